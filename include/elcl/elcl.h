@@ -1,0 +1,302 @@
+/*
+ * elcl: text generation with EL-attention on any OpenCL device.
+ *
+ *     elcl_error err = {0};
+ *     elcl_model *model = NULL;
+ *     elcl_model_params mp = elcl_model_params_default();
+ *     if (elcl_model_open("models/g2p-en", &mp, &model, &err))
+ *         fprintf(stderr, "%s\n", err.msg);
+ *     elcl_gen_options opt;
+ *     elcl_model_gen_defaults(model, &opt);
+ *     char *text = NULL;
+ *     if (!elcl_generate(model, "attention", &opt, &text, &err))
+ *         puts(text);
+ *     elcl_free(text);
+ *     elcl_model_close(&model);
+ *
+ * Letters used in all comments: B sentences in flight, K beams, R live hypothesis rows (<= B*K),
+ * H heads, D model width, Dh head width, S source length, T target length so far, F feed-forward
+ * width, V vocabulary, L layers. Every function that can fail returns ELCL_OK (0) or a negative
+ * ELCL_E_* code and writes one sentence into `err` (which may be NULL); outputs are written on
+ * success only. The library never prints, exits or aborts.
+ *
+ * Thread-safety: a model may be shared by threads for the const functions; each engine belongs to
+ * one thread at a time; different engines may run at the same time.
+ */
+#ifndef ELCL_ELCL_H
+#define ELCL_ELCL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(ELCL_BUILD) && defined(__GNUC__)
+#define ELCL_API __attribute__((visibility("default")))
+#else
+#define ELCL_API
+#endif
+
+/* ---- errors -------------------------------------------------------------------------------- */
+
+enum elcl_status {
+    ELCL_OK = 0,
+    ELCL_E_ARG = -1,          /* a value given by the caller is outside its range */
+    ELCL_E_IO = -2,           /* a file cannot be opened, read or written */
+    ELCL_E_FORMAT = -3,       /* a file's content contradicts its format or the model */
+    ELCL_E_UNSUPPORTED = -4,  /* valid, but elcl does not do it */
+    ELCL_E_NOMEM = -5,        /* host memory */
+    ELCL_E_DEVICE_NOMEM = -6, /* device memory, or more than --memory-limit */
+    ELCL_E_DEVICE = -7,       /* an OpenCL call failed, or no device fits */
+    ELCL_E_BUILD = -8,        /* the driver's compiler refused a kernel */
+    ELCL_E_INTERNAL = -9      /* a bug in elcl */
+};
+
+typedef struct elcl_error {
+    int code;      /* enum elcl_status */
+    char msg[512]; /* one sentence, NUL-terminated; the first cause wins */
+} elcl_error;
+
+enum elcl_log_level { ELCL_LOG_WARNING, ELCL_LOG_INFO, ELCL_LOG_DEBUG };
+
+/* Called with one line without a newline. */
+typedef void (*elcl_log_fn)(void *user, enum elcl_log_level level, const char *line);
+
+/* The version of the library, for example "0.1.0". */
+ELCL_API const char *elcl_version(void);
+
+/* Frees memory that a function of this header says to free so. NULL is fine. */
+ELCL_API void elcl_free(void *memory);
+
+/* ---- devices ------------------------------------------------------------------------------- */
+
+enum elcl_device_type { ELCL_DEVICE_CPU, ELCL_DEVICE_GPU, ELCL_DEVICE_OTHER };
+
+/* What a driver says of a device; 0 or "" where it says nothing. Strings live as long as the
+ * list. */
+typedef struct elcl_device_desc {
+    int index;            /* over all platforms, as --device takes it */
+    const char *name;     /* CL_DEVICE_NAME */
+    const char *platform; /* CL_PLATFORM_NAME */
+    const char *vendor;
+    const char *driver;     /* CL_DRIVER_VERSION */
+    const char *version;    /* CL_DEVICE_VERSION */
+    const char *extensions; /* blank-separated */
+    enum elcl_device_type type;
+    uint64_t memory_bytes;
+    uint64_t max_alloc_bytes; /* the largest single buffer */
+    uint64_t local_bytes;     /* local memory of one work-group */
+    uint64_t cache_bytes;     /* global memory cache */
+    uint32_t compute_units;
+    uint32_t clock_mhz;
+    uint32_t max_work_group;
+    uint32_t vector_width; /* native floats per vector */
+    int unified_memory;    /* 1: shares memory with the host */
+    int is_default;        /* 1: chosen when no --device is given */
+} elcl_device_desc;
+
+/* One fast path of a device and whether it is used. */
+typedef struct elcl_probe_verdict {
+    const char *name;   /* for example "fma" */
+    int on;             /* 1: used */
+    const char *reason; /* why it is on or off */
+} elcl_probe_verdict;
+
+typedef struct elcl_device_list elcl_device_list;
+
+/* Lists all devices of all platforms. An empty list is not an error. Platforms without devices
+ * are skipped; a property that a driver does not know stays 0 or "". */
+ELCL_API int elcl_device_list_create(elcl_device_list **list, elcl_error *err);
+ELCL_API void elcl_device_list_destroy(elcl_device_list **list);
+ELCL_API int elcl_device_list_count(const elcl_device_list *list);
+/* NULL outside 0 .. count-1. Owned by the list. */
+ELCL_API const elcl_device_desc *elcl_device_list_get(const elcl_device_list *list, int i);
+/* Builds and runs the probes of device i (up to some seconds with a cold cache). `verdicts`
+ * is owned by the list. */
+ELCL_API int elcl_device_list_probe(elcl_device_list *list, int i,
+                                    const elcl_probe_verdict **verdicts, int *n_verdicts,
+                                    elcl_error *err);
+
+/* ---- models -------------------------------------------------------------------------------- */
+
+enum elcl_attention { ELCL_ATTN_AUTO, ELCL_ATTN_EL, ELCL_ATTN_MHA, ELCL_ATTN_MHA_BEAM };
+enum elcl_gemm { ELCL_GEMM_AUTO, ELCL_GEMM_CLBLAST, ELCL_GEMM_NATIVE };
+enum elcl_kernels { ELCL_KERNELS_AUTO, ELCL_KERNELS_CPU, ELCL_KERNELS_GPU };
+enum elcl_storage { ELCL_F32, ELCL_F16, ELCL_BF16 };
+
+typedef struct elcl_model_params {
+    const char *device;            /* index, part of a name, "cpu" or "gpu"; NULL: GPU before CPU */
+    enum elcl_attention attention; /* default ELCL_ATTN_AUTO */
+    enum elcl_gemm gemm;           /* default ELCL_GEMM_AUTO */
+    enum elcl_kernels kernels;     /* kernel shape, default by device type */
+    enum elcl_storage weights;     /* on the device, default ELCL_F32 */
+    enum elcl_storage state;       /* shared encoder output and caches, default ELCL_F32 */
+    uint64_t memory_limit_bytes;   /* all device buffers together; 0: what the device says */
+    int no_cache;                  /* 1: build every program from source, store nothing */
+    int profile;                   /* 1: time every kernel with device events */
+    elcl_log_fn log;               /* NULL: silent */
+    void *log_user;
+    unsigned reserved[8];
+} elcl_model_params;
+
+ELCL_API elcl_model_params elcl_model_params_default(void);
+
+typedef struct elcl_model elcl_model;
+
+/* Opens a Hugging Face model directory on one device: reads config.json, the tokenizer and the
+ * safetensors files, builds the kernels and uploads the weights. `params` may be NULL and need
+ * only live until the call returns. Blocks until the model is ready. */
+ELCL_API int elcl_model_open(const char *directory, const elcl_model_params *params,
+                             elcl_model **model, elcl_error *err);
+/* Engines on the model must be destroyed before. NULLs the pointer; NULL is fine. */
+ELCL_API void elcl_model_close(elcl_model **model);
+
+typedef struct elcl_model_info {
+    const char *family; /* model_type */
+    const char *device; /* name */
+    const char *driver;
+    const char *platform;
+    enum elcl_attention attention; /* resolved, never AUTO; likewise below */
+    enum elcl_gemm gemm;
+    enum elcl_kernels kernels;
+    enum elcl_storage weights;
+    enum elcl_storage state;
+    int max_source; /* tokens */
+    int max_target; /* tokens, the start token included */
+    int vocabulary;
+    int has_tokenizer; /* 0: only token ids can be generated from and to */
+    uint64_t weight_bytes;
+} elcl_model_info;
+
+/* Strings are owned by the model. */
+ELCL_API void elcl_model_get_info(const elcl_model *model, elcl_model_info *info);
+
+/* ---- text ---------------------------------------------------------------------------------- */
+
+/* Text (UTF-8, n bytes) to token ids with the model's special tokens around it. *ids is freed
+ * with elcl_free(). ELCL_E_FORMAT on invalid UTF-8. */
+ELCL_API int elcl_encode(const elcl_model *model, const char *text, size_t n, int32_t **ids,
+                         size_t *n_ids, elcl_error *err);
+/* Token ids to UTF-8 text, NUL-terminated; special tokens are left out and bytes that are not
+ * UTF-8 become U+FFFD. *text is freed with elcl_free(). */
+ELCL_API int elcl_decode(const elcl_model *model, const int32_t *ids, size_t n_ids, char **text,
+                         elcl_error *err);
+
+/* ---- generation ---------------------------------------------------------------------------- */
+
+enum elcl_early_stopping { ELCL_EARLY_FALSE, ELCL_EARLY_TRUE, ELCL_EARLY_NEVER };
+
+#define ELCL_MAX_EOS 8
+#define ELCL_MAX_BEAMS 64
+
+/* Names and meaning of Hugging Face generate(). Lengths count tokens, the decoder's start token
+ * included. -1 as a token id means none. */
+typedef struct elcl_gen_options {
+    int num_beams;            /* 1 .. ELCL_MAX_BEAMS; 1 is greedy search */
+    int num_return_sequences; /* 1 .. num_beams */
+    float length_penalty;
+    enum elcl_early_stopping early_stopping;
+    int max_length;
+    int max_new_tokens; /* 0: not set; otherwise replaces max_length */
+    int min_length;
+    int min_new_tokens;       /* 0: not set */
+    int no_repeat_ngram_size; /* 0: off */
+    float repetition_penalty; /* 1: off */
+    int32_t decoder_start_token_id;
+    int32_t forced_bos_token_id;
+    int32_t forced_eos_token_id;
+    int32_t pad_token_id;
+    int n_eos;
+    int32_t eos_token_ids[ELCL_MAX_EOS];
+    unsigned reserved[8];
+} elcl_gen_options;
+
+/* generation_config.json over config.json over Hugging Face's own defaults. */
+ELCL_API void elcl_model_gen_defaults(const elcl_model *model, elcl_gen_options *options);
+
+enum elcl_finish_reason { ELCL_FINISH_EOS, ELCL_FINISH_LENGTH };
+
+typedef struct elcl_hypothesis {
+    const int32_t *ids; /* [n_ids], the start token included, EOS included when produced */
+    size_t n_ids;
+    float score; /* beam: log-probability / length^length_penalty; greedy: log-probability */
+    enum elcl_finish_reason finish;
+} elcl_hypothesis;
+
+typedef struct elcl_result {
+    uint64_t id;                       /* as elcl_engine_submit() gave it */
+    void *user;                        /* from the request */
+    int n_hypotheses;                  /* num_return_sequences, best first; 0 on failure */
+    const elcl_hypothesis *hypotheses; /* valid during the callback */
+    const elcl_error *error;           /* NULL, or why this request failed */
+} elcl_result;
+
+/* Called from elcl_engine_step(), once per request, in the order in which they finish. */
+typedef void (*elcl_result_fn)(void *engine_user, const elcl_result *result);
+
+typedef struct elcl_engine_params {
+    int batch_size; /* sentences in flight; 0: from the memory limit and the device */
+    int max_beams;  /* most beams that a request may ask for, default 4 */
+    int max_source; /* longest source in tokens, 0: the model's limit */
+    int max_target; /* longest output in tokens, 0: the model's limit */
+    elcl_result_fn on_result;
+    void *user;
+    unsigned reserved[8];
+} elcl_engine_params;
+
+ELCL_API elcl_engine_params elcl_engine_params_default(void);
+
+typedef struct elcl_engine elcl_engine;
+
+/* Allocates all buffers for the batch. The model must outlive the engine. A failed allocation
+ * shrinks an automatic batch and goes on. */
+ELCL_API int elcl_engine_create(elcl_model *model, const elcl_engine_params *params,
+                                elcl_engine **engine, elcl_error *err);
+ELCL_API void elcl_engine_destroy(elcl_engine **engine);
+
+typedef struct elcl_request {
+    const int32_t *source; /* [n_source] token ids, special tokens included */
+    size_t n_source;       /* 1 .. max_source */
+    elcl_gen_options options;
+    void *user;
+} elcl_request;
+
+/* Copies the request and queues it; *id (may be NULL) counts from 0. Never blocks. ELCL_E_ARG
+ * names an option or token outside its range. */
+ELCL_API int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_t *id,
+                                elcl_error *err);
+/* Admits waiting requests and runs one decoding step of all sentences in flight, blocking until
+ * the device has done it. *pending is the number of requests not yet finished. */
+ELCL_API int elcl_engine_step(elcl_engine *engine, size_t *pending, elcl_error *err);
+/* Steps until nothing is pending. */
+ELCL_API int elcl_engine_run(elcl_engine *engine, elcl_error *err);
+
+typedef struct elcl_engine_stats {
+    int batch_size;         /* sentences that fit */
+    uint64_t samples;       /* finished */
+    uint64_t source_tokens; /* encoded */
+    uint64_t output_tokens; /* in finished best hypotheses, without the start token */
+    uint64_t steps;         /* decoding steps */
+    uint64_t rows;          /* hypothesis rows over all steps */
+    double seconds;         /* inside elcl_engine_step() */
+    uint64_t planned_bytes; /* device buffers, weights included, from the plan's arithmetic */
+    uint64_t live_bytes;    /* device buffers of the model now */
+    uint64_t peak_bytes;    /* their largest sum so far */
+    uint64_t bytes_moved;   /* device memory traffic that the operations need, estimated */
+    uint64_t flop;          /* arithmetic that the operations need */
+} elcl_engine_stats;
+
+ELCL_API void elcl_engine_get_stats(const elcl_engine *engine, elcl_engine_stats *stats);
+
+/* One text in, the best hypothesis' text out; *text is freed with elcl_free(). Creates an engine
+ * for the call: for many texts use an engine. */
+ELCL_API int elcl_generate(elcl_model *model, const char *text, const elcl_gen_options *options,
+                           char **out, elcl_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* ELCL_ELCL_H */

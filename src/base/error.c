@@ -1,0 +1,34 @@
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int elcl_fail(elcl_error *err, int code, const char *fmt, ...)
+{
+    if (!err || err->code)
+        return code;
+    err->code = code;
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(err->msg, sizeof(err->msg), fmt, args);
+    va_end(args);
+    return code;
+}
+
+int elcl_fail_prefix(elcl_error *err, int code, const char *prefix)
+{
+    if (!err)
+        return code;
+    char msg[sizeof(err->msg)];
+    memcpy(msg, err->msg, sizeof(msg));
+    const int n = snprintf(err->msg, sizeof(err->msg), "%s: ", prefix);
+    if (n > 0 && (size_t)n < sizeof(err->msg))
+        snprintf(err->msg + n, sizeof(err->msg) - (size_t)n, "%s", msg);
+    return code;
+}
+
+int elcl_fail_nomem(elcl_error *err)
+{
+    return elcl_fail(err, ELCL_E_NOMEM, "out of host memory");
+}

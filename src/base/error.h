@@ -1,0 +1,22 @@
+/* Errors: a status code and one sentence. */
+#ifndef ELCL_BASE_ERROR_H
+#define ELCL_BASE_ERROR_H
+
+#include "elcl/elcl.h"
+
+#if defined(__GNUC__)
+#define ELCL_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#else
+#define ELCL_PRINTF(fmt, args)
+#endif
+
+/* Writes code and message into err, unless err is NULL or already holds an earlier cause, and
+ * returns code: `return elcl_fail(err, ELCL_E_IO, "%s: cannot open: %s", path, why);` */
+int elcl_fail(elcl_error *err, int code, const char *fmt, ...) ELCL_PRINTF(3, 4);
+
+/* Puts "prefix: " before the message of a failed call and returns its code. */
+int elcl_fail_prefix(elcl_error *err, int code, const char *prefix);
+
+int elcl_fail_nomem(elcl_error *err);
+
+#endif

@@ -1,0 +1,178 @@
+#define _POSIX_C_SOURCE 200809L
+
+#include "base/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/util.h"
+
+static int open_regular(const char *path, int *fd, size_t *bytes, elcl_error *err)
+{
+    struct stat st;
+    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (*fd < 0 || fstat(*fd, &st)) {
+        const int why = errno;
+        if (*fd >= 0)
+            close(*fd);
+        return elcl_fail(err, ELCL_E_IO, "%s: cannot open: %s", path, strerror(why));
+    }
+    if (!S_ISREG(st.st_mode)) {
+        close(*fd);
+        return elcl_fail(err, ELCL_E_IO, "%s: not a regular file", path);
+    }
+    *bytes = (size_t)st.st_size;
+    return ELCL_OK;
+}
+
+int elcl_map_file(const char *path, struct elcl_mapping *mapping, elcl_error *err)
+{
+    int fd;
+    size_t bytes;
+    const int rc = open_regular(path, &fd, &bytes, err);
+    if (rc)
+        return rc;
+    void *data = NULL;
+    if (bytes) {
+        data = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data == MAP_FAILED) {
+            const int why = errno;
+            close(fd);
+            return elcl_fail(err, ELCL_E_IO, "%s: cannot map: %s", path, strerror(why));
+        }
+    }
+    close(fd);
+    *mapping = (struct elcl_mapping){data, bytes};
+    return ELCL_OK;
+}
+
+void elcl_unmap_file(struct elcl_mapping *mapping)
+{
+    if (mapping->data)
+        munmap((void *)(uintptr_t)mapping->data, mapping->bytes);
+    *mapping = (struct elcl_mapping){0};
+}
+
+int elcl_read_file(const char *path, size_t max_bytes, char **data, size_t *bytes, elcl_error *err)
+{
+    struct elcl_mapping mapping;
+    const int rc = elcl_map_file(path, &mapping, err);
+    if (rc)
+        return rc;
+    if (mapping.bytes > max_bytes) {
+        const size_t found = mapping.bytes;
+        elcl_unmap_file(&mapping);
+        return elcl_fail(err, ELCL_E_FORMAT, "%s: %zu bytes, at most %zu are expected", path, found,
+                         max_bytes);
+    }
+    char *copy = elcl_strndup(mapping.data ? mapping.data : "", mapping.bytes);
+    if (copy) {
+        *data = copy;
+        *bytes = mapping.bytes;
+    }
+    elcl_unmap_file(&mapping);
+    return copy ? ELCL_OK : elcl_fail_nomem(err);
+}
+
+static bool write_all(int fd, const char *data, size_t bytes)
+{
+    while (bytes) {
+        const ssize_t n = write(fd, data, bytes);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        data += n;
+        bytes -= (size_t)n;
+    }
+    return true;
+}
+
+int elcl_write_file_atomic(const char *path, const void *data, size_t bytes, elcl_error *err)
+{
+    struct elcl_str temporary = {0};
+    elcl_str_printf(&temporary, "%s.XXXXXX", path);
+    if (temporary.failed)
+        return elcl_fail_nomem(err);
+    int rc = ELCL_OK;
+    const int fd = mkstemp(temporary.data);
+    if (fd < 0) {
+        rc = elcl_fail(err, ELCL_E_IO, "%s: cannot write: %s", path, strerror(errno));
+    } else {
+        bool ok = write_all(fd, data, bytes);
+        ok = !close(fd) && ok;
+        ok = ok && !rename(temporary.data, path);
+        if (!ok) {
+            rc = elcl_fail(err, ELCL_E_IO, "%s: cannot write: %s", path, strerror(errno));
+            unlink(temporary.data);
+        }
+    }
+    elcl_str_finish(&temporary);
+    return rc;
+}
+
+bool elcl_is_file(const char *path)
+{
+    struct stat st;
+    return !stat(path, &st) && S_ISREG(st.st_mode);
+}
+
+bool elcl_is_directory(const char *path)
+{
+    struct stat st;
+    return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
+int elcl_make_directories(const char *path, elcl_error *err)
+{
+    char *copy = elcl_strndup(path, strlen(path));
+    if (!copy)
+        return elcl_fail_nomem(err);
+    for (char *p = copy + 1; *p; p++) {
+        if (*p != '/')
+            continue;
+        *p = '\0';
+        mkdir(copy, 0777); /* the last mkdir below tells whether all worked */
+        *p = '/';
+    }
+    const bool ok = !mkdir(copy, 0777) || elcl_is_directory(copy);
+    const int why = errno;
+    free(copy);
+    return ok ? ELCL_OK
+              : elcl_fail(err, ELCL_E_IO, "%s: cannot make directory: %s", path, strerror(why));
+}
+
+char *elcl_path_join(const char *directory, const char *name)
+{
+    struct elcl_str path = {0};
+    elcl_str_printf(&path, "%s/%s", directory, name);
+    if (path.failed)
+        elcl_str_finish(&path);
+    return path.data;
+}
+
+char *elcl_cache_directory(void)
+{
+    const char *own = getenv("ELCL_CACHE_DIR");
+    if (own && *own)
+        return elcl_strndup(own, strlen(own));
+    const char *xdg = getenv("XDG_CACHE_HOME");
+    if (xdg && *xdg)
+        return elcl_path_join(xdg, "elcl");
+    const char *home = getenv("HOME");
+    return home && *home ? elcl_path_join(home, ".cache/elcl") : NULL;
+}
+
+uint64_t elcl_clock_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}

@@ -1,0 +1,43 @@
+/* The operating system: files, clock, directories. POSIX is used in os.c only. */
+#ifndef ELCL_BASE_OS_H
+#define ELCL_BASE_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* A whole file mapped read-only. */
+struct elcl_mapping {
+    const void *data; /* NULL when the file is empty */
+    size_t bytes;
+};
+int elcl_map_file(const char *path, struct elcl_mapping *mapping, elcl_error *err);
+void elcl_unmap_file(struct elcl_mapping *mapping);
+
+/* The whole file in memory and a NUL after it; *data is freed with elcl_free(). Refuses files
+ * above max_bytes. */
+int elcl_read_file(const char *path, size_t max_bytes, char **data, size_t *bytes, elcl_error *err);
+
+/* Writes a temporary file beside `path` and renames it over `path`: readers see the old content
+ * or the new, never a part. */
+int elcl_write_file_atomic(const char *path, const void *data, size_t bytes, elcl_error *err);
+
+bool elcl_is_file(const char *path);
+bool elcl_is_directory(const char *path);
+
+/* Makes `path` and its parents. */
+int elcl_make_directories(const char *path, elcl_error *err);
+
+/* ELCL_CACHE_DIR, or XDG_CACHE_HOME/elcl, or HOME/.cache/elcl; NULL when none is set. Freed with
+ * elcl_free(). */
+char *elcl_cache_directory(void);
+
+/* "directory/name", freed with elcl_free(); NULL when memory is short. */
+char *elcl_path_join(const char *directory, const char *name);
+
+/* Nanoseconds of a clock that never goes back. */
+uint64_t elcl_clock_ns(void);
+
+#endif

@@ -1,0 +1,84 @@
+/* Small helpers that every layer uses: checked arithmetic, arrays, hashing. */
+#ifndef ELCL_BASE_UTIL_H
+#define ELCL_BASE_UTIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+#define ELCL_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* A call and its error check stay together; the function must have `int rc` and a `fail:` label. */
+#define ELCL_TRY(call)                                                                             \
+    do {                                                                                           \
+        rc = (call);                                                                               \
+        if (rc)                                                                                    \
+            goto fail;                                                                             \
+    } while (0)
+
+static inline int elcl_min_int(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static inline int elcl_max_int(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+static inline size_t elcl_div_up(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static inline size_t elcl_round_up(size_t a, size_t b)
+{
+    return elcl_div_up(a, b) * b;
+}
+
+/* false when the result does not fit; *out is then unchanged. */
+static inline bool elcl_mul_size(size_t a, size_t b, size_t *out)
+{
+    if (b && a > SIZE_MAX / b)
+        return false;
+    *out = a * b;
+    return true;
+}
+
+static inline bool elcl_add_size(size_t a, size_t b, size_t *out)
+{
+    if (a > SIZE_MAX - b)
+        return false;
+    *out = a + b;
+    return true;
+}
+
+/* n zeroed elements, at least one; NULL when memory is short or n * size overflows. */
+void *elcl_calloc(size_t n, size_t size);
+
+/* Makes room for at least `need` elements in *array of *capacity, doubling it. false when memory
+ * is short: the array stays valid. */
+bool elcl_grow(void **array, size_t *capacity, size_t need, size_t size);
+
+/* A copy of n bytes and a NUL after them; NULL when memory is short. */
+char *elcl_strndup(const char *s, size_t n);
+
+/* 64-bit FNV-1a; start with ELCL_HASH_INIT and chain. */
+#define ELCL_HASH_INIT UINT64_C(0xcbf29ce484222325)
+uint64_t elcl_hash(uint64_t hash, const void *bytes, size_t n);
+
+/* A growing NUL-terminated string; {0} is a valid empty one. After a failed append `failed` is
+ * set and further appends do nothing, so that one check at the end is enough. */
+struct elcl_str {
+    char *data; /* NULL while empty; freed with elcl_free() */
+    size_t n;   /* bytes without the NUL */
+    size_t capacity;
+    bool failed;
+};
+void elcl_str_append(struct elcl_str *s, const void *bytes, size_t n);
+void elcl_str_printf(struct elcl_str *s, const char *fmt, ...) ELCL_PRINTF(2, 3);
+void elcl_str_finish(struct elcl_str *s);
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * A directory of small files: 64-bit key -> bytes. A file is magic, format version, key, size,
+ * hash of the payload, payload; it is written under a temporary name and renamed. Anything wrong
+ * with a file means "not there". The directory is kept under a size cap by removing the files
+ * used least recently.
+ */
+#ifndef ELCL_DEVICE_PROGRAM_CACHE_H
+#define ELCL_DEVICE_PROGRAM_CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* `directory` may be NULL: then nothing is found or stored. *data is freed with elcl_free(). */
+bool elcl_cache_load(const char *directory, uint64_t key, void **data, size_t *bytes);
+void elcl_cache_store(const char *directory, uint64_t key, const void *data, size_t bytes);
+
+#endif

@@ -1,0 +1,47 @@
+/* A model directory's config.json and generation_config.json as checked values. */
+#ifndef ELCL_FORMAT_CONFIG_H
+#define ELCL_FORMAT_CONFIG_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+struct cJSON;
+
+struct elcl_config {
+    char *path;               /* of config.json, for messages */
+    char *generation_path;    /* of generation_config.json */
+    struct cJSON *model;      /* config.json */
+    struct cJSON *generation; /* generation_config.json, or NULL when there is none */
+    char model_type[32];
+};
+
+/* Reads both files of a directory. config.json must exist and name a model_type. */
+int elcl_config_load(const char *directory, struct elcl_config *config, elcl_error *err);
+void elcl_config_finish(struct elcl_config *config); /* {0} is fine */
+
+/* Values of config.json. The plain form requires the key; the _or form takes `fallback` when the
+ * key is absent or null. A wrong type or a value outside min .. max names file, key, what was
+ * expected and what was found. */
+int elcl_config_int(const struct elcl_config *config, const char *key, int min, int max, int *out,
+                    elcl_error *err);
+int elcl_config_int_or(const struct elcl_config *config, const char *key, int min, int max,
+                       int fallback, int *out, elcl_error *err);
+int elcl_config_float_or(const struct elcl_config *config, const char *key, double min, double max,
+                         double fallback, float *out, elcl_error *err);
+int elcl_config_bool_or(const struct elcl_config *config, const char *key, bool fallback, bool *out,
+                        elcl_error *err);
+/* The string lives as long as the config. */
+int elcl_config_string_or(const struct elcl_config *config, const char *key, const char *fallback,
+                          const char **out, elcl_error *err);
+/* true when config.json has the key with a value other than null. */
+bool elcl_config_has(const struct elcl_config *config, const char *key);
+
+/* Generation options: generation_config.json over config.json over Hugging Face's defaults
+ * (num_beams 1, max_length 20, length_penalty 1, early_stopping false, ...). Options that would
+ * change the result and that elcl does not have (do_sample true, num_beam_groups > 1, ...) are
+ * refused with their name. decoder_start_token_id falls back to bos_token_id. */
+int elcl_config_gen_options(const struct elcl_config *config, elcl_gen_options *options,
+                            elcl_error *err);
+
+#endif

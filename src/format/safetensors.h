@@ -1,0 +1,46 @@
+/*
+ * safetensors: an 8-byte little-endian header length, a JSON header of
+ * name -> {dtype, shape, data_offsets}, then the raw tensors. Files are mapped, never read whole;
+ * every offset, size and shape is checked against the file before any tensor is handed out.
+ */
+#ifndef ELCL_FORMAT_SAFETENSORS_H
+#define ELCL_FORMAT_SAFETENSORS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+#define ELCL_MAX_DIMS 4
+
+struct elcl_tensor {
+    const char *name;
+    const char *file;        /* for messages */
+    enum elcl_storage dtype; /* F32, F16 or BF16; other types are listed but refused on find */
+    int n_dims;
+    int64_t shape[ELCL_MAX_DIMS]; /* outermost first */
+    size_t n;                     /* elements */
+    const void *data;             /* little-endian, not necessarily aligned */
+};
+
+struct elcl_safetensors;
+
+/* Opens directory/model.safetensors, or all files of directory/model.safetensors.index.json. */
+int elcl_safetensors_open(const char *directory, struct elcl_safetensors **st, elcl_error *err);
+/* Opens one file. */
+int elcl_safetensors_open_file(const char *path, struct elcl_safetensors **st, elcl_error *err);
+void elcl_safetensors_close(struct elcl_safetensors **st); /* NULL is fine */
+
+/* Opens one file held in memory (for fuzzing); `bytes` must outlive the result. */
+int elcl_safetensors_open_memory(const void *data, size_t bytes, const char *name,
+                                 struct elcl_safetensors **st, elcl_error *err);
+
+/* NULL when there is no such tensor. Owned by st. */
+const struct elcl_tensor *elcl_safetensors_find(const struct elcl_safetensors *st,
+                                                const char *name);
+size_t elcl_safetensors_count(const struct elcl_safetensors *st);
+const struct elcl_tensor *elcl_safetensors_at(const struct elcl_safetensors *st, size_t i);
+/* The file or index that was opened, for messages. */
+const char *elcl_safetensors_path(const struct elcl_safetensors *st);
+
+#endif

@@ -1,0 +1,36 @@
+/* Generation options -> what the device does to the scores of a row at one step. */
+#ifndef ELCL_SEARCH_RULES_H
+#define ELCL_SEARCH_RULES_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* One row's rules at one step, applied on the device in Hugging Face's order: repetition penalty,
+ * no-repeat n-gram, EOS ban, forced token. Plain 32-bit fields: uploaded as they are, and read by
+ * logits.cl as int[ELCL_RULES_INTS]; keep both in step. */
+struct elcl_row_rules {
+    int32_t log_probs;    /* 1: the rules see log-softmax (beam search), 0: raw logits (greedy) */
+    int32_t forced_token; /* -1: none; otherwise this token scores 0, all others are banned */
+    int32_t ban_eos;      /* 1: no token of eos[] may be chosen */
+    int32_t ngram;        /* 0: off; n: no n-gram of the row's history may come again */
+    float repetition_penalty; /* 1: off */
+    int32_t n_eos;
+    int32_t eos[ELCL_MAX_EOS];
+};
+#define ELCL_RULES_INTS (6 + ELCL_MAX_EOS)
+
+/* The rules for choosing the token after `length` tokens (the start token counts), 1 <= length
+ * < max_length. Options must have passed elcl_rules_check(). */
+void elcl_rules_at(const elcl_gen_options *options, int length, struct elcl_row_rules *rules);
+
+/* The effective limits: max_new_tokens and min_new_tokens folded in (the prompt is 1 token). */
+int elcl_rules_max_length(const elcl_gen_options *options);
+int elcl_rules_min_length(const elcl_gen_options *options);
+
+/* Refuses options outside their range, naming the option. `vocabulary` and `max_target` are the
+ * model's (tokens, the start token included). */
+int elcl_rules_check(const elcl_gen_options *options, int vocabulary, int max_target,
+                     elcl_error *err);
+
+#endif

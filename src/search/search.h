@@ -1,0 +1,60 @@
+/*
+ * Searches over one sentence: host code that turns (token, score) candidates of each live row
+ * into the rows of the next step, and in the end into hypotheses. No OpenCL here.
+ *
+ *     struct elcl_search *s;
+ *     elcl_search_create(&options, vocabulary, &s, err);
+ *     while (!elcl_search_done(s)) {
+ *         rows = elcl_search_rows(s, &n);            feed rows[i].token, state from rows[i].parent
+ *         ... device: top elcl_search_width(s) candidates of each row ...
+ *         elcl_search_advance(s, candidates, err);
+ *     }
+ *     elcl_search_results(s, &hypotheses, &n);
+ *
+ * Beams with the same history share one row, so a search asks for fewer rows than beams at the
+ * start. A further search is one file with a vtable (search.c lists them).
+ */
+#ifndef ELCL_SEARCH_SEARCH_H
+#define ELCL_SEARCH_SEARCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct elcl_candidate {
+    int32_t token; /* -1: none (fewer tokens than the width are allowed) */
+    float score;   /* log-probability after the rules */
+};
+
+struct elcl_search_row {
+    int32_t token;  /* the row's last token: the decoder's next input */
+    int32_t parent; /* index among the rows of the step before; 0 at the first step */
+};
+
+struct elcl_search;
+
+/* `options` is copied and must have passed elcl_rules_check(). Chooses greedy search for one beam
+ * and beam search otherwise. */
+int elcl_search_create(const elcl_gen_options *options, int vocabulary, struct elcl_search **search,
+                       elcl_error *err);
+void elcl_search_destroy(struct elcl_search **search); /* NULL is fine */
+
+bool elcl_search_done(const struct elcl_search *search);
+/* Tokens of every live row so far, the start token included. */
+int elcl_search_length(const struct elcl_search *search);
+/* The rows to run now, [*n], 1 <= *n <= num_beams; owned by the search, valid until advance. */
+const struct elcl_search_row *elcl_search_rows(const struct elcl_search *search, int *n);
+/* Candidates wanted per row: greedy 1, beam num_beams * max(2, 1 + n_eos), at most the
+ * vocabulary. */
+int elcl_search_width(const struct elcl_search *search);
+/* candidates [rows, stride], each row sorted by falling score (ties: lower token first); the first
+ * elcl_search_width() of each row are read. */
+int elcl_search_advance(struct elcl_search *search, const struct elcl_candidate *candidates,
+                        int stride, elcl_error *err);
+/* After done: num_return_sequences hypotheses (fewer when fewer were found), best first. Owned by
+ * the search. */
+void elcl_search_results(const struct elcl_search *search, const elcl_hypothesis **hypotheses,
+                         int *n);
+
+#endif
