@@ -2,6 +2,7 @@
 
 #include "base/os.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -35,7 +36,7 @@ static int open_regular(const char *path, int *fd, size_t *bytes, elcl_error *er
 int elcl_map_file(const char *path, struct elcl_mapping *mapping, elcl_error *err)
 {
     int fd;
-    size_t bytes;
+    size_t bytes = 0;
     const int rc = open_regular(path, &fd, &bytes, err);
     if (rc)
         return rc;
@@ -147,6 +148,69 @@ int elcl_make_directories(const char *path, elcl_error *err)
     free(copy);
     return ok ? ELCL_OK
               : elcl_fail(err, ELCL_E_IO, "%s: cannot make directory: %s", path, strerror(why));
+}
+
+void elcl_free_files(struct elcl_file_info *files, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(files[i].name);
+    free(files);
+}
+
+static bool add_file(struct elcl_file_info **files, size_t *n, size_t *capacity,
+                     const char *directory, const char *name)
+{
+    char *path = elcl_path_join(directory, name);
+    struct stat st;
+    const bool plain = path && !stat(path, &st) && S_ISREG(st.st_mode);
+    const bool no_memory = !path;
+    free(path);
+    if (!plain)
+        return !no_memory;
+    void *grown = *files;
+    if (!elcl_grow(&grown, capacity, *n + 1, sizeof(**files)))
+        return false;
+    *files = grown;
+    char *copy = elcl_strndup(name, strlen(name));
+    if (!copy)
+        return false;
+    (*files)[(*n)++] = (struct elcl_file_info){
+        .name = copy,
+        .bytes = (uint64_t)st.st_size,
+        .modified_ns =
+            (uint64_t)st.st_mtim.tv_sec * UINT64_C(1000000000) + (uint64_t)st.st_mtim.tv_nsec,
+    };
+    return true;
+}
+
+bool elcl_list_files(const char *directory, struct elcl_file_info **files, size_t *n)
+{
+    struct elcl_file_info *found = NULL;
+    size_t n_found = 0;
+    size_t capacity = 0;
+    bool ok = true;
+    DIR *dir = opendir(directory);
+    for (const struct dirent *entry; ok && dir && (entry = readdir(dir));)
+        ok = add_file(&found, &n_found, &capacity, directory, entry->d_name);
+    if (dir)
+        closedir(dir);
+    if (!ok) {
+        elcl_free_files(found, n_found);
+        return false;
+    }
+    *files = found;
+    *n = n_found;
+    return true;
+}
+
+void elcl_touch_file(const char *path)
+{
+    utimensat(AT_FDCWD, path, NULL, 0);
+}
+
+void elcl_remove_file(const char *path)
+{
+    unlink(path);
 }
 
 char *elcl_path_join(const char *directory, const char *name)

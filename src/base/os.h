@@ -30,6 +30,20 @@ bool elcl_is_directory(const char *path);
 /* Makes `path` and its parents. */
 int elcl_make_directories(const char *path, elcl_error *err);
 
+/* The plain files of a directory, in no order; nothing is listed of a directory that cannot be
+ * read. false when memory is short. */
+struct elcl_file_info {
+    char *name; /* without the directory */
+    uint64_t bytes;
+    uint64_t modified_ns; /* since 1970 */
+};
+bool elcl_list_files(const char *directory, struct elcl_file_info **files, size_t *n);
+void elcl_free_files(struct elcl_file_info *files, size_t n);
+
+/* Sets a file's time of modification to now. Failures do not matter. */
+void elcl_touch_file(const char *path);
+void elcl_remove_file(const char *path);
+
 /* ELCL_CACHE_DIR, or XDG_CACHE_HOME/elcl, or HOME/.cache/elcl; NULL when none is set. Freed with
  * elcl_free(). */
 char *elcl_cache_directory(void);

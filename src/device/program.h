@@ -26,8 +26,8 @@ int elcl_program_build_text(struct elcl_device *device, const char *name, const 
                             const char *options, cl_program *program, elcl_error *err);
 
 /* Stores the program's binary in the cache when it is not there yet: call it once after the
- * kernels' first use. Never fails; does nothing on PoCL, which caches by itself. `files` and
- * `options` as for the build. */
+ * kernels' first use. Never fails; does nothing on PoCL and rusticl, which cache by themselves.
+ * `files` and `options` as for the build. */
 void elcl_program_store(struct elcl_device *device, const char *const *files, int n_files,
                         const char *options, cl_program program);
 

@@ -14,5 +14,11 @@
 /* `directory` may be NULL: then nothing is found or stored. *data is freed with elcl_free(). */
 bool elcl_cache_load(const char *directory, uint64_t key, void **data, size_t *bytes);
 void elcl_cache_store(const char *directory, uint64_t key, const void *data, size_t bytes);
+void elcl_cache_remove(const char *directory, uint64_t key);
+
+/* The size cap that elcl_cache_store() keeps, and how: removes files of the cache, used least
+ * recently first, until the rest has at most max_bytes. Other files are left alone. */
+#define ELCL_CACHE_MAX_BYTES (UINT64_C(64) << 20)
+void elcl_cache_trim(const char *directory, uint64_t max_bytes);
 
 #endif

@@ -1,0 +1,16 @@
+/*
+ * What every kernel file may use: the host puts this text before each program.
+ *
+ *   ELCL_MAC(a, b, c)  a * b + c on float or a vector of floats, in the form that the device does
+ *                      fastest: one of -DELCL_MAC_FMA=1, -DELCL_MAC_MAD=1, -DELCL_MAC_PLAIN=1
+ *   ELCL_NEG_MAX       finite "minus infinity": masked scores, start of a running maximum
+ */
+#if defined(ELCL_MAC_FMA)
+#define ELCL_MAC(a, b, c) fma((a), (b), (c))
+#elif defined(ELCL_MAC_MAD)
+#define ELCL_MAC(a, b, c) mad((a), (b), (c))
+#else
+#define ELCL_MAC(a, b, c) ((a) * (b) + (c))
+#endif
+
+#define ELCL_NEG_MAX (-3.0e38f)

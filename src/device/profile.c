@@ -1,0 +1,132 @@
+#include "device/profile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+
+#define MAX_PENDING 4096 /* events are driver memory: many of them are collected at once */
+
+struct pending {
+    cl_event event;
+    const char *name;
+};
+
+struct elcl_profile {
+    struct elcl_profile_entry *entries;
+    size_t n_entries;
+    size_t max_entries;
+    struct pending *pending;
+    size_t n_pending;
+    size_t max_pending;
+};
+
+struct elcl_profile *elcl_profile_create(void)
+{
+    return elcl_calloc(1, sizeof(struct elcl_profile));
+}
+
+/* NULL when memory is short. */
+static struct elcl_profile_entry *find_entry(struct elcl_profile *profile, const char *name)
+{
+    for (size_t i = 0; i < profile->n_entries; i++) {
+        if (profile->entries[i].name == name || !strcmp(profile->entries[i].name, name))
+            return &profile->entries[i];
+    }
+    void *entries = profile->entries;
+    if (!elcl_grow(&entries, &profile->max_entries, profile->n_entries + 1,
+                   sizeof(*profile->entries)))
+        return NULL;
+    profile->entries = entries;
+    struct elcl_profile_entry *entry = &profile->entries[profile->n_entries++];
+    *entry = (struct elcl_profile_entry){.name = name};
+    return entry;
+}
+
+/* A command that was not flushed may never start. */
+static void wait_for(cl_event event)
+{
+    cl_command_queue queue = NULL;
+    if (!clGetEventInfo(event, CL_EVENT_COMMAND_QUEUE, sizeof(queue), (void *)&queue, NULL) &&
+        queue)
+        clFlush(queue);
+    clWaitForEvents(1, &event);
+}
+
+/* Counts and releases the event. An event without times counts as a call of 0 ns. */
+static void collect(struct elcl_profile *profile, const char *name, cl_event event)
+{
+    wait_for(event);
+    cl_ulong start = 0;
+    cl_ulong end = 0;
+    if (clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_START, sizeof(start), &start, NULL) ||
+        clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof(end), &end, NULL))
+        start = end = 0;
+    clReleaseEvent(event);
+    struct elcl_profile_entry *entry = find_entry(profile, name);
+    if (!entry)
+        return;
+    entry->calls++;
+    entry->ns += end > start ? end - start : 0;
+}
+
+static void drain(struct elcl_profile *profile)
+{
+    for (size_t i = 0; i < profile->n_pending; i++)
+        collect(profile, profile->pending[i].name, profile->pending[i].event);
+    profile->n_pending = 0;
+}
+
+void elcl_profile_destroy(struct elcl_profile **profile)
+{
+    if (!profile || !*profile)
+        return;
+    struct elcl_profile *p = *profile;
+    for (size_t i = 0; i < p->n_pending; i++)
+        clReleaseEvent(p->pending[i].event);
+    elcl_free(p->pending);
+    elcl_free(p->entries);
+    elcl_free(p);
+    *profile = NULL;
+}
+
+void elcl_profile_add(struct elcl_profile *profile, const char *name, cl_event event)
+{
+    if (!event)
+        return;
+    if (!profile) {
+        clReleaseEvent(event);
+        return;
+    }
+    if (profile->n_pending == MAX_PENDING)
+        drain(profile);
+    void *pending = profile->pending;
+    if (!elcl_grow(&pending, &profile->max_pending, profile->n_pending + 1,
+                   sizeof(*profile->pending))) {
+        collect(profile, name, event);
+        return;
+    }
+    profile->pending = pending;
+    profile->pending[profile->n_pending++] = (struct pending){.event = event, .name = name};
+}
+
+static int slowest_first(const void *a, const void *b)
+{
+    const struct elcl_profile_entry *x = a;
+    const struct elcl_profile_entry *y = b;
+    if (x->ns != y->ns)
+        return x->ns < y->ns ? 1 : -1;
+    return strcmp(x->name, y->name);
+}
+
+const struct elcl_profile_entry *elcl_profile_read(struct elcl_profile *profile, int *n)
+{
+    *n = 0;
+    if (!profile)
+        return NULL;
+    drain(profile);
+    if (profile->n_entries)
+        qsort(profile->entries, profile->n_entries, sizeof(*profile->entries), slowest_first);
+    *n = (int)profile->n_entries;
+    return profile->entries;
+}

@@ -1,0 +1,284 @@
+#include "device/program.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "device/program_cache.h"
+
+#define CACHE_FORMAT_VERSION 1 /* of what the key and the payload mean */
+
+/* All that a build depends on. */
+struct program_text {
+    struct elcl_str source;
+    struct elcl_str options;
+    struct elcl_str names; /* "prelude.cl, a.cl", for messages */
+};
+
+static void finish_text(struct program_text *text)
+{
+    elcl_str_finish(&text->source);
+    elcl_str_finish(&text->options);
+    elcl_str_finish(&text->names);
+}
+
+static void append_source(struct program_text *text, const char *name, const void *bytes, size_t n)
+{
+    elcl_str_printf(&text->source, "#line 1 \"%s\"\n", name);
+    elcl_str_append(&text->source, bytes, n);
+    elcl_str_append(&text->source, "\n", 1);
+    elcl_str_printf(&text->names, "%s%s", text->names.n ? ", " : "", name);
+}
+
+static int append_file(struct program_text *text, const char *name, elcl_error *err)
+{
+    for (const struct elcl_cl_source *s = elcl_cl_sources; s->name; s++) {
+        if (!strcmp(s->name, name)) {
+            append_source(text, name, s->text, s->bytes);
+            return ELCL_OK;
+        }
+    }
+    return elcl_fail(err, ELCL_E_INTERNAL, "%s: no such kernel file in the library", name);
+}
+
+static int start_text(struct program_text *text, const struct elcl_device *device,
+                      const char *options, elcl_error *err)
+{
+    static const char *const macs[] = {
+        [ELCL_MAC_FMA] = "FMA", [ELCL_MAC_MAD] = "MAD", [ELCL_MAC_PLAIN] = "PLAIN"};
+    elcl_str_printf(&text->options, "-cl-std=CL1.2 -DELCL_MAC_%s=1", macs[device->mac]);
+    if (options && *options)
+        elcl_str_printf(&text->options, " %s", options);
+    return append_file(text, "prelude.cl", err);
+}
+
+static int end_text(const struct program_text *text, elcl_error *err)
+{
+    const bool failed = text->source.failed || text->options.failed || text->names.failed;
+    return failed ? elcl_fail_nomem(err) : ELCL_OK;
+}
+
+/* On failure `text` is finished. */
+static int make_text(struct program_text *text, const struct elcl_device *device,
+                     const char *const *files, int n_files, const char *options, elcl_error *err)
+{
+    int rc = start_text(text, device, options, err);
+    for (int i = 0; i < n_files && !rc; i++)
+        rc = append_file(text, files[i], err);
+    if (!rc)
+        rc = end_text(text, err);
+    if (rc)
+        finish_text(text);
+    return rc;
+}
+
+/* ---- build log ----------------------------------------------------------------------------- */
+
+/* NULL when there is none. */
+static char *read_log(const struct elcl_device *device, cl_program program)
+{
+    size_t bytes = 0;
+    if (clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &bytes) || !bytes)
+        return NULL;
+    char *log = elcl_calloc(bytes + 1, 1);
+    if (log && clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, bytes, log, NULL)) {
+        elcl_free(log);
+        return NULL;
+    }
+    return log;
+}
+
+/* Cuts the line at `*rest` off, without blanks around it; NULL at the end. */
+static char *next_line(char **rest)
+{
+    char *line = *rest;
+    if (!*line)
+        return NULL;
+    size_t n = strcspn(line, "\r\n");
+    *rest = line + n + (line[n] != '\0');
+    while (n && (line[n - 1] == ' ' || line[n - 1] == '\t'))
+        n--;
+    line[n] = '\0';
+    return line + strspn(line, " \t");
+}
+
+/* Hands every line to the log function; *first is the first line that speaks of an error, else
+ * the first that is not empty, else "". */
+static void log_lines(const struct elcl_device *device, enum elcl_log_level level, char *log,
+                      const char **first)
+{
+    const char *any = NULL;
+    const char *error = NULL;
+    for (char *line; (line = next_line(&log));) {
+        if (!*line)
+            continue;
+        if (!any)
+            any = line;
+        if (!error && strstr(line, "error"))
+            error = line;
+        elcl_device_log(device, level, "%s", line);
+    }
+    *first = error ? error : any ? any : "";
+}
+
+static int fail_build(const struct elcl_device *device, const struct program_text *text,
+                      cl_program program, cl_int code, elcl_error *err)
+{
+    char *log = read_log(device, program);
+    const char *first = "";
+    if (log)
+        log_lines(device, ELCL_LOG_WARNING, log, &first);
+    const int rc =
+        elcl_fail(err, ELCL_E_BUILD, "%s: the compiler of %s refused the kernels: %s",
+                  text->names.data, device->desc.name, *first ? first : elcl_cl_error_name(code));
+    elcl_free(log);
+    return rc;
+}
+
+/* ---- building ------------------------------------------------------------------------------ */
+
+static int build_source(struct elcl_device *device, const struct program_text *text,
+                        cl_program *program, elcl_error *err)
+{
+    const char *source = text->source.data;
+    cl_int code;
+    cl_program p = clCreateProgramWithSource(device->context, 1, &source, &text->source.n, &code);
+    if (code)
+        return elcl_cl_check(code, "clCreateProgramWithSource", text->names.data, err);
+    code = clBuildProgram(p, 1, &device->id, text->options.data, NULL, NULL);
+    if (code) {
+        const int rc = fail_build(device, text, p, code, err);
+        clReleaseProgram(p);
+        return rc;
+    }
+    char *log = device->log ? read_log(device, p) : NULL;
+    const char *first;
+    if (log)
+        log_lines(device, ELCL_LOG_DEBUG, log, &first);
+    elcl_free(log);
+    *program = p;
+    return ELCL_OK;
+}
+
+/* With the NUL, so that "ab", "c" and "a", "bc" differ. */
+static uint64_t hash_string(uint64_t hash, const char *s)
+{
+    return elcl_hash(hash, s, strlen(s) + 1);
+}
+
+static uint64_t cache_key(const struct elcl_device *device, const struct program_text *text)
+{
+    const uint32_t version = CACHE_FORMAT_VERSION;
+    uint64_t key = elcl_hash(ELCL_HASH_INIT, &version, sizeof(version));
+    key = hash_string(key, text->source.data);
+    key = hash_string(key, text->options.data);
+    key = hash_string(key, device->desc.name);
+    key = hash_string(key, device->desc.version);
+    key = hash_string(key, device->desc.driver);
+    return hash_string(key, device->desc.platform);
+}
+
+/* PoCL and rusticl keep compiled programs on disk by themselves, and rusticl ends the process on a
+ * binary that it does not know. */
+static bool driver_caches(const struct elcl_device *device)
+{
+    return device->is_pocl || !strcmp(device->desc.platform, "rusticl");
+}
+
+/* NULL when the cache has no binary or the driver does not take it; such a file is removed. */
+static cl_program build_cached(struct elcl_device *device, const struct program_text *text)
+{
+    if (driver_caches(device))
+        return NULL;
+    const uint64_t key = cache_key(device, text);
+    void *data;
+    size_t bytes;
+    if (!elcl_cache_load(device->cache_directory, key, &data, &bytes))
+        return NULL;
+    const unsigned char *binary = data;
+    cl_int status = CL_SUCCESS;
+    cl_int code = CL_SUCCESS;
+    cl_program p =
+        clCreateProgramWithBinary(device->context, 1, &device->id, &bytes, &binary, &status, &code);
+    elcl_free(data);
+    if (!code && !status)
+        code = clBuildProgram(p, 1, &device->id, text->options.data, NULL, NULL);
+    if (!code && !status)
+        return p;
+    if (p)
+        clReleaseProgram(p);
+    elcl_cache_remove(device->cache_directory, key);
+    return NULL;
+}
+
+int elcl_program_build(struct elcl_device *device, const char *const *files, int n_files,
+                       const char *options, cl_program *program, elcl_error *err)
+{
+    struct program_text text = {0};
+    int rc = make_text(&text, device, files, n_files, options, err);
+    if (rc)
+        return rc;
+    cl_program p = build_cached(device, &text);
+    if (!p)
+        rc = build_source(device, &text, &p, err);
+    if (!rc)
+        *program = p;
+    finish_text(&text);
+    return rc;
+}
+
+int elcl_program_build_text(struct elcl_device *device, const char *name, const char *text,
+                            const char *options, cl_program *program, elcl_error *err)
+{
+    struct program_text t = {0};
+    int rc = start_text(&t, device, options, err);
+    if (!rc) {
+        append_source(&t, name, text, strlen(text));
+        rc = end_text(&t, err);
+    }
+    if (!rc)
+        rc = build_source(device, &t, program, err);
+    finish_text(&t);
+    return rc;
+}
+
+/* ---- storing ------------------------------------------------------------------------------- */
+
+/* The binary of a program for one device; NULL when the driver gives none. */
+static unsigned char *read_binary(cl_program program, size_t *bytes)
+{
+    cl_uint n = 0;
+    if (clGetProgramInfo(program, CL_PROGRAM_NUM_DEVICES, sizeof(n), &n, NULL) || n != 1)
+        return NULL;
+    if (clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof(*bytes), bytes, NULL) || !*bytes)
+        return NULL;
+    unsigned char *binary = elcl_calloc(*bytes, 1);
+    if (binary &&
+        clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof(binary), (void *)&binary, NULL)) {
+        elcl_free(binary);
+        return NULL;
+    }
+    return binary;
+}
+
+void elcl_program_store(struct elcl_device *device, const char *const *files, int n_files,
+                        const char *options, cl_program program)
+{
+    if (driver_caches(device) || !device->cache_directory)
+        return;
+    struct program_text text = {0};
+    if (make_text(&text, device, files, n_files, options, NULL))
+        return;
+    const uint64_t key = cache_key(device, &text);
+    finish_text(&text);
+    void *old = NULL;
+    size_t bytes;
+    if (elcl_cache_load(device->cache_directory, key, &old, &bytes)) {
+        elcl_free(old);
+        return;
+    }
+    unsigned char *binary = read_binary(program, &bytes);
+    if (binary)
+        elcl_cache_store(device->cache_directory, key, binary, bytes);
+    elcl_free(binary);
+}
