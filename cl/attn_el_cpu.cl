@@ -1,0 +1,155 @@
+/*
+ * EL-attention, CPU shape: for row r and head h with the group's keys Y[j],
+ *     p = softmax_j(scale e[r, h] . Y[j]),  c[r, h] = sum_j p_j Y[j]
+ * The rows of a group share their keys, and Y is key and value: pairs (row, head) are vectors e of
+ * length D that all meet the same Y. One pass over blocks of EL_KEYS keys; a block of Y is read from
+ * memory once for all pairs of the work-item and stays in the cache between the two products. Per
+ * pair a running maximum and sum: when a block raises the maximum, what was summed before shrinks
+ * by exp(m_old - m_new). Blocks depend on the number of keys only, and every pair's arithmetic is
+ * its own: results do not depend on which rows share the work.
+ *
+ * attn_el   one work-item per `pairs` pairs of a group: global size
+ *           {ceil(max rows * H / pairs), groups}, work-group {1, 1}; pairs <= EL_MAX_PAIRS
+ */
+// lint: -DVW=8 -DWG=1
+// lint: -DVW=16 -DWG=1 -DELCL_STATE_BF16
+
+#define EL_KEYS 32      /* a multiple of every VW */
+#define EL_MAX_PAIRS 64
+#define EL_TILE 4       /* pairs that share the loads of Y */
+
+/* Keys s and s + 1 (when two) against `pairs` vectors e: p[i][s] = scale e_i . Y. */
+__attribute__((always_inline)) static inline void
+el_scores(const int pairs, float (*p)[EL_KEYS], __global const float *e, __global const state_t *y,
+          const int *row, int n, int d_size, float scale)
+{
+    const int whole = d_size / VW * VW;
+    for (int s = 0; s < n; s += 2) {
+        __global const state_t *y0 = y + (size_t)row[s] * d_size;
+        __global const state_t *y1 = y + (size_t)row[min(s + 1, n - 1)] * d_size;
+        floatv acc0[EL_TILE], acc1[EL_TILE];
+#pragma unroll
+        for (int i = 0; i < pairs; i++)
+            acc0[i] = acc1[i] = (floatv)(0.0f);
+        for (int d = 0; d < whole; d += VW) {
+            const floatv v0 = STATE_VEC(y0 + d), v1 = STATE_VEC(y1 + d);
+#pragma unroll
+            for (int i = 0; i < pairs; i++) {
+                const floatv q = LOADV(e + (size_t)i * d_size + d);
+                acc0[i] = ELCL_MAC(q, v0, acc0[i]);
+                acc1[i] = ELCL_MAC(q, v1, acc1[i]);
+            }
+        }
+#pragma unroll
+        for (int i = 0; i < pairs; i++) {
+            float sum0 = SUMV(acc0[i]), sum1 = SUMV(acc1[i]);
+            for (int d = whole; d < d_size; d++) {
+                sum0 = ELCL_MAC(e[(size_t)i * d_size + d], STATE_GET(y0, d), sum0);
+                sum1 = ELCL_MAC(e[(size_t)i * d_size + d], STATE_GET(y1, d), sum1);
+            }
+            p[i][s] = scale * sum0;
+            p[i][s + 1] = scale * sum1; /* EL_KEYS is even: beyond n it is overwritten or unused */
+        }
+    }
+}
+
+/* c_i = shrink_i c_i + sum_s p[i][s] Y[row[s]]; the first block takes c_i as zero. */
+__attribute__((always_inline)) static inline void
+el_context(const int pairs, float (*p)[EL_KEYS], __global float *c, __global const state_t *y,
+           const int *row, int n, int d_size, const float *shrink, bool first)
+{
+    const int whole = d_size / (2 * VW) * (2 * VW);
+    for (int d = 0; d < whole; d += 2 * VW) {
+        floatv lo[EL_TILE], hi[EL_TILE];
+#pragma unroll
+        for (int i = 0; i < pairs; i++) {
+            __global const float *from = c + (size_t)i * d_size + d;
+            lo[i] = first ? (floatv)(0.0f) : LOADV(from) * shrink[i];
+            hi[i] = first ? (floatv)(0.0f) : LOADV(from + VW) * shrink[i];
+        }
+        for (int s = 0; s < n; s++) {
+            __global const state_t *from = y + (size_t)row[s] * d_size + d;
+            const floatv v0 = STATE_VEC(from), v1 = STATE_VEC(from + VW);
+#pragma unroll
+            for (int i = 0; i < pairs; i++) {
+                lo[i] = ELCL_MAC((floatv)(p[i][s]), v0, lo[i]);
+                hi[i] = ELCL_MAC((floatv)(p[i][s]), v1, hi[i]);
+            }
+        }
+#pragma unroll
+        for (int i = 0; i < pairs; i++) {
+            STOREV(lo[i], c + (size_t)i * d_size + d);
+            STOREV(hi[i], c + (size_t)i * d_size + d + VW);
+        }
+    }
+    for (int d = whole; d < d_size; d++)
+        for (int i = 0; i < pairs; i++) {
+            float acc = first ? 0.0f : c[(size_t)i * d_size + d] * shrink[i];
+            for (int s = 0; s < n; s++)
+                acc = ELCL_MAC(p[i][s], STATE_GET(y, (size_t)row[s] * d_size + d), acc);
+            c[(size_t)i * d_size + d] = acc;
+        }
+}
+
+/* One block of keys for `pairs` pairs; largest and sum are the running values of each. */
+__attribute__((always_inline)) static inline void
+el_block(const int pairs, __global float *c, __global const float *e, __global const state_t *y,
+         const int *row, int n, int d_size, float scale, float *largest, float *sum, bool first)
+{
+    float p[EL_TILE][EL_KEYS];
+    float shrink[EL_TILE];
+    el_scores(pairs, p, e, y, row, n, d_size, scale);
+    for (int i = 0; i < pairs; i++) {
+        float block_largest = largest[i];
+        for (int s = 0; s < n; s++)
+            block_largest = fmax(block_largest, p[i][s]);
+        shrink[i] = exp(largest[i] - block_largest);
+        largest[i] = block_largest;
+        sum[i] = sum[i] * shrink[i] + softmax_block(p[i], n, block_largest);
+    }
+    el_context(pairs, p, c, y, row, n, d_size, shrink, first);
+}
+
+__kernel void attn_el(__global float *c,           /* [R, H, D] */
+                      __global const float *e,     /* [R, H, D] */
+                      __global const state_t *y,   /* [pool rows, D] */
+                      __global const int *step, ulong groups_at,
+                      __global const int *lineage, /* [rows, lineage_ld] */
+                      int lineage_ld, int h_size, int d_size, int pairs, float scale)
+{
+    float largest[EL_MAX_PAIRS], sum[EL_MAX_PAIRS];
+    int row[EL_KEYS];
+    __global const int *group = step + groups_at + get_global_id(1) * GROUP_INTS;
+    const int first_pair = get_global_id(0) * pairs;
+    const int n_pairs = min(pairs, group[GROUP_ROWS] * h_size - first_pair);
+    const int keys = group[GROUP_SHARED] + group[GROUP_PRIVATE];
+    const size_t at = ((size_t)group[GROUP_ROW] * h_size + first_pair) * d_size;
+    lineage += (size_t)group[GROUP_LINEAGE] * lineage_ld;
+    c += at;
+    e += at;
+    for (int i = 0; i < n_pairs; i++) {
+        largest[i] = ELCL_NEG_MAX;
+        sum[i] = 0.0f;
+    }
+    for (int s0 = 0; s0 < keys; s0 += EL_KEYS) {
+        const int n = min(EL_KEYS, keys - s0);
+        for (int s = 0; s < n; s++)
+            row[s] = key_row(group, lineage, s0 + s);
+        int i = 0;
+#define EL_BLOCK(n_tile)                                                                           \
+    el_block(n_tile, c + (size_t)i * d_size, e + (size_t)i * d_size, y, row, n, d_size, scale,     \
+             largest + i, sum + i, s0 == 0)
+        for (; i + EL_TILE <= n_pairs; i += EL_TILE)
+            EL_BLOCK(EL_TILE);
+        for (; i + 2 <= n_pairs; i += 2)
+            EL_BLOCK(2);
+        for (; i < n_pairs; i++)
+            EL_BLOCK(1);
+#undef EL_BLOCK
+    }
+    for (int i = 0; i < n_pairs; i++) {
+        const float factor = keys ? 1.0f / sum[i] : 0.0f;
+        for (int d = 0; d < d_size; d++)
+            c[(size_t)i * d_size + d] = keys ? c[(size_t)i * d_size + d] * factor : 0.0f;
+    }
+}

@@ -1,0 +1,78 @@
+/*
+ * EL-attention, GPU shape: for row r and head h with the group's keys Y[j],
+ *     p = softmax_j(scale e[r, h] . Y[j]),  c[r, h] = sum_j p_j Y[j]
+ * in one pass over blocks of EL_KEYS keys with a running maximum and sum, as in attn_el_cpu.cl. For
+ * the scores an item takes a key, for the context an item takes elements d, so that neighbouring
+ * items read neighbouring elements of Y.
+ *
+ * attn_el   one work-group of WG items per (pair, group), pair = row in group * H + head: global
+ *           size {WG max rows H, groups}; local memory: EL_KEYS ints, EL_KEYS + WG floats
+ */
+// lint: -DVW=4 -DWG=64
+// lint: -DVW=4 -DWG=64 -DELCL_STATE_F16
+
+#define EL_KEYS 64
+
+static inline float el_dot(__global const float *e, __global const state_t *y, int d_size)
+{
+    const int whole = d_size / VW * VW;
+    floatv sum_v = (floatv)(0.0f);
+    float sum = 0.0f;
+    for (int d = 0; d < whole; d += VW)
+        sum_v = ELCL_MAC(LOADV(e + d), STATE_VEC(y + d), sum_v);
+    for (int d = whole; d < d_size; d++)
+        sum = ELCL_MAC(e[d], STATE_GET(y, d), sum);
+    return sum + SUMV(sum_v);
+}
+
+__kernel void attn_el(__global float *c,           /* [R, H, D] */
+                      __global const float *e,     /* [R, H, D] */
+                      __global const state_t *y,   /* [pool rows, D] */
+                      __global const int *step, ulong groups_at,
+                      __global const int *lineage, /* [rows, lineage_ld] */
+                      int lineage_ld, int h_size, int d_size, float scale)
+{
+    __local float p[EL_KEYS];
+    __local int row[EL_KEYS];
+    __local float scratch[WG];
+    __global const int *group = step + groups_at + get_group_id(1) * GROUP_INTS;
+    const int lid = get_local_id(0), pair = get_group_id(0);
+    if (pair >= group[GROUP_ROWS] * h_size)
+        return; /* the whole work-group */
+    const int keys = group[GROUP_SHARED] + group[GROUP_PRIVATE];
+    const size_t at = ((size_t)group[GROUP_ROW] * h_size + pair) * d_size;
+    lineage += (size_t)group[GROUP_LINEAGE] * lineage_ld;
+    c += at;
+    e += at;
+    float largest = ELCL_NEG_MAX, sum = 0.0f;
+    for (int d = lid; d < d_size; d += WG)
+        c[d] = 0.0f;
+    for (int s0 = 0; s0 < keys; s0 += EL_KEYS) {
+        const int n = min(EL_KEYS, keys - s0);
+        float block_largest = ELCL_NEG_MAX;
+        for (int s = lid; s < n; s += WG) {
+            row[s] = key_row(group, lineage, s0 + s);
+            p[s] = scale * el_dot(e, y + (size_t)row[s] * d_size, d_size);
+            block_largest = fmax(block_largest, p[s]);
+        }
+        block_largest = fmax(largest, group_max(block_largest, scratch));
+        const float shrink = exp(largest - block_largest);
+        float block_sum = 0.0f;
+        for (int s = lid; s < n; s += WG) {
+            p[s] = exp(p[s] - block_largest);
+            block_sum += p[s];
+        }
+        sum = sum * shrink + group_sum(block_sum, scratch);
+        largest = block_largest;
+        for (int d = lid; d < d_size; d += WG) {
+            float acc = c[d] * shrink;
+            for (int s = 0; s < n; s++)
+                acc = ELCL_MAC(p[s], STATE_GET(y, (size_t)row[s] * d_size + d), acc);
+            c[d] = acc;
+        }
+        GROUP_BARRIER();
+    }
+    const float factor = keys ? 1.0f / sum : 0.0f;
+    for (int d = lid; d < d_size; d += WG)
+        c[d] *= factor;
+}

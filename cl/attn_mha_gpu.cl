@@ -1,0 +1,80 @@
+/*
+ * Multi-head attention of single rows, GPU shape: for row r and head h with keys j of its group,
+ *     p = softmax_j(scale q[r, h] . K[j, h]),  o[r, h] = sum_j p_j V[j, h]
+ * in one pass over blocks of MHA_KEYS keys with a running maximum m and sum l: when a block raises the
+ * maximum, what was summed before shrinks by exp(m_old - m_new). The blocks depend on the number
+ * of keys only. No keys give zeros.
+ *
+ * attn_mha   one work-group of WG items per (head, group): global size {WG H, groups}
+ *            local memory: MHA_KEYS + WG floats
+ */
+// lint: -DVW=4 -DWG=64
+// lint: -DVW=4 -DWG=64 -DELCL_STATE_F16
+
+#define MHA_KEYS 64
+
+static inline float mha_dot(__global const float *q, __global const state_t *k, int dh)
+{
+    const int whole = dh / VW * VW;
+    floatv sum_v = (floatv)(0.0f);
+    float sum = 0.0f;
+    for (int d = 0; d < whole; d += VW)
+        sum_v = ELCL_MAC(LOADV(q + d), STATE_VEC(k + d), sum_v);
+    for (int d = whole; d < dh; d++)
+        sum = ELCL_MAC(q[d], STATE_GET(k, d), sum);
+    return sum + SUMV(sum_v);
+}
+
+__kernel void attn_mha(__global float *o,            /* [R, H Dh] */
+                       __global const float *q,      /* [R, q_ld] */
+                       __global const state_t *kv,   /* [pool rows, kv_ld] */
+                       __global const int *step, ulong groups_at,
+                       __global const int *lineage,  /* [rows, lineage_ld] */
+                       int lineage_ld, int dh, int q_ld, int kv_ld, int k_at, int v_at,
+                       float scale)
+{
+    __local float p[MHA_KEYS];
+    __local float scratch[WG];
+    const int lid = get_local_id(0), h = get_group_id(0);
+    __global const int *group = step + groups_at + get_group_id(1) * GROUP_INTS;
+    const int keys = group[GROUP_SHARED] + group[GROUP_PRIVATE];
+    const size_t r = group[GROUP_ROW];
+    lineage += (size_t)group[GROUP_LINEAGE] * lineage_ld;
+    q += r * q_ld + h * dh;
+    o += (r * get_num_groups(0) + h) * dh;
+    kv += h * dh;
+    float largest = ELCL_NEG_MAX, sum = 0.0f;
+    for (int d = lid; d < dh; d += WG)
+        o[d] = 0.0f;
+    for (int s0 = 0; s0 < keys; s0 += MHA_KEYS) {
+        const int n = min(MHA_KEYS, keys - s0);
+        float block_largest = ELCL_NEG_MAX;
+        for (int s = lid; s < n; s += WG) {
+            const size_t j = key_row(group, lineage, s0 + s);
+            p[s] = scale * mha_dot(q, kv + j * kv_ld + k_at, dh);
+            block_largest = fmax(block_largest, p[s]);
+        }
+        block_largest = fmax(largest, group_max(block_largest, scratch));
+        const float shrink = exp(largest - block_largest);
+        float block_sum = 0.0f;
+        for (int s = lid; s < n; s += WG) {
+            p[s] = exp(p[s] - block_largest);
+            block_sum += p[s];
+        }
+        sum = sum * shrink + group_sum(block_sum, scratch);
+        largest = block_largest;
+        GROUP_BARRIER();
+        for (int d = lid; d < dh; d += WG) {
+            float acc = o[d] * shrink;
+            for (int s = 0; s < n; s++) {
+                const size_t j = key_row(group, lineage, s0 + s);
+                acc = ELCL_MAC(p[s], STATE_GET(kv, j * kv_ld + v_at + d), acc);
+            }
+            o[d] = acc;
+        }
+        GROUP_BARRIER();
+    }
+    const float factor = keys ? 1.0f / sum : 0.0f;
+    for (int d = lid; d < dh; d += WG)
+        o[d] *= factor;
+}

@@ -1,0 +1,252 @@
+/*
+ * From logits to candidates, one row of V logits at a time:
+ *     lse = m + log sum_v exp(x_v - m),  m = max_v x_v;  log-softmax of v: x_v - lse
+ *     rules (src/search/rules.h), in place on the logits
+ *     the `width` best tokens by falling score, ties by lower token
+ * With log_probs a rule sees x - lse and the score reported is x - lse after the rules; otherwise
+ * it sees x, and the score is the chosen token's x - lse before the rules. Banned tokens hold
+ * ELCL_NEG_MAX; NaN and -inf count as banned, and +inf as the largest float that is safe.
+ *
+ * select_best   one work-group of WG items per row: global size {WG R}; local memory 2 WG words
+ */
+// lint: -DVW=8 -DWG=1
+// lint: -DVW=4 -DWG=128
+
+/* Ints of a row's rules: src/search/rules.h, struct elcl_row_rules. */
+#define RULE_LOG_PROBS 0
+#define RULE_FORCED 1
+#define RULE_BAN_EOS 2
+#define RULE_NGRAM 3
+#define RULE_PENALTY 4 /* float */
+#define RULE_N_EOS 5
+#define RULE_EOS 6
+#define RULES_INTS 14
+
+#define MAX_WIDTH 576 /* 64 beams x (1 + 8 EOS) */
+
+/* The tokens of a row so far. */
+struct history {
+    __global const int *lineage; /* [n] pool rows */
+    __global const int *tokens;  /* [pool rows] */
+    int n;
+};
+
+static inline int history_at(const struct history *history, int t)
+{
+    return history->tokens[history->lineage[t]];
+}
+
+/* Makes all logits finite and returns the row's log-sum-exp. */
+static inline float log_sum_exp(__global float *x, int v_size, __local float *scratch)
+{
+    const int lid = get_local_id(0), whole = v_size / VW * VW;
+    floatv largest_v = (floatv)(ELCL_NEG_MAX);
+    float largest = ELCL_NEG_MAX;
+    for (int i = lid * VW; i < whole; i += WG * VW) {
+        const floatv v = fmin(fmax(LOADV(x + i), ELCL_NEG_MAX), -ELCL_NEG_MAX);
+        STOREV(v, x + i);
+        largest_v = fmax(largest_v, v);
+    }
+    for (int i = whole + lid; i < v_size; i += WG) {
+        x[i] = fmin(fmax(x[i], ELCL_NEG_MAX), -ELCL_NEG_MAX);
+        largest = fmax(largest, x[i]);
+    }
+    float lanes[VW];
+    STOREV(largest_v, lanes);
+    for (int i = 0; i < VW; i++)
+        largest = fmax(largest, lanes[i]);
+    largest = group_max(largest, scratch);
+    floatv sum_v = (floatv)(0.0f);
+    float sum = 0.0f;
+    for (int i = lid * VW; i < whole; i += WG * VW)
+        sum_v += exp(LOADV(x + i) - largest);
+    for (int i = whole + lid; i < v_size; i += WG)
+        sum += exp(x[i] - largest);
+    return largest + log(group_sum(sum + SUMV(sum_v), scratch));
+}
+
+static inline bool seen_before(const struct history *history, int t)
+{
+    const int token = history_at(history, t);
+    for (int u = 0; u < t; u++)
+        if (history_at(history, u) == token)
+            return true;
+    return false;
+}
+
+/* Every distinct token of the history once: score < 0 ? score * penalty : score / penalty. */
+static inline void penalise(__global float *x, const struct history *history, float penalty,
+                            float shift)
+{
+    for (int t = get_local_id(0); t < history->n; t += WG) {
+        if (seen_before(history, t))
+            continue;
+        const int token = history_at(history, t);
+        const float score = x[token] - shift;
+        if (x[token] > ELCL_NEG_MAX)
+            x[token] = (score < 0.0f ? score * penalty : score / penalty) + shift;
+    }
+}
+
+/* Bans what would end an n-gram that the history already holds. */
+static inline void ban_ngrams(__global float *x, const struct history *history, int n)
+{
+    for (int t = get_local_id(0); t + n <= history->n; t += WG) {
+        bool same = true;
+        for (int i = 0; i < n - 1 && same; i++)
+            same = history_at(history, t + i) == history_at(history, history->n - n + 1 + i);
+        if (same)
+            x[history_at(history, t + n - 1)] = ELCL_NEG_MAX;
+    }
+}
+
+static inline void apply_rules(__global float *x, __global const int *rules,
+                               const struct history *history, float lse)
+{
+    const float penalty = as_float(rules[RULE_PENALTY]);
+    if (penalty != 1.0f) {
+        penalise(x, history, penalty, rules[RULE_LOG_PROBS] ? lse : 0.0f);
+        GROUP_BARRIER();
+    }
+    if (rules[RULE_NGRAM] > 0)
+        ban_ngrams(x, history, rules[RULE_NGRAM]);
+    if (rules[RULE_BAN_EOS] && get_local_id(0) == 0)
+        for (int i = 0; i < rules[RULE_N_EOS]; i++)
+            x[rules[RULE_EOS + i]] = ELCL_NEG_MAX;
+    GROUP_BARRIER();
+}
+
+/* The score to report for a token whose logit after the rules is v. */
+static inline float report(float v, int token, __global const int *rules,
+                           const struct history *history, float lse)
+{
+    const float penalty = as_float(rules[RULE_PENALTY]);
+    if (rules[RULE_LOG_PROBS] || penalty == 1.0f)
+        return v - lse;
+    for (int t = 0; t < history->n; t++)
+        if (history_at(history, t) == token)
+            return (v < 0.0f ? v / penalty : v * penalty) - lse;
+    return v - lse;
+}
+
+#if WG == 1
+/* Keeps the best of the row in a sorted list; only what beats its last entry goes in. */
+static inline int best_tokens(float *value, int *token, __global const float *x, int v_size,
+                              int width)
+{
+    int n = 0;
+    float last = ELCL_NEG_MAX;
+    for (int i0 = 0; i0 < v_size; i0 += VW) {
+        const int n_lanes = min(VW, v_size - i0);
+        if (n_lanes == VW && !any(LOADV(x + i0) > (floatv)(last)))
+            continue;
+        for (int i = i0; i < i0 + n_lanes; i++) {
+            const float v = x[i];
+            if (!(v > last))
+                continue;
+            int at = n < width ? n++ : width - 1;
+            for (; at > 0 && value[at - 1] < v; at--) {
+                value[at] = value[at - 1];
+                token[at] = token[at - 1];
+            }
+            value[at] = v;
+            token[at] = i;
+            last = n < width ? ELCL_NEG_MAX : value[width - 1];
+        }
+    }
+    return n;
+}
+#else
+/* The best token behind (value, token) in the order of falling value and rising token; the
+ * token is v_size when there is none. The result is the same in every item. */
+static inline void next_best(float *value, int *token, __global const float *x, int v_size,
+                             __local float *values, __local int *tokens)
+{
+    const int lid = get_local_id(0);
+    float best = ELCL_NEG_MAX;
+    int best_token = v_size;
+    for (int i = lid; i < v_size; i += WG) {
+        const float v = x[i];
+        const bool behind = v < *value || (v == *value && i > *token);
+        if (behind && v > best) {
+            best = v;
+            best_token = i;
+        }
+    }
+    values[lid] = best;
+    tokens[lid] = best_token;
+    for (int half_n = WG / 2; half_n > 0; half_n /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (lid >= half_n)
+            continue;
+        const float v = values[lid + half_n];
+        const int t = tokens[lid + half_n];
+        if (v > values[lid] || (v == values[lid] && t < tokens[lid])) {
+            values[lid] = v;
+            tokens[lid] = t;
+        }
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    *value = values[0];
+    *token = tokens[0];
+    barrier(CLK_LOCAL_MEM_FENCE);
+}
+#endif
+
+static inline void put_candidate(__global int2 *candidates, int i, int token, float score)
+{
+    candidates[i] = (int2)(token, as_int(score));
+}
+
+__kernel void select_best(__global int2 *candidates, /* [R, width] token, bits of the score */
+                          __global float *logits,    /* [R, V] */
+                          __global const int *step, ulong rows_at, ulong rules_at,
+                          __global const int *lineage, /* [rows, lineage_ld] */
+                          __global const int *tokens,  /* [pool rows] */
+                          int lineage_ld, int v_size, int width)
+{
+    __local float scratch[WG];
+#if WG > 1
+    __local int best_of_item[WG];
+#endif
+    const size_t r = get_group_id(0);
+    __global const int *rules = step + rules_at + r * RULES_INTS;
+    __global float *x = logits + r * v_size;
+    const struct history history = {lineage + r * lineage_ld, tokens,
+                                    step[rows_at + r * ROW_INTS + ROW_LENGTH]};
+    candidates += r * width;
+    const float lse = log_sum_exp(x, v_size, scratch);
+    int found = 0;
+    GROUP_BARRIER();
+    if (rules[RULE_FORCED] >= 0) {
+        if (get_local_id(0) == 0) {
+            const int token = rules[RULE_FORCED];
+            put_candidate(candidates, 0, token, rules[RULE_LOG_PROBS] ? 0.0f : x[token] - lse);
+        }
+        found = 1;
+    } else {
+        apply_rules(x, rules, &history, lse);
+#if WG == 1
+        float value[MAX_WIDTH];
+        int token[MAX_WIDTH];
+        found = best_tokens(value, token, x, v_size, width);
+        for (int i = 0; i < found; i++)
+            put_candidate(candidates, i, token[i],
+                          report(value[i], token[i], rules, &history, lse));
+#else
+        float value = INFINITY;
+        int token = -1;
+        while (found < width) {
+            next_best(&value, &token, x, v_size, scratch, best_of_item);
+            if (token == v_size)
+                break;
+            if (get_local_id(0) == 0)
+                put_candidate(candidates, found, token,
+                              report(value, token, rules, &history, lse));
+            found++;
+        }
+#endif
+    }
+    for (int i = found + get_local_id(0); i < width; i += WG)
+        put_candidate(candidates, i, -1, ELCL_NEG_MAX);
+}

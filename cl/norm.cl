@@ -1,0 +1,110 @@
+/*
+ * Embedding and layer norm: LN(v) = (v - mean(v)) / sqrt(variance(v) + eps) * weight + bias.
+ * Mean and variance in two passes over the row, in f32.
+ *
+ * embed      x[r] = LN?(scale * E[token] + P[position + offset])
+ * add_norm   x[r] = LN(x[r] + y[r])
+ * Both also write the row to state[slot] when `has_state`. token, position and slot come from the
+ * row's record in `step`. One work-group of WG items per row: global size {WG R}.
+ */
+// lint: -DVW=8 -DWG=1
+// lint: -DVW=4 -DWG=64 -DELCL_STATE_BF16
+
+/* Normalises the row x [D] in place. Every item sees the elements that it wrote itself: chunks of
+ * VW from lid * VW, then the tail one by one. */
+static inline void norm_row(__global float *x, __global const float *weight,
+                            __global const float *bias, float eps, int d_size,
+                            __local float *scratch)
+{
+    const int lid = get_local_id(0), whole = d_size / VW * VW;
+    floatv sum_v = (floatv)(0.0f);
+    float sum = 0.0f;
+    for (int d = lid * VW; d < whole; d += WG * VW)
+        sum_v += LOADV(x + d);
+    for (int d = whole + lid; d < d_size; d += WG)
+        sum += x[d];
+    const float mean = group_sum(sum + SUMV(sum_v), scratch) / d_size;
+    sum_v = (floatv)(0.0f);
+    sum = 0.0f;
+    for (int d = lid * VW; d < whole; d += WG * VW) {
+        const floatv v = LOADV(x + d) - mean;
+        sum_v = ELCL_MAC(v, v, sum_v);
+    }
+    for (int d = whole + lid; d < d_size; d += WG) {
+        const float v = x[d] - mean;
+        sum = ELCL_MAC(v, v, sum);
+    }
+    const float variance = group_sum(sum + SUMV(sum_v), scratch) / d_size;
+    const float factor = 1.0f / sqrt(variance + eps);
+    for (int d = lid * VW; d < whole; d += WG * VW)
+        STOREV((LOADV(x + d) - mean) * factor * LOADV(weight + d) + LOADV(bias + d), x + d);
+    for (int d = whole + lid; d < d_size; d += WG)
+        x[d] = (x[d] - mean) * factor * weight[d] + bias[d];
+}
+
+/* Copies the item's own elements of x [D] into the state row. */
+static inline void store_state(__global state_t *state, __global const float *x, int d_size)
+{
+    const int lid = get_local_id(0), whole = d_size / VW * VW;
+    for (int d0 = lid * VW; d0 < whole; d0 += WG * VW)
+        for (int d = d0; d < d0 + VW; d++)
+            STATE_PUT(state, d, x[d]);
+    for (int d = whole + lid; d < d_size; d += WG)
+        STATE_PUT(state, d, x[d]);
+}
+
+__kernel void embed(__global float *x,                  /* [R, D] */
+                    __global state_t *state,            /* [pool, D], with has_state */
+                    __global const int *step, ulong rows_at,
+                    __global const weight_t *tokens,    /* [V, D] in panels of `panel` rows */
+                    __global const float *positions,    /* [P, D] */
+                    __global const float *weight,       /* [D], with has_norm */
+                    __global const float *bias, int d_size, int panel, int offset, float scale,
+                    float eps, int has_norm, int has_state)
+{
+    __local float scratch[WG];
+    const size_t r = get_group_id(0);
+    const int lid = get_local_id(0), whole = d_size / VW * VW;
+    __global const int *row = step + rows_at + r * ROW_INTS;
+    const int token = row[ROW_TOKEN];
+    tokens += (size_t)(token / panel) * d_size * panel + token % panel;
+    positions += (size_t)(row[ROW_POSITION] + offset) * d_size;
+    x += r * d_size;
+    for (int d0 = lid * VW; d0 < whole; d0 += WG * VW)
+        for (int d = d0; d < d0 + VW; d++)
+            x[d] = scale * WEIGHT_GET(tokens, (size_t)d * panel) + positions[d];
+    for (int d = whole + lid; d < d_size; d += WG)
+        x[d] = scale * WEIGHT_GET(tokens, (size_t)d * panel) + positions[d];
+    /* No barrier in a branch: PoCL 3.1 loses private variables across one. */
+    if (!has_norm) {
+        if (has_state)
+            store_state(state + (size_t)row[ROW_SLOT] * d_size, x, d_size);
+        return; /* the whole work-group */
+    }
+    norm_row(x, weight, bias, eps, d_size, scratch);
+    if (has_state)
+        store_state(state + (size_t)row[ROW_SLOT] * d_size, x, d_size);
+}
+
+__kernel void add_norm(__global float *x,         /* [R, D], in and out */
+                       __global state_t *state,   /* [pool, D], with has_state */
+                       __global const float *y,   /* [R, D] */
+                       __global const int *step, ulong rows_at,
+                       __global const float *weight, /* [D] */
+                       __global const float *bias, int d_size, float eps, int has_state)
+{
+    __local float scratch[WG];
+    const size_t r = get_group_id(0);
+    const int lid = get_local_id(0), whole = d_size / VW * VW;
+    x += r * d_size;
+    y += r * d_size;
+    for (int d = lid * VW; d < whole; d += WG * VW)
+        STOREV(LOADV(x + d) + LOADV(y + d), x + d);
+    for (int d = whole + lid; d < d_size; d += WG)
+        x[d] += y[d];
+    norm_row(x, weight, bias, eps, d_size, scratch);
+    if (has_state) {
+        const size_t slot = step[rows_at + r * ROW_INTS + ROW_SLOT];
+        store_state(state + slot * d_size, x, d_size);
+    }
+}

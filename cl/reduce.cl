@@ -1,0 +1,71 @@
+/*
+ * Work-group reductions for kernels that give one work-group to a row. In the CPU shape a
+ * work-group is one item and reductions cost nothing.
+ *
+ * -D WG  items per work-group: 1 in the CPU shape, a power of two in the GPU shape
+ */
+// lint: -DVW=8 -DWG=1
+// lint: -DVW=4 -DWG=64
+
+#ifndef WG
+#define WG 64
+#endif
+
+/* The sum and the maximum of `v` over the work-group, given to every item. All items must call
+ * them; `scratch` has WG floats and is free again on return. */
+#if WG == 1
+#define GROUP_BARRIER()
+static inline float group_sum(float v, __local float *scratch)
+{
+    return v;
+}
+static inline float group_max(float v, __local float *scratch)
+{
+    return v;
+}
+#else
+#define GROUP_BARRIER() barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
+static inline float group_sum(float v, __local float *scratch)
+{
+    const int i = get_local_id(0);
+    scratch[i] = v;
+    for (int half_n = WG / 2; half_n > 0; half_n /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (i < half_n)
+            scratch[i] += scratch[i + half_n];
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    const float sum = scratch[0];
+    barrier(CLK_LOCAL_MEM_FENCE);
+    return sum;
+}
+static inline float group_max(float v, __local float *scratch)
+{
+    const int i = get_local_id(0);
+    scratch[i] = v;
+    for (int half_n = WG / 2; half_n > 0; half_n /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (i < half_n)
+            scratch[i] = fmax(scratch[i], scratch[i + half_n]);
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    const float largest = scratch[0];
+    barrier(CLK_LOCAL_MEM_FENCE);
+    return largest;
+}
+#endif
+
+/* p[s] = exp(p[s] - largest) for s < n and their sum, by one item. p has room up to a multiple of
+ * VW; what lies beyond n comes out as zero. */
+static inline float softmax_block(float *p, int n, float largest)
+{
+    floatv sum_v = (floatv)(0.0f);
+    for (int s = n; s % VW; s++)
+        p[s] = ELCL_NEG_MAX;
+    for (int s = 0; s < n; s += VW) {
+        const floatv v = exp(LOADV(p + s) - largest);
+        STOREV(v, p + s);
+        sum_v += v;
+    }
+    return SUMV(sum_v);
+}

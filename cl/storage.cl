@@ -1,0 +1,100 @@
+/*
+ * Storage types: weights and state lie in memory as f32, f16 or bf16 and are f32 in registers.
+ *
+ * -D ELCL_WEIGHT_F32 | ELCL_WEIGHT_F16 | ELCL_WEIGHT_BF16   type of weights
+ * -D ELCL_STATE_F32  | ELCL_STATE_F16  | ELCL_STATE_BF16    type of caches and the encoder output
+ * -D VW        floats per vector: 4, 8 or 16
+ *
+ * For a storage X: X_t, X_GET(p, i) one element, X_VEC(p) VW elements from p, X_PUT(p, i, v).
+ * Loads need element alignment only. vload_half and vstore_half are core OpenCL C 1.2.
+ */
+// lint: -DVW=8
+// lint: -DVW=4 -DELCL_WEIGHT_F16 -DELCL_STATE_BF16
+// lint: -DVW=16 -DELCL_WEIGHT_BF16 -DELCL_STATE_F16
+
+#ifndef VW
+#define VW 4
+#endif
+
+#define CAT_(a, b) a##b
+#define CAT(a, b) CAT_(a, b)
+typedef CAT(float, VW) floatv;
+#define LOADV(p) CAT(vload, VW)(0, p)
+#define STOREV(v, p) CAT(vstore, VW)(v, 0, p)
+
+#define BF16_GET(p, i) as_float((uint)(p)[i] << 16)
+#define BF16_VEC(p) CAT(as_float, VW)(CAT(convert_uint, VW)(CAT(vload, VW)(0, p)) << 16)
+
+#if defined(ELCL_WEIGHT_F16)
+typedef half weight_t;
+#define WEIGHT_GET(p, i) vload_half(i, p)
+#define WEIGHT_VEC(p) CAT(vload_half, VW)(0, p)
+#elif defined(ELCL_WEIGHT_BF16)
+typedef ushort weight_t;
+#define WEIGHT_GET(p, i) BF16_GET(p, i)
+#define WEIGHT_VEC(p) BF16_VEC(p)
+#else
+typedef float weight_t;
+#define WEIGHT_GET(p, i) (p)[i]
+#define WEIGHT_VEC(p) LOADV(p)
+#endif
+
+#if defined(ELCL_STATE_F16)
+typedef half state_t;
+#define STATE_GET(p, i) vload_half(i, p)
+#define STATE_VEC(p) CAT(vload_half, VW)(0, p)
+#define STATE_PUT(p, i, v) vstore_half_rte(v, i, p)
+#elif defined(ELCL_STATE_BF16)
+typedef ushort state_t;
+#define STATE_GET(p, i) BF16_GET(p, i)
+#define STATE_VEC(p) BF16_VEC(p)
+#define STATE_PUT(p, i, v) (p)[i] = bf16_round(v)
+static inline ushort bf16_round(float f)
+{
+    const uint x = as_uint(f);
+    const uint nearest_even = x + 0x7fffu + ((x >> 16) & 1u);
+    return (ushort)((isnan(f) ? x | 0x400000u : nearest_even) >> 16);
+}
+#else
+typedef float state_t;
+#define STATE_GET(p, i) (p)[i]
+#define STATE_VEC(p) LOADV(p)
+#define STATE_PUT(p, i, v) (p)[i] = (v)
+#endif
+
+/* Sum of a vector's elements, in a fixed order. */
+static inline float sum4(float4 v)
+{
+    return (v.x + v.y) + (v.z + v.w);
+}
+#if VW == 4
+#define SUMV(v) sum4(v)
+#elif VW == 8
+#define SUMV(v) sum4((v).lo + (v).hi)
+#else
+#define SUMV(v) sum4(((v).lo + (v).hi).lo + ((v).lo + (v).hi).hi)
+#endif
+
+/* Ints of a row's record in the step buffer: src/ops/ops.h has the same list. */
+#define ROW_TOKEN 0
+#define ROW_POSITION 1
+#define ROW_PARENT 2
+#define ROW_SLOT 3
+#define ROW_LENGTH 4
+#define ROW_INTS 8
+
+/* Ints of a group: src/ops/ops.h, struct elcl_group. */
+#define GROUP_ROW 0
+#define GROUP_ROWS 1
+#define GROUP_START 2
+#define GROUP_SHARED 3
+#define GROUP_LINEAGE 4
+#define GROUP_PRIVATE 5
+#define GROUP_INTS 6
+
+/* Pool row of key s of a group: first the shared run, then the lineage table's row. */
+static inline int key_row(__global const int *group, __global const int *lineage_row, int s)
+{
+    const int n_shared = group[GROUP_SHARED];
+    return s < n_shared ? group[GROUP_START] + s : lineage_row[s - n_shared];
+}

@@ -1,0 +1,74 @@
+/* Attention over groups of rows: attn_el_*.cl, attn_mha_*.cl. */
+#include "base/util.h"
+#include "ops/launch.h"
+
+#define EL_MAX_PAIRS 64 /* of attn_el_cpu.cl */
+#define EL_TILE 4
+
+/* (row, head) pairs per work-item of the CPU shape: as many as fit, so that Y is read once for
+ * them, but few enough to give every core work. */
+static int pairs_per_item(const struct elcl_ops *ops, int n_groups, int max_pairs)
+{
+    const int cores = (int)ops->device->desc.compute_units;
+    const int items = (int)elcl_div_up((size_t)(2 * cores), (size_t)n_groups); /* per group */
+    const int pairs = (int)elcl_round_up(elcl_div_up((size_t)max_pairs, (size_t)items), EL_TILE);
+    return elcl_min_int(pairs, EL_MAX_PAIRS);
+}
+
+int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, elcl_error *err)
+{
+    if (!args->n_groups)
+        return ELCL_OK;
+    const bool cpu = ops->kernels == ELCL_KERNELS_CPU;
+    const int max_pairs = args->max_rows * args->h;
+    const int pairs = pairs_per_item(ops, args->n_groups, max_pairs);
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_ATTN_EL, "attn_el");
+    elcl_launch_buffer(&launch, args->c);
+    elcl_launch_buffer(&launch, args->e);
+    elcl_launch_buffer(&launch, args->y);
+    elcl_launch_buffer(&launch, args->step);
+    elcl_launch_ulong(&launch, args->groups_at);
+    elcl_launch_buffer(&launch, args->lineage);
+    elcl_launch_int(&launch, args->lineage_ld);
+    elcl_launch_int(&launch, args->h);
+    elcl_launch_int(&launch, args->d);
+    if (cpu)
+        elcl_launch_int(&launch, pairs);
+    elcl_launch_float(&launch, args->scale);
+    elcl_ops_count(ops, args->keys * args->d * elcl_storage_bytes(ops->state),
+                   4 * args->keys * args->h * args->d);
+    const size_t items = elcl_group_items(ops);
+    const size_t global[] = {cpu ? elcl_div_up((size_t)max_pairs, (size_t)pairs)
+                                 : items * (size_t)max_pairs,
+                             (size_t)args->n_groups};
+    const size_t local[] = {items, 1};
+    return elcl_launch_run(&launch, 2, global, local, err);
+}
+
+int elcl_op_attn_mha(struct elcl_ops *ops, const struct elcl_attn_mha_args *args, elcl_error *err)
+{
+    struct elcl_launch launch = args->kv_f32
+                                    ? elcl_launch_begin_f32(ops, ELCL_K_ATTN_MHA, "attn_mha")
+                                    : elcl_launch_begin(ops, ELCL_K_ATTN_MHA, "attn_mha");
+    elcl_launch_buffer(&launch, args->o);
+    elcl_launch_buffer(&launch, args->q);
+    elcl_launch_buffer(&launch, args->kv);
+    elcl_launch_buffer(&launch, args->step);
+    elcl_launch_ulong(&launch, args->groups_at);
+    elcl_launch_buffer(&launch, args->lineage);
+    elcl_launch_int(&launch, args->lineage_ld);
+    elcl_launch_int(&launch, args->dh);
+    elcl_launch_int(&launch, args->q_ld);
+    elcl_launch_int(&launch, args->kv_ld);
+    elcl_launch_int(&launch, args->k_at);
+    elcl_launch_int(&launch, args->v_at);
+    elcl_launch_float(&launch, args->scale);
+    const uint64_t width = (uint64_t)args->h * args->dh;
+    elcl_ops_count(
+        ops, 2 * args->keys * width * elcl_storage_bytes(args->kv_f32 ? ELCL_F32 : ops->state),
+        4 * args->keys * width);
+    const size_t items = elcl_group_items(ops);
+    const size_t global[] = {items * (size_t)args->h, (size_t)args->n_groups};
+    const size_t local[] = {items, 1};
+    return elcl_launch_run(&launch, 2, global, local, err);
+}

@@ -1,0 +1,30 @@
+/* What beam search does to cached state: beams.cl. */
+#include "ops/launch.h"
+
+int elcl_op_lineage(struct elcl_ops *ops, const struct elcl_lineage_args *args, elcl_error *err)
+{
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_LINEAGE, "lineage");
+    elcl_launch_buffer(&launch, args->next);
+    elcl_launch_buffer(&launch, args->tokens);
+    elcl_launch_buffer(&launch, args->previous);
+    elcl_launch_buffer(&launch, args->step);
+    elcl_launch_ulong(&launch, args->rows_at);
+    elcl_launch_int(&launch, args->ld);
+    const size_t global[] = {(size_t)args->max_length, (size_t)args->r};
+    elcl_ops_count(ops, 2 * sizeof(int32_t) * (uint64_t)args->r * args->max_length, 0);
+    return elcl_launch_run(&launch, 2, global, NULL, err);
+}
+
+int elcl_op_reorder(struct elcl_ops *ops, const struct elcl_reorder_args *args, elcl_error *err)
+{
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_REORDER, "reorder");
+    elcl_launch_buffer(&launch, args->next);
+    elcl_launch_buffer(&launch, args->previous);
+    elcl_launch_buffer(&launch, args->step);
+    elcl_launch_ulong(&launch, args->rows_at);
+    elcl_launch_int(&launch, args->field);
+    elcl_launch_ulong(&launch, args->ld);
+    const size_t global[] = {args->n, (size_t)args->r};
+    elcl_ops_count(ops, 2 * elcl_storage_bytes(ops->state) * (uint64_t)args->r * args->n, 0);
+    return elcl_launch_run(&launch, 2, global, NULL, err);
+}

@@ -1,0 +1,19 @@
+/* GEMM, one face: chooses the back end and counts the work. */
+#include "ops/gemm.h"
+
+#include "ops/launch.h"
+
+#define CLBLAST_MIN_ROWS 128 /* AUTO on GPUs: below, the native kernel's one launch is faster */
+
+int elcl_op_gemm(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
+{
+    const struct elcl_matrix *w = args->w;
+    if (!args->m)
+        return ELCL_OK;
+    const uint64_t outputs = (uint64_t)w->batch * args->m * w->n;
+    const uint64_t inputs = (uint64_t)w->batch * args->m * w->k;
+    elcl_ops_count(ops, w->buffer.bytes + (outputs + inputs) * sizeof(float), 2 * outputs * w->k);
+    const bool clblast = ops->gemm == ELCL_GEMM_CLBLAST ||
+                         (ops->gemm == ELCL_GEMM_AUTO && args->m >= CLBLAST_MIN_ROWS);
+    return clblast ? elcl_gemm_clblast(ops, args, err) : elcl_gemm_native(ops, args, err);
+}

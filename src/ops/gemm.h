@@ -1,0 +1,18 @@
+/* Inside ops/: the GEMM back ends. */
+#ifndef ELCL_OPS_GEMM_H
+#define ELCL_OPS_GEMM_H
+
+#include "ops/ops.h"
+
+/* Flags of the gemm and epilogue kernels (activation.cl). */
+enum { ELCL_GEMM_BIAS = 1, ELCL_GEMM_RESIDUAL = 2 };
+
+static inline int elcl_gemm_flags(const struct elcl_gemm_args *args)
+{
+    return (args->bias ? ELCL_GEMM_BIAS : 0) | (args->residual ? ELCL_GEMM_RESIDUAL : 0);
+}
+
+int elcl_gemm_native(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err);
+int elcl_gemm_clblast(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err);
+
+#endif

@@ -1,0 +1,89 @@
+/*
+ * GEMM by CLBlast: the only caller of that library. It multiplies f32: weights in other storage
+ * are widened into a scratch buffer first. Bias, activation and residual follow in a kernel of
+ * our own. The weight must lie as one row-major panel [K, N].
+ */
+#include "base/util.h"
+#include "ops/gemm.h"
+#include "ops/launch.h"
+
+#include <clblast_c.h>
+
+/* The weight as f32: itself, or a copy in ops->widened. */
+static int widen(struct elcl_ops *ops, const struct elcl_matrix *w, cl_mem *mem, elcl_error *err)
+{
+    if (ops->weights == ELCL_F32) {
+        *mem = w->buffer.mem;
+        return ELCL_OK;
+    }
+    const size_t n = w->buffer.bytes / elcl_storage_bytes(ops->weights);
+    if (ops->widened.bytes < n * sizeof(float)) {
+        int rc = elcl_ops_finish(ops, err); /* the old copy may be in use */
+        elcl_buffer_destroy(&ops->widened);
+        if (!rc)
+            rc = elcl_buffer_create(ops->device, "f32 copy of a weight", n * sizeof(float),
+                                    &ops->widened, err);
+        if (rc)
+            return rc;
+    }
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_WIDEN, "widen");
+    elcl_launch_buffer(&launch, &ops->widened);
+    elcl_launch_buffer(&launch, &w->buffer);
+    *mem = ops->widened.mem;
+    return elcl_launch_run(&launch, 1, &n, NULL, err);
+}
+
+static int epilogue(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
+{
+    if (!elcl_gemm_flags(args) && args->act == ELCL_ACT_NONE)
+        return ELCL_OK;
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_EPILOGUE, "epilogue");
+    elcl_launch_buffer(&launch, args->y);
+    elcl_launch_buffer(&launch, args->bias);
+    elcl_launch_buffer(&launch, args->residual);
+    elcl_launch_int(&launch, args->w->n);
+    elcl_launch_int(&launch, args->y_ld);
+    elcl_launch_ulong(&launch, args->y_batch);
+    elcl_launch_int(&launch, elcl_gemm_flags(args));
+    elcl_launch_int(&launch, (int)args->act);
+    const size_t global[] = {(size_t)args->w->n, (size_t)args->m, (size_t)args->w->batch};
+    return elcl_launch_run(&launch, 3, global, NULL, err);
+}
+
+int elcl_gemm_clblast(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
+{
+    const struct elcl_matrix *w = args->w;
+    cl_mem w_mem;
+    const int rc = widen(ops, w, &w_mem, err);
+    if (rc)
+        return rc;
+    /* A residual in Y itself would be overwritten: let the product add to it instead. */
+    const bool onto = args->residual && args->residual->mem == args->y->mem;
+    if (onto && args->act != ELCL_ACT_NONE)
+        return elcl_fail(err, ELCL_E_INTERNAL, "gemm: activation with a residual in place");
+    cl_event event = NULL;
+    const size_t m = (size_t)args->m, n = (size_t)w->n, k = (size_t)w->k;
+    const float beta = onto ? 1.0f : 0.0f;
+    CLBlastStatusCode code;
+    if (w->batch == 1)
+        code =
+            CLBlastSgemm(CLBlastLayoutRowMajor, CLBlastTransposeNo, CLBlastTransposeNo, m, n, k,
+                         1.0f, args->x->mem, 0, (size_t)args->x_ld, w_mem, 0, n, beta, args->y->mem,
+                         0, (size_t)args->y_ld, &ops->queue, ops->profile ? &event : NULL);
+    else
+        code = CLBlastSgemmStridedBatched(
+            CLBlastLayoutRowMajor, CLBlastTransposeNo, CLBlastTransposeNo, m, n, k, 1.0f,
+            args->x->mem, 0, (size_t)args->x_ld, args->x_batch, w_mem, 0, n, n * k, beta,
+            args->y->mem, 0, (size_t)args->y_ld, args->y_batch, (size_t)w->batch, &ops->queue,
+            ops->profile ? &event : NULL);
+    if (code != CLBlastSuccess)
+        return elcl_fail(err, ELCL_E_DEVICE,
+                         "CLBlast SGEMM %zux%zux%zu failed with status %d; --gemm native avoids it",
+                         m, n, k, (int)code);
+    if (event)
+        elcl_profile_add(ops->profile, "gemm clblast", event);
+    struct elcl_gemm_args rest = *args;
+    if (onto)
+        rest.residual = NULL;
+    return epilogue(ops, &rest, err);
+}

@@ -1,0 +1,38 @@
+/* Inside ops/: one kernel launch from arguments to record. */
+#ifndef ELCL_OPS_LAUNCH_H
+#define ELCL_OPS_LAUNCH_H
+
+#include "ops/ops.h"
+
+/* A launch being put together: arguments in the kernel's order, then elcl_launch_run(). The first
+ * failure is kept until then. */
+struct elcl_launch {
+    struct elcl_ops *ops;
+    cl_kernel kernel;
+    const char *name; /* a literal: the operation, for errors and the profile */
+    cl_uint n;        /* arguments so far */
+    cl_int code;
+};
+
+struct elcl_launch elcl_launch_begin(struct elcl_ops *ops, enum elcl_kernel_id id,
+                                     const char *name);
+/* The same kernel built for f32 state. */
+struct elcl_launch elcl_launch_begin_f32(struct elcl_ops *ops, enum elcl_kernel_id id,
+                                         const char *name);
+/* NULL stands for a buffer that the kernel will not touch. */
+void elcl_launch_buffer(struct elcl_launch *launch, const struct elcl_buffer *buffer);
+void elcl_launch_int(struct elcl_launch *launch, int value);
+void elcl_launch_ulong(struct elcl_launch *launch, uint64_t value);
+void elcl_launch_float(struct elcl_launch *launch, float value);
+/* Enqueues over `dims` dimensions; local NULL: the driver chooses. A zero global size launches
+ * nothing. */
+int elcl_launch_run(struct elcl_launch *launch, int dims, const size_t *global, const size_t *local,
+                    elcl_error *err);
+
+/* Items of a work-group that has a row for itself: 1 in the CPU shape. */
+size_t elcl_group_items(const struct elcl_ops *ops);
+
+/* Adds to the running totals. */
+void elcl_ops_count(struct elcl_ops *ops, uint64_t bytes, uint64_t flop);
+
+#endif

@@ -1,0 +1,21 @@
+/* Rules, log-softmax and the best tokens: logits.cl. */
+#include "ops/launch.h"
+
+int elcl_op_select(struct elcl_ops *ops, const struct elcl_select_args *args, elcl_error *err)
+{
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_SELECT, "select");
+    elcl_launch_buffer(&launch, args->candidates);
+    elcl_launch_buffer(&launch, args->logits);
+    elcl_launch_buffer(&launch, args->step);
+    elcl_launch_ulong(&launch, args->rows_at);
+    elcl_launch_ulong(&launch, args->rules_at);
+    elcl_launch_buffer(&launch, args->lineage);
+    elcl_launch_buffer(&launch, args->tokens);
+    elcl_launch_int(&launch, args->lineage_ld);
+    elcl_launch_int(&launch, args->v);
+    elcl_launch_int(&launch, args->width);
+    const uint64_t elements = (uint64_t)args->r * args->v;
+    elcl_ops_count(ops, sizeof(float) * elements, 4 * elements);
+    const size_t items = elcl_group_items(ops), global = items * (size_t)args->r;
+    return elcl_launch_run(&launch, 1, &global, &items, err);
+}

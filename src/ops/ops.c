@@ -1,0 +1,315 @@
+#include "ops/ops.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "device/program.h"
+#include "ops/launch.h"
+
+#define GROUP_ITEMS 128 /* GPU shape: items per row, WG of the kernels */
+
+/* Every kernel: its name in cl/. */
+static const char *const kernel_names[ELCL_N_KERNELS] = {
+    [ELCL_K_EMBED] = "embed",       [ELCL_K_ADD_NORM] = "add_norm",  [ELCL_K_GEMM] = "gemm",
+    [ELCL_K_EPILOGUE] = "epilogue", [ELCL_K_WIDEN] = "widen",        [ELCL_K_ATTN_EL] = "attn_el",
+    [ELCL_K_ATTN_MHA] = "attn_mha", [ELCL_K_SCATTER] = "scatter",    [ELCL_K_REORDER] = "reorder",
+    [ELCL_K_LINEAGE] = "lineage",   [ELCL_K_SELECT] = "select_best",
+};
+
+static const char *const cpu_files[] = {
+    "storage.cl", "activation.cl",  "reduce.cl",       "norm.cl",  "gemm_cpu.cl",
+    "widen.cl",   "attn_el_cpu.cl", "attn_mha_cpu.cl", "beams.cl", "logits.cl",
+};
+static const char *const gpu_files[] = {
+    "storage.cl", "activation.cl",  "reduce.cl",       "norm.cl",  "gemm_gpu.cl",
+    "widen.cl",   "attn_el_gpu.cl", "attn_mha_gpu.cl", "beams.cl", "logits.cl",
+};
+
+static const char *storage_suffix(enum elcl_storage storage)
+{
+    static const char *const names[] = {
+        [ELCL_F32] = "F32", [ELCL_F16] = "F16", [ELCL_BF16] = "BF16"};
+    return names[storage];
+}
+
+/* Sources and options of the program for one type of state. */
+static const char *const *program_parts(const struct elcl_ops *ops, enum elcl_storage state,
+                                        int *n_files, char *options, size_t n)
+{
+    const bool cpu = ops->kernels == ELCL_KERNELS_CPU;
+    snprintf(options, n, "-DELCL_WEIGHT_%s -DELCL_STATE_%s -DVW=%d -DWG=%zu -DGEMM_ROWS=%d",
+             storage_suffix(ops->weights), storage_suffix(state), ops->vector_width,
+             elcl_group_items(ops), ops->tile_rows);
+    *n_files = (int)(cpu ? ELCL_COUNT(cpu_files) : ELCL_COUNT(gpu_files));
+    return cpu ? cpu_files : gpu_files;
+}
+
+static void kernel_set_finish(struct elcl_kernel_set *set)
+{
+    for (int i = 0; i < ELCL_N_KERNELS; i++)
+        if (set->kernel[i])
+            clReleaseKernel(set->kernel[i]);
+    if (set->program)
+        clReleaseProgram(set->program);
+    *set = (struct elcl_kernel_set){0};
+}
+
+/* Kernels of the set's program. */
+static int create_kernels(struct elcl_kernel_set *set, elcl_error *err)
+{
+    for (int i = 0; i < ELCL_N_KERNELS; i++) {
+        cl_int code;
+        set->kernel[i] = clCreateKernel(set->program, kernel_names[i], &code);
+        const int rc = elcl_cl_check(code, "clCreateKernel", kernel_names[i], err);
+        if (rc)
+            return rc;
+    }
+    return ELCL_OK;
+}
+
+static int build_set(struct elcl_ops *ops, enum elcl_storage state, struct elcl_kernel_set *set,
+                     elcl_error *err)
+{
+    char options[256];
+    int n_files;
+    const char *const *files = program_parts(ops, state, &n_files, options, sizeof(options));
+    const int rc = elcl_program_build(ops->device, files, n_files, options, &set->program, err);
+    return rc ? rc : create_kernels(set, err);
+}
+
+static int share_set(const struct elcl_kernel_set *other, struct elcl_kernel_set *set,
+                     elcl_error *err)
+{
+    if (!other->program)
+        return ELCL_OK;
+    const int rc =
+        elcl_cl_check(clRetainProgram(other->program), "clRetainProgram", "kernels", err);
+    if (rc)
+        return rc;
+    set->program = other->program;
+    return create_kernels(set, err);
+}
+
+/* Floats per vector, rows of accumulators and panel width: GEMM_ROWS * 2 + 3 vectors are to fit
+ * the registers, 16 of them for vectors of 4 or 8 floats and 32 for 16. */
+static void choose_shape(struct elcl_ops *ops)
+{
+    const uint32_t native = ops->device->desc.vector_width;
+    const bool cpu = ops->kernels == ELCL_KERNELS_CPU;
+    ops->vector_width = !cpu ? 4 : native >= 16 ? 16 : native >= 8 ? 8 : 4;
+    ops->tile_rows = ops->vector_width == 16 ? 12 : 6;
+    ops->panel = cpu && ops->gemm != ELCL_GEMM_CLBLAST ? 2 * ops->vector_width : 0;
+}
+
+static enum elcl_gemm choose_gemm(const struct elcl_device *device, enum elcl_gemm asked)
+{
+    if (asked != ELCL_GEMM_AUTO)
+        return asked;
+    return device->desc.type == ELCL_DEVICE_CPU ? ELCL_GEMM_NATIVE : ELCL_GEMM_AUTO;
+}
+
+/* Queue, profile and dummy buffer; the program comes after. */
+static int create_base(struct elcl_ops *o, bool profile, elcl_error *err)
+{
+    cl_int code;
+    o->queue = clCreateCommandQueue(o->device->context, o->device->id,
+                                    profile ? CL_QUEUE_PROFILING_ENABLE : 0, &code);
+    const int rc = elcl_cl_check(code, "clCreateCommandQueue", o->device->desc.name, err);
+    if (rc)
+        return rc;
+    if (profile && !(o->profile = elcl_profile_create()))
+        return elcl_fail_nomem(err);
+    return elcl_buffer_create(o->device, "dummy", ELCL_OPS_BYTES, &o->dummy, err);
+}
+
+int elcl_ops_create(struct elcl_device *device, const struct elcl_ops_params *params,
+                    struct elcl_ops **ops, elcl_error *err)
+{
+    struct elcl_ops *o = elcl_calloc(1, sizeof(*o));
+    if (!o)
+        return elcl_fail_nomem(err);
+    int rc;
+    o->device = device;
+    o->kernels = device->kernels;
+    o->gemm = choose_gemm(device, params->gemm);
+    o->weights = params->weights;
+    o->state = params->state;
+    choose_shape(o);
+    ELCL_TRY(create_base(o, params->profile, err));
+    ELCL_TRY(build_set(o, o->state, &o->set, err));
+    if (o->state != ELCL_F32)
+        ELCL_TRY(build_set(o, ELCL_F32, &o->set_f32, err));
+    *ops = o;
+    return ELCL_OK;
+fail:
+    elcl_ops_destroy(&o);
+    return rc;
+}
+
+int elcl_ops_clone(const struct elcl_ops *other, struct elcl_ops **ops, elcl_error *err)
+{
+    struct elcl_ops *o = elcl_calloc(1, sizeof(*o));
+    if (!o)
+        return elcl_fail_nomem(err);
+    int rc;
+    *o = (struct elcl_ops){.device = other->device,
+                           .kernels = other->kernels,
+                           .gemm = other->gemm,
+                           .weights = other->weights,
+                           .state = other->state,
+                           .vector_width = other->vector_width,
+                           .panel = other->panel,
+                           .tile_rows = other->tile_rows,
+                           .stored = other->stored};
+    ELCL_TRY(create_base(o, other->profile != NULL, err));
+    ELCL_TRY(share_set(&other->set, &o->set, err));
+    ELCL_TRY(share_set(&other->set_f32, &o->set_f32, err));
+    *ops = o;
+    return ELCL_OK;
+fail:
+    elcl_ops_destroy(&o);
+    return rc;
+}
+
+void elcl_ops_destroy(struct elcl_ops **ops)
+{
+    struct elcl_ops *o = *ops;
+    if (!o)
+        return;
+    if (o->queue)
+        clFinish(o->queue);
+    kernel_set_finish(&o->set);
+    kernel_set_finish(&o->set_f32);
+    elcl_buffer_destroy(&o->dummy);
+    elcl_buffer_destroy(&o->widened);
+    elcl_profile_destroy(&o->profile);
+    if (o->queue)
+        clReleaseCommandQueue(o->queue);
+    elcl_free(o);
+    *ops = NULL;
+}
+
+void elcl_ops_store_program(struct elcl_ops *ops)
+{
+    if (ops->stored)
+        return;
+    ops->stored = true;
+    char options[256];
+    int n_files;
+    const char *const *files = program_parts(ops, ops->state, &n_files, options, sizeof(options));
+    elcl_program_store(ops->device, files, n_files, options, ops->set.program);
+}
+
+int elcl_ops_finish(struct elcl_ops *ops, elcl_error *err)
+{
+    return elcl_cl_check(clFinish(ops->queue), "clFinish", ops->device->desc.name, err);
+}
+
+int elcl_ops_upload(struct elcl_ops *ops, const struct elcl_buffer *buffer, const void *data,
+                    size_t bytes, elcl_error *err)
+{
+    if (bytes > buffer->bytes)
+        return elcl_fail(err, ELCL_E_INTERNAL, "%s: upload of %zu bytes into %zu", buffer->label,
+                         bytes, buffer->bytes);
+    return elcl_cl_check(
+        clEnqueueWriteBuffer(ops->queue, buffer->mem, CL_FALSE, 0, bytes, data, 0, NULL, NULL),
+        "clEnqueueWriteBuffer", buffer->label, err);
+}
+
+int elcl_ops_download(struct elcl_ops *ops, const struct elcl_buffer *buffer, void *data,
+                      size_t bytes, elcl_error *err)
+{
+    if (bytes > buffer->bytes)
+        return elcl_fail(err, ELCL_E_INTERNAL, "%s: download of %zu bytes from %zu", buffer->label,
+                         bytes, buffer->bytes);
+    return elcl_cl_check(
+        clEnqueueReadBuffer(ops->queue, buffer->mem, CL_TRUE, 0, bytes, data, 0, NULL, NULL),
+        "clEnqueueReadBuffer", buffer->label, err);
+}
+
+void elcl_ops_count(struct elcl_ops *ops, uint64_t bytes, uint64_t flop)
+{
+    ops->bytes_moved += bytes;
+    ops->flop += flop;
+}
+
+size_t elcl_group_items(const struct elcl_ops *ops)
+{
+    if (ops->kernels == ELCL_KERNELS_CPU)
+        return 1;
+    size_t n = GROUP_ITEMS;
+    while (n > 1 && n > ops->device->desc.max_work_group)
+        n /= 2;
+    return n;
+}
+
+/* ---- launches ---- */
+
+static struct elcl_launch begin(struct elcl_ops *ops, const struct elcl_kernel_set *set,
+                                enum elcl_kernel_id id, const char *name)
+{
+    return (struct elcl_launch){.ops = ops, .kernel = set->kernel[id], .name = name};
+}
+
+struct elcl_launch elcl_launch_begin(struct elcl_ops *ops, enum elcl_kernel_id id, const char *name)
+{
+    return begin(ops, &ops->set, id, name);
+}
+
+struct elcl_launch elcl_launch_begin_f32(struct elcl_ops *ops, enum elcl_kernel_id id,
+                                         const char *name)
+{
+    return begin(ops, ops->state == ELCL_F32 ? &ops->set : &ops->set_f32, id, name);
+}
+
+static void set_argument(struct elcl_launch *launch, size_t bytes, const void *value)
+{
+    const cl_int code = clSetKernelArg(launch->kernel, launch->n++, bytes, value);
+    if (!launch->code)
+        launch->code = code;
+}
+
+void elcl_launch_buffer(struct elcl_launch *launch, const struct elcl_buffer *buffer)
+{
+    const cl_mem mem = buffer && buffer->mem ? buffer->mem : launch->ops->dummy.mem;
+    set_argument(launch, sizeof(mem), &mem);
+}
+
+void elcl_launch_int(struct elcl_launch *launch, int value)
+{
+    const cl_int v = value;
+    set_argument(launch, sizeof(v), &v);
+}
+
+void elcl_launch_ulong(struct elcl_launch *launch, uint64_t value)
+{
+    const cl_ulong v = value;
+    set_argument(launch, sizeof(v), &v);
+}
+
+void elcl_launch_float(struct elcl_launch *launch, float value)
+{
+    const cl_float v = value;
+    set_argument(launch, sizeof(v), &v);
+}
+
+int elcl_launch_run(struct elcl_launch *launch, int dims, const size_t *global, const size_t *local,
+                    elcl_error *err)
+{
+    struct elcl_ops *ops = launch->ops;
+    int rc = elcl_cl_check(launch->code, "clSetKernelArg", launch->name, err);
+    if (rc)
+        return rc;
+    for (int i = 0; i < dims; i++)
+        if (!global[i])
+            return ELCL_OK;
+    cl_event event;
+    const cl_int code =
+        clEnqueueNDRangeKernel(ops->queue, launch->kernel, (cl_uint)dims, NULL, global, local, 0,
+                               NULL, ops->profile ? &event : NULL);
+    rc = elcl_cl_check(code, "clEnqueueNDRangeKernel", launch->name, err);
+    if (!rc && ops->profile)
+        elcl_profile_add(ops->profile, launch->name, event);
+    return rc;
+}

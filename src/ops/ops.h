@@ -1,0 +1,311 @@
+/*
+ * Operations on device buffers: one function per operation. The only launchers of the kernels in
+ * cl/: each computes its sizes beside the launch, names itself in errors and, with a profile,
+ * records its time. All functions enqueue and return without waiting; buffers of f32 unless said
+ * otherwise; sizes in elements. Not thread-safe: one elcl_ops per thread.
+ *
+ * Letters: R rows, D width, H heads, Dh head width, S keys; "state" is the storage type of caches
+ * and of the shared encoder output (f32, f16 or bf16).
+ */
+#ifndef ELCL_OPS_OPS_H
+#define ELCL_OPS_OPS_H
+
+#include "device/buffer.h"
+#include "device/profile.h"
+
+enum elcl_kernel_id {
+    ELCL_K_EMBED,
+    ELCL_K_ADD_NORM,
+    ELCL_K_GEMM,
+    ELCL_K_EPILOGUE,
+    ELCL_K_WIDEN,
+    ELCL_K_ATTN_EL,
+    ELCL_K_ATTN_MHA,
+    ELCL_K_SCATTER,
+    ELCL_K_REORDER,
+    ELCL_K_LINEAGE,
+    ELCL_K_SELECT,
+    ELCL_N_KERNELS
+};
+
+struct elcl_ops_params {
+    enum elcl_gemm gemm; /* AUTO: by device */
+    enum elcl_storage weights;
+    enum elcl_storage state;
+    bool profile;
+};
+
+/* The kernels of one program: sources x options. */
+struct elcl_kernel_set {
+    cl_program program;
+    cl_kernel kernel[ELCL_N_KERNELS];
+};
+
+struct elcl_ops {
+    struct elcl_device *device;
+    cl_command_queue queue;    /* in order */
+    enum elcl_kernels kernels; /* shape */
+    enum elcl_gemm gemm;       /* AUTO: by the number of rows */
+    enum elcl_storage weights, state;
+    struct elcl_kernel_set set;     /* built for `state` */
+    struct elcl_kernel_set set_f32; /* the same for f32 state; aliases `set` when that is f32 */
+    struct elcl_profile *profile;   /* NULL: off */
+    struct elcl_buffer dummy;       /* stands for an absent buffer argument */
+    struct elcl_buffer widened;     /* f32 copy of a weight for CLBlast, grown on demand */
+    int vector_width;               /* CPU shape: floats per vector, 4, 8 or 16 */
+    int panel;                      /* columns per weight panel; 0: one panel of all columns */
+    int tile_rows;                  /* CPU shape: rows of accumulators */
+    uint64_t bytes_moved, flop;     /* running totals of what the operations need */
+    bool stored;                    /* the program's binary went to the cache */
+};
+
+int elcl_ops_create(struct elcl_device *device, const struct elcl_ops_params *params,
+                    struct elcl_ops **ops, elcl_error *err);
+/* A second elcl_ops on the same program: a queue and kernels of its own. `other` must not be
+ * destroyed meanwhile. */
+int elcl_ops_clone(const struct elcl_ops *other, struct elcl_ops **ops, elcl_error *err);
+void elcl_ops_destroy(struct elcl_ops **ops); /* NULL is fine */
+
+#define ELCL_OPS_BYTES 64 /* device memory of one elcl_ops */
+
+/* Puts the program's binary into the cache, once: call it after the kernels' first use. */
+void elcl_ops_store_program(struct elcl_ops *ops);
+
+/* Waits for everything enqueued. */
+int elcl_ops_finish(struct elcl_ops *ops, elcl_error *err);
+/* Copies to the device without waiting: `data` must stay unchanged until the next wait. */
+int elcl_ops_upload(struct elcl_ops *ops, const struct elcl_buffer *buffer, const void *data,
+                    size_t bytes, elcl_error *err);
+/* Copies to the host and waits for everything before it. */
+int elcl_ops_download(struct elcl_ops *ops, const struct elcl_buffer *buffer, void *data,
+                      size_t bytes, elcl_error *err);
+
+static inline size_t elcl_storage_bytes(enum elcl_storage s)
+{
+    return s == ELCL_F32 ? 4 : 2;
+}
+
+/* ---- weights (matrix.c) -------------------------------------------------------------------- */
+
+/* Where a host matrix lies: element (b, n, k) is data[b * batch_stride + n * n_stride +
+ * k * k_stride], as dtype. */
+struct elcl_matrix_source {
+    const void *data;
+    enum elcl_storage dtype;
+    int n; /* rows that this source gives */
+    size_t n_stride, k_stride, batch_stride;
+};
+
+/*
+ * W [batch, N, K] on the device in ops->weights storage, packed for the GEMM back end: in panels
+ * of `panel` columns, K-major:
+ *     W[b, n, k] at ((b * panels + n / panel) * K + k) * panel + n % panel
+ * with zeros in columns beyond N. panel == N is the plain row-major transpose [K, N].
+ */
+struct elcl_matrix {
+    struct elcl_buffer buffer;
+    int batch, n, k, panel, panels;
+};
+
+/* Packs the sources, stacked along N. */
+int elcl_matrix_create(struct elcl_ops *ops, const char *label, int batch, int k,
+                       const struct elcl_matrix_source *sources, int n_sources,
+                       struct elcl_matrix *matrix, elcl_error *err);
+/* Bytes of the buffer that elcl_matrix_create() makes. */
+size_t elcl_matrix_bytes(int panel, enum elcl_storage storage, int batch, int n, int k);
+
+/* ---- GEMM (gemm.c, gemm_native.c, gemm_clblast.c) ------------------------------------------ */
+
+enum elcl_activation {
+    ELCL_ACT_NONE,
+    ELCL_ACT_RELU,
+    ELCL_ACT_GELU,
+    ELCL_ACT_GELU_TANH,
+    ELCL_ACT_SILU
+};
+
+/*
+ * Y[b, m, n] = act(sum_k X[b, m, k] W[b, n, k] + bias[b, n]) + residual[b, m, n]
+ * X element (b, m, k) at b * x_batch + m * x_ld + k; Y and residual at b * y_batch + m * y_ld + n;
+ * bias at b * N + n. NULL bias or residual: none. residual may be y. With the native back end a
+ * row's result depends on that row, N and K only.
+ */
+struct elcl_gemm_args {
+    const struct elcl_buffer *y, *x, *bias, *residual;
+    const struct elcl_matrix *w;
+    int m;
+    int x_ld, y_ld;
+    size_t x_batch, y_batch;
+    enum elcl_activation act;
+};
+int elcl_op_gemm(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err);
+
+/* ---- pointwise (pointwise.c) --------------------------------------------------------------- */
+
+struct elcl_norm {
+    struct elcl_buffer weight, bias; /* [D] f32; weight.mem NULL: no norm */
+    float eps;
+};
+
+/*
+ * x[r] = norm(scale * E[token[r]] + P[position[r] + offset]), and, when state is not NULL, the
+ * same row into state[slot[r]]. token, position and slot are ints 0, 1 and 3 of the row's record
+ * (ELCL_ROW_*) in `step`.
+ */
+struct elcl_embed_args {
+    const struct elcl_buffer *x;         /* [R, D] */
+    const struct elcl_buffer *state;     /* [pool, D] state, or NULL */
+    const struct elcl_buffer *step;      /* row records */
+    size_t rows_at;                      /* of row 0's record in step, in ints */
+    const struct elcl_matrix *tokens;    /* N = V, K = D */
+    const struct elcl_buffer *positions; /* [P, D] f32 */
+    int offset;                          /* of position 0 in the table */
+    float scale;
+    const struct elcl_norm *norm;
+    int r, d;
+};
+int elcl_op_embed(struct elcl_ops *ops, const struct elcl_embed_args *args, elcl_error *err);
+
+/*
+ * x[r] = LN(x[r] + y[r]) = (v - mean) / sqrt(variance + eps) * weight + bias with v = x + y, and,
+ * when state is not NULL, the same row into state[slot[r]].
+ */
+struct elcl_add_norm_args {
+    const struct elcl_buffer *x;     /* [R, D], in and out */
+    const struct elcl_buffer *y;     /* [R, D] */
+    const struct elcl_buffer *state; /* [pool, D] state, or NULL */
+    const struct elcl_buffer *step;
+    size_t rows_at;
+    const struct elcl_norm *norm;
+    int r, d;
+};
+int elcl_op_add_norm(struct elcl_ops *ops, const struct elcl_add_norm_args *args, elcl_error *err);
+
+/* pool[map[r]][0 .. n) = x[r][x_at .. x_at + n), converted to state storage; map is the int
+ * `field` of the row's record. */
+struct elcl_scatter_args {
+    const struct elcl_buffer *pool; /* [pool rows, n] state */
+    const struct elcl_buffer *x;    /* [R, x_ld] */
+    const struct elcl_buffer *step;
+    size_t rows_at;
+    int field; /* ELCL_ROW_* */
+    int r, n, x_ld, x_at;
+};
+int elcl_op_scatter(struct elcl_ops *ops, const struct elcl_scatter_args *args, elcl_error *err);
+
+/* ---- step records -------------------------------------------------------------------------- */
+
+/* The ints of one row's record in the step buffer. */
+enum {
+    ELCL_ROW_TOKEN,    /* the row's last token: the decoder's input */
+    ELCL_ROW_POSITION, /* 0 for the start token */
+    ELCL_ROW_PARENT,   /* row of the step before whose history this row continues */
+    ELCL_ROW_SLOT,     /* pool row that this step's state goes to */
+    ELCL_ROW_LENGTH,   /* tokens of the row so far, the last one included */
+    ELCL_ROW_CACHE,    /* row of the key/value cache that this step goes to (mha) */
+    ELCL_ROW_INTS = 8  /* ints per record; the rest is 0 */
+};
+
+/* Rows that attend to the same keys: n_rows rows from `row`; keys are first the pool rows start ..
+ * start + n_shared - 1, then lineage[lineage_row][0 .. n_private - 1]. n_rows > 1 only with
+ * n_private == 0. */
+struct elcl_group {
+    int32_t row, n_rows;
+    int32_t start, n_shared;
+    int32_t lineage_row, n_private;
+};
+#define ELCL_GROUP_INTS 6
+
+/* ---- attention (attention.c) --------------------------------------------------------------- */
+
+/*
+ * EL-attention: for every row r of a group and head h, with Y the group's keys,
+ *     p = softmax(scale * e[r, h] Y^T),  c[r, h] = p Y.
+ * Accumulation in f32. No keys at all give zeros.
+ */
+struct elcl_attn_el_args {
+    const struct elcl_buffer *c;       /* [R, H, D] */
+    const struct elcl_buffer *e;       /* [R, H, D] */
+    const struct elcl_buffer *y;       /* [pool rows, D] state */
+    const struct elcl_buffer *step;    /* groups */
+    size_t groups_at;                  /* of group 0 in step, in ints */
+    const struct elcl_buffer *lineage; /* [rows, lineage_ld] int, or NULL */
+    int lineage_ld;
+    int n_groups, max_rows; /* the largest n_rows */
+    int h, d;
+    float scale;
+    uint64_t keys; /* sum over groups of rows x keys, for the traffic totals */
+};
+int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, elcl_error *err);
+
+/*
+ * Multi-head attention: groups of one row each;
+ *     p = softmax(scale * q[r, h] K_h^T),  o[r, h] = p V_h
+ * where key and value h of pool row j are kv[j * kv_ld + k_at + h * Dh ..] and + v_at.
+ */
+struct elcl_attn_mha_args {
+    const struct elcl_buffer *o;  /* [R, H * Dh] */
+    const struct elcl_buffer *q;  /* [R, q_ld] */
+    const struct elcl_buffer *kv; /* [pool rows, kv_ld] state, or f32 */
+    bool kv_f32;
+    const struct elcl_buffer *step;
+    size_t groups_at;
+    const struct elcl_buffer *lineage;
+    int lineage_ld;
+    int n_groups;
+    int h, dh, q_ld, kv_ld, k_at, v_at;
+    float scale;
+    uint64_t keys;
+};
+int elcl_op_attn_mha(struct elcl_ops *ops, const struct elcl_attn_mha_args *args, elcl_error *err);
+
+/* ---- beams (beams.c) ----------------------------------------------------------------------- */
+
+/*
+ * next[r][t] = previous[parent[r]][t] for t < length[r] - 1, next[r][length[r] - 1] = slot[r];
+ * tokens[slot[r]] = token[r].
+ */
+struct elcl_lineage_args {
+    const struct elcl_buffer *next, *previous; /* [rows, ld] int */
+    const struct elcl_buffer *tokens;          /* [pool rows] int */
+    const struct elcl_buffer *step;
+    size_t rows_at;
+    int r, ld, max_length;
+};
+int elcl_op_lineage(struct elcl_ops *ops, const struct elcl_lineage_args *args, elcl_error *err);
+
+/* The copying baseline: next[r][j] = previous[map[r]][j] for j < n, rows of `ld` state elements;
+ * map is the int `field` of the row's record. */
+struct elcl_reorder_args {
+    const struct elcl_buffer *next, *previous; /* [rows, ld] state */
+    const struct elcl_buffer *step;
+    size_t rows_at;
+    int field;
+    int r;
+    size_t ld, n;
+};
+int elcl_op_reorder(struct elcl_ops *ops, const struct elcl_reorder_args *args, elcl_error *err);
+
+/* ---- logits (logits.c) --------------------------------------------------------------------- */
+
+/*
+ * Per row: the rules of search/rules.h on the scores (log-softmax first when rules.log_probs), then
+ * the `width` best tokens by falling score, ties by lower token. Candidates are {int token, float
+ * score} pairs; banned tokens are left out and missing ones are {-1, ELCL_NEG_MAX}. Without
+ * log_probs the score reported is the chosen token's log-softmax before the rules. NaN counts as
+ * banned. The history of row r is tokens[lineage[r][0 .. length[r] - 1]]. The logits are
+ * overwritten.
+ */
+struct elcl_select_args {
+    const struct elcl_buffer *candidates; /* [R, width] pairs */
+    const struct elcl_buffer *logits;     /* [R, V] */
+    const struct elcl_buffer *step;
+    size_t rows_at, rules_at; /* in ints; rules are ELCL_RULES_INTS ints a row */
+    const struct elcl_buffer *lineage;
+    int lineage_ld;
+    const struct elcl_buffer *tokens;
+    int r, v, width;
+};
+int elcl_op_select(struct elcl_ops *ops, const struct elcl_select_args *args, elcl_error *err);
+
+#endif

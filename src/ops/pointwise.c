@@ -1,0 +1,65 @@
+/* Embedding, norms and rows into the pool: norm.cl, beams.cl. */
+#include "base/util.h"
+#include "ops/launch.h"
+
+static int launch_rows(struct elcl_launch *launch, int r, elcl_error *err)
+{
+    const size_t items = elcl_group_items(launch->ops), global = items * (size_t)r;
+    return elcl_launch_run(launch, 1, &global, &items, err);
+}
+
+int elcl_op_embed(struct elcl_ops *ops, const struct elcl_embed_args *args, elcl_error *err)
+{
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_EMBED, "embed");
+    elcl_launch_buffer(&launch, args->x);
+    elcl_launch_buffer(&launch, args->state);
+    elcl_launch_buffer(&launch, args->step);
+    elcl_launch_ulong(&launch, args->rows_at);
+    elcl_launch_buffer(&launch, &args->tokens->buffer);
+    elcl_launch_buffer(&launch, args->positions);
+    elcl_launch_buffer(&launch, &args->norm->weight);
+    elcl_launch_buffer(&launch, &args->norm->bias);
+    elcl_launch_int(&launch, args->d);
+    elcl_launch_int(&launch, args->tokens->panel);
+    elcl_launch_int(&launch, args->offset);
+    elcl_launch_float(&launch, args->scale);
+    elcl_launch_float(&launch, args->norm->eps);
+    elcl_launch_int(&launch, args->norm->weight.mem != NULL);
+    elcl_launch_int(&launch, args->state != NULL);
+    elcl_ops_count(ops, 3u * sizeof(float) * (uint64_t)args->r * args->d, 0);
+    return launch_rows(&launch, args->r, err);
+}
+
+int elcl_op_add_norm(struct elcl_ops *ops, const struct elcl_add_norm_args *args, elcl_error *err)
+{
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_ADD_NORM, "add_norm");
+    elcl_launch_buffer(&launch, args->x);
+    elcl_launch_buffer(&launch, args->state);
+    elcl_launch_buffer(&launch, args->y);
+    elcl_launch_buffer(&launch, args->step);
+    elcl_launch_ulong(&launch, args->rows_at);
+    elcl_launch_buffer(&launch, &args->norm->weight);
+    elcl_launch_buffer(&launch, &args->norm->bias);
+    elcl_launch_int(&launch, args->d);
+    elcl_launch_float(&launch, args->norm->eps);
+    elcl_launch_int(&launch, args->state != NULL);
+    const uint64_t elements = (uint64_t)args->r * args->d;
+    elcl_ops_count(ops, 3 * sizeof(float) * elements, 9 * elements);
+    return launch_rows(&launch, args->r, err);
+}
+
+int elcl_op_scatter(struct elcl_ops *ops, const struct elcl_scatter_args *args, elcl_error *err)
+{
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_SCATTER, "scatter");
+    elcl_launch_buffer(&launch, args->pool);
+    elcl_launch_buffer(&launch, args->x);
+    elcl_launch_buffer(&launch, args->step);
+    elcl_launch_ulong(&launch, args->rows_at);
+    elcl_launch_int(&launch, args->field);
+    elcl_launch_int(&launch, args->x_ld);
+    elcl_launch_int(&launch, args->x_at);
+    const size_t global[] = {(size_t)args->n, (size_t)args->r};
+    elcl_ops_count(
+        ops, (sizeof(float) + elcl_storage_bytes(ops->state)) * (uint64_t)args->r * args->n, 0);
+    return elcl_launch_run(&launch, 2, global, NULL, err);
+}
