@@ -158,8 +158,8 @@ typedef struct elcl_model_info {
     const char *device; /* name */
     const char *driver;
     const char *platform;
-    enum elcl_attention attention; /* resolved, never AUTO; likewise below */
-    enum elcl_gemm gemm;
+    enum elcl_attention attention; /* resolved, never AUTO */
+    enum elcl_gemm gemm;           /* AUTO: CLBlast for many rows, native for few */
     enum elcl_kernels kernels;
     enum elcl_storage weights;
     enum elcl_storage state;

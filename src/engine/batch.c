@@ -1,0 +1,156 @@
+/* Who is in flight, and the records that tell the device. */
+#include <string.h>
+
+#include "base/util.h"
+#include "engine/engine.h"
+#include "model/attn.h"
+#include "search/rules.h"
+
+void elcl_batch_admit(struct elcl_engine *engine)
+{
+    const int capacity = engine->run.capacity.sentences;
+    const int free_slots = capacity - engine->n_live;
+    if (engine->n_live && free_slots < elcl_max_int(1, capacity / 8))
+        return;
+    for (int slot = 0; slot < capacity && engine->waiting; slot++) {
+        if (engine->slots[slot])
+            continue;
+        struct elcl_sentence *sentence = engine->waiting;
+        engine->waiting = sentence->next;
+        if (!engine->waiting)
+            engine->waiting_end = &engine->waiting;
+        engine->n_waiting--;
+        sentence->next = NULL;
+        sentence->slot = slot;
+        engine->slots[slot] = sentence;
+        engine->n_live++;
+    }
+}
+
+static void put_group(struct elcl_records *records, size_t at, struct elcl_group group)
+{
+    memcpy(records->data + at, &group, sizeof(group));
+}
+
+/* The records of one row: row `k` of its sentence, `r` of the step. */
+static void put_row(struct elcl_engine *engine, const struct elcl_sentence *sentence, int r, int k,
+                    int parent_row)
+{
+    struct elcl_records *records = &engine->step;
+    const struct elcl_attention_variant *variant = engine->run.variant;
+    const struct elcl_capacity *c = &engine->run.capacity;
+    int n_rows;
+    const struct elcl_search_row *row = &elcl_search_rows(sentence->search, &n_rows)[k];
+    const int length = elcl_search_length(sentence->search);
+    const int slot = (sentence->slot * c->max_target + length - 1) * c->beams + k;
+    const int32_t record[ELCL_ROW_INTS] = {
+        [ELCL_ROW_TOKEN] = row->token,
+        [ELCL_ROW_POSITION] = length - 1,
+        [ELCL_ROW_PARENT] = parent_row + row->parent,
+        [ELCL_ROW_SLOT] = slot,
+        [ELCL_ROW_LENGTH] = length,
+        [ELCL_ROW_CACHE] = variant->pool_by_row ? r * c->max_target + length - 1 : slot,
+    };
+    memcpy(records->data + records->rows_at + (size_t)r * ELCL_ROW_INTS, record, sizeof(record));
+    put_group(records, records->self_at + (size_t)r * ELCL_GROUP_INTS,
+              variant->pool_by_row ? (struct elcl_group){r, 1, r * c->max_target, length, 0, 0}
+                                   : (struct elcl_group){r, 1, 0, 0, r, length});
+    records->self_keys += (uint64_t)length;
+    records->max_length = elcl_max_int(records->max_length, length);
+    if (!variant->cross_groups_by_sentence) {
+        const int start = (variant->pool_by_row ? r : sentence->slot) * c->max_source;
+        put_group(records, records->cross_at + (size_t)records->n_cross++ * ELCL_GROUP_INTS,
+                  (struct elcl_group){r, 1, start, sentence->n_source, 0, 0});
+        records->cross_keys += (uint64_t)sentence->n_source;
+    }
+    struct elcl_row_rules rules;
+    elcl_rules_at(&sentence->options, length, &rules);
+    memcpy(records->data + records->rules_at + (size_t)r * ELCL_RULES_INTS, &rules, sizeof(rules));
+}
+
+static int count_rows(const struct elcl_engine *engine)
+{
+    int rows = 0;
+    for (int i = 0; i < engine->run.capacity.sentences; i++) {
+        int n = 0;
+        if (engine->slots[i])
+            elcl_search_rows(engine->slots[i]->search, &n);
+        rows += n;
+    }
+    return rows;
+}
+
+void elcl_batch_step_records(struct elcl_engine *engine)
+{
+    struct elcl_records *records = &engine->step;
+    const struct elcl_capacity *c = &engine->run.capacity;
+    const int n_rows = count_rows(engine);
+    *records = (struct elcl_records){.data = records->data, .n_rows = n_rows, .n_self = n_rows};
+    records->self_at = (size_t)n_rows * ELCL_ROW_INTS;
+    records->cross_at = records->self_at + (size_t)n_rows * ELCL_GROUP_INTS;
+    records->rules_at = records->cross_at + (size_t)n_rows * ELCL_GROUP_INTS;
+    records->n = records->rules_at + (size_t)n_rows * ELCL_RULES_INTS;
+    int r = 0;
+    for (int i = 0; i < c->sentences; i++) {
+        struct elcl_sentence *sentence = engine->slots[i];
+        if (!sentence)
+            continue;
+        int n;
+        elcl_search_rows(sentence->search, &n);
+        const int parent_row = sentence->admitted ? sentence->first_row : 0;
+        sentence->first_row = r;
+        for (int k = 0; k < n; k++)
+            put_row(engine, sentence, r + k, k, parent_row);
+        if (engine->run.variant->cross_groups_by_sentence) {
+            put_group(records, records->cross_at + (size_t)records->n_cross++ * ELCL_GROUP_INTS,
+                      (struct elcl_group){r, n, sentence->slot * c->max_source, sentence->n_source,
+                                          0, 0});
+            records->cross_keys += (uint64_t)sentence->n_source;
+        }
+        records->max_rows = elcl_max_int(records->max_rows, n);
+        records->max_source = elcl_max_int(records->max_source, sentence->n_source);
+        records->width = elcl_max_int(records->width, elcl_search_width(sentence->search));
+        r += n;
+    }
+}
+
+/* One row per source token; its keys are its sentence's rows. */
+static void put_source(struct elcl_engine *engine, const struct elcl_sentence *sentence)
+{
+    struct elcl_records *records = &engine->encode;
+    const int first = records->n_rows, n = sentence->n_source;
+    const int pool = (engine->run.variant->pool_by_row ? sentence->first_row : sentence->slot) *
+                     engine->run.capacity.max_source;
+    for (int s = 0; s < n; s++) {
+        const int r = first + s;
+        const int32_t record[ELCL_ROW_INTS] = {[ELCL_ROW_TOKEN] = sentence->source[s],
+                                               [ELCL_ROW_POSITION] = s,
+                                               [ELCL_ROW_SLOT] = pool + s,
+                                               [ELCL_ROW_LENGTH] = n};
+        memcpy(records->data + (size_t)r * ELCL_ROW_INTS, record, sizeof(record));
+        put_group(records, records->self_at + (size_t)r * ELCL_GROUP_INTS,
+                  (struct elcl_group){r, 1, first, n, 0, 0});
+    }
+    records->n_rows += n;
+    records->self_keys += (uint64_t)n * (uint64_t)n;
+}
+
+bool elcl_batch_encode_records(struct elcl_engine *engine, int *slot)
+{
+    struct elcl_records *records = &engine->encode;
+    const struct elcl_capacity *c = &engine->run.capacity;
+    *records = (struct elcl_records){.data = records->data};
+    records->self_at = (size_t)c->encode_rows * ELCL_ROW_INTS;
+    for (; *slot < c->sentences; ++*slot) {
+        struct elcl_sentence *sentence = engine->slots[*slot];
+        if (!sentence || sentence->admitted)
+            continue;
+        if (records->n_rows + sentence->n_source > c->encode_rows)
+            break;
+        put_source(engine, sentence);
+        sentence->admitted = true;
+    }
+    records->n_self = records->n_rows;
+    records->n = records->self_at + (size_t)records->n_rows * ELCL_GROUP_INTS;
+    return records->n_rows > 0;
+}

@@ -1,0 +1,224 @@
+/* Engines: creation, submission, statistics. */
+#include "engine/engine.h"
+
+#include <string.h>
+
+#include "base/util.h"
+#include "search/rules.h"
+
+/* Rows that keep a device busy: more make steps longer, not better. */
+#define CPU_ROWS 256
+#define GPU_ROWS 2048
+
+elcl_engine_params elcl_engine_params_default(void)
+{
+    return (elcl_engine_params){.max_beams = 4};
+}
+
+static int check_params(const struct elcl_model *model, const elcl_engine_params *p,
+                        elcl_error *err)
+{
+    const int most = model->arch.max_positions;
+    if (p->batch_size < 0 || p->batch_size > 1 << 20)
+        return elcl_fail(err, ELCL_E_ARG, "batch_size %d is outside 0 .. %d", p->batch_size,
+                         1 << 20);
+    if (p->max_beams < 1 || p->max_beams > ELCL_MAX_BEAMS)
+        return elcl_fail(err, ELCL_E_ARG, "max_beams %d is outside 1 .. %d", p->max_beams,
+                         ELCL_MAX_BEAMS);
+    if (p->max_source < 0 || p->max_source > most)
+        return elcl_fail(err, ELCL_E_ARG, "max_source %d is outside 0 .. %d, the model's positions",
+                         p->max_source, most);
+    if (p->max_target < 0 || p->max_target == 1 || p->max_target > most)
+        return elcl_fail(err, ELCL_E_ARG, "max_target %d is outside 2 .. %d, the model's positions",
+                         p->max_target, most);
+    return ELCL_OK;
+}
+
+static uint64_t memory_limit(const struct elcl_device *device)
+{
+    const uint64_t all = device->memory_limit_bytes ? device->memory_limit_bytes
+                                                    : device->desc.memory_bytes / 10 * 9;
+    const uint64_t live = device->live_bytes;
+    return all > live ? all - live : 0;
+}
+
+/* The capacity asked for; sentences from memory and device when that is 0. */
+static int choose_capacity(struct elcl_engine *e, struct elcl_capacity *capacity, elcl_error *err)
+{
+    const struct elcl_model *m = e->model;
+    const elcl_engine_params *p = &e->params;
+    struct elcl_capacity c = {.sentences = p->batch_size,
+                              .beams = p->max_beams,
+                              .max_source = p->max_source ? p->max_source : m->arch.max_positions,
+                              .max_target = p->max_target ? p->max_target : m->arch.max_positions,
+                              .width = p->max_beams * (1 + ELCL_MAX_EOS)};
+    c.width = elcl_min_int(c.width, m->arch.vocabulary);
+    if (!c.sentences) {
+        const int rows = m->ops->kernels == ELCL_KERNELS_CPU ? CPU_ROWS : GPU_ROWS;
+        const uint64_t max_alloc = m->device->desc.max_alloc_bytes;
+        c.sentences = elcl_plan_sentences(
+            &m->arch, m->attention, m->ops->state, &c, 0, memory_limit(m->device),
+            max_alloc ? max_alloc : UINT64_MAX, elcl_max_int(1, rows / c.beams));
+        if (!c.sentences)
+            return elcl_fail(err, ELCL_E_DEVICE_NOMEM,
+                             "not one sentence with %d beams, %d source and %d target tokens fits "
+                             "into the %llu MiB left on %s; lower the lengths or the beams",
+                             c.beams, c.max_source, c.max_target,
+                             (unsigned long long)(memory_limit(m->device) >> 20),
+                             m->device->desc.name);
+    }
+    c.encode_rows = elcl_plan_encode_rows(c.sentences, c.max_source);
+    *capacity = c;
+    return ELCL_OK;
+}
+
+static int create_run(struct elcl_engine *e, struct elcl_capacity *capacity, elcl_error *err)
+{
+    struct elcl_model *m = e->model;
+    for (;;) {
+        struct elcl_ops *ops = NULL;
+        elcl_error first = {0};
+        int rc = elcl_ops_clone(m->ops, &ops, &first);
+        if (!rc)
+            rc = elcl_run_init(&e->run, &m->arch, &m->weights, m->attention, capacity, ops, &first);
+        if (!rc)
+            return ELCL_OK;
+        elcl_ops_destroy(&ops);
+        if (rc != ELCL_E_DEVICE_NOMEM || e->params.batch_size || capacity->sentences == 1)
+            return elcl_fail(err, rc, "%s", first.msg);
+        capacity->sentences = elcl_max_int(1, capacity->sentences * 3 / 4);
+        capacity->encode_rows = elcl_plan_encode_rows(capacity->sentences, capacity->max_source);
+        elcl_device_log(m->device, ELCL_LOG_WARNING, "%s: going on with a batch of %d", first.msg,
+                        capacity->sentences);
+    }
+}
+
+static int allocate_host(struct elcl_engine *e, elcl_error *err)
+{
+    const struct elcl_capacity *c = &e->run.capacity;
+    const size_t rows = (size_t)elcl_capacity_rows(c), encode = (size_t)c->encode_rows;
+    e->slots = elcl_calloc((size_t)c->sentences, sizeof(struct elcl_sentence *));
+    e->step.data = elcl_calloc(rows * (ELCL_ROW_INTS + 2 * ELCL_GROUP_INTS + ELCL_RULES_INTS),
+                               sizeof(int32_t));
+    e->encode.data = elcl_calloc(encode * (ELCL_ROW_INTS + ELCL_GROUP_INTS), sizeof(int32_t));
+    e->candidates = elcl_calloc(rows * (size_t)c->width, sizeof(*e->candidates));
+    const bool ok = e->slots && e->step.data && e->encode.data && e->candidates;
+    return ok ? ELCL_OK : elcl_fail_nomem(err);
+}
+
+int elcl_engine_create(elcl_model *model, const elcl_engine_params *params, elcl_engine **engine,
+                       elcl_error *err)
+{
+    const elcl_engine_params defaults = elcl_engine_params_default();
+    if (!model || !engine)
+        return elcl_fail(err, ELCL_E_ARG, "elcl_engine_create: model and engine must not be NULL");
+    struct elcl_engine *e = elcl_calloc(1, sizeof(*e));
+    if (!e)
+        return elcl_fail_nomem(err);
+    e->model = model;
+    e->params = params ? *params : defaults;
+    e->waiting_end = &e->waiting;
+    struct elcl_capacity capacity;
+    int rc;
+    ELCL_TRY(check_params(model, &e->params, err));
+    ELCL_TRY(choose_capacity(e, &capacity, err));
+    ELCL_TRY(create_run(e, &capacity, err));
+    ELCL_TRY(allocate_host(e, err));
+    elcl_plan_make(&model->arch, model->attention, model->ops->state, &e->run.capacity,
+                   model->weight_bytes, &e->plan); /* the run exists: it cannot overflow */
+    *engine = e;
+    return ELCL_OK;
+fail:
+    elcl_engine_destroy(&e);
+    return rc;
+}
+
+static void sentence_destroy(struct elcl_sentence *sentence)
+{
+    if (!sentence)
+        return;
+    elcl_search_destroy(&sentence->search);
+    elcl_free(sentence);
+}
+
+void elcl_engine_destroy(elcl_engine **engine)
+{
+    if (!engine || !*engine)
+        return;
+    struct elcl_engine *e = *engine;
+    for (int i = 0; e->slots && i < e->run.capacity.sentences; i++)
+        sentence_destroy(e->slots[i]);
+    for (struct elcl_sentence *s = e->waiting, *next; s; s = next) {
+        next = s->next;
+        sentence_destroy(s);
+    }
+    elcl_run_finish(&e->run);
+    elcl_free(e->slots);
+    elcl_free(e->step.data);
+    elcl_free(e->encode.data);
+    elcl_free(e->candidates);
+    elcl_free(e);
+    *engine = NULL;
+}
+
+static int check_request(const struct elcl_engine *e, const elcl_request *request, elcl_error *err)
+{
+    const struct elcl_capacity *c = &e->run.capacity;
+    const int vocabulary = e->model->arch.vocabulary;
+    if (!request->source || !request->n_source)
+        return elcl_fail(err, ELCL_E_ARG, "the source has no tokens");
+    if (request->n_source > (size_t)c->max_source)
+        return elcl_fail(err, ELCL_E_ARG, "the source has %zu tokens, at most %d are possible",
+                         request->n_source, c->max_source);
+    for (size_t i = 0; i < request->n_source; i++)
+        if (request->source[i] < 0 || request->source[i] >= vocabulary)
+            return elcl_fail(err, ELCL_E_ARG, "source token %zu is %d, outside 0 .. %d", i,
+                             request->source[i], vocabulary - 1);
+    if (request->options.num_beams > c->beams)
+        return elcl_fail(err, ELCL_E_ARG, "num_beams %d exceeds the engine's %d",
+                         request->options.num_beams, c->beams);
+    return elcl_rules_check(&request->options, vocabulary, c->max_target, err);
+}
+
+int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_t *id,
+                       elcl_error *err)
+{
+    if (!engine || !request)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "elcl_engine_submit: engine and request must not be NULL");
+    int rc = check_request(engine, request, err);
+    if (rc)
+        return rc;
+    const size_t bytes = request->n_source * sizeof(int32_t);
+    struct elcl_sentence *s = elcl_calloc(1, sizeof(*s) + bytes);
+    if (!s)
+        return elcl_fail_nomem(err);
+    rc = elcl_search_create(&request->options, engine->model->arch.vocabulary, &s->search, err);
+    if (rc) {
+        elcl_free(s);
+        return rc;
+    }
+    s->id = engine->next_id++;
+    s->user = request->user;
+    s->options = request->options;
+    s->n_source = (int)request->n_source;
+    memcpy(s->source, request->source, bytes);
+    *engine->waiting_end = s;
+    engine->waiting_end = &s->next;
+    engine->n_waiting++;
+    if (id)
+        *id = s->id;
+    return ELCL_OK;
+}
+
+void elcl_engine_get_stats(const elcl_engine *engine, elcl_engine_stats *stats)
+{
+    const struct elcl_device *device = engine->model->device;
+    *stats = engine->stats;
+    stats->batch_size = engine->run.capacity.sentences;
+    stats->planned_bytes = engine->plan.total;
+    stats->live_bytes = device->live_bytes;
+    stats->peak_bytes = device->peak_bytes;
+    stats->bytes_moved = engine->run.ops->bytes_moved;
+    stats->flop = engine->run.ops->flop;
+}

@@ -1,0 +1,48 @@
+/* Inside engine/: requests in flight and the step loop's state. */
+#ifndef ELCL_ENGINE_ENGINE_H
+#define ELCL_ENGINE_ENGINE_H
+
+#include "engine/plan.h"
+#include "model/model.h"
+#include "search/search.h"
+
+/* A request, from submission to its result. */
+struct elcl_sentence {
+    uint64_t id;
+    void *user;
+    elcl_gen_options options;
+    struct elcl_search *search;
+    int slot;                   /* its place in the pools while in flight */
+    int first_row;              /* of its rows in the current step */
+    bool admitted;              /* encoded in an earlier step */
+    struct elcl_sentence *next; /* in the waiting queue */
+    int n_source;
+    int32_t source[]; /* [n_source] */
+};
+
+struct elcl_engine {
+    struct elcl_model *model;
+    elcl_engine_params params;
+    struct elcl_run run;
+    struct elcl_plan plan;
+    struct elcl_sentence *waiting, **waiting_end;
+    size_t n_waiting;
+    struct elcl_sentence **slots; /* [capacity.sentences], NULL: free */
+    int n_live;
+    uint64_t next_id;
+    struct elcl_records step, encode;  /* host side, data owned */
+    struct elcl_candidate *candidates; /* [R, width] */
+    elcl_engine_stats stats;
+};
+
+/* batch.c: who is in flight */
+
+/* Moves waiting sentences into free slots, when enough are free to make an encoding worth it. */
+void elcl_batch_admit(struct elcl_engine *engine);
+/* The records of the next step over all sentences in flight, in slot order. */
+void elcl_batch_step_records(struct elcl_engine *engine);
+/* The records for encoding new sentences from slot *slot on, as many as fit one encoding; *slot
+ * moves behind the last one. false: no new sentence is left. */
+bool elcl_batch_encode_records(struct elcl_engine *engine, int *slot);
+
+#endif

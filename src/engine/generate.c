@@ -1,0 +1,95 @@
+/* The step loop: admit, encode, decode, search, hand out results. */
+#include "base/os.h"
+#include "base/util.h"
+#include "engine/engine.h"
+#include "ops/ops.h"
+
+/* Encodes all new sentences, in as many passes as their tokens need. */
+static int encode_new(struct elcl_engine *e, elcl_error *err)
+{
+    int rc = ELCL_OK;
+    for (int slot = 0; elcl_batch_encode_records(e, &slot);) {
+        ELCL_TRY(elcl_encoder_run(&e->run, &e->encode, err));
+        e->stats.source_tokens += (uint64_t)e->encode.n_rows;
+        if (slot < e->run.capacity.sentences) /* the records are to be overwritten */
+            ELCL_TRY(elcl_ops_finish(e->run.ops, err));
+    }
+fail:
+    return rc;
+}
+
+static void deliver(struct elcl_engine *e, const struct elcl_sentence *sentence)
+{
+    elcl_result result = {.id = sentence->id, .user = sentence->user};
+    elcl_search_results(sentence->search, &result.hypotheses, &result.n_hypotheses);
+    e->stats.samples++;
+    if (result.n_hypotheses)
+        e->stats.output_tokens += result.hypotheses[0].n_ids - 1;
+    if (e->params.on_result)
+        e->params.on_result(e->params.user, &result);
+}
+
+/* Gives every sentence its rows' candidates; finished ones leave. */
+static int advance(struct elcl_engine *e, elcl_error *err)
+{
+    const int width = e->step.width;
+    for (int i = 0; i < e->run.capacity.sentences; i++) {
+        struct elcl_sentence *sentence = e->slots[i];
+        if (!sentence)
+            continue;
+        const int rc = elcl_search_advance(
+            sentence->search, e->candidates + (size_t)sentence->first_row * (size_t)width, width,
+            err);
+        if (rc)
+            return rc;
+        if (!elcl_search_done(sentence->search))
+            continue;
+        deliver(e, sentence);
+        elcl_search_destroy(&sentence->search);
+        elcl_free(sentence);
+        e->slots[i] = NULL;
+        e->n_live--;
+    }
+    return ELCL_OK;
+}
+
+static int step(struct elcl_engine *e, elcl_error *err)
+{
+    struct elcl_run *run = &e->run;
+    int rc;
+    elcl_batch_step_records(e);
+    ELCL_TRY(elcl_decoder_begin(run, &e->step, err));
+    ELCL_TRY(encode_new(e, err));
+    ELCL_TRY(elcl_decoder_step(run, &e->step, err));
+    ELCL_TRY(elcl_ops_download(
+        run->ops, &run->buffers[ELCL_B_CANDIDATES], e->candidates,
+        (size_t)e->step.n_rows * (size_t)e->step.width * sizeof(*e->candidates), err));
+    elcl_ops_store_program(run->ops);
+    e->stats.steps++;
+    e->stats.rows += (uint64_t)e->step.n_rows;
+    ELCL_TRY(advance(e, err));
+fail:
+    return rc;
+}
+
+int elcl_engine_step(elcl_engine *engine, size_t *pending, elcl_error *err)
+{
+    if (!engine)
+        return elcl_fail(err, ELCL_E_ARG, "elcl_engine_step: engine must not be NULL");
+    const uint64_t start = elcl_clock_ns();
+    elcl_batch_admit(engine);
+    const int rc = engine->n_live ? step(engine, err) : ELCL_OK;
+    engine->stats.seconds += 1e-9 * (double)(elcl_clock_ns() - start);
+    if (!rc && pending)
+        *pending = engine->n_waiting + (size_t)engine->n_live;
+    return rc;
+}
+
+int elcl_engine_run(elcl_engine *engine, elcl_error *err)
+{
+    size_t pending = 1;
+    int rc = ELCL_OK;
+    while (!rc && pending)
+        rc = elcl_engine_step(engine, &pending, err);
+    return rc;
+}

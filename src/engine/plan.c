@@ -1,0 +1,59 @@
+#include "engine/plan.h"
+
+#include "base/util.h"
+
+#define ENCODE_ROWS 2048 /* enough rows for efficient GEMMs, few enough for a small workspace */
+
+bool elcl_plan_make(const struct elcl_arch *arch, enum elcl_attention attention,
+                    enum elcl_storage state, const struct elcl_capacity *capacity,
+                    uint64_t weight_bytes, struct elcl_plan *plan)
+{
+    const int n = elcl_run_n_buffers(arch);
+    struct elcl_buffer_spec *specs = elcl_calloc((size_t)n, sizeof(*specs));
+    bool ok = specs && elcl_run_buffers(arch, attention, state, capacity, specs);
+    struct elcl_plan p = {.weights = weight_bytes};
+    p.category[ELCL_BUFFERS_WORKSPACE] = 2 * ELCL_OPS_BYTES; /* the model's and the run's */
+    for (int i = 0; ok && i < n; i++) {
+        p.category[specs[i].category] += specs[i].bytes;
+        if (specs[i].bytes > p.largest_buffer)
+            p.largest_buffer = specs[i].bytes;
+        ok = p.category[specs[i].category] >= specs[i].bytes;
+    }
+    elcl_free(specs);
+    p.total = p.weights;
+    for (int i = 0; ok && i < ELCL_N_BUFFER_CATEGORIES; i++) {
+        p.total += p.category[i];
+        ok = p.total >= p.category[i];
+    }
+    if (ok)
+        *plan = p;
+    return ok;
+}
+
+int elcl_plan_encode_rows(int sentences, int max_source)
+{
+    const int64_t all = (int64_t)sentences * max_source;
+    return elcl_max_int(max_source, all < ENCODE_ROWS ? (int)all : ENCODE_ROWS);
+}
+
+int elcl_plan_sentences(const struct elcl_arch *arch, enum elcl_attention attention,
+                        enum elcl_storage state, const struct elcl_capacity *capacity,
+                        uint64_t weight_bytes, uint64_t limit_bytes, uint64_t max_buffer_bytes,
+                        int most)
+{
+    struct elcl_capacity c = *capacity;
+    int low = 0, high = most; /* low fits */
+    while (low < high) {
+        const int middle = low + (high - low + 1) / 2;
+        struct elcl_plan plan;
+        c.sentences = middle;
+        c.encode_rows = elcl_plan_encode_rows(middle, c.max_source);
+        const bool fits = elcl_plan_make(arch, attention, state, &c, weight_bytes, &plan) &&
+                          plan.total <= limit_bytes && plan.largest_buffer <= max_buffer_bytes;
+        if (fits)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}

@@ -1,0 +1,30 @@
+/* Memory of a run, by arithmetic alone. */
+#ifndef ELCL_ENGINE_PLAN_H
+#define ELCL_ENGINE_PLAN_H
+
+#include "model/run.h"
+
+struct elcl_plan {
+    uint64_t weights;
+    uint64_t category[ELCL_N_BUFFER_CATEGORIES]; /* bytes */
+    uint64_t total;
+    uint64_t largest_buffer;
+};
+
+/* false when a size overflows. */
+bool elcl_plan_make(const struct elcl_arch *arch, enum elcl_attention attention,
+                    enum elcl_storage state, const struct elcl_capacity *capacity,
+                    uint64_t weight_bytes, struct elcl_plan *plan);
+
+/* The largest number of sentences up to `most` with which the plan stays within limit_bytes and
+ * each buffer within max_buffer_bytes; 0 when not even one does. capacity->sentences is not
+ * read. */
+int elcl_plan_sentences(const struct elcl_arch *arch, enum elcl_attention attention,
+                        enum elcl_storage state, const struct elcl_capacity *capacity,
+                        uint64_t weight_bytes, uint64_t limit_bytes, uint64_t max_buffer_bytes,
+                        int most);
+
+/* Source tokens encoded at once by a run of so many sentences. */
+int elcl_plan_encode_rows(int sentences, int max_source);
+
+#endif

@@ -1,0 +1,39 @@
+/* Attention variants of the decoder, behind one table. */
+#ifndef ELCL_MODEL_ATTN_H
+#define ELCL_MODEL_ATTN_H
+
+#include "model/run.h"
+
+struct elcl_attention_variant {
+    const char *name;
+    enum elcl_attention id;
+    bool cross_groups_by_sentence; /* one cross group per sentence, else one per row */
+    bool pool_by_row;              /* caches belong to rows (mha-beam), else to sentences */
+    /* Encoder output in ELCL_B_X [n_rows, D] -> encoder-derived state. */
+    int (*admit)(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
+    /* Moves caches before a step; NULL: nothing moves. */
+    int (*reorder)(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
+    /* x [R, D] in ELCL_B_X -> sublayer output in ELCL_B_Y, residual not added. */
+    int (*self)(struct elcl_run *run, const struct elcl_records *records, int layer,
+                elcl_error *err);
+    int (*cross)(struct elcl_run *run, const struct elcl_records *records, int layer,
+                 elcl_error *err);
+    /* The cached row is x itself: embedding and norms write it along (el). */
+    bool caches_x;
+};
+
+extern const struct elcl_attention_variant elcl_attn_el;
+extern const struct elcl_attention_variant elcl_attn_mha;
+extern const struct elcl_attention_variant elcl_attn_mha_beam;
+
+const struct elcl_attention_variant *elcl_attention_variant(enum elcl_attention attention);
+
+/* Y = act(X W^T + bias) from buffer to buffer of the run, with the linear's own sizes; x_ld is
+ * the row stride of X. */
+int elcl_run_linear(struct elcl_run *run, int y, int x, int x_ld, const struct elcl_linear *linear,
+                    int m, enum elcl_activation act, elcl_error *err);
+/* Feed-forward sublayer of m rows: ELCL_B_X -> ELCL_B_Y. */
+int elcl_run_ffn(struct elcl_run *run, const struct elcl_layer_weights *layer, int m,
+                 elcl_error *err);
+
+#endif

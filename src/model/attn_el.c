@@ -1,0 +1,98 @@
+/*
+ * EL-attention (arXiv 2105.04779): the query is expanded per head, and hidden states are key and
+ * value at once.
+ *     q = x Wq + bq,  e_h = q_h Wk_h,  p_h = softmax(s e_h Y^T),  c_h = p_h Y,  o_h = c_h Wv_h^T,
+ *     out = o Wo + (bo + Wo bv)
+ * bk adds the same number to every score of a query and falls out of the softmax. Cross attention:
+ * Y is the encoder output, one buffer for all layers, heads and beams. Self attention: Y is the
+ * layer's own input rows, found through the lineage table.
+ */
+#include <math.h>
+
+#include "base/util.h"
+#include "model/attn.h"
+
+static int admit(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
+{
+    const struct elcl_scatter_args args = {.pool = &run->buffers[ELCL_B_SOURCE],
+                                           .x = &run->buffers[ELCL_B_X],
+                                           .step = &run->buffers[ELCL_B_ENCODE],
+                                           .rows_at = records->rows_at,
+                                           .field = ELCL_ROW_SLOT,
+                                           .r = records->n_rows,
+                                           .n = run->arch->d,
+                                           .x_ld = run->arch->d};
+    return elcl_op_scatter(run->ops, &args, err);
+}
+
+/* The products around the attention itself; `attn` comes with y, groups and keys filled in. */
+static int attend(struct elcl_run *run, const struct elcl_records *records,
+                  const struct elcl_attention_weights *w, struct elcl_attn_el_args attn,
+                  elcl_error *err)
+{
+    struct elcl_buffer *b = run->buffers;
+    const int d = run->arch->d, h = run->arch->decoder_heads, dh = elcl_arch_dh(d, h);
+    const int r = records->n_rows;
+    const struct elcl_gemm_args expand = {.y = &b[ELCL_B_E],
+                                          .x = &b[ELCL_B_QKV],
+                                          .w = &w->expand,
+                                          .m = r,
+                                          .x_ld = h * dh,
+                                          .y_ld = h * d,
+                                          .x_batch = (size_t)dh,
+                                          .y_batch = (size_t)d};
+    const struct elcl_gemm_args contract = {.y = &b[ELCL_B_O],
+                                            .x = &b[ELCL_B_C],
+                                            .w = &w->contract,
+                                            .m = r,
+                                            .x_ld = h * d,
+                                            .y_ld = h * dh,
+                                            .x_batch = (size_t)d,
+                                            .y_batch = (size_t)dh};
+    attn.c = &b[ELCL_B_C];
+    attn.e = &b[ELCL_B_E];
+    attn.step = &b[ELCL_B_STEP];
+    attn.h = h;
+    attn.d = d;
+    attn.scale = 1.0f / sqrtf((float)dh);
+    int rc;
+    ELCL_TRY(elcl_run_linear(run, ELCL_B_QKV, ELCL_B_X, d, &w->q, r, ELCL_ACT_NONE, err));
+    ELCL_TRY(elcl_op_gemm(run->ops, &expand, err));
+    ELCL_TRY(elcl_op_attn_el(run->ops, &attn, err));
+    ELCL_TRY(elcl_op_gemm(run->ops, &contract, err));
+    ELCL_TRY(elcl_run_linear(run, ELCL_B_Y, ELCL_B_O, h * dh, &w->out, r, ELCL_ACT_NONE, err));
+fail:
+    return rc;
+}
+
+static int self(struct elcl_run *run, const struct elcl_records *records, int layer,
+                elcl_error *err)
+{
+    const struct elcl_attn_el_args attn = {.y = &run->buffers[elcl_b_self(layer)],
+                                           .groups_at = records->self_at,
+                                           .lineage = &run->buffers[ELCL_B_LINEAGE],
+                                           .lineage_ld = run->capacity.max_target,
+                                           .n_groups = records->n_self,
+                                           .max_rows = 1,
+                                           .keys = records->self_keys};
+    return attend(run, records, &run->weights->decoder.layers[layer].self, attn, err);
+}
+
+static int cross(struct elcl_run *run, const struct elcl_records *records, int layer,
+                 elcl_error *err)
+{
+    const struct elcl_attn_el_args attn = {.y = &run->buffers[ELCL_B_SOURCE],
+                                           .groups_at = records->cross_at,
+                                           .n_groups = records->n_cross,
+                                           .max_rows = records->max_rows,
+                                           .keys = records->cross_keys};
+    return attend(run, records, &run->weights->decoder.layers[layer].cross, attn, err);
+}
+
+const struct elcl_attention_variant elcl_attn_el = {.name = "el",
+                                                    .id = ELCL_ATTN_EL,
+                                                    .cross_groups_by_sentence = true,
+                                                    .admit = admit,
+                                                    .self = self,
+                                                    .cross = cross,
+                                                    .caches_x = true};

@@ -1,0 +1,148 @@
+/*
+ * Multi-head attention with cached keys and values, the baselines:
+ *     mha       cross K/V once per sentence, shared by its beams; self K/V in a pool, found
+ *               through the lineage table
+ *     mha-beam  K/V per beam, cross ones too; every step copies all caches to where the beams'
+ *               children are (as fairseq 0.9.0 does)
+ * A cache row is [K | V], 2 D wide.
+ */
+#include <math.h>
+
+#include "base/util.h"
+#include "model/attn.h"
+
+/* [K | V] of r rows of x, at column x_at, into a layer's cache. */
+static int put_rows(struct elcl_run *run, int pool, int step, size_t rows_at, int field, int r,
+                    int x_ld, int x_at, elcl_error *err)
+{
+    const struct elcl_scatter_args args = {.pool = &run->buffers[pool],
+                                           .x = &run->buffers[ELCL_B_QKV],
+                                           .step = &run->buffers[step],
+                                           .rows_at = rows_at,
+                                           .field = field,
+                                           .r = r,
+                                           .n = 2 * run->arch->d,
+                                           .x_ld = x_ld,
+                                           .x_at = x_at};
+    return elcl_op_scatter(run->ops, &args, err);
+}
+
+static int admit(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
+{
+    const int d = run->arch->d;
+    int rc = ELCL_OK;
+    for (int l = 0; l < run->arch->decoder_layers; l++) {
+        const struct elcl_linear *kv = &run->weights->decoder.layers[l].cross.kv;
+        ELCL_TRY(
+            elcl_run_linear(run, ELCL_B_QKV, ELCL_B_X, d, kv, records->n_rows, ELCL_ACT_NONE, err));
+        ELCL_TRY(put_rows(run, elcl_b_cross(l), ELCL_B_ENCODE, records->rows_at, ELCL_ROW_SLOT,
+                          records->n_rows, 2 * d, 0, err));
+    }
+fail:
+    return rc;
+}
+
+/* Attention over a layer's cache and the output projection; queries are in ELCL_B_QKV. */
+static int attend(struct elcl_run *run, const struct elcl_records *records,
+                  const struct elcl_attention_weights *w, int pool, int q_ld, size_t groups_at,
+                  uint64_t keys, elcl_error *err)
+{
+    struct elcl_buffer *b = run->buffers;
+    const int d = run->arch->d, h = run->arch->decoder_heads;
+    const struct elcl_attn_mha_args args = {.o = &b[ELCL_B_O],
+                                            .q = &b[ELCL_B_QKV],
+                                            .kv = &b[pool],
+                                            .step = &b[ELCL_B_STEP],
+                                            .groups_at = groups_at,
+                                            .lineage = &b[ELCL_B_LINEAGE],
+                                            .lineage_ld = run->capacity.max_target,
+                                            .n_groups = records->n_rows,
+                                            .h = h,
+                                            .dh = elcl_arch_dh(d, h),
+                                            .q_ld = q_ld,
+                                            .kv_ld = 2 * d,
+                                            .k_at = 0,
+                                            .v_at = d,
+                                            .scale = 1.0f / sqrtf((float)elcl_arch_dh(d, h)),
+                                            .keys = keys};
+    int rc;
+    ELCL_TRY(elcl_op_attn_mha(run->ops, &args, err));
+    ELCL_TRY(
+        elcl_run_linear(run, ELCL_B_Y, ELCL_B_O, d, &w->out, records->n_rows, ELCL_ACT_NONE, err));
+fail:
+    return rc;
+}
+
+static int self(struct elcl_run *run, const struct elcl_records *records, int layer,
+                elcl_error *err)
+{
+    const struct elcl_attention_weights *w = &run->weights->decoder.layers[layer].self;
+    const int d = run->arch->d, r = records->n_rows, pool = elcl_b_self(layer);
+    int rc;
+    ELCL_TRY(elcl_run_linear(run, ELCL_B_QKV, ELCL_B_X, d, &w->qkv, r, ELCL_ACT_NONE, err));
+    ELCL_TRY(put_rows(run, pool, ELCL_B_STEP, records->rows_at, ELCL_ROW_CACHE, r, 3 * d, d, err));
+    ELCL_TRY(attend(run, records, w, pool, 3 * d, records->self_at, records->self_keys, err));
+fail:
+    return rc;
+}
+
+static int cross(struct elcl_run *run, const struct elcl_records *records, int layer,
+                 elcl_error *err)
+{
+    const struct elcl_attention_weights *w = &run->weights->decoder.layers[layer].cross;
+    const int d = run->arch->d;
+    int rc;
+    ELCL_TRY(
+        elcl_run_linear(run, ELCL_B_QKV, ELCL_B_X, d, &w->q, records->n_rows, ELCL_ACT_NONE, err));
+    ELCL_TRY(attend(run, records, w, elcl_b_cross(layer), d, records->cross_at, records->cross_keys,
+                    err));
+fail:
+    return rc;
+}
+
+/* Copies one layer's cache, n elements of each row, into the spare buffer and takes that one. */
+static int reorder_cache(struct elcl_run *run, const struct elcl_records *records, int cache,
+                         int spare, size_t ld, size_t n, elcl_error *err)
+{
+    struct elcl_buffer *b = run->buffers;
+    const struct elcl_reorder_args args = {.next = &b[spare],
+                                           .previous = &b[cache],
+                                           .step = &b[ELCL_B_STEP],
+                                           .rows_at = records->rows_at,
+                                           .field = ELCL_ROW_PARENT,
+                                           .r = records->n_rows,
+                                           .ld = ld,
+                                           .n = n};
+    const int rc = elcl_op_reorder(run->ops, &args, err);
+    const struct elcl_buffer old = b[cache];
+    b[cache] = b[spare];
+    b[spare] = old;
+    return rc;
+}
+
+static int reorder(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
+{
+    const size_t row = 2 * (size_t)run->arch->d;
+    const size_t target = (size_t)run->capacity.max_target,
+                 source = (size_t)run->capacity.max_source;
+    int rc = ELCL_OK;
+    for (int l = 0; l < run->arch->decoder_layers; l++) {
+        ELCL_TRY(reorder_cache(run, records, elcl_b_self(l), ELCL_B_SPARE_SELF, target * row,
+                               (size_t)(records->max_length - 1) * row, err));
+        ELCL_TRY(reorder_cache(run, records, elcl_b_cross(l), ELCL_B_SPARE_CROSS, source * row,
+                               (size_t)records->max_source * row, err));
+    }
+fail:
+    return rc;
+}
+
+const struct elcl_attention_variant elcl_attn_mha = {
+    .name = "mha", .id = ELCL_ATTN_MHA, .admit = admit, .self = self, .cross = cross};
+
+const struct elcl_attention_variant elcl_attn_mha_beam = {.name = "mha-beam",
+                                                          .id = ELCL_ATTN_MHA_BEAM,
+                                                          .pool_by_row = true,
+                                                          .admit = admit,
+                                                          .reorder = reorder,
+                                                          .self = self,
+                                                          .cross = cross};

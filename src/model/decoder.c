@@ -1,0 +1,107 @@
+/* One decoding step of all live rows. */
+#include "base/util.h"
+#include "model/attn.h"
+
+/* The lineage tables change places, so that ELCL_B_LINEAGE is the current one. */
+static int continue_lineage(struct elcl_run *run, const struct elcl_records *records,
+                            elcl_error *err)
+{
+    struct elcl_buffer *b = run->buffers;
+    const struct elcl_lineage_args args = {.next = &b[ELCL_B_LINEAGE_NEXT],
+                                           .previous = &b[ELCL_B_LINEAGE],
+                                           .tokens = &b[ELCL_B_TOKENS],
+                                           .step = &b[ELCL_B_STEP],
+                                           .rows_at = records->rows_at,
+                                           .r = records->n_rows,
+                                           .ld = run->capacity.max_target,
+                                           .max_length = records->max_length};
+    const int rc = elcl_op_lineage(run->ops, &args, err);
+    const struct elcl_buffer previous = b[ELCL_B_LINEAGE];
+    b[ELCL_B_LINEAGE] = b[ELCL_B_LINEAGE_NEXT];
+    b[ELCL_B_LINEAGE_NEXT] = previous;
+    return rc;
+}
+
+int elcl_decoder_begin(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
+{
+    int rc;
+    ELCL_TRY(elcl_ops_upload(run->ops, &run->buffers[ELCL_B_STEP], records->data,
+                             records->n * sizeof(*records->data), err));
+    if (run->variant->reorder)
+        ELCL_TRY(run->variant->reorder(run, records, err));
+fail:
+    return rc;
+}
+
+/* Logits of the last hidden states, the rules, the best tokens. */
+static int candidates(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
+{
+    struct elcl_buffer *b = run->buffers;
+    const struct elcl_gemm_args head = {
+        .y = &b[ELCL_B_LOGITS],
+        .x = &b[ELCL_B_X],
+        .bias = run->weights->head_bias.mem ? &run->weights->head_bias : NULL,
+        .w = run->weights->head,
+        .m = records->n_rows,
+        .x_ld = run->arch->d,
+        .y_ld = run->arch->vocabulary};
+    const struct elcl_select_args select = {.candidates = &b[ELCL_B_CANDIDATES],
+                                            .logits = &b[ELCL_B_LOGITS],
+                                            .step = &b[ELCL_B_STEP],
+                                            .rows_at = records->rows_at,
+                                            .rules_at = records->rules_at,
+                                            .lineage = &b[ELCL_B_LINEAGE],
+                                            .lineage_ld = run->capacity.max_target,
+                                            .tokens = &b[ELCL_B_TOKENS],
+                                            .r = records->n_rows,
+                                            .v = run->arch->vocabulary,
+                                            .width = records->width};
+    const int rc = elcl_op_gemm(run->ops, &head, err);
+    return rc ? rc : elcl_op_select(run->ops, &select, err);
+}
+
+int elcl_decoder_step(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
+{
+    struct elcl_buffer *b = run->buffers;
+    const struct elcl_stack_weights *w = &run->weights->decoder;
+    const struct elcl_attention_variant *variant = run->variant;
+    const int d = run->arch->d, r = records->n_rows;
+    int rc;
+    ELCL_TRY(continue_lineage(run, records, err));
+    const struct elcl_embed_args embed = {.x = &b[ELCL_B_X],
+                                          .state = variant->caches_x ? &b[elcl_b_self(0)] : NULL,
+                                          .step = &b[ELCL_B_STEP],
+                                          .rows_at = records->rows_at,
+                                          .tokens = w->tokens,
+                                          .positions = &w->positions,
+                                          .offset = run->arch->position_offset,
+                                          .scale = run->arch->embed_scale,
+                                          .norm = &w->embedding_norm,
+                                          .r = r,
+                                          .d = d};
+    ELCL_TRY(elcl_op_embed(run->ops, &embed, err));
+    struct elcl_add_norm_args add_norm = {.x = &b[ELCL_B_X],
+                                          .y = &b[ELCL_B_Y],
+                                          .step = &b[ELCL_B_STEP],
+                                          .rows_at = records->rows_at,
+                                          .r = r,
+                                          .d = d};
+    for (int l = 0; l < w->n_layers; l++) {
+        const struct elcl_layer_weights *layer = &w->layers[l];
+        const bool last = l + 1 == w->n_layers;
+        ELCL_TRY(variant->self(run, records, l, err));
+        add_norm.norm = &layer->self_norm;
+        add_norm.state = NULL;
+        ELCL_TRY(elcl_op_add_norm(run->ops, &add_norm, err));
+        ELCL_TRY(variant->cross(run, records, l, err));
+        add_norm.norm = &layer->cross_norm;
+        ELCL_TRY(elcl_op_add_norm(run->ops, &add_norm, err));
+        ELCL_TRY(elcl_run_ffn(run, layer, r, err));
+        add_norm.norm = &layer->ffn_norm;
+        add_norm.state = variant->caches_x && !last ? &b[elcl_b_self(l + 1)] : NULL;
+        ELCL_TRY(elcl_op_add_norm(run->ops, &add_norm, err));
+    }
+    ELCL_TRY(candidates(run, records, err));
+fail:
+    return rc;
+}

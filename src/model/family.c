@@ -1,0 +1,36 @@
+#include "model/family.h"
+
+#include <string.h>
+
+#include "base/util.h"
+
+static const struct elcl_family *const families[] = {
+    &elcl_family_bart,
+};
+
+int elcl_family_find(const struct elcl_config *config, const struct elcl_family **family,
+                     elcl_error *err)
+{
+    struct elcl_str known = {0};
+    for (size_t i = 0; i < ELCL_COUNT(families); i++) {
+        if (!strcmp(config->model_type, families[i]->model_type)) {
+            *family = families[i];
+            elcl_str_finish(&known);
+            return ELCL_OK;
+        }
+        elcl_str_printf(&known, "%s%s", i ? ", " : "", families[i]->model_type);
+    }
+    const bool rotary = elcl_config_has(config, "rope_theta") ||
+                        elcl_config_has(config, "rotary_dim") ||
+                        elcl_config_has(config, "rotary_pct");
+    const int rc =
+        rotary ? elcl_fail(err, ELCL_E_UNSUPPORTED,
+                           "%s: model_type \"%s\" has rotary positions, which EL-attention cannot "
+                           "reorder; supported: %s",
+                           config->path, config->model_type, known.data)
+               : elcl_fail(err, ELCL_E_UNSUPPORTED,
+                           "%s: model_type \"%s\" is not supported; supported: %s", config->path,
+                           config->model_type, known.data);
+    elcl_str_finish(&known);
+    return rc;
+}

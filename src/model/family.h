@@ -1,0 +1,25 @@
+/* Model families: what a model_type's configuration keys and tensor names mean. A further family
+ * is one file and one line in family.c. */
+#ifndef ELCL_MODEL_FAMILY_H
+#define ELCL_MODEL_FAMILY_H
+
+#include "format/config.h"
+#include "model/weights.h"
+
+struct elcl_family {
+    const char *model_type;
+    /* config.json -> hyper-parameters; refuses what the family does not support, by name. */
+    int (*read_arch)(const struct elcl_config *config, struct elcl_arch *arch, elcl_error *err);
+    /* Wires all tensors; partly filled weights are finished by the caller. */
+    int (*load)(struct elcl_loader *loader, const struct elcl_arch *arch,
+                struct elcl_weights *weights);
+    int max_source_extra; /* special tokens that encoding puts around a text */
+};
+
+extern const struct elcl_family elcl_family_bart;
+
+/* ELCL_E_UNSUPPORTED names the model_type and lists those that are supported. */
+int elcl_family_find(const struct elcl_config *config, const struct elcl_family **family,
+                     elcl_error *err);
+
+#endif

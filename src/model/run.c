@@ -1,0 +1,167 @@
+#include "model/run.h"
+
+#include <math.h>
+
+#include "base/util.h"
+#include "model/attn.h"
+#include "search/rules.h"
+
+int elcl_run_n_buffers(const struct elcl_arch *arch)
+{
+    return ELCL_B_LAYERS + 2 * arch->decoder_layers;
+}
+
+/* a * b * c * d, or SIZE_MAX when that does not fit. */
+static size_t product(size_t a, size_t b, size_t c, size_t d)
+{
+    size_t n = a;
+    const bool fits = elcl_mul_size(n, b, &n) && elcl_mul_size(n, c, &n) && elcl_mul_size(n, d, &n);
+    return fits ? n : SIZE_MAX;
+}
+
+static void put(struct elcl_buffer_spec *specs, int at, const char *label,
+                enum elcl_buffer_category category, size_t bytes)
+{
+    specs[at] = (struct elcl_buffer_spec){label, category, bytes};
+}
+
+static void state_buffers(const struct elcl_arch *arch, enum elcl_attention attention,
+                          enum elcl_storage state, const struct elcl_capacity *c,
+                          struct elcl_buffer_spec *specs)
+{
+    const size_t d = (size_t)arch->d, b = (size_t)c->sentences, s = (size_t)c->max_source;
+    const size_t r = (size_t)elcl_capacity_rows(c), t = (size_t)c->max_target;
+    const size_t element = elcl_storage_bytes(state);
+    const bool el = attention == ELCL_ATTN_EL, beam = attention == ELCL_ATTN_MHA_BEAM;
+    const size_t self = product(r, t, el ? d : 2 * d, element);
+    const size_t cross = el ? 0 : product(beam ? r : b, s, 2 * d, element);
+    if (el)
+        put(specs, ELCL_B_SOURCE, "encoder output", ELCL_BUFFERS_SOURCE, product(b, s, d, element));
+    if (beam) {
+        put(specs, ELCL_B_SPARE_SELF, "spare self cache", ELCL_BUFFERS_WORKSPACE, self);
+        put(specs, ELCL_B_SPARE_CROSS, "spare cross cache", ELCL_BUFFERS_WORKSPACE, cross);
+    }
+    for (int l = 0; l < arch->decoder_layers; l++) {
+        put(specs, elcl_b_self(l), el ? "hidden states" : "self K/V cache", ELCL_BUFFERS_SELF,
+            self);
+        put(specs, elcl_b_cross(l), "cross K/V", ELCL_BUFFERS_SOURCE, cross);
+    }
+}
+
+static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention attention,
+                              const struct elcl_capacity *c, struct elcl_buffer_spec *specs)
+{
+    const enum elcl_buffer_category w = ELCL_BUFFERS_WORKSPACE;
+    const size_t d = (size_t)arch->d, r = (size_t)elcl_capacity_rows(c);
+    const size_t encode = (size_t)c->encode_rows, rows = r > encode ? r : encode;
+    const size_t t = (size_t)c->max_target, f = sizeof(float), i = sizeof(int32_t);
+    const size_t ffn = (size_t)elcl_max_int(arch->encoder_ffn, arch->decoder_ffn);
+    const size_t heads =
+        attention == ELCL_ATTN_EL ? product(r, (size_t)arch->decoder_heads, d, f) : 0;
+    put(specs, ELCL_B_STEP, "step records", w,
+        product(r, ELCL_ROW_INTS + 2 * ELCL_GROUP_INTS + ELCL_RULES_INTS, i, 1));
+    put(specs, ELCL_B_ENCODE, "encode records", w,
+        product(encode, ELCL_ROW_INTS + ELCL_GROUP_INTS, i, 1));
+    put(specs, ELCL_B_X, "x", w, product(rows, d, f, 1));
+    put(specs, ELCL_B_Y, "y", w, product(rows, d, f, 1));
+    put(specs, ELCL_B_QKV, "qkv", w, product(rows, 3 * d, f, 1));
+    put(specs, ELCL_B_O, "o", w, product(rows, d, f, 1));
+    put(specs, ELCL_B_FFN, "ffn", w, product(rows, ffn, f, 1));
+    put(specs, ELCL_B_E, "expanded queries", w, heads);
+    put(specs, ELCL_B_C, "contexts", w, heads);
+    put(specs, ELCL_B_LOGITS, "logits", w, product(r, (size_t)arch->vocabulary, f, 1));
+    put(specs, ELCL_B_CANDIDATES, "candidates", w, product(r, (size_t)c->width, 2 * i, 1));
+    put(specs, ELCL_B_LINEAGE, "lineage", w, product(r, t, i, 1));
+    put(specs, ELCL_B_LINEAGE_NEXT, "lineage", w, product(r, t, i, 1));
+    put(specs, ELCL_B_TOKENS, "tokens", w, product(r, t, i, 1));
+}
+
+bool elcl_run_buffers(const struct elcl_arch *arch, enum elcl_attention attention,
+                      enum elcl_storage state, const struct elcl_capacity *capacity,
+                      struct elcl_buffer_spec *specs)
+{
+    const int n = elcl_run_n_buffers(arch);
+    for (int i = 0; i < n; i++)
+        specs[i] = (struct elcl_buffer_spec){"", ELCL_BUFFERS_WORKSPACE, 0};
+    state_buffers(arch, attention, state, capacity, specs);
+    workspace_buffers(arch, attention, capacity, specs);
+    for (int i = 0; i < n; i++)
+        if (specs[i].bytes == SIZE_MAX)
+            return false;
+    return true;
+}
+
+int elcl_run_init(struct elcl_run *run, const struct elcl_arch *arch,
+                  const struct elcl_weights *weights, enum elcl_attention attention,
+                  const struct elcl_capacity *capacity, struct elcl_ops *ops, elcl_error *err)
+{
+    struct elcl_run r = {.arch = arch,
+                         .weights = weights,
+                         .variant = elcl_attention_variant(attention),
+                         .capacity = *capacity,
+                         .n_buffers = elcl_run_n_buffers(arch)};
+    struct elcl_buffer_spec *specs = elcl_calloc((size_t)r.n_buffers, sizeof(*specs));
+    r.buffers = elcl_calloc((size_t)r.n_buffers, sizeof(*r.buffers));
+    int rc = specs && r.buffers ? ELCL_OK : elcl_fail_nomem(err);
+    if (!rc && !elcl_run_buffers(arch, attention, ops->state, capacity, specs))
+        rc = elcl_fail(err, ELCL_E_DEVICE_NOMEM,
+                       "a batch of %d sentences with %d beams, %d source "
+                       "and %d target tokens is too large",
+                       capacity->sentences, capacity->beams, capacity->max_source,
+                       capacity->max_target);
+    for (int i = 0; !rc && i < r.n_buffers; i++)
+        if (specs[i].bytes)
+            rc =
+                elcl_buffer_create(ops->device, specs[i].label, specs[i].bytes, &r.buffers[i], err);
+    elcl_free(specs);
+    if (rc) {
+        elcl_run_finish(&r);
+        return rc;
+    }
+    r.ops = ops;
+    *run = r;
+    return ELCL_OK;
+}
+
+void elcl_run_finish(struct elcl_run *run)
+{
+    elcl_ops_destroy(&run->ops); /* waits: buffers are in no one's use then */
+    for (int i = 0; run->buffers && i < run->n_buffers; i++)
+        elcl_buffer_destroy(&run->buffers[i]);
+    elcl_free(run->buffers);
+    *run = (struct elcl_run){0};
+}
+
+const struct elcl_attention_variant *elcl_attention_variant(enum elcl_attention attention)
+{
+    static const struct elcl_attention_variant *const variants[] = {&elcl_attn_el, &elcl_attn_mha,
+                                                                    &elcl_attn_mha_beam};
+    for (size_t i = 0; i < ELCL_COUNT(variants); i++)
+        if (variants[i]->id == attention)
+            return variants[i];
+    return NULL;
+}
+
+int elcl_run_linear(struct elcl_run *run, int y, int x, int x_ld, const struct elcl_linear *linear,
+                    int m, enum elcl_activation act, elcl_error *err)
+{
+    const struct elcl_gemm_args args = {.y = &run->buffers[y],
+                                        .x = &run->buffers[x],
+                                        .bias = linear->bias.mem ? &linear->bias : NULL,
+                                        .w = &linear->w,
+                                        .m = m,
+                                        .x_ld = x_ld,
+                                        .y_ld = linear->w.n,
+                                        .act = act};
+    return elcl_op_gemm(run->ops, &args, err);
+}
+
+int elcl_run_ffn(struct elcl_run *run, const struct elcl_layer_weights *layer, int m,
+                 elcl_error *err)
+{
+    const int rc = elcl_run_linear(run, ELCL_B_FFN, ELCL_B_X, run->arch->d, &layer->fc1, m,
+                                   run->arch->act, err);
+    return rc ? rc
+              : elcl_run_linear(run, ELCL_B_Y, ELCL_B_FFN, layer->fc1.w.n, &layer->fc2, m,
+                                ELCL_ACT_NONE, err);
+}

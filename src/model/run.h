@@ -1,0 +1,123 @@
+/*
+ * A run: the device buffers of one engine, and what its steps share. The list of buffers is made
+ * by arithmetic alone (elcl_run_buffers): the plan sums it, the allocation executes it.
+ */
+#ifndef ELCL_MODEL_RUN_H
+#define ELCL_MODEL_RUN_H
+
+#include "model/arch.h"
+#include "model/weights.h"
+
+/* What a run has room for. */
+struct elcl_capacity {
+    int sentences;   /* B in flight */
+    int beams;       /* K per sentence */
+    int max_source;  /* S: tokens of the longest source */
+    int max_target;  /* T: tokens of the longest output, the start token included */
+    int encode_rows; /* source tokens encoded at once, >= max_source */
+    int width;       /* candidates per row */
+};
+
+static inline int elcl_capacity_rows(const struct elcl_capacity *c)
+{
+    return c->sentences * c->beams;
+}
+
+enum elcl_buffer_category {
+    ELCL_BUFFERS_SOURCE,    /* encoder-derived state: shared encoder output, or cross K/V */
+    ELCL_BUFFERS_SELF,      /* hidden states of the decoder, or its K/V */
+    ELCL_BUFFERS_WORKSPACE, /* everything else */
+    ELCL_N_BUFFER_CATEGORIES
+};
+
+/* Indices of the fixed buffers in elcl_run.buffers; those of the layers follow. */
+enum elcl_run_buffer {
+    ELCL_B_STEP,         /* records of a decoding step, ints */
+    ELCL_B_ENCODE,       /* records of an encoding, ints */
+    ELCL_B_X,            /* [rows, D] the residual stream */
+    ELCL_B_Y,            /* [rows, D] a sublayer's output */
+    ELCL_B_QKV,          /* [rows, 3 D] projections */
+    ELCL_B_O,            /* [rows, D] heads' outputs */
+    ELCL_B_FFN,          /* [rows, F] */
+    ELCL_B_E,            /* [R, H, D] expanded queries (el) */
+    ELCL_B_C,            /* [R, H, D] contexts (el) */
+    ELCL_B_LOGITS,       /* [R, V] */
+    ELCL_B_CANDIDATES,   /* [R, width] pairs */
+    ELCL_B_LINEAGE,      /* [R, T] ints */
+    ELCL_B_LINEAGE_NEXT, /* the other half of the double buffer */
+    ELCL_B_TOKENS,       /* [B K T] token of each pool row, int */
+    ELCL_B_SOURCE,       /* [B S, D] state: the shared encoder output (el) */
+    ELCL_B_SPARE_SELF,   /* mha-beam: what the next layer's caches are reordered into */
+    ELCL_B_SPARE_CROSS,
+    ELCL_B_LAYERS /* then per decoder layer: self, cross */
+};
+
+static inline int elcl_b_self(int layer)
+{
+    return ELCL_B_LAYERS + 2 * layer;
+}
+
+static inline int elcl_b_cross(int layer)
+{
+    return ELCL_B_LAYERS + 2 * layer + 1;
+}
+
+struct elcl_buffer_spec {
+    const char *label; /* a literal */
+    enum elcl_buffer_category category;
+    size_t bytes; /* 0: not needed by this variant */
+};
+
+/* Fills specs[0 .. elcl_run_n_buffers() - 1]. Pure arithmetic; false when a size overflows. */
+int elcl_run_n_buffers(const struct elcl_arch *arch);
+bool elcl_run_buffers(const struct elcl_arch *arch, enum elcl_attention attention,
+                      enum elcl_storage state, const struct elcl_capacity *capacity,
+                      struct elcl_buffer_spec *specs);
+
+struct elcl_attention_variant;
+
+struct elcl_run {
+    const struct elcl_arch *arch;
+    const struct elcl_weights *weights;
+    const struct elcl_attention_variant *variant;
+    struct elcl_ops *ops; /* owned */
+    struct elcl_capacity capacity;
+    struct elcl_buffer *buffers; /* [elcl_run_n_buffers()] */
+    int n_buffers;
+};
+
+/* Allocates all buffers; takes ownership of ops on success only. */
+int elcl_run_init(struct elcl_run *run, const struct elcl_arch *arch,
+                  const struct elcl_weights *weights, enum elcl_attention attention,
+                  const struct elcl_capacity *capacity, struct elcl_ops *ops, elcl_error *err);
+void elcl_run_finish(struct elcl_run *run);
+
+/* One encoding or step as the host describes it: records in one int array, uploaded as it is. */
+struct elcl_records {
+    int32_t *data;
+    size_t n;                                    /* ints in use */
+    size_t rows_at, self_at, cross_at, rules_at; /* sections; rows first */
+    int n_rows, n_self, n_cross;
+    int max_rows;        /* of a cross group */
+    int max_length;      /* of a row */
+    uint64_t self_keys;  /* sum over rows, of the keys they read */
+    uint64_t cross_keys; /* el: over groups; mha: over rows */
+    int max_source;      /* longest source among the sentences in flight */
+    int width;           /* candidates per row, the largest of the sentences */
+};
+
+/*
+ * The encoder over packed tokens: n_rows rows with token and position, one self group per row that
+ * names its sentence's rows. Leaves the output [n_rows, D] in ELCL_B_X and puts what the variant
+ * needs into its encoder-derived state, at pool row ELCL_ROW_SLOT of each record.
+ */
+int elcl_encoder_run(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
+
+/* mha-beam: moves the caches of all rows to where their children are. To be called before the
+ * encoder admits new sentences. `records` of the step to come; uploads them. */
+int elcl_decoder_begin(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
+/* The decoder for one token of every row; leaves candidates [n_rows, width] in
+ * ELCL_B_CANDIDATES. Nothing waits. */
+int elcl_decoder_step(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
+
+#endif

@@ -1,0 +1,359 @@
+#include "model/weights.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/half.h"
+#include "base/util.h"
+
+#define MAX_NAME 256
+
+/* ---- finding and checking ---- */
+
+const struct elcl_tensor *elcl_load_find(const struct elcl_loader *loader, const char *name)
+{
+    const struct elcl_tensor *tensor = elcl_safetensors_find(loader->st, name);
+    if (tensor)
+        return tensor;
+    char prefixed[MAX_NAME];
+    snprintf(prefixed, sizeof(prefixed), "model.%s", name);
+    return elcl_safetensors_find(loader->st, prefixed);
+}
+
+static int missing(const struct elcl_loader *loader, const char *name)
+{
+    return elcl_fail(loader->err, ELCL_E_FORMAT, "%s: tensor %s is missing",
+                     elcl_safetensors_path(loader->st), name);
+}
+
+/* The tensor as rows x columns; leading dimensions of 1 are ignored. columns 0: one dimension. */
+static int require(const struct elcl_loader *loader, const char *name, int rows, int columns,
+                   const struct elcl_tensor **tensor)
+{
+    const struct elcl_tensor *t = elcl_load_find(loader, name);
+    if (!t)
+        return missing(loader, name);
+    int skip = 0;
+    const int want_dims = columns ? 2 : 1;
+    while (t->n_dims - skip > want_dims && t->shape[skip] == 1)
+        skip++;
+    const bool fits = t->n_dims - skip == want_dims && t->shape[skip] == rows &&
+                      (!columns || t->shape[skip + 1] == columns);
+    if (!fits) {
+        char found[96] = "", expected[48];
+        for (int i = 0, n = 0; i < t->n_dims && n < 64; i++)
+            n += snprintf(found + n, sizeof(found) - (size_t)n, "%s%lld", i ? "," : "",
+                          (long long)t->shape[i]);
+        snprintf(expected, sizeof(expected), columns ? "%d,%d" : "%d", rows, columns);
+        return elcl_fail(loader->err, ELCL_E_FORMAT,
+                         "%s: tensor %s: expected shape [%s], found [%s]", t->file, t->name,
+                         expected, found);
+    }
+    *tensor = t;
+    return ELCL_OK;
+}
+
+static void to_f32(const struct elcl_tensor *t, float *out)
+{
+    const char *p = t->data;
+    for (size_t i = 0; i < t->n; i++) {
+        uint16_t h;
+        if (t->dtype == ELCL_F32) {
+            memcpy(&out[i], p + i * sizeof(float), sizeof(float));
+            continue;
+        }
+        memcpy(&h, p + i * sizeof(h), sizeof(h));
+        out[i] = t->dtype == ELCL_F16 ? elcl_f16_to_f32(h) : elcl_bf16_to_f32(h);
+    }
+}
+
+/* ---- device buffers ---- */
+
+static int upload_f32(struct elcl_loader *loader, const char *label, const float *values, size_t n,
+                      struct elcl_buffer *buffer)
+{
+    const int rc =
+        elcl_buffer_create(loader->ops->device, label, n * sizeof(float), buffer, loader->err);
+    return rc ? rc : elcl_buffer_write(buffer, 0, values, n * sizeof(float), loader->err);
+}
+
+static int load_f32(struct elcl_loader *loader, const char *label, const char *name, int rows,
+                    int columns, struct elcl_buffer *buffer)
+{
+    const size_t n = (size_t)rows * (size_t)(columns ? columns : 1);
+    loader->bytes += n * sizeof(float);
+    if (loader->plan)
+        return ELCL_OK;
+    const struct elcl_tensor *tensor;
+    int rc = require(loader, name, rows, columns, &tensor);
+    if (rc)
+        return rc;
+    float *values = elcl_calloc(n, sizeof(float));
+    if (!values)
+        return elcl_fail_nomem(loader->err);
+    to_f32(tensor, values);
+    rc = upload_f32(loader, label, values, n, buffer);
+    elcl_free(values);
+    return rc;
+}
+
+int elcl_load_vector(struct elcl_loader *loader, const char *name, int n,
+                     struct elcl_buffer *vector)
+{
+    return load_f32(loader, "weight vector", name, n, 0, vector);
+}
+
+int elcl_load_table(struct elcl_loader *loader, const char *name, int rows, int d,
+                    struct elcl_buffer *table)
+{
+    return load_f32(loader, "position table", name, rows, d, table);
+}
+
+int elcl_load_norm(struct elcl_loader *loader, const char *prefix, int d, float eps,
+                   struct elcl_norm *norm)
+{
+    char name[MAX_NAME];
+    norm->eps = eps;
+    snprintf(name, sizeof(name), "%s.weight", prefix);
+    const int rc = elcl_load_vector(loader, name, d, &norm->weight);
+    snprintf(name, sizeof(name), "%s.bias", prefix);
+    return rc ? rc : elcl_load_vector(loader, name, d, &norm->bias);
+}
+
+static int create_matrix(struct elcl_loader *loader, const char *label, int batch, int n, int k,
+                         const struct elcl_matrix_source *sources, int n_sources,
+                         struct elcl_matrix *matrix)
+{
+    loader->bytes += elcl_matrix_bytes(loader->panel, loader->storage, batch, n, k);
+    if (loader->plan)
+        return ELCL_OK;
+    return elcl_matrix_create(loader->ops, label, batch, k, sources, n_sources, matrix,
+                              loader->err);
+}
+
+/* ---- projections ---- */
+
+/* The host side of a linear map, torch layout: weight [n, k], bias [n]. */
+struct projection {
+    const struct elcl_tensor *weight, *bias;
+    int n, k;
+};
+
+static int find_projection(const struct elcl_loader *loader, const char *prefix, const char *role,
+                           int n, int k, struct projection *p)
+{
+    *p = (struct projection){.n = n, .k = k};
+    if (loader->plan)
+        return ELCL_OK;
+    char name[MAX_NAME];
+    snprintf(name, sizeof(name), "%s%s.weight", prefix, role);
+    const int rc = require(loader, name, n, k, &p->weight);
+    if (rc)
+        return rc;
+    snprintf(name, sizeof(name), "%s%s.bias", prefix, role);
+    return require(loader, name, n, 0, &p->bias);
+}
+
+/* Several projections of the same input stacked into one. */
+static int load_stacked(struct elcl_loader *loader, const struct projection *parts, int n_parts,
+                        struct elcl_linear *linear)
+{
+    struct elcl_matrix_source sources[3] = {{0}};
+    int n = 0;
+    for (int i = 0; i < n_parts; i++) {
+        if (!loader->plan)
+            sources[i] = (struct elcl_matrix_source){.data = parts[i].weight->data,
+                                                     .dtype = parts[i].weight->dtype,
+                                                     .n = parts[i].n,
+                                                     .n_stride = (size_t)parts[i].k,
+                                                     .k_stride = 1};
+        n += parts[i].n;
+    }
+    int rc = create_matrix(loader, "weight matrix", 1, n, parts[0].k, sources, n_parts, &linear->w);
+    loader->bytes += (size_t)n * sizeof(float);
+    if (rc || loader->plan)
+        return rc;
+    float *bias = elcl_calloc((size_t)n, sizeof(float));
+    if (!bias)
+        return elcl_fail_nomem(loader->err);
+    for (int i = 0, at = 0; i < n_parts; at += parts[i++].n)
+        to_f32(parts[i].bias, bias + at);
+    rc = upload_f32(loader, "bias", bias, (size_t)n, &linear->bias);
+    elcl_free(bias);
+    return rc;
+}
+
+int elcl_load_linear(struct elcl_loader *loader, const char *prefix, int n, int k,
+                     struct elcl_linear *linear)
+{
+    struct projection p;
+    const int rc = find_projection(loader, prefix, "", n, k, &p);
+    return rc ? rc : load_stacked(loader, &p, 1, linear);
+}
+
+int elcl_load_embedding(struct elcl_loader *loader, const char *const *names, int v, int d,
+                        struct elcl_weights *weights, const struct elcl_matrix **table)
+{
+    const struct elcl_tensor *tensor = NULL;
+    if (!loader->plan) {
+        for (int i = 0; names[i] && !tensor; i++)
+            tensor = elcl_load_find(loader, names[i]);
+        if (!tensor)
+            return missing(loader, names[0]);
+        const int rc = require(loader, tensor->name, v, d, &tensor);
+        if (rc)
+            return rc;
+    }
+    if (weights->n_embeddings == (int)ELCL_COUNT(weights->embeddings))
+        return elcl_fail(loader->err, ELCL_E_INTERNAL, "too many embedding tables");
+    struct elcl_matrix *matrix = &weights->embeddings[weights->n_embeddings];
+    struct elcl_matrix_source source = {.n = v, .n_stride = (size_t)d, .k_stride = 1};
+    if (tensor) {
+        source.data = tensor->data;
+        source.dtype = tensor->dtype;
+    }
+    const int rc = create_matrix(loader, "token embedding", 1, v, d, &source, 1, matrix);
+    if (rc)
+        return rc;
+    weights->n_embeddings++;
+    *table = matrix;
+    return ELCL_OK;
+}
+
+/* ---- attention ---- */
+
+/* bo + Wo bv: the value bias passes through softmax unchanged, because each p sums to 1. */
+static int fold_value_bias(struct elcl_loader *loader, const struct projection *v,
+                           const struct projection *out, struct elcl_buffer *bias)
+{
+    loader->bytes += (size_t)out->n * sizeof(float);
+    if (loader->plan)
+        return ELCL_OK;
+    const size_t n = (size_t)out->n, k = (size_t)out->k;
+    float *values = elcl_calloc(n + k + n * k, sizeof(float));
+    if (!values)
+        return elcl_fail_nomem(loader->err);
+    float *bv = values + n, *wo = bv + k;
+    to_f32(out->bias, values);
+    to_f32(v->bias, bv);
+    to_f32(out->weight, wo);
+    for (size_t i = 0; i < n; i++) {
+        double sum = (double)values[i];
+        for (size_t j = 0; j < k; j++)
+            sum += (double)wo[i * k + j] * (double)bv[j];
+        values[i] = (float)sum;
+    }
+    const int rc = upload_f32(loader, "bias", values, n, bias);
+    elcl_free(values);
+    return rc;
+}
+
+/* K and V of one attention as per-head expansion and contraction. */
+static int load_el(struct elcl_loader *loader, const struct projection *k,
+                   const struct projection *v, const struct projection *out, int heads,
+                   struct elcl_attention_weights *a)
+{
+    const int d = k->k, dh = k->n / heads;
+    struct elcl_matrix_source expand = {
+        .n = d, .n_stride = 1, .k_stride = (size_t)d, .batch_stride = (size_t)dh * (size_t)d};
+    struct elcl_matrix_source contract = {
+        .n = dh, .n_stride = (size_t)d, .k_stride = 1, .batch_stride = (size_t)dh * (size_t)d};
+    struct elcl_matrix_source project = {.n = out->n, .n_stride = (size_t)out->k, .k_stride = 1};
+    if (!loader->plan) {
+        expand.data = k->weight->data;
+        expand.dtype = k->weight->dtype;
+        contract.data = v->weight->data;
+        contract.dtype = v->weight->dtype;
+        project.data = out->weight->data;
+        project.dtype = out->weight->dtype;
+    }
+    int rc;
+    ELCL_TRY(create_matrix(loader, "weight matrix", heads, d, dh, &expand, 1, &a->expand));
+    ELCL_TRY(create_matrix(loader, "weight matrix", heads, dh, d, &contract, 1, &a->contract));
+    ELCL_TRY(create_matrix(loader, "weight matrix", 1, out->n, out->k, &project, 1, &a->out.w));
+    ELCL_TRY(fold_value_bias(loader, v, out, &a->out.bias));
+fail:
+    return rc;
+}
+
+int elcl_load_attention(struct elcl_loader *loader, const char *prefix, int heads, int d,
+                        enum elcl_site site, struct elcl_attention_weights *attention)
+{
+    struct projection qkv[3], out;
+    int rc;
+    ELCL_TRY(find_projection(loader, prefix, ".q_proj", d, d, &qkv[0]));
+    ELCL_TRY(find_projection(loader, prefix, ".k_proj", d, d, &qkv[1]));
+    ELCL_TRY(find_projection(loader, prefix, ".v_proj", d, d, &qkv[2]));
+    ELCL_TRY(find_projection(loader, prefix, ".out_proj", d, d, &out));
+    if (site != ELCL_SITE_ENCODER && loader->attention == ELCL_ATTN_EL) {
+        ELCL_TRY(load_stacked(loader, qkv, 1, &attention->q));
+        return load_el(loader, &qkv[1], &qkv[2], &out, heads, attention);
+    }
+    if (site == ELCL_SITE_CROSS) {
+        ELCL_TRY(load_stacked(loader, qkv, 1, &attention->q));
+        ELCL_TRY(load_stacked(loader, qkv + 1, 2, &attention->kv));
+    } else {
+        ELCL_TRY(load_stacked(loader, qkv, 3, &attention->qkv));
+    }
+    ELCL_TRY(load_stacked(loader, &out, 1, &attention->out));
+fail:
+    return rc;
+}
+
+/* ---- life ---- */
+
+int elcl_stack_create(struct elcl_stack_weights *stack, int n_layers, elcl_error *err)
+{
+    stack->layers = elcl_calloc((size_t)n_layers, sizeof(*stack->layers));
+    stack->n_layers = stack->layers ? n_layers : 0;
+    return stack->layers ? ELCL_OK : elcl_fail_nomem(err);
+}
+
+static void linear_finish(struct elcl_linear *linear)
+{
+    elcl_buffer_destroy(&linear->w.buffer);
+    elcl_buffer_destroy(&linear->bias);
+}
+
+static void attention_finish(struct elcl_attention_weights *a)
+{
+    linear_finish(&a->q);
+    linear_finish(&a->qkv);
+    linear_finish(&a->kv);
+    linear_finish(&a->out);
+    elcl_buffer_destroy(&a->expand.buffer);
+    elcl_buffer_destroy(&a->contract.buffer);
+}
+
+static void norm_finish(struct elcl_norm *norm)
+{
+    elcl_buffer_destroy(&norm->weight);
+    elcl_buffer_destroy(&norm->bias);
+}
+
+static void stack_finish(struct elcl_stack_weights *stack)
+{
+    for (int i = 0; i < stack->n_layers; i++) {
+        struct elcl_layer_weights *layer = &stack->layers[i];
+        attention_finish(&layer->self);
+        attention_finish(&layer->cross);
+        norm_finish(&layer->self_norm);
+        norm_finish(&layer->cross_norm);
+        norm_finish(&layer->ffn_norm);
+        linear_finish(&layer->fc1);
+        linear_finish(&layer->fc2);
+    }
+    elcl_free(stack->layers);
+    elcl_buffer_destroy(&stack->positions);
+    norm_finish(&stack->embedding_norm);
+}
+
+void elcl_weights_finish(struct elcl_weights *weights)
+{
+    stack_finish(&weights->encoder);
+    stack_finish(&weights->decoder);
+    for (int i = 0; i < weights->n_embeddings; i++)
+        elcl_buffer_destroy(&weights->embeddings[i].buffer);
+    elcl_buffer_destroy(&weights->head_bias);
+    *weights = (struct elcl_weights){0};
+}

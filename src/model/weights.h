@@ -1,0 +1,90 @@
+/*
+ * A model's weights on the device, and the loader that families wire them with. What is loaded
+ * depends on the attention variant: `el` needs K and V per head as expansion and contraction,
+ * `mha` needs them stacked for one GEMM.
+ */
+#ifndef ELCL_MODEL_WEIGHTS_H
+#define ELCL_MODEL_WEIGHTS_H
+
+#include "format/safetensors.h"
+#include "model/arch.h"
+
+struct elcl_linear {
+    struct elcl_matrix w;    /* [N, K] */
+    struct elcl_buffer bias; /* [N], or none */
+};
+
+/* One attention. Which members are there depends on where it stands and on the variant. */
+struct elcl_attention_weights {
+    struct elcl_linear q;        /* [H Dh, D]: el, and cross of mha */
+    struct elcl_linear qkv;      /* [3 H Dh, D]: encoder, and decoder self of mha */
+    struct elcl_linear kv;       /* [2 H Dh, D]: cross of mha, on encoder output rows */
+    struct elcl_matrix expand;   /* H x [D, Dh]: e_h = q_h Wk_h, of el */
+    struct elcl_matrix contract; /* H x [Dh, D]: o_h = c_h Wv_h^T, of el */
+    struct elcl_linear out;      /* [D, H Dh]; with el the bias is bo + Wo bv */
+};
+
+struct elcl_layer_weights {
+    struct elcl_attention_weights self, cross; /* cross in decoders only */
+    struct elcl_norm self_norm, cross_norm, ffn_norm;
+    struct elcl_linear fc1, fc2; /* [F, D], [D, F] */
+};
+
+struct elcl_stack_weights {
+    const struct elcl_matrix *tokens; /* [V, D], one of elcl_weights' matrices */
+    struct elcl_buffer positions;     /* [P, D] */
+    struct elcl_norm embedding_norm;
+    struct elcl_layer_weights *layers;
+    int n_layers;
+};
+
+struct elcl_weights {
+    struct elcl_matrix embeddings[3]; /* distinct tables only; the rest is empty */
+    int n_embeddings;
+    struct elcl_stack_weights encoder, decoder;
+    const struct elcl_matrix *head; /* [V, D] */
+    struct elcl_buffer head_bias;   /* [V], or none */
+};
+
+/* Where an attention stands. */
+enum elcl_site { ELCL_SITE_ENCODER, ELCL_SITE_SELF, ELCL_SITE_CROSS };
+
+/* Loads tensors by name into device memory. With `plan` nothing is read or allocated and only
+ * `bytes` is counted: the plan of the weights is the loading itself. */
+struct elcl_loader {
+    struct elcl_ops *ops;              /* NULL when planning */
+    const struct elcl_safetensors *st; /* may be NULL when planning: all optional tensors count */
+    bool plan;
+    int panel;                     /* as elcl_ops.panel */
+    enum elcl_storage storage;     /* of matrices */
+    enum elcl_attention attention; /* resolved */
+    uint64_t bytes;                /* of device buffers, running total */
+    elcl_error *err;
+};
+
+/* All take names without the base prefix "model."; stored names may have it. Shapes are checked
+ * and a mismatch names tensor, expected and found shape. */
+const struct elcl_tensor *elcl_load_find(const struct elcl_loader *loader, const char *name);
+int elcl_load_vector(struct elcl_loader *loader, const char *name, int n,
+                     struct elcl_buffer *vector);
+/* A [rows, d] table in f32. */
+int elcl_load_table(struct elcl_loader *loader, const char *name, int rows, int d,
+                    struct elcl_buffer *table);
+/* `prefix`.weight and `prefix`.bias */
+int elcl_load_norm(struct elcl_loader *loader, const char *prefix, int d, float eps,
+                   struct elcl_norm *norm);
+int elcl_load_linear(struct elcl_loader *loader, const char *prefix, int n, int k,
+                     struct elcl_linear *linear);
+/* The first of `names` (NULL-terminated) that is stored, as a [v, d] table; a table that is
+ * loaded already is shared. */
+int elcl_load_embedding(struct elcl_loader *loader, const char *const *names, int v, int d,
+                        struct elcl_weights *weights, const struct elcl_matrix **table);
+/* `prefix`.{q_proj, k_proj, v_proj, out_proj}.{weight, bias} */
+int elcl_load_attention(struct elcl_loader *loader, const char *prefix, int heads, int d,
+                        enum elcl_site site, struct elcl_attention_weights *attention);
+
+/* Allocates the layers of a stack. */
+int elcl_stack_create(struct elcl_stack_weights *stack, int n_layers, elcl_error *err);
+void elcl_weights_finish(struct elcl_weights *weights); /* {0} is fine */
+
+#endif
