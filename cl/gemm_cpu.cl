@@ -19,34 +19,25 @@
 #endif
 #define NR (2 * VW)
 
-/* Writes one row of the tile. */
-static inline void gemm_put(__global float *y, floatv lo, floatv hi, int n,
-                            __global const float *bias, __global const float *residual,
-                            int flags, int act)
+/* Writes one row of the tile: what a GEMM does behind its sums. */
+static inline void gemm_put(__global float *y, float *sums, int n, __global const float *bias,
+                            __global const float *residual, int flags, int act)
 {
-    float out[NR];
-    if (n == NR) {
-        if (flags & GEMM_BIAS) {
-            lo += LOADV(bias);
-            hi += LOADV(bias + VW);
+    if (n < NR) {
+        for (int j = 0; j < n; j++) {
+            const float v = activate(sums[j] + (flags & GEMM_BIAS ? bias[j] : 0.0f), act);
+            y[j] = v + (flags & GEMM_RESIDUAL ? residual[j] : 0.0f);
         }
-        if (act) {
-            lo = activate_v(lo, act);
-            hi = activate_v(hi, act);
-        }
-        if (flags & GEMM_RESIDUAL) {
-            lo += LOADV(residual);
-            hi += LOADV(residual + VW);
-        }
-        STOREV(lo, y);
-        STOREV(hi, y + VW);
         return;
     }
-    STOREV(lo, out);
-    STOREV(hi, out + VW);
-    for (int j = 0; j < n; j++) {
-        const float v = activate(out[j] + (flags & GEMM_BIAS ? bias[j] : 0.0f), act);
-        y[j] = v + (flags & GEMM_RESIDUAL ? residual[j] : 0.0f);
+    for (int j = 0; j < NR; j += VW) {
+        floatv v = LOADV(sums + j);
+        if (flags & GEMM_BIAS)
+            v += LOADV(bias + j);
+        v = activate_v(v, act);
+        if (flags & GEMM_RESIDUAL)
+            v += LOADV(residual + j);
+        STOREV(v, y + j);
     }
 }
 
@@ -70,9 +61,14 @@ gemm_tile(const int rows, __global float *y, __global const float *x, __global c
             hi[r] = ELCL_MAC(v, w_hi, hi[r]);
         }
     }
+    float sums[GEMM_ROWS * NR];
 #pragma unroll
+    for (int r = 0; r < rows; r++) {
+        STOREV(lo[r], sums + r * NR);
+        STOREV(hi[r], sums + r * NR + VW);
+    }
     for (int r = 0; r < rows; r++)
-        gemm_put(y + (size_t)r * y_ld, lo[r], hi[r], n, bias, residual + (size_t)r * y_ld, flags,
+        gemm_put(y + (size_t)r * y_ld, sums + r * NR, n, bias, residual + (size_t)r * y_ld, flags,
                  act);
 }
 

@@ -10,10 +10,11 @@
 // lint: -DVW=8 -DWG=1
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_BF16
 
-/* Normalises the row x [D] in place. Every item sees the elements that it wrote itself: chunks of
- * VW from lid * VW, then the tail one by one. */
+/* Normalises the row x [D] in place when `wanted`; otherwise it only passes the barriers, because
+ * PoCL 3.1 corrupts private variables around a barrier in a branch. Every item sees the elements
+ * that it wrote itself: chunks of VW from lid * VW, then the tail one by one. */
 static inline void norm_row(__global float *x, __global const float *weight,
-                            __global const float *bias, float eps, int d_size,
+                            __global const float *bias, float eps, int d_size, bool wanted,
                             __local float *scratch)
 {
     const int lid = get_local_id(0), whole = d_size / VW * VW;
@@ -36,6 +37,8 @@ static inline void norm_row(__global float *x, __global const float *weight,
     }
     const float variance = group_sum(sum + SUMV(sum_v), scratch) / d_size;
     const float factor = 1.0f / sqrt(variance + eps);
+    if (!wanted)
+        return;
     for (int d = lid * VW; d < whole; d += WG * VW)
         STOREV((LOADV(x + d) - mean) * factor * LOADV(weight + d) + LOADV(bias + d), x + d);
     for (int d = whole + lid; d < d_size; d += WG)
@@ -75,13 +78,7 @@ __kernel void embed(__global float *x,                  /* [R, D] */
             x[d] = scale * WEIGHT_GET(tokens, (size_t)d * panel) + positions[d];
     for (int d = whole + lid; d < d_size; d += WG)
         x[d] = scale * WEIGHT_GET(tokens, (size_t)d * panel) + positions[d];
-    /* No barrier in a branch: PoCL 3.1 loses private variables across one. */
-    if (!has_norm) {
-        if (has_state)
-            store_state(state + (size_t)row[ROW_SLOT] * d_size, x, d_size);
-        return; /* the whole work-group */
-    }
-    norm_row(x, weight, bias, eps, d_size, scratch);
+    norm_row(x, weight, bias, eps, d_size, has_norm, scratch);
     if (has_state)
         store_state(state + (size_t)row[ROW_SLOT] * d_size, x, d_size);
 }
@@ -102,7 +99,7 @@ __kernel void add_norm(__global float *x,         /* [R, D], in and out */
         STOREV(LOADV(x + d) + LOADV(y + d), x + d);
     for (int d = whole + lid; d < d_size; d += WG)
         x[d] += y[d];
-    norm_row(x, weight, bias, eps, d_size, scratch);
+    norm_row(x, weight, bias, eps, d_size, true, scratch);
     if (has_state) {
         const size_t slot = step[rows_at + r * ROW_INTS + ROW_SLOT];
         store_state(state + slot * d_size, x, d_size);

@@ -10,9 +10,8 @@ int elcl_op_lineage(struct elcl_ops *ops, const struct elcl_lineage_args *args, 
     elcl_launch_buffer(&launch, args->step);
     elcl_launch_ulong(&launch, args->rows_at);
     elcl_launch_int(&launch, args->ld);
-    const size_t global[] = {(size_t)args->max_length, (size_t)args->r};
     elcl_ops_count(ops, 2 * sizeof(int32_t) * (uint64_t)args->r * args->max_length, 0);
-    return elcl_launch_run(&launch, 2, global, NULL, err);
+    return elcl_launch_rows(&launch, args->r, 1, err);
 }
 
 int elcl_op_reorder(struct elcl_ops *ops, const struct elcl_reorder_args *args, elcl_error *err)
@@ -24,7 +23,7 @@ int elcl_op_reorder(struct elcl_ops *ops, const struct elcl_reorder_args *args, 
     elcl_launch_ulong(&launch, args->rows_at);
     elcl_launch_int(&launch, args->field);
     elcl_launch_ulong(&launch, args->ld);
-    const size_t global[] = {args->n, (size_t)args->r};
+    elcl_launch_ulong(&launch, args->n);
     elcl_ops_count(ops, 2 * elcl_storage_bytes(ops->state) * (uint64_t)args->r * args->n, 0);
-    return elcl_launch_run(&launch, 2, global, NULL, err);
+    return elcl_launch_rows(&launch, args->r, 1, err);
 }

@@ -9,6 +9,8 @@
 
 #include <clblast_c.h>
 
+#define WIDEN_GROUPS 1024 /* work-groups that share a copy */
+
 /* The weight as f32: itself, or a copy in ops->widened. */
 static int widen(struct elcl_ops *ops, const struct elcl_matrix *w, cl_mem *mem, elcl_error *err)
 {
@@ -29,8 +31,9 @@ static int widen(struct elcl_ops *ops, const struct elcl_matrix *w, cl_mem *mem,
     struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_WIDEN, "widen");
     elcl_launch_buffer(&launch, &ops->widened);
     elcl_launch_buffer(&launch, &w->buffer);
+    elcl_launch_ulong(&launch, n);
     *mem = ops->widened.mem;
-    return elcl_launch_run(&launch, 1, &n, NULL, err);
+    return elcl_launch_rows(&launch, WIDEN_GROUPS, 1, err);
 }
 
 static int epilogue(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
@@ -46,8 +49,7 @@ static int epilogue(struct elcl_ops *ops, const struct elcl_gemm_args *args, elc
     elcl_launch_ulong(&launch, args->y_batch);
     elcl_launch_int(&launch, elcl_gemm_flags(args));
     elcl_launch_int(&launch, (int)args->act);
-    const size_t global[] = {(size_t)args->w->n, (size_t)args->m, (size_t)args->w->batch};
-    return elcl_launch_run(&launch, 3, global, NULL, err);
+    return elcl_launch_rows(&launch, args->m, args->w->batch, err);
 }
 
 int elcl_gemm_clblast(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)

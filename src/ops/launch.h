@@ -24,10 +24,14 @@ void elcl_launch_buffer(struct elcl_launch *launch, const struct elcl_buffer *bu
 void elcl_launch_int(struct elcl_launch *launch, int value);
 void elcl_launch_ulong(struct elcl_launch *launch, uint64_t value);
 void elcl_launch_float(struct elcl_launch *launch, float value);
-/* Enqueues over `dims` dimensions; local NULL: the driver chooses. A zero global size launches
- * nothing. */
+/* Enqueues over `dims` dimensions. The local size is always ours: some drivers compile a kernel
+ * anew for every local size, and a size of their own choice changes with the global one. A zero
+ * global size launches nothing. */
 int elcl_launch_run(struct elcl_launch *launch, int dims, const size_t *global, const size_t *local,
                     elcl_error *err);
+
+/* Enqueues one work-group of elcl_group_items() per row and batch. */
+int elcl_launch_rows(struct elcl_launch *launch, int rows, int batch, elcl_error *err);
 
 /* Items of a work-group that has a row for itself: 1 in the CPU shape. */
 size_t elcl_group_items(const struct elcl_ops *ops);

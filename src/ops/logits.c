@@ -16,6 +16,5 @@ int elcl_op_select(struct elcl_ops *ops, const struct elcl_select_args *args, el
     elcl_launch_int(&launch, args->width);
     const uint64_t elements = (uint64_t)args->r * args->v;
     elcl_ops_count(ops, sizeof(float) * elements, 4 * elements);
-    const size_t items = elcl_group_items(ops), global = items * (size_t)args->r;
-    return elcl_launch_run(&launch, 1, &global, &items, err);
+    return elcl_launch_rows(&launch, args->r, 1, err);
 }

@@ -18,11 +18,11 @@ static const char *const kernel_names[ELCL_N_KERNELS] = {
 };
 
 static const char *const cpu_files[] = {
-    "storage.cl", "activation.cl",  "reduce.cl",       "norm.cl",  "gemm_cpu.cl",
+    "storage.cl", "reduce.cl",      "activation.cl",   "norm.cl",  "gemm_cpu.cl",
     "widen.cl",   "attn_el_cpu.cl", "attn_mha_cpu.cl", "beams.cl", "logits.cl",
 };
 static const char *const gpu_files[] = {
-    "storage.cl", "activation.cl",  "reduce.cl",       "norm.cl",  "gemm_gpu.cl",
+    "storage.cl", "reduce.cl",      "activation.cl",   "norm.cl",  "gemm_gpu.cl",
     "widen.cl",   "attn_el_gpu.cl", "attn_mha_gpu.cl", "beams.cl", "logits.cl",
 };
 
@@ -312,4 +312,11 @@ int elcl_launch_run(struct elcl_launch *launch, int dims, const size_t *global, 
     if (!rc && ops->profile)
         elcl_profile_add(ops->profile, launch->name, event);
     return rc;
+}
+
+int elcl_launch_rows(struct elcl_launch *launch, int rows, int batch, elcl_error *err)
+{
+    const size_t items = elcl_group_items(launch->ops);
+    const size_t global[] = {items * (size_t)rows, (size_t)batch}, local[] = {items, 1};
+    return elcl_launch_run(launch, 2, global, local, err);
 }

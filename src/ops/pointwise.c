@@ -2,12 +2,6 @@
 #include "base/util.h"
 #include "ops/launch.h"
 
-static int launch_rows(struct elcl_launch *launch, int r, elcl_error *err)
-{
-    const size_t items = elcl_group_items(launch->ops), global = items * (size_t)r;
-    return elcl_launch_run(launch, 1, &global, &items, err);
-}
-
 int elcl_op_embed(struct elcl_ops *ops, const struct elcl_embed_args *args, elcl_error *err)
 {
     struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_EMBED, "embed");
@@ -27,7 +21,7 @@ int elcl_op_embed(struct elcl_ops *ops, const struct elcl_embed_args *args, elcl
     elcl_launch_int(&launch, args->norm->weight.mem != NULL);
     elcl_launch_int(&launch, args->state != NULL);
     elcl_ops_count(ops, 3u * sizeof(float) * (uint64_t)args->r * args->d, 0);
-    return launch_rows(&launch, args->r, err);
+    return elcl_launch_rows(&launch, args->r, 1, err);
 }
 
 int elcl_op_add_norm(struct elcl_ops *ops, const struct elcl_add_norm_args *args, elcl_error *err)
@@ -45,7 +39,7 @@ int elcl_op_add_norm(struct elcl_ops *ops, const struct elcl_add_norm_args *args
     elcl_launch_int(&launch, args->state != NULL);
     const uint64_t elements = (uint64_t)args->r * args->d;
     elcl_ops_count(ops, 3 * sizeof(float) * elements, 9 * elements);
-    return launch_rows(&launch, args->r, err);
+    return elcl_launch_rows(&launch, args->r, 1, err);
 }
 
 int elcl_op_scatter(struct elcl_ops *ops, const struct elcl_scatter_args *args, elcl_error *err)
@@ -56,10 +50,10 @@ int elcl_op_scatter(struct elcl_ops *ops, const struct elcl_scatter_args *args, 
     elcl_launch_buffer(&launch, args->step);
     elcl_launch_ulong(&launch, args->rows_at);
     elcl_launch_int(&launch, args->field);
+    elcl_launch_int(&launch, args->n);
     elcl_launch_int(&launch, args->x_ld);
     elcl_launch_int(&launch, args->x_at);
-    const size_t global[] = {(size_t)args->n, (size_t)args->r};
     elcl_ops_count(
         ops, (sizeof(float) + elcl_storage_bytes(ops->state)) * (uint64_t)args->r * args->n, 0);
-    return elcl_launch_run(&launch, 2, global, NULL, err);
+    return elcl_launch_rows(&launch, args->r, 1, err);
 }
