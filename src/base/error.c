@@ -20,11 +20,17 @@ int elcl_fail_prefix(elcl_error *err, int code, const char *prefix)
 {
     if (!err)
         return code;
-    char msg[sizeof(err->msg)];
-    memcpy(msg, err->msg, sizeof(msg));
-    const int n = snprintf(err->msg, sizeof(err->msg), "%s: ", prefix);
-    if (n > 0 && (size_t)n < sizeof(err->msg))
-        snprintf(err->msg + n, sizeof(err->msg) - (size_t)n, "%s", msg);
+    const size_t last = sizeof(err->msg) - 1, n_msg = strlen(err->msg), n_prefix = strlen(prefix);
+    const size_t at = n_prefix + 2 < last ? n_prefix + 2 : last;
+    const size_t kept = n_msg < last - at ? n_msg : last - at;
+    memmove(err->msg + at, err->msg, kept);
+    err->msg[at + kept] = '\0';
+    if (at == n_prefix + 2) {
+        memcpy(err->msg, prefix, n_prefix);
+        memcpy(err->msg + n_prefix, ": ", 2);
+    } else {
+        memcpy(err->msg, prefix, last);
+    }
     return code;
 }
 

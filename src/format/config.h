@@ -3,6 +3,7 @@
 #define ELCL_FORMAT_CONFIG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/error.h"
 
@@ -18,6 +19,9 @@ struct elcl_config {
 
 /* Reads both files of a directory. config.json must exist and name a model_type. */
 int elcl_config_load(const char *directory, struct elcl_config *config, elcl_error *err);
+/* The same from text (for fuzzing); generation may be NULL. */
+int elcl_config_parse(const char *model, size_t n_model, const char *generation,
+                      size_t n_generation, struct elcl_config *config, elcl_error *err);
 void elcl_config_finish(struct elcl_config *config); /* {0} is fine */
 
 /* Values of config.json. The plain form requires the key; the _or form takes `fallback` when the

@@ -16,7 +16,7 @@
 struct elcl_tensor {
     const char *name;
     const char *file;        /* for messages */
-    enum elcl_storage dtype; /* F32, F16 or BF16; other types are listed but refused on find */
+    enum elcl_storage dtype; /* F32, F16 or BF16 */
     int n_dims;
     int64_t shape[ELCL_MAX_DIMS]; /* outermost first */
     size_t n;                     /* elements */
@@ -35,9 +35,13 @@ void elcl_safetensors_close(struct elcl_safetensors **st); /* NULL is fine */
 int elcl_safetensors_open_memory(const void *data, size_t bytes, const char *name,
                                  struct elcl_safetensors **st, elcl_error *err);
 
-/* NULL when there is no such tensor. Owned by st. */
+/* NULL when there is no such tensor, or when it is there but cannot be used. Owned by st. */
 const struct elcl_tensor *elcl_safetensors_find(const struct elcl_safetensors *st,
                                                 const char *name);
+/* Why a tensor that is there cannot be used, for messages: "has dtype I64, F32, F16 or BF16 are
+ * expected". NULL when there is no such tensor, or when find returns it. Owned by st. */
+const char *elcl_safetensors_refusal(const struct elcl_safetensors *st, const char *name);
+/* The tensors that can be used, in no particular order. */
 size_t elcl_safetensors_count(const struct elcl_safetensors *st);
 const struct elcl_tensor *elcl_safetensors_at(const struct elcl_safetensors *st, size_t i);
 /* The file or index that was opened, for messages. */

@@ -1,0 +1,177 @@
+#include "format/config.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "base/util.h"
+#include "format/json.h"
+
+#define MAX_CONFIG_BYTES ((size_t)16 << 20)
+
+/* ---- loading ------------------------------------------------------------------------------- */
+
+static int parse_object(const char *text, size_t n, const char *name, cJSON **root, elcl_error *err)
+{
+    cJSON *object = NULL;
+    int rc = elcl_json_parse(text, n, name, &object, err);
+    if (!rc)
+        rc = elcl_json_unique_keys(object, name, err);
+    if (rc)
+        cJSON_Delete(object);
+    else
+        *root = object;
+    return rc;
+}
+
+static int read_model_type(struct elcl_config *config, elcl_error *err)
+{
+    const cJSON *type = elcl_json_get(config->model, "model_type");
+    if (!cJSON_IsString(type) || !*type->valuestring)
+        return elcl_json_mismatch(config->path, "model_type", "a string", type, err);
+    if (strlen(type->valuestring) >= sizeof(config->model_type))
+        return elcl_fail(err, ELCL_E_UNSUPPORTED, "%s: model_type %.100s is not known",
+                         config->path, type->valuestring);
+    snprintf(config->model_type, sizeof(config->model_type), "%s", type->valuestring);
+    return ELCL_OK;
+}
+
+/* Takes both paths over. */
+static int parse(char *path, char *generation_path, const char *model, size_t n_model,
+                 const char *generation, size_t n_generation, struct elcl_config *config,
+                 elcl_error *err)
+{
+    struct elcl_config c = {.path = path, .generation_path = generation_path};
+    int rc;
+    if (!path || !generation_path) {
+        rc = elcl_fail_nomem(err);
+        goto fail;
+    }
+    ELCL_TRY(parse_object(model, n_model, path, &c.model, err));
+    ELCL_TRY(read_model_type(&c, err));
+    if (generation)
+        ELCL_TRY(parse_object(generation, n_generation, generation_path, &c.generation, err));
+    *config = c;
+    return ELCL_OK;
+fail:
+    elcl_config_finish(&c);
+    return rc;
+}
+
+int elcl_config_parse(const char *model, size_t n_model, const char *generation,
+                      size_t n_generation, struct elcl_config *config, elcl_error *err)
+{
+    static const char path[] = "config.json", generation_path[] = "generation_config.json";
+    return parse(elcl_strndup(path, strlen(path)),
+                 elcl_strndup(generation_path, strlen(generation_path)), model, n_model, generation,
+                 n_generation, config, err);
+}
+
+int elcl_config_load(const char *directory, struct elcl_config *config, elcl_error *err)
+{
+    if (!elcl_is_directory(directory))
+        return elcl_fail(err, ELCL_E_IO, "%s: no such directory", directory);
+    char *path = elcl_path_join(directory, "config.json");
+    char *generation_path = elcl_path_join(directory, "generation_config.json");
+    char *model = NULL, *generation = NULL;
+    size_t n_model = 0, n_generation = 0;
+    int rc;
+    if (!path || !generation_path) {
+        rc = elcl_fail_nomem(err);
+        goto fail;
+    }
+    ELCL_TRY(elcl_read_file(path, MAX_CONFIG_BYTES, &model, &n_model, err));
+    if (elcl_is_file(generation_path))
+        ELCL_TRY(
+            elcl_read_file(generation_path, MAX_CONFIG_BYTES, &generation, &n_generation, err));
+    rc = parse(path, generation_path, model, n_model, generation, n_generation, config, err);
+    path = generation_path = NULL;
+fail:
+    free(path);
+    free(generation_path);
+    free(model);
+    free(generation);
+    return rc;
+}
+
+void elcl_config_finish(struct elcl_config *config)
+{
+    free(config->path);
+    free(config->generation_path);
+    cJSON_Delete(config->model);
+    cJSON_Delete(config->generation);
+    *config = (struct elcl_config){0};
+}
+
+/* ---- values of config.json ----------------------------------------------------------------- */
+
+static const cJSON *lookup(const struct elcl_config *config, const char *key)
+{
+    const cJSON *value = elcl_json_get(config->model, key);
+    return cJSON_IsNull(value) ? NULL : value;
+}
+
+bool elcl_config_has(const struct elcl_config *config, const char *key)
+{
+    return lookup(config, key) != NULL;
+}
+
+int elcl_config_int(const struct elcl_config *config, const char *key, int min, int max, int *out,
+                    elcl_error *err)
+{
+    const cJSON *value = elcl_json_get(config->model, key);
+    int64_t i;
+    if (!elcl_json_int(value, min, max, &i)) {
+        char what[64];
+        snprintf(what, sizeof(what), "an integer in %d .. %d", min, max);
+        return elcl_json_mismatch(config->path, key, what, value, err);
+    }
+    *out = (int)i;
+    return ELCL_OK;
+}
+
+int elcl_config_int_or(const struct elcl_config *config, const char *key, int min, int max,
+                       int fallback, int *out, elcl_error *err)
+{
+    if (elcl_config_has(config, key))
+        return elcl_config_int(config, key, min, max, out, err);
+    *out = fallback;
+    return ELCL_OK;
+}
+
+int elcl_config_float_or(const struct elcl_config *config, const char *key, double min, double max,
+                         double fallback, float *out, elcl_error *err)
+{
+    const cJSON *value = lookup(config, key);
+    const double x = cJSON_IsNumber(value) ? value->valuedouble : value ? NAN : fallback;
+    if (value && !(x >= min && x <= max)) {
+        char what[64];
+        snprintf(what, sizeof(what), "a number in %g .. %g", min, max);
+        return elcl_json_mismatch(config->path, key, what, value, err);
+    }
+    *out = (float)x;
+    return ELCL_OK;
+}
+
+int elcl_config_bool_or(const struct elcl_config *config, const char *key, bool fallback, bool *out,
+                        elcl_error *err)
+{
+    const cJSON *value = lookup(config, key);
+    if (value && !cJSON_IsBool(value))
+        return elcl_json_mismatch(config->path, key, "true or false", value, err);
+    *out = value ? cJSON_IsTrue(value) : fallback;
+    return ELCL_OK;
+}
+
+int elcl_config_string_or(const struct elcl_config *config, const char *key, const char *fallback,
+                          const char **out, elcl_error *err)
+{
+    const cJSON *value = lookup(config, key);
+    if (value && !cJSON_IsString(value))
+        return elcl_json_mismatch(config->path, key, "a string", value, err);
+    *out = value ? value->valuestring : fallback;
+    return ELCL_OK;
+}

@@ -1,0 +1,181 @@
+/* config.json and generation_config.json -> generation options. */
+#include <float.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "format/config.h"
+#include "format/json.h"
+
+/* A key's value and the file it stands in, for messages. */
+struct found {
+    const char *key;
+    const char *file;
+    const cJSON *value; /* NULL when absent or null */
+};
+
+/* A null in generation_config.json stands for "not set" and hides what config.json says. */
+static struct found find(const struct elcl_config *config, const char *key)
+{
+    struct found f = {key, config->generation_path, elcl_json_get(config->generation, key)};
+    if (!f.value) {
+        f.file = config->path;
+        f.value = elcl_json_get(config->model, key);
+    }
+    if (cJSON_IsNull(f.value))
+        f.value = NULL;
+    return f;
+}
+
+static int read_int(const struct elcl_config *config, const char *key, int min, int max,
+                    int fallback, int *out, elcl_error *err)
+{
+    const struct found f = find(config, key);
+    int64_t i = fallback;
+    if (f.value && !elcl_json_int(f.value, min, max, &i)) {
+        char what[64];
+        snprintf(what, sizeof(what), "an integer in %d .. %d", min, max);
+        return elcl_json_mismatch(f.file, key, what, f.value, err);
+    }
+    *out = (int)i;
+    return ELCL_OK;
+}
+
+/* fallback -1: none. */
+static int read_token(const struct elcl_config *config, const char *key, int32_t fallback,
+                      int32_t *out, elcl_error *err)
+{
+    int token = 0;
+    const int rc = read_int(config, key, 0, INT32_MAX, fallback, &token, err);
+    if (!rc)
+        *out = token;
+    return rc;
+}
+
+static int read_float(const struct elcl_config *config, const char *key, float fallback, float *out,
+                      elcl_error *err)
+{
+    const struct found f = find(config, key);
+    if (f.value && (!cJSON_IsNumber(f.value) || !(fabs(f.value->valuedouble) <= (double)FLT_MAX)))
+        return elcl_json_mismatch(f.file, key, "a number", f.value, err);
+    *out = f.value ? (float)f.value->valuedouble : fallback;
+    return ELCL_OK;
+}
+
+/* One id or a list of ids. */
+static int read_eos(const struct elcl_config *config, elcl_gen_options *options, elcl_error *err)
+{
+    const struct found f = find(config, "eos_token_id");
+    const cJSON *item = cJSON_IsArray(f.value) ? f.value->child : f.value;
+    options->n_eos = 0;
+    for (; item; item = cJSON_IsArray(f.value) ? item->next : NULL) {
+        int64_t token;
+        if (!elcl_json_int(item, 0, INT32_MAX, &token))
+            return elcl_json_mismatch(f.file, f.key, "a token id or a list of them", item, err);
+        if (options->n_eos == ELCL_MAX_EOS)
+            return elcl_fail(err, ELCL_E_UNSUPPORTED, "%s: eos_token_id: more than %d ids", f.file,
+                             ELCL_MAX_EOS);
+        options->eos_token_ids[options->n_eos++] = (int32_t)token;
+    }
+    for (int i = options->n_eos; i < ELCL_MAX_EOS; i++)
+        options->eos_token_ids[i] = -1;
+    return ELCL_OK;
+}
+
+static int read_early_stopping(const struct elcl_config *config, enum elcl_early_stopping *out,
+                               elcl_error *err)
+{
+    const struct found f = find(config, "early_stopping");
+    if (!f.value || cJSON_IsFalse(f.value))
+        *out = ELCL_EARLY_FALSE;
+    else if (cJSON_IsTrue(f.value))
+        *out = ELCL_EARLY_TRUE;
+    else if (cJSON_IsString(f.value) && !strcmp(f.value->valuestring, "never"))
+        *out = ELCL_EARLY_NEVER;
+    else
+        return elcl_json_mismatch(f.file, f.key, "true, false or \"never\"", f.value, err);
+    return ELCL_OK;
+}
+
+/* Options that change what is generated and that elcl does not have, with the values at which they
+ * do nothing: false, `neutral`, an empty list or object. Options of sampling alone (temperature,
+ * top_k ...) are not among them: without do_sample they do nothing. */
+static const struct {
+    const char *key;
+    double neutral[2];
+} refused[] = {
+    {"do_sample", {0, 0}},
+    {"num_beam_groups", {1, 0}},
+    {"diversity_penalty", {0, 0}},
+    {"penalty_alpha", {0, 0}},
+    {"dola_layers", {0, 0}},
+    {"encoder_repetition_penalty", {1, 1}},
+    {"encoder_no_repeat_ngram_size", {0, 0}},
+    {"bad_words_ids", {0, 0}},
+    {"force_words_ids", {0, 0}},
+    {"constraints", {0, 0}},
+    {"renormalize_logits", {0, 0}},
+    {"exponential_decay_length_penalty", {0, 0}},
+    {"suppress_tokens", {0, 0}},
+    {"begin_suppress_tokens", {0, 0}},
+    {"forced_decoder_ids", {0, 0}},
+    {"sequence_bias", {0, 0}},
+    {"token_healing", {0, 0}},
+    {"guidance_scale", {1, 1}},
+    {"watermarking_config", {0, 0}},
+    {"stop_strings", {0, 0}},
+    {"max_time", {0, 0}},
+};
+
+static bool does_nothing(const cJSON *value, const double neutral[2])
+{
+    if (!value || cJSON_IsFalse(value))
+        return true;
+    if (cJSON_IsNumber(value))
+        return value->valuedouble == neutral[0] || value->valuedouble == neutral[1];
+    return (cJSON_IsArray(value) || cJSON_IsObject(value)) && !value->child;
+}
+
+static int refuse_others(const struct elcl_config *config, elcl_error *err)
+{
+    for (size_t i = 0; i < ELCL_COUNT(refused); i++) {
+        const struct found f = find(config, refused[i].key);
+        if (!does_nothing(f.value, refused[i].neutral))
+            return elcl_fail(err, ELCL_E_UNSUPPORTED, "%s: %s is %s, which elcl does not support",
+                             f.file, f.key, elcl_json_describe(f.value).s);
+    }
+    return ELCL_OK;
+}
+
+int elcl_config_gen_options(const struct elcl_config *config, elcl_gen_options *options,
+                            elcl_error *err)
+{
+    elcl_gen_options o = {0};
+    int32_t bos = -1;
+    int rc;
+    ELCL_TRY(refuse_others(config, err));
+    ELCL_TRY(read_int(config, "num_beams", 1, ELCL_MAX_BEAMS, 1, &o.num_beams, err));
+    ELCL_TRY(read_int(config, "num_return_sequences", 1, ELCL_MAX_BEAMS, 1, &o.num_return_sequences,
+                      err));
+    ELCL_TRY(read_float(config, "length_penalty", 1, &o.length_penalty, err));
+    ELCL_TRY(read_early_stopping(config, &o.early_stopping, err));
+    ELCL_TRY(read_int(config, "max_length", 1, INT_MAX, 20, &o.max_length, err));
+    ELCL_TRY(read_int(config, "max_new_tokens", 1, INT_MAX, 0, &o.max_new_tokens, err));
+    ELCL_TRY(read_int(config, "min_length", 0, INT_MAX, 0, &o.min_length, err));
+    ELCL_TRY(read_int(config, "min_new_tokens", 0, INT_MAX, 0, &o.min_new_tokens, err));
+    ELCL_TRY(read_int(config, "no_repeat_ngram_size", 0, INT_MAX, 0, &o.no_repeat_ngram_size, err));
+    ELCL_TRY(read_float(config, "repetition_penalty", 1, &o.repetition_penalty, err));
+    ELCL_TRY(read_eos(config, &o, err));
+    ELCL_TRY(read_token(config, "bos_token_id", -1, &bos, err));
+    ELCL_TRY(read_token(config, "decoder_start_token_id", bos, &o.decoder_start_token_id, err));
+    ELCL_TRY(read_token(config, "forced_bos_token_id", -1, &o.forced_bos_token_id, err));
+    ELCL_TRY(read_token(config, "forced_eos_token_id", -1, &o.forced_eos_token_id, err));
+    ELCL_TRY(read_token(config, "pad_token_id", o.n_eos ? o.eos_token_ids[0] : -1, &o.pad_token_id,
+                        err));
+    *options = o;
+    return ELCL_OK;
+fail:
+    return rc;
+}

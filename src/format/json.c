@@ -1,0 +1,135 @@
+#include "format/json.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "format/utf8.h"
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static bool has_nul_escape(const char *text, size_t n)
+{
+    for (size_t i = 0; i + 1 < n; i++) {
+        if (text[i] != '\\')
+            continue;
+        if (n - i >= 6 && !memcmp(text + i, "\\u0000", 6))
+            return true;
+        i++; /* the escaped character, which may itself be a backslash */
+    }
+    return false;
+}
+
+int elcl_json_parse(const char *text, size_t n, const char *name, cJSON **root, elcl_error *err)
+{
+    const size_t bad = elcl_utf8_check(text, n);
+    if (bad < n)
+        return elcl_fail(err, ELCL_E_FORMAT, "%s: not UTF-8 at byte %zu", name, bad);
+    if (has_nul_escape(text, n))
+        return elcl_fail(err, ELCL_E_FORMAT, "%s: a string holds U+0000", name);
+    const char *end = text;
+    cJSON *value = n ? cJSON_ParseWithLengthOpts(text, n, &end, 0) : NULL;
+    size_t at = (size_t)(end - text);
+    while (value && at < n && is_space(text[at]))
+        at++;
+    if (!value || at < n) {
+        cJSON_Delete(value);
+        return elcl_fail(err, ELCL_E_FORMAT, "%s: not valid JSON at byte %zu", name,
+                         at < n ? at : n);
+    }
+    if (!cJSON_IsObject(value)) {
+        const struct elcl_json_text found = elcl_json_describe(value);
+        cJSON_Delete(value);
+        return elcl_fail(err, ELCL_E_FORMAT, "%s: expected a JSON object, found %s", name, found.s);
+    }
+    *root = value;
+    return ELCL_OK;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+int elcl_json_unique_keys(const cJSON *object, const char *name, elcl_error *err)
+{
+    size_t n = 0;
+    for (const cJSON *item = object->child; item; item = item->next)
+        n++;
+    const char **keys = elcl_calloc(n, sizeof(*keys));
+    if (!keys)
+        return elcl_fail_nomem(err);
+    n = 0;
+    for (const cJSON *item = object->child; item; item = item->next)
+        keys[n++] = item->string;
+    qsort(keys, n, sizeof(*keys), compare_keys);
+    int rc = ELCL_OK;
+    for (size_t i = 1; i < n && !rc; i++) {
+        if (!strcmp(keys[i - 1], keys[i]))
+            rc = elcl_fail(err, ELCL_E_FORMAT, "%s: key %.200s stands twice", name, keys[i]);
+    }
+    free(keys);
+    return rc;
+}
+
+const cJSON *elcl_json_get(const cJSON *object, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(object, key);
+}
+
+struct elcl_json_text elcl_json_describe(const cJSON *value)
+{
+    struct elcl_json_text text;
+    const char *fixed = "nothing";
+    if (cJSON_IsNumber(value)) {
+        snprintf(text.s, sizeof(text.s), "%.17g", value->valuedouble);
+        return text;
+    }
+    if (cJSON_IsString(value)) {
+        size_t n = strlen(value->valuestring);
+        const char *dots = n > 40 ? "..." : "";
+        n = n > 40 ? elcl_utf8_check(value->valuestring, 40) : n;
+        snprintf(text.s, sizeof(text.s), "\"%.*s%s\"", (int)n, value->valuestring, dots);
+        for (char *c = text.s; *c; c++) { /* a message is one line */
+            if ((unsigned char)*c < ' ')
+                *c = ' ';
+        }
+        return text;
+    }
+    if (cJSON_IsArray(value))
+        fixed = "an array";
+    else if (cJSON_IsObject(value))
+        fixed = "an object";
+    else if (cJSON_IsNull(value))
+        fixed = "null";
+    else if (cJSON_IsBool(value))
+        fixed = cJSON_IsTrue(value) ? "true" : "false";
+    snprintf(text.s, sizeof(text.s), "%s", fixed);
+    return text;
+}
+
+bool elcl_json_int(const cJSON *value, int64_t min, int64_t max, int64_t *out)
+{
+    if (!cJSON_IsNumber(value))
+        return false;
+    const double x = value->valuedouble;
+    if (!(fabs(x) <= (double)ELCL_JSON_MAX_INT) || x != floor(x))
+        return false;
+    const int64_t i = (int64_t)x;
+    if (i < min || i > max)
+        return false;
+    *out = i;
+    return true;
+}
+
+int elcl_json_mismatch(const char *name, const char *key, const char *what, const cJSON *found,
+                       elcl_error *err)
+{
+    return elcl_fail(err, ELCL_E_FORMAT, "%s: %s: expected %s, found %s", name, key, what,
+                     elcl_json_describe(found).s);
+}

@@ -1,0 +1,39 @@
+/* What safetensors.c and safetensors_index.c share. */
+#ifndef ELCL_FORMAT_SAFETENSORS_IMPL_H
+#define ELCL_FORMAT_SAFETENSORS_IMPL_H
+
+#include "base/os.h"
+#include "format/safetensors.h"
+#include "format/strmap.h"
+
+struct elcl_mapped {
+    char *path;
+    struct elcl_mapping mapping;
+};
+
+/* A tensor that is there and cannot be used. */
+struct elcl_refused {
+    char *name;
+    char *why;
+};
+
+struct elcl_safetensors {
+    char *path;
+    struct elcl_mapped *files; /* [n_files] */
+    size_t n_files, max_files;
+    struct elcl_tensor *tensors; /* [n_tensors], names owned */
+    size_t n_tensors, max_tensors;
+    struct elcl_refused *refused; /* [n_refused] */
+    size_t n_refused, max_refused;
+    struct elcl_strmap names; /* -> i in tensors, or INT32_MAX - i in refused */
+};
+
+int elcl_safetensors_create(const char *path, struct elcl_safetensors **st, elcl_error *err);
+
+/* Adds the tensors of one file. `data` and `file` must outlive st. */
+int elcl_safetensors_add(struct elcl_safetensors *st, const void *data, size_t bytes,
+                         const char *file, elcl_error *err);
+/* The same from a path; st keeps the mapping. */
+int elcl_safetensors_map(struct elcl_safetensors *st, const char *path, elcl_error *err);
+
+#endif

@@ -1,0 +1,305 @@
+#include "format/tokenizer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/pretoken.h"
+#include "format/tokenizer_impl.h"
+#include "format/utf8.h"
+
+void elcl_tokenizer_destroy(struct elcl_tokenizer **tokenizer)
+{
+    struct elcl_tokenizer *t = *tokenizer;
+    if (!t)
+        return;
+    elcl_strmap_finish(&t->symbol_of);
+    elcl_str_finish(&t->text);
+    elcl_merges_finish(&t->merges);
+    elcl_added_finish(&t->added);
+    free(t->symbols);
+    free(t->path);
+    free(t);
+    *tokenizer = NULL;
+}
+
+int32_t elcl_tokenizer_size(const struct elcl_tokenizer *tokenizer)
+{
+    return tokenizer->size;
+}
+
+int32_t elcl_tokenizer_id(const struct elcl_tokenizer *tokenizer, const char *token)
+{
+    const int32_t symbol = elcl_strmap_get(&tokenizer->symbol_of, token, strlen(token));
+    return symbol >= 0 && tokenizer->symbols[symbol].kind & ELCL_SYMBOL_TOKEN ? symbol : -1;
+}
+
+/* ---- encoding ------------------------------------------------------------------------------ */
+
+struct encoder {
+    const struct elcl_tokenizer *t;
+    struct elcl_bpe_scratch scratch;
+    int32_t *symbols; /* of the current word */
+    size_t max_symbols;
+    int32_t *ids; /* [n_ids] */
+    size_t n_ids, max_ids;
+};
+
+static int emit(struct encoder *e, int32_t id, elcl_error *err)
+{
+    void *ids = e->ids;
+    if (!elcl_grow(&ids, &e->max_ids, e->n_ids + 1, sizeof(*e->ids)))
+        return elcl_fail_nomem(err);
+    e->ids = ids;
+    e->ids[e->n_ids++] = id;
+    return ELCL_OK;
+}
+
+static int emit_symbols(struct encoder *e, size_t n, elcl_error *err)
+{
+    const struct elcl_tokenizer *t = e->t;
+    bool after_unknown = false;
+    for (size_t i = 0; i < n; i++) {
+        const struct elcl_symbol *symbol = &t->symbols[e->symbols[i]];
+        const bool unknown = !(symbol->kind & ELCL_SYMBOL_TOKEN);
+        if (unknown && t->unk < 0)
+            return elcl_fail(err, ELCL_E_FORMAT,
+                             "%s: the text needs the token \"%.*s\", which the vocabulary does not "
+                             "have, and there is no token for unknown pieces",
+                             t->path, elcl_min_int((int)symbol->length, 100),
+                             t->text.data + symbol->offset);
+        if (!unknown || !after_unknown || !t->fuse_unk) {
+            const int rc = emit(e, unknown ? t->unk : e->symbols[i], err);
+            if (rc)
+                return rc;
+        }
+        after_unknown = unknown;
+    }
+    return ELCL_OK;
+}
+
+static int encode_word(struct encoder *e, const char *s, size_t n, elcl_error *err)
+{
+    void *symbols = e->symbols;
+    if (!elcl_grow(&symbols, &e->max_symbols, n, sizeof(*e->symbols)))
+        return elcl_fail_nomem(err);
+    e->symbols = symbols;
+    for (size_t i = 0; i < n; i++)
+        e->symbols[i] = e->t->byte_symbol[(unsigned char)s[i]];
+    const int rc = elcl_bpe_merge(&e->t->merges, e->t->python, e->symbols, &n, &e->scratch, err);
+    return rc ? rc : emit_symbols(e, n, err);
+}
+
+static int encode_words(struct encoder *e, const char *s, size_t n, elcl_error *err)
+{
+    while (n) {
+        const size_t word = elcl_pretoken(s, n);
+        const int rc = encode_word(e, s, word, err);
+        if (rc)
+            return rc;
+        s += word;
+        n -= word;
+    }
+    return ELCL_OK;
+}
+
+/* Text between added tokens. */
+static int encode_segment(struct encoder *e, const char *s, size_t n, elcl_error *err)
+{
+    const bool prefix = !e->t->python && e->t->add_prefix_space && n && *s != ' ';
+    if (!prefix)
+        return encode_words(e, s, n, err);
+    struct elcl_str copy = {0};
+    elcl_str_append(&copy, " ", 1);
+    elcl_str_append(&copy, s, n);
+    const int rc = copy.failed ? elcl_fail_nomem(err) : encode_words(e, copy.data, copy.n, err);
+    elcl_str_finish(&copy);
+    return rc;
+}
+
+/* What added tokens eat: Python's str.isspace() knows four separators more. */
+static bool is_eaten(const struct elcl_tokenizer *t, uint32_t code)
+{
+    return elcl_is_white_space(code) || (t->python && code >= 0x1c && code <= 0x1f);
+}
+
+static size_t spaces_before(const struct elcl_tokenizer *t, const char *s, size_t end)
+{
+    size_t begin = end;
+    while (begin) {
+        size_t at = begin - 1;
+        while (at && ((unsigned char)s[at] & 0xc0) == 0x80)
+            at--;
+        uint32_t code = 0;
+        elcl_utf8_next(s + at, begin - at, &code);
+        if (!is_eaten(t, code))
+            break;
+        begin = at;
+    }
+    return end - begin;
+}
+
+static size_t spaces_after(const struct elcl_tokenizer *t, const char *s, size_t n)
+{
+    size_t i = 0;
+    uint32_t code = 0;
+    while (i < n) {
+        const int length = elcl_utf8_next(s + i, n - i, &code);
+        if (!is_eaten(t, code))
+            break;
+        i += (size_t)length;
+    }
+    return i;
+}
+
+/* The first added token at or after `at`; *begin is n when there is none. */
+static const struct elcl_added *next_added(const struct elcl_tokenizer *t, const char *s, size_t n,
+                                           size_t at, size_t *begin)
+{
+    for (; at < n; at++) {
+        const struct elcl_added *added = elcl_added_match(&t->added, s + at, n - at);
+        if (added) {
+            *begin = at;
+            return added;
+        }
+    }
+    *begin = n;
+    return NULL;
+}
+
+static int encode_text(struct encoder *e, const char *s, size_t n, elcl_error *err)
+{
+    size_t at = 0;
+    bool strip = false; /* the added token before `at` eats the spaces after it */
+    while (at < n) {
+        size_t begin = n;
+        const struct elcl_added *added = next_added(e->t, s, n, at, &begin);
+        const char *segment = s + at;
+        size_t length = begin - at;
+        if (strip) {
+            const size_t spaces = spaces_after(e->t, segment, length);
+            segment += spaces;
+            length -= spaces;
+        }
+        if (added && added->lstrip)
+            length -= spaces_before(e->t, segment, length);
+        int rc = encode_segment(e, segment, length, err);
+        if (!rc && added)
+            rc = emit(e, added->id, err);
+        if (rc)
+            return rc;
+        strip = added && added->rstrip;
+        at = begin + (added ? added->n : 0);
+    }
+    return ELCL_OK;
+}
+
+/* The Python tokenizers put the space before the whole text, before added tokens are looked for. */
+static int encode_with_prefix(struct encoder *e, const char *s, size_t n, elcl_error *err)
+{
+    if (!e->t->python || !e->t->add_prefix_space || !n || spaces_after(e->t, s, n))
+        return encode_text(e, s, n, err);
+    struct elcl_str copy = {0};
+    elcl_str_append(&copy, " ", 1);
+    elcl_str_append(&copy, s, n);
+    const int rc = copy.failed ? elcl_fail_nomem(err) : encode_text(e, copy.data, copy.n, err);
+    elcl_str_finish(&copy);
+    return rc;
+}
+
+int elcl_tokenizer_encode(const struct elcl_tokenizer *tokenizer, const char *text, size_t n,
+                          int32_t **ids, size_t *n_ids, elcl_error *err)
+{
+    const size_t bad = elcl_utf8_check(text, n);
+    if (bad < n)
+        return elcl_fail(err, ELCL_E_FORMAT, "the text is not UTF-8 at byte %zu (0x%02x)", bad,
+                         (unsigned)(unsigned char)text[bad]);
+    if (n > INT32_MAX / 2)
+        return elcl_fail(err, ELCL_E_ARG, "the text has %zu bytes, at most %d are allowed", n,
+                         INT32_MAX / 2);
+    struct encoder e = {.t = tokenizer};
+    int rc = encode_with_prefix(&e, text, n, err);
+    if (!rc && !e.ids) {
+        e.ids = elcl_calloc(1, sizeof(*e.ids));
+        rc = e.ids ? ELCL_OK : elcl_fail_nomem(err);
+    }
+    elcl_bpe_scratch_finish(&e.scratch);
+    free(e.symbols);
+    if (rc) {
+        free(e.ids);
+        return rc;
+    }
+    *ids = e.ids;
+    *n_ids = e.n_ids;
+    return ELCL_OK;
+}
+
+/* ---- decoding ------------------------------------------------------------------------------ */
+
+/* The bytes that a token stands for. A token with characters that spell no byte stands for
+ * itself. */
+static void append_token(const struct elcl_tokenizer *t, const struct elcl_symbol *symbol,
+                         struct elcl_str *out)
+{
+    const char *s = t->text.data + symbol->offset;
+    const size_t n = symbol->length, before = out->n;
+    if (symbol->kind & ELCL_SYMBOL_VERBATIM) {
+        elcl_str_append(out, s, n);
+        return;
+    }
+    size_t i = 0;
+    while (i < n) {
+        uint32_t code = 0;
+        const int length = elcl_utf8_next(s + i, n - i, &code);
+        const int byte = code < ELCL_BYTE_CODES ? t->byte_of_code[code] : -1;
+        if (byte < 0) {
+            out->n = before;
+            elcl_str_append(out, s, n);
+            return;
+        }
+        const char c = (char)byte;
+        elcl_str_append(out, &c, 1);
+        i += (size_t)length;
+    }
+}
+
+/* A NUL would end the caller's string, so it is replaced as well. */
+static void repair(const struct elcl_str *bytes, struct elcl_str *text)
+{
+    size_t at = 0;
+    while (at < bytes->n) {
+        const char *nul = memchr(bytes->data + at, '\0', bytes->n - at);
+        const size_t n = nul ? (size_t)(nul - bytes->data) - at : bytes->n - at;
+        elcl_utf8_repair(bytes->data + at, n, text);
+        if (nul)
+            elcl_str_append(text, "\xef\xbf\xbd", 3);
+        at += n + (nul ? 1 : 0);
+    }
+}
+
+int elcl_tokenizer_decode(const struct elcl_tokenizer *tokenizer, const int32_t *ids, size_t n_ids,
+                          bool skip_special, char **text, elcl_error *err)
+{
+    const struct elcl_tokenizer *t = tokenizer;
+    struct elcl_str bytes = {0}, out = {0};
+    int rc = ELCL_OK;
+    for (size_t i = 0; i < n_ids; i++) {
+        if (ids[i] < 0 || ids[i] >= t->size || !(t->symbols[ids[i]].kind & ELCL_SYMBOL_TOKEN)) {
+            rc = elcl_fail(err, ELCL_E_ARG, "%s: token id %d is not in the vocabulary", t->path,
+                           (int)ids[i]);
+            break;
+        }
+        const struct elcl_symbol *symbol = &t->symbols[ids[i]];
+        if (!skip_special || !(symbol->kind & ELCL_SYMBOL_SPECIAL))
+            append_token(t, symbol, &bytes);
+    }
+    repair(&bytes, &out);
+    elcl_str_append(&out, "", 0); /* an empty text is a string too */
+    if (!rc && (bytes.failed || out.failed))
+        rc = elcl_fail_nomem(err);
+    elcl_str_finish(&bytes);
+    if (rc)
+        elcl_str_finish(&out);
+    else
+        *text = out.data;
+    return rc;
+}

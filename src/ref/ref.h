@@ -1,0 +1,161 @@
+/*
+ * The reference of every operation of ops/ops.h: plain C in double precision, written for
+ * obviousness, not for speed. Used by the kernel tests and by the self-test. No OpenCL.
+ *
+ * Inputs are float and must be the values after rounding to storage (elcl_ref_round): then a
+ * kernel and its reference see the same numbers, and only the kernel's arithmetic is compared.
+ * Outputs are double where a kernel computes, and storage bits or ints where it only moves.
+ *
+ * Letters: R rows, D width, H heads, Dh head width, S keys, V vocabulary.
+ */
+#ifndef ELCL_REF_REF_H
+#define ELCL_REF_REF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "elcl/elcl.h"
+
+/* ---- storage (ref_storage.c) --------------------------------------------------------------- */
+
+/* Bytes of one element. */
+size_t elcl_ref_bytes(enum elcl_storage storage);
+/* values [n] to what a reader of that storage would see. */
+void elcl_ref_round(enum elcl_storage storage, float *values, size_t n);
+/* values [n] -> bits, n elements of the storage. */
+void elcl_ref_store(enum elcl_storage storage, const float *values, void *bits, size_t n);
+/* bits, n elements of the storage -> values [n]. */
+void elcl_ref_load(enum elcl_storage storage, const void *bits, float *values, size_t n);
+
+/* ---- GEMM (ref_gemm.c) --------------------------------------------------------------------- */
+
+typedef double (*elcl_ref_activation)(double);
+double elcl_ref_relu(double x);
+double elcl_ref_gelu(double x);      /* x/2 (1 + erf(x / sqrt 2)) */
+double elcl_ref_gelu_tanh(double x); /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
+double elcl_ref_silu(double x);      /* x sigmoid(x) */
+
+/*
+ * Y[b, m, n] = act(sum_k X[b, m, k] W[b, n, k] + bias[b, n]) + residual[b, m, n]
+ * X element (b, m, k) at b * x_batch + m * x_ld + k; Y and residual at b * y_batch + m * y_ld + n;
+ * W [batch, N, K] and bias [batch, N] dense. NULL bias, residual or act: none. Elements of y
+ * between are not written.
+ */
+struct elcl_ref_gemm_args {
+    double *y;
+    const float *x, *w, *bias, *residual;
+    elcl_ref_activation act;
+    int batch, m, n, k;
+    size_t x_ld, y_ld, x_batch, y_batch;
+};
+void elcl_ref_gemm(const struct elcl_ref_gemm_args *args);
+
+/* ---- pointwise (ref_pointwise.c) ----------------------------------------------------------- */
+
+struct elcl_ref_norm {
+    const float *weight, *bias; /* [D] */
+    double eps;
+};
+
+/* x [D] = (x - mean) / sqrt(variance + eps) * weight + bias, in place; the variance divides by D.
+ */
+void elcl_ref_layer_norm(double *x, const struct elcl_ref_norm *norm, int d);
+
+/* x[r] = norm(scale * E[token[r]] + P[position[r] + offset]); NULL norm: none. */
+struct elcl_ref_embed_args {
+    double *x;               /* [R, D] */
+    const int32_t *token;    /* [R] */
+    const int32_t *position; /* [R] */
+    const float *tokens;     /* [V, D] */
+    const float *positions;  /* [P, D] */
+    const struct elcl_ref_norm *norm;
+    double scale;
+    int offset;
+    int r, d;
+};
+void elcl_ref_embed(const struct elcl_ref_embed_args *args);
+
+/* out[r] = LN(x[r] + y[r]); all [R, D]. */
+void elcl_ref_add_norm(double *out, const float *x, const float *y,
+                       const struct elcl_ref_norm *norm, int r, int d);
+
+/* pool[map[r]][0 .. n) = x[r][x_at .. x_at + n); pool [rows, n] storage, x [R, x_ld]. */
+void elcl_ref_scatter(enum elcl_storage storage, void *pool, const int32_t *map, const float *x,
+                      int r, int n, int x_ld, int x_at);
+
+/* ---- attention (ref_attention.c) ----------------------------------------------------------- */
+
+/* The pool rows that a hypothesis row attends to: start .. start + n_shared - 1, then
+ * lineage[0 .. n_private - 1]. */
+struct elcl_ref_keys {
+    int start, n_shared;
+    const int32_t *lineage;
+    int n_private;
+};
+
+/* p [n_shared + n_private] = softmax(scale * <q, key j>) of one row and head; q [d]; key j is
+ * pool[row_j * ld .. + d). */
+void elcl_ref_attn_weights(double *p, const float *q, const float *pool, size_t ld,
+                           const struct elcl_ref_keys *keys, int d, double scale);
+
+/* One row: p_h = softmax(scale * e[h] Y^T), c[h] = p_h Y. c, e [H, D]; y [pool rows, D]. No keys
+ * give zeros. */
+void elcl_ref_attn_el(double *c, const float *e, const float *y, const struct elcl_ref_keys *keys,
+                      int h, int d, double scale);
+
+/* One row: p_h = softmax(scale * q[h] K_h^T), o[h] = p_h V_h. o, q [H, Dh]; key and value h of
+ * pool row j are kv[j * kv_ld + k_at + h * Dh ..] and + v_at. No keys give zeros. */
+void elcl_ref_attn_mha(double *o, const float *q, const float *kv, const struct elcl_ref_keys *keys,
+                       int h, int dh, size_t kv_ld, size_t k_at, size_t v_at, double scale);
+
+/* ---- beams (ref_beams.c) ------------------------------------------------------------------- */
+
+/* next[r][t] = previous[parent[r]][t] for t < length[r] - 1, next[r][length[r] - 1] = slot[r];
+ * tokens[slot[r]] = token[r]. next, previous [rows, ld]; tokens [pool rows]; the others [R]. */
+struct elcl_ref_lineage_args {
+    int32_t *next, *tokens;
+    const int32_t *previous;
+    const int32_t *token, *parent, *slot, *length;
+    int r, ld;
+};
+void elcl_ref_lineage(const struct elcl_ref_lineage_args *args);
+
+/* next[r][j] = previous[map[r]][j] for j < n, rows of ld elements of `bytes` bytes. */
+void elcl_ref_reorder(void *next, const void *previous, const int32_t *map, int r, size_t ld,
+                      size_t n, size_t bytes);
+
+/* ---- selection (ref_select.c) -------------------------------------------------------------- */
+
+/* What happens to the scores of one row, in this order: repetition penalty, no-repeat n-gram, EOS
+ * ban, forced token. */
+struct elcl_ref_rules {
+    bool log_probs;            /* the rules see log-softmax, not raw logits */
+    int32_t forced_token;      /* -1: none; otherwise it scores 0 and all others are banned */
+    bool ban_eos;              /* no token of eos[] may be chosen */
+    int ngram;                 /* 0: off; n: no n-gram of the history may come again */
+    double repetition_penalty; /* 1: off; s < 0: s * p, otherwise s / p, once a token */
+    const int32_t *eos;        /* [n_eos] */
+    int n_eos;
+    const int32_t *history; /* [length] the row's tokens so far */
+    int length;
+};
+
+struct elcl_ref_candidate {
+    int32_t token; /* -1: none */
+    double score;
+};
+
+/* out [V] = log-softmax over the logits that are not NaN; NaN gives -INFINITY. */
+void elcl_ref_log_softmax(double *out, const float *logits, int v);
+
+/* scores [V]: what the rules leave; -INFINITY is banned. NaN and -inf logits are banned unless
+ * forced. */
+void elcl_ref_scores(double *scores, const float *logits, const struct elcl_ref_rules *rules,
+                     int v);
+
+/* The `width` best of scores [V] that are not banned, by falling score, ties by lower token;
+ * missing ones are {-1, -INFINITY}. */
+void elcl_ref_top(struct elcl_ref_candidate *best, const double *scores, int v, int width);
+
+#endif

@@ -1,0 +1,78 @@
+#include "ref/ref.h"
+
+#include <math.h>
+
+static int count(const struct elcl_ref_keys *keys)
+{
+    return keys->n_shared + keys->n_private;
+}
+
+static size_t pool_row(const struct elcl_ref_keys *keys, int j)
+{
+    return (size_t)(j < keys->n_shared ? keys->start + j : keys->lineage[j - keys->n_shared]);
+}
+
+static double score(const float *q, const float *pool, size_t ld, const struct elcl_ref_keys *keys,
+                    int j, int d, double scale)
+{
+    const float *key = pool + pool_row(keys, j) * ld;
+    double sum = 0;
+    for (int i = 0; i < d; i++)
+        sum += (double)q[i] * (double)key[i];
+    return scale * sum;
+}
+
+void elcl_ref_attn_weights(double *p, const float *q, const float *pool, size_t ld,
+                           const struct elcl_ref_keys *keys, int d, double scale)
+{
+    const int n = count(keys);
+    double max = -INFINITY, sum = 0;
+    for (int j = 0; j < n; j++) {
+        p[j] = score(q, pool, ld, keys, j, d, scale);
+        max = fmax(max, p[j]);
+    }
+    for (int j = 0; j < n; j++) {
+        p[j] = exp(p[j] - max);
+        sum += p[j];
+    }
+    for (int j = 0; j < n; j++)
+        p[j] /= sum;
+}
+
+/* out [width] = softmax(scale q K^T) V without memory for the weights: scores are computed twice,
+ * first for the maximum. */
+static void attend(double *out, const float *q, const float *k, const float *v, size_t ld,
+                   const struct elcl_ref_keys *keys, int d, double scale)
+{
+    const int n = count(keys);
+    double max = -INFINITY, sum = 0;
+    for (int j = 0; j < n; j++)
+        max = fmax(max, score(q, k, ld, keys, j, d, scale));
+    for (int i = 0; i < d; i++)
+        out[i] = 0;
+    for (int j = 0; j < n; j++) {
+        const double p = exp(score(q, k, ld, keys, j, d, scale) - max);
+        const float *value = v + pool_row(keys, j) * ld;
+        sum += p;
+        for (int i = 0; i < d; i++)
+            out[i] += p * (double)value[i];
+    }
+    for (int i = 0; n && i < d; i++)
+        out[i] /= sum;
+}
+
+void elcl_ref_attn_el(double *c, const float *e, const float *y, const struct elcl_ref_keys *keys,
+                      int h, int d, double scale)
+{
+    for (int i = 0; i < h; i++)
+        attend(c + (size_t)i * d, e + (size_t)i * d, y, y, (size_t)d, keys, d, scale);
+}
+
+void elcl_ref_attn_mha(double *o, const float *q, const float *kv, const struct elcl_ref_keys *keys,
+                       int h, int dh, size_t kv_ld, size_t k_at, size_t v_at, double scale)
+{
+    for (int i = 0; i < h; i++) {
+        const size_t head = (size_t)i * dh;
+        attend(o + head, q + head, kv + k_at + head, kv + v_at + head, kv_ld, keys, dh, scale);
+    }
+}

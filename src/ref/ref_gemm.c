@@ -1,0 +1,49 @@
+#include "ref/ref.h"
+
+#include <math.h>
+
+double elcl_ref_relu(double x)
+{
+    return x > 0 ? x : 0;
+}
+
+/* erfc keeps the relative precision of the negative tail, where 1 + erf would cancel. */
+double elcl_ref_gelu(double x)
+{
+    return 0.5 * x * erfc(-x * 0.70710678118654752440);
+}
+
+double elcl_ref_gelu_tanh(double x)
+{
+    const double u = 0.79788456080286535588 * (x + 0.044715 * x * x * x);
+    return 0.5 * x * (1 + tanh(u));
+}
+
+double elcl_ref_silu(double x)
+{
+    return x / (1 + exp(-x));
+}
+
+void elcl_ref_gemm(const struct elcl_ref_gemm_args *args)
+{
+    for (int b = 0; b < args->batch; b++) {
+        for (int m = 0; m < args->m; m++) {
+            const float *x = args->x + b * args->x_batch + m * args->x_ld;
+            for (int n = 0; n < args->n; n++) {
+                const size_t column = (size_t)b * args->n + n;
+                const float *w = args->w + column * args->k;
+                const size_t at = b * args->y_batch + m * args->y_ld + n;
+                double sum = 0;
+                for (int k = 0; k < args->k; k++)
+                    sum += (double)x[k] * (double)w[k];
+                if (args->bias)
+                    sum += (double)args->bias[column];
+                if (args->act)
+                    sum = args->act(sum);
+                if (args->residual)
+                    sum += (double)args->residual[at];
+                args->y[at] = sum;
+            }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+#include "ref/ref.h"
+
+#include <math.h>
+
+void elcl_ref_layer_norm(double *x, const struct elcl_ref_norm *norm, int d)
+{
+    double mean = 0, variance = 0;
+    for (int i = 0; i < d; i++)
+        mean += x[i] / d;
+    for (int i = 0; i < d; i++)
+        variance += (x[i] - mean) * (x[i] - mean) / d;
+    for (int i = 0; i < d; i++)
+        x[i] = (x[i] - mean) / sqrt(variance + norm->eps) * (double)norm->weight[i] +
+               (double)norm->bias[i];
+}
+
+void elcl_ref_embed(const struct elcl_ref_embed_args *args)
+{
+    const int d = args->d;
+    for (int r = 0; r < args->r; r++) {
+        double *x = args->x + (size_t)r * d;
+        const float *token = args->tokens + (size_t)args->token[r] * d;
+        const float *position = args->positions + (size_t)(args->position[r] + args->offset) * d;
+        for (int i = 0; i < d; i++)
+            x[i] = args->scale * (double)token[i] + (double)position[i];
+        if (args->norm)
+            elcl_ref_layer_norm(x, args->norm, d);
+    }
+}
+
+void elcl_ref_add_norm(double *out, const float *x, const float *y,
+                       const struct elcl_ref_norm *norm, int r, int d)
+{
+    for (int row = 0; row < r; row++) {
+        const size_t at = (size_t)row * d;
+        for (int i = 0; i < d; i++)
+            out[at + i] = (double)x[at + i] + (double)y[at + i];
+        elcl_ref_layer_norm(out + at, norm, d);
+    }
+}
+
+void elcl_ref_scatter(enum elcl_storage storage, void *pool, const int32_t *map, const float *x,
+                      int r, int n, int x_ld, int x_at)
+{
+    const size_t row_bytes = (size_t)n * elcl_ref_bytes(storage);
+    for (int row = 0; row < r; row++)
+        elcl_ref_store(storage, x + (size_t)row * x_ld + x_at,
+                       (unsigned char *)pool + (size_t)map[row] * row_bytes, (size_t)n);
+}

@@ -1,0 +1,136 @@
+#include "search/rules.h"
+
+#include <limits.h>
+#include <math.h>
+
+#include "base/util.h"
+
+/* The decoder's prompt is the start token alone. */
+enum { PROMPT = 1 };
+
+int elcl_rules_max_length(const elcl_gen_options *options)
+{
+    if (options->max_new_tokens > 0)
+        return elcl_min_int(options->max_new_tokens, INT_MAX - PROMPT) + PROMPT;
+    return options->max_length;
+}
+
+int elcl_rules_min_length(const elcl_gen_options *options)
+{
+    if (options->min_new_tokens > 0)
+        return elcl_min_int(options->min_new_tokens, INT_MAX - PROMPT) + PROMPT;
+    return options->min_length;
+}
+
+/* A forced token stands after all other rules and overrides them; the forced EOS comes after the
+ * forced BOS and wins where both meet (max_length 2). The forced EOS need not be one of
+ * eos_token_ids: then it is a token like any other and the hypothesis ends by length. */
+static int32_t forced_token(const elcl_gen_options *options, int length)
+{
+    if (options->forced_eos_token_id >= 0 && length == elcl_rules_max_length(options) - 1)
+        return options->forced_eos_token_id;
+    if (length == PROMPT)
+        return options->forced_bos_token_id;
+    return -1;
+}
+
+void elcl_rules_at(const elcl_gen_options *options, int length, struct elcl_row_rules *rules)
+{
+    *rules = (struct elcl_row_rules){
+        .log_probs = options->num_beams > 1,
+        .forced_token = forced_token(options, length),
+        .repetition_penalty = 1,
+        .n_eos = options->n_eos,
+    };
+    for (int i = 0; i < ELCL_MAX_EOS; i++)
+        rules->eos[i] = i < options->n_eos ? options->eos_token_ids[i] : -1;
+    if (rules->forced_token >= 0)
+        return;
+    rules->forced_token = -1;
+    rules->ban_eos = options->n_eos > 0 && length < elcl_rules_min_length(options);
+    rules->ngram = options->no_repeat_ngram_size;
+    rules->repetition_penalty = options->repetition_penalty;
+}
+
+/* ---- checks -------------------------------------------------------------------------------- */
+
+static int check_int(const char *option, int value, int low, int high, elcl_error *err)
+{
+    if (value >= low && value <= high)
+        return ELCL_OK;
+    if (high == INT_MAX)
+        return elcl_fail(err, ELCL_E_ARG, "%s is %d, must be %d or more", option, value, low);
+    return elcl_fail(err, ELCL_E_ARG, "%s is %d, must be %d .. %d", option, value, low, high);
+}
+
+static int check_token(const char *option, int32_t token, int low, int vocabulary, elcl_error *err)
+{
+    if (token >= low && token < vocabulary)
+        return ELCL_OK;
+    return elcl_fail(err, ELCL_E_ARG, "%s is %d, must be %s0 .. %d (the vocabulary has %d tokens)",
+                     option, (int)token, low < 0 ? "-1 (none) or " : "", vocabulary - 1,
+                     vocabulary);
+}
+
+static int check_lengths(const elcl_gen_options *o, int max_target, elcl_error *err)
+{
+    int rc;
+    ELCL_TRY(check_int("max_new_tokens", o->max_new_tokens, 0, max_target - PROMPT, err));
+    if (!o->max_new_tokens)
+        ELCL_TRY(check_int("max_length", o->max_length, PROMPT + 1, max_target, err));
+    /* A minimum above the maximum is allowed, as in Hugging Face: EOS stays banned to the end. */
+    ELCL_TRY(check_int("min_length", o->min_length, 0, INT_MAX, err));
+    ELCL_TRY(check_int("min_new_tokens", o->min_new_tokens, 0, INT_MAX, err));
+    return ELCL_OK;
+fail:
+    return rc;
+}
+
+static int check_tokens(const elcl_gen_options *o, int vocabulary, elcl_error *err)
+{
+    int rc;
+    ELCL_TRY(check_token("decoder_start_token_id", o->decoder_start_token_id, 0, vocabulary, err));
+    ELCL_TRY(check_token("forced_bos_token_id", o->forced_bos_token_id, -1, vocabulary, err));
+    ELCL_TRY(check_token("forced_eos_token_id", o->forced_eos_token_id, -1, vocabulary, err));
+    ELCL_TRY(check_token("pad_token_id", o->pad_token_id, -1, vocabulary, err));
+    ELCL_TRY(check_int("n_eos", o->n_eos, 0, ELCL_MAX_EOS, err));
+    for (int i = 0; i < o->n_eos; i++)
+        ELCL_TRY(check_token("eos_token_ids", o->eos_token_ids[i], 0, vocabulary, err));
+    return ELCL_OK;
+fail:
+    return rc;
+}
+
+/* Scores are divided by length^length_penalty in double precision: the longest hypothesis must
+ * give a number that can be divided by. */
+static int check_length_penalty(const elcl_gen_options *o, elcl_error *err)
+{
+    const double divisor = pow(elcl_rules_max_length(o), (double)o->length_penalty);
+    if (isnormal(divisor))
+        return ELCL_OK;
+    return elcl_fail(err, ELCL_E_ARG,
+                     "length_penalty is %g, must be a number whose power max_length^length_penalty "
+                     "(max_length is %d) fits a double",
+                     (double)o->length_penalty, elcl_rules_max_length(o));
+}
+
+int elcl_rules_check(const elcl_gen_options *options, int vocabulary, int max_target,
+                     elcl_error *err)
+{
+    const elcl_gen_options *o = options;
+    int rc;
+    ELCL_TRY(check_int("num_beams", o->num_beams, 1, ELCL_MAX_BEAMS, err));
+    ELCL_TRY(check_int("num_return_sequences", o->num_return_sequences, 1, o->num_beams, err));
+    ELCL_TRY(check_int("early_stopping", (int)o->early_stopping, ELCL_EARLY_FALSE, ELCL_EARLY_NEVER,
+                       err));
+    ELCL_TRY(check_lengths(o, max_target, err));
+    ELCL_TRY(check_length_penalty(o, err));
+    ELCL_TRY(check_int("no_repeat_ngram_size", o->no_repeat_ngram_size, 0, INT_MAX, err));
+    if (!(o->repetition_penalty > 0) || isinf(o->repetition_penalty))
+        return elcl_fail(err, ELCL_E_ARG, "repetition_penalty is %g, must be a number above 0",
+                         (double)o->repetition_penalty);
+    ELCL_TRY(check_tokens(o, vocabulary, err));
+    return ELCL_OK;
+fail:
+    return rc;
+}

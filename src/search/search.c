@@ -1,0 +1,186 @@
+#include "search/search_impl.h"
+
+#include <limits.h>
+#include <math.h>
+
+#include "base/util.h"
+#include "search/rules.h"
+
+static const struct elcl_search_strategy *choose(const elcl_gen_options *options)
+{
+    return options->num_beams > 1 ? &elcl_search_beam : &elcl_search_greedy;
+}
+
+/* All memory that a search ever needs. */
+static int allocate(struct elcl_search *s, elcl_error *err)
+{
+    const size_t n_beams = (size_t)s->options.num_beams;
+    const size_t n_results = (size_t)s->options.num_return_sequences;
+    size_t n_nodes, n_ids;
+    if (!elcl_mul_size(n_beams, (size_t)s->max_length, &n_nodes) || n_nodes > INT_MAX ||
+        !elcl_mul_size(n_results, (size_t)s->max_length, &n_ids))
+        return elcl_fail_nomem(err);
+    s->rows = elcl_calloc(n_beams, sizeof(*s->rows));
+    s->nodes = elcl_calloc(n_nodes, sizeof(*s->nodes));
+    s->results = elcl_calloc(n_results, sizeof(*s->results));
+    s->result_ids = elcl_calloc(n_ids, sizeof(*s->result_ids));
+    if (!s->rows || !s->nodes || !s->results || !s->result_ids)
+        return elcl_fail_nomem(err);
+    return s->strategy->init ? s->strategy->init(s, err) : ELCL_OK;
+}
+
+int elcl_search_create(const elcl_gen_options *options, int vocabulary, struct elcl_search **search,
+                       elcl_error *err)
+{
+    const struct elcl_search_strategy *strategy = choose(options);
+    struct elcl_search *s = elcl_calloc(1, strategy->size);
+    if (!s)
+        return elcl_fail_nomem(err);
+    s->strategy = strategy;
+    s->options = *options;
+    s->vocabulary = vocabulary;
+    s->max_length = elcl_rules_max_length(options);
+    s->width = elcl_min_int(strategy->width(options), vocabulary);
+    const int rc = allocate(s, err);
+    if (rc) {
+        elcl_search_destroy(&s);
+        return rc;
+    }
+    s->nodes[0] = (struct elcl_trace_node){options->decoder_start_token_id, -1};
+    s->n_nodes = 1;
+    s->rows[0] = (struct elcl_search_row){options->decoder_start_token_id, 0};
+    s->n_rows = 1;
+    s->length = 1;
+    *search = s;
+    return ELCL_OK;
+}
+
+void elcl_search_destroy(struct elcl_search **search)
+{
+    struct elcl_search *s = search ? *search : NULL;
+    if (!s)
+        return;
+    if (s->strategy->finish)
+        s->strategy->finish(s);
+    elcl_free(s->rows);
+    elcl_free(s->nodes);
+    elcl_free(s->results);
+    elcl_free(s->result_ids);
+    elcl_free(s);
+    *search = NULL;
+}
+
+bool elcl_search_done(const struct elcl_search *search)
+{
+    return search->done;
+}
+
+int elcl_search_length(const struct elcl_search *search)
+{
+    return search->length;
+}
+
+const struct elcl_search_row *elcl_search_rows(const struct elcl_search *search, int *n)
+{
+    *n = search->n_rows;
+    return search->rows;
+}
+
+int elcl_search_width(const struct elcl_search *search)
+{
+    return search->width;
+}
+
+/* A token outside the vocabulary or a NaN is a failure of whoever made the candidates: it is
+ * named here, before anything changes, rather than hidden in a strange hypothesis. */
+static int check_candidates(const struct elcl_search *s, const struct elcl_candidate *candidates,
+                            int stride, elcl_error *err)
+{
+    for (int r = 0; r < s->n_rows; r++) {
+        const struct elcl_candidate *row = candidates + (size_t)r * (size_t)stride;
+        for (int i = 0; i < s->width; i++) {
+            if (row[i].token < -1 || row[i].token >= s->vocabulary)
+                return elcl_fail(err, ELCL_E_INTERNAL,
+                                 "candidate %d of row %d is token %d, the vocabulary has %d", i, r,
+                                 (int)row[i].token, s->vocabulary);
+            if (row[i].token >= 0 && isnan(row[i].score))
+                return elcl_fail(err, ELCL_E_DEVICE,
+                                 "the score of token %d after %d tokens is not a number: the "
+                                 "model's output is not finite",
+                                 (int)row[i].token, s->length);
+        }
+    }
+    return ELCL_OK;
+}
+
+int elcl_search_advance(struct elcl_search *search, const struct elcl_candidate *candidates,
+                        int stride, elcl_error *err)
+{
+    if (search->done)
+        return elcl_fail(err, ELCL_E_INTERNAL, "the search is done and cannot advance");
+    if (stride < search->width)
+        return elcl_fail(err, ELCL_E_INTERNAL, "%d candidates per row given, the search reads %d",
+                         stride, search->width);
+    const int rc = check_candidates(search, candidates, stride, err);
+    if (rc)
+        return rc;
+    search->strategy->advance(search, candidates, stride);
+    return ELCL_OK;
+}
+
+void elcl_search_results(const struct elcl_search *search, const elcl_hypothesis **hypotheses,
+                         int *n)
+{
+    *hypotheses = search->results;
+    *n = search->n_results;
+}
+
+/* ---- for the strategies -------------------------------------------------------------------- */
+
+bool elcl_search_is_eos(const struct elcl_search *s, int32_t token)
+{
+    for (int i = 0; i < s->options.n_eos; i++) {
+        if (s->options.eos_token_ids[i] == token)
+            return true;
+    }
+    return false;
+}
+
+void elcl_search_step(struct elcl_search *s)
+{
+    s->previous_node = s->first_node;
+    s->first_node = s->n_nodes;
+    s->n_rows = 0;
+    s->length++;
+}
+
+int elcl_search_push(struct elcl_search *s, int parent, int32_t token)
+{
+    for (int r = 0; r < s->n_rows; r++) {
+        if (s->rows[r].parent == parent && s->rows[r].token == token)
+            return r;
+    }
+    s->nodes[s->n_nodes++] = (struct elcl_trace_node){token, s->previous_node + parent};
+    s->rows[s->n_rows] = (struct elcl_search_row){token, parent};
+    return s->n_rows++;
+}
+
+void elcl_search_result(struct elcl_search *s, int node, int length, int32_t eos, double score,
+                        enum elcl_finish_reason finish)
+{
+    if (s->n_results == s->options.num_return_sequences)
+        return;
+    int32_t *ids = s->result_ids + (size_t)s->n_results * (size_t)s->max_length;
+    for (int i = length - 1; i >= 0; i--) {
+        ids[i] = s->nodes[node].token;
+        node = s->nodes[node].parent;
+    }
+    if (eos >= 0)
+        ids[length++] = eos;
+    s->results[s->n_results++] = (elcl_hypothesis){
+        .ids = ids,
+        .n_ids = (size_t)length,
+        .score = (float)score,
+        .finish = finish,
+    };
+}

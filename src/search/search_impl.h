@@ -1,0 +1,67 @@
+/*
+ * What the searches share: the trace of tokens, the rows of the next step, the results. A strategy
+ * is one file: a struct that begins with struct elcl_search, and a const vtable.
+ *
+ * Every row of every step is one node of the trace and points to the node before it, so histories
+ * are never copied: a hypothesis is a node and a length until the results are written.
+ */
+#ifndef ELCL_SEARCH_SEARCH_IMPL_H
+#define ELCL_SEARCH_SEARCH_IMPL_H
+
+#include <stddef.h>
+
+#include "search/search.h"
+
+struct elcl_search_strategy {
+    size_t size;                                   /* of the struct that begins with elcl_search */
+    int (*width)(const elcl_gen_options *options); /* candidates per row, before the vocabulary */
+    int (*init)(struct elcl_search *s,
+                elcl_error *err);          /* the strategy's own arrays; may be NULL */
+    void (*finish)(struct elcl_search *s); /* frees them, also after a failed init; may be NULL */
+    /* One step: candidates [n_rows, stride] are checked. Calls elcl_search_step() and, for each
+     * row of the next step, elcl_search_push(); or elcl_search_result() best first and done. */
+    void (*advance)(struct elcl_search *s, const struct elcl_candidate *candidates, int stride);
+};
+
+extern const struct elcl_search_strategy elcl_search_greedy, elcl_search_beam;
+
+struct elcl_trace_node {
+    int32_t token;
+    int32_t parent; /* node; -1 before the start token */
+};
+
+struct elcl_search {
+    const struct elcl_search_strategy *strategy;
+    elcl_gen_options options;
+    int vocabulary;
+    int max_length;
+    int width;
+    int length; /* tokens of a live row, the start token included */
+    bool done;
+
+    struct elcl_search_row *rows; /* [num_beams], the first n_rows are live */
+    int n_rows;
+    struct elcl_trace_node *nodes; /* [1 + num_beams (max_length - 1)] */
+    int n_nodes;
+    int first_node;    /* node of rows[0]; row r is node first_node + r */
+    int previous_node; /* node of rows[0] of the step before */
+
+    elcl_hypothesis *results; /* [num_return_sequences], the first n_results are written */
+    int n_results;
+    int32_t *result_ids; /* [num_return_sequences, max_length] */
+};
+
+bool elcl_search_is_eos(const struct elcl_search *s, int32_t token);
+
+/* Starts the rows of the next step: the current ones become parents. */
+void elcl_search_step(struct elcl_search *s);
+/* A row of the next step, the one that is there already when token and parent (a row of the step
+ * before) are the same. Gives back its index. */
+int elcl_search_push(struct elcl_search *s, int parent, int32_t token);
+
+/* Appends a hypothesis to the results: the `length` tokens that end at `node`, then `eos` unless
+ * it is -1. Beyond num_return_sequences nothing happens. */
+void elcl_search_result(struct elcl_search *s, int node, int length, int32_t eos, double score,
+                        enum elcl_finish_reason finish);
+
+#endif

@@ -1,0 +1,187 @@
+#!/bin/sh
+# The command with a real model on the default OpenCL device: cli.sh ELCL MODEL
+# MODEL is models/g2p-en: spelling in, phonemes out.
+set -u
+. "$(dirname "$0")/lib.sh"
+elcl=$1
+model=$2
+LC_ALL=C
+export LC_ALL
+runs "$elcl" --version
+attention="AH0 T EH1 N SH AH0 N"
+
+run "$elcl" devices --no-probe
+if [ $code -ne 0 ]; then
+    skip "no OpenCL device"
+    end
+fi
+
+# ---- text ------------------------------------------------------------------------------------
+
+run "$elcl" generate "$model" attention
+exits "one word" 0
+prints "one word, results alone on stdout" "$attention"
+check "a summary" grep -q ' samples/s, [0-9.]* tokens/s$' "$tmp/err"
+check "a summary: memory and rates" \
+    grep -q 'peak device memory [0-9.]* MiB; [0-9.]* GB/s, [0-9.]* GFLOP/s' "$tmp/err"
+check "a summary: choices" \
+    grep -Eq 'attention (el|mha|mha-beam), gemm (native|clblast), kernels (cpu|gpu)' "$tmp/err"
+run "$elcl" generate --quiet "$model" attention
+same "--quiet" "$(cat "$tmp/err")" ""
+run "$elcl" generate --verbose "$model" attention
+prints "--verbose" "$attention"
+
+printf 'attention\n\nattention\r\n\r\n\nattention' >"$tmp/in"
+run_in "$elcl" generate --quiet "$model"
+exits "empty lines" 0
+same "empty lines: every line answered" "$(wc -l <"$tmp/out")" 6
+same "empty lines: order" "$(sed -n '1p;3p;6p' "$tmp/out")" "$attention
+$attention
+$attention"
+cp "$tmp/out" "$tmp/first"
+run "$elcl" generate --quiet "$model" --input "$tmp/in"
+check "--input is the same" cmp -s "$tmp/out" "$tmp/first"
+
+# Long and short words mixed; greedy search gives the same for every grouping.
+awk 'BEGIN {
+    split("a attention kernel transformer unquestionably of opencl beam memory internationally", w)
+    for (i = 0; i < 150; i++) print w[1 + i * 7 % 10] (i % 3 ? "" : " " w[1 + i % 10])
+}' >"$tmp/in"
+run_in "$elcl" generate --quiet "$model" --num-beams 1 --gemm native
+exits "150 lines" 0
+same "150 lines" "$(wc -l <"$tmp/out")" 150
+cp "$tmp/out" "$tmp/greedy"
+for options in "--batch-size 1" "--batch-size 7" "--attention el" "--attention mha-beam"; do
+    # shellcheck disable=SC2086
+    run_in "$elcl" generate --quiet "$model" --num-beams 1 --gemm native $options
+    exits "$options" 0
+    check "$options: the same" cmp -s "$tmp/out" "$tmp/greedy"
+done
+tail -n +2 "$tmp/in" >"$tmp/rest"
+run "$elcl" generate --quiet "$model" --num-beams 1 --gemm native --input "$tmp/rest"
+tail -n +2 "$tmp/greedy" >"$tmp/want_rest"
+check "lines keep their places" cmp -s "$tmp/out" "$tmp/want_rest"
+
+# ---- formats ---------------------------------------------------------------------------------
+
+run "$elcl" generate --quiet "$model" attention kernel --num-beams 4 --num-return-sequences 3
+exits "n-best" 0
+same "n-best: lines" "$(wc -l <"$tmp/out")" 6
+same "n-best: the best first" "$(head -n 1 "$tmp/out")" "$attention"
+same "n-best: all different" "$(head -n 3 "$tmp/out" | sort -u | wc -l)" 3
+cp "$tmp/out" "$tmp/nbest"
+run "$elcl" generate --quiet "$model" attention kernel --num-return-sequences 3 --scores
+check "scores: the text behind the tab" sh -c 'cut -f 2- "$1" | cmp -s - "$2"' sh "$tmp/out" \
+    "$tmp/nbest"
+head -n 3 "$tmp/out" | cut -f 1 >"$tmp/scores"
+check "scores fall" sh -c 'sort -gr "$1" | cmp -s - "$1"' sh "$tmp/scores"
+run "$elcl" generate --quiet "$model" attention kernel --num-return-sequences 3 --format jsonl
+json "jsonl" '[l["index"] for l in lines] == [0, 0, 0, 1, 1, 1]'
+json "jsonl: sequences" '[l["sequence"] for l in lines] == [0, 1, 2, 0, 1, 2]'
+json "jsonl: text" "lines[0]['text'].strip() == '$attention'"
+json "jsonl: reason" 'all(l["finish_reason"] == "eos" and l["ids"][-1] == 2 for l in lines)'
+json "jsonl: scores" 'lines[0]["score"] >= lines[1]["score"] >= lines[2]["score"]'
+json "jsonl: start token" 'all(l["ids"][0] == 2 for l in lines)'
+run "$elcl" generate --quiet "$model" attention --format ids
+ids=$(cat "$tmp/out")
+check "ids" sh -c 'echo "$1" | grep -Eq "^2 0( [0-9]+)+ 2$"' sh "$ids"
+printf '{"text": "attention"}\n{"ids": [0, 6, 25, 25, 10, 19, 25, 14, 20, 19, 2]}\n' >"$tmp/in"
+run_in "$elcl" generate --quiet "$model" --input-format jsonl
+prints "jsonl input" "$attention" "$attention"
+echo "0 6 25 25 10 19 25 14 20 19 2" >"$tmp/in"
+run_in "$elcl" generate --quiet "$model" --input-format ids --format ids
+prints "ids input" "$ids"
+
+# ---- options ---------------------------------------------------------------------------------
+
+run "$elcl" generate --quiet "$model" attention --max-new-tokens 4 --format jsonl
+json "--max-new-tokens" 'len(lines[0]["ids"]) == 5'
+run "$elcl" generate --quiet "$model" attention --max-length 4 --format jsonl
+json "--max-length" 'len(lines[0]["ids"]) == 4'
+run "$elcl" generate --quiet "$model" attention --min-length 20 --format jsonl
+json "--min-length" 'len(lines[0]["ids"]) >= 20'
+run "$elcl" generate --quiet "$model" attention --memory-limit 1G
+prints "--memory-limit" "$attention"
+run "$elcl" generate --quiet "$model" attention --weights f16 --state f16
+prints "f16" "$attention"
+refuses "too little memory" 1 "memory" "$elcl" generate --quiet "$model" a --memory-limit 64K
+run "$elcl" generate --quiet --device nosuchdevice "$model" a
+check "unknown device: exit code" [ "$code" = 1 -o "$code" = 2 ]
+says "unknown device" "nosuchdevice"
+run "$elcl" generate --quiet --device 0 "$model" attention
+prints "--device 0" "$attention"
+refuses "missing model" 1 "$tmp/none" "$elcl" generate --quiet "$tmp/none" a
+refuses "an empty directory" 1 "config.json" "$elcl" generate --quiet "$tmp" a
+refuses "longer than the model" 2 "--max-length" \
+    "$elcl" generate --quiet "$model" a --max-length 100000
+
+# ---- bad samples -----------------------------------------------------------------------------
+
+printf 'attention\nbad \377\nattention\n' >"$tmp/in"
+run_in "$elcl" generate --quiet "$model"
+exits "bad UTF-8" 1
+prints "bad UTF-8: what stands before it is written" "$attention"
+says "bad UTF-8" "standard input: line 2: "
+run_in "$elcl" generate --quiet "$model" --keep-going
+exits "keep going" 1
+prints "keep going" "$attention" "" "$attention"
+says "keep going" "standard input: line 2: "
+long=$(awk 'BEGIN { for (i = 0; i < 300; i++) printf "ab" }')
+printf 'attention\n%s\nattention\n' "$long" >"$tmp/in"
+run_in "$elcl" generate --quiet "$model"
+exits "over-long source" 0
+same "over-long source: lines" "$(wc -l <"$tmp/out")" 3
+same "over-long source: the others" "$(sed -n '1p;3p' "$tmp/out")" "$attention
+$attention"
+check "over-long source: a warning" grep -q '^elcl: warning: cut 1 source .* line 2$' "$tmp/err"
+run_in "$elcl" generate --quiet "$model" --long-source refuse
+exits "over-long source refused" 1
+prints "over-long source refused" "$attention"
+says "over-long source refused" "line 2: "
+echo "0 6 100000 2" >"$tmp/in"
+run_in "$elcl" generate --quiet "$model" --input-format ids
+exits "token outside the vocabulary" 1
+says "token outside the vocabulary" "line 1: "
+
+# ---- streams ---------------------------------------------------------------------------------
+
+run "$elcl" generate --quiet "$model" attention --output "$tmp/o.txt"
+same "--output" "$(cat "$tmp/o.txt")" "$attention"
+check "no part is left" [ ! -e "$tmp/o.txt.part" ]
+refuses "no such directory" 1 "$tmp/none/o.txt" \
+    "$elcl" generate --quiet "$model" a --output "$tmp/none/o.txt"
+awk 'BEGIN { for (i = 0; i < 3000; i++) print "attention" }' >"$tmp/in"
+"$elcl" generate --quiet "$model" --num-beams 1 --input "$tmp/in" 2>"$tmp/err" |
+    head -n 1 >"$tmp/out"
+prints "| head -n 1" "$attention"
+mkfifo "$tmp/pipe"
+"$elcl" generate --quiet "$model" <"$tmp/pipe" >"$tmp/out" 2>"$tmp/err" &
+pid=$!
+exec 3>"$tmp/pipe"
+send 'attention\n'
+check "a line is answered while the input is open" waits has_lines "$tmp/out" 1
+send 'attention\n'
+check "so is the next one" waits has_lines "$tmp/out" 2
+exec 3>&-
+wait $pid
+code=$?
+exits "streaming" 0
+prints "streaming" "$attention" "$attention"
+
+# ---- devices ---------------------------------------------------------------------------------
+
+run "$elcl" devices
+exits "devices" 0
+narrow "devices"
+check "devices: one is the default" [ "$(grep -c '^[0-9].* (default)$' "$tmp/out")" = 1 ]
+run "$elcl" devices --json
+tr -d '\n' <"$tmp/out" >"$tmp/flat"
+mv "$tmp/flat" "$tmp/out"
+json "devices --json" 'all(d["fast_paths"] or d["probe_error"] for d in lines[0]["devices"])'
+json "devices --json: one default" 'sum(d["default"] for d in lines[0]["devices"]) == 1'
+OCL_ICD_VENDORS=/nonexistent
+export OCL_ICD_VENDORS
+refuses "no OpenCL device: devices" 1 "no OpenCL device" "$elcl" devices
+refuses "no OpenCL device: generate" 1 "no OpenCL device" "$elcl" generate "$model" attention
+
+end

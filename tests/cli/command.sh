@@ -1,0 +1,436 @@
+#!/bin/sh
+# The command alone, on the stand-in for the library (fake_elcl.c): command.sh FAKE_ELCL
+# Order, streams, formats and failures that a real model shows too rarely.
+set -u
+. "$(dirname "$0")/lib.sh"
+elcl=$1
+LC_ALL=C
+export LC_ALL
+runs "$elcl" --version
+
+# ---- help and usage --------------------------------------------------------------------------
+
+for verb in "" generate devices; do
+    # shellcheck disable=SC2086
+    run "$elcl" $verb --help
+    exits "elcl $verb --help" 0
+    narrow "elcl $verb --help"
+    check "elcl $verb --help says how it is used" grep -q '^Usage: elcl' "$tmp/out"
+    same "elcl $verb --help is silent on stderr" "$(cat "$tmp/err")" ""
+done
+run "$elcl" generate -h
+check "generate -h" grep -q '^Usage: elcl generate' "$tmp/out"
+run "$elcl" --version
+prints "version" "elcl 0.0.0-fake"
+refuses "no verb" 2 "elcl --help" "$elcl"
+refuses "misspelt verb" 2 "did you mean generate?" "$elcl" genrate
+refuses "unknown verb" 2 "unknown command frobnicate" "$elcl" frobnicate
+refuses "unknown option before a verb" 2 "unknown option --frob" "$elcl" --frob
+refuses "no model" 2 "model directory" "$elcl" generate
+refuses "misspelt option" 2 "did you mean --num-beams?" "$elcl" generate m --num-beam 3
+refuses "underscores" 2 "did you mean --num-beams?" "$elcl" generate m --num_beams=3
+refuses "unknown option" 2 "unknown option --frobnicate" "$elcl" generate m --frobnicate
+refuses "short option" 2 "unknown option -n" "$elcl" generate m -n 3
+refuses "value is missing" 2 "--num-beams needs a value" "$elcl" generate m --num-beams
+refuses "flag with a value" 2 "--quiet takes no value" "$elcl" generate m --quiet=yes
+refuses "text twice" 2 "--input" "$elcl" generate m hello --input f
+refuses "quiet and verbose" 2 "--verbose" "$elcl" generate m --quiet --verbose
+refuses "scores with jsonl" 2 "--scores" "$elcl" generate m --scores --format jsonl
+
+# ---- values ----------------------------------------------------------------------------------
+
+for bad in --num-beams=0 --num-beams=65 --num-beams=x --num-beams=3x --num-beams= --num-beams=1e1 \
+    --num-beams=-1 --num-beams=99999999999999999999 --num-return-sequences=0 \
+    --max-length=0 --max-length=2147483648 --min-length=-1 --batch-size=0 --batch-size=many \
+    --max-source=0 --length-penalty=x --length-penalty=nan --length-penalty=inf \
+    --length-penalty=1,5 --length-penalty=0x10 --repetition-penalty=0 --repetition-penalty=-1 \
+    --early-stopping=yes --attention=fast --gemm=blas --kernels=tpu --weights=f8 --state=int8 \
+    --format=xml --input-format=csv --long-source=split --memory-limit=0 --memory-limit=-1 \
+    --memory-limit=2X --memory-limit=2GG --memory-limit=G --memory-limit= \
+    --eos-token-id=1,x --eos-token-id=1, --eos-token-id= --eos-token-id=-1 \
+    --eos-token-id=1,2,3,4,5,6,7,8,9 --forced-bos-token-id=-2 --forced-eos-token-id=some \
+    --decoder-start-token-id=1.5 --device= --input= --output=; do
+    refuses "$bad" 2 "${bad%%=*}: expected" "$elcl" generate m "$bad" hello
+done
+for good in --num-beams=64 --num-beams=+3 --length-penalty=-2.5 --length-penalty=1e-3 \
+    --memory-limit=512M --memory-limit=1.5g --memory-limit=4096 --batch-size=auto --batch-size=7 \
+    --eos-token-id=2,3 --eos-token-id=none --forced-bos-token-id=none --forced-eos-token-id=-1 \
+    --early-stopping=never --attention=mha-beam --max-length=64 --max-new-tokens=63 \
+    --max-source=64; do
+    run "$elcl" generate m "$good" hello
+    exits "$good" 0
+    prints "$good" "HELLO"
+done
+run "$elcl" generate --num-beams 3 m --length-penalty -1 hello --quiet
+prints "values apart, options anywhere" "HELLO"
+run "$elcl" generate --quiet m -- --num-beams -x
+prints "-- ends the options" "--NUM-BEAMS" "-X"
+refuses "too many sequences" 2 "at most --num-beams, which is 3, found 4" \
+    "$elcl" generate --quiet m --num-beams 3 --num-return-sequences 4 hello
+refuses "too long an output" 2 "at most 64" "$elcl" generate --quiet m --max-length 65 hello
+refuses "too many new tokens" 2 "at most 63" "$elcl" generate --quiet m --max-new-tokens 64 hello
+refuses "too long a source limit" 2 "at most 64" "$elcl" generate --quiet m --max-source 65 hello
+run "$elcl" generate m a b c
+check "few arguments, a small batch" grep -q 'batch 3$' "$tmp/err"
+run "$elcl" generate scarce a b c
+prints "an automatic batch where a small one does not fit" "A" "B" "C"
+refuses "a given batch that does not fit" 1 "too little memory" \
+    "$elcl" generate --quiet scarce --batch-size 3 a
+refuses "the engine dislikes an option" 2 "13 is not liked" \
+    "$elcl" generate --quiet m --length-penalty 13 hello
+refuses "missing model" 1 "missing/config.json" "$elcl" generate --quiet missing hello
+refuses "missing input" 1 "$tmp/none" "$elcl" generate --quiet m --input "$tmp/none"
+refuses "a directory as input" 1 "directory" "$elcl" generate --quiet m --input "$tmp"
+run "$elcl" generate --quiet bare hello
+exits "text without a tokenizer" 2
+says "text without a tokenizer" "no tokenizer"
+run "$elcl" generate --quiet bare --format ids hello
+says "text input without a tokenizer" "no tokenizer"
+run "$elcl" generate --quiet bare --format ids --input-format ids "0 5 6 2"
+prints "ids without a tokenizer" "2 5 6 2"
+
+# ---- order, lines, formats -------------------------------------------------------------------
+
+i=0
+while [ $i -lt 300 ]; do
+    i=$((i + 1))
+    echo "w$((i * 7919 % 1000))x$i"
+done >"$tmp/in"
+cp "$tmp/in" "$tmp/few"
+tr a-z A-Z <"$tmp/in" >"$tmp/upper"
+for batch in 1 7 auto; do
+    run_in "$elcl" generate --quiet m --batch-size $batch
+    exits "order, batch $batch" 0
+    check "order, batch $batch" cmp -s "$tmp/out" "$tmp/upper"
+done
+i=0
+while [ $i -lt 40 ]; do
+    cat "$tmp/in"
+    i=$((i + 1))
+done >"$tmp/many"
+tr a-z A-Z <"$tmp/many" >"$tmp/many_upper"
+run "$elcl" generate --quiet m --input "$tmp/many" --batch-size 64
+check "12000 lines, several windows" cmp -s "$tmp/out" "$tmp/many_upper"
+cat "$tmp/many" | "$elcl" generate --quiet m --batch-size 64 >"$tmp/out" 2>"$tmp/err"
+check "12000 lines through a pipe" cmp -s "$tmp/out" "$tmp/many_upper"
+
+printf 'a\n\n  b c \r\n\r\n\nlast' >"$tmp/in"
+run_in "$elcl" generate --quiet m
+prints "empty lines, CRLF, no last line end" "A" "" "  B C " "" "" "LAST"
+printf '\357\273\277a\nb\n' >"$tmp/in"
+run_in "$elcl" generate --quiet m
+prints "byte-order mark" "A" "B"
+printf 'x\000y\n' >"$tmp/in"
+run_in "$elcl" generate --quiet m --format ids
+prints "a NUL byte inside a line" "2 92 4 93 2"
+: >"$tmp/in"
+run_in "$elcl" generate --quiet m
+exits "no samples" 0
+prints "no samples"
+run "$elcl" generate --quiet m "" hello ""
+prints "empty arguments" "" "HELLO" ""
+run "$elcl" generate --quiet m --input - --output -
+exits "- as names" 0
+
+run "$elcl" generate --quiet m "!lines" b
+prints "line ends inside a text" "!LINES 	" "B"
+run "$elcl" generate --quiet m a b --num-return-sequences 3
+prints "n-best" "A|0" "A|1" "A|2" "B|0" "B|1" "B|2"
+run "$elcl" generate --quiet m a --num-return-sequences 2 --scores
+prints "scores" "-0.125000	A|0" "-0.250000	A|1"
+run "$elcl" generate --quiet m a --scores --format ids
+prints "scores and ids" "-0.125000	2 69 2"
+run "$elcl" generate --quiet m '!lines "q" \ é' b --num-return-sequences 2 --format jsonl
+json "jsonl" '[l["index"] for l in lines] == [0, 0, 1, 1]'
+json "jsonl: sequences" '[l["sequence"] for l in lines] == [0, 1, 0, 1]'
+json "jsonl: exact text" 'lines[0]["text"] == " !LINES \"Q\" \\ é\n\t|0"'
+json "jsonl: scores" '[l["score"] for l in lines] == [-0.125, -0.25, -0.125, -0.25]'
+json "jsonl: ids" 'lines[2]["ids"] == [2, 70, 128, 52, 2]'
+json "jsonl: reason" 'lines[0]["finish_reason"] == "eos"'
+
+cat >"$tmp/in" <<'END'
+{"text": "one"}
+{"id": 7, "text": "t\u00e9 \"q\"", "more": [1, {"text": "no"}]}
+{"ids": [0, 101, 102, 2]}
+END
+printf '  {"text": ""} \t\n' >>"$tmp/in"
+run_in "$elcl" generate --quiet m --input-format jsonl
+prints "jsonl input" "ONE" 'Té "Q"' "AB" ""
+printf '0 5  6\t2 \n0 2\n' >"$tmp/in"
+run_in "$elcl" generate --quiet m --input-format ids --format ids
+prints "ids input" "2 5 6 2" "2 2"
+while read -r text line; do
+    printf '%s\n' "$line" >"$tmp/in"
+    run_in "$elcl" generate --quiet m --input-format jsonl
+    exits "bad jsonl: $line" 1
+    says "bad jsonl: $line" "standard input: line 1: "
+    says "bad jsonl: $line" "$text"
+done <<'END'
+JSON {"text": "a"
+JSON hello
+after {"text": "a"} {"text": "b"}
+another [1, 2]
+neither {"txt": "a"}
+another {"text": 5}
+another {"ids": "5"}
+none {"ids": []}
+item {"ids": [1, "2"]}
+item {"ids": [1.5]}
+item {"ids": [-1]}
+below {"ids": [0, 260, 2]}
+both {"ids": [1], "text": "a"}
+U+0000 {"text": "a\u0000b"}
+END
+for line in "" "1 x" "1 -2" "99999999999" "0 260 2"; do
+    printf '%s\n' "$line" >"$tmp/in"
+    run_in "$elcl" generate --quiet m --input-format ids
+    exits "bad ids: $line" 1
+    says "bad ids: $line" "standard input: line 1: expected token ids"
+done
+
+# ---- bad samples -----------------------------------------------------------------------------
+
+printf 'a\nb\nbad \377\nd\n!request\nf\n' >"$tmp/in"
+run_in "$elcl" generate --quiet m
+exits "bad UTF-8" 1
+prints "bad UTF-8: what stands before it is written" "A" "B"
+says "bad UTF-8" "standard input: line 3: invalid UTF-8"
+run "$elcl" generate --quiet m --input "$tmp/in"
+says "bad UTF-8 in a file" "$tmp/in: line 3: invalid UTF-8"
+run_in "$elcl" generate --quiet m --keep-going
+exits "keep going" 1
+prints "keep going" "A" "B" "" "D" "" "F"
+same "keep going: two sentences" "$(sed 's/standard input/stdin/' "$tmp/err")" \
+    "elcl: error: stdin: line 3: invalid UTF-8
+elcl: error: stdin: line 5: the request asked for it"
+run_in "$elcl" generate --quiet m --keep-going --num-return-sequences 2
+prints "keep going, n-best" "A|0" "A|1" "B|0" "B|1" "" "" "D|0" "D|1" "" "" "F|0" "F|1"
+run_in "$elcl" generate --quiet m --keep-going --format jsonl
+json "keep going, jsonl" '[l["index"] for l in lines] == [0, 1, 2, 3, 4, 5]'
+json "keep going, jsonl: errors" '[("error" in l) for l in lines] == [0, 0, 1, 0, 1, 0]'
+printf 'a\n!request\nc\n' >"$tmp/in"
+run_in "$elcl" generate --quiet m
+exits "a failed request" 1
+prints "a failed request" "A"
+says "a failed request" "line 2: the request asked for it"
+printf 'a\n!step\nc\n' >"$tmp/in"
+run_in "$elcl" generate --quiet m --batch-size 1
+exits "a failed step" 1
+says "a failed step" "the device was lost"
+run "$elcl" generate --quiet m good "$(printf '\377')"
+says "a bad argument" "argument 2: invalid UTF-8"
+prints "a bad argument" "GOOD"
+
+long=$(printf '%070d' 0)
+printf 'a\n%s\nc\n%s9\n' "$long" "$long" >"$tmp/in"
+run_in "$elcl" generate --quiet m --format ids
+exits "over-long source" 0
+same "over-long source: one warning" "$(cat "$tmp/err")" \
+    "elcl: warning: cut 2 sources to 64 tokens, the first one on line 2"
+same "over-long source: every line answered" "$(wc -l <"$tmp/out")" 4
+run_in "$elcl" generate --quiet m --long-source refuse
+exits "over-long source refused" 1
+prints "over-long source refused" "A"
+says "over-long source refused" "line 2: expected at most 64 source tokens, found 72"
+run "$elcl" generate --quiet m --max-source 4 abcdef
+prints "--max-source" "AB"
+
+# ---- output ----------------------------------------------------------------------------------
+
+cd "$tmp" || exit 1
+case $elcl in
+/*) ;;
+*) elcl=$OLDPWD/$elcl ;;
+esac
+run "$elcl" generate --quiet m a b --output o.txt
+exits "--output" 0
+same "--output" "$(cat o.txt)" "A
+B"
+check "no part is left" [ ! -e o.txt.part ]
+echo old >o.txt
+chmod 640 o.txt
+run "$elcl" generate --quiet m a '!request' --output o.txt
+exits "a failure keeps the old file" 1
+same "a failure keeps the old file" "$(cat o.txt)" "old"
+same "a failure keeps the part" "$(cat o.txt.part)" "A"
+check "a failure names the part" grep -q 'o.txt.part' err
+run "$elcl" generate --quiet m new --output o.txt
+same "a success replaces the old file" "$(cat o.txt)" "NEW"
+check "and the old part" [ ! -e o.txt.part ]
+same "the mode stays" "$(ls -l o.txt | cut -c1-10)" "-rw-r-----"
+ln -s o.txt link.txt
+run "$elcl" generate --quiet m linked --output link.txt
+check "a link stays a link" [ -h link.txt ]
+same "what it names is replaced" "$(cat o.txt)" "LINKED"
+run "$elcl" generate --quiet m '!request' --output e.txt
+check "nothing written, no part" [ ! -e e.txt.part ]
+check "nothing written, no file" [ ! -e e.txt ]
+refuses "no such directory" 1 "none/o.txt.part" "$elcl" generate --quiet m a --output none/o.txt
+refuses "a directory as output" 1 "directory" "$elcl" generate --quiet m a --output .
+run "$elcl" generate --quiet m a --output /dev/null
+exits "a device as output" 0
+check "a device stays a device" [ -c /dev/null ]
+printf 'samein\n' >same.txt
+run "$elcl" generate --quiet m --input same.txt --output same.txt
+same "output over the input" "$(cat same.txt)" "SAMEIN"
+if [ -c /dev/full ]; then
+    refuses "disk full" 1 "/dev/full" "$elcl" generate --quiet m a --output /dev/full
+    "$elcl" generate --quiet m a >/dev/full 2>err
+    code=$?
+    exits "disk full on stdout" 1
+    says "disk full on stdout" "standard output"
+    "$elcl" --help >/dev/full 2>err
+    code=$?
+    exits "disk full, help" 1
+    says "disk full, help" "standard output"
+    "$elcl" devices --json >/dev/full 2>err
+    code=$?
+    exits "disk full, devices" 1
+fi
+# The reader has gone before the first write.
+{
+    sleep 0.5
+    "$elcl" generate --quiet m --input many 2>err
+    echo $? >code
+} | true
+code=$(cat code)
+exits "closed pipe" 1
+says "closed pipe" "standard output: cannot write"
+"$elcl" generate --quiet m --input many 2>err | head -n 1 >head
+same "| head -n 1" "$(cat head)" "$(head -n 1 many_upper)"
+"$elcl" generate --quiet m a >&- 2>err
+code=$?
+exits "stdout is closed" 1
+says "stdout is closed" "standard output: cannot write"
+"$elcl" generate --quiet m a --output closed.txt >&- 2>err
+code=$?
+exits "stdout is closed and not needed" 0
+same "stdout is closed and not needed" "$(cat closed.txt)" "A"
+"$elcl" generate --quiet m <&- >out 2>err
+code=$?
+exits "stdin is closed" 1
+says "stdin is closed" "standard input"
+
+# ---- streaming and signals -------------------------------------------------------------------
+
+mkfifo pipe
+"$elcl" generate --quiet m <pipe >stream 2>err &
+pid=$!
+exec 3>pipe
+send 'first\n'
+check "a line is answered while the input is open" waits has_lines stream 1
+send 'second\nthi'
+check "so is the next one" waits has_lines stream 2
+sleep 0.3
+same "half a line waits" "$(cat stream)" "FIRST
+SECOND"
+send rd
+exec 3>&-
+wait $pid
+code=$?
+exits "streaming" 0
+same "streaming" "$(cat stream)" "FIRST
+SECOND
+THIRD"
+# A sample that runs does not keep new ones from being read; order holds all the same.
+FAKE_STEP_MS=20 "$elcl" generate --quiet m <pipe >stream 2>err &
+pid=$!
+exec 3>pipe
+send '!slow\n'
+sleep 0.2
+send 'quick\n'
+check "both are answered" waits has_lines stream 2
+exec 3>&-
+wait $pid
+same "in input order" "$(cat stream)" "!SLOW
+QUICK"
+
+for signal in INT:130 TERM:143; do
+    if ! env --default-signal=INT true 2>/dev/null; then
+        skip "SIG${signal%:*}: env has no --default-signal"
+        continue
+    fi
+    { echo a && echo '!slow'; } >in
+    FAKE_STEP_MS=50 env --default-signal=INT "$elcl" generate --quiet m --input in \
+        --output s.txt >out 2>err &
+    pid=$!
+    waits [ -s s.txt.part ]
+    kill -"${signal%:*}" $pid
+    wait $pid
+    code=$?
+    exits "SIG${signal%:*}" "${signal#*:}"
+    check "SIG${signal%:*}: no file" [ ! -e s.txt ]
+    same "SIG${signal%:*}: the part" "$(cat s.txt.part)" "A"
+    check "SIG${signal%:*}: a sentence" grep -q '^elcl: error: interrupted after 1 sample$' err
+    rm -f s.txt.part
+done
+"$elcl" generate --quiet m <pipe >out 2>err &
+pid=$!
+exec 3>pipe
+send 'first\n'
+waits has_lines out 1
+kill -TERM $pid
+wait $pid
+code=$?
+exec 3>&-
+exits "SIGTERM while waiting for input" 143
+FAKE_STEP_MS=20 "$elcl" generate --quiet m '!slow' --output two.txt 2>/dev/null &
+pid=$!
+waits [ -e two.txt.part ]
+refuses "two runs, one output" 1 "another run" "$elcl" generate --quiet m a --output two.txt
+wait $pid
+same "two runs, one output: the first is whole" "$(cat two.txt)" "!SLOW"
+
+# ---- messages --------------------------------------------------------------------------------
+
+run "$elcl" generate m hello
+prints "results alone on stdout" "HELLO"
+check "a summary" grep -q 'samples/s' err
+check "a summary: memory" grep -q 'peak device memory' err
+check "a summary: choices" grep -q 'attention el, gemm native, kernels cpu' err
+check "a warning of the library" grep -q '^elcl: warning: a warning of the library$' err
+check "no more without --verbose" sh -c '! grep -q opened "$1"' sh err
+run "$elcl" generate m hello --verbose
+check "--verbose" grep -q '^elcl: info: opened$' err
+run "$elcl" generate m hello --quiet
+same "--quiet" "$(cat err)" ""
+if command -v script >/dev/null && script -qec true /dev/null >/dev/null 2>&1; then
+    TERM=xterm FAKE_STEP_MS=2 script -qec "'$elcl' generate m --input few --output t.txt" \
+        /dev/null >terminal 2>&1 </dev/null
+    check "a progress bar on a terminal" grep -q '\[#*\.*\] *[0-9]*%  [0-9]* samples' terminal
+    check "with a bar the output is whole" cmp -s t.txt upper
+    TERM=dumb FAKE_STEP_MS=2 script -qec "'$elcl' generate m --input few --output t.txt" \
+        /dev/null >terminal 2>&1 </dev/null
+    check "none on a dumb terminal" sh -c '! grep -q % "$1"' sh terminal
+else
+    skip "progress bar: no script(1)"
+fi
+
+# ---- devices ---------------------------------------------------------------------------------
+
+run "$elcl" devices
+exits "devices" 0
+narrow "devices"
+check "devices: the default" grep -q '^0   Fake "GPU", gpu (default)$' out
+check "devices: why a path is off" grep -q 'fp16 off  the device does not report' out
+check "devices: a probe that failed" grep -q "cannot probe: the driver's compiler refused" out
+run "$elcl" devices --no-probe
+check "devices --no-probe" sh -c '! grep -q probe: "$1" && ! grep -q fast "$1"' sh out
+run "$elcl" devices --json
+tr -d '\n' <out >flat
+mv flat out
+json "devices --json" 'lines[0]["devices"][0]["fast_paths"][1]["on"] is False'
+json "devices --json: bytes" 'lines[0]["devices"][0]["memory_bytes"] == 8 << 30'
+json "devices --json: failed probe" '"probe_error" in lines[0]["devices"][1]'
+FAKE_DEVICES=0
+export FAKE_DEVICES
+refuses "no device" 1 "no OpenCL device found" "$elcl" devices
+run "$elcl" devices --json
+exits "no device, --json" 1
+tr -d '\n' <out >flat
+mv flat out
+json "no device, --json" 'lines[0]["devices"] == []'
+refuses "devices with a word" 2 "found 'x'" "$elcl" devices x
+refuses "devices with an unknown option" 2 "did you mean --json?" "$elcl" devices --jso
+
+end

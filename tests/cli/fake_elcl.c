@@ -1,0 +1,394 @@
+/*
+ * A stand-in for the library, for tests of the command alone: it needs no device, finishes
+ * requests out of order, and fails on request. A model directory is any name: "missing"
+ * cannot be opened, "bare" has no tokenizer, "scarce" little memory. A token is a byte plus 4; the
+ * output repeats the source with its letters in upper case, "|k" for the k-th sequence. Texts that
+ * start with a cue act on the engine: "!request" fails alone, "!step" lets the step fail that would
+ * finish it, "!slow" takes a hundred steps, and the output for "!lines" has a line end in it.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "elcl/elcl.h"
+
+enum { BATCH = 8, MAX_SOURCE = 64, MAX_TARGET = 64, FIRST_BYTE = 4, VOCABULARY = 260 };
+
+struct elcl_model {
+    int has_tokenizer;
+    int scarce; /* batches above 2 do not fit */
+    enum elcl_attention attention;
+};
+
+struct job {
+    struct job *next;
+    uint64_t id;
+    int steps;
+    elcl_request request;
+};
+
+struct elcl_engine {
+    elcl_engine_params params;
+    struct job *jobs;
+    uint64_t n_submitted;
+    elcl_engine_stats stats;
+};
+
+struct elcl_device_list {
+    int count;
+};
+
+static int fail(elcl_error *err, int code, const char *msg)
+{
+    if (err) {
+        err->code = code;
+        (void)snprintf(err->msg, sizeof(err->msg), "%s", msg);
+    }
+    return code;
+}
+
+const char *elcl_version(void)
+{
+    return "0.0.0-fake";
+}
+
+void elcl_free(void *memory)
+{
+    free(memory);
+}
+
+/* ---- devices ------------------------------------------------------------------------------- */
+
+int elcl_device_list_create(elcl_device_list **list, elcl_error *err)
+{
+    const char *count = getenv("FAKE_DEVICES");
+    *list = malloc(sizeof(**list));
+    if (!*list)
+        return fail(err, ELCL_E_NOMEM, "out of memory");
+    (*list)->count = count ? atoi(count) : 2;
+    return ELCL_OK;
+}
+
+void elcl_device_list_destroy(elcl_device_list **list)
+{
+    free(*list);
+    *list = NULL;
+}
+
+int elcl_device_list_count(const elcl_device_list *list)
+{
+    return list->count;
+}
+
+const elcl_device_desc *elcl_device_list_get(const elcl_device_list *list, int i)
+{
+    static const elcl_device_desc descs[] = {
+        {.index = 0,
+         .name = "Fake \"GPU\"",
+         .platform = "Fake",
+         .vendor = "Nobody",
+         .driver = "1.0",
+         .version = "OpenCL 1.2",
+         .extensions = "cl_khr_fp16 cl_khr_fp64",
+         .type = ELCL_DEVICE_GPU,
+         .memory_bytes = UINT64_C(8) << 30,
+         .max_alloc_bytes = 1 << 30,
+         .local_bytes = 32768,
+         .compute_units = 40,
+         .clock_mhz = 1500,
+         .max_work_group = 256,
+         .vector_width = 1,
+         .is_default = 1},
+        {.index = 1,
+         .name = "Silent",
+         .platform = "",
+         .vendor = "",
+         .driver = "",
+         .version = "",
+         .extensions = "",
+         .type = ELCL_DEVICE_OTHER},
+    };
+    return i >= 0 && i < list->count && i < 2 ? &descs[i] : NULL;
+}
+
+int elcl_device_list_probe(elcl_device_list *list, int i, const elcl_probe_verdict **verdicts,
+                           int *n_verdicts, elcl_error *err)
+{
+    static const elcl_probe_verdict items[] = {
+        {"fma", 1, "exact and as fast as a multiplication and an addition"},
+        {"fp16", 0,
+         "the device does not report cl_khr_fp16, so that halves are storage alone and all "
+         "arithmetic is done in floats"},
+    };
+    (void)list;
+    if (i == 1)
+        return fail(err, ELCL_E_BUILD, "the driver's compiler refused the probe");
+    *verdicts = items;
+    *n_verdicts = 2;
+    return ELCL_OK;
+}
+
+/* ---- model --------------------------------------------------------------------------------- */
+
+elcl_model_params elcl_model_params_default(void)
+{
+    return (elcl_model_params){.weights = ELCL_F32, .state = ELCL_F32};
+}
+
+int elcl_model_open(const char *directory, const elcl_model_params *params, elcl_model **model,
+                    elcl_error *err)
+{
+    if (!strcmp(directory, "missing"))
+        return fail(err, ELCL_E_IO, "missing/config.json: cannot open: No such file or directory");
+    if (params->log) {
+        params->log(params->log_user, ELCL_LOG_WARNING, "a warning of the library");
+        params->log(params->log_user, ELCL_LOG_INFO, "opened");
+    }
+    elcl_model *m = calloc(1, sizeof(*m));
+    if (!m)
+        return fail(err, ELCL_E_NOMEM, "out of memory");
+    m->has_tokenizer = strcmp(directory, "bare") != 0;
+    m->scarce = strcmp(directory, "scarce") == 0;
+    m->attention = params->attention == ELCL_ATTN_AUTO ? ELCL_ATTN_EL : params->attention;
+    *model = m;
+    return ELCL_OK;
+}
+
+void elcl_model_close(elcl_model **model)
+{
+    if (model)
+        free(*model);
+    if (model)
+        *model = NULL;
+}
+
+void elcl_model_get_info(const elcl_model *model, elcl_model_info *info)
+{
+    *info = (elcl_model_info){.family = "fake",
+                              .device = "fake",
+                              .driver = "1",
+                              .platform = "Fake",
+                              .attention = model->attention,
+                              .gemm = ELCL_GEMM_NATIVE,
+                              .kernels = ELCL_KERNELS_CPU,
+                              .max_source = MAX_SOURCE,
+                              .max_target = MAX_TARGET,
+                              .vocabulary = VOCABULARY,
+                              .has_tokenizer = model->has_tokenizer};
+}
+
+int elcl_encode(const elcl_model *model, const char *text, size_t n, int32_t **ids, size_t *n_ids,
+                elcl_error *err)
+{
+    (void)model;
+    int32_t *made = malloc((n + 2) * sizeof(*made));
+    if (!made)
+        return fail(err, ELCL_E_NOMEM, "out of memory");
+    made[0] = 0;
+    for (size_t i = 0; i < n; i++) {
+        if ((unsigned char)text[i] == 0xff) {
+            free(made);
+            return fail(err, ELCL_E_FORMAT, "invalid UTF-8");
+        }
+        made[i + 1] = (unsigned char)text[i] + FIRST_BYTE;
+    }
+    made[n + 1] = 2;
+    *ids = made;
+    *n_ids = n + 2;
+    return ELCL_OK;
+}
+
+int elcl_decode(const elcl_model *model, const int32_t *ids, size_t n_ids, char **text,
+                elcl_error *err)
+{
+    (void)model;
+    char *made = malloc(n_ids + 2);
+    if (!made)
+        return fail(err, ELCL_E_NOMEM, "out of memory");
+    size_t n = 0;
+    made[n++] = ' ';
+    for (size_t i = 0; i < n_ids; i++) {
+        if (ids[i] >= FIRST_BYTE)
+            made[n++] = (char)(ids[i] - FIRST_BYTE);
+    }
+    made[n] = '\0';
+    *text = made;
+    return ELCL_OK;
+}
+
+/* ---- generation ---------------------------------------------------------------------------- */
+
+void elcl_model_gen_defaults(const elcl_model *model, elcl_gen_options *options)
+{
+    (void)model;
+    *options = (elcl_gen_options){.num_beams = 4,
+                                  .num_return_sequences = 1,
+                                  .length_penalty = 1,
+                                  .max_length = 100,
+                                  .max_new_tokens = 20,
+                                  .n_eos = 1,
+                                  .eos_token_ids = {2},
+                                  .repetition_penalty = 1};
+}
+
+elcl_engine_params elcl_engine_params_default(void)
+{
+    return (elcl_engine_params){.max_beams = 4};
+}
+
+int elcl_engine_create(elcl_model *model, const elcl_engine_params *params, elcl_engine **engine,
+                       elcl_error *err)
+{
+    if (model->scarce && params->batch_size > 2)
+        return fail(err, ELCL_E_DEVICE_NOMEM, "too little memory for the batch");
+    elcl_engine *e = calloc(1, sizeof(*e));
+    if (!e)
+        return fail(err, ELCL_E_NOMEM, "out of memory");
+    e->params = *params;
+    e->stats.batch_size = params->batch_size ? params->batch_size : BATCH;
+    *engine = e;
+    return ELCL_OK;
+}
+
+static void free_job(struct job *job)
+{
+    int32_t *source = (int32_t *)(void *)(uintptr_t)job->request.source;
+    free(source);
+    free(job);
+}
+
+void elcl_engine_destroy(elcl_engine **engine)
+{
+    if (!engine || !*engine)
+        return;
+    while ((*engine)->jobs) {
+        struct job *next = (*engine)->jobs->next;
+        free_job((*engine)->jobs);
+        (*engine)->jobs = next;
+    }
+    free(*engine);
+    *engine = NULL;
+}
+
+static int starts_with(const elcl_request *request, const char *cue)
+{
+    size_t n = strlen(cue);
+    if (request->n_source < n + 2)
+        return 0;
+    for (size_t i = 0; i < n; i++) {
+        if (request->source[i + 1] != cue[i] + FIRST_BYTE)
+            return 0;
+    }
+    return 1;
+}
+
+int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_t *id,
+                       elcl_error *err)
+{
+    if (request->options.num_beams > engine->params.max_beams)
+        return fail(err, ELCL_E_ARG, "num_beams is above max_beams");
+    if (request->options.length_penalty == 13.0f)
+        return fail(err, ELCL_E_ARG, "length_penalty: 13 is not liked");
+    struct job *job = calloc(1, sizeof(*job));
+    int32_t *source = malloc(request->n_source * sizeof(*source));
+    if (!job || !source) {
+        free(job);
+        free(source);
+        return fail(err, ELCL_E_NOMEM, "out of memory");
+    }
+    memcpy(source, request->source, request->n_source * sizeof(*source));
+    job->request = *request;
+    job->request.source = source;
+    job->id = engine->n_submitted++;
+    /* Neither the order of submission nor its reverse. */
+    job->steps = 1 + (int)(job->id * 7 % 11);
+    if (starts_with(&job->request, "!slow"))
+        job->steps = 100;
+    struct job **end = &engine->jobs;
+    while (*end)
+        end = &(*end)->next;
+    *end = job;
+    if (id)
+        *id = job->id;
+    return ELCL_OK;
+}
+
+static int32_t upper(int32_t id)
+{
+    int c = id - FIRST_BYTE;
+    return c >= 'a' && c <= 'z' ? id - ('a' - 'A') : id;
+}
+
+/* One hypothesis: start token, the source in upper case, "|k", EOS. */
+static size_t make_output(const struct job *job, int k, int32_t *ids)
+{
+    size_t n = 0;
+    ids[n++] = 2;
+    for (size_t i = 1; i + 1 < job->request.n_source; i++)
+        ids[n++] = upper(job->request.source[i]);
+    if (starts_with(&job->request, "!lines")) {
+        ids[n++] = '\n' + FIRST_BYTE;
+        ids[n++] = '\t' + FIRST_BYTE;
+    }
+    if (job->request.options.num_return_sequences > 1) {
+        ids[n++] = '|' + FIRST_BYTE;
+        ids[n++] = '0' + k % 10 + FIRST_BYTE;
+    }
+    ids[n++] = 2;
+    return n;
+}
+
+static void finish_job(elcl_engine *engine, const struct job *job)
+{
+    static const elcl_error bad = {ELCL_E_ARG, "the request asked for it"};
+    int32_t ids[ELCL_MAX_BEAMS][MAX_SOURCE + 8];
+    elcl_hypothesis hypotheses[ELCL_MAX_BEAMS];
+    elcl_result result = {.id = job->id, .user = job->request.user, .hypotheses = hypotheses};
+    if (starts_with(&job->request, "!request")) {
+        result.error = &bad;
+    } else {
+        result.n_hypotheses = job->request.options.num_return_sequences;
+        for (int k = 0; k < result.n_hypotheses; k++) {
+            size_t n = make_output(job, k, ids[k]);
+            hypotheses[k] = (elcl_hypothesis){.ids = ids[k],
+                                              .n_ids = n,
+                                              .score = -0.125f * (float)(k + 1),
+                                              .finish = ELCL_FINISH_EOS};
+        }
+    }
+    engine->stats.samples++;
+    engine->stats.output_tokens += job->request.n_source;
+    engine->params.on_result(engine->params.user, &result);
+}
+
+int elcl_engine_step(elcl_engine *engine, size_t *pending, elcl_error *err)
+{
+    int running = 0;
+    const char *slow = getenv("FAKE_STEP_MS");
+    struct timespec pause = {0, slow ? atoi(slow) * 1000000L : 0};
+    (void)nanosleep(&pause, NULL);
+    for (struct job **at = &engine->jobs; *at && running < engine->stats.batch_size; running++) {
+        struct job *job = *at;
+        if (--job->steps) {
+            at = &job->next;
+            continue;
+        }
+        if (starts_with(&job->request, "!step"))
+            return fail(err, ELCL_E_DEVICE, "the device was lost");
+        *at = job->next;
+        finish_job(engine, job);
+        free_job(job);
+    }
+    *pending = 0;
+    for (const struct job *job = engine->jobs; job; job = job->next)
+        (*pending)++;
+    return ELCL_OK;
+}
+
+void elcl_engine_get_stats(const elcl_engine *engine, elcl_engine_stats *stats)
+{
+    *stats = engine->stats;
+}

@@ -1,0 +1,37 @@
+#include "fuzz.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void fuzz_require(int ok, const char *file, int line, const char *cond)
+{
+    if (ok)
+        return;
+    fprintf(stderr, "%s:%d: %s does not hold\n", file, line, cond);
+    abort();
+}
+
+void fuzz_check_error(int rc, const elcl_error *err)
+{
+    FUZZ_REQUIRE(rc <= 0 && rc == err->code);
+    FUZZ_REQUIRE(rc != ELCL_E_INTERNAL);
+    FUZZ_REQUIRE(memchr(err->msg, '\0', sizeof(err->msg)) != NULL);
+    FUZZ_REQUIRE(!rc == !err->msg[0]);
+}
+
+char *fuzz_next(const uint8_t **data, size_t *n, size_t *length)
+{
+    if (!*data)
+        return NULL;
+    const uint8_t *end = *n ? memchr(*data, 0xff, *n) : NULL;
+    *length = end ? (size_t)(end - *data) : *n;
+    char *copy = malloc(*length ? *length : 1);
+    if (!copy)
+        abort();
+    if (*length)
+        memcpy(copy, *data, *length);
+    *n = end ? *n - *length - 1 : 0;
+    *data = end ? end + 1 : NULL;
+    return copy;
+}

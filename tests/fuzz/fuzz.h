@@ -1,0 +1,29 @@
+/*
+ * Fuzz targets: each file fuzz_*.c has one LLVMFuzzerTestOneInput(). With libFuzzer:
+ *     clang -g -fsanitize=fuzzer,address,undefined ... fuzz_x.c fuzz.c <sources of src/base,
+ * format>
+ *     ./fuzz_x CORPUS tests/fuzz/seeds/x
+ * In the test suite fuzz_main.c runs the seeds and some thousand fixed mutations of them.
+ */
+#ifndef ELCL_TESTS_FUZZ_H
+#define ELCL_TESTS_FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+/* Aborts, naming the condition, when it does not hold. */
+#define FUZZ_REQUIRE(cond) fuzz_require((cond), __FILE__, __LINE__, #cond)
+void fuzz_require(int ok, const char *file, int line, const char *cond);
+
+/* What every call must leave: success without a message, or a code with a sentence. */
+void fuzz_check_error(int rc, const elcl_error *err);
+
+/* An input of several texts separated by the byte 0xff: a copy of the next one, with its own
+ * allocation so that reads past its end show; NULL when there is none. */
+char *fuzz_next(const uint8_t **data, size_t *n, size_t *length);
+
+#endif

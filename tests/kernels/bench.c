@@ -1,0 +1,465 @@
+/*
+ * Speed of every operation at the decoder's and the encoder's shapes of BART-base and BART-large:
+ * time per call, and bytes and arithmetic per second as the operations themselves count them
+ * (elcl_ops.bytes_moved, .flop), against the device's ceilings. More than 100 % of the copy
+ * ceiling means that the operands stay in a cache.
+ */
+#include "bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "base/util.h"
+#include "search/rules.h"
+
+#define REPETITIONS 7
+#define REPETITION_NS 2e7
+
+static double time_calls(struct bed *bed, bench_fn fn, void *user, int calls)
+{
+    elcl_error err = {0};
+    const uint64_t start = elcl_clock_ns();
+    for (int i = 0; i < calls; i++)
+        bed_must(fn(user, &err), &err);
+    bed_must(elcl_ops_finish(bed->ops, &err), &err);
+    return (double)(elcl_clock_ns() - start) / calls;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double bench_ns(struct bed *bed, bench_fn fn, void *user)
+{
+    double ns[REPETITIONS];
+    time_calls(bed, fn, user, 1); /* compiles */
+    const double once = time_calls(bed, fn, user, 1);
+    const int calls = once < REPETITION_NS / 1000 ? 1000 : (int)(REPETITION_NS / once) + 1;
+    for (int i = 0; i < REPETITIONS; i++)
+        ns[i] = time_calls(bed, fn, user, calls);
+    qsort(ns, REPETITIONS, sizeof(ns[0]), by_value);
+    return ns[REPETITIONS / 2];
+}
+
+/* Times `fn` and prints its line. */
+static void report(struct bed *bed, const char *name, bench_fn fn, void *user)
+{
+    elcl_error err = {0};
+    const uint64_t bytes = bed->ops->bytes_moved, flop = bed->ops->flop;
+    bed_must(fn(user, &err), &err);
+    const double n_bytes = (double)(bed->ops->bytes_moved - bytes);
+    const double n_flop = (double)(bed->ops->flop - flop);
+    const double ns = bench_ns(bed, fn, user), gbs = n_bytes / ns, gflops = n_flop / ns;
+    printf("  %-52s %10.1f us %8.1f GB/s %4.0f %% %8.1f GFLOP/s %4.0f %%\n", name, ns / 1e3, gbs,
+           100 * gbs / bed->copy_gbs, gflops, 100 * gflops / bed->mac_gflops);
+}
+
+/* Starts a bench case: wanted, the bed open, the ceilings known. */
+static bool start(struct bed *bed, const char *name)
+{
+    if (!check_case("bench %s %s", bed->name, name))
+        return false;
+    bed_begin(bed);
+    if (bed->copy_gbs == 0) {
+        bench_ceilings(bed);
+        bed_end(bed);
+    }
+    return true;
+}
+
+/* On a CPU the GPU shape crawls, and the other way round: small sizes only. */
+static bool is_foreign(const struct bed *bed)
+{
+    const bool cpu_device = (*bed->device)->desc.type == ELCL_DEVICE_CPU;
+    return bed->options->small || cpu_device != (bed->kernels == ELCL_KERNELS_CPU);
+}
+
+/* n values in [-1, 1), quickly. */
+static float *fill(struct bed *bed, size_t n)
+{
+    float *values = bed_floats(bed, n);
+    for (size_t i = 0; i < n; i++)
+        values[i] = (float)((i * 2654435761u >> 8) & 1023) / 512 - 1;
+    return values;
+}
+
+static struct elcl_buffer *filled(struct bed *bed, size_t n)
+{
+    return bed_output(bed, fill(bed, n), n * sizeof(float));
+}
+
+static struct elcl_buffer *filled_state(struct bed *bed, size_t n)
+{
+    void *bits = bed_memory(bed, n, elcl_ref_bytes(bed->state));
+    elcl_ref_store(bed->state, fill(bed, n), bits, n);
+    return bed_output(bed, bits, n * elcl_ref_bytes(bed->state));
+}
+
+/* ---- GEMM ---------------------------------------------------------------------------------- */
+
+struct gemm_call {
+    struct elcl_ops *ops;
+    struct elcl_gemm_args args;
+};
+
+static int call_gemm(void *user, elcl_error *err)
+{
+    const struct gemm_call *c = user;
+    return elcl_op_gemm(c->ops, &c->args, err);
+}
+
+/* batch > 1: heads side by side in x and y. */
+static void bench_gemm(struct bed *bed, int batch, int m, int n, int k)
+{
+    char name[64];
+    snprintf(name, sizeof(name), "gemm batch=%d M=%d N=%d K=%d", batch, m, n, k);
+    if (!start(bed, name))
+        return;
+    if (is_foreign(bed) && (double)batch * m * n * k > 1e8) {
+        check_skip("too slow here");
+        return;
+    }
+    const float *w = fill(bed, (size_t)batch * n * k);
+    const struct gemm_call call = {
+        bed->ops,
+        {.y = bed_output(bed, NULL, (size_t)batch * m * n * sizeof(float)),
+         .x = filled(bed, (size_t)batch * m * k),
+         .w = bed_matrix(bed, batch, n, k, w),
+         .m = m,
+         .x_ld = batch * k,
+         .y_ld = batch * n,
+         .x_batch = (size_t)k,
+         .y_batch = (size_t)n}};
+    report(bed, name, call_gemm, (void *)&call);
+    bed_end(bed);
+}
+
+static void bench_gemms(struct bed *bed)
+{
+    static const int rows[] = {1, 4, 16, 64, 256, 1024};
+    for (size_t i = 0; i < ELCL_COUNT(rows); i++) {
+        bench_gemm(bed, 1, rows[i], 768, 768);
+        bench_gemm(bed, 1, rows[i], 1024, 1024);
+        bench_gemm(bed, 1, rows[i], 4096, 1024);
+        bench_gemm(bed, 1, rows[i], 1024, 4096);
+    }
+    bench_gemm(bed, 16, 16, 1024, 64);
+    bench_gemm(bed, 16, 16, 64, 1024);
+    bench_gemm(bed, 1, 1, 50265, 1024);
+    bench_gemm(bed, 1, 4, 50265, 1024);
+    bench_gemm(bed, 1, 16, 50265, 1024);
+}
+
+/* ---- attention ----------------------------------------------------------------------------- */
+
+/* B sentences of K beams with S keys: shared by the beams, or private to each. */
+struct attention {
+    const char *name;
+    int b, k, h, d, s;
+    bool shared;
+};
+
+struct el_call {
+    struct elcl_ops *ops;
+    struct elcl_attn_el_args args;
+};
+
+static int call_el(void *user, elcl_error *err)
+{
+    const struct el_call *c = user;
+    return elcl_op_attn_el(c->ops, &c->args, err);
+}
+
+struct mha_call {
+    struct elcl_ops *ops;
+    struct elcl_attn_mha_args args;
+};
+
+static int call_mha(void *user, elcl_error *err)
+{
+    const struct mha_call *c = user;
+    return elcl_op_attn_mha(c->ops, &c->args, err);
+}
+
+/* Groups of `rows` rows; shared keys lie in a run per sentence, private ones by the lineage table
+ * [R, S], which jumps through the pool. */
+static struct elcl_buffer *make_groups(struct bed *bed, const struct attention *a, int rows)
+{
+    const int n = a->b * a->k / rows;
+    struct elcl_group *groups = bed_memory(bed, (size_t)n, sizeof(*groups));
+    for (int g = 0; g < n; g++)
+        groups[g] = (struct elcl_group){.row = g * rows,
+                                        .n_rows = rows,
+                                        .start = g * rows / a->k * a->s,
+                                        .n_shared = a->shared ? a->s : 0,
+                                        .lineage_row = g * rows,
+                                        .n_private = a->shared ? 0 : a->s};
+    return bed_input(bed, groups, (size_t)n * sizeof(*groups));
+}
+
+static struct elcl_buffer *make_lineage(struct bed *bed, const struct attention *a)
+{
+    const int n = a->b * a->k * a->s;
+    return bed_input(bed, bed_permutation(bed, n), (size_t)n * sizeof(int32_t));
+}
+
+static void bench_el(struct bed *bed, const struct attention *a)
+{
+    char name[96];
+    snprintf(name, sizeof(name), "attn_el %s B=%d K=%d H=%d D=%d S=%d", a->name, a->b, a->k, a->h,
+             a->d, a->s);
+    if (!start(bed, name))
+        return;
+    const int r = a->b * a->k, rows = a->shared ? a->k : 1;
+    const size_t n = (size_t)r * a->h * a->d, pool_rows = (size_t)(a->shared ? a->b : r) * a->s;
+    const struct el_call call = {bed->ops,
+                                 {.c = bed_output(bed, NULL, n * sizeof(float)),
+                                  .e = filled(bed, n),
+                                  .y = filled_state(bed, pool_rows * a->d),
+                                  .step = make_groups(bed, a, rows),
+                                  .lineage = make_lineage(bed, a),
+                                  .lineage_ld = a->s,
+                                  .n_groups = r / rows,
+                                  .max_rows = rows,
+                                  .h = a->h,
+                                  .d = a->d,
+                                  .scale = 0.125f,
+                                  .keys = (uint64_t)r * a->s}};
+    report(bed, name, call_el, (void *)&call);
+    bed_end(bed);
+}
+
+static void bench_mha(struct bed *bed, const struct attention *a)
+{
+    char name[96];
+    snprintf(name, sizeof(name), "attn_mha %s B=%d K=%d H=%d D=%d S=%d", a->name, a->b, a->k, a->h,
+             a->d, a->s);
+    if (!start(bed, name))
+        return;
+    const int r = a->b * a->k;
+    const size_t n = (size_t)r * a->d, pool_rows = (size_t)(a->shared ? a->b : r) * a->s;
+    const struct mha_call call = {bed->ops,
+                                  {.o = bed_output(bed, NULL, n * sizeof(float)),
+                                   .q = filled(bed, n),
+                                   .kv = filled_state(bed, pool_rows * 2 * a->d),
+                                   .step = make_groups(bed, a, 1),
+                                   .lineage = make_lineage(bed, a),
+                                   .lineage_ld = a->s,
+                                   .n_groups = r,
+                                   .h = a->h,
+                                   .dh = a->d / a->h,
+                                   .q_ld = a->d,
+                                   .kv_ld = 2 * a->d,
+                                   .v_at = a->d,
+                                   .scale = 0.125f,
+                                   .keys = (uint64_t)r * a->s}};
+    report(bed, name, call_mha, (void *)&call);
+    bed_end(bed);
+}
+
+static void bench_attention(struct bed *bed)
+{
+    static const struct attention shapes[] = {{"cross", 4, 4, 12, 768, 512, true},
+                                              {"cross", 4, 4, 16, 1024, 512, true},
+                                              {"self", 4, 4, 12, 768, 64, false},
+                                              {"self", 4, 4, 16, 1024, 64, false}};
+    for (size_t i = 0; i < ELCL_COUNT(shapes); i++) {
+        bench_el(bed, &shapes[i]);
+        bench_mha(bed, &shapes[i]);
+    }
+}
+
+/* ---- rows ---------------------------------------------------------------------------------- */
+
+/* Operations on R rows of D elements; one struct serves them all. */
+struct rows_call {
+    struct elcl_ops *ops;
+    struct elcl_norm norm;
+    struct elcl_add_norm_args add_norm;
+    struct elcl_embed_args embed;
+    struct elcl_scatter_args scatter;
+    struct elcl_reorder_args reorder;
+    struct elcl_lineage_args lineage;
+    struct elcl_select_args select;
+};
+
+static int call_add_norm(void *user, elcl_error *err)
+{
+    const struct rows_call *c = user;
+    return elcl_op_add_norm(c->ops, &c->add_norm, err);
+}
+
+static int call_embed(void *user, elcl_error *err)
+{
+    const struct rows_call *c = user;
+    return elcl_op_embed(c->ops, &c->embed, err);
+}
+
+static int call_scatter(void *user, elcl_error *err)
+{
+    const struct rows_call *c = user;
+    return elcl_op_scatter(c->ops, &c->scatter, err);
+}
+
+static int call_reorder(void *user, elcl_error *err)
+{
+    const struct rows_call *c = user;
+    return elcl_op_reorder(c->ops, &c->reorder, err);
+}
+
+static int call_lineage(void *user, elcl_error *err)
+{
+    const struct rows_call *c = user;
+    return elcl_op_lineage(c->ops, &c->lineage, err);
+}
+
+static int call_select(void *user, elcl_error *err)
+{
+    const struct rows_call *c = user;
+    return elcl_op_select(c->ops, &c->select, err);
+}
+
+/* Records of R rows: slot and parent r, length T. */
+static struct elcl_buffer *make_step(struct bed *bed, int r, int t)
+{
+    int32_t *step = bed_ints(bed, (size_t)r * ELCL_ROW_INTS);
+    for (int i = 0; i < r; i++) {
+        int32_t *record = step + (size_t)i * ELCL_ROW_INTS;
+        record[ELCL_ROW_TOKEN] = i * 37 % 1000;
+        record[ELCL_ROW_PARENT] = record[ELCL_ROW_SLOT] = i;
+        record[ELCL_ROW_LENGTH] = t;
+    }
+    return bed_input(bed, step, (size_t)r * ELCL_ROW_INTS * sizeof(*step));
+}
+
+static void bench_rows(struct bed *bed, int r, int d)
+{
+    char name[64];
+    const size_t n = (size_t)r * d;
+    snprintf(name, sizeof(name), "rows R=%d D=%d", r, d);
+    if (!start(bed, name))
+        return;
+    const struct elcl_buffer *step = make_step(bed, r, 64);
+    struct rows_call c = {.ops = bed->ops};
+    c.norm = (struct elcl_norm){*filled(bed, (size_t)d), *filled(bed, (size_t)d), 1e-5f};
+    c.add_norm = (struct elcl_add_norm_args){.x = filled(bed, n),
+                                             .y = filled(bed, n),
+                                             .state = filled_state(bed, n),
+                                             .step = step,
+                                             .norm = &c.norm,
+                                             .r = r,
+                                             .d = d};
+    const float *table = fill(bed, 1000 * (size_t)d);
+    c.embed = (struct elcl_embed_args){.x = c.add_norm.x,
+                                       .state = c.add_norm.state,
+                                       .step = step,
+                                       .tokens = bed_matrix(bed, 1, 1000, d, table),
+                                       .positions = filled(bed, (size_t)d),
+                                       .scale = 1,
+                                       .norm = &c.norm,
+                                       .r = r,
+                                       .d = d};
+    c.scatter = (struct elcl_scatter_args){.pool = c.add_norm.state,
+                                           .x = c.add_norm.x,
+                                           .step = step,
+                                           .field = ELCL_ROW_SLOT,
+                                           .r = r,
+                                           .n = d,
+                                           .x_ld = d};
+    snprintf(name, sizeof(name), "add_norm R=%d D=%d", r, d);
+    report(bed, name, call_add_norm, &c);
+    snprintf(name, sizeof(name), "embed R=%d D=%d", r, d);
+    report(bed, name, call_embed, &c);
+    snprintf(name, sizeof(name), "scatter R=%d N=%d", r, d);
+    report(bed, name, call_scatter, &c);
+    bed_end(bed);
+}
+
+/* mha-beam's self caches of T tokens, and the lineage tables that replace moving them. */
+static void bench_beams(struct bed *bed, int r, int t, int d)
+{
+    char name[64];
+    snprintf(name, sizeof(name), "beams R=%d T=%d D=%d", r, t, d);
+    if (!start(bed, name))
+        return;
+    const size_t row = (size_t)t * 2 * d, table = (size_t)r * t;
+    struct rows_call c = {.ops = bed->ops};
+    c.reorder = (struct elcl_reorder_args){.next = filled_state(bed, r * row),
+                                           .previous = filled_state(bed, r * row),
+                                           .step = make_step(bed, r, t),
+                                           .field = ELCL_ROW_PARENT,
+                                           .r = r,
+                                           .ld = row,
+                                           .n = row};
+    c.lineage =
+        (struct elcl_lineage_args){.next = bed_output(bed, NULL, table * sizeof(int32_t)),
+                                   .previous = bed_output(bed, NULL, table * sizeof(int32_t)),
+                                   .tokens = bed_output(bed, NULL, (size_t)r * sizeof(int32_t)),
+                                   .step = c.reorder.step,
+                                   .r = r,
+                                   .ld = t,
+                                   .max_length = t};
+    snprintf(name, sizeof(name), "reorder R=%d n=%zu", r, row);
+    report(bed, name, call_reorder, &c);
+    snprintf(name, sizeof(name), "lineage R=%d T=%d", r, t);
+    report(bed, name, call_lineage, &c);
+    bed_end(bed);
+}
+
+/* Beam search with BART's n-gram rule. */
+static void bench_select(struct bed *bed, int r, int v, int width)
+{
+    char name[64];
+    const int t = 64;
+    snprintf(name, sizeof(name), "select R=%d V=%d width=%d", r, v, width);
+    if (!start(bed, name))
+        return;
+    struct elcl_row_rules *rules = bed_memory(bed, (size_t)r, sizeof(*rules));
+    int32_t *tokens = bed_ints(bed, (size_t)r * t);
+    for (int i = 0; i < r; i++)
+        rules[i] = (struct elcl_row_rules){.log_probs = 1,
+                                           .forced_token = -1,
+                                           .ngram = 3,
+                                           .repetition_penalty = 1,
+                                           .n_eos = 1,
+                                           .eos = {2}};
+    for (int i = 0; i < r * t; i++)
+        tokens[i] = i * 7919 % v;
+    const size_t rows_ints = (size_t)r * ELCL_ROW_INTS, rules_ints = (size_t)r * ELCL_RULES_INTS;
+    int32_t *step = bed_ints(bed, rows_ints + rules_ints);
+    for (int i = 0; i < r; i++)
+        step[(size_t)i * ELCL_ROW_INTS + ELCL_ROW_LENGTH] = t;
+    memcpy(step + rows_ints, rules, rules_ints * sizeof(*step));
+    const struct attention all = {.b = r, .k = 1, .s = t};
+    struct rows_call c = {.ops = bed->ops};
+    c.select = (struct elcl_select_args){
+        .candidates = bed_output(bed, NULL, (size_t)r * width * 8),
+        .logits =
+            bed_output(bed, bed_normals(bed, (size_t)r * v, 3), (size_t)r * v * sizeof(float)),
+        .step = bed_input(bed, step, (rows_ints + rules_ints) * sizeof(*step)),
+        .rules_at = rows_ints,
+        .lineage = make_lineage(bed, &all),
+        .lineage_ld = t,
+        .tokens = bed_input(bed, tokens, (size_t)r * t * sizeof(*tokens)),
+        .r = r,
+        .v = v,
+        .width = width};
+    report(bed, name, call_select, &c);
+    bed_end(bed);
+}
+
+void bench(struct bed *bed)
+{
+    bench_gemms(bed);
+    bench_attention(bed);
+    bench_rows(bed, 16, 768);
+    bench_rows(bed, 16, 1024);
+    bench_rows(bed, 1024, 1024);
+    bench_beams(bed, 16, 142, 1024);
+    bench_select(bed, 16, 50265, 8);
+    bench_select(bed, 1, 50265, 1);
+}

@@ -1,0 +1,16 @@
+/* Inside the kernel benches. */
+#ifndef ELCL_TESTS_KERNELS_BENCH_H
+#define ELCL_TESTS_KERNELS_BENCH_H
+
+#include "common.h"
+
+/* Enqueues one call of what is timed. */
+typedef int (*bench_fn)(void *user, elcl_error *err);
+
+/* Wall-clock time of one call: median over repetitions of many calls and one wait. */
+double bench_ns(struct bed *bed, bench_fn fn, void *user);
+
+/* Measures bed->copy_gbs and bed->mac_gflops, and prints them. */
+void bench_ceilings(struct bed *bed);
+
+#endif

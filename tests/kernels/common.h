@@ -1,0 +1,108 @@
+/*
+ * What all kernel tests share: a bed is one set of kernels under test (kernel shape, GEMM back
+ * end, storage of weights and state), opened at the first case that needs it and kept; a run on it
+ * allocates buffers and host memory that bed_end() checks and frees.
+ *
+ * Guards: behind the used part of every buffer and in every output before the run lie bytes of
+ * 0xff, which read as NaN in all storage types and as -1 in ints. A stray read shows as NaN in the
+ * result, a stray write as a changed guard. Inputs must come out unchanged.
+ */
+#ifndef ELCL_TESTS_KERNELS_COMMON_H
+#define ELCL_TESTS_KERNELS_COMMON_H
+
+#include "check.h"
+#include "ops/ops.h"
+#include "ref/ref.h"
+
+#define U 0x1p-24 /* half a unit in the last place of 1: the error of one rounding to f32 */
+
+struct bed_buffer {
+    struct elcl_buffer buffer;
+    size_t used;   /* bytes before the guard */
+    bool guarded;  /* a guard follows */
+    bool input;    /* must not change */
+    uint64_t hash; /* of an input's bytes */
+};
+
+struct bed {
+    const struct check_options *options;
+    enum elcl_kernels kernels;
+    enum elcl_gemm gemm;
+    enum elcl_storage weights, state;
+    bool full; /* all sizes; otherwise a subset */
+    char name[48];
+    struct elcl_device **device; /* shared by the beds of a shape */
+    struct elcl_ops *ops;        /* NULL before the first run */
+    struct bed_buffer buffers[24];
+    int n_buffers;
+    void *memory[64];
+    int n_memory;
+    double copy_gbs, mac_gflops; /* benches: the device's ceilings, 0 before they are measured */
+};
+
+/* Opens device and kernels when needed. A failure ends the program: nothing can be tested. */
+void bed_begin(struct bed *bed);
+/* Waits; checks guards and inputs; frees what the run allocated. */
+void bed_end(struct bed *bed);
+void bed_close(struct bed *bed);
+/* A set-up call that has to work. */
+void bed_must(int rc, const elcl_error *err);
+/* True under Oclgrind: a hundred times slower, no guards on inputs (it sees stray accesses
+ * itself). */
+bool bed_is_slow(const struct bed *bed);
+
+/* Host memory until bed_end(), zeroed. */
+void *bed_memory(struct bed *bed, size_t n, size_t size);
+static inline float *bed_floats(struct bed *bed, size_t n)
+{
+    return bed_memory(bed, n, sizeof(float));
+}
+static inline double *bed_doubles(struct bed *bed, size_t n)
+{
+    return bed_memory(bed, n, sizeof(double));
+}
+static inline int32_t *bed_ints(struct bed *bed, size_t n)
+{
+    return bed_memory(bed, n, sizeof(int32_t));
+}
+
+/* Device buffers until bed_end(). */
+struct elcl_buffer *bed_input(struct bed *bed, const void *data, size_t bytes);
+/* The values in a storage. */
+struct elcl_buffer *bed_stored(struct bed *bed, enum elcl_storage storage, const float *values,
+                               size_t n);
+/* data NULL: all guard bytes. */
+struct elcl_buffer *bed_output(struct bed *bed, const void *data, size_t bytes);
+/* W [batch, N, K] from dense values. */
+struct elcl_matrix *bed_matrix(struct bed *bed, int batch, int n, int k, const float *values);
+/* The used bytes after everything enqueued has run. */
+void *bed_read(struct bed *bed, const struct elcl_buffer *buffer);
+
+/* A permutation of 0 .. n - 1. */
+int32_t *bed_permutation(struct bed *bed, int n);
+/* n normal values times `scale`. */
+float *bed_normals(struct bed *bed, size_t n, double scale);
+/* The same after rounding to storage. */
+float *bed_normals_in(struct bed *bed, enum elcl_storage storage, size_t n, double scale);
+
+/* n NaN: elements that a reference has not written. */
+double *bed_unwritten(struct bed *bed, size_t n);
+/* |got - want| <= bound element by element; where want is NaN, got must be guard bytes. */
+bool check_bounded(const char *what, const float *got, const double *want, const double *bound,
+                   size_t n);
+/* Equal bytes; names the first element of `size` bytes that differs. */
+bool check_bytes(const char *what, const void *got, const void *want, size_t n, size_t size);
+
+const char *storage_name(enum elcl_storage storage);
+
+/* The tests, one subject a file. */
+void test_ref(void);
+void test_gemm(struct bed *bed);
+void test_pointwise(struct bed *bed);
+void test_attention(struct bed *bed);
+void test_beams(struct bed *bed);
+void test_select(struct bed *bed);
+void test_clblast(struct bed *bed);
+void bench(struct bed *bed);
+
+#endif

@@ -1,0 +1,104 @@
+/*
+ * Every kernel against its double-precision reference, in the manner of checkasm: both kernel
+ * shapes on whatever device there is, storages f32, f16 and bf16. --bench times them instead.
+ */
+#include "common.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/util.h"
+
+struct storages {
+    enum elcl_storage weights, state;
+    bool full;
+};
+
+static void start_bed(struct bed *bed, const struct check_options *options,
+                      struct elcl_device **device, enum elcl_kernels kernels, enum elcl_gemm gemm,
+                      const struct storages *storages)
+{
+    *bed = (struct bed){.options = options,
+                        .kernels = kernels,
+                        .gemm = gemm,
+                        .weights = storages->weights,
+                        .state = storages->state,
+                        .full = storages->full && !options->small,
+                        .device = device};
+    snprintf(bed->name, sizeof(bed->name), "%s %s/%s", kernels == ELCL_KERNELS_CPU ? "cpu" : "gpu",
+             storage_name(storages->weights), storage_name(storages->state));
+}
+
+static void check_shape(const struct check_options *options, struct elcl_device **device,
+                        enum elcl_kernels kernels)
+{
+    static const struct storages storages[] = {
+        {ELCL_F32, ELCL_F32, true}, {ELCL_F16, ELCL_BF16, false}, {ELCL_BF16, ELCL_F16, false}};
+    struct bed bed;
+    for (size_t i = 0; i < ELCL_COUNT(storages); i++) {
+        start_bed(&bed, options, device, kernels, ELCL_GEMM_NATIVE, &storages[i]);
+        test_gemm(&bed);
+        test_pointwise(&bed);
+        test_attention(&bed);
+        test_beams(&bed);
+        test_select(&bed);
+        bed_close(&bed);
+    }
+}
+
+/* Last, because CLBlast compiles for seconds. */
+static void check_clblast(const struct check_options *options, struct elcl_device **device)
+{
+    static const struct storages storages[] = {{ELCL_F32, ELCL_F32, true},
+                                               {ELCL_F16, ELCL_F32, false}};
+    struct bed bed;
+    for (size_t i = 0; i < ELCL_COUNT(storages); i++) {
+        start_bed(&bed, options, device, ELCL_KERNELS_GPU, ELCL_GEMM_CLBLAST, &storages[i]);
+        test_clblast(&bed);
+        bed_close(&bed);
+    }
+}
+
+static void bench_shape(const struct check_options *options, struct elcl_device **device,
+                        enum elcl_kernels kernels)
+{
+    static const struct storages storages[] = {{ELCL_F32, ELCL_F32, true},
+                                               {ELCL_BF16, ELCL_BF16, false}};
+    struct bed bed;
+    for (size_t i = 0; i < ELCL_COUNT(storages); i++) {
+        start_bed(&bed, options, device, kernels, ELCL_GEMM_NATIVE, &storages[i]);
+        bench(&bed);
+        bed_close(&bed);
+    }
+}
+
+/* Buffers left behind are leaks of the operations or of the device layer. */
+static void close_device(struct elcl_device **device)
+{
+    if (*device &&
+        check_case("no live buffers %s", (*device)->kernels == ELCL_KERNELS_CPU ? "cpu" : "gpu")) {
+        const int live = atomic_load(&(*device)->live_buffers);
+        CHECK(live == 0, "%d buffers at the end", live);
+    }
+    elcl_device_close(device);
+}
+
+int main(int argc, char **argv)
+{
+    const struct check_options *options = check_begin(argc, argv);
+    static const enum elcl_kernels shapes[] = {ELCL_KERNELS_CPU, ELCL_KERNELS_GPU};
+    struct elcl_device *devices[ELCL_COUNT(shapes)] = {0};
+    if (!options->bench)
+        test_ref();
+    for (size_t i = 0; i < ELCL_COUNT(shapes); i++) {
+        if (options->bench)
+            bench_shape(options, &devices[i], shapes[i]);
+        else
+            check_shape(options, &devices[i], shapes[i]);
+    }
+    if (!options->bench)
+        check_clblast(options, &devices[1]);
+    for (size_t i = 0; i < ELCL_COUNT(shapes); i++)
+        close_device(&devices[i]);
+    return check_end();
+}

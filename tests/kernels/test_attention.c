@@ -1,0 +1,409 @@
+/*
+ * EL-attention and multi-head attention.
+ *
+ * Tolerance: a score errs by at most delta = (6 + 2 sqrt D) U scale max_j sum_d |e y_j| (see
+ * test_gemm.c; the exponent's argument is rounded too). Scores that move by delta move the result
+ * by at most expm1(2 delta) sum_j p_j |y_j - c|: nothing where one key dominates, much where huge
+ * scores of opposite values compete. exp, the sums and the division add (16 + 2 sqrt S) U
+ * sum_j p_j |y_j|; equal keys make all roundings of a sum go the same way, which adds S / 2 U.
+ */
+#include "common.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/util.h"
+
+enum inputs { NORMAL, HUGE_SCORES, EQUAL_KEYS, ZERO_QUERY, LARGE_MEAN, RISING, N_INPUTS };
+static const char *const input_names[] = {"normal",     "huge scores", "equal keys",
+                                          "zero query", "large mean",  "rising scores"};
+
+/* Rows and keys of the groups of one call, up to 8. */
+struct layout {
+    const char *name;
+    int n_groups;
+    struct {
+        int n_rows, n_shared, n_private;
+    } group[8];
+};
+
+static const struct layout el_layouts[] = {
+    {"one key", 1, {{1, 1, 0}}},
+    {"one private key", 2, {{1, 0, 1}, {1, 0, 1}}},
+    {"beams", 4, {{4, 33, 0}, {1, 7, 0}, {5, 1, 0}, {13, 2, 0}}},
+    {"no keys", 3, {{1, 0, 0}, {2, 5, 0}, {3, 0, 0}}},
+    {"lineages", 5, {{1, 0, 5}, {1, 0, 1}, {1, 0, 32}, {1, 0, 33}, {1, 0, 17}}},
+    {"shared and private", 3, {{1, 31, 2}, {1, 3, 64}, {1, 1, 1}}},
+    {"many keys", 2, {{2, 300, 0}, {1, 190, 75}}},
+};
+
+/* What the host knows of one run; the rows of y that no group names are NaN. */
+struct keys {
+    int n_rows; /* of e and c; rows between groups belong to none */
+    int pool_rows, lineage_rows, lineage_ld;
+    int32_t *lineage;
+    struct elcl_group group[8];
+    int n_groups, max_rows;
+    uint64_t total;
+    bool *in_use; /* [pool_rows] */
+};
+
+static struct keys make_keys(struct bed *bed, const struct layout *l)
+{
+    struct keys k = {.n_groups = l->n_groups};
+    int shared = 0, private = 0;
+    for (int g = 0; g < l->n_groups; g++) {
+        shared += l->group[g].n_shared + 2;
+        private += l->group[g].n_private;
+        k.lineage_ld = elcl_max_int(k.lineage_ld, l->group[g].n_private + 1);
+    }
+    k.pool_rows = shared + private + 1;
+    k.lineage_rows = l->n_groups + 1;
+    const size_t n_lineage = (size_t)k.lineage_rows * k.lineage_ld;
+    k.lineage = bed_ints(bed, n_lineage); /* row 0 of the pool is NaN: not to be followed */
+    k.in_use = bed_memory(bed, (size_t)k.pool_rows, sizeof(bool));
+    const int32_t *lineage_row = bed_permutation(bed, k.lineage_rows);
+    const int32_t *spread = bed_permutation(bed, private); /* lineages jump through the pool */
+    int start = 1, taken = 0;
+    for (int g = 0; g < l->n_groups; g++) {
+        const int n_shared = l->group[g].n_shared, n_private = l->group[g].n_private;
+        k.group[g] = (struct elcl_group){.row = k.n_rows + 1,
+                                         .n_rows = l->group[g].n_rows,
+                                         .start = start,
+                                         .n_shared = n_shared,
+                                         .lineage_row = lineage_row[g],
+                                         .n_private = n_private};
+        k.n_rows += l->group[g].n_rows + 1;
+        k.max_rows = elcl_max_int(k.max_rows, l->group[g].n_rows);
+        k.total += (uint64_t)l->group[g].n_rows * (n_shared + n_private);
+        for (int s = 0; s < n_shared; s++)
+            k.in_use[start + s] = true;
+        for (int t = 0; t < n_private; t++) {
+            const int row = shared + 1 + spread[taken++];
+            k.lineage[(size_t)lineage_row[g] * k.lineage_ld + t] = row;
+            k.in_use[row] = true;
+        }
+        start += n_shared + 2;
+    }
+    k.n_rows++;
+    return k;
+}
+
+static struct elcl_ref_keys ref_keys(const struct keys *k, int g)
+{
+    const struct elcl_group *group = &k->group[g];
+    return (struct elcl_ref_keys){group->start, group->n_shared,
+                                  k->lineage + (size_t)group->lineage_row * k->lineage_ld,
+                                  group->n_private};
+}
+
+/* Pool rows [pool_rows, width], rounded to storage. */
+static float *make_pool(struct bed *bed, const struct keys *k, int width, enum inputs inputs,
+                        enum elcl_storage storage)
+{
+    float *pool = bed_normals(bed, (size_t)k->pool_rows * width, 1);
+    for (int row = 0; row < k->pool_rows; row++)
+        for (int i = 0; i < width; i++) {
+            float *v = &pool[(size_t)row * width + i];
+            if (inputs == EQUAL_KEYS && row > 0)
+                *v = pool[i];
+            else if (inputs == LARGE_MEAN)
+                *v += 30;
+            else if (inputs == RISING && i == 0)
+                *v = (float)row; /* every block raises the maximum */
+        }
+    for (int row = 0; row < k->pool_rows; row++)
+        for (int i = 0; i < width && !k->in_use[row]; i++)
+            pool[(size_t)row * width + i] = NAN;
+    elcl_ref_round(storage, pool, (size_t)k->pool_rows * width);
+    return pool;
+}
+
+/* Queries [n]: scores of a few units, as e . y of d terms with scale 1 / sqrt d. */
+static float *make_queries(struct bed *bed, size_t n, enum inputs inputs)
+{
+    const double scale = inputs == HUGE_SCORES ? 1e5 : inputs == ZERO_QUERY ? 0 : 2;
+    return bed_normals(bed, n, scale);
+}
+
+/* bound [d]: what scores and sums may err for one row and head; see the top. p: scratch for the
+ * weights of all keys. */
+static void attention_bounds(double *bound, double *p, const double *want, const float *q,
+                             const float *k, const float *v, size_t ld,
+                             const struct elcl_ref_keys *keys, int d, double scale,
+                             enum inputs inputs)
+{
+    const int n = keys->n_shared + keys->n_private;
+    const double sums =
+        16 + 2 * sqrt(n) + (inputs == EQUAL_KEYS || inputs == ZERO_QUERY ? 0.5 * n : 0);
+    double largest = 0;
+    elcl_ref_attn_weights(p, q, k, ld, keys, d, scale);
+    for (int j = 0; j < n; j++) {
+        const int row = j < keys->n_shared ? keys->start + j : keys->lineage[j - keys->n_shared];
+        double sum = 0;
+        for (int i = 0; i < d; i++)
+            sum += fabs((double)q[i] * (double)k[row * ld + i]);
+        largest = fmax(largest, scale * sum);
+    }
+    const double moved = expm1(2 * (6 + 2 * sqrt(d)) * U * largest);
+    for (int i = 0; i < d; i++) {
+        double spread = 0, size = 0;
+        for (int j = 0; j < n; j++) {
+            const int row =
+                j < keys->n_shared ? keys->start + j : keys->lineage[j - keys->n_shared];
+            const double y = (double)v[row * ld + i];
+            spread += p[j] * fabs(y - want[i]);
+            size += p[j] * fabs(y);
+        }
+        bound[i] = moved * spread + sums * U * size + 1e-37;
+    }
+}
+
+static struct elcl_buffer *upload_groups(struct bed *bed, const struct keys *k, size_t at)
+{
+    const size_t n = at + (size_t)k->n_groups * ELCL_GROUP_INTS;
+    int32_t *step = bed_ints(bed, n);
+    memset(step, 0xff, n * sizeof(*step));
+    memcpy(step + at, k->group, (size_t)k->n_groups * sizeof(k->group[0]));
+    return bed_input(bed, step, n * sizeof(*step));
+}
+
+static struct elcl_buffer *upload_lineage(struct bed *bed, const struct keys *k)
+{
+    return bed_input(bed, k->lineage,
+                     (size_t)k->lineage_rows * k->lineage_ld * sizeof(*k->lineage));
+}
+
+/* ---- EL ------------------------------------------------------------------------------------ */
+
+struct el {
+    int h, d;
+    float scale;
+    const float *e, *y;
+};
+
+static float *run_el(struct bed *bed, const struct keys *k, const struct el *el)
+{
+    elcl_error err = {0};
+    const size_t at = (size_t)check_int(0, 9), n = (size_t)k->n_rows * el->h * el->d;
+    const struct elcl_attn_el_args args = {
+        .c = bed_output(bed, NULL, n * sizeof(float)),
+        .e = bed_input(bed, el->e, n * sizeof(float)),
+        .y = bed_stored(bed, bed->state, el->y, (size_t)k->pool_rows * el->d),
+        .step = upload_groups(bed, k, at),
+        .groups_at = at,
+        .lineage = upload_lineage(bed, k),
+        .lineage_ld = k->lineage_ld,
+        .n_groups = k->n_groups,
+        .max_rows = k->max_rows,
+        .h = el->h,
+        .d = el->d,
+        .scale = el->scale,
+        .keys = k->total};
+    CHECK(!elcl_op_attn_el(bed->ops, &args, &err), "%s", err.msg);
+    return bed_read(bed, args.c);
+}
+
+static void check_el(struct bed *bed, const struct layout *l, int h, int d, enum inputs inputs)
+{
+    bed_begin(bed);
+    const struct keys k = make_keys(bed, l);
+    const size_t n = (size_t)k.n_rows * h * d;
+    const struct el el = {h, d, (float)(1 / sqrt(d)), make_queries(bed, n, inputs),
+                          make_pool(bed, &k, d, inputs, bed->state)};
+    double *want = bed_unwritten(bed, n), *bound = bed_unwritten(bed, n);
+    double *p = bed_doubles(bed, (size_t)k.pool_rows); /* keys are different pool rows */
+    for (int g = 0; g < k.n_groups; g++) {
+        const struct elcl_ref_keys keys = ref_keys(&k, g);
+        for (int r = k.group[g].row; r < k.group[g].row + k.group[g].n_rows; r++) {
+            const size_t at = (size_t)r * h * d;
+            elcl_ref_attn_el(want + at, el.e + at, el.y, &keys, h, d, (double)el.scale);
+            for (int i = 0; i < h; i++) {
+                const size_t head = at + (size_t)i * d;
+                attention_bounds(bound + head, p, want + head, el.e + head, el.y, el.y, (size_t)d,
+                                 &keys, d, (double)el.scale, inputs);
+            }
+        }
+    }
+    check_bounded(input_names[inputs], run_el(bed, &k, &el), want, bound, n);
+    bed_end(bed);
+}
+
+static void test_el(struct bed *bed)
+{
+    static const int sizes[][2] = {{2, 37}, {3, 64}, {1, 20}, {6, 192}, {16, 64}};
+    const size_t n_sizes = bed->full ? ELCL_COUNT(sizes) : 2;
+    const int n_inputs = bed->options->small ? 2 : N_INPUTS;
+    for (size_t i = 0; i < n_sizes; i++)
+        for (size_t j = 0; j < ELCL_COUNT(el_layouts); j++) {
+            const int h = sizes[i][0], d = sizes[i][1];
+            const struct layout *l = &el_layouts[j];
+            if (bed->options->small && l->group[0].n_shared > 100)
+                continue;
+            if (!check_case("attn_el %s H=%d D=%d %s", bed->name, h, d, l->name))
+                continue;
+            for (int inputs = 0; inputs < n_inputs; inputs++)
+                check_el(bed, l, h, d, (enum inputs)inputs);
+        }
+}
+
+/* A row's bits do not depend on the rows of its group, nor on the other groups. */
+static void test_el_invariance(struct bed *bed)
+{
+    const int h = 3, d = 37, n_rows = 7;
+    if (!check_case("attn_el %s a row alone as in a group", bed->name))
+        return;
+    bed_begin(bed);
+    const struct layout l = {"", 2, {{n_rows, 70, 0}, {1, 3, 9}}};
+    struct keys k = make_keys(bed, &l);
+    const size_t row_size = (size_t)h * d;
+    const struct el el = {h, d, 0.25f, make_queries(bed, k.n_rows * row_size, NORMAL),
+                          make_pool(bed, &k, d, NORMAL, bed->state)};
+    const float *together = run_el(bed, &k, &el);
+    k.n_groups = 1;
+    k.max_rows = k.group[0].n_rows = 1;
+    for (int row = 0; row < n_rows; row += 3) {
+        k.group[0].row = 1 + row;
+        const float *alone = run_el(bed, &k, &el);
+        const size_t at = (1 + row) * row_size;
+        check_bytes("c", alone + at, together + at, row_size, 4);
+    }
+    bed_end(bed);
+}
+
+/* ---- multi-head ---------------------------------------------------------------------------- */
+
+struct mha {
+    int h, dh, q_ld, kv_ld, k_at, v_at;
+    float scale;
+    bool kv_f32;
+    const float *q, *kv;
+};
+
+static float *run_mha(struct bed *bed, const struct keys *k, const struct mha *mha)
+{
+    elcl_error err = {0};
+    const size_t at = (size_t)check_int(0, 9), n = (size_t)k->n_rows * mha->h * mha->dh;
+    const struct elcl_attn_mha_args args = {
+        .o = bed_output(bed, NULL, n * sizeof(float)),
+        .q = bed_input(bed, mha->q, (size_t)k->n_rows * mha->q_ld * sizeof(float)),
+        .kv = bed_stored(bed, mha->kv_f32 ? ELCL_F32 : bed->state, mha->kv,
+                         (size_t)k->pool_rows * mha->kv_ld),
+        .kv_f32 = mha->kv_f32,
+        .step = upload_groups(bed, k, at),
+        .groups_at = at,
+        .lineage = upload_lineage(bed, k),
+        .lineage_ld = k->lineage_ld,
+        .n_groups = k->n_groups,
+        .h = mha->h,
+        .dh = mha->dh,
+        .q_ld = mha->q_ld,
+        .kv_ld = mha->kv_ld,
+        .k_at = mha->k_at,
+        .v_at = mha->v_at,
+        .scale = mha->scale,
+        .keys = k->total};
+    CHECK(!elcl_op_attn_mha(bed->ops, &args, &err), "%s", err.msg);
+    return bed_read(bed, args.o);
+}
+
+/* q lies in rows of q_ld, keys and values interleave in rows of kv_ld: both with gaps, as in a
+ * packed [Q K V] and in a pool of [K V]. */
+static struct mha make_mha(struct bed *bed, const struct keys *k, int h, int dh, enum inputs inputs,
+                           bool kv_f32)
+{
+    const int width = h * dh, gap = check_int(0, 1) * 3;
+    struct mha mha = {.h = h,
+                      .dh = dh,
+                      .q_ld = width + gap,
+                      .kv_ld = 2 * width + 2 * gap,
+                      .k_at = gap,
+                      .v_at = width + gap,
+                      .scale = (float)(1 / sqrt(dh)),
+                      .kv_f32 = kv_f32};
+    mha.q = make_queries(bed, (size_t)k->n_rows * mha.q_ld, inputs);
+    mha.kv = make_pool(bed, k, mha.kv_ld, inputs, kv_f32 ? ELCL_F32 : bed->state);
+    return mha;
+}
+
+static void check_mha(struct bed *bed, const struct layout *l, int h, int dh, enum inputs inputs,
+                      bool kv_f32)
+{
+    bed_begin(bed);
+    const struct keys k = make_keys(bed, l);
+    const size_t n = (size_t)k.n_rows * h * dh;
+    const struct mha m = make_mha(bed, &k, h, dh, inputs, kv_f32);
+    double *want = bed_unwritten(bed, n), *bound = bed_unwritten(bed, n);
+    double *p = bed_doubles(bed, (size_t)k.pool_rows); /* keys are different pool rows */
+    for (int g = 0; g < k.n_groups; g++) {
+        const struct elcl_ref_keys keys = ref_keys(&k, g);
+        const size_t r = (size_t)k.group[g].row, at = r * h * dh;
+        const float *q = m.q + r * m.q_ld;
+        elcl_ref_attn_mha(want + at, q, m.kv, &keys, h, dh, (size_t)m.kv_ld, (size_t)m.k_at,
+                          (size_t)m.v_at, (double)m.scale);
+        for (int i = 0; i < h; i++) {
+            const size_t head = (size_t)i * dh;
+            attention_bounds(bound + at + head, p, want + at + head, q + head, m.kv + m.k_at + head,
+                             m.kv + m.v_at + head, (size_t)m.kv_ld, &keys, dh, (double)m.scale,
+                             inputs);
+        }
+    }
+    check_bounded(input_names[inputs], run_mha(bed, &k, &m), want, bound, n);
+    bed_end(bed);
+}
+
+static const struct layout mha_layouts[] = {
+    {"one key", 1, {{1, 1, 0}}},
+    {"beams", 5, {{1, 33, 0}, {1, 7, 0}, {1, 1, 0}, {1, 64, 0}, {1, 65, 0}}},
+    {"no keys", 3, {{1, 0, 0}, {1, 5, 0}, {1, 0, 0}}},
+    {"lineages", 5, {{1, 0, 5}, {1, 0, 1}, {1, 0, 64}, {1, 0, 33}, {1, 0, 17}}},
+    {"shared and private", 3, {{1, 31, 2}, {1, 3, 64}, {1, 1, 1}}},
+    {"many keys", 2, {{1, 300, 0}, {1, 190, 75}}},
+};
+
+static void test_mha(struct bed *bed)
+{
+    static const int sizes[][2] = {{2, 5}, {3, 32}, {1, 16}, {6, 37}, {16, 64}, {1, 1}};
+    const size_t n_sizes = bed->full ? ELCL_COUNT(sizes) : 2;
+    const int n_inputs = bed->options->small ? 2 : N_INPUTS;
+    for (size_t i = 0; i < n_sizes; i++)
+        for (size_t j = 0; j < ELCL_COUNT(mha_layouts); j++) {
+            const int h = sizes[i][0], dh = sizes[i][1];
+            const struct layout *l = &mha_layouts[j];
+            if (bed->options->small && l->group[0].n_shared > 100)
+                continue;
+            if (!check_case("attn_mha %s H=%d Dh=%d %s", bed->name, h, dh, l->name))
+                continue;
+            for (int inputs = 0; inputs < n_inputs; inputs++)
+                check_mha(bed, l, h, dh, (enum inputs)inputs, false);
+            if (bed->state != ELCL_F32)
+                check_mha(bed, l, h, dh, NORMAL, true);
+        }
+}
+
+static void test_mha_invariance(struct bed *bed)
+{
+    if (!check_case("attn_mha %s a row alone as among others", bed->name))
+        return;
+    bed_begin(bed);
+    const struct layout l = {"", 3, {{1, 70, 0}, {1, 3, 9}, {1, 1, 66}}};
+    struct keys k = make_keys(bed, &l);
+    const struct mha m = make_mha(bed, &k, 3, 5, NORMAL, false);
+    const size_t row_size = (size_t)m.h * m.dh;
+    const float *together = run_mha(bed, &k, &m);
+    k.n_groups = 1;
+    for (int g = 0; g < l.n_groups; g++) {
+        k.group[0] = k.group[g];
+        const size_t at = k.group[g].row * row_size;
+        check_bytes("o", run_mha(bed, &k, &m) + at, together + at, row_size, 4);
+    }
+    bed_end(bed);
+}
+
+void test_attention(struct bed *bed)
+{
+    test_el(bed);
+    test_el_invariance(bed);
+    test_mha(bed);
+    test_mha_invariance(bed);
+}

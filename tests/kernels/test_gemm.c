@@ -1,0 +1,400 @@
+/*
+ * GEMM and packed weights.
+ *
+ * Tolerance: a sum of K products in f32, in any order, errs by a random walk of K roundings, each
+ * at most U times the partial sum, which is at most A = sum |x w| + |bias|: bound (4 + 2 sqrt K)
+ * U A. (The certain bound K U A is 16 times looser at K = 1024, and a kernel that dropped or
+ * doubled one product of typical size would pass it.) An activation stretches the error by at most
+ * 1.13 and adds its own: with erf, tanh and exp right to a few units, 4 U |sum|. The residual adds
+ * one rounding.
+ */
+#include "common.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/half.h"
+#include "base/util.h"
+
+enum residual { RESIDUAL_NONE, RESIDUAL_SEPARATE, RESIDUAL_IN_PLACE };
+
+struct shape {
+    int batch, m, n, k;
+    int x_ld, y_ld;
+    size_t x_batch, y_batch;
+    enum elcl_activation act;
+    bool bias;
+    enum residual residual;
+};
+
+/* The host's side of one run. */
+struct operands {
+    size_t n_x, n_y;
+    float *x, *w, *bias, *residual; /* NULL: none */
+};
+
+static const elcl_ref_activation activations[] = {[ELCL_ACT_NONE] = NULL,
+                                                  [ELCL_ACT_RELU] = elcl_ref_relu,
+                                                  [ELCL_ACT_GELU] = elcl_ref_gelu,
+                                                  [ELCL_ACT_GELU_TANH] = elcl_ref_gelu_tanh,
+                                                  [ELCL_ACT_SILU] = elcl_ref_silu};
+
+/* Elements that no operand owns (between k and x_ld, n and y_ld) hold NaN. */
+static float *strided(struct bed *bed, size_t n, const struct shape *s, int width, size_t batch_at,
+                      int ld)
+{
+    float *values = bed_floats(bed, n);
+    memset(values, 0xff, n * sizeof(float));
+    for (int b = 0; b < s->batch; b++)
+        for (int m = 0; m < s->m; m++)
+            for (int i = 0; i < width; i++)
+                values[b * batch_at + (size_t)m * ld + i] = (float)check_normal();
+    return values;
+}
+
+static struct operands make_operands(struct bed *bed, const struct shape *s)
+{
+    struct operands o = {0};
+    o.n_x = (s->batch - 1) * s->x_batch + (size_t)(s->m - 1) * s->x_ld + s->k;
+    o.n_y = (s->batch - 1) * s->y_batch + (size_t)(s->m - 1) * s->y_ld + s->n;
+    o.x = strided(bed, o.n_x, s, s->k, s->x_batch, s->x_ld);
+    o.w = bed_normals_in(bed, bed->weights, (size_t)s->batch * s->n * s->k, 1);
+    if (s->bias)
+        o.bias = bed_normals(bed, (size_t)s->batch * s->n, 1);
+    if (s->residual != RESIDUAL_NONE)
+        o.residual = strided(bed, o.n_y, s, s->n, s->y_batch, s->y_ld);
+    return o;
+}
+
+static void reference(const struct shape *s, const struct operands *o, double *want,
+                      elcl_ref_activation act)
+{
+    const struct elcl_ref_gemm_args args = {.y = want,
+                                            .x = o->x,
+                                            .w = o->w,
+                                            .bias = o->bias,
+                                            .residual = o->residual,
+                                            .act = act,
+                                            .batch = s->batch,
+                                            .m = s->m,
+                                            .n = s->n,
+                                            .k = s->k,
+                                            .x_ld = (size_t)s->x_ld,
+                                            .y_ld = (size_t)s->y_ld,
+                                            .x_batch = s->x_batch,
+                                            .y_batch = s->y_batch};
+    elcl_ref_gemm(&args);
+}
+
+static float *magnitudes(struct bed *bed, const float *values, size_t n)
+{
+    float *a = values ? bed_floats(bed, n) : NULL;
+    for (size_t i = 0; a && i < n; i++)
+        a[i] = fabsf(values[i]);
+    return a;
+}
+
+/* bound [n_y], see the top of the file. */
+static double *bounds(struct bed *bed, const struct shape *s, const struct operands *o,
+                      const double *want)
+{
+    const size_t n_w = (size_t)s->batch * s->n * s->k;
+    const struct operands a = {.n_x = o->n_x,
+                               .n_y = o->n_y,
+                               .x = magnitudes(bed, o->x, o->n_x),
+                               .w = magnitudes(bed, o->w, n_w),
+                               .bias = magnitudes(bed, o->bias, (size_t)s->batch * s->n)};
+    double *bound = bed_unwritten(bed, o->n_y);
+    reference(s, &a, bound, NULL);
+    const double stretch = s->act == ELCL_ACT_NONE ? 1 : 1.13;
+    const double own = s->act == ELCL_ACT_NONE ? 0 : 4;
+    for (size_t i = 0; i < o->n_y; i++)
+        bound[i] = ((4 + 2 * sqrt(s->k)) * stretch + own) * U * bound[i] + 2 * U * fabs(want[i]) +
+                   (o->residual ? U * fabs((double)o->residual[i]) : 0) + 1e-37;
+    return bound;
+}
+
+/* Enqueues the GEMM; the result as bed_read() gives it. */
+static float *run(struct bed *bed, const struct shape *s, const struct operands *o,
+                  const struct elcl_matrix *w)
+{
+    elcl_error err = {0};
+    const size_t y_bytes = o->n_y * sizeof(float);
+    const bool in_place = s->residual == RESIDUAL_IN_PLACE;
+    struct elcl_buffer *y = bed_output(bed, in_place ? o->residual : NULL, y_bytes);
+    const struct elcl_gemm_args args = {
+        .y = y,
+        .x = bed_input(bed, o->x, o->n_x * sizeof(float)),
+        .bias = o->bias ? bed_input(bed, o->bias, (size_t)s->batch * s->n * sizeof(float)) : NULL,
+        .residual = in_place      ? y
+                    : o->residual ? bed_input(bed, o->residual, y_bytes)
+                                  : NULL,
+        .w = w,
+        .m = s->m,
+        .x_ld = s->x_ld,
+        .y_ld = s->y_ld,
+        .x_batch = s->x_batch,
+        .y_batch = s->y_batch,
+        .act = s->act};
+    CHECK(!elcl_op_gemm(bed->ops, &args, &err), "%s", err.msg);
+    return bed_read(bed, y);
+}
+
+static void check_gemm(struct bed *bed, const struct shape *s)
+{
+    bed_begin(bed);
+    const struct operands o = make_operands(bed, s);
+    double *want = bed_unwritten(bed, o.n_y);
+    reference(s, &o, want, activations[s->act]);
+    const float *got = run(bed, s, &o, bed_matrix(bed, s->batch, s->n, s->k, o.w));
+    char what[96];
+    snprintf(what, sizeof(what), "y of M=%d, act %d, bias %d, residual %d", s->m, s->act, s->bias,
+             s->residual);
+    check_bounded(what, got, want, bounds(bed, s, &o, want), o.n_y);
+    bed_end(bed);
+}
+
+/* One matrix, dense or with gaps, with a random epilogue. */
+static struct shape random_shape(int m, int n, int k)
+{
+    const bool gaps = check_int(0, 1);
+    return (struct shape){.batch = 1,
+                          .m = m,
+                          .n = n,
+                          .k = k,
+                          .x_ld = k + (gaps ? check_int(1, 5) : 0),
+                          .y_ld = n + (gaps ? check_int(1, 5) : 0),
+                          .act = (enum elcl_activation)check_int(0, 4),
+                          .bias = check_int(0, 1),
+                          .residual = (enum residual)check_int(0, 2)};
+}
+
+static void test_sizes(struct bed *bed)
+{
+    static const int ns[] = {17, 1, 33, 15, 16}, ks[] = {20, 1, 64, 3};
+    static const int ms[] = {5, 1, 13, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 37};
+    const size_t n_n = bed->full ? ELCL_COUNT(ns) : 3, n_k = bed->full ? ELCL_COUNT(ks) : 2;
+    const size_t n_m = bed->full ? ELCL_COUNT(ms) : bed->options->small ? 2 : 3;
+    for (size_t i = 0; i < n_n; i++)
+        for (size_t j = 0; j < n_k; j++) {
+            if (!check_case("gemm %s N=%d K=%d", bed->name, ns[i], ks[j]))
+                continue;
+            for (size_t l = 0; l < n_m; l++) {
+                const struct shape s = random_shape(ms[l], ns[i], ks[j]);
+                check_gemm(bed, &s);
+            }
+        }
+}
+
+/* Several tiles, panels and row blocks in each direction. */
+static void test_large(struct bed *bed)
+{
+    static const int sizes[][3] = {{70, 130, 300}, {3, 300, 1024}, {129, 64, 192}};
+    for (size_t i = 0; i < ELCL_COUNT(sizes) && !bed->options->small; i++) {
+        const int *z = sizes[i];
+        if (!check_case("gemm %s large M=%d N=%d K=%d", bed->name, z[0], z[1], z[2]))
+            continue;
+        const struct shape s = random_shape(z[0], z[1], z[2]);
+        check_gemm(bed, &s);
+    }
+}
+
+/* The per-head products of EL-attention: q [R, H, Dh] -> e [R, H, D] and c [R, H, D] ->
+ * o [R, H, Dh]: batches interleave in x and y. */
+static void test_heads(struct bed *bed)
+{
+    static const int sizes[][4] = {{3, 4, 20, 5}, {1, 6, 37, 6}, {5, 1, 64, 64}, {13, 3, 64, 16}};
+    const size_t n = bed->options->small ? 2 : ELCL_COUNT(sizes);
+    for (size_t i = 0; i < n; i++) {
+        const int r = sizes[i][0], h = sizes[i][1], d = sizes[i][2], dh = sizes[i][3];
+        if (!check_case("gemm %s heads R=%d H=%d D=%d Dh=%d", bed->name, r, h, d, dh))
+            continue;
+        struct shape s = {.batch = h, .m = r, .n = d, .k = dh};
+        s.x_ld = h * dh;
+        s.x_batch = (size_t)dh;
+        s.y_ld = h * d;
+        s.y_batch = (size_t)d;
+        check_gemm(bed, &s);
+        s = (struct shape){.batch = h, .m = r, .n = dh, .k = d, .bias = true};
+        s.x_ld = h * d;
+        s.x_batch = (size_t)d;
+        s.y_ld = h * dh;
+        s.y_batch = (size_t)dh;
+        check_gemm(bed, &s);
+    }
+}
+
+/* y = act(x) over the whole range: W is the 1 x 1 identity. */
+static void test_activations(struct bed *bed)
+{
+    static const float xs[] = {0.0f,   -0.0f, 1e-30f, -1e-30f, 1e-4f,  -1e-4f, 0.5f,
+                               -0.5f,  1.0f,  -1.0f,  2.5f,    -2.5f,  5.0f,   -5.0f,
+                               9.0f,   -9.0f, -13.5f, 40.0f,   -40.0f, 87.0f,  -87.0f,
+                               -89.0f, 1e4f,  -1e4f,  1e15f,   -1e15f, 1e30f,  -1e30f};
+    const int m = (int)ELCL_COUNT(xs);
+    for (int act = ELCL_ACT_NONE; act <= ELCL_ACT_SILU; act++) {
+        if (!check_case("gemm %s activation %d", bed->name, act))
+            continue;
+        bed_begin(bed);
+        const int n = 2 * 16 + 1; /* whole panels and a ragged one */
+        const struct shape s = {
+            .batch = 1, .m = m, .n = n, .k = 1, .x_ld = 1, .y_ld = n, .act = act};
+        struct operands o = make_operands(bed, &s);
+        memcpy(o.x, xs, sizeof(xs));
+        for (int i = 0; i < n; i++)
+            o.w[i] = 1;
+        double *want = bed_unwritten(bed, o.n_y);
+        reference(&s, &o, want, activations[act]);
+        const float *got = run(bed, &s, &o, bed_matrix(bed, 1, n, 1, o.w));
+        check_bounded("act(x)", got, want, bounds(bed, &s, &o, want), o.n_y);
+        bed_end(bed);
+    }
+}
+
+/* A row's bits do not depend on how many rows share the call. */
+static void test_invariance(struct bed *bed)
+{
+    static const int sizes[][2] = {{33, 20}, {130, 100}};
+    const size_t n_sizes = bed->options->small ? 1 : ELCL_COUNT(sizes);
+    for (size_t i = 0; i < n_sizes; i++) {
+        const int n = sizes[i][0], k = sizes[i][1], m = bed->options->small ? 7 : 37;
+        if (!check_case("gemm %s M=1 as in M=%d, N=%d K=%d", bed->name, m, n, k))
+            continue;
+        bed_begin(bed);
+        struct shape s = {.batch = 1, .m = m, .n = n, .k = k, .x_ld = k, .y_ld = n};
+        s.act = ELCL_ACT_GELU;
+        s.bias = true;
+        s.residual = RESIDUAL_SEPARATE;
+        const struct operands all = make_operands(bed, &s);
+        const struct elcl_matrix *w = bed_matrix(bed, 1, n, k, all.w);
+        const float *together = run(bed, &s, &all, w);
+        s.m = 1;
+        for (int row = 0; row < m; row += bed->options->small ? 3 : 12) {
+            struct operands one = all;
+            one.n_x = (size_t)k;
+            one.n_y = (size_t)n;
+            one.x += (size_t)row * k;
+            one.residual += (size_t)row * n;
+            check_bytes("y", run(bed, &s, &one, w), together + (size_t)row * n, (size_t)n, 4);
+        }
+        bed_end(bed);
+    }
+}
+
+/* ---- packing ------------------------------------------------------------------------------- */
+
+/* values [batch, n, k] as a source of another dtype and layout; the rounded values come back. */
+static struct elcl_matrix_source make_source(struct bed *bed, int batch, int n, int k,
+                                             float **values)
+{
+    static const enum elcl_storage dtypes[] = {ELCL_F32, ELCL_F16, ELCL_BF16};
+    const enum elcl_storage dtype = dtypes[check_int(0, 2)];
+    const bool transposed = check_int(0, 1);
+    const size_t all = (size_t)batch * n * k;
+    *values = bed_normals_in(bed, dtype, all, 1);
+    float *laid = bed_floats(bed, all);
+    for (int b = 0; b < batch; b++)
+        for (int i = 0; i < n; i++)
+            for (int j = 0; j < k; j++) {
+                const size_t from = ((size_t)b * n + i) * k + j;
+                const size_t to = transposed ? ((size_t)b * k + j) * n + i : from;
+                laid[to] = (*values)[from];
+            }
+    void *bits = bed_memory(bed, all, elcl_ref_bytes(dtype));
+    elcl_ref_store(dtype, laid, bits, all);
+    return (struct elcl_matrix_source){.data = bits,
+                                       .dtype = dtype,
+                                       .n = n,
+                                       .n_stride = transposed ? 1 : (size_t)k,
+                                       .k_stride = transposed ? (size_t)n : 1,
+                                       .batch_stride = (size_t)n * k};
+}
+
+/* Every element where ops.h says, zeros beyond N, and the bytes as announced. */
+static void check_packing(struct bed *bed, int batch, const int *ns, int n_sources, int k)
+{
+    elcl_error err = {0};
+    struct elcl_matrix_source sources[3];
+    float *values[3];
+    int n = 0;
+    for (int i = 0; i < n_sources; i++) {
+        sources[i] = make_source(bed, batch, ns[i], k, &values[i]);
+        n += ns[i];
+    }
+    struct elcl_matrix w;
+    bed_must(elcl_matrix_create(bed->ops, "test", batch, k, sources, n_sources, &w, &err), &err);
+    CHECK(w.batch == batch && w.n == n && w.k == k, "%d x %d x %d", w.batch, w.n, w.k);
+    CHECK(w.panel > 0 && w.panels == (n + w.panel - 1) / w.panel, "%d panels of %d", w.panels,
+          w.panel);
+    const size_t cells = (size_t)w.batch * w.panels * k * w.panel;
+    CHECK(w.buffer.bytes == cells * elcl_ref_bytes(bed->weights), "%zu bytes", w.buffer.bytes);
+    CHECK(elcl_matrix_bytes(bed->ops->panel, bed->weights, batch, n, k) == w.buffer.bytes,
+          "elcl_matrix_bytes differs");
+    float *want = bed_floats(bed, cells);
+    for (int b = 0; b < batch; b++)
+        for (int i = 0, source = 0, row = 0; i < n; i++, row++) {
+            for (; row == ns[source]; source++)
+                row = 0;
+            for (int j = 0; j < k; j++)
+                want[(((size_t)b * w.panels + i / w.panel) * k + j) * w.panel + i % w.panel] =
+                    values[source][((size_t)b * ns[source] + row) * k + j];
+        }
+    elcl_ref_round(bed->weights, want, cells);
+    float *got = bed_floats(bed, cells);
+    elcl_ref_load(bed->weights, bed_read(bed, &w.buffer), got, cells);
+    check_bytes("packed", got, want, cells, 4);
+    elcl_buffer_destroy(&w.buffer);
+}
+
+static void test_packing(struct bed *bed)
+{
+    static const int ns[][3] = {{1, 0, 0}, {16, 0, 0}, {33, 0, 0}, {5, 20, 17}, {32, 32, 0}};
+    for (size_t i = 0; i < ELCL_COUNT(ns); i++) {
+        const int n_sources = ns[i][2] ? 3 : ns[i][1] ? 2 : 1;
+        if (!check_case("matrix %s N=%d+%d+%d", bed->name, ns[i][0], ns[i][1], ns[i][2]))
+            continue;
+        for (int k = 1; k <= 7; k += 6)
+            for (int batch = 1; batch <= 3; batch += 2) {
+                bed_begin(bed);
+                check_packing(bed, batch, ns[i], n_sources, k);
+                bed_end(bed);
+            }
+    }
+}
+
+void test_gemm(struct bed *bed)
+{
+    test_packing(bed);
+    test_sizes(bed);
+    test_large(bed);
+    test_heads(bed);
+    test_activations(bed);
+    test_invariance(bed);
+}
+
+/* Few sizes: CLBlast compiles for seconds for each class of shapes. */
+void test_clblast(struct bed *bed)
+{
+    static const int sizes[][3] = {{1, 17, 20}, {13, 33, 64}, {70, 130, 300}};
+    for (size_t i = 0; i < ELCL_COUNT(sizes); i++) {
+        const int *z = sizes[i];
+        if (!check_case("gemm clblast %s M=%d N=%d K=%d", bed->name, z[0], z[1], z[2]))
+            continue;
+        if (bed->options->small) {
+            check_skip("CLBlast compiles for too long at --small");
+            continue;
+        }
+        const struct shape s = random_shape(z[0], z[1], z[2]);
+        check_gemm(bed, &s);
+    }
+    if (!check_case("gemm clblast %s heads", bed->name))
+        return;
+    if (bed->options->small) {
+        check_skip("CLBlast compiles for too long at --small");
+        return;
+    }
+    const struct shape s = {
+        .batch = 3, .m = 5, .n = 20, .k = 6, .x_ld = 18, .y_ld = 60, .x_batch = 6, .y_batch = 20};
+    check_gemm(bed, &s);
+}

@@ -1,0 +1,270 @@
+/*
+ * Embedding, add + layer norm, scatter.
+ *
+ * Tolerance of the norm: with m = max |v| of the row and s = sqrt(variance + eps), an element of
+ * v - mean errs by at most about 4 U m (rounding of v, of the mean), which the norm scales by
+ * |weight| / s; the factor 1 / s and the product err by 8 U of the normalised value. A variance
+ * from E[v^2] - mean^2 fails this for rows with a large mean, as it should. Equal elements make
+ * all roundings of a lane's sum go the same way: D / 4 additions, on average of half the sum.
+ */
+#include "common.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/util.h"
+
+enum rows { ROWS_NORMAL, ROWS_LARGE_MEAN, ROWS_EQUAL, ROWS_ZERO, ROWS_HUGE, ROWS_TINY, N_ROWS };
+
+/* One row of d elements. */
+static void fill_row(float *x, int d, enum rows kind)
+{
+    const double level = check_uniform(1, 2);
+    for (int i = 0; i < d; i++) {
+        const double v = check_normal();
+        x[i] = (float)(kind == ROWS_LARGE_MEAN ? 100 * level + v
+                       : kind == ROWS_EQUAL    ? level
+                       : kind == ROWS_ZERO     ? 0
+                       : kind == ROWS_HUGE     ? 1e15 * v
+                       : kind == ROWS_TINY     ? 1e-15 * v
+                                               : v);
+    }
+}
+
+/* bound [d] of LN(v) for v = a + b in f32; see the top of the file. */
+static void norm_bounds(double *bound, const double *v, const double *want,
+                        const struct elcl_ref_norm *norm, int d)
+{
+    const double sums = 4 + (v[0] == v[d - 1] ? d / 8 : 0);
+    double m = 0, mean = 0, variance = 0;
+    for (int i = 0; i < d; i++) {
+        m = fmax(m, fabs(v[i]));
+        mean += v[i] / d;
+    }
+    for (int i = 0; i < d; i++)
+        variance += (v[i] - mean) * (v[i] - mean) / d;
+    const double s = sqrt(variance + norm->eps);
+    for (int i = 0; i < d; i++) {
+        const double w = fabs((double)norm->weight[i]), normal = w * fabs(v[i] - mean) / s;
+        bound[i] = w * sums * U * m / s + 8 * U * normal + U * fabs(want[i]) +
+                   U * fabs((double)norm->bias[i]);
+    }
+}
+
+struct norms {
+    struct elcl_ref_norm ref;
+    struct elcl_norm device;
+};
+
+static struct norms make_norm(struct bed *bed, int d)
+{
+    const float eps = 1e-5f;
+    const float *weight = bed_normals(bed, (size_t)d, 1), *bias = bed_normals(bed, (size_t)d, 1);
+    const size_t bytes = (size_t)d * sizeof(float);
+    return (struct norms){
+        .ref = {weight, bias, (double)eps},
+        .device = {*bed_input(bed, weight, bytes), *bed_input(bed, bias, bytes), eps}};
+}
+
+/* The step buffer: `at` ints of junk, then a record per row with the given fields; NULL: junk. */
+static struct elcl_buffer *make_records(struct bed *bed, size_t at, int r,
+                                        const int32_t *const fields[ELCL_ROW_INTS])
+{
+    const size_t n = at + (size_t)r * ELCL_ROW_INTS;
+    int32_t *step = bed_ints(bed, n);
+    memset(step, 0xff, n * sizeof(*step));
+    for (int row = 0; row < r; row++)
+        for (int f = 0; f < ELCL_ROW_INTS; f++)
+            if (fields[f])
+                step[at + (size_t)row * ELCL_ROW_INTS + f] = fields[f][row];
+    return bed_input(bed, step, n * sizeof(*step));
+}
+
+/* A pool that the operation writes rows of: the state must be the row's own f32 result, rounded. */
+static void check_state(struct bed *bed, const struct elcl_buffer *pool, int pool_rows,
+                        const float *rows, const int32_t *slot, int r, int d)
+{
+    const size_t bytes = elcl_ref_bytes(bed->state), n = (size_t)pool_rows * d;
+    void *want = bed_memory(bed, n, bytes);
+    memset(want, 0xff, n * bytes);
+    elcl_ref_scatter(bed->state, want, slot, rows, r, d, d, 0);
+    check_bytes("state", bed_read(bed, pool), want, n, bytes);
+}
+
+static void check_add_norm(struct bed *bed, int r, int d, bool with_state)
+{
+    elcl_error err = {0};
+    bed_begin(bed);
+    const size_t n = (size_t)r * d, at = (size_t)check_int(0, 9);
+    const int pool_rows = r + 3;
+    float *x = bed_floats(bed, n), *y = bed_floats(bed, n);
+    double *want = bed_doubles(bed, n), *bound = bed_doubles(bed, n), *v = bed_doubles(bed, n);
+    for (int row = 0; row < r; row++) {
+        fill_row(x + (size_t)row * d, d, (enum rows)(row % N_ROWS));
+        fill_row(y + (size_t)row * d, d, (enum rows)(row % N_ROWS));
+    }
+    const struct norms norm = make_norm(bed, d);
+    elcl_ref_add_norm(want, x, y, &norm.ref, r, d);
+    for (size_t i = 0; i < n; i++)
+        v[i] = (double)x[i] + (double)y[i];
+    for (int row = 0; row < r; row++)
+        norm_bounds(bound + (size_t)row * d, v + (size_t)row * d, want + (size_t)row * d, &norm.ref,
+                    d);
+    const int32_t *slot = bed_permutation(bed, pool_rows);
+    const int32_t *const fields[ELCL_ROW_INTS] = {[ELCL_ROW_SLOT] = slot};
+    struct elcl_buffer *pool =
+        bed_output(bed, NULL, (size_t)pool_rows * d * elcl_ref_bytes(bed->state));
+    const struct elcl_add_norm_args args = {.x = bed_output(bed, x, n * sizeof(float)),
+                                            .y = bed_input(bed, y, n * sizeof(float)),
+                                            .state = with_state ? pool : NULL,
+                                            .step = make_records(bed, at, r, fields),
+                                            .rows_at = at,
+                                            .norm = &norm.device,
+                                            .r = r,
+                                            .d = d};
+    CHECK(!elcl_op_add_norm(bed->ops, &args, &err), "%s", err.msg);
+    const float *got = bed_read(bed, args.x);
+    check_bounded("x", got, want, bound, n);
+    check_state(bed, pool, pool_rows, got, slot, with_state ? r : 0, d);
+    bed_end(bed);
+}
+
+struct embed_shape {
+    int r, d, v;
+    bool norm, state;
+};
+
+static void embed_reference(struct bed *bed, const struct elcl_ref_embed_args *ref, double *want,
+                            double *bound)
+{
+    const size_t n = (size_t)ref->r * ref->d;
+    double *v = bed_doubles(bed, n);
+    struct elcl_ref_embed_args plain = *ref;
+    plain.x = v;
+    plain.norm = NULL;
+    elcl_ref_embed(&plain);
+    for (size_t i = 0; i < n; i++)
+        bound[i] = 4 * U * (fabs(v[i]) + 4); /* scale E and P are a few units at most */
+    struct elcl_ref_embed_args normed = *ref;
+    normed.x = want;
+    elcl_ref_embed(&normed);
+    for (int row = 0; ref->norm && row < ref->r; row++)
+        norm_bounds(bound + (size_t)row * ref->d, v + (size_t)row * ref->d,
+                    want + (size_t)row * ref->d, ref->norm, ref->d);
+}
+
+static void check_embed(struct bed *bed, const struct embed_shape *s)
+{
+    elcl_error err = {0};
+    bed_begin(bed);
+    const int n_positions = 9, offset = 2, pool_rows = s->r + 2;
+    const size_t n = (size_t)s->r * s->d, at = (size_t)check_int(0, 9);
+    int32_t *token = bed_ints(bed, (size_t)s->r), *position = bed_ints(bed, (size_t)s->r);
+    for (int i = 0; i < s->r; i++) {
+        token[i] = i == 0 ? s->v - 1 : check_int(0, s->v - 1);
+        position[i] = i == 0 ? n_positions - offset - 1 : check_int(0, n_positions - offset - 1);
+    }
+    const float *table = bed_normals_in(bed, bed->weights, (size_t)s->v * s->d, 1);
+    const float *positions = bed_normals(bed, (size_t)n_positions * s->d, 1);
+    struct norms norm = {0};
+    if (s->norm)
+        norm = make_norm(bed, s->d);
+    double *want = bed_doubles(bed, n), *bound = bed_doubles(bed, n);
+    const float scale = 1.75f;
+    const struct elcl_ref_embed_args ref = {.token = token,
+                                            .position = position,
+                                            .tokens = table,
+                                            .positions = positions,
+                                            .norm = s->norm ? &norm.ref : NULL,
+                                            .scale = (double)scale,
+                                            .offset = offset,
+                                            .r = s->r,
+                                            .d = s->d};
+    embed_reference(bed, &ref, want, bound);
+    const int32_t *slot = bed_permutation(bed, pool_rows);
+    const int32_t *const fields[ELCL_ROW_INTS] = {
+        [ELCL_ROW_TOKEN] = token, [ELCL_ROW_POSITION] = position, [ELCL_ROW_SLOT] = slot};
+    struct elcl_buffer *pool =
+        bed_output(bed, NULL, (size_t)pool_rows * s->d * elcl_ref_bytes(bed->state));
+    const struct elcl_embed_args args = {
+        .x = bed_output(bed, NULL, n * sizeof(float)),
+        .state = s->state ? pool : NULL,
+        .step = make_records(bed, at, s->r, fields),
+        .rows_at = at,
+        .tokens = bed_matrix(bed, 1, s->v, s->d, table),
+        .positions = bed_input(bed, positions, (size_t)n_positions * s->d * sizeof(float)),
+        .offset = offset,
+        .scale = scale,
+        .norm = &norm.device,
+        .r = s->r,
+        .d = s->d};
+    CHECK(!elcl_op_embed(bed->ops, &args, &err), "%s", err.msg);
+    const float *got = bed_read(bed, args.x);
+    check_bounded("x", got, want, bound, n);
+    check_state(bed, pool, pool_rows, got, slot, s->state ? s->r : 0, s->d);
+    bed_end(bed);
+}
+
+/* Values at the edges of the 16-bit formats: ties, overflow, subnormals, signed zero. */
+static void fill_edges(float *x, size_t n)
+{
+    static const float edges[] = {
+        0.0f,           -0.0f,         1.0f,          65504.0f,    65519.0f,      65520.0f,
+        -1e6f,          6.1035156e-5f, 5.9604645e-8f, 2.98e-8f,    2.9802322e-8f, 1.00048828125f,
+        1.00146484375f, 3.0e38f,       -3.39e38f,     1.00390625f, 1.01171875f,   0.333333f};
+    for (size_t i = 0; i < n; i++)
+        x[i] = i % 3 ? (float)(100 * check_normal()) : edges[i / 3 % ELCL_COUNT(edges)];
+}
+
+static void check_scatter(struct bed *bed, int r, int n, int gap)
+{
+    elcl_error err = {0};
+    bed_begin(bed);
+    const int x_ld = n + 2 * gap, pool_rows = 2 * r + 1, x_at = gap;
+    const size_t at = (size_t)check_int(0, 9), bytes = elcl_ref_bytes(bed->state);
+    const size_t n_pool = (size_t)pool_rows * n;
+    float *x = bed_floats(bed, (size_t)r * x_ld);
+    fill_edges(x, (size_t)r * x_ld);
+    const int32_t *map = bed_permutation(bed, pool_rows);
+    const int field = gap ? ELCL_ROW_SLOT : ELCL_ROW_PARENT;
+    const int32_t *fields[ELCL_ROW_INTS] = {0};
+    fields[field] = map;
+    void *want = bed_memory(bed, n_pool, bytes);
+    memset(want, 0xff, n_pool * bytes);
+    elcl_ref_scatter(bed->state, want, map, x, r, n, x_ld, x_at);
+    const struct elcl_scatter_args args = {.pool = bed_output(bed, NULL, n_pool * bytes),
+                                           .x = bed_input(bed, x, (size_t)r * x_ld * sizeof(float)),
+                                           .step = make_records(bed, at, r, fields),
+                                           .rows_at = at,
+                                           .field = field,
+                                           .r = r,
+                                           .n = n,
+                                           .x_ld = x_ld,
+                                           .x_at = x_at};
+    CHECK(!elcl_op_scatter(bed->ops, &args, &err), "%s", err.msg);
+    check_bytes("pool", bed_read(bed, args.pool), want, n_pool, bytes);
+    bed_end(bed);
+}
+
+void test_pointwise(struct bed *bed)
+{
+    static const int ds[] = {37, 64, 1, 3, 20, 192, 1024};
+    static const int rs[] = {6, 1, 13};
+    const size_t n_d = bed->options->small ? 2 : ELCL_COUNT(ds);
+    const size_t n_r = bed->full ? ELCL_COUNT(rs) : 1;
+    for (size_t i = 0; i < n_d; i++)
+        for (size_t j = 0; j < n_r; j++) {
+            const int d = ds[i], r = rs[j];
+            if (check_case("add_norm %s R=%d D=%d", bed->name, r, d))
+                for (int state = 0; state < 2; state++)
+                    check_add_norm(bed, r, d, state);
+            if (check_case("embed %s R=%d D=%d", bed->name, r, d))
+                for (int k = 0; k < 4; k++) {
+                    const struct embed_shape s = {r, d, 5 + 30 * k, k & 1, k & 2};
+                    check_embed(bed, &s);
+                }
+            if (check_case("scatter %s R=%d N=%d", bed->name, r, d))
+                for (int gap = 0; gap < 6; gap += 5)
+                    check_scatter(bed, r, d, gap);
+        }
+}

@@ -1,0 +1,329 @@
+/*
+ * Rules, log-softmax and the best tokens.
+ *
+ * The order of the device's candidates is checked as such: rank by rank a candidate's reference
+ * score must be the reference's score of that rank within the tolerance, and tokens whose scores
+ * are exactly equal must come by rising number, also across the end of the list. So a swap is
+ * accepted only between scores that f32 cannot tell apart.
+ *
+ * Tolerance of a score x - lse: the sum of V exponentials errs by (8 + sqrt V) U of itself, the
+ * subtractions by U (|x| + |lse|) each; a repetition penalty stretches that by its factor and
+ * moves by the size of x and lse again.
+ */
+#include "common.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "search/rules.h"
+
+struct candidate {
+    int32_t token;
+    float score;
+};
+
+enum logits { NORMAL, TIES, EQUAL, NANS, INFINITIES, HUGE_LOGITS, NOTHING, N_LOGITS };
+static const char *const logit_names[] = {"normal",     "ties", "equal",  "NaN",
+                                          "infinities", "huge", "nothing"};
+
+#define MAX_ROWS 5
+#define MAX_LENGTH 24
+
+/* The host's side of one call. */
+struct rows {
+    int r, v, width;
+    float *logits;    /* [R, V] */
+    int32_t *history; /* [R, MAX_LENGTH] */
+    int length[MAX_ROWS];
+    struct elcl_row_rules rules[MAX_ROWS];
+};
+
+static void fill_logits(float *x, int v, enum logits kind)
+{
+    for (int i = 0; i < v; i++) {
+        const double z = check_normal();
+        x[i] = (float)(3 * z);
+        if (kind == TIES)
+            x[i] = (float)check_int(-4, 4);
+        else if (kind == EQUAL)
+            x[i] = 1.5f;
+        else if (kind == NANS && check_int(0, 3) == 0)
+            x[i] = NAN;
+        else if (kind == INFINITIES && check_int(0, 3) == 0)
+            x[i] = -INFINITY;
+        else if (kind == HUGE_LOGITS)
+            x[i] = (float)(check_int(0, 2) ? 1e4 * z : check_int(0, 1) ? 1e30 : -1e30);
+        else if (kind == NOTHING)
+            x[i] = check_int(0, 1) ? NAN : -INFINITY;
+    }
+}
+
+/* Random rules that exercise each rule in some row. */
+static void make_rules(struct elcl_row_rules *rules, int v, int row, bool greedy)
+{
+    *rules = (struct elcl_row_rules){.log_probs = !greedy,
+                                     .forced_token = -1,
+                                     .ban_eos = check_int(0, 1),
+                                     .ngram = row % 3 == 0 ? 0 : check_int(1, 4),
+                                     .repetition_penalty = row % 2 ? 1.3f : 1.0f,
+                                     .n_eos = check_int(1, elcl_min_int(v, ELCL_MAX_EOS))};
+    for (int i = 0; i < rules->n_eos; i++)
+        rules->eos[i] = check_int(0, v - 1);
+    if (row == 4)
+        rules->forced_token = check_int(0, v - 1);
+}
+
+/* Histories over few tokens, so that n-grams come again. */
+static void make_history(int32_t *history, int length, int v)
+{
+    int32_t alphabet[4];
+    for (int i = 0; i < 4; i++)
+        alphabet[i] = check_int(0, v - 1);
+    for (int t = 0; t < length; t++)
+        history[t] = alphabet[check_int(0, 3)];
+}
+
+static struct rows make_rows(struct bed *bed, int r, int v, int width, enum logits kind,
+                             bool greedy)
+{
+    struct rows rows = {.r = r, .v = v, .width = width};
+    rows.logits = bed_floats(bed, (size_t)r * v);
+    rows.history = bed_ints(bed, (size_t)r * MAX_LENGTH);
+    for (int row = 0; row < r; row++) {
+        fill_logits(rows.logits + (size_t)row * v, v, kind);
+        rows.length[row] = row == 1 ? 1 : check_int(1, MAX_LENGTH);
+        make_history(rows.history + (size_t)row * MAX_LENGTH, rows.length[row], v);
+        make_rules(&rows.rules[row], v, row, greedy);
+    }
+    return rows;
+}
+
+/* Histories go to random pool rows through the lineage table. */
+static struct candidate *run_select(struct bed *bed, const struct rows *rows)
+{
+    elcl_error err = {0};
+    const int r = rows->r, ld = MAX_LENGTH + 1, n_pool = r * MAX_LENGTH + 3;
+    const size_t rows_at = (size_t)check_int(0, 9);
+    const size_t rules_at = rows_at + (size_t)r * ELCL_ROW_INTS + (size_t)check_int(0, 9);
+    const size_t n_step = rules_at + (size_t)r * ELCL_RULES_INTS;
+    int32_t *step = bed_ints(bed, n_step), *lineage = bed_ints(bed, (size_t)r * ld);
+    int32_t *tokens = bed_ints(bed, (size_t)n_pool);
+    const int32_t *spread = bed_permutation(bed, n_pool);
+    memset(step, 0xff, n_step * sizeof(*step));
+    for (int i = 0; i < r; i++) {
+        step[rows_at + (size_t)i * ELCL_ROW_INTS + ELCL_ROW_LENGTH] = rows->length[i];
+        memcpy(step + rules_at + (size_t)i * ELCL_RULES_INTS, &rows->rules[i],
+               sizeof(rows->rules[i]));
+        for (int t = 0; t < rows->length[i]; t++) {
+            const int slot = spread[i * MAX_LENGTH + t];
+            lineage[(size_t)i * ld + t] = slot;
+            tokens[slot] = rows->history[(size_t)i * MAX_LENGTH + t];
+        }
+    }
+    const struct elcl_select_args args = {
+        .candidates = bed_output(bed, NULL, (size_t)r * rows->width * sizeof(struct candidate)),
+        .logits = bed_output(bed, rows->logits, (size_t)r * rows->v * sizeof(float)),
+        .step = bed_input(bed, step, n_step * sizeof(*step)),
+        .rows_at = rows_at,
+        .rules_at = rules_at,
+        .lineage = bed_input(bed, lineage, (size_t)r * ld * sizeof(*lineage)),
+        .lineage_ld = ld,
+        .tokens = bed_input(bed, tokens, (size_t)n_pool * sizeof(*tokens)),
+        .r = r,
+        .v = rows->v,
+        .width = rows->width};
+    CHECK(!elcl_op_select(bed->ops, &args, &err), "%s", err.msg);
+    return bed_read(bed, args.candidates);
+}
+
+/* What the reference says of one row. */
+struct expected {
+    const float *logits;
+    double *scores; /* [V] after the rules: decides the order */
+    double *report; /* [V] what a candidate's score must be */
+    double lse;     /* of the row, about; for the tolerance */
+    bool exact;     /* scores are the logits themselves */
+    const struct elcl_row_rules *rules;
+};
+
+static struct expected expect(struct bed *bed, const struct rows *rows, int row)
+{
+    const float *logits = rows->logits + (size_t)row * rows->v;
+    const struct elcl_row_rules *rules = &rows->rules[row];
+    struct expected e = {.logits = logits,
+                         .scores = bed_doubles(bed, (size_t)rows->v),
+                         .report = bed_doubles(bed, (size_t)rows->v),
+                         .rules = rules};
+    const struct elcl_ref_rules ref = {.log_probs = rules->log_probs,
+                                       .forced_token = rules->forced_token,
+                                       .ban_eos = rules->ban_eos,
+                                       .ngram = rules->ngram,
+                                       .repetition_penalty = (double)rules->repetition_penalty,
+                                       .eos = rules->eos,
+                                       .n_eos = rules->n_eos,
+                                       .history = rows->history + (size_t)row * MAX_LENGTH,
+                                       .length = rows->length[row]};
+    elcl_ref_log_softmax(e.report, logits, rows->v);
+    for (int i = 0; i < rows->v; i++)
+        if (e.report[i] > -INFINITY)
+            e.lse = (double)logits[i] - e.report[i];
+    elcl_ref_scores(e.scores, logits, &ref, rows->v);
+    e.exact = !rules->log_probs && rules->repetition_penalty == 1.0f;
+    if (rules->log_probs)
+        memcpy(e.report, e.scores, (size_t)rows->v * sizeof(double));
+    return e;
+}
+
+/* How far a score of about `score` may be off. */
+static double tolerance(const struct expected *e, double score, int v)
+{
+    const double sum = (8 + sqrt(v)) * U, sizes = 2 * U * (2 * fabs(e->lse) + fabs(score));
+    return (double)e->rules->repetition_penalty * (sum + 2 * sizes);
+}
+
+static void check_candidate(const struct candidate *got, const struct elcl_ref_candidate *want,
+                            const struct expected *e, int v, int rank)
+{
+    if (want->token < 0) {
+        CHECK(got->token == -1 && got->score == -3.0e38f,
+              "rank %d: token %d, score %g where none is left", rank, got->token,
+              (double)got->score);
+        return;
+    }
+    if (!CHECK(got->token >= 0 && got->token < v, "rank %d: token %d, want %d", rank, got->token,
+               want->token))
+        return;
+    const double score = e->scores[got->token], report = e->report[got->token];
+    const double slack = e->exact ? 0 : tolerance(e, want->score, v);
+    CHECK(fabs(score - want->score) <= slack,
+          "rank %d: token %d with score %.9g, want token %d with %.9g", rank, got->token, score,
+          want->token, want->score);
+    CHECK(fabs((double)got->score - report) <= tolerance(e, report, v),
+          "rank %d: token %d reports %.9g, want %.9g within %.3g", rank, got->token,
+          (double)got->score, report, tolerance(e, report, v));
+}
+
+/* Equal scores that were equal logits: the reference's own rounding makes further ones. */
+static bool is_tie(const struct expected *e, int a, int b)
+{
+    return e->scores[a] == e->scores[b] && e->logits[a] == e->logits[b];
+}
+
+/* Falling scores, ties by rising token, and no token of a tie left out for a higher one. */
+static void check_order(const struct candidate *got, const struct expected *e, int v, int width)
+{
+    int n = 0;
+    for (; n < width && got[n].token >= 0 && got[n].token < v; n++) {
+        if (n == 0)
+            continue;
+        CHECK(!is_tie(e, got[n - 1].token, got[n].token) || got[n - 1].token < got[n].token,
+              "rank %d: token %d before %d at equal score", n, got[n - 1].token, got[n].token);
+        CHECK(!e->rules->log_probs || got[n - 1].score >= got[n].score,
+              "rank %d: score %.9g after %.9g", n, (double)got[n].score, (double)got[n - 1].score);
+    }
+    if (n == 0)
+        return;
+    for (int i = 0; i < got[n - 1].token; i++) {
+        bool listed = !is_tie(e, i, got[n - 1].token);
+        for (int j = 0; j < n && !listed; j++)
+            listed = got[j].token == i;
+        CHECK(listed, "token %d has the last candidate's score but is not listed", i);
+    }
+}
+
+static void check_select(struct bed *bed, int r, int v, int width, enum logits kind, bool greedy)
+{
+    bed_begin(bed);
+    const struct rows rows = make_rows(bed, r, v, width, kind, greedy);
+    const struct candidate *got = run_select(bed, &rows);
+    struct elcl_ref_candidate *want = bed_memory(bed, (size_t)width, sizeof(*want));
+    for (int row = 0; row < r; row++, got += width) {
+        const struct expected e = expect(bed, &rows, row);
+        if (kind == NOTHING && rows.rules[row].forced_token >= 0 && greedy)
+            continue; /* a forced token of no probability: any score */
+        elcl_ref_top(want, e.scores, v, width);
+        for (int i = 0; i < width; i++)
+            check_candidate(&got[i], &want[i], &e, v, i);
+        check_order(got, &e, v, width);
+    }
+    bed_end(bed);
+}
+
+static void test_sizes(struct bed *bed)
+{
+    static const int sizes[][2] = {{61, 8}, {7, 16}, {1, 1}, {1000, 12}, {61, 1}, {1000, 576}};
+    const size_t n_sizes = bed->full ? ELCL_COUNT(sizes) : 3;
+    for (size_t i = 0; i < n_sizes; i++)
+        for (int kind = 0; kind < N_LOGITS; kind++) {
+            const int v = sizes[i][0], width = sizes[i][1];
+            if (!check_case("select %s V=%d width=%d %s", bed->name, v, width, logit_names[kind]))
+                continue;
+            for (int greedy = 0; greedy < 2; greedy++)
+                check_select(bed, bed->options->small ? 3 + 2 * greedy : MAX_ROWS, v, width,
+                             (enum logits)kind, greedy);
+        }
+}
+
+static void test_vocabulary(struct bed *bed)
+{
+    for (int greedy = 0; greedy < 2 && !bed->options->small; greedy++)
+        if (check_case("select %s V=50265 width=%d", bed->name, greedy ? 1 : 12))
+            check_select(bed, bed->full ? MAX_ROWS : 2, 50265, greedy ? 1 : 12, NORMAL, greedy);
+}
+
+/* Every token is banned: by the n-gram rule of size 1 or as EOS. */
+static void test_all_banned(struct bed *bed)
+{
+    if (!check_case("select %s all banned", bed->name))
+        return;
+    const int v = 7, width = 4;
+    for (int kind = 0; kind < 2; kind++) {
+        bed_begin(bed);
+        struct rows rows = make_rows(bed, 2, v, width, NORMAL, kind);
+        for (int row = 0; row < 2; row++) {
+            struct elcl_row_rules *rules = &rows.rules[row];
+            rules->ngram = row ? 1 : 0;
+            rules->ban_eos = !row;
+            rules->n_eos = v;
+            rows.length[row] = v;
+            for (int i = 0; i < v; i++)
+                rules->eos[i] = rows.history[row * MAX_LENGTH + i] = (i + 3) % v;
+        }
+        const struct candidate *got = run_select(bed, &rows);
+        for (int i = 0; i < 2 * width; i++)
+            CHECK(got[i].token == -1 && got[i].score == -3.0e38f, "candidate %d: %d %g", i,
+                  got[i].token, (double)got[i].score);
+        bed_end(bed);
+    }
+}
+
+/* A row's bits do not depend on the rows beside it. */
+static void test_invariance(struct bed *bed)
+{
+    if (!check_case("select %s a row alone as among others", bed->name))
+        return;
+    bed_begin(bed);
+    const int v = bed->options->small ? 61 : 1000, width = 8;
+    const struct rows rows = make_rows(bed, MAX_ROWS, v, width, NORMAL, false);
+    const struct candidate *together = run_select(bed, &rows);
+    for (int row = 0; row < MAX_ROWS; row += 2) {
+        struct rows one = rows;
+        one.r = 1;
+        one.logits += (size_t)row * v;
+        one.history += row * MAX_LENGTH;
+        one.length[0] = rows.length[row];
+        one.rules[0] = rows.rules[row];
+        check_bytes("candidates", run_select(bed, &one), together + (size_t)row * width,
+                    2 * (size_t)width, 4);
+    }
+    bed_end(bed);
+}
+
+void test_select(struct bed *bed)
+{
+    test_sizes(bed);
+    test_vocabulary(bed);
+    test_all_banned(bed);
+    test_invariance(bed);
+}

@@ -1,0 +1,25 @@
+#!/bin/sh
+# The public header compiles alone, in C and in C++.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lint/lint.sh
+
+# compiles LANGUAGE STANDARD COMPILER
+compiles() {
+    if ! command -v "$3" >/dev/null; then
+        skip "header $2: no $3 here"
+        return
+    fi
+    nothing "header $2 $3" "$(printf '#include "elcl/elcl.h"\n' |
+        "$3" -x "$1" -std="$2" -Wall -Wextra -Wpedantic -Werror -fsyntax-only -Iinclude - 2>&1 ||
+        echo 'does not compile')"
+}
+
+compiles c c99 cc
+compiles c c17 cc
+# Either compiler shows it; clang is what check.sh installs.
+for compiler in clang++ g++ c++; do
+    command -v "$compiler" >/dev/null && break
+done
+compiles c++ c++11 "$compiler"
+compiles c++ c++17 "$compiler"
+finish

@@ -1,0 +1,53 @@
+#!/bin/sh
+# Every kernel file of cl/ is OpenCL C 1.2 without warnings. A file names the -D sets that it is
+# to be tried with in comment lines of its own, one set a line:
+#     // lint: -DVW=8 -DWG=1
+# A file without such a line is tried without -D. Before it stand the files that others build
+# upon, as in the host's programs.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lint/lint.sh
+
+base='cl/prelude.cl cl/storage.cl cl/reduce.cl cl/activation.cl'
+
+for clang in clang-14 clang none; do
+    command -v "$clang" >/dev/null && break
+done
+source=$(mktemp) || exit 1
+trap 'rm -f "$source"' EXIT
+
+# compile FLAG...: what clang says of $source.
+compile() {
+    "$clang" -x cl -cl-std=CL1.2 -Xclang -finclude-default-header -fsyntax-only -Werror \
+        "$@" "$source" 2>&1 || echo 'does not compile'
+}
+
+# program FILE: the text that a driver would be given, up to the end of FILE.
+program() {
+    for part in $base "$1"; do
+        printf '#line 1 "%s"\n' "${part#cl/}"
+        cat "$part"
+        [ "$part" != "$1" ] || return
+    done
+}
+
+if [ "$clang" = none ]; then
+    skip 'kernels: no clang here'
+    finish
+fi
+
+echo '__kernel void f(__global float *y) { y[get_global_id(0)] = x; }' >"$source"
+something 'kernels: finds an error' "$(compile)"
+
+for file in cl/*.cl; do
+    program "$file" >"$source"
+    sets=$(sed -n 's,^// lint:,,p' "$file")
+    if [ "$file" = cl/prelude.cl ]; then
+        sets=$(printf -- '-DELCL_MAC_FMA=1\n-DELCL_MAC_MAD=1\n-DELCL_MAC_PLAIN=1\n')
+    fi
+    while read -r flags; do
+        nothing "kernels: $file $flags" "$(compile -DELCL_MAC_FMA=1 $flags)"
+    done <<END
+$sets
+END
+done
+finish

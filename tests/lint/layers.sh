@@ -1,0 +1,63 @@
+#!/bin/sh
+# A file includes its own layer or a lower one:
+#     base < format, ref, device, search < ops < model < engine < elcl.c < tools
+# Layers side by side do not see each other, OpenCL starts at device, CLBlast is called by
+# ops/gemm* alone, and tools see elcl/elcl.h only.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lint/lint.sh
+
+# Reads lines "path:#include ..." and prints those that break the rule.
+breaches() {
+    awk '
+    function layer_of(path) {
+        if (path ~ /^tools\//) return "tools"
+        if (path == "src/elcl.c") return "elcl.c"
+        sub(/^src\//, "", path)
+        sub(/\/.*/, "", path)
+        return path
+    }
+    function say(why) { print $0 ": " why }
+    BEGIN {
+        n = split("base 0 format 1 ref 1 device 1 search 1 ops 2 model 3 engine 4 elcl.c 5", r, " ")
+        for (i = 1; i < n; i += 2) rank[r[i]] = r[i + 1]
+    }
+    {
+        colon = index($0, ":")
+        path = substr($0, 1, colon - 1)
+        match($0, /[<"][^>"]*[>"]/)
+        name = substr($0, RSTART + 1, RLENGTH - 2)
+        quoted = substr($0, RSTART, 1) == "\""
+        from = layer_of(path)
+        if (from == "tools") {
+            if (name ~ /^(CL|OpenCL)\/|^clblast/)
+                say("tools reach devices through elcl/elcl.h")
+            else if (quoted && name ~ /\// && name != "elcl/elcl.h")
+                say("tools include elcl/elcl.h and their own headers alone")
+            next
+        }
+        if (!(from in rank)) { say("no such layer"); next }
+        if (name ~ /^(CL|OpenCL)\// && rank[from] < 2 && from != "device") say(from " never sees OpenCL")
+        if (name ~ /^clblast/ && path !~ /^src\/ops\/gemm/) say("CLBlast is called by ops/gemm* alone")
+        if (!quoted || name == "elcl/elcl.h") next
+        if (name !~ /\//) { say("paths start at src/"); next }
+        to = name
+        sub(/\/.*/, "", to)
+        if (!(to in rank)) say("no such layer")
+        else if (to != from && rank[to] >= rank[from]) say(from " may not see " to)
+    }'
+}
+
+includes() {
+    grep -rHE '^[[:space:]]*#[[:space:]]*include' --include='*.[ch]' "$@" | sort
+}
+
+nothing 'layers' "$(includes src tools | breaches)"
+something 'layers: upwards' "$(echo 'src/base/a.c:#include "device/device.h"' | breaches)"
+something 'layers: sideways' "$(echo 'src/device/a.c:#include "format/json.h"' | breaches)"
+something 'layers: OpenCL' "$(echo 'src/search/a.c:#include <CL/cl.h>' | breaches)"
+something 'layers: CLBlast' "$(echo 'src/model/a.c:#include <clblast_c.h>' | breaches)"
+something 'layers: tools' "$(echo 'tools/a.c:#include "base/util.h"' | breaches)"
+nothing 'layers: allowed' "$(printf '%s\n' 'src/ops/a.c:#include "device/device.h"' \
+    'src/format/a.c:#include "base/os.h"' 'src/elcl.c:#include "engine/plan.h"' \
+    'tools/a.c:#include "args.h"' 'src/device/a.h:#include <CL/cl.h>' | breaches)"
+finish

@@ -1,0 +1,33 @@
+#!/bin/sh
+# usage: symbols.sh STATIC_LIBRARY SHARED_LIBRARY
+# All global symbols are elcl_*, so that nothing collides with a program that links the library;
+# the shared library exports what the public header declares and nothing else.
+root=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
+static=$1
+shared=$2
+. "$root/tests/lint/lint.sh"
+
+defined() {
+    nm --defined-only --format=posix "$@" 2>&1 | awk 'NF > 1 && $2 ~ /[A-Z]/ { print $1 }' | sort -u
+}
+
+declared=$(grep -oE 'elcl_[a-z0-9_]+\(' "$root/include/elcl/elcl.h" | tr -d '(' | sort -u)
+static_symbols=$(defined --extern-only "$static")
+exports=$(defined --dynamic "$shared")
+
+something 'symbols: the static library has some' "$static_symbols"
+nothing 'symbols: static library' "$(printf '%s\n' "$static_symbols" | grep -v '^elcl_')"
+something 'symbols: the shared library has some' "$exports"
+nothing 'symbols: shared library' "$(printf '%s\n' "$exports" | grep -v '^elcl_')"
+# Each export is named by the header.
+nothing 'symbols: exported but not declared' "$(printf '%s\n' "$exports" | while read -r name; do
+    printf '%s\n' "$declared" | grep -qx "$name" || echo "$name"
+done)"
+# Each function that the header declares can be linked to.
+functions=$(tr '\n' ' ' <"$root/include/elcl/elcl.h" | grep -oE 'ELCL_API [^;]*;' |
+    grep -oE 'elcl_[a-z0-9_]+\(' | tr -d '(')
+something 'symbols: the header declares some' "$functions"
+nothing 'symbols: declared but not exported' "$(printf '%s\n' "$functions" | while read -r name; do
+    printf '%s\n' "$exports" | grep -qx "$name" || echo "$name"
+done)"
+finish

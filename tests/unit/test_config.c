@@ -1,0 +1,373 @@
+/* config.json and generation_config.json: values, defaults, refusals. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "base/util.h"
+#include "check.h"
+#include "format/config.h"
+
+static int parse(const char *model, const char *generation, struct elcl_config *config,
+                 elcl_error *err)
+{
+    return elcl_config_parse(model, strlen(model), generation, generation ? strlen(generation) : 0,
+                             config, err);
+}
+
+static void check_failure(int rc, const elcl_error *err, int code, const char *message)
+{
+    CHECK(rc == code && err->code == code, "code %d, want %d", rc, code);
+    CHECK(strstr(err->msg, message) != NULL, "\"%s\", want \"%s\"", err->msg, message);
+}
+
+/* ---- config.json --------------------------------------------------------------------------- */
+
+static void test_parse_errors(void)
+{
+    static const struct {
+        const char *what, *model, *generation;
+        int code;
+        const char *message;
+    } cases[] = {
+        {"not JSON", "{\"model_type\"", NULL, ELCL_E_FORMAT, "config.json: not valid JSON at byte"},
+        {"empty", "", NULL, ELCL_E_FORMAT, "config.json: not valid JSON at byte 0"},
+        {"an array", "[]", NULL, ELCL_E_FORMAT,
+         "config.json: expected a JSON object, found an array"},
+        {"no model_type", "{}", NULL, ELCL_E_FORMAT,
+         "config.json: model_type: expected a string, found nothing"},
+        {"model_type is a number", "{\"model_type\":3}", NULL, ELCL_E_FORMAT,
+         "config.json: model_type: expected a string, found 3"},
+        {"other case", "{\"Model_Type\":\"bart\"}", NULL, ELCL_E_FORMAT,
+         "config.json: model_type: expected a string, found nothing"},
+        {"long model_type", "{\"model_type\":\"abcdefghijklmnopqrstuvwxyzabcdef\"}", NULL,
+         ELCL_E_UNSUPPORTED,
+         "config.json: model_type abcdefghijklmnopqrstuvwxyzabcdef is not known"},
+        {"key twice", "{\"model_type\":\"bart\",\"d_model\":1,\"d_model\":2}", NULL, ELCL_E_FORMAT,
+         "config.json: key d_model stands twice"},
+        {"bad UTF-8", "{\"model_type\":\"b\xe4rt\"}", NULL, ELCL_E_FORMAT,
+         "config.json: not UTF-8 at byte 16"},
+        {"text after it", "{\"model_type\":\"bart\"} x", NULL, ELCL_E_FORMAT,
+         "config.json: not valid JSON at byte 22"},
+        {"generation: not JSON", "{\"model_type\":\"bart\"}", "{,}", ELCL_E_FORMAT,
+         "generation_config.json: not valid JSON at byte"},
+        {"generation: key twice", "{\"model_type\":\"bart\"}", "{\"a\":1,\"a\":1}", ELCL_E_FORMAT,
+         "generation_config.json: key a stands twice"},
+    };
+    for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
+        if (!check_case("parse: %s", cases[i].what))
+            continue;
+        struct elcl_config config = {0};
+        elcl_error err = {0};
+        const int rc = parse(cases[i].model, cases[i].generation, &config, &err);
+        check_failure(rc, &err, cases[i].code, cases[i].message);
+        CHECK(!config.model, "something was returned");
+        elcl_config_finish(&config);
+    }
+}
+
+static void test_values(void)
+{
+    if (!check_case("values of config.json"))
+        return;
+    struct elcl_config c = {0};
+    elcl_error err = {0};
+    if (!CHECK(!parse("{\"model_type\":\"bart\",\"i\":7,\"e\":1e2,\"f\":0.25,\"t\":true,"
+                      "\"n\":null,\"s\":\"gelu\"}",
+                      NULL, &c, &err),
+               "%s", err.msg))
+        return;
+    int i = 0;
+    float f = 0;
+    bool b = false;
+    const char *s = NULL;
+    CHECK(!strcmp(c.model_type, "bart"), "%s", c.model_type);
+    CHECK(!elcl_config_int(&c, "i", 7, 7, &i, &err) && i == 7, "%d", i);
+    CHECK(!elcl_config_int(&c, "e", 0, 100, &i, &err) && i == 100, "%d", i);
+    CHECK(!elcl_config_int_or(&c, "i", 0, 9, 1, &i, &err) && i == 7, "%d", i);
+    CHECK(!elcl_config_int_or(&c, "n", 0, 9, 3, &i, &err) && i == 3, "%d", i);
+    CHECK(!elcl_config_int_or(&c, "absent", 5, 9, 2, &i, &err) && i == 2, "%d", i);
+    CHECK(!elcl_config_float_or(&c, "f", 0, 1, 9, &f, &err) && f == 0.25f, "%g", (double)f);
+    CHECK(!elcl_config_float_or(&c, "i", 0, 9, 9, &f, &err) && f == 7, "%g", (double)f);
+    CHECK(!elcl_config_float_or(&c, "n", 0, 1, 9, &f, &err) && f == 9, "%g", (double)f);
+    CHECK(!elcl_config_bool_or(&c, "t", false, &b, &err) && b, "t");
+    CHECK(!elcl_config_bool_or(&c, "n", true, &b, &err) && b, "n");
+    CHECK(!elcl_config_string_or(&c, "s", "x", &s, &err) && !strcmp(s, "gelu"), "s");
+    CHECK(!elcl_config_string_or(&c, "n", "x", &s, &err) && !strcmp(s, "x"), "n");
+    CHECK(!elcl_config_string_or(&c, "n", NULL, &s, &err) && !s, "n");
+    CHECK(elcl_config_has(&c, "i") && !elcl_config_has(&c, "n") && !elcl_config_has(&c, "I"),
+          "has");
+    CHECK(!err.code, "%s", err.msg);
+    elcl_config_finish(&c);
+}
+
+enum kind { INT, INT_OR, FLOAT_OR, BOOL_OR, STRING_OR };
+
+static int get(const struct elcl_config *c, enum kind kind, const char *key, elcl_error *err)
+{
+    int i;
+    float f;
+    bool b;
+    const char *s;
+    switch (kind) {
+    case INT:
+        return elcl_config_int(c, key, 1, 10, &i, err);
+    case INT_OR:
+        return elcl_config_int_or(c, key, 1, 10, 5, &i, err);
+    case FLOAT_OR:
+        return elcl_config_float_or(c, key, 0, 0.5, 0.25, &f, err);
+    case BOOL_OR:
+        return elcl_config_bool_or(c, key, true, &b, err);
+    default:
+        return elcl_config_string_or(c, key, "x", &s, err);
+    }
+}
+
+static void test_wrong_values(void)
+{
+    static const struct {
+        enum kind kind;
+        const char *value, *message;
+    } cases[] = {
+        {INT, NULL, "config.json: k: expected an integer in 1 .. 10, found nothing"},
+        {INT, "null", "config.json: k: expected an integer in 1 .. 10, found null"},
+        {INT, "0", "config.json: k: expected an integer in 1 .. 10, found 0"},
+        {INT, "11", "config.json: k: expected an integer in 1 .. 10, found 11"},
+        {INT, "2.5", "config.json: k: expected an integer in 1 .. 10, found 2.5"},
+        {INT, "\"3\"", "config.json: k: expected an integer in 1 .. 10, found \"3\""},
+        {INT, "true", "config.json: k: expected an integer in 1 .. 10, found true"},
+        {INT, "[3]", "config.json: k: expected an integer in 1 .. 10, found an array"},
+        {INT, "{}", "config.json: k: expected an integer in 1 .. 10, found an object"},
+        {INT, "4294967297", "config.json: k: expected an integer in 1 .. 10, found 4294967297"},
+        {INT, "1e999", "config.json: k: expected an integer in 1 .. 10, found inf"},
+        {INT, "-1e999", "config.json: k: expected an integer in 1 .. 10, found -inf"},
+        {INT_OR, "0", "config.json: k: expected an integer in 1 .. 10, found 0"},
+        {INT_OR, "\"a long string of more than forty characters in all\"",
+         "found \"a long string of more than forty charact...\""},
+        {INT_OR, "\"two\\nlines\"", "found \"two lines\""},
+        {FLOAT_OR, "0.75", "config.json: k: expected a number in 0 .. 0.5, found 0.75"},
+        {FLOAT_OR, "-1", "config.json: k: expected a number in 0 .. 0.5, found -1"},
+        {FLOAT_OR, "\"x\"", "config.json: k: expected a number in 0 .. 0.5, found \"x\""},
+        {FLOAT_OR, "1e999", "config.json: k: expected a number in 0 .. 0.5, found inf"},
+        {BOOL_OR, "1", "config.json: k: expected true or false, found 1"},
+        {BOOL_OR, "\"true\"", "config.json: k: expected true or false, found \"true\""},
+        {STRING_OR, "1", "config.json: k: expected a string, found 1"},
+        {STRING_OR, "false", "config.json: k: expected a string, found false"},
+    };
+    for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
+        if (!check_case("wrong value: getter %d, %s", (int)cases[i].kind,
+                        cases[i].value ? cases[i].value : "absent"))
+            continue;
+        struct elcl_str text = {0};
+        elcl_str_printf(&text, "{\"model_type\":\"bart\"");
+        if (cases[i].value)
+            elcl_str_printf(&text, ",\"k\":%s", cases[i].value);
+        elcl_str_printf(&text, "}");
+        struct elcl_config c = {0};
+        elcl_error err = {0};
+        CHECK(!parse(text.data, NULL, &c, &err), "%s", err.msg);
+        const int rc = get(&c, cases[i].kind, "k", &err);
+        check_failure(rc, &err, ELCL_E_FORMAT, cases[i].message);
+        elcl_config_finish(&c);
+        elcl_str_finish(&text);
+    }
+}
+
+static void test_load(void)
+{
+    if (!check_case("files of a directory"))
+        return;
+    const char *dir = check_temporary_directory();
+    struct elcl_config c = {0};
+    elcl_error err = {0};
+    int rc = elcl_config_load("/nonexistent/model", &c, &err);
+    check_failure(rc, &err, ELCL_E_IO, "/nonexistent/model: no such directory");
+    err = (elcl_error){0};
+    rc = elcl_config_load(dir, &c, &err);
+    check_failure(rc, &err, ELCL_E_IO, "/config.json: cannot open");
+    char *path = elcl_path_join(dir, "config.json");
+    err = (elcl_error){0};
+    CHECK(!elcl_write_file_atomic(path, "{\"model_type\":\"t5\"}", 19, &err), "%s", err.msg);
+    CHECK(!elcl_config_load(dir, &c, &err), "%s", err.msg);
+    CHECK(!strcmp(c.model_type, "t5") && !c.generation && c.path && !strcmp(c.path, path), "%s",
+          c.model_type);
+    elcl_config_finish(&c);
+    elcl_config_finish(&c);
+    free(path);
+    path = elcl_path_join(dir, "generation_config.json");
+    CHECK(!elcl_write_file_atomic(path, "{\"num_beams\":3}", 15, &err), "%s", err.msg);
+    elcl_gen_options o = {0};
+    CHECK(!elcl_config_load(dir, &c, &err) && !elcl_config_gen_options(&c, &o, &err), "%s",
+          err.msg);
+    CHECK(o.num_beams == 3, "%d beams", o.num_beams);
+    elcl_config_finish(&c);
+    free(path);
+}
+
+/* ---- generation options -------------------------------------------------------------------- */
+
+static int options_of(const char *model, const char *generation, elcl_gen_options *o,
+                      elcl_error *err)
+{
+    struct elcl_config c = {0};
+    int rc = parse(model, generation, &c, err);
+    if (!rc)
+        rc = elcl_config_gen_options(&c, o, err);
+    elcl_config_finish(&c);
+    return rc;
+}
+
+static void test_defaults(void)
+{
+    if (!check_case("options: defaults"))
+        return;
+    elcl_gen_options o;
+    elcl_error err = {0};
+    memset(&o, 0x5a, sizeof(o));
+    CHECK(!options_of("{\"model_type\":\"bart\"}", NULL, &o, &err), "%s", err.msg);
+    CHECK(o.num_beams == 1 && o.num_return_sequences == 1, "beams");
+    CHECK(o.length_penalty == 1 && o.repetition_penalty == 1, "penalties");
+    CHECK(o.early_stopping == ELCL_EARLY_FALSE, "early_stopping");
+    CHECK(o.max_length == 20 && o.min_length == 0, "lengths");
+    CHECK(o.max_new_tokens == 0 && o.min_new_tokens == 0, "new tokens");
+    CHECK(o.no_repeat_ngram_size == 0, "n-gram");
+    CHECK(o.decoder_start_token_id == -1 && o.pad_token_id == -1, "start, pad");
+    CHECK(o.forced_bos_token_id == -1 && o.forced_eos_token_id == -1, "forced");
+    CHECK(o.n_eos == 0, "eos");
+    for (int i = 0; i < ELCL_MAX_EOS; i++)
+        CHECK(o.eos_token_ids[i] == -1, "eos %d", i);
+}
+
+static void test_order(void)
+{
+    if (!check_case("options: generation_config.json over config.json"))
+        return;
+    elcl_gen_options o;
+    elcl_error err = {0};
+    CHECK(
+        !options_of("{\"model_type\":\"bart\",\"num_beams\":2,\"max_length\":50,\"eos_token_id\":2,"
+                    "\"bos_token_id\":0,\"forced_eos_token_id\":2,\"min_length\":4}",
+                    "{\"num_beams\":4,\"eos_token_id\":[5,6],\"early_stopping\":\"never\","
+                    "\"forced_eos_token_id\":null,\"length_penalty\":2.5,\"min_length\":null}",
+                    &o, &err),
+        "%s", err.msg);
+    CHECK(o.num_beams == 4 && o.max_length == 50, "beams %d, length %d", o.num_beams, o.max_length);
+    CHECK(o.n_eos == 2 && o.eos_token_ids[0] == 5 && o.eos_token_ids[1] == 6, "eos");
+    CHECK(o.early_stopping == ELCL_EARLY_NEVER && o.length_penalty == 2.5f, "early, penalty");
+    CHECK(o.forced_eos_token_id == -1, "a null hides config.json: %d", (int)o.forced_eos_token_id);
+    CHECK(o.min_length == 0, "a null stands for the default: %d", o.min_length);
+    CHECK(o.decoder_start_token_id == 0, "falls back to bos: %d", (int)o.decoder_start_token_id);
+    CHECK(o.pad_token_id == 5, "falls back to the first eos: %d", (int)o.pad_token_id);
+}
+
+static void test_all_options(void)
+{
+    if (!check_case("options: all"))
+        return;
+    elcl_gen_options o;
+    elcl_error err = {0};
+    CHECK(!options_of("{\"model_type\":\"bart\"}",
+                      "{\"num_beams\":6,\"num_return_sequences\":2,\"length_penalty\":-0.5,"
+                      "\"early_stopping\":true,\"max_length\":62,\"max_new_tokens\":30,"
+                      "\"min_length\":11,\"min_new_tokens\":9,\"no_repeat_ngram_size\":3,"
+                      "\"repetition_penalty\":1.25,\"decoder_start_token_id\":2,\"bos_token_id\":7,"
+                      "\"forced_bos_token_id\":0,\"forced_eos_token_id\":3,\"pad_token_id\":1,"
+                      "\"eos_token_id\":2,\"temperature\":0.1,\"top_k\":5,\"do_sample\":false,"
+                      "\"num_beam_groups\":1,\"diversity_penalty\":0.0,\"bad_words_ids\":null,"
+                      "\"suppress_tokens\":[],\"guidance_scale\":1.0,\"unknown\":3}",
+                      &o, &err),
+          "%s", err.msg);
+    CHECK(o.num_beams == 6 && o.num_return_sequences == 2, "beams");
+    CHECK(o.length_penalty == -0.5f && o.repetition_penalty == 1.25f, "penalties");
+    CHECK(o.early_stopping == ELCL_EARLY_TRUE, "early_stopping");
+    CHECK(o.max_length == 62 && o.max_new_tokens == 30, "max");
+    CHECK(o.min_length == 11 && o.min_new_tokens == 9, "min");
+    CHECK(o.no_repeat_ngram_size == 3, "n-gram");
+    CHECK(o.decoder_start_token_id == 2 && o.pad_token_id == 1, "start, pad");
+    CHECK(o.forced_bos_token_id == 0 && o.forced_eos_token_id == 3, "forced");
+    CHECK(o.n_eos == 1 && o.eos_token_ids[0] == 2, "eos");
+}
+
+static void test_refused_options(void)
+{
+    static const struct {
+        const char *option;
+        int code;
+        const char *message;
+    } cases[] = {
+        {"\"do_sample\":true", ELCL_E_UNSUPPORTED,
+         "generation_config.json: do_sample is true, which elcl does not support"},
+        {"\"num_beam_groups\":2", ELCL_E_UNSUPPORTED, "num_beam_groups is 2"},
+        {"\"diversity_penalty\":0.5", ELCL_E_UNSUPPORTED, "diversity_penalty is 0.5"},
+        {"\"penalty_alpha\":0.6", ELCL_E_UNSUPPORTED, "penalty_alpha is 0.5999"},
+        {"\"dola_layers\":\"high\"", ELCL_E_UNSUPPORTED, "dola_layers is \"high\""},
+        {"\"encoder_no_repeat_ngram_size\":3", ELCL_E_UNSUPPORTED, "encoder_no_repeat_ngram_size"},
+        {"\"encoder_repetition_penalty\":1.5", ELCL_E_UNSUPPORTED, "encoder_repetition_penalty"},
+        {"\"bad_words_ids\":[[1]]", ELCL_E_UNSUPPORTED, "bad_words_ids is an array"},
+        {"\"force_words_ids\":[[1]]", ELCL_E_UNSUPPORTED, "force_words_ids is an array"},
+        {"\"constraints\":[1]", ELCL_E_UNSUPPORTED, "constraints is an array"},
+        {"\"renormalize_logits\":true", ELCL_E_UNSUPPORTED, "renormalize_logits is true"},
+        {"\"exponential_decay_length_penalty\":[3,1.5]", ELCL_E_UNSUPPORTED,
+         "exponential_decay_length_penalty is an array"},
+        {"\"suppress_tokens\":[4]", ELCL_E_UNSUPPORTED, "suppress_tokens is an array"},
+        {"\"begin_suppress_tokens\":[4]", ELCL_E_UNSUPPORTED, "begin_suppress_tokens is an array"},
+        {"\"forced_decoder_ids\":[[1,2]]", ELCL_E_UNSUPPORTED, "forced_decoder_ids is an array"},
+        {"\"sequence_bias\":{\"a\":1}", ELCL_E_UNSUPPORTED, "sequence_bias is an object"},
+        {"\"token_healing\":true", ELCL_E_UNSUPPORTED, "token_healing is true"},
+        {"\"guidance_scale\":2", ELCL_E_UNSUPPORTED, "guidance_scale is 2"},
+        {"\"watermarking_config\":{\"bias\":1}", ELCL_E_UNSUPPORTED,
+         "watermarking_config is an object"},
+        {"\"stop_strings\":\"x\"", ELCL_E_UNSUPPORTED, "stop_strings is \"x\""},
+        {"\"max_time\":1.5", ELCL_E_UNSUPPORTED, "max_time is 1.5"},
+        {"\"num_beams\":0", ELCL_E_FORMAT,
+         "generation_config.json: num_beams: expected an integer in 1 .. 64, found 0"},
+        {"\"num_beams\":65", ELCL_E_FORMAT, "num_beams: expected an integer in 1 .. 64, found 65"},
+        {"\"max_length\":\"long\"", ELCL_E_FORMAT, "max_length: expected an integer"},
+        {"\"max_length\":1e20", ELCL_E_FORMAT, "max_length: expected an integer"},
+        {"\"length_penalty\":\"x\"", ELCL_E_FORMAT, "length_penalty: expected a number"},
+        {"\"length_penalty\":1e60", ELCL_E_FORMAT, "length_penalty: expected a number"},
+        {"\"early_stopping\":\"yes\"", ELCL_E_FORMAT,
+         "early_stopping: expected true, false or \"never\", found \"yes\""},
+        {"\"early_stopping\":1", ELCL_E_FORMAT, "early_stopping: expected true, false"},
+        {"\"eos_token_id\":-1", ELCL_E_FORMAT,
+         "eos_token_id: expected a token id or a list of them, found -1"},
+        {"\"eos_token_id\":[1,\"2\"]", ELCL_E_FORMAT,
+         "eos_token_id: expected a token id or a list of them, found \"2\""},
+        {"\"eos_token_id\":[1,2,3,4,5,6,7,8,9]", ELCL_E_UNSUPPORTED,
+         "eos_token_id: more than 8 ids"},
+        {"\"forced_bos_token_id\":4294967296", ELCL_E_FORMAT,
+         "forced_bos_token_id: expected an integer in 0 .. 2147483647, found 4294967296"},
+    };
+    for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
+        if (!check_case("options: %s", cases[i].option))
+            continue;
+        struct elcl_str generation = {0};
+        elcl_str_printf(&generation, "{%s}", cases[i].option);
+        elcl_gen_options o = {.num_beams = -7};
+        elcl_error err = {0};
+        int rc = options_of("{\"model_type\":\"bart\"}", generation.data, &o, &err);
+        check_failure(rc, &err, cases[i].code, cases[i].message);
+        CHECK(o.num_beams == -7, "the output was written");
+        elcl_str_finish(&generation);
+        /* the same in config.json */
+        elcl_str_printf(&generation, "{\"model_type\":\"bart\",%s}", cases[i].option);
+        err = (elcl_error){0};
+        rc = options_of(generation.data, NULL, &o, &err);
+        CHECK(rc == cases[i].code && !strncmp(err.msg, "config.json: ", 13), "%s", err.msg);
+        elcl_str_finish(&generation);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    check_begin(argc, argv);
+    test_parse_errors();
+    test_values();
+    test_wrong_values();
+    test_load();
+    test_defaults();
+    test_order();
+    test_all_options();
+    test_refused_options();
+    return check_end();
+}

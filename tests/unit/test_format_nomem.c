@@ -1,0 +1,161 @@
+/*
+ * Memory runs out at the n-th allocation, for every n: each call must fail cleanly, give back what
+ * it took and write no output. Linked with --wrap for the allocation functions.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <cJSON.h>
+
+#include "format/config.h"
+#include "format/safetensors.h"
+#include "tokenizer_texts.h"
+
+/* ---- allocation ---------------------------------------------------------------------------- */
+
+static struct {
+    bool armed;
+    long left; /* allocations until one fails */
+    long live; /* blocks */
+} memory;
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void __real_free(void *p);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+void __wrap_free(void *p);
+
+static bool refuse(void)
+{
+    return memory.armed && memory.left-- <= 0;
+}
+
+void *__wrap_malloc(size_t n)
+{
+    void *p = refuse() ? NULL : __real_malloc(n);
+    memory.live += p != NULL;
+    return p;
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    void *p = refuse() ? NULL : __real_calloc(n, size);
+    memory.live += p != NULL;
+    return p;
+}
+
+void *__wrap_realloc(void *old, size_t n)
+{
+    void *p = refuse() ? NULL : __real_realloc(old, n);
+    memory.live += p && !old;
+    return p;
+}
+
+void __wrap_free(void *p)
+{
+    memory.live -= p != NULL;
+    __real_free(p);
+}
+
+/* ---- what is called ------------------------------------------------------------------------ */
+
+static int use_safetensors(elcl_error *err)
+{
+    static const char header[] = "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+                                 "\"i\":{\"dtype\":\"I8\",\"shape\":[4],\"data_offsets\":[4,8]}}";
+    char file[sizeof(header) + 16] = {(char)(sizeof(header) - 1)};
+    memcpy(file + 8, header, sizeof(header) - 1);
+    struct elcl_safetensors *st = NULL;
+    const int rc = elcl_safetensors_open_memory(file, 8 + sizeof(header) - 1 + 8, "f", &st, err);
+    CHECK(!rc == (st != NULL), "output with code %d", rc);
+    elcl_safetensors_close(&st);
+    return rc;
+}
+
+static int use_config(elcl_error *err)
+{
+    static const char model[] = "{\"model_type\":\"bart\",\"d_model\":4}";
+    static const char generation[] = "{\"num_beams\":4}";
+    struct elcl_config config = {0};
+    const int rc =
+        elcl_config_parse(model, strlen(model), generation, strlen(generation), &config, err);
+    CHECK(!rc == (config.model != NULL), "output with code %d", rc);
+    elcl_config_finish(&config);
+    return rc;
+}
+
+static int use_tokenizer(const struct texts *texts, elcl_error *err)
+{
+    struct elcl_tokenizer *t = NULL;
+    int32_t *ids = NULL;
+    size_t n = 0;
+    char *text = NULL;
+    int rc = build(texts, &t, err);
+    CHECK(!rc == (t != NULL), "output with code %d", rc);
+    if (!rc) {
+        rc = elcl_tokenizer_encode(t, "abab <s>", 8, &ids, &n, err);
+        CHECK(!rc == (ids != NULL), "output with code %d", rc);
+    }
+    if (!rc) {
+        rc = elcl_tokenizer_decode(t, ids, n, false, &text, err);
+        CHECK(!rc == (text != NULL), "output with code %d", rc);
+    }
+    elcl_free(text);
+    elcl_free(ids);
+    elcl_tokenizer_destroy(&t);
+    return rc;
+}
+
+static int use_vocab(elcl_error *err)
+{
+    return use_tokenizer(&(struct texts){.vocab = BART_VOCAB,
+                                         .merges = BART_MERGES,
+                                         .config = "{\"add_prefix_space\":true}",
+                                         .special_map = "{\"eos_token\":\"<s>\"}",
+                                         .added_tokens = "{\"x\":20}"},
+                         err);
+}
+
+static int use_json(elcl_error *err)
+{
+    return use_tokenizer(
+        &(struct texts){.json = JSON_HEAD JSON_BYTES JSON_PRE JSON_MODEL "\"merges\":[\"a b\"]}}",
+                        .config = "{\"add_prefix_space\":true}"},
+        err);
+}
+
+static void test_exhaustion(const char *name, int (*use)(elcl_error *err))
+{
+    if (!check_case("out of memory: %s", name))
+        return;
+    int rc = -1;
+    for (long n = 0; rc && n < 20000; n++) {
+        elcl_error err = {0};
+        const long before = memory.live;
+        memory.left = n;
+        memory.armed = true;
+        rc = use(&err);
+        memory.armed = false;
+        CHECK(memory.live == before, "allocation %ld: %ld blocks lost", n, memory.live - before);
+        /* cJSON does not tell a lack of memory from bad text. */
+        CHECK(!rc || rc == ELCL_E_NOMEM || strstr(err.msg, "not valid JSON"),
+              "allocation %ld: code %d, %s", n, rc, err.msg);
+        CHECK(rc == err.code && !rc == !err.msg[0], "allocation %ld: code %d, %s", n, rc, err.msg);
+    }
+    CHECK(!rc, "still failing: %d", rc);
+}
+
+int main(int argc, char **argv)
+{
+    check_begin(argc, argv);
+    cJSON_Hooks hooks = {__wrap_malloc, __wrap_free};
+    cJSON_InitHooks(&hooks);
+    test_exhaustion("safetensors", use_safetensors);
+    test_exhaustion("config", use_config);
+    test_exhaustion("vocab.json", use_vocab);
+    test_exhaustion("tokenizer.json", use_json);
+    return check_end();
+}

@@ -1,0 +1,227 @@
+/* Generation options: the rules of each step, the limits, and what is refused. */
+#include <limits.h>
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "../check.h"
+#include "base/util.h"
+#include "search/rules.h"
+#include "search_reference.h"
+
+enum { VOCABULARY = 100, MAX_TARGET = 64 };
+
+static struct elcl_row_rules at(const elcl_gen_options *o, int length)
+{
+    struct elcl_row_rules rules;
+    memset(&rules, 0x5a, sizeof(rules));
+    elcl_rules_at(o, length, &rules);
+    return rules;
+}
+
+static void test_steps(void)
+{
+    elcl_gen_options o = plain_options();
+    o.num_beams = 4;
+    o.min_length = 5;
+    o.no_repeat_ngram_size = 3;
+    o.repetition_penalty = 1.5f;
+    o.forced_bos_token_id = 7;
+    o.forced_eos_token_id = 1;
+    o.n_eos = 2;
+    o.eos_token_ids[1] = 9;
+    if (check_case("rules of each step")) {
+        for (int length = 1; length < 12; length++) {
+            const struct elcl_row_rules r = at(&o, length);
+            const int32_t forced = length == 1 ? 7 : length == 11 ? 1 : -1;
+            CHECK(r.log_probs == 1, "log_probs %d", (int)r.log_probs);
+            CHECK(r.forced_token == forced, "length %d: forced %d", length, (int)r.forced_token);
+            CHECK(r.n_eos == 2 && r.eos[0] == 1 && r.eos[1] == 9 && r.eos[2] == -1, "eos");
+            if (forced >= 0)
+                continue;
+            CHECK(r.ban_eos == (length < 5), "length %d: ban_eos %d", length, (int)r.ban_eos);
+            CHECK(r.ngram == 3, "ngram %d", (int)r.ngram);
+            CHECK(r.repetition_penalty == 1.5f, "penalty %g", (double)r.repetition_penalty);
+        }
+    }
+    if (check_case("a forced token overrides the EOS ban")) {
+        o.min_length = 12;
+        CHECK(at(&o, 10).ban_eos == 1 && at(&o, 10).forced_token == -1, "before");
+        CHECK(at(&o, 11).ban_eos == 0 && at(&o, 11).forced_token == 1, "at the end");
+    }
+    if (check_case("max_length 2: the forced EOS wins")) {
+        o.max_length = 2;
+        CHECK(at(&o, 1).forced_token == 1, "forced %d", (int)at(&o, 1).forced_token);
+    }
+    if (check_case("greedy rules see raw logits")) {
+        o = plain_options();
+        CHECK(at(&o, 1).log_probs == 0 && at(&o, 1).forced_token == -1, "greedy");
+        o.n_eos = 0;
+        o.min_length = 9;
+        CHECK(at(&o, 1).ban_eos == 0, "no EOS, nothing to ban");
+    }
+    if (check_case("record is plain 32-bit fields"))
+        CHECK(sizeof(struct elcl_row_rules) == ELCL_RULES_INTS * sizeof(int32_t), "%zu bytes",
+              sizeof(struct elcl_row_rules));
+}
+
+static void test_limits(void)
+{
+    elcl_gen_options o = plain_options();
+    if (check_case("limits")) {
+        o.min_length = 3;
+        CHECK(elcl_rules_max_length(&o) == 12 && elcl_rules_min_length(&o) == 3, "as set");
+        o.max_new_tokens = 5;
+        o.min_new_tokens = 1;
+        CHECK(elcl_rules_max_length(&o) == 6, "max %d", elcl_rules_max_length(&o));
+        CHECK(elcl_rules_min_length(&o) == 2, "min %d", elcl_rules_min_length(&o));
+        o.max_new_tokens = o.min_new_tokens = INT_MAX;
+        CHECK(elcl_rules_max_length(&o) == INT_MAX, "max %d", elcl_rules_max_length(&o));
+        CHECK(elcl_rules_min_length(&o) == INT_MAX, "min %d", elcl_rules_min_length(&o));
+    }
+}
+
+static void accepted(const elcl_gen_options *o)
+{
+    elcl_error err = {0};
+    CHECK(!elcl_rules_check(o, VOCABULARY, MAX_TARGET, &err), "%s", err.msg);
+}
+
+static void refused(const elcl_gen_options *o, const char *message)
+{
+    elcl_error err = {0};
+    const int rc = elcl_rules_check(o, VOCABULARY, MAX_TARGET, &err);
+    CHECK(rc == ELCL_E_ARG && err.code == rc, "want \"%s\", got %d", message, rc);
+    CHECK(strstr(err.msg, message) == err.msg, "want \"%s\", got \"%s\"", message, err.msg);
+    CHECK(elcl_rules_check(o, VOCABULARY, MAX_TARGET, NULL) == rc, "without a message");
+}
+
+#define OF(field) offsetof(elcl_gen_options, field)
+
+static const struct {
+    const char *name;
+    size_t offset;
+    int low, high;     /* the range */
+    const char *below; /* message of low - 1 */
+    const char *above; /* message of high + 1; NULL when high is INT_MAX */
+} ints[] = {
+    {"num_beams", OF(num_beams), 1, 64, "num_beams is 0, must be 1 .. 64",
+     "num_beams is 65, must be 1 .. 64"},
+    {"num_return_sequences", OF(num_return_sequences), 1, 4,
+     "num_return_sequences is 0, must be 1 .. 4", "num_return_sequences is 5, must be 1 .. 4"},
+    {"early_stopping", OF(early_stopping), 0, 2, "early_stopping is -1, must be 0 .. 2",
+     "early_stopping is 3, must be 0 .. 2"},
+    {"max_length", OF(max_length), 2, 64, "max_length is 1, must be 2 .. 64",
+     "max_length is 65, must be 2 .. 64"},
+    {"max_new_tokens", OF(max_new_tokens), 0, 63, "max_new_tokens is -1, must be 0 .. 63",
+     "max_new_tokens is 64, must be 0 .. 63"},
+    {"min_length", OF(min_length), 0, INT_MAX, "min_length is -1, must be 0 or more", NULL},
+    {"min_new_tokens", OF(min_new_tokens), 0, INT_MAX, "min_new_tokens is -1, must be 0 or more",
+     NULL},
+    {"no_repeat_ngram_size", OF(no_repeat_ngram_size), 0, INT_MAX,
+     "no_repeat_ngram_size is -1, must be 0 or more", NULL},
+    {"decoder_start_token_id", OF(decoder_start_token_id), 0, 99,
+     "decoder_start_token_id is -1, must be 0 .. 99 (the vocabulary has 100 tokens)",
+     "decoder_start_token_id is 100, must be 0 .. 99 (the vocabulary has 100 tokens)"},
+    {"forced_bos_token_id", OF(forced_bos_token_id), -1, 99,
+     "forced_bos_token_id is -2, must be -1 (none) or 0 .. 99",
+     "forced_bos_token_id is 100, must be -1 (none) or 0 .. 99"},
+    {"forced_eos_token_id", OF(forced_eos_token_id), -1, 99,
+     "forced_eos_token_id is -2, must be -1 (none) or 0 .. 99",
+     "forced_eos_token_id is 100, must be -1 (none) or 0 .. 99"},
+    {"pad_token_id", OF(pad_token_id), -1, 99, "pad_token_id is -2, must be -1 (none) or 0 .. 99",
+     "pad_token_id is 100, must be -1 (none) or 0 .. 99"},
+    {"n_eos", OF(n_eos), 0, ELCL_MAX_EOS, "n_eos is -1, must be 0 .. 8",
+     "n_eos is 9, must be 0 .. 8"},
+    {"eos_token_ids", OF(eos_token_ids[1]), 0, 99, "eos_token_ids is -1, must be 0 .. 99",
+     "eos_token_ids is 100, must be 0 .. 99"},
+};
+
+static elcl_gen_options with(size_t i, int value)
+{
+    elcl_gen_options o = plain_options();
+    o.num_beams = 4;
+    o.n_eos = 2;
+    memcpy((char *)&o + ints[i].offset, &value, sizeof(value));
+    return o;
+}
+
+static void test_ranges(void)
+{
+    for (size_t i = 0; i < ELCL_COUNT(ints); i++) {
+        if (!check_case("range of %s", ints[i].name))
+            continue;
+        elcl_gen_options o = with(i, ints[i].low);
+        accepted(&o);
+        o = with(i, ints[i].high);
+        accepted(&o);
+        o = with(i, ints[i].low - 1);
+        refused(&o, ints[i].below);
+        o = with(i, INT_MIN);
+        CHECK(elcl_rules_check(&o, VOCABULARY, MAX_TARGET, NULL) == ELCL_E_ARG, "INT_MIN");
+        if (!ints[i].above)
+            continue;
+        o = with(i, ints[i].high + 1);
+        refused(&o, ints[i].above);
+        o = with(i, INT_MAX);
+        CHECK(elcl_rules_check(&o, VOCABULARY, MAX_TARGET, NULL) == ELCL_E_ARG, "INT_MAX");
+    }
+}
+
+static void test_floats(void)
+{
+    static const float bad_repetition[] = {0, -1, INFINITY, -INFINITY, NAN};
+    static const float bad_length[] = {INFINITY, -INFINITY, NAN, 300, -300};
+    static const float good[] = {0.01f, 0.5f, 1, 2, 100};
+    if (check_case("range of repetition_penalty")) {
+        for (size_t i = 0; i < ELCL_COUNT(bad_repetition); i++) {
+            elcl_gen_options o = plain_options();
+            o.repetition_penalty = bad_repetition[i];
+            refused(&o, "repetition_penalty is ");
+            o.repetition_penalty = good[i];
+            accepted(&o);
+        }
+    }
+    if (check_case("range of length_penalty")) {
+        for (size_t i = 0; i < ELCL_COUNT(bad_length); i++) {
+            elcl_gen_options o = plain_options();
+            o.length_penalty = bad_length[i];
+            refused(&o, "length_penalty is ");
+            o.length_penalty = i & 1 ? good[i] : -good[i];
+            accepted(&o);
+        }
+    }
+}
+
+static void test_combinations(void)
+{
+    elcl_gen_options o = plain_options();
+    if (check_case("max_new_tokens replaces max_length")) {
+        o.max_length = 1000;
+        refused(&o, "max_length is 1000, must be 2 .. 64");
+        o.max_new_tokens = 10;
+        accepted(&o);
+    }
+    if (check_case("a minimum above the maximum is accepted")) {
+        o = plain_options();
+        o.min_length = 40;
+        accepted(&o);
+    }
+    if (check_case("defaults of the tests are accepted")) {
+        o = plain_options();
+        accepted(&o);
+        o.n_eos = 0;
+        accepted(&o);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    check_begin(argc, argv);
+    test_steps();
+    test_limits();
+    test_ranges();
+    test_floats();
+    test_combinations();
+    return check_end();
+}

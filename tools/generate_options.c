@@ -1,0 +1,285 @@
+#include "generate_options.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FIELD(name) offsetof(struct elcl_generate_options, name)
+
+/* clang-format off */
+static const struct elcl_choice format_words[] = {
+    {"text", ELCL_LINE_TEXT}, {"jsonl", ELCL_LINE_JSONL}, {"ids", ELCL_LINE_IDS}, {NULL, 0}};
+static const struct elcl_choice early_words[] = {
+    {"true", ELCL_EARLY_TRUE}, {"false", ELCL_EARLY_FALSE}, {"never", ELCL_EARLY_NEVER}, {NULL, 0}};
+static const struct elcl_choice attention_words[] = {
+    {"el", ELCL_ATTN_EL}, {"mha", ELCL_ATTN_MHA}, {"mha-beam", ELCL_ATTN_MHA_BEAM},
+    {"auto", ELCL_ATTN_AUTO}, {NULL, 0}};
+static const struct elcl_choice gemm_words[] = {
+    {"auto", ELCL_GEMM_AUTO}, {"clblast", ELCL_GEMM_CLBLAST}, {"native", ELCL_GEMM_NATIVE},
+    {NULL, 0}};
+static const struct elcl_choice kernel_words[] = {
+    {"auto", ELCL_KERNELS_AUTO}, {"cpu", ELCL_KERNELS_CPU}, {"gpu", ELCL_KERNELS_GPU}, {NULL, 0}};
+static const struct elcl_choice storage_words[] = {
+    {"f32", ELCL_F32}, {"f16", ELCL_F16}, {"bf16", ELCL_BF16}, {NULL, 0}};
+static const struct elcl_choice long_words[] = {
+    {"truncate", ELCL_LONG_TRUNCATE}, {"refuse", ELCL_LONG_REFUSE}, {NULL, 0}};
+static const struct elcl_choice auto_word[] = {{"auto", 0}, {NULL, 0}};
+static const struct elcl_choice none_word[] = {{"none", -1}, {NULL, 0}};
+
+#define GROUP(help) {ELCL_OPT_GROUP, NULL, NULL, help, 0, 0, 0, NULL}
+#define FLAG(name, field, help) {ELCL_OPT_FLAG, name, NULL, help, FIELD(field), 0, 0, NULL}
+#define TEXT(name, value, field, help) \
+    {ELCL_OPT_TEXT, name, value, help, FIELD(field), 0, 0, NULL}
+#define CHOICE(name, value, field, words, help) \
+    {ELCL_OPT_CHOICE, name, value, help, FIELD(field), 0, 0, words}
+#define INT(name, field, min, max, help) \
+    {ELCL_OPT_INT, name, "N", help, FIELD(field), min, max, NULL}
+#define TOKEN(name, field, help) \
+    {ELCL_OPT_INT, name, "ID", help, FIELD(field), -1, INT32_MAX, none_word}
+#define NUMBER(name, field, min, max, help) \
+    {ELCL_OPT_NUMBER, name, "X", help, FIELD(field), min, max, NULL}
+
+static const struct elcl_opt options_table[] = {
+    GROUP("Input and output:"),
+    TEXT("input", "FILE", input, "samples, one a line, LF or CRLF; - is standard input"),
+    CHOICE("input-format", "text|jsonl|ids", input_format, format_words,
+           "what a line holds: text (default), an object with \"text\" or \"ids\", or token ids "
+           "with the special ones, separated by blanks"),
+    TEXT("output", "FILE", output,
+         "results, in input order; FILE appears when it is whole, FILE.part until then; "
+         "- is standard output (default)"),
+    CHOICE("format", "text|jsonl|ids", format, format_words,
+           "one line for each returned sequence (default text)"),
+    FLAG("scores", scores, "text and ids: the score and a tab before each line"),
+    FLAG("keep-going", keep_going,
+         "write empty lines for a bad sample, report it, go on, and exit with 1 at the end"),
+
+    GROUP("Decoding (names and meaning as in Hugging Face generate(); defaults come from\n"
+          "generation_config.json, then config.json; lengths count the start token):"),
+    INT("num-beams", gen.num_beams, 1, ELCL_MAX_BEAMS, "beams; 1 is greedy search"),
+    INT("num-return-sequences", gen.num_return_sequences, 1, ELCL_MAX_BEAMS,
+        "best sequences to write of each sample"),
+    NUMBER("length-penalty", gen.length_penalty, -1000, 1000,
+           "scores are divided by length to this power"),
+    CHOICE("early-stopping", "true|false|never", early_stopping, early_words,
+           "when beam search is done with a sample"),
+    INT("max-length", gen.max_length, 1, INT32_MAX, "most tokens of an output"),
+    INT("max-new-tokens", gen.max_new_tokens, 1, INT32_MAX,
+        "the same without the start token; goes before --max-length"),
+    INT("min-length", gen.min_length, 0, INT32_MAX, "fewest tokens of an output"),
+    INT("min-new-tokens", gen.min_new_tokens, 0, INT32_MAX, "the same without the start token"),
+    INT("no-repeat-ngram-size", gen.no_repeat_ngram_size, 0, INT32_MAX,
+        "no N tokens in a row occur twice; 0: off"),
+    NUMBER("repetition-penalty", gen.repetition_penalty, 1e-3, 1e3,
+           "above 1 makes tokens that were there less likely"),
+    TOKEN("decoder-start-token-id", gen.decoder_start_token_id, "first token of every output"),
+    TOKEN("forced-bos-token-id", gen.forced_bos_token_id, "token after the start token, or none"),
+    TOKEN("forced-eos-token-id", gen.forced_eos_token_id,
+          "last token at the longest length, or none"),
+    {ELCL_OPT_IDS, "eos-token-id", "ID[,ID...]", "tokens that end an output, or none", FIELD(eos),
+     0, 0, NULL},
+
+    GROUP("Running:"),
+    TEXT("device", "INDEX|NAME|cpu|gpu", device,
+         "OpenCL device by number, part of its name, or type; see elcl devices "
+         "(default: a GPU before a CPU)"),
+    CHOICE("attention", "el|mha|mha-beam|auto", attention, attention_words,
+           "el: hidden states serve as keys and values; mha: keys and values, the source's shared "
+           "by the beams; mha-beam: all of them per beam (default auto)"),
+    CHOICE("gemm", "auto|clblast|native", gemm, gemm_words, "matrix products (default auto)"),
+    CHOICE("kernels", "auto|cpu|gpu", kernels, kernel_words,
+           "shape of the kernels (default: by the device's type)"),
+    CHOICE("weights", "f32|f16|bf16", weights, storage_words,
+           "storage of weights on the device (default f32)"),
+    CHOICE("state", "f32|f16|bf16", state, storage_words,
+           "storage of encoder output and caches (default f32)"),
+    {ELCL_OPT_BYTES, "memory-limit", "BYTES",
+     "device memory to stay below, as in 512M or 2G (powers of 1024)", FIELD(memory_limit_bytes), 0,
+     0, NULL},
+    {ELCL_OPT_INT, "batch-size", "N|auto", "samples in flight (default auto: what fits in memory)",
+     FIELD(batch_size), 1, 1 << 20, auto_word},
+    INT("max-source", max_source, 1, INT32_MAX,
+        "longest source in tokens (default: the model's limit)"),
+    CHOICE("long-source", "truncate|refuse", long_source, long_words,
+           "cut longer sources and keep their last token, with one warning (default), or refuse "
+           "them"),
+    FLAG("no-cache", no_cache, "build all kernels from source and store nothing"),
+    FLAG("quiet", quiet, "no progress bar, no summary"),
+    FLAG("verbose", verbose, "tell what is done meanwhile"),
+    FLAG("help", help, "this text"),
+};
+/* clang-format on */
+
+_Static_assert(ELCL_TOOL_COUNT(options_table) <= ELCL_MAX_OPTS, "raise ELCL_MAX_OPTS");
+
+static const char *word_of(const struct elcl_choice *words, int value)
+{
+    for (; words->word; words++) {
+        if (words->value == value)
+            return words->word;
+    }
+    return "unknown";
+}
+
+const char *elcl_attention_word(int value)
+{
+    return word_of(attention_words, value);
+}
+
+const char *elcl_gemm_word(int value)
+{
+    return word_of(gemm_words, value);
+}
+
+const char *elcl_kernels_word(int value)
+{
+    return word_of(kernel_words, value);
+}
+
+const char *elcl_storage_word(int value)
+{
+    return word_of(storage_words, value);
+}
+
+void elcl_generate_print_help(void)
+{
+    fputs("Usage: elcl generate [OPTION...] MODEL [TEXT...]\n"
+          "\n"
+          "Generates text with the Hugging Face model in the directory MODEL. The samples\n"
+          "are the TEXT arguments, or the lines of --input FILE, or those of standard\n"
+          "input. Every sample gives its lines of output, an empty one too, in input order.\n"
+          "\n"
+          "    elcl generate models/g2p-en attention\n"
+          "    elcl generate models/g2p-en --input words.txt --output phonemes.txt\n",
+          stdout);
+    elcl_args_print_help(options_table, ELCL_TOOL_COUNT(options_table));
+}
+
+static int check_combination(const struct elcl_generate_options *o, elcl_error *err)
+{
+    if (o->texts && o->input)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "expected TEXT arguments or --input, found both: '%.100s' and "
+                              "--input %.100s",
+                              o->texts[0], o->input);
+    if (o->quiet && o->verbose)
+        return elcl_tool_fail(err, ELCL_E_ARG, "expected --quiet or --verbose, found both");
+    if (o->scores && o->format == ELCL_LINE_JSONL)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--scores is for text and ids: jsonl always holds the score");
+    return ELCL_OK;
+}
+
+int elcl_generate_parse(struct elcl_generate_options *options, int argc, char **argv,
+                        elcl_error *err)
+{
+    struct elcl_generate_options o = {
+        .args = {.opts = options_table,
+                 .n_opts = ELCL_TOOL_COUNT(options_table),
+                 .verb = "generate"},
+        .attention = ELCL_ATTN_AUTO,
+        .gemm = ELCL_GEMM_AUTO,
+        .kernels = ELCL_KERNELS_AUTO,
+        .weights = ELCL_F32,
+        .state = ELCL_F32,
+    };
+    int rc = elcl_args_parse(&o.args, argc, argv, &o, err);
+    if (rc)
+        return rc;
+    if (!o.help) {
+        if (!o.args.n_words)
+            return elcl_tool_fail(err, ELCL_E_ARG,
+                                  "expected a model directory, found none: elcl generate MODEL "
+                                  "[TEXT...]");
+        o.model = o.args.words[0];
+        o.n_texts = o.args.n_words - 1;
+        o.texts = o.n_texts ? o.args.words + 1 : NULL;
+        rc = check_combination(&o, err);
+    }
+    if (!rc)
+        *options = o;
+    return rc;
+}
+
+/* Copies each given decoding option; they all lie inside `gen`, except those with a type of their
+ * own. */
+static void overlay(const struct elcl_generate_options *o, elcl_gen_options *gen)
+{
+    for (size_t i = 0; i < o->args.n_opts; i++) {
+        const struct elcl_opt *opt = &options_table[i];
+        size_t at = opt->offset - FIELD(gen);
+        bool inside = opt->offset >= FIELD(gen) && at < sizeof(*gen);
+        if (!o->args.seen[i] || !inside)
+            continue;
+        size_t size = opt->kind == ELCL_OPT_NUMBER ? sizeof(float) : sizeof(int);
+        memcpy((char *)gen + at, (const char *)&o->gen + at, size);
+    }
+    if (elcl_args_seen(&o->args, "early-stopping"))
+        gen->early_stopping = (enum elcl_early_stopping)o->early_stopping;
+    if (elcl_args_seen(&o->args, "eos-token-id")) {
+        gen->n_eos = o->eos.n;
+        memcpy(gen->eos_token_ids, o->eos.ids, sizeof(gen->eos_token_ids));
+    }
+    /* A given length replaces a default one, in whichever way that is counted. */
+    if (elcl_args_seen(&o->args, "max-length") && !elcl_args_seen(&o->args, "max-new-tokens"))
+        gen->max_new_tokens = 0;
+    if (elcl_args_seen(&o->args, "min-length") && !elcl_args_seen(&o->args, "min-new-tokens"))
+        gen->min_new_tokens = 0;
+}
+
+/* A length that was given and does not fit is refused; a default one is cut to the model. */
+static int resolve_lengths(const struct elcl_generate_options *o, const elcl_model_info *info,
+                           elcl_gen_options *gen, int *max_target, elcl_error *err)
+{
+    bool given_new = elcl_args_seen(&o->args, "max-new-tokens");
+    bool given_max = elcl_args_seen(&o->args, "max-length");
+    if (given_new && gen->max_new_tokens > info->max_target - 1)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--max-new-tokens: expected at most %d with this model, found %d",
+                              info->max_target - 1, gen->max_new_tokens);
+    if (given_max && !given_new && gen->max_length > info->max_target)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--max-length: expected at most %d with this model, found %d",
+                              info->max_target, gen->max_length);
+    if (gen->max_new_tokens > info->max_target - 1)
+        gen->max_new_tokens = info->max_target - 1;
+    if (gen->max_length > info->max_target)
+        gen->max_length = info->max_target;
+    *max_target = gen->max_new_tokens > 0 ? gen->max_new_tokens + 1 : gen->max_length;
+    return ELCL_OK;
+}
+
+int elcl_generate_resolve(const struct elcl_generate_options *options, const elcl_model *model,
+                          elcl_gen_options *gen, int *max_target, elcl_error *err)
+{
+    elcl_model_info info;
+    elcl_gen_options resolved;
+    elcl_model_get_info(model, &info);
+    elcl_model_gen_defaults(model, &resolved);
+    overlay(options, &resolved);
+    if (resolved.num_return_sequences > resolved.num_beams)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--num-return-sequences: expected at most --num-beams, which is %d, "
+                              "found %d",
+                              resolved.num_beams, resolved.num_return_sequences);
+    if (options->max_source > info.max_source)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--max-source: expected at most %d with this model, found %d",
+                              info.max_source, options->max_source);
+    if (!info.has_tokenizer && options->format == ELCL_LINE_TEXT)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "%s holds no tokenizer: expected --format ids or jsonl, found text",
+                              options->model);
+    if (!info.has_tokenizer && options->input_format == ELCL_LINE_TEXT)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "%s holds no tokenizer: expected --input-format ids or jsonl, found "
+                              "text",
+                              options->model);
+    int target = 0;
+    int rc = resolve_lengths(options, &info, &resolved, &target, err);
+    if (rc)
+        return rc;
+    *gen = resolved;
+    *max_target = target;
+    return ELCL_OK;
+}

@@ -1,0 +1,52 @@
+/* The options of `elcl generate`: from the command line, and over a model's defaults. */
+#ifndef ELCL_TOOLS_GENERATE_OPTIONS_H
+#define ELCL_TOOLS_GENERATE_OPTIONS_H
+
+#include "args.h"
+#include "input.h"
+
+enum elcl_long_source { ELCL_LONG_TRUNCATE, ELCL_LONG_REFUSE };
+
+struct elcl_generate_options {
+    struct elcl_args args;
+    int help;
+    const char *model;
+    char **texts; /* [n_texts], the samples when n_texts > 0 */
+    int n_texts;
+    const char *input;  /* NULL or "-": standard input */
+    const char *output; /* NULL or "-": standard output */
+    int input_format;   /* enum elcl_line_format */
+    int format;         /* likewise */
+    int scores;
+    int keep_going;
+    /* Only what was given counts: elcl_generate_resolve() lays it over the model's defaults. */
+    elcl_gen_options gen;
+    int early_stopping;
+    struct elcl_opt_ids eos;
+    const char *device;
+    int attention, gemm, kernels; /* the library's enums */
+    int weights, state;           /* enum elcl_storage */
+    uint64_t memory_limit_bytes;
+    int batch_size; /* 0: automatic */
+    int max_source; /* 0: the model's limit */
+    int long_source;
+    int no_cache, quiet, verbose;
+};
+
+/* Parses and checks what needs no model. */
+int elcl_generate_parse(struct elcl_generate_options *options, int argc, char **argv,
+                        elcl_error *err);
+void elcl_generate_print_help(void);
+
+/* The model's defaults and over them what was given; ELCL_E_ARG when that contradicts itself or
+ * the model. *max_target is the longest output that can come of it. */
+int elcl_generate_resolve(const struct elcl_generate_options *options, const elcl_model *model,
+                          elcl_gen_options *gen, int *max_target, elcl_error *err);
+
+/* The word of an option for a value of the library's enums, as the summary shows it. */
+const char *elcl_attention_word(int value);
+const char *elcl_gemm_word(int value);
+const char *elcl_kernels_word(int value);
+const char *elcl_storage_word(int value);
+
+#endif

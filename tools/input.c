@@ -1,0 +1,303 @@
+#include "input.h"
+#include "sys.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#define READ_BYTES ((size_t)1 << 16)
+#define MAX_LINE_BYTES ((size_t)1 << 28)
+
+/* ---- lines --------------------------------------------------------------------------------- */
+
+void elcl_input_words(struct elcl_input *in, char **words, int n, enum elcl_line_format format)
+{
+    *in = (struct elcl_input){
+        .format = format, .words = words, .n_words = (uint64_t)n, .fd = -1, .at_end = true};
+}
+
+int elcl_input_open(struct elcl_input *in, const char *path, enum elcl_line_format format,
+                    elcl_error *err)
+{
+    struct elcl_input opened = {.format = format, .name = path, .fd = ELCL_STDIN};
+    if (!strcmp(path, "-")) {
+        opened.name = "standard input";
+    } else {
+        int rc = elcl_sys_open(path, &opened.fd, err);
+        if (rc)
+            return rc;
+    }
+    opened.interactive = elcl_sys_is_terminal(opened.fd);
+    opened.total_bytes = elcl_sys_bytes_left(opened.fd);
+    *in = opened;
+    return ELCL_OK;
+}
+
+void elcl_input_close(struct elcl_input *in)
+{
+    if (!in->words)
+        elcl_sys_close(&in->fd);
+    free(in->buffer);
+    *in = (struct elcl_input){.fd = -1, .at_end = true};
+}
+
+/* Moves what is left to the front and makes room for one more read. */
+static int make_room(struct elcl_input *in, elcl_error *err)
+{
+    if (in->start) {
+        memmove(in->buffer, in->buffer + in->start, in->end - in->start);
+        in->end -= in->start;
+        in->start = 0;
+    }
+    if (in->end > MAX_LINE_BYTES)
+        return elcl_tool_fail(err, ELCL_E_FORMAT, "%s: line %llu is longer than %zu bytes",
+                              in->name, (unsigned long long)in->n_lines + 1, MAX_LINE_BYTES);
+    void *buffer = in->buffer;
+    if (!elcl_tool_grow(&buffer, &in->capacity, in->end + READ_BYTES, 1))
+        return elcl_tool_nomem(err);
+    in->buffer = buffer;
+    return ELCL_OK;
+}
+
+static enum elcl_next fill(struct elcl_input *in, int timeout_ms, elcl_error *err)
+{
+    const char *why = NULL;
+    size_t n = 0;
+    if (make_room(in, err))
+        return ELCL_NEXT_FAILED;
+    switch (elcl_sys_read(in->fd, timeout_ms, in->buffer + in->end, READ_BYTES, &n, &why)) {
+    case ELCL_READ_DATA:
+        in->end += n;
+        return ELCL_NEXT_LINE;
+    case ELCL_READ_NOTHING:
+        return ELCL_NEXT_NOTHING;
+    case ELCL_READ_END:
+        in->at_end = true;
+        return ELCL_NEXT_LINE;
+    case ELCL_READ_FAILED:
+        break;
+    }
+    elcl_tool_fail(err, ELCL_E_IO, "%s: cannot read: %s", in->name, why);
+    return ELCL_NEXT_FAILED;
+}
+
+/* Hands out the n_line bytes at the start, of which the last n_end are the line's end. */
+static void take_line(struct elcl_input *in, size_t n_line, size_t n_end, const char **line,
+                      size_t *n)
+{
+    const char *text = in->buffer + in->start;
+    size_t n_text = n_line - n_end;
+    if (n_end && n_text && text[n_text - 1] == '\r')
+        n_text--;
+    /* A byte-order mark is no part of the first sample. */
+    if (!in->n_lines && n_text >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
+        text += 3;
+        n_text -= 3;
+    }
+    in->start += n_line;
+    in->taken_bytes += n_line;
+    in->scanned = 0;
+    in->n_lines++;
+    *line = text;
+    *n = n_text;
+}
+
+static enum elcl_next next_word(struct elcl_input *in, const char **line, size_t *n)
+{
+    if (in->n_lines == in->n_words)
+        return ELCL_NEXT_END;
+    *line = in->words[in->n_lines++];
+    *n = strlen(*line);
+    return ELCL_NEXT_LINE;
+}
+
+enum elcl_next elcl_input_next(struct elcl_input *in, int timeout_ms, const char **line, size_t *n,
+                               elcl_error *err)
+{
+    if (in->words)
+        return next_word(in, line, n);
+    for (;;) {
+        size_t left = in->end - in->start;
+        const char *text = left ? in->buffer + in->start : "";
+        const char *lf = memchr(text + in->scanned, '\n', left - in->scanned);
+        if (lf) {
+            take_line(in, (size_t)(lf - text) + 1, 1, line, n);
+            return ELCL_NEXT_LINE;
+        }
+        in->scanned = left;
+        if (in->at_end && !left)
+            return ELCL_NEXT_END;
+        if (in->at_end) {
+            take_line(in, left, 0, line, n);
+            return ELCL_NEXT_LINE;
+        }
+        enum elcl_next next = fill(in, timeout_ms, err);
+        if (next != ELCL_NEXT_LINE)
+            return next;
+    }
+}
+
+void elcl_input_place(const struct elcl_input *in, uint64_t line, char *place, size_t room)
+{
+    if (in->words)
+        (void)snprintf(place, room, "argument %llu", (unsigned long long)line);
+    else
+        (void)snprintf(place, room, "%.200s: line %llu", in->name, (unsigned long long)line);
+}
+
+/* ---- what a line holds --------------------------------------------------------------------- */
+
+static int parse_text(const char *line, size_t n, struct elcl_source *source, elcl_error *err)
+{
+    source->text = malloc(n + 1);
+    if (!source->text)
+        return elcl_tool_nomem(err);
+    memcpy(source->text, line, n);
+    source->text[n] = '\0';
+    source->n_text = n;
+    return ELCL_OK;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static int parse_ids(const char *line, size_t n, struct elcl_source *source, elcl_error *err)
+{
+    size_t capacity = 0;
+    for (size_t i = 0;;) {
+        while (i < n && is_blank(line[i]))
+            i++;
+        if (i == n)
+            break;
+        size_t first = i;
+        int64_t id = 0;
+        while (i < n && line[i] >= '0' && line[i] <= '9' && id <= INT32_MAX)
+            id = id * 10 + (line[i++] - '0');
+        if (i == first || id > INT32_MAX || (i < n && !is_blank(line[i])))
+            return elcl_tool_fail(err, ELCL_E_FORMAT,
+                                  "expected token ids separated by blanks, found '%.*s'",
+                                  (int)(n - first < 20 ? n - first : 20), line + first);
+        void *ids = source->ids;
+        if (!elcl_tool_grow(&ids, &capacity, source->n_ids + 1, sizeof(int32_t)))
+            return elcl_tool_nomem(err);
+        source->ids = ids;
+        source->ids[source->n_ids++] = (int32_t)id;
+    }
+    if (!source->n_ids)
+        return elcl_tool_fail(err, ELCL_E_FORMAT, "expected token ids, found an empty line");
+    return ELCL_OK;
+}
+
+static int take_json_ids(const cJSON *array, struct elcl_source *source, elcl_error *err)
+{
+    size_t n = 0;
+    const cJSON *item;
+    cJSON_ArrayForEach(item, array)
+    {
+        n++;
+    }
+    if (!n)
+        return elcl_tool_fail(err, ELCL_E_FORMAT, "expected token ids in \"ids\", found none");
+    source->ids = malloc(n * sizeof(int32_t));
+    if (!source->ids)
+        return elcl_tool_nomem(err);
+    cJSON_ArrayForEach(item, array)
+    {
+        double v = item->valuedouble;
+        if (!cJSON_IsNumber(item) || !(v >= 0 && v <= INT32_MAX) || (int32_t)v < v)
+            return elcl_tool_fail(err, ELCL_E_FORMAT,
+                                  "expected a token id as item %zu of \"ids\", found another value",
+                                  source->n_ids);
+        source->ids[source->n_ids++] = (int32_t)v;
+    }
+    return ELCL_OK;
+}
+
+/* The parser ends a string at an escaped U+0000 and would lose what follows it. */
+static bool has_escaped_nul(const char *line, size_t n)
+{
+    for (size_t i = 0; i + 1 < n; i++) {
+        if (line[i] != '\\')
+            continue;
+        if (i + 6 <= n && !memcmp(line + i, "\\u0000", 6))
+            return true;
+        i++;
+    }
+    return false;
+}
+
+static int take_json(const cJSON *root, struct elcl_source *source, elcl_error *err)
+{
+    if (!cJSON_IsObject(root))
+        return elcl_tool_fail(err, ELCL_E_FORMAT,
+                              "expected a JSON object with \"text\" or \"ids\", found another "
+                              "JSON value");
+    const cJSON *text = cJSON_GetObjectItemCaseSensitive(root, "text");
+    const cJSON *ids = cJSON_GetObjectItemCaseSensitive(root, "ids");
+    if (text && ids)
+        return elcl_tool_fail(err, ELCL_E_FORMAT,
+                              "expected one of \"text\" and \"ids\", found both");
+    if (text && cJSON_IsString(text))
+        return parse_text(text->valuestring, strlen(text->valuestring), source, err);
+    if (ids && cJSON_IsArray(ids))
+        return take_json_ids(ids, source, err);
+    return elcl_tool_fail(err, ELCL_E_FORMAT,
+                          "expected a JSON object with a string \"text\" or an array \"ids\", "
+                          "found %s",
+                          text || ids ? "another type" : "neither");
+}
+
+static int parse_jsonl(const char *line, size_t n, struct elcl_source *source, elcl_error *err)
+{
+    if (has_escaped_nul(line, n))
+        return elcl_tool_fail(err, ELCL_E_UNSUPPORTED, "U+0000 in a JSON string is not supported");
+    const char *end = NULL;
+    cJSON *root = cJSON_ParseWithLengthOpts(line, n, &end, 0);
+    if (!root)
+        return elcl_tool_fail(err, ELCL_E_FORMAT, "expected a JSON object, found %s",
+                              n ? "what is no valid JSON" : "an empty line");
+    int rc = ELCL_OK;
+    for (const char *at = end; at < line + n && !rc; at++) {
+        if (!is_blank(*at) && *at != '\r')
+            rc =
+                elcl_tool_fail(err, ELCL_E_FORMAT, "expected one JSON object, found more after it");
+    }
+    if (!rc)
+        rc = take_json(root, source, err);
+    cJSON_Delete(root);
+    return rc;
+}
+
+int elcl_input_parse(enum elcl_line_format format, const char *line, size_t n,
+                     struct elcl_source *source, elcl_error *err)
+{
+    struct elcl_source parsed = {0};
+    int rc = ELCL_OK;
+    switch (format) {
+    case ELCL_LINE_TEXT:
+        rc = parse_text(line, n, &parsed, err);
+        break;
+    case ELCL_LINE_JSONL:
+        rc = parse_jsonl(line, n, &parsed, err);
+        break;
+    case ELCL_LINE_IDS:
+        rc = parse_ids(line, n, &parsed, err);
+        break;
+    }
+    if (rc)
+        elcl_source_finish(&parsed);
+    else
+        *source = parsed;
+    return rc;
+}
+
+void elcl_source_finish(struct elcl_source *source)
+{
+    free(source->text);
+    free(source->ids);
+    *source = (struct elcl_source){0};
+}

@@ -1,0 +1,54 @@
+/* Samples from arguments, a file or a stream: one a line, as text, JSON or token ids. */
+#ifndef ELCL_TOOLS_INPUT_H
+#define ELCL_TOOLS_INPUT_H
+
+#include "tool.h"
+
+enum elcl_line_format { ELCL_LINE_TEXT, ELCL_LINE_JSONL, ELCL_LINE_IDS };
+
+struct elcl_input {
+    enum elcl_line_format format;
+    char **words; /* the samples themselves, or NULL */
+    uint64_t n_words;
+    const char *name; /* of the file, as messages say it */
+    int fd;
+    bool at_end;          /* nothing more can be read */
+    bool interactive;     /* a person types */
+    uint64_t total_bytes; /* of a regular file, 0 where unknown */
+    uint64_t taken_bytes; /* of the lines handed out, ends included */
+    uint64_t n_lines;     /* handed out */
+    char *buffer;         /* [start, end) is read but not handed out */
+    size_t start, end, capacity;
+    size_t scanned; /* bytes from start on that hold no line end */
+};
+
+/* Words as samples. */
+void elcl_input_words(struct elcl_input *in, char **words, int n, enum elcl_line_format format);
+/* Lines of a file; "-" is standard input. */
+int elcl_input_open(struct elcl_input *in, const char *path, enum elcl_line_format format,
+                    elcl_error *err);
+void elcl_input_close(struct elcl_input *in);
+
+enum elcl_next { ELCL_NEXT_LINE, ELCL_NEXT_NOTHING, ELCL_NEXT_END, ELCL_NEXT_FAILED };
+
+/* The next line without its end (LF or CRLF; the last one may lack it), valid until the next
+ * call. Waits up to timeout_ms, for ever with -1; NOTHING after that or a signal. */
+enum elcl_next elcl_input_next(struct elcl_input *in, int timeout_ms, const char **line, size_t *n,
+                               elcl_error *err);
+
+/* Where the line last handed out stands: "words.txt: line 3" or "argument 3". */
+void elcl_input_place(const struct elcl_input *in, uint64_t line, char *place, size_t room);
+
+/* What a line holds: text (to be encoded) or token ids; the other one is NULL. free() both. */
+struct elcl_source {
+    char *text;
+    size_t n_text;
+    int32_t *ids;
+    size_t n_ids;
+};
+/* ELCL_E_FORMAT with one sentence that does not name the line. */
+int elcl_input_parse(enum elcl_line_format format, const char *line, size_t n,
+                     struct elcl_source *source, elcl_error *err);
+void elcl_source_finish(struct elcl_source *source);
+
+#endif

@@ -1,0 +1,83 @@
+/* The elcl command: a table of verbs. It sees the library through elcl/elcl.h alone. */
+#include "args.h"
+#include "sys.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct verb {
+    const char *name;
+    const char *use;
+    const char *help;
+    int (*run)(int argc, char **argv);
+};
+
+static const struct verb verbs[] = {
+    {"generate", "MODEL [TEXT...]", "text in, text out", elcl_cmd_generate},
+    {"devices", "", "OpenCL devices, their limits and fast paths", elcl_cmd_devices},
+};
+
+static void print_help(void)
+{
+    fputs("Usage: elcl COMMAND [OPTION...]\n"
+          "\n"
+          "Text generation with EL-attention on any OpenCL device.\n"
+          "\n"
+          "Commands:\n",
+          stdout);
+    for (size_t i = 0; i < ELCL_TOOL_COUNT(verbs); i++)
+        printf("  %-10s%-18s%s\n", verbs[i].name, verbs[i].use, verbs[i].help);
+    fputs("\n"
+          "Options:\n"
+          "  --help                      this text; elcl COMMAND --help for a command's\n"
+          "  --version                   the version\n"
+          "\n"
+          "    elcl generate models/g2p-en attention\n",
+          stdout);
+}
+
+static int unknown_verb(const char *word)
+{
+    const char *names[ELCL_TOOL_COUNT(verbs)];
+    for (size_t i = 0; i < ELCL_TOOL_COUNT(verbs); i++)
+        names[i] = verbs[i].name;
+    const char *near = elcl_nearest(word, names, ELCL_TOOL_COUNT(verbs));
+    const char *kind = word[0] == '-' ? "option" : "command";
+    if (near)
+        return elcl_tool_error(ELCL_EXIT_USAGE, "unknown %s %.100s: did you mean %s?", kind, word,
+                               near);
+    return elcl_tool_error(ELCL_EXIT_USAGE, "unknown %s %.100s: elcl --help lists all", kind, word);
+}
+
+static int run(int argc, char **argv)
+{
+    if (argc < 2)
+        return elcl_tool_error(ELCL_EXIT_USAGE, "no command given: elcl --help lists all");
+    const char *word = argv[1];
+    for (size_t i = 0; i < ELCL_TOOL_COUNT(verbs); i++) {
+        if (!strcmp(word, verbs[i].name))
+            return verbs[i].run(argc - 1, argv + 1);
+    }
+    if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
+        print_help();
+        return ELCL_EXIT_OK;
+    }
+    if (!strcmp(word, "--version")) {
+        printf("elcl %s\n", elcl_version());
+        return ELCL_EXIT_OK;
+    }
+    return unknown_verb(word);
+}
+
+int main(int argc, char **argv)
+{
+    elcl_sys_start();
+    int code = run(argc, argv);
+    errno = 0;
+    bool lost = fflush(stdout) != 0;
+    if ((lost || ferror(stdout)) && code == ELCL_EXIT_OK)
+        code = elcl_tool_error(ELCL_EXIT_FAILURE, "standard output: cannot write: %s",
+                               errno ? strerror(errno) : "an earlier write failed");
+    return code;
+}

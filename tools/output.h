@@ -1,0 +1,40 @@
+/* Samples on their way through the engine, and their lines in input order. */
+#ifndef ELCL_TOOLS_OUTPUT_H
+#define ELCL_TOOLS_OUTPUT_H
+
+#include "input.h"
+
+enum elcl_sample_state { ELCL_SAMPLE_WAITING, ELCL_SAMPLE_DONE, ELCL_SAMPLE_FAILED };
+
+struct elcl_sample {
+    uint64_t index;       /* of the sample, from 0 */
+    uint64_t line;        /* where it stands in the input, from 1 */
+    uint64_t input_bytes; /* of the input up to its end */
+    int32_t *ids;         /* [n_ids] source, until it is submitted */
+    size_t n_ids;
+    enum elcl_sample_state state;
+    bool fatal;            /* FAILED, and nothing can follow it */
+    struct elcl_bytes out; /* DONE: its lines; FAILED: one sentence */
+};
+
+/* The samples that are not written yet, in input order; {0} is empty. */
+struct elcl_queue {
+    struct elcl_sample **items; /* [head, head + n) */
+    size_t head, n, capacity;
+};
+/* A new sample at the end, owned by the queue; NULL when memory is short. */
+struct elcl_sample *elcl_queue_push(struct elcl_queue *q);
+/* The first one, NULL when empty. */
+struct elcl_sample *elcl_queue_first(const struct elcl_queue *q);
+void elcl_queue_pop(struct elcl_queue *q);
+void elcl_queue_finish(struct elcl_queue *q);
+
+/* Appends the lines of a finished result: one for each hypothesis. `index` is the sample's. */
+int elcl_format_result(const elcl_model *model, enum elcl_line_format format, bool scores,
+                       uint64_t index, const elcl_result *result, struct elcl_bytes *out,
+                       elcl_error *err);
+/* What stands for the lines of a failed sample. */
+void elcl_format_failure(enum elcl_line_format format, uint64_t index, int n_lines,
+                         const char *message, struct elcl_bytes *out);
+
+#endif

@@ -1,0 +1,74 @@
+# Set-up that quickstart.sh and check.sh share; sourced, not run. POSIX sh, Debian 12 or later.
+
+# To build and run elcl.
+build_packages='gcc libc6-dev meson ninja-build pkg-config python3 ocl-icd-opencl-dev
+opencl-c-headers libclblast-dev libcjson-dev libutf8proc-dev pocl-opencl-icd'
+# To test it: a second compiler, which also checks the kernels' text, and a second OpenCL driver.
+test_packages='clang mesa-opencl-icd'
+# Tested with where the release has them; Debian 13 has neither.
+optional_packages='clang-format-14 oclgrind'
+
+say() {
+    printf '== %s\n' "$*"
+}
+
+# not_installed NAME...: those of them that dpkg does not list as installed, one per line.
+not_installed() {
+    for package in "$@"; do
+        case $(dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null) in
+        installed*) ;;
+        *) printf '%s\n' "$package" ;;
+        esac
+    done
+}
+
+# available NAME...: those of them that apt's lists offer.
+available() {
+    LC_ALL=C apt-cache policy "$@" 2>/dev/null |
+        awk '/^[^ ]/ { name = substr($1, 1, length($1) - 1) }
+             $1 == "Candidate:" && $2 != "(none)" { print name }'
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        env DEBIAN_FRONTEND=noninteractive "$@"
+    elif command -v sudo >/dev/null; then
+        sudo env DEBIAN_FRONTEND=noninteractive "$@"
+    else
+        printf 'not root and no sudo here; run as root:\n    %s\n' "$*" >&2
+        return 1
+    fi
+}
+
+# install_packages REQUIRED [OPTIONAL]: two lists of names. Nothing is asked of apt when all are
+# there already; an optional one that this release lacks is left out.
+install_packages() {
+    if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+        say "no apt here; these Debian packages or their like are needed:" $1
+        return 0
+    fi
+    required=$(not_installed $1)
+    optional=$(not_installed ${2-})
+    [ -n "$required$optional" ] || return 0
+    # Lists as old as the machine may name versions that the mirror no longer has.
+    if [ -n "$required" ] || [ -z "$(available meson)" ]; then
+        say 'apt-get update'
+        as_root apt-get update -q </dev/null || say 'apt-get update failed; going on without'
+    fi
+    wanted="$required $([ -z "$optional" ] || available $optional)"
+    [ -n "$(printf '%s' "$wanted" | tr -d ' \n')" ] || return 0
+    say 'installing these packages and what they depend on:' $wanted
+    as_root apt-get install -q -y --no-install-recommends $wanted </dev/null
+}
+
+# build FOLDER [MESON OPTION...]: sets the folder up once, then builds what changed.
+build() {
+    folder=$1
+    shift
+    if [ ! -f "$folder/build.ninja" ]; then
+        say "meson setup $folder $*"
+        meson setup "$folder" "$@" </dev/null || return 1
+    fi
+    say "ninja -C $folder"
+    ninja -C "$folder" </dev/null
+}

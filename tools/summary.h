@@ -1,0 +1,17 @@
+/* What a run did, on stderr at its end. */
+#ifndef ELCL_TOOLS_SUMMARY_H
+#define ELCL_TOOLS_SUMMARY_H
+
+#include "tool.h"
+
+struct elcl_summary {
+    uint64_t samples;
+    uint64_t failed;
+    double start_seconds;    /* from the program's start to the engine's being ready */
+    double generate_seconds; /* from there to the last line's being written */
+};
+
+void elcl_summary_print(const struct elcl_summary *summary, const elcl_model_info *info,
+                        const elcl_engine_stats *stats);
+
+#endif
