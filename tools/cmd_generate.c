@@ -15,8 +15,6 @@
 #define WINDOW_TOKENS ((size_t)1 << 19)
 /* Finished samples may wait for an earlier one, but not without bound. */
 #define MAX_QUEUE (4 * WINDOW_SAMPLES)
-/* So few arguments are known to need no larger batch: buffers for them are ready sooner. */
-#define FEW_WORDS 16
 /* How long the first line of an idle stream waits for company. */
 #define GRACE_MS 2
 
@@ -368,21 +366,13 @@ static int create_engine(struct run *r, int max_target, elcl_error *err)
 {
     elcl_engine_params params = elcl_engine_params_default();
     elcl_engine_stats stats;
-    bool few = !r->opt->batch_size && r->opt->texts && r->opt->n_texts <= FEW_WORDS;
-    params.batch_size = few ? r->opt->n_texts : r->opt->batch_size;
+    params.batch_size = r->opt->batch_size;
     params.max_beams = r->gen.num_beams;
     params.max_source = r->opt->max_source;
     params.max_target = max_target;
     params.on_result = on_result;
     params.user = r;
-    elcl_error tried = {0};
-    int rc = elcl_engine_create(r->model, &params, &r->engine, few ? &tried : err);
-    if (rc == ELCL_E_DEVICE_NOMEM && few) {
-        params.batch_size = 0;
-        rc = elcl_engine_create(r->model, &params, &r->engine, err);
-    } else if (rc && few) {
-        *err = tried;
-    }
+    int rc = elcl_engine_create(r->model, &params, &r->engine, err);
     if (rc)
         return rc;
     elcl_engine_get_stats(r->engine, &stats);

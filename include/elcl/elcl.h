@@ -250,8 +250,9 @@ ELCL_API elcl_engine_params elcl_engine_params_default(void);
 
 typedef struct elcl_engine elcl_engine;
 
-/* Allocates all buffers for the batch. The model must outlive the engine. A failed allocation
- * shrinks an automatic batch and goes on. */
+/* The model must outlive the engine. A batch of given size is allocated at once; an automatic one
+ * at the first step, no larger than what is waiting, and again when more comes while nothing is in
+ * flight. A failed allocation shrinks an automatic batch and goes on. */
 ELCL_API int elcl_engine_create(elcl_model *model, const elcl_engine_params *params,
                                 elcl_engine **engine, elcl_error *err);
 ELCL_API void elcl_engine_destroy(elcl_engine **engine);

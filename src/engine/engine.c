@@ -43,7 +43,7 @@ static uint64_t memory_limit(const struct elcl_device *device)
 }
 
 /* The capacity asked for; sentences from memory and device when that is 0. */
-static int choose_capacity(struct elcl_engine *e, struct elcl_capacity *capacity, elcl_error *err)
+static int choose_capacity(struct elcl_engine *e, elcl_error *err)
 {
     const struct elcl_model *m = e->model;
     const elcl_engine_params *p = &e->params;
@@ -67,30 +67,52 @@ static int choose_capacity(struct elcl_engine *e, struct elcl_capacity *capacity
                              (unsigned long long)(memory_limit(m->device) >> 20),
                              m->device->desc.name);
     }
-    c.encode_rows = elcl_plan_encode_rows(c.sentences, c.max_source);
-    *capacity = c;
+    e->capacity = c;
     return ELCL_OK;
 }
 
-static int create_run(struct elcl_engine *e, struct elcl_capacity *capacity, elcl_error *err)
+static int create_run(struct elcl_engine *e, int sentences, elcl_error *err)
 {
     struct elcl_model *m = e->model;
-    for (;;) {
+    struct elcl_capacity capacity = e->capacity;
+    for (capacity.sentences = sentences;;) {
         struct elcl_ops *ops = NULL;
         elcl_error first = {0};
+        capacity.encode_rows = elcl_plan_encode_rows(capacity.sentences, capacity.max_source);
         int rc = elcl_ops_clone(m->ops, &ops, &first);
         if (!rc)
-            rc = elcl_run_init(&e->run, &m->arch, &m->weights, m->attention, capacity, ops, &first);
+            rc =
+                elcl_run_init(&e->run, &m->arch, &m->weights, m->attention, &capacity, ops, &first);
         if (!rc)
-            return ELCL_OK;
+            break;
         elcl_ops_destroy(&ops);
-        if (rc != ELCL_E_DEVICE_NOMEM || e->params.batch_size || capacity->sentences == 1)
+        if (rc != ELCL_E_DEVICE_NOMEM || e->params.batch_size || capacity.sentences == 1)
             return elcl_fail(err, rc, "%s", first.msg);
-        capacity->sentences = elcl_max_int(1, capacity->sentences * 3 / 4);
-        capacity->encode_rows = elcl_plan_encode_rows(capacity->sentences, capacity->max_source);
+        capacity.sentences = elcl_max_int(1, capacity.sentences * 3 / 4);
+        e->capacity.sentences = capacity.sentences;
         elcl_device_log(m->device, ELCL_LOG_WARNING, "%s: going on with a batch of %d", first.msg,
-                        capacity->sentences);
+                        capacity.sentences);
     }
+    elcl_plan_make(&m->arch, m->attention, m->ops->state, &capacity, m->weight_bytes,
+                   &e->plan); /* the run exists: it cannot overflow */
+    return ELCL_OK;
+}
+
+/* The run and the host arrays of its size; the totals of its work are kept. */
+static void drop_run(struct elcl_engine *e)
+{
+    if (e->run.ops) {
+        e->stats.bytes_moved += e->run.ops->bytes_moved;
+        e->stats.flop += e->run.ops->flop;
+    }
+    elcl_run_finish(&e->run);
+    elcl_free(e->slots);
+    elcl_free(e->step.data);
+    elcl_free(e->encode.data);
+    elcl_free(e->candidates);
+    e->slots = NULL;
+    e->step.data = e->encode.data = NULL;
+    e->candidates = NULL;
 }
 
 static int allocate_host(struct elcl_engine *e, elcl_error *err)
@@ -106,6 +128,22 @@ static int allocate_host(struct elcl_engine *e, elcl_error *err)
     return ok ? ELCL_OK : elcl_fail_nomem(err);
 }
 
+int elcl_engine_fit(struct elcl_engine *e, elcl_error *err)
+{
+    int want = e->capacity.sentences;
+    if (!e->params.batch_size && e->n_waiting < (size_t)want)
+        want = elcl_max_int(1, (int)e->n_waiting);
+    if (e->run.ops && (e->n_live || want <= e->run.capacity.sentences))
+        return ELCL_OK;
+    drop_run(e);
+    int rc = create_run(e, want, err);
+    if (!rc)
+        rc = allocate_host(e, err);
+    if (rc)
+        drop_run(e);
+    return rc;
+}
+
 int elcl_engine_create(elcl_model *model, const elcl_engine_params *params, elcl_engine **engine,
                        elcl_error *err)
 {
@@ -118,14 +156,11 @@ int elcl_engine_create(elcl_model *model, const elcl_engine_params *params, elcl
     e->model = model;
     e->params = params ? *params : defaults;
     e->waiting_end = &e->waiting;
-    struct elcl_capacity capacity;
     int rc;
     ELCL_TRY(check_params(model, &e->params, err));
-    ELCL_TRY(choose_capacity(e, &capacity, err));
-    ELCL_TRY(create_run(e, &capacity, err));
-    ELCL_TRY(allocate_host(e, err));
-    elcl_plan_make(&model->arch, model->attention, model->ops->state, &e->run.capacity,
-                   model->weight_bytes, &e->plan); /* the run exists: it cannot overflow */
+    ELCL_TRY(choose_capacity(e, err));
+    if (e->params.batch_size)
+        ELCL_TRY(elcl_engine_fit(e, err));
     *engine = e;
     return ELCL_OK;
 fail:
@@ -152,18 +187,14 @@ void elcl_engine_destroy(elcl_engine **engine)
         next = s->next;
         sentence_destroy(s);
     }
-    elcl_run_finish(&e->run);
-    elcl_free(e->slots);
-    elcl_free(e->step.data);
-    elcl_free(e->encode.data);
-    elcl_free(e->candidates);
+    drop_run(e);
     elcl_free(e);
     *engine = NULL;
 }
 
 static int check_request(const struct elcl_engine *e, const elcl_request *request, elcl_error *err)
 {
-    const struct elcl_capacity *c = &e->run.capacity;
+    const struct elcl_capacity *c = &e->capacity;
     const int vocabulary = e->model->arch.vocabulary;
     if (!request->source || !request->n_source)
         return elcl_fail(err, ELCL_E_ARG, "the source has no tokens");
@@ -215,10 +246,12 @@ void elcl_engine_get_stats(const elcl_engine *engine, elcl_engine_stats *stats)
 {
     const struct elcl_device *device = engine->model->device;
     *stats = engine->stats;
-    stats->batch_size = engine->run.capacity.sentences;
+    stats->batch_size = engine->capacity.sentences;
     stats->planned_bytes = engine->plan.total;
     stats->live_bytes = device->live_bytes;
     stats->peak_bytes = device->peak_bytes;
-    stats->bytes_moved = engine->run.ops->bytes_moved;
-    stats->flop = engine->run.ops->flop;
+    if (engine->run.ops) {
+        stats->bytes_moved += engine->run.ops->bytes_moved;
+        stats->flop += engine->run.ops->flop;
+    }
 }

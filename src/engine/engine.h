@@ -23,8 +23,9 @@ struct elcl_sentence {
 struct elcl_engine {
     struct elcl_model *model;
     elcl_engine_params params;
-    struct elcl_run run;
-    struct elcl_plan plan;
+    struct elcl_capacity capacity; /* what the run may have room for, encode_rows left open */
+    struct elcl_run run;           /* {0} until there is work to size an automatic batch by */
+    struct elcl_plan plan;         /* of the run */
     struct elcl_sentence *waiting, **waiting_end;
     size_t n_waiting;
     struct elcl_sentence **slots; /* [capacity.sentences], NULL: free */
@@ -34,6 +35,10 @@ struct elcl_engine {
     struct elcl_candidate *candidates; /* [R, width] */
     elcl_engine_stats stats;
 };
+
+/* engine.c: makes the run when there is none, and a larger one when an automatic batch has more
+ * waiting than fits and nothing is in flight. */
+int elcl_engine_fit(struct elcl_engine *engine, elcl_error *err);
 
 /* batch.c: who is in flight */
 

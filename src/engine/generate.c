@@ -77,8 +77,13 @@ int elcl_engine_step(elcl_engine *engine, size_t *pending, elcl_error *err)
     if (!engine)
         return elcl_fail(err, ELCL_E_ARG, "elcl_engine_step: engine must not be NULL");
     const uint64_t start = elcl_clock_ns();
-    elcl_batch_admit(engine);
-    const int rc = engine->n_live ? step(engine, err) : ELCL_OK;
+    int rc = ELCL_OK;
+    if (engine->n_waiting || engine->n_live) {
+        ELCL_TRY(elcl_engine_fit(engine, err));
+        elcl_batch_admit(engine);
+        ELCL_TRY(step(engine, err));
+    }
+fail:
     engine->stats.seconds += 1e-9 * (double)(elcl_clock_ns() - start);
     if (!rc && pending)
         *pending = engine->n_waiting + (size_t)engine->n_live;

@@ -70,8 +70,6 @@ refuses "too many sequences" 2 "at most --num-beams, which is 3, found 4" \
 refuses "too long an output" 2 "at most 64" "$elcl" generate --quiet m --max-length 65 hello
 refuses "too many new tokens" 2 "at most 63" "$elcl" generate --quiet m --max-new-tokens 64 hello
 refuses "too long a source limit" 2 "at most 64" "$elcl" generate --quiet m --max-source 65 hello
-run "$elcl" generate m a b c
-check "few arguments, a small batch" grep -q 'batch 3$' "$tmp/err"
 run "$elcl" generate scarce a b c
 prints "an automatic batch where a small one does not fit" "A" "B" "C"
 refuses "a given batch that does not fit" 1 "too little memory" \
