@@ -13,7 +13,6 @@ struct elcl_family {
     /* Wires all tensors; partly filled weights are finished by the caller. */
     int (*load)(struct elcl_loader *loader, const struct elcl_arch *arch,
                 struct elcl_weights *weights);
-    int max_source_extra; /* special tokens that encoding puts around a text */
 };
 
 extern const struct elcl_family elcl_family_bart;

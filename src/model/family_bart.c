@@ -172,5 +172,4 @@ const struct elcl_family elcl_family_bart = {
     .model_type = "bart",
     .read_arch = read_arch,
     .load = load,
-    .max_source_extra = 2,
 };

@@ -13,6 +13,9 @@ static inline int elcl_gemm_flags(const struct elcl_gemm_args *args)
 }
 
 int elcl_gemm_native(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err);
+/* Multiplies one matrix with both back ends; false, with the reason in why, when CLBlast fails or
+ * differs. Takes seconds where CLBlast has to compile. Weights must be row-major (panel 0). */
+bool elcl_gemm_clblast_agrees(struct elcl_ops *ops, elcl_error *why);
 int elcl_gemm_clblast(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include "ops/launch.h"
 
 #include <clblast_c.h>
+#include <math.h>
 
 #define WIDEN_GROUPS 1024 /* work-groups that share a copy */
 
@@ -88,4 +89,54 @@ int elcl_gemm_clblast(struct elcl_ops *ops, const struct elcl_gemm_args *args, e
     if (onto)
         rest.residual = NULL;
     return epilogue(ops, &rest, err);
+}
+
+/* ---- trust ---- */
+
+enum { CHECK_M = 160, CHECK_N = 136, CHECK_K = 72 }; /* of CLBlast's direct and indirect kernels */
+
+/* X, then Y of either back end. */
+static int compare_back_ends(struct elcl_ops *ops, struct elcl_buffer *x, struct elcl_buffer *y,
+                             const struct elcl_matrix *w, float *host, elcl_error *err)
+{
+    const size_t bytes = CHECK_M * CHECK_N * sizeof(float);
+    const struct elcl_gemm_args args = {
+        .y = y, .x = x, .w = w, .m = CHECK_M, .x_ld = CHECK_K, .y_ld = CHECK_N};
+    float *ours = host, *theirs = host + CHECK_M * CHECK_N;
+    int rc;
+    ELCL_TRY(elcl_gemm_native(ops, &args, err));
+    ELCL_TRY(elcl_ops_download(ops, y, ours, bytes, err));
+    ELCL_TRY(elcl_gemm_clblast(ops, &args, err));
+    ELCL_TRY(elcl_ops_download(ops, y, theirs, bytes, err));
+    for (int i = 0; i < CHECK_M * CHECK_N; i++)
+        if (!(fabsf(ours[i] - theirs[i]) <= 1e-4f + 1e-4f * fabsf(ours[i])))
+            return elcl_fail(err, ELCL_E_DEVICE, "SGEMM gives %g where %g is right",
+                             (double)theirs[i], (double)ours[i]);
+fail:
+    return rc;
+}
+
+bool elcl_gemm_clblast_agrees(struct elcl_ops *ops, elcl_error *why)
+{
+    struct elcl_buffer x = {0}, y = {0};
+    struct elcl_matrix w = {0};
+    float *host = elcl_calloc(2 * CHECK_M * CHECK_N, sizeof(float));
+    int rc = host ? ELCL_OK : elcl_fail_nomem(why);
+    if (rc)
+        return false;
+    for (int i = 0; i < CHECK_M * CHECK_N; i++) /* small whole numbers: exact in any storage */
+        host[i] = (float)(i * 37 % 17 - 8);
+    const struct elcl_matrix_source source = {
+        .data = host, .dtype = ELCL_F32, .n = CHECK_N, .n_stride = CHECK_K, .k_stride = 1};
+    ELCL_TRY(elcl_matrix_create(ops, "check", 1, CHECK_K, &source, 1, &w, why));
+    ELCL_TRY(elcl_buffer_create(ops->device, "check", CHECK_M * CHECK_K * sizeof(float), &x, why));
+    ELCL_TRY(elcl_buffer_create(ops->device, "check", CHECK_M * CHECK_N * sizeof(float), &y, why));
+    ELCL_TRY(elcl_buffer_write(&x, 0, host, CHECK_M * CHECK_K * sizeof(float), why));
+    ELCL_TRY(compare_back_ends(ops, &x, &y, &w, host, why));
+fail:
+    elcl_buffer_destroy(&w.buffer);
+    elcl_buffer_destroy(&x);
+    elcl_buffer_destroy(&y);
+    elcl_free(host);
+    return !rc;
 }

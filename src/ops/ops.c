@@ -5,6 +5,7 @@
 
 #include "base/util.h"
 #include "device/program.h"
+#include "ops/gemm.h"
 #include "ops/launch.h"
 
 #define GROUP_ITEMS 128 /* GPU shape: items per row, WG of the kernels */
@@ -102,11 +103,24 @@ static void choose_shape(struct elcl_ops *ops)
     ops->panel = cpu && ops->gemm != ELCL_GEMM_CLBLAST ? 2 * ops->vector_width : 0;
 }
 
+/* CLBlast multiplies row-major matrices and pays on GPUs only; the CPU shape has panels. */
 static enum elcl_gemm choose_gemm(const struct elcl_device *device, enum elcl_gemm asked)
 {
     if (asked != ELCL_GEMM_AUTO)
         return asked;
-    return device->desc.type == ELCL_DEVICE_CPU ? ELCL_GEMM_NATIVE : ELCL_GEMM_AUTO;
+    const bool cpu = device->desc.type == ELCL_DEVICE_CPU || device->kernels == ELCL_KERNELS_CPU;
+    return cpu ? ELCL_GEMM_NATIVE : ELCL_GEMM_AUTO;
+}
+
+/* CLBlast is used without being asked for only where it multiplies as our kernel does: some of its
+ * versions were wrong on some GPUs. */
+static void distrust_clblast(struct elcl_ops *ops)
+{
+    elcl_error why = {0};
+    if (ops->gemm != ELCL_GEMM_AUTO || elcl_gemm_clblast_agrees(ops, &why))
+        return;
+    elcl_device_log(ops->device, ELCL_LOG_WARNING, "CLBlast is not used: %s", why.msg);
+    ops->gemm = ELCL_GEMM_NATIVE;
 }
 
 /* Queue, profile and dummy buffer; the program comes after. */
@@ -140,6 +154,7 @@ int elcl_ops_create(struct elcl_device *device, const struct elcl_ops_params *pa
     ELCL_TRY(build_set(o, o->state, &o->set, err));
     if (o->state != ELCL_F32)
         ELCL_TRY(build_set(o, ELCL_F32, &o->set_f32, err));
+    distrust_clblast(o);
     *ops = o;
     return ELCL_OK;
 fail:
