@@ -99,6 +99,10 @@ static int read_early_stopping(const struct elcl_config *config, enum elcl_early
     return ELCL_OK;
 }
 
+/* Hugging Face takes its default max_length as that many tokens behind the decoder's prompt. */
+#define DEFAULT_MAX_LENGTH 20
+#define PROMPT 1
+
 /* Options that change what is generated and that elcl does not have, with the values at which they
  * do nothing: false, `neutral`, an empty list or object. Options of sampling alone (temperature,
  * top_k ...) are not among them: without do_sample they do nothing. */
@@ -161,8 +165,10 @@ int elcl_config_gen_options(const struct elcl_config *config, elcl_gen_options *
                       err));
     ELCL_TRY(read_float(config, "length_penalty", 1, &o.length_penalty, err));
     ELCL_TRY(read_early_stopping(config, &o.early_stopping, err));
-    ELCL_TRY(read_int(config, "max_length", 1, INT_MAX, 20, &o.max_length, err));
+    ELCL_TRY(read_int(config, "max_length", 1, INT_MAX, DEFAULT_MAX_LENGTH, &o.max_length, err));
     ELCL_TRY(read_int(config, "max_new_tokens", 1, INT_MAX, 0, &o.max_new_tokens, err));
+    if (o.max_length == DEFAULT_MAX_LENGTH) /* unless a caller sets it: so many new tokens */
+        o.max_length += PROMPT;
     ELCL_TRY(read_int(config, "min_length", 0, INT_MAX, 0, &o.min_length, err));
     ELCL_TRY(read_int(config, "min_new_tokens", 0, INT_MAX, 0, &o.min_new_tokens, err));
     ELCL_TRY(read_int(config, "no_repeat_ngram_size", 0, INT_MAX, 0, &o.no_repeat_ngram_size, err));

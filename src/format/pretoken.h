@@ -11,7 +11,7 @@ bool elcl_is_white_space(uint32_t code);
 
 /* The length of the first word of n >= 1 bytes of valid UTF-8, under the pattern
  *     's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
- * where the end of the text counts as the end of the last word. Time is linear in the result. */
+ * where letters and numbers are those of utf8proc's Unicode version. Linear in time. */
 size_t elcl_pretoken(const char *s, size_t n);
 
 #endif

@@ -10,8 +10,9 @@
 
 struct elcl_tokenizer;
 
-/* Loads vocab.json + merges.txt, or tokenizer.json, of a directory. When the directory has none
- * of them, *tokenizer becomes NULL and the call succeeds. */
+/* Loads tokenizer.json of a directory, or else vocab.json + merges.txt with the special tokens that
+ * tokenizer_config.json, special_tokens_map.json and added_tokens.json name. When the directory has
+ * no vocabulary, *tokenizer becomes NULL and the call succeeds. */
 int elcl_tokenizer_load(const char *directory, struct elcl_tokenizer **tokenizer, elcl_error *err);
 void elcl_tokenizer_destroy(struct elcl_tokenizer **tokenizer); /* NULL is fine */
 
@@ -20,7 +21,8 @@ void elcl_tokenizer_destroy(struct elcl_tokenizer **tokenizer); /* NULL is fine 
 int elcl_tokenizer_encode(const struct elcl_tokenizer *tokenizer, const char *text, size_t n,
                           int32_t **ids, size_t *n_ids, elcl_error *err);
 /* ids -> UTF-8, NUL-terminated, freed with elcl_free(). Bytes that are not UTF-8 become U+FFFD as
- * in Python's errors="replace"; ids outside the vocabulary are an error. */
+ * in Python's errors="replace", and so does U+0000, which would end the string; ids outside the
+ * vocabulary are an error. */
 int elcl_tokenizer_decode(const struct elcl_tokenizer *tokenizer, const int32_t *ids, size_t n_ids,
                           bool skip_special, char **text, elcl_error *err);
 /* Largest id + 1. */

@@ -2,10 +2,11 @@
  * Embedding, add + layer norm, scatter.
  *
  * Tolerance of the norm: with m = max |v| of the row and s = sqrt(variance + eps), an element of
- * v - mean errs by at most about 4 U m (rounding of v, of the mean), which the norm scales by
- * |weight| / s; the factor 1 / s and the product err by 8 U of the normalised value. A variance
- * from E[v^2] - mean^2 fails this for rows with a large mean, as it should. Equal elements make
- * all roundings of a lane's sum go the same way: D / 4 additions, on average of half the sum.
+ * v - mean errs by at most about (4 + sqrt(D) / 8) U m (rounding of v and the mean, and the random
+ * walk of a sum in at least 4 lanes), which the norm scales by |weight| / s; the factor 1 / s and
+ * the product err by 8 U of the normalised value. A variance from E[v^2] - mean^2 fails this for
+ * rows with a large mean, as it should. Equal elements make all roundings of a lane's sum go the
+ * same way: D / 4 additions, on average of half the sum.
  */
 #include "common.h"
 
@@ -35,7 +36,7 @@ static void fill_row(float *x, int d, enum rows kind)
 static void norm_bounds(double *bound, const double *v, const double *want,
                         const struct elcl_ref_norm *norm, int d)
 {
-    const double sums = 4 + (v[0] == v[d - 1] ? d / 8 : 0);
+    const double sums = 4 + sqrt(d) / 8 + (v[0] == v[d - 1] ? d / 8 : 0);
     double m = 0, mean = 0, variance = 0;
     for (int i = 0; i < d; i++) {
         m = fmax(m, fabs(v[i]));

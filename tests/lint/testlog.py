@@ -5,11 +5,13 @@ usage: testlog.py build/meson-logs/testlog.json
 Every program must end with "N passed, N failed" or "N passed, N failed, N skipped". One line per
 program, the end of the output of those that failed, and the sum as the last line.
 """
+import collections
 import json
 import re
 import sys
 
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.MULTILINE)
+SKIPPED = re.compile(r"^skipped .*: (.*)$", re.MULTILINE)
 LINES_SHOWN = 60
 
 
@@ -45,6 +47,8 @@ def main():
         total = [a + b for a, b in zip(total, counts)]
         name = test["name"].split(" / ")[-1]
         print("%s: %s (%.1f s) %s" % (name, summary(counts), test["duration"], remark))
+        for reason, n in collections.Counter(SKIPPED.findall(test.get("stdout") or "")).items():
+            print("  skipped %d: %s" % (n, reason))
         if counts[1]:
             output = (test.get("stdout") or "") + (test.get("stderr") or "")
             for line in output.splitlines()[-LINES_SHOWN:]:

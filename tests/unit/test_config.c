@@ -228,7 +228,7 @@ static void test_defaults(void)
     CHECK(o.num_beams == 1 && o.num_return_sequences == 1, "beams");
     CHECK(o.length_penalty == 1 && o.repetition_penalty == 1, "penalties");
     CHECK(o.early_stopping == ELCL_EARLY_FALSE, "early_stopping");
-    CHECK(o.max_length == 20 && o.min_length == 0, "lengths");
+    CHECK(o.max_length == 21 && o.min_length == 0, "lengths");
     CHECK(o.max_new_tokens == 0 && o.min_new_tokens == 0, "new tokens");
     CHECK(o.no_repeat_ngram_size == 0, "n-gram");
     CHECK(o.decoder_start_token_id == -1 && o.pad_token_id == -1, "start, pad");

@@ -1,0 +1,203 @@
+"""What the make_*.py scripts share: an observed call of transformers' generate, and JSON output.
+
+A golden is only worth storing if rounding cannot change it. So every comparison that decides the
+outcome of a search is watched while generate runs, and the smallest distance seen is returned
+beside the result: candidates kept and rejected, EOS inside or outside the first K, hypotheses that
+enter or leave the list of finished ones, the stopping test, the order of the result.
+"""
+import json
+import math
+import platform
+
+import torch
+import transformers
+from transformers import LogitsProcessor
+from transformers.generation import beam_search
+from transformers.generation import utils as generation_utils
+
+SMALLEST_GAP = 1e-4  # a golden whose decisions are closer than this is thrown away
+
+OPTIONS = {  # every option of a case, with the value that means "off"
+    "num_beams": 1,
+    "num_return_sequences": 1,
+    "max_length": 24,
+    "max_new_tokens": None,
+    "min_length": 0,
+    "min_new_tokens": None,
+    "length_penalty": 1.0,
+    "early_stopping": False,
+    "no_repeat_ngram_size": 0,
+    "repetition_penalty": 1.0,
+    "forced_bos_token_id": None,
+    "forced_eos_token_id": None,
+    "decoder_start_token_id": 2,
+    "bos_token_id": 0,
+    "pad_token_id": 1,
+    "eos_token_id": 2,
+    "do_sample": False,
+}
+
+
+class Gaps(LogitsProcessor):
+    """Watches one search. As the last logits processor it sees what the search chooses from."""
+
+    def __init__(self):
+        self.smallest = math.inf
+        self.beam_scores = None  # [K], set in beam search only
+        self.totals = None       # [K, V] candidate sums of the current step
+
+    def __call__(self, input_ids, scores):
+        if self.beam_scores is None:
+            best, second = scores[0].topk(2).values.tolist()
+            self.note(best, second)
+        else:
+            self.totals = scores + self.beam_scores[:, None]
+        return scores
+
+    def note(self, a, b):
+        """Two numbers were compared and the outcome matters. Two infinities are a gap of 0."""
+        gap = abs(a - b)
+        self.smallest = min(self.smallest, 0.0 if math.isnan(gap) else gap)
+
+    def note_selection(self, eos_ids):
+        """The first K candidates that are not EOS live on; EOS counts among the first K of all."""
+        K, V = self.totals.shape
+        values, order = self.totals.flatten().sort(descending=True)
+        values = values.tolist()
+        is_eos = [token in eos_ids for token in (order % V).tolist()]
+        others = [v for v, eos in zip(values, is_eos) if not eos]
+        if others[K - 1] > -math.inf:
+            self.note(others[K - 1], others[K])
+        for value, eos in zip(values[:K], is_eos[:K]):
+            if eos:
+                self.note(value, values[K])
+        for value, eos in zip(values[K:], is_eos[K:]):
+            if eos and value > -math.inf:
+                self.note(values[K - 1], value)
+
+
+class ObservedHypotheses(beam_search.BeamHypotheses):
+    gaps = None
+
+    def add(self, hyp, sum_logprobs, beam_indices=None, generated_len=None):
+        if len(self) == self.num_beams:
+            self.gaps.note(sum_logprobs / generated_len**self.length_penalty, self.worst_score)
+        super().add(hyp, sum_logprobs, beam_indices, generated_len)
+
+    def is_done(self, best_sum_logprobs, cur_len, decoder_prompt_len=0):
+        if len(self) == self.num_beams and self.early_stopping is not True:
+            length = cur_len - decoder_prompt_len
+            if self.early_stopping == "never" and self.length_penalty > 0:
+                length = self.max_length - decoder_prompt_len
+            attainable = best_sum_logprobs / length**self.length_penalty
+            # Equality is exact when the worst finished hypothesis is this step's best candidate.
+            if attainable != self.worst_score:
+                self.gaps.note(attainable, self.worst_score)
+        return super().is_done(best_sum_logprobs, cur_len, decoder_prompt_len)
+
+
+class ObservedScorer(beam_search.BeamSearchScorer):
+    gaps = None
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self._beam_hyps = [
+            ObservedHypotheses(
+                self.num_beams, self.length_penalty, self.do_early_stopping, kwargs["max_length"]
+            )
+        ]
+        self._beam_hyps[0].gaps = self.gaps
+        self.gaps.beam_scores = torch.full((self.num_beams,), -1e9)
+        self.gaps.beam_scores[0] = 0
+
+    def process(self, input_ids, next_scores, next_tokens, next_indices, **kwargs):
+        self.gaps.note_selection(set(kwargs["eos_token_id"].tolist()))
+        result = super().process(input_ids, next_scores, next_tokens, next_indices, **kwargs)
+        self.gaps.beam_scores = result["next_beam_scores"]
+        return result
+
+    def finalize(self, *args, **kwargs):
+        result = super().finalize(*args, **kwargs)
+        scores = sorted((score for score, _, _ in self._beam_hyps[0].beams), reverse=True)
+        for better, worse in list(zip(scores, scores[1:]))[: self.num_beam_hyps_to_keep]:
+            self.gaps.note(better, worse)
+        return result
+
+
+def options_of(**changes):
+    """A complete set of options: nothing is left to generation_config.json or to defaults."""
+    unknown = set(changes) - set(OPTIONS)
+    assert not unknown, unknown
+    options = {**OPTIONS, **changes}
+    if options["max_new_tokens"] is not None:
+        options["max_length"] = None
+    if options["min_new_tokens"] is not None:
+        options["min_length"] = None
+    return options
+
+
+def generate(model, source, options):
+    """Decodes one source alone. Returns ([{"ids", "score"}, ...], smallest gap)."""
+    gaps = Gaps()
+    ObservedScorer.gaps = gaps
+    generation_utils.BeamSearchScorer = ObservedScorer
+    source = torch.tensor([source])
+    out = model.generate(
+        input_ids=source,
+        attention_mask=torch.ones_like(source),
+        logits_processor=[gaps],
+        output_scores=True,
+        output_logits=True,
+        return_dict_in_generate=True,
+        synced_gpus=False,  # left open, it imports a part of torch 1.13 that Python 3.11 refuses
+        **options,
+    )
+    sequences = [without_padding(ids, options["pad_token_id"]) for ids in out.sequences.tolist()]
+    if options["num_beams"] > 1:
+        scores = out.sequences_scores.tolist()
+    else:
+        scores = [sum_of_log_probs(out.logits, sequences[0])]
+    results = [{"ids": i, "score": nine_digits(s)} for i, s in zip(sequences, scores)]
+    return results, gaps.smallest
+
+
+def without_padding(ids, pad):
+    while ids[-1] == pad:
+        ids = ids[:-1]
+    assert pad not in ids, "the model chose the padding token"
+    return ids
+
+
+def sum_of_log_probs(step_logits, ids):
+    """Sum of log_softmax(raw logits) over the generated tokens, for searches that give no score."""
+    steps = zip(step_logits, ids[-len(step_logits):])
+    return sum(logits[0].double().log_softmax(-1)[token].item() for logits, token in steps)
+
+
+def nine_digits(x):
+    return float("%.9g" % x)
+
+
+def rows(tensor):
+    return [[nine_digits(x) for x in row] for row in tensor.tolist()]
+
+
+def versions():
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+    }
+
+
+def write_json(path, document):
+    """Writes an object whose long lists have one element a line."""
+    members = []
+    for key, value in document.items():
+        if isinstance(value, list):
+            lines = ",\n".join(json.dumps(element) for element in value)
+            members.append("%s: [\n%s\n]" % (json.dumps(key), lines))
+        else:
+            members.append("%s: %s" % (json.dumps(key), json.dumps(value)))
+    with open(path, "w") as f:
+        f.write("{\n" + ",\n".join(members) + "\n}\n")
