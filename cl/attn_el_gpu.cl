@@ -37,15 +37,15 @@ __kernel void attn_el(__global float *c,           /* [R, H, D] */
     __local float scratch[WG];
     __global const int *group = step + groups_at + get_group_id(1) * GROUP_INTS;
     const int lid = get_local_id(0), pair = get_group_id(0);
-    if (pair >= group[GROUP_ROWS] * h_size)
-        return; /* the whole work-group */
-    const int keys = group[GROUP_SHARED] + group[GROUP_PRIVATE];
+    /* Pairs beyond the group do nothing, but meet the same barriers: none stands in a branch. */
+    const bool mine = pair < group[GROUP_ROWS] * h_size;
+    const int keys = mine ? group[GROUP_SHARED] + group[GROUP_PRIVATE] : 0;
     const size_t at = ((size_t)group[GROUP_ROW] * h_size + pair) * d_size;
     lineage += (size_t)group[GROUP_LINEAGE] * lineage_ld;
     c += at;
     e += at;
     float largest = ELCL_NEG_MAX, sum = 0.0f;
-    for (int d = lid; d < d_size; d += WG)
+    for (int d = lid; mine && d < d_size; d += WG)
         c[d] = 0.0f;
     for (int s0 = 0; s0 < keys; s0 += EL_KEYS) {
         const int n = min(EL_KEYS, keys - s0);
@@ -73,6 +73,6 @@ __kernel void attn_el(__global float *c,           /* [R, H, D] */
         GROUP_BARRIER();
     }
     const float factor = keys ? 1.0f / sum : 0.0f;
-    for (int d = lid; d < d_size; d += WG)
+    for (int d = lid; mine && d < d_size; d += WG)
         c[d] *= factor;
 }

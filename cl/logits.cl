@@ -104,10 +104,9 @@ static inline void apply_rules(__global float *x, __global const int *rules,
                                const struct history *history, float lse)
 {
     const float penalty = as_float(rules[RULE_PENALTY]);
-    if (penalty != 1.0f) {
+    if (penalty != 1.0f)
         penalise(x, history, penalty, rules[RULE_LOG_PROBS] ? lse : 0.0f);
-        GROUP_BARRIER();
-    }
+    GROUP_BARRIER();
     if (rules[RULE_NGRAM] > 0)
         ban_ngrams(x, history, rules[RULE_NGRAM]);
     if (rules[RULE_BAN_EOS] && get_local_id(0) == 0)
@@ -216,37 +215,34 @@ __kernel void select_best(__global int2 *candidates, /* [R, width] token, bits o
                                     step[rows_at + r * ROW_INTS + ROW_LENGTH]};
     candidates += r * width;
     const float lse = log_sum_exp(x, v_size, scratch);
-    int found = 0;
+    /* No barrier stands in a branch: a forced token goes through the rules too, to no effect. */
+    const int forced = rules[RULE_FORCED];
+    int found = forced >= 0;
+    const int wanted = forced >= 0 ? 1 : width;
     GROUP_BARRIER();
-    if (rules[RULE_FORCED] >= 0) {
-        if (get_local_id(0) == 0) {
-            const int token = rules[RULE_FORCED];
-            put_candidate(candidates, 0, token, rules[RULE_LOG_PROBS] ? 0.0f : x[token] - lse);
-        }
-        found = 1;
-    } else {
-        apply_rules(x, rules, &history, lse);
+    if (forced >= 0 && get_local_id(0) == 0)
+        put_candidate(candidates, 0, forced, rules[RULE_LOG_PROBS] ? 0.0f : x[forced] - lse);
+    GROUP_BARRIER();
+    apply_rules(x, rules, &history, lse);
 #if WG == 1
-        float value[MAX_WIDTH];
-        int token[MAX_WIDTH];
+    float value[MAX_WIDTH];
+    int token[MAX_WIDTH];
+    if (found < wanted)
         found = best_tokens(value, token, x, v_size, width);
-        for (int i = 0; i < found; i++)
-            put_candidate(candidates, i, token[i],
-                          report(value[i], token[i], rules, &history, lse));
+    for (int i = 0; forced < 0 && i < found; i++)
+        put_candidate(candidates, i, token[i], report(value[i], token[i], rules, &history, lse));
 #else
-        float value = INFINITY;
-        int token = -1;
-        while (found < width) {
-            next_best(&value, &token, x, v_size, scratch, best_of_item);
-            if (token == v_size)
-                break;
-            if (get_local_id(0) == 0)
-                put_candidate(candidates, found, token,
-                              report(value, token, rules, &history, lse));
-            found++;
-        }
-#endif
+    float value = INFINITY;
+    int token = -1;
+    while (found < wanted) {
+        next_best(&value, &token, x, v_size, scratch, best_of_item);
+        if (token == v_size)
+            break;
+        if (get_local_id(0) == 0)
+            put_candidate(candidates, found, token, report(value, token, rules, &history, lse));
+        found++;
     }
+#endif
     for (int i = found + get_local_id(0); i < width; i += WG)
         put_candidate(candidates, i, -1, ELCL_NEG_MAX);
 }

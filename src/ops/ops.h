@@ -127,8 +127,8 @@ enum elcl_activation {
 /*
  * Y[b, m, n] = act(sum_k X[b, m, k] W[b, n, k] + bias[b, n]) + residual[b, m, n]
  * X element (b, m, k) at b * x_batch + m * x_ld + k; Y and residual at b * y_batch + m * y_ld + n;
- * bias at b * N + n. NULL bias or residual: none. residual may be y. With the native back end a
- * row's result depends on that row, N and K only.
+ * bias at b * N + n. NULL bias or residual: none. residual may be y, with CLBlast only where act is
+ * ELCL_ACT_NONE. With the native back end a row's result depends on that row, N and K only.
  */
 struct elcl_gemm_args {
     const struct elcl_buffer *y, *x, *bias, *residual;
@@ -161,7 +161,7 @@ struct elcl_embed_args {
     const struct elcl_buffer *positions; /* [P, D] f32 */
     int offset;                          /* of position 0 in the table */
     float scale;
-    const struct elcl_norm *norm;
+    const struct elcl_norm *norm; /* its weight may be absent: no norm */
     int r, d;
 };
 int elcl_op_embed(struct elcl_ops *ops, const struct elcl_embed_args *args, elcl_error *err);

@@ -1,8 +1,9 @@
 /*
  * Speed of every operation at the decoder's and the encoder's shapes of BART-base and BART-large:
  * time per call, and bytes and arithmetic per second as the operations themselves count them
- * (elcl_ops.bytes_moved, .flop), against the device's ceilings. More than 100 % of the copy
- * ceiling means that the operands stay in a cache.
+ * (elcl_ops.bytes_moved, .flop), against the device's ceilings. What mostly reads may pass the copy
+ * ceiling by half, because many CPUs read a line before they write it; more means that the operands
+ * stay in a cache. All figures mean something only on a machine that does nothing else.
  */
 #include "bench.h"
 
@@ -132,7 +133,7 @@ static void bench_gemm(struct bed *bed, int batch, int m, int n, int k)
     snprintf(name, sizeof(name), "gemm batch=%d M=%d N=%d K=%d", batch, m, n, k);
     if (!start(bed, name))
         return;
-    if (is_foreign(bed) && (double)batch * m * n * k > 1e8) {
+    if (is_foreign(bed) && (double)batch * m * n * k > 2e7) {
         check_skip("too slow here");
         return;
     }

@@ -59,6 +59,7 @@ static const char source[] =
 
 struct ceiling {
     struct bed *bed;
+    int vector; /* floats */
     cl_kernel kernel;
     size_t global, local;
 };
@@ -93,7 +94,7 @@ static double copy_rate(struct ceiling *c, cl_program program, size_t bytes)
 {
     const struct elcl_buffer *to = bed_output(c->bed, NULL, bytes);
     const struct elcl_buffer *from = bed_output(c->bed, NULL, bytes);
-    const cl_ulong n = bytes / sizeof(float) / (size_t)c->bed->ops->vector_width;
+    const cl_ulong n = bytes / sizeof(float) / (size_t)c->vector;
     c->kernel = make_kernel(program, "copy");
     set(c->kernel, 0, sizeof(cl_mem), &to->mem);
     set(c->kernel, 1, sizeof(cl_mem), &from->mem);
@@ -115,20 +116,27 @@ static double mac_rate(struct ceiling *c, cl_program program)
     set(c->kernel, 3, sizeof(n), &n);
     const double ns = bench_least_ns(c->bed, enqueue, c);
     clReleaseKernel(c->kernel);
-    return 2.0 * CHAINS * c->bed->ops->vector_width * n * (double)c->global / ns;
+    return 2.0 * CHAINS * c->vector * n * (double)c->global / ns;
 }
 
+/* In the shape that suits the device, whichever the kernels have. */
 void bench_ceilings(struct bed *bed)
 {
     elcl_error err = {0};
-    const bool cpu = bed->kernels == ELCL_KERNELS_CPU;
-    const size_t local = cpu ? 1 : 128, cores = (*bed->device)->desc.compute_units;
-    const size_t most = (size_t)(*bed->device)->desc.max_alloc_bytes / 4;
+    const elcl_device_desc *desc = &(*bed->device)->desc;
+    const bool cpu = desc->type == ELCL_DEVICE_CPU;
+    const size_t local = cpu ? 1 : 128, cores = desc->compute_units;
+    const size_t most = (size_t)desc->max_alloc_bytes / 4;
     const size_t large = most < ((size_t)256 << 20) ? most & ~(size_t)4095 : (size_t)256 << 20;
-    struct ceiling c = {.bed = bed, .local = local, .global = cores * (cpu ? 4 : 16 * local)};
+    struct ceiling c = {.bed = bed,
+                        .vector = !cpu || desc->vector_width < 8 ? 4
+                                  : desc->vector_width < 16      ? 8
+                                                                 : 16,
+                        .global = cores * (cpu ? 4 : 16 * local),
+                        .local = local};
     char options[64];
     cl_program program;
-    snprintf(options, sizeof(options), "-DVW=%d -DWG=%zu", bed->ops->vector_width, local);
+    snprintf(options, sizeof(options), "-DVW=%d -DWG=%zu", c.vector, local);
     bed_must(elcl_program_build_text(*bed->device, "ceiling.cl", source, options, &program, &err),
              &err);
     bed->copy_gbs = copy_rate(&c, program, large);
