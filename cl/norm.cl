@@ -3,19 +3,19 @@
  * Mean and variance in two passes over the row, in f32.
  *
  * embed      x[r] = LN?(scale * E[token] + P[position + offset])
- * add_norm   x[r] = LN(x[r] + y[r])
- * Both also write the row to state[slot] when `has_state`. token, position and slot come from the
+ * add_norm   x[r] += y[r], then out[r] = LN(x[r]); out may be x, and y may be absent (without has_y)
+ * Both also write the normalised row to state[slot] when `has_state`. token, position and slot come from the
  * row's record in `step`. One work-group of WG items per row: global size {WG R}.
  */
 // lint: -DVW=8 -DWG=1
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_BF16
 
-/* Normalises the row x [D] in place when `wanted`; otherwise it only passes the barriers, because
+/* out = LN(x) on rows [D], which may be the same, when `wanted`; otherwise it only passes the barriers, because
  * PoCL 3.1 corrupts private variables around a barrier in a branch. Every item sees the elements
  * that it wrote itself: chunks of VW from lid * VW, then the tail one by one. */
-static inline void norm_row(__global float *x, __global const float *weight,
-                            __global const float *bias, float eps, int d_size, bool wanted,
-                            __local float *scratch)
+static inline void norm_row(__global float *out, __global const float *x,
+                            __global const float *weight, __global const float *bias, float eps,
+                            int d_size, bool wanted, __local float *scratch)
 {
     const int lid = get_local_id(0), whole = d_size / VW * VW;
     floatv sum_v = (floatv)(0.0f);
@@ -40,9 +40,9 @@ static inline void norm_row(__global float *x, __global const float *weight,
     if (!wanted)
         return;
     for (int d = lid * VW; d < whole; d += WG * VW)
-        STOREV((LOADV(x + d) - mean) * factor * LOADV(weight + d) + LOADV(bias + d), x + d);
+        STOREV((LOADV(x + d) - mean) * factor * LOADV(weight + d) + LOADV(bias + d), out + d);
     for (int d = whole + lid; d < d_size; d += WG)
-        x[d] = (x[d] - mean) * factor * weight[d] + bias[d];
+        out[d] = (x[d] - mean) * factor * weight[d] + bias[d];
 }
 
 /* Copies the item's own elements of x [D] into the state row. */
@@ -78,30 +78,32 @@ __kernel void embed(__global float *x,                  /* [R, D] */
             x[d] = scale * WEIGHT_GET(tokens, (size_t)d * panel) + positions[d];
     for (int d = whole + lid; d < d_size; d += WG)
         x[d] = scale * WEIGHT_GET(tokens, (size_t)d * panel) + positions[d];
-    norm_row(x, weight, bias, eps, d_size, has_norm, scratch);
+    norm_row(x, x, weight, bias, eps, d_size, has_norm, scratch);
     if (has_state)
         store_state(state + (size_t)row[ROW_SLOT] * d_size, x, d_size);
 }
 
-__kernel void add_norm(__global float *x,         /* [R, D], in and out */
+__kernel void add_norm(__global float *out,       /* [R, D] */
+                       __global float *x,         /* [R, D], in and, with has_y, out */
                        __global state_t *state,   /* [pool, D], with has_state */
-                       __global const float *y,   /* [R, D] */
+                       __global const float *y,   /* [R, D], with has_y */
                        __global const int *step, ulong rows_at,
                        __global const float *weight, /* [D] */
-                       __global const float *bias, int d_size, float eps, int has_state)
+                       __global const float *bias, int d_size, float eps, int has_y, int has_state)
 {
     __local float scratch[WG];
     const size_t r = get_group_id(0);
     const int lid = get_local_id(0), whole = d_size / VW * VW;
+    out += r * d_size;
     x += r * d_size;
     y += r * d_size;
-    for (int d = lid * VW; d < whole; d += WG * VW)
+    for (int d = lid * VW; has_y && d < whole; d += WG * VW)
         STOREV(LOADV(x + d) + LOADV(y + d), x + d);
-    for (int d = whole + lid; d < d_size; d += WG)
+    for (int d = whole + lid; has_y && d < d_size; d += WG)
         x[d] += y[d];
-    norm_row(x, weight, bias, eps, d_size, true, scratch);
+    norm_row(out, x, weight, bias, eps, d_size, true, scratch);
     if (has_state) {
         const size_t slot = step[rows_at + r * ROW_INTS + ROW_SLOT];
-        store_state(state + slot * d_size, x, d_size);
+        store_state(state + slot * d_size, out, d_size);
     }
 }

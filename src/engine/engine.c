@@ -34,11 +34,12 @@ static int check_params(const struct elcl_model *model, const elcl_engine_params
     return ELCL_OK;
 }
 
+/* Bytes that the plan of a run may take. The plan counts the model's elcl_ops, which is live. */
 static uint64_t memory_limit(const struct elcl_device *device)
 {
     const uint64_t all = device->memory_limit_bytes ? device->memory_limit_bytes
                                                     : device->desc.memory_bytes / 10 * 9;
-    const uint64_t live = device->live_bytes;
+    const uint64_t live = device->live_bytes - ELCL_OPS_BYTES;
     return all > live ? all - live : 0;
 }
 

@@ -15,7 +15,8 @@ struct elcl_arch {
     float embed_scale;
     float norm_eps;
     enum elcl_activation act;
-    bool tied; /* the output projection is the token embedding */
+    bool pre_norm; /* norms stand before the sublayers, and one behind each stack */
+    bool tied;     /* the output projection is the token embedding */
 };
 
 static inline int elcl_arch_dh(int d, int heads)

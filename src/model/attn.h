@@ -9,17 +9,17 @@ struct elcl_attention_variant {
     enum elcl_attention id;
     bool cross_groups_by_sentence; /* one cross group per sentence, else one per row */
     bool pool_by_row;              /* caches belong to rows (mha-beam), else to sentences */
-    /* Encoder output in ELCL_B_X [n_rows, D] -> encoder-derived state. */
+    /* Encoder output in buffer run->h [n_rows, D] -> encoder-derived state. */
     int (*admit)(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
     /* Moves caches before a step; NULL: nothing moves. */
     int (*reorder)(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
-    /* x [R, D] in ELCL_B_X -> sublayer output in ELCL_B_Y, residual not added. */
+    /* Rows [R, D] in buffer run->h -> sublayer output in ELCL_B_Y, residual not added. */
     int (*self)(struct elcl_run *run, const struct elcl_records *records, int layer,
                 elcl_error *err);
     int (*cross)(struct elcl_run *run, const struct elcl_records *records, int layer,
                  elcl_error *err);
-    /* The cached row is x itself: embedding and norms write it along (el). */
-    bool caches_x;
+    /* The cached row is what the sublayer reads: embedding and norms write it along (el). */
+    bool caches_h;
 };
 
 extern const struct elcl_attention_variant elcl_attn_el;
@@ -32,7 +32,17 @@ const struct elcl_attention_variant *elcl_attention_variant(enum elcl_attention 
  * the row stride of X. */
 int elcl_run_linear(struct elcl_run *run, int y, int x, int x_ld, const struct elcl_linear *linear,
                     int m, enum elcl_activation act, elcl_error *err);
-/* Feed-forward sublayer of m rows: ELCL_B_X -> ELCL_B_Y. */
+/* Which records an operation goes by. */
+struct elcl_step_place {
+    int step; /* ELCL_B_STEP or ELCL_B_ENCODE */
+    size_t rows_at;
+    int n_rows;
+};
+/* Behind a sublayer: ELCL_B_X += y, then its norm into run->h and into the pool `state`. y or
+ * state -1: none. */
+int elcl_run_add_norm(struct elcl_run *run, const struct elcl_step_place *place, int y,
+                      const struct elcl_norm *norm, int state, elcl_error *err);
+/* Feed-forward sublayer of m rows: run->h -> ELCL_B_Y. */
 int elcl_run_ffn(struct elcl_run *run, const struct elcl_layer_weights *layer, int m,
                  elcl_error *err);
 

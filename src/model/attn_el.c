@@ -15,7 +15,7 @@
 static int admit(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
 {
     const struct elcl_scatter_args args = {.pool = &run->buffers[ELCL_B_SOURCE],
-                                           .x = &run->buffers[ELCL_B_X],
+                                           .x = &run->buffers[run->h],
                                            .step = &run->buffers[ELCL_B_ENCODE],
                                            .rows_at = records->rows_at,
                                            .field = ELCL_ROW_SLOT,
@@ -56,7 +56,7 @@ static int attend(struct elcl_run *run, const struct elcl_records *records,
     attn.d = d;
     attn.scale = 1.0f / sqrtf((float)dh);
     int rc;
-    ELCL_TRY(elcl_run_linear(run, ELCL_B_QKV, ELCL_B_X, d, &w->q, r, ELCL_ACT_NONE, err));
+    ELCL_TRY(elcl_run_linear(run, ELCL_B_QKV, run->h, d, &w->q, r, ELCL_ACT_NONE, err));
     ELCL_TRY(elcl_op_gemm(run->ops, &expand, err));
     ELCL_TRY(elcl_op_attn_el(run->ops, &attn, err));
     ELCL_TRY(elcl_op_gemm(run->ops, &contract, err));
@@ -95,4 +95,4 @@ const struct elcl_attention_variant elcl_attn_el = {.name = "el",
                                                     .admit = admit,
                                                     .self = self,
                                                     .cross = cross,
-                                                    .caches_x = true};
+                                                    .caches_h = true};

@@ -34,7 +34,7 @@ static int admit(struct elcl_run *run, const struct elcl_records *records, elcl_
     for (int l = 0; l < run->arch->decoder_layers; l++) {
         const struct elcl_linear *kv = &run->weights->decoder.layers[l].cross.kv;
         ELCL_TRY(
-            elcl_run_linear(run, ELCL_B_QKV, ELCL_B_X, d, kv, records->n_rows, ELCL_ACT_NONE, err));
+            elcl_run_linear(run, ELCL_B_QKV, run->h, d, kv, records->n_rows, ELCL_ACT_NONE, err));
         ELCL_TRY(put_rows(run, elcl_b_cross(l), ELCL_B_ENCODE, records->rows_at, ELCL_ROW_SLOT,
                           records->n_rows, 2 * d, 0, err));
     }
@@ -79,7 +79,7 @@ static int self(struct elcl_run *run, const struct elcl_records *records, int la
     const struct elcl_attention_weights *w = &run->weights->decoder.layers[layer].self;
     const int d = run->arch->d, r = records->n_rows, pool = elcl_b_self(layer);
     int rc;
-    ELCL_TRY(elcl_run_linear(run, ELCL_B_QKV, ELCL_B_X, d, &w->qkv, r, ELCL_ACT_NONE, err));
+    ELCL_TRY(elcl_run_linear(run, ELCL_B_QKV, run->h, d, &w->qkv, r, ELCL_ACT_NONE, err));
     ELCL_TRY(put_rows(run, pool, ELCL_B_STEP, records->rows_at, ELCL_ROW_CACHE, r, 3 * d, d, err));
     ELCL_TRY(attend(run, records, w, pool, 3 * d, records->self_at, records->self_keys, err));
 fail:
@@ -93,7 +93,7 @@ static int cross(struct elcl_run *run, const struct elcl_records *records, int l
     const int d = run->arch->d;
     int rc;
     ELCL_TRY(
-        elcl_run_linear(run, ELCL_B_QKV, ELCL_B_X, d, &w->q, records->n_rows, ELCL_ACT_NONE, err));
+        elcl_run_linear(run, ELCL_B_QKV, run->h, d, &w->q, records->n_rows, ELCL_ACT_NONE, err));
     ELCL_TRY(attend(run, records, w, elcl_b_cross(layer), d, records->cross_at, records->cross_keys,
                     err));
 fail:

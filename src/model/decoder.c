@@ -60,46 +60,51 @@ static int candidates(struct elcl_run *run, const struct elcl_records *records, 
     return rc ? rc : elcl_op_select(run->ops, &select, err);
 }
 
-int elcl_decoder_step(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
+static int embed(struct elcl_run *run, const struct elcl_records *records, int state,
+                 elcl_error *err)
 {
     struct elcl_buffer *b = run->buffers;
     const struct elcl_stack_weights *w = &run->weights->decoder;
+    const struct elcl_embed_args args = {.x = &b[ELCL_B_X],
+                                         .state = state >= 0 ? &b[state] : NULL,
+                                         .step = &b[ELCL_B_STEP],
+                                         .rows_at = records->rows_at,
+                                         .tokens = w->tokens,
+                                         .positions = &w->positions,
+                                         .offset = run->arch->position_offset,
+                                         .scale = run->arch->embed_scale,
+                                         .norm = &w->embedding_norm,
+                                         .r = records->n_rows,
+                                         .d = run->arch->d};
+    return elcl_op_embed(run->ops, &args, err);
+}
+
+int elcl_decoder_step(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
+{
+    const struct elcl_stack_weights *w = &run->weights->decoder;
     const struct elcl_attention_variant *variant = run->variant;
-    const int d = run->arch->d, r = records->n_rows;
+    const struct elcl_step_place place = {ELCL_B_STEP, records->rows_at, records->n_rows};
+    const bool pre = run->arch->pre_norm;
+    const int first = variant->caches_h ? elcl_b_self(0) : -1;
     int rc;
     ELCL_TRY(continue_lineage(run, records, err));
-    const struct elcl_embed_args embed = {.x = &b[ELCL_B_X],
-                                          .state = variant->caches_x ? &b[elcl_b_self(0)] : NULL,
-                                          .step = &b[ELCL_B_STEP],
-                                          .rows_at = records->rows_at,
-                                          .tokens = w->tokens,
-                                          .positions = &w->positions,
-                                          .offset = run->arch->position_offset,
-                                          .scale = run->arch->embed_scale,
-                                          .norm = &w->embedding_norm,
-                                          .r = r,
-                                          .d = d};
-    ELCL_TRY(elcl_op_embed(run->ops, &embed, err));
-    struct elcl_add_norm_args add_norm = {.x = &b[ELCL_B_X],
-                                          .y = &b[ELCL_B_Y],
-                                          .step = &b[ELCL_B_STEP],
-                                          .rows_at = records->rows_at,
-                                          .r = r,
-                                          .d = d};
+    ELCL_TRY(embed(run, records, pre ? -1 : first, err));
+    if (pre)
+        ELCL_TRY(elcl_run_add_norm(run, &place, -1, &w->layers[0].self_norm, first, err));
     for (int l = 0; l < w->n_layers; l++) {
-        const struct elcl_layer_weights *layer = &w->layers[l];
+        const struct elcl_layer_weights *layer = &w->layers[l], *next = layer + 1;
         const bool last = l + 1 == w->n_layers;
+        const struct elcl_norm *end = last ? &w->final_norm : &next->self_norm;
+        const int state = variant->caches_h && !last ? elcl_b_self(l + 1) : -1;
         ELCL_TRY(variant->self(run, records, l, err));
-        add_norm.norm = &layer->self_norm;
-        add_norm.state = NULL;
-        ELCL_TRY(elcl_op_add_norm(run->ops, &add_norm, err));
+        ELCL_TRY(elcl_run_add_norm(run, &place, ELCL_B_Y,
+                                   pre ? &layer->cross_norm : &layer->self_norm, -1, err));
         ELCL_TRY(variant->cross(run, records, l, err));
-        add_norm.norm = &layer->cross_norm;
-        ELCL_TRY(elcl_op_add_norm(run->ops, &add_norm, err));
-        ELCL_TRY(elcl_run_ffn(run, layer, r, err));
-        add_norm.norm = &layer->ffn_norm;
-        add_norm.state = variant->caches_x && !last ? &b[elcl_b_self(l + 1)] : NULL;
-        ELCL_TRY(elcl_op_add_norm(run->ops, &add_norm, err));
+        ELCL_TRY(elcl_run_add_norm(run, &place, ELCL_B_Y,
+                                   pre ? &layer->ffn_norm : &layer->cross_norm, -1, err));
+        ELCL_TRY(elcl_run_ffn(run, layer, records->n_rows, err));
+        ELCL_TRY(
+            elcl_run_add_norm(run, &place, ELCL_B_Y, pre ? end : &layer->ffn_norm, state, err));
     }
     ELCL_TRY(candidates(run, records, err));
 fail:

@@ -1,4 +1,5 @@
-/* The encoder on packed tokens: no padding, work follows real tokens. */
+/* The encoder on packed tokens: no padding, work follows real tokens. The norm behind a sublayer is
+ * its own in post-norm models, and the next sublayer's in pre-norm ones. */
 #include <math.h>
 
 #include "base/util.h"
@@ -10,8 +11,7 @@ static int self_attention(struct elcl_run *run, const struct elcl_records *recor
     struct elcl_buffer *b = run->buffers;
     const int d = run->arch->d, h = run->arch->encoder_heads, n = records->n_rows;
     int rc;
-    ELCL_TRY(
-        elcl_run_linear(run, ELCL_B_QKV, ELCL_B_X, d, &layer->self.qkv, n, ELCL_ACT_NONE, err));
+    ELCL_TRY(elcl_run_linear(run, ELCL_B_QKV, run->h, d, &layer->self.qkv, n, ELCL_ACT_NONE, err));
     const struct elcl_attn_mha_args args = {.o = &b[ELCL_B_O],
                                             .q = &b[ELCL_B_QKV],
                                             .kv = &b[ELCL_B_QKV],
@@ -52,16 +52,18 @@ int elcl_encoder_run(struct elcl_run *run, const struct elcl_records *records, e
                                           .r = n,
                                           .d = d};
     ELCL_TRY(elcl_op_embed(run->ops, &embed, err));
-    struct elcl_add_norm_args add_norm = {
-        .x = &b[ELCL_B_X], .y = &b[ELCL_B_Y], .step = &b[ELCL_B_ENCODE], .r = n, .d = d};
+    const struct elcl_step_place place = {ELCL_B_ENCODE, records->rows_at, n};
+    const bool pre = run->arch->pre_norm;
+    if (pre)
+        ELCL_TRY(elcl_run_add_norm(run, &place, -1, &w->layers[0].self_norm, -1, err));
     for (int l = 0; l < w->n_layers; l++) {
-        const struct elcl_layer_weights *layer = &w->layers[l];
+        const struct elcl_layer_weights *layer = &w->layers[l], *next = layer + 1;
+        const struct elcl_norm *end = l + 1 == w->n_layers ? &w->final_norm : &next->self_norm;
         ELCL_TRY(self_attention(run, records, layer, err));
-        add_norm.norm = &layer->self_norm;
-        ELCL_TRY(elcl_op_add_norm(run->ops, &add_norm, err));
+        ELCL_TRY(elcl_run_add_norm(run, &place, ELCL_B_Y,
+                                   pre ? &layer->ffn_norm : &layer->self_norm, -1, err));
         ELCL_TRY(elcl_run_ffn(run, layer, n, err));
-        add_norm.norm = &layer->ffn_norm;
-        ELCL_TRY(elcl_op_add_norm(run->ops, &add_norm, err));
+        ELCL_TRY(elcl_run_add_norm(run, &place, ELCL_B_Y, pre ? end : &layer->ffn_norm, -1, err));
     }
     ELCL_TRY(run->variant->admit(run, records, err));
 fail:

@@ -64,6 +64,7 @@ static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention 
         product(encode, ELCL_ROW_INTS + ELCL_GROUP_INTS, i, 1));
     put(specs, ELCL_B_X, "x", w, product(rows, d, f, 1));
     put(specs, ELCL_B_Y, "y", w, product(rows, d, f, 1));
+    put(specs, ELCL_B_H, "h", w, arch->pre_norm ? product(rows, d, f, 1) : 0);
     put(specs, ELCL_B_QKV, "qkv", w, product(rows, 3 * d, f, 1));
     put(specs, ELCL_B_O, "o", w, product(rows, d, f, 1));
     put(specs, ELCL_B_FFN, "ffn", w, product(rows, ffn, f, 1));
@@ -99,7 +100,8 @@ int elcl_run_init(struct elcl_run *run, const struct elcl_arch *arch,
                          .weights = weights,
                          .variant = elcl_attention_variant(attention),
                          .capacity = *capacity,
-                         .n_buffers = elcl_run_n_buffers(arch)};
+                         .n_buffers = elcl_run_n_buffers(arch),
+                         .h = arch->pre_norm ? ELCL_B_H : ELCL_B_X};
     struct elcl_buffer_spec *specs = elcl_calloc((size_t)r.n_buffers, sizeof(*specs));
     r.buffers = elcl_calloc((size_t)r.n_buffers, sizeof(*r.buffers));
     int rc = specs && r.buffers ? ELCL_OK : elcl_fail_nomem(err);
@@ -159,9 +161,24 @@ int elcl_run_linear(struct elcl_run *run, int y, int x, int x_ld, const struct e
 int elcl_run_ffn(struct elcl_run *run, const struct elcl_layer_weights *layer, int m,
                  elcl_error *err)
 {
-    const int rc = elcl_run_linear(run, ELCL_B_FFN, ELCL_B_X, run->arch->d, &layer->fc1, m,
-                                   run->arch->act, err);
+    const int rc =
+        elcl_run_linear(run, ELCL_B_FFN, run->h, run->arch->d, &layer->fc1, m, run->arch->act, err);
     return rc ? rc
               : elcl_run_linear(run, ELCL_B_Y, ELCL_B_FFN, layer->fc1.w.n, &layer->fc2, m,
                                 ELCL_ACT_NONE, err);
+}
+
+int elcl_run_add_norm(struct elcl_run *run, const struct elcl_step_place *place, int y,
+                      const struct elcl_norm *norm, int state, elcl_error *err)
+{
+    const struct elcl_add_norm_args args = {.out = &run->buffers[run->h],
+                                            .x = &run->buffers[ELCL_B_X],
+                                            .y = y >= 0 ? &run->buffers[y] : NULL,
+                                            .state = state >= 0 ? &run->buffers[state] : NULL,
+                                            .step = &run->buffers[place->step],
+                                            .rows_at = place->rows_at,
+                                            .norm = norm,
+                                            .r = place->n_rows,
+                                            .d = run->arch->d};
+    return elcl_op_add_norm(run->ops, &args, err);
 }

@@ -36,6 +36,7 @@ enum elcl_run_buffer {
     ELCL_B_ENCODE,       /* records of an encoding, ints */
     ELCL_B_X,            /* [rows, D] the residual stream */
     ELCL_B_Y,            /* [rows, D] a sublayer's output */
+    ELCL_B_H,            /* [rows, D] a sublayer's input, of pre-norm models only */
     ELCL_B_QKV,          /* [rows, 3 D] projections */
     ELCL_B_O,            /* [rows, D] heads' outputs */
     ELCL_B_FFN,          /* [rows, F] */
@@ -83,6 +84,7 @@ struct elcl_run {
     struct elcl_ops *ops; /* owned */
     struct elcl_capacity capacity;
     struct elcl_buffer *buffers; /* [elcl_run_n_buffers()] */
+    int h;                       /* what sublayers read: ELCL_B_H, or ELCL_B_X in post-norm */
     int n_buffers;
 };
 
@@ -108,8 +110,8 @@ struct elcl_records {
 
 /*
  * The encoder over packed tokens: n_rows rows with token and position, one self group per row that
- * names its sentence's rows. Leaves the output [n_rows, D] in ELCL_B_X and puts what the variant
- * needs into its encoder-derived state, at pool row ELCL_ROW_SLOT of each record.
+ * names its sentence's rows. Leaves the output [n_rows, D] in buffer run->h and puts what the
+ * variant needs into its encoder-derived state, at pool row ELCL_ROW_SLOT of each record.
  */
 int elcl_encoder_run(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
 

@@ -20,10 +20,18 @@ const struct elcl_tensor *elcl_load_find(const struct elcl_loader *loader, const
     return elcl_safetensors_find(loader->st, prefixed);
 }
 
+/* Not there, or there in a form that cannot be used. */
 static int missing(const struct elcl_loader *loader, const char *name)
 {
-    return elcl_fail(loader->err, ELCL_E_FORMAT, "%s: tensor %s is missing",
-                     elcl_safetensors_path(loader->st), name);
+    const char *path = elcl_safetensors_path(loader->st);
+    char prefixed[MAX_NAME];
+    snprintf(prefixed, sizeof(prefixed), "model.%s", name);
+    const char *why = elcl_safetensors_refusal(loader->st, name);
+    if (!why)
+        why = elcl_safetensors_refusal(loader->st, prefixed);
+    if (why)
+        return elcl_fail(loader->err, ELCL_E_FORMAT, "%s: tensor %s %s", path, name, why);
+    return elcl_fail(loader->err, ELCL_E_FORMAT, "%s: tensor %s is missing", path, name);
 }
 
 /* The tensor as rows x columns; leading dimensions of 1 are ignored. columns 0: one dimension. */
@@ -346,6 +354,7 @@ static void stack_finish(struct elcl_stack_weights *stack)
     elcl_free(stack->layers);
     elcl_buffer_destroy(&stack->positions);
     norm_finish(&stack->embedding_norm);
+    norm_finish(&stack->final_norm);
 }
 
 void elcl_weights_finish(struct elcl_weights *weights)

@@ -33,7 +33,8 @@ struct elcl_layer_weights {
 struct elcl_stack_weights {
     const struct elcl_matrix *tokens; /* [V, D], one of elcl_weights' matrices */
     struct elcl_buffer positions;     /* [P, D] */
-    struct elcl_norm embedding_norm;
+    struct elcl_norm embedding_norm;  /* or none */
+    struct elcl_norm final_norm;      /* behind the last layer: pre-norm models */
     struct elcl_layer_weights *layers;
     int n_layers;
 };

@@ -167,12 +167,14 @@ struct elcl_embed_args {
 int elcl_op_embed(struct elcl_ops *ops, const struct elcl_embed_args *args, elcl_error *err);
 
 /*
- * x[r] = LN(x[r] + y[r]) = (v - mean) / sqrt(variance + eps) * weight + bias with v = x + y, and,
- * when state is not NULL, the same row into state[slot[r]].
+ * x[r] += y[r], then out[r] = LN(x[r]) = (x - mean) / sqrt(variance + eps) * weight + bias, and,
+ * when state is not NULL, the same row into state[slot[r]]. Behind a sublayer y of a post-norm
+ * model out is x; of a pre-norm model it is what the next sublayer reads.
  */
 struct elcl_add_norm_args {
+    const struct elcl_buffer *out;   /* [R, D], or NULL: x */
     const struct elcl_buffer *x;     /* [R, D], in and out */
-    const struct elcl_buffer *y;     /* [R, D] */
+    const struct elcl_buffer *y;     /* [R, D], or NULL: nothing is added */
     const struct elcl_buffer *state; /* [pool, D] state, or NULL */
     const struct elcl_buffer *step;
     size_t rows_at;

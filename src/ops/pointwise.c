@@ -27,6 +27,7 @@ int elcl_op_embed(struct elcl_ops *ops, const struct elcl_embed_args *args, elcl
 int elcl_op_add_norm(struct elcl_ops *ops, const struct elcl_add_norm_args *args, elcl_error *err)
 {
     struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_ADD_NORM, "add_norm");
+    elcl_launch_buffer(&launch, args->out ? args->out : args->x);
     elcl_launch_buffer(&launch, args->x);
     elcl_launch_buffer(&launch, args->state);
     elcl_launch_buffer(&launch, args->y);
@@ -36,6 +37,7 @@ int elcl_op_add_norm(struct elcl_ops *ops, const struct elcl_add_norm_args *args
     elcl_launch_buffer(&launch, &args->norm->bias);
     elcl_launch_int(&launch, args->d);
     elcl_launch_float(&launch, args->norm->eps);
+    elcl_launch_int(&launch, args->y != NULL);
     elcl_launch_int(&launch, args->state != NULL);
     const uint64_t elements = (uint64_t)args->r * args->d;
     elcl_ops_count(ops, 3 * sizeof(float) * elements, 9 * elements);
