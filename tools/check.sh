@@ -48,8 +48,9 @@ step() {
     name=$1
     log=$logs/$2.log
     shift 2
+    began=$(date +%s)
     if "$@" >"$log" 2>&1 </dev/null; then
-        printf 'passed: %s\n' "$name"
+        printf 'passed: %s (%d s)\n' "$name" $(($(date +%s) - began))
         count 1 0 0
     else
         printf 'FAILED: %s\n' "$name"
@@ -64,11 +65,12 @@ program() {
     name=$1
     log=$logs/$2.log
     shift 2
+    began=$(date +%s)
     "$@" >"$log" 2>&1 </dev/null
     add_up "$name" "$log" $? || quote "$log"
 }
 
-# add_up NAME LOG EXIT_CODE: counts what the log's last summary line says. No such line, or a bad
+# add_up NAME LOG EXIT_CODE: counts what the log's last summary line says; $began is the start. No such line, or a bad
 # exit code beside "0 failed", is a failure of its own. False when something failed.
 add_up() {
     summary=$(grep -E '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$2" | tail -n 1)
@@ -81,7 +83,9 @@ add_up() {
         summary="$summary, but exit code $3"
         f=1
     fi
-    printf '%s: %s\n' "$1" "$summary"
+    printf '%s: %s (%d s)\n' "$1" "$summary" $(($(date +%s) - began))
+    # Why cases were skipped: the harness prints "skipped CASE: WHY".
+    sed -n 's/^skipped.*: //p' "$2" | sort | uniq -c | sed 's/^ */  skipped /'
     count "$p" "$f" "$s"
     [ "$f" -eq 0 ]
 }
@@ -92,6 +96,7 @@ suite() {
     log=$logs/$2.log
     folder=$3
     shift 3
+    began=$(date +%s)
     rm -f "$folder"/meson-logs/testlog.json
     meson test -C "$folder" --no-rebuild -t 4 "$@" >"$log.meson" 2>&1 </dev/null
     python3 tests/lint/testlog.py "$folder/meson-logs/testlog.json" >"$log" 2>&1

@@ -32,11 +32,8 @@ available() {
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         env DEBIAN_FRONTEND=noninteractive "$@"
-    elif command -v sudo >/dev/null; then
-        sudo env DEBIAN_FRONTEND=noninteractive "$@"
     else
-        printf 'not root and no sudo here; run as root:\n    %s\n' "$*" >&2
-        return 1
+        sudo env DEBIAN_FRONTEND=noninteractive "$@"
     fi
 }
 
@@ -50,6 +47,11 @@ install_packages() {
     required=$(not_installed $1)
     optional=$(not_installed ${2-})
     [ -n "$required$optional" ] || return 0
+    if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
+        [ -n "$required" ] || return 0
+        say 'neither root nor sudo here; install these packages as root:' $required
+        return 1
+    fi
     # Lists as old as the machine may name versions that the mirror no longer has.
     if [ -n "$required" ] || [ -z "$(available meson)" ]; then
         say 'apt-get update'

@@ -11,7 +11,7 @@ import re
 import sys
 
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.MULTILINE)
-SKIPPED = re.compile(r"^skipped .*: (.*)$", re.MULTILINE)
+SKIPPED = re.compile(r"^skipped.*: (.*)$", re.MULTILINE)
 LINES_SHOWN = 60
 
 

@@ -1,0 +1,2 @@
+/* The header's place where cJSON is installed. */
+#include "../cJSON.h"

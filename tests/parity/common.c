@@ -1,0 +1,310 @@
+#include "parity/common.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "base/util.h"
+
+/* ---- goldens ------------------------------------------------------------------------------- */
+
+char *read_text(const char *path, size_t *n)
+{
+    char *data = NULL;
+    elcl_error err = {0};
+    CHECK(!elcl_read_file(path, (size_t)64 << 20, &data, n, &err), "%s", err.msg);
+    return data;
+}
+
+cJSON *read_json(const char *path)
+{
+    size_t n;
+    char *data = read_text(path, &n);
+    cJSON *root = data ? cJSON_ParseWithLength(data, n) : NULL;
+    CHECK(root, "%s is no JSON", path);
+    elcl_free(data);
+    return root;
+}
+
+static const cJSON *get(const cJSON *object, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(object, key);
+}
+
+bool golden_load(const char *model, struct golden *golden)
+{
+    struct golden g = {0};
+    char path[512];
+    snprintf(g.directory, sizeof(g.directory), "%s/tests/golden/%s", check_root(), model);
+    snprintf(path, sizeof(path), "%s/golden.json", g.directory);
+    g.root = read_json(path);
+    const cJSON *inputs = get(g.root, "inputs"), *input;
+    g.n_inputs = cJSON_GetArraySize(inputs);
+    g.n_cases = cJSON_GetArraySize(get(g.root, "cases"));
+    g.inputs = elcl_calloc((size_t)g.n_inputs, sizeof(*g.inputs));
+    int i = 0;
+    cJSON_ArrayForEach(input, inputs) golden_tokens(input, &g.inputs[i++]);
+    *golden = g;
+    const bool ok = CHECK(g.n_inputs && g.n_cases, "%s: nothing in it", path);
+    if (!ok)
+        golden_finish(golden);
+    return ok;
+}
+
+void golden_finish(struct golden *golden)
+{
+    cJSON_Delete(golden->root);
+    elcl_free(golden->inputs);
+    *golden = (struct golden){0};
+}
+
+void golden_tokens(const cJSON *array, struct tokens *tokens)
+{
+    const cJSON *item;
+    tokens->n = 0;
+    cJSON_ArrayForEach(item, array)
+    {
+        if (tokens->n < MAX_TOKENS)
+            tokens->ids[tokens->n++] = (int32_t)item->valuedouble;
+    }
+}
+
+double *golden_rows(const cJSON *rows, int *n_rows, int *n_columns)
+{
+    const int r = cJSON_GetArraySize(rows), c = cJSON_GetArraySize(cJSON_GetArrayItem(rows, 0));
+    double *values = elcl_calloc((size_t)r * (size_t)c, sizeof(*values)), *p = values;
+    const cJSON *row, *item;
+    cJSON_ArrayForEach(row, rows)
+    {
+        CHECK(cJSON_GetArraySize(row) == c, "rows of different lengths");
+        cJSON_ArrayForEach(item, row) *p++ = item->valuedouble;
+    }
+    *n_rows = r;
+    *n_columns = c;
+    return values;
+}
+
+static int int_of(const cJSON *options, const char *key, int none)
+{
+    const cJSON *item = get(options, key);
+    return cJSON_IsNumber(item) ? (int)item->valuedouble : none;
+}
+
+static enum elcl_early_stopping early_stopping_of(const cJSON *item)
+{
+    if (cJSON_IsString(item))
+        return ELCL_EARLY_NEVER;
+    return cJSON_IsTrue(item) ? ELCL_EARLY_TRUE : ELCL_EARLY_FALSE;
+}
+
+void golden_options(const cJSON *options, elcl_gen_options *out)
+{
+    const cJSON *eos = get(options, "eos_token_id"), *item;
+    elcl_gen_options o = {
+        .num_beams = int_of(options, "num_beams", 1),
+        .num_return_sequences = int_of(options, "num_return_sequences", 1),
+        .length_penalty = (float)get(options, "length_penalty")->valuedouble,
+        .early_stopping = early_stopping_of(get(options, "early_stopping")),
+        .max_length = int_of(options, "max_length", 20),
+        .max_new_tokens = int_of(options, "max_new_tokens", 0),
+        .min_length = int_of(options, "min_length", 0),
+        .min_new_tokens = int_of(options, "min_new_tokens", 0),
+        .no_repeat_ngram_size = int_of(options, "no_repeat_ngram_size", 0),
+        .repetition_penalty = (float)get(options, "repetition_penalty")->valuedouble,
+        .decoder_start_token_id = int_of(options, "decoder_start_token_id", -1),
+        .forced_bos_token_id = int_of(options, "forced_bos_token_id", -1),
+        .forced_eos_token_id = int_of(options, "forced_eos_token_id", -1),
+        .pad_token_id = int_of(options, "pad_token_id", -1),
+    };
+    if (cJSON_IsNumber(eos))
+        o.eos_token_ids[o.n_eos++] = (int32_t)eos->valuedouble;
+    else
+        cJSON_ArrayForEach(item, eos) o.eos_token_ids[o.n_eos++] = (int32_t)item->valuedouble;
+    *out = o;
+}
+
+/* ---- models -------------------------------------------------------------------------------- */
+
+const enum elcl_attention all_variants[3] = {ELCL_ATTN_EL, ELCL_ATTN_MHA, ELCL_ATTN_MHA_BEAM};
+const enum elcl_kernels all_shapes[2] = {ELCL_KERNELS_CPU, ELCL_KERNELS_GPU};
+
+const char *attention_name(enum elcl_attention attention)
+{
+    return elcl_attention_variant(attention)->name;
+}
+
+const char *kernels_name(enum elcl_kernels kernels)
+{
+    return kernels == ELCL_KERNELS_CPU ? "cpu" : "gpu";
+}
+
+const char *gemm_name(enum elcl_gemm gemm)
+{
+    return gemm == ELCL_GEMM_CLBLAST ? "clblast" : "native";
+}
+
+const char *storage_name(enum elcl_storage storage)
+{
+    return storage == ELCL_F32 ? "f32" : storage == ELCL_F16 ? "f16" : "bf16";
+}
+
+bool setup_case(const char *what, const char *model, const struct setup *s)
+{
+    return check_case("%s, %s, %s, %s kernels, %s, weights %s, state %s", what, model,
+                      attention_name(s->attention), kernels_name(s->kernels), gemm_name(s->gemm),
+                      storage_name(s->weights), storage_name(s->state));
+}
+
+elcl_model_params setup_params(const struct setup *setup, const struct check_options *options)
+{
+    elcl_model_params params = elcl_model_params_default();
+    params.device = options->device;
+    params.attention = setup->attention;
+    params.kernels = setup->kernels;
+    params.gemm = setup->gemm;
+    params.weights = setup->weights;
+    params.state = setup->state;
+    return params;
+}
+
+elcl_model *setup_open(const char *directory, const struct setup *setup,
+                       const struct check_options *options)
+{
+    const elcl_model_params params = setup_params(setup, options);
+    elcl_model *model = NULL;
+    elcl_error err = {0};
+    CHECK(!elcl_model_open(directory, &params, &model, &err), "%s", err.msg);
+    return model;
+}
+
+static void count_warnings(void *user, enum elcl_log_level level, const char *line)
+{
+    (void)level;
+    (void)line;
+    ++*(int *)user;
+}
+
+/* What is left after the weights are gone shows as a warning of the closing device. */
+void setup_close(elcl_model **model)
+{
+    if (!*model)
+        return;
+    int warnings = 0;
+    (*model)->device->log = count_warnings;
+    (*model)->device->log_user = &warnings;
+    elcl_model_close(model);
+    CHECK(!warnings, "device buffers are left at close");
+}
+
+const char *g2p_directory(void)
+{
+    static char path[512];
+    snprintf(path, sizeof(path), "%s/models/g2p-en", check_root());
+    return path;
+}
+
+static void encode_word(const elcl_model *model, const char *word, size_t n, struct tokens *tokens)
+{
+    int32_t *ids = NULL;
+    size_t n_ids = 0;
+    elcl_error err = {0};
+    if (!CHECK(!elcl_encode(model, word, n, &ids, &n_ids, &err), "%s", err.msg))
+        return;
+    tokens->n = elcl_min_int((int)n_ids, MAX_TOKENS);
+    memcpy(tokens->ids, ids, (size_t)tokens->n * sizeof(*ids));
+    elcl_free(ids);
+}
+
+struct tokens *g2p_words(const elcl_model *model, int n)
+{
+    char path[640];
+    snprintf(path, sizeof(path), "%s/test.tsv", g2p_directory());
+    size_t bytes = 0;
+    char *text = read_text(path, &bytes);
+    struct tokens *words = elcl_calloc((size_t)n, sizeof(*words));
+    int lines = 0;
+    for (size_t i = 0; i < bytes; i++)
+        lines += text[i] == '\n';
+    CHECK(lines >= n, "%s: %d lines", path, lines);
+    const char *line = text;
+    for (int i = 0, taken = 0; i < lines && taken < n; i++) {
+        const char *end = strchr(line, '\n');
+        if (i >= (int)((int64_t)taken * lines / n))
+            encode_word(model, line, strcspn(line, "\t\n"), &words[taken++]);
+        line = end + 1;
+    }
+    elcl_free(text);
+    return words;
+}
+
+/* ---- generation ---------------------------------------------------------------------------- */
+
+static void take_result(void *user, const elcl_result *result)
+{
+    (void)user;
+    struct job *job = result->user;
+    job->deliveries++;
+    job->n = elcl_min_int(result->n_hypotheses, MAX_HYPOTHESES);
+    for (int i = 0; i < job->n; i++) {
+        const elcl_hypothesis *from = &result->hypotheses[i];
+        struct hypothesis *to = &job->hypotheses[i];
+        to->score = from->score;
+        to->finish = from->finish;
+        to->tokens.n = elcl_min_int((int)from->n_ids, MAX_TOKENS);
+        memcpy(to->tokens.ids, from->ids, (size_t)to->tokens.n * sizeof(*from->ids));
+    }
+}
+
+bool jobs_run(elcl_model *model, const elcl_engine_params *params, struct job *jobs, int n,
+              elcl_engine_stats *stats)
+{
+    elcl_engine_params p = *params;
+    elcl_engine *engine = NULL;
+    elcl_error err = {0};
+    p.on_result = take_result;
+    int rc = elcl_engine_create(model, &p, &engine, &err);
+    for (int i = 0; !rc && i < n; i++) {
+        const elcl_request request = {.source = jobs[i].source->ids,
+                                      .n_source = (size_t)jobs[i].source->n,
+                                      .options = jobs[i].options,
+                                      .user = &jobs[i]};
+        jobs[i].deliveries = jobs[i].n = 0;
+        rc = elcl_engine_submit(engine, &request, NULL, &err);
+    }
+    if (!rc)
+        rc = elcl_engine_run(engine, &err);
+    if (!rc && stats)
+        elcl_engine_get_stats(engine, stats);
+    elcl_engine_destroy(&engine);
+    bool ok = CHECK(!rc, "%s", err.msg);
+    for (int i = 0; ok && i < n; i++)
+        ok = CHECK(jobs[i].deliveries == 1, "job %d was delivered %d times", i, jobs[i].deliveries);
+    return ok;
+}
+
+struct job *golden_jobs(const struct golden *golden, int case_step, int *n, const cJSON ***want)
+{
+    const size_t room = (size_t)golden->n_cases * (size_t)golden->n_inputs;
+    struct job *jobs = elcl_calloc(room, sizeof(*jobs));
+    const cJSON **outputs = elcl_calloc(room, sizeof(*outputs));
+    const cJSON *test, *input;
+    int count = 0, c = 0;
+    cJSON_ArrayForEach(test, get(golden->root, "cases"))
+    {
+        int i = 0;
+        if (c++ % case_step)
+            continue;
+        cJSON_ArrayForEach(input, get(test, "inputs"))
+        {
+            golden_options(get(test, "options"), &jobs[count].options);
+            jobs[count].source = &golden->inputs[(int)input->valuedouble];
+            outputs[count++] = cJSON_GetArrayItem(get(test, "outputs"), i++);
+        }
+    }
+    *n = count;
+    if (want)
+        *want = outputs;
+    else
+        elcl_free(outputs);
+    return jobs;
+}

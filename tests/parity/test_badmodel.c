@@ -1,0 +1,559 @@
+/* Damaged model directories and requests out of range: the code, and that the message names the
+ * file, tensor, key or option. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "base/util.h"
+#include "parity/common.h"
+
+/* ---- copies of tiny-bart to be damaged ----------------------------------------------------- */
+
+static const char *const files[] = {"config.json", "generation_config.json", "model.safetensors"};
+
+static void join(char *path, size_t n, const char *directory, const char *name)
+{
+    snprintf(path, n, "%s/%s", directory, name);
+}
+
+static void write_bytes(const char *directory, const char *name, const void *data, size_t n)
+{
+    char path[512];
+    elcl_error err = {0};
+    join(path, sizeof(path), directory, name);
+    CHECK(!elcl_write_file_atomic(path, data, n, &err), "%s", err.msg);
+}
+
+/* A fresh copy; the name is valid until the next call. */
+static const char *copy_model(void)
+{
+    static char directory[256];
+    static int count;
+    elcl_error err = {0};
+    snprintf(directory, sizeof(directory), "%s/model-%d", check_temporary_directory(), count++);
+    CHECK(!elcl_make_directories(directory, &err), "%s", err.msg);
+    for (size_t i = 0; i < ELCL_COUNT(files); i++) {
+        char path[512];
+        size_t n = 0;
+        snprintf(path, sizeof(path), "%s/tests/golden/tiny-bart/%s", check_root(), files[i]);
+        char *data = read_text(path, &n);
+        write_bytes(directory, files[i], data, n);
+        elcl_free(data);
+    }
+    return directory;
+}
+
+static void remove_file(const char *directory, const char *name)
+{
+    char path[512];
+    join(path, sizeof(path), directory, name);
+    elcl_remove_file(path);
+}
+
+/* Sets, or with NULL removes, keys of a JSON file; `changes` is a JSON object. */
+static void change_json(const char *directory, const char *name, const char *changes)
+{
+    char path[512];
+    join(path, sizeof(path), directory, name);
+    cJSON *root = read_json(path), *object = cJSON_Parse(changes);
+    while (CHECK(root && object, "%s: %s", name, changes) && object->child) {
+        cJSON *item = cJSON_DetachItemViaPointer(object, object->child);
+        cJSON_DeleteItemFromObjectCaseSensitive(root, item->string);
+        if (cJSON_IsNull(item))
+            cJSON_Delete(item);
+        else
+            cJSON_AddItemToObject(root, item->string, item);
+    }
+    char *text = cJSON_Print(root);
+    write_bytes(directory, name, text, strlen(text));
+    cJSON_free(text);
+    cJSON_Delete(root);
+    cJSON_Delete(object);
+}
+
+/* What happens to one tensor of the safetensors header. */
+struct header_change {
+    const char *tensor;
+    const char *rename;      /* or NULL */
+    const char *key, *value; /* of the tensor, value in JSON; or NULL */
+};
+
+static void change_header(const char *directory, const struct header_change *change)
+{
+    char path[512];
+    size_t bytes = 0;
+    join(path, sizeof(path), directory, "model.safetensors");
+    unsigned char *data = (unsigned char *)read_text(path, &bytes);
+    size_t n = 0;
+    for (int i = 3; i >= 0; i--)
+        n = n << 8 | data[i];
+    cJSON *header = cJSON_ParseWithLength((char *)data + 8, n);
+    cJSON *tensor = cJSON_GetObjectItemCaseSensitive(header, change->tensor);
+    if (CHECK(tensor, "no tensor %s", change->tensor) && change->key)
+        cJSON_ReplaceItemInObjectCaseSensitive(tensor, change->key, cJSON_Parse(change->value));
+    if (tensor && change->rename)
+        cJSON_AddItemToObject(header, change->rename, cJSON_DetachItemViaPointer(header, tensor));
+    char *text = cJSON_PrintUnformatted(header);
+    const size_t n_text = strlen(text), rest = bytes - 8 - n;
+    unsigned char *out = elcl_calloc(8 + n_text + rest, 1);
+    for (int i = 0; i < 8; i++)
+        out[i] = i < 4 ? (unsigned char)(n_text >> 8 * i) : 0;
+    memcpy(out + 8, text, n_text);
+    memcpy(out + 8 + n_text, data + 8 + n, rest);
+    write_bytes(directory, "model.safetensors", out, 8 + n_text + rest);
+    elcl_free(out);
+    cJSON_free(text);
+    cJSON_Delete(header);
+    elcl_free(data);
+}
+
+/* ---- models -------------------------------------------------------------------------------- */
+
+/* Opens the directory with every variant that loads weights differently. */
+static void expect_open(const char *directory, int code, const char *a, const char *b,
+                        const struct check_options *options)
+{
+    for (int i = 0; i < 2; i++) {
+        const struct setup setup = {
+            .attention = all_variants[i], .kernels = ELCL_KERNELS_CPU, .gemm = ELCL_GEMM_NATIVE};
+        const elcl_model_params params = setup_params(&setup, options);
+        elcl_model *model = NULL;
+        elcl_error err = {0};
+        const int rc = elcl_model_open(directory, &params, &model, &err);
+        CHECK(rc == code && err.code == code, "%s: code %d, expected %d: \"%s\"",
+              attention_name(setup.attention), rc, code, err.msg);
+        CHECK(strstr(err.msg, a) && strstr(err.msg, b), "\"%s\" does not name %s and %s", err.msg,
+              a, b);
+        CHECK(!model, "a model was given");
+        setup_close(&model);
+    }
+}
+
+static void test_configs(const struct check_options *options)
+{
+    static const struct {
+        const char *changes;
+        int code;
+        const char *a, *b;
+    } tests[] = {
+        {"{\"model_type\": \"roberta\"}", ELCL_E_UNSUPPORTED, "config.json", "\"roberta\""},
+        {"{\"model_type\": \"llama\", \"rope_theta\": 10000.0}", ELCL_E_UNSUPPORTED, "\"llama\"",
+         "rotary"},
+        {"{\"model_type\": null}", ELCL_E_FORMAT, "config.json", "model_type"},
+        {"{\"d_model\": null}", ELCL_E_FORMAT, "config.json", "d_model"},
+        {"{\"decoder_layers\": null}", ELCL_E_FORMAT, "config.json", "decoder_layers"},
+        {"{\"encoder_ffn_dim\": null}", ELCL_E_FORMAT, "config.json", "encoder_ffn_dim"},
+        {"{\"d_model\": \"20\"}", ELCL_E_FORMAT, "config.json", "d_model"},
+        {"{\"d_model\": 20.5}", ELCL_E_FORMAT, "config.json", "d_model"},
+        {"{\"decoder_layers\": 0}", ELCL_E_FORMAT, "config.json", "decoder_layers"},
+        {"{\"decoder_attention_heads\": 3}", ELCL_E_FORMAT, "config.json", "d_model 20"},
+        {"{\"encoder_attention_heads\": 7}", ELCL_E_FORMAT, "config.json", "d_model 20"},
+        {"{\"vocab_size\": 62}", ELCL_E_FORMAT, "shared.weight", "[62,20]"},
+        {"{\"max_position_embeddings\": 51}", ELCL_E_FORMAT, "embed_positions.weight", "[53,20]"},
+        {"{\"encoder_layers\": 3}", ELCL_E_FORMAT, "model.safetensors", "encoder.layers.2."},
+        {"{\"decoder_layers\": 5}", ELCL_E_FORMAT, "model.safetensors", "decoder.layers.2."},
+        {"{\"encoder_ffn_dim\": 38}", ELCL_E_FORMAT, "encoder.layers.0.fc1", "[38,20]"},
+        {"{\"tie_word_embeddings\": false}", ELCL_E_FORMAT, "model.safetensors", "lm_head.weight"},
+        {"{\"activation_function\": \"mish\"}", ELCL_E_UNSUPPORTED, "activation_function",
+         "\"mish\""},
+        {"{\"activation_function\": 3}", ELCL_E_FORMAT, "config.json", "activation_function"},
+        {"{\"normalize_before\": true}", ELCL_E_UNSUPPORTED, "config.json", "normalize_before"},
+        {"{\"is_encoder_decoder\": false}", ELCL_E_UNSUPPORTED, "config.json",
+         "is_encoder_decoder"},
+        {"{\"bos_token_id\": 61}", ELCL_E_FORMAT, "config.json", "bos_token_id"},
+    };
+    for (size_t i = 0; i < ELCL_COUNT(tests); i++) {
+        if (!check_case("bad model, config %s", tests[i].changes))
+            continue;
+        const char *directory = copy_model();
+        change_json(directory, "config.json", tests[i].changes);
+        expect_open(directory, tests[i].code, tests[i].a, tests[i].b, options);
+    }
+}
+
+static void test_tensors(const struct check_options *options)
+{
+    static const struct {
+        struct header_change change;
+        const char *a, *b;
+    } tests[] = {
+        {{"model.decoder.layers.1.encoder_attn.k_proj.weight", "elsewhere", NULL, NULL},
+         "model.safetensors",
+         "decoder.layers.1.encoder_attn.k_proj.weight"},
+        {{"model.encoder.layers.0.self_attn_layer_norm.bias", "elsewhere", NULL, NULL},
+         "model.safetensors",
+         "encoder.layers.0.self_attn_layer_norm.bias"},
+        {{"model.shared.weight", "elsewhere", NULL, NULL}, "model.safetensors", "shared.weight"},
+        {{"model.encoder.layers.1.fc1.weight", NULL, "shape", "[20, 37]"},
+         "model.encoder.layers.1.fc1.weight",
+         "[20,37]"},
+        {{"model.decoder.layers.0.self_attn.v_proj.weight", NULL, "shape", "[400]"},
+         "model.decoder.layers.0.self_attn.v_proj.weight",
+         "[400]"},
+        {{"model.decoder.layers.0.self_attn.v_proj.weight", NULL, "shape", "[4, 5, 20]"},
+         "model.decoder.layers.0.self_attn.v_proj.weight",
+         "[4,5,20]"},
+        {{"model.decoder.layers.0.self_attn.q_proj.weight", NULL, "shape", "[20, 21]"},
+         "model.safetensors",
+         "model.decoder.layers.0.self_attn.q_proj.weight"},
+        {{"model.decoder.layers.0.fc2.weight", NULL, "dtype", "\"I32\""},
+         "decoder.layers.0.fc2.weight",
+         "I32"},
+        {{"model.decoder.layers.0.fc2.weight", NULL, "dtype", "\"F16\""},
+         "model.safetensors",
+         "model.decoder.layers.0.fc2.weight"},
+        {{"model.decoder.layers.0.fc2.weight", NULL, "data_offsets", "[0, 999999999]"},
+         "model.safetensors",
+         "model.decoder.layers.0.fc2.weight"},
+    };
+    for (size_t i = 0; i < ELCL_COUNT(tests); i++) {
+        const struct header_change *change = &tests[i].change;
+        if (!check_case("bad model, tensor %s %s %s", change->tensor,
+                        change->key ? change->key : "missing", change->key ? change->value : ""))
+            continue;
+        const char *directory = copy_model();
+        change_header(directory, change);
+        expect_open(directory, ELCL_E_FORMAT, tests[i].a, tests[i].b, options);
+    }
+}
+
+static void truncate_file(const char *directory, const char *name, size_t keep)
+{
+    char path[512];
+    size_t n = 0;
+    join(path, sizeof(path), directory, name);
+    char *data = read_text(path, &n);
+    CHECK(keep < n, "%s has %zu bytes", name, n);
+    write_bytes(directory, name, data, keep);
+    elcl_free(data);
+}
+
+static void test_files(const struct check_options *options)
+{
+    static const char bad[] = "{\"model_type\": \"bart\", }";
+    static const size_t keeps[] = {0, 7, 100, 40000, 87355};
+    for (size_t i = 0; i < ELCL_COUNT(keeps); i++)
+        if (check_case("bad model, safetensors cut to %zu bytes", keeps[i])) {
+            const char *directory = copy_model();
+            truncate_file(directory, "model.safetensors", keeps[i]);
+            expect_open(directory, ELCL_E_FORMAT, directory, "model.safetensors", options);
+        }
+    if (check_case("bad model, no safetensors")) {
+        const char *directory = copy_model();
+        remove_file(directory, "model.safetensors");
+        expect_open(directory, ELCL_E_IO, directory, "model.safetensors", options);
+    }
+    if (check_case("bad model, no config.json")) {
+        const char *directory = copy_model();
+        remove_file(directory, "config.json");
+        expect_open(directory, ELCL_E_IO, directory, "config.json", options);
+    }
+    if (check_case("bad model, config.json is no JSON")) {
+        const char *directory = copy_model();
+        write_bytes(directory, "config.json", bad, sizeof(bad) - 1);
+        expect_open(directory, ELCL_E_FORMAT, directory, "config.json", options);
+    }
+    if (check_case("bad model, generation_config.json is no JSON")) {
+        const char *directory = copy_model();
+        write_bytes(directory, "generation_config.json", bad, sizeof(bad) - 1);
+        expect_open(directory, ELCL_E_FORMAT, directory, "generation_config.json", options);
+    }
+    if (check_case("bad model, sampling asked for in generation_config.json")) {
+        const char *directory = copy_model();
+        change_json(directory, "generation_config.json", "{\"do_sample\": true}");
+        expect_open(directory, ELCL_E_UNSUPPORTED, "generation_config.json", "do_sample", options);
+    }
+    if (check_case("bad model, no directory"))
+        expect_open("/nowhere/at/all", ELCL_E_IO, "/nowhere/at/all", "directory", options);
+    if (check_case("bad model, a file instead of a directory")) {
+        char path[512];
+        join(path, sizeof(path), copy_model(), "config.json");
+        expect_open(path, ELCL_E_IO, path, "directory", options);
+    }
+}
+
+/* The tokenizer of the larger vocabulary beside the small model. */
+static void test_tokenizer(const struct check_options *options)
+{
+    static const char *const names[] = {"vocab.json", "merges.txt"};
+    if (!check_case("bad model, tokenizer ids beyond the vocabulary"))
+        return;
+    const char *directory = copy_model();
+    for (size_t i = 0; i < ELCL_COUNT(names); i++) {
+        char path[1024];
+        size_t n = 0;
+        snprintf(path, sizeof(path), "%s/%s", g2p_directory(), names[i]);
+        char *data = read_text(path, &n);
+        write_bytes(directory, names[i], data, n);
+        elcl_free(data);
+    }
+    expect_open(directory, ELCL_E_FORMAT, directory, "tokenizer", options);
+    if (!check_case("bad model, vocab.json without merges.txt"))
+        return;
+    remove_file(directory, "merges.txt");
+    expect_open(directory, ELCL_E_IO, directory, "merges.txt", options);
+}
+
+static void test_model_arguments(const struct check_options *options)
+{
+    elcl_model *model = NULL;
+    elcl_error err = {0};
+    if (check_case("bad model, no such device")) {
+        elcl_model_params params = elcl_model_params_default();
+        params.device = "no such device";
+        const int rc = elcl_model_open(copy_model(), &params, &model, &err);
+        CHECK(rc && strstr(err.msg, "no such device") && !model, "code %d: %s", rc, err.msg);
+    }
+    if (check_case("bad model, NULL arguments")) {
+        CHECK(elcl_model_open(NULL, NULL, &model, NULL) == ELCL_E_ARG, "directory NULL");
+        CHECK(elcl_model_open(copy_model(), NULL, NULL, NULL) == ELCL_E_ARG, "model NULL");
+        elcl_model_close(NULL);
+        elcl_model_close(&model);
+    }
+    (void)options;
+}
+
+/* ---- requests ------------------------------------------------------------------------------ */
+
+enum { MAX_SOURCE = 20, MAX_TARGET = 24 };
+
+/* A field of the options and a value that it must not have. */
+struct bad_option {
+    const char *name; /* that the message must give */
+    void (*set)(elcl_gen_options *options);
+};
+
+#define BAD(field, value)                                                                          \
+    static void set_##field(elcl_gen_options *options)                                             \
+    {                                                                                              \
+        options->field = (value);                                                                  \
+    }
+BAD(num_beams, 0)
+BAD(num_return_sequences, 4)
+BAD(length_penalty, 1e30f)
+BAD(max_length, MAX_TARGET + 1)
+BAD(max_new_tokens, MAX_TARGET)
+BAD(min_length, -1)
+BAD(no_repeat_ngram_size, -1)
+BAD(repetition_penalty, 0)
+BAD(decoder_start_token_id, -1)
+BAD(forced_bos_token_id, 61)
+BAD(forced_eos_token_id, 61)
+BAD(pad_token_id, -2)
+BAD(n_eos, ELCL_MAX_EOS + 1)
+#undef BAD
+
+static void set_many_beams(elcl_gen_options *options)
+{
+    options->num_beams = ELCL_MAX_BEAMS + 1;
+}
+
+static void set_beams_of_engine(elcl_gen_options *options)
+{
+    options->num_beams = 5;
+}
+
+static void set_eos(elcl_gen_options *options)
+{
+    options->eos_token_ids[0] = 61;
+}
+
+static const struct bad_option bad_options[] = {
+    {"num_beams", set_num_beams},
+    {"num_beams", set_many_beams},
+    {"num_beams", set_beams_of_engine},
+    {"num_return_sequences", set_num_return_sequences},
+    {"length_penalty", set_length_penalty},
+    {"max_length", set_max_length},
+    {"max_new_tokens", set_max_new_tokens},
+    {"min_length", set_min_length},
+    {"no_repeat_ngram_size", set_no_repeat_ngram_size},
+    {"repetition_penalty", set_repetition_penalty},
+    {"decoder_start_token_id", set_decoder_start_token_id},
+    {"forced_bos_token_id", set_forced_bos_token_id},
+    {"forced_eos_token_id", set_forced_eos_token_id},
+    {"pad_token_id", set_pad_token_id},
+    {"n_eos", set_n_eos},
+    {"eos_token_ids", set_eos},
+};
+
+static void expect_submit(elcl_engine *engine, const elcl_request *request, const char *a,
+                          const char *b)
+{
+    elcl_error err = {0};
+    uint64_t id = 77;
+    const int rc = elcl_engine_submit(engine, request, &id, &err);
+    CHECK(rc == ELCL_E_ARG && err.code == rc, "code %d, expected %d (%s)", rc, ELCL_E_ARG, a);
+    CHECK(strstr(err.msg, a) && strstr(err.msg, b), "\"%s\" does not name %s and %s", err.msg, a,
+          b);
+    CHECK(id == 77, "the id was written beside an error");
+}
+
+static void refuse_sources(elcl_engine *engine, const elcl_request *good)
+{
+    int32_t ids[MAX_SOURCE + 1] = {0};
+    elcl_request request = *good;
+    request.n_source = 0;
+    expect_submit(engine, &request, "source", "no tokens");
+    request = *good;
+    request.source = NULL;
+    expect_submit(engine, &request, "source", "no tokens");
+    request.source = ids;
+    request.n_source = MAX_SOURCE + 1;
+    expect_submit(engine, &request, "21 tokens", "20");
+    request.n_source = 3;
+    ids[2] = 61;
+    expect_submit(engine, &request, "token 2 is 61", "60");
+    ids[2] = -1;
+    expect_submit(engine, &request, "token 2 is -1", "60");
+    expect_submit(engine, NULL, "request", "NULL");
+    expect_submit(NULL, good, "engine", "NULL");
+}
+
+struct count {
+    int delivered;
+    struct tokens tokens;
+};
+
+static void take(void *user, const elcl_result *result)
+{
+    struct count *count = user;
+    const elcl_hypothesis *best = result->hypotheses;
+    count->delivered++;
+    count->tokens.n = (int)best->n_ids;
+    memcpy(count->tokens.ids, best->ids, best->n_ids * sizeof(*best->ids));
+}
+
+/* The engine answers a good request as if nothing had been refused. */
+static void expect_works(elcl_engine *engine, const elcl_request *good, struct count *count,
+                         const struct tokens *want)
+{
+    elcl_error err = {0};
+    count->delivered = 0;
+    int rc = elcl_engine_submit(engine, good, NULL, &err);
+    if (!rc)
+        rc = elcl_engine_run(engine, &err);
+    CHECK(!rc, "%s", err.msg);
+    CHECK(count->delivered == 1, "%d results", count->delivered);
+    CHECK(count->tokens.n == want->n &&
+              !memcmp(count->tokens.ids, want->ids, (size_t)want->n * sizeof(*want->ids)),
+          "other tokens than stored");
+}
+
+static void test_requests(elcl_model *model, const struct golden *golden)
+{
+    struct count count = {0};
+    elcl_engine_params params = elcl_engine_params_default();
+    params.batch_size = 2;
+    params.max_source = MAX_SOURCE;
+    params.max_target = MAX_TARGET;
+    params.on_result = take;
+    params.user = &count;
+    elcl_engine *engine = NULL;
+    elcl_error err = {0};
+    if (!CHECK(!elcl_engine_create(model, &params, &engine, &err), "%s", err.msg))
+        return;
+    const cJSON *cases = cJSON_GetObjectItem(golden->root, "cases"), *test;
+    const cJSON *beam3 = NULL;
+    cJSON_ArrayForEach(test, cases)
+    {
+        if (!strcmp(cJSON_GetObjectItem(test, "name")->valuestring, "beam 3"))
+            beam3 = test;
+    }
+    const cJSON *outputs = cJSON_GetObjectItem(beam3, "outputs");
+    struct tokens want;
+    golden_tokens(cJSON_GetObjectItem(cJSON_GetArrayItem(cJSON_GetArrayItem(outputs, 3), 0), "ids"),
+                  &want);
+    elcl_request good = {.source = golden->inputs[3].ids, .n_source = (size_t)golden->inputs[3].n};
+    golden_options(cJSON_GetObjectItem(beam3, "options"), &good.options);
+    CHECK(good.options.num_beams == 3 && want.n > 1, "the stored case is not found");
+    expect_works(engine, &good, &count, &want);
+    refuse_sources(engine, &good);
+    for (size_t i = 0; i < ELCL_COUNT(bad_options); i++) {
+        elcl_request bad = good;
+        bad_options[i].set(&bad.options);
+        expect_submit(engine, &bad, bad_options[i].name, "");
+        if (i % 5 == 0)
+            expect_works(engine, &good, &count, &want);
+    }
+    expect_works(engine, &good, &count, &want);
+    elcl_engine_stats stats;
+    elcl_engine_get_stats(engine, &stats);
+    CHECK(stats.samples == 6, "%llu samples", (unsigned long long)stats.samples);
+    elcl_engine_destroy(&engine);
+}
+
+static void test_engine_params(elcl_model *model)
+{
+    static const struct {
+        elcl_engine_params params;
+        const char *name;
+    } tests[] = {
+        {{.batch_size = -1, .max_beams = 4}, "batch_size"},
+        {{.batch_size = 1 << 30, .max_beams = 4}, "batch_size"},
+        {{.max_beams = 0}, "max_beams"},
+        {{.max_beams = ELCL_MAX_BEAMS + 1}, "max_beams"},
+        {{.max_beams = 4, .max_source = 51}, "max_source"},
+        {{.max_beams = 4, .max_source = -1}, "max_source"},
+        {{.max_beams = 4, .max_target = 51}, "max_target"},
+        {{.max_beams = 4, .max_target = 1}, "max_target"},
+    };
+    for (size_t i = 0; i < ELCL_COUNT(tests); i++) {
+        elcl_engine *engine = NULL;
+        elcl_error err = {0};
+        const int rc = elcl_engine_create(model, &tests[i].params, &engine, &err);
+        CHECK(rc == ELCL_E_ARG && strstr(err.msg, tests[i].name) && !engine, "%s: code %d: %s",
+              tests[i].name, rc, err.msg);
+        elcl_engine_destroy(&engine);
+    }
+    CHECK(elcl_engine_create(NULL, NULL, NULL, NULL) == ELCL_E_ARG, "model NULL");
+    CHECK(elcl_engine_step(NULL, NULL, NULL) == ELCL_E_ARG, "engine NULL");
+    elcl_engine_destroy(NULL);
+}
+
+/* Without a tokenizer text is refused, ids are not. */
+static void test_text(elcl_model *model)
+{
+    elcl_error err = {0};
+    char *text = NULL;
+    int32_t *ids = NULL;
+    size_t n = 0;
+    CHECK(elcl_encode(model, "word", 4, &ids, &n, &err) == ELCL_E_UNSUPPORTED &&
+              strstr(err.msg, "tokenizer"),
+          "%s", err.msg);
+    err = (elcl_error){0};
+    CHECK(elcl_generate(model, "word", NULL, &text, &err) == ELCL_E_UNSUPPORTED &&
+              strstr(err.msg, "tokenizer"),
+          "%s", err.msg);
+    CHECK(elcl_generate(model, NULL, NULL, &text, NULL) == ELCL_E_ARG, "text NULL");
+    CHECK(!text && !ids, "an output was written beside an error");
+}
+
+int main(int argc, char **argv)
+{
+    const struct check_options *options = check_begin(argc, argv);
+    struct golden golden;
+    test_configs(options);
+    test_tensors(options);
+    test_files(options);
+    test_tokenizer(options);
+    test_model_arguments(options);
+    check_case("bad model, stored sources");
+    if (!golden_load("tiny-bart", &golden))
+        return check_end();
+    for (size_t a = 0; a < ELCL_COUNT(all_variants); a++) {
+        const struct setup setup = {
+            .attention = all_variants[a], .kernels = ELCL_KERNELS_CPU, .gemm = ELCL_GEMM_NATIVE};
+        if (!setup_case("bad requests", "tiny-bart", &setup))
+            continue;
+        elcl_model *model = setup_open(golden.directory, &setup, options);
+        if (model) {
+            test_requests(model, &golden);
+            test_engine_params(model);
+            test_text(model);
+        }
+        setup_close(&model);
+    }
+    golden_finish(&golden);
+    return check_end();
+}

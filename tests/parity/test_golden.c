@@ -1,0 +1,187 @@
+/* elcl against stored results of transformers: encoder output, logits of every step, and all
+ * decoded hypotheses. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "parity/common.h"
+
+/* The stored rows are double precision; in f32 layer norms leave values of a few units, and sums
+ * are at most 45 long. */
+#define ENCODER_TOLERANCE 1e-5
+#define LOGITS_TOLERANCE 4e-5
+#define SCORE_TOLERANCE 1e-4
+
+static long n_compared, n_logits;
+
+/* Runs the driver over the goldens' teacher-forced inputs, or (with no forced tokens) over one
+ * step, which is enough for the encoder. */
+static void compare_encoder(const struct golden *golden, elcl_model *model)
+{
+    const cJSON *stored = cJSON_GetObjectItem(golden->root, "encoder"), *entry;
+    struct tokens sources[16];
+    struct driver_row rows[16];
+    int n = 0, i = 0;
+    cJSON_ArrayForEach(entry, stored)
+    {
+        sources[n] = golden->inputs[(int)cJSON_GetObjectItem(entry, "input")->valuedouble];
+        rows[n] = (struct driver_row){n, model->defaults.decoder_start_token_id, 0};
+        n++;
+    }
+    struct driver driver;
+    if (driver_create(&driver, model, sources, n, 1, 2) && driver_step(&driver, rows, n))
+        cJSON_ArrayForEach(entry, stored)
+        {
+            int r, d;
+            double *want = golden_rows(cJSON_GetObjectItem(entry, "rows"), &r, &d);
+            CHECK(r == sources[i].n && d == model->arch.d, "%d x %d stored", r, d);
+            check_close("encoder output",
+                        driver.encoded + (size_t)driver_source_row(&driver, i) * (size_t)d, want,
+                        (size_t)r * (size_t)d, ENCODER_TOLERANCE, ENCODER_TOLERANCE);
+            elcl_free(want);
+            i++;
+        }
+    driver_finish(&driver);
+    CHECK(i > 0, "no encoder output was compared");
+}
+
+/* Logits of the forced rows at every step, while a second row beside each changes places with
+ * it. */
+static void compare_logits(const struct golden *golden, elcl_model *model)
+{
+    const cJSON *stored = cJSON_GetObjectItem(golden->root, "teacher_forced"), *entry;
+    struct tokens sources[8], forced[8];
+    double *want[8];
+    int n = 0, n_steps = 0, v = 0;
+    cJSON_ArrayForEach(entry, stored)
+    {
+        sources[n] = golden->inputs[(int)cJSON_GetObjectItem(entry, "input")->valuedouble];
+        golden_tokens(cJSON_GetObjectItem(entry, "decoder_ids"), &forced[n]);
+        want[n] = golden_rows(cJSON_GetObjectItem(entry, "logits"), &n_steps, &v);
+        n++;
+    }
+    CHECK(n && n_steps >= 8 && v == model->arch.vocabulary, "%d steps, %d logits", n_steps, v);
+    struct driver driver;
+    bool ok = driver_create(&driver, model, sources, n, 2, n_steps);
+    for (int t = 0; ok && t < n_steps; t++) {
+        struct driver_row rows[16];
+        ok = driver_step(&driver, rows, forced_rows(&driver, forced, t, rows));
+        for (int i = 0; ok && i < n; i++, n_logits++)
+            ok = check_close("logits", driver.logits + (size_t)forced_row(t, i) * (size_t)v,
+                             want[i] + (size_t)t * (size_t)v, (size_t)v, LOGITS_TOLERANCE,
+                             LOGITS_TOLERANCE);
+        CHECK(ok, "step %d of %d", t, n_steps);
+    }
+    driver_finish(&driver);
+    for (int i = 0; i < n; i++)
+        elcl_free(want[i]);
+}
+
+static bool compare_hypothesis(const char *name, const struct hypothesis *got, const cJSON *want)
+{
+    struct tokens ids;
+    golden_tokens(cJSON_GetObjectItem(want, "ids"), &ids);
+    const double score = cJSON_GetObjectItem(want, "score")->valuedouble;
+    const bool same = got->tokens.n == ids.n &&
+                      !memcmp(got->tokens.ids, ids.ids, (size_t)ids.n * sizeof(*ids.ids));
+    n_compared++;
+    return CHECK(same, "%s: other tokens than stored (%d, stored %d)", name, got->tokens.n,
+                 ids.n) &&
+           CHECK(fabs((double)got->score - score) <= SCORE_TOLERANCE * (1 + fabs(score)),
+                 "%s: score %.9g, stored %.9g", name, (double)got->score, score);
+}
+
+/* Every case x input in one engine, so that sentences of all kinds share steps. */
+static void compare_results(const struct golden *golden, elcl_model *model, int case_step,
+                            int batch_size)
+{
+    const cJSON **want;
+    int n;
+    struct job *jobs = golden_jobs(golden, case_step, &n, &want);
+    elcl_engine_params params = elcl_engine_params_default();
+    params.batch_size = batch_size;
+    params.max_beams = 8;
+    if (jobs_run(model, &params, jobs, n, NULL))
+        for (int i = 0; i < n; i++) {
+            char name[64];
+            const int stored = cJSON_GetArraySize(want[i]);
+            snprintf(name, sizeof(name), "job %d, source of %d tokens", i, jobs[i].source->n);
+            CHECK(jobs[i].n == stored, "%s: %d results, stored %d", name, jobs[i].n, stored);
+            for (int k = 0; k < elcl_min_int(jobs[i].n, stored); k++)
+                compare_hypothesis(name, &jobs[i].hypotheses[k], cJSON_GetArrayItem(want[i], k));
+        }
+    elcl_free(jobs);
+    elcl_free(want);
+}
+
+/* The model's own generation_config.json gives the options of the first case. */
+static void compare_defaults(const struct golden *golden, const elcl_model *model)
+{
+    elcl_gen_options want, got;
+    golden_options(
+        cJSON_GetObjectItem(cJSON_GetArrayItem(cJSON_GetObjectItem(golden->root, "cases"), 0),
+                            "options"),
+        &want);
+    elcl_model_gen_defaults(model, &got);
+    CHECK(got.num_beams == want.num_beams && got.max_length == want.max_length &&
+              got.min_length == want.min_length &&
+              got.no_repeat_ngram_size == want.no_repeat_ngram_size,
+          "beams %d, lengths %d .. %d, n-gram %d", got.num_beams, got.min_length, got.max_length,
+          got.no_repeat_ngram_size);
+    CHECK(fabsf(got.length_penalty - want.length_penalty) < 1e-6f, "%g",
+          (double)got.length_penalty);
+    CHECK(got.early_stopping == want.early_stopping, "%d", (int)got.early_stopping);
+    CHECK(got.n_eos == want.n_eos && got.eos_token_ids[0] == want.eos_token_ids[0], "EOS differs");
+    CHECK(got.decoder_start_token_id == want.decoder_start_token_id, "%d",
+          (int)got.decoder_start_token_id);
+}
+
+static void test_setup(const struct golden *golden, const char *name, const struct setup *setup,
+                       const struct check_options *options)
+{
+    /* CLBlast compiles a routine per shape class: part of the cases is enough to prove the path. */
+    const bool clblast = setup->gemm == ELCL_GEMM_CLBLAST;
+    if (!setup_case("golden", name, setup))
+        return;
+    elcl_model *model = setup_open(golden->directory, setup, options);
+    if (model) {
+        compare_defaults(golden, model);
+        compare_encoder(golden, model);
+        compare_logits(golden, model);
+        compare_results(golden, model, clblast ? 6 : 1, clblast ? 24 : 64);
+    }
+    setup_close(&model);
+}
+
+static void test_model(const char *name, const struct check_options *options)
+{
+    struct golden golden;
+    check_case("golden, %s, stored results", name);
+    if (!golden_load(name, &golden))
+        return;
+    for (size_t a = 0; a < ELCL_COUNT(all_variants); a++)
+        for (size_t k = 0; k < ELCL_COUNT(all_shapes); k++)
+            test_setup(&golden, name,
+                       &(struct setup){.attention = all_variants[a],
+                                       .kernels = all_shapes[k],
+                                       .gemm = ELCL_GEMM_NATIVE},
+                       options);
+    for (int a = 0; a < 2; a++)
+        test_setup(&golden, name,
+                   &(struct setup){.attention = all_variants[a],
+                                   .kernels = all_shapes[a],
+                                   .gemm = ELCL_GEMM_CLBLAST},
+                   options);
+    golden_finish(&golden);
+}
+
+int main(int argc, char **argv)
+{
+    const struct check_options *options = check_begin(argc, argv);
+    test_model("tiny-bart", options);
+    test_model("tiny-bart-untied", options);
+    printf("compared %ld hypotheses and %ld rows of logits with stored ones\n", n_compared,
+           n_logits);
+    return check_end();
+}

@@ -1,0 +1,148 @@
+/* What a request gives must not depend on its company: order, batch size and the options of its
+ * neighbours change no bit of ids or scores (native GEMM, f32). */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "parity/common.h"
+
+static const int batch_sizes[] = {1, 3, 7, 64};
+
+static long n_compared;
+
+static void shuffle(int *order, int n)
+{
+    for (int i = 0; i < n; i++)
+        order[i] = i;
+    for (int i = n - 1; i > 0; i--) {
+        const int j = check_int(0, i), keep = order[i];
+        order[i] = order[j];
+        order[j] = keep;
+    }
+}
+
+static bool same_result(const struct job *a, const struct job *b)
+{
+    bool same = a->n == b->n;
+    for (int k = 0; same && k < a->n; k++) {
+        const struct hypothesis *x = &a->hypotheses[k], *y = &b->hypotheses[k];
+        same = x->tokens.n == y->tokens.n && x->finish == y->finish &&
+               !memcmp(&x->score, &y->score, sizeof(x->score)) &&
+               !memcmp(x->tokens.ids, y->tokens.ids, (size_t)x->tokens.n * sizeof(int32_t));
+    }
+    return same;
+}
+
+/* GPU kernels on a CPU take as long for one sentence as for many: a few batches are enough. */
+static int enough(const elcl_model *model, int n, int batch_size)
+{
+    return model->ops->kernels == ELCL_KERNELS_CPU ? n : elcl_min_int(n, 4 * batch_size);
+}
+
+/* The jobs again in another order and grouping. */
+static void regroup(elcl_model *model, const struct job *jobs, int n, int batch_size, int beams,
+                    bool shuffled)
+{
+    int *order = elcl_calloc((size_t)n, sizeof(*order));
+    struct job *again = elcl_calloc((size_t)n, sizeof(*again));
+    elcl_engine_params params = elcl_engine_params_default();
+    params.batch_size = batch_size;
+    params.max_beams = beams;
+    if (shuffled)
+        shuffle(order, n);
+    for (int i = 0; i < n; i++) {
+        order[i] = shuffled ? order[i] : i;
+        again[i] = jobs[order[i]];
+        memset(again[i].hypotheses, 0, sizeof(again[i].hypotheses));
+    }
+    const int n_again = enough(model, n, batch_size);
+    if (jobs_run(model, &params, again, n_again, NULL))
+        for (int i = 0; i < n_again; i++, n_compared++)
+            CHECK(same_result(&again[i], &jobs[order[i]]),
+                  "batch %d, %s: job %d differs: score %.9g, all together %.9g", batch_size,
+                  shuffled ? "shuffled" : "in order", order[i],
+                  (double)again[i].hypotheses[0].score, (double)jobs[order[i]].hypotheses[0].score);
+    elcl_free(again);
+    elcl_free(order);
+}
+
+static void test_groupings(elcl_model *model, struct job *jobs, int n, int beams)
+{
+    elcl_engine_params params = elcl_engine_params_default();
+    params.batch_size = n;
+    params.max_beams = beams;
+    if (!jobs_run(model, &params, jobs, n, NULL))
+        return;
+    for (size_t i = 0; i < ELCL_COUNT(batch_sizes); i++)
+        regroup(model, jobs, n, batch_sizes[i], beams, true);
+    regroup(model, jobs, n, 5, beams + 3, false); /* other capacities, other strides */
+}
+
+static void test_tiny(const struct golden *golden, const struct setup *setup,
+                      const struct check_options *options)
+{
+    if (!setup_case("invariance", "tiny-bart", setup))
+        return;
+    elcl_model *model = setup_open(golden->directory, setup, options);
+    int n;
+    struct job *jobs = golden_jobs(golden, 5, &n, NULL);
+    if (model)
+        test_groupings(model, jobs, n, 8);
+    elcl_free(jobs);
+    setup_close(&model);
+}
+
+/* Beam search, greedy search and rules side by side. */
+static void mix_options(struct job *job, int i)
+{
+    elcl_gen_options *o = &job->options;
+    if (i % 3 == 1)
+        o->num_beams = 1;
+    if (i % 3 == 2) {
+        o->num_beams = 5;
+        o->num_return_sequences = 3;
+        o->no_repeat_ngram_size = 2;
+        o->repetition_penalty = 1.2f;
+        o->length_penalty = 0.5f;
+        o->early_stopping = ELCL_EARLY_FALSE;
+    }
+}
+
+static void test_g2p(const struct setup *setup, int n, const struct check_options *options)
+{
+    if (!setup_case("invariance", "g2p-en", setup))
+        return;
+    elcl_model *model = setup_open(g2p_directory(), setup, options);
+    struct tokens *words = model ? g2p_words(model, n) : NULL;
+    struct job *jobs = elcl_calloc((size_t)n, sizeof(*jobs));
+    for (int i = 0; words && i < n; i++) {
+        jobs[i].source = &words[i];
+        elcl_model_gen_defaults(model, &jobs[i].options);
+        jobs[i].options.max_length = n < 100 ? 10 : 40; /* words are short */
+        mix_options(&jobs[i], i);
+    }
+    if (words)
+        test_groupings(model, jobs, n, 5);
+    elcl_free(jobs);
+    elcl_free(words);
+    setup_close(&model);
+}
+
+int main(int argc, char **argv)
+{
+    const struct check_options *options = check_begin(argc, argv);
+    struct golden golden;
+    check_case("invariance, tiny-bart, stored sources");
+    if (golden_load("tiny-bart", &golden))
+        for (size_t k = 0; k < ELCL_COUNT(all_shapes); k++)
+            for (size_t a = 0; a < ELCL_COUNT(all_variants); a++) {
+                const struct setup setup = {.attention = all_variants[a],
+                                            .kernels = all_shapes[k],
+                                            .gemm = ELCL_GEMM_NATIVE};
+                test_tiny(&golden, &setup, options);
+                test_g2p(&setup, all_shapes[k] == ELCL_KERNELS_CPU ? 100 : 6, options);
+            }
+    golden_finish(&golden);
+    printf("compared %ld results with those of another batch\n", n_compared);
+    return check_end();
+}
