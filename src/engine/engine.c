@@ -6,9 +6,12 @@
 #include "base/util.h"
 #include "search/rules.h"
 
-/* Rows that keep a device busy: more make steps longer, not better. */
-#define CPU_ROWS 256
-#define GPU_ROWS 2048
+#define GPU_ROWS 2048 /* keep a GPU busy */
+/* On CPUs a step should take some milliseconds, beside which its launches are small: so many
+ * multiply-adds of weights and rows. More rows than that make steps longer, not better. */
+#define CPU_STEP_MACS 3e9
+#define CPU_MIN_ROWS 128 /* enough for GEMMs that reuse the weights */
+#define CPU_MAX_ROWS 1024
 
 elcl_engine_params elcl_engine_params_default(void)
 {
@@ -43,6 +46,16 @@ static uint64_t memory_limit(const struct elcl_device *device)
     return all > live ? all - live : 0;
 }
 
+/* Rows that are worth having in one step. */
+static int useful_rows(const struct elcl_model *m)
+{
+    if (m->ops->kernels != ELCL_KERNELS_CPU)
+        return GPU_ROWS;
+    const double weights = (double)m->weight_bytes / (double)elcl_storage_bytes(m->ops->weights);
+    const double rows = CPU_STEP_MACS / weights;
+    return rows > CPU_MAX_ROWS ? CPU_MAX_ROWS : elcl_max_int(CPU_MIN_ROWS, (int)rows);
+}
+
 /* The capacity asked for; sentences from memory and device when that is 0. */
 static int choose_capacity(struct elcl_engine *e, elcl_error *err)
 {
@@ -55,11 +68,10 @@ static int choose_capacity(struct elcl_engine *e, elcl_error *err)
                               .width = p->max_beams * (1 + ELCL_MAX_EOS)};
     c.width = elcl_min_int(c.width, m->arch.vocabulary);
     if (!c.sentences) {
-        const int rows = m->ops->kernels == ELCL_KERNELS_CPU ? CPU_ROWS : GPU_ROWS;
         const uint64_t max_alloc = m->device->desc.max_alloc_bytes;
         c.sentences = elcl_plan_sentences(
             &m->arch, m->attention, m->ops->state, &c, 0, memory_limit(m->device),
-            max_alloc ? max_alloc : UINT64_MAX, elcl_max_int(1, rows / c.beams));
+            max_alloc ? max_alloc : UINT64_MAX, elcl_max_int(1, useful_rows(m) / c.beams));
         if (!c.sentences)
             return elcl_fail(err, ELCL_E_DEVICE_NOMEM,
                              "not one sentence with %d beams, %d source and %d target tokens fits "
