@@ -77,7 +77,7 @@ add_up() {
     set -- "$1" "$2" "$3" $(printf '%s\n' "$summary" | tr -cd '0-9 \n')
     p=${4-0} f=${5-0} s=${6-0}
     if [ -z "$summary" ]; then
-        summary='no summary line'
+        summary="no summary line, exit code $3"
         f=1
     elif [ "$3" -ne 0 ] && [ "$f" -eq 0 ]; then
         summary="$summary, but exit code $3"

@@ -97,7 +97,7 @@ static void change_header(const char *directory, const struct header_change *cha
     const size_t n_text = strlen(text), rest = bytes - 8 - n;
     unsigned char *out = elcl_calloc(8 + n_text + rest, 1);
     for (int i = 0; i < 8; i++)
-        out[i] = i < 4 ? (unsigned char)(n_text >> 8 * i) : 0;
+        out[i] = (unsigned char)((uint64_t)n_text >> 8 * i);
     memcpy(out + 8, text, n_text);
     memcpy(out + 8 + n_text, data + 8 + n, rest);
     write_bytes(directory, "model.safetensors", out, 8 + n_text + rest);

@@ -8,7 +8,7 @@
 #include "parity/allocations.h"
 #include "parity/common.h"
 
-#define MANY 300 /* requests, more than an automatic batch takes at once */
+#define MANY 600 /* requests, more than an automatic batch takes at once */
 
 /* BART-large's decoder. */
 static const struct elcl_arch bart_large = {
