@@ -34,11 +34,17 @@ static void take_entry(struct elcl_device *device, struct elcl_device_entry *ent
     device->is_pocl = !strcmp(device->desc.platform, "Portable Computing Language");
 }
 
-static void apply_params(struct elcl_device *device, const struct elcl_device_params *params)
+static int apply_params(struct elcl_device *device, const struct elcl_device_params *params,
+                        elcl_error *err)
 {
-    const bool cpu =
-        device->desc.type == ELCL_DEVICE_CPU && !elcl_device_is_llvmpipe(&device->desc);
+    const bool crashes = elcl_device_gpu_shape_crashes(&device->desc);
+    const bool cpu = crashes || (device->desc.type == ELCL_DEVICE_CPU &&
+                                 !elcl_device_is_llvmpipe(&device->desc));
     device->kernels = params->kernels;
+    if (crashes && device->kernels == ELCL_KERNELS_GPU)
+        return elcl_fail(err, ELCL_E_UNSUPPORTED,
+                         "%s: its driver (%s %s) crashes on GPU-shape kernels; --kernels cpu works",
+                         device->desc.name, device->desc.platform, device->desc.driver);
     if (device->kernels == ELCL_KERNELS_AUTO)
         device->kernels = cpu ? ELCL_KERNELS_CPU : ELCL_KERNELS_GPU;
     device->memory_limit_bytes = UINT64_MAX; /* until set_memory_limit() */
@@ -47,6 +53,7 @@ static void apply_params(struct elcl_device *device, const struct elcl_device_pa
     device->mac = ELCL_MAC_PLAIN; /* until the probe has spoken */
     if (!params->no_cache)
         device->cache_directory = elcl_cache_directory();
+    return ELCL_OK;
 }
 
 /* After the probe, whose buffers count neither against the limit nor in the peak. */
@@ -98,7 +105,7 @@ int elcl_device_open(const struct elcl_device_params *params, struct elcl_device
     ELCL_TRY(elcl_device_list_create(&list, err));
     ELCL_TRY(elcl_device_list_choose(list, params->device, &chosen, err));
     take_entry(d, &list->entries[chosen]);
-    apply_params(d, params);
+    ELCL_TRY(apply_params(d, params, err));
     ELCL_TRY(open_entry(d, err));
     set_memory_limit(d, params->memory_limit_bytes);
     *device = d;

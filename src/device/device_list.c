@@ -262,6 +262,11 @@ bool elcl_device_is_llvmpipe(const elcl_device_desc *desc)
     return has_part(desc->name, "llvmpipe");
 }
 
+bool elcl_device_gpu_shape_crashes(const elcl_device_desc *desc)
+{
+    return elcl_device_is_llvmpipe(desc) && atoi(desc->driver) >= 25;
+}
+
 /* Lower comes first when several devices fit. */
 static int rank(const elcl_device_desc *desc)
 {

@@ -28,4 +28,8 @@ int elcl_device_list_choose(const elcl_device_list *list, const char *which, siz
 /* Mesa's llvmpipe calls itself a CPU, but is compiled and scheduled like a GPU. */
 bool elcl_device_is_llvmpipe(const elcl_device_desc *desc);
 
+/* rusticl 25.0 on llvmpipe (Debian 13) reads a null pointer of its own when embed or select_best of
+ * the GPU shape are first run; the CPU shape works there, and 22.3 runs both. */
+bool elcl_device_gpu_shape_crashes(const elcl_device_desc *desc);
+
 #endif
