@@ -210,6 +210,8 @@ typedef struct elcl_gen_options {
     int32_t pad_token_id;
     int n_eos;
     int32_t eos_token_ids[ELCL_MAX_EOS];
+    int num_beam_groups;     /* divides num_beams; 0 or 1: off; more: diverse beam search */
+    float diversity_penalty; /* above 0 with groups, 0 without */
     unsigned reserved[8];
 } elcl_gen_options;
 

@@ -111,8 +111,6 @@ static const struct {
     double neutral[2];
 } refused[] = {
     {"do_sample", {0, 0}},
-    {"num_beam_groups", {1, 0}},
-    {"diversity_penalty", {0, 0}},
     {"penalty_alpha", {0, 0}},
     {"dola_layers", {0, 0}},
     {"encoder_repetition_penalty", {1, 1}},
@@ -163,6 +161,8 @@ int elcl_config_gen_options(const struct elcl_config *config, elcl_gen_options *
     ELCL_TRY(read_int(config, "num_beams", 1, ELCL_MAX_BEAMS, 1, &o.num_beams, err));
     ELCL_TRY(read_int(config, "num_return_sequences", 1, ELCL_MAX_BEAMS, 1, &o.num_return_sequences,
                       err));
+    ELCL_TRY(read_int(config, "num_beam_groups", 1, ELCL_MAX_BEAMS, 1, &o.num_beam_groups, err));
+    ELCL_TRY(read_float(config, "diversity_penalty", 0, &o.diversity_penalty, err));
     ELCL_TRY(read_float(config, "length_penalty", 1, &o.length_penalty, err));
     ELCL_TRY(read_early_stopping(config, &o.early_stopping, err));
     ELCL_TRY(read_int(config, "max_length", 1, INT_MAX, DEFAULT_MAX_LENGTH, &o.max_length, err));

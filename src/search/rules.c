@@ -114,6 +114,35 @@ static int check_length_penalty(const elcl_gen_options *o, elcl_error *err)
                      (double)o->length_penalty, elcl_rules_max_length(o));
 }
 
+/* As Hugging Face has it: groups of one size, and what makes them differ. */
+static int check_groups(const elcl_gen_options *o, elcl_error *err)
+{
+    const int groups = elcl_max_int(1, o->num_beam_groups);
+    const float penalty = o->diversity_penalty;
+    int rc;
+    ELCL_TRY(check_int("num_beam_groups", o->num_beam_groups, 0, o->num_beams, err));
+    if (o->num_beams % groups)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "num_beam_groups is %d, must divide num_beams, which is %d", groups,
+                         o->num_beams);
+    if (!(penalty >= 0) || isinf(penalty))
+        return elcl_fail(err, ELCL_E_ARG, "diversity_penalty is %g, must be a number, 0 or above",
+                         (double)penalty);
+    if (groups == 1 && penalty > 0)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "diversity_penalty is %g, must be 0 where num_beam_groups is not above 1: "
+                         "it acts between groups",
+                         (double)penalty);
+    if (groups > 1 && penalty == 0)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "diversity_penalty is 0, must be above 0 where num_beam_groups is %d: all "
+                         "groups would be the same",
+                         groups);
+    return ELCL_OK;
+fail:
+    return rc;
+}
+
 int elcl_rules_check(const elcl_gen_options *options, int vocabulary, int max_target,
                      elcl_error *err)
 {
@@ -123,6 +152,7 @@ int elcl_rules_check(const elcl_gen_options *options, int vocabulary, int max_ta
     ELCL_TRY(check_int("num_return_sequences", o->num_return_sequences, 1, o->num_beams, err));
     ELCL_TRY(check_int("early_stopping", (int)o->early_stopping, ELCL_EARLY_FALSE, ELCL_EARLY_NEVER,
                        err));
+    ELCL_TRY(check_groups(o, err));
     ELCL_TRY(check_lengths(o, max_target, err));
     ELCL_TRY(check_length_penalty(o, err));
     ELCL_TRY(check_int("no_repeat_ngram_size", o->no_repeat_ngram_size, 0, INT_MAX, err));

@@ -20,6 +20,8 @@ SMALLEST_GAP = 1e-4  # a golden whose decisions are closer than this is thrown a
 OPTIONS = {  # every option of a case, with the value that means "off"
     "num_beams": 1,
     "num_return_sequences": 1,
+    "num_beam_groups": 1,
+    "diversity_penalty": 0.0,
     "max_length": 24,
     "max_new_tokens": None,
     "min_length": 0,
@@ -43,15 +45,15 @@ class Gaps(LogitsProcessor):
 
     def __init__(self):
         self.smallest = math.inf
-        self.beam_scores = None  # [K], set in beam search only
-        self.totals = None       # [K, V] candidate sums of the current step
+        self.beam_scores = None  # per group [K], set in beam search only
+        self.scores = None       # [K, V] of the group that is being looked at
 
     def __call__(self, input_ids, scores):
         if self.beam_scores is None:
             best, second = scores[0].topk(2).values.tolist()
             self.note(best, second)
         else:
-            self.totals = scores + self.beam_scores[:, None]
+            self.scores = scores
         return scores
 
     def note(self, a, b):
@@ -59,10 +61,11 @@ class Gaps(LogitsProcessor):
         gap = abs(a - b)
         self.smallest = min(self.smallest, 0.0 if math.isnan(gap) else gap)
 
-    def note_selection(self, eos_ids):
+    def note_selection(self, group, eos_ids):
         """The first K candidates that are not EOS live on; EOS counts among the first K of all."""
-        K, V = self.totals.shape
-        values, order = self.totals.flatten().sort(descending=True)
+        totals = self.scores + self.beam_scores[group][:, None]
+        K, V = totals.shape
+        values, order = totals.flatten().sort(descending=True)
         values = values.tolist()
         is_eos = [token in eos_ids for token in (order % V).tolist()]
         others = [v for v, eos in zip(values, is_eos) if not eos]
@@ -103,22 +106,28 @@ class ObservedScorer(beam_search.BeamSearchScorer):
         super().__init__(**kwargs)
         self._beam_hyps = [
             ObservedHypotheses(
-                self.num_beams, self.length_penalty, self.do_early_stopping, kwargs["max_length"]
+                self.group_size, self.length_penalty, self.do_early_stopping, kwargs["max_length"]
             )
+            for _ in range(self.num_beam_groups)
         ]
-        self._beam_hyps[0].gaps = self.gaps
-        self.gaps.beam_scores = torch.full((self.num_beams,), -1e9)
-        self.gaps.beam_scores[0] = 0
+        for hypotheses in self._beam_hyps:
+            hypotheses.gaps = self.gaps
+        first = torch.full((self.group_size,), -1e9)
+        first[0] = 0
+        self.gaps.beam_scores = [first.clone() for _ in range(self.num_beam_groups)]
 
     def process(self, input_ids, next_scores, next_tokens, next_indices, **kwargs):
-        self.gaps.note_selection(set(kwargs["eos_token_id"].tolist()))
+        group = kwargs.get("group_index", 0)
+        if not self._done[group]:
+            self.gaps.note_selection(group, set(kwargs["eos_token_id"].tolist()))
         result = super().process(input_ids, next_scores, next_tokens, next_indices, **kwargs)
-        self.gaps.beam_scores = result["next_beam_scores"]
+        self.gaps.beam_scores[group] = result["next_beam_scores"]
         return result
 
     def finalize(self, *args, **kwargs):
         result = super().finalize(*args, **kwargs)
-        scores = sorted((score for score, _, _ in self._beam_hyps[0].beams), reverse=True)
+        finished = [beam for hypotheses in self._beam_hyps for beam in hypotheses.beams]
+        scores = sorted((score for score, _, _ in finished), reverse=True)
         for better, worse in list(zip(scores, scores[1:]))[: self.num_beam_hyps_to_keep]:
             self.gaps.note(better, worse)
         return result
@@ -152,7 +161,7 @@ def generate(model, source, options):
         synced_gpus=False,  # left open, it imports a part of torch 1.13 that Python 3.11 refuses
         **options,
     )
-    sequences = [without_padding(ids, options["pad_token_id"]) for ids in out.sequences.tolist()]
+    sequences = [without_padding(ids, options) for ids in out.sequences.tolist()]
     if options["num_beams"] > 1:
         scores = out.sequences_scores.tolist()
     else:
@@ -161,7 +170,10 @@ def generate(model, source, options):
     return results, gaps.smallest
 
 
-def without_padding(ids, pad):
+def without_padding(ids, options):
+    pad = options["pad_token_id"]
+    if pad == options["eos_token_id"]:  # the first one behind the start token is the end
+        return ids[:ids.index(pad, 1) + 1] if pad in ids[1:] else ids
     while ids[-1] == pad:
         ids = ids[:-1]
     assert pad not in ids, "the model chose the padding token"

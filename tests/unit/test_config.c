@@ -273,11 +273,12 @@ static void test_all_options(void)
                       "\"repetition_penalty\":1.25,\"decoder_start_token_id\":2,\"bos_token_id\":7,"
                       "\"forced_bos_token_id\":0,\"forced_eos_token_id\":3,\"pad_token_id\":1,"
                       "\"eos_token_id\":2,\"temperature\":0.1,\"top_k\":5,\"do_sample\":false,"
-                      "\"num_beam_groups\":1,\"diversity_penalty\":0.0,\"bad_words_ids\":null,"
+                      "\"num_beam_groups\":3,\"diversity_penalty\":0.75,\"bad_words_ids\":null,"
                       "\"suppress_tokens\":[],\"guidance_scale\":1.0,\"unknown\":3}",
                       &o, &err),
           "%s", err.msg);
     CHECK(o.num_beams == 6 && o.num_return_sequences == 2, "beams");
+    CHECK(o.num_beam_groups == 3 && o.diversity_penalty == 0.75f, "groups");
     CHECK(o.length_penalty == -0.5f && o.repetition_penalty == 1.25f, "penalties");
     CHECK(o.early_stopping == ELCL_EARLY_TRUE, "early_stopping");
     CHECK(o.max_length == 62 && o.max_new_tokens == 30, "max");
@@ -297,8 +298,6 @@ static void test_refused_options(void)
     } cases[] = {
         {"\"do_sample\":true", ELCL_E_UNSUPPORTED,
          "generation_config.json: do_sample is true, which elcl does not support"},
-        {"\"num_beam_groups\":2", ELCL_E_UNSUPPORTED, "num_beam_groups is 2"},
-        {"\"diversity_penalty\":0.5", ELCL_E_UNSUPPORTED, "diversity_penalty is 0.5"},
         {"\"penalty_alpha\":0.6", ELCL_E_UNSUPPORTED, "penalty_alpha is 0.5999"},
         {"\"dola_layers\":\"high\"", ELCL_E_UNSUPPORTED, "dola_layers is \"high\""},
         {"\"encoder_no_repeat_ngram_size\":3", ELCL_E_UNSUPPORTED, "encoder_no_repeat_ngram_size"},

@@ -109,6 +109,8 @@ static const struct {
      "num_beams is 65, must be 1 .. 64"},
     {"num_return_sequences", OF(num_return_sequences), 1, 4,
      "num_return_sequences is 0, must be 1 .. 4", "num_return_sequences is 5, must be 1 .. 4"},
+    {"num_beam_groups", OF(num_beam_groups), 0, 4, "num_beam_groups is -1, must be 0 .. 4",
+     "num_beam_groups is 5, must be 0 .. 4"},
     {"early_stopping", OF(early_stopping), 0, 2, "early_stopping is -1, must be 0 .. 2",
      "early_stopping is 3, must be 0 .. 2"},
     {"max_length", OF(max_length), 2, 64, "max_length is 1, must be 2 .. 64",
@@ -143,6 +145,7 @@ static elcl_gen_options with(size_t i, int value)
     o.num_beams = 4;
     o.n_eos = 2;
     memcpy((char *)&o + ints[i].offset, &value, sizeof(value));
+    o.diversity_penalty = o.num_beam_groups > 1 ? 0.5f : 0;
     return o;
 }
 
@@ -193,6 +196,30 @@ static void test_floats(void)
     }
 }
 
+static void test_groups(void)
+{
+    if (!check_case("groups of beams"))
+        return;
+    elcl_gen_options o = plain_options();
+    o.num_beams = 6;
+    o.num_beam_groups = 4;
+    o.diversity_penalty = 0.5f;
+    refused(&o, "num_beam_groups is 4, must divide num_beams, which is 6");
+    o.num_beam_groups = 3;
+    accepted(&o);
+    o.diversity_penalty = 0;
+    refused(&o, "diversity_penalty is 0, must be above 0 where num_beam_groups is 3");
+    o.diversity_penalty = -1;
+    refused(&o, "diversity_penalty is -1, must be a number, 0 or above");
+    o.diversity_penalty = NAN;
+    refused(&o, "diversity_penalty is ");
+    o.diversity_penalty = INFINITY;
+    refused(&o, "diversity_penalty is ");
+    o.diversity_penalty = 0.5f;
+    o.num_beam_groups = 1;
+    refused(&o, "diversity_penalty is 0.5, must be 0 where num_beam_groups is not above 1");
+}
+
 static void test_combinations(void)
 {
     elcl_gen_options o = plain_options();
@@ -222,6 +249,7 @@ int main(int argc, char **argv)
     test_limits();
     test_ranges();
     test_floats();
+    test_groups();
     test_combinations();
     return check_end();
 }

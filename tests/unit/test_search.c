@@ -36,6 +36,8 @@ static elcl_gen_options golden_options(const cJSON *json)
     elcl_gen_options o = {
         .num_beams = int_of(json, "num_beams", -1),
         .num_return_sequences = int_of(json, "num_return_sequences", -1),
+        .num_beam_groups = int_of(json, "num_beam_groups", -1),
+        .diversity_penalty = float_of(json, "diversity_penalty"),
         .length_penalty = float_of(json, "length_penalty"),
         .early_stopping = early_of(json),
         .max_length = int_of(json, "max_length", 0),
