@@ -20,7 +20,11 @@
 #define RULE_PENALTY 4 /* float */
 #define RULE_N_EOS 5
 #define RULE_EOS 6
-#define RULES_INTS 14
+#define RULE_ONLY 14
+#define RULE_PAD 15
+#define RULE_UNK 16
+#define RULE_UNK_PENALTY 17 /* float */
+#define RULES_INTS 18
 
 #define MAX_WIDTH 576 /* 64 beams x (1 + 8 EOS) */
 
@@ -100,7 +104,22 @@ static inline void ban_ngrams(__global float *x, const struct history *history, 
     }
 }
 
-static inline void apply_rules(__global float *x, __global const int *rules,
+/* What fairseq's style has beyond the others: one token alone, no padding, a loss for UNK. */
+static inline void apply_fairseq_rules(__global float *x, int v_size, __global const int *rules)
+{
+    const int only = rules[RULE_ONLY], pad = rules[RULE_PAD], unk = rules[RULE_UNK];
+    const int lid = get_local_id(0); /* one item writes to one token: there is no order else */
+    if (unk >= 0 && lid == unk % WG && x[unk] > ELCL_NEG_MAX)
+        x[unk] -= as_float(rules[RULE_UNK_PENALTY]);
+    if (pad >= 0 && lid == pad % WG)
+        x[pad] = ELCL_NEG_MAX;
+    if (only >= 0)
+        for (int i = lid; i < v_size; i += WG)
+            if (i != only)
+                x[i] = ELCL_NEG_MAX;
+}
+
+static inline void apply_rules(__global float *x, int v_size, __global const int *rules,
                                const struct history *history, float lse)
 {
     const float penalty = as_float(rules[RULE_PENALTY]);
@@ -112,6 +131,8 @@ static inline void apply_rules(__global float *x, __global const int *rules,
     if (rules[RULE_BAN_EOS] && get_local_id(0) == 0)
         for (int i = 0; i < rules[RULE_N_EOS]; i++)
             x[rules[RULE_EOS + i]] = ELCL_NEG_MAX;
+    GROUP_BARRIER();
+    apply_fairseq_rules(x, v_size, rules);
     GROUP_BARRIER();
 }
 
@@ -223,7 +244,7 @@ __kernel void select_best(__global int2 *candidates, /* [R, width] token, bits o
     if (forced >= 0 && get_local_id(0) == 0)
         put_candidate(candidates, 0, forced, rules[RULE_LOG_PROBS] ? 0.0f : x[forced] - lse);
     GROUP_BARRIER();
-    apply_rules(x, rules, &history, lse);
+    apply_rules(x, v_size, rules, &history, lse);
 #if WG == 1
     float value[MAX_WIDTH];
     int token[MAX_WIDTH];

@@ -11,6 +11,8 @@ static const struct elcl_choice format_words[] = {
     {"text", ELCL_LINE_TEXT}, {"jsonl", ELCL_LINE_JSONL}, {"ids", ELCL_LINE_IDS}, {NULL, 0}};
 static const struct elcl_choice early_words[] = {
     {"true", ELCL_EARLY_TRUE}, {"false", ELCL_EARLY_FALSE}, {"never", ELCL_EARLY_NEVER}, {NULL, 0}};
+static const struct elcl_choice style_words[] = {
+    {"hf", ELCL_STYLE_HF}, {"fairseq", ELCL_STYLE_FAIRSEQ}, {NULL, 0}};
 static const struct elcl_choice attention_words[] = {
     {"el", ELCL_ATTN_EL}, {"mha", ELCL_ATTN_MHA}, {"mha-beam", ELCL_ATTN_MHA_BEAM},
     {"auto", ELCL_ATTN_AUTO}, {NULL, 0}};
@@ -82,6 +84,17 @@ static const struct elcl_opt options_table[] = {
           "last token at the longest length, or none"),
     {ELCL_OPT_IDS, "eos-token-id", "ID[,ID...]", "tokens that end an output, or none", FIELD(eos),
      0, 0, NULL},
+
+    GROUP("Decoding as fairseq does (lengths count neither start token nor EOS; what a\n"
+          "style lacks is refused):"),
+    CHOICE("search-style", "hf|fairseq", search_style, style_words,
+           "whose rules, limits and ending of a search (default hf)"),
+    INT("min-len", gen.min_len, 0, INT32_MAX, "fewest tokens of an output (default 1)"),
+    NUMBER("max-len-a", gen.max_len_a, 0, 64,
+           "most tokens: so many for each token of the source (default 0) ..."),
+    INT("max-len-b", gen.max_len_b, 0, INT32_MAX, "... and so many more (default 200)"),
+    NUMBER("unk-penalty", gen.unk_penalty, -1e6, 1e6, "loss of the unknown token (default 0)"),
+    TOKEN("unk-token-id", gen.unk_token_id, "the unknown token, or none"),
 
     GROUP("Running:"),
     TEXT("device", "INDEX|NAME|cpu|gpu", device,
@@ -159,6 +172,30 @@ void elcl_generate_print_help(void)
     elcl_args_print_help(options_table, ELCL_TOOL_COUNT(options_table));
 }
 
+/* Options of one style alone; the library refuses the same by their names there. */
+static const struct {
+    const char *name;
+    int style;
+} style_options[] = {
+    {"max-length", ELCL_STYLE_HF},          {"max-new-tokens", ELCL_STYLE_HF},
+    {"min-length", ELCL_STYLE_HF},          {"min-new-tokens", ELCL_STYLE_HF},
+    {"early-stopping", ELCL_STYLE_HF},      {"repetition-penalty", ELCL_STYLE_HF},
+    {"forced-eos-token-id", ELCL_STYLE_HF}, {"min-len", ELCL_STYLE_FAIRSEQ},
+    {"max-len-a", ELCL_STYLE_FAIRSEQ},      {"max-len-b", ELCL_STYLE_FAIRSEQ},
+    {"unk-penalty", ELCL_STYLE_FAIRSEQ},    {"unk-token-id", ELCL_STYLE_FAIRSEQ},
+};
+
+static int check_style(const struct elcl_generate_options *o, elcl_error *err)
+{
+    for (size_t i = 0; i < ELCL_TOOL_COUNT(style_options); i++) {
+        if (style_options[i].style != o->search_style &&
+            elcl_args_seen(&o->args, style_options[i].name))
+            return elcl_tool_fail(err, ELCL_E_ARG, "--%s has no meaning with --search-style %s",
+                                  style_options[i].name, word_of(style_words, o->search_style));
+    }
+    return ELCL_OK;
+}
+
 static int check_combination(const struct elcl_generate_options *o, elcl_error *err)
 {
     if (o->texts && o->input)
@@ -199,6 +236,8 @@ int elcl_generate_parse(struct elcl_generate_options *options, int argc, char **
         o.n_texts = o.args.n_words - 1;
         o.texts = o.n_texts ? o.args.words + 1 : NULL;
         rc = check_combination(&o, err);
+        if (!rc)
+            rc = check_style(&o, err);
     }
     if (!rc)
         *options = o;
@@ -209,6 +248,10 @@ int elcl_generate_parse(struct elcl_generate_options *options, int argc, char **
  * own. */
 static void overlay(const struct elcl_generate_options *o, elcl_gen_options *gen)
 {
+    if (elcl_args_seen(&o->args, "num-beam-groups")) /* fairseq's default penalty goes by it */
+        gen->num_beam_groups = o->gen.num_beam_groups;
+    if (o->search_style == ELCL_STYLE_FAIRSEQ)
+        elcl_gen_options_fairseq(gen);
     for (size_t i = 0; i < o->args.n_opts; i++) {
         const struct elcl_opt *opt = &options_table[i];
         size_t at = opt->offset - FIELD(gen);
@@ -231,10 +274,21 @@ static void overlay(const struct elcl_generate_options *o, elcl_gen_options *gen
         gen->min_new_tokens = 0;
 }
 
+static int options_source(const struct elcl_generate_options *o, const elcl_model_info *info)
+{
+    return o->max_source ? o->max_source : info->max_source;
+}
+
 /* A length that was given and does not fit is refused; a default one is cut to the model. */
 static int resolve_lengths(const struct elcl_generate_options *o, const elcl_model_info *info,
                            elcl_gen_options *gen, int *max_target, elcl_error *err)
 {
+    if (gen->search_style == ELCL_STYLE_FAIRSEQ) {
+        const int longest = options_source(o, info);
+        const double most = (double)gen->max_len_a * longest + gen->max_len_b + 2; /* rounded up */
+        *max_target = most < info->max_target ? (int)most : info->max_target;
+        return ELCL_OK;
+    }
     bool given_new = elcl_args_seen(&o->args, "max-new-tokens");
     bool given_max = elcl_args_seen(&o->args, "max-length");
     if (given_new && gen->max_new_tokens > info->max_target - 1)

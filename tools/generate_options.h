@@ -21,7 +21,7 @@ struct elcl_generate_options {
     int keep_going;
     /* Only what was given counts: elcl_generate_resolve() lays it over the model's defaults. */
     elcl_gen_options gen;
-    int early_stopping;
+    int early_stopping, search_style;
     struct elcl_opt_ids eos;
     const char *device;
     int attention, gemm, kernels; /* the library's enums */

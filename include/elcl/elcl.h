@@ -188,11 +188,14 @@ ELCL_API int elcl_decode(const elcl_model *model, const int32_t *ids, size_t n_i
 
 enum elcl_early_stopping { ELCL_EARLY_FALSE, ELCL_EARLY_TRUE, ELCL_EARLY_NEVER };
 
+enum elcl_search_style { ELCL_STYLE_HF, ELCL_STYLE_FAIRSEQ };
+
 #define ELCL_MAX_EOS 8
 #define ELCL_MAX_BEAMS 64
 
-/* Names and meaning of Hugging Face generate(). Lengths count tokens, the decoder's start token
- * included. -1 as a token id means none. */
+/* Names and meaning of Hugging Face generate(), except where search_style is fairseq's: then those
+ * of its SequenceGenerator, and see elcl_gen_options_fairseq(). Lengths count tokens, the decoder's
+ * start token included. -1 as a token id means none. */
 typedef struct elcl_gen_options {
     int num_beams;            /* 1 .. ELCL_MAX_BEAMS; 1 is greedy search */
     int num_return_sequences; /* 1 .. num_beams */
@@ -212,11 +215,26 @@ typedef struct elcl_gen_options {
     int32_t eos_token_ids[ELCL_MAX_EOS];
     int num_beam_groups;     /* divides num_beams; 0 or 1: off; more: diverse beam search */
     float diversity_penalty; /* above 0 with groups, 0 without */
+    enum elcl_search_style search_style;
+    /* In fairseq style alone; 0 in the other. Lengths count neither start token nor EOS. */
+    int min_len;
+    float
+        max_len_a; /* at most max_len_a * source length + max_len_b tokens, max_len_a to 5 digits */
+    int max_len_b;
+    float unk_penalty;    /* what unk_token_id loses */
+    int32_t unk_token_id; /* read only where unk_penalty is not 0 */
     unsigned reserved[8];
 } elcl_gen_options;
 
 /* generation_config.json over config.json over Hugging Face's own defaults. */
 ELCL_API void elcl_model_gen_defaults(const elcl_model *model, elcl_gen_options *options);
+
+/* Turns options into fairseq style with fairseq's defaults (min_len 1, max_len_a 0, max_len_b 200,
+ * unk_penalty 0, diversity_penalty 0.5 with groups) and switches off what that style lacks: the
+ * other lengths, early_stopping, repetition_penalty, forced_eos_token_id. Nothing is forced;
+ * forced_bos_token_id, when set afterwards, is the first token at its own log-probability.
+ * num_beams, num_beam_groups, length_penalty, no_repeat_ngram_size and the tokens stay. */
+ELCL_API void elcl_gen_options_fairseq(elcl_gen_options *options);
 
 enum elcl_finish_reason { ELCL_FINISH_EOS, ELCL_FINISH_LENGTH };
 

@@ -233,18 +233,24 @@ int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_
     int rc = check_request(engine, request, err);
     if (rc)
         return rc;
+    elcl_gen_options options;
+    rc = elcl_rules_bind(&request->options, (int)request->n_source,
+                         engine->model->arch.max_positions, engine->capacity.max_target, &options,
+                         err);
+    if (rc)
+        return rc;
     const size_t bytes = request->n_source * sizeof(int32_t);
     struct elcl_sentence *s = elcl_calloc(1, sizeof(*s) + bytes);
     if (!s)
         return elcl_fail_nomem(err);
-    rc = elcl_search_create(&request->options, engine->model->arch.vocabulary, &s->search, err);
+    rc = elcl_search_create(&options, engine->model->arch.vocabulary, &s->search, err);
     if (rc) {
         elcl_free(s);
         return rc;
     }
     s->id = engine->next_id++;
     s->user = request->user;
-    s->options = request->options;
+    s->options = options;
     s->n_source = (int)request->n_source;
     memcpy(s->source, request->source, bytes);
     *engine->waiting_end = s;

@@ -178,6 +178,7 @@ int elcl_config_gen_options(const struct elcl_config *config, elcl_gen_options *
     ELCL_TRY(read_token(config, "decoder_start_token_id", bos, &o.decoder_start_token_id, err));
     ELCL_TRY(read_token(config, "forced_bos_token_id", -1, &o.forced_bos_token_id, err));
     ELCL_TRY(read_token(config, "forced_eos_token_id", -1, &o.forced_eos_token_id, err));
+    ELCL_TRY(read_token(config, "unk_token_id", -1, &o.unk_token_id, err));
     ELCL_TRY(read_token(config, "pad_token_id", o.n_eos ? o.eos_token_ids[0] : -1, &o.pad_token_id,
                         err));
     *options = o;

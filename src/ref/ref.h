@@ -128,7 +128,7 @@ void elcl_ref_reorder(void *next, const void *previous, const int32_t *map, int 
 /* ---- selection (ref_select.c) -------------------------------------------------------------- */
 
 /* What happens to the scores of one row, in this order: repetition penalty, no-repeat n-gram, EOS
- * ban, forced token. */
+ * ban, forced token; and bans and a loss whose order does not matter. */
 struct elcl_ref_rules {
     bool log_probs;            /* the rules see log-softmax, not raw logits */
     int32_t forced_token;      /* -1: none; otherwise it scores 0 and all others are banned */
@@ -137,6 +137,10 @@ struct elcl_ref_rules {
     double repetition_penalty; /* 1: off; s < 0: s * p, otherwise s / p, once a token */
     const int32_t *eos;        /* [n_eos] */
     int n_eos;
+    int32_t only_token; /* -1: none; otherwise all others are banned */
+    int32_t pad_token;  /* -1: none; banned */
+    int32_t unk_token;  /* -1: none; loses unk_penalty */
+    double unk_penalty;
     const int32_t *history; /* [length] the row's tokens so far */
     int length;
 };

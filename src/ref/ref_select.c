@@ -57,6 +57,13 @@ void elcl_ref_scores(double *scores, const float *logits, const struct elcl_ref_
     if (rules->ban_eos)
         for (int i = 0; i < rules->n_eos; i++)
             scores[rules->eos[i]] = -INFINITY;
+    if (rules->pad_token >= 0)
+        scores[rules->pad_token] = -INFINITY;
+    if (rules->unk_token >= 0)
+        scores[rules->unk_token] -= rules->unk_penalty;
+    for (int i = 0; rules->only_token >= 0 && i < v; i++)
+        if (i != rules->only_token)
+            scores[i] = -INFINITY;
     if (rules->forced_token >= 0)
         for (int i = 0; i < v; i++)
             scores[i] = i == rules->forced_token ? 0 : -INFINITY;

@@ -34,19 +34,49 @@ static int32_t forced_token(const elcl_gen_options *options, int length)
     return -1;
 }
 
+/* The options are bound: max_length is start token, max_len tokens, EOS. */
+static void fairseq_rules_at(const elcl_gen_options *o, int length, struct elcl_row_rules *rules)
+{
+    const int step = length - PROMPT, max_len = o->max_length - PROMPT - 1;
+    const int32_t eos = o->eos_token_ids[0];
+    rules->log_probs = 1;
+    rules->ngram = o->no_repeat_ngram_size;
+    if (o->pad_token_id != eos) /* models without padding have their EOS there */
+        rules->pad_token = o->pad_token_id;
+    if (o->unk_penalty != 0) {
+        rules->unk_token = o->unk_token_id;
+        rules->unk_penalty = o->unk_penalty;
+    }
+    if (step >= max_len)
+        rules->only_token = eos;
+    else if (step == 0 && o->forced_bos_token_id >= 0) /* a prefix: the minimum does not apply */
+        rules->only_token = o->forced_bos_token_id;
+    else
+        rules->ban_eos = step < o->min_len;
+}
+
 void elcl_rules_at(const elcl_gen_options *options, int length, struct elcl_row_rules *rules)
 {
     *rules = (struct elcl_row_rules){
         .log_probs = options->num_beams > 1,
-        .forced_token = forced_token(options, length),
+        .forced_token = -1,
+        .only_token = -1,
+        .pad_token = -1,
+        .unk_token = -1,
         .repetition_penalty = 1,
         .n_eos = options->n_eos,
     };
     for (int i = 0; i < ELCL_MAX_EOS; i++)
         rules->eos[i] = i < options->n_eos ? options->eos_token_ids[i] : -1;
-    if (rules->forced_token >= 0)
+    if (options->search_style == ELCL_STYLE_FAIRSEQ) {
+        fairseq_rules_at(options, length, rules);
         return;
-    rules->forced_token = -1;
+    }
+    const int32_t forced = forced_token(options, length);
+    if (forced >= 0) {
+        rules->forced_token = forced;
+        return;
+    }
     rules->ban_eos = options->n_eos > 0 && length < elcl_rules_min_length(options);
     rules->ngram = options->no_repeat_ngram_size;
     rules->repetition_penalty = options->repetition_penalty;
@@ -75,6 +105,8 @@ static int check_token(const char *option, int32_t token, int low, int vocabular
 static int check_lengths(const elcl_gen_options *o, int max_target, elcl_error *err)
 {
     int rc;
+    if (o->search_style == ELCL_STYLE_FAIRSEQ)
+        return ELCL_OK; /* elcl_rules_bind() knows the source */
     ELCL_TRY(check_int("max_new_tokens", o->max_new_tokens, 0, max_target - PROMPT, err));
     if (!o->max_new_tokens)
         ELCL_TRY(check_int("max_length", o->max_length, PROMPT + 1, max_target, err));
@@ -133,7 +165,7 @@ static int check_groups(const elcl_gen_options *o, elcl_error *err)
                          "diversity_penalty is %g, must be 0 where num_beam_groups is not above 1: "
                          "it acts between groups",
                          (double)penalty);
-    if (groups > 1 && penalty == 0)
+    if (groups > 1 && penalty == 0 && o->search_style == ELCL_STYLE_HF)
         return elcl_fail(err, ELCL_E_ARG,
                          "diversity_penalty is 0, must be above 0 where num_beam_groups is %d: all "
                          "groups would be the same",
@@ -141,6 +173,83 @@ static int check_groups(const elcl_gen_options *o, elcl_error *err)
     return ELCL_OK;
 fail:
     return rc;
+}
+
+/* Options that a style does not have must be off: none is ignored. */
+static int check_style(const elcl_gen_options *o, elcl_error *err)
+{
+    const bool fairseq = o->search_style == ELCL_STYLE_FAIRSEQ;
+    const struct {
+        const char *name;
+        bool on, fairseq;
+    } options[] = {
+        {"max_length", o->max_length != 0, false},
+        {"max_new_tokens", o->max_new_tokens != 0, false},
+        {"min_length", o->min_length != 0, false},
+        {"min_new_tokens", o->min_new_tokens != 0, false},
+        {"early_stopping", o->early_stopping != ELCL_EARLY_FALSE, false},
+        {"repetition_penalty", o->repetition_penalty != 1, false},
+        {"forced_eos_token_id", o->forced_eos_token_id != -1, false},
+        {"min_len", o->min_len != 0, true},
+        {"max_len_a", o->max_len_a != 0, true},
+        {"max_len_b", o->max_len_b != 0, true},
+        {"unk_penalty", o->unk_penalty != 0, true},
+    };
+    for (size_t i = 0; i < ELCL_COUNT(options); i++) {
+        if (options[i].on && options[i].fairseq != fairseq)
+            return elcl_fail(err, ELCL_E_ARG, "%s has no meaning in search_style %s",
+                             options[i].name, fairseq ? "fairseq" : "hf");
+    }
+    return ELCL_OK;
+}
+
+#define MAX_LEN_A 64
+
+static int check_fairseq(const elcl_gen_options *o, int vocabulary, elcl_error *err)
+{
+    int rc;
+    ELCL_TRY(check_int("min_len", o->min_len, 0, INT_MAX, err));
+    ELCL_TRY(check_int("max_len_b", o->max_len_b, 0, INT_MAX, err));
+    if (!(o->max_len_a >= 0 && o->max_len_a <= MAX_LEN_A))
+        return elcl_fail(err, ELCL_E_ARG, "max_len_a is %g, must be 0 .. %d", (double)o->max_len_a,
+                         MAX_LEN_A);
+    if (!isfinite(o->unk_penalty))
+        return elcl_fail(err, ELCL_E_ARG, "unk_penalty is %g, must be a number",
+                         (double)o->unk_penalty);
+    if (o->unk_penalty != 0) /* an UNK that is not known cannot lose anything */
+        ELCL_TRY(check_token("unk_token_id", o->unk_token_id, 0, vocabulary, err));
+    if (o->n_eos != 1)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "there are %d eos_token_ids, search_style fairseq has one", o->n_eos);
+    return ELCL_OK;
+fail:
+    return rc;
+}
+
+int elcl_rules_bind(const elcl_gen_options *options, int n_source, int positions, int max_target,
+                    elcl_gen_options *bound, elcl_error *err)
+{
+    elcl_gen_options o = *options;
+    if (o.search_style == ELCL_STYLE_FAIRSEQ) {
+        /* The number that was written, in double as Python has it: 10 times 0.7 is 7. */
+        const double a = round((double)o.max_len_a * 1e5) / 1e5;
+        const int max_len = (int)fmin(a * n_source + o.max_len_b, positions - PROMPT);
+        if (o.min_len > max_len)
+            return elcl_fail(err, ELCL_E_ARG,
+                             "min_len is %d, must be at most %d with a source of %d tokens",
+                             o.min_len, max_len, n_source);
+        if (max_len > max_target - PROMPT)
+            return elcl_fail(err, ELCL_E_ARG,
+                             "max_len_a and max_len_b allow %d tokens with a source of %d, the "
+                             "engine's max_target allows %d",
+                             max_len, n_source, max_target - PROMPT);
+        o.max_length = PROMPT + max_len + 1;
+        const int rc = check_length_penalty(&o, err);
+        if (rc)
+            return rc;
+    }
+    *bound = o;
+    return ELCL_OK;
 }
 
 int elcl_rules_check(const elcl_gen_options *options, int vocabulary, int max_target,
@@ -152,14 +261,20 @@ int elcl_rules_check(const elcl_gen_options *options, int vocabulary, int max_ta
     ELCL_TRY(check_int("num_return_sequences", o->num_return_sequences, 1, o->num_beams, err));
     ELCL_TRY(check_int("early_stopping", (int)o->early_stopping, ELCL_EARLY_FALSE, ELCL_EARLY_NEVER,
                        err));
+    ELCL_TRY(
+        check_int("search_style", (int)o->search_style, ELCL_STYLE_HF, ELCL_STYLE_FAIRSEQ, err));
+    ELCL_TRY(check_style(o, err));
     ELCL_TRY(check_groups(o, err));
     ELCL_TRY(check_lengths(o, max_target, err));
-    ELCL_TRY(check_length_penalty(o, err));
+    if (o->search_style == ELCL_STYLE_HF)
+        ELCL_TRY(check_length_penalty(o, err));
     ELCL_TRY(check_int("no_repeat_ngram_size", o->no_repeat_ngram_size, 0, INT_MAX, err));
     if (!(o->repetition_penalty > 0) || isinf(o->repetition_penalty))
         return elcl_fail(err, ELCL_E_ARG, "repetition_penalty is %g, must be a number above 0",
                          (double)o->repetition_penalty);
     ELCL_TRY(check_tokens(o, vocabulary, err));
+    if (o->search_style == ELCL_STYLE_FAIRSEQ)
+        ELCL_TRY(check_fairseq(o, vocabulary, err));
     return ELCL_OK;
 fail:
     return rc;

@@ -7,8 +7,9 @@
 #include "base/error.h"
 
 /* One row's rules at one step, applied on the device in Hugging Face's order: repetition penalty,
- * no-repeat n-gram, EOS ban, forced token. Plain 32-bit fields: uploaded as they are, and read by
- * logits.cl as int[ELCL_RULES_INTS]; keep both in step. */
+ * no-repeat n-gram, EOS ban, forced token, and then what fairseq's style has: bans and a loss,
+ * whose order does not matter. Plain 32-bit fields: uploaded as they are, and read by logits.cl as
+ * int[ELCL_RULES_INTS]; keep both in step. */
 struct elcl_row_rules {
     int32_t log_probs;    /* 1: the rules see log-softmax (beam search), 0: raw logits (greedy) */
     int32_t forced_token; /* -1: none; otherwise this token scores 0, all others are banned */
@@ -17,11 +18,15 @@ struct elcl_row_rules {
     float repetition_penalty; /* 1: off */
     int32_t n_eos;
     int32_t eos[ELCL_MAX_EOS];
+    int32_t only_token; /* -1: none; otherwise all others are banned, it keeps its score */
+    int32_t pad_token;  /* -1: none; never chosen */
+    int32_t unk_token;  /* -1: none; loses unk_penalty */
+    float unk_penalty;
 };
-#define ELCL_RULES_INTS (6 + ELCL_MAX_EOS)
+#define ELCL_RULES_INTS (10 + ELCL_MAX_EOS)
 
 /* The rules for choosing the token after `length` tokens (the start token counts), 1 <= length
- * < max_length. Options must have passed elcl_rules_check(). */
+ * < max_length. Options must come from elcl_rules_bind(). */
 void elcl_rules_at(const elcl_gen_options *options, int length, struct elcl_row_rules *rules);
 
 /* The effective limits: max_new_tokens and min_new_tokens folded in (the prompt is 1 token). */
@@ -32,5 +37,12 @@ int elcl_rules_min_length(const elcl_gen_options *options);
  * model's (tokens, the start token included). */
 int elcl_rules_check(const elcl_gen_options *options, int vocabulary, int max_target,
                      elcl_error *err);
+
+/* The options of one sentence, from checked ones: in fairseq style the greatest length depends on
+ * the source. There max_length becomes start token + max_len + EOS, where max_len is at most
+ * `positions` - 1, the decoder's of the model; refused when max_len is below min_len or its rows
+ * exceed max_target. In Hugging Face style a copy. */
+int elcl_rules_bind(const elcl_gen_options *options, int n_source, int positions, int max_target,
+                    elcl_gen_options *bound, elcl_error *err);
 
 #endif

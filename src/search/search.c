@@ -8,6 +8,8 @@
 
 static const struct elcl_search_strategy *choose(const elcl_gen_options *options)
 {
+    if (options->search_style == ELCL_STYLE_FAIRSEQ)
+        return &elcl_search_fairseq;
     if (options->num_beam_groups > 1)
         return &elcl_search_diverse;
     return options->num_beams > 1 ? &elcl_search_beam : &elcl_search_greedy;

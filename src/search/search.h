@@ -34,8 +34,8 @@ struct elcl_search_row {
 
 struct elcl_search;
 
-/* `options` is copied and must have passed elcl_rules_check(). Chooses greedy search for one beam,
- * diverse beam search for several groups, and beam search otherwise. */
+/* `options` is copied and must come from elcl_rules_bind(). Chooses by search_style; there greedy
+ * search for one beam, diverse beam search for several groups, and beam search otherwise. */
 int elcl_search_create(const elcl_gen_options *options, int vocabulary, struct elcl_search **search,
                        elcl_error *err);
 void elcl_search_destroy(struct elcl_search **search); /* NULL is fine */
@@ -46,7 +46,7 @@ int elcl_search_length(const struct elcl_search *search);
 /* The rows to run now, [*n], 1 <= *n <= num_beams; owned by the search, valid until advance. */
 const struct elcl_search_row *elcl_search_rows(const struct elcl_search *search, int *n);
 /* Candidates wanted per row: greedy 1, beam num_beams * max(2, 1 + n_eos), diverse beam no more
- * than that; at most the vocabulary. */
+ * than that, fairseq style 2 num_beams; at most the vocabulary. */
 int elcl_search_width(const struct elcl_search *search);
 /* candidates [rows, stride], each row sorted by falling score (ties: lower token first); the first
  * elcl_search_width() of each row are read. */

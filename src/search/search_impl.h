@@ -23,7 +23,8 @@ struct elcl_search_strategy {
     void (*advance)(struct elcl_search *s, const struct elcl_candidate *candidates, int stride);
 };
 
-extern const struct elcl_search_strategy elcl_search_greedy, elcl_search_beam, elcl_search_diverse;
+extern const struct elcl_search_strategy elcl_search_greedy, elcl_search_beam, elcl_search_diverse,
+    elcl_search_fairseq;
 
 struct elcl_trace_node {
     int32_t token;

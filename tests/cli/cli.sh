@@ -104,6 +104,17 @@ run "$elcl" generate --quiet "$model" attention --memory-limit 1G
 prints "--memory-limit" "$attention"
 run "$elcl" generate --quiet "$model" attention --weights f16 --state f16
 prints "f16" "$attention"
+run "$elcl" generate --quiet "$model" attention --num-beams 4 --num-beam-groups 4 \
+    --diversity-penalty 1 --num-return-sequences 4
+check "groups of beams differ" test "$(sort -u "$tmp/out" | wc -l)" -ge 2
+refuses "groups that do not divide the beams" 2 "num_beam_groups" "$elcl" generate --quiet \
+    "$model" a --num-beams 4 --num-beam-groups 3 --diversity-penalty 1
+run "$elcl" generate --quiet "$model" attention --search-style fairseq --num-beams 4
+prints "fairseq style" "AH0 T EH1 N SH AH0 N"
+run "$elcl" generate --quiet "$model" attention --search-style fairseq --max-len-b 5 --format ids
+check "fairseq style: start token, 5 tokens and EOS" test "$(wc -w < "$tmp/out")" = 7
+refuses "a penalty for an unknown token that is unknown" 2 "unk_token_id" "$elcl" generate \
+    --quiet "$model" a --search-style fairseq --unk-penalty 1
 refuses "too little memory" 1 "memory" "$elcl" generate --quiet "$model" a --memory-limit 64K
 run "$elcl" generate --quiet --device nosuchdevice "$model" a
 check "unknown device: exit code" [ "$code" = 1 -o "$code" = 2 ]

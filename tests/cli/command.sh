@@ -35,6 +35,15 @@ refuses "value is missing" 2 "--num-beams needs a value" "$elcl" generate m --nu
 refuses "flag with a value" 2 "--quiet takes no value" "$elcl" generate m --quiet=yes
 refuses "text twice" 2 "--input" "$elcl" generate m hello --input f
 refuses "quiet and verbose" 2 "--verbose" "$elcl" generate m --quiet --verbose
+for given in --max-length=9 --max-new-tokens=9 --min-length=2 --min-new-tokens=2 \
+    --early-stopping=true --repetition-penalty=2 --forced-eos-token-id=2; do
+    refuses "$given in fairseq style" 2 "${given%%=*} has no meaning with --search-style fairseq" \
+        "$elcl" generate m "$given" --search-style fairseq
+done
+for given in --min-len=2 --max-len-a=1 --max-len-b=9 --unk-penalty=1 --unk-token-id=3; do
+    refuses "$given in hf style" 2 "${given%%=*} has no meaning with --search-style hf" \
+        "$elcl" generate m "$given"
+done
 refuses "scores with jsonl" 2 "--scores" "$elcl" generate m --scores --format jsonl
 
 # ---- values ----------------------------------------------------------------------------------
@@ -43,7 +52,10 @@ for bad in --num-beams=0 --num-beams=65 --num-beams=x --num-beams=3x --num-beams
     --num-beams=-1 --num-beams=99999999999999999999 --num-return-sequences=0 \
     --max-length=0 --max-length=2147483648 --min-length=-1 --batch-size=0 --batch-size=many \
     --max-source=0 --length-penalty=x --length-penalty=nan --length-penalty=inf \
-    --length-penalty=1,5 --length-penalty=0x10 --repetition-penalty=0 --repetition-penalty=-1 \
+    --length-penalty=1,5 --search-style=torch --num-beam-groups=0 \
+    --diversity-penalty=-1 \
+    --max-len-a=-1 --max-len-a=65 --min-len=-1 --max-len-b=x --unk-penalty=nan \
+    --length-penalty=0x10 --repetition-penalty=0 --repetition-penalty=-1 \
     --early-stopping=yes --attention=fast --gemm=blas --kernels=tpu --weights=f8 --state=int8 \
     --format=xml --input-format=csv --long-source=split --memory-limit=0 --memory-limit=-1 \
     --memory-limit=2X --memory-limit=2GG --memory-limit=G --memory-limit= \

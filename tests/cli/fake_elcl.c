@@ -234,6 +234,13 @@ void elcl_model_gen_defaults(const elcl_model *model, elcl_gen_options *options)
                                   .repetition_penalty = 1};
 }
 
+void elcl_gen_options_fairseq(elcl_gen_options *options)
+{
+    options->search_style = ELCL_STYLE_FAIRSEQ;
+    options->max_length = options->max_new_tokens = 0;
+    options->max_len_b = 200;
+}
+
 elcl_engine_params elcl_engine_params_default(void)
 {
     return (elcl_engine_params){.max_beams = 4};

@@ -440,7 +440,10 @@ static void bench_select(struct bed *bed, int r, int v, int width)
                                            .ngram = 3,
                                            .repetition_penalty = 1,
                                            .n_eos = 1,
-                                           .eos = {2}};
+                                           .eos = {2},
+                                           .only_token = -1,
+                                           .pad_token = -1,
+                                           .unk_token = -1};
     for (int i = 0; i < r * t; i++)
         tokens[i] = i * 7919 % v;
     const size_t rows_ints = (size_t)r * ELCL_ROW_INTS, rules_ints = (size_t)r * ELCL_RULES_INTS;

@@ -196,6 +196,9 @@ static void test_select_values(void)
     /* history 1 3 1: both penalised once, 3 may not follow 1 again, 5 is EOS */
     const int32_t history[] = {1, 3, 1}, eos[] = {5};
     struct elcl_ref_rules rules = {.forced_token = -1,
+                                   .only_token = -1,
+                                   .pad_token = -1,
+                                   .unk_token = -1,
                                    .ban_eos = true,
                                    .ngram = 2,
                                    .repetition_penalty = 2,

@@ -70,6 +70,12 @@ static void make_rules(struct elcl_row_rules *rules, int v, int row, bool greedy
                                      .n_eos = check_int(1, elcl_min_int(v, ELCL_MAX_EOS))};
     for (int i = 0; i < rules->n_eos; i++)
         rules->eos[i] = check_int(0, v - 1);
+    rules->pad_token = row == 2 ? check_int(0, v - 1) : -1;
+    rules->unk_token = row >= 2 ? check_int(0, v - 1) : -1;
+    rules->unk_penalty = row == 2 ? 2.5f : -1.5f;
+    rules->only_token = row == 3 ? check_int(0, v - 1) : -1;
+    if (greedy) /* these come with log-probabilities */
+        rules->only_token = rules->pad_token = rules->unk_token = -1;
     if (row == 4)
         rules->forced_token = check_int(0, v - 1);
 }
@@ -162,6 +168,10 @@ static struct expected expect(struct bed *bed, const struct rows *rows, int row)
                                        .repetition_penalty = (double)rules->repetition_penalty,
                                        .eos = rules->eos,
                                        .n_eos = rules->n_eos,
+                                       .only_token = rules->only_token,
+                                       .pad_token = rules->pad_token,
+                                       .unk_token = rules->unk_token,
+                                       .unk_penalty = (double)rules->unk_penalty,
                                        .history = rows->history + (size_t)row * MAX_LENGTH,
                                        .length = rows->length[row]};
     elcl_ref_log_softmax(e.report, logits, rows->v);

@@ -33,10 +33,15 @@ static const cJSON *get(const cJSON *object, const char *key)
 
 bool golden_load(const char *model, struct golden *golden)
 {
+    return golden_load_file(model, "golden.json", golden);
+}
+
+bool golden_load_file(const char *model, const char *file, struct golden *golden)
+{
     struct golden g = {0};
     char path[512];
     snprintf(g.directory, sizeof(g.directory), "%s/tests/golden/%s", check_root(), model);
-    snprintf(path, sizeof(path), "%s/golden.json", g.directory);
+    snprintf(path, sizeof(path), "%s/%s", g.directory, file);
     g.root = read_json(path);
     const cJSON *inputs = get(g.root, "inputs"), *input;
     g.n_inputs = cJSON_GetArraySize(inputs);
@@ -97,12 +102,32 @@ static enum elcl_early_stopping early_stopping_of(const cJSON *item)
     return cJSON_IsTrue(item) ? ELCL_EARLY_TRUE : ELCL_EARLY_FALSE;
 }
 
+static float float_of(const cJSON *options, const char *key, float none)
+{
+    const cJSON *item = get(options, key);
+    return cJSON_IsNumber(item) ? (float)item->valuedouble : none;
+}
+
+static void fairseq_options(const cJSON *options, elcl_gen_options *o)
+{
+    elcl_gen_options_fairseq(o);
+    o->diversity_penalty = float_of(options, "diversity_penalty", 0);
+    o->forced_bos_token_id = int_of(options, "forced_bos_token_id", -1);
+    o->min_len = int_of(options, "min_len", 1);
+    o->max_len_a = float_of(options, "max_len_a", 0);
+    o->max_len_b = int_of(options, "max_len_b", 200);
+    o->unk_penalty = float_of(options, "unk_penalty", 0);
+    o->unk_token_id = int_of(options, "unk_token_id", -1);
+}
+
 void golden_options(const cJSON *options, elcl_gen_options *out)
 {
     const cJSON *eos = get(options, "eos_token_id"), *item;
     elcl_gen_options o = {
         .num_beams = int_of(options, "num_beams", 1),
         .num_return_sequences = int_of(options, "num_return_sequences", 1),
+        .num_beam_groups = int_of(options, "num_beam_groups", 0),
+        .diversity_penalty = float_of(options, "diversity_penalty", 0),
         .length_penalty = (float)get(options, "length_penalty")->valuedouble,
         .early_stopping = early_stopping_of(get(options, "early_stopping")),
         .max_length = int_of(options, "max_length", 20),
@@ -110,7 +135,7 @@ void golden_options(const cJSON *options, elcl_gen_options *out)
         .min_length = int_of(options, "min_length", 0),
         .min_new_tokens = int_of(options, "min_new_tokens", 0),
         .no_repeat_ngram_size = int_of(options, "no_repeat_ngram_size", 0),
-        .repetition_penalty = (float)get(options, "repetition_penalty")->valuedouble,
+        .repetition_penalty = float_of(options, "repetition_penalty", 1),
         .decoder_start_token_id = int_of(options, "decoder_start_token_id", -1),
         .forced_bos_token_id = int_of(options, "forced_bos_token_id", -1),
         .forced_eos_token_id = int_of(options, "forced_eos_token_id", -1),
@@ -120,6 +145,8 @@ void golden_options(const cJSON *options, elcl_gen_options *out)
         o.eos_token_ids[o.n_eos++] = (int32_t)eos->valuedouble;
     else
         cJSON_ArrayForEach(item, eos) o.eos_token_ids[o.n_eos++] = (int32_t)item->valuedouble;
+    if (get(options, "search_style"))
+        fairseq_options(options, &o);
     *out = o;
 }
 

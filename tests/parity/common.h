@@ -32,6 +32,8 @@ struct golden {
 
 /* The model's directory and golden.json below tests/golden. false after a failed check. */
 bool golden_load(const char *model, struct golden *golden);
+/* The same with the inputs and cases of another file there. */
+bool golden_load_file(const char *model, const char *file, struct golden *golden);
 void golden_finish(struct golden *golden);
 /* An array of ints. */
 void golden_tokens(const cJSON *array, struct tokens *tokens);

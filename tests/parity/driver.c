@@ -119,7 +119,11 @@ static void follow(struct driver *d, const struct driver_row *rows, int n_rows)
 
 static void step_row(struct driver *d, int r, int parent)
 {
-    static const struct elcl_row_rules neutral = {.forced_token = -1, .repetition_penalty = 1};
+    static const struct elcl_row_rules neutral = {.forced_token = -1,
+                                                  .repetition_penalty = 1,
+                                                  .only_token = -1,
+                                                  .pad_token = -1,
+                                                  .unk_token = -1};
     struct elcl_records *records = &d->step;
     const struct elcl_attention_variant *variant = d->run.variant;
     const struct elcl_capacity *c = &d->run.capacity;

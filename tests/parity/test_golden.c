@@ -154,6 +154,26 @@ static void test_setup(const struct golden *golden, const char *name, const stru
     setup_close(&model);
 }
 
+/* Searches that have a file of their own; one attention variant, both shapes. */
+static void test_searches(const char *name, const struct check_options *options)
+{
+    struct golden golden;
+    check_case("golden, %s, stored searches", name);
+    if (!golden_load_file(name, "searches.json", &golden))
+        return;
+    for (size_t k = 0; k < ELCL_COUNT(all_shapes); k++) {
+        const struct setup setup = {
+            .attention = all_variants[k], .kernels = all_shapes[k], .gemm = ELCL_GEMM_NATIVE};
+        if (!setup_case("searches", name, &setup))
+            continue;
+        elcl_model *model = setup_open(golden.directory, &setup, options);
+        if (model)
+            compare_results(&golden, model, 1, 16);
+        setup_close(&model);
+    }
+    golden_finish(&golden);
+}
+
 static void test_model(const char *name, const struct check_options *options)
 {
     struct golden golden;
@@ -181,6 +201,7 @@ int main(int argc, char **argv)
     const struct check_options *options = check_begin(argc, argv);
     test_model("tiny-bart", options);
     test_model("tiny-bart-untied", options);
+    test_searches("tiny-bart", options);
     printf("compared %ld hypotheses and %ld rows of logits with stored ones\n", n_compared,
            n_logits);
     return check_end();

@@ -76,6 +76,10 @@ static void choose(const struct elcl_row_rules *rules, const int32_t *history, i
         .repetition_penalty = (double)rules->repetition_penalty,
         .eos = rules->eos,
         .n_eos = rules->n_eos,
+        .only_token = rules->only_token,
+        .pad_token = rules->pad_token,
+        .unk_token = rules->unk_token,
+        .unk_penalty = (double)rules->unk_penalty,
         .history = history,
         .length = length,
     };
