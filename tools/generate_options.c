@@ -266,6 +266,11 @@ int elcl_generate_resolve(const struct elcl_generate_options *options, const elc
         return elcl_tool_fail(err, ELCL_E_ARG,
                               "--max-source: expected at most %d with this model, found %d",
                               info.max_source, options->max_source);
+    if (info.decoder_only && elcl_args_seen(&options->args, "decoder-start-token-id"))
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--decoder-start-token-id: a %s model has no start token, its output "
+                              "begins with the prompt",
+                              info.family);
     if (!info.has_tokenizer && options->format == ELCL_LINE_TEXT)
         return elcl_tool_fail(err, ELCL_E_ARG,
                               "%s holds no tokenizer: expected --format ids or jsonl, found text",
