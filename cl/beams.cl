@@ -5,7 +5,7 @@
  * reorder   next[r][i] = previous[map[r]][i], i < n; the copying baseline
  *           map[r] is int `field` of the row's record in `step`
  * lineage   next[r][t] = previous[parent[r]][t] for t < length - 1, next[r][length - 1] = slot,
- *           and tokens[slot] = token
+ *           and tokens[slot] = token, which is all that a row of length 0 does
  * One work-group of WG items per row: global size {WG R}.
  */
 // lint: -DVW=8 -DWG=1
@@ -47,7 +47,8 @@ __kernel void lineage(__global int *next,           /* [rows, ld] */
     for (int t = get_local_id(0); t < last; t += WG)
         next[t] = previous[t];
     if (get_local_id(0) == 0) {
-        next[last] = row[ROW_SLOT];
+        if (last >= 0)
+            next[last] = row[ROW_SLOT];
         tokens[row[ROW_SLOT]] = row[ROW_TOKEN];
     }
 }

@@ -30,14 +30,16 @@
 
 /* The tokens of a row so far. */
 struct history {
-    __global const int *lineage; /* [n] pool rows */
+    __global const int *prompt;  /* [n_prompt] tokens */
+    __global const int *lineage; /* [n - n_prompt] pool rows, of those behind the prompt */
     __global const int *tokens;  /* [pool rows] */
-    int n;
+    int n_prompt, n;
 };
 
 static inline int history_at(const struct history *history, int t)
 {
-    return history->tokens[history->lineage[t]];
+    const int own = t - history->n_prompt;
+    return own < 0 ? history->prompt[t] : history->tokens[history->lineage[own]];
 }
 
 /* Makes all logits finite and returns the row's log-sum-exp. */
@@ -232,8 +234,9 @@ __kernel void select_best(__global int2 *candidates, /* [R, width] token, bits o
     const size_t r = get_group_id(0);
     __global const int *rules = step + rules_at + r * RULES_INTS;
     __global float *x = logits + r * v_size;
-    const struct history history = {lineage + r * lineage_ld, tokens,
-                                    step[rows_at + r * ROW_INTS + ROW_LENGTH]};
+    __global const int *row = step + rows_at + r * ROW_INTS;
+    const struct history history = {tokens + row[ROW_PROMPT], lineage + r * lineage_ld, tokens,
+                                    row[ROW_N_PROMPT], row[ROW_N_PROMPT] + row[ROW_LENGTH]};
     candidates += r * width;
     const float lse = log_sum_exp(x, v_size, scratch);
     /* No barrier stands in a branch: a forced token goes through the rules too, to no effect. */

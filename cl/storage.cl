@@ -81,6 +81,8 @@ static inline float sum4(float4 v)
 #define ROW_PARENT 2
 #define ROW_SLOT 3
 #define ROW_LENGTH 4
+#define ROW_PROMPT 6
+#define ROW_N_PROMPT 7
 #define ROW_INTS 8
 
 /* Ints of a group: src/ops/ops.h, struct elcl_group. */

@@ -36,6 +36,7 @@ void elcl_model_get_info(const elcl_model *model, elcl_model_info *info)
                               .max_target = model->arch.max_positions,
                               .vocabulary = model->arch.vocabulary,
                               .has_tokenizer = model->tokenizer != NULL,
+                              .decoder_only = model->arch.decoder_only,
                               .weight_bytes = model->weight_bytes};
 }
 
@@ -65,7 +66,7 @@ int elcl_encode(const elcl_model *model, const char *text, size_t n, int32_t **i
         rc = elcl_tokenizer_encode(model->tokenizer, text ? text : "", n, &inner, &n_inner, err);
     if (rc)
         return rc;
-    int32_t *all = elcl_calloc(n_inner + 2, sizeof(*all));
+    int32_t *all = elcl_calloc(n_inner + 3, sizeof(*all));
     if (!all) {
         elcl_free(inner);
         return elcl_fail_nomem(err);
@@ -73,6 +74,8 @@ int elcl_encode(const elcl_model *model, const char *text, size_t n, int32_t **i
     size_t at = 0;
     if (model->bos >= 0)
         all[at++] = model->bos;
+    if (!n_inner && model->empty >= 0)
+        all[at++] = model->empty;
     if (n_inner)
         memcpy(all + at, inner, n_inner * sizeof(*all));
     at += n_inner;

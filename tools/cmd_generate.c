@@ -89,12 +89,17 @@ static int check_ids(const struct run *r, const struct elcl_sample *sample, elcl
     return ELCL_OK;
 }
 
-/* Keeps the last token: it is the end-of-sequence token that the encoder was trained with. */
+/* Keeps the last token: it is the end-of-sequence token that the encoder was trained with. Of a
+ * prompt the end is kept, which is what the continuation follows. */
 static void cut_source(struct run *r, struct elcl_sample *sample)
 {
     if (sample->n_ids <= r->max_source)
         return;
-    sample->ids[r->max_source - 1] = sample->ids[sample->n_ids - 1];
+    if (r->info.decoder_only)
+        memmove(sample->ids, sample->ids + sample->n_ids - r->max_source,
+                r->max_source * sizeof(*sample->ids));
+    else
+        sample->ids[r->max_source - 1] = sample->ids[sample->n_ids - 1];
     sample->n_ids = r->max_source;
     if (!r->n_cut++)
         r->first_cut = sample->line;
@@ -362,6 +367,18 @@ static int open_model(struct run *r, elcl_error *err)
     return rc;
 }
 
+/* The longest source. A prompt must leave room for what follows it. */
+static int longest_source(const struct run *r)
+{
+    const int given = r->opt->max_source ? r->opt->max_source : r->info.max_source;
+    if (!r->info.decoder_only)
+        return given;
+    int room = r->gen.max_new_tokens > 0 ? r->info.max_target - r->gen.max_new_tokens
+                                         : r->gen.max_length - 1;
+    room = room > 1 ? room : 1;
+    return given < room ? given : room;
+}
+
 static int create_engine(struct run *r, int max_target, elcl_error *err)
 {
     elcl_engine_params params = elcl_engine_params_default();
@@ -377,7 +394,7 @@ static int create_engine(struct run *r, int max_target, elcl_error *err)
         return rc;
     elcl_engine_get_stats(r->engine, &stats);
     r->refill = stats.batch_size > 0 ? 2 * (size_t)stats.batch_size : 1;
-    r->max_source = (size_t)(r->opt->max_source ? r->opt->max_source : r->info.max_source);
+    r->max_source = (size_t)longest_source(r);
     r->window = calloc(WINDOW_SAMPLES, sizeof(struct elcl_sample *));
     return r->window ? ELCL_OK : elcl_tool_nomem(err);
 }

@@ -283,6 +283,10 @@ static int options_source(const struct elcl_generate_options *o, const elcl_mode
 static int resolve_lengths(const struct elcl_generate_options *o, const elcl_model_info *info,
                            elcl_gen_options *gen, int *max_target, elcl_error *err)
 {
+    if (gen->search_style == ELCL_STYLE_FAIRSEQ && info->decoder_only)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--search-style: fairseq's is for models with an encoder; %s has none",
+                              info->family);
     if (gen->search_style == ELCL_STYLE_FAIRSEQ) {
         const int longest = options_source(o, info);
         const double most = (double)gen->max_len_a * longest + gen->max_len_b + 2; /* rounded up */
@@ -324,6 +328,11 @@ int elcl_generate_resolve(const struct elcl_generate_options *options, const elc
         return elcl_tool_fail(err, ELCL_E_ARG,
                               "--max-source: expected at most %d with this model, found %d",
                               info.max_source, options->max_source);
+    if (info.decoder_only && elcl_args_seen(&options->args, "decoder-start-token-id"))
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--decoder-start-token-id: a %s model has no start token, its output "
+                              "begins with the prompt",
+                              info.family);
     if (!info.has_tokenizer && options->format == ELCL_LINE_TEXT)
         return elcl_tool_fail(err, ELCL_E_ARG,
                               "%s holds no tokenizer: expected --format ids or jsonl, found text",

@@ -167,6 +167,7 @@ typedef struct elcl_model_info {
     int max_target; /* tokens, the start token included */
     int vocabulary;
     int has_tokenizer; /* 0: only token ids can be generated from and to */
+    int decoder_only;  /* 1: continues its source, which is the beginning of every output */
     uint64_t weight_bytes;
 } elcl_model_info;
 
@@ -175,7 +176,8 @@ ELCL_API void elcl_model_get_info(const elcl_model *model, elcl_model_info *info
 
 /* ---- text ---------------------------------------------------------------------------------- */
 
-/* Text (UTF-8, n bytes) to token ids with the model's special tokens around it. *ids is freed
+/* Text (UTF-8, n bytes) to token ids with the model's special tokens around it; decoder-only models
+ * have none around theirs, and an empty text becomes the token that texts begin with. *ids is freed
  * with elcl_free(). ELCL_E_FORMAT on invalid UTF-8. */
 ELCL_API int elcl_encode(const elcl_model *model, const char *text, size_t n, int32_t **ids,
                          size_t *n_ids, elcl_error *err);
@@ -195,7 +197,12 @@ enum elcl_search_style { ELCL_STYLE_HF, ELCL_STYLE_FAIRSEQ };
 
 /* Names and meaning of Hugging Face generate(), except where search_style is fairseq's: then those
  * of its SequenceGenerator, and see elcl_gen_options_fairseq(). Lengths count tokens, the decoder's
- * start token included. -1 as a token id means none. */
+ * start token included. -1 as a token id means none.
+ *
+ * In decoder-only models the source (the prompt) takes the place of the start token: max_length and
+ * min_length count all its tokens, max_new_tokens and min_new_tokens none, decoder_start_token_id
+ * means nothing, forced_bos_token_id follows a prompt of one token only, and the rules on
+ * repetition see the prompt. */
 typedef struct elcl_gen_options {
     int num_beams;            /* 1 .. ELCL_MAX_BEAMS; 1 is greedy search */
     int num_return_sequences; /* 1 .. num_beams */
@@ -239,9 +246,10 @@ ELCL_API void elcl_gen_options_fairseq(elcl_gen_options *options);
 enum elcl_finish_reason { ELCL_FINISH_EOS, ELCL_FINISH_LENGTH };
 
 typedef struct elcl_hypothesis {
-    const int32_t *ids; /* [n_ids], the start token included, EOS included when produced */
+    const int32_t *ids; /* [n_ids], the start token or the prompt included, EOS when produced */
     size_t n_ids;
-    float score; /* beam: log-probability / length^length_penalty; greedy: log-probability */
+    float score; /* beam: log-probability / length^length_penalty; greedy: log-probability; the
+                  * prompt has no part in it */
     enum elcl_finish_reason finish;
 } elcl_hypothesis;
 
@@ -260,7 +268,8 @@ typedef struct elcl_engine_params {
     int batch_size; /* sentences in flight; 0: from the memory limit and the device */
     int max_beams;  /* most beams that a request may ask for, default 4 */
     int max_source; /* longest source in tokens, 0: the model's limit */
-    int max_target; /* longest output in tokens, 0: the model's limit */
+    int max_target; /* longest output in tokens, 0: the model's limit; decoder-only: one more than
+                     * the most new tokens */
     elcl_result_fn on_result;
     void *user;
     unsigned reserved[8];
@@ -298,7 +307,7 @@ typedef struct elcl_engine_stats {
     int batch_size;         /* sentences that fit */
     uint64_t samples;       /* finished */
     uint64_t source_tokens; /* encoded */
-    uint64_t output_tokens; /* in finished best hypotheses, without the start token */
+    uint64_t output_tokens; /* in finished best hypotheses, without start token or prompt */
     uint64_t steps;         /* decoding steps */
     uint64_t rows;          /* hypothesis rows over all steps */
     double seconds;         /* inside elcl_engine_step() */

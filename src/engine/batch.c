@@ -43,21 +43,27 @@ static void put_row(struct elcl_engine *engine, const struct elcl_sentence *sent
     const struct elcl_search_row *row = &elcl_search_rows(sentence->search, &n_rows)[k];
     const int length = elcl_search_length(sentence->search);
     const int slot = (sentence->slot * c->max_target + length - 1) * c->beams + k;
+    const int n_prompt = sentence->n_prompt, keys = n_prompt + length;
+    const int prompt = n_prompt ? elcl_capacity_prompt_at(c, sentence->slot) : 0;
+    const int cache = r * elcl_capacity_row_cache(engine->run.arch, c);
     const int32_t record[ELCL_ROW_INTS] = {
         [ELCL_ROW_TOKEN] = row->token,
-        [ELCL_ROW_POSITION] = length - 1,
+        [ELCL_ROW_POSITION] = keys - 1,
         [ELCL_ROW_PARENT] = parent_row + row->parent,
         [ELCL_ROW_SLOT] = slot,
         [ELCL_ROW_LENGTH] = length,
-        [ELCL_ROW_CACHE] = variant->pool_by_row ? r * c->max_target + length - 1 : slot,
+        [ELCL_ROW_CACHE] = variant->pool_by_row ? cache + keys - 1 : slot,
+        [ELCL_ROW_PROMPT] = prompt,
+        [ELCL_ROW_N_PROMPT] = n_prompt,
     };
     memcpy(records->data + records->rows_at + (size_t)r * ELCL_ROW_INTS, record, sizeof(record));
     put_group(records, records->self_at + (size_t)r * ELCL_GROUP_INTS,
-              variant->pool_by_row ? (struct elcl_group){r, 1, r * c->max_target, length, 0, 0}
-                                   : (struct elcl_group){r, 1, 0, 0, r, length});
-    records->self_keys += (uint64_t)length;
+              variant->pool_by_row ? (struct elcl_group){r, 1, cache, keys, 0, 0}
+                                   : (struct elcl_group){r, 1, prompt, n_prompt, r, length});
+    records->self_keys += (uint64_t)keys;
+    records->max_keys = elcl_max_int(records->max_keys, keys);
     records->max_length = elcl_max_int(records->max_length, length);
-    if (!variant->cross_groups_by_sentence) {
+    if (!variant->cross_groups_by_sentence && !engine->run.arch->decoder_only) {
         const int start = (variant->pool_by_row ? r : sentence->slot) * c->max_source;
         put_group(records, records->cross_at + (size_t)records->n_cross++ * ELCL_GROUP_INTS,
                   (struct elcl_group){r, 1, start, sentence->n_source, 0, 0});
@@ -101,7 +107,7 @@ void elcl_batch_step_records(struct elcl_engine *engine)
         sentence->first_row = r;
         for (int k = 0; k < n; k++)
             put_row(engine, sentence, r + k, k, parent_row);
-        if (engine->run.variant->cross_groups_by_sentence) {
+        if (engine->run.variant->cross_groups_by_sentence && !engine->run.arch->decoder_only) {
             put_group(records, records->cross_at + (size_t)records->n_cross++ * ELCL_GROUP_INTS,
                       (struct elcl_group){r, n, sentence->slot * c->max_source, sentence->n_source,
                                           0, 0});
@@ -135,19 +141,46 @@ static void put_source(struct elcl_engine *engine, const struct elcl_sentence *s
     records->self_keys += (uint64_t)n * (uint64_t)n;
 }
 
+/* One row per prompt token; its keys are the prompt up to itself. */
+static void put_prompt(struct elcl_engine *engine, const struct elcl_sentence *sentence)
+{
+    struct elcl_records *records = &engine->encode;
+    const struct elcl_capacity *c = &engine->run.capacity;
+    const bool by_row = engine->run.variant->pool_by_row;
+    const int pool = elcl_capacity_prompt_at(c, sentence->slot), n = sentence->n_prompt;
+    const int cache =
+        by_row ? sentence->first_row * elcl_capacity_row_cache(engine->run.arch, c) : pool;
+    for (int s = 0; s < n; s++) {
+        const int r = records->n_rows + s;
+        const int32_t record[ELCL_ROW_INTS] = {[ELCL_ROW_TOKEN] = sentence->source[s],
+                                               [ELCL_ROW_POSITION] = s,
+                                               [ELCL_ROW_SLOT] = pool + s,
+                                               [ELCL_ROW_CACHE] = cache + s};
+        memcpy(records->data + (size_t)r * ELCL_ROW_INTS, record, sizeof(record));
+        put_group(records, records->self_at + (size_t)r * ELCL_GROUP_INTS,
+                  (struct elcl_group){r, 1, cache, s + 1, 0, 0});
+    }
+    records->n_rows += n;
+    records->self_keys += (uint64_t)n * (uint64_t)(n + 1) / 2;
+}
+
 bool elcl_batch_encode_records(struct elcl_engine *engine, int *slot)
 {
     struct elcl_records *records = &engine->encode;
     const struct elcl_capacity *c = &engine->run.capacity;
-    *records = (struct elcl_records){.data = records->data};
+    *records = (struct elcl_records){.data = records->data, .buffer = ELCL_B_ENCODE};
     records->self_at = (size_t)c->encode_rows * ELCL_ROW_INTS;
     for (; *slot < c->sentences; ++*slot) {
         struct elcl_sentence *sentence = engine->slots[*slot];
         if (!sentence || sentence->admitted)
             continue;
-        if (records->n_rows + sentence->n_source > c->encode_rows)
+        const bool only = engine->run.arch->decoder_only;
+        if (records->n_rows + (only ? sentence->n_prompt : sentence->n_source) > c->encode_rows)
             break;
-        put_source(engine, sentence);
+        if (only)
+            put_prompt(engine, sentence);
+        else
+            put_source(engine, sentence);
         sentence->admitted = true;
     }
     records->n_self = records->n_rows;

@@ -205,7 +205,42 @@ void elcl_engine_destroy(elcl_engine **engine)
     *engine = NULL;
 }
 
-static int check_request(const struct elcl_engine *e, const elcl_request *request, elcl_error *err)
+/*
+ * The options of a decoder-only model as the search takes them. The prompt's last token is the
+ * start token of the search, which sees none of the n_prompt tokens before it: lengths that count
+ * them lose them here, and a token that is forced at length 1 follows a prompt of one token only.
+ */
+static int prompt_options(const struct elcl_engine *e, const elcl_request *request,
+                          elcl_gen_options *o, elcl_error *err)
+{
+    const int n = (int)request->n_source, most = e->model->arch.max_positions;
+    *o = request->options;
+    if (o->search_style != ELCL_STYLE_HF)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "search_style fairseq is for models with an encoder; %s has none",
+                         e->model->family->model_type);
+    if (o->max_new_tokens > 0 && (int64_t)n + o->max_new_tokens > most)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "max_new_tokens is %d behind a prompt of %d tokens, the model has %d "
+                         "positions",
+                         o->max_new_tokens, n, most);
+    if (o->max_new_tokens == 0 && (o->max_length <= n || o->max_length > most))
+        return elcl_fail(err, ELCL_E_ARG,
+                         "max_length is %d, must be %d .. %d (the prompt has %d tokens and counts)",
+                         o->max_length, n + 1, most, n);
+    o->decoder_start_token_id = request->source[n - 1];
+    if (o->max_new_tokens == 0)
+        o->max_length -= n - 1;
+    if (o->min_length > 0)
+        o->min_length = elcl_max_int(0, o->min_length - (n - 1));
+    if (n > 1)
+        o->forced_bos_token_id = -1;
+    return ELCL_OK;
+}
+
+/* Gives the options for the search. */
+static int check_request(const struct elcl_engine *e, const elcl_request *request,
+                         elcl_gen_options *options, elcl_error *err)
 {
     const struct elcl_capacity *c = &e->capacity;
     const int vocabulary = e->model->arch.vocabulary;
@@ -221,7 +256,9 @@ static int check_request(const struct elcl_engine *e, const elcl_request *reques
     if (request->options.num_beams > c->beams)
         return elcl_fail(err, ELCL_E_ARG, "num_beams %d exceeds the engine's %d",
                          request->options.num_beams, c->beams);
-    return elcl_rules_check(&request->options, vocabulary, c->max_target, err);
+    *options = request->options;
+    const int rc = e->model->arch.decoder_only ? prompt_options(e, request, options, err) : ELCL_OK;
+    return rc ? rc : elcl_rules_check(options, vocabulary, c->max_target, err);
 }
 
 int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_t *id,
@@ -230,13 +267,12 @@ int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_
     if (!engine || !request)
         return elcl_fail(err, ELCL_E_ARG,
                          "elcl_engine_submit: engine and request must not be NULL");
-    int rc = check_request(engine, request, err);
+    elcl_gen_options checked, options;
+    int rc = check_request(engine, request, &checked, err);
     if (rc)
         return rc;
-    elcl_gen_options options;
-    rc = elcl_rules_bind(&request->options, (int)request->n_source,
-                         engine->model->arch.max_positions, engine->capacity.max_target, &options,
-                         err);
+    rc = elcl_rules_bind(&checked, (int)request->n_source, engine->model->arch.max_positions,
+                         engine->capacity.max_target, &options, err);
     if (rc)
         return rc;
     const size_t bytes = request->n_source * sizeof(int32_t);
@@ -252,6 +288,7 @@ int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_
     s->user = request->user;
     s->options = options;
     s->n_source = (int)request->n_source;
+    s->n_prompt = engine->model->arch.decoder_only ? s->n_source - 1 : 0;
     memcpy(s->source, request->source, bytes);
     *engine->waiting_end = s;
     engine->waiting_end = &s->next;

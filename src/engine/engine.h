@@ -10,13 +10,14 @@
 struct elcl_sentence {
     uint64_t id;
     void *user;
-    elcl_gen_options options;
+    elcl_gen_options options; /* decoder-only: lengths without those of the prompt's n_prompt */
     struct elcl_search *search;
     int slot;                   /* its place in the pools while in flight */
     int first_row;              /* of its rows in the current step */
     bool admitted;              /* encoded in an earlier step */
     struct elcl_sentence *next; /* in the waiting queue */
     int n_source;
+    int n_prompt;     /* decoder-only: source tokens before the one that takes part in steps */
     int32_t source[]; /* [n_source] */
 };
 

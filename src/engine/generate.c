@@ -1,4 +1,6 @@
 /* The step loop: admit, encode, decode, search, hand out results. */
+#include <string.h>
+
 #include "base/os.h"
 #include "base/util.h"
 #include "engine/engine.h"
@@ -9,7 +11,8 @@ static int encode_new(struct elcl_engine *e, elcl_error *err)
 {
     int rc = ELCL_OK;
     for (int slot = 0; elcl_batch_encode_records(e, &slot);) {
-        ELCL_TRY(elcl_encoder_run(&e->run, &e->encode, err));
+        ELCL_TRY(e->run.arch->decoder_only ? elcl_decoder_prefill(&e->run, &e->encode, err)
+                                           : elcl_encoder_run(&e->run, &e->encode, err));
         e->stats.source_tokens += (uint64_t)e->encode.n_rows;
         if (slot < e->run.capacity.sentences) /* the records are to be overwritten */
             ELCL_TRY(elcl_ops_finish(e->run.ops, err));
@@ -18,15 +21,47 @@ fail:
     return rc;
 }
 
-static void deliver(struct elcl_engine *e, const struct elcl_sentence *sentence)
+/* The prompt goes before what the search found: *own are hypotheses whose ids lie behind them in
+ * the same allocation. */
+static int put_prompt_before(const struct elcl_sentence *sentence, elcl_result *result,
+                             elcl_hypothesis **own, elcl_error *err)
 {
+    const size_t n = (size_t)result->n_hypotheses, n_prompt = (size_t)sentence->n_prompt;
+    size_t n_ids = 0;
+    for (size_t i = 0; i < n; i++)
+        n_ids += n_prompt + result->hypotheses[i].n_ids;
+    elcl_hypothesis *h = elcl_calloc(n * sizeof(*h) + n_ids * sizeof(int32_t), 1);
+    if (!h)
+        return elcl_fail_nomem(err);
+    int32_t *ids = (int32_t *)(h + n);
+    for (size_t i = 0; i < n; i++) {
+        const elcl_hypothesis *from = &result->hypotheses[i];
+        h[i] = *from;
+        h[i].ids = ids;
+        h[i].n_ids += n_prompt;
+        memcpy(ids, sentence->source, n_prompt * sizeof(*ids));
+        memcpy(ids + n_prompt, from->ids, from->n_ids * sizeof(*ids));
+        ids += h[i].n_ids;
+    }
+    result->hypotheses = *own = h;
+    return ELCL_OK;
+}
+
+static int deliver(struct elcl_engine *e, const struct elcl_sentence *sentence, elcl_error *err)
+{
+    elcl_hypothesis *own = NULL;
+    int rc = ELCL_OK;
     elcl_result result = {.id = sentence->id, .user = sentence->user};
     elcl_search_results(sentence->search, &result.hypotheses, &result.n_hypotheses);
     e->stats.samples++;
     if (result.n_hypotheses)
         e->stats.output_tokens += result.hypotheses[0].n_ids - 1;
-    if (e->params.on_result)
+    if (result.n_hypotheses && sentence->n_prompt)
+        rc = put_prompt_before(sentence, &result, &own, err);
+    if (!rc && e->params.on_result)
         e->params.on_result(e->params.user, &result);
+    elcl_free(own);
+    return rc;
 }
 
 /* Gives every sentence its rows' candidates; finished ones leave. */
@@ -37,14 +72,16 @@ static int advance(struct elcl_engine *e, elcl_error *err)
         struct elcl_sentence *sentence = e->slots[i];
         if (!sentence)
             continue;
-        const int rc = elcl_search_advance(
-            sentence->search, e->candidates + (size_t)sentence->first_row * (size_t)width, width,
-            err);
+        int rc = elcl_search_advance(sentence->search,
+                                     e->candidates + (size_t)sentence->first_row * (size_t)width,
+                                     width, err);
         if (rc)
             return rc;
         if (!elcl_search_done(sentence->search))
             continue;
-        deliver(e, sentence);
+        rc = deliver(e, sentence, err);
+        if (rc)
+            return rc;
         elcl_search_destroy(&sentence->search);
         elcl_free(sentence);
         e->slots[i] = NULL;

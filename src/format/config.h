@@ -47,5 +47,7 @@ bool elcl_config_has(const struct elcl_config *config, const char *key);
  * refused with their name. decoder_start_token_id falls back to bos_token_id. */
 int elcl_config_gen_options(const struct elcl_config *config, elcl_gen_options *options,
                             elcl_error *err);
+/* true when max_length is Hugging Face's own default, which does not count the prompt. */
+bool elcl_config_default_length(const struct elcl_config *config);
 
 #endif

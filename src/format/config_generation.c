@@ -151,6 +151,14 @@ static int refuse_others(const struct elcl_config *config, elcl_error *err)
     return ELCL_OK;
 }
 
+bool elcl_config_default_length(const struct elcl_config *config)
+{
+    int64_t length;
+    const struct found f = find(config, "max_length");
+    return !f.value ||
+           (elcl_json_int(f.value, 1, INT_MAX, &length) && length == DEFAULT_MAX_LENGTH);
+}
+
 int elcl_config_gen_options(const struct elcl_config *config, elcl_gen_options *options,
                             elcl_error *err)
 {

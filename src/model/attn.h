@@ -32,6 +32,9 @@ const struct elcl_attention_variant *elcl_attention_variant(enum elcl_attention 
  * the row stride of X. */
 int elcl_run_linear(struct elcl_run *run, int y, int x, int x_ld, const struct elcl_linear *linear,
                     int m, enum elcl_activation act, elcl_error *err);
+/* What scores are multiplied by. */
+float elcl_self_scale(const struct elcl_arch *arch, int layer);
+float elcl_cross_scale(const struct elcl_arch *arch);
 /* Which records an operation goes by. */
 struct elcl_step_place {
     int step; /* ELCL_B_STEP or ELCL_B_ENCODE */

@@ -7,8 +7,6 @@
  * Y is the encoder output, one buffer for all layers, heads and beams. Self attention: Y is the
  * layer's own input rows, found through the lineage table.
  */
-#include <math.h>
-
 #include "base/util.h"
 #include "model/attn.h"
 
@@ -25,7 +23,8 @@ static int admit(struct elcl_run *run, const struct elcl_records *records, elcl_
     return elcl_op_scatter(run->ops, &args, err);
 }
 
-/* The products around the attention itself; `attn` comes with y, groups and keys filled in. */
+/* The products around the attention itself; `attn` comes with y, groups, keys and scale filled in.
+ */
 static int attend(struct elcl_run *run, const struct elcl_records *records,
                   const struct elcl_attention_weights *w, struct elcl_attn_el_args attn,
                   elcl_error *err)
@@ -51,10 +50,9 @@ static int attend(struct elcl_run *run, const struct elcl_records *records,
                                             .y_batch = (size_t)dh};
     attn.c = &b[ELCL_B_C];
     attn.e = &b[ELCL_B_E];
-    attn.step = &b[ELCL_B_STEP];
+    attn.step = &b[records->buffer];
     attn.h = h;
     attn.d = d;
-    attn.scale = 1.0f / sqrtf((float)dh);
     int rc;
     ELCL_TRY(elcl_run_linear(run, ELCL_B_QKV, run->h, d, &w->q, r, ELCL_ACT_NONE, err));
     ELCL_TRY(elcl_op_gemm(run->ops, &expand, err));
@@ -74,6 +72,7 @@ static int self(struct elcl_run *run, const struct elcl_records *records, int la
                                            .lineage_ld = run->capacity.max_target,
                                            .n_groups = records->n_self,
                                            .max_rows = 1,
+                                           .scale = elcl_self_scale(run->arch, layer),
                                            .keys = records->self_keys};
     return attend(run, records, &run->weights->decoder.layers[layer].self, attn, err);
 }
@@ -85,6 +84,7 @@ static int cross(struct elcl_run *run, const struct elcl_records *records, int l
                                            .groups_at = records->cross_at,
                                            .n_groups = records->n_cross,
                                            .max_rows = records->max_rows,
+                                           .scale = elcl_cross_scale(run->arch),
                                            .keys = records->cross_keys};
     return attend(run, records, &run->weights->decoder.layers[layer].cross, attn, err);
 }

@@ -6,8 +6,6 @@
  *               children are (as fairseq 0.9.0 does)
  * A cache row is [K | V], 2 D wide.
  */
-#include <math.h>
-
 #include "base/util.h"
 #include "model/attn.h"
 
@@ -45,14 +43,14 @@ fail:
 /* Attention over a layer's cache and the output projection; queries are in ELCL_B_QKV. */
 static int attend(struct elcl_run *run, const struct elcl_records *records,
                   const struct elcl_attention_weights *w, int pool, int q_ld, size_t groups_at,
-                  uint64_t keys, elcl_error *err)
+                  float scale, uint64_t keys, elcl_error *err)
 {
     struct elcl_buffer *b = run->buffers;
     const int d = run->arch->d, h = run->arch->decoder_heads;
     const struct elcl_attn_mha_args args = {.o = &b[ELCL_B_O],
                                             .q = &b[ELCL_B_QKV],
                                             .kv = &b[pool],
-                                            .step = &b[ELCL_B_STEP],
+                                            .step = &b[records->buffer],
                                             .groups_at = groups_at,
                                             .lineage = &b[ELCL_B_LINEAGE],
                                             .lineage_ld = run->capacity.max_target,
@@ -63,7 +61,7 @@ static int attend(struct elcl_run *run, const struct elcl_records *records,
                                             .kv_ld = 2 * d,
                                             .k_at = 0,
                                             .v_at = d,
-                                            .scale = 1.0f / sqrtf((float)elcl_arch_dh(d, h)),
+                                            .scale = scale,
                                             .keys = keys};
     int rc;
     ELCL_TRY(elcl_op_attn_mha(run->ops, &args, err));
@@ -80,8 +78,10 @@ static int self(struct elcl_run *run, const struct elcl_records *records, int la
     const int d = run->arch->d, r = records->n_rows, pool = elcl_b_self(layer);
     int rc;
     ELCL_TRY(elcl_run_linear(run, ELCL_B_QKV, run->h, d, &w->qkv, r, ELCL_ACT_NONE, err));
-    ELCL_TRY(put_rows(run, pool, ELCL_B_STEP, records->rows_at, ELCL_ROW_CACHE, r, 3 * d, d, err));
-    ELCL_TRY(attend(run, records, w, pool, 3 * d, records->self_at, records->self_keys, err));
+    ELCL_TRY(
+        put_rows(run, pool, records->buffer, records->rows_at, ELCL_ROW_CACHE, r, 3 * d, d, err));
+    ELCL_TRY(attend(run, records, w, pool, 3 * d, records->self_at,
+                    elcl_self_scale(run->arch, layer), records->self_keys, err));
 fail:
     return rc;
 }
@@ -94,8 +94,8 @@ static int cross(struct elcl_run *run, const struct elcl_records *records, int l
     int rc;
     ELCL_TRY(
         elcl_run_linear(run, ELCL_B_QKV, run->h, d, &w->q, records->n_rows, ELCL_ACT_NONE, err));
-    ELCL_TRY(attend(run, records, w, elcl_b_cross(layer), d, records->cross_at, records->cross_keys,
-                    err));
+    ELCL_TRY(attend(run, records, w, elcl_b_cross(layer), d, records->cross_at,
+                    elcl_cross_scale(run->arch), records->cross_keys, err));
 fail:
     return rc;
 }
@@ -123,12 +123,14 @@ static int reorder_cache(struct elcl_run *run, const struct elcl_records *record
 static int reorder(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
 {
     const size_t row = 2 * (size_t)run->arch->d;
-    const size_t target = (size_t)run->capacity.max_target,
-                 source = (size_t)run->capacity.max_source;
+    const size_t source = (size_t)run->capacity.max_source,
+                 cache = (size_t)elcl_capacity_row_cache(run->arch, &run->capacity);
     int rc = ELCL_OK;
     for (int l = 0; l < run->arch->decoder_layers; l++) {
-        ELCL_TRY(reorder_cache(run, records, elcl_b_self(l), ELCL_B_SPARE_SELF, target * row,
-                               (size_t)(records->max_length - 1) * row, err));
+        ELCL_TRY(reorder_cache(run, records, elcl_b_self(l), ELCL_B_SPARE_SELF, cache * row,
+                               (size_t)(records->max_keys - 1) * row, err));
+        if (run->arch->decoder_only)
+            continue;
         ELCL_TRY(reorder_cache(run, records, elcl_b_cross(l), ELCL_B_SPARE_CROSS, source * row,
                                (size_t)records->max_source * row, err));
     }

@@ -1,4 +1,4 @@
-/* One decoding step of all live rows. */
+/* One decoding step of all live rows, and the prompts of decoder-only models. */
 #include "base/util.h"
 #include "model/attn.h"
 
@@ -39,7 +39,7 @@ static int candidates(struct elcl_run *run, const struct elcl_records *records, 
     struct elcl_buffer *b = run->buffers;
     const struct elcl_gemm_args head = {
         .y = &b[ELCL_B_LOGITS],
-        .x = &b[ELCL_B_X],
+        .x = &b[run->h],
         .bias = run->weights->head_bias.mem ? &run->weights->head_bias : NULL,
         .w = run->weights->head,
         .m = records->n_rows,
@@ -67,7 +67,7 @@ static int embed(struct elcl_run *run, const struct elcl_records *records, int s
     const struct elcl_stack_weights *w = &run->weights->decoder;
     const struct elcl_embed_args args = {.x = &b[ELCL_B_X],
                                          .state = state >= 0 ? &b[state] : NULL,
-                                         .step = &b[ELCL_B_STEP],
+                                         .step = &b[records->buffer],
                                          .rows_at = records->rows_at,
                                          .tokens = w->tokens,
                                          .positions = &w->positions,
@@ -79,15 +79,26 @@ static int embed(struct elcl_run *run, const struct elcl_records *records, int s
     return elcl_op_embed(run->ops, &args, err);
 }
 
-int elcl_decoder_step(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
+/* Cross attention, and the norm between it and what follows. */
+static int cross(struct elcl_run *run, const struct elcl_records *records,
+                 const struct elcl_step_place *place, int l, elcl_error *err)
+{
+    const struct elcl_layer_weights *layer = &run->weights->decoder.layers[l];
+    const struct elcl_norm *norm = run->arch->pre_norm ? &layer->ffn_norm : &layer->cross_norm;
+    const int rc = run->variant->cross(run, records, l, err);
+    return rc ? rc : elcl_run_add_norm(run, place, ELCL_B_Y, norm, -1, err);
+}
+
+/* All layers. Of a prompt the states count alone: what follows the last layer's is left out. */
+static int layers(struct elcl_run *run, const struct elcl_records *records, bool prompt,
+                  elcl_error *err)
 {
     const struct elcl_stack_weights *w = &run->weights->decoder;
     const struct elcl_attention_variant *variant = run->variant;
-    const struct elcl_step_place place = {ELCL_B_STEP, records->rows_at, records->n_rows};
-    const bool pre = run->arch->pre_norm;
+    const struct elcl_step_place place = {records->buffer, records->rows_at, records->n_rows};
+    const bool pre = run->arch->pre_norm, only = run->arch->decoder_only;
     const int first = variant->caches_h ? elcl_b_self(0) : -1;
     int rc;
-    ELCL_TRY(continue_lineage(run, records, err));
     ELCL_TRY(embed(run, records, pre ? -1 : first, err));
     if (pre)
         ELCL_TRY(elcl_run_add_norm(run, &place, -1, &w->layers[0].self_norm, first, err));
@@ -95,17 +106,48 @@ int elcl_decoder_step(struct elcl_run *run, const struct elcl_records *records, 
         const struct elcl_layer_weights *layer = &w->layers[l], *next = layer + 1;
         const bool last = l + 1 == w->n_layers;
         const struct elcl_norm *end = last ? &w->final_norm : &next->self_norm;
+        const struct elcl_norm *follows = only ? &layer->ffn_norm : &layer->cross_norm;
         const int state = variant->caches_h && !last ? elcl_b_self(l + 1) : -1;
         ELCL_TRY(variant->self(run, records, l, err));
-        ELCL_TRY(elcl_run_add_norm(run, &place, ELCL_B_Y,
-                                   pre ? &layer->cross_norm : &layer->self_norm, -1, err));
-        ELCL_TRY(variant->cross(run, records, l, err));
-        ELCL_TRY(elcl_run_add_norm(run, &place, ELCL_B_Y,
-                                   pre ? &layer->ffn_norm : &layer->cross_norm, -1, err));
+        if (last && prompt)
+            break;
+        ELCL_TRY(
+            elcl_run_add_norm(run, &place, ELCL_B_Y, pre ? follows : &layer->self_norm, -1, err));
+        if (!only)
+            ELCL_TRY(cross(run, records, &place, l, err));
         ELCL_TRY(elcl_run_ffn(run, layer, records->n_rows, err));
         ELCL_TRY(
             elcl_run_add_norm(run, &place, ELCL_B_Y, pre ? end : &layer->ffn_norm, state, err));
     }
+fail:
+    return rc;
+}
+
+int elcl_decoder_prefill(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
+{
+    struct elcl_buffer *b = run->buffers;
+    const struct elcl_lineage_args tokens = {.next = &b[ELCL_B_LINEAGE_NEXT],
+                                             .previous = &b[ELCL_B_LINEAGE],
+                                             .tokens = &b[ELCL_B_TOKENS],
+                                             .step = &b[records->buffer],
+                                             .rows_at = records->rows_at,
+                                             .r = records->n_rows,
+                                             .ld = run->capacity.max_target,
+                                             .max_length = 1};
+    int rc;
+    ELCL_TRY(elcl_ops_upload(run->ops, &b[records->buffer], records->data,
+                             records->n * sizeof(*records->data), err));
+    ELCL_TRY(elcl_op_lineage(run->ops, &tokens, err));
+    ELCL_TRY(layers(run, records, true, err));
+fail:
+    return rc;
+}
+
+int elcl_decoder_step(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
+{
+    int rc;
+    ELCL_TRY(continue_lineage(run, records, err));
+    ELCL_TRY(layers(run, records, false, err));
     ELCL_TRY(candidates(run, records, err));
 fail:
     return rc;

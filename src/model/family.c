@@ -6,6 +6,7 @@
 
 static const struct elcl_family *const families[] = {
     &elcl_family_bart,
+    &elcl_family_gpt2,
 };
 
 int elcl_family_find(const struct elcl_config *config, const struct elcl_family **family,

@@ -16,6 +16,7 @@ struct elcl_family {
 };
 
 extern const struct elcl_family elcl_family_bart;
+extern const struct elcl_family elcl_family_gpt2;
 
 /* ELCL_E_UNSUPPORTED names the model_type and lists those that are supported. */
 int elcl_family_find(const struct elcl_config *config, const struct elcl_family **family,

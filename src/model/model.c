@@ -6,6 +6,16 @@
 #include "base/os.h"
 #include "base/util.h"
 
+/* A prompt is the text alone, and an empty one is the token that texts begin with. Hugging Face's
+ * default length is so many tokens behind the prompt. */
+static void set_prompt_defaults(struct elcl_model *m)
+{
+    m->empty = m->bos >= 0 ? m->bos : m->eos;
+    m->bos = m->eos = -1;
+    if (elcl_config_default_length(&m->config) && !m->defaults.max_new_tokens)
+        m->defaults.max_new_tokens = m->defaults.max_length - 1;
+}
+
 /* Everything that is read from the directory's small files. */
 static int read_directory(struct elcl_model *m, const char *directory, elcl_error *err)
 {
@@ -26,6 +36,9 @@ static int read_directory(struct elcl_model *m, const char *directory, elcl_erro
     ELCL_TRY(elcl_config_int_or(&m->config, "bos_token_id", -1, last, -1, &bos, err));
     m->bos = bos;
     m->eos = m->defaults.n_eos ? m->defaults.eos_token_ids[0] : -1;
+    m->empty = -1;
+    if (m->arch.decoder_only)
+        set_prompt_defaults(m);
 fail:
     return rc;
 }

@@ -13,6 +13,7 @@ struct elcl_model {
     struct elcl_tokenizer *tokenizer; /* NULL: the directory has none */
     elcl_gen_options defaults;
     int32_t bos, eos;              /* around an encoded text; -1: none */
+    int32_t empty;                 /* what an empty text becomes; -1: nothing */
     enum elcl_attention attention; /* resolved */
     struct elcl_device *device;
     struct elcl_ops *ops; /* uploads and programs; engines clone it */

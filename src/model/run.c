@@ -33,9 +33,12 @@ static void state_buffers(const struct elcl_arch *arch, enum elcl_attention atte
     const size_t r = (size_t)elcl_capacity_rows(c), t = (size_t)c->max_target;
     const size_t element = elcl_storage_bytes(state);
     const bool el = attention == ELCL_ATTN_EL, beam = attention == ELCL_ATTN_MHA_BEAM;
-    const size_t self = product(r, t, el ? d : 2 * d, element);
-    const size_t cross = el ? 0 : product(beam ? r : b, s, 2 * d, element);
-    if (el)
+    const bool only = arch->decoder_only;
+    const size_t rows = beam ? r * (size_t)elcl_capacity_row_cache(arch, c)
+                             : r * t + b * (size_t)elcl_capacity_prompt(arch, c);
+    const size_t self = product(rows, el ? d : 2 * d, element, 1);
+    const size_t cross = el || only ? 0 : product(beam ? r : b, s, 2 * d, element);
+    if (el && !only)
         put(specs, ELCL_B_SOURCE, "encoder output", ELCL_BUFFERS_SOURCE, product(b, s, d, element));
     if (beam) {
         put(specs, ELCL_B_SPARE_SELF, "spare self cache", ELCL_BUFFERS_WORKSPACE, self);
@@ -56,8 +59,9 @@ static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention 
     const size_t encode = (size_t)c->encode_rows, rows = r > encode ? r : encode;
     const size_t t = (size_t)c->max_target, f = sizeof(float), i = sizeof(int32_t);
     const size_t ffn = (size_t)elcl_max_int(arch->encoder_ffn, arch->decoder_ffn);
-    const size_t heads =
-        attention == ELCL_ATTN_EL ? product(r, (size_t)arch->decoder_heads, d, f) : 0;
+    const size_t heads = attention == ELCL_ATTN_EL ? product(arch->decoder_only ? rows : r,
+                                                             (size_t)arch->decoder_heads, d, f)
+                                                   : 0;
     put(specs, ELCL_B_STEP, "step records", w,
         product(r, ELCL_ROW_INTS + 2 * ELCL_GROUP_INTS + ELCL_RULES_INTS, i, 1));
     put(specs, ELCL_B_ENCODE, "encode records", w,
@@ -74,7 +78,8 @@ static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention 
     put(specs, ELCL_B_CANDIDATES, "candidates", w, product(r, (size_t)c->width, 2 * i, 1));
     put(specs, ELCL_B_LINEAGE, "lineage", w, product(r, t, i, 1));
     put(specs, ELCL_B_LINEAGE_NEXT, "lineage", w, product(r, t, i, 1));
-    put(specs, ELCL_B_TOKENS, "tokens", w, product(r, t, i, 1));
+    put(specs, ELCL_B_TOKENS, "tokens", w,
+        product(r * t + (size_t)c->sentences * (size_t)elcl_capacity_prompt(arch, c), i, 1, 1));
 }
 
 bool elcl_run_buffers(const struct elcl_arch *arch, enum elcl_attention attention,
@@ -142,6 +147,19 @@ const struct elcl_attention_variant *elcl_attention_variant(enum elcl_attention 
         if (variants[i]->id == attention)
             return variants[i];
     return NULL;
+}
+
+float elcl_self_scale(const struct elcl_arch *arch, int layer)
+{
+    const float by_width = arch->unscaled_scores
+                               ? 1.0f
+                               : 1.0f / sqrtf((float)elcl_arch_dh(arch->d, arch->decoder_heads));
+    return arch->scores_by_layer ? by_width / (float)(layer + 1) : by_width;
+}
+
+float elcl_cross_scale(const struct elcl_arch *arch)
+{
+    return 1.0f / sqrtf((float)elcl_arch_dh(arch->d, arch->decoder_heads));
 }
 
 int elcl_run_linear(struct elcl_run *run, int y, int x, int x_ld, const struct elcl_linear *linear,

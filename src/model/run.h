@@ -13,7 +13,8 @@ struct elcl_capacity {
     int sentences;   /* B in flight */
     int beams;       /* K per sentence */
     int max_source;  /* S: tokens of the longest source */
-    int max_target;  /* T: tokens of the longest output, the start token included */
+    int max_target;  /* T: tokens of the longest output, the start token included; decoder-only
+                      * models start with the source's last token */
     int encode_rows; /* source tokens encoded at once, >= max_source */
     int width;       /* candidates per row */
 };
@@ -21,6 +22,26 @@ struct elcl_capacity {
 static inline int elcl_capacity_rows(const struct elcl_capacity *c)
 {
     return c->sentences * c->beams;
+}
+
+/* Rows of the source in the decoder's pools: decoder-only models keep the prompt there, behind the
+ * rows of all outputs, once for all beams. */
+static inline int elcl_capacity_prompt(const struct elcl_arch *arch, const struct elcl_capacity *c)
+{
+    return arch->decoder_only ? c->max_source : 0;
+}
+
+/* Pool row of a sentence's first prompt token. */
+static inline int elcl_capacity_prompt_at(const struct elcl_capacity *c, int slot)
+{
+    return elcl_capacity_rows(c) * c->max_target + slot * c->max_source;
+}
+
+/* Rows of the cache that belongs to one row in mha-beam: prompt, then output. */
+static inline int elcl_capacity_row_cache(const struct elcl_arch *arch,
+                                          const struct elcl_capacity *c)
+{
+    return elcl_capacity_prompt(arch, c) + c->max_target;
 }
 
 enum elcl_buffer_category {
@@ -40,13 +61,13 @@ enum elcl_run_buffer {
     ELCL_B_QKV,          /* [rows, 3 D] projections */
     ELCL_B_O,            /* [rows, D] heads' outputs */
     ELCL_B_FFN,          /* [rows, F] */
-    ELCL_B_E,            /* [R, H, D] expanded queries (el) */
-    ELCL_B_C,            /* [R, H, D] contexts (el) */
+    ELCL_B_E,            /* [R, H, D] expanded queries (el); decoder-only: [rows, H, D] */
+    ELCL_B_C,            /* the same: contexts (el) */
     ELCL_B_LOGITS,       /* [R, V] */
     ELCL_B_CANDIDATES,   /* [R, width] pairs */
     ELCL_B_LINEAGE,      /* [R, T] ints */
     ELCL_B_LINEAGE_NEXT, /* the other half of the double buffer */
-    ELCL_B_TOKENS,       /* [B K T] token of each pool row, int */
+    ELCL_B_TOKENS,       /* [B K T + prompts] token of each pool row, int */
     ELCL_B_SOURCE,       /* [B S, D] state: the shared encoder output (el) */
     ELCL_B_SPARE_SELF,   /* mha-beam: what the next layer's caches are reordered into */
     ELCL_B_SPARE_CROSS,
@@ -97,11 +118,13 @@ void elcl_run_finish(struct elcl_run *run);
 /* One encoding or step as the host describes it: records in one int array, uploaded as it is. */
 struct elcl_records {
     int32_t *data;
-    size_t n;                                    /* ints in use */
+    int buffer; /* ELCL_B_STEP, or ELCL_B_ENCODE where decoder code runs on a prompt */
+    size_t n;   /* ints in use */
     size_t rows_at, self_at, cross_at, rules_at; /* sections; rows first */
     int n_rows, n_self, n_cross;
     int max_rows;        /* of a cross group */
     int max_length;      /* of a row */
+    int max_keys;        /* self keys of a row: the prompt and its length */
     uint64_t self_keys;  /* sum over rows, of the keys they read */
     uint64_t cross_keys; /* el: over groups; mha: over rows */
     int max_source;      /* longest source among the sentences in flight */
@@ -114,6 +137,13 @@ struct elcl_records {
  * variant needs into its encoder-derived state, at pool row ELCL_ROW_SLOT of each record.
  */
 int elcl_encoder_run(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
+
+/*
+ * Decoder-only models: the prompts' states into the pools, and their tokens. One row per prompt
+ * token, with a self group of the prompt up to itself: every layer stores the states of all rows
+ * before its attention runs, so this is causal attention.
+ */
+int elcl_decoder_prefill(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
 
 /* mha-beam: moves the caches of all rows to where their children are. To be called before the
  * encoder admits new sentences. `records` of the step to come; uploads them. */

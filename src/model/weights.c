@@ -10,13 +10,18 @@
 
 /* ---- finding and checking ---- */
 
+static void with_base(const struct elcl_loader *loader, const char *name, char out[MAX_NAME])
+{
+    snprintf(out, MAX_NAME, "%s%s", loader->base ? loader->base : "model.", name);
+}
+
 const struct elcl_tensor *elcl_load_find(const struct elcl_loader *loader, const char *name)
 {
     const struct elcl_tensor *tensor = elcl_safetensors_find(loader->st, name);
     if (tensor)
         return tensor;
     char prefixed[MAX_NAME];
-    snprintf(prefixed, sizeof(prefixed), "model.%s", name);
+    with_base(loader, name, prefixed);
     return elcl_safetensors_find(loader->st, prefixed);
 }
 
@@ -25,7 +30,7 @@ static int missing(const struct elcl_loader *loader, const char *name)
 {
     const char *path = elcl_safetensors_path(loader->st);
     char prefixed[MAX_NAME];
-    snprintf(prefixed, sizeof(prefixed), "model.%s", name);
+    with_base(loader, name, prefixed);
     const char *why = elcl_safetensors_refusal(loader->st, name);
     if (!why)
         why = elcl_safetensors_refusal(loader->st, prefixed);
@@ -61,10 +66,10 @@ static int require(const struct elcl_loader *loader, const char *name, int rows,
     return ELCL_OK;
 }
 
-static void to_f32(const struct elcl_tensor *t, float *out)
+static void part_to_f32(const struct elcl_tensor *t, size_t at, size_t n, float *out)
 {
-    const char *p = t->data;
-    for (size_t i = 0; i < t->n; i++) {
+    const char *p = (const char *)t->data + at * elcl_storage_bytes(t->dtype);
+    for (size_t i = 0; i < n; i++) {
         uint16_t h;
         if (t->dtype == ELCL_F32) {
             memcpy(&out[i], p + i * sizeof(float), sizeof(float));
@@ -73,6 +78,11 @@ static void to_f32(const struct elcl_tensor *t, float *out)
         memcpy(&h, p + i * sizeof(h), sizeof(h));
         out[i] = t->dtype == ELCL_F16 ? elcl_f16_to_f32(h) : elcl_bf16_to_f32(h);
     }
+}
+
+static void to_f32(const struct elcl_tensor *t, float *out)
+{
+    part_to_f32(t, 0, t->n, out);
 }
 
 /* ---- device buffers ---- */
@@ -141,25 +151,52 @@ static int create_matrix(struct elcl_loader *loader, const char *label, int batc
 
 /* ---- projections ---- */
 
-/* The host side of a linear map, torch layout: weight [n, k], bias [n]. */
+/* The host side of a linear map: element (n, k) of the weight is element at + n * n_stride +
+ * k * k_stride of its tensor, and the bias is the n elements from `at` on. */
 struct projection {
     const struct elcl_tensor *weight, *bias;
     int n, k;
+    size_t at, n_stride, k_stride;
 };
 
-static int find_projection(const struct elcl_loader *loader, const char *prefix, const char *role,
-                           int n, int k, struct projection *p)
+/* Without data when planning. */
+static struct elcl_matrix_source source_of(const struct projection *p)
 {
-    *p = (struct projection){.n = n, .k = k};
+    struct elcl_matrix_source source = {
+        .n = p->n, .n_stride = p->n_stride, .k_stride = p->k_stride};
+    if (p->weight) {
+        source.dtype = p->weight->dtype;
+        source.data = (const char *)p->weight->data + p->at * elcl_storage_bytes(p->weight->dtype);
+    }
+    return source;
+}
+
+/* `prefix``role`.weight as rows x columns, and .bias. */
+static int find_named(const struct elcl_loader *loader, const char *prefix, const char *role,
+                      int rows, int columns, int n_bias, struct projection *p)
+{
+    *p = (struct projection){0};
     if (loader->plan)
         return ELCL_OK;
     char name[MAX_NAME];
     snprintf(name, sizeof(name), "%s%s.weight", prefix, role);
-    const int rc = require(loader, name, n, k, &p->weight);
+    const int rc = require(loader, name, rows, columns, &p->weight);
     if (rc)
         return rc;
     snprintf(name, sizeof(name), "%s%s.bias", prefix, role);
-    return require(loader, name, n, 0, &p->bias);
+    return require(loader, name, n_bias, 0, &p->bias);
+}
+
+/* torch layout: weight [n, k]. */
+static int find_projection(const struct elcl_loader *loader, const char *prefix, const char *role,
+                           int n, int k, struct projection *p)
+{
+    const int rc = find_named(loader, prefix, role, n, k, n, p);
+    p->n = n;
+    p->k = k;
+    p->n_stride = (size_t)k;
+    p->k_stride = 1;
+    return rc;
 }
 
 /* Several projections of the same input stacked into one. */
@@ -169,12 +206,7 @@ static int load_stacked(struct elcl_loader *loader, const struct projection *par
     struct elcl_matrix_source sources[3] = {{0}};
     int n = 0;
     for (int i = 0; i < n_parts; i++) {
-        if (!loader->plan)
-            sources[i] = (struct elcl_matrix_source){.data = parts[i].weight->data,
-                                                     .dtype = parts[i].weight->dtype,
-                                                     .n = parts[i].n,
-                                                     .n_stride = (size_t)parts[i].k,
-                                                     .k_stride = 1};
+        sources[i] = source_of(&parts[i]);
         n += parts[i].n;
     }
     int rc = create_matrix(loader, "weight matrix", 1, n, parts[0].k, sources, n_parts, &linear->w);
@@ -185,7 +217,7 @@ static int load_stacked(struct elcl_loader *loader, const struct projection *par
     if (!bias)
         return elcl_fail_nomem(loader->err);
     for (int i = 0, at = 0; i < n_parts; at += parts[i++].n)
-        to_f32(parts[i].bias, bias + at);
+        part_to_f32(parts[i].bias, parts[i].at, (size_t)parts[i].n, bias + at);
     rc = upload_f32(loader, "bias", bias, (size_t)n, &linear->bias);
     elcl_free(bias);
     return rc;
@@ -196,6 +228,27 @@ int elcl_load_linear(struct elcl_loader *loader, const char *prefix, int n, int 
 {
     struct projection p;
     const int rc = find_projection(loader, prefix, "", n, k, &p);
+    return rc ? rc : load_stacked(loader, &p, 1, linear);
+}
+
+/* `n` of the columns from `at` on of a weight [k, columns]. */
+static int find_conv1d(const struct elcl_loader *loader, const char *prefix, const char *role,
+                       int columns, int at, int n, int k, struct projection *p)
+{
+    const int rc = find_named(loader, prefix, role, k, columns, columns, p);
+    p->n = n;
+    p->k = k;
+    p->at = (size_t)at;
+    p->n_stride = 1;
+    p->k_stride = (size_t)columns;
+    return rc;
+}
+
+int elcl_load_conv1d(struct elcl_loader *loader, const char *prefix, int n, int k,
+                     struct elcl_linear *linear)
+{
+    struct projection p;
+    const int rc = find_conv1d(loader, prefix, "", n, 0, n, k, &p);
     return rc ? rc : load_stacked(loader, &p, 1, linear);
 }
 
@@ -243,12 +296,12 @@ static int fold_value_bias(struct elcl_loader *loader, const struct projection *
         return elcl_fail_nomem(loader->err);
     float *bv = values + n, *wo = bv + k;
     to_f32(out->bias, values);
-    to_f32(v->bias, bv);
+    part_to_f32(v->bias, v->at, k, bv);
     to_f32(out->weight, wo);
     for (size_t i = 0; i < n; i++) {
         double sum = (double)values[i];
         for (size_t j = 0; j < k; j++)
-            sum += (double)wo[i * k + j] * (double)bv[j];
+            sum += (double)wo[i * out->n_stride + j * out->k_stride] * (double)bv[j];
         values[i] = (float)sum;
     }
     const int rc = upload_f32(loader, "bias", values, n, bias);
@@ -262,19 +315,14 @@ static int load_el(struct elcl_loader *loader, const struct projection *k,
                    struct elcl_attention_weights *a)
 {
     const int d = k->k, dh = k->n / heads;
-    struct elcl_matrix_source expand = {
-        .n = d, .n_stride = 1, .k_stride = (size_t)d, .batch_stride = (size_t)dh * (size_t)d};
-    struct elcl_matrix_source contract = {
-        .n = dh, .n_stride = (size_t)d, .k_stride = 1, .batch_stride = (size_t)dh * (size_t)d};
-    struct elcl_matrix_source project = {.n = out->n, .n_stride = (size_t)out->k, .k_stride = 1};
-    if (!loader->plan) {
-        expand.data = k->weight->data;
-        expand.dtype = k->weight->dtype;
-        contract.data = v->weight->data;
-        contract.dtype = v->weight->dtype;
-        project.data = out->weight->data;
-        project.dtype = out->weight->dtype;
-    }
+    struct elcl_matrix_source expand = source_of(k), contract = source_of(v);
+    const struct elcl_matrix_source project = source_of(out);
+    expand.n = d; /* transposed: a head's Dh rows are the inner dimension */
+    expand.n_stride = k->k_stride;
+    expand.k_stride = k->n_stride;
+    expand.batch_stride = (size_t)dh * k->n_stride;
+    contract.n = dh;
+    contract.batch_stride = (size_t)dh * v->n_stride;
     int rc;
     ELCL_TRY(create_matrix(loader, "weight matrix", heads, d, dh, &expand, 1, &a->expand));
     ELCL_TRY(create_matrix(loader, "weight matrix", heads, dh, d, &contract, 1, &a->contract));
@@ -303,6 +351,24 @@ int elcl_load_attention(struct elcl_loader *loader, const char *prefix, int head
     } else {
         ELCL_TRY(load_stacked(loader, qkv, 3, &attention->qkv));
     }
+    ELCL_TRY(load_stacked(loader, &out, 1, &attention->out));
+fail:
+    return rc;
+}
+
+int elcl_load_attention_conv1d(struct elcl_loader *loader, const char *prefix, int heads, int d,
+                               struct elcl_attention_weights *attention)
+{
+    struct projection qkv[3], out;
+    int rc;
+    for (int i = 0; i < 3; i++)
+        ELCL_TRY(find_conv1d(loader, prefix, ".c_attn", 3 * d, i * d, d, d, &qkv[i]));
+    ELCL_TRY(find_conv1d(loader, prefix, ".c_proj", d, 0, d, d, &out));
+    if (loader->attention == ELCL_ATTN_EL) {
+        ELCL_TRY(load_stacked(loader, qkv, 1, &attention->q));
+        return load_el(loader, &qkv[1], &qkv[2], &out, heads, attention);
+    }
+    ELCL_TRY(load_stacked(loader, qkv, 3, &attention->qkv));
     ELCL_TRY(load_stacked(loader, &out, 1, &attention->out));
 fail:
     return rc;

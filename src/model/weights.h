@@ -59,12 +59,13 @@ struct elcl_loader {
     int panel;                     /* as elcl_ops.panel */
     enum elcl_storage storage;     /* of matrices */
     enum elcl_attention attention; /* resolved */
+    const char *base;              /* what stored names may begin with; NULL: "model." */
     uint64_t bytes;                /* of device buffers, running total */
     elcl_error *err;
 };
 
-/* All take names without the base prefix "model."; stored names may have it. Shapes are checked
- * and a mismatch names tensor, expected and found shape. */
+/* All take names without the base prefix (elcl_loader.base); stored names may have it. Shapes are
+ * checked and a mismatch names tensor, expected and found shape. */
 const struct elcl_tensor *elcl_load_find(const struct elcl_loader *loader, const char *name);
 int elcl_load_vector(struct elcl_loader *loader, const char *name, int n,
                      struct elcl_buffer *vector);
@@ -83,6 +84,14 @@ int elcl_load_embedding(struct elcl_loader *loader, const char *const *names, in
 /* `prefix`.{q_proj, k_proj, v_proj, out_proj}.{weight, bias} */
 int elcl_load_attention(struct elcl_loader *loader, const char *prefix, int heads, int d,
                         enum elcl_site site, struct elcl_attention_weights *attention);
+
+/* The same from weights that are stored as [K, N]. */
+int elcl_load_conv1d(struct elcl_loader *loader, const char *prefix, int n, int k,
+                     struct elcl_linear *linear);
+/* Self attention of a decoder from such weights: `prefix`.c_attn is [D, 3 D], queries, keys and
+ * values side by side, and `prefix`.c_proj [D, D]. */
+int elcl_load_attention_conv1d(struct elcl_loader *loader, const char *prefix, int heads, int d,
+                               struct elcl_attention_weights *attention);
 
 /* Allocates the layers of a stack. */
 int elcl_stack_create(struct elcl_stack_weights *stack, int n_layers, elcl_error *err);

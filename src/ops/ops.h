@@ -205,7 +205,9 @@ enum {
     ELCL_ROW_SLOT,     /* pool row that this step's state goes to */
     ELCL_ROW_LENGTH,   /* tokens of the row so far, the last one included */
     ELCL_ROW_CACHE,    /* row of the key/value cache that this step goes to (mha) */
-    ELCL_ROW_INTS = 8  /* ints per record; the rest is 0 */
+    ELCL_ROW_PROMPT,   /* pool row of the first of the tokens that all rows of a sentence share */
+    ELCL_ROW_N_PROMPT, /* how many these are; they stand before the row's own, LENGTH tells not */
+    ELCL_ROW_INTS      /* ints per record */
 };
 
 /* Rows that attend to the same keys: n_rows rows from `row`; keys are first the pool rows start ..
@@ -265,7 +267,7 @@ int elcl_op_attn_mha(struct elcl_ops *ops, const struct elcl_attn_mha_args *args
 
 /*
  * next[r][t] = previous[parent[r]][t] for t < length[r] - 1, next[r][length[r] - 1] = slot[r];
- * tokens[slot[r]] = token[r].
+ * tokens[slot[r]] = token[r]. A row of length 0 has no lineage: its token alone is stored.
  */
 struct elcl_lineage_args {
     const struct elcl_buffer *next, *previous; /* [rows, ld] int */
@@ -295,8 +297,8 @@ int elcl_op_reorder(struct elcl_ops *ops, const struct elcl_reorder_args *args, 
  * the `width` best tokens by falling score, ties by lower token. Candidates are {int token, float
  * score} pairs; banned tokens are left out and missing ones are {-1, ELCL_NEG_MAX}. Without
  * log_probs the score reported is the chosen token's log-softmax before the rules. NaN counts as
- * banned. The history of row r is tokens[lineage[r][0 .. length[r] - 1]]. The logits are
- * overwritten.
+ * banned. The history of row r is tokens[prompt[r] .. prompt[r] + n_prompt[r] - 1], then
+ * tokens[lineage[r][0 .. length[r] - 1]]. The logits are overwritten.
  */
 struct elcl_select_args {
     const struct elcl_buffer *candidates; /* [R, width] pairs */

@@ -112,7 +112,8 @@ void elcl_ref_attn_mha(double *o, const float *q, const float *kv, const struct 
 /* ---- beams (ref_beams.c) ------------------------------------------------------------------- */
 
 /* next[r][t] = previous[parent[r]][t] for t < length[r] - 1, next[r][length[r] - 1] = slot[r];
- * tokens[slot[r]] = token[r]. next, previous [rows, ld]; tokens [pool rows]; the others [R]. */
+ * (a row of length 0 has none), tokens[slot[r]] = token[r]. next, previous [rows, ld]; tokens [pool
+ * rows]; the others [R]. */
 struct elcl_ref_lineage_args {
     int32_t *next, *tokens;
     const int32_t *previous;

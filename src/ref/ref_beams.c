@@ -9,7 +9,8 @@ void elcl_ref_lineage(const struct elcl_ref_lineage_args *args)
         const int32_t *previous = args->previous + (size_t)args->parent[r] * args->ld;
         for (int t = 0; t < args->length[r] - 1; t++)
             next[t] = previous[t];
-        next[args->length[r] - 1] = args->slot[r];
+        if (args->length[r])
+            next[args->length[r] - 1] = args->slot[r];
         args->tokens[args->slot[r]] = args->token[r];
     }
 }

@@ -33,7 +33,7 @@ static void check_lineage(struct bed *bed, int r, int max_length)
     for (int i = 0; i < r; i++) {
         token[i] = check_int(0, 50264);
         parent[i] = check_int(0, rows - 1);
-        length[i] = i == 0 ? max_length : check_int(1, max_length);
+        length[i] = i == 0 ? max_length : check_int(0, max_length);
         int32_t *record = step + at + (size_t)i * ELCL_ROW_INTS;
         record[ELCL_ROW_TOKEN] = token[i];
         record[ELCL_ROW_PARENT] = parent[i];

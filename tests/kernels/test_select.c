@@ -105,7 +105,8 @@ static struct rows make_rows(struct bed *bed, int r, int v, int width, enum logi
     return rows;
 }
 
-/* Histories go to random pool rows through the lineage table. */
+/* Histories go to random pool rows through the lineage table; of some rows a beginning of any
+ * length is a prompt in neighbouring pool rows. */
 static struct candidate *run_select(struct bed *bed, const struct rows *rows)
 {
     elcl_error err = {0};
@@ -114,17 +115,23 @@ static struct candidate *run_select(struct bed *bed, const struct rows *rows)
     const size_t rules_at = rows_at + (size_t)r * ELCL_ROW_INTS + (size_t)check_int(0, 9);
     const size_t n_step = rules_at + (size_t)r * ELCL_RULES_INTS;
     int32_t *step = bed_ints(bed, n_step), *lineage = bed_ints(bed, (size_t)r * ld);
-    int32_t *tokens = bed_ints(bed, (size_t)n_pool);
+    int32_t *tokens = bed_ints(bed, 2 * (size_t)n_pool);
     const int32_t *spread = bed_permutation(bed, n_pool);
     memset(step, 0xff, n_step * sizeof(*step));
     for (int i = 0; i < r; i++) {
-        step[rows_at + (size_t)i * ELCL_ROW_INTS + ELCL_ROW_LENGTH] = rows->length[i];
+        const int n_prompt = i % 3 == 2 ? check_int(0, rows->length[i] - 1) : 0;
+        int32_t *record = step + rows_at + (size_t)i * ELCL_ROW_INTS;
+        const int32_t *history = rows->history + (size_t)i * MAX_LENGTH;
+        record[ELCL_ROW_LENGTH] = rows->length[i] - n_prompt;
+        record[ELCL_ROW_PROMPT] = n_pool + i * MAX_LENGTH;
+        record[ELCL_ROW_N_PROMPT] = n_prompt;
+        memcpy(tokens + record[ELCL_ROW_PROMPT], history, (size_t)n_prompt * sizeof(*tokens));
         memcpy(step + rules_at + (size_t)i * ELCL_RULES_INTS, &rows->rules[i],
                sizeof(rows->rules[i]));
-        for (int t = 0; t < rows->length[i]; t++) {
+        for (int t = 0; t < rows->length[i] - n_prompt; t++) {
             const int slot = spread[i * MAX_LENGTH + t];
             lineage[(size_t)i * ld + t] = slot;
-            tokens[slot] = rows->history[(size_t)i * MAX_LENGTH + t];
+            tokens[slot] = history[n_prompt + t];
         }
     }
     const struct elcl_select_args args = {
@@ -135,7 +142,7 @@ static struct candidate *run_select(struct bed *bed, const struct rows *rows)
         .rules_at = rules_at,
         .lineage = bed_input(bed, lineage, (size_t)r * ld * sizeof(*lineage)),
         .lineage_ld = ld,
-        .tokens = bed_input(bed, tokens, (size_t)n_pool * sizeof(*tokens)),
+        .tokens = bed_input(bed, tokens, 2 * (size_t)n_pool * sizeof(*tokens)),
         .r = r,
         .v = rows->v,
         .width = rows->width};

@@ -68,6 +68,40 @@ static void put_group(struct elcl_records *records, size_t at, int i, struct elc
     put(records, at + (size_t)i * ELCL_GROUP_INTS, &group, sizeof(group));
 }
 
+/* Tokens of a decoder-only model's source before the one that its first step takes. */
+static int prompt_of(const struct driver *d, int sentence)
+{
+    return d->model->arch.decoder_only ? d->sources[sentence].n - 1 : 0;
+}
+
+/* All tokens of all prompts but the last ones, packed; at the first step row i is sentence i. */
+static void prompt_records(struct driver *d)
+{
+    struct elcl_records *records = &d->encode;
+    const struct elcl_capacity *c = &d->run.capacity;
+    *records = (struct elcl_records){.data = records->data, .buffer = ELCL_B_ENCODE};
+    records->self_at = (size_t)c->encode_rows * ELCL_ROW_INTS;
+    for (int i = 0; i < d->n_sources; i++) {
+        const int pool = elcl_capacity_prompt_at(c, i);
+        const int cache =
+            d->run.variant->pool_by_row ? i * elcl_capacity_row_cache(&d->model->arch, c) : pool;
+        for (int s = 0; s < prompt_of(d, i); s++) {
+            const int r = records->n_rows++;
+            const int32_t row[ELCL_ROW_INTS] = {
+                [ELCL_ROW_TOKEN] = d->sources[i].ids[s],
+                [ELCL_ROW_POSITION] = s,
+                [ELCL_ROW_SLOT] = pool + s,
+                [ELCL_ROW_CACHE] = cache + s,
+            };
+            put(records, (size_t)r * ELCL_ROW_INTS, row, sizeof(row));
+            put_group(records, records->self_at, r, (struct elcl_group){r, 1, cache, s + 1, 0, 0});
+            records->self_keys += (uint64_t)s + 1;
+        }
+    }
+    records->n_self = records->n_rows;
+    records->n = records->self_at + (size_t)records->n_rows * ELCL_GROUP_INTS;
+}
+
 /* Source tokens of all sentences, packed; at the first step row i is sentence i. */
 static void encode_records(struct driver *d)
 {
@@ -128,24 +162,30 @@ static void step_row(struct driver *d, int r, int parent)
     const struct elcl_attention_variant *variant = d->run.variant;
     const struct elcl_capacity *c = &d->run.capacity;
     const int i = d->sentence[r], n = d->length, slot = d->slots[r].ids[n - 1];
+    const int n_prompt = prompt_of(d, i), keys = n_prompt + n;
+    const int prompt = n_prompt ? elcl_capacity_prompt_at(c, i) : 0;
+    const int cache = r * elcl_capacity_row_cache(&d->model->arch, c);
     const int32_t row[ELCL_ROW_INTS] = {
         [ELCL_ROW_TOKEN] = d->history[r].ids[n - 1],
-        [ELCL_ROW_POSITION] = n - 1,
+        [ELCL_ROW_POSITION] = keys - 1,
         [ELCL_ROW_PARENT] = parent,
         [ELCL_ROW_SLOT] = slot,
         [ELCL_ROW_LENGTH] = n,
-        [ELCL_ROW_CACHE] = variant->pool_by_row ? r * c->max_target + n - 1 : slot,
+        [ELCL_ROW_CACHE] = variant->pool_by_row ? cache + keys - 1 : slot,
+        [ELCL_ROW_PROMPT] = prompt,
+        [ELCL_ROW_N_PROMPT] = n_prompt,
     };
     const int source = (variant->pool_by_row ? r : i) * c->max_source;
     put(records, records->rows_at + (size_t)r * ELCL_ROW_INTS, row, sizeof(row));
     put(records, records->rules_at + (size_t)r * ELCL_RULES_INTS, &neutral, sizeof(neutral));
     put_group(records, records->self_at, r,
-              variant->pool_by_row ? (struct elcl_group){r, 1, r * c->max_target, n, 0, 0}
-                                   : (struct elcl_group){r, 1, 0, 0, r, n});
-    if (!variant->cross_groups_by_sentence)
+              variant->pool_by_row ? (struct elcl_group){r, 1, cache, keys, 0, 0}
+                                   : (struct elcl_group){r, 1, prompt, n_prompt, r, n});
+    if (!variant->cross_groups_by_sentence && !d->model->arch.decoder_only)
         put_group(records, records->cross_at, records->n_cross++,
                   (struct elcl_group){r, 1, source, d->sources[i].n, 0, 0});
-    records->self_keys += (uint64_t)n;
+    records->self_keys += (uint64_t)keys;
+    records->max_keys = elcl_max_int(records->max_keys, keys);
     records->cross_keys += (uint64_t)d->sources[i].n;
     records->max_source = elcl_max_int(records->max_source, d->sources[i].n);
 }
@@ -169,7 +209,7 @@ static void step_records(struct driver *d, const struct driver_row *rows)
         if (r + 1 < d->n_rows && d->sentence[r + 1] == d->sentence[r])
             continue;
         const int i = d->sentence[r], n_rows = r + 1 - first;
-        if (d->run.variant->cross_groups_by_sentence)
+        if (d->run.variant->cross_groups_by_sentence && !d->model->arch.decoder_only)
             put_group(records, records->cross_at, records->n_cross++,
                       (struct elcl_group){first, n_rows, i * d->run.capacity.max_source,
                                           d->sources[i].n, 0, 0});
@@ -207,7 +247,10 @@ bool driver_step(struct driver *d, const struct driver_row *rows, int n_rows)
     follow(d, rows, n_rows);
     step_records(d, rows);
     ELCL_TRY(elcl_decoder_begin(&d->run, &d->step, &err));
-    if (first) {
+    if (first && d->model->arch.decoder_only) {
+        prompt_records(d);
+        ELCL_TRY(elcl_decoder_prefill(&d->run, &d->encode, &err));
+    } else if (first) {
         encode_records(d);
         ELCL_TRY(elcl_encoder_run(&d->run, &d->encode, &err));
         ELCL_TRY(elcl_ops_download(

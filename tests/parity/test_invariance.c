@@ -78,10 +78,10 @@ static void test_groupings(elcl_model *model, struct job *jobs, int n, int beams
     regroup(model, jobs, n, 5, beams + 3, false); /* other capacities, other strides */
 }
 
-static void test_tiny(const struct golden *golden, const struct setup *setup,
+static void test_tiny(const char *name, const struct golden *golden, const struct setup *setup,
                       const struct check_options *options)
 {
-    if (!setup_case("invariance", "tiny-bart", setup))
+    if (!setup_case("invariance", name, setup))
         return;
     elcl_model *model = setup_open(golden->directory, setup, options);
     int n;
@@ -131,18 +131,21 @@ static void test_g2p(const struct setup *setup, int n, const struct check_option
 int main(int argc, char **argv)
 {
     const struct check_options *options = check_begin(argc, argv);
-    struct golden golden;
-    check_case("invariance, tiny-bart, stored sources");
-    if (golden_load("tiny-bart", &golden))
+    struct golden golden, gpt2;
+    check_case("invariance, stored sources");
+    const bool bart_there = golden_load("tiny-bart", &golden);
+    if (golden_load("tiny-gpt2", &gpt2) && bart_there)
         for (size_t k = 0; k < ELCL_COUNT(all_shapes); k++)
             for (size_t a = 0; a < ELCL_COUNT(all_variants); a++) {
                 const struct setup setup = {.attention = all_variants[a],
                                             .kernels = all_shapes[k],
                                             .gemm = ELCL_GEMM_NATIVE};
-                test_tiny(&golden, &setup, options);
+                test_tiny("tiny-bart", &golden, &setup, options);
+                test_tiny("tiny-gpt2", &gpt2, &setup, options);
                 test_g2p(&setup, all_shapes[k] == ELCL_KERNELS_CPU ? 100 : 6, options);
             }
     golden_finish(&golden);
+    golden_finish(&gpt2);
     printf("compared %ld results with those of another batch\n", n_compared);
     return check_end();
 }

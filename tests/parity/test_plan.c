@@ -178,10 +178,10 @@ static void test_engine_bytes(elcl_model *model, const struct golden *golden,
           params->batch_size, counted.peak_bytes, planned);
 }
 
-static void test_measured(const struct golden *golden, const struct setup *setup,
+static void test_measured(const char *name, const struct golden *golden, const struct setup *setup,
                           const struct check_options *options)
 {
-    if (!setup_case("plan, measured", "tiny-bart", setup))
+    if (!setup_case("plan, measured", name, setup))
         return;
     const struct allocations before = allocations_get();
     CHECK(!before.live && !before.live_bytes, "%d buffers live at the start", before.live);
@@ -420,17 +420,19 @@ int main(int argc, char **argv)
 {
     const struct check_options *options = check_begin(argc, argv);
     static const enum elcl_storage storages[] = {ELCL_F32, ELCL_F16, ELCL_BF16};
-    struct golden tiny, untied;
+    struct golden tiny, untied, gpt2;
     test_arithmetic();
     check_case("plan, stored sources");
-    if (!golden_load("tiny-bart", &tiny) || !golden_load("tiny-bart-untied", &untied))
+    if (!golden_load("tiny-bart", &tiny) || !golden_load("tiny-bart-untied", &untied) ||
+        !golden_load("tiny-gpt2", &gpt2))
         return check_end();
     for (size_t a = 0; a < ELCL_COUNT(all_variants); a++) {
         struct setup setup = {
             .attention = all_variants[a], .kernels = all_shapes[a % 2], .gemm = ELCL_GEMM_NATIVE};
         for (size_t s = 0; s < ELCL_COUNT(storages); s++) {
             setup.weights = setup.state = storages[s];
-            test_measured(&tiny, &setup, options);
+            test_measured("tiny-bart", &tiny, &setup, options);
+            test_measured("tiny-gpt2", &gpt2, &setup, options);
         }
         setup.weights = setup.state = ELCL_F32;
         test_limits(&tiny, &setup, options);
@@ -440,5 +442,6 @@ int main(int argc, char **argv)
     }
     golden_finish(&tiny);
     golden_finish(&untied);
+    golden_finish(&gpt2);
     return check_end();
 }

@@ -357,6 +357,29 @@ static void test_refused_options(void)
     }
 }
 
+/* The default length does not count a decoder-only model's prompt, one that is set does. */
+static void test_default_length(void)
+{
+    static const struct {
+        const char *model, *generation;
+        bool is_default;
+    } cases[] = {
+        {"{\"model_type\":\"gpt2\"}", NULL, true},
+        {"{\"model_type\":\"gpt2\",\"max_length\":20}", NULL, true},
+        {"{\"model_type\":\"gpt2\",\"max_length\":21}", NULL, false},
+        {"{\"model_type\":\"gpt2\"}", "{\"max_length\":256}", false},
+        {"{\"model_type\":\"gpt2\",\"max_length\":30}", "{\"max_length\":null}", true},
+    };
+    if (!check_case("default length"))
+        return;
+    for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
+        struct elcl_config c = {0};
+        CHECK(!parse(cases[i].model, cases[i].generation, &c, NULL), "case %zu", i);
+        CHECK(elcl_config_default_length(&c) == cases[i].is_default, "case %zu", i);
+        elcl_config_finish(&c);
+    }
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
@@ -368,5 +391,6 @@ int main(int argc, char **argv)
     test_order();
     test_all_options();
     test_refused_options();
+    test_default_length();
     return check_end();
 }
