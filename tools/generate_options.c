@@ -284,9 +284,9 @@ static int resolve_lengths(const struct elcl_generate_options *o, const elcl_mod
                            elcl_gen_options *gen, int *max_target, elcl_error *err)
 {
     if (gen->search_style == ELCL_STYLE_FAIRSEQ && info->decoder_only)
-        return elcl_tool_fail(err, ELCL_E_ARG,
-                              "--search-style: fairseq's is for models with an encoder; %s has none",
-                              info->family);
+        return elcl_tool_fail(
+            err, ELCL_E_ARG, "--search-style: fairseq's is for models with an encoder; %s has none",
+            info->family);
     if (gen->search_style == ELCL_STYLE_FAIRSEQ) {
         const int longest = options_source(o, info);
         const double most = (double)gen->max_len_a * longest + gen->max_len_b + 2; /* rounded up */
