@@ -243,7 +243,7 @@ static int check_request(const struct elcl_engine *e, const elcl_request *reques
                          elcl_gen_options *options, elcl_error *err)
 {
     const struct elcl_capacity *c = &e->capacity;
-    const int vocabulary = e->model->arch.vocabulary;
+    const int vocabulary = e->model->arch.source_vocabulary;
     if (!request->source || !request->n_source)
         return elcl_fail(err, ELCL_E_ARG, "the source has no tokens");
     if (request->n_source > (size_t)c->max_source)
@@ -258,7 +258,7 @@ static int check_request(const struct elcl_engine *e, const elcl_request *reques
                          request->options.num_beams, c->beams);
     *options = request->options;
     const int rc = e->model->arch.decoder_only ? prompt_options(e, request, options, err) : ELCL_OK;
-    return rc ? rc : elcl_rules_check(options, vocabulary, c->max_target, err);
+    return rc ? rc : elcl_rules_check(options, e->model->arch.vocabulary, c->max_target, err);
 }
 
 int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_t *id,

@@ -41,6 +41,17 @@ int elcl_config_string_or(const struct elcl_config *config, const char *key, con
 /* true when config.json has the key with a value other than null. */
 bool elcl_config_has(const struct elcl_config *config, const char *key);
 
+/* An integer that stands for a key which config.json lacks. */
+struct elcl_config_default {
+    const char *key; /* NULL ends a list */
+    int value;
+};
+
+/* Adds the keys that config.json does not have (null counts as having it), unless there is a
+ * generation_config.json: generation options then come from there alone. */
+int elcl_config_add_defaults(struct elcl_config *config, const struct elcl_config_default *defaults,
+                             elcl_error *err);
+
 /* Generation options: generation_config.json over config.json over Hugging Face's defaults
  * (num_beams 1, max_length 20, length_penalty 1, early_stopping false, ...). Options that would
  * change the result and that elcl does not have (do_sample true, bad_words_ids, ...) are

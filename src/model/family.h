@@ -8,6 +8,9 @@
 
 struct elcl_family {
     const char *model_type;
+    /* Token ids and the like that the reference takes where config.json lacks the key; ends with
+     * a NULL key. May be NULL. */
+    const struct elcl_config_default *defaults;
     /* config.json -> hyper-parameters; refuses what the family does not support, by name. */
     int (*read_arch)(const struct elcl_config *config, struct elcl_arch *arch, elcl_error *err);
     /* Wires all tensors; partly filled weights are finished by the caller. */
@@ -16,7 +19,12 @@ struct elcl_family {
 };
 
 extern const struct elcl_family elcl_family_bart;
+extern const struct elcl_family elcl_family_blenderbot;
 extern const struct elcl_family elcl_family_gpt2;
+extern const struct elcl_family elcl_family_m2m_100;
+extern const struct elcl_family elcl_family_marian;
+extern const struct elcl_family elcl_family_mbart;
+extern const struct elcl_family elcl_family_pegasus;
 
 /* ELCL_E_UNSUPPORTED names the model_type and lists those that are supported. */
 int elcl_family_find(const struct elcl_config *config, const struct elcl_family **family,

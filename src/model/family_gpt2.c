@@ -58,6 +58,7 @@ static int read_arch(const struct elcl_config *config, struct elcl_arch *arch, e
     int rc;
     ELCL_TRY(elcl_config_int(config, "n_embd", 1, MAX_WIDTH, &a.d, err));
     ELCL_TRY(elcl_config_int(config, "vocab_size", 1, 1 << 24, &a.vocabulary, err));
+    a.source_vocabulary = a.vocabulary;
     ELCL_TRY(elcl_config_int(config, "n_layer", 1, MAX_LAYERS, &a.decoder_layers, err));
     ELCL_TRY(elcl_config_int(config, "n_head", 1, 1024, &a.decoder_heads, err));
     ELCL_TRY(elcl_config_int_or(config, "n_positions", 2, 1 << 20, 1024, &a.max_positions, err));

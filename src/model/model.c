@@ -24,13 +24,14 @@ static int read_directory(struct elcl_model *m, const char *directory, elcl_erro
         return elcl_fail(err, ELCL_E_IO, "%s: no such model directory", directory);
     ELCL_TRY(elcl_config_load(directory, &m->config, err));
     ELCL_TRY(elcl_family_find(&m->config, &m->family, err));
+    ELCL_TRY(elcl_config_add_defaults(&m->config, m->family->defaults, err));
     ELCL_TRY(m->family->read_arch(&m->config, &m->arch, err));
     ELCL_TRY(elcl_config_gen_options(&m->config, &m->defaults, err));
     ELCL_TRY(elcl_tokenizer_load(directory, &m->tokenizer, err));
-    if (m->tokenizer && elcl_tokenizer_size(m->tokenizer) > m->arch.vocabulary)
-        return elcl_fail(err, ELCL_E_FORMAT,
-                         "%s: the tokenizer has ids up to %d, the model's vocab_size is %d",
-                         directory, elcl_tokenizer_size(m->tokenizer) - 1, m->arch.vocabulary);
+    if (m->tokenizer && elcl_tokenizer_size(m->tokenizer) > m->arch.source_vocabulary)
+        return elcl_fail(
+            err, ELCL_E_FORMAT, "%s: the tokenizer has ids up to %d, the model's vocab_size is %d",
+            directory, elcl_tokenizer_size(m->tokenizer) - 1, m->arch.source_vocabulary);
     int bos;
     const int last = m->arch.vocabulary - 1;
     ELCL_TRY(elcl_config_int_or(&m->config, "bos_token_id", -1, last, -1, &bos, err));

@@ -127,6 +127,24 @@ int elcl_load_table(struct elcl_loader *loader, const char *name, int rows, int 
     return load_f32(loader, "position table", name, rows, d, table);
 }
 
+int elcl_load_made_table(struct elcl_loader *loader,
+                         void (*row)(float *values, int position, int d), int rows, int d,
+                         struct elcl_buffer *table)
+{
+    const size_t n = (size_t)rows * (size_t)d;
+    loader->bytes += n * sizeof(float);
+    if (loader->plan)
+        return ELCL_OK;
+    float *values = elcl_calloc(n, sizeof(float));
+    if (!values)
+        return elcl_fail_nomem(loader->err);
+    for (int i = 0; i < rows; i++)
+        row(values + (size_t)i * (size_t)d, i, d);
+    const int rc = upload_f32(loader, "position table", values, n, table);
+    elcl_free(values);
+    return rc;
+}
+
 int elcl_load_norm(struct elcl_loader *loader, const char *prefix, int d, float eps,
                    struct elcl_norm *norm)
 {

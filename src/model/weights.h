@@ -72,6 +72,10 @@ int elcl_load_vector(struct elcl_loader *loader, const char *name, int n,
 /* A [rows, d] table in f32. */
 int elcl_load_table(struct elcl_loader *loader, const char *name, int rows, int d,
                     struct elcl_buffer *table);
+/* The same, made instead of read: `row` writes row `position`. */
+int elcl_load_made_table(struct elcl_loader *loader,
+                         void (*row)(float *values, int position, int d), int rows, int d,
+                         struct elcl_buffer *table);
 /* `prefix`.weight and `prefix`.bias */
 int elcl_load_norm(struct elcl_loader *loader, const char *prefix, int d, float eps,
                    struct elcl_norm *norm);

@@ -1,0 +1,36 @@
+/* What BART and its kin share: names of keys and tensors, and how a stack is wired. A family is a
+ * description of its own, in family_*.c. */
+#ifndef ELCL_MODEL_BART_KIN_H
+#define ELCL_MODEL_BART_KIN_H
+
+#include "model/family.h"
+
+enum elcl_positions {
+    ELCL_POSITIONS_LEARNED, /* a stored table */
+    /* Stored, or made: sin in the first half of a row and cos in the second, of angles
+     * position / 10000^(2 i / D). */
+    ELCL_POSITIONS_SINUSOIDAL,
+    /* Always made: the same with exponents i / (D/2 - 1), and row 0 is pad_token_id + 1. */
+    ELCL_POSITIONS_AFTER_PADDING,
+};
+
+struct elcl_bart_kin {
+    const char *model_type;
+    bool pre_norm;       /* and then a norm behind each stack: layer_norm */
+    bool embedding_norm; /* layernorm_embedding */
+    enum elcl_positions positions;
+    int position_offset; /* rows of the table before position 0 */
+    bool logits_bias;    /* final_logits_bias may be stored */
+    bool vocabularies;   /* encoder and decoder may have a vocabulary each */
+    /* Values of keys that config.json lacks. */
+    int max_positions;
+    bool scale_embedding;
+    const char *activation;
+};
+
+int elcl_bart_kin_arch(const struct elcl_bart_kin *kin, const struct elcl_config *config,
+                       struct elcl_arch *arch, elcl_error *err);
+int elcl_bart_kin_load(const struct elcl_bart_kin *kin, struct elcl_loader *loader,
+                       const struct elcl_arch *arch, struct elcl_weights *weights);
+
+#endif

@@ -1,0 +1,34 @@
+/* M2M-100 and NLLB: pre-norm, sinusoidal positions counted from behind the padding token's id. */
+#include "model/bart_kin.h"
+
+static const struct elcl_bart_kin kin = {
+    .model_type = "m2m_100",
+    .pre_norm = true,
+    .positions = ELCL_POSITIONS_AFTER_PADDING,
+    .max_positions = 1024,
+    .scale_embedding = true,
+    .activation = "relu",
+};
+
+static const struct elcl_config_default defaults[] = {
+    {"pad_token_id", 1},           {"bos_token_id", 0}, {"eos_token_id", 2},
+    {"decoder_start_token_id", 2}, {NULL, 0},
+};
+
+static int read_arch(const struct elcl_config *config, struct elcl_arch *arch, elcl_error *err)
+{
+    return elcl_bart_kin_arch(&kin, config, arch, err);
+}
+
+static int load(struct elcl_loader *loader, const struct elcl_arch *arch,
+                struct elcl_weights *weights)
+{
+    return elcl_bart_kin_load(&kin, loader, arch, weights);
+}
+
+const struct elcl_family elcl_family_m2m_100 = {
+    .model_type = "m2m_100",
+    .defaults = defaults,
+    .read_arch = read_arch,
+    .load = load,
+};

@@ -1,0 +1,35 @@
+/* Marian (Opus-MT): post-norm, sinusoidal positions, no norm behind the embedding; the decoder
+ * starts with the padding token, and source and target may have a vocabulary each. */
+#include "model/bart_kin.h"
+
+static const struct elcl_bart_kin kin = {
+    .model_type = "marian",
+    .positions = ELCL_POSITIONS_SINUSOIDAL,
+    .logits_bias = true,
+    .vocabularies = true,
+    .max_positions = 1024,
+    .activation = "gelu",
+};
+
+static const struct elcl_config_default defaults[] = {
+    {"pad_token_id", 58100},    {"eos_token_id", 0}, {"decoder_start_token_id", 58100},
+    {"forced_eos_token_id", 0}, {NULL, 0},
+};
+
+static int read_arch(const struct elcl_config *config, struct elcl_arch *arch, elcl_error *err)
+{
+    return elcl_bart_kin_arch(&kin, config, arch, err);
+}
+
+static int load(struct elcl_loader *loader, const struct elcl_arch *arch,
+                struct elcl_weights *weights)
+{
+    return elcl_bart_kin_load(&kin, loader, arch, weights);
+}
+
+const struct elcl_family elcl_family_marian = {
+    .model_type = "marian",
+    .defaults = defaults,
+    .read_arch = read_arch,
+    .load = load,
+};
