@@ -8,6 +8,8 @@
  * ELCL_NEG_MAX; NaN and -inf count as banned, and +inf as the largest float that is safe.
  *
  * select_best   one work-group of WG items per row: global size {WG R}; local memory 2 WG words
+ * renormalize   behind it, where a row's rules say so: scores become x - lse, both after the rules;
+ *               a forced token's stays 0. One work-group per row; local memory WG words
  */
 // lint: -DVW=8 -DWG=1
 // lint: -DVW=4 -DWG=128
@@ -24,7 +26,8 @@
 #define RULE_PAD 15
 #define RULE_UNK 16
 #define RULE_UNK_PENALTY 17 /* float */
-#define RULES_INTS 18
+#define RULE_RENORMALIZE 18
+#define RULES_INTS 19
 
 #define MAX_WIDTH 576 /* 64 beams x (1 + 8 EOS) */
 
@@ -107,7 +110,7 @@ static inline void ban_ngrams(__global float *x, const struct history *history, 
 }
 
 /* What fairseq's style has beyond the others: one token alone, no padding, a loss for UNK. */
-static inline void apply_fairseq_rules(__global float *x, int v_size, __global const int *rules)
+static inline void apply_bans(__global float *x, int v_size, __global const int *rules)
 {
     const int only = rules[RULE_ONLY], pad = rules[RULE_PAD], unk = rules[RULE_UNK];
     const int lid = get_local_id(0); /* one item writes to one token: there is no order else */
@@ -134,7 +137,7 @@ static inline void apply_rules(__global float *x, int v_size, __global const int
         for (int i = 0; i < rules[RULE_N_EOS]; i++)
             x[rules[RULE_EOS + i]] = ELCL_NEG_MAX;
     GROUP_BARRIER();
-    apply_fairseq_rules(x, v_size, rules);
+    apply_bans(x, v_size, rules);
     GROUP_BARRIER();
 }
 
@@ -269,4 +272,21 @@ __kernel void select_best(__global int2 *candidates, /* [R, width] token, bits o
 #endif
     for (int i = found + get_local_id(0); i < width; i += WG)
         put_candidate(candidates, i, -1, ELCL_NEG_MAX);
+}
+
+__kernel void renormalize(__global int2 *candidates, /* [R, width], of select_best */
+                          __global float *logits,    /* [R, V] after the rules */
+                          __global const int *step, ulong rules_at, int v_size, int width)
+{
+    __local float scratch[WG];
+    const size_t r = get_group_id(0);
+    __global const int *rules = step + rules_at + r * RULES_INTS;
+    __global const float *x = logits + r * v_size;
+    const float lse = log_sum_exp(logits + r * v_size, v_size, scratch);
+    candidates += r * width;
+    if (!rules[RULE_RENORMALIZE] || rules[RULE_FORCED] >= 0)
+        return;
+    for (int i = get_local_id(0); i < width; i += WG)
+        if (candidates[i].x >= 0)
+            put_candidate(candidates, i, candidates[i].x, x[candidates[i].x] - lse);
 }

@@ -230,6 +230,9 @@ typedef struct elcl_gen_options {
     int max_len_b;
     float unk_penalty;    /* what unk_token_id loses */
     int32_t unk_token_id; /* read only where unk_penalty is not 0 */
+    /* In Hugging Face's style alone; 0 in the other, which never generates padding. */
+    int ban_pad;            /* 1: pad_token_id is never generated (bad_words_ids [[pad]]) */
+    int renormalize_logits; /* 1: beam scores add up log-softmax of what the rules leave */
     unsigned reserved[8];
 } elcl_gen_options;
 

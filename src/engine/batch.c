@@ -71,6 +71,7 @@ static void put_row(struct elcl_engine *engine, const struct elcl_sentence *sent
     }
     struct elcl_row_rules rules;
     elcl_rules_at(&sentence->options, length, &rules);
+    records->renormalize |= rules.renormalize != 0;
     memcpy(records->data + records->rules_at + (size_t)r * ELCL_RULES_INTS, &rules, sizeof(rules));
 }
 

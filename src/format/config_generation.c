@@ -115,10 +115,8 @@ static const struct {
     {"dola_layers", {0, 0}},
     {"encoder_repetition_penalty", {1, 1}},
     {"encoder_no_repeat_ngram_size", {0, 0}},
-    {"bad_words_ids", {0, 0}},
     {"force_words_ids", {0, 0}},
     {"constraints", {0, 0}},
-    {"renormalize_logits", {0, 0}},
     {"exponential_decay_length_penalty", {0, 0}},
     {"suppress_tokens", {0, 0}},
     {"begin_suppress_tokens", {0, 0}},
@@ -159,6 +157,38 @@ bool elcl_config_default_length(const struct elcl_config *config)
            (elcl_json_int(f.value, 1, INT_MAX, &length) && length == DEFAULT_MAX_LENGTH);
 }
 
+/* Of bad_words_ids only the padding token alone is there, as Marian models have it. Where padding
+ * is EOS too, Hugging Face drops the ban. */
+static int read_bad_words(const struct elcl_config *config, elcl_gen_options *o, elcl_error *err)
+{
+    static const double neutral[2] = {0, 0};
+    const struct found f = find(config, "bad_words_ids");
+    if (does_nothing(f.value, neutral))
+        return ELCL_OK;
+    const cJSON *word = cJSON_IsArray(f.value) ? f.value->child : NULL;
+    const cJSON *token = cJSON_IsArray(word) ? word->child : NULL;
+    int64_t id;
+    if (!token || word->next || token->next || !elcl_json_int(token, 0, INT32_MAX, &id) ||
+        id != o->pad_token_id)
+        return elcl_fail(err, ELCL_E_UNSUPPORTED,
+                         "%s: bad_words_ids is %s; elcl supports [[pad_token_id]] alone", f.file,
+                         elcl_json_describe(f.value).s);
+    o->ban_pad = 1;
+    for (int i = 0; i < o->n_eos; i++)
+        if (o->eos_token_ids[i] == o->pad_token_id)
+            o->ban_pad = 0;
+    return ELCL_OK;
+}
+
+static int read_renormalize(const struct elcl_config *config, elcl_gen_options *o, elcl_error *err)
+{
+    const struct found f = find(config, "renormalize_logits");
+    if (f.value && !cJSON_IsBool(f.value))
+        return elcl_json_mismatch(f.file, f.key, "true or false", f.value, err);
+    o->renormalize_logits = cJSON_IsTrue(f.value);
+    return ELCL_OK;
+}
+
 int elcl_config_gen_options(const struct elcl_config *config, elcl_gen_options *options,
                             elcl_error *err)
 {
@@ -189,6 +219,8 @@ int elcl_config_gen_options(const struct elcl_config *config, elcl_gen_options *
     ELCL_TRY(read_token(config, "unk_token_id", -1, &o.unk_token_id, err));
     ELCL_TRY(read_token(config, "pad_token_id", o.n_eos ? o.eos_token_ids[0] : -1, &o.pad_token_id,
                         err));
+    ELCL_TRY(read_bad_words(config, &o, err));
+    ELCL_TRY(read_renormalize(config, &o, err));
     *options = o;
     return ELCL_OK;
 fail:

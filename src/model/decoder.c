@@ -55,7 +55,8 @@ static int candidates(struct elcl_run *run, const struct elcl_records *records, 
                                             .tokens = &b[ELCL_B_TOKENS],
                                             .r = records->n_rows,
                                             .v = run->arch->vocabulary,
-                                            .width = records->width};
+                                            .width = records->width,
+                                            .renormalize = records->renormalize};
     const int rc = elcl_op_gemm(run->ops, &head, err);
     return rc ? rc : elcl_op_select(run->ops, &select, err);
 }

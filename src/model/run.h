@@ -129,6 +129,7 @@ struct elcl_records {
     uint64_t cross_keys; /* el: over groups; mha: over rows */
     int max_source;      /* longest source among the sentences in flight */
     int width;           /* candidates per row, the largest of the sentences */
+    bool renormalize;    /* some row's rules ask for it */
 };
 
 /*

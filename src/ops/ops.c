@@ -12,10 +12,12 @@
 
 /* Every kernel: its name in cl/. */
 static const char *const kernel_names[ELCL_N_KERNELS] = {
-    [ELCL_K_EMBED] = "embed",       [ELCL_K_ADD_NORM] = "add_norm",  [ELCL_K_GEMM] = "gemm",
-    [ELCL_K_EPILOGUE] = "epilogue", [ELCL_K_WIDEN] = "widen",        [ELCL_K_ATTN_EL] = "attn_el",
-    [ELCL_K_ATTN_MHA] = "attn_mha", [ELCL_K_SCATTER] = "scatter",    [ELCL_K_REORDER] = "reorder",
-    [ELCL_K_LINEAGE] = "lineage",   [ELCL_K_SELECT] = "select_best",
+    [ELCL_K_EMBED] = "embed",        [ELCL_K_ADD_NORM] = "add_norm",
+    [ELCL_K_GEMM] = "gemm",          [ELCL_K_EPILOGUE] = "epilogue",
+    [ELCL_K_WIDEN] = "widen",        [ELCL_K_ATTN_EL] = "attn_el",
+    [ELCL_K_ATTN_MHA] = "attn_mha",  [ELCL_K_SCATTER] = "scatter",
+    [ELCL_K_REORDER] = "reorder",    [ELCL_K_LINEAGE] = "lineage",
+    [ELCL_K_SELECT] = "select_best", [ELCL_K_RENORMALIZE] = "renormalize",
 };
 
 static const char *const cpu_files[] = {

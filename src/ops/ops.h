@@ -25,6 +25,7 @@ enum elcl_kernel_id {
     ELCL_K_REORDER,
     ELCL_K_LINEAGE,
     ELCL_K_SELECT,
+    ELCL_K_RENORMALIZE,
     ELCL_N_KERNELS
 };
 
@@ -309,6 +310,7 @@ struct elcl_select_args {
     int lineage_ld;
     const struct elcl_buffer *tokens;
     int r, v, width;
+    bool renormalize; /* launches a second kernel: some row asks for it */
 };
 int elcl_op_select(struct elcl_ops *ops, const struct elcl_select_args *args, elcl_error *err);
 

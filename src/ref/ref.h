@@ -142,6 +142,7 @@ struct elcl_ref_rules {
     int32_t pad_token;  /* -1: none; banned */
     int32_t unk_token;  /* -1: none; loses unk_penalty */
     double unk_penalty;
+    bool renormalize;       /* with log_probs: log-softmax again behind the rules */
     const int32_t *history; /* [length] the row's tokens so far */
     int length;
 };

@@ -43,6 +43,17 @@ static void ban_ngrams(double *scores, const struct elcl_ref_rules *rules)
     }
 }
 
+static void renormalize(double *scores, int v)
+{
+    double max = -INFINITY, sum = 0;
+    for (int i = 0; i < v; i++)
+        max = fmax(max, scores[i]);
+    for (int i = 0; i < v && max > -INFINITY; i++)
+        sum += exp(scores[i] - max);
+    for (int i = 0; i < v && max > -INFINITY; i++)
+        scores[i] -= max + log(sum);
+}
+
 void elcl_ref_scores(double *scores, const float *logits, const struct elcl_ref_rules *rules, int v)
 {
     if (rules->log_probs) {
@@ -67,6 +78,8 @@ void elcl_ref_scores(double *scores, const float *logits, const struct elcl_ref_
     if (rules->forced_token >= 0)
         for (int i = 0; i < v; i++)
             scores[i] = i == rules->forced_token ? 0 : -INFINITY;
+    if (rules->log_probs && rules->renormalize)
+        renormalize(scores, v);
 }
 
 void elcl_ref_top(struct elcl_ref_candidate *best, const double *scores, int v, int width)

@@ -78,6 +78,8 @@ void elcl_rules_at(const elcl_gen_options *options, int length, struct elcl_row_
         return;
     }
     rules->ban_eos = options->n_eos > 0 && length < elcl_rules_min_length(options);
+    rules->pad_token = options->ban_pad ? options->pad_token_id : -1;
+    rules->renormalize = rules->log_probs && options->renormalize_logits;
     rules->ngram = options->no_repeat_ngram_size;
     rules->repetition_penalty = options->repetition_penalty;
 }
@@ -125,6 +127,8 @@ static int check_tokens(const elcl_gen_options *o, int vocabulary, elcl_error *e
     ELCL_TRY(check_token("forced_bos_token_id", o->forced_bos_token_id, -1, vocabulary, err));
     ELCL_TRY(check_token("forced_eos_token_id", o->forced_eos_token_id, -1, vocabulary, err));
     ELCL_TRY(check_token("pad_token_id", o->pad_token_id, -1, vocabulary, err));
+    ELCL_TRY(check_int("ban_pad", o->ban_pad, 0, 1, err));
+    ELCL_TRY(check_int("renormalize_logits", o->renormalize_logits, 0, 1, err));
     ELCL_TRY(check_int("n_eos", o->n_eos, 0, ELCL_MAX_EOS, err));
     for (int i = 0; i < o->n_eos; i++)
         ELCL_TRY(check_token("eos_token_ids", o->eos_token_ids[i], 0, vocabulary, err));
@@ -170,6 +174,11 @@ static int check_groups(const elcl_gen_options *o, elcl_error *err)
                          "diversity_penalty is 0, must be above 0 where num_beam_groups is %d: all "
                          "groups would be the same",
                          groups);
+    if (groups > 1 && o->renormalize_logits)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "renormalize_logits has no meaning where num_beam_groups is %d: the "
+                         "penalty between groups comes behind it",
+                         groups);
     return ELCL_OK;
 fail:
     return rc;
@@ -190,6 +199,8 @@ static int check_style(const elcl_gen_options *o, elcl_error *err)
         {"early_stopping", o->early_stopping != ELCL_EARLY_FALSE, false},
         {"repetition_penalty", o->repetition_penalty != 1, false},
         {"forced_eos_token_id", o->forced_eos_token_id != -1, false},
+        {"ban_pad", o->ban_pad != 0, false},
+        {"renormalize_logits", o->renormalize_logits != 0, false},
         {"min_len", o->min_len != 0, true},
         {"max_len_a", o->max_len_a != 0, true},
         {"max_len_b", o->max_len_b != 0, true},

@@ -8,8 +8,8 @@
 
 /* One row's rules at one step, applied on the device in Hugging Face's order: repetition penalty,
  * no-repeat n-gram, EOS ban, forced token, and then what fairseq's style has: bans and a loss,
- * whose order does not matter. Plain 32-bit fields: uploaded as they are, and read by logits.cl as
- * int[ELCL_RULES_INTS]; keep both in step. */
+ * whose order does not matter; last log-softmax again. Plain 32-bit fields: uploaded as they are,
+ * and read by logits.cl as int[ELCL_RULES_INTS]; keep both in step. */
 struct elcl_row_rules {
     int32_t log_probs;    /* 1: the rules see log-softmax (beam search), 0: raw logits (greedy) */
     int32_t forced_token; /* -1: none; otherwise this token scores 0, all others are banned */
@@ -22,8 +22,9 @@ struct elcl_row_rules {
     int32_t pad_token;  /* -1: none; never chosen */
     int32_t unk_token;  /* -1: none; loses unk_penalty */
     float unk_penalty;
+    int32_t renormalize; /* 1: with log_probs, scores are log-softmax of what the rules leave */
 };
-#define ELCL_RULES_INTS (10 + ELCL_MAX_EOS)
+#define ELCL_RULES_INTS (11 + ELCL_MAX_EOS)
 
 /* The rules for choosing the token after `length` tokens (the start token counts), 1 <= length
  * < max_length. Options must come from elcl_rules_bind(). */

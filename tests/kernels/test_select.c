@@ -75,7 +75,8 @@ static void make_rules(struct elcl_row_rules *rules, int v, int row, bool greedy
     rules->unk_penalty = row == 2 ? 2.5f : -1.5f;
     rules->only_token = row == 3 ? check_int(0, v - 1) : -1;
     if (greedy) /* these come with log-probabilities */
-        rules->only_token = rules->pad_token = rules->unk_token = -1;
+        rules->only_token = rules->unk_token = -1;
+    rules->renormalize = !greedy && row % 3 == 1;
     if (row == 4)
         rules->forced_token = check_int(0, v - 1);
 }
@@ -145,7 +146,8 @@ static struct candidate *run_select(struct bed *bed, const struct rows *rows)
         .tokens = bed_input(bed, tokens, 2 * (size_t)n_pool * sizeof(*tokens)),
         .r = r,
         .v = rows->v,
-        .width = rows->width};
+        .width = rows->width,
+        .renormalize = true};
     CHECK(!elcl_op_select(bed->ops, &args, &err), "%s", err.msg);
     return bed_read(bed, args.candidates);
 }
@@ -179,6 +181,7 @@ static struct expected expect(struct bed *bed, const struct rows *rows, int row)
                                        .pad_token = rules->pad_token,
                                        .unk_token = rules->unk_token,
                                        .unk_penalty = (double)rules->unk_penalty,
+                                       .renormalize = rules->renormalize,
                                        .history = rows->history + (size_t)row * MAX_LENGTH,
                                        .length = rows->length[row]};
     elcl_ref_log_softmax(e.report, logits, rows->v);

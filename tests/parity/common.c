@@ -123,6 +123,7 @@ static void fairseq_options(const cJSON *options, elcl_gen_options *o)
 void golden_options(const cJSON *options, elcl_gen_options *out)
 {
     const cJSON *eos = get(options, "eos_token_id"), *item;
+    const cJSON *bad_words = cJSON_GetObjectItem(options, "bad_words_ids");
     elcl_gen_options o = {
         .num_beams = int_of(options, "num_beams", 1),
         .num_return_sequences = int_of(options, "num_return_sequences", 1),
@@ -140,6 +141,8 @@ void golden_options(const cJSON *options, elcl_gen_options *out)
         .forced_bos_token_id = int_of(options, "forced_bos_token_id", -1),
         .forced_eos_token_id = int_of(options, "forced_eos_token_id", -1),
         .pad_token_id = int_of(options, "pad_token_id", -1),
+        .ban_pad = bad_words && bad_words->child,
+        .renormalize_logits = cJSON_IsTrue(cJSON_GetObjectItem(options, "renormalize_logits")),
     };
     if (cJSON_IsNumber(eos))
         o.eos_token_ids[o.n_eos++] = (int32_t)eos->valuedouble;

@@ -80,6 +80,7 @@ static void choose(const struct elcl_row_rules *rules, const int32_t *history, i
         .pad_token = rules->pad_token,
         .unk_token = rules->unk_token,
         .unk_penalty = (double)rules->unk_penalty,
+        .renormalize = rules->renormalize,
         .history = history,
         .length = length,
     };

@@ -289,6 +289,58 @@ static void test_all_options(void)
     CHECK(o.n_eos == 1 && o.eos_token_ids[0] == 2, "eos");
 }
 
+/* What Marian's generation_config.json says. */
+static void test_padding_ban(void)
+{
+    elcl_gen_options o;
+    elcl_error err = {0};
+    if (check_case("options: padding banned, scores renormalized")) {
+        CHECK(!options_of("{\"model_type\":\"marian\"}",
+                          "{\"pad_token_id\":9,\"eos_token_id\":0,\"bad_words_ids\":[[9]],"
+                          "\"renormalize_logits\":true}",
+                          &o, &err),
+              "%s", err.msg);
+        CHECK(o.ban_pad == 1 && o.renormalize_logits == 1, "%d %d", o.ban_pad,
+              o.renormalize_logits);
+    }
+    if (check_case("options: padding that is EOS is not banned")) {
+        CHECK(!options_of("{\"model_type\":\"marian\"}",
+                          "{\"eos_token_id\":[4,9],\"pad_token_id\":9,\"bad_words_ids\":[[9]],"
+                          "\"renormalize_logits\":false}",
+                          &o, &err),
+              "%s", err.msg);
+        CHECK(o.ban_pad == 0 && o.renormalize_logits == 0, "%d %d", o.ban_pad,
+              o.renormalize_logits);
+    }
+}
+
+static void test_class_defaults(void)
+{
+    static const struct elcl_config_default defaults[] = {
+        {"eos_token_id", 7}, {"pad_token_id", 6}, {"forced_eos_token_id", 5}, {NULL, 0}};
+    static const char model[] =
+        "{\"model_type\":\"x\",\"pad_token_id\":3,\"forced_eos_token_id\":null}";
+    for (int with = 0; with < 2; with++) {
+        if (!check_case("a family's defaults, %s generation_config.json",
+                        with ? "with" : "without"))
+            continue;
+        struct elcl_config config;
+        elcl_gen_options o;
+        elcl_error err = {0};
+        if (!CHECK(!elcl_config_parse(model, strlen(model), with ? "{}" : NULL, with ? 2 : 0,
+                                      &config, &err),
+                   "%s", err.msg))
+            continue;
+        CHECK(!elcl_config_add_defaults(&config, NULL, &err), "%s", err.msg);
+        CHECK(!elcl_config_add_defaults(&config, defaults, &err), "%s", err.msg);
+        CHECK(!elcl_config_gen_options(&config, &o, &err), "%s", err.msg);
+        CHECK(o.n_eos == !with && (with || o.eos_token_ids[0] == 7), "%d EOS", o.n_eos);
+        CHECK(o.pad_token_id == 3, "pad %d", (int)o.pad_token_id);
+        CHECK(o.forced_eos_token_id == -1, "null was replaced by %d", (int)o.forced_eos_token_id);
+        elcl_config_finish(&config);
+    }
+}
+
 static void test_refused_options(void)
 {
     static const struct {
@@ -302,10 +354,16 @@ static void test_refused_options(void)
         {"\"dola_layers\":\"high\"", ELCL_E_UNSUPPORTED, "dola_layers is \"high\""},
         {"\"encoder_no_repeat_ngram_size\":3", ELCL_E_UNSUPPORTED, "encoder_no_repeat_ngram_size"},
         {"\"encoder_repetition_penalty\":1.5", ELCL_E_UNSUPPORTED, "encoder_repetition_penalty"},
-        {"\"bad_words_ids\":[[1]]", ELCL_E_UNSUPPORTED, "bad_words_ids is an array"},
+        {"\"bad_words_ids\":[[1]]", ELCL_E_UNSUPPORTED,
+         "bad_words_ids is an array; elcl supports [[pad_token_id]] alone"},
+        {"\"pad_token_id\":1,\"bad_words_ids\":[[2]]", ELCL_E_UNSUPPORTED, "bad_words_ids"},
+        {"\"pad_token_id\":1,\"bad_words_ids\":[[1,1]]", ELCL_E_UNSUPPORTED, "bad_words_ids"},
+        {"\"pad_token_id\":1,\"bad_words_ids\":[[1],[2]]", ELCL_E_UNSUPPORTED, "bad_words_ids"},
+        {"\"pad_token_id\":1,\"bad_words_ids\":[1]", ELCL_E_UNSUPPORTED, "bad_words_ids"},
+        {"\"pad_token_id\":1,\"bad_words_ids\":true", ELCL_E_UNSUPPORTED, "bad_words_ids"},
         {"\"force_words_ids\":[[1]]", ELCL_E_UNSUPPORTED, "force_words_ids is an array"},
         {"\"constraints\":[1]", ELCL_E_UNSUPPORTED, "constraints is an array"},
-        {"\"renormalize_logits\":true", ELCL_E_UNSUPPORTED, "renormalize_logits is true"},
+        {"\"renormalize_logits\":1", ELCL_E_FORMAT, "renormalize_logits: expected true or false"},
         {"\"exponential_decay_length_penalty\":[3,1.5]", ELCL_E_UNSUPPORTED,
          "exponential_decay_length_penalty is an array"},
         {"\"suppress_tokens\":[4]", ELCL_E_UNSUPPORTED, "suppress_tokens is an array"},
@@ -390,6 +448,8 @@ int main(int argc, char **argv)
     test_defaults();
     test_order();
     test_all_options();
+    test_padding_ban();
+    test_class_defaults();
     test_refused_options();
     test_default_length();
     return check_end();

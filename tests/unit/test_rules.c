@@ -60,6 +60,18 @@ static void test_steps(void)
         o.min_length = 9;
         CHECK(at(&o, 1).ban_eos == 0, "no EOS, nothing to ban");
     }
+    if (check_case("padding ban and renormalization")) {
+        o = plain_options();
+        CHECK(at(&o, 1).pad_token == -1 && !at(&o, 1).renormalize, "off by default");
+        o.ban_pad = o.renormalize_logits = 1;
+        o.pad_token_id = -1;
+        CHECK(at(&o, 1).pad_token == -1, "no padding token, nothing to ban");
+        o.pad_token_id = 3;
+        CHECK(at(&o, 1).pad_token == 3, "pad %d", (int)at(&o, 1).pad_token);
+        CHECK(!at(&o, 1).renormalize, "greedy scores stay the model's");
+        o.num_beams = 2;
+        CHECK(at(&o, 1).renormalize, "beam search");
+    }
     if (check_case("record is plain 32-bit fields"))
         CHECK(sizeof(struct elcl_row_rules) == ELCL_RULES_INTS * sizeof(int32_t), "%zu bytes",
               sizeof(struct elcl_row_rules));
