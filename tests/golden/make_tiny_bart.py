@@ -138,11 +138,12 @@ CASES = [
 ]
 
 
-def random_model(config, seed, eos_bias):
-    """Random weights, large enough that every source gives another text, and texts end."""
-    torch.manual_seed(seed)
-    model = BartForConditionalGeneration(BartConfig(**config)).eval()
+def random_model(model, config, position_scale=4.0, residual_scale=0.6):
+    """Random weights, large enough that every source gives another text. Tables that a model makes
+    for itself stay as they are."""
     for name, p in model.named_parameters():
+        if not p.requires_grad:
+            continue
         noise = torch.randn_like(p)
         if "layer_norm" in name or "layernorm" in name:
             values = 0.1 * noise
@@ -151,16 +152,26 @@ def random_model(config, seed, eos_bias):
         elif name.endswith("bias"):
             values = 0.1 * noise
         elif "embed_positions" in name:
-            values = 4.0 * noise
+            values = position_scale * noise
         elif name == "model.shared.weight" and not config["tie_word_embeddings"]:
             values = 2.0 * noise
-        elif name in ("model.shared.weight", "lm_head.weight"):
+        elif name in ("model.shared.weight", "lm_head.weight") or "embed_tokens" in name:
             values = 0.5 * noise
         elif "q_proj" in name or "k_proj" in name:  # attention that is far from uniform
             values = 3.0 * p.shape[1] ** -0.5 * noise
+        elif "out_proj" in name or "fc2" in name:
+            values = residual_scale * p.shape[1] ** -0.5 * noise
         else:
             values = 0.6 * p.shape[1] ** -0.5 * noise
         p.data.copy_(values)
+    model.generation_config = GenerationConfig()
+
+
+def random_bart(config, seed, eos_bias):
+    """A model whose texts end."""
+    torch.manual_seed(seed)
+    model = BartForConditionalGeneration(BartConfig(**config)).eval()
+    random_model(model, config)
     if config["tie_word_embeddings"]:
         bias = 0.5 * torch.randn(config["vocab_size"])
         bias[PAD], bias[EOS] = -8, eos_bias
@@ -169,7 +180,6 @@ def random_model(config, seed, eos_bias):
         final = model.model.decoder.layers[-1].final_layer_norm.bias.data
         model.lm_head.weight.data[PAD] = 0
         model.lm_head.weight.data[EOS] += eos_bias * final / final.square().sum()
-    model.generation_config = GenerationConfig()
     return model
 
 
@@ -216,6 +226,12 @@ def write_plain(path, document):
     path.write_text(json.dumps(document, indent=1) + "\n")
 
 
+def save_config(model_type, config, generation_config, directory):
+    write_plain(directory / "config.json", dict(model_type=model_type, **config))
+    ids = {k: v for k, v in config.items() if k.endswith("token_id") and v is not None}
+    write_plain(directory / "generation_config.json", {**ids, **generation_config})
+
+
 def save_checkpoint(model, config, directory):
     """Stores the model and replaces its weights by what was stored, upcast to float32."""
     directory.mkdir(exist_ok=True)
@@ -228,18 +244,18 @@ def save_checkpoint(model, config, directory):
         model.load_state_dict({n: t.float() for n, t in tensors.items()}, strict=False)
         without_base = {name.removeprefix("model."): t for name, t in tensors.items()}
         save_sharded(without_base, directory, n_shards=3)
-    write_plain(directory / "config.json", dict(model_type="bart", **config))
-    ids = {k: v for k, v in config.items() if k.endswith("token_id") and v is not None}
-    write_plain(directory / "generation_config.json", {**ids, **GENERATION_CONFIG})
+    save_config("bart", config, GENERATION_CONFIG, directory)
 
 
-def random_source(length, vocab_size, rng):
-    """<s> ... </s>, where there is room for it."""
-    tokens = [rng.randrange(4, vocab_size) for _ in range(length)]
+def random_source(length, config, rng):
+    """<s> ... </s>, where there is room for it and the model has them."""
+    special = {v for k, v in config.items() if k.endswith("_token_id")}
+    tokens = [rng.randrange(4, config["vocab_size"]) for _ in range(length)]
+    tokens = [3 if token in special else token for token in tokens]
     if length > 1:
-        tokens[-1] = EOS
-    if length > 2:
-        tokens[0] = BOS
+        tokens[-1] = config["eos_token_id"]
+    if length > 2 and "bos_token_id" in config:
+        tokens[0] = config["bos_token_id"]
     return tokens
 
 
@@ -255,13 +271,13 @@ def decode_all(model, source, cases):
     return outputs, smallest
 
 
-def choose_inputs(model, config, cases, rng):
+def choose_inputs(model, config, cases, rng, lengths=SOURCE_LENGTHS):
     """One source of each length whose searches are all decided clearly."""
     inputs, outputs, smallest = [], [], float("inf")
-    for length in SOURCE_LENGTHS:
+    for length in lengths:
         decoded = None
         while decoded is None:
-            source = random_source(length, config["vocab_size"], rng)
+            source = random_source(length, config, rng)
             decoded = None if source in inputs else decode_all(model, source, cases)
         inputs.append(source)
         outputs.append(decoded[0])
@@ -270,32 +286,30 @@ def choose_inputs(model, config, cases, rng):
     return inputs, outputs, smallest
 
 
+def target_vocabulary(config):
+    return config.get("decoder_vocab_size") or config["vocab_size"]
+
+
 @torch.no_grad()
-def forward_goldens(model, config, inputs, rng):
+def forward_goldens(model, config, inputs, rng, encoded=ENCODED, teacher_forced=TEACHER_FORCED):
     """Encoder output and decoder logits, in double precision, one sentence at a time."""
     torch.set_default_dtype(torch.float64)
     model = model.double()
     encode = lambda source: model.get_encoder()(torch.tensor([source])).last_hidden_state
-    encoder = [{"input": i, "rows": rows(encode(inputs[i])[0])} for i in ENCODED]
+    encoder = [{"input": i, "rows": rows(encode(inputs[i])[0])} for i in encoded]
     forced = []
-    for i in TEACHER_FORCED:
+    for i in teacher_forced:
         ids = [config["decoder_start_token_id"]]
-        ids += [rng.randrange(config["vocab_size"]) for _ in range(TEACHER_FORCED_STEPS - 1)]
+        ids += [rng.randrange(target_vocabulary(config)) for _ in range(TEACHER_FORCED_STEPS - 1)]
+        if model.config.model_type == "m2m_100":  # there padding has no position of its own
+            ids = [3 if token == config["pad_token_id"] else token for token in ids]
         out = model(input_ids=torch.tensor([inputs[i]]), decoder_input_ids=torch.tensor([ids]))
         forced.append({"input": i, "decoder_ids": ids, "logits": rows(out.logits[0])})
     torch.set_default_dtype(torch.float32)
     return encoder, forced
 
 
-def make(name, config, seed, eos_bias):
-    directory = HERE / name
-    model = random_model(config, seed, eos_bias)
-    save_checkpoint(model, config, directory)
-    start = dict(decoder_start_token_id=config["decoder_start_token_id"])
-    cases = [(case, options_of(**start, **changes)) for case, changes in CASES]
-    rng = random.Random(seed)
-    inputs, outputs, smallest = choose_inputs(model, config, cases, rng)
-    encoder, forced = forward_goldens(model, config, inputs, rng)
+def write_golden(directory, seed, smallest, inputs, encoder, forced, cases, outputs):
     every = list(range(len(inputs)))
     write_json(directory / "golden.json", {
         "versions": versions(),
@@ -309,7 +323,19 @@ def make(name, config, seed, eos_bias):
             for i, (case, options) in enumerate(cases)
         ],
     })
-    print("%s: %d cases, smallest gap %.1e" % (name, len(cases), smallest))
+    print("%s: %d cases, smallest gap %.1e" % (directory.name, len(cases), smallest))
+
+
+def make(name, config, seed, eos_bias):
+    directory = HERE / name
+    model = random_bart(config, seed, eos_bias)
+    save_checkpoint(model, config, directory)
+    start = dict(decoder_start_token_id=config["decoder_start_token_id"])
+    cases = [(case, options_of(**start, **changes)) for case, changes in CASES]
+    rng = random.Random(seed)
+    inputs, outputs, smallest = choose_inputs(model, config, cases, rng)
+    encoder, forced = forward_goldens(model, config, inputs, rng)
+    write_golden(directory, seed, smallest, inputs, encoder, forced, cases, outputs)
 
 
 MODELS = {

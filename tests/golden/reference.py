@@ -38,12 +38,14 @@ OPTIONS = {  # every option of a case, with the value that means "off"
     "eos_token_id": 2,
     "do_sample": False,
 }
+MORE_OPTIONS = ("bad_words_ids", "renormalize_logits")  # present where a case has them
 
 
 class Gaps(LogitsProcessor):
     """Watches one search. As the last logits processor it sees what the search chooses from."""
 
-    def __init__(self):
+    def __init__(self, renormalize=False):
+        self.renormalize = renormalize  # the search does so behind the last processor
         self.smallest = math.inf
         self.beam_scores = None  # per group [K], set in beam search only
         self.scores = None       # [K, V] of the group that is being looked at
@@ -53,7 +55,7 @@ class Gaps(LogitsProcessor):
             best, second = scores[0].topk(2).values.tolist()
             self.note(best, second)
         else:
-            self.scores = scores
+            self.scores = scores.log_softmax(-1) if self.renormalize else scores
         return scores
 
     def note(self, a, b):
@@ -135,7 +137,7 @@ class ObservedScorer(beam_search.BeamSearchScorer):
 
 def options_of(**changes):
     """A complete set of options: nothing is left to generation_config.json or to defaults."""
-    unknown = set(changes) - set(OPTIONS)
+    unknown = set(changes) - set(OPTIONS) - set(MORE_OPTIONS)
     assert not unknown, unknown
     options = {**OPTIONS, **changes}
     if options["max_new_tokens"] is not None:
@@ -147,7 +149,7 @@ def options_of(**changes):
 
 def generate(model, source, options):
     """Decodes one source alone. Returns ([{"ids", "score"}, ...], smallest gap)."""
-    gaps = Gaps()
+    gaps = Gaps(options.get("renormalize_logits", False))
     ObservedScorer.gaps = gaps
     generation_utils.BeamSearchScorer = ObservedScorer
     source = torch.tensor([source])
@@ -176,7 +178,7 @@ def without_padding(ids, options):
         return ids[:ids.index(pad, 1) + 1] if pad in ids[1:] else ids
     while ids[-1] == pad:
         ids = ids[:-1]
-    assert pad not in ids, "the model chose the padding token"
+    assert pad not in ids[1:], "the model chose the padding token"
     return ids
 
 

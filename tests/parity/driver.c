@@ -254,7 +254,7 @@ bool driver_step(struct driver *d, const struct driver_row *rows, int n_rows)
         encode_records(d);
         ELCL_TRY(elcl_encoder_run(&d->run, &d->encode, &err));
         ELCL_TRY(elcl_ops_download(
-            d->run.ops, &d->run.buffers[ELCL_B_X], d->encoded,
+            d->run.ops, &d->run.buffers[d->run.h], d->encoded,
             (size_t)d->encode.n_rows * (size_t)d->model->arch.d * sizeof(float), &err));
     }
     ELCL_TRY(elcl_decoder_step(&d->run, &d->step, &err));

@@ -136,6 +136,12 @@ static void compare_defaults(const struct golden *golden, const elcl_model *mode
     if (!model->arch.decoder_only)
         CHECK(got.decoder_start_token_id == want.decoder_start_token_id, "%d",
               (int)got.decoder_start_token_id);
+    CHECK(got.forced_bos_token_id == want.forced_bos_token_id &&
+              got.forced_eos_token_id == want.forced_eos_token_id,
+          "forced %d, %d", (int)got.forced_bos_token_id, (int)got.forced_eos_token_id);
+    CHECK(got.pad_token_id == want.pad_token_id && got.ban_pad == want.ban_pad, "pad %d",
+          (int)got.pad_token_id);
+    CHECK(got.renormalize_logits == want.renormalize_logits, "%d", got.renormalize_logits);
 }
 
 static void test_setup(const struct golden *golden, const char *name, const struct setup *setup,
@@ -200,12 +206,15 @@ static void test_model(const char *name, const struct check_options *options)
 
 int main(int argc, char **argv)
 {
+    static const char *const models[] = {
+        "tiny-bart",  "tiny-bart-untied",   "tiny-marian",     "tiny-marian-separate",
+        "tiny-mbart", "tiny-pegasus",       "tiny-blenderbot", "tiny-m2m_100",
+        "tiny-gpt2",  "tiny-gpt2-by-layer",
+    };
     const struct check_options *options = check_begin(argc, argv);
-    test_model("tiny-bart", options);
-    test_model("tiny-bart-untied", options);
+    for (size_t i = 0; i < ELCL_COUNT(models); i++)
+        test_model(models[i], options);
     test_searches("tiny-bart", options);
-    test_model("tiny-gpt2", options);
-    test_model("tiny-gpt2-by-layer", options);
     printf("compared %ld hypotheses and %ld rows of logits with stored ones\n", n_compared,
            n_logits);
     return check_end();

@@ -168,6 +168,8 @@ static void test_refused(void)
     REFUSE(fairseq_options(), early_stopping, ELCL_EARLY_TRUE, in_fairseq);
     REFUSE(fairseq_options(), repetition_penalty, 1.5f, in_fairseq);
     REFUSE(fairseq_options(), forced_eos_token_id, 1, in_fairseq);
+    REFUSE(fairseq_options(), ban_pad, 1, in_fairseq);
+    REFUSE(fairseq_options(), renormalize_logits, 1, in_fairseq);
     REFUSE(plain_options(), min_len, 1, in_hf);
     REFUSE(plain_options(), max_len_a, 1, in_hf);
     REFUSE(plain_options(), max_len_b, 1, in_hf);

@@ -72,6 +72,17 @@ static void test_steps(void)
         o.num_beams = 2;
         CHECK(at(&o, 1).renormalize, "beam search");
     }
+    if (check_case("renormalization between groups is refused")) {
+        elcl_error err = {0};
+        o.num_beams = 4;
+        o.num_beam_groups = 2;
+        o.diversity_penalty = 1;
+        CHECK(elcl_rules_check(&o, VOCABULARY, MAX_TARGET, &err) == ELCL_E_ARG &&
+                  strstr(err.msg, "renormalize_logits has no meaning where num_beam_groups is 2"),
+              "%s", err.msg);
+        o.renormalize_logits = 0;
+        CHECK(!elcl_rules_check(&o, VOCABULARY, MAX_TARGET, &err), "%s", err.msg);
+    }
     if (check_case("record is plain 32-bit fields"))
         CHECK(sizeof(struct elcl_row_rules) == ELCL_RULES_INTS * sizeof(int32_t), "%zu bytes",
               sizeof(struct elcl_row_rules));
