@@ -160,6 +160,17 @@ static void test_configs(const struct check_options *options)
         {"{\"normalize_before\": true}", ELCL_E_UNSUPPORTED, "config.json", "normalize_before"},
         {"{\"is_encoder_decoder\": false}", ELCL_E_UNSUPPORTED, "config.json",
          "is_encoder_decoder"},
+        {"{\"model_type\": \"mbart\", \"normalize_before\": false}", ELCL_E_UNSUPPORTED,
+         "normalize_before", "mbart"},
+        {"{\"model_type\": \"marian\", \"static_position_embeddings\": false}", ELCL_E_UNSUPPORTED,
+         "static_position_embeddings", "marian"},
+        {"{\"model_type\": \"m2m_100\", \"normalize_embedding\": true}", ELCL_E_UNSUPPORTED,
+         "normalize_embedding", "m2m_100"},
+        {"{\"model_type\": \"mbart\"}", ELCL_E_FORMAT, "model.safetensors", "encoder.layer_norm"},
+        {"{\"model_type\": \"pegasus\"}", ELCL_E_FORMAT, "embed_positions.weight", "[50,20]"},
+        {"{\"model_type\": \"blenderbot\"}", ELCL_E_FORMAT, "embed_positions.weight", "[50,20]"},
+        {"{\"model_type\": \"marian\", \"share_encoder_decoder_embeddings\": false}", ELCL_E_FORMAT,
+         "model.safetensors", "encoder.embed_tokens"},
         {"{\"bos_token_id\": 61}", ELCL_E_FORMAT, "config.json", "bos_token_id"},
     };
     for (size_t i = 0; i < ELCL_COUNT(tests); i++) {
