@@ -141,17 +141,25 @@ static inline void apply_rules(__global float *x, int v_size, __global const int
     GROUP_BARRIER();
 }
 
-/* The score to report for a token whose logit after the rules is v. */
-static inline float report(float v, int token, __global const int *rules,
-                           const struct history *history, float lse)
+/* The score that counts for a token whose logit after the rules is v: v itself with log_probs, the
+ * logit before the rules otherwise. */
+static inline float raw_score(float v, int token, __global const int *rules,
+                              const struct history *history)
 {
     const float penalty = as_float(rules[RULE_PENALTY]);
     if (rules[RULE_LOG_PROBS] || penalty == 1.0f)
-        return v - lse;
+        return v;
     for (int t = 0; t < history->n; t++)
         if (history_at(history, t) == token)
-            return (v < 0.0f ? v / penalty : v * penalty) - lse;
-    return v - lse;
+            return v < 0.0f ? v / penalty : v * penalty;
+    return v;
+}
+
+/* The score to report for it. */
+static inline float report(float v, int token, __global const int *rules,
+                           const struct history *history, float lse)
+{
+    return raw_score(v, token, rules, history) - lse;
 }
 
 #if WG == 1

@@ -5,6 +5,7 @@
 
 #include "base/util.h"
 #include "engine/engine.h"
+#include "search/rules.h"
 
 const char *elcl_version(void)
 {
@@ -127,7 +128,7 @@ int elcl_generate(elcl_model *model, const char *text, const elcl_gen_options *o
     ELCL_TRY(elcl_encode(model, text, strlen(text), &ids, &request.n_source, err));
     request.source = ids;
     params.batch_size = 1;
-    params.max_beams = request.options.num_beams;
+    params.max_beams = elcl_rules_most_rows(&request.options);
     params.on_result = take_result;
     params.user = &one;
     ELCL_TRY(elcl_engine_create(model, &params, &engine, err));

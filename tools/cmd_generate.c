@@ -163,8 +163,11 @@ static int submit_window(struct run *r, size_t n, elcl_error *err)
     qsort(r->window, n, sizeof(struct elcl_sample *), longest_first);
     for (size_t i = 0; i < n; i++) {
         struct elcl_sample *sample = r->window[i];
-        elcl_request request = {
-            .source = sample->ids, .n_source = sample->n_ids, .options = r->gen, .user = sample};
+        elcl_request request = {.source = sample->ids,
+                                .n_source = sample->n_ids,
+                                .options = r->gen,
+                                .user = sample,
+                                .sample = sample->index};
         int rc = elcl_engine_submit(r->engine, &request, NULL, err);
         if (rc)
             return rc;
@@ -384,7 +387,7 @@ static int create_engine(struct run *r, int max_target, elcl_error *err)
     elcl_engine_params params = elcl_engine_params_default();
     elcl_engine_stats stats;
     params.batch_size = r->opt->batch_size;
-    params.max_beams = r->gen.num_beams;
+    params.max_beams = r->gen.do_sample ? r->gen.num_return_sequences : r->gen.num_beams;
     params.max_source = r->opt->max_source;
     params.max_target = max_target;
     params.on_result = on_result;

@@ -60,7 +60,7 @@ static const struct elcl_opt options_table[] = {
           "generation_config.json, then config.json; lengths count the start token):"),
     INT("num-beams", gen.num_beams, 1, ELCL_MAX_BEAMS, "beams; 1 is greedy search"),
     INT("num-return-sequences", gen.num_return_sequences, 1, ELCL_MAX_BEAMS,
-        "best sequences to write of each sample"),
+        "best sequences to write of each sample; with --do-sample independent ones"),
     INT("num-beam-groups", gen.num_beam_groups, 1, ELCL_MAX_BEAMS,
         "groups of beams that are to differ (diverse beam search); 1: off"),
     NUMBER("diversity-penalty", gen.diversity_penalty, 0, 1e6,
@@ -95,6 +95,21 @@ static const struct elcl_opt options_table[] = {
     INT("max-len-b", gen.max_len_b, 0, INT32_MAX, "... and so many more (default 200)"),
     NUMBER("unk-penalty", gen.unk_penalty, -1e6, 1e6, "loss of the unknown token (default 0)"),
     TOKEN("unk-token-id", gen.unk_token_id, "the unknown token, or none"),
+
+    GROUP("Sampling (applied in this order; ties stay or go together):"),
+    FLAG("do-sample", gen.do_sample, "draw tokens instead of searching; needs one beam"),
+    FLAG("no-sample", no_sample, "search, whatever generation_config.json says"),
+    NUMBER("temperature", gen.temperature, 1e-6, 1e6,
+           "scores are divided by it: below 1 sharpens, above 1 flattens"),
+    INT("top-k", gen.top_k, 0, INT32_MAX,
+        "keep the K best tokens; 0: off (default 50, as in Hugging Face)"),
+    NUMBER("top-p", gen.top_p, 0, 1, "keep the fewest best tokens of this probability; 1: off"),
+    NUMBER("min-p", gen.min_p, 0, 1, "keep tokens of this part of the best's probability; 0: off"),
+    NUMBER("typical-p", gen.typical_p, 1e-6, 1,
+           "keep the most typical tokens of this probability; 1: off"),
+    INT("seed", seed, 0, INT32_MAX,
+        "of the random numbers (default 0), which depend on it, the sample's place in the input "
+        "and the step alone"),
 
     GROUP("Running:"),
     TEXT("device", "INDEX|NAME|cpu|gpu", device,
@@ -203,6 +218,8 @@ static int check_combination(const struct elcl_generate_options *o, elcl_error *
                               "expected TEXT arguments or --input, found both: '%.100s' and "
                               "--input %.100s",
                               o->texts[0], o->input);
+    if (o->gen.do_sample && o->no_sample)
+        return elcl_tool_fail(err, ELCL_E_ARG, "expected --do-sample or --no-sample, found both");
     if (o->quiet && o->verbose)
         return elcl_tool_fail(err, ELCL_E_ARG, "expected --quiet or --verbose, found both");
     if (o->scores && o->format == ELCL_LINE_JSONL)
@@ -267,6 +284,10 @@ static void overlay(const struct elcl_generate_options *o, elcl_gen_options *gen
         gen->n_eos = o->eos.n;
         memcpy(gen->eos_token_ids, o->eos.ids, sizeof(gen->eos_token_ids));
     }
+    if (o->no_sample)
+        gen->do_sample = 0;
+    if (elcl_args_seen(&o->args, "seed"))
+        gen->seed = (uint64_t)o->seed;
     /* A given length replaces a default one, in whichever way that is counted. */
     if (elcl_args_seen(&o->args, "max-length") && !elcl_args_seen(&o->args, "max-new-tokens"))
         gen->max_new_tokens = 0;
@@ -277,6 +298,25 @@ static void overlay(const struct elcl_generate_options *o, elcl_gen_options *gen
 static int options_source(const struct elcl_generate_options *o, const elcl_model_info *info)
 {
     return o->max_source ? o->max_source : info->max_source;
+}
+
+/* Options that would do nothing are refused. */
+static int check_sampling(const struct elcl_generate_options *o, const elcl_gen_options *gen,
+                          elcl_error *err)
+{
+    static const char *const names[] = {"temperature", "top-k",     "top-p",
+                                        "min-p",       "typical-p", "seed"};
+    for (size_t i = 0; i < ELCL_TOOL_COUNT(names); i++)
+        if (!gen->do_sample && elcl_args_seen(&o->args, names[i]))
+            return elcl_tool_fail(err, ELCL_E_ARG,
+                                  "--%s does nothing without sampling: expected --do-sample too",
+                                  names[i]);
+    if (gen->do_sample && gen->num_beams > 1)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "sampling with beams is not available: expected --num-beams 1 or "
+                              "--no-sample, found do_sample and %d beams",
+                              gen->num_beams);
+    return ELCL_OK;
 }
 
 /* A length that was given and does not fit is refused; a default one is cut to the model. */
@@ -319,7 +359,10 @@ int elcl_generate_resolve(const struct elcl_generate_options *options, const elc
     elcl_model_get_info(model, &info);
     elcl_model_gen_defaults(model, &resolved);
     overlay(options, &resolved);
-    if (resolved.num_return_sequences > resolved.num_beams)
+    int rc = check_sampling(options, &resolved, err);
+    if (rc)
+        return rc;
+    if (!resolved.do_sample && resolved.num_return_sequences > resolved.num_beams)
         return elcl_tool_fail(err, ELCL_E_ARG,
                               "--num-return-sequences: expected at most --num-beams, which is %d, "
                               "found %d",
@@ -343,7 +386,7 @@ int elcl_generate_resolve(const struct elcl_generate_options *options, const elc
                               "text",
                               options->model);
     int target = 0;
-    int rc = resolve_lengths(options, &info, &resolved, &target, err);
+    rc = resolve_lengths(options, &info, &resolved, &target, err);
     if (rc)
         return rc;
     *gen = resolved;

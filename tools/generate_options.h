@@ -21,6 +21,8 @@ struct elcl_generate_options {
     int keep_going;
     /* Only what was given counts: elcl_generate_resolve() lays it over the model's defaults. */
     elcl_gen_options gen;
+    int no_sample;
+    int seed;
     int early_stopping, search_style;
     struct elcl_opt_ids eos;
     const char *device;

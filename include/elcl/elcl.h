@@ -197,7 +197,8 @@ enum elcl_search_style { ELCL_STYLE_HF, ELCL_STYLE_FAIRSEQ };
 
 /* Names and meaning of Hugging Face generate(), except where search_style is fairseq's: then those
  * of its SequenceGenerator, and see elcl_gen_options_fairseq(). Lengths count tokens, the decoder's
- * start token included. -1 as a token id means none.
+ * start token included. -1 as a token id means none. The options of sampling count with do_sample
+ * alone; a token is drawn from what they leave, tokens of equal score staying or going together.
  *
  * In decoder-only models the source (the prompt) takes the place of the start token: max_length and
  * min_length count all its tokens, max_new_tokens and min_new_tokens none, decoder_start_token_id
@@ -205,7 +206,7 @@ enum elcl_search_style { ELCL_STYLE_HF, ELCL_STYLE_FAIRSEQ };
  * repetition see the prompt. */
 typedef struct elcl_gen_options {
     int num_beams;            /* 1 .. ELCL_MAX_BEAMS; 1 is greedy search */
-    int num_return_sequences; /* 1 .. num_beams */
+    int num_return_sequences; /* 1 .. num_beams; do_sample: 1 .. ELCL_MAX_BEAMS samples */
     float length_penalty;
     enum elcl_early_stopping early_stopping;
     int max_length;
@@ -233,6 +234,13 @@ typedef struct elcl_gen_options {
     /* In Hugging Face's style alone; 0 in the other, which never generates padding. */
     int ban_pad;            /* 1: pad_token_id is never generated (bad_words_ids [[pad]]) */
     int renormalize_logits; /* 1: beam scores add up log-softmax of what the rules leave */
+    int do_sample;          /* 1: draw tokens; needs num_beams 1 */
+    float temperature;      /* scores are divided by it, 1e-6 .. 1e6 */
+    int top_k;              /* keep the k best tokens; 0: off. Hugging Face's default is 50 */
+    float top_p;            /* keep the fewest tokens of at least this probability; 1: off */
+    float min_p;     /* keep tokens of at least this part of the best one's probability; 0: off */
+    float typical_p; /* keep the most typical tokens of this probability; 1: off */
+    uint64_t seed;   /* of the random numbers */
     unsigned reserved[8];
 } elcl_gen_options;
 
@@ -241,8 +249,8 @@ ELCL_API void elcl_model_gen_defaults(const elcl_model *model, elcl_gen_options 
 
 /* Turns options into fairseq style with fairseq's defaults (min_len 1, max_len_a 0, max_len_b 200,
  * unk_penalty 0, diversity_penalty 0.5 with groups) and switches off what that style lacks: the
- * other lengths, early_stopping, repetition_penalty, forced_eos_token_id. Nothing is forced;
- * forced_bos_token_id, when set afterwards, is the first token at its own log-probability.
+ * other lengths, early_stopping, repetition_penalty, do_sample, forced_eos_token_id. Nothing is
+ * forced; forced_bos_token_id, when set afterwards, is the first token at its own log-probability.
  * num_beams, num_beam_groups, length_penalty, no_repeat_ngram_size and the tokens stay. */
 ELCL_API void elcl_gen_options_fairseq(elcl_gen_options *options);
 
@@ -251,15 +259,16 @@ enum elcl_finish_reason { ELCL_FINISH_EOS, ELCL_FINISH_LENGTH };
 typedef struct elcl_hypothesis {
     const int32_t *ids; /* [n_ids], the start token or the prompt included, EOS when produced */
     size_t n_ids;
-    float score; /* beam: log-probability / length^length_penalty; greedy: log-probability; the
+    float score; /* beam: log-probability / length^length_penalty; greedy and sampling:
+                  * log-probability of the model, before rules, temperature and cut-offs; the
                   * prompt has no part in it */
     enum elcl_finish_reason finish;
 } elcl_hypothesis;
 
 typedef struct elcl_result {
-    uint64_t id;                       /* as elcl_engine_submit() gave it */
-    void *user;                        /* from the request */
-    int n_hypotheses;                  /* num_return_sequences, best first; 0 on failure */
+    uint64_t id;      /* as elcl_engine_submit() gave it */
+    void *user;       /* from the request */
+    int n_hypotheses; /* num_return_sequences, best first (samples as drawn); 0 on failure */
     const elcl_hypothesis *hypotheses; /* valid during the callback */
     const elcl_error *error;           /* NULL, or why this request failed */
 } elcl_result;
@@ -269,7 +278,7 @@ typedef void (*elcl_result_fn)(void *engine_user, const elcl_result *result);
 
 typedef struct elcl_engine_params {
     int batch_size; /* sentences in flight; 0: from the memory limit and the device */
-    int max_beams;  /* most beams that a request may ask for, default 4 */
+    int max_beams;  /* most beams (or samples) that a request may ask for, default 4 */
     int max_source; /* longest source in tokens, 0: the model's limit */
     int max_target; /* longest output in tokens, 0: the model's limit; decoder-only: one more than
                      * the most new tokens */
@@ -294,6 +303,9 @@ typedef struct elcl_request {
     size_t n_source;       /* 1 .. max_source */
     elcl_gen_options options;
     void *user;
+    /* Sampling: with options.seed it names the request's random numbers, so that they depend
+     * neither on the device nor on what else is in flight. Number requests differently. */
+    uint64_t sample;
 } elcl_request;
 
 /* Copies the request and queues it; *id (may be NULL) counts from 0. Never blocks. ELCL_E_ARG

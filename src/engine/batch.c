@@ -75,6 +75,23 @@ static void put_row(struct elcl_engine *engine, const struct elcl_sentence *sent
     memcpy(records->data + records->rules_at + (size_t)r * ELCL_RULES_INTS, &rules, sizeof(rules));
 }
 
+/* The sentence's draws, when it samples. */
+static void put_draws(struct elcl_engine *engine, const struct elcl_sentence *sentence)
+{
+    struct elcl_records *records = &engine->step;
+    int n;
+    const struct elcl_search_draw *draws = elcl_search_draws(sentence->search, &n);
+    for (int i = 0; i < n; i++) {
+        struct elcl_row_draw draw;
+        elcl_rules_draw(&sentence->options, sentence->sample, draws[i].stream,
+                        elcl_search_length(sentence->search), &draw);
+        draw.row = sentence->first_row + draws[i].row;
+        draw.slot = draws[i].slot;
+        memcpy(records->data + records->draws_at + (size_t)records->n_draws++ * ELCL_DRAW_INTS,
+               &draw, sizeof(draw));
+    }
+}
+
 static int count_rows(const struct elcl_engine *engine)
 {
     int rows = 0;
@@ -96,7 +113,7 @@ void elcl_batch_step_records(struct elcl_engine *engine)
     records->self_at = (size_t)n_rows * ELCL_ROW_INTS;
     records->cross_at = records->self_at + (size_t)n_rows * ELCL_GROUP_INTS;
     records->rules_at = records->cross_at + (size_t)n_rows * ELCL_GROUP_INTS;
-    records->n = records->rules_at + (size_t)n_rows * ELCL_RULES_INTS;
+    records->draws_at = records->rules_at + (size_t)n_rows * ELCL_RULES_INTS;
     int r = 0;
     for (int i = 0; i < c->sentences; i++) {
         struct elcl_sentence *sentence = engine->slots[i];
@@ -108,6 +125,7 @@ void elcl_batch_step_records(struct elcl_engine *engine)
         sentence->first_row = r;
         for (int k = 0; k < n; k++)
             put_row(engine, sentence, r + k, k, parent_row);
+        put_draws(engine, sentence);
         if (engine->run.variant->cross_groups_by_sentence && !engine->run.arch->decoder_only) {
             put_group(records, records->cross_at + (size_t)records->n_cross++ * ELCL_GROUP_INTS,
                       (struct elcl_group){r, n, sentence->slot * c->max_source, sentence->n_source,
@@ -119,6 +137,7 @@ void elcl_batch_step_records(struct elcl_engine *engine)
         records->width = elcl_max_int(records->width, elcl_search_width(sentence->search));
         r += n;
     }
+    records->n = records->draws_at + (size_t)records->n_draws * ELCL_DRAW_INTS;
 }
 
 /* One row per source token; its keys are its sentence's rows. */

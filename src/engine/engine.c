@@ -67,6 +67,7 @@ static int choose_capacity(struct elcl_engine *e, elcl_error *err)
                               .max_target = p->max_target ? p->max_target : m->arch.max_positions,
                               .width = p->max_beams * (1 + ELCL_MAX_EOS)};
     c.width = elcl_min_int(c.width, m->arch.vocabulary);
+    c.width = elcl_max_int(c.width, p->max_beams + 1); /* sampling: the best token and the draws */
     if (!c.sentences) {
         const uint64_t max_alloc = m->device->desc.max_alloc_bytes;
         c.sentences = elcl_plan_sentences(
@@ -133,8 +134,7 @@ static int allocate_host(struct elcl_engine *e, elcl_error *err)
     const struct elcl_capacity *c = &e->run.capacity;
     const size_t rows = (size_t)elcl_capacity_rows(c), encode = (size_t)c->encode_rows;
     e->slots = elcl_calloc((size_t)c->sentences, sizeof(struct elcl_sentence *));
-    e->step.data = elcl_calloc(rows * (ELCL_ROW_INTS + 2 * ELCL_GROUP_INTS + ELCL_RULES_INTS),
-                               sizeof(int32_t));
+    e->step.data = elcl_calloc(rows * ELCL_STEP_INTS, sizeof(int32_t));
     e->encode.data = elcl_calloc(encode * (ELCL_ROW_INTS + ELCL_GROUP_INTS), sizeof(int32_t));
     e->candidates = elcl_calloc(rows * (size_t)c->width, sizeof(*e->candidates));
     const bool ok = e->slots && e->step.data && e->encode.data && e->candidates;
@@ -253,9 +253,11 @@ static int check_request(const struct elcl_engine *e, const elcl_request *reques
         if (request->source[i] < 0 || request->source[i] >= vocabulary)
             return elcl_fail(err, ELCL_E_ARG, "source token %zu is %d, outside 0 .. %d", i,
                              request->source[i], vocabulary - 1);
-    if (request->options.num_beams > c->beams)
-        return elcl_fail(err, ELCL_E_ARG, "num_beams %d exceeds the engine's %d",
-                         request->options.num_beams, c->beams);
+    const int rows = elcl_rules_most_rows(&request->options);
+    if (rows > c->beams)
+        return elcl_fail(err, ELCL_E_ARG, "%s %d exceeds the engine's %d",
+                         request->options.do_sample ? "num_return_sequences" : "num_beams", rows,
+                         c->beams);
     *options = request->options;
     const int rc = e->model->arch.decoder_only ? prompt_options(e, request, options, err) : ELCL_OK;
     return rc ? rc : elcl_rules_check(options, e->model->arch.vocabulary, c->max_target, err);
@@ -287,6 +289,7 @@ int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_
     s->id = engine->next_id++;
     s->user = request->user;
     s->options = options;
+    s->sample = request->sample;
     s->n_source = (int)request->n_source;
     s->n_prompt = engine->model->arch.decoder_only ? s->n_source - 1 : 0;
     memcpy(s->source, request->source, bytes);

@@ -11,6 +11,7 @@ struct elcl_sentence {
     uint64_t id;
     void *user;
     elcl_gen_options options; /* decoder-only: lengths without those of the prompt's n_prompt */
+    uint64_t sample;          /* of its random numbers */
     struct elcl_search *search;
     int slot;                   /* its place in the pools while in flight */
     int first_row;              /* of its rows in the current step */

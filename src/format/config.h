@@ -54,7 +54,7 @@ int elcl_config_add_defaults(struct elcl_config *config, const struct elcl_confi
 
 /* Generation options: generation_config.json over config.json over Hugging Face's defaults
  * (num_beams 1, max_length 20, length_penalty 1, early_stopping false, ...). Options that would
- * change the result and that elcl does not have (do_sample true, bad_words_ids, ...) are
+ * change the result and that elcl does not have (bad_words_ids, ...) are
  * refused with their name. decoder_start_token_id falls back to bos_token_id. */
 int elcl_config_gen_options(const struct elcl_config *config, elcl_gen_options *options,
                             elcl_error *err);

@@ -102,15 +102,14 @@ static int read_early_stopping(const struct elcl_config *config, enum elcl_early
 /* Hugging Face takes its default max_length as that many tokens behind the decoder's prompt. */
 #define DEFAULT_MAX_LENGTH 20
 #define PROMPT 1
+#define DEFAULT_TOP_K 50
 
 /* Options that change what is generated and that elcl does not have, with the values at which they
- * do nothing: false, `neutral`, an empty list or object. Options of sampling alone (temperature,
- * top_k ...) are not among them: without do_sample they do nothing. */
+ * do nothing: false, `neutral`, an empty list or object. */
 static const struct {
     const char *key;
     double neutral[2];
 } refused[] = {
-    {"do_sample", {0, 0}},
     {"penalty_alpha", {0, 0}},
     {"dola_layers", {0, 0}},
     {"encoder_repetition_penalty", {1, 1}},
@@ -189,6 +188,31 @@ static int read_renormalize(const struct elcl_config *config, elcl_gen_options *
     return ELCL_OK;
 }
 
+/* Cut-offs of sampling that elcl does not have are in the way only where sampling is on. */
+static int read_sampling(const struct elcl_config *config, elcl_gen_options *o, elcl_error *err)
+{
+    static const char *const cutoffs[] = {"epsilon_cutoff", "eta_cutoff"};
+    const struct found sample = find(config, "do_sample");
+    int rc;
+    if (sample.value && !cJSON_IsBool(sample.value))
+        return elcl_json_mismatch(sample.file, sample.key, "true or false", sample.value, err);
+    o->do_sample = cJSON_IsTrue(sample.value);
+    for (size_t i = 0; i < ELCL_COUNT(cutoffs); i++) {
+        const struct found f = find(config, cutoffs[i]);
+        const double off[2] = {0, 1};
+        if (o->do_sample && !does_nothing(f.value, off))
+            return elcl_fail(err, ELCL_E_UNSUPPORTED, "%s: %s is %s, which elcl does not support",
+                             f.file, f.key, elcl_json_describe(f.value).s);
+    }
+    ELCL_TRY(read_float(config, "temperature", 1, &o->temperature, err));
+    ELCL_TRY(read_int(config, "top_k", 0, INT_MAX, DEFAULT_TOP_K, &o->top_k, err));
+    ELCL_TRY(read_float(config, "top_p", 1, &o->top_p, err));
+    ELCL_TRY(read_float(config, "min_p", 0, &o->min_p, err));
+    ELCL_TRY(read_float(config, "typical_p", 1, &o->typical_p, err));
+fail:
+    return rc;
+}
+
 int elcl_config_gen_options(const struct elcl_config *config, elcl_gen_options *options,
                             elcl_error *err)
 {
@@ -221,6 +245,7 @@ int elcl_config_gen_options(const struct elcl_config *config, elcl_gen_options *
                         err));
     ELCL_TRY(read_bad_words(config, &o, err));
     ELCL_TRY(read_renormalize(config, &o, err));
+    ELCL_TRY(read_sampling(config, &o, err));
     *options = o;
     return ELCL_OK;
 fail:

@@ -33,7 +33,7 @@ fail:
     return rc;
 }
 
-/* Logits of the last hidden states, the rules, the best tokens. */
+/* Logits of the last hidden states, the rules, the best tokens, the draws. */
 static int candidates(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
 {
     struct elcl_buffer *b = run->buffers;
@@ -57,8 +57,13 @@ static int candidates(struct elcl_run *run, const struct elcl_records *records, 
                                             .v = run->arch->vocabulary,
                                             .width = records->width,
                                             .renormalize = records->renormalize};
-    const int rc = elcl_op_gemm(run->ops, &head, err);
-    return rc ? rc : elcl_op_select(run->ops, &select, err);
+    int rc;
+    ELCL_TRY(elcl_op_gemm(run->ops, &head, err));
+    ELCL_TRY(elcl_op_select(run->ops, &select, err));
+    if (records->n_draws)
+        ELCL_TRY(elcl_op_sample(run->ops, &select, records->draws_at, records->n_draws, err));
+fail:
+    return rc;
 }
 
 static int embed(struct elcl_run *run, const struct elcl_records *records, int state,

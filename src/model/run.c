@@ -62,8 +62,7 @@ static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention 
     const size_t heads = attention == ELCL_ATTN_EL ? product(arch->decoder_only ? rows : r,
                                                              (size_t)arch->decoder_heads, d, f)
                                                    : 0;
-    put(specs, ELCL_B_STEP, "step records", w,
-        product(r, ELCL_ROW_INTS + 2 * ELCL_GROUP_INTS + ELCL_RULES_INTS, i, 1));
+    put(specs, ELCL_B_STEP, "step records", w, product(r, ELCL_STEP_INTS, i, 1));
     put(specs, ELCL_B_ENCODE, "encode records", w,
         product(encode, ELCL_ROW_INTS + ELCL_GROUP_INTS, i, 1));
     put(specs, ELCL_B_X, "x", w, product(rows, d, f, 1));

@@ -115,13 +115,16 @@ int elcl_run_init(struct elcl_run *run, const struct elcl_arch *arch,
                   const struct elcl_capacity *capacity, struct elcl_ops *ops, elcl_error *err);
 void elcl_run_finish(struct elcl_run *run);
 
+/* Ints of a step's records for each row: two groups, and at most one draw. */
+#define ELCL_STEP_INTS (ELCL_ROW_INTS + 2 * ELCL_GROUP_INTS + ELCL_RULES_INTS + ELCL_DRAW_INTS)
+
 /* One encoding or step as the host describes it: records in one int array, uploaded as it is. */
 struct elcl_records {
     int32_t *data;
     int buffer; /* ELCL_B_STEP, or ELCL_B_ENCODE where decoder code runs on a prompt */
     size_t n;   /* ints in use */
-    size_t rows_at, self_at, cross_at, rules_at; /* sections; rows first */
-    int n_rows, n_self, n_cross;
+    size_t rows_at, self_at, cross_at, rules_at, draws_at; /* sections; rows first */
+    int n_rows, n_self, n_cross, n_draws;
     int max_rows;        /* of a cross group */
     int max_length;      /* of a row */
     int max_keys;        /* self keys of a row: the prompt and its length */

@@ -23,6 +23,8 @@ struct elcl_launch elcl_launch_begin_f32(struct elcl_ops *ops, enum elcl_kernel_
 void elcl_launch_buffer(struct elcl_launch *launch, const struct elcl_buffer *buffer);
 void elcl_launch_int(struct elcl_launch *launch, int value);
 void elcl_launch_ulong(struct elcl_launch *launch, uint64_t value);
+/* Local memory of the work-group. */
+void elcl_launch_local(struct elcl_launch *launch, size_t bytes);
 void elcl_launch_float(struct elcl_launch *launch, float value);
 /* Enqueues over `dims` dimensions. The local size is always ours: some drivers compile a kernel
  * anew for every local size, and a size of their own choice changes with the global one. A zero

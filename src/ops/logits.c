@@ -1,4 +1,4 @@
-/* Rules, log-softmax and the best tokens: logits.cl. */
+/* Rules, log-softmax and the best tokens: logits.cl; sampling: sample.cl. */
 #include "ops/launch.h"
 
 static int renormalize(struct elcl_ops *ops, const struct elcl_select_args *args, elcl_error *err)
@@ -15,21 +15,51 @@ static int renormalize(struct elcl_ops *ops, const struct elcl_select_args *args
     return elcl_launch_rows(&launch, args->r, 1, err);
 }
 
-int elcl_op_select(struct elcl_ops *ops, const struct elcl_select_args *args, elcl_error *err)
+/* The arguments that both kernels begin with: candidates, logits, the records. */
+static struct elcl_launch begin(struct elcl_ops *ops, enum elcl_kernel_id id, const char *name,
+                                const struct elcl_select_args *args)
 {
-    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_SELECT, "select");
+    struct elcl_launch launch = elcl_launch_begin(ops, id, name);
     elcl_launch_buffer(&launch, args->candidates);
     elcl_launch_buffer(&launch, args->logits);
     elcl_launch_buffer(&launch, args->step);
     elcl_launch_ulong(&launch, args->rows_at);
     elcl_launch_ulong(&launch, args->rules_at);
-    elcl_launch_buffer(&launch, args->lineage);
-    elcl_launch_buffer(&launch, args->tokens);
-    elcl_launch_int(&launch, args->lineage_ld);
-    elcl_launch_int(&launch, args->v);
-    elcl_launch_int(&launch, args->width);
-    const uint64_t elements = (uint64_t)args->r * args->v;
-    elcl_ops_count(ops, sizeof(float) * elements, 4 * elements);
-    const int rc = elcl_launch_rows(&launch, args->r, 1, err);
+    return launch;
+}
+
+/* Those that they go on with. */
+static void go_on(struct elcl_launch *launch, const struct elcl_select_args *args)
+{
+    elcl_launch_buffer(launch, args->lineage);
+    elcl_launch_buffer(launch, args->tokens);
+    elcl_launch_int(launch, args->lineage_ld);
+    elcl_launch_int(launch, args->v);
+    elcl_launch_int(launch, args->width);
+}
+
+static int run(struct elcl_launch *launch, const struct elcl_select_args *args, int rows,
+               elcl_error *err)
+{
+    const uint64_t elements = (uint64_t)rows * args->v;
+    elcl_ops_count(launch->ops, sizeof(float) * elements, 4 * elements);
+    return elcl_launch_rows(launch, rows, 1, err);
+}
+
+int elcl_op_select(struct elcl_ops *ops, const struct elcl_select_args *args, elcl_error *err)
+{
+    struct elcl_launch launch = begin(ops, ELCL_K_SELECT, "select", args);
+    go_on(&launch, args);
+    const int rc = run(&launch, args, args->r, err);
     return rc || !args->renormalize ? rc : renormalize(ops, args, err);
+}
+
+int elcl_op_sample(struct elcl_ops *ops, const struct elcl_select_args *args, size_t draws_at,
+                   int n_draws, elcl_error *err)
+{
+    struct elcl_launch launch = begin(ops, ELCL_K_SAMPLE, "sample", args);
+    elcl_launch_ulong(&launch, draws_at);
+    go_on(&launch, args);
+    elcl_launch_local(&launch, elcl_group_items(ops) * sizeof(float));
+    return run(&launch, args, n_draws, err);
 }

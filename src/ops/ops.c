@@ -12,21 +12,22 @@
 
 /* Every kernel: its name in cl/. */
 static const char *const kernel_names[ELCL_N_KERNELS] = {
-    [ELCL_K_EMBED] = "embed",        [ELCL_K_ADD_NORM] = "add_norm",
-    [ELCL_K_GEMM] = "gemm",          [ELCL_K_EPILOGUE] = "epilogue",
-    [ELCL_K_WIDEN] = "widen",        [ELCL_K_ATTN_EL] = "attn_el",
-    [ELCL_K_ATTN_MHA] = "attn_mha",  [ELCL_K_SCATTER] = "scatter",
-    [ELCL_K_REORDER] = "reorder",    [ELCL_K_LINEAGE] = "lineage",
-    [ELCL_K_SELECT] = "select_best", [ELCL_K_RENORMALIZE] = "renormalize",
+    [ELCL_K_EMBED] = "embed",         [ELCL_K_ADD_NORM] = "add_norm",
+    [ELCL_K_GEMM] = "gemm",           [ELCL_K_EPILOGUE] = "epilogue",
+    [ELCL_K_WIDEN] = "widen",         [ELCL_K_ATTN_EL] = "attn_el",
+    [ELCL_K_ATTN_MHA] = "attn_mha",   [ELCL_K_SCATTER] = "scatter",
+    [ELCL_K_REORDER] = "reorder",     [ELCL_K_LINEAGE] = "lineage",
+    [ELCL_K_SELECT] = "select_best",  [ELCL_K_RENORMALIZE] = "renormalize",
+    [ELCL_K_SAMPLE] = "sample_token",
 };
 
 static const char *const cpu_files[] = {
-    "storage.cl", "reduce.cl",      "activation.cl",   "norm.cl",  "gemm_cpu.cl",
-    "widen.cl",   "attn_el_cpu.cl", "attn_mha_cpu.cl", "beams.cl", "logits.cl",
+    "storage.cl",     "reduce.cl",       "activation.cl", "norm.cl",   "gemm_cpu.cl", "widen.cl",
+    "attn_el_cpu.cl", "attn_mha_cpu.cl", "beams.cl",      "logits.cl", "sample.cl",
 };
 static const char *const gpu_files[] = {
-    "storage.cl", "reduce.cl",      "activation.cl",   "norm.cl",  "gemm_gpu.cl",
-    "widen.cl",   "attn_el_gpu.cl", "attn_mha_gpu.cl", "beams.cl", "logits.cl",
+    "storage.cl",     "reduce.cl",       "activation.cl", "norm.cl",   "gemm_gpu.cl", "widen.cl",
+    "attn_el_gpu.cl", "attn_mha_gpu.cl", "beams.cl",      "logits.cl", "sample.cl",
 };
 
 static const char *storage_suffix(enum elcl_storage storage)
@@ -303,6 +304,11 @@ void elcl_launch_ulong(struct elcl_launch *launch, uint64_t value)
 {
     const cl_ulong v = value;
     set_argument(launch, sizeof(v), &v);
+}
+
+void elcl_launch_local(struct elcl_launch *launch, size_t bytes)
+{
+    set_argument(launch, bytes, NULL);
 }
 
 void elcl_launch_float(struct elcl_launch *launch, float value)

@@ -26,6 +26,7 @@ enum elcl_kernel_id {
     ELCL_K_LINEAGE,
     ELCL_K_SELECT,
     ELCL_K_RENORMALIZE,
+    ELCL_K_SAMPLE,
     ELCL_N_KERNELS
 };
 
@@ -313,5 +314,14 @@ struct elcl_select_args {
     bool renormalize; /* launches a second kernel: some row asks for it */
 };
 int elcl_op_select(struct elcl_ops *ops, const struct elcl_select_args *args, elcl_error *err);
+
+/*
+ * After elcl_op_select() on the same arguments: n_draws tokens drawn by the draws of search/rules.h
+ * from what the rules left. Draw d goes to candidate 1 + slot of its row, slot < width - 1, with
+ * the score that the token would have had as a candidate. A forced token is drawn, and where all
+ * are banned {-1, ELCL_NEG_MAX}.
+ */
+int elcl_op_sample(struct elcl_ops *ops, const struct elcl_select_args *args, size_t draws_at,
+                   int n_draws, elcl_error *err);
 
 #endif

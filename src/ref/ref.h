@@ -164,4 +164,23 @@ void elcl_ref_scores(double *scores, const float *logits, const struct elcl_ref_
  * missing ones are {-1, -INFINITY}. */
 void elcl_ref_top(struct elcl_ref_candidate *best, const double *scores, int v, int width);
 
+/* ---- sampling (ref_sample.c) --------------------------------------------------------------- */
+
+struct elcl_ref_sampling {
+    double temperature;
+    int top_k;        /* 0: off */
+    double top_p;     /* 1: off */
+    double min_p;     /* 0: off */
+    double typical_p; /* 1: off */
+};
+
+/* p [V]: the distribution that temperature, top_k, top_p, min_p and typical_p, in this order, leave
+ * of scores [V] (-INFINITY: banned); each sees the probabilities renormalised over what the one
+ * before kept, and tokens of equal score share their lot. Zeros where all are banned. *margin: how
+ * near a mass came to a cut-off. false when memory is short. */
+bool elcl_ref_warp(double *p, const double *scores, const struct elcl_ref_sampling *sampling, int v,
+                   double *margin);
+/* The first token up to which p sums to more than `uniform`; -1 when there is none. */
+int elcl_ref_draw(const double *p, int v, double uniform);
+
 #endif

@@ -38,6 +38,7 @@ void elcl_gen_options_fairseq(elcl_gen_options *options)
     options->early_stopping = ELCL_EARLY_FALSE;
     options->repetition_penalty = 1;
     options->ban_pad = options->renormalize_logits = 0;
+    options->do_sample = 0;
     options->forced_bos_token_id = options->forced_eos_token_id = -1;
     options->min_len = 1;
     options->max_len_a = 0;

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <math.h>
 
+#include "base/rng.h"
 #include "base/util.h"
 
 /* The decoder's prompt is the start token alone. */
@@ -82,6 +83,24 @@ void elcl_rules_at(const elcl_gen_options *options, int length, struct elcl_row_
     rules->renormalize = rules->log_probs && options->renormalize_logits;
     rules->ngram = options->no_repeat_ngram_size;
     rules->repetition_penalty = options->repetition_penalty;
+}
+
+void elcl_rules_draw(const elcl_gen_options *options, uint64_t sample, int stream, int length,
+                     struct elcl_row_draw *draw)
+{
+    *draw = (struct elcl_row_draw){
+        .top_k = options->top_k,
+        .uniform = elcl_uniform(options->seed, sample, (uint32_t)stream, (uint32_t)length),
+        .scale = 1.0f / options->temperature,
+        .top_p = options->top_p,
+        .min_p = options->min_p,
+        .typical_p = options->typical_p,
+    };
+}
+
+int elcl_rules_most_rows(const elcl_gen_options *options)
+{
+    return options->do_sample ? options->num_return_sequences : options->num_beams;
 }
 
 /* ---- checks -------------------------------------------------------------------------------- */
@@ -184,6 +203,39 @@ fail:
     return rc;
 }
 
+static int check_range(const char *option, float value, float low, float high, elcl_error *err)
+{
+    if (value >= low && value <= high)
+        return ELCL_OK;
+    return elcl_fail(err, ELCL_E_ARG, "%s is %g, must be a number in %g .. %g", option,
+                     (double)value, (double)low, (double)high);
+}
+
+/* Without do_sample these options mean nothing and may hold anything. */
+static int check_sampling(const elcl_gen_options *o, elcl_error *err)
+{
+    int rc;
+    ELCL_TRY(check_int("do_sample", o->do_sample, 0, 1, err));
+    ELCL_TRY(check_int("num_return_sequences", o->num_return_sequences, 1,
+                       o->do_sample ? ELCL_MAX_BEAMS : o->num_beams, err));
+    if (!o->do_sample)
+        return ELCL_OK;
+    if (o->num_beams > 1)
+        return elcl_fail(err, ELCL_E_UNSUPPORTED,
+                         "num_beams is %d with do_sample: elcl samples without beams (num_beams 1)",
+                         o->num_beams);
+    ELCL_TRY(check_range("temperature", o->temperature, 1e-6f, 1e6f, err));
+    ELCL_TRY(check_int("top_k", o->top_k, 0, INT_MAX, err));
+    ELCL_TRY(check_range("top_p", o->top_p, 0, 1, err));
+    ELCL_TRY(check_range("min_p", o->min_p, 0, 1, err));
+    if (o->typical_p == 0)
+        return elcl_fail(err, ELCL_E_ARG, "typical_p is 0, must be a number above 0 and at most 1");
+    ELCL_TRY(check_range("typical_p", o->typical_p, 0, 1, err));
+    return ELCL_OK;
+fail:
+    return rc;
+}
+
 /* Options that a style does not have must be off: none is ignored. */
 static int check_style(const elcl_gen_options *o, elcl_error *err)
 {
@@ -201,6 +253,7 @@ static int check_style(const elcl_gen_options *o, elcl_error *err)
         {"forced_eos_token_id", o->forced_eos_token_id != -1, false},
         {"ban_pad", o->ban_pad != 0, false},
         {"renormalize_logits", o->renormalize_logits != 0, false},
+        {"do_sample", o->do_sample != 0, false},
         {"min_len", o->min_len != 0, true},
         {"max_len_a", o->max_len_a != 0, true},
         {"max_len_b", o->max_len_b != 0, true},
@@ -269,7 +322,7 @@ int elcl_rules_check(const elcl_gen_options *options, int vocabulary, int max_ta
     const elcl_gen_options *o = options;
     int rc;
     ELCL_TRY(check_int("num_beams", o->num_beams, 1, ELCL_MAX_BEAMS, err));
-    ELCL_TRY(check_int("num_return_sequences", o->num_return_sequences, 1, o->num_beams, err));
+    ELCL_TRY(check_sampling(o, err));
     ELCL_TRY(check_int("early_stopping", (int)o->early_stopping, ELCL_EARLY_FALSE, ELCL_EARLY_NEVER,
                        err));
     ELCL_TRY(

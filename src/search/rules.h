@@ -30,6 +30,29 @@ struct elcl_row_rules {
  * < max_length. Options must come from elcl_rules_bind(). */
 void elcl_rules_at(const elcl_gen_options *options, int length, struct elcl_row_rules *rules);
 
+/* One token to be drawn from a row after its rules, read by sample.cl as int[ELCL_DRAW_INTS]; keep
+ * both in step. The cut-offs are applied in the order of transformers: temperature, top_k, top_p,
+ * min_p, typical_p. */
+struct elcl_row_draw {
+    int32_t row;     /* of the step */
+    int32_t slot;    /* the token becomes the row's candidate 1 + slot */
+    int32_t top_k;   /* 0: off */
+    float uniform;   /* in (0, 1) */
+    float scale;     /* 1 / temperature */
+    float top_p;     /* 1: off */
+    float min_p;     /* 0: off */
+    float typical_p; /* 1: off */
+};
+#define ELCL_DRAW_INTS 8
+
+/* The draw of stream `stream` of the request that numbers itself `sample`, after `length` tokens;
+ * row and slot are left 0. Its random number depends on seed, sample, stream and length alone. */
+void elcl_rules_draw(const elcl_gen_options *options, uint64_t sample, int stream, int length,
+                     struct elcl_row_draw *draw);
+
+/* Rows that a request can have at a step: num_beams, or num_return_sequences when sampling. */
+int elcl_rules_most_rows(const elcl_gen_options *options);
+
 /* The effective limits: max_new_tokens and min_new_tokens folded in (the prompt is 1 token). */
 int elcl_rules_max_length(const elcl_gen_options *options);
 int elcl_rules_min_length(const elcl_gen_options *options);

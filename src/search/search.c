@@ -10,6 +10,8 @@ static const struct elcl_search_strategy *choose(const elcl_gen_options *options
 {
     if (options->search_style == ELCL_STYLE_FAIRSEQ)
         return &elcl_search_fairseq;
+    if (options->do_sample)
+        return &elcl_search_sample;
     if (options->num_beam_groups > 1)
         return &elcl_search_diverse;
     return options->num_beams > 1 ? &elcl_search_beam : &elcl_search_greedy;
@@ -18,7 +20,7 @@ static const struct elcl_search_strategy *choose(const elcl_gen_options *options
 /* All memory that a search ever needs. */
 static int allocate(struct elcl_search *s, elcl_error *err)
 {
-    const size_t n_beams = (size_t)s->options.num_beams;
+    const size_t n_beams = (size_t)elcl_rules_most_rows(&s->options);
     const size_t n_results = (size_t)s->options.num_return_sequences;
     size_t n_nodes, n_ids;
     if (!elcl_mul_size(n_beams, (size_t)s->max_length, &n_nodes) || n_nodes > INT_MAX ||
@@ -44,7 +46,9 @@ int elcl_search_create(const elcl_gen_options *options, int vocabulary, struct e
     s->options = *options;
     s->vocabulary = vocabulary;
     s->max_length = elcl_rules_max_length(options);
-    s->width = elcl_min_int(strategy->width(options), vocabulary);
+    s->width = strategy->width(options);
+    if (!options->do_sample)
+        s->width = elcl_min_int(s->width, vocabulary);
     const int rc = allocate(s, err);
     if (rc) {
         elcl_search_destroy(&s);
@@ -67,6 +71,7 @@ void elcl_search_destroy(struct elcl_search **search)
     if (s->strategy->finish)
         s->strategy->finish(s);
     elcl_free(s->rows);
+    elcl_free(s->draws);
     elcl_free(s->nodes);
     elcl_free(s->results);
     elcl_free(s->result_ids);
@@ -88,6 +93,12 @@ const struct elcl_search_row *elcl_search_rows(const struct elcl_search *search,
 {
     *n = search->n_rows;
     return search->rows;
+}
+
+const struct elcl_search_draw *elcl_search_draws(const struct elcl_search *search, int *n)
+{
+    *n = search->n_draws;
+    return search->draws;
 }
 
 int elcl_search_width(const struct elcl_search *search)

@@ -32,10 +32,18 @@ struct elcl_search_row {
     int32_t parent; /* index among the rows of the step before; 0 at the first step */
 };
 
+/* One token to be drawn from a row: sampling alone has them. */
+struct elcl_search_draw {
+    int32_t row;    /* among the rows of this step */
+    int32_t slot;   /* the token becomes the row's candidate 1 + slot */
+    int32_t stream; /* the sequence, 0 .. num_return_sequences - 1: numbers its random numbers */
+};
+
 struct elcl_search;
 
-/* `options` is copied and must come from elcl_rules_bind(). Chooses by search_style; there greedy
- * search for one beam, diverse beam search for several groups, and beam search otherwise. */
+/* `options` is copied and must come from elcl_rules_bind(). Chooses by search_style; there sampling
+ * with do_sample, greedy search for one beam, diverse beam search for several groups, and beam
+ * search otherwise. */
 int elcl_search_create(const elcl_gen_options *options, int vocabulary, struct elcl_search **search,
                        elcl_error *err);
 void elcl_search_destroy(struct elcl_search **search); /* NULL is fine */
@@ -43,17 +51,21 @@ void elcl_search_destroy(struct elcl_search **search); /* NULL is fine */
 bool elcl_search_done(const struct elcl_search *search);
 /* Tokens of every live row so far, the start token included. */
 int elcl_search_length(const struct elcl_search *search);
-/* The rows to run now, [*n], 1 <= *n <= num_beams; owned by the search, valid until advance. */
+/* The rows to run now, [*n], 1 <= *n <= num_beams, or num_return_sequences with do_sample; owned
+ * by the search, valid until advance. */
 const struct elcl_search_row *elcl_search_rows(const struct elcl_search *search, int *n);
+/* The draws to make from them, [*n]; none unless do_sample. Owned by the search. */
+const struct elcl_search_draw *elcl_search_draws(const struct elcl_search *search, int *n);
 /* Candidates wanted per row: greedy 1, beam num_beams * max(2, 1 + n_eos), diverse beam no more
- * than that, fairseq style 2 num_beams; at most the vocabulary. */
+ * than that, fairseq style 2 num_beams; at most the vocabulary. Sampling 1 + num_return_sequences:
+ * the best token and the draws. */
 int elcl_search_width(const struct elcl_search *search);
 /* candidates [rows, stride], each row sorted by falling score (ties: lower token first); the first
  * elcl_search_width() of each row are read. */
 int elcl_search_advance(struct elcl_search *search, const struct elcl_candidate *candidates,
                         int stride, elcl_error *err);
-/* After done: num_return_sequences hypotheses (fewer when fewer were found), best first. Owned by
- * the search. */
+/* After done: num_return_sequences hypotheses (fewer when fewer were found), best first, or in the
+ * order of the streams. Owned by the search. */
 void elcl_search_results(const struct elcl_search *search, const elcl_hypothesis **hypotheses,
                          int *n);
 

@@ -24,7 +24,7 @@ struct elcl_search_strategy {
 };
 
 extern const struct elcl_search_strategy elcl_search_greedy, elcl_search_beam, elcl_search_diverse,
-    elcl_search_fairseq;
+    elcl_search_fairseq, elcl_search_sample;
 
 struct elcl_trace_node {
     int32_t token;
@@ -40,9 +40,12 @@ struct elcl_search {
     int length; /* tokens of a live row, the start token included */
     bool done;
 
-    struct elcl_search_row *rows; /* [num_beams], the first n_rows are live */
+    struct elcl_search_row *rows; /* [n_beams], the first n_rows are live; n_beams: streams when
+                                   * sampling */
     int n_rows;
-    struct elcl_trace_node *nodes; /* [1 + num_beams (max_length - 1)] */
+    struct elcl_search_draw *draws; /* of sampling: [num_return_sequences], n_draws are live */
+    int n_draws;
+    struct elcl_trace_node *nodes; /* [1 + n_beams (max_length - 1)] */
     int n_nodes;
     int first_node;    /* node of rows[0]; row r is node first_node + r */
     int previous_node; /* node of rows[0] of the step before */

@@ -179,6 +179,31 @@ code=$?
 exits "streaming" 0
 prints "streaming" "$attention" "$attention"
 
+# ---- sampling --------------------------------------------------------------------------------
+
+sample="generate --quiet $model --num-beams 1 --do-sample --format jsonl"
+run "$elcl" $sample --seed 1 attention transformer kernel hello
+exits "sampling" 0
+mv "$tmp/out" "$tmp/sampled"
+run "$elcl" $sample --seed 1 --batch-size 1 attention transformer kernel hello
+check "sampling: the same in batches of one" cmp -s "$tmp/out" "$tmp/sampled"
+run "$elcl" $sample --seed 1 attention transformer kernel
+check "sampling: the same with less company" \
+    [ "$(cat "$tmp/out")" = "$(head -n 3 "$tmp/sampled")" ]
+run "$elcl" $sample --seed 2 attention transformer kernel hello
+check "sampling: another seed, another text" sh -c '! cmp -s "$1" "$2"' sh "$tmp/out" "$tmp/sampled"
+run "$elcl" $sample --temperature 2 --num-return-sequences 5 attention
+json "sampling: sequences of their own" 'len(set(str(d["ids"]) for d in lines)) > 2'
+for cut in '--temperature 0.00001' '--top-k 1' '--top-p 0' '--min-p 1'; do
+    run "$elcl" generate --quiet "$model" --num-beams 1 --do-sample $cut attention
+    prints "sampling: $cut leaves the best" "$attention"
+done
+refuses "sampling with beams" 2 "num-beams 1" \
+    "$elcl" generate "$model" --do-sample --num-beams 2 attention
+refuses "temperature without sampling" 2 "do-sample" "$elcl" generate "$model" --temperature 2 a
+refuses "seed without sampling" 2 "do-sample" "$elcl" generate "$model" --seed 2 a
+refuses "sampling and not" 2 "both" "$elcl" generate "$model" --do-sample --no-sample a
+
 # ---- devices ---------------------------------------------------------------------------------
 
 run "$elcl" devices

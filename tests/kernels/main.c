@@ -42,6 +42,7 @@ static void check_shape(const struct check_options *options, struct elcl_device 
         test_attention(&bed);
         test_beams(&bed);
         test_select(&bed);
+        test_sample(&bed);
         bed_close(&bed);
     }
 }

@@ -5,7 +5,7 @@
 #include "parity/common.h"
 #include "search/rules.h"
 
-#define STEP_INTS (ELCL_ROW_INTS + 2 * ELCL_GROUP_INTS + ELCL_RULES_INTS)
+#define STEP_INTS ELCL_STEP_INTS
 #define ENCODE_INTS (ELCL_ROW_INTS + ELCL_GROUP_INTS)
 
 bool driver_create(struct driver *driver, elcl_model *model, const struct tokens *sources,

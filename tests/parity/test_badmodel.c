@@ -271,8 +271,9 @@ static void test_files(const struct check_options *options)
     }
     if (check_case("bad model, sampling asked for in generation_config.json")) {
         const char *directory = copy_model();
-        change_json(directory, "generation_config.json", "{\"do_sample\": true}");
-        expect_open(directory, ELCL_E_UNSUPPORTED, "generation_config.json", "do_sample", options);
+        change_json(directory, "generation_config.json",
+                    "{\"do_sample\": true, \"eta_cutoff\": 0.5}");
+        expect_open(directory, ELCL_E_UNSUPPORTED, "generation_config.json", "eta_cutoff", options);
     }
     if (check_case("bad model, no directory"))
         expect_open("/nowhere/at/all", ELCL_E_IO, "/nowhere/at/all", "directory", options);

@@ -287,6 +287,13 @@ static void test_all_options(void)
     CHECK(o.decoder_start_token_id == 2 && o.pad_token_id == 1, "start, pad");
     CHECK(o.forced_bos_token_id == 0 && o.forced_eos_token_id == 3, "forced");
     CHECK(o.n_eos == 1 && o.eos_token_ids[0] == 2, "eos");
+    CHECK(!o.do_sample && o.temperature == 0.1f && o.top_k == 5, "sampling");
+    CHECK(!options_of("{\"model_type\":\"bart\"}",
+                      "{\"do_sample\":true,\"top_p\":0.5,\"min_p\":0.25,\"typical_p\":0.75}", &o,
+                      &err),
+          "%s", err.msg);
+    CHECK(o.do_sample && o.top_p == 0.5f && o.min_p == 0.25f && o.typical_p == 0.75f, "sampling");
+    CHECK(o.temperature == 1 && o.top_k == 50 && o.seed == 0, "defaults of sampling");
 }
 
 /* What Marian's generation_config.json says. */
@@ -348,8 +355,9 @@ static void test_refused_options(void)
         int code;
         const char *message;
     } cases[] = {
-        {"\"do_sample\":true", ELCL_E_UNSUPPORTED,
-         "generation_config.json: do_sample is true, which elcl does not support"},
+        {"\"do_sample\":1", ELCL_E_FORMAT, "generation_config.json: do_sample"},
+        {"\"do_sample\":true,\"eta_cutoff\":0.5", ELCL_E_UNSUPPORTED,
+         "generation_config.json: eta_cutoff is 0.5, which elcl does not support"},
         {"\"penalty_alpha\":0.6", ELCL_E_UNSUPPORTED, "penalty_alpha is 0.5999"},
         {"\"dola_layers\":\"high\"", ELCL_E_UNSUPPORTED, "dola_layers is \"high\""},
         {"\"encoder_no_repeat_ngram_size\":3", ELCL_E_UNSUPPORTED, "encoder_no_repeat_ngram_size"},

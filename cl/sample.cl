@@ -1,0 +1,282 @@
+/*
+ * Sampling: one token drawn from a row that select_best has been through, so that its logits hold
+ * what the rules left and its first candidate is the best token. In transformers' order:
+ *     y = (x - max x) / temperature,  w = exp(y)
+ *     top_k     keeps the k largest x
+ *     top_p     keeps a token when what is kept above it has less than top_p of the kept mass
+ *     min_p     keeps w >= min_p (the largest w is 1)
+ *     typical_p keeps a token when what lies nearer to the mean of y, |y - E y| smaller, has less
+ *               than typical_p of the kept mass: |y - E y| is |-log p - H|, H the entropy
+ * Tokens that are equal stay or go together. Cut-offs come from bisection over the bits of a
+ * float, so they are exact up to the rounding of the sums, whose order depends on V and WG
+ * alone. Then the first token, in token order, up to which the kept mass exceeds uniform x all of it.
+ *
+ * sample_token  one work-group of WG items per draw: global size {WG draws}; local memory WG words,
+ *               as an argument: PoCL 3.1 lets threads share an array declared in a kernel whose
+ *               helpers it does not inline
+ */
+// lint: -DVW=8 -DWG=1
+// lint: -DVW=4 -DWG=128
+
+/* Ints of a draw: src/search/rules.h, struct elcl_row_draw. */
+#define DRAW_ROW 0
+#define DRAW_SLOT 1
+#define DRAW_TOP_K 2
+#define DRAW_UNIFORM 3 /* float, as the following */
+#define DRAW_SCALE 4
+#define DRAW_TOP_P 5
+#define DRAW_MIN_P 6
+#define DRAW_TYPICAL_P 7
+#define DRAW_INTS 8
+
+#define BITS 32
+#define TINY 1e-30f
+#define BLOCK 64 /* tokens summed at once: a sum over V is exact to about V / BLOCK + BLOCK ulps */
+
+#define LEAST as_float(as_int(ELCL_NEG_MAX) - 1) /* the float above it: what is not banned */
+
+typedef CAT(int, VW) intv;
+
+/* What is kept of a row: x >= least and |y - centre| < radius. */
+struct cut {
+    float largest, scale; /* y = (x - largest) * scale */
+    float least;
+    float centre, radius;
+};
+
+/* Floats in the order of ints; its own inverse. */
+static inline int ordered(int bits)
+{
+    return bits ^ ((bits >> 31) & 0x7fffffff);
+}
+
+static inline float y_of(float x, const struct cut *cut)
+{
+    return fmax((x - cut->largest) * cut->scale, -1e30f);
+}
+
+static inline float weight_of(float x, const struct cut *cut)
+{
+    const float y = y_of(x, cut);
+    return x >= cut->least && fabs(y - cut->centre) < cut->radius ? exp(y) : 0.0f;
+}
+
+static inline floatv yv_of(floatv x, const struct cut *cut)
+{
+    return fmax((x - cut->largest) * cut->scale, -1e30f);
+}
+
+static inline floatv weightv_of(floatv x, const struct cut *cut)
+{
+    const floatv y = yv_of(x, cut);
+    const intv kept =
+        (x >= (floatv)(cut->least)) & (fabs(y - cut->centre) < (floatv)(cut->radius));
+    return select((floatv)(0.0f), exp(y), kept);
+}
+
+/* Tokens with x >= least. Exact: V is below 2^24. */
+static inline float count_from(__global const float *x, int v_size, float least,
+                               __local float *scratch)
+{
+    const int lid = get_local_id(0), whole = v_size / VW * VW;
+    floatv n_v = (floatv)(0.0f);
+    float n = 0.0f;
+    for (int i = lid * VW; i < whole; i += WG * VW)
+        n_v += select((floatv)(0.0f), (floatv)(1.0f), LOADV(x + i) >= (floatv)(least));
+    for (int i = whole + lid; i < v_size; i += WG)
+        n += x[i] >= least ? 1.0f : 0.0f;
+    return group_sum(n + SUMV(n_v), scratch);
+}
+
+/* The kept mass of x > above, in numbers w (moment 0) or w y (moment 1). */
+static inline float mass_above(__global const float *x, int v_size, const struct cut *cut,
+                               float above, int moment, __local float *scratch)
+{
+    const int lid = get_local_id(0), whole = v_size / VW * VW;
+    floatv sum_v = (floatv)(0.0f);
+    float sum = 0.0f;
+    for (int i = lid * VW; i < whole; i += WG * VW) {
+        const floatv v = LOADV(x + i);
+        const floatv w = select((floatv)(0.0f), weightv_of(v, cut), v > (floatv)(above));
+        sum_v += moment ? w * yv_of(v, cut) : w;
+    }
+    for (int i = whole + lid; i < v_size; i += WG) {
+        const float w = x[i] > above ? weight_of(x[i], cut) : 0.0f;
+        sum += moment ? w * y_of(x[i], cut) : w;
+    }
+    return group_sum(sum + SUMV(sum_v), scratch);
+}
+
+/* The smallest x that is kept and has a weight of at least min_p. */
+static inline float least_of_weight(__global const float *x, int v_size, const struct cut *cut,
+                                    float min_p, __local float *scratch)
+{
+    float least = cut->largest;
+    for (int i = get_local_id(0); i < v_size; i += WG)
+        if (x[i] < least && x[i] >= cut->least && weight_of(x[i], cut) >= min_p)
+            least = x[i];
+    return -group_max(-least, scratch);
+}
+
+static inline float largest_of(__global const float *x, int v_size, __local float *scratch)
+{
+    float largest = LEAST; /* all are banned: nothing is drawn, but the cut-offs stay in order */
+    for (int i = get_local_id(0); i < v_size; i += WG)
+        largest = fmax(largest, x[i]);
+    return group_max(largest, scratch);
+}
+
+/* The least x of the k largest. */
+static inline float least_of_top_k(__global const float *x, int v_size, const struct cut *cut,
+                                   int k, int bits, __local float *scratch)
+{
+    int low = ordered(as_int(cut->least)), high = ordered(as_int(cut->largest));
+    for (int i = 0; i < bits; i++) { /* the largest value with k tokens from it on, or low */
+        const int middle = high - (int)(((uint)high - (uint)low) / 2u);
+        const bool enough =
+            count_from(x, v_size, as_float(ordered(middle)), scratch) >= (float)k;
+        low = enough ? middle : low;
+        high = enough || middle == low ? high : middle - 1;
+    }
+    return as_float(ordered(low));
+}
+
+/* The least x above which less than `mass` lies. */
+static inline float least_of_top_p(__global const float *x, int v_size, const struct cut *cut,
+                                   float mass, int bits, __local float *scratch)
+{
+    int low = ordered(as_int(cut->least)), high = ordered(as_int(cut->largest));
+    for (int i = 0; i < bits; i++) {
+        const int middle = low + (int)(((uint)high - (uint)low) / 2u);
+        const bool less =
+            mass_above(x, v_size, cut, as_float(ordered(middle)), 0, scratch) < mass;
+        high = less ? middle : high;
+        low = less || low == high ? low : middle + 1;
+    }
+    return bits ? as_float(ordered(high)) : cut->least;
+}
+
+/* The radius around the centre up to which less than `mass` lies, itself included. What is nearer
+ * than TINY counts as equal: devices may flush smaller numbers. */
+static inline float typical_radius(__global const float *x, int v_size, const struct cut *cut,
+                                   float mass, int bits, __local float *scratch)
+{
+    struct cut near = *cut;
+    int low = as_int(TINY), high = as_int(cut->radius);
+    for (int i = 0; i < bits; i++) { /* less lies nearer than low, not less nearer than high */
+        const int middle = low + (high - low) / 2;
+        near.radius = as_float(middle);
+        const bool less = mass_above(x, v_size, &near, ELCL_NEG_MAX, 0, scratch) < mass;
+        low = less ? middle : low;
+        high = less ? high : middle;
+    }
+    return bits ? as_float(low + 1) : cut->radius;
+}
+
+/* All cut-offs of a draw. No barrier stands in a branch: a bisection that is off is one of no
+ * bits, and single sums are always made. (No struct is returned by value: that leaves hints in the
+ * code at which Oclgrind stops.) */
+static inline void make_cut(struct cut *cut, __global const float *x, int v_size,
+                            __global const int *draw, __local float *scratch)
+{
+    const float top_p = as_float(draw[DRAW_TOP_P]), typical_p = as_float(draw[DRAW_TYPICAL_P]);
+    const int k = draw[DRAW_TOP_K];
+    cut->largest = largest_of(x, v_size, scratch);
+    cut->scale = as_float(draw[DRAW_SCALE]);
+    cut->least = LEAST;
+    cut->centre = 0.0f;
+    cut->radius = 2e30f;
+    cut->least = least_of_top_k(x, v_size, cut, k, k > 0 && k < v_size ? BITS : 0, scratch);
+    float all = mass_above(x, v_size, cut, ELCL_NEG_MAX, 0, scratch);
+    cut->least = least_of_top_p(x, v_size, cut, top_p * all, top_p < 1.0f ? BITS : 0, scratch);
+    cut->least = least_of_weight(x, v_size, cut, as_float(draw[DRAW_MIN_P]), scratch);
+    all = mass_above(x, v_size, cut, ELCL_NEG_MAX, 0, scratch);
+    const float moment = mass_above(x, v_size, cut, ELCL_NEG_MAX, 1, scratch);
+    cut->centre = typical_p < 1.0f ? moment / all : 0.0f;
+    cut->radius =
+        typical_radius(x, v_size, cut, typical_p * all, typical_p < 1.0f ? BITS : 0, scratch);
+}
+
+/* The kept mass of tokens from .. to - 1, at most BLOCK of them. */
+static inline float block_mass(__global const float *x, int from, int to, const struct cut *cut)
+{
+    float sum = 0.0f;
+    floatv sum_v = (floatv)(0.0f);
+    int i = from;
+    for (; i + VW <= to; i += VW)
+        sum_v += weightv_of(LOADV(x + i), cut);
+    for (; i < to; i++)
+        sum += weight_of(x[i], cut);
+    return sum + SUMV(sum_v);
+}
+
+/* The first token of from .. to - 1 up to which the mass, which starts at `sum`, exceeds target;
+ * where rounding leaves none, the last one kept. */
+static inline int token_at(__global const float *x, int from, int to, const struct cut *cut,
+                           float sum, float target)
+{
+    int last = from;
+    for (int b = from; b < to; b += BLOCK) {
+        const int end = min(b + BLOCK, to);
+        const float after = sum + block_mass(x, b, end, cut);
+        if (end < to && !(after > target)) {
+            sum = after;
+            continue;
+        }
+        for (int i = b; i < end; i++) {
+            const float w = weight_of(x[i], cut);
+            sum += w;
+            last = w > 0.0f ? i : last;
+            if (w > 0.0f && sum > target)
+                return i;
+        }
+        if (after > target)
+            return last;
+    }
+    return last;
+}
+
+__kernel void sample_token(__global int2 *candidates, /* [R, width] as select_best left them */
+                           __global const float *logits, /* [R, V] likewise */
+                           __global const int *step, ulong rows_at, ulong rules_at, ulong draws_at,
+                           __global const int *lineage, /* [rows, lineage_ld] */
+                           __global const int *tokens,  /* [pool rows] */
+                           int lineage_ld, int v_size, int width,
+                           __local float *scratch) /* [WG] */
+{
+    __global const int *draw = step + draws_at + get_group_id(0) * DRAW_INTS;
+    const size_t r = draw[DRAW_ROW];
+    const int lid = get_local_id(0);
+    __global const int *rules = step + rules_at + r * RULES_INTS;
+    __global const float *x = logits + r * v_size;
+    __global const int *row = step + rows_at + r * ROW_INTS;
+    const struct history history = {tokens + row[ROW_PROMPT], lineage + r * lineage_ld, tokens,
+                                    row[ROW_N_PROMPT], row[ROW_N_PROMPT] + row[ROW_LENGTH]};
+    const int2 best = candidates[r * width];
+    candidates += r * width + 1 + draw[DRAW_SLOT];
+    struct cut cut;
+    make_cut(&cut, x, v_size, draw, scratch);
+
+    const int share = (v_size + WG - 1) / WG;
+    const int from = min(lid * share, v_size), to = min(from + share, v_size);
+    float own = 0.0f;
+    for (int b = from; b < to; b += BLOCK)
+        own += block_mass(x, b, min(b + BLOCK, to), &cut);
+    scratch[lid] = own;
+    GROUP_BARRIER();
+    float before = 0.0f, all = 0.0f;
+    for (int i = 0; i < WG; i++) {
+        before = i == lid ? all : before;
+        all += scratch[i];
+    }
+    const float target = as_float(draw[DRAW_UNIFORM]) * all;
+    const bool open = rules[RULE_FORCED] < 0 && best.x >= 0;
+    if (open && before <= target && target < before + own) {
+        const int token = token_at(x, from, to, &cut, before, target);
+        const float above = raw_score(x[token], token, rules, &history) -
+                            raw_score(x[best.x], best.x, rules, &history);
+        put_candidate(candidates, 0, token, as_float(best.y) + above);
+    }
+    if (!open && lid == 0)
+        candidates[0] = best;
+}
