@@ -291,6 +291,7 @@ __kernel void renormalize(__global int2 *candidates, /* [R, width], of select_be
     __global const int *rules = step + rules_at + r * RULES_INTS;
     __global const float *x = logits + r * v_size;
     const float lse = log_sum_exp(logits + r * v_size, v_size, scratch);
+    GROUP_BARRIER(); /* log_sum_exp rewrites what others read below */
     candidates += r * width;
     if (!rules[RULE_RENORMALIZE] || rules[RULE_FORCED] >= 0)
         return;

@@ -42,7 +42,8 @@ static void check_shape(const struct check_options *options, struct elcl_device 
         test_attention(&bed);
         test_beams(&bed);
         test_select(&bed);
-        test_sample(&bed);
+        if (i == 0) /* it reads logits, which are f32 in every storage */
+            test_sample(&bed);
         bed_close(&bed);
     }
 }

@@ -212,7 +212,7 @@ static void test_rows(struct bed *bed)
     const size_t n_sizes = bed->options->small ? 2 : bed->full ? ELCL_COUNT(sizes) : 4;
     for (size_t i = 0; i < n_sizes; i++)
         for (int kind = 0; kind < N_LOGITS; kind++) {
-            const int v = sizes[i], n_draws = bed->options->small ? 7 : v > 100 ? 5 : 40;
+            const int v = sizes[i], n_draws = bed->options->small ? 3 : v > 100 ? 5 : 40;
             if (!check_case("sample %s V=%d %s", bed->name, v, logit_names[kind]))
                 continue;
             const int n = v > 1000 ? 2 : bed->options->small ? 2 : bed->full ? 20 : 4;
