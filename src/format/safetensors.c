@@ -307,6 +307,36 @@ int elcl_safetensors_map(struct elcl_safetensors *st, const char *path, elcl_err
     return elcl_safetensors_add(st, file->mapping.data, file->mapping.bytes, file->path, err);
 }
 
+/* ---- as a source ----------------------------------------------------------------------------- */
+
+static const struct elcl_tensor *source_find(const struct elcl_tensors *tensors, const char *name)
+{
+    return elcl_safetensors_find((const struct elcl_safetensors *)tensors, name);
+}
+
+static const char *source_refusal(const struct elcl_tensors *tensors, const char *name)
+{
+    return elcl_safetensors_refusal((const struct elcl_safetensors *)tensors, name);
+}
+
+static void source_close(struct elcl_tensors *tensors)
+{
+    struct elcl_safetensors *st = (struct elcl_safetensors *)tensors;
+    elcl_safetensors_close(&st);
+}
+
+/* The files are mapped: all data is there. */
+static const struct elcl_tensors_source source = {
+    .find = source_find,
+    .refusal = source_refusal,
+    .close = source_close,
+};
+
+struct elcl_tensors *elcl_safetensors_tensors(struct elcl_safetensors *st)
+{
+    return &st->base;
+}
+
 /* ---- opening and asking -------------------------------------------------------------------- */
 
 int elcl_safetensors_create(const char *path, struct elcl_safetensors **st, elcl_error *err)
@@ -318,6 +348,7 @@ int elcl_safetensors_create(const char *path, struct elcl_safetensors **st, elcl
         free(s);
         return elcl_fail_nomem(err);
     }
+    s->base = (struct elcl_tensors){&source, s->path};
     *st = s;
     return ELCL_OK;
 }

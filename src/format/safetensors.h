@@ -7,21 +7,8 @@
 #define ELCL_FORMAT_SAFETENSORS_H
 
 #include <stddef.h>
-#include <stdint.h>
 
-#include "base/error.h"
-
-#define ELCL_MAX_DIMS 4
-
-struct elcl_tensor {
-    const char *name;
-    const char *file;        /* for messages */
-    enum elcl_storage dtype; /* F32, F16 or BF16 */
-    int n_dims;
-    int64_t shape[ELCL_MAX_DIMS]; /* outermost first */
-    size_t n;                     /* elements */
-    const void *data;             /* little-endian, not necessarily aligned */
-};
+#include "format/tensors.h"
 
 struct elcl_safetensors;
 
@@ -44,6 +31,8 @@ const char *elcl_safetensors_refusal(const struct elcl_safetensors *st, const ch
 /* The tensors that can be used, in no particular order. */
 size_t elcl_safetensors_count(const struct elcl_safetensors *st);
 const struct elcl_tensor *elcl_safetensors_at(const struct elcl_safetensors *st, size_t i);
+/* The same as a source; closing either closes both. */
+struct elcl_tensors *elcl_safetensors_tensors(struct elcl_safetensors *st);
 /* The file or index that was opened, for messages. */
 const char *elcl_safetensors_path(const struct elcl_safetensors *st);
 

@@ -18,6 +18,7 @@ struct elcl_refused {
 };
 
 struct elcl_safetensors {
+    struct elcl_tensors base;
     char *path;
     struct elcl_mapped *files; /* [n_files] */
     size_t n_files, max_files;

@@ -76,19 +76,19 @@ static int open_device(struct elcl_model *m, const elcl_model_params *params, el
 
 static int load_weights(struct elcl_model *m, const char *directory, elcl_error *err)
 {
-    struct elcl_safetensors *st = NULL;
+    struct elcl_tensors *st = NULL;
     struct elcl_loader loader = {.ops = m->ops,
                                  .panel = m->ops->panel,
                                  .storage = m->ops->weights,
                                  .attention = m->attention,
                                  .err = err};
     int rc;
-    ELCL_TRY(elcl_safetensors_open(directory, &st, err));
+    ELCL_TRY(elcl_tensors_open(directory, &st, err));
     loader.st = st;
     ELCL_TRY(m->family->load(&loader, &m->arch, &m->weights));
     m->weight_bytes = loader.bytes;
 fail:
-    elcl_safetensors_close(&st);
+    elcl_tensors_close(&st);
     return rc;
 }
 

@@ -17,23 +17,23 @@ static void with_base(const struct elcl_loader *loader, const char *name, char o
 
 const struct elcl_tensor *elcl_load_find(const struct elcl_loader *loader, const char *name)
 {
-    const struct elcl_tensor *tensor = elcl_safetensors_find(loader->st, name);
+    const struct elcl_tensor *tensor = elcl_tensors_find(loader->st, name);
     if (tensor)
         return tensor;
     char prefixed[MAX_NAME];
     with_base(loader, name, prefixed);
-    return elcl_safetensors_find(loader->st, prefixed);
+    return elcl_tensors_find(loader->st, prefixed);
 }
 
 /* Not there, or there in a form that cannot be used. */
 static int missing(const struct elcl_loader *loader, const char *name)
 {
-    const char *path = elcl_safetensors_path(loader->st);
+    const char *path = loader->st->path;
     char prefixed[MAX_NAME];
     with_base(loader, name, prefixed);
-    const char *why = elcl_safetensors_refusal(loader->st, name);
+    const char *why = elcl_tensors_refusal(loader->st, name);
     if (!why)
-        why = elcl_safetensors_refusal(loader->st, prefixed);
+        why = elcl_tensors_refusal(loader->st, prefixed);
     if (why)
         return elcl_fail(loader->err, ELCL_E_FORMAT, "%s: tensor %s %s", path, name, why);
     return elcl_fail(loader->err, ELCL_E_FORMAT, "%s: tensor %s is missing", path, name);
@@ -63,7 +63,15 @@ static int require(const struct elcl_loader *loader, const char *name, int rows,
                          expected, found);
     }
     *tensor = t;
-    return ELCL_OK;
+    return elcl_tensors_load(loader->st, t, loader->err);
+}
+
+/* What was required is on the device. */
+static int done(const struct elcl_loader *loader, int rc)
+{
+    if (!loader->plan)
+        elcl_tensors_drop(loader->st);
+    return rc;
 }
 
 static void part_to_f32(const struct elcl_tensor *t, size_t at, size_t n, float *out)
@@ -112,7 +120,7 @@ static int load_f32(struct elcl_loader *loader, const char *label, const char *n
     to_f32(tensor, values);
     rc = upload_f32(loader, label, values, n, buffer);
     elcl_free(values);
-    return rc;
+    return done(loader, rc);
 }
 
 int elcl_load_vector(struct elcl_loader *loader, const char *name, int n,
@@ -246,7 +254,7 @@ int elcl_load_linear(struct elcl_loader *loader, const char *prefix, int n, int 
 {
     struct projection p;
     const int rc = find_projection(loader, prefix, "", n, k, &p);
-    return rc ? rc : load_stacked(loader, &p, 1, linear);
+    return done(loader, rc ? rc : load_stacked(loader, &p, 1, linear));
 }
 
 /* `n` of the columns from `at` on of a weight [k, columns]. */
@@ -267,7 +275,7 @@ int elcl_load_conv1d(struct elcl_loader *loader, const char *prefix, int n, int 
 {
     struct projection p;
     const int rc = find_conv1d(loader, prefix, "", n, 0, n, k, &p);
-    return rc ? rc : load_stacked(loader, &p, 1, linear);
+    return done(loader, rc ? rc : load_stacked(loader, &p, 1, linear));
 }
 
 int elcl_load_embedding(struct elcl_loader *loader, const char *const *names, int v, int d,
@@ -296,7 +304,7 @@ int elcl_load_embedding(struct elcl_loader *loader, const char *const *names, in
         return rc;
     weights->n_embeddings++;
     *table = matrix;
-    return ELCL_OK;
+    return done(loader, ELCL_OK);
 }
 
 /* ---- attention ---- */
@@ -361,7 +369,7 @@ int elcl_load_attention(struct elcl_loader *loader, const char *prefix, int head
     ELCL_TRY(find_projection(loader, prefix, ".out_proj", d, d, &out));
     if (site != ELCL_SITE_ENCODER && loader->attention == ELCL_ATTN_EL) {
         ELCL_TRY(load_stacked(loader, qkv, 1, &attention->q));
-        return load_el(loader, &qkv[1], &qkv[2], &out, heads, attention);
+        return done(loader, load_el(loader, &qkv[1], &qkv[2], &out, heads, attention));
     }
     if (site == ELCL_SITE_CROSS) {
         ELCL_TRY(load_stacked(loader, qkv, 1, &attention->q));
@@ -371,7 +379,7 @@ int elcl_load_attention(struct elcl_loader *loader, const char *prefix, int head
     }
     ELCL_TRY(load_stacked(loader, &out, 1, &attention->out));
 fail:
-    return rc;
+    return done(loader, rc);
 }
 
 int elcl_load_attention_conv1d(struct elcl_loader *loader, const char *prefix, int heads, int d,
@@ -384,12 +392,12 @@ int elcl_load_attention_conv1d(struct elcl_loader *loader, const char *prefix, i
     ELCL_TRY(find_conv1d(loader, prefix, ".c_proj", d, 0, d, d, &out));
     if (loader->attention == ELCL_ATTN_EL) {
         ELCL_TRY(load_stacked(loader, qkv, 1, &attention->q));
-        return load_el(loader, &qkv[1], &qkv[2], &out, heads, attention);
+        return done(loader, load_el(loader, &qkv[1], &qkv[2], &out, heads, attention));
     }
     ELCL_TRY(load_stacked(loader, qkv, 3, &attention->qkv));
     ELCL_TRY(load_stacked(loader, &out, 1, &attention->out));
 fail:
-    return rc;
+    return done(loader, rc);
 }
 
 /* ---- life ---- */

@@ -6,7 +6,7 @@
 #ifndef ELCL_MODEL_WEIGHTS_H
 #define ELCL_MODEL_WEIGHTS_H
 
-#include "format/safetensors.h"
+#include "format/tensors.h"
 #include "model/arch.h"
 
 struct elcl_linear {
@@ -53,8 +53,8 @@ enum elcl_site { ELCL_SITE_ENCODER, ELCL_SITE_SELF, ELCL_SITE_CROSS };
 /* Loads tensors by name into device memory. With `plan` nothing is read or allocated and only
  * `bytes` is counted: the plan of the weights is the loading itself. */
 struct elcl_loader {
-    struct elcl_ops *ops;              /* NULL when planning */
-    const struct elcl_safetensors *st; /* may be NULL when planning: all optional tensors count */
+    struct elcl_ops *ops;    /* NULL when planning */
+    struct elcl_tensors *st; /* stored; may be NULL when planning: all optional tensors count */
     bool plan;
     int panel;                     /* as elcl_ops.panel */
     enum elcl_storage storage;     /* of matrices */
