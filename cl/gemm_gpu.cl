@@ -31,8 +31,10 @@ gemm(__global float *y,              /* [batch, M, y_ld] */
     const int n0 = get_group_id(0) * TN, m0 = get_group_id(1) * TM;
     x += batch * x_batch;
     w += batch * (size_t)k_size * n_size;
-    float acc[TM / 16][TN / 16];
+    float acc[TM / 16][TN / 16]; /* in registers: every loop over it is unrolled */
+#pragma unroll
     for (int r = 0; r < TM / 16; r++)
+#pragma unroll
         for (int c = 0; c < TN / 16; c++)
             acc[r][c] = 0.0f;
     for (int k0 = 0; k0 < k_size; k0 += TK) {
@@ -48,13 +50,17 @@ gemm(__global float *y,              /* [batch, M, y_ld] */
         barrier(CLK_LOCAL_MEM_FENCE);
         const int k_end = min(TK, k_size - k0);
         for (int k = 0; k < k_end; k++)
+#pragma unroll
             for (int r = 0; r < TM / 16; r++)
+#pragma unroll
                 for (int c = 0; c < TN / 16; c++)
                     acc[r][c] = ELCL_MAC(xs[k][j + 16 * r], ws[k][i + 16 * c], acc[r][c]);
         barrier(CLK_LOCAL_MEM_FENCE);
     }
+#pragma unroll
     for (int r = 0; r < TM / 16; r++) {
         const int m = m0 + j + 16 * r;
+#pragma unroll
         for (int c = 0; c < TN / 16; c++) {
             const int n = n0 + i + 16 * c;
             if (m >= m_size || n >= n_size)

@@ -5,8 +5,8 @@ build_packages='gcc libc6-dev meson ninja-build pkg-config python3 ocl-icd-openc
 opencl-c-headers libclblast-dev libcjson-dev libutf8proc-dev pocl-opencl-icd'
 # To test it: a second compiler, which also checks the kernels' text, and a second OpenCL driver.
 test_packages='clang mesa-opencl-icd'
-# Tested with where the release has them; Debian 13 has neither.
-optional_packages='clang-format-14 oclgrind'
+# Tested with where the release has them; Debian 13 has none of them.
+optional_packages='clang-format-14 oclgrind clang-15 libclc-15'
 
 say() {
     printf '== %s\n' "$*"

@@ -1,0 +1,87 @@
+#!/bin/sh
+# The GPU shape's program compiles for NVIDIA and AMD without a device of theirs, and keeps its
+# variables in registers: ptxas reports no spills, the AMD back end no scratch memory. Tools that
+# are not installed are skipped: clang-15 with libclc-15, ptxas of the CUDA toolkit.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lint/lint.sh
+
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+clc=/usr/lib/clc
+PATH=$PATH:/usr/local/cuda/bin
+
+# program: the GPU shape's files as src/ops/ops.c joins them.
+program() {
+    for part in prelude.cl $(sed -n '/gpu_files\[\]/,/};/p' src/ops/ops.c | grep -o '[a-z_0-9]*\.cl'); do
+        printf '#line 1 "%s"\n' "$part"
+        cat "cl/$part"
+    done
+}
+
+# compile OUTPUT FLAG...: complaints.
+compile() {
+    output=$1
+    shift
+    clang-15 -x cl -cl-std=CL1.2 -Xclang -finclude-default-header -Wno-linker-warnings -O3 -S \
+        -DELCL_MAC_FMA=1 -DVW=4 -DWG=128 "$@" "$work/program.cl" -o "$output" 2>&1
+}
+
+# nvidia NAME SM FLAG...
+nvidia() {
+    name=$1
+    sm=$2
+    shift 2
+    nothing "targets: $name compiles to PTX" "$(compile "$work/k.ptx" \
+        -target nvptx64--nvidiacl -Xclang -target-feature -Xclang +ptx75 -Xclang -target-cpu \
+        -Xclang sm_80 -Xclang -mlink-builtin-bitcode -Xclang $clc/nvptx64--nvidiacl.bc "$@")"
+    if ! command -v ptxas >/dev/null; then
+        skip "targets: $name: no ptxas here"
+        return
+    fi
+    if ptxas -v -arch="$sm" "$work/k.ptx" -o "$work/k.cubin" >"$work/report" 2>&1; then
+        nothing "targets: $name spills" "$(grep 'spill' "$work/report" | grep -v ' 0 bytes spill stores, 0 bytes spill loads')"
+    else
+        nothing "targets: $name is taken by ptxas" "$(cat "$work/report")"
+    fi
+}
+
+# amd NAME GPU FLAG...
+amd() {
+    name=$1
+    gpu=$2
+    shift 2
+    nothing "targets: $name compiles" "$(compile "$work/k.s" -target amdgcn-amd-amdhsa \
+        -mcpu="$gpu" -nogpulib -Xclang -mlink-builtin-bitcode -Xclang $clc/amdgcn--amdhsa.bc "$@")"
+    nothing "targets: $name uses scratch memory" "$(awk '/^; -- End function/ || /\.globl/ { f = $2 }
+        /^; ScratchSize:/ && $3 != 0 { print f, $0 }' "$work/k.s")"
+}
+
+if ! command -v clang-15 >/dev/null || ! [ -f $clc/nvptx64--nvidiacl.bc ]; then
+    skip 'targets: no clang-15 with libclc-15 here'
+    finish
+fi
+
+program >"$work/program.cl"
+for storage in F32 F16 BF16; do
+    flags="-DELCL_WEIGHT_$storage -DELCL_STATE_$storage"
+    for sm in sm_80 sm_90; do
+        nvidia "$sm $storage" "$sm" $flags
+    done
+    for gpu in gfx90a gfx1100; do
+        amd "$gpu $storage" "$gpu" $flags
+    done
+done
+
+# A work-item that needs 4 KiB of its own: that it is noticed.
+cat >"$work/program.cl" <<'END'
+__kernel void f(__global int *y, int n) {
+    int a[1024];
+    for (int i = 0; i < n; i++)
+        a[y[i]] = i;
+    y[get_global_id(0)] = a[n];
+}
+END
+compile "$work/k.s" -target amdgcn-amd-amdhsa -mcpu=gfx90a -nogpulib -Xclang \
+    -mlink-builtin-bitcode -Xclang $clc/amdgcn--amdhsa.bc >/dev/null
+something 'targets: scratch memory is noticed' "$(grep '^; ScratchSize: [1-9]' "$work/k.s")"
+finish
