@@ -6,7 +6,8 @@
  * -D VW        floats per vector: 4, 8 or 16
  *
  * For a storage X: X_t, X_GET(p, i) one element, X_VEC(p) VW elements from p, X_PUT(p, i, v).
- * Loads need element alignment only. vload_half and vstore_half are core OpenCL C 1.2.
+ * WEIGHT_4(p) is four elements from p. Loads need element alignment only, WEIGHT_ALIGNED4(p) needs
+ * p at a multiple of four elements. vload_half and vstore_half are core OpenCL C 1.2.
  */
 // lint: -DVW=8
 // lint: -DVW=4 -DELCL_WEIGHT_F16 -DELCL_STATE_BF16
@@ -29,14 +30,20 @@ typedef CAT(float, VW) floatv;
 typedef half weight_t;
 #define WEIGHT_GET(p, i) vload_half(i, p)
 #define WEIGHT_VEC(p) CAT(vload_half, VW)(0, p)
+#define WEIGHT_4(p) vload_half4(0, p)
+#define WEIGHT_ALIGNED4(p) vloada_half4(0, p)
 #elif defined(ELCL_WEIGHT_BF16)
 typedef ushort weight_t;
 #define WEIGHT_GET(p, i) BF16_GET(p, i)
 #define WEIGHT_VEC(p) BF16_VEC(p)
+#define WEIGHT_4(p) as_float4(convert_uint4(vload4(0, p)) << 16)
+#define WEIGHT_ALIGNED4(p) as_float4(convert_uint4(*(__global const ushort4 *)(p)) << 16)
 #else
 typedef float weight_t;
 #define WEIGHT_GET(p, i) (p)[i]
 #define WEIGHT_VEC(p) LOADV(p)
+#define WEIGHT_4(p) vload4(0, p)
+#define WEIGHT_ALIGNED4(p) (*(__global const float4 *)(p))
 #endif
 
 #if defined(ELCL_STATE_F16)

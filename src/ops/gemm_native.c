@@ -3,7 +3,10 @@
 #include "ops/gemm.h"
 #include "ops/launch.h"
 
-#define GPU_TILE 64              /* TM and TN of gemm_gpu.cl */
+#define GPU_TK 16                /* GEMM_TK of gemm_gpu.cl */
+#define GPU_SLICES 16            /* GEMM_SLICES */
+#define GPU_ROW_BLOCK 8          /* GEMM_ROW_BLOCK */
+#define GPU_FEW_ROWS 16          /* gemm_rows up to here: it reads W at most twice */
 #define BLOCK_FLOATS (64 * 1024) /* of X that a work-item keeps in its core's cache */
 
 static void common_arguments(struct elcl_launch *launch, const struct elcl_gemm_args *args)
@@ -37,15 +40,22 @@ static int launch_cpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, e
     return elcl_launch_run(&launch, 3, global, local, err);
 }
 
+/* Both kernels give the same bits: the number of rows may choose. */
 static int launch_gpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
 {
-    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_GEMM, "gemm");
+    const bool few = args->m <= GPU_FEW_ROWS;
+    const size_t tile_m = few ? GPU_ROW_BLOCK : 64, tile_n = few ? 32 : 64;
+    const size_t slice =
+        elcl_round_up(elcl_div_up((size_t)args->w->k, GPU_SLICES), GPU_TK); /* of K alone */
+    struct elcl_launch launch =
+        elcl_launch_begin(ops, few ? ELCL_K_GEMM_ROWS : ELCL_K_GEMM, few ? "gemm_rows" : "gemm");
     common_arguments(&launch, args);
+    elcl_launch_int(&launch, (int)slice);
     elcl_launch_int(&launch, elcl_gemm_flags(args));
     elcl_launch_int(&launch, (int)args->act);
-    const size_t global[] = {16 * elcl_div_up((size_t)args->w->n, GPU_TILE),
-                             16 * elcl_div_up((size_t)args->m, GPU_TILE), (size_t)args->w->batch};
-    const size_t local[] = {16, 16, 1};
+    const size_t global[] = {128 * elcl_div_up((size_t)args->w->n, tile_n),
+                             elcl_div_up((size_t)args->m, tile_m), (size_t)args->w->batch};
+    const size_t local[] = {128, 1, 1};
     return elcl_launch_run(&launch, 3, global, local, err);
 }
 

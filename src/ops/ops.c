@@ -12,12 +12,19 @@
 
 /* Every kernel: its name in cl/. */
 static const char *const kernel_names[ELCL_N_KERNELS] = {
-    [ELCL_K_EMBED] = "embed",         [ELCL_K_ADD_NORM] = "add_norm",
-    [ELCL_K_GEMM] = "gemm",           [ELCL_K_EPILOGUE] = "epilogue",
-    [ELCL_K_WIDEN] = "widen",         [ELCL_K_ATTN_EL] = "attn_el",
-    [ELCL_K_ATTN_MHA] = "attn_mha",   [ELCL_K_SCATTER] = "scatter",
-    [ELCL_K_REORDER] = "reorder",     [ELCL_K_LINEAGE] = "lineage",
-    [ELCL_K_SELECT] = "select_best",  [ELCL_K_RENORMALIZE] = "renormalize",
+    [ELCL_K_EMBED] = "embed",
+    [ELCL_K_ADD_NORM] = "add_norm",
+    [ELCL_K_GEMM] = "gemm",
+    [ELCL_K_GEMM_ROWS] = "gemm_rows",
+    [ELCL_K_EPILOGUE] = "epilogue",
+    [ELCL_K_WIDEN] = "widen",
+    [ELCL_K_ATTN_EL] = "attn_el",
+    [ELCL_K_ATTN_MHA] = "attn_mha",
+    [ELCL_K_SCATTER] = "scatter",
+    [ELCL_K_REORDER] = "reorder",
+    [ELCL_K_LINEAGE] = "lineage",
+    [ELCL_K_SELECT] = "select_best",
+    [ELCL_K_RENORMALIZE] = "renormalize",
     [ELCL_K_SAMPLE] = "sample_token",
 };
 
@@ -60,10 +67,12 @@ static void kernel_set_finish(struct elcl_kernel_set *set)
 }
 
 /* Kernels of the set's program. */
-static int create_kernels(struct elcl_kernel_set *set, elcl_error *err)
+static int create_kernels(const struct elcl_ops *ops, struct elcl_kernel_set *set, elcl_error *err)
 {
     for (int i = 0; i < ELCL_N_KERNELS; i++) {
         cl_int code;
+        if (i == ELCL_K_GEMM_ROWS && ops->kernels == ELCL_KERNELS_CPU)
+            continue;
         set->kernel[i] = clCreateKernel(set->program, kernel_names[i], &code);
         const int rc = elcl_cl_check(code, "clCreateKernel", kernel_names[i], err);
         if (rc)
@@ -79,11 +88,11 @@ static int build_set(struct elcl_ops *ops, enum elcl_storage state, struct elcl_
     int n_files;
     const char *const *files = program_parts(ops, state, &n_files, options, sizeof(options));
     const int rc = elcl_program_build(ops->device, files, n_files, options, &set->program, err);
-    return rc ? rc : create_kernels(set, err);
+    return rc ? rc : create_kernels(ops, set, err);
 }
 
-static int share_set(const struct elcl_kernel_set *other, struct elcl_kernel_set *set,
-                     elcl_error *err)
+static int share_set(const struct elcl_ops *ops, const struct elcl_kernel_set *other,
+                     struct elcl_kernel_set *set, elcl_error *err)
 {
     if (!other->program)
         return ELCL_OK;
@@ -92,7 +101,7 @@ static int share_set(const struct elcl_kernel_set *other, struct elcl_kernel_set
     if (rc)
         return rc;
     set->program = other->program;
-    return create_kernels(set, err);
+    return create_kernels(ops, set, err);
 }
 
 /* Floats per vector, rows of accumulators and panel width: GEMM_ROWS * 2 + 3 vectors are to fit
@@ -181,8 +190,8 @@ int elcl_ops_clone(const struct elcl_ops *other, struct elcl_ops **ops, elcl_err
                            .tile_rows = other->tile_rows,
                            .stored = other->stored};
     ELCL_TRY(create_base(o, other->profile != NULL, err));
-    ELCL_TRY(share_set(&other->set, &o->set, err));
-    ELCL_TRY(share_set(&other->set_f32, &o->set_f32, err));
+    ELCL_TRY(share_set(o, &other->set, &o->set, err));
+    ELCL_TRY(share_set(o, &other->set_f32, &o->set_f32, err));
     *ops = o;
     return ELCL_OK;
 fail:

@@ -17,6 +17,7 @@ enum elcl_kernel_id {
     ELCL_K_EMBED,
     ELCL_K_ADD_NORM,
     ELCL_K_GEMM,
+    ELCL_K_GEMM_ROWS, /* GPU shape only */
     ELCL_K_EPILOGUE,
     ELCL_K_WIDEN,
     ELCL_K_ATTN_EL,

@@ -255,10 +255,10 @@ static void test_activations(struct bed *bed)
 /* A row's bits do not depend on how many rows share the call. */
 static void test_invariance(struct bed *bed)
 {
-    static const int sizes[][2] = {{33, 20}, {130, 100}};
+    static const int sizes[][2] = {{33, 20}, {130, 100}, {40, 600}};
     const size_t n_sizes = bed->options->small ? 1 : ELCL_COUNT(sizes);
     for (size_t i = 0; i < n_sizes; i++) {
-        const int n = sizes[i][0], k = sizes[i][1], m = bed->options->small ? 7 : 37;
+        const int n = sizes[i][0], k = sizes[i][1], m = bed->options->small ? 18 : 37;
         if (!check_case("gemm %s M=1 as in M=%d, N=%d K=%d", bed->name, m, n, k))
             continue;
         bed_begin(bed);
@@ -270,7 +270,7 @@ static void test_invariance(struct bed *bed)
         const struct elcl_matrix *w = bed_matrix(bed, 1, n, k, all.w);
         const float *together = run(bed, &s, &all, w);
         s.m = 1;
-        for (int row = 0; row < m; row += bed->options->small ? 3 : 12) {
+        for (int row = 0; row < m; row += bed->options->small ? 6 : 12) {
             struct operands one = all;
             one.n_x = (size_t)k;
             one.n_y = (size_t)n;
