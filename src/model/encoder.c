@@ -27,7 +27,7 @@ static int self_attention(struct elcl_run *run, const struct elcl_records *recor
                                             .v_at = 2 * d,
                                             .scale = 1.0f / sqrtf((float)elcl_arch_dh(d, h)),
                                             .keys = records->self_keys};
-    ELCL_TRY(elcl_op_attn_mha(run->ops, &args, err));
+    ELCL_TRY(elcl_op_attn_packed(run->ops, &args, err));
     ELCL_TRY(elcl_run_linear(run, ELCL_B_Y, ELCL_B_O, d, &layer->self.out, n, ELCL_ACT_NONE, err));
 fail:
     return rc;

@@ -5,6 +5,12 @@
 #define EL_MAX_PAIRS 64 /* of attn_el_cpu.cl */
 #define EL_TILE 4
 
+#define PACKED_ROWS_CPU 60 /* PACKED_ROWS of attn_packed_cpu.cl */
+#define PACKED_ROWS_GPU 32 /* of attn_packed_gpu.cl */
+#define PACKED_ITEMS 128   /* its work-group */
+/* its struct packed_tile: q, K or V, p, parts, and four numbers per row */
+#define PACKED_LOCAL_BYTES (4 * (32 * 36 + 32 * 68 + 64 * 32 + 4 * 32 + 4 * 32))
+
 /* (row, head) pairs per work-item of the CPU shape: as many as fit, so that Y is read once for
  * them, but few enough to give every core work. */
 static int pairs_per_item(const struct elcl_ops *ops, int n_groups, int max_pairs)
@@ -45,30 +51,67 @@ int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, 
     return elcl_launch_run(&launch, 2, global, local, err);
 }
 
+/* What both kernels of multi-head attention read. */
+static void mha_buffers(struct elcl_launch *launch, const struct elcl_attn_mha_args *args)
+{
+    elcl_launch_buffer(launch, args->o);
+    elcl_launch_buffer(launch, args->q);
+    elcl_launch_buffer(launch, args->kv);
+    elcl_launch_buffer(launch, args->step);
+    elcl_launch_ulong(launch, args->groups_at);
+}
+
+static void mha_sizes(struct elcl_launch *launch, const struct elcl_attn_mha_args *args)
+{
+    elcl_launch_int(launch, args->dh);
+    elcl_launch_int(launch, args->q_ld);
+    elcl_launch_int(launch, args->kv_ld);
+    elcl_launch_int(launch, args->k_at);
+    elcl_launch_int(launch, args->v_at);
+    elcl_launch_float(launch, args->scale);
+}
+
+/* `reads`: how many rows of keys and values are read from memory. */
+static void count_mha(struct elcl_ops *ops, const struct elcl_attn_mha_args *args, uint64_t reads)
+{
+    const uint64_t width = (uint64_t)args->h * args->dh;
+    const size_t element = elcl_storage_bytes(args->kv_f32 ? ELCL_F32 : ops->state);
+    elcl_ops_count(ops, 2 * reads * width * element, 4 * args->keys * width);
+}
+
+static struct elcl_launch mha_begin(struct elcl_ops *ops, const struct elcl_attn_mha_args *args,
+                                    enum elcl_kernel_id id, const char *name)
+{
+    return args->kv_f32 ? elcl_launch_begin_f32(ops, id, name) : elcl_launch_begin(ops, id, name);
+}
+
 int elcl_op_attn_mha(struct elcl_ops *ops, const struct elcl_attn_mha_args *args, elcl_error *err)
 {
-    struct elcl_launch launch = args->kv_f32
-                                    ? elcl_launch_begin_f32(ops, ELCL_K_ATTN_MHA, "attn_mha")
-                                    : elcl_launch_begin(ops, ELCL_K_ATTN_MHA, "attn_mha");
-    elcl_launch_buffer(&launch, args->o);
-    elcl_launch_buffer(&launch, args->q);
-    elcl_launch_buffer(&launch, args->kv);
-    elcl_launch_buffer(&launch, args->step);
-    elcl_launch_ulong(&launch, args->groups_at);
+    struct elcl_launch launch = mha_begin(ops, args, ELCL_K_ATTN_MHA, "attn_mha");
+    mha_buffers(&launch, args);
     elcl_launch_buffer(&launch, args->lineage);
     elcl_launch_int(&launch, args->lineage_ld);
-    elcl_launch_int(&launch, args->dh);
-    elcl_launch_int(&launch, args->q_ld);
-    elcl_launch_int(&launch, args->kv_ld);
-    elcl_launch_int(&launch, args->k_at);
-    elcl_launch_int(&launch, args->v_at);
-    elcl_launch_float(&launch, args->scale);
-    const uint64_t width = (uint64_t)args->h * args->dh;
-    elcl_ops_count(
-        ops, 2 * args->keys * width * elcl_storage_bytes(args->kv_f32 ? ELCL_F32 : ops->state),
-        4 * args->keys * width);
+    mha_sizes(&launch, args);
+    count_mha(ops, args, args->keys);
     const size_t items = elcl_group_items(ops);
     const size_t global[] = {items * (size_t)args->h, (size_t)args->n_groups};
+    const size_t local[] = {items, 1};
+    return elcl_launch_run(&launch, 2, global, local, err);
+}
+
+int elcl_op_attn_packed(struct elcl_ops *ops, const struct elcl_attn_mha_args *args,
+                        elcl_error *err)
+{
+    const bool cpu = ops->kernels == ELCL_KERNELS_CPU;
+    const size_t rows = cpu ? PACKED_ROWS_CPU : PACKED_ROWS_GPU, items = cpu ? 1 : PACKED_ITEMS;
+    struct elcl_launch launch = mha_begin(ops, args, ELCL_K_ATTN_PACKED, "attn_packed");
+    mha_buffers(&launch, args);
+    elcl_launch_int(&launch, args->n_groups);
+    mha_sizes(&launch, args);
+    if (!cpu)
+        elcl_launch_local(&launch, PACKED_LOCAL_BYTES);
+    count_mha(ops, args, elcl_div_up(args->keys, rows));
+    const size_t global[] = {items * (size_t)args->h, elcl_div_up((size_t)args->n_groups, rows)};
     const size_t local[] = {items, 1};
     return elcl_launch_run(&launch, 2, global, local, err);
 }

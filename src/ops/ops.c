@@ -20,6 +20,7 @@ static const char *const kernel_names[ELCL_N_KERNELS] = {
     [ELCL_K_WIDEN] = "widen",
     [ELCL_K_ATTN_EL] = "attn_el",
     [ELCL_K_ATTN_MHA] = "attn_mha",
+    [ELCL_K_ATTN_PACKED] = "attn_packed",
     [ELCL_K_SCATTER] = "scatter",
     [ELCL_K_REORDER] = "reorder",
     [ELCL_K_LINEAGE] = "lineage",
@@ -29,12 +30,14 @@ static const char *const kernel_names[ELCL_N_KERNELS] = {
 };
 
 static const char *const cpu_files[] = {
-    "storage.cl",     "reduce.cl",       "activation.cl", "norm.cl",   "gemm_cpu.cl", "widen.cl",
-    "attn_el_cpu.cl", "attn_mha_cpu.cl", "beams.cl",      "logits.cl", "sample.cl",
+    "storage.cl",         "reduce.cl", "activation.cl",  "norm.cl",
+    "gemm_cpu.cl",        "widen.cl",  "attn_el_cpu.cl", "attn_mha_cpu.cl",
+    "attn_packed_cpu.cl", "beams.cl",  "logits.cl",      "sample.cl",
 };
 static const char *const gpu_files[] = {
-    "storage.cl",     "reduce.cl",       "activation.cl", "norm.cl",   "gemm_gpu.cl", "widen.cl",
-    "attn_el_gpu.cl", "attn_mha_gpu.cl", "beams.cl",      "logits.cl", "sample.cl",
+    "storage.cl",         "reduce.cl", "activation.cl",  "norm.cl",
+    "gemm_gpu.cl",        "widen.cl",  "attn_el_gpu.cl", "attn_mha_gpu.cl",
+    "attn_packed_gpu.cl", "beams.cl",  "logits.cl",      "sample.cl",
 };
 
 static const char *storage_suffix(enum elcl_storage storage)

@@ -22,6 +22,7 @@ enum elcl_kernel_id {
     ELCL_K_WIDEN,
     ELCL_K_ATTN_EL,
     ELCL_K_ATTN_MHA,
+    ELCL_K_ATTN_PACKED,
     ELCL_K_SCATTER,
     ELCL_K_REORDER,
     ELCL_K_LINEAGE,
@@ -265,6 +266,14 @@ struct elcl_attn_mha_args {
     uint64_t keys;
 };
 int elcl_op_attn_mha(struct elcl_ops *ops, const struct elcl_attn_mha_args *args, elcl_error *err);
+
+/*
+ * The same for n_groups rows that follow one another in sentences, as in encoders and prompts:
+ * group g is row g alone, without private keys, and the rows of a sentence have the same start.
+ * Loads of keys and values are shared by the rows of a sentence. lineage is not read.
+ */
+int elcl_op_attn_packed(struct elcl_ops *ops, const struct elcl_attn_mha_args *args,
+                        elcl_error *err);
 
 /* ---- beams (beams.c) ----------------------------------------------------------------------- */
 

@@ -42,7 +42,7 @@ struct keys {
     int n_rows; /* of e and c; rows between groups belong to none */
     int pool_rows, lineage_rows, lineage_ld;
     int32_t *lineage;
-    struct elcl_group group[8];
+    struct elcl_group group[160];
     int n_groups, max_rows;
     uint64_t total;
     bool *in_use; /* [pool_rows] */
@@ -276,7 +276,7 @@ static void test_el_invariance(struct bed *bed)
 struct mha {
     int h, dh, q_ld, kv_ld, k_at, v_at;
     float scale;
-    bool kv_f32;
+    bool kv_f32, packed;
     const float *q, *kv;
 };
 
@@ -303,7 +303,9 @@ static float *run_mha(struct bed *bed, const struct keys *k, const struct mha *m
         .v_at = mha->v_at,
         .scale = mha->scale,
         .keys = k->total};
-    CHECK(!elcl_op_attn_mha(bed->ops, &args, &err), "%s", err.msg);
+    const int rc = mha->packed ? elcl_op_attn_packed(bed->ops, &args, &err)
+                               : elcl_op_attn_mha(bed->ops, &args, &err);
+    CHECK(!rc, "%s", err.msg);
     return bed_read(bed, args.o);
 }
 
@@ -326,13 +328,14 @@ static struct mha make_mha(struct bed *bed, const struct keys *k, int h, int dh,
     return mha;
 }
 
-static void check_mha(struct bed *bed, const struct layout *l, int h, int dh, enum inputs inputs,
-                      bool kv_f32)
+/* Result and reference of keys `k`. */
+static void compare_mha(struct bed *bed, const struct keys *keys_of, const struct mha *mha,
+                        enum inputs inputs)
 {
-    bed_begin(bed);
-    const struct keys k = make_keys(bed, l);
+    const struct keys k = *keys_of;
+    const struct mha m = *mha;
+    const int h = m.h, dh = m.dh;
     const size_t n = (size_t)k.n_rows * h * dh;
-    const struct mha m = make_mha(bed, &k, h, dh, inputs, kv_f32);
     double *want = bed_unwritten(bed, n), *bound = bed_unwritten(bed, n);
     double *p = bed_doubles(bed, (size_t)k.pool_rows); /* keys are different pool rows */
     for (int g = 0; g < k.n_groups; g++) {
@@ -349,6 +352,15 @@ static void check_mha(struct bed *bed, const struct layout *l, int h, int dh, en
         }
     }
     check_bounded(input_names[inputs], run_mha(bed, &k, &m), want, bound, n);
+}
+
+static void check_mha(struct bed *bed, const struct layout *l, int h, int dh, enum inputs inputs,
+                      bool kv_f32)
+{
+    bed_begin(bed);
+    const struct keys k = make_keys(bed, l);
+    const struct mha m = make_mha(bed, &k, h, dh, inputs, kv_f32);
+    compare_mha(bed, &k, &m, inputs);
     bed_end(bed);
 }
 
@@ -400,8 +412,110 @@ static void test_mha_invariance(struct bed *bed)
     bed_end(bed);
 }
 
+/* ---- packed rows --------------------------------------------------------------------------- */
+
+/* Sentences of a packed call, up to 6: n_rows rows that see n_keys keys, or of a prompt, where a
+ * row sees the keys up to its own place. */
+struct packed_layout {
+    const char *name;
+    int n;
+    struct {
+        int n_rows, n_keys;
+        bool causal;
+    } sentence[6];
+};
+
+static struct keys make_packed_keys(struct bed *bed, const struct packed_layout *l)
+{
+    struct keys k = {.lineage_rows = 1, .lineage_ld = 1, .max_rows = 1};
+    int start = 1;
+    for (int i = 0; i < l->n; i++) {
+        for (int s = 0; s < l->sentence[i].n_rows; s++) {
+            const int n_keys = l->sentence[i].causal ? s + 1 : l->sentence[i].n_keys;
+            k.group[k.n_groups] = (struct elcl_group){k.n_groups, 1, start, n_keys, 0, 0};
+            k.n_groups++;
+            k.total += (uint64_t)n_keys;
+        }
+        start += elcl_max_int(l->sentence[i].n_keys, l->sentence[i].n_rows) + 1;
+    }
+    k.n_rows = k.n_groups;
+    k.pool_rows = start;
+    k.lineage = bed_ints(bed, 1);
+    k.in_use = bed_memory(bed, (size_t)k.pool_rows, sizeof(bool));
+    for (int g = 0; g < k.n_groups; g++)
+        for (int s = 0; s < k.group[g].n_shared; s++)
+            k.in_use[k.group[g].start + s] = true;
+    return k;
+}
+
+static const struct packed_layout packed_layouts[] = {
+    {"one row", 1, {{1, 1, false}}},
+    {"sentences",
+     5,
+     {{9, 9, false}, {1, 1, false}, {33, 33, false}, {2, 2, false}, {17, 17, false}}},
+    {"no keys", 3, {{3, 0, false}, {4, 4, false}, {2, 0, false}}},
+    {"prompts", 4, {{13, 0, true}, {1, 0, true}, {2, 0, true}, {70, 0, true}}},
+    {"long", 3, {{3, 3, false}, {129, 129, false}, {4, 200, false}}},
+};
+
+static void check_packed(struct bed *bed, const struct packed_layout *l, int h, int dh,
+                         enum inputs inputs, bool kv_f32)
+{
+    bed_begin(bed);
+    const struct keys k = make_packed_keys(bed, l);
+    struct mha m = make_mha(bed, &k, h, dh, inputs, kv_f32);
+    m.packed = true;
+    compare_mha(bed, &k, &m, inputs);
+    bed_end(bed);
+}
+
+static void test_packed(struct bed *bed)
+{
+    static const int sizes[][2] = {{2, 5}, {1, 65}, {3, 64}, {2, 37}, {1, 130}, {1, 1}};
+    const size_t n_sizes = bed->full ? ELCL_COUNT(sizes) : 2;
+    const int n_inputs = bed->options->small ? 1 : N_INPUTS;
+    for (size_t i = 0; i < n_sizes; i++)
+        for (size_t j = 0; j < ELCL_COUNT(packed_layouts); j++) {
+            const int h = sizes[i][0], dh = sizes[i][1];
+            const struct packed_layout *l = &packed_layouts[j];
+            if (bed->options->small && j + 1 == ELCL_COUNT(packed_layouts))
+                continue;
+            if (!check_case("attn_packed %s H=%d Dh=%d %s", bed->name, h, dh, l->name))
+                continue;
+            for (int inputs = 0; inputs < n_inputs; inputs++)
+                check_packed(bed, l, h, dh, (enum inputs)inputs, false);
+            if (bed->state != ELCL_F32)
+                check_packed(bed, l, h, dh, NORMAL, true);
+        }
+}
+
+/* A row's bits do not depend on the other rows of its sentence, nor on where it stands. */
+static void test_packed_invariance(struct bed *bed)
+{
+    if (!check_case("attn_packed %s a row alone as among others", bed->name))
+        return;
+    bed_begin(bed);
+    const struct packed_layout l = {"", 3, {{50, 70, false}, {20, 0, true}, {40, 66, false}}};
+    struct keys k = make_packed_keys(bed, &l);
+    struct mha m = make_mha(bed, &k, 2, 21, NORMAL, false);
+    m.packed = true;
+    const struct keys all = k;
+    const size_t row_size = (size_t)m.h * m.dh;
+    const float *together = run_mha(bed, &k, &m), *q = m.q;
+    k.n_groups = k.n_rows = 1;
+    for (int g = 0; g < all.n_groups; g += 37) {
+        k.group[0] = all.group[g];
+        k.group[0].row = 0;
+        m.q = q + (size_t)g * m.q_ld;
+        check_bytes("o", run_mha(bed, &k, &m), together + g * row_size, row_size, 4);
+    }
+    bed_end(bed);
+}
+
 void test_attention(struct bed *bed)
 {
+    test_packed(bed);
+    test_packed_invariance(bed);
     test_el(bed);
     test_el_invariance(bed);
     test_mha(bed);
