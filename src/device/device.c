@@ -87,6 +87,7 @@ static int open_entry(struct elcl_device *device, elcl_error *err)
     if (rc)
         return rc;
     device->mac = probes.mac;
+    device->mma = probes.mma;
     elcl_device_log(device, ELCL_LOG_DEBUG, "device %d: %s (%s, driver %s), %s kernels",
                     device->desc.index, device->desc.name, device->desc.platform,
                     device->desc.driver, device->kernels == ELCL_KERNELS_CPU ? "CPU" : "GPU");

@@ -67,7 +67,6 @@ static void judge_unused_paths(const struct elcl_device *device, struct elcl_pro
         set_verdict(probes, P_SUBGROUPS, false, "reported, but %s yet", unused);
     else
         set_verdict(probes, P_SUBGROUPS, false, "the driver reports no subgroup extension");
-    set_verdict(probes, P_MATRIX, false, "not looked for: %s", unused);
 }
 
 /* ---- running kernels ----------------------------------------------------------------------- */
@@ -277,16 +276,120 @@ static void judge_half(struct bench *bench, struct elcl_probes *probes)
                     wrong);
 }
 
+/* ---- matrix instructions ------------------------------------------------------------------- */
+
+#define CL_COMPUTE_CAPABILITY_MAJOR_NV 0x4000 /* of cl_nv_device_attribute_query */
+
+/* Buffers of probe_mma.cl: small whole numbers, which every sum of products holds exactly. */
+struct tile {
+    float a[16][16], b[16][8], c[16][8];
+    uint32_t a_pairs[16][8], b_pairs[8][8];
+};
+
+static uint32_t bf16_pair(float lo, float hi)
+{
+    return elcl_f32_to_bf16(lo) | (uint32_t)elcl_f32_to_bf16(hi) << 16;
+}
+
+static void fill_tile(struct tile *tile)
+{
+    for (int i = 0; i < 16; i++)
+        for (int k = 0; k < 16; k++)
+            tile->a[i][k] = (float)((7 * i + 5 * k) % 17 - 8);
+    for (int k = 0; k < 16; k++)
+        for (int j = 0; j < 8; j++)
+            tile->b[k][j] = (float)((3 * k + 11 * j) % 13 - 6);
+    for (int i = 0; i < 16; i++)
+        for (int p = 0; p < 8; p++)
+            tile->a_pairs[i][p] = bf16_pair(tile->a[i][2 * p], tile->a[i][2 * p + 1]);
+    for (int j = 0; j < 8; j++)
+        for (int p = 0; p < 8; p++)
+            tile->b_pairs[j][p] = bf16_pair(tile->b[2 * p][j], tile->b[2 * p + 1][j]);
+}
+
+static bool tile_is_right(const struct tile *tile)
+{
+    for (int i = 0; i < 16; i++)
+        for (int j = 0; j < 8; j++) {
+            float sum = 1;
+            for (int k = 0; k < 16; k++)
+                sum += tile->a[i][k] * tile->b[k][j];
+            if (tile->c[i][j] != sum)
+                return false;
+        }
+    return true;
+}
+
+static bool multiply_tile(struct elcl_device *device, cl_kernel kernel, struct tile *tile)
+{
+    struct elcl_buffer c = {0}, a = {0}, b = {0};
+    const size_t items = 128, scratch = 4 * 192 * sizeof(float);
+    const bool ok =
+        !elcl_buffer_create(device, "probe output", sizeof(tile->c), &c, NULL) &&
+        !elcl_buffer_create(device, "probe input", sizeof(tile->a_pairs), &a, NULL) &&
+        !elcl_buffer_create(device, "probe input", sizeof(tile->b_pairs), &b, NULL) &&
+        !elcl_buffer_write(&a, 0, tile->a_pairs, sizeof(tile->a_pairs), NULL) &&
+        !elcl_buffer_write(&b, 0, tile->b_pairs, sizeof(tile->b_pairs), NULL) &&
+        !clSetKernelArg(kernel, 0, sizeof(cl_mem), &c.mem) &&
+        !clSetKernelArg(kernel, 1, sizeof(cl_mem), &a.mem) &&
+        !clSetKernelArg(kernel, 2, sizeof(cl_mem), &b.mem) &&
+        !clSetKernelArg(kernel, 3, scratch, NULL) &&
+        !clEnqueueNDRangeKernel(device->queue, kernel, 1, NULL, &items, &items, 0, NULL, NULL) &&
+        !clFinish(device->queue) && !elcl_buffer_read(&c, 0, tile->c, sizeof(tile->c), NULL);
+    elcl_buffer_destroy(&b);
+    elcl_buffer_destroy(&a);
+    elcl_buffer_destroy(&c);
+    return ok;
+}
+
+bool elcl_probe_mma(struct elcl_device *device, const char *mac_file)
+{
+    const char *const files[] = {mac_file, "probe_mma.cl"};
+    struct tile tile = {0};
+    cl_program program = NULL;
+    cl_kernel kernel = NULL;
+    cl_int code = CL_SUCCESS;
+    fill_tile(&tile);
+    if (!elcl_program_build(device, files, (int)ELCL_COUNT(files), NULL, &program, NULL))
+        kernel = clCreateKernel(program, "probe_mma", &code);
+    const bool right =
+        kernel && !code && multiply_tile(device, kernel, &tile) && tile_is_right(&tile);
+    if (kernel)
+        clReleaseKernel(kernel);
+    if (program)
+        clReleaseProgram(program);
+    return right;
+}
+
+/* Only NVIDIA's compiler is asked, and only for devices that have the instruction. */
+static void judge_mma(struct elcl_device *device, struct elcl_probes *probes)
+{
+    cl_uint major = 0;
+    const bool nvidia =
+        strstr(device->desc.vendor, "NVIDIA") != NULL &&
+        has_extension(device, "cl_nv_device_attribute_query") &&
+        !clGetDeviceInfo(device->id, CL_COMPUTE_CAPABILITY_MAJOR_NV, sizeof(major), &major, NULL);
+    if (!nvidia)
+        set_verdict(probes, P_MATRIX, false, "known on NVIDIA devices alone");
+    else if (major < 8)
+        set_verdict(probes, P_MATRIX, false, "compute capability %u.x: they need 8.0", major);
+    else if (!(probes->mma = elcl_probe_mma(device, "mac_nvidia.cl")))
+        set_verdict(probes, P_MATRIX, false, "mma.sync gave a wrong result or could not be run");
+    else
+        set_verdict(probes, P_MATRIX, true, "mma.sync, for f16 and bf16 weights");
+}
+
 /* ---- the cache of verdicts ----------------------------------------------------------------- */
 
 struct stored {
     uint32_t version;
     uint32_t mac;
+    uint32_t mma;
     uint32_t on[N_PROBES];
     char text[N_PROBES][sizeof(((struct elcl_probes *)NULL)->text[0])];
 };
 
-#define STORED_VERSION 1
+#define STORED_VERSION 2
 
 static uint64_t cache_key(const struct elcl_device *device)
 {
@@ -295,7 +398,8 @@ static uint64_t cache_key(const struct elcl_device *device)
     uint64_t key = elcl_hash(ELCL_HASH_INIT, what, sizeof(what));
     key = elcl_hash(key, numbers, sizeof(numbers));
     for (const struct elcl_cl_source *s = elcl_cl_sources; s->name; s++) {
-        if (!strcmp(s->name, "probe.cl"))
+        if (!strcmp(s->name, "probe.cl") || !strcmp(s->name, "probe_mma.cl") ||
+            !strcmp(s->name, "mac_nvidia.cl"))
             key = elcl_hash(key, s->text, s->bytes);
     }
     const char *const names[] = {device->desc.name, device->desc.version, device->desc.driver,
@@ -322,13 +426,15 @@ static bool load_verdicts(const struct elcl_device *device, struct elcl_probes *
         set_verdict(probes, (enum probe)i, stored.on[i], "%.*s", (int)sizeof(stored.text[i]) - 1,
                     stored.text[i]);
     probes->mac = (enum elcl_mac)stored.mac;
+    probes->mma = stored.mma;
     probes->n = N_PROBES;
     return true;
 }
 
 static void store_verdicts(const struct elcl_device *device, const struct elcl_probes *probes)
 {
-    struct stored stored = {.version = STORED_VERSION, .mac = (uint32_t)probes->mac};
+    struct stored stored = {
+        .version = STORED_VERSION, .mac = (uint32_t)probes->mac, .mma = probes->mma};
     for (int i = 0; i < N_PROBES; i++) {
         stored.on[i] = (uint32_t)probes->verdict[i].on;
         memcpy(stored.text[i], probes->text[i], sizeof(stored.text[i]));
@@ -389,6 +495,7 @@ int elcl_probe_run(struct elcl_device *device, struct elcl_probes *probes, elcl_
         return ELCL_OK;
     bool keep = true;
     judge_unused_paths(device, probes);
+    judge_mma(device, probes);
     if (is_oclgrind(device))
         judge_oclgrind(probes);
     else

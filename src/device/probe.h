@@ -11,10 +11,15 @@ struct elcl_probes {
     char text[ELCL_MAX_PROBES][160];
     int n;
     enum elcl_mac mac;
+    bool mma;
 };
 
 /* Runs all probes, or takes their verdicts from the cache. A probe that fails is a verdict, not
  * an error. */
 int elcl_probe_run(struct elcl_device *device, struct elcl_probes *probes, elcl_error *err);
+
+/* Whether the matrix instruction of `mac_file`, one of cl/mac_*.cl, multiplies right. Not to be
+ * called for a device whose compiler does not know the instruction: some crash. */
+bool elcl_probe_mma(struct elcl_device *device, const char *mac_file);
 
 #endif

@@ -3,7 +3,9 @@
 
 #include "ops/launch.h"
 
-#define CLBLAST_MIN_ROWS 128 /* AUTO on GPUs: below, the native kernel's one launch is faster */
+/* AUTO on GPUs: below, the native kernel's one launch is faster. Matrix instructions beat CLBlast,
+ * which has none of them. */
+#define CLBLAST_MIN_ROWS 128
 
 int elcl_op_gemm(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
 {
@@ -14,6 +16,6 @@ int elcl_op_gemm(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_e
     const uint64_t inputs = (uint64_t)w->batch * args->m * w->k;
     elcl_ops_count(ops, w->buffer.bytes + (outputs + inputs) * sizeof(float), 2 * outputs * w->k);
     const bool clblast = ops->gemm == ELCL_GEMM_CLBLAST ||
-                         (ops->gemm == ELCL_GEMM_AUTO && args->m >= CLBLAST_MIN_ROWS);
+                         (ops->gemm == ELCL_GEMM_AUTO && args->m >= CLBLAST_MIN_ROWS && !ops->mma);
     return clblast ? elcl_gemm_clblast(ops, args, err) : elcl_gemm_native(ops, args, err);
 }

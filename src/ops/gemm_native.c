@@ -3,9 +3,7 @@
 #include "ops/gemm.h"
 #include "ops/launch.h"
 
-#define GPU_TK 16                /* GEMM_TK of gemm_gpu.cl */
-#define GPU_SLICES 16            /* GEMM_SLICES */
-#define GPU_ROW_BLOCK 8          /* GEMM_ROW_BLOCK */
+#define GPU_K_STEP 16            /* slices of K are multiples of it: GEMM_TK, K of mma */
 #define GPU_FEW_ROWS 16          /* gemm_rows up to here: it reads W at most twice */
 #define BLOCK_FLOATS (64 * 1024) /* of X that a work-item keeps in its core's cache */
 
@@ -40,21 +38,37 @@ static int launch_cpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, e
     return elcl_launch_run(&launch, 3, global, local, err);
 }
 
-/* Both kernels give the same bits: the number of rows may choose. */
+/* A kernel of gemm_gpu.cl or gemm_mma.cl, with the tile of its work-groups of 128 items and in how
+ * many slices it cuts K. */
+struct gpu_gemm {
+    enum elcl_kernel_id id;
+    const char *name;
+    size_t tile_m, tile_n, slices;
+};
+
+/* gemm and gemm_rows give the same bits: there the number of rows may choose. */
+static const struct gpu_gemm *choose_gpu_gemm(const struct elcl_ops *ops, int m)
+{
+    static const struct gpu_gemm tiles = {ELCL_K_GEMM, "gemm", 64, 64, 16};
+    static const struct gpu_gemm rows = {ELCL_K_GEMM_ROWS, "gemm_rows", 8, 32, 16};
+    static const struct gpu_gemm mma = {ELCL_K_GEMM_MMA, "gemm_mma", 32, 32, 4};
+    return ops->mma ? &mma : m <= GPU_FEW_ROWS ? &rows : &tiles;
+}
+
 static int launch_gpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
 {
-    const bool few = args->m <= GPU_FEW_ROWS;
-    const size_t tile_m = few ? GPU_ROW_BLOCK : 64, tile_n = few ? 32 : 64;
+    const struct gpu_gemm *gemm = choose_gpu_gemm(ops, args->m);
     const size_t slice =
-        elcl_round_up(elcl_div_up((size_t)args->w->k, GPU_SLICES), GPU_TK); /* of K alone */
-    struct elcl_launch launch =
-        elcl_launch_begin(ops, few ? ELCL_K_GEMM_ROWS : ELCL_K_GEMM, few ? "gemm_rows" : "gemm");
+        elcl_round_up(elcl_div_up((size_t)args->w->k, gemm->slices), GPU_K_STEP); /* of K alone */
+    struct elcl_launch launch = elcl_launch_begin(ops, gemm->id, gemm->name);
     common_arguments(&launch, args);
     elcl_launch_int(&launch, (int)slice);
     elcl_launch_int(&launch, elcl_gemm_flags(args));
     elcl_launch_int(&launch, (int)args->act);
-    const size_t global[] = {128 * elcl_div_up((size_t)args->w->n, tile_n),
-                             elcl_div_up((size_t)args->m, tile_m), (size_t)args->w->batch};
+    if (ops->mma)
+        elcl_launch_local(&launch, gemm->slices * gemm->tile_m * gemm->tile_n * sizeof(float));
+    const size_t global[] = {128 * elcl_div_up((size_t)args->w->n, gemm->tile_n),
+                             elcl_div_up((size_t)args->m, gemm->tile_m), (size_t)args->w->batch};
     const size_t local[] = {128, 1, 1};
     return elcl_launch_run(&launch, 3, global, local, err);
 }

@@ -16,6 +16,7 @@ static const char *const kernel_names[ELCL_N_KERNELS] = {
     [ELCL_K_ADD_NORM] = "add_norm",
     [ELCL_K_GEMM] = "gemm",
     [ELCL_K_GEMM_ROWS] = "gemm_rows",
+    [ELCL_K_GEMM_MMA] = "gemm_mma",
     [ELCL_K_EPILOGUE] = "epilogue",
     [ELCL_K_WIDEN] = "widen",
     [ELCL_K_ATTN_EL] = "attn_el",
@@ -40,6 +41,12 @@ static const char *const gpu_files[] = {
     "attn_packed_gpu.cl", "beams.cl",  "logits.cl",      "sample.cl",
 };
 
+/* Behind the others where matrix instructions are used. */
+static const char *const mma_files[][2] = {
+    [ELCL_MMA_NVIDIA] = {"mac_nvidia.cl", "gemm_mma.cl"},
+    [ELCL_MMA_EMULATED] = {"mac_emulated.cl", "gemm_mma.cl"},
+};
+
 static const char *storage_suffix(enum elcl_storage storage)
 {
     static const char *const names[] = {
@@ -47,16 +54,35 @@ static const char *storage_suffix(enum elcl_storage storage)
     return names[storage];
 }
 
+#define MAX_FILES 20
+
 /* Sources and options of the program for one type of state. */
-static const char *const *program_parts(const struct elcl_ops *ops, enum elcl_storage state,
-                                        int *n_files, char *options, size_t n)
+struct parts {
+    const char *files[MAX_FILES];
+    int n_files;
+    char options[256];
+};
+
+static void add_files(struct parts *parts, const char *const *files, size_t n)
 {
-    const bool cpu = ops->kernels == ELCL_KERNELS_CPU;
-    snprintf(options, n, "-DELCL_WEIGHT_%s -DELCL_STATE_%s -DVW=%d -DWG=%zu -DGEMM_ROWS=%d",
+    for (size_t i = 0; i < n; i++)
+        parts->files[parts->n_files++] = files[i];
+}
+
+static struct parts program_parts(const struct elcl_ops *ops, enum elcl_storage state)
+{
+    struct parts parts = {0};
+    if (ops->kernels == ELCL_KERNELS_CPU)
+        add_files(&parts, cpu_files, ELCL_COUNT(cpu_files));
+    else
+        add_files(&parts, gpu_files, ELCL_COUNT(gpu_files));
+    if (ops->mma)
+        add_files(&parts, mma_files[ops->mma], 2);
+    snprintf(parts.options, sizeof(parts.options),
+             "-DELCL_WEIGHT_%s -DELCL_STATE_%s -DVW=%d -DWG=%zu -DGEMM_ROWS=%d",
              storage_suffix(ops->weights), storage_suffix(state), ops->vector_width,
              elcl_group_items(ops), ops->tile_rows);
-    *n_files = (int)(cpu ? ELCL_COUNT(cpu_files) : ELCL_COUNT(gpu_files));
-    return cpu ? cpu_files : gpu_files;
+    return parts;
 }
 
 static void kernel_set_finish(struct elcl_kernel_set *set)
@@ -69,12 +95,19 @@ static void kernel_set_finish(struct elcl_kernel_set *set)
     *set = (struct elcl_kernel_set){0};
 }
 
+static bool has_kernel(const struct elcl_ops *ops, int id)
+{
+    if (id == ELCL_K_GEMM_MMA)
+        return ops->mma != ELCL_MMA_NONE;
+    return id != ELCL_K_GEMM_ROWS || ops->kernels == ELCL_KERNELS_GPU;
+}
+
 /* Kernels of the set's program. */
 static int create_kernels(const struct elcl_ops *ops, struct elcl_kernel_set *set, elcl_error *err)
 {
     for (int i = 0; i < ELCL_N_KERNELS; i++) {
         cl_int code;
-        if (i == ELCL_K_GEMM_ROWS && ops->kernels == ELCL_KERNELS_CPU)
+        if (!has_kernel(ops, i))
             continue;
         set->kernel[i] = clCreateKernel(set->program, kernel_names[i], &code);
         const int rc = elcl_cl_check(code, "clCreateKernel", kernel_names[i], err);
@@ -87,10 +120,9 @@ static int create_kernels(const struct elcl_ops *ops, struct elcl_kernel_set *se
 static int build_set(struct elcl_ops *ops, enum elcl_storage state, struct elcl_kernel_set *set,
                      elcl_error *err)
 {
-    char options[256];
-    int n_files;
-    const char *const *files = program_parts(ops, state, &n_files, options, sizeof(options));
-    const int rc = elcl_program_build(ops->device, files, n_files, options, &set->program, err);
+    const struct parts parts = program_parts(ops, state);
+    const int rc = elcl_program_build(ops->device, parts.files, parts.n_files, parts.options,
+                                      &set->program, err);
     return rc ? rc : create_kernels(ops, set, err);
 }
 
@@ -125,6 +157,13 @@ static enum elcl_gemm choose_gemm(const struct elcl_device *device, enum elcl_ge
         return asked;
     const bool cpu = device->desc.type == ELCL_DEVICE_CPU || device->kernels == ELCL_KERNELS_CPU;
     return cpu ? ELCL_GEMM_NATIVE : ELCL_GEMM_AUTO;
+}
+
+static enum elcl_mma choose_mma(const struct elcl_ops *ops, bool emulate)
+{
+    if (ops->kernels == ELCL_KERNELS_CPU || ops->weights == ELCL_F32)
+        return ELCL_MMA_NONE;
+    return emulate ? ELCL_MMA_EMULATED : ops->device->mma ? ELCL_MMA_NVIDIA : ELCL_MMA_NONE;
 }
 
 /* CLBlast is used without being asked for only where it multiplies as our kernel does: some of its
@@ -164,6 +203,7 @@ int elcl_ops_create(struct elcl_device *device, const struct elcl_ops_params *pa
     o->gemm = choose_gemm(device, params->gemm);
     o->weights = params->weights;
     o->state = params->state;
+    o->mma = choose_mma(o, params->emulate_mma);
     choose_shape(o);
     ELCL_TRY(create_base(o, params->profile, err));
     ELCL_TRY(build_set(o, o->state, &o->set, err));
@@ -188,6 +228,7 @@ int elcl_ops_clone(const struct elcl_ops *other, struct elcl_ops **ops, elcl_err
                            .gemm = other->gemm,
                            .weights = other->weights,
                            .state = other->state,
+                           .mma = other->mma,
                            .vector_width = other->vector_width,
                            .panel = other->panel,
                            .tile_rows = other->tile_rows,
@@ -225,10 +266,8 @@ void elcl_ops_store_program(struct elcl_ops *ops)
     if (ops->stored)
         return;
     ops->stored = true;
-    char options[256];
-    int n_files;
-    const char *const *files = program_parts(ops, ops->state, &n_files, options, sizeof(options));
-    elcl_program_store(ops->device, files, n_files, options, ops->set.program);
+    const struct parts parts = program_parts(ops, ops->state);
+    elcl_program_store(ops->device, parts.files, parts.n_files, parts.options, ops->set.program);
 }
 
 int elcl_ops_finish(struct elcl_ops *ops, elcl_error *err)

@@ -18,6 +18,7 @@ enum elcl_kernel_id {
     ELCL_K_ADD_NORM,
     ELCL_K_GEMM,
     ELCL_K_GEMM_ROWS, /* GPU shape only */
+    ELCL_K_GEMM_MMA,  /* with matrix instructions only */
     ELCL_K_EPILOGUE,
     ELCL_K_WIDEN,
     ELCL_K_ATTN_EL,
@@ -32,11 +33,15 @@ enum elcl_kernel_id {
     ELCL_N_KERNELS
 };
 
+/* Whose matrix instruction the GEMM uses: cl/mac_*.cl. */
+enum elcl_mma { ELCL_MMA_NONE, ELCL_MMA_NVIDIA, ELCL_MMA_EMULATED };
+
 struct elcl_ops_params {
     enum elcl_gemm gemm; /* AUTO: by device */
     enum elcl_storage weights;
     enum elcl_storage state;
     bool profile;
+    bool emulate_mma; /* for tests: mac_emulated.cl where the GPU shape has 16-bit weights */
 };
 
 /* The kernels of one program: sources x options. */
@@ -51,6 +56,7 @@ struct elcl_ops {
     enum elcl_kernels kernels; /* shape */
     enum elcl_gemm gemm;       /* AUTO: by the number of rows */
     enum elcl_storage weights, state;
+    enum elcl_mma mma;
     struct elcl_kernel_set set;     /* built for `state` */
     struct elcl_kernel_set set_f32; /* the same for f32 state; aliases `set` when that is f32 */
     struct elcl_profile *profile;   /* NULL: off */

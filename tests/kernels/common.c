@@ -35,7 +35,7 @@ static void open_bed(struct bed *bed)
                (*bed->device)->desc.name, (*bed->device)->desc.platform);
     }
     const struct elcl_ops_params params = {
-        .gemm = bed->gemm, .weights = bed->weights, .state = bed->state};
+        .gemm = bed->gemm, .weights = bed->weights, .state = bed->state, .emulate_mma = bed->mma};
     bed_must(elcl_ops_create(*bed->device, &params, &bed->ops, &err), &err);
 }
 

@@ -29,6 +29,7 @@ struct bed {
     enum elcl_kernels kernels;
     enum elcl_gemm gemm;
     enum elcl_storage weights, state;
+    bool mma;  /* emulated matrix instructions */
     bool full; /* all sizes; otherwise a subset */
     char name[48];
     struct elcl_device **device; /* shared by the beds of a shape */
@@ -98,6 +99,7 @@ const char *storage_name(enum elcl_storage storage);
 /* The tests, one subject a file. */
 void test_ref(void);
 void test_gemm(struct bed *bed);
+void test_mma(struct bed *bed);
 void test_pointwise(struct bed *bed);
 void test_attention(struct bed *bed);
 void test_beams(struct bed *bed);

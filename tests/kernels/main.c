@@ -48,6 +48,22 @@ static void check_shape(const struct check_options *options, struct elcl_device 
     }
 }
 
+/* The GEMM on matrix instructions, which any device can emulate. */
+static void check_mma(const struct check_options *options, struct elcl_device **device)
+{
+    static const struct storages storages[] = {{ELCL_F16, ELCL_F32, true},
+                                               {ELCL_BF16, ELCL_F32, true}};
+    struct bed bed;
+    for (size_t i = 0; i < ELCL_COUNT(storages); i++) {
+        start_bed(&bed, options, device, ELCL_KERNELS_GPU, ELCL_GEMM_NATIVE, &storages[i]);
+        bed.mma = true;
+        snprintf(bed.name, sizeof(bed.name), "mma %s", storage_name(storages[i].weights));
+        test_mma(&bed);
+        test_gemm(&bed);
+        bed_close(&bed);
+    }
+}
+
 /* Last, because CLBlast compiles for seconds. */
 static void check_clblast(const struct check_options *options, struct elcl_device **device)
 {
@@ -116,6 +132,8 @@ int main(int argc, char **argv)
         else
             check_shape(options, &devices[i], shapes[i]);
     }
+    if (!options->bench && has[1])
+        check_mma(options, &devices[1]);
     if (!options->bench && has[1])
         check_clblast(options, &devices[1]);
     for (size_t i = 0; i < ELCL_COUNT(shapes); i++)

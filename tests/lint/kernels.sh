@@ -3,7 +3,9 @@
 # to be tried with in comment lines of its own, one set a line:
 #     // lint: -DVW=8 -DWG=1
 # A file without such a line is tried without -D. Before it stand the files that others build
-# upon, as in the host's programs.
+# upon, as in the host's programs, and those that it names itself:
+#     // lint after: gemm_gpu.cl
+# mac_*.cl of a vendor compile for its devices alone: see targets.sh.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lint/lint.sh
 
@@ -23,7 +25,7 @@ compile() {
 
 # program FILE: the text that a driver would be given, up to the end of FILE.
 program() {
-    for part in $base "$1"; do
+    for part in $base $(sed -n 's,^// lint after:,,p' "$1" | sed 's,\([^ ]*\.cl\),cl/\1,g') "$1"; do
         printf '#line 1 "%s"\n' "${part#cl/}"
         cat "$part"
         [ "$part" != "$1" ] || return
@@ -39,6 +41,7 @@ echo '__kernel void f(__global float *y) { y[get_global_id(0)] = x; }' >"$source
 something 'kernels: finds an error' "$(compile)"
 
 for file in cl/*.cl; do
+    [ "$file" != cl/mac_nvidia.cl ] || continue
     program "$file" >"$source"
     sets=$(sed -n 's,^// lint:,,p' "$file")
     if [ "$file" = cl/prelude.cl ]; then

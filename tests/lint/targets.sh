@@ -10,9 +10,10 @@ trap 'rm -rf "$work"' EXIT
 clc=/usr/lib/clc
 PATH=$PATH:/usr/local/cuda/bin
 
-# program: the GPU shape's files as src/ops/ops.c joins them.
+# program FILE...: the GPU shape's files as src/ops/ops.c joins them, and further ones.
 program() {
-    for part in prelude.cl $(sed -n '/gpu_files\[\]/,/};/p' src/ops/ops.c | grep -o '[a-z_0-9]*\.cl'); do
+    for part in prelude.cl $(sed -n '/gpu_files\[\]/,/};/p' src/ops/ops.c |
+        grep -o '[a-z_0-9]*\.cl') "$@"; do
         printf '#line 1 "%s"\n' "$part"
         cat "cl/$part"
     done
@@ -70,6 +71,16 @@ for storage in F32 F16 BF16; do
     for gpu in gfx90a gfx1100; do
         amd "$gpu $storage" "$gpu" $flags
     done
+done
+
+# With matrix instructions, which are to be there.
+program mac_nvidia.cl gemm_mma.cl >"$work/program.cl"
+for storage in F16 BF16; do
+    for sm in sm_80 sm_90; do
+        nvidia "$sm $storage with mma" "$sm" -DELCL_WEIGHT_$storage -DELCL_STATE_$storage
+    done
+    something "targets: $storage: PTX has no mma.sync" \
+        "$(grep 'mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32' "$work/k.ptx")"
 done
 
 # A work-item that needs 4 KiB of its own: that it is noticed.
