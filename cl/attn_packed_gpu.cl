@@ -144,9 +144,8 @@ static inline void packed_sums(__local struct packed_tile *t, __global float *o,
 }
 
 /* How many rows from `group` on, at most `most`, belong to one sentence, and the greatest of their
- * numbers of keys; brings these numbers into local memory. */
-static inline int packed_begin(__local struct packed_tile *t, __global const int *group, int most,
-                               int *keys)
+ * numbers of keys. */
+static inline int packed_rows(__global const int *group, int most, int *keys)
 {
     const int start = group[GROUP_START];
     int rows = 0;
@@ -155,13 +154,39 @@ static inline int packed_begin(__local struct packed_tile *t, __global const int
         *keys = max(*keys, group[rows * GROUP_INTS + GROUP_SHARED]);
         rows++;
     }
+    return rows;
+}
+
+/* Before the first block of `rows` rows of as many keys. */
+static inline void packed_begin(__local struct packed_tile *t, int rows, int keys)
+{
     for (int row = get_local_id(0); row < PACKED_ROWS; row += 128) {
-        t->keys[row] = row < rows ? group[row * GROUP_INTS + GROUP_SHARED] : 0;
+        t->keys[row] = row < rows ? keys : 0;
         t->largest[row] = ELCL_NEG_MAX;
         t->sum[row] = 0.0f;
     }
     barrier(CLK_LOCAL_MEM_FENCE);
-    return rows;
+}
+
+/* All blocks of keys, up to the greatest number of them. */
+static inline void packed_run(__local struct packed_tile *t, __global float *o, size_t o_ld,
+                              __global const float *q, int q_ld, int rows,
+                              __global const state_t *k, __global const state_t *v, int kv_ld,
+                              int keys, int dh, float scale)
+{
+    for (int s0 = 0; s0 < keys; s0 += PACKED_KEYS) {
+        const int n = min(PACKED_KEYS, keys - s0);
+        packed_scores(t, q, q_ld, rows, k + (size_t)s0 * kv_ld, kv_ld, n, s0, dh, scale);
+        packed_softmax(t);
+        packed_sums(t, o, o_ld, rows, v + (size_t)s0 * kv_ld, kv_ld, n, dh, s0 == 0);
+    }
+    barrier(CLK_GLOBAL_MEM_FENCE);
+    for (int at = get_local_id(0); at < rows * dh; at += 128) {
+        const int row = at / dh;
+        __global float *to = o + row * o_ld + at % dh;
+        *to = t->keys[row] ? *to / t->sum[row] : 0.0f;
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
 }
 
 __attribute__((reqd_work_group_size(128, 1, 1))) __kernel void
@@ -182,23 +207,13 @@ attn_packed(__global float *o,           /* [R, H Dh] */
     for (int r = get_group_id(1) * PACKED_ROWS; r < r_end; r += rows) {
         __global const int *group = step + groups_at + (size_t)r * GROUP_INTS;
         __global const state_t *first = kv + (size_t)group[GROUP_START] * kv_ld;
-        __global const float *q_r = q + (size_t)r * q_ld;
-        __global float *o_r = o + r * o_ld;
         int keys;
-        rows = packed_begin(t, group, r_end - r, &keys);
-        for (int s0 = 0; s0 < keys; s0 += PACKED_KEYS) {
-            const int n = min(PACKED_KEYS, keys - s0);
-            __global const state_t *block = first + (size_t)s0 * kv_ld;
-            packed_scores(t, q_r, q_ld, rows, block + k_at, kv_ld, n, s0, dh, scale);
-            packed_softmax(t);
-            packed_sums(t, o_r, o_ld, rows, block + v_at, kv_ld, n, dh, s0 == 0);
-        }
-        barrier(CLK_GLOBAL_MEM_FENCE);
-        for (int at = get_local_id(0); at < rows * dh; at += 128) {
-            const int row = at / dh;
-            __global float *to = o_r + row * o_ld + at % dh;
-            *to = t->keys[row] ? *to / t->sum[row] : 0.0f;
-        }
+        rows = packed_rows(group, r_end - r, &keys);
+        packed_begin(t, rows, 0);
+        for (int row = get_local_id(0); row < rows; row += 128)
+            t->keys[row] = group[row * GROUP_INTS + GROUP_SHARED];
         barrier(CLK_LOCAL_MEM_FENCE);
+        packed_run(t, o + r * o_ld, o_ld, q + (size_t)r * q_ld, q_ld, rows, first + k_at,
+                   first + v_at, kv_ld, keys, dh, scale);
     }
 }

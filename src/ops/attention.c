@@ -21,6 +21,26 @@ static int pairs_per_item(const struct elcl_ops *ops, int n_groups, int max_pair
     return elcl_min_int(pairs, EL_MAX_PAIRS);
 }
 
+/* GPU shape, groups without private keys. */
+static int launch_el_shared(struct elcl_ops *ops, const struct elcl_attn_el_args *args,
+                            elcl_error *err)
+{
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_ATTN_EL_SHARED, "attn_el_shared");
+    elcl_launch_buffer(&launch, args->c);
+    elcl_launch_buffer(&launch, args->e);
+    elcl_launch_buffer(&launch, args->y);
+    elcl_launch_buffer(&launch, args->step);
+    elcl_launch_ulong(&launch, args->groups_at);
+    elcl_launch_int(&launch, args->h);
+    elcl_launch_int(&launch, args->d);
+    elcl_launch_float(&launch, args->scale);
+    elcl_launch_local(&launch, PACKED_LOCAL_BYTES);
+    const size_t tiles = elcl_div_up((size_t)args->max_rows * args->h, PACKED_ROWS_GPU);
+    const size_t global[] = {PACKED_ITEMS * tiles, (size_t)args->n_groups};
+    const size_t local[] = {PACKED_ITEMS, 1};
+    return elcl_launch_run(&launch, 2, global, local, err);
+}
+
 int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, elcl_error *err)
 {
     if (!args->n_groups)
@@ -28,6 +48,10 @@ int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, 
     const bool cpu = ops->kernels == ELCL_KERNELS_CPU;
     const int max_pairs = args->max_rows * args->h;
     const int pairs = pairs_per_item(ops, args->n_groups, max_pairs);
+    elcl_ops_count(ops, args->keys * args->d * elcl_storage_bytes(ops->state),
+                   4 * args->keys * args->h * args->d);
+    if (!cpu && !args->lineage)
+        return launch_el_shared(ops, args, err);
     struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_ATTN_EL, "attn_el");
     elcl_launch_buffer(&launch, args->c);
     elcl_launch_buffer(&launch, args->e);
@@ -41,8 +65,6 @@ int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, 
     if (cpu)
         elcl_launch_int(&launch, pairs);
     elcl_launch_float(&launch, args->scale);
-    elcl_ops_count(ops, args->keys * args->d * elcl_storage_bytes(ops->state),
-                   4 * args->keys * args->h * args->d);
     const size_t items = elcl_group_items(ops);
     const size_t global[] = {cpu ? elcl_div_up((size_t)max_pairs, (size_t)pairs)
                                  : items * (size_t)max_pairs,

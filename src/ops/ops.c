@@ -20,6 +20,7 @@ static const char *const kernel_names[ELCL_N_KERNELS] = {
     [ELCL_K_EPILOGUE] = "epilogue",
     [ELCL_K_WIDEN] = "widen",
     [ELCL_K_ATTN_EL] = "attn_el",
+    [ELCL_K_ATTN_EL_SHARED] = "attn_el_shared",
     [ELCL_K_ATTN_MHA] = "attn_mha",
     [ELCL_K_ATTN_PACKED] = "attn_packed",
     [ELCL_K_SCATTER] = "scatter",
@@ -36,9 +37,9 @@ static const char *const cpu_files[] = {
     "attn_packed_cpu.cl", "beams.cl",  "logits.cl",      "sample.cl",
 };
 static const char *const gpu_files[] = {
-    "storage.cl",         "reduce.cl", "activation.cl",  "norm.cl",
-    "gemm_gpu.cl",        "widen.cl",  "attn_el_gpu.cl", "attn_mha_gpu.cl",
-    "attn_packed_gpu.cl", "beams.cl",  "logits.cl",      "sample.cl",
+    "storage.cl",     "reduce.cl", "activation.cl",   "norm.cl",
+    "gemm_gpu.cl",    "widen.cl",  "attn_mha_gpu.cl", "attn_packed_gpu.cl",
+    "attn_el_gpu.cl", "beams.cl",  "logits.cl",       "sample.cl",
 };
 
 /* Behind the others where matrix instructions are used. */
@@ -99,7 +100,8 @@ static bool has_kernel(const struct elcl_ops *ops, int id)
 {
     if (id == ELCL_K_GEMM_MMA)
         return ops->mma != ELCL_MMA_NONE;
-    return id != ELCL_K_GEMM_ROWS || ops->kernels == ELCL_KERNELS_GPU;
+    return (id != ELCL_K_GEMM_ROWS && id != ELCL_K_ATTN_EL_SHARED) ||
+           ops->kernels == ELCL_KERNELS_GPU;
 }
 
 /* Kernels of the set's program. */

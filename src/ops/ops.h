@@ -22,6 +22,7 @@ enum elcl_kernel_id {
     ELCL_K_EPILOGUE,
     ELCL_K_WIDEN,
     ELCL_K_ATTN_EL,
+    ELCL_K_ATTN_EL_SHARED, /* GPU shape only */
     ELCL_K_ATTN_MHA,
     ELCL_K_ATTN_PACKED,
     ELCL_K_SCATTER,
@@ -243,7 +244,7 @@ struct elcl_attn_el_args {
     const struct elcl_buffer *y;       /* [pool rows, D] state */
     const struct elcl_buffer *step;    /* groups */
     size_t groups_at;                  /* of group 0 in step, in ints */
-    const struct elcl_buffer *lineage; /* [rows, lineage_ld] int, or NULL */
+    const struct elcl_buffer *lineage; /* [rows, lineage_ld] int, or NULL: no private keys */
     int lineage_ld;
     int n_groups, max_rows; /* the largest n_rows */
     int h, d;

@@ -45,16 +45,18 @@ struct keys {
     struct elcl_group group[160];
     int n_groups, max_rows;
     uint64_t total;
-    bool *in_use; /* [pool_rows] */
+    bool no_lineage; /* no group has private keys, and the operation is told so */
+    bool *in_use;    /* [pool_rows] */
 };
 
 static struct keys make_keys(struct bed *bed, const struct layout *l)
 {
-    struct keys k = {.n_groups = l->n_groups};
+    struct keys k = {.n_groups = l->n_groups, .no_lineage = true};
     int shared = 0, private = 0;
     for (int g = 0; g < l->n_groups; g++) {
         shared += l->group[g].n_shared + 2;
         private += l->group[g].n_private;
+        k.no_lineage &= !l->group[g].n_private;
         k.lineage_ld = elcl_max_int(k.lineage_ld, l->group[g].n_private + 1);
     }
     k.pool_rows = shared + private + 1;
@@ -192,7 +194,7 @@ static float *run_el(struct bed *bed, const struct keys *k, const struct el *el)
         .y = bed_stored(bed, bed->state, el->y, (size_t)k->pool_rows * el->d),
         .step = upload_groups(bed, k, at),
         .groups_at = at,
-        .lineage = upload_lineage(bed, k),
+        .lineage = k->no_lineage ? NULL : upload_lineage(bed, k),
         .lineage_ld = k->lineage_ld,
         .n_groups = k->n_groups,
         .max_rows = k->max_rows,
@@ -248,13 +250,13 @@ static void test_el(struct bed *bed)
 }
 
 /* A row's bits do not depend on the rows of its group, nor on the other groups. */
-static void test_el_invariance(struct bed *bed)
+static void test_el_invariance(struct bed *bed, int private)
 {
     const int h = 3, d = 37, n_rows = 7;
-    if (!check_case("attn_el %s a row alone as in a group", bed->name))
+    if (!check_case("attn_el %s a row alone as in a group, %d private keys", bed->name, private))
         return;
     bed_begin(bed);
-    const struct layout l = {"", 2, {{n_rows, 70, 0}, {1, 3, 9}}};
+    const struct layout l = {"", 2, {{n_rows, 70, 0}, {1, 3, private}}};
     struct keys k = make_keys(bed, &l);
     const size_t row_size = (size_t)h * d;
     const struct el el = {h, d, 0.25f, make_queries(bed, k.n_rows * row_size, NORMAL),
@@ -517,7 +519,8 @@ void test_attention(struct bed *bed)
     test_packed(bed);
     test_packed_invariance(bed);
     test_el(bed);
-    test_el_invariance(bed);
+    test_el_invariance(bed, 9);
+    test_el_invariance(bed, 0);
     test_mha(bed);
     test_mha_invariance(bed);
 }
