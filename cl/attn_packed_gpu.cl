@@ -1,8 +1,8 @@
 /*
  * Multi-head attention of many rows, GPU shape: as attn_packed_cpu.cl. A work-group takes
- * PACKED_ROWS rows and goes through blocks of PACKED_KEYS keys: scores as a tile of rows x keys over
- * PACKED_D elements of q and K at a time, softmax with four items per row, and sums as tiles of rows
- * x PACKED_D elements of V. o is kept in global memory between blocks.
+ * PACKED_ROWS rows and goes through blocks of PACKED_KEYS keys: scores as a tile of rows x keys
+ * over PACKED_D elements of q and K at a time, softmax with four items per row, and sums as tiles
+ * of rows x PACKED_D elements of V. o is kept in global memory between blocks.
  *
  * attn_packed   one work-group of 128 items per (head, PACKED_ROWS rows): global size
  *               {128 H, ceil(R / PACKED_ROWS)}; local memory: 23 KiB
@@ -13,6 +13,8 @@
 #define PACKED_ROWS 32
 #define PACKED_KEYS 64
 #define PACKED_D 32
+/* A call that is not inlined costs scratch memory on AMD. */
+#define PACKED_INLINE __attribute__((always_inline)) static inline
 
 struct packed_tile {
     float4 q[PACKED_D][PACKED_ROWS / 4 + 1]; /* [d][row]; one more against bank conflicts */
@@ -27,7 +29,7 @@ struct packed_tile {
 };
 
 /* The tile's q and K of elements d0 .. d0 + PACKED_D - 1; zeros beyond rows, keys and Dh. */
-static inline void packed_load(__local struct packed_tile *t, __global const float *q, int q_ld,
+PACKED_INLINE void packed_load(__local struct packed_tile *t, __global const float *q, int q_ld,
                                int rows, __global const state_t *k, int kv_ld, int n, int n_d)
 {
     for (int at = get_local_id(0); at < PACKED_ROWS * PACKED_D; at += 128) {
@@ -43,7 +45,7 @@ static inline void packed_load(__local struct packed_tile *t, __global const flo
 }
 
 /* p = scale q K^T for 4 rows x 4 keys per item; what is no key of a row becomes ELCL_NEG_MAX. */
-static inline void packed_scores(__local struct packed_tile *t, __global const float *q, int q_ld,
+PACKED_INLINE void packed_scores(__local struct packed_tile *t, __global const float *q, int q_ld,
                                  int rows, __global const state_t *k, int kv_ld, int n, int s0,
                                  int dh, float scale)
 {
@@ -74,7 +76,7 @@ static inline void packed_scores(__local struct packed_tile *t, __global const f
 }
 
 /* Scores to probabilities, with the running maximum and sum of each row. */
-static inline void packed_softmax(__local struct packed_tile *t)
+PACKED_INLINE void packed_softmax(__local struct packed_tile *t)
 {
     const int row = get_local_id(0) % PACKED_ROWS, quarter = get_local_id(0) / PACKED_ROWS;
     const int first = quarter * (PACKED_KEYS / 4);
@@ -107,7 +109,7 @@ static inline void packed_softmax(__local struct packed_tile *t)
 }
 
 /* o = shrink o + p V for 2 rows x 4 elements per item; the first block takes o as zero. */
-static inline void packed_sums(__local struct packed_tile *t, __global float *o, size_t o_ld,
+PACKED_INLINE void packed_sums(__local struct packed_tile *t, __global float *o, size_t o_ld,
                                int rows, __global const state_t *v, int kv_ld, int n, int dh,
                                bool first)
 {
@@ -158,7 +160,7 @@ static inline int packed_rows(__global const int *group, int most, int *keys)
 }
 
 /* Before the first block of `rows` rows of as many keys. */
-static inline void packed_begin(__local struct packed_tile *t, int rows, int keys)
+PACKED_INLINE void packed_begin(__local struct packed_tile *t, int rows, int keys)
 {
     for (int row = get_local_id(0); row < PACKED_ROWS; row += 128) {
         t->keys[row] = row < rows ? keys : 0;
@@ -169,7 +171,7 @@ static inline void packed_begin(__local struct packed_tile *t, int rows, int key
 }
 
 /* All blocks of keys, up to the greatest number of them. */
-static inline void packed_run(__local struct packed_tile *t, __global float *o, size_t o_ld,
+PACKED_INLINE void packed_run(__local struct packed_tile *t, __global float *o, size_t o_ld,
                               __global const float *q, int q_ld, int rows,
                               __global const state_t *k, __global const state_t *v, int kv_ld,
                               int keys, int dh, float scale)
