@@ -27,7 +27,21 @@
 #define RULE_UNK 16
 #define RULE_UNK_PENALTY 17 /* float */
 #define RULE_RENORMALIZE 18
-#define RULES_INTS 19
+#define RULE_ENCODER_NGRAM 19
+#define RULE_ENCODER_PENALTY 20 /* float, 0: off */
+#define RULE_PRESENCE 21        /* float */
+#define RULE_FREQUENCY 22       /* float */
+#define RULE_FIRST 23
+#define RULE_SOURCE 24
+#define RULE_N_SOURCE 25
+#define RULE_BANS 26
+#define RULE_N_BANS 27
+#define RULE_SUPPRESSED 28
+#define RULE_N_SUPPRESSED 29
+#define RULE_ALLOWED_ONLY 30
+#define RULE_ALLOWED 31
+#define RULE_N_ALLOWED 32
+#define RULES_INTS 33
 
 #define MAX_WIDTH 576 /* 64 beams x (1 + 8 EOS) */
 
@@ -74,6 +88,35 @@ static inline float log_sum_exp(__global float *x, int v_size, __local float *sc
     return largest + log(group_sum(sum + SUMV(sum_v), scratch));
 }
 
+static inline void history_of(struct history *history, __global const int *row,
+                              __global const int *lineage, __global const int *tokens)
+{
+    history->prompt = tokens + row[ROW_PROMPT];
+    history->lineage = lineage;
+    history->tokens = tokens;
+    history->n_prompt = row[ROW_N_PROMPT];
+    history->n = row[ROW_N_PROMPT] + row[ROW_LENGTH];
+}
+
+/* The source's tokens in the place of a history; none where no rule reads them. */
+static inline void source_of(struct history *source, __global const int *step,
+                             __global const int *rules)
+{
+    source->prompt = step + rules[RULE_SOURCE];
+    source->lineage = step;
+    source->tokens = step;
+    source->n_prompt = source->n = rules[RULE_N_SOURCE];
+}
+
+/* How often a token is in tokens from .. to - 1. */
+static inline int count_of(const struct history *history, int from, int to, int token)
+{
+    int n = 0;
+    for (int t = from; t < to; t++)
+        n += history_at(history, t) == token;
+    return n;
+}
+
 static inline bool seen_before(const struct history *history, int t)
 {
     const int token = history_at(history, t);
@@ -97,16 +140,63 @@ static inline void penalise(__global float *x, const struct history *history, fl
     }
 }
 
-/* Bans what would end an n-gram that the history already holds. */
-static inline void ban_ngrams(__global float *x, const struct history *history, int n)
+/* What each token generated before loses, and loses for each time that it was. */
+static inline void discourage(__global float *x, const struct history *history,
+                              __global const int *rules)
 {
-    for (int t = get_local_id(0); t + n <= history->n; t += WG) {
+    const float presence = as_float(rules[RULE_PRESENCE]);
+    const float frequency = as_float(rules[RULE_FREQUENCY]);
+    const int first = rules[RULE_FIRST];
+    if (presence == 0.0f && frequency == 0.0f)
+        return;
+    for (int t = first + get_local_id(0); t < history->n; t += WG) {
+        const int token = history_at(history, t);
+        if (count_of(history, first, t, token)) /* before a look at x: one item alone has it */
+            continue;
+        if (x[token] > ELCL_NEG_MAX)
+            x[token] -= presence + frequency * count_of(history, first, history->n, token);
+    }
+}
+
+/* Bans what would end an n-gram that `there` holds: the history itself, or the source. */
+static inline void ban_ngrams(__global float *x, const struct history *there,
+                              const struct history *history, int n)
+{
+    for (int t = get_local_id(0); t + n <= there->n && n - 1 <= history->n; t += WG) {
         bool same = true;
         for (int i = 0; i < n - 1 && same; i++)
-            same = history_at(history, t + i) == history_at(history, history->n - n + 1 + i);
+            same = history_at(there, t + i) == history_at(history, history->n - n + 1 + i);
         if (same)
-            x[history_at(history, t + n - 1)] = ELCL_NEG_MAX;
+            x[history_at(there, t + n - 1)] = ELCL_NEG_MAX;
     }
+}
+
+/* Whether a rising list holds a token. */
+static inline bool listed(__global const int *list, int n, int token)
+{
+    int low = 0, high = n; /* the first one that is not below it */
+    while (low < high) {
+        const int middle = (low + high) / 2;
+        if (list[middle] < token)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < n && list[low] == token;
+}
+
+static inline void apply_lists(__global float *x, int v_size, __global const int *step,
+                               __global const int *rules)
+{
+    const int lid = get_local_id(0);
+    for (int i = lid; i < rules[RULE_N_BANS]; i += WG)
+        x[step[rules[RULE_BANS] + i]] = ELCL_NEG_MAX;
+    for (int i = lid; i < rules[RULE_N_SUPPRESSED]; i += WG)
+        x[step[rules[RULE_SUPPRESSED] + i]] = ELCL_NEG_MAX;
+    if (rules[RULE_ALLOWED_ONLY])
+        for (int i = lid; i < v_size; i += WG)
+            if (!listed(step + rules[RULE_ALLOWED], rules[RULE_N_ALLOWED], i))
+                x[i] = ELCL_NEG_MAX;
 }
 
 /* What fairseq's style has beyond the others: one token alone, no padding, a loss for UNK. */
@@ -124,42 +214,74 @@ static inline void apply_bans(__global float *x, int v_size, __global const int 
                 x[i] = ELCL_NEG_MAX;
 }
 
-static inline void apply_rules(__global float *x, int v_size, __global const int *rules,
-                               const struct history *history, float lse)
+static inline void apply_rules(__global float *x, int v_size, __global const int *step,
+                               __global const int *rules, const struct history *history,
+                               float lse)
 {
     const float penalty = as_float(rules[RULE_PENALTY]);
+    const float shift = rules[RULE_LOG_PROBS] ? lse : 0.0f;
+    struct history source;
+    source_of(&source, step, rules);
+    if (as_float(rules[RULE_ENCODER_PENALTY]) > 0.0f)
+        penalise(x, &source, as_float(rules[RULE_ENCODER_PENALTY]), shift);
+    GROUP_BARRIER();
     if (penalty != 1.0f)
-        penalise(x, history, penalty, rules[RULE_LOG_PROBS] ? lse : 0.0f);
+        penalise(x, history, penalty, shift);
+    GROUP_BARRIER();
+    discourage(x, history, rules);
     GROUP_BARRIER();
     if (rules[RULE_NGRAM] > 0)
-        ban_ngrams(x, history, rules[RULE_NGRAM]);
+        ban_ngrams(x, history, history, rules[RULE_NGRAM]);
+    if (rules[RULE_ENCODER_NGRAM] > 0)
+        ban_ngrams(x, &source, history, rules[RULE_ENCODER_NGRAM]);
     if (rules[RULE_BAN_EOS] && get_local_id(0) == 0)
         for (int i = 0; i < rules[RULE_N_EOS]; i++)
             x[rules[RULE_EOS + i]] = ELCL_NEG_MAX;
     GROUP_BARRIER();
     apply_bans(x, v_size, rules);
     GROUP_BARRIER();
+    apply_lists(x, v_size, step, rules);
+    GROUP_BARRIER();
+}
+
+/* A score before a penalty on the tokens of a list. */
+static inline float before_penalty(float v, int token, float penalty, const struct history *list)
+{
+    if (!count_of(list, 0, list->n, token))
+        return v;
+    return v < 0.0f ? v / penalty : v * penalty;
 }
 
 /* The score that counts for a token whose logit after the rules is v: v itself with log_probs, the
  * logit before the rules otherwise. */
-static inline float raw_score(float v, int token, __global const int *rules,
-                              const struct history *history)
+static inline float raw_score(float v, int token, __global const int *step,
+                              __global const int *rules, const struct history *history)
 {
     const float penalty = as_float(rules[RULE_PENALTY]);
-    if (rules[RULE_LOG_PROBS] || penalty == 1.0f)
+    const float encoder_penalty = as_float(rules[RULE_ENCODER_PENALTY]);
+    const float presence = as_float(rules[RULE_PRESENCE]);
+    const float frequency = as_float(rules[RULE_FREQUENCY]);
+    if (rules[RULE_LOG_PROBS])
         return v;
-    for (int t = 0; t < history->n; t++)
-        if (history_at(history, t) == token)
-            return v < 0.0f ? v / penalty : v * penalty;
+    if (presence != 0.0f || frequency != 0.0f) {
+        const int n = count_of(history, rules[RULE_FIRST], history->n, token);
+        v += n ? presence + frequency * n : 0.0f;
+    }
+    if (penalty != 1.0f)
+        v = before_penalty(v, token, penalty, history);
+    if (encoder_penalty > 0.0f) {
+        struct history source;
+        source_of(&source, step, rules);
+        v = before_penalty(v, token, encoder_penalty, &source);
+    }
     return v;
 }
 
 /* The score to report for it. */
-static inline float report(float v, int token, __global const int *rules,
-                           const struct history *history, float lse)
+static inline float report(float v, int token, __global const int *step,
+                           __global const int *rules, const struct history *history, float lse)
 {
-    return raw_score(v, token, rules, history) - lse;
+    return raw_score(v, token, step, rules, history) - lse;
 }
 
 #if WG == 1
@@ -246,8 +368,8 @@ __kernel void select_best(__global int2 *candidates, /* [R, width] token, bits o
     __global const int *rules = step + rules_at + r * RULES_INTS;
     __global float *x = logits + r * v_size;
     __global const int *row = step + rows_at + r * ROW_INTS;
-    const struct history history = {tokens + row[ROW_PROMPT], lineage + r * lineage_ld, tokens,
-                                    row[ROW_N_PROMPT], row[ROW_N_PROMPT] + row[ROW_LENGTH]};
+    struct history history;
+    history_of(&history, row, lineage + r * lineage_ld, tokens);
     candidates += r * width;
     const float lse = log_sum_exp(x, v_size, scratch);
     /* No barrier stands in a branch: a forced token goes through the rules too, to no effect. */
@@ -258,14 +380,15 @@ __kernel void select_best(__global int2 *candidates, /* [R, width] token, bits o
     if (forced >= 0 && get_local_id(0) == 0)
         put_candidate(candidates, 0, forced, rules[RULE_LOG_PROBS] ? 0.0f : x[forced] - lse);
     GROUP_BARRIER();
-    apply_rules(x, v_size, rules, &history, lse);
+    apply_rules(x, v_size, step, rules, &history, lse);
 #if WG == 1
     float value[MAX_WIDTH];
     int token[MAX_WIDTH];
     if (found < wanted)
         found = best_tokens(value, token, x, v_size, width);
     for (int i = 0; forced < 0 && i < found; i++)
-        put_candidate(candidates, i, token[i], report(value[i], token[i], rules, &history, lse));
+        put_candidate(candidates, i, token[i],
+                      report(value[i], token[i], step, rules, &history, lse));
 #else
     float value = INFINITY;
     int token = -1;
@@ -274,7 +397,8 @@ __kernel void select_best(__global int2 *candidates, /* [R, width] token, bits o
         if (token == v_size)
             break;
         if (get_local_id(0) == 0)
-            put_candidate(candidates, found, token, report(value, token, rules, &history, lse));
+            put_candidate(candidates, found, token,
+                          report(value, token, step, rules, &history, lse));
         found++;
     }
 #endif

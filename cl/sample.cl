@@ -250,8 +250,8 @@ __kernel void sample_token(__global int2 *candidates, /* [R, width] as select_be
     __global const int *rules = step + rules_at + r * RULES_INTS;
     __global const float *x = logits + r * v_size;
     __global const int *row = step + rows_at + r * ROW_INTS;
-    const struct history history = {tokens + row[ROW_PROMPT], lineage + r * lineage_ld, tokens,
-                                    row[ROW_N_PROMPT], row[ROW_N_PROMPT] + row[ROW_LENGTH]};
+    struct history history;
+    history_of(&history, row, lineage + r * lineage_ld, tokens);
     const int2 best = candidates[r * width];
     candidates += r * width + 1 + draw[DRAW_SLOT];
     struct cut cut;
@@ -273,8 +273,8 @@ __kernel void sample_token(__global int2 *candidates, /* [R, width] as select_be
     const bool open = rules[RULE_FORCED] < 0 && best.x >= 0;
     if (open && before <= target && target < before + own) {
         const int token = token_at(x, from, to, &cut, before, target);
-        const float above = raw_score(x[token], token, rules, &history) -
-                            raw_score(x[best.x], best.x, rules, &history);
+        const float above = raw_score(x[token], token, step, rules, &history) -
+                            raw_score(x[best.x], best.x, step, rules, &history);
         put_candidate(candidates, 0, token, as_float(best.y) + above);
     }
     if (!open && lid == 0)

@@ -223,6 +223,18 @@ static int parse_ids(const struct elcl_opt *opt, const char *text, void *field, 
     return ELCL_OK;
 }
 
+static int parse_texts(const struct elcl_opt *opt, const char *text, void *field, elcl_error *err)
+{
+    struct elcl_opt_texts *texts = field;
+    if (!*text)
+        return fail_value(opt, text, opt->value, err);
+    if (texts->n == ELCL_MAX_STOPS)
+        return elcl_tool_fail(err, ELCL_E_ARG, "--%s: expected at most %d of it, found more",
+                              opt->name, ELCL_MAX_STOPS);
+    texts->texts[texts->n++] = text;
+    return ELCL_OK;
+}
+
 static int parse_value(const struct elcl_opt *opt, const char *text, void *target, elcl_error *err)
 {
     void *field = (char *)target + opt->offset;
@@ -237,6 +249,8 @@ static int parse_value(const struct elcl_opt *opt, const char *text, void *targe
         return parse_choice(opt, text, field, err);
     case ELCL_OPT_IDS:
         return parse_ids(opt, text, field, err);
+    case ELCL_OPT_TEXTS:
+        return parse_texts(opt, text, field, err);
     case ELCL_OPT_TEXT:
         if (!*text)
             return fail_value(opt, text, opt->value, err);

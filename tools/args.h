@@ -2,6 +2,7 @@
 #ifndef ELCL_TOOLS_ARGS_H
 #define ELCL_TOOLS_ARGS_H
 
+#include "option_lists.h"
 #include "tool.h"
 
 enum elcl_opt_kind {
@@ -12,7 +13,8 @@ enum elcl_opt_kind {
     ELCL_OPT_BYTES,  /* uint64_t: 512M, 1.5G; K, M, G, T are powers of 1024 */
     ELCL_OPT_TEXT,   /* const char *, not empty */
     ELCL_OPT_CHOICE, /* int, one of `choices` */
-    ELCL_OPT_IDS     /* struct elcl_opt_ids: 0,2 or none */
+    ELCL_OPT_IDS,    /* struct elcl_opt_ids: 0,2 or none */
+    ELCL_OPT_TEXTS   /* struct elcl_opt_texts; may be given several times */
 };
 
 /* Ends with a word of NULL. */
@@ -36,7 +38,7 @@ struct elcl_opt {
     const struct elcl_choice *choices;
 };
 
-#define ELCL_MAX_OPTS 64
+#define ELCL_MAX_OPTS 96
 
 struct elcl_args {
     const struct elcl_opt *opts;

@@ -19,7 +19,7 @@
 #define GRACE_MS 2
 
 struct run {
-    const struct elcl_generate_options *opt;
+    struct elcl_generate_options *opt;
     elcl_model *model;
     elcl_engine *engine;
     elcl_model_info info;
@@ -390,6 +390,7 @@ static int create_engine(struct run *r, int max_target, elcl_error *err)
     params.max_beams = r->gen.do_sample ? r->gen.num_return_sequences : r->gen.num_beams;
     params.max_source = r->opt->max_source;
     params.max_target = max_target;
+    params.max_list_tokens = elcl_option_lists_tokens(&r->gen);
     params.on_result = on_result;
     params.user = r;
     int rc = elcl_engine_create(r->model, &params, &r->engine, err);
@@ -456,9 +457,10 @@ static void close_run(struct run *r)
     elcl_input_close(&r->input);
     elcl_queue_finish(&r->queue);
     free(r->window);
+    elcl_option_lists_finish(&r->opt->lists);
 }
 
-static int run_generate(const struct elcl_generate_options *options)
+static int run_generate(struct elcl_generate_options *options)
 {
     struct run r = {.opt = options, .input = {.fd = -1}, .output = {.fd = -1}};
     elcl_error err = {0};

@@ -78,6 +78,30 @@ static const struct elcl_opt options_table[] = {
         "no N tokens in a row occur twice; 0: off"),
     NUMBER("repetition-penalty", gen.repetition_penalty, 1e-3, 1e3,
            "above 1 makes tokens that were there less likely"),
+    INT("encoder-no-repeat-ngram-size", gen.encoder_no_repeat_ngram_size, 0, INT32_MAX,
+        "no N tokens in a row of the source are generated; 0: off"),
+    NUMBER("encoder-repetition-penalty", gen.encoder_repetition_penalty, 1e-3, 1e3,
+           "above 1 makes tokens of the source more likely"),
+    NUMBER("presence-penalty", gen.presence_penalty, -100, 100,
+           "what the score of a token loses once it was generated; 0: off"),
+    NUMBER("frequency-penalty", gen.frequency_penalty, -100, 100,
+           "what it loses for each time that the token was generated; 0: off"),
+    NUMBER("patience", gen.patience, 0.01, 100,
+           "beam search ends with this times --num-beams hypotheses; 1: as usual"),
+    TEXT("bad-words-ids", "IDS[;IDS...]", lists.bad_words,
+         "token sequences (5,7;9) that are never generated, or none"),
+    TEXT("suppress-tokens", "ID[,ID...]", lists.suppress, "tokens never generated, or none"),
+    TEXT("begin-suppress-tokens", "ID[,ID...]", lists.begin_suppress,
+         "tokens that are not the first one generated, or none"),
+    TEXT("decoder-prefix-ids", "ID[,ID...]", lists.prefix_ids,
+         "tokens that every output begins with, behind the start token"),
+    TEXT("decoder-prefix", "TEXT", lists.prefix, "the same as text"),
+    TEXT("prefix-alternatives", "IDS[;IDS...]", lists.alternatives,
+         "which tokens may be the first one generated, which the second, ..."),
+    {ELCL_OPT_TEXTS, "stop", "STRING",
+     "an output ends where its text has STRING, which stays; may be given several times; needs one "
+     "beam",
+     FIELD(lists.stop), 0, 0, NULL},
     TOKEN("decoder-start-token-id", gen.decoder_start_token_id, "first token of every output"),
     TOKEN("forced-bos-token-id", gen.forced_bos_token_id, "token after the start token, or none"),
     TOKEN("forced-eos-token-id", gen.forced_eos_token_id,
@@ -192,12 +216,27 @@ static const struct {
     const char *name;
     int style;
 } style_options[] = {
-    {"max-length", ELCL_STYLE_HF},          {"max-new-tokens", ELCL_STYLE_HF},
-    {"min-length", ELCL_STYLE_HF},          {"min-new-tokens", ELCL_STYLE_HF},
-    {"early-stopping", ELCL_STYLE_HF},      {"repetition-penalty", ELCL_STYLE_HF},
-    {"forced-eos-token-id", ELCL_STYLE_HF}, {"min-len", ELCL_STYLE_FAIRSEQ},
-    {"max-len-a", ELCL_STYLE_FAIRSEQ},      {"max-len-b", ELCL_STYLE_FAIRSEQ},
-    {"unk-penalty", ELCL_STYLE_FAIRSEQ},    {"unk-token-id", ELCL_STYLE_FAIRSEQ},
+    {"encoder-no-repeat-ngram-size", ELCL_STYLE_HF},
+    {"encoder-repetition-penalty", ELCL_STYLE_HF},
+    {"presence-penalty", ELCL_STYLE_HF},
+    {"frequency-penalty", ELCL_STYLE_HF},
+    {"bad-words-ids", ELCL_STYLE_HF},
+    {"suppress-tokens", ELCL_STYLE_HF},
+    {"begin-suppress-tokens", ELCL_STYLE_HF},
+    {"prefix-alternatives", ELCL_STYLE_HF},
+    {"stop", ELCL_STYLE_HF},
+    {"max-length", ELCL_STYLE_HF},
+    {"max-new-tokens", ELCL_STYLE_HF},
+    {"min-length", ELCL_STYLE_HF},
+    {"min-new-tokens", ELCL_STYLE_HF},
+    {"early-stopping", ELCL_STYLE_HF},
+    {"repetition-penalty", ELCL_STYLE_HF},
+    {"forced-eos-token-id", ELCL_STYLE_HF},
+    {"min-len", ELCL_STYLE_FAIRSEQ},
+    {"max-len-a", ELCL_STYLE_FAIRSEQ},
+    {"max-len-b", ELCL_STYLE_FAIRSEQ},
+    {"unk-penalty", ELCL_STYLE_FAIRSEQ},
+    {"unk-token-id", ELCL_STYLE_FAIRSEQ},
 };
 
 static int check_style(const struct elcl_generate_options *o, elcl_error *err)
@@ -347,11 +386,18 @@ static int resolve_lengths(const struct elcl_generate_options *o, const elcl_mod
         gen->max_new_tokens = info->max_target - 1;
     if (gen->max_length > info->max_target)
         gen->max_length = info->max_target;
-    *max_target = gen->max_new_tokens > 0 ? gen->max_new_tokens + 1 : gen->max_length;
+    *max_target =
+        gen->max_new_tokens > 0 ? gen->max_new_tokens + 1 + gen->prefix.n : gen->max_length;
+    if (*max_target > info->max_target)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--max-new-tokens: expected at most %d behind a prefix of %d tokens, "
+                              "found %d",
+                              info->max_target - 1 - gen->prefix.n, gen->prefix.n,
+                              gen->max_new_tokens);
     return ELCL_OK;
 }
 
-int elcl_generate_resolve(const struct elcl_generate_options *options, const elcl_model *model,
+int elcl_generate_resolve(struct elcl_generate_options *options, const elcl_model *model,
                           elcl_gen_options *gen, int *max_target, elcl_error *err)
 {
     elcl_model_info info;
@@ -359,7 +405,9 @@ int elcl_generate_resolve(const struct elcl_generate_options *options, const elc
     elcl_model_get_info(model, &info);
     elcl_model_gen_defaults(model, &resolved);
     overlay(options, &resolved);
-    int rc = check_sampling(options, &resolved, err);
+    int rc = elcl_option_lists_resolve(&options->lists, model, &resolved, err);
+    if (!rc)
+        rc = check_sampling(options, &resolved, err);
     if (rc)
         return rc;
     if (!resolved.do_sample && resolved.num_return_sequences > resolved.num_beams)

@@ -25,6 +25,7 @@ struct elcl_generate_options {
     int seed;
     int early_stopping, search_style;
     struct elcl_opt_ids eos;
+    struct elcl_option_lists lists;
     const char *device;
     int attention, gemm, kernels; /* the library's enums */
     int weights, state;           /* enum elcl_storage */
@@ -41,8 +42,9 @@ int elcl_generate_parse(struct elcl_generate_options *options, int argc, char **
 void elcl_generate_print_help(void);
 
 /* The model's defaults and over them what was given; ELCL_E_ARG when that contradicts itself or
- * the model. *max_target is the longest output that can come of it. */
-int elcl_generate_resolve(const struct elcl_generate_options *options, const elcl_model *model,
+ * the model. Lists among them live until options->lists are finished. *max_target is the longest
+ * output that can come of it. */
+int elcl_generate_resolve(struct elcl_generate_options *options, const elcl_model *model,
                           elcl_gen_options *gen, int *max_target, elcl_error *err);
 
 /* The word of an option for a value of the library's enums, as the summary shows it. */

@@ -105,6 +105,13 @@ static bool append_json(const cJSON *line, struct elcl_bytes *out)
     return true;
 }
 
+static const char *finish_word(enum elcl_finish_reason finish)
+{
+    if (finish == ELCL_FINISH_STOP)
+        return "stop";
+    return finish == ELCL_FINISH_EOS ? "eos" : "length";
+}
+
 static int append_jsonl(const elcl_model *model, uint64_t index, int sequence,
                         const elcl_hypothesis *h, struct elcl_bytes *out, elcl_error *err)
 {
@@ -121,8 +128,7 @@ static int append_jsonl(const elcl_model *model, uint64_t index, int sequence,
               cJSON_AddNumberToObject(line, "sequence", sequence) &&
               (!text || cJSON_AddStringToObject(line, "text", text)) && add_json_ids(line, h) &&
               add_json_score(line, h->score) &&
-              cJSON_AddStringToObject(line, "finish_reason",
-                                      h->finish == ELCL_FINISH_EOS ? "eos" : "length") &&
+              cJSON_AddStringToObject(line, "finish_reason", finish_word(h->finish)) &&
               append_json(line, out);
     cJSON_Delete(line);
     elcl_free(text);

@@ -195,6 +195,12 @@ enum elcl_search_style { ELCL_STYLE_HF, ELCL_STYLE_FAIRSEQ };
 #define ELCL_MAX_EOS 8
 #define ELCL_MAX_BEAMS 64
 
+/* Token ids in the caller's memory. */
+typedef struct elcl_tokens {
+    const int32_t *ids; /* [n] */
+    int n;
+} elcl_tokens;
+
 /* Names and meaning of Hugging Face generate(), except where search_style is fairseq's: then those
  * of its SequenceGenerator, and see elcl_gen_options_fairseq(). Lengths count tokens, the decoder's
  * start token included. -1 as a token id means none. The options of sampling count with do_sample
@@ -241,6 +247,29 @@ typedef struct elcl_gen_options {
     float min_p;     /* keep tokens of at least this part of the best one's probability; 0: off */
     float typical_p; /* keep the most typical tokens of this probability; 1: off */
     uint64_t seed;   /* of the random numbers */
+    /* What lists point to belongs to the caller: elcl_engine_submit() and elcl_generate() copy
+     * it. In the options that elcl_model_gen_defaults() gives it belongs to the model. */
+    const elcl_tokens *bad_words; /* [n_bad_words] sequences that are never completed */
+    int n_bad_words;
+    elcl_tokens suppress_tokens;       /* never generated */
+    elcl_tokens begin_suppress_tokens; /* not generated as the first token (behind a forced BOS) */
+    /* Tokens that every output has behind the start token. As in decoder_input_ids they cost
+     * nothing, and lengths count them as they count the start token; in fairseq style
+     * (prefix_tokens) they keep their log-probabilities and count as generated, and pad_token_id
+     * among them leaves a place free. Not for decoder-only models: there the source is continued.
+     */
+    elcl_tokens prefix;
+    const elcl_tokens *alternatives; /* [n_alternatives] the tokens of which one must be the first,
+                                      * second ... token generated; later ones are free */
+    int n_alternatives;
+    int encoder_no_repeat_ngram_size; /* no n-gram of the source is generated; 0: off */
+    float encoder_repetition_penalty; /* above 1 favours tokens of the source; 0 or 1: off */
+    float presence_penalty;           /* what a token that was generated loses; 0: off */
+    float frequency_penalty;          /* what it loses for each time that it was; 0: off */
+    float patience; /* beam search ends with patience * num_beams hypotheses; 0 or 1: off */
+    const char *const *stop_strings; /* [n_stop_strings] UTF-8: an output ends with the token that
+                                      * completes one in its text; needs num_beams 1 */
+    int n_stop_strings;
     unsigned reserved[8];
 } elcl_gen_options;
 
@@ -249,12 +278,13 @@ ELCL_API void elcl_model_gen_defaults(const elcl_model *model, elcl_gen_options 
 
 /* Turns options into fairseq style with fairseq's defaults (min_len 1, max_len_a 0, max_len_b 200,
  * unk_penalty 0, diversity_penalty 0.5 with groups) and switches off what that style lacks: the
- * other lengths, early_stopping, repetition_penalty, do_sample, forced_eos_token_id. Nothing is
- * forced; forced_bos_token_id, when set afterwards, is the first token at its own log-probability.
+ * other lengths, early_stopping, repetition_penalty and the other penalties, bad words, suppressed
+ * tokens, alternatives, stop strings, do_sample, forced_eos_token_id. Nothing is forced;
+ * forced_bos_token_id, when set afterwards, is the first token at its own log-probability.
  * num_beams, num_beam_groups, length_penalty, no_repeat_ngram_size and the tokens stay. */
 ELCL_API void elcl_gen_options_fairseq(elcl_gen_options *options);
 
-enum elcl_finish_reason { ELCL_FINISH_EOS, ELCL_FINISH_LENGTH };
+enum elcl_finish_reason { ELCL_FINISH_EOS, ELCL_FINISH_LENGTH, ELCL_FINISH_STOP };
 
 typedef struct elcl_hypothesis {
     const int32_t *ids; /* [n_ids], the start token or the prompt included, EOS when produced */
@@ -284,6 +314,9 @@ typedef struct elcl_engine_params {
                      * the most new tokens */
     elcl_result_fn on_result;
     void *user;
+    int max_list_tokens; /* room for a request's lists, in tokens: bad words count 1 each, of the
+                          * alternatives the largest set counts; 0: 256, or what the model's
+                          * own lists need */
     unsigned reserved[8];
 } elcl_engine_params;
 

@@ -32,6 +32,51 @@ static void put_group(struct elcl_records *records, size_t at, struct elcl_group
     memcpy(records->data + at, &group, sizeof(group));
 }
 
+/* Room for n ints behind what the records have so far. */
+static int32_t *append(struct elcl_records *records, size_t n, int32_t *at)
+{
+    *at = (int32_t)records->n;
+    records->n += n;
+    return records->data + *at;
+}
+
+/* The lists that all rows of a sentence share, where `rules` counts some. */
+static void put_lists(struct elcl_engine *engine, const struct elcl_sentence *sentence,
+                      struct elcl_row_rules *rules)
+{
+    struct elcl_records *records = &engine->step;
+    const int length = elcl_search_length(sentence->search);
+    const elcl_tokens *allowed = elcl_rules_allowed(&sentence->options, length);
+    elcl_rules_at(&sentence->options, length, rules);
+    rules->first_generated += sentence->n_prompt;
+    if (rules->n_suppressed)
+        elcl_rules_suppressed(&sentence->options, length,
+                              append(records, (size_t)rules->n_suppressed, &rules->suppressed_at));
+    if (rules->n_allowed)
+        memcpy(append(records, (size_t)rules->n_allowed, &rules->allowed_at), allowed->ids,
+               (size_t)rules->n_allowed * sizeof(int32_t));
+    if (rules->encoder_ngram || rules->encoder_penalty > 0) {
+        rules->n_source = sentence->n_source;
+        memcpy(append(records, (size_t)rules->n_source, &rules->source_at), sentence->source,
+               (size_t)rules->n_source * sizeof(int32_t));
+    }
+}
+
+/* The rules of row k with the ends of bad words that it is at. */
+static void put_rules(struct elcl_engine *engine, const struct elcl_sentence *sentence, int r,
+                      int k, struct elcl_row_rules rules)
+{
+    struct elcl_records *records = &engine->step;
+    if (sentence->options.n_bad_words && rules.forced_token < 0) {
+        rules.bans_at = (int32_t)records->n;
+        rules.n_bans = elcl_search_banned(sentence->search, k, sentence->source, sentence->n_prompt,
+                                          records->data + records->n);
+        records->n += (size_t)rules.n_bans;
+    }
+    records->renormalize |= rules.renormalize != 0;
+    memcpy(records->data + records->rules_at + (size_t)r * ELCL_RULES_INTS, &rules, sizeof(rules));
+}
+
 /* The records of one row: row `k` of its sentence, `r` of the step. */
 static void put_row(struct elcl_engine *engine, const struct elcl_sentence *sentence, int r, int k,
                     int parent_row)
@@ -69,10 +114,6 @@ static void put_row(struct elcl_engine *engine, const struct elcl_sentence *sent
                   (struct elcl_group){r, 1, start, sentence->n_source, 0, 0});
         records->cross_keys += (uint64_t)sentence->n_source;
     }
-    struct elcl_row_rules rules;
-    elcl_rules_at(&sentence->options, length, &rules);
-    records->renormalize |= rules.renormalize != 0;
-    memcpy(records->data + records->rules_at + (size_t)r * ELCL_RULES_INTS, &rules, sizeof(rules));
 }
 
 /* The sentence's draws, when it samples. */
@@ -92,14 +133,18 @@ static void put_draws(struct elcl_engine *engine, const struct elcl_sentence *se
     }
 }
 
-static int count_rows(const struct elcl_engine *engine)
+static int count_rows(const struct elcl_engine *engine, int *n_draws)
 {
     int rows = 0;
+    *n_draws = 0;
     for (int i = 0; i < engine->run.capacity.sentences; i++) {
-        int n = 0;
-        if (engine->slots[i])
+        int n = 0, draws = 0;
+        if (engine->slots[i]) {
             elcl_search_rows(engine->slots[i]->search, &n);
+            elcl_search_draws(engine->slots[i]->search, &draws);
+        }
         rows += n;
+        *n_draws += draws;
     }
     return rows;
 }
@@ -108,12 +153,14 @@ void elcl_batch_step_records(struct elcl_engine *engine)
 {
     struct elcl_records *records = &engine->step;
     const struct elcl_capacity *c = &engine->run.capacity;
-    const int n_rows = count_rows(engine);
+    int n_draws;
+    const int n_rows = count_rows(engine, &n_draws);
     *records = (struct elcl_records){.data = records->data, .n_rows = n_rows, .n_self = n_rows};
     records->self_at = (size_t)n_rows * ELCL_ROW_INTS;
     records->cross_at = records->self_at + (size_t)n_rows * ELCL_GROUP_INTS;
     records->rules_at = records->cross_at + (size_t)n_rows * ELCL_GROUP_INTS;
     records->draws_at = records->rules_at + (size_t)n_rows * ELCL_RULES_INTS;
+    records->n = records->draws_at + (size_t)n_draws * ELCL_DRAW_INTS;
     int r = 0;
     for (int i = 0; i < c->sentences; i++) {
         struct elcl_sentence *sentence = engine->slots[i];
@@ -123,8 +170,12 @@ void elcl_batch_step_records(struct elcl_engine *engine)
         elcl_search_rows(sentence->search, &n);
         const int parent_row = sentence->admitted ? sentence->first_row : 0;
         sentence->first_row = r;
-        for (int k = 0; k < n; k++)
+        struct elcl_row_rules rules;
+        put_lists(engine, sentence, &rules);
+        for (int k = 0; k < n; k++) {
             put_row(engine, sentence, r + k, k, parent_row);
+            put_rules(engine, sentence, r + k, k, rules);
+        }
         put_draws(engine, sentence);
         if (engine->run.variant->cross_groups_by_sentence && !engine->run.arch->decoder_only) {
             put_group(records, records->cross_at + (size_t)records->n_cross++ * ELCL_GROUP_INTS,
@@ -137,7 +188,6 @@ void elcl_batch_step_records(struct elcl_engine *engine)
         records->width = elcl_max_int(records->width, elcl_search_width(sentence->search));
         r += n;
     }
-    records->n = records->draws_at + (size_t)records->n_draws * ELCL_DRAW_INTS;
 }
 
 /* One row per source token; its keys are its sentence's rows. */

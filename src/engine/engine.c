@@ -12,6 +12,7 @@
 #define CPU_STEP_MACS 3e9
 #define CPU_MIN_ROWS 128 /* enough for GEMMs that reuse the weights */
 #define CPU_MAX_ROWS 1024
+#define LIST_TOKENS 256 /* a kilobyte a row, little beside its logits */
 
 elcl_engine_params elcl_engine_params_default(void)
 {
@@ -31,6 +32,9 @@ static int check_params(const struct elcl_model *model, const elcl_engine_params
     if (p->max_source < 0 || p->max_source > most)
         return elcl_fail(err, ELCL_E_ARG, "max_source %d is outside 0 .. %d, the model's positions",
                          p->max_source, most);
+    if (p->max_list_tokens < 0 || p->max_list_tokens > 1 << 24)
+        return elcl_fail(err, ELCL_E_ARG, "max_list_tokens %d is outside 0 .. %d",
+                         p->max_list_tokens, 1 << 24);
     if (p->max_target < 0 || p->max_target == 1 || p->max_target > most)
         return elcl_fail(err, ELCL_E_ARG, "max_target %d is outside 2 .. %d, the model's positions",
                          p->max_target, most);
@@ -68,6 +72,9 @@ static int choose_capacity(struct elcl_engine *e, elcl_error *err)
                               .width = p->max_beams * (1 + ELCL_MAX_EOS)};
     c.width = elcl_min_int(c.width, m->arch.vocabulary);
     c.width = elcl_max_int(c.width, p->max_beams + 1); /* sampling: the best token and the draws */
+    c.lists = p->max_list_tokens;
+    if (!c.lists)
+        c.lists = elcl_max_int(LIST_TOKENS, (int)elcl_rules_list_tokens(&m->defaults));
     if (!c.sentences) {
         const uint64_t max_alloc = m->device->desc.max_alloc_bytes;
         c.sentences = elcl_plan_sentences(
@@ -134,7 +141,7 @@ static int allocate_host(struct elcl_engine *e, elcl_error *err)
     const struct elcl_capacity *c = &e->run.capacity;
     const size_t rows = (size_t)elcl_capacity_rows(c), encode = (size_t)c->encode_rows;
     e->slots = elcl_calloc((size_t)c->sentences, sizeof(struct elcl_sentence *));
-    e->step.data = elcl_calloc(rows * ELCL_STEP_INTS, sizeof(int32_t));
+    e->step.data = elcl_calloc(elcl_capacity_step(c), sizeof(int32_t));
     e->encode.data = elcl_calloc(encode * (ELCL_ROW_INTS + ELCL_GROUP_INTS), sizeof(int32_t));
     e->candidates = elcl_calloc(rows * (size_t)c->width, sizeof(*e->candidates));
     const bool ok = e->slots && e->step.data && e->encode.data && e->candidates;
@@ -181,11 +188,12 @@ fail:
     return rc;
 }
 
-static void sentence_destroy(struct elcl_sentence *sentence)
+void elcl_sentence_destroy(struct elcl_sentence *sentence)
 {
     if (!sentence)
         return;
     elcl_search_destroy(&sentence->search);
+    elcl_free(sentence->lists);
     elcl_free(sentence);
 }
 
@@ -195,10 +203,10 @@ void elcl_engine_destroy(elcl_engine **engine)
         return;
     struct elcl_engine *e = *engine;
     for (int i = 0; e->slots && i < e->run.capacity.sentences; i++)
-        sentence_destroy(e->slots[i]);
+        elcl_sentence_destroy(e->slots[i]);
     for (struct elcl_sentence *s = e->waiting, *next; s; s = next) {
         next = s->next;
-        sentence_destroy(s);
+        elcl_sentence_destroy(s);
     }
     drop_run(e);
     elcl_free(e);
@@ -218,6 +226,11 @@ static int prompt_options(const struct elcl_engine *e, const elcl_request *reque
     if (o->search_style != ELCL_STYLE_HF)
         return elcl_fail(err, ELCL_E_ARG,
                          "search_style fairseq is for models with an encoder; %s has none",
+                         e->model->family->model_type);
+    if (o->prefix.n)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "prefix is for models with an encoder; %s has none: it continues the "
+                         "source, so put the prefix there",
                          e->model->family->model_type);
     if (o->max_new_tokens > 0 && (int64_t)n + o->max_new_tokens > most)
         return elcl_fail(err, ELCL_E_ARG,
@@ -259,8 +272,18 @@ static int check_request(const struct elcl_engine *e, const elcl_request *reques
                          request->options.do_sample ? "num_return_sequences" : "num_beams", rows,
                          c->beams);
     *options = request->options;
-    const int rc = e->model->arch.decoder_only ? prompt_options(e, request, options, err) : ELCL_OK;
-    return rc ? rc : elcl_rules_check(options, e->model->arch.vocabulary, c->max_target, err);
+    int rc = e->model->arch.decoder_only ? prompt_options(e, request, options, err) : ELCL_OK;
+    if (!rc)
+        rc = elcl_rules_check(options, e->model->arch.vocabulary, c->max_target, err);
+    if (!rc && elcl_rules_list_tokens(options) > (size_t)c->lists)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "bad_words, suppress_tokens and alternatives take %zu tokens, the "
+                         "engine's max_list_tokens allows %d",
+                         elcl_rules_list_tokens(options), c->lists);
+    if (!rc && options->n_stop_strings && !e->model->tokenizer)
+        return elcl_fail(err, ELCL_E_ARG, "stop_strings need a tokenizer, and %s has none",
+                         e->model->config.path);
+    return rc;
 }
 
 int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_t *id,
@@ -281,9 +304,11 @@ int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_
     struct elcl_sentence *s = elcl_calloc(1, sizeof(*s) + bytes);
     if (!s)
         return elcl_fail_nomem(err);
-    rc = elcl_search_create(&options, engine->model->arch.vocabulary, &s->search, err);
+    rc = elcl_rules_copy_lists(&options, &s->lists, err);
+    if (!rc)
+        rc = elcl_search_create(&options, engine->model->arch.vocabulary, &s->search, err);
     if (rc) {
-        elcl_free(s);
+        elcl_sentence_destroy(s);
         return rc;
     }
     s->id = engine->next_id++;

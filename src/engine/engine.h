@@ -11,6 +11,7 @@ struct elcl_sentence {
     uint64_t id;
     void *user;
     elcl_gen_options options; /* decoder-only: lengths without those of the prompt's n_prompt */
+    void *lists;              /* what those point to */
     uint64_t sample;          /* of its random numbers */
     struct elcl_search *search;
     int slot;                   /* its place in the pools while in flight */
@@ -41,6 +42,12 @@ struct elcl_engine {
 /* engine.c: makes the run when there is none, and a larger one when an automatic batch has more
  * waiting than fits and nothing is in flight. */
 int elcl_engine_fit(struct elcl_engine *engine, elcl_error *err);
+
+/* The sentence may be NULL. */
+void elcl_sentence_destroy(struct elcl_sentence *sentence);
+
+/* stop.c: ends what the last step has brought to a stop string. */
+int elcl_engine_stop(struct elcl_engine *engine, struct elcl_sentence *sentence, elcl_error *err);
 
 /* batch.c: who is in flight */
 

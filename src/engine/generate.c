@@ -5,6 +5,7 @@
 #include "base/util.h"
 #include "engine/engine.h"
 #include "ops/ops.h"
+#include "search/rules.h"
 
 /* Encodes all new sentences, in as many passes as their tokens need. */
 static int encode_new(struct elcl_engine *e, elcl_error *err)
@@ -55,7 +56,8 @@ static int deliver(struct elcl_engine *e, const struct elcl_sentence *sentence, 
     elcl_search_results(sentence->search, &result.hypotheses, &result.n_hypotheses);
     e->stats.samples++;
     if (result.n_hypotheses)
-        e->stats.output_tokens += result.hypotheses[0].n_ids - 1;
+        e->stats.output_tokens +=
+            result.hypotheses[0].n_ids - (size_t)elcl_rules_prompt(&sentence->options);
     if (result.n_hypotheses && sentence->n_prompt)
         rc = put_prompt_before(sentence, &result, &own, err);
     if (!rc && e->params.on_result)
@@ -75,6 +77,8 @@ static int advance(struct elcl_engine *e, elcl_error *err)
         int rc = elcl_search_advance(sentence->search,
                                      e->candidates + (size_t)sentence->first_row * (size_t)width,
                                      width, err);
+        if (!rc && !elcl_search_done(sentence->search) && sentence->options.n_stop_strings)
+            rc = elcl_engine_stop(e, sentence, err);
         if (rc)
             return rc;
         if (!elcl_search_done(sentence->search))
@@ -82,8 +86,7 @@ static int advance(struct elcl_engine *e, elcl_error *err)
         rc = deliver(e, sentence, err);
         if (rc)
             return rc;
-        elcl_search_destroy(&sentence->search);
-        elcl_free(sentence);
+        elcl_sentence_destroy(sentence);
         e->slots[i] = NULL;
         e->n_live--;
     }

@@ -103,6 +103,8 @@ void elcl_config_finish(struct elcl_config *config)
     free(config->generation_path);
     cJSON_Delete(config->model);
     cJSON_Delete(config->generation);
+    for (size_t i = 0; i < ELCL_COUNT(config->lists); i++)
+        elcl_free(config->lists[i]);
     *config = (struct elcl_config){0};
 }
 

@@ -15,6 +15,7 @@ struct elcl_config {
     struct cJSON *model;      /* config.json */
     struct cJSON *generation; /* generation_config.json, or NULL when there is none */
     char model_type[32];
+    void *lists[4]; /* what lists of the generation options point to */
 };
 
 /* Reads both files of a directory. config.json must exist and name a model_type. */
@@ -54,10 +55,10 @@ int elcl_config_add_defaults(struct elcl_config *config, const struct elcl_confi
 
 /* Generation options: generation_config.json over config.json over Hugging Face's defaults
  * (num_beams 1, max_length 20, length_penalty 1, early_stopping false, ...). Options that would
- * change the result and that elcl does not have (bad_words_ids, ...) are
- * refused with their name. decoder_start_token_id falls back to bos_token_id. */
-int elcl_config_gen_options(const struct elcl_config *config, elcl_gen_options *options,
-                            elcl_error *err);
+ * change the result and that elcl does not have (sequence_bias, ...) are
+ * refused with their name. decoder_start_token_id falls back to bos_token_id. Lists
+ * live as long as the config, or until the next call. */
+int elcl_config_gen_options(struct elcl_config *config, elcl_gen_options *options, elcl_error *err);
 /* true when max_length is Hugging Face's own default, which does not count the prompt. */
 bool elcl_config_default_length(const struct elcl_config *config);
 

@@ -8,6 +8,7 @@
 #include "base/util.h"
 #include "format/config.h"
 #include "format/json.h"
+#include "format/json_lists.h"
 
 /* A key's value and the file it stands in, for messages. */
 struct found {
@@ -112,19 +113,14 @@ static const struct {
 } refused[] = {
     {"penalty_alpha", {0, 0}},
     {"dola_layers", {0, 0}},
-    {"encoder_repetition_penalty", {1, 1}},
-    {"encoder_no_repeat_ngram_size", {0, 0}},
     {"force_words_ids", {0, 0}},
     {"constraints", {0, 0}},
     {"exponential_decay_length_penalty", {0, 0}},
-    {"suppress_tokens", {0, 0}},
-    {"begin_suppress_tokens", {0, 0}},
     {"forced_decoder_ids", {0, 0}},
     {"sequence_bias", {0, 0}},
     {"token_healing", {0, 0}},
     {"guidance_scale", {1, 1}},
     {"watermarking_config", {0, 0}},
-    {"stop_strings", {0, 0}},
     {"max_time", {0, 0}},
 };
 
@@ -156,27 +152,68 @@ bool elcl_config_default_length(const struct elcl_config *config)
            (elcl_json_int(f.value, 1, INT_MAX, &length) && length == DEFAULT_MAX_LENGTH);
 }
 
-/* Of bad_words_ids only the padding token alone is there, as Marian models have it. Where padding
- * is EOS too, Hugging Face drops the ban. */
-static int read_bad_words(const struct elcl_config *config, elcl_gen_options *o, elcl_error *err)
+/* Whether a value is [[token]]. */
+static bool is_single(const cJSON *value, int32_t token)
+{
+    const cJSON *word = cJSON_IsArray(value) ? value->child : NULL;
+    const cJSON *item = cJSON_IsArray(word) ? word->child : NULL;
+    int64_t id;
+    return item && !word->next && !item->next && elcl_json_int(item, 0, INT32_MAX, &id) &&
+           id == token;
+}
+
+/* The padding token alone, as Marian models have it, is ban_pad. Where padding is EOS too, Hugging
+ * Face drops the ban. */
+static int read_bad_words(struct elcl_config *config, elcl_gen_options *o, elcl_error *err)
 {
     static const double neutral[2] = {0, 0};
     const struct found f = find(config, "bad_words_ids");
     if (does_nothing(f.value, neutral))
         return ELCL_OK;
-    const cJSON *word = cJSON_IsArray(f.value) ? f.value->child : NULL;
-    const cJSON *token = cJSON_IsArray(word) ? word->child : NULL;
-    int64_t id;
-    if (!token || word->next || token->next || !elcl_json_int(token, 0, INT32_MAX, &id) ||
-        id != o->pad_token_id)
-        return elcl_fail(err, ELCL_E_UNSUPPORTED,
-                         "%s: bad_words_ids is %s; elcl supports [[pad_token_id]] alone", f.file,
-                         elcl_json_describe(f.value).s);
+    if (!is_single(f.value, o->pad_token_id))
+        return elcl_json_token_lists(f.value, f.file, f.key, &o->bad_words, &o->n_bad_words,
+                                     &config->lists[0], err);
     o->ban_pad = 1;
     for (int i = 0; i < o->n_eos; i++)
         if (o->eos_token_ids[i] == o->pad_token_id)
             o->ban_pad = 0;
     return ELCL_OK;
+}
+
+static int read_tokens(const struct elcl_config *config, const char *key, elcl_tokens *tokens,
+                       void **memory, elcl_error *err)
+{
+    static const double neutral[2] = {0, 0};
+    const struct found f = find(config, key);
+    return does_nothing(f.value, neutral)
+               ? ELCL_OK
+               : elcl_json_tokens(f.value, f.file, f.key, tokens, memory, err);
+}
+
+static int read_stop_strings(struct elcl_config *config, elcl_gen_options *o, elcl_error *err)
+{
+    static const double neutral[2] = {0, 0};
+    const struct found f = find(config, "stop_strings");
+    return does_nothing(f.value, neutral)
+               ? ELCL_OK
+               : elcl_json_strings(f.value, f.file, f.key, &o->stop_strings, &o->n_stop_strings,
+                                   &config->lists[3], err);
+}
+
+static int read_lists(struct elcl_config *config, elcl_gen_options *o, elcl_error *err)
+{
+    int rc;
+    for (size_t i = 0; i < ELCL_COUNT(config->lists); i++) {
+        elcl_free(config->lists[i]);
+        config->lists[i] = NULL;
+    }
+    ELCL_TRY(read_bad_words(config, o, err));
+    ELCL_TRY(read_tokens(config, "suppress_tokens", &o->suppress_tokens, &config->lists[1], err));
+    ELCL_TRY(read_tokens(config, "begin_suppress_tokens", &o->begin_suppress_tokens,
+                         &config->lists[2], err));
+    ELCL_TRY(read_stop_strings(config, o, err));
+fail:
+    return rc;
 }
 
 static int read_renormalize(const struct elcl_config *config, elcl_gen_options *o, elcl_error *err)
@@ -213,10 +250,9 @@ fail:
     return rc;
 }
 
-int elcl_config_gen_options(const struct elcl_config *config, elcl_gen_options *options,
-                            elcl_error *err)
+int elcl_config_gen_options(struct elcl_config *config, elcl_gen_options *options, elcl_error *err)
 {
-    elcl_gen_options o = {0};
+    elcl_gen_options o = {.patience = 1};
     int32_t bos = -1;
     int rc;
     ELCL_TRY(refuse_others(config, err));
@@ -243,7 +279,11 @@ int elcl_config_gen_options(const struct elcl_config *config, elcl_gen_options *
     ELCL_TRY(read_token(config, "unk_token_id", -1, &o.unk_token_id, err));
     ELCL_TRY(read_token(config, "pad_token_id", o.n_eos ? o.eos_token_ids[0] : -1, &o.pad_token_id,
                         err));
-    ELCL_TRY(read_bad_words(config, &o, err));
+    ELCL_TRY(read_lists(config, &o, err));
+    ELCL_TRY(read_int(config, "encoder_no_repeat_ngram_size", 0, INT_MAX, 0,
+                      &o.encoder_no_repeat_ngram_size, err));
+    ELCL_TRY(
+        read_float(config, "encoder_repetition_penalty", 1, &o.encoder_repetition_penalty, err));
     ELCL_TRY(read_renormalize(config, &o, err));
     ELCL_TRY(read_sampling(config, &o, err));
     *options = o;

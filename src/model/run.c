@@ -6,6 +6,12 @@
 #include "model/attn.h"
 #include "search/rules.h"
 
+size_t elcl_capacity_step(const struct elcl_capacity *c)
+{
+    return (size_t)elcl_capacity_rows(c) * ((size_t)c->lists + ELCL_STEP_INTS) +
+           (size_t)c->sentences * (size_t)c->max_source;
+}
+
 int elcl_run_n_buffers(const struct elcl_arch *arch)
 {
     return ELCL_B_LAYERS + 2 * arch->decoder_layers;
@@ -62,7 +68,7 @@ static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention 
     const size_t heads = attention == ELCL_ATTN_EL ? product(arch->decoder_only ? rows : r,
                                                              (size_t)arch->decoder_heads, d, f)
                                                    : 0;
-    put(specs, ELCL_B_STEP, "step records", w, product(r, ELCL_STEP_INTS, i, 1));
+    put(specs, ELCL_B_STEP, "step records", w, product(elcl_capacity_step(c), i, 1, 1));
     put(specs, ELCL_B_ENCODE, "encode records", w,
         product(encode, ELCL_ROW_INTS + ELCL_GROUP_INTS, i, 1));
     put(specs, ELCL_B_X, "x", w, product(rows, d, f, 1));

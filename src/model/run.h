@@ -17,6 +17,7 @@ struct elcl_capacity {
                       * models start with the source's last token */
     int encode_rows; /* source tokens encoded at once, >= max_source */
     int width;       /* candidates per row */
+    int lists;       /* ints of a row's lists at a step */
 };
 
 static inline int elcl_capacity_rows(const struct elcl_capacity *c)
@@ -117,6 +118,10 @@ void elcl_run_finish(struct elcl_run *run);
 
 /* Ints of a step's records for each row: two groups, and at most one draw. */
 #define ELCL_STEP_INTS (ELCL_ROW_INTS + 2 * ELCL_GROUP_INTS + ELCL_RULES_INTS + ELCL_DRAW_INTS)
+
+/* Ints of the step buffer: the records, each row's lists, and the sources for rules that read them.
+ */
+size_t elcl_capacity_step(const struct elcl_capacity *c);
 
 /* One encoding or step as the host describes it: records in one int array, uploaded as it is. */
 struct elcl_records {

@@ -128,8 +128,9 @@ void elcl_ref_reorder(void *next, const void *previous, const int32_t *map, int 
 
 /* ---- selection (ref_select.c) -------------------------------------------------------------- */
 
-/* What happens to the scores of one row, in this order: repetition penalty, no-repeat n-gram, EOS
- * ban, forced token; and bans and a loss whose order does not matter. */
+/* What happens to the scores of one row, in this order: encoder repetition penalty, repetition
+ * penalty, presence and frequency penalty, no-repeat n-grams, EOS ban, forced token; and bans and a
+ * loss whose order does not matter. Zeros behind `length` are off. */
 struct elcl_ref_rules {
     bool log_probs;            /* the rules see log-softmax, not raw logits */
     int32_t forced_token;      /* -1: none; otherwise it scores 0 and all others are banned */
@@ -145,6 +146,18 @@ struct elcl_ref_rules {
     bool renormalize;       /* with log_probs: log-softmax again behind the rules */
     const int32_t *history; /* [length] the row's tokens so far */
     int length;
+    const int32_t *source; /* [n_source] */
+    int n_source;
+    int encoder_ngram;        /* no n-gram of the source may come */
+    double encoder_penalty;   /* as repetition_penalty, of the source's tokens */
+    double presence_penalty;  /* lost by each token of the history from first_generated on */
+    double frequency_penalty; /* lost for each time that it is there */
+    int first_generated;
+    const int32_t *banned; /* [n_banned] */
+    int n_banned;
+    bool allowed_only;
+    const int32_t *allowed; /* [n_allowed], where allowed_only: all others are banned */
+    int n_allowed;
 };
 
 struct elcl_ref_candidate {

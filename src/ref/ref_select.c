@@ -15,31 +15,48 @@ void elcl_ref_log_softmax(double *out, const float *logits, int v)
             isnan(logits[i]) || max == -INFINITY ? -INFINITY : (double)logits[i] - max - log(sum);
 }
 
-/* Each distinct token of the history once. */
-static void penalise_repetition(double *scores, const struct elcl_ref_rules *rules)
+static int count_of(const int32_t *tokens, int n, int32_t token)
 {
-    for (int t = 0; t < rules->length; t++) {
-        bool seen = false;
-        for (int u = 0; u < t; u++)
-            seen = seen || rules->history[u] == rules->history[t];
-        double *s = &scores[rules->history[t]];
-        if (!seen)
-            *s = *s < 0 ? *s * rules->repetition_penalty : *s / rules->repetition_penalty;
+    int count = 0;
+    for (int i = 0; i < n; i++)
+        count += tokens[i] == token;
+    return count;
+}
+
+/* Each distinct token of a list once. */
+static void penalise(double *scores, const int32_t *tokens, int n, double penalty)
+{
+    for (int t = 0; t < n; t++) {
+        double *s = &scores[tokens[t]];
+        if (!count_of(tokens, t, tokens[t]))
+            *s = *s < 0 ? *s * penalty : *s / penalty;
     }
 }
 
-/* Bans the last token of every n-gram of the history whose first n - 1 tokens are the history's
- * last n - 1 tokens. */
-static void ban_ngrams(double *scores, const struct elcl_ref_rules *rules)
+static void discourage(double *scores, const struct elcl_ref_rules *rules, int v)
 {
-    const int n = rules->ngram;
+    const int32_t *generated = rules->history + rules->first_generated;
+    for (int i = 0; i < v; i++) {
+        const int n = count_of(generated, rules->length - rules->first_generated, i);
+        if (n)
+            scores[i] -= rules->presence_penalty + rules->frequency_penalty * n;
+    }
+}
+
+/* Bans the last token of every n-gram of the list whose first n - 1 tokens are the history's last
+ * n - 1 tokens. */
+static void ban_ngrams(double *scores, const int32_t *list, int n_list,
+                       const struct elcl_ref_rules *rules, int n)
+{
+    if (n - 1 > rules->length)
+        return;
     const int32_t *last = rules->history + rules->length - (n - 1);
-    for (int t = 0; t + n <= rules->length; t++) {
+    for (int t = 0; t + n <= n_list; t++) {
         bool same = true;
         for (int i = 0; i < n - 1; i++)
-            same = same && rules->history[t + i] == last[i];
+            same = same && list[t + i] == last[i];
         if (same)
-            scores[rules->history[t + n - 1]] = -INFINITY;
+            scores[list[t + n - 1]] = -INFINITY;
     }
 }
 
@@ -62,9 +79,15 @@ void elcl_ref_scores(double *scores, const float *logits, const struct elcl_ref_
         for (int i = 0; i < v; i++)
             scores[i] = isnan(logits[i]) ? -INFINITY : (double)logits[i];
     }
-    penalise_repetition(scores, rules);
+    if (rules->encoder_penalty > 0)
+        penalise(scores, rules->source, rules->n_source, rules->encoder_penalty);
+    penalise(scores, rules->history, rules->length, rules->repetition_penalty);
+    if (rules->presence_penalty != 0 || rules->frequency_penalty != 0)
+        discourage(scores, rules, v);
     if (rules->ngram > 0)
-        ban_ngrams(scores, rules);
+        ban_ngrams(scores, rules->history, rules->length, rules, rules->ngram);
+    if (rules->encoder_ngram > 0)
+        ban_ngrams(scores, rules->source, rules->n_source, rules, rules->encoder_ngram);
     if (rules->ban_eos)
         for (int i = 0; i < rules->n_eos; i++)
             scores[rules->eos[i]] = -INFINITY;
@@ -72,6 +95,11 @@ void elcl_ref_scores(double *scores, const float *logits, const struct elcl_ref_
         scores[rules->pad_token] = -INFINITY;
     if (rules->unk_token >= 0)
         scores[rules->unk_token] -= rules->unk_penalty;
+    for (int i = 0; i < rules->n_banned; i++)
+        scores[rules->banned[i]] = -INFINITY;
+    for (int i = 0; rules->allowed_only && i < v; i++)
+        if (!count_of(rules->allowed, rules->n_allowed, i))
+            scores[i] = -INFINITY;
     for (int i = 0; rules->only_token >= 0 && i < v; i++)
         if (i != rules->only_token)
             scores[i] = -INFINITY;

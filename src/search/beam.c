@@ -1,9 +1,12 @@
 /*
- * Beam search as in transformers 4.47.1 (BeamSearchScorer, BeamHypotheses) for one sentence and a
- * decoder prompt of one token.
+ * Beam search as in transformers 4.47.1 (BeamSearchScorer, BeamHypotheses) for one sentence.
  *
- * Lengths under the penalty count generated tokens: EOS is one, the start token is none. So a
- * hypothesis of n ids, finished or cut off at max_length, is divided by (n - 1)^length_penalty.
+ * Lengths under the penalty count generated tokens: EOS is one, start token and prefix are none. So
+ * without prefix a hypothesis of n ids, finished or cut off at max_length, is divided by
+ * (n - 1)^length_penalty.
+ *
+ * Patience p (Kasai et al., 2022, of which transformers has none) makes the list of finished
+ * hypotheses, which ends the search when it is full and is then tested, p times as long.
  *
  * A candidate of -inf is never taken. Hugging Face carries on with beams of -inf whose tokens
  * torch.topk picks from equals, and may return them; here such a beam ends, and fewer hypotheses
@@ -15,6 +18,7 @@
  */
 #include "base/util.h"
 #include "search/beam_group.h"
+#include "search/rules.h"
 
 struct beam_search {
     struct elcl_search base;
@@ -31,7 +35,8 @@ static int beam_init(struct elcl_search *s, elcl_error *err)
 {
     struct beam_search *b = (struct beam_search *)s;
     const int K = s->options.num_beams;
-    return elcl_beam_group_init(&b->group, K, beam_width(&s->options), K, -1e9f, err);
+    return elcl_beam_group_init(&b->group, K, beam_width(&s->options),
+                                elcl_rules_finished_limit(&s->options), -1e9f, err);
 }
 
 static void beam_finish(struct elcl_search *s)

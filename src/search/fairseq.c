@@ -3,8 +3,9 @@
  * DiverseBeamSearch) for one sentence. Greedy search is one beam of the same loop.
  *
  * What differs from Hugging Face: EOS that is forced at the greatest length keeps its
- * log-probability; all hypotheses are finished ones; the first num_beams hypotheses that finish are
- * the result, however good others would become; no bound is tested against the open beams.
+ * log-probability; all hypotheses are finished ones; the first num_beams hypotheses (patience times
+ * as many) that finish are the result, however good others would become; no bound is tested against
+ * the open beams.
  *
  * Groups of diverse beams are interleaved: beam i is beam i / G of group i % G. A group loses
  * diversity_penalty for each of the 2 K/G candidates of each earlier group, taken or not, that has
@@ -21,6 +22,7 @@
 
 #include "base/util.h"
 #include "search/beam_group.h"
+#include "search/rules.h"
 
 struct fairseq_search {
     struct elcl_search base;
@@ -28,6 +30,7 @@ struct fairseq_search {
     int n_groups;                   /* G */
     struct elcl_diversity diversity;
     int *n_picks; /* [G] of this step */
+    int limit;    /* finished hypotheses that end the search */
 };
 
 void elcl_gen_options_fairseq(elcl_gen_options *options)
@@ -39,6 +42,11 @@ void elcl_gen_options_fairseq(elcl_gen_options *options)
     options->repetition_penalty = 1;
     options->ban_pad = options->renormalize_logits = 0;
     options->do_sample = 0;
+    options->n_bad_words = options->n_alternatives = options->n_stop_strings = 0;
+    options->suppress_tokens.n = options->begin_suppress_tokens.n = 0;
+    options->encoder_no_repeat_ngram_size = 0;
+    options->encoder_repetition_penalty = 1;
+    options->presence_penalty = options->frequency_penalty = 0;
     options->forced_bos_token_id = options->forced_eos_token_id = -1;
     options->min_len = 1;
     options->max_len_a = 0;
@@ -60,8 +68,10 @@ static int fairseq_init(struct elcl_search *s, elcl_error *err)
     f->groups = elcl_calloc((size_t)G, sizeof(*f->groups));
     f->n_picks = elcl_calloc((size_t)G, sizeof(*f->n_picks));
     int rc = f->groups && f->n_picks ? ELCL_OK : elcl_fail_nomem(err);
+    f->limit = elcl_rules_finished_limit(&s->options);
     for (int g = 0; !rc && g < G; g++)
-        rc = elcl_beam_group_init(&f->groups[g], K / G, 2 * K / G, K, -INFINITY, err);
+        rc = elcl_beam_group_init(&f->groups[g], K / G, 2 * K / G, elcl_max_int(K, f->limit),
+                                  -INFINITY, err);
     if (!rc)
         rc = elcl_diversity_init(&f->diversity, 2 * (K - K / G), K / G, s->width, err);
     return rc;
@@ -92,12 +102,12 @@ static void pick(struct fairseq_search *f, const struct elcl_candidate *candidat
     }
 }
 
-/* An EOS among the first K of all ranks; those beyond K hypotheses are lost. */
+/* An EOS among the first K of all ranks; those beyond the limit of hypotheses are lost. */
 static void finish_pick(struct fairseq_search *f, struct elcl_pick p, int row)
 {
     const struct elcl_search *s = &f->base;
     const int length = s->length - 1; /* before the step; with EOS, without start token */
-    if (f->groups[0].n_finished == s->options.num_beams)
+    if (f->groups[0].n_finished == f->limit)
         return;
     elcl_beam_group_add(&f->groups[0], (struct elcl_finished){
                                            .score = elcl_beam_penalised(s, p.score, length),
@@ -145,7 +155,7 @@ static void fairseq_advance(struct elcl_search *s, const struct elcl_candidate *
     elcl_search_step(s);
     pick(f, candidates, stride);
     const int alive = take(f);
-    s->done = !alive || first->n_finished == s->options.num_beams || s->length == s->max_length;
+    s->done = !alive || first->n_finished == f->limit || s->length == s->max_length;
     if (s->done) {
         const bool none = !first->n_finished;
         for (int g = 0; none && g < f->n_groups; g++)

@@ -39,8 +39,15 @@ static void greedy_advance(struct elcl_search *s, const struct elcl_candidate *c
         end(g, ELCL_FINISH_LENGTH);
 }
 
+static void greedy_stop(struct elcl_search *s, int row)
+{
+    (void)row;
+    end((struct greedy *)s, ELCL_FINISH_STOP);
+}
+
 const struct elcl_search_strategy elcl_search_greedy = {
     .size = sizeof(struct greedy),
     .width = greedy_width,
     .advance = greedy_advance,
+    .stop = greedy_stop,
 };

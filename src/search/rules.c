@@ -6,20 +6,33 @@
 #include "base/rng.h"
 #include "base/util.h"
 
-/* The decoder's prompt is the start token alone. */
+/* The start token. */
 enum { PROMPT = 1 };
+
+int elcl_rules_prompt(const elcl_gen_options *options)
+{
+    return options->search_style == ELCL_STYLE_HF ? PROMPT + options->prefix.n : PROMPT;
+}
+
+int elcl_rules_finished_limit(const elcl_gen_options *options)
+{
+    const float patience = options->patience > 0 ? options->patience : 1;
+    return elcl_max_int(1, (int)roundf((float)options->num_beams * patience));
+}
 
 int elcl_rules_max_length(const elcl_gen_options *options)
 {
+    const int prompt = elcl_rules_prompt(options);
     if (options->max_new_tokens > 0)
-        return elcl_min_int(options->max_new_tokens, INT_MAX - PROMPT) + PROMPT;
+        return elcl_min_int(options->max_new_tokens, INT_MAX - prompt) + prompt;
     return options->max_length;
 }
 
 int elcl_rules_min_length(const elcl_gen_options *options)
 {
+    const int prompt = elcl_rules_prompt(options);
     if (options->min_new_tokens > 0)
-        return elcl_min_int(options->min_new_tokens, INT_MAX - PROMPT) + PROMPT;
+        return elcl_min_int(options->min_new_tokens, INT_MAX - prompt) + prompt;
     return options->min_length;
 }
 
@@ -48,12 +61,49 @@ static void fairseq_rules_at(const elcl_gen_options *o, int length, struct elcl_
         rules->unk_token = o->unk_token_id;
         rules->unk_penalty = o->unk_penalty;
     }
+    const bool in_prefix = step < o->prefix.n;
     if (step >= max_len)
         rules->only_token = eos;
+    else if (in_prefix) /* the minimum does not apply, nor to a free place */
+        rules->only_token = o->prefix.ids[step] == o->pad_token_id ? -1 : o->prefix.ids[step];
     else if (step == 0 && o->forced_bos_token_id >= 0) /* a prefix: the minimum does not apply */
         rules->only_token = o->forced_bos_token_id;
     else
         rules->ban_eos = step < o->min_len;
+}
+
+static bool contains(const elcl_tokens *list, int32_t token)
+{
+    for (int i = 0; i < list->n; i++)
+        if (list->ids[i] == token)
+            return true;
+    return false;
+}
+
+/* Suppressed tokens are banned behind a forced one: then nothing is left. */
+static void force(const elcl_gen_options *o, int length, int32_t token,
+                  struct elcl_row_rules *rules)
+{
+    const bool begin = elcl_rules_suppressed(o, length, NULL) > o->suppress_tokens.n;
+    if (contains(&o->suppress_tokens, token) ||
+        (begin && contains(&o->begin_suppress_tokens, token)))
+        rules->allowed_only = 1;
+    else
+        rules->forced_token = token;
+}
+
+static void list_rules_at(const elcl_gen_options *o, int length, struct elcl_row_rules *rules)
+{
+    const elcl_tokens *allowed = elcl_rules_allowed(o, length);
+    const float favour = o->encoder_repetition_penalty;
+    rules->n_suppressed = elcl_rules_suppressed(o, length, NULL);
+    rules->allowed_only = allowed != NULL;
+    rules->n_allowed = allowed ? allowed->n : 0;
+    rules->encoder_ngram = o->encoder_no_repeat_ngram_size;
+    rules->encoder_penalty = favour > 0 && favour != 1 ? 1 / favour : 0;
+    rules->presence_penalty = o->presence_penalty;
+    rules->frequency_penalty = o->frequency_penalty;
+    rules->first_generated = elcl_rules_prompt(o);
 }
 
 void elcl_rules_at(const elcl_gen_options *options, int length, struct elcl_row_rules *rules)
@@ -73,11 +123,16 @@ void elcl_rules_at(const elcl_gen_options *options, int length, struct elcl_row_
         fairseq_rules_at(options, length, rules);
         return;
     }
-    const int32_t forced = forced_token(options, length);
-    if (forced >= 0) {
-        rules->forced_token = forced;
+    if (length < elcl_rules_prompt(options)) { /* the search takes it whatever comes */
+        rules->forced_token = options->prefix.ids[length - PROMPT];
         return;
     }
+    const int32_t forced = forced_token(options, length);
+    if (forced >= 0) {
+        force(options, length, forced, rules);
+        return;
+    }
+    list_rules_at(options, length, rules);
     rules->ban_eos = options->n_eos > 0 && length < elcl_rules_min_length(options);
     rules->pad_token = options->ban_pad ? options->pad_token_id : -1;
     rules->renormalize = rules->log_probs && options->renormalize_logits;
@@ -128,9 +183,14 @@ static int check_lengths(const elcl_gen_options *o, int max_target, elcl_error *
     int rc;
     if (o->search_style == ELCL_STYLE_FAIRSEQ)
         return ELCL_OK; /* elcl_rules_bind() knows the source */
-    ELCL_TRY(check_int("max_new_tokens", o->max_new_tokens, 0, max_target - PROMPT, err));
+    const int prompt = elcl_rules_prompt(o);
+    if (prompt >= max_target)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "prefix has %d tokens, must have at most %d: outputs have up to %d",
+                         o->prefix.n, max_target - PROMPT - 1, max_target);
+    ELCL_TRY(check_int("max_new_tokens", o->max_new_tokens, 0, max_target - prompt, err));
     if (!o->max_new_tokens)
-        ELCL_TRY(check_int("max_length", o->max_length, PROMPT + 1, max_target, err));
+        ELCL_TRY(check_int("max_length", o->max_length, prompt + 1, max_target, err));
     /* A minimum above the maximum is allowed, as in Hugging Face: EOS stays banned to the end. */
     ELCL_TRY(check_int("min_length", o->min_length, 0, INT_MAX, err));
     ELCL_TRY(check_int("min_new_tokens", o->min_new_tokens, 0, INT_MAX, err));
@@ -236,6 +296,49 @@ fail:
     return rc;
 }
 
+/* A factor that does something. */
+static bool is_on(float factor)
+{
+    return factor != 0 && factor != 1;
+}
+
+/* Penalties, patience and stop strings: their ranges and what they cannot go with. */
+static int check_more(const elcl_gen_options *o, elcl_error *err)
+{
+    int rc;
+    ELCL_TRY(check_int("encoder_no_repeat_ngram_size", o->encoder_no_repeat_ngram_size, 0, INT_MAX,
+                       err));
+    if (is_on(o->encoder_repetition_penalty))
+        ELCL_TRY(check_range("encoder_repetition_penalty", o->encoder_repetition_penalty, 1e-3f,
+                             1e3f, err));
+    ELCL_TRY(check_range("presence_penalty", o->presence_penalty, -100, 100, err));
+    ELCL_TRY(check_range("frequency_penalty", o->frequency_penalty, -100, 100, err));
+    if (is_on(o->patience))
+        ELCL_TRY(check_range("patience", o->patience, 1e-2f, 100, err));
+    const int groups = elcl_max_int(1, o->num_beam_groups);
+    if (groups > 1 && is_on(o->encoder_repetition_penalty))
+        return elcl_fail(err, ELCL_E_ARG,
+                         "encoder_repetition_penalty has no meaning where num_beam_groups is %d",
+                         groups);
+    if (is_on(o->patience) &&
+        (groups > 1 || o->do_sample || (o->num_beams == 1 && o->search_style == ELCL_STYLE_HF)))
+        return elcl_fail(err, ELCL_E_ARG,
+                         "patience is %g, must be 1 without beam search or where num_beam_groups "
+                         "is above 1",
+                         (double)o->patience);
+    if (is_on(o->patience) && o->num_return_sequences > elcl_rules_finished_limit(o))
+        return elcl_fail(
+            err, ELCL_E_ARG, "num_return_sequences is %d, patience %g ends the search with %d",
+            o->num_return_sequences, (double)o->patience, elcl_rules_finished_limit(o));
+    if (o->n_stop_strings && o->num_beams > 1)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "stop_strings go with num_beams 1, which is %d: an output that stops "
+                         "cannot be ranked among open beams",
+                         o->num_beams);
+fail:
+    return rc;
+}
+
 /* Options that a style does not have must be off: none is ignored. */
 static int check_style(const elcl_gen_options *o, elcl_error *err)
 {
@@ -254,6 +357,15 @@ static int check_style(const elcl_gen_options *o, elcl_error *err)
         {"ban_pad", o->ban_pad != 0, false},
         {"renormalize_logits", o->renormalize_logits != 0, false},
         {"do_sample", o->do_sample != 0, false},
+        {"bad_words", o->n_bad_words != 0, false},
+        {"suppress_tokens", o->suppress_tokens.n != 0, false},
+        {"begin_suppress_tokens", o->begin_suppress_tokens.n != 0, false},
+        {"alternatives", o->n_alternatives != 0, false},
+        {"encoder_no_repeat_ngram_size", o->encoder_no_repeat_ngram_size != 0, false},
+        {"encoder_repetition_penalty", is_on(o->encoder_repetition_penalty), false},
+        {"presence_penalty", o->presence_penalty != 0, false},
+        {"frequency_penalty", o->frequency_penalty != 0, false},
+        {"stop_strings", o->n_stop_strings != 0, false},
         {"min_len", o->min_len != 0, true},
         {"max_len_a", o->max_len_a != 0, true},
         {"max_len_b", o->max_len_b != 0, true},
@@ -285,6 +397,15 @@ static int check_fairseq(const elcl_gen_options *o, int vocabulary, elcl_error *
     if (o->n_eos != 1)
         return elcl_fail(err, ELCL_E_ARG,
                          "there are %d eos_token_ids, search_style fairseq has one", o->n_eos);
+    for (int i = 0; i < o->prefix.n; i++)
+        if (o->prefix.ids[i] == o->eos_token_ids[0] && o->eos_token_ids[0] != o->pad_token_id)
+            return elcl_fail(err, ELCL_E_ARG,
+                             "prefix has the EOS %d, which ends an output in search_style fairseq",
+                             (int)o->eos_token_ids[0]);
+    if (o->prefix.n && o->forced_bos_token_id >= 0)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "prefix and forced_bos_token_id are one thing in search_style fairseq, "
+                         "found both");
     return ELCL_OK;
 fail:
     return rc;
@@ -302,6 +423,11 @@ int elcl_rules_bind(const elcl_gen_options *options, int n_source, int positions
             return elcl_fail(err, ELCL_E_ARG,
                              "min_len is %d, must be at most %d with a source of %d tokens",
                              o.min_len, max_len, n_source);
+        if (o.prefix.n > max_len)
+            return elcl_fail(
+                err, ELCL_E_ARG,
+                "prefix has %d tokens, must have at most %d with a source of %d tokens", o.prefix.n,
+                max_len, n_source);
         if (max_len > max_target - PROMPT)
             return elcl_fail(err, ELCL_E_ARG,
                              "max_len_a and max_len_b allow %d tokens with a source of %d, the "
@@ -327,8 +453,10 @@ int elcl_rules_check(const elcl_gen_options *options, int vocabulary, int max_ta
                        err));
     ELCL_TRY(
         check_int("search_style", (int)o->search_style, ELCL_STYLE_HF, ELCL_STYLE_FAIRSEQ, err));
+    ELCL_TRY(elcl_rules_check_lists(o, vocabulary, err));
     ELCL_TRY(check_style(o, err));
     ELCL_TRY(check_groups(o, err));
+    ELCL_TRY(check_more(o, err));
     ELCL_TRY(check_lengths(o, max_target, err));
     if (o->search_style == ELCL_STYLE_HF)
         ELCL_TRY(check_length_penalty(o, err));

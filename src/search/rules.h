@@ -2,13 +2,17 @@
 #ifndef ELCL_SEARCH_RULES_H
 #define ELCL_SEARCH_RULES_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
 
-/* One row's rules at one step, applied on the device in Hugging Face's order: repetition penalty,
- * no-repeat n-gram, EOS ban, forced token, and then what fairseq's style has: bans and a loss,
- * whose order does not matter; last log-softmax again. Plain 32-bit fields: uploaded as they are,
+/* One row's rules at one step, applied on the device in Hugging Face's order: encoder repetition
+ * penalty, repetition penalty, presence and frequency penalty, the bans, whose order does not
+ * matter, and a forced token; then what fairseq's style has; last log-softmax again. Lists stand
+ * behind the records of the step, at the ints that *_at tell. Zero is off in all fields behind
+ * renormalize. Plain 32-bit fields: uploaded as they are,
  * and read by logits.cl as int[ELCL_RULES_INTS]; keep both in step. */
 struct elcl_row_rules {
     int32_t log_probs;    /* 1: the rules see log-softmax (beam search), 0: raw logits (greedy) */
@@ -22,13 +26,41 @@ struct elcl_row_rules {
     int32_t pad_token;  /* -1: none; never chosen */
     int32_t unk_token;  /* -1: none; loses unk_penalty */
     float unk_penalty;
-    int32_t renormalize; /* 1: with log_probs, scores are log-softmax of what the rules leave */
+    int32_t renormalize;     /* 1: with log_probs, scores are log-softmax of what the rules leave */
+    int32_t encoder_ngram;   /* n: no n-gram of the source may come */
+    float encoder_penalty;   /* of the source's tokens, as repetition_penalty of the history's */
+    float presence_penalty;  /* what each token of the history from first_generated on loses */
+    float frequency_penalty; /* likewise, for each time that it is there */
+    int32_t first_generated;
+    int32_t source_at, n_source;         /* the source's tokens, where a rule reads them */
+    int32_t bans_at, n_bans;             /* tokens that would complete a bad word */
+    int32_t suppressed_at, n_suppressed; /* banned tokens */
+    int32_t allowed_only;                /* 1: all but the allowed tokens are banned */
+    int32_t allowed_at, n_allowed;       /* rising */
 };
-#define ELCL_RULES_INTS (11 + ELCL_MAX_EOS)
+#define ELCL_RULES_INTS (25 + ELCL_MAX_EOS)
 
 /* The rules for choosing the token after `length` tokens (the start token counts), 1 <= length
- * < max_length. Options must come from elcl_rules_bind(). */
+ * < max_length. Options must come from elcl_rules_bind(). Lists are counted, except n_bans and
+ * n_source; where they stand, and a prompt before first_generated, is the caller's to add. */
 void elcl_rules_at(const elcl_gen_options *options, int length, struct elcl_row_rules *rules);
+
+/* Writes the tokens that are suppressed after `length` tokens, unless `tokens` is NULL; gives their
+ * number. */
+int elcl_rules_suppressed(const elcl_gen_options *options, int length, int32_t *tokens);
+/* The tokens of which one must follow `length` tokens; NULL: any. */
+const elcl_tokens *elcl_rules_allowed(const elcl_gen_options *options, int length);
+/* true when a rule reads the source. */
+bool elcl_rules_read_source(const elcl_gen_options *options);
+/* Most ints that the lists of a row can take at a step, the source not counted. */
+size_t elcl_rules_list_tokens(const elcl_gen_options *options);
+
+/* Replaces what lists point to by copies in one allocation, *memory, freed with elcl_free() when
+ * the options are no longer used (NULL where there are no lists). Alternatives come out rising. The
+ * lists must be checked. */
+int elcl_rules_copy_lists(elcl_gen_options *options, void **memory, elcl_error *err);
+/* Lists whose pointers or tokens cannot be used are refused. */
+int elcl_rules_check_lists(const elcl_gen_options *options, int vocabulary, elcl_error *err);
 
 /* One token to be drawn from a row after its rules, read by sample.cl as int[ELCL_DRAW_INTS]; keep
  * both in step. The cut-offs are applied in the order of transformers: temperature, top_k, top_p,
@@ -53,7 +85,13 @@ void elcl_rules_draw(const elcl_gen_options *options, uint64_t sample, int strea
 /* Rows that a request can have at a step: num_beams, or num_return_sequences when sampling. */
 int elcl_rules_most_rows(const elcl_gen_options *options);
 
-/* The effective limits: max_new_tokens and min_new_tokens folded in (the prompt is 1 token). */
+/* Tokens that stand before the first generated one: the start token, and in Hugging Face's style
+ * the prefix. */
+int elcl_rules_prompt(const elcl_gen_options *options);
+/* Hypotheses that end beam search: patience * num_beams, rounded. */
+int elcl_rules_finished_limit(const elcl_gen_options *options);
+
+/* The effective limits: max_new_tokens and min_new_tokens folded in, behind the prompt. */
 int elcl_rules_max_length(const elcl_gen_options *options);
 int elcl_rules_min_length(const elcl_gen_options *options);
 

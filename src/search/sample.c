@@ -67,6 +67,37 @@ static bool take(struct sample *sample, const struct elcl_search_draw *draw,
     return drawn->token >= 0 && !eos && s->length < s->max_length;
 }
 
+static void end_if_none_is_left(struct sample *sample)
+{
+    struct elcl_search *s = &sample->base;
+    s->done = !s->n_draws;
+    for (int i = 0; s->done && i < s->options.num_return_sequences; i++) {
+        const struct stream *stream = &sample->streams[i];
+        elcl_search_result(s, stream->node, stream->length, stream->last, stream->score,
+                           stream->finish);
+    }
+}
+
+/* The row stays for a step that has no draw from it. */
+static void sample_stop(struct elcl_search *s, int row)
+{
+    struct sample *sample = (struct sample *)s;
+    int n = 0;
+    for (int d = 0; d < s->n_draws; d++) {
+        struct stream *stream = &sample->streams[s->draws[d].stream];
+        if (s->draws[d].row != row) {
+            s->draws[n++] = s->draws[d];
+            continue;
+        }
+        stream->node = s->first_node + row;
+        stream->length = s->length;
+        stream->last = -1;
+        stream->finish = ELCL_FINISH_STOP;
+    }
+    s->n_draws = n;
+    end_if_none_is_left(sample);
+}
+
 static void sample_advance(struct elcl_search *s, const struct elcl_candidate *candidates,
                            int stride)
 {
@@ -85,14 +116,7 @@ static void sample_advance(struct elcl_search *s, const struct elcl_candidate *c
         s->draws[s->n_draws].slot = slot_of(s->draws, s->n_draws);
         s->n_draws++;
     }
-    if (s->n_draws)
-        return;
-    s->done = true;
-    for (int i = 0; i < s->options.num_return_sequences; i++) {
-        const struct stream *stream = &sample->streams[i];
-        elcl_search_result(s, stream->node, stream->length, stream->last, stream->score,
-                           stream->finish);
-    }
+    end_if_none_is_left(sample);
 }
 
 const struct elcl_search_strategy elcl_search_sample = {
@@ -101,4 +125,5 @@ const struct elcl_search_strategy elcl_search_sample = {
     .init = sample_init,
     .finish = sample_finish,
     .advance = sample_advance,
+    .stop = sample_stop,
 };

@@ -59,6 +59,7 @@ int elcl_search_create(const elcl_gen_options *options, int vocabulary, struct e
     s->rows[0] = (struct elcl_search_row){options->decoder_start_token_id, 0};
     s->n_rows = 1;
     s->length = 1;
+    s->prompt = elcl_rules_prompt(options);
     *search = s;
     return ELCL_OK;
 }
@@ -97,8 +98,53 @@ const struct elcl_search_row *elcl_search_rows(const struct elcl_search *search,
 
 const struct elcl_search_draw *elcl_search_draws(const struct elcl_search *search, int *n)
 {
-    *n = search->n_draws;
+    *n = search->length < search->prompt ? 0 : search->n_draws;
     return search->draws;
+}
+
+void elcl_search_history(const struct elcl_search *search, int row, int32_t *tokens)
+{
+    int node = search->first_node + row;
+    for (int i = search->length - 1; i >= 0; i--) {
+        tokens[i] = search->nodes[node].token;
+        node = search->nodes[node].parent;
+    }
+}
+
+/* Whether prompt and row end with the word's tokens but the last. */
+static bool is_next(const struct elcl_search *s, int row, const int32_t *prompt, int n_prompt,
+                    const elcl_tokens *word)
+{
+    int node = s->first_node + row, left = n_prompt;
+    for (int i = word->n - 2; i >= 0; i--) {
+        const int32_t token = node >= 0 ? s->nodes[node].token : prompt[--left];
+        if (token != word->ids[i])
+            return false;
+        node = node >= 0 ? s->nodes[node].parent : -1;
+    }
+    return true;
+}
+
+int elcl_search_banned(const struct elcl_search *search, int row, const int32_t *prompt,
+                       int n_prompt, int32_t *tokens)
+{
+    const elcl_gen_options *o = &search->options;
+    int n = 0;
+    for (int i = 0; i < o->n_bad_words; i++) {
+        const elcl_tokens *word = &o->bad_words[i];
+        const bool single = word->n == 1;
+        if (single ? elcl_search_is_eos(search, word->ids[0]) : word->n > n_prompt + search->length)
+            continue;
+        if (is_next(search, row, prompt, n_prompt, word))
+            tokens[n++] = word->ids[word->n - 1];
+    }
+    return n;
+}
+
+void elcl_search_stop(struct elcl_search *search, int row)
+{
+    if (!search->done && search->strategy->stop)
+        search->strategy->stop(search, row);
 }
 
 int elcl_search_width(const struct elcl_search *search)
@@ -139,7 +185,13 @@ int elcl_search_advance(struct elcl_search *search, const struct elcl_candidate 
     const int rc = check_candidates(search, candidates, stride, err);
     if (rc)
         return rc;
-    search->strategy->advance(search, candidates, stride);
+    if (search->length < search->prompt) {
+        const int32_t token = search->options.prefix.ids[search->length - 1];
+        elcl_search_step(search);
+        elcl_search_push(search, 0, token);
+    } else {
+        search->strategy->advance(search, candidates, stride);
+    }
     return ELCL_OK;
 }
 

@@ -54,6 +54,13 @@ int elcl_search_length(const struct elcl_search *search);
 /* The rows to run now, [*n], 1 <= *n <= num_beams, or num_return_sequences with do_sample; owned
  * by the search, valid until advance. */
 const struct elcl_search_row *elcl_search_rows(const struct elcl_search *search, int *n);
+/* Writes the tokens of a row [elcl_search_length()], the start token first. */
+void elcl_search_history(const struct elcl_search *search, int row, int32_t *tokens);
+/* Writes to tokens [n_bad_words] those that would complete a bad word behind the `n_prompt` tokens
+ * of `prompt` and the row's own; gives their number. As in transformers 4.47.1 a word counts only
+ * where so many tokens as it has stand there, and a word that is an EOS alone never does. */
+int elcl_search_banned(const struct elcl_search *search, int row, const int32_t *prompt,
+                       int n_prompt, int32_t *tokens);
 /* The draws to make from them, [*n]; none unless do_sample. Owned by the search. */
 const struct elcl_search_draw *elcl_search_draws(const struct elcl_search *search, int *n);
 /* Candidates wanted per row: greedy 1, beam num_beams * max(2, 1 + n_eos), diverse beam no more
@@ -64,6 +71,9 @@ int elcl_search_width(const struct elcl_search *search);
  * elcl_search_width() of each row are read. */
 int elcl_search_advance(struct elcl_search *search, const struct elcl_candidate *candidates,
                         int stride, elcl_error *err);
+/* Ends what continues from a row of the step to come, of searches without beams; the last token of
+ * its history is the last one of its outputs. */
+void elcl_search_stop(struct elcl_search *search, int row);
 /* After done: num_return_sequences hypotheses (fewer when fewer were found), best first, or in the
  * order of the streams. Owned by the search. */
 void elcl_search_results(const struct elcl_search *search, const elcl_hypothesis **hypotheses,

@@ -21,6 +21,8 @@ struct elcl_search_strategy {
     /* One step: candidates [n_rows, stride] are checked. Calls elcl_search_step() and, for each
      * row of the next step, elcl_search_push(); or elcl_search_result() best first and done. */
     void (*advance)(struct elcl_search *s, const struct elcl_candidate *candidates, int stride);
+    /* Ends what continues from a row; NULL where stop strings are refused. */
+    void (*stop)(struct elcl_search *s, int row);
 };
 
 extern const struct elcl_search_strategy elcl_search_greedy, elcl_search_beam, elcl_search_diverse,
@@ -38,6 +40,7 @@ struct elcl_search {
     int max_length;
     int width;
     int length; /* tokens of a live row, the start token included */
+    int prompt; /* tokens before the first generated one */
     bool done;
 
     struct elcl_search_row *rows; /* [n_beams], the first n_rows are live; n_beams: streams when

@@ -204,6 +204,50 @@ refuses "temperature without sampling" 2 "do-sample" "$elcl" generate "$model" -
 refuses "seed without sampling" 2 "do-sample" "$elcl" generate "$model" --seed 2 a
 refuses "sampling and not" 2 "both" "$elcl" generate "$model" --do-sample --no-sample a
 
+# ---- rules -----------------------------------------------------------------------------------
+
+while read -r option value; do
+    run "$elcl" generate --quiet "$model" --max-length 12 "$option" "$value" attention
+    exits "$option" 0
+    check "$option $value changes the result" [ "$(cat "$tmp/out")" != "$attention" ]
+done <<'END'
+--suppress-tokens 58
+--begin-suppress-tokens 41
+--bad-words-ids 7;41,91
+--decoder-prefix-ids 0,70
+--decoder-prefix ab
+--prefix-alternatives 0;60,61,62;70
+--encoder-no-repeat-ngram-size 1
+--encoder-repetition-penalty 0.01
+--presence-penalty 20
+--frequency-penalty 20
+END
+run "$elcl" generate --quiet "$model" --num-beams 1 --stop Q --stop T --format jsonl attention
+json "--stop" 'lines[0]["text"] == " AH0 T" and lines[0]["finish_reason"] == "stop"'
+run "$elcl" generate --quiet "$model" --decoder-prefix ab --format jsonl attention
+json "--decoder-prefix has no special tokens" 'lines[0]["ids"][:3] == [2, 6, 7]'
+run "$elcl" generate --quiet "$model" --search-style fairseq --decoder-prefix-ids 0,70 \
+    --format jsonl attention
+json "--decoder-prefix-ids, fairseq" 'lines[0]["ids"][:3] == [2, 0, 70]'
+refuses "--suppress-tokens with a word" 2 "found '5,x'" \
+    "$elcl" generate "$model" --suppress-tokens 5,x a
+refuses "--suppress-tokens with two lists" 2 "found '5;6'" \
+    "$elcl" generate "$model" --suppress-tokens '5;6' a
+refuses "--bad-words-ids with an empty word" 2 "found '5;;6'" \
+    "$elcl" generate "$model" --bad-words-ids '5;;6' a
+refuses "--suppress-tokens beyond the vocabulary" 2 "suppress_tokens has token 5000" \
+    "$elcl" generate --quiet "$model" --suppress-tokens 5000 a
+refuses "a prefix twice" 2 "found both" \
+    "$elcl" generate "$model" --decoder-prefix a --decoder-prefix-ids 5 a
+refuses "--stop with beams" 2 "stop_strings go with num_beams 1" \
+    "$elcl" generate --quiet "$model" --num-beams 2 --stop T a
+refuses "--patience without beams" 2 "patience is 2" \
+    "$elcl" generate --quiet "$model" --num-beams 1 --patience 2 a
+refuses "--stop in fairseq style" 2 "search-style fairseq" \
+    "$elcl" generate --quiet "$model" --search-style fairseq --stop T a
+refuses "a prefix that leaves no room" 2 "behind a prefix of 2 tokens" \
+    "$elcl" generate --quiet "$model" --decoder-prefix-ids 5,6 --max-new-tokens 127 a
+
 # ---- devices ---------------------------------------------------------------------------------
 
 run "$elcl" devices

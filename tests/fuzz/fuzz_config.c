@@ -32,7 +32,7 @@ static void check_values(const struct elcl_config *config)
     }
 }
 
-static void check_options(const struct elcl_config *config)
+static void check_options(struct elcl_config *config)
 {
     elcl_gen_options options = {0};
     elcl_error err = {0};

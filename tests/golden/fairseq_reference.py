@@ -7,7 +7,8 @@ numpy in double precision; nothing here is shared with elcl's code. The descript
 - A row starts with the start token. Step s = 0, 1, ... chooses the token at position s + 1.
 - max_len = min(int(max_len_a * source length + max_len_b), decoder positions - 1). From s = max_len on
   only EOS is allowed, at its own log-probability. Before, while s < min_len, EOS is banned. A forced
-  first token stands alone at its own log-probability, and the minimum does not apply to it.
+  first token stands alone at its own log-probability, and the minimum does not apply to it; so does
+  the token of a prefix at its step, where the padding token leaves the step free.
 - The padding token is never chosen, the unknown token loses unk_penalty. NaN counts as -inf.
 - n-gram block of size n: from s + 2 - n >= 0 on, a token that earlier followed the last n - 1 tokens
   is banned. The history includes the start token.
@@ -16,8 +17,8 @@ numpy in double precision; nothing here is shared with elcl's code. The descript
   loses strength * n for a token that stands n times among the candidates of the groups before it.
 - Candidate r of group g has rank r G + g. EOS among the first K ranks ends a hypothesis; the first
   K candidates that are not EOS are the next beams. A candidate of -inf is an empty place.
-- A hypothesis has score sum / (s + 1) ** length_penalty. The end is when K hypotheses are there,
-  later ones of the same step are lost, or after s = max_len. The result is sorted by score.
+- A hypothesis has score sum / (s + 1) ** length_penalty. The end is when K hypotheses are there
+  (patience times K, rounded), later ones of the same step are lost, or after s = max_len. The result is sorted by score.
 """
 import math
 import random
@@ -70,6 +71,9 @@ def log_probs(logits, ids, max_len, o):
         lprobs[o["unk_token_id"]] -= o["unk_penalty"]
     if s >= max_len:
         lprobs = only(lprobs, o["eos_token_id"])
+    elif s < len(o.get("prefix", [])):
+        if o["prefix"][s] != o["pad_token_id"]:
+            lprobs = only(lprobs, o["prefix"][s])
     elif s == 0 and o["forced_bos_token_id"] is not None:
         lprobs = only(lprobs, o["forced_bos_token_id"])
     elif s < o["min_len"]:
@@ -107,6 +111,7 @@ def rank_candidates(lprobs, sums, s, o, gap):
 def search(logits_of, o, source_length, positions):
     """logits_of(ids) answers [V]. Gives ([{"ids", "score"}, ...], smallest gap)."""
     K, eos = o["num_beams"], o["eos_token_id"]
+    limit = max(1, int(K * o.get("patience", 1) + 0.5))
     max_len = min(int(o["max_len_a"] * source_length + o["max_len_b"]), positions - 1)
     assert o["min_len"] <= max_len
     histories = [[o["decoder_start_token_id"]]] * K
@@ -118,12 +123,12 @@ def search(logits_of, o, source_length, positions):
         beams = []
         for rank, (value, beam, token) in enumerate(ranked):
             if token == eos:
-                if rank < K and len(finished) < K:
+                if rank < K and len(finished) < limit:
                     ids = histories[beam] + [eos]
                     finished.append({"ids": ids, "score": value / (s + 1) ** o["length_penalty"]})
             else:
                 beams.append((value, histories[beam] + [token]))
-        if len(finished) == K:
+        if len(finished) == limit:
             break
         sums = numpy.array([value for value, _ in beams[:K]])
         histories = [ids for _, ids in beams[:K]]

@@ -11,7 +11,7 @@ import platform
 
 import torch
 import transformers
-from transformers import LogitsProcessor
+from transformers import EncoderRepetitionPenaltyLogitsProcessor, LogitsProcessor
 from transformers.generation import beam_search
 from transformers.generation import utils as generation_utils
 
@@ -38,7 +38,34 @@ OPTIONS = {  # every option of a case, with the value that means "off"
     "eos_token_id": 2,
     "do_sample": False,
 }
-MORE_OPTIONS = ("bad_words_ids", "renormalize_logits")  # present where a case has them
+MORE_OPTIONS = (  # present where a case has them
+    "bad_words_ids", "renormalize_logits", "suppress_tokens", "begin_suppress_tokens",
+    "encoder_no_repeat_ngram_size", "encoder_repetition_penalty",
+    "prefix", "alternatives", "presence_penalty", "frequency_penalty", "patience",  # see generate()
+)
+
+
+class Penalties(LogitsProcessor):
+    """OpenAI's presence and frequency penalties, which transformers lacks: over generated tokens."""
+
+    def __init__(self, n_prompt, presence, frequency):
+        self.n_prompt, self.presence, self.frequency = n_prompt, presence, frequency
+
+    def __call__(self, input_ids, scores):
+        scores = scores.clone()
+        for row, ids in enumerate(input_ids.tolist()):
+            generated = ids[self.n_prompt:]
+            for token in set(generated):
+                scores[row, token] -= self.presence + self.frequency * generated.count(token)
+        return scores
+
+
+class EveryBeam(EncoderRepetitionPenaltyLogitsProcessor):
+    """That of 4.47.1 changes the scores of the first beam alone: the source has one row."""
+
+    def __call__(self, input_ids, scores):
+        self.encoder_input_ids = self.encoder_input_ids[:1].expand(len(scores), -1)
+        return super().__call__(input_ids, scores)
 
 
 class Gaps(LogitsProcessor):
@@ -103,12 +130,13 @@ class ObservedHypotheses(beam_search.BeamHypotheses):
 
 class ObservedScorer(beam_search.BeamSearchScorer):
     gaps = None
+    patience = 1  # as in Kasai et al. (2022): the list of finished hypotheses is so much longer
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self._beam_hyps = [
             ObservedHypotheses(
-                self.group_size, self.length_penalty, self.do_early_stopping, kwargs["max_length"]
+                max(1, int(self.patience * self.group_size + 0.5)), self.length_penalty, self.do_early_stopping, kwargs["max_length"]
             )
             for _ in range(self.num_beam_groups)
         ]
@@ -148,20 +176,38 @@ def options_of(**changes):
 
 
 def generate(model, source, options):
-    """Decodes one source alone. Returns ([{"ids", "score"}, ...], smallest gap)."""
+    """Decodes one source alone. Returns ([{"ids", "score"}, ...], smallest gap).
+
+    What transformers calls otherwise or lacks: prefix is decoder_input_ids behind the start token,
+    alternatives are the tokens allowed as first, second ... generated one.
+    """
+    options = dict(options)
+    prefix, alternatives = options.pop("prefix", []), options.pop("alternatives", [])
+    penalties = [options.pop(name, 0) for name in ("presence_penalty", "frequency_penalty")]
     gaps = Gaps(options.get("renormalize_logits", False))
     ObservedScorer.gaps = gaps
+    ObservedScorer.patience = options.pop("patience", 1)
     generation_utils.BeamSearchScorer = ObservedScorer
+    generation_utils.EncoderRepetitionPenaltyLogitsProcessor = EveryBeam
+    n_prompt = 1 + len(prefix) if model.config.is_encoder_decoder else len(source)
+    more = {}
+    if prefix:
+        more["decoder_input_ids"] = torch.tensor([[options["decoder_start_token_id"]] + prefix])
+    if alternatives:
+        every = list(range(model.config.vocab_size))
+        more["prefix_allowed_tokens_fn"] = lambda _, ids: dict(enumerate(alternatives)).get(
+            len(ids) - n_prompt, every)
     source = torch.tensor([source])
     out = model.generate(
         input_ids=source,
         attention_mask=torch.ones_like(source),
-        logits_processor=[gaps],
+        logits_processor=[Penalties(n_prompt, *penalties), gaps],
         output_scores=True,
         output_logits=True,
         return_dict_in_generate=True,
         synced_gpus=False,  # left open, it imports a part of torch 1.13 that Python 3.11 refuses
         **options,
+        **more,
     )
     sequences = [without_padding(ids, options) for ids in out.sequences.tolist()]
     if options["num_beams"] > 1:

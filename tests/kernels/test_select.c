@@ -6,6 +6,8 @@
  * are exactly equal must come by rising number, also across the end of the list. So a swap is
  * accepted only between scores that f32 cannot tell apart.
  *
+ * Each row has lists of its own behind the rules of all rows.
+ *
  * Tolerance of a score x - lse: the sum of V exponentials errs by (8 + sqrt V) U of itself, the
  * subtractions by U (|x| + |lse|) each; a repetition penalty stretches that by its factor and
  * moves by the size of x and lse again.
@@ -29,6 +31,8 @@ static const char *const logit_names[] = {"normal",     "ties", "equal",  "NaN",
 
 #define MAX_ROWS 5
 #define MAX_LENGTH 24
+#define MAX_LIST 16 /* tokens of one list; a row has four */
+enum { SOURCE, BANS, SUPPRESSED, ALLOWED, N_LISTS };
 
 /* The host's side of one call. */
 struct rows {
@@ -37,6 +41,7 @@ struct rows {
     int32_t *history; /* [R, MAX_LENGTH] */
     int length[MAX_ROWS];
     struct elcl_row_rules rules[MAX_ROWS];
+    int32_t lists[MAX_ROWS][N_LISTS][MAX_LIST];
 };
 
 static void fill_logits(float *x, int v, enum logits kind)
@@ -81,6 +86,38 @@ static void make_rules(struct elcl_row_rules *rules, int v, int row, bool greedy
         rules->forced_token = check_int(0, v - 1);
 }
 
+/* Rules that read lists, and penalties on what was generated; a forced token has none. */
+static void make_lists(struct rows *rows, int row)
+{
+    struct elcl_row_rules *rules = &rows->rules[row];
+    const int32_t *history = rows->history + (size_t)row * MAX_LENGTH;
+    int32_t *source = rows->lists[row][SOURCE];
+    for (int l = 0; l < N_LISTS; l++)
+        for (int i = 0; i < MAX_LIST; i++)
+            rows->lists[row][l][i] = check_int(0, rows->v - 1);
+    for (int i = 0; i < MAX_LIST; i++) /* n-grams in common */
+        source[i] = check_int(0, 3) ? history[check_int(0, rows->length[row] - 1)] : source[i];
+    if (row == 4)
+        return;
+    rules->n_source = row ? check_int(0, MAX_LIST) : 0;
+    rules->encoder_ngram = row == 1 || row == 3 ? check_int(1, 3) : 0;
+    rules->encoder_penalty = row == 2 ? 0.7f : row == 3 ? 1.2f : 0;
+    rules->first_generated = check_int(0, rows->length[row]);
+    rules->presence_penalty = row == 0 ? 0.9f : row == 3 ? -0.5f : 0;
+    rules->frequency_penalty = row == 0 || row == 2 ? 0.6f : 0;
+    rules->n_bans = row ? check_int(0, 3) : 0;
+    rules->n_suppressed = row == 2 ? check_int(0, MAX_LIST) : 0;
+    rules->allowed_only = row == 1;
+    rules->n_allowed = row == 1 ? check_int(0, MAX_LIST) : 0;
+    int32_t *allowed = rows->lists[row][ALLOWED];
+    for (int i = 1; i < rules->n_allowed; i++) /* rising */
+        for (int j = i; j > 0 && allowed[j] < allowed[j - 1]; j--) {
+            const int32_t swap = allowed[j];
+            allowed[j] = allowed[j - 1];
+            allowed[j - 1] = swap;
+        }
+}
+
 /* Histories over few tokens, so that n-grams come again. */
 static void make_history(int32_t *history, int length, int v)
 {
@@ -102,6 +139,7 @@ static struct rows make_rows(struct bed *bed, int r, int v, int width, enum logi
         rows.length[row] = row == 1 ? 1 : check_int(1, MAX_LENGTH);
         make_history(rows.history + (size_t)row * MAX_LENGTH, rows.length[row], v);
         make_rules(&rows.rules[row], v, row, greedy);
+        make_lists(&rows, row);
     }
     return rows;
 }
@@ -114,7 +152,8 @@ static struct candidate *run_select(struct bed *bed, const struct rows *rows)
     const int r = rows->r, ld = MAX_LENGTH + 1, n_pool = r * MAX_LENGTH + 3;
     const size_t rows_at = (size_t)check_int(0, 9);
     const size_t rules_at = rows_at + (size_t)r * ELCL_ROW_INTS + (size_t)check_int(0, 9);
-    const size_t n_step = rules_at + (size_t)r * ELCL_RULES_INTS;
+    const size_t lists_at = rules_at + (size_t)r * ELCL_RULES_INTS;
+    const size_t n_step = lists_at + (size_t)r * N_LISTS * MAX_LIST;
     int32_t *step = bed_ints(bed, n_step), *lineage = bed_ints(bed, (size_t)r * ld);
     int32_t *tokens = bed_ints(bed, 2 * (size_t)n_pool);
     const int32_t *spread = bed_permutation(bed, n_pool);
@@ -127,8 +166,14 @@ static struct candidate *run_select(struct bed *bed, const struct rows *rows)
         record[ELCL_ROW_PROMPT] = n_pool + i * MAX_LENGTH;
         record[ELCL_ROW_N_PROMPT] = n_prompt;
         memcpy(tokens + record[ELCL_ROW_PROMPT], history, (size_t)n_prompt * sizeof(*tokens));
-        memcpy(step + rules_at + (size_t)i * ELCL_RULES_INTS, &rows->rules[i],
-               sizeof(rows->rules[i]));
+        const int32_t at = (int32_t)lists_at + i * N_LISTS * MAX_LIST;
+        struct elcl_row_rules rules = rows->rules[i];
+        rules.source_at = at + SOURCE * MAX_LIST;
+        rules.bans_at = at + BANS * MAX_LIST;
+        rules.suppressed_at = at + SUPPRESSED * MAX_LIST;
+        rules.allowed_at = at + ALLOWED * MAX_LIST;
+        memcpy(step + rules_at + (size_t)i * ELCL_RULES_INTS, &rules, sizeof(rules));
+        memcpy(step + at, rows->lists[i], sizeof(rows->lists[i]));
         for (int t = 0; t < rows->length[i] - n_prompt; t++) {
             const int slot = spread[i * MAX_LENGTH + t];
             lineage[(size_t)i * ld + t] = slot;
@@ -170,6 +215,10 @@ static struct expected expect(struct bed *bed, const struct rows *rows, int row)
                          .scores = bed_doubles(bed, (size_t)rows->v),
                          .report = bed_doubles(bed, (size_t)rows->v),
                          .rules = rules};
+    int32_t *banned = bed_ints(bed, 2 * MAX_LIST);
+    memcpy(banned, rows->lists[row][BANS], (size_t)rules->n_bans * sizeof(*banned));
+    memcpy(banned + rules->n_bans, rows->lists[row][SUPPRESSED],
+           (size_t)rules->n_suppressed * sizeof(*banned));
     const struct elcl_ref_rules ref = {.log_probs = rules->log_probs,
                                        .forced_token = rules->forced_token,
                                        .ban_eos = rules->ban_eos,
@@ -183,13 +232,27 @@ static struct expected expect(struct bed *bed, const struct rows *rows, int row)
                                        .unk_penalty = (double)rules->unk_penalty,
                                        .renormalize = rules->renormalize,
                                        .history = rows->history + (size_t)row * MAX_LENGTH,
-                                       .length = rows->length[row]};
+                                       .length = rows->length[row],
+                                       .source = rows->lists[row][SOURCE],
+                                       .n_source = rules->n_source,
+                                       .encoder_ngram = rules->encoder_ngram,
+                                       .encoder_penalty = (double)rules->encoder_penalty,
+                                       .presence_penalty = (double)rules->presence_penalty,
+                                       .frequency_penalty = (double)rules->frequency_penalty,
+                                       .first_generated = rules->first_generated,
+                                       .banned = banned,
+                                       .n_banned = rules->n_bans + rules->n_suppressed,
+                                       .allowed_only = rules->allowed_only,
+                                       .allowed = rows->lists[row][ALLOWED],
+                                       .n_allowed = rules->n_allowed};
     elcl_ref_log_softmax(e.report, logits, rows->v);
     for (int i = 0; i < rows->v; i++)
         if (e.report[i] > -INFINITY)
             e.lse = (double)logits[i] - e.report[i];
     elcl_ref_scores(e.scores, logits, &ref, rows->v);
-    e.exact = !rules->log_probs && rules->repetition_penalty == 1.0f;
+    e.exact = !rules->log_probs && rules->repetition_penalty == 1.0f &&
+              rules->encoder_penalty == 0 && rules->presence_penalty == 0 &&
+              rules->frequency_penalty == 0;
     if (rules->log_probs)
         memcpy(e.report, e.scores, (size_t)rows->v * sizeof(double));
     return e;
@@ -199,7 +262,10 @@ static struct expected expect(struct bed *bed, const struct rows *rows, int row)
 static double tolerance(const struct expected *e, double score, int v)
 {
     const double sum = (8 + sqrt(v)) * U, sizes = 2 * U * (2 * fabs(e->lse) + fabs(score));
-    return (double)e->rules->repetition_penalty * (sum + 2 * sizes);
+    const double lost = fabs((double)e->rules->presence_penalty) +
+                        MAX_LENGTH * fabs((double)e->rules->frequency_penalty);
+    const double encoder = fmax(1, (double)e->rules->encoder_penalty);
+    return (double)e->rules->repetition_penalty * encoder * (sum + 3 * sizes + 4 * U * lost);
 }
 
 static void check_candidate(const struct candidate *got, const struct elcl_ref_candidate *want,
@@ -334,6 +400,7 @@ static void test_invariance(struct bed *bed)
         one.history += row * MAX_LENGTH;
         one.length[0] = rows.length[row];
         one.rules[0] = rows.rules[row];
+        memcpy(one.lists[0], rows.lists[row], sizeof(one.lists[0]));
         check_bytes("candidates", run_select(bed, &one), together + (size_t)row * width,
                     2 * (size_t)width, 4);
     }

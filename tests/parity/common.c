@@ -6,6 +6,10 @@
 #include "base/os.h"
 #include "base/util.h"
 
+/* Lists of options live until the next golden_finish(). */
+static void *list_memory[4096];
+static int n_list_memory;
+
 /* ---- goldens ------------------------------------------------------------------------------- */
 
 char *read_text(const char *path, size_t *n)
@@ -60,6 +64,8 @@ void golden_finish(struct golden *golden)
 {
     cJSON_Delete(golden->root);
     elcl_free(golden->inputs);
+    while (n_list_memory)
+        elcl_free(list_memory[--n_list_memory]);
     *golden = (struct golden){0};
 }
 
@@ -108,6 +114,75 @@ static float float_of(const cJSON *options, const char *key, float none)
     return cJSON_IsNumber(item) ? (float)item->valuedouble : none;
 }
 
+static int32_t *put_list(const cJSON *array, int *n)
+{
+    struct tokens tokens;
+    golden_tokens(array, &tokens);
+    int32_t *ids = elcl_calloc((size_t)tokens.n + 1, sizeof(*ids));
+    memcpy(ids, tokens.ids, (size_t)tokens.n * sizeof(*ids));
+    *n = tokens.n;
+    if (CHECK(n_list_memory < (int)ELCL_COUNT(list_memory), "more lists than there is room for"))
+        list_memory[n_list_memory++] = ids;
+    return ids;
+}
+
+static void list_of(const cJSON *options, const char *key, elcl_tokens *out)
+{
+    if (cJSON_GetArraySize(get(options, key)))
+        out->ids = put_list(get(options, key), &out->n);
+}
+
+static const elcl_tokens *lists_of(const cJSON *options, const char *key, int *n)
+{
+    const cJSON *array = get(options, key), *item;
+    *n = cJSON_GetArraySize(array);
+    if (!*n || !CHECK(n_list_memory < (int)ELCL_COUNT(list_memory), "too many lists"))
+        return NULL;
+    elcl_tokens *lists = elcl_calloc((size_t)*n, sizeof(*lists));
+    list_memory[n_list_memory++] = lists;
+    int i = 0;
+    cJSON_ArrayForEach(item, array)
+    {
+        lists[i].ids = put_list(item, &lists[i].n);
+        i++;
+    }
+    return lists;
+}
+
+/* They live as long as the JSON. */
+static const char *const *strings_of(const cJSON *options, const char *key, int *n)
+{
+    const cJSON *array = get(options, key), *item;
+    *n = cJSON_GetArraySize(array);
+    if (!*n || !CHECK(n_list_memory < (int)ELCL_COUNT(list_memory), "too many lists"))
+        return NULL;
+    const char **strings = elcl_calloc((size_t)*n, sizeof(*strings));
+    list_memory[n_list_memory++] = strings;
+    int i = 0;
+    cJSON_ArrayForEach(item, array) strings[i++] = item->valuestring;
+    return strings;
+}
+
+static void rule_options(const cJSON *options, elcl_gen_options *o)
+{
+    o->bad_words = lists_of(options, "bad_words_ids", &o->n_bad_words);
+    if (o->n_bad_words == 1 && o->bad_words[0].n == 1 &&
+        o->bad_words[0].ids[0] == o->pad_token_id) { /* as generation_config.json is read */
+        o->n_bad_words = 0;
+        o->ban_pad = 1;
+    }
+    o->alternatives = lists_of(options, "alternatives", &o->n_alternatives);
+    list_of(options, "suppress_tokens", &o->suppress_tokens);
+    list_of(options, "begin_suppress_tokens", &o->begin_suppress_tokens);
+    list_of(options, "prefix", &o->prefix);
+    o->encoder_no_repeat_ngram_size = int_of(options, "encoder_no_repeat_ngram_size", 0);
+    o->encoder_repetition_penalty = float_of(options, "encoder_repetition_penalty", 1);
+    o->presence_penalty = float_of(options, "presence_penalty", 0);
+    o->frequency_penalty = float_of(options, "frequency_penalty", 0);
+    o->stop_strings = strings_of(options, "stop_strings", &o->n_stop_strings);
+    o->patience = float_of(options, "patience", 1);
+}
+
 static void fairseq_options(const cJSON *options, elcl_gen_options *o)
 {
     elcl_gen_options_fairseq(o);
@@ -123,7 +198,6 @@ static void fairseq_options(const cJSON *options, elcl_gen_options *o)
 void golden_options(const cJSON *options, elcl_gen_options *out)
 {
     const cJSON *eos = get(options, "eos_token_id"), *item;
-    const cJSON *bad_words = cJSON_GetObjectItem(options, "bad_words_ids");
     elcl_gen_options o = {
         .num_beams = int_of(options, "num_beams", 1),
         .num_return_sequences = int_of(options, "num_return_sequences", 1),
@@ -141,13 +215,13 @@ void golden_options(const cJSON *options, elcl_gen_options *out)
         .forced_bos_token_id = int_of(options, "forced_bos_token_id", -1),
         .forced_eos_token_id = int_of(options, "forced_eos_token_id", -1),
         .pad_token_id = int_of(options, "pad_token_id", -1),
-        .ban_pad = bad_words && bad_words->child,
         .renormalize_logits = cJSON_IsTrue(cJSON_GetObjectItem(options, "renormalize_logits")),
     };
     if (cJSON_IsNumber(eos))
         o.eos_token_ids[o.n_eos++] = (int32_t)eos->valuedouble;
     else
         cJSON_ArrayForEach(item, eos) o.eos_token_ids[o.n_eos++] = (int32_t)item->valuedouble;
+    rule_options(options, &o);
     if (get(options, "search_style"))
         fairseq_options(options, &o);
     *out = o;

@@ -39,6 +39,7 @@ void golden_finish(struct golden *golden);
 void golden_tokens(const cJSON *array, struct tokens *tokens);
 /* rows x columns numbers -> [rows * columns] doubles, freed by the caller. */
 double *golden_rows(const cJSON *rows, int *n_rows, int *n_columns);
+/* Lists of the options live until the next golden_finish(). */
 void golden_options(const cJSON *options, elcl_gen_options *out);
 
 /* The whole file; *data is freed with elcl_free(). NULL after a failed check. */

@@ -162,23 +162,41 @@ static void test_setup(const struct golden *golden, const char *name, const stru
     setup_close(&model);
 }
 
-/* Searches that have a file of their own; one attention variant, both shapes. */
-static void test_searches(const char *name, const struct check_options *options)
+/* Searches and rules that have a file of their own; each attention variant in one shape. */
+static void test_searches(const char *name, const char *file, const struct check_options *options)
 {
     struct golden golden;
-    check_case("golden, %s, stored searches", name);
-    if (!golden_load_file(name, "searches.json", &golden))
+    check_case("golden, %s, stored %s", name, file);
+    if (!golden_load_file(name, file, &golden))
         return;
-    for (size_t k = 0; k < ELCL_COUNT(all_shapes); k++) {
+    for (size_t k = 0; k < ELCL_COUNT(all_variants); k++) {
         const struct setup setup = {
-            .attention = all_variants[k], .kernels = all_shapes[k], .gemm = ELCL_GEMM_NATIVE};
-        if (!setup_case("searches", name, &setup))
+            .attention = all_variants[k], .kernels = all_shapes[k % 2], .gemm = ELCL_GEMM_NATIVE};
+        if (!setup_case(file, name, &setup))
             continue;
         elcl_model *model = setup_open(golden.directory, &setup, options);
         if (model)
             compare_results(&golden, model, 1, 16);
         setup_close(&model);
     }
+    golden_finish(&golden);
+}
+
+/* Stop strings need a tokenizer: the model that ships. */
+static void test_stop(const struct check_options *options)
+{
+    struct golden golden;
+    const struct setup setup = {
+        .attention = ELCL_ATTN_MHA, .kernels = ELCL_KERNELS_CPU, .gemm = ELCL_GEMM_NATIVE};
+    if (!setup_case("stop.json", "kjv-gpt2", &setup) ||
+        !golden_load_file("kjv", "stop.json", &golden))
+        return;
+    char directory[512];
+    snprintf(directory, sizeof(directory), "%s/models/kjv-gpt2", check_root());
+    elcl_model *model = setup_open(directory, &setup, options);
+    if (model)
+        compare_results(&golden, model, 1, 16);
+    setup_close(&model);
     golden_finish(&golden);
 }
 
@@ -214,7 +232,11 @@ int main(int argc, char **argv)
     const struct check_options *options = check_begin(argc, argv);
     for (size_t i = 0; i < ELCL_COUNT(models); i++)
         test_model(models[i], options);
-    test_searches("tiny-bart", options);
+    test_searches("tiny-bart", "searches.json", options);
+    test_searches("tiny-bart", "rules.json", options);
+    test_searches("tiny-blenderbot", "rules.json", options);
+    test_searches("tiny-gpt2", "rules.json", options);
+    test_stop(options);
     printf("compared %ld hypotheses and %ld rows of logits with stored ones\n", n_compared,
            n_logits);
     return check_end();

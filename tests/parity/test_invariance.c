@@ -131,7 +131,7 @@ static void test_g2p(const struct setup *setup, int n, const struct check_option
 int main(int argc, char **argv)
 {
     const struct check_options *options = check_begin(argc, argv);
-    struct golden golden, gpt2;
+    struct golden golden, gpt2, rules;
     check_case("invariance, stored sources");
     const bool bart_there = golden_load("tiny-bart", &golden);
     if (golden_load("tiny-gpt2", &gpt2) && bart_there)
@@ -144,6 +144,14 @@ int main(int argc, char **argv)
                 test_tiny("tiny-gpt2", &gpt2, &setup, options);
                 test_g2p(&setup, all_shapes[k] == ELCL_KERNELS_CPU ? 100 : 6, options);
             }
+    if (golden_load_file("tiny-bart", "rules.json", &rules))
+        for (size_t k = 0; k < ELCL_COUNT(all_shapes); k++)
+            test_tiny("tiny-bart, rules", &rules,
+                      &(struct setup){.attention = all_variants[k],
+                                      .kernels = all_shapes[k],
+                                      .gemm = ELCL_GEMM_NATIVE},
+                      options);
+    golden_finish(&rules);
     golden_finish(&golden);
     golden_finish(&gpt2);
     printf("compared %ld results with those of another batch\n", n_compared);

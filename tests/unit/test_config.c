@@ -321,6 +321,34 @@ static void test_padding_ban(void)
     }
 }
 
+/* Lists live as long as the configuration. */
+static void test_lists(void)
+{
+    static const char model[] =
+        "{\"model_type\":\"x\",\"pad_token_id\":1,\"bad_words_ids\":[[1],[4,5,6]],"
+        "\"suppress_tokens\":[7,8],\"begin_suppress_tokens\":[9],\"stop_strings\":[\"a\",\"bc\"],"
+        "\"encoder_no_repeat_ngram_size\":3,\"encoder_repetition_penalty\":1.5}";
+    struct elcl_config config;
+    elcl_gen_options o;
+    elcl_error err = {0};
+    if (!check_case("options: lists"))
+        return;
+    if (!CHECK(!elcl_config_parse(model, strlen(model), NULL, 0, &config, &err), "%s", err.msg))
+        return;
+    for (int again = 0; again < 2; again++) {
+        CHECK(!elcl_config_gen_options(&config, &o, &err), "%s", err.msg);
+        CHECK(o.n_bad_words == 2 && !o.ban_pad, "%d words", o.n_bad_words);
+        CHECK(o.bad_words[0].n == 1 && o.bad_words[0].ids[0] == 1, "first word");
+        CHECK(o.bad_words[1].n == 3 && o.bad_words[1].ids[2] == 6, "second word");
+        CHECK(o.suppress_tokens.n == 2 && o.suppress_tokens.ids[1] == 8, "suppressed");
+        CHECK(o.begin_suppress_tokens.n == 1 && o.begin_suppress_tokens.ids[0] == 9, "begin");
+        CHECK(o.n_stop_strings == 2 && !strcmp(o.stop_strings[1], "bc"), "strings");
+        CHECK(o.encoder_no_repeat_ngram_size == 3 && o.encoder_repetition_penalty == 1.5f,
+              "encoder rules");
+    }
+    elcl_config_finish(&config);
+}
+
 static void test_class_defaults(void)
 {
     static const struct elcl_config_default defaults[] = {
@@ -360,29 +388,31 @@ static void test_refused_options(void)
          "generation_config.json: eta_cutoff is 0.5, which elcl does not support"},
         {"\"penalty_alpha\":0.6", ELCL_E_UNSUPPORTED, "penalty_alpha is 0.5999"},
         {"\"dola_layers\":\"high\"", ELCL_E_UNSUPPORTED, "dola_layers is \"high\""},
-        {"\"encoder_no_repeat_ngram_size\":3", ELCL_E_UNSUPPORTED, "encoder_no_repeat_ngram_size"},
-        {"\"encoder_repetition_penalty\":1.5", ELCL_E_UNSUPPORTED, "encoder_repetition_penalty"},
-        {"\"bad_words_ids\":[[1]]", ELCL_E_UNSUPPORTED,
-         "bad_words_ids is an array; elcl supports [[pad_token_id]] alone"},
-        {"\"pad_token_id\":1,\"bad_words_ids\":[[2]]", ELCL_E_UNSUPPORTED, "bad_words_ids"},
-        {"\"pad_token_id\":1,\"bad_words_ids\":[[1,1]]", ELCL_E_UNSUPPORTED, "bad_words_ids"},
-        {"\"pad_token_id\":1,\"bad_words_ids\":[[1],[2]]", ELCL_E_UNSUPPORTED, "bad_words_ids"},
-        {"\"pad_token_id\":1,\"bad_words_ids\":[1]", ELCL_E_UNSUPPORTED, "bad_words_ids"},
-        {"\"pad_token_id\":1,\"bad_words_ids\":true", ELCL_E_UNSUPPORTED, "bad_words_ids"},
+        {"\"encoder_no_repeat_ngram_size\":-1", ELCL_E_FORMAT, "encoder_no_repeat_ngram_size"},
+        {"\"encoder_repetition_penalty\":\"x\"", ELCL_E_FORMAT, "encoder_repetition_penalty"},
+        {"\"pad_token_id\":1,\"bad_words_ids\":[1]", ELCL_E_FORMAT,
+         "bad_words_ids: expected lists of token ids, found 1"},
+        {"\"bad_words_ids\":[[1],[]]", ELCL_E_FORMAT, "bad_words_ids: expected lists"},
+        {"\"bad_words_ids\":[[1],[2,-3]]", ELCL_E_FORMAT,
+         "bad_words_ids: expected token ids, found -3"},
+        {"\"bad_words_ids\":true", ELCL_E_FORMAT, "bad_words_ids: expected lists"},
         {"\"force_words_ids\":[[1]]", ELCL_E_UNSUPPORTED, "force_words_ids is an array"},
         {"\"constraints\":[1]", ELCL_E_UNSUPPORTED, "constraints is an array"},
         {"\"renormalize_logits\":1", ELCL_E_FORMAT, "renormalize_logits: expected true or false"},
         {"\"exponential_decay_length_penalty\":[3,1.5]", ELCL_E_UNSUPPORTED,
          "exponential_decay_length_penalty is an array"},
-        {"\"suppress_tokens\":[4]", ELCL_E_UNSUPPORTED, "suppress_tokens is an array"},
-        {"\"begin_suppress_tokens\":[4]", ELCL_E_UNSUPPORTED, "begin_suppress_tokens is an array"},
+        {"\"suppress_tokens\":4", ELCL_E_FORMAT,
+         "suppress_tokens: expected a list of token ids, found 4"},
+        {"\"begin_suppress_tokens\":[4,\"a\"]", ELCL_E_FORMAT,
+         "begin_suppress_tokens: expected token ids, found \"a\""},
         {"\"forced_decoder_ids\":[[1,2]]", ELCL_E_UNSUPPORTED, "forced_decoder_ids is an array"},
         {"\"sequence_bias\":{\"a\":1}", ELCL_E_UNSUPPORTED, "sequence_bias is an object"},
         {"\"token_healing\":true", ELCL_E_UNSUPPORTED, "token_healing is true"},
         {"\"guidance_scale\":2", ELCL_E_UNSUPPORTED, "guidance_scale is 2"},
         {"\"watermarking_config\":{\"bias\":1}", ELCL_E_UNSUPPORTED,
          "watermarking_config is an object"},
-        {"\"stop_strings\":\"x\"", ELCL_E_UNSUPPORTED, "stop_strings is \"x\""},
+        {"\"stop_strings\":[\"x\",\"\"]", ELCL_E_FORMAT, "stop_strings: expected strings that are"},
+        {"\"stop_strings\":7", ELCL_E_FORMAT, "stop_strings: expected a string or a list"},
         {"\"max_time\":1.5", ELCL_E_UNSUPPORTED, "max_time is 1.5"},
         {"\"num_beams\":0", ELCL_E_FORMAT,
          "generation_config.json: num_beams: expected an integer in 1 .. 64, found 0"},
@@ -457,6 +487,7 @@ int main(int argc, char **argv)
     test_order();
     test_all_options();
     test_padding_ban();
+    test_lists();
     test_class_defaults();
     test_refused_options();
     test_default_length();

@@ -170,6 +170,24 @@ static void test_refused(void)
     REFUSE(fairseq_options(), forced_eos_token_id, 1, in_fairseq);
     REFUSE(fairseq_options(), ban_pad, 1, in_fairseq);
     REFUSE(fairseq_options(), renormalize_logits, 1, in_fairseq);
+    REFUSE(fairseq_options(), n_bad_words, 1, "bad_words has 1 lists at NULL");
+    static const int32_t list[] = {3, 1}; /* 1 is EOS */
+    static const elcl_tokens one[] = {{list, 1}};
+    static const char *const text[] = {"a"};
+    const elcl_tokens tokens = {list, 1}, with_eos = {list, 2};
+    REFUSE(fairseq_options(), n_bad_words, (o.bad_words = one, 1), in_fairseq);
+    REFUSE(fairseq_options(), n_alternatives, (o.alternatives = one, 1), in_fairseq);
+    REFUSE(fairseq_options(), suppress_tokens, tokens, in_fairseq);
+    REFUSE(fairseq_options(), begin_suppress_tokens, tokens, in_fairseq);
+    REFUSE(fairseq_options(), encoder_no_repeat_ngram_size, 2, in_fairseq);
+    REFUSE(fairseq_options(), encoder_repetition_penalty, 2, in_fairseq);
+    REFUSE(fairseq_options(), presence_penalty, 1, in_fairseq);
+    REFUSE(fairseq_options(), frequency_penalty, 1, in_fairseq);
+    REFUSE(fairseq_options(), n_stop_strings, (o.stop_strings = text, 1), in_fairseq);
+    REFUSE(fairseq_options(), prefix, with_eos, "prefix has the EOS 1");
+    REFUSE(fairseq_options(), forced_bos_token_id, (o.prefix = tokens, 4), "are one thing");
+    REFUSE(fairseq_options(), max_len_b, (o.prefix = tokens, o.min_len = 0),
+           "prefix has 1 tokens, must have at most 0 with a source of 10 tokens");
     REFUSE(plain_options(), min_len, 1, in_hf);
     REFUSE(plain_options(), max_len_a, 1, in_hf);
     REFUSE(plain_options(), max_len_b, 1, in_hf);

@@ -265,6 +265,143 @@ static void test_combinations(void)
     }
 }
 
+/* ---- lists --------------------------------------------------------------------------------- */
+
+static const int32_t some[] = {9, 4, 7};
+static const elcl_tokens sets[] = {{some, 3}, {some + 1, 1}};
+static const char *const strings[] = {"ab", "c"};
+
+static elcl_gen_options all_lists(void)
+{
+    elcl_gen_options o = plain_options();
+    o.bad_words = o.alternatives = sets;
+    o.n_bad_words = o.n_alternatives = 2;
+    o.suppress_tokens = (elcl_tokens){some, 2};
+    o.begin_suppress_tokens = (elcl_tokens){some + 2, 1};
+    o.prefix = (elcl_tokens){some, 3};
+    o.stop_strings = strings;
+    o.n_stop_strings = 2;
+    return o;
+}
+
+static void test_copies(void)
+{
+    if (!check_case("copies of lists"))
+        return;
+    elcl_gen_options o = all_lists();
+    elcl_error err = {0};
+    void *memory = NULL;
+    accepted(&o);
+    CHECK(elcl_rules_list_tokens(&o) == 8, "%zu tokens", elcl_rules_list_tokens(&o));
+    CHECK(!elcl_rules_copy_lists(&o, &memory, &err) && memory, "%s", err.msg);
+    CHECK(o.bad_words != sets && o.bad_words[0].n == 3 && o.bad_words[0].ids[0] == 9 &&
+              o.bad_words[1].ids[0] == 4,
+          "bad words");
+    const int32_t *first = o.alternatives[0].ids;
+    CHECK(first[0] == 4 && first[1] == 7 && first[2] == 9, "alternatives are not rising");
+    CHECK(o.alternatives[1].n == 1 && o.alternatives[1].ids[0] == 4, "second alternatives");
+    CHECK(o.suppress_tokens.ids != some && o.suppress_tokens.ids[1] == 4, "suppressed");
+    CHECK(o.begin_suppress_tokens.ids[0] == 7 && o.prefix.ids[0] == 9, "begin, prefix");
+    CHECK(o.stop_strings != strings && !strcmp(o.stop_strings[1], "c"), "strings");
+    elcl_free(memory);
+    o = plain_options();
+    CHECK(!elcl_rules_copy_lists(&o, &memory, &err) && !memory, "memory without lists");
+}
+
+static void test_list_steps(void)
+{
+    if (!check_case("lists of each step"))
+        return;
+    elcl_gen_options o = all_lists();
+    for (int length = 1; length < 4; length++)
+        CHECK(at(&o, length).forced_token == some[length - 1] && !at(&o, length).n_suppressed,
+              "length %d: prefix", length);
+    CHECK(at(&o, 4).forced_token == -1 && at(&o, 4).n_suppressed == 3, "first one generated");
+    CHECK(at(&o, 4).allowed_only && at(&o, 4).n_allowed == 3 && at(&o, 4).first_generated == 4,
+          "allowed");
+    CHECK(at(&o, 5).n_suppressed == 2 && at(&o, 5).n_allowed == 1, "second one");
+    CHECK(!at(&o, 6).allowed_only, "third one is free");
+    o.prefix.n = 0;
+    o.forced_bos_token_id = 3;
+    CHECK(at(&o, 1).forced_token == 3 && at(&o, 2).n_suppressed == 3, "behind the forced BOS");
+    o.forced_bos_token_id = 4;
+    CHECK(at(&o, 1).forced_token == -1 && at(&o, 1).allowed_only && !at(&o, 1).n_allowed,
+          "a forced token that is suppressed leaves nothing");
+    o = plain_options();
+    o.encoder_repetition_penalty = 4;
+    CHECK(at(&o, 1).encoder_penalty == 0.25f, "%g", (double)at(&o, 1).encoder_penalty);
+    o.encoder_repetition_penalty = 1;
+    CHECK(at(&o, 1).encoder_penalty == 0, "off");
+}
+
+static void test_prefix_limits(void)
+{
+    if (!check_case("limits behind a prefix"))
+        return;
+    elcl_gen_options o = all_lists();
+    o.max_new_tokens = 5;
+    o.min_new_tokens = 2;
+    CHECK(elcl_rules_prompt(&o) == 4 && elcl_rules_max_length(&o) == 9, "most");
+    CHECK(elcl_rules_min_length(&o) == 6, "fewest %d", elcl_rules_min_length(&o));
+    o.max_new_tokens = 61;
+    refused(&o, "max_new_tokens is 61, must be 0 .. 60");
+    o.max_new_tokens = 0;
+    o.max_length = 4;
+    refused(&o, "max_length is 4, must be 5 .. 64");
+}
+
+static void test_refused_lists(void)
+{
+    static const int32_t high[] = {3, 100};
+    static const elcl_tokens empty[] = {{some, 1}, {some, 0}};
+    static const char *const no_text[] = {"a", ""};
+    if (!check_case("lists that are refused"))
+        return;
+#define REFUSE(change, message)                                                                    \
+    do {                                                                                           \
+        elcl_gen_options o = all_lists();                                                          \
+        change;                                                                                    \
+        refused(&o, message);                                                                      \
+    } while (0)
+    REFUSE(o.suppress_tokens.ids = NULL, "suppress_tokens has 2 tokens at NULL");
+    REFUSE(o.suppress_tokens.n = -1, "suppress_tokens has -1 tokens");
+    REFUSE(o.prefix = ((elcl_tokens){high, 2}), "prefix has token 100, must be 0 .. 99");
+    REFUSE(o.begin_suppress_tokens = ((elcl_tokens){high, 2}), "begin_suppress_tokens has token");
+    REFUSE(o.bad_words = empty, "bad_words has a list without tokens");
+    REFUSE(o.alternatives = NULL, "alternatives has 2 lists at NULL");
+    REFUSE(o.n_alternatives = -1, "alternatives has -1 lists");
+    REFUSE(o.stop_strings = no_text, "stop_strings has an empty string");
+    REFUSE(o.stop_strings = NULL, "stop_strings has 2 strings at NULL");
+    REFUSE(o.num_beams = 2, "stop_strings go with num_beams 1, which is 2");
+#undef REFUSE
+}
+
+static void test_refused_factors(void)
+{
+    if (!check_case("penalties and patience that are refused"))
+        return;
+#define REFUSE(change, message)                                                                    \
+    do {                                                                                           \
+        elcl_gen_options o = plain_options();                                                      \
+        o.num_beams = 4;                                                                           \
+        change;                                                                                    \
+        refused(&o, message);                                                                      \
+    } while (0)
+    REFUSE(o.patience = -1, "patience is -1, must be a number in 0.01 .. 100");
+    REFUSE(o.patience = NAN, "patience is ");
+    REFUSE((o.patience = 2, o.num_beams = 1), "patience is 2, must be 1 without beam search");
+    REFUSE((o.patience = 2, o.num_beam_groups = 2, o.diversity_penalty = 1), "patience is 2");
+    REFUSE((o.patience = 0.5f, o.num_return_sequences = 3),
+           "num_return_sequences is 3, patience 0.5 ends the search with 2");
+    REFUSE(o.presence_penalty = INFINITY, "presence_penalty is inf");
+    REFUSE(o.frequency_penalty = NAN, "frequency_penalty is ");
+    REFUSE(o.encoder_repetition_penalty = -2, "encoder_repetition_penalty is -2");
+    REFUSE((o.encoder_repetition_penalty = 2, o.num_beam_groups = 2, o.diversity_penalty = 1),
+           "encoder_repetition_penalty has no meaning where num_beam_groups is 2");
+    REFUSE(o.encoder_no_repeat_ngram_size = -1, "encoder_no_repeat_ngram_size is -1");
+#undef REFUSE
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
@@ -274,5 +411,10 @@ int main(int argc, char **argv)
     test_floats();
     test_groups();
     test_combinations();
+    test_copies();
+    test_list_steps();
+    test_prefix_limits();
+    test_refused_lists();
+    test_refused_factors();
     return check_end();
 }

@@ -1,0 +1,203 @@
+/* The lists of generation options: checks, copies, and what they say of one step. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "search/rules.h"
+
+/* ---- one step ------------------------------------------------------------------------------ */
+
+/* begin_suppress_tokens act on the first token that is free: behind a forced BOS where there is
+ * one. */
+static bool is_begin(const elcl_gen_options *o, int length)
+{
+    const int prompt = elcl_rules_prompt(o);
+    return length == prompt + (prompt == 1 && o->forced_bos_token_id >= 0);
+}
+
+static int append(int32_t *tokens, int n, const elcl_tokens *list)
+{
+    if (tokens && list->n)
+        memcpy(tokens + n, list->ids, (size_t)list->n * sizeof(*tokens));
+    return n + list->n;
+}
+
+int elcl_rules_suppressed(const elcl_gen_options *options, int length, int32_t *tokens)
+{
+    const int n = append(tokens, 0, &options->suppress_tokens);
+    return is_begin(options, length) ? append(tokens, n, &options->begin_suppress_tokens) : n;
+}
+
+const elcl_tokens *elcl_rules_allowed(const elcl_gen_options *options, int length)
+{
+    const int i = length - elcl_rules_prompt(options);
+    return i >= 0 && i < options->n_alternatives ? &options->alternatives[i] : NULL;
+}
+
+bool elcl_rules_read_source(const elcl_gen_options *o)
+{
+    const float penalty = o->encoder_repetition_penalty;
+    return o->encoder_no_repeat_ngram_size > 0 || (penalty > 0 && penalty != 1);
+}
+
+size_t elcl_rules_list_tokens(const elcl_gen_options *o)
+{
+    int largest = 0;
+    for (int i = 0; i < o->n_alternatives; i++)
+        largest = elcl_max_int(largest, o->alternatives[i].n);
+    return (size_t)o->n_bad_words + (size_t)o->suppress_tokens.n +
+           (size_t)o->begin_suppress_tokens.n + (size_t)largest;
+}
+
+/* ---- copies -------------------------------------------------------------------------------- */
+
+/* One allocation: what holds pointers first, then tokens, then text. */
+struct room {
+    size_t holders, tokens, text; /* bytes */
+    char *holder_at, *token_at, *text_at;
+};
+
+static void count_sets(struct room *room, const elcl_tokens *sets, int n)
+{
+    room->holders += (size_t)n * sizeof(*sets);
+    for (int i = 0; i < n; i++)
+        room->tokens += (size_t)sets[i].n * sizeof(int32_t);
+}
+
+static void copy_tokens(struct room *room, elcl_tokens *tokens)
+{
+    const size_t bytes = (size_t)tokens->n * sizeof(int32_t);
+    int32_t *to = (int32_t *)(void *)room->token_at;
+    if (bytes)
+        memcpy(to, tokens->ids, bytes);
+    tokens->ids = tokens->n ? to : NULL;
+    room->token_at += bytes;
+}
+
+static const elcl_tokens *copy_sets(struct room *room, const elcl_tokens *sets, int n)
+{
+    elcl_tokens *to = (elcl_tokens *)(void *)room->holder_at;
+    room->holder_at += (size_t)n * sizeof(*to);
+    for (int i = 0; i < n; i++) {
+        to[i] = sets[i];
+        copy_tokens(room, &to[i]);
+    }
+    return n ? to : NULL;
+}
+
+static int rising(const void *a, const void *b)
+{
+    const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The copies of the alternatives are the last tokens of the room. */
+static void sort_sets(const elcl_tokens *sets, int n, char *first)
+{
+    for (int i = 0; i < n; i++) {
+        qsort(first, (size_t)sets[i].n, sizeof(int32_t), rising);
+        first += (size_t)sets[i].n * sizeof(int32_t);
+    }
+}
+
+static const char *const *copy_strings(struct room *room, const char *const *strings, int n)
+{
+    const char **to = (const char **)(void *)room->holder_at;
+    room->holder_at += (size_t)n * sizeof(*to);
+    for (int i = 0; i < n; i++) {
+        const size_t bytes = strlen(strings[i]) + 1;
+        memcpy(room->text_at, strings[i], bytes);
+        to[i] = room->text_at;
+        room->text_at += bytes;
+    }
+    return n ? to : NULL;
+}
+
+int elcl_rules_copy_lists(elcl_gen_options *options, void **memory, elcl_error *err)
+{
+    elcl_gen_options *o = options;
+    struct room room = {0};
+    elcl_tokens *const plain[] = {&o->suppress_tokens, &o->begin_suppress_tokens, &o->prefix};
+    for (size_t i = 0; i < ELCL_COUNT(plain); i++)
+        room.tokens += (size_t)plain[i]->n * sizeof(int32_t);
+    count_sets(&room, o->bad_words, o->n_bad_words);
+    count_sets(&room, o->alternatives, o->n_alternatives);
+    room.holders += (size_t)o->n_stop_strings * sizeof(char *);
+    for (int i = 0; i < o->n_stop_strings; i++)
+        room.text += strlen(o->stop_strings[i]) + 1;
+    const size_t bytes = room.holders + room.tokens + room.text;
+    *memory = NULL;
+    if (!bytes)
+        return ELCL_OK;
+    room.holder_at = elcl_calloc(1, bytes);
+    if (!room.holder_at)
+        return elcl_fail_nomem(err);
+    *memory = room.holder_at;
+    room.token_at = room.holder_at + room.holders;
+    room.text_at = room.token_at + room.tokens;
+    for (size_t i = 0; i < ELCL_COUNT(plain); i++)
+        copy_tokens(&room, plain[i]);
+    o->bad_words = copy_sets(&room, o->bad_words, o->n_bad_words);
+    char *first = room.token_at;
+    o->alternatives = copy_sets(&room, o->alternatives, o->n_alternatives);
+    sort_sets(o->alternatives, o->n_alternatives, first);
+    o->stop_strings = copy_strings(&room, o->stop_strings, o->n_stop_strings);
+    return ELCL_OK;
+}
+
+/* ---- checks -------------------------------------------------------------------------------- */
+
+static int check_tokens(const char *option, const elcl_tokens *list, int vocabulary,
+                        elcl_error *err)
+{
+    if (list->n < 0 || (list->n > 0 && !list->ids))
+        return elcl_fail(err, ELCL_E_ARG, "%s has %d tokens at %s", option, list->n,
+                         list->ids ? "an address" : "NULL");
+    for (int i = 0; i < list->n; i++)
+        if (list->ids[i] < 0 || list->ids[i] >= vocabulary)
+            return elcl_fail(err, ELCL_E_ARG,
+                             "%s has token %d, must be 0 .. %d (the vocabulary has %d tokens)",
+                             option, (int)list->ids[i], vocabulary - 1, vocabulary);
+    return ELCL_OK;
+}
+
+static int check_sets(const char *option, const elcl_tokens *sets, int n, int vocabulary,
+                      elcl_error *err)
+{
+    if (n < 0 || (n > 0 && !sets))
+        return elcl_fail(err, ELCL_E_ARG, "%s has %d lists at %s", option, n,
+                         sets ? "an address" : "NULL");
+    for (int i = 0; i < n; i++) {
+        const int rc = check_tokens(option, &sets[i], vocabulary, err);
+        if (rc)
+            return rc;
+        if (!sets[i].n)
+            return elcl_fail(err, ELCL_E_ARG, "%s has a list without tokens", option);
+    }
+    return ELCL_OK;
+}
+
+static int check_strings(const elcl_gen_options *o, elcl_error *err)
+{
+    if (o->n_stop_strings < 0 || (o->n_stop_strings > 0 && !o->stop_strings))
+        return elcl_fail(err, ELCL_E_ARG, "stop_strings has %d strings at %s", o->n_stop_strings,
+                         o->stop_strings ? "an address" : "NULL");
+    for (int i = 0; i < o->n_stop_strings; i++)
+        if (!o->stop_strings[i] || !*o->stop_strings[i])
+            return elcl_fail(err, ELCL_E_ARG, "stop_strings has an empty string");
+    return ELCL_OK;
+}
+
+int elcl_rules_check_lists(const elcl_gen_options *options, int vocabulary, elcl_error *err)
+{
+    const elcl_gen_options *o = options;
+    int rc;
+    ELCL_TRY(check_sets("bad_words", o->bad_words, o->n_bad_words, vocabulary, err));
+    ELCL_TRY(check_tokens("suppress_tokens", &o->suppress_tokens, vocabulary, err));
+    ELCL_TRY(check_tokens("begin_suppress_tokens", &o->begin_suppress_tokens, vocabulary, err));
+    ELCL_TRY(check_tokens("prefix", &o->prefix, vocabulary, err));
+    ELCL_TRY(check_sets("alternatives", o->alternatives, o->n_alternatives, vocabulary, err));
+    ELCL_TRY(check_strings(o, err));
+fail:
+    return rc;
+}

@@ -1,0 +1,30 @@
+/* Options of `elcl generate` that are lists, from the command line to the library's options. */
+#ifndef ELCL_TOOLS_OPTION_LISTS_H
+#define ELCL_TOOLS_OPTION_LISTS_H
+
+#include "tool.h"
+
+#define ELCL_MAX_STOPS 8
+
+struct elcl_opt_texts {
+    int n;
+    const char *texts[ELCL_MAX_STOPS];
+};
+
+/* As given: NULL or n 0 where not. Lists of ids are ID,ID,...; lists of them have a semicolon
+ * between two; "none" is an empty one. */
+struct elcl_option_lists {
+    const char *bad_words, *suppress, *begin_suppress, *alternatives, *prefix_ids, *prefix;
+    struct elcl_opt_texts stop;
+    void *memory[6]; /* what the library's options point to */
+};
+
+/* Lays what was given over `gen`; it must be finished when `gen` is no longer used. */
+int elcl_option_lists_resolve(struct elcl_option_lists *lists, const elcl_model *model,
+                              elcl_gen_options *gen, elcl_error *err);
+void elcl_option_lists_finish(struct elcl_option_lists *lists);
+
+/* What elcl_engine_params.max_list_tokens must be for these options. */
+int elcl_option_lists_tokens(const elcl_gen_options *gen);
+
+#endif
