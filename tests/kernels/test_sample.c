@@ -31,6 +31,7 @@ struct row {
     struct elcl_row_rules rules;
     struct elcl_row_draw draws[MAX_DRAWS];
     int32_t history[3]; /* the row's tokens */
+    int32_t source[3];  /* its source's, where a rule reads them */
 };
 
 static const struct elcl_row_rules no_rules = {.forced_token = -1,
@@ -63,16 +64,20 @@ static struct candidate *run_draws(struct bed *bed, const struct row *row)
     const int length = (int)ELCL_COUNT(row->history), width = 1 + row->n_draws, ld = length + 1;
     const size_t rows_at = 3, rules_at = rows_at + 2 * ELCL_ROW_INTS + 1;
     const size_t draws_at = rules_at + 2 * ELCL_RULES_INTS + 2;
-    const size_t n_step = draws_at + (size_t)row->n_draws * ELCL_DRAW_INTS;
+    const size_t source_at = draws_at + (size_t)row->n_draws * ELCL_DRAW_INTS;
+    const size_t n_step = source_at + ELCL_COUNT(row->source);
     int32_t *step = bed_ints(bed, n_step), *lineage = bed_ints(bed, 2 * (size_t)ld);
     float *logits = bed_floats(bed, 2 * (size_t)row->v);
     for (int r = 0; r < 2; r++) {
         step[rows_at + (size_t)r * ELCL_ROW_INTS + ELCL_ROW_LENGTH] = length;
-        memcpy(step + rules_at + (size_t)r * ELCL_RULES_INTS, &row->rules, sizeof(row->rules));
+        struct elcl_row_rules rules = row->rules;
+        rules.source_at = (int32_t)source_at;
+        memcpy(step + rules_at + (size_t)r * ELCL_RULES_INTS, &rules, sizeof(rules));
         memcpy(logits + (size_t)r * row->v, row->logits, (size_t)row->v * sizeof(float));
         for (int t = 0; t < length; t++)
             lineage[r * ld + t] = t;
     }
+    memcpy(step + source_at, row->source, sizeof(row->source));
     for (int d = 0; d < row->n_draws; d++) {
         struct elcl_row_draw draw = row->draws[d];
         draw.row = 1;
@@ -115,7 +120,13 @@ static void reference_scores(struct bed *bed, const struct row *row, double **sc
                                          .eos = row->rules.eos,
                                          .n_eos = row->rules.n_eos,
                                          .history = row->history,
-                                         .length = (int)ELCL_COUNT(row->history)};
+                                         .length = (int)ELCL_COUNT(row->history),
+                                         .source = row->source,
+                                         .n_source = row->rules.n_source,
+                                         .encoder_penalty = (double)row->rules.encoder_penalty,
+                                         .presence_penalty = (double)row->rules.presence_penalty,
+                                         .frequency_penalty = (double)row->rules.frequency_penalty,
+                                         .first_generated = row->rules.first_generated};
     *scores = bed_doubles(bed, (size_t)row->v);
     *report = bed_doubles(bed, (size_t)row->v);
     elcl_ref_scores(*scores, row->logits, &rules, row->v);
@@ -178,6 +189,14 @@ static bool check_row(struct bed *bed, int v, int n_draws, enum logits kind, boo
         row->rules.ban_eos = 1;
         row->rules.eos[0] = check_int(0, v - 1);
         row->rules.n_eos = 1;
+        row->rules.encoder_penalty = 0.8f;
+        row->rules.n_source = (int)ELCL_COUNT(row->source);
+        row->rules.presence_penalty = 0.5f;
+        row->rules.frequency_penalty = 0.25f;
+        row->rules.first_generated = 1;
+        for (size_t t = 0; t < ELCL_COUNT(row->source); t++)
+            row->source[t] = check_int(0, v - 1);
+        row->source[0] = row->history[1]; /* the rules meet */
     }
     const struct elcl_row_draw cuts = random_draw(v);
     const struct elcl_ref_sampling sampling = {.temperature = 1 / (double)cuts.scale,
