@@ -264,3 +264,18 @@ void elcl_decoder_run(const struct elcl_decoder *decoder, struct elcl_spellings 
         *list = next;
     }
 }
+
+void elcl_clean_up(struct elcl_str *text)
+{
+    static const char *const pairs[][2] = {
+        {" .", "."},     {" ?", "?"},   {" !", "!"},   {" ,", ","},     {" ' ", "'"},
+        {" n't", "n't"}, {" 'm", "'m"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
+    };
+    for (size_t i = 0; i < ELCL_COUNT(pairs) && text->n; i++) {
+        struct elcl_str next = {0};
+        replace(pairs[i][0], pairs[i][1], text->data, text->n, &next);
+        next.failed = next.failed || text->failed;
+        elcl_str_finish(text);
+        *text = next;
+    }
+}

@@ -34,5 +34,7 @@ int elcl_decoder_read(struct elcl_decoder *decoder, const struct cJSON *value, c
                       elcl_error *err);
 /* Changes the list in place; its texts joined are the result. */
 void elcl_decoder_run(const struct elcl_decoder *decoder, struct elcl_spellings *list);
+/* transformers' clean_up_tokenization_spaces: no blank before signs and English endings. */
+void elcl_clean_up(struct elcl_str *text);
 
 #endif

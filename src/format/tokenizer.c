@@ -368,6 +368,8 @@ int elcl_tokenizer_decode(const struct elcl_tokenizer *tokenizer, const int32_t 
                              (int)ids[i]);
     }
     int rc = decode(t, ids, n_ids, skip_special, &bytes, err);
+    if (tokenizer->clean_up)
+        elcl_clean_up(&bytes);
     repair(&bytes, &out);
     elcl_str_append(&out, "", 0); /* an empty text is a string too */
     if (!rc && (bytes.failed || out.failed))

@@ -78,6 +78,7 @@ struct elcl_tokenizer {
     int32_t eos;                           /* what ends a text; -1: none */
     bool fuse_unk;                         /* neighbouring unknown pieces make one unk */
     bool add_prefix_space;
+    bool clean_up; /* of decoded text: elcl_clean_up() */
     /* Of tokenizer.json, where it is not byte-level. */
     struct elcl_normalizer normalizer;
     struct elcl_added_list normalized; /* added tokens that are looked for in normalized text */

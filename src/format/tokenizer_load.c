@@ -16,16 +16,16 @@ static int parse_file(const struct elcl_text_file *file, cJSON **root, elcl_erro
     return file->data ? elcl_json_parse(file->data, file->n, file->path, root, err) : ELCL_OK;
 }
 
-/* Overrides what tokenizer.json says, as it does in transformers. */
-static int read_prefix_space(struct elcl_tokenizer *t, const cJSON *config, const char *file,
-                             elcl_error *err)
+/* A switch of tokenizer_config.json; *out stays where it is not there. */
+static int read_switch(const cJSON *config, const char *key, const char *file, bool *out,
+                       elcl_error *err)
 {
-    const cJSON *value = elcl_json_get(config, "add_prefix_space");
+    const cJSON *value = elcl_json_get(config, key);
     if (!value || cJSON_IsNull(value))
         return ELCL_OK;
     if (!cJSON_IsBool(value))
-        return elcl_json_mismatch(file, "add_prefix_space", "true or false", value, err);
-    t->add_prefix_space = cJSON_IsTrue(value);
+        return elcl_json_mismatch(file, key, "true or false", value, err);
+    *out = cJSON_IsTrue(value);
     return ELCL_OK;
 }
 
@@ -91,9 +91,11 @@ static int build(struct elcl_tokenizer *t, const struct elcl_text_file *files, e
     else
         ELCL_TRY(build_python(t, files, config, err));
     if (t->kind == ELCL_KIND_BYTES)
-        ELCL_TRY(read_prefix_space(t, config, config_path, err));
+        /* Overrides what tokenizer.json says, as it does in transformers. */
+        ELCL_TRY(read_switch(config, "add_prefix_space", config_path, &t->add_prefix_space, err));
     else
         ELCL_TRY(elcl_languages_read(t, config, config_path, err));
+    ELCL_TRY(read_switch(config, "clean_up_tokenization_spaces", config_path, &t->clean_up, err));
     if (t->unk < 0 && (t->kind == ELCL_KIND_BYTES || t->python))
         t->unk = elcl_tokenizer_id(t, "<unk>");
     elcl_added_sort(&t->added);

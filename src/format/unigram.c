@@ -39,7 +39,9 @@ static uint64_t key_of(const char *s, uint32_t n)
 
 static uint8_t byte_at(const struct elcl_unigram_piece *piece, size_t i)
 {
-    return i < 8 ? (uint8_t)(piece->key >> (56 - 8 * i)) : (uint8_t)piece->s[i];
+    if (i < 8)
+        return (uint8_t)(piece->key >> (56 - 8 * i));
+    return (uint8_t)piece->s[i];
 }
 
 static int compare(const void *a, const void *b)

@@ -143,7 +143,8 @@ def make_fairseq(work):
                       ("mbart-50", transformers.MBart50Tokenizer)):
         folder = fresh(name)
         shutil.copy(unigram, folder / "sentencepiece.bpe.model")
-        write_json(folder / "tokenizer_config.json", {"tokenizer_class": cls.__name__})
+        write_json(folder / "tokenizer_config.json", {
+            "tokenizer_class": cls.__name__, "clean_up_tokenization_spaces": name == "mbart-50"})
         yield name, cls.from_pretrained(str(folder))
     slow = transformers.NllbTokenizer(
         unigram, additional_special_tokens=["eng_Latn", "fra_Latn", "deu_Latn"],
@@ -249,7 +250,7 @@ def drawn(n, size):
 
 
 def decode(tokenizer, ids):
-    text = tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    text = tokenizer.decode(ids, skip_special_tokens=True)
     return text.replace("\0", "\ufffd")
 
 

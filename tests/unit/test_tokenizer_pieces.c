@@ -211,6 +211,77 @@ static void test_golden(const struct golden *g, const char *name, bool separate)
     elcl_tokenizer_destroy(&t);
 }
 
+/* ---- files that are wrong ------------------------------------------------------------------ */
+
+static void put(const char *directory, const char *name, const char *text)
+{
+    char *path = elcl_path_join(directory, name);
+    elcl_error err = {0};
+    CHECK(path && !elcl_write_file_atomic(path, text, strlen(text), &err), "%s", err.msg);
+    free(path);
+}
+
+static void copy(const char *directory, const char *name, const char *from)
+{
+    size_t n = 0;
+    char *path = elcl_path_join(directory, name), *text = read_text(from, &n);
+    elcl_error err = {0};
+    CHECK(path && text && !elcl_write_file_atomic(path, text, n, &err), "%s", err.msg);
+    free(path);
+    free(text);
+}
+
+/* A directory with a model file (NULL: one that is none) under `name`, and a configuration. */
+static void test_bad(const char *name, const char *from, const char *config, int code,
+                     const char *message)
+{
+    static int count;
+    char directory[256];
+    struct elcl_tokenizer *t = NULL;
+    elcl_error err = {0};
+    if (!check_case("refused: %s", message))
+        return;
+    snprintf(directory, sizeof(directory), "%s/bad-%d", check_temporary_directory(), count++);
+    if (!CHECK(!elcl_make_directories(directory, &err), "%s", err.msg))
+        return;
+    if (from)
+        copy(directory, name, from);
+    else
+        put(directory, name, "no model");
+    put(directory, "tokenizer_config.json", config);
+    const int rc = elcl_tokenizer_load(directory, &t, &err);
+    if (rc == ELCL_E_UNSUPPORTED && strstr(err.msg, "-Dsentencepiece=enabled"))
+        check_skip("built without libsentencepiece");
+    else
+        CHECK(rc == code && !t && strstr(err.msg, message), "code %d: %s", rc, err.msg);
+    elcl_tokenizer_destroy(&t);
+}
+
+static void test_refused(void)
+{
+    static const char spm[] = "tests/golden/pieces/t5/spiece.model";
+    test_bad("spiece.model", NULL, "{\"tokenizer_class\":\"T5Tokenizer\"}", ELCL_E_FORMAT,
+             "spiece.model: expected a SentencePiece model, found something else");
+    test_bad("spiece.model", spm, "{\"tokenizer_class\":\"T5Tokenizer\",\"legacy\":false}",
+             ELCL_E_UNSUPPORTED, "sets legacy to false");
+    test_bad("spiece.model", spm, "{\"tokenizer_class\":\"T5Tokenizer\",\"extra_ids\":-1}",
+             ELCL_E_FORMAT, "extra_ids: expected an integer in 0 .. 100000, found -1");
+    test_bad("spiece.model", spm, "{\"tokenizer_class\":\"XLNetTokenizer\"}", ELCL_E_UNSUPPORTED,
+             "tokenizer_class: which ids its pieces have is known for");
+    test_bad("spiece.model", spm, "{\"tokenizer_class\":\"NllbTokenizer\"}", ELCL_E_UNSUPPORTED,
+             "NLLB's languages are read from tokenizer.json or from added_tokens_decoder");
+    test_bad("sentencepiece.bpe.model", spm, "{\"tokenizer_class\":\"M2M100Tokenizer\"}", ELCL_E_IO,
+             "vocab.json: is missing");
+    test_bad("sentencepiece.bpe.model", spm,
+             "{\"tokenizer_class\":\"MBartTokenizer\",\"src_lang\":3}", ELCL_E_FORMAT,
+             "src_lang: expected a language code, found 3");
+    test_bad("source.spm", spm, "{}", ELCL_E_IO, "target.spm: is missing");
+    test_bad("vocab-src.json", "tests/golden/pieces/fsmt/vocab-src.json", "{}", ELCL_E_IO,
+             "merges.txt: is missing");
+    test_bad("vocab-src.json", "tests/golden/pieces/fsmt/vocab-src.json",
+             "{\"do_lower_case\":true}", ELCL_E_UNSUPPORTED, "do_lower_case: only false");
+}
+
 int main(int argc, char **argv)
 {
     static const char *const names[] = {
@@ -225,5 +296,6 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < ELCL_COUNT(separate); i++)
         test_golden(&g, separate[i], true);
     free_golden(&g);
+    test_refused();
     return check_end();
 }
