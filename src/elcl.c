@@ -21,6 +21,15 @@ elcl_model_params elcl_model_params_default(void)
                                .state = ELCL_F32};
 }
 
+static int source_end(const elcl_model *model)
+{
+    struct elcl_wrap wrap = {0};
+    if (!model->tokenizer || !elcl_tokenizer_wraps(model->tokenizer))
+        return model->eos >= 0;
+    return elcl_tokenizer_wrap(model->tokenizer, NULL, 0, NULL, NULL, &wrap, NULL) ? 0
+                                                                                   : wrap.n_after;
+}
+
 void elcl_model_get_info(const elcl_model *model, elcl_model_info *info)
 {
     const elcl_device_desc *device = &model->device->desc;
@@ -37,6 +46,7 @@ void elcl_model_get_info(const elcl_model *model, elcl_model_info *info)
                               .max_target = model->arch.max_positions,
                               .vocabulary = model->arch.vocabulary,
                               .has_tokenizer = model->tokenizer != NULL,
+                              .source_end = source_end(model),
                               .decoder_only = model->arch.decoder_only,
                               .weight_bytes = model->weight_bytes};
 }
@@ -50,41 +60,88 @@ static int require_tokenizer(const elcl_model *model, elcl_error *err)
 {
     return model->tokenizer ? ELCL_OK
                             : elcl_fail(err, ELCL_E_UNSUPPORTED,
-                                        "%s: the model directory has no tokenizer (vocab.json and "
-                                        "merges.txt, or tokenizer.json); token ids can be used",
+                                        "%s: the model directory has no tokenizer (tokenizer.json, "
+                                        "vocab.json and merges.txt, or SentencePiece models); "
+                                        "token ids can be used",
                                         model->config.path);
+}
+
+/* What stands around the ids of a text: the tokenizer's own, or bos and eos of the configuration.
+ * An empty text may need a token. */
+static int find_wrap(const elcl_model *model, const int32_t *ids, size_t n, const char *source,
+                     const char *target, struct elcl_wrap *wrap, elcl_error *err)
+{
+    const int rc = elcl_tokenizer_wrap(model->tokenizer, ids, n, source, target, wrap, err);
+    if (rc)
+        return rc;
+    if (!elcl_tokenizer_wraps(model->tokenizer)) {
+        if (model->bos >= 0)
+            wrap->before[wrap->n_before++] = model->bos;
+        if (model->eos >= 0)
+            wrap->after[wrap->n_after++] = model->eos;
+    }
+    if (!n && !wrap->n_before && !wrap->n_after && model->empty >= 0)
+        wrap->before[wrap->n_before++] = model->empty;
+    return ELCL_OK;
+}
+
+int elcl_encode_lang(const elcl_model *model, const char *text, size_t n, const char *source,
+                     const char *target, int32_t **ids, size_t *n_ids, elcl_error *err)
+{
+    if (!model || (!text && n) || !ids || !n_ids)
+        return elcl_fail(err, ELCL_E_ARG, "elcl_encode: arguments must not be NULL");
+    int32_t *inner = NULL, *all = NULL;
+    size_t n_inner = 0;
+    struct elcl_wrap wrap = {0};
+    int rc;
+    ELCL_TRY(require_tokenizer(model, err));
+    ELCL_TRY(elcl_tokenizer_encode(model->tokenizer, text ? text : "", n, &inner, &n_inner, err));
+    ELCL_TRY(find_wrap(model, inner, n_inner, source, target, &wrap, err));
+    const size_t before = (size_t)wrap.n_before, after = (size_t)wrap.n_after;
+    all = elcl_calloc(n_inner + before + after, sizeof(*all));
+    if (!all) {
+        rc = elcl_fail_nomem(err);
+        goto fail;
+    }
+    memcpy(all, wrap.before, before * sizeof(*all));
+    if (n_inner)
+        memcpy(all + before, inner, n_inner * sizeof(*all));
+    memcpy(all + before + n_inner, wrap.after, after * sizeof(*all));
+    *ids = all;
+    *n_ids = before + n_inner + after;
+fail:
+    elcl_free(inner);
+    return rc;
 }
 
 int elcl_encode(const elcl_model *model, const char *text, size_t n, int32_t **ids, size_t *n_ids,
                 elcl_error *err)
 {
-    if (!model || (!text && n) || !ids || !n_ids)
-        return elcl_fail(err, ELCL_E_ARG, "elcl_encode: arguments must not be NULL");
-    int32_t *inner = NULL;
-    size_t n_inner = 0;
+    return elcl_encode_lang(model, text, n, NULL, NULL, ids, n_ids, err);
+}
+
+int elcl_gen_options_language(const elcl_model *model, const char *target,
+                              elcl_gen_options *options, elcl_error *err)
+{
+    if (!model || !target || !options)
+        return elcl_fail(err, ELCL_E_ARG, "elcl_gen_options_language: arguments must not be NULL");
+    int32_t id;
     int rc = require_tokenizer(model, err);
     if (!rc)
-        rc = elcl_tokenizer_encode(model->tokenizer, text ? text : "", n, &inner, &n_inner, err);
+        rc = elcl_tokenizer_language(model->tokenizer, "target", target, &id, err);
     if (rc)
         return rc;
-    int32_t *all = elcl_calloc(n_inner + 3, sizeof(*all));
-    if (!all) {
-        elcl_free(inner);
-        return elcl_fail_nomem(err);
+    switch (elcl_tokenizer_target_language(model->tokenizer)) {
+    case ELCL_TARGET_START:
+        options->decoder_start_token_id = id;
+        break;
+    case ELCL_TARGET_FIRST:
+        options->forced_bos_token_id = id;
+        break;
+    case ELCL_TARGET_SOURCE:
+    case ELCL_TARGET_NONE:
+        break;
     }
-    size_t at = 0;
-    if (model->bos >= 0)
-        all[at++] = model->bos;
-    if (!n_inner && model->empty >= 0)
-        all[at++] = model->empty;
-    if (n_inner)
-        memcpy(all + at, inner, n_inner * sizeof(*all));
-    at += n_inner;
-    if (model->eos >= 0)
-        all[at++] = model->eos;
-    elcl_free(inner);
-    *ids = all;
-    *n_ids = at;
     return ELCL_OK;
 }
 

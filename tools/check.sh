@@ -140,8 +140,8 @@ kernels_elsewhere() {
 }
 
 with_clang() (
-    CC=clang
-    export CC
+    CC=clang CXX=clang++
+    export CC CXX
     build build-clang -Dwerror=true
 )
 

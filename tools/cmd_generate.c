@@ -56,7 +56,8 @@ static int encode(struct run *r, const struct elcl_source *source, int32_t **ids
     size_t n = source->n_ids;
     int rc = ELCL_OK;
     if (source->text)
-        rc = elcl_encode(r->model, source->text, source->n_text, &encoded, &n, err);
+        rc = elcl_encode_lang(r->model, source->text, source->n_text, r->opt->src_lang,
+                              r->opt->tgt_lang, &encoded, &n, err);
     if (rc)
         return rc;
     const int32_t *from = source->text ? encoded : source->ids;
@@ -89,7 +90,7 @@ static int check_ids(const struct run *r, const struct elcl_sample *sample, elcl
     return ELCL_OK;
 }
 
-/* Keeps the last token: it is the end-of-sequence token that the encoder was trained with. Of a
+/* Keeps the special tokens at the end, as the encoder was trained with them. Of a
  * prompt the end is kept, which is what the continuation follows. */
 static void cut_source(struct run *r, struct elcl_sample *sample)
 {
@@ -99,7 +100,8 @@ static void cut_source(struct run *r, struct elcl_sample *sample)
         memmove(sample->ids, sample->ids + sample->n_ids - r->max_source,
                 r->max_source * sizeof(*sample->ids));
     else
-        sample->ids[r->max_source - 1] = sample->ids[sample->n_ids - 1];
+        for (size_t i = 1; i <= (size_t)r->info.source_end && i < r->max_source; i++)
+            sample->ids[r->max_source - i] = sample->ids[sample->n_ids - i];
     sample->n_ids = r->max_source;
     if (!r->n_cut++)
         r->first_cut = sample->line;

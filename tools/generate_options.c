@@ -52,6 +52,11 @@ static const struct elcl_opt options_table[] = {
          "- is standard output (default)"),
     CHOICE("format", "text|jsonl|ids", format, format_words,
            "one line for each returned sequence (default text)"),
+    TEXT("src-lang", "CODE", src_lang,
+         "language of the texts, as the model spells it: en_XX (mBART), en (M2M-100), eng_Latn "
+         "(NLLB) (default: the one of tokenizer_config.json)"),
+    TEXT("tgt-lang", "CODE", tgt_lang,
+         "language of the outputs; fra and the like, without >> and <<, with Marian"),
     FLAG("scores", scores, "text and ids: the score and a tab before each line"),
     FLAG("keep-going", keep_going,
          "write empty lines for a bad sample, report it, go on, and exit with 1 at the end"),
@@ -358,6 +363,34 @@ static int check_sampling(const struct elcl_generate_options *o, const elcl_gen_
     return ELCL_OK;
 }
 
+/* --tgt-lang, and the checks of --src-lang that need no text. */
+static int resolve_languages(const struct elcl_generate_options *o, const elcl_model *model,
+                             elcl_gen_options *gen, elcl_error *err)
+{
+    const elcl_gen_options before = *gen;
+    int32_t *ids = NULL;
+    size_t n;
+    const bool from_ids = o->input_format == ELCL_LINE_IDS;
+    if (o->src_lang && from_ids)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--src-lang does nothing with --input-format ids: the ids name the "
+                              "language themselves");
+    int rc = o->tgt_lang ? elcl_gen_options_language(model, o->tgt_lang, gen, err) : ELCL_OK;
+    if (!rc && o->tgt_lang && from_ids && before.forced_bos_token_id == gen->forced_bos_token_id &&
+        before.decoder_start_token_id == gen->decoder_start_token_id)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--tgt-lang changes nothing here: with --input-format ids the ids "
+                              "or the model's defaults name the language");
+    const bool starts = gen->decoder_start_token_id != before.decoder_start_token_id;
+    const char *rival = starts ? "decoder-start-token-id" : "forced-bos-token-id";
+    if (!rc && o->tgt_lang && elcl_args_seen(&o->args, rival))
+        return elcl_tool_fail(err, ELCL_E_ARG, "--tgt-lang and --%s contradict each other", rival);
+    if (!rc && o->src_lang)
+        rc = elcl_encode_lang(model, "", 0, o->src_lang, NULL, &ids, &n, err);
+    elcl_free(ids);
+    return rc;
+}
+
 /* A length that was given and does not fit is refused; a default one is cut to the model. */
 static int resolve_lengths(const struct elcl_generate_options *o, const elcl_model_info *info,
                            elcl_gen_options *gen, int *max_target, elcl_error *err)
@@ -434,6 +467,9 @@ int elcl_generate_resolve(struct elcl_generate_options *options, const elcl_mode
                               "text",
                               options->model);
     int target = 0;
+    rc = resolve_languages(options, model, &resolved, err);
+    if (rc)
+        return rc;
     rc = resolve_lengths(options, &info, &resolved, &target, err);
     if (rc)
         return rc;

@@ -13,10 +13,11 @@ struct elcl_generate_options {
     const char *model;
     char **texts; /* [n_texts], the samples when n_texts > 0 */
     int n_texts;
-    const char *input;  /* NULL or "-": standard input */
-    const char *output; /* NULL or "-": standard output */
-    int input_format;   /* enum elcl_line_format */
-    int format;         /* likewise */
+    const char *input;               /* NULL or "-": standard input */
+    const char *output;              /* NULL or "-": standard output */
+    int input_format;                /* enum elcl_line_format */
+    int format;                      /* likewise */
+    const char *src_lang, *tgt_lang; /* NULL: not given */
     int scores;
     int keep_going;
     /* Only what was given counts: elcl_generate_resolve() lays it over the model's defaults. */

@@ -1,8 +1,9 @@
 # Set-up that quickstart.sh and check.sh share; sourced, not run. POSIX sh, Debian 12 or later.
 
 # To build and run elcl.
-build_packages='gcc libc6-dev meson ninja-build pkg-config python3 ocl-icd-opencl-dev
-opencl-c-headers libclblast-dev libcjson-dev libutf8proc-dev pocl-opencl-icd'
+build_packages='gcc g++ libc6-dev meson ninja-build pkg-config python3 ocl-icd-opencl-dev
+opencl-c-headers libclblast-dev libcjson-dev libutf8proc-dev libsentencepiece-dev
+pocl-opencl-icd'
 # To test it: a second compiler, which also checks the kernels' text, and a second OpenCL driver.
 test_packages='clang mesa-opencl-icd'
 # Tested with where the release has them; Debian 13 has none of them.

@@ -167,6 +167,7 @@ typedef struct elcl_model_info {
     int max_target; /* tokens, the start token included */
     int vocabulary;
     int has_tokenizer; /* 0: only token ids can be generated from and to */
+    int source_end;    /* special tokens that end every source that elcl_encode() makes */
     int decoder_only;  /* 1: continues its source, which is the beginning of every output */
     uint64_t weight_bytes;
 } elcl_model_info;
@@ -181,6 +182,14 @@ ELCL_API void elcl_model_get_info(const elcl_model *model, elcl_model_info *info
  * with elcl_free(). ELCL_E_FORMAT on invalid UTF-8. */
 ELCL_API int elcl_encode(const elcl_model *model, const char *text, size_t n, int32_t **ids,
                          size_t *n_ids, elcl_error *err);
+/* elcl_encode() for models with languages: codes as the model has them ("en_XX" in mBART, "en" in
+ * M2M-100, "eng_Latn" in NLLB, "fra" in Marian), each NULL where none is chosen; the source's is
+ * then the one of tokenizer_config.json. Marian's sources begin with the target's language, the
+ * others' name their own; the output's is also told by elcl_gen_options_language(). ELCL_E_ARG: a
+ * language that the model does not know, or any where it knows none. */
+ELCL_API int elcl_encode_lang(const elcl_model *model, const char *text, size_t n,
+                              const char *source, const char *target, int32_t **ids, size_t *n_ids,
+                              elcl_error *err);
 /* Token ids to UTF-8 text, NUL-terminated; special tokens are left out and bytes that are not
  * UTF-8 become U+FFFD. *text is freed with elcl_free(). */
 ELCL_API int elcl_decode(const elcl_model *model, const int32_t *ids, size_t n_ids, char **text,
@@ -275,6 +284,12 @@ typedef struct elcl_gen_options {
 
 /* generation_config.json over config.json over Hugging Face's own defaults. */
 ELCL_API void elcl_model_gen_defaults(const elcl_model *model, elcl_gen_options *options);
+
+/* Outputs in the language `target`: sets forced_bos_token_id (mBART-50, M2M-100, NLLB) or
+ * decoder_start_token_id (mBART) to its token. Marian's options stay as they are: its sources name
+ * the language. ELCL_E_ARG as elcl_encode_lang(). */
+ELCL_API int elcl_gen_options_language(const elcl_model *model, const char *target,
+                                       elcl_gen_options *options, elcl_error *err);
 
 /* Turns options into fairseq style with fairseq's defaults (min_len 1, max_len_a 0, max_len_b 200,
  * unk_penalty 0, diversity_penalty 0.5 with groups) and switches off what that style lacks: the

@@ -12,8 +12,9 @@ struct elcl_added {
     char *content; /* [n] UTF-8, owned */
     size_t n;
     int32_t id;
-    bool lstrip; /* eats the white space on its left */
-    bool rstrip; /* ... on its right */
+    bool lstrip;     /* eats the white space on its left */
+    bool rstrip;     /* ... on its right */
+    bool normalized; /* looked for in normalized text */
 };
 
 struct elcl_added_list {

@@ -10,7 +10,8 @@
 
 struct elcl_tokenizer;
 
-/* Loads tokenizer.json of a directory, or else vocab.json + merges.txt with the special tokens that
+/* Loads tokenizer.json of a directory, or else its SentencePiece models, vocab-src.json +
+ * vocab-tgt.json + merges.txt, or vocab.json + merges.txt, with the special tokens that
  * tokenizer_config.json, special_tokens_map.json and added_tokens.json name. When the directory has
  * no vocabulary, *tokenizer becomes NULL and the call succeeds. */
 int elcl_tokenizer_load(const char *directory, struct elcl_tokenizer **tokenizer, elcl_error *err);
@@ -25,9 +26,37 @@ int elcl_tokenizer_encode(const struct elcl_tokenizer *tokenizer, const char *te
  * vocabulary are an error. */
 int elcl_tokenizer_decode(const struct elcl_tokenizer *tokenizer, const int32_t *ids, size_t n_ids,
                           bool skip_special, char **text, elcl_error *err);
-/* Largest id + 1. */
+/* Largest id + 1, of sources and of outputs. */
 int32_t elcl_tokenizer_size(const struct elcl_tokenizer *tokenizer);
+int32_t elcl_tokenizer_target_size(const struct elcl_tokenizer *tokenizer);
 /* The id of a token spelled as in the vocabulary file, or -1. */
 int32_t elcl_tokenizer_id(const struct elcl_tokenizer *tokenizer, const char *token);
+
+/* What stands around the ids of a text. */
+#define ELCL_MAX_WRAP 8
+struct elcl_wrap {
+    int n_before, n_after;
+    int32_t before[ELCL_MAX_WRAP], after[ELCL_MAX_WRAP];
+};
+
+/* false: the tokenizer leaves that to the model's configuration (bos_token_id, eos_token_id). */
+bool elcl_tokenizer_wraps(const struct elcl_tokenizer *tokenizer);
+/* For a text of n ids and the languages of source and target, each NULL where none was chosen. A
+ * code that the model does not know, or any where it knows none, is ELCL_E_ARG. */
+int elcl_tokenizer_wrap(const struct elcl_tokenizer *tokenizer, const int32_t *ids, size_t n,
+                        const char *source, const char *target, struct elcl_wrap *wrap,
+                        elcl_error *err);
+
+/* How a model is told the language of its output, after the kind of its tokenizer. */
+enum elcl_target_language {
+    ELCL_TARGET_NONE,   /* it has no languages */
+    ELCL_TARGET_START,  /* the decoder starts with it */
+    ELCL_TARGET_FIRST,  /* it is the first token after the decoder's start */
+    ELCL_TARGET_SOURCE, /* it stands before the source */
+};
+enum elcl_target_language elcl_tokenizer_target_language(const struct elcl_tokenizer *tokenizer);
+/* The token of a language code; `role` ("source" or "target") stands in messages. */
+int elcl_tokenizer_language(const struct elcl_tokenizer *tokenizer, const char *role,
+                            const char *code, int32_t *id, elcl_error *err);
 
 #endif

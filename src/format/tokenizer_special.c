@@ -6,14 +6,26 @@
 #include "format/tokenizer_impl.h"
 
 /* The first registration of a content decides how it strips; being special adds up. */
-static int add_token(struct elcl_tokenizer *t, const struct elcl_added *added, bool special,
+int elcl_special_add(struct elcl_tokenizer *t, const struct elcl_added *added, bool special,
                      const char *file, elcl_error *err)
 {
     const int32_t symbol = elcl_strmap_get(&t->symbol_of, added->content, added->n);
     const bool known = symbol >= 0 && (t->symbols[symbol].kind & ELCL_SYMBOL_VERBATIM);
     const unsigned kind = ELCL_SYMBOL_VERBATIM | (special ? ELCL_SYMBOL_SPECIAL : 0u);
-    const int rc = elcl_vocab_add(t, added->content, added->id, kind, file, err);
-    return rc || known ? rc : elcl_added_append(&t->added, added, err);
+    int rc = elcl_vocab_add(t, added->content, added->id, kind, file, err);
+    if (rc || known)
+        return rc;
+    if (!added->normalized)
+        return elcl_added_append(&t->added, added, err);
+    struct elcl_str text = {0};
+    struct elcl_added normal = *added;
+    rc = elcl_normalizer_run(&t->normalizer, added->content, added->n, &text, err);
+    normal.content = text.data;
+    normal.n = text.n;
+    if (!rc && text.n)
+        rc = elcl_added_append(&t->normalized, &normal, err);
+    elcl_str_finish(&text);
+    return rc;
 }
 
 static int read_flag(const cJSON *entry, const char *key, const char *file, bool *out,
@@ -68,7 +80,9 @@ int elcl_special_read_json(struct elcl_tokenizer *t, const cJSON *array, const c
         if (!elcl_json_int(number, 0, ELCL_MAX_TOKEN_ID, &id))
             return elcl_json_mismatch(file, added.content, "a token id", number, err);
         added.id = (int32_t)id;
-        rc = add_token(t, &added, special, file, err);
+        const bool pieces = t->kind == ELCL_KIND_UNIGRAM || t->kind == ELCL_KIND_CHARS;
+        added.normalized = pieces && cJSON_IsTrue(elcl_json_get(entry, "normalized"));
+        rc = elcl_special_add(t, &added, special, file, err);
         if (rc)
             return rc;
     }
@@ -96,7 +110,7 @@ static int read_added_decoder(struct elcl_tokenizer *t, const cJSON *object, con
                              "%s: added_tokens_decoder: expected a token id, found \"%.100s\"",
                              file, entry->string);
         added.id = (int32_t)id;
-        rc = add_token(t, &added, special, file, err);
+        rc = elcl_special_add(t, &added, special, file, err);
         if (rc)
             return rc;
     }
@@ -113,34 +127,50 @@ static int read_added_tokens(struct elcl_tokenizer *t, const cJSON *object, cons
             return elcl_json_mismatch(file, entry->string, "a token id", entry, err);
         const struct elcl_added added = {
             .content = entry->string, .n = strlen(entry->string), .id = (int32_t)id};
-        const int rc = add_token(t, &added, false, file, err);
+        const int rc = elcl_special_add(t, &added, false, file, err);
         if (rc)
             return rc;
     }
     return ELCL_OK;
 }
 
-enum class { CLASS_GPT2, CLASS_BART };
+#define BIT(class) (1u << ELCL_CLASS_##class)
+#define MBARTS (BIT(MBART) | BIT(MBART_50) | BIT(NLLB))
+#define ENDED (BIT(BART) | BIT(M2M_100) | BIT(MARIAN) | MBARTS | BIT(PEGASUS) | BIT(T5))
 
 /* What each class of tokenizers has when no file says otherwise. */
 static const struct {
-    const char *key;
-    const char *content[2]; /* [class], NULL: none */
+    const char *key, *content;
+    unsigned classes; /* BIT of each */
 } roles[] = {
-    {"bos_token", {"<|endoftext|>", "<s>"}}, {"eos_token", {"<|endoftext|>", "</s>"}},
-    {"unk_token", {NULL, "<unk>"}},          {"sep_token", {NULL, "</s>"}},
-    {"pad_token", {NULL, "<pad>"}},          {"cls_token", {NULL, "<s>"}},
-    {"mask_token", {NULL, "<mask>"}},
+    {"bos_token", "<|endoftext|>", BIT(GPT2)},
+    {"bos_token", "<s>", BIT(BART) | BIT(FSMT) | BIT(M2M_100) | BIT(MBART) | BIT(NLLB)},
+    {"bos_token", NULL, BIT(MARIAN) | BIT(MBART_50) | BIT(PEGASUS) | BIT(T5)},
+    {"eos_token", "<|endoftext|>", BIT(GPT2)},
+    {"eos_token", "</s>", ENDED},
+    {"eos_token", NULL, BIT(FSMT)},
+    {"unk_token", "<unk>", ENDED | BIT(FSMT)},
+    {"unk_token", NULL, BIT(GPT2)},
+    {"sep_token", "</s>", BIT(BART) | BIT(FSMT) | BIT(M2M_100) | MBARTS},
+    {"sep_token", NULL, BIT(GPT2) | BIT(MARIAN) | BIT(PEGASUS) | BIT(T5)},
+    {"pad_token", "<pad>", ENDED | BIT(FSMT)},
+    {"pad_token", NULL, BIT(GPT2)},
+    {"cls_token", "<s>", BIT(BART) | MBARTS},
+    {"cls_token", NULL,
+     BIT(GPT2) | BIT(FSMT) | BIT(M2M_100) | BIT(MARIAN) | BIT(PEGASUS) | BIT(T5)},
+    {"mask_token", "<mask>", BIT(BART) | MBARTS},
+    {"mask_token", "<mask_2>", BIT(PEGASUS)},
+    {"mask_token", NULL, BIT(GPT2) | BIT(FSMT) | BIT(M2M_100) | BIT(MARIAN) | BIT(T5)},
 };
 
 /* tokenizer_class, or the class that the vocabulary looks like. */
-static int find_class(const struct elcl_tokenizer *t, const cJSON *config, const char *file,
-                      enum class *class, elcl_error *err)
+int elcl_special_find_class(struct elcl_tokenizer *t, const cJSON *config, const char *file,
+                            elcl_error *err)
 {
     static const char *const bart[] = {"Bart", "Roberta", "Longformer", "LED", "Mvp", "Blenderbot"};
     const cJSON *name = elcl_json_get(config, "tokenizer_class");
     if (!name || cJSON_IsNull(name)) {
-        *class = elcl_tokenizer_id(t, "<s>") >= 0 ? CLASS_BART : CLASS_GPT2;
+        t->class = elcl_tokenizer_id(t, "<s>") >= 0 ? ELCL_CLASS_BART : ELCL_CLASS_GPT2;
         return ELCL_OK;
     }
     if (!cJSON_IsString(name))
@@ -149,12 +179,12 @@ static int find_class(const struct elcl_tokenizer *t, const cJSON *config, const
     const size_t n = found ? (size_t)(found - name->valuestring) : 0;
     if (found && (!strcmp(found, "Tokenizer") || !strcmp(found, "TokenizerFast"))) {
         if (n == strlen("GPT2") && !memcmp(name->valuestring, "GPT2", n)) {
-            *class = CLASS_GPT2;
+            t->class = ELCL_CLASS_GPT2;
             return ELCL_OK;
         }
         for (size_t i = 0; i < ELCL_COUNT(bart); i++) {
             if (n == strlen(bart[i]) && !memcmp(name->valuestring, bart[i], n)) {
-                *class = CLASS_BART;
+                t->class = ELCL_CLASS_BART;
                 return ELCL_OK;
             }
         }
@@ -184,7 +214,7 @@ static int add_special(struct elcl_tokenizer *t, const cJSON *value, bool lstrip
     added.id = elcl_tokenizer_id(t, added.content);
     if (content)
         *content = added.content;
-    return added.id < 0 || !added.n ? ELCL_OK : add_token(t, &added, true, file, err);
+    return added.id < 0 || !added.n ? ELCL_OK : elcl_special_add(t, &added, true, file, err);
 }
 
 /* The file that a key counts in: special_tokens_map.json (when given) over the config. */
@@ -197,24 +227,29 @@ static const cJSON *find_key(const cJSON *config, const cJSON *special_map, cons
 }
 
 static int read_roles(struct elcl_tokenizer *t, const cJSON *config, const cJSON *special_map,
-                      enum class class, const struct elcl_text_file *files, elcl_error *err)
+                      const struct elcl_text_file *files, elcl_error *err)
 {
+    const unsigned bit = 1u << t->class;
     const char *file;
     for (size_t i = 0; i < ELCL_COUNT(roles); i++) {
+        if (!(roles[i].classes & bit))
+            continue;
         const char *key = roles[i].key, *content = NULL;
         const cJSON *value = find_key(config, special_map, key, files, &file);
         cJSON fallback = {.type = cJSON_String};
-        fallback.valuestring = (char *)(uintptr_t)roles[i].content[class];
+        fallback.valuestring = (char *)(uintptr_t)roles[i].content;
         if (!value && fallback.valuestring)
             value = &fallback;
         if (!value || cJSON_IsNull(value))
             continue;
-        const bool lstrip = class == CLASS_BART && !strcmp(key, "mask_token");
+        const bool lstrip = bit & (BIT(BART) | MBARTS) && !strcmp(key, "mask_token");
         const int rc = add_special(t, value, lstrip, file, key, &content, err);
         if (rc)
             return rc;
         if (!strcmp(key, "unk_token"))
             t->unk = elcl_tokenizer_id(t, content);
+        if (!strcmp(key, t->class == ELCL_CLASS_FSMT ? "sep_token" : "eos_token"))
+            t->eos = elcl_tokenizer_id(t, content);
     }
     const cJSON *more = find_key(config, special_map, "additional_special_tokens", files, &file);
     if (more && !cJSON_IsNull(more) && !cJSON_IsArray(more))
@@ -233,16 +268,14 @@ int elcl_special_read(struct elcl_tokenizer *t, const cJSON *config, const cJSON
 {
     const char *config_path = files[ELCL_FILE_CONFIG].path;
     const cJSON *decoder = elcl_json_get(config, "added_tokens_decoder");
-    enum class class = CLASS_BART;
     int rc;
-    ELCL_TRY(find_class(t, config, config_path, &class, err));
     if (decoder && !cJSON_IsNull(decoder)) {
         ELCL_TRY(read_added_decoder(t, decoder, config_path, err));
         special_map = NULL; /* a config with this key says all */
     } else {
         ELCL_TRY(read_added_tokens(t, added_tokens, files[ELCL_FILE_ADDED_TOKENS].path, err));
     }
-    ELCL_TRY(read_roles(t, config, special_map, class, files, err));
+    ELCL_TRY(read_roles(t, config, special_map, files, err));
     return ELCL_OK;
 fail:
     return rc;

@@ -36,21 +36,26 @@ static int place(struct elcl_tokenizer *t, const char *s, size_t n, size_t symbo
 int elcl_vocab_add(struct elcl_tokenizer *t, const char *token, int32_t id, unsigned kind,
                    const char *file, elcl_error *err)
 {
-    const size_t n = strlen(token);
+    return elcl_vocab_add_n(t, token, strlen(token), id, kind, file, err);
+}
+
+int elcl_vocab_add_n(struct elcl_tokenizer *t, const char *token, size_t n, int32_t id,
+                     unsigned kind, const char *file, elcl_error *err)
+{
     const int32_t known = elcl_strmap_get(&t->symbol_of, token, n);
     if (known == id) {
         t->symbols[id].kind |= kind;
         return ELCL_OK;
     }
     if (known >= 0)
-        return elcl_fail(err, ELCL_E_FORMAT, "%s: token \"%.100s\" has the ids %d and %d", file,
-                         token, (int)known, (int)id);
+        return elcl_fail(err, ELCL_E_FORMAT, "%s: token \"%.*s\" has the ids %d and %d", file,
+                         (int)(n > 100 ? 100 : n), token, (int)known, (int)id);
     if ((size_t)id < t->n_symbols && t->symbols[id].kind) {
         const struct elcl_symbol *other = &t->symbols[id];
         return elcl_fail(err, ELCL_E_FORMAT,
-                         "%s: id %d belongs to the tokens \"%.*s\" and \"%.100s\"", file, (int)id,
+                         "%s: id %d belongs to the tokens \"%.*s\" and \"%.*s\"", file, (int)id,
                          (int)elcl_min_int((int)other->length, 100), t->text.data + other->offset,
-                         token);
+                         (int)(n > 100 ? 100 : n), token);
     }
     int32_t found;
     int rc = place(t, token, n, (size_t)id, kind | ELCL_SYMBOL_TOKEN, err);
@@ -164,6 +169,14 @@ static int add_spelled_merge(struct elcl_tokenizer *t, const char *s, size_t n, 
     return add_merge(t, pieces[0], pieces[1], line, file, err);
 }
 
+/* The codes of subword-nmt may have a third column, how often the pair was seen. */
+static size_t without_count(const char *s, size_t n)
+{
+    const char *first = n ? memchr(s, ' ', n) : NULL;
+    const char *second = first ? memchr(first + 1, ' ', n - (size_t)(first - s) - 1) : NULL;
+    return second ? (size_t)(second - s) : n;
+}
+
 int elcl_merges_read_text(struct elcl_tokenizer *t, const struct elcl_text_file *file,
                           elcl_error *err)
 {
@@ -181,6 +194,8 @@ int elcl_merges_read_text(struct elcl_tokenizer *t, const struct elcl_text_file 
             n--;
         const bool heading =
             line == 1 && n >= sizeof(version) - 1 && !memcmp(s, version, sizeof(version) - 1);
+        if (t->kind == ELCL_KIND_WORDS)
+            n = without_count(s, n);
         if (n && !heading) {
             const int rc = add_spelled_merge(t, s, n, line, file->path, err);
             if (rc)

@@ -32,6 +32,11 @@ static int read_directory(struct elcl_model *m, const char *directory, elcl_erro
         return elcl_fail(
             err, ELCL_E_FORMAT, "%s: the tokenizer has ids up to %d, the model's vocab_size is %d",
             directory, elcl_tokenizer_size(m->tokenizer) - 1, m->arch.source_vocabulary);
+    if (m->tokenizer && elcl_tokenizer_target_size(m->tokenizer) > m->arch.vocabulary)
+        return elcl_fail(
+            err, ELCL_E_FORMAT,
+            "%s: the target's tokenizer has ids up to %d, the model's vocabulary has %d", directory,
+            elcl_tokenizer_target_size(m->tokenizer) - 1, m->arch.vocabulary);
     int bos;
     const int last = m->arch.vocabulary - 1;
     ELCL_TRY(elcl_config_int_or(&m->config, "bos_token_id", -1, last, -1, &bos, err));

@@ -146,6 +146,20 @@ run "$elcl" generate --quiet m "!lines" b
 prints "line ends inside a text" "!LINES 	" "B"
 run "$elcl" generate --quiet m a b --num-return-sequences 3
 prints "n-best" "A|0" "A|1" "A|2" "B|0" "B|1" "B|2"
+run "$elcl" generate --quiet m a --src-lang aa --tgt-lang aa
+prints "languages" "A"
+run "$elcl" generate --quiet m a --src-lang bb
+prints "language of the source" "A~"
+run "$elcl" generate --quiet m a --tgt-lang bb
+prints "language of the output" "A^"
+refuses "unknown source language" 2 "does not know" "$elcl" generate --quiet m a \
+    --src-lang cc
+refuses "unknown target language" 2 "does not know" "$elcl" generate --quiet m a \
+    --tgt-lang cc
+refuses "language of ids" 2 "--src-lang does nothing" "$elcl" generate --quiet m 7 \
+    --src-lang aa --input-format ids
+refuses "language and token" 2 "--tgt-lang and --forced-bos-token-id contradict" "$elcl" generate \
+    --quiet m a --tgt-lang bb --forced-bos-token-id 5
 run "$elcl" generate --quiet m a --num-return-sequences 2 --scores
 prints "scores" "-0.125000	A|0" "-0.250000	A|1"
 run "$elcl" generate --quiet m a --scores --format ids

@@ -177,7 +177,8 @@ void elcl_model_get_info(const elcl_model *model, elcl_model_info *info)
                               .max_source = MAX_SOURCE,
                               .max_target = MAX_TARGET,
                               .vocabulary = VOCABULARY,
-                              .has_tokenizer = model->has_tokenizer};
+                              .has_tokenizer = model->has_tokenizer,
+                              .source_end = 1};
 }
 
 int elcl_encode(const elcl_model *model, const char *text, size_t n, int32_t **ids, size_t *n_ids,
@@ -199,6 +200,37 @@ int elcl_encode(const elcl_model *model, const char *text, size_t n, int32_t **i
     *ids = made;
     *n_ids = n + 2;
     return ELCL_OK;
+}
+
+/* The languages "aa" and "bb": a text of "bb" begins with 1, an output in it with 3. */
+static int check_language(const char *code, elcl_error *err)
+{
+    return !code || !strcmp(code, "aa") || !strcmp(code, "bb")
+               ? ELCL_OK
+               : fail(err, ELCL_E_ARG, "the model does not know the language");
+}
+
+int elcl_encode_lang(const elcl_model *model, const char *text, size_t n, const char *source,
+                     const char *target, int32_t **ids, size_t *n_ids, elcl_error *err)
+{
+    int rc = check_language(source, err);
+    if (!rc)
+        rc = check_language(target, err);
+    if (!rc)
+        rc = elcl_encode(model, text, n, ids, n_ids, err);
+    if (!rc && source && *source == 'b')
+        (*ids)[0] = 1;
+    return rc;
+}
+
+int elcl_gen_options_language(const elcl_model *model, const char *target,
+                              elcl_gen_options *options, elcl_error *err)
+{
+    (void)model;
+    const int rc = check_language(target, err);
+    if (!rc)
+        options->forced_bos_token_id = *target == 'b' ? 3 : 2;
+    return rc;
 }
 
 int elcl_decode(const elcl_model *model, const int32_t *ids, size_t n_ids, char **text,
@@ -336,6 +368,10 @@ static size_t make_output(const struct job *job, int k, int32_t *ids)
     ids[n++] = 2;
     for (size_t i = 1; i + 1 < job->request.n_source; i++)
         ids[n++] = upper(job->request.source[i]);
+    if (job->request.source[0] == 1)
+        ids[n++] = '~' + FIRST_BYTE;
+    if (job->request.options.forced_bos_token_id == 3)
+        ids[n++] = '^' + FIRST_BYTE;
     if (starts_with(&job->request, "!lines")) {
         ids[n++] = '\n' + FIRST_BYTE;
         ids[n++] = '\t' + FIRST_BYTE;

@@ -4,8 +4,8 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lint/lint.sh
 
-texts=$(files '*.[ch]' '*.cl' '*.py' '*.sh' '*.md' 'meson.build' 'meson_options.txt' '*.wrap' '*.1' '*.in')
-code=$(printf '%s\n' "$texts" | grep -E '\.([ch]|cl)$')
+texts=$(files '*.[ch]' '*.cc' '*.cl' '*.py' '*.sh' '*.md' 'meson.build' 'meson_options.txt' '*.wrap' '*.1' '*.in')
+code=$(printf '%s\n' "$texts" | grep -E '\.([ch]|cc|cl)$')
 # No-break spaces, soft hyphen, zero width, direction marks, byte order mark.
 invisible='\xc2[\xa0\xad]|\xe2\x80[\x8b-\x8f\xaa-\xaf]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf'
 
@@ -38,7 +38,7 @@ something 'style: finds trailing blanks' "$(trailing "$bad")"
 
 if command -v clang-format-14 >/dev/null; then
     nothing 'style: not as clang-format-14 -i lays it out' "$(printf '%s\n' "$code" |
-        grep -E '\.[ch]$' | xargs clang-format-14 --dry-run --Werror 2>&1 |
+        grep -E '\.([ch]|cc)$' | xargs clang-format-14 --dry-run --Werror 2>&1 |
         sed -n 's/:.* error:.*//p' | sort -u)"
 else
     skip 'style: clang-format: no clang-format-14 here (Debian 13 has no package of it)'

@@ -127,6 +127,23 @@ static int use_json(elcl_error *err)
         err);
 }
 
+/* Everything that a tokenizer.json beyond byte-level BPE may hold. */
+static int use_unigram(elcl_error *err)
+{
+    static const char json[] =
+        "{\"added_tokens\":[{\"id\":0,\"content\":\"<s>\",\"special\":true},"
+        "{\"id\":5,\"content\":\"<x>\",\"normalized\":true}],"
+        "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFKC\"},"
+        "{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAAAAA==\"},"
+        "{\"type\":\"Replace\",\"pattern\":{\"String\":\"q\"},\"content\":\"a\"}]},"
+        "\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\342\226\201\"},"
+        "\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"ByteFallback\"},"
+        "{\"type\":\"Metaspace\",\"replacement\":\"\342\226\201\"}]},"
+        "\"model\":{\"type\":\"Unigram\",\"unk_id\":1,\"vocab\":[[\"<s>\",0],[\"<unk>\",0],"
+        "[\"a\",-1],[\"ab\",-2],[\"\342\226\201\",-3]]}}";
+    return use_tokenizer(&(struct texts){.json = json}, err);
+}
+
 static void test_exhaustion(const char *name, int (*use)(elcl_error *err))
 {
     if (!check_case("out of memory: %s", name))
@@ -157,5 +174,6 @@ int main(int argc, char **argv)
     test_exhaustion("config", use_config);
     test_exhaustion("vocab.json", use_vocab);
     test_exhaustion("tokenizer.json", use_json);
+    test_exhaustion("tokenizer.json of type Unigram", use_unigram);
     return check_end();
 }

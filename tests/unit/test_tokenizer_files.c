@@ -93,6 +93,15 @@ static void test_holes(void)
     elcl_tokenizer_destroy(&t);
 }
 
+/* A tokenizer.json of type Unigram. */
+#define UNIGRAM(parts, vocab, unk)                                                                 \
+    "{" parts "\"model\":{\"type\":\"Unigram\",\"unk_id\":" unk ",\"vocab\":" vocab "}}"
+#define META "\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"_\"},"
+#define REPLACE(pattern)                                                                           \
+    "\"normalizer\":{\"type\":\"Replace\",\"pattern\":" pattern ",\"content\":\"b\"},"
+#define CHARSMAP(base64)                                                                           \
+    "\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"" base64 "\"},"
+
 static void test_json_errors(void)
 {
 #define MERGES "\"merges\":[]}}"
@@ -102,9 +111,39 @@ static void test_json_errors(void)
         const char *message;
     } cases[] = {
         {"nul", ELCL_E_FORMAT, "tokenizer.json: not valid JSON at byte"},
-        {"{}", ELCL_E_UNSUPPORTED, "tokenizer.json: model: only BPE is supported, found nothing"},
-        {"{\"model\":{\"type\":\"Unigram\"}}", ELCL_E_UNSUPPORTED,
-         "tokenizer.json: model: only BPE is supported, found \"Unigram\""},
+        {"{}", ELCL_E_UNSUPPORTED,
+         "tokenizer.json: model: only BPE or Unigram is supported, found nothing"},
+        {"{\"model\":{\"type\":\"WordPiece\"}}", ELCL_E_UNSUPPORTED,
+         "tokenizer.json: model: only BPE or Unigram is supported, found \"WordPiece\""},
+        {UNIGRAM("", "[[\"a\",-1]]", "0"), ELCL_E_UNSUPPORTED,
+         "tokenizer.json: decoder: only ByteLevel, Metaspace, Replace, ByteFallback, Fuse, Strip "
+         "and sequences of the last five are supported, found nothing"},
+        {UNIGRAM(META, "{}", "0"), ELCL_E_FORMAT,
+         "vocab: expected an array of pieces and scores, found an object"},
+        {UNIGRAM(META, "[[\"a\"]]", "0"), ELCL_E_FORMAT,
+         "vocab: 0: expected a piece and a score, found an array"},
+        {UNIGRAM(META, "[[\"a\",-1]]", "1"), ELCL_E_FORMAT,
+         "unk_id: expected an id of the vocabulary, found 1"},
+        {UNIGRAM(META "\"normalizer\":{\"type\":\"Nmt\"},", "[[\"a\",-1]]", "0"),
+         ELCL_E_UNSUPPORTED, "normalizer: only Precompiled, Replace, Prepend, Lowercase, Strip"},
+        {UNIGRAM(META REPLACE("{\"Regex\":\"a+\"}"), "[[\"a\",-1]]", "0"), ELCL_E_UNSUPPORTED,
+         "normalizer: Replace: only a String or the Regex \" {2,}\" is supported, found \"a+\""},
+        {UNIGRAM(META REPLACE("{\"String\":\"\"}"), "[[\"a\",-1]]", "0"), ELCL_E_FORMAT,
+         "pattern: expected a string that is not empty"},
+        {UNIGRAM(META CHARSMAP("!"), "[[\"a\",-1]]", "0"), ELCL_E_FORMAT,
+         "precompiled_charsmap: expected base64"},
+        {UNIGRAM(META CHARSMAP("////AA=="), "[[\"a\",-1]]", "0"), ELCL_E_FORMAT,
+         "precompiled_charsmap: expected a table of at most 0 bytes, found 16777215"},
+        {UNIGRAM(META CHARSMAP("AAAAAP8="), "[[\"a\",-1]]", "0"), ELCL_E_FORMAT,
+         "precompiled_charsmap: its texts are not UTF-8"},
+        {UNIGRAM(META "\"pre_tokenizer\":{\"type\":\"Digits\"},", "[[\"a\",-1]]", "0"),
+         ELCL_E_UNSUPPORTED, "pre_tokenizer: only ByteLevel, Metaspace, WhitespaceSplit"},
+        {UNIGRAM(META "\"post_processor\":{\"type\":\"Other\"},", "[[\"a\",-1]]", "0"),
+         ELCL_E_UNSUPPORTED, "post_processor: only TemplateProcessing"},
+        {UNIGRAM(META "\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"a\",0],"
+                      "\"sep\":[\"b\",9]},",
+                 "[[\"a\",-1]]", "0"),
+         ELCL_E_FORMAT, "post_processor: id 9 is not in the vocabulary"},
         {JSON_HEAD JSON_PRE JSON_MODEL MERGES, ELCL_E_UNSUPPORTED,
          "tokenizer.json: decoder: only ByteLevel is supported, found nothing"},
         {JSON_HEAD JSON_BYTES "\"pre_tokenizer\":{\"type\":\"Metaspace\"}," JSON_MODEL MERGES,

@@ -12,6 +12,13 @@ int build(const struct texts *texts, struct elcl_tokenizer **t, elcl_error *err)
         [ELCL_FILE_CONFIG] = "tokenizer_config.json",
         [ELCL_FILE_SPECIAL_MAP] = "special_tokens_map.json",
         [ELCL_FILE_ADDED_TOKENS] = "added_tokens.json",
+        [ELCL_FILE_MODEL] = "config.json",
+        [ELCL_FILE_SPM] = "spiece.model",
+        [ELCL_FILE_SOURCE_SPM] = "source.spm",
+        [ELCL_FILE_TARGET_SPM] = "target.spm",
+        [ELCL_FILE_TARGET_VOCAB] = "target_vocab.json",
+        [ELCL_FILE_SOURCE_WORDS] = "vocab-src.json",
+        [ELCL_FILE_TARGET_WORDS] = "vocab-tgt.json",
     };
     const char *const contents[ELCL_N_TOKENIZER_FILES] = {
         [ELCL_FILE_TOKENIZER] = texts->json,
