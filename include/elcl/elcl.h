@@ -146,8 +146,8 @@ ELCL_API elcl_model_params elcl_model_params_default(void);
 typedef struct elcl_model elcl_model;
 
 /* Opens a Hugging Face model directory on one device: reads config.json, the tokenizer and the
- * safetensors files, builds the kernels and uploads the weights. `params` may be NULL and need
- * only live until the call returns. Blocks until the model is ready. */
+ * safetensors or PyTorch files, builds the kernels and uploads the weights. `params` may be NULL
+ * and need only live until the call returns. Blocks until the model is ready. */
 ELCL_API int elcl_model_open(const char *directory, const elcl_model_params *params,
                              elcl_model **model, elcl_error *err);
 /* Engines on the model must be destroyed before. NULLs the pointer; NULL is fine. */

@@ -204,6 +204,23 @@ static void test_model(const char *name, const struct check_options *options)
     golden_finish(&golden);
 }
 
+/* The weights of one model in files of another kind give its results. */
+static void test_files(const char *name, const char *stored, const struct check_options *options)
+{
+    struct golden golden;
+    check_case("golden, %s, stored results", name);
+    if (!golden_load(stored, &golden))
+        return;
+    snprintf(golden.directory, sizeof(golden.directory), "%s/tests/golden/%s", check_root(), name);
+    for (size_t i = 0; i < ELCL_COUNT(all_shapes); i++)
+        test_setup(&golden, name,
+                   &(struct setup){.attention = all_variants[i],
+                                   .kernels = all_shapes[i],
+                                   .gemm = ELCL_GEMM_NATIVE},
+                   options);
+    golden_finish(&golden);
+}
+
 int main(int argc, char **argv)
 {
     static const char *const models[] = {
@@ -214,6 +231,7 @@ int main(int argc, char **argv)
     const struct check_options *options = check_begin(argc, argv);
     for (size_t i = 0; i < ELCL_COUNT(models); i++)
         test_model(models[i], options);
+    test_files("tiny-bart-shards", "tiny-bart", options);
     test_searches("tiny-bart", options);
     printf("compared %ld hypotheses and %ld rows of logits with stored ones\n", n_compared,
            n_logits);
