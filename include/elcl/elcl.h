@@ -163,11 +163,12 @@ typedef struct elcl_model_info {
     enum elcl_kernels kernels;
     enum elcl_storage weights;
     enum elcl_storage state;
-    int max_source; /* tokens */
-    int max_target; /* tokens, the start token included */
-    int vocabulary;
-    int has_tokenizer; /* 0: only token ids can be generated from and to */
-    int decoder_only;  /* 1: continues its source, which is the beginning of every output */
+    int max_source;        /* tokens */
+    int max_target;        /* tokens, the start token included */
+    int vocabulary;        /* of the output */
+    int source_vocabulary; /* more or fewer in some encoder-decoder models */
+    int has_tokenizer;     /* 0: only token ids can be generated from and to */
+    int decoder_only;      /* 1: continues its source, which is the beginning of every output */
     uint64_t weight_bytes;
 } elcl_model_info;
 

@@ -177,6 +177,7 @@ void elcl_model_get_info(const elcl_model *model, elcl_model_info *info)
                               .max_source = MAX_SOURCE,
                               .max_target = MAX_TARGET,
                               .vocabulary = VOCABULARY,
+                              .source_vocabulary = VOCABULARY,
                               .has_tokenizer = model->has_tokenizer};
 }
 

@@ -224,9 +224,9 @@ static void test_files(const char *name, const char *stored, const struct check_
 int main(int argc, char **argv)
 {
     static const char *const models[] = {
-        "tiny-bart",  "tiny-bart-untied",   "tiny-marian",     "tiny-marian-separate",
-        "tiny-mbart", "tiny-pegasus",       "tiny-blenderbot", "tiny-m2m_100",
-        "tiny-gpt2",  "tiny-gpt2-by-layer",
+        "tiny-bart",  "tiny-bart-untied", "tiny-marian",     "tiny-marian-separate",
+        "tiny-mbart", "tiny-pegasus",     "tiny-blenderbot", "tiny-m2m_100",
+        "tiny-fsmt",  "tiny-fsmt-shared", "tiny-gpt2",       "tiny-gpt2-by-layer",
     };
     const struct check_options *options = check_begin(argc, argv);
     for (size_t i = 0; i < ELCL_COUNT(models); i++)
