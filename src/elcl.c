@@ -45,6 +45,7 @@ void elcl_model_get_info(const elcl_model *model, elcl_model_info *info)
                               .max_source = model->arch.max_positions,
                               .max_target = model->arch.max_positions,
                               .vocabulary = model->arch.vocabulary,
+                              .source_vocabulary = model->arch.source_vocabulary,
                               .has_tokenizer = model->tokenizer != NULL,
                               .source_end = source_end(model),
                               .decoder_only = model->arch.decoder_only,

@@ -78,9 +78,9 @@ static int check_ids(const struct run *r, const struct elcl_sample *sample, elcl
         return elcl_tool_fail(err, ELCL_E_FORMAT, "the tokenizer made no token of it");
     for (size_t i = 0; i < sample->n_ids; i++) {
         int32_t id = sample->ids[i];
-        if (id < 0 || id >= r->info.vocabulary)
+        if (id < 0 || id >= r->info.source_vocabulary)
             return elcl_tool_fail(err, ELCL_E_FORMAT, "expected token ids below %d, found %d",
-                                  r->info.vocabulary, (int)id);
+                                  r->info.source_vocabulary, (int)id);
     }
     if (sample->n_ids > r->max_source && r->opt->long_source == ELCL_LONG_REFUSE)
         return elcl_tool_fail(err, ELCL_E_FORMAT,

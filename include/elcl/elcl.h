@@ -146,8 +146,8 @@ ELCL_API elcl_model_params elcl_model_params_default(void);
 typedef struct elcl_model elcl_model;
 
 /* Opens a Hugging Face model directory on one device: reads config.json, the tokenizer and the
- * safetensors files, builds the kernels and uploads the weights. `params` may be NULL and need
- * only live until the call returns. Blocks until the model is ready. */
+ * safetensors or PyTorch files, builds the kernels and uploads the weights. `params` may be NULL
+ * and need only live until the call returns. Blocks until the model is ready. */
 ELCL_API int elcl_model_open(const char *directory, const elcl_model_params *params,
                              elcl_model **model, elcl_error *err);
 /* Engines on the model must be destroyed before. NULLs the pointer; NULL is fine. */
@@ -163,12 +163,13 @@ typedef struct elcl_model_info {
     enum elcl_kernels kernels;
     enum elcl_storage weights;
     enum elcl_storage state;
-    int max_source; /* tokens */
-    int max_target; /* tokens, the start token included */
-    int vocabulary;
-    int has_tokenizer; /* 0: only token ids can be generated from and to */
-    int source_end;    /* special tokens that end every source that elcl_encode() makes */
-    int decoder_only;  /* 1: continues its source, which is the beginning of every output */
+    int max_source;        /* tokens */
+    int max_target;        /* tokens, the start token included */
+    int vocabulary;        /* of the output */
+    int source_vocabulary; /* more or fewer in some encoder-decoder models */
+    int has_tokenizer;     /* 0: only token ids can be generated from and to */
+    int source_end;        /* special tokens that end every source that elcl_encode() makes */
+    int decoder_only;      /* 1: continues its source, which is the beginning of every output */
     uint64_t weight_bytes;
 } elcl_model_info;
 

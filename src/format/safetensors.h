@@ -10,6 +10,9 @@
 
 #include "format/tensors.h"
 
+#define ELCL_SAFETENSORS_FILE "model.safetensors"
+#define ELCL_SAFETENSORS_INDEX "model.safetensors.index.json"
+
 struct elcl_safetensors;
 
 /* Opens directory/model.safetensors, or all files of directory/model.safetensors.index.json. */

@@ -1,13 +1,50 @@
 #include "format/tensors.h"
 
+#include <string.h>
+
+#include "base/os.h"
+#include "base/util.h"
+#include "format/pytorch.h"
 #include "format/safetensors.h"
+
+/* safetensors come first: where a directory has both kinds they hold the same. */
+static const char *const names[] = {ELCL_SAFETENSORS_FILE, ELCL_SAFETENSORS_INDEX,
+                                    ELCL_PYTORCH_FILE, ELCL_PYTORCH_INDEX};
+
+/* The first of the names that the directory has, and its path, freed by the caller. */
+static int find_file(const char *directory, const char **name, char **path, elcl_error *err)
+{
+    for (size_t i = 0; i < ELCL_COUNT(names); i++) {
+        *name = names[i];
+        *path = elcl_path_join(directory, names[i]);
+        if (!*path)
+            return elcl_fail_nomem(err);
+        if (elcl_is_file(*path))
+            return ELCL_OK;
+        elcl_free(*path);
+    }
+    return elcl_fail(err, ELCL_E_IO, "%s: has none of %s, %s, %s and %s", directory, names[0],
+                     names[1], names[2], names[3]);
+}
 
 int elcl_tensors_open(const char *directory, struct elcl_tensors **tensors, elcl_error *err)
 {
     struct elcl_safetensors *st = NULL;
-    const int rc = elcl_safetensors_open(directory, &st, err);
-    if (!rc)
-        *tensors = elcl_safetensors_tensors(st);
+    const char *name;
+    char *path;
+    int rc = find_file(directory, &name, &path, err);
+    if (rc)
+        return rc;
+    if (!strcmp(name, ELCL_PYTORCH_FILE)) {
+        rc = elcl_pytorch_open_file(path, tensors, err);
+    } else if (!strcmp(name, ELCL_PYTORCH_INDEX)) {
+        rc = elcl_pytorch_open_index(directory, path, tensors, err);
+    } else {
+        rc = elcl_safetensors_open(directory, &st, err);
+        if (!rc)
+            *tensors = elcl_safetensors_tensors(st);
+    }
+    elcl_free(path);
     return rc;
 }
 

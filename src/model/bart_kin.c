@@ -86,6 +86,23 @@ fail:
     return rc;
 }
 
+static int read_fairseq_vocabularies(const struct elcl_config *config, struct elcl_arch *a,
+                                     elcl_error *err)
+{
+    int rc;
+    ELCL_TRY(elcl_config_int(config, "src_vocab_size", 1, 1 << 24, &a->source_vocabulary, err));
+    ELCL_TRY(elcl_config_int(config, "tgt_vocab_size", 1, 1 << 24, &a->vocabulary, err));
+    ELCL_TRY(elcl_config_bool_or(config, "tie_word_embeddings", false, &a->shared, err));
+    ELCL_TRY(elcl_config_bool_or(config, "share_decoder_input_output_embed", true, &a->tied, err));
+    if (a->shared && a->source_vocabulary != a->vocabulary)
+        return elcl_fail(err, ELCL_E_FORMAT,
+                         "%s: tie_word_embeddings is true, but src_vocab_size is %d and "
+                         "tgt_vocab_size %d",
+                         config->path, a->source_vocabulary, a->vocabulary);
+fail:
+    return rc;
+}
+
 static int read_positions(const struct elcl_bart_kin *kin, const struct elcl_config *config,
                           struct elcl_arch *a, elcl_error *err)
 {
@@ -123,7 +140,8 @@ int elcl_bart_kin_arch(const struct elcl_bart_kin *kin, const struct elcl_config
     ELCL_TRY(elcl_config_int(config, "encoder_ffn_dim", 1, 1 << 20, &a.encoder_ffn, err));
     ELCL_TRY(elcl_config_int(config, "decoder_ffn_dim", 1, 1 << 20, &a.decoder_ffn, err));
     ELCL_TRY(elcl_config_bool_or(config, "scale_embedding", kin->scale_embedding, &scale, err));
-    ELCL_TRY(read_vocabularies(kin, config, &a, err));
+    ELCL_TRY(kin->fairseq_keys ? read_fairseq_vocabularies(config, &a, err)
+                               : read_vocabularies(kin, config, &a, err));
     ELCL_TRY(read_positions(kin, config, &a, err));
     ELCL_TRY(read_activation(config, kin->activation, &a.act, err));
     if (a.d % a.encoder_heads || a.d % a.decoder_heads)
@@ -242,16 +260,15 @@ static int load_one_table(struct elcl_loader *loader, const struct elcl_arch *ar
 
 /* With tie_word_embeddings false the output has a table of its own, and encoder and decoder may
  * have theirs; they have them for certain where they do not share one vocabulary. */
-static int load_tables(struct elcl_loader *loader, const struct elcl_arch *arch,
-                       struct elcl_weights *weights)
+static int load_tables(const struct elcl_bart_kin *kin, struct elcl_loader *loader,
+                       const struct elcl_arch *arch, struct elcl_weights *weights)
 {
     static const char *const encoder[] = {"encoder.embed_tokens.weight", "shared.weight",
                                           "decoder.embed_tokens.weight", NULL};
     static const char *const only_encoder[] = {"encoder.embed_tokens.weight", NULL};
     static const char *const decoder[] = {"decoder.embed_tokens.weight", NULL};
-    static const char *const decoder_or_head[] = {"decoder.embed_tokens.weight", "lm_head.weight",
-                                                  NULL};
-    static const char *const head[] = {"lm_head.weight", NULL};
+    const char *const head[] = {kin->head ? kin->head : "lm_head.weight", NULL};
+    const char *const decoder_or_head[] = {decoder[0], head[0], NULL};
     const int v = arch->vocabulary, d = arch->d;
     int rc;
     ELCL_TRY(elcl_load_embedding(loader, arch->shared ? encoder : only_encoder,
@@ -276,7 +293,7 @@ int elcl_bart_kin_load(const struct elcl_bart_kin *kin, struct elcl_loader *load
     if (arch->tied && arch->shared)
         ELCL_TRY(load_one_table(loader, arch, weights));
     else
-        ELCL_TRY(load_tables(loader, arch, weights));
+        ELCL_TRY(load_tables(kin, loader, arch, weights));
     ELCL_TRY(load_stack(kin, loader, arch, false, &weights->encoder));
     ELCL_TRY(load_stack(kin, loader, arch, true, &weights->decoder));
     if (kin->logits_bias && (!loader->st || elcl_load_find(loader, "final_logits_bias")))

@@ -22,6 +22,11 @@ struct elcl_bart_kin {
     int position_offset; /* rows of the table before position 0 */
     bool logits_bias;    /* final_logits_bias may be stored */
     bool vocabularies;   /* encoder and decoder may have a vocabulary each */
+    /* Keys of fairseq's Transformer: vocabulary sizes src_vocab_size and tgt_vocab_size, one table
+     * for all places with tie_word_embeddings, and the output's own table with
+     * share_decoder_input_output_embed false. */
+    bool fairseq_keys;
+    const char *head; /* name of the output's table; NULL: lm_head.weight */
     /* Values of keys that config.json lacks. */
     int max_positions;
     bool scale_embedding;

@@ -177,8 +177,9 @@ void elcl_model_get_info(const elcl_model *model, elcl_model_info *info)
                               .max_source = MAX_SOURCE,
                               .max_target = MAX_TARGET,
                               .vocabulary = VOCABULARY,
-                              .has_tokenizer = model->has_tokenizer,
-                              .source_end = 1};
+                               .source_vocabulary = VOCABULARY,
+                               .has_tokenizer = model->has_tokenizer,
+                               .source_end = 1};
 }
 
 int elcl_encode(const elcl_model *model, const char *text, size_t n, int32_t **ids, size_t *n_ids,

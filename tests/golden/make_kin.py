@@ -1,5 +1,6 @@
 """Makes tiny checkpoints of BART's kin and what transformers makes of them: tiny-marian,
-tiny-marian-separate, tiny-mbart, tiny-pegasus, tiny-blenderbot, tiny-m2m_100.
+tiny-marian-separate, tiny-mbart, tiny-pegasus, tiny-blenderbot, tiny-m2m_100, tiny-fsmt,
+tiny-fsmt-shared.
 
 usage: make_kin.py [NAME]...
 """
@@ -8,6 +9,7 @@ import sys
 
 import torch
 import transformers
+from transformers.models.fsmt import modeling_fsmt
 from transformers.models.m2m_100 import modeling_m2m_100
 from transformers.utils import logging
 
@@ -57,8 +59,8 @@ def common(**changes):
         vocab_size=47, d_model=20, max_position_embeddings=40, encoder_layers=2, decoder_layers=2,
         encoder_attention_heads=4, decoder_attention_heads=2, encoder_ffn_dim=27,
         decoder_ffn_dim=23, dropout=0.1, bos_token_id=0, pad_token_id=1, eos_token_id=2,
-        forced_eos_token_id=None, tie_word_embeddings=True, is_encoder_decoder=True, scale_embedding=True,
-        decoder_start_token_id=2, activation_function="gelu", torch_dtype="float32",
+        forced_eos_token_id=None, tie_word_embeddings=True, is_encoder_decoder=True,
+        scale_embedding=True, decoder_start_token_id=2, activation_function="gelu", torch_dtype="float32",
     )
     config.update(changes)
     return {key: value for key, value in config.items() if value != "absent"}
@@ -110,13 +112,36 @@ MODELS = {
 }
 
 
+MODELS["tiny-fsmt"] = dict(
+    family="FSMT", model="FSMTForConditionalGeneration", seed=7, eos_bias=3.0,
+    config=common(vocab_size="absent", src_vocab_size=53, tgt_vocab_size=41, d_model=18,
+                  encoder_attention_heads=3, activation_function="relu",
+                  tie_word_embeddings=False, langs=["xx", "yy"]),
+    generation=dict(forced_eos_token_id=2))
+MODELS["tiny-fsmt-shared"] = dict(
+    family="FSMT", model="FSMTForConditionalGeneration", seed=6, eos_bias=2.0,
+    config=common(vocab_size="absent", src_vocab_size=47, tgt_vocab_size=47, d_model=21,
+                  encoder_attention_heads=3, decoder_attention_heads=7, scale_embedding=False,
+                  pad_token_id=5, activation_function="gelu", langs=["xx", "yy"]),
+    generation=dict(forced_eos_token_id=2))
+
+
+def fsmt_step(model, decoder_input_ids, past_key_values=None, attention_mask=None,
+              encoder_outputs=None, use_cache=None, **kwargs):
+    """FSMT counts positions in the ids that it is given, but generate 4.47 hands it the last one
+    alone: every token would stand at the first position. Here it gets all of them."""
+    return dict(input_ids=None, encoder_outputs=encoder_outputs, past_key_values=past_key_values,
+                decoder_input_ids=decoder_input_ids, attention_mask=attention_mask,
+                use_cache=use_cache)
+
+
 def random_kin(family, model, config, seed, eos_bias, pad_bias=-8.0):
     torch.manual_seed(seed)
     config_class = getattr(transformers, family + "Config")
     net = getattr(transformers, model)(config_class(**config)).eval()
     if not config.get("share_encoder_decoder_embeddings", True):
         net.resize_decoder_token_embeddings(config["decoder_vocab_size"])  # as its converter does
-    pre_norm = family != "Marian"
+    pre_norm = family not in ("Marian", "FSMT")
     random_model(net, config, position_scale=4.0 if family == "MBart" else 1.0,
                  residual_scale=1.5 if pre_norm else 0.6)
     pad, eos = config["pad_token_id"], config["eos_token_id"]
@@ -125,9 +150,11 @@ def random_kin(family, model, config, seed, eos_bias, pad_bias=-8.0):
         bias[pad], bias[eos] = pad_bias, eos_bias
         net.final_logits_bias[0] = bias
     else:  # the last norm's bias does it
+        decoder = net.model.decoder
+        norm = decoder.layer_norm if pre_norm else decoder.layers[-1].final_layer_norm
         for token, value in ((pad, pad_bias), (eos, eos_bias)):
-            row = net.lm_head.weight.data[token]
-            net.model.decoder.layer_norm.bias.data += value * row / row.square().sum()
+            row = net.get_output_embeddings().weight.data[token]
+            norm.bias.data += value * row / row.square().sum()
     return net
 
 
@@ -166,7 +193,10 @@ def make(name, family, model, config, seed, generation, **biases):
     directory = HERE / name
     directory.mkdir(exist_ok=True)
     net = random_kin(family, model, config, seed, **biases)
-    save_tensors(stored_tensors(net, config), directory / "model.safetensors")
+    if name == "tiny-fsmt":  # as most such models have it: all names, and one storage behind two
+        torch.save(net.state_dict(), directory / "pytorch_model.bin")
+    else:
+        save_tensors(stored_tensors(net, config), directory / "model.safetensors")
     save_config(net.config.model_type, config, {**GENERATION_CONFIG, **generation}, directory)
     cases = cases_of(config, generation)
     rng = random.Random(seed)
@@ -178,6 +208,9 @@ def make(name, family, model, config, seed, generation, **biases):
 if __name__ == "__main__":
     # As synced_gpus in reference.py: asking torch 1.13 is what Python 3.11 refuses.
     modeling_m2m_100.is_fsdp_managed_module = lambda module: False
+    transformers.FSMTForConditionalGeneration.prepare_inputs_for_generation = fsmt_step
+    # Its own goes through float, which the forward goldens' double precision overflows.
+    modeling_fsmt.fill_with_neg_inf = lambda t: t.fill_(float("-inf"))
     logging.set_verbosity_error()
     torch.set_num_threads(1)
     for name in sys.argv[1:] or MODELS:

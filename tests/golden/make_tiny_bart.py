@@ -250,7 +250,7 @@ def save_checkpoint(model, config, directory):
 def random_source(length, config, rng):
     """<s> ... </s>, where there is room for it and the model has them."""
     special = {v for k, v in config.items() if k.endswith("_token_id")}
-    tokens = [rng.randrange(4, config["vocab_size"]) for _ in range(length)]
+    tokens = [rng.randrange(4, source_vocabulary(config)) for _ in range(length)]
     tokens = [3 if token in special else token for token in tokens]
     if length > 1:
         tokens[-1] = config["eos_token_id"]
@@ -286,8 +286,13 @@ def choose_inputs(model, config, cases, rng, lengths=SOURCE_LENGTHS):
     return inputs, outputs, smallest
 
 
+def source_vocabulary(config):
+    return config.get("src_vocab_size") or config["vocab_size"]
+
+
 def target_vocabulary(config):
-    return config.get("decoder_vocab_size") or config["vocab_size"]
+    return (config.get("tgt_vocab_size") or config.get("decoder_vocab_size")
+            or config["vocab_size"])
 
 
 @torch.no_grad()
@@ -301,9 +306,10 @@ def forward_goldens(model, config, inputs, rng, encoded=ENCODED, teacher_forced=
     for i in teacher_forced:
         ids = [config["decoder_start_token_id"]]
         ids += [rng.randrange(target_vocabulary(config)) for _ in range(TEACHER_FORCED_STEPS - 1)]
-        if model.config.model_type == "m2m_100":  # there padding has no position of its own
+        if model.config.model_type in ("m2m_100", "fsmt"):  # there padding has no position of its own
             ids = [3 if token == config["pad_token_id"] else token for token in ids]
-        out = model(input_ids=torch.tensor([inputs[i]]), decoder_input_ids=torch.tensor([ids]))
+        out = model(input_ids=torch.tensor([inputs[i]]), decoder_input_ids=torch.tensor([ids]),
+                    use_cache=False)
         forced.append({"input": i, "decoder_ids": ids, "logits": rows(out.logits[0])})
     torch.set_default_dtype(torch.float32)
     return encoder, forced

@@ -171,6 +171,10 @@ static void test_configs(const struct check_options *options)
         {"{\"model_type\": \"blenderbot\"}", ELCL_E_FORMAT, "embed_positions.weight", "[50,20]"},
         {"{\"model_type\": \"marian\", \"share_encoder_decoder_embeddings\": false}", ELCL_E_FORMAT,
          "model.safetensors", "encoder.embed_tokens"},
+        {"{\"model_type\": \"fsmt\"}", ELCL_E_FORMAT, "config.json", "src_vocab_size"},
+        {"{\"model_type\": \"fsmt\", \"src_vocab_size\": 61, \"tgt_vocab_size\": 60}",
+         ELCL_E_FORMAT, "tie_word_embeddings is true",
+         "src_vocab_size is 61 and tgt_vocab_size 60"},
         {"{\"bos_token_id\": 61}", ELCL_E_FORMAT, "config.json", "bos_token_id"},
     };
     for (size_t i = 0; i < ELCL_COUNT(tests); i++) {

@@ -222,12 +222,29 @@ static void test_model(const char *name, const struct check_options *options)
     golden_finish(&golden);
 }
 
+/* The weights of one model in files of another kind give its results. */
+static void test_files(const char *name, const char *stored, const struct check_options *options)
+{
+    struct golden golden;
+    check_case("golden, %s, stored results", name);
+    if (!golden_load(stored, &golden))
+        return;
+    snprintf(golden.directory, sizeof(golden.directory), "%s/tests/golden/%s", check_root(), name);
+    for (size_t i = 0; i < ELCL_COUNT(all_shapes); i++)
+        test_setup(&golden, name,
+                   &(struct setup){.attention = all_variants[i],
+                                   .kernels = all_shapes[i],
+                                   .gemm = ELCL_GEMM_NATIVE},
+                   options);
+    golden_finish(&golden);
+}
+
 int main(int argc, char **argv)
 {
     static const char *const models[] = {
-        "tiny-bart",  "tiny-bart-untied",   "tiny-marian",     "tiny-marian-separate",
-        "tiny-mbart", "tiny-pegasus",       "tiny-blenderbot", "tiny-m2m_100",
-        "tiny-gpt2",  "tiny-gpt2-by-layer",
+        "tiny-bart",  "tiny-bart-untied", "tiny-marian",     "tiny-marian-separate",
+        "tiny-mbart", "tiny-pegasus",     "tiny-blenderbot", "tiny-m2m_100",
+        "tiny-fsmt",  "tiny-fsmt-shared", "tiny-gpt2",       "tiny-gpt2-by-layer",
     };
     const struct check_options *options = check_begin(argc, argv);
     for (size_t i = 0; i < ELCL_COUNT(models); i++)
@@ -237,6 +254,8 @@ int main(int argc, char **argv)
     test_searches("tiny-blenderbot", "rules.json", options);
     test_searches("tiny-gpt2", "rules.json", options);
     test_stop(options);
+    test_files("tiny-bart-shards", "tiny-bart", options);
+    test_searches("tiny-bart", options);
     printf("compared %ld hypotheses and %ld rows of logits with stored ones\n", n_compared,
            n_logits);
     return check_end();

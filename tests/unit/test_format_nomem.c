@@ -8,7 +8,9 @@
 #include <cJSON.h>
 
 #include "format/config.h"
+#include "format/pytorch.h"
 #include "format/safetensors.h"
+#include "pytorch_files.h"
 #include "tokenizer_texts.h"
 
 /* ---- allocation ---------------------------------------------------------------------------- */
@@ -72,6 +74,26 @@ static int use_safetensors(elcl_error *err)
     const int rc = elcl_safetensors_open_memory(file, 8 + sizeof(header) - 1 + 8, "f", &st, err);
     CHECK(!rc == (st != NULL), "output with code %d", rc);
     elcl_safetensors_close(&st);
+    return rc;
+}
+
+/* A transposed tensor, which is copied, and one that is refused. */
+static int use_pytorch(elcl_error *err)
+{
+    static const char pickle[] =
+        P "}(" PAIR("w", TENSOR(STORAGE("Float", "K\6"), "K\0", "K\2K\3\x86", "K\1K\2\x86"))
+            PAIR("i", TENSOR(STORAGE("Long", "K\3"), "K\0", "K\3\x85", "K\1\x85")) "u.";
+    const bool armed = memory.armed;
+    memory.armed = false;
+    struct elcl_str file = archive_of_pickle(pickle, sizeof(pickle) - 1);
+    memory.armed = armed;
+    struct elcl_tensors *tensors = NULL;
+    int rc = elcl_pytorch_open_memory(file.data, file.n, "f", &tensors, err);
+    CHECK(!rc == (tensors != NULL), "output with code %d", rc);
+    if (!rc)
+        rc = elcl_tensors_load(tensors, elcl_tensors_find(tensors, "w"), err);
+    elcl_tensors_close(&tensors);
+    elcl_str_finish(&file);
     return rc;
 }
 
@@ -171,6 +193,7 @@ int main(int argc, char **argv)
     cJSON_Hooks hooks = {__wrap_malloc, __wrap_free};
     cJSON_InitHooks(&hooks);
     test_exhaustion("safetensors", use_safetensors);
+    test_exhaustion("pytorch", use_pytorch);
     test_exhaustion("config", use_config);
     test_exhaustion("vocab.json", use_vocab);
     test_exhaustion("tokenizer.json", use_json);

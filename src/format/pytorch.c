@@ -1,0 +1,460 @@
+#include "format/pytorch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "base/util.h"
+#include "format/pickle.h"
+#include "format/shards.h"
+#include "format/strmap.h"
+#include "format/zip.h"
+
+/* One tensor. What cannot be used has a reason and no more than a name. */
+struct item {
+    struct elcl_tensor t; /* name owned; data NULL while it must be made and is not */
+    char *refusal;
+    const char *storage;           /* of what must be made: its first element */
+    int64_t stride[ELCL_MAX_DIMS]; /* elements */
+    size_t bytes;                  /* of a stored element */
+    void *made;
+    size_t file; /* its number */
+};
+
+struct file {
+    char *path;
+    struct elcl_mapping mapping;
+};
+
+struct pytorch {
+    struct elcl_tensors base;
+    char *path;
+    struct file *files; /* [n_files] */
+    size_t n_files, max_files;
+    struct item *items; /* [n_items] */
+    size_t n_items, max_items;
+    struct elcl_strmap names; /* -> item */
+};
+
+/* ---- one tensor ---- */
+
+static int bad_tensor(const char *file, const struct elcl_pickle_tensor *p, const char *what,
+                      elcl_error *err)
+{
+    return elcl_fail(err, ELCL_E_FORMAT, "%s: tensor %.*s: %s", file,
+                     p->n_name < 200 ? (int)p->n_name : 200, p->name, what);
+}
+
+/* Elements of the shape; *span is the number of storage elements from the first to the last one
+ * that the tensor touches. false on overflow. */
+static bool measure(const struct elcl_pickle_tensor *p, size_t *n, size_t *span)
+{
+    bool empty = false;
+    *n = *span = 1;
+    for (int i = 0; i < p->n_dims; i++) {
+        size_t reach;
+        const size_t extent = (size_t)p->shape[i];
+        empty = empty || !extent;
+        if (!extent)
+            continue;
+        if (!elcl_mul_size(*n, extent, n) ||
+            !elcl_mul_size(extent - 1, (size_t)p->stride[i], &reach) ||
+            !elcl_add_size(*span, reach, span))
+            return false;
+    }
+    if (empty)
+        *n = *span = 0;
+    return true;
+}
+
+static bool is_contiguous(const struct elcl_pickle_tensor *p)
+{
+    int64_t stride = 1;
+    for (int i = p->n_dims - 1; i >= 0; i--) {
+        if (p->shape[i] > 1 && p->stride[i] != stride)
+            return false;
+        if (p->shape[i] > 1)
+            stride *= p->shape[i];
+    }
+    return true;
+}
+
+/* The bytes of the tensor's storage. */
+static int find_storage(const struct elcl_zip *zip, const char *prefix, size_t n_prefix,
+                        const char *file, const struct elcl_pickle_tensor *p,
+                        const struct elcl_zip_entry **entry, elcl_error *err)
+{
+    struct elcl_str name = {0};
+    elcl_str_append(&name, prefix, n_prefix);
+    elcl_str_append(&name, "data/", 5);
+    elcl_str_append(&name, p->key, p->n_key);
+    if (name.failed)
+        return elcl_fail_nomem(err);
+    *entry = elcl_zip_find(zip, name.data, name.n);
+    elcl_str_finish(&name);
+    if (!*entry)
+        return bad_tensor(file, p, "its storage is not in the file", err);
+    size_t bytes;
+    if (!elcl_mul_size((size_t)p->n_storage, p->type->bytes, &bytes) || bytes > (*entry)->bytes)
+        return bad_tensor(file, p, "its storage is shorter than the pickle says", err);
+    return ELCL_OK;
+}
+
+/* Why the tensor cannot be used: *why stays NULL when it can. */
+static int judge(const struct elcl_pickle_tensor *p, size_t n, enum elcl_storage *dtype, char **why,
+                 elcl_error *err)
+{
+    static const struct {
+        const char *type;
+        enum elcl_storage dtype;
+    } usable[] = {{"FloatStorage", ELCL_F32},
+                  {"HalfStorage", ELCL_F16},
+                  {"BFloat16Storage", ELCL_BF16},
+                  {"DoubleStorage", ELCL_F32}};
+    bool known = false;
+    for (size_t i = 0; i < ELCL_COUNT(usable); i++) {
+        if (!strcmp(p->type->name, usable[i].type)) {
+            *dtype = usable[i].dtype;
+            known = true;
+        }
+    }
+    struct elcl_str text = {0};
+    if (p->n_dims > ELCL_MAX_DIMS)
+        elcl_str_printf(&text, "has %d dimensions, at most %d are expected", p->n_dims,
+                        ELCL_MAX_DIMS);
+    else if (!known)
+        elcl_str_printf(&text,
+                        "has elements of torch.%s, FloatStorage, HalfStorage, BFloat16Storage or "
+                        "DoubleStorage are expected",
+                        p->type->name);
+    else if (n > (size_t)p->n_storage)
+        elcl_str_printf(&text, "is an expanded view: %zu elements of a storage of %lld", n,
+                        (long long)p->n_storage);
+    if (text.failed)
+        return elcl_fail_nomem(err);
+    *why = text.data;
+    return ELCL_OK;
+}
+
+/* Describes a tensor; item->t.name and file are the caller's. */
+static int describe(const struct elcl_zip *zip, const char *prefix, size_t n_prefix,
+                    const char *file, const struct elcl_pickle_tensor *p, struct item *item,
+                    elcl_error *err)
+{
+    const struct elcl_zip_entry *entry = NULL;
+    size_t n = 0, span = 0, end;
+    int rc = find_storage(zip, prefix, n_prefix, file, p, &entry, err);
+    if (rc)
+        return rc;
+    if (p->n_dims <= ELCL_MAX_DIMS) {
+        if (!measure(p, &n, &span))
+            return bad_tensor(file, p, "the shape's product overflows", err);
+        if (!elcl_add_size((size_t)p->offset, span, &end) || (n && end > (size_t)p->n_storage))
+            return bad_tensor(file, p, "offset, shape and strides reach beyond its storage", err);
+    }
+    rc = judge(p, n, &item->t.dtype, &item->refusal, err);
+    if (rc || item->refusal)
+        return rc;
+    item->t.n_dims = p->n_dims;
+    memcpy(item->t.shape, p->shape, sizeof(p->shape));
+    memcpy(item->stride, p->stride, sizeof(p->stride));
+    item->t.n = n;
+    item->bytes = p->type->bytes;
+    item->storage = entry->data + (n ? (size_t)p->offset * item->bytes : 0);
+    if (!n || (is_contiguous(p) && item->bytes == (item->t.dtype == ELCL_F32 ? 4u : 2u)))
+        item->t.data = item->storage;
+    return ELCL_OK;
+}
+
+static int add_tensor(struct pytorch *pt, const struct elcl_zip *zip, const char *prefix,
+                      size_t n_prefix, const char *file, const struct elcl_pickle_tensor *p,
+                      elcl_error *err)
+{
+    struct item item = {.file = pt->n_files};
+    void *array = pt->items;
+    int rc;
+    ELCL_TRY(describe(zip, prefix, n_prefix, file, p, &item, err));
+    char *name = elcl_strndup(p->name, p->n_name);
+    item.t.name = name;
+    item.t.file = file;
+    if (!name || !elcl_grow(&array, &pt->max_items, pt->n_items + 1, sizeof(*pt->items))) {
+        free(name);
+        rc = elcl_fail_nomem(err);
+        goto fail;
+    }
+    pt->items = array;
+    pt->items[pt->n_items++] = item;
+    int32_t found;
+    rc = elcl_strmap_add(&pt->names, p->name, p->n_name, (int32_t)(pt->n_items - 1), &found, err);
+    if (!rc && pt->names.n < pt->n_items)
+        rc = bad_tensor(file, p, "stands twice", err);
+    return rc;
+fail:
+    elcl_free(item.refusal);
+    return rc;
+}
+
+/* ---- one file ---- */
+
+static bool ends_with(const struct elcl_zip_entry *entry, const char *end)
+{
+    const size_t n = strlen(end);
+    return entry->n_name >= n && !memcmp(entry->name + entry->n_name - n, end, n);
+}
+
+/* The pickle's entry is "PREFIX/data.pkl"; *n_prefix counts the slash. */
+static const struct elcl_zip_entry *find_pickle(const struct elcl_zip *zip, size_t *n_prefix)
+{
+    for (size_t i = 0; i < zip->n; i++) {
+        if (ends_with(&zip->entries[i], "/data.pkl")) {
+            *n_prefix = zip->entries[i].n_name - strlen("data.pkl");
+            return &zip->entries[i];
+        }
+    }
+    return NULL;
+}
+
+static int check_byte_order(const struct elcl_zip *zip, const char *prefix, size_t n_prefix,
+                            const char *file, elcl_error *err)
+{
+    struct elcl_str name = {0};
+    elcl_str_append(&name, prefix, n_prefix);
+    elcl_str_append(&name, "byteorder", 9);
+    if (name.failed)
+        return elcl_fail_nomem(err);
+    const struct elcl_zip_entry *order = elcl_zip_find(zip, name.data, name.n);
+    elcl_str_finish(&name);
+    if (!order || (order->bytes == 6 && !memcmp(order->data, "little", 6)))
+        return ELCL_OK;
+    return elcl_fail(err, ELCL_E_UNSUPPORTED,
+                     "%s: byteorder: little is expected; save the file again on another machine, "
+                     "or as safetensors",
+                     file);
+}
+
+/* Files that are often met in the place of a zip archive. */
+static int check_start(const void *data, size_t bytes, const char *file, elcl_error *err)
+{
+    static const unsigned char legacy[] = {0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46};
+    static const char pointer[] = "version https://git-lfs";
+    if (bytes >= sizeof(legacy) && !memcmp(data, legacy, sizeof(legacy)))
+        return elcl_fail(err, ELCL_E_UNSUPPORTED,
+                         "%s: is in the format of torch before 1.6; load it with torch.load and "
+                         "save it again with torch.save, or as safetensors",
+                         file);
+    if (bytes >= sizeof(pointer) - 1 && !memcmp(data, pointer, sizeof(pointer) - 1))
+        return elcl_fail(err, ELCL_E_FORMAT,
+                         "%s: is a pointer of Git LFS, not the file itself; run git lfs pull",
+                         file);
+    return ELCL_OK;
+}
+
+static int read_archive(struct pytorch *pt, const struct elcl_zip *zip, const char *file,
+                        elcl_error *err)
+{
+    size_t n_prefix = 0, n = 0;
+    struct elcl_pickle_tensor *tensors = NULL;
+    const struct elcl_zip_entry *pickle = find_pickle(zip, &n_prefix);
+    if (!pickle)
+        return elcl_fail(err, ELCL_E_FORMAT,
+                         "%s: a zip archive without data.pkl, which torch.save "
+                         "writes",
+                         file);
+    int rc;
+    ELCL_TRY(check_byte_order(zip, pickle->name, n_prefix, file, err));
+    ELCL_TRY(elcl_pickle_read(pickle->data, pickle->bytes, file, &tensors, &n, err));
+    if (pt->n_items + n > INT32_MAX / 2) {
+        rc = elcl_fail(err, ELCL_E_FORMAT, "%s: too many tensors", file);
+        goto fail;
+    }
+    for (size_t i = 0; i < n; i++)
+        ELCL_TRY(add_tensor(pt, zip, pickle->name, n_prefix, file, &tensors[i], err));
+fail:
+    elcl_free(tensors);
+    return rc;
+}
+
+/* `data` and `file` must outlive pt. */
+static int add_file(struct pytorch *pt, const void *data, size_t bytes, const char *file,
+                    elcl_error *err)
+{
+    struct elcl_zip zip = {0};
+    int rc;
+    ELCL_TRY(check_start(data, bytes, file, err));
+    ELCL_TRY(elcl_zip_open(data, bytes, file, &zip, err));
+    ELCL_TRY(read_archive(pt, &zip, file, err));
+fail:
+    elcl_zip_finish(&zip);
+    return rc;
+}
+
+static int map_file(void *user, const char *path, elcl_error *err)
+{
+    struct pytorch *pt = user;
+    void *array = pt->files;
+    if (!elcl_grow(&array, &pt->max_files, pt->n_files + 1, sizeof(*pt->files)))
+        return elcl_fail_nomem(err);
+    pt->files = array;
+    struct file *file = &pt->files[pt->n_files];
+    *file = (struct file){0};
+    int rc = elcl_map_file(path, &file->mapping, err);
+    if (rc)
+        return rc;
+    file->path = elcl_strndup(path, strlen(path));
+    rc = file->path ? add_file(pt, file->mapping.data, file->mapping.bytes, file->path, err)
+                    : elcl_fail_nomem(err);
+    pt->n_files++;
+    return rc;
+}
+
+/* ---- as a source ---- */
+
+static struct item *item_of(const struct pytorch *pt, const char *name)
+{
+    const int32_t i = elcl_strmap_get(&pt->names, name, strlen(name));
+    return i < 0 ? NULL : &pt->items[i];
+}
+
+static const struct elcl_tensor *find(const struct elcl_tensors *tensors, const char *name)
+{
+    const struct item *item = item_of((const struct pytorch *)tensors, name);
+    return item && !item->refusal ? &item->t : NULL;
+}
+
+static const char *refusal(const struct elcl_tensors *tensors, const char *name)
+{
+    const struct item *item = item_of((const struct pytorch *)tensors, name);
+    return item ? item->refusal : NULL;
+}
+
+/* Copies in row-major order; 64-bit floats become 32-bit ones. */
+static void copy(const struct item *item, char *out)
+{
+    const size_t bytes = item->t.dtype == ELCL_F32 ? 4 : 2;
+    int64_t at[ELCL_MAX_DIMS] = {0}; /* of the element */
+    int64_t place = 0;               /* of it in the storage */
+    for (size_t k = 0; k < item->t.n; k++, out += bytes) {
+        const char *in = item->storage + (size_t)place * item->bytes;
+        if (item->bytes == 8) {
+            double wide;
+            memcpy(&wide, in, sizeof(wide));
+            const float narrow = (float)wide;
+            memcpy(out, &narrow, sizeof(narrow));
+        } else {
+            memcpy(out, in, bytes);
+        }
+        for (int d = item->t.n_dims - 1; d >= 0; d--) {
+            place += item->stride[d];
+            if (++at[d] < item->t.shape[d])
+                break;
+            place -= at[d] * item->stride[d];
+            at[d] = 0;
+        }
+    }
+}
+
+static int load(struct elcl_tensors *tensors, const struct elcl_tensor *tensor, elcl_error *err)
+{
+    struct item *item = item_of((struct pytorch *)tensors, tensor->name);
+    item->made = elcl_calloc(item->t.n, item->t.dtype == ELCL_F32 ? 4 : 2);
+    if (!item->made)
+        return elcl_fail_nomem(err);
+    copy(item, item->made);
+    item->t.data = item->made;
+    return ELCL_OK;
+}
+
+static void drop(struct elcl_tensors *tensors)
+{
+    struct pytorch *pt = (struct pytorch *)tensors;
+    for (size_t i = 0; i < pt->n_items; i++) {
+        if (!pt->items[i].made)
+            continue;
+        elcl_free(pt->items[i].made);
+        pt->items[i].made = NULL;
+        pt->items[i].t.data = NULL;
+    }
+}
+
+static void destroy(struct elcl_tensors *tensors)
+{
+    struct pytorch *pt = (struct pytorch *)tensors;
+    drop(tensors);
+    for (size_t i = 0; i < pt->n_items; i++) {
+        free((void *)(uintptr_t)pt->items[i].t.name);
+        elcl_free(pt->items[i].refusal);
+    }
+    for (size_t i = 0; i < pt->n_files; i++) {
+        elcl_unmap_file(&pt->files[i].mapping);
+        elcl_free(pt->files[i].path);
+    }
+    elcl_strmap_finish(&pt->names);
+    elcl_free(pt->items);
+    elcl_free(pt->files);
+    elcl_free(pt->path);
+    elcl_free(pt);
+}
+
+const char *elcl_pytorch_name(const struct elcl_tensors *tensors, size_t i)
+{
+    const struct pytorch *pt = (const struct pytorch *)tensors;
+    return i < pt->n_items ? pt->items[i].t.name : NULL;
+}
+
+/* ---- opening ---- */
+
+static int create(const char *path, struct pytorch **pt, elcl_error *err)
+{
+    static const struct elcl_tensors_source source = {
+        .find = find, .refusal = refusal, .load = load, .drop = drop, .close = destroy};
+    struct pytorch *p = elcl_calloc(1, sizeof(*p));
+    if (p)
+        p->path = elcl_strndup(path, strlen(path));
+    if (!p || !p->path) {
+        elcl_free(p);
+        return elcl_fail_nomem(err);
+    }
+    p->base = (struct elcl_tensors){&source, p->path};
+    *pt = p;
+    return ELCL_OK;
+}
+
+/* Hands pt out, or destroys it after a failure. */
+static int opened(struct pytorch *pt, int rc, struct elcl_tensors **tensors)
+{
+    if (rc)
+        destroy(&pt->base);
+    else
+        *tensors = &pt->base;
+    return rc;
+}
+
+int elcl_pytorch_open_file(const char *path, struct elcl_tensors **tensors, elcl_error *err)
+{
+    struct pytorch *pt;
+    const int rc = create(path, &pt, err);
+    return rc ? rc : opened(pt, map_file(pt, path, err), tensors);
+}
+
+int elcl_pytorch_open_memory(const void *data, size_t bytes, const char *name,
+                             struct elcl_tensors **tensors, elcl_error *err)
+{
+    struct pytorch *pt;
+    const int rc = create(name, &pt, err);
+    return rc ? rc : opened(pt, add_file(pt, data, bytes, pt->path, err), tensors);
+}
+
+static bool shard_holds(const void *user, const char *name, int i)
+{
+    const struct item *item = item_of(user, name);
+    return item && item->file == (size_t)i;
+}
+
+int elcl_pytorch_open_index(const char *directory, const char *index, struct elcl_tensors **tensors,
+                            elcl_error *err)
+{
+    static const struct elcl_shards_user functions = {map_file, shard_holds};
+    struct pytorch *pt;
+    const int rc = create(index, &pt, err);
+    return rc ? rc : opened(pt, elcl_shards_open(directory, index, &functions, pt, err), tensors);
+}

@@ -1,0 +1,275 @@
+#include "format/zip.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+
+/* Records and their sizes without names and other parts that vary. */
+#define LOCAL 0x04034b50u
+#define LOCAL_BYTES 30
+#define CENTRAL 0x02014b50u
+#define CENTRAL_BYTES 46
+#define END 0x06054b50u
+#define END_BYTES 22
+#define END64 0x06064b50u
+#define END64_BYTES 56
+#define LOCATOR64 0x07064b50u
+#define LOCATOR64_BYTES 20
+#define MAX_COMMENT 65535
+#define MAX_ENTRIES ((uint64_t)1 << 22)
+
+#define IN_ZIP64_32 0xffffffffu /* the value stands in a zip64 field */
+
+/* An archive while it is read. */
+struct reader {
+    const unsigned char *p;
+    size_t n;
+    const char *file;
+    struct span *spans; /* [zip->n]: what each entry covers */
+};
+
+struct span {
+    size_t begin, end;
+};
+
+/* The central directory. */
+struct directory {
+    uint64_t at, bytes, n;
+};
+
+/* One entry of it. */
+struct record {
+    const unsigned char *name;
+    size_t n_name;
+    unsigned flags, method;
+    uint64_t stored, size, at; /* bytes in the file, bytes of the content, the local header */
+};
+
+static uint64_t number(const unsigned char *p, int bytes)
+{
+    uint64_t value = 0;
+    while (bytes--)
+        value = value << 8 | p[bytes];
+    return value;
+}
+
+static int bad(const struct reader *r, const char *what, elcl_error *err)
+{
+    return elcl_fail(err, ELCL_E_FORMAT, "%s: not a whole zip archive: %s", r->file, what);
+}
+
+/* ---- the end of the archive ---- */
+
+/* The last place at which an end record with its comment fits exactly; r->n when there is none. */
+static size_t find_end(const struct reader *r)
+{
+    for (size_t comment = 0; comment <= MAX_COMMENT && comment + END_BYTES <= r->n; comment++) {
+        const size_t at = r->n - END_BYTES - comment;
+        if (number(r->p + at, 4) == END && number(r->p + at + 20, 2) == comment)
+            return at;
+    }
+    return r->n;
+}
+
+static int read_end64(const struct reader *r, size_t end, struct directory *d, elcl_error *err)
+{
+    const unsigned char *locator = r->p + end - LOCATOR64_BYTES;
+    const uint64_t at = number(locator + 8, 8);
+    if (end - LOCATOR64_BYTES < END64_BYTES || at > end - LOCATOR64_BYTES - END64_BYTES ||
+        number(r->p + at, 4) != END64)
+        return bad(r, "its zip64 end record is not where it should be", err);
+    const unsigned char *record = r->p + at;
+    if (number(record + 16, 4) || number(record + 20, 4) ||
+        number(record + 24, 8) != number(record + 32, 8))
+        return bad(r, "it has several parts", err);
+    d->n = number(record + 32, 8);
+    d->bytes = number(record + 40, 8);
+    d->at = number(record + 48, 8);
+    return ELCL_OK;
+}
+
+static int read_end(const struct reader *r, struct directory *d, elcl_error *err)
+{
+    const size_t end = find_end(r);
+    if (end == r->n)
+        return bad(r, "it has no end record; is the file complete?", err);
+    const unsigned char *record = r->p + end;
+    if (end >= LOCATOR64_BYTES && number(record - LOCATOR64_BYTES, 4) == LOCATOR64) {
+        const int rc = read_end64(r, end, d, err);
+        if (rc)
+            return rc;
+    } else {
+        if (number(record + 4, 2) || number(record + 6, 2) ||
+            number(record + 8, 2) != number(record + 10, 2))
+            return bad(r, "it has several parts", err);
+        d->n = number(record + 10, 2);
+        d->bytes = number(record + 12, 4);
+        d->at = number(record + 16, 4);
+    }
+    if (d->at > end || d->bytes > end - d->at)
+        return bad(r, "its directory lies outside the file", err);
+    if (d->n > MAX_ENTRIES || d->n > d->bytes / CENTRAL_BYTES)
+        return bad(r, "it has fewer entries than its end record says", err);
+    return ELCL_OK;
+}
+
+/* ---- entries ---- */
+
+/* Sizes and place that do not fit 32 bits stand in an extra field of type 1, in this order. */
+static int read_zip64(const struct reader *r, const unsigned char *extra, size_t n,
+                      struct record *record, elcl_error *err)
+{
+    uint64_t *const values[] = {&record->size, &record->stored, &record->at};
+    size_t field = 4, left = 0;
+    for (size_t i = 0; i + 4 <= n && !left; i += 4 + number(extra + i + 2, 2)) {
+        if (number(extra + i, 2) == 1) {
+            field = i + 4;
+            left = number(extra + i + 2, 2);
+            if (left > n - field)
+                return bad(r, "an extra field is too long", err);
+        }
+    }
+    for (size_t i = 0; i < ELCL_COUNT(values); i++) {
+        if (*values[i] != IN_ZIP64_32)
+            continue;
+        if (left < 8)
+            return bad(r, "a zip64 field is missing", err);
+        *values[i] = number(extra + field, 8);
+        field += 8;
+        left -= 8;
+    }
+    return ELCL_OK;
+}
+
+/* One entry of the directory at *p, of which `left` bytes remain. */
+static int read_record(const struct reader *r, const unsigned char **p, size_t *left,
+                       struct record *record, elcl_error *err)
+{
+    const unsigned char *q = *p;
+    if (*left < CENTRAL_BYTES || number(q, 4) != CENTRAL)
+        return bad(r, "its directory is damaged", err);
+    const size_t n_name = number(q + 28, 2), n_extra = number(q + 30, 2);
+    const size_t bytes = CENTRAL_BYTES + n_name + n_extra + number(q + 32, 2);
+    if (bytes > *left)
+        return bad(r, "its directory is damaged", err);
+    *record = (struct record){
+        .name = q + CENTRAL_BYTES,
+        .n_name = n_name,
+        .flags = (unsigned)number(q + 8, 2),
+        .method = (unsigned)number(q + 10, 2),
+        .stored = number(q + 20, 4),
+        .size = number(q + 24, 4),
+        .at = number(q + 42, 4),
+    };
+    *p += bytes;
+    *left -= bytes;
+    return read_zip64(r, q + CENTRAL_BYTES + n_name, n_extra, record, err);
+}
+
+static int bad_entry(const struct reader *r, const struct record *record, const char *what,
+                     elcl_error *err)
+{
+    return elcl_fail(err, ELCL_E_FORMAT, "%s: entry %.*s %s", r->file,
+                     record->n_name < 200 ? (int)record->n_name : 200, (const char *)record->name,
+                     what);
+}
+
+/* Finds the content behind the entry's own header; entries lie before the directory at `limit`. */
+static int locate(const struct reader *r, const struct record *record, size_t limit,
+                  struct elcl_zip_entry *entry, struct span *span, elcl_error *err)
+{
+    if (record->flags & 1)
+        return bad_entry(r, record, "is encrypted", err);
+    if (record->method)
+        return bad_entry(r, record, "is compressed, stored entries are expected", err);
+    if (record->stored != record->size)
+        return bad_entry(r, record, "is stored and has two different sizes", err);
+    if (record->at > limit || limit - record->at < LOCAL_BYTES ||
+        number(r->p + record->at, 4) != LOCAL)
+        return bad_entry(r, record, "has no header where the directory says", err);
+    const unsigned char *local = r->p + record->at;
+    const size_t n_name = number(local + 26, 2);
+    const size_t skip = LOCAL_BYTES + n_name + number(local + 28, 2);
+    const size_t left = limit - (size_t)record->at;
+    if (skip > left || record->size > left - skip)
+        return bad_entry(r, record, "reaches beyond the entries' end", err);
+    if (n_name != record->n_name || memcmp(local + LOCAL_BYTES, record->name, n_name) != 0)
+        return bad_entry(r, record, "has another name in its own header", err);
+    *entry = (struct elcl_zip_entry){.name = (const char *)record->name,
+                                     .n_name = record->n_name,
+                                     .data = (const char *)local + skip,
+                                     .bytes = (size_t)record->size};
+    *span = (struct span){(size_t)record->at, (size_t)record->at + skip + (size_t)record->size};
+    return ELCL_OK;
+}
+
+static int compare_spans(const void *a, const void *b)
+{
+    const struct span *x = a, *y = b;
+    return (x->begin > y->begin) - (x->begin < y->begin);
+}
+
+static int read_entries(struct reader *r, const struct directory *d, struct elcl_zip *zip,
+                        elcl_error *err)
+{
+    const unsigned char *p = r->p + d->at;
+    size_t left = (size_t)d->bytes;
+    for (; zip->n < d->n; zip->n++) {
+        struct record record;
+        int rc = read_record(r, &p, &left, &record, err);
+        if (!rc)
+            rc = locate(r, &record, (size_t)d->at, &zip->entries[zip->n], &r->spans[zip->n], err);
+        int32_t found;
+        if (!rc)
+            rc = elcl_strmap_add(&zip->names, (const char *)record.name, record.n_name,
+                                 (int32_t)zip->n, &found, err);
+        if (rc)
+            return rc;
+        if (zip->names.n == zip->n)
+            return bad_entry(r, &record, "stands twice", err);
+    }
+    qsort(r->spans, zip->n, sizeof(*r->spans), compare_spans);
+    for (size_t i = 1; i < zip->n; i++)
+        if (r->spans[i].begin < r->spans[i - 1].end)
+            return elcl_fail(err, ELCL_E_FORMAT, "%s: two entries overlap at byte %zu", r->file,
+                             r->spans[i].begin);
+    return ELCL_OK;
+}
+
+int elcl_zip_open(const void *data, size_t bytes, const char *file, struct elcl_zip *zip,
+                  elcl_error *err)
+{
+    struct reader r = {.p = data, .n = bytes, .file = file};
+    struct elcl_zip z = {0};
+    struct directory d = {0};
+    int rc;
+    ELCL_TRY(read_end(&r, &d, err));
+    z.entries = elcl_calloc((size_t)d.n, sizeof(*z.entries));
+    r.spans = elcl_calloc((size_t)d.n, sizeof(*r.spans));
+    if (!z.entries || !r.spans) {
+        rc = elcl_fail_nomem(err);
+        goto fail;
+    }
+    ELCL_TRY(read_entries(&r, &d, &z, err));
+    *zip = z;
+    z = (struct elcl_zip){0};
+fail:
+    elcl_zip_finish(&z);
+    elcl_free(r.spans);
+    return rc;
+}
+
+void elcl_zip_finish(struct elcl_zip *zip)
+{
+    elcl_free(zip->entries);
+    elcl_strmap_finish(&zip->names);
+    *zip = (struct elcl_zip){0};
+}
+
+const struct elcl_zip_entry *elcl_zip_find(const struct elcl_zip *zip, const char *name, size_t n)
+{
+    const int32_t i = elcl_strmap_get(&zip->names, name, n);
+    return i < 0 ? NULL : &zip->entries[i];
+}

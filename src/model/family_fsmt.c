@@ -1,0 +1,39 @@
+/* FSMT (fairseq's Transformer): post-norm, sinusoidal positions counted from pad_token_id + 1, no
+ * norm behind the embedding; source and target have a vocabulary each, and the decoder starts with
+ * EOS. */
+#include "model/bart_kin.h"
+
+static const struct elcl_bart_kin kin = {
+    .model_type = "fsmt",
+    .positions = ELCL_POSITIONS_AFTER_PADDING,
+    .fairseq_keys = true,
+    .head = "decoder.output_projection.weight",
+    .max_positions = 1024,
+    .scale_embedding = true,
+    .activation = "relu",
+};
+
+static const struct elcl_config_default defaults[] = {
+    {"pad_token_id", 1},        {"bos_token_id", 0},
+    {"eos_token_id", 2},        {"decoder_start_token_id", 2},
+    {"forced_eos_token_id", 2}, {"max_length", 200},
+    {"num_beams", 5},           {NULL, 0},
+};
+
+static int read_arch(const struct elcl_config *config, struct elcl_arch *arch, elcl_error *err)
+{
+    return elcl_bart_kin_arch(&kin, config, arch, err);
+}
+
+static int load(struct elcl_loader *loader, const struct elcl_arch *arch,
+                struct elcl_weights *weights)
+{
+    return elcl_bart_kin_load(&kin, loader, arch, weights);
+}
+
+const struct elcl_family elcl_family_fsmt = {
+    .model_type = "fsmt",
+    .defaults = defaults,
+    .read_arch = read_arch,
+    .load = load,
+};
