@@ -255,7 +255,6 @@ int main(int argc, char **argv)
     test_searches("tiny-gpt2", "rules.json", options);
     test_stop(options);
     test_files("tiny-bart-shards", "tiny-bart", options);
-    test_searches("tiny-bart", options);
     printf("compared %ld hypotheses and %ld rows of logits with stored ones\n", n_compared,
            n_logits);
     return check_end();
