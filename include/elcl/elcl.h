@@ -119,6 +119,20 @@ ELCL_API int elcl_device_list_probe(elcl_device_list *list, int i,
                                     const elcl_probe_verdict **verdicts, int *n_verdicts,
                                     elcl_error *err);
 
+/* What a device does at most, measured: fractions of it say how good a kernel is. */
+typedef struct elcl_ceilings {
+    double copy_gbs;        /* bytes read and written by a copy of much more than a cache, 1e9/s */
+    double cached_copy_gbs; /* the same of 1 MiB */
+    double mac_f32_gflops;  /* f32 multiply-adds on full vectors, two operations each, 1e9/s */
+    double launch_us;       /* a small kernel among many in a queue */
+    double wait_us;         /* a small kernel and the wait for it */
+    double reserved[8];
+} elcl_ceilings;
+
+/* Measures the device that `device` names as in elcl_model_params (NULL: the default one), in about
+ * two seconds. Takes up to 512 MiB of its memory meanwhile; blocks. */
+ELCL_API int elcl_measure_ceilings(const char *device, elcl_ceilings *ceilings, elcl_error *err);
+
 /* ---- models -------------------------------------------------------------------------------- */
 
 enum elcl_attention { ELCL_ATTN_AUTO, ELCL_ATTN_EL, ELCL_ATTN_MHA, ELCL_ATTN_MHA_BEAM };
@@ -284,7 +298,8 @@ typedef struct elcl_engine_params {
                      * the most new tokens */
     elcl_result_fn on_result;
     void *user;
-    unsigned reserved[8];
+    int profile; /* 1: time every kernel with device events, see elcl_engine_get_profile() */
+    unsigned reserved[7];
 } elcl_engine_params;
 
 ELCL_API elcl_engine_params elcl_engine_params_default(void);
@@ -334,6 +349,32 @@ typedef struct elcl_engine_stats {
 } elcl_engine_stats;
 
 ELCL_API void elcl_engine_get_stats(const elcl_engine *engine, elcl_engine_stats *stats);
+
+/* One operation of an engine with elcl_engine_params.profile or elcl_model_params.profile. */
+typedef struct elcl_kernel_time {
+    const char *name; /* the operation, a literal */
+    uint64_t calls;
+    uint64_t ns;          /* on the device, all calls together */
+    uint64_t bytes_moved; /* device memory traffic that the calls need, estimated */
+    uint64_t flop;        /* arithmetic that they need */
+} elcl_kernel_time;
+
+/* One call; times are the device's own clock. */
+typedef struct elcl_kernel_span {
+    const char *name;
+    uint64_t start_ns, end_ns;
+} elcl_kernel_span;
+
+typedef struct elcl_engine_profile {
+    const elcl_kernel_time *times; /* [n_times], slowest first */
+    int n_times;
+    const elcl_kernel_span *spans; /* [n_spans], as launched; the first million of them */
+    size_t n_spans;
+} elcl_engine_profile;
+
+/* What the kernels took since the engine's batch was allocated; all zeros without profile. Waits
+ * for the device. Arrays are the engine's, valid until its next step. */
+ELCL_API void elcl_engine_get_profile(elcl_engine *engine, elcl_engine_profile *profile);
 
 /* One text in, the best hypothesis' text out; *text is freed with elcl_free(). Creates an engine
  * for the call: for many texts use an engine. */

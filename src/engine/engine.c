@@ -93,7 +93,7 @@ static int create_run(struct elcl_engine *e, int sentences, elcl_error *err)
         struct elcl_ops *ops = NULL;
         elcl_error first = {0};
         capacity.encode_rows = elcl_plan_encode_rows(capacity.sentences, capacity.max_source);
-        int rc = elcl_ops_clone(m->ops, &ops, &first);
+        int rc = elcl_ops_clone(m->ops, e->params.profile != 0, &ops, &first);
         if (!rc)
             rc =
                 elcl_run_init(&e->run, &m->arch, &m->weights, m->attention, &capacity, ops, &first);
@@ -313,4 +313,12 @@ void elcl_engine_get_stats(const elcl_engine *engine, elcl_engine_stats *stats)
         stats->bytes_moved += engine->run.ops->bytes_moved;
         stats->flop += engine->run.ops->flop;
     }
+}
+
+void elcl_engine_get_profile(elcl_engine *engine, elcl_engine_profile *profile)
+{
+    struct elcl_profile *p = engine->run.ops ? engine->run.ops->profile : NULL;
+    *profile = (elcl_engine_profile){0};
+    profile->times = elcl_profile_read(p, &profile->n_times);
+    profile->spans = elcl_profile_spans(p, &profile->n_spans);
 }

@@ -219,7 +219,8 @@ fail:
     return rc;
 }
 
-int elcl_ops_clone(const struct elcl_ops *other, struct elcl_ops **ops, elcl_error *err)
+int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops **ops,
+                   elcl_error *err)
 {
     struct elcl_ops *o = elcl_calloc(1, sizeof(*o));
     if (!o)
@@ -235,7 +236,7 @@ int elcl_ops_clone(const struct elcl_ops *other, struct elcl_ops **ops, elcl_err
                            .panel = other->panel,
                            .tile_rows = other->tile_rows,
                            .stored = other->stored};
-    ELCL_TRY(create_base(o, other->profile != NULL, err));
+    ELCL_TRY(create_base(o, profile || other->profile, err));
     ELCL_TRY(share_set(o, &other->set, &o->set, err));
     ELCL_TRY(share_set(o, &other->set_f32, &o->set_f32, err));
     *ops = o;
@@ -299,8 +300,9 @@ int elcl_ops_download(struct elcl_ops *ops, const struct elcl_buffer *buffer, vo
         "clEnqueueReadBuffer", buffer->label, err);
 }
 
-void elcl_ops_count(struct elcl_ops *ops, uint64_t bytes, uint64_t flop)
+void elcl_ops_count(struct elcl_ops *ops, const char *name, uint64_t bytes, uint64_t flop)
 {
+    elcl_profile_count(ops->profile, name, bytes, flop);
     ops->bytes_moved += bytes;
     ops->flop += flop;
 }

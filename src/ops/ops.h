@@ -72,9 +72,10 @@ struct elcl_ops {
 
 int elcl_ops_create(struct elcl_device *device, const struct elcl_ops_params *params,
                     struct elcl_ops **ops, elcl_error *err);
-/* A second elcl_ops on the same program: a queue and kernels of its own. `other` must not be
- * destroyed meanwhile. */
-int elcl_ops_clone(const struct elcl_ops *other, struct elcl_ops **ops, elcl_error *err);
+/* A second elcl_ops on the same program: a queue and kernels of its own, and a profile when it is
+ * asked for or `other` has one. `other` must not be destroyed meanwhile. */
+int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops **ops,
+                   elcl_error *err);
 void elcl_ops_destroy(struct elcl_ops **ops); /* NULL is fine */
 
 #define ELCL_OPS_BYTES 64 /* device memory of one elcl_ops */

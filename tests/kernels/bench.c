@@ -45,13 +45,6 @@ static void measure(struct bed *bed, bench_fn fn, void *user, double *ns)
     qsort(ns, REPETITIONS, sizeof(ns[0]), by_value);
 }
 
-double bench_least_ns(struct bed *bed, bench_fn fn, void *user)
-{
-    double ns[REPETITIONS];
-    measure(bed, fn, user, ns);
-    return ns[0];
-}
-
 static double median_ns(struct bed *bed, bench_fn fn, void *user)
 {
     double ns[REPETITIONS];
