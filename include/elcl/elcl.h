@@ -164,6 +164,19 @@ typedef struct elcl_model elcl_model;
  * only live until the call returns. Blocks until the model is ready. */
 ELCL_API int elcl_model_open(const char *directory, const elcl_model_params *params,
                              elcl_model **model, elcl_error *err);
+/* The same without a directory: a model of the true shape of a known one with random weights, which
+ * are the same for the same seed wherever they are made. For measuring; it has no tokenizer. Names:
+ * elcl_synthetic_name(). */
+ELCL_API int elcl_model_open_synthetic(const char *name, uint64_t seed,
+                                       const elcl_model_params *params, elcl_model **model,
+                                       elcl_error *err);
+/* The name of synthetic model i, for example "bart-base"; NULL past the last one. */
+ELCL_API const char *elcl_synthetic_name(int i);
+/* Writes config.json and model.safetensors (bf16, which loses nothing of these weights) into a
+ * directory, which is made where it is not there: what elcl_model_open() and other programs open.
+ */
+ELCL_API int elcl_synthetic_export(const char *name, uint64_t seed, const char *directory,
+                                   elcl_error *err);
 /* Engines on the model must be destroyed before. NULLs the pointer; NULL is fine. */
 ELCL_API void elcl_model_close(elcl_model **model);
 
