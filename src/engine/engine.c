@@ -65,9 +65,7 @@ static int choose_capacity(struct elcl_engine *e, elcl_error *err)
                               .beams = p->max_beams,
                               .max_source = p->max_source ? p->max_source : m->arch.max_positions,
                               .max_target = p->max_target ? p->max_target : m->arch.max_positions,
-                              .width = p->max_beams * (1 + ELCL_MAX_EOS)};
-    c.width = elcl_min_int(c.width, m->arch.vocabulary);
-    c.width = elcl_max_int(c.width, p->max_beams + 1); /* sampling: the best token and the draws */
+                              .width = elcl_plan_width(&m->arch, p->max_beams)};
     if (!c.sentences) {
         const uint64_t max_alloc = m->device->desc.max_alloc_bytes;
         c.sentences = elcl_plan_sentences(
@@ -321,4 +319,16 @@ void elcl_engine_get_profile(elcl_engine *engine, elcl_engine_profile *profile)
     *profile = (elcl_engine_profile){0};
     profile->times = elcl_profile_read(p, &profile->n_times);
     profile->spans = elcl_profile_spans(p, &profile->n_spans);
+}
+
+void elcl_engine_get_plan(const elcl_engine *engine, elcl_memory_plan *plan)
+{
+    const struct elcl_model *m = engine->model;
+    const int batch = engine->run.ops ? engine->run.capacity.sentences : engine->capacity.sentences;
+    elcl_plan_publish(&engine->plan, m->attention, batch, plan);
+}
+
+void elcl_model_reset_peak(elcl_model *model)
+{
+    atomic_store(&model->device->peak_bytes, atomic_load(&model->device->live_bytes));
 }

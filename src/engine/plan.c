@@ -57,3 +57,25 @@ int elcl_plan_sentences(const struct elcl_arch *arch, enum elcl_attention attent
     }
     return low;
 }
+
+void elcl_plan_publish(const struct elcl_plan *plan, enum elcl_attention attention, int batch_size,
+                       elcl_memory_plan *out)
+{
+    *out = (elcl_memory_plan){.attention = attention,
+                              .reason = "",
+                              .batch_size = batch_size,
+                              .largest_batch = -1,
+                              .fits = 1,
+                              .weight_bytes = plan->weights,
+                              .source_state_bytes = plan->category[ELCL_BUFFERS_SOURCE],
+                              .self_state_bytes = plan->category[ELCL_BUFFERS_SELF],
+                              .workspace_bytes = plan->category[ELCL_BUFFERS_WORKSPACE],
+                              .total_bytes = plan->total,
+                              .largest_buffer_bytes = plan->largest_buffer};
+}
+
+int elcl_plan_width(const struct elcl_arch *arch, int beams)
+{
+    const int width = elcl_min_int(beams * (1 + ELCL_MAX_EOS), arch->vocabulary);
+    return elcl_max_int(width, beams + 1); /* sampling: the best token and the draws */
+}

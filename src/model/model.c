@@ -62,16 +62,6 @@ fail:
     return rc;
 }
 
-/* Without a choice: EL-attention where arithmetic is cheap against memory traffic. Its scores and
- * contexts take H times the arithmetic of `mha`; that pays on GPUs, not on CPUs. */
-static enum elcl_attention choose_attention(const struct elcl_device *device,
-                                            enum elcl_attention asked)
-{
-    if (asked != ELCL_ATTN_AUTO)
-        return asked;
-    return device->desc.type == ELCL_DEVICE_CPU ? ELCL_ATTN_MHA : ELCL_ATTN_EL;
-}
-
 static int open_device(struct elcl_model *m, const elcl_model_params *params, elcl_error *err)
 {
     const struct elcl_device_params device_params = {.device = params->device,
@@ -88,7 +78,7 @@ static int open_device(struct elcl_model *m, const elcl_model_params *params, el
     const int rc = elcl_device_open(&device_params, &m->device, err);
     if (rc)
         return rc;
-    m->attention = choose_attention(m->device, params->attention);
+    m->attention = elcl_choose_attention(m->device->desc.type, params->attention, NULL);
     return elcl_ops_create(m->device, &ops_params, &m->ops, err);
 }
 
