@@ -113,6 +113,10 @@ ELCL_API void elcl_device_list_destroy(elcl_device_list **list);
 ELCL_API int elcl_device_list_count(const elcl_device_list *list);
 /* NULL outside 0 .. count-1. Owned by the list. */
 ELCL_API const elcl_device_desc *elcl_device_list_get(const elcl_device_list *list, int i);
+/* The position in the list of the device that `device` names as in elcl_model_params: an index,
+ * part of a name, "cpu" or "gpu"; NULL: the default. */
+ELCL_API int elcl_device_list_find(const elcl_device_list *list, const char *device, int *i,
+                                   elcl_error *err);
 /* Builds and runs the probes of device i (up to some seconds with a cold cache). `verdicts`
  * is owned by the list. */
 ELCL_API int elcl_device_list_probe(elcl_device_list *list, int i,
