@@ -34,7 +34,7 @@ static const struct elcl_choice auto_word[] = {{"auto", 0}, {NULL, 0}};
     {ELCL_OPT_INT, name, "N", help, FIELD(field), min, max, NULL}
 
 static const struct elcl_opt options_table[] = {
-    GROUP("What is run (lists as in 1,4 and ranges as in 1-64*2 or 10-30+10; all combinations):"),
+    GROUP("What is run: all combinations of lists (1,4) and ranges (1-64*2, 10-30+10):"),
     TEXT("synthetic", "NAME,...", synthetic,
          "models of true shape with random weights: bart-large, bart-base, transformer-270m, "
          "marian-base, gpt2, gpt2-medium"),

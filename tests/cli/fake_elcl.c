@@ -312,6 +312,8 @@ int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_
     job->id = engine->n_submitted++;
     /* Neither the order of submission nor its reverse. */
     job->steps = 1 + (int)(job->id * 7 % 11);
+    if (!request->options.n_eos)
+        job->steps = 2;
     if (starts_with(&job->request, "!slow"))
         job->steps = 100;
     struct job **end = &engine->jobs;
@@ -329,11 +331,19 @@ static int32_t upper(int32_t id)
     return c >= 'a' && c <= 'z' ? id - ('a' - 'A') : id;
 }
 
-/* One hypothesis: start token, the source in upper case, "|k", EOS. */
+/* One hypothesis: start token, the source in upper case, "|k", EOS. Without EOS: the start token
+ * and max_new_tokens of the source. */
 static size_t make_output(const struct job *job, int k, int32_t *ids)
 {
     size_t n = 0;
     ids[n++] = 2;
+    if (!job->request.options.n_eos) {
+        while (n <= (size_t)job->request.options.max_new_tokens) {
+            ids[n] = job->request.source[n % job->request.n_source];
+            n++;
+        }
+        return n;
+    }
     for (size_t i = 1; i + 1 < job->request.n_source; i++)
         ids[n++] = upper(job->request.source[i]);
     if (starts_with(&job->request, "!lines")) {
@@ -367,7 +377,9 @@ static void finish_job(elcl_engine *engine, const struct job *job)
         }
     }
     engine->stats.samples++;
-    engine->stats.output_tokens += job->request.n_source;
+    engine->stats.output_tokens += job->request.options.n_eos
+                                       ? job->request.n_source
+                                       : (uint64_t)job->request.options.max_new_tokens;
     engine->params.on_result(engine->params.user, &result);
 }
 
