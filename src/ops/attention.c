@@ -50,7 +50,7 @@ int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, 
     const int pairs = pairs_per_item(ops, args->n_groups, max_pairs);
     const bool shared = !cpu && !args->lineage;
     elcl_ops_count(ops, shared ? "attn_el_shared" : "attn_el",
-                   args->keys * args->d * elcl_storage_bytes(ops->state),
+                   args->reads * args->d * elcl_storage_bytes(ops->state),
                    4 * args->keys * args->h * args->d);
     if (shared)
         return launch_el_shared(ops, args, err);

@@ -250,7 +250,8 @@ struct elcl_attn_el_args {
     int n_groups, max_rows; /* the largest n_rows */
     int h, d;
     float scale;
-    uint64_t keys; /* sum over groups of rows x keys, for the traffic totals */
+    /* For the totals of arithmetic and of traffic: sum over groups of rows x keys, and of keys. */
+    uint64_t keys, reads;
 };
 int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, elcl_error *err);
 

@@ -235,7 +235,8 @@ static void bench_el(struct bed *bed, const struct attention *a)
                                   .h = a->h,
                                   .d = a->d,
                                   .scale = 0.125f,
-                                  .keys = (uint64_t)r * a->s}};
+                                  .keys = (uint64_t)r * a->s,
+                                  .reads = (uint64_t)(r / rows) * a->s}};
     report(bed, name, call_el, (void *)&call);
     bed_end(bed);
 }
