@@ -46,6 +46,9 @@ static const struct elcl_opt options_table[] = {
     TEXT("device", "INDEX|NAME|cpu|gpu", device,
          "plan for this device: its memory, its largest buffer, its kind (default: for a GPU "
          "without limits where --batch-size or --memory-limit is given)"),
+    TEXT("device-model", "NAME|FILE", device_model,
+         "predict speed, too, from a data sheet: v100, h100, mi300x, a770, adreno740 or a JSON "
+         "file; gives the memory limit where none is given"),
     {ELCL_OPT_CHOICE, "output", "text|csv|json", "form of the plan, also -o (default text)",
      FIELD(output), 0, 0, output_words},
     {ELCL_OPT_FLAG, "help", NULL, "this text", FIELD(help), 0, 0, NULL},
@@ -89,6 +92,8 @@ static int parse(struct elcl_plan_options *o, int argc, char **argv, elcl_error 
                               "expected one model directory or --synthetic NAME, found %d",
                               args.n_words + (o->synthetic != NULL));
     o->model = args.n_words ? args.words[0] : NULL;
+    if (o->device && o->device_model)
+        return elcl_tool_fail(err, ELCL_E_ARG, "expected --device or --device-model, found both");
     fill(&o->attention, 3, ELCL_ATTN_EL, ELCL_ATTN_MHA, ELCL_ATTN_MHA_BEAM);
     fill(&o->weights, 1, ELCL_F32, 0, 0);
     fill(&o->state, 1, ELCL_F32, 0, 0);
@@ -104,6 +109,13 @@ static int read_device(struct elcl_plan_options *o, elcl_plan_params *p, elcl_er
 {
     *p = elcl_plan_params_default();
     p->memory_limit_bytes = o->memory_limit_bytes;
+    if (o->device_model) {
+        const int found = elcl_machine_find(o->device_model, &o->machine, err);
+        p->device_type = o->machine.machine.type;
+        if (!p->memory_limit_bytes)
+            p->memory_limit_bytes = o->machine.memory_bytes;
+        return found;
+    }
     if (!o->device && (o->memory_limit_bytes || o->batch_size.values[0]))
         return ELCL_OK;
     elcl_device_list *list = NULL;
@@ -169,6 +181,10 @@ static int make_rows(struct elcl_plan_options *o, const elcl_blueprint *blueprin
         set_combination(o, table->n, &p);
         row->params = p;
         rc = elcl_plan_memory(blueprint, &p, &row->plan, err);
+        if (!rc && o->device_model) {
+            p.batch_size = row->plan.batch_size;
+            rc = elcl_predict(blueprint, &p, &o->machine.machine, &row->prediction, err);
+        }
         if (rc)
             break;
     }
@@ -186,6 +202,7 @@ static int run(struct elcl_plan_options *o, elcl_error *err)
     if (!rc) {
         elcl_blueprint_get_info(blueprint, &table.info);
         table.device = o->device_name;
+        table.model_of = o->device_model ? &o->machine : NULL;
         rc = make_rows(o, blueprint, &table, err);
     }
     if (!rc)

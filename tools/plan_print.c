@@ -38,8 +38,28 @@ static void print_row(const struct elcl_plan_table *table, const struct elcl_pla
     put_gib(p->workspace_bytes);
     put_gib(p->total_bytes);
     if (p->largest_batch >= 0)
-        printf(" %8d%s", p->largest_batch, p->fits ? "" : "  does not fit");
+        printf(" %8d", p->largest_batch);
+    if (table->model_of)
+        printf(" %9.3g %9.3g", row->prediction.step_ms, row->prediction.samples_per_second);
+    if (!p->fits)
+        printf("  does not fit");
     putchar('\n');
+}
+
+/* The fastest that fits. */
+static void print_best(const struct elcl_plan_table *table)
+{
+    const struct elcl_plan_row *best = NULL;
+    for (size_t i = 0; i < table->n; i++) {
+        const struct elcl_plan_row *row = &table->rows[i];
+        if (row->plan.fits &&
+            (!best || row->prediction.samples_per_second > best->prediction.samples_per_second))
+            best = row;
+    }
+    if (best)
+        printf("predicted fastest: %s, batch %d, %.3g samples/s\n",
+               elcl_attention_word((int)best->plan.attention), best->plan.batch_size,
+               best->prediction.samples_per_second);
 }
 
 static void print_text(const struct elcl_plan_table *table)
@@ -57,16 +77,21 @@ static void print_text(const struct elcl_plan_table *table)
         printf("memory limit: %.3g GiB\n", (double)table->limits.memory_limit_bytes / 1073741824);
     if (table->limits.max_alloc_bytes)
         printf("one buffer up to: %.3g GiB\n", (double)table->limits.max_alloc_bytes / 1073741824);
+    if (table->model_of)
+        printf("predicted, not measured, for %s\n(%s)\n", table->model_of->name,
+               table->model_of->source);
     printf("\nmemory in GiB\n");
     printf("variant  wght stat  batch beams source target   weights    source      self workspace"
-           "     total%s\n",
-           limited ? "  largest" : "");
+           "     total%s%s\n",
+           limited ? "  largest" : "", table->model_of ? "   step ms samples/s" : "");
     for (size_t i = 0; i < table->n; i++)
         print_row(table, &table->rows[i]);
     printf("\nsource: shared encoder output (el) or keys and values of the source; self: hidden\n"
            "states (el) or keys and values of the output\n");
     if (limited)
         printf("largest: batch that fits into the limits\n");
+    if (table->model_of)
+        print_best(table);
     printf("auto takes %s: ", elcl_attention_word((int)table->automatic.attention));
     elcl_print_wrapped(table->automatic.reason, 16, 4);
 }
@@ -77,7 +102,9 @@ static void print_csv(const struct elcl_plan_table *table)
 {
     printf("model,attention,weights,state,batch_size,num_beams,source_length,target_length,"
            "weight_bytes,source_state_bytes,self_state_bytes,workspace_bytes,total_bytes,"
-           "largest_buffer_bytes,largest_batch,fits\n");
+           "largest_buffer_bytes,largest_batch,fits%s\n",
+           table->model_of ? ",predicted_encode_ms,predicted_step_ms,predicted_samples_per_second"
+                           : "");
     for (size_t i = 0; i < table->n; i++) {
         const struct elcl_plan_row *row = &table->rows[i];
         const elcl_memory_plan *p = &row->plan;
@@ -93,7 +120,11 @@ static void print_csv(const struct elcl_plan_table *table)
                p->total_bytes, p->largest_buffer_bytes);
         if (p->largest_batch >= 0)
             printf("%d", p->largest_batch);
-        printf(",%d\n", p->fits);
+        printf(",%d", p->fits);
+        if (table->model_of)
+            printf(",%.9g,%.9g,%.9g", row->prediction.encode_ms, row->prediction.step_ms,
+                   row->prediction.samples_per_second);
+        putchar('\n');
     }
 }
 
@@ -114,22 +145,26 @@ static bool add_row(cJSON *rows, const struct elcl_plan_table *table,
 {
     const elcl_memory_plan *p = &row->plan;
     cJSON *o = cJSON_CreateObject();
-    const bool ok = o && text(o, "attention", elcl_attention_word((int)p->attention)) &&
-                    text(o, "weights", elcl_storage_word((int)row->params.weights)) &&
-                    text(o, "state", elcl_storage_word((int)row->params.state)) &&
-                    number(o, "batch_size", p->batch_size) &&
-                    number(o, "num_beams", row->params.num_beams) &&
-                    number(o, "source_length", source_length(table, row)) &&
-                    number(o, "target_length", target_length(table, row)) &&
-                    number(o, "weight_bytes", (double)p->weight_bytes) &&
-                    number(o, "source_state_bytes", (double)p->source_state_bytes) &&
-                    number(o, "self_state_bytes", (double)p->self_state_bytes) &&
-                    number(o, "workspace_bytes", (double)p->workspace_bytes) &&
-                    number(o, "total_bytes", (double)p->total_bytes) &&
-                    number(o, "largest_buffer_bytes", (double)p->largest_buffer_bytes) &&
-                    (p->largest_batch < 0 ? cJSON_AddNullToObject(o, "largest_batch") != NULL
-                                          : number(o, "largest_batch", p->largest_batch)) &&
-                    cJSON_AddBoolToObject(o, "fits", p->fits);
+    const bool ok =
+        o && text(o, "attention", elcl_attention_word((int)p->attention)) &&
+        text(o, "weights", elcl_storage_word((int)row->params.weights)) &&
+        text(o, "state", elcl_storage_word((int)row->params.state)) &&
+        number(o, "batch_size", p->batch_size) && number(o, "num_beams", row->params.num_beams) &&
+        number(o, "source_length", source_length(table, row)) &&
+        number(o, "target_length", target_length(table, row)) &&
+        number(o, "weight_bytes", (double)p->weight_bytes) &&
+        number(o, "source_state_bytes", (double)p->source_state_bytes) &&
+        number(o, "self_state_bytes", (double)p->self_state_bytes) &&
+        number(o, "workspace_bytes", (double)p->workspace_bytes) &&
+        number(o, "total_bytes", (double)p->total_bytes) &&
+        number(o, "largest_buffer_bytes", (double)p->largest_buffer_bytes) &&
+        (p->largest_batch < 0 ? cJSON_AddNullToObject(o, "largest_batch") != NULL
+                              : number(o, "largest_batch", p->largest_batch)) &&
+        cJSON_AddBoolToObject(o, "fits", p->fits) &&
+        (!table->model_of ||
+         (number(o, "predicted_encode_ms", row->prediction.encode_ms) &&
+          number(o, "predicted_step_ms", row->prediction.step_ms) &&
+          number(o, "predicted_samples_per_second", row->prediction.samples_per_second)));
     return cJSON_AddItemToArray(rows, o) && ok;
 }
 
@@ -143,7 +178,9 @@ static bool add_table(cJSON *root, const struct elcl_plan_table *table)
               number(root, "memory_limit_bytes", (double)l->memory_limit_bytes) &&
               number(root, "max_alloc_bytes", (double)l->max_alloc_bytes) &&
               text(root, "auto", elcl_attention_word((int)table->automatic.attention)) &&
-              text(root, "auto_reason", table->automatic.reason);
+              text(root, "auto_reason", table->automatic.reason) &&
+              (!table->model_of || (text(root, "device_model", table->model_of->name) &&
+                                    text(root, "device_model_source", table->model_of->source)));
     cJSON *rows = ok ? cJSON_AddArrayToObject(root, "plans") : NULL;
     ok = rows != NULL;
     for (size_t i = 0; ok && i < table->n; i++)

@@ -462,6 +462,33 @@ typedef struct elcl_memory_plan {
  * the same parameters. ELCL_E_ARG for values outside their range. */
 ELCL_API int elcl_plan_memory(const elcl_blueprint *blueprint, const elcl_plan_params *params,
                               elcl_memory_plan *plan, elcl_error *err);
+/* What a device can do: from its data sheet, or as measured. */
+typedef struct elcl_machine {
+    enum elcl_device_type type;
+    double memory_gbs;  /* 1e9 bytes per second */
+    double f32_gflops;  /* f32 multiply-adds, two operations each */
+    double half_gflops; /* the same of 16-bit inputs and f32 sums, matrix units included */
+    double launch_us;   /* one kernel among many in a queue */
+    double wait_us;     /* the wait of a step */
+    double reserved[8];
+} elcl_machine;
+
+typedef struct elcl_prediction {
+    double encode_ms; /* the batch's sources (decoder-only: prompts) */
+    double step_ms;   /* one decoding step at half the output's length */
+    double seconds;   /* of the whole batch */
+    double samples_per_second;
+    double reserved[4];
+} elcl_prediction;
+
+/* What generating max_target - 1 tokens for a batch would take on a machine that runs every
+ * operation at its ceilings: a bound from above on speed, not a measurement. Sources have
+ * max_source tokens; params as for elcl_plan_memory(), batch_size above 0. GEMMs have the rate of
+ * the weights' storage, all else that of the state's. */
+ELCL_API int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params,
+                          const elcl_machine *machine, elcl_prediction *prediction,
+                          elcl_error *err);
+
 /* The plan of an engine that is there; largest_batch is -1. */
 ELCL_API void elcl_engine_get_plan(const elcl_engine *engine, elcl_memory_plan *plan);
 

@@ -20,6 +20,10 @@ int elcl_op_gemm(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_e
 {
     if (!args->m)
         return ELCL_OK;
+    if (ops->cost) {
+        elcl_gemm_count(ops, "gemm", args);
+        return ELCL_OK;
+    }
     const bool clblast = ops->gemm == ELCL_GEMM_CLBLAST ||
                          (ops->gemm == ELCL_GEMM_AUTO && args->m >= CLBLAST_MIN_ROWS && !ops->mma);
     return clblast ? elcl_gemm_clblast(ops, args, err) : elcl_gemm_native(ops, args, err);

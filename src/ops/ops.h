@@ -51,7 +51,18 @@ struct elcl_kernel_set {
     cl_kernel kernel[ELCL_N_KERNELS];
 };
 
+/* What operations would take on a device that runs each at its ceilings: the larger of its traffic
+ * and its arithmetic, and a launch. */
+struct elcl_cost {
+    double bytes_per_ns;
+    double gemm_flop_per_ns, flop_per_ns; /* of GEMMs, of all else */
+    double launch_ns;
+    double ns; /* running total */
+};
+
 struct elcl_ops {
+    struct elcl_cost *cost; /* not NULL: operations add to it, and nothing else happens; buffers are
+                             * empty, and of the device the description alone is read */
     struct elcl_device *device;
     cl_command_queue queue;    /* in order */
     enum elcl_kernels kernels; /* shape */

@@ -82,6 +82,35 @@ if [ "$python" ]; then
 == [(1, True, 1, 1839), (9, False, 1, 8495)] and len(lines[0]["plans"]) == 6)'
 fi
 
+# ---- predictions -----------------------------------------------------------------------------
+
+refuses "an unknown device model" 2 "expected v100, h100" "$elcl" plan m --device-model v99
+refuses "a device model that is not there" 1 "$tmp/none.json" "$elcl" plan m \
+    --device-model "$tmp/none.json"
+refuses "device and device model" 2 "found both" "$elcl" plan m --device-model v100 --device 0
+cat >"$tmp/d.json" <<END
+{"name": "Mine", "source": "a guess", "type": "gpu", "memory_gbs": 10, "f32_gflops": 20,
+ "half_gflops": 40, "launch_us": 7, "wait_us": 3, "memory_bytes": 2000}
+END
+run "$elcl" plan m --device-model "$tmp/d.json" --source-length 10 --target-length 5 \
+    --attention el -o csv
+check "a device model from a file" grep -q '^m,el,.*,1927,800,8,1,10,7,8$' "$tmp/out"
+run "$elcl" plan m --device-model "$tmp/d.json" --source-length 10 --target-length 5
+check "predictions are called so" grep -q '^predicted, not measured, for Mine$' "$tmp/out"
+sed 's/"wait_us": 3, //' "$tmp/d.json" >"$tmp/bad.json"
+refuses "a device model without a key" 1 "wait_us: expected a number" "$elcl" plan m \
+    --device-model "$tmp/bad.json"
+sed 's/"gpu"/"tpu"/' "$tmp/d.json" >"$tmp/bad.json"
+refuses "a device model of another type" 1 'type: expected "cpu" or "gpu"' "$elcl" plan m \
+    --device-model "$tmp/bad.json"
+echo '[' >"$tmp/bad.json"
+refuses "a device model that is no JSON" 1 "memory_gbs: expected" "$elcl" plan m \
+    --device-model "$tmp/bad.json"
+for name in v100 h100 mi300x a770 adreno740; do
+    run "$elcl" plan m --device-model $name
+    exits "device model $name" 0
+done
+
 # ---- bench -----------------------------------------------------------------------------------
 
 run "$elcl" bench --synthetic bart-base,scarce --attention el,mha --batch-size 1,4 --quiet \

@@ -25,6 +25,23 @@ refuses "plan: S beyond positions" 2 "max_source" "$elcl" plan "$model" --batch-
     --source-length 100000
 refuses "plan: no such model" 2 "there are bart-large, bart-base" "$elcl" plan --synthetic bart
 
+# The paper's order on the paper's device, each variant at its largest batch: el before mha-beam.
+# mha, which the paper has not, keeps one prompt for all beams of GPT-2 and is fastest there.
+for shape in "bart-large 4 1024 83" "bart-large 6 1024 31" "transformer-270m 4 512 17" \
+    "gpt2 4 900 83" "gpt2-medium 4 900 83"; do
+    # shellcheck disable=SC2086
+    set -- $shape
+    run "$elcl" plan --synthetic "$1" --weights f16 --state f16 --num-beams "$2" \
+        --source-length "$3" --target-length "$4" --device-model v100 -o csv
+    exits "prediction of $shape" 0
+    order=$(tail -n +2 "$tmp/out" | sort -t , -k 19,19gr | cut -d , -f 2 | tr '\n' ' ')
+    case $1 in
+    gpt2*) want="mha el mha-beam " ;;
+    *) want="el mha mha-beam " ;;
+    esac
+    same "the paper's order, $shape" "$order" "$want"
+done
+
 # Results: equal tokens whatever the variant, planned bytes equal to the peak.
 if command -v python3 >/dev/null; then
     run "$elcl" bench "$model" --attention el,mha,mha-beam --batch-size 1,3 --source-length 7 \

@@ -188,3 +188,15 @@ void elcl_engine_get_profile(elcl_engine *engine, elcl_engine_profile *profile)
     (void)engine;
     *profile = (elcl_engine_profile){times, 3, spans, 2};
 }
+
+int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params,
+                 const elcl_machine *machine, elcl_prediction *prediction, elcl_error *err)
+{
+    (void)blueprint;
+    (void)err;
+    *prediction = (elcl_prediction){.encode_ms = 10,
+                                    .step_ms = machine->launch_us,
+                                    .seconds = 1,
+                                    .samples_per_second = params->batch_size};
+    return ELCL_OK;
+}
