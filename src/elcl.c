@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "device/ceiling.h"
 #include "engine/engine.h"
 #include "search/rules.h"
 
@@ -199,5 +200,18 @@ fail:
     elcl_engine_destroy(&engine);
     elcl_free(ids);
     elcl_free(one.text);
+    return rc;
+}
+
+int elcl_measure_ceilings(const char *device, elcl_ceilings *ceilings, elcl_error *err)
+{
+    const struct elcl_device_params params = {.device = device};
+    struct elcl_device *opened = NULL;
+    if (!ceilings)
+        return elcl_fail(err, ELCL_E_ARG, "elcl_measure_ceilings: ceilings must not be NULL");
+    int rc = elcl_device_open(&params, &opened, err);
+    if (!rc)
+        rc = elcl_ceiling_measure(opened, ceilings, err);
+    elcl_device_close(&opened);
     return rc;
 }

@@ -235,6 +235,15 @@ static int parse_texts(const struct elcl_opt *opt, const char *text, void *field
     return ELCL_OK;
 }
 
+static int parse_list(const struct elcl_opt *opt, const char *text, void *field, elcl_error *err)
+{
+    struct elcl_opt_list list;
+    const int rc = elcl_args_parse_list(opt, text, &list, err);
+    if (!rc)
+        memcpy(field, &list, sizeof(list));
+    return rc;
+}
+
 static int parse_value(const struct elcl_opt *opt, const char *text, void *target, elcl_error *err)
 {
     void *field = (char *)target + opt->offset;
@@ -251,6 +260,9 @@ static int parse_value(const struct elcl_opt *opt, const char *text, void *targe
         return parse_ids(opt, text, field, err);
     case ELCL_OPT_TEXTS:
         return parse_texts(opt, text, field, err);
+    case ELCL_OPT_INTS:
+    case ELCL_OPT_WORDS:
+        return parse_list(opt, text, field, err);
     case ELCL_OPT_TEXT:
         if (!*text)
             return fail_value(opt, text, opt->value, err);
@@ -307,7 +319,7 @@ static int parse_option(struct elcl_args *args, int argc, char **argv, int *i, v
 
 int elcl_args_parse(struct elcl_args *args, int argc, char **argv, void *target, elcl_error *err)
 {
-    static char help[] = "--help";
+    static char help[] = "--help", output[] = "--output";
     bool options = true;
     args->words = argv + 1;
     args->n_words = 0;
@@ -315,6 +327,8 @@ int elcl_args_parse(struct elcl_args *args, int argc, char **argv, void *target,
         char *word = argv[i];
         if (options && !strcmp(word, "-h"))
             word = argv[i] = help;
+        if (options && !strcmp(word, "-o"))
+            word = argv[i] = output;
         if (options && !strcmp(word, "--")) {
             options = false;
         } else if (options && !strncmp(word, "--", 2)) {

@@ -14,7 +14,10 @@ enum elcl_opt_kind {
     ELCL_OPT_TEXT,   /* const char *, not empty */
     ELCL_OPT_CHOICE, /* int, one of `choices` */
     ELCL_OPT_IDS,    /* struct elcl_opt_ids: 0,2 or none */
-    ELCL_OPT_TEXTS   /* struct elcl_opt_texts; may be given several times */
+    ELCL_OPT_TEXTS,  /* struct elcl_opt_texts; may be given several times */
+    ELCL_OPT_INTS,   /* struct elcl_opt_list: 1,4 or 1-64*2 or 10-30+10, each min .. max or one of
+                      * `choices` */
+    ELCL_OPT_WORDS   /* struct elcl_opt_list of `choices`: el,mha */
 };
 
 /* Ends with a word of NULL. */
@@ -26,6 +29,13 @@ struct elcl_choice {
 struct elcl_opt_ids {
     int n;
     int32_t ids[ELCL_MAX_EOS];
+};
+
+#define ELCL_MAX_LIST 64
+
+struct elcl_opt_list {
+    int n; /* 0: not given */
+    int values[ELCL_MAX_LIST];
 };
 
 struct elcl_opt {
@@ -52,6 +62,10 @@ struct elcl_args {
 /* Parses argv[1..] into `target`; words are moved to the front of argv[1..]. `--` ends the options.
  * Stops at --help (also -h). ELCL_E_ARG with one sentence. */
 int elcl_args_parse(struct elcl_args *args, int argc, char **argv, void *target, elcl_error *err);
+
+/* The value of a list option into *list; the second half of args.c, for lists. */
+int elcl_args_parse_list(const struct elcl_opt *opt, const char *text, struct elcl_opt_list *list,
+                         elcl_error *err);
 
 /* The option stood on the command line. */
 bool elcl_args_seen(const struct elcl_args *args, const char *name);

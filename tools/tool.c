@@ -107,6 +107,19 @@ void elcl_bytes_printf(struct elcl_bytes *b, const char *fmt, ...)
     b->n += (size_t)n;
 }
 
+void elcl_csv_field(struct elcl_bytes *b, const char *text)
+{
+    const bool quotes = text[strcspn(text, ",\"\r\n")] != '\0';
+    if (quotes)
+        elcl_bytes_text(b, "\"");
+    for (; *text; text++) {
+        if (*text == '"')
+            elcl_bytes_text(b, "\"");
+        elcl_bytes_append(b, text, 1);
+    }
+    elcl_bytes_text(b, quotes ? "\"" : "");
+}
+
 void elcl_bytes_finish(struct elcl_bytes *b)
 {
     free(b->data);

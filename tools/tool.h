@@ -20,12 +20,15 @@ enum elcl_exit {
     ELCL_EXIT_OK = 0,
     ELCL_EXIT_FAILURE = 1,
     ELCL_EXIT_USAGE = 2,
+    ELCL_EXIT_SLOWER = 3,  /* bench: a regression against --baseline */
     ELCL_EXIT_SIGNAL = 128 /* plus the signal's number, as a shell says it */
 };
 
 /* One verb: argv[0] is the verb's own name. Gives an exit code and has printed its message. */
 int elcl_cmd_generate(int argc, char **argv);
 int elcl_cmd_devices(int argc, char **argv);
+int elcl_cmd_plan(int argc, char **argv);
+int elcl_cmd_bench(int argc, char **argv);
 
 /* "elcl: error: <message>" on stderr; gives back `exit_code`, so that it can be returned. */
 int elcl_tool_error(int exit_code, const char *fmt, ...) ELCL_TOOL_PRINTF(2, 3);
@@ -46,6 +49,8 @@ struct elcl_bytes {
 void elcl_bytes_append(struct elcl_bytes *b, const void *bytes, size_t n);
 void elcl_bytes_text(struct elcl_bytes *b, const char *text);
 void elcl_bytes_printf(struct elcl_bytes *b, const char *fmt, ...) ELCL_TOOL_PRINTF(2, 3);
+/* A field of a line of CSV: in quotes where it needs them. */
+void elcl_csv_field(struct elcl_bytes *b, const char *text);
 void elcl_bytes_finish(struct elcl_bytes *b);
 
 /* Room for `need` elements in an array of *capacity; false leaves the array as it is. */

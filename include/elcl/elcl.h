@@ -113,11 +113,29 @@ ELCL_API void elcl_device_list_destroy(elcl_device_list **list);
 ELCL_API int elcl_device_list_count(const elcl_device_list *list);
 /* NULL outside 0 .. count-1. Owned by the list. */
 ELCL_API const elcl_device_desc *elcl_device_list_get(const elcl_device_list *list, int i);
+/* The position in the list of the device that `device` names as in elcl_model_params: an index,
+ * part of a name, "cpu" or "gpu"; NULL: the default. */
+ELCL_API int elcl_device_list_find(const elcl_device_list *list, const char *device, int *i,
+                                   elcl_error *err);
 /* Builds and runs the probes of device i (up to some seconds with a cold cache). `verdicts`
  * is owned by the list. */
 ELCL_API int elcl_device_list_probe(elcl_device_list *list, int i,
                                     const elcl_probe_verdict **verdicts, int *n_verdicts,
                                     elcl_error *err);
+
+/* What a device does at most, measured: fractions of it say how good a kernel is. */
+typedef struct elcl_ceilings {
+    double copy_gbs;        /* bytes read and written by a copy of much more than a cache, 1e9/s */
+    double cached_copy_gbs; /* the same of 1 MiB */
+    double mac_f32_gflops;  /* f32 multiply-adds on full vectors, two operations each, 1e9/s */
+    double launch_us;       /* a small kernel among many in a queue */
+    double wait_us;         /* a small kernel and the wait for it */
+    double reserved[8];
+} elcl_ceilings;
+
+/* Measures the device that `device` names as in elcl_model_params (NULL: the default one), in about
+ * two seconds. Takes up to 512 MiB of its memory meanwhile; blocks. */
+ELCL_API int elcl_measure_ceilings(const char *device, elcl_ceilings *ceilings, elcl_error *err);
 
 /* ---- models -------------------------------------------------------------------------------- */
 
@@ -150,6 +168,19 @@ typedef struct elcl_model elcl_model;
  * and need only live until the call returns. Blocks until the model is ready. */
 ELCL_API int elcl_model_open(const char *directory, const elcl_model_params *params,
                              elcl_model **model, elcl_error *err);
+/* The same without a directory: a model of the true shape of a known one with random weights, which
+ * are the same for the same seed wherever they are made. For measuring; it has no tokenizer. Names:
+ * elcl_synthetic_name(). */
+ELCL_API int elcl_model_open_synthetic(const char *name, uint64_t seed,
+                                       const elcl_model_params *params, elcl_model **model,
+                                       elcl_error *err);
+/* The name of synthetic model i, for example "bart-base"; NULL past the last one. */
+ELCL_API const char *elcl_synthetic_name(int i);
+/* Writes config.json and model.safetensors (bf16, which loses nothing of these weights) into a
+ * directory, which is made where it is not there: what elcl_model_open() and other programs open.
+ */
+ELCL_API int elcl_synthetic_export(const char *name, uint64_t seed, const char *directory,
+                                   elcl_error *err);
 /* Engines on the model must be destroyed before. NULLs the pointer; NULL is fine. */
 ELCL_API void elcl_model_close(elcl_model **model);
 
@@ -333,7 +364,8 @@ typedef struct elcl_engine_params {
     int max_list_tokens; /* room for a request's lists, in tokens: bad words count 1 each, of the
                           * alternatives the largest set counts; 0: 256, or what the model's
                           * own lists need */
-    unsigned reserved[8];
+    int profile; /* 1: time every kernel with device events, see elcl_engine_get_profile() */
+    unsigned reserved[6];
 } elcl_engine_params;
 
 ELCL_API elcl_engine_params elcl_engine_params_default(void);
@@ -384,10 +416,133 @@ typedef struct elcl_engine_stats {
 
 ELCL_API void elcl_engine_get_stats(const elcl_engine *engine, elcl_engine_stats *stats);
 
+/* One operation of an engine with elcl_engine_params.profile or elcl_model_params.profile. */
+typedef struct elcl_kernel_time {
+    const char *name; /* the operation, a literal */
+    uint64_t calls;
+    uint64_t ns;          /* on the device, all calls together */
+    uint64_t bytes_moved; /* device memory traffic that the calls need, estimated */
+    uint64_t flop;        /* arithmetic that they need */
+} elcl_kernel_time;
+
+/* One call; times are the device's own clock. */
+typedef struct elcl_kernel_span {
+    const char *name;
+    uint64_t start_ns, end_ns;
+} elcl_kernel_span;
+
+typedef struct elcl_engine_profile {
+    const elcl_kernel_time *times; /* [n_times], slowest first */
+    int n_times;
+    const elcl_kernel_span *spans; /* [n_spans], as launched; the first million of them */
+    size_t n_spans;
+} elcl_engine_profile;
+
+/* What the kernels took since the engine's batch was allocated; all zeros without profile. Waits
+ * for the device. Arrays are the engine's, valid until its next step. */
+ELCL_API void elcl_engine_get_profile(elcl_engine *engine, elcl_engine_profile *profile);
+
 /* One text in, the best hypothesis' text out; *text is freed with elcl_free(). Creates an engine
  * for the call: for many texts use an engine. */
 ELCL_API int elcl_generate(elcl_model *model, const char *text, const elcl_gen_options *options,
                            char **out, elcl_error *err);
+
+/* ---- plans --------------------------------------------------------------------------------- */
+
+/* A model's hyper-parameters: enough to plan its memory without its weights and without a device.
+ */
+typedef struct elcl_blueprint elcl_blueprint;
+
+/* Reads config.json of a model directory, and nothing else. */
+ELCL_API int elcl_blueprint_open(const char *directory, elcl_blueprint **blueprint,
+                                 elcl_error *err);
+ELCL_API int elcl_blueprint_open_synthetic(const char *name, elcl_blueprint **blueprint,
+                                           elcl_error *err);
+/* NULLs the pointer; NULL is fine. */
+ELCL_API void elcl_blueprint_close(elcl_blueprint **blueprint);
+
+typedef struct elcl_blueprint_info {
+    const char *family; /* model_type */
+    int max_source;     /* tokens */
+    int max_target;     /* tokens, the start token included */
+    int vocabulary;
+    int source_vocabulary;
+    int decoder_only;
+    int d, heads, encoder_layers, decoder_layers; /* D, H of the decoder, L of both stacks */
+    uint64_t parameters; /* weights; 0 for a directory, whose tensors are not read */
+    unsigned reserved[8];
+} elcl_blueprint_info;
+
+/* Strings are owned by the blueprint. */
+ELCL_API void elcl_blueprint_get_info(const elcl_blueprint *blueprint, elcl_blueprint_info *info);
+
+typedef struct elcl_plan_params {
+    enum elcl_attention attention;     /* AUTO: as on a device of device_type */
+    enum elcl_device_type device_type; /* default ELCL_DEVICE_GPU */
+    int vector_width; /* of a CPU device, 4, 8 or 16: weights are padded to twice as many columns;
+                       * 0: no padding, as on GPUs */
+    enum elcl_storage weights, state; /* default ELCL_F32 */
+    int batch_size;                   /* 0: the largest within the limits */
+    int num_beams;
+    int max_source, max_target;  /* tokens, as in elcl_engine_params; 0: the model's limit */
+    uint64_t memory_limit_bytes; /* of all buffers; 0: no limit */
+    uint64_t max_alloc_bytes;    /* of one buffer; 0: no limit */
+    unsigned reserved[8];
+} elcl_plan_params;
+
+ELCL_API elcl_plan_params elcl_plan_params_default(void);
+
+typedef struct elcl_memory_plan {
+    enum elcl_attention attention; /* resolved */
+    const char *reason;            /* of the choice that AUTO makes, one sentence; a literal */
+    int batch_size;
+    int largest_batch; /* within the limits; 0: not one sentence fits; -1: without a limit */
+    int fits;          /* 1: batch_size is within the limits */
+    uint64_t weight_bytes;
+    uint64_t source_state_bytes; /* shared encoder output (el), or cross keys and values */
+    uint64_t self_state_bytes;   /* the decoder's hidden states (el), or its keys and values */
+    uint64_t workspace_bytes;    /* everything else */
+    uint64_t total_bytes;
+    uint64_t largest_buffer_bytes;
+    unsigned reserved[8];
+} elcl_memory_plan;
+
+/* Memory of an engine on the model, by arithmetic alone: what elcl_engine_create() allocates with
+ * the same parameters. ELCL_E_ARG for values outside their range. */
+ELCL_API int elcl_plan_memory(const elcl_blueprint *blueprint, const elcl_plan_params *params,
+                              elcl_memory_plan *plan, elcl_error *err);
+/* What a device can do: from its data sheet, or as measured. */
+typedef struct elcl_machine {
+    enum elcl_device_type type;
+    double memory_gbs;  /* 1e9 bytes per second */
+    double f32_gflops;  /* f32 multiply-adds, two operations each */
+    double half_gflops; /* the same of 16-bit inputs and f32 sums, matrix units included */
+    double launch_us;   /* one kernel among many in a queue */
+    double wait_us;     /* the wait of a step */
+    double reserved[8];
+} elcl_machine;
+
+typedef struct elcl_prediction {
+    double encode_ms; /* the batch's sources (decoder-only: prompts) */
+    double step_ms;   /* one decoding step at half the output's length */
+    double seconds;   /* of the whole batch */
+    double samples_per_second;
+    double reserved[4];
+} elcl_prediction;
+
+/* What generating max_target - 1 tokens for a batch would take on a machine that runs every
+ * operation at its ceilings: a bound from above on speed, not a measurement. Sources have
+ * max_source tokens; params as for elcl_plan_memory(), batch_size above 0. GEMMs have the rate of
+ * the weights' storage, all else that of the state's. */
+ELCL_API int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params,
+                          const elcl_machine *machine, elcl_prediction *prediction,
+                          elcl_error *err);
+
+/* The plan of an engine that is there; largest_batch is -1. */
+ELCL_API void elcl_engine_get_plan(const elcl_engine *engine, elcl_memory_plan *plan);
+
+/* elcl_engine_stats.peak_bytes of the model's engines counts anew from what is live now. */
+ELCL_API void elcl_model_reset_peak(elcl_model *model);
 
 #ifdef __cplusplus
 }

@@ -96,7 +96,21 @@ static bool write_all(int fd, const char *data, size_t bytes)
     return true;
 }
 
-int elcl_write_file_atomic(const char *path, const void *data, size_t bytes, elcl_error *err)
+/* Writes all parts; *rc is a part's own failure. false with errno otherwise. */
+static bool write_parts(int fd, size_t n, elcl_part_fn part, void *user, int *rc, elcl_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        const void *data = NULL;
+        size_t bytes = 0;
+        *rc = part(user, i, &data, &bytes, err);
+        if (*rc || !write_all(fd, data, bytes))
+            return false;
+    }
+    return true;
+}
+
+int elcl_write_parts_atomic(const char *path, size_t n, elcl_part_fn part, void *user,
+                            elcl_error *err)
 {
     struct elcl_str temporary = {0};
     elcl_str_printf(&temporary, "%s.XXXXXX", path);
@@ -107,16 +121,38 @@ int elcl_write_file_atomic(const char *path, const void *data, size_t bytes, elc
     if (fd < 0) {
         rc = elcl_fail(err, ELCL_E_IO, "%s: cannot write: %s", path, strerror(errno));
     } else {
-        bool ok = write_all(fd, data, bytes);
+        bool ok = write_parts(fd, n, part, user, &rc, err);
         ok = !close(fd) && ok;
         ok = ok && !rename(temporary.data, path);
         if (!ok) {
-            rc = elcl_fail(err, ELCL_E_IO, "%s: cannot write: %s", path, strerror(errno));
+            if (!rc)
+                rc = elcl_fail(err, ELCL_E_IO, "%s: cannot write: %s", path, strerror(errno));
             unlink(temporary.data);
         }
     }
     elcl_str_finish(&temporary);
     return rc;
+}
+
+struct one_part {
+    const void *data;
+    size_t bytes;
+};
+
+static int the_part(void *user, size_t i, const void **data, size_t *bytes, elcl_error *err)
+{
+    const struct one_part *one = user;
+    (void)i;
+    (void)err;
+    *data = one->data;
+    *bytes = one->bytes;
+    return ELCL_OK;
+}
+
+int elcl_write_file_atomic(const char *path, const void *data, size_t bytes, elcl_error *err)
+{
+    struct one_part one = {data, bytes};
+    return elcl_write_parts_atomic(path, 1, the_part, &one, err);
 }
 
 bool elcl_is_file(const char *path)

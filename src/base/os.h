@@ -23,6 +23,11 @@ int elcl_read_file(const char *path, size_t max_bytes, char **data, size_t *byte
 /* Writes a temporary file beside `path` and renames it over `path`: readers see the old content
  * or the new, never a part. */
 int elcl_write_file_atomic(const char *path, const void *data, size_t bytes, elcl_error *err);
+/* The same of n parts, asked for one after another; a part need only live until the next is. */
+typedef int (*elcl_part_fn)(void *user, size_t part, const void **data, size_t *bytes,
+                            elcl_error *err);
+int elcl_write_parts_atomic(const char *path, size_t n, elcl_part_fn part, void *user,
+                            elcl_error *err);
 
 bool elcl_is_file(const char *path);
 bool elcl_is_directory(const char *path);

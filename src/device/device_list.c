@@ -320,3 +320,14 @@ int elcl_device_list_choose(const elcl_device_list *list, const char *which, siz
     *position = best;
     return ELCL_OK;
 }
+
+int elcl_device_list_find(const elcl_device_list *list, const char *device, int *i, elcl_error *err)
+{
+    size_t position;
+    if (!list || !i)
+        return elcl_fail(err, ELCL_E_ARG, "elcl_device_list_find: list and i must not be NULL");
+    const int rc = elcl_device_list_choose(list, device, &position, err);
+    if (!rc)
+        *i = (int)position;
+    return rc;
+}

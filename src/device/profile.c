@@ -13,12 +13,15 @@ struct pending {
 };
 
 struct elcl_profile {
-    struct elcl_profile_entry *entries;
+    elcl_kernel_time *entries;
     size_t n_entries;
     size_t max_entries;
     struct pending *pending;
     size_t n_pending;
     size_t max_pending;
+    elcl_kernel_span *spans;
+    size_t n_spans;
+    size_t max_spans;
 };
 
 struct elcl_profile *elcl_profile_create(void)
@@ -27,7 +30,7 @@ struct elcl_profile *elcl_profile_create(void)
 }
 
 /* NULL when memory is short. */
-static struct elcl_profile_entry *find_entry(struct elcl_profile *profile, const char *name)
+static elcl_kernel_time *find_entry(struct elcl_profile *profile, const char *name)
 {
     for (size_t i = 0; i < profile->n_entries; i++) {
         if (profile->entries[i].name == name || !strcmp(profile->entries[i].name, name))
@@ -38,8 +41,8 @@ static struct elcl_profile_entry *find_entry(struct elcl_profile *profile, const
                    sizeof(*profile->entries)))
         return NULL;
     profile->entries = entries;
-    struct elcl_profile_entry *entry = &profile->entries[profile->n_entries++];
-    *entry = (struct elcl_profile_entry){.name = name};
+    elcl_kernel_time *entry = &profile->entries[profile->n_entries++];
+    *entry = (elcl_kernel_time){.name = name};
     return entry;
 }
 
@@ -53,6 +56,18 @@ static void wait_for(cl_event event)
     clWaitForEvents(1, &event);
 }
 
+/* Past the limit, or when memory is short, spans are dropped: times and counts go on. */
+static void add_span(struct elcl_profile *profile, const char *name, uint64_t start, uint64_t end)
+{
+    void *spans = profile->spans;
+    if (profile->n_spans == ELCL_PROFILE_SPANS ||
+        !elcl_grow(&spans, &profile->max_spans, profile->n_spans + 1, sizeof(*profile->spans)))
+        return;
+    profile->spans = spans;
+    profile->spans[profile->n_spans++] =
+        (elcl_kernel_span){.name = name, .start_ns = start, .end_ns = end};
+}
+
 /* Counts and releases the event. An event without times counts as a call of 0 ns. */
 static void collect(struct elcl_profile *profile, const char *name, cl_event event)
 {
@@ -63,7 +78,8 @@ static void collect(struct elcl_profile *profile, const char *name, cl_event eve
         clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof(end), &end, NULL))
         start = end = 0;
     clReleaseEvent(event);
-    struct elcl_profile_entry *entry = find_entry(profile, name);
+    add_span(profile, name, start, end);
+    elcl_kernel_time *entry = find_entry(profile, name);
     if (!entry)
         return;
     entry->calls++;
@@ -86,8 +102,19 @@ void elcl_profile_destroy(struct elcl_profile **profile)
         clReleaseEvent(p->pending[i].event);
     elcl_free(p->pending);
     elcl_free(p->entries);
+    elcl_free(p->spans);
     elcl_free(p);
     *profile = NULL;
+}
+
+void elcl_profile_count(struct elcl_profile *profile, const char *name, uint64_t bytes,
+                        uint64_t flop)
+{
+    elcl_kernel_time *entry = profile ? find_entry(profile, name) : NULL;
+    if (!entry)
+        return;
+    entry->bytes_moved += bytes;
+    entry->flop += flop;
 }
 
 void elcl_profile_add(struct elcl_profile *profile, const char *name, cl_event event)
@@ -112,14 +139,14 @@ void elcl_profile_add(struct elcl_profile *profile, const char *name, cl_event e
 
 static int slowest_first(const void *a, const void *b)
 {
-    const struct elcl_profile_entry *x = a;
-    const struct elcl_profile_entry *y = b;
+    const elcl_kernel_time *x = a;
+    const elcl_kernel_time *y = b;
     if (x->ns != y->ns)
         return x->ns < y->ns ? 1 : -1;
     return strcmp(x->name, y->name);
 }
 
-const struct elcl_profile_entry *elcl_profile_read(struct elcl_profile *profile, int *n)
+const elcl_kernel_time *elcl_profile_read(struct elcl_profile *profile, int *n)
 {
     *n = 0;
     if (!profile)
@@ -129,4 +156,10 @@ const struct elcl_profile_entry *elcl_profile_read(struct elcl_profile *profile,
         qsort(profile->entries, profile->n_entries, sizeof(*profile->entries), slowest_first);
     *n = (int)profile->n_entries;
     return profile->entries;
+}
+
+const elcl_kernel_span *elcl_profile_spans(const struct elcl_profile *profile, size_t *n)
+{
+    *n = profile ? profile->n_spans : 0;
+    return profile ? profile->spans : NULL;
 }

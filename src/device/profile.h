@@ -4,20 +4,21 @@
 
 #include "device/device.h"
 
-struct elcl_profile_entry {
-    const char *name; /* a literal: the operation */
-    uint64_t calls;
-    uint64_t ns;
-};
-
 struct elcl_profile;
 
 struct elcl_profile *elcl_profile_create(void);
 void elcl_profile_destroy(struct elcl_profile **profile);
+/* Adds to what operation `name` needs: bytes moved and arithmetic. */
+void elcl_profile_count(struct elcl_profile *profile, const char *name, uint64_t bytes,
+                        uint64_t flop);
 /* Takes ownership of the event; its time is collected when the profile is read or when many
  * events wait. `name` must be a literal. */
 void elcl_profile_add(struct elcl_profile *profile, const char *name, cl_event event);
 /* Waits for all events; entries by falling time, owned by the profile. */
-const struct elcl_profile_entry *elcl_profile_read(struct elcl_profile *profile, int *n);
+const elcl_kernel_time *elcl_profile_read(struct elcl_profile *profile, int *n);
+/* The first ELCL_PROFILE_SPANS calls that were collected, in the order of their launches; owned by
+ * the profile. */
+const elcl_kernel_span *elcl_profile_spans(const struct elcl_profile *profile, size_t *n);
+#define ELCL_PROFILE_SPANS ((size_t)1 << 20)
 
 #endif

@@ -113,6 +113,7 @@ static void put_row(struct elcl_engine *engine, const struct elcl_sentence *sent
         put_group(records, records->cross_at + (size_t)records->n_cross++ * ELCL_GROUP_INTS,
                   (struct elcl_group){r, 1, start, sentence->n_source, 0, 0});
         records->cross_keys += (uint64_t)sentence->n_source;
+        records->cross_reads += (uint64_t)sentence->n_source;
     }
 }
 
@@ -181,7 +182,8 @@ void elcl_batch_step_records(struct elcl_engine *engine)
             put_group(records, records->cross_at + (size_t)records->n_cross++ * ELCL_GROUP_INTS,
                       (struct elcl_group){r, n, sentence->slot * c->max_source, sentence->n_source,
                                           0, 0});
-            records->cross_keys += (uint64_t)sentence->n_source;
+            records->cross_keys += (uint64_t)n * (uint64_t)sentence->n_source;
+            records->cross_reads += (uint64_t)sentence->n_source;
         }
         records->max_rows = elcl_max_int(records->max_rows, n);
         records->max_source = elcl_max_int(records->max_source, sentence->n_source);

@@ -12,7 +12,6 @@
 #define CPU_STEP_MACS 3e9
 #define CPU_MIN_ROWS 128 /* enough for GEMMs that reuse the weights */
 #define CPU_MAX_ROWS 1024
-#define LIST_TOKENS 256 /* a kilobyte a row, little beside its logits */
 
 elcl_engine_params elcl_engine_params_default(void)
 {
@@ -69,12 +68,10 @@ static int choose_capacity(struct elcl_engine *e, elcl_error *err)
                               .beams = p->max_beams,
                               .max_source = p->max_source ? p->max_source : m->arch.max_positions,
                               .max_target = p->max_target ? p->max_target : m->arch.max_positions,
-                              .width = p->max_beams * (1 + ELCL_MAX_EOS)};
-    c.width = elcl_min_int(c.width, m->arch.vocabulary);
-    c.width = elcl_max_int(c.width, p->max_beams + 1); /* sampling: the best token and the draws */
-    c.lists = p->max_list_tokens;
+                              .width = elcl_plan_width(&m->arch, p->max_beams),
+                              .lists = p->max_list_tokens};
     if (!c.lists)
-        c.lists = elcl_max_int(LIST_TOKENS, (int)elcl_rules_list_tokens(&m->defaults));
+        c.lists = elcl_plan_lists(&m->defaults);
     if (!c.sentences) {
         const uint64_t max_alloc = m->device->desc.max_alloc_bytes;
         c.sentences = elcl_plan_sentences(
@@ -100,7 +97,7 @@ static int create_run(struct elcl_engine *e, int sentences, elcl_error *err)
         struct elcl_ops *ops = NULL;
         elcl_error first = {0};
         capacity.encode_rows = elcl_plan_encode_rows(capacity.sentences, capacity.max_source);
-        int rc = elcl_ops_clone(m->ops, &ops, &first);
+        int rc = elcl_ops_clone(m->ops, e->params.profile != 0, &ops, &first);
         if (!rc)
             rc =
                 elcl_run_init(&e->run, &m->arch, &m->weights, m->attention, &capacity, ops, &first);
@@ -338,4 +335,24 @@ void elcl_engine_get_stats(const elcl_engine *engine, elcl_engine_stats *stats)
         stats->bytes_moved += engine->run.ops->bytes_moved;
         stats->flop += engine->run.ops->flop;
     }
+}
+
+void elcl_engine_get_profile(elcl_engine *engine, elcl_engine_profile *profile)
+{
+    struct elcl_profile *p = engine->run.ops ? engine->run.ops->profile : NULL;
+    *profile = (elcl_engine_profile){0};
+    profile->times = elcl_profile_read(p, &profile->n_times);
+    profile->spans = elcl_profile_spans(p, &profile->n_spans);
+}
+
+void elcl_engine_get_plan(const elcl_engine *engine, elcl_memory_plan *plan)
+{
+    const struct elcl_model *m = engine->model;
+    const int batch = engine->run.ops ? engine->run.capacity.sentences : engine->capacity.sentences;
+    elcl_plan_publish(&engine->plan, m->attention, batch, plan);
+}
+
+void elcl_model_reset_peak(elcl_model *model)
+{
+    atomic_store(&model->device->peak_bytes, atomic_load(&model->device->live_bytes));
 }

@@ -1,7 +1,9 @@
 #include "engine/plan.h"
 
 #include "base/util.h"
+#include "search/rules.h"
 
+#define LIST_TOKENS 256  /* a kilobyte a row, little beside its logits */
 #define ENCODE_ROWS 2048 /* enough rows for efficient GEMMs, few enough for a small workspace */
 
 bool elcl_plan_make(const struct elcl_arch *arch, enum elcl_attention attention,
@@ -56,4 +58,31 @@ int elcl_plan_sentences(const struct elcl_arch *arch, enum elcl_attention attent
             high = middle - 1;
     }
     return low;
+}
+
+void elcl_plan_publish(const struct elcl_plan *plan, enum elcl_attention attention, int batch_size,
+                       elcl_memory_plan *out)
+{
+    *out = (elcl_memory_plan){.attention = attention,
+                              .reason = "",
+                              .batch_size = batch_size,
+                              .largest_batch = -1,
+                              .fits = 1,
+                              .weight_bytes = plan->weights,
+                              .source_state_bytes = plan->category[ELCL_BUFFERS_SOURCE],
+                              .self_state_bytes = plan->category[ELCL_BUFFERS_SELF],
+                              .workspace_bytes = plan->category[ELCL_BUFFERS_WORKSPACE],
+                              .total_bytes = plan->total,
+                              .largest_buffer_bytes = plan->largest_buffer};
+}
+
+int elcl_plan_width(const struct elcl_arch *arch, int beams)
+{
+    const int width = elcl_min_int(beams * (1 + ELCL_MAX_EOS), arch->vocabulary);
+    return elcl_max_int(width, beams + 1); /* sampling: the best token and the draws */
+}
+
+int elcl_plan_lists(const elcl_gen_options *defaults)
+{
+    return elcl_max_int(LIST_TOKENS, defaults ? (int)elcl_rules_list_tokens(defaults) : 0);
 }

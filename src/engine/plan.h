@@ -24,6 +24,17 @@ int elcl_plan_sentences(const struct elcl_arch *arch, enum elcl_attention attent
                         uint64_t weight_bytes, uint64_t limit_bytes, uint64_t max_buffer_bytes,
                         int most);
 
+/* As the public functions give it, without limits: largest_batch -1, fits 1. */
+void elcl_plan_publish(const struct elcl_plan *plan, enum elcl_attention attention, int batch_size,
+                       elcl_memory_plan *out);
+
+/* Candidates per row that an engine has room for. */
+int elcl_plan_width(const struct elcl_arch *arch, int beams);
+
+/* Room for the lists of requests, in tokens, where nothing is said: enough for a model's own.
+ * `defaults` may be NULL. */
+int elcl_plan_lists(const elcl_gen_options *defaults);
+
 /* Source tokens encoded at once by a run of so many sentences. */
 int elcl_plan_encode_rows(int sentences, int max_source);
 

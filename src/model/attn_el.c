@@ -73,7 +73,8 @@ static int self(struct elcl_run *run, const struct elcl_records *records, int la
                                            .n_groups = records->n_self,
                                            .max_rows = 1,
                                            .scale = elcl_self_scale(run->arch, layer),
-                                           .keys = records->self_keys};
+                                           .keys = records->self_keys,
+                                           .reads = records->self_keys};
     return attend(run, records, &run->weights->decoder.layers[layer].self, attn, err);
 }
 
@@ -85,7 +86,8 @@ static int cross(struct elcl_run *run, const struct elcl_records *records, int l
                                            .n_groups = records->n_cross,
                                            .max_rows = records->max_rows,
                                            .scale = elcl_cross_scale(run->arch),
-                                           .keys = records->cross_keys};
+                                           .keys = records->cross_keys,
+                                           .reads = records->cross_reads};
     return attend(run, records, &run->weights->decoder.layers[layer].cross, attn, err);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/os.h"
 #include "base/util.h"
+#include "model/synthetic.h"
 
 /* A prompt is the text alone, and an empty one is the token that texts begin with. Hugging Face's
  * default length is so many tokens behind the prompt. */
@@ -16,28 +17,22 @@ static void set_prompt_defaults(struct elcl_model *m)
         m->defaults.max_new_tokens = m->defaults.max_length - 1;
 }
 
-/* Everything that is read from the directory's small files. */
-static int read_directory(struct elcl_model *m, const char *directory, elcl_error *err)
+/* What config.json says, once it is there. */
+static int read_config(struct elcl_model *m, elcl_error *err)
 {
     int rc;
-    if (!elcl_is_directory(directory))
-        return elcl_fail(err, ELCL_E_IO, "%s: no such model directory", directory);
-    ELCL_TRY(elcl_config_load(directory, &m->config, err));
     ELCL_TRY(elcl_family_find(&m->config, &m->family, err));
     ELCL_TRY(elcl_config_add_defaults(&m->config, m->family->defaults, err));
     ELCL_TRY(m->family->read_arch(&m->config, &m->arch, err));
     ELCL_TRY(elcl_config_gen_options(&m->config, &m->defaults, err));
-    ELCL_TRY(elcl_tokenizer_load(directory, &m->tokenizer, err));
-    if (m->tokenizer && elcl_tokenizer_size(m->tokenizer) > m->arch.source_vocabulary)
-        return elcl_fail(
-            err, ELCL_E_FORMAT, "%s: the tokenizer has ids up to %d, the model's vocab_size is %d",
-            directory, elcl_tokenizer_size(m->tokenizer) - 1, m->arch.source_vocabulary);
-    if (m->tokenizer && elcl_tokenizer_target_size(m->tokenizer) > m->arch.vocabulary)
-        return elcl_fail(
-            err, ELCL_E_FORMAT,
-            "%s: the target's tokenizer has ids up to %d, the model's vocabulary has %d", directory,
-            elcl_tokenizer_target_size(m->tokenizer) - 1, m->arch.vocabulary);
-    int bos;
+fail:
+    return rc;
+}
+
+/* What stands around a text. */
+static int read_special_tokens(struct elcl_model *m, elcl_error *err)
+{
+    int bos, rc;
     const int last = m->arch.vocabulary - 1;
     ELCL_TRY(elcl_config_int_or(&m->config, "bos_token_id", -1, last, -1, &bos, err));
     m->bos = bos;
@@ -49,14 +44,27 @@ fail:
     return rc;
 }
 
-/* Without a choice: EL-attention where arithmetic is cheap against memory traffic. Its scores and
- * contexts take H times the arithmetic of `mha`; that pays on GPUs, not on CPUs. */
-static enum elcl_attention choose_attention(const struct elcl_device *device,
-                                            enum elcl_attention asked)
+/* Everything that is read from the directory's small files. */
+static int read_directory(struct elcl_model *m, const char *directory, elcl_error *err)
 {
-    if (asked != ELCL_ATTN_AUTO)
-        return asked;
-    return device->desc.type == ELCL_DEVICE_CPU ? ELCL_ATTN_MHA : ELCL_ATTN_EL;
+    int rc;
+    if (!elcl_is_directory(directory))
+        return elcl_fail(err, ELCL_E_IO, "%s: no such model directory", directory);
+    ELCL_TRY(elcl_config_load(directory, &m->config, err));
+    ELCL_TRY(read_config(m, err));
+    ELCL_TRY(elcl_tokenizer_load(directory, &m->tokenizer, err));
+    if (m->tokenizer && elcl_tokenizer_size(m->tokenizer) > m->arch.source_vocabulary)
+        return elcl_fail(
+            err, ELCL_E_FORMAT, "%s: the tokenizer has ids up to %d, the model's vocab_size is %d",
+            directory, elcl_tokenizer_size(m->tokenizer) - 1, m->arch.source_vocabulary);
+    if (m->tokenizer && elcl_tokenizer_target_size(m->tokenizer) > m->arch.vocabulary)
+        return elcl_fail(
+            err, ELCL_E_FORMAT,
+            "%s: the target's tokenizer has ids up to %d, the model's vocabulary has %d", directory,
+            elcl_tokenizer_target_size(m->tokenizer) - 1, m->arch.vocabulary);
+    ELCL_TRY(read_special_tokens(m, err));
+fail:
+    return rc;
 }
 
 static int open_device(struct elcl_model *m, const elcl_model_params *params, elcl_error *err)
@@ -75,25 +83,20 @@ static int open_device(struct elcl_model *m, const elcl_model_params *params, el
     const int rc = elcl_device_open(&device_params, &m->device, err);
     if (rc)
         return rc;
-    m->attention = choose_attention(m->device, params->attention);
+    m->attention = elcl_choose_attention(m->device->desc.type, params->attention, NULL);
     return elcl_ops_create(m->device, &ops_params, &m->ops, err);
 }
 
-static int load_weights(struct elcl_model *m, const char *directory, elcl_error *err)
+static int load_weights(struct elcl_model *m, struct elcl_tensors *st, elcl_error *err)
 {
-    struct elcl_tensors *st = NULL;
     struct elcl_loader loader = {.ops = m->ops,
+                                 .st = st,
                                  .panel = m->ops->panel,
                                  .storage = m->ops->weights,
                                  .attention = m->attention,
                                  .err = err};
-    int rc;
-    ELCL_TRY(elcl_tensors_open(directory, &st, err));
-    loader.st = st;
-    ELCL_TRY(m->family->load(&loader, &m->arch, &m->weights));
+    const int rc = m->family->load(&loader, &m->arch, &m->weights);
     m->weight_bytes = loader.bytes;
-fail:
-    elcl_tensors_close(&st);
     return rc;
 }
 
@@ -105,17 +108,78 @@ int elcl_model_open(const char *directory, const elcl_model_params *params, elcl
         return elcl_fail(err, ELCL_E_ARG, "elcl_model_open: directory and model must not be NULL");
     if (!params)
         params = &defaults;
+    struct elcl_tensors *st = NULL;
     struct elcl_model *m = elcl_calloc(1, sizeof(*m));
     if (!m)
         return elcl_fail_nomem(err);
     int rc;
     ELCL_TRY(read_directory(m, directory, err));
     ELCL_TRY(open_device(m, params, err));
-    ELCL_TRY(load_weights(m, directory, err));
+    ELCL_TRY(elcl_tensors_open(directory, &st, err));
+    ELCL_TRY(load_weights(m, st, err));
     *model = m;
-    return ELCL_OK;
+    m = NULL;
 fail:
+    elcl_tensors_close(&st);
     elcl_model_close(&m);
+    return rc;
+}
+
+int elcl_model_open_synthetic(const char *name, uint64_t seed, const elcl_model_params *params,
+                              elcl_model **model, elcl_error *err)
+{
+    const elcl_model_params defaults = elcl_model_params_default();
+    if (!name || !model)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "elcl_model_open_synthetic: name and model must not be NULL");
+    struct elcl_synthetic tensors = {0};
+    struct elcl_model *m = elcl_calloc(1, sizeof(*m));
+    if (!m)
+        return elcl_fail_nomem(err);
+    int rc;
+    ELCL_TRY(elcl_synthetic_config(name, &m->config, err));
+    ELCL_TRY(read_config(m, err));
+    ELCL_TRY(read_special_tokens(m, err));
+    ELCL_TRY(elcl_synthetic_model(&m->config, &m->arch, seed, &tensors, err));
+    ELCL_TRY(open_device(m, params ? params : &defaults, err));
+    ELCL_TRY(load_weights(m, &tensors.base, err));
+    *model = m;
+    m = NULL;
+fail:
+    elcl_synthetic_finish(&tensors);
+    elcl_model_close(&m);
+    return rc;
+}
+
+const char *elcl_synthetic_name(int i)
+{
+    return elcl_synthetic_model_name(i);
+}
+
+int elcl_synthetic_export(const char *name, uint64_t seed, const char *directory, elcl_error *err)
+{
+    if (!name || !directory)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "elcl_synthetic_export: name and directory must not be NULL");
+    struct elcl_model m = {0}; /* its configuration alone */
+    struct elcl_synthetic tensors = {0};
+    char *config = elcl_path_join(directory, "config.json");
+    char *weights = elcl_path_join(directory, "model.safetensors");
+    int rc = config && weights ? ELCL_OK : elcl_fail_nomem(err);
+    if (rc)
+        goto fail;
+    ELCL_TRY(elcl_synthetic_config(name, &m.config, err));
+    ELCL_TRY(read_config(&m, err));
+    ELCL_TRY(elcl_synthetic_model(&m.config, &m.arch, seed, &tensors, err));
+    ELCL_TRY(elcl_make_directories(directory, err));
+    const char *text = elcl_synthetic_config_text(name);
+    ELCL_TRY(elcl_write_file_atomic(config, text, strlen(text), err));
+    ELCL_TRY(elcl_synthetic_write(&tensors, weights, err));
+fail:
+    elcl_synthetic_finish(&tensors);
+    elcl_config_finish(&m.config);
+    elcl_free(config);
+    elcl_free(weights);
     return rc;
 }
 

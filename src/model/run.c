@@ -154,6 +154,23 @@ const struct elcl_attention_variant *elcl_attention_variant(enum elcl_attention 
     return NULL;
 }
 
+/* EL-attention where arithmetic is cheap against memory traffic: its scores and contexts take H
+ * times the arithmetic of `mha`. */
+enum elcl_attention elcl_choose_attention(enum elcl_device_type type, enum elcl_attention asked,
+                                          const char **reason)
+{
+    const bool cpu = type == ELCL_DEVICE_CPU;
+    if (reason)
+        *reason =
+            cpu ? "a CPU has little arithmetic for each byte of memory traffic, and el takes "
+                  "H times the arithmetic of mha for scores and contexts"
+                : "a GPU has arithmetic to spare for each byte of memory traffic, and el reads "
+                  "least and keeps the smallest state";
+    if (asked != ELCL_ATTN_AUTO)
+        return asked;
+    return cpu ? ELCL_ATTN_MHA : ELCL_ATTN_EL;
+}
+
 float elcl_self_scale(const struct elcl_arch *arch, int layer)
 {
     const float by_width = arch->unscaled_scores

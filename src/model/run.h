@@ -130,14 +130,15 @@ struct elcl_records {
     size_t n;   /* ints in use */
     size_t rows_at, self_at, cross_at, rules_at, draws_at; /* sections; rows first */
     int n_rows, n_self, n_cross, n_draws;
-    int max_rows;        /* of a cross group */
-    int max_length;      /* of a row */
-    int max_keys;        /* self keys of a row: the prompt and its length */
-    uint64_t self_keys;  /* sum over rows, of the keys they read */
-    uint64_t cross_keys; /* el: over groups; mha: over rows */
-    int max_source;      /* longest source among the sentences in flight */
-    int width;           /* candidates per row, the largest of the sentences */
-    bool renormalize;    /* some row's rules ask for it */
+    int max_rows;         /* of a cross group */
+    int max_length;       /* of a row */
+    int max_keys;         /* self keys of a row: the prompt and its length */
+    uint64_t self_keys;   /* sum over rows, of the keys they read */
+    uint64_t cross_keys;  /* the same */
+    uint64_t cross_reads; /* over groups: el reads once for all rows of a sentence */
+    int max_source;       /* longest source among the sentences in flight */
+    int width;            /* candidates per row, the largest of the sentences */
+    bool renormalize;     /* some row's rules ask for it */
 };
 
 /*

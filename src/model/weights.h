@@ -47,11 +47,17 @@ struct elcl_weights {
     struct elcl_buffer head_bias;   /* [V], or none */
 };
 
+/* The variant asked for; AUTO picks one for the type of device, and *reason (may be NULL) says why,
+ * a literal. */
+enum elcl_attention elcl_choose_attention(enum elcl_device_type type, enum elcl_attention asked,
+                                          const char **reason);
+
 /* Where an attention stands. */
 enum elcl_site { ELCL_SITE_ENCODER, ELCL_SITE_SELF, ELCL_SITE_CROSS };
 
 /* Loads tensors by name into device memory. With `plan` nothing is read or allocated and only
- * `bytes` is counted: the plan of the weights is the loading itself. */
+ * `bytes` is counted: the plan of the weights is the loading itself. Matrices then have their sizes
+ * and no memory. */
 struct elcl_loader {
     struct elcl_ops *ops;    /* NULL when planning */
     struct elcl_tensors *st; /* stored; may be NULL when planning: all optional tensors count */

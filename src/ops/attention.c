@@ -48,9 +48,11 @@ int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, 
     const bool cpu = ops->kernels == ELCL_KERNELS_CPU;
     const int max_pairs = args->max_rows * args->h;
     const int pairs = pairs_per_item(ops, args->n_groups, max_pairs);
-    elcl_ops_count(ops, args->keys * args->d * elcl_storage_bytes(ops->state),
+    const bool shared = !cpu && !args->lineage;
+    elcl_ops_count(ops, shared ? "attn_el_shared" : "attn_el",
+                   args->reads * args->d * elcl_storage_bytes(ops->state),
                    4 * args->keys * args->h * args->d);
-    if (!cpu && !args->lineage)
+    if (shared)
         return launch_el_shared(ops, args, err);
     struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_ATTN_EL, "attn_el");
     elcl_launch_buffer(&launch, args->c);
@@ -94,11 +96,13 @@ static void mha_sizes(struct elcl_launch *launch, const struct elcl_attn_mha_arg
 }
 
 /* `reads`: how many rows of keys and values are read from memory. */
-static void count_mha(struct elcl_ops *ops, const struct elcl_attn_mha_args *args, uint64_t reads)
+static void count_mha(const struct elcl_launch *launch, const struct elcl_attn_mha_args *args,
+                      uint64_t reads)
 {
+    struct elcl_ops *ops = launch->ops;
     const uint64_t width = (uint64_t)args->h * args->dh;
     const size_t element = elcl_storage_bytes(args->kv_f32 ? ELCL_F32 : ops->state);
-    elcl_ops_count(ops, 2 * reads * width * element, 4 * args->keys * width);
+    elcl_ops_count(ops, launch->name, 2 * reads * width * element, 4 * args->keys * width);
 }
 
 static struct elcl_launch mha_begin(struct elcl_ops *ops, const struct elcl_attn_mha_args *args,
@@ -114,7 +118,7 @@ int elcl_op_attn_mha(struct elcl_ops *ops, const struct elcl_attn_mha_args *args
     elcl_launch_buffer(&launch, args->lineage);
     elcl_launch_int(&launch, args->lineage_ld);
     mha_sizes(&launch, args);
-    count_mha(ops, args, args->keys);
+    count_mha(&launch, args, args->keys);
     const size_t items = elcl_group_items(ops);
     const size_t global[] = {items * (size_t)args->h, (size_t)args->n_groups};
     const size_t local[] = {items, 1};
@@ -132,7 +136,7 @@ int elcl_op_attn_packed(struct elcl_ops *ops, const struct elcl_attn_mha_args *a
     mha_sizes(&launch, args);
     if (!cpu)
         elcl_launch_local(&launch, PACKED_LOCAL_BYTES);
-    count_mha(ops, args, elcl_div_up(args->keys, rows));
+    count_mha(&launch, args, elcl_div_up(args->keys, rows));
     const size_t global[] = {items * (size_t)args->h, elcl_div_up((size_t)args->n_groups, rows)};
     const size_t local[] = {items, 1};
     return elcl_launch_run(&launch, 2, global, local, err);

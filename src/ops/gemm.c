@@ -7,14 +7,23 @@
  * which has none of them. */
 #define CLBLAST_MIN_ROWS 128
 
-int elcl_op_gemm(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
+void elcl_gemm_count(struct elcl_ops *ops, const char *name, const struct elcl_gemm_args *args)
 {
     const struct elcl_matrix *w = args->w;
-    if (!args->m)
-        return ELCL_OK;
     const uint64_t outputs = (uint64_t)w->batch * args->m * w->n;
     const uint64_t inputs = (uint64_t)w->batch * args->m * w->k;
-    elcl_ops_count(ops, w->buffer.bytes + (outputs + inputs) * sizeof(float), 2 * outputs * w->k);
+    elcl_ops_count(ops, name, w->buffer.bytes + (outputs + inputs) * sizeof(float),
+                   2 * outputs * w->k);
+}
+
+int elcl_op_gemm(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
+{
+    if (!args->m)
+        return ELCL_OK;
+    if (ops->cost) {
+        elcl_gemm_count(ops, "gemm", args);
+        return ELCL_OK;
+    }
     const bool clblast = ops->gemm == ELCL_GEMM_CLBLAST ||
                          (ops->gemm == ELCL_GEMM_AUTO && args->m >= CLBLAST_MIN_ROWS && !ops->mma);
     return clblast ? elcl_gemm_clblast(ops, args, err) : elcl_gemm_native(ops, args, err);

@@ -9,6 +9,7 @@
 
 static void common_arguments(struct elcl_launch *launch, const struct elcl_gemm_args *args)
 {
+    elcl_gemm_count(launch->ops, launch->name, args);
     elcl_launch_buffer(launch, args->y);
     elcl_launch_buffer(launch, args->x);
     elcl_launch_buffer(launch, &args->w->buffer);

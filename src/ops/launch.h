@@ -38,7 +38,8 @@ int elcl_launch_rows(struct elcl_launch *launch, int rows, int batch, elcl_error
 /* Items of a work-group that has a row for itself: 1 in the CPU shape. */
 size_t elcl_group_items(const struct elcl_ops *ops);
 
-/* Adds to the running totals. */
-void elcl_ops_count(struct elcl_ops *ops, uint64_t bytes, uint64_t flop);
+/* Adds what operation `name` needs to the running totals and to the profile. `name` as in
+ * elcl_launch. */
+void elcl_ops_count(struct elcl_ops *ops, const char *name, uint64_t bytes, uint64_t flop);
 
 #endif

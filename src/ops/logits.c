@@ -11,7 +11,7 @@ static int renormalize(struct elcl_ops *ops, const struct elcl_select_args *args
     elcl_launch_int(&launch, args->v);
     elcl_launch_int(&launch, args->width);
     const uint64_t elements = (uint64_t)args->r * args->v;
-    elcl_ops_count(ops, sizeof(float) * elements, 4 * elements);
+    elcl_ops_count(ops, launch.name, sizeof(float) * elements, 4 * elements);
     return elcl_launch_rows(&launch, args->r, 1, err);
 }
 
@@ -42,7 +42,7 @@ static int run(struct elcl_launch *launch, const struct elcl_select_args *args, 
                elcl_error *err)
 {
     const uint64_t elements = (uint64_t)rows * args->v;
-    elcl_ops_count(launch->ops, sizeof(float) * elements, 4 * elements);
+    elcl_ops_count(launch->ops, launch->name, sizeof(float) * elements, 4 * elements);
     return elcl_launch_rows(launch, rows, 1, err);
 }
 

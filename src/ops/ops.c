@@ -219,7 +219,8 @@ fail:
     return rc;
 }
 
-int elcl_ops_clone(const struct elcl_ops *other, struct elcl_ops **ops, elcl_error *err)
+int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops **ops,
+                   elcl_error *err)
 {
     struct elcl_ops *o = elcl_calloc(1, sizeof(*o));
     if (!o)
@@ -235,7 +236,7 @@ int elcl_ops_clone(const struct elcl_ops *other, struct elcl_ops **ops, elcl_err
                            .panel = other->panel,
                            .tile_rows = other->tile_rows,
                            .stored = other->stored};
-    ELCL_TRY(create_base(o, other->profile != NULL, err));
+    ELCL_TRY(create_base(o, profile || other->profile, err));
     ELCL_TRY(share_set(o, &other->set, &o->set, err));
     ELCL_TRY(share_set(o, &other->set_f32, &o->set_f32, err));
     *ops = o;
@@ -280,6 +281,8 @@ int elcl_ops_finish(struct elcl_ops *ops, elcl_error *err)
 int elcl_ops_upload(struct elcl_ops *ops, const struct elcl_buffer *buffer, const void *data,
                     size_t bytes, elcl_error *err)
 {
+    if (ops->cost)
+        return ELCL_OK;
     if (bytes > buffer->bytes)
         return elcl_fail(err, ELCL_E_INTERNAL, "%s: upload of %zu bytes into %zu", buffer->label,
                          bytes, buffer->bytes);
@@ -299,10 +302,21 @@ int elcl_ops_download(struct elcl_ops *ops, const struct elcl_buffer *buffer, vo
         "clEnqueueReadBuffer", buffer->label, err);
 }
 
-void elcl_ops_count(struct elcl_ops *ops, uint64_t bytes, uint64_t flop)
+static void add_cost(struct elcl_cost *cost, const char *name, double bytes, double flop)
 {
+    const bool gemm = !strncmp(name, "gemm", 4);
+    const double traffic = bytes / cost->bytes_per_ns;
+    const double arithmetic = flop / (gemm ? cost->gemm_flop_per_ns : cost->flop_per_ns);
+    cost->ns += (traffic > arithmetic ? traffic : arithmetic) + cost->launch_ns;
+}
+
+void elcl_ops_count(struct elcl_ops *ops, const char *name, uint64_t bytes, uint64_t flop)
+{
+    elcl_profile_count(ops->profile, name, bytes, flop);
     ops->bytes_moved += bytes;
     ops->flop += flop;
+    if (ops->cost)
+        add_cost(ops->cost, name, (double)bytes, (double)flop);
 }
 
 size_t elcl_group_items(const struct elcl_ops *ops)
@@ -336,6 +350,8 @@ struct elcl_launch elcl_launch_begin_f32(struct elcl_ops *ops, enum elcl_kernel_
 
 static void set_argument(struct elcl_launch *launch, size_t bytes, const void *value)
 {
+    if (launch->ops->cost)
+        return;
     const cl_int code = clSetKernelArg(launch->kernel, launch->n++, bytes, value);
     if (!launch->code)
         launch->code = code;
@@ -374,6 +390,8 @@ int elcl_launch_run(struct elcl_launch *launch, int dims, const size_t *global, 
                     elcl_error *err)
 {
     struct elcl_ops *ops = launch->ops;
+    if (ops->cost)
+        return ELCL_OK;
     int rc = elcl_cl_check(launch->code, "clSetKernelArg", launch->name, err);
     if (rc)
         return rc;

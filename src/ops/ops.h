@@ -51,7 +51,18 @@ struct elcl_kernel_set {
     cl_kernel kernel[ELCL_N_KERNELS];
 };
 
+/* What operations would take on a device that runs each at its ceilings: the larger of its traffic
+ * and its arithmetic, and a launch. */
+struct elcl_cost {
+    double bytes_per_ns;
+    double gemm_flop_per_ns, flop_per_ns; /* of GEMMs, of all else */
+    double launch_ns;
+    double ns; /* running total */
+};
+
 struct elcl_ops {
+    struct elcl_cost *cost; /* not NULL: operations add to it, and nothing else happens; buffers are
+                             * empty, and of the device the description alone is read */
     struct elcl_device *device;
     cl_command_queue queue;    /* in order */
     enum elcl_kernels kernels; /* shape */
@@ -72,9 +83,10 @@ struct elcl_ops {
 
 int elcl_ops_create(struct elcl_device *device, const struct elcl_ops_params *params,
                     struct elcl_ops **ops, elcl_error *err);
-/* A second elcl_ops on the same program: a queue and kernels of its own. `other` must not be
- * destroyed meanwhile. */
-int elcl_ops_clone(const struct elcl_ops *other, struct elcl_ops **ops, elcl_error *err);
+/* A second elcl_ops on the same program: a queue and kernels of its own, and a profile when it is
+ * asked for or `other` has one. `other` must not be destroyed meanwhile. */
+int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops **ops,
+                   elcl_error *err);
 void elcl_ops_destroy(struct elcl_ops **ops); /* NULL is fine */
 
 #define ELCL_OPS_BYTES 64 /* device memory of one elcl_ops */
@@ -249,7 +261,8 @@ struct elcl_attn_el_args {
     int n_groups, max_rows; /* the largest n_rows */
     int h, d;
     float scale;
-    uint64_t keys; /* sum over groups of rows x keys, for the traffic totals */
+    /* For the totals of arithmetic and of traffic: sum over groups of rows x keys, and of keys. */
+    uint64_t keys, reads;
 };
 int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, elcl_error *err);
 

@@ -20,7 +20,7 @@ int elcl_op_embed(struct elcl_ops *ops, const struct elcl_embed_args *args, elcl
     elcl_launch_float(&launch, args->norm->eps);
     elcl_launch_int(&launch, args->norm->weight.mem != NULL);
     elcl_launch_int(&launch, args->state != NULL);
-    elcl_ops_count(ops, 3u * sizeof(float) * (uint64_t)args->r * args->d, 0);
+    elcl_ops_count(ops, launch.name, 3u * sizeof(float) * (uint64_t)args->r * args->d, 0);
     return elcl_launch_rows(&launch, args->r, 1, err);
 }
 
@@ -40,7 +40,7 @@ int elcl_op_add_norm(struct elcl_ops *ops, const struct elcl_add_norm_args *args
     elcl_launch_int(&launch, args->y != NULL);
     elcl_launch_int(&launch, args->state != NULL);
     const uint64_t elements = (uint64_t)args->r * args->d;
-    elcl_ops_count(ops, 3 * sizeof(float) * elements, 9 * elements);
+    elcl_ops_count(ops, launch.name, 3 * sizeof(float) * elements, 9 * elements);
     return elcl_launch_rows(&launch, args->r, 1, err);
 }
 
@@ -55,7 +55,8 @@ int elcl_op_scatter(struct elcl_ops *ops, const struct elcl_scatter_args *args, 
     elcl_launch_int(&launch, args->n);
     elcl_launch_int(&launch, args->x_ld);
     elcl_launch_int(&launch, args->x_at);
-    elcl_ops_count(
-        ops, (sizeof(float) + elcl_storage_bytes(ops->state)) * (uint64_t)args->r * args->n, 0);
+    elcl_ops_count(ops, launch.name,
+                   (sizeof(float) + elcl_storage_bytes(ops->state)) * (uint64_t)args->r * args->n,
+                   0);
     return elcl_launch_rows(&launch, args->r, 1, err);
 }

@@ -325,6 +325,12 @@ static int starts_with(const elcl_request *request, const char *cue)
     return 1;
 }
 
+/* Nothing ends it before max_new_tokens. */
+static int is_fixed(const elcl_request *request)
+{
+    return !request->options.n_eos && request->options.forced_eos_token_id < 0;
+}
+
 int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_t *id,
                        elcl_error *err)
 {
@@ -345,6 +351,8 @@ int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_
     job->id = engine->n_submitted++;
     /* Neither the order of submission nor its reverse. */
     job->steps = 1 + (int)(job->id * 7 % 11);
+    if (is_fixed(request))
+        job->steps = 2;
     if (starts_with(&job->request, "!slow"))
         job->steps = 100;
     struct job **end = &engine->jobs;
@@ -362,11 +370,19 @@ static int32_t upper(int32_t id)
     return c >= 'a' && c <= 'z' ? id - ('a' - 'A') : id;
 }
 
-/* One hypothesis: start token, the source in upper case, "|k", EOS. */
+/* One hypothesis: start token, the source in upper case, "|k", EOS. Of fixed length: the start
+ * token and max_new_tokens of the source. */
 static size_t make_output(const struct job *job, int k, int32_t *ids)
 {
     size_t n = 0;
     ids[n++] = 2;
+    if (is_fixed(&job->request)) {
+        while (n <= (size_t)job->request.options.max_new_tokens) {
+            ids[n] = job->request.source[n % job->request.n_source];
+            n++;
+        }
+        return n;
+    }
     for (size_t i = 1; i + 1 < job->request.n_source; i++)
         ids[n++] = upper(job->request.source[i]);
     if (job->request.source[0] == 1)
@@ -404,7 +420,9 @@ static void finish_job(elcl_engine *engine, const struct job *job)
         }
     }
     engine->stats.samples++;
-    engine->stats.output_tokens += job->request.n_source;
+    engine->stats.output_tokens += is_fixed(&job->request)
+                                       ? (uint64_t)job->request.options.max_new_tokens
+                                       : job->request.n_source;
     engine->params.on_result(engine->params.user, &result);
 }
 

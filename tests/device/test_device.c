@@ -142,6 +142,7 @@ int main(int argc, char **argv)
     test_buffers(device, options);
     test_programs(device);
     test_profiles(device);
+    test_ceilings(device);
     if (check_case("close: nothing is left"))
         close_device(&device);
     elcl_device_close(&device);

@@ -81,10 +81,11 @@ static void test_profile(struct elcl_device *device)
         CHECK(run_twice(device, program, &event), "launch %d", i);
         want[i % 3 == 0] += event ? event_ns(event) : 0;
         elcl_profile_add(profile, i % 3 ? "six" : "four", event);
+        elcl_profile_count(profile, i % 3 ? "six" : "four", 100, (uint64_t)i);
     }
     device->queue = plain;
     int n = 0;
-    const struct elcl_profile_entry *entries = elcl_profile_read(profile, &n);
+    const elcl_kernel_time *entries = elcl_profile_read(profile, &n);
     CHECK(n == 2, "%d entries", n);
     for (int i = 0; i < n; i++) {
         const bool four = !strcmp(entries[i].name, "four");
@@ -92,8 +93,22 @@ static void test_profile(struct elcl_device *device)
               (unsigned long long)entries[i].calls);
         CHECK(entries[i].ns == want[four], "%s: %llu ns, want %llu", entries[i].name,
               (unsigned long long)entries[i].ns, (unsigned long long)want[four]);
+        CHECK(entries[i].bytes_moved == (four ? 400 : 600), "%llu bytes",
+              (unsigned long long)entries[i].bytes_moved);
+        CHECK(entries[i].flop == (four ? 0 + 3 + 6 + 9 : 1 + 2 + 4 + 5 + 7 + 8), "%llu flop",
+              (unsigned long long)entries[i].flop);
         CHECK(!i || entries[i - 1].ns >= entries[i].ns, "order");
     }
+    size_t n_spans = 0;
+    const elcl_kernel_span *spans = elcl_profile_spans(profile, &n_spans);
+    uint64_t total = 0;
+    CHECK(n_spans == 10, "%zu spans", n_spans);
+    for (size_t i = 0; i < n_spans; i++) {
+        CHECK(!strcmp(spans[i].name, i % 3 ? "six" : "four"), "span %zu is %s", i, spans[i].name);
+        CHECK(!i || spans[i].start_ns >= spans[i - 1].end_ns, "spans of one queue overlap");
+        total += spans[i].end_ns - spans[i].start_ns;
+    }
+    CHECK(total == want[0] + want[1], "spans of %llu ns", (unsigned long long)total);
     elcl_profile_destroy(&profile);
     CHECK(!profile, "not NULL");
     if (program)
@@ -113,7 +128,7 @@ static void test_profile_many(struct elcl_device *device)
         elcl_profile_add(profile, "marker", event);
     }
     int n = 0;
-    const struct elcl_profile_entry *entries = elcl_profile_read(profile, &n);
+    const elcl_kernel_time *entries = elcl_profile_read(profile, &n);
     CHECK(n == 1 && entries[0].calls == (uint64_t)many, "%d entries", n);
     /* Events that are still pending when the profile goes. */
     cl_event event = NULL;
@@ -125,6 +140,9 @@ static void test_profile_many(struct elcl_device *device)
     elcl_profile_add(NULL, "marker", event);
     elcl_profile_add(NULL, "marker", NULL);
     CHECK(!elcl_profile_read(NULL, &n) && n == 0, "of NULL");
+    elcl_profile_count(NULL, "marker", 1, 1);
+    size_t n_spans = 1;
+    CHECK(!elcl_profile_spans(NULL, &n_spans) && n_spans == 0, "spans of NULL");
     elcl_profile_destroy(&profile);
     elcl_profile_destroy(NULL);
     clFinish(device->queue);

@@ -45,13 +45,6 @@ static void measure(struct bed *bed, bench_fn fn, void *user, double *ns)
     qsort(ns, REPETITIONS, sizeof(ns[0]), by_value);
 }
 
-double bench_least_ns(struct bed *bed, bench_fn fn, void *user)
-{
-    double ns[REPETITIONS];
-    measure(bed, fn, user, ns);
-    return ns[0];
-}
-
 static double median_ns(struct bed *bed, bench_fn fn, void *user)
 {
     double ns[REPETITIONS];
@@ -242,7 +235,8 @@ static void bench_el(struct bed *bed, const struct attention *a)
                                   .h = a->h,
                                   .d = a->d,
                                   .scale = 0.125f,
-                                  .keys = (uint64_t)r * a->s}};
+                                  .keys = (uint64_t)r * a->s,
+                                  .reads = (uint64_t)(r / rows) * a->s}};
     report(bed, name, call_el, (void *)&call);
     bed_end(bed);
 }

@@ -44,9 +44,9 @@ struct keys {
     int32_t *lineage;
     struct elcl_group group[160];
     int n_groups, max_rows;
-    uint64_t total;
-    bool no_lineage; /* no group has private keys, and the operation is told so */
-    bool *in_use;    /* [pool_rows] */
+    uint64_t total, reads; /* rows x keys, and keys, over groups */
+    bool no_lineage;       /* no group has private keys, and the operation is told so */
+    bool *in_use;          /* [pool_rows] */
 };
 
 static struct keys make_keys(struct bed *bed, const struct layout *l)
@@ -78,6 +78,7 @@ static struct keys make_keys(struct bed *bed, const struct layout *l)
         k.n_rows += l->group[g].n_rows + 1;
         k.max_rows = elcl_max_int(k.max_rows, l->group[g].n_rows);
         k.total += (uint64_t)l->group[g].n_rows * (n_shared + n_private);
+        k.reads += (uint64_t)(n_shared + n_private);
         for (int s = 0; s < n_shared; s++)
             k.in_use[start + s] = true;
         for (int t = 0; t < n_private; t++) {
@@ -201,8 +202,14 @@ static float *run_el(struct bed *bed, const struct keys *k, const struct el *el)
         .h = el->h,
         .d = el->d,
         .scale = el->scale,
-        .keys = k->total};
+        .keys = k->total,
+        .reads = k->reads};
+    const uint64_t flop = bed->ops->flop, bytes = bed->ops->bytes_moved;
     CHECK(!elcl_op_attn_el(bed->ops, &args, &err), "%s", err.msg);
+    CHECK(!k->n_groups || bed->ops->flop - flop == 4 * k->total * el->h * el->d, "arithmetic");
+    CHECK(!k->n_groups || bed->ops->bytes_moved - bytes ==
+                              k->reads * el->d * elcl_storage_bytes(bed->ops->state),
+          "traffic");
     return bed_read(bed, args.c);
 }
 

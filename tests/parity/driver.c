@@ -21,7 +21,7 @@ bool driver_create(struct driver *driver, elcl_model *model, const struct tokens
     const size_t rows = (size_t)elcl_capacity_rows(&c), encode = (size_t)c.encode_rows;
     struct elcl_ops *ops = NULL;
     elcl_error err = {0};
-    int rc = elcl_ops_clone(model->ops, &ops, &err);
+    int rc = elcl_ops_clone(model->ops, false, &ops, &err);
     if (!rc)
         rc = elcl_run_init(&d.run, &model->arch, &model->weights, model->attention, &c, ops, &err);
     if (rc)

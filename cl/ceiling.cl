@@ -1,0 +1,60 @@
+// What a device does at most. Not part of the model's program: see src/device/ceiling.c.
+//
+//     copy    to[i] = from[i]                       bytes a second
+//     mac     x[c] = ELCL_MAC(x[c], a, b)           CHAINS independent chains per item, enough to
+//                                                   hide the latency of each: multiply-adds a second
+//     touch   out[0] = value                        nothing but the launch
+//
+// -D VW floats per vector, WG items per work-group (1: CPU devices).
+// lint: -DVW=16 -DWG=1
+// lint: -DVW=8 -DWG=1
+// lint: -DVW=4 -DWG=128
+
+#define CEILING_CAT_(a, b) a##b
+#define CEILING_CAT(a, b) CEILING_CAT_(a, b)
+typedef CEILING_CAT(float, VW) ceiling_vector;
+#define CHAINS 12
+
+// n vectors. On CPU devices an item copies a run of them, on others neighbouring items copy
+// neighbouring vectors.
+__kernel void ceiling_copy(__global ceiling_vector *restrict to,         // [n]
+                           __global const ceiling_vector *restrict from, // [n]
+                           ulong n)
+{
+    const ulong id = get_global_id(0), items = get_global_size(0);
+#if WG == 1
+    for (ulong i = n * id / items; i < n * (id + 1) / items; i++)
+#else
+    for (ulong i = id; i < n; i += items)
+#endif
+        to[i] = from[i];
+}
+
+__kernel void ceiling_mac(__global float *out, // [items]
+                          float a, float b, int n)
+{
+    ceiling_vector x[CHAINS];
+    const ceiling_vector av = (ceiling_vector)(a), bv = (ceiling_vector)(b);
+#pragma unroll
+    for (int c = 0; c < CHAINS; c++)
+        x[c] = (ceiling_vector)((float)(c + (int)get_global_id(0)));
+    for (int i = 0; i < n; i++) {
+#pragma unroll
+        for (int c = 0; c < CHAINS; c++)
+            x[c] = ELCL_MAC(x[c], av, bv);
+    }
+    ceiling_vector sum = x[0];
+#pragma unroll
+    for (int c = 1; c < CHAINS; c++)
+        sum += x[c];
+    float lanes[VW], total = 0.0f;
+    CEILING_CAT(vstore, VW)(sum, 0, lanes);
+    for (int i = 0; i < VW; i++)
+        total += lanes[i];
+    out[get_global_id(0)] = total;
+}
+
+__kernel void ceiling_touch(__global float *out, float value) // [1]
+{
+    out[0] = value;
+}

@@ -1,0 +1,189 @@
+/* Ceilings: the kernels of ceiling.cl, each timed as the least of some repetitions. */
+#include "device/ceiling.h"
+
+#include <stdio.h>
+
+#include "base/os.h"
+#include "base/util.h"
+#include "device/buffer.h"
+#include "device/program.h"
+
+#define CHAINS 12         /* of ceiling.cl */
+#define MAC_ROUNDS 100000 /* of an item on a CPU */
+#define LARGE ((size_t)256 << 20)
+#define SMALL ((size_t)1 << 20)
+#define REPETITIONS 7
+#define REPETITION_NS 2e7
+#define MOST_CALLS 1000
+
+struct bench {
+    struct elcl_device *device;
+    cl_program program;
+    int vector; /* floats */
+    size_t global, local;
+    cl_kernel kernel; /* the one at hand, its arguments set */
+};
+
+static void choose_shape(struct bench *b)
+{
+    const elcl_device_desc *desc = &b->device->desc;
+    const bool cpu = desc->type == ELCL_DEVICE_CPU;
+    const size_t cores = desc->compute_units ? desc->compute_units : 1;
+    b->vector = !cpu || desc->vector_width < 8 ? 4 : desc->vector_width < 16 ? 8 : 16;
+    b->local = cpu ? 1 : 128;
+    while (b->local > 1 && desc->max_work_group && b->local > desc->max_work_group)
+        b->local /= 2;
+    b->global = cores * (cpu ? 4 : 16 * b->local);
+}
+
+static int finish(const struct bench *b, elcl_error *err)
+{
+    return elcl_cl_check(clFinish(b->device->queue), "clFinish", "ceiling", err);
+}
+
+/* ns per call of so many in the queue. */
+static int time_calls(const struct bench *b, size_t global, size_t local, int calls, double *ns,
+                      elcl_error *err)
+{
+    const uint64_t start = elcl_clock_ns();
+    for (int i = 0; i < calls; i++) {
+        const cl_int code = clEnqueueNDRangeKernel(b->device->queue, b->kernel, 1, NULL, &global,
+                                                   &local, 0, NULL, NULL);
+        const int rc = elcl_cl_check(code, "clEnqueueNDRangeKernel", "ceiling", err);
+        if (rc)
+            return rc;
+    }
+    const int rc = finish(b, err);
+    *ns = (double)(elcl_clock_ns() - start) / calls;
+    return rc;
+}
+
+/* The least of all repetitions; the first call compiles. most_calls 1: each call is waited for. */
+static int least_ns(const struct bench *b, size_t global, size_t local, int most_calls, double *ns,
+                    elcl_error *err)
+{
+    double once, least = 0;
+    int rc;
+    ELCL_TRY(time_calls(b, global, local, 1, &once, err));
+    ELCL_TRY(time_calls(b, global, local, 1, &once, err));
+    const double many = REPETITION_NS / (once > 1 ? once : 1);
+    const int calls = many > most_calls ? most_calls : (int)many + 1;
+    for (int i = 0; i < REPETITIONS; i++) {
+        double mean;
+        ELCL_TRY(time_calls(b, global, local, calls, &mean, err));
+        if (!i || mean < least)
+            least = mean;
+    }
+    *ns = least;
+fail:
+    return rc;
+}
+
+static int take_kernel(struct bench *b, const char *name, elcl_error *err)
+{
+    cl_int code;
+    if (b->kernel)
+        clReleaseKernel(b->kernel);
+    b->kernel = clCreateKernel(b->program, name, &code);
+    return elcl_cl_check(code, "clCreateKernel", name, err);
+}
+
+static int set(const struct bench *b, cl_uint index, size_t bytes, const void *value,
+               elcl_error *err)
+{
+    return elcl_cl_check(clSetKernelArg(b->kernel, index, bytes, value), "clSetKernelArg",
+                         "ceiling", err);
+}
+
+/* GB/s of copying `bytes` from one buffer to another, both ways counted. */
+static int measure_copy(struct bench *b, size_t bytes, double *gbs, elcl_error *err)
+{
+    struct elcl_buffer to = {0}, from = {0};
+    const cl_ulong n = bytes / sizeof(float) / (size_t)b->vector;
+    double ns;
+    int rc;
+    ELCL_TRY(elcl_buffer_create(b->device, "ceiling", bytes, &to, err));
+    ELCL_TRY(elcl_buffer_create(b->device, "ceiling", bytes, &from, err));
+    ELCL_TRY(take_kernel(b, "ceiling_copy", err));
+    ELCL_TRY(set(b, 0, sizeof(cl_mem), &to.mem, err));
+    ELCL_TRY(set(b, 1, sizeof(cl_mem), &from.mem, err));
+    ELCL_TRY(set(b, 2, sizeof(n), &n, err));
+    ELCL_TRY(least_ns(b, b->global, b->local, MOST_CALLS, &ns, err));
+    *gbs = 2 * (double)bytes / ns;
+fail:
+    elcl_buffer_destroy(&to);
+    elcl_buffer_destroy(&from);
+    return rc;
+}
+
+static int measure_mac(struct bench *b, double *gflops, elcl_error *err)
+{
+    struct elcl_buffer out = {0};
+    const cl_float a = 0.999f, c = 0.001f;
+    const cl_int n = b->device->desc.type == ELCL_DEVICE_CPU ? MAC_ROUNDS : MAC_ROUNDS / 100;
+    double ns;
+    int rc;
+    ELCL_TRY(elcl_buffer_create(b->device, "ceiling", b->global * sizeof(float), &out, err));
+    ELCL_TRY(take_kernel(b, "ceiling_mac", err));
+    ELCL_TRY(set(b, 0, sizeof(cl_mem), &out.mem, err));
+    ELCL_TRY(set(b, 1, sizeof(a), &a, err));
+    ELCL_TRY(set(b, 2, sizeof(c), &c, err));
+    ELCL_TRY(set(b, 3, sizeof(n), &n, err));
+    ELCL_TRY(least_ns(b, b->global, b->local, MOST_CALLS, &ns, err));
+    *gflops = 2.0 * CHAINS * b->vector * n * (double)b->global / ns;
+fail:
+    elcl_buffer_destroy(&out);
+    return rc;
+}
+
+static int measure_launch(struct bench *b, elcl_ceilings *ceilings, elcl_error *err)
+{
+    struct elcl_buffer out = {0};
+    const cl_float value = 1;
+    double ns, waited_ns;
+    int rc;
+    ELCL_TRY(elcl_buffer_create(b->device, "ceiling", sizeof(float), &out, err));
+    ELCL_TRY(take_kernel(b, "ceiling_touch", err));
+    ELCL_TRY(set(b, 0, sizeof(cl_mem), &out.mem, err));
+    ELCL_TRY(set(b, 1, sizeof(value), &value, err));
+    ELCL_TRY(least_ns(b, 1, 1, MOST_CALLS, &ns, err));
+    ELCL_TRY(least_ns(b, 1, 1, 1, &waited_ns, err));
+    ceilings->launch_us = ns / 1e3;
+    ceilings->wait_us = waited_ns / 1e3;
+fail:
+    elcl_buffer_destroy(&out);
+    return rc;
+}
+
+/* Two of them, far larger than any cache, and no more than half of the memory. */
+static size_t large_bytes(const struct elcl_device *device)
+{
+    const uint64_t alloc = device->desc.max_alloc_bytes, all = device->memory_limit_bytes / 4;
+    const uint64_t most = alloc && alloc / 4 < all ? alloc / 4 : all;
+    const size_t bytes = most < LARGE ? (size_t)most & ~(size_t)4095 : LARGE;
+    return bytes < SMALL ? SMALL : bytes;
+}
+
+int elcl_ceiling_measure(struct elcl_device *device, elcl_ceilings *ceilings, elcl_error *err)
+{
+    static const char *const files[] = {"ceiling.cl"};
+    struct bench b = {.device = device};
+    elcl_ceilings c = {0};
+    char options[64];
+    int rc;
+    choose_shape(&b);
+    (void)snprintf(options, sizeof(options), "-DVW=%d -DWG=%zu", b.vector, b.local);
+    ELCL_TRY(elcl_program_build(device, files, 1, options, &b.program, err));
+    ELCL_TRY(measure_copy(&b, large_bytes(device), &c.copy_gbs, err));
+    ELCL_TRY(measure_copy(&b, SMALL, &c.cached_copy_gbs, err));
+    ELCL_TRY(measure_mac(&b, &c.mac_f32_gflops, err));
+    ELCL_TRY(measure_launch(&b, &c, err));
+    elcl_program_store(device, files, 1, options, b.program);
+    *ceilings = c;
+fail:
+    if (b.kernel)
+        clReleaseKernel(b.kernel);
+    if (b.program)
+        clReleaseProgram(b.program);
+    return rc;
+}

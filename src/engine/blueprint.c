@@ -1,0 +1,187 @@
+/* Plans without a device. */
+#include "engine/blueprint.h"
+
+#include "base/util.h"
+#include "engine/plan.h"
+#include "model/synthetic.h"
+
+#define MOST_SENTENCES (1 << 20) /* as an engine takes */
+
+/* ---- life ---- */
+
+static int read_config(struct elcl_blueprint *b, elcl_error *err)
+{
+    int rc;
+    ELCL_TRY(elcl_family_find(&b->config, &b->family, err));
+    ELCL_TRY(elcl_config_add_defaults(&b->config, b->family->defaults, err));
+    ELCL_TRY(b->family->read_arch(&b->config, &b->arch, err));
+    ELCL_TRY(elcl_config_gen_options(&b->config, &b->defaults, err));
+fail:
+    return rc;
+}
+
+int elcl_blueprint_open(const char *directory, elcl_blueprint **blueprint, elcl_error *err)
+{
+    if (!directory || !blueprint)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "elcl_blueprint_open: directory and blueprint must not be NULL");
+    struct elcl_blueprint *b = elcl_calloc(1, sizeof(*b));
+    if (!b)
+        return elcl_fail_nomem(err);
+    int rc;
+    ELCL_TRY(elcl_config_load(directory, &b->config, err));
+    ELCL_TRY(read_config(b, err));
+    *blueprint = b;
+    return ELCL_OK;
+fail:
+    elcl_blueprint_close(&b);
+    return rc;
+}
+
+int elcl_blueprint_open_synthetic(const char *name, elcl_blueprint **blueprint, elcl_error *err)
+{
+    if (!name || !blueprint)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "elcl_blueprint_open_synthetic: name and blueprint must not be NULL");
+    struct elcl_synthetic tensors = {0};
+    struct elcl_blueprint *b = elcl_calloc(1, sizeof(*b));
+    if (!b)
+        return elcl_fail_nomem(err);
+    int rc;
+    ELCL_TRY(elcl_synthetic_config(name, &b->config, err));
+    ELCL_TRY(read_config(b, err));
+    ELCL_TRY(elcl_synthetic_model(&b->config, &b->arch, 0, &tensors, err));
+    b->parameters = tensors.parameters;
+    *blueprint = b;
+    b = NULL;
+fail:
+    elcl_synthetic_finish(&tensors);
+    elcl_blueprint_close(&b);
+    return rc;
+}
+
+void elcl_blueprint_close(elcl_blueprint **blueprint)
+{
+    if (!blueprint || !*blueprint)
+        return;
+    elcl_config_finish(&(*blueprint)->config);
+    elcl_free(*blueprint);
+    *blueprint = NULL;
+}
+
+void elcl_blueprint_get_info(const elcl_blueprint *blueprint, elcl_blueprint_info *info)
+{
+    const struct elcl_arch *a = &blueprint->arch;
+    *info = (elcl_blueprint_info){.family = blueprint->family->model_type,
+                                  .max_source = a->max_positions,
+                                  .max_target = a->max_positions,
+                                  .vocabulary = a->vocabulary,
+                                  .source_vocabulary = a->source_vocabulary,
+                                  .decoder_only = a->decoder_only,
+                                  .d = a->d,
+                                  .heads = a->decoder_heads,
+                                  .encoder_layers = a->encoder_layers,
+                                  .decoder_layers = a->decoder_layers,
+                                  .parameters = blueprint->parameters};
+}
+
+/* ---- plans ---- */
+
+elcl_plan_params elcl_plan_params_default(void)
+{
+    return (elcl_plan_params){.attention = ELCL_ATTN_AUTO,
+                              .device_type = ELCL_DEVICE_GPU,
+                              .weights = ELCL_F32,
+                              .state = ELCL_F32,
+                              .num_beams = 1};
+}
+
+static int check_range(const char *name, int value, int min, int max, elcl_error *err)
+{
+    if (value >= min && value <= max)
+        return ELCL_OK;
+    return elcl_fail(err, ELCL_E_ARG, "%s is %d, must be %d .. %d", name, value, min, max);
+}
+
+int elcl_blueprint_check(const struct elcl_blueprint *blueprint, elcl_plan_params *p,
+                         elcl_error *err)
+{
+    const int most = blueprint->arch.max_positions;
+    int rc;
+    ELCL_TRY(check_range("batch_size", p->batch_size, 0, MOST_SENTENCES, err));
+    ELCL_TRY(check_range("num_beams", p->num_beams, 1, ELCL_MAX_BEAMS, err));
+    ELCL_TRY(check_range("max_source", p->max_source, 0, most, err));
+    ELCL_TRY(check_range("max_target", p->max_target, 0, most, err));
+    if (p->vector_width && p->vector_width != 4 && p->vector_width != 8 && p->vector_width != 16)
+        return elcl_fail(err, ELCL_E_ARG, "vector_width is %d, must be 0, 4, 8 or 16",
+                         p->vector_width);
+    if (!p->max_source)
+        p->max_source = most;
+    if (!p->max_target)
+        p->max_target = most;
+fail:
+    return rc;
+}
+
+int elcl_blueprint_weight_bytes(const struct elcl_blueprint *b, enum elcl_attention attention,
+                                enum elcl_storage storage, int panel, uint64_t *bytes,
+                                elcl_error *err)
+{
+    struct elcl_weights weights = {0};
+    struct elcl_loader loader = {
+        .plan = true, .panel = panel, .storage = storage, .attention = attention, .err = err};
+    const int rc = b->family->load(&loader, &b->arch, &weights);
+    elcl_weights_finish(&weights);
+    if (!rc)
+        *bytes = loader.bytes;
+    return rc;
+}
+
+/* The largest batch of the weights and limits in p; 0 where not one sentence fits. */
+static int largest_batch(const struct elcl_blueprint *b, const elcl_plan_params *p,
+                         enum elcl_attention attention, const struct elcl_capacity *capacity,
+                         uint64_t weight_bytes)
+{
+    return elcl_plan_sentences(&b->arch, attention, p->state, capacity, weight_bytes,
+                               p->memory_limit_bytes ? p->memory_limit_bytes : UINT64_MAX,
+                               p->max_alloc_bytes ? p->max_alloc_bytes : UINT64_MAX,
+                               MOST_SENTENCES);
+}
+
+int elcl_plan_memory(const elcl_blueprint *blueprint, const elcl_plan_params *params,
+                     elcl_memory_plan *plan, elcl_error *err)
+{
+    if (!blueprint || !params || !plan)
+        return elcl_fail(err, ELCL_E_ARG, "elcl_plan_memory: arguments must not be NULL");
+    elcl_plan_params p = *params;
+    uint64_t weight_bytes = 0;
+    struct elcl_plan made = {0};
+    const char *reason;
+    int rc;
+    ELCL_TRY(elcl_blueprint_check(blueprint, &p, err));
+    const enum elcl_attention attention =
+        elcl_choose_attention(p.device_type, p.attention, &reason);
+    ELCL_TRY(elcl_blueprint_weight_bytes(blueprint, attention, p.weights, 2 * p.vector_width,
+                                         &weight_bytes, err));
+    struct elcl_capacity c = {.beams = p.num_beams,
+                              .max_source = p.max_source,
+                              .max_target = p.max_target,
+                              .width = elcl_plan_width(&blueprint->arch, p.num_beams),
+                              .lists = elcl_plan_lists(&blueprint->defaults)};
+    const bool limited = p.memory_limit_bytes || p.max_alloc_bytes;
+    const int largest = largest_batch(blueprint, &p, attention, &c, weight_bytes);
+    if (!p.batch_size && !limited)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "without a memory limit any batch fits: expected one of "
+                         "batch_size and memory_limit_bytes above 0");
+    c.sentences = p.batch_size ? p.batch_size : elcl_max_int(largest, 1);
+    c.encode_rows = elcl_plan_encode_rows(c.sentences, c.max_source);
+    if (!elcl_plan_make(&blueprint->arch, attention, p.state, &c, weight_bytes, &made))
+        return elcl_fail(err, ELCL_E_ARG, "a batch of %d is too large to count", c.sentences);
+    elcl_plan_publish(&made, attention, c.sentences, plan);
+    plan->reason = reason;
+    plan->largest_batch = limited ? largest : -1;
+    plan->fits = c.sentences <= largest;
+fail:
+    return rc;
+}

@@ -1,0 +1,143 @@
+/* The cost model: the step itself, run on operations that count and do nothing. */
+#include "base/util.h"
+#include "engine/blueprint.h"
+#include "engine/plan.h"
+#include "model/attn.h"
+#include "model/run.h"
+
+/* A run without memory. */
+struct dry {
+    struct elcl_device device; /* its description */
+    struct elcl_ops ops;
+    struct elcl_cost cost;
+    struct elcl_weights weights;
+    struct elcl_run run;
+};
+
+static int dry_init(struct dry *d, const struct elcl_blueprint *b, const elcl_plan_params *p,
+                    enum elcl_attention attention, const elcl_machine *m, elcl_error *err)
+{
+    const bool cpu = p->device_type == ELCL_DEVICE_CPU;
+    struct elcl_loader loader = {
+        .plan = true, .storage = p->weights, .attention = attention, .err = err};
+    d->device.desc = (elcl_device_desc){.type = p->device_type, .compute_units = 1};
+    d->cost = (struct elcl_cost){
+        .bytes_per_ns = m->memory_gbs,
+        .gemm_flop_per_ns = p->weights == ELCL_F32 ? m->f32_gflops : m->half_gflops,
+        .flop_per_ns = p->state == ELCL_F32 ? m->f32_gflops : m->half_gflops,
+        .launch_ns = 1e3 * m->launch_us};
+    d->ops = (struct elcl_ops){.cost = &d->cost,
+                               .device = &d->device,
+                               .kernels = cpu ? ELCL_KERNELS_CPU : ELCL_KERNELS_GPU,
+                               .weights = p->weights,
+                               .state = p->state,
+                               .vector_width = 8,
+                               .tile_rows = 6};
+    d->run = (struct elcl_run){.arch = &b->arch,
+                               .weights = &d->weights,
+                               .variant = elcl_attention_variant(attention),
+                               .ops = &d->ops,
+                               .h = b->arch.pre_norm ? ELCL_B_H : ELCL_B_X,
+                               .n_buffers = elcl_run_n_buffers(&b->arch)};
+    d->run.capacity = (struct elcl_capacity){.sentences = p->batch_size,
+                                             .beams = p->num_beams,
+                                             .max_source = p->max_source,
+                                             .max_target = p->max_target,
+                                             .width = 2 * p->num_beams,
+                                             .lists = elcl_plan_lists(&b->defaults)};
+    d->run.capacity.encode_rows = elcl_plan_encode_rows(p->batch_size, p->max_source);
+    d->run.buffers = elcl_calloc((size_t)d->run.n_buffers, sizeof(*d->run.buffers));
+    return d->run.buffers ? b->family->load(&loader, &b->arch, &d->weights) : elcl_fail_nomem(err);
+}
+
+static void dry_finish(struct dry *d)
+{
+    elcl_free(d->run.buffers);
+    elcl_weights_finish(&d->weights);
+}
+
+/* ns of encoding the batch, in passes of whole sources as the engine makes them. */
+static int encode(struct dry *d, double *ns, elcl_error *err)
+{
+    const struct elcl_capacity *c = &d->run.capacity;
+    const bool only = d->run.arch->decoder_only;
+    const int source = only ? c->max_source - 1 : c->max_source;
+    const int at_once = source ? elcl_max_int(1, c->encode_rows / source) : c->sentences;
+    int rc = ELCL_OK;
+    d->cost.ns = 0;
+    for (int left = source ? c->sentences : 0; !rc && left > 0; left -= at_once) {
+        const uint64_t n = (uint64_t)elcl_min_int(left, at_once), s = (uint64_t)source;
+        const struct elcl_records records = {.buffer = ELCL_B_ENCODE,
+                                             .n_rows = (int)(n * s),
+                                             .n_self = (int)(n * s),
+                                             .max_rows = 1,
+                                             .self_keys = only ? n * s * (s + 1) / 2 : n * s * s};
+        rc = only ? elcl_decoder_prefill(&d->run, &records, err)
+                  : elcl_encoder_run(&d->run, &records, err);
+    }
+    *ns = d->cost.ns;
+    return rc;
+}
+
+/* ns of one step of all rows, `length` tokens in. */
+static int step(struct dry *d, int length, double *ns, elcl_error *err)
+{
+    const struct elcl_capacity *c = &d->run.capacity;
+    const bool only = d->run.arch->decoder_only;
+    const bool by_sentence = d->run.variant->cross_groups_by_sentence;
+    const int rows = elcl_capacity_rows(c);
+    const int keys = length + (only ? c->max_source - 1 : 0);
+    const uint64_t source = (uint64_t)c->max_source,
+                   groups = (uint64_t)(by_sentence ? c->sentences : rows);
+    const struct elcl_records records = {.buffer = ELCL_B_STEP,
+                                         .n_rows = rows,
+                                         .n_self = rows,
+                                         .n_cross = only ? 0 : (int)groups,
+                                         .max_rows = c->beams,
+                                         .max_length = length,
+                                         .max_keys = keys,
+                                         .self_keys = (uint64_t)rows * (uint64_t)keys,
+                                         .cross_keys = (uint64_t)rows * source,
+                                         .cross_reads = groups * source,
+                                         .max_source = c->max_source,
+                                         .width = c->width};
+    d->cost.ns = 0;
+    int rc = elcl_decoder_begin(&d->run, &records, err);
+    if (!rc)
+        rc = elcl_decoder_step(&d->run, &records, err);
+    *ns = d->cost.ns;
+    return rc;
+}
+
+int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params,
+                 const elcl_machine *machine, elcl_prediction *prediction, elcl_error *err)
+{
+    if (!blueprint || !params || !machine || !prediction)
+        return elcl_fail(err, ELCL_E_ARG, "elcl_predict: arguments must not be NULL");
+    if (!(machine->memory_gbs > 0) || !(machine->f32_gflops > 0) || !(machine->half_gflops > 0) ||
+        !(machine->launch_us >= 0) || !(machine->wait_us >= 0))
+        return elcl_fail(err, ELCL_E_ARG, "elcl_predict: rates must be above 0, times not below");
+    elcl_plan_params p = *params;
+    struct dry d = {.run = {0}};
+    double encode_ns = 0, step_ns = 0;
+    int rc;
+    ELCL_TRY(elcl_blueprint_check(blueprint, &p, err));
+    if (!p.batch_size || p.max_target < 2)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "elcl_predict: batch_size is %d and max_target %d, expected at least 1 "
+                         "and 2",
+                         p.batch_size, p.max_target);
+    const enum elcl_attention attention = elcl_choose_attention(p.device_type, p.attention, NULL);
+    ELCL_TRY(dry_init(&d, blueprint, &p, attention, machine, err));
+    ELCL_TRY(encode(&d, &encode_ns, err));
+    ELCL_TRY(step(&d, elcl_max_int(1, p.max_target / 2), &step_ns, err));
+    const int steps = p.max_target - 1;
+    const double total = encode_ns + steps * (step_ns + 1e3 * machine->wait_us);
+    *prediction = (elcl_prediction){.encode_ms = encode_ns / 1e6,
+                                    .step_ms = step_ns / 1e6 + machine->wait_us / 1e3,
+                                    .seconds = total / 1e9,
+                                    .samples_per_second = 1e9 * p.batch_size / total};
+fail:
+    dry_finish(&d);
+    return rc;
+}

@@ -1,0 +1,217 @@
+/*
+ * Values: a byte b of Philox gives the odd number 2 b - 255, eight significant bits, times a power
+ * of two; its standard deviation is 147.8. bf16 holds eight bits and f16 eleven, so rounding
+ * changes nothing, and the mean is 0 exactly. Gains are 1 + n / 128 with n = -16 .. 15.
+ */
+#include "format/synthetic.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/half.h"
+#include "base/os.h"
+#include "base/rng.h"
+#include "base/util.h"
+
+#define DEVIATION 147.8
+#define BLOCK 16 /* values of one Philox block */
+
+struct elcl_synthetic_tensor {
+    struct elcl_tensor tensor; /* data NULL: not made, name owned */
+    enum elcl_synthetic_kind kind;
+    int fan_in;
+};
+
+static void drop(struct elcl_synthetic_tensor *t)
+{
+    elcl_free((void *)t->tensor.data);
+    t->tensor.data = NULL;
+}
+
+static void drop_all(struct elcl_synthetic *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        drop(&s->items[i]);
+}
+
+void elcl_synthetic_finish(struct elcl_synthetic *s)
+{
+    drop_all(s);
+    for (size_t i = 0; i < s->n; i++)
+        elcl_free((void *)s->items[i].tensor.name);
+    elcl_free(s->items);
+    elcl_strmap_finish(&s->index);
+    *s = (struct elcl_synthetic){0};
+}
+
+int elcl_synthetic_add(struct elcl_synthetic *s, const char *name, enum elcl_synthetic_kind kind,
+                       int rows, int columns, int fan_in, elcl_error *err)
+{
+    int32_t found;
+    void *items = s->items;
+    char *copy = elcl_strndup(name, strlen(name));
+    if (!copy || !elcl_grow(&items, &s->capacity, s->n + 1, sizeof(*s->items))) {
+        elcl_free(copy);
+        return elcl_fail_nomem(err);
+    }
+    s->items = items;
+    const int rc = elcl_strmap_add(&s->index, name, strlen(name), (int32_t)s->n, &found, err);
+    if (rc) {
+        elcl_free(copy);
+        return rc;
+    }
+    struct elcl_synthetic_tensor *t = &s->items[s->n++];
+    *t = (struct elcl_synthetic_tensor){.kind = kind, .fan_in = fan_in};
+    t->tensor = (struct elcl_tensor){.name = copy,
+                                     .file = "synthetic weights",
+                                     .dtype = ELCL_BF16,
+                                     .n_dims = columns ? 2 : 1,
+                                     .shape = {rows, columns},
+                                     .n = (size_t)rows * (size_t)(columns ? columns : 1)};
+    s->parameters += t->tensor.n;
+    return ELCL_OK;
+}
+
+/* The 256 values that a tensor's elements are drawn from. */
+static void make_levels(const struct elcl_synthetic_tensor *t, uint16_t levels[256])
+{
+    int exponent = -13;
+    if (t->kind == ELCL_SYNTHETIC_WEIGHT) /* the deviation is near 1 / sqrt(inputs) */
+        exponent = (int)lround(-log2(DEVIATION * sqrt((double)t->fan_in)));
+    else if (t->kind == ELCL_SYNTHETIC_EMBEDDING)
+        exponent = -11;
+    for (int b = 0; b < 256; b++)
+        levels[b] =
+            elcl_f32_to_bf16(t->kind == ELCL_SYNTHETIC_GAIN ? 1.0f + (float)(b / 8 - 16) / 128
+                                                            : (float)ldexp(2 * b - 255, exponent));
+}
+
+static int make_values(const struct elcl_synthetic *s, struct elcl_synthetic_tensor *t,
+                       elcl_error *err)
+{
+    uint16_t levels[256];
+    const size_t n = t->tensor.n;
+    uint16_t *values = elcl_calloc(n, sizeof(*values));
+    if (!values)
+        return elcl_fail_nomem(err);
+    make_levels(t, levels);
+    const uint64_t name = elcl_hash(ELCL_HASH_INIT, t->tensor.name, strlen(t->tensor.name));
+    const uint32_t key[2] = {(uint32_t)s->seed, (uint32_t)(s->seed >> 32)};
+    for (size_t i = 0; i < n; i += BLOCK) {
+        const size_t block = i / BLOCK;
+        const uint32_t counter[4] = {(uint32_t)block, (uint32_t)((uint64_t)block >> 32),
+                                     (uint32_t)name, (uint32_t)(name >> 32)};
+        uint32_t words[4];
+        elcl_philox(counter, key, words);
+        for (size_t j = 0; j < BLOCK && i + j < n; j++)
+            values[i + j] = levels[words[j / 4] >> j % 4 * 8 & 255];
+    }
+    t->tensor.data = values;
+    return ELCL_OK;
+}
+
+/* ---- as a source ---- */
+
+static const struct elcl_tensor *find(const struct elcl_tensors *tensors, const char *name)
+{
+    const struct elcl_synthetic *s = (const struct elcl_synthetic *)tensors;
+    const int32_t i = elcl_strmap_get(&s->index, name, strlen(name));
+    return i < 0 ? NULL : &s->items[i].tensor;
+}
+
+static const char *refusal(const struct elcl_tensors *tensors, const char *name)
+{
+    (void)tensors;
+    (void)name;
+    return NULL;
+}
+
+static int load(struct elcl_tensors *tensors, const struct elcl_tensor *tensor, elcl_error *err)
+{
+    struct elcl_synthetic *s = (struct elcl_synthetic *)tensors;
+    const int32_t i = elcl_strmap_get(&s->index, tensor->name, strlen(tensor->name));
+    return make_values(s, &s->items[i], err);
+}
+
+static void drop_source(struct elcl_tensors *tensors)
+{
+    drop_all((struct elcl_synthetic *)tensors);
+}
+
+static void close_source(struct elcl_tensors *tensors)
+{
+    elcl_synthetic_finish((struct elcl_synthetic *)tensors);
+}
+
+static const struct elcl_tensors_source source = {
+    .find = find,
+    .refusal = refusal,
+    .load = load,
+    .drop = drop_source,
+    .close = close_source,
+};
+
+void elcl_synthetic_init(struct elcl_synthetic *s, uint64_t seed)
+{
+    *s = (struct elcl_synthetic){.base = {.source = &source, .path = "synthetic weights"},
+                                 .seed = seed};
+}
+
+/* ---- as a file ---- */
+
+/* The 8 bytes of length and the JSON header, padded to a multiple of 8. */
+static void make_header(const struct elcl_synthetic *s, struct elcl_str *header)
+{
+    unsigned long long at = 0;
+    elcl_str_printf(header, "12345678{\"__metadata__\":{\"format\":\"pt\"}");
+    for (size_t i = 0; i < s->n; i++) {
+        const struct elcl_tensor *t = &s->items[i].tensor;
+        const unsigned long long end = at + t->n * sizeof(uint16_t);
+        elcl_str_printf(header, ",\"%s\":{\"dtype\":\"BF16\",\"shape\":[%lld", t->name,
+                        (long long)t->shape[0]);
+        if (t->n_dims == 2)
+            elcl_str_printf(header, ",%lld", (long long)t->shape[1]);
+        elcl_str_printf(header, "],\"data_offsets\":[%llu,%llu]}", at, end);
+        at = end;
+    }
+    elcl_str_printf(header, "}");
+    while (header->n % 8 && !header->failed)
+        elcl_str_printf(header, " ");
+    for (int i = 0; i < 8 && !header->failed; i++)
+        header->data[i] = (char)((uint64_t)(header->n - 8) >> 8 * i & 255);
+}
+
+struct writing {
+    struct elcl_synthetic *s;
+    struct elcl_str header;
+};
+
+/* Part 0 is the header, part 1 + i tensor i. */
+static int write_part(void *user, size_t part, const void **data, size_t *bytes, elcl_error *err)
+{
+    struct writing *w = user;
+    if (!part) {
+        *data = w->header.data;
+        *bytes = w->header.n;
+        return ELCL_OK;
+    }
+    struct elcl_synthetic_tensor *t = &w->s->items[part - 1];
+    if (part > 1)
+        drop(&w->s->items[part - 2]);
+    const int rc = t->tensor.data ? ELCL_OK : make_values(w->s, t, err);
+    *data = t->tensor.data; /* hosts of OpenCL devices at hand are little-endian, as the format */
+    *bytes = t->tensor.n * sizeof(uint16_t);
+    return rc;
+}
+
+int elcl_synthetic_write(struct elcl_synthetic *s, const char *path, elcl_error *err)
+{
+    struct writing w = {.s = s};
+    make_header(s, &w.header);
+    const int rc = w.header.failed ? elcl_fail_nomem(err)
+                                   : elcl_write_parts_atomic(path, s->n + 1, write_part, &w, err);
+    elcl_str_finish(&w.header);
+    drop_all(s);
+    return rc;
+}

@@ -1,0 +1,46 @@
+/*
+ * Seeded random tensors that no file holds. A value depends on the seed, the tensor's name and the
+ * element's place alone, so it is the same on every machine. Values are few enough bits (see
+ * synthetic.c) to be the same numbers in f32, f16 and bf16.
+ */
+#ifndef ELCL_FORMAT_SYNTHETIC_H
+#define ELCL_FORMAT_SYNTHETIC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "format/strmap.h"
+#include "format/tensors.h"
+
+enum elcl_synthetic_kind {
+    ELCL_SYNTHETIC_WEIGHT,    /* of a linear map: keeps the size of what it multiplies */
+    ELCL_SYNTHETIC_EMBEDDING, /* of tokens: logits spread over some units */
+    ELCL_SYNTHETIC_SMALL,     /* biases, positions */
+    ELCL_SYNTHETIC_GAIN       /* of norms: around 1 */
+};
+
+struct elcl_synthetic_tensor; /* defined in synthetic.c */
+
+/* A source of tensors in the caller's memory: elcl_tensors_close() is elcl_synthetic_finish(). */
+struct elcl_synthetic {
+    struct elcl_tensors base;
+    uint64_t seed;
+    struct elcl_synthetic_tensor *items; /* [n] */
+    size_t n, capacity;
+    struct elcl_strmap index; /* name to number */
+    uint64_t parameters;      /* elements of all tensors */
+};
+
+void elcl_synthetic_init(struct elcl_synthetic *synthetic, uint64_t seed);
+void elcl_synthetic_finish(struct elcl_synthetic *synthetic); /* {0} is fine */
+
+/* One more tensor [rows, columns], or [rows] where columns is 0; a linear map's inputs are
+ * `fan_in`. */
+int elcl_synthetic_add(struct elcl_synthetic *synthetic, const char *name,
+                       enum elcl_synthetic_kind kind, int rows, int columns, int fan_in,
+                       elcl_error *err);
+
+/* All tensors as one safetensors file. */
+int elcl_synthetic_write(struct elcl_synthetic *synthetic, const char *path, elcl_error *err);
+
+#endif

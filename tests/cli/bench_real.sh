@@ -1,0 +1,80 @@
+#!/bin/sh
+# elcl plan and elcl bench with the library: bench_real.sh ELCL MODEL
+set -u
+. "$(dirname "$0")/lib.sh"
+elcl=$1
+model=$2
+root=$(cd "$(dirname "$0")/../.." && pwd)
+LC_ALL=C
+export LC_ALL
+runs "$elcl" --version
+
+# The paper's table of encoder-derived state, GiB: 4 beams, f16, BART-large.
+run env OCL_ICD_VENDORS=/nonexistent "$elcl" plan --synthetic bart-large --state f16 --num-beams 4 \
+    --batch-size 32,64,320 --source-length 256,1024
+exits "plan without a device" 0
+table() {
+    awk -v variant="$1" '$1 == variant { printf "%s%s", sep, $9; sep = " " }' "$tmp/out"
+}
+same "the paper's table, mha-beam" "$(table mha-beam)" "1.5 6 3 12 15 60"
+same "the paper's table, el" "$(table el)" "0.0156 0.0625 0.0312 0.125 0.156 0.625"
+run "$elcl" plan "$model" --device cpu --num-beams 4
+exits "plan for a device" 0
+check "plan for a device: auto's choice" grep -q '^auto takes mha: a CPU' "$tmp/out"
+refuses "plan: S beyond positions" 2 "max_source" "$elcl" plan "$model" --batch-size 1 \
+    --source-length 100000
+refuses "plan: no such model" 2 "there are bart-large, bart-base" "$elcl" plan --synthetic bart
+
+# The paper's order on the paper's device, each variant at its largest batch: el before mha-beam.
+# mha, which the paper has not, keeps one prompt for all beams of GPT-2 and is fastest there.
+for shape in "bart-large 4 1024 83" "bart-large 6 1024 31" "transformer-270m 4 512 17" \
+    "gpt2 4 900 83" "gpt2-medium 4 900 83"; do
+    # shellcheck disable=SC2086
+    set -- $shape
+    run "$elcl" plan --synthetic "$1" --weights f16 --state f16 --num-beams "$2" \
+        --source-length "$3" --target-length "$4" --device-model v100 -o csv
+    exits "prediction of $shape" 0
+    order=$(tail -n +2 "$tmp/out" | sort -t , -k 19,19gr | cut -d , -f 2 | tr '\n' ' ')
+    case $1 in
+    gpt2*) want="mha el mha-beam " ;;
+    *) want="el mha mha-beam " ;;
+    esac
+    same "the paper's order, $shape" "$order" "$want"
+done
+
+# Results: equal tokens whatever the variant, planned bytes equal to the peak.
+if command -v python3 >/dev/null; then
+    run "$elcl" bench "$model" --attention el,mha,mha-beam --batch-size 1,3 --source-length 7 \
+        --new-tokens 6 --quiet -o json --output-file "$tmp/r.json"
+    exits "bench" 0
+    check "bench: the schema" python3 "$root/tests/cli/schema.py" "$root/docs/bench-schema.json" \
+        "$tmp/r.json"
+    tr -d '\n' <"$tmp/r.json" >"$tmp/out"
+    json "bench: equal tokens" '(all(len({r["ids_hash"] for r in lines[0]["results"]
+if r["batch_size"] == b}) == 1 for b in (1, 3)))'
+    json "bench: planned bytes are the peak" '(all(r["memory"]["planned_bytes"] ==
+r["memory"]["peak_bytes"] for r in lines[0]["results"]))'
+    json "bench: kernels" '(all({"gemm", "select"} <= {k["name"] for k in r["kernel_times"]}
+for r in lines[0]["results"]) and "reorder" in {k["name"] for k in
+lines[0]["results"][-1]["kernel_times"]})'
+else
+    skip "bench: no python3"
+fi
+run "$elcl" bench "$model" --memory-limit 6M --no-profile --quiet --batch-size 100000
+check "a batch that does not fit" grep -q 'out of memory' "$tmp/out"
+exits "a batch that does not fit is no failure" 0
+
+# A synthetic model and its export are the same model.
+common="--num-beams 2 --source-length 5 --new-tokens 3 --repetitions 1 --warmup 0 --no-profile"
+# shellcheck disable=SC2086
+run "$elcl" bench --synthetic marian-base $common --quiet -o csv
+exits "bench of a synthetic model" 0
+hash=$(tail -n 1 "$tmp/out" | awk -F, '{print $(NF - 1)}')
+run "$elcl" bench --synthetic marian-base --export "$tmp/model"
+exits "export" 0
+# shellcheck disable=SC2086
+run "$elcl" bench "$tmp/model" $common --quiet -o csv
+same "the export gives the same tokens" "$(tail -n 1 "$tmp/out" | awk -F, '{print $(NF - 1)}')" \
+    "$hash"
+same "the hash of a synthetic model" "$hash" "68cd0d99240e8e08"
+end

@@ -1,0 +1,32 @@
+/* Ceilings: plausible, within the memory limit, and nothing left behind. */
+#include "tests.h"
+
+#include "device/ceiling.h"
+
+void test_ceilings(struct elcl_device *device)
+{
+    if (!check_case("ceilings: plausible, within a limit of 16 MiB"))
+        return;
+    elcl_error err = {0};
+    elcl_ceilings c = {0};
+    const uint64_t limit = device->memory_limit_bytes, room = 16u << 20;
+    const uint64_t live = atomic_load(&device->live_bytes);
+    atomic_store(&device->peak_bytes, live);
+    device->memory_limit_bytes = live + room;
+    if (CHECK(!elcl_ceiling_measure(device, &c, &err), "%s", err.msg)) {
+        CHECK(c.copy_gbs > 0.01 && c.copy_gbs < 1e5, "copy %g GB/s", c.copy_gbs);
+        CHECK(c.cached_copy_gbs > 0.01 && c.cached_copy_gbs < 1e6, "copy of 1 MiB %g GB/s",
+              c.cached_copy_gbs);
+        CHECK(c.mac_f32_gflops > 0.1 && c.mac_f32_gflops < 1e6, "%g GFLOP/s", c.mac_f32_gflops);
+        CHECK(c.launch_us > 0 && c.launch_us < 1e6, "launch %g us", c.launch_us);
+        CHECK(c.wait_us > c.launch_us / 2, "launch %g us, with a wait %g us", c.launch_us,
+              c.wait_us);
+    }
+    CHECK(atomic_load(&device->live_bytes) == live, "a buffer is left");
+    CHECK(atomic_load(&device->peak_bytes) <= live + room, "peak");
+    device->memory_limit_bytes = live + 1024;
+    CHECK(elcl_ceiling_measure(device, &c, &err) == ELCL_E_DEVICE_NOMEM, "without memory: %d",
+          err.code);
+    CHECK(atomic_load(&device->live_bytes) == live, "a buffer is left after a failure");
+    device->memory_limit_bytes = limit;
+}

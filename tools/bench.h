@@ -1,0 +1,127 @@
+/* Inside elcl bench: what is run, what came out, and how that is written. */
+#ifndef ELCL_TOOLS_BENCH_H
+#define ELCL_TOOLS_BENCH_H
+
+#include "args.h"
+
+#define ELCL_BENCH_MOST_REPETITIONS 100
+
+enum elcl_bench_output { ELCL_BENCH_MD, ELCL_BENCH_CSV, ELCL_BENCH_JSON, ELCL_BENCH_JSONL };
+
+struct elcl_bench_options {
+    struct elcl_args args;
+    const char *synthetic; /* names, separated by commas */
+    const char *preset, *device, *export_directory, *output_file, *trace, *baseline;
+    struct elcl_opt_list attention, gemm, kernels, weights, state, batch_size, num_beams,
+        num_beam_groups, source_length, new_tokens;
+    int samples; /* 0: as many as the batch */
+    int max_batch, warmup, repetitions, seed;
+    float scale; /* of a preset's lengths */
+    uint64_t memory_limit_bytes;
+    int output; /* enum elcl_bench_output */
+    int no_profile, no_cache, quiet, help;
+};
+
+int elcl_bench_parse(struct elcl_bench_options *options, int argc, char **argv, elcl_error *err);
+void elcl_bench_print_help(void);
+
+/* One line of the result. */
+struct elcl_bench_config {
+    const char *model; /* name, or directory */
+    bool synthetic;
+    const char *label; /* row of a preset, or NULL */
+    uint64_t seed;
+    enum elcl_attention attention;
+    enum elcl_gemm gemm;
+    enum elcl_kernels kernels;
+    enum elcl_storage weights, state;
+    int batch_size; /* 0: the largest that fits, up to max_batch */
+    int max_batch;
+    int samples; /* 0: batch_size */
+    int num_beams, num_beam_groups, source_length, new_tokens;
+    int warmup, repetitions;
+};
+
+struct elcl_bench_configs {
+    struct elcl_bench_config *items; /* [n], those of one opened model together */
+    size_t n, capacity;
+    char *names; /* memory of model names */
+};
+
+/* All combinations of the options, or the rows of the preset. */
+int elcl_bench_expand(const struct elcl_bench_options *options, struct elcl_bench_configs *configs,
+                      elcl_error *err);
+void elcl_bench_configs_finish(struct elcl_bench_configs *configs);
+
+/* A quantity over the repetitions; n 0: it is not known. */
+struct elcl_bench_stat {
+    int n;
+    double values[ELCL_BENCH_MOST_REPETITIONS]; /* in their order */
+    double median, min, max;
+    double spread; /* (max - min) / 2 / median */
+};
+void elcl_bench_stat_finish(struct elcl_bench_stat *stat); /* from n and values */
+
+enum elcl_bench_status { ELCL_BENCH_OK, ELCL_BENCH_NO_MEMORY, ELCL_BENCH_FAILED };
+
+struct elcl_bench_result {
+    struct elcl_bench_config config; /* resolved: no AUTO but of gemm, batch and samples above 0 */
+    uint64_t parameters;             /* 0: not known */
+    enum elcl_bench_status status;
+    char error[512];
+    struct elcl_bench_stat samples_per_second, output_tokens_per_second, encoder_tokens_per_second,
+        first_token_ms, step_ms;
+    elcl_memory_plan plan;
+    uint64_t peak_bytes;
+    elcl_kernel_time *kernels; /* [n_kernels] */
+    int n_kernels;
+    uint64_t hash; /* of all ids; 0 with a status other than OK */
+};
+
+/* What the results have in common. */
+struct elcl_bench_run {
+    const struct elcl_bench_options *options;
+    char *command; /* the command line */
+    char date[32];
+    elcl_device_list *devices; /* owns *device */
+    const elcl_device_desc *device;
+    elcl_ceilings ceilings;            /* copy_gbs 0: not measured */
+    struct elcl_bench_result *results; /* [n] */
+    size_t n, capacity;
+    struct elcl_bytes trace; /* events, where asked for */
+};
+
+/* The model that the last configuration had, kept for the next. {0} is none. */
+struct elcl_bench_model {
+    struct elcl_bench_config key;
+    elcl_model *model;
+};
+void elcl_bench_model_close(struct elcl_bench_model *model);
+
+/* Runs one configuration into *result, failures included: the call fails only when it is
+ * interrupted. `trace` may be NULL. */
+int elcl_bench_measure(const struct elcl_bench_run *run, const struct elcl_bench_config *config,
+                       struct elcl_bench_model *model, struct elcl_bench_result *result,
+                       struct elcl_bytes *trace, elcl_error *err);
+
+/* The run in a form, appended to `out`. */
+int elcl_bench_format(const struct elcl_bench_run *run, enum elcl_bench_output output,
+                      struct elcl_bytes *out, elcl_error *err);
+int elcl_bench_format_json(const struct elcl_bench_run *run, bool lines, struct elcl_bytes *out,
+                           elcl_error *err);
+const char *elcl_bench_status_word(enum elcl_bench_status status);
+/* "0123456789abcdef" */
+void elcl_bench_hash_text(uint64_t hash, char text[17]);
+
+/* A Chrome trace: begins, appends result number `pid`, ends. */
+void elcl_bench_trace_begin(struct elcl_bytes *out);
+void elcl_bench_trace_add(struct elcl_bytes *out, size_t pid, const char *title,
+                          const elcl_kernel_span *spans, size_t n_spans);
+void elcl_bench_trace_end(struct elcl_bytes *out);
+
+/* Compares with the results of an earlier run in a file: prints a line for each that both have to
+ * standard error, and counts those that are slower beyond noise in *n_slower. */
+int elcl_bench_compare(const struct elcl_bench_run *run, const char *path, size_t *n_slower,
+                       elcl_error *err);
+
+#endif

@@ -1,0 +1,222 @@
+/* Results of elcl bench as a table and as csv. */
+#include "bench.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "commit.h"
+#include "generate_options.h"
+
+const char *elcl_bench_status_word(enum elcl_bench_status status)
+{
+    static const char *const words[] = {"ok", "out of memory", "failed"};
+    return words[status];
+}
+
+void elcl_bench_hash_text(uint64_t hash, char text[17])
+{
+    (void)snprintf(text, 17, "%016" PRIx64, hash);
+}
+
+/* ---- markdown ------------------------------------------------------------------------------ */
+
+/* A number with about three digits. */
+static void put_number(struct elcl_bytes *out, double value)
+{
+    elcl_bytes_printf(out, value >= 100 ? " %.0f |" : value >= 10 ? " %.1f |" : " %.2f |", value);
+}
+
+static void put_stat(struct elcl_bytes *out, const struct elcl_bench_stat *s)
+{
+    if (s->n)
+        put_number(out, s->median);
+    else
+        elcl_bytes_text(out, " - |");
+}
+
+static void put_rate(struct elcl_bytes *out, const struct elcl_bench_result *r)
+{
+    const struct elcl_bench_stat *s = &r->samples_per_second;
+    if (r->status != ELCL_BENCH_OK)
+        elcl_bytes_printf(out, " %s |", elcl_bench_status_word(r->status));
+    else
+        elcl_bytes_printf(out, " %.3g ± %.0f %% |", s->median, 100 * s->spread);
+}
+
+static double mib(uint64_t bytes)
+{
+    return (double)bytes / 1048576;
+}
+
+static void put_row(struct elcl_bytes *out, size_t number, const struct elcl_bench_result *r)
+{
+    const struct elcl_bench_config *c = &r->config;
+    char hash[17];
+    elcl_bench_hash_text(r->hash, hash);
+    elcl_bytes_printf(out, "| %zu | %s%s%s%s | %s | %s | %s | %d | %d | %d | %d |", number,
+                      c->model, c->label ? " (" : "", c->label ? c->label : "", c->label ? ")" : "",
+                      elcl_attention_word((int)c->attention), elcl_storage_word((int)c->weights),
+                      elcl_storage_word((int)c->state), c->batch_size, c->num_beams,
+                      c->source_length, c->new_tokens);
+    put_rate(out, r);
+    put_stat(out, &r->output_tokens_per_second);
+    put_stat(out, &r->encoder_tokens_per_second);
+    put_stat(out, &r->first_token_ms);
+    put_stat(out, &r->step_ms);
+    put_number(out, mib(r->plan.source_state_bytes + r->plan.self_state_bytes));
+    put_number(out, mib(r->plan.total_bytes));
+    if (r->peak_bytes)
+        put_number(out, mib(r->peak_bytes));
+    else
+        elcl_bytes_text(out, " - |");
+    elcl_bytes_printf(out, " %s |\n", r->status == ELCL_BENCH_OK ? hash : "-");
+}
+
+/* The kernels that take a hundredth of the time or more. */
+static void put_kernels(struct elcl_bytes *out, const struct elcl_bench_run *run, size_t number,
+                        const struct elcl_bench_result *r)
+{
+    double total = 0;
+    for (int i = 0; i < r->n_kernels; i++)
+        total += (double)r->kernels[i].ns;
+    for (int i = 0; i < r->n_kernels && total > 0; i++) {
+        const elcl_kernel_time *k = &r->kernels[i];
+        const double ns = (double)k->ns;
+        if (ns < total / 100)
+            continue;
+        const double gbs = (double)k->bytes_moved / ns, gflops = (double)k->flop / ns;
+        elcl_bytes_printf(out, "| %zu | %s | %" PRIu64 " | %.0f %% |", number, k->name, k->calls,
+                          100 * ns / total);
+        put_number(out, ns / (double)k->calls / 1e3);
+        put_number(out, gbs);
+        elcl_bytes_printf(out, " %.0f %% |", 100 * gbs / run->ceilings.copy_gbs);
+        put_number(out, gflops);
+        elcl_bytes_printf(out, " %.0f %% |\n", 100 * gflops / run->ceilings.mac_f32_gflops);
+    }
+}
+
+static bool has_kernels(const struct elcl_bench_run *run)
+{
+    for (size_t i = 0; i < run->n; i++)
+        if (run->results[i].n_kernels)
+            return true;
+    return false;
+}
+
+static void format_md(const struct elcl_bench_run *run, struct elcl_bytes *out)
+{
+    const elcl_ceilings *c = &run->ceilings;
+    elcl_bytes_printf(out, "%s, %s, driver %s; elcl %s %s; %s\n\n", run->device->name,
+                      run->device->platform, run->device->driver, elcl_version(), ELCL_COMMIT,
+                      run->date);
+    elcl_bytes_printf(out,
+                      "ceilings: copy %.1f GB/s, f32 multiply-add %.1f GFLOP/s, launch %.1f us, "
+                      "launch and wait %.1f us\n\n",
+                      c->copy_gbs, c->mac_f32_gflops, c->launch_us, c->wait_us);
+    elcl_bytes_text(
+        out, "| # | model | attention | weights | state | batch | beams | source | new | samples/s "
+             "| tokens/s | encoder tokens/s | first ms | step ms | state MiB | planned MiB | peak "
+             "MiB | ids |\n"
+             "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
+    for (size_t i = 0; i < run->n; i++)
+        put_row(out, i + 1, &run->results[i]);
+    if (has_kernels(run))
+        elcl_bytes_text(out, "\n| # | kernel | calls | time | us a call | GB/s | of copy | GFLOP/s "
+                             "| of multiply-add |\n|---|---|---|---|---|---|---|---|---|\n");
+    for (size_t i = 0; i < run->n; i++)
+        put_kernels(out, run, i + 1, &run->results[i]);
+    for (size_t i = 0; i < run->n; i++)
+        if (run->results[i].status != ELCL_BENCH_OK)
+            elcl_bytes_printf(out, "\n%zu: %s\n", i + 1, run->results[i].error);
+}
+
+/* ---- csv ----------------------------------------------------------------------------------- */
+
+static void csv_text(struct elcl_bytes *out, const char *text)
+{
+    elcl_csv_field(out, text);
+    elcl_bytes_text(out, ",");
+}
+
+static void csv_stat(struct elcl_bytes *out, const struct elcl_bench_stat *s)
+{
+    if (s->n)
+        elcl_bytes_printf(out, "%.17g", s->median);
+    elcl_bytes_text(out, ",");
+}
+
+static void csv_bytes(struct elcl_bytes *out, uint64_t bytes)
+{
+    elcl_bytes_printf(out, "%" PRIu64 ",", bytes);
+}
+
+static void csv_row(struct elcl_bytes *out, const struct elcl_bench_run *run,
+                    const struct elcl_bench_result *r)
+{
+    const struct elcl_bench_config *c = &r->config;
+    char hash[17];
+    elcl_bench_hash_text(r->hash, hash);
+    csv_text(out, run->device->name);
+    csv_text(out, run->device->driver);
+    csv_text(out, elcl_version());
+    csv_text(out, ELCL_COMMIT);
+    csv_text(out, run->date);
+    csv_text(out, c->model);
+    csv_text(out, c->label ? c->label : "");
+    csv_text(out, elcl_attention_word((int)c->attention));
+    csv_text(out, elcl_gemm_word((int)c->gemm));
+    csv_text(out, elcl_kernels_word((int)c->kernels));
+    csv_text(out, elcl_storage_word((int)c->weights));
+    csv_text(out, elcl_storage_word((int)c->state));
+    elcl_bytes_printf(out, "%d,%d,%d,%d,%d,%d,%d,%d,", c->batch_size, c->samples, c->num_beams,
+                      c->num_beam_groups, c->source_length, c->new_tokens, c->warmup,
+                      c->repetitions);
+    csv_text(out, elcl_bench_status_word(r->status));
+    csv_stat(out, &r->samples_per_second);
+    if (r->samples_per_second.n)
+        elcl_bytes_printf(out, "%.17g", r->samples_per_second.spread);
+    elcl_bytes_text(out, ",");
+    csv_stat(out, &r->output_tokens_per_second);
+    csv_stat(out, &r->encoder_tokens_per_second);
+    csv_stat(out, &r->first_token_ms);
+    csv_stat(out, &r->step_ms);
+    csv_bytes(out, r->plan.total_bytes);
+    csv_bytes(out, r->peak_bytes);
+    csv_bytes(out, r->plan.weight_bytes);
+    csv_bytes(out, r->plan.source_state_bytes);
+    csv_bytes(out, r->plan.self_state_bytes);
+    csv_bytes(out, r->plan.workspace_bytes);
+    csv_text(out, r->status == ELCL_BENCH_OK ? hash : "");
+    elcl_csv_field(out, r->error);
+    elcl_bytes_text(out, "\n");
+}
+
+static void format_csv(const struct elcl_bench_run *run, struct elcl_bytes *out)
+{
+    elcl_bytes_text(
+        out, "device,driver,elcl,commit,date,model,label,attention,gemm,kernels,weights,state,"
+             "batch_size,samples,num_beams,num_beam_groups,source_length,new_tokens,warmup,"
+             "repetitions,status,samples_per_second,samples_per_second_spread,"
+             "output_tokens_per_second,encoder_tokens_per_second,first_token_ms,step_ms,"
+             "planned_bytes,peak_bytes,weight_bytes,source_state_bytes,self_state_bytes,"
+             "workspace_bytes,ids_hash,error\n");
+    for (size_t i = 0; i < run->n; i++)
+        csv_row(out, run, &run->results[i]);
+}
+
+int elcl_bench_format(const struct elcl_bench_run *run, enum elcl_bench_output output,
+                      struct elcl_bytes *out, elcl_error *err)
+{
+    switch (output) {
+    case ELCL_BENCH_JSON:
+    case ELCL_BENCH_JSONL:
+        return elcl_bench_format_json(run, output == ELCL_BENCH_JSONL, out, err);
+    case ELCL_BENCH_CSV:
+        format_csv(run, out);
+        break;
+    case ELCL_BENCH_MD:
+        format_md(run, out);
+        break;
+    }
+    return out->failed ? elcl_tool_nomem(err) : ELCL_OK;
+}
