@@ -156,20 +156,22 @@ int elcl_op_gemm(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_e
 struct elcl_norm {
     struct elcl_buffer weight, bias; /* [D] f32; weight.mem NULL: no norm */
     float eps;
+    bool rms; /* no mean and no bias: x / sqrt(mean of x^2 + eps) * weight */
 };
 
 /*
  * x[r] = norm(scale * E[token[r]] + P[position[r] + offset]), and, when state is not NULL, the
- * same row into state[slot[r]]. token, position and slot are ints 0, 1 and 3 of the row's record
- * (ELCL_ROW_*) in `step`.
+ * same row into state[slot[r]]. Without tokens x[r] itself stands for the first term, without
+ * positions the second one is left out. token, position and slot are ints 0, 1 and 3 of the row's
+ * record (ELCL_ROW_*) in `step`.
  */
 struct elcl_embed_args {
-    const struct elcl_buffer *x;         /* [R, D] */
+    const struct elcl_buffer *x;         /* [R, D]; read without tokens */
     const struct elcl_buffer *state;     /* [pool, D] state, or NULL */
     const struct elcl_buffer *step;      /* row records */
     size_t rows_at;                      /* of row 0's record in step, in ints */
-    const struct elcl_matrix *tokens;    /* N = V, K = D */
-    const struct elcl_buffer *positions; /* [P, D] f32 */
+    const struct elcl_matrix *tokens;    /* N = V, K = D; or NULL */
+    const struct elcl_buffer *positions; /* [P, D] f32; or NULL */
     int offset;                          /* of position 0 in the table */
     float scale;
     const struct elcl_norm *norm; /* its weight may be absent: no norm */
@@ -178,9 +180,9 @@ struct elcl_embed_args {
 int elcl_op_embed(struct elcl_ops *ops, const struct elcl_embed_args *args, elcl_error *err);
 
 /*
- * x[r] += y[r], then out[r] = LN(x[r]) = (x - mean) / sqrt(variance + eps) * weight + bias, and,
- * when state is not NULL, the same row into state[slot[r]]. Behind a sublayer y of a post-norm
- * model out is x; of a pre-norm model it is what the next sublayer reads.
+ * x[r] += y[r], then out[r] = norm(x[r]), for a layer norm (x - mean) / sqrt(variance + eps) *
+ * weight + bias, and, when state is not NULL, the same row into state[slot[r]]. Behind a sublayer y
+ * of a post-norm model out is x; of a pre-norm model it is what the next sublayer reads.
  */
 struct elcl_add_norm_args {
     const struct elcl_buffer *out;   /* [R, D], or NULL: x */

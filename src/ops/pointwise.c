@@ -2,24 +2,37 @@
 #include "base/util.h"
 #include "ops/launch.h"
 
+/* As in norm.cl. */
+enum { NORM_NONE, NORM_LAYER, NORM_RMS };
+enum { EMBED_TOKENS = 1, EMBED_POSITIONS = 2, EMBED_STATE = 4 };
+
+static int norm_kind(const struct elcl_norm *norm)
+{
+    if (!norm->weight.mem)
+        return NORM_NONE;
+    return norm->rms ? NORM_RMS : NORM_LAYER;
+}
+
 int elcl_op_embed(struct elcl_ops *ops, const struct elcl_embed_args *args, elcl_error *err)
 {
+    const int flags = (args->tokens ? EMBED_TOKENS : 0) | (args->positions ? EMBED_POSITIONS : 0) |
+                      (args->state ? EMBED_STATE : 0);
     struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_EMBED, "embed");
     elcl_launch_buffer(&launch, args->x);
     elcl_launch_buffer(&launch, args->state);
     elcl_launch_buffer(&launch, args->step);
     elcl_launch_ulong(&launch, args->rows_at);
-    elcl_launch_buffer(&launch, &args->tokens->buffer);
+    elcl_launch_buffer(&launch, args->tokens ? &args->tokens->buffer : NULL);
     elcl_launch_buffer(&launch, args->positions);
     elcl_launch_buffer(&launch, &args->norm->weight);
     elcl_launch_buffer(&launch, &args->norm->bias);
     elcl_launch_int(&launch, args->d);
-    elcl_launch_int(&launch, args->tokens->panel);
+    elcl_launch_int(&launch, args->tokens ? args->tokens->panel : 1);
     elcl_launch_int(&launch, args->offset);
     elcl_launch_float(&launch, args->scale);
     elcl_launch_float(&launch, args->norm->eps);
-    elcl_launch_int(&launch, args->norm->weight.mem != NULL);
-    elcl_launch_int(&launch, args->state != NULL);
+    elcl_launch_int(&launch, norm_kind(args->norm));
+    elcl_launch_int(&launch, flags);
     elcl_ops_count(ops, 3u * sizeof(float) * (uint64_t)args->r * args->d, 0);
     return elcl_launch_rows(&launch, args->r, 1, err);
 }
@@ -37,6 +50,7 @@ int elcl_op_add_norm(struct elcl_ops *ops, const struct elcl_add_norm_args *args
     elcl_launch_buffer(&launch, &args->norm->bias);
     elcl_launch_int(&launch, args->d);
     elcl_launch_float(&launch, args->norm->eps);
+    elcl_launch_int(&launch, norm_kind(args->norm));
     elcl_launch_int(&launch, args->y != NULL);
     elcl_launch_int(&launch, args->state != NULL);
     const uint64_t elements = (uint64_t)args->r * args->d;

@@ -56,13 +56,15 @@ void elcl_ref_gemm(const struct elcl_ref_gemm_args *args);
 struct elcl_ref_norm {
     const float *weight, *bias; /* [D] */
     double eps;
+    bool rms; /* no mean and no bias: x / sqrt(mean of x^2 + eps) * weight */
 };
 
 /* x [D] = (x - mean) / sqrt(variance + eps) * weight + bias, in place; the variance divides by D.
  */
 void elcl_ref_layer_norm(double *x, const struct elcl_ref_norm *norm, int d);
 
-/* x[r] = norm(scale * E[token[r]] + P[position[r] + offset]); NULL norm: none. */
+/* x[r] = norm(scale * E[token[r]] + P[position[r] + offset]); NULL norm: none. Without tokens x[r]
+ * itself stands for the first term, without positions the second one is left out. */
 struct elcl_ref_embed_args {
     double *x;               /* [R, D] */
     const int32_t *token;    /* [R] */
@@ -76,7 +78,7 @@ struct elcl_ref_embed_args {
 };
 void elcl_ref_embed(const struct elcl_ref_embed_args *args);
 
-/* out[r] = LN(x[r] + y[r]); all [R, D]. */
+/* out[r] = norm(x[r] + y[r]); all [R, D]; NULL norm: none. */
 void elcl_ref_add_norm(double *out, const float *x, const float *y,
                        const struct elcl_ref_norm *norm, int r, int d);
 

@@ -87,13 +87,19 @@ static void test_norm_values(void)
     if (!check_case("ref norm"))
         return;
     const float weight[] = {1, 2, 3, 4}, bias[] = {0, 0, 0, 1};
-    const struct elcl_ref_norm norm = {weight, bias, 0.75}; /* variance 1.25 + 0.75 = 2 */
+    const struct elcl_ref_norm norm = {weight, bias, 0.75, false}; /* variance 1.25 + 0.75 = 2 */
     const float x[] = {0, 1, 1, 2}, y[] = {1, 1, 2, 2};
     double out[4];
     elcl_ref_add_norm(out, x, y, &norm, 1, 4); /* of 1 2 3 4, mean 2.5 */
     const double want[] = {-1.5, -1, 1.5, 6};
     for (int i = 0; i < 4; i++)
         CHECK(NEAR((out[i] - (double)bias[i]) * sqrt(2.0), want[i]), "out[%d] = %g", i, out[i]);
+    const struct elcl_ref_norm rms = {weight, NULL, 1.5, true}; /* mean square 7.5 + 1.5 = 9 */
+    elcl_ref_add_norm(out, x, y, &rms, 1, 4);
+    for (int i = 0; i < 4; i++)
+        CHECK(NEAR(out[i], (i + 1) * (i + 1) / 3.0), "rms out[%d] = %g", i, out[i]);
+    elcl_ref_add_norm(out, x, y, NULL, 1, 4);
+    CHECK(out[0] == 1 && out[3] == 4, "no norm: %g %g", out[0], out[3]);
     const int32_t token[] = {1}, position[] = {1};
     const float table[] = {0, 0, 3, 4}, positions[] = {0, 0, 0, 0, 0, 0, 10, 20};
     const struct elcl_ref_embed_args args = {.x = out,
