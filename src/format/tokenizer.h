@@ -29,5 +29,8 @@ int elcl_tokenizer_decode(const struct elcl_tokenizer *tokenizer, const int32_t 
 int32_t elcl_tokenizer_size(const struct elcl_tokenizer *tokenizer);
 /* The id of a token spelled as in the vocabulary file, or -1. */
 int32_t elcl_tokenizer_id(const struct elcl_tokenizer *tokenizer, const char *token);
+/* A flag of a directory's tokenizer_config.json; `fallback` where there is no such file or key. */
+int elcl_tokenizer_config_bool(const char *directory, const char *key, bool fallback, bool *out,
+                               elcl_error *err);
 
 #endif

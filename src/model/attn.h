@@ -32,9 +32,16 @@ const struct elcl_attention_variant *elcl_attention_variant(enum elcl_attention 
  * the row stride of X. */
 int elcl_run_linear(struct elcl_run *run, int y, int x, int x_ld, const struct elcl_linear *linear,
                     int m, enum elcl_activation act, elcl_error *err);
-/* What scores are multiplied by. */
+/* What scores of so many heads are multiplied by; self attention of the decoder may differ by
+ * layer. */
+float elcl_attention_scale(const struct elcl_arch *arch, int heads);
 float elcl_self_scale(const struct elcl_arch *arch, int layer);
 float elcl_cross_scale(const struct elcl_arch *arch);
+/* The buffer, or NULL where there is none. */
+static inline const struct elcl_buffer *elcl_buffer_or_none(const struct elcl_buffer *buffer)
+{
+    return buffer->mem ? buffer : NULL;
+}
 /* Which records an operation goes by. */
 struct elcl_step_place {
     int step; /* ELCL_B_STEP or ELCL_B_ENCODE */

@@ -30,7 +30,7 @@ static int attend(struct elcl_run *run, const struct elcl_records *records,
                   elcl_error *err)
 {
     struct elcl_buffer *b = run->buffers;
-    const int d = run->arch->d, h = run->arch->decoder_heads, dh = elcl_arch_dh(d, h);
+    const int d = run->arch->d, h = run->arch->decoder_heads, dh = elcl_arch_dh(run->arch, h);
     const int r = records->n_rows;
     const struct elcl_gemm_args expand = {.y = &b[ELCL_B_E],
                                           .x = &b[ELCL_B_QKV],

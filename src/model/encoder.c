@@ -1,7 +1,5 @@
 /* The encoder on packed tokens: no padding, work follows real tokens. The norm behind a sublayer is
  * its own in post-norm models, and the next sublayer's in pre-norm ones. */
-#include <math.h>
-
 #include "base/util.h"
 #include "model/attn.h"
 
@@ -10,6 +8,7 @@ static int self_attention(struct elcl_run *run, const struct elcl_records *recor
 {
     struct elcl_buffer *b = run->buffers;
     const int d = run->arch->d, h = run->arch->encoder_heads, n = records->n_rows;
+    const int inner = elcl_arch_inner(run->arch, h);
     int rc;
     ELCL_TRY(elcl_run_linear(run, ELCL_B_QKV, run->h, d, &layer->self.qkv, n, ELCL_ACT_NONE, err));
     const struct elcl_attn_mha_args args = {.o = &b[ELCL_B_O],
@@ -20,15 +19,16 @@ static int self_attention(struct elcl_run *run, const struct elcl_records *recor
                                             .groups_at = records->self_at,
                                             .n_groups = n,
                                             .h = h,
-                                            .dh = elcl_arch_dh(d, h),
-                                            .q_ld = 3 * d,
-                                            .kv_ld = 3 * d,
-                                            .k_at = d,
-                                            .v_at = 2 * d,
-                                            .scale = 1.0f / sqrtf((float)elcl_arch_dh(d, h)),
+                                            .dh = elcl_arch_dh(run->arch, h),
+                                            .q_ld = 3 * inner,
+                                            .kv_ld = 3 * inner,
+                                            .k_at = inner,
+                                            .v_at = 2 * inner,
+                                            .scale = elcl_attention_scale(run->arch, h),
                                             .keys = records->self_keys};
     ELCL_TRY(elcl_op_attn_packed(run->ops, &args, err));
-    ELCL_TRY(elcl_run_linear(run, ELCL_B_Y, ELCL_B_O, d, &layer->self.out, n, ELCL_ACT_NONE, err));
+    ELCL_TRY(
+        elcl_run_linear(run, ELCL_B_Y, ELCL_B_O, inner, &layer->self.out, n, ELCL_ACT_NONE, err));
 fail:
     return rc;
 }
@@ -45,7 +45,7 @@ int elcl_encoder_run(struct elcl_run *run, const struct elcl_records *records, e
                                           .step = &b[ELCL_B_ENCODE],
                                           .rows_at = records->rows_at,
                                           .tokens = w->tokens,
-                                          .positions = &w->positions,
+                                          .positions = elcl_buffer_or_none(&w->positions),
                                           .offset = run->arch->position_offset,
                                           .scale = run->arch->embed_scale,
                                           .norm = &w->embedding_norm,

@@ -6,14 +6,24 @@
 #include "base/os.h"
 #include "base/util.h"
 
-/* A prompt is the text alone, and an empty one is the token that texts begin with. Hugging Face's
- * default length is so many tokens behind the prompt. */
-static void set_prompt_defaults(struct elcl_model *m)
+/* A prompt is the text, and before it the token that texts begin with where the family or the
+ * tokenizer has it so; an empty one is that token. Hugging Face's default length is so many tokens
+ * behind the prompt. */
+static int set_prompt_defaults(struct elcl_model *m, const char *directory, elcl_error *err)
 {
-    m->empty = m->bos >= 0 ? m->bos : m->eos;
-    m->bos = m->eos = -1;
+    bool add_bos;
+    const int rc = elcl_tokenizer_config_bool(directory, "add_bos_token", m->family->prompt_bos,
+                                              &add_bos, err);
+    if (rc)
+        return rc;
+    add_bos = add_bos && m->bos >= 0;
+    m->empty = add_bos ? -1 : m->bos >= 0 ? m->bos : m->eos;
+    m->eos = -1;
+    if (!add_bos)
+        m->bos = -1;
     if (elcl_config_default_length(&m->config) && !m->defaults.max_new_tokens)
         m->defaults.max_new_tokens = m->defaults.max_length - 1;
+    return ELCL_OK;
 }
 
 /* Everything that is read from the directory's small files. */
@@ -39,7 +49,7 @@ static int read_directory(struct elcl_model *m, const char *directory, elcl_erro
     m->eos = m->defaults.n_eos ? m->defaults.eos_token_ids[0] : -1;
     m->empty = -1;
     if (m->arch.decoder_only)
-        set_prompt_defaults(m);
+        ELCL_TRY(set_prompt_defaults(m, directory, err));
 fail:
     return rc;
 }
