@@ -20,6 +20,7 @@ enum elcl_kernel_id {
     ELCL_K_GEMM_ROWS, /* GPU shape only */
     ELCL_K_GEMM_MMA,  /* with matrix instructions only */
     ELCL_K_EPILOGUE,
+    ELCL_K_GATE,
     ELCL_K_WIDEN,
     ELCL_K_ATTN_EL,
     ELCL_K_ATTN_EL_SHARED, /* GPU shape only */
@@ -151,6 +152,10 @@ struct elcl_gemm_args {
 };
 int elcl_op_gemm(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err);
 
+/* y[r][f] = act(y[r][f]) * y[r][F + f] for f < F, in place; y [R, 2 F]. */
+int elcl_op_gate(struct elcl_ops *ops, const struct elcl_buffer *y, int r, int f,
+                 enum elcl_activation act, elcl_error *err);
+
 /* ---- pointwise (pointwise.c) --------------------------------------------------------------- */
 
 struct elcl_norm {
@@ -235,9 +240,17 @@ struct elcl_group {
 
 /* ---- attention (attention.c) --------------------------------------------------------------- */
 
+/* Numbers that scores get by the distance from the query's to the key's position: key s of a group
+ * gets table[h][clamp(s - position, -reach, reach) + reach], where `position` is that of the row's
+ * record. */
+struct elcl_position_bias {
+    struct elcl_buffer table; /* [H, 2 reach + 1] f32; mem NULL: none */
+    int reach;                /* > 0 */
+};
+
 /*
  * EL-attention: for every row r of a group and head h, with Y the group's keys,
- *     p = softmax(scale * e[r, h] Y^T),  c[r, h] = p Y.
+ *     p = softmax(scale * e[r, h] Y^T + bias),  c[r, h] = p Y.
  * Accumulation in f32. No keys at all give zeros.
  */
 struct elcl_attn_el_args {
@@ -248,7 +261,9 @@ struct elcl_attn_el_args {
     size_t groups_at;                  /* of group 0 in step, in ints */
     const struct elcl_buffer *lineage; /* [rows, lineage_ld] int, or NULL: no private keys */
     int lineage_ld;
-    int n_groups, max_rows; /* the largest n_rows */
+    const struct elcl_position_bias *bias; /* NULL, or its table may be absent: none */
+    size_t rows_at;                        /* of row 0's record in step; read with a bias */
+    int n_groups, max_rows;                /* the largest n_rows */
     int h, d;
     float scale;
     uint64_t keys; /* sum over groups of rows x keys, for the traffic totals */
@@ -257,7 +272,7 @@ int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, 
 
 /*
  * Multi-head attention: groups of one row each;
- *     p = softmax(scale * q[r, h] K_h^T),  o[r, h] = p V_h
+ *     p = softmax(scale * q[r, h] K_h^T + bias),  o[r, h] = p V_h
  * where key and value h of pool row j are kv[j * kv_ld + k_at + h * Dh ..] and + v_at.
  */
 struct elcl_attn_mha_args {
@@ -269,6 +284,8 @@ struct elcl_attn_mha_args {
     size_t groups_at;
     const struct elcl_buffer *lineage;
     int lineage_ld;
+    const struct elcl_position_bias *bias; /* as above */
+    size_t rows_at;
     int n_groups;
     int h, dh, q_ld, kv_ld, k_at, v_at;
     float scale;

@@ -1,4 +1,4 @@
-/* Embedding, norms and rows into the pool: norm.cl, beams.cl. */
+/* Embedding, norms, gates and rows into the pool: norm.cl, activation.cl, beams.cl. */
 #include "base/util.h"
 #include "ops/launch.h"
 
@@ -72,4 +72,16 @@ int elcl_op_scatter(struct elcl_ops *ops, const struct elcl_scatter_args *args, 
     elcl_ops_count(
         ops, (sizeof(float) + elcl_storage_bytes(ops->state)) * (uint64_t)args->r * args->n, 0);
     return elcl_launch_rows(&launch, args->r, 1, err);
+}
+
+int elcl_op_gate(struct elcl_ops *ops, const struct elcl_buffer *y, int r, int f,
+                 enum elcl_activation act, elcl_error *err)
+{
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_GATE, "gate");
+    elcl_launch_buffer(&launch, y);
+    elcl_launch_int(&launch, f);
+    elcl_launch_int(&launch, (int)act);
+    const uint64_t elements = (uint64_t)r * f;
+    elcl_ops_count(ops, 3 * sizeof(float) * elements, elements);
+    return elcl_launch_rows(&launch, r, 1, err);
 }

@@ -51,6 +51,9 @@ struct elcl_ref_gemm_args {
 };
 void elcl_ref_gemm(const struct elcl_ref_gemm_args *args);
 
+/* out[r][j] = act(y[r][j]) * y[r][f + j]; out [R, F], y [R, 2 F]. NULL act: none. */
+void elcl_ref_gate(double *out, const float *y, elcl_ref_activation act, int r, int f);
+
 /* ---- pointwise (ref_pointwise.c) ----------------------------------------------------------- */
 
 struct elcl_ref_norm {
@@ -94,10 +97,13 @@ struct elcl_ref_keys {
     int start, n_shared;
     const int32_t *lineage;
     int n_private;
+    /* Key j gets bias[clamp(j - position, -reach, reach) + reach] onto its score. */
+    const float *bias; /* [H, 2 reach + 1], or NULL: none */
+    int reach, position;
 };
 
-/* p [n_shared + n_private] = softmax(scale * <q, key j>) of one row and head; q [d]; key j is
- * pool[row_j * ld .. + d). */
+/* p [n_shared + n_private] = softmax(scale * <q, key j> + bias) of one row and head, whose bias is
+ * the first one of keys; q [d]; key j is pool[row_j * ld .. + d). */
 void elcl_ref_attn_weights(double *p, const float *q, const float *pool, size_t ld,
                            const struct elcl_ref_keys *keys, int d, double scale);
 

@@ -123,13 +123,21 @@ static void test_attention_values(void)
     const float y[] = {0, 8, 0.69314718055994531f, 16, 9, 9, 1.6094379124341003f, -8};
     const float e[] = {1, 0};
     const int32_t lineage[] = {3};
-    const struct elcl_ref_keys keys = {0, 2, lineage, 1};
+    struct elcl_ref_keys keys = {.n_shared = 2, .lineage = lineage, .n_private = 1};
     double c[2], p[3];
     elcl_ref_attn_weights(p, e, y, 2, &keys, 2, 1);
     CHECK(fabs(p[0] - 0.125) < 1e-7 && fabs(p[1] - 0.25) < 1e-7, "%g %g %g", p[0], p[1], p[2]);
     elcl_ref_attn_el(c, e, y, &keys, 1, 2, 1);
     CHECK(fabs(c[1] - (1 + 4 - 5)) < 1e-6, "c[1] = %g", c[1]);
-    const struct elcl_ref_keys none = {0, 0, NULL, 0};
+    /* ln 5, ln 2 and 0 by distances -1, 0 and 1 make all weights alike: of key 2 behind key 1 */
+    const float bias[] = {7, 7, 7, 1.6094379124341003f, 0.91629073187415511f, 0};
+    keys.bias = bias;
+    keys.reach = keys.position = 1;
+    const float queries[] = {9, 9, 1, 0};
+    double both[4];
+    elcl_ref_attn_el(both, queries, y, &keys, 2, 2, 1);
+    CHECK(fabs(both[3] - 16.0 / 3) < 1e-6, "c[1] = %g", both[3]);
+    const struct elcl_ref_keys none = {0};
     elcl_ref_attn_el(c, e, y, &none, 1, 2, 1);
     CHECK(c[0] == 0 && c[1] == 0, "no keys: %g %g", c[0], c[1]);
 }
@@ -176,7 +184,7 @@ static void test_el_identity(void)
                 sum += (double)q[h * EL_DH + j] * (double)wk[(h * EL_DH + j) * EL_D + d];
             e[h * EL_D + d] = (float)sum;
         }
-    const struct elcl_ref_keys keys = {0, EL_S, NULL, 0};
+    const struct elcl_ref_keys keys = {.n_shared = EL_S};
     elcl_ref_attn_mha(o, q, kv, &keys, EL_H, EL_DH, 2 * WIDTH, 0, WIDTH, 0.5);
     elcl_ref_attn_el(c, e, y, &keys, EL_H, EL_D, 0.5);
     for (int i = 0; i < WIDTH; i++) {
