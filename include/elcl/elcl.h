@@ -163,8 +163,10 @@ typedef struct elcl_model_info {
     enum elcl_kernels kernels;
     enum elcl_storage weights;
     enum elcl_storage state;
-    int max_source; /* tokens */
-    int max_target; /* tokens, the start token included */
+    int max_source;   /* tokens */
+    int max_target;   /* tokens, the start token included */
+    int usual_length; /* what an engine is made for when its max_source or max_target is 0; less
+                       * than the limit above where positions have no end */
     int vocabulary;
     int has_tokenizer; /* 0: only token ids can be generated from and to */
     int decoder_only;  /* 1: continues its source, which is the beginning of every output */
@@ -279,9 +281,9 @@ typedef void (*elcl_result_fn)(void *engine_user, const elcl_result *result);
 typedef struct elcl_engine_params {
     int batch_size; /* sentences in flight; 0: from the memory limit and the device */
     int max_beams;  /* most beams (or samples) that a request may ask for, default 4 */
-    int max_source; /* longest source in tokens, 0: the model's limit */
-    int max_target; /* longest output in tokens, 0: the model's limit; decoder-only: one more than
-                     * the most new tokens */
+    int max_source; /* longest source in tokens, 0: the model's usual length */
+    int max_target; /* longest output in tokens, 0: the model's usual length; decoder-only: one more
+                     * than the most new tokens */
     elcl_result_fn on_result;
     void *user;
     unsigned reserved[8];

@@ -14,7 +14,9 @@ struct elcl_arch {
     int embed_width;                    /* W of the token embeddings; 0: D */
     int encoder_ffn, decoder_ffn;       /* F */
     int max_positions;                  /* tokens that have a position, of source and target */
+    int usual_positions;                /* what an engine is made for unless asked; 0: all */
     int position_offset;                /* row of position 0 in the position tables */
+    int distance_buckets, max_distance; /* t5: of position biases */
     float embed_scale;
     float norm_eps;
     enum elcl_activation act;
@@ -25,6 +27,7 @@ struct elcl_arch {
     bool tied;            /* the output projection is the decoder's token embedding */
     bool shared;          /* encoder and decoder have the same vocabulary */
     bool decoder_only;    /* no encoder, no cross attention: the source is the output's beginning */
+    bool gated;           /* the feed-forward layer's first map is two: act(x W0) * (x W1) */
     bool unscaled_scores; /* not divided by sqrt(Dh) */
     bool scores_by_layer; /* of decoder self attention: divided by the layer's number, from 1 */
 };
@@ -38,6 +41,11 @@ static inline int elcl_arch_dh(const struct elcl_arch *arch, int heads)
 static inline int elcl_arch_inner(const struct elcl_arch *arch, int heads)
 {
     return heads * elcl_arch_dh(arch, heads);
+}
+
+static inline int elcl_arch_usual_positions(const struct elcl_arch *arch)
+{
+    return arch->usual_positions ? arch->usual_positions : arch->max_positions;
 }
 
 static inline int elcl_arch_embed_width(const struct elcl_arch *arch)

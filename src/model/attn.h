@@ -52,6 +52,8 @@ struct elcl_step_place {
  * state -1: none. */
 int elcl_run_add_norm(struct elcl_run *run, const struct elcl_step_place *place, int y,
                       const struct elcl_norm *norm, int state, elcl_error *err);
+/* The position bias of a layer's self attention; its table may be absent. */
+const struct elcl_position_bias *elcl_layer_bias(const struct elcl_stack_weights *stack, int layer);
 /* Feed-forward sublayer of m rows: run->h -> ELCL_B_Y. */
 int elcl_run_ffn(struct elcl_run *run, const struct elcl_layer_weights *layer, int m,
                  elcl_error *err);

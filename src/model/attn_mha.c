@@ -45,29 +45,24 @@ fail:
     return rc;
 }
 
-/* Attention over a layer's cache and the output projection; queries are in ELCL_B_QKV. */
+/* Attention over a layer's cache and the output projection; queries are in ELCL_B_QKV. `args` comes
+ * with cache, groups, keys, scale and bias filled in. */
 static int attend(struct elcl_run *run, const struct elcl_records *records,
-                  const struct elcl_attention_weights *w, int pool, int q_ld, size_t groups_at,
-                  float scale, uint64_t keys, elcl_error *err)
+                  const struct elcl_attention_weights *w, struct elcl_attn_mha_args args,
+                  elcl_error *err)
 {
     struct elcl_buffer *b = run->buffers;
-    const int inner = inner_width(run), h = run->arch->decoder_heads;
-    const struct elcl_attn_mha_args args = {.o = &b[ELCL_B_O],
-                                            .q = &b[ELCL_B_QKV],
-                                            .kv = &b[pool],
-                                            .step = &b[records->buffer],
-                                            .groups_at = groups_at,
-                                            .lineage = &b[ELCL_B_LINEAGE],
-                                            .lineage_ld = run->capacity.max_target,
-                                            .n_groups = records->n_rows,
-                                            .h = h,
-                                            .dh = elcl_arch_dh(run->arch, h),
-                                            .q_ld = q_ld,
-                                            .kv_ld = 2 * inner,
-                                            .k_at = 0,
-                                            .v_at = inner,
-                                            .scale = scale,
-                                            .keys = keys};
+    const int inner = inner_width(run);
+    args.o = &b[ELCL_B_O];
+    args.q = &b[ELCL_B_QKV];
+    args.step = &b[records->buffer];
+    args.lineage = &b[ELCL_B_LINEAGE];
+    args.lineage_ld = run->capacity.max_target;
+    args.n_groups = records->n_rows;
+    args.h = run->arch->decoder_heads;
+    args.dh = elcl_arch_dh(run->arch, args.h);
+    args.kv_ld = 2 * inner;
+    args.v_at = inner;
     const bool prompt = records->buffer == ELCL_B_ENCODE;
     int rc;
     ELCL_TRY(prompt ? elcl_op_attn_packed(run->ops, &args, err)
@@ -84,12 +79,18 @@ static int self(struct elcl_run *run, const struct elcl_records *records, int la
     const struct elcl_attention_weights *w = &run->weights->decoder.layers[layer].self;
     const int d = run->arch->d, inner = inner_width(run), r = records->n_rows;
     const int pool = elcl_b_self(layer);
+    const struct elcl_attn_mha_args args = {.kv = &run->buffers[pool],
+                                            .groups_at = records->self_at,
+                                            .bias = elcl_layer_bias(&run->weights->decoder, layer),
+                                            .rows_at = records->rows_at,
+                                            .q_ld = 3 * inner,
+                                            .scale = elcl_self_scale(run->arch, layer),
+                                            .keys = records->self_keys};
     int rc;
     ELCL_TRY(elcl_run_linear(run, ELCL_B_QKV, run->h, d, &w->qkv, r, ELCL_ACT_NONE, err));
     ELCL_TRY(put_rows(run, pool, records->buffer, records->rows_at, ELCL_ROW_CACHE, r, 3 * inner,
                       inner, err));
-    ELCL_TRY(attend(run, records, w, pool, 3 * inner, records->self_at,
-                    elcl_self_scale(run->arch, layer), records->self_keys, err));
+    ELCL_TRY(attend(run, records, w, args, err));
 fail:
     return rc;
 }
@@ -99,11 +100,15 @@ static int cross(struct elcl_run *run, const struct elcl_records *records, int l
 {
     const struct elcl_attention_weights *w = &run->weights->decoder.layers[layer].cross;
     const int d = run->arch->d;
+    const struct elcl_attn_mha_args args = {.kv = &run->buffers[elcl_b_cross(layer)],
+                                            .groups_at = records->cross_at,
+                                            .q_ld = inner_width(run),
+                                            .scale = elcl_cross_scale(run->arch),
+                                            .keys = records->cross_keys};
     int rc;
     ELCL_TRY(
         elcl_run_linear(run, ELCL_B_QKV, run->h, d, &w->q, records->n_rows, ELCL_ACT_NONE, err));
-    ELCL_TRY(attend(run, records, w, elcl_b_cross(layer), inner_width(run), records->cross_at,
-                    elcl_cross_scale(run->arch), records->cross_keys, err));
+    ELCL_TRY(attend(run, records, w, args, err));
 fail:
     return rc;
 }

@@ -3,9 +3,10 @@
 #include "base/util.h"
 #include "model/attn.h"
 
-static int self_attention(struct elcl_run *run, const struct elcl_records *records,
-                          const struct elcl_layer_weights *layer, elcl_error *err)
+static int self_attention(struct elcl_run *run, const struct elcl_records *records, int l,
+                          elcl_error *err)
 {
+    const struct elcl_layer_weights *layer = &run->weights->encoder.layers[l];
     struct elcl_buffer *b = run->buffers;
     const int d = run->arch->d, h = run->arch->encoder_heads, n = records->n_rows;
     const int inner = elcl_arch_inner(run->arch, h);
@@ -17,6 +18,8 @@ static int self_attention(struct elcl_run *run, const struct elcl_records *recor
                                             .kv_f32 = true,
                                             .step = &b[ELCL_B_ENCODE],
                                             .groups_at = records->self_at,
+                                            .bias = elcl_layer_bias(&run->weights->encoder, l),
+                                            .rows_at = records->rows_at,
                                             .n_groups = n,
                                             .h = h,
                                             .dh = elcl_arch_dh(run->arch, h),
@@ -59,7 +62,7 @@ int elcl_encoder_run(struct elcl_run *run, const struct elcl_records *records, e
     for (int l = 0; l < w->n_layers; l++) {
         const struct elcl_layer_weights *layer = &w->layers[l], *next = layer + 1;
         const struct elcl_norm *end = l + 1 == w->n_layers ? &w->final_norm : &next->self_norm;
-        ELCL_TRY(self_attention(run, records, layer, err));
+        ELCL_TRY(self_attention(run, records, l, err));
         ELCL_TRY(elcl_run_add_norm(run, &place, ELCL_B_Y,
                                    pre ? &layer->ffn_norm : &layer->self_norm, -1, err));
         ELCL_TRY(elcl_run_ffn(run, layer, n, err));

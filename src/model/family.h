@@ -27,8 +27,11 @@ extern const struct elcl_family elcl_family_gpt2;
 extern const struct elcl_family elcl_family_m2m_100;
 extern const struct elcl_family elcl_family_marian;
 extern const struct elcl_family elcl_family_mbart;
+extern const struct elcl_family elcl_family_mt5;
 extern const struct elcl_family elcl_family_opt;
 extern const struct elcl_family elcl_family_pegasus;
+extern const struct elcl_family elcl_family_t5;
+extern const struct elcl_family elcl_family_umt5;
 
 /* ELCL_E_UNSUPPORTED names the model_type and lists those that are supported. */
 int elcl_family_find(const struct elcl_config *config, const struct elcl_family **family,

@@ -80,7 +80,7 @@ static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention 
     put(specs, ELCL_B_H, "h", w, arch->pre_norm ? product(rows, d, f, 1) : 0);
     put(specs, ELCL_B_QKV, "qkv", w, product(rows, 3 * inner, f, 1));
     put(specs, ELCL_B_O, "o", w, product(rows, inner, f, 1));
-    put(specs, ELCL_B_FFN, "ffn", w, product(rows, ffn, f, 1));
+    put(specs, ELCL_B_FFN, "ffn", w, product(rows, arch->gated ? 2 * ffn : ffn, f, 1));
     put(specs, ELCL_B_E, "expanded queries", w, heads);
     put(specs, ELCL_B_C, "contexts", w, heads);
     put(specs, ELCL_B_LOGITS, "logits", w, product(r, (size_t)arch->vocabulary, f, 1));
@@ -174,6 +174,12 @@ float elcl_cross_scale(const struct elcl_arch *arch)
     return elcl_attention_scale(arch, arch->decoder_heads);
 }
 
+const struct elcl_position_bias *elcl_layer_bias(const struct elcl_stack_weights *stack, int layer)
+{
+    const struct elcl_position_bias *own = &stack->layers[layer].bias;
+    return own->table.mem ? own : &stack->layers[0].bias;
+}
+
 int elcl_run_linear(struct elcl_run *run, int y, int x, int x_ld, const struct elcl_linear *linear,
                     int m, enum elcl_activation act, elcl_error *err)
 {
@@ -191,11 +197,17 @@ int elcl_run_linear(struct elcl_run *run, int y, int x, int x_ld, const struct e
 int elcl_run_ffn(struct elcl_run *run, const struct elcl_layer_weights *layer, int m,
                  elcl_error *err)
 {
-    const int rc =
-        elcl_run_linear(run, ELCL_B_FFN, run->h, run->arch->d, &layer->fc1, m, run->arch->act, err);
-    return rc ? rc
-              : elcl_run_linear(run, ELCL_B_Y, ELCL_B_FFN, layer->fc1.w.n, &layer->fc2, m,
-                                ELCL_ACT_NONE, err);
+    const enum elcl_activation act = run->arch->act;
+    const bool gated = run->arch->gated;
+    int rc;
+    ELCL_TRY(elcl_run_linear(run, ELCL_B_FFN, run->h, run->arch->d, &layer->fc1, m,
+                             gated ? ELCL_ACT_NONE : act, err));
+    if (gated)
+        ELCL_TRY(elcl_op_gate(run->ops, &run->buffers[ELCL_B_FFN], m, layer->fc2.w.k, act, err));
+    ELCL_TRY(elcl_run_linear(run, ELCL_B_Y, ELCL_B_FFN, layer->fc1.w.n, &layer->fc2, m,
+                             ELCL_ACT_NONE, err));
+fail:
+    return rc;
 }
 
 int elcl_run_add_norm(struct elcl_run *run, const struct elcl_step_place *place, int y,

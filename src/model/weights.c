@@ -272,9 +272,17 @@ static int load_stacked(struct elcl_loader *loader, const struct projection *par
 int elcl_load_linear(struct elcl_loader *loader, const char *prefix, int n, int k,
                      struct elcl_linear *linear)
 {
-    struct projection p;
-    const int rc = find_projection(loader, prefix, "", n, k, &p);
-    return done(loader, rc ? rc : load_stacked(loader, &p, 1, linear));
+    return elcl_load_linears(loader, &prefix, 1, n, k, linear);
+}
+
+int elcl_load_linears(struct elcl_loader *loader, const char *const *prefixes, int n_prefixes,
+                      int n, int k, struct elcl_linear *linear)
+{
+    struct projection parts[3];
+    int rc = ELCL_OK;
+    for (int i = 0; !rc && i < n_prefixes; i++)
+        rc = find_projection(loader, prefixes[i], "", n, k, &parts[i]);
+    return done(loader, rc ? rc : load_stacked(loader, parts, n_prefixes, linear));
 }
 
 /* `n` of the columns from `at` on of a weight [k, columns]. */
@@ -466,6 +474,7 @@ static void stack_finish(struct elcl_stack_weights *stack)
         struct elcl_layer_weights *layer = &stack->layers[i];
         attention_finish(&layer->self);
         attention_finish(&layer->cross);
+        elcl_buffer_destroy(&layer->bias.table);
         norm_finish(&layer->self_norm);
         norm_finish(&layer->cross_norm);
         norm_finish(&layer->ffn_norm);

@@ -26,8 +26,9 @@ struct elcl_attention_weights {
 
 struct elcl_layer_weights {
     struct elcl_attention_weights self, cross; /* cross in decoders only */
+    struct elcl_position_bias bias;            /* of self attention; none: the first layer's */
     struct elcl_norm self_norm, cross_norm, ffn_norm;
-    struct elcl_linear fc1, fc2; /* [F, D], [D, F] */
+    struct elcl_linear fc1, fc2; /* [F, D], gated [2 F, D]; [D, F] */
 };
 
 struct elcl_stack_weights {
@@ -91,6 +92,9 @@ int elcl_load_norm(struct elcl_loader *loader, const char *prefix, int d, float 
                    struct elcl_norm *norm);
 int elcl_load_linear(struct elcl_loader *loader, const char *prefix, int n, int k,
                      struct elcl_linear *linear);
+/* Up to 3 of the same input and size, stacked. */
+int elcl_load_linears(struct elcl_loader *loader, const char *const *prefixes, int n_prefixes,
+                      int n, int k, struct elcl_linear *linear);
 /* The first of `names` (NULL-terminated) that is stored, as a [v, d] table; a table that is
  * loaded already is shared. */
 int elcl_load_embedding(struct elcl_loader *loader, const char *const *names, int v, int d,
