@@ -4,6 +4,8 @@
  *     relu max(x, 0)    gelu x Phi(x) = x (1 + erf(x / sqrt 2)) / 2    silu x / (1 + exp(-x))
  *     gelu_tanh x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
  *
+ * gate        y[f] = act(y[f]) * y[F + f], f < F, in place: the product of a gated feed-forward
+ *             layer; one work-group of WG items per row: global size {WG R}
  * epilogue    for GEMM back ends without one of their own: y = act(y + bias) + residual in place;
  *             one work-group of WG items per row and batch: global size {WG M, batch}
  */
@@ -53,6 +55,18 @@
     }
 DEFINE_ACTIVATE(float, erf_rational, activate)
 DEFINE_ACTIVATE(floatv, erf_rational_v, activate_v)
+
+__kernel void gate(__global float *y, /* [R, 2 F] */
+                   int f_size, int act)
+{
+    const int lid = get_local_id(0), whole = f_size / VW * VW;
+    y += get_group_id(0) * (size_t)(2 * f_size);
+    __global const float *factor = y + f_size;
+    for (int f = lid * VW; f < whole; f += WG * VW)
+        STOREV(activate_v(LOADV(y + f), act) * LOADV(factor + f), y + f);
+    for (int f = whole + lid; f < f_size; f += WG)
+        y[f] = activate(y[f], act) * factor[f];
+}
 
 __kernel void epilogue(__global float *y,              /* [batch, M, y_ld] */
                        __global const float *bias,     /* [batch, N], read with GEMM_BIAS */

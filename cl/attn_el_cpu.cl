@@ -6,7 +6,8 @@
  * memory once for all pairs of the work-item and stays in the cache between the two products. Per
  * pair a running maximum and sum: when a block raises the maximum, what was summed before shrinks
  * by exp(m_old - m_new). Blocks depend on the number of keys only, and every pair's arithmetic is
- * its own: results do not depend on which rows share the work.
+ * its own: results do not depend on which rows share the work. With a position bias, key j of a
+ * row at `position` gets bias[h][j - position] onto its score (storage.cl).
  *
  * attn_el   one work-item per `pairs` pairs of a group: global size
  *           {ceil(max rows * H / pairs), groups}, work-group {1, 1}; pairs <= EL_MAX_PAIRS
@@ -53,6 +54,19 @@ el_scores(const int pairs, float (*p)[EL_KEYS], __global const float *e, __globa
     }
 }
 
+/* Position biases of keys s0 .. s0 + n - 1 onto the scores of `pairs` pairs from `pair` of the group
+ * on; `records` are those of the group's rows. */
+static inline void el_bias(int pairs, float (*p)[EL_KEYS], __global const float *bias, int reach,
+                           __global const int *records, int pair, int h_size, int s0, int n)
+{
+    for (int i = 0; i < pairs; i++) {
+        const int position = records[(pair + i) / h_size * ROW_INTS + ROW_POSITION];
+        __global const float *head = bias + (pair + i) % h_size * BIAS_ROW(reach);
+        for (int s = 0; s < n; s++)
+            p[i][s] += head[bias_at(s0 + s - position, reach)];
+    }
+}
+
 /* c_i = shrink_i c_i + sum_s p[i][s] Y[row[s]]; the first block takes c_i as zero. */
 __attribute__((always_inline)) static inline void
 el_context(const int pairs, float (*p)[EL_KEYS], __global float *c, __global const state_t *y,
@@ -91,14 +105,18 @@ el_context(const int pairs, float (*p)[EL_KEYS], __global float *c, __global con
         }
 }
 
-/* One block of keys for `pairs` pairs; largest and sum are the running values of each. */
+/* Keys s0 .. s0 + n - 1 for `pairs` pairs from `pair` of the group on; largest and sum are the
+ * running values of each. */
 __attribute__((always_inline)) static inline void
 el_block(const int pairs, __global float *c, __global const float *e, __global const state_t *y,
-         const int *row, int n, int d_size, float scale, float *largest, float *sum, bool first)
+         const int *row, int n, int d_size, float scale, __global const float *bias, int reach,
+         __global const int *records, int pair, int h_size, int s0, float *largest, float *sum)
 {
     float p[EL_TILE][EL_KEYS];
     float shrink[EL_TILE];
     el_scores(pairs, p, e, y, row, n, d_size, scale);
+    if (reach)
+        el_bias(pairs, p, bias, reach, records, pair, h_size, s0, n);
     for (int i = 0; i < pairs; i++) {
         float block_largest = largest[i];
         for (int s = 0; s < n; s++)
@@ -107,7 +125,7 @@ el_block(const int pairs, __global float *c, __global const float *e, __global c
         largest[i] = block_largest;
         sum[i] = sum[i] * shrink[i] + softmax_block(p[i], n, block_largest);
     }
-    el_context(pairs, p, c, y, row, n, d_size, shrink, first);
+    el_context(pairs, p, c, y, row, n, d_size, shrink, s0 == 0);
 }
 
 __kernel void attn_el(__global float *c,           /* [R, H, D] */
@@ -115,7 +133,9 @@ __kernel void attn_el(__global float *c,           /* [R, H, D] */
                       __global const state_t *y,   /* [pool rows, D] */
                       __global const int *step, ulong groups_at,
                       __global const int *lineage, /* [rows, lineage_ld] */
-                      int lineage_ld, int h_size, int d_size, int pairs, float scale)
+                      int lineage_ld,
+                      __global const float *bias,  /* [H, 2 reach + 1], unless reach is 0 */
+                      int reach, ulong rows_at, int h_size, int d_size, int pairs, float scale)
 {
     float largest[EL_MAX_PAIRS], sum[EL_MAX_PAIRS];
     int row[EL_KEYS];
@@ -123,6 +143,7 @@ __kernel void attn_el(__global float *c,           /* [R, H, D] */
     const int first_pair = get_global_id(0) * pairs;
     const int n_pairs = min(pairs, group[GROUP_ROWS] * h_size - first_pair);
     const int keys = group[GROUP_SHARED] + group[GROUP_PRIVATE];
+    __global const int *records = step + rows_at + (size_t)group[GROUP_ROW] * ROW_INTS;
     const size_t at = ((size_t)group[GROUP_ROW] * h_size + first_pair) * d_size;
     lineage += (size_t)group[GROUP_LINEAGE] * lineage_ld;
     c += at;
@@ -138,7 +159,7 @@ __kernel void attn_el(__global float *c,           /* [R, H, D] */
         int i = 0;
 #define EL_BLOCK(n_tile)                                                                           \
     el_block(n_tile, c + (size_t)i * d_size, e + (size_t)i * d_size, y, row, n, d_size, scale,     \
-             largest + i, sum + i, s0 == 0)
+             bias, reach, records, first_pair + i, h_size, s0, largest + i, sum + i)
         for (; i + EL_TILE <= n_pairs; i += EL_TILE)
             EL_BLOCK(EL_TILE);
         for (; i + 2 <= n_pairs; i += 2)

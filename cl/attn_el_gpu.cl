@@ -3,7 +3,8 @@
  *     p = softmax_j(scale e[r, h] . Y[j]),  c[r, h] = sum_j p_j Y[j]
  * in one pass over blocks of EL_KEYS keys with a running maximum and sum, as in attn_el_cpu.cl. For
  * the scores an item takes a key, for the context an item takes elements d, so that neighbouring
- * items read neighbouring elements of Y.
+ * items read neighbouring elements of Y. With a position bias, key j of a row at `position` gets
+ * bias[h][j - position] onto its score (storage.cl).
  *
  * attn_el          one work-group of WG items per (pair, group), pair = row in group * H + head:
  *                  global size {WG max rows H, groups}; local memory: EL_KEYS ints, EL_KEYS + WG floats
@@ -36,7 +37,9 @@ __kernel void attn_el(__global float *c,           /* [R, H, D] */
                       __global const state_t *y,   /* [pool rows, D] */
                       __global const int *step, ulong groups_at,
                       __global const int *lineage, /* [rows, lineage_ld] */
-                      int lineage_ld, int h_size, int d_size, float scale)
+                      int lineage_ld,
+                      __global const float *bias,  /* [H, 2 reach + 1], unless reach is 0 */
+                      int reach, ulong rows_at, int h_size, int d_size, float scale)
 {
     __local float p[EL_KEYS];
     __local int row[EL_KEYS];
@@ -50,6 +53,9 @@ __kernel void attn_el(__global float *c,           /* [R, H, D] */
     lineage += (size_t)group[GROUP_LINEAGE] * lineage_ld;
     c += at;
     e += at;
+    const size_t r = (size_t)group[GROUP_ROW] + pair / h_size;
+    const int position = mine && reach ? step[rows_at + r * ROW_INTS + ROW_POSITION] : 0;
+    bias += pair % h_size * BIAS_ROW(reach);
     float largest = ELCL_NEG_MAX, sum = 0.0f;
     for (int d = lid; mine && d < d_size; d += WG)
         c[d] = 0.0f;
@@ -59,6 +65,8 @@ __kernel void attn_el(__global float *c,           /* [R, H, D] */
         for (int s = lid; s < n; s += WG) {
             row[s] = key_row(group, lineage, s0 + s);
             p[s] = scale * el_dot(e, y + (size_t)row[s] * d_size, d_size);
+            if (reach)
+                p[s] += bias[bias_at(s0 + s - position, reach)];
             block_largest = fmax(block_largest, p[s]);
         }
         block_largest = fmax(largest, group_max(block_largest, scratch));
@@ -97,5 +105,6 @@ attn_el_shared(__global float *c,         /* [R, H, D] */
     packed_begin(t, pairs, keys);
     /* Pairs beyond the group's are no work, but the same barriers. */
     packed_run(t, c + at, d_size, e + at, d_size, pairs, y + (size_t)group[GROUP_START] * d_size,
-               y + (size_t)group[GROUP_START] * d_size, d_size, pairs ? keys : 0, d_size, scale);
+               y + (size_t)group[GROUP_START] * d_size, d_size, pairs ? keys : 0, d_size, scale,
+               0, 0);
 }

@@ -3,7 +3,8 @@
  *     p = softmax_j(scale q[r, h] . K[j, h]),  o[r, h] = sum_j p_j V[j, h]
  * in one pass over blocks of MHA_KEYS keys with a running maximum m and sum l: when a block raises the
  * maximum, what was summed before shrinks by exp(m_old - m_new). The blocks depend on the number
- * of keys only. No keys give zeros.
+ * of keys only. No keys give zeros. With a position bias, key j of a row at `position` gets
+ * bias[h][j - position] onto its score (storage.cl).
  *
  * attn_mha   one work-group of WG items per (head, group): global size {WG H, groups}
  *            local memory: MHA_KEYS + WG floats
@@ -30,7 +31,9 @@ __kernel void attn_mha(__global float *o,            /* [R, H Dh] */
                        __global const state_t *kv,   /* [pool rows, kv_ld] */
                        __global const int *step, ulong groups_at,
                        __global const int *lineage,  /* [rows, lineage_ld] */
-                       int lineage_ld, int dh, int q_ld, int kv_ld, int k_at, int v_at,
+                       int lineage_ld,
+                       __global const float *bias,   /* [H, 2 reach + 1], unless reach is 0 */
+                       int reach, ulong rows_at, int dh, int q_ld, int kv_ld, int k_at, int v_at,
                        float scale)
 {
     __local float p[MHA_KEYS];
@@ -39,6 +42,8 @@ __kernel void attn_mha(__global float *o,            /* [R, H Dh] */
     __global const int *group = step + groups_at + get_group_id(1) * GROUP_INTS;
     const int keys = group[GROUP_SHARED] + group[GROUP_PRIVATE];
     const size_t r = group[GROUP_ROW];
+    const int position = reach ? step[rows_at + r * ROW_INTS + ROW_POSITION] : 0;
+    bias += h * BIAS_ROW(reach);
     lineage += (size_t)group[GROUP_LINEAGE] * lineage_ld;
     q += r * q_ld + h * dh;
     o += (r * get_num_groups(0) + h) * dh;
@@ -52,6 +57,8 @@ __kernel void attn_mha(__global float *o,            /* [R, H Dh] */
         for (int s = lid; s < n; s += WG) {
             const size_t j = key_row(group, lineage, s0 + s);
             p[s] = scale * mha_dot(q, kv + j * kv_ld + k_at, dh);
+            if (reach)
+                p[s] += bias[bias_at(s0 + s - position, reach)];
             block_largest = fmax(block_largest, p[s]);
         }
         block_largest = fmax(largest, group_max(block_largest, scratch));

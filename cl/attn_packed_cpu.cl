@@ -7,7 +7,8 @@
  * PACKED_KEYS keys and PACKED_D elements that are copied to where they lie densely: K transposed for
  * the scores, V as it is for the sums. A running maximum and sum per row join the blocks as in
  * attn_mha_gpu.cl. Blocks start at the sentence's first key, and a row's arithmetic is its own:
- * results do not depend on which rows share the work. No keys give zeros.
+ * results do not depend on which rows share the work. No keys give zeros. With a position bias, key
+ * j of a row at `position` gets bias[h][j - position] onto its score (storage.cl).
  *
  * attn_packed   one work-item per (head, PACKED_ROWS rows): global size {H, ceil(R / PACKED_ROWS)},
  *               work-group {1, 1}; private memory: some 32 KiB
@@ -29,7 +30,7 @@ struct packed_rows {
     float p[PACKED_ROWS][PACKED_KEYS];
     float pack[PACKED_D * PACKED_KEYS];
     float largest[PACKED_ROWS], sum[PACKED_ROWS], shrink[PACKED_ROWS];
-    int keys[PACKED_ROWS];
+    int keys[PACKED_ROWS], position[PACKED_ROWS];
 };
 
 /* pack[d][s] = K[s][d] for s < n, d < n_d; zeros for s up to a multiple of 2 VW. */
@@ -124,15 +125,18 @@ packed_sums(const int rows, __global float *o, size_t o_ld, float (*p)[PACKED_KE
     }
 
 /* Scores of a block to probabilities; a row's own keys end at its n_r. */
-static inline void packed_softmax(struct packed_rows *t, int rows, int s0, int n, float scale)
+static inline void packed_softmax(struct packed_rows *t, int rows, int s0, int n, float scale,
+                                  __global const float *bias, int reach)
 {
     for (int i = 0; i < rows; i++) {
         const int own = clamp(t->keys[i] - s0, 0, n);
         float largest = t->largest[i];
-        for (int s = 0; s < own; s++) {
+        for (int s = 0; s < own; s++)
             t->p[i][s] *= scale;
+        for (int s = 0; reach && s < own; s++)
+            t->p[i][s] += bias[bias_at(s0 + s - t->position[i], reach)];
+        for (int s = 0; s < own; s++)
             largest = fmax(largest, t->p[i][s]);
-        }
         t->shrink[i] = exp(t->largest[i] - largest);
         t->largest[i] = largest;
         t->sum[i] = t->sum[i] * t->shrink[i] + softmax_block(t->p[i], own, largest);
@@ -144,7 +148,8 @@ static inline void packed_softmax(struct packed_rows *t, int rows, int s0, int n
 /* All keys of `rows` rows of one sentence. */
 static inline void packed_run(struct packed_rows *t, int rows, __global float *o, size_t o_ld,
                               __global const float *q, int q_ld, __global const state_t *k,
-                              __global const state_t *v, int kv_ld, int dh, float scale)
+                              __global const state_t *v, int kv_ld, int dh, float scale,
+                              __global const float *bias, int reach)
 {
     int keys = 0;
     for (int i = 0; i < rows; i++) {
@@ -161,7 +166,7 @@ static inline void packed_run(struct packed_rows *t, int rows, __global float *o
     packed_scores(n_tile, t->p + i, q + (size_t)i * q_ld + d, q_ld, t->pack, n, n_d, d == 0)
             PACKED_TILES(PACKED_SCORES)
         }
-        packed_softmax(t, rows, s0, n, scale);
+        packed_softmax(t, rows, s0, n, scale, bias, reach);
         for (int d = 0; d < dh; d += PACKED_D) {
             const int n_d = min(PACKED_D, dh - d);
             pack_values(t->pack, v + (size_t)s0 * kv_ld + d, n, n_d, kv_ld);
@@ -181,7 +186,10 @@ __kernel void attn_packed(__global float *o,           /* [R, H Dh] */
                           __global const float *q,     /* [R, q_ld] */
                           __global const state_t *kv,  /* [pool rows, kv_ld] */
                           __global const int *step, ulong groups_at, /* a group per row */
-                          int n_rows, int dh, int q_ld, int kv_ld, int k_at, int v_at, float scale)
+                          int n_rows,
+                          __global const float *bias, /* [H, 2 reach + 1], unless reach is 0 */
+                          int reach, ulong rows_at, int dh, int q_ld, int kv_ld, int k_at, int v_at,
+                          float scale)
 {
     struct packed_rows t;
     const int h = get_global_id(0), r_end = min((int)(get_global_id(1) + 1) * PACKED_ROWS, n_rows);
@@ -190,17 +198,20 @@ __kernel void attn_packed(__global float *o,           /* [R, H Dh] */
     o += h * dh;
     q += h * dh;
     kv += h * dh;
+    bias += h * BIAS_ROW(reach);
     while (r < r_end) {
         __global const int *group = step + groups_at + (size_t)r * GROUP_INTS;
         const int start = group[GROUP_START];
         int rows = 0;
         while (r + rows < r_end && group[rows * GROUP_INTS + GROUP_START] == start) {
             t.keys[rows] = group[rows * GROUP_INTS + GROUP_SHARED];
+            if (reach)
+                t.position[rows] = step[rows_at + (size_t)(r + rows) * ROW_INTS + ROW_POSITION];
             rows++;
         }
         __global const state_t *first = kv + (size_t)start * kv_ld;
         packed_run(&t, rows, o + r * o_ld, o_ld, q + (size_t)r * q_ld, q_ld, first + k_at,
-                   first + v_at, kv_ld, dh, scale);
+                   first + v_at, kv_ld, dh, scale, bias, reach);
         r += rows;
     }
 }

@@ -25,7 +25,7 @@ struct packed_tile {
     float4 p[PACKED_KEYS][PACKED_ROWS / 4]; /* [key][row] */
     float parts[4][PACKED_ROWS];
     float largest[PACKED_ROWS], sum[PACKED_ROWS], shrink[PACKED_ROWS];
-    int keys[PACKED_ROWS];
+    int keys[PACKED_ROWS], position[PACKED_ROWS];
 };
 
 /* The tile's q and K of elements d0 .. d0 + PACKED_D - 1; zeros beyond rows, keys and Dh. */
@@ -75,12 +75,15 @@ PACKED_INLINE void packed_scores(__local struct packed_tile *t, __global const f
     barrier(CLK_LOCAL_MEM_FENCE);
 }
 
-/* Scores to probabilities, with the running maximum and sum of each row. */
-PACKED_INLINE void packed_softmax(__local struct packed_tile *t)
+/* Scores of keys from s0 on to probabilities, with the running maximum and sum of each row. */
+PACKED_INLINE void packed_softmax(__local struct packed_tile *t, int s0,
+                                  __global const float *bias, int reach)
 {
     const int row = get_local_id(0) % PACKED_ROWS, quarter = get_local_id(0) / PACKED_ROWS;
     const int first = quarter * (PACKED_KEYS / 4);
     float largest = ELCL_NEG_MAX;
+    for (int s = first; reach && s < first + PACKED_KEYS / 4; s++)
+        ((__local float *)t->p[s])[row] += bias[bias_at(s0 + s - t->position[row], reach)];
     for (int s = first; s < first + PACKED_KEYS / 4; s++)
         largest = fmax(largest, ((__local float *)t->p[s])[row]);
     t->parts[quarter][row] = largest;
@@ -164,22 +167,24 @@ PACKED_INLINE void packed_begin(__local struct packed_tile *t, int rows, int key
 {
     for (int row = get_local_id(0); row < PACKED_ROWS; row += 128) {
         t->keys[row] = row < rows ? keys : 0;
+        t->position[row] = 0;
         t->largest[row] = ELCL_NEG_MAX;
         t->sum[row] = 0.0f;
     }
     barrier(CLK_LOCAL_MEM_FENCE);
 }
 
-/* All blocks of keys, up to the greatest number of them. */
+/* All blocks of keys, up to the greatest number of them; `bias` is that of the head. */
 PACKED_INLINE void packed_run(__local struct packed_tile *t, __global float *o, size_t o_ld,
                               __global const float *q, int q_ld, int rows,
                               __global const state_t *k, __global const state_t *v, int kv_ld,
-                              int keys, int dh, float scale)
+                              int keys, int dh, float scale, __global const float *bias,
+                              int reach)
 {
     for (int s0 = 0; s0 < keys; s0 += PACKED_KEYS) {
         const int n = min(PACKED_KEYS, keys - s0);
         packed_scores(t, q, q_ld, rows, k + (size_t)s0 * kv_ld, kv_ld, n, s0, dh, scale);
-        packed_softmax(t);
+        packed_softmax(t, s0, bias, reach);
         packed_sums(t, o, o_ld, rows, v + (size_t)s0 * kv_ld, kv_ld, n, dh, s0 == 0);
     }
     barrier(CLK_GLOBAL_MEM_FENCE);
@@ -196,7 +201,9 @@ attn_packed(__global float *o,           /* [R, H Dh] */
             __global const float *q,     /* [R, q_ld] */
             __global const state_t *kv,  /* [pool rows, kv_ld] */
             __global const int *step, ulong groups_at, /* a group per row */
-            int n_rows, int dh, int q_ld, int kv_ld, int k_at, int v_at, float scale,
+            int n_rows,
+            __global const float *bias, /* [H, 2 reach + 1], unless reach is 0 */
+            int reach, ulong rows_at, int dh, int q_ld, int kv_ld, int k_at, int v_at, float scale,
             __local struct packed_tile *t)
 {
     const int h = get_group_id(0);
@@ -206,16 +213,20 @@ attn_packed(__global float *o,           /* [R, H Dh] */
     o += h * dh;
     q += h * dh;
     kv += h * dh;
+    bias += h * BIAS_ROW(reach);
     for (int r = get_group_id(1) * PACKED_ROWS; r < r_end; r += rows) {
         __global const int *group = step + groups_at + (size_t)r * GROUP_INTS;
         __global const state_t *first = kv + (size_t)group[GROUP_START] * kv_ld;
         int keys;
         rows = packed_rows(group, r_end - r, &keys);
         packed_begin(t, rows, 0);
-        for (int row = get_local_id(0); row < rows; row += 128)
+        for (int row = get_local_id(0); row < rows; row += 128) {
             t->keys[row] = group[row * GROUP_INTS + GROUP_SHARED];
+            if (reach)
+                t->position[row] = step[rows_at + (size_t)(r + row) * ROW_INTS + ROW_POSITION];
+        }
         barrier(CLK_LOCAL_MEM_FENCE);
         packed_run(t, o + r * o_ld, o_ld, q + (size_t)r * q_ld, q_ld, rows, first + k_at,
-                   first + v_at, kv_ld, keys, dh, scale);
+                   first + v_at, kv_ld, keys, dh, scale, bias, reach);
     }
 }

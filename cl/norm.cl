@@ -1,21 +1,33 @@
 /*
- * Embedding and layer norm: LN(v) = (v - mean(v)) / sqrt(variance(v) + eps) * weight + bias.
+ * Embedding and norms, by the numbers of NORM_*:
+ *     layer   (v - mean(v)) / sqrt(variance(v) + eps) * weight + bias
+ *     rms     v / sqrt(mean(v^2) + eps) * weight
+ *     none    v
  * Mean and variance in two passes over the row, in f32.
  *
- * embed      x[r] = LN?(scale * E[token] + P[position + offset])
- * add_norm   x[r] += y[r], then out[r] = LN(x[r]); out may be x, and y may be absent (without has_y)
- * Both also write the normalised row to state[slot] when `has_state`. token, position and slot come from the
+ * embed      x[r] = norm(scale * E[token] + P[position + offset]); without EMBED_TOKENS x[r] itself
+ *            stands for the first term, without EMBED_POSITIONS the second one is left out
+ * add_norm   x[r] += y[r], then out[r] = norm(x[r]); out may be x, and y may be absent (without has_y)
+ * Both also write the normalised row to state[slot] when `has_state` or EMBED_STATE. token, position and slot come from the
  * row's record in `step`. One work-group of WG items per row: global size {WG R}.
  */
 // lint: -DVW=8 -DWG=1
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_BF16
 
-/* out = LN(x) on rows [D], which may be the same, when `wanted`; otherwise it only passes the barriers, because
+#define NORM_NONE 0 /* src/ops/pointwise.c has the same lists */
+#define NORM_LAYER 1
+#define NORM_RMS 2
+
+#define EMBED_TOKENS 1
+#define EMBED_POSITIONS 2
+#define EMBED_STATE 4
+
+/* out = norm(x) on rows [D], which may be the same. No norm passes the same barriers, because
  * PoCL 3.1 corrupts private variables around a barrier in a branch. Every item sees the elements
  * that it wrote itself: chunks of VW from lid * VW, then the tail one by one. */
 static inline void norm_row(__global float *out, __global const float *x,
                             __global const float *weight, __global const float *bias, float eps,
-                            int d_size, bool wanted, __local float *scratch)
+                            int d_size, int norm, __local float *scratch)
 {
     const int lid = get_local_id(0), whole = d_size / VW * VW;
     floatv sum_v = (floatv)(0.0f);
@@ -24,7 +36,8 @@ static inline void norm_row(__global float *out, __global const float *x,
         sum_v += LOADV(x + d);
     for (int d = whole + lid; d < d_size; d += WG)
         sum += x[d];
-    const float mean = group_sum(sum + SUMV(sum_v), scratch) / d_size;
+    const float average = group_sum(sum + SUMV(sum_v), scratch) / d_size;
+    const float mean = norm == NORM_RMS ? 0.0f : average;
     sum_v = (floatv)(0.0f);
     sum = 0.0f;
     for (int d = lid * VW; d < whole; d += WG * VW) {
@@ -37,12 +50,22 @@ static inline void norm_row(__global float *out, __global const float *x,
     }
     const float variance = group_sum(sum + SUMV(sum_v), scratch) / d_size;
     const float factor = 1.0f / sqrt(variance + eps);
-    if (!wanted)
-        return;
-    for (int d = lid * VW; d < whole; d += WG * VW)
-        STOREV((LOADV(x + d) - mean) * factor * LOADV(weight + d) + LOADV(bias + d), out + d);
-    for (int d = whole + lid; d < d_size; d += WG)
-        out[d] = (x[d] - mean) * factor * weight[d] + bias[d];
+    for (int d = lid * VW; d < whole; d += WG * VW) {
+        floatv v = LOADV(x + d);
+        if (norm != NORM_NONE)
+            v = (v - mean) * factor * LOADV(weight + d);
+        if (norm == NORM_LAYER)
+            v += LOADV(bias + d);
+        STOREV(v, out + d);
+    }
+    for (int d = whole + lid; d < d_size; d += WG) {
+        float v = x[d];
+        if (norm != NORM_NONE)
+            v = (v - mean) * factor * weight[d];
+        if (norm == NORM_LAYER)
+            v += bias[d];
+        out[d] = v;
+    }
 }
 
 /* Copies the item's own elements of x [D] into the state row. */
@@ -56,14 +79,27 @@ static inline void store_state(__global state_t *state, __global const float *x,
         STATE_PUT(state, d, x[d]);
 }
 
+/* An element of what embed() norms; `token` and `position` are its row's own elements. */
+static inline float embedded(__global const float *x, __global const weight_t *token,
+                             __global const float *position, int d, int panel, float scale,
+                             int flags)
+{
+    float v = x[d];
+    if (flags & EMBED_TOKENS)
+        v = scale * WEIGHT_GET(token, (size_t)d * panel);
+    if (flags & EMBED_POSITIONS)
+        v += position[d];
+    return v;
+}
+
 __kernel void embed(__global float *x,                  /* [R, D] */
-                    __global state_t *state,            /* [pool, D], with has_state */
+                    __global state_t *state,            /* [pool, D], with EMBED_STATE */
                     __global const int *step, ulong rows_at,
                     __global const weight_t *tokens,    /* [V, D] in panels of `panel` rows */
                     __global const float *positions,    /* [P, D] */
-                    __global const float *weight,       /* [D], with has_norm */
+                    __global const float *weight,       /* [D], with a norm */
                     __global const float *bias, int d_size, int panel, int offset, float scale,
-                    float eps, int has_norm, int has_state)
+                    float eps, int norm, int flags)
 {
     __local float scratch[WG];
     const size_t r = get_group_id(0);
@@ -75,11 +111,11 @@ __kernel void embed(__global float *x,                  /* [R, D] */
     x += r * d_size;
     for (int d0 = lid * VW; d0 < whole; d0 += WG * VW)
         for (int d = d0; d < d0 + VW; d++)
-            x[d] = scale * WEIGHT_GET(tokens, (size_t)d * panel) + positions[d];
+            x[d] = embedded(x, tokens, positions, d, panel, scale, flags);
     for (int d = whole + lid; d < d_size; d += WG)
-        x[d] = scale * WEIGHT_GET(tokens, (size_t)d * panel) + positions[d];
-    norm_row(x, x, weight, bias, eps, d_size, has_norm, scratch);
-    if (has_state)
+        x[d] = embedded(x, tokens, positions, d, panel, scale, flags);
+    norm_row(x, x, weight, bias, eps, d_size, norm, scratch);
+    if (flags & EMBED_STATE)
         store_state(state + (size_t)row[ROW_SLOT] * d_size, x, d_size);
 }
 
@@ -88,8 +124,9 @@ __kernel void add_norm(__global float *out,       /* [R, D] */
                        __global state_t *state,   /* [pool, D], with has_state */
                        __global const float *y,   /* [R, D], with has_y */
                        __global const int *step, ulong rows_at,
-                       __global const float *weight, /* [D] */
-                       __global const float *bias, int d_size, float eps, int has_y, int has_state)
+                       __global const float *weight, /* [D], with a norm */
+                       __global const float *bias, int d_size, float eps, int norm, int has_y,
+                       int has_state)
 {
     __local float scratch[WG];
     const size_t r = get_group_id(0);
@@ -101,7 +138,7 @@ __kernel void add_norm(__global float *out,       /* [R, D] */
         STOREV(LOADV(x + d) + LOADV(y + d), x + d);
     for (int d = whole + lid; has_y && d < d_size; d += WG)
         x[d] += y[d];
-    norm_row(out, x, weight, bias, eps, d_size, true, scratch);
+    norm_row(out, x, weight, bias, eps, d_size, norm, scratch);
     if (has_state) {
         const size_t slot = step[rows_at + r * ROW_INTS + ROW_SLOT];
         store_state(state + slot * d_size, out, d_size);

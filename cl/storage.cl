@@ -107,3 +107,11 @@ static inline int key_row(__global const int *group, __global const int *lineage
     const int n_shared = group[GROUP_SHARED];
     return s < n_shared ? group[GROUP_START] + s : lineage_row[s - n_shared];
 }
+
+/* A table of position biases has, per head, one number for each distance from -reach to reach;
+ * further keys take the outermost ones. The place in a head's row of BIAS_ROW numbers. */
+#define BIAS_ROW(reach) (2 * (reach) + 1)
+static inline int bias_at(int distance, int reach)
+{
+    return clamp(distance, -reach, reach) + reach;
+}

@@ -45,6 +45,7 @@ void elcl_model_get_info(const elcl_model *model, elcl_model_info *info)
                               .state = model->ops->state,
                               .max_source = model->arch.max_positions,
                               .max_target = model->arch.max_positions,
+                              .usual_length = elcl_arch_usual_positions(&model->arch),
                               .vocabulary = model->arch.vocabulary,
                               .source_vocabulary = model->arch.source_vocabulary,
                               .has_tokenizer = model->tokenizer != NULL,
@@ -173,6 +174,18 @@ static void take_result(void *user, const elcl_result *result)
                   : elcl_fail(one->err, ELCL_E_INTERNAL, "the search found nothing");
 }
 
+/* Models whose positions have no end take more than an engine is usually made for. */
+static void fit_lengths(const elcl_model *model, const elcl_request *request,
+                        elcl_engine_params *params)
+{
+    const int usual = elcl_arch_usual_positions(&model->arch), most = model->arch.max_positions;
+    const int target = elcl_rules_max_length(&request->options);
+    if (request->n_source > (size_t)usual && request->n_source <= (size_t)most)
+        params->max_source = (int)request->n_source;
+    if (target > usual && target <= most)
+        params->max_target = target;
+}
+
 int elcl_generate(elcl_model *model, const char *text, const elcl_gen_options *options, char **out,
                   elcl_error *err)
 {
@@ -186,6 +199,7 @@ int elcl_generate(elcl_model *model, const char *text, const elcl_gen_options *o
     int rc;
     ELCL_TRY(elcl_encode(model, text, strlen(text), &ids, &request.n_source, err));
     request.source = ids;
+    fit_lengths(model, &request, &params);
     params.batch_size = 1;
     params.max_beams = elcl_rules_most_rows(&request.options);
     params.on_result = take_result;

@@ -375,7 +375,7 @@ static int open_model(struct run *r, elcl_error *err)
 /* The longest source. A prompt must leave room for what follows it. */
 static int longest_source(const struct run *r)
 {
-    const int given = r->opt->max_source ? r->opt->max_source : r->info.max_source;
+    const int given = r->opt->max_source ? r->opt->max_source : r->info.usual_length;
     if (!r->info.decoder_only)
         return given;
     int room = r->gen.max_new_tokens > 0 ? r->info.max_target - r->gen.max_new_tokens

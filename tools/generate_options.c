@@ -160,7 +160,7 @@ static const struct elcl_opt options_table[] = {
     {ELCL_OPT_INT, "batch-size", "N|auto", "samples in flight (default auto: what fits in memory)",
      FIELD(batch_size), 1, 1 << 20, auto_word},
     INT("max-source", max_source, 1, INT32_MAX,
-        "longest source in tokens (default: the model's limit)"),
+        "longest source in tokens (default: the model's usual length)"),
     CHOICE("long-source", "truncate|refuse", long_source, long_words,
            "cut longer sources and keep their last token, with one warning (default), or refuse "
            "them"),
@@ -341,7 +341,7 @@ static void overlay(const struct elcl_generate_options *o, elcl_gen_options *gen
 
 static int options_source(const struct elcl_generate_options *o, const elcl_model_info *info)
 {
-    return o->max_source ? o->max_source : info->max_source;
+    return o->max_source ? o->max_source : info->usual_length;
 }
 
 /* Options that would do nothing are refused. */

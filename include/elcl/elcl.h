@@ -194,9 +194,11 @@ typedef struct elcl_model_info {
     enum elcl_kernels kernels;
     enum elcl_storage weights;
     enum elcl_storage state;
-    int max_source;        /* tokens */
-    int max_target;        /* tokens, the start token included */
-    int vocabulary;        /* of the output */
+    int max_source;   /* tokens */
+    int max_target;   /* tokens, the start token included */
+    int usual_length; /* what an engine is made for when its max_source or max_target is 0; less
+                       * than the limit above where positions have no end */
+    int vocabulary;   /* of the output */
     int source_vocabulary; /* more or fewer in some encoder-decoder models */
     int has_tokenizer;     /* 0: only token ids can be generated from and to */
     int source_end;        /* special tokens that end every source that elcl_encode() makes */
@@ -356,9 +358,9 @@ typedef void (*elcl_result_fn)(void *engine_user, const elcl_result *result);
 typedef struct elcl_engine_params {
     int batch_size; /* sentences in flight; 0: from the memory limit and the device */
     int max_beams;  /* most beams (or samples) that a request may ask for, default 4 */
-    int max_source; /* longest source in tokens, 0: the model's limit */
-    int max_target; /* longest output in tokens, 0: the model's limit; decoder-only: one more than
-                     * the most new tokens */
+    int max_source; /* longest source in tokens, 0: the model's usual length */
+    int max_target; /* longest output in tokens, 0: the model's usual length; decoder-only: one more
+                     * than the most new tokens */
     elcl_result_fn on_result;
     void *user;
     int max_list_tokens; /* room for a request's lists, in tokens: bad words count 1 each, of the

@@ -64,10 +64,11 @@ static int choose_capacity(struct elcl_engine *e, elcl_error *err)
 {
     const struct elcl_model *m = e->model;
     const elcl_engine_params *p = &e->params;
+    const int usual = elcl_arch_usual_positions(&m->arch);
     struct elcl_capacity c = {.sentences = p->batch_size,
                               .beams = p->max_beams,
-                              .max_source = p->max_source ? p->max_source : m->arch.max_positions,
-                              .max_target = p->max_target ? p->max_target : m->arch.max_positions,
+                              .max_source = p->max_source ? p->max_source : usual,
+                              .max_target = p->max_target ? p->max_target : usual,
                               .width = elcl_plan_width(&m->arch, p->max_beams),
                               .lists = p->max_list_tokens};
     if (!c.lists)

@@ -31,6 +31,9 @@ int32_t elcl_tokenizer_size(const struct elcl_tokenizer *tokenizer);
 int32_t elcl_tokenizer_target_size(const struct elcl_tokenizer *tokenizer);
 /* The id of a token spelled as in the vocabulary file, or -1. */
 int32_t elcl_tokenizer_id(const struct elcl_tokenizer *tokenizer, const char *token);
+/* A flag of a directory's tokenizer_config.json; `fallback` where there is no such file or key. */
+int elcl_tokenizer_config_bool(const char *directory, const char *key, bool fallback, bool *out,
+                               elcl_error *err);
 
 /* What stands around the ids of a text. */
 #define ELCL_MAX_WRAP 8

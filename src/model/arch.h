@@ -10,23 +10,47 @@ struct elcl_arch {
     int source_vocabulary;
     int encoder_layers, decoder_layers; /* decoder-only models have no encoder layers */
     int encoder_heads, decoder_heads;   /* H */
+    int head_width;                     /* Dh; 0: D / H */
+    int embed_width;                    /* W of the token embeddings; 0: D */
     int encoder_ffn, decoder_ffn;       /* F */
     int max_positions;                  /* tokens that have a position, of source and target */
+    int usual_positions;                /* what an engine is made for unless asked; 0: all */
     int position_offset;                /* row of position 0 in the position tables */
+    int distance_buckets, max_distance; /* t5: of position biases */
     float embed_scale;
     float norm_eps;
     enum elcl_activation act;
     bool pre_norm;        /* norms stand before the sublayers, and one behind each stack */
+    bool final_norm;      /* opt: the one behind the stack is there */
+    bool plain_norms;     /* opt: norms have neither weight nor bias */
+    bool no_bias;         /* opt: nor have the layers' maps biases */
     bool tied;            /* the output projection is the decoder's token embedding */
     bool shared;          /* encoder and decoder have the same vocabulary */
     bool decoder_only;    /* no encoder, no cross attention: the source is the output's beginning */
-    bool unscaled_scores; /* of decoder self attention: not divided by sqrt(Dh) */
+    bool gated;           /* the feed-forward layer's first map is two: act(x W0) * (x W1) */
+    bool unscaled_scores; /* not divided by sqrt(Dh) */
     bool scores_by_layer; /* of decoder self attention: divided by the layer's number, from 1 */
 };
 
-static inline int elcl_arch_dh(int d, int heads)
+static inline int elcl_arch_dh(const struct elcl_arch *arch, int heads)
 {
-    return d / heads;
+    return arch->head_width ? arch->head_width : arch->d / heads;
+}
+
+/* H Dh: the width of all heads together. */
+static inline int elcl_arch_inner(const struct elcl_arch *arch, int heads)
+{
+    return heads * elcl_arch_dh(arch, heads);
+}
+
+static inline int elcl_arch_usual_positions(const struct elcl_arch *arch)
+{
+    return arch->usual_positions ? arch->usual_positions : arch->max_positions;
+}
+
+static inline int elcl_arch_embed_width(const struct elcl_arch *arch)
+{
+    return arch->embed_width ? arch->embed_width : arch->d;
 }
 
 #endif

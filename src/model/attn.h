@@ -32,9 +32,16 @@ const struct elcl_attention_variant *elcl_attention_variant(enum elcl_attention 
  * the row stride of X. */
 int elcl_run_linear(struct elcl_run *run, int y, int x, int x_ld, const struct elcl_linear *linear,
                     int m, enum elcl_activation act, elcl_error *err);
-/* What scores are multiplied by. */
+/* What scores of so many heads are multiplied by; self attention of the decoder may differ by
+ * layer. */
+float elcl_attention_scale(const struct elcl_arch *arch, int heads);
 float elcl_self_scale(const struct elcl_arch *arch, int layer);
 float elcl_cross_scale(const struct elcl_arch *arch);
+/* The buffer, or NULL where there is none. */
+static inline const struct elcl_buffer *elcl_buffer_or_none(const struct elcl_buffer *buffer)
+{
+    return buffer->mem ? buffer : NULL;
+}
 /* Which records an operation goes by. */
 struct elcl_step_place {
     int step; /* ELCL_B_STEP or ELCL_B_ENCODE */
@@ -45,6 +52,8 @@ struct elcl_step_place {
  * state -1: none. */
 int elcl_run_add_norm(struct elcl_run *run, const struct elcl_step_place *place, int y,
                       const struct elcl_norm *norm, int state, elcl_error *err);
+/* The position bias of a layer's self attention; its table may be absent. */
+const struct elcl_position_bias *elcl_layer_bias(const struct elcl_stack_weights *stack, int layer);
 /* Feed-forward sublayer of m rows: run->h -> ELCL_B_Y. */
 int elcl_run_ffn(struct elcl_run *run, const struct elcl_layer_weights *layer, int m,
                  elcl_error *err);

@@ -30,7 +30,7 @@ static int attend(struct elcl_run *run, const struct elcl_records *records,
                   elcl_error *err)
 {
     struct elcl_buffer *b = run->buffers;
-    const int d = run->arch->d, h = run->arch->decoder_heads, dh = elcl_arch_dh(d, h);
+    const int d = run->arch->d, h = run->arch->decoder_heads, dh = elcl_arch_dh(run->arch, h);
     const int r = records->n_rows;
     const struct elcl_gemm_args expand = {.y = &b[ELCL_B_E],
                                           .x = &b[ELCL_B_QKV],
@@ -68,6 +68,8 @@ static int self(struct elcl_run *run, const struct elcl_records *records, int la
 {
     const struct elcl_attn_el_args attn = {.y = &run->buffers[elcl_b_self(layer)],
                                            .groups_at = records->self_at,
+                                           .bias = elcl_layer_bias(&run->weights->decoder, layer),
+                                           .rows_at = records->rows_at,
                                            .lineage = &run->buffers[ELCL_B_LINEAGE],
                                            .lineage_ld = run->capacity.max_target,
                                            .n_groups = records->n_self,

@@ -4,10 +4,15 @@
  *               through the lineage table
  *     mha-beam  K/V per beam, cross ones too; every step copies all caches to where the beams'
  *               children are (as fairseq 0.9.0 does)
- * A cache row is [K | V], 2 D wide.
+ * A cache row is [K | V], 2 H Dh wide.
  */
 #include "base/util.h"
 #include "model/attn.h"
+
+static int inner_width(const struct elcl_run *run)
+{
+    return elcl_arch_inner(run->arch, run->arch->decoder_heads);
+}
 
 /* [K | V] of r rows of x, at column x_at, into a layer's cache. */
 static int put_rows(struct elcl_run *run, int pool, int step, size_t rows_at, int field, int r,
@@ -19,7 +24,7 @@ static int put_rows(struct elcl_run *run, int pool, int step, size_t rows_at, in
                                            .rows_at = rows_at,
                                            .field = field,
                                            .r = r,
-                                           .n = 2 * run->arch->d,
+                                           .n = 2 * inner_width(run),
                                            .x_ld = x_ld,
                                            .x_at = x_at};
     return elcl_op_scatter(run->ops, &args, err);
@@ -34,41 +39,36 @@ static int admit(struct elcl_run *run, const struct elcl_records *records, elcl_
         ELCL_TRY(
             elcl_run_linear(run, ELCL_B_QKV, run->h, d, kv, records->n_rows, ELCL_ACT_NONE, err));
         ELCL_TRY(put_rows(run, elcl_b_cross(l), ELCL_B_ENCODE, records->rows_at, ELCL_ROW_SLOT,
-                          records->n_rows, 2 * d, 0, err));
+                          records->n_rows, 2 * inner_width(run), 0, err));
     }
 fail:
     return rc;
 }
 
-/* Attention over a layer's cache and the output projection; queries are in ELCL_B_QKV. */
+/* Attention over a layer's cache and the output projection; queries are in ELCL_B_QKV. `args` comes
+ * with cache, groups, keys, scale and bias filled in. */
 static int attend(struct elcl_run *run, const struct elcl_records *records,
-                  const struct elcl_attention_weights *w, int pool, int q_ld, size_t groups_at,
-                  float scale, uint64_t keys, elcl_error *err)
+                  const struct elcl_attention_weights *w, struct elcl_attn_mha_args args,
+                  elcl_error *err)
 {
     struct elcl_buffer *b = run->buffers;
-    const int d = run->arch->d, h = run->arch->decoder_heads;
-    const struct elcl_attn_mha_args args = {.o = &b[ELCL_B_O],
-                                            .q = &b[ELCL_B_QKV],
-                                            .kv = &b[pool],
-                                            .step = &b[records->buffer],
-                                            .groups_at = groups_at,
-                                            .lineage = &b[ELCL_B_LINEAGE],
-                                            .lineage_ld = run->capacity.max_target,
-                                            .n_groups = records->n_rows,
-                                            .h = h,
-                                            .dh = elcl_arch_dh(d, h),
-                                            .q_ld = q_ld,
-                                            .kv_ld = 2 * d,
-                                            .k_at = 0,
-                                            .v_at = d,
-                                            .scale = scale,
-                                            .keys = keys};
+    const int inner = inner_width(run);
+    args.o = &b[ELCL_B_O];
+    args.q = &b[ELCL_B_QKV];
+    args.step = &b[records->buffer];
+    args.lineage = &b[ELCL_B_LINEAGE];
+    args.lineage_ld = run->capacity.max_target;
+    args.n_groups = records->n_rows;
+    args.h = run->arch->decoder_heads;
+    args.dh = elcl_arch_dh(run->arch, args.h);
+    args.kv_ld = 2 * inner;
+    args.v_at = inner;
     const bool prompt = records->buffer == ELCL_B_ENCODE;
     int rc;
     ELCL_TRY(prompt ? elcl_op_attn_packed(run->ops, &args, err)
                     : elcl_op_attn_mha(run->ops, &args, err));
-    ELCL_TRY(
-        elcl_run_linear(run, ELCL_B_Y, ELCL_B_O, d, &w->out, records->n_rows, ELCL_ACT_NONE, err));
+    ELCL_TRY(elcl_run_linear(run, ELCL_B_Y, ELCL_B_O, inner, &w->out, records->n_rows,
+                             ELCL_ACT_NONE, err));
 fail:
     return rc;
 }
@@ -77,13 +77,20 @@ static int self(struct elcl_run *run, const struct elcl_records *records, int la
                 elcl_error *err)
 {
     const struct elcl_attention_weights *w = &run->weights->decoder.layers[layer].self;
-    const int d = run->arch->d, r = records->n_rows, pool = elcl_b_self(layer);
+    const int d = run->arch->d, inner = inner_width(run), r = records->n_rows;
+    const int pool = elcl_b_self(layer);
+    const struct elcl_attn_mha_args args = {.kv = &run->buffers[pool],
+                                            .groups_at = records->self_at,
+                                            .bias = elcl_layer_bias(&run->weights->decoder, layer),
+                                            .rows_at = records->rows_at,
+                                            .q_ld = 3 * inner,
+                                            .scale = elcl_self_scale(run->arch, layer),
+                                            .keys = records->self_keys};
     int rc;
     ELCL_TRY(elcl_run_linear(run, ELCL_B_QKV, run->h, d, &w->qkv, r, ELCL_ACT_NONE, err));
-    ELCL_TRY(
-        put_rows(run, pool, records->buffer, records->rows_at, ELCL_ROW_CACHE, r, 3 * d, d, err));
-    ELCL_TRY(attend(run, records, w, pool, 3 * d, records->self_at,
-                    elcl_self_scale(run->arch, layer), records->self_keys, err));
+    ELCL_TRY(put_rows(run, pool, records->buffer, records->rows_at, ELCL_ROW_CACHE, r, 3 * inner,
+                      inner, err));
+    ELCL_TRY(attend(run, records, w, args, err));
 fail:
     return rc;
 }
@@ -93,11 +100,15 @@ static int cross(struct elcl_run *run, const struct elcl_records *records, int l
 {
     const struct elcl_attention_weights *w = &run->weights->decoder.layers[layer].cross;
     const int d = run->arch->d;
+    const struct elcl_attn_mha_args args = {.kv = &run->buffers[elcl_b_cross(layer)],
+                                            .groups_at = records->cross_at,
+                                            .q_ld = inner_width(run),
+                                            .scale = elcl_cross_scale(run->arch),
+                                            .keys = records->cross_keys};
     int rc;
     ELCL_TRY(
         elcl_run_linear(run, ELCL_B_QKV, run->h, d, &w->q, records->n_rows, ELCL_ACT_NONE, err));
-    ELCL_TRY(attend(run, records, w, elcl_b_cross(layer), d, records->cross_at,
-                    elcl_cross_scale(run->arch), records->cross_keys, err));
+    ELCL_TRY(attend(run, records, w, args, err));
 fail:
     return rc;
 }
@@ -124,7 +135,7 @@ static int reorder_cache(struct elcl_run *run, const struct elcl_records *record
 
 static int reorder(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
 {
-    const size_t row = 2 * (size_t)run->arch->d;
+    const size_t row = 2 * (size_t)inner_width(run);
     const size_t source = (size_t)run->capacity.max_source,
                  cache = (size_t)elcl_capacity_row_cache(run->arch, &run->capacity);
     int rc = ELCL_OK;

@@ -33,18 +33,32 @@ fail:
     return rc;
 }
 
-/* Logits of the last hidden states, the rules, the best tokens, the draws. */
+/* Logits of the last hidden states. */
+static int head(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
+{
+    struct elcl_buffer *b = run->buffers;
+    const struct elcl_linear *project = &run->weights->project_out;
+    const bool projected = project->w.buffer.mem != NULL;
+    const struct elcl_gemm_args args = {.y = &b[ELCL_B_LOGITS],
+                                        .x = &b[projected ? (int)ELCL_B_Y : run->h],
+                                        .bias = elcl_buffer_or_none(&run->weights->head_bias),
+                                        .w = run->weights->head,
+                                        .m = records->n_rows,
+                                        .x_ld = elcl_arch_embed_width(run->arch),
+                                        .y_ld = run->arch->vocabulary};
+    int rc = ELCL_OK;
+    if (projected)
+        ELCL_TRY(elcl_run_linear(run, ELCL_B_Y, run->h, run->arch->d, project, records->n_rows,
+                                 ELCL_ACT_NONE, err));
+    ELCL_TRY(elcl_op_gemm(run->ops, &args, err));
+fail:
+    return rc;
+}
+
+/* Logits, the rules, the best tokens, the draws. */
 static int candidates(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
 {
     struct elcl_buffer *b = run->buffers;
-    const struct elcl_gemm_args head = {
-        .y = &b[ELCL_B_LOGITS],
-        .x = &b[run->h],
-        .bias = run->weights->head_bias.mem ? &run->weights->head_bias : NULL,
-        .w = run->weights->head,
-        .m = records->n_rows,
-        .x_ld = run->arch->d,
-        .y_ld = run->arch->vocabulary};
     const struct elcl_select_args select = {.candidates = &b[ELCL_B_CANDIDATES],
                                             .logits = &b[ELCL_B_LOGITS],
                                             .step = &b[ELCL_B_STEP],
@@ -58,7 +72,7 @@ static int candidates(struct elcl_run *run, const struct elcl_records *records, 
                                             .width = records->width,
                                             .renormalize = records->renormalize};
     int rc;
-    ELCL_TRY(elcl_op_gemm(run->ops, &head, err));
+    ELCL_TRY(head(run, records, err));
     ELCL_TRY(elcl_op_select(run->ops, &select, err));
     if (records->n_draws)
         ELCL_TRY(elcl_op_sample(run->ops, &select, records->draws_at, records->n_draws, err));
@@ -66,23 +80,46 @@ fail:
     return rc;
 }
 
+/* Token embeddings of another width than D, projected into ELCL_B_X. */
+static int embed_projected(struct elcl_run *run, const struct elcl_records *records,
+                           elcl_error *err)
+{
+    const struct elcl_stack_weights *w = &run->weights->decoder;
+    const struct elcl_norm no_norm = {.eps = 0};
+    const int width = elcl_arch_embed_width(run->arch);
+    const struct elcl_embed_args args = {.x = &run->buffers[ELCL_B_Y],
+                                         .step = &run->buffers[records->buffer],
+                                         .rows_at = records->rows_at,
+                                         .tokens = w->tokens,
+                                         .scale = run->arch->embed_scale,
+                                         .norm = &no_norm,
+                                         .r = records->n_rows,
+                                         .d = width};
+    const int rc = elcl_op_embed(run->ops, &args, err);
+    return rc ? rc
+              : elcl_run_linear(run, ELCL_B_X, ELCL_B_Y, width, &w->project_in, records->n_rows,
+                                ELCL_ACT_NONE, err);
+}
+
 static int embed(struct elcl_run *run, const struct elcl_records *records, int state,
                  elcl_error *err)
 {
     struct elcl_buffer *b = run->buffers;
     const struct elcl_stack_weights *w = &run->weights->decoder;
+    const bool projected = w->project_in.w.buffer.mem != NULL;
     const struct elcl_embed_args args = {.x = &b[ELCL_B_X],
                                          .state = state >= 0 ? &b[state] : NULL,
                                          .step = &b[records->buffer],
                                          .rows_at = records->rows_at,
-                                         .tokens = w->tokens,
-                                         .positions = &w->positions,
+                                         .tokens = projected ? NULL : w->tokens,
+                                         .positions = elcl_buffer_or_none(&w->positions),
                                          .offset = run->arch->position_offset,
                                          .scale = run->arch->embed_scale,
                                          .norm = &w->embedding_norm,
                                          .r = records->n_rows,
                                          .d = run->arch->d};
-    return elcl_op_embed(run->ops, &args, err);
+    const int rc = projected ? embed_projected(run, records, err) : ELCL_OK;
+    return rc ? rc : elcl_op_embed(run->ops, &args, err);
 }
 
 /* Cross attention, and the norm between it and what follows. */

@@ -1,15 +1,15 @@
 /* The encoder on packed tokens: no padding, work follows real tokens. The norm behind a sublayer is
  * its own in post-norm models, and the next sublayer's in pre-norm ones. */
-#include <math.h>
-
 #include "base/util.h"
 #include "model/attn.h"
 
-static int self_attention(struct elcl_run *run, const struct elcl_records *records,
-                          const struct elcl_layer_weights *layer, elcl_error *err)
+static int self_attention(struct elcl_run *run, const struct elcl_records *records, int l,
+                          elcl_error *err)
 {
+    const struct elcl_layer_weights *layer = &run->weights->encoder.layers[l];
     struct elcl_buffer *b = run->buffers;
     const int d = run->arch->d, h = run->arch->encoder_heads, n = records->n_rows;
+    const int inner = elcl_arch_inner(run->arch, h);
     int rc;
     ELCL_TRY(elcl_run_linear(run, ELCL_B_QKV, run->h, d, &layer->self.qkv, n, ELCL_ACT_NONE, err));
     const struct elcl_attn_mha_args args = {.o = &b[ELCL_B_O],
@@ -18,17 +18,20 @@ static int self_attention(struct elcl_run *run, const struct elcl_records *recor
                                             .kv_f32 = true,
                                             .step = &b[ELCL_B_ENCODE],
                                             .groups_at = records->self_at,
+                                            .bias = elcl_layer_bias(&run->weights->encoder, l),
+                                            .rows_at = records->rows_at,
                                             .n_groups = n,
                                             .h = h,
-                                            .dh = elcl_arch_dh(d, h),
-                                            .q_ld = 3 * d,
-                                            .kv_ld = 3 * d,
-                                            .k_at = d,
-                                            .v_at = 2 * d,
-                                            .scale = 1.0f / sqrtf((float)elcl_arch_dh(d, h)),
+                                            .dh = elcl_arch_dh(run->arch, h),
+                                            .q_ld = 3 * inner,
+                                            .kv_ld = 3 * inner,
+                                            .k_at = inner,
+                                            .v_at = 2 * inner,
+                                            .scale = elcl_attention_scale(run->arch, h),
                                             .keys = records->self_keys};
     ELCL_TRY(elcl_op_attn_packed(run->ops, &args, err));
-    ELCL_TRY(elcl_run_linear(run, ELCL_B_Y, ELCL_B_O, d, &layer->self.out, n, ELCL_ACT_NONE, err));
+    ELCL_TRY(
+        elcl_run_linear(run, ELCL_B_Y, ELCL_B_O, inner, &layer->self.out, n, ELCL_ACT_NONE, err));
 fail:
     return rc;
 }
@@ -45,7 +48,7 @@ int elcl_encoder_run(struct elcl_run *run, const struct elcl_records *records, e
                                           .step = &b[ELCL_B_ENCODE],
                                           .rows_at = records->rows_at,
                                           .tokens = w->tokens,
-                                          .positions = &w->positions,
+                                          .positions = elcl_buffer_or_none(&w->positions),
                                           .offset = run->arch->position_offset,
                                           .scale = run->arch->embed_scale,
                                           .norm = &w->embedding_norm,
@@ -59,7 +62,7 @@ int elcl_encoder_run(struct elcl_run *run, const struct elcl_records *records, e
     for (int l = 0; l < w->n_layers; l++) {
         const struct elcl_layer_weights *layer = &w->layers[l], *next = layer + 1;
         const struct elcl_norm *end = l + 1 == w->n_layers ? &w->final_norm : &next->self_norm;
-        ELCL_TRY(self_attention(run, records, layer, err));
+        ELCL_TRY(self_attention(run, records, l, err));
         ELCL_TRY(elcl_run_add_norm(run, &place, ELCL_B_Y,
                                    pre ? &layer->ffn_norm : &layer->self_norm, -1, err));
         ELCL_TRY(elcl_run_ffn(run, layer, n, err));

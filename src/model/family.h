@@ -11,6 +11,9 @@ struct elcl_family {
     /* Token ids and the like that the reference takes where config.json lacks the key; ends with
      * a NULL key. May be NULL. */
     const struct elcl_config_default *defaults;
+    /* Decoder-only models: bos_token_id stands before a text, unless tokenizer_config.json's
+     * add_bos_token says no; otherwise only where that says yes. */
+    bool prompt_bos;
     /* config.json -> hyper-parameters; refuses what the family does not support, by name. */
     int (*read_arch)(const struct elcl_config *config, struct elcl_arch *arch, elcl_error *err);
     /* Wires all tensors; partly filled weights are finished by the caller. */
@@ -25,7 +28,11 @@ extern const struct elcl_family elcl_family_gpt2;
 extern const struct elcl_family elcl_family_m2m_100;
 extern const struct elcl_family elcl_family_marian;
 extern const struct elcl_family elcl_family_mbart;
+extern const struct elcl_family elcl_family_mt5;
+extern const struct elcl_family elcl_family_opt;
 extern const struct elcl_family elcl_family_pegasus;
+extern const struct elcl_family elcl_family_t5;
+extern const struct elcl_family elcl_family_umt5;
 
 /* ELCL_E_UNSUPPORTED names the model_type and lists those that are supported. */
 int elcl_family_find(const struct elcl_config *config, const struct elcl_family **family,

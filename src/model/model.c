@@ -7,14 +7,25 @@
 #include "base/util.h"
 #include "model/synthetic.h"
 
-/* A prompt is the text alone, and an empty one is the token that texts begin with. Hugging Face's
- * default length is so many tokens behind the prompt. */
-static void set_prompt_defaults(struct elcl_model *m)
+/* A prompt is the text, and before it the token that texts begin with where the family or the
+ * tokenizer has it so; an empty one is that token. Hugging Face's default length is so many tokens
+ * behind the prompt. */
+static int set_prompt_defaults(struct elcl_model *m, const char *directory, elcl_error *err)
 {
-    m->empty = m->bos >= 0 ? m->bos : m->eos;
-    m->bos = m->eos = -1;
+    bool add_bos = m->family->prompt_bos;
+    const int rc =
+        directory ? elcl_tokenizer_config_bool(directory, "add_bos_token", add_bos, &add_bos, err)
+                  : ELCL_OK;
+    if (rc)
+        return rc;
+    add_bos = add_bos && m->bos >= 0;
+    m->empty = add_bos ? -1 : m->bos >= 0 ? m->bos : m->eos;
+    m->eos = -1;
+    if (!add_bos)
+        m->bos = -1;
     if (elcl_config_default_length(&m->config) && !m->defaults.max_new_tokens)
         m->defaults.max_new_tokens = m->defaults.max_length - 1;
+    return ELCL_OK;
 }
 
 /* What config.json says, once it is there. */
@@ -29,8 +40,8 @@ fail:
     return rc;
 }
 
-/* What stands around a text. */
-static int read_special_tokens(struct elcl_model *m, elcl_error *err)
+/* What stands around a text; directory may be NULL. */
+static int read_special_tokens(struct elcl_model *m, const char *directory, elcl_error *err)
 {
     int bos, rc;
     const int last = m->arch.vocabulary - 1;
@@ -39,7 +50,7 @@ static int read_special_tokens(struct elcl_model *m, elcl_error *err)
     m->eos = m->defaults.n_eos ? m->defaults.eos_token_ids[0] : -1;
     m->empty = -1;
     if (m->arch.decoder_only)
-        set_prompt_defaults(m);
+        ELCL_TRY(set_prompt_defaults(m, directory, err));
 fail:
     return rc;
 }
@@ -62,7 +73,7 @@ static int read_directory(struct elcl_model *m, const char *directory, elcl_erro
             err, ELCL_E_FORMAT,
             "%s: the target's tokenizer has ids up to %d, the model's vocabulary has %d", directory,
             elcl_tokenizer_target_size(m->tokenizer) - 1, m->arch.vocabulary);
-    ELCL_TRY(read_special_tokens(m, err));
+    ELCL_TRY(read_special_tokens(m, directory, err));
 fail:
     return rc;
 }
@@ -139,7 +150,7 @@ int elcl_model_open_synthetic(const char *name, uint64_t seed, const elcl_model_
     int rc;
     ELCL_TRY(elcl_synthetic_config(name, &m->config, err));
     ELCL_TRY(read_config(m, err));
-    ELCL_TRY(read_special_tokens(m, err));
+    ELCL_TRY(read_special_tokens(m, NULL, err));
     ELCL_TRY(elcl_synthetic_model(&m->config, &m->arch, seed, &tensors, err));
     ELCL_TRY(open_device(m, params ? params : &defaults, err));
     ELCL_TRY(load_weights(m, &tensors.base, err));

@@ -36,14 +36,15 @@ static void state_buffers(const struct elcl_arch *arch, enum elcl_attention atte
                           struct elcl_buffer_spec *specs)
 {
     const size_t d = (size_t)arch->d, b = (size_t)c->sentences, s = (size_t)c->max_source;
+    const size_t inner = (size_t)elcl_arch_inner(arch, arch->decoder_heads);
     const size_t r = (size_t)elcl_capacity_rows(c), t = (size_t)c->max_target;
     const size_t element = elcl_storage_bytes(state);
     const bool el = attention == ELCL_ATTN_EL, beam = attention == ELCL_ATTN_MHA_BEAM;
     const bool only = arch->decoder_only;
     const size_t rows = beam ? r * (size_t)elcl_capacity_row_cache(arch, c)
                              : r * t + b * (size_t)elcl_capacity_prompt(arch, c);
-    const size_t self = product(rows, el ? d : 2 * d, element, 1);
-    const size_t cross = el || only ? 0 : product(beam ? r : b, s, 2 * d, element);
+    const size_t self = product(rows, el ? d : 2 * inner, element, 1);
+    const size_t cross = el || only ? 0 : product(beam ? r : b, s, 2 * inner, element);
     if (el && !only)
         put(specs, ELCL_B_SOURCE, "encoder output", ELCL_BUFFERS_SOURCE, product(b, s, d, element));
     if (beam) {
@@ -57,6 +58,13 @@ static void state_buffers(const struct elcl_arch *arch, enum elcl_attention atte
     }
 }
 
+static int widest_heads(const struct elcl_arch *arch)
+{
+    const int decoder = elcl_arch_inner(arch, arch->decoder_heads);
+    return arch->decoder_only ? decoder
+                              : elcl_max_int(decoder, elcl_arch_inner(arch, arch->encoder_heads));
+}
+
 static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention attention,
                               const struct elcl_capacity *c, struct elcl_buffer_spec *specs)
 {
@@ -65,6 +73,8 @@ static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention 
     const size_t encode = (size_t)c->encode_rows, rows = r > encode ? r : encode;
     const size_t t = (size_t)c->max_target, f = sizeof(float), i = sizeof(int32_t);
     const size_t ffn = (size_t)elcl_max_int(arch->encoder_ffn, arch->decoder_ffn);
+    const size_t y = (size_t)elcl_max_int(arch->d, elcl_arch_embed_width(arch));
+    const size_t inner = (size_t)widest_heads(arch);
     const size_t heads = attention == ELCL_ATTN_EL ? product(arch->decoder_only ? rows : r,
                                                              (size_t)arch->decoder_heads, d, f)
                                                    : 0;
@@ -72,11 +82,11 @@ static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention 
     put(specs, ELCL_B_ENCODE, "encode records", w,
         product(encode, ELCL_ROW_INTS + ELCL_GROUP_INTS, i, 1));
     put(specs, ELCL_B_X, "x", w, product(rows, d, f, 1));
-    put(specs, ELCL_B_Y, "y", w, product(rows, d, f, 1));
+    put(specs, ELCL_B_Y, "y", w, product(rows, y, f, 1));
     put(specs, ELCL_B_H, "h", w, arch->pre_norm ? product(rows, d, f, 1) : 0);
-    put(specs, ELCL_B_QKV, "qkv", w, product(rows, 3 * d, f, 1));
-    put(specs, ELCL_B_O, "o", w, product(rows, d, f, 1));
-    put(specs, ELCL_B_FFN, "ffn", w, product(rows, ffn, f, 1));
+    put(specs, ELCL_B_QKV, "qkv", w, product(rows, 3 * inner, f, 1));
+    put(specs, ELCL_B_O, "o", w, product(rows, inner, f, 1));
+    put(specs, ELCL_B_FFN, "ffn", w, product(rows, arch->gated ? 2 * ffn : ffn, f, 1));
     put(specs, ELCL_B_E, "expanded queries", w, heads);
     put(specs, ELCL_B_C, "contexts", w, heads);
     put(specs, ELCL_B_LOGITS, "logits", w, product(r, (size_t)arch->vocabulary, f, 1));
@@ -171,17 +181,26 @@ enum elcl_attention elcl_choose_attention(enum elcl_device_type type, enum elcl_
     return cpu ? ELCL_ATTN_MHA : ELCL_ATTN_EL;
 }
 
+float elcl_attention_scale(const struct elcl_arch *arch, int heads)
+{
+    return arch->unscaled_scores ? 1.0f : 1.0f / sqrtf((float)elcl_arch_dh(arch, heads));
+}
+
 float elcl_self_scale(const struct elcl_arch *arch, int layer)
 {
-    const float by_width = arch->unscaled_scores
-                               ? 1.0f
-                               : 1.0f / sqrtf((float)elcl_arch_dh(arch->d, arch->decoder_heads));
+    const float by_width = elcl_attention_scale(arch, arch->decoder_heads);
     return arch->scores_by_layer ? by_width / (float)(layer + 1) : by_width;
 }
 
 float elcl_cross_scale(const struct elcl_arch *arch)
 {
-    return 1.0f / sqrtf((float)elcl_arch_dh(arch->d, arch->decoder_heads));
+    return elcl_attention_scale(arch, arch->decoder_heads);
+}
+
+const struct elcl_position_bias *elcl_layer_bias(const struct elcl_stack_weights *stack, int layer)
+{
+    const struct elcl_position_bias *own = &stack->layers[layer].bias;
+    return own->table.mem ? own : &stack->layers[0].bias;
 }
 
 int elcl_run_linear(struct elcl_run *run, int y, int x, int x_ld, const struct elcl_linear *linear,
@@ -189,7 +208,7 @@ int elcl_run_linear(struct elcl_run *run, int y, int x, int x_ld, const struct e
 {
     const struct elcl_gemm_args args = {.y = &run->buffers[y],
                                         .x = &run->buffers[x],
-                                        .bias = linear->bias.mem ? &linear->bias : NULL,
+                                        .bias = elcl_buffer_or_none(&linear->bias),
                                         .w = &linear->w,
                                         .m = m,
                                         .x_ld = x_ld,
@@ -201,11 +220,17 @@ int elcl_run_linear(struct elcl_run *run, int y, int x, int x_ld, const struct e
 int elcl_run_ffn(struct elcl_run *run, const struct elcl_layer_weights *layer, int m,
                  elcl_error *err)
 {
-    const int rc =
-        elcl_run_linear(run, ELCL_B_FFN, run->h, run->arch->d, &layer->fc1, m, run->arch->act, err);
-    return rc ? rc
-              : elcl_run_linear(run, ELCL_B_Y, ELCL_B_FFN, layer->fc1.w.n, &layer->fc2, m,
-                                ELCL_ACT_NONE, err);
+    const enum elcl_activation act = run->arch->act;
+    const bool gated = run->arch->gated;
+    int rc;
+    ELCL_TRY(elcl_run_linear(run, ELCL_B_FFN, run->h, run->arch->d, &layer->fc1, m,
+                             gated ? ELCL_ACT_NONE : act, err));
+    if (gated)
+        ELCL_TRY(elcl_op_gate(run->ops, &run->buffers[ELCL_B_FFN], m, layer->fc2.w.k, act, err));
+    ELCL_TRY(elcl_run_linear(run, ELCL_B_Y, ELCL_B_FFN, layer->fc1.w.n, &layer->fc2, m,
+                             ELCL_ACT_NONE, err));
+fail:
+    return rc;
 }
 
 int elcl_run_add_norm(struct elcl_run *run, const struct elcl_step_place *place, int y,

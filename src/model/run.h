@@ -57,11 +57,11 @@ enum elcl_run_buffer {
     ELCL_B_STEP,         /* records of a decoding step, ints */
     ELCL_B_ENCODE,       /* records of an encoding, ints */
     ELCL_B_X,            /* [rows, D] the residual stream */
-    ELCL_B_Y,            /* [rows, D] a sublayer's output */
+    ELCL_B_Y,            /* [rows, D] a sublayer's output; [rows, W] beside projections */
     ELCL_B_H,            /* [rows, D] a sublayer's input, of pre-norm models only */
-    ELCL_B_QKV,          /* [rows, 3 D] projections */
-    ELCL_B_O,            /* [rows, D] heads' outputs */
-    ELCL_B_FFN,          /* [rows, F] */
+    ELCL_B_QKV,          /* [rows, 3 H Dh] projections */
+    ELCL_B_O,            /* [rows, H Dh] heads' outputs */
+    ELCL_B_FFN,          /* [rows, F], gated [rows, 2 F] */
     ELCL_B_E,            /* [R, H, D] expanded queries (el); decoder-only: [rows, H, D] */
     ELCL_B_C,            /* the same: contexts (el) */
     ELCL_B_LOGITS,       /* [R, V] */

@@ -103,24 +103,41 @@ static int upload_f32(struct elcl_loader *loader, const char *label, const float
     return rc ? rc : elcl_buffer_write(buffer, 0, values, n * sizeof(float), loader->err);
 }
 
-static int load_f32(struct elcl_loader *loader, const char *label, const char *name, int rows,
-                    int columns, struct elcl_buffer *buffer)
+int elcl_load_values(struct elcl_loader *loader, const char *name, int rows, int columns,
+                     float **values)
 {
     const size_t n = (size_t)rows * (size_t)(columns ? columns : 1);
-    loader->bytes += n * sizeof(float);
+    *values = NULL;
     if (loader->plan)
         return ELCL_OK;
     const struct elcl_tensor *tensor;
-    int rc = require(loader, name, rows, columns, &tensor);
+    const int rc = require(loader, name, rows, columns, &tensor);
     if (rc)
         return rc;
-    float *values = elcl_calloc(n, sizeof(float));
-    if (!values)
+    *values = elcl_calloc(n, sizeof(float));
+    if (!*values)
         return elcl_fail_nomem(loader->err);
-    to_f32(tensor, values);
-    rc = upload_f32(loader, label, values, n, buffer);
+    to_f32(tensor, *values);
+    return done(loader, ELCL_OK);
+}
+
+int elcl_load_made(struct elcl_loader *loader, const char *label, const float *values, size_t n,
+                   struct elcl_buffer *buffer)
+{
+    loader->bytes += n * sizeof(float);
+    return loader->plan ? ELCL_OK : upload_f32(loader, label, values, n, buffer);
+}
+
+static int load_f32(struct elcl_loader *loader, const char *label, const char *name, int rows,
+                    int columns, struct elcl_buffer *buffer)
+{
+    float *values;
+    int rc = elcl_load_values(loader, name, rows, columns, &values);
+    if (!rc)
+        rc = elcl_load_made(loader, label, values, (size_t)rows * (size_t)(columns ? columns : 1),
+                            buffer);
     elcl_free(values);
-    return done(loader, rc);
+    return rc;
 }
 
 int elcl_load_vector(struct elcl_loader *loader, const char *name, int n,
@@ -184,6 +201,7 @@ static int create_matrix(struct elcl_loader *loader, const char *label, int batc
  * k * k_stride of its tensor, and the bias is the n elements from `at` on. */
 struct projection {
     const struct elcl_tensor *weight, *bias;
+    bool has_bias;
     int n, k;
     size_t at, n_stride, k_stride;
 };
@@ -204,13 +222,13 @@ static struct elcl_matrix_source source_of(const struct projection *p)
 static int find_named(const struct elcl_loader *loader, const char *prefix, const char *role,
                       int rows, int columns, int n_bias, struct projection *p)
 {
-    *p = (struct projection){0};
+    *p = (struct projection){.has_bias = !loader->no_bias};
     if (loader->plan)
         return ELCL_OK;
     char name[MAX_NAME];
     snprintf(name, sizeof(name), "%s%s.weight", prefix, role);
     const int rc = require(loader, name, rows, columns, &p->weight);
-    if (rc)
+    if (rc || !p->has_bias)
         return rc;
     snprintf(name, sizeof(name), "%s%s.bias", prefix, role);
     return require(loader, name, n_bias, 0, &p->bias);
@@ -239,9 +257,11 @@ static int load_stacked(struct elcl_loader *loader, const struct projection *par
         n += parts[i].n;
     }
     int rc = create_matrix(loader, "weight matrix", 1, n, parts[0].k, sources, n_parts, &linear->w);
-    loader->bytes += (size_t)n * sizeof(float);
-    if (rc || loader->plan)
+    if (rc || !parts[0].has_bias)
         return rc;
+    loader->bytes += (size_t)n * sizeof(float);
+    if (loader->plan)
+        return ELCL_OK;
     float *bias = elcl_calloc((size_t)n, sizeof(float));
     if (!bias)
         return elcl_fail_nomem(loader->err);
@@ -255,9 +275,17 @@ static int load_stacked(struct elcl_loader *loader, const struct projection *par
 int elcl_load_linear(struct elcl_loader *loader, const char *prefix, int n, int k,
                      struct elcl_linear *linear)
 {
-    struct projection p;
-    const int rc = find_projection(loader, prefix, "", n, k, &p);
-    return done(loader, rc ? rc : load_stacked(loader, &p, 1, linear));
+    return elcl_load_linears(loader, &prefix, 1, n, k, linear);
+}
+
+int elcl_load_linears(struct elcl_loader *loader, const char *const *prefixes, int n_prefixes,
+                      int n, int k, struct elcl_linear *linear)
+{
+    struct projection parts[3];
+    int rc = ELCL_OK;
+    for (int i = 0; !rc && i < n_prefixes; i++)
+        rc = find_projection(loader, prefixes[i], "", n, k, &parts[i]);
+    return done(loader, rc ? rc : load_stacked(loader, parts, n_prefixes, linear));
 }
 
 /* `n` of the columns from `at` on of a weight [k, columns]. */
@@ -316,6 +344,8 @@ int elcl_load_embedding(struct elcl_loader *loader, const char *const *names, in
 static int fold_value_bias(struct elcl_loader *loader, const struct projection *v,
                            const struct projection *out, struct elcl_buffer *bias)
 {
+    if (!out->has_bias)
+        return ELCL_OK;
     loader->bytes += (size_t)out->n * sizeof(float);
     if (loader->plan)
         return ELCL_OK;
@@ -361,15 +391,15 @@ fail:
     return rc;
 }
 
-int elcl_load_attention(struct elcl_loader *loader, const char *prefix, int heads, int d,
-                        enum elcl_site site, struct elcl_attention_weights *attention)
+int elcl_load_attention_named(struct elcl_loader *loader, const char *prefix,
+                              const char *const names[4], int heads, int dh, int d,
+                              enum elcl_site site, struct elcl_attention_weights *attention)
 {
     struct projection qkv[3], out;
     int rc;
-    ELCL_TRY(find_projection(loader, prefix, ".q_proj", d, d, &qkv[0]));
-    ELCL_TRY(find_projection(loader, prefix, ".k_proj", d, d, &qkv[1]));
-    ELCL_TRY(find_projection(loader, prefix, ".v_proj", d, d, &qkv[2]));
-    ELCL_TRY(find_projection(loader, prefix, ".out_proj", d, d, &out));
+    for (int i = 0; i < 3; i++)
+        ELCL_TRY(find_projection(loader, prefix, names[i], heads * dh, d, &qkv[i]));
+    ELCL_TRY(find_projection(loader, prefix, names[3], d, heads * dh, &out));
     if (site != ELCL_SITE_ENCODER && loader->attention == ELCL_ATTN_EL) {
         ELCL_TRY(load_stacked(loader, qkv, 1, &attention->q));
         return done(loader, load_el(loader, &qkv[1], &qkv[2], &out, heads, attention));
@@ -383,6 +413,13 @@ int elcl_load_attention(struct elcl_loader *loader, const char *prefix, int head
     ELCL_TRY(load_stacked(loader, &out, 1, &attention->out));
 fail:
     return done(loader, rc);
+}
+
+int elcl_load_attention(struct elcl_loader *loader, const char *prefix, int heads, int d,
+                        enum elcl_site site, struct elcl_attention_weights *attention)
+{
+    static const char *const names[] = {".q_proj", ".k_proj", ".v_proj", ".out_proj"};
+    return elcl_load_attention_named(loader, prefix, names, heads, d / heads, d, site, attention);
 }
 
 int elcl_load_attention_conv1d(struct elcl_loader *loader, const char *prefix, int heads, int d,
@@ -440,6 +477,7 @@ static void stack_finish(struct elcl_stack_weights *stack)
         struct elcl_layer_weights *layer = &stack->layers[i];
         attention_finish(&layer->self);
         attention_finish(&layer->cross);
+        elcl_buffer_destroy(&layer->bias.table);
         norm_finish(&layer->self_norm);
         norm_finish(&layer->cross_norm);
         norm_finish(&layer->ffn_norm);
@@ -448,6 +486,7 @@ static void stack_finish(struct elcl_stack_weights *stack)
     }
     elcl_free(stack->layers);
     elcl_buffer_destroy(&stack->positions);
+    linear_finish(&stack->project_in);
     norm_finish(&stack->embedding_norm);
     norm_finish(&stack->final_norm);
 }
@@ -459,5 +498,6 @@ void elcl_weights_finish(struct elcl_weights *weights)
     for (int i = 0; i < weights->n_embeddings; i++)
         elcl_buffer_destroy(&weights->embeddings[i].buffer);
     elcl_buffer_destroy(&weights->head_bias);
+    linear_finish(&weights->project_out);
     *weights = (struct elcl_weights){0};
 }

@@ -26,15 +26,17 @@ struct elcl_attention_weights {
 
 struct elcl_layer_weights {
     struct elcl_attention_weights self, cross; /* cross in decoders only */
+    struct elcl_position_bias bias;            /* of self attention; none: the first layer's */
     struct elcl_norm self_norm, cross_norm, ffn_norm;
-    struct elcl_linear fc1, fc2; /* [F, D], [D, F] */
+    struct elcl_linear fc1, fc2; /* [F, D], gated [2 F, D]; [D, F] */
 };
 
 struct elcl_stack_weights {
-    const struct elcl_matrix *tokens; /* [V, D], one of elcl_weights' matrices */
-    struct elcl_buffer positions;     /* [P, D] */
+    const struct elcl_matrix *tokens; /* [V, W], one of elcl_weights' matrices */
+    struct elcl_linear project_in;    /* [D, W], or none where W is D */
+    struct elcl_buffer positions;     /* [P, D], or none */
     struct elcl_norm embedding_norm;  /* or none */
-    struct elcl_norm final_norm;      /* behind the last layer: pre-norm models */
+    struct elcl_norm final_norm;      /* behind the last layer, or none: pre-norm models */
     struct elcl_layer_weights *layers;
     int n_layers;
 };
@@ -43,7 +45,8 @@ struct elcl_weights {
     struct elcl_matrix embeddings[3]; /* distinct tables only; the rest is empty */
     int n_embeddings;
     struct elcl_stack_weights encoder, decoder;
-    const struct elcl_matrix *head; /* [V, D] */
+    struct elcl_linear project_out; /* [W, D], or none where W is D */
+    const struct elcl_matrix *head; /* [V, W] */
     struct elcl_buffer head_bias;   /* [V], or none */
 };
 
@@ -66,6 +69,7 @@ struct elcl_loader {
     enum elcl_storage storage;     /* of matrices */
     enum elcl_attention attention; /* resolved */
     const char *base;              /* what stored names may begin with; NULL: "model." */
+    bool no_bias;                  /* linear maps are loaded without biases */
     uint64_t bytes;                /* of device buffers, running total */
     elcl_error *err;
 };
@@ -82,11 +86,21 @@ int elcl_load_table(struct elcl_loader *loader, const char *name, int rows, int 
 int elcl_load_made_table(struct elcl_loader *loader,
                          void (*row)(float *values, int position, int d), int rows, int d,
                          struct elcl_buffer *table);
+/* A [rows, columns] tensor on the host, to be freed with elcl_free(); columns 0: one dimension.
+ * NULL when planning. */
+int elcl_load_values(struct elcl_loader *loader, const char *name, int rows, int columns,
+                     float **values);
+/* n values of the host; not read when planning. */
+int elcl_load_made(struct elcl_loader *loader, const char *label, const float *values, size_t n,
+                   struct elcl_buffer *buffer);
 /* `prefix`.weight and `prefix`.bias */
 int elcl_load_norm(struct elcl_loader *loader, const char *prefix, int d, float eps,
                    struct elcl_norm *norm);
 int elcl_load_linear(struct elcl_loader *loader, const char *prefix, int n, int k,
                      struct elcl_linear *linear);
+/* Up to 3 of the same input and size, stacked. */
+int elcl_load_linears(struct elcl_loader *loader, const char *const *prefixes, int n_prefixes,
+                      int n, int k, struct elcl_linear *linear);
 /* The first of `names` (NULL-terminated) that is stored, as a [v, d] table; a table that is
  * loaded already is shared. */
 int elcl_load_embedding(struct elcl_loader *loader, const char *const *names, int v, int d,
@@ -94,6 +108,10 @@ int elcl_load_embedding(struct elcl_loader *loader, const char *const *names, in
 /* `prefix`.{q_proj, k_proj, v_proj, out_proj}.{weight, bias} */
 int elcl_load_attention(struct elcl_loader *loader, const char *prefix, int heads, int d,
                         enum elcl_site site, struct elcl_attention_weights *attention);
+/* The same with heads of Dh and with names for query, key, value and output. */
+int elcl_load_attention_named(struct elcl_loader *loader, const char *prefix,
+                              const char *const names[4], int heads, int dh, int d,
+                              enum elcl_site site, struct elcl_attention_weights *attention);
 
 /* The same from weights that are stored as [K, N]. */
 int elcl_load_conv1d(struct elcl_loader *loader, const char *prefix, int n, int k,

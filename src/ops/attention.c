@@ -8,8 +8,8 @@
 #define PACKED_ROWS_CPU 60 /* PACKED_ROWS of attn_packed_cpu.cl */
 #define PACKED_ROWS_GPU 32 /* of attn_packed_gpu.cl */
 #define PACKED_ITEMS 128   /* its work-group */
-/* its struct packed_tile: q, K or V, p, parts, and four numbers per row */
-#define PACKED_LOCAL_BYTES (4 * (32 * 36 + 32 * 68 + 64 * 32 + 4 * 32 + 4 * 32))
+/* its struct packed_tile: q, K or V, p, parts, and five numbers per row */
+#define PACKED_LOCAL_BYTES (4 * (32 * 36 + 32 * 68 + 64 * 32 + 4 * 32 + 5 * 32))
 
 /* (row, head) pairs per work-item of the CPU shape: as many as fit, so that Y is read once for
  * them, but few enough to give every core work. */
@@ -21,7 +21,21 @@ static int pairs_per_item(const struct elcl_ops *ops, int n_groups, int max_pair
     return elcl_min_int(pairs, EL_MAX_PAIRS);
 }
 
-/* GPU shape, groups without private keys. */
+static bool has_bias(const struct elcl_position_bias *bias)
+{
+    return bias && bias->table.mem;
+}
+
+static void bias_arguments(struct elcl_launch *launch, const struct elcl_position_bias *bias,
+                           size_t rows_at)
+{
+    const bool has = has_bias(bias);
+    elcl_launch_buffer(launch, has ? &bias->table : NULL);
+    elcl_launch_int(launch, has ? bias->reach : 0);
+    elcl_launch_ulong(launch, has ? rows_at : 0);
+}
+
+/* GPU shape, groups without private keys, no position bias. */
 static int launch_el_shared(struct elcl_ops *ops, const struct elcl_attn_el_args *args,
                             elcl_error *err)
 {
@@ -48,7 +62,7 @@ int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, 
     const bool cpu = ops->kernels == ELCL_KERNELS_CPU;
     const int max_pairs = args->max_rows * args->h;
     const int pairs = pairs_per_item(ops, args->n_groups, max_pairs);
-    const bool shared = !cpu && !args->lineage;
+    const bool shared = !cpu && !args->lineage && !has_bias(args->bias);
     elcl_ops_count(ops, shared ? "attn_el_shared" : "attn_el",
                    args->reads * args->d * elcl_storage_bytes(ops->state),
                    4 * args->keys * args->h * args->d);
@@ -62,6 +76,7 @@ int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, 
     elcl_launch_ulong(&launch, args->groups_at);
     elcl_launch_buffer(&launch, args->lineage);
     elcl_launch_int(&launch, args->lineage_ld);
+    bias_arguments(&launch, args->bias, args->rows_at);
     elcl_launch_int(&launch, args->h);
     elcl_launch_int(&launch, args->d);
     if (cpu)
@@ -87,6 +102,7 @@ static void mha_buffers(struct elcl_launch *launch, const struct elcl_attn_mha_a
 
 static void mha_sizes(struct elcl_launch *launch, const struct elcl_attn_mha_args *args)
 {
+    bias_arguments(launch, args->bias, args->rows_at);
     elcl_launch_int(launch, args->dh);
     elcl_launch_int(launch, args->q_ld);
     elcl_launch_int(launch, args->kv_ld);

@@ -18,6 +18,7 @@ static const char *const kernel_names[ELCL_N_KERNELS] = {
     [ELCL_K_GEMM_ROWS] = "gemm_rows",
     [ELCL_K_GEMM_MMA] = "gemm_mma",
     [ELCL_K_EPILOGUE] = "epilogue",
+    [ELCL_K_GATE] = "gate",
     [ELCL_K_WIDEN] = "widen",
     [ELCL_K_ATTN_EL] = "attn_el",
     [ELCL_K_ATTN_EL_SHARED] = "attn_el_shared",

@@ -20,6 +20,7 @@ enum elcl_kernel_id {
     ELCL_K_GEMM_ROWS, /* GPU shape only */
     ELCL_K_GEMM_MMA,  /* with matrix instructions only */
     ELCL_K_EPILOGUE,
+    ELCL_K_GATE,
     ELCL_K_WIDEN,
     ELCL_K_ATTN_EL,
     ELCL_K_ATTN_EL_SHARED, /* GPU shape only */
@@ -163,25 +164,31 @@ struct elcl_gemm_args {
 };
 int elcl_op_gemm(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err);
 
+/* y[r][f] = act(y[r][f]) * y[r][F + f] for f < F, in place; y [R, 2 F]. */
+int elcl_op_gate(struct elcl_ops *ops, const struct elcl_buffer *y, int r, int f,
+                 enum elcl_activation act, elcl_error *err);
+
 /* ---- pointwise (pointwise.c) --------------------------------------------------------------- */
 
 struct elcl_norm {
     struct elcl_buffer weight, bias; /* [D] f32; weight.mem NULL: no norm */
     float eps;
+    bool rms; /* no mean and no bias: x / sqrt(mean of x^2 + eps) * weight */
 };
 
 /*
  * x[r] = norm(scale * E[token[r]] + P[position[r] + offset]), and, when state is not NULL, the
- * same row into state[slot[r]]. token, position and slot are ints 0, 1 and 3 of the row's record
- * (ELCL_ROW_*) in `step`.
+ * same row into state[slot[r]]. Without tokens x[r] itself stands for the first term, without
+ * positions the second one is left out. token, position and slot are ints 0, 1 and 3 of the row's
+ * record (ELCL_ROW_*) in `step`.
  */
 struct elcl_embed_args {
-    const struct elcl_buffer *x;         /* [R, D] */
+    const struct elcl_buffer *x;         /* [R, D]; read without tokens */
     const struct elcl_buffer *state;     /* [pool, D] state, or NULL */
     const struct elcl_buffer *step;      /* row records */
     size_t rows_at;                      /* of row 0's record in step, in ints */
-    const struct elcl_matrix *tokens;    /* N = V, K = D */
-    const struct elcl_buffer *positions; /* [P, D] f32 */
+    const struct elcl_matrix *tokens;    /* N = V, K = D; or NULL */
+    const struct elcl_buffer *positions; /* [P, D] f32; or NULL */
     int offset;                          /* of position 0 in the table */
     float scale;
     const struct elcl_norm *norm; /* its weight may be absent: no norm */
@@ -190,9 +197,9 @@ struct elcl_embed_args {
 int elcl_op_embed(struct elcl_ops *ops, const struct elcl_embed_args *args, elcl_error *err);
 
 /*
- * x[r] += y[r], then out[r] = LN(x[r]) = (x - mean) / sqrt(variance + eps) * weight + bias, and,
- * when state is not NULL, the same row into state[slot[r]]. Behind a sublayer y of a post-norm
- * model out is x; of a pre-norm model it is what the next sublayer reads.
+ * x[r] += y[r], then out[r] = norm(x[r]), for a layer norm (x - mean) / sqrt(variance + eps) *
+ * weight + bias, and, when state is not NULL, the same row into state[slot[r]]. Behind a sublayer y
+ * of a post-norm model out is x; of a pre-norm model it is what the next sublayer reads.
  */
 struct elcl_add_norm_args {
     const struct elcl_buffer *out;   /* [R, D], or NULL: x */
@@ -245,9 +252,17 @@ struct elcl_group {
 
 /* ---- attention (attention.c) --------------------------------------------------------------- */
 
+/* Numbers that scores get by the distance from the query's to the key's position: key s of a group
+ * gets table[h][clamp(s - position, -reach, reach) + reach], where `position` is that of the row's
+ * record. */
+struct elcl_position_bias {
+    struct elcl_buffer table; /* [H, 2 reach + 1] f32; mem NULL: none */
+    int reach;                /* > 0 */
+};
+
 /*
  * EL-attention: for every row r of a group and head h, with Y the group's keys,
- *     p = softmax(scale * e[r, h] Y^T),  c[r, h] = p Y.
+ *     p = softmax(scale * e[r, h] Y^T + bias),  c[r, h] = p Y.
  * Accumulation in f32. No keys at all give zeros.
  */
 struct elcl_attn_el_args {
@@ -258,7 +273,9 @@ struct elcl_attn_el_args {
     size_t groups_at;                  /* of group 0 in step, in ints */
     const struct elcl_buffer *lineage; /* [rows, lineage_ld] int, or NULL: no private keys */
     int lineage_ld;
-    int n_groups, max_rows; /* the largest n_rows */
+    const struct elcl_position_bias *bias; /* NULL, or its table may be absent: none */
+    size_t rows_at;                        /* of row 0's record in step; read with a bias */
+    int n_groups, max_rows;                /* the largest n_rows */
     int h, d;
     float scale;
     /* For the totals of arithmetic and of traffic: sum over groups of rows x keys, and of keys. */
@@ -268,7 +285,7 @@ int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, 
 
 /*
  * Multi-head attention: groups of one row each;
- *     p = softmax(scale * q[r, h] K_h^T),  o[r, h] = p V_h
+ *     p = softmax(scale * q[r, h] K_h^T + bias),  o[r, h] = p V_h
  * where key and value h of pool row j are kv[j * kv_ld + k_at + h * Dh ..] and + v_at.
  */
 struct elcl_attn_mha_args {
@@ -280,6 +297,8 @@ struct elcl_attn_mha_args {
     size_t groups_at;
     const struct elcl_buffer *lineage;
     int lineage_ld;
+    const struct elcl_position_bias *bias; /* as above */
+    size_t rows_at;
     int n_groups;
     int h, dh, q_ld, kv_ld, k_at, v_at;
     float scale;

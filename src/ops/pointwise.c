@@ -1,25 +1,38 @@
-/* Embedding, norms and rows into the pool: norm.cl, beams.cl. */
+/* Embedding, norms, gates and rows into the pool: norm.cl, activation.cl, beams.cl. */
 #include "base/util.h"
 #include "ops/launch.h"
 
+/* As in norm.cl. */
+enum { NORM_NONE, NORM_LAYER, NORM_RMS };
+enum { EMBED_TOKENS = 1, EMBED_POSITIONS = 2, EMBED_STATE = 4 };
+
+static int norm_kind(const struct elcl_norm *norm)
+{
+    if (!norm->weight.mem)
+        return NORM_NONE;
+    return norm->rms ? NORM_RMS : NORM_LAYER;
+}
+
 int elcl_op_embed(struct elcl_ops *ops, const struct elcl_embed_args *args, elcl_error *err)
 {
+    const int flags = (args->tokens ? EMBED_TOKENS : 0) | (args->positions ? EMBED_POSITIONS : 0) |
+                      (args->state ? EMBED_STATE : 0);
     struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_EMBED, "embed");
     elcl_launch_buffer(&launch, args->x);
     elcl_launch_buffer(&launch, args->state);
     elcl_launch_buffer(&launch, args->step);
     elcl_launch_ulong(&launch, args->rows_at);
-    elcl_launch_buffer(&launch, &args->tokens->buffer);
+    elcl_launch_buffer(&launch, args->tokens ? &args->tokens->buffer : NULL);
     elcl_launch_buffer(&launch, args->positions);
     elcl_launch_buffer(&launch, &args->norm->weight);
     elcl_launch_buffer(&launch, &args->norm->bias);
     elcl_launch_int(&launch, args->d);
-    elcl_launch_int(&launch, args->tokens->panel);
+    elcl_launch_int(&launch, args->tokens ? args->tokens->panel : 1);
     elcl_launch_int(&launch, args->offset);
     elcl_launch_float(&launch, args->scale);
     elcl_launch_float(&launch, args->norm->eps);
-    elcl_launch_int(&launch, args->norm->weight.mem != NULL);
-    elcl_launch_int(&launch, args->state != NULL);
+    elcl_launch_int(&launch, norm_kind(args->norm));
+    elcl_launch_int(&launch, flags);
     elcl_ops_count(ops, launch.name, 3u * sizeof(float) * (uint64_t)args->r * args->d, 0);
     return elcl_launch_rows(&launch, args->r, 1, err);
 }
@@ -37,6 +50,7 @@ int elcl_op_add_norm(struct elcl_ops *ops, const struct elcl_add_norm_args *args
     elcl_launch_buffer(&launch, &args->norm->bias);
     elcl_launch_int(&launch, args->d);
     elcl_launch_float(&launch, args->norm->eps);
+    elcl_launch_int(&launch, norm_kind(args->norm));
     elcl_launch_int(&launch, args->y != NULL);
     elcl_launch_int(&launch, args->state != NULL);
     const uint64_t elements = (uint64_t)args->r * args->d;
@@ -59,4 +73,16 @@ int elcl_op_scatter(struct elcl_ops *ops, const struct elcl_scatter_args *args, 
                    (sizeof(float) + elcl_storage_bytes(ops->state)) * (uint64_t)args->r * args->n,
                    0);
     return elcl_launch_rows(&launch, args->r, 1, err);
+}
+
+int elcl_op_gate(struct elcl_ops *ops, const struct elcl_buffer *y, int r, int f,
+                 enum elcl_activation act, elcl_error *err)
+{
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_GATE, "gate");
+    elcl_launch_buffer(&launch, y);
+    elcl_launch_int(&launch, f);
+    elcl_launch_int(&launch, (int)act);
+    const uint64_t elements = (uint64_t)r * f;
+    elcl_ops_count(ops, launch.name, 3 * sizeof(float) * elements, elements);
+    return elcl_launch_rows(&launch, r, 1, err);
 }

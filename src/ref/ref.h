@@ -51,18 +51,23 @@ struct elcl_ref_gemm_args {
 };
 void elcl_ref_gemm(const struct elcl_ref_gemm_args *args);
 
+/* out[r][j] = act(y[r][j]) * y[r][f + j]; out [R, F], y [R, 2 F]. NULL act: none. */
+void elcl_ref_gate(double *out, const float *y, elcl_ref_activation act, int r, int f);
+
 /* ---- pointwise (ref_pointwise.c) ----------------------------------------------------------- */
 
 struct elcl_ref_norm {
     const float *weight, *bias; /* [D] */
     double eps;
+    bool rms; /* no mean and no bias: x / sqrt(mean of x^2 + eps) * weight */
 };
 
 /* x [D] = (x - mean) / sqrt(variance + eps) * weight + bias, in place; the variance divides by D.
  */
 void elcl_ref_layer_norm(double *x, const struct elcl_ref_norm *norm, int d);
 
-/* x[r] = norm(scale * E[token[r]] + P[position[r] + offset]); NULL norm: none. */
+/* x[r] = norm(scale * E[token[r]] + P[position[r] + offset]); NULL norm: none. Without tokens x[r]
+ * itself stands for the first term, without positions the second one is left out. */
 struct elcl_ref_embed_args {
     double *x;               /* [R, D] */
     const int32_t *token;    /* [R] */
@@ -76,7 +81,7 @@ struct elcl_ref_embed_args {
 };
 void elcl_ref_embed(const struct elcl_ref_embed_args *args);
 
-/* out[r] = LN(x[r] + y[r]); all [R, D]. */
+/* out[r] = norm(x[r] + y[r]); all [R, D]; NULL norm: none. */
 void elcl_ref_add_norm(double *out, const float *x, const float *y,
                        const struct elcl_ref_norm *norm, int r, int d);
 
@@ -92,10 +97,13 @@ struct elcl_ref_keys {
     int start, n_shared;
     const int32_t *lineage;
     int n_private;
+    /* Key j gets bias[clamp(j - position, -reach, reach) + reach] onto its score. */
+    const float *bias; /* [H, 2 reach + 1], or NULL: none */
+    int reach, position;
 };
 
-/* p [n_shared + n_private] = softmax(scale * <q, key j>) of one row and head; q [d]; key j is
- * pool[row_j * ld .. + d). */
+/* p [n_shared + n_private] = softmax(scale * <q, key j> + bias) of one row and head, whose bias is
+ * the first one of keys; q [d]; key j is pool[row_j * ld .. + d). */
 void elcl_ref_attn_weights(double *p, const float *q, const float *pool, size_t ld,
                            const struct elcl_ref_keys *keys, int d, double scale);
 

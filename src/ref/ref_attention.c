@@ -19,7 +19,20 @@ static double score(const float *q, const float *pool, size_t ld, const struct e
     double sum = 0;
     for (int i = 0; i < d; i++)
         sum += (double)q[i] * (double)key[i];
-    return scale * sum;
+    if (!keys->bias)
+        return scale * sum;
+    const int distance = j - keys->position, reach = keys->reach;
+    const int nearest = distance < -reach ? -reach : distance > reach ? reach : distance;
+    return scale * sum + (double)keys->bias[nearest + reach];
+}
+
+/* The keys with the bias of one head. */
+static struct elcl_ref_keys of_head(const struct elcl_ref_keys *keys, int h)
+{
+    struct elcl_ref_keys own = *keys;
+    if (own.bias)
+        own.bias += (size_t)h * (size_t)(2 * own.reach + 1);
+    return own;
 }
 
 void elcl_ref_attn_weights(double *p, const float *q, const float *pool, size_t ld,
@@ -64,8 +77,10 @@ static void attend(double *out, const float *q, const float *k, const float *v, 
 void elcl_ref_attn_el(double *c, const float *e, const float *y, const struct elcl_ref_keys *keys,
                       int h, int d, double scale)
 {
-    for (int i = 0; i < h; i++)
-        attend(c + (size_t)i * d, e + (size_t)i * d, y, y, (size_t)d, keys, d, scale);
+    for (int i = 0; i < h; i++) {
+        const struct elcl_ref_keys own = of_head(keys, i);
+        attend(c + (size_t)i * d, e + (size_t)i * d, y, y, (size_t)d, &own, d, scale);
+    }
 }
 
 void elcl_ref_attn_mha(double *o, const float *q, const float *kv, const struct elcl_ref_keys *keys,
@@ -73,6 +88,7 @@ void elcl_ref_attn_mha(double *o, const float *q, const float *kv, const struct 
 {
     for (int i = 0; i < h; i++) {
         const size_t head = (size_t)i * dh;
-        attend(o + head, q + head, kv + k_at + head, kv + v_at + head, kv_ld, keys, dh, scale);
+        const struct elcl_ref_keys own = of_head(keys, i);
+        attend(o + head, q + head, kv + k_at + head, kv + v_at + head, kv_ld, &own, dh, scale);
     }
 }

@@ -47,3 +47,13 @@ void elcl_ref_gemm(const struct elcl_ref_gemm_args *args)
         }
     }
 }
+
+void elcl_ref_gate(double *out, const float *y, elcl_ref_activation act, int r, int f)
+{
+    for (int row = 0; row < r; row++)
+        for (int j = 0; j < f; j++) {
+            const double a = (double)y[(size_t)row * (size_t)(2 * f) + (size_t)j];
+            const double factor = (double)y[(size_t)row * (size_t)(2 * f) + (size_t)(f + j)];
+            out[(size_t)row * (size_t)f + (size_t)j] = (act ? act(a) : a) * factor;
+        }
+}

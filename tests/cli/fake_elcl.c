@@ -175,6 +175,7 @@ void elcl_model_get_info(const elcl_model *model, elcl_model_info *info)
                               .gemm = ELCL_GEMM_NATIVE,
                               .kernels = ELCL_KERNELS_CPU,
                               .max_source = MAX_SOURCE,
+                              .usual_length = MAX_SOURCE,
                               .max_target = MAX_TARGET,
                               .vocabulary = VOCABULARY,
                                .source_vocabulary = VOCABULARY,

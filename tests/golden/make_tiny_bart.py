@@ -296,7 +296,8 @@ def target_vocabulary(config):
 
 
 @torch.no_grad()
-def forward_goldens(model, config, inputs, rng, encoded=ENCODED, teacher_forced=TEACHER_FORCED):
+def forward_goldens(model, config, inputs, rng, encoded=ENCODED, teacher_forced=TEACHER_FORCED,
+                    steps=TEACHER_FORCED_STEPS):
     """Encoder output and decoder logits, in double precision, one sentence at a time."""
     torch.set_default_dtype(torch.float64)
     model = model.double()
@@ -305,7 +306,7 @@ def forward_goldens(model, config, inputs, rng, encoded=ENCODED, teacher_forced=
     forced = []
     for i in teacher_forced:
         ids = [config["decoder_start_token_id"]]
-        ids += [rng.randrange(target_vocabulary(config)) for _ in range(TEACHER_FORCED_STEPS - 1)]
+        ids += [rng.randrange(target_vocabulary(config)) for _ in range(steps - 1)]
         if model.config.model_type in ("m2m_100", "fsmt"):  # there padding has no position of its own
             ids = [3 if token == config["pad_token_id"] else token for token in ids]
         out = model(input_ids=torch.tensor([inputs[i]]), decoder_input_ids=torch.tensor([ids]),

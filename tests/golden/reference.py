@@ -222,9 +222,12 @@ def without_padding(ids, options):
     pad = options["pad_token_id"]
     if pad == options["eos_token_id"]:  # the first one behind the start token is the end
         return ids[:ids.index(pad, 1) + 1] if pad in ids[1:] else ids
+    n = len(ids)
     while ids[-1] == pad:
         ids = ids[:-1]
-    assert pad not in ids[1:], "the model chose the padding token"
+    eos = options["eos_token_id"]
+    ended = ids[-1] in (eos if isinstance(eos, list) else [eos])
+    assert pad not in ids[1:] and (ended or len(ids) == n), "the model chose the padding token"
     return ids
 
 

@@ -353,7 +353,7 @@ static void bench_rows(struct bed *bed, int r, int d)
         return;
     const struct elcl_buffer *step = make_step(bed, r, 64);
     struct rows_call c = {.ops = bed->ops};
-    c.norm = (struct elcl_norm){*filled(bed, (size_t)d), *filled(bed, (size_t)d), 1e-5f};
+    c.norm = (struct elcl_norm){*filled(bed, (size_t)d), *filled(bed, (size_t)d), 1e-5f, false};
     c.add_norm = (struct elcl_add_norm_args){.x = filled(bed, n),
                                              .y = filled(bed, n),
                                              .state = filled_state(bed, n),

@@ -47,7 +47,26 @@ struct keys {
     uint64_t total, reads; /* rows x keys, and keys, over groups */
     bool no_lineage;       /* no group has private keys, and the operation is told so */
     bool *in_use;          /* [pool_rows] */
+    int reach;             /* of the position bias; 0: none */
+    float *bias;           /* [heads, 2 reach + 1] */
+    int32_t *position;     /* [n_rows] */
 };
+
+/* Few distances, so that most keys lie beyond them. */
+#define REACH 5
+
+/* Some positions stand before the first key and some behind the last one. */
+static void give_bias(struct bed *bed, struct keys *k, int heads)
+{
+    k->reach = REACH;
+    k->bias = bed_normals(bed, (size_t)heads * (2 * REACH + 1), 2);
+    k->position = bed_ints(bed, (size_t)k->n_rows);
+    for (int g = 0; g < k->n_groups; g++) {
+        const int keys = k->group[g].n_shared + k->group[g].n_private;
+        for (int r = 0; r < k->group[g].n_rows; r++)
+            k->position[k->group[g].row + r] = check_int(-2, keys + 2);
+    }
+}
 
 static struct keys make_keys(struct bed *bed, const struct layout *l)
 {
@@ -92,12 +111,18 @@ static struct keys make_keys(struct bed *bed, const struct layout *l)
     return k;
 }
 
-static struct elcl_ref_keys ref_keys(const struct keys *k, int g)
+/* Of a row of group g. */
+static struct elcl_ref_keys ref_keys(const struct keys *k, int g, int row)
 {
     const struct elcl_group *group = &k->group[g];
-    return (struct elcl_ref_keys){group->start, group->n_shared,
-                                  k->lineage + (size_t)group->lineage_row * k->lineage_ld,
-                                  group->n_private};
+    return (struct elcl_ref_keys){.start = group->start,
+                                  .n_shared = group->n_shared,
+                                  .lineage =
+                                      k->lineage + (size_t)group->lineage_row * k->lineage_ld,
+                                  .n_private = group->n_private,
+                                  .bias = k->bias,
+                                  .reach = k->reach,
+                                  .position = k->position ? k->position[row] : 0};
 }
 
 /* Pool rows [pool_rows, width], rounded to storage. */
@@ -130,13 +155,16 @@ static float *make_queries(struct bed *bed, size_t n, enum inputs inputs)
 }
 
 /* bound [d]: what scores and sums may err for one row and head; see the top. p: scratch for the
- * weights of all keys. */
+ * weights of all keys. A bias is a rounding more, of the largest score that it makes. */
 static void attention_bounds(double *bound, double *p, const double *want, const float *q,
                              const float *k, const float *v, size_t ld,
-                             const struct elcl_ref_keys *keys, int d, double scale,
+                             const struct elcl_ref_keys *all, int head, int d, double scale,
                              enum inputs inputs)
 {
+    struct elcl_ref_keys own = *all, *keys = &own;
     const int n = keys->n_shared + keys->n_private;
+    if (own.bias)
+        own.bias += (size_t)head * (2 * REACH + 1);
     const double sums =
         16 + 2 * sqrt(n) + (inputs == EQUAL_KEYS || inputs == ZERO_QUERY ? 0.5 * n : 0);
     double largest = 0;
@@ -148,6 +176,10 @@ static void attention_bounds(double *bound, double *p, const double *want, const
             sum += fabs((double)q[i] * (double)k[row * ld + i]);
         largest = fmax(largest, scale * sum);
     }
+    double largest_bias = 0;
+    for (int i = 0; keys->bias && i < 2 * REACH + 1; i++)
+        largest_bias = fmax(largest_bias, fabs((double)keys->bias[i]));
+    largest += largest_bias;
     const double moved = expm1(2 * (6 + 2 * sqrt(d)) * U * largest);
     for (int i = 0; i < d; i++) {
         double spread = 0, size = 0;
@@ -162,13 +194,25 @@ static void attention_bounds(double *bound, double *p, const double *want, const
     }
 }
 
+/* The groups, and behind them the records of all rows. */
 static struct elcl_buffer *upload_groups(struct bed *bed, const struct keys *k, size_t at)
 {
-    const size_t n = at + (size_t)k->n_groups * ELCL_GROUP_INTS;
+    const size_t rows_at = at + (size_t)k->n_groups * ELCL_GROUP_INTS;
+    const size_t n = rows_at + (size_t)k->n_rows * ELCL_ROW_INTS;
     int32_t *step = bed_ints(bed, n);
     memset(step, 0xff, n * sizeof(*step));
     memcpy(step + at, k->group, (size_t)k->n_groups * sizeof(k->group[0]));
+    for (int r = 0; k->position && r < k->n_rows; r++)
+        step[rows_at + (size_t)r * ELCL_ROW_INTS + ELCL_ROW_POSITION] = k->position[r];
     return bed_input(bed, step, n * sizeof(*step));
+}
+
+static struct elcl_position_bias upload_bias(struct bed *bed, const struct keys *k, int heads)
+{
+    if (!k->bias)
+        return (struct elcl_position_bias){.reach = 0};
+    const size_t n = (size_t)heads * (2 * REACH + 1);
+    return (struct elcl_position_bias){*bed_input(bed, k->bias, n * sizeof(float)), k->reach};
 }
 
 static struct elcl_buffer *upload_lineage(struct bed *bed, const struct keys *k)
@@ -189,6 +233,7 @@ static float *run_el(struct bed *bed, const struct keys *k, const struct el *el)
 {
     elcl_error err = {0};
     const size_t at = (size_t)check_int(0, 9), n = (size_t)k->n_rows * el->h * el->d;
+    const struct elcl_position_bias bias = upload_bias(bed, k, el->h);
     const struct elcl_attn_el_args args = {
         .c = bed_output(bed, NULL, n * sizeof(float)),
         .e = bed_input(bed, el->e, n * sizeof(float)),
@@ -197,6 +242,8 @@ static float *run_el(struct bed *bed, const struct keys *k, const struct el *el)
         .groups_at = at,
         .lineage = k->no_lineage ? NULL : upload_lineage(bed, k),
         .lineage_ld = k->lineage_ld,
+        .bias = &bias,
+        .rows_at = at + (size_t)k->n_groups * ELCL_GROUP_INTS,
         .n_groups = k->n_groups,
         .max_rows = k->max_rows,
         .h = el->h,
@@ -213,24 +260,27 @@ static float *run_el(struct bed *bed, const struct keys *k, const struct el *el)
     return bed_read(bed, args.c);
 }
 
-static void check_el(struct bed *bed, const struct layout *l, int h, int d, enum inputs inputs)
+static void check_el(struct bed *bed, const struct layout *l, int h, int d, enum inputs inputs,
+                     bool bias)
 {
     bed_begin(bed);
-    const struct keys k = make_keys(bed, l);
+    struct keys k = make_keys(bed, l);
+    if (bias)
+        give_bias(bed, &k, h);
     const size_t n = (size_t)k.n_rows * h * d;
     const struct el el = {h, d, (float)(1 / sqrt(d)), make_queries(bed, n, inputs),
                           make_pool(bed, &k, d, inputs, bed->state)};
     double *want = bed_unwritten(bed, n), *bound = bed_unwritten(bed, n);
     double *p = bed_doubles(bed, (size_t)k.pool_rows); /* keys are different pool rows */
     for (int g = 0; g < k.n_groups; g++) {
-        const struct elcl_ref_keys keys = ref_keys(&k, g);
         for (int r = k.group[g].row; r < k.group[g].row + k.group[g].n_rows; r++) {
+            const struct elcl_ref_keys keys = ref_keys(&k, g, r);
             const size_t at = (size_t)r * h * d;
             elcl_ref_attn_el(want + at, el.e + at, el.y, &keys, h, d, (double)el.scale);
             for (int i = 0; i < h; i++) {
                 const size_t head = at + (size_t)i * d;
                 attention_bounds(bound + head, p, want + head, el.e + head, el.y, el.y, (size_t)d,
-                                 &keys, d, (double)el.scale, inputs);
+                                 &keys, i, d, (double)el.scale, inputs);
             }
         }
     }
@@ -252,7 +302,9 @@ static void test_el(struct bed *bed)
             if (!check_case("attn_el %s H=%d D=%d %s", bed->name, h, d, l->name))
                 continue;
             for (int inputs = 0; inputs < n_inputs; inputs++)
-                check_el(bed, l, h, d, (enum inputs)inputs);
+                check_el(bed, l, h, d, (enum inputs)inputs, false);
+            check_el(bed, l, h, d, NORMAL, true);
+            check_el(bed, l, h, d, ZERO_QUERY, true);
         }
 }
 
@@ -265,6 +317,7 @@ static void test_el_invariance(struct bed *bed, int private)
     bed_begin(bed);
     const struct layout l = {"", 2, {{n_rows, 70, 0}, {1, 3, private}}};
     struct keys k = make_keys(bed, &l);
+    give_bias(bed, &k, h);
     const size_t row_size = (size_t)h * d;
     const struct el el = {h, d, 0.25f, make_queries(bed, k.n_rows * row_size, NORMAL),
                           make_pool(bed, &k, d, NORMAL, bed->state)};
@@ -293,6 +346,7 @@ static float *run_mha(struct bed *bed, const struct keys *k, const struct mha *m
 {
     elcl_error err = {0};
     const size_t at = (size_t)check_int(0, 9), n = (size_t)k->n_rows * mha->h * mha->dh;
+    const struct elcl_position_bias bias = upload_bias(bed, k, mha->h);
     const struct elcl_attn_mha_args args = {
         .o = bed_output(bed, NULL, n * sizeof(float)),
         .q = bed_input(bed, mha->q, (size_t)k->n_rows * mha->q_ld * sizeof(float)),
@@ -303,6 +357,8 @@ static float *run_mha(struct bed *bed, const struct keys *k, const struct mha *m
         .groups_at = at,
         .lineage = upload_lineage(bed, k),
         .lineage_ld = k->lineage_ld,
+        .bias = &bias,
+        .rows_at = at + (size_t)k->n_groups * ELCL_GROUP_INTS,
         .n_groups = k->n_groups,
         .h = mha->h,
         .dh = mha->dh,
@@ -348,7 +404,7 @@ static void compare_mha(struct bed *bed, const struct keys *keys_of, const struc
     double *want = bed_unwritten(bed, n), *bound = bed_unwritten(bed, n);
     double *p = bed_doubles(bed, (size_t)k.pool_rows); /* keys are different pool rows */
     for (int g = 0; g < k.n_groups; g++) {
-        const struct elcl_ref_keys keys = ref_keys(&k, g);
+        const struct elcl_ref_keys keys = ref_keys(&k, g, k.group[g].row);
         const size_t r = (size_t)k.group[g].row, at = r * h * dh;
         const float *q = m.q + r * m.q_ld;
         elcl_ref_attn_mha(want + at, q, m.kv, &keys, h, dh, (size_t)m.kv_ld, (size_t)m.k_at,
@@ -356,7 +412,7 @@ static void compare_mha(struct bed *bed, const struct keys *keys_of, const struc
         for (int i = 0; i < h; i++) {
             const size_t head = (size_t)i * dh;
             attention_bounds(bound + at + head, p, want + at + head, q + head, m.kv + m.k_at + head,
-                             m.kv + m.v_at + head, (size_t)m.kv_ld, &keys, dh, (double)m.scale,
+                             m.kv + m.v_at + head, (size_t)m.kv_ld, &keys, i, dh, (double)m.scale,
                              inputs);
         }
     }
@@ -364,10 +420,12 @@ static void compare_mha(struct bed *bed, const struct keys *keys_of, const struc
 }
 
 static void check_mha(struct bed *bed, const struct layout *l, int h, int dh, enum inputs inputs,
-                      bool kv_f32)
+                      bool kv_f32, bool bias)
 {
     bed_begin(bed);
-    const struct keys k = make_keys(bed, l);
+    struct keys k = make_keys(bed, l);
+    if (bias)
+        give_bias(bed, &k, h);
     const struct mha m = make_mha(bed, &k, h, dh, inputs, kv_f32);
     compare_mha(bed, &k, &m, inputs);
     bed_end(bed);
@@ -396,9 +454,11 @@ static void test_mha(struct bed *bed)
             if (!check_case("attn_mha %s H=%d Dh=%d %s", bed->name, h, dh, l->name))
                 continue;
             for (int inputs = 0; inputs < n_inputs; inputs++)
-                check_mha(bed, l, h, dh, (enum inputs)inputs, false);
+                check_mha(bed, l, h, dh, (enum inputs)inputs, false, false);
+            check_mha(bed, l, h, dh, NORMAL, false, true);
+            check_mha(bed, l, h, dh, ZERO_QUERY, false, true);
             if (bed->state != ELCL_F32)
-                check_mha(bed, l, h, dh, NORMAL, true);
+                check_mha(bed, l, h, dh, NORMAL, true, true);
         }
 }
 
@@ -409,6 +469,7 @@ static void test_mha_invariance(struct bed *bed)
     bed_begin(bed);
     const struct layout l = {"", 3, {{1, 70, 0}, {1, 3, 9}, {1, 1, 66}}};
     struct keys k = make_keys(bed, &l);
+    give_bias(bed, &k, 3);
     const struct mha m = make_mha(bed, &k, 3, 5, NORMAL, false);
     const size_t row_size = (size_t)m.h * m.dh;
     const float *together = run_mha(bed, &k, &m);
@@ -468,10 +529,12 @@ static const struct packed_layout packed_layouts[] = {
 };
 
 static void check_packed(struct bed *bed, const struct packed_layout *l, int h, int dh,
-                         enum inputs inputs, bool kv_f32)
+                         enum inputs inputs, bool kv_f32, bool bias)
 {
     bed_begin(bed);
-    const struct keys k = make_packed_keys(bed, l);
+    struct keys k = make_packed_keys(bed, l);
+    if (bias)
+        give_bias(bed, &k, h);
     struct mha m = make_mha(bed, &k, h, dh, inputs, kv_f32);
     m.packed = true;
     compare_mha(bed, &k, &m, inputs);
@@ -492,9 +555,11 @@ static void test_packed(struct bed *bed)
             if (!check_case("attn_packed %s H=%d Dh=%d %s", bed->name, h, dh, l->name))
                 continue;
             for (int inputs = 0; inputs < n_inputs; inputs++)
-                check_packed(bed, l, h, dh, (enum inputs)inputs, false);
+                check_packed(bed, l, h, dh, (enum inputs)inputs, false, false);
+            check_packed(bed, l, h, dh, NORMAL, false, true);
+            check_packed(bed, l, h, dh, ZERO_QUERY, false, true);
             if (bed->state != ELCL_F32)
-                check_packed(bed, l, h, dh, NORMAL, true);
+                check_packed(bed, l, h, dh, NORMAL, true, true);
         }
 }
 
@@ -506,6 +571,7 @@ static void test_packed_invariance(struct bed *bed)
     bed_begin(bed);
     const struct packed_layout l = {"", 3, {{50, 70, false}, {20, 0, true}, {40, 66, false}}};
     struct keys k = make_packed_keys(bed, &l);
+    give_bias(bed, &k, 2);
     struct mha m = make_mha(bed, &k, 2, 21, NORMAL, false);
     m.packed = true;
     const struct keys all = k;
@@ -515,6 +581,7 @@ static void test_packed_invariance(struct bed *bed)
     for (int g = 0; g < all.n_groups; g += 37) {
         k.group[0] = all.group[g];
         k.group[0].row = 0;
+        k.position = all.position + g;
         m.q = q + (size_t)g * m.q_ld;
         check_bytes("o", run_mha(bed, &k, &m), together + g * row_size, row_size, 4);
     }

@@ -256,6 +256,37 @@ static void test_activations(struct bed *bed)
     }
 }
 
+/* Both factors exact, so that the activation's own error and the product's are all there is. */
+static void check_gate(struct bed *bed, int r, int f, enum elcl_activation act)
+{
+    elcl_error err = {0};
+    bed_begin(bed);
+    const size_t half = (size_t)r * (size_t)f, n = 2 * half;
+    float *y = bed_normals(bed, n, 3);
+    double *product = bed_doubles(bed, half), *want = bed_doubles(bed, n);
+    double *bound = bed_doubles(bed, n); /* the second halves stay as they are */
+    elcl_ref_gate(product, y, activations[act], r, f);
+    for (size_t i = 0; i < n; i++) {
+        const size_t row = i / (size_t)(2 * f), j = i % (size_t)(2 * f);
+        want[i] = j < (size_t)f ? product[row * (size_t)f + j] : (double)y[i];
+        if (j < (size_t)f)
+            bound[i] = 8 * U * fabs((double)y[i] * (double)y[i + (size_t)f]) + 1e-37;
+    }
+    const struct elcl_buffer *buffer = bed_output(bed, y, n * sizeof(float));
+    CHECK(!elcl_op_gate(bed->ops, buffer, r, f, act, &err), "%s", err.msg);
+    check_bounded("gate", bed_read(bed, buffer), want, bound, n);
+    bed_end(bed);
+}
+
+static void test_gate(struct bed *bed)
+{
+    static const int sizes[][2] = {{5, 37}, {1, 1}, {3, 64}, {2, 300}};
+    for (size_t i = 0; i < ELCL_COUNT(sizes); i++)
+        if (check_case("gate %s R=%d F=%d", bed->name, sizes[i][0], sizes[i][1]))
+            for (int act = ELCL_ACT_NONE; act <= ELCL_ACT_SILU; act++)
+                check_gate(bed, sizes[i][0], sizes[i][1], (enum elcl_activation)act);
+}
+
 /* A row's bits do not depend on how many rows share the call. */
 static void test_invariance(struct bed *bed)
 {
@@ -374,6 +405,7 @@ void test_gemm(struct bed *bed)
     test_large(bed);
     test_heads(bed);
     test_activations(bed);
+    test_gate(bed);
     test_invariance(bed);
 }
 

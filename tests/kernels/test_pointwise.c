@@ -1,5 +1,5 @@
 /*
- * Embedding, add + layer norm, scatter.
+ * Embedding, add + norm, scatter.
  *
  * Tolerance of the norm: with m = max |v| of the row and s = sqrt(variance + eps), an element of
  * v - mean errs by at most about (4 + sqrt(D) / 8) U m (rounding of v and the mean, and the random
@@ -32,15 +32,19 @@ static void fill_row(float *x, int d, enum rows kind)
     }
 }
 
-/* bound [d] of LN(v) for v = a + b in f32; see the top of the file. */
+/* bound [d] of norm(v) for v = a + b in f32; see the top of the file. */
 static void norm_bounds(double *bound, const double *v, const double *want,
                         const struct elcl_ref_norm *norm, int d)
 {
+    for (int i = 0; !norm && i < d; i++)
+        bound[i] = U * fabs(want[i]);
+    if (!norm)
+        return;
     const double sums = 4 + sqrt(d) / 8 + (v[0] == v[d - 1] ? d / 8 : 0);
     double m = 0, mean = 0, variance = 0;
     for (int i = 0; i < d; i++) {
         m = fmax(m, fabs(v[i]));
-        mean += v[i] / d;
+        mean += norm->rms ? 0 : v[i] / d;
     }
     for (int i = 0; i < d; i++)
         variance += (v[i] - mean) * (v[i] - mean) / d;
@@ -48,23 +52,35 @@ static void norm_bounds(double *bound, const double *v, const double *want,
     for (int i = 0; i < d; i++) {
         const double w = fabs((double)norm->weight[i]), normal = w * fabs(v[i] - mean) / s;
         bound[i] = w * sums * U * m / s + 8 * U * normal + U * fabs(want[i]) +
-                   U * fabs((double)norm->bias[i]);
+                   (norm->rms ? 0 : U * fabs((double)norm->bias[i]));
     }
 }
+
+enum norm_kind { NORM_NONE, NORM_LAYER, NORM_RMS, N_NORMS };
 
 struct norms {
     struct elcl_ref_norm ref;
     struct elcl_norm device;
+    const struct elcl_ref_norm *given; /* ref, or NULL: none */
 };
 
-static struct norms make_norm(struct bed *bed, int d)
+static void make_norm(struct bed *bed, int d, enum norm_kind kind, struct norms *norms)
 {
     const float eps = 1e-5f;
     const float *weight = bed_normals(bed, (size_t)d, 1), *bias = bed_normals(bed, (size_t)d, 1);
     const size_t bytes = (size_t)d * sizeof(float);
-    return (struct norms){
-        .ref = {weight, bias, (double)eps},
-        .device = {*bed_input(bed, weight, bytes), *bed_input(bed, bias, bytes), eps}};
+    *norms = (struct norms){0};
+    if (kind == NORM_NONE)
+        return;
+    norms->ref = (struct elcl_ref_norm){weight, bias, (double)eps, false};
+    norms->device.weight = *bed_input(bed, weight, bytes);
+    norms->device.eps = eps;
+    norms->given = &norms->ref;
+    norms->ref.rms = norms->device.rms = kind == NORM_RMS;
+    if (kind == NORM_LAYER)
+        norms->device.bias = *bed_input(bed, bias, bytes);
+    else
+        norms->ref.bias = NULL;
 }
 
 /* The step buffer: `at` ints of junk, then a record per row with the given fields; NULL: junk. */
@@ -92,7 +108,7 @@ static void check_state(struct bed *bed, const struct elcl_buffer *pool, int poo
     check_bytes("state", bed_read(bed, pool), want, n, bytes);
 }
 
-static void check_add_norm(struct bed *bed, int r, int d, bool with_state)
+static void check_add_norm(struct bed *bed, int r, int d, enum norm_kind kind, bool with_state)
 {
     elcl_error err = {0};
     bed_begin(bed);
@@ -104,13 +120,14 @@ static void check_add_norm(struct bed *bed, int r, int d, bool with_state)
         fill_row(x + (size_t)row * d, d, (enum rows)(row % N_ROWS));
         fill_row(y + (size_t)row * d, d, (enum rows)(row % N_ROWS));
     }
-    const struct norms norm = make_norm(bed, d);
-    elcl_ref_add_norm(want, x, y, &norm.ref, r, d);
+    struct norms norm;
+    make_norm(bed, d, kind, &norm);
+    elcl_ref_add_norm(want, x, y, norm.given, r, d);
     for (size_t i = 0; i < n; i++)
         v[i] = (double)x[i] + (double)y[i];
     for (int row = 0; row < r; row++)
-        norm_bounds(bound + (size_t)row * d, v + (size_t)row * d, want + (size_t)row * d, &norm.ref,
-                    d);
+        norm_bounds(bound + (size_t)row * d, v + (size_t)row * d, want + (size_t)row * d,
+                    norm.given, d);
     const int32_t *slot = bed_permutation(bed, pool_rows);
     const int32_t *const fields[ELCL_ROW_INTS] = {[ELCL_ROW_SLOT] = slot};
     struct elcl_buffer *pool =
@@ -132,7 +149,8 @@ static void check_add_norm(struct bed *bed, int r, int d, bool with_state)
 
 struct embed_shape {
     int r, d, v;
-    bool norm, state;
+    enum norm_kind norm;
+    bool state, tokens, positions; /* without tokens x is given */
 };
 
 static void embed_reference(struct bed *bed, const struct elcl_ref_embed_args *ref, double *want,
@@ -141,6 +159,7 @@ static void embed_reference(struct bed *bed, const struct elcl_ref_embed_args *r
     const size_t n = (size_t)ref->r * ref->d;
     double *v = bed_doubles(bed, n);
     struct elcl_ref_embed_args plain = *ref;
+    memcpy(v, want, n * sizeof(*v));
     plain.x = v;
     plain.norm = NULL;
     elcl_ref_embed(&plain);
@@ -167,20 +186,22 @@ static void check_embed(struct bed *bed, const struct embed_shape *s)
     }
     const float *table = bed_normals_in(bed, bed->weights, (size_t)s->v * s->d, 1);
     const float *positions = bed_normals(bed, (size_t)n_positions * s->d, 1);
-    struct norms norm = {0};
-    if (s->norm)
-        norm = make_norm(bed, s->d);
+    const float *given = bed_normals(bed, n, 1);
+    struct norms norm;
+    make_norm(bed, s->d, s->norm, &norm);
     double *want = bed_doubles(bed, n), *bound = bed_doubles(bed, n);
     const float scale = 1.75f;
     const struct elcl_ref_embed_args ref = {.token = token,
                                             .position = position,
-                                            .tokens = table,
-                                            .positions = positions,
-                                            .norm = s->norm ? &norm.ref : NULL,
+                                            .tokens = s->tokens ? table : NULL,
+                                            .positions = s->positions ? positions : NULL,
+                                            .norm = norm.given,
                                             .scale = (double)scale,
                                             .offset = offset,
                                             .r = s->r,
                                             .d = s->d};
+    for (size_t i = 0; i < n; i++)
+        want[i] = (double)given[i];
     embed_reference(bed, &ref, want, bound);
     const int32_t *slot = bed_permutation(bed, pool_rows);
     const int32_t *const fields[ELCL_ROW_INTS] = {
@@ -188,12 +209,14 @@ static void check_embed(struct bed *bed, const struct embed_shape *s)
     struct elcl_buffer *pool =
         bed_output(bed, NULL, (size_t)pool_rows * s->d * elcl_ref_bytes(bed->state));
     const struct elcl_embed_args args = {
-        .x = bed_output(bed, NULL, n * sizeof(float)),
+        .x = bed_output(bed, s->tokens ? NULL : given, n * sizeof(float)),
         .state = s->state ? pool : NULL,
         .step = make_records(bed, at, s->r, fields),
         .rows_at = at,
-        .tokens = bed_matrix(bed, 1, s->v, s->d, table),
-        .positions = bed_input(bed, positions, (size_t)n_positions * s->d * sizeof(float)),
+        .tokens = s->tokens ? bed_matrix(bed, 1, s->v, s->d, table) : NULL,
+        .positions = s->positions
+                         ? bed_input(bed, positions, (size_t)n_positions * s->d * sizeof(float))
+                         : NULL,
         .offset = offset,
         .scale = scale,
         .norm = &norm.device,
@@ -257,13 +280,15 @@ void test_pointwise(struct bed *bed)
         for (size_t j = 0; j < n_r; j++) {
             const int d = ds[i], r = rs[j];
             if (check_case("add_norm %s R=%d D=%d", bed->name, r, d))
-                for (int state = 0; state < 2; state++)
-                    check_add_norm(bed, r, d, state);
+                for (int k = 0; k < 2 * N_NORMS; k++)
+                    check_add_norm(bed, r, d, (enum norm_kind)(k / 2), k & 1);
             if (check_case("embed %s R=%d D=%d", bed->name, r, d))
-                for (int k = 0; k < 4; k++) {
-                    const struct embed_shape s = {r, d, 5 + 30 * k, k & 1, k & 2};
-                    check_embed(bed, &s);
-                }
+                for (int k = 0; k < 2 * N_NORMS; k++)
+                    for (int terms = 1; terms < 4; terms++) {
+                        const struct embed_shape s = {
+                            r, d, 5 + 10 * k, (enum norm_kind)(k / 2), k & 1, terms & 1, terms & 2};
+                        check_embed(bed, &s);
+                    }
             if (check_case("scatter %s R=%d N=%d", bed->name, r, d))
                 for (int gap = 0; gap < 6; gap += 5)
                     check_scatter(bed, r, d, gap);

@@ -87,13 +87,19 @@ static void test_norm_values(void)
     if (!check_case("ref norm"))
         return;
     const float weight[] = {1, 2, 3, 4}, bias[] = {0, 0, 0, 1};
-    const struct elcl_ref_norm norm = {weight, bias, 0.75}; /* variance 1.25 + 0.75 = 2 */
+    const struct elcl_ref_norm norm = {weight, bias, 0.75, false}; /* variance 1.25 + 0.75 = 2 */
     const float x[] = {0, 1, 1, 2}, y[] = {1, 1, 2, 2};
     double out[4];
     elcl_ref_add_norm(out, x, y, &norm, 1, 4); /* of 1 2 3 4, mean 2.5 */
     const double want[] = {-1.5, -1, 1.5, 6};
     for (int i = 0; i < 4; i++)
         CHECK(NEAR((out[i] - (double)bias[i]) * sqrt(2.0), want[i]), "out[%d] = %g", i, out[i]);
+    const struct elcl_ref_norm rms = {weight, NULL, 1.5, true}; /* mean square 7.5 + 1.5 = 9 */
+    elcl_ref_add_norm(out, x, y, &rms, 1, 4);
+    for (int i = 0; i < 4; i++)
+        CHECK(NEAR(out[i], (i + 1) * (i + 1) / 3.0), "rms out[%d] = %g", i, out[i]);
+    elcl_ref_add_norm(out, x, y, NULL, 1, 4);
+    CHECK(out[0] == 1 && out[3] == 4, "no norm: %g %g", out[0], out[3]);
     const int32_t token[] = {1}, position[] = {1};
     const float table[] = {0, 0, 3, 4}, positions[] = {0, 0, 0, 0, 0, 0, 10, 20};
     const struct elcl_ref_embed_args args = {.x = out,
@@ -117,13 +123,21 @@ static void test_attention_values(void)
     const float y[] = {0, 8, 0.69314718055994531f, 16, 9, 9, 1.6094379124341003f, -8};
     const float e[] = {1, 0};
     const int32_t lineage[] = {3};
-    const struct elcl_ref_keys keys = {0, 2, lineage, 1};
+    struct elcl_ref_keys keys = {.n_shared = 2, .lineage = lineage, .n_private = 1};
     double c[2], p[3];
     elcl_ref_attn_weights(p, e, y, 2, &keys, 2, 1);
     CHECK(fabs(p[0] - 0.125) < 1e-7 && fabs(p[1] - 0.25) < 1e-7, "%g %g %g", p[0], p[1], p[2]);
     elcl_ref_attn_el(c, e, y, &keys, 1, 2, 1);
     CHECK(fabs(c[1] - (1 + 4 - 5)) < 1e-6, "c[1] = %g", c[1]);
-    const struct elcl_ref_keys none = {0, 0, NULL, 0};
+    /* ln 5, ln 2 and 0 by distances -1, 0 and 1 make all weights alike: of key 2 behind key 1 */
+    const float bias[] = {7, 7, 7, 1.6094379124341003f, 0.91629073187415511f, 0};
+    keys.bias = bias;
+    keys.reach = keys.position = 1;
+    const float queries[] = {9, 9, 1, 0};
+    double both[4];
+    elcl_ref_attn_el(both, queries, y, &keys, 2, 2, 1);
+    CHECK(fabs(both[3] - 16.0 / 3) < 1e-6, "c[1] = %g", both[3]);
+    const struct elcl_ref_keys none = {0};
     elcl_ref_attn_el(c, e, y, &none, 1, 2, 1);
     CHECK(c[0] == 0 && c[1] == 0, "no keys: %g %g", c[0], c[1]);
 }
@@ -170,7 +184,7 @@ static void test_el_identity(void)
                 sum += (double)q[h * EL_DH + j] * (double)wk[(h * EL_DH + j) * EL_D + d];
             e[h * EL_D + d] = (float)sum;
         }
-    const struct elcl_ref_keys keys = {0, EL_S, NULL, 0};
+    const struct elcl_ref_keys keys = {.n_shared = EL_S};
     elcl_ref_attn_mha(o, q, kv, &keys, EL_H, EL_DH, 2 * WIDTH, 0, WIDTH, 0.5);
     elcl_ref_attn_el(c, e, y, &keys, EL_H, EL_D, 0.5);
     for (int i = 0; i < WIDTH; i++) {

@@ -24,8 +24,8 @@ static void write_bytes(const char *directory, const char *name, const void *dat
     CHECK(!elcl_write_file_atomic(path, data, n, &err), "%s", err.msg);
 }
 
-/* A fresh copy; the name is valid until the next call. */
-static const char *copy_model(void)
+/* A fresh copy of a golden's model; the name is valid until the next call. */
+static const char *copy_of(const char *model)
 {
     static char directory[256];
     static int count;
@@ -35,12 +35,17 @@ static const char *copy_model(void)
     for (size_t i = 0; i < ELCL_COUNT(files); i++) {
         char path[512];
         size_t n = 0;
-        snprintf(path, sizeof(path), "%s/tests/golden/tiny-bart/%s", check_root(), files[i]);
+        snprintf(path, sizeof(path), "%s/tests/golden/%s/%s", check_root(), model, files[i]);
         char *data = read_text(path, &n);
         write_bytes(directory, files[i], data, n);
         elcl_free(data);
     }
     return directory;
+}
+
+static const char *copy_model(void)
+{
+    return copy_of("tiny-bart");
 }
 
 static void remove_file(const char *directory, const char *name)
@@ -181,6 +186,65 @@ static void test_configs(const struct check_options *options)
         if (!check_case("bad model, config %s", tests[i].changes))
             continue;
         const char *directory = copy_model();
+        change_json(directory, "config.json", tests[i].changes);
+        expect_open(directory, tests[i].code, tests[i].a, tests[i].b, options);
+    }
+}
+
+/* The same for models of other families. */
+static void test_other_configs(const struct check_options *options)
+{
+    static const struct {
+        const char *model, *changes;
+        int code;
+        const char *a, *b;
+    } tests[] = {
+        {"tiny-opt", "{\"hidden_size\": null}", ELCL_E_FORMAT, "config.json", "hidden_size"},
+        {"tiny-opt", "{\"num_attention_heads\": 4}", ELCL_E_FORMAT, "hidden_size 21",
+         "num_attention_heads 4"},
+        {"tiny-opt", "{\"activation_function\": \"mish\"}", ELCL_E_UNSUPPORTED,
+         "activation_function", "\"mish\""},
+        {"tiny-opt", "{\"max_position_embeddings\": 51}", ELCL_E_FORMAT, "embed_positions.weight",
+         "[53,21]"},
+        {"tiny-opt", "{\"word_embed_proj_dim\": 20}", ELCL_E_FORMAT, "embed_tokens.weight",
+         "[53,20]"},
+        {"tiny-opt-post", "{\"word_embed_proj_dim\": null}", ELCL_E_FORMAT, "embed_tokens.weight",
+         "[61,20]"},
+        {"tiny-opt-post", "{\"do_layer_norm_before\": true}", ELCL_E_FORMAT, "model.safetensors",
+         "final_layer_norm.weight"},
+        {"tiny-opt-plain", "{\"enable_bias\": true}", ELCL_E_FORMAT, "model.safetensors",
+         "layers.0.self_attn.q_proj.bias"},
+        {"tiny-opt-plain", "{\"layer_norm_elementwise_affine\": true}", ELCL_E_FORMAT,
+         "model.safetensors", "self_attn_layer_norm.weight"},
+        {"tiny-t5", "{\"d_kv\": 8}", ELCL_E_FORMAT, "layer.0.SelfAttention.q.weight", "[24,20]"},
+        {"tiny-t5", "{\"d_kv\": null}", ELCL_E_FORMAT, "config.json", "d_kv"},
+        {"tiny-t5", "{\"num_heads\": 20000}", ELCL_E_FORMAT, "config.json", "num_heads"},
+        {"tiny-t5", "{\"num_heads\": 1024, \"d_kv\": 65}", ELCL_E_UNSUPPORTED, "num_heads 1024",
+         "d_kv 65"},
+        {"tiny-t5", "{\"is_encoder_decoder\": false}", ELCL_E_UNSUPPORTED, "is_encoder_decoder",
+         "t5"},
+        {"tiny-t5", "{\"feed_forward_proj\": \"gated-gelu\"}", ELCL_E_FORMAT, "model.safetensors",
+         "wi_0.weight"},
+        {"tiny-t5", "{\"feed_forward_proj\": \"mish\"}", ELCL_E_UNSUPPORTED, "feed_forward_proj",
+         "\"mish\""},
+        {"tiny-t5", "{\"tie_word_embeddings\": false}", ELCL_E_FORMAT, "model.safetensors",
+         "lm_head.weight"},
+        {"tiny-t5", "{\"relative_attention_num_buckets\": 9}", ELCL_E_FORMAT,
+         "relative_attention_bias.weight", "[9,3]"},
+        {"tiny-t5", "{\"relative_attention_max_distance\": 4}", ELCL_E_UNSUPPORTED,
+         "relative_attention_max_distance 4", "num_buckets 8"},
+        {"tiny-t5", "{\"relative_attention_num_buckets\": 3}", ELCL_E_UNSUPPORTED, "config.json",
+         "relative_attention_num_buckets 3"},
+        {"tiny-t5", "{\"model_type\": \"umt5\", \"feed_forward_proj\": \"relu\"}", ELCL_E_FORMAT,
+         "model.safetensors", "encoder.block.1.layer.0.SelfAttention.relative_attention_bias"},
+        {"tiny-t5", "{\"num_decoder_layers\": 4}", ELCL_E_FORMAT, "model.safetensors",
+         "decoder.block.3.layer.0."},
+        {"tiny-opt-plain", "{\"enable_bias\": 1}", ELCL_E_FORMAT, "config.json", "enable_bias"},
+    };
+    for (size_t i = 0; i < ELCL_COUNT(tests); i++) {
+        if (!check_case("bad model, %s config %s", tests[i].model, tests[i].changes))
+            continue;
+        const char *directory = copy_of(tests[i].model);
         change_json(directory, "config.json", tests[i].changes);
         expect_open(directory, tests[i].code, tests[i].a, tests[i].b, options);
     }
@@ -550,6 +614,7 @@ int main(int argc, char **argv)
     const struct check_options *options = check_begin(argc, argv);
     struct golden golden;
     test_configs(options);
+    test_other_configs(options);
     test_tensors(options);
     test_files(options);
     test_tokenizer(options);

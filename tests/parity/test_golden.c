@@ -242,9 +242,11 @@ static void test_files(const char *name, const char *stored, const struct check_
 int main(int argc, char **argv)
 {
     static const char *const models[] = {
-        "tiny-bart",  "tiny-bart-untied", "tiny-marian",     "tiny-marian-separate",
-        "tiny-mbart", "tiny-pegasus",     "tiny-blenderbot", "tiny-m2m_100",
-        "tiny-fsmt",  "tiny-fsmt-shared", "tiny-gpt2",       "tiny-gpt2-by-layer",
+        "tiny-bart",    "tiny-bart-untied", "tiny-marian",     "tiny-marian-separate",
+        "tiny-mbart",   "tiny-pegasus",     "tiny-blenderbot", "tiny-m2m_100",
+        "tiny-fsmt",    "tiny-fsmt-shared", "tiny-gpt2",       "tiny-gpt2-by-layer",
+        "tiny-opt",     "tiny-opt-post",    "tiny-opt-plain",  "tiny-t5",
+        "tiny-flan-t5", "tiny-mt5",         "tiny-umt5",
     };
     const struct check_options *options = check_begin(argc, argv);
     for (size_t i = 0; i < ELCL_COUNT(models); i++)

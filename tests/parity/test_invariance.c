@@ -131,10 +131,11 @@ static void test_g2p(const struct setup *setup, int n, const struct check_option
 int main(int argc, char **argv)
 {
     const struct check_options *options = check_begin(argc, argv);
-    struct golden golden, gpt2, rules;
+    struct golden golden, gpt2, t5, rules;
     check_case("invariance, stored sources");
     const bool bart_there = golden_load("tiny-bart", &golden);
-    if (golden_load("tiny-gpt2", &gpt2) && bart_there)
+    const bool gpt2_there = golden_load("tiny-gpt2", &gpt2);
+    if (golden_load("tiny-flan-t5", &t5) && bart_there && gpt2_there)
         for (size_t k = 0; k < ELCL_COUNT(all_shapes); k++)
             for (size_t a = 0; a < ELCL_COUNT(all_variants); a++) {
                 const struct setup setup = {.attention = all_variants[a],
@@ -142,6 +143,7 @@ int main(int argc, char **argv)
                                             .gemm = ELCL_GEMM_NATIVE};
                 test_tiny("tiny-bart", &golden, &setup, options);
                 test_tiny("tiny-gpt2", &gpt2, &setup, options);
+                test_tiny("tiny-flan-t5", &t5, &setup, options);
                 test_g2p(&setup, all_shapes[k] == ELCL_KERNELS_CPU ? 100 : 6, options);
             }
     if (golden_load_file("tiny-bart", "rules.json", &rules))
@@ -154,6 +156,7 @@ int main(int argc, char **argv)
     golden_finish(&rules);
     golden_finish(&golden);
     golden_finish(&gpt2);
+    golden_finish(&t5);
     printf("compared %ld results with those of another batch\n", n_compared);
     return check_end();
 }

@@ -420,11 +420,12 @@ int main(int argc, char **argv)
 {
     const struct check_options *options = check_begin(argc, argv);
     static const enum elcl_storage storages[] = {ELCL_F32, ELCL_F16, ELCL_BF16};
-    struct golden tiny, untied, gpt2;
+    struct golden tiny, untied, gpt2, opt, t5;
     test_arithmetic();
     check_case("plan, stored sources");
     if (!golden_load("tiny-bart", &tiny) || !golden_load("tiny-bart-untied", &untied) ||
-        !golden_load("tiny-gpt2", &gpt2))
+        !golden_load("tiny-gpt2", &gpt2) || !golden_load("tiny-opt-plain", &opt) ||
+        !golden_load("tiny-flan-t5", &t5))
         return check_end();
     for (size_t a = 0; a < ELCL_COUNT(all_variants); a++) {
         struct setup setup = {
@@ -433,6 +434,8 @@ int main(int argc, char **argv)
             setup.weights = setup.state = storages[s];
             test_measured("tiny-bart", &tiny, &setup, options);
             test_measured("tiny-gpt2", &gpt2, &setup, options);
+            test_measured("tiny-opt-plain", &opt, &setup, options);
+            test_measured("tiny-flan-t5", &t5, &setup, options);
         }
         setup.weights = setup.state = ELCL_F32;
         test_limits(&tiny, &setup, options);
@@ -443,5 +446,7 @@ int main(int argc, char **argv)
     golden_finish(&tiny);
     golden_finish(&untied);
     golden_finish(&gpt2);
+    golden_finish(&opt);
+    golden_finish(&t5);
     return check_end();
 }

@@ -424,6 +424,10 @@ int main(int argc, char **argv)
     for (size_t m = 0; m < ELCL_COUNT(names); m++)
         for (size_t k = 0; k < ELCL_COUNT(all_shapes); k++)
             test_equal(names[m], all_shapes[k], ELCL_GEMM_NATIVE, options);
+    static const char *const others[] = {"tiny-opt-post", "tiny-t5", "tiny-flan-t5"};
+    for (size_t m = 0; m < ELCL_COUNT(others); m++)
+        for (size_t k = 0; k < ELCL_COUNT(all_shapes); k++)
+            test_equal(others[m], all_shapes[k], ELCL_GEMM_NATIVE, options);
     test_equal("tiny-bart", ELCL_KERNELS_CPU, ELCL_GEMM_CLBLAST, options);
     for (size_t m = 0; m < ELCL_COUNT(names); m++)
         for (size_t a = 0; a < ELCL_COUNT(all_variants); a++)

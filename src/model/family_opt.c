@@ -1,0 +1,187 @@
+/* OPT: a decoder with learned positions from row 2 on, pre-norm or, as OPT-350M, post-norm without
+ * a norm behind the stack; its embeddings may be narrower than the model and are then projected. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "model/family.h"
+
+#define MAX_LAYERS 256
+#define MAX_WIDTH 65536
+#define POSITION_OFFSET 2
+#define NORM_EPS 1e-5f
+
+static int read_activation(const struct elcl_config *config, enum elcl_activation *act,
+                           elcl_error *err)
+{
+    static const struct {
+        const char *name;
+        enum elcl_activation act;
+    } known[] = {
+        {"relu", ELCL_ACT_RELU},          {"gelu", ELCL_ACT_GELU},
+        {"gelu_new", ELCL_ACT_GELU_TANH}, {"gelu_pytorch_tanh", ELCL_ACT_GELU_TANH},
+        {"silu", ELCL_ACT_SILU},          {"swish", ELCL_ACT_SILU},
+    };
+    const char *name;
+    const int rc = elcl_config_string_or(config, "activation_function", "relu", &name, err);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < ELCL_COUNT(known); i++) {
+        if (!strcmp(name, known[i].name)) {
+            *act = known[i].act;
+            return ELCL_OK;
+        }
+    }
+    return elcl_fail(err, ELCL_E_UNSUPPORTED,
+                     "%s: activation_function \"%s\" is not supported; supported: gelu, gelu_new, "
+                     "relu, silu",
+                     config->path, name);
+}
+
+static int read_norms(const struct elcl_config *config, struct elcl_arch *a, elcl_error *err)
+{
+    bool removed, affine, bias;
+    int rc;
+    ELCL_TRY(elcl_config_bool_or(config, "do_layer_norm_before", true, &a->pre_norm, err));
+    ELCL_TRY(elcl_config_bool_or(config, "_remove_final_layer_norm", false, &removed, err));
+    ELCL_TRY(elcl_config_bool_or(config, "layer_norm_elementwise_affine", true, &affine, err));
+    ELCL_TRY(elcl_config_bool_or(config, "enable_bias", true, &bias, err));
+    a->final_norm = a->pre_norm && !removed;
+    a->plain_norms = !affine;
+    a->no_bias = !bias;
+    a->norm_eps = NORM_EPS;
+fail:
+    return rc;
+}
+
+static int read_arch(const struct elcl_config *config, struct elcl_arch *arch, elcl_error *err)
+{
+    struct elcl_arch a = {
+        .decoder_only = true, .embed_scale = 1, .position_offset = POSITION_OFFSET};
+    int rc;
+    ELCL_TRY(elcl_config_int(config, "hidden_size", 1, MAX_WIDTH, &a.d, err));
+    ELCL_TRY(elcl_config_int(config, "vocab_size", 1, 1 << 24, &a.vocabulary, err));
+    a.source_vocabulary = a.vocabulary;
+    ELCL_TRY(elcl_config_int(config, "num_hidden_layers", 1, MAX_LAYERS, &a.decoder_layers, err));
+    ELCL_TRY(elcl_config_int(config, "num_attention_heads", 1, 1024, &a.decoder_heads, err));
+    ELCL_TRY(elcl_config_int(config, "ffn_dim", 1, 1 << 20, &a.decoder_ffn, err));
+    ELCL_TRY(elcl_config_int_or(config, "max_position_embeddings", 2, 1 << 20, 2048,
+                                &a.max_positions, err));
+    ELCL_TRY(
+        elcl_config_int_or(config, "word_embed_proj_dim", 1, MAX_WIDTH, a.d, &a.embed_width, err));
+    ELCL_TRY(elcl_config_bool_or(config, "tie_word_embeddings", true, &a.tied, err));
+    ELCL_TRY(read_activation(config, &a.act, err));
+    ELCL_TRY(read_norms(config, &a, err));
+    if (a.d % a.decoder_heads)
+        return elcl_fail(err, ELCL_E_FORMAT,
+                         "%s: hidden_size %d is not a multiple of num_attention_heads %d",
+                         config->path, a.d, a.decoder_heads);
+    *arch = a;
+fail:
+    return rc;
+}
+
+/* Without weights of its own a norm has ones and zeros. */
+static int load_norm(struct elcl_loader *loader, const struct elcl_arch *arch, const char *prefix,
+                     struct elcl_norm *norm)
+{
+    if (!arch->plain_norms)
+        return elcl_load_norm(loader, prefix, arch->d, arch->norm_eps, norm);
+    const size_t n = (size_t)arch->d;
+    float *ones = elcl_calloc(2 * n, sizeof(*ones)), *zeros = ones ? ones + n : NULL;
+    if (!ones)
+        return elcl_fail_nomem(loader->err);
+    for (size_t i = 0; i < n; i++)
+        ones[i] = 1;
+    norm->eps = arch->norm_eps;
+    int rc = elcl_load_made(loader, "weight vector", ones, n, &norm->weight);
+    if (!rc)
+        rc = elcl_load_made(loader, "weight vector", zeros, n, &norm->bias);
+    elcl_free(ones);
+    return rc;
+}
+
+static int load_layer(struct elcl_loader *loader, const struct elcl_arch *arch, int i,
+                      struct elcl_layer_weights *layer)
+{
+    const int d = arch->d, ffn = arch->decoder_ffn;
+    char name[64];
+    int rc;
+#define NAME(role) (snprintf(name, sizeof(name), "layers.%d.%s", i, role), name)
+    ELCL_TRY(load_norm(loader, arch, NAME("self_attn_layer_norm"), &layer->self_norm));
+    ELCL_TRY(elcl_load_attention(loader, NAME("self_attn"), arch->decoder_heads, d, ELCL_SITE_SELF,
+                                 &layer->self));
+    ELCL_TRY(load_norm(loader, arch, NAME("final_layer_norm"), &layer->ffn_norm));
+    ELCL_TRY(elcl_load_linear(loader, NAME("fc1"), ffn, d, &layer->fc1));
+    ELCL_TRY(elcl_load_linear(loader, NAME("fc2"), d, ffn, &layer->fc2));
+#undef NAME
+fail:
+    return rc;
+}
+
+/* What stands before the decoder's names. */
+static const char *find_base(const struct elcl_loader *loader)
+{
+    static const char *const bases[] = {"model.decoder.", "decoder."};
+    for (size_t i = 0; loader->st && i < ELCL_COUNT(bases); i++) {
+        char name[64];
+        snprintf(name, sizeof(name), "%sembed_tokens.weight", bases[i]);
+        if (elcl_tensors_find(loader->st, name) || elcl_tensors_refusal(loader->st, name))
+            return bases[i];
+    }
+    return bases[0];
+}
+
+static int load_projections(struct elcl_loader *loader, const struct elcl_arch *arch,
+                            struct elcl_weights *weights)
+{
+    const int d = arch->d, w = arch->embed_width;
+    if (d == w)
+        return ELCL_OK;
+    loader->no_bias = true;
+    int rc = elcl_load_linear(loader, "project_in", d, w, &weights->decoder.project_in);
+    if (!rc)
+        rc = elcl_load_linear(loader, "project_out", w, d, &weights->project_out);
+    return rc;
+}
+
+static int load(struct elcl_loader *loader, const struct elcl_arch *arch,
+                struct elcl_weights *weights)
+{
+    static const char *const tokens[] = {"embed_tokens.weight", NULL}, *const head[] = {
+                                                                           "lm_head.weight", NULL};
+    struct elcl_stack_weights *decoder = &weights->decoder;
+    const int v = arch->vocabulary, w = arch->embed_width;
+    int rc;
+    loader->base = find_base(loader);
+    ELCL_TRY(elcl_load_embedding(loader, tokens, v, w, weights, &decoder->tokens));
+    weights->head = decoder->tokens;
+    if (!arch->tied)
+        ELCL_TRY(elcl_load_embedding(loader, head, v, w, weights, &weights->head));
+    ELCL_TRY(load_projections(loader, arch, weights));
+    ELCL_TRY(elcl_load_table(loader, "embed_positions.weight",
+                             arch->max_positions + POSITION_OFFSET, arch->d, &decoder->positions));
+    loader->no_bias = arch->no_bias;
+    ELCL_TRY(elcl_stack_create(decoder, arch->decoder_layers, loader->err));
+    for (int i = 0; i < arch->decoder_layers; i++)
+        ELCL_TRY(load_layer(loader, arch, i, &decoder->layers[i]));
+    if (arch->final_norm)
+        ELCL_TRY(load_norm(loader, arch, "final_layer_norm", &decoder->final_norm));
+fail:
+    return rc;
+}
+
+static const struct elcl_config_default defaults[] = {
+    {"bos_token_id", 2},
+    {"pad_token_id", 1},
+    {"eos_token_id", 2},
+    {NULL, 0},
+};
+
+const struct elcl_family elcl_family_opt = {
+    .model_type = "opt",
+    .defaults = defaults,
+    .prompt_bos = true,
+    .read_arch = read_arch,
+    .load = load,
+};
