@@ -38,6 +38,7 @@ void elcl_model_get_info(const elcl_model *model, elcl_model_info *info)
                               .vocabulary = model->arch.vocabulary,
                               .has_tokenizer = model->tokenizer != NULL,
                               .decoder_only = model->arch.decoder_only,
+                              .text_start = model->arch.decoder_only ? model->empty : -1,
                               .weight_bytes = model->weight_bytes};
 }
 

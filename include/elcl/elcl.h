@@ -166,8 +166,10 @@ typedef struct elcl_model_info {
     int max_source; /* tokens */
     int max_target; /* tokens, the start token included */
     int vocabulary;
-    int has_tokenizer; /* 0: only token ids can be generated from and to */
-    int decoder_only;  /* 1: continues its source, which is the beginning of every output */
+    int has_tokenizer;  /* 0: only token ids can be generated from and to */
+    int decoder_only;   /* 1: continues its source, which is the beginning of every output */
+    int32_t text_start; /* decoder-only: the token before a text that has no other beginning, as
+                         * models are trained; -1 where elcl_encode() puts it there, or none */
     uint64_t weight_bytes;
 } elcl_model_info;
 
@@ -334,6 +336,54 @@ typedef struct elcl_engine_stats {
 } elcl_engine_stats;
 
 ELCL_API void elcl_engine_get_stats(const elcl_engine *engine, elcl_engine_stats *stats);
+
+/* ---- scores -------------------------------------------------------------------------------- */
+
+/*
+ * How likely given tokens are:
+ *     log_probs[i] = log p(target[i] | source, target[0 .. i - 1])
+ * for all i in one pass (teacher forcing), by the model alone: no option of generation takes part.
+ * The source is what the encoder reads; of a decoder-only model it is the beginning of the text,
+ * and the model's positions bound n_source + n_target. What greedy search found scores as much
+ * here as there.
+ */
+typedef struct elcl_score_request {
+    const int32_t *source;          /* [n_source] */
+    size_t n_source;                /* at least 1 */
+    const int32_t *target;          /* [n_target], EOS included where it is to count */
+    size_t n_target;                /* may be 0 */
+    int32_t decoder_start_token_id; /* stands before the target; -1: the model's. Not read in
+                                     * decoder-only models */
+    float *log_probs;               /* [n_target] out */
+} elcl_score_request;
+
+typedef struct elcl_scorer_params {
+    int batch_tokens; /* of one pass, more where one request needs more; 0: from the memory limit */
+    unsigned reserved[8];
+} elcl_scorer_params;
+
+ELCL_API elcl_scorer_params elcl_scorer_params_default(void);
+
+/* Device buffers for scoring with a model, which must outlive it. Belongs to one thread at a
+ * time. */
+typedef struct elcl_scorer elcl_scorer;
+
+/* Nothing is allocated on the device before the first run. `params` may be NULL. */
+ELCL_API int elcl_scorer_create(elcl_model *model, const elcl_scorer_params *params,
+                                elcl_scorer **scorer, elcl_error *err);
+ELCL_API void elcl_scorer_destroy(elcl_scorer **scorer);
+
+/* Fills the log_probs of n requests, in as few passes as their tokens need, and blocks until they
+ * are there. A request's numbers do not depend on what else is in the call. ELCL_E_ARG names the
+ * request, from 0; after a failure no log_probs are to be read. */
+ELCL_API int elcl_scorer_run(elcl_scorer *scorer, const elcl_score_request *requests, size_t n,
+                             elcl_error *err);
+
+/* As of an engine: samples are requests, steps are passes, output tokens are those scored;
+ * batch_size is the tokens that one pass takes. */
+ELCL_API void elcl_scorer_get_stats(const elcl_scorer *scorer, elcl_engine_stats *stats);
+
+/* ---- convenience --------------------------------------------------------------------------- */
 
 /* One text in, the best hypothesis' text out; *text is freed with elcl_free(). Creates an engine
  * for the call: for many texts use an engine. */

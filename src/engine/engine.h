@@ -42,6 +42,9 @@ struct elcl_engine {
  * waiting than fits and nothing is in flight. */
 int elcl_engine_fit(struct elcl_engine *engine, elcl_error *err);
 
+/* Bytes that the plan of a run may take, without the weights. */
+uint64_t elcl_engine_memory_limit(const struct elcl_device *device);
+
 /* batch.c: who is in flight */
 
 /* Moves waiting sentences into free slots, when enough are free to make an encoding worth it. */

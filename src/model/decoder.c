@@ -1,4 +1,4 @@
-/* One decoding step of all live rows, and the prompts of decoder-only models. */
+/* One decoding step of all live rows, the prompts of decoder-only models, and teacher forcing. */
 #include "base/util.h"
 #include "model/attn.h"
 
@@ -33,18 +33,25 @@ fail:
     return rc;
 }
 
-/* Logits of the last hidden states, the rules, the best tokens, the draws. */
+/* Logits of m rows of last hidden states in buffer x. */
+static int head(struct elcl_run *run, int x, int m, elcl_error *err)
+{
+    struct elcl_buffer *b = run->buffers;
+    const struct elcl_gemm_args args = {
+        .y = &b[ELCL_B_LOGITS],
+        .x = &b[x],
+        .bias = run->weights->head_bias.mem ? &run->weights->head_bias : NULL,
+        .w = run->weights->head,
+        .m = m,
+        .x_ld = run->arch->d,
+        .y_ld = run->arch->vocabulary};
+    return elcl_op_gemm(run->ops, &args, err);
+}
+
+/* Logits, the rules, the best tokens, the draws. */
 static int candidates(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
 {
     struct elcl_buffer *b = run->buffers;
-    const struct elcl_gemm_args head = {
-        .y = &b[ELCL_B_LOGITS],
-        .x = &b[run->h],
-        .bias = run->weights->head_bias.mem ? &run->weights->head_bias : NULL,
-        .w = run->weights->head,
-        .m = records->n_rows,
-        .x_ld = run->arch->d,
-        .y_ld = run->arch->vocabulary};
     const struct elcl_select_args select = {.candidates = &b[ELCL_B_CANDIDATES],
                                             .logits = &b[ELCL_B_LOGITS],
                                             .step = &b[ELCL_B_STEP],
@@ -58,7 +65,7 @@ static int candidates(struct elcl_run *run, const struct elcl_records *records, 
                                             .width = records->width,
                                             .renormalize = records->renormalize};
     int rc;
-    ELCL_TRY(elcl_op_gemm(run->ops, &head, err));
+    ELCL_TRY(head(run, run->h, records->n_rows, err));
     ELCL_TRY(elcl_op_select(run->ops, &select, err));
     if (records->n_draws)
         ELCL_TRY(elcl_op_sample(run->ops, &select, records->draws_at, records->n_draws, err));
@@ -155,6 +162,51 @@ int elcl_decoder_step(struct elcl_run *run, const struct elcl_records *records, 
     ELCL_TRY(continue_lineage(run, records, err));
     ELCL_TRY(layers(run, records, false, err));
     ELCL_TRY(candidates(run, records, err));
+fail:
+    return rc;
+}
+
+/* Log-probabilities of the scored tokens from `at` on, m of them. The hidden states behind which
+ * they stand are gathered, as what is given is not scored. */
+static int score_block(struct elcl_run *run, const struct elcl_records *records, int at, int m,
+                       elcl_error *err)
+{
+    struct elcl_buffer *b = run->buffers;
+    const int gathered = run->h == ELCL_B_H ? ELCL_B_X : ELCL_B_H; /* both are free by now */
+    const size_t rows_at = records->scored_at + (size_t)at * ELCL_ROW_INTS;
+    const struct elcl_reorder_args gather = {.f32 = true,
+                                             .next = &b[gathered],
+                                             .previous = &b[run->h],
+                                             .step = &b[records->buffer],
+                                             .rows_at = rows_at,
+                                             .field = ELCL_ROW_PARENT,
+                                             .r = m,
+                                             .ld = (size_t)run->arch->d,
+                                             .n = (size_t)run->arch->d};
+    const struct elcl_log_prob_args log_prob = {.out = &b[ELCL_B_CANDIDATES],
+                                                .logits = &b[ELCL_B_LOGITS],
+                                                .step = &b[records->buffer],
+                                                .rows_at = rows_at,
+                                                .out_at = (size_t)at,
+                                                .r = m,
+                                                .v = run->arch->vocabulary};
+    int rc;
+    ELCL_TRY(elcl_op_reorder(run->ops, &gather, err));
+    ELCL_TRY(head(run, gathered, m, err));
+    ELCL_TRY(elcl_op_log_prob(run->ops, &log_prob, err));
+fail:
+    return rc;
+}
+
+int elcl_decoder_score(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
+{
+    const int block = run->capacity.score_block;
+    int rc;
+    ELCL_TRY(elcl_ops_upload(run->ops, &run->buffers[records->buffer], records->data,
+                             records->n * sizeof(*records->data), err));
+    ELCL_TRY(layers(run, records, false, err));
+    for (int at = 0; at < records->n_scored; at += block)
+        ELCL_TRY(score_block(run, records, at, elcl_min_int(block, records->n_scored - at), err));
 fail:
     return rc;
 }
