@@ -236,6 +236,7 @@ typedef struct elcl_gen_options {
     /* In Hugging Face's style alone; 0 in the other, which never generates padding. */
     int ban_pad;            /* 1: pad_token_id is never generated (bad_words_ids [[pad]]) */
     int renormalize_logits; /* 1: beam scores add up log-softmax of what the rules leave */
+    int token_logprobs;     /* 1: results have each token's log-probability */
     int do_sample;          /* 1: draw tokens; needs num_beams 1 */
     float temperature;      /* scores are divided by it, 1e-6 .. 1e6 */
     int top_k;              /* keep the k best tokens; 0: off. Hugging Face's default is 50 */
@@ -265,6 +266,10 @@ typedef struct elcl_hypothesis {
                   * log-probability of the model, before rules, temperature and cut-offs; the
                   * prompt has no part in it */
     enum elcl_finish_reason finish;
+    /* [n_ids] what each token added to the sum of the score, or NULL without the option; NAN where
+     * nothing was chosen: for the start token or the prompt. Diverse beam search's penalty takes
+     * no part. */
+    const float *token_logprobs;
 } elcl_hypothesis;
 
 typedef struct elcl_result {
@@ -278,6 +283,20 @@ typedef struct elcl_result {
 /* Called from elcl_engine_step(), once per request, in the order in which they finish. */
 typedef void (*elcl_result_fn)(void *engine_user, const elcl_result *result);
 
+/* A token that a request's output has for good. */
+typedef struct elcl_token {
+    uint64_t id;    /* of the request, as in elcl_result */
+    void *user;     /* likewise */
+    int stream;     /* 0 .. num_return_sequences - 1: which of the outputs */
+    int32_t token;  /* start token and prompt are not told, EOS is */
+    float log_prob; /* as elcl_hypothesis.token_logprobs has it */
+} elcl_token;
+
+/* Called from elcl_engine_step() for each token of greedy search and sampling in Hugging Face's
+ * style, in the order of the output and before its on_result. Other searches may still change
+ * their minds and tell nothing. */
+typedef void (*elcl_token_fn)(void *engine_user, const elcl_token *token);
+
 typedef struct elcl_engine_params {
     int batch_size; /* sentences in flight; 0: from the memory limit and the device */
     int max_beams;  /* most beams (or samples) that a request may ask for, default 4 */
@@ -285,6 +304,7 @@ typedef struct elcl_engine_params {
     int max_target; /* longest output in tokens, 0: the model's limit; decoder-only: one more than
                      * the most new tokens */
     elcl_result_fn on_result;
+    elcl_token_fn on_token; /* NULL: only results are told */
     void *user;
     unsigned reserved[8];
 } elcl_engine_params;

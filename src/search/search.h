@@ -39,6 +39,13 @@ struct elcl_search_draw {
     int32_t stream; /* the sequence, 0 .. num_return_sequences - 1: numbers its random numbers */
 };
 
+/* A token that an output has for good. */
+struct elcl_search_token {
+    int32_t stream; /* the sequence; 0 in greedy search */
+    int32_t token;
+    float score; /* its log-probability */
+};
+
 struct elcl_search;
 
 /* `options` is copied and must come from elcl_rules_bind(). Chooses by search_style; there sampling
@@ -64,6 +71,9 @@ int elcl_search_width(const struct elcl_search *search);
  * elcl_search_width() of each row are read. */
 int elcl_search_advance(struct elcl_search *search, const struct elcl_candidate *candidates,
                         int stride, elcl_error *err);
+/* The tokens that the last advance added for good, [*n]: of greedy search and sampling, other
+ * searches have none. Owned by the search, valid until the next advance. */
+const struct elcl_search_token *elcl_search_added(const struct elcl_search *search, int *n);
 /* After done: num_return_sequences hypotheses (fewer when fewer were found), best first, or in the
  * order of the streams. Owned by the search. */
 void elcl_search_results(const struct elcl_search *search, const elcl_hypothesis **hypotheses,

@@ -171,6 +171,136 @@ end:
     elcl_free(s);
 }
 
+/* ---- tokens as they come, and what each adds ------------------------------------------------ */
+
+#define STREAMS 3
+
+/* One request's output, as the callbacks told it. */
+struct told {
+    struct tokens tokens[STREAMS]; /* by on_token */
+    float log_probs[STREAMS][MAX_TOKENS];
+    int n_results; /* by on_result */
+    int n_told_late;
+    struct hypothesis results[STREAMS];
+    float result_log_probs[STREAMS][MAX_TOKENS];
+    bool has_log_probs;
+};
+
+static void on_token(void *user, const elcl_token *token)
+{
+    struct told *told = token->user;
+    struct tokens *tokens = &told->tokens[token->stream];
+    (void)user;
+    told->n_told_late += told->n_results > 0;
+    told->log_probs[token->stream][tokens->n] = token->log_prob;
+    tokens->ids[tokens->n++] = token->token;
+}
+
+static void on_result(void *user, const elcl_result *result)
+{
+    struct told *told = result->user;
+    (void)user;
+    told->n_results = elcl_min_int(result->n_hypotheses, STREAMS);
+    for (int i = 0; i < told->n_results; i++) {
+        const elcl_hypothesis *h = &result->hypotheses[i];
+        struct hypothesis *copy = &told->results[i];
+        copy->score = h->score;
+        copy->tokens.n = (int)h->n_ids;
+        memcpy(copy->tokens.ids, h->ids, h->n_ids * sizeof(*h->ids));
+        told->has_log_probs = h->token_logprobs != NULL;
+        if (h->token_logprobs)
+            memcpy(told->result_log_probs[i], h->token_logprobs, h->n_ids * sizeof(float));
+    }
+}
+
+/* The sum of a hypothesis' log-probabilities makes its score, and what comes before is no number.
+ */
+static void check_sum(const struct told *told, int i, int n_before, float length_penalty,
+                      const char *what)
+{
+    const struct hypothesis *h = &told->results[i];
+    double sum = 0;
+    for (int t = 0; t < h->tokens.n; t++) {
+        CHECK(isnan(told->result_log_probs[i][t]) == (t < n_before), "%s: token %d: %g", what, t,
+              (double)told->result_log_probs[i][t]);
+        if (t >= n_before)
+            sum += (double)told->result_log_probs[i][t];
+    }
+    const double want = sum / pow(elcl_max_int(h->tokens.n - n_before, 1), (double)length_penalty);
+    CHECK(fabs(want - (double)h->score) <= 1e-5 * (1 + fabs(want)), "%s: %.9g, score %.9g", what,
+          want, (double)h->score);
+}
+
+/* What was told one by one is the result behind its beginning. */
+static void check_told(const struct told *told, int i, int n_before, const char *what)
+{
+    const struct tokens *got = &told->tokens[i], *whole = &told->results[i].tokens;
+    const bool same =
+        got->n == whole->n - n_before &&
+        !memcmp(got->ids, whole->ids + n_before, (size_t)got->n * sizeof(*got->ids)) &&
+        !memcmp(told->log_probs[i], told->result_log_probs[i] + n_before,
+                (size_t)got->n * sizeof(float));
+    CHECK(same && !told->n_told_late, "%s: %d tokens told, the result has %d", what, got->n,
+          whole->n - n_before);
+}
+
+static void check_tokens_told(const struct golden *golden, elcl_model *model)
+{
+    static const char *const kinds[] = {"greedy", "sampling", "beam", "diverse beam", "off"};
+    enum { KINDS = 5, INPUTS = 5 };
+    struct told *told = elcl_calloc((size_t)KINDS * INPUTS, sizeof(*told));
+    elcl_engine_params params = elcl_engine_params_default();
+    elcl_engine *engine = NULL;
+    elcl_error err = {0};
+    elcl_request request = {0};
+    params.max_beams = 4;
+    params.on_result = on_result;
+    params.on_token = on_token;
+    if (!CHECK(told != NULL, "no memory") ||
+        !CHECK(!elcl_engine_create(model, &params, &engine, &err), "%s", err.msg))
+        goto end;
+    for (int i = 0; i < KINDS * INPUTS; i++) {
+        const struct tokens *source = &golden->inputs[i % INPUTS];
+        elcl_gen_options *o = &request.options;
+        elcl_model_gen_defaults(model, o);
+        o->token_logprobs = i / INPUTS < 4;
+        o->num_beams = i / INPUTS < 2 ? 1 : 4;
+        o->do_sample = i / INPUTS == 1;
+        o->num_return_sequences = i / INPUTS ? STREAMS : 1;
+        o->num_beam_groups = i / INPUTS == 3 ? 2 : 0;
+        o->diversity_penalty = 0;
+        o->renormalize_logits &= i / INPUTS < 3;
+        if (i / INPUTS == 3)
+            o->diversity_penalty = 0.001f;
+        o->no_repeat_ngram_size = 0;
+        request.source = source->ids;
+        request.n_source = (size_t)source->n;
+        request.sample = (uint64_t)i;
+        request.user = &told[i];
+        CHECK(!elcl_engine_submit(engine, &request, NULL, &err), "%s", err.msg);
+    }
+    CHECK(!elcl_engine_run(engine, &err), "%s", err.msg);
+    for (int i = 0; i < KINDS * INPUTS; i++) {
+        const int kind = i / INPUTS;
+        const int n_before = model->arch.decoder_only ? golden->inputs[i % INPUTS].n : 1;
+        CHECK(told[i].n_results == (kind ? STREAMS : 1), "%s: %d results", kinds[kind],
+              told[i].n_results);
+        CHECK(told[i].has_log_probs == (kind < 4), "%s", kinds[kind]);
+        for (int k = 0; k < told[i].n_results; k++) {
+            if (kind < 2)
+                check_told(&told[i], k, n_before, kinds[kind]);
+            else
+                CHECK(told[i].tokens[k].n == 0, "%s tells tokens", kinds[kind]);
+            if (kind < 3)
+                check_sum(&told[i], k, n_before, kind < 2 ? 0 : model->defaults.length_penalty,
+                          kinds[kind]);
+        }
+    }
+end:
+    elcl_engine_destroy(&engine);
+    elcl_free(told);
+}
+
 static void check_refusals(elcl_model *model)
 {
     static const int32_t many[512] = {0};
@@ -221,6 +351,7 @@ static void test_setup(const char *name, const struct setup *setup,
         check_company(model, s);
         check_plan(model, s);
         check_greedy(&golden, model);
+        check_tokens_told(&golden, model);
         check_refusals(model);
     }
     setup_close(&model);
