@@ -110,7 +110,7 @@ static void cut_source(struct run *r, struct elcl_sample *sample)
 static int take_line(struct run *r, const char *line, size_t n, struct elcl_sample **taken,
                      elcl_error *err)
 {
-    struct elcl_source source = {0};
+    struct elcl_line parsed = {0};
     elcl_error bad = {0};
     struct elcl_sample *sample = elcl_queue_push(&r->queue);
     if (!sample)
@@ -118,10 +118,11 @@ static int take_line(struct run *r, const char *line, size_t n, struct elcl_samp
     sample->index = r->n_samples++;
     sample->line = r->input.n_lines;
     sample->input_bytes = r->input.taken_bytes;
-    int rc = elcl_input_parse((enum elcl_line_format)r->opt->input_format, line, n, &source, &bad);
+    int rc = elcl_input_parse((enum elcl_line_format)r->opt->input_format, ELCL_LINE_SOURCE, line,
+                              n, &parsed, &bad);
     if (!rc)
-        rc = encode(r, &source, &sample->ids, &sample->n_ids, &bad);
-    elcl_source_finish(&source);
+        rc = encode(r, &parsed.source, &sample->ids, &sample->n_ids, &bad);
+    elcl_line_finish(&parsed);
     if (!rc)
         rc = check_ids(r, sample, &bad);
     if (rc == ELCL_E_NOMEM)

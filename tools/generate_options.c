@@ -7,21 +7,21 @@
 #define FIELD(name) offsetof(struct elcl_generate_options, name)
 
 /* clang-format off */
-static const struct elcl_choice format_words[] = {
+const struct elcl_choice elcl_format_words[] = {
     {"text", ELCL_LINE_TEXT}, {"jsonl", ELCL_LINE_JSONL}, {"ids", ELCL_LINE_IDS}, {NULL, 0}};
 static const struct elcl_choice early_words[] = {
     {"true", ELCL_EARLY_TRUE}, {"false", ELCL_EARLY_FALSE}, {"never", ELCL_EARLY_NEVER}, {NULL, 0}};
 static const struct elcl_choice style_words[] = {
     {"hf", ELCL_STYLE_HF}, {"fairseq", ELCL_STYLE_FAIRSEQ}, {NULL, 0}};
-static const struct elcl_choice attention_words[] = {
+const struct elcl_choice elcl_attention_words[] = {
     {"el", ELCL_ATTN_EL}, {"mha", ELCL_ATTN_MHA}, {"mha-beam", ELCL_ATTN_MHA_BEAM},
     {"auto", ELCL_ATTN_AUTO}, {NULL, 0}};
-static const struct elcl_choice gemm_words[] = {
+const struct elcl_choice elcl_gemm_words[] = {
     {"auto", ELCL_GEMM_AUTO}, {"clblast", ELCL_GEMM_CLBLAST}, {"native", ELCL_GEMM_NATIVE},
     {NULL, 0}};
-static const struct elcl_choice kernel_words[] = {
+const struct elcl_choice elcl_kernel_words[] = {
     {"auto", ELCL_KERNELS_AUTO}, {"cpu", ELCL_KERNELS_CPU}, {"gpu", ELCL_KERNELS_GPU}, {NULL, 0}};
-static const struct elcl_choice storage_words[] = {
+const struct elcl_choice elcl_storage_words[] = {
     {"f32", ELCL_F32}, {"f16", ELCL_F16}, {"bf16", ELCL_BF16}, {NULL, 0}};
 static const struct elcl_choice long_words[] = {
     {"truncate", ELCL_LONG_TRUNCATE}, {"refuse", ELCL_LONG_REFUSE}, {NULL, 0}};
@@ -44,13 +44,13 @@ static const struct elcl_choice none_word[] = {{"none", -1}, {NULL, 0}};
 static const struct elcl_opt options_table[] = {
     GROUP("Input and output:"),
     TEXT("input", "FILE", input, "samples, one a line, LF or CRLF; - is standard input"),
-    CHOICE("input-format", "text|jsonl|ids", input_format, format_words,
+    CHOICE("input-format", "text|jsonl|ids", input_format, elcl_format_words,
            "what a line holds: text (default), an object with \"text\" or \"ids\", or token ids "
            "with the special ones, separated by blanks"),
     TEXT("output", "FILE", output,
          "results, in input order; FILE appears when it is whole, FILE.part until then; "
          "- is standard output (default)"),
-    CHOICE("format", "text|jsonl|ids", format, format_words,
+    CHOICE("format", "text|jsonl|ids", format, elcl_format_words,
            "one line for each returned sequence (default text)"),
     FLAG("scores", scores, "text and ids: the score and a tab before each line"),
     FLAG("keep-going", keep_going,
@@ -115,15 +115,15 @@ static const struct elcl_opt options_table[] = {
     TEXT("device", "INDEX|NAME|cpu|gpu", device,
          "OpenCL device by number, part of its name, or type; see elcl devices "
          "(default: a GPU before a CPU)"),
-    CHOICE("attention", "el|mha|mha-beam|auto", attention, attention_words,
+    CHOICE("attention", "el|mha|mha-beam|auto", attention, elcl_attention_words,
            "el: hidden states serve as keys and values; mha: keys and values, the source's shared "
            "by the beams; mha-beam: all of them per beam (default auto)"),
-    CHOICE("gemm", "auto|clblast|native", gemm, gemm_words, "matrix products (default auto)"),
-    CHOICE("kernels", "auto|cpu|gpu", kernels, kernel_words,
+    CHOICE("gemm", "auto|clblast|native", gemm, elcl_gemm_words, "matrix products (default auto)"),
+    CHOICE("kernels", "auto|cpu|gpu", kernels, elcl_kernel_words,
            "shape of the kernels (default: by the device's type)"),
-    CHOICE("weights", "f32|f16|bf16", weights, storage_words,
+    CHOICE("weights", "f32|f16|bf16", weights, elcl_storage_words,
            "storage of weights on the device (default f32)"),
-    CHOICE("state", "f32|f16|bf16", state, storage_words,
+    CHOICE("state", "f32|f16|bf16", state, elcl_storage_words,
            "storage of encoder output and caches (default f32)"),
     {ELCL_OPT_BYTES, "memory-limit", "BYTES",
      "device memory to stay below, as in 512M or 2G (powers of 1024)", FIELD(memory_limit_bytes), 0,
@@ -155,22 +155,22 @@ static const char *word_of(const struct elcl_choice *words, int value)
 
 const char *elcl_attention_word(int value)
 {
-    return word_of(attention_words, value);
+    return word_of(elcl_attention_words, value);
 }
 
 const char *elcl_gemm_word(int value)
 {
-    return word_of(gemm_words, value);
+    return word_of(elcl_gemm_words, value);
 }
 
 const char *elcl_kernels_word(int value)
 {
-    return word_of(kernel_words, value);
+    return word_of(elcl_kernel_words, value);
 }
 
 const char *elcl_storage_word(int value)
 {
-    return word_of(storage_words, value);
+    return word_of(elcl_storage_words, value);
 }
 
 void elcl_generate_print_help(void)

@@ -15,6 +15,7 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"generate", "MODEL [TEXT...]", "text in, text out", elcl_cmd_generate},
+    {"score", "MODEL [TEXT...]", "log-probabilities of given text", elcl_cmd_score},
     {"devices", "", "OpenCL devices, their limits and fast paths", elcl_cmd_devices},
 };
 

@@ -10,7 +10,7 @@ runs "$elcl" --version
 
 # ---- help and usage --------------------------------------------------------------------------
 
-for verb in "" generate devices; do
+for verb in "" generate score devices; do
     # shellcheck disable=SC2086
     run "$elcl" $verb --help
     exits "elcl $verb --help" 0
@@ -442,5 +442,62 @@ mv flat out
 json "no device, --json" 'lines[0]["devices"] == []'
 refuses "devices with a word" 2 "found 'x'" "$elcl" devices x
 refuses "devices with an unknown option" 2 "did you mean --json?" "$elcl" devices --jso
+
+# ---- scores ----------------------------------------------------------------------------------
+
+printf 'ab\txy\nc\t\n' >"$tmp/in"
+run_in "$elcl" score --quiet m
+exits "score" 0
+prints "score: lines and their sum" "-0.343750	4	1.08974" "-0.109375	2	1.05621" \
+    "samples 2, tokens 6, nll 0.453125, nll per token 0.075521, perplexity 1.07845"
+run_in "$elcl" score --quiet m --summary
+prints "score: the summary alone" \
+    "samples 2, tokens 6, nll 0.453125, nll per token 0.075521, perplexity 1.07845"
+run_in "$elcl" score --quiet m --token-logprobs
+same "score: each token" "$(sed -n 1p "$tmp/out" | cut -f 4)" "-0.0625 -0.078125 -0.09375 -0.109375"
+run "$elcl" score --quiet m
+prints "score: no samples" "samples 0, tokens 0, nll 0.000000, nll per token -, perplexity -"
+run "$elcl" score --quiet m --input-format ids --format jsonl "5 6	7 8" "9	1"
+json "score: ids" '[l.get("log_prob") for l in lines[:2]] == [-0.078125, -0.015625]'
+json "score: the sum as json" 'lines[2]["summary"]["tokens"] == 3'
+printf '%s\n' '{"source": "ab", "target": "xy", "id": "first"}' \
+    '{"source": [5], "target": [7, 8], "id": 17}' >"$tmp/in"
+run_in "$elcl" score --quiet m --input-format jsonl --format jsonl --token-logprobs
+json "score: ids of samples" '[l.get("id") for l in lines] == ["first", 17, None]'
+json "score: tokens" 'lines[1]["ids"] == [7, 8] and lines[1]["token_logprobs"] == [-1/64, -2/64]'
+printf 'good\tline\nno tab\n' >"$tmp/in"
+run_in "$elcl" score --quiet m
+exits "score: a bad line" 1
+says "score: a bad line" "standard input: line 2: expected source, tab, target, found no tab"
+same "score: no sum after a bad line" "$(wc -l <"$tmp/out")" 1
+printf 'good\tline\nlost\t!\n' >"$tmp/in"
+run_in "$elcl" score --quiet m
+exits "score: a lost device" 1
+prints "score: nothing of a failed batch"
+while read -r line; do
+    printf '%s\n' "${line%%@*}" >"$tmp/in"
+    run_in "$elcl" score --quiet m --input-format jsonl
+    exits "score: $line" 1
+    says "score: $line" "line 1: ${line#*@}"
+done <<'END'
+{"text": "a"}@expected "source" and "target", found "text" or "ids"
+{"source": "a"}@expected "target" to be a string or an array of token ids, found no such key
+{"source": "a", "target": 3}@expected "target" to be a string or an array
+{"source": "a", "target": "b", "targets": "c"}@unknown key "targets"
+{"source": "a", "source": "b", "target": "b"}@key "source" is there twice
+{"source": "a", "target": "b", "id": []}@expected a string or a number as "id"
+END
+refuses "score: stride with an encoder" 2 "--stride is for decoder-only models" \
+    "$elcl" score --quiet m --stride 3 a
+refuses "score: no model" 2 "model directory" "$elcl" score
+refuses "score: a summary with tokens" 2 "--token-logprobs does nothing with --summary" \
+    "$elcl" score m --summary --token-logprobs
+refuses "score: text without a tokenizer" 2 "no tokenizer" "$elcl" score --quiet bare a
+refuses "score: a start token outside" 2 "--decoder-start-token-id: expected a token id below 260" \
+    "$elcl" score --quiet m --decoder-start-token-id 260 "a	b"
+printf 'ab\txy\n' >"$tmp/in"
+run_in "$elcl" score --quiet m --output "$tmp/scores.txt"
+exits "score --output" 0
+check "score --output is whole" test -s "$tmp/scores.txt" -a ! -e "$tmp/scores.txt.part"
 
 end
