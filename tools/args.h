@@ -51,6 +51,10 @@ struct elcl_args {
  * Stops at --help (also -h). ELCL_E_ARG with one sentence. */
 int elcl_args_parse(struct elcl_args *args, int argc, char **argv, void *target, elcl_error *err);
 
+/* Sets one option as if it stood on the command line; a flag takes true or false. */
+int elcl_args_set(struct elcl_args *args, const char *name, const char *value, void *target,
+                  elcl_error *err);
+
 /* The option stood on the command line. */
 bool elcl_args_seen(const struct elcl_args *args, const char *name);
 

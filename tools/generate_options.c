@@ -1,8 +1,12 @@
 #include "generate_options.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include <cjson/cJSON.h>
 
 #define FIELD(name) offsetof(struct elcl_generate_options, name)
 
@@ -45,14 +49,19 @@ static const struct elcl_opt options_table[] = {
     GROUP("Input and output:"),
     TEXT("input", "FILE", input, "samples, one a line, LF or CRLF; - is standard input"),
     CHOICE("input-format", "text|jsonl|ids", input_format, elcl_format_words,
-           "what a line holds: text (default), an object with \"text\" or \"ids\", or token ids "
-           "with the special ones, separated by blanks"),
+           "what a line holds: text (default), an object with \"text\" or \"ids\" and perhaps an \"id\" "
+           "and decoding options (num_beams and so on), or token ids with the special ones, "
+           "separated by blanks"),
     TEXT("output", "FILE", output,
          "results, in input order; FILE appears when it is whole, FILE.part until then; "
          "- is standard output (default)"),
     CHOICE("format", "text|jsonl|ids", format, elcl_format_words,
            "one line for each returned sequence (default text)"),
     FLAG("scores", scores, "text and ids: the score and a tab before each line"),
+    FLAG("token-logprobs", gen.token_logprobs, "jsonl: the log-probability of each token"),
+    FLAG("stream", stream,
+         "text, greedy search and sampling: write each token as it comes; several samples one after "
+         "another"),
     FLAG("keep-going", keep_going,
          "write empty lines for a bad sample, report it, go on, and exit with 1 at the end"),
 
@@ -222,6 +231,11 @@ static int check_combination(const struct elcl_generate_options *o, elcl_error *
         return elcl_tool_fail(err, ELCL_E_ARG, "expected --do-sample or --no-sample, found both");
     if (o->quiet && o->verbose)
         return elcl_tool_fail(err, ELCL_E_ARG, "expected --quiet or --verbose, found both");
+    if (o->stream && o->format != ELCL_LINE_TEXT)
+        return elcl_tool_fail(err, ELCL_E_ARG, "--stream writes text: expected --format text");
+    if (o->stream && o->scores)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--stream cannot write the score first: expected it or --scores");
     if (o->scores && o->format == ELCL_LINE_JSONL)
         return elcl_tool_fail(err, ELCL_E_ARG,
                               "--scores is for text and ids: jsonl always holds the score");
@@ -260,6 +274,116 @@ int elcl_generate_parse(struct elcl_generate_options *options, int argc, char **
         *options = o;
     return rc;
 }
+
+/* ---- a line of jsonl ----------------------------------------------------------------------- */
+
+/* A JSON value as the command line would have it; false where it has no such thing. */
+static bool value_text(const cJSON *item, char *text, size_t room)
+{
+    if (cJSON_IsNumber(item)) {
+        const double v = item->valuedouble;
+        (void)snprintf(text, room, v == floor(v) && fabs(v) < 1e15 ? "%.0f" : "%.9g", v);
+    } else if (cJSON_IsArray(item)) {
+        size_t n = 0;
+        const cJSON *number;
+        cJSON_ArrayForEach(number, item)
+        {
+            char one[32];
+            if (!cJSON_IsNumber(number) || !value_text(number, one, sizeof(one)) ||
+                n + strlen(one) + 2 > room)
+                return false;
+            n += (size_t)snprintf(text + n, room - n, n ? ",%s" : "%s", one);
+        }
+        if (!n)
+            (void)snprintf(text, room, "none");
+    } else if (cJSON_IsBool(item) || cJSON_IsNull(item)) {
+        (void)snprintf(text, room, "%s",
+                       cJSON_IsNull(item)   ? "none"
+                       : cJSON_IsTrue(item) ? "true"
+                                            : "false");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* The option that a key names: with underscores for dashes, as in Hugging Face; decoding alone. */
+static bool option_of_key(const char *key, char *name, size_t room)
+{
+    if (strlen(key) >= room || strchr(key, '-'))
+        return false;
+    for (size_t i = 0; (name[i] = key[i] == '_' ? '-' : key[i]); i++)
+        continue;
+    for (size_t i = 0; i < ELCL_TOOL_COUNT(options_table); i++) {
+        const struct elcl_opt *opt = &options_table[i];
+        if (opt->name && !strcmp(opt->name, name))
+            return opt->offset >= FIELD(gen) && opt->offset < FIELD(device);
+    }
+    return false;
+}
+
+static int take_key(struct elcl_generate_options *o, const cJSON *item, elcl_error *err)
+{
+    char name[48], text[512];
+    elcl_error bad = {0};
+    if (!option_of_key(item->string, name, sizeof(name)))
+        return elcl_tool_fail(err, ELCL_E_FORMAT,
+                              "unknown key \"%.60s\": expected text, ids, id or a decoding option "
+                              "such as num_beams",
+                              item->string);
+    const char *value = cJSON_IsString(item) ? item->valuestring : text;
+    if (value == text && !value_text(item, text, sizeof(text)))
+        return elcl_tool_fail(err, ELCL_E_FORMAT, "key \"%s\": expected a value as --%s takes it",
+                              item->string, name);
+    if (elcl_args_set(&o->args, name, value, o, &bad))
+        return elcl_tool_fail(err, ELCL_E_FORMAT, "key \"%s\": %s", item->string, bad.msg);
+    return ELCL_OK;
+}
+
+/* What the line gives replaces what the command line says of the same in other words. */
+static void replace(struct elcl_generate_options *o, const cJSON *json, const char *key,
+                    const char *other)
+{
+    for (size_t i = 0; cJSON_GetObjectItemCaseSensitive(json, key) && i < o->args.n_opts; i++) {
+        if (o->args.opts[i].name && !strcmp(o->args.opts[i].name, other))
+            o->args.seen[i] = false;
+    }
+}
+
+int elcl_generate_override(const struct elcl_generate_options *base, const struct elcl_line *line,
+                           struct elcl_generate_options **own, elcl_error *err)
+{
+    const cJSON *item;
+    bool any = false;
+    int rc = ELCL_OK;
+    *own = NULL;
+    if (!line->json)
+        return ELCL_OK;
+    struct elcl_generate_options *o = malloc(sizeof(*o));
+    if (!o)
+        return elcl_tool_nomem(err);
+    *o = *base;
+    replace(o, line->json, "max_length", "max-new-tokens");
+    replace(o, line->json, "min_length", "min-new-tokens");
+    if (cJSON_GetObjectItemCaseSensitive(line->json, "do_sample"))
+        o->no_sample = 0;
+    cJSON_ArrayForEach(item, line->json)
+    {
+        if (rc || elcl_input_is_own_key(item->string))
+            continue;
+        any = true;
+        rc = take_key(o, item, err);
+    }
+    if (!rc && any)
+        rc = check_style(o, err);
+    if (rc || !any)
+        free(o);
+    else
+        *own = o;
+    return rc;
+}
+
+/* ---- over the model's defaults ------------------------------------------------------------- */
 
 /* Copies each given decoding option; they all lie inside `gen`, except those with a type of their
  * own. */
@@ -351,6 +475,27 @@ static int resolve_lengths(const struct elcl_generate_options *o, const elcl_mod
     return ELCL_OK;
 }
 
+/* Streaming shows what is final alone. */
+static int check_stream(const struct elcl_generate_options *o, const elcl_gen_options *gen,
+                        elcl_error *err)
+{
+    if (!o->stream)
+        return ELCL_OK;
+    if (gen->num_beams > 1)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--stream: beam search may change its mind until it ends: expected "
+                              "--num-beams 1, found %d",
+                              gen->num_beams);
+    if (gen->num_return_sequences > 1)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--stream: expected --num-return-sequences 1, found %d",
+                              gen->num_return_sequences);
+    if (gen->search_style != ELCL_STYLE_HF)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--stream: expected --search-style hf, found fairseq");
+    return ELCL_OK;
+}
+
 int elcl_generate_resolve(const struct elcl_generate_options *options, const elcl_model *model,
                           elcl_gen_options *gen, int *max_target, elcl_error *err)
 {
@@ -360,8 +505,12 @@ int elcl_generate_resolve(const struct elcl_generate_options *options, const elc
     elcl_model_gen_defaults(model, &resolved);
     overlay(options, &resolved);
     int rc = check_sampling(options, &resolved, err);
+    if (!rc)
+        rc = check_stream(options, &resolved, err);
     if (rc)
         return rc;
+    if (resolved.token_logprobs && options->format != ELCL_LINE_JSONL)
+        return elcl_tool_fail(err, ELCL_E_ARG, "--token-logprobs needs --format jsonl");
     if (!resolved.do_sample && resolved.num_return_sequences > resolved.num_beams)
         return elcl_tool_fail(err, ELCL_E_ARG,
                               "--num-return-sequences: expected at most --num-beams, which is %d, "

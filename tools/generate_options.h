@@ -19,7 +19,9 @@ struct elcl_generate_options {
     int format;         /* likewise */
     int scores;
     int keep_going;
-    /* Only what was given counts: elcl_generate_resolve() lays it over the model's defaults. */
+    int stream;
+    /* Only what was given counts: elcl_generate_resolve() lays it over the model's defaults. From
+     * here to `device` the options of decoding, which a line of jsonl may change. */
     elcl_gen_options gen;
     int no_sample;
     int seed;
@@ -39,6 +41,11 @@ struct elcl_generate_options {
 int elcl_generate_parse(struct elcl_generate_options *options, int argc, char **argv,
                         elcl_error *err);
 void elcl_generate_print_help(void);
+
+/* What a line of jsonl says over `base`; NULL in *own where it says nothing. Strings in *own are
+ * the line's. Free it with free(). */
+int elcl_generate_override(const struct elcl_generate_options *base, const struct elcl_line *line,
+                           struct elcl_generate_options **own, elcl_error *err);
 
 /* The model's defaults and over them what was given; ELCL_E_ARG when that contradicts itself or
  * the model. *max_target is the longest output that can come of it. */

@@ -27,6 +27,7 @@ struct job {
     struct job *next;
     uint64_t id;
     int steps;
+    size_t n_told;
     elcl_request request;
 };
 
@@ -201,11 +202,25 @@ int elcl_encode(const elcl_model *model, const char *text, size_t n, int32_t **i
     return ELCL_OK;
 }
 
+/* A last character of which bytes are missing becomes U+FFFD, as in the library. */
+static size_t whole_characters(char *text, size_t n)
+{
+    size_t first = n;
+    while (first && ((unsigned char)text[first - 1] & 0xc0) == 0x80)
+        first--;
+    const unsigned char lead = first ? (unsigned char)text[first - 1] : 0;
+    const size_t want = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+    if (!first || n - first + 1 >= want)
+        return n;
+    memcpy(text + first - 1, "\xef\xbf\xbd", 3);
+    return first + 2;
+}
+
 int elcl_decode(const elcl_model *model, const int32_t *ids, size_t n_ids, char **text,
                 elcl_error *err)
 {
     (void)model;
-    char *made = malloc(n_ids + 2);
+    char *made = malloc(n_ids + 5);
     if (!made)
         return fail(err, ELCL_E_NOMEM, "out of memory");
     size_t n = 0;
@@ -214,6 +229,7 @@ int elcl_decode(const elcl_model *model, const int32_t *ids, size_t n_ids, char 
         if (ids[i] >= FIRST_BYTE)
             made[n++] = (char)(ids[i] - FIRST_BYTE);
     }
+    n = whole_characters(made, n);
     made[n] = '\0';
     *text = made;
     return ELCL_OK;
@@ -371,6 +387,20 @@ static void finish_job(elcl_engine *engine, const struct job *job)
     engine->params.on_result(engine->params.user, &result);
 }
 
+/* Greedy search tells one token a step, and at the last step what is left. */
+static void tell(const elcl_engine *engine, struct job *job, int last)
+{
+    int32_t ids[MAX_SOURCE + 8];
+    const size_t n = make_output(job, 0, ids);
+    while (engine->params.on_token && job->request.options.num_beams == 1 && job->n_told < n - 1) {
+        const elcl_token token = {
+            .id = job->id, .user = job->request.user, .token = ids[1 + job->n_told++]};
+        engine->params.on_token(engine->params.user, &token);
+        if (!last)
+            return;
+    }
+}
+
 int elcl_engine_step(elcl_engine *engine, size_t *pending, elcl_error *err)
 {
     int running = 0;
@@ -380,11 +410,13 @@ int elcl_engine_step(elcl_engine *engine, size_t *pending, elcl_error *err)
     for (struct job **at = &engine->jobs; *at && running < engine->stats.batch_size; running++) {
         struct job *job = *at;
         if (--job->steps) {
+            tell(engine, job, 0);
             at = &job->next;
             continue;
         }
         if (starts_with(&job->request, "!step"))
             return fail(err, ELCL_E_DEVICE, "the device was lost");
+        tell(engine, job, 1);
         *at = job->next;
         finish_job(engine, job);
         free_job(job);
@@ -393,6 +425,15 @@ int elcl_engine_step(elcl_engine *engine, size_t *pending, elcl_error *err)
     for (const struct job *job = engine->jobs; job; job = job->next)
         (*pending)++;
     return ELCL_OK;
+}
+
+int elcl_engine_run(elcl_engine *engine, elcl_error *err)
+{
+    size_t pending = 1;
+    int rc = ELCL_OK;
+    while (!rc && pending)
+        rc = elcl_engine_step(engine, &pending, err);
+    return rc;
 }
 
 void elcl_engine_get_stats(const elcl_engine *engine, elcl_engine_stats *stats)

@@ -123,4 +123,36 @@ refuses 'a stride that leaves no context' 2 'less than the context of 50 tokens'
     "$elcl" score "$tiny" --input-format ids --stride 50 '5 6'
 refuses 'no start token to choose' 2 'has no start token' \
     "$elcl" score "$model" --decoder-start-token-id 3 a
+
+# Streaming: pieces, and in the end the same bytes; tokens that are parts of characters too.
+for options in '--num-beams 1' '--do-sample --seed 1' '--do-sample --temperature 50 --top-k 0'; do
+    run "$elcl" generate --quiet "$model" --max-new-tokens 40 $options 'In the beginning' 'And God'
+    cp "$tmp/out" "$tmp/want"
+    python3 -c '
+import os, subprocess, sys
+p = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+pieces = list(iter(lambda: os.read(p.stdout.fileno(), 1 << 16), b""))
+for piece in pieces:
+    piece.decode("utf-8")
+open(sys.argv[1], "wb").write(b"".join(pieces))
+sys.exit(p.wait() or len(pieces) < 8)' "$tmp/streamed" \
+        "$elcl" generate --quiet "$model" --max-new-tokens 40 $options --stream \
+        'In the beginning' 'And God' 2>"$tmp/err"
+    code=$?
+    exits "stream, $options: in whole characters" 0
+    check "stream, $options: the same text" cmp -s "$tmp/streamed" "$tmp/want"
+done
+
+# Options of a line, and what each token adds to the score.
+printf '%s\n' '{"text": "In the beginning", "id": "a", "num_beams": 3, "max_new_tokens": 5}' \
+    '{"text": "And", "do_sample": true, "seed": 4, "num_return_sequences": 6}' \
+    '{"text": "And", "max_new_tokens": 70, "num_beams": 1}' >"$tmp/in"
+run_in "$elcl" generate --quiet "$model" --input-format jsonl --format jsonl --token-logprobs
+exits 'options of lines' 0
+json 'options of lines' '[l["index"] for l in lines] == [0] + [1] * 6 + [2]'
+json 'options of lines: the first' 'lines[0]["id"] == "a" and len(lines[0]["ids"]) == 4 + 5'
+json 'options of lines: samples differ' 'len(set(l["text"] for l in lines[1:7])) > 1'
+json 'options of lines: a length beyond the others' 'len(lines[7]["ids"]) == 71'
+json 'log-probabilities make the score' 'all(abs(sum(l["token_logprobs"][1:]) - l["score"]) < 1e-3 for l in lines[1:])'
+json 'the prompt has none' 'lines[0]["token_logprobs"][:4] == [None] * 4 and None not in lines[0]["token_logprobs"][4:]'
 end
