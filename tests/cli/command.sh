@@ -538,6 +538,7 @@ printf '{"text": "a"}\n{"text": "b", "num_beams": 2}\n' >"$tmp/in"
 run_in "$elcl" generate --quiet m --stream --num-beams 1 --input-format jsonl
 exits "stream: a line with beams" 1
 says "stream: a line with beams" "line 2: --stream: beam search may change its mind"
+rm -f "$tmp/out"
 FAKE_STEP_MS=50 "$elcl" generate --quiet m --stream --num-beams 1 "!slow and cut" \
     >"$tmp/out" 2>"$tmp/err" &
 pid=$!
