@@ -51,6 +51,7 @@ void elcl_model_get_info(const elcl_model *model, elcl_model_info *info)
                               .has_tokenizer = model->tokenizer != NULL,
                               .source_end = source_end(model),
                               .decoder_only = model->arch.decoder_only,
+                              .text_start = model->arch.decoder_only ? model->empty : -1,
                               .weight_bytes = model->weight_bytes};
 }
 

@@ -347,6 +347,22 @@ int elcl_args_parse(struct elcl_args *args, int argc, char **argv, void *target,
     return ELCL_OK;
 }
 
+int elcl_args_set(struct elcl_args *args, const char *name, const char *value, void *target,
+                  elcl_error *err)
+{
+    static const struct elcl_choice truth[] = {{"true", 1}, {"false", 0}, {NULL, 0}};
+    const struct elcl_opt *opt = find_option(args, name, strlen(name));
+    if (!opt)
+        return fail_unknown(args, name, err);
+    int flag;
+    if (opt->kind != ELCL_OPT_FLAG)
+        return parse_value(opt, value, target, err);
+    if (!find_choice(truth, value, &flag))
+        return fail_value(opt, value, "true or false", err);
+    memcpy((char *)target + opt->offset, &flag, sizeof(flag));
+    return ELCL_OK;
+}
+
 bool elcl_args_seen(const struct elcl_args *args, const char *name)
 {
     for (size_t i = 0; i < args->n_opts; i++) {

@@ -66,6 +66,9 @@ int elcl_args_parse(struct elcl_args *args, int argc, char **argv, void *target,
 /* The value of a list option into *list; the second half of args.c, for lists. */
 int elcl_args_parse_list(const struct elcl_opt *opt, const char *text, struct elcl_opt_list *list,
                          elcl_error *err);
+/* Sets one option as if it stood on the command line; a flag takes true or false. */
+int elcl_args_set(struct elcl_args *args, const char *name, const char *value, void *target,
+                  elcl_error *err);
 
 /* The option stood on the command line. */
 bool elcl_args_seen(const struct elcl_args *args, const char *name);

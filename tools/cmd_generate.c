@@ -24,6 +24,8 @@ struct run {
     elcl_engine *engine;
     elcl_model_info info;
     elcl_gen_options gen;
+    int max_beams, max_target; /* of the engine */
+    elcl_engine_stats past;    /* of engines that a sample outgrew */
     struct elcl_input input;
     struct elcl_sys_file output;
     struct elcl_progress progress;
@@ -31,11 +33,11 @@ struct run {
     struct elcl_sample **window; /* [WINDOW_SAMPLES] read and not yet submitted */
     size_t in_flight;            /* submitted and not finished */
     size_t refill;               /* reads on when so few are in flight */
-    size_t max_source;
     bool input_done;
     bool shares_terminal; /* the bar and the results meet on one screen */
     uint64_t n_samples, n_written, n_failed;
     uint64_t n_cut, first_cut; /* sources made shorter, and the first one's line */
+    size_t cut_to;             /* its tokens then */
     uint64_t input_bytes;      /* of the samples written */
     elcl_error callback_error; /* a failure inside on_result */
 };
@@ -72,8 +74,46 @@ static int encode(struct run *r, const struct elcl_source *source, int32_t **ids
     return ELCL_OK;
 }
 
+static const elcl_gen_options *options_of(const struct run *r, const struct elcl_sample *sample)
+{
+    return sample->own ? sample->own : &r->gen;
+}
+
+/* The longest source. A prompt must leave room for what follows it. */
+static size_t longest_source(const struct run *r, const struct elcl_sample *sample)
+{
+    const elcl_gen_options *gen = options_of(r, sample);
+    const int given = r->opt->max_source ? r->opt->max_source : r->info.max_source;
+    if (!r->info.decoder_only)
+        return (size_t)given;
+    int room =
+        gen->max_new_tokens > 0 ? r->info.max_target - gen->max_new_tokens : gen->max_length - 1;
+    room = room > 1 ? room : 1;
+    return (size_t)(given < room ? given : room);
+}
+
+/* The options that the line itself has, over those of the command line. */
+static int take_options(const struct run *r, const struct elcl_line *line,
+                        struct elcl_sample *sample, elcl_error *err)
+{
+    struct elcl_generate_options *own = NULL;
+    int rc = elcl_generate_override(r->opt, line, &own, err);
+    if (rc || !own)
+        return rc;
+    sample->own = malloc(sizeof(*sample->own));
+    rc = sample->own ? elcl_generate_resolve(own, r->model, sample->own, &sample->max_target, err)
+                     : elcl_tool_nomem(err);
+    if (rc) {
+        free(sample->own);
+        sample->own = NULL;
+    }
+    free(own);
+    return rc;
+}
+
 static int check_ids(const struct run *r, const struct elcl_sample *sample, elcl_error *err)
 {
+    const size_t max_source = longest_source(r, sample);
     if (!sample->n_ids)
         return elcl_tool_fail(err, ELCL_E_FORMAT, "the tokenizer made no token of it");
     for (size_t i = 0; i < sample->n_ids; i++) {
@@ -82,11 +122,11 @@ static int check_ids(const struct run *r, const struct elcl_sample *sample, elcl
             return elcl_tool_fail(err, ELCL_E_FORMAT, "expected token ids below %d, found %d",
                                   r->info.source_vocabulary, (int)id);
     }
-    if (sample->n_ids > r->max_source && r->opt->long_source == ELCL_LONG_REFUSE)
+    if (sample->n_ids > max_source && r->opt->long_source == ELCL_LONG_REFUSE)
         return elcl_tool_fail(err, ELCL_E_FORMAT,
                               "expected at most %zu source tokens, found %zu (--long-source "
                               "truncate cuts them)",
-                              r->max_source, sample->n_ids);
+                              max_source, sample->n_ids);
     return ELCL_OK;
 }
 
@@ -94,17 +134,19 @@ static int check_ids(const struct run *r, const struct elcl_sample *sample, elcl
  * prompt the end is kept, which is what the continuation follows. */
 static void cut_source(struct run *r, struct elcl_sample *sample)
 {
-    if (sample->n_ids <= r->max_source)
+    const size_t most = longest_source(r, sample);
+    if (sample->n_ids <= most)
         return;
     if (r->info.decoder_only)
-        memmove(sample->ids, sample->ids + sample->n_ids - r->max_source,
-                r->max_source * sizeof(*sample->ids));
+        memmove(sample->ids, sample->ids + sample->n_ids - most, most * sizeof(*sample->ids));
     else
-        for (size_t i = 1; i <= (size_t)r->info.source_end && i < r->max_source; i++)
-            sample->ids[r->max_source - i] = sample->ids[sample->n_ids - i];
-    sample->n_ids = r->max_source;
-    if (!r->n_cut++)
+        for (size_t i = 1; i <= (size_t)r->info.source_end && i < most; i++)
+            sample->ids[most - i] = sample->ids[sample->n_ids - i];
+    sample->n_ids = most;
+    if (!r->n_cut++) {
         r->first_cut = sample->line;
+        r->cut_to = most;
+    }
 }
 
 /* A line becomes the queue's last sample, ready for submission or failed. Fails itself only where
@@ -112,7 +154,7 @@ static void cut_source(struct run *r, struct elcl_sample *sample)
 static int take_line(struct run *r, const char *line, size_t n, struct elcl_sample **taken,
                      elcl_error *err)
 {
-    struct elcl_source source = {0};
+    struct elcl_line parsed = {0};
     elcl_error bad = {0};
     struct elcl_sample *sample = elcl_queue_push(&r->queue);
     if (!sample)
@@ -120,10 +162,15 @@ static int take_line(struct run *r, const char *line, size_t n, struct elcl_samp
     sample->index = r->n_samples++;
     sample->line = r->input.n_lines;
     sample->input_bytes = r->input.taken_bytes;
-    int rc = elcl_input_parse((enum elcl_line_format)r->opt->input_format, line, n, &source, &bad);
+    int rc = elcl_input_parse((enum elcl_line_format)r->opt->input_format, ELCL_LINE_SOURCE, line,
+                              n, &parsed, &bad);
     if (!rc)
-        rc = encode(r, &source, &sample->ids, &sample->n_ids, &bad);
-    elcl_source_finish(&source);
+        rc = encode(r, &parsed.source, &sample->ids, &sample->n_ids, &bad);
+    if (!rc)
+        rc = take_options(r, &parsed, sample, &bad);
+    sample->id = parsed.id;
+    parsed.id = NULL;
+    elcl_line_finish(&parsed);
     if (!rc)
         rc = check_ids(r, sample, &bad);
     if (rc == ELCL_E_NOMEM)
@@ -160,24 +207,85 @@ static int longest_first(const void *a, const void *b)
     return x->index < y->index ? -1 : x->index > y->index;
 }
 
+static int create_engine(struct run *r, elcl_error *err);
+
+static int beams_of(const elcl_gen_options *gen)
+{
+    return gen->do_sample ? gen->num_return_sequences : gen->num_beams;
+}
+
+static void add_stats(elcl_engine_stats *sum, const elcl_engine_stats *more)
+{
+    sum->output_tokens += more->output_tokens;
+    sum->seconds += more->seconds;
+    sum->bytes_moved += more->bytes_moved;
+    sum->flop += more->flop;
+}
+
+/* An engine with room for the sample, in the place of one that is too small and first finishes
+ * what it has. */
+static int make_room(struct run *r, const struct elcl_sample *sample, elcl_error *err)
+{
+    const int beams = beams_of(options_of(r, sample));
+    if (!sample->own || (beams <= r->max_beams && sample->max_target <= r->max_target))
+        return ELCL_OK;
+    elcl_engine_stats stats;
+    int rc = elcl_engine_run(r->engine, err);
+    if (rc)
+        return rc;
+    elcl_engine_get_stats(r->engine, &stats);
+    add_stats(&r->past, &stats);
+    elcl_engine_destroy(&r->engine);
+    r->max_beams = beams > r->max_beams ? beams : r->max_beams;
+    r->max_target = sample->max_target > r->max_target ? sample->max_target : r->max_target;
+    return create_engine(r, err);
+}
+
+/* What is streamed of a decoder-only model begins with the prompt. */
+static void keep_prompt(const struct run *r, struct elcl_sample *sample)
+{
+    if (r->opt->stream && r->info.decoder_only) {
+        sample->told = sample->ids;
+        sample->n_told = sample->told_capacity = sample->n_ids;
+    } else {
+        free(sample->ids);
+    }
+    sample->ids = NULL;
+}
+
+static int submit_sample(struct run *r, struct elcl_sample *sample, elcl_error *err)
+{
+    const elcl_request request = {.source = sample->ids,
+                                  .n_source = sample->n_ids,
+                                  .options = *options_of(r, sample),
+                                  .user = sample,
+                                  .sample = sample->index};
+    elcl_error bad = {0};
+    int rc = make_room(r, sample, err);
+    if (rc)
+        return rc;
+    rc = elcl_engine_submit(r->engine, &request, NULL, &bad);
+    if (rc && !(rc == ELCL_E_ARG && sample->own))
+        return elcl_tool_fail(err, rc, "%s", bad.msg);
+    if (rc) { /* the line's own options */
+        char place[256];
+        elcl_input_place(&r->input, sample->line, place, sizeof(place));
+        fail_sample(sample, place, bad.msg);
+        r->input_done = r->input_done || !r->opt->keep_going;
+        return ELCL_OK;
+    }
+    keep_prompt(r, sample);
+    r->in_flight++;
+    return ELCL_OK;
+}
+
 static int submit_window(struct run *r, size_t n, elcl_error *err)
 {
+    int rc = ELCL_OK;
     qsort(r->window, n, sizeof(struct elcl_sample *), longest_first);
-    for (size_t i = 0; i < n; i++) {
-        struct elcl_sample *sample = r->window[i];
-        elcl_request request = {.source = sample->ids,
-                                .n_source = sample->n_ids,
-                                .options = r->gen,
-                                .user = sample,
-                                .sample = sample->index};
-        int rc = elcl_engine_submit(r->engine, &request, NULL, err);
-        if (rc)
-            return rc;
-        free(sample->ids);
-        sample->ids = NULL;
-        r->in_flight++;
-    }
-    return ELCL_OK;
+    for (size_t i = 0; !rc && i < n; i++)
+        rc = submit_sample(r, r->window[i], err);
+    return rc;
 }
 
 /* Reads what is there, up to a window, and submits it. Waits for a line only when the engine has
@@ -230,7 +338,7 @@ static void on_result(void *user, const elcl_result *result)
     }
     elcl_error err = {0};
     int rc = elcl_format_result(r->model, (enum elcl_line_format)r->opt->format,
-                                r->opt->scores != 0, sample->index, result, &sample->out, &err);
+                                r->opt->scores != 0, result, sample, &err);
     sample->state = ELCL_SAMPLE_DONE;
     if (rc == ELCL_E_NOMEM) {
         r->callback_error = err;
@@ -238,6 +346,42 @@ static void on_result(void *user, const elcl_result *result)
         elcl_bytes_finish(&sample->out);
         fail_sample(sample, place, err.msg);
     }
+}
+
+static void on_token(void *user, const elcl_token *token)
+{
+    struct run *r = user;
+    struct elcl_sample *sample = token->user;
+    void *told = sample->told;
+    if (!elcl_tool_grow(&told, &sample->told_capacity, sample->n_told + 1, sizeof(*sample->told))) {
+        elcl_tool_nomem(&r->callback_error);
+        return;
+    }
+    sample->told = told;
+    sample->told[sample->n_told++] = token->token;
+}
+
+/* Streaming: what the first sample that is not written has more. Those behind it wait. */
+static int write_stream(struct run *r, elcl_error *err)
+{
+    struct elcl_bytes more = {0};
+    struct elcl_sample *sample = elcl_queue_first(&r->queue);
+    int rc = ELCL_OK;
+    if (!r->opt->stream || !sample || sample->state != ELCL_SAMPLE_WAITING || !sample->n_told)
+        return rc;
+    rc = elcl_format_stream(r->model, sample, &more, err);
+    if (!rc && more.n)
+        rc = elcl_sys_write(&r->output, more.data, more.n, err);
+    elcl_bytes_finish(&more);
+    return rc;
+}
+
+/* A line of which a part is written and nothing more will come says so. */
+static int mark_incomplete(struct run *r, const struct elcl_sample *sample, elcl_error *err)
+{
+    static const char mark[] = " [incomplete]\n";
+    return sample && sample->streamed.n ? elcl_sys_write(&r->output, mark, sizeof(mark) - 1, err)
+                                        : ELCL_OK;
 }
 
 /* Reports a failed sample and writes what stands for its lines, or ends the run. */
@@ -249,12 +393,14 @@ static int write_failure(struct run *r, const struct elcl_sample *sample, elcl_e
     struct elcl_bytes lines = {0};
     elcl_progress_clear(&r->progress);
     elcl_tool_error(ELCL_EXIT_FAILURE, "%s", message);
-    elcl_format_failure((enum elcl_line_format)r->opt->format, sample->index,
-                        r->gen.num_return_sequences, message, &lines);
+    r->n_failed++;
+    if (sample->streamed.n)
+        return mark_incomplete(r, sample, err);
+    elcl_format_failure((enum elcl_line_format)r->opt->format, sample,
+                        options_of(r, sample)->num_return_sequences, message, &lines);
     int rc =
         lines.failed ? elcl_tool_nomem(err) : elcl_sys_write(&r->output, lines.data, lines.n, err);
     elcl_bytes_finish(&lines);
-    r->n_failed++;
     return rc;
 }
 
@@ -265,16 +411,23 @@ static int write_ready(struct run *r, elcl_error *err)
     struct elcl_sample *sample = elcl_queue_first(&r->queue);
     int rc = ELCL_OK;
     for (; sample && sample->state == ELCL_SAMPLE_DONE; sample = elcl_queue_first(&r->queue)) {
-        elcl_bytes_append(&lines, sample->out.data, sample->out.n);
+        const size_t from = elcl_streamed_bytes(sample);
+        if (from == SIZE_MAX) {
+            rc = elcl_tool_fail(err, ELCL_E_INTERNAL,
+                                "sample %llu: its text is not what was streamed of it",
+                                (unsigned long long)sample->index);
+            break;
+        }
+        elcl_bytes_append(&lines, sample->out.data + from, sample->out.n - from);
         r->input_bytes = sample->input_bytes;
         r->n_written++;
         elcl_queue_pop(&r->queue);
     }
     if (lines.n && r->shares_terminal)
         elcl_progress_clear(&r->progress);
-    if (lines.failed)
+    if (!rc && lines.failed)
         rc = elcl_tool_nomem(err);
-    else if (lines.n)
+    else if (!rc && lines.n)
         rc = elcl_sys_write(&r->output, lines.data, lines.n, err);
     elcl_bytes_finish(&lines);
     return rc;
@@ -319,6 +472,8 @@ static int generate(struct run *r, elcl_error *err)
             rc = elcl_tool_fail(err, r->callback_error.code, "%s", r->callback_error.msg);
         if (!rc)
             rc = write_finished(r, err);
+        if (!rc)
+            rc = write_stream(r, err);
         show_progress(r);
         if (!r->in_flight && r->input_done)
             break;
@@ -372,51 +527,39 @@ static int open_model(struct run *r, elcl_error *err)
     return rc;
 }
 
-/* The longest source. A prompt must leave room for what follows it. */
-static int longest_source(const struct run *r)
-{
-    const int given = r->opt->max_source ? r->opt->max_source : r->info.usual_length;
-    if (!r->info.decoder_only)
-        return given;
-    int room = r->gen.max_new_tokens > 0 ? r->info.max_target - r->gen.max_new_tokens
-                                         : r->gen.max_length - 1;
-    room = room > 1 ? room : 1;
-    return given < room ? given : room;
-}
-
-static int create_engine(struct run *r, int max_target, elcl_error *err)
+static int create_engine(struct run *r, elcl_error *err)
 {
     elcl_engine_params params = elcl_engine_params_default();
     elcl_engine_stats stats;
     params.batch_size = r->opt->batch_size;
-    params.max_beams = r->gen.do_sample ? r->gen.num_return_sequences : r->gen.num_beams;
+    params.max_beams = r->max_beams;
     params.max_source = r->opt->max_source;
-    params.max_target = max_target;
+    params.max_target = r->max_target;
     params.max_list_tokens = elcl_option_lists_tokens(&r->gen);
     params.on_result = on_result;
+    params.on_token = r->opt->stream ? on_token : NULL;
     params.user = r;
     int rc = elcl_engine_create(r->model, &params, &r->engine, err);
     if (rc)
         return rc;
     elcl_engine_get_stats(r->engine, &stats);
     r->refill = stats.batch_size > 0 ? 2 * (size_t)stats.batch_size : 1;
-    r->max_source = (size_t)longest_source(r);
-    r->window = calloc(WINDOW_SAMPLES, sizeof(struct elcl_sample *));
-    return r->window ? ELCL_OK : elcl_tool_nomem(err);
+    return ELCL_OK;
 }
 
 /* Everything up to the first step. */
 static int start(struct run *r, elcl_error *err)
 {
-    int max_target = 0;
     int rc = open_streams(r, err);
     if (!rc)
         rc = open_model(r, err);
     if (!rc)
-        rc = elcl_generate_resolve(r->opt, r->model, &r->gen, &max_target, err);
+        rc = elcl_generate_resolve(r->opt, r->model, &r->gen, &r->max_target, err);
+    r->max_beams = beams_of(&r->gen);
     if (!rc)
-        rc = create_engine(r, max_target, err);
-    return rc;
+        rc = create_engine(r, err);
+    r->window = calloc(WINDOW_SAMPLES, sizeof(struct elcl_sample *));
+    return rc || r->window ? rc : elcl_tool_nomem(err);
 }
 
 /* The whole output gets its name; part of one says where it stays. */
@@ -425,6 +568,10 @@ static int end_output(struct run *r, int rc, elcl_error *err)
     char *kept = NULL;
     bool interrupted = elcl_sys_interrupted() != 0;
     elcl_progress_clear(&r->progress);
+    if (rc || interrupted) {
+        elcl_error unwritten = {0}; /* the first cause counts */
+        (void)mark_incomplete(r, elcl_queue_first(&r->queue), &unwritten);
+    }
     if (!rc && !interrupted)
         rc = elcl_sys_commit(&r->output, err);
     elcl_sys_abandon(&r->output, &kept);
@@ -437,7 +584,7 @@ static int end_output(struct run *r, int rc, elcl_error *err)
         elcl_tool_warn("the samples written so far are in %s", kept);
     if (r->n_cut)
         elcl_tool_warn("cut %llu source%s to %zu tokens, the first one on line %llu",
-                       (unsigned long long)r->n_cut, r->n_cut == 1 ? "" : "s", r->max_source,
+                       (unsigned long long)r->n_cut, r->n_cut == 1 ? "" : "s", r->cut_to,
                        (unsigned long long)r->first_cut);
     free(kept);
     return rc;
@@ -473,7 +620,8 @@ static int run_generate(struct elcl_generate_options *options)
         r.shares_terminal = elcl_sys_is_terminal(r.output.fd);
         if (r.input.interactive && !options->quiet)
             fputs("elcl: reading samples from the terminal, one a line; Ctrl-D ends\n", stderr);
-        elcl_progress_start(&r.progress, !options->quiet && !r.input.interactive);
+        elcl_progress_start(&r.progress,
+                            !options->quiet && !r.input.interactive && !options->stream);
         rc = generate(&r, &err);
     }
     rc = end_output(&r, rc, &err);
@@ -485,6 +633,7 @@ static int run_generate(struct elcl_generate_options *options)
                                        .generate_seconds = elcl_sys_seconds() - ready};
         elcl_engine_stats stats;
         elcl_engine_get_stats(r.engine, &stats);
+        add_stats(&stats, &r.past);
         elcl_summary_print(&summary, &r.info, &stats);
     }
     close_run(&r);

@@ -1,27 +1,31 @@
 #include "generate_options.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include <cjson/cJSON.h>
 
 #define FIELD(name) offsetof(struct elcl_generate_options, name)
 
 /* clang-format off */
-static const struct elcl_choice format_words[] = {
+const struct elcl_choice elcl_format_words[] = {
     {"text", ELCL_LINE_TEXT}, {"jsonl", ELCL_LINE_JSONL}, {"ids", ELCL_LINE_IDS}, {NULL, 0}};
 static const struct elcl_choice early_words[] = {
     {"true", ELCL_EARLY_TRUE}, {"false", ELCL_EARLY_FALSE}, {"never", ELCL_EARLY_NEVER}, {NULL, 0}};
 static const struct elcl_choice style_words[] = {
     {"hf", ELCL_STYLE_HF}, {"fairseq", ELCL_STYLE_FAIRSEQ}, {NULL, 0}};
-static const struct elcl_choice attention_words[] = {
+const struct elcl_choice elcl_attention_words[] = {
     {"el", ELCL_ATTN_EL}, {"mha", ELCL_ATTN_MHA}, {"mha-beam", ELCL_ATTN_MHA_BEAM},
     {"auto", ELCL_ATTN_AUTO}, {NULL, 0}};
-static const struct elcl_choice gemm_words[] = {
+const struct elcl_choice elcl_gemm_words[] = {
     {"auto", ELCL_GEMM_AUTO}, {"clblast", ELCL_GEMM_CLBLAST}, {"native", ELCL_GEMM_NATIVE},
     {NULL, 0}};
-static const struct elcl_choice kernel_words[] = {
+const struct elcl_choice elcl_kernel_words[] = {
     {"auto", ELCL_KERNELS_AUTO}, {"cpu", ELCL_KERNELS_CPU}, {"gpu", ELCL_KERNELS_GPU}, {NULL, 0}};
-static const struct elcl_choice storage_words[] = {
+const struct elcl_choice elcl_storage_words[] = {
     {"f32", ELCL_F32}, {"f16", ELCL_F16}, {"bf16", ELCL_BF16}, {NULL, 0}};
 static const struct elcl_choice long_words[] = {
     {"truncate", ELCL_LONG_TRUNCATE}, {"refuse", ELCL_LONG_REFUSE}, {NULL, 0}};
@@ -44,13 +48,14 @@ static const struct elcl_choice none_word[] = {{"none", -1}, {NULL, 0}};
 static const struct elcl_opt options_table[] = {
     GROUP("Input and output:"),
     TEXT("input", "FILE", input, "samples, one a line, LF or CRLF; - is standard input"),
-    CHOICE("input-format", "text|jsonl|ids", input_format, format_words,
-           "what a line holds: text (default), an object with \"text\" or \"ids\", or token ids "
-           "with the special ones, separated by blanks"),
+    CHOICE("input-format", "text|jsonl|ids", input_format, elcl_format_words,
+           "what a line holds: text (default), an object with \"text\" or \"ids\" and perhaps an \"id\" "
+           "and decoding options (num_beams and so on), or token ids with the special ones, "
+           "separated by blanks"),
     TEXT("output", "FILE", output,
          "results, in input order; FILE appears when it is whole, FILE.part until then; "
          "- is standard output (default)"),
-    CHOICE("format", "text|jsonl|ids", format, format_words,
+    CHOICE("format", "text|jsonl|ids", format, elcl_format_words,
            "one line for each returned sequence (default text)"),
     TEXT("src-lang", "CODE", src_lang,
          "language of the texts, as the model spells it: en_XX (mBART), en (M2M-100), eng_Latn "
@@ -58,6 +63,10 @@ static const struct elcl_opt options_table[] = {
     TEXT("tgt-lang", "CODE", tgt_lang,
          "language of the outputs; fra and the like, without >> and <<, with Marian"),
     FLAG("scores", scores, "text and ids: the score and a tab before each line"),
+    FLAG("token-logprobs", gen.token_logprobs, "jsonl: the log-probability of each token"),
+    FLAG("stream", stream,
+         "text, greedy search and sampling: write each token as it comes; several samples one after "
+         "another"),
     FLAG("keep-going", keep_going,
          "write empty lines for a bad sample, report it, go on, and exit with 1 at the end"),
 
@@ -144,15 +153,15 @@ static const struct elcl_opt options_table[] = {
     TEXT("device", "INDEX|NAME|cpu|gpu", device,
          "OpenCL device by number, part of its name, or type; see elcl devices "
          "(default: a GPU before a CPU)"),
-    CHOICE("attention", "el|mha|mha-beam|auto", attention, attention_words,
+    CHOICE("attention", "el|mha|mha-beam|auto", attention, elcl_attention_words,
            "el: hidden states serve as keys and values; mha: keys and values, the source's shared "
            "by the beams; mha-beam: all of them per beam (default auto)"),
-    CHOICE("gemm", "auto|clblast|native", gemm, gemm_words, "matrix products (default auto)"),
-    CHOICE("kernels", "auto|cpu|gpu", kernels, kernel_words,
+    CHOICE("gemm", "auto|clblast|native", gemm, elcl_gemm_words, "matrix products (default auto)"),
+    CHOICE("kernels", "auto|cpu|gpu", kernels, elcl_kernel_words,
            "shape of the kernels (default: by the device's type)"),
-    CHOICE("weights", "f32|f16|bf16", weights, storage_words,
+    CHOICE("weights", "f32|f16|bf16", weights, elcl_storage_words,
            "storage of weights on the device (default f32)"),
-    CHOICE("state", "f32|f16|bf16", state, storage_words,
+    CHOICE("state", "f32|f16|bf16", state, elcl_storage_words,
            "storage of encoder output and caches (default f32)"),
     {ELCL_OPT_BYTES, "memory-limit", "BYTES",
      "device memory to stay below, as in 512M or 2G (powers of 1024)", FIELD(memory_limit_bytes), 0,
@@ -184,22 +193,22 @@ static const char *word_of(const struct elcl_choice *words, int value)
 
 const char *elcl_attention_word(int value)
 {
-    return word_of(attention_words, value);
+    return word_of(elcl_attention_words, value);
 }
 
 const char *elcl_gemm_word(int value)
 {
-    return word_of(gemm_words, value);
+    return word_of(elcl_gemm_words, value);
 }
 
 const char *elcl_kernels_word(int value)
 {
-    return word_of(kernel_words, value);
+    return word_of(elcl_kernel_words, value);
 }
 
 const char *elcl_storage_word(int value)
 {
-    return word_of(storage_words, value);
+    return word_of(elcl_storage_words, value);
 }
 
 void elcl_generate_print_help(void)
@@ -266,6 +275,11 @@ static int check_combination(const struct elcl_generate_options *o, elcl_error *
         return elcl_tool_fail(err, ELCL_E_ARG, "expected --do-sample or --no-sample, found both");
     if (o->quiet && o->verbose)
         return elcl_tool_fail(err, ELCL_E_ARG, "expected --quiet or --verbose, found both");
+    if (o->stream && o->format != ELCL_LINE_TEXT)
+        return elcl_tool_fail(err, ELCL_E_ARG, "--stream writes text: expected --format text");
+    if (o->stream && o->scores)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--stream cannot write the score first: expected it or --scores");
     if (o->scores && o->format == ELCL_LINE_JSONL)
         return elcl_tool_fail(err, ELCL_E_ARG,
                               "--scores is for text and ids: jsonl always holds the score");
@@ -304,6 +318,116 @@ int elcl_generate_parse(struct elcl_generate_options *options, int argc, char **
         *options = o;
     return rc;
 }
+
+/* ---- a line of jsonl ----------------------------------------------------------------------- */
+
+/* A JSON value as the command line would have it; false where it has no such thing. */
+static bool value_text(const cJSON *item, char *text, size_t room)
+{
+    if (cJSON_IsNumber(item)) {
+        const double v = item->valuedouble;
+        (void)snprintf(text, room, v == floor(v) && fabs(v) < 1e15 ? "%.0f" : "%.9g", v);
+    } else if (cJSON_IsArray(item)) {
+        size_t n = 0;
+        const cJSON *number;
+        cJSON_ArrayForEach(number, item)
+        {
+            char one[32];
+            if (!cJSON_IsNumber(number) || !value_text(number, one, sizeof(one)) ||
+                n + strlen(one) + 2 > room)
+                return false;
+            n += (size_t)snprintf(text + n, room - n, n ? ",%s" : "%s", one);
+        }
+        if (!n)
+            (void)snprintf(text, room, "none");
+    } else if (cJSON_IsBool(item) || cJSON_IsNull(item)) {
+        (void)snprintf(text, room, "%s",
+                       cJSON_IsNull(item)   ? "none"
+                       : cJSON_IsTrue(item) ? "true"
+                                            : "false");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* The option that a key names: with underscores for dashes, as in Hugging Face; decoding alone. */
+static bool option_of_key(const char *key, char *name, size_t room)
+{
+    if (strlen(key) >= room || strchr(key, '-'))
+        return false;
+    for (size_t i = 0; (name[i] = key[i] == '_' ? '-' : key[i]); i++)
+        continue;
+    for (size_t i = 0; i < ELCL_TOOL_COUNT(options_table); i++) {
+        const struct elcl_opt *opt = &options_table[i];
+        if (opt->name && !strcmp(opt->name, name))
+            return opt->offset >= FIELD(gen) && opt->offset < FIELD(device);
+    }
+    return false;
+}
+
+static int take_key(struct elcl_generate_options *o, const cJSON *item, elcl_error *err)
+{
+    char name[48], text[512];
+    elcl_error bad = {0};
+    if (!option_of_key(item->string, name, sizeof(name)))
+        return elcl_tool_fail(err, ELCL_E_FORMAT,
+                              "unknown key \"%.60s\": expected text, ids, id or a decoding option "
+                              "such as num_beams",
+                              item->string);
+    const char *value = cJSON_IsString(item) ? item->valuestring : text;
+    if (value == text && !value_text(item, text, sizeof(text)))
+        return elcl_tool_fail(err, ELCL_E_FORMAT, "key \"%s\": expected a value as --%s takes it",
+                              item->string, name);
+    if (elcl_args_set(&o->args, name, value, o, &bad))
+        return elcl_tool_fail(err, ELCL_E_FORMAT, "key \"%s\": %s", item->string, bad.msg);
+    return ELCL_OK;
+}
+
+/* What the line gives replaces what the command line says of the same in other words. */
+static void replace(struct elcl_generate_options *o, const cJSON *json, const char *key,
+                    const char *other)
+{
+    for (size_t i = 0; cJSON_GetObjectItemCaseSensitive(json, key) && i < o->args.n_opts; i++) {
+        if (o->args.opts[i].name && !strcmp(o->args.opts[i].name, other))
+            o->args.seen[i] = false;
+    }
+}
+
+int elcl_generate_override(const struct elcl_generate_options *base, const struct elcl_line *line,
+                           struct elcl_generate_options **own, elcl_error *err)
+{
+    const cJSON *item;
+    bool any = false;
+    int rc = ELCL_OK;
+    *own = NULL;
+    if (!line->json)
+        return ELCL_OK;
+    struct elcl_generate_options *o = malloc(sizeof(*o));
+    if (!o)
+        return elcl_tool_nomem(err);
+    *o = *base;
+    replace(o, line->json, "max_length", "max-new-tokens");
+    replace(o, line->json, "min_length", "min-new-tokens");
+    if (cJSON_GetObjectItemCaseSensitive(line->json, "do_sample"))
+        o->no_sample = 0;
+    cJSON_ArrayForEach(item, line->json)
+    {
+        if (rc || elcl_input_is_own_key(item->string))
+            continue;
+        any = true;
+        rc = take_key(o, item, err);
+    }
+    if (!rc && any)
+        rc = check_style(o, err);
+    if (rc || !any)
+        free(o);
+    else
+        *own = o;
+    return rc;
+}
+
+/* ---- over the model's defaults ------------------------------------------------------------- */
 
 /* Copies each given decoding option; they all lie inside `gen`, except those with a type of their
  * own. */
@@ -430,6 +554,27 @@ static int resolve_lengths(const struct elcl_generate_options *o, const elcl_mod
     return ELCL_OK;
 }
 
+/* Streaming shows what is final alone. */
+static int check_stream(const struct elcl_generate_options *o, const elcl_gen_options *gen,
+                        elcl_error *err)
+{
+    if (!o->stream)
+        return ELCL_OK;
+    if (gen->num_beams > 1)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--stream: beam search may change its mind until it ends: expected "
+                              "--num-beams 1, found %d",
+                              gen->num_beams);
+    if (gen->num_return_sequences > 1)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--stream: expected --num-return-sequences 1, found %d",
+                              gen->num_return_sequences);
+    if (gen->search_style != ELCL_STYLE_HF)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--stream: expected --search-style hf, found fairseq");
+    return ELCL_OK;
+}
+
 int elcl_generate_resolve(struct elcl_generate_options *options, const elcl_model *model,
                           elcl_gen_options *gen, int *max_target, elcl_error *err)
 {
@@ -441,8 +586,12 @@ int elcl_generate_resolve(struct elcl_generate_options *options, const elcl_mode
     int rc = elcl_option_lists_resolve(&options->lists, model, &resolved, err);
     if (!rc)
         rc = check_sampling(options, &resolved, err);
+    if (!rc)
+        rc = check_stream(options, &resolved, err);
     if (rc)
         return rc;
+    if (resolved.token_logprobs && options->format != ELCL_LINE_JSONL)
+        return elcl_tool_fail(err, ELCL_E_ARG, "--token-logprobs needs --format jsonl");
     if (!resolved.do_sample && resolved.num_return_sequences > resolved.num_beams)
         return elcl_tool_fail(err, ELCL_E_ARG,
                               "--num-return-sequences: expected at most --num-beams, which is %d, "

@@ -20,7 +20,9 @@ struct elcl_generate_options {
     const char *src_lang, *tgt_lang; /* NULL: not given */
     int scores;
     int keep_going;
-    /* Only what was given counts: elcl_generate_resolve() lays it over the model's defaults. */
+    int stream;
+    /* Only what was given counts: elcl_generate_resolve() lays it over the model's defaults. From
+     * here to `device` the options of decoding, which a line of jsonl may change. */
     elcl_gen_options gen;
     int no_sample;
     int seed;
@@ -42,11 +44,20 @@ int elcl_generate_parse(struct elcl_generate_options *options, int argc, char **
                         elcl_error *err);
 void elcl_generate_print_help(void);
 
+/* What a line of jsonl says over `base`; NULL in *own where it says nothing. Strings in *own are
+ * the line's. Free it with free(). */
+int elcl_generate_override(const struct elcl_generate_options *base, const struct elcl_line *line,
+                           struct elcl_generate_options **own, elcl_error *err);
+
 /* The model's defaults and over them what was given; ELCL_E_ARG when that contradicts itself or
  * the model. Lists among them live until options->lists are finished. *max_target is the longest
  * output that can come of it. */
 int elcl_generate_resolve(struct elcl_generate_options *options, const elcl_model *model,
                           elcl_gen_options *gen, int *max_target, elcl_error *err);
+
+/* Words that other verbs take too. */
+extern const struct elcl_choice elcl_format_words[], elcl_attention_words[], elcl_gemm_words[],
+    elcl_kernel_words[], elcl_storage_words[];
 
 /* The word of an option for a value of the library's enums, as the summary shows it. */
 const char *elcl_attention_word(int value);

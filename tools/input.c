@@ -192,112 +192,51 @@ static int parse_ids(const char *line, size_t n, struct elcl_source *source, elc
     return ELCL_OK;
 }
 
-static int take_json_ids(const cJSON *array, struct elcl_source *source, elcl_error *err)
+/* Two of them with a tab between. */
+static int parse_pair(enum elcl_line_format format, const char *line, size_t n,
+                      struct elcl_line *parsed, elcl_error *err)
 {
-    size_t n = 0;
-    const cJSON *item;
-    cJSON_ArrayForEach(item, array)
-    {
-        n++;
-    }
-    if (!n)
-        return elcl_tool_fail(err, ELCL_E_FORMAT, "expected token ids in \"ids\", found none");
-    source->ids = malloc(n * sizeof(int32_t));
-    if (!source->ids)
-        return elcl_tool_nomem(err);
-    cJSON_ArrayForEach(item, array)
-    {
-        double v = item->valuedouble;
-        if (!cJSON_IsNumber(item) || !(v >= 0 && v <= INT32_MAX) || (int32_t)v < v)
-            return elcl_tool_fail(err, ELCL_E_FORMAT,
-                                  "expected a token id as item %zu of \"ids\", found another value",
-                                  source->n_ids);
-        source->ids[source->n_ids++] = (int32_t)v;
-    }
-    return ELCL_OK;
+    const char *tab = memchr(line, '\t', n);
+    const size_t n_source = tab ? (size_t)(tab - line) : n;
+    if (!tab || memchr(tab + 1, '\t', n - n_source - 1))
+        return elcl_tool_fail(err, ELCL_E_FORMAT, "expected source, tab, target, found %s",
+                              tab ? "more than one tab" : "no tab");
+    int (*const parse)(const char *, size_t, struct elcl_source *, elcl_error *) =
+        format == ELCL_LINE_IDS ? parse_ids : parse_text;
+    const int rc = parse(line, n_source, &parsed->source, err);
+    return rc ? rc : parse(tab + 1, n - n_source - 1, &parsed->target, err);
 }
 
-/* The parser ends a string at an escaped U+0000 and would lose what follows it. */
-static bool has_escaped_nul(const char *line, size_t n)
+int elcl_input_parse(enum elcl_line_format format, enum elcl_line_kind kind, const char *line,
+                     size_t n, struct elcl_line *parsed, elcl_error *err)
 {
-    for (size_t i = 0; i + 1 < n; i++) {
-        if (line[i] != '\\')
-            continue;
-        if (i + 6 <= n && !memcmp(line + i, "\\u0000", 6))
-            return true;
-        i++;
-    }
-    return false;
-}
-
-static int take_json(const cJSON *root, struct elcl_source *source, elcl_error *err)
-{
-    if (!cJSON_IsObject(root))
-        return elcl_tool_fail(err, ELCL_E_FORMAT,
-                              "expected a JSON object with \"text\" or \"ids\", found another "
-                              "JSON value");
-    const cJSON *text = cJSON_GetObjectItemCaseSensitive(root, "text");
-    const cJSON *ids = cJSON_GetObjectItemCaseSensitive(root, "ids");
-    if (text && ids)
-        return elcl_tool_fail(err, ELCL_E_FORMAT,
-                              "expected one of \"text\" and \"ids\", found both");
-    if (text && cJSON_IsString(text))
-        return parse_text(text->valuestring, strlen(text->valuestring), source, err);
-    if (ids && cJSON_IsArray(ids))
-        return take_json_ids(ids, source, err);
-    return elcl_tool_fail(err, ELCL_E_FORMAT,
-                          "expected a JSON object with a string \"text\" or an array \"ids\", "
-                          "found %s",
-                          text || ids ? "another type" : "neither");
-}
-
-static int parse_jsonl(const char *line, size_t n, struct elcl_source *source, elcl_error *err)
-{
-    if (has_escaped_nul(line, n))
-        return elcl_tool_fail(err, ELCL_E_UNSUPPORTED, "U+0000 in a JSON string is not supported");
-    const char *end = NULL;
-    cJSON *root = cJSON_ParseWithLengthOpts(line, n, &end, 0);
-    if (!root)
-        return elcl_tool_fail(err, ELCL_E_FORMAT, "expected a JSON object, found %s",
-                              n ? "what is no valid JSON" : "an empty line");
-    int rc = ELCL_OK;
-    for (const char *at = end; at < line + n && !rc; at++) {
-        if (!is_blank(*at) && *at != '\r')
-            rc =
-                elcl_tool_fail(err, ELCL_E_FORMAT, "expected one JSON object, found more after it");
-    }
-    if (!rc)
-        rc = take_json(root, source, err);
-    cJSON_Delete(root);
-    return rc;
-}
-
-int elcl_input_parse(enum elcl_line_format format, const char *line, size_t n,
-                     struct elcl_source *source, elcl_error *err)
-{
-    struct elcl_source parsed = {0};
-    int rc = ELCL_OK;
-    switch (format) {
-    case ELCL_LINE_TEXT:
-        rc = parse_text(line, n, &parsed, err);
-        break;
-    case ELCL_LINE_JSONL:
-        rc = parse_jsonl(line, n, &parsed, err);
-        break;
-    case ELCL_LINE_IDS:
-        rc = parse_ids(line, n, &parsed, err);
-        break;
-    }
-    if (rc)
-        elcl_source_finish(&parsed);
+    struct elcl_line p = {0};
+    int rc;
+    if (format == ELCL_LINE_JSONL)
+        rc = elcl_input_parse_json(kind, line, n, &p, err);
+    else if (kind == ELCL_LINE_PAIR)
+        rc = parse_pair(format, line, n, &p, err);
     else
-        *source = parsed;
+        rc = format == ELCL_LINE_IDS ? parse_ids(line, n, &p.source, err)
+                                     : parse_text(line, n, &p.source, err);
+    if (rc)
+        elcl_line_finish(&p);
+    else
+        *parsed = p;
     return rc;
 }
 
-void elcl_source_finish(struct elcl_source *source)
+static void source_finish(struct elcl_source *source)
 {
     free(source->text);
     free(source->ids);
-    *source = (struct elcl_source){0};
+}
+
+void elcl_line_finish(struct elcl_line *line)
+{
+    source_finish(&line->source);
+    source_finish(&line->target);
+    free(line->id);
+    cJSON_Delete(line->json);
+    *line = (struct elcl_line){0};
 }

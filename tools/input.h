@@ -46,9 +46,27 @@ struct elcl_source {
     int32_t *ids;
     size_t n_ids;
 };
-/* ELCL_E_FORMAT with one sentence that does not name the line. */
-int elcl_input_parse(enum elcl_line_format format, const char *line, size_t n,
-                     struct elcl_source *source, elcl_error *err);
-void elcl_source_finish(struct elcl_source *source);
+
+enum elcl_line_kind {
+    ELCL_LINE_SOURCE, /* a source alone; with jsonl also decoding options */
+    ELCL_LINE_WHOLE,  /* a text alone; with jsonl also source and target */
+    ELCL_LINE_PAIR    /* source, tab, target; with jsonl the keys "source" and "target" */
+};
+
+struct elcl_line {
+    struct elcl_source source, target; /* a text alone is the source */
+    char *id;                          /* jsonl: the JSON text of "id", or NULL */
+    struct cJSON *json;                /* jsonl: the object, or NULL */
+};
+/* ELCL_E_FORMAT with one sentence that does not name the line. `parsed` is set on success only. */
+int elcl_input_parse(enum elcl_line_format format, enum elcl_line_kind kind, const char *line,
+                     size_t n, struct elcl_line *parsed, elcl_error *err);
+/* The same of a line of jsonl; leaves a part of the line behind when it fails (input_json.c). */
+int elcl_input_parse_json(enum elcl_line_kind kind, const char *line, size_t n,
+                          struct elcl_line *parsed, elcl_error *err);
+void elcl_line_finish(struct elcl_line *line);
+
+/* The keys that are no options. */
+bool elcl_input_is_own_key(const char *key);
 
 #endif

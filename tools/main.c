@@ -15,6 +15,7 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"generate", "MODEL [TEXT...]", "text in, text out", elcl_cmd_generate},
+    {"score", "MODEL [TEXT...]", "log-probabilities of given text", elcl_cmd_score},
     {"plan", "MODEL", "memory by variant and batch", elcl_cmd_plan},
     {"bench", "MODEL", "speed and memory over lists of parameters", elcl_cmd_bench},
     {"devices", "", "OpenCL devices, their limits and fast paths", elcl_cmd_devices},

@@ -36,6 +36,10 @@ void elcl_queue_pop(struct elcl_queue *q)
     if (!sample)
         return;
     free(sample->ids);
+    free(sample->id);
+    free(sample->own);
+    free(sample->told);
+    elcl_bytes_finish(&sample->streamed);
     elcl_bytes_finish(&sample->out);
     free(sample);
     q->head++;
@@ -54,11 +58,11 @@ void elcl_queue_finish(struct elcl_queue *q)
 
 /* One sample stays one line: line ends inside the text become blanks, and the blank that
  * tokenizers put before the first word goes. */
-static int append_text(const elcl_model *model, const elcl_hypothesis *h, struct elcl_bytes *out,
-                       elcl_error *err)
+static int append_text(const elcl_model *model, const int32_t *ids, size_t n_ids,
+                       struct elcl_bytes *out, elcl_error *err)
 {
     char *text = NULL;
-    int rc = elcl_decode(model, h->ids, h->n_ids, &text, err);
+    int rc = elcl_decode(model, ids, n_ids, &text, err);
     if (rc)
         return rc;
     for (char *c = text; *c; c++) {
@@ -95,6 +99,26 @@ static bool add_json_score(cJSON *line, float score)
     return cJSON_AddRawToObject(line, "score", number);
 }
 
+static bool add_json_log_probs(cJSON *line, const elcl_hypothesis *h)
+{
+    cJSON *array = h->token_logprobs ? cJSON_AddArrayToObject(line, "token_logprobs") : NULL;
+    bool ok = array || !h->token_logprobs;
+    for (size_t i = 0; array && ok && i < h->n_ids; i++) {
+        char number[32];
+        (void)snprintf(number, sizeof(number), "%.9g", (double)h->token_logprobs[i]);
+        ok = cJSON_AddItemToArray(array, isfinite(h->token_logprobs[i]) ? cJSON_CreateRaw(number)
+                                                                        : cJSON_CreateNull());
+    }
+    return ok;
+}
+
+/* The sample's place in the input, and its own name. */
+static bool add_json_sample(cJSON *line, const struct elcl_sample *sample)
+{
+    return cJSON_AddNumberToObject(line, "index", (double)sample->index) &&
+           (!sample->id || cJSON_AddRawToObject(line, "id", sample->id));
+}
+
 static bool append_json(const cJSON *line, struct elcl_bytes *out)
 {
     char *printed = cJSON_PrintUnformatted(line);
@@ -112,8 +136,8 @@ static const char *finish_word(enum elcl_finish_reason finish)
     return finish == ELCL_FINISH_EOS ? "eos" : "length";
 }
 
-static int append_jsonl(const elcl_model *model, uint64_t index, int sequence,
-                        const elcl_hypothesis *h, struct elcl_bytes *out, elcl_error *err)
+static int append_jsonl(const elcl_model *model, struct elcl_sample *sample, int sequence,
+                        const elcl_hypothesis *h, elcl_error *err)
 {
     elcl_model_info info;
     char *text = NULL;
@@ -124,21 +148,21 @@ static int append_jsonl(const elcl_model *model, uint64_t index, int sequence,
             return rc;
     }
     cJSON *line = cJSON_CreateObject();
-    bool ok = cJSON_AddNumberToObject(line, "index", (double)index) &&
+    bool ok = add_json_sample(line, sample) &&
               cJSON_AddNumberToObject(line, "sequence", sequence) &&
               (!text || cJSON_AddStringToObject(line, "text", text)) && add_json_ids(line, h) &&
-              add_json_score(line, h->score) &&
+              add_json_score(line, h->score) && add_json_log_probs(line, h) &&
               cJSON_AddStringToObject(line, "finish_reason", finish_word(h->finish)) &&
-              append_json(line, out);
+              append_json(line, &sample->out);
     cJSON_Delete(line);
     elcl_free(text);
     return ok ? ELCL_OK : elcl_tool_nomem(err);
 }
 
 int elcl_format_result(const elcl_model *model, enum elcl_line_format format, bool scores,
-                       uint64_t index, const elcl_result *result, struct elcl_bytes *out,
-                       elcl_error *err)
+                       const elcl_result *result, struct elcl_sample *sample, elcl_error *err)
 {
+    struct elcl_bytes *out = &sample->out;
     int rc = ELCL_OK;
     for (int i = 0; i < result->n_hypotheses && !rc; i++) {
         const elcl_hypothesis *h = &result->hypotheses[i];
@@ -146,10 +170,10 @@ int elcl_format_result(const elcl_model *model, enum elcl_line_format format, bo
             elcl_bytes_printf(out, "%.6f\t", (double)h->score);
         switch (format) {
         case ELCL_LINE_TEXT:
-            rc = append_text(model, h, out, err);
+            rc = append_text(model, h->ids, h->n_ids, out, err);
             break;
         case ELCL_LINE_JSONL:
-            rc = append_jsonl(model, index, i, h, out, err);
+            rc = append_jsonl(model, sample, i, h, err);
             break;
         case ELCL_LINE_IDS:
             append_ids(h, out);
@@ -160,8 +184,8 @@ int elcl_format_result(const elcl_model *model, enum elcl_line_format format, bo
     return !rc && out->failed ? elcl_tool_nomem(err) : rc;
 }
 
-void elcl_format_failure(enum elcl_line_format format, uint64_t index, int n_lines,
-                         const char *message, struct elcl_bytes *out)
+void elcl_format_failure(enum elcl_line_format format, const struct elcl_sample *sample,
+                         int n_lines, const char *message, struct elcl_bytes *out)
 {
     if (format != ELCL_LINE_JSONL) {
         for (int i = 0; i < n_lines; i++)
@@ -169,10 +193,42 @@ void elcl_format_failure(enum elcl_line_format format, uint64_t index, int n_lin
         return;
     }
     cJSON *line = cJSON_CreateObject();
-    bool ok = cJSON_AddNumberToObject(line, "index", (double)index) &&
-              cJSON_AddStringToObject(line, "error", message) && append_json(line, out);
+    bool ok = add_json_sample(line, sample) && cJSON_AddStringToObject(line, "error", message) &&
+              append_json(line, out);
     cJSON_Delete(line);
     elcl_bytes_text(out, "\n");
     if (!ok)
         out->failed = true;
+}
+
+/* ---- streaming ----------------------------------------------------------------------------- */
+
+static bool begins_with(const struct elcl_bytes *line, const struct elcl_bytes *beginning)
+{
+    return line->n >= beginning->n &&
+           (!beginning->n || !memcmp(line->data, beginning->data, beginning->n));
+}
+
+int elcl_format_stream(const elcl_model *model, struct elcl_sample *sample, struct elcl_bytes *out,
+                       elcl_error *err)
+{
+    static const char replacement[] = "\xef\xbf\xbd"; /* stands for bytes that are no character */
+    struct elcl_bytes line = {0};
+    int rc = append_text(model, sample->told, sample->n_told, &line, err);
+    if (!rc && line.failed)
+        rc = elcl_tool_nomem(err);
+    while (!rc && line.n >= 3 && !memcmp(line.data + line.n - 3, replacement, 3))
+        line.n -= 3;
+    if (!rc && line.n > sample->streamed.n && begins_with(&line, &sample->streamed)) {
+        const size_t from = sample->streamed.n;
+        elcl_bytes_append(out, line.data + from, line.n - from);
+        elcl_bytes_append(&sample->streamed, line.data + from, line.n - from);
+    }
+    elcl_bytes_finish(&line);
+    return !rc && (out->failed || sample->streamed.failed) ? elcl_tool_nomem(err) : rc;
+}
+
+size_t elcl_streamed_bytes(const struct elcl_sample *sample)
+{
+    return begins_with(&sample->out, &sample->streamed) ? sample->streamed.n : SIZE_MAX;
 }

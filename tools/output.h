@@ -12,6 +12,12 @@ struct elcl_sample {
     uint64_t input_bytes; /* of the input up to its end */
     int32_t *ids;         /* [n_ids] source, until it is submitted */
     size_t n_ids;
+    char *id;              /* JSON text of the sample's own name, or NULL */
+    elcl_gen_options *own; /* options of this sample alone, or NULL */
+    int max_target;        /* of own */
+    int32_t *told;         /* streaming: [n_told] the output so far, the prompt before it */
+    size_t n_told, told_capacity;
+    struct elcl_bytes streamed; /* what of its line is written already */
     enum elcl_sample_state state;
     bool fatal;            /* FAILED, and nothing can follow it */
     struct elcl_bytes out; /* DONE: its lines; FAILED: one sentence */
@@ -29,12 +35,19 @@ struct elcl_sample *elcl_queue_first(const struct elcl_queue *q);
 void elcl_queue_pop(struct elcl_queue *q);
 void elcl_queue_finish(struct elcl_queue *q);
 
-/* Appends the lines of a finished result: one for each hypothesis. `index` is the sample's. */
+/* Appends the lines of the sample's finished result to its `out`: one for each hypothesis. */
 int elcl_format_result(const elcl_model *model, enum elcl_line_format format, bool scores,
-                       uint64_t index, const elcl_result *result, struct elcl_bytes *out,
-                       elcl_error *err);
+                       const elcl_result *result, struct elcl_sample *sample, elcl_error *err);
 /* What stands for the lines of a failed sample. */
-void elcl_format_failure(enum elcl_line_format format, uint64_t index, int n_lines,
-                         const char *message, struct elcl_bytes *out);
+void elcl_format_failure(enum elcl_line_format format, const struct elcl_sample *sample,
+                         int n_lines, const char *message, struct elcl_bytes *out);
+
+/* Streaming: appends the part of the line that `told` fixes and that is not streamed yet, to
+ * `streamed` and to `out`. A character of which bytes are missing waits for them. */
+int elcl_format_stream(const elcl_model *model, struct elcl_sample *sample, struct elcl_bytes *out,
+                       elcl_error *err);
+/* What of a finished line is left to write: bytes of `out` from here on, or SIZE_MAX where it does
+ * not begin with what is streamed. */
+size_t elcl_streamed_bytes(const struct elcl_sample *sample);
 
 #endif

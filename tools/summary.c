@@ -8,6 +8,21 @@ static double per_second(double amount, double seconds)
     return seconds > 0 ? amount / seconds : 0;
 }
 
+/* Memory, rates, and what was chosen; `batch` names the number of samples or tokens at once. */
+static void print_machine(const elcl_model_info *info, const elcl_engine_stats *stats,
+                          const char *batch)
+{
+    fprintf(stderr, "elcl: peak device memory %.1f MiB; %.2f GB/s, %.2f GFLOP/s achieved\n",
+            (double)stats->peak_bytes / 1048576,
+            per_second((double)stats->bytes_moved, stats->seconds) * 1e-9,
+            per_second((double)stats->flop, stats->seconds) * 1e-9);
+    fprintf(stderr, "elcl: %s on %s\n", info->device, info->platform);
+    fprintf(stderr, "elcl: attention %s, gemm %s, kernels %s, weights %s, state %s%s%d\n",
+            elcl_attention_word((int)info->attention), elcl_gemm_word((int)info->gemm),
+            elcl_kernels_word((int)info->kernels), elcl_storage_word((int)info->weights),
+            elcl_storage_word((int)info->state), batch, stats->batch_size);
+}
+
 void elcl_summary_print(const struct elcl_summary *summary, const elcl_model_info *info,
                         const elcl_engine_stats *stats)
 {
@@ -21,13 +36,13 @@ void elcl_summary_print(const struct elcl_summary *summary, const elcl_model_inf
             per_second((double)stats->output_tokens, seconds));
     fprintf(stderr, "elcl: start-up %.2f s, generation %.2f s (%.2f s in the engine)\n",
             summary->start_seconds, seconds, stats->seconds);
-    fprintf(stderr, "elcl: peak device memory %.1f MiB; %.2f GB/s, %.2f GFLOP/s achieved\n",
-            (double)stats->peak_bytes / 1048576,
-            per_second((double)stats->bytes_moved, stats->seconds) * 1e-9,
-            per_second((double)stats->flop, stats->seconds) * 1e-9);
-    fprintf(stderr, "elcl: %s on %s\n", info->device, info->platform);
-    fprintf(stderr, "elcl: attention %s, gemm %s, kernels %s, weights %s, state %s, batch %d\n",
-            elcl_attention_word((int)info->attention), elcl_gemm_word((int)info->gemm),
-            elcl_kernels_word((int)info->kernels), elcl_storage_word((int)info->weights),
-            elcl_storage_word((int)info->state), stats->batch_size);
+    print_machine(info, stats, ", batch ");
+}
+
+void elcl_summary_score(const elcl_model_info *info, const elcl_engine_stats *stats)
+{
+    fprintf(stderr, "elcl: %llu tokens scored in %llu passes, %.2f s: %.1f tokens/s\n",
+            (unsigned long long)stats->output_tokens, (unsigned long long)stats->steps,
+            stats->seconds, per_second((double)stats->output_tokens, stats->seconds));
+    print_machine(info, stats, ", tokens at once ");
 }

@@ -11,6 +11,9 @@ struct elcl_summary {
     double generate_seconds; /* from there to the last line's being written */
 };
 
+/* The same of elcl score. */
+void elcl_summary_score(const elcl_model_info *info, const elcl_engine_stats *stats);
+
 void elcl_summary_print(const struct elcl_summary *summary, const elcl_model_info *info,
                         const elcl_engine_stats *stats);
 

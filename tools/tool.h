@@ -26,6 +26,7 @@ enum elcl_exit {
 
 /* One verb: argv[0] is the verb's own name. Gives an exit code and has printed its message. */
 int elcl_cmd_generate(int argc, char **argv);
+int elcl_cmd_score(int argc, char **argv);
 int elcl_cmd_devices(int argc, char **argv);
 int elcl_cmd_plan(int argc, char **argv);
 int elcl_cmd_bench(int argc, char **argv);

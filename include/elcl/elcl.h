@@ -203,6 +203,8 @@ typedef struct elcl_model_info {
     int has_tokenizer;     /* 0: only token ids can be generated from and to */
     int source_end;        /* special tokens that end every source that elcl_encode() makes */
     int decoder_only;      /* 1: continues its source, which is the beginning of every output */
+    int32_t text_start;    /* decoder-only: the token before a text that has no other beginning, as
+                            * models are trained; -1 where elcl_encode() puts it there, or none */
     uint64_t weight_bytes;
 } elcl_model_info;
 
@@ -283,6 +285,7 @@ typedef struct elcl_gen_options {
     /* In Hugging Face's style alone; 0 in the other, which never generates padding. */
     int ban_pad;            /* 1: pad_token_id is never generated (bad_words_ids [[pad]]) */
     int renormalize_logits; /* 1: beam scores add up log-softmax of what the rules leave */
+    int token_logprobs;     /* 1: results have each token's log-probability */
     int do_sample;          /* 1: draw tokens; needs num_beams 1 */
     float temperature;      /* scores are divided by it, 1e-6 .. 1e6 */
     int top_k;              /* keep the k best tokens; 0: off. Hugging Face's default is 50 */
@@ -342,6 +345,10 @@ typedef struct elcl_hypothesis {
                   * log-probability of the model, before rules, temperature and cut-offs; the
                   * prompt has no part in it */
     enum elcl_finish_reason finish;
+    /* [n_ids] what each token added to the sum of the score, or NULL without the option; NAN where
+     * nothing was chosen: for the start token or the prompt. Diverse beam search's penalty takes
+     * no part. */
+    const float *token_logprobs;
 } elcl_hypothesis;
 
 typedef struct elcl_result {
@@ -355,6 +362,20 @@ typedef struct elcl_result {
 /* Called from elcl_engine_step(), once per request, in the order in which they finish. */
 typedef void (*elcl_result_fn)(void *engine_user, const elcl_result *result);
 
+/* A token that a request's output has for good. */
+typedef struct elcl_token {
+    uint64_t id;    /* of the request, as in elcl_result */
+    void *user;     /* likewise */
+    int stream;     /* 0 .. num_return_sequences - 1: which of the outputs */
+    int32_t token;  /* start token and prompt are not told, EOS is */
+    float log_prob; /* as elcl_hypothesis.token_logprobs has it */
+} elcl_token;
+
+/* Called from elcl_engine_step() for each token of greedy search and sampling in Hugging Face's
+ * style, in the order of the output and before its on_result. Other searches may still change
+ * their minds and tell nothing. */
+typedef void (*elcl_token_fn)(void *engine_user, const elcl_token *token);
+
 typedef struct elcl_engine_params {
     int batch_size; /* sentences in flight; 0: from the memory limit and the device */
     int max_beams;  /* most beams (or samples) that a request may ask for, default 4 */
@@ -362,6 +383,7 @@ typedef struct elcl_engine_params {
     int max_target; /* longest output in tokens, 0: the model's usual length; decoder-only: one more
                      * than the most new tokens */
     elcl_result_fn on_result;
+    elcl_token_fn on_token; /* NULL: only results are told */
     void *user;
     int max_list_tokens; /* room for a request's lists, in tokens: bad words count 1 each, of the
                           * alternatives the largest set counts; 0: 256, or what the model's
@@ -443,6 +465,54 @@ typedef struct elcl_engine_profile {
 /* What the kernels took since the engine's batch was allocated; all zeros without profile. Waits
  * for the device. Arrays are the engine's, valid until its next step. */
 ELCL_API void elcl_engine_get_profile(elcl_engine *engine, elcl_engine_profile *profile);
+
+/* ---- scores -------------------------------------------------------------------------------- */
+
+/*
+ * How likely given tokens are:
+ *     log_probs[i] = log p(target[i] | source, target[0 .. i - 1])
+ * for all i in one pass (teacher forcing), by the model alone: no option of generation takes part.
+ * The source is what the encoder reads; of a decoder-only model it is the beginning of the text,
+ * and the model's positions bound n_source + n_target. What greedy search found scores as much
+ * here as there.
+ */
+typedef struct elcl_score_request {
+    const int32_t *source;          /* [n_source] */
+    size_t n_source;                /* at least 1 */
+    const int32_t *target;          /* [n_target], EOS included where it is to count */
+    size_t n_target;                /* may be 0 */
+    int32_t decoder_start_token_id; /* stands before the target; -1: the model's. Not read in
+                                     * decoder-only models */
+    float *log_probs;               /* [n_target] out */
+} elcl_score_request;
+
+typedef struct elcl_scorer_params {
+    int batch_tokens; /* of one pass, more where one request needs more; 0: from the memory limit */
+    unsigned reserved[8];
+} elcl_scorer_params;
+
+ELCL_API elcl_scorer_params elcl_scorer_params_default(void);
+
+/* Device buffers for scoring with a model, which must outlive it. Belongs to one thread at a
+ * time. */
+typedef struct elcl_scorer elcl_scorer;
+
+/* Nothing is allocated on the device before the first run. `params` may be NULL. */
+ELCL_API int elcl_scorer_create(elcl_model *model, const elcl_scorer_params *params,
+                                elcl_scorer **scorer, elcl_error *err);
+ELCL_API void elcl_scorer_destroy(elcl_scorer **scorer);
+
+/* Fills the log_probs of n requests, in as few passes as their tokens need, and blocks until they
+ * are there. A request's numbers do not depend on what else is in the call. ELCL_E_ARG names the
+ * request, from 0; after a failure no log_probs are to be read. */
+ELCL_API int elcl_scorer_run(elcl_scorer *scorer, const elcl_score_request *requests, size_t n,
+                             elcl_error *err);
+
+/* As of an engine: samples are requests, steps are passes, output tokens are those scored;
+ * batch_size is the tokens that one pass takes. */
+ELCL_API void elcl_scorer_get_stats(const elcl_scorer *scorer, elcl_engine_stats *stats);
+
+/* ---- convenience --------------------------------------------------------------------------- */
 
 /* One text in, the best hypothesis' text out; *text is freed with elcl_free(). Creates an engine
  * for the call: for many texts use an engine. */

@@ -41,7 +41,7 @@ static int check_params(const struct elcl_model *model, const elcl_engine_params
 }
 
 /* Bytes that the plan of a run may take. The plan counts the model's elcl_ops, which is live. */
-static uint64_t memory_limit(const struct elcl_device *device)
+uint64_t elcl_engine_memory_limit(const struct elcl_device *device)
 {
     const uint64_t all = device->memory_limit_bytes ? device->memory_limit_bytes
                                                     : device->desc.memory_bytes / 10 * 9;
@@ -76,14 +76,14 @@ static int choose_capacity(struct elcl_engine *e, elcl_error *err)
     if (!c.sentences) {
         const uint64_t max_alloc = m->device->desc.max_alloc_bytes;
         c.sentences = elcl_plan_sentences(
-            &m->arch, m->attention, m->ops->state, &c, 0, memory_limit(m->device),
+            &m->arch, m->attention, m->ops->state, &c, 0, elcl_engine_memory_limit(m->device),
             max_alloc ? max_alloc : UINT64_MAX, elcl_max_int(1, useful_rows(m) / c.beams));
         if (!c.sentences)
             return elcl_fail(err, ELCL_E_DEVICE_NOMEM,
                              "not one sentence with %d beams, %d source and %d target tokens fits "
                              "into the %llu MiB left on %s; lower the lengths or the beams",
                              c.beams, c.max_source, c.max_target,
-                             (unsigned long long)(memory_limit(m->device) >> 20),
+                             (unsigned long long)(elcl_engine_memory_limit(m->device) >> 20),
                              m->device->desc.name);
     }
     e->capacity = c;

@@ -48,6 +48,8 @@ void elcl_sentence_destroy(struct elcl_sentence *sentence);
 
 /* stop.c: ends what the last step has brought to a stop string. */
 int elcl_engine_stop(struct elcl_engine *engine, struct elcl_sentence *sentence, elcl_error *err);
+/* Bytes that the plan of a run may take, without the weights. */
+uint64_t elcl_engine_memory_limit(const struct elcl_device *device);
 
 /* batch.c: who is in flight */
 

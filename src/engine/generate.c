@@ -1,4 +1,5 @@
 /* The step loop: admit, encode, decode, search, hand out results. */
+#include <math.h>
 #include <string.h>
 
 #include "base/os.h"
@@ -22,8 +23,8 @@ fail:
     return rc;
 }
 
-/* The prompt goes before what the search found: *own are hypotheses whose ids lie behind them in
- * the same allocation. */
+/* The prompt goes before what the search found: *own are hypotheses whose ids and log-probabilities
+ * lie behind them in the same allocation. */
 static int put_prompt_before(const struct elcl_sentence *sentence, elcl_result *result,
                              elcl_hypothesis **own, elcl_error *err)
 {
@@ -31,10 +32,11 @@ static int put_prompt_before(const struct elcl_sentence *sentence, elcl_result *
     size_t n_ids = 0;
     for (size_t i = 0; i < n; i++)
         n_ids += n_prompt + result->hypotheses[i].n_ids;
-    elcl_hypothesis *h = elcl_calloc(n * sizeof(*h) + n_ids * sizeof(int32_t), 1);
+    elcl_hypothesis *h = elcl_calloc(n * sizeof(*h) + n_ids * (sizeof(int32_t) + sizeof(float)), 1);
     if (!h)
         return elcl_fail_nomem(err);
     int32_t *ids = (int32_t *)(h + n);
+    float *log_probs = (float *)(ids + n_ids);
     for (size_t i = 0; i < n; i++) {
         const elcl_hypothesis *from = &result->hypotheses[i];
         h[i] = *from;
@@ -43,6 +45,13 @@ static int put_prompt_before(const struct elcl_sentence *sentence, elcl_result *
         memcpy(ids, sentence->source, n_prompt * sizeof(*ids));
         memcpy(ids + n_prompt, from->ids, from->n_ids * sizeof(*ids));
         ids += h[i].n_ids;
+        if (!from->token_logprobs)
+            continue;
+        h[i].token_logprobs = log_probs;
+        for (size_t t = 0; t < n_prompt; t++)
+            log_probs[t] = NAN;
+        memcpy(log_probs + n_prompt, from->token_logprobs, from->n_ids * sizeof(*log_probs));
+        log_probs += h[i].n_ids;
     }
     result->hypotheses = *own = h;
     return ELCL_OK;
@@ -66,6 +75,18 @@ static int deliver(struct elcl_engine *e, const struct elcl_sentence *sentence, 
     return rc;
 }
 
+static void tell_tokens(const struct elcl_engine *e, const struct elcl_sentence *sentence)
+{
+    int n;
+    const struct elcl_search_token *added = elcl_search_added(sentence->search, &n);
+    for (int i = 0; e->params.on_token && i < n; i++)
+        e->params.on_token(e->params.user, &(elcl_token){.id = sentence->id,
+                                                         .user = sentence->user,
+                                                         .stream = added[i].stream,
+                                                         .token = added[i].token,
+                                                         .log_prob = added[i].score});
+}
+
 /* Gives every sentence its rows' candidates; finished ones leave. */
 static int advance(struct elcl_engine *e, elcl_error *err)
 {
@@ -81,6 +102,7 @@ static int advance(struct elcl_engine *e, elcl_error *err)
             rc = elcl_engine_stop(e, sentence, err);
         if (rc)
             return rc;
+        tell_tokens(e, sentence);
         if (!elcl_search_done(sentence->search))
             continue;
         rc = deliver(e, sentence, err);

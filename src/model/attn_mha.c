@@ -63,9 +63,9 @@ static int attend(struct elcl_run *run, const struct elcl_records *records,
     args.dh = elcl_arch_dh(run->arch, args.h);
     args.kv_ld = 2 * inner;
     args.v_at = inner;
-    const bool prompt = records->buffer == ELCL_B_ENCODE;
+    const bool packed = records->packed || records->buffer == ELCL_B_ENCODE;
     int rc;
-    ELCL_TRY(prompt ? elcl_op_attn_packed(run->ops, &args, err)
+    ELCL_TRY(packed ? elcl_op_attn_packed(run->ops, &args, err)
                     : elcl_op_attn_mha(run->ops, &args, err));
     ELCL_TRY(elcl_run_linear(run, ELCL_B_Y, ELCL_B_O, inner, &w->out, records->n_rows,
                              ELCL_ACT_NONE, err));

@@ -1,4 +1,4 @@
-/* One decoding step of all live rows, and the prompts of decoder-only models. */
+/* One decoding step of all live rows, the prompts of decoder-only models, and teacher forcing. */
 #include "base/util.h"
 #include "model/attn.h"
 
@@ -33,23 +33,22 @@ fail:
     return rc;
 }
 
-/* Logits of the last hidden states. */
-static int head(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
+/* Logits of m rows of last hidden states in buffer x. */
+static int head(struct elcl_run *run, int x, int m, elcl_error *err)
 {
     struct elcl_buffer *b = run->buffers;
     const struct elcl_linear *project = &run->weights->project_out;
     const bool projected = project->w.buffer.mem != NULL;
     const struct elcl_gemm_args args = {.y = &b[ELCL_B_LOGITS],
-                                        .x = &b[projected ? (int)ELCL_B_Y : run->h],
+                                        .x = &b[projected ? (int)ELCL_B_Y : x],
                                         .bias = elcl_buffer_or_none(&run->weights->head_bias),
                                         .w = run->weights->head,
-                                        .m = records->n_rows,
+                                        .m = m,
                                         .x_ld = elcl_arch_embed_width(run->arch),
                                         .y_ld = run->arch->vocabulary};
     int rc = ELCL_OK;
     if (projected)
-        ELCL_TRY(elcl_run_linear(run, ELCL_B_Y, run->h, run->arch->d, project, records->n_rows,
-                                 ELCL_ACT_NONE, err));
+        ELCL_TRY(elcl_run_linear(run, ELCL_B_Y, x, run->arch->d, project, m, ELCL_ACT_NONE, err));
     ELCL_TRY(elcl_op_gemm(run->ops, &args, err));
 fail:
     return rc;
@@ -72,7 +71,7 @@ static int candidates(struct elcl_run *run, const struct elcl_records *records, 
                                             .width = records->width,
                                             .renormalize = records->renormalize};
     int rc;
-    ELCL_TRY(head(run, records, err));
+    ELCL_TRY(head(run, run->h, records->n_rows, err));
     ELCL_TRY(elcl_op_select(run->ops, &select, err));
     if (records->n_draws)
         ELCL_TRY(elcl_op_sample(run->ops, &select, records->draws_at, records->n_draws, err));
@@ -192,6 +191,51 @@ int elcl_decoder_step(struct elcl_run *run, const struct elcl_records *records, 
     ELCL_TRY(continue_lineage(run, records, err));
     ELCL_TRY(layers(run, records, false, err));
     ELCL_TRY(candidates(run, records, err));
+fail:
+    return rc;
+}
+
+/* Log-probabilities of the scored tokens from `at` on, m of them. The hidden states behind which
+ * they stand are gathered, as what is given is not scored. */
+static int score_block(struct elcl_run *run, const struct elcl_records *records, int at, int m,
+                       elcl_error *err)
+{
+    struct elcl_buffer *b = run->buffers;
+    const int gathered = run->h == ELCL_B_H ? ELCL_B_X : ELCL_B_H; /* both are free by now */
+    const size_t rows_at = records->scored_at + (size_t)at * ELCL_ROW_INTS;
+    const struct elcl_reorder_args gather = {.f32 = true,
+                                             .next = &b[gathered],
+                                             .previous = &b[run->h],
+                                             .step = &b[records->buffer],
+                                             .rows_at = rows_at,
+                                             .field = ELCL_ROW_PARENT,
+                                             .r = m,
+                                             .ld = (size_t)run->arch->d,
+                                             .n = (size_t)run->arch->d};
+    const struct elcl_log_prob_args log_prob = {.out = &b[ELCL_B_CANDIDATES],
+                                                .logits = &b[ELCL_B_LOGITS],
+                                                .step = &b[records->buffer],
+                                                .rows_at = rows_at,
+                                                .out_at = (size_t)at,
+                                                .r = m,
+                                                .v = run->arch->vocabulary};
+    int rc;
+    ELCL_TRY(elcl_op_reorder(run->ops, &gather, err));
+    ELCL_TRY(head(run, gathered, m, err));
+    ELCL_TRY(elcl_op_log_prob(run->ops, &log_prob, err));
+fail:
+    return rc;
+}
+
+int elcl_decoder_score(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
+{
+    const int block = run->capacity.score_block;
+    int rc;
+    ELCL_TRY(elcl_ops_upload(run->ops, &run->buffers[records->buffer], records->data,
+                             records->n * sizeof(*records->data), err));
+    ELCL_TRY(layers(run, records, false, err));
+    for (int at = 0; at < records->n_scored; at += block)
+        ELCL_TRY(score_block(run, records, at, elcl_min_int(block, records->n_scored - at), err));
 fail:
     return rc;
 }

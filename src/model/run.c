@@ -97,6 +97,22 @@ static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention 
         product(r * t + (size_t)c->sentences * (size_t)elcl_capacity_prompt(arch, c), i, 1, 1));
 }
 
+/* Teacher-forced passes: few rows of logits at once, no histories, nothing to reorder; and rows of
+ * hidden states apart from the residual stream in every model. */
+static void score_buffers(const struct elcl_arch *arch, const struct elcl_capacity *c,
+                          struct elcl_buffer_spec *specs)
+{
+    static const int absent[] = {ELCL_B_LINEAGE, ELCL_B_LINEAGE_NEXT, ELCL_B_TOKENS,
+                                 ELCL_B_SPARE_SELF, ELCL_B_SPARE_CROSS};
+    const size_t rows = (size_t)elcl_capacity_rows(c), block = (size_t)c->score_block;
+    for (size_t i = 0; i < ELCL_COUNT(absent); i++)
+        specs[absent[i]].bytes = 0;
+    put(specs, ELCL_B_LOGITS, "logits", ELCL_BUFFERS_WORKSPACE,
+        product(block, (size_t)arch->vocabulary, sizeof(float), 1));
+    put(specs, ELCL_B_H, "h", ELCL_BUFFERS_WORKSPACE,
+        product(rows, (size_t)arch->d, sizeof(float), 1));
+}
+
 bool elcl_run_buffers(const struct elcl_arch *arch, enum elcl_attention attention,
                       enum elcl_storage state, const struct elcl_capacity *capacity,
                       struct elcl_buffer_spec *specs)
@@ -106,6 +122,8 @@ bool elcl_run_buffers(const struct elcl_arch *arch, enum elcl_attention attentio
         specs[i] = (struct elcl_buffer_spec){"", ELCL_BUFFERS_WORKSPACE, 0};
     state_buffers(arch, attention, state, capacity, specs);
     workspace_buffers(arch, attention, capacity, specs);
+    if (capacity->score_block)
+        score_buffers(arch, capacity, specs);
     for (int i = 0; i < n; i++)
         if (specs[i].bytes == SIZE_MAX)
             return false;

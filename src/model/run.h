@@ -18,6 +18,9 @@ struct elcl_capacity {
     int encode_rows; /* source tokens encoded at once, >= max_source */
     int width;       /* candidates per row */
     int lists;       /* ints of a row's lists at a step */
+    int score_block; /* 0: generation. Else rows of logits at once in teacher-forced passes, for
+                      * which `sentences` counts the packed rows of decoder and encoder, beams and
+                      * max_target are 1, and max_source is 1, of decoder-only models 0 */
 };
 
 static inline int elcl_capacity_rows(const struct elcl_capacity *c)
@@ -129,7 +132,9 @@ struct elcl_records {
     int buffer; /* ELCL_B_STEP, or ELCL_B_ENCODE where decoder code runs on a prompt */
     size_t n;   /* ints in use */
     size_t rows_at, self_at, cross_at, rules_at, draws_at; /* sections; rows first */
-    int n_rows, n_self, n_cross, n_draws;
+    size_t scored_at; /* teacher-forced passes: row records of what is scored: token and row */
+    int n_rows, n_self, n_cross, n_draws, n_scored;
+    bool packed;          /* rows of a sentence follow one another, keys lie in the pools alone */
     int max_rows;         /* of a cross group */
     int max_length;       /* of a row */
     int max_keys;         /* self keys of a row: the prompt and its length */
@@ -161,5 +166,16 @@ int elcl_decoder_begin(struct elcl_run *run, const struct elcl_records *records,
 /* The decoder for one token of every row; leaves candidates [n_rows, width] in
  * ELCL_B_CANDIDATES. Nothing waits. */
 int elcl_decoder_step(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
+
+/*
+ * Teacher forcing: all rows of all targets in one pass, in a run with score_block. A row's self
+ * group is the pool rows of its target up to itself, and pool row r belongs to row r. Leaves the
+ * log-probability of each scored token, the ROW_TOKEN of its record behind row ROW_PARENT, in
+ * ELCL_B_CANDIDATES as floats [n_scored]. Uploads the records; nothing waits.
+ */
+int elcl_decoder_score(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
+
+/* Ints of a teacher-forced pass's records for each row: two records, two groups. */
+#define ELCL_SCORE_INTS (2 * ELCL_ROW_INTS + 2 * ELCL_GROUP_INTS)
 
 #endif

@@ -1,4 +1,5 @@
-/* Rules, log-softmax and the best tokens: logits.cl; sampling: sample.cl. */
+/* Rules, log-softmax and the best tokens: logits.cl; sampling: sample.cl; given tokens: score.cl.
+ */
 #include "ops/launch.h"
 
 static int renormalize(struct elcl_ops *ops, const struct elcl_select_args *args, elcl_error *err)
@@ -62,4 +63,18 @@ int elcl_op_sample(struct elcl_ops *ops, const struct elcl_select_args *args, si
     go_on(&launch, args);
     elcl_launch_local(&launch, elcl_group_items(ops) * sizeof(float));
     return run(&launch, args, n_draws, err);
+}
+
+int elcl_op_log_prob(struct elcl_ops *ops, const struct elcl_log_prob_args *args, elcl_error *err)
+{
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_LOG_PROB, "log_prob");
+    elcl_launch_buffer(&launch, args->out);
+    elcl_launch_buffer(&launch, args->logits);
+    elcl_launch_buffer(&launch, args->step);
+    elcl_launch_ulong(&launch, args->rows_at);
+    elcl_launch_ulong(&launch, args->out_at);
+    elcl_launch_int(&launch, args->v);
+    const uint64_t elements = (uint64_t)args->r * args->v;
+    elcl_ops_count(ops, launch.name, sizeof(float) * elements, 4 * elements);
+    return elcl_launch_rows(&launch, args->r, 1, err);
 }

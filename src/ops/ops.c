@@ -30,17 +30,19 @@ static const char *const kernel_names[ELCL_N_KERNELS] = {
     [ELCL_K_SELECT] = "select_best",
     [ELCL_K_RENORMALIZE] = "renormalize",
     [ELCL_K_SAMPLE] = "sample_token",
+    [ELCL_K_LOG_PROB] = "log_prob",
 };
 
 static const char *const cpu_files[] = {
     "storage.cl",         "reduce.cl", "activation.cl",  "norm.cl",
     "gemm_cpu.cl",        "widen.cl",  "attn_el_cpu.cl", "attn_mha_cpu.cl",
     "attn_packed_cpu.cl", "beams.cl",  "logits.cl",      "sample.cl",
+    "score.cl",
 };
 static const char *const gpu_files[] = {
-    "storage.cl",     "reduce.cl", "activation.cl",   "norm.cl",
-    "gemm_gpu.cl",    "widen.cl",  "attn_mha_gpu.cl", "attn_packed_gpu.cl",
-    "attn_el_gpu.cl", "beams.cl",  "logits.cl",       "sample.cl",
+    "storage.cl", "reduce.cl",       "activation.cl",      "norm.cl",        "gemm_gpu.cl",
+    "widen.cl",   "attn_mha_gpu.cl", "attn_packed_gpu.cl", "attn_el_gpu.cl", "beams.cl",
+    "logits.cl",  "sample.cl",       "score.cl",
 };
 
 /* Behind the others where matrix instructions are used. */

@@ -32,6 +32,7 @@ enum elcl_kernel_id {
     ELCL_K_SELECT,
     ELCL_K_RENORMALIZE,
     ELCL_K_SAMPLE,
+    ELCL_K_LOG_PROB,
     ELCL_N_KERNELS
 };
 
@@ -332,6 +333,7 @@ int elcl_op_lineage(struct elcl_ops *ops, const struct elcl_lineage_args *args, 
 /* The copying baseline: next[r][j] = previous[map[r]][j] for j < n, rows of `ld` state elements;
  * map is the int `field` of the row's record. */
 struct elcl_reorder_args {
+    bool f32;                                  /* rows of f32, whatever the state */
     const struct elcl_buffer *next, *previous; /* [rows, ld] state */
     const struct elcl_buffer *step;
     size_t rows_at;
@@ -372,5 +374,19 @@ int elcl_op_select(struct elcl_ops *ops, const struct elcl_select_args *args, el
  */
 int elcl_op_sample(struct elcl_ops *ops, const struct elcl_select_args *args, size_t draws_at,
                    int n_draws, elcl_error *err);
+
+/*
+ * out[out_at + r] = logits[r][token[r]] - log sum exp logits[r], without any rules: what
+ * elcl_op_select() reports for that token. The logits are made finite in place.
+ */
+struct elcl_log_prob_args {
+    const struct elcl_buffer *out;    /* [out_at + R] */
+    const struct elcl_buffer *logits; /* [R, V] */
+    const struct elcl_buffer *step;   /* row records: their tokens */
+    size_t rows_at;                   /* of row 0's record, in ints */
+    size_t out_at;
+    int r, v;
+};
+int elcl_op_log_prob(struct elcl_ops *ops, const struct elcl_log_prob_args *args, elcl_error *err);
 
 #endif

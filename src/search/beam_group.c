@@ -160,6 +160,7 @@ static void take(struct elcl_beam_group *g, struct elcl_search *s, int n)
                                        .node = s->previous_node + row,
                                        .length = length,
                                        .eos = true,
+                                       .eos_score = elcl_search_score(s, row, pick.token),
                                    });
         }
     }
@@ -210,7 +211,8 @@ void elcl_beam_group_results(struct elcl_beam_group *groups, int n_groups, struc
         if (!g)
             return;
         const struct elcl_finished f = g->finished[at];
-        elcl_search_result(s, f.node, f.length, f.eos ? o->eos_token_ids[0] : -1, f.score,
+        const struct elcl_candidate last = {f.eos ? o->eos_token_ids[0] : -1, f.eos_score};
+        elcl_search_result(s, f.node, f.length, last, f.score,
                            f.eos ? ELCL_FINISH_EOS : ELCL_FINISH_LENGTH);
         g->n_finished--;
         memmove(g->finished + at, g->finished + at + 1,

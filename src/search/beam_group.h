@@ -28,6 +28,7 @@ struct elcl_finished {
     int node;     /* last token before EOS */
     int length;   /* tokens up to node */
     bool eos;
+    float eos_score; /* its log-probability */
 };
 
 struct elcl_beam_group {

@@ -114,6 +114,7 @@ static void finish_pick(struct fairseq_search *f, struct elcl_pick p, int row)
                                            .node = s->previous_node + row,
                                            .length = length,
                                            .eos = true,
+                                           .eos_score = elcl_search_score(s, row, p.token),
                                        });
 }
 

@@ -15,7 +15,8 @@ static int greedy_width(const elcl_gen_options *options)
 static void end(struct greedy *g, enum elcl_finish_reason finish)
 {
     g->base.done = true;
-    elcl_search_result(&g->base, g->base.first_node, g->base.length, -1, g->score, finish);
+    elcl_search_result(&g->base, g->base.first_node, g->base.length, (struct elcl_candidate){-1, 0},
+                       g->score, finish);
 }
 
 /* Every token banned: Hugging Face takes the argmax of a row of -inf, which is token 0 at each

@@ -7,9 +7,9 @@
 #include "search/search_impl.h"
 
 struct stream {
-    int node, length; /* of an ended one: its tokens but the last, in the trace */
-    int32_t last;     /* -1: no further token */
-    double score;     /* log-probability of its tokens: before rules and cut-offs, as for greedy */
+    int node, length;           /* of an ended one: its tokens but the last, in the trace */
+    struct elcl_candidate last; /* token -1: none, every token was banned */
+    double score; /* log-probability of its tokens: before rules and cut-offs, as for greedy */
     enum elcl_finish_reason finish;
 };
 
@@ -61,7 +61,7 @@ static bool take(struct sample *sample, const struct elcl_search_draw *draw,
     const bool eos = drawn->token >= 0 && elcl_search_is_eos(s, drawn->token);
     stream->node = s->previous_node + draw->row;
     stream->length = s->length - 1;
-    stream->last = drawn->token; /* -1: every token is banned, and the stream ends here */
+    stream->last = *drawn;
     stream->finish = eos ? ELCL_FINISH_EOS : ELCL_FINISH_LENGTH;
     stream->score += drawn->token >= 0 ? (double)drawn->score : 0;
     return drawn->token >= 0 && !eos && s->length < s->max_length;
@@ -91,7 +91,7 @@ static void sample_stop(struct elcl_search *s, int row)
         }
         stream->node = s->first_node + row;
         stream->length = s->length;
-        stream->last = -1;
+        stream->last = (struct elcl_candidate){.token = -1};
         stream->finish = ELCL_FINISH_STOP;
     }
     s->n_draws = n;

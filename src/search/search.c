@@ -30,7 +30,11 @@ static int allocate(struct elcl_search *s, elcl_error *err)
     s->nodes = elcl_calloc(n_nodes, sizeof(*s->nodes));
     s->results = elcl_calloc(n_results, sizeof(*s->results));
     s->result_ids = elcl_calloc(n_ids, sizeof(*s->result_ids));
-    if (!s->rows || !s->nodes || !s->results || !s->result_ids)
+    s->added = elcl_calloc(n_results, sizeof(*s->added));
+    if (s->options.token_logprobs)
+        s->result_log_probs = elcl_calloc(n_ids, sizeof(*s->result_log_probs));
+    if (!s->rows || !s->nodes || !s->results || !s->result_ids || !s->added ||
+        (s->options.token_logprobs && !s->result_log_probs))
         return elcl_fail_nomem(err);
     return s->strategy->init ? s->strategy->init(s, err) : ELCL_OK;
 }
@@ -54,7 +58,7 @@ int elcl_search_create(const elcl_gen_options *options, int vocabulary, struct e
         elcl_search_destroy(&s);
         return rc;
     }
-    s->nodes[0] = (struct elcl_trace_node){options->decoder_start_token_id, -1};
+    s->nodes[0] = (struct elcl_trace_node){options->decoder_start_token_id, -1, NAN};
     s->n_nodes = 1;
     s->rows[0] = (struct elcl_search_row){options->decoder_start_token_id, 0};
     s->n_rows = 1;
@@ -76,6 +80,8 @@ void elcl_search_destroy(struct elcl_search **search)
     elcl_free(s->nodes);
     elcl_free(s->results);
     elcl_free(s->result_ids);
+    elcl_free(s->result_log_probs);
+    elcl_free(s->added);
     elcl_free(s);
     *search = NULL;
 }
@@ -174,6 +180,39 @@ static int check_candidates(const struct elcl_search *s, const struct elcl_candi
     return ELCL_OK;
 }
 
+static void add_token(struct elcl_search *s, int stream, struct elcl_candidate chosen)
+{
+    if (chosen.token >= 0)
+        s->added[s->n_added++] = (struct elcl_search_token){stream, chosen.token, chosen.score};
+}
+
+/* What the step will add for good. */
+static void note_added(struct elcl_search *s)
+{
+    s->n_added = 0;
+    if (s->strategy == &elcl_search_greedy)
+        add_token(s, 0, s->candidates[0]);
+    for (int i = 0; s->strategy == &elcl_search_sample && i < s->n_draws; i++) {
+        const struct elcl_search_draw *draw = &s->draws[i];
+        add_token(s, draw->stream,
+                  s->candidates[(size_t)draw->row * (size_t)s->stride + 1 + (size_t)draw->slot]);
+    }
+}
+
+/* The next token of a given beginning; its score may be unknown. */
+static void take_prefix(struct elcl_search *s)
+{
+    const int32_t token = s->options.prefix.ids[s->length - 1];
+    const struct elcl_candidate chosen = {token, elcl_search_score(s, 0, token)};
+    const bool sample = s->strategy == &elcl_search_sample;
+    s->n_added = 0;
+    for (int i = 0; i < s->options.num_return_sequences && (sample || i < 1); i++)
+        if (sample || s->strategy == &elcl_search_greedy)
+            add_token(s, i, chosen);
+    elcl_search_step(s);
+    elcl_search_push(s, 0, token);
+}
+
 int elcl_search_advance(struct elcl_search *search, const struct elcl_candidate *candidates,
                         int stride, elcl_error *err)
 {
@@ -185,14 +224,22 @@ int elcl_search_advance(struct elcl_search *search, const struct elcl_candidate 
     const int rc = check_candidates(search, candidates, stride, err);
     if (rc)
         return rc;
+    search->candidates = candidates;
+    search->stride = stride;
     if (search->length < search->prompt) {
-        const int32_t token = search->options.prefix.ids[search->length - 1];
-        elcl_search_step(search);
-        elcl_search_push(search, 0, token);
+        take_prefix(search);
     } else {
+        note_added(search);
         search->strategy->advance(search, candidates, stride);
     }
+    search->candidates = NULL;
     return ELCL_OK;
+}
+
+const struct elcl_search_token *elcl_search_added(const struct elcl_search *search, int *n)
+{
+    *n = search->n_added;
+    return search->added;
 }
 
 void elcl_search_results(const struct elcl_search *search, const elcl_hypothesis **hypotheses,
@@ -213,6 +260,16 @@ bool elcl_search_is_eos(const struct elcl_search *s, int32_t token)
     return false;
 }
 
+float elcl_search_score(const struct elcl_search *s, int row, int32_t token)
+{
+    const struct elcl_candidate *list = s->candidates + (size_t)row * (size_t)s->stride;
+    for (int i = 0; i < s->width; i++) {
+        if (list[i].token == token)
+            return list[i].score;
+    }
+    return NAN;
+}
+
 void elcl_search_step(struct elcl_search *s)
 {
     s->previous_node = s->first_node;
@@ -227,27 +284,34 @@ int elcl_search_push(struct elcl_search *s, int parent, int32_t token)
         if (s->rows[r].parent == parent && s->rows[r].token == token)
             return r;
     }
-    s->nodes[s->n_nodes++] = (struct elcl_trace_node){token, s->previous_node + parent};
+    s->nodes[s->n_nodes++] = (struct elcl_trace_node){token, s->previous_node + parent,
+                                                      elcl_search_score(s, parent, token)};
     s->rows[s->n_rows] = (struct elcl_search_row){token, parent};
     return s->n_rows++;
 }
 
-void elcl_search_result(struct elcl_search *s, int node, int length, int32_t eos, double score,
-                        enum elcl_finish_reason finish)
+void elcl_search_result(struct elcl_search *s, int node, int length, struct elcl_candidate last,
+                        double score, enum elcl_finish_reason finish)
 {
     if (s->n_results == s->options.num_return_sequences)
         return;
-    int32_t *ids = s->result_ids + (size_t)s->n_results * (size_t)s->max_length;
-    for (int i = length - 1; i >= 0; i--) {
-        ids[i] = s->nodes[node].token;
-        node = s->nodes[node].parent;
+    const size_t at = (size_t)s->n_results * (size_t)s->max_length;
+    int32_t *ids = s->result_ids + at;
+    float *log_probs = s->result_log_probs ? s->result_log_probs + at : NULL;
+    const int n_ids = length + (last.token >= 0);
+    for (int i = n_ids - 1; i >= 0; i--) {
+        const struct elcl_trace_node *n = &s->nodes[node];
+        ids[i] = i == length ? last.token : n->token;
+        if (log_probs)
+            log_probs[i] = i == length ? last.score : n->score;
+        if (i < length)
+            node = n->parent;
     }
-    if (eos >= 0)
-        ids[length++] = eos;
     s->results[s->n_results++] = (elcl_hypothesis){
         .ids = ids,
-        .n_ids = (size_t)length,
+        .n_ids = (size_t)n_ids,
         .score = (float)score,
         .finish = finish,
+        .token_logprobs = log_probs,
     };
 }

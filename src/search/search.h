@@ -39,6 +39,13 @@ struct elcl_search_draw {
     int32_t stream; /* the sequence, 0 .. num_return_sequences - 1: numbers its random numbers */
 };
 
+/* A token that an output has for good. */
+struct elcl_search_token {
+    int32_t stream; /* the sequence; 0 in greedy search */
+    int32_t token;
+    float score; /* its log-probability */
+};
+
 struct elcl_search;
 
 /* `options` is copied and must come from elcl_rules_bind(). Chooses by search_style; there sampling
@@ -74,6 +81,9 @@ int elcl_search_advance(struct elcl_search *search, const struct elcl_candidate 
 /* Ends what continues from a row of the step to come, of searches without beams; the last token of
  * its history is the last one of its outputs. */
 void elcl_search_stop(struct elcl_search *search, int row);
+/* The tokens that the last advance added for good, [*n]: of greedy search and sampling, other
+ * searches have none. Owned by the search, valid until the next advance. */
+const struct elcl_search_token *elcl_search_added(const struct elcl_search *search, int *n);
 /* After done: num_return_sequences hypotheses (fewer when fewer were found), best first, or in the
  * order of the streams. Owned by the search. */
 void elcl_search_results(const struct elcl_search *search, const elcl_hypothesis **hypotheses,

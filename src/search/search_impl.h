@@ -31,6 +31,7 @@ extern const struct elcl_search_strategy elcl_search_greedy, elcl_search_beam, e
 struct elcl_trace_node {
     int32_t token;
     int32_t parent; /* node; -1 before the start token */
+    float score;    /* the token's as a candidate; NAN for the start token */
 };
 
 struct elcl_search {
@@ -55,7 +56,13 @@ struct elcl_search {
 
     elcl_hypothesis *results; /* [num_return_sequences], the first n_results are written */
     int n_results;
-    int32_t *result_ids; /* [num_return_sequences, max_length] */
+    int32_t *result_ids;     /* [num_return_sequences, max_length] */
+    float *result_log_probs; /* likewise, NULL unless options.token_logprobs */
+
+    const struct elcl_candidate *candidates; /* [n_rows, stride] of the step, during advance */
+    int stride;
+    struct elcl_search_token *added; /* [num_return_sequences], n_added by the last advance */
+    int n_added;
 };
 
 bool elcl_search_is_eos(const struct elcl_search *s, int32_t token);
@@ -66,9 +73,12 @@ void elcl_search_step(struct elcl_search *s);
  * before) are the same. Gives back its index. */
 int elcl_search_push(struct elcl_search *s, int parent, int32_t token);
 
-/* Appends a hypothesis to the results: the `length` tokens that end at `node`, then `eos` unless
- * it is -1. Beyond num_return_sequences nothing happens. */
-void elcl_search_result(struct elcl_search *s, int node, int length, int32_t eos, double score,
-                        enum elcl_finish_reason finish);
+/* The score of a row's candidate, while it advances; NAN where the token is none of them. */
+float elcl_search_score(const struct elcl_search *s, int row, int32_t token);
+
+/* Appends a hypothesis to the results: the `length` tokens that end at `node`, then `last` unless
+ * its token is -1. Beyond num_return_sequences nothing happens. */
+void elcl_search_result(struct elcl_search *s, int node, int length, struct elcl_candidate last,
+                        double score, enum elcl_finish_reason finish);
 
 #endif

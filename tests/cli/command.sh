@@ -10,7 +10,7 @@ runs "$elcl" --version
 
 # ---- help and usage --------------------------------------------------------------------------
 
-for verb in "" generate devices; do
+for verb in "" generate score devices; do
     # shellcheck disable=SC2086
     run "$elcl" $verb --help
     exits "elcl $verb --help" 0
@@ -174,7 +174,7 @@ json "jsonl: reason" 'lines[0]["finish_reason"] == "eos"'
 
 cat >"$tmp/in" <<'END'
 {"text": "one"}
-{"id": 7, "text": "t\u00e9 \"q\"", "more": [1, {"text": "no"}]}
+{"id": 7, "text": "t\u00e9 \"q\""}
 {"ids": [0, 101, 102, 2]}
 END
 printf '  {"text": ""} \t\n' >>"$tmp/in"
@@ -456,5 +456,169 @@ mv flat out
 json "no device, --json" 'lines[0]["devices"] == []'
 refuses "devices with a word" 2 "found 'x'" "$elcl" devices x
 refuses "devices with an unknown option" 2 "did you mean --json?" "$elcl" devices --jso
+
+# ---- options of a line, tokens as they come --------------------------------------------------
+
+cat >"$tmp/in" <<'END'
+{"text": "one", "num_return_sequences": 2, "id": "first"}
+{"text": "two", "id": 2.5}
+{"text": "three", "num_beams": 9, "num_return_sequences": 9, "id": "wide"}
+{"text": "four", "max_length": 64, "eos_token_id": [2, 3], "early_stopping": true, "do_sample": false}
+END
+run_in "$elcl" generate --quiet m --input-format jsonl --format jsonl
+exits "options of lines" 0
+json "options of lines: sequences" \
+    '[l["index"] for l in lines] == [0, 0, 1] + [2] * 9 + [3]'
+json "options of lines: ids" \
+    '[l.get("id") for l in lines] == ["first"] * 2 + [2.5] + ["wide"] * 9 + [None]'
+run_in "$elcl" generate --quiet m --input-format jsonl --num-beams 5 --max-new-tokens 3
+exits "options of lines over those of the command" 0
+i=0
+while [ $i -lt 300 ]; do
+    i=$((i + 1))
+    echo "{\"text\": \"w$i\", \"num_beams\": $((1 + i % 7))}"
+done >"$tmp/in"
+run_in "$elcl" generate --quiet m --input-format jsonl
+sed 's/.*"\(w[0-9]*\)".*/\1/' "$tmp/in" | tr w W >"$tmp/want"
+check "options of lines: order over several engines" cmp -s "$tmp/out" "$tmp/want"
+while IFS=@ read -r line text; do
+    printf '{"text": "good"}\n%s\n' "$line" >"$tmp/in"
+    run_in "$elcl" generate --quiet m --input-format jsonl
+    exits "bad option: $line" 1
+    says "bad option: $line" "standard input: line 2: $text"
+    same "bad option: $line: what stands before" "$(cat "$tmp/out")" "GOOD"
+done <<'END'
+{"text": "a", "num_beam": 2}@unknown key "num_beam"
+{"text": "a", "num-beams": 2}@unknown key "num-beams"
+{"text": "a", "device": "cpu"}@unknown key "device"
+{"text": "a", "num_beams": 0}@key "num_beams": --num-beams: expected a whole number from 1 to 64, found '0'
+{"text": "a", "num_beams": 1.5}@key "num_beams": --num-beams: expected
+{"text": "a", "num_beams": {}}@key "num_beams": expected a value as --num-beams takes it
+{"text": "a", "num_beams": 2, "num_beams": 3}@key "num_beams" is there twice
+{"text": "a", "do_sample": "perhaps"}@key "do_sample": --do-sample: expected true or false, found 'perhaps'
+{"text": "a", "temperature": 2}@--temperature does nothing without sampling
+{"text": "a", "max_length": 65}@--max-length: expected at most 64
+{"text": "a", "search_style": "fairseq", "max_length": 9}@--max-length has no meaning with
+{"text": "a", "length_penalty": 13}@length_penalty: 13 is not liked
+{"text": "a", "token_logprobs": true}@--token-logprobs needs --format jsonl
+{"text": "a", "id": [1]}@expected a string or a number as "id"
+{"text": "a", "id": 1, "id": 2}@key "id" is there twice
+END
+printf '{"text": "a", "id": "x", "length_penalty": 13}\n{"text": "b"}\n' >"$tmp/in"
+run_in "$elcl" generate --quiet m --input-format jsonl --format jsonl --keep-going
+exits "a bad option, keep going" 1
+json "a bad option, keep going" 'lines[0]["id"] == "x" and "error" in lines[0] and lines[1]["text"]'
+refuses "token log-probabilities as text" 2 "--token-logprobs needs --format jsonl" \
+    "$elcl" generate --quiet m --token-logprobs a
+
+# Pieces as a reader of the pipe gets them: each is whole characters.
+stream() {
+    FAKE_STEP_MS=2 python3 -c '
+import os, subprocess, sys
+p = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+pieces = list(iter(lambda: os.read(p.stdout.fileno(), 1 << 16), b""))
+for piece in pieces:
+    piece.decode("utf-8")
+open(sys.argv[1], "wb").write(b"".join(pieces))
+print(len(pieces))
+sys.exit(p.wait())' "$tmp/streamed" "$@" >"$tmp/out" 2>"$tmp/err"
+    code=$?
+}
+stream "$elcl" generate --quiet m --stream --num-beams 1 '!slow ä€😀é' 'b €' '!lines x' ''
+exits "stream" 0
+check "stream: in pieces" test "$(cat "$tmp/out")" -ge 8
+run "$elcl" generate --quiet m --num-beams 1 '!slow ä€😀é' 'b €' '!lines x' ''
+check "stream: the same text" cmp -s "$tmp/out" "$tmp/streamed"
+stream "$elcl" generate --quiet m --stream --num-beams 1 --batch-size 2 a '!slow b' c d e f g h
+run "$elcl" generate --quiet m --num-beams 1 a '!slow b' c d e f g h
+check "stream: in input order" cmp -s "$tmp/out" "$tmp/streamed"
+# The longer sample is submitted first and ends at once; the other has shown a part of its line.
+for cue in '!step' '!request'; do
+    run "$elcl" generate --quiet m --stream --num-beams 1 "$cue" 'a longer one'
+    exits "stream: $cue in the middle" 1
+    prints "stream: $cue in the middle" "$(echo "$cue" | tr a-z A-Z | cut -c 1-7) [incomplete]"
+done
+run "$elcl" generate --quiet m --stream --num-beams 1 --keep-going '!request' 'a longer one'
+exits "stream: keep going" 1
+prints "stream: keep going" '!REQUES [incomplete]' 'A LONGER ONE'
+for option in --num-return-sequences=2 --search-style=fairseq; do
+    refuses "stream with $option" 2 "--stream" \
+        "$elcl" generate --quiet m --stream --num-beams 1 --do-sample "$option" a
+done
+refuses "stream of beams" 2 "beam search may change its mind" "$elcl" generate --quiet m --stream a
+refuses "stream of scores" 2 "--stream" "$elcl" generate --quiet m --stream --scores a
+refuses "stream of ids" 2 "--stream writes text" "$elcl" generate --quiet m --stream --format ids a
+printf '{"text": "a"}\n{"text": "b", "num_beams": 2}\n' >"$tmp/in"
+run_in "$elcl" generate --quiet m --stream --num-beams 1 --input-format jsonl
+exits "stream: a line with beams" 1
+says "stream: a line with beams" "line 2: --stream: beam search may change its mind"
+rm -f "$tmp/out"
+FAKE_STEP_MS=50 "$elcl" generate --quiet m --stream --num-beams 1 "!slow and cut" \
+    >"$tmp/out" 2>"$tmp/err" &
+pid=$!
+waits test -s "$tmp/out"
+kill -TERM $pid
+wait $pid
+code=$?
+exits "stream: interrupted" 143
+check "stream: an interrupted line says so" grep -q '^!.* \[incomplete\]$' "$tmp/out"
+same "stream: it is the last line" "$(wc -l <"$tmp/out")" 1
+
+# ---- scores ----------------------------------------------------------------------------------
+
+printf 'ab\txy\nc\t\n' >"$tmp/in"
+run_in "$elcl" score --quiet m
+exits "score" 0
+prints "score: lines and their sum" "-0.343750	4	1.08974" "-0.109375	2	1.05621" \
+    "samples 2, tokens 6, nll 0.453125, nll per token 0.075521, perplexity 1.07845"
+run_in "$elcl" score --quiet m --summary
+prints "score: the summary alone" \
+    "samples 2, tokens 6, nll 0.453125, nll per token 0.075521, perplexity 1.07845"
+run_in "$elcl" score --quiet m --token-logprobs
+same "score: each token" "$(sed -n 1p "$tmp/out" | cut -f 4)" "-0.0625 -0.078125 -0.09375 -0.109375"
+run "$elcl" score --quiet m
+prints "score: no samples" "samples 0, tokens 0, nll 0.000000, nll per token -, perplexity -"
+run "$elcl" score --quiet m --input-format ids --format jsonl "5 6	7 8" "9	1"
+json "score: ids" '[l.get("log_prob") for l in lines[:2]] == [-0.078125, -0.015625]'
+json "score: the sum as json" 'lines[2]["summary"]["tokens"] == 3'
+printf '%s\n' '{"source": "ab", "target": "xy", "id": "first"}' \
+    '{"source": [5], "target": [7, 8], "id": 17}' >"$tmp/in"
+run_in "$elcl" score --quiet m --input-format jsonl --format jsonl --token-logprobs
+json "score: ids of samples" '[l.get("id") for l in lines] == ["first", 17, None]'
+json "score: tokens" 'lines[1]["ids"] == [7, 8] and lines[1]["token_logprobs"] == [-1/64, -2/64]'
+printf 'good\tline\nno tab\n' >"$tmp/in"
+run_in "$elcl" score --quiet m
+exits "score: a bad line" 1
+says "score: a bad line" "standard input: line 2: expected source, tab, target, found no tab"
+same "score: no sum after a bad line" "$(wc -l <"$tmp/out")" 1
+printf 'good\tline\nlost\t!\n' >"$tmp/in"
+run_in "$elcl" score --quiet m
+exits "score: a lost device" 1
+prints "score: nothing of a failed batch"
+while read -r line; do
+    printf '%s\n' "${line%%@*}" >"$tmp/in"
+    run_in "$elcl" score --quiet m --input-format jsonl
+    exits "score: $line" 1
+    says "score: $line" "line 1: ${line#*@}"
+done <<'END'
+{"text": "a"}@expected "source" and "target", found "text" or "ids"
+{"source": "a"}@expected "target" to be a string or an array of token ids, found no such key
+{"source": "a", "target": 3}@expected "target" to be a string or an array
+{"source": "a", "target": "b", "targets": "c"}@unknown key "targets"
+{"source": "a", "source": "b", "target": "b"}@key "source" is there twice
+{"source": "a", "target": "b", "id": []}@expected a string or a number as "id"
+END
+refuses "score: stride with an encoder" 2 "--stride is for decoder-only models" \
+    "$elcl" score --quiet m --stride 3 a
+refuses "score: no model" 2 "model directory" "$elcl" score
+refuses "score: a summary with tokens" 2 "--token-logprobs does nothing with --summary" \
+    "$elcl" score m --summary --token-logprobs
+refuses "score: text without a tokenizer" 2 "no tokenizer" "$elcl" score --quiet bare a
+refuses "score: a start token outside" 2 "--decoder-start-token-id: expected a token id below 260" \
+    "$elcl" score --quiet m --decoder-start-token-id 260 "a	b"
+printf 'ab\txy\n' >"$tmp/in"
+run_in "$elcl" score --quiet m --output "$tmp/scores.txt"
+exits "score --output" 0
+check "score --output is whole" test -s "$tmp/scores.txt" -a ! -e "$tmp/scores.txt.part"
 
 end

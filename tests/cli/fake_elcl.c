@@ -27,6 +27,7 @@ struct job {
     struct job *next;
     uint64_t id;
     int steps;
+    size_t n_told;
     elcl_request request;
 };
 
@@ -178,9 +179,9 @@ void elcl_model_get_info(const elcl_model *model, elcl_model_info *info)
                               .usual_length = MAX_SOURCE,
                               .max_target = MAX_TARGET,
                               .vocabulary = VOCABULARY,
-                               .source_vocabulary = VOCABULARY,
-                               .has_tokenizer = model->has_tokenizer,
-                               .source_end = 1};
+                              .source_vocabulary = VOCABULARY,
+                              .has_tokenizer = model->has_tokenizer,
+                              .source_end = 1};
 }
 
 int elcl_encode(const elcl_model *model, const char *text, size_t n, int32_t **ids, size_t *n_ids,
@@ -235,11 +236,25 @@ int elcl_gen_options_language(const elcl_model *model, const char *target,
     return rc;
 }
 
+/* A last character of which bytes are missing becomes U+FFFD, as in the library. */
+static size_t whole_characters(char *text, size_t n)
+{
+    size_t first = n;
+    while (first && ((unsigned char)text[first - 1] & 0xc0) == 0x80)
+        first--;
+    const unsigned char lead = first ? (unsigned char)text[first - 1] : 0;
+    const size_t want = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+    if (!first || n - first + 1 >= want)
+        return n;
+    memcpy(text + first - 1, "\xef\xbf\xbd", 3);
+    return first + 2;
+}
+
 int elcl_decode(const elcl_model *model, const int32_t *ids, size_t n_ids, char **text,
                 elcl_error *err)
 {
     (void)model;
-    char *made = malloc(n_ids + 2);
+    char *made = malloc(n_ids + 5);
     if (!made)
         return fail(err, ELCL_E_NOMEM, "out of memory");
     size_t n = 0;
@@ -248,6 +263,7 @@ int elcl_decode(const elcl_model *model, const int32_t *ids, size_t n_ids, char 
         if (ids[i] >= FIRST_BYTE)
             made[n++] = (char)(ids[i] - FIRST_BYTE);
     }
+    n = whole_characters(made, n);
     made[n] = '\0';
     *text = made;
     return ELCL_OK;
@@ -427,6 +443,20 @@ static void finish_job(elcl_engine *engine, const struct job *job)
     engine->params.on_result(engine->params.user, &result);
 }
 
+/* Greedy search tells one token a step, and at the last step what is left. */
+static void tell(const elcl_engine *engine, struct job *job, int last)
+{
+    int32_t ids[MAX_SOURCE + 8];
+    const size_t n = make_output(job, 0, ids);
+    while (engine->params.on_token && job->request.options.num_beams == 1 && job->n_told < n - 1) {
+        const elcl_token token = {
+            .id = job->id, .user = job->request.user, .token = ids[1 + job->n_told++]};
+        engine->params.on_token(engine->params.user, &token);
+        if (!last)
+            return;
+    }
+}
+
 int elcl_engine_step(elcl_engine *engine, size_t *pending, elcl_error *err)
 {
     int running = 0;
@@ -436,11 +466,13 @@ int elcl_engine_step(elcl_engine *engine, size_t *pending, elcl_error *err)
     for (struct job **at = &engine->jobs; *at && running < engine->stats.batch_size; running++) {
         struct job *job = *at;
         if (--job->steps) {
+            tell(engine, job, 0);
             at = &job->next;
             continue;
         }
         if (starts_with(&job->request, "!step"))
             return fail(err, ELCL_E_DEVICE, "the device was lost");
+        tell(engine, job, 1);
         *at = job->next;
         finish_job(engine, job);
         free_job(job);
@@ -451,7 +483,63 @@ int elcl_engine_step(elcl_engine *engine, size_t *pending, elcl_error *err)
     return ELCL_OK;
 }
 
+int elcl_engine_run(elcl_engine *engine, elcl_error *err)
+{
+    size_t pending = 1;
+    int rc = ELCL_OK;
+    while (!rc && pending)
+        rc = elcl_engine_step(engine, &pending, err);
+    return rc;
+}
+
 void elcl_engine_get_stats(const elcl_engine *engine, elcl_engine_stats *stats)
 {
     *stats = engine->stats;
+}
+
+/* ---- scores -------------------------------------------------------------------------------- */
+
+struct elcl_scorer {
+    elcl_engine_stats stats;
+};
+
+elcl_scorer_params elcl_scorer_params_default(void)
+{
+    return (elcl_scorer_params){.batch_tokens = 0};
+}
+
+int elcl_scorer_create(elcl_model *model, const elcl_scorer_params *params, elcl_scorer **scorer,
+                       elcl_error *err)
+{
+    (void)model;
+    (void)params;
+    *scorer = calloc(1, sizeof(**scorer));
+    return *scorer ? ELCL_OK : fail(err, ELCL_E_NOMEM, "out of memory");
+}
+
+void elcl_scorer_destroy(elcl_scorer **scorer)
+{
+    free(*scorer);
+    *scorer = NULL;
+}
+
+/* Each token's log-probability is a 64th of the tokens before it, as a negative number. A target
+ * with "!" in it loses the device. */
+int elcl_scorer_run(elcl_scorer *scorer, const elcl_score_request *requests, size_t n,
+                    elcl_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        for (size_t t = 0; t < requests[i].n_target; t++) {
+            if (requests[i].target[t] == '!' + FIRST_BYTE)
+                return fail(err, ELCL_E_DEVICE, "the device was lost");
+            requests[i].log_probs[t] = -(float)(requests[i].n_source + t) / 64;
+        }
+        scorer->stats.output_tokens += requests[i].n_target;
+    }
+    return ELCL_OK;
+}
+
+void elcl_scorer_get_stats(const elcl_scorer *scorer, elcl_engine_stats *stats)
+{
+    *stats = scorer->stats;
 }

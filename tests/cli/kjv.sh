@@ -62,4 +62,97 @@ exits 'a long prompt' 0
 cp "$tmp/out" "$tmp/cut"
 run "$elcl" generate --quiet "$model" --max-new-tokens 3 --format ids ' the beginning'
 check 'the end of a long prompt' cmp -s "$tmp/out" "$tmp/cut"
+
+# Scores: a part of the held-out lines as transformers has it, and the perplexity that the model's
+# README.md states over all of them.
+run "$elcl" score --quiet "$model" --input "$model/heldout.txt" --summary --format jsonl
+stated=$(sed -n 's/.*perplexity \([0-9.]*\) per token.*/\1/p' "$model/README.md")
+json "perplexity $stated" "abs(lines[0]['summary']['perplexity'] / $stated - 1) < 0.005"
+head -n 100 "$model/heldout.txt" >"$tmp/in"
+read -r tokens nll <"$here/../golden/kjv/perplexity.txt"
+for attention in el mha mha-beam; do
+    run_in "$elcl" score --quiet "$model" --summary --attention $attention --format jsonl
+    json "perplexity, $attention" "[lines[0]['summary']['tokens'], abs(lines[0]['summary']['nll'] - $nll) < 0.01] == [$tokens, True]"
+done
+# Empty lines have nothing to score; a text is scored behind the token that begins texts.
+run "$elcl" score --quiet "$model" '' 'In the beginning'
+same 'an empty text' "$(sed -n 1p "$tmp/out")" "0.000000${tab}0${tab}-"
+sed -n 2p "$tmp/out" >"$tmp/want"
+run "$elcl" generate --quiet "$model" --format ids --max-new-tokens 1 'In the beginning'
+ids=$(sed 's/ [0-9]*$//' "$tmp/out")
+run "$elcl" score --quiet "$model" --input-format ids "$ids"
+sed -n 1p "$tmp/out" >"$tmp/got"
+check 'ids score as their text' cmp -s "$tmp/got" "$tmp/want"
+start=$("$elcl" generate --quiet "$model" --format ids --max-new-tokens 1 '' | cut -d ' ' -f 1)
+run "$elcl" score --quiet "$model" --input-format ids --no-bos "$start $ids"
+sed -n 1p "$tmp/out" >"$tmp/got"
+check '--no-bos: the first token is given' cmp -s "$tmp/got" "$tmp/want"
+
+# Greedy search says of its output what score says of it.
+run "$elcl" generate --quiet "$model" --format jsonl --max-new-tokens 12 'In the beginning'
+python3 -c '
+import json, sys
+line = json.loads(open(sys.argv[1]).read())
+print(json.dumps({"source": line["ids"][:-12], "target": line["ids"][-12:]}))
+print(line["score"], file=open(sys.argv[2], "w"))' "$tmp/out" "$tmp/score" >"$tmp/in"
+run_in "$elcl" score --quiet "$model" --no-bos --input-format jsonl --format jsonl
+json 'the score of greedy search' "abs(lines[0]['log_prob'] - $(cat "$tmp/score")) < 1e-4"
+
+# Sliding windows as in Hugging Face's guide, on a text longer than the context.
+tiny=$here/../golden/tiny-gpt2
+python3 -c '
+import json, sys
+golden = json.load(open(sys.argv[1]))
+print(json.dumps({"ids": golden["text"]}))
+print(golden["window"], file=sys.stderr)
+for s in golden["strides"]:
+    print(s["stride"], s["log_prob"], file=sys.stderr)' \
+    "$here/../golden/score/tiny-gpt2.json" >"$tmp/in" 2>"$tmp/strides"
+window=$(head -n 1 "$tmp/strides")
+tail -n +2 "$tmp/strides" >"$tmp/rows"
+same 'strides' "$(wc -l <"$tmp/rows")" 4
+while read -r stride log_prob; do
+    run_in "$elcl" score --quiet "$tiny" --input-format jsonl --format jsonl --no-bos \
+        --context "$window" --stride "$stride"
+    json "stride $stride" "abs(lines[0]['log_prob'] - $log_prob) < 1e-3 and lines[0]['tokens'] == 136"
+done <"$tmp/rows"
+run_in "$elcl" score --quiet "$tiny" --input-format jsonl --no-bos
+exits 'a long text without a stride' 1
+says 'a long text without a stride' 'line 1: expected at most 50 tokens, found 137 (--stride N'
+refuses 'a stride that leaves no context' 2 'less than the context of 50 tokens' \
+    "$elcl" score "$tiny" --input-format ids --stride 50 '5 6'
+refuses 'no start token to choose' 2 'has no start token' \
+    "$elcl" score "$model" --decoder-start-token-id 3 a
+
+# Streaming: pieces, and in the end the same bytes; tokens that are parts of characters too.
+for options in '--num-beams 1' '--do-sample --seed 1' '--do-sample --temperature 50 --top-k 0'; do
+    run "$elcl" generate --quiet "$model" --max-new-tokens 40 $options 'In the beginning' 'And God'
+    cp "$tmp/out" "$tmp/want"
+    python3 -c '
+import os, subprocess, sys
+p = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+pieces = list(iter(lambda: os.read(p.stdout.fileno(), 1 << 16), b""))
+for piece in pieces:
+    piece.decode("utf-8")
+open(sys.argv[1], "wb").write(b"".join(pieces))
+sys.exit(p.wait() or len(pieces) < 8)' "$tmp/streamed" \
+        "$elcl" generate --quiet "$model" --max-new-tokens 40 $options --stream \
+        'In the beginning' 'And God' 2>"$tmp/err"
+    code=$?
+    exits "stream, $options: in whole characters" 0
+    check "stream, $options: the same text" cmp -s "$tmp/streamed" "$tmp/want"
+done
+
+# Options of a line, and what each token adds to the score.
+printf '%s\n' '{"text": "In the beginning", "id": "a", "num_beams": 3, "max_new_tokens": 5}' \
+    '{"text": "And", "do_sample": true, "seed": 4, "num_return_sequences": 6}' \
+    '{"text": "And", "max_new_tokens": 70, "num_beams": 1}' >"$tmp/in"
+run_in "$elcl" generate --quiet "$model" --input-format jsonl --format jsonl --token-logprobs
+exits 'options of lines' 0
+json 'options of lines' '[l["index"] for l in lines] == [0] + [1] * 6 + [2]'
+json 'options of lines: the first' 'lines[0]["id"] == "a" and len(lines[0]["ids"]) == 4 + 5'
+json 'options of lines: samples differ' 'len(set(l["text"] for l in lines[1:7])) > 1'
+json 'options of lines: a length beyond the others' 'len(lines[7]["ids"]) == 71'
+json 'log-probabilities make the score' 'all(abs(sum(l["token_logprobs"][1:]) - l["score"]) < 1e-3 for l in lines[1:])'
+json 'the prompt has none' 'lines[0]["token_logprobs"][:4] == [None] * 4 and None not in lines[0]["token_logprobs"][4:]'
 end

@@ -42,8 +42,10 @@ static void check_shape(const struct check_options *options, struct elcl_device 
         test_attention(&bed);
         test_beams(&bed);
         test_select(&bed);
-        if (i == 0) /* it reads logits, which are f32 in every storage */
+        if (i == 0) { /* they read logits, which are f32 in every storage */
             test_sample(&bed);
+            test_score(&bed);
+        }
         bed_close(&bed);
     }
 }

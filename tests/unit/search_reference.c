@@ -374,8 +374,9 @@ void run_plain_beams(const elcl_gen_options *options, const struct table_model *
         plain_add(&p, p.beams[k].ids, p.length, p.beams[k].score, p.length - 1, false);
     for (int i = p.n_finished - 1; i >= 0 && outcome->n < options->num_return_sequences; i--) {
         const struct plain_hypothesis *h = &p.finished[i];
-        outcome_add(outcome, &(elcl_hypothesis){h->ids, (size_t)h->n_ids, (float)h->score,
-                                                h->eos ? ELCL_FINISH_EOS : ELCL_FINISH_LENGTH});
+        outcome_add(outcome,
+                    &(elcl_hypothesis){h->ids, (size_t)h->n_ids, (float)h->score,
+                                       h->eos ? ELCL_FINISH_EOS : ELCL_FINISH_LENGTH, NULL});
     }
     for (int k = 0; k < p.n_beams; k++)
         free(p.beams[k].ids);

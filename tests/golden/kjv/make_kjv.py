@@ -1,4 +1,5 @@
-"""Continuations by kjv-gpt2 with transformers: golden.txt.
+"""Continuations by kjv-gpt2 with transformers: golden.txt; the likelihood of given lines:
+perplexity.txt.
 
 usage: make_kjv.py MODEL_DIRECTORY
 
@@ -40,3 +41,13 @@ if __name__ == "__main__":
                                      synced_gpus=False, **options)
                 text = " ".join(map(str, out[0].tolist()))
                 f.write("%s\t%s\t%s\n" % (flags, prompt.replace("\n", "\\n"), text))
+    total, n = 0.0, 0
+    with open(Path(sys.argv[1]) / "heldout.txt", encoding="utf-8") as f:
+        lines = [next(f).rstrip("\n") for _ in range(100)]
+    for line in lines:
+        ids = torch.tensor([[tokenizer.bos_token_id] + tokenizer.encode(line)])
+        with torch.no_grad():
+            rows = model(ids).logits[0, :-1].double().log_softmax(-1)
+        total -= rows.gather(1, ids[0, 1:, None]).sum().item()
+        n += ids.shape[1] - 1
+    (Path(__file__).resolve().parent / "perplexity.txt").write_text("%d %.6f\n" % (n, total))

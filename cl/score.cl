@@ -1,0 +1,24 @@
+/*
+ * How likely given tokens are: for row r with logits x and target t,
+ *     out[r] = x_t - log sum_v exp(x_v),
+ * with the sums of logits.cl, so that a token has the score that a search without rules gives it.
+ * The logits are made finite in place.
+ *
+ * log_prob   one work-group of WG items per row: global size {WG R}; local memory WG words
+ */
+// lint: -DVW=8 -DWG=1
+// lint: -DVW=4 -DWG=128
+
+__kernel void log_prob(__global float *out,    /* [out_at + R] */
+                       __global float *logits, /* [R, V] */
+                       __global const int *step, ulong rows_at, ulong out_at, int v_size)
+{
+    __local float scratch[WG];
+    const size_t r = get_group_id(0);
+    __global float *x = logits + r * v_size;
+    const int target = step[rows_at + r * ROW_INTS + ROW_TOKEN];
+    const float lse = log_sum_exp(x, v_size, scratch);
+    GROUP_BARRIER(); /* log_sum_exp rewrites what is read below */
+    if (get_local_id(0) == 0)
+        out[out_at + r] = x[target] - lse;
+}

@@ -1,0 +1,379 @@
+/* Scores of given targets: requests are packed into passes as they come, and each pass is the
+ * encoder over all their sources and the decoder over all their targets at once. */
+#include "engine/score.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "base/util.h"
+#include "engine/engine.h"
+#include "model/attn.h"
+#include "search/rules.h"
+
+#define PASS_ROWS 2048 /* enough rows for efficient GEMMs, few enough for a small workspace */
+#define LOGIT_ROWS 256 /* of the vocabulary's width at once */
+
+_Static_assert(ELCL_SCORE_INTS <= ELCL_STEP_INTS, "the step buffer holds a pass's records");
+
+elcl_scorer_params elcl_scorer_params_default(void)
+{
+    return (elcl_scorer_params){.batch_tokens = 0};
+}
+
+int elcl_scorer_create(elcl_model *model, const elcl_scorer_params *params, elcl_scorer **scorer,
+                       elcl_error *err)
+{
+    if (!model || !scorer)
+        return elcl_fail(err, ELCL_E_ARG, "elcl_scorer_create: model and scorer must not be NULL");
+    const int tokens = params ? params->batch_tokens : 0;
+    if (tokens < 0 || tokens > 1 << 20)
+        return elcl_fail(err, ELCL_E_ARG, "batch_tokens %d is outside 0 .. %d", tokens, 1 << 20);
+    struct elcl_scorer *s = elcl_calloc(1, sizeof(*s));
+    if (!s)
+        return elcl_fail_nomem(err);
+    s->model = model;
+    s->batch_tokens = tokens;
+    s->limit = 1 << 20;
+    *scorer = s;
+    return ELCL_OK;
+}
+
+/* ---- memory -------------------------------------------------------------------------------- */
+
+struct elcl_capacity elcl_score_capacity(const struct elcl_arch *arch, int rows)
+{
+    return (struct elcl_capacity){.sentences = rows,
+                                  .beams = 1,
+                                  .max_source = arch->decoder_only ? 0 : 1,
+                                  .max_target = 1,
+                                  .encode_rows = arch->decoder_only ? 0 : rows,
+                                  .width = 1,
+                                  .score_block = elcl_min_int(rows, LOGIT_ROWS)};
+}
+
+/* The run and the host arrays of its size; the totals of its work are kept. */
+static void drop_run(struct elcl_scorer *s)
+{
+    if (s->run.ops) {
+        s->stats.bytes_moved += s->run.ops->bytes_moved;
+        s->stats.flop += s->run.ops->flop;
+    }
+    elcl_run_finish(&s->run);
+    elcl_free(s->step.data);
+    elcl_free(s->encode.data);
+    elcl_free(s->log_probs);
+    s->step.data = s->encode.data = NULL;
+    s->log_probs = NULL;
+}
+
+static int create_run(struct elcl_scorer *s, int rows, elcl_error *err)
+{
+    struct elcl_model *m = s->model;
+    const struct elcl_capacity c = elcl_score_capacity(&m->arch, rows);
+    const uint64_t limit = elcl_engine_memory_limit(m->device);
+    const uint64_t max_alloc = m->device->desc.max_alloc_bytes;
+    struct elcl_ops *ops = NULL;
+    int rc;
+    if (!elcl_plan_make(&m->arch, m->attention, m->ops->state, &c, 0, &s->plan) ||
+        s->plan.total > limit || (max_alloc && s->plan.largest_buffer > max_alloc))
+        return elcl_fail(err, ELCL_E_DEVICE_NOMEM,
+                         "scoring %d tokens at once does not fit into the %llu MiB left on %s; "
+                         "lower batch_tokens or the lengths",
+                         rows, (unsigned long long)(limit >> 20), m->device->desc.name);
+    ELCL_TRY(elcl_ops_clone(m->ops, false, &ops, err));
+    ELCL_TRY(elcl_run_init(&s->run, &m->arch, &m->weights, m->attention, &c, ops, err));
+    ops = NULL;
+    elcl_plan_make(&m->arch, m->attention, m->ops->state, &c, m->weight_bytes, &s->plan);
+    const size_t n = (size_t)rows;
+    s->step.data = elcl_calloc(n * ELCL_SCORE_INTS, sizeof(int32_t));
+    s->encode.data = elcl_calloc(n * (ELCL_ROW_INTS + ELCL_GROUP_INTS), sizeof(int32_t));
+    s->log_probs = elcl_calloc(n, sizeof(*s->log_probs));
+    if (s->step.data && s->encode.data && s->log_probs)
+        return ELCL_OK;
+    rc = elcl_fail_nomem(err);
+fail:
+    elcl_ops_destroy(&ops);
+    drop_run(s);
+    return rc;
+}
+
+/* Makes room for passes of `least` rows, and for up to `useful` where memory allows. */
+static int fit(struct elcl_scorer *s, int least, int useful, elcl_error *err)
+{
+    int want = elcl_min_int(s->batch_tokens ? s->batch_tokens : PASS_ROWS, useful);
+    want = elcl_max_int(least, elcl_min_int(want, s->limit));
+    if (s->run.ops && s->run.capacity.sentences >= want)
+        return ELCL_OK;
+    drop_run(s);
+    for (;;) {
+        elcl_error first = {0};
+        const int rc = create_run(s, want, &first);
+        if (!rc)
+            return ELCL_OK;
+        if (rc != ELCL_E_DEVICE_NOMEM || want == least || s->batch_tokens)
+            return elcl_fail(err, rc, "%s", first.msg);
+        want = s->limit = elcl_max_int(least, want / 2);
+    }
+}
+
+/* ---- requests ------------------------------------------------------------------------------ */
+
+/* Rows of the decoder: all tokens but the last one, which nothing follows. */
+static int decoder_rows(const struct elcl_scorer *s, const elcl_score_request *q)
+{
+    const size_t before = s->model->arch.decoder_only ? q->n_source - 1 : 0;
+    return q->n_target ? (int)(before + q->n_target) : 0;
+}
+
+static int rows_of(const struct elcl_scorer *s, const elcl_score_request *q)
+{
+    const int rows = decoder_rows(s, q);
+    return s->model->arch.decoder_only || !rows ? rows : elcl_max_int(rows, (int)q->n_source);
+}
+
+static int check_tokens(const char *what, const int32_t *tokens, size_t n, int vocabulary,
+                        size_t request, elcl_error *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (tokens[i] < 0 || tokens[i] >= vocabulary)
+            return elcl_fail(err, ELCL_E_ARG, "request %zu: %s token %zu is %d, outside 0 .. %d",
+                             request, what, i, (int)tokens[i], vocabulary - 1);
+    return ELCL_OK;
+}
+
+static int check_request(const struct elcl_scorer *s, const elcl_score_request *q, size_t i,
+                         elcl_error *err)
+{
+    const struct elcl_arch *arch = &s->model->arch;
+    const size_t most = (size_t)arch->max_positions;
+    int rc;
+    if (!q->source || !q->n_source || (q->n_target && (!q->target || !q->log_probs)))
+        return elcl_fail(err, ELCL_E_ARG,
+                         "request %zu: the source has no tokens, or target or log_probs is NULL",
+                         i);
+    const size_t in_decoder = arch->decoder_only ? q->n_source : 0;
+    if (q->n_source > most || q->n_target > most || in_decoder + q->n_target > most)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "request %zu: %zu source and %zu target tokens, the model has %zu "
+                         "positions",
+                         i, q->n_source, q->n_target, most);
+    ELCL_TRY(check_tokens("source", q->source, q->n_source, arch->source_vocabulary, i, err));
+    ELCL_TRY(check_tokens("target", q->target, q->n_target, arch->vocabulary, i, err));
+    if (!arch->decoder_only &&
+        (q->decoder_start_token_id < -1 || q->decoder_start_token_id >= arch->vocabulary))
+        rc = elcl_fail(err, ELCL_E_ARG,
+                       "request %zu: decoder_start_token_id is %d, must be -1 .. %d", i,
+                       (int)q->decoder_start_token_id, arch->vocabulary - 1);
+fail:
+    return rc;
+}
+
+/* ---- records ------------------------------------------------------------------------------- */
+
+static void put_group(struct elcl_records *records, size_t at, int i, struct elcl_group group)
+{
+    memcpy(records->data + at + (size_t)i * ELCL_GROUP_INTS, &group, sizeof(group));
+}
+
+static void put_record(struct elcl_records *records, size_t at, int i,
+                       const int32_t record[ELCL_ROW_INTS])
+{
+    memcpy(records->data + at + (size_t)i * ELCL_ROW_INTS, record, ELCL_ROW_INTS * sizeof(*record));
+}
+
+/* One row per source token; its keys are its source's rows. */
+static void put_source(struct elcl_scorer *s, const elcl_score_request *q)
+{
+    struct elcl_records *records = &s->encode;
+    const int first = records->n_rows, n = (int)q->n_source;
+    for (int t = 0; t < n; t++) {
+        const int32_t record[ELCL_ROW_INTS] = {[ELCL_ROW_TOKEN] = q->source[t],
+                                               [ELCL_ROW_POSITION] = t,
+                                               [ELCL_ROW_SLOT] = first + t,
+                                               [ELCL_ROW_LENGTH] = n};
+        put_record(records, records->rows_at, first + t, record);
+        put_group(records, records->self_at, first + t,
+                  (struct elcl_group){first + t, 1, first, n, 0, 0});
+    }
+    records->n_rows += n;
+    records->n_self = records->n_rows;
+    records->self_keys += (uint64_t)n * (uint64_t)n;
+}
+
+/* The cross groups of n decoder rows from `first` on, over source rows from `source` on. */
+static void put_cross(struct elcl_scorer *s, int first, int n, int source, int n_source)
+{
+    struct elcl_records *records = &s->step;
+    const bool together = s->run.variant->cross_groups_by_sentence;
+    for (int t = 0; t < (together ? 1 : n); t++)
+        put_group(records, records->cross_at, records->n_cross++,
+                  (struct elcl_group){first + t, together ? n : 1, source, n_source, 0, 0});
+    records->cross_keys += (uint64_t)n_source * (uint64_t)n;
+    records->cross_reads += (uint64_t)n_source * (uint64_t)(together ? 1 : n);
+    records->max_rows = elcl_max_int(records->max_rows, together ? n : 1);
+}
+
+/* Token t of what the decoder reads. */
+static int32_t decoder_token(const struct elcl_scorer *s, const elcl_score_request *q, int t)
+{
+    if (s->model->arch.decoder_only)
+        return t < (int)q->n_source ? q->source[t] : q->target[t - (int)q->n_source];
+    if (t)
+        return q->target[t - 1];
+    return q->decoder_start_token_id >= 0 ? q->decoder_start_token_id
+                                          : s->model->defaults.decoder_start_token_id;
+}
+
+/* One row per token that the decoder reads; its keys are those before it and itself. */
+static void put_target(struct elcl_scorer *s, const elcl_score_request *q)
+{
+    struct elcl_records *records = &s->step;
+    const int first = records->n_rows, n = decoder_rows(s, q), n_target = (int)q->n_target;
+    for (int t = 0; t < n; t++) {
+        const int r = first + t;
+        const int32_t record[ELCL_ROW_INTS] = {[ELCL_ROW_TOKEN] = decoder_token(s, q, t),
+                                               [ELCL_ROW_POSITION] = t,
+                                               [ELCL_ROW_SLOT] = r,
+                                               [ELCL_ROW_CACHE] = r};
+        put_record(records, records->rows_at, r, record);
+        put_group(records, records->self_at, r, (struct elcl_group){r, 1, first, t + 1, 0, 0});
+    }
+    for (int i = 0; i < n_target; i++) {
+        const int32_t record[ELCL_ROW_INTS] = {
+            [ELCL_ROW_TOKEN] = q->target[i], [ELCL_ROW_PARENT] = first + n - n_target + i};
+        put_record(records, records->scored_at, records->n_scored++, record);
+    }
+    records->n_rows += n;
+    records->n_self = records->n_rows;
+    records->self_keys += (uint64_t)n * (uint64_t)(n + 1) / 2;
+    records->max_keys = records->max_length = elcl_max_int(records->max_length, n);
+}
+
+/* Packs requests from *next on, as many as fit, and moves *next behind them. */
+static void put_requests(struct elcl_scorer *s, const elcl_score_request *requests, size_t n,
+                         size_t *next)
+{
+    const int capacity = s->run.capacity.sentences;
+    const size_t rows = (size_t)capacity;
+    s->step = (struct elcl_records){.data = s->step.data, .buffer = ELCL_B_STEP, .packed = true};
+    s->step.self_at = rows * ELCL_ROW_INTS;
+    s->step.cross_at = s->step.self_at + rows * ELCL_GROUP_INTS;
+    s->step.scored_at = s->step.cross_at + rows * ELCL_GROUP_INTS;
+    s->encode = (struct elcl_records){.data = s->encode.data, .buffer = ELCL_B_ENCODE};
+    s->encode.self_at = rows * ELCL_ROW_INTS;
+    for (; *next < n; ++*next) {
+        const elcl_score_request *q = &requests[*next];
+        const int first = s->step.n_rows, source = s->encode.n_rows;
+        if (!q->n_target)
+            continue;
+        if (first + decoder_rows(s, q) > capacity ||
+            (!s->model->arch.decoder_only && source + (int)q->n_source > capacity))
+            break;
+        put_target(s, q);
+        if (s->model->arch.decoder_only)
+            continue;
+        put_source(s, q);
+        put_cross(s, first, decoder_rows(s, q), source, (int)q->n_source);
+    }
+    s->step.n = s->step.scored_at + (size_t)s->step.n_scored * ELCL_ROW_INTS;
+    s->encode.n = s->encode.self_at + (size_t)s->encode.n_rows * ELCL_GROUP_INTS;
+}
+
+/* ---- passes -------------------------------------------------------------------------------- */
+
+/* Gives requests [first, end) their numbers. */
+static int deliver(struct elcl_scorer *s, const elcl_score_request *requests, size_t first,
+                   size_t end, elcl_error *err)
+{
+    const float *from = s->log_probs;
+    for (size_t i = first; i < end; i++) {
+        const elcl_score_request *q = &requests[i];
+        for (size_t t = 0; t < q->n_target; t++)
+            if (!isfinite(from[t]) || from[t] < -1e30f)
+                return elcl_fail(err, ELCL_E_DEVICE,
+                                 "request %zu: the log-probability of target token %zu is not "
+                                 "finite: the model's output is not",
+                                 i, t);
+        if (q->n_target)
+            memcpy(q->log_probs, from, q->n_target * sizeof(*from));
+        from += q->n_target;
+        s->stats.samples++;
+        s->stats.output_tokens += q->n_target;
+    }
+    return ELCL_OK;
+}
+
+static int pass(struct elcl_scorer *s, elcl_error *err)
+{
+    int rc = ELCL_OK;
+    if (!s->step.n_scored)
+        return rc;
+    if (!s->model->arch.decoder_only)
+        ELCL_TRY(elcl_encoder_run(&s->run, &s->encode, err));
+    ELCL_TRY(elcl_decoder_score(&s->run, &s->step, err));
+    ELCL_TRY(elcl_ops_download(s->run.ops, &s->run.buffers[ELCL_B_CANDIDATES], s->log_probs,
+                               (size_t)s->step.n_scored * sizeof(*s->log_probs), err));
+    elcl_ops_store_program(s->run.ops);
+    s->stats.source_tokens += (uint64_t)s->encode.n_rows;
+    s->stats.rows += (uint64_t)s->step.n_rows;
+    s->stats.steps++;
+fail:
+    return rc;
+}
+
+static int run(struct elcl_scorer *s, const elcl_score_request *requests, size_t n, elcl_error *err)
+{
+    int least = 0, useful = 0;
+    int rc = ELCL_OK;
+    for (size_t i = 0; i < n; i++) {
+        ELCL_TRY(check_request(s, &requests[i], i, err));
+        const int rows = rows_of(s, &requests[i]);
+        least = elcl_max_int(least, rows);
+        useful = elcl_min_int(useful + rows, 1 << 20);
+    }
+    if (least)
+        ELCL_TRY(fit(s, least, elcl_max_int(least, useful), err));
+    for (size_t next = 0; least && next < n;) {
+        const size_t first = next;
+        put_requests(s, requests, n, &next);
+        ELCL_TRY(pass(s, err));
+        ELCL_TRY(deliver(s, requests, first, next, err));
+    }
+fail:
+    return rc;
+}
+
+int elcl_scorer_run(elcl_scorer *scorer, const elcl_score_request *requests, size_t n,
+                    elcl_error *err)
+{
+    if (!scorer || (!requests && n))
+        return elcl_fail(err, ELCL_E_ARG, "elcl_scorer_run: arguments must not be NULL");
+    const uint64_t start = elcl_clock_ns();
+    const int rc = run(scorer, requests, n, err);
+    scorer->stats.seconds += 1e-9 * (double)(elcl_clock_ns() - start);
+    return rc;
+}
+
+void elcl_scorer_get_stats(const elcl_scorer *scorer, elcl_engine_stats *stats)
+{
+    const struct elcl_device *device = scorer->model->device;
+    *stats = scorer->stats;
+    stats->batch_size = scorer->run.capacity.sentences;
+    stats->planned_bytes = scorer->plan.total;
+    stats->live_bytes = device->live_bytes;
+    stats->peak_bytes = device->peak_bytes;
+    if (scorer->run.ops) {
+        stats->bytes_moved += scorer->run.ops->bytes_moved;
+        stats->flop += scorer->run.ops->flop;
+    }
+}
+
+void elcl_scorer_destroy(elcl_scorer **scorer)
+{
+    if (!scorer || !*scorer)
+        return;
+    drop_run(*scorer);
+    elcl_free(*scorer);
+    *scorer = NULL;
+}

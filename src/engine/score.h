@@ -1,0 +1,23 @@
+/* Inside engine/: teacher-forced passes over given targets. */
+#ifndef ELCL_ENGINE_SCORE_H
+#define ELCL_ENGINE_SCORE_H
+
+#include "engine/plan.h"
+#include "model/model.h"
+
+struct elcl_scorer {
+    struct elcl_model *model;
+    int batch_tokens;           /* as asked for */
+    int limit;                  /* rows of a pass that memory was found to allow */
+    struct elcl_run run;        /* {0} until there is work */
+    struct elcl_plan plan;      /* of the run */
+    struct elcl_records step;   /* decoder rows; host side, data owned */
+    struct elcl_records encode; /* encoder rows */
+    float *log_probs;           /* [rows] of one pass */
+    elcl_engine_stats stats;
+};
+
+/* What a run has room for that packs `rows` rows of decoder and of encoder. */
+struct elcl_capacity elcl_score_capacity(const struct elcl_arch *arch, int rows);
+
+#endif

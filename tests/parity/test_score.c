@@ -1,0 +1,377 @@
+/* Scores of given targets: against stored results of transformers, against what greedy search says
+ * of its own output, alone and in company, and in the memory that the plan has for them. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "engine/score.h"
+#include "parity/common.h"
+
+#define TOLERANCE 1e-4
+#define MAX_REQUESTS 160
+
+struct scores {
+    int n;
+    struct tokens sources[MAX_REQUESTS], targets[MAX_REQUESTS];
+    float got[MAX_REQUESTS][MAX_TOKENS];
+    elcl_score_request requests[MAX_REQUESTS];
+};
+
+static void add_request(struct scores *s, const struct tokens *source, const struct tokens *target)
+{
+    const int i = s->n++;
+    s->sources[i] = *source;
+    s->targets[i] = *target;
+    s->requests[i] = (elcl_score_request){.source = s->sources[i].ids,
+                                          .n_source = (size_t)source->n,
+                                          .target = s->targets[i].ids,
+                                          .n_target = (size_t)target->n,
+                                          .decoder_start_token_id = -1,
+                                          .log_probs = s->got[i]};
+}
+
+/* The stored requests of a model; freed by the caller. */
+static struct scores *load(const char *name, cJSON **root)
+{
+    char path[256];
+    snprintf(path, sizeof(path), "%s/tests/golden/score/%s.json", check_root(), name);
+    struct scores *s = elcl_calloc(1, sizeof(*s));
+    *root = read_json(path);
+    if (!s || !*root)
+        return NULL;
+    const cJSON *entry;
+    cJSON_ArrayForEach(entry, cJSON_GetObjectItem(*root, "requests"))
+    {
+        struct tokens source, target;
+        golden_tokens(cJSON_GetObjectItem(entry, "source"), &source);
+        golden_tokens(cJSON_GetObjectItem(entry, "target"), &target);
+        add_request(s, &source, &target);
+    }
+    return CHECK(s->n >= 8, "%d requests", s->n) ? s : NULL;
+}
+
+/* One call on a scorer of its own; false after a failed check. */
+static bool score(elcl_model *model, const elcl_score_request *requests, size_t n, int batch_tokens,
+                  elcl_engine_stats *stats)
+{
+    elcl_error err = {0};
+    elcl_scorer *scorer = NULL;
+    elcl_scorer_params params = elcl_scorer_params_default();
+    params.batch_tokens = batch_tokens;
+    bool ok = CHECK(!elcl_scorer_create(model, &params, &scorer, &err), "%s", err.msg) &&
+              CHECK(!elcl_scorer_run(scorer, requests, n, &err), "%s", err.msg);
+    if (ok && stats)
+        elcl_scorer_get_stats(scorer, stats);
+    elcl_scorer_destroy(&scorer);
+    return ok;
+}
+
+static void compare_stored(const struct scores *s, const cJSON *root)
+{
+    const cJSON *entry;
+    int i = 0;
+    cJSON_ArrayForEach(entry, cJSON_GetObjectItem(root, "requests"))
+    {
+        const cJSON *want = cJSON_GetObjectItem(entry, "log_probs"), *number;
+        int t = 0;
+        CHECK(cJSON_GetArraySize(want) == s->targets[i].n, "%d stored", cJSON_GetArraySize(want));
+        cJSON_ArrayForEach(number, want)
+        {
+            CHECK(fabs((double)s->got[i][t] - number->valuedouble) <= TOLERANCE,
+                  "request %d, token %d: %.9g, stored %.9g", i, t, (double)s->got[i][t],
+                  number->valuedouble);
+            t++;
+        }
+        i++;
+    }
+}
+
+/* In passes of few tokens, and from the last request to the first: the same bits. */
+static void check_company(elcl_model *model, struct scores *s)
+{
+    float(*first)[MAX_TOKENS] = elcl_calloc(1, sizeof(s->got));
+    elcl_score_request reversed[MAX_REQUESTS];
+    elcl_engine_stats all = {0}, alone = {0}, few = {0};
+    if (!CHECK(first != NULL, "no memory"))
+        return;
+    if (!score(model, s->requests, (size_t)s->n, 0, &all))
+        goto end;
+    memcpy(first, s->got, sizeof(s->got));
+    memset(s->got, 0, sizeof(s->got));
+    for (int i = 0; i < s->n; i++)
+        if (!score(model, &s->requests[i], 1, 0, &alone))
+            goto end;
+    CHECK(!memcmp(first, s->got, sizeof(s->got)), "alone: other numbers");
+    memset(s->got, 0, sizeof(s->got));
+    for (int i = 0; i < s->n; i++)
+        reversed[i] = s->requests[s->n - 1 - i];
+    if (!score(model, reversed, (size_t)s->n, 1, &few))
+        goto end;
+    CHECK(!memcmp(first, s->got, sizeof(s->got)), "in small passes: other numbers");
+    CHECK(all.steps == 1 && alone.steps == 1 && few.steps > 3, "%d, %d and %d passes",
+          (int)all.steps, (int)alone.steps, (int)few.steps);
+    CHECK(all.output_tokens == few.output_tokens && all.samples == (uint64_t)s->n,
+          "%d and %d tokens", (int)all.output_tokens, (int)few.output_tokens);
+end:
+    elcl_free(first);
+}
+
+/* Device memory is what the plan says, to the byte. */
+static void check_plan(elcl_model *model, const struct scores *s)
+{
+    elcl_error err = {0};
+    elcl_scorer *scorer = NULL;
+    elcl_engine_stats stats;
+    if (!CHECK(!elcl_scorer_create(model, NULL, &scorer, &err), "%s", err.msg))
+        return;
+    if (CHECK(!elcl_scorer_run(scorer, s->requests, (size_t)s->n, &err), "%s", err.msg)) {
+        elcl_scorer_get_stats(scorer, &stats);
+        CHECK(stats.live_bytes == stats.planned_bytes, "planned %llu bytes, allocated %llu",
+              (unsigned long long)stats.planned_bytes, (unsigned long long)stats.live_bytes);
+    }
+    elcl_scorer_destroy(&scorer);
+}
+
+/* What greedy search found scores as it said, with rules that do not change its numbers too. */
+static void check_greedy(const struct golden *golden, elcl_model *model)
+{
+    struct job jobs[16] = {{0}};
+    struct scores *s = elcl_calloc(1, sizeof(*s));
+    elcl_engine_params params = elcl_engine_params_default();
+    const int n = elcl_min_int(golden->n_inputs, 16);
+    const bool only = model->arch.decoder_only;
+    for (int i = 0; i < n; i++) {
+        jobs[i].source = &golden->inputs[i];
+        elcl_model_gen_defaults(model, &jobs[i].options);
+        jobs[i].options.num_beams = jobs[i].options.num_return_sequences = 1;
+        jobs[i].options.no_repeat_ngram_size = i % 2 ? 2 : 0;
+    }
+    params.max_beams = 1;
+    if (!CHECK(s != NULL, "no memory") || !jobs_run(model, &params, jobs, n, NULL))
+        goto end;
+    for (int i = 0; i < n; i++) {
+        const struct tokens *found = &jobs[i].hypotheses[0].tokens;
+        struct tokens target = {.n = found->n - (only ? jobs[i].source->n : 1)};
+        memcpy(target.ids, found->ids + found->n - target.n,
+               (size_t)target.n * sizeof(*target.ids));
+        add_request(s, jobs[i].source, &target);
+    }
+    if (!score(model, s->requests, (size_t)n, 0, NULL))
+        goto end;
+    for (int i = 0; i < n; i++) {
+        double sum = 0;
+        for (int t = 0; t < s->targets[i].n; t++)
+            sum += (double)s->got[i][t];
+        CHECK(fabs(sum - (double)jobs[i].hypotheses[0].score) <= 1e-5 * (1 + fabs(sum)),
+              "source %d: %.9g, greedy search said %.9g", i, sum,
+              (double)jobs[i].hypotheses[0].score);
+    }
+end:
+    elcl_free(s);
+}
+
+/* ---- tokens as they come, and what each adds ------------------------------------------------ */
+
+#define STREAMS 3
+
+/* One request's output, as the callbacks told it. */
+struct told {
+    struct tokens tokens[STREAMS]; /* by on_token */
+    float log_probs[STREAMS][MAX_TOKENS];
+    int n_results; /* by on_result */
+    int n_told_late;
+    struct hypothesis results[STREAMS];
+    float result_log_probs[STREAMS][MAX_TOKENS];
+    bool has_log_probs;
+};
+
+static void on_token(void *user, const elcl_token *token)
+{
+    struct told *told = token->user;
+    struct tokens *tokens = &told->tokens[token->stream];
+    (void)user;
+    told->n_told_late += told->n_results > 0;
+    told->log_probs[token->stream][tokens->n] = token->log_prob;
+    tokens->ids[tokens->n++] = token->token;
+}
+
+static void on_result(void *user, const elcl_result *result)
+{
+    struct told *told = result->user;
+    (void)user;
+    told->n_results = elcl_min_int(result->n_hypotheses, STREAMS);
+    for (int i = 0; i < told->n_results; i++) {
+        const elcl_hypothesis *h = &result->hypotheses[i];
+        struct hypothesis *copy = &told->results[i];
+        copy->score = h->score;
+        copy->tokens.n = (int)h->n_ids;
+        memcpy(copy->tokens.ids, h->ids, h->n_ids * sizeof(*h->ids));
+        told->has_log_probs = h->token_logprobs != NULL;
+        if (h->token_logprobs)
+            memcpy(told->result_log_probs[i], h->token_logprobs, h->n_ids * sizeof(float));
+    }
+}
+
+/* The sum of a hypothesis' log-probabilities makes its score, and what comes before is no number.
+ */
+static void check_sum(const struct told *told, int i, int n_before, float length_penalty,
+                      const char *what)
+{
+    const struct hypothesis *h = &told->results[i];
+    double sum = 0;
+    for (int t = 0; t < h->tokens.n; t++) {
+        CHECK(isnan(told->result_log_probs[i][t]) == (t < n_before), "%s: token %d: %g", what, t,
+              (double)told->result_log_probs[i][t]);
+        if (t >= n_before)
+            sum += (double)told->result_log_probs[i][t];
+    }
+    const double want = sum / pow(elcl_max_int(h->tokens.n - n_before, 1), (double)length_penalty);
+    CHECK(fabs(want - (double)h->score) <= 1e-5 * (1 + fabs(want)), "%s: %.9g, score %.9g", what,
+          want, (double)h->score);
+}
+
+/* What was told one by one is the result behind its beginning. */
+static void check_told(const struct told *told, int i, int n_before, const char *what)
+{
+    const struct tokens *got = &told->tokens[i], *whole = &told->results[i].tokens;
+    const bool same =
+        got->n == whole->n - n_before &&
+        !memcmp(got->ids, whole->ids + n_before, (size_t)got->n * sizeof(*got->ids)) &&
+        !memcmp(told->log_probs[i], told->result_log_probs[i] + n_before,
+                (size_t)got->n * sizeof(float));
+    CHECK(same && !told->n_told_late, "%s: %d tokens told, the result has %d", what, got->n,
+          whole->n - n_before);
+}
+
+static void check_tokens_told(const struct golden *golden, elcl_model *model)
+{
+    static const char *const kinds[] = {"greedy", "sampling", "beam", "diverse beam", "off"};
+    enum { KINDS = 5, INPUTS = 5 };
+    struct told *told = elcl_calloc((size_t)KINDS * INPUTS, sizeof(*told));
+    elcl_engine_params params = elcl_engine_params_default();
+    elcl_engine *engine = NULL;
+    elcl_error err = {0};
+    elcl_request request = {0};
+    params.max_beams = 4;
+    params.on_result = on_result;
+    params.on_token = on_token;
+    if (!CHECK(told != NULL, "no memory") ||
+        !CHECK(!elcl_engine_create(model, &params, &engine, &err), "%s", err.msg))
+        goto end;
+    for (int i = 0; i < KINDS * INPUTS; i++) {
+        const struct tokens *source = &golden->inputs[i % INPUTS];
+        elcl_gen_options *o = &request.options;
+        elcl_model_gen_defaults(model, o);
+        o->token_logprobs = i / INPUTS < 4;
+        o->num_beams = i / INPUTS < 2 ? 1 : 4;
+        o->do_sample = i / INPUTS == 1;
+        o->num_return_sequences = i / INPUTS ? STREAMS : 1;
+        o->num_beam_groups = i / INPUTS == 3 ? 2 : 0;
+        o->diversity_penalty = 0;
+        o->renormalize_logits &= i / INPUTS < 3;
+        if (i / INPUTS == 3)
+            o->diversity_penalty = 0.001f;
+        o->no_repeat_ngram_size = 0;
+        request.source = source->ids;
+        request.n_source = (size_t)source->n;
+        request.sample = (uint64_t)i;
+        request.user = &told[i];
+        CHECK(!elcl_engine_submit(engine, &request, NULL, &err), "%s", err.msg);
+    }
+    CHECK(!elcl_engine_run(engine, &err), "%s", err.msg);
+    for (int i = 0; i < KINDS * INPUTS; i++) {
+        const int kind = i / INPUTS;
+        const int n_before = model->arch.decoder_only ? golden->inputs[i % INPUTS].n : 1;
+        CHECK(told[i].n_results == (kind ? STREAMS : 1), "%s: %d results", kinds[kind],
+              told[i].n_results);
+        CHECK(told[i].has_log_probs == (kind < 4), "%s", kinds[kind]);
+        for (int k = 0; k < told[i].n_results; k++) {
+            if (kind < 2)
+                check_told(&told[i], k, n_before, kinds[kind]);
+            else
+                CHECK(told[i].tokens[k].n == 0, "%s tells tokens", kinds[kind]);
+            if (kind < 3)
+                check_sum(&told[i], k, n_before, kind < 2 ? 0 : model->defaults.length_penalty,
+                          kinds[kind]);
+        }
+    }
+end:
+    elcl_engine_destroy(&engine);
+    elcl_free(told);
+}
+
+static void check_refusals(elcl_model *model)
+{
+    static const int32_t many[512] = {0};
+    float log_probs[512];
+    const int most = model->arch.max_positions, v = model->arch.vocabulary;
+    const int32_t outside[] = {v};
+    elcl_score_request q = {.source = many,
+                            .n_source = 1,
+                            .target = many,
+                            .n_target = 1,
+                            .decoder_start_token_id = -1,
+                            .log_probs = log_probs};
+    const elcl_score_request empty = {.source = many, .n_source = 1};
+    elcl_scorer *scorer = NULL;
+    elcl_error err = {0};
+    if (!CHECK(!elcl_scorer_create(model, NULL, &scorer, &err), "%s", err.msg))
+        return;
+    CHECK(!elcl_scorer_run(scorer, &empty, 1, &err), "no target: %s", err.msg);
+    elcl_score_request two[] = {q, q};
+    two[1].n_target = (size_t)most + 1;
+    CHECK(elcl_scorer_run(scorer, two, 2, &err) == ELCL_E_ARG && strstr(err.msg, "request 1"),
+          "too long: %s", err.msg);
+    err = (elcl_error){0};
+    q.target = outside;
+    CHECK(elcl_scorer_run(scorer, &q, 1, &err) == ELCL_E_ARG && strstr(err.msg, "target token 0"),
+          "outside: %s", err.msg);
+    err = (elcl_error){0};
+    q.n_source = 0;
+    CHECK(elcl_scorer_run(scorer, &q, 1, &err) == ELCL_E_ARG, "no source");
+    elcl_scorer_destroy(&scorer);
+    const elcl_scorer_params negative = {.batch_tokens = -1};
+    CHECK(elcl_scorer_create(model, &negative, &scorer, NULL) == ELCL_E_ARG && !scorer,
+          "batch_tokens -1");
+}
+
+static void test_setup(const char *name, const struct setup *setup,
+                       const struct check_options *options)
+{
+    struct golden golden;
+    cJSON *root = NULL;
+    if (!setup_case("scores", name, setup) || !golden_load(name, &golden))
+        return;
+    struct scores *s = load(name, &root);
+    elcl_model *model = s ? setup_open(golden.directory, setup, options) : NULL;
+    if (model) {
+        if (score(model, s->requests, (size_t)s->n, 0, NULL))
+            compare_stored(s, root);
+        check_company(model, s);
+        check_plan(model, s);
+        check_greedy(&golden, model);
+        check_tokens_told(&golden, model);
+        check_refusals(model);
+    }
+    setup_close(&model);
+    elcl_free(s);
+    cJSON_Delete(root);
+    golden_finish(&golden);
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const models[] = {"tiny-gpt2", "tiny-gpt2-by-layer", "tiny-bart",
+                                         "tiny-marian", "tiny-mbart"};
+    const struct check_options *options = check_begin(argc, argv);
+    for (size_t i = 0; i < ELCL_COUNT(models); i++)
+        for (size_t a = 0; a < ELCL_COUNT(all_variants); a++)
+            for (size_t k = 0; k < ELCL_COUNT(all_shapes); k++)
+                test_setup(models[i],
+                           &(struct setup){.attention = all_variants[a],
+                                           .kernels = all_shapes[k],
+                                           .gemm = ELCL_GEMM_NATIVE},
+                           options);
+    return check_end();
+}

@@ -1,0 +1,172 @@
+#include "score_options.h"
+#include "generate_options.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+#define FIELD(name) offsetof(struct elcl_score_options, name)
+
+/* clang-format off */
+static const struct elcl_choice output_words[] = {
+    {"text", ELCL_LINE_TEXT}, {"jsonl", ELCL_LINE_JSONL}, {NULL, 0}};
+static const struct elcl_choice auto_word[] = {{"auto", 0}, {NULL, 0}};
+
+#define GROUP(help) {ELCL_OPT_GROUP, NULL, NULL, help, 0, 0, 0, NULL}
+#define FLAG(name, field, help) {ELCL_OPT_FLAG, name, NULL, help, FIELD(field), 0, 0, NULL}
+#define TEXT(name, value, field, help) \
+    {ELCL_OPT_TEXT, name, value, help, FIELD(field), 0, 0, NULL}
+#define CHOICE(name, value, field, words, help) \
+    {ELCL_OPT_CHOICE, name, value, help, FIELD(field), 0, 0, words}
+#define INT(name, value, field, min, max, words, help) \
+    {ELCL_OPT_INT, name, value, help, FIELD(field), min, max, words}
+
+static const struct elcl_opt options_table[] = {
+    GROUP("Input and output:"),
+    TEXT("input", "FILE", input, "samples, one a line, LF or CRLF; - is standard input"),
+    CHOICE("input-format", "text|jsonl|ids", input_format, elcl_format_words,
+           "what a line holds: text (default), an object, or token ids separated by blanks; of "
+           "encoder-decoder models source, tab, target"),
+    TEXT("output", "FILE", output,
+         "results, in input order; FILE appears when it is whole, FILE.part until then; "
+         "- is standard output (default)"),
+    CHOICE("format", "text|jsonl", format, output_words,
+           "a line for each sample and a summary (default text)"),
+    FLAG("summary", summary, "the summary alone"),
+    FLAG("token-logprobs", token_logprobs, "also the log-probability of each token"),
+
+    GROUP("Scoring:"),
+    INT("stride", "N", stride, 1, INT32_MAX, NULL,
+        "decoder-only: texts longer than the context are scored in windows that begin N tokens "
+        "apart, each token in the first window that holds it; without it they are refused"),
+    INT("context", "N", context, 2, INT32_MAX, NULL,
+        "decoder-only: tokens of a window (default: the model's positions)"),
+    FLAG("no-bos", no_bos,
+         "decoder-only: nothing goes before a text, and its first token is not scored"),
+    INT("decoder-start-token-id", "ID", decoder_start_token_id, 0, INT32_MAX, NULL,
+        "encoder-decoder: what goes before a target (default: the model's)"),
+
+    GROUP("Running:"),
+    TEXT("device", "INDEX|NAME|cpu|gpu", device, "OpenCL device; see elcl devices"),
+    CHOICE("attention", "el|mha|mha-beam|auto", attention, elcl_attention_words,
+           "as in elcl generate"),
+    CHOICE("gemm", "auto|clblast|native", gemm, elcl_gemm_words, "matrix products (default auto)"),
+    CHOICE("kernels", "auto|cpu|gpu", kernels, elcl_kernel_words,
+           "shape of the kernels (default: by the device's type)"),
+    CHOICE("weights", "f32|f16|bf16", weights, elcl_storage_words,
+           "storage of weights on the device (default f32)"),
+    CHOICE("state", "f32|f16|bf16", state, elcl_storage_words,
+           "storage of encoder output and caches (default f32)"),
+    {ELCL_OPT_BYTES, "memory-limit", "BYTES",
+     "device memory to stay below, as in 512M or 2G (powers of 1024)", FIELD(memory_limit_bytes), 0,
+     0, NULL},
+    INT("batch-tokens", "N|auto", batch_tokens, 1, 1 << 20, auto_word,
+        "tokens at once (default auto: what is efficient and fits in memory)"),
+    FLAG("no-cache", no_cache, "build all kernels from source and store nothing"),
+    FLAG("quiet", quiet, "no line on the run, no warnings"),
+    FLAG("verbose", verbose, "tell what is done meanwhile"),
+    FLAG("help", help, "this text"),
+};
+/* clang-format on */
+
+_Static_assert(ELCL_TOOL_COUNT(options_table) <= ELCL_MAX_OPTS, "raise ELCL_MAX_OPTS");
+
+void elcl_score_print_help(void)
+{
+    fputs("Usage: elcl score [OPTION...] MODEL [TEXT...]\n"
+          "\n"
+          "Log-probabilities of given text. Samples are the TEXT arguments, the lines of\n"
+          "--input FILE, or those of standard input: of encoder-decoder models source,\n"
+          "tab, target; of decoder-only models whole texts, each behind the token that\n"
+          "begins texts. A sample's line is log-probability, tokens and perplexity,\n"
+          "separated by tabs; the last line sums up.\n"
+          "\n"
+          "    elcl score models/kjv-gpt2 --input models/kjv-gpt2/heldout.txt --summary\n",
+          stdout);
+    elcl_args_print_help(options_table, ELCL_TOOL_COUNT(options_table));
+}
+
+static int check(struct elcl_score_options *o, elcl_error *err)
+{
+    if (!o->args.n_words)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "expected a model directory, found none: elcl score MODEL [TEXT...]");
+    o->model = o->args.words[0];
+    o->n_texts = o->args.n_words - 1;
+    o->texts = o->n_texts ? o->args.words + 1 : NULL;
+    if (o->texts && o->input)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "expected TEXT arguments or --input, found both: '%.100s' and "
+                              "--input %.100s",
+                              o->texts[0], o->input);
+    if (o->quiet && o->verbose)
+        return elcl_tool_fail(err, ELCL_E_ARG, "expected --quiet or --verbose, found both");
+    if (o->summary && o->token_logprobs)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--token-logprobs does nothing with --summary: expected one of them");
+    return ELCL_OK;
+}
+
+int elcl_score_parse(struct elcl_score_options *options, int argc, char **argv, elcl_error *err)
+{
+    struct elcl_score_options o = {
+        .args = {.opts = options_table, .n_opts = ELCL_TOOL_COUNT(options_table), .verb = "score"},
+        .attention = ELCL_ATTN_AUTO,
+        .gemm = ELCL_GEMM_AUTO,
+        .kernels = ELCL_KERNELS_AUTO,
+        .weights = ELCL_F32,
+        .state = ELCL_F32,
+    };
+    int rc = elcl_args_parse(&o.args, argc, argv, &o, err);
+    if (!rc && !o.help)
+        rc = check(&o, err);
+    if (!rc)
+        *options = o;
+    return rc;
+}
+
+/* Options for models of the other kind are refused. */
+static int check_kind(const struct elcl_score_options *o, const elcl_model_info *info,
+                      elcl_error *err)
+{
+    static const char *const only[] = {"stride", "context", "no-bos"};
+    for (size_t i = 0; i < ELCL_TOOL_COUNT(only); i++)
+        if (!info->decoder_only && elcl_args_seen(&o->args, only[i]))
+            return elcl_tool_fail(err, ELCL_E_ARG,
+                                  "--%s is for decoder-only models; %s has an encoder", only[i],
+                                  info->family);
+    if (info->decoder_only && elcl_args_seen(&o->args, "decoder-start-token-id"))
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--decoder-start-token-id: a %s model has no start token",
+                              info->family);
+    return ELCL_OK;
+}
+
+int elcl_score_resolve(struct elcl_score_options *options, const elcl_model_info *info,
+                       elcl_error *err)
+{
+    const int rc = check_kind(options, info, err);
+    if (rc)
+        return rc;
+    if (!elcl_args_seen(&options->args, "decoder-start-token-id"))
+        options->decoder_start_token_id = -1;
+    else if (options->decoder_start_token_id >= info->vocabulary)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--decoder-start-token-id: expected a token id below %d, found %d",
+                              info->vocabulary, options->decoder_start_token_id);
+    if (options->context > info->max_target)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--context: expected at most %d with this model, found %d",
+                              info->max_target, options->context);
+    if (!options->context)
+        options->context = info->max_target;
+    if (options->stride >= options->context)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--stride: expected less than the context of %d tokens, found %d",
+                              options->context, options->stride);
+    if (!info->has_tokenizer && options->input_format == ELCL_LINE_TEXT)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "%s holds no tokenizer: expected --input-format ids or jsonl, found "
+                              "text",
+                              options->model);
+    return ELCL_OK;
+}

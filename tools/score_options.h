@@ -1,0 +1,36 @@
+/* The options of `elcl score`. */
+#ifndef ELCL_TOOLS_SCORE_OPTIONS_H
+#define ELCL_TOOLS_SCORE_OPTIONS_H
+
+#include "args.h"
+#include "input.h"
+
+struct elcl_score_options {
+    struct elcl_args args;
+    int help;
+    const char *model;
+    char **texts; /* [n_texts], the samples when n_texts > 0 */
+    int n_texts;
+    const char *input, *output;
+    int input_format, format; /* enum elcl_line_format; format is text or jsonl */
+    int summary;              /* 1: the summary alone */
+    int token_logprobs;
+    int stride;  /* 0: longer texts than the context are refused */
+    int context; /* 0: the model's */
+    int no_bos;
+    int decoder_start_token_id; /* read when it is given */
+    const char *device;
+    int attention, gemm, kernels, weights, state;
+    uint64_t memory_limit_bytes;
+    int batch_tokens; /* 0: automatic */
+    int no_cache, quiet, verbose;
+};
+
+int elcl_score_parse(struct elcl_score_options *options, int argc, char **argv, elcl_error *err);
+void elcl_score_print_help(void);
+
+/* What needs the model: ELCL_E_ARG when an option contradicts it. Sets a context left open. */
+int elcl_score_resolve(struct elcl_score_options *options, const elcl_model_info *info,
+                       elcl_error *err);
+
+#endif
