@@ -16,6 +16,7 @@ struct verb {
 static const struct verb verbs[] = {
     {"generate", "MODEL [TEXT...]", "text in, text out", elcl_cmd_generate},
     {"devices", "", "OpenCL devices, their limits and fast paths", elcl_cmd_devices},
+    {"selftest", "", "every kernel against a reference, on this driver", elcl_cmd_selftest},
 };
 
 static void print_help(void)

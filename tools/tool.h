@@ -26,6 +26,7 @@ enum elcl_exit {
 /* One verb: argv[0] is the verb's own name. Gives an exit code and has printed its message. */
 int elcl_cmd_generate(int argc, char **argv);
 int elcl_cmd_devices(int argc, char **argv);
+int elcl_cmd_selftest(int argc, char **argv);
 
 /* "elcl: error: <message>" on stderr; gives back `exit_code`, so that it can be returned. */
 int elcl_tool_error(int exit_code, const char *fmt, ...) ELCL_TOOL_PRINTF(2, 3);

@@ -10,7 +10,7 @@ runs "$elcl" --version
 
 # ---- help and usage --------------------------------------------------------------------------
 
-for verb in "" generate devices; do
+for verb in "" generate devices selftest; do
     # shellcheck disable=SC2086
     run "$elcl" $verb --help
     exits "elcl $verb --help" 0
@@ -442,5 +442,28 @@ mv flat out
 json "no device, --json" 'lines[0]["devices"] == []'
 refuses "devices with a word" 2 "found 'x'" "$elcl" devices x
 refuses "devices with an unknown option" 2 "did you mean --json?" "$elcl" devices --jso
+
+# ---- self-test -------------------------------------------------------------------------------
+
+run "$elcl" selftest
+exits "selftest with a failure" 1
+check "selftest: the device" grep -q '^device    Fake "GPU"$' out
+check "selftest: what failed" grep -q '^FAIL gemm native, M=2, f32/f32: y\[3 of 9\]: got 2' out
+check "selftest: worst error" grep -q '^gemm native   f32/f32   1 of 2    1 of 1e-06' out
+check "selftest: why skipped" grep -q '^gemm clblast .*skipped: the time budget is spent' out
+same "selftest: last line" "$(tail -n 1 out)" "1 passed, 1 failed, 1 skipped in 0.5 s"
+run "$elcl" selftest --seed 1
+exits "selftest without a failure" 0
+run "$elcl" selftest --json
+exits "selftest --json with a failure" 1
+tr -d '\n' <out >flat
+mv flat out
+json "selftest --json" 'lines[0]["schema"] == "elcl-selftest-1" and lines[0]["failed"] == 1'
+json "selftest --json: device" 'lines[0]["device"]["name"] == "Fake \"GPU\""'
+json "selftest --json: cases" \
+    '[c["verdict"] for c in lines[0]["cases"]] == ["pass", "fail", "skip"]'
+refuses "selftest on no device" 1 "there is no device gone" "$elcl" selftest --device gone
+refuses "selftest with a word" 2 "found 'x'" "$elcl" selftest x
+refuses "selftest --kernels" 2 "kernels" "$elcl" selftest --kernels tpu
 
 end
