@@ -17,6 +17,7 @@ static const struct verb verbs[] = {
     {"generate", "MODEL [TEXT...]", "text in, text out", elcl_cmd_generate},
     {"devices", "", "OpenCL devices, their limits and fast paths", elcl_cmd_devices},
     {"selftest", "", "every kernel against a reference, on this driver", elcl_cmd_selftest},
+    {"compare", "FILE...", "results of elcl bench side by side", elcl_cmd_compare},
 };
 
 static void print_help(void)

@@ -10,7 +10,7 @@ runs "$elcl" --version
 
 # ---- help and usage --------------------------------------------------------------------------
 
-for verb in "" generate devices selftest; do
+for verb in "" generate devices selftest compare; do
     # shellcheck disable=SC2086
     run "$elcl" $verb --help
     exits "elcl $verb --help" 0
