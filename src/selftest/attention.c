@@ -20,6 +20,7 @@ struct keys {
     int n_groups, n_rows, max_rows;
     int pool_rows, lineage_ld;
     int32_t *lineage; /* [n_groups, lineage_ld] */
+    bool no_lineage;  /* no private keys, and the operation is told so */
     uint64_t total;   /* rows x keys */
 };
 
@@ -61,6 +62,7 @@ static void cross_keys(struct keys *k, int s, int beams)
         start += lengths[i];
     }
     k->pool_rows = start + 1;
+    k->no_lineage = true;
 }
 
 /* Hypotheses with a history of their own, some behind a prompt. */
@@ -174,7 +176,10 @@ static const struct elcl_buffer *run(struct elcl_st *st, const struct attention 
                                                   (size_t)k->pool_rows * a->kv_ld);
     const struct elcl_buffer *step = upload_groups(st, k, at);
     const struct elcl_buffer *lineage =
-        elcl_st_input(st, k->lineage, (size_t)k->n_groups * k->lineage_ld * sizeof(*k->lineage));
+        k->no_lineage && a->el
+            ? NULL
+            : elcl_st_input(st, k->lineage,
+                            (size_t)k->n_groups * k->lineage_ld * sizeof(*k->lineage));
     const struct elcl_attn_el_args el = {.c = o,
                                          .e = q,
                                          .y = kv,

@@ -1,7 +1,8 @@
 /*
  * The products of a layer. Tolerance: the sum of K products errs by a random walk of roundings,
  * (4 + 2 sqrt K) U sum |x w|, which an activation stretches by its largest slope and adds its own
- * error to.
+ * error to. Matrix instructions see x as the sum of two 16-bit numbers and lose 2^-16 (bf16) or
+ * 2^-15 (f16) of it.
  */
 #include "selftest/selftest.h"
 
@@ -75,8 +76,8 @@ static void magnitudes(float *values, size_t n)
 }
 
 /* bound [n_y]; the operands become their magnitudes. */
-static void make_bounds(const struct product *p, struct operands *o, const double *want,
-                        double *bound)
+static void make_bounds(const struct elcl_st *st, const struct product *p, struct operands *o,
+                        const double *want, double *bound)
 {
     magnitudes(o->x, o->n_x);
     magnitudes(o->w, (size_t)p->batch * p->n * p->k);
@@ -84,8 +85,12 @@ static void make_bounds(const struct product *p, struct operands *o, const doubl
     reference(p, o, bound, false);
     const double factor =
         (4 + 2 * sqrt(p->k)) * (p->act == ELCL_ACT_NONE ? 1 : 1.13) + (p->act ? 4 : 0);
+    const double split = !st->ops->mma                  ? 0
+                         : st->ops->weights == ELCL_F16 ? 1.13 * 0x1p-15
+                                                        : 1.13 * 0x1p-16;
     for (size_t i = 0; i < o->n_y; i++)
-        bound[i] = ELCL_ST_U * (factor * bound[i] + 2 * fabs(want[i]) +
+        bound[i] = split * bound[i] +
+                   ELCL_ST_U * (factor * bound[i] + 2 * fabs(want[i]) +
                                 (o->residual ? fabs((double)o->residual[i]) : 0)) +
                    1e-37;
 }
@@ -114,7 +119,9 @@ static float *run(struct elcl_st *st, const struct product *p, const struct oper
 
 static void check_product(struct elcl_st *st, const char *model, const struct product *p)
 {
-    const char *operation = st->ops->gemm == ELCL_GEMM_CLBLAST ? "gemm clblast" : "gemm native";
+    const char *operation = st->ops->gemm == ELCL_GEMM_CLBLAST ? "gemm clblast"
+                            : st->ops->mma                     ? "gemm mma"
+                                                               : "gemm native";
     if (!elcl_st_begin(st, operation, "%s %s M=%d N=%d K=%d", model, p->name, p->m, p->n, p->k))
         return;
     struct operands o = make_operands(st, p);
@@ -123,7 +130,7 @@ static void check_product(struct elcl_st *st, const char *model, const struct pr
     const float *got = elcl_st_ok(st) ? run(st, p, &o) : NULL;
     if (got) {
         reference(p, &o, want, true);
-        make_bounds(p, &o, want, bound);
+        make_bounds(st, p, &o, want, bound);
         elcl_st_compare(st, "y", got, want, bound, o.n_y);
     }
     elcl_st_end(st);
