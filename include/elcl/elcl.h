@@ -95,6 +95,7 @@ typedef struct elcl_device_desc {
     uint32_t vector_width; /* native floats per vector */
     int unified_memory;    /* 1: shares memory with the host */
     int is_default;        /* 1: chosen when no --device is given */
+    int gpu_kernels;       /* 1: the GPU kernel shape is chosen where none is asked for */
 } elcl_device_desc;
 
 /* One fast path of a device and whether it is used. */

@@ -214,6 +214,8 @@ run "$elcl" devices --json
 tr -d '\n' <"$tmp/out" >"$tmp/flat"
 mv "$tmp/flat" "$tmp/out"
 json "devices --json" 'all(d["fast_paths"] or d["probe_error"] for d in lines[0]["devices"])'
+json "devices --json: kernel shape" \
+    'all(d["kernels"] == "cpu" for d in lines[0]["devices"] if "PoCL" in d["version"])'
 json "devices --json: one default" 'sum(d["default"] for d in lines[0]["devices"]) == 1'
 
 # ---- self-test -------------------------------------------------------------------------------

@@ -431,6 +431,7 @@ tr -d '\n' <out >flat
 mv flat out
 json "devices --json" 'lines[0]["devices"][0]["fast_paths"][1]["on"] is False'
 json "devices --json: bytes" 'lines[0]["devices"][0]["memory_bytes"] == 8 << 30'
+json "devices --json: kernel shape" '[d["kernels"] for d in lines[0]["devices"]][0] == "gpu"'
 json "devices --json: failed probe" '"probe_error" in lines[0]["devices"][1]'
 FAKE_DEVICES=0
 export FAKE_DEVICES
