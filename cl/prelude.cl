@@ -4,8 +4,12 @@
  *   ELCL_MAC(a, b, c)  a * b + c on float or a vector of floats, in the form that the device does
  *                      fastest: one of -DELCL_MAC_FMA=1, -DELCL_MAC_MAD=1, -DELCL_MAC_PLAIN=1
  *   ELCL_NEG_MAX       finite "minus infinity": masked scores, start of a running maximum
+ *
+ * -DELCL_TEST_WRONG makes every sum slightly wrong: the tests of `elcl selftest` alone define it.
  */
-#if defined(ELCL_MAC_FMA)
+#if defined(ELCL_TEST_WRONG)
+#define ELCL_MAC(a, b, c) ((a) * (b) + (c) * 0.9999f)
+#elif defined(ELCL_MAC_FMA)
 #define ELCL_MAC(a, b, c) fma((a), (b), (c))
 #elif defined(ELCL_MAC_MAD)
 #define ELCL_MAC(a, b, c) mad((a), (b), (c))

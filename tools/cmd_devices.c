@@ -119,6 +119,7 @@ static void print_limits(const elcl_device_desc *d)
     add_bytes(&local, "", d->local_bytes);
     add_part(&local, d->max_work_group > 0, "work-groups of up to %u", (unsigned)d->max_work_group);
     print_row("local memory", local.text);
+    print_row("kernels", d->gpu_kernels ? "gpu shape" : "cpu shape");
 }
 
 static void print_verdicts(const struct verdicts *v)
@@ -180,7 +181,8 @@ static bool add_limits(cJSON *o, const elcl_device_desc *d)
            add_number(o, "local_bytes", d->local_bytes) &&
            add_number(o, "cache_bytes", d->cache_bytes) &&
            add_number(o, "max_work_group", d->max_work_group) &&
-           cJSON_AddBoolToObject(o, "unified_memory", d->unified_memory);
+           cJSON_AddBoolToObject(o, "unified_memory", d->unified_memory) &&
+           cJSON_AddStringToObject(o, "kernels", d->gpu_kernels ? "gpu" : "cpu");
 }
 
 static bool add_verdicts(cJSON *o, const struct verdicts *v)

@@ -19,6 +19,8 @@ static const struct verb verbs[] = {
     {"plan", "MODEL", "memory by variant and batch", elcl_cmd_plan},
     {"bench", "MODEL", "speed and memory over lists of parameters", elcl_cmd_bench},
     {"devices", "", "OpenCL devices, their limits and fast paths", elcl_cmd_devices},
+    {"selftest", "", "every kernel against a reference, on this driver", elcl_cmd_selftest},
+    {"compare", "FILE...", "results of elcl bench side by side", elcl_cmd_compare},
 };
 
 static void print_help(void)

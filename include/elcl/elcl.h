@@ -95,6 +95,7 @@ typedef struct elcl_device_desc {
     uint32_t vector_width; /* native floats per vector */
     int unified_memory;    /* 1: shares memory with the host */
     int is_default;        /* 1: chosen when no --device is given */
+    int gpu_kernels;       /* 1: the GPU kernel shape is chosen where none is asked for */
 } elcl_device_desc;
 
 /* One fast path of a device and whether it is used. */
@@ -615,6 +616,55 @@ ELCL_API void elcl_engine_get_plan(const elcl_engine *engine, elcl_memory_plan *
 
 /* elcl_engine_stats.peak_bytes of the model's engines counts anew from what is live now. */
 ELCL_API void elcl_model_reset_peak(elcl_model *model);
+
+/* ---- self-test ----------------------------------------------------------------------------- */
+
+enum elcl_selftest_verdict { ELCL_SELFTEST_PASS, ELCL_SELFTEST_FAIL, ELCL_SELFTEST_SKIP };
+
+/* One operation on one shape. Strings are valid during the callback. */
+typedef struct elcl_selftest_case {
+    const elcl_device_desc *device;
+    const char *operation; /* as "gemm clblast"; "build" where the kernels could not be built */
+    const char *shape;     /* for example "bart-base up M=5 N=3072 K=768" */
+    enum elcl_kernels kernels;
+    enum elcl_storage weights, state;
+    enum elcl_selftest_verdict verdict;
+    double error;       /* of the worst element: |got - want| */
+    double tolerance;   /* what that element may err by; 0 where bits have to be equal */
+    double ratio;       /* error / tolerance, above 1 in a case that failed on it */
+    double seconds;     /* with compilation, where the case was the first to use a kernel */
+    const char *reason; /* why it failed or was skipped, otherwise "" */
+} elcl_selftest_case;
+
+typedef void (*elcl_selftest_fn)(void *user, const elcl_selftest_case *result);
+
+typedef struct elcl_selftest_params {
+    const char *device;        /* as elcl_model_params.device */
+    enum elcl_kernels kernels; /* kernel shape, default by device type */
+    int small;                 /* 1: tiny shapes alone, for slow OpenCL implementations */
+    double budget_seconds;     /* cases that would begin later are skipped; 0: no limit */
+    uint64_t seed;             /* of all inputs */
+    int no_cache;
+    /* Added to the options that kernels are built with, or NULL. With macros that make a kernel
+     * wrong it tests the self-test; a driver's own options tell what a failure depends on. */
+    const char *build_options;
+    elcl_selftest_fn on_case; /* may be NULL */
+    void *user;
+    unsigned reserved[8];
+} elcl_selftest_params;
+
+typedef struct elcl_selftest_summary {
+    int passed, failed, skipped;
+    double seconds;
+} elcl_selftest_summary;
+
+ELCL_API elcl_selftest_params elcl_selftest_params_default(void);
+
+/* Runs every operation and GEMM back end on a device against a reference in double precision, on
+ * seeded inputs and the widths of known models. Failing cases are no error of the call: see the
+ * summary. Fails when there is no such device or host memory is short. `params` may be NULL. */
+ELCL_API int elcl_selftest(const elcl_selftest_params *params, elcl_selftest_summary *summary,
+                           elcl_error *err);
 
 #ifdef __cplusplus
 }

@@ -38,15 +38,13 @@ static int apply_params(struct elcl_device *device, const struct elcl_device_par
                         elcl_error *err)
 {
     const bool crashes = elcl_device_gpu_shape_crashes(&device->desc);
-    const bool cpu = crashes || (device->desc.type == ELCL_DEVICE_CPU &&
-                                 !elcl_device_is_llvmpipe(&device->desc));
     device->kernels = params->kernels;
     if (crashes && device->kernels == ELCL_KERNELS_GPU)
         return elcl_fail(err, ELCL_E_UNSUPPORTED,
                          "%s: its driver (%s %s) crashes on GPU-shape kernels; --kernels cpu works",
                          device->desc.name, device->desc.platform, device->desc.driver);
     if (device->kernels == ELCL_KERNELS_AUTO)
-        device->kernels = cpu ? ELCL_KERNELS_CPU : ELCL_KERNELS_GPU;
+        device->kernels = device->desc.gpu_kernels ? ELCL_KERNELS_GPU : ELCL_KERNELS_CPU;
     device->memory_limit_bytes = UINT64_MAX; /* until set_memory_limit() */
     device->log = params->log;
     device->log_user = params->log_user;

@@ -96,6 +96,9 @@ static int read_entry(struct elcl_device_entry *entry, elcl_error *err)
         .vector_width = (uint32_t)read_number(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT),
         .unified_memory = read_number(id, CL_DEVICE_HOST_UNIFIED_MEMORY) != 0,
     };
+    const elcl_device_desc *d = &entry->desc;
+    entry->desc.gpu_kernels = !elcl_device_gpu_shape_crashes(d) &&
+                              (d->type != ELCL_DEVICE_CPU || elcl_device_is_llvmpipe(d));
     return ELCL_OK;
 }
 

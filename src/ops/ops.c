@@ -64,7 +64,7 @@ static const char *storage_suffix(enum elcl_storage storage)
 struct parts {
     const char *files[MAX_FILES];
     int n_files;
-    char options[256];
+    char options[512];
 };
 
 static void add_files(struct parts *parts, const char *const *files, size_t n)
@@ -83,9 +83,9 @@ static struct parts program_parts(const struct elcl_ops *ops, enum elcl_storage 
     if (ops->mma)
         add_files(&parts, mma_files[ops->mma], 2);
     snprintf(parts.options, sizeof(parts.options),
-             "-DELCL_WEIGHT_%s -DELCL_STATE_%s -DVW=%d -DWG=%zu -DGEMM_ROWS=%d",
+             "-DELCL_WEIGHT_%s -DELCL_STATE_%s -DVW=%d -DWG=%zu -DGEMM_ROWS=%d%s",
              storage_suffix(ops->weights), storage_suffix(state), ops->vector_width,
-             elcl_group_items(ops), ops->tile_rows);
+             elcl_group_items(ops), ops->tile_rows, ops->build_options);
     return parts;
 }
 
@@ -196,6 +196,16 @@ static int create_base(struct elcl_ops *o, bool profile, elcl_error *err)
     return elcl_buffer_create(o->device, "dummy", ELCL_OPS_BYTES, &o->dummy, err);
 }
 
+static int take_options(struct elcl_ops *ops, const char *options, elcl_error *err)
+{
+    const size_t n = strlen(options);
+    if (n + 2 > sizeof(ops->build_options))
+        return elcl_fail(err, ELCL_E_ARG, "build options: at most %zu bytes, found %zu",
+                         sizeof(ops->build_options) - 2, n);
+    snprintf(ops->build_options, sizeof(ops->build_options), " %s", options);
+    return ELCL_OK;
+}
+
 int elcl_ops_create(struct elcl_device *device, const struct elcl_ops_params *params,
                     struct elcl_ops **ops, elcl_error *err)
 {
@@ -209,6 +219,8 @@ int elcl_ops_create(struct elcl_device *device, const struct elcl_ops_params *pa
     o->weights = params->weights;
     o->state = params->state;
     o->mma = choose_mma(o, params->emulate_mma);
+    if (params->build_options)
+        ELCL_TRY(take_options(o, params->build_options, err));
     choose_shape(o);
     ELCL_TRY(create_base(o, params->profile, err));
     ELCL_TRY(build_set(o, o->state, &o->set, err));
@@ -239,6 +251,7 @@ int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops *
                            .panel = other->panel,
                            .tile_rows = other->tile_rows,
                            .stored = other->stored};
+    memcpy(o->build_options, other->build_options, sizeof(o->build_options));
     ELCL_TRY(create_base(o, profile || other->profile, err));
     ELCL_TRY(share_set(o, &other->set, &o->set, err));
     ELCL_TRY(share_set(o, &other->set_f32, &o->set_f32, err));

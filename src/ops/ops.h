@@ -45,6 +45,7 @@ struct elcl_ops_params {
     enum elcl_storage state;
     bool profile;
     bool emulate_mma; /* for tests: mac_emulated.cl where the GPU shape has 16-bit weights */
+    const char *build_options; /* added to the program's, at most 200 bytes; NULL: none */
 };
 
 /* The kernels of one program: sources x options. */
@@ -81,6 +82,7 @@ struct elcl_ops {
     int tile_rows;                  /* CPU shape: rows of accumulators */
     uint64_t bytes_moved, flop;     /* running totals of what the operations need */
     bool stored;                    /* the program's binary went to the cache */
+    char build_options[208];        /* " " and the params' */
 };
 
 int elcl_ops_create(struct elcl_device *device, const struct elcl_ops_params *params,

@@ -258,7 +258,22 @@ run "$elcl" devices --json
 tr -d '\n' <"$tmp/out" >"$tmp/flat"
 mv "$tmp/flat" "$tmp/out"
 json "devices --json" 'all(d["fast_paths"] or d["probe_error"] for d in lines[0]["devices"])'
+json "devices --json: kernel shape" \
+    'all(d["kernels"] == "cpu" for d in lines[0]["devices"] if "PoCL" in d["version"])'
 json "devices --json: one default" 'sum(d["default"] for d in lines[0]["devices"]) == 1'
+
+# ---- self-test -------------------------------------------------------------------------------
+
+run "$elcl" selftest --small
+exits "selftest" 0
+check "selftest: passes" grep -q '^[1-9][0-9]* passed, 0 failed' "$tmp/out"
+run "$elcl" selftest --small --budget 4 --build-options -DELCL_TEST_WRONG
+exits "selftest of wrong kernels" 1
+check "selftest names a wrong kernel" grep -q '^FAIL gemm native, tiny step .* got ' "$tmp/out"
+run "$elcl" selftest --small --budget 1 --build-options "-D)"
+exits "selftest of kernels that cannot be built" 1
+check "selftest names the build" grep -q '^FAIL build, kernels, ' "$tmp/out"
+
 OCL_ICD_VENDORS=/nonexistent
 export OCL_ICD_VENDORS
 refuses "no OpenCL device: devices" 1 "no OpenCL device" "$elcl" devices

@@ -10,7 +10,7 @@ runs "$elcl" --version
 
 # ---- help and usage --------------------------------------------------------------------------
 
-for verb in "" generate score devices; do
+for verb in "" generate score devices selftest compare; do
     # shellcheck disable=SC2086
     run "$elcl" $verb --help
     exits "elcl $verb --help" 0
@@ -445,6 +445,7 @@ tr -d '\n' <out >flat
 mv flat out
 json "devices --json" 'lines[0]["devices"][0]["fast_paths"][1]["on"] is False'
 json "devices --json: bytes" 'lines[0]["devices"][0]["memory_bytes"] == 8 << 30'
+json "devices --json: kernel shape" '[d["kernels"] for d in lines[0]["devices"]][0] == "gpu"'
 json "devices --json: failed probe" '"probe_error" in lines[0]["devices"][1]'
 FAKE_DEVICES=0
 export FAKE_DEVICES
@@ -620,5 +621,28 @@ printf 'ab\txy\n' >"$tmp/in"
 run_in "$elcl" score --quiet m --output "$tmp/scores.txt"
 exits "score --output" 0
 check "score --output is whole" test -s "$tmp/scores.txt" -a ! -e "$tmp/scores.txt.part"
+
+# ---- self-test -------------------------------------------------------------------------------
+
+run "$elcl" selftest
+exits "selftest with a failure" 1
+check "selftest: the device" grep -q '^device    Fake "GPU"$' out
+check "selftest: what failed" grep -q '^FAIL gemm native, M=2, f32/f32: y\[3 of 9\]: got 2' out
+check "selftest: worst error" grep -q '^gemm native   f32/f32   1 of 2    1 of 1e-06' out
+check "selftest: why skipped" grep -q '^gemm clblast .*skipped: the time budget is spent' out
+same "selftest: last line" "$(tail -n 1 out)" "1 passed, 1 failed, 1 skipped in 0.5 s"
+run "$elcl" selftest --seed 1
+exits "selftest without a failure" 0
+run "$elcl" selftest --json
+exits "selftest --json with a failure" 1
+tr -d '\n' <out >flat
+mv flat out
+json "selftest --json" 'lines[0]["schema"] == "elcl-selftest-1" and lines[0]["failed"] == 1'
+json "selftest --json: device" 'lines[0]["device"]["name"] == "Fake \"GPU\""'
+json "selftest --json: cases" \
+    '[c["verdict"] for c in lines[0]["cases"]] == ["pass", "fail", "skip"]'
+refuses "selftest on no device" 1 "there is no device gone" "$elcl" selftest --device gone
+refuses "selftest with a word" 2 "found 'x'" "$elcl" selftest x
+refuses "selftest --kernels" 2 "kernels" "$elcl" selftest --kernels tpu
 
 end

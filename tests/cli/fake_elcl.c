@@ -102,7 +102,8 @@ const elcl_device_desc *elcl_device_list_get(const elcl_device_list *list, int i
          .clock_mhz = 1500,
          .max_work_group = 256,
          .vector_width = 1,
-         .is_default = 1},
+         .is_default = 1,
+         .gpu_kernels = 1},
         {.index = 1,
          .name = "Silent",
          .platform = "",
@@ -542,4 +543,54 @@ int elcl_scorer_run(elcl_scorer *scorer, const elcl_score_request *requests, siz
 void elcl_scorer_get_stats(const elcl_scorer *scorer, elcl_engine_stats *stats)
 {
     *stats = scorer->stats;
+}
+
+/* ---- self-test ----------------------------------------------------------------------------- */
+
+elcl_selftest_params elcl_selftest_params_default(void)
+{
+    return (elcl_selftest_params){.kernels = ELCL_KERNELS_AUTO};
+}
+
+/* One case of each verdict; none fails with seed 1, and the device "gone" does not exist. */
+int elcl_selftest(const elcl_selftest_params *params, elcl_selftest_summary *summary,
+                  elcl_error *err)
+{
+    static const elcl_device_desc device = {.name = "Fake \"GPU\"",
+                                            .platform = "Fake platform",
+                                            .vendor = "",
+                                            .driver = "1.0",
+                                            .version = "OpenCL 1.2 fake"};
+    if (params->device && !strcmp(params->device, "gone"))
+        return fail(err, ELCL_E_DEVICE, "there is no device gone");
+    elcl_selftest_case cases[] = {
+        {.operation = "gemm native",
+         .shape = "M=1",
+         .error = 1e-6,
+         .tolerance = 4e-6,
+         .ratio = 0.25,
+         .seconds = 0.5,
+         .reason = ""},
+        {.operation = "gemm native",
+         .shape = "M=2",
+         .verdict = ELCL_SELFTEST_FAIL,
+         .error = 1,
+         .tolerance = 1e-6,
+         .ratio = 1e6,
+         .reason = "y[3 of 9]: got 2, want 1 within 1e-06"},
+        {.operation = "gemm clblast",
+         .shape = "all",
+         .verdict = ELCL_SELFTEST_SKIP,
+         .reason = "the time budget is spent"},
+    };
+    *summary = (elcl_selftest_summary){.passed = 1, .skipped = 1, .seconds = 0.5};
+    for (int i = 0; i < 3; i++) {
+        if (i == 1 && params->seed == 1)
+            continue;
+        summary->failed += i == 1;
+        cases[i].device = &device;
+        cases[i].kernels = params->kernels;
+        params->on_case(params->user, &cases[i]);
+    }
+    return ELCL_OK;
 }

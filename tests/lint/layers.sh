@@ -1,6 +1,6 @@
 #!/bin/sh
 # A file includes its own layer or a lower one:
-#     base < format, ref, device, search < ops < model < engine < elcl.c < tools
+#     base < format, ref, device, search < ops < model, selftest < engine < elcl.c < tools
 # Layers side by side do not see each other, OpenCL starts at device, CLBlast is called by
 # ops/gemm* alone, and tools see elcl/elcl.h only.
 cd "$(dirname "$0")/../.." || exit 1
@@ -18,7 +18,7 @@ breaches() {
     }
     function say(why) { print $0 ": " why }
     BEGIN {
-        n = split("base 0 format 1 ref 1 device 1 search 1 ops 2 model 3 engine 4 elcl.c 5", r, " ")
+        n = split("base 0 format 1 ref 1 device 1 search 1 ops 2 selftest 3 model 3 engine 4 elcl.c 5", r, " ")
         for (i = 1; i < n; i += 2) rank[r[i]] = r[i + 1]
     }
     {

@@ -1,0 +1,118 @@
+/* elcl_selftest(): which kernels are opened and which cases run on them, in which order. */
+#include "selftest/selftest.h"
+
+#include <string.h>
+
+#include "base/os.h"
+#include "base/util.h"
+
+/* Widths of the models that ship as presets, of which only the vocabulary is cut where a product
+ * would take the reference seconds; and ragged ones, which no kernel's blocks divide. */
+static const struct elcl_st_shape shapes[] = {
+    {"ragged", 60, 3, 133, 1009, 37, 37},
+    {"bart-base", 768, 12, 3072, 50265, 130, 70},
+    {"marian-base", 512, 8, 2048, 58101, 65, 33},
+    {"bart-large", 1024, 16, 4096, 50265, 33, 17},
+};
+static const struct elcl_st_shape small_shapes[] = {
+    {"tiny", 20, 2, 33, 101, 9, 5},
+};
+
+struct storages {
+    enum elcl_storage weights, state;
+};
+
+elcl_selftest_params elcl_selftest_params_default(void)
+{
+    return (elcl_selftest_params){.kernels = ELCL_KERNELS_AUTO};
+}
+
+static void run_cases(struct elcl_st *st, bool gemm_alone)
+{
+    const struct elcl_st_shape *all = st->params->small ? small_shapes : shapes;
+    const bool f32 = st->ops->weights == ELCL_F32 && st->ops->state == ELCL_F32;
+    size_t n = st->params->small ? ELCL_COUNT(small_shapes) : ELCL_COUNT(shapes);
+    if (n > 2 && (gemm_alone || !f32)) /* 16-bit types differ in loads and stores alone */
+        n = 2;
+    for (size_t i = 0; i < n; i++) {
+        elcl_st_gemm(st, &all[i]);
+        if (gemm_alone)
+            continue;
+        elcl_st_pointwise(st, &all[i]);
+        elcl_st_attention(st, &all[i]);
+        elcl_st_beams(st, &all[i]);
+        if (f32) /* they read logits, which are f32 in every storage */
+            elcl_st_select(st, &all[i]);
+    }
+}
+
+/* The kernels of one storage and back end; a compiler that refuses them is a failed case. */
+static void run_kernels(struct elcl_st *st, enum elcl_gemm gemm, const struct storages *storages)
+{
+    const bool clblast = gemm == ELCL_GEMM_CLBLAST;
+    const struct elcl_ops_params params = {.gemm = gemm,
+                                           .weights = storages->weights,
+                                           .state = storages->state,
+                                           .build_options = st->params->build_options};
+    st->result.weights = storages->weights;
+    st->result.state = storages->state;
+    if (!elcl_st_begin(st, "build", clblast ? "kernels beside CLBlast" : "kernels"))
+        return;
+    if (elcl_st_try(st, elcl_ops_create(st->device, &params, &st->ops, &st->err))) {
+        elcl_st_end(st);
+        run_cases(st, clblast);
+    } else {
+        elcl_st_end(st);
+    }
+    elcl_ops_destroy(&st->ops);
+}
+
+/* CLBlast compiles for seconds for each class of shapes, and aborts at times under Oclgrind. */
+static void run_clblast(struct elcl_st *st)
+{
+    static const struct storages storages[] = {{ELCL_F32, ELCL_F32}, {ELCL_F16, ELCL_F32}};
+    for (size_t i = 0; i < ELCL_COUNT(storages); i++) {
+        const char *reason = st->params->small ? "CLBlast compiles for too long for small shapes"
+                             : !strcmp(st->device->desc.platform, "Oclgrind")
+                                 ? "CLBlast aborts at times under Oclgrind"
+                                 : NULL;
+        st->result.weights = storages[i].weights;
+        st->result.state = storages[i].state;
+        if (reason)
+            elcl_st_skip(st, "gemm clblast", "all", reason);
+        else
+            run_kernels(st, ELCL_GEMM_CLBLAST, &storages[i]);
+    }
+}
+
+int elcl_selftest(const elcl_selftest_params *params, elcl_selftest_summary *summary,
+                  elcl_error *err)
+{
+    static const struct storages storages[] = {
+        {ELCL_F32, ELCL_F32}, {ELCL_F16, ELCL_BF16}, {ELCL_BF16, ELCL_F16}};
+    const elcl_selftest_params defaults = elcl_selftest_params_default();
+    if (!summary)
+        return elcl_fail(err, ELCL_E_ARG, "elcl_selftest: the summary must not be NULL");
+    struct elcl_st *st = elcl_calloc(1, sizeof(*st));
+    if (!st)
+        return elcl_fail_nomem(err);
+    int rc;
+    st->params = params ? params : &defaults;
+    st->begun_ns = elcl_clock_ns();
+    const struct elcl_device_params device = {.device = st->params->device,
+                                              .kernels = st->params->kernels,
+                                              .no_cache = st->params->no_cache};
+    ELCL_TRY(elcl_device_open(&device, &st->device, err));
+    for (size_t i = 0; i < ELCL_COUNT(storages); i++)
+        run_kernels(st, ELCL_GEMM_NATIVE, &storages[i]);
+    run_clblast(st);
+    if (st->fatal)
+        ELCL_TRY(elcl_fail_nomem(err));
+    st->summary.seconds = (double)(elcl_clock_ns() - st->begun_ns) * 1e-9;
+    *summary = st->summary;
+    rc = ELCL_OK;
+fail:
+    elcl_device_close(&st->device);
+    elcl_free(st);
+    return rc;
+}

@@ -1,0 +1,147 @@
+/* elcl compare: result files of elcl bench side by side, as a table, a page or charts. */
+#include "args.h"
+#include "compare.h"
+#include "sys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum format { FORMAT_MD, FORMAT_CSV, FORMAT_JSON };
+
+struct compare_options {
+    const char *html, *svg;
+    int format, help;
+};
+
+#define FIELD(name) offsetof(struct compare_options, name)
+
+static const struct elcl_choice formats[] = {
+    {"md", FORMAT_MD}, {"csv", FORMAT_CSV}, {"json", FORMAT_JSON}, {NULL, 0}};
+
+static const struct elcl_opt options_table[] = {
+    {ELCL_OPT_CHOICE, "format", "FORMAT", "of the table on standard output: md, csv or json",
+     FIELD(format), 0, 0, formats},
+    {ELCL_OPT_TEXT, "html", "FILE", "a page with table and charts that needs no network",
+     FIELD(html), 0, 0, NULL},
+    {ELCL_OPT_TEXT, "svg", "DIR", "every chart as a file in this directory", FIELD(svg), 0, 0,
+     NULL},
+    {ELCL_OPT_FLAG, "help", NULL, "this text", FIELD(help), 0, 0, NULL},
+};
+
+static int write_file(const char *path, const struct elcl_bytes *bytes, elcl_error *err)
+{
+    struct elcl_sys_file file = {0};
+    if (bytes->failed)
+        return elcl_tool_nomem(err);
+    int rc = elcl_sys_create(path, &file, err);
+    if (rc)
+        return rc;
+    rc = elcl_sys_write(&file, bytes->data, bytes->n, err);
+    if (!rc)
+        rc = elcl_sys_commit(&file, err);
+    elcl_sys_abandon(&file, NULL);
+    return rc;
+}
+
+/* Writes charts into a directory. */
+struct svg_writer {
+    const char *directory;
+    elcl_error err;
+};
+
+static void write_svg(void *user, const char *name, const char *caption,
+                      const struct elcl_bytes *svg)
+{
+    struct svg_writer *w = user;
+    struct elcl_bytes path = {0}, file = {0};
+    (void)caption;
+    if (w->err.code)
+        return;
+    if (svg->failed || !name) {
+        elcl_tool_nomem(&w->err);
+        return;
+    }
+    const char *body = strchr(svg->data, '>') + 1; /* behind <svg ...> */
+    elcl_bytes_printf(&path, "%s/%s.svg", w->directory, name);
+    elcl_bytes_append(&file, svg->data, (size_t)(body - svg->data));
+    elcl_bytes_printf(&file, "\n<style>%s</style>", elcl_chart_style());
+    elcl_bytes_text(&file, body);
+    if (path.failed)
+        elcl_tool_nomem(&w->err);
+    else
+        (void)write_file(path.data, &file, &w->err);
+    elcl_bytes_finish(&path);
+    elcl_bytes_finish(&file);
+}
+
+static int write_outputs(const struct elcl_comparison *c, const struct compare_options *o,
+                         elcl_error *err)
+{
+    static void (*const tables[])(struct elcl_bytes *, const struct elcl_comparison *) = {
+        elcl_compare_markdown, elcl_compare_csv, elcl_compare_json};
+    struct elcl_bytes out = {0};
+    int rc = ELCL_OK;
+    if (o->html) {
+        elcl_compare_html(&out, c);
+        rc = write_file(o->html, &out, err);
+        elcl_bytes_finish(&out);
+    }
+    if (!rc && o->svg) {
+        struct svg_writer writer = {.directory = o->svg};
+        elcl_compare_charts(c, write_svg, &writer);
+        if (writer.err.code)
+            *err = writer.err;
+        rc = writer.err.code;
+    }
+    if (!rc) {
+        tables[o->format](&out, c);
+        rc = write_file("-", &out, err);
+        elcl_bytes_finish(&out);
+    }
+    return rc;
+}
+
+static int run_compare(const struct compare_options *o, char **paths, int n)
+{
+    struct elcl_comparison c = {0};
+    elcl_error err = {0};
+    int rc = ELCL_OK;
+    for (; !rc && c.n_runs < n; c.n_runs += !rc)
+        rc = elcl_run_read(paths[c.n_runs], c.n_runs, &c.runs[c.n_runs], &err);
+    if (!rc)
+        rc = write_outputs(&c, o, &err);
+    while (c.n_runs > 0)
+        elcl_run_finish(&c.runs[--c.n_runs]);
+    return rc ? elcl_tool_error(ELCL_EXIT_FAILURE, "%s", err.msg) : ELCL_EXIT_OK;
+}
+
+static void print_help(void)
+{
+    fputs("Usage: elcl compare [OPTION...] FILE...\n"
+          "\n"
+          "Lays result files of elcl bench (--output json) side by side: samples per\n"
+          "second with ratios to the first file, marked + faster, - slower, = no\n"
+          "difference beyond the noise of both, ! other tokens came out.\n"
+          "\n",
+          stdout);
+    elcl_args_print_help(options_table, ELCL_TOOL_COUNT(options_table));
+}
+
+int elcl_cmd_compare(int argc, char **argv)
+{
+    struct compare_options options = {0};
+    struct elcl_args args = {
+        .opts = options_table, .n_opts = ELCL_TOOL_COUNT(options_table), .verb = "compare"};
+    elcl_error err = {0};
+    if (elcl_args_parse(&args, argc, argv, &options, &err))
+        return elcl_tool_error(ELCL_EXIT_USAGE, "%s", err.msg);
+    if (options.help) {
+        print_help();
+        return ELCL_EXIT_OK;
+    }
+    if (args.n_words < 1 || args.n_words > ELCL_MAX_RUNS)
+        return elcl_tool_error(ELCL_EXIT_USAGE,
+                               "elcl compare takes 1 to %d result files of elcl bench, found %d",
+                               ELCL_MAX_RUNS, args.n_words);
+    return run_compare(&options, args.words, args.n_words);
+}

@@ -1,0 +1,297 @@
+/* Which charts a comparison has, and what is in them. */
+#include "chart.h"
+#include "compare.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_PANELS 24 /* of a kind: settings that differ in more than variant and batch */
+
+static const char *const variants[] = {"el", "mha", "mha-beam"};
+static const char *const variant_names[] = {"EL-attention", "multi-head attention, shared by beams",
+                                            "multi-head attention, per beam"};
+
+struct panel {
+    const struct elcl_comparison *comparison;
+    struct elcl_chart chart;
+    elcl_chart_fn take;
+    void *user;
+    struct elcl_bytes svg;
+    int number; /* of this kind, from 1 */
+};
+
+/* "bart-base, 4 beams, 256 source tokens, 32 new tokens, f32 weights, f32 state" */
+static void describe(const struct elcl_row *r, char *text, size_t room)
+{
+    (void)snprintf(text, room,
+                   "%.60s, %d beam%s, %d source and %d new tokens, %.8s weights, %.8s state",
+                   r->model, r->num_beams, r->num_beams == 1 ? "" : "s", r->source_length,
+                   r->new_tokens, r->weights, r->state);
+}
+
+static void add_devices(struct panel *p)
+{
+    for (int i = 0; i < p->comparison->n_runs; i++) {
+        const struct elcl_run *r = &p->comparison->runs[i];
+        (void)snprintf(p->chart.notes[p->chart.n_notes++], sizeof(p->chart.notes[0]),
+                       "%c: %.60s, driver %.24s, %.30s, elcl %.16s", r->letter, r->device,
+                       r->driver, r->version, r->elcl);
+    }
+}
+
+static void finish(struct panel *p, const char *kind, const char *caption)
+{
+    char name[64];
+    (void)snprintf(name, sizeof(name), "%s-%d", kind, ++p->number);
+    p->svg.n = 0;
+    elcl_chart_draw(&p->svg, &p->chart);
+    p->take(p->user, name, caption, &p->svg);
+}
+
+/* Empties the chart for the next one. */
+static void restart(struct panel *p, const char *title, const char *x, const char *y)
+{
+    struct elcl_series *series = p->chart.series;
+    p->chart = (struct elcl_chart){.x_label = x, .y_label = y, .series = series};
+    (void)snprintf(p->chart.title, sizeof(p->chart.title), "%s", title);
+}
+
+static int by_x(const void *a, const void *b)
+{
+    const struct elcl_point *p = a, *q = b;
+    return (p->x > q->x) - (p->x < q->x);
+}
+
+/* The series is kept when it has points. */
+static void keep(struct panel *p, struct elcl_series *s)
+{
+    if (!s)
+        return;
+    qsort(s->points, (size_t)s->n, sizeof(s->points[0]), by_x);
+    if (!s->n)
+        p->chart.n_series--;
+}
+
+static struct elcl_series *start_series(struct panel *p, int run, int variant, const char *name)
+{
+    struct elcl_series *s = elcl_chart_add(&p->chart);
+    if (!s)
+        return NULL;
+    s->colour = variant;
+    s->shape = run;
+    s->line = s->marks = true;
+    (void)snprintf(s->name, sizeof(s->name), "%c, %s", p->comparison->runs[run].letter, name);
+    return s;
+}
+
+/* What a row gives a chart; false: nothing. */
+typedef bool (*point_fn)(const struct elcl_run *run, const struct elcl_row *row,
+                         struct elcl_point *point);
+
+/* Series for each run and variant over the rows that agree with `like`. */
+static void add_variants(struct panel *p, const struct elcl_row *like, point_fn get)
+{
+    for (int i = 0; i < p->comparison->n_runs; i++)
+        for (int v = 0; v < (int)ELCL_TOOL_COUNT(variants); v++) {
+            const struct elcl_run *run = &p->comparison->runs[i];
+            struct elcl_series *s = start_series(p, i, v, variant_names[v]);
+            for (int j = 0; j < run->n_rows; j++) {
+                struct elcl_point point = {.x = run->rows[j].batch_size};
+                if (elcl_rows_agree(&run->rows[j], like, false) &&
+                    !strcmp(run->rows[j].attention, variants[v]) && get(run, &run->rows[j], &point))
+                    elcl_series_add(s, point);
+            }
+            keep(p, s);
+        }
+}
+
+static bool throughput(const struct elcl_run *run, const struct elcl_row *row,
+                       struct elcl_point *point)
+{
+    (void)run;
+    point->y = row->samples.median;
+    point->low = row->samples.min;
+    point->high = row->samples.max;
+    return point->y > 0;
+}
+
+static bool memory(const struct elcl_run *run, const struct elcl_row *row, struct elcl_point *point)
+{
+    (void)run;
+    point->hollow = row->peak_bytes <= 0;
+    point->y = (point->hollow ? row->planned_bytes : row->peak_bytes) / 0x1p30;
+    return point->y > 0;
+}
+
+/* ---- the charts ---------------------------------------------------------------------------- */
+
+static void chart_throughput(struct panel *p, const struct elcl_row *like)
+{
+    restart(p, "Texts generated per second: higher is better",
+            "batch size (texts in flight at once)", "texts per second");
+    describe(like, p->chart.subtitle, sizeof(p->chart.subtitle));
+    p->chart.x_log = 2;
+    add_variants(p, like, throughput);
+    add_devices(p);
+    if (p->chart.n_series)
+        finish(p, "throughput",
+               "Each line is one way of computing attention on one device. A point is the median "
+               "of the repetitions, its whisker goes from the slowest to the fastest.");
+}
+
+/* EL's rate over `other`'s at the same batch. */
+static void add_ratios(struct panel *p, int run, const char *other, int colour, const char *name,
+                       const struct elcl_row *like)
+{
+    const struct elcl_run *r = &p->comparison->runs[run];
+    struct elcl_series *s = start_series(p, run, colour, name);
+    for (int j = 0; j < r->n_rows; j++) {
+        struct elcl_row wanted = r->rows[j];
+        if (strcmp(wanted.attention, "el") != 0 || !elcl_rows_agree(&wanted, like, false))
+            continue;
+        wanted.attention = other;
+        const struct elcl_row *b = elcl_run_find(r, &wanted);
+        if (!b || b->samples.median <= 0 || wanted.samples.median <= 0)
+            continue;
+        const double y = wanted.samples.median / b->samples.median;
+        const double noise = wanted.samples.spread + b->samples.spread;
+        elcl_series_add(s, (struct elcl_point){.x = wanted.batch_size,
+                                               .y = y,
+                                               .low = y / (1 + noise),
+                                               .high = y * (1 + noise)});
+    }
+    keep(p, s);
+}
+
+static void chart_crossover(struct panel *p, const struct elcl_row *like)
+{
+    restart(p, "Where EL-attention is faster than ordinary attention",
+            "batch size (texts in flight at once)", "times as fast as multi-head attention");
+    describe(like, p->chart.subtitle, sizeof(p->chart.subtitle));
+    p->chart.x_log = 2;
+    p->chart.level = 1;
+    p->chart.level_note = "equal; above it EL-attention wins";
+    for (int i = 0; i < p->comparison->n_runs; i++) {
+        add_ratios(p, i, "mha", 1, "against multi-head, shared by beams", like);
+        add_ratios(p, i, "mha-beam", 2, "against multi-head, per beam", like);
+    }
+    add_devices(p);
+    if (p->chart.n_series)
+        finish(p, "crossover",
+               "The rate of EL-attention divided by that of multi-head attention on the same "
+               "device and batch. Whiskers are the noise of both measurements together.");
+}
+
+static void chart_memory(struct panel *p, const struct elcl_row *like)
+{
+    restart(p, "Device memory that a batch needs: lower is better",
+            "batch size (texts in flight at once)", "device memory, GiB");
+    describe(like, p->chart.subtitle, sizeof(p->chart.subtitle));
+    p->chart.x_log = 2;
+    add_variants(p, like, memory);
+    add_devices(p);
+    if (p->chart.n_series)
+        finish(p, "memory",
+               "All buffers together: weights, states and workspace. Hollow points did not run, "
+               "because memory was short; theirs is the planned size.");
+}
+
+/* Each kernel once, from the result in which it took longest. */
+static void add_kernels(struct elcl_series *s, const struct elcl_run *run)
+{
+    struct {
+        const char *name;
+        double seconds;
+    } seen[ELCL_MAX_POINTS];
+    for (int j = 0; j < run->n_rows; j++) {
+        const cJSON *k;
+        cJSON_ArrayForEach(k, run->rows[j].kernels)
+        {
+            const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(k, "name"));
+            const double gbs = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(k, "gbs"));
+            const double rate = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(k, "gflops"));
+            const double t = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(k, "seconds"));
+            int at = 0;
+            if (!name || !(gbs > 0) || !(rate > 0) || !(t >= 0) || !isfinite(rate / gbs))
+                continue;
+            while (at < s->n && strcmp(seen[at].name, name) != 0)
+                at++;
+            if (at == ELCL_MAX_POINTS || (at < s->n && seen[at].seconds >= t))
+                continue;
+            if (at == s->n)
+                s->n++;
+            seen[at].name = name;
+            seen[at].seconds = t;
+            s->points[at] = (struct elcl_point){.x = rate / gbs, .y = rate, .note = name};
+        }
+    }
+}
+
+static void chart_roofline(struct panel *p, int run)
+{
+    const struct elcl_run *r = &p->comparison->runs[run];
+    restart(p, "How near each kernel comes to what the device can do",
+            "arithmetic intensity, FLOP per byte moved", "speed, GFLOP/s");
+    (void)snprintf(p->chart.subtitle, sizeof(p->chart.subtitle), "%.60s, driver %.24s, %.30s",
+                   r->device, r->driver, r->version);
+    p->chart.x_log = p->chart.y_log = 10;
+    struct elcl_series *s = start_series(p, run, 0, "kernels");
+    if (!s)
+        return;
+    s->line = false;
+    add_kernels(s, r);
+    double low = 1e9, high = 0;
+    for (int i = 0; i < s->n; i++) {
+        low = fmin(low, s->points[i].x);
+        high = fmax(high, s->points[i].x);
+    }
+    const bool any = s->n > 0;
+    keep(p, s);
+    if (any && r->copy_gbs > 0 && r->mac_gflops > 0) {
+        const double ridge = r->mac_gflops / r->copy_gbs;
+        struct elcl_series *roof = start_series(p, run, 7, "measured ceiling");
+        low = fmin(low, ridge) / 2;
+        high = fmax(high, ridge) * 2;
+        roof->marks = false;
+        elcl_series_add(roof, (struct elcl_point){.x = low, .y = low * r->copy_gbs});
+        elcl_series_add(roof, (struct elcl_point){.x = ridge, .y = r->mac_gflops});
+        elcl_series_add(roof, (struct elcl_point){.x = high, .y = r->mac_gflops});
+        (void)snprintf(p->chart.notes[p->chart.n_notes++], sizeof(p->chart.notes[0]),
+                       "Ceilings: %.4g GB/s copying, %.4g GFLOP/s of f32 multiply-adds.",
+                       r->copy_gbs, r->mac_gflops);
+    }
+    if (any)
+        finish(p, "roofline",
+               "The ceiling rises with the speed of memory and ends at the speed of arithmetic, "
+               "both measured in the same run. A kernel under the rising part waits for memory, "
+               "one under the flat part for arithmetic.");
+}
+
+void elcl_compare_charts(const struct elcl_comparison *c, elcl_chart_fn take, void *user)
+{
+    static void (*const kinds[])(struct panel *, const struct elcl_row *) = {
+        chart_throughput, chart_crossover, chart_memory};
+    struct panel p = {.comparison = c, .take = take, .user = user};
+    p.chart.series = calloc(ELCL_MAX_SERIES, sizeof(*p.chart.series));
+    if (!p.chart.series)
+        p.svg.failed = true;
+    for (size_t k = 0; k < ELCL_TOOL_COUNT(kinds) && !p.svg.failed; k++) {
+        int n = 0;
+        p.number = 0;
+        for (int i = 0; i < c->n_runs; i++)
+            for (int j = 0; j < c->runs[i].n_rows && n < MAX_PANELS; j++)
+                if (elcl_row_is_first(c, i, j, false)) {
+                    kinds[k](&p, &c->runs[i].rows[j]);
+                    n++;
+                }
+    }
+    p.number = 0;
+    for (int i = 0; i < c->n_runs && !p.svg.failed; i++)
+        chart_roofline(&p, i);
+    if (p.svg.failed)
+        take(user, NULL, NULL, &p.svg); /* memory is short: the taker's bytes fail with it */
+    elcl_bytes_finish(&p.svg);
+    free(p.chart.series);
+}
