@@ -8,10 +8,11 @@
 typedef int (*bench_fn)(void *user, elcl_error *err);
 
 /* Wall-clock time of one call: the least over repetitions of many calls and one wait each. For
- * ceilings; what is compared with them is the median. */
-double bench_least_ns(struct bed *bed, bench_fn fn, void *user);
+ * ceilings; what is compared with them is the median. *core, unless NULL: the same in processor
+ * time of all threads. */
+double bench_least_ns(struct bed *bed, bench_fn fn, void *user, double *core);
 
-/* Measures bed->copy_gbs and bed->mac_gflops, and prints them. */
+/* Measures the ceilings in bed, and prints them. */
 void bench_ceilings(struct bed *bed);
 
 #endif

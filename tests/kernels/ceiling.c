@@ -1,7 +1,7 @@
 /*
  * What the device can do at most, measured in the same run as the kernels: bytes copied (read +
- * written) through buffers far larger than any cache, and multiply-adds on full-width vectors in
- * CHAINS independent chains per item, enough to hide the latency of each.
+ * written) and bytes read through buffers far larger than any cache, and multiply-adds on
+ * full-width vectors in CHAINS independent chains per item, enough to hide the latency of each.
  */
 #include "bench.h"
 
@@ -17,6 +17,16 @@ static const char source[] =
     "typedef CAT(float, VW) floatv;\n"
     "#define CHAINS 12\n"
     "\n"
+    "static inline float total(floatv v)\n"
+    "{\n"
+    "    float lanes[VW];\n"
+    "    CAT(vstore, VW)(v, 0, lanes);\n"
+    "    float sum = 0.0f;\n"
+    "    for (int i = 0; i < VW; i++)\n"
+    "        sum += lanes[i];\n"
+    "    return sum;\n"
+    "}\n"
+    "\n"
     "/* n vectors; in the CPU shape an item copies a run of them, otherwise neighbouring items\n"
     " * copy neighbouring vectors. */\n"
     "__kernel void copy(__global floatv *restrict to, __global const floatv *restrict from,\n"
@@ -29,6 +39,23 @@ static const char source[] =
     "    for (ulong i = id; i < n; i += items)\n"
     "#endif\n"
     "        to[i] = from[i];\n"
+    "}\n"
+    "\n"
+    "/* Adds up n vectors, the same way; every item sums several runs, so that loads overlap. */\n"
+    "__kernel void read(__global float *out, __global const floatv *restrict from, ulong n)\n"
+    "{\n"
+    "    const ulong id = get_global_id(0), items = get_global_size(0);\n"
+    "    floatv x0 = (floatv)(0.0f), x1 = x0, x2 = x0, x3 = x0;\n"
+    "#if WG == 1\n"
+    "    const ulong end = n * (id + 1) / items;\n"
+    "    for (ulong i = n * id / items; i + 4 <= end; i += 4) {\n"
+    "        x0 += from[i]; x1 += from[i + 1]; x2 += from[i + 2]; x3 += from[i + 3];\n"
+    "    }\n"
+    "#else\n"
+    "    for (ulong i = id; i < n; i += items)\n"
+    "        x0 += from[i];\n"
+    "#endif\n"
+    "    out[id] = total(x0 + x1 + x2 + x3);\n"
     "}\n"
     "\n"
     "__kernel void mac(__global float *out, float a, float b, int n)\n"
@@ -47,12 +74,7 @@ static const char source[] =
     "#pragma unroll\n"
     "    for (int c = 1; c < CHAINS; c++)\n"
     "        sum += x[c];\n"
-    "    float lanes[VW];\n"
-    "    CAT(vstore, VW)(sum, 0, lanes);\n"
-    "    float total = 0.0f;\n"
-    "    for (int i = 0; i < VW; i++)\n"
-    "        total += lanes[i];\n"
-    "    out[get_global_id(0)] = total;\n"
+    "    out[get_global_id(0)] = total(sum);\n"
     "}\n";
 #define CHAINS 12
 #define MAC_ROUNDS 100000
@@ -99,12 +121,30 @@ static double copy_rate(struct ceiling *c, cl_program program, size_t bytes)
     set(c->kernel, 0, sizeof(cl_mem), &to->mem);
     set(c->kernel, 1, sizeof(cl_mem), &from->mem);
     set(c->kernel, 2, sizeof(n), &n);
-    const double ns = bench_least_ns(c->bed, enqueue, c);
+    const double ns = bench_least_ns(c->bed, enqueue, c, NULL);
     clReleaseKernel(c->kernel);
     return 2 * (double)bytes / ns;
 }
 
-static double mac_rate(struct ceiling *c, cl_program program)
+/* GB/s of reading `bytes`; *core: per second of one core. */
+static double read_rate(struct ceiling *c, cl_program program, size_t bytes, double *core)
+{
+    const struct elcl_buffer *out = bed_output(c->bed, NULL, c->global * sizeof(float));
+    const struct elcl_buffer *from = bed_output(c->bed, NULL, bytes);
+    const cl_ulong n = bytes / sizeof(float) / (size_t)c->vector;
+    c->kernel = make_kernel(program, "read");
+    set(c->kernel, 0, sizeof(cl_mem), &out->mem);
+    set(c->kernel, 1, sizeof(cl_mem), &from->mem);
+    set(c->kernel, 2, sizeof(n), &n);
+    double core_ns;
+    const double ns = bench_least_ns(c->bed, enqueue, c, &core_ns);
+    clReleaseKernel(c->kernel);
+    *core = (double)bytes / core_ns;
+    return (double)bytes / ns;
+}
+
+/* GFLOP/s of multiply-adds; *core: per second of one core. */
+static double mac_rate(struct ceiling *c, cl_program program, double *core)
 {
     const struct elcl_buffer *out = bed_output(c->bed, NULL, c->global * sizeof(float));
     const cl_float a = 0.999f, b = 0.001f;
@@ -114,9 +154,12 @@ static double mac_rate(struct ceiling *c, cl_program program)
     set(c->kernel, 1, sizeof(a), &a);
     set(c->kernel, 2, sizeof(b), &b);
     set(c->kernel, 3, sizeof(n), &n);
-    const double ns = bench_least_ns(c->bed, enqueue, c);
+    double core_ns;
+    const double ns = bench_least_ns(c->bed, enqueue, c, &core_ns);
     clReleaseKernel(c->kernel);
-    return 2.0 * CHAINS * c->vector * n * (double)c->global / ns;
+    const double flop = 2.0 * CHAINS * c->vector * n * (double)c->global;
+    *core = flop / core_ns;
+    return flop / ns;
 }
 
 /* In the shape that suits the device, whichever the kernels have. */
@@ -139,9 +182,12 @@ void bench_ceilings(struct bed *bed)
     snprintf(options, sizeof(options), "-DVW=%d -DWG=%zu", c.vector, local);
     bed_must(elcl_program_build_text(*bed->device, "ceiling.cl", source, options, &program, &err),
              &err);
-    bed->copy_gbs = copy_rate(&c, program, large);
-    bed->mac_gflops = mac_rate(&c, program);
-    printf("  %zu MiB copy %.1f GB/s, 1 MiB copy %.1f GB/s, multiply-add %.1f GFLOP/s\n",
-           large >> 20, bed->copy_gbs, copy_rate(&c, program, (size_t)1 << 20), bed->mac_gflops);
+    const double copy = copy_rate(&c, program, large);
+    bed->read_gbs = read_rate(&c, program, large, &bed->read_core_gbs);
+    bed->mac_gflops = mac_rate(&c, program, &bed->mac_core_gflops);
+    printf("  %zu MiB copy %.1f GB/s, read %.1f GB/s, 1 MiB copy %.1f GB/s, multiply-add %.1f "
+           "GFLOP/s; per second of one core: read %.1f GB, multiply-add %.1f GFLOP\n",
+           large >> 20, copy, bed->read_gbs, copy_rate(&c, program, (size_t)1 << 20),
+           bed->mac_gflops, bed->read_core_gbs, bed->mac_core_gflops);
     clReleaseProgram(program);
 }
