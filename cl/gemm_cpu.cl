@@ -5,9 +5,10 @@
  * ((b * panels + n / NR) * K + k) * NR + n % NR, zeros in columns beyond N. A work-item takes a run
  * of panels and a block of rows. It goes through K in slices, so that a panel's slice stays in the
  * nearest caches while the block's tiles of GEMM_ROWS rows x NR columns of accumulators pass over
- * it; between slices the sums lie in private memory. 16-bit weights are widened once per
- * slice when several tiles follow. Up to 3 rows meet two panels at once: enough independent chains
- * to hide the latency of the multiply-adds.
+ * it; between slices the sums lie in private memory. 16-bit weights are widened at every load:
+ * where it was measured that hides behind the multiply-adds, while widening a slice in advance
+ * costs more, in second-level traffic, than it saves. Up to 3 rows meet two panels at once:
+ * enough independent chains to hide the latency of the multiply-adds.
  *
  * Every element is one chain of multiply-adds over k in rising order, whatever tile, slice and
  * block: results do not depend on M.
@@ -26,12 +27,7 @@
 #endif
 #define NR (2 * VW)
 #define GEMM_BLOCK 96 /* rows; src/ops/gemm_native.c has the same number */
-#if defined(ELCL_WEIGHT_F16) || defined(ELCL_WEIGHT_BF16)
-#define GEMM_WIDEN
-#define GEMM_SLICE (8192 / NR) /* k: 32 KiB widened */
-#else
 #define GEMM_SLICE (16384 / NR) /* k: 64 KiB of f32, from the second-level cache */
-#endif
 
 /* Writes one row of a panel: what a GEMM does behind its sums. */
 static inline void gemm_put(__global float *y, const float *sums, int n, __global const float *bias,
@@ -60,31 +56,33 @@ static inline void gemm_put(__global float *y, const float *sums, int n, __globa
  * sums as zero. `rows` and `panels` are constants at every call, so that the loops unroll and acc
  * lives in registers. Panels lie w_next elements apart.
  */
-#define DEFINE_TILE(name, space, type, VEC)                                                        \
-    __attribute__((always_inline)) static inline void name(                                        \
-        const int rows, const int panels, float *sums, __global const float *x,                    \
-        space const type *w, size_t w_next, int k_size, int x_ld, bool first)                      \
-    {                                                                                              \
-        floatv acc[2 * (GEMM_ROWS < 6 ? 6 : GEMM_ROWS)], wv[4];                                    \
-        _Pragma("unroll") for (int i = 0; i < rows * panels * 2; i++) acc[i] =                     \
-            first ? (floatv)(0.0f) : LOADV(sums + i * VW);                                         \
-        for (int k = 0; k < k_size; k++) {                                                         \
-            _Pragma("unroll") for (int j = 0; j < 2 * panels; j++) wv[j] =                         \
-                VEC(w + (j / 2) * w_next + (size_t)k * NR + (j % 2) * VW);                         \
-            _Pragma("unroll") for (int r = 0; r < rows; r++)                                       \
-            {                                                                                      \
-                const floatv v = (floatv)(x[(size_t)r * x_ld + k]);                                \
-                _Pragma("unroll") for (int j = 0; j < 2 * panels; j++)                             \
-                {                                                                                  \
-                    const int at = (j / 2 * rows + r) * 2 + j % 2;                                 \
-                    acc[at] = ELCL_MAC(v, wv[j], acc[at]);                                         \
-                }                                                                                  \
-            }                                                                                      \
-        }                                                                                          \
-        _Pragma("unroll") for (int i = 0; i < rows * panels * 2; i++)                              \
-            STOREV(acc[i], sums + i * VW);                                                         \
+__attribute__((always_inline)) static inline void
+gemm_tile(const int rows, const int panels, float *sums, __global const float *x,
+          __global const weight_t *w, size_t w_next, int k_size, int x_ld, bool first)
+{
+    const int width = 2 * panels; /* vectors */
+    floatv acc[2 * GEMM_ROWS], wv[4];
+#pragma unroll
+    for (int i = 0; i < rows * width; i++)
+        acc[i] = first ? (floatv)(0.0f) : LOADV(sums + i * VW);
+    for (int k = 0; k < k_size; k++) {
+#pragma unroll
+        for (int j = 0; j < width; j++)
+            wv[j] = WEIGHT_VEC(w + (j / 2) * w_next + (size_t)k * NR + (j % 2) * VW);
+#pragma unroll
+        for (int r = 0; r < rows; r++) {
+            const floatv v = (floatv)(x[(size_t)r * x_ld + k]);
+#pragma unroll
+            for (int j = 0; j < width; j++) {
+                const int at = (j / 2 * rows + r) * 2 + j % 2;
+                acc[at] = ELCL_MAC(v, wv[j], acc[at]);
+            }
+        }
     }
-DEFINE_TILE(gemm_tile, __global, weight_t, WEIGHT_VEC)
+#pragma unroll
+    for (int i = 0; i < rows * width; i++)
+        STOREV(acc[i], sums + i * VW);
+}
 
 /* Rows of the next tile: as few thin ones as can be. */
 static inline int gemm_tile_rows(int left)
@@ -98,59 +96,33 @@ static inline int gemm_tile_rows(int left)
     return left > 6 ? 4 : left;
 }
 
-#if GEMM_ROWS > 8
-#define GEMM_MORE_TILES(tile) GEMM_CASE(tile, 8) GEMM_CASE(tile, 6)
-#else
-#define GEMM_MORE_TILES(tile)
-#endif
-#define GEMM_CASE(tile, n)                                                                         \
-    case n:                                                                                        \
-        tile(n, 1, sums + (size_t)m * NR, x + (size_t)m * x_ld, w, 0, k_size, x_ld, first);        \
-        break;
-/* sums [rows][NR] += x w over one slice of one panel. */
-#define DEFINE_SLICE(name, tile, space, type)                                                      \
-    static inline void name(float *sums, __global const float *x, space const type *w, int rows,   \
-                            int k_size, int x_ld, bool first)                                      \
-    {                                                                                              \
-        for (int m = 0, n; m < rows; m += n) {                                                     \
-            n = gemm_tile_rows(rows - m);                                                          \
-            switch (n) {                                                                           \
-                GEMM_CASE(tile, GEMM_ROWS)                                                         \
-                GEMM_MORE_TILES(tile)                                                              \
-                GEMM_CASE(tile, 5)                                                                 \
-                GEMM_CASE(tile, 4)                                                                 \
-                GEMM_CASE(tile, 3)                                                                 \
-                GEMM_CASE(tile, 2)                                                                 \
-                GEMM_CASE(tile, 1)                                                                 \
-            }                                                                                      \
-        }                                                                                          \
-    }
-DEFINE_SLICE(gemm_slice, gemm_tile, __global, weight_t)
-
-#ifdef GEMM_WIDEN
-DEFINE_TILE(gemm_tile_wide, , float, LOADV)
-DEFINE_SLICE(gemm_slice_wide, gemm_tile_wide, , float)
-#endif
-
 /* sums [rows][NR] of one panel. */
 static inline void gemm_panel(float *sums, __global const float *x, __global const weight_t *w,
                               int rows, int k_size, int x_ld)
 {
-#ifdef GEMM_WIDEN
-    float wide[GEMM_SLICE * NR];
-#endif
     for (int k = 0; k < k_size; k += GEMM_SLICE) {
         const int n = min(GEMM_SLICE, k_size - k);
-        __global const weight_t *slice = w + (size_t)k * NR;
-#ifdef GEMM_WIDEN
-        if (rows > GEMM_ROWS) {
-            for (int i = 0; i < n * NR; i += VW)
-                STOREV(WEIGHT_VEC(slice + i), wide + i);
-            gemm_slice_wide(sums, x + k, wide, rows, n, x_ld, k == 0);
-            continue;
-        }
+        for (int m = 0, tile; m < rows; m += tile) {
+            tile = gemm_tile_rows(rows - m);
+            switch (tile) {
+#define GEMM_TILE(n_rows)                                                                          \
+    case n_rows:                                                                                   \
+        gemm_tile(n_rows, 1, sums + m * NR, x + (size_t)m * x_ld + k, w + (size_t)k * NR, 0, n,    \
+                  x_ld, k == 0);                                                                   \
+        break
+                GEMM_TILE(GEMM_ROWS);
+#if GEMM_ROWS > 8
+                GEMM_TILE(8);
+                GEMM_TILE(6);
 #endif
-        gemm_slice(sums, x + k, slice, rows, n, x_ld, k == 0);
+                GEMM_TILE(5);
+                GEMM_TILE(4);
+                GEMM_TILE(3);
+                GEMM_TILE(2);
+                GEMM_TILE(1);
+#undef GEMM_TILE
+            }
+        }
     }
 }
 
