@@ -15,7 +15,7 @@
 // lint: -DVW=16 -DWG=1 -DELCL_STATE_BF16
 
 #define EL_KEYS 32      /* a multiple of every VW */
-#define EL_MAX_PAIRS 32 /* with as many c and a block of Y they stay in the second-level cache */
+#define EL_MAX_PAIRS 30 /* with as many c and a block of Y they stay in the second-level cache */
 #define EL_TILE 6       /* pairs that share the loads of Y: 12 chains of multiply-adds */
 
 /* Keys s and s + 1 (when two) against `pairs` vectors e: p[i][s] = scale e_i . Y. */

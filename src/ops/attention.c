@@ -2,7 +2,7 @@
 #include "base/util.h"
 #include "ops/launch.h"
 
-#define EL_MAX_PAIRS 32 /* of attn_el_cpu.cl */
+#define EL_MAX_PAIRS 30 /* of attn_el_cpu.cl */
 #define EL_TILE 6
 #define EL_ITEMS_PER_CORE 8
 
@@ -13,8 +13,8 @@
 #define PACKED_LOCAL_BYTES (4 * (32 * 36 + 32 * 68 + 64 * 32 + 4 * 32 + 4 * 32))
 
 /* (row, head) pairs per work-item of the CPU shape: as many as fit, so that Y is read once for
- * them, but few enough that the last work-items do not leave cores idle: drivers hand out half of
- * what is left at a time. */
+ * them, but few enough that the last work-items do not leave cores idle: a driver may hand out
+ * half of what is left at a time. */
 static int pairs_per_item(const struct elcl_ops *ops, int n_groups, int max_pairs)
 {
     const int wanted = EL_ITEMS_PER_CORE * (int)ops->device->desc.compute_units;
