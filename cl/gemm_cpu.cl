@@ -5,10 +5,9 @@
  * ((b * panels + n / NR) * K + k) * NR + n % NR, zeros in columns beyond N. A work-item takes a run
  * of panels and a block of rows. It goes through K in slices, so that a panel's slice stays in the
  * nearest caches while the block's tiles of GEMM_ROWS rows x NR columns of accumulators pass over
- * it; between slices the sums lie in private memory. 16-bit weights are widened at every load:
- * where it was measured that hides behind the multiply-adds, while widening a slice in advance
- * costs more, in second-level traffic, than it saves. Up to 3 rows meet two panels at once:
- * enough independent chains to hide the latency of the multiply-adds.
+ * it; between slices the sums lie in private memory. 16-bit weights are widened at every load;
+ * widening a slice in advance was no faster where it was measured. Up to 3 rows meet
+ * two panels at once: more independent chains to hide the latency of the multiply-adds.
  *
  * Every element is one chain of multiply-adds over k in rising order, whatever tile, slice and
  * block: results do not depend on M.
