@@ -16,8 +16,8 @@
 // lint: -DVW=16 -DWG=1 -DELCL_STATE_BF16
 
 #define EL_KEYS 32      /* a multiple of every VW */
-#define EL_MAX_PAIRS 64
-#define EL_TILE 4       /* pairs that share the loads of Y */
+#define EL_MAX_PAIRS 30 /* with as many c and a block of Y they stay in the second-level cache */
+#define EL_TILE 6       /* pairs that share the loads of Y: 12 chains of multiply-adds */
 
 /* Keys s and s + 1 (when two) against `pairs` vectors e: p[i][s] = scale e_i . Y. */
 __attribute__((always_inline)) static inline void
@@ -162,6 +162,8 @@ __kernel void attn_el(__global float *c,           /* [R, H, D] */
              bias, reach, records, first_pair + i, h_size, s0, largest + i, sum + i)
         for (; i + EL_TILE <= n_pairs; i += EL_TILE)
             EL_BLOCK(EL_TILE);
+        for (; i + 4 <= n_pairs; i += 4)
+            EL_BLOCK(4);
         for (; i + 2 <= n_pairs; i += 2)
             EL_BLOCK(2);
         for (; i < n_pairs; i++)

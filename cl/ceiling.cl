@@ -1,6 +1,7 @@
 // What a device does at most. Not part of the model's program: see src/device/ceiling.c.
 //
 //     copy    to[i] = from[i]                       bytes a second
+//     read    the sum of from                       bytes a second, without a write to each
 //     mac     x[c] = ELCL_MAC(x[c], a, b)           CHAINS independent chains per item, enough to
 //                                                   hide the latency of each: multiply-adds a second
 //     touch   out[0] = value                        nothing but the launch
@@ -28,6 +29,31 @@ __kernel void ceiling_copy(__global ceiling_vector *restrict to,         // [n]
     for (ulong i = id; i < n; i += items)
 #endif
         to[i] = from[i];
+}
+
+// Sums n vectors, the same way; in the CPU shape four chains, so that loads overlap.
+__kernel void ceiling_read(__global float *out, // [items]
+                           __global const ceiling_vector *restrict from, ulong n)
+{
+    const ulong id = get_global_id(0), items = get_global_size(0);
+    ceiling_vector x0 = (ceiling_vector)(0.0f), x1 = x0, x2 = x0, x3 = x0;
+#if WG == 1
+    const ulong end = n * (id + 1) / items;
+    for (ulong i = n * id / items; i + 4 <= end; i += 4) {
+        x0 += from[i];
+        x1 += from[i + 1];
+        x2 += from[i + 2];
+        x3 += from[i + 3];
+    }
+#else
+    for (ulong i = id; i < n; i += items)
+        x0 += from[i];
+#endif
+    float lanes[VW], total = 0.0f;
+    CEILING_CAT(vstore, VW)(x0 + x1 + x2 + x3, 0, lanes);
+    for (int i = 0; i < VW; i++)
+        total += lanes[i];
+    out[id] = total;
 }
 
 __kernel void ceiling_mac(__global float *out, // [items]

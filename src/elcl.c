@@ -226,7 +226,7 @@ int elcl_measure_ceilings(const char *device, elcl_ceilings *ceilings, elcl_erro
         return elcl_fail(err, ELCL_E_ARG, "elcl_measure_ceilings: ceilings must not be NULL");
     int rc = elcl_device_open(&params, &opened, err);
     if (!rc)
-        rc = elcl_ceiling_measure(opened, ceilings, err);
+        rc = elcl_ceiling_measure(opened, ceilings, NULL, err);
     elcl_device_close(&opened);
     return rc;
 }

@@ -129,9 +129,10 @@ typedef struct elcl_ceilings {
     double copy_gbs;        /* bytes read and written by a copy of much more than a cache, 1e9/s */
     double cached_copy_gbs; /* the same of 1 MiB */
     double mac_f32_gflops;  /* f32 multiply-adds on full vectors, two operations each, 1e9/s */
+    double read_gbs;        /* bytes read by a sum over much more than a cache, 1e9/s */
     double launch_us;       /* a small kernel among many in a queue */
     double wait_us;         /* a small kernel and the wait for it */
-    double reserved[8];
+    double reserved[7];
 } elcl_ceilings;
 
 /* Measures the device that `device` names as in elcl_model_params (NULL: the default one), in about

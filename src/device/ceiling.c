@@ -2,6 +2,7 @@
 #include "device/ceiling.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "base/os.h"
 #include "base/util.h"
@@ -41,11 +42,17 @@ static int finish(const struct bench *b, elcl_error *err)
     return elcl_cl_check(clFinish(b->device->queue), "clFinish", "ceiling", err);
 }
 
-/* ns per call of so many in the queue. */
-static int time_calls(const struct bench *b, size_t global, size_t local, int calls, double *ns,
-                      elcl_error *err)
+/* Nanoseconds of one call. */
+struct times {
+    double wall, core; /* core: processor time of all threads of the process */
+};
+
+/* So many in the queue. */
+static int time_calls(const struct bench *b, size_t global, size_t local, int calls,
+                      struct times *times, elcl_error *err)
 {
     const uint64_t start = elcl_clock_ns();
+    const clock_t core = clock();
     for (int i = 0; i < calls; i++) {
         const cl_int code = clEnqueueNDRangeKernel(b->device->queue, b->kernel, 1, NULL, &global,
                                                    &local, 0, NULL, NULL);
@@ -54,25 +61,28 @@ static int time_calls(const struct bench *b, size_t global, size_t local, int ca
             return rc;
     }
     const int rc = finish(b, err);
-    *ns = (double)(elcl_clock_ns() - start) / calls;
+    times->wall = (double)(elcl_clock_ns() - start) / calls;
+    times->core = 1e9 / CLOCKS_PER_SEC * (double)(clock() - core) / calls;
     return rc;
 }
 
 /* The least of all repetitions; the first call compiles. most_calls 1: each call is waited for. */
-static int least_ns(const struct bench *b, size_t global, size_t local, int most_calls, double *ns,
-                    elcl_error *err)
+static int least_ns(const struct bench *b, size_t global, size_t local, int most_calls,
+                    struct times *ns, elcl_error *err)
 {
-    double once, least = 0;
+    struct times once, least = {0};
     int rc;
     ELCL_TRY(time_calls(b, global, local, 1, &once, err));
     ELCL_TRY(time_calls(b, global, local, 1, &once, err));
-    const double many = REPETITION_NS / (once > 1 ? once : 1);
+    const double many = REPETITION_NS / (once.wall > 1 ? once.wall : 1);
     const int calls = many > most_calls ? most_calls : (int)many + 1;
     for (int i = 0; i < REPETITIONS; i++) {
-        double mean;
+        struct times mean;
         ELCL_TRY(time_calls(b, global, local, calls, &mean, err));
-        if (!i || mean < least)
-            least = mean;
+        if (!i || mean.wall < least.wall)
+            least.wall = mean.wall;
+        if (!i || mean.core < least.core)
+            least.core = mean.core;
     }
     *ns = least;
 fail:
@@ -100,7 +110,7 @@ static int measure_copy(struct bench *b, size_t bytes, double *gbs, elcl_error *
 {
     struct elcl_buffer to = {0}, from = {0};
     const cl_ulong n = bytes / sizeof(float) / (size_t)b->vector;
-    double ns;
+    struct times ns;
     int rc;
     ELCL_TRY(elcl_buffer_create(b->device, "ceiling", bytes, &to, err));
     ELCL_TRY(elcl_buffer_create(b->device, "ceiling", bytes, &from, err));
@@ -109,19 +119,46 @@ static int measure_copy(struct bench *b, size_t bytes, double *gbs, elcl_error *
     ELCL_TRY(set(b, 1, sizeof(cl_mem), &from.mem, err));
     ELCL_TRY(set(b, 2, sizeof(n), &n, err));
     ELCL_TRY(least_ns(b, b->global, b->local, MOST_CALLS, &ns, err));
-    *gbs = 2 * (double)bytes / ns;
+    *gbs = 2 * (double)bytes / ns.wall;
 fail:
     elcl_buffer_destroy(&to);
     elcl_buffer_destroy(&from);
     return rc;
 }
 
-static int measure_mac(struct bench *b, double *gflops, elcl_error *err)
+/* A rate of `amount` per call, in 1e9 per second. */
+static void set_rates(double amount, const struct times *ns, double *wall, double *core)
+{
+    *wall = amount / ns->wall;
+    *core = ns->core > 0 ? amount / ns->core : 0;
+}
+
+static int measure_read(struct bench *b, size_t bytes, double *gbs, double *core, elcl_error *err)
+{
+    struct elcl_buffer out = {0}, from = {0};
+    const cl_ulong n = bytes / sizeof(float) / (size_t)b->vector;
+    struct times ns;
+    int rc;
+    ELCL_TRY(elcl_buffer_create(b->device, "ceiling", b->global * sizeof(float), &out, err));
+    ELCL_TRY(elcl_buffer_create(b->device, "ceiling", bytes, &from, err));
+    ELCL_TRY(take_kernel(b, "ceiling_read", err));
+    ELCL_TRY(set(b, 0, sizeof(cl_mem), &out.mem, err));
+    ELCL_TRY(set(b, 1, sizeof(cl_mem), &from.mem, err));
+    ELCL_TRY(set(b, 2, sizeof(n), &n, err));
+    ELCL_TRY(least_ns(b, b->global, b->local, MOST_CALLS, &ns, err));
+    set_rates((double)bytes, &ns, gbs, core);
+fail:
+    elcl_buffer_destroy(&out);
+    elcl_buffer_destroy(&from);
+    return rc;
+}
+
+static int measure_mac(struct bench *b, double *gflops, double *core, elcl_error *err)
 {
     struct elcl_buffer out = {0};
     const cl_float a = 0.999f, c = 0.001f;
     const cl_int n = b->device->desc.type == ELCL_DEVICE_CPU ? MAC_ROUNDS : MAC_ROUNDS / 100;
-    double ns;
+    struct times ns;
     int rc;
     ELCL_TRY(elcl_buffer_create(b->device, "ceiling", b->global * sizeof(float), &out, err));
     ELCL_TRY(take_kernel(b, "ceiling_mac", err));
@@ -130,7 +167,7 @@ static int measure_mac(struct bench *b, double *gflops, elcl_error *err)
     ELCL_TRY(set(b, 2, sizeof(c), &c, err));
     ELCL_TRY(set(b, 3, sizeof(n), &n, err));
     ELCL_TRY(least_ns(b, b->global, b->local, MOST_CALLS, &ns, err));
-    *gflops = 2.0 * CHAINS * b->vector * n * (double)b->global / ns;
+    set_rates(2.0 * CHAINS * b->vector * n * (double)b->global, &ns, gflops, core);
 fail:
     elcl_buffer_destroy(&out);
     return rc;
@@ -140,16 +177,16 @@ static int measure_launch(struct bench *b, elcl_ceilings *ceilings, elcl_error *
 {
     struct elcl_buffer out = {0};
     const cl_float value = 1;
-    double ns, waited_ns;
+    struct times ns, waited;
     int rc;
     ELCL_TRY(elcl_buffer_create(b->device, "ceiling", sizeof(float), &out, err));
     ELCL_TRY(take_kernel(b, "ceiling_touch", err));
     ELCL_TRY(set(b, 0, sizeof(cl_mem), &out.mem, err));
     ELCL_TRY(set(b, 1, sizeof(value), &value, err));
     ELCL_TRY(least_ns(b, 1, 1, MOST_CALLS, &ns, err));
-    ELCL_TRY(least_ns(b, 1, 1, 1, &waited_ns, err));
-    ceilings->launch_us = ns / 1e3;
-    ceilings->wait_us = waited_ns / 1e3;
+    ELCL_TRY(least_ns(b, 1, 1, 1, &waited, err));
+    ceilings->launch_us = ns.wall / 1e3;
+    ceilings->wait_us = waited.wall / 1e3;
 fail:
     elcl_buffer_destroy(&out);
     return rc;
@@ -164,11 +201,13 @@ static size_t large_bytes(const struct elcl_device *device)
     return bytes < SMALL ? SMALL : bytes;
 }
 
-int elcl_ceiling_measure(struct elcl_device *device, elcl_ceilings *ceilings, elcl_error *err)
+int elcl_ceiling_measure(struct elcl_device *device, elcl_ceilings *ceilings,
+                         struct elcl_core_ceilings *core, elcl_error *err)
 {
     static const char *const files[] = {"ceiling.cl"};
     struct bench b = {.device = device};
     elcl_ceilings c = {0};
+    struct elcl_core_ceilings per_core;
     char options[64];
     int rc;
     choose_shape(&b);
@@ -176,10 +215,13 @@ int elcl_ceiling_measure(struct elcl_device *device, elcl_ceilings *ceilings, el
     ELCL_TRY(elcl_program_build(device, files, 1, options, &b.program, err));
     ELCL_TRY(measure_copy(&b, large_bytes(device), &c.copy_gbs, err));
     ELCL_TRY(measure_copy(&b, SMALL, &c.cached_copy_gbs, err));
-    ELCL_TRY(measure_mac(&b, &c.mac_f32_gflops, err));
+    ELCL_TRY(measure_read(&b, large_bytes(device), &c.read_gbs, &per_core.read_gbs, err));
+    ELCL_TRY(measure_mac(&b, &c.mac_f32_gflops, &per_core.mac_f32_gflops, err));
     ELCL_TRY(measure_launch(&b, &c, err));
     elcl_program_store(device, files, 1, options, b.program);
     *ceilings = c;
+    if (core)
+        *core = per_core;
 fail:
     if (b.kernel)
         clReleaseKernel(b.kernel);

@@ -4,7 +4,15 @@
 
 #include "device/device.h"
 
-/* On the device's own queue, with kernels that suit its type whatever the kernel shape. Blocks. */
-int elcl_ceiling_measure(struct elcl_device *device, elcl_ceilings *ceilings, elcl_error *err);
+/* Rates per second of processor time of this process, of CPU devices: they suffer less from what
+ * else runs on the machine. */
+struct elcl_core_ceilings {
+    double read_gbs, mac_f32_gflops;
+};
+
+/* On the device's own queue, with kernels that suit its type whatever the kernel shape. Blocks.
+ * `core` may be NULL. */
+int elcl_ceiling_measure(struct elcl_device *device, elcl_ceilings *ceilings,
+                         struct elcl_core_ceilings *core, elcl_error *err);
 
 #endif

@@ -2,8 +2,9 @@
 #include "base/util.h"
 #include "ops/launch.h"
 
-#define EL_MAX_PAIRS 64 /* of attn_el_cpu.cl */
-#define EL_TILE 4
+#define EL_MAX_PAIRS 30 /* of attn_el_cpu.cl */
+#define EL_TILE 6
+#define EL_ITEMS_PER_CORE 8
 
 #define PACKED_ROWS_CPU 60 /* PACKED_ROWS of attn_packed_cpu.cl */
 #define PACKED_ROWS_GPU 32 /* of attn_packed_gpu.cl */
@@ -12,13 +13,14 @@
 #define PACKED_LOCAL_BYTES (4 * (32 * 36 + 32 * 68 + 64 * 32 + 4 * 32 + 5 * 32))
 
 /* (row, head) pairs per work-item of the CPU shape: as many as fit, so that Y is read once for
- * them, but few enough to give every core work. */
+ * them, but few enough that the last work-items do not leave cores idle: a driver may hand out
+ * half of what is left at a time. */
 static int pairs_per_item(const struct elcl_ops *ops, int n_groups, int max_pairs)
 {
-    const int cores = (int)ops->device->desc.compute_units;
-    const int items = (int)elcl_div_up((size_t)(2 * cores), (size_t)n_groups); /* per group */
+    const int wanted = EL_ITEMS_PER_CORE * (int)ops->device->desc.compute_units;
+    const int items = (int)elcl_div_up((size_t)wanted, (size_t)n_groups); /* per group */
     const int pairs = (int)elcl_round_up(elcl_div_up((size_t)max_pairs, (size_t)items), EL_TILE);
-    return elcl_min_int(pairs, EL_MAX_PAIRS);
+    return elcl_min_int(elcl_max_int(pairs, 2 * EL_TILE), EL_MAX_PAIRS);
 }
 
 static bool has_bias(const struct elcl_position_bias *bias)

@@ -1,11 +1,21 @@
 /* GEMM by gemm_cpu.cl or gemm_gpu.cl. */
+#include <math.h>
+
 #include "base/util.h"
 #include "ops/gemm.h"
 #include "ops/launch.h"
 
-#define GPU_K_STEP 16            /* slices of K are multiples of it: GEMM_TK, K of mma */
-#define GPU_FEW_ROWS 16          /* gemm_rows up to here: it reads W at most twice */
-#define BLOCK_FLOATS (64 * 1024) /* of X that a work-item keeps in its core's cache */
+/* GPU shape */
+#define GPU_K_STEP 16   /* slices of K are multiples of it: GEMM_TK, K of mma */
+#define GPU_FEW_ROWS 16 /* gemm_rows up to here: it reads W at most twice */
+/* CPU shape */
+#define BLOCK_ROWS 96            /* GEMM_BLOCK of gemm_cpu.cl */
+#define MIN_BLOCK_ROWS 24        /* a panel's way through the caches has to pay */
+#define GROUP_FLOATS (64 * 1024) /* of X in a core's second-level cache */
+#define MIN_GROUP_ROWS 48        /* so that W, from further away, is read seldom */
+#define ITEMS_PER_CORE 32
+#define MIN_ITEM_MACS 131072.0 /* below, handing out work-items costs more than their work */
+#define MAX_RUN 8
 
 static void common_arguments(struct elcl_launch *launch, const struct elcl_gemm_args *args)
 {
@@ -24,17 +34,47 @@ static void common_arguments(struct elcl_launch *launch, const struct elcl_gemm_
     elcl_launch_ulong(launch, args->y_batch);
 }
 
+/* How the CPU shape divides a product, see gemm_cpu.cl. */
+struct division {
+    int group, groups; /* rows of X that a core's cache keeps while all panels pass */
+    int block;         /* rows of a work-item */
+    int run;           /* panels of a work-item */
+};
+
+/* Enough work-items that the last ones do not leave cores idle, but none too small. */
+static struct division divide(const struct elcl_ops *ops, const struct elcl_matrix *w, int m)
+{
+    const int tile = ops->tile_rows, wanted = ITEMS_PER_CORE * (int)ops->device->desc.compute_units;
+    const int fit = elcl_max_int(GROUP_FLOATS / w->k, MIN_GROUP_ROWS);
+    struct division d = {.groups = (int)elcl_div_up((size_t)m, (size_t)fit)};
+    const int group = (int)elcl_div_up((size_t)m, (size_t)d.groups);
+    d.group = (int)elcl_round_up((size_t)group, (size_t)tile);
+    d.groups = (int)elcl_div_up((size_t)m, (size_t)d.group);
+    const int columns = w->panels * w->batch * d.groups; /* items if blocks were whole groups */
+    const int blocks = elcl_max_int(
+        elcl_min_int((int)elcl_div_up((size_t)wanted, (size_t)columns), d.group / MIN_BLOCK_ROWS),
+        (int)elcl_div_up((size_t)d.group, BLOCK_ROWS));
+    const int block = (int)elcl_div_up((size_t)d.group, (size_t)blocks);
+    d.block = (int)elcl_round_up((size_t)block, (size_t)tile);
+    const double macs = (double)d.block * w->panel * w->k; /* of a panel */
+    d.run = elcl_max_int((int)fmin(MIN_ITEM_MACS / macs, MAX_RUN), m <= 3 ? 2 : 1);
+    return d;
+}
+
 static int launch_cpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
 {
-    const int fit = BLOCK_FLOATS / args->w->k / ops->tile_rows * ops->tile_rows;
-    const int block = elcl_max_int(fit, ops->tile_rows);
+    const struct division d = divide(ops, args->w, args->m);
     struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_GEMM, "gemm");
     common_arguments(&launch, args);
-    elcl_launch_int(&launch, block);
+    elcl_launch_int(&launch, d.group);
+    elcl_launch_int(&launch, d.groups);
+    elcl_launch_int(&launch, d.block);
+    elcl_launch_int(&launch, d.run);
     elcl_launch_int(&launch, elcl_gemm_flags(args));
     elcl_launch_int(&launch, (int)args->act);
-    const size_t global[] = {(size_t)args->w->panels, elcl_div_up((size_t)args->m, (size_t)block),
-                             (size_t)args->w->batch};
+    const size_t global[] = {elcl_div_up((size_t)d.group, (size_t)d.block),
+                             elcl_div_up((size_t)args->w->panels, (size_t)d.run),
+                             (size_t)args->w->batch * (size_t)d.groups};
     const size_t local[] = {1, 1, 1};
     return elcl_launch_run(&launch, 3, global, local, err);
 }

@@ -13,8 +13,9 @@ void test_ceilings(struct elcl_device *device)
     const uint64_t live = atomic_load(&device->live_bytes);
     atomic_store(&device->peak_bytes, live);
     device->memory_limit_bytes = live + room;
-    if (CHECK(!elcl_ceiling_measure(device, &c, &err), "%s", err.msg)) {
+    if (CHECK(!elcl_ceiling_measure(device, &c, NULL, &err), "%s", err.msg)) {
         CHECK(c.copy_gbs > 0.01 && c.copy_gbs < 1e5, "copy %g GB/s", c.copy_gbs);
+        CHECK(c.read_gbs > 0.01 && c.read_gbs < 1e5, "read %g GB/s", c.read_gbs);
         CHECK(c.cached_copy_gbs > 0.01 && c.cached_copy_gbs < 1e6, "copy of 1 MiB %g GB/s",
               c.cached_copy_gbs);
         CHECK(c.mac_f32_gflops > 0.1 && c.mac_f32_gflops < 1e6, "%g GFLOP/s", c.mac_f32_gflops);
@@ -25,7 +26,7 @@ void test_ceilings(struct elcl_device *device)
     CHECK(atomic_load(&device->live_bytes) == live, "a buffer is left");
     CHECK(atomic_load(&device->peak_bytes) <= live + room, "peak");
     device->memory_limit_bytes = live + 1024;
-    CHECK(elcl_ceiling_measure(device, &c, &err) == ELCL_E_DEVICE_NOMEM, "without memory: %d",
+    CHECK(elcl_ceiling_measure(device, &c, NULL, &err) == ELCL_E_DEVICE_NOMEM, "without memory: %d",
           err.code);
     CHECK(atomic_load(&device->live_bytes) == live, "a buffer is left after a failure");
     device->memory_limit_bytes = limit;

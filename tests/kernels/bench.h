@@ -7,7 +7,7 @@
 /* Enqueues one call of what is timed. */
 typedef int (*bench_fn)(void *user, elcl_error *err);
 
-/* Measures bed->copy_gbs and bed->mac_gflops, and prints them. */
+/* Measures the ceilings in bed, and prints them. */
 void bench_ceilings(struct bed *bed);
 
 #endif

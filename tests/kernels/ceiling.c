@@ -9,10 +9,15 @@ void bench_ceilings(struct bed *bed)
 {
     elcl_error err = {0};
     elcl_ceilings c;
-    bed_must(elcl_ceiling_measure(*bed->device, &c, &err), &err);
-    bed->copy_gbs = c.copy_gbs;
+    struct elcl_core_ceilings core;
+    bed_must(elcl_ceiling_measure(*bed->device, &c, &core, &err), &err);
+    bed->read_gbs = c.read_gbs;
+    bed->read_core_gbs = core.read_gbs;
     bed->mac_gflops = c.mac_f32_gflops;
-    printf("  copy %.1f GB/s, 1 MiB copy %.1f GB/s, multiply-add %.1f GFLOP/s, launch %.1f us, "
-           "launch and wait %.1f us\n",
-           c.copy_gbs, c.cached_copy_gbs, c.mac_f32_gflops, c.launch_us, c.wait_us);
+    bed->mac_core_gflops = core.mac_f32_gflops;
+    printf("  copy %.1f GB/s, read %.1f GB/s, 1 MiB copy %.1f GB/s, multiply-add %.1f GFLOP/s, "
+           "launch %.1f us, launch and wait %.1f us; per second of one core: read %.1f GB, "
+           "multiply-add %.1f GFLOP\n",
+           c.copy_gbs, c.read_gbs, c.cached_copy_gbs, c.mac_f32_gflops, c.launch_us, c.wait_us,
+           core.read_gbs, core.mac_f32_gflops);
 }

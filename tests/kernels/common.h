@@ -38,7 +38,8 @@ struct bed {
     int n_buffers;
     void *memory[64];
     int n_memory;
-    double copy_gbs, mac_gflops; /* benches: the device's ceilings, 0 before they are measured */
+    /* Benches: the device's ceilings, 0 before they are measured; core: per second of one core. */
+    double read_gbs, read_core_gbs, mac_gflops, mac_core_gflops;
 };
 
 /* Opens device and kernels when needed. A failure ends the program: nothing can be tested. */

@@ -82,8 +82,8 @@ static void check_clblast(const struct check_options *options, struct elcl_devic
 static void bench_shape(const struct check_options *options, struct elcl_device **device,
                         enum elcl_kernels kernels)
 {
-    static const struct storages storages[] = {{ELCL_F32, ELCL_F32, true},
-                                               {ELCL_BF16, ELCL_BF16, false}};
+    static const struct storages storages[] = {
+        {ELCL_F32, ELCL_F32, true}, {ELCL_BF16, ELCL_BF16, false}, {ELCL_F16, ELCL_F16, false}};
     struct bed bed;
     for (size_t i = 0; i < ELCL_COUNT(storages); i++) {
         start_bed(&bed, options, device, kernels, ELCL_GEMM_NATIVE, &storages[i]);

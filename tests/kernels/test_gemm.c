@@ -191,10 +191,11 @@ static void test_sizes(struct bed *bed)
         }
 }
 
-/* Several tiles, panels and row blocks in each direction. */
+/* Several tiles, panels, row blocks and slices of K, and work-items of several panels. */
 static void test_large(struct bed *bed)
 {
-    static const int sizes[][3] = {{70, 130, 300}, {3, 300, 1024}, {129, 64, 192}};
+    static const int sizes[][3] = {{70, 130, 300},  {3, 300, 1100}, {129, 64, 192},
+                                   {215, 40, 2100}, {8, 700, 20},   {7, 20, 1030}};
     for (size_t i = 0; i < ELCL_COUNT(sizes) && !bed->options->small; i++) {
         const int *z = sizes[i];
         if (!check_case("gemm %s large M=%d N=%d K=%d", bed->name, z[0], z[1], z[2]))
@@ -290,7 +291,7 @@ static void test_gate(struct bed *bed)
 /* A row's bits do not depend on how many rows share the call. */
 static void test_invariance(struct bed *bed)
 {
-    static const int sizes[][2] = {{33, 20}, {130, 100}, {40, 600}};
+    static const int sizes[][2] = {{33, 20}, {130, 100}, {40, 600}, {70, 1100}};
     const size_t n_sizes = bed->options->small ? 1 : ELCL_COUNT(sizes);
     for (size_t i = 0; i < n_sizes; i++) {
         const int n = sizes[i][0], k = sizes[i][1], m = bed->options->small ? 18 : 37;
