@@ -22,11 +22,10 @@ static struct norms make_norm(struct elcl_st *st, int d)
     const size_t n = (size_t)d;
     const float *weight = elcl_st_floats(st, ELCL_F32, n, 1);
     const float *bias = elcl_st_floats(st, ELCL_F32, n, 1);
-    return (struct norms){
-        .ref = {.weight = weight, .bias = bias, .eps = (double)EPS},
-        .device = {.weight = *elcl_st_input(st, weight, n * sizeof(float)),
-                   .bias = *elcl_st_input(st, bias, n * sizeof(float)),
-                   .eps = EPS}};
+    return (struct norms){.ref = {.weight = weight, .bias = bias, .eps = (double)EPS},
+                          .device = {.weight = *elcl_st_input(st, weight, n * sizeof(float)),
+                                     .bias = *elcl_st_input(st, bias, n * sizeof(float)),
+                                     .eps = EPS}};
 }
 
 /* bound [d] of LN(v); `slack` is what v itself may be off by. */
