@@ -135,7 +135,7 @@ pieces = list(iter(lambda: os.read(p.stdout.fileno(), 1 << 16), b""))
 for piece in pieces:
     piece.decode("utf-8")
 open(sys.argv[1], "wb").write(b"".join(pieces))
-sys.exit(p.wait() or len(pieces) < 8)' "$tmp/streamed" \
+sys.exit(p.wait() or len(pieces) < 2)' "$tmp/streamed" \
         "$elcl" generate --quiet "$model" --max-new-tokens 40 $options --stream \
         'In the beginning' 'And God' 2>"$tmp/err"
     code=$?
