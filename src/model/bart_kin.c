@@ -2,41 +2,10 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/util.h"
 
-#define MAX_LAYERS 256
-#define MAX_WIDTH 65536
-
 /* ---- hyper-parameters ---- */
-
-static int read_activation(const struct elcl_config *config, const char *fallback,
-                           enum elcl_activation *act, elcl_error *err)
-{
-    static const struct {
-        const char *name;
-        enum elcl_activation act;
-    } known[] = {
-        {"gelu", ELCL_ACT_GELU},          {"relu", ELCL_ACT_RELU},
-        {"gelu_new", ELCL_ACT_GELU_TANH}, {"gelu_pytorch_tanh", ELCL_ACT_GELU_TANH},
-        {"silu", ELCL_ACT_SILU},          {"swish", ELCL_ACT_SILU},
-    };
-    const char *name;
-    const int rc = elcl_config_string_or(config, "activation_function", fallback, &name, err);
-    if (rc)
-        return rc;
-    for (size_t i = 0; i < ELCL_COUNT(known); i++) {
-        if (!strcmp(name, known[i].name)) {
-            *act = known[i].act;
-            return ELCL_OK;
-        }
-    }
-    return elcl_fail(err, ELCL_E_UNSUPPORTED,
-                     "%s: activation_function \"%s\" is not supported; supported: gelu, gelu_new, "
-                     "relu, silu",
-                     config->path, name);
-}
 
 /* Keys that older files carry to tell BART's kin apart. model_type does that now; what contradicts
  * it would change the result. */
@@ -132,9 +101,9 @@ int elcl_bart_kin_arch(const struct elcl_bart_kin *kin, const struct elcl_config
     bool scale;
     int rc;
     ELCL_TRY(refuse_variations(kin, config, err));
-    ELCL_TRY(elcl_config_int(config, "d_model", 1, MAX_WIDTH, &a.d, err));
-    ELCL_TRY(elcl_config_int(config, "encoder_layers", 1, MAX_LAYERS, &a.encoder_layers, err));
-    ELCL_TRY(elcl_config_int(config, "decoder_layers", 1, MAX_LAYERS, &a.decoder_layers, err));
+    ELCL_TRY(elcl_config_int(config, "d_model", 1, ELCL_MAX_WIDTH, &a.d, err));
+    ELCL_TRY(elcl_config_int(config, "encoder_layers", 1, ELCL_MAX_LAYERS, &a.encoder_layers, err));
+    ELCL_TRY(elcl_config_int(config, "decoder_layers", 1, ELCL_MAX_LAYERS, &a.decoder_layers, err));
     ELCL_TRY(elcl_config_int(config, "encoder_attention_heads", 1, 1024, &a.encoder_heads, err));
     ELCL_TRY(elcl_config_int(config, "decoder_attention_heads", 1, 1024, &a.decoder_heads, err));
     ELCL_TRY(elcl_config_int(config, "encoder_ffn_dim", 1, 1 << 20, &a.encoder_ffn, err));
@@ -143,7 +112,7 @@ int elcl_bart_kin_arch(const struct elcl_bart_kin *kin, const struct elcl_config
     ELCL_TRY(kin->fairseq_keys ? read_fairseq_vocabularies(config, &a, err)
                                : read_vocabularies(kin, config, &a, err));
     ELCL_TRY(read_positions(kin, config, &a, err));
-    ELCL_TRY(read_activation(config, kin->activation, &a.act, err));
+    ELCL_TRY(elcl_read_activation(config, kin->activation, &a.act, err));
     if (a.d % a.encoder_heads || a.d % a.decoder_heads)
         return elcl_fail(err, ELCL_E_FORMAT,
                          "%s: d_model %d is not a multiple of the attention heads (%d and %d)",

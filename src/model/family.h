@@ -38,4 +38,14 @@ extern const struct elcl_family elcl_family_umt5;
 int elcl_family_find(const struct elcl_config *config, const struct elcl_family **family,
                      elcl_error *err);
 
+/* Limits of hyper-parameters, far above any model, that keep sizes in range. */
+#define ELCL_MAX_LAYERS 256
+#define ELCL_MAX_WIDTH 65536
+
+/* An activation by a name of Hugging Face; false: there is none of that name here. */
+bool elcl_activation_named(const char *name, enum elcl_activation *act);
+/* The one of activation_function, or of `fallback` where config.json lacks the key. */
+int elcl_read_activation(const struct elcl_config *config, const char *fallback,
+                         enum elcl_activation *act, elcl_error *err);
+
 #endif

@@ -1,40 +1,9 @@
 /* GPT-2: pre-norm decoder, learned positions from row 0 on, weights stored as [in, out]. The
  * buffers attn.bias and attn.masked_bias that some files hold are the causal mask. */
 #include <stdio.h>
-#include <string.h>
 
 #include "base/util.h"
 #include "model/family.h"
-
-#define MAX_LAYERS 256
-#define MAX_WIDTH 65536
-
-static int read_activation(const struct elcl_config *config, enum elcl_activation *act,
-                           elcl_error *err)
-{
-    static const struct {
-        const char *name;
-        enum elcl_activation act;
-    } known[] = {
-        {"gelu_new", ELCL_ACT_GELU_TANH}, {"gelu_pytorch_tanh", ELCL_ACT_GELU_TANH},
-        {"gelu", ELCL_ACT_GELU},          {"relu", ELCL_ACT_RELU},
-        {"silu", ELCL_ACT_SILU},          {"swish", ELCL_ACT_SILU},
-    };
-    const char *name;
-    const int rc = elcl_config_string_or(config, "activation_function", "gelu_new", &name, err);
-    if (rc)
-        return rc;
-    for (size_t i = 0; i < ELCL_COUNT(known); i++) {
-        if (!strcmp(name, known[i].name)) {
-            *act = known[i].act;
-            return ELCL_OK;
-        }
-    }
-    return elcl_fail(err, ELCL_E_UNSUPPORTED,
-                     "%s: activation_function \"%s\" is not supported; supported: gelu, gelu_new, "
-                     "relu, silu",
-                     config->path, name);
-}
 
 static int read_scales(const struct elcl_config *config, struct elcl_arch *arch, elcl_error *err)
 {
@@ -56,16 +25,16 @@ static int read_arch(const struct elcl_config *config, struct elcl_arch *arch, e
 {
     struct elcl_arch a = {.pre_norm = true, .decoder_only = true, .embed_scale = 1};
     int rc;
-    ELCL_TRY(elcl_config_int(config, "n_embd", 1, MAX_WIDTH, &a.d, err));
+    ELCL_TRY(elcl_config_int(config, "n_embd", 1, ELCL_MAX_WIDTH, &a.d, err));
     ELCL_TRY(elcl_config_int(config, "vocab_size", 1, 1 << 24, &a.vocabulary, err));
     a.source_vocabulary = a.vocabulary;
-    ELCL_TRY(elcl_config_int(config, "n_layer", 1, MAX_LAYERS, &a.decoder_layers, err));
+    ELCL_TRY(elcl_config_int(config, "n_layer", 1, ELCL_MAX_LAYERS, &a.decoder_layers, err));
     ELCL_TRY(elcl_config_int(config, "n_head", 1, 1024, &a.decoder_heads, err));
     ELCL_TRY(elcl_config_int_or(config, "n_positions", 2, 1 << 20, 1024, &a.max_positions, err));
     ELCL_TRY(elcl_config_int_or(config, "n_inner", 1, 1 << 20, 4 * a.d, &a.decoder_ffn, err));
     ELCL_TRY(elcl_config_float_or(config, "layer_norm_epsilon", 0, 1, 1e-5, &a.norm_eps, err));
     ELCL_TRY(elcl_config_bool_or(config, "tie_word_embeddings", true, &a.tied, err));
-    ELCL_TRY(read_activation(config, &a.act, err));
+    ELCL_TRY(elcl_read_activation(config, "gelu_new", &a.act, err));
     ELCL_TRY(read_scales(config, &a, err));
     if (a.d % a.decoder_heads)
         return elcl_fail(err, ELCL_E_FORMAT, "%s: n_embd %d is not a multiple of n_head %d",

@@ -1,42 +1,12 @@
 /* OPT: a decoder with learned positions from row 2 on, pre-norm or, as OPT-350M, post-norm without
  * a norm behind the stack; its embeddings may be narrower than the model and are then projected. */
 #include <stdio.h>
-#include <string.h>
 
 #include "base/util.h"
 #include "model/family.h"
 
-#define MAX_LAYERS 256
-#define MAX_WIDTH 65536
 #define POSITION_OFFSET 2
 #define NORM_EPS 1e-5f
-
-static int read_activation(const struct elcl_config *config, enum elcl_activation *act,
-                           elcl_error *err)
-{
-    static const struct {
-        const char *name;
-        enum elcl_activation act;
-    } known[] = {
-        {"relu", ELCL_ACT_RELU},          {"gelu", ELCL_ACT_GELU},
-        {"gelu_new", ELCL_ACT_GELU_TANH}, {"gelu_pytorch_tanh", ELCL_ACT_GELU_TANH},
-        {"silu", ELCL_ACT_SILU},          {"swish", ELCL_ACT_SILU},
-    };
-    const char *name;
-    const int rc = elcl_config_string_or(config, "activation_function", "relu", &name, err);
-    if (rc)
-        return rc;
-    for (size_t i = 0; i < ELCL_COUNT(known); i++) {
-        if (!strcmp(name, known[i].name)) {
-            *act = known[i].act;
-            return ELCL_OK;
-        }
-    }
-    return elcl_fail(err, ELCL_E_UNSUPPORTED,
-                     "%s: activation_function \"%s\" is not supported; supported: gelu, gelu_new, "
-                     "relu, silu",
-                     config->path, name);
-}
 
 static int read_norms(const struct elcl_config *config, struct elcl_arch *a, elcl_error *err)
 {
@@ -59,18 +29,19 @@ static int read_arch(const struct elcl_config *config, struct elcl_arch *arch, e
     struct elcl_arch a = {
         .decoder_only = true, .embed_scale = 1, .position_offset = POSITION_OFFSET};
     int rc;
-    ELCL_TRY(elcl_config_int(config, "hidden_size", 1, MAX_WIDTH, &a.d, err));
+    ELCL_TRY(elcl_config_int(config, "hidden_size", 1, ELCL_MAX_WIDTH, &a.d, err));
     ELCL_TRY(elcl_config_int(config, "vocab_size", 1, 1 << 24, &a.vocabulary, err));
     a.source_vocabulary = a.vocabulary;
-    ELCL_TRY(elcl_config_int(config, "num_hidden_layers", 1, MAX_LAYERS, &a.decoder_layers, err));
+    ELCL_TRY(
+        elcl_config_int(config, "num_hidden_layers", 1, ELCL_MAX_LAYERS, &a.decoder_layers, err));
     ELCL_TRY(elcl_config_int(config, "num_attention_heads", 1, 1024, &a.decoder_heads, err));
     ELCL_TRY(elcl_config_int(config, "ffn_dim", 1, 1 << 20, &a.decoder_ffn, err));
     ELCL_TRY(elcl_config_int_or(config, "max_position_embeddings", 2, 1 << 20, 2048,
                                 &a.max_positions, err));
-    ELCL_TRY(
-        elcl_config_int_or(config, "word_embed_proj_dim", 1, MAX_WIDTH, a.d, &a.embed_width, err));
+    ELCL_TRY(elcl_config_int_or(config, "word_embed_proj_dim", 1, ELCL_MAX_WIDTH, a.d,
+                                &a.embed_width, err));
     ELCL_TRY(elcl_config_bool_or(config, "tie_word_embeddings", true, &a.tied, err));
-    ELCL_TRY(read_activation(config, &a.act, err));
+    ELCL_TRY(elcl_read_activation(config, "relu", &a.act, err));
     ELCL_TRY(read_norms(config, &a, err));
     if (a.d % a.decoder_heads)
         return elcl_fail(err, ELCL_E_FORMAT,

@@ -9,8 +9,6 @@
 #include "model/family.h"
 #include "model/position_bias.h"
 
-#define MAX_LAYERS 256
-#define MAX_WIDTH 65536
 /* Positions have no end here. A batch is made for so many tokens unless asked for others, up to a
  * limit that keeps sizes in range. */
 #define USUAL_POSITIONS 512
@@ -23,14 +21,6 @@
 static int read_feed_forward(const struct elcl_config *config, const char *fallback,
                              struct elcl_arch *a, elcl_error *err)
 {
-    static const struct {
-        const char *name;
-        enum elcl_activation act;
-    } known[] = {
-        {"relu", ELCL_ACT_RELU},          {"gelu", ELCL_ACT_GELU},
-        {"gelu_new", ELCL_ACT_GELU_TANH}, {"gelu_pytorch_tanh", ELCL_ACT_GELU_TANH},
-        {"silu", ELCL_ACT_SILU},          {"swish", ELCL_ACT_SILU},
-    };
     static const char gated[] = "gated-";
     const char *name, *act;
     int rc;
@@ -41,12 +31,8 @@ static int read_feed_forward(const struct elcl_config *config, const char *fallb
         of_name = "gelu_new";
     ELCL_TRY(elcl_config_string_or(config, "dense_act_fn", of_name, &act, err));
     ELCL_TRY(elcl_config_bool_or(config, "is_gated_act", has_prefix, &a->gated, err));
-    for (size_t i = 0; i < ELCL_COUNT(known); i++) {
-        if (!strcmp(act, known[i].name)) {
-            a->act = known[i].act;
-            return ELCL_OK;
-        }
-    }
+    if (elcl_activation_named(act, &a->act))
+        return ELCL_OK;
     return elcl_fail(err, ELCL_E_UNSUPPORTED,
                      "%s: feed_forward_proj \"%s\" with activation \"%s\" is not supported; "
                      "supported: relu, gelu, gelu_new, silu, each with or without \"gated-\"",
@@ -84,21 +70,21 @@ static int read_sizes(const struct elcl_config *config, struct elcl_arch *a, elc
     int rc;
     ELCL_TRY(elcl_config_int(config, "vocab_size", 1, 1 << 24, &a->vocabulary, err));
     a->source_vocabulary = a->vocabulary;
-    ELCL_TRY(elcl_config_int(config, "d_model", 1, MAX_WIDTH, &a->d, err));
-    ELCL_TRY(elcl_config_int(config, "d_kv", 1, MAX_WIDTH, &a->head_width, err));
+    ELCL_TRY(elcl_config_int(config, "d_model", 1, ELCL_MAX_WIDTH, &a->d, err));
+    ELCL_TRY(elcl_config_int(config, "d_kv", 1, ELCL_MAX_WIDTH, &a->head_width, err));
     ELCL_TRY(elcl_config_int(config, "num_heads", 1, 1024, &a->encoder_heads, err));
     a->decoder_heads = a->encoder_heads;
     ELCL_TRY(elcl_config_int(config, "d_ff", 1, 1 << 20, &a->encoder_ffn, err));
     a->decoder_ffn = a->encoder_ffn;
-    ELCL_TRY(elcl_config_int(config, "num_layers", 1, MAX_LAYERS, &a->encoder_layers, err));
-    ELCL_TRY(elcl_config_int_or(config, "num_decoder_layers", 1, MAX_LAYERS, a->encoder_layers,
+    ELCL_TRY(elcl_config_int(config, "num_layers", 1, ELCL_MAX_LAYERS, &a->encoder_layers, err));
+    ELCL_TRY(elcl_config_int_or(config, "num_decoder_layers", 1, ELCL_MAX_LAYERS, a->encoder_layers,
                                 &a->decoder_layers, err));
     ELCL_TRY(elcl_config_int_or(config, "n_positions", 2, MAX_POSITIONS, USUAL_POSITIONS,
                                 &a->usual_positions, err));
-    if ((int64_t)a->encoder_heads * a->head_width > MAX_WIDTH)
+    if ((int64_t)a->encoder_heads * a->head_width > ELCL_MAX_WIDTH)
         return elcl_fail(err, ELCL_E_UNSUPPORTED,
                          "%s: num_heads %d times d_kv %d is above %d, which elcl does not support",
-                         config->path, a->encoder_heads, a->head_width, MAX_WIDTH);
+                         config->path, a->encoder_heads, a->head_width, ELCL_MAX_WIDTH);
 fail:
     return rc;
 }
