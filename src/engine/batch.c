@@ -27,9 +27,32 @@ void elcl_batch_admit(struct elcl_engine *engine)
     }
 }
 
-static void put_group(struct elcl_records *records, size_t at, struct elcl_group group)
+void elcl_records_row(struct elcl_records *records, size_t at, int i,
+                      const int32_t record[ELCL_ROW_INTS])
 {
-    memcpy(records->data + at, &group, sizeof(group));
+    memcpy(records->data + at + (size_t)i * ELCL_ROW_INTS, record, ELCL_ROW_INTS * sizeof(*record));
+}
+
+void elcl_records_group(struct elcl_records *records, size_t at, int i, struct elcl_group group)
+{
+    memcpy(records->data + at + (size_t)i * ELCL_GROUP_INTS, &group, sizeof(group));
+}
+
+void elcl_records_source(struct elcl_records *records, const int32_t *tokens, int n, int pool)
+{
+    const int first = records->n_rows;
+    for (int s = 0; s < n; s++) {
+        const int r = first + s;
+        const int32_t record[ELCL_ROW_INTS] = {[ELCL_ROW_TOKEN] = tokens[s],
+                                               [ELCL_ROW_POSITION] = s,
+                                               [ELCL_ROW_SLOT] = pool + s,
+                                               [ELCL_ROW_LENGTH] = n};
+        elcl_records_row(records, records->rows_at, r, record);
+        elcl_records_group(records, records->self_at, r, (struct elcl_group){r, 1, first, n, 0, 0});
+    }
+    records->n_rows += n;
+    records->n_self = records->n_rows;
+    records->self_keys += (uint64_t)n * (uint64_t)n;
 }
 
 /* Room for n ints behind what the records have so far. */
@@ -101,17 +124,18 @@ static void put_row(struct elcl_engine *engine, const struct elcl_sentence *sent
         [ELCL_ROW_PROMPT] = prompt,
         [ELCL_ROW_N_PROMPT] = n_prompt,
     };
-    memcpy(records->data + records->rows_at + (size_t)r * ELCL_ROW_INTS, record, sizeof(record));
-    put_group(records, records->self_at + (size_t)r * ELCL_GROUP_INTS,
-              variant->pool_by_row ? (struct elcl_group){r, 1, cache, keys, 0, 0}
-                                   : (struct elcl_group){r, 1, prompt, n_prompt, r, length});
+    elcl_records_row(records, records->rows_at, r, record);
+    elcl_records_group(records, records->self_at, r,
+                       variant->pool_by_row
+                           ? (struct elcl_group){r, 1, cache, keys, 0, 0}
+                           : (struct elcl_group){r, 1, prompt, n_prompt, r, length});
     records->self_keys += (uint64_t)keys;
     records->max_keys = elcl_max_int(records->max_keys, keys);
     records->max_length = elcl_max_int(records->max_length, length);
     if (!variant->cross_groups_by_sentence && !engine->run.arch->decoder_only) {
         const int start = (variant->pool_by_row ? r : sentence->slot) * c->max_source;
-        put_group(records, records->cross_at + (size_t)records->n_cross++ * ELCL_GROUP_INTS,
-                  (struct elcl_group){r, 1, start, sentence->n_source, 0, 0});
+        elcl_records_group(records, records->cross_at, records->n_cross++,
+                           (struct elcl_group){r, 1, start, sentence->n_source, 0, 0});
         records->cross_keys += (uint64_t)sentence->n_source;
         records->cross_reads += (uint64_t)sentence->n_source;
     }
@@ -179,9 +203,9 @@ void elcl_batch_step_records(struct elcl_engine *engine)
         }
         put_draws(engine, sentence);
         if (engine->run.variant->cross_groups_by_sentence && !engine->run.arch->decoder_only) {
-            put_group(records, records->cross_at + (size_t)records->n_cross++ * ELCL_GROUP_INTS,
-                      (struct elcl_group){r, n, sentence->slot * c->max_source, sentence->n_source,
-                                          0, 0});
+            elcl_records_group(records, records->cross_at, records->n_cross++,
+                               (struct elcl_group){r, n, sentence->slot * c->max_source,
+                                                   sentence->n_source, 0, 0});
             records->cross_keys += (uint64_t)n * (uint64_t)sentence->n_source;
             records->cross_reads += (uint64_t)sentence->n_source;
         }
@@ -190,27 +214,6 @@ void elcl_batch_step_records(struct elcl_engine *engine)
         records->width = elcl_max_int(records->width, elcl_search_width(sentence->search));
         r += n;
     }
-}
-
-/* One row per source token; its keys are its sentence's rows. */
-static void put_source(struct elcl_engine *engine, const struct elcl_sentence *sentence)
-{
-    struct elcl_records *records = &engine->encode;
-    const int first = records->n_rows, n = sentence->n_source;
-    const int pool = (engine->run.variant->pool_by_row ? sentence->first_row : sentence->slot) *
-                     engine->run.capacity.max_source;
-    for (int s = 0; s < n; s++) {
-        const int r = first + s;
-        const int32_t record[ELCL_ROW_INTS] = {[ELCL_ROW_TOKEN] = sentence->source[s],
-                                               [ELCL_ROW_POSITION] = s,
-                                               [ELCL_ROW_SLOT] = pool + s,
-                                               [ELCL_ROW_LENGTH] = n};
-        memcpy(records->data + (size_t)r * ELCL_ROW_INTS, record, sizeof(record));
-        put_group(records, records->self_at + (size_t)r * ELCL_GROUP_INTS,
-                  (struct elcl_group){r, 1, first, n, 0, 0});
-    }
-    records->n_rows += n;
-    records->self_keys += (uint64_t)n * (uint64_t)n;
 }
 
 /* One row per prompt token; its keys are the prompt up to itself. */
@@ -228,9 +231,9 @@ static void put_prompt(struct elcl_engine *engine, const struct elcl_sentence *s
                                                [ELCL_ROW_POSITION] = s,
                                                [ELCL_ROW_SLOT] = pool + s,
                                                [ELCL_ROW_CACHE] = cache + s};
-        memcpy(records->data + (size_t)r * ELCL_ROW_INTS, record, sizeof(record));
-        put_group(records, records->self_at + (size_t)r * ELCL_GROUP_INTS,
-                  (struct elcl_group){r, 1, cache, s + 1, 0, 0});
+        elcl_records_row(records, records->rows_at, r, record);
+        elcl_records_group(records, records->self_at, r,
+                           (struct elcl_group){r, 1, cache, s + 1, 0, 0});
     }
     records->n_rows += n;
     records->self_keys += (uint64_t)n * (uint64_t)(n + 1) / 2;
@@ -240,6 +243,7 @@ bool elcl_batch_encode_records(struct elcl_engine *engine, int *slot)
 {
     struct elcl_records *records = &engine->encode;
     const struct elcl_capacity *c = &engine->run.capacity;
+    const bool by_row = engine->run.variant->pool_by_row;
     *records = (struct elcl_records){.data = records->data, .buffer = ELCL_B_ENCODE};
     records->self_at = (size_t)c->encode_rows * ELCL_ROW_INTS;
     for (; *slot < c->sentences; ++*slot) {
@@ -252,7 +256,8 @@ bool elcl_batch_encode_records(struct elcl_engine *engine, int *slot)
         if (only)
             put_prompt(engine, sentence);
         else
-            put_source(engine, sentence);
+            elcl_records_source(records, sentence->source, sentence->n_source,
+                                (by_row ? sentence->first_row : sentence->slot) * c->max_source);
         sentence->admitted = true;
     }
     records->n_self = records->n_rows;

@@ -61,4 +61,11 @@ void elcl_batch_step_records(struct elcl_engine *engine);
  * moves behind the last one. false: no new sentence is left. */
 bool elcl_batch_encode_records(struct elcl_engine *engine, int *slot);
 
+/* Entry i of a section of row records or of groups. */
+void elcl_records_row(struct elcl_records *records, size_t at, int i,
+                      const int32_t record[ELCL_ROW_INTS]);
+void elcl_records_group(struct elcl_records *records, size_t at, int i, struct elcl_group group);
+/* The encoder's next n rows: source tokens whose states go to pool rows from `pool` on. */
+void elcl_records_source(struct elcl_records *records, const int32_t *tokens, int n, int pool);
+
 #endif

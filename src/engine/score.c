@@ -171,44 +171,15 @@ fail:
 
 /* ---- records ------------------------------------------------------------------------------- */
 
-static void put_group(struct elcl_records *records, size_t at, int i, struct elcl_group group)
-{
-    memcpy(records->data + at + (size_t)i * ELCL_GROUP_INTS, &group, sizeof(group));
-}
-
-static void put_record(struct elcl_records *records, size_t at, int i,
-                       const int32_t record[ELCL_ROW_INTS])
-{
-    memcpy(records->data + at + (size_t)i * ELCL_ROW_INTS, record, ELCL_ROW_INTS * sizeof(*record));
-}
-
-/* One row per source token; its keys are its source's rows. */
-static void put_source(struct elcl_scorer *s, const elcl_score_request *q)
-{
-    struct elcl_records *records = &s->encode;
-    const int first = records->n_rows, n = (int)q->n_source;
-    for (int t = 0; t < n; t++) {
-        const int32_t record[ELCL_ROW_INTS] = {[ELCL_ROW_TOKEN] = q->source[t],
-                                               [ELCL_ROW_POSITION] = t,
-                                               [ELCL_ROW_SLOT] = first + t,
-                                               [ELCL_ROW_LENGTH] = n};
-        put_record(records, records->rows_at, first + t, record);
-        put_group(records, records->self_at, first + t,
-                  (struct elcl_group){first + t, 1, first, n, 0, 0});
-    }
-    records->n_rows += n;
-    records->n_self = records->n_rows;
-    records->self_keys += (uint64_t)n * (uint64_t)n;
-}
-
 /* The cross groups of n decoder rows from `first` on, over source rows from `source` on. */
 static void put_cross(struct elcl_scorer *s, int first, int n, int source, int n_source)
 {
     struct elcl_records *records = &s->step;
     const bool together = s->run.variant->cross_groups_by_sentence;
     for (int t = 0; t < (together ? 1 : n); t++)
-        put_group(records, records->cross_at, records->n_cross++,
-                  (struct elcl_group){first + t, together ? n : 1, source, n_source, 0, 0});
+        elcl_records_group(
+            records, records->cross_at, records->n_cross++,
+            (struct elcl_group){first + t, together ? n : 1, source, n_source, 0, 0});
     records->cross_keys += (uint64_t)n_source * (uint64_t)n;
     records->cross_reads += (uint64_t)n_source * (uint64_t)(together ? 1 : n);
     records->max_rows = elcl_max_int(records->max_rows, together ? n : 1);
@@ -236,13 +207,14 @@ static void put_target(struct elcl_scorer *s, const elcl_score_request *q)
                                                [ELCL_ROW_POSITION] = t,
                                                [ELCL_ROW_SLOT] = r,
                                                [ELCL_ROW_CACHE] = r};
-        put_record(records, records->rows_at, r, record);
-        put_group(records, records->self_at, r, (struct elcl_group){r, 1, first, t + 1, 0, 0});
+        elcl_records_row(records, records->rows_at, r, record);
+        elcl_records_group(records, records->self_at, r,
+                           (struct elcl_group){r, 1, first, t + 1, 0, 0});
     }
     for (int i = 0; i < n_target; i++) {
         const int32_t record[ELCL_ROW_INTS] = {
             [ELCL_ROW_TOKEN] = q->target[i], [ELCL_ROW_PARENT] = first + n - n_target + i};
-        put_record(records, records->scored_at, records->n_scored++, record);
+        elcl_records_row(records, records->scored_at, records->n_scored++, record);
     }
     records->n_rows += n;
     records->n_self = records->n_rows;
@@ -273,7 +245,7 @@ static void put_requests(struct elcl_scorer *s, const elcl_score_request *reques
         put_target(s, q);
         if (s->model->arch.decoder_only)
             continue;
-        put_source(s, q);
+        elcl_records_source(&s->encode, q->source, (int)q->n_source, source);
         put_cross(s, first, decoder_rows(s, q), source, (int)q->n_source);
     }
     s->step.n = s->step.scored_at + (size_t)s->step.n_scored * ELCL_ROW_INTS;
