@@ -7,7 +7,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "generate_options.h"
+#include "words.h"
 #include "sys.h"
 
 #define LEAST_NOISE 0.05 /* what two runs of the same may differ by, whatever their spread */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "commit.h"
-#include "generate_options.h"
+#include "words.h"
 
 const char *elcl_bench_status_word(enum elcl_bench_status status)
 {

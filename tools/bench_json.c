@@ -7,7 +7,7 @@
 #include <cjson/cJSON.h>
 
 #include "commit.h"
-#include "generate_options.h"
+#include "words.h"
 
 static bool number(cJSON *o, const char *key, double value)
 {

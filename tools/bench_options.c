@@ -1,5 +1,6 @@
 /* The options of elcl bench. */
 #include "bench.h"
+#include "words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -7,16 +8,6 @@
 #define FIELD(name) offsetof(struct elcl_bench_options, name)
 
 /* clang-format off */
-static const struct elcl_choice attention_words[] = {
-    {"el", ELCL_ATTN_EL}, {"mha", ELCL_ATTN_MHA}, {"mha-beam", ELCL_ATTN_MHA_BEAM},
-    {"auto", ELCL_ATTN_AUTO}, {NULL, 0}};
-static const struct elcl_choice gemm_words[] = {
-    {"auto", ELCL_GEMM_AUTO}, {"clblast", ELCL_GEMM_CLBLAST}, {"native", ELCL_GEMM_NATIVE},
-    {NULL, 0}};
-static const struct elcl_choice kernel_words[] = {
-    {"auto", ELCL_KERNELS_AUTO}, {"cpu", ELCL_KERNELS_CPU}, {"gpu", ELCL_KERNELS_GPU}, {NULL, 0}};
-static const struct elcl_choice storage_words[] = {
-    {"f32", ELCL_F32}, {"f16", ELCL_F16}, {"bf16", ELCL_BF16}, {NULL, 0}};
 static const struct elcl_choice output_words[] = {
     {"md", ELCL_BENCH_MD}, {"csv", ELCL_BENCH_CSV}, {"json", ELCL_BENCH_JSON},
     {"jsonl", ELCL_BENCH_JSONL}, {NULL, 0}};
@@ -38,13 +29,14 @@ static const struct elcl_opt options_table[] = {
     TEXT("synthetic", "NAME,...", synthetic,
          "models of true shape with random weights: bart-large, bart-base, transformer-270m, "
          "marian-base, gpt2, gpt2-medium"),
-    WORDS("attention", "el|mha|mha-beam|auto", attention, attention_words, "variants (default auto)"),
-    WORDS("weights", "f32|f16|bf16", weights, storage_words,
+    WORDS("attention", "el|mha|mha-beam|auto", attention, elcl_attention_words,
+          "variants (default auto)"),
+    WORDS("weights", "f32|f16|bf16", weights, elcl_storage_words,
           "storage of weights on the device (default f32)"),
-    WORDS("state", "f32|f16|bf16", state, storage_words,
+    WORDS("state", "f32|f16|bf16", state, elcl_storage_words,
           "storage of encoder output and caches (default f32)"),
-    WORDS("gemm", "auto|clblast|native", gemm, gemm_words, "matrix products (default auto)"),
-    WORDS("kernels", "auto|cpu|gpu", kernels, kernel_words,
+    WORDS("gemm", "auto|clblast|native", gemm, elcl_gemm_words, "matrix products (default auto)"),
+    WORDS("kernels", "auto|cpu|gpu", kernels, elcl_kernel_words,
           "shape of the kernels (default: by the device's type)"),
     {ELCL_OPT_INTS, "batch-size", "N,...|auto",
      "sentences in flight (default 1); auto: the most that fit, up to --max-batch",

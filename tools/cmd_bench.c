@@ -5,8 +5,8 @@
 #include <time.h>
 
 #include "bench.h"
-#include "generate_options.h"
 #include "sys.h"
+#include "words.h"
 
 static int open_run(struct elcl_bench_run *run, int argc, char **argv, elcl_error *err)
 {
@@ -91,28 +91,15 @@ static int run_all(struct elcl_bench_run *run, const struct elcl_bench_configs *
     return rc;
 }
 
-static int write_file(const char *path, const struct elcl_bytes *bytes, elcl_error *err)
-{
-    struct elcl_sys_file file;
-    int rc = elcl_sys_create(path, &file, err);
-    if (rc)
-        return rc;
-    rc = elcl_sys_write(&file, bytes->data, bytes->n, err);
-    if (!rc)
-        rc = elcl_sys_commit(&file, err);
-    elcl_sys_abandon(&file, NULL);
-    return rc;
-}
-
 static int write_results(struct elcl_bench_run *run, elcl_error *err)
 {
     const struct elcl_bench_options *o = run->options;
     struct elcl_bytes out = {0};
     int rc = elcl_bench_format(run, (enum elcl_bench_output)o->output, &out, err);
     if (!rc && out.n)
-        rc = write_file(o->output_file ? o->output_file : "-", &out, err);
+        rc = elcl_sys_save(o->output_file ? o->output_file : "-", &out, err);
     if (!rc && o->trace)
-        rc = run->trace.failed ? elcl_tool_nomem(err) : write_file(o->trace, &run->trace, err);
+        rc = elcl_sys_save(o->trace, &run->trace, err);
     elcl_bytes_finish(&out);
     return rc;
 }

@@ -28,21 +28,6 @@ static const struct elcl_opt options_table[] = {
     {ELCL_OPT_FLAG, "help", NULL, "this text", FIELD(help), 0, 0, NULL},
 };
 
-static int write_file(const char *path, const struct elcl_bytes *bytes, elcl_error *err)
-{
-    struct elcl_sys_file file = {0};
-    if (bytes->failed)
-        return elcl_tool_nomem(err);
-    int rc = elcl_sys_create(path, &file, err);
-    if (rc)
-        return rc;
-    rc = elcl_sys_write(&file, bytes->data, bytes->n, err);
-    if (!rc)
-        rc = elcl_sys_commit(&file, err);
-    elcl_sys_abandon(&file, NULL);
-    return rc;
-}
-
 /* Writes charts into a directory. */
 struct svg_writer {
     const char *directory;
@@ -69,7 +54,7 @@ static void write_svg(void *user, const char *name, const char *caption,
     if (path.failed)
         elcl_tool_nomem(&w->err);
     else
-        (void)write_file(path.data, &file, &w->err);
+        (void)elcl_sys_save(path.data, &file, &w->err);
     elcl_bytes_finish(&path);
     elcl_bytes_finish(&file);
 }
@@ -83,7 +68,7 @@ static int write_outputs(const struct elcl_comparison *c, const struct compare_o
     int rc = ELCL_OK;
     if (o->html) {
         elcl_compare_html(&out, c);
-        rc = write_file(o->html, &out, err);
+        rc = elcl_sys_save(o->html, &out, err);
         elcl_bytes_finish(&out);
     }
     if (!rc && o->svg) {
@@ -95,7 +80,7 @@ static int write_outputs(const struct elcl_comparison *c, const struct compare_o
     }
     if (!rc) {
         tables[o->format](&out, c);
-        rc = write_file("-", &out, err);
+        rc = elcl_sys_save("-", &out, err);
         elcl_bytes_finish(&out);
     }
     return rc;

@@ -1,6 +1,6 @@
 /* elcl selftest: every kernel against a double-precision reference on this driver. The report is
  * what a bug report needs. */
-#include "args.h"
+#include "words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,14 +15,11 @@ struct selftest_options {
 
 #define FIELD(name) offsetof(struct selftest_options, name)
 
-static const struct elcl_choice kernels_words[] = {
-    {"auto", ELCL_KERNELS_AUTO}, {"cpu", ELCL_KERNELS_CPU}, {"gpu", ELCL_KERNELS_GPU}, {NULL, 0}};
-
 static const struct elcl_opt options_table[] = {
     {ELCL_OPT_TEXT, "device", "NAME", "index, part of a name, cpu or gpu", FIELD(device), 0, 0,
      NULL},
     {ELCL_OPT_CHOICE, "kernels", "SHAPE", "auto, cpu or gpu: the kernel shape", FIELD(kernels), 0,
-     0, kernels_words},
+     0, elcl_kernel_words},
     {ELCL_OPT_INT, "budget", "SECONDS", "begin no case after this time (120); 0: no limit",
      FIELD(budget), 0, 86400, NULL},
     {ELCL_OPT_FLAG, "small", NULL, "tiny shapes alone, for slow OpenCL implementations",
@@ -57,16 +54,6 @@ struct report {
     bool nomem;
 };
 
-static const char *storage_word(enum elcl_storage storage)
-{
-    return storage == ELCL_F16 ? "f16" : storage == ELCL_BF16 ? "bf16" : "f32";
-}
-
-static const char *shape_word(enum elcl_kernels kernels)
-{
-    return kernels == ELCL_KERNELS_GPU ? "gpu" : "cpu";
-}
-
 /* ---- table --------------------------------------------------------------------------------- */
 
 static void print_line(const struct line *l)
@@ -74,8 +61,8 @@ static void print_line(const struct line *l)
     char storages[16], cases[32], worst[48] = "";
     if (!(l->passed + l->failed + l->skipped))
         return;
-    (void)snprintf(storages, sizeof(storages), "%s/%s", storage_word(l->weights),
-                   storage_word(l->state));
+    (void)snprintf(storages, sizeof(storages), "%s/%s", elcl_storage_word((int)l->weights),
+                   elcl_storage_word((int)l->state));
     if (l->passed + l->failed == 0) {
         printf("%-13s %-9s skipped: %s\n", l->operation, storages, l->reason);
         return;
@@ -100,7 +87,8 @@ static void print_header(const elcl_selftest_case *c)
            "driver    %s\n"
            "platform  %s, %s\n"
            "kernels   %s shape\n",
-           elcl_version(), d->name, d->driver, d->platform, d->version, shape_word(c->kernels));
+           elcl_version(), d->name, d->driver, d->platform, d->version,
+           elcl_kernels_word((int)c->kernels));
 }
 
 static void add_to_line(struct line *l, const elcl_selftest_case *c)
@@ -140,8 +128,8 @@ static void print_case(struct report *r, const elcl_selftest_case *c)
     if (line)
         add_to_line(line, c);
     if (c->verdict == ELCL_SELFTEST_FAIL)
-        printf("FAIL %s, %s, %s/%s: %s\n", c->operation, c->shape, storage_word(c->weights),
-               storage_word(c->state), c->reason);
+        printf("FAIL %s, %s, %s/%s: %s\n", c->operation, c->shape,
+               elcl_storage_word((int)c->weights), elcl_storage_word((int)c->state), c->reason);
     fflush(stdout);
 }
 
@@ -168,7 +156,7 @@ static bool add_device(cJSON *root, const elcl_selftest_case *c)
            cJSON_AddStringToObject(o, "vendor", d->vendor) &&
            cJSON_AddStringToObject(o, "driver", d->driver) &&
            cJSON_AddStringToObject(o, "version", d->version) &&
-           cJSON_AddStringToObject(root, "kernels", shape_word(c->kernels));
+           cJSON_AddStringToObject(root, "kernels", elcl_kernels_word((int)c->kernels));
 }
 
 static bool add_case(struct report *r, const elcl_selftest_case *c)
@@ -181,8 +169,8 @@ static bool add_case(struct report *r, const elcl_selftest_case *c)
     cJSON *o = cJSON_CreateObject();
     const bool ok = o && cJSON_AddStringToObject(o, "operation", c->operation) &&
                     cJSON_AddStringToObject(o, "shape", c->shape) &&
-                    cJSON_AddStringToObject(o, "weights", storage_word(c->weights)) &&
-                    cJSON_AddStringToObject(o, "state", storage_word(c->state)) &&
+                    cJSON_AddStringToObject(o, "weights", elcl_storage_word((int)c->weights)) &&
+                    cJSON_AddStringToObject(o, "state", elcl_storage_word((int)c->state)) &&
                     cJSON_AddStringToObject(o, "verdict", verdicts[c->verdict]) &&
                     cJSON_AddNumberToObject(o, "error", c->error) &&
                     cJSON_AddNumberToObject(o, "tolerance", c->tolerance) &&

@@ -1,4 +1,5 @@
 #include "generate_options.h"
+#include "words.h"
 
 #include <limits.h>
 #include <math.h>
@@ -11,22 +12,10 @@
 #define FIELD(name) offsetof(struct elcl_generate_options, name)
 
 /* clang-format off */
-const struct elcl_choice elcl_format_words[] = {
-    {"text", ELCL_LINE_TEXT}, {"jsonl", ELCL_LINE_JSONL}, {"ids", ELCL_LINE_IDS}, {NULL, 0}};
 static const struct elcl_choice early_words[] = {
     {"true", ELCL_EARLY_TRUE}, {"false", ELCL_EARLY_FALSE}, {"never", ELCL_EARLY_NEVER}, {NULL, 0}};
 static const struct elcl_choice style_words[] = {
     {"hf", ELCL_STYLE_HF}, {"fairseq", ELCL_STYLE_FAIRSEQ}, {NULL, 0}};
-const struct elcl_choice elcl_attention_words[] = {
-    {"el", ELCL_ATTN_EL}, {"mha", ELCL_ATTN_MHA}, {"mha-beam", ELCL_ATTN_MHA_BEAM},
-    {"auto", ELCL_ATTN_AUTO}, {NULL, 0}};
-const struct elcl_choice elcl_gemm_words[] = {
-    {"auto", ELCL_GEMM_AUTO}, {"clblast", ELCL_GEMM_CLBLAST}, {"native", ELCL_GEMM_NATIVE},
-    {NULL, 0}};
-const struct elcl_choice elcl_kernel_words[] = {
-    {"auto", ELCL_KERNELS_AUTO}, {"cpu", ELCL_KERNELS_CPU}, {"gpu", ELCL_KERNELS_GPU}, {NULL, 0}};
-const struct elcl_choice elcl_storage_words[] = {
-    {"f32", ELCL_F32}, {"f16", ELCL_F16}, {"bf16", ELCL_BF16}, {NULL, 0}};
 static const struct elcl_choice long_words[] = {
     {"truncate", ELCL_LONG_TRUNCATE}, {"refuse", ELCL_LONG_REFUSE}, {NULL, 0}};
 static const struct elcl_choice auto_word[] = {{"auto", 0}, {NULL, 0}};
@@ -182,35 +171,6 @@ static const struct elcl_opt options_table[] = {
 
 _Static_assert(ELCL_TOOL_COUNT(options_table) <= ELCL_MAX_OPTS, "raise ELCL_MAX_OPTS");
 
-static const char *word_of(const struct elcl_choice *words, int value)
-{
-    for (; words->word; words++) {
-        if (words->value == value)
-            return words->word;
-    }
-    return "unknown";
-}
-
-const char *elcl_attention_word(int value)
-{
-    return word_of(elcl_attention_words, value);
-}
-
-const char *elcl_gemm_word(int value)
-{
-    return word_of(elcl_gemm_words, value);
-}
-
-const char *elcl_kernels_word(int value)
-{
-    return word_of(elcl_kernel_words, value);
-}
-
-const char *elcl_storage_word(int value)
-{
-    return word_of(elcl_storage_words, value);
-}
-
 void elcl_generate_print_help(void)
 {
     fputs("Usage: elcl generate [OPTION...] MODEL [TEXT...]\n"
@@ -259,7 +219,8 @@ static int check_style(const struct elcl_generate_options *o, elcl_error *err)
         if (style_options[i].style != o->search_style &&
             elcl_args_seen(&o->args, style_options[i].name))
             return elcl_tool_fail(err, ELCL_E_ARG, "--%s has no meaning with --search-style %s",
-                                  style_options[i].name, word_of(style_words, o->search_style));
+                                  style_options[i].name,
+                                  elcl_word_of(style_words, o->search_style));
     }
     return ELCL_OK;
 }

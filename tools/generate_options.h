@@ -55,14 +55,4 @@ int elcl_generate_override(const struct elcl_generate_options *base, const struc
 int elcl_generate_resolve(struct elcl_generate_options *options, const elcl_model *model,
                           elcl_gen_options *gen, int *max_target, elcl_error *err);
 
-/* Words that other verbs take too. */
-extern const struct elcl_choice elcl_format_words[], elcl_attention_words[], elcl_gemm_words[],
-    elcl_kernel_words[], elcl_storage_words[];
-
-/* The word of an option for a value of the library's enums, as the summary shows it. */
-const char *elcl_attention_word(int value);
-const char *elcl_gemm_word(int value);
-const char *elcl_kernels_word(int value);
-const char *elcl_storage_word(int value);
-
 #endif

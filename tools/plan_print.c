@@ -6,7 +6,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "generate_options.h"
+#include "words.h"
 
 static int source_length(const struct elcl_plan_table *table, const struct elcl_plan_row *row)
 {

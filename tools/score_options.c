@@ -1,5 +1,5 @@
 #include "score_options.h"
-#include "generate_options.h"
+#include "words.h"
 
 #include <limits.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 #include "summary.h"
-#include "generate_options.h"
+#include "words.h"
 
 #include <stdio.h>
 

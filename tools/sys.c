@@ -260,3 +260,18 @@ void elcl_sys_abandon(struct elcl_sys_file *file, char **kept)
     }
     free_file(file);
 }
+
+int elcl_sys_save(const char *path, const struct elcl_bytes *bytes, elcl_error *err)
+{
+    struct elcl_sys_file file;
+    if (bytes->failed)
+        return elcl_tool_nomem(err);
+    int rc = elcl_sys_create(path, &file, err);
+    if (rc)
+        return rc;
+    rc = elcl_sys_write(&file, bytes->data, bytes->n, err);
+    if (!rc)
+        rc = elcl_sys_commit(&file, err);
+    elcl_sys_abandon(&file, NULL);
+    return rc;
+}
