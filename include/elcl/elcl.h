@@ -150,7 +150,7 @@ typedef struct elcl_model_params {
     const char *device;            /* index, part of a name, "cpu" or "gpu"; NULL: GPU before CPU */
     enum elcl_attention attention; /* default ELCL_ATTN_AUTO */
     enum elcl_gemm gemm;           /* default ELCL_GEMM_AUTO */
-    enum elcl_kernels kernels;     /* kernel shape, default by device type */
+    enum elcl_kernels kernels;     /* AUTO: as elcl_device_desc.gpu_kernels says */
     enum elcl_storage weights;     /* on the device, default ELCL_F32 */
     enum elcl_storage state;       /* shared encoder output and caches, default ELCL_F32 */
     uint64_t memory_limit_bytes;   /* all device buffers together; 0: what the device says */
@@ -585,6 +585,7 @@ typedef struct elcl_memory_plan {
  * the same parameters. ELCL_E_ARG for values outside their range. */
 ELCL_API int elcl_plan_memory(const elcl_blueprint *blueprint, const elcl_plan_params *params,
                               elcl_memory_plan *plan, elcl_error *err);
+
 /* What a device can do: from its data sheet, or as measured. */
 typedef struct elcl_machine {
     enum elcl_device_type type;
@@ -641,7 +642,7 @@ typedef void (*elcl_selftest_fn)(void *user, const elcl_selftest_case *result);
 
 typedef struct elcl_selftest_params {
     const char *device;        /* as elcl_model_params.device */
-    enum elcl_kernels kernels; /* kernel shape, default by device type */
+    enum elcl_kernels kernels; /* likewise */
     int small;                 /* 1: tiny shapes alone, for slow OpenCL implementations */
     double budget_seconds;     /* cases that would begin later are skipped; 0: no limit */
     uint64_t seed;             /* of all inputs */
