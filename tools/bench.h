@@ -60,7 +60,6 @@ struct elcl_bench_stat {
     double median, min, max;
     double spread; /* (max - min) / 2 / median */
 };
-void elcl_bench_stat_finish(struct elcl_bench_stat *stat); /* from n and values */
 
 enum elcl_bench_status { ELCL_BENCH_OK, ELCL_BENCH_NO_MEMORY, ELCL_BENCH_FAILED };
 

@@ -22,7 +22,8 @@ static double median_of(double *values, size_t n)
     return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
-void elcl_bench_stat_finish(struct elcl_bench_stat *stat)
+/* The rest from n and values. */
+static void finish_stat(struct elcl_bench_stat *stat)
 {
     double sorted[ELCL_BENCH_MOST_REPETITIONS];
     if (!stat->n)
@@ -406,11 +407,11 @@ int elcl_bench_measure(const struct elcl_bench_run *run, const struct elcl_bench
             r.first_token_ms.n = r.step_ms.n = r.n_kernels = 0;
         r.peak_bytes = r.hash = 0;
     }
-    elcl_bench_stat_finish(&r.samples_per_second);
-    elcl_bench_stat_finish(&r.output_tokens_per_second);
-    elcl_bench_stat_finish(&r.encoder_tokens_per_second);
-    elcl_bench_stat_finish(&r.first_token_ms);
-    elcl_bench_stat_finish(&r.step_ms);
+    finish_stat(&r.samples_per_second);
+    finish_stat(&r.output_tokens_per_second);
+    finish_stat(&r.encoder_tokens_per_second);
+    finish_stat(&r.first_token_ms);
+    finish_stat(&r.step_ms);
     *result = r;
     return ELCL_OK;
 }

@@ -14,9 +14,6 @@
  * returns code: `return elcl_fail(err, ELCL_E_IO, "%s: cannot open: %s", path, why);` */
 int elcl_fail(elcl_error *err, int code, const char *fmt, ...) ELCL_PRINTF(3, 4);
 
-/* Puts "prefix: " before the message of a failed call and returns its code. */
-int elcl_fail_prefix(elcl_error *err, int code, const char *prefix);
-
 int elcl_fail_nomem(elcl_error *err);
 
 #endif

@@ -41,7 +41,8 @@ int elcl_scorer_create(elcl_model *model, const elcl_scorer_params *params, elcl
 
 /* ---- memory -------------------------------------------------------------------------------- */
 
-struct elcl_capacity elcl_score_capacity(const struct elcl_arch *arch, int rows)
+/* What a run has room for that packs `rows` rows of decoder and of encoder. */
+static struct elcl_capacity capacity_for(const struct elcl_arch *arch, int rows)
 {
     return (struct elcl_capacity){.sentences = rows,
                                   .beams = 1,
@@ -70,7 +71,7 @@ static void drop_run(struct elcl_scorer *s)
 static int create_run(struct elcl_scorer *s, int rows, elcl_error *err)
 {
     struct elcl_model *m = s->model;
-    const struct elcl_capacity c = elcl_score_capacity(&m->arch, rows);
+    const struct elcl_capacity c = capacity_for(&m->arch, rows);
     const uint64_t limit = elcl_engine_memory_limit(m->device);
     const uint64_t max_alloc = m->device->desc.max_alloc_bytes;
     struct elcl_ops *ops = NULL;

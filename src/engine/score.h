@@ -17,7 +17,4 @@ struct elcl_scorer {
     elcl_engine_stats stats;
 };
 
-/* What a run has room for that packs `rows` rows of decoder and of encoder. */
-struct elcl_capacity elcl_score_capacity(const struct elcl_arch *arch, int rows);
-
 #endif

@@ -260,8 +260,9 @@ fail:
     return rc;
 }
 
-int elcl_safetensors_add(struct elcl_safetensors *st, const void *data, size_t bytes,
-                         const char *file, elcl_error *err)
+/* Adds the tensors of one file. `data` and `file` must outlive st. */
+static int add_file(struct elcl_safetensors *st, const void *data, size_t bytes, const char *file,
+                    elcl_error *err)
 {
     const unsigned char *p = data;
     if (bytes < 8)
@@ -304,7 +305,7 @@ int elcl_safetensors_map(struct elcl_safetensors *st, const char *path, elcl_err
     file->path = elcl_strndup(path, strlen(path));
     if (!file->path)
         return elcl_fail_nomem(err);
-    return elcl_safetensors_add(st, file->mapping.data, file->mapping.bytes, file->path, err);
+    return add_file(st, file->mapping.data, file->mapping.bytes, file->path, err);
 }
 
 /* ---- as a source ----------------------------------------------------------------------------- */
@@ -372,7 +373,7 @@ int elcl_safetensors_open_memory(const void *data, size_t bytes, const char *nam
     struct elcl_safetensors *s = NULL;
     int rc;
     ELCL_TRY(elcl_safetensors_create(name, &s, err));
-    ELCL_TRY(elcl_safetensors_add(s, data, bytes, s->path, err));
+    ELCL_TRY(add_file(s, data, bytes, s->path, err));
     *st = s;
     return ELCL_OK;
 fail:

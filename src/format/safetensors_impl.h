@@ -31,10 +31,7 @@ struct elcl_safetensors {
 
 int elcl_safetensors_create(const char *path, struct elcl_safetensors **st, elcl_error *err);
 
-/* Adds the tensors of one file. `data` and `file` must outlive st. */
-int elcl_safetensors_add(struct elcl_safetensors *st, const void *data, size_t bytes,
-                         const char *file, elcl_error *err);
-/* The same from a path; st keeps the mapping. */
+/* Adds the tensors of one file; st keeps its mapping. */
 int elcl_safetensors_map(struct elcl_safetensors *st, const char *path, elcl_error *err);
 
 #endif

@@ -34,12 +34,6 @@ const elcl_tokens *elcl_rules_allowed(const elcl_gen_options *options, int lengt
     return i >= 0 && i < options->n_alternatives ? &options->alternatives[i] : NULL;
 }
 
-bool elcl_rules_read_source(const elcl_gen_options *o)
-{
-    const float penalty = o->encoder_repetition_penalty;
-    return o->encoder_no_repeat_ngram_size > 0 || (penalty > 0 && penalty != 1);
-}
-
 size_t elcl_rules_list_tokens(const elcl_gen_options *o)
 {
     int largest = 0;

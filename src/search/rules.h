@@ -50,8 +50,6 @@ void elcl_rules_at(const elcl_gen_options *options, int length, struct elcl_row_
 int elcl_rules_suppressed(const elcl_gen_options *options, int length, int32_t *tokens);
 /* The tokens of which one must follow `length` tokens; NULL: any. */
 const elcl_tokens *elcl_rules_allowed(const elcl_gen_options *options, int length);
-/* true when a rule reads the source. */
-bool elcl_rules_read_source(const elcl_gen_options *options);
 /* Most ints that the lists of a row can take at a step, the source not counted. */
 size_t elcl_rules_list_tokens(const elcl_gen_options *options);
 
