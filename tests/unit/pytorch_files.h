@@ -17,6 +17,8 @@
 #define PAIR(key, value) TEXT("\1", key) value
 /* A dictionary of one tensor with a name of one letter. */
 #define ENTRY(name, tensor) P "}" PAIR(name, tensor) "s."
+#define ONE(storage, offset, shape, stride) ENTRY("w", TENSOR(storage, offset, shape, stride))
+#define F6 STORAGE("Float", "K\6")
 
 struct part {
     const char *name, *data;
@@ -37,5 +39,8 @@ struct elcl_str archive_of(const struct part *parts, size_t n, int flags);
 struct elcl_str archive_of_pickle(const char *pickle, size_t n);
 /* Where the directory begins. */
 size_t directory_of(const struct elcl_str *archive);
+
+/* The call gave this code, with a message that has `part`. */
+void check_failure(const char *what, int rc, const elcl_error *err, int code, const char *part);
 
 #endif
