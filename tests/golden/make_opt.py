@@ -3,7 +3,6 @@ makes of them.
 
 usage: make_opt.py [tiny-opt|tiny-opt-post|tiny-opt-plain]...
 """
-import random
 import sys
 
 import torch
@@ -11,8 +10,7 @@ from transformers import GenerationConfig, OPTConfig, OPTForCausalLM
 from transformers.utils import logging
 
 from make_tiny_bart import save_tensors, write_plain
-from make_tiny_gpt2 import CASES, EOS, HERE, PAD, choose_inputs, forward_goldens
-from reference import options_of, versions, write_json
+from make_tiny_gpt2 import CASES, EOS, HERE, PAD, write_golden
 
 COMMON = dict(
     architectures=["OPTForCausalLM"], bos_token_id=EOS, eos_token_id=EOS, pad_token_id=PAD,
@@ -95,27 +93,9 @@ def save_checkpoint(model, config, prefix, directory):
 
 
 def make(name, config, seed, eos_bias, prefix):
-    directory = HERE / name
     model = random_model(config, seed, eos_bias)
-    save_checkpoint(model, config, prefix, directory)
-    cases = [(case, options_of(**{"bos_token_id": EOS, "decoder_start_token_id": None, **changes}))
-             for case, changes in CASES]
-    rng = random.Random(seed)
-    inputs, outputs, smallest = choose_inputs(model, config, cases, rng)
-    forced = forward_goldens(model, config, inputs, rng)
-    every = list(range(len(inputs)))
-    write_json(directory / "golden.json", {
-        "versions": versions(),
-        "seed": seed,
-        "smallest_gap": smallest,
-        "inputs": inputs,
-        "teacher_forced": forced,
-        "cases": [
-            {"name": case, "options": options, "inputs": every, "outputs": [o[i] for o in outputs]}
-            for i, (case, options) in enumerate(cases)
-        ],
-    })
-    print("%s: %d cases, smallest gap %.1e" % (name, len(cases), smallest))
+    save_checkpoint(model, config, prefix, HERE / name)
+    write_golden(name, model, config, seed)
 
 
 if __name__ == "__main__":

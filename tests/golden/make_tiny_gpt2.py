@@ -185,17 +185,15 @@ def forward_goldens(model, config, inputs, rng):
     return forced
 
 
-def make(name, config, seed, eos_bias):
-    directory = HERE / name
-    model = random_model(config, seed, eos_bias)
-    save_checkpoint(model, config, directory)
+def write_golden(name, model, config, seed):
+    """golden.json of a decoder-only model, in the folder `name`."""
     cases = [(case, options_of(**{"bos_token_id": EOS, "decoder_start_token_id": None, **changes}))
              for case, changes in CASES]
     rng = random.Random(seed)
     inputs, outputs, smallest = choose_inputs(model, config, cases, rng)
     forced = forward_goldens(model, config, inputs, rng)
     every = list(range(len(inputs)))
-    write_json(directory / "golden.json", {
+    write_json(HERE / name / "golden.json", {
         "versions": versions(),
         "seed": seed,
         "smallest_gap": smallest,
@@ -207,6 +205,12 @@ def make(name, config, seed, eos_bias):
         ],
     })
     print("%s: %d cases, smallest gap %.1e" % (name, len(cases), smallest))
+
+
+def make(name, config, seed, eos_bias):
+    model = random_model(config, seed, eos_bias)
+    save_checkpoint(model, config, HERE / name)
+    write_golden(name, model, config, seed)
 
 
 if __name__ == "__main__":
