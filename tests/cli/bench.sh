@@ -177,6 +177,13 @@ fi
 
 run "$elcl" bench m --no-profile --quiet -o csv
 exits "bench of a directory" 0
+# The stand-in takes 100000 bytes for more than 100 of these sentences.
+run "$elcl" bench m --no-profile --quiet -o csv --batch-size auto --max-batch 3 --samples 7 \
+    --memory-limit 100000
+exits "bench: an automatic batch" 0
+same "bench: --max-batch, --samples" "$(awk -F, '
+    NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i }
+    NR == 2 { print $at["batch_size"], $at["samples"] }' "$tmp/out")" "3 7"
 run "$elcl" bench --preset paper --quiet --no-profile
 says "the paper's models" "no synthetic model"
 

@@ -179,6 +179,12 @@ code=$?
 exits "streaming" 0
 prints "streaming" "$attention" "$attention"
 
+ELCL_CACHE_DIR=$tmp/cache run "$elcl" generate --quiet "$model" --no-cache attention
+prints "without a cache" "$attention"
+check "--no-cache stores nothing" [ ! -e "$tmp/cache" ]
+ELCL_CACHE_DIR=$tmp/cache run "$elcl" generate --quiet "$model" attention
+check "otherwise kernels are stored" [ "$(ls "$tmp/cache")" ]
+
 # ---- sampling --------------------------------------------------------------------------------
 
 sample="generate --quiet $model --num-beams 1 --do-sample --format jsonl"
@@ -194,7 +200,7 @@ run "$elcl" $sample --seed 2 attention transformer kernel hello
 check "sampling: another seed, another text" sh -c '! cmp -s "$1" "$2"' sh "$tmp/out" "$tmp/sampled"
 run "$elcl" $sample --temperature 2 --num-return-sequences 5 attention
 json "sampling: sequences of their own" 'len(set(str(d["ids"]) for d in lines)) > 2'
-for cut in '--temperature 0.00001' '--top-k 1' '--top-p 0' '--min-p 1'; do
+for cut in '--temperature 0.00001' '--top-k 1' '--top-p 0' '--min-p 1' '--typical-p 0.000001'; do
     run "$elcl" generate --quiet "$model" --num-beams 1 --do-sample $cut attention
     prints "sampling: $cut leaves the best" "$attention"
 done

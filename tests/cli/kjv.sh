@@ -87,6 +87,11 @@ start=$("$elcl" generate --quiet "$model" --format ids --max-new-tokens 1 '' | c
 run "$elcl" score --quiet "$model" --input-format ids --no-bos "$start $ids"
 sed -n 1p "$tmp/out" >"$tmp/got"
 check '--no-bos: the first token is given' cmp -s "$tmp/got" "$tmp/want"
+run "$elcl" score --quiet "$model" --batch-tokens 2 'In the beginning' 'In the beginning'
+sed -n 2p "$tmp/out" >"$tmp/got"
+check '--batch-tokens: less than a text' cmp -s "$tmp/got" "$tmp/want"
+refuses '--batch-tokens of none' 2 '--batch-tokens: expected' \
+    "$elcl" score "$model" --batch-tokens 0 a
 
 # Greedy search says of its output what score says of it.
 run "$elcl" generate --quiet "$model" --format jsonl --max-new-tokens 12 'In the beginning'
