@@ -11,7 +11,7 @@ const char storage_bytes[24] = {0, 0, 0,      0,      0, 0, '\x80', '\x3f', 0, 0
 static void put(struct elcl_str *out, unsigned long long value, int bytes)
 {
     for (int i = 0; i < bytes; i++) {
-        const char byte = i < 8 ? (char)(value >> (8 * i) & 0xff) : 0;
+        const char byte = (char)(i < 8 ? value >> (8 * i) & 0xff : 0);
         elcl_str_append(out, &byte, 1);
     }
 }
