@@ -130,7 +130,7 @@ static int read_device(struct elcl_plan_options *o, elcl_plan_params *p, elcl_er
         p->max_alloc_bytes = d->max_alloc_bytes;
         if (!p->memory_limit_bytes)
             p->memory_limit_bytes = d->memory_bytes;
-        if (d->type == ELCL_DEVICE_CPU)
+        if (!d->gpu_kernels)
             p->vector_width = d->vector_width >= 16 ? 16 : d->vector_width >= 8 ? 8 : 4;
     }
     elcl_device_list_destroy(&list);
