@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "generate_options.h"
+
 #define FIELD(name) offsetof(struct elcl_bench_options, name)
 
 /* clang-format off */
@@ -15,8 +17,6 @@ static const struct elcl_choice gemm_words[] = {
     {NULL, 0}};
 static const struct elcl_choice kernel_words[] = {
     {"auto", ELCL_KERNELS_AUTO}, {"cpu", ELCL_KERNELS_CPU}, {"gpu", ELCL_KERNELS_GPU}, {NULL, 0}};
-static const struct elcl_choice storage_words[] = {
-    {"f32", ELCL_F32}, {"f16", ELCL_F16}, {"bf16", ELCL_BF16}, {NULL, 0}};
 static const struct elcl_choice output_words[] = {
     {"md", ELCL_BENCH_MD}, {"csv", ELCL_BENCH_CSV}, {"json", ELCL_BENCH_JSON},
     {"jsonl", ELCL_BENCH_JSONL}, {NULL, 0}};
@@ -39,9 +39,9 @@ static const struct elcl_opt options_table[] = {
          "models of true shape with random weights: bart-large, bart-base, transformer-270m, "
          "marian-base, gpt2, gpt2-medium"),
     WORDS("attention", "el|mha|mha-beam|auto", attention, attention_words, "variants (default auto)"),
-    WORDS("weights", "f32|f16|bf16", weights, storage_words,
+    WORDS("weights", "f32|f16|bf16|int8", weights, elcl_weight_words,
           "storage of weights on the device (default f32)"),
-    WORDS("state", "f32|f16|bf16", state, storage_words,
+    WORDS("state", "f32|f16|bf16", state, elcl_state_words,
           "storage of encoder output and caches (default f32)"),
     WORDS("gemm", "auto|clblast|native", gemm, gemm_words, "matrix products (default auto)"),
     WORDS("kernels", "auto|cpu|gpu", kernels, kernel_words,

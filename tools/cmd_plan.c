@@ -1,5 +1,6 @@
 /* elcl plan: memory by category for each variant and batch, without weights and without running. */
 #include "args.h"
+#include "generate_options.h"
 #include "plan.h"
 
 #include <inttypes.h>
@@ -12,8 +13,6 @@
 static const struct elcl_choice attention_words[] = {
     {"el", ELCL_ATTN_EL}, {"mha", ELCL_ATTN_MHA}, {"mha-beam", ELCL_ATTN_MHA_BEAM},
     {"auto", ELCL_ATTN_AUTO}, {NULL, 0}};
-static const struct elcl_choice storage_words[] = {
-    {"f32", ELCL_F32}, {"f16", ELCL_F16}, {"bf16", ELCL_BF16}, {NULL, 0}};
 static const struct elcl_choice output_words[] = {
     {"text", ELCL_PLAN_TEXT}, {"csv", ELCL_PLAN_CSV}, {"json", ELCL_PLAN_JSON}, {NULL, 0}};
 
@@ -30,8 +29,8 @@ static const struct elcl_opt options_table[] = {
          "marian-base, gpt2, gpt2-medium"),
     WORDS("attention", "el|mha|mha-beam|auto", attention, attention_words,
           "variants (default el,mha,mha-beam)"),
-    WORDS("weights", "f32|f16|bf16", weights, storage_words, "storage of weights (default f32)"),
-    WORDS("state", "f32|f16|bf16", state, storage_words,
+    WORDS("weights", "f32|f16|bf16|int8", weights, elcl_weight_words, "storage of weights (default f32)"),
+    WORDS("state", "f32|f16|bf16", state, elcl_state_words,
           "storage of encoder output and caches (default f32)"),
     INTS("batch-size", batch_size, 1, 1 << 20,
          "sentences in flight (default: the most that fit)"),

@@ -59,7 +59,9 @@ struct report {
 
 static const char *storage_word(enum elcl_storage storage)
 {
-    return storage == ELCL_F16 ? "f16" : storage == ELCL_BF16 ? "bf16" : "f32";
+    static const char *const words[] = {
+        [ELCL_F32] = "f32", [ELCL_F16] = "f16", [ELCL_BF16] = "bf16", [ELCL_INT8] = "int8"};
+    return words[storage];
 }
 
 static const char *shape_word(enum elcl_kernels kernels)

@@ -25,7 +25,9 @@ const struct elcl_choice elcl_gemm_words[] = {
     {NULL, 0}};
 const struct elcl_choice elcl_kernel_words[] = {
     {"auto", ELCL_KERNELS_AUTO}, {"cpu", ELCL_KERNELS_CPU}, {"gpu", ELCL_KERNELS_GPU}, {NULL, 0}};
-const struct elcl_choice elcl_storage_words[] = {
+const struct elcl_choice elcl_weight_words[] = {
+    {"f32", ELCL_F32}, {"f16", ELCL_F16}, {"bf16", ELCL_BF16}, {"int8", ELCL_INT8}, {NULL, 0}};
+const struct elcl_choice elcl_state_words[] = {
     {"f32", ELCL_F32}, {"f16", ELCL_F16}, {"bf16", ELCL_BF16}, {NULL, 0}};
 static const struct elcl_choice long_words[] = {
     {"truncate", ELCL_LONG_TRUNCATE}, {"refuse", ELCL_LONG_REFUSE}, {NULL, 0}};
@@ -159,9 +161,9 @@ static const struct elcl_opt options_table[] = {
     CHOICE("gemm", "auto|clblast|native", gemm, elcl_gemm_words, "matrix products (default auto)"),
     CHOICE("kernels", "auto|cpu|gpu", kernels, elcl_kernel_words,
            "shape of the kernels (default: by the device's type)"),
-    CHOICE("weights", "f32|f16|bf16", weights, elcl_storage_words,
+    CHOICE("weights", "f32|f16|bf16|int8", weights, elcl_weight_words,
            "storage of weights on the device (default f32)"),
-    CHOICE("state", "f32|f16|bf16", state, elcl_storage_words,
+    CHOICE("state", "f32|f16|bf16", state, elcl_state_words,
            "storage of encoder output and caches (default f32)"),
     {ELCL_OPT_BYTES, "memory-limit", "BYTES",
      "device memory to stay below, as in 512M or 2G (powers of 1024)", FIELD(memory_limit_bytes), 0,
@@ -208,7 +210,7 @@ const char *elcl_kernels_word(int value)
 
 const char *elcl_storage_word(int value)
 {
-    return word_of(elcl_storage_words, value);
+    return word_of(elcl_weight_words, value);
 }
 
 void elcl_generate_print_help(void)

@@ -57,7 +57,7 @@ int elcl_generate_resolve(struct elcl_generate_options *options, const elcl_mode
 
 /* Words that other verbs take too. */
 extern const struct elcl_choice elcl_format_words[], elcl_attention_words[], elcl_gemm_words[],
-    elcl_kernel_words[], elcl_storage_words[];
+    elcl_kernel_words[], elcl_weight_words[], elcl_state_words[];
 
 /* The word of an option for a value of the library's enums, as the summary shows it. */
 const char *elcl_attention_word(int value);

@@ -141,6 +141,11 @@ int elcl_model_open(const char *directory, const elcl_model_params *params, elcl
         return elcl_fail(err, ELCL_E_ARG, "elcl_model_open: directory and model must not be NULL");
     if (!params)
         params = &defaults;
+    if (params->state == ELCL_INT8)
+        return elcl_fail(
+            err, ELCL_E_ARG,
+            "elcl_model_open: state cannot be ELCL_INT8, which is for weights; expected "
+            "ELCL_F32, ELCL_F16 or ELCL_BF16");
     struct elcl_tensors *st = NULL;
     struct elcl_model *m = elcl_calloc(1, sizeof(*m));
     if (!m)
