@@ -1,11 +1,12 @@
 /*
  * GEMM, CPU shape: Y[b, m, n] = act(sum_k X[b, m, k] W[b, n, k] + bias[b, n]) + residual[b, m, n]
  *
- * W lies in panels of NR = 2 VW columns, K-major: W[b, n, k] at
- * ((b * panels + n / NR) * K + k) * NR + n % NR, zeros in columns beyond N. A work-item takes a run
+ * W lies in panels of NR = 2 VW columns, K-major: W[b, n, k] at k * NR + n % NR of panel
+ * b * panels + n / NR, zeros in columns beyond N; sums of int8 weights meet their columns' scales
+ * at the end. A work-item takes a run
  * of panels and a block of rows. It goes through K in slices, so that a panel's slice stays in the
  * nearest caches while the block's tiles of GEMM_ROWS rows x NR columns of accumulators pass over
- * it; between slices the sums lie in private memory. 16-bit weights are widened at every load;
+ * it; between slices the sums lie in private memory. Narrow weights are widened at every load;
  * widening a slice in advance was no faster where it was measured. Up to 3 rows meet
  * two panels at once: more independent chains to hide the latency of the multiply-adds.
  *
@@ -20,6 +21,7 @@
  */
 // lint: -DVW=8 -DGEMM_ROWS=6
 // lint: -DVW=16 -DGEMM_ROWS=12 -DELCL_WEIGHT_F16
+// lint: -DVW=8 -DGEMM_ROWS=6 -DELCL_WEIGHT_INT8
 
 #ifndef GEMM_ROWS
 #define GEMM_ROWS 6
@@ -29,18 +31,20 @@
 #define GEMM_SLICE (16384 / NR) /* k: 64 KiB of f32, from the second-level cache */
 
 /* Writes one row of a panel: what a GEMM does behind its sums. */
-static inline void gemm_put(__global float *y, const float *sums, int n, __global const float *bias,
+static inline void gemm_put(__global float *y, const float *sums, __global const weight_t *panel,
+                            int k_size, int n, __global const float *bias,
                             __global const float *residual, int flags, int act)
 {
     if (n < NR) {
         for (int j = 0; j < n; j++) {
-            const float v = activate(sums[j] + (flags & GEMM_BIAS ? bias[j] : 0.0f), act);
+            const float sum = sums[j] * weight_scale(panel, k_size, NR, j);
+            const float v = activate(sum + (flags & GEMM_BIAS ? bias[j] : 0.0f), act);
             y[j] = v + (flags & GEMM_RESIDUAL ? residual[j] : 0.0f);
         }
         return;
     }
     for (int j = 0; j < NR; j += VW) {
-        floatv v = LOADV(sums + j);
+        floatv v = LOADV(sums + j) * weight_scale_v(panel, k_size, NR, j);
         if (flags & GEMM_BIAS)
             v += LOADV(bias + j);
         v = activate_v(v, act);
@@ -129,7 +133,7 @@ static inline void gemm_panel(float *sums, __global const float *x, __global con
 static inline void gemm_two_panels(float *sums, __global const float *x,
                                    __global const weight_t *w, int rows, int k_size, int x_ld)
 {
-    const size_t next = (size_t)k_size * NR;
+    const size_t next = weight_panel(k_size, NR);
     if (rows == 1)
         gemm_tile(1, 2, sums, x, w, next, k_size, x_ld, true);
     else if (rows == 2)
@@ -155,14 +159,14 @@ __kernel void gemm(__global float *y,                 /* [batch, M, y_ld] */
     const int end = min((int)(get_global_id(1) + 1) * run, panels);
     if (rows <= 0)
         return;
-    w += batch * panels * (size_t)k_size * NR;
+    w += batch * panels * weight_panel(k_size, NR);
     x += batch * x_batch + (size_t)m * x_ld;
     y += batch * y_batch + (size_t)m * y_ld;
     residual += batch * y_batch + (size_t)m * y_ld;
     bias += batch * n_size;
     for (int panel = get_global_id(1) * run; panel < end;) {
         const int n_panels = rows <= 3 && panel + 2 <= end ? 2 : 1;
-        __global const weight_t *from = w + (size_t)panel * k_size * NR;
+        __global const weight_t *from = w + panel * weight_panel(k_size, NR);
         if (n_panels == 2)
             gemm_two_panels(sums, x, from, rows, k_size, x_ld);
         else
@@ -171,7 +175,7 @@ __kernel void gemm(__global float *y,                 /* [batch, M, y_ld] */
             const int n0 = panel * NR;
             for (int r = 0; r < rows; r++)
                 gemm_put(y + (size_t)r * y_ld + n0, sums + (i * rows + r) * NR,
-                         min(NR, n_size - n0), bias + n0, residual + (size_t)r * y_ld + n0, flags,
+                         from + i * weight_panel(k_size, NR), k_size, min(NR, n_size - n0), bias + n0, residual + (size_t)r * y_ld + n0, flags,
                          act);
         }
     }

@@ -1,7 +1,8 @@
 /*
  * GEMM, GPU shape: Y[b, m, n] = act(sum_k X[b, m, k] W[b, n, k] + bias[b, n]) + residual[b, m, n]
  *
- * W is the row-major transpose: W[b, n, k] at (b * K + k) * N + n. The sum over k is cut into at
+ * W is the row-major transpose, W[b, n, k] at k * N + n of panel b; sums of int8 weights meet their
+ * columns' scales at the end. The sum over k is cut into at
  * most GEMM_SLICES slices of `slice` terms, a multiple of GEMM_TK that depends on K only. A slice is
  * one chain of multiply-adds over k in rising order, and the slices are added in rising order: both
  * kernels give the same bits, and results do not depend on M.
@@ -18,6 +19,7 @@
  */
 // lint: -DVW=4
 // lint: -DVW=4 -DELCL_WEIGHT_BF16
+// lint: -DVW=4 -DELCL_WEIGHT_INT8
 
 #define GEMM_TK 16
 #define GEMM_SLICES 16
@@ -53,10 +55,11 @@ static inline float4 gemm_x4(__global const float *row, int k, int k_size)
     return v;
 }
 
+/* An explicit multiply-add, so that all kernels give the same bits. */
 static inline void gemm_put(__global float *y, __global const float *residual, size_t at, float sum,
-                            float bias, int flags, int act)
+                            float scale, float bias, int flags, int act)
 {
-    y[at] = activate(sum + bias, act) + (flags & GEMM_RESIDUAL ? residual[at] : 0.0f);
+    y[at] = activate(ELCL_MAC(sum, scale, bias), act) + (flags & GEMM_RESIDUAL ? residual[at] : 0.0f);
 }
 
 __attribute__((reqd_work_group_size(128, 1, 1))) __kernel void
@@ -77,7 +80,7 @@ gemm(__global float *y,              /* [batch, M, y_ld] */
     /* What this item brings into local memory: 8 k of a row of X, 8 columns of a row of W. */
     const int x_m = item % 64, x_k = item / 64 * 8, w_k = item / 8, w_n = item % 8 * 8;
     x += batch * x_batch + (size_t)min(m0 + x_m, m_size - 1) * x_ld;
-    w += batch * (size_t)k_size * n_size;
+    w += batch * weight_panel(k_size, n_size);
     float4 acc[8], total[8];
 #pragma unroll
     for (int r = 0; r < 8; r++)
@@ -139,18 +142,22 @@ gemm(__global float *y,              /* [batch, M, y_ld] */
                                     bias[batch * n_size + min(n + 2, n_size - 1)],
                                     bias[batch * n_size + min(n + 3, n_size - 1)])
                          : (float4)(0.0f);
+    const float4 scale = (float4)(weight_scale(w, k_size, n_size, min(n, n_size - 1)),
+                                  weight_scale(w, k_size, n_size, min(n + 1, n_size - 1)),
+                                  weight_scale(w, k_size, n_size, min(n + 2, n_size - 1)),
+                                  weight_scale(w, k_size, n_size, min(n + 3, n_size - 1)));
 #pragma unroll
     for (int r = 0; r < 8; r++) {
         const int m = m0 + 8 * j + r;
         const size_t at = batch * y_batch + (size_t)m * y_ld + n;
         if (m < m_size && n < n_size)
-            gemm_put(y, residual, at, total[r].x, b.x, flags, act);
+            gemm_put(y, residual, at, total[r].x, scale.x, b.x, flags, act);
         if (m < m_size && n + 1 < n_size)
-            gemm_put(y, residual, at + 1, total[r].y, b.y, flags, act);
+            gemm_put(y, residual, at + 1, total[r].y, scale.y, b.y, flags, act);
         if (m < m_size && n + 2 < n_size)
-            gemm_put(y, residual, at + 2, total[r].z, b.z, flags, act);
+            gemm_put(y, residual, at + 2, total[r].z, scale.z, b.z, flags, act);
         if (m < m_size && n + 3 < n_size)
-            gemm_put(y, residual, at + 3, total[r].w, b.w, flags, act);
+            gemm_put(y, residual, at + 3, total[r].w, scale.w, b.w, flags, act);
     }
 }
 
@@ -169,7 +176,7 @@ gemm_rows(__global float *y,              /* [batch, M, y_ld] */
     const int n0 = get_group_id(0) * 32, m0 = get_group_id(1) * GEMM_ROW_BLOCK;
     const int aligned = n_size % 4 == 0;
     const int k_end = min((s + 1) * slice, k_size);
-    w += batch * (size_t)k_size * n_size;
+    w += batch * weight_panel(k_size, n_size);
     x += batch * x_batch;
     size_t x_at[GEMM_ROW_BLOCK];
     float4 acc[GEMM_ROW_BLOCK];
@@ -195,6 +202,7 @@ gemm_rows(__global float *y,              /* [batch, M, y_ld] */
             sum += ((__local const float *)parts[part])[t];
         if (m < m_size && n < n_size)
             gemm_put(y, residual, batch * y_batch + (size_t)m * y_ld + n, sum,
+                     weight_scale(w, k_size, n_size, n),
                      flags & GEMM_BIAS ? bias[batch * n_size + n] : 0.0f, flags, act);
     }
 }

@@ -113,7 +113,7 @@ gemm_mma(__global float *y,              /* [batch, M, y_ld] */
         const int part = MMA_TILE * MMA_TILE;
         const float sum = ((parts[at] + parts[part + at]) + parts[2 * part + at]) + parts[3 * part + at];
         if (m < m_size && n < n_size)
-            gemm_put(y, residual, batch * y_batch + (size_t)m * y_ld + n, sum,
+            gemm_put(y, residual, batch * y_batch + (size_t)m * y_ld + n, sum, 1.0f,
                      flags & GEMM_BIAS ? bias[batch * n_size + n] : 0.0f, flags, act);
     }
 }

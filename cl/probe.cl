@@ -5,6 +5,7 @@
  *             that start at b, 2b, 3b, 4b, then their sum. form 0: fma(), 1: mad(), 2: a * b + c.
  *             One work-item per row of out.
  * probe_half  out [G] = in [G] as float. One work-item per number.
+ * probe_loop  out [1] = x after n steps of x <- 1664525 x + 1013904223 from 1. One work-item.
  */
 #define PROBE_LOOP(STEP)                                                                           \
     for (int i = 0; i < n; i++) {                                                                  \
@@ -39,4 +40,12 @@ __kernel void probe_half(__global float *restrict out, __global const half *rest
 {
     const size_t i = get_global_id(0);
     out[i] = vload_half(i, in);
+}
+
+__kernel void probe_loop(__global uint *out, int n)
+{
+    uint x = 1;
+    for (int i = 0; i < n; i++)
+        x = x * 1664525u + 1013904223u;
+    out[0] = x;
 }

@@ -1,17 +1,22 @@
 /*
- * Storage types: weights and state lie in memory as f32, f16 or bf16 and are f32 in registers.
+ * Storage types: weights and state lie in memory as f32, f16 or bf16, weights also as int8, and are
+ * f32 in registers.
  *
- * -D ELCL_WEIGHT_F32 | ELCL_WEIGHT_F16 | ELCL_WEIGHT_BF16   type of weights
- * -D ELCL_STATE_F32  | ELCL_STATE_F16  | ELCL_STATE_BF16    type of caches and the encoder output
+ * -D ELCL_WEIGHT_F32 | ELCL_WEIGHT_F16 | ELCL_WEIGHT_BF16 | ELCL_WEIGHT_INT8   type of weights
+ * -D ELCL_STATE_F32  | ELCL_STATE_F16  | ELCL_STATE_BF16   type of caches and the encoder output
  * -D VW        floats per vector: 4, 8 or 16
  *
  * For a storage X: X_t, X_GET(p, i) one element, X_VEC(p) VW elements from p, X_PUT(p, i, v).
  * WEIGHT_4(p) is four elements from p. Loads need element alignment only, WEIGHT_ALIGNED4(p) needs
  * p at a multiple of four elements. vload_half and vstore_half are core OpenCL C 1.2.
+ *
+ * Weights lie in panels (src/ops/ops.h): weight_panel() elements each. int8 weights are whole numbers
+ * that weight_scale() of their column makes weights of; the scales stand behind a panel's values.
  */
 // lint: -DVW=8
 // lint: -DVW=4 -DELCL_WEIGHT_F16 -DELCL_STATE_BF16
 // lint: -DVW=16 -DELCL_WEIGHT_BF16 -DELCL_STATE_F16
+// lint: -DVW=8 -DELCL_WEIGHT_INT8
 
 #ifndef VW
 #define VW 4
@@ -38,12 +43,50 @@ typedef ushort weight_t;
 #define WEIGHT_VEC(p) BF16_VEC(p)
 #define WEIGHT_4(p) as_float4(convert_uint4(vload4(0, p)) << 16)
 #define WEIGHT_ALIGNED4(p) as_float4(convert_uint4(*(__global const ushort4 *)(p)) << 16)
+#elif defined(ELCL_WEIGHT_INT8)
+typedef char weight_t;
+#define WEIGHT_GET(p, i) ((float)(p)[i])
+#define WEIGHT_VEC(p) CAT(convert_float, VW)(CAT(vload, VW)(0, p))
+#define WEIGHT_4(p) convert_float4(vload4(0, p))
+#define WEIGHT_ALIGNED4(p) convert_float4(*(__global const char4 *)(p))
 #else
 typedef float weight_t;
 #define WEIGHT_GET(p, i) (p)[i]
 #define WEIGHT_VEC(p) LOADV(p)
 #define WEIGHT_4(p) vload4(0, p)
 #define WEIGHT_ALIGNED4(p) (*(__global const float4 *)(p))
+#endif
+
+#ifdef ELCL_WEIGHT_INT8
+static inline size_t weight_values(int k_size, int width)
+{
+    return ((size_t)k_size * width + 3) / 4 * 4;
+}
+static inline size_t weight_panel(int k_size, int width)
+{
+    return weight_values(k_size, width) + sizeof(float) * width;
+}
+static inline float weight_scale(__global const weight_t *panel, int k_size, int width, int n)
+{
+    return ((__global const float *)(panel + weight_values(k_size, width)))[n];
+}
+static inline floatv weight_scale_v(__global const weight_t *panel, int k_size, int width, int n)
+{
+    return LOADV((__global const float *)(panel + weight_values(k_size, width)) + n);
+}
+#else
+static inline size_t weight_panel(int k_size, int width)
+{
+    return (size_t)k_size * width;
+}
+static inline float weight_scale(__global const weight_t *panel, int k_size, int width, int n)
+{
+    return 1.0f;
+}
+static inline floatv weight_scale_v(__global const weight_t *panel, int k_size, int width, int n)
+{
+    return (floatv)(1.0f);
+}
 #endif
 
 #if defined(ELCL_STATE_F16)

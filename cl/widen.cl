@@ -1,11 +1,15 @@
 /*
- * widen   wide[i] = weights[i] as f32, i < n, for GEMM back ends that read f32 only; work-groups
- *         of WG items, as many as one likes
+ * widen   wide[b, k, n] = W[b, n, k] as f32, for GEMM back ends that read f32 only; W is one panel
+ *         of all columns. One work-group of WG items per k and batch: global size {WG K, batch}
  */
 // lint: -DVW=8 -DWG=1 -DELCL_WEIGHT_F16
+// lint: -DVW=4 -DWG=64 -DELCL_WEIGHT_INT8
 
-__kernel void widen(__global float *wide, __global const weight_t *weights, ulong n)
+__kernel void widen(__global float *wide, __global const weight_t *weights, int n_size, int k_size)
 {
-    for (size_t i = get_global_id(0); i < n; i += get_global_size(0))
-        wide[i] = WEIGHT_GET(weights, i);
+    const size_t k = get_group_id(0), batch = get_group_id(1);
+    weights += batch * weight_panel(k_size, n_size);
+    wide += (batch * k_size + k) * n_size;
+    for (int n = get_local_id(0); n < n_size; n += WG)
+        wide[n] = WEIGHT_GET(weights, k * n_size + n) * weight_scale(weights, k_size, n_size, n);
 }

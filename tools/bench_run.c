@@ -96,7 +96,7 @@ static int plan(const struct elcl_bench_run *run, struct elcl_bench_result *r, i
     p.attention = c->attention;
     p.device_type = d->type;
     if (c->kernels == ELCL_KERNELS_AUTO)
-        c->kernels = d->type == ELCL_DEVICE_CPU ? ELCL_KERNELS_CPU : ELCL_KERNELS_GPU;
+        c->kernels = d->gpu_kernels ? ELCL_KERNELS_GPU : ELCL_KERNELS_CPU;
     if (c->kernels == ELCL_KERNELS_CPU && c->gemm != ELCL_GEMM_CLBLAST)
         p.vector_width = d->vector_width >= 16 ? 16 : d->vector_width >= 8 ? 8 : 4;
     p.weights = c->weights;

@@ -26,8 +26,9 @@ static const struct elcl_opt options_table[] = {
          "marian-base, gpt2, gpt2-medium"),
     WORDS("attention", "el|mha|mha-beam|auto", attention, elcl_attention_words,
           "variants (default el,mha,mha-beam)"),
-    WORDS("weights", "f32|f16|bf16", weights, elcl_storage_words, "storage of weights (default f32)"),
-    WORDS("state", "f32|f16|bf16", state, elcl_storage_words,
+    WORDS("weights", "f32|f16|bf16|int8", weights, elcl_weight_words,
+          "storage of weights (default f32)"),
+    WORDS("state", "f32|f16|bf16", state, elcl_state_words,
           "storage of encoder output and caches (default f32)"),
     INTS("batch-size", batch_size, 1, 1 << 20,
          "sentences in flight (default: the most that fit)"),
@@ -126,7 +127,7 @@ static int read_device(struct elcl_plan_options *o, elcl_plan_params *p, elcl_er
         p->max_alloc_bytes = d->max_alloc_bytes;
         if (!p->memory_limit_bytes)
             p->memory_limit_bytes = d->memory_bytes;
-        if (d->type == ELCL_DEVICE_CPU)
+        if (!d->gpu_kernels)
             p->vector_width = d->vector_width >= 16 ? 16 : d->vector_width >= 8 ? 8 : 4;
     }
     elcl_device_list_destroy(&list);

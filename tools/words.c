@@ -13,7 +13,9 @@ const struct elcl_choice elcl_gemm_words[] = {
     {NULL, 0}};
 const struct elcl_choice elcl_kernel_words[] = {
     {"auto", ELCL_KERNELS_AUTO}, {"cpu", ELCL_KERNELS_CPU}, {"gpu", ELCL_KERNELS_GPU}, {NULL, 0}};
-const struct elcl_choice elcl_storage_words[] = {
+const struct elcl_choice elcl_weight_words[] = {
+    {"f32", ELCL_F32}, {"f16", ELCL_F16}, {"bf16", ELCL_BF16}, {"int8", ELCL_INT8}, {NULL, 0}};
+const struct elcl_choice elcl_state_words[] = {
     {"f32", ELCL_F32}, {"f16", ELCL_F16}, {"bf16", ELCL_BF16}, {NULL, 0}};
 /* clang-format on */
 
@@ -43,5 +45,5 @@ const char *elcl_kernels_word(int value)
 
 const char *elcl_storage_word(int value)
 {
-    return elcl_word_of(elcl_storage_words, value);
+    return elcl_word_of(elcl_weight_words, value);
 }

@@ -144,7 +144,9 @@ ELCL_API int elcl_measure_ceilings(const char *device, elcl_ceilings *ceilings, 
 enum elcl_attention { ELCL_ATTN_AUTO, ELCL_ATTN_EL, ELCL_ATTN_MHA, ELCL_ATTN_MHA_BEAM };
 enum elcl_gemm { ELCL_GEMM_AUTO, ELCL_GEMM_CLBLAST, ELCL_GEMM_NATIVE };
 enum elcl_kernels { ELCL_KERNELS_AUTO, ELCL_KERNELS_CPU, ELCL_KERNELS_GPU };
-enum elcl_storage { ELCL_F32, ELCL_F16, ELCL_BF16 };
+/* INT8 is for weights only: whole numbers in -127 .. 127 with an f32 factor per output channel,
+ * which multiply f32 activations. */
+enum elcl_storage { ELCL_F32, ELCL_F16, ELCL_BF16, ELCL_INT8 };
 
 typedef struct elcl_model_params {
     const char *device;            /* index, part of a name, "cpu" or "gpu"; NULL: GPU before CPU */
@@ -608,7 +610,7 @@ typedef struct elcl_prediction {
 /* What generating max_target - 1 tokens for a batch would take on a machine that runs every
  * operation at its ceilings: a bound from above on speed, not a measurement. Sources have
  * max_source tokens; params as for elcl_plan_memory(), batch_size above 0. GEMMs have the rate of
- * the weights' storage, all else that of the state's. */
+ * the weights' storage (int8: f32), all else that of the state's. */
 ELCL_API int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params,
                           const elcl_machine *machine, elcl_prediction *prediction,
                           elcl_error *err);

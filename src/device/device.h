@@ -40,6 +40,7 @@ struct elcl_device {
     enum elcl_kernels kernels; /* the kernel shape: CPU or GPU */
     enum elcl_mac mac;         /* found by a timed probe */
     bool mma;                  /* mac_nvidia.cl works here */
+    bool short_loops;          /* long loops end early: see probe.c */
     bool is_pocl;              /* PoCL caches its own binaries (program_cache.c) */
     uint64_t memory_limit_bytes;
     elcl_log_fn log; /* may be NULL */

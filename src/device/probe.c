@@ -14,7 +14,7 @@
 
 /* ---- the table of verdicts ----------------------------------------------------------------- */
 
-enum probe { P_FMA, P_MAD, P_PLAIN, P_HALF, P_FP16, P_SUBGROUPS, P_MATRIX, N_PROBES };
+enum probe { P_FMA, P_MAD, P_PLAIN, P_HALF, P_FP16, P_SUBGROUPS, P_MATRIX, P_LOOPS, N_PROBES };
 _Static_assert(N_PROBES <= ELCL_MAX_PROBES, "room for all probes");
 _Static_assert((int)P_FMA == (int)ELCL_MAC_FMA && (int)P_MAD == (int)ELCL_MAC_MAD &&
                    (int)P_PLAIN == (int)ELCL_MAC_PLAIN,
@@ -28,6 +28,7 @@ static const char *const probe_names[N_PROBES] = {
     [P_FP16] = "fp16 arithmetic",
     [P_SUBGROUPS] = "subgroups",
     [P_MATRIX] = "matrix instructions",
+    [P_LOOPS] = "long loops",
 };
 
 static void set_verdict(struct elcl_probes *probes, enum probe probe, bool on, const char *fmt, ...)
@@ -80,6 +81,7 @@ struct bench {
     cl_program program;
     cl_kernel mac;
     cl_kernel half;
+    cl_kernel loop;
     struct elcl_buffer out; /* [items, 8] float, or [HALVES] float */
     struct elcl_buffer in;  /* [HALVES] half */
     size_t items;           /* work-items of a multiply-add launch */
@@ -99,6 +101,8 @@ static int bench_init(struct bench *bench, struct elcl_device *device, elcl_erro
     ELCL_TRY(elcl_cl_check(code, "clCreateKernel", "probe_mac", err));
     bench->half = clCreateKernel(bench->program, "probe_half", &code);
     ELCL_TRY(elcl_cl_check(code, "clCreateKernel", "probe_half", err));
+    bench->loop = clCreateKernel(bench->program, "probe_loop", &code);
+    ELCL_TRY(elcl_cl_check(code, "clCreateKernel", "probe_loop", err));
     ELCL_TRY(elcl_buffer_create(device, "probe output", HALVES * sizeof(float), &bench->out, err));
     ELCL_TRY(elcl_buffer_create(device, "probe input", HALVES * sizeof(cl_half), &bench->in, err));
 fail:
@@ -109,6 +113,8 @@ static void bench_finish(struct bench *bench)
 {
     elcl_buffer_destroy(&bench->in);
     elcl_buffer_destroy(&bench->out);
+    if (bench->loop)
+        clReleaseKernel(bench->loop);
     if (bench->half)
         clReleaseKernel(bench->half);
     if (bench->mac)
@@ -276,6 +282,30 @@ static void judge_half(struct bench *bench, struct elcl_probes *probes)
                     wrong);
 }
 
+/* ---- long loops ---------------------------------------------------------------------------- */
+
+/* llvmpipe ends all loops of a work-item after 65,535 iterations, without a word: the CPU shape,
+ * whose work-items go through whole vocabularies, would give wrong results. */
+static void judge_loops(struct bench *bench, struct elcl_probes *probes)
+{
+    const cl_int n = 1 << 18;
+    uint32_t want = 1, got = 0;
+    for (cl_int i = 0; i < n; i++)
+        want = want * 1664525u + 1013904223u;
+    if (clSetKernelArg(bench->loop, 0, sizeof(cl_mem), &bench->out.mem) ||
+        clSetKernelArg(bench->loop, 1, sizeof(n), &n) || launch(bench, bench->loop, 1, 1) ||
+        elcl_buffer_read(&bench->out, 0, &got, sizeof(got), NULL)) {
+        set_verdict(probes, P_LOOPS, true, "the probe could not be run");
+        return;
+    }
+    probes->short_loops = got != want;
+    if (probes->short_loops)
+        set_verdict(probes, P_LOOPS, false,
+                    "a loop of %d steps ended early: small models alone with CPU-shape kernels", n);
+    else
+        set_verdict(probes, P_LOOPS, true, "a loop of %d steps ran to its end", n);
+}
+
 /* ---- matrix instructions ------------------------------------------------------------------- */
 
 #define CL_COMPUTE_CAPABILITY_MAJOR_NV 0x4000 /* of cl_nv_device_attribute_query */
@@ -385,11 +415,12 @@ struct stored {
     uint32_t version;
     uint32_t mac;
     uint32_t mma;
+    uint32_t short_loops;
     uint32_t on[N_PROBES];
     char text[N_PROBES][sizeof(((struct elcl_probes *)NULL)->text[0])];
 };
 
-#define STORED_VERSION 2
+#define STORED_VERSION 3
 
 static uint64_t cache_key(const struct elcl_device *device)
 {
@@ -427,14 +458,17 @@ static bool load_verdicts(const struct elcl_device *device, struct elcl_probes *
                     stored.text[i]);
     probes->mac = (enum elcl_mac)stored.mac;
     probes->mma = stored.mma;
+    probes->short_loops = stored.short_loops;
     probes->n = N_PROBES;
     return true;
 }
 
 static void store_verdicts(const struct elcl_device *device, const struct elcl_probes *probes)
 {
-    struct stored stored = {
-        .version = STORED_VERSION, .mac = (uint32_t)probes->mac, .mma = probes->mma};
+    struct stored stored = {.version = STORED_VERSION,
+                            .mac = (uint32_t)probes->mac,
+                            .mma = probes->mma,
+                            .short_loops = probes->short_loops};
     for (int i = 0; i < N_PROBES; i++) {
         stored.on[i] = (uint32_t)probes->verdict[i].on;
         memcpy(stored.text[i], probes->text[i], sizeof(stored.text[i]));
@@ -457,6 +491,7 @@ static void judge_oclgrind(struct elcl_probes *probes)
     set_verdict(probes, P_MAD, true, "%s", why);
     set_verdict(probes, P_PLAIN, false, "%s", why);
     set_verdict(probes, P_HALF, true, "not checked: Oclgrind is a simulator");
+    set_verdict(probes, P_LOOPS, true, "not checked: Oclgrind is a simulator");
     probes->mac = ELCL_MAC_MAD;
 }
 
@@ -464,6 +499,7 @@ static void judge_failure(struct elcl_probes *probes, const elcl_error *err)
 {
     for (int i = P_FMA; i <= P_HALF; i++)
         set_verdict(probes, (enum probe)i, i == P_PLAIN, "the probe failed: %.120s", err->msg);
+    set_verdict(probes, P_LOOPS, true, "the probe failed: %.120s", err->msg);
     probes->mac = ELCL_MAC_PLAIN;
 }
 
@@ -480,6 +516,7 @@ static bool judge_by_running(struct elcl_device *device, struct elcl_probes *pro
     } else {
         judge_macs(bench, probes);
         judge_half(bench, probes);
+        judge_loops(bench, probes);
     }
     if (bench)
         bench_finish(bench);

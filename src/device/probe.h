@@ -12,6 +12,7 @@ struct elcl_probes {
     int n;
     enum elcl_mac mac;
     bool mma;
+    bool short_loops;
 };
 
 /* Runs all probes, or takes their verdicts from the cache. A probe that fails is a verdict, not

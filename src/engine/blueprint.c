@@ -112,6 +112,10 @@ int elcl_blueprint_check(const struct elcl_blueprint *blueprint, elcl_plan_param
     ELCL_TRY(check_range("num_beams", p->num_beams, 1, ELCL_MAX_BEAMS, err));
     ELCL_TRY(check_range("max_source", p->max_source, 0, most, err));
     ELCL_TRY(check_range("max_target", p->max_target, 0, most, err));
+    if (p->state == ELCL_INT8)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "state cannot be ELCL_INT8, which is for weights; expected ELCL_F32, "
+                         "ELCL_F16 or ELCL_BF16");
     if (p->vector_width && p->vector_width != 4 && p->vector_width != 8 && p->vector_width != 16)
         return elcl_fail(err, ELCL_E_ARG, "vector_width is %d, must be 0, 4, 8 or 16",
                          p->vector_width);

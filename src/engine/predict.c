@@ -18,14 +18,15 @@ static int dry_init(struct dry *d, const struct elcl_blueprint *b, const elcl_pl
                     enum elcl_attention attention, const elcl_machine *m, elcl_error *err)
 {
     const bool cpu = p->device_type == ELCL_DEVICE_CPU;
+    const bool half = p->weights == ELCL_F16 || p->weights == ELCL_BF16;
     struct elcl_loader loader = {
         .plan = true, .storage = p->weights, .attention = attention, .err = err};
     d->device.desc = (elcl_device_desc){.type = p->device_type, .compute_units = 1};
-    d->cost = (struct elcl_cost){
-        .bytes_per_ns = m->memory_gbs,
-        .gemm_flop_per_ns = p->weights == ELCL_F32 ? m->f32_gflops : m->half_gflops,
-        .flop_per_ns = p->state == ELCL_F32 ? m->f32_gflops : m->half_gflops,
-        .launch_ns = 1e3 * m->launch_us};
+    d->cost =
+        (struct elcl_cost){.bytes_per_ns = m->memory_gbs,
+                           .gemm_flop_per_ns = half ? m->half_gflops : m->f32_gflops,
+                           .flop_per_ns = p->state == ELCL_F32 ? m->f32_gflops : m->half_gflops,
+                           .launch_ns = 1e3 * m->launch_us};
     d->ops = (struct elcl_ops){.cost = &d->cost,
                                .device = &d->device,
                                .kernels = cpu ? ELCL_KERNELS_CPU : ELCL_KERNELS_GPU,

@@ -7,6 +7,10 @@
 #include "base/util.h"
 #include "model/synthetic.h"
 
+/* On devices that end loops after 65,535 iterations. */
+#define SHORT_LOOPS_VOCABULARY 8192
+#define SHORT_LOOPS_POSITIONS 128
+
 /* A prompt is the text, and before it the token that texts begin with where the family or the
  * tokenizer has it so; an empty one is that token. Hugging Face's default length is so many tokens
  * behind the prompt. */
@@ -78,6 +82,22 @@ fail:
     return rc;
 }
 
+/* Some drivers end long loops early; work-items of the CPU shape have some that are as long as the
+ * vocabulary or as all keys of a block of rows. */
+static int check_loops(const struct elcl_model *m, elcl_error *err)
+{
+    const int positions = elcl_arch_usual_positions(&m->arch);
+    if (!m->device->short_loops || m->device->kernels != ELCL_KERNELS_CPU ||
+        (m->arch.vocabulary <= SHORT_LOOPS_VOCABULARY && positions <= SHORT_LOOPS_POSITIONS))
+        return ELCL_OK;
+    return elcl_fail(err, ELCL_E_UNSUPPORTED,
+                     "%s ends long loops early, so that CPU-shape kernels would be wrong for a "
+                     "vocabulary of %d and %d positions, expected at most %d and %d: use "
+                     "--kernels gpu or another device",
+                     m->device->desc.name, m->arch.vocabulary, positions, SHORT_LOOPS_VOCABULARY,
+                     SHORT_LOOPS_POSITIONS);
+}
+
 static int open_device(struct elcl_model *m, const elcl_model_params *params, elcl_error *err)
 {
     const struct elcl_device_params device_params = {.device = params->device,
@@ -91,11 +111,13 @@ static int open_device(struct elcl_model *m, const elcl_model_params *params, el
                                                .weights = params->weights,
                                                .state = params->state,
                                                .profile = params->profile != 0};
-    const int rc = elcl_device_open(&device_params, &m->device, err);
-    if (rc)
-        return rc;
+    int rc;
+    ELCL_TRY(elcl_device_open(&device_params, &m->device, err));
+    ELCL_TRY(check_loops(m, err));
     m->attention = elcl_choose_attention(m->device->desc.type, params->attention, NULL);
-    return elcl_ops_create(m->device, &ops_params, &m->ops, err);
+    ELCL_TRY(elcl_ops_create(m->device, &ops_params, &m->ops, err));
+fail:
+    return rc;
 }
 
 static int load_weights(struct elcl_model *m, struct elcl_tensors *st, elcl_error *err)
@@ -119,6 +141,11 @@ int elcl_model_open(const char *directory, const elcl_model_params *params, elcl
         return elcl_fail(err, ELCL_E_ARG, "elcl_model_open: directory and model must not be NULL");
     if (!params)
         params = &defaults;
+    if (params->state == ELCL_INT8)
+        return elcl_fail(
+            err, ELCL_E_ARG,
+            "elcl_model_open: state cannot be ELCL_INT8, which is for weights; expected "
+            "ELCL_F32, ELCL_F16 or ELCL_BF16");
     struct elcl_tensors *st = NULL;
     struct elcl_model *m = elcl_calloc(1, sizeof(*m));
     if (!m)

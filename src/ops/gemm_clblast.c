@@ -1,7 +1,7 @@
 /*
  * GEMM by CLBlast: the only caller of that library. It multiplies f32: weights in other storage
- * are widened into a scratch buffer first. Bias, activation and residual follow in a kernel of
- * our own. The weight must lie as one row-major panel [K, N].
+ * are widened into a scratch buffer first, and scaled where that has scales. Bias, activation and
+ * residual follow in a kernel of our own. The weight must lie as one row-major panel [K, N].
  */
 #include "base/util.h"
 #include "ops/gemm.h"
@@ -10,8 +10,6 @@
 #include <clblast_c.h>
 #include <math.h>
 
-#define WIDEN_GROUPS 1024 /* work-groups that share a copy */
-
 /* The weight as f32: itself, or a copy in ops->widened. */
 static int widen(struct elcl_ops *ops, const struct elcl_matrix *w, cl_mem *mem, elcl_error *err)
 {
@@ -19,7 +17,7 @@ static int widen(struct elcl_ops *ops, const struct elcl_matrix *w, cl_mem *mem,
         *mem = w->buffer.mem;
         return ELCL_OK;
     }
-    const size_t n = w->buffer.bytes / elcl_storage_bytes(ops->weights);
+    const size_t n = (size_t)w->batch * (size_t)w->n * (size_t)w->k;
     if (ops->widened.bytes < n * sizeof(float)) {
         int rc = elcl_ops_finish(ops, err); /* the old copy may be in use */
         elcl_buffer_destroy(&ops->widened);
@@ -32,9 +30,10 @@ static int widen(struct elcl_ops *ops, const struct elcl_matrix *w, cl_mem *mem,
     struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_WIDEN, "widen");
     elcl_launch_buffer(&launch, &ops->widened);
     elcl_launch_buffer(&launch, &w->buffer);
-    elcl_launch_ulong(&launch, n);
+    elcl_launch_int(&launch, w->n);
+    elcl_launch_int(&launch, w->k);
     *mem = ops->widened.mem;
-    return elcl_launch_rows(&launch, WIDEN_GROUPS, 1, err);
+    return elcl_launch_rows(&launch, w->k, w->batch, err);
 }
 
 static int epilogue(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)

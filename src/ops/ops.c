@@ -54,7 +54,7 @@ static const char *const mma_files[][2] = {
 static const char *storage_suffix(enum elcl_storage storage)
 {
     static const char *const names[] = {
-        [ELCL_F32] = "F32", [ELCL_F16] = "F16", [ELCL_BF16] = "BF16"};
+        [ELCL_F32] = "F32", [ELCL_F16] = "F16", [ELCL_BF16] = "BF16", [ELCL_INT8] = "INT8"};
     return names[storage];
 }
 
@@ -166,7 +166,7 @@ static enum elcl_gemm choose_gemm(const struct elcl_device *device, enum elcl_ge
 
 static enum elcl_mma choose_mma(const struct elcl_ops *ops, bool emulate)
 {
-    if (ops->kernels == ELCL_KERNELS_CPU || ops->weights == ELCL_F32)
+    if (ops->kernels == ELCL_KERNELS_CPU || (ops->weights != ELCL_F16 && ops->weights != ELCL_BF16))
         return ELCL_MMA_NONE;
     return emulate ? ELCL_MMA_EMULATED : ops->device->mma ? ELCL_MMA_NVIDIA : ELCL_MMA_NONE;
 }

@@ -42,7 +42,7 @@ enum elcl_mma { ELCL_MMA_NONE, ELCL_MMA_NVIDIA, ELCL_MMA_EMULATED };
 struct elcl_ops_params {
     enum elcl_gemm gemm; /* AUTO: by device */
     enum elcl_storage weights;
-    enum elcl_storage state;
+    enum elcl_storage state; /* not INT8 */
     bool profile;
     bool emulate_mma; /* for tests: mac_emulated.cl where the GPU shape has 16-bit weights */
     const char *build_options; /* added to the program's, at most 200 bytes; NULL: none */
@@ -109,7 +109,7 @@ int elcl_ops_download(struct elcl_ops *ops, const struct elcl_buffer *buffer, vo
 
 static inline size_t elcl_storage_bytes(enum elcl_storage s)
 {
-    return s == ELCL_F32 ? 4 : 2;
+    return s == ELCL_F32 ? 4 : s == ELCL_INT8 ? 1 : 2;
 }
 
 /* ---- weights (matrix.c) -------------------------------------------------------------------- */
@@ -126,8 +126,10 @@ struct elcl_matrix_source {
 /*
  * W [batch, N, K] on the device in ops->weights storage, packed for the GEMM back end: in panels
  * of `panel` columns, K-major:
- *     W[b, n, k] at ((b * panels + n / panel) * K + k) * panel + n % panel
- * with zeros in columns beyond N. panel == N is the plain row-major transpose [K, N].
+ *     W[b, n, k] at k * panel + n % panel of panel b * panels + n / panel
+ * with zeros in columns beyond N. panel == N is the plain row-major transpose [K, N]. In int8 the
+ * values q of a column are round(w / s), s = max |w| / 127, and behind those of a panel, at the
+ * next multiple of four bytes, stand s of its columns in f32.
  */
 struct elcl_matrix {
     struct elcl_buffer buffer;

@@ -28,6 +28,12 @@ void elcl_ref_store(enum elcl_storage storage, const float *values, void *bits, 
 /* bits, n elements of the storage -> values [n]. */
 void elcl_ref_load(enum elcl_storage storage, const void *bits, float *values, size_t n);
 
+/* values [rows, n], each row an output channel, to what a matrix of that storage would hold; in
+ * int8 a row is whole numbers from -127 to 127 times max |w| / 127. */
+void elcl_ref_round_rows(enum elcl_storage storage, float *values, size_t rows, size_t n);
+/* A row's whole numbers; its scale is returned. */
+float elcl_ref_quantise(const float *values, size_t n, int8_t *whole);
+
 /* ---- GEMM (ref_gemm.c) --------------------------------------------------------------------- */
 
 typedef double (*elcl_ref_activation)(double);

@@ -1,12 +1,13 @@
 #include "ref/ref.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/half.h"
 
 size_t elcl_ref_bytes(enum elcl_storage storage)
 {
-    return storage == ELCL_F32 ? 4 : 2;
+    return storage == ELCL_F32 ? 4 : storage == ELCL_INT8 ? 1 : 2;
 }
 
 void elcl_ref_round(enum elcl_storage storage, float *values, size_t n)
@@ -16,6 +17,45 @@ void elcl_ref_round(enum elcl_storage storage, float *values, size_t n)
             values[i] = elcl_f16_to_f32(elcl_f32_to_f16(values[i]));
         else if (storage == ELCL_BF16)
             values[i] = elcl_bf16_to_f32(elcl_f32_to_bf16(values[i]));
+    }
+}
+
+static float row_scale(const float *values, size_t n)
+{
+    float largest = 0;
+    for (size_t i = 0; i < n; i++)
+        largest = fmaxf(largest, fabsf(values[i]));
+    return largest / 127;
+}
+
+/* value / scale as a whole number; ties go to the even one. */
+static int whole_number(float value, float scale)
+{
+    if (scale == 0)
+        return 0;
+    const double x = fmax(-127, fmin((double)(value / scale), 127)), down = floor(x);
+    const bool up = x - down > 0.5 || (x - down == 0.5 && fmod(down, 2) != 0);
+    return (int)down + up;
+}
+
+float elcl_ref_quantise(const float *values, size_t n, int8_t *whole)
+{
+    const float scale = row_scale(values, n);
+    for (size_t i = 0; i < n; i++)
+        whole[i] = (int8_t)whole_number(values[i], scale);
+    return scale;
+}
+
+void elcl_ref_round_rows(enum elcl_storage storage, float *values, size_t rows, size_t n)
+{
+    if (storage != ELCL_INT8) {
+        elcl_ref_round(storage, values, rows * n);
+        return;
+    }
+    for (float *row = values; row < values + rows * n; row += n) {
+        const float scale = row_scale(row, n);
+        for (size_t i = 0; i < n; i++)
+            row[i] = scale * (float)whole_number(row[i], scale);
     }
 }
 

@@ -188,7 +188,7 @@ const struct elcl_buffer *elcl_st_stored(struct elcl_st *st, enum elcl_storage s
     return elcl_st_input(st, bits, n * elcl_ref_bytes(storage));
 }
 
-void elcl_st_matrix(struct elcl_st *st, int batch, int n, int k, const float *values,
+void elcl_st_matrix(struct elcl_st *st, int batch, int n, int k, float *values,
                     struct elcl_matrix *matrix)
 {
     *matrix = (struct elcl_matrix){0};
@@ -205,6 +205,7 @@ void elcl_st_matrix(struct elcl_st *st, int batch, int n, int k, const float *va
         return;
     st->buffers[st->n_buffers].buffer = matrix->buffer;
     st->buffers[st->n_buffers++].used = matrix->buffer.bytes;
+    elcl_ref_round_rows(st->ops->weights, values, (size_t)batch * n, (size_t)k);
 }
 
 void *elcl_st_read(struct elcl_st *st, const struct elcl_buffer *buffer)

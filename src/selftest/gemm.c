@@ -42,7 +42,7 @@ static struct operands make_operands(struct elcl_st *st, const struct product *p
     o.n_x = (size_t)p->batch * p->m * p->k;
     o.n_y = (size_t)p->batch * p->m * p->n;
     o.x = elcl_st_floats(st, ELCL_F32, o.n_x, 1);
-    o.w = elcl_st_floats(st, st->ops->weights, (size_t)p->batch * p->n * p->k, 1 / sqrt(p->k));
+    o.w = elcl_st_floats(st, ELCL_F32, (size_t)p->batch * p->n * p->k, 1 / sqrt(p->k));
     if (p->bias)
         o.bias = elcl_st_floats(st, ELCL_F32, (size_t)p->batch * p->n, 1);
     if (p->residual)

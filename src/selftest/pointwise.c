@@ -131,7 +131,7 @@ static void check_embed(struct elcl_st *st, const struct elcl_st_shape *s)
         token[i] = i ? elcl_st_int(st, 0, v - 1) : v - 1;
         position[i] = i ? elcl_st_int(st, 0, positions - offset - 1) : positions - offset - 1;
     }
-    const float *table = elcl_st_floats(st, st->ops->weights, (size_t)v * d, 1);
+    float *table = elcl_st_floats(st, ELCL_F32, (size_t)v * d, 1);
     const float *places = elcl_st_floats(st, ELCL_F32, (size_t)positions * d, 1);
     double *x[3]; /* without norm, want, bound */
     for (size_t i = 0; i < ELCL_COUNT(x); i++)

@@ -70,8 +70,8 @@ const struct elcl_buffer *elcl_st_stored(struct elcl_st *st, enum elcl_storage s
                                          const float *values, size_t n);
 /* data NULL: guard bytes. */
 const struct elcl_buffer *elcl_st_output(struct elcl_st *st, const void *data, size_t bytes);
-/* W [batch, N, K] from dense values; `matrix` until elcl_st_end(). */
-void elcl_st_matrix(struct elcl_st *st, int batch, int n, int k, const float *values,
+/* W [batch, N, K] from dense values, which become what it holds; `matrix` until elcl_st_end(). */
+void elcl_st_matrix(struct elcl_st *st, int batch, int n, int k, float *values,
                     struct elcl_matrix *matrix);
 /* The used bytes, after everything enqueued; NULL on a failure. */
 void *elcl_st_read(struct elcl_st *st, const struct elcl_buffer *buffer);

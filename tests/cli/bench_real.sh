@@ -25,6 +25,13 @@ refuses "plan: S beyond positions" 2 "max_source" "$elcl" plan "$model" --batch-
     --source-length 100000
 refuses "plan: no such model" 2 "there are bart-large, bart-base" "$elcl" plan --synthetic bart
 
+# int8: a byte for each weight and four for each output channel; tables of positions stay f32.
+run "$elcl" plan --synthetic bart-base --weights f32,int8 --attention el --batch-size 1 -o json
+exits "plan of int8 weights" 0
+tr -d '\n' <"$tmp/out" >"$tmp/line" && mv "$tmp/line" "$tmp/out"
+json "plan: int8 takes a quarter" '(lambda w: 0.25 < w[1] / w[0] < 0.27)(
+[r["weight_bytes"] for r in lines[0]["plans"]])'
+
 # The paper's order on the paper's device, each variant at its largest batch: el before mha-beam.
 # mha, which the paper has not, keeps one prompt for all beams of GPT-2 and is fastest there.
 for shape in "bart-large 4 1024 83" "bart-large 6 1024 31" "transformer-270m 4 512 17" \

@@ -104,6 +104,8 @@ run "$elcl" generate --quiet "$model" attention --memory-limit 1G
 prints "--memory-limit" "$attention"
 run "$elcl" generate --quiet "$model" attention --weights f16 --state f16
 prints "f16" "$attention"
+run "$elcl" generate --quiet "$model" attention --weights int8 --state f16
+prints "int8 weights" "$attention"
 run "$elcl" generate --quiet "$model" attention --num-beams 4 --num-beam-groups 4 \
     --diversity-penalty 1 --num-return-sequences 4
 check "groups of beams differ" test "$(sort -u "$tmp/out" | wc -l)" -ge 2

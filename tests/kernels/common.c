@@ -205,6 +205,15 @@ float *bed_normals_in(struct bed *bed, enum elcl_storage storage, size_t n, doub
     return values;
 }
 
+float *bed_weights(struct bed *bed, size_t rows, size_t n, float **held)
+{
+    float *values = bed_normals(bed, rows * n, 1);
+    *held = bed_floats(bed, rows * n);
+    memcpy(*held, values, rows * n * sizeof(float));
+    elcl_ref_round_rows(bed->weights, *held, rows, n);
+    return values;
+}
+
 double *bed_unwritten(struct bed *bed, size_t n)
 {
     double *values = bed_doubles(bed, n);
@@ -259,6 +268,6 @@ bool check_bytes(const char *what, const void *got, const void *want, size_t n, 
 const char *storage_name(enum elcl_storage storage)
 {
     static const char *const names[] = {
-        [ELCL_F32] = "f32", [ELCL_F16] = "f16", [ELCL_BF16] = "bf16"};
+        [ELCL_F32] = "f32", [ELCL_F16] = "f16", [ELCL_BF16] = "bf16", [ELCL_INT8] = "int8"};
     return names[storage];
 }

@@ -87,6 +87,8 @@ float *bed_normals(struct bed *bed, size_t n, double scale);
 /* The same after rounding to storage. */
 float *bed_normals_in(struct bed *bed, enum elcl_storage storage, size_t n, double scale);
 
+/* Normals [rows, n], each row an output channel, and in *held what the device makes of them. */
+float *bed_weights(struct bed *bed, size_t rows, size_t n, float **held);
 /* n NaN: elements that a reference has not written. */
 double *bed_unwritten(struct bed *bed, size_t n);
 /* |got - want| <= bound element by element; where want is NaN, got must be guard bytes. */

@@ -1,6 +1,6 @@
 /*
  * Every kernel against its double-precision reference, in the manner of checkasm: both kernel
- * shapes on whatever device there is, storages f32, f16 and bf16. --bench times them instead.
+ * shapes on whatever device there is, in all storages. --bench times them instead.
  */
 #include "common.h"
 
@@ -32,13 +32,19 @@ static void start_bed(struct bed *bed, const struct check_options *options,
 static void check_shape(const struct check_options *options, struct elcl_device **device,
                         enum elcl_kernels kernels)
 {
-    static const struct storages storages[] = {
-        {ELCL_F32, ELCL_F32, true}, {ELCL_F16, ELCL_BF16, false}, {ELCL_BF16, ELCL_F16, false}};
+    static const struct storages storages[] = {{ELCL_F32, ELCL_F32, true},
+                                               {ELCL_F16, ELCL_BF16, false},
+                                               {ELCL_BF16, ELCL_F16, false},
+                                               {ELCL_INT8, ELCL_F32, false}};
     struct bed bed;
     for (size_t i = 0; i < ELCL_COUNT(storages); i++) {
         start_bed(&bed, options, device, kernels, ELCL_GEMM_NATIVE, &storages[i]);
         test_gemm(&bed);
         test_pointwise(&bed);
+        if (storages[i].weights == ELCL_INT8) { /* nothing else reads weights */
+            bed_close(&bed);
+            continue;
+        }
         test_attention(&bed);
         test_beams(&bed);
         test_select(&bed);
@@ -69,8 +75,8 @@ static void check_mma(const struct check_options *options, struct elcl_device **
 /* Last, because CLBlast compiles for seconds. */
 static void check_clblast(const struct check_options *options, struct elcl_device **device)
 {
-    static const struct storages storages[] = {{ELCL_F32, ELCL_F32, true},
-                                               {ELCL_F16, ELCL_F32, false}};
+    static const struct storages storages[] = {
+        {ELCL_F32, ELCL_F32, true}, {ELCL_F16, ELCL_F32, false}, {ELCL_INT8, ELCL_F32, false}};
     struct bed bed;
     for (size_t i = 0; i < ELCL_COUNT(storages); i++) {
         start_bed(&bed, options, device, ELCL_KERNELS_GPU, ELCL_GEMM_CLBLAST, &storages[i]);
@@ -82,8 +88,10 @@ static void check_clblast(const struct check_options *options, struct elcl_devic
 static void bench_shape(const struct check_options *options, struct elcl_device **device,
                         enum elcl_kernels kernels)
 {
-    static const struct storages storages[] = {
-        {ELCL_F32, ELCL_F32, true}, {ELCL_BF16, ELCL_BF16, false}, {ELCL_F16, ELCL_F16, false}};
+    static const struct storages storages[] = {{ELCL_F32, ELCL_F32, true},
+                                               {ELCL_BF16, ELCL_BF16, false},
+                                               {ELCL_F16, ELCL_F16, false},
+                                               {ELCL_INT8, ELCL_F32, false}};
     struct bed bed;
     for (size_t i = 0; i < ELCL_COUNT(storages); i++) {
         start_bed(&bed, options, device, kernels, ELCL_GEMM_NATIVE, &storages[i]);

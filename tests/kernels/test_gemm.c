@@ -34,6 +34,7 @@ struct shape {
 struct operands {
     size_t n_x, n_y;
     float *x, *w, *bias, *residual; /* NULL: none */
+    float *given;                   /* w before it was packed */
 };
 
 static const elcl_ref_activation activations[] = {[ELCL_ACT_NONE] = NULL,
@@ -61,7 +62,7 @@ static struct operands make_operands(struct bed *bed, const struct shape *s)
     o.n_x = (s->batch - 1) * s->x_batch + (size_t)(s->m - 1) * s->x_ld + s->k;
     o.n_y = (s->batch - 1) * s->y_batch + (size_t)(s->m - 1) * s->y_ld + s->n;
     o.x = strided(bed, o.n_x, s, s->k, s->x_batch, s->x_ld);
-    o.w = bed_normals_in(bed, bed->weights, (size_t)s->batch * s->n * s->k, 1);
+    o.given = bed_weights(bed, (size_t)s->batch * s->n, (size_t)s->k, &o.w);
     if (s->bias)
         o.bias = bed_normals(bed, (size_t)s->batch * s->n, 1);
     if (s->residual != RESIDUAL_NONE)
@@ -151,7 +152,7 @@ static void check_gemm(struct bed *bed, const struct shape *s)
     const struct operands o = make_operands(bed, s);
     double *want = bed_unwritten(bed, o.n_y);
     reference(s, &o, want, activations[s->act]);
-    const float *got = run(bed, s, &o, bed_matrix(bed, s->batch, s->n, s->k, o.w));
+    const float *got = run(bed, s, &o, bed_matrix(bed, s->batch, s->n, s->k, o.given));
     char what[96];
     snprintf(what, sizeof(what), "y of M=%d, act %d, bias %d, residual %d", s->m, s->act, s->bias,
              s->residual);
@@ -248,10 +249,11 @@ static void test_activations(struct bed *bed)
         struct operands o = make_operands(bed, &s);
         memcpy(o.x, xs, sizeof(xs));
         for (int i = 0; i < n; i++)
-            o.w[i] = 1;
+            o.w[i] = o.given[i] = 1;
+        elcl_ref_round_rows(bed->weights, o.w, (size_t)n, 1);
         double *want = bed_unwritten(bed, o.n_y);
         reference(&s, &o, want, activations[act]);
-        const float *got = run(bed, &s, &o, bed_matrix(bed, 1, n, 1, o.w));
+        const float *got = run(bed, &s, &o, bed_matrix(bed, 1, n, 1, o.given));
         check_bounded("act(x)", got, want, bounds(bed, &s, &o, want), o.n_y);
         bed_end(bed);
     }
@@ -303,7 +305,7 @@ static void test_invariance(struct bed *bed)
         s.bias = true;
         s.residual = RESIDUAL_SEPARATE;
         const struct operands all = make_operands(bed, &s);
-        const struct elcl_matrix *w = bed_matrix(bed, 1, n, k, all.w);
+        const struct elcl_matrix *w = bed_matrix(bed, 1, n, k, all.given);
         const float *together = run(bed, &s, &all, w);
         s.m = 1;
         for (int row = 0; row < m; row += bed->options->small ? 6 : 12) {
@@ -347,40 +349,93 @@ static struct elcl_matrix_source make_source(struct bed *bed, int batch, int n, 
                                        .batch_stride = (size_t)n * k};
 }
 
-/* Every element where ops.h says, zeros beyond N, and the bytes as announced. */
+/* Sources and what they stack up to: values [batch, n, k]. */
+struct stack {
+    struct elcl_matrix_source sources[3];
+    float *values;
+    int n;
+};
+
+static struct stack make_stack(struct bed *bed, int batch, const int *ns, int n_sources, int k)
+{
+    struct stack s = {0};
+    float *parts[3];
+    for (int i = 0; i < n_sources; i++) {
+        s.sources[i] = make_source(bed, batch, ns[i], k, &parts[i]);
+        s.n += ns[i];
+    }
+    s.values = bed_floats(bed, (size_t)batch * s.n * k);
+    float *to = s.values;
+    for (int b = 0; b < batch; b++)
+        for (int i = 0; i < n_sources; to += (size_t)ns[i++] * k)
+            memcpy(to, parts[i] + (size_t)b * ns[i] * k, (size_t)ns[i] * k * sizeof(float));
+    return s;
+}
+
+/* The bytes of a packed matrix by the words of ops.h, zeros beyond N. */
+static unsigned char *pack(struct bed *bed, const struct elcl_matrix *w, const float *values,
+                           size_t *bytes)
+{
+    const size_t element = elcl_ref_bytes(bed->weights), k = (size_t)w->k;
+    const bool whole = bed->weights == ELCL_INT8;
+    const size_t scales_at = ((size_t)w->panel * k * element + 3) / 4 * 4;
+    const size_t panel = scales_at + (whole ? (size_t)w->panel * sizeof(float) : 0);
+    *bytes = (size_t)w->batch * w->panels * panel;
+    unsigned char *packed = bed_memory(bed, *bytes, 1);
+    unsigned char *column = bed_memory(bed, k, element);
+    for (int b = 0; b < w->batch; b++)
+        for (int n = 0; n < w->n; n++, values += k) {
+            unsigned char *to = packed + ((size_t)b * w->panels + n / w->panel) * panel;
+            const size_t lane = (size_t)(n % w->panel);
+            if (whole) {
+                const float scale = elcl_ref_quantise(values, k, (int8_t *)column);
+                memcpy(to + scales_at + lane * sizeof(scale), &scale, sizeof(scale));
+            } else {
+                elcl_ref_store(bed->weights, values, column, k);
+            }
+            for (size_t i = 0; i < k; i++)
+                memcpy(to + (i * w->panel + lane) * element, column + i * element, element);
+        }
+    return packed;
+}
+
+/* Every byte where ops.h says, and as many as announced. */
 static void check_packing(struct bed *bed, int batch, const int *ns, int n_sources, int k)
 {
     elcl_error err = {0};
-    struct elcl_matrix_source sources[3];
-    float *values[3];
-    int n = 0;
-    for (int i = 0; i < n_sources; i++) {
-        sources[i] = make_source(bed, batch, ns[i], k, &values[i]);
-        n += ns[i];
-    }
+    const struct stack s = make_stack(bed, batch, ns, n_sources, k);
     struct elcl_matrix w;
-    bed_must(elcl_matrix_create(bed->ops, "test", batch, k, sources, n_sources, &w, &err), &err);
-    CHECK(w.batch == batch && w.n == n && w.k == k, "%d x %d x %d", w.batch, w.n, w.k);
-    CHECK(w.panel > 0 && w.panels == (n + w.panel - 1) / w.panel, "%d panels of %d", w.panels,
+    bed_must(elcl_matrix_create(bed->ops, "test", batch, k, s.sources, n_sources, &w, &err), &err);
+    CHECK(w.batch == batch && w.n == s.n && w.k == k, "%d x %d x %d", w.batch, w.n, w.k);
+    CHECK(w.panel > 0 && w.panels == (s.n + w.panel - 1) / w.panel, "%d panels of %d", w.panels,
           w.panel);
-    const size_t cells = (size_t)w.batch * w.panels * k * w.panel;
-    CHECK(w.buffer.bytes == cells * elcl_ref_bytes(bed->weights), "%zu bytes", w.buffer.bytes);
-    CHECK(elcl_matrix_bytes(bed->ops->panel, bed->weights, batch, n, k) == w.buffer.bytes,
+    size_t bytes;
+    const unsigned char *want = pack(bed, &w, s.values, &bytes);
+    CHECK(elcl_matrix_bytes(bed->ops->panel, bed->weights, batch, s.n, k) == w.buffer.bytes,
           "elcl_matrix_bytes differs");
-    float *want = bed_floats(bed, cells);
-    for (int b = 0; b < batch; b++)
-        for (int i = 0, source = 0, row = 0; i < n; i++, row++) {
-            for (; row == ns[source]; source++)
-                row = 0;
-            for (int j = 0; j < k; j++)
-                want[(((size_t)b * w.panels + i / w.panel) * k + j) * w.panel + i % w.panel] =
-                    values[source][((size_t)b * ns[source] + row) * k + j];
-        }
-    elcl_ref_round(bed->weights, want, cells);
-    float *got = bed_floats(bed, cells);
-    elcl_ref_load(bed->weights, bed_read(bed, &w.buffer), got, cells);
-    check_bytes("packed", got, want, cells, 4);
+    if (CHECK(w.buffer.bytes == bytes, "%zu bytes, want %zu", w.buffer.bytes, bytes))
+        check_bytes("packed", bed_read(bed, &w.buffer), want, bytes, 1);
     elcl_buffer_destroy(&w.buffer);
+}
+
+/* Columns that int8 has no usual scale for: zeros stay zeros, and what is not finite spoils its own
+ * column only. */
+static void test_odd_columns(struct bed *bed)
+{
+    if (bed->weights != ELCL_INT8 || !check_case("matrix %s odd columns", bed->name))
+        return;
+    bed_begin(bed);
+    enum { N = 5, K = 3 };
+    const float given[N * K] = {0, 0, 0, 1, INFINITY, 0, 127, -64, 1, NAN, 1, 2, 1e-44f, 0, -0.0f};
+    const struct shape s = {.batch = 1, .m = 1, .n = N, .k = K, .x_ld = K, .y_ld = N};
+    float ones[K] = {1, 1, 1};
+    const struct operands o = {.n_x = K, .n_y = N, .x = ones};
+    const float *y = run(bed, &s, &o, bed_matrix(bed, 1, N, K, given));
+    CHECK(y[0] == 0, "zeros give %g", (double)y[0]);
+    CHECK(isnan(y[1]) && isnan(y[3]), "infinity gives %g, NaN %g", (double)y[1], (double)y[3]);
+    CHECK(y[2] == 64, "127 - 64 + 1 gives %g", (double)y[2]);
+    CHECK(fabsf(y[4]) < 1e-43f, "a subnormal gives %g", (double)y[4]);
+    bed_end(bed);
 }
 
 static void test_packing(struct bed *bed)
@@ -402,6 +457,7 @@ static void test_packing(struct bed *bed)
 void test_gemm(struct bed *bed)
 {
     test_packing(bed);
+    test_odd_columns(bed);
     test_sizes(bed);
     test_large(bed);
     test_heads(bed);

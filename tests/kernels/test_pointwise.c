@@ -184,7 +184,8 @@ static void check_embed(struct bed *bed, const struct embed_shape *s)
         token[i] = i == 0 ? s->v - 1 : check_int(0, s->v - 1);
         position[i] = i == 0 ? n_positions - offset - 1 : check_int(0, n_positions - offset - 1);
     }
-    const float *table = bed_normals_in(bed, bed->weights, (size_t)s->v * s->d, 1);
+    float *held;
+    const float *table = bed_weights(bed, (size_t)s->v, (size_t)s->d, &held);
     const float *positions = bed_normals(bed, (size_t)n_positions * s->d, 1);
     const float *given = bed_normals(bed, n, 1);
     struct norms norm;
@@ -193,7 +194,7 @@ static void check_embed(struct bed *bed, const struct embed_shape *s)
     const float scale = 1.75f;
     const struct elcl_ref_embed_args ref = {.token = token,
                                             .position = position,
-                                            .tokens = s->tokens ? table : NULL,
+                                            .tokens = s->tokens ? held : NULL,
                                             .positions = s->positions ? positions : NULL,
                                             .norm = norm.given,
                                             .scale = (double)scale,

@@ -63,8 +63,10 @@ if ! command -v clang-15 >/dev/null || ! [ -f $clc/nvptx64--nvidiacl.bc ]; then
 fi
 
 program >"$work/program.cl"
-for storage in F32 F16 BF16; do
-    flags="-DELCL_WEIGHT_$storage -DELCL_STATE_$storage"
+for storage in F32 F16 BF16 INT8; do
+    state=$storage
+    [ $storage = INT8 ] && state=F32
+    flags="-DELCL_WEIGHT_$storage -DELCL_STATE_$state"
     for sm in sm_80 sm_90; do
         nvidia "$sm $storage" "$sm" $flags
     done

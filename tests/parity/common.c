@@ -249,7 +249,10 @@ const char *gemm_name(enum elcl_gemm gemm)
 
 const char *storage_name(enum elcl_storage storage)
 {
-    return storage == ELCL_F32 ? "f32" : storage == ELCL_F16 ? "f16" : "bf16";
+    return storage == ELCL_F32    ? "f32"
+           : storage == ELCL_F16  ? "f16"
+           : storage == ELCL_BF16 ? "bf16"
+                                  : "int8";
 }
 
 bool setup_case(const char *what, const char *model, const struct setup *s)

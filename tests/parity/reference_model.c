@@ -41,6 +41,7 @@ struct stack {
 struct reference {
     struct elcl_arch arch;
     enum elcl_storage weights;
+    enum elcl_attention attention;
     struct elcl_safetensors *st;
     struct stack encoder, decoder;
     double *head, *head_bias;
@@ -65,36 +66,70 @@ static const struct elcl_tensor *find(const struct reference *ref, const char *n
     return t ? t : elcl_safetensors_find(ref->st, prefixed);
 }
 
-static double *load(struct reference *ref, const char *name, size_t n, enum elcl_storage storage)
+/* Freed by the caller. */
+static float *load_values(struct reference *ref, const char *name, size_t n)
 {
     const struct elcl_tensor *t = find(ref, name);
-    double *out = allocate(ref, n);
-    if (!CHECK(t && t->n == n, "reference: %s", name))
-        return out;
     float *values = elcl_calloc(n, sizeof(*values));
-    elcl_ref_load(t->dtype, t->data, values, n);
-    elcl_ref_round(storage, values, n);
+    if (CHECK(t && t->n == n, "reference: %s", name))
+        elcl_ref_load(t->dtype, t->data, values, n);
+    return values;
+}
+
+static double *widened(struct reference *ref, float *values, size_t n)
+{
+    double *out = allocate(ref, n);
     for (size_t i = 0; i < n; i++)
         out[i] = (double)values[i];
     elcl_free(values);
     return out;
 }
 
-static double *load_role(struct reference *ref, const char *prefix, const char *role, size_t n,
-                         enum elcl_storage storage)
+static double *load(struct reference *ref, const char *name, size_t n)
+{
+    return widened(ref, load_values(ref, name, n), n);
+}
+
+/* [rows, k] as a matrix on the device holds it. */
+static double *load_weights(struct reference *ref, const char *name, size_t rows, size_t k)
+{
+    float *values = load_values(ref, name, rows * k);
+    elcl_ref_round_rows(ref->weights, values, rows, k);
+    return widened(ref, values, rows * k);
+}
+
+/* The same of Wk [D, D] as EL-attention expands by it: a head's output channels are its columns. */
+static double *load_expansion(struct reference *ref, const char *name, int heads)
+{
+    const size_t d = (size_t)ref->arch.d, dh = d / (size_t)heads;
+    float *values = load_values(ref, name, d * d), *column = elcl_calloc(dh, sizeof(*column));
+    for (size_t h = 0; h < (size_t)heads; h++)
+        for (size_t k = 0; k < d; k++) {
+            for (size_t i = 0; i < dh; i++)
+                column[i] = values[(h * dh + i) * d + k];
+            elcl_ref_round_rows(ref->weights, column, 1, dh);
+            for (size_t i = 0; i < dh; i++)
+                values[(h * dh + i) * d + k] = column[i];
+        }
+    elcl_free(column);
+    return widened(ref, values, d * d);
+}
+
+static double *load_role(struct reference *ref, const char *prefix, const char *role, size_t n)
 {
     char name[200];
     snprintf(name, sizeof(name), "%s.%s", prefix, role);
-    return load(ref, name, n, storage);
+    return load(ref, name, n);
 }
 
 static struct matrix load_matrix(struct reference *ref, const char *prefix, const char *role, int n,
                                  int k)
 {
-    char name[160];
+    char name[160], weight[200];
     snprintf(name, sizeof(name), "%s.%s", prefix, role);
-    return (struct matrix){.w = load_role(ref, name, "weight", (size_t)n * (size_t)k, ref->weights),
-                           .bias = load_role(ref, name, "bias", (size_t)n, ELCL_F32),
+    snprintf(weight, sizeof(weight), "%s.weight", name);
+    return (struct matrix){.w = load_weights(ref, weight, (size_t)n, (size_t)k),
+                           .bias = load_role(ref, name, "bias", (size_t)n),
                            .n = n,
                            .k = k};
 }
@@ -104,20 +139,24 @@ static struct norm load_norm(struct reference *ref, const char *prefix, const ch
     char name[160];
     snprintf(name, sizeof(name), "%s.%s", prefix, role);
     const size_t d = (size_t)ref->arch.d;
-    return (struct norm){.weight = load_role(ref, name, "weight", d, ELCL_F32),
-                         .bias = load_role(ref, name, "bias", d, ELCL_F32)};
+    return (struct norm){.weight = load_role(ref, name, "weight", d),
+                         .bias = load_role(ref, name, "bias", d)};
 }
 
-static struct attention load_attention(struct reference *ref, const char *prefix, const char *role)
+static struct attention load_attention(struct reference *ref, const char *prefix, const char *role,
+                                       bool el, int heads)
 {
-    char name[160];
+    char name[160], expansion[200];
     const int d = ref->arch.d;
     snprintf(name, sizeof(name), "%s.%s", prefix, role);
     struct attention a = {.q = load_matrix(ref, name, "q_proj", d, d),
                           .k = load_matrix(ref, name, "k_proj", d, d),
                           .v = load_matrix(ref, name, "v_proj", d, d),
                           .out = load_matrix(ref, name, "out_proj", d, d)};
-    const double *wo = load_role(ref, name, "out_proj.weight", (size_t)d * (size_t)d, ELCL_F32);
+    snprintf(expansion, sizeof(expansion), "%s.k_proj.weight", name);
+    if (el)
+        a.k.w = load_expansion(ref, expansion, heads);
+    const double *wo = load_role(ref, name, "out_proj.weight", (size_t)d * (size_t)d);
     a.folded = allocate(ref, (size_t)d);
     for (int i = 0; i < d; i++) {
         double sum = a.out.bias[i];
@@ -131,22 +170,22 @@ static struct attention load_attention(struct reference *ref, const char *prefix
 static void load_stack(struct reference *ref, const char *name, bool decoder, struct stack *stack)
 {
     const struct elcl_arch *a = &ref->arch;
+    const bool el = decoder && ref->attention == ELCL_ATTN_EL;
     const int ffn = decoder ? a->decoder_ffn : a->encoder_ffn;
     const size_t rows = (size_t)(a->max_positions + a->position_offset);
     stack->heads = decoder ? a->decoder_heads : a->encoder_heads;
     stack->n_layers = decoder ? a->decoder_layers : a->encoder_layers;
     stack->layers = elcl_calloc((size_t)stack->n_layers, sizeof(*stack->layers));
-    stack->positions =
-        load_role(ref, name, "embed_positions.weight", rows * (size_t)a->d, ELCL_F32);
+    stack->positions = load_role(ref, name, "embed_positions.weight", rows * (size_t)a->d);
     stack->embedding = load_norm(ref, name, "layernorm_embedding");
     for (int i = 0; i < stack->n_layers; i++) {
         struct layer *layer = &stack->layers[i];
         char prefix[100];
         snprintf(prefix, sizeof(prefix), "%s.layers.%d", name, i);
-        layer->self = load_attention(ref, prefix, "self_attn");
+        layer->self = load_attention(ref, prefix, "self_attn", el, stack->heads);
         layer->self_norm = load_norm(ref, prefix, "self_attn_layer_norm");
         if (decoder) {
-            layer->cross = load_attention(ref, prefix, "encoder_attn");
+            layer->cross = load_attention(ref, prefix, "encoder_attn", el, stack->heads);
             layer->cross_norm = load_norm(ref, prefix, "encoder_attn_layer_norm");
         }
         layer->fc1 = load_matrix(ref, prefix, "fc1", ffn, a->d);
@@ -156,22 +195,22 @@ static void load_stack(struct reference *ref, const char *name, bool decoder, st
 }
 
 struct reference *reference_open(const char *directory, const struct elcl_arch *arch,
-                                 enum elcl_storage weights)
+                                 enum elcl_storage weights, enum elcl_attention attention)
 {
     struct reference *ref = elcl_calloc(1, sizeof(*ref));
     elcl_error err = {0};
     ref->arch = *arch;
     ref->weights = weights;
+    ref->attention = attention;
     if (!CHECK(!elcl_safetensors_open(directory, &ref->st, &err), "%s", err.msg)) {
         reference_close(&ref);
         return NULL;
     }
-    const size_t table = (size_t)arch->vocabulary * (size_t)arch->d;
-    ref->encoder.tokens = ref->decoder.tokens = load(ref, "shared.weight", table, weights);
-    ref->head = arch->tied ? ref->encoder.tokens : load(ref, "lm_head.weight", table, weights);
-    ref->head_bias = find(ref, "final_logits_bias")
-                         ? load(ref, "final_logits_bias", (size_t)arch->vocabulary, ELCL_F32)
-                         : allocate(ref, (size_t)arch->vocabulary);
+    const size_t v = (size_t)arch->vocabulary, d = (size_t)arch->d;
+    ref->encoder.tokens = ref->decoder.tokens = load_weights(ref, "shared.weight", v, d);
+    ref->head = arch->tied ? ref->encoder.tokens : load_weights(ref, "lm_head.weight", v, d);
+    ref->head_bias =
+        find(ref, "final_logits_bias") ? load(ref, "final_logits_bias", v) : allocate(ref, v);
     load_stack(ref, "encoder", false, &ref->encoder);
     load_stack(ref, "decoder", true, &ref->decoder);
     return ref;

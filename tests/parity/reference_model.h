@@ -13,7 +13,7 @@ struct reference;
 
 /* Reads the safetensors of a directory; NULL after a failed check. */
 struct reference *reference_open(const char *directory, const struct elcl_arch *arch,
-                                 enum elcl_storage weights);
+                                 enum elcl_storage weights, enum elcl_attention attention);
 void reference_close(struct reference **reference);
 
 /* Width of a row of state: D of el, K and V of the others. */

@@ -419,7 +419,7 @@ static void test_arithmetic(void)
 int main(int argc, char **argv)
 {
     const struct check_options *options = check_begin(argc, argv);
-    static const enum elcl_storage storages[] = {ELCL_F32, ELCL_F16, ELCL_BF16};
+    static const enum elcl_storage storages[] = {ELCL_F32, ELCL_F16, ELCL_BF16, ELCL_INT8};
     struct golden tiny, untied, gpt2, opt, t5;
     test_arithmetic();
     check_case("plan, stored sources");
@@ -431,7 +431,8 @@ int main(int argc, char **argv)
         struct setup setup = {
             .attention = all_variants[a], .kernels = all_shapes[a % 2], .gemm = ELCL_GEMM_NATIVE};
         for (size_t s = 0; s < ELCL_COUNT(storages); s++) {
-            setup.weights = setup.state = storages[s];
+            setup.weights = storages[s];
+            setup.state = storages[s] == ELCL_INT8 ? ELCL_F32 : storages[s];
             test_measured("tiny-bart", &tiny, &setup, options);
             test_measured("tiny-gpt2", &gpt2, &setup, options);
             test_measured("tiny-opt-plain", &opt, &setup, options);

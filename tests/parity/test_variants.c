@@ -323,7 +323,8 @@ static void test_reference(const char *name, const struct setup *setup,
         return;
     elcl_model *model = setup_open(golden.directory, setup, options);
     struct reference *reference =
-        model ? reference_open(golden.directory, &model->arch, setup->weights) : NULL;
+        model ? reference_open(golden.directory, &model->arch, setup->weights, setup->attention)
+              : NULL;
     struct tokens *forced = forced_tokens(&golden);
     if (reference)
         compare_model(model, setup, reference, golden.inputs, forced, golden.n_inputs);
@@ -340,7 +341,8 @@ static void test_g2p_reference(const struct setup *setup, const struct check_opt
         return;
     elcl_model *model = setup_open(g2p_directory(), setup, options);
     struct reference *reference =
-        model ? reference_open(g2p_directory(), &model->arch, setup->weights) : NULL;
+        model ? reference_open(g2p_directory(), &model->arch, setup->weights, setup->attention)
+              : NULL;
     struct tokens *words = reference ? g2p_words(model, 3) : NULL;
     struct tokens *forced = elcl_calloc(3, sizeof(*forced));
     for (int i = 0; words && i < 3; i++)
@@ -356,6 +358,12 @@ static void test_g2p_reference(const struct setup *setup, const struct check_opt
 
 /* ---- how often the variants agree ---------------------------------------------------------- */
 
+/* The storage of state that goes with that of weights. */
+static enum elcl_storage state_of(enum elcl_storage weights)
+{
+    return weights == ELCL_INT8 ? ELCL_F32 : weights;
+}
+
 static struct job *decode_words(enum elcl_attention attention, enum elcl_storage storage, int n,
                                 struct tokens **words, const struct check_options *options)
 {
@@ -363,7 +371,7 @@ static struct job *decode_words(enum elcl_attention attention, enum elcl_storage
                                 .kernels = ELCL_KERNELS_CPU,
                                 .gemm = ELCL_GEMM_NATIVE,
                                 .weights = storage,
-                                .state = storage};
+                                .state = state_of(storage)};
     elcl_engine_params params = elcl_engine_params_default();
     params.batch_size = 64;
     params.max_source = params.max_target = 64;
@@ -382,10 +390,10 @@ static struct job *decode_words(enum elcl_attention attention, enum elcl_storage
     return jobs;
 }
 
-/* With 16-bit storage the variants round differently: reported, not demanded. */
+/* With narrower storage the variants round differently: reported, not demanded. */
 static void report_agreement(int n, const struct check_options *options)
 {
-    static const enum elcl_storage storages[] = {ELCL_F32, ELCL_F16, ELCL_BF16};
+    static const enum elcl_storage storages[] = {ELCL_F32, ELCL_F16, ELCL_BF16, ELCL_INT8};
     struct tokens *words = NULL;
     if (!check_case("variants, agreement on %d words of g2p-en", n))
         return;
@@ -400,10 +408,10 @@ static void report_agreement(int n, const struct check_options *options)
                 with_exact[a] += same_tokens(&jobs[a][i], &exact[i]);
             }
         }
-        printf("g2p-en, weights and state %s, tokens equal on %d words: mha = el %d, mha-beam = el "
+        printf("g2p-en, weights %s, state %s, tokens equal on %d words: mha = el %d, mha-beam = el "
                "%d; as in f32: el %d, mha %d, mha-beam %d\n",
-               storage_name(storages[s]), n, with_el[1], with_el[2], with_exact[0], with_exact[1],
-               with_exact[2]);
+               storage_name(storages[s]), storage_name(state_of(storages[s])), n, with_el[1],
+               with_el[2], with_exact[0], with_exact[1], with_exact[2]);
         if (storages[s] == ELCL_F32)
             CHECK(with_exact[0] == n && with_exact[1] == n && with_exact[2] == n,
                   "in f32 the variants give other tokens");
@@ -419,7 +427,8 @@ int main(int argc, char **argv)
     const struct check_options *options = check_begin(argc, argv);
     static const struct {
         enum elcl_storage weights, state;
-    } storages[] = {{ELCL_F32, ELCL_F32}, {ELCL_F16, ELCL_F16}, {ELCL_BF16, ELCL_BF16}};
+    } storages[] = {
+        {ELCL_F32, ELCL_F32}, {ELCL_F16, ELCL_F16}, {ELCL_BF16, ELCL_BF16}, {ELCL_INT8, ELCL_F32}};
     static const char *const names[] = {"tiny-bart", "tiny-bart-untied"};
     for (size_t m = 0; m < ELCL_COUNT(names); m++)
         for (size_t k = 0; k < ELCL_COUNT(all_shapes); k++)
