@@ -226,6 +226,25 @@ run "$elcl" generate --quiet "$model" --num-beams 1 --stop Q --stop T --format j
 json "--stop" 'lines[0]["text"] == " AH0 T" and lines[0]["finish_reason"] == "stop"'
 run "$elcl" generate --quiet "$model" --decoder-prefix ab --format jsonl attention
 json "--decoder-prefix has no special tokens" 'lines[0]["ids"][:3] == [2, 6, 7]'
+cat >"$tmp/in" <<'END'
+{"text": "attention"}
+{"text": "attention", "decoder_prefix": "ab"}
+{"text": "attention", "decoder_prefix_ids": [0, 70], "num_beams": 3}
+{"text": "attention", "prefix_alternatives": [[0], [60, 61, 62], [70]]}
+{"text": "attention", "suppress_tokens": [58, 90]}
+{"text": "attention", "bad_words_ids": [[41, 91], [79]]}
+END
+run_in "$elcl" generate --quiet "$model" --input-format jsonl --format jsonl
+exits "lists of lines" 0
+json "lists of lines: prefix" '[l["ids"][:3] for l in lines[1:3]] == [[2, 6, 7], [2, 0, 70]]'
+json "lists of lines: alternatives" \
+    'lines[3]["ids"][2] in (60, 61, 62) and lines[3]["ids"][3] == 70'
+json "lists of lines: suppressed" 'not {58, 90} & set(lines[4]["ids"]) and 58 in lines[0]["ids"]'
+json "lists of lines: bad words" \
+    '79 not in lines[5]["ids"] and (41, 91) not in zip(lines[5]["ids"], lines[5]["ids"][1:])'
+cp "$tmp/out" "$tmp/lists"
+run_in "$elcl" generate --quiet "$model" --input-format jsonl --format jsonl --batch-size 1
+check "lists of lines: alone the same" cmp -s "$tmp/out" "$tmp/lists"
 run "$elcl" generate --quiet "$model" --search-style fairseq --decoder-prefix-ids 0,70 \
     --format jsonl attention
 json "--decoder-prefix-ids, fairseq" 'lines[0]["ids"][:3] == [2, 0, 70]'
