@@ -228,6 +228,13 @@ ELCL_API int elcl_encode(const elcl_model *model, const char *text, size_t n, in
 ELCL_API int elcl_encode_lang(const elcl_model *model, const char *text, size_t n,
                               const char *source, const char *target, int32_t **ids, size_t *n_ids,
                               elcl_error *err);
+/* A text as an encoder-decoder model would output it, behind the decoder's start token: in the
+ * vocabulary of outputs, before it the token of the language `target` where outputs begin with it
+ * (NULL: the one that the configuration forces), behind it what ends a text. What training takes as
+ * labels, and elcl_scorer_run() as target. ELCL_E_UNSUPPORTED: the tokenizer knows sources alone.
+ */
+ELCL_API int elcl_encode_target(const elcl_model *model, const char *text, size_t n,
+                                const char *target, int32_t **ids, size_t *n_ids, elcl_error *err);
 /* Token ids to UTF-8 text, NUL-terminated; special tokens are left out and bytes that are not
  * UTF-8 become U+FFFD. *text is freed with elcl_free(). */
 ELCL_API int elcl_decode(const elcl_model *model, const int32_t *ids, size_t n_ids, char **text,

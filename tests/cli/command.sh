@@ -640,6 +640,20 @@ printf '%s\n' '{"source": "ab", "target": "xy", "id": "first"}' \
 run_in "$elcl" score --quiet m --input-format jsonl --format jsonl --token-logprobs
 json "score: ids of samples" '[l.get("id") for l in lines] == ["first", 17, None]'
 json "score: tokens" 'lines[1]["ids"] == [7, 8] and lines[1]["token_logprobs"] == [-1/64, -2/64]'
+for pair in aa:0 bb:3; do
+    run "$elcl" score --quiet m --tgt-lang ${pair%:*} --format jsonl --token-logprobs "a	b"
+    json "score --tgt-lang ${pair%:*}" "lines[0][\"ids\"] == [${pair#*:}, 102, 2]"
+done
+run "$elcl" score --quiet m --src-lang bb "a	b"
+exits "score --src-lang" 0
+refuses "score --src-lang: unknown" 2 "does not know the language" \
+    "$elcl" score --quiet m --src-lang cc "a	b"
+refuses "score --tgt-lang: unknown" 2 "does not know the language" \
+    "$elcl" score --quiet m --tgt-lang cc "a	b"
+refuses "score --src-lang of ids" 2 "--src-lang does nothing" \
+    "$elcl" score --quiet m --src-lang aa --input-format ids "5	6"
+refuses "score --tgt-lang of ids" 2 "--tgt-lang changes nothing" \
+    "$elcl" score --quiet m --tgt-lang aa --input-format ids "5	6"
 printf 'good\tline\nno tab\n' >"$tmp/in"
 run_in "$elcl" score --quiet m
 exits "score: a bad line" 1

@@ -229,6 +229,17 @@ int elcl_encode_lang(const elcl_model *model, const char *text, size_t n, const 
     return rc;
 }
 
+int elcl_encode_target(const elcl_model *model, const char *text, size_t n, const char *target,
+                       int32_t **ids, size_t *n_ids, elcl_error *err)
+{
+    int rc = check_language(target, err);
+    if (!rc)
+        rc = elcl_encode(model, text, n, ids, n_ids, err);
+    if (!rc && target && *target == 'b')
+        (*ids)[0] = 3;
+    return rc;
+}
+
 int elcl_gen_options_language(const elcl_model *model, const char *target,
                               elcl_gen_options *options, elcl_error *err)
 {
