@@ -214,7 +214,7 @@ static int create_engine(struct run *r, elcl_error *err);
 
 static int beams_of(const elcl_gen_options *gen)
 {
-    return gen->do_sample ? gen->num_return_sequences : gen->num_beams;
+    return gen->do_sample && gen->num_beams == 1 ? gen->num_return_sequences : gen->num_beams;
 }
 
 static void add_stats(elcl_engine_stats *sum, const elcl_engine_stats *more)

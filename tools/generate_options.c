@@ -132,7 +132,7 @@ static const struct elcl_opt options_table[] = {
     TOKEN("unk-token-id", gen.unk_token_id, "the unknown token, or none"),
 
     GROUP("Sampling (applied in this order; ties stay or go together):"),
-    FLAG("do-sample", gen.do_sample, "draw tokens instead of searching; needs one beam"),
+    FLAG("do-sample", gen.do_sample, "draw tokens instead of searching, with several beams their candidates"),
     FLAG("no-sample", no_sample, "search, whatever generation_config.json says"),
     NUMBER("temperature", gen.temperature, 1e-6, 1e6,
            "scores are divided by it: below 1 sharpens, above 1 flattens"),
@@ -368,11 +368,6 @@ static int check_sampling(const struct elcl_generate_options *o, const elcl_gen_
             return elcl_tool_fail(err, ELCL_E_ARG,
                                   "--%s does nothing without sampling: expected --do-sample too",
                                   names[i]);
-    if (gen->do_sample && gen->num_beams > 1)
-        return elcl_tool_fail(err, ELCL_E_ARG,
-                              "sampling with beams is not available: expected --num-beams 1 or "
-                              "--no-sample, found do_sample and %d beams",
-                              gen->num_beams);
     return ELCL_OK;
 }
 
@@ -481,7 +476,8 @@ int elcl_generate_resolve(struct elcl_generate_options *options, const elcl_mode
         return rc;
     if (resolved.token_logprobs && options->format != ELCL_LINE_JSONL)
         return elcl_tool_fail(err, ELCL_E_ARG, "--token-logprobs needs --format jsonl");
-    if (!resolved.do_sample && resolved.num_return_sequences > resolved.num_beams)
+    if ((!resolved.do_sample || resolved.num_beams > 1) &&
+        resolved.num_return_sequences > resolved.num_beams)
         return elcl_tool_fail(err, ELCL_E_ARG,
                               "--num-return-sequences: expected at most --num-beams, which is %d, "
                               "found %d",

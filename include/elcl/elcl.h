@@ -266,7 +266,8 @@ typedef struct elcl_tokens {
  * repetition see the prompt. */
 typedef struct elcl_gen_options {
     int num_beams;            /* 1 .. ELCL_MAX_BEAMS; 1 is greedy search */
-    int num_return_sequences; /* 1 .. num_beams; do_sample: 1 .. ELCL_MAX_BEAMS samples */
+    int num_return_sequences; /* 1 .. num_beams; do_sample with one beam: 1 .. ELCL_MAX_BEAMS
+                                 samples */
     float length_penalty;
     enum elcl_early_stopping early_stopping;
     int max_length;
@@ -295,7 +296,7 @@ typedef struct elcl_gen_options {
     int ban_pad;            /* 1: pad_token_id is never generated (bad_words_ids [[pad]]) */
     int renormalize_logits; /* 1: beam scores add up log-softmax of what the rules leave */
     int token_logprobs;     /* 1: results have each token's log-probability */
-    int do_sample;          /* 1: draw tokens; needs num_beams 1 */
+    int do_sample;          /* 1: draw tokens, with num_beams above 1 its candidates */
     float temperature;      /* scores are divided by it, 1e-6 .. 1e6 */
     int top_k;              /* keep the k best tokens; 0: off. Hugging Face's default is 50 */
     float top_p;            /* keep the fewest tokens of at least this probability; 1: off */
