@@ -11,6 +11,14 @@
  * float, so they are exact up to the rounding of the sums, whose order depends on V and WG
  * alone. Then the first token, in token order, up to which the kept mass exceeds uniform x all of it.
  *
+ * Beams are drawn together and without replacement: those tokens of all beams whose score + g is
+ * largest, g a Gumbel number for each, are draws from softmax of the scores. Here score is
+ * log-softmax after the rules / temperature, or with renormalize log-softmax of what is kept; of each
+ * row the best by score + g are given, with their scores, and the host puts the beams together.
+ * The cut-offs behind top_k leave at least `keep` tokens.
+ *
+ * sample_beams  one work-group per draw, whose row's candidates become those drawn; the logits
+ *               are overwritten; local memory 2 WG words
  * sample_token  one work-group of WG items per draw: global size {WG draws}; local memory WG words,
  *               as an argument: PoCL 3.1 lets threads share an array declared in a kernel whose
  *               helpers it does not inline
@@ -27,7 +35,15 @@
 #define DRAW_TOP_P 5
 #define DRAW_MIN_P 6
 #define DRAW_TYPICAL_P 7
-#define DRAW_INTS 8
+#define DRAW_KEEP 8
+#define DRAW_RENORMALIZE 9
+#define DRAW_SEED 10   /* 2 ints */
+#define DRAW_SAMPLE 12 /* 2 ints */
+#define DRAW_BEAM 14
+#define DRAW_LENGTH 15
+#define DRAW_INTS 16
+
+#define MAX_BEAMS 64
 
 #define BITS 32
 #define TINY 1e-30f
@@ -156,17 +172,29 @@ static inline float least_of_top_p(__global const float *x, int v_size, const st
     return bits ? as_float(ordered(high)) : cut->least;
 }
 
+/* Tokens that are kept; none are counted where no more than one is to be. */
+static inline float count_kept(__global const float *x, int v_size, const struct cut *cut,
+                               int keep, __local float *scratch)
+{
+    const int n = keep > 1 ? v_size : 0;
+    float sum = 0.0f;
+    for (int i = get_local_id(0); i < n; i += WG)
+        sum += x[i] >= cut->least && fabs(y_of(x[i], cut) - cut->centre) < cut->radius ? 1.0f : 0.0f;
+    return group_sum(sum, scratch);
+}
+
 /* The radius around the centre up to which less than `mass` lies, itself included. What is nearer
  * than TINY counts as equal: devices may flush smaller numbers. */
 static inline float typical_radius(__global const float *x, int v_size, const struct cut *cut,
-                                   float mass, int bits, __local float *scratch)
+                                   float mass, int bits, int keep, __local float *scratch)
 {
     struct cut near = *cut;
     int low = as_int(TINY), high = as_int(cut->radius);
     for (int i = 0; i < bits; i++) { /* less lies nearer than low, not less nearer than high */
         const int middle = low + (high - low) / 2;
         near.radius = as_float(middle);
-        const bool less = mass_above(x, v_size, &near, ELCL_NEG_MAX, 0, scratch) < mass;
+        const bool few = count_kept(x, v_size, &near, keep, scratch) < (float)keep && keep > 1;
+        const bool less = mass_above(x, v_size, &near, ELCL_NEG_MAX, 0, scratch) < mass || few;
         low = less ? middle : low;
         high = less ? high : middle;
     }
@@ -180,21 +208,26 @@ static inline void make_cut(struct cut *cut, __global const float *x, int v_size
                             __global const int *draw, __local float *scratch)
 {
     const float top_p = as_float(draw[DRAW_TOP_P]), typical_p = as_float(draw[DRAW_TYPICAL_P]);
-    const int k = draw[DRAW_TOP_K];
+    const int k = draw[DRAW_TOP_K], keep = draw[DRAW_KEEP];
     cut->largest = largest_of(x, v_size, scratch);
     cut->scale = as_float(draw[DRAW_SCALE]);
     cut->least = LEAST;
     cut->centre = 0.0f;
     cut->radius = 2e30f;
     cut->least = least_of_top_k(x, v_size, cut, k, k > 0 && k < v_size ? BITS : 0, scratch);
+    const float kept =
+        least_of_top_k(x, v_size, cut, keep, keep > 1 && keep < v_size ? BITS : 0, scratch);
+    const float least_kept = keep > 1 ? kept : cut->largest;
     float all = mass_above(x, v_size, cut, ELCL_NEG_MAX, 0, scratch);
     cut->least = least_of_top_p(x, v_size, cut, top_p * all, top_p < 1.0f ? BITS : 0, scratch);
+    cut->least = fmin(cut->least, least_kept);
     cut->least = least_of_weight(x, v_size, cut, as_float(draw[DRAW_MIN_P]), scratch);
+    cut->least = fmin(cut->least, least_kept);
     all = mass_above(x, v_size, cut, ELCL_NEG_MAX, 0, scratch);
     const float moment = mass_above(x, v_size, cut, ELCL_NEG_MAX, 1, scratch);
     cut->centre = typical_p < 1.0f ? moment / all : 0.0f;
     cut->radius =
-        typical_radius(x, v_size, cut, typical_p * all, typical_p < 1.0f ? BITS : 0, scratch);
+        typical_radius(x, v_size, cut, typical_p * all, typical_p < 1.0f ? BITS : 0, keep, scratch);
 }
 
 /* The kept mass of tokens from .. to - 1, at most BLOCK of them. */
@@ -279,4 +312,79 @@ __kernel void sample_token(__global int2 *candidates, /* [R, width] as select_be
     }
     if (!open && lid == 0)
         candidates[0] = best;
+}
+
+/* The first word of src/base/rng.h's elcl_philox(). */
+static inline uint philox(uint c0, uint c1, uint c2, uint c3, uint k0, uint k1)
+{
+    for (int i = 0; i < 10; i++) {
+        const uint a_high = mul_hi(0xd2511f53u, c0), a_low = 0xd2511f53u * c0;
+        const uint b_high = mul_hi(0xcd9e8d57u, c2), b_low = 0xcd9e8d57u * c2;
+        c0 = b_high ^ c1 ^ k0;
+        c1 = b_low;
+        c2 = a_high ^ c3 ^ k1;
+        c3 = a_low;
+        k0 += 0x9e3779b9u;
+        k1 += 0xbb67ae85u;
+    }
+    return c0;
+}
+
+/* src/search/rules.h's elcl_rules_gumbel(). */
+static inline float gumbel(__global const int *draw, int token)
+{
+    const uint stream = ((uint)token + 1u) * MAX_BEAMS + (uint)draw[DRAW_BEAM];
+    const uint word =
+        philox((uint)draw[DRAW_LENGTH], stream, (uint)draw[DRAW_SAMPLE],
+               (uint)draw[DRAW_SAMPLE + 1], (uint)draw[DRAW_SEED], (uint)draw[DRAW_SEED + 1]);
+    const float u = fmin(((float)word + 0.5f) * 0x1p-32f, 1.0f - 0x1p-24f);
+    return -log(-log1p(-u));
+}
+
+__kernel void sample_beams(__global int2 *candidates, /* [R, width] as select_best left them */
+                           __global float *logits,    /* [R, V] likewise */
+                           __global const int *step, ulong rows_at, ulong rules_at, ulong draws_at,
+                           __global const int *lineage, /* not read, as tokens */
+                           __global const int *tokens, int lineage_ld, int v_size, int width,
+                           __local float *scratch) /* [2 WG] */
+{
+    __global const int *draw = step + draws_at + get_group_id(0) * DRAW_INTS;
+    const size_t r = draw[DRAW_ROW];
+    const int lid = get_local_id(0);
+    __global const int *rules = step + rules_at + r * RULES_INTS;
+    __global float *x = logits + r * v_size;
+    candidates += r * width;
+    const int2 best = candidates[0];
+    const bool open = rules[RULE_FORCED] < 0 && best.x >= 0;
+    struct cut cut;
+    make_cut(&cut, x, v_size, draw, scratch);
+    const float all = mass_above(x, v_size, &cut, ELCL_NEG_MAX, 0, scratch);
+    const float shift = draw[DRAW_RENORMALIZE] ? -log(all) : as_float(best.y) * cut.scale;
+    GROUP_BARRIER();
+    for (int i = lid; i < v_size; i += WG) {
+        const float y = (x[i] - cut.largest) * cut.scale;
+        const bool kept = x[i] >= cut.least &&
+                          fabs(y_of(x[i], &cut) - cut.centre) < cut.radius;
+        x[i] = open && kept ? fmax(y + shift + gumbel(draw, i), LEAST) : ELCL_NEG_MAX;
+    }
+    GROUP_BARRIER();
+    int found = 0;
+#if WG == 1
+    float value[MAX_WIDTH];
+    int token[MAX_WIDTH];
+    found = best_tokens(value, token, x, v_size, width);
+    for (int i = 0; i < found; i++)
+        put_candidate(candidates, i, token[i], value[i] - gumbel(draw, token[i]));
+#else
+    float value = INFINITY;
+    int token = -1;
+    while (found < width && token < v_size) {
+        next_best(&value, &token, x, v_size, scratch, (__local int *)(scratch + WG));
+        if (lid == 0 && token < v_size)
+            put_candidate(candidates, found, token, value - gumbel(draw, token));
+        found += token < v_size;
+    }
+#endif
+    for (int i = found + lid; open && i < width; i += WG)
+        put_candidate(candidates, i, -1, ELCL_NEG_MAX);
 }

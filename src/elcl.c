@@ -70,14 +70,10 @@ static int require_tokenizer(const elcl_model *model, elcl_error *err)
                                         model->config.path);
 }
 
-/* What stands around the ids of a text: the tokenizer's own, or bos and eos of the configuration.
- * An empty text may need a token. */
-static int find_wrap(const elcl_model *model, const int32_t *ids, size_t n, const char *source,
-                     const char *target, struct elcl_wrap *wrap, elcl_error *err)
+/* Where the tokenizer leaves it to the configuration: its bos and eos. An empty text may need a
+ * token. */
+static void complete_wrap(const elcl_model *model, size_t n, struct elcl_wrap *wrap)
 {
-    const int rc = elcl_tokenizer_wrap(model->tokenizer, ids, n, source, target, wrap, err);
-    if (rc)
-        return rc;
     if (!elcl_tokenizer_wraps(model->tokenizer)) {
         if (model->bos >= 0)
             wrap->before[wrap->n_before++] = model->bos;
@@ -86,6 +82,53 @@ static int find_wrap(const elcl_model *model, const int32_t *ids, size_t n, cons
     }
     if (!n && !wrap->n_before && !wrap->n_after && model->empty >= 0)
         wrap->before[wrap->n_before++] = model->empty;
+}
+
+/* What stands around the ids of a text. */
+static int find_wrap(const elcl_model *model, const int32_t *ids, size_t n, const char *source,
+                     const char *target, struct elcl_wrap *wrap, elcl_error *err)
+{
+    const int rc = elcl_tokenizer_wrap(model->tokenizer, ids, n, source, target, wrap, err);
+    if (!rc)
+        complete_wrap(model, n, wrap);
+    return rc;
+}
+
+/* The same around an output. Where it begins with its language, that is the chosen one or the one
+ * that the configuration forces. */
+static int find_target_wrap(const elcl_model *model, const int32_t *ids, size_t n,
+                            const char *target, struct elcl_wrap *wrap, elcl_error *err)
+{
+    int32_t id = model->defaults.forced_bos_token_id;
+    int rc =
+        target ? elcl_tokenizer_language(model->tokenizer, "target", target, &id, err) : ELCL_OK;
+    if (rc)
+        return rc;
+    elcl_tokenizer_wrap_target(model->tokenizer, ids, n, wrap);
+    complete_wrap(model, n, wrap);
+    if (elcl_tokenizer_target_language(model->tokenizer) != ELCL_TARGET_FIRST)
+        return ELCL_OK;
+    if (id < 0)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "%s: outputs begin with their language, and none is chosen",
+                         model->config.path);
+    wrap->before[wrap->n_before++] = id;
+    return ELCL_OK;
+}
+
+static int put_wrap(const struct elcl_wrap *wrap, const int32_t *inner, size_t n_inner,
+                    int32_t **ids, size_t *n_ids, elcl_error *err)
+{
+    const size_t before = (size_t)wrap->n_before, after = (size_t)wrap->n_after;
+    int32_t *all = elcl_calloc(n_inner + before + after, sizeof(*all));
+    if (!all)
+        return elcl_fail_nomem(err);
+    memcpy(all, wrap->before, before * sizeof(*all));
+    if (n_inner)
+        memcpy(all + before, inner, n_inner * sizeof(*all));
+    memcpy(all + before + n_inner, wrap->after, after * sizeof(*all));
+    *ids = all;
+    *n_ids = before + n_inner + after;
     return ELCL_OK;
 }
 
@@ -94,25 +137,37 @@ int elcl_encode_lang(const elcl_model *model, const char *text, size_t n, const 
 {
     if (!model || (!text && n) || !ids || !n_ids)
         return elcl_fail(err, ELCL_E_ARG, "elcl_encode: arguments must not be NULL");
-    int32_t *inner = NULL, *all = NULL;
+    int32_t *inner = NULL;
     size_t n_inner = 0;
     struct elcl_wrap wrap = {0};
     int rc;
     ELCL_TRY(require_tokenizer(model, err));
     ELCL_TRY(elcl_tokenizer_encode(model->tokenizer, text ? text : "", n, &inner, &n_inner, err));
     ELCL_TRY(find_wrap(model, inner, n_inner, source, target, &wrap, err));
-    const size_t before = (size_t)wrap.n_before, after = (size_t)wrap.n_after;
-    all = elcl_calloc(n_inner + before + after, sizeof(*all));
-    if (!all) {
-        rc = elcl_fail_nomem(err);
-        goto fail;
-    }
-    memcpy(all, wrap.before, before * sizeof(*all));
-    if (n_inner)
-        memcpy(all + before, inner, n_inner * sizeof(*all));
-    memcpy(all + before + n_inner, wrap.after, after * sizeof(*all));
-    *ids = all;
-    *n_ids = before + n_inner + after;
+    ELCL_TRY(put_wrap(&wrap, inner, n_inner, ids, n_ids, err));
+fail:
+    elcl_free(inner);
+    return rc;
+}
+
+int elcl_encode_target(const elcl_model *model, const char *text, size_t n, const char *target,
+                       int32_t **ids, size_t *n_ids, elcl_error *err)
+{
+    if (!model || (!text && n) || !ids || !n_ids)
+        return elcl_fail(err, ELCL_E_ARG, "elcl_encode_target: arguments must not be NULL");
+    if (model->arch.decoder_only)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "elcl_encode_target is for models with an encoder; %s has none",
+                         model->family->model_type);
+    int32_t *inner = NULL;
+    size_t n_inner = 0;
+    struct elcl_wrap wrap = {0};
+    int rc;
+    ELCL_TRY(require_tokenizer(model, err));
+    ELCL_TRY(
+        elcl_tokenizer_encode_target(model->tokenizer, text ? text : "", n, &inner, &n_inner, err));
+    ELCL_TRY(find_target_wrap(model, inner, n_inner, target, &wrap, err));
+    ELCL_TRY(put_wrap(&wrap, inner, n_inner, ids, n_ids, err));
 fail:
     elcl_free(inner);
     return rc;

@@ -15,6 +15,8 @@
 #define WINDOW_TOKENS ((size_t)1 << 19)
 /* Finished samples may wait for an earlier one, but not without bound. */
 #define MAX_QUEUE (4 * WINDOW_SAMPLES)
+/* Tokens of lists for which an engine that is told nothing has room. */
+#define USUAL_LISTS 256
 /* How long the first line of an idle stream waits for company. */
 #define GRACE_MS 2
 
@@ -25,6 +27,7 @@ struct run {
     elcl_model_info info;
     elcl_gen_options gen;
     int max_beams, max_target; /* of the engine */
+    int max_lists;             /* likewise; 0: the library's choice */
     elcl_engine_stats past;    /* of engines that a sample outgrew */
     struct elcl_input input;
     struct elcl_sys_file output;
@@ -96,18 +99,18 @@ static size_t longest_source(const struct run *r, const struct elcl_sample *samp
 static int take_options(const struct run *r, const struct elcl_line *line,
                         struct elcl_sample *sample, elcl_error *err)
 {
-    struct elcl_generate_options *own = NULL;
-    int rc = elcl_generate_override(r->opt, line, &own, err);
-    if (rc || !own)
+    int rc = elcl_generate_override(r->opt, line, &sample->given, err);
+    if (rc || !sample->given)
         return rc;
     sample->own = malloc(sizeof(*sample->own));
-    rc = sample->own ? elcl_generate_resolve(own, r->model, sample->own, &sample->max_target, err)
-                     : elcl_tool_nomem(err);
+    rc = sample->own
+             ? elcl_generate_resolve(sample->given, r->model, sample->own, &sample->max_target, err)
+             : elcl_tool_nomem(err);
     if (rc) {
         free(sample->own);
         sample->own = NULL;
+        elcl_generate_override_free(&sample->given);
     }
-    free(own);
     return rc;
 }
 
@@ -211,7 +214,7 @@ static int create_engine(struct run *r, elcl_error *err);
 
 static int beams_of(const elcl_gen_options *gen)
 {
-    return gen->do_sample ? gen->num_return_sequences : gen->num_beams;
+    return gen->do_sample && gen->num_beams == 1 ? gen->num_return_sequences : gen->num_beams;
 }
 
 static void add_stats(elcl_engine_stats *sum, const elcl_engine_stats *more)
@@ -227,7 +230,9 @@ static void add_stats(elcl_engine_stats *sum, const elcl_engine_stats *more)
 static int make_room(struct run *r, const struct elcl_sample *sample, elcl_error *err)
 {
     const int beams = beams_of(options_of(r, sample));
-    if (!sample->own || (beams <= r->max_beams && sample->max_target <= r->max_target))
+    const int lists = elcl_option_lists_tokens(options_of(r, sample));
+    if (!sample->own || (beams <= r->max_beams && sample->max_target <= r->max_target &&
+                         lists <= (r->max_lists ? r->max_lists : USUAL_LISTS)))
         return ELCL_OK;
     elcl_engine_stats stats;
     int rc = elcl_engine_run(r->engine, err);
@@ -238,6 +243,8 @@ static int make_room(struct run *r, const struct elcl_sample *sample, elcl_error
     elcl_engine_destroy(&r->engine);
     r->max_beams = beams > r->max_beams ? beams : r->max_beams;
     r->max_target = sample->max_target > r->max_target ? sample->max_target : r->max_target;
+    if (lists > (r->max_lists ? r->max_lists : USUAL_LISTS))
+        r->max_lists = lists;
     return create_engine(r, err);
 }
 
@@ -265,6 +272,7 @@ static int submit_sample(struct run *r, struct elcl_sample *sample, elcl_error *
     if (rc)
         return rc;
     rc = elcl_engine_submit(r->engine, &request, NULL, &bad);
+    elcl_generate_override_free(&sample->given); /* the engine has a copy of the lists */
     if (rc && !(rc == ELCL_E_ARG && sample->own))
         return elcl_tool_fail(err, rc, "%s", bad.msg);
     if (rc) { /* the line's own options */
@@ -535,7 +543,7 @@ static int create_engine(struct run *r, elcl_error *err)
     params.max_beams = r->max_beams;
     params.max_source = r->opt->max_source;
     params.max_target = r->max_target;
-    params.max_list_tokens = elcl_option_lists_tokens(&r->gen);
+    params.max_list_tokens = r->max_lists;
     params.on_result = on_result;
     params.on_token = r->opt->stream ? on_token : NULL;
     params.user = r;
@@ -556,6 +564,7 @@ static int start(struct run *r, elcl_error *err)
     if (!rc)
         rc = elcl_generate_resolve(r->opt, r->model, &r->gen, &r->max_target, err);
     r->max_beams = beams_of(&r->gen);
+    r->max_lists = elcl_option_lists_tokens(&r->gen);
     if (!rc)
         rc = create_engine(r, err);
     r->window = calloc(WINDOW_SAMPLES, sizeof(struct elcl_sample *));

@@ -54,15 +54,25 @@ static void scored_finish(struct scored *s)
 
 /* ---- from a line to requests --------------------------------------------------------------- */
 
+static int encode(const struct run *r, const struct elcl_source *side, bool target, int32_t **ids,
+                  size_t *n, elcl_error *err)
+{
+    const struct elcl_score_options *o = r->opt;
+    if (target && !r->info.decoder_only)
+        return elcl_encode_target(r->model, side->text, side->n_text, o->tgt_lang, ids, n, err);
+    return elcl_encode_lang(r->model, side->text, side->n_text, o->src_lang, o->tgt_lang, ids, n,
+                            err);
+}
+
 /* Appends a side's tokens to ids[*n ..]. */
-static int append(const struct run *r, const struct elcl_source *side, int32_t **ids, size_t *n,
-                  elcl_error *err)
+static int append(const struct run *r, const struct elcl_source *side, bool target, int32_t **ids,
+                  size_t *n, elcl_error *err)
 {
     int32_t *encoded = NULL;
     size_t n_new = side->n_ids;
     int rc = ELCL_OK;
     if (side->text && (side->n_text || !r->info.decoder_only))
-        rc = elcl_encode(r->model, side->text, side->n_text, &encoded, &n_new, err);
+        rc = encode(r, side, target, &encoded, &n_new, err);
     if (rc)
         return rc;
     const int32_t *from = side->text ? encoded : side->ids;
@@ -95,12 +105,12 @@ static int take_text(const struct run *r, const struct elcl_line *line, struct s
     const struct elcl_source start = {.ids = (int32_t[]){r->info.text_start}, .n_ids = 1};
     int rc = ELCL_OK;
     if (!r->opt->no_bos && r->info.text_start >= 0)
-        rc = append(r, &start, &s->ids, &s->n_ids, err);
+        rc = append(r, &start, false, &s->ids, &s->n_ids, err);
     if (!rc)
-        rc = append(r, &line->source, &s->ids, &s->n_ids, err);
+        rc = append(r, &line->source, false, &s->ids, &s->n_ids, err);
     s->n_given = pair ? s->n_ids : 1;
     if (!rc && pair)
-        rc = append(r, &line->target, &s->ids, &s->n_ids, err);
+        rc = append(r, &line->target, true, &s->ids, &s->n_ids, err);
     if (rc)
         return rc;
     if (s->n_ids < s->n_given)
@@ -120,9 +130,9 @@ static int take_text(const struct run *r, const struct elcl_line *line, struct s
 static int take_pair(const struct run *r, const struct elcl_line *line, struct scored *s,
                      elcl_error *err)
 {
-    int rc = append(r, &line->source, &s->source, &s->n_source, err);
+    int rc = append(r, &line->source, false, &s->source, &s->n_source, err);
     if (!rc)
-        rc = append(r, &line->target, &s->ids, &s->n_ids, err);
+        rc = append(r, &line->target, true, &s->ids, &s->n_ids, err);
     if (!rc)
         rc = check_ids(r, s->ids, s->n_ids, err);
     if (rc)
@@ -390,7 +400,7 @@ static int open_model(struct run *r, elcl_error *err)
     if (rc)
         return rc;
     elcl_model_get_info(r->model, &r->info);
-    return elcl_score_resolve(o, &r->info, err);
+    return elcl_score_resolve(o, r->model, &r->info, err);
 }
 
 static int start(struct run *r, elcl_error *err)

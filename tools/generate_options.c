@@ -2,12 +2,9 @@
 #include "words.h"
 
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cjson/cJSON.h>
 
 #define FIELD(name) offsetof(struct elcl_generate_options, name)
 
@@ -124,7 +121,7 @@ static const struct elcl_opt options_table[] = {
     TOKEN("unk-token-id", gen.unk_token_id, "the unknown token, or none"),
 
     GROUP("Sampling (applied in this order; ties stay or go together):"),
-    FLAG("do-sample", gen.do_sample, "draw tokens instead of searching; needs one beam"),
+    FLAG("do-sample", gen.do_sample, "draw tokens instead of searching, with several beams their candidates"),
     FLAG("no-sample", no_sample, "search, whatever generation_config.json says"),
     NUMBER("temperature", gen.temperature, 1e-6, 1e6,
            "scores are divided by it: below 1 sharpens, above 1 flattens"),
@@ -213,7 +210,7 @@ static const struct {
     {"unk-token-id", ELCL_STYLE_FAIRSEQ},
 };
 
-static int check_style(const struct elcl_generate_options *o, elcl_error *err)
+int elcl_generate_check_style(const struct elcl_generate_options *o, elcl_error *err)
 {
     for (size_t i = 0; i < ELCL_TOOL_COUNT(style_options); i++) {
         if (style_options[i].style != o->search_style &&
@@ -273,118 +270,10 @@ int elcl_generate_parse(struct elcl_generate_options *options, int argc, char **
         o.texts = o.n_texts ? o.args.words + 1 : NULL;
         rc = check_combination(&o, err);
         if (!rc)
-            rc = check_style(&o, err);
+            rc = elcl_generate_check_style(&o, err);
     }
     if (!rc)
         *options = o;
-    return rc;
-}
-
-/* ---- a line of jsonl ----------------------------------------------------------------------- */
-
-/* A JSON value as the command line would have it; false where it has no such thing. */
-static bool value_text(const cJSON *item, char *text, size_t room)
-{
-    if (cJSON_IsNumber(item)) {
-        const double v = item->valuedouble;
-        (void)snprintf(text, room, v == floor(v) && fabs(v) < 1e15 ? "%.0f" : "%.9g", v);
-    } else if (cJSON_IsArray(item)) {
-        size_t n = 0;
-        const cJSON *number;
-        cJSON_ArrayForEach(number, item)
-        {
-            char one[32];
-            if (!cJSON_IsNumber(number) || !value_text(number, one, sizeof(one)) ||
-                n + strlen(one) + 2 > room)
-                return false;
-            n += (size_t)snprintf(text + n, room - n, n ? ",%s" : "%s", one);
-        }
-        if (!n)
-            (void)snprintf(text, room, "none");
-    } else if (cJSON_IsBool(item) || cJSON_IsNull(item)) {
-        (void)snprintf(text, room, "%s",
-                       cJSON_IsNull(item)   ? "none"
-                       : cJSON_IsTrue(item) ? "true"
-                                            : "false");
-    } else {
-        return false;
-    }
-    return true;
-}
-
-/* The option that a key names: with underscores for dashes, as in Hugging Face; decoding alone. */
-static bool option_of_key(const char *key, char *name, size_t room)
-{
-    if (strlen(key) >= room || strchr(key, '-'))
-        return false;
-    for (size_t i = 0; (name[i] = key[i] == '_' ? '-' : key[i]); i++)
-        continue;
-    for (size_t i = 0; i < ELCL_TOOL_COUNT(options_table); i++) {
-        const struct elcl_opt *opt = &options_table[i];
-        if (opt->name && !strcmp(opt->name, name))
-            return opt->offset >= FIELD(gen) && opt->offset < FIELD(device);
-    }
-    return false;
-}
-
-static int take_key(struct elcl_generate_options *o, const cJSON *item, elcl_error *err)
-{
-    char name[48], text[512];
-    elcl_error bad = {0};
-    if (!option_of_key(item->string, name, sizeof(name)))
-        return elcl_tool_fail(err, ELCL_E_FORMAT,
-                              "unknown key \"%.60s\": expected text, ids, id or a decoding option "
-                              "such as num_beams",
-                              item->string);
-    const char *value = cJSON_IsString(item) ? item->valuestring : text;
-    if (value == text && !value_text(item, text, sizeof(text)))
-        return elcl_tool_fail(err, ELCL_E_FORMAT, "key \"%s\": expected a value as --%s takes it",
-                              item->string, name);
-    if (elcl_args_set(&o->args, name, value, o, &bad))
-        return elcl_tool_fail(err, ELCL_E_FORMAT, "key \"%s\": %s", item->string, bad.msg);
-    return ELCL_OK;
-}
-
-/* What the line gives replaces what the command line says of the same in other words. */
-static void replace(struct elcl_generate_options *o, const cJSON *json, const char *key,
-                    const char *other)
-{
-    for (size_t i = 0; cJSON_GetObjectItemCaseSensitive(json, key) && i < o->args.n_opts; i++) {
-        if (o->args.opts[i].name && !strcmp(o->args.opts[i].name, other))
-            o->args.seen[i] = false;
-    }
-}
-
-int elcl_generate_override(const struct elcl_generate_options *base, const struct elcl_line *line,
-                           struct elcl_generate_options **own, elcl_error *err)
-{
-    const cJSON *item;
-    bool any = false;
-    int rc = ELCL_OK;
-    *own = NULL;
-    if (!line->json)
-        return ELCL_OK;
-    struct elcl_generate_options *o = malloc(sizeof(*o));
-    if (!o)
-        return elcl_tool_nomem(err);
-    *o = *base;
-    replace(o, line->json, "max_length", "max-new-tokens");
-    replace(o, line->json, "min_length", "min-new-tokens");
-    if (cJSON_GetObjectItemCaseSensitive(line->json, "do_sample"))
-        o->no_sample = 0;
-    cJSON_ArrayForEach(item, line->json)
-    {
-        if (rc || elcl_input_is_own_key(item->string))
-            continue;
-        any = true;
-        rc = take_key(o, item, err);
-    }
-    if (!rc && any)
-        rc = check_style(o, err);
-    if (rc || !any)
-        free(o);
-    else
-        *own = o;
     return rc;
 }
 
@@ -440,11 +329,6 @@ static int check_sampling(const struct elcl_generate_options *o, const elcl_gen_
             return elcl_tool_fail(err, ELCL_E_ARG,
                                   "--%s does nothing without sampling: expected --do-sample too",
                                   names[i]);
-    if (gen->do_sample && gen->num_beams > 1)
-        return elcl_tool_fail(err, ELCL_E_ARG,
-                              "sampling with beams is not available: expected --num-beams 1 or "
-                              "--no-sample, found do_sample and %d beams",
-                              gen->num_beams);
     return ELCL_OK;
 }
 
@@ -553,7 +437,8 @@ int elcl_generate_resolve(struct elcl_generate_options *options, const elcl_mode
         return rc;
     if (resolved.token_logprobs && options->format != ELCL_LINE_JSONL)
         return elcl_tool_fail(err, ELCL_E_ARG, "--token-logprobs needs --format jsonl");
-    if (!resolved.do_sample && resolved.num_return_sequences > resolved.num_beams)
+    if ((!resolved.do_sample || resolved.num_beams > 1) &&
+        resolved.num_return_sequences > resolved.num_beams)
         return elcl_tool_fail(err, ELCL_E_ARG,
                               "--num-return-sequences: expected at most --num-beams, which is %d, "
                               "found %d",

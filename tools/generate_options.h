@@ -42,12 +42,16 @@ struct elcl_generate_options {
 /* Parses and checks what needs no model. */
 int elcl_generate_parse(struct elcl_generate_options *options, int argc, char **argv,
                         elcl_error *err);
+/* Refuses options that have no meaning in the search style. */
+int elcl_generate_check_style(const struct elcl_generate_options *o, elcl_error *err);
 void elcl_generate_print_help(void);
 
-/* What a line of jsonl says over `base`; NULL in *own where it says nothing. Strings in *own are
- * the line's. Free it with free(). */
+/* What a line of jsonl says over `base`; NULL in *own where it says nothing. *own has copies of
+ * what the line says and shares with `base` what that says. (generate_line.c) */
 int elcl_generate_override(const struct elcl_generate_options *base, const struct elcl_line *line,
                            struct elcl_generate_options **own, elcl_error *err);
+/* Also frees the lists that elcl_generate_resolve() made of it. NULLs the pointer; NULL is fine. */
+void elcl_generate_override_free(struct elcl_generate_options **own);
 
 /* The model's defaults and over them what was given; ELCL_E_ARG when that contradicts itself or
  * the model. Lists among them live until options->lists are finished. *max_target is the longest

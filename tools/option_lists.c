@@ -134,11 +134,19 @@ int elcl_option_lists_resolve(struct elcl_option_lists *l, const elcl_model *mod
     return rc;
 }
 
+void elcl_option_lists_share(struct elcl_option_lists *lists)
+{
+    lists->n_kept = 0;
+    memset(lists->memory, 0, sizeof(lists->memory));
+}
+
 void elcl_option_lists_finish(struct elcl_option_lists *lists)
 {
     for (size_t i = 0; i < ELCL_TOOL_COUNT(lists->memory); i++)
         free(lists->memory[i]);
-    memset(lists->memory, 0, sizeof(lists->memory));
+    for (int i = 0; i < lists->n_kept; i++)
+        free(lists->kept[i]);
+    elcl_option_lists_share(lists);
 }
 
 int elcl_option_lists_tokens(const elcl_gen_options *gen)

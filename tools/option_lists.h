@@ -16,8 +16,13 @@ struct elcl_opt_texts {
 struct elcl_option_lists {
     const char *bad_words, *suppress, *begin_suppress, *alternatives, *prefix_ids, *prefix;
     struct elcl_opt_texts stop;
+    char *kept[ELCL_MAX_STOPS + 6]; /* [n_kept] texts above that nobody else owns */
+    int n_kept;
     void *memory[6]; /* what the library's options point to */
 };
+
+/* A line's own lists: those of the command line, and room for the line's texts. */
+void elcl_option_lists_share(struct elcl_option_lists *lists);
 
 /* Lays what was given over `gen`; it must be finished when `gen` is no longer used. */
 int elcl_option_lists_resolve(struct elcl_option_lists *lists, const elcl_model *model,

@@ -1,4 +1,5 @@
 #include "output.h"
+#include "generate_options.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -38,6 +39,7 @@ void elcl_queue_pop(struct elcl_queue *q)
     free(sample->ids);
     free(sample->id);
     free(sample->own);
+    elcl_generate_override_free(&sample->given);
     free(sample->told);
     elcl_bytes_finish(&sample->streamed);
     elcl_bytes_finish(&sample->out);

@@ -15,7 +15,9 @@ struct elcl_sample {
     char *id;              /* JSON text of the sample's own name, or NULL */
     elcl_gen_options *own; /* options of this sample alone, or NULL */
     int max_target;        /* of own */
-    int32_t *told;         /* streaming: [n_told] the output so far, the prompt before it */
+    /* What own's lists point into, until it is submitted. */
+    struct elcl_generate_options *given;
+    int32_t *told; /* streaming: [n_told] the output so far, the prompt before it */
     size_t n_told, told_capacity;
     struct elcl_bytes streamed; /* what of its line is written already */
     enum elcl_sample_state state;

@@ -31,6 +31,8 @@ static const struct elcl_opt options_table[] = {
          "- is standard output (default)"),
     CHOICE("format", "text|jsonl", format, output_words,
            "a line for each sample and a summary (default text)"),
+    TEXT("src-lang", "CODE", src_lang, "language of the sources, as in elcl generate"),
+    TEXT("tgt-lang", "CODE", tgt_lang, "language of the targets, likewise"),
     FLAG("summary", summary, "the summary alone"),
     FLAG("token-logprobs", token_logprobs, "also the log-probability of each token"),
 
@@ -141,8 +143,40 @@ static int check_kind(const struct elcl_score_options *o, const elcl_model_info 
     return ELCL_OK;
 }
 
-int elcl_score_resolve(struct elcl_score_options *options, const elcl_model_info *info,
-                       elcl_error *err)
+/* Languages that would do nothing are refused. */
+static int resolve_languages(struct elcl_score_options *o, const elcl_model *model, elcl_error *err)
+{
+    const bool from_ids = o->input_format == ELCL_LINE_IDS;
+    elcl_gen_options before, after;
+    int32_t *ids = NULL;
+    size_t n;
+    int rc = ELCL_OK;
+    if (o->src_lang && from_ids)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--src-lang does nothing with --input-format ids: the ids name the "
+                              "language themselves");
+    elcl_model_gen_defaults(model, &before);
+    after = before;
+    if (o->tgt_lang)
+        rc = elcl_gen_options_language(model, o->tgt_lang, &after, err);
+    const bool starts = after.decoder_start_token_id != before.decoder_start_token_id;
+    if (!rc && o->tgt_lang && from_ids && !starts)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--tgt-lang changes nothing here: with --input-format ids the ids "
+                              "or the model's defaults name the language");
+    if (!rc && starts && o->decoder_start_token_id >= 0)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--tgt-lang and --decoder-start-token-id contradict each other");
+    if (!rc && starts)
+        o->decoder_start_token_id = after.decoder_start_token_id;
+    if (!rc && o->src_lang)
+        rc = elcl_encode_lang(model, "", 0, o->src_lang, NULL, &ids, &n, err);
+    elcl_free(ids);
+    return rc;
+}
+
+int elcl_score_resolve(struct elcl_score_options *options, const elcl_model *model,
+                       const elcl_model_info *info, elcl_error *err)
 {
     const int rc = check_kind(options, info, err);
     if (rc)
@@ -168,5 +202,5 @@ int elcl_score_resolve(struct elcl_score_options *options, const elcl_model_info
                               "%s holds no tokenizer: expected --input-format ids or jsonl, found "
                               "text",
                               options->model);
-    return ELCL_OK;
+    return resolve_languages(options, model, err);
 }

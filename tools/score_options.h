@@ -12,13 +12,14 @@ struct elcl_score_options {
     char **texts; /* [n_texts], the samples when n_texts > 0 */
     int n_texts;
     const char *input, *output;
-    int input_format, format; /* enum elcl_line_format; format is text or jsonl */
-    int summary;              /* 1: the summary alone */
+    const char *src_lang, *tgt_lang; /* NULL: not given */
+    int input_format, format;        /* enum elcl_line_format; format is text or jsonl */
+    int summary;                     /* 1: the summary alone */
     int token_logprobs;
     int stride;  /* 0: longer texts than the context are refused */
     int context; /* 0: the model's */
     int no_bos;
-    int decoder_start_token_id; /* read when it is given */
+    int decoder_start_token_id; /* -1: the model's, once resolved */
     const char *device;
     int attention, gemm, kernels, weights, state;
     uint64_t memory_limit_bytes;
@@ -29,8 +30,9 @@ struct elcl_score_options {
 int elcl_score_parse(struct elcl_score_options *options, int argc, char **argv, elcl_error *err);
 void elcl_score_print_help(void);
 
-/* What needs the model: ELCL_E_ARG when an option contradicts it. Sets a context left open. */
-int elcl_score_resolve(struct elcl_score_options *options, const elcl_model_info *info,
-                       elcl_error *err);
+/* What needs the model: ELCL_E_ARG when an option contradicts it. Sets a context left open, and the
+ * start token where a language is one. */
+int elcl_score_resolve(struct elcl_score_options *options, const elcl_model *model,
+                       const elcl_model_info *info, elcl_error *err);
 
 #endif

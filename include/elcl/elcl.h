@@ -230,6 +230,13 @@ ELCL_API int elcl_encode(const elcl_model *model, const char *text, size_t n, in
 ELCL_API int elcl_encode_lang(const elcl_model *model, const char *text, size_t n,
                               const char *source, const char *target, int32_t **ids, size_t *n_ids,
                               elcl_error *err);
+/* A text as an encoder-decoder model would output it, behind the decoder's start token: in the
+ * vocabulary of outputs, before it the token of the language `target` where outputs begin with it
+ * (NULL: the one that the configuration forces), behind it what ends a text. What training takes as
+ * labels, and elcl_scorer_run() as target. ELCL_E_UNSUPPORTED: the tokenizer knows sources alone.
+ */
+ELCL_API int elcl_encode_target(const elcl_model *model, const char *text, size_t n,
+                                const char *target, int32_t **ids, size_t *n_ids, elcl_error *err);
 /* Token ids to UTF-8 text, NUL-terminated; special tokens are left out and bytes that are not
  * UTF-8 become U+FFFD. *text is freed with elcl_free(). */
 ELCL_API int elcl_decode(const elcl_model *model, const int32_t *ids, size_t n_ids, char **text,
@@ -261,7 +268,8 @@ typedef struct elcl_tokens {
  * repetition see the prompt. */
 typedef struct elcl_gen_options {
     int num_beams;            /* 1 .. ELCL_MAX_BEAMS; 1 is greedy search */
-    int num_return_sequences; /* 1 .. num_beams; do_sample: 1 .. ELCL_MAX_BEAMS samples */
+    int num_return_sequences; /* 1 .. num_beams; do_sample with one beam: 1 .. ELCL_MAX_BEAMS
+                                 samples */
     float length_penalty;
     enum elcl_early_stopping early_stopping;
     int max_length;
@@ -290,7 +298,7 @@ typedef struct elcl_gen_options {
     int ban_pad;            /* 1: pad_token_id is never generated (bad_words_ids [[pad]]) */
     int renormalize_logits; /* 1: beam scores add up log-softmax of what the rules leave */
     int token_logprobs;     /* 1: results have each token's log-probability */
-    int do_sample;          /* 1: draw tokens; needs num_beams 1 */
+    int do_sample;          /* 1: draw tokens, with num_beams above 1 its candidates */
     float temperature;      /* scores are divided by it, 1e-6 .. 1e6 */
     int top_k;              /* keep the k best tokens; 0: off. Hugging Face's default is 50 */
     float top_p;            /* keep the fewest tokens of at least this probability; 1: off */

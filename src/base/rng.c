@@ -21,11 +21,22 @@ void elcl_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[
     out[3] = c3;
 }
 
-float elcl_uniform(uint64_t seed, uint64_t sample, uint32_t stream, uint32_t step)
+static uint32_t word(uint64_t seed, uint64_t sample, uint32_t stream, uint32_t step)
 {
     const uint32_t counter[4] = {step, stream, (uint32_t)sample, (uint32_t)(sample >> 32)};
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
     uint32_t out[4];
     elcl_philox(counter, key, out);
-    return ((float)(out[0] >> 9) + 0.5f) * 0x1p-23f;
+    return out[0];
+}
+
+float elcl_uniform(uint64_t seed, uint64_t sample, uint32_t stream, uint32_t step)
+{
+    return ((float)(word(seed, sample, stream, step) >> 9) + 0.5f) * 0x1p-23f;
+}
+
+float elcl_uniform_fine(uint64_t seed, uint64_t sample, uint32_t stream, uint32_t step)
+{
+    const float u = ((float)word(seed, sample, stream, step) + 0.5f) * 0x1p-32f;
+    return u < 1 ? u : 1 - 0x1p-24f;
 }

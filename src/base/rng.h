@@ -11,4 +11,7 @@ void elcl_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[
  * so in (0, 1) and exact as a float. */
 float elcl_uniform(uint64_t seed, uint64_t sample, uint32_t stream, uint32_t step);
 
+/* The same with 32 bits: (i + 1/2) 2^-32 rounded to a float, below 1. */
+float elcl_uniform_fine(uint64_t seed, uint64_t sample, uint32_t stream, uint32_t step);
+
 #endif

@@ -147,15 +147,28 @@ static void put_draws(struct elcl_engine *engine, const struct elcl_sentence *se
     struct elcl_records *records = &engine->step;
     int n;
     const struct elcl_search_draw *draws = elcl_search_draws(sentence->search, &n);
+    const bool beams = elcl_rules_sample_beams(&sentence->options);
     for (int i = 0; i < n; i++) {
         struct elcl_row_draw draw;
+        const size_t n_all = (size_t)records->n_draws + (size_t)records->n_beam_draws;
         elcl_rules_draw(&sentence->options, sentence->sample, draws[i].stream,
                         elcl_search_length(sentence->search), &draw);
         draw.row = sentence->first_row + draws[i].row;
         draw.slot = draws[i].slot;
-        memcpy(records->data + records->draws_at + (size_t)records->n_draws++ * ELCL_DRAW_INTS,
-               &draw, sizeof(draw));
+        memcpy(records->data + records->draws_at + n_all * ELCL_DRAW_INTS, &draw, sizeof(draw));
+        *(beams ? &records->n_beam_draws : &records->n_draws) += 1;
     }
+}
+
+/* Those for beams come last. */
+static void put_all_draws(struct elcl_engine *engine)
+{
+    for (int beams = 0; beams < 2; beams++)
+        for (int i = 0; i < engine->run.capacity.sentences; i++) {
+            const struct elcl_sentence *sentence = engine->slots[i];
+            if (sentence && elcl_rules_sample_beams(&sentence->options) == (beams == 1))
+                put_draws(engine, sentence);
+        }
 }
 
 static int count_rows(const struct elcl_engine *engine, int *n_draws)
@@ -201,7 +214,6 @@ void elcl_batch_step_records(struct elcl_engine *engine)
             put_row(engine, sentence, r + k, k, parent_row);
             put_rules(engine, sentence, r + k, k, rules);
         }
-        put_draws(engine, sentence);
         if (engine->run.variant->cross_groups_by_sentence && !engine->run.arch->decoder_only) {
             elcl_records_group(records, records->cross_at, records->n_cross++,
                                (struct elcl_group){r, n, sentence->slot * c->max_source,
@@ -214,6 +226,7 @@ void elcl_batch_step_records(struct elcl_engine *engine)
         records->width = elcl_max_int(records->width, elcl_search_width(sentence->search));
         r += n;
     }
+    put_all_draws(engine);
 }
 
 /* One row per prompt token; its keys are the prompt up to itself. */

@@ -267,8 +267,10 @@ static int check_request(const struct elcl_engine *e, const elcl_request *reques
     const int rows = elcl_rules_most_rows(&request->options);
     if (rows > c->beams)
         return elcl_fail(err, ELCL_E_ARG, "%s %d exceeds the engine's %d",
-                         request->options.do_sample ? "num_return_sequences" : "num_beams", rows,
-                         c->beams);
+                         request->options.do_sample && request->options.num_beams == 1
+                             ? "num_return_sequences"
+                             : "num_beams",
+                         rows, c->beams);
     *options = request->options;
     int rc = e->model->arch.decoder_only ? prompt_options(e, request, options, err) : ELCL_OK;
     if (!rc)
@@ -313,6 +315,7 @@ int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_
     s->user = request->user;
     s->options = options;
     s->sample = request->sample;
+    elcl_search_number(s->search, request->sample);
     s->n_source = (int)request->n_source;
     s->n_prompt = engine->model->arch.decoder_only ? s->n_source - 1 : 0;
     memcpy(s->source, request->source, bytes);

@@ -242,8 +242,8 @@ static int encode_with_prefix(struct elcl_encoder *e, const char *s, size_t n, e
     return rc;
 }
 
-int elcl_tokenizer_encode(const struct elcl_tokenizer *tokenizer, const char *text, size_t n,
-                          int32_t **ids, size_t *n_ids, elcl_error *err)
+static int encode(struct elcl_encoder *e, const char *text, size_t n, int32_t **ids, size_t *n_ids,
+                  elcl_error *err)
 {
     const size_t bad = elcl_utf8_check(text, n);
     if (bad < n)
@@ -252,22 +252,40 @@ int elcl_tokenizer_encode(const struct elcl_tokenizer *tokenizer, const char *te
     if (n > INT32_MAX / 2)
         return elcl_fail(err, ELCL_E_ARG, "the text has %zu bytes, at most %d are allowed", n,
                          INT32_MAX / 2);
-    struct elcl_encoder e = {.t = tokenizer};
-    int rc = encode_with_prefix(&e, text, n, err);
-    if (!rc && !e.ids) {
-        e.ids = elcl_calloc(1, sizeof(*e.ids));
-        rc = e.ids ? ELCL_OK : elcl_fail_nomem(err);
+    int rc = encode_with_prefix(e, text, n, err);
+    if (!rc && !e->ids) {
+        e->ids = elcl_calloc(1, sizeof(*e->ids));
+        rc = e->ids ? ELCL_OK : elcl_fail_nomem(err);
     }
-    elcl_bpe_scratch_finish(&e.scratch);
-    elcl_unigram_scratch_finish(&e.cuts);
-    free(e.symbols);
+    elcl_bpe_scratch_finish(&e->scratch);
+    elcl_unigram_scratch_finish(&e->cuts);
+    free(e->symbols);
     if (rc) {
-        free(e.ids);
+        free(e->ids);
         return rc;
     }
-    *ids = e.ids;
-    *n_ids = e.n_ids;
+    *ids = e->ids;
+    *n_ids = e->n_ids;
     return ELCL_OK;
+}
+
+int elcl_tokenizer_encode(const struct elcl_tokenizer *tokenizer, const char *text, size_t n,
+                          int32_t **ids, size_t *n_ids, elcl_error *err)
+{
+    struct elcl_encoder e = {.t = tokenizer, .spm = tokenizer->spm};
+    return encode(&e, text, n, ids, n_ids, err);
+}
+
+int elcl_tokenizer_encode_target(const struct elcl_tokenizer *tokenizer, const char *text, size_t n,
+                                 int32_t **ids, size_t *n_ids, elcl_error *err)
+{
+    const struct elcl_tokenizer *t = tokenizer->target ? tokenizer->target : tokenizer;
+    struct elcl_encoder e = {.t = t, .spm = t->target_spm ? t->target_spm : t->spm};
+    if (tokenizer->target && t->kind != ELCL_KIND_SPM)
+        return elcl_fail(err, ELCL_E_UNSUPPORTED,
+                         "%s: there are no merges for texts of the target, expected token ids",
+                         t->path);
+    return encode(&e, text, n, ids, n_ids, err);
 }
 
 /* ---- decoding ------------------------------------------------------------------------------ */

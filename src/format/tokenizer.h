@@ -21,6 +21,10 @@ void elcl_tokenizer_destroy(struct elcl_tokenizer **tokenizer); /* NULL is fine 
  * recognised. *ids is freed with elcl_free(). ELCL_E_FORMAT names the first bad byte. */
 int elcl_tokenizer_encode(const struct elcl_tokenizer *tokenizer, const char *text, size_t n,
                           int32_t **ids, size_t *n_ids, elcl_error *err);
+/* The same of a text in the output's language. ELCL_E_UNSUPPORTED where that has a vocabulary and
+ * no merges of its own (FSMT). */
+int elcl_tokenizer_encode_target(const struct elcl_tokenizer *tokenizer, const char *text, size_t n,
+                                 int32_t **ids, size_t *n_ids, elcl_error *err);
 /* ids -> UTF-8, NUL-terminated, freed with elcl_free(). Bytes that are not UTF-8 become U+FFFD as
  * in Python's errors="replace", and so does U+0000, which would end the string; ids outside the
  * vocabulary are an error. */
@@ -49,6 +53,11 @@ bool elcl_tokenizer_wraps(const struct elcl_tokenizer *tokenizer);
 int elcl_tokenizer_wrap(const struct elcl_tokenizer *tokenizer, const int32_t *ids, size_t n,
                         const char *source, const char *target, struct elcl_wrap *wrap,
                         elcl_error *err);
+
+/* The same for the text of an output, whose language, where that is its first token, is the
+ * caller's to put before. */
+void elcl_tokenizer_wrap_target(const struct elcl_tokenizer *tokenizer, const int32_t *ids,
+                                size_t n, struct elcl_wrap *wrap);
 
 /* How a model is told the language of its output, after the kind of its tokenizer. */
 enum elcl_target_language {

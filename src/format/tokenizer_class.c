@@ -229,6 +229,14 @@ static void put_last(struct elcl_wrap *wrap, int32_t id)
         wrap->after[wrap->n_after++] = id;
 }
 
+/* An end that the text brings itself. */
+static void end_once(const struct elcl_tokenizer *t, const int32_t *ids, size_t n,
+                     struct elcl_wrap *wrap)
+{
+    if (t->eos_once && n && wrap->n_after == 1 && ids[n - 1] == wrap->after[0])
+        wrap->n_after = 0;
+}
+
 int elcl_tokenizer_wrap(const struct elcl_tokenizer *tokenizer, const int32_t *ids, size_t n,
                         const char *source, const char *target, struct elcl_wrap *wrap,
                         elcl_error *err)
@@ -258,8 +266,23 @@ int elcl_tokenizer_wrap(const struct elcl_tokenizer *tokenizer, const int32_t *i
     } else if (elcl_tokenizer_target_language(t) == ELCL_TARGET_SOURCE && to >= 0) {
         made.before[made.n_before++] = to;
     }
-    if (t->eos_once && n && made.n_after == 1 && ids[n - 1] == made.after[0])
-        made.n_after = 0;
+    end_once(t, ids, n, &made);
     *wrap = made;
     return ELCL_OK;
+}
+
+void elcl_tokenizer_wrap_target(const struct elcl_tokenizer *tokenizer, const int32_t *ids,
+                                size_t n, struct elcl_wrap *wrap)
+{
+    const struct elcl_tokenizer *t = tokenizer;
+    struct elcl_wrap made = t->wrap;
+    if (*t->source_language) {
+        made = (struct elcl_wrap){0};
+        put_last(&made, t->eos);
+    } else if (t->target && made.n_after == 1) {
+        made.after[0] = elcl_tokenizer_id(t->target, "</s>");
+        made.n_after = made.after[0] >= 0;
+    }
+    end_once(t, ids, n, &made);
+    *wrap = made;
 }

@@ -140,6 +140,7 @@ struct cJSON;
 
 struct elcl_encoder {
     const struct elcl_tokenizer *t;
+    const struct elcl_spm *spm; /* t's, of source or target */
     struct elcl_bpe_scratch scratch;
     struct elcl_unigram_scratch cuts;
     int32_t *symbols; /* of the current word */

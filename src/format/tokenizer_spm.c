@@ -65,7 +65,7 @@ static int encode_marian(struct elcl_encoder *e, const char *s, size_t n, elcl_e
     if (!rc && rest.failed)
         rc = elcl_fail_nomem(err);
     if (!rc && rest.n)
-        rc = elcl_spm_encode(e->t->spm, rest.data, rest.n, use_piece, e, err);
+        rc = elcl_spm_encode(e->spm, rest.data, rest.n, use_piece, e, err);
     elcl_str_finish(&rest);
     return rc;
 }
@@ -74,7 +74,7 @@ int elcl_spm_encode_text(struct elcl_encoder *e, const char *s, size_t n, elcl_e
 {
     if (e->t->class == ELCL_CLASS_MARIAN)
         return encode_marian(e, s, n, err);
-    return elcl_spm_encode(e->t->spm, s, n, use_piece, e, err);
+    return elcl_spm_encode(e->spm, s, n, use_piece, e, err);
 }
 
 /* ---- decoding ------------------------------------------------------------------------------ */

@@ -1,6 +1,7 @@
 /* One decoding step of all live rows, the prompts of decoder-only models, and teacher forcing. */
 #include "base/util.h"
 #include "model/attn.h"
+#include "search/rules.h"
 
 /* The lineage tables change places, so that ELCL_B_LINEAGE is the current one. */
 static int continue_lineage(struct elcl_run *run, const struct elcl_records *records,
@@ -75,6 +76,10 @@ static int candidates(struct elcl_run *run, const struct elcl_records *records, 
     ELCL_TRY(elcl_op_select(run->ops, &select, err));
     if (records->n_draws)
         ELCL_TRY(elcl_op_sample(run->ops, &select, records->draws_at, records->n_draws, err));
+    if (records->n_beam_draws)
+        ELCL_TRY(elcl_op_sample_beams(run->ops, &select,
+                                      records->draws_at + (size_t)records->n_draws * ELCL_DRAW_INTS,
+                                      records->n_beam_draws, err));
 fail:
     return rc;
 }

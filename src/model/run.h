@@ -134,6 +134,7 @@ struct elcl_records {
     size_t rows_at, self_at, cross_at, rules_at, draws_at; /* sections; rows first */
     size_t scored_at; /* teacher-forced passes: row records of what is scored: token and row */
     int n_rows, n_self, n_cross, n_draws, n_scored;
+    int n_beam_draws;     /* behind the n_draws others */
     bool packed;          /* rows of a sentence follow one another, keys lie in the pools alone */
     int max_rows;         /* of a cross group */
     int max_length;       /* of a row */

@@ -65,6 +65,16 @@ int elcl_op_sample(struct elcl_ops *ops, const struct elcl_select_args *args, si
     return run(&launch, args, n_draws, err);
 }
 
+int elcl_op_sample_beams(struct elcl_ops *ops, const struct elcl_select_args *args, size_t draws_at,
+                         int n_draws, elcl_error *err)
+{
+    struct elcl_launch launch = begin(ops, ELCL_K_SAMPLE_BEAMS, "sample_beams", args);
+    elcl_launch_ulong(&launch, draws_at);
+    go_on(&launch, args);
+    elcl_launch_local(&launch, 2 * elcl_group_items(ops) * sizeof(float));
+    return run(&launch, args, n_draws, err);
+}
+
 int elcl_op_log_prob(struct elcl_ops *ops, const struct elcl_log_prob_args *args, elcl_error *err)
 {
     struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_LOG_PROB, "log_prob");

@@ -30,6 +30,7 @@ static const char *const kernel_names[ELCL_N_KERNELS] = {
     [ELCL_K_SELECT] = "select_best",
     [ELCL_K_RENORMALIZE] = "renormalize",
     [ELCL_K_SAMPLE] = "sample_token",
+    [ELCL_K_SAMPLE_BEAMS] = "sample_beams",
     [ELCL_K_LOG_PROB] = "log_prob",
 };
 

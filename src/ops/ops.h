@@ -32,6 +32,7 @@ enum elcl_kernel_id {
     ELCL_K_SELECT,
     ELCL_K_RENORMALIZE,
     ELCL_K_SAMPLE,
+    ELCL_K_SAMPLE_BEAMS,
     ELCL_K_LOG_PROB,
     ELCL_N_KERNELS
 };
@@ -378,6 +379,10 @@ int elcl_op_select(struct elcl_ops *ops, const struct elcl_select_args *args, el
  */
 int elcl_op_sample(struct elcl_ops *ops, const struct elcl_select_args *args, size_t draws_at,
                    int n_draws, elcl_error *err);
+/* Likewise, but a draw fills all candidates of its row: the tokens of the largest score + Gumbel
+ * number, in that order, with their scores. The row's logits are overwritten. */
+int elcl_op_sample_beams(struct elcl_ops *ops, const struct elcl_select_args *args, size_t draws_at,
+                         int n_draws, elcl_error *err);
 
 /*
  * out[out_at + r] = logits[r][token[r]] - log sum exp logits[r], without any rules: what

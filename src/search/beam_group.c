@@ -173,7 +173,11 @@ static void take(struct elcl_beam_group *g, struct elcl_search *s, int n)
 
 void elcl_beam_group_advance(struct elcl_beam_group *group, struct elcl_search *s)
 {
-    const int n = elcl_beam_group_merge(group, s->width);
+    elcl_beam_group_take(group, s, elcl_beam_group_merge(group, s->width));
+}
+
+void elcl_beam_group_take(struct elcl_beam_group *group, struct elcl_search *s, int n)
+{
     if (n > 0) {
         take(group, s, n);
     } else {

@@ -71,6 +71,9 @@ void elcl_beam_group_add_open(struct elcl_beam_group *group, const struct elcl_s
 /* One step of Hugging Face's search on lists that are set, after elcl_search_step(). */
 void elcl_beam_group_advance(struct elcl_beam_group *group, struct elcl_search *s);
 
+/* The same with picks[0 .. n) in the place of the lists. */
+void elcl_beam_group_take(struct elcl_beam_group *group, struct elcl_search *s, int n);
+
 /* The hypotheses of all groups together: best first, of equals the one that came later. Whichever
  * EOS was met, the first one of the options ends the ids, as in Hugging Face. */
 void elcl_beam_group_results(struct elcl_beam_group *groups, int n_groups, struct elcl_search *s);

@@ -135,7 +135,7 @@ void elcl_rules_at(const elcl_gen_options *options, int length, struct elcl_row_
     list_rules_at(options, length, rules);
     rules->ban_eos = options->n_eos > 0 && length < elcl_rules_min_length(options);
     rules->pad_token = options->ban_pad ? options->pad_token_id : -1;
-    rules->renormalize = rules->log_probs && options->renormalize_logits;
+    rules->renormalize = rules->log_probs && options->renormalize_logits && !options->do_sample;
     rules->ngram = options->no_repeat_ngram_size;
     rules->repetition_penalty = options->repetition_penalty;
 }
@@ -150,12 +150,40 @@ void elcl_rules_draw(const elcl_gen_options *options, uint64_t sample, int strea
         .top_p = options->top_p,
         .min_p = options->min_p,
         .typical_p = options->typical_p,
+        .keep = 1,
     };
+    if (!elcl_rules_sample_beams(options))
+        return;
+    draw->keep = elcl_max_int(2, 1 + options->n_eos); /* one of them is not EOS */
+    if (draw->top_k > 0)
+        draw->top_k = elcl_max_int(draw->top_k, draw->keep);
+    draw->renormalize = options->renormalize_logits;
+    draw->seed[0] = (uint32_t)options->seed;
+    draw->seed[1] = (uint32_t)(options->seed >> 32);
+    draw->sample[0] = (uint32_t)sample;
+    draw->sample[1] = (uint32_t)(sample >> 32);
+    draw->beam = (uint32_t)stream;
+    draw->length = (uint32_t)length;
+}
+
+bool elcl_rules_sample_beams(const elcl_gen_options *options)
+{
+    return options->do_sample && options->num_beams > 1;
+}
+
+/* Streams below ELCL_MAX_BEAMS are those of sampling without beams. */
+double elcl_rules_gumbel(const elcl_gen_options *options, uint64_t sample, int beam, int32_t token,
+                         int length)
+{
+    const uint32_t stream = ((uint32_t)token + 1) * ELCL_MAX_BEAMS + (uint32_t)beam;
+    const float u = elcl_uniform_fine(options->seed, sample, stream, (uint32_t)length);
+    return -log(-log1p(-(double)u));
 }
 
 int elcl_rules_most_rows(const elcl_gen_options *options)
 {
-    return options->do_sample ? options->num_return_sequences : options->num_beams;
+    return options->do_sample && options->num_beams == 1 ? options->num_return_sequences
+                                                         : options->num_beams;
 }
 
 /* ---- checks -------------------------------------------------------------------------------- */
@@ -277,13 +305,13 @@ static int check_sampling(const elcl_gen_options *o, elcl_error *err)
     int rc;
     ELCL_TRY(check_int("do_sample", o->do_sample, 0, 1, err));
     ELCL_TRY(check_int("num_return_sequences", o->num_return_sequences, 1,
-                       o->do_sample ? ELCL_MAX_BEAMS : o->num_beams, err));
+                       o->do_sample && o->num_beams == 1 ? ELCL_MAX_BEAMS : o->num_beams, err));
     if (!o->do_sample)
         return ELCL_OK;
-    if (o->num_beams > 1)
-        return elcl_fail(err, ELCL_E_UNSUPPORTED,
-                         "num_beams is %d with do_sample: elcl samples without beams (num_beams 1)",
-                         o->num_beams);
+    if (o->num_beam_groups > 1)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "num_beam_groups is %d, must be 1 with do_sample: groups do not sample",
+                         o->num_beam_groups);
     ELCL_TRY(check_range("temperature", o->temperature, 1e-6f, 1e6f, err));
     ELCL_TRY(check_int("top_k", o->top_k, 0, INT_MAX, err));
     ELCL_TRY(check_range("top_p", o->top_p, 0, 1, err));

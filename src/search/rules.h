@@ -72,15 +72,29 @@ struct elcl_row_draw {
     float top_p;     /* 1: off */
     float min_p;     /* 0: off */
     float typical_p; /* 1: off */
+    /* Of draws for beams alone, which have no uniform and no slot: the row's candidates become
+     * what is drawn of it, see elcl_rules_gumbel(). */
+    int32_t keep;        /* the cut-offs behind top_k leave so many tokens, where there are */
+    int32_t renormalize; /* 1: scores are log-softmax of what the cut-offs leave */
+    uint32_t seed[2], sample[2], beam, length;
 };
-#define ELCL_DRAW_INTS 8
+#define ELCL_DRAW_INTS 16
 
 /* The draw of stream `stream` of the request that numbers itself `sample`, after `length` tokens;
  * row and slot are left 0. Its random number depends on seed, sample, stream and length alone. */
 void elcl_rules_draw(const elcl_gen_options *options, uint64_t sample, int stream, int length,
                      struct elcl_row_draw *draw);
 
-/* Rows that a request can have at a step: num_beams, or num_return_sequences when sampling. */
+/* true: do_sample with beams. */
+bool elcl_rules_sample_beams(const elcl_gen_options *options);
+/* Beams are drawn as the tokens of the largest score + g, g the Gumbel number of a beam's token at
+ * this length: as many draws without replacement from softmax of the scores. It depends on
+ * seed, sample, beam, token and length alone. */
+double elcl_rules_gumbel(const elcl_gen_options *options, uint64_t sample, int beam, int32_t token,
+                         int length);
+
+/* Rows that a request can have at a step: num_beams, or without beams num_return_sequences when
+ * sampling. */
 int elcl_rules_most_rows(const elcl_gen_options *options);
 
 /* Tokens that stand before the first generated one: the start token, and in Hugging Face's style

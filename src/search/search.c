@@ -10,6 +10,8 @@ static const struct elcl_search_strategy *choose(const elcl_gen_options *options
 {
     if (options->search_style == ELCL_STYLE_FAIRSEQ)
         return &elcl_search_fairseq;
+    if (elcl_rules_sample_beams(options))
+        return &elcl_search_sample_beams;
     if (options->do_sample)
         return &elcl_search_sample;
     if (options->num_beam_groups > 1)
@@ -51,7 +53,7 @@ int elcl_search_create(const elcl_gen_options *options, int vocabulary, struct e
     s->vocabulary = vocabulary;
     s->max_length = elcl_rules_max_length(options);
     s->width = strategy->width(options);
-    if (!options->do_sample)
+    if (strategy != &elcl_search_sample)
         s->width = elcl_min_int(s->width, vocabulary);
     const int rc = allocate(s, err);
     if (rc) {
@@ -84,6 +86,11 @@ void elcl_search_destroy(struct elcl_search **search)
     elcl_free(s->added);
     elcl_free(s);
     *search = NULL;
+}
+
+void elcl_search_number(struct elcl_search *search, uint64_t sample)
+{
+    search->sample = sample;
 }
 
 bool elcl_search_done(const struct elcl_search *search)

@@ -32,7 +32,8 @@ struct elcl_search_row {
     int32_t parent; /* index among the rows of the step before; 0 at the first step */
 };
 
-/* One token to be drawn from a row: sampling alone has them. */
+/* One token to be drawn from a row, or with beams all of its candidates: sampling alone has them.
+ */
 struct elcl_search_draw {
     int32_t row;    /* among the rows of this step */
     int32_t slot;   /* the token becomes the row's candidate 1 + slot */
@@ -49,17 +50,20 @@ struct elcl_search_token {
 struct elcl_search;
 
 /* `options` is copied and must come from elcl_rules_bind(). Chooses by search_style; there sampling
- * with do_sample, greedy search for one beam, diverse beam search for several groups, and beam
- * search otherwise. */
+ * with do_sample (of beams where there are several), greedy search for one beam, diverse beam
+ * search for several groups, and beam search otherwise. */
 int elcl_search_create(const elcl_gen_options *options, int vocabulary, struct elcl_search **search,
                        elcl_error *err);
 void elcl_search_destroy(struct elcl_search **search); /* NULL is fine */
 
+/* The request's own number, for random numbers; 0 until then. */
+void elcl_search_number(struct elcl_search *search, uint64_t sample);
+
 bool elcl_search_done(const struct elcl_search *search);
 /* Tokens of every live row so far, the start token included. */
 int elcl_search_length(const struct elcl_search *search);
-/* The rows to run now, [*n], 1 <= *n <= num_beams, or num_return_sequences with do_sample; owned
- * by the search, valid until advance. */
+/* The rows to run now, [*n], 1 <= *n <= num_beams, or without beams num_return_sequences with
+ * do_sample; owned by the search, valid until advance. */
 const struct elcl_search_row *elcl_search_rows(const struct elcl_search *search, int *n);
 /* Writes the tokens of a row [elcl_search_length()], the start token first. */
 void elcl_search_history(const struct elcl_search *search, int row, int32_t *tokens);

@@ -26,7 +26,7 @@ struct elcl_search_strategy {
 };
 
 extern const struct elcl_search_strategy elcl_search_greedy, elcl_search_beam, elcl_search_diverse,
-    elcl_search_fairseq, elcl_search_sample;
+    elcl_search_fairseq, elcl_search_sample, elcl_search_sample_beams;
 
 struct elcl_trace_node {
     int32_t token;
@@ -43,11 +43,12 @@ struct elcl_search {
     int length; /* tokens of a live row, the start token included */
     int prompt; /* tokens before the first generated one */
     bool done;
+    uint64_t sample; /* numbers the request's random numbers */
 
     struct elcl_search_row *rows; /* [n_beams], the first n_rows are live; n_beams: streams when
                                    * sampling */
     int n_rows;
-    struct elcl_search_draw *draws; /* of sampling: [num_return_sequences], n_draws are live */
+    struct elcl_search_draw *draws; /* of sampling: [n_beams], n_draws are live */
     int n_draws;
     struct elcl_trace_node *nodes; /* [1 + n_beams (max_length - 1)] */
     int n_nodes;

@@ -206,8 +206,6 @@ for cut in '--temperature 0.00001' '--top-k 1' '--top-p 0' '--min-p 1' '--typica
     run "$elcl" generate --quiet "$model" --num-beams 1 --do-sample $cut attention
     prints "sampling: $cut leaves the best" "$attention"
 done
-refuses "sampling with beams" 2 "num-beams 1" \
-    "$elcl" generate "$model" --do-sample --num-beams 2 attention
 refuses "temperature without sampling" 2 "do-sample" "$elcl" generate "$model" --temperature 2 a
 refuses "seed without sampling" 2 "do-sample" "$elcl" generate "$model" --seed 2 a
 refuses "sampling and not" 2 "both" "$elcl" generate "$model" --do-sample --no-sample a
@@ -232,8 +230,41 @@ done <<'END'
 END
 run "$elcl" generate --quiet "$model" --num-beams 1 --stop Q --stop T --format jsonl attention
 json "--stop" 'lines[0]["text"] == " AH0 T" and lines[0]["finish_reason"] == "stop"'
+for seed in 1 2; do
+    for batch in 1 5; do
+        run "$elcl" generate --quiet "$model" --do-sample --num-beams 4 --temperature 3 --seed $seed \
+            --batch-size $batch --scores attention kernel transformer of opencl beam
+        exits "sampling with beams" 0
+        cp "$tmp/out" "$tmp/beams-$seed-$batch"
+    done
+    check "sampling with beams: any batch" cmp -s "$tmp/beams-$seed-1" "$tmp/beams-$seed-5"
+done
+check "sampling with beams: the seed counts" sh -c '! cmp -s "$1" "$2"' sh "$tmp/beams-1-1" \
+    "$tmp/beams-2-1"
+refuses "sampling with groups" 2 "num_beam_groups is 2, must be 1 with do_sample" \
+    "$elcl" generate --quiet "$model" --do-sample --num-beams 4 --num-beam-groups 2 \
+    --diversity-penalty 1 a
 run "$elcl" generate --quiet "$model" --decoder-prefix ab --format jsonl attention
 json "--decoder-prefix has no special tokens" 'lines[0]["ids"][:3] == [2, 6, 7]'
+cat >"$tmp/in" <<'END'
+{"text": "attention"}
+{"text": "attention", "decoder_prefix": "ab"}
+{"text": "attention", "decoder_prefix_ids": [0, 70], "num_beams": 3}
+{"text": "attention", "prefix_alternatives": [[0], [60, 61, 62], [70]]}
+{"text": "attention", "suppress_tokens": [58, 90]}
+{"text": "attention", "bad_words_ids": [[41, 91], [79]]}
+END
+run_in "$elcl" generate --quiet "$model" --input-format jsonl --format jsonl
+exits "lists of lines" 0
+json "lists of lines: prefix" '[l["ids"][:3] for l in lines[1:3]] == [[2, 6, 7], [2, 0, 70]]'
+json "lists of lines: alternatives" \
+    'lines[3]["ids"][2] in (60, 61, 62) and lines[3]["ids"][3] == 70'
+json "lists of lines: suppressed" 'not {58, 90} & set(lines[4]["ids"]) and 58 in lines[0]["ids"]'
+json "lists of lines: bad words" \
+    '79 not in lines[5]["ids"] and (41, 91) not in zip(lines[5]["ids"], lines[5]["ids"][1:])'
+cp "$tmp/out" "$tmp/lists"
+run_in "$elcl" generate --quiet "$model" --input-format jsonl --format jsonl --batch-size 1
+check "lists of lines: alone the same" cmp -s "$tmp/out" "$tmp/lists"
 run "$elcl" generate --quiet "$model" --search-style fairseq --decoder-prefix-ids 0,70 \
     --format jsonl attention
 json "--decoder-prefix-ids, fairseq" 'lines[0]["ids"][:3] == [2, 0, 70]'

@@ -503,12 +503,65 @@ done <<'END'
 {"text": "a", "length_penalty": 13}@length_penalty: 13 is not liked
 {"text": "a", "token_logprobs": true}@--token-logprobs needs --format jsonl
 {"text": "a", "id": [1]}@expected a string or a number as "id"
+{"text": "a", "decoder_prefix": 5}@key "decoder_prefix": expected a string
+{"text": "a", "decoder_prefix": [5]}@key "decoder_prefix": expected a string
+{"text": "a", "decoder_prefix": "b", "decoder_prefix_ids": [5]}@expected --decoder-prefix or --decoder-prefix-ids, found both
+{"text": "a", "decoder_prefix_ids": [[5]]}@key "decoder_prefix_ids": expected an array of token ids
+{"text": "a", "decoder_prefix_ids": ["5"]}@key "decoder_prefix_ids": expected an array of token ids
+{"text": "a", "decoder_prefix_ids": [1.5]}@--decoder-prefix-ids: expected token ids
+{"text": "a", "suppress_tokens": [5, -1]}@--suppress-tokens: expected token ids
+{"text": "a", "suppress_tokens": true}@key "suppress_tokens": expected an array of token ids
+{"text": "a", "bad_words_ids": [5, 6]}@key "bad_words_ids": expected an array of arrays of token ids
+{"text": "a", "bad_words_ids": [[5], []]}@key "bad_words_ids": expected an array of arrays
+{"text": "a", "prefix_alternatives": 5}@key "prefix_alternatives": expected an array of arrays
+{"text": "a", "stop": [5]}@key "stop": expected a string or an array of at most 8 strings
+{"text": "a", "stop": ["1","2","3","4","5","6","7","8","9"]}@key "stop": expected a string or an array of at most 8
+{"text": "a", "stop": "b", "search_style": "fairseq"}@--stop has no meaning with --search-style fairseq
+{"text": "a", "num_beams": [2]}@key "num_beams": expected a value as --num-beams takes it
 {"text": "a", "id": 1, "id": 2}@key "id" is there twice
 END
 printf '{"text": "a", "id": "x", "length_penalty": 13}\n{"text": "b"}\n' >"$tmp/in"
 run_in "$elcl" generate --quiet m --input-format jsonl --format jsonl --keep-going
 exits "a bad option, keep going" 1
 json "a bad option, keep going" 'lines[0]["id"] == "x" and "error" in lines[0] and lines[1]["text"]'
+
+# Lists of a line: its own, and those of the command line where it has none.
+cat >"$tmp/in" <<'END'
+{"text": "!lists"}
+{"text": "!lists", "decoder_prefix": "ab"}
+{"text": "!lists", "decoder_prefix_ids": [7, 8]}
+{"text": "!lists", "decoder_prefix": null, "stop": null, "bad_words_ids": null}
+{"text": "!lists", "decoder_prefix_ids": [], "stop": [], "bad_words_ids": []}
+{"text": "!lists", "bad_words_ids": [[5, 7], [9]], "stop": ["x", "yz"]}
+{"text": "!lists", "suppress_tokens": [4, 5], "begin_suppress_tokens": 6, "stop": "."}
+{"text": "!lists", "prefix_alternatives": [[4, 5], [6]], "decoder_prefix_ids": "9,10"}
+{"text": "!lists", "num_beams": 2}
+END
+run_in "$elcl" generate --quiet m --input-format jsonl
+exits "lists of lines" 0
+prints "lists of lines" '!LISTS' '!LISTSp101,102' '!LISTSp7,8' '!LISTS' '!LISTS' \
+    '!LISTSw5,7;9<x><yz>' '!LISTSs4,5b6<.>' '!LISTSp9,10a4,5;6' '!LISTS'
+run_in "$elcl" generate --quiet m --input-format jsonl --decoder-prefix c --stop q \
+    --bad-words-ids '8;9'
+exits "lists of lines over those of the command" 0
+prints "lists of lines over those of the command" '!LISTSp103w8;9<q>' '!LISTSp101,102w8;9<q>' \
+    '!LISTSp7,8w8;9<q>' '!LISTS' '!LISTS' '!LISTSp103w5,7;9<x><yz>' '!LISTSp103w8;9s4,5b6<.>' \
+    '!LISTSp9,10w8;9a4,5;6<q>' '!LISTSp103w8;9<q>'
+python3 -c 'import json
+for n in 1, 256, 257, 300, 40: print(json.dumps({"text": "w%d" % n, "suppress_tokens": [5] * n}))
+for n in range(300): print(json.dumps({"text": "!lists", "decoder_prefix_ids": [n, n + 1]}))' \
+    >"$tmp/in"
+run_in "$elcl" generate --quiet m --input-format jsonl
+exits "long lists of lines" 0
+{ printf 'W%s\n' 1 256 257 300 40 && python3 -c '
+for n in range(300): print("!LISTSp%d,%d" % (n, n + 1))'; } >"$tmp/want"
+check "long lists of lines" cmp -s "$tmp/out" "$tmp/want"
+printf '{"text": "a"}\n{"text": "b", "decoder_prefix_ids": %s}\n' "[5$(printf ',5%.0s' \
+    $(seq 70))]" >"$tmp/in"
+run_in "$elcl" generate --quiet m --input-format jsonl
+exits "too long a prefix of a line" 1
+says "too long a prefix of a line" "line 2: --max-new-tokens: expected at most"
+
 refuses "token log-probabilities as text" 2 "--token-logprobs needs --format jsonl" \
     "$elcl" generate --quiet m --token-logprobs a
 
@@ -587,6 +640,20 @@ printf '%s\n' '{"source": "ab", "target": "xy", "id": "first"}' \
 run_in "$elcl" score --quiet m --input-format jsonl --format jsonl --token-logprobs
 json "score: ids of samples" '[l.get("id") for l in lines] == ["first", 17, None]'
 json "score: tokens" 'lines[1]["ids"] == [7, 8] and lines[1]["token_logprobs"] == [-1/64, -2/64]'
+for pair in aa:0 bb:3; do
+    run "$elcl" score --quiet m --tgt-lang ${pair%:*} --format jsonl --token-logprobs "a	b"
+    json "score --tgt-lang ${pair%:*}" "lines[0][\"ids\"] == [${pair#*:}, 102, 2]"
+done
+run "$elcl" score --quiet m --src-lang bb "a	b"
+exits "score --src-lang" 0
+refuses "score --src-lang: unknown" 2 "does not know the language" \
+    "$elcl" score --quiet m --src-lang cc "a	b"
+refuses "score --tgt-lang: unknown" 2 "does not know the language" \
+    "$elcl" score --quiet m --tgt-lang cc "a	b"
+refuses "score --src-lang of ids" 2 "--src-lang does nothing" \
+    "$elcl" score --quiet m --src-lang aa --input-format ids "5	6"
+refuses "score --tgt-lang of ids" 2 "--tgt-lang changes nothing" \
+    "$elcl" score --quiet m --tgt-lang aa --input-format ids "5	6"
 printf 'good\tline\nno tab\n' >"$tmp/in"
 run_in "$elcl" score --quiet m
 exits "score: a bad line" 1

@@ -4,7 +4,8 @@
  * cannot be opened, "bare" has no tokenizer, "scarce" little memory. A token is a byte plus 4; the
  * output repeats the source with its letters in upper case, "|k" for the k-th sequence. Texts that
  * start with a cue act on the engine: "!request" fails alone, "!step" lets the step fail that would
- * finish it, "!slow" takes a hundred steps, and the output for "!lines" has a line end in it.
+ * finish it, "!slow" takes a hundred steps, the output for "!lines" has a line end in it, and the
+ * one for "!lists" tells the lists among the options.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -28,7 +29,8 @@ struct job {
     uint64_t id;
     int steps;
     size_t n_told;
-    elcl_request request;
+    elcl_request request; /* the lists among its options are the caller's until it is submitted */
+    char lists[48];
 };
 
 struct elcl_engine {
@@ -227,6 +229,17 @@ int elcl_encode_lang(const elcl_model *model, const char *text, size_t n, const 
     return rc;
 }
 
+int elcl_encode_target(const elcl_model *model, const char *text, size_t n, const char *target,
+                       int32_t **ids, size_t *n_ids, elcl_error *err)
+{
+    int rc = check_language(target, err);
+    if (!rc)
+        rc = elcl_encode(model, text, n, ids, n_ids, err);
+    if (!rc && target && *target == 'b')
+        (*ids)[0] = 3;
+    return rc;
+}
+
 int elcl_gen_options_language(const elcl_model *model, const char *target,
                               elcl_gen_options *options, elcl_error *err)
 {
@@ -349,6 +362,30 @@ static int is_fixed(const elcl_request *request)
     return !request->options.n_eos && request->options.forced_eos_token_id < 0;
 }
 
+static void tell_tokens(char *text, size_t room, char name, const elcl_tokens *lists, int n)
+{
+    size_t at = strlen(text);
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < lists[i].n && at < room; k++)
+            at += (size_t)snprintf(text + at, room - at, "%c%d",
+                                   k   ? ','
+                                   : i ? ';'
+                                       : name,
+                                   (int)lists[i].ids[k]);
+}
+
+/* "p5,6 w7;8,9" and so on, without the blank. */
+static void tell_lists(const elcl_gen_options *o, char *text, size_t room)
+{
+    tell_tokens(text, room, 'p', &o->prefix, 1);
+    tell_tokens(text, room, 'w', o->bad_words, o->n_bad_words);
+    tell_tokens(text, room, 's', &o->suppress_tokens, 1);
+    tell_tokens(text, room, 'b', &o->begin_suppress_tokens, 1);
+    tell_tokens(text, room, 'a', o->alternatives, o->n_alternatives);
+    for (int i = 0; i < o->n_stop_strings; i++)
+        (void)snprintf(text + strlen(text), room - strlen(text), "<%s>", o->stop_strings[i]);
+}
+
 int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_t *id,
                        elcl_error *err)
 {
@@ -356,6 +393,9 @@ int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_
         return fail(err, ELCL_E_ARG, "num_beams is above max_beams");
     if (request->options.length_penalty == 13.0f)
         return fail(err, ELCL_E_ARG, "length_penalty: 13 is not liked");
+    if (request->options.suppress_tokens.n >
+        (engine->params.max_list_tokens ? engine->params.max_list_tokens : 256))
+        return fail(err, ELCL_E_ARG, "no room for the lists");
     struct job *job = calloc(1, sizeof(*job));
     int32_t *source = malloc(request->n_source * sizeof(*source));
     if (!job || !source) {
@@ -366,6 +406,8 @@ int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_
     memcpy(source, request->source, request->n_source * sizeof(*source));
     job->request = *request;
     job->request.source = source;
+    if (starts_with(request, "!lists"))
+        tell_lists(&request->options, job->lists, sizeof(job->lists));
     job->id = engine->n_submitted++;
     /* Neither the order of submission nor its reverse. */
     job->steps = 1 + (int)(job->id * 7 % 11);
@@ -411,6 +453,8 @@ static size_t make_output(const struct job *job, int k, int32_t *ids)
         ids[n++] = '\n' + FIRST_BYTE;
         ids[n++] = '\t' + FIRST_BYTE;
     }
+    for (const char *c = job->lists; *c; c++)
+        ids[n++] = *c + FIRST_BYTE;
     if (job->request.options.num_return_sequences > 1) {
         ids[n++] = '|' + FIRST_BYTE;
         ids[n++] = '0' + k % 10 + FIRST_BYTE;

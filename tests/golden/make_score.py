@@ -18,8 +18,8 @@ from reference import nine_digits, versions, write_json
 
 HERE = Path(__file__).resolve().parent
 SEED = 31
-DECODER_ONLY = ["tiny-gpt2", "tiny-gpt2-by-layer"]
-ENCODER_DECODER = ["tiny-bart", "tiny-marian", "tiny-mbart"]
+DECODER_ONLY = ["tiny-gpt2", "tiny-gpt2-by-layer", "tiny-opt", "tiny-opt-post"]
+ENCODER_DECODER = ["tiny-bart", "tiny-marian", "tiny-mbart", "tiny-t5", "tiny-flan-t5", "tiny-umt5"]
 LENGTHS = [(1, 1), (3, 2), (7, 12), (17, 1), (2, 23), (11, 8), (5, 17), (23, 20)]  # source, target
 LONG, WINDOW, STRIDES = 137, 24, [1, 7, 12, 23]
 

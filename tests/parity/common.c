@@ -217,6 +217,15 @@ void golden_options(const cJSON *options, elcl_gen_options *out)
         .pad_token_id = int_of(options, "pad_token_id", -1),
         .renormalize_logits = cJSON_IsTrue(cJSON_GetObjectItem(options, "renormalize_logits")),
     };
+    if (cJSON_IsTrue(get(options, "do_sample"))) {
+        o.do_sample = 1;
+        o.temperature = float_of(options, "temperature", 1);
+        o.top_k = int_of(options, "top_k", 0);
+        o.top_p = float_of(options, "top_p", 1);
+        o.min_p = float_of(options, "min_p", 0);
+        o.typical_p = float_of(options, "typical_p", 1);
+        o.seed = (uint64_t)int_of(options, "seed", 0);
+    }
     if (cJSON_IsNumber(eos))
         o.eos_token_ids[o.n_eos++] = (int32_t)eos->valuedouble;
     else

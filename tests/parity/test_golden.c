@@ -253,6 +253,7 @@ int main(int argc, char **argv)
         test_model(models[i], options);
     test_searches("tiny-bart", "searches.json", options);
     test_searches("tiny-bart", "rules.json", options);
+    test_searches("tiny-bart", "sample_beams.json", options);
     test_searches("tiny-blenderbot", "rules.json", options);
     test_searches("tiny-gpt2", "rules.json", options);
     test_stop(options);

@@ -362,8 +362,9 @@ static void test_setup(const char *name, const struct setup *setup,
 
 int main(int argc, char **argv)
 {
-    static const char *const models[] = {"tiny-gpt2", "tiny-gpt2-by-layer", "tiny-bart",
-                                         "tiny-marian", "tiny-mbart"};
+    static const char *const models[] = {
+        "tiny-gpt2",   "tiny-gpt2-by-layer", "tiny-opt", "tiny-opt-post", "tiny-bart",
+        "tiny-marian", "tiny-mbart",         "tiny-t5",  "tiny-flan-t5",  "tiny-umt5"};
     const struct check_options *options = check_begin(argc, argv);
     for (size_t i = 0; i < ELCL_COUNT(models); i++)
         for (size_t a = 0; a < ELCL_COUNT(all_variants); a++)

@@ -245,7 +245,7 @@ static void test_options(void)
     static const struct {
         const char *message;
         float temperature, top_p, min_p, typical_p;
-        int top_k, num_beams, code;
+        int top_k, groups, code;
     } bad[] = {
         {"temperature is 0", 0, 1, 0, 1, 0, 1, ELCL_E_ARG},
         {"temperature is nan", NAN, 1, 0, 1, 0, 1, ELCL_E_ARG},
@@ -253,7 +253,7 @@ static void test_options(void)
         {"min_p is -0.5", 1, 1, -0.5f, 1, 0, 1, ELCL_E_ARG},
         {"typical_p is 0", 1, 1, 0, 0, 0, 1, ELCL_E_ARG},
         {"top_k is -1", 1, 1, 0, 1, -1, 1, ELCL_E_ARG},
-        {"num_beams is 9 with do_sample", 1, 1, 0, 1, 0, 9, ELCL_E_UNSUPPORTED},
+        {"num_beam_groups is 9", 1, 1, 0, 1, 0, 9, ELCL_E_ARG},
     };
     for (size_t i = 0; i < ELCL_COUNT(bad); i++) {
         if (!check_case("refused: %s", bad[i].message))
@@ -264,7 +264,8 @@ static void test_options(void)
         b.min_p = bad[i].min_p;
         b.typical_p = bad[i].typical_p;
         b.top_k = bad[i].top_k;
-        b.num_beams = bad[i].num_beams;
+        b.num_beams = b.num_beam_groups = bad[i].groups;
+        b.diversity_penalty = bad[i].groups > 1;
         err = (elcl_error){0};
         CHECK(elcl_rules_check(&b, 30, 40, &err) == bad[i].code &&
                   strstr(err.msg, bad[i].message) == err.msg,
