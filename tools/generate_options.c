@@ -11,6 +11,7 @@
 /* clang-format off */
 static const struct elcl_choice early_words[] = {
     {"true", ELCL_EARLY_TRUE}, {"false", ELCL_EARLY_FALSE}, {"never", ELCL_EARLY_NEVER}, {NULL, 0}};
+static const struct elcl_choice bool_words[] = {{"true", 1}, {"false", 0}, {NULL, 0}};
 static const struct elcl_choice style_words[] = {
     {"hf", ELCL_STYLE_HF}, {"fairseq", ELCL_STYLE_FAIRSEQ}, {NULL, 0}};
 static const struct elcl_choice long_words[] = {
@@ -69,6 +70,8 @@ static const struct elcl_opt options_table[] = {
            "scores are divided by length to this power"),
     CHOICE("early-stopping", "true|false|never", early_stopping, early_words,
            "when beam search is done with a sample"),
+    CHOICE("renormalize-logits", "true|false", gen.renormalize_logits, bool_words,
+           "several beams: log-softmax again behind the rules"),
     INT("max-length", gen.max_length, 1, INT32_MAX, "most tokens of an output"),
     INT("max-new-tokens", gen.max_new_tokens, 1, INT32_MAX,
         "the same without the start token; goes before --max-length"),
@@ -201,6 +204,7 @@ static const struct {
     {"min-length", ELCL_STYLE_HF},
     {"min-new-tokens", ELCL_STYLE_HF},
     {"early-stopping", ELCL_STYLE_HF},
+    {"renormalize-logits", ELCL_STYLE_HF},
     {"repetition-penalty", ELCL_STYLE_HF},
     {"forced-eos-token-id", ELCL_STYLE_HF},
     {"min-len", ELCL_STYLE_FAIRSEQ},
@@ -435,6 +439,12 @@ int elcl_generate_resolve(struct elcl_generate_options *options, const elcl_mode
         rc = check_stream(options, &resolved, err);
     if (rc)
         return rc;
+    if (elcl_args_seen(&options->args, "renormalize-logits") && options->gen.renormalize_logits &&
+        resolved.num_beams == 1)
+        return elcl_tool_fail(
+            err, ELCL_E_ARG,
+            "--renormalize-logits changes scores of several beams alone: expected "
+            "--num-beams above 1, found 1");
     if (resolved.token_logprobs && options->format != ELCL_LINE_JSONL)
         return elcl_tool_fail(err, ELCL_E_ARG, "--token-logprobs needs --format jsonl");
     if ((!resolved.do_sample || resolved.num_beams > 1) &&
@@ -449,8 +459,8 @@ int elcl_generate_resolve(struct elcl_generate_options *options, const elcl_mode
                               info.max_source, options->max_source);
     if (info.decoder_only && elcl_args_seen(&options->args, "decoder-start-token-id"))
         return elcl_tool_fail(err, ELCL_E_ARG,
-                              "--decoder-start-token-id: a %s model has no start token, its output "
-                              "begins with the prompt",
+                              "--decoder-start-token-id: models of type %s have no start token, "
+                              "their output begins with the prompt",
                               info.family);
     if (!info.has_tokenizer && options->format == ELCL_LINE_TEXT)
         return elcl_tool_fail(err, ELCL_E_ARG,

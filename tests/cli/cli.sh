@@ -228,6 +228,16 @@ done <<'END'
 --presence-penalty 20
 --frequency-penalty 20
 END
+for value in true false; do
+    run "$elcl" generate --quiet "$model" --num-beams 3 --no-repeat-ngram-size 1 --scores \
+        --renormalize-logits $value attention
+    exits "--renormalize-logits $value" 0
+    cp "$tmp/out" "$tmp/renormalized-$value"
+done
+check "--renormalize-logits changes scores" sh -c '! cmp -s "$1" "$2"' sh \
+    "$tmp/renormalized-true" "$tmp/renormalized-false"
+refuses "--renormalize-logits with one beam" 2 "expected --num-beams above 1" \
+    "$elcl" generate --quiet "$model" --num-beams 1 --renormalize-logits true a
 run "$elcl" generate --quiet "$model" --num-beams 1 --stop Q --stop T --format jsonl attention
 json "--stop" 'lines[0]["text"] == " AH0 T" and lines[0]["finish_reason"] == "stop"'
 for seed in 1 2; do

@@ -36,7 +36,7 @@ refuses "flag with a value" 2 "--quiet takes no value" "$elcl" generate m --quie
 refuses "text twice" 2 "--input" "$elcl" generate m hello --input f
 refuses "quiet and verbose" 2 "--verbose" "$elcl" generate m --quiet --verbose
 for given in --max-length=9 --max-new-tokens=9 --min-length=2 --min-new-tokens=2 \
-    --early-stopping=true --repetition-penalty=2 --forced-eos-token-id=2; do
+    --early-stopping=true --renormalize-logits=true --repetition-penalty=2 --forced-eos-token-id=2; do
     refuses "$given in fairseq style" 2 "${given%%=*} has no meaning with --search-style fairseq" \
         "$elcl" generate m "$given" --search-style fairseq
 done
