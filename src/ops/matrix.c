@@ -28,11 +28,11 @@ static void put_value(void *packed, enum elcl_storage storage, size_t at, float 
             storage == ELCL_F16 ? elcl_f32_to_f16(value) : elcl_f32_to_bf16(value);
 }
 
-/* Bytes of a panel's values, and of the scales behind them. */
+/* Bytes of a panel's values, and of the scales behind them, which stand at a multiple of 4. */
 static size_t values_bytes(enum elcl_storage storage, int width, int k)
 {
     const size_t bytes = (size_t)width * (size_t)k * elcl_storage_bytes(storage);
-    return elcl_round_up(bytes, sizeof(float));
+    return storage == ELCL_INT8 ? elcl_round_up(bytes, sizeof(float)) : bytes;
 }
 
 static size_t panel_bytes(enum elcl_storage storage, int width, int k)

@@ -210,7 +210,8 @@ static void test_large(struct bed *bed)
  * o [R, H, Dh]: batches interleave in x and y. */
 static void test_heads(struct bed *bed)
 {
-    static const int sizes[][4] = {{3, 4, 20, 5}, {1, 6, 37, 6}, {5, 1, 64, 64}, {13, 3, 64, 16}};
+    static const int sizes[][4] = {
+        {3, 4, 20, 5}, {2, 3, 21, 5}, {1, 6, 37, 6}, {5, 1, 64, 64}, {13, 3, 64, 16}};
     const size_t n = bed->options->small ? 2 : ELCL_COUNT(sizes);
     for (size_t i = 0; i < n; i++) {
         const int r = sizes[i][0], h = sizes[i][1], d = sizes[i][2], dh = sizes[i][3];
