@@ -379,8 +379,9 @@ static unsigned char *pack(struct bed *bed, const struct elcl_matrix *w, const f
 {
     const size_t element = elcl_ref_bytes(bed->weights), k = (size_t)w->k;
     const bool whole = bed->weights == ELCL_INT8;
-    const size_t scales_at = ((size_t)w->panel * k * element + 3) / 4 * 4;
-    const size_t panel = scales_at + (whole ? (size_t)w->panel * sizeof(float) : 0);
+    const size_t values_bytes = (size_t)w->panel * k * element;
+    const size_t scales_at = (values_bytes + 3) / 4 * 4;
+    const size_t panel = whole ? scales_at + (size_t)w->panel * sizeof(float) : values_bytes;
     *bytes = (size_t)w->batch * w->panels * panel;
     unsigned char *packed = bed_memory(bed, *bytes, 1);
     unsigned char *column = bed_memory(bed, k, element);
