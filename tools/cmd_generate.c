@@ -493,12 +493,11 @@ static int generate(struct run *r, elcl_error *err)
 
 static void log_line(void *user, enum elcl_log_level level, const char *line)
 {
-    static const char *const kinds[] = {"warning", "info", "debug"};
     struct run *r = user;
-    if (level == ELCL_LOG_WARNING ? r->opt->quiet : !r->opt->verbose)
+    if (!elcl_run_logs(&r->opt->run, level))
         return;
     elcl_progress_clear(&r->progress);
-    fprintf(stderr, "elcl: %s: %s\n", kinds[level], line);
+    elcl_run_log(level, line);
 }
 
 static int open_streams(struct run *r, elcl_error *err)
@@ -512,26 +511,6 @@ static int open_streams(struct run *r, elcl_error *err)
         rc = elcl_input_open(&r->input, o->input ? o->input : "-", format, err);
     if (!rc)
         rc = elcl_sys_create(o->output ? o->output : "-", &r->output, err);
-    return rc;
-}
-
-static int open_model(struct run *r, elcl_error *err)
-{
-    const struct elcl_generate_options *o = r->opt;
-    elcl_model_params params = elcl_model_params_default();
-    params.device = o->device;
-    params.attention = (enum elcl_attention)o->attention;
-    params.gemm = (enum elcl_gemm)o->gemm;
-    params.kernels = (enum elcl_kernels)o->kernels;
-    params.weights = (enum elcl_storage)o->weights;
-    params.state = (enum elcl_storage)o->state;
-    params.memory_limit_bytes = o->memory_limit_bytes;
-    params.no_cache = o->no_cache;
-    params.log = log_line;
-    params.log_user = r;
-    int rc = elcl_model_open(o->model, &params, &r->model, err);
-    if (!rc)
-        elcl_model_get_info(r->model, &r->info);
     return rc;
 }
 
@@ -560,7 +539,7 @@ static int start(struct run *r, elcl_error *err)
 {
     int rc = open_streams(r, err);
     if (!rc)
-        rc = open_model(r, err);
+        rc = elcl_run_open(&r->opt->run, r->opt->model, log_line, r, &r->model, &r->info, err);
     if (!rc)
         rc = elcl_generate_resolve(r->opt, r->model, &r->gen, &r->max_target, err);
     r->max_beams = beams_of(&r->gen);
@@ -627,15 +606,15 @@ static int run_generate(struct elcl_generate_options *options)
     double ready = elcl_sys_seconds();
     if (!rc) {
         r.shares_terminal = elcl_sys_is_terminal(r.output.fd);
-        if (r.input.interactive && !options->quiet)
+        if (r.input.interactive && !options->run.quiet)
             fputs("elcl: reading samples from the terminal, one a line; Ctrl-D ends\n", stderr);
         elcl_progress_start(&r.progress,
-                            !options->quiet && !r.input.interactive && !options->stream);
+                            !options->run.quiet && !r.input.interactive && !options->stream);
         rc = generate(&r, &err);
     }
     rc = end_output(&r, rc, &err);
     int code = exit_code(&r, rc);
-    if (!rc && !elcl_sys_interrupted() && !options->quiet) {
+    if (!rc && !elcl_sys_interrupted() && !options->run.quiet) {
         struct elcl_summary summary = {.samples = r.n_written,
                                        .failed = r.n_failed,
                                        .start_seconds = ready - began,

@@ -376,30 +376,16 @@ static int score(struct run *r, elcl_error *err)
 
 static void log_line(void *user, enum elcl_log_level level, const char *line)
 {
-    static const char *const kinds[] = {"warning", "info", "debug"};
-    const struct elcl_score_options *o = user;
-    if (level == ELCL_LOG_WARNING ? !o->quiet : o->verbose)
-        fprintf(stderr, "elcl: %s: %s\n", kinds[level], line);
+    if (elcl_run_logs(user, level))
+        elcl_run_log(level, line);
 }
 
 static int open_model(struct run *r, elcl_error *err)
 {
     struct elcl_score_options *o = r->opt;
-    elcl_model_params params = elcl_model_params_default();
-    params.device = o->device;
-    params.attention = (enum elcl_attention)o->attention;
-    params.gemm = (enum elcl_gemm)o->gemm;
-    params.kernels = (enum elcl_kernels)o->kernels;
-    params.weights = (enum elcl_storage)o->weights;
-    params.state = (enum elcl_storage)o->state;
-    params.memory_limit_bytes = o->memory_limit_bytes;
-    params.no_cache = o->no_cache;
-    params.log = log_line;
-    params.log_user = o;
-    int rc = elcl_model_open(o->model, &params, &r->model, err);
+    const int rc = elcl_run_open(&o->run, o->model, log_line, &o->run, &r->model, &r->info, err);
     if (rc)
         return rc;
-    elcl_model_get_info(r->model, &r->info);
     return elcl_score_resolve(o, r->model, &r->info, err);
 }
 
@@ -451,7 +437,7 @@ static int run_score(struct elcl_score_options *options)
     if (!rc)
         rc = score(&r, &err);
     rc = end_output(&r, rc, &err);
-    if (!rc && !elcl_sys_interrupted() && !options->quiet) {
+    if (!rc && !elcl_sys_interrupted() && !options->run.quiet) {
         elcl_engine_stats stats;
         elcl_scorer_get_stats(r.scorer, &stats);
         elcl_summary_score(&r.info, &stats);

@@ -60,7 +60,7 @@ static bool append_value(const cJSON *item, int depth, struct elcl_bytes *text)
 static const struct elcl_opt *option_of_key(const struct elcl_args *args, const char *key)
 {
     const size_t first = offsetof(struct elcl_generate_options, gen);
-    const size_t end = offsetof(struct elcl_generate_options, device);
+    const size_t end = offsetof(struct elcl_generate_options, run);
     char name[48];
     if (strlen(key) >= sizeof(name) || strchr(key, '-'))
         return NULL;

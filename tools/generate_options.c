@@ -139,22 +139,11 @@ static const struct elcl_opt options_table[] = {
         "and the step alone"),
 
     GROUP("Running:"),
-    TEXT("device", "INDEX|NAME|cpu|gpu", device,
-         "OpenCL device by number, part of its name, or type; see elcl devices "
-         "(default: a GPU before a CPU)"),
-    CHOICE("attention", "el|mha|mha-beam|auto", attention, elcl_attention_words,
-           "el: hidden states serve as keys and values; mha: keys and values, the source's shared "
-           "by the beams; mha-beam: all of them per beam (default auto)"),
-    CHOICE("gemm", "auto|clblast|native", gemm, elcl_gemm_words, "matrix products (default auto)"),
-    CHOICE("kernels", "auto|cpu|gpu", kernels, elcl_kernel_words,
-           "shape of the kernels (default: by the device's type)"),
-    CHOICE("weights", "f32|f16|bf16|int8", weights, elcl_weight_words,
-           "storage of weights on the device (default f32)"),
-    CHOICE("state", "f32|f16|bf16", state, elcl_state_words,
-           "storage of encoder output and caches (default f32)"),
-    {ELCL_OPT_BYTES, "memory-limit", "BYTES",
-     "device memory to stay below, as in 512M or 2G (powers of 1024)", FIELD(memory_limit_bytes), 0,
-     0, NULL},
+    ELCL_RUN_OPTIONS(FIELD(run),
+        "OpenCL device by number, part of its name, or type; see elcl devices "
+        "(default: a GPU before a CPU)",
+        "el: hidden states serve as keys and values; mha: keys and values, the source's shared "
+        "by the beams; mha-beam: all of them per beam (default auto)"),
     {ELCL_OPT_INT, "batch-size", "N|auto", "samples in flight (default auto: what fits in memory)",
      FIELD(batch_size), 1, 1 << 20, auto_word},
     INT("max-source", max_source, 1, INT32_MAX,
@@ -162,9 +151,9 @@ static const struct elcl_opt options_table[] = {
     CHOICE("long-source", "truncate|refuse", long_source, long_words,
            "cut longer sources and keep their last token, with one warning (default), or refuse "
            "them"),
-    FLAG("no-cache", no_cache, "build all kernels from source and store nothing"),
-    FLAG("quiet", quiet, "no progress bar, no summary"),
-    FLAG("verbose", verbose, "tell what is done meanwhile"),
+    FLAG("no-cache", run.no_cache, "build all kernels from source and store nothing"),
+    FLAG("quiet", run.quiet, "no progress bar, no summary"),
+    FLAG("verbose", run.verbose, "tell what is done meanwhile"),
     FLAG("help", help, "this text"),
 };
 /* clang-format on */
@@ -235,8 +224,9 @@ static int check_combination(const struct elcl_generate_options *o, elcl_error *
                               o->texts[0], o->input);
     if (o->gen.do_sample && o->no_sample)
         return elcl_tool_fail(err, ELCL_E_ARG, "expected --do-sample or --no-sample, found both");
-    if (o->quiet && o->verbose)
-        return elcl_tool_fail(err, ELCL_E_ARG, "expected --quiet or --verbose, found both");
+    const int rc = elcl_run_check(&o->run, err);
+    if (rc)
+        return rc;
     if (o->stream && o->format != ELCL_LINE_TEXT)
         return elcl_tool_fail(err, ELCL_E_ARG, "--stream writes text: expected --format text");
     if (o->stream && o->scores)
@@ -255,11 +245,7 @@ int elcl_generate_parse(struct elcl_generate_options *options, int argc, char **
         .args = {.opts = options_table,
                  .n_opts = ELCL_TOOL_COUNT(options_table),
                  .verb = "generate"},
-        .attention = ELCL_ATTN_AUTO,
-        .gemm = ELCL_GEMM_AUTO,
-        .kernels = ELCL_KERNELS_AUTO,
-        .weights = ELCL_F32,
-        .state = ELCL_F32,
+        .run = ELCL_RUN_DEFAULTS,
     };
     int rc = elcl_args_parse(&o.args, argc, argv, &o, err);
     if (rc)

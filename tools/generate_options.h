@@ -4,6 +4,7 @@
 
 #include "args.h"
 #include "input.h"
+#include "run_options.h"
 
 enum elcl_long_source { ELCL_LONG_TRUNCATE, ELCL_LONG_REFUSE };
 
@@ -22,21 +23,17 @@ struct elcl_generate_options {
     int keep_going;
     int stream;
     /* Only what was given counts: elcl_generate_resolve() lays it over the model's defaults. From
-     * here to `device` the options of decoding, which a line of jsonl may change. */
+     * here to `run` the options of decoding, which a line of jsonl may change. */
     elcl_gen_options gen;
     int no_sample;
     int seed;
     int early_stopping, search_style;
     struct elcl_opt_ids eos;
     struct elcl_option_lists lists;
-    const char *device;
-    int attention, gemm, kernels; /* the library's enums */
-    int weights, state;           /* enum elcl_storage */
-    uint64_t memory_limit_bytes;
+    struct elcl_run_options run;
     int batch_size; /* 0: automatic */
     int max_source; /* 0: the model's limit */
     int long_source;
-    int no_cache, quiet, verbose;
 };
 
 /* Parses and checks what needs no model. */

@@ -48,24 +48,12 @@ static const struct elcl_opt options_table[] = {
         "encoder-decoder: what goes before a target (default: the model's)"),
 
     GROUP("Running:"),
-    TEXT("device", "INDEX|NAME|cpu|gpu", device, "OpenCL device; see elcl devices"),
-    CHOICE("attention", "el|mha|mha-beam|auto", attention, elcl_attention_words,
-           "as in elcl generate"),
-    CHOICE("gemm", "auto|clblast|native", gemm, elcl_gemm_words, "matrix products (default auto)"),
-    CHOICE("kernels", "auto|cpu|gpu", kernels, elcl_kernel_words,
-           "shape of the kernels (default: by the device's type)"),
-    CHOICE("weights", "f32|f16|bf16|int8", weights, elcl_weight_words,
-           "storage of weights on the device (default f32)"),
-    CHOICE("state", "f32|f16|bf16", state, elcl_state_words,
-           "storage of encoder output and caches (default f32)"),
-    {ELCL_OPT_BYTES, "memory-limit", "BYTES",
-     "device memory to stay below, as in 512M or 2G (powers of 1024)", FIELD(memory_limit_bytes), 0,
-     0, NULL},
+    ELCL_RUN_OPTIONS(FIELD(run), "OpenCL device; see elcl devices", "as in elcl generate"),
     INT("batch-tokens", "N|auto", batch_tokens, 1, 1 << 20, auto_word,
         "tokens at once (default auto: what is efficient and fits in memory)"),
-    FLAG("no-cache", no_cache, "build all kernels from source and store nothing"),
-    FLAG("quiet", quiet, "no line on the run, no warnings"),
-    FLAG("verbose", verbose, "tell what is done meanwhile"),
+    FLAG("no-cache", run.no_cache, "build all kernels from source and store nothing"),
+    FLAG("quiet", run.quiet, "no line on the run, no warnings"),
+    FLAG("verbose", run.verbose, "tell what is done meanwhile"),
     FLAG("help", help, "this text"),
 };
 /* clang-format on */
@@ -100,8 +88,9 @@ static int check(struct elcl_score_options *o, elcl_error *err)
                               "expected TEXT arguments or --input, found both: '%.100s' and "
                               "--input %.100s",
                               o->texts[0], o->input);
-    if (o->quiet && o->verbose)
-        return elcl_tool_fail(err, ELCL_E_ARG, "expected --quiet or --verbose, found both");
+    const int rc = elcl_run_check(&o->run, err);
+    if (rc)
+        return rc;
     if (o->summary && o->token_logprobs)
         return elcl_tool_fail(err, ELCL_E_ARG,
                               "--token-logprobs does nothing with --summary: expected one of them");
@@ -112,11 +101,7 @@ int elcl_score_parse(struct elcl_score_options *options, int argc, char **argv, 
 {
     struct elcl_score_options o = {
         .args = {.opts = options_table, .n_opts = ELCL_TOOL_COUNT(options_table), .verb = "score"},
-        .attention = ELCL_ATTN_AUTO,
-        .gemm = ELCL_GEMM_AUTO,
-        .kernels = ELCL_KERNELS_AUTO,
-        .weights = ELCL_F32,
-        .state = ELCL_F32,
+        .run = ELCL_RUN_DEFAULTS,
     };
     int rc = elcl_args_parse(&o.args, argc, argv, &o, err);
     if (!rc && !o.help)

@@ -4,6 +4,7 @@
 
 #include "args.h"
 #include "input.h"
+#include "run_options.h"
 
 struct elcl_score_options {
     struct elcl_args args;
@@ -20,11 +21,8 @@ struct elcl_score_options {
     int context; /* 0: the model's */
     int no_bos;
     int decoder_start_token_id; /* -1: the model's, once resolved */
-    const char *device;
-    int attention, gemm, kernels, weights, state;
-    uint64_t memory_limit_bytes;
+    struct elcl_run_options run;
     int batch_tokens; /* 0: automatic */
-    int no_cache, quiet, verbose;
 };
 
 int elcl_score_parse(struct elcl_score_options *options, int argc, char **argv, elcl_error *err);

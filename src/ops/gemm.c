@@ -3,9 +3,7 @@
 
 #include "ops/launch.h"
 
-/* AUTO on GPUs: below, the native kernel's one launch is faster. Matrix instructions beat CLBlast,
- * which has none of them. */
-#define CLBLAST_MIN_ROWS 128
+#define CLBLAST_MIN_ROWS 128 /* AUTO on GPUs: below, the native kernel's one launch is faster */
 
 void elcl_gemm_count(struct elcl_ops *ops, const char *name, const struct elcl_gemm_args *args)
 {
@@ -25,6 +23,6 @@ int elcl_op_gemm(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_e
         return ELCL_OK;
     }
     const bool clblast = ops->gemm == ELCL_GEMM_CLBLAST ||
-                         (ops->gemm == ELCL_GEMM_AUTO && args->m >= CLBLAST_MIN_ROWS && !ops->mma);
+                         (ops->gemm == ELCL_GEMM_AUTO && args->m >= CLBLAST_MIN_ROWS);
     return clblast ? elcl_gemm_clblast(ops, args, err) : elcl_gemm_native(ops, args, err);
 }

@@ -156,13 +156,14 @@ static void choose_shape(struct elcl_ops *ops)
     ops->panel = cpu && ops->gemm != ELCL_GEMM_CLBLAST ? 2 * ops->vector_width : 0;
 }
 
-/* CLBlast multiplies row-major matrices and pays on GPUs only; the CPU shape has panels. */
-static enum elcl_gemm choose_gemm(const struct elcl_device *device, enum elcl_gemm asked)
+/* CLBlast multiplies row-major matrices and pays on GPUs only, where it has no matrix instructions
+ * to compete with; the CPU shape has panels. */
+static enum elcl_gemm choose_gemm(const struct elcl_ops *ops, enum elcl_gemm asked)
 {
     if (asked != ELCL_GEMM_AUTO)
         return asked;
-    const bool cpu = device->desc.type == ELCL_DEVICE_CPU || device->kernels == ELCL_KERNELS_CPU;
-    return cpu ? ELCL_GEMM_NATIVE : ELCL_GEMM_AUTO;
+    const bool cpu = ops->device->desc.type == ELCL_DEVICE_CPU || ops->kernels == ELCL_KERNELS_CPU;
+    return cpu || ops->mma ? ELCL_GEMM_NATIVE : ELCL_GEMM_AUTO;
 }
 
 static enum elcl_mma choose_mma(const struct elcl_ops *ops, bool emulate)
@@ -216,10 +217,10 @@ int elcl_ops_create(struct elcl_device *device, const struct elcl_ops_params *pa
     int rc;
     o->device = device;
     o->kernels = device->kernels;
-    o->gemm = choose_gemm(device, params->gemm);
     o->weights = params->weights;
     o->state = params->state;
     o->mma = choose_mma(o, params->emulate_mma);
+    o->gemm = choose_gemm(o, params->gemm);
     if (params->build_options)
         ELCL_TRY(take_options(o, params->build_options, err));
     choose_shape(o);

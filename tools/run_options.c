@@ -1,0 +1,43 @@
+#include "run_options.h"
+
+#include <stdio.h>
+
+#include "tool.h"
+
+int elcl_run_check(const struct elcl_run_options *options, elcl_error *err)
+{
+    if (options->quiet && options->verbose)
+        return elcl_tool_fail(err, ELCL_E_ARG, "expected --quiet or --verbose, found both");
+    return ELCL_OK;
+}
+
+int elcl_run_open(const struct elcl_run_options *options, const char *directory, elcl_log_fn log,
+                  void *user, elcl_model **model, elcl_model_info *info, elcl_error *err)
+{
+    elcl_model_params params = elcl_model_params_default();
+    params.device = options->device;
+    params.attention = (enum elcl_attention)options->attention;
+    params.gemm = (enum elcl_gemm)options->gemm;
+    params.kernels = (enum elcl_kernels)options->kernels;
+    params.weights = (enum elcl_storage)options->weights;
+    params.state = (enum elcl_storage)options->state;
+    params.memory_limit_bytes = options->memory_limit_bytes;
+    params.no_cache = options->no_cache;
+    params.log = log;
+    params.log_user = user;
+    const int rc = elcl_model_open(directory, &params, model, err);
+    if (!rc)
+        elcl_model_get_info(*model, info);
+    return rc;
+}
+
+bool elcl_run_logs(const struct elcl_run_options *options, enum elcl_log_level level)
+{
+    return level == ELCL_LOG_WARNING ? !options->quiet : options->verbose;
+}
+
+void elcl_run_log(enum elcl_log_level level, const char *line)
+{
+    static const char *const kinds[] = {"warning", "info", "debug"};
+    fprintf(stderr, "elcl: %s: %s\n", kinds[level], line);
+}

@@ -1,0 +1,60 @@
+/* The options on how a model is run, which `elcl generate` and `elcl score` share. */
+#ifndef ELCL_TOOLS_RUN_OPTIONS_H
+#define ELCL_TOOLS_RUN_OPTIONS_H
+
+#include <elcl/elcl.h>
+
+#include "args.h"
+#include "words.h"
+
+struct elcl_run_options {
+    const char *device;
+    int attention, gemm, kernels; /* the library's enums */
+    int weights, state;           /* enum elcl_storage */
+    uint64_t memory_limit_bytes;
+    int no_cache, quiet, verbose;
+};
+
+#define ELCL_RUN_DEFAULTS                                                                          \
+    {                                                                                              \
+        .attention = ELCL_ATTN_AUTO, .gemm = ELCL_GEMM_AUTO, .kernels = ELCL_KERNELS_AUTO,         \
+        .weights = ELCL_F32, .state = ELCL_F32                                                     \
+    }
+
+/* clang-format off */
+/* Entries of an options table whose target has these options `at` bytes from its start. `device`
+ * and `attention` are helps. */
+#define ELCL_RUN_OPTIONS(at, device_help, attention_help) \
+    {ELCL_OPT_TEXT, "device", "INDEX|NAME|cpu|gpu", device_help, \
+     (at) + offsetof(struct elcl_run_options, device), 0, 0, NULL}, \
+    {ELCL_OPT_CHOICE, "attention", "el|mha|mha-beam|auto", attention_help, \
+     (at) + offsetof(struct elcl_run_options, attention), 0, 0, elcl_attention_words}, \
+    {ELCL_OPT_CHOICE, "gemm", "auto|clblast|native", "matrix products (default auto)", \
+     (at) + offsetof(struct elcl_run_options, gemm), 0, 0, elcl_gemm_words}, \
+    {ELCL_OPT_CHOICE, "kernels", "auto|cpu|gpu", \
+     "shape of the kernels (default: by the device's type)", \
+     (at) + offsetof(struct elcl_run_options, kernels), 0, 0, elcl_kernel_words}, \
+    {ELCL_OPT_CHOICE, "weights", "f32|f16|bf16|int8", \
+     "storage of weights on the device (default f32)", \
+     (at) + offsetof(struct elcl_run_options, weights), 0, 0, elcl_weight_words}, \
+    {ELCL_OPT_CHOICE, "state", "f32|f16|bf16", \
+     "storage of encoder output and caches (default f32)", \
+     (at) + offsetof(struct elcl_run_options, state), 0, 0, elcl_state_words}, \
+    {ELCL_OPT_BYTES, "memory-limit", "BYTES", \
+     "device memory to stay below, as in 512M or 2G (powers of 1024)", \
+     (at) + offsetof(struct elcl_run_options, memory_limit_bytes), 0, 0, NULL}
+/* clang-format on */
+
+/* ELCL_E_ARG where they contradict each other. */
+int elcl_run_check(const struct elcl_run_options *options, elcl_error *err);
+
+/* Opens the model in `directory`. Its log goes to elcl_run_log() by way of `log`, which may clear
+ * a line of its own before. */
+int elcl_run_open(const struct elcl_run_options *options, const char *directory, elcl_log_fn log,
+                  void *user, elcl_model **model, elcl_model_info *info, elcl_error *err);
+
+/* Whether a line of this level is wanted, and the line on stderr. */
+bool elcl_run_logs(const struct elcl_run_options *options, enum elcl_log_level level);
+void elcl_run_log(enum elcl_log_level level, const char *line);
+
+#endif
