@@ -20,17 +20,23 @@ void fuzz_check_error(int rc, const elcl_error *err)
     FUZZ_REQUIRE(!rc == !err->msg[0]);
 }
 
+char *fuzz_copy(const uint8_t *data, size_t n)
+{
+    char *copy = malloc(n ? n : 1);
+    if (!copy)
+        abort();
+    if (n)
+        memcpy(copy, data, n);
+    return copy;
+}
+
 char *fuzz_next(const uint8_t **data, size_t *n, size_t *length)
 {
     if (!*data)
         return NULL;
     const uint8_t *end = *n ? memchr(*data, 0xff, *n) : NULL;
     *length = end ? (size_t)(end - *data) : *n;
-    char *copy = malloc(*length ? *length : 1);
-    if (!copy)
-        abort();
-    if (*length)
-        memcpy(copy, *data, *length);
+    char *copy = fuzz_copy(*data, *length);
     *n = end ? *n - *length - 1 : 0;
     *data = end ? end + 1 : NULL;
     return copy;

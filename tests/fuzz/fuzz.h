@@ -22,8 +22,11 @@ void fuzz_require(int ok, const char *file, int line, const char *cond);
 /* What every call must leave: success without a message, or a code with a sentence. */
 void fuzz_check_error(int rc, const elcl_error *err);
 
-/* An input of several texts separated by the byte 0xff: a copy of the next one, with its own
- * allocation so that reads past its end show; NULL when there is none. */
+/* A copy with an allocation of its own, so that reads past its end show; freed with free(). */
+char *fuzz_copy(const uint8_t *data, size_t n);
+
+/* An input of several texts separated by the byte 0xff: fuzz_copy() of the next one; NULL
+ * when there is none. */
 char *fuzz_next(const uint8_t **data, size_t *n, size_t *length);
 
 #endif

@@ -29,11 +29,7 @@ static void check_tensor(struct elcl_tensors *tensors, const char *name, const c
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    char *copy = malloc(n ? n : 1);
-    if (!copy)
-        abort();
-    if (n)
-        memcpy(copy, data, n);
+    char *copy = fuzz_copy(data, n);
     struct elcl_tensors *tensors = NULL;
     elcl_error err = {0};
     const int rc = elcl_pytorch_open_memory(copy, n, "input", &tensors, &err);

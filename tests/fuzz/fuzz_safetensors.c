@@ -22,11 +22,7 @@ static void check_tensor(const struct elcl_safetensors *st, size_t i, const char
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    char *copy = malloc(n ? n : 1);
-    if (!copy)
-        abort();
-    if (n)
-        memcpy(copy, data, n);
+    char *copy = fuzz_copy(data, n);
     struct elcl_safetensors *st = NULL;
     elcl_error err = {0};
     const int rc = elcl_safetensors_open_memory(copy, n, "input", &st, &err);

@@ -20,6 +20,34 @@ char *read_text(const char *path, size_t *n)
     return data;
 }
 
+void write_file(const char *directory, const char *name, const void *data, size_t n)
+{
+    char path[512];
+    elcl_error err = {0};
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
+    CHECK(!elcl_write_file_atomic(path, data, n, &err), "%s", err.msg);
+}
+
+const char *copy_golden_model(const char *model)
+{
+    static const char *const files[] = {"config.json", "generation_config.json",
+                                        "model.safetensors"};
+    static char directory[256];
+    static int count;
+    elcl_error err = {0};
+    snprintf(directory, sizeof(directory), "%s/model-%d", check_temporary_directory(), count++);
+    CHECK(!elcl_make_directories(directory, &err), "%s", err.msg);
+    for (size_t i = 0; i < ELCL_COUNT(files); i++) {
+        char path[512];
+        size_t n = 0;
+        snprintf(path, sizeof(path), "%s/tests/golden/%s/%s", check_root(), model, files[i]);
+        char *data = read_text(path, &n);
+        write_file(directory, files[i], data, n);
+        elcl_free(data);
+    }
+    return directory;
+}
+
 cJSON *read_json(const char *path)
 {
     size_t n;

@@ -44,6 +44,11 @@ void golden_options(const cJSON *options, elcl_gen_options *out);
 
 /* The whole file; *data is freed with elcl_free(). NULL after a failed check. */
 char *read_text(const char *path, size_t *n);
+/* A file of n bytes in a directory. */
+void write_file(const char *directory, const char *name, const void *data, size_t n);
+/* A fresh copy of a golden's model without its golden.json; the name is valid until the next call.
+ */
+const char *copy_golden_model(const char *model);
 /* A parsed file; NULL after a failed check. */
 cJSON *read_json(const char *path);
 

@@ -9,43 +9,14 @@
 
 /* ---- copies of tiny-bart to be damaged ----------------------------------------------------- */
 
-static const char *const files[] = {"config.json", "generation_config.json", "model.safetensors"};
-
 static void join(char *path, size_t n, const char *directory, const char *name)
 {
     snprintf(path, n, "%s/%s", directory, name);
 }
 
-static void write_bytes(const char *directory, const char *name, const void *data, size_t n)
-{
-    char path[512];
-    elcl_error err = {0};
-    join(path, sizeof(path), directory, name);
-    CHECK(!elcl_write_file_atomic(path, data, n, &err), "%s", err.msg);
-}
-
-/* A fresh copy of a golden's model; the name is valid until the next call. */
-static const char *copy_of(const char *model)
-{
-    static char directory[256];
-    static int count;
-    elcl_error err = {0};
-    snprintf(directory, sizeof(directory), "%s/model-%d", check_temporary_directory(), count++);
-    CHECK(!elcl_make_directories(directory, &err), "%s", err.msg);
-    for (size_t i = 0; i < ELCL_COUNT(files); i++) {
-        char path[512];
-        size_t n = 0;
-        snprintf(path, sizeof(path), "%s/tests/golden/%s/%s", check_root(), model, files[i]);
-        char *data = read_text(path, &n);
-        write_bytes(directory, files[i], data, n);
-        elcl_free(data);
-    }
-    return directory;
-}
-
 static const char *copy_model(void)
 {
-    return copy_of("tiny-bart");
+    return copy_golden_model("tiny-bart");
 }
 
 static void remove_file(const char *directory, const char *name)
@@ -70,7 +41,7 @@ static void change_json(const char *directory, const char *name, const char *cha
             cJSON_AddItemToObject(root, item->string, item);
     }
     char *text = cJSON_Print(root);
-    write_bytes(directory, name, text, strlen(text));
+    write_file(directory, name, text, strlen(text));
     cJSON_free(text);
     cJSON_Delete(root);
     cJSON_Delete(object);
@@ -105,7 +76,7 @@ static void change_header(const char *directory, const struct header_change *cha
         out[i] = (unsigned char)((uint64_t)n_text >> 8 * i);
     memcpy(out + 8, text, n_text);
     memcpy(out + 8 + n_text, data + 8 + n, rest);
-    write_bytes(directory, "model.safetensors", out, 8 + n_text + rest);
+    write_file(directory, "model.safetensors", out, 8 + n_text + rest);
     elcl_free(out);
     cJSON_free(text);
     cJSON_Delete(header);
@@ -244,7 +215,7 @@ static void test_other_configs(const struct check_options *options)
     for (size_t i = 0; i < ELCL_COUNT(tests); i++) {
         if (!check_case("bad model, %s config %s", tests[i].model, tests[i].changes))
             continue;
-        const char *directory = copy_of(tests[i].model);
+        const char *directory = copy_golden_model(tests[i].model);
         change_json(directory, "config.json", tests[i].changes);
         expect_open(directory, tests[i].code, tests[i].a, tests[i].b, options);
     }
@@ -303,7 +274,7 @@ static void truncate_file(const char *directory, const char *name, size_t keep)
     join(path, sizeof(path), directory, name);
     char *data = read_text(path, &n);
     CHECK(keep < n, "%s has %zu bytes", name, n);
-    write_bytes(directory, name, data, keep);
+    write_file(directory, name, data, keep);
     elcl_free(data);
 }
 
@@ -329,12 +300,12 @@ static void test_files(const struct check_options *options)
     }
     if (check_case("bad model, config.json is no JSON")) {
         const char *directory = copy_model();
-        write_bytes(directory, "config.json", bad, sizeof(bad) - 1);
+        write_file(directory, "config.json", bad, sizeof(bad) - 1);
         expect_open(directory, ELCL_E_FORMAT, directory, "config.json", options);
     }
     if (check_case("bad model, generation_config.json is no JSON")) {
         const char *directory = copy_model();
-        write_bytes(directory, "generation_config.json", bad, sizeof(bad) - 1);
+        write_file(directory, "generation_config.json", bad, sizeof(bad) - 1);
         expect_open(directory, ELCL_E_FORMAT, directory, "generation_config.json", options);
     }
     if (check_case("bad model, sampling asked for in generation_config.json")) {
@@ -364,7 +335,7 @@ static void test_tokenizer(const struct check_options *options)
         size_t n = 0;
         snprintf(path, sizeof(path), "%s/%s", g2p_directory(), names[i]);
         char *data = read_text(path, &n);
-        write_bytes(directory, names[i], data, n);
+        write_file(directory, names[i], data, n);
         elcl_free(data);
     }
     expect_open(directory, ELCL_E_FORMAT, directory, "tokenizer", options);

@@ -3,42 +3,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/os.h"
 #include "base/util.h"
 #include "parity/common.h"
-
-static void write_text(const char *directory, const char *name, const char *text, size_t n)
-{
-    char path[512];
-    elcl_error err = {0};
-    snprintf(path, sizeof(path), "%s/%s", directory, name);
-    CHECK(!elcl_write_file_atomic(path, text, n, &err), "%s", err.msg);
-}
 
 /* A copy of the model with a tokenizer of two letters; flags NULL: no tokenizer_config.json. */
 static const char *make_model(const char *model, const char *flags)
 {
-    static const char *const files[] = {"config.json", "generation_config.json",
-                                        "model.safetensors"};
     static const char vocab[] = "{\"<pad>\": 1, \"</s>\": 2, \"a\": 3, \"b\": 4}";
     static const char merges[] = "#version: 0.2\n";
-    static char directory[256];
-    static int count;
-    elcl_error err = {0};
-    snprintf(directory, sizeof(directory), "%s/prompt-%d", check_temporary_directory(), count++);
-    CHECK(!elcl_make_directories(directory, &err), "%s", err.msg);
-    for (size_t i = 0; i < ELCL_COUNT(files); i++) {
-        char path[512];
-        size_t n = 0;
-        snprintf(path, sizeof(path), "%s/tests/golden/%s/%s", check_root(), model, files[i]);
-        char *data = read_text(path, &n);
-        write_text(directory, files[i], data, n);
-        elcl_free(data);
-    }
-    write_text(directory, "vocab.json", vocab, sizeof(vocab) - 1);
-    write_text(directory, "merges.txt", merges, sizeof(merges) - 1);
+    const char *directory = copy_golden_model(model);
+    write_file(directory, "vocab.json", vocab, sizeof(vocab) - 1);
+    write_file(directory, "merges.txt", merges, sizeof(merges) - 1);
     if (flags)
-        write_text(directory, "tokenizer_config.json", flags, strlen(flags));
+        write_file(directory, "tokenizer_config.json", flags, strlen(flags));
     return directory;
 }
 
