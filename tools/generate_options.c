@@ -445,8 +445,8 @@ int elcl_generate_resolve(struct elcl_generate_options *options, const elcl_mode
                               info.max_source, options->max_source);
     if (info.decoder_only && elcl_args_seen(&options->args, "decoder-start-token-id"))
         return elcl_tool_fail(err, ELCL_E_ARG,
-                              "--decoder-start-token-id: models of type %s have no start token, "
-                              "their output begins with the prompt",
+                              "--decoder-start-token-id: a model of type %s has no start token, "
+                              "its output begins with the prompt",
                               info.family);
     if (!info.has_tokenizer && options->format == ELCL_LINE_TEXT)
         return elcl_tool_fail(err, ELCL_E_ARG,

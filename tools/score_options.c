@@ -123,7 +123,7 @@ static int check_kind(const struct elcl_score_options *o, const elcl_model_info 
                                   info->family);
     if (info->decoder_only && elcl_args_seen(&o->args, "decoder-start-token-id"))
         return elcl_tool_fail(err, ELCL_E_ARG,
-                              "--decoder-start-token-id: models of type %s have no start token",
+                              "--decoder-start-token-id: a model of type %s has no start token",
                               info->family);
     return ELCL_OK;
 }
