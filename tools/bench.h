@@ -63,6 +63,17 @@ struct elcl_bench_stat {
 
 enum elcl_bench_status { ELCL_BENCH_OK, ELCL_BENCH_NO_MEMORY, ELCL_BENCH_FAILED };
 
+/*
+ * How near kernels come to their limit. The limit of a call is max(bytes / read bandwidth, FLOP /
+ * rate of multiply-adds), both measured in this run; a fraction is the sum of limits over the time
+ * that was taken: by the calls themselves of a kernel, and of a phase from the end of the call
+ * before to the end of each, so that launches and the host count.
+ */
+struct elcl_bench_kernel {
+    elcl_kernel_time time;
+    double limit_fraction; /* 0: not known */
+};
+
 struct elcl_bench_result {
     struct elcl_bench_config config; /* resolved: no AUTO but of gemm, batch and samples above 0 */
     uint64_t parameters;             /* 0: not known */
@@ -72,9 +83,10 @@ struct elcl_bench_result {
         first_token_ms, step_ms;
     elcl_memory_plan plan;
     uint64_t peak_bytes;
-    elcl_kernel_time *kernels; /* [n_kernels] */
+    struct elcl_bench_kernel *kernels; /* [n_kernels] */
     int n_kernels;
-    uint64_t hash; /* of all ids; 0 with a status other than OK */
+    double encode_fraction, step_fraction; /* of the limit; 0: not known */
+    uint64_t hash;                         /* of all ids; 0 with a status other than OK */
 };
 
 /* What the results have in common. */

@@ -34,6 +34,14 @@ static void put_stat(struct elcl_bytes *out, const struct elcl_bench_stat *s)
         elcl_bytes_text(out, " - |");
 }
 
+static void put_fraction(struct elcl_bytes *out, double fraction)
+{
+    if (fraction > 0)
+        elcl_bytes_printf(out, " %.0f %% |", 100 * fraction);
+    else
+        elcl_bytes_text(out, " - |");
+}
+
 static void put_rate(struct elcl_bytes *out, const struct elcl_bench_result *r)
 {
     const struct elcl_bench_stat *s = &r->samples_per_second;
@@ -62,7 +70,9 @@ static void put_row(struct elcl_bytes *out, size_t number, const struct elcl_ben
     put_stat(out, &r->output_tokens_per_second);
     put_stat(out, &r->encoder_tokens_per_second);
     put_stat(out, &r->first_token_ms);
+    put_fraction(out, r->encode_fraction);
     put_stat(out, &r->step_ms);
+    put_fraction(out, r->step_fraction);
     put_number(out, mib(r->plan.source_state_bytes + r->plan.self_state_bytes));
     put_number(out, mib(r->plan.total_bytes));
     if (r->peak_bytes)
@@ -78,9 +88,9 @@ static void put_kernels(struct elcl_bytes *out, const struct elcl_bench_run *run
 {
     double total = 0;
     for (int i = 0; i < r->n_kernels; i++)
-        total += (double)r->kernels[i].ns;
+        total += (double)r->kernels[i].time.ns;
     for (int i = 0; i < r->n_kernels && total > 0; i++) {
-        const elcl_kernel_time *k = &r->kernels[i];
+        const elcl_kernel_time *k = &r->kernels[i].time;
         const double ns = (double)k->ns;
         if (ns < total / 100)
             continue;
@@ -89,9 +99,11 @@ static void put_kernels(struct elcl_bytes *out, const struct elcl_bench_run *run
                           100 * ns / total);
         put_number(out, ns / (double)k->calls / 1e3);
         put_number(out, gbs);
-        elcl_bytes_printf(out, " %.0f %% |", 100 * gbs / run->ceilings.copy_gbs);
+        put_fraction(out, gbs / run->ceilings.copy_gbs);
         put_number(out, gflops);
-        elcl_bytes_printf(out, " %.0f %% |\n", 100 * gflops / run->ceilings.mac_f32_gflops);
+        put_fraction(out, gflops / run->ceilings.mac_f32_gflops);
+        put_fraction(out, r->kernels[i].limit_fraction);
+        elcl_bytes_text(out, "\n");
     }
 }
 
@@ -109,20 +121,23 @@ static void format_md(const struct elcl_bench_run *run, struct elcl_bytes *out)
     elcl_bytes_printf(out, "%s, %s, driver %s; elcl %s %s; %s\n\n", run->device->name,
                       run->device->platform, run->device->driver, elcl_version(), ELCL_COMMIT,
                       run->date);
-    elcl_bytes_printf(out,
-                      "ceilings: copy %.1f GB/s, f32 multiply-add %.1f GFLOP/s, launch %.1f us, "
-                      "launch and wait %.1f us\n\n",
-                      c->copy_gbs, c->mac_f32_gflops, c->launch_us, c->wait_us);
+    elcl_bytes_printf(
+        out,
+        "ceilings: copy %.1f GB/s, read %.1f GB/s, f32 multiply-add %.1f GFLOP/s, launch "
+        "%.1f us, launch and wait %.1f us\n\n",
+        c->copy_gbs, c->read_gbs, c->mac_f32_gflops, c->launch_us, c->wait_us);
     elcl_bytes_text(
-        out, "| # | model | attention | weights | state | batch | beams | source | new | samples/s "
-             "| tokens/s | encoder tokens/s | first ms | step ms | state MiB | planned MiB | peak "
-             "MiB | ids |\n"
-             "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
+        out,
+        "| # | model | attention | weights | state | batch | beams | source | new | samples/s "
+        "| tokens/s | encoder tokens/s | first ms | encode, of limit | step ms | step, of limit | "
+        "state MiB | planned MiB | peak MiB | ids |\n"
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < run->n; i++)
         put_row(out, i + 1, &run->results[i]);
     if (has_kernels(run))
         elcl_bytes_text(out, "\n| # | kernel | calls | time | us a call | GB/s | of copy | GFLOP/s "
-                             "| of multiply-add |\n|---|---|---|---|---|---|---|---|---|\n");
+                             "| of multiply-add | of limit |\n"
+                             "|---|---|---|---|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < run->n; i++)
         put_kernels(out, run, i + 1, &run->results[i]);
     for (size_t i = 0; i < run->n; i++)
@@ -142,6 +157,13 @@ static void csv_stat(struct elcl_bytes *out, const struct elcl_bench_stat *s)
 {
     if (s->n)
         elcl_bytes_printf(out, "%.17g", s->median);
+    elcl_bytes_text(out, ",");
+}
+
+static void csv_fraction(struct elcl_bytes *out, double fraction)
+{
+    if (fraction > 0)
+        elcl_bytes_printf(out, "%.17g", fraction);
     elcl_bytes_text(out, ",");
 }
 
@@ -180,6 +202,8 @@ static void csv_row(struct elcl_bytes *out, const struct elcl_bench_run *run,
     csv_stat(out, &r->encoder_tokens_per_second);
     csv_stat(out, &r->first_token_ms);
     csv_stat(out, &r->step_ms);
+    csv_fraction(out, r->encode_fraction);
+    csv_fraction(out, r->step_fraction);
     csv_bytes(out, r->plan.total_bytes);
     csv_bytes(out, r->peak_bytes);
     csv_bytes(out, r->plan.weight_bytes);
@@ -198,6 +222,7 @@ static void format_csv(const struct elcl_bench_run *run, struct elcl_bytes *out)
              "batch_size,samples,num_beams,num_beam_groups,source_length,new_tokens,warmup,"
              "repetitions,status,samples_per_second,samples_per_second_spread,"
              "output_tokens_per_second,encoder_tokens_per_second,first_token_ms,step_ms,"
+             "encode_fraction,step_fraction,"
              "planned_bytes,peak_bytes,weight_bytes,source_state_bytes,self_state_bytes,"
              "workspace_bytes,ids_hash,error\n");
     for (size_t i = 0; i < run->n; i++)

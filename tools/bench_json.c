@@ -40,6 +40,7 @@ static bool add_ceilings(cJSON *o, const elcl_ceilings *c)
         return cJSON_AddNullToObject(o, "ceilings") != NULL;
     cJSON *ceilings = cJSON_AddObjectToObject(o, "ceilings");
     return ceilings && number(ceilings, "copy_gbs", c->copy_gbs) &&
+           number(ceilings, "read_gbs", c->read_gbs) &&
            number(ceilings, "mac_f32_gflops", c->mac_f32_gflops) &&
            number(ceilings, "launch_us", c->launch_us) && number(ceilings, "wait_us", c->wait_us);
 }
@@ -98,14 +99,21 @@ static bool add_memory(cJSON *o, const struct elcl_bench_result *r)
            number(memory, "workspace_bytes", (double)p->workspace_bytes);
 }
 
+/* null where it is 0. */
+static bool add_known(cJSON *o, const char *key, double value)
+{
+    return value > 0 ? number(o, key, value) : cJSON_AddNullToObject(o, key) != NULL;
+}
+
 static bool add_fraction(cJSON *o, const char *key, double value, double ceiling)
 {
     return ceiling > 0 ? number(o, key, value / ceiling) : cJSON_AddNullToObject(o, key) != NULL;
 }
 
-static bool add_kernel(cJSON *list, const elcl_kernel_time *k, double total_ns,
+static bool add_kernel(cJSON *list, const struct elcl_bench_kernel *kernel, double total_ns,
                        const elcl_ceilings *c)
 {
+    const elcl_kernel_time *k = &kernel->time;
     cJSON *o = cJSON_CreateObject();
     const double ns = (double)k->ns, per_ns = ns > 0 ? 1 / ns : 0;
     const double gbs = (double)k->bytes_moved * per_ns, gflops = (double)k->flop * per_ns;
@@ -114,7 +122,8 @@ static bool add_kernel(cJSON *list, const elcl_kernel_time *k, double total_ns,
                     number(o, "share", total_ns > 0 ? ns / total_ns : 0) && number(o, "gbs", gbs) &&
                     number(o, "gflops", gflops) &&
                     add_fraction(o, "copy_fraction", gbs, c->copy_gbs) &&
-                    add_fraction(o, "mac_fraction", gflops, c->mac_f32_gflops);
+                    add_fraction(o, "mac_fraction", gflops, c->mac_f32_gflops) &&
+                    add_known(o, "limit_fraction", kernel->limit_fraction);
     return cJSON_AddItemToArray(list, o) && ok;
 }
 
@@ -125,7 +134,7 @@ static bool add_kernels(cJSON *o, const struct elcl_bench_run *run,
     bool ok = list != NULL;
     double total = 0;
     for (int i = 0; i < r->n_kernels; i++)
-        total += (double)r->kernels[i].ns;
+        total += (double)r->kernels[i].time.ns;
     for (int i = 0; ok && i < r->n_kernels; i++)
         ok = add_kernel(list, &r->kernels[i], total, &run->ceilings);
     return ok;
@@ -144,7 +153,9 @@ static cJSON *make_result(const struct elcl_bench_run *run, const struct elcl_be
                     add_stat(o, "output_tokens_per_second", &r->output_tokens_per_second) &&
                     add_stat(o, "encoder_tokens_per_second", &r->encoder_tokens_per_second) &&
                     add_stat(o, "first_token_ms", &r->first_token_ms) &&
-                    add_stat(o, "step_ms", &r->step_ms) && add_memory(o, r) &&
+                    add_stat(o, "step_ms", &r->step_ms) &&
+                    add_known(o, "encode_fraction", r->encode_fraction) &&
+                    add_known(o, "step_fraction", r->step_fraction) && add_memory(o, r) &&
                     add_kernels(o, run, r) && text(o, "ids_hash", done ? hash : NULL) &&
                     text(o, "label", r->config.label);
     if (ok)

@@ -1,6 +1,7 @@
 /* Running one configuration of elcl bench. */
 #include "bench.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -330,6 +331,46 @@ static void title_of(const struct elcl_bench_config *c, char *title, size_t n)
                    c->batch_size, c->num_beams, c->source_length, c->new_tokens);
 }
 
+static double limit_ns(const elcl_ceilings *c, const elcl_kernel_span *span)
+{
+    return fmax((double)span->bytes_moved / c->read_gbs, (double)span->flop / c->mac_f32_gflops);
+}
+
+static double kernel_fraction(const elcl_ceilings *c, const elcl_engine_profile *p,
+                              const char *name)
+{
+    double limit = 0, ns = 0;
+    for (size_t i = 0; i < p->n_spans; i++)
+        if (!strcmp(p->spans[i].name, name)) {
+            limit += limit_ns(c, &p->spans[i]);
+            ns += (double)(p->spans[i].end_ns - p->spans[i].start_ns);
+        }
+    return ns > 0 ? limit / ns : 0;
+}
+
+static double phase_fraction(const elcl_ceilings *c, const elcl_engine_profile *p,
+                             enum elcl_phase phase)
+{
+    double limit = 0, ns = 0;
+    for (size_t i = 0; i < p->n_spans; i++) {
+        const elcl_kernel_span *span = &p->spans[i];
+        if (span->phase != phase)
+            continue;
+        limit += limit_ns(c, span);
+        ns += (double)(span->end_ns - (i ? span[-1].end_ns : span->start_ns));
+    }
+    return ns > 0 ? limit / ns : 0;
+}
+
+static void take_limits(const elcl_ceilings *c, const elcl_engine_profile *p,
+                        struct elcl_bench_result *r)
+{
+    for (int i = 0; i < r->n_kernels; i++)
+        r->kernels[i].limit_fraction = kernel_fraction(c, p, r->kernels[i].time.name);
+    r->encode_fraction = phase_fraction(c, p, ELCL_PHASE_ENCODE);
+    r->step_fraction = phase_fraction(c, p, ELCL_PHASE_STEP);
+}
+
 /* A further repetition with the kernels timed. */
 static int profile(const struct elcl_bench_run *run, elcl_model *model, struct work *w,
                    struct elcl_bench_result *r, struct elcl_bytes *trace, elcl_error *err)
@@ -347,7 +388,9 @@ static int profile(const struct elcl_bench_run *run, elcl_model *model, struct w
         return elcl_tool_nomem(err);
     for (int i = 0; i < p.n_times; i++)
         if (p.times[i].calls)
-            r->kernels[r->n_kernels++] = p.times[i];
+            r->kernels[r->n_kernels++].time = p.times[i];
+    if (run->ceilings.read_gbs > 0)
+        take_limits(&run->ceilings, &p, r);
     if (trace) {
         title_of(&r->config, title, sizeof(title));
         elcl_bench_trace_add(trace, run->n + 1, title, p.spans, p.n_spans);
@@ -406,6 +449,7 @@ int elcl_bench_measure(const struct elcl_bench_run *run, const struct elcl_bench
         r.samples_per_second.n = r.output_tokens_per_second.n = r.encoder_tokens_per_second.n =
             r.first_token_ms.n = r.step_ms.n = r.n_kernels = 0;
         r.peak_bytes = r.hash = 0;
+        r.encode_fraction = r.step_fraction = 0;
     }
     finish_stat(&r.samples_per_second);
     finish_stat(&r.output_tokens_per_second);

@@ -27,11 +27,13 @@ void elcl_bench_trace_add(struct elcl_bytes *out, size_t pid, const char *title,
     for (size_t i = 0; i < n_spans; i++) {
         const elcl_kernel_span *s = &spans[i];
         const uint64_t at = s->start_ns - start, took = s->end_ns - s->start_ns;
-        elcl_bytes_printf(out,
-                          ",\n{\"name\": \"%s\", \"ph\": \"X\", \"pid\": %zu, \"tid\": 0, "
-                          "\"ts\": %" PRIu64 ".%03d, \"dur\": %" PRIu64 ".%03d}",
-                          s->name, pid, at / 1000, (int)(at % 1000), took / 1000,
-                          (int)(took % 1000));
+        elcl_bytes_printf(
+            out,
+            ",\n{\"name\": \"%s\", \"ph\": \"X\", \"pid\": %zu, \"tid\": 0, "
+            "\"ts\": %" PRIu64 ".%03d, \"dur\": %" PRIu64
+            ".%03d, \"args\": {\"phase\": \"%s\", \"bytes\": %" PRIu64 ", \"flop\": %" PRIu64 "}}",
+            s->name, pid, at / 1000, (int)(at % 1000), took / 1000, (int)(took % 1000),
+            s->phase == ELCL_PHASE_ENCODE ? "encode" : "step", s->bytes_moved, s->flop);
     }
 }
 

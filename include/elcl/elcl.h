@@ -461,10 +461,14 @@ typedef struct elcl_kernel_time {
     uint64_t flop;        /* arithmetic that they need */
 } elcl_kernel_time;
 
+enum elcl_phase { ELCL_PHASE_ENCODE, ELCL_PHASE_STEP }; /* prompts are read in ENCODE */
+
 /* One call; times are the device's own clock. */
 typedef struct elcl_kernel_span {
     const char *name;
     uint64_t start_ns, end_ns;
+    uint64_t bytes_moved, flop; /* as in elcl_kernel_time */
+    enum elcl_phase phase;
 } elcl_kernel_span;
 
 typedef struct elcl_engine_profile {

@@ -9,7 +9,7 @@
 
 struct pending {
     cl_event event;
-    const char *name;
+    elcl_kernel_span span; /* times are known later */
 };
 
 struct elcl_profile {
@@ -22,11 +22,15 @@ struct elcl_profile {
     elcl_kernel_span *spans;
     size_t n_spans;
     size_t max_spans;
+    elcl_kernel_span next; /* phase and needs of the next call */
 };
 
 struct elcl_profile *elcl_profile_create(void)
 {
-    return elcl_calloc(1, sizeof(struct elcl_profile));
+    struct elcl_profile *profile = elcl_calloc(1, sizeof(*profile));
+    if (profile)
+        profile->next.phase = ELCL_PHASE_STEP;
+    return profile;
 }
 
 /* NULL when memory is short. */
@@ -57,29 +61,32 @@ static void wait_for(cl_event event)
 }
 
 /* Past the limit, or when memory is short, spans are dropped: times and counts go on. */
-static void add_span(struct elcl_profile *profile, const char *name, uint64_t start, uint64_t end)
+static void add_span(struct elcl_profile *profile, const elcl_kernel_span *span)
 {
     void *spans = profile->spans;
     if (profile->n_spans == ELCL_PROFILE_SPANS ||
         !elcl_grow(&spans, &profile->max_spans, profile->n_spans + 1, sizeof(*profile->spans)))
         return;
     profile->spans = spans;
-    profile->spans[profile->n_spans++] =
-        (elcl_kernel_span){.name = name, .start_ns = start, .end_ns = end};
+    profile->spans[profile->n_spans++] = *span;
 }
 
 /* Counts and releases the event. An event without times counts as a call of 0 ns. */
-static void collect(struct elcl_profile *profile, const char *name, cl_event event)
+static void collect(struct elcl_profile *profile, const struct pending *pending)
 {
-    wait_for(event);
+    elcl_kernel_span span = pending->span;
+    wait_for(pending->event);
     cl_ulong start = 0;
     cl_ulong end = 0;
-    if (clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_START, sizeof(start), &start, NULL) ||
-        clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof(end), &end, NULL))
+    if (clGetEventProfilingInfo(pending->event, CL_PROFILING_COMMAND_START, sizeof(start), &start,
+                                NULL) ||
+        clGetEventProfilingInfo(pending->event, CL_PROFILING_COMMAND_END, sizeof(end), &end, NULL))
         start = end = 0;
-    clReleaseEvent(event);
-    add_span(profile, name, start, end);
-    elcl_kernel_time *entry = find_entry(profile, name);
+    clReleaseEvent(pending->event);
+    span.start_ns = start;
+    span.end_ns = end;
+    add_span(profile, &span);
+    elcl_kernel_time *entry = find_entry(profile, span.name);
     if (!entry)
         return;
     entry->calls++;
@@ -89,7 +96,7 @@ static void collect(struct elcl_profile *profile, const char *name, cl_event eve
 static void drain(struct elcl_profile *profile)
 {
     for (size_t i = 0; i < profile->n_pending; i++)
-        collect(profile, profile->pending[i].name, profile->pending[i].event);
+        collect(profile, &profile->pending[i]);
     profile->n_pending = 0;
 }
 
@@ -107,6 +114,12 @@ void elcl_profile_destroy(struct elcl_profile **profile)
     *profile = NULL;
 }
 
+void elcl_profile_phase(struct elcl_profile *profile, enum elcl_phase phase)
+{
+    if (profile)
+        profile->next.phase = phase;
+}
+
 void elcl_profile_count(struct elcl_profile *profile, const char *name, uint64_t bytes,
                         uint64_t flop)
 {
@@ -115,6 +128,8 @@ void elcl_profile_count(struct elcl_profile *profile, const char *name, uint64_t
         return;
     entry->bytes_moved += bytes;
     entry->flop += flop;
+    profile->next.bytes_moved += bytes;
+    profile->next.flop += flop;
 }
 
 void elcl_profile_add(struct elcl_profile *profile, const char *name, cl_event event)
@@ -125,16 +140,22 @@ void elcl_profile_add(struct elcl_profile *profile, const char *name, cl_event e
         clReleaseEvent(event);
         return;
     }
+    const struct pending call = {event,
+                                 {.name = name,
+                                  .bytes_moved = profile->next.bytes_moved,
+                                  .flop = profile->next.flop,
+                                  .phase = profile->next.phase}};
+    profile->next.bytes_moved = profile->next.flop = 0;
     if (profile->n_pending == MAX_PENDING)
         drain(profile);
     void *pending = profile->pending;
     if (!elcl_grow(&pending, &profile->max_pending, profile->n_pending + 1,
                    sizeof(*profile->pending))) {
-        collect(profile, name, event);
+        collect(profile, &call);
         return;
     }
     profile->pending = pending;
-    profile->pending[profile->n_pending++] = (struct pending){.event = event, .name = name};
+    profile->pending[profile->n_pending++] = call;
 }
 
 static int slowest_first(const void *a, const void *b)

@@ -8,7 +8,9 @@ struct elcl_profile;
 
 struct elcl_profile *elcl_profile_create(void);
 void elcl_profile_destroy(struct elcl_profile **profile);
-/* Adds to what operation `name` needs: bytes moved and arithmetic. */
+/* What the next calls belong to; before the first of these calls, ELCL_PHASE_STEP. */
+void elcl_profile_phase(struct elcl_profile *profile, enum elcl_phase phase);
+/* Adds to what operation `name` needs, and its next call: bytes moved and arithmetic. */
 void elcl_profile_count(struct elcl_profile *profile, const char *name, uint64_t bytes,
                         uint64_t flop);
 /* Takes ownership of the event; its time is collected when the profile is read or when many

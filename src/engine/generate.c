@@ -12,6 +12,7 @@
 static int encode_new(struct elcl_engine *e, elcl_error *err)
 {
     int rc = ELCL_OK;
+    elcl_profile_phase(e->run.ops->profile, ELCL_PHASE_ENCODE);
     for (int slot = 0; elcl_batch_encode_records(e, &slot);) {
         ELCL_TRY(e->run.arch->decoder_only ? elcl_decoder_prefill(&e->run, &e->encode, err)
                                            : elcl_encoder_run(&e->run, &e->encode, err));
@@ -19,6 +20,7 @@ static int encode_new(struct elcl_engine *e, elcl_error *err)
         if (slot < e->run.capacity.sentences) /* the records are to be overwritten */
             ELCL_TRY(elcl_ops_finish(e->run.ops, err));
     }
+    elcl_profile_phase(e->run.ops->profile, ELCL_PHASE_STEP);
 fail:
     return rc;
 }

@@ -129,9 +129,9 @@ bench_in() {
 bench_in md
 check "md: the table" grep -q '^| 2 | bart-base | el | f32 | f32 | 4 | 4 | 9 | 5 |' "$tmp/out"
 check "md: out of memory" grep -q '^| 6 | scarce | el .* out of memory | - | - |' "$tmp/out"
-check "md: kernels" grep -q '^| 1 | gemm | 3 | 75 % | 2.00 | 50.0 | 50 % | 500 | 50 % |$' "$tmp/out"
+check "md: kernels" grep -q '^| 1 | gemm | 3 | 75 % | 2.00 | 50.0 | 50 % | 500 | 50 % | 50 % |$' "$tmp/out"
 cells=$(grep '^|' "$tmp/out" | awk -F'|' '{print NF}' | sort -u | tr '\n' ' ')
-same "md: two tables, no ragged line" "$cells" "11 20 "
+same "md: two tables, no ragged line" "$cells" "12 22 "
 
 if [ "$python" ]; then
     check "json: the schema" python3 "$root/tests/cli/schema.py" "$root/docs/bench-schema.json" \
@@ -152,10 +152,15 @@ sorted(s["values"])[1] <= s["median"] <= sorted(s["values"])[2]
 for r in lines[0]["results"] if r["status"] == "ok" for s in [r["samples_per_second"]]))'
     json "json: kernels" 'lines[0]["results"][0]["kernel_times"][0] == {"name": "gemm", "calls": 3,
 "seconds": 6e-06, "share": 0.75, "gbs": 50, "gflops": 500, "copy_fraction": 0.5,
-"mac_fraction": 0.5}'
+"mac_fraction": 0.5, "limit_fraction": 0.5}'
+    json "json: phases" '([(lines[0]["results"][0][k]) for k in ("encode_fraction",
+"step_fraction")] == [0.5, 0.16])'
     json "json: equal work, equal hashes" '(len({r["ids_hash"] for r in lines[0]["results"]
 if r["status"] == "ok"}) == 2)'
     tr -d '\n' <"$tmp/trace.json" >"$tmp/out"
+    json "trace: needs" '([e["args"] for e in lines[0]["traceEvents"] if e["ph"] == "X"][:2] ==
+[{"phase": "encode", "bytes": 100000, "flop": 1000000}, {"phase": "step", "bytes": 40000,
+"flop": 0}])'
     json "trace" '([(e["name"], e["pid"], e["ts"], e["dur"]) for e in lines[0]["traceEvents"]
 if e["ph"] == "X"][:2] == [("gemm", 1, 0, 2), ("attn_el", 1, 2.5, 2)] and
 len(lines[0]["traceEvents"]) == 6 * 3)'

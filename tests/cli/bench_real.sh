@@ -64,6 +64,8 @@ r["memory"]["peak_bytes"] for r in lines[0]["results"]))'
     json "bench: kernels" '(all({"gemm", "select"} <= {k["name"] for k in r["kernel_times"]}
 for r in lines[0]["results"]) and "reorder" in {k["name"] for k in
 lines[0]["results"][-1]["kernel_times"]})'
+    json "bench: both phases have a limit" '(all(0 < r[k] < 2 for r in lines[0]["results"]
+for k in ("encode_fraction", "step_fraction")))'
 else
     skip "bench: no python3"
 fi

@@ -43,8 +43,8 @@ int elcl_measure_ceilings(const char *device, elcl_ceilings *ceilings, elcl_erro
 {
     (void)device;
     (void)err;
-    *ceilings =
-        (elcl_ceilings){.copy_gbs = 100, .mac_f32_gflops = 1000, .launch_us = 5, .wait_us = 30};
+    *ceilings = (elcl_ceilings){
+        .copy_gbs = 100, .read_gbs = 100, .mac_f32_gflops = 1000, .launch_us = 5, .wait_us = 30};
     return ELCL_OK;
 }
 
@@ -183,8 +183,9 @@ void elcl_engine_get_profile(elcl_engine *engine, elcl_engine_profile *profile)
 {
     static const elcl_kernel_time times[] = {
         {"gemm", 3, 6000, 300000, 3000000}, {"attn_el", 1, 2000, 40000, 0}, {"idle", 0, 0, 0, 0}};
-    static const elcl_kernel_span spans[] = {{"gemm", 1000500, 1002500},
-                                             {"attn_el", 1003000, 1005000}};
+    static const elcl_kernel_span spans[] = {
+        {"gemm", 1000500, 1002500, 100000, 1000000, ELCL_PHASE_ENCODE},
+        {"attn_el", 1003000, 1005000, 40000, 0, ELCL_PHASE_STEP}};
     (void)engine;
     *profile = (elcl_engine_profile){times, 3, spans, 2};
 }

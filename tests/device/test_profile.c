@@ -80,8 +80,9 @@ static void test_profile(struct elcl_device *device)
         cl_event event = NULL;
         CHECK(run_twice(device, program, &event), "launch %d", i);
         want[i % 3 == 0] += event ? event_ns(event) : 0;
-        elcl_profile_add(profile, i % 3 ? "six" : "four", event);
+        elcl_profile_phase(profile, i < 5 ? ELCL_PHASE_ENCODE : ELCL_PHASE_STEP);
         elcl_profile_count(profile, i % 3 ? "six" : "four", 100, (uint64_t)i);
+        elcl_profile_add(profile, i % 3 ? "six" : "four", event);
     }
     device->queue = plain;
     int n = 0;
@@ -106,6 +107,10 @@ static void test_profile(struct elcl_device *device)
     for (size_t i = 0; i < n_spans; i++) {
         CHECK(!strcmp(spans[i].name, i % 3 ? "six" : "four"), "span %zu is %s", i, spans[i].name);
         CHECK(!i || spans[i].start_ns >= spans[i - 1].end_ns, "spans of one queue overlap");
+        CHECK(spans[i].bytes_moved == 100 && spans[i].flop == i, "span %zu: %llu bytes, %llu flop",
+              i, (unsigned long long)spans[i].bytes_moved, (unsigned long long)spans[i].flop);
+        CHECK(spans[i].phase == (i < 5 ? ELCL_PHASE_ENCODE : ELCL_PHASE_STEP), "span %zu: %d", i,
+              (int)spans[i].phase);
         total += spans[i].end_ns - spans[i].start_ns;
     }
     CHECK(total == want[0] + want[1], "spans of %llu ns", (unsigned long long)total);
