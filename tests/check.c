@@ -18,7 +18,7 @@
 static struct {
     struct check_options options;
     const char *program;
-    const char *pattern;
+    const char *pattern, *without;
     bool list;
     char name[256]; /* of the running case; "" before the first */
     int case_failures;
@@ -49,6 +49,8 @@ const struct check_options *check_begin(int argc, char **argv)
             state.options.small = true;
         else if (!strcmp(argv[i], "--case") && more)
             state.pattern = argv[++i];
+        else if (!strcmp(argv[i], "--without") && more)
+            state.without = argv[++i];
         else if (!strcmp(argv[i], "--seed") && more)
             state.options.seed = strtoull(argv[++i], NULL, 10);
         else if (!strcmp(argv[i], "--device") && more)
@@ -86,7 +88,8 @@ bool check_case(const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(name, sizeof(name), fmt, args);
     va_end(args);
-    if (state.pattern && !strstr(name, state.pattern))
+    if ((state.pattern && !strstr(name, state.pattern)) ||
+        (state.without && strstr(name, state.without)))
         return false;
     if (state.list) {
         puts(name);

@@ -3,6 +3,7 @@
  * failed. Every program takes
  *     --list           print the case names and run nothing
  *     --case PATTERN   run the cases whose name contains PATTERN
+ *     --without PATTERN  run no case whose name contains PATTERN
  *     --seed N         seed of all random inputs (printed at the start)
  *     --bench          programs that have benches run them instead of the checks
  *     --small          small sizes only, for slow OpenCL implementations
