@@ -2,7 +2,7 @@
 """How far each attention variant gets in one memory limit: samples/s by batch, as a table.
 
     ablation.py [--model bart-base] [--source 256] [--new 32] [--beams 4] [--state f16,f32]
-                [--batch 32-512*2] [--fits 32] [--elcl build/elcl] [--save FILE]
+                [--batch 32,64,96,128,256] [--fits 32] [--elcl build/elcl] [--save FILE]
 
 The limit is what `mha-beam` needs for the batch --fits, rounded up to whole MiB, so that twice the
 batch is beyond it. `elcl plan` says how much that is; one `elcl bench` for each state measures.
@@ -10,6 +10,7 @@ The bytes of the states are checked against their shapes: source rows are 2 L B 
 (mha-beam), 2 L B S D (mha) and B S D (el), cached rows 2 L R T D (mha-beam, mha) and L R T D (el),
 with R = B K rows and T = 1 + --new places. Exit status 1 where they differ.
 """
+
 import argparse
 import json
 import subprocess
@@ -124,13 +125,17 @@ def main():
     p.add_argument("--beams", type=int, default=4)
     p.add_argument("--state", default="f16,f32")
     p.add_argument("--weights", default="f32")
-    p.add_argument("--batch", default="32-512*2", help="a list or range, as elcl bench takes them")
+    p.add_argument(
+        "--batch", default="32,64,96,128,256", help="a list or range, as elcl bench takes them"
+    )
     p.add_argument("--fits", type=int, default=32, help="the largest batch of mha-beam")
     p.add_argument("--warmup", type=int, default=1)
     p.add_argument("--repetitions", type=int, default=1)
     p.add_argument("--device", default="cpu")
     p.add_argument("--elcl", default="build/elcl")
-    p.add_argument("--save", help="prefix of files for the json of elcl bench, -STATE.json is added")
+    p.add_argument(
+        "--save", help="prefix of files for the json of elcl bench, -STATE.json is added"
+    )
     args = p.parse_args()
     wrong = []
     for state in args.state.split(","):

@@ -18,6 +18,7 @@ another; so an interrupted or ended (--budget) run goes on where it stopped. A p
 longer than --limit, loading included, is marked slow, and its contender is left out of larger cells
 of the same model and type. --report prints the table of a results file alone.
 """
+
 import argparse
 import dataclasses
 import itertools
@@ -69,9 +70,7 @@ def choose_setting(args, results, contender, cell):
     place = [contender.name, cell.model, cell.type, cell.batch, cell.source, cell.new]
     key = key_of(args, "try", *place, contender.settings)
     if key not in results.lines:
-        tries = [
-            [s, contenders.time_one(args, contender, cell, s, 1)] for s in contender.settings
-        ]
+        tries = [[s, contenders.time_one(args, contender, cell, s, 1)] for s in contender.settings]
         best = min(tries, key=lambda pair: median_of(pair[1]))
         failure = None if best[1]["status"] == "ok" else best[1]
         results.add({"key": key, "setting": best[0], "failure": failure, "tries": tries})

@@ -121,7 +121,10 @@ def table(cells):
         times = one["times"]
         parts = [str(k) for k in key] + [entry(times.get(name)) for name in names]
         lines.append(f"| {' | '.join(parts)} | {ratio(times)} | {same_ids(times)} |")
-    lines += ["", "Seconds for the whole batch: median and half the range; > N: not done after N s,"]
+    lines += [
+        "",
+        "Seconds for the whole batch: median and half the range; > N: not done after N s,",
+    ]
     lines += ["loading included; -: see below. Elcl is faster by: best peer / best elcl.", ""]
     for part in (about(rows), settings(rows), failures(rows)):
         lines += part + [""] if part else []

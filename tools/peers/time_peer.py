@@ -18,6 +18,7 @@ Needs numpy and the peer's packages (PyPI: transformers and torch, ctranslate2, 
 gguf). Unset OPENBLAS_* and set OMP_NUM_THREADS and OMP_WAIT_POLICY as suits the peer best;
 CTranslate2 also has CT2_USE_MKL=1.
 """
+
 import argparse
 import importlib
 import json
