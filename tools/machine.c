@@ -1,7 +1,3 @@
-/*
- * Rates are peaks of data sheets: half_gflops with matrix units where a device has them, without
- * sparsity. Launch and wait times are of usual drivers, not of data sheets.
- */
 #include "machine.h"
 
 #include <stdio.h>
@@ -11,66 +7,7 @@
 
 #include "sys.h"
 
-#define GIB (UINT64_C(1) << 30)
 #define MOST_BYTES 65536
-
-static const struct known {
-    const char *word;
-    struct elcl_machine_model model;
-} known[] = {
-    {"v100",
-     {"NVIDIA V100 PCIe 16 GB",
-      "NVIDIA V100 Tensor Core GPU data sheet, January 2020: 900 GB/s, 14 and 112 TFLOPS",
-      {.type = ELCL_DEVICE_GPU,
-       .memory_gbs = 900,
-       .f32_gflops = 14000,
-       .half_gflops = 112000,
-       .launch_us = 5,
-       .wait_us = 20},
-      16 * GIB}},
-    {"h100",
-     {"NVIDIA H100 SXM 80 GB",
-      "NVIDIA H100 Tensor Core GPU data sheet: 3.35 TB/s, 67 and 989 TFLOPS without sparsity",
-      {.type = ELCL_DEVICE_GPU,
-       .memory_gbs = 3350,
-       .f32_gflops = 67000,
-       .half_gflops = 989000,
-       .launch_us = 4,
-       .wait_us = 15},
-      80 * GIB}},
-    {"mi300x",
-     {"AMD Instinct MI300X",
-      "AMD Instinct MI300X data sheet, 2023: 5.3 TB/s, 163.4 and 1307.4 TFLOPS",
-      {.type = ELCL_DEVICE_GPU,
-       .memory_gbs = 5300,
-       .f32_gflops = 163400,
-       .half_gflops = 1307400,
-       .launch_us = 6,
-       .wait_us = 25},
-      192 * GIB}},
-    {"a770",
-     {"Intel Arc A770 16 GB",
-      "Intel Arc A770 specifications: 560 GB/s, 512 engines of 8 lanes at 2.1 GHz, 262 TOPS of "
-      "int8, half of it in f16",
-      {.type = ELCL_DEVICE_GPU,
-       .memory_gbs = 560,
-       .f32_gflops = 17203,
-       .half_gflops = 131000,
-       .launch_us = 8,
-       .wait_us = 30},
-      16 * GIB}},
-    {"adreno740",
-     {"Qualcomm Adreno 740 (Snapdragon 8 Gen 2)",
-      "Snapdragon 8 Gen 2 product brief: LPDDR5X at 4200 MHz, 67.2 GB/s; lanes and clock (1536 at "
-      "680 MHz, f16 at twice the rate) by press reports, the maker gives none",
-      {.type = ELCL_DEVICE_GPU,
-       .memory_gbs = 67.2,
-       .f32_gflops = 2089,
-       .half_gflops = 4178,
-       .launch_us = 30,
-       .wait_us = 100},
-      8 * GIB}},
-};
 
 static int read_text(const char *path, struct elcl_bytes *text, elcl_error *err)
 {
@@ -118,6 +55,8 @@ static int parse(const cJSON *root, const char *path, struct elcl_machine_model 
     struct elcl_machine_model m = {.memory_bytes = 0};
     double bytes = 0;
     char type[8];
+    const bool cached = cJSON_GetObjectItemCaseSensitive(root, "cache_bytes") ||
+                        cJSON_GetObjectItemCaseSensitive(root, "cache_gbs");
     const struct {
         const char *key;
         double least;
@@ -127,8 +66,11 @@ static int parse(const cJSON *root, const char *path, struct elcl_machine_model 
                 {"half_gflops", 1e-3, &m.machine.half_gflops},
                 {"launch_us", 0, &m.machine.launch_us},
                 {"wait_us", 0, &m.machine.wait_us},
-                {"memory_bytes", 1, &bytes}};
-    for (size_t i = 0; i < ELCL_TOOL_COUNT(keys); i++) {
+                {"memory_bytes", 1, &bytes},
+                {"cache_bytes", 1, &m.machine.cache_bytes},
+                {"cache_gbs", 1e-3, &m.machine.cache_gbs}};
+    const size_t n = ELCL_TOOL_COUNT(keys) - (cached ? 0 : 2);
+    for (size_t i = 0; i < n; i++) {
         const int rc = number(root, path, keys[i].key, keys[i].least, keys[i].value, err);
         if (rc)
             return rc;
@@ -145,25 +87,52 @@ static int parse(const cJSON *root, const char *path, struct elcl_machine_model 
     return ELCL_OK;
 }
 
-int elcl_machine_find(const char *which, struct elcl_machine_model *model, elcl_error *err)
+static int parse_text(const char *text, size_t n, const char *path,
+                      struct elcl_machine_model *model, elcl_error *err)
 {
-    for (size_t i = 0; i < ELCL_TOOL_COUNT(known); i++) {
-        if (!strcmp(which, known[i].word)) {
-            *model = known[i].model;
-            return ELCL_OK;
-        }
-    }
-    if (!strchr(which, '.') && !strchr(which, '/'))
-        return elcl_tool_fail(err, ELCL_E_ARG,
-                              "--device-model: expected v100, h100, mi300x, a770, adreno740 or a "
-                              "JSON file, found '%.100s'",
-                              which);
-    struct elcl_bytes text = {0};
-    int rc = read_text(which, &text, err);
-    cJSON *root = rc ? NULL : cJSON_ParseWithLength(text.data ? text.data : "", text.n);
-    if (!rc)
-        rc = parse(root, which, model, err);
+    cJSON *root = cJSON_ParseWithLength(text, n);
+    const int rc = cJSON_IsObject(root)
+                       ? parse(root, path, model, err)
+                       : elcl_tool_fail(err, ELCL_E_FORMAT, "%.200s: expected a JSON object", path);
     cJSON_Delete(root);
+    return rc;
+}
+
+static int from_file(const char *path, struct elcl_machine_model *model, elcl_error *err)
+{
+    struct elcl_bytes text = {0};
+    int rc = read_text(path, &text, err);
+    if (!rc)
+        rc = parse_text(text.data ? text.data : "", text.n, path, model, err);
     elcl_bytes_finish(&text);
     return rc;
+}
+
+/* The name of a file without its ending. */
+static int stem(const struct elcl_machine_file *file)
+{
+    return (int)(strlen(file->name) - strlen(".json"));
+}
+
+static int refuse(const char *which, elcl_error *err)
+{
+    struct elcl_bytes names = {0};
+    for (const struct elcl_machine_file *f = elcl_machine_files; f->name; f++)
+        elcl_bytes_printf(&names, "%.*s, ", stem(f), f->name);
+    const int rc = names.failed ? elcl_tool_nomem(err)
+                                : elcl_tool_fail(err, ELCL_E_ARG,
+                                                 "--device-model: expected %sor a JSON file, "
+                                                 "found '%.100s'",
+                                                 names.data, which);
+    elcl_bytes_finish(&names);
+    return rc;
+}
+
+int elcl_machine_find(const char *which, struct elcl_machine_model *model, elcl_error *err)
+{
+    for (const struct elcl_machine_file *f = elcl_machine_files; f->name; f++)
+        if (strlen(which) == (size_t)stem(f) && !strncmp(which, f->name, strlen(which)))
+            return parse_text((const char *)f->text, f->bytes, f->name, model, err);
+    return strchr(which, '.') || strchr(which, '/') ? from_file(which, model, err)
+                                                    : refuse(which, err);
 }

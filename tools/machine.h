@@ -11,9 +11,16 @@ struct elcl_machine_model {
     uint64_t memory_bytes;
 };
 
-/* A model that is known by name (v100, h100, mi300x, a770, adreno740), or a JSON file of the keys
- * name, source, type (cpu or gpu), memory_gbs, f32_gflops, half_gflops, launch_us, wait_us and
- * memory_bytes. */
+/* A file of tools/machines/, embedded at build time. */
+struct elcl_machine_file {
+    const char *name; /* "v100.json" */
+    const unsigned char *text;
+    size_t bytes;
+};
+/* All of them; the last has a NULL name. Generated. */
+extern const struct elcl_machine_file elcl_machine_files[];
+
+/* A model that is known by name, or a JSON file: tools/machines/README.md has the keys. */
 int elcl_machine_find(const char *which, struct elcl_machine_model *model, elcl_error *err);
 
 #endif

@@ -608,7 +608,9 @@ typedef struct elcl_machine {
     double half_gflops; /* the same of 16-bit inputs and f32 sums, matrix units included */
     double launch_us;   /* one kernel among many in a queue */
     double wait_us;     /* the wait of a step */
-    double reserved[8];
+    double cache_bytes; /* of the last level; 0: not known, all traffic goes to memory */
+    double cache_gbs;   /* its bandwidth, 1e9 bytes per second */
+    double reserved[6];
 } elcl_machine;
 
 typedef struct elcl_prediction {

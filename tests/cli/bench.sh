@@ -84,7 +84,7 @@ fi
 
 # ---- predictions -----------------------------------------------------------------------------
 
-refuses "an unknown device model" 2 "expected v100, h100" "$elcl" plan m --device-model v99
+refuses "an unknown device model" 2 "expected a770, adreno740, h100, mi300x, v100, or a JSON file" "$elcl" plan m --device-model v99
 refuses "a device model that is not there" 1 "$tmp/none.json" "$elcl" plan m \
     --device-model "$tmp/none.json"
 refuses "device and device model" 2 "found both" "$elcl" plan m --device-model v100 --device 0
@@ -103,12 +103,16 @@ refuses "a device model without a key" 1 "wait_us: expected a number" "$elcl" pl
 sed 's/"gpu"/"tpu"/' "$tmp/d.json" >"$tmp/bad.json"
 refuses "a device model of another type" 1 'type: expected "cpu" or "gpu"' "$elcl" plan m \
     --device-model "$tmp/bad.json"
-echo '[' >"$tmp/bad.json"
-refuses "a device model that is no JSON" 1 "memory_gbs: expected" "$elcl" plan m \
+sed 's/"wait_us": 3/&, "cache_bytes": 1000/' "$tmp/d.json" >"$tmp/bad.json"
+refuses "a device model with half a cache" 1 "cache_gbs: expected a number" "$elcl" plan m \
+    --device-model "$tmp/bad.json"
+echo '[1]' >"$tmp/bad.json"
+refuses "a device model that is no JSON" 1 "bad.json: expected a JSON object" "$elcl" plan m \
     --device-model "$tmp/bad.json"
 for name in v100 h100 mi300x a770 adreno740; do
     run "$elcl" plan m --device-model $name
     exits "device model $name" 0
+    check "device model $name: its source" grep -qi '^(.*data sheet\|^(.*specif\|^(.*brief' "$tmp/out"
 done
 
 # ---- bench -----------------------------------------------------------------------------------
