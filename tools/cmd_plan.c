@@ -43,9 +43,10 @@ static const struct elcl_opt options_table[] = {
     TEXT("device", "INDEX|NAME|cpu|gpu", device,
          "plan for this device: its memory, its largest buffer, its kind (default: for a GPU "
          "without limits where --batch-size or --memory-limit is given)"),
-    TEXT("device-model", "NAME|FILE", device_model,
-         "predict speed, too, from a data sheet: v100, h100, mi300x, a770, adreno740 or a JSON "
-         "file; gives the memory limit where none is given"),
+    TEXT("device-model", "NAME|FILE|measured", device_model,
+         "predict speed, too, from a data sheet (v100, h100, mi300x, a770, adreno740 or a JSON "
+         "file), or from ceilings measured on --device; gives the memory limit where none is "
+         "given"),
     {ELCL_OPT_CHOICE, "output", "text|csv|json", "form of the plan, also -o (default text)",
      FIELD(output), 0, 0, output_words},
     {ELCL_OPT_FLAG, "help", NULL, "this text", FIELD(help), 0, 0, NULL},
@@ -66,6 +67,11 @@ static void print_help(void)
           "\n",
           stdout);
     elcl_args_print_help(options_table, ELCL_TOOL_COUNT(options_table));
+}
+
+static bool is_measured(const struct elcl_plan_options *o)
+{
+    return o->device_model && !strcmp(o->device_model, "measured");
 }
 
 static void fill(struct elcl_opt_list *list, int n, int a, int b, int c)
@@ -89,8 +95,10 @@ static int parse(struct elcl_plan_options *o, int argc, char **argv, elcl_error 
                               "expected one model directory or --synthetic NAME, found %d",
                               args.n_words + (o->synthetic != NULL));
     o->model = args.n_words ? args.words[0] : NULL;
-    if (o->device && o->device_model)
-        return elcl_tool_fail(err, ELCL_E_ARG, "expected --device or --device-model, found both");
+    if (o->device && o->device_model && !is_measured(o))
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--device goes with --device-model measured alone, found '%.100s'",
+                              o->device_model);
     fill(&o->attention, 3, ELCL_ATTN_EL, ELCL_ATTN_MHA, ELCL_ATTN_MHA_BEAM);
     fill(&o->weights, 1, ELCL_F32, 0, 0);
     fill(&o->state, 1, ELCL_F32, 0, 0);
@@ -101,20 +109,19 @@ static int parse(struct elcl_plan_options *o, int argc, char **argv, elcl_error 
     return ELCL_OK;
 }
 
-/* Kind and limits of the device, where one is asked for or needed. */
+/* Limits of a data sheet. */
+static int read_model(struct elcl_plan_options *o, elcl_plan_params *p, elcl_error *err)
+{
+    const int rc = elcl_machine_find(o->device_model, &o->machine, err);
+    p->device_type = o->machine.machine.type;
+    if (!p->memory_limit_bytes)
+        p->memory_limit_bytes = o->machine.memory_bytes;
+    return rc;
+}
+
+/* Kind, limits and, where asked for, ceilings of a device. */
 static int read_device(struct elcl_plan_options *o, elcl_plan_params *p, elcl_error *err)
 {
-    *p = elcl_plan_params_default();
-    p->memory_limit_bytes = o->memory_limit_bytes;
-    if (o->device_model) {
-        const int found = elcl_machine_find(o->device_model, &o->machine, err);
-        p->device_type = o->machine.machine.type;
-        if (!p->memory_limit_bytes)
-            p->memory_limit_bytes = o->machine.memory_bytes;
-        return found;
-    }
-    if (!o->device && (o->memory_limit_bytes || o->batch_size.values[0]))
-        return ELCL_OK;
     elcl_device_list *list = NULL;
     int index = 0;
     int rc = elcl_device_list_create(&list, err);
@@ -129,9 +136,22 @@ static int read_device(struct elcl_plan_options *o, elcl_plan_params *p, elcl_er
             p->memory_limit_bytes = d->memory_bytes;
         if (!d->gpu_kernels)
             p->vector_width = d->vector_width >= 16 ? 16 : d->vector_width >= 8 ? 8 : 4;
+        if (is_measured(o))
+            rc = elcl_machine_measure(d, &o->machine, err);
     }
     elcl_device_list_destroy(&list);
     return rc;
+}
+
+static int read_limits(struct elcl_plan_options *o, elcl_plan_params *p, elcl_error *err)
+{
+    *p = elcl_plan_params_default();
+    p->memory_limit_bytes = o->memory_limit_bytes;
+    if (o->device_model && !is_measured(o))
+        return read_model(o, p, err);
+    if (!o->device && !o->device_model && (o->memory_limit_bytes || o->batch_size.values[0]))
+        return ELCL_OK;
+    return read_device(o, p, err);
 }
 
 /* One combination; i counts through all of them, the last list fastest. */
@@ -165,7 +185,7 @@ static int make_rows(struct elcl_plan_options *o, const elcl_blueprint *blueprin
                      struct elcl_plan_table *table, elcl_error *err)
 {
     elcl_plan_params p;
-    int rc = read_device(o, &p, err);
+    int rc = read_limits(o, &p, err);
     const size_t n = n_combinations(o);
     void *rows = NULL;
     size_t capacity = 0;

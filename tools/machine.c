@@ -121,8 +121,8 @@ static int refuse(const char *which, elcl_error *err)
         elcl_bytes_printf(&names, "%.*s, ", stem(f), f->name);
     const int rc = names.failed ? elcl_tool_nomem(err)
                                 : elcl_tool_fail(err, ELCL_E_ARG,
-                                                 "--device-model: expected %sor a JSON file, "
-                                                 "found '%.100s'",
+                                                 "--device-model: expected %smeasured or a JSON "
+                                                 "file, found '%.100s'",
                                                  names.data, which);
     elcl_bytes_finish(&names);
     return rc;
@@ -135,4 +135,32 @@ int elcl_machine_find(const char *which, struct elcl_machine_model *model, elcl_
             return parse_text((const char *)f->text, f->bytes, f->name, model, err);
     return strchr(which, '.') || strchr(which, '/') ? from_file(which, model, err)
                                                     : refuse(which, err);
+}
+
+int elcl_machine_measure(const elcl_device_desc *device, struct elcl_machine_model *model,
+                         elcl_error *err)
+{
+    struct elcl_machine_model m = {.memory_bytes = device->memory_bytes};
+    elcl_ceilings c;
+    char index[16];
+    (void)snprintf(index, sizeof(index), "%d", device->index);
+    const int rc = elcl_measure_ceilings(index, &c, err);
+    if (rc)
+        return rc;
+    m.machine = (elcl_machine){.type = device->type,
+                               .kernels = device->gpu_kernels ? ELCL_KERNELS_GPU : ELCL_KERNELS_CPU,
+                               .memory_gbs = c.read_gbs,
+                               .cache_bytes = (double)device->cache_bytes,
+                               .cache_gbs = c.cached_copy_gbs,
+                               .f32_gflops = c.mac_f32_gflops,
+                               .half_gflops = c.mac_f32_gflops,
+                               .launch_us = c.launch_us,
+                               .wait_us = c.wait_us};
+    (void)snprintf(m.name, sizeof(m.name), "%.60s", device->name);
+    (void)snprintf(m.source, sizeof(m.source),
+                   "ceilings measured in this run: %.3g GB/s of reading, %.3g GB/s in the cache, "
+                   "%.3g GFLOP/s, a launch %.3g us, a wait %.3g us",
+                   c.read_gbs, c.cached_copy_gbs, c.mac_f32_gflops, c.launch_us, c.wait_us);
+    *model = m;
+    return ELCL_OK;
 }

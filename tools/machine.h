@@ -20,6 +20,10 @@ struct elcl_machine_file {
 /* All of them; the last has a NULL name. Generated. */
 extern const struct elcl_machine_file elcl_machine_files[];
 
+/* What elcl_measure_ceilings() says of the device: some seconds. 16-bit arithmetic counts as f32.
+ */
+int elcl_machine_measure(const elcl_device_desc *device, struct elcl_machine_model *model,
+                         elcl_error *err);
 /* A model that is known by name, or a JSON file: tools/machines/README.md has the keys. */
 int elcl_machine_find(const char *which, struct elcl_machine_model *model, elcl_error *err);
 

@@ -603,13 +603,14 @@ ELCL_API int elcl_plan_memory(const elcl_blueprint *blueprint, const elcl_plan_p
 /* What a device can do: from its data sheet, or as measured. */
 typedef struct elcl_machine {
     enum elcl_device_type type;
-    double memory_gbs;  /* 1e9 bytes per second */
-    double f32_gflops;  /* f32 multiply-adds, two operations each */
-    double half_gflops; /* the same of 16-bit inputs and f32 sums, matrix units included */
-    double launch_us;   /* one kernel among many in a queue */
-    double wait_us;     /* the wait of a step */
-    double cache_bytes; /* of the last level; 0: not known, all traffic goes to memory */
-    double cache_gbs;   /* its bandwidth, 1e9 bytes per second */
+    enum elcl_kernels kernels; /* AUTO: the shape that suits the type */
+    double memory_gbs;         /* 1e9 bytes per second */
+    double cache_bytes;        /* of the last level; 0: not known, all traffic goes to memory */
+    double cache_gbs;          /* its bandwidth, 1e9 bytes per second */
+    double f32_gflops;         /* f32 multiply-adds, two operations each */
+    double half_gflops;        /* the same of 16-bit inputs and f32 sums, matrix units included */
+    double launch_us;          /* one kernel among many in a queue */
+    double wait_us;            /* the wait of a step */
     double reserved[6];
 } elcl_machine;
 
@@ -621,10 +622,11 @@ typedef struct elcl_prediction {
     double reserved[4];
 } elcl_prediction;
 
-/* What generating max_target - 1 tokens for a batch would take on a machine that runs every
- * operation at its ceilings: a bound from above on speed, not a measurement. Sources have
- * max_source tokens; params as for elcl_plan_memory(), batch_size above 0. GEMMs have the rate of
- * the weights' storage (int8: f32), all else that of the state's. */
+/* What generating max_target - 1 tokens for a batch would take: of each operation its traffic over
+ * the bandwidth and its arithmetic over the part of the rate that such kernels reach, the longer of
+ * both on GPUs, their sum on CPUs. A prediction, on GPUs a bound from above on speed, no
+ * measurement. Sources have max_source tokens; params as for elcl_plan_memory(), batch_size above
+ * 0. GEMMs have the rate of the weights' storage (int8: f32), attention that of the state's. */
 ELCL_API int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params,
                           const elcl_machine *machine, elcl_prediction *prediction,
                           elcl_error *err);

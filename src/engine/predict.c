@@ -14,22 +14,52 @@ struct dry {
     struct elcl_run run;
 };
 
+/* What part of a device's multiply-add rate the operations reach, by kind: docs/measurements.md,
+ * "Predictions". Other operations compute exponentials and compare, which count as few FLOP. GPU
+ * kernels have not been timed on a GPU: what is predicted there is a bound. */
+struct reach {
+    double gemm, attention, other;
+    double launches; /* what a launch costs in those of the ceiling's one-item kernel */
+};
+
+static const struct reach cpu_kernels = {0.9, 0.6, 0.05, 1};
+/* A CPU takes the items of a work-group apart at every barrier. */
+static const struct reach gpu_kernels_on_cpu = {0.08, 0.1, 0.05, 6.5};
+static const struct reach gpu_kernels = {1, 1, 1, 1};
+
+static struct elcl_cost make_cost(const elcl_plan_params *p, const elcl_machine *m,
+                                  enum elcl_kernels kernels, uint64_t weight_bytes)
+{
+    const bool cpu = m->type == ELCL_DEVICE_CPU;
+    const bool half = p->weights == ELCL_F16 || p->weights == ELCL_BF16;
+    const struct reach *reach = !cpu                          ? &gpu_kernels
+                                : kernels == ELCL_KERNELS_CPU ? &cpu_kernels
+                                                              : &gpu_kernels_on_cpu;
+    const double state_rate = p->state == ELCL_F32 ? m->f32_gflops : m->half_gflops;
+    return (struct elcl_cost){
+        .memory_bytes_per_ns = m->memory_gbs,
+        .cache_bytes_per_ns = m->cache_bytes > 0 ? m->cache_gbs : m->memory_gbs,
+        .cache_bytes = m->cache_bytes,
+        .weights_in_cache = (double)weight_bytes <= m->cache_bytes,
+        .overlap = !cpu,
+        .gemm_flop_per_ns = reach->gemm * (half ? m->half_gflops : m->f32_gflops),
+        .attention_flop_per_ns = reach->attention * state_rate,
+        .other_flop_per_ns = reach->other * m->f32_gflops,
+        .launch_ns = 1e3 * reach->launches * m->launch_us};
+}
+
 static int dry_init(struct dry *d, const struct elcl_blueprint *b, const elcl_plan_params *p,
                     enum elcl_attention attention, const elcl_machine *m, elcl_error *err)
 {
-    const bool cpu = p->device_type == ELCL_DEVICE_CPU;
-    const bool half = p->weights == ELCL_F16 || p->weights == ELCL_BF16;
+    const enum elcl_kernels kernels = m->kernels                   ? m->kernels
+                                      : m->type == ELCL_DEVICE_CPU ? ELCL_KERNELS_CPU
+                                                                   : ELCL_KERNELS_GPU;
     struct elcl_loader loader = {
         .plan = true, .storage = p->weights, .attention = attention, .err = err};
-    d->device.desc = (elcl_device_desc){.type = p->device_type, .compute_units = 1};
-    d->cost =
-        (struct elcl_cost){.bytes_per_ns = m->memory_gbs,
-                           .gemm_flop_per_ns = half ? m->half_gflops : m->f32_gflops,
-                           .flop_per_ns = p->state == ELCL_F32 ? m->f32_gflops : m->half_gflops,
-                           .launch_ns = 1e3 * m->launch_us};
+    d->device.desc = (elcl_device_desc){.type = m->type, .compute_units = 1};
     d->ops = (struct elcl_ops){.cost = &d->cost,
                                .device = &d->device,
-                               .kernels = cpu ? ELCL_KERNELS_CPU : ELCL_KERNELS_GPU,
+                               .kernels = kernels,
                                .weights = p->weights,
                                .state = p->state,
                                .vector_width = 8,
@@ -48,7 +78,11 @@ static int dry_init(struct dry *d, const struct elcl_blueprint *b, const elcl_pl
                                              .lists = elcl_plan_lists(&b->defaults)};
     d->run.capacity.encode_rows = elcl_plan_encode_rows(p->batch_size, p->max_source);
     d->run.buffers = elcl_calloc((size_t)d->run.n_buffers, sizeof(*d->run.buffers));
-    return d->run.buffers ? b->family->load(&loader, &b->arch, &d->weights) : elcl_fail_nomem(err);
+    if (!d->run.buffers)
+        return elcl_fail_nomem(err);
+    const int rc = b->family->load(&loader, &b->arch, &d->weights);
+    d->cost = make_cost(p, m, kernels, loader.bytes);
+    return rc;
 }
 
 static void dry_finish(struct dry *d)
@@ -116,8 +150,11 @@ int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params
     if (!blueprint || !params || !machine || !prediction)
         return elcl_fail(err, ELCL_E_ARG, "elcl_predict: arguments must not be NULL");
     if (!(machine->memory_gbs > 0) || !(machine->f32_gflops > 0) || !(machine->half_gflops > 0) ||
-        !(machine->launch_us >= 0) || !(machine->wait_us >= 0))
-        return elcl_fail(err, ELCL_E_ARG, "elcl_predict: rates must be above 0, times not below");
+        !(machine->launch_us >= 0) || !(machine->wait_us >= 0) ||
+        (machine->cache_bytes > 0 && !(machine->cache_gbs > 0)))
+        return elcl_fail(err, ELCL_E_ARG,
+                         "elcl_predict: rates must be above 0, times not below, and a cache "
+                         "needs a bandwidth");
     elcl_plan_params p = *params;
     struct dry d = {.run = {0}};
     double encode_ns = 0, step_ns = 0;

@@ -320,21 +320,13 @@ int elcl_ops_download(struct elcl_ops *ops, const struct elcl_buffer *buffer, vo
         "clEnqueueReadBuffer", buffer->label, err);
 }
 
-static void add_cost(struct elcl_cost *cost, const char *name, double bytes, double flop)
-{
-    const bool gemm = !strncmp(name, "gemm", 4);
-    const double traffic = bytes / cost->bytes_per_ns;
-    const double arithmetic = flop / (gemm ? cost->gemm_flop_per_ns : cost->flop_per_ns);
-    cost->ns += (traffic > arithmetic ? traffic : arithmetic) + cost->launch_ns;
-}
-
 void elcl_ops_count(struct elcl_ops *ops, const char *name, uint64_t bytes, uint64_t flop)
 {
     elcl_profile_count(ops->profile, name, bytes, flop);
     ops->bytes_moved += bytes;
     ops->flop += flop;
     if (ops->cost)
-        add_cost(ops->cost, name, (double)bytes, (double)flop);
+        elcl_cost_add(ops->cost, name, (double)bytes, (double)flop);
 }
 
 size_t elcl_group_items(const struct elcl_ops *ops)

@@ -12,6 +12,7 @@
 
 #include "device/buffer.h"
 #include "device/profile.h"
+#include "ops/cost.h"
 
 enum elcl_kernel_id {
     ELCL_K_EMBED,
@@ -53,15 +54,6 @@ struct elcl_ops_params {
 struct elcl_kernel_set {
     cl_program program;
     cl_kernel kernel[ELCL_N_KERNELS];
-};
-
-/* What operations would take on a device that runs each at its ceilings: the larger of its traffic
- * and its arithmetic, and a launch. */
-struct elcl_cost {
-    double bytes_per_ns;
-    double gemm_flop_per_ns, flop_per_ns; /* of GEMMs, of all else */
-    double launch_ns;
-    double ns; /* running total */
 };
 
 struct elcl_ops {

@@ -84,10 +84,11 @@ fi
 
 # ---- predictions -----------------------------------------------------------------------------
 
-refuses "an unknown device model" 2 "expected a770, adreno740, h100, mi300x, v100, or a JSON file" "$elcl" plan m --device-model v99
+refuses "an unknown device model" 2 "expected a770, adreno740, h100, mi300x, v100, measured or a JSON file" "$elcl" plan m --device-model v99
 refuses "a device model that is not there" 1 "$tmp/none.json" "$elcl" plan m \
     --device-model "$tmp/none.json"
-refuses "device and device model" 2 "found both" "$elcl" plan m --device-model v100 --device 0
+refuses "device and device model" 2 "measured alone, found 'v100'" "$elcl" plan m \
+    --device-model v100 --device 0
 cat >"$tmp/d.json" <<END
 {"name": "Mine", "source": "a guess", "type": "gpu", "memory_gbs": 10, "f32_gflops": 20,
  "half_gflops": 40, "launch_us": 7, "wait_us": 3, "memory_bytes": 2000}
@@ -114,6 +115,43 @@ for name in v100 h100 mi300x a770 adreno740; do
     exits "device model $name" 0
     check "device model $name: its source" grep -qi '^(.*data sheet\|^(.*specif\|^(.*brief' "$tmp/out"
 done
+
+# The device at hand: the stand-in launches in 5 us, and says so as the time of a step.
+run "$elcl" plan m --device-model measured --device gpu --batch-size 1 --source-length 10 \
+    --target-length 5 --attention el -o csv
+check "a measured device" grep -q '^m,el,.*,10,5,1$' "$tmp/out"
+run "$elcl" plan m --device-model measured --batch-size 1
+check "a measured device: its name" grep -q '^predicted, not measured, for Fake "GPU"$' "$tmp/out"
+check "a measured device: its ceilings" grep -q \
+    '^(ceilings measured in this run: 100 GB/s of reading, .* 1e+03 GFLOP/s, a launch 5 us' "$tmp/out"
+refuses "a measured device that is not there" 1 "no OpenCL device matches" "$elcl" plan m \
+    --device-model measured --device nothing
+
+# The script that compares predictions with runs, on points whose figures are known.
+points() {
+    printf '['
+    for ratio in "$@"; do
+        printf '%s{"model": "m", "attention": "el", "weights": "f32", "batch_size": 1,
+"num_beams": 1, "source_length": 5, "measured": 10, "predicted": %s, "device": "D"}' "$sep" "$ratio"
+        sep=,
+    done
+    printf ']'
+    sep=
+}
+sep=
+if [ "$python" ]; then
+    points 10 13 7 12 11 9 10 10 10 30 >"$tmp/points.json"
+    run python3 "$root/tools/check_predictions.py" --from "$tmp/points.json"
+    exits "predictions that hold" 0
+    check "predictions that hold: figures" grep -qx \
+        '10 points on D: median error 10 %, 9 (90 %) within a factor of two' "$tmp/out"
+    points 10 13 7 12 11 9 10 10 4 30 >"$tmp/points.json"
+    run python3 "$root/tools/check_predictions.py" --from "$tmp/points.json"
+    exits "two of ten are far off" 1
+    points 10 14 6 14 >"$tmp/points.json"
+    run python3 "$root/tools/check_predictions.py" --from "$tmp/points.json"
+    exits "the median is off" 1
+fi
 
 # ---- bench -----------------------------------------------------------------------------------
 

@@ -25,6 +25,16 @@ refuses "plan: S beyond positions" 2 "max_source" "$elcl" plan "$model" --batch-
     --source-length 100000
 refuses "plan: no such model" 2 "there are bart-large, bart-base" "$elcl" plan --synthetic bart
 
+# Ceilings of the device itself: every variant has a speed, and the model is called one.
+run "$elcl" plan "$model" --device cpu --device-model measured --batch-size 4 --num-beams 4 \
+    --source-length 8 --target-length 8 -o json
+exits "prediction of the device at hand" 0
+tr -d '\n' <"$tmp/out" >"$tmp/line" && mv "$tmp/line" "$tmp/out"
+json "prediction of the device at hand" '(len(lines[0]["plans"]) == 3 and
+all(1 < p["predicted_samples_per_second"] < 1e6 for p in lines[0]["plans"]) and
+lines[0]["device_model"] == lines[0]["device"] and
+lines[0]["device_model_source"].startswith("ceilings measured"))'
+
 # int8: a byte for each weight and four for each output channel; tables of positions stay f32.
 run "$elcl" plan --synthetic bart-base --weights f32,int8 --attention el --batch-size 1 -o json
 exits "plan of int8 weights" 0

@@ -1,0 +1,20 @@
+/* What operations would take on a device of given ceilings: the model behind elcl_predict(). */
+#ifndef ELCL_OPS_COST_H
+#define ELCL_OPS_COST_H
+
+#include <stdbool.h>
+
+struct elcl_cost {
+    double memory_bytes_per_ns, cache_bytes_per_ns;
+    double cache_bytes;    /* operations that touch less find it in the cache; 0: none do */
+    bool weights_in_cache; /* all weights together fit */
+    bool overlap;          /* traffic hides behind arithmetic, or they take turns */
+    double gemm_flop_per_ns, attention_flop_per_ns, other_flop_per_ns;
+    double launch_ns;
+    double ns; /* running total */
+};
+
+/* Adds operation `name` as elcl_ops_count() has it. */
+void elcl_cost_add(struct elcl_cost *cost, const char *name, double bytes, double flop);
+
+#endif

@@ -1,0 +1,148 @@
+/* Predictions: the cost of an operation by hand, and how speed follows the ceilings. */
+#include <math.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "check.h"
+#include "elcl/elcl.h"
+#include "ops/cost.h"
+
+static const struct elcl_cost base = {.memory_bytes_per_ns = 10,
+                                      .cache_bytes_per_ns = 100,
+                                      .cache_bytes = 1000,
+                                      .gemm_flop_per_ns = 50,
+                                      .attention_flop_per_ns = 20,
+                                      .other_flop_per_ns = 2,
+                                      .launch_ns = 7};
+
+static double ns_of(struct elcl_cost cost, const char *name, double bytes, double flop)
+{
+    elcl_cost_add(&cost, name, bytes, flop);
+    return cost.ns;
+}
+
+static void test_operations(void)
+{
+    if (!check_case("predict: cost of operations"))
+        return;
+    struct elcl_cost gpu = base, cached = base, unknown = base;
+    gpu.overlap = cached.weights_in_cache = true;
+    unknown.cache_bytes = 0;
+    unknown.cache_bytes_per_ns = unknown.memory_bytes_per_ns;
+    const struct {
+        double got, want;
+    } cases[] = {
+        {ns_of(base, "gemm", 500, 1000), 50 + 20 + 7},
+        {ns_of(cached, "gemm", 5000, 1000), 50 + 20 + 7},
+        {ns_of(gpu, "gemm", 500, 1000), 50 + 7},
+        {ns_of(gpu, "gemm", 500, 10000), 200 + 7},
+        {ns_of(base, "attn_el_shared", 1000, 40), 10 + 2 + 7},
+        {ns_of(base, "attn_mha", 1001, 40), 100.1 + 2 + 7},
+        {ns_of(base, "select", 200, 40), 2 + 20 + 7},
+        {ns_of(unknown, "reorder", 0, 0), 7},
+        {ns_of(unknown, "reorder", 20, 0), 2 + 7},
+    };
+    for (size_t i = 0; i < ELCL_COUNT(cases); i++)
+        CHECK(fabs(cases[i].got - cases[i].want) < 1e-9, "case %zu: %g ns, expected %g", i,
+              cases[i].got, cases[i].want);
+    struct elcl_cost sum = base;
+    elcl_cost_add(&sum, "gemm", 500, 1000);
+    elcl_cost_add(&sum, "select", 200, 40);
+    CHECK(fabs(sum.ns - 106) < 1e-9, "running total %g", sum.ns);
+}
+
+/* samples/s of GPT-2 or BART-base on a machine. */
+static double speed(const char *name, const elcl_machine *machine, enum elcl_attention attention,
+                    enum elcl_storage weights)
+{
+    elcl_blueprint *blueprint = NULL;
+    elcl_plan_params p = elcl_plan_params_default();
+    elcl_prediction prediction = {.samples_per_second = 0};
+    elcl_error err = {0};
+    p.device_type = machine->type;
+    p.attention = attention;
+    p.weights = weights;
+    p.batch_size = 2;
+    p.num_beams = 2;
+    p.max_source = 30;
+    p.max_target = 20;
+    CHECK(!elcl_blueprint_open_synthetic(name, &blueprint, &err) &&
+              !elcl_predict(blueprint, &p, machine, &prediction, &err),
+          "%s", err.msg);
+    CHECK(fabs(prediction.seconds * prediction.samples_per_second - 2) < 1e-9 &&
+              fabs(prediction.encode_ms + 19 * prediction.step_ms - 1e3 * prediction.seconds) <
+                  1e-6,
+          "times of %s do not add up", name);
+    elcl_blueprint_close(&blueprint);
+    return prediction.samples_per_second;
+}
+
+static void test_ceilings(void)
+{
+    static const char *const names[] = {"bart-base", "gpt2"};
+    const elcl_machine machine = {.type = ELCL_DEVICE_CPU,
+                                  .memory_gbs = 20,
+                                  .f32_gflops = 200,
+                                  .half_gflops = 200,
+                                  .launch_us = 3,
+                                  .wait_us = 20};
+    for (size_t i = 0; i < ELCL_COUNT(names); i++) {
+        if (!check_case("predict: ceilings, %s", names[i]))
+            continue;
+        const double before = speed(names[i], &machine, ELCL_ATTN_EL, ELCL_F32);
+        elcl_machine m = machine;
+        m.type = ELCL_DEVICE_GPU;
+        CHECK(speed(names[i], &m, ELCL_ATTN_EL, ELCL_F32) > before, "overlap is no faster");
+        m = machine;
+        m.kernels = ELCL_KERNELS_GPU;
+        CHECK(speed(names[i], &m, ELCL_ATTN_EL, ELCL_F32) < before, "GPU kernels on a CPU");
+        m = machine;
+        m.memory_gbs *= 2;
+        CHECK(speed(names[i], &m, ELCL_ATTN_EL, ELCL_F32) > 1.2 * before, "memory counts little");
+        m = machine;
+        m.cache_bytes = 1e10;
+        m.cache_gbs = 2000;
+        CHECK(speed(names[i], &m, ELCL_ATTN_EL, ELCL_F32) > 1.5 * before,
+              "the cache counts little");
+        m = machine;
+        m.launch_us = 1000;
+        CHECK(speed(names[i], &m, ELCL_ATTN_EL, ELCL_F32) < before / 2, "launches count little");
+        CHECK(speed(names[i], &machine, ELCL_ATTN_EL, ELCL_INT8) > 1.5 * before,
+              "int8 weights are read as if they were f32");
+    }
+}
+
+static void test_refusals(void)
+{
+    if (!check_case("predict: what is refused"))
+        return;
+    const elcl_machine good = {.memory_gbs = 20, .f32_gflops = 200, .half_gflops = 200};
+    elcl_machine bad[] = {good, good, good, good};
+    bad[0].memory_gbs = 0;
+    bad[1].f32_gflops = NAN;
+    bad[2].wait_us = -1;
+    bad[3].cache_bytes = 1;
+    elcl_blueprint *blueprint = NULL;
+    elcl_plan_params p = elcl_plan_params_default();
+    elcl_prediction prediction;
+    p.batch_size = 1;
+    CHECK(!elcl_blueprint_open_synthetic("gpt2", &blueprint, NULL), "opens");
+    for (size_t i = 0; i < ELCL_COUNT(bad); i++) {
+        elcl_error err = {0};
+        CHECK(elcl_predict(blueprint, &p, &bad[i], &prediction, &err) == ELCL_E_ARG &&
+                  strstr(err.msg, "rates must be above 0"),
+              "machine %zu: %s", i, err.msg);
+    }
+    p.batch_size = 0;
+    CHECK(elcl_predict(blueprint, &p, &good, &prediction, NULL) == ELCL_E_ARG, "no batch");
+    elcl_blueprint_close(&blueprint);
+}
+
+int main(int argc, char **argv)
+{
+    check_begin(argc, argv);
+    test_operations();
+    test_ceilings();
+    test_refusals();
+    return check_end();
+}
