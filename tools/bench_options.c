@@ -28,7 +28,7 @@ static const struct elcl_opt options_table[] = {
     GROUP("What is run: all combinations of lists (1,4) and ranges (1-64*2, 10-30+10):"),
     TEXT("synthetic", "NAME,...", synthetic,
          "models of true shape with random weights: bart-large, bart-base, transformer-270m, "
-         "marian-base, gpt2, gpt2-medium"),
+         "marian-base, gpt2, gpt2-medium, t5-base"),
     WORDS("attention", "el|mha|mha-beam|auto", attention, elcl_attention_words,
           "variants (default auto)"),
     WORDS("weights", "f32|f16|bf16|int8", weights, elcl_weight_words,

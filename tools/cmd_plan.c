@@ -23,7 +23,7 @@ static const struct elcl_choice output_words[] = {
 static const struct elcl_opt options_table[] = {
     TEXT("synthetic", "NAME", synthetic,
          "a model of true shape that needs no files: bart-large, bart-base, transformer-270m, "
-         "marian-base, gpt2, gpt2-medium"),
+         "marian-base, gpt2, gpt2-medium, t5-base"),
     WORDS("attention", "el|mha|mha-beam|auto", attention, elcl_attention_words,
           "variants (default el,mha,mha-beam)"),
     WORDS("weights", "f32|f16|bf16|int8", weights, elcl_weight_words,
@@ -34,9 +34,9 @@ static const struct elcl_opt options_table[] = {
          "sentences in flight (default: the most that fit)"),
     INTS("num-beams", num_beams, 1, ELCL_MAX_BEAMS, "beams (default 1)"),
     INTS("source-length", source_length, 1, 1 << 20,
-         "longest source in tokens (default: the model's limit)"),
+         "longest source in tokens (default: the model's usual length)"),
     INTS("target-length", target_length, 2, 1 << 20,
-         "longest output in tokens, the start token included (default: the model's limit)"),
+         "longest output in tokens, the start token included (default: the model's usual length)"),
     {ELCL_OPT_BYTES, "memory-limit", "BYTES",
      "device memory to stay below, as in 512M or 2G (powers of 1024; default: the device's)",
      FIELD(memory_limit_bytes), 0, 0, NULL},

@@ -10,12 +10,12 @@
 
 static int source_length(const struct elcl_plan_table *table, const struct elcl_plan_row *row)
 {
-    return row->params.max_source ? row->params.max_source : table->info.max_source;
+    return row->params.max_source ? row->params.max_source : table->info.usual_length;
 }
 
 static int target_length(const struct elcl_plan_table *table, const struct elcl_plan_row *row)
 {
-    return row->params.max_target ? row->params.max_target : table->info.max_target;
+    return row->params.max_target ? row->params.max_target : table->info.usual_length;
 }
 
 /* ---- text ---------------------------------------------------------------------------------- */

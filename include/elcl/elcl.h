@@ -558,7 +558,8 @@ typedef struct elcl_blueprint_info {
     int decoder_only;
     int d, heads, encoder_layers, decoder_layers; /* D, H of the decoder, L of both stacks */
     uint64_t parameters; /* weights; 0 for a directory, whose tensors are not read */
-    unsigned reserved[8];
+    int usual_length;    /* as in elcl_model_info */
+    unsigned reserved[7];
 } elcl_blueprint_info;
 
 /* Strings are owned by the blueprint. */
@@ -572,7 +573,7 @@ typedef struct elcl_plan_params {
     enum elcl_storage weights, state; /* default ELCL_F32 */
     int batch_size;                   /* 0: the largest within the limits */
     int num_beams;
-    int max_source, max_target;  /* tokens, as in elcl_engine_params; 0: the model's limit */
+    int max_source, max_target;  /* tokens, as in elcl_engine_params; 0: the model's usual length */
     uint64_t memory_limit_bytes; /* of all buffers; 0: no limit */
     uint64_t max_alloc_bytes;    /* of one buffer; 0: no limit */
     unsigned reserved[8];

@@ -75,6 +75,7 @@ void elcl_blueprint_get_info(const elcl_blueprint *blueprint, elcl_blueprint_inf
     *info = (elcl_blueprint_info){.family = blueprint->family->model_type,
                                   .max_source = a->max_positions,
                                   .max_target = a->max_positions,
+                                  .usual_length = elcl_arch_usual_positions(a),
                                   .vocabulary = a->vocabulary,
                                   .source_vocabulary = a->source_vocabulary,
                                   .decoder_only = a->decoder_only,
@@ -120,9 +121,9 @@ int elcl_blueprint_check(const struct elcl_blueprint *blueprint, elcl_plan_param
         return elcl_fail(err, ELCL_E_ARG, "vector_width is %d, must be 0, 4, 8 or 16",
                          p->vector_width);
     if (!p->max_source)
-        p->max_source = most;
+        p->max_source = elcl_arch_usual_positions(&blueprint->arch);
     if (!p->max_target)
-        p->max_target = most;
+        p->max_target = elcl_arch_usual_positions(&blueprint->arch);
 fail:
     return rc;
 }

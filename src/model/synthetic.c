@@ -62,6 +62,14 @@ static const struct {
      " \"vocab_size\": 50257, \"activation_function\": \"gelu_new\",\n"
      " \"layer_norm_epsilon\": 1e-05, \"tie_word_embeddings\": true,\n"
      " \"bos_token_id\": 50256, \"eos_token_id\": 50256, \"torch_dtype\": \"bfloat16\"}\n"},
+    {"t5-base",
+     "{\"model_type\": \"t5\", \"architectures\": [\"T5ForConditionalGeneration\"],\n"
+     " \"d_model\": 768, \"d_kv\": 64, \"d_ff\": 3072, \"num_heads\": 12, \"num_layers\": 12,\n"
+     " \"num_decoder_layers\": 12, \"vocab_size\": 32128, \"n_positions\": 512,\n"
+     " \"relative_attention_num_buckets\": 32, \"relative_attention_max_distance\": 128,\n"
+     " \"feed_forward_proj\": \"relu\", \"layer_norm_epsilon\": 1e-06,\n"
+     " \"is_encoder_decoder\": true, \"tie_word_embeddings\": true, \"pad_token_id\": 0,\n"
+     " \"eos_token_id\": 1, \"decoder_start_token_id\": 0, \"torch_dtype\": \"bfloat16\"}\n"},
 };
 /* clang-format on */
 
@@ -202,6 +210,57 @@ static void list_gpt2(struct list *l)
     add_norm(l, "transformer.", "ln_f");
 }
 
+/* No biases; projections of attention are H Dh wide. */
+static void add_t5_attention(struct list *l, const char *layer, const char *role, bool biased)
+{
+    const struct elcl_arch *a = l->arch;
+    const int width = a->decoder_heads * a->head_width;
+    const enum elcl_synthetic_kind kind = ELCL_SYNTHETIC_WEIGHT;
+    char name[96];
+    (void)snprintf(name, sizeof(name), "%s%s", layer, role);
+    /* Scores are not divided by sqrt(Dh): the query's weights are. */
+    add(l, name, ".q.weight", kind, width, a->d, a->d * a->head_width);
+    add(l, name, ".k.weight", kind, width, a->d, a->d);
+    add(l, name, ".v.weight", kind, width, a->d, a->d);
+    add(l, name, ".o.weight", kind, a->d, width, width);
+    if (biased)
+        add(l, name, ".relative_attention_bias.weight", ELCL_SYNTHETIC_SMALL, a->distance_buckets,
+            a->decoder_heads, 0);
+}
+
+static void add_t5_stack(struct list *l, bool decoder)
+{
+    const struct elcl_arch *a = l->arch;
+    const char *stack = decoder ? "decoder" : "encoder";
+    const int n_layers = decoder ? a->decoder_layers : a->encoder_layers;
+    char name[96];
+    for (int i = 0; i < n_layers; i++) {
+        int n = 0;
+        (void)snprintf(name, sizeof(name), "%s.block.%d.layer.%d.", stack, i, n);
+        add_t5_attention(l, name, "SelfAttention", !i);
+        add(l, name, "layer_norm.weight", ELCL_SYNTHETIC_GAIN, a->d, 0, 0);
+        if (decoder) {
+            (void)snprintf(name, sizeof(name), "%s.block.%d.layer.%d.", stack, i, ++n);
+            add_t5_attention(l, name, "EncDecAttention", false);
+            add(l, name, "layer_norm.weight", ELCL_SYNTHETIC_GAIN, a->d, 0, 0);
+        }
+        (void)snprintf(name, sizeof(name), "%s.block.%d.layer.%d.", stack, i, ++n);
+        add(l, name, "DenseReluDense.wi.weight", ELCL_SYNTHETIC_WEIGHT, a->encoder_ffn, a->d, a->d);
+        add(l, name, "DenseReluDense.wo.weight", ELCL_SYNTHETIC_WEIGHT, a->d, a->encoder_ffn,
+            a->encoder_ffn);
+        add(l, name, "layer_norm.weight", ELCL_SYNTHETIC_GAIN, a->d, 0, 0);
+    }
+    add(l, stack, ".final_layer_norm.weight", ELCL_SYNTHETIC_GAIN, a->d, 0, 0);
+}
+
+/* The original T5: one position bias for each stack, in its first layer. */
+static void list_t5(struct list *l)
+{
+    add(l, "shared.weight", "", ELCL_SYNTHETIC_EMBEDDING, l->arch->vocabulary, l->arch->d, 0);
+    add_t5_stack(l, false);
+    add_t5_stack(l, true);
+}
+
 int elcl_synthetic_model(const struct elcl_config *config, const struct elcl_arch *arch,
                          uint64_t seed, struct elcl_synthetic *tensors, elcl_error *err)
 {
@@ -209,6 +268,8 @@ int elcl_synthetic_model(const struct elcl_config *config, const struct elcl_arc
     elcl_synthetic_init(tensors, seed);
     if (!strcmp(config->model_type, "gpt2"))
         list_gpt2(&l);
+    else if (!strcmp(config->model_type, "t5"))
+        list_t5(&l);
     else
         list_bart_or_marian(&l, !strcmp(config->model_type, "bart"));
     if (l.rc)

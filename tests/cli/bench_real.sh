@@ -96,4 +96,11 @@ run "$elcl" bench "$tmp/model" $common --quiet -o csv
 same "the export gives the same tokens" "$(tail -n 1 "$tmp/out" | awk -F, '{print $(NF - 1)}')" \
     "$hash"
 same "the hash of a synthetic model" "$hash" "68cd0d99240e8e08"
+# shellcheck disable=SC2086
+run "$elcl" bench --synthetic t5-base --attention el,mha $common --quiet -o csv
+same "t5-base gives the same tokens with el and mha" \
+    "$(tail -n 2 "$tmp/out" | awk -F, '{print $(NF - 1)}' | tr '\n' ' ')" \
+    "575672da5a34081d 575672da5a34081d "
+run "$elcl" plan --synthetic t5-base --batch-size 1 --attention el
+check "t5-base has usual lengths" grep -q '^el .*  512    512 ' "$tmp/out"
 end

@@ -110,6 +110,7 @@ void elcl_blueprint_get_info(const elcl_blueprint *blueprint, elcl_blueprint_inf
     *info = (elcl_blueprint_info){.family = "fake",
                                   .max_source = MOST,
                                   .max_target = MOST,
+                                  .usual_length = MOST,
                                   .vocabulary = 260,
                                   .source_vocabulary = 260,
                                   .d = 8,

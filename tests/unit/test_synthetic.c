@@ -95,7 +95,8 @@ static void test_sizes(void)
     } known[] = {{"bart-large", 406291456 + 50265},
                  {"bart-base", 139420416 + 50265},
                  {"gpt2", 124439808},
-                 {"gpt2-medium", 354823168}};
+                 {"gpt2-medium", 354823168},
+                 {"t5-base", 222903552}};
     int n = 0;
     for (const char *name; (name = elcl_synthetic_name(n)); n++) {
         if (!check_case("synthetic: sizes of %s", name))
@@ -122,7 +123,7 @@ static void test_sizes(void)
     if (check_case("synthetic: unknown names")) {
         elcl_error err = {0};
         struct elcl_config config;
-        CHECK(n == 6 && !elcl_synthetic_name(-1), "%d names", n);
+        CHECK(n == 7 && !elcl_synthetic_name(-1), "%d names", n);
         CHECK(elcl_synthetic_config("bart-huge", &config, &err) == ELCL_E_ARG, "unknown name");
         CHECK(strstr(err.msg, "bart-huge") && strstr(err.msg, "bart-large, bart-base"), "%s",
               err.msg);
