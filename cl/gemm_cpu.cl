@@ -2,16 +2,19 @@
  * GEMM, CPU shape: Y[b, m, n] = act(sum_k X[b, m, k] W[b, n, k] + bias[b, n]) + residual[b, m, n]
  *
  * W lies in panels of NR = 2 VW columns, K-major: W[b, n, k] at k * NR + n % NR of panel
- * b * panels + n / NR, zeros in columns beyond N; sums of int8 weights meet their columns' scales
- * at the end. A work-item takes a run
- * of panels and a block of rows. It goes through K in slices, so that a panel's slice stays in the
- * nearest caches while the block's tiles of GEMM_ROWS rows x NR columns of accumulators pass over
- * it; between slices the sums lie in private memory. Narrow weights are widened at every load;
- * widening a slice in advance was no faster where it was measured. Up to 3 rows meet
- * two panels at once: more independent chains to hide the latency of the multiply-adds.
+ * b * panels + n / NR, zeros in columns beyond N; with WEIGHT_GROUP > 1 as storage.cl says. Sums of
+ * int8 weights meet their columns' scales at the end. How a step multiplies is mac_*.cl's:
+ * WEIGHT_GROUP neighbours in k, as f32 with widened weights, or as whole numbers of X (quantise.cl)
+ * with those of W.
+ *
+ * A work-item takes a run of panels and a block of rows. It goes through K in slices, so that a
+ * panel's slice stays in the nearest caches while the block's tiles of GEMM_ROWS rows x NR columns of
+ * accumulators pass over it; between slices the sums lie in private memory. Narrow weights are
+ * widened at every load; widening a slice in advance was no faster where it was measured. Up to 3
+ * rows meet two panels at once: more independent chains to hide the latency of the multiply-adds.
  *
  * Every element is one chain of multiply-adds over k in rising order, whatever tile, slice and
- * block: results do not depend on M.
+ * block: results do not depend on M. Sums of whole numbers are exact.
  *
  * gemm    global size {ceil(group / block), ceil(panels / run), groups * batch}, work-group
  *         {1, 1, 1}: a group is `group` rows of X that stay in the core's cache while all panels
@@ -19,6 +22,7 @@
  *
  * -D GEMM_ROWS  rows of accumulators: GEMM_ROWS * 2 + 3 vector registers are in use
  */
+// lint after: mac_wide.cl
 // lint: -DVW=8 -DGEMM_ROWS=6
 // lint: -DVW=16 -DGEMM_ROWS=12 -DELCL_WEIGHT_F16
 // lint: -DVW=8 -DGEMM_ROWS=6 -DELCL_WEIGHT_INT8
@@ -28,23 +32,58 @@
 #endif
 #define NR (2 * VW)
 #define GEMM_BLOCK 96 /* rows; src/ops/gemm_native.c has the same number */
-#define GEMM_SLICE (16384 / NR) /* k: 64 KiB of f32, from the second-level cache */
+#ifdef MAC_WHOLE
+#define GEMM_SLICE (65536 / NR) /* k: 64 KiB, from the second-level cache */
+#else
+#define GEMM_SLICE (16384 / NR) /* the same of f32 */
+#endif
+
+/* Sums from column j of a panel on, as f32: of all VW, and of one. */
+#ifdef MAC_WHOLE
+/* It stands behind the row. */
+#define GEMM_X_SCALE(r) as_float(x[(size_t)(r) * x_ld + x_ld - 1])
+static inline floatv gemm_sums(const mac_sum *sums, __global const weight_t *panel, int k_size,
+                               int j, float x_scale)
+{
+    const intv shift = LOADV(weight_sums(panel, k_size, NR) + j) * MAC_OFFSET;
+    const floatv exact = CAT(convert_float, VW)(LOADV(sums + j) - shift);
+    return exact * weight_scale_v(panel, k_size, NR, j) * x_scale;
+}
+static inline float gemm_sum(const mac_sum *sums, __global const weight_t *panel, int k_size, int j,
+                             float x_scale)
+{
+    const int shift = weight_sums(panel, k_size, NR)[j] * MAC_OFFSET;
+    return (float)(sums[j] - shift) * weight_scale(panel, k_size, NR, j) * x_scale;
+}
+#else
+#define GEMM_X_SCALE(r) 1.0f
+static inline floatv gemm_sums(const mac_sum *sums, __global const weight_t *panel, int k_size,
+                               int j, float x_scale)
+{
+    return LOADV(sums + j) * weight_scale_v(panel, k_size, NR, j);
+}
+static inline float gemm_sum(const mac_sum *sums, __global const weight_t *panel, int k_size, int j,
+                             float x_scale)
+{
+    return sums[j] * weight_scale(panel, k_size, NR, j);
+}
+#endif
 
 /* Writes one row of a panel: what a GEMM does behind its sums. */
-static inline void gemm_put(__global float *y, const float *sums, __global const weight_t *panel,
-                            int k_size, int n, __global const float *bias,
+static inline void gemm_put(__global float *y, const mac_sum *sums, __global const weight_t *panel,
+                            int k_size, int n, float x_scale, __global const float *bias,
                             __global const float *residual, int flags, int act)
 {
     if (n < NR) {
         for (int j = 0; j < n; j++) {
-            const float sum = sums[j] * weight_scale(panel, k_size, NR, j);
+            const float sum = gemm_sum(sums, panel, k_size, j, x_scale);
             const float v = activate(sum + (flags & GEMM_BIAS ? bias[j] : 0.0f), act);
             y[j] = v + (flags & GEMM_RESIDUAL ? residual[j] : 0.0f);
         }
         return;
     }
     for (int j = 0; j < NR; j += VW) {
-        floatv v = LOADV(sums + j) * weight_scale_v(panel, k_size, NR, j);
+        floatv v = gemm_sums(sums, panel, k_size, j, x_scale);
         if (flags & GEMM_BIAS)
             v += LOADV(bias + j);
         v = activate_v(v, act);
@@ -55,30 +94,31 @@ static inline void gemm_put(__global float *y, const float *sums, __global const
 }
 
 /*
- * sums [panels][rows][NR] += x [rows, k_size] w: one tile over one slice; the first slice takes the
+ * sums [panels][rows][NR] += x [rows, steps] w: one tile over one slice; the first slice takes the
  * sums as zero. `rows` and `panels` are constants at every call, so that the loops unroll and acc
  * lives in registers. Panels lie w_next elements apart.
  */
 __attribute__((always_inline)) static inline void
-gemm_tile(const int rows, const int panels, float *sums, __global const float *x,
-          __global const weight_t *w, size_t w_next, int k_size, int x_ld, bool first)
+gemm_tile(const int rows, const int panels, mac_sum *sums, __global const mac_x *x,
+          __global const weight_t *w, size_t w_next, int steps, int x_ld, bool first)
 {
     const int width = 2 * panels; /* vectors */
-    floatv acc[2 * GEMM_ROWS], wv[4];
+    mac_sums acc[2 * GEMM_ROWS];
+    mac_w wv[4];
 #pragma unroll
     for (int i = 0; i < rows * width; i++)
-        acc[i] = first ? (floatv)(0.0f) : LOADV(sums + i * VW);
-    for (int k = 0; k < k_size; k++) {
+        acc[i] = first ? (mac_sums)(0) : LOADV(sums + i * VW);
+    for (int k = 0; k < steps; k++) {
 #pragma unroll
         for (int j = 0; j < width; j++)
-            wv[j] = WEIGHT_VEC(w + (j / 2) * w_next + (size_t)k * NR + (j % 2) * VW);
+            wv[j] = MAC_W(w + (j / 2) * w_next + ((size_t)k * NR + (j % 2) * VW) * WEIGHT_GROUP);
 #pragma unroll
         for (int r = 0; r < rows; r++) {
-            const floatv v = (floatv)(x[(size_t)r * x_ld + k]);
+            const mac_x v = x[(size_t)r * x_ld + k];
 #pragma unroll
             for (int j = 0; j < width; j++) {
                 const int at = (j / 2 * rows + r) * 2 + j % 2;
-                acc[at] = ELCL_MAC(v, wv[j], acc[at]);
+                acc[at] = mac(acc[at], v, wv[j]);
             }
         }
     }
@@ -100,18 +140,19 @@ static inline int gemm_tile_rows(int left)
 }
 
 /* sums [rows][NR] of one panel. */
-static inline void gemm_panel(float *sums, __global const float *x, __global const weight_t *w,
-                              int rows, int k_size, int x_ld)
+static inline void gemm_panel(mac_sum *sums, __global const mac_x *x, __global const weight_t *w,
+                              int rows, int steps, int x_ld)
 {
-    for (int k = 0; k < k_size; k += GEMM_SLICE) {
-        const int n = min(GEMM_SLICE, k_size - k);
+    const int slice = GEMM_SLICE / WEIGHT_GROUP;
+    for (int k = 0; k < steps; k += slice) {
+        const int n = min(slice, steps - k);
         for (int m = 0, tile; m < rows; m += tile) {
             tile = gemm_tile_rows(rows - m);
             switch (tile) {
 #define GEMM_TILE(n_rows)                                                                          \
     case n_rows:                                                                                   \
-        gemm_tile(n_rows, 1, sums + m * NR, x + (size_t)m * x_ld + k, w + (size_t)k * NR, 0, n,    \
-                  x_ld, k == 0);                                                                   \
+        gemm_tile(n_rows, 1, sums + m * NR, x + (size_t)m * x_ld + k,                              \
+                  w + (size_t)k * NR * WEIGHT_GROUP, 0, n, x_ld, k == 0);                          \
         break
                 GEMM_TILE(GEMM_ROWS);
 #if GEMM_ROWS > 8
@@ -130,53 +171,53 @@ static inline void gemm_panel(float *sums, __global const float *x, __global con
 }
 
 /* sums [2][rows][NR] of two panels, rows <= 3. */
-static inline void gemm_two_panels(float *sums, __global const float *x,
-                                   __global const weight_t *w, int rows, int k_size, int x_ld)
+static inline void gemm_two_panels(mac_sum *sums, __global const mac_x *x,
+                                   __global const weight_t *w, size_t next, int rows, int steps,
+                                   int x_ld)
 {
-    const size_t next = weight_panel(k_size, NR);
     if (rows == 1)
-        gemm_tile(1, 2, sums, x, w, next, k_size, x_ld, true);
+        gemm_tile(1, 2, sums, x, w, next, steps, x_ld, true);
     else if (rows == 2)
-        gemm_tile(2, 2, sums, x, w, next, k_size, x_ld, true);
+        gemm_tile(2, 2, sums, x, w, next, steps, x_ld, true);
     else
-        gemm_tile(3, 2, sums, x, w, next, k_size, x_ld, true);
+        gemm_tile(3, 2, sums, x, w, next, steps, x_ld, true);
 }
 
 __kernel void gemm(__global float *y,                 /* [batch, M, y_ld] */
-                   __global const float *x,           /* [batch, M, x_ld] */
+                   __global const mac_x *x,           /* [batch, M, x_ld], in steps */
                    __global const weight_t *w,        /* panels */
                    __global const float *bias,        /* [batch, N], read with GEMM_BIAS */
                    __global const float *residual,    /* as y, read with GEMM_RESIDUAL */
                    int m_size, int n_size, int k_size, int x_ld, int y_ld, ulong x_batch,
                    ulong y_batch, int group, int groups, int block, int run, int flags, int act)
 {
-    float sums[GEMM_BLOCK * NR];
-    const size_t batch = get_global_id(2) / groups;
+    mac_sum sums[GEMM_BLOCK * NR];
+    const size_t batch = get_global_id(2) / groups, w_panel = weight_panel(k_size, NR);
     const int group_end = min((int)(get_global_id(2) % groups + 1) * group, m_size);
     const int m = (int)(get_global_id(2) % groups) * group + (int)get_global_id(0) * block;
     const int rows = min(block, group_end - m);
-    const int panels = (n_size + NR - 1) / NR;
+    const int panels = (n_size + NR - 1) / NR, steps = (k_size + WEIGHT_GROUP - 1) / WEIGHT_GROUP;
     const int end = min((int)(get_global_id(1) + 1) * run, panels);
     if (rows <= 0)
         return;
-    w += batch * panels * weight_panel(k_size, NR);
+    w += batch * panels * w_panel;
     x += batch * x_batch + (size_t)m * x_ld;
     y += batch * y_batch + (size_t)m * y_ld;
     residual += batch * y_batch + (size_t)m * y_ld;
     bias += batch * n_size;
     for (int panel = get_global_id(1) * run; panel < end;) {
         const int n_panels = rows <= 3 && panel + 2 <= end ? 2 : 1;
-        __global const weight_t *from = w + panel * weight_panel(k_size, NR);
+        __global const weight_t *from = w + panel * w_panel;
         if (n_panels == 2)
-            gemm_two_panels(sums, x, from, rows, k_size, x_ld);
+            gemm_two_panels(sums, x, from, w_panel, rows, steps, x_ld);
         else
-            gemm_panel(sums, x, from, rows, k_size, x_ld);
+            gemm_panel(sums, x, from, rows, steps, x_ld);
         for (int i = 0; i < n_panels; i++, panel++) {
             const int n0 = panel * NR;
             for (int r = 0; r < rows; r++)
-                gemm_put(y + (size_t)r * y_ld + n0, sums + (i * rows + r) * NR,
-                         from + i * weight_panel(k_size, NR), k_size, min(NR, n_size - n0), bias + n0, residual + (size_t)r * y_ld + n0, flags,
-                         act);
+                gemm_put(y + (size_t)r * y_ld + n0, sums + (i * rows + r) * NR, from + i * w_panel,
+                         k_size, min(NR, n_size - n0), GEMM_X_SCALE(r), bias + n0,
+                         residual + (size_t)r * y_ld + n0, flags, act);
         }
     }
 }

@@ -13,6 +13,7 @@
  */
 // lint: -DVW=8 -DWG=1
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_BF16 -DELCL_WEIGHT_INT8
+// lint: -DVW=8 -DWG=1 -DELCL_WEIGHT_INT8 -DWEIGHT_GROUP=2
 
 #define NORM_NONE 0 /* src/ops/pointwise.c has the same lists */
 #define NORM_LAYER 1
@@ -79,14 +80,14 @@ static inline void store_state(__global state_t *state, __global const float *x,
         STATE_PUT(state, d, x[d]);
 }
 
-/* An element of what embed() norms; `token` and `position` are its row's own elements. */
-static inline float embedded(__global const float *x, __global const weight_t *token,
-                             __global const float *position, int d, int panel, float scale,
-                             float token_scale, int flags)
+/* An element of what embed() norms; `position` is its row's own, `lane` the token's in its panel. */
+static inline float embedded(__global const float *x, __global const weight_t *tokens,
+                             __global const float *position, int d, int panel, int lane,
+                             float scale, float token_scale, int flags)
 {
     float v = x[d];
     if (flags & EMBED_TOKENS)
-        v = scale * (WEIGHT_GET(token, (size_t)d * panel) * token_scale);
+        v = scale * (WEIGHT_GET(tokens, weight_at(d, panel, lane)) * token_scale);
     if (flags & EMBED_POSITIONS)
         v += position[d];
     return v;
@@ -105,18 +106,17 @@ __kernel void embed(__global float *x,                  /* [R, D] */
     const size_t r = get_group_id(0);
     const int lid = get_local_id(0), whole = d_size / VW * VW;
     __global const int *row = step + rows_at + r * ROW_INTS;
-    const int token = row[ROW_TOKEN];
+    const int token = row[ROW_TOKEN], lane = token % panel;
     tokens += (token / panel) * weight_panel(d_size, panel);
     const float token_scale =
-        flags & EMBED_TOKENS ? weight_scale(tokens, d_size, panel, token % panel) : 1.0f;
-    tokens += token % panel;
+        flags & EMBED_TOKENS ? weight_scale(tokens, d_size, panel, lane) : 1.0f;
     positions += (size_t)(row[ROW_POSITION] + offset) * d_size;
     x += r * d_size;
     for (int d0 = lid * VW; d0 < whole; d0 += WG * VW)
         for (int d = d0; d < d0 + VW; d++)
-            x[d] = embedded(x, tokens, positions, d, panel, scale, token_scale, flags);
+            x[d] = embedded(x, tokens, positions, d, panel, lane, scale, token_scale, flags);
     for (int d = whole + lid; d < d_size; d += WG)
-        x[d] = embedded(x, tokens, positions, d, panel, scale, token_scale, flags);
+        x[d] = embedded(x, tokens, positions, d, panel, lane, scale, token_scale, flags);
     norm_row(x, x, weight, bias, eps, d_size, norm, scratch);
     if (flags & EMBED_STATE)
         store_state(state + (size_t)row[ROW_SLOT] * d_size, x, d_size);

@@ -51,7 +51,6 @@
 
 #define LEAST as_float(as_int(ELCL_NEG_MAX) - 1) /* the float above it: what is not banned */
 
-typedef CAT(int, VW) intv;
 
 /* What is kept of a row: x >= least and |y - centre| < radius. */
 struct cut {

@@ -10,21 +10,32 @@
  * WEIGHT_4(p) is four elements from p. Loads need element alignment only, WEIGHT_ALIGNED4(p) needs
  * p at a multiple of four elements. vload_half and vstore_half are core OpenCL C 1.2.
  *
- * Weights lie in panels (src/ops/ops.h): weight_panel() elements each. int8 weights are whole numbers
- * that weight_scale() of their column makes weights of; the scales stand behind a panel's values.
+ * Weights lie in panels (src/ops/ops.h): weight_panel() elements each, column n's k-th weight of a
+ * panel of `width` at weight_at(k, width, n). int8 weights are whole numbers that weight_scale() of
+ * their column makes weights of; the scales stand behind a panel's values.
+ *
+ * -D WEIGHT_GROUP   more than 1: so many k of a column lie side by side, for GEMMs that multiply them
+ *              at once; K is rounded up to a multiple of 4, with zeros. Behind int8 scales stand then
+ *              the columns' sums of whole numbers, as int.
  */
 // lint: -DVW=8
 // lint: -DVW=4 -DELCL_WEIGHT_F16 -DELCL_STATE_BF16
 // lint: -DVW=16 -DELCL_WEIGHT_BF16 -DELCL_STATE_F16
 // lint: -DVW=8 -DELCL_WEIGHT_INT8
+// lint: -DVW=8 -DELCL_WEIGHT_INT8 -DWEIGHT_GROUP=4
 
 #ifndef VW
 #define VW 4
+#endif
+#ifndef WEIGHT_GROUP
+#define WEIGHT_GROUP 1
 #endif
 
 #define CAT_(a, b) a##b
 #define CAT(a, b) CAT_(a, b)
 typedef CAT(float, VW) floatv;
+typedef CAT(int, VW) intv;
+typedef CAT(uint, VW) uintv;
 #define LOADV(p) CAT(vload, VW)(0, p)
 #define STOREV(v, p) CAT(vstore, VW)(v, 0, p)
 
@@ -57,14 +68,24 @@ typedef float weight_t;
 #define WEIGHT_ALIGNED4(p) (*(__global const float4 *)(p))
 #endif
 
+static inline size_t weight_at(int k, int width, int n)
+{
+    return ((size_t)(k / WEIGHT_GROUP) * width + n) * WEIGHT_GROUP + k % WEIGHT_GROUP;
+}
+
 #ifdef ELCL_WEIGHT_INT8
 static inline size_t weight_values(int k_size, int width)
 {
-    return ((size_t)k_size * width + 3) / 4 * 4;
+    return WEIGHT_GROUP > 1 ? (size_t)((k_size + 3) / 4 * 4) * width
+                            : ((size_t)k_size * width + 3) / 4 * 4;
 }
 static inline size_t weight_panel(int k_size, int width)
 {
-    return weight_values(k_size, width) + sizeof(float) * width;
+    return weight_values(k_size, width) + (WEIGHT_GROUP > 1 ? 2 : 1) * sizeof(float) * width;
+}
+static inline __global const int *weight_sums(__global const weight_t *panel, int k_size, int width)
+{
+    return (__global const int *)(panel + weight_values(k_size, width)) + width;
 }
 static inline float weight_scale(__global const weight_t *panel, int k_size, int width, int n)
 {

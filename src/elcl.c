@@ -19,7 +19,8 @@ elcl_model_params elcl_model_params_default(void)
                                .gemm = ELCL_GEMM_AUTO,
                                .kernels = ELCL_KERNELS_AUTO,
                                .weights = ELCL_F32,
-                               .state = ELCL_F32};
+                               .state = ELCL_F32,
+                               .products = ELCL_PRODUCTS_AUTO};
 }
 
 static int source_end(const elcl_model *model)
@@ -43,6 +44,7 @@ void elcl_model_get_info(const elcl_model *model, elcl_model_info *info)
                               .kernels = model->ops->kernels,
                               .weights = model->ops->weights,
                               .state = model->ops->state,
+                              .products = model->ops->dot ? ELCL_PRODUCTS_INT : ELCL_PRODUCTS_F32,
                               .max_source = model->arch.max_positions,
                               .max_target = model->arch.max_positions,
                               .usual_length = elcl_arch_usual_positions(&model->arch),

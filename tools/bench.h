@@ -18,7 +18,8 @@ struct elcl_bench_options {
     int max_batch, warmup, repetitions, seed;
     float scale; /* of a preset's lengths */
     uint64_t memory_limit_bytes;
-    int output; /* enum elcl_bench_output */
+    int products; /* enum elcl_products */
+    int output;   /* enum elcl_bench_output */
     int no_profile, no_cache, quiet, help;
 };
 

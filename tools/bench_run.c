@@ -70,6 +70,7 @@ static int open_model(const struct elcl_bench_run *run, const struct elcl_bench_
     p.state = c->state;
     p.memory_limit_bytes = run->options->memory_limit_bytes;
     p.no_cache = run->options->no_cache;
+    p.products = (enum elcl_products)run->options->products;
     model->key = *c;
     return c->synthetic ? elcl_model_open_synthetic(c->model, c->seed, &p, &model->model, err)
                         : elcl_model_open(c->model, &p, &model->model, err);
@@ -101,6 +102,7 @@ static int plan(const struct elcl_bench_run *run, struct elcl_bench_result *r, i
     if (c->kernels == ELCL_KERNELS_CPU && c->gemm != ELCL_GEMM_CLBLAST)
         p.vector_width = d->vector_width >= 16 ? 16 : d->vector_width >= 8 ? 8 : 4;
     p.weights = c->weights;
+    p.products = (enum elcl_products)run->options->products;
     p.state = c->state;
     p.num_beams = c->num_beams;
     p.max_source = c->source_length;

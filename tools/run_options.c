@@ -21,6 +21,7 @@ int elcl_run_open(const struct elcl_run_options *options, const char *directory,
     params.kernels = (enum elcl_kernels)options->kernels;
     params.weights = (enum elcl_storage)options->weights;
     params.state = (enum elcl_storage)options->state;
+    params.products = (enum elcl_products)options->products;
     params.memory_limit_bytes = options->memory_limit_bytes;
     params.no_cache = options->no_cache;
     params.log = log;

@@ -11,6 +11,7 @@ struct elcl_run_options {
     const char *device;
     int attention, gemm, kernels; /* the library's enums */
     int weights, state;           /* enum elcl_storage */
+    int products;                 /* enum elcl_products */
     uint64_t memory_limit_bytes;
     int no_cache, quiet, verbose;
 };
@@ -18,7 +19,7 @@ struct elcl_run_options {
 #define ELCL_RUN_DEFAULTS                                                                          \
     {                                                                                              \
         .attention = ELCL_ATTN_AUTO, .gemm = ELCL_GEMM_AUTO, .kernels = ELCL_KERNELS_AUTO,         \
-        .weights = ELCL_F32, .state = ELCL_F32                                                     \
+        .weights = ELCL_F32, .state = ELCL_F32, .products = ELCL_PRODUCTS_AUTO                     \
     }
 
 /* clang-format off */
@@ -37,6 +38,9 @@ struct elcl_run_options {
     {ELCL_OPT_CHOICE, "weights", "f32|f16|bf16|int8", \
      "storage of weights on the device (default f32)", \
      (at) + offsetof(struct elcl_run_options, weights), 0, 0, elcl_weight_words}, \
+    {ELCL_OPT_CHOICE, "products", "auto|f32|int", \
+     "what int8 weights multiply (default: integers where that is faster)", \
+     (at) + offsetof(struct elcl_run_options, products), 0, 0, elcl_product_words}, \
     {ELCL_OPT_CHOICE, "state", "f32|f16|bf16", \
      "storage of encoder output and caches (default f32)", \
      (at) + offsetof(struct elcl_run_options, state), 0, 0, elcl_state_words}, \

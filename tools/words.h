@@ -5,7 +5,7 @@
 #include "args.h"
 
 extern const struct elcl_choice elcl_format_words[], elcl_attention_words[], elcl_gemm_words[],
-    elcl_kernel_words[], elcl_weight_words[], elcl_state_words[];
+    elcl_kernel_words[], elcl_weight_words[], elcl_product_words[], elcl_state_words[];
 
 /* The word for a value, or "unknown". */
 const char *elcl_word_of(const struct elcl_choice *words, int value);

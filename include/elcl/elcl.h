@@ -144,9 +144,13 @@ ELCL_API int elcl_measure_ceilings(const char *device, elcl_ceilings *ceilings, 
 enum elcl_attention { ELCL_ATTN_AUTO, ELCL_ATTN_EL, ELCL_ATTN_MHA, ELCL_ATTN_MHA_BEAM };
 enum elcl_gemm { ELCL_GEMM_AUTO, ELCL_GEMM_CLBLAST, ELCL_GEMM_NATIVE };
 enum elcl_kernels { ELCL_KERNELS_AUTO, ELCL_KERNELS_CPU, ELCL_KERNELS_GPU };
-/* INT8 is for weights only: whole numbers in -127 .. 127 with an f32 factor per output channel,
- * which multiply f32 activations. */
+/* INT8 is for weights only: whole numbers in -127 .. 127 with an f32 factor per output channel. */
 enum elcl_storage { ELCL_F32, ELCL_F16, ELCL_BF16, ELCL_INT8 };
+/* What int8 weights multiply: activations in f32, or rounded to whole numbers as well, with a
+ * factor per row and sums of integers. INT: CPU kernels alone, and not with CLBlast; elsewhere it
+ * is F32. AUTO: INT where the device has an instruction for it that was measured to pay, see the
+ * verdicts of elcl_device_list_probe(). One model has one of the two throughout. */
+enum elcl_products { ELCL_PRODUCTS_AUTO, ELCL_PRODUCTS_F32, ELCL_PRODUCTS_INT };
 
 typedef struct elcl_model_params {
     const char *device;            /* index, part of a name, "cpu" or "gpu"; NULL: GPU before CPU */
@@ -160,7 +164,8 @@ typedef struct elcl_model_params {
     int profile;                   /* 1: time every kernel with device events */
     elcl_log_fn log;               /* NULL: silent */
     void *log_user;
-    unsigned reserved[8];
+    enum elcl_products products; /* with int8 weights, default ELCL_PRODUCTS_AUTO */
+    unsigned reserved[7];
 } elcl_model_params;
 
 ELCL_API elcl_model_params elcl_model_params_default(void);
@@ -198,8 +203,9 @@ typedef struct elcl_model_info {
     enum elcl_kernels kernels;
     enum elcl_storage weights;
     enum elcl_storage state;
-    int max_source;   /* tokens */
-    int max_target;   /* tokens, the start token included */
+    enum elcl_products products; /* resolved: INT or F32 */
+    int max_source;              /* tokens */
+    int max_target;              /* tokens, the start token included */
     int usual_length; /* what an engine is made for when its max_source or max_target is 0; less
                        * than the limit above where positions have no end */
     int vocabulary;   /* of the output */
@@ -576,7 +582,9 @@ typedef struct elcl_plan_params {
     int max_source, max_target;  /* tokens, as in elcl_engine_params; 0: the model's usual length */
     uint64_t memory_limit_bytes; /* of all buffers; 0: no limit */
     uint64_t max_alloc_bytes;    /* of one buffer; 0: no limit */
-    unsigned reserved[8];
+    enum elcl_products
+        products; /* INT counts integer products, AUTO none: it depends on a device */
+    unsigned reserved[7];
 } elcl_plan_params;
 
 ELCL_API elcl_plan_params elcl_plan_params_default(void);

@@ -20,6 +20,9 @@
  * one instruction. */
 enum elcl_mac { ELCL_MAC_FMA, ELCL_MAC_MAD, ELCL_MAC_PLAIN };
 
+/* How products of whole numbers are made, see dot.h; NONE: f32 with widened weights. */
+enum elcl_dot { ELCL_DOT_NONE, ELCL_DOT_PLAIN };
+
 struct elcl_device_params {
     const char *device; /* as elcl_model_params.device */
     enum elcl_kernels kernels;

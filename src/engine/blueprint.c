@@ -129,12 +129,16 @@ fail:
 }
 
 int elcl_blueprint_weight_bytes(const struct elcl_blueprint *b, enum elcl_attention attention,
-                                enum elcl_storage storage, int panel, uint64_t *bytes,
-                                elcl_error *err)
+                                enum elcl_storage storage, int panel, bool integers,
+                                uint64_t *bytes, elcl_error *err)
 {
     struct elcl_weights weights = {0};
-    struct elcl_loader loader = {
-        .plan = true, .panel = panel, .storage = storage, .attention = attention, .err = err};
+    struct elcl_loader loader = {.plan = true,
+                                 .panel = panel,
+                                 .integers = integers,
+                                 .storage = storage,
+                                 .attention = attention,
+                                 .err = err};
     const int rc = b->family->load(&loader, &b->arch, &weights);
     elcl_weights_finish(&weights);
     if (!rc)
@@ -166,13 +170,16 @@ int elcl_plan_memory(const elcl_blueprint *blueprint, const elcl_plan_params *pa
     ELCL_TRY(elcl_blueprint_check(blueprint, &p, err));
     const enum elcl_attention attention =
         elcl_choose_attention(p.device_type, p.attention, &reason);
+    const bool integers =
+        p.products == ELCL_PRODUCTS_INT && p.weights == ELCL_INT8 && p.vector_width;
     ELCL_TRY(elcl_blueprint_weight_bytes(blueprint, attention, p.weights, 2 * p.vector_width,
-                                         &weight_bytes, err));
+                                         integers, &weight_bytes, err));
     struct elcl_capacity c = {.beams = p.num_beams,
                               .max_source = p.max_source,
                               .max_target = p.max_target,
                               .width = elcl_plan_width(&blueprint->arch, p.num_beams),
-                              .lists = elcl_plan_lists(&blueprint->defaults)};
+                              .lists = elcl_plan_lists(&blueprint->defaults),
+                              .integers = integers};
     const bool limited = p.memory_limit_bytes || p.max_alloc_bytes;
     const int largest = largest_batch(blueprint, &p, attention, &c, weight_bytes);
     if (!p.batch_size && !limited)

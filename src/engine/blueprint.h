@@ -15,7 +15,7 @@ struct elcl_blueprint {
 /* Bytes of the weights on a device, by planning their loading. */
 int elcl_blueprint_weight_bytes(const struct elcl_blueprint *blueprint,
                                 enum elcl_attention attention, enum elcl_storage storage, int panel,
-                                uint64_t *bytes, elcl_error *err);
+                                bool integers, uint64_t *bytes, elcl_error *err);
 
 /* Checks a plan's parameters; 0 lengths become the model's limits. */
 int elcl_blueprint_check(const struct elcl_blueprint *blueprint, elcl_plan_params *params,

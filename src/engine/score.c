@@ -42,7 +42,7 @@ int elcl_scorer_create(elcl_model *model, const elcl_scorer_params *params, elcl
 /* ---- memory -------------------------------------------------------------------------------- */
 
 /* What a run has room for that packs `rows` rows of decoder and of encoder. */
-static struct elcl_capacity capacity_for(const struct elcl_arch *arch, int rows)
+static struct elcl_capacity capacity_for(const struct elcl_arch *arch, bool integers, int rows)
 {
     return (struct elcl_capacity){.sentences = rows,
                                   .beams = 1,
@@ -50,6 +50,7 @@ static struct elcl_capacity capacity_for(const struct elcl_arch *arch, int rows)
                                   .max_target = 1,
                                   .encode_rows = arch->decoder_only ? 0 : rows,
                                   .width = 1,
+                                  .integers = integers,
                                   .score_block = elcl_min_int(rows, LOGIT_ROWS)};
 }
 
@@ -71,7 +72,7 @@ static void drop_run(struct elcl_scorer *s)
 static int create_run(struct elcl_scorer *s, int rows, elcl_error *err)
 {
     struct elcl_model *m = s->model;
-    const struct elcl_capacity c = capacity_for(&m->arch, rows);
+    const struct elcl_capacity c = capacity_for(&m->arch, m->ops->dot != ELCL_DOT_NONE, rows);
     const uint64_t limit = elcl_engine_memory_limit(m->device);
     const uint64_t max_alloc = m->device->desc.max_alloc_bytes;
     struct elcl_ops *ops = NULL;

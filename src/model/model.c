@@ -110,6 +110,7 @@ static int open_device(struct elcl_model *m, const elcl_model_params *params, el
     const struct elcl_ops_params ops_params = {.gemm = params->gemm,
                                                .weights = params->weights,
                                                .state = params->state,
+                                               .products = params->products,
                                                .profile = params->profile != 0};
     int rc;
     ELCL_TRY(elcl_device_open(&device_params, &m->device, err));
@@ -125,6 +126,7 @@ static int load_weights(struct elcl_model *m, struct elcl_tensors *st, elcl_erro
     struct elcl_loader loader = {.ops = m->ops,
                                  .st = st,
                                  .panel = m->ops->panel,
+                                 .integers = m->ops->dot != ELCL_DOT_NONE,
                                  .storage = m->ops->weights,
                                  .attention = m->attention,
                                  .err = err};

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "base/util.h"
+#include "device/dot.h"
 #include "ops/gemm.h"
 #include "ops/launch.h"
 
@@ -64,7 +65,8 @@ static struct division divide(const struct elcl_ops *ops, const struct elcl_matr
 static int launch_cpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
 {
     const struct division d = divide(ops, args->w, args->m);
-    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_GEMM, "gemm");
+    struct elcl_launch launch =
+        elcl_launch_begin(ops, ELCL_K_GEMM, ops->dot ? "gemm_int8" : "gemm");
     common_arguments(&launch, args);
     elcl_launch_int(&launch, d.group);
     elcl_launch_int(&launch, d.groups);
@@ -77,6 +79,53 @@ static int launch_cpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, e
                              (size_t)args->w->batch * (size_t)d.groups};
     const size_t local[] = {1, 1, 1};
     return elcl_launch_run(&launch, 3, global, local, err);
+}
+
+/* 4-byte words of a row of K whole numbers; its scale is one more. */
+static size_t whole_words(int k, size_t element_bytes)
+{
+    return elcl_round_up((size_t)k, 4) * element_bytes / sizeof(uint32_t);
+}
+
+size_t elcl_whole_bytes(int batch, int m, int k)
+{
+    return (size_t)batch * (size_t)m * (whole_words(k, 2) + 1) * sizeof(uint32_t);
+}
+
+int elcl_ops_reserve_whole(struct elcl_ops *ops, size_t bytes, elcl_error *err)
+{
+    if (ops->whole.bytes >= bytes)
+        return ELCL_OK;
+    const int rc = elcl_ops_finish(ops, err); /* what it holds is in use until then */
+    if (rc)
+        return rc;
+    elcl_buffer_destroy(&ops->whole);
+    return elcl_buffer_create(ops->device, "rows in whole numbers", bytes, &ops->whole, err);
+}
+
+/* Rounds x, then multiplies. */
+static int multiply_whole(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
+{
+    const int batch = args->w->batch, m = args->m, k = args->w->k;
+    const size_t words = whole_words(k, elcl_dot_kinds[ops->dot].activation_bytes);
+    int rc;
+    ELCL_TRY(elcl_ops_reserve_whole(ops, elcl_whole_bytes(batch, m, k), err));
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_QUANTISE, "quantise");
+    elcl_launch_buffer(&launch, &ops->whole);
+    elcl_launch_buffer(&launch, args->x);
+    elcl_launch_int(&launch, k);
+    elcl_launch_int(&launch, (int)words);
+    elcl_launch_int(&launch, args->x_ld);
+    elcl_launch_ulong(&launch, args->x_batch);
+    elcl_ops_count(ops, launch.name, (uint64_t)batch * m * (k * sizeof(float) + words * 4), 0);
+    ELCL_TRY(elcl_launch_rows(&launch, m, batch, err));
+    struct elcl_gemm_args whole = *args;
+    whole.x = &ops->whole;
+    whole.x_ld = (int)words + 1;
+    whole.x_batch = (size_t)m * (words + 1);
+    ELCL_TRY(launch_cpu(ops, &whole, err));
+fail:
+    return rc;
 }
 
 /* A kernel of gemm_gpu.cl or gemm_mma.cl, with the tile of its work-groups of 128 items and in how
@@ -116,6 +165,7 @@ static int launch_gpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, e
 
 int elcl_gemm_native(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
 {
-    return ops->kernels == ELCL_KERNELS_CPU ? launch_cpu(ops, args, err)
-                                            : launch_gpu(ops, args, err);
+    if (ops->kernels != ELCL_KERNELS_CPU)
+        return launch_gpu(ops, args, err);
+    return ops->dot ? multiply_whole(ops, args, err) : launch_cpu(ops, args, err);
 }

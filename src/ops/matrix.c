@@ -4,6 +4,7 @@
 
 #include "base/half.h"
 #include "base/util.h"
+#include "device/dot.h"
 #include "ops/ops.h"
 
 static float source_value(const struct elcl_matrix_source *source, size_t at)
@@ -28,70 +29,104 @@ static void put_value(void *packed, enum elcl_storage storage, size_t at, float 
             storage == ELCL_F16 ? elcl_f32_to_f16(value) : elcl_f32_to_bf16(value);
 }
 
-/* Bytes of a panel's values, and of the scales behind them, which stand at a multiple of 4. */
-static size_t values_bytes(enum elcl_storage storage, int width, int k)
+/* How a panel lies in memory. */
+struct layout {
+    enum elcl_storage storage;
+    int width, k;
+    int group; /* neighbours in k side by side; more than 1 for integer products */
+};
+
+static struct layout layout_of(const struct elcl_ops *ops, const struct elcl_matrix *m)
 {
-    const size_t bytes = (size_t)width * (size_t)k * elcl_storage_bytes(storage);
-    return storage == ELCL_INT8 ? elcl_round_up(bytes, sizeof(float)) : bytes;
+    return (struct layout){ops->weights, m->panel, m->k, elcl_dot_kinds[ops->dot].group};
 }
 
-static size_t panel_bytes(enum elcl_storage storage, int width, int k)
+/* Bytes of a panel's values, and of the scales behind them, which stand at a multiple of 4, and
+ * with integer products of the sums behind these. */
+static size_t values_bytes(const struct layout *l)
 {
-    return values_bytes(storage, width, k) +
-           (storage == ELCL_INT8 ? (size_t)width * sizeof(float) : 0);
+    const size_t k = l->group > 1 ? elcl_round_up((size_t)l->k, 4) : (size_t)l->k;
+    const size_t bytes = (size_t)l->width * k * elcl_storage_bytes(l->storage);
+    return l->storage == ELCL_INT8 ? elcl_round_up(bytes, sizeof(float)) : bytes;
+}
+
+static size_t panel_bytes(const struct layout *l)
+{
+    const size_t tail = l->storage != ELCL_INT8 ? 0
+                        : l->group > 1          ? sizeof(float) + sizeof(int32_t)
+                                                : sizeof(float);
+    return values_bytes(l) + (size_t)l->width * tail;
+}
+
+static size_t place(const struct layout *l, int k, int lane)
+{
+    const size_t group = (size_t)l->group, at = (size_t)k;
+    return (at / group * (size_t)l->width + (size_t)lane) * group + at % group;
 }
 
 /* Column `lane` of a panel, the elements from `from` on of the source. */
-static void pack_column(const struct elcl_matrix *m, enum elcl_storage storage,
-                        const struct elcl_matrix_source *source, size_t from, char *panel, int lane)
+static void pack_column(const struct layout *l, const struct elcl_matrix_source *source,
+                        size_t from, char *panel, int lane)
 {
-    for (int k = 0; k < m->k; k++)
-        put_value(panel, storage, (size_t)k * m->panel + lane,
+    for (int k = 0; k < l->k; k++)
+        put_value(panel, l->storage, place(l, k, lane),
                   source_value(source, from + k * source->k_stride));
 }
 
-/* The same in int8: the scale makes the largest 127. What is not finite makes the scale NaN, and
+/* The factor that makes a column's largest whole number 127. What is not finite makes it NaN, and
  * with it every sum of the column. */
-static void pack_int8_column(const struct elcl_matrix *m, const struct elcl_matrix_source *source,
-                             size_t from, char *panel, int lane)
+static float column_scale(const struct elcl_matrix_source *source, size_t from, int n)
 {
-    float largest = 0, scale;
+    float largest = 0;
     bool finite = true;
-    for (int k = 0; k < m->k; k++) {
+    for (int k = 0; k < n; k++) {
         const float value = fabsf(source_value(source, from + k * source->k_stride));
         finite = finite && isfinite(value);
         largest = value > largest ? value : largest;
     }
-    scale = finite ? largest / 127 : NAN;
-    memcpy(panel + values_bytes(ELCL_INT8, m->panel, m->k) + lane * sizeof(scale), &scale,
-           sizeof(scale));
-    if (!(scale > 0))
-        return;
-    for (int k = 0; k < m->k; k++) {
+    return finite ? largest / 127 : NAN;
+}
+
+/* pack_column() in int8. */
+static void pack_int8_column(const struct layout *l, const struct elcl_matrix_source *source,
+                             size_t from, char *panel, int lane)
+{
+    const float scale = column_scale(source, from, l->k);
+    char *tail = panel + values_bytes(l) + (size_t)lane * sizeof(scale);
+    int32_t sum = 0;
+    for (int k = 0; scale > 0 && k < l->k; k++) {
         const float value = source_value(source, from + k * source->k_stride) / scale;
-        ((int8_t *)panel)[(size_t)k * m->panel + lane] =
-            (int8_t)lrintf(fmaxf(-127, fminf(value, 127)));
+        const int8_t whole = (int8_t)lrintf(fmaxf(-127, fminf(value, 127)));
+        ((int8_t *)panel)[place(l, k, lane)] = whole;
+        sum += whole;
     }
+    memcpy(tail, &scale, sizeof(scale));
+    if (l->group > 1)
+        memcpy(tail + (size_t)l->width * sizeof(scale), &sum, sizeof(sum));
 }
 
 /* Column n of W goes to its panel and lane. */
-static void put_column(const struct elcl_matrix *m, enum elcl_storage storage, int b, int n,
+static void put_column(const struct layout *l, const struct elcl_matrix *m, int b, int n,
                        const struct elcl_matrix_source *source, int source_n, char *packed)
 {
-    const size_t panel = (size_t)b * m->panels + n / m->panel;
+    const size_t panel = (size_t)b * m->panels + n / l->width;
     const size_t from = b * source->batch_stride + source_n * source->n_stride;
-    char *to = packed + panel * panel_bytes(storage, m->panel, m->k);
-    if (storage == ELCL_INT8)
-        pack_int8_column(m, source, from, to, n % m->panel);
+    char *to = packed + panel * panel_bytes(l);
+    if (l->storage == ELCL_INT8)
+        pack_int8_column(l, source, from, to, n % l->width);
     else
-        pack_column(m, storage, source, from, to, n % m->panel);
+        pack_column(l, source, from, to, n % l->width);
 }
 
-size_t elcl_matrix_bytes(int panel, enum elcl_storage storage, int batch, int n, int k)
+size_t elcl_matrix_bytes(int panel, bool integers, enum elcl_storage storage, int batch, int n,
+                         int k)
 {
-    const size_t width = panel ? (size_t)panel : (size_t)n;
-    return (size_t)batch * elcl_div_up((size_t)n, width) * panel_bytes(storage, (int)width, k);
+    const struct layout l = {storage, panel ? panel : n, k, integers ? 4 : 1};
+    return (size_t)batch * elcl_div_up((size_t)n, (size_t)l.width) * panel_bytes(&l);
 }
+
+/* Sums of whole numbers, of which one of a row may be twice as large, stay within int. */
+#define MOST_K_OF_INTEGERS 65536
 
 int elcl_matrix_create(struct elcl_ops *ops, const char *label, int batch, int k,
                        const struct elcl_matrix_source *sources, int n_sources,
@@ -102,14 +137,20 @@ int elcl_matrix_create(struct elcl_ops *ops, const char *label, int batch, int k
         m.n += sources[i].n;
     m.panel = ops->panel ? ops->panel : m.n;
     m.panels = (int)elcl_div_up((size_t)m.n, (size_t)m.panel);
-    const size_t bytes = elcl_matrix_bytes(ops->panel, ops->weights, batch, m.n, k);
+    if (ops->dot && k > MOST_K_OF_INTEGERS)
+        return elcl_fail(err, ELCL_E_UNSUPPORTED,
+                         "integer products of %d inputs might overflow, expected at most %d: use "
+                         "--products f32",
+                         k, MOST_K_OF_INTEGERS);
+    const struct layout layout = layout_of(ops, &m);
+    const size_t bytes = elcl_matrix_bytes(ops->panel, ops->dot, ops->weights, batch, m.n, k);
     char *packed = elcl_calloc(bytes, 1);
     if (!packed)
         return elcl_fail_nomem(err);
     for (int b = 0; b < batch; b++)
         for (int i = 0, n = 0; i < n_sources; i++)
             for (int j = 0; j < sources[i].n; j++, n++)
-                put_column(&m, ops->weights, b, n, &sources[i], j, packed);
+                put_column(&layout, &m, b, n, &sources[i], j, packed);
     int rc = elcl_buffer_create(ops->device, label, bytes, &m.buffer, err);
     if (!rc)
         rc = elcl_buffer_write(&m.buffer, 0, packed, bytes, err);

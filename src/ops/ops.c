@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "device/dot.h"
 #include "device/program.h"
 #include "ops/gemm.h"
 #include "ops/launch.h"
@@ -20,6 +21,7 @@ static const char *const kernel_names[ELCL_N_KERNELS] = {
     [ELCL_K_EPILOGUE] = "epilogue",
     [ELCL_K_GATE] = "gate",
     [ELCL_K_WIDEN] = "widen",
+    [ELCL_K_QUANTISE] = "quantise",
     [ELCL_K_ATTN_EL] = "attn_el",
     [ELCL_K_ATTN_EL_SHARED] = "attn_el_shared",
     [ELCL_K_ATTN_MHA] = "attn_mha",
@@ -35,11 +37,12 @@ static const char *const kernel_names[ELCL_N_KERNELS] = {
 };
 
 static const char *const cpu_files[] = {
-    "storage.cl",         "reduce.cl", "activation.cl",  "norm.cl",
-    "gemm_cpu.cl",        "widen.cl",  "attn_el_cpu.cl", "attn_mha_cpu.cl",
-    "attn_packed_cpu.cl", "beams.cl",  "logits.cl",      "sample.cl",
-    "score.cl",
+    "storage.cl", "reduce.cl",      "activation.cl",   "norm.cl",
+    "widen.cl",   "attn_el_cpu.cl", "attn_mha_cpu.cl", "attn_packed_cpu.cl",
+    "beams.cl",   "logits.cl",      "sample.cl",       "score.cl",
 };
+/* Behind those and a mac_*.cl; the second with integer products. */
+static const char *const cpu_gemm_files[] = {"gemm_cpu.cl", "quantise.cl"};
 static const char *const gpu_files[] = {
     "storage.cl", "reduce.cl",       "activation.cl",      "norm.cl",        "gemm_gpu.cl",
     "widen.cl",   "attn_mha_gpu.cl", "attn_packed_gpu.cl", "attn_el_gpu.cl", "beams.cl",
@@ -77,16 +80,21 @@ static void add_files(struct parts *parts, const char *const *files, size_t n)
 static struct parts program_parts(const struct elcl_ops *ops, enum elcl_storage state)
 {
     struct parts parts = {0};
-    if (ops->kernels == ELCL_KERNELS_CPU)
+    if (ops->kernels == ELCL_KERNELS_CPU) {
         add_files(&parts, cpu_files, ELCL_COUNT(cpu_files));
-    else
+        add_files(&parts, &elcl_dot_kinds[ops->dot].file, 1);
+        add_files(&parts, cpu_gemm_files, ops->dot ? 2 : 1);
+    } else {
         add_files(&parts, gpu_files, ELCL_COUNT(gpu_files));
+    }
     if (ops->mma)
         add_files(&parts, mma_files[ops->mma], 2);
     snprintf(parts.options, sizeof(parts.options),
-             "-DELCL_WEIGHT_%s -DELCL_STATE_%s -DVW=%d -DWG=%zu -DGEMM_ROWS=%d%s",
+             "-DELCL_WEIGHT_%s -DELCL_STATE_%s -DVW=%d -DWG=%zu -DGEMM_ROWS=%d "
+             "-DWEIGHT_GROUP=%d%s",
              storage_suffix(ops->weights), storage_suffix(state), ops->vector_width,
-             elcl_group_items(ops), ops->tile_rows, ops->build_options);
+             elcl_group_items(ops), ops->tile_rows, elcl_dot_kinds[ops->dot].group,
+             ops->build_options);
     return parts;
 }
 
@@ -104,6 +112,8 @@ static bool has_kernel(const struct elcl_ops *ops, int id)
 {
     if (id == ELCL_K_GEMM_MMA)
         return ops->mma != ELCL_MMA_NONE;
+    if (id == ELCL_K_QUANTISE)
+        return ops->dot != ELCL_DOT_NONE;
     return (id != ELCL_K_GEMM_ROWS && id != ELCL_K_ATTN_EL_SHARED) ||
            ops->kernels == ELCL_KERNELS_GPU;
 }
@@ -173,6 +183,16 @@ static enum elcl_mma choose_mma(const struct elcl_ops *ops, bool emulate)
     return emulate ? ELCL_MMA_EMULATED : ops->device->mma ? ELCL_MMA_NVIDIA : ELCL_MMA_NONE;
 }
 
+/* All matrices of a program are multiplied in one way: the panels of the CPU shape are packed for
+ * it. */
+static enum elcl_dot choose_dot(const struct elcl_ops *ops, const struct elcl_ops_params *params)
+{
+    const bool panels = ops->kernels == ELCL_KERNELS_CPU && ops->gemm != ELCL_GEMM_CLBLAST;
+    if (!panels || ops->weights != ELCL_INT8 || params->products != ELCL_PRODUCTS_INT)
+        return ELCL_DOT_NONE;
+    return ELCL_DOT_PLAIN;
+}
+
 /* CLBlast is used without being asked for only where it multiplies as our kernel does: some of its
  * versions were wrong on some GPUs. */
 static void distrust_clblast(struct elcl_ops *ops)
@@ -221,6 +241,7 @@ int elcl_ops_create(struct elcl_device *device, const struct elcl_ops_params *pa
     o->state = params->state;
     o->mma = choose_mma(o, params->emulate_mma);
     o->gemm = choose_gemm(o, params->gemm);
+    o->dot = choose_dot(o, params);
     if (params->build_options)
         ELCL_TRY(take_options(o, params->build_options, err));
     choose_shape(o);
@@ -249,6 +270,7 @@ int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops *
                            .weights = other->weights,
                            .state = other->state,
                            .mma = other->mma,
+                           .dot = other->dot,
                            .vector_width = other->vector_width,
                            .panel = other->panel,
                            .tile_rows = other->tile_rows,
@@ -275,6 +297,7 @@ void elcl_ops_destroy(struct elcl_ops **ops)
     kernel_set_finish(&o->set_f32);
     elcl_buffer_destroy(&o->dummy);
     elcl_buffer_destroy(&o->widened);
+    elcl_buffer_destroy(&o->whole);
     elcl_profile_destroy(&o->profile);
     if (o->queue)
         clReleaseCommandQueue(o->queue);

@@ -23,6 +23,7 @@ enum elcl_kernel_id {
     ELCL_K_EPILOGUE,
     ELCL_K_GATE,
     ELCL_K_WIDEN,
+    ELCL_K_QUANTISE, /* with integer products only */
     ELCL_K_ATTN_EL,
     ELCL_K_ATTN_EL_SHARED, /* GPU shape only */
     ELCL_K_ATTN_MHA,
@@ -45,6 +46,7 @@ struct elcl_ops_params {
     enum elcl_gemm gemm; /* AUTO: by device */
     enum elcl_storage weights;
     enum elcl_storage state; /* not INT8 */
+    enum elcl_products products;
     bool profile;
     bool emulate_mma; /* for tests: mac_emulated.cl where the GPU shape has 16-bit weights */
     const char *build_options; /* added to the program's, at most 200 bytes; NULL: none */
@@ -65,11 +67,13 @@ struct elcl_ops {
     enum elcl_gemm gemm;       /* AUTO: by the number of rows */
     enum elcl_storage weights, state;
     enum elcl_mma mma;
+    enum elcl_dot dot;              /* not NONE: int8 weights meet rows in whole numbers */
     struct elcl_kernel_set set;     /* built for `state` */
     struct elcl_kernel_set set_f32; /* the same for f32 state; aliases `set` when that is f32 */
     struct elcl_profile *profile;   /* NULL: off */
     struct elcl_buffer dummy;       /* stands for an absent buffer argument */
     struct elcl_buffer widened;     /* f32 copy of a weight for CLBlast, grown on demand */
+    struct elcl_buffer whole;       /* rows in whole numbers and their scales, grown on demand */
     int vector_width;               /* CPU shape: floats per vector, 4, 8 or 16 */
     int panel;                      /* columns per weight panel; 0: one panel of all columns */
     int tile_rows;                  /* CPU shape: rows of accumulators */
@@ -123,6 +127,11 @@ struct elcl_matrix_source {
  * with zeros in columns beyond N. panel == N is the plain row-major transpose [K, N]. In int8 the
  * values q of a column are round(w / s), s = max |w| / 127, and behind those of a panel, at the
  * next multiple of four bytes, stand s of its columns in f32.
+ *
+ * For integer products G neighbours in k lie side by side (elcl_dot_kinds[].group):
+ *     W[b, n, k] at (k / G * panel + n % panel) * G + k % G,
+ * K is rounded up to a multiple of 4, with zeros, and behind the scales stand the sums of q of the
+ * panel's columns as int.
  */
 struct elcl_matrix {
     struct elcl_buffer buffer;
@@ -133,8 +142,9 @@ struct elcl_matrix {
 int elcl_matrix_create(struct elcl_ops *ops, const char *label, int batch, int k,
                        const struct elcl_matrix_source *sources, int n_sources,
                        struct elcl_matrix *matrix, elcl_error *err);
-/* Bytes of the buffer that elcl_matrix_create() makes. */
-size_t elcl_matrix_bytes(int panel, enum elcl_storage storage, int batch, int n, int k);
+/* Bytes of the buffer that elcl_matrix_create() makes; integers: for integer products. */
+size_t elcl_matrix_bytes(int panel, bool integers, enum elcl_storage storage, int batch, int n,
+                         int k);
 
 /* ---- GEMM (gemm.c, gemm_native.c, gemm_clblast.c) ------------------------------------------ */
 
@@ -161,6 +171,12 @@ struct elcl_gemm_args {
     enum elcl_activation act;
 };
 int elcl_op_gemm(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err);
+
+/* With integer products x is rounded before the product, row by row: q = round(x / s), s = max |x|
+ * / 127, see quantise.cl. It lies in ops->whole, which so many bytes hold for any kind of them. */
+size_t elcl_whole_bytes(int batch, int m, int k);
+/* Makes ops->whole at least so large. */
+int elcl_ops_reserve_whole(struct elcl_ops *ops, size_t bytes, elcl_error *err);
 
 /* y[r][f] = act(y[r][f]) * y[r][F + f] for f < F, in place; y [R, 2 F]. */
 int elcl_op_gate(struct elcl_ops *ops, const struct elcl_buffer *y, int r, int f,

@@ -59,6 +59,23 @@ void elcl_ref_round_rows(enum elcl_storage storage, float *values, size_t rows, 
     }
 }
 
+#define LEAST_INPUT 0x1p-120
+#define TIE 1e-4 /* of 127 steps, whose quotients err by some units of 2^-24 of them */
+
+void elcl_ref_round_input(float *x, float *doubt, size_t n)
+{
+    double largest = 0;
+    for (size_t i = 0; i < n; i++)
+        largest = isfinite(x[i]) && largest >= 0 ? fmax(largest, fabs((double)x[i])) : -1;
+    const double scale = largest < 0 ? NAN : largest < LEAST_INPUT ? 0 : largest / 127;
+    for (size_t i = 0; i < n; i++) {
+        const double steps = scale > 0 ? (double)x[i] / scale : 0;
+        const double whole = nearbyint(steps);
+        doubt[i] = fabs(fabs(steps - whole) - 0.5) < TIE ? (float)scale : 0;
+        x[i] = (float)(whole * scale);
+    }
+}
+
 void elcl_ref_store(enum elcl_storage storage, const float *values, void *bits, size_t n)
 {
     if (storage == ELCL_F32) {

@@ -2,7 +2,8 @@
  * The products of a layer. Tolerance: the sum of K products errs by a random walk of roundings,
  * (4 + 2 sqrt K) U sum |x w|, which an activation stretches by its largest slope and adds its own
  * error to. Matrix instructions see x as the sum of two 16-bit numbers and lose 2^-16 (bf16) or
- * 2^-15 (f16) of it.
+ * 2^-15 (f16) of it. Integer products see x in whole numbers, where an element near a tie may go
+ * either way: sum |doubt w| more.
  */
 #include "selftest/selftest.h"
 
@@ -21,6 +22,7 @@ struct product {
 struct operands {
     size_t n_x, n_y;
     float *x, *w, *bias, *residual; /* the last two NULL where there is none */
+    float *doubt;                   /* as x: of integer products */
     size_t x_ld, y_ld, x_batch, y_batch;
 };
 
@@ -69,6 +71,17 @@ static void reference(const struct product *p, const struct operands *o, double 
     elcl_ref_gemm(&args);
 }
 
+/* x becomes what integer products see of it. */
+static void round_input(struct elcl_st *st, const struct product *p, struct operands *o)
+{
+    o->doubt = elcl_st_memory(st, o->n_x, sizeof(*o->doubt));
+    for (int b = 0; o->doubt && b < p->batch; b++)
+        for (int m = 0; m < p->m; m++) {
+            const size_t at = b * o->x_batch + (size_t)m * o->x_ld;
+            elcl_ref_round_input(o->x + at, o->doubt + at, (size_t)p->k);
+        }
+}
+
 static void magnitudes(float *values, size_t n)
 {
     for (size_t i = 0; values && i < n; i++)
@@ -77,19 +90,28 @@ static void magnitudes(float *values, size_t n)
 
 /* bound [n_y]; the operands become their magnitudes. */
 static void make_bounds(const struct elcl_st *st, const struct product *p, struct operands *o,
-                        const double *want, double *bound)
+                        const double *want, double *bound, double *doubt)
 {
     magnitudes(o->x, o->n_x);
     magnitudes(o->w, (size_t)p->batch * p->n * p->k);
     magnitudes(o->bias, (size_t)p->batch * p->n);
     reference(p, o, bound, false);
+    if (o->doubt) {
+        const struct operands d = {.x = o->doubt,
+                                   .w = o->w,
+                                   .x_ld = o->x_ld,
+                                   .y_ld = o->y_ld,
+                                   .x_batch = o->x_batch,
+                                   .y_batch = o->y_batch};
+        reference(p, &d, doubt, false);
+    }
     const double factor =
         (4 + 2 * sqrt(p->k)) * (p->act == ELCL_ACT_NONE ? 1 : 1.13) + (p->act ? 4 : 0);
     const double split = !st->ops->mma                  ? 0
                          : st->ops->weights == ELCL_F16 ? 1.13 * 0x1p-15
                                                         : 1.13 * 0x1p-16;
     for (size_t i = 0; i < o->n_y; i++)
-        bound[i] = split * bound[i] +
+        bound[i] = split * bound[i] + 1.13 * doubt[i] +
                    ELCL_ST_U * (factor * bound[i] + 2 * fabs(want[i]) +
                                 (o->residual ? fabs((double)o->residual[i]) : 0)) +
                    1e-37;
@@ -121,16 +143,20 @@ static void check_product(struct elcl_st *st, const char *model, const struct pr
 {
     const char *operation = st->ops->gemm == ELCL_GEMM_CLBLAST ? "gemm clblast"
                             : st->ops->mma                     ? "gemm mma"
+                            : st->ops->dot                     ? "gemm integers"
                                                                : "gemm native";
     if (!elcl_st_begin(st, operation, "%s %s M=%d N=%d K=%d", model, p->name, p->m, p->n, p->k))
         return;
     struct operands o = make_operands(st, p);
     double *want = elcl_st_memory(st, o.n_y, sizeof(*want));
     double *bound = elcl_st_memory(st, o.n_y, sizeof(*bound));
+    double *doubt = elcl_st_memory(st, o.n_y, sizeof(*doubt));
     const float *got = elcl_st_ok(st) ? run(st, p, &o) : NULL;
-    if (got) {
+    if (got && st->ops->dot)
+        round_input(st, p, &o);
+    if (got && elcl_st_ok(st)) {
         reference(p, &o, want, true);
-        make_bounds(st, p, &o, want, bound);
+        make_bounds(st, p, &o, want, bound, doubt);
         elcl_st_compare(st, "y", got, want, bound, o.n_y);
     }
     elcl_st_end(st);

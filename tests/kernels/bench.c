@@ -158,7 +158,7 @@ static void bench_gemm(struct bed *bed, int batch, int m, int n, int k)
     bed_end(bed);
 }
 
-static void bench_gemms(struct bed *bed)
+void bench_gemms(struct bed *bed)
 {
     static const int rows[] = {1, 4, 16, 64, 256, 1024};
     for (size_t i = 0; i < ELCL_COUNT(rows); i++) {

@@ -34,8 +34,11 @@ static void open_bed(struct bed *bed)
         printf("%s kernels on %s, %s\n", bed->kernels == ELCL_KERNELS_CPU ? "cpu" : "gpu",
                (*bed->device)->desc.name, (*bed->device)->desc.platform);
     }
-    const struct elcl_ops_params params = {
-        .gemm = bed->gemm, .weights = bed->weights, .state = bed->state, .emulate_mma = bed->mma};
+    const struct elcl_ops_params params = {.gemm = bed->gemm,
+                                           .weights = bed->weights,
+                                           .state = bed->state,
+                                           .products = bed->products,
+                                           .emulate_mma = bed->mma};
     bed_must(elcl_ops_create(*bed->device, &params, &bed->ops, &err), &err);
 }
 

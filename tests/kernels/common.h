@@ -29,6 +29,7 @@ struct bed {
     enum elcl_kernels kernels;
     enum elcl_gemm gemm;
     enum elcl_storage weights, state;
+    enum elcl_products products;
     bool mma;  /* emulated matrix instructions */
     bool full; /* all sizes; otherwise a subset */
     char name[48];
@@ -102,6 +103,7 @@ const char *storage_name(enum elcl_storage storage);
 /* The tests, one subject a file. */
 void test_ref(void);
 void test_gemm(struct bed *bed);
+void test_inputs(struct bed *bed);
 void test_mma(struct bed *bed);
 void test_pointwise(struct bed *bed);
 void test_attention(struct bed *bed);
@@ -111,5 +113,6 @@ void test_sample(struct bed *bed);
 void test_score(struct bed *bed);
 void test_clblast(struct bed *bed);
 void bench(struct bed *bed);
+void bench_gemms(struct bed *bed);
 
 #endif

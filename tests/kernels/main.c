@@ -23,6 +23,7 @@ static void start_bed(struct bed *bed, const struct check_options *options,
                         .gemm = gemm,
                         .weights = storages->weights,
                         .state = storages->state,
+                        .products = ELCL_PRODUCTS_F32,
                         .full = storages->full && !options->small,
                         .device = device};
     snprintf(bed->name, sizeof(bed->name), "%s %s/%s", kernels == ELCL_KERNELS_CPU ? "cpu" : "gpu",
@@ -54,6 +55,26 @@ static void check_shape(const struct check_options *options, struct elcl_device 
         }
         bed_close(&bed);
     }
+}
+
+static void start_integers(struct bed *bed, const struct check_options *options,
+                           struct elcl_device **device)
+{
+    static const struct storages storages = {ELCL_INT8, ELCL_F32, true};
+    start_bed(bed, options, device, ELCL_KERNELS_CPU, ELCL_GEMM_NATIVE, &storages);
+    bed->products = ELCL_PRODUCTS_INT;
+    snprintf(bed->name, sizeof(bed->name), "integers");
+}
+
+/* Whole numbers of rows with whole numbers of weights. */
+static void check_integers(const struct check_options *options, struct elcl_device **device)
+{
+    struct bed bed;
+    start_integers(&bed, options, device);
+    test_gemm(&bed);
+    test_inputs(&bed);
+    test_pointwise(&bed);
+    bed_close(&bed);
 }
 
 /* The GEMM on matrix instructions, which any device can emulate. */
@@ -96,6 +117,11 @@ static void bench_shape(const struct check_options *options, struct elcl_device 
     for (size_t i = 0; i < ELCL_COUNT(storages); i++) {
         start_bed(&bed, options, device, kernels, ELCL_GEMM_NATIVE, &storages[i]);
         bench(&bed);
+        bed_close(&bed);
+    }
+    if (kernels == ELCL_KERNELS_CPU) {
+        start_integers(&bed, options, device);
+        bench_gemms(&bed);
         bed_close(&bed);
     }
 }
@@ -142,6 +168,8 @@ int main(int argc, char **argv)
         else
             check_shape(options, &devices[i], shapes[i]);
     }
+    if (!options->bench && has[0])
+        check_integers(options, &devices[0]);
     if (!options->bench && has[1])
         check_mma(options, &devices[1]);
     if (!options->bench && has[1])

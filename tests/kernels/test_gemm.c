@@ -7,7 +7,8 @@
  * doubled one product of typical size would pass it.) An activation stretches the error by at most
  * 1.13 and adds its own: with erf, tanh and exp right to a few units, 4 U |sum|. The residual adds
  * one rounding. Matrix instructions see x as the sum of two bf16: what is lost is less than SPLIT
- * of A.
+ * of A. Integer products see x rounded to whole numbers, where an element near a tie may go either
+ * way: the bound has DOUBT = sum |doubt w| more. Their sums are exact.
  */
 #include "common.h"
 
@@ -17,6 +18,7 @@
 
 #include "base/half.h"
 #include "base/util.h"
+#include "device/dot.h"
 #include "device/probe.h"
 
 enum residual { RESIDUAL_NONE, RESIDUAL_SEPARATE, RESIDUAL_IN_PLACE };
@@ -35,6 +37,7 @@ struct operands {
     size_t n_x, n_y;
     float *x, *w, *bias, *residual; /* NULL: none */
     float *given;                   /* w before it was packed */
+    float *doubt;                   /* as x: of integer products */
 };
 
 static const elcl_ref_activation activations[] = {[ELCL_ACT_NONE] = NULL,
@@ -98,6 +101,20 @@ static float *magnitudes(struct bed *bed, const float *values, size_t n)
     return a;
 }
 
+/* x becomes what integer products see of it. */
+static void round_input(struct bed *bed, const struct shape *s, struct operands *o)
+{
+    float *x = bed_floats(bed, o->n_x);
+    memcpy(x, o->x, o->n_x * sizeof(*x));
+    o->x = x;
+    o->doubt = bed_floats(bed, o->n_x);
+    for (int b = 0; b < s->batch; b++)
+        for (int m = 0; m < s->m; m++) {
+            const size_t at = b * s->x_batch + (size_t)m * s->x_ld;
+            elcl_ref_round_input(o->x + at, o->doubt + at, (size_t)s->k);
+        }
+}
+
 /* bound [n_y], see the top of the file. */
 static double *bounds(struct bed *bed, const struct shape *s, const struct operands *o,
                       const double *want)
@@ -110,13 +127,17 @@ static double *bounds(struct bed *bed, const struct shape *s, const struct opera
                                .bias = magnitudes(bed, o->bias, (size_t)s->batch * s->n)};
     double *bound = bed_unwritten(bed, o->n_y);
     reference(s, &a, bound, NULL);
+    double *doubt = bed_doubles(bed, o->n_y);
+    const struct operands d = {.n_x = o->n_x, .n_y = o->n_y, .x = o->doubt, .w = a.w};
+    if (o->doubt)
+        reference(s, &d, doubt, NULL);
     const double stretch = s->act == ELCL_ACT_NONE ? 1 : 1.13;
     const double own = s->act == ELCL_ACT_NONE ? 0 : 4;
     const double split = !bed->mma ? 0 : bed->weights == ELCL_F16 ? 0x1p-15 : 0x1p-16;
     for (size_t i = 0; i < o->n_y; i++)
         bound[i] = (((4 + 2 * sqrt(s->k)) * stretch + own) * U + split * stretch) * bound[i] +
-                   2 * U * fabs(want[i]) + (o->residual ? U * fabs((double)o->residual[i]) : 0) +
-                   1e-37;
+                   stretch * doubt[i] + 2 * U * fabs(want[i]) +
+                   (o->residual ? U * fabs((double)o->residual[i]) : 0) + 1e-37;
     return bound;
 }
 
@@ -149,10 +170,12 @@ static float *run(struct bed *bed, const struct shape *s, const struct operands 
 static void check_gemm(struct bed *bed, const struct shape *s)
 {
     bed_begin(bed);
-    const struct operands o = make_operands(bed, s);
+    struct operands o = make_operands(bed, s);
     double *want = bed_unwritten(bed, o.n_y);
-    reference(s, &o, want, activations[s->act]);
     const float *got = run(bed, s, &o, bed_matrix(bed, s->batch, s->n, s->k, o.given));
+    if (bed->ops->dot)
+        round_input(bed, s, &o);
+    reference(s, &o, want, activations[s->act]);
     char what[96];
     snprintf(what, sizeof(what), "y of M=%d, act %d, bias %d, residual %d", s->m, s->act, s->bias,
              s->residual);
@@ -253,8 +276,10 @@ static void test_activations(struct bed *bed)
             o.w[i] = o.given[i] = 1;
         elcl_ref_round_rows(bed->weights, o.w, (size_t)n, 1);
         double *want = bed_unwritten(bed, o.n_y);
-        reference(&s, &o, want, activations[act]);
         const float *got = run(bed, &s, &o, bed_matrix(bed, 1, n, 1, o.given));
+        if (bed->ops->dot)
+            round_input(bed, &s, &o);
+        reference(&s, &o, want, activations[act]);
         check_bounded("act(x)", got, want, bounds(bed, &s, &o, want), o.n_y);
         bed_end(bed);
     }
@@ -373,15 +398,29 @@ static struct stack make_stack(struct bed *bed, int batch, const int *ns, int n_
     return s;
 }
 
+/* Behind the whole numbers of lane `lane`: their scale, and with integer products their sum. */
+static void put_tail(unsigned char *tail, const struct elcl_matrix *w, size_t lane, float scale,
+                     const int8_t *column, bool sums)
+{
+    int32_t sum = 0;
+    for (int i = 0; i < w->k; i++)
+        sum += column[i];
+    memcpy(tail + lane * 4, &scale, 4);
+    if (sums)
+        memcpy(tail + ((size_t)w->panel + lane) * 4, &sum, 4);
+}
+
 /* The bytes of a packed matrix by the words of ops.h, zeros beyond N. */
 static unsigned char *pack(struct bed *bed, const struct elcl_matrix *w, const float *values,
                            size_t *bytes)
 {
     const size_t element = elcl_ref_bytes(bed->weights), k = (size_t)w->k;
-    const bool whole = bed->weights == ELCL_INT8;
-    const size_t values_bytes = (size_t)w->panel * k * element;
+    const bool whole = bed->weights == ELCL_INT8, integers = bed->ops->dot != ELCL_DOT_NONE;
+    const size_t group = (size_t)elcl_dot_kinds[bed->ops->dot].group;
+    const size_t values_bytes = (size_t)w->panel * (integers ? (k + 3) / 4 * 4 : k) * element;
     const size_t scales_at = (values_bytes + 3) / 4 * 4;
-    const size_t panel = whole ? scales_at + (size_t)w->panel * sizeof(float) : values_bytes;
+    const size_t tail = (size_t)w->panel * (integers ? 8 : 4);
+    const size_t panel = whole ? scales_at + tail : values_bytes;
     *bytes = (size_t)w->batch * w->panels * panel;
     unsigned char *packed = bed_memory(bed, *bytes, 1);
     unsigned char *column = bed_memory(bed, k, element);
@@ -391,12 +430,13 @@ static unsigned char *pack(struct bed *bed, const struct elcl_matrix *w, const f
             const size_t lane = (size_t)(n % w->panel);
             if (whole) {
                 const float scale = elcl_ref_quantise(values, k, (int8_t *)column);
-                memcpy(to + scales_at + lane * sizeof(scale), &scale, sizeof(scale));
+                put_tail(to + scales_at, w, lane, scale, (int8_t *)column, integers);
             } else {
                 elcl_ref_store(bed->weights, values, column, k);
             }
             for (size_t i = 0; i < k; i++)
-                memcpy(to + (i * w->panel + lane) * element, column + i * element, element);
+                memcpy(to + ((i / group * w->panel + lane) * group + i % group) * element,
+                       column + i * element, element);
         }
     return packed;
 }
@@ -413,7 +453,8 @@ static void check_packing(struct bed *bed, int batch, const int *ns, int n_sourc
           w.panel);
     size_t bytes;
     const unsigned char *want = pack(bed, &w, s.values, &bytes);
-    CHECK(elcl_matrix_bytes(bed->ops->panel, bed->weights, batch, s.n, k) == w.buffer.bytes,
+    CHECK(elcl_matrix_bytes(bed->ops->panel, bed->ops->dot, bed->weights, batch, s.n, k) ==
+              w.buffer.bytes,
           "elcl_matrix_bytes differs");
     if (CHECK(w.buffer.bytes == bytes, "%zu bytes, want %zu", w.buffer.bytes, bytes))
         check_bytes("packed", bed_read(bed, &w.buffer), want, bytes, 1);
@@ -466,6 +507,39 @@ void test_gemm(struct bed *bed)
     test_activations(bed);
     test_gate(bed);
     test_invariance(bed);
+}
+
+/* Rows of integer products that have no usual scale: each spoils or spares itself alone. W picks
+ * the elements one by one, twice each. */
+void test_inputs(struct bed *bed)
+{
+    enum { M = 8, K = 5, N = 2 * K };
+    static const float huge = 1.6e38f, least = 0x1p-120f;
+    const float rows[M][K] = {{0, 0, -0.0f, 0, 0},           {1, NAN, 2, 3, 4},
+                              {1, 2, -INFINITY, 3, 0},       {huge, -huge, huge / 4, 1, 0},
+                              {least, -least / 2, 0, 0, 0},  {least / 2, 1e-44f, 0, 0, -least / 4},
+                              {127, 63.4f, 62.6f, -0.4f, 1}, {-8, -3, 5, 1e-3f, 8}};
+    if (!check_case("gemm %s odd rows", bed->name))
+        return;
+    bed_begin(bed);
+    const struct shape s = {.batch = 1, .m = M, .n = N, .k = K, .x_ld = K, .y_ld = N};
+    struct operands o = {.n_x = M * K, .n_y = M * N, .x = bed_floats(bed, M * K)};
+    float *w = bed_floats(bed, N * K);
+    for (int n = 0; n < N; n++)
+        w[n * K + n % K] = n < K ? 1.0f : -2.0f;
+    memcpy(o.x, rows, sizeof(rows));
+    const float *y = run(bed, &s, &o, bed_matrix(bed, 1, N, K, w));
+    round_input(bed, &s, &o);
+    for (int i = 0; i < M * N; i++) {
+        const double factor = i % N < K ? 1 : -2, x = (double)o.x[i / N * K + i % K];
+        const double want = factor * x;
+        if (isnan(want))
+            CHECK(isnan(y[i]), "row %d gives %g, want NaN", i / N, (double)y[i]);
+        else
+            CHECK(fabs((double)y[i] - want) <= 8 * U * fabs(want), "row %d gives %g, want %g",
+                  i / N, (double)y[i], want);
+    }
+    bed_end(bed);
 }
 
 /* The start-up probe takes the emulated instruction for right. */

@@ -308,6 +308,7 @@ elcl_model_params setup_params(const struct setup *setup, const struct check_opt
     params.gemm = setup->gemm;
     params.weights = setup->weights;
     params.state = setup->state;
+    params.products = setup->products ? setup->products : ELCL_PRODUCTS_F32;
     return params;
 }
 

@@ -59,6 +59,7 @@ struct setup {
     enum elcl_kernels kernels;
     enum elcl_gemm gemm;
     enum elcl_storage weights, state;
+    enum elcl_products products; /* AUTO, 0: f32, whatever the machine is good at */
 };
 
 extern const enum elcl_attention all_variants[3];

@@ -21,12 +21,14 @@ struct subject {
 };
 
 /* Logits [N_STEPS, N_INPUTS, V], NULL after a failed check; the f32 run chooses the tokens. */
-static float *run(struct subject *s, enum elcl_storage weights, const struct check_options *options)
+static float *run(struct subject *s, enum elcl_storage weights, enum elcl_products products,
+                  const struct check_options *options)
 {
     const struct setup setup = {.attention = ELCL_ATTN_EL,
                                 .kernels = ELCL_KERNELS_CPU,
                                 .gemm = ELCL_GEMM_NATIVE,
-                                .weights = weights};
+                                .weights = weights,
+                                .products = products};
     const size_t v = (size_t)s->vocabulary;
     float *logits = elcl_calloc(N_STEPS * N_INPUTS * v, sizeof(*logits));
     elcl_model *model = setup_open(s->directory, &setup, options);
@@ -56,7 +58,7 @@ static float *run(struct subject *s, enum elcl_storage weights, const struct che
 }
 
 /* Rows are compared as softmax sees them: less their mean. */
-static void compare(const char *name, const struct subject *s, enum elcl_storage weights,
+static void compare(const char *name, const struct subject *s, const char *weights,
                     const float *logits, double most)
 {
     const size_t v = (size_t)s->vocabulary, rows = N_STEPS * N_INPUTS;
@@ -84,8 +86,7 @@ static void compare(const char *name, const struct subject *s, enum elcl_storage
     printf(
         "%s, weights %s: logits of standard deviation %.3g are off by %.3g (%.3f %%), at most by "
         "%.3g; %d of %zu best tokens are the same\n",
-        name, storage_name(weights), sqrt(spread / count), sqrt(error / count), 100 * share, worst,
-        same, rows);
+        name, weights, sqrt(spread / count), sqrt(error / count), 100 * share, worst, same, rows);
     CHECK(most > 0 ? share > 1e-7 && share < most : share == 0,
           "off by %g of their spread, expected at most %g", share, most);
     CHECK(same >= (int)rows * 9 / 10, "%d of %zu best tokens are the same", same, rows);
@@ -95,13 +96,18 @@ static void test_model(const char *name, struct subject *s, const struct check_o
 {
     static const struct {
         enum elcl_storage storage;
+        enum elcl_products products;
+        const char *name;
         double most; /* share of the logits' spread; the models are stored in f16 */
-    } weights[] = {{ELCL_F16, 0}, {ELCL_BF16, 0.005}, {ELCL_INT8, 0.02}};
-    s->exact = run(s, ELCL_F32, options);
+    } weights[] = {{ELCL_F16, ELCL_PRODUCTS_F32, "f16", 0},
+                   {ELCL_BF16, ELCL_PRODUCTS_F32, "bf16", 0.005},
+                   {ELCL_INT8, ELCL_PRODUCTS_F32, "int8", 0.02},
+                   {ELCL_INT8, ELCL_PRODUCTS_INT, "int8 in integer products", 0.04}};
+    s->exact = run(s, ELCL_F32, ELCL_PRODUCTS_F32, options);
     for (size_t i = 0; s->exact && i < ELCL_COUNT(weights); i++) {
-        float *logits = run(s, weights[i].storage, options);
+        float *logits = run(s, weights[i].storage, weights[i].products, options);
         if (logits)
-            compare(name, s, weights[i].storage, logits, weights[i].most);
+            compare(name, s, weights[i].name, logits, weights[i].most);
         elcl_free(logits);
     }
     elcl_free(s->exact);

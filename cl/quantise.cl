@@ -1,0 +1,55 @@
+/*
+ * Rows in whole numbers, for GEMMs that multiply them:
+ *     s[r] = max_k |x[r, k]| / 127,  q[r, k] = round(x[r, k] / s[r]) + MAC_OFFSET
+ * ties to even. A row whose largest magnitude is below 2^-120 counts as zeros, with s = 0; one with
+ * an element that is not finite gets s = NaN, and with it NaN in all its products.
+ *
+ * quantise   rows [batch, M, words + 1]: the words of a row hold K elements of MAC_WHOLE, then zeros;
+ *            s is the last one. One work-group of one item per row and batch: global size
+ *            {M, batch}. CPU shape only.
+ */
+// lint after: mac_int8.cl
+// lint: -DVW=8 -DELCL_WEIGHT_INT8 -DWEIGHT_GROUP=4
+// lint: -DVW=16 -DELCL_WEIGHT_INT8 -DWEIGHT_GROUP=4
+
+#define QUANTISE_LEAST 0x1p-120f
+#define QUANTISE_INFINITE 0x7f800000u /* magnitude bits from here on are not finite */
+
+/* The largest magnitude of a row, as bits: they are in the order of the numbers, NaN behind all. */
+static inline uint largest_bits(__global const float *x, int k_size)
+{
+    const int whole = k_size / VW * VW;
+    uintv most = (uintv)(0);
+    for (int k = 0; k < whole; k += VW)
+        most = max(most, LOADV((__global const uint *)x + k) & 0x7fffffffu);
+    uint parts[VW], largest = 0;
+    STOREV(most, parts);
+    for (int i = 0; i < VW; i++)
+        largest = max(largest, parts[i]);
+    for (int k = whole; k < k_size; k++)
+        largest = max(largest, as_uint(x[k]) & 0x7fffffffu);
+    return largest;
+}
+
+__kernel void quantise(__global uint *rows, __global const float *x, /* [batch, M, x_ld] */
+                       int k_size, int words, int x_ld, ulong x_batch)
+{
+    const size_t batch = get_global_id(1), m = get_global_id(0);
+    x += batch * x_batch + m * x_ld;
+    rows += (batch * get_global_size(0) + m) * (words + 1);
+    __global MAC_WHOLE *q = (__global MAC_WHOLE *)rows;
+    const uint bits = largest_bits(x, k_size);
+    const float largest = as_float(bits);
+    const bool finite = bits < QUANTISE_INFINITE, some = finite && largest >= QUANTISE_LEAST;
+    const float factor = some ? 127.0f / largest : 0.0f;
+    rows[words] = as_uint(finite ? (some ? largest / 127.0f : 0.0f) : NAN);
+    const int whole = finite ? k_size / VW * VW : 0;
+    for (int k = 0; k < whole; k += VW) {
+        const floatv v = clamp(rint(LOADV(x + k) * factor), -127.0f, 127.0f);
+        STOREV(CAT(convert_, CAT(MAC_WHOLE, VW))(CAT(convert_int, VW)(v) + MAC_OFFSET), q + k);
+    }
+    for (int k = whole; k < words * (int)(sizeof(uint) / sizeof(MAC_WHOLE)); k++) {
+        const float v = finite && k < k_size ? x[k] : 0.0f;
+        q[k] = (MAC_WHOLE)((int)clamp(rint(v * factor), -127.0f, 127.0f) + MAC_OFFSET);
+    }
+}
