@@ -270,6 +270,18 @@ char *elcl_cache_directory(void)
     return home && *home ? elcl_path_join(home, ".cache/elcl") : NULL;
 }
 
+bool elcl_cpu_has(enum elcl_cpu_feature feature)
+{
+#if defined(__x86_64__)
+    return feature == ELCL_CPU_AVX2       ? __builtin_cpu_supports("avx2")
+           : feature == ELCL_CPU_AVX512BW ? __builtin_cpu_supports("avx512bw")
+                                          : __builtin_cpu_supports("avx512vnni");
+#else
+    (void)feature;
+    return false;
+#endif
+}
+
 uint64_t elcl_clock_ns(void)
 {
     struct timespec t;

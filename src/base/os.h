@@ -56,6 +56,10 @@ char *elcl_cache_directory(void);
 /* "directory/name", freed with elcl_free(); NULL when memory is short. */
 char *elcl_path_join(const char *directory, const char *name);
 
+/* Instruction sets of the processor that this runs on, which the system lets programs use. */
+enum elcl_cpu_feature { ELCL_CPU_AVX2, ELCL_CPU_AVX512BW, ELCL_CPU_AVX512_VNNI };
+bool elcl_cpu_has(enum elcl_cpu_feature feature);
+
 /* Nanoseconds of a clock that never goes back. */
 uint64_t elcl_clock_ns(void);
 

@@ -21,7 +21,7 @@
 enum elcl_mac { ELCL_MAC_FMA, ELCL_MAC_MAD, ELCL_MAC_PLAIN };
 
 /* How products of whole numbers are made, see dot.h; NONE: f32 with widened weights. */
-enum elcl_dot { ELCL_DOT_NONE, ELCL_DOT_PLAIN };
+enum elcl_dot { ELCL_DOT_NONE, ELCL_DOT_PLAIN, ELCL_DOT_VPMADDWD, ELCL_DOT_VPDPBUSD };
 
 struct elcl_device_params {
     const char *device; /* as elcl_model_params.device */
@@ -43,6 +43,8 @@ struct elcl_device {
     enum elcl_kernels kernels; /* the kernel shape: CPU or GPU */
     enum elcl_mac mac;         /* found by a timed probe */
     bool mma;                  /* mac_nvidia.cl works here */
+    enum elcl_dot dot;         /* the integer products that work here */
+    bool dot_pays;             /* they are faster than f32 products */
     bool short_loops;          /* long loops end early: see probe.c */
     bool is_pocl;              /* PoCL caches its own binaries (program_cache.c) */
     uint64_t memory_limit_bytes;

@@ -9,12 +9,24 @@
 #include "base/os.h"
 #include "base/util.h"
 #include "device/buffer.h"
+#include "device/dot.h"
 #include "device/program.h"
 #include "device/program_cache.h"
 
 /* ---- the table of verdicts ----------------------------------------------------------------- */
 
-enum probe { P_FMA, P_MAD, P_PLAIN, P_HALF, P_FP16, P_SUBGROUPS, P_MATRIX, P_LOOPS, N_PROBES };
+enum probe {
+    P_FMA,
+    P_MAD,
+    P_PLAIN,
+    P_HALF,
+    P_FP16,
+    P_SUBGROUPS,
+    P_MATRIX,
+    P_DOT,
+    P_LOOPS,
+    N_PROBES
+};
 _Static_assert(N_PROBES <= ELCL_MAX_PROBES, "room for all probes");
 _Static_assert((int)P_FMA == (int)ELCL_MAC_FMA && (int)P_MAD == (int)ELCL_MAC_MAD &&
                    (int)P_PLAIN == (int)ELCL_MAC_PLAIN,
@@ -28,6 +40,7 @@ static const char *const probe_names[N_PROBES] = {
     [P_FP16] = "fp16 arithmetic",
     [P_SUBGROUPS] = "subgroups",
     [P_MATRIX] = "matrix instructions",
+    [P_DOT] = "integer products",
     [P_LOOPS] = "long loops",
 };
 
@@ -409,18 +422,29 @@ static void judge_mma(struct elcl_device *device, struct elcl_probes *probes)
         set_verdict(probes, P_MATRIX, true, "mma.sync, for f16 and bf16 weights");
 }
 
+/* Of the CPU shape alone; the others' verdict is that they have none. */
+static void judge_dot(struct elcl_device *device, struct elcl_probes *probes)
+{
+    char why[sizeof(probes->text[0])] = "CPU kernels alone have them";
+    probes->dot = ELCL_DOT_PLAIN;
+    if (device->kernels == ELCL_KERNELS_CPU)
+        probes->dot = elcl_probe_dot(device, &probes->dot_pays, why, sizeof(why));
+    set_verdict(probes, P_DOT, probes->dot_pays, "%s", why);
+}
+
 /* ---- the cache of verdicts ----------------------------------------------------------------- */
 
 struct stored {
     uint32_t version;
     uint32_t mac;
     uint32_t mma;
+    uint32_t dot, dot_pays;
     uint32_t short_loops;
     uint32_t on[N_PROBES];
     char text[N_PROBES][sizeof(((struct elcl_probes *)NULL)->text[0])];
 };
 
-#define STORED_VERSION 3
+#define STORED_VERSION 4
 
 static uint64_t cache_key(const struct elcl_device *device)
 {
@@ -430,7 +454,8 @@ static uint64_t cache_key(const struct elcl_device *device)
     key = elcl_hash(key, numbers, sizeof(numbers));
     for (const struct elcl_cl_source *s = elcl_cl_sources; s->name; s++) {
         if (!strcmp(s->name, "probe.cl") || !strcmp(s->name, "probe_mma.cl") ||
-            !strcmp(s->name, "mac_nvidia.cl"))
+            !strncmp(s->name, "mac_", 4) || !strcmp(s->name, "probe_dot.cl") ||
+            !strcmp(s->name, "gemm_cpu.cl") || !strcmp(s->name, "storage.cl"))
             key = elcl_hash(key, s->text, s->bytes);
     }
     const char *const names[] = {device->desc.name, device->desc.version, device->desc.driver,
@@ -451,13 +476,16 @@ static bool load_verdicts(const struct elcl_device *device, struct elcl_probes *
     if (ok)
         memcpy(&stored, data, sizeof(stored));
     elcl_free(data);
-    if (!ok || stored.version != STORED_VERSION || stored.mac > ELCL_MAC_PLAIN)
+    if (!ok || stored.version != STORED_VERSION || stored.mac > ELCL_MAC_PLAIN ||
+        stored.dot > ELCL_DOT_VPDPBUSD)
         return false;
     for (int i = 0; i < N_PROBES; i++)
         set_verdict(probes, (enum probe)i, stored.on[i], "%.*s", (int)sizeof(stored.text[i]) - 1,
                     stored.text[i]);
     probes->mac = (enum elcl_mac)stored.mac;
     probes->mma = stored.mma;
+    probes->dot = (enum elcl_dot)stored.dot;
+    probes->dot_pays = stored.dot_pays;
     probes->short_loops = stored.short_loops;
     probes->n = N_PROBES;
     return true;
@@ -468,6 +496,8 @@ static void store_verdicts(const struct elcl_device *device, const struct elcl_p
     struct stored stored = {.version = STORED_VERSION,
                             .mac = (uint32_t)probes->mac,
                             .mma = probes->mma,
+                            .dot = (uint32_t)probes->dot,
+                            .dot_pays = probes->dot_pays,
                             .short_loops = probes->short_loops};
     for (int i = 0; i < N_PROBES; i++) {
         stored.on[i] = (uint32_t)probes->verdict[i].on;
@@ -537,6 +567,8 @@ int elcl_probe_run(struct elcl_device *device, struct elcl_probes *probes, elcl_
         judge_oclgrind(probes);
     else
         keep = judge_by_running(device, probes);
+    device->mac = probes->mac; /* what f32 products are to be timed with */
+    judge_dot(device, probes);
     probes->n = N_PROBES;
     if (keep)
         store_verdicts(device, probes);

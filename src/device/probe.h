@@ -4,7 +4,7 @@
 
 #include "device/device.h"
 
-#define ELCL_MAX_PROBES 8
+#define ELCL_MAX_PROBES 9
 
 struct elcl_probes {
     elcl_probe_verdict verdict[ELCL_MAX_PROBES]; /* strings: name a literal, reason in text[] */
@@ -12,6 +12,8 @@ struct elcl_probes {
     int n;
     enum elcl_mac mac;
     bool mma;
+    enum elcl_dot dot;
+    bool dot_pays;
     bool short_loops;
 };
 

@@ -188,9 +188,10 @@ static enum elcl_mma choose_mma(const struct elcl_ops *ops, bool emulate)
 static enum elcl_dot choose_dot(const struct elcl_ops *ops, const struct elcl_ops_params *params)
 {
     const bool panels = ops->kernels == ELCL_KERNELS_CPU && ops->gemm != ELCL_GEMM_CLBLAST;
-    if (!panels || ops->weights != ELCL_INT8 || params->products != ELCL_PRODUCTS_INT)
+    if (!panels || ops->weights != ELCL_INT8 || params->products == ELCL_PRODUCTS_F32 ||
+        (params->products == ELCL_PRODUCTS_AUTO && !ops->device->dot_pays))
         return ELCL_DOT_NONE;
-    return ELCL_DOT_PLAIN;
+    return params->plain_integers ? ELCL_DOT_PLAIN : ops->device->dot;
 }
 
 /* CLBlast is used without being asked for only where it multiplies as our kernel does: some of its

@@ -48,7 +48,8 @@ struct elcl_ops_params {
     enum elcl_storage state; /* not INT8 */
     enum elcl_products products;
     bool profile;
-    bool emulate_mma; /* for tests: mac_emulated.cl where the GPU shape has 16-bit weights */
+    bool plain_integers; /* for tests: integer products by mac_int8.cl whatever the device has */
+    bool emulate_mma;    /* for tests: mac_emulated.cl where the GPU shape has 16-bit weights */
     const char *build_options; /* added to the program's, at most 200 bytes; NULL: none */
 };
 

@@ -30,8 +30,9 @@ struct bed {
     enum elcl_gemm gemm;
     enum elcl_storage weights, state;
     enum elcl_products products;
-    bool mma;  /* emulated matrix instructions */
-    bool full; /* all sizes; otherwise a subset */
+    bool plain_integers; /* as in elcl_ops_params */
+    bool mma;            /* emulated matrix instructions */
+    bool full;           /* all sizes; otherwise a subset */
     char name[48];
     struct elcl_device **device; /* shared by the beds of a shape */
     struct elcl_ops *ops;        /* NULL before the first run */

@@ -58,23 +58,27 @@ static void check_shape(const struct check_options *options, struct elcl_device 
 }
 
 static void start_integers(struct bed *bed, const struct check_options *options,
-                           struct elcl_device **device)
+                           struct elcl_device **device, bool plain)
 {
     static const struct storages storages = {ELCL_INT8, ELCL_F32, true};
     start_bed(bed, options, device, ELCL_KERNELS_CPU, ELCL_GEMM_NATIVE, &storages);
     bed->products = ELCL_PRODUCTS_INT;
-    snprintf(bed->name, sizeof(bed->name), "integers");
+    bed->plain_integers = plain;
+    snprintf(bed->name, sizeof(bed->name), "integers %s", plain ? "plain" : "of the device");
 }
 
-/* Whole numbers of rows with whole numbers of weights. */
+/* Whole numbers of rows with whole numbers of weights: in plain OpenCL C, and by the device's
+ * instruction where it has one. */
 static void check_integers(const struct check_options *options, struct elcl_device **device)
 {
-    struct bed bed;
-    start_integers(&bed, options, device);
-    test_gemm(&bed);
-    test_inputs(&bed);
-    test_pointwise(&bed);
-    bed_close(&bed);
+    for (int plain = 1; plain >= 0; plain--) {
+        struct bed bed;
+        start_integers(&bed, options, device, plain);
+        test_gemm(&bed);
+        test_inputs(&bed);
+        test_pointwise(&bed);
+        bed_close(&bed);
+    }
 }
 
 /* The GEMM on matrix instructions, which any device can emulate. */
@@ -120,7 +124,7 @@ static void bench_shape(const struct check_options *options, struct elcl_device 
         bed_close(&bed);
     }
     if (kernels == ELCL_KERNELS_CPU) {
-        start_integers(&bed, options, device);
+        start_integers(&bed, options, device, false);
         bench_gemms(&bed);
         bed_close(&bed);
     }
