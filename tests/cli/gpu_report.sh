@@ -1,0 +1,64 @@
+#!/bin/sh
+# tools/gpu-report.sh with the programs of a build folder, and with programs that fail:
+# gpu_report.sh BUILD
+set -u
+. "$(dirname "$0")/lib.sh"
+build=$1
+root=$(cd "$(dirname "$0")/../.." && pwd)
+LC_ALL=C
+export LC_ALL
+runs "$build/elcl" --version
+
+# report ARGUMENT...: a report in $tmp/r.tar.gz, unpacked as $tmp/r/.
+report() {
+    rm -rf "$tmp/r" "$tmp/r.tar.gz"
+    mkdir "$tmp/r"
+    run sh "$root/tools/gpu-report.sh" --quick --output "$tmp/r.tar.gz" "$@"
+    [ -f "$tmp/r.tar.gz" ] && tar -C "$tmp/r" --strip-components=1 -xzf "$tmp/r.tar.gz"
+}
+# The exit codes of devices, selftest, bench-quick and kernels.
+codes() {
+    cut -f 1,2 "$tmp/r/steps.tsv" | tr '\t\n' '= '
+}
+
+report --no-build "$build" --device cpu
+exits "a report" 0
+same "a report: all steps" "$(codes)" "devices=0 selftest=0 bench-quick=0 kernels=0 "
+check "a report: where it is" grep -qF "the report, to be sent: $tmp/r.tar.gz (" "$tmp/out"
+check "a report: versions" grep -q '^elcl [0-9]' "$tmp/r/versions.txt"
+check "a report: kernels" grep -q 'gemm batch=1 M=1 N=768 K=768' "$tmp/r/kernels.out"
+if command -v python3 >/dev/null; then
+    for step in devices selftest bench-quick; do
+        check "a report: json of $step" python3 -m json.tool "$tmp/r/$step.out" "$tmp/json"
+    done
+fi
+
+# Stand-ins: a step that FAILS is named and does not keep the others from running.
+mkdir -p "$tmp/stub/tests"
+cat >"$tmp/stub/elcl" <<'END'
+#!/bin/sh
+echo "$*"
+case $1 in "$FAILS") echo "no luck" >&2; exit 1 ;; esac
+END
+cp "$tmp/stub/elcl" "$tmp/stub/tests/kernels"
+chmod +x "$tmp/stub/elcl" "$tmp/stub/tests/kernels"
+FAILS=bench report --no-build "$tmp/stub" --device 'Some GPU'
+exits "a benchmark fails" 0
+same "a benchmark fails: the others" "$(codes)" "devices=0 selftest=0 bench-quick=1 kernels=0 "
+check "a benchmark fails: is named" grep -qx '== failed: bench-quick' "$tmp/out"
+check "a benchmark fails: its words" grep -q '^  | no luck$' "$tmp/out"
+same "the device is handed on" "$(grep -h -o 'device[= ]Some GPU' "$tmp/r"/*.out | wc -l)" 3
+FAILS=selftest report --no-build "$tmp/stub"
+exits "the self-test fails" 1
+same "the self-test fails: the others" "$(codes)" "devices=0 selftest=1 bench-quick=0 kernels=0 "
+report --no-build "$tmp/none"
+exits "nothing there" 1
+same "nothing there: the file" "$(codes)" "devices=127 selftest=127 bench-quick=127 kernels=127 "
+
+for bad in "--budget x" "--budget 0" --device --fast; do
+    # shellcheck disable=SC2086
+    run sh "$root/tools/gpu-report.sh" $bad
+    exits "usage: $bad" 2
+    check "usage: $bad is named" grep -q -e "^gpu-report.sh: .*${bad%% *}" "$tmp/err"
+done
+end
