@@ -205,6 +205,7 @@ struct elcl_ref_sampling {
     double top_p;     /* 1: off */
     double min_p;     /* 0: off */
     double typical_p; /* 1: off */
+    int keep; /* top_p, min_p and typical_p leave so many tokens, where there are; 0, 1: off */
 };
 
 /* p [V]: the distribution that temperature, top_k, top_p, min_p and typical_p, in this order, leave
@@ -215,5 +216,10 @@ bool elcl_ref_warp(double *p, const double *scores, const struct elcl_ref_sampli
                    double *margin);
 /* The first token up to which p sums to more than `uniform`; -1 when there is none. */
 int elcl_ref_draw(const double *p, int v, double uniform);
+/* Beams: of the tokens that p [V] keeps, values [V] are log p with renormalize and otherwise
+ * scores [V] / temperature, and keys [V] are values + gumbel [V]; -INFINITY where p is 0. Those of
+ * the largest keys are drawn, and carry their values. */
+void elcl_ref_beam_keys(double *keys, double *values, const double *p, const double *scores,
+                        const double *gumbel, double temperature, bool renormalize, int v);
 
 #endif

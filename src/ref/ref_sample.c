@@ -33,9 +33,9 @@ static void normalise(double *p, const double *y, int v)
         p[i] /= sum > 0 ? sum : 1;
 }
 
-/* Removes every token before which, by rising key, at least `mass` lies; the first ones always
- * stay, and equal keys share their lot. `order` has room for V. */
-static void cut(double *p, const double *key, int v, double mass, struct entry *order,
+/* Removes every token before which, by rising key, at least `mass` and `keep` tokens lie; the first
+ * ones always stay, and equal keys share their lot. `order` has room for V. */
+static void cut(double *p, const double *key, int v, double mass, int keep, struct entry *order,
                 double *margin)
 {
     int n = 0, last = 0;
@@ -49,7 +49,7 @@ static void cut(double *p, const double *key, int v, double mass, struct entry *
             before += group;
             group = 0;
             note(margin, before - mass);
-            if (before >= mass)
+            if (before >= mass && i >= keep)
                 break;
         }
         group += order[i].p;
@@ -70,6 +70,24 @@ static void cut_top_k(double *p, const double *y, int v, int k, struct entry *or
     for (int i = 0; i < v && k < n; i++)
         if (-y[i] > order[k - 1].key)
             p[i] = 0;
+}
+
+static void cut_min_p(double *p, double min_p, int v, int keep, struct entry *order, double *margin)
+{
+    int n = 0;
+    for (int i = 0; i < v; i++)
+        if (p[i] > 0)
+            order[n++] = (struct entry){-p[i], p[i]};
+    qsort(order, (size_t)n, sizeof(*order), by_key);
+    const double best = n ? order[0].p : 0;
+    const int kept = keep < n ? keep : n;
+    const double safe = kept > 1 ? order[kept - 1].p : INFINITY; /* so likely ones stay */
+    for (int i = 0; i < v; i++) {
+        if (min_p > 0 && p[i] > 0)
+            note(margin, p[i] / best - min_p);
+        if (p[i] < min_p * best && p[i] < safe)
+            p[i] = 0;
+    }
 }
 
 /* key [V] = |-log p - H| of the kept tokens. */
@@ -99,20 +117,13 @@ bool elcl_ref_warp(double *p, const double *scores, const struct elcl_ref_sampli
     if (ok) {
         normalise(p, y, v);
         if (s->top_p < 1)
-            cut(p, key, v, s->top_p, order, margin);
+            cut(p, key, v, s->top_p, s->keep, order, margin);
         normalise(p, y, v);
-        double best = 0;
-        for (int i = 0; i < v; i++)
-            best = fmax(best, p[i]);
-        for (int i = 0; i < v; i++) {
-            if (s->min_p > 0 && p[i] > 0)
-                note(margin, p[i] / best - s->min_p);
-            p[i] = p[i] < s->min_p * best ? 0 : p[i];
-        }
+        cut_min_p(p, s->min_p, v, s->keep, order, margin);
         normalise(p, y, v);
         typical_keys(key, p, v);
         if (s->typical_p < 1)
-            cut(p, key, v, s->typical_p, order, margin);
+            cut(p, key, v, s->typical_p, s->keep, order, margin);
         normalise(p, y, v);
     }
     free(y);
@@ -134,4 +145,15 @@ int elcl_ref_draw(const double *p, int v, double uniform)
             break;
     }
     return last;
+}
+
+void elcl_ref_beam_keys(double *keys, double *values, const double *p, const double *scores,
+                        const double *gumbel, double temperature, bool renormalize, int v)
+{
+    for (int i = 0; i < v; i++) {
+        values[i] = renormalize ? log(p[i]) : scores[i] / temperature;
+        if (!(p[i] > 0))
+            values[i] = -INFINITY;
+        keys[i] = values[i] + gumbel[i];
+    }
 }

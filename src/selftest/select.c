@@ -4,7 +4,8 @@
  * Tolerance of a score x - lse: the sum of V exponentials errs by (8 + sqrt V) U of itself, the
  * subtractions by U (|x| + |lse|) each, and a repetition penalty stretches that. A candidate is
  * right at its rank when its reference score is that rank's within this. A draw is right when its
- * uniform number lies between the reference's sums before and behind its token.
+ * uniform number lies between the reference's sums before and behind its token. A beam's candidate
+ * is right at its rank by score + Gumbel number, which errs by a few U of 1 and of itself.
  */
 #include "selftest/selftest.h"
 
@@ -245,9 +246,93 @@ static void check_sample(struct elcl_st *st, const struct elcl_st_shape *s)
     elcl_st_end(st);
 }
 
+/* Rows 0 and 2 are drawn, each for a beam of its own. */
+static void make_beam_draws(struct call *c)
+{
+    for (int d = 0; d < 2; d++)
+        c->draws[d] = (struct elcl_row_draw){.row = 2 * d,
+                                             .top_k = d ? 0 : 9,
+                                             .scale = d ? 0.5f : 1.25f,
+                                             .top_p = 1,
+                                             .typical_p = 1,
+                                             .keep = 4,
+                                             .renormalize = d,
+                                             .seed = {11, 0},
+                                             .sample = {3, 0},
+                                             .beam = (uint32_t)d,
+                                             .length = LENGTH};
+}
+
+static bool beam_keys(struct elcl_st *st, const struct call *c, const struct elcl_row_draw *d,
+                      double *keys, double *values)
+{
+    const elcl_gen_options options = {.seed = d->seed[0]};
+    const struct elcl_ref_rules rules = ref_rules(c, d->row);
+    const struct elcl_ref_sampling sampling = {.temperature = 1 / (double)d->scale,
+                                               .top_k = d->top_k,
+                                               .top_p = 1,
+                                               .typical_p = 1,
+                                               .keep = d->keep};
+    double *scores = elcl_st_memory(st, (size_t)c->v, sizeof(*scores)), margin;
+    double *p = elcl_st_memory(st, (size_t)c->v, sizeof(*p));
+    double *gumbel = elcl_st_memory(st, (size_t)c->v, sizeof(*gumbel));
+    if (!elcl_st_ok(st))
+        return false;
+    for (int i = 0; i < c->v; i++)
+        gumbel[i] = elcl_rules_gumbel(&options, d->sample[0], (int)d->beam, i, LENGTH);
+    elcl_ref_scores(scores, c->logits + (size_t)d->row * c->v, &rules, c->v);
+    if (!elcl_ref_warp(p, scores, &sampling, c->v, &margin)) {
+        elcl_fail_nomem(&st->err);
+        return false;
+    }
+    elcl_ref_beam_keys(keys, values, p, scores, gumbel, sampling.temperature, d->renormalize, c->v);
+    return true;
+}
+
+/* Candidates at their rank by key, and the values they carry. */
+static void compare_beam(struct elcl_st *st, const struct candidate *got, const double *keys,
+                         const double *values, int v)
+{
+    struct elcl_ref_candidate best[WIDTH];
+    float ranked[WIDTH], carried[WIDTH];
+    double want[WIDTH], reported[WIDTH], bound[WIDTH];
+    int n = 0;
+    elcl_ref_top(best, keys, v, WIDTH);
+    for (; n < WIDTH && best[n].token >= 0; n++) {
+        const bool known = got[n].token >= 0 && got[n].token < v;
+        ranked[n] = known ? (float)keys[got[n].token] : NAN;
+        carried[n] = got[n].score;
+        want[n] = best[n].score;
+        reported[n] = known ? values[got[n].token] : INFINITY;
+        bound[n] = 2 * score_bound(v) + 2 * mass_error(v) + 16 * ELCL_ST_U * (2 + fabs(want[n]));
+    }
+    elcl_st_compare(st, "candidate's score and random number", ranked, want, bound, (size_t)n);
+    elcl_st_compare(st, "candidate", carried, reported, bound, (size_t)n);
+}
+
+static void check_sample_beams(struct elcl_st *st, const struct elcl_st_shape *s)
+{
+    if (!elcl_st_begin(st, "sample_beams", "%s V=%d", s->name, s->v))
+        return;
+    struct call c = make_call(st, s->v, false);
+    double *keys = elcl_st_memory(st, (size_t)s->v, sizeof(*keys));
+    double *values = elcl_st_memory(st, (size_t)s->v, sizeof(*values));
+    make_beam_draws(&c);
+    make_args(st, &c);
+    if (elcl_st_ok(st) && elcl_st_try(st, elcl_op_select(st->ops, &c.args, &st->err)) &&
+        elcl_st_try(st, elcl_op_sample_beams(st->ops, &c.args, c.draws_at, 2, &st->err))) {
+        const struct candidate *got = elcl_st_read(st, c.args.candidates);
+        for (int d = 0; d < 2 && elcl_st_ok(st); d++)
+            if (beam_keys(st, &c, &c.draws[d], keys, values))
+                compare_beam(st, got + (size_t)c.draws[d].row * WIDTH, keys, values, s->v);
+    }
+    elcl_st_end(st);
+}
+
 void elcl_st_select(struct elcl_st *st, const struct elcl_st_shape *shape)
 {
     check_select(st, shape, false);
     check_select(st, shape, true);
     check_sample(st, shape);
+    check_sample_beams(st, shape);
 }

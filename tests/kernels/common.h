@@ -111,6 +111,7 @@ void test_attention(struct bed *bed);
 void test_beams(struct bed *bed);
 void test_select(struct bed *bed);
 void test_sample(struct bed *bed);
+void test_sample_beams(struct bed *bed);
 void test_score(struct bed *bed);
 void test_clblast(struct bed *bed);
 void bench(struct bed *bed);

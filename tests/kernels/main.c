@@ -51,6 +51,7 @@ static void check_shape(const struct check_options *options, struct elcl_device 
         test_select(&bed);
         if (i == 0) { /* they read logits, which are f32 in every storage */
             test_sample(&bed);
+            test_sample_beams(&bed);
             test_score(&bed);
         }
         bed_close(&bed);
