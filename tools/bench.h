@@ -86,6 +86,8 @@ struct elcl_bench_result {
     uint64_t peak_bytes;
     struct elcl_bench_kernel *kernels; /* [n_kernels] */
     int n_kernels;
+    bool
+        no_times; /* the driver's event times cannot be right: kernels and fractions are left out */
     double encode_fraction, step_fraction; /* of the limit; 0: not known */
     uint64_t hash;                         /* of all ids; 0 with a status other than OK */
 };
@@ -121,6 +123,8 @@ int elcl_bench_format(const struct elcl_bench_run *run, enum elcl_bench_output o
                       struct elcl_bytes *out, elcl_error *err);
 int elcl_bench_format_json(const struct elcl_bench_run *run, bool lines, struct elcl_bytes *out,
                            elcl_error *err);
+/* Why there are no kernel times although there was a profile; NULL where there are. */
+const char *elcl_bench_no_times(const struct elcl_bench_result *result);
 const char *elcl_bench_status_word(enum elcl_bench_status status);
 /* "0123456789abcdef" */
 void elcl_bench_hash_text(uint64_t hash, char text[17]);

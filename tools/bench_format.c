@@ -107,6 +107,14 @@ static void put_kernels(struct elcl_bytes *out, const struct elcl_bench_run *run
     }
 }
 
+const char *elcl_bench_no_times(const struct elcl_bench_result *result)
+{
+    return result->no_times ? "kernel times and fractions are left out: by the driver's events all "
+                              "kernels together took less than 1 % of the time that passed, and "
+                              "beat the measured ceilings"
+                            : NULL;
+}
+
 static bool has_kernels(const struct elcl_bench_run *run)
 {
     for (size_t i = 0; i < run->n; i++)
@@ -140,6 +148,9 @@ static void format_md(const struct elcl_bench_run *run, struct elcl_bytes *out)
                              "|---|---|---|---|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < run->n; i++)
         put_kernels(out, run, i + 1, &run->results[i]);
+    for (size_t i = 0; i < run->n; i++)
+        if (elcl_bench_no_times(&run->results[i]))
+            elcl_bytes_printf(out, "\n%zu: %s\n", i + 1, elcl_bench_no_times(&run->results[i]));
     for (size_t i = 0; i < run->n; i++)
         if (run->results[i].status != ELCL_BENCH_OK)
             elcl_bytes_printf(out, "\n%zu: %s\n", i + 1, run->results[i].error);

@@ -147,17 +147,17 @@ static cJSON *make_result(const struct elcl_bench_run *run, const struct elcl_be
     cJSON *o = cJSON_CreateObject();
     elcl_bench_hash_text(r->hash, hash);
     const bool done = r->status == ELCL_BENCH_OK;
-    const bool ok = o && add_config(o, r) && text(o, "status", elcl_bench_status_word(r->status)) &&
-                    text(o, "error", done ? NULL : r->error) &&
-                    add_stat(o, "samples_per_second", &r->samples_per_second) &&
-                    add_stat(o, "output_tokens_per_second", &r->output_tokens_per_second) &&
-                    add_stat(o, "encoder_tokens_per_second", &r->encoder_tokens_per_second) &&
-                    add_stat(o, "first_token_ms", &r->first_token_ms) &&
-                    add_stat(o, "step_ms", &r->step_ms) &&
-                    add_known(o, "encode_fraction", r->encode_fraction) &&
-                    add_known(o, "step_fraction", r->step_fraction) && add_memory(o, r) &&
-                    add_kernels(o, run, r) && text(o, "ids_hash", done ? hash : NULL) &&
-                    text(o, "label", r->config.label);
+    const bool ok =
+        o && add_config(o, r) && text(o, "status", elcl_bench_status_word(r->status)) &&
+        text(o, "error", done ? NULL : r->error) &&
+        add_stat(o, "samples_per_second", &r->samples_per_second) &&
+        add_stat(o, "output_tokens_per_second", &r->output_tokens_per_second) &&
+        add_stat(o, "encoder_tokens_per_second", &r->encoder_tokens_per_second) &&
+        add_stat(o, "first_token_ms", &r->first_token_ms) && add_stat(o, "step_ms", &r->step_ms) &&
+        add_known(o, "encode_fraction", r->encode_fraction) &&
+        add_known(o, "step_fraction", r->step_fraction) && add_memory(o, r) &&
+        add_kernels(o, run, r) && text(o, "kernel_times_note", elcl_bench_no_times(r)) &&
+        text(o, "ids_hash", done ? hash : NULL) && text(o, "label", r->config.label);
     if (ok)
         return o;
     cJSON_Delete(o);

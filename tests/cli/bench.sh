@@ -175,6 +175,19 @@ check "md: kernels" grep -q '^| 1 | gemm | 3 | 75 % | 2.00 | 50.0 | 50 % | 500 |
 cells=$(grep '^|' "$tmp/out" | awk -F'|' '{print NF}' | sort -u | tr '\n' ' ')
 same "md: two tables, no ragged line" "$cells" "12 22 "
 
+# Events of a driver that makes times up: 2 ns for 3 MFLOP, in a step of 10 ms.
+FAKE_NO_TIME=1 FAKE_STEP_MS=10 bench_in md
+check "no event times: says so" grep -q '^2: kernel times and fractions are left out: ' "$tmp/out"
+check "no event times: no table" [ "$(grep -c '| gemm |' "$tmp/out")" = 0 ]
+if [ "$python" ]; then
+    FAKE_NO_TIME=1 FAKE_STEP_MS=10 run "$elcl" bench m --quiet -o json --output-file "$tmp/n.json"
+    check "no event times: the schema" python3 "$root/tests/cli/schema.py" \
+        "$root/docs/bench-schema.json" "$tmp/n.json"
+    tr -d '\n' <"$tmp/n.json" >"$tmp/out"
+    json "no event times: json" '[(r["kernel_times"], r["encode_fraction"], r["step_fraction"],
+"1 %" in r["kernel_times_note"]) for r in lines[0]["results"]] == [([], None, None, True)]'
+fi
+
 if [ "$python" ]; then
     check "json: the schema" python3 "$root/tests/cli/schema.py" "$root/docs/bench-schema.json" \
         "$tmp/r.json"
