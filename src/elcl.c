@@ -40,6 +40,7 @@ void elcl_model_get_info(const elcl_model *model, elcl_model_info *info)
                               .driver = device->driver,
                               .platform = device->platform,
                               .attention = model->attention,
+                              .attention_reason = model->attention_reason,
                               .gemm = model->ops->gemm,
                               .kernels = model->ops->kernels,
                               .weights = model->ops->weights,

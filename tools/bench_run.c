@@ -88,6 +88,7 @@ static int plan(const struct elcl_bench_run *run, struct elcl_bench_result *r, i
     elcl_blueprint *blueprint = NULL;
     elcl_blueprint_info info;
     elcl_plan_params p = elcl_plan_params_default();
+    elcl_machine measured;
     int rc = c->synthetic ? elcl_blueprint_open_synthetic(c->model, &blueprint, err)
                           : elcl_blueprint_open(c->model, &blueprint, err);
     if (rc)
@@ -110,8 +111,15 @@ static int plan(const struct elcl_bench_run *run, struct elcl_bench_result *r, i
     p.memory_limit_bytes =
         run->options->memory_limit_bytes ? run->options->memory_limit_bytes : d->memory_bytes;
     p.max_alloc_bytes = d->max_alloc_bytes;
+    p.machine = !run->options->no_cache && elcl_stored_rates(d, &measured) ? &measured : NULL;
+    p.batch_size = c->batch_size;
+    if (c->attention == ELCL_ATTN_AUTO && p.memory_limit_bytes) { /* for what fits */
+        rc = elcl_plan_memory(blueprint, &p, &r->plan, err);
+        p.attention = rc ? p.attention : r->plan.attention;
+    }
     p.batch_size = c->batch_size ? c->batch_size : 1;
-    rc = elcl_plan_memory(blueprint, &p, &r->plan, err);
+    if (!rc)
+        rc = elcl_plan_memory(blueprint, &p, &r->plan, err);
     if (!rc && !c->batch_size && r->plan.largest_batch > 1) {
         p.batch_size = r->plan.largest_batch < c->max_batch ? r->plan.largest_batch : c->max_batch;
         rc = elcl_plan_memory(blueprint, &p, &r->plan, err);

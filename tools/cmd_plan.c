@@ -114,6 +114,7 @@ static int read_model(struct elcl_plan_options *o, elcl_plan_params *p, elcl_err
 {
     const int rc = elcl_machine_find(o->device_model, &o->machine, err);
     p->device_type = o->machine.machine.type;
+    p->machine = &o->machine.machine;
     if (!p->memory_limit_bytes)
         p->memory_limit_bytes = o->machine.memory_bytes;
     return rc;
@@ -131,13 +132,17 @@ static int read_device(struct elcl_plan_options *o, elcl_plan_params *p, elcl_er
         const elcl_device_desc *d = elcl_device_list_get(list, index);
         (void)snprintf(o->device_name, sizeof(o->device_name), "%s", d->name);
         p->device_type = d->type;
+        if (elcl_stored_rates(d, &o->machine.machine))
+            p->machine = &o->machine.machine;
         p->max_alloc_bytes = d->max_alloc_bytes;
         if (!p->memory_limit_bytes)
             p->memory_limit_bytes = d->memory_bytes;
         if (!d->gpu_kernels)
             p->vector_width = d->vector_width >= 16 ? 16 : d->vector_width >= 8 ? 8 : 4;
-        if (is_measured(o))
+        if (is_measured(o)) {
             rc = elcl_machine_measure(d, &o->machine, err);
+            p->machine = &o->machine.machine;
+        }
     }
     elcl_device_list_destroy(&list);
     return rc;
@@ -200,12 +205,15 @@ static int make_rows(struct elcl_plan_options *o, const elcl_blueprint *blueprin
         rc = elcl_plan_memory(blueprint, &p, &row->plan, err);
         if (!rc && o->device_model) {
             p.batch_size = row->plan.batch_size;
+            p.attention = row->plan.attention;
             rc = elcl_predict(blueprint, &p, &o->machine.machine, &row->prediction, err);
         }
         if (rc)
             break;
     }
     /* What auto would take, whatever was asked for. */
+    if (table->n)
+        p = table->rows[table->n - 1].params;
     p.attention = ELCL_ATTN_AUTO;
     return rc ? rc : elcl_plan_memory(blueprint, &p, &table->automatic, err);
 }

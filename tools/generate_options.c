@@ -238,6 +238,17 @@ static int check_combination(const struct elcl_generate_options *o, elcl_error *
     return ELCL_OK;
 }
 
+/* What opening the model is told of its use. */
+static void tell_use(struct elcl_generate_options *o)
+{
+    const elcl_gen_options *gen = &o->gen; /* what was given */
+    o->run.usual_batch = o->batch_size;
+    o->run.usual_beams =
+        gen->num_beams > gen->num_return_sequences ? gen->num_beams : gen->num_return_sequences;
+    o->run.usual_source = o->max_source;
+    o->run.usual_target = gen->max_new_tokens > 0 ? gen->max_new_tokens + 1 : gen->max_length;
+}
+
 int elcl_generate_parse(struct elcl_generate_options *options, int argc, char **argv,
                         elcl_error *err)
 {
@@ -261,6 +272,7 @@ int elcl_generate_parse(struct elcl_generate_options *options, int argc, char **
         rc = check_combination(&o, err);
         if (!rc)
             rc = elcl_generate_check_style(&o, err);
+        tell_use(&o);
     }
     if (!rc)
         *options = o;

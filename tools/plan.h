@@ -17,8 +17,8 @@ struct elcl_plan_options {
     uint64_t memory_limit_bytes;
     int output; /* enum elcl_plan_output */
     int help;
-    char device_name[128]; /* "": no device was looked at */
-    struct elcl_machine_model machine;
+    char device_name[128];             /* "": no device was looked at */
+    struct elcl_machine_model machine; /* of the device model, or the device's stored rates */
 };
 
 struct elcl_plan_row {

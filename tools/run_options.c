@@ -24,6 +24,10 @@ int elcl_run_open(const struct elcl_run_options *options, const char *directory,
     params.products = (enum elcl_products)options->products;
     params.memory_limit_bytes = options->memory_limit_bytes;
     params.no_cache = options->no_cache;
+    params.usual_batch = options->usual_batch;
+    params.usual_beams = options->usual_beams;
+    params.usual_source = options->usual_source;
+    params.usual_target = options->usual_target;
     params.log = log;
     params.log_user = user;
     const int rc = elcl_model_open(directory, &params, model, err);

@@ -14,6 +14,8 @@ struct elcl_run_options {
     int products;                 /* enum elcl_products */
     uint64_t memory_limit_bytes;
     int no_cache, quiet, verbose;
+    /* What is known before the model is open of how it will be used; 0: nothing. */
+    int usual_batch, usual_beams, usual_source, usual_target;
 };
 
 #define ELCL_RUN_DEFAULTS                                                                          \

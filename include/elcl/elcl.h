@@ -165,7 +165,11 @@ typedef struct elcl_model_params {
     elcl_log_fn log;               /* NULL: silent */
     void *log_user;
     enum elcl_products products; /* with int8 weights, default ELCL_PRODUCTS_AUTO */
-    unsigned reserved[7];
+    /* What engines on the model will be made for, which ELCL_ATTN_AUTO reckons with; nothing else
+     * does. 0: rows and output length of the model's own generation options, its usual source
+     * length, and a batch that keeps the device busy. Values beyond the model's are cut. */
+    int usual_batch, usual_beams, usual_source, usual_target;
+    unsigned reserved[3];
 } elcl_model_params;
 
 ELCL_API elcl_model_params elcl_model_params_default(void);
@@ -174,7 +178,13 @@ typedef struct elcl_model elcl_model;
 
 /* Opens a Hugging Face model directory on one device: reads config.json, the tokenizer and the
  * safetensors or PyTorch files, builds the kernels and uploads the weights. `params` may be NULL
- * and need only live until the call returns. Blocks until the model is ready. */
+ * and need only live until the call returns. Blocks until the model is ready.
+ *
+ * ELCL_ATTN_AUTO is decided here, since the weights depend on it. With measured rates of the device
+ * (elcl_stored_rates()) it takes the variant that elcl_predict() finds fastest, each at the largest
+ * useful batch that memory leaves it. Without, it takes `mha` on CPUs and `el` elsewhere, unless
+ * memory is too short for a useful batch of that and another one is predicted to be faster with
+ * what devices of this type usually do. */
 ELCL_API int elcl_model_open(const char *directory, const elcl_model_params *params,
                              elcl_model **model, elcl_error *err);
 /* The same without a directory: a model of the true shape of a known one with random weights, which
@@ -199,6 +209,7 @@ typedef struct elcl_model_info {
     const char *driver;
     const char *platform;
     enum elcl_attention attention; /* resolved, never AUTO */
+    const char *attention_reason;  /* of AUTO's choice, one sentence; "" where it was asked for */
     enum elcl_gemm gemm;           /* AUTO: CLBlast for many rows, native for few */
     enum elcl_kernels kernels;
     enum elcl_storage weights;
@@ -572,7 +583,8 @@ typedef struct elcl_blueprint_info {
 ELCL_API void elcl_blueprint_get_info(const elcl_blueprint *blueprint, elcl_blueprint_info *info);
 
 typedef struct elcl_plan_params {
-    enum elcl_attention attention;     /* AUTO: as on a device of device_type */
+    enum elcl_attention attention;     /* AUTO: as elcl_model_open() with these lengths, beams and
+                                        * limits would choose */
     enum elcl_device_type device_type; /* default ELCL_DEVICE_GPU */
     int vector_width; /* of a CPU device, 4, 8 or 16: weights are padded to twice as many columns;
                        * 0: no padding, as on GPUs */
@@ -584,14 +596,16 @@ typedef struct elcl_plan_params {
     uint64_t max_alloc_bytes;    /* of one buffer; 0: no limit */
     enum elcl_products
         products; /* INT counts integer products, AUTO none: it depends on a device */
-    unsigned reserved[7];
+    const struct elcl_machine *machine; /* measured rates that AUTO decides by; NULL: none */
+    unsigned reserved[5];
 } elcl_plan_params;
 
 ELCL_API elcl_plan_params elcl_plan_params_default(void);
 
 typedef struct elcl_memory_plan {
     enum elcl_attention attention; /* resolved */
-    const char *reason;            /* of the choice that AUTO makes, one sentence; a literal */
+    char reason[256];              /* of the choice that AUTO makes, one sentence; "" where another
+                                    * was asked for */
     int batch_size;
     int largest_batch; /* within the limits; 0: not one sentence fits; -1: without a limit */
     int fits;          /* 1: batch_size is within the limits */
@@ -639,6 +653,11 @@ typedef struct elcl_prediction {
 ELCL_API int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params,
                           const elcl_machine *machine, elcl_prediction *prediction,
                           elcl_error *err);
+
+/* The rates of a device that were measured with this version of the library and this driver and are
+ * in the cache directory; 1: they are there, 0: not, and *machine is not written. Only names and
+ * type are read of the device. Never fails: what cannot be read is not there. */
+ELCL_API int elcl_stored_rates(const elcl_device_desc *device, elcl_machine *machine);
 
 /* The plan of an engine that is there; largest_batch is -1. */
 ELCL_API void elcl_engine_get_plan(const elcl_engine *engine, elcl_memory_plan *plan);

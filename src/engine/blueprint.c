@@ -1,11 +1,12 @@
 /* Plans without a device. */
 #include "engine/blueprint.h"
 
+#include <string.h>
+
 #include "base/util.h"
+#include "engine/choose.h"
 #include "engine/plan.h"
 #include "model/synthetic.h"
-
-#define MOST_SENTENCES (1 << 20) /* as an engine takes */
 
 /* ---- life ---- */
 
@@ -109,7 +110,7 @@ int elcl_blueprint_check(const struct elcl_blueprint *blueprint, elcl_plan_param
 {
     const int most = blueprint->arch.max_positions;
     int rc;
-    ELCL_TRY(check_range("batch_size", p->batch_size, 0, MOST_SENTENCES, err));
+    ELCL_TRY(check_range("batch_size", p->batch_size, 0, ELCL_MOST_SENTENCES, err));
     ELCL_TRY(check_range("num_beams", p->num_beams, 1, ELCL_MAX_BEAMS, err));
     ELCL_TRY(check_range("max_source", p->max_source, 0, most, err));
     ELCL_TRY(check_range("max_target", p->max_target, 0, most, err));
@@ -146,15 +147,29 @@ int elcl_blueprint_weight_bytes(const struct elcl_blueprint *b, enum elcl_attent
     return rc;
 }
 
-/* The largest batch of the weights and limits in p; 0 where not one sentence fits. */
-static int largest_batch(const struct elcl_blueprint *b, const elcl_plan_params *p,
-                         enum elcl_attention attention, const struct elcl_capacity *capacity,
-                         uint64_t weight_bytes)
+bool elcl_blueprint_integers(const elcl_plan_params *p)
 {
-    return elcl_plan_sentences(&b->arch, attention, p->state, capacity, weight_bytes,
+    return p->products == ELCL_PRODUCTS_INT && p->weights == ELCL_INT8 && p->vector_width;
+}
+
+struct elcl_capacity elcl_blueprint_capacity(const struct elcl_blueprint *b,
+                                             const elcl_plan_params *p)
+{
+    return (struct elcl_capacity){.beams = p->num_beams,
+                                  .max_source = p->max_source,
+                                  .max_target = p->max_target,
+                                  .width = elcl_plan_width(&b->arch, p->num_beams),
+                                  .lists = elcl_plan_lists(&b->defaults),
+                                  .integers = elcl_blueprint_integers(p)};
+}
+
+int elcl_blueprint_batch(const struct elcl_blueprint *b, const elcl_plan_params *p,
+                         enum elcl_attention attention, uint64_t weight_bytes, int most)
+{
+    const struct elcl_capacity c = elcl_blueprint_capacity(b, p);
+    return elcl_plan_sentences(&b->arch, attention, p->state, &c, weight_bytes,
                                p->memory_limit_bytes ? p->memory_limit_bytes : UINT64_MAX,
-                               p->max_alloc_bytes ? p->max_alloc_bytes : UINT64_MAX,
-                               MOST_SENTENCES);
+                               p->max_alloc_bytes ? p->max_alloc_bytes : UINT64_MAX, most);
 }
 
 int elcl_plan_memory(const elcl_blueprint *blueprint, const elcl_plan_params *params,
@@ -165,23 +180,17 @@ int elcl_plan_memory(const elcl_blueprint *blueprint, const elcl_plan_params *pa
     elcl_plan_params p = *params;
     uint64_t weight_bytes = 0;
     struct elcl_plan made = {0};
-    const char *reason;
+    struct elcl_attention_choice choice = {0};
     int rc;
     ELCL_TRY(elcl_blueprint_check(blueprint, &p, err));
-    const enum elcl_attention attention =
-        elcl_choose_attention(p.device_type, p.attention, &reason);
-    const bool integers =
-        p.products == ELCL_PRODUCTS_INT && p.weights == ELCL_INT8 && p.vector_width;
+    ELCL_TRY(elcl_choose_variant(blueprint, &p, &choice, err));
+    const enum elcl_attention attention = choice.attention;
     ELCL_TRY(elcl_blueprint_weight_bytes(blueprint, attention, p.weights, 2 * p.vector_width,
-                                         integers, &weight_bytes, err));
-    struct elcl_capacity c = {.beams = p.num_beams,
-                              .max_source = p.max_source,
-                              .max_target = p.max_target,
-                              .width = elcl_plan_width(&blueprint->arch, p.num_beams),
-                              .lists = elcl_plan_lists(&blueprint->defaults),
-                              .integers = integers};
+                                         elcl_blueprint_integers(&p), &weight_bytes, err));
+    struct elcl_capacity c = elcl_blueprint_capacity(blueprint, &p);
     const bool limited = p.memory_limit_bytes || p.max_alloc_bytes;
-    const int largest = largest_batch(blueprint, &p, attention, &c, weight_bytes);
+    const int largest =
+        elcl_blueprint_batch(blueprint, &p, attention, weight_bytes, ELCL_MOST_SENTENCES);
     if (!p.batch_size && !limited)
         return elcl_fail(err, ELCL_E_ARG,
                          "without a memory limit any batch fits: expected one of "
@@ -191,7 +200,7 @@ int elcl_plan_memory(const elcl_blueprint *blueprint, const elcl_plan_params *pa
     if (!elcl_plan_make(&blueprint->arch, attention, p.state, &c, weight_bytes, &made))
         return elcl_fail(err, ELCL_E_ARG, "a batch of %d is too large to count", c.sentences);
     elcl_plan_publish(&made, attention, c.sentences, plan);
-    plan->reason = reason;
+    memcpy(plan->reason, choice.reason, sizeof(plan->reason));
     plan->largest_batch = limited ? largest : -1;
     plan->fits = c.sentences <= largest;
 fail:

@@ -3,6 +3,9 @@
 #define ELCL_ENGINE_BLUEPRINT_H
 
 #include "model/family.h"
+#include "model/run.h"
+
+#define ELCL_MOST_SENTENCES (1 << 20) /* as an engine takes */
 
 struct elcl_blueprint {
     const struct elcl_family *family;
@@ -16,6 +19,15 @@ struct elcl_blueprint {
 int elcl_blueprint_weight_bytes(const struct elcl_blueprint *blueprint,
                                 enum elcl_attention attention, enum elcl_storage storage, int panel,
                                 bool integers, uint64_t *bytes, elcl_error *err);
+
+/* Whether a plan counts buffers of integer products. */
+bool elcl_blueprint_integers(const elcl_plan_params *params);
+/* Room for one sentence after another: lengths, beams and lists of the parameters. */
+struct elcl_capacity elcl_blueprint_capacity(const struct elcl_blueprint *blueprint,
+                                             const elcl_plan_params *params);
+/* The largest batch up to `most` within the limits in params; 0 where not one sentence fits. */
+int elcl_blueprint_batch(const struct elcl_blueprint *blueprint, const elcl_plan_params *params,
+                         enum elcl_attention attention, uint64_t weight_bytes, int most);
 
 /* Checks a plan's parameters; 0 lengths become the model's limits. */
 int elcl_blueprint_check(const struct elcl_blueprint *blueprint, elcl_plan_params *params,

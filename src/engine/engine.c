@@ -6,13 +6,6 @@
 #include "base/util.h"
 #include "search/rules.h"
 
-#define GPU_ROWS 2048 /* keep a GPU busy */
-/* On CPUs a step should take some milliseconds, beside which its launches are small: so many
- * multiply-adds of weights and rows. More rows than that make steps longer, not better. */
-#define CPU_STEP_MACS 3e9
-#define CPU_MIN_ROWS 128 /* enough for GEMMs that reuse the weights */
-#define CPU_MAX_ROWS 1024
-
 elcl_engine_params elcl_engine_params_default(void)
 {
     return (elcl_engine_params){.max_beams = 4};
@@ -49,16 +42,6 @@ uint64_t elcl_engine_memory_limit(const struct elcl_device *device)
     return all > live ? all - live : 0;
 }
 
-/* Rows that are worth having in one step. */
-static int useful_rows(const struct elcl_model *m)
-{
-    if (m->ops->kernels != ELCL_KERNELS_CPU)
-        return GPU_ROWS;
-    const double weights = (double)m->weight_bytes / (double)elcl_storage_bytes(m->ops->weights);
-    const double rows = CPU_STEP_MACS / weights;
-    return rows > CPU_MAX_ROWS ? CPU_MAX_ROWS : elcl_max_int(CPU_MIN_ROWS, (int)rows);
-}
-
 /* The capacity asked for; sentences from memory and device when that is 0. */
 static int choose_capacity(struct elcl_engine *e, elcl_error *err)
 {
@@ -76,9 +59,10 @@ static int choose_capacity(struct elcl_engine *e, elcl_error *err)
         c.lists = elcl_plan_lists(&m->defaults);
     if (!c.sentences) {
         const uint64_t max_alloc = m->device->desc.max_alloc_bytes;
+        const int rows = elcl_plan_useful_rows(m->ops->kernels, m->ops->weights, m->weight_bytes);
         c.sentences = elcl_plan_sentences(
             &m->arch, m->attention, m->ops->state, &c, 0, elcl_engine_memory_limit(m->device),
-            max_alloc ? max_alloc : UINT64_MAX, elcl_max_int(1, useful_rows(m) / c.beams));
+            max_alloc ? max_alloc : UINT64_MAX, elcl_max_int(1, rows / c.beams));
         if (!c.sentences)
             return elcl_fail(err, ELCL_E_DEVICE_NOMEM,
                              "not one sentence with %d beams, %d source and %d target tokens fits "

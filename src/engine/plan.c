@@ -5,6 +5,12 @@
 
 #define LIST_TOKENS 256  /* a kilobyte a row, little beside its logits */
 #define ENCODE_ROWS 2048 /* enough rows for efficient GEMMs, few enough for a small workspace */
+#define GPU_ROWS 2048    /* keep a GPU busy */
+/* On CPUs a step should take some milliseconds, beside which its launches are small: so many
+ * multiply-adds of weights and rows. More rows than that make steps longer, not better. */
+#define CPU_STEP_MACS 3e9
+#define CPU_MIN_ROWS 128 /* enough for GEMMs that reuse the weights */
+#define CPU_MAX_ROWS 1024
 
 bool elcl_plan_make(const struct elcl_arch *arch, enum elcl_attention attention,
                     enum elcl_storage state, const struct elcl_capacity *capacity,
@@ -38,6 +44,16 @@ int elcl_plan_encode_rows(int sentences, int max_source)
     return elcl_max_int(max_source, all < ENCODE_ROWS ? (int)all : ENCODE_ROWS);
 }
 
+int elcl_plan_useful_rows(enum elcl_kernels kernels, enum elcl_storage weights,
+                          uint64_t weight_bytes)
+{
+    if (kernels != ELCL_KERNELS_CPU)
+        return GPU_ROWS;
+    const double rows =
+        CPU_STEP_MACS / ((double)weight_bytes / (double)elcl_storage_bytes(weights));
+    return rows > CPU_MAX_ROWS ? CPU_MAX_ROWS : elcl_max_int(CPU_MIN_ROWS, (int)rows);
+}
+
 int elcl_plan_sentences(const struct elcl_arch *arch, enum elcl_attention attention,
                         enum elcl_storage state, const struct elcl_capacity *capacity,
                         uint64_t weight_bytes, uint64_t limit_bytes, uint64_t max_buffer_bytes,
@@ -64,7 +80,6 @@ void elcl_plan_publish(const struct elcl_plan *plan, enum elcl_attention attenti
                        elcl_memory_plan *out)
 {
     *out = (elcl_memory_plan){.attention = attention,
-                              .reason = "",
                               .batch_size = batch_size,
                               .largest_batch = -1,
                               .fits = 1,

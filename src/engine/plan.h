@@ -24,6 +24,10 @@ int elcl_plan_sentences(const struct elcl_arch *arch, enum elcl_attention attent
                         uint64_t weight_bytes, uint64_t limit_bytes, uint64_t max_buffer_bytes,
                         int most);
 
+/* Rows that are worth having in one step of a model. */
+int elcl_plan_useful_rows(enum elcl_kernels kernels, enum elcl_storage weights,
+                          uint64_t weight_bytes);
+
 /* As the public functions give it, without limits: largest_batch -1, fits 1. */
 void elcl_plan_publish(const struct elcl_plan *plan, enum elcl_attention attention, int batch_size,
                        elcl_memory_plan *out);

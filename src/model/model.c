@@ -107,72 +107,30 @@ static int open_device(struct elcl_model *m, const elcl_model_params *params, el
                                                      .no_cache = params->no_cache != 0,
                                                      .log = params->log,
                                                      .log_user = params->log_user};
-    const struct elcl_ops_params ops_params = {.gemm = params->gemm,
-                                               .weights = params->weights,
-                                               .state = params->state,
-                                               .products = params->products,
-                                               .profile = params->profile != 0};
-    int rc;
-    ELCL_TRY(elcl_device_open(&device_params, &m->device, err));
-    ELCL_TRY(check_loops(m, err));
-    m->attention = elcl_choose_attention(m->device->desc.type, params->attention, NULL);
-    ELCL_TRY(elcl_ops_create(m->device, &ops_params, &m->ops, err));
-fail:
-    return rc;
+    const int rc = elcl_device_open(&device_params, &m->device, err);
+    return rc ? rc : check_loops(m, err);
 }
 
-static int load_weights(struct elcl_model *m, struct elcl_tensors *st, elcl_error *err)
+int elcl_model_begin(const char *directory, const elcl_model_params *params,
+                     struct elcl_model **model, elcl_error *err)
 {
-    struct elcl_loader loader = {.ops = m->ops,
-                                 .st = st,
-                                 .panel = m->ops->panel,
-                                 .integers = m->ops->dot != ELCL_DOT_NONE,
-                                 .storage = m->ops->weights,
-                                 .attention = m->attention,
-                                 .err = err};
-    const int rc = m->family->load(&loader, &m->arch, &m->weights);
-    m->weight_bytes = loader.bytes;
-    return rc;
-}
-
-int elcl_model_open(const char *directory, const elcl_model_params *params, elcl_model **model,
-                    elcl_error *err)
-{
-    const elcl_model_params defaults = elcl_model_params_default();
-    if (!directory || !model)
-        return elcl_fail(err, ELCL_E_ARG, "elcl_model_open: directory and model must not be NULL");
-    if (!params)
-        params = &defaults;
-    if (params->state == ELCL_INT8)
-        return elcl_fail(
-            err, ELCL_E_ARG,
-            "elcl_model_open: state cannot be ELCL_INT8, which is for weights; expected "
-            "ELCL_F32, ELCL_F16 or ELCL_BF16");
-    struct elcl_tensors *st = NULL;
     struct elcl_model *m = elcl_calloc(1, sizeof(*m));
     if (!m)
         return elcl_fail_nomem(err);
     int rc;
     ELCL_TRY(read_directory(m, directory, err));
     ELCL_TRY(open_device(m, params, err));
-    ELCL_TRY(elcl_tensors_open(directory, &st, err));
-    ELCL_TRY(load_weights(m, st, err));
     *model = m;
     m = NULL;
 fail:
-    elcl_tensors_close(&st);
     elcl_model_close(&m);
     return rc;
 }
 
-int elcl_model_open_synthetic(const char *name, uint64_t seed, const elcl_model_params *params,
-                              elcl_model **model, elcl_error *err)
+int elcl_model_begin_synthetic(const char *name, uint64_t seed, const elcl_model_params *params,
+                               struct elcl_synthetic *tensors, struct elcl_model **model,
+                               elcl_error *err)
 {
-    const elcl_model_params defaults = elcl_model_params_default();
-    if (!name || !model)
-        return elcl_fail(err, ELCL_E_ARG,
-                         "elcl_model_open_synthetic: name and model must not be NULL");
-    struct elcl_synthetic tensors = {0};
     struct elcl_model *m = elcl_calloc(1, sizeof(*m));
     if (!m)
         return elcl_fail_nomem(err);
@@ -180,14 +138,35 @@ int elcl_model_open_synthetic(const char *name, uint64_t seed, const elcl_model_
     ELCL_TRY(elcl_synthetic_config(name, &m->config, err));
     ELCL_TRY(read_config(m, err));
     ELCL_TRY(read_special_tokens(m, NULL, err));
-    ELCL_TRY(elcl_synthetic_model(&m->config, &m->arch, seed, &tensors, err));
-    ELCL_TRY(open_device(m, params ? params : &defaults, err));
-    ELCL_TRY(load_weights(m, &tensors.base, err));
+    ELCL_TRY(elcl_synthetic_model(&m->config, &m->arch, seed, tensors, err));
+    ELCL_TRY(open_device(m, params, err));
     *model = m;
     m = NULL;
 fail:
-    elcl_synthetic_finish(&tensors);
     elcl_model_close(&m);
+    return rc;
+}
+
+int elcl_model_load(struct elcl_model *m, const elcl_model_params *params, struct elcl_tensors *st,
+                    elcl_error *err)
+{
+    const struct elcl_ops_params ops_params = {.gemm = params->gemm,
+                                               .weights = params->weights,
+                                               .state = params->state,
+                                               .products = params->products,
+                                               .profile = params->profile != 0};
+    int rc = elcl_ops_create(m->device, &ops_params, &m->ops, err);
+    if (rc)
+        return rc;
+    struct elcl_loader loader = {.ops = m->ops,
+                                 .st = st,
+                                 .panel = m->ops->panel,
+                                 .integers = m->ops->dot != ELCL_DOT_NONE,
+                                 .storage = m->ops->weights,
+                                 .attention = m->attention,
+                                 .err = err};
+    rc = m->family->load(&loader, &m->arch, &m->weights);
+    m->weight_bytes = loader.bytes;
     return rc;
 }
 

@@ -155,13 +155,18 @@ static int share_set(const struct elcl_ops *ops, const struct elcl_kernel_set *o
     return create_kernels(ops, set, err);
 }
 
+int elcl_ops_vector_width(const elcl_device_desc *device)
+{
+    const uint32_t native = device->vector_width;
+    return native >= 16 ? 16 : native >= 8 ? 8 : 4;
+}
+
 /* Floats per vector, rows of accumulators and panel width: GEMM_ROWS * 2 + 3 vectors are to fit
  * the registers, 16 of them for vectors of 4 or 8 floats and 32 for 16. */
 static void choose_shape(struct elcl_ops *ops)
 {
-    const uint32_t native = ops->device->desc.vector_width;
     const bool cpu = ops->kernels == ELCL_KERNELS_CPU;
-    ops->vector_width = !cpu ? 4 : native >= 16 ? 16 : native >= 8 ? 8 : 4;
+    ops->vector_width = cpu ? elcl_ops_vector_width(&ops->device->desc) : 4;
     ops->tile_rows = ops->vector_width == 16 ? 12 : 6;
     ops->panel = cpu && ops->gemm != ELCL_GEMM_CLBLAST ? 2 * ops->vector_width : 0;
 }

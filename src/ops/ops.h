@@ -90,6 +90,8 @@ int elcl_ops_create(struct elcl_device *device, const struct elcl_ops_params *pa
 int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops **ops,
                    elcl_error *err);
 void elcl_ops_destroy(struct elcl_ops **ops); /* NULL is fine */
+/* Floats per vector in the CPU shape. */
+int elcl_ops_vector_width(const elcl_device_desc *device);
 
 #define ELCL_OPS_BYTES 64 /* device memory of one elcl_ops */
 

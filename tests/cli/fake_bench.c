@@ -206,3 +206,10 @@ int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params
                                     .samples_per_second = params->batch_size};
     return ELCL_OK;
 }
+
+int elcl_stored_rates(const elcl_device_desc *device, elcl_machine *machine)
+{
+    (void)device;
+    (void)machine;
+    return 0;
+}

@@ -1,0 +1,140 @@
+#include "engine/choose.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/util.h"
+#include "engine/plan.h"
+
+/* A variant at the largest useful batch that fits. */
+struct candidate {
+    enum elcl_attention attention;
+    const char *name;
+    int wanted, batch; /* batch 0: it does not fit */
+    double samples_per_second;
+};
+
+#define N_CANDIDATES 3
+
+/* What devices of a type usually do: orders of magnitude, which decide only where memory is short.
+ */
+static elcl_machine usual_machine(enum elcl_device_type type)
+{
+    if (type == ELCL_DEVICE_CPU)
+        return (elcl_machine){.type = type,
+                              .memory_gbs = 25,
+                              .f32_gflops = 200,
+                              .half_gflops = 200,
+                              .launch_us = 5,
+                              .wait_us = 50};
+    return (elcl_machine){.type = type,
+                          .memory_gbs = 500,
+                          .f32_gflops = 15000,
+                          .half_gflops = 15000,
+                          .launch_us = 8,
+                          .wait_us = 30};
+}
+
+static int reckon(const struct elcl_blueprint *b, const elcl_plan_params *params,
+                  const elcl_machine *machine, struct candidate *c, elcl_error *err)
+{
+    const bool cpu = params->vector_width || params->device_type == ELCL_DEVICE_CPU;
+    elcl_plan_params p = *params;
+    elcl_prediction prediction;
+    uint64_t weight_bytes;
+    int rc = elcl_blueprint_weight_bytes(b, c->attention, p.weights, 2 * p.vector_width,
+                                         elcl_blueprint_integers(&p), &weight_bytes, err);
+    if (rc)
+        return rc;
+    const int rows =
+        elcl_plan_useful_rows(cpu ? ELCL_KERNELS_CPU : ELCL_KERNELS_GPU, p.weights, weight_bytes);
+    c->wanted = p.batch_size ? p.batch_size : elcl_max_int(1, rows / p.num_beams);
+    c->batch = elcl_blueprint_batch(b, &p, c->attention, weight_bytes, c->wanted);
+    if (p.batch_size && c->batch < p.batch_size) /* a given batch is had whole or not */
+        c->batch = 0;
+    if (!c->batch)
+        return ELCL_OK;
+    p.attention = c->attention;
+    p.batch_size = c->batch;
+    p.max_target = elcl_max_int(2, p.max_target);
+    rc = elcl_predict(b, &p, machine, &prediction, err);
+    c->samples_per_second = rc ? 0 : prediction.samples_per_second;
+    return rc;
+}
+
+static const struct candidate *fastest(const struct candidate *all, const struct candidate *first)
+{
+    const struct candidate *best = first;
+    for (int i = 0; i < N_CANDIDATES; i++)
+        if (all[i].samples_per_second > best->samples_per_second)
+            best = &all[i];
+    return best;
+}
+
+/* ---- the reason ---- */
+
+static void say(struct elcl_attention_choice *choice, size_t *n, const char *fmt, ...)
+    ELCL_PRINTF(3, 4);
+static void say(struct elcl_attention_choice *choice, size_t *n, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    const int wrote = vsnprintf(choice->reason + *n, sizeof(choice->reason) - *n, fmt, args);
+    va_end(args);
+    *n += wrote > 0 ? (size_t)wrote : 0;
+    if (*n >= sizeof(choice->reason))
+        *n = sizeof(choice->reason) - 1;
+}
+
+static void say_numbers(struct elcl_attention_choice *choice, const elcl_plan_params *p,
+                        const elcl_machine *machine, const struct candidate *all)
+{
+    size_t n = 0;
+    const char *type = p->device_type == ELCL_DEVICE_CPU ? "CPU" : "GPU";
+    if (!p->machine)
+        say(choice, &n, "memory is short, and the usual rates of a %s", type);
+    else
+        say(choice, &n, "the device's rates");
+    say(choice, &n, " (%.3g GB/s, %.3g GFLOP/s) predict", machine->memory_gbs,
+        p->state == ELCL_F32 ? machine->f32_gflops : machine->half_gflops);
+    for (int i = 0; i < N_CANDIDATES; i++) {
+        const struct candidate *c = &all[i];
+        say(choice, &n, "%s %s ", i ? "," : "", c->name);
+        if (c->batch)
+            say(choice, &n, "%.3g samples/s at batch %d", c->samples_per_second, c->batch);
+        else
+            say(choice, &n, "no batch that fits");
+    }
+}
+
+int elcl_choose_variant(const struct elcl_blueprint *b, const elcl_plan_params *p,
+                        struct elcl_attention_choice *choice, elcl_error *err)
+{
+    struct candidate all[N_CANDIDATES] = {{.attention = ELCL_ATTN_EL, .name = "el"},
+                                          {.attention = ELCL_ATTN_MHA, .name = "mha"},
+                                          {.attention = ELCL_ATTN_MHA_BEAM, .name = "mha-beam"}};
+    const char *why;
+    struct elcl_attention_choice made = {
+        .attention = elcl_choose_attention(p->device_type, p->attention, &why)};
+    const elcl_machine machine = p->machine ? *p->machine : usual_machine(p->device_type);
+    if (p->attention != ELCL_ATTN_AUTO) {
+        *choice = made;
+        return ELCL_OK;
+    }
+    const struct candidate *usual = NULL;
+    for (int i = 0; b->arch.max_positions >= 2 && i < N_CANDIDATES; i++) {
+        const int rc = reckon(b, p, &machine, &all[i], err);
+        if (rc)
+            return rc;
+        if (all[i].attention == made.attention)
+            usual = &all[i];
+    }
+    if (usual && (p->machine || usual->batch < usual->wanted)) {
+        made.attention = fastest(all, usual)->attention;
+        say_numbers(&made, p, &machine, all);
+    } else {
+        (void)snprintf(made.reason, sizeof(made.reason), "%s", why);
+    }
+    *choice = made;
+    return ELCL_OK;
+}

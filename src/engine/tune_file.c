@@ -1,0 +1,121 @@
+#include "engine/tune_file.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "base/util.h"
+#include "format/json.h"
+
+#define SCHEMA "elcl-tune-1"
+#define MOST_BYTES ((size_t)1 << 20)
+#define MOST_RATE 1e9
+
+/* What a file is of: keys and values of its head. */
+struct identity {
+    const char *key, *value;
+};
+
+#define N_IDENTITY 6
+
+static void identify(const elcl_device_desc *d, struct identity id[N_IDENTITY])
+{
+    const struct identity all[N_IDENTITY] = {{"schema", SCHEMA},    {"elcl", ELCL_VERSION},
+                                             {"device", d->name},   {"platform", d->platform},
+                                             {"driver", d->driver}, {"version", d->version}};
+    memcpy(id, all, sizeof(all));
+}
+
+char *elcl_tune_file_path(const char *directory, const elcl_device_desc *device)
+{
+    struct identity id[N_IDENTITY];
+    struct elcl_str path = {0};
+    uint64_t key = ELCL_HASH_INIT;
+    identify(device, id);
+    for (int i = 0; i < N_IDENTITY; i++)
+        key = elcl_hash(key, id[i].value, strlen(id[i].value) + 1);
+    if (directory)
+        elcl_str_printf(&path, "%s/tune-%016" PRIx64 ".json", directory, key);
+    if (path.failed)
+        elcl_str_finish(&path);
+    return path.data;
+}
+
+static int check_identity(const cJSON *root, const char *path, const elcl_device_desc *device,
+                          elcl_error *err)
+{
+    struct identity id[N_IDENTITY];
+    identify(device, id);
+    for (int i = 0; i < N_IDENTITY; i++) {
+        const cJSON *found = elcl_json_get(root, id[i].key);
+        if (!cJSON_IsString(found) || strcmp(found->valuestring, id[i].value) != 0) {
+            char want[160];
+            (void)snprintf(want, sizeof(want), "\"%.150s\"", id[i].value);
+            return elcl_json_mismatch(path, id[i].key, want, found, err);
+        }
+    }
+    return ELCL_OK;
+}
+
+static int read_rate(const cJSON *rates, const char *path, const char *key, double least,
+                     double *value, elcl_error *err)
+{
+    const cJSON *found = elcl_json_get(rates, key);
+    if (!cJSON_IsNumber(found) || !(found->valuedouble >= least && found->valuedouble <= MOST_RATE))
+        return elcl_json_mismatch(path, key, "a rate or a time above 0", found, err);
+    *value = found->valuedouble;
+    return ELCL_OK;
+}
+
+static int read_rates(const cJSON *root, const char *path, enum elcl_device_type type,
+                      struct elcl_tune_file *file, elcl_error *err)
+{
+    const cJSON *rates = elcl_json_get(root, "rates");
+    elcl_machine m = {.type = type};
+    int rc;
+    if (!rates)
+        return ELCL_OK;
+    ELCL_TRY(read_rate(rates, path, "memory_gbs", 1e-3, &m.memory_gbs, err));
+    ELCL_TRY(read_rate(rates, path, "f32_gflops", 1e-3, &m.f32_gflops, err));
+    ELCL_TRY(read_rate(rates, path, "half_gflops", 1e-3, &m.half_gflops, err));
+    ELCL_TRY(read_rate(rates, path, "launch_us", 0, &m.launch_us, err));
+    ELCL_TRY(read_rate(rates, path, "wait_us", 0, &m.wait_us, err));
+    file->rates = m;
+    file->has_rates = true;
+fail:
+    return rc;
+}
+
+int elcl_tune_file_read(const char *directory, const elcl_device_desc *device,
+                        struct elcl_tune_file *file, elcl_error *err)
+{
+    struct elcl_tune_file made = {0};
+    char *path = elcl_tune_file_path(directory, device), *text = NULL;
+    cJSON *root = NULL;
+    size_t n = 0;
+    int rc = ELCL_OK;
+    if (path && elcl_is_file(path)) {
+        ELCL_TRY(elcl_read_file(path, MOST_BYTES, &text, &n, err));
+        ELCL_TRY(elcl_json_parse(text, n, path, &root, err));
+        ELCL_TRY(elcl_json_unique_keys(root, path, err));
+        ELCL_TRY(check_identity(root, path, device, err));
+        ELCL_TRY(read_rates(root, path, device->type, &made, err));
+    }
+    *file = made;
+fail:
+    cJSON_Delete(root);
+    elcl_free(text);
+    elcl_free(path);
+    return rc;
+}
+
+int elcl_stored_rates(const elcl_device_desc *device, elcl_machine *machine)
+{
+    struct elcl_tune_file file = {0};
+    char *directory = device && machine ? elcl_cache_directory() : NULL;
+    if (directory && !elcl_tune_file_read(directory, device, &file, NULL) && file.has_rates)
+        *machine = file.rates;
+    elcl_free(directory);
+    return file.has_rates;
+}
