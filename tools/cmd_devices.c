@@ -122,6 +122,18 @@ static void print_limits(const elcl_device_desc *d)
     print_row("kernels", d->gpu_kernels ? "gpu shape" : "cpu shape");
 }
 
+/* What elcl tune has stored. */
+static void print_rates(const elcl_device_desc *d)
+{
+    elcl_machine m;
+    char row[128];
+    if (!elcl_stored_rates(d, &m))
+        return;
+    (void)snprintf(row, sizeof(row), "measured: %.4g GB/s, %.4g GFLOP/s", m.memory_gbs,
+                   m.f32_gflops);
+    print_row("rates", row);
+}
+
 static void print_verdicts(const struct verdicts *v)
 {
     if (v->error.code) {
@@ -151,6 +163,7 @@ static void print_device(const elcl_device_desc *d, const struct verdicts *v)
     printf("%-3d %s, %s%s\n", d->index, d->name, type_word(d->type),
            d->is_default ? " (default)" : "");
     print_limits(d);
+    print_rates(d);
     if (v)
         print_verdicts(v);
 }

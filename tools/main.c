@@ -20,6 +20,7 @@ static const struct verb verbs[] = {
     {"bench", "MODEL", "speed and memory over lists of parameters", elcl_cmd_bench},
     {"devices", "", "OpenCL devices, their limits and fast paths", elcl_cmd_devices},
     {"selftest", "", "every kernel against a reference, on this driver", elcl_cmd_selftest},
+    {"tune", "", "a device's rates, for what auto chooses", elcl_cmd_tune},
     {"compare", "FILE...", "results of elcl bench side by side", elcl_cmd_compare},
 };
 

@@ -31,6 +31,7 @@ int elcl_cmd_devices(int argc, char **argv);
 int elcl_cmd_plan(int argc, char **argv);
 int elcl_cmd_bench(int argc, char **argv);
 int elcl_cmd_selftest(int argc, char **argv);
+int elcl_cmd_tune(int argc, char **argv);
 int elcl_cmd_compare(int argc, char **argv);
 
 /* "elcl: error: <message>" on stderr; gives back `exit_code`, so that it can be returned. */

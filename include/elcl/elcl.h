@@ -659,6 +659,13 @@ ELCL_API int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_param
  * type are read of the device. Never fails: what cannot be read is not there. */
 ELCL_API int elcl_stored_rates(const elcl_device_desc *device, elcl_machine *machine);
 
+/* Measures the device that `device` names as in elcl_model_params (NULL: the default one) in about
+ * two seconds, as elcl_measure_ceilings() does, and stores its rates for elcl_stored_rates(), over
+ * what is stored. Rates of 16-bit inputs are those of f32: matrix units are not measured. Results
+ * of generation do not depend on it but for the attention variant that AUTO takes. ELCL_E_IO where
+ * nothing can be stored. */
+ELCL_API int elcl_tune(const char *device, elcl_machine *rates, elcl_error *err);
+
 /* The plan of an engine that is there; largest_batch is -1. */
 ELCL_API void elcl_engine_get_plan(const elcl_engine *engine, elcl_memory_plan *plan);
 

@@ -110,6 +110,50 @@ fail:
     return rc;
 }
 
+static cJSON *to_json(const elcl_device_desc *device, const struct elcl_tune_file *file)
+{
+    struct identity id[N_IDENTITY];
+    const elcl_machine *m = &file->rates;
+    cJSON *root = cJSON_CreateObject();
+    bool ok = root != NULL;
+    identify(device, id);
+    for (int i = 0; ok && i < N_IDENTITY; i++)
+        ok = cJSON_AddStringToObject(root, id[i].key, id[i].value);
+    if (ok && file->has_rates) {
+        cJSON *rates = cJSON_AddObjectToObject(root, "rates");
+        ok = rates && cJSON_AddNumberToObject(rates, "memory_gbs", m->memory_gbs) &&
+             cJSON_AddNumberToObject(rates, "f32_gflops", m->f32_gflops) &&
+             cJSON_AddNumberToObject(rates, "half_gflops", m->half_gflops) &&
+             cJSON_AddNumberToObject(rates, "launch_us", m->launch_us) &&
+             cJSON_AddNumberToObject(rates, "wait_us", m->wait_us);
+    }
+    if (ok)
+        return root;
+    cJSON_Delete(root);
+    return NULL;
+}
+
+int elcl_tune_file_write(const char *directory, const elcl_device_desc *device,
+                         const struct elcl_tune_file *file, elcl_error *err)
+{
+    if (!directory)
+        return elcl_fail(err, ELCL_E_IO,
+                         "no cache directory: expected one of ELCL_CACHE_DIR, XDG_CACHE_HOME and "
+                         "HOME to be set");
+    char *path = elcl_tune_file_path(directory, device);
+    cJSON *root = to_json(device, file);
+    char *text = root ? cJSON_Print(root) : NULL;
+    int rc = path && text ? ELCL_OK : elcl_fail_nomem(err);
+    if (!rc)
+        rc = elcl_make_directories(directory, err);
+    if (!rc)
+        rc = elcl_write_file_atomic(path, text, strlen(text), err);
+    cJSON_free(text);
+    cJSON_Delete(root);
+    elcl_free(path);
+    return rc;
+}
+
 int elcl_stored_rates(const elcl_device_desc *device, elcl_machine *machine)
 {
     struct elcl_tune_file file = {0};

@@ -26,4 +26,8 @@ char *elcl_tune_file_path(const char *directory, const elcl_device_desc *device)
 int elcl_tune_file_read(const char *directory, const elcl_device_desc *device,
                         struct elcl_tune_file *file, elcl_error *err);
 
+/* Makes or replaces the file, whole or not at all. ELCL_E_IO also where `directory` is NULL. */
+int elcl_tune_file_write(const char *directory, const elcl_device_desc *device,
+                         const struct elcl_tune_file *file, elcl_error *err);
+
 #endif

@@ -10,7 +10,7 @@ runs "$elcl" --version
 
 # ---- help and usage --------------------------------------------------------------------------
 
-for verb in "" generate score devices selftest compare; do
+for verb in "" generate score devices selftest tune compare; do
     # shellcheck disable=SC2086
     run "$elcl" $verb --help
     exits "elcl $verb --help" 0
@@ -708,6 +708,11 @@ json "selftest --json" 'lines[0]["schema"] == "elcl-selftest-1" and lines[0]["fa
 json "selftest --json: device" 'lines[0]["device"]["name"] == "Fake \"GPU\""'
 json "selftest --json: cases" \
     '[c["verdict"] for c in lines[0]["cases"]] == ["pass", "fail", "skip"]'
+run "$elcl" tune
+exits "tune" 0
+check "tune: the rates" grep -q '^arithmetic  1000 GFLOP/s$' out
+refuses "tune on no device" 1 "there is no device gone" "$elcl" tune --device gone
+refuses "tune with a word" 2 "found 'x'" "$elcl" tune x
 refuses "selftest on no device" 1 "there is no device gone" "$elcl" selftest --device gone
 refuses "selftest with a word" 2 "found 'x'" "$elcl" selftest x
 refuses "selftest --kernels" 2 "kernels" "$elcl" selftest --kernels tpu

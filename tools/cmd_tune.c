@@ -1,0 +1,61 @@
+/* elcl tune: measures a device once, for the choices that later runs make by its rates. */
+#include "args.h"
+
+#include <stdio.h>
+
+struct tune_options {
+    const char *device;
+    int help;
+};
+
+#define FIELD(name) offsetof(struct tune_options, name)
+
+static const struct elcl_opt options_table[] = {
+    {ELCL_OPT_TEXT, "device", "NAME", "index, part of a name, cpu or gpu", FIELD(device), 0, 0,
+     NULL},
+    {ELCL_OPT_FLAG, "help", NULL, "this text", FIELD(help), 0, 0, NULL},
+};
+
+static void print_help(void)
+{
+    fputs("Usage: elcl tune [OPTION...]\n"
+          "\n"
+          "Measures what a device does at most, in about two seconds, and stores it in the\n"
+          "cache directory for this device, driver and version of elcl: from then on\n"
+          "--attention auto goes by these rates. Never required.\n"
+          "\n",
+          stdout);
+    elcl_args_print_help(options_table, ELCL_TOOL_COUNT(options_table));
+}
+
+static int run_tune(const struct tune_options *o)
+{
+    elcl_machine m;
+    elcl_error err = {0};
+    if (elcl_tune(o->device, &m, &err))
+        return elcl_tool_error(ELCL_EXIT_FAILURE, "%s", err.msg);
+    printf("memory      %.4g GB/s\n"
+           "arithmetic  %.4g GFLOP/s\n"
+           "launch      %.3g us, %.3g us with the wait\n"
+           "stored: --attention auto goes by these rates on this device\n",
+           m.memory_gbs, m.f32_gflops, m.launch_us, m.wait_us);
+    return ELCL_EXIT_OK;
+}
+
+int elcl_cmd_tune(int argc, char **argv)
+{
+    struct tune_options options = {0};
+    struct elcl_args args = {
+        .opts = options_table, .n_opts = ELCL_TOOL_COUNT(options_table), .verb = "tune"};
+    elcl_error err = {0};
+    if (elcl_args_parse(&args, argc, argv, &options, &err))
+        return elcl_tool_error(ELCL_EXIT_USAGE, "%s", err.msg);
+    if (options.help) {
+        print_help();
+        return ELCL_EXIT_OK;
+    }
+    if (args.n_words)
+        return elcl_tool_error(ELCL_EXIT_USAGE, "elcl tune takes options only, found '%.100s'",
+                               args.words[0]);
+    return run_tune(&options);
+}
