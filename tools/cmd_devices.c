@@ -129,8 +129,8 @@ static void print_rates(const elcl_device_desc *d)
     char row[128];
     if (!elcl_stored_rates(d, &m))
         return;
-    (void)snprintf(row, sizeof(row), "measured: %.4g GB/s, %.4g GFLOP/s", m.memory_gbs,
-                   m.f32_gflops);
+    (void)snprintf(row, sizeof(row), "measured: %.4g GB/s, %.4g GFLOP/s, %.4g of 16-bit weights",
+                   m.memory_gbs, m.f32_gflops, m.half_gflops);
     print_row("rates", row);
 }
 
@@ -198,6 +198,20 @@ static bool add_limits(cJSON *o, const elcl_device_desc *d)
            cJSON_AddStringToObject(o, "kernels", d->gpu_kernels ? "gpu" : "cpu");
 }
 
+static bool add_rates(cJSON *o, const elcl_device_desc *d)
+{
+    elcl_machine m;
+    if (!elcl_stored_rates(d, &m))
+        return cJSON_AddNullToObject(o, "rates") != NULL;
+    cJSON *rates = cJSON_AddObjectToObject(o, "rates");
+    return rates && cJSON_AddNumberToObject(rates, "memory_gbs", m.memory_gbs) &&
+           cJSON_AddNumberToObject(rates, "cache_gbs", m.cache_gbs) &&
+           cJSON_AddNumberToObject(rates, "f32_gflops", m.f32_gflops) &&
+           cJSON_AddNumberToObject(rates, "half_gflops", m.half_gflops) &&
+           cJSON_AddNumberToObject(rates, "launch_us", m.launch_us) &&
+           cJSON_AddNumberToObject(rates, "wait_us", m.wait_us);
+}
+
 static bool add_verdicts(cJSON *o, const struct verdicts *v)
 {
     if (v->error.code)
@@ -217,7 +231,7 @@ static bool add_verdicts(cJSON *o, const struct verdicts *v)
 static bool add_device(cJSON *devices, const elcl_device_desc *d, const struct verdicts *v)
 {
     cJSON *o = cJSON_CreateObject();
-    bool ok = o && add_limits(o, d) && (!v || add_verdicts(o, v));
+    bool ok = o && add_limits(o, d) && add_rates(o, d) && (!v || add_verdicts(o, v));
     return cJSON_AddItemToArray(devices, o) && ok;
 }
 

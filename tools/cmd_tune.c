@@ -1,10 +1,12 @@
 /* elcl tune: measures a device once, for the choices that later runs make by its rates. */
-#include "args.h"
+#include "sys.h"
+#include "words.h"
 
 #include <stdio.h>
 
 struct tune_options {
     const char *device;
+    int kernels, again;
     int help;
 };
 
@@ -13,6 +15,10 @@ struct tune_options {
 static const struct elcl_opt options_table[] = {
     {ELCL_OPT_TEXT, "device", "NAME", "index, part of a name, cpu or gpu", FIELD(device), 0, 0,
      NULL},
+    {ELCL_OPT_CHOICE, "kernels", "SHAPE", "auto, cpu or gpu: the kernel shape", FIELD(kernels), 0,
+     0, elcl_kernel_words},
+    {ELCL_OPT_FLAG, "again", NULL, "replace what is stored, even by lower rates", FIELD(again), 0,
+     0, NULL},
     {ELCL_OPT_FLAG, "help", NULL, "this text", FIELD(help), 0, 0, NULL},
 };
 
@@ -20,7 +26,7 @@ static void print_help(void)
 {
     fputs("Usage: elcl tune [OPTION...]\n"
           "\n"
-          "Measures what a device does at most, in about two seconds, and stores it in the\n"
+          "Measures what a device does at most, and stores it in the\n"
           "cache directory for this device, driver and version of elcl: from then on\n"
           "--attention auto goes by these rates. Never required.\n"
           "\n",
@@ -28,18 +34,32 @@ static void print_help(void)
     elcl_args_print_help(options_table, ELCL_TOOL_COUNT(options_table));
 }
 
+static int print_part(void *user, const char *line)
+{
+    (void)user;
+    fprintf(stderr, "%s\n", line);
+    return elcl_sys_interrupted();
+}
+
 static int run_tune(const struct tune_options *o)
 {
-    elcl_machine m;
+    elcl_tune_params params = elcl_tune_params_default();
+    elcl_tuned t;
     elcl_error err = {0};
-    if (elcl_tune(o->device, &m, &err))
+    params.device = o->device;
+    params.kernels = (enum elcl_kernels)o->kernels;
+    params.again = o->again;
+    params.report = print_part;
+    if (elcl_tune(&params, &t, &err))
         return elcl_tool_error(ELCL_EXIT_FAILURE, "%s", err.msg);
+    const elcl_machine *m = &t.rates;
     printf("memory      %.4g GB/s\n"
-           "arithmetic  %.4g GFLOP/s\n"
+           "arithmetic  %.4g GFLOP/s, %.4g of 16-bit weights\n"
            "launch      %.3g us, %.3g us with the wait\n"
+           "spread      %.0f%%: what the lowest of these rates fell short of the best\n"
            "stored: --attention auto goes by these rates on this device\n",
-           m.memory_gbs, m.f32_gflops, m.launch_us, m.wait_us);
-    return ELCL_EXIT_OK;
+           m->memory_gbs, m->f32_gflops, m->half_gflops, m->launch_us, m->wait_us, 100 * t.spread);
+    return elcl_sys_interrupted() ? ELCL_EXIT_SIGNAL + elcl_sys_interrupted() : ELCL_EXIT_OK;
 }
 
 int elcl_cmd_tune(int argc, char **argv)

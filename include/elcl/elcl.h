@@ -655,16 +655,38 @@ ELCL_API int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_param
                           elcl_error *err);
 
 /* The rates of a device that were measured with this version of the library and this driver and are
- * in the cache directory; 1: they are there, 0: not, and *machine is not written. Only names and
- * type are read of the device. Never fails: what cannot be read is not there. */
+ * in the cache directory; 1: they are there, 0: not, and *machine is not written. Of the device
+ * names, type, kernel shape and cache size are read. Never fails: what cannot be read is not there.
+ */
 ELCL_API int elcl_stored_rates(const elcl_device_desc *device, elcl_machine *machine);
 
-/* Measures the device that `device` names as in elcl_model_params (NULL: the default one) in about
- * two seconds, as elcl_measure_ceilings() does, and stores its rates for elcl_stored_rates(), over
- * what is stored. Rates of 16-bit inputs are those of f32: matrix units are not measured. Results
- * of generation do not depend on it but for the attention variant that AUTO takes. ELCL_E_IO where
- * nothing can be stored. */
-ELCL_API int elcl_tune(const char *device, elcl_machine *rates, elcl_error *err);
+typedef struct elcl_tune_params {
+    const char *device;        /* as elcl_model_params.device */
+    enum elcl_kernels kernels; /* likewise */
+    int again;                 /* 1: forget what is stored; 0: better it */
+    /* May be NULL. One line after each finished part; not 0 ends the tuning, which keeps what is
+     * done and is no error. */
+    int (*report)(void *user, const char *line);
+    void *user;
+    unsigned reserved[8];
+} elcl_tune_params;
+
+ELCL_API elcl_tune_params elcl_tune_params_default(void);
+
+typedef struct elcl_tuned {
+    elcl_machine rates;
+    double
+        spread; /* how far the rates measured fell short of the best, as a part of that, at most */
+    double reserved[8];
+} elcl_tuned;
+
+/* Measures a device and stores the result for its later use by this version of the library with
+ * this driver. Rates: each the best of three short measurements some seconds apart, and of what is
+ * stored, since other programs only make a device slower; half_gflops is what the native GEMM
+ * reaches with f16 weights, where that is more than f32_gflops. `params` may be NULL. Results of
+ * generation do not depend on it but for the attention variant that AUTO takes. ELCL_E_IO where
+ * nothing can be stored. Blocks; not to be called twice at once for one device. */
+ELCL_API int elcl_tune(const elcl_tune_params *params, elcl_tuned *tuned, elcl_error *err);
 
 /* The plan of an engine that is there; largest_batch is -1. */
 ELCL_API void elcl_engine_get_plan(const elcl_engine *engine, elcl_memory_plan *plan);

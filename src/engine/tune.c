@@ -1,33 +1,130 @@
 /* Measuring a device once, for the choices of later runs. */
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "base/os.h"
 #include "base/util.h"
 #include "device/ceiling.h"
 #include "engine/tune_file.h"
+#include "engine/tune_gemm.h"
 
-int elcl_tune(const char *device, elcl_machine *rates, elcl_error *err)
+#define MEASUREMENTS 3
+
+struct tuning {
+    const elcl_tune_params *params;
+    struct elcl_device *device;
+    char *directory;
+    struct elcl_tune_file file;
+    bool stopped; /* report() asked for it */
+};
+
+/* ---- rates --------------------------------------------------------------------------------- */
+
+/* The better of what was and what is, and how far the worse falls short. */
+static void keep(double *best, double now, bool lower_is_better, double *spread)
 {
-    const struct elcl_device_params params = {.device = device};
-    struct elcl_device *opened = NULL;
-    struct elcl_tune_file file = {.has_rates = true};
+    const double high = *best > now ? *best : now, low = *best > now ? now : *best;
+    if (*best > 0 && !lower_is_better && 1 - low / high > *spread)
+        *spread = 1 - low / high;
+    *best = *best > 0 && lower_is_better ? low : high;
+}
+
+static void keep_rates(struct elcl_tune_file *file, const elcl_machine *now)
+{
+    elcl_machine *m = &file->rates;
+    m->type = now->type;
+    m->kernels = now->kernels;
+    m->cache_bytes = now->cache_bytes;
+    keep(&m->memory_gbs, now->memory_gbs, false, &file->spread);
+    keep(&m->cache_gbs, now->cache_gbs, false, &file->spread);
+    keep(&m->f32_gflops, now->f32_gflops, false, &file->spread);
+    keep(&m->half_gflops, now->half_gflops, false, &file->spread);
+    keep(&m->launch_us, now->launch_us, true, &file->spread);
+    keep(&m->wait_us, now->wait_us, true, &file->spread);
+    file->has_rates = true;
+}
+
+/* Without matrix instructions 16-bit inputs are multiplied as f32, by a GEMM that does not reach
+ * the device's rate. */
+static int measure_rates(struct tuning *t, elcl_machine *rates, elcl_error *err)
+{
     elcl_ceilings c;
-    char *directory = elcl_cache_directory();
+    double half;
     int rc;
-    if (!rates) {
-        rc = elcl_fail(err, ELCL_E_ARG, "elcl_tune: rates must not be NULL");
-        goto fail;
-    }
-    ELCL_TRY(elcl_device_open(&params, &opened, err));
-    ELCL_TRY(elcl_ceiling_measure(opened, &c, NULL, err));
-    file.rates = (elcl_machine){.type = opened->desc.type,
-                                .memory_gbs = c.read_gbs,
-                                .f32_gflops = c.mac_f32_gflops,
-                                .half_gflops = c.mac_f32_gflops,
-                                .launch_us = c.launch_us,
-                                .wait_us = c.wait_us};
-    ELCL_TRY(elcl_tune_file_write(directory, &opened->desc, &file, err));
-    *rates = file.rates;
+    ELCL_TRY(elcl_ceiling_measure(t->device, &c, NULL, err));
+    ELCL_TRY(elcl_tune_half_gemm(t->device, c.mac_f32_gflops, &half, err));
+    *rates = (elcl_machine){.type = t->device->desc.type,
+                            .kernels = t->device->kernels,
+                            .cache_bytes = (double)t->device->desc.cache_bytes,
+                            .cache_gbs = c.cached_copy_gbs,
+                            .memory_gbs = c.read_gbs,
+                            .f32_gflops = c.mac_f32_gflops,
+                            .half_gflops = half > c.mac_f32_gflops ? half : c.mac_f32_gflops,
+                            .launch_us = c.launch_us,
+                            .wait_us = c.wait_us};
 fail:
-    elcl_device_close(&opened);
-    elcl_free(directory);
+    return rc;
+}
+
+/* ---- parts, each stored when it is done ---------------------------------------------------- */
+
+static int finish_part(struct tuning *t, elcl_error *err, const char *fmt, ...) ELCL_PRINTF(3, 4);
+static int finish_part(struct tuning *t, elcl_error *err, const char *fmt, ...)
+{
+    char line[256];
+    va_list args;
+    const int rc = elcl_tune_file_write(t->directory, &t->device->desc, &t->file, err);
+    va_start(args, fmt);
+    (void)vsnprintf(line, sizeof(line), fmt, args);
+    va_end(args);
+    if (!rc && t->params->report)
+        t->stopped = t->params->report(t->params->user, line) != 0;
+    return rc;
+}
+
+static int tune_rates(struct tuning *t, elcl_error *err)
+{
+    int rc = ELCL_OK;
+    t->file.spread = 0;
+    for (int i = 0; i < MEASUREMENTS && !t->stopped; i++) {
+        elcl_machine now;
+        ELCL_TRY(measure_rates(t, &now, err));
+        keep_rates(&t->file, &now);
+        ELCL_TRY(finish_part(t, err, "rates, %d of %d: %.4g GB/s, %.4g GFLOP/s, %.4g with f16",
+                             i + 1, MEASUREMENTS, now.memory_gbs, now.f32_gflops, now.half_gflops));
+    }
+fail:
+    return rc;
+}
+
+static int tuning_init(struct tuning *t, elcl_error *err)
+{
+    const struct elcl_device_params params = {.device = t->params->device,
+                                              .kernels = t->params->kernels};
+    t->directory = elcl_cache_directory();
+    const int rc = elcl_device_open(&params, &t->device, err);
+    if (!rc && !t->params->again) /* what cannot be read is replaced */
+        (void)elcl_tune_file_read(t->directory, &t->device->desc, &t->file, NULL);
+    return rc;
+}
+
+elcl_tune_params elcl_tune_params_default(void)
+{
+    return (elcl_tune_params){.device = NULL};
+}
+
+int elcl_tune(const elcl_tune_params *params, elcl_tuned *tuned, elcl_error *err)
+{
+    const elcl_tune_params defaults = elcl_tune_params_default();
+    struct tuning t = {.params = params ? params : &defaults};
+    int rc;
+    if (!tuned)
+        return elcl_fail(err, ELCL_E_ARG, "elcl_tune: tuned must not be NULL");
+    ELCL_TRY(tuning_init(&t, err));
+    ELCL_TRY(tune_rates(&t, err));
+    *tuned = (elcl_tuned){.rates = t.file.rates, .spread = t.file.spread};
+fail:
+    elcl_device_close(&t.device);
+    elcl_free(t.directory);
     return rc;
 }

@@ -68,19 +68,23 @@ static int read_rate(const cJSON *rates, const char *path, const char *key, doub
     return ELCL_OK;
 }
 
-static int read_rates(const cJSON *root, const char *path, enum elcl_device_type type,
+static int read_rates(const cJSON *root, const char *path, const elcl_device_desc *device,
                       struct elcl_tune_file *file, elcl_error *err)
 {
     const cJSON *rates = elcl_json_get(root, "rates");
-    elcl_machine m = {.type = type};
+    elcl_machine m = {.type = device->type,
+                      .kernels = device->gpu_kernels ? ELCL_KERNELS_GPU : ELCL_KERNELS_CPU,
+                      .cache_bytes = (double)device->cache_bytes};
     int rc;
     if (!rates)
         return ELCL_OK;
     ELCL_TRY(read_rate(rates, path, "memory_gbs", 1e-3, &m.memory_gbs, err));
+    ELCL_TRY(read_rate(rates, path, "cache_gbs", 1e-3, &m.cache_gbs, err));
     ELCL_TRY(read_rate(rates, path, "f32_gflops", 1e-3, &m.f32_gflops, err));
     ELCL_TRY(read_rate(rates, path, "half_gflops", 1e-3, &m.half_gflops, err));
     ELCL_TRY(read_rate(rates, path, "launch_us", 0, &m.launch_us, err));
     ELCL_TRY(read_rate(rates, path, "wait_us", 0, &m.wait_us, err));
+    ELCL_TRY(read_rate(rates, path, "spread", 0, &file->spread, err));
     file->rates = m;
     file->has_rates = true;
 fail:
@@ -100,7 +104,7 @@ int elcl_tune_file_read(const char *directory, const elcl_device_desc *device,
         ELCL_TRY(elcl_json_parse(text, n, path, &root, err));
         ELCL_TRY(elcl_json_unique_keys(root, path, err));
         ELCL_TRY(check_identity(root, path, device, err));
-        ELCL_TRY(read_rates(root, path, device->type, &made, err));
+        ELCL_TRY(read_rates(root, path, device, &made, err));
     }
     *file = made;
 fail:
@@ -122,10 +126,12 @@ static cJSON *to_json(const elcl_device_desc *device, const struct elcl_tune_fil
     if (ok && file->has_rates) {
         cJSON *rates = cJSON_AddObjectToObject(root, "rates");
         ok = rates && cJSON_AddNumberToObject(rates, "memory_gbs", m->memory_gbs) &&
+             cJSON_AddNumberToObject(rates, "cache_gbs", m->cache_gbs) &&
              cJSON_AddNumberToObject(rates, "f32_gflops", m->f32_gflops) &&
              cJSON_AddNumberToObject(rates, "half_gflops", m->half_gflops) &&
              cJSON_AddNumberToObject(rates, "launch_us", m->launch_us) &&
-             cJSON_AddNumberToObject(rates, "wait_us", m->wait_us);
+             cJSON_AddNumberToObject(rates, "wait_us", m->wait_us) &&
+             cJSON_AddNumberToObject(rates, "spread", file->spread);
     }
     if (ok)
         return root;

@@ -15,6 +15,7 @@
 struct elcl_tune_file {
     bool has_rates;
     elcl_machine rates;
+    double spread; /* 0 .. 1, as in elcl_tuned */
 };
 
 /* directory/tune-KEY.json; NULL without a directory or memory. Freed with elcl_free(). */

@@ -327,10 +327,14 @@ check "selftest names the build" grep -q '^FAIL build, kernels, ' "$tmp/out"
 
 run env ELCL_CACHE_DIR="$tmp/tuned" "$elcl" tune
 exits "tune" 0
-check "tune: the rates" grep -Eq '^arithmetic  [0-9.e+]+ GFLOP/s$' "$tmp/out"
+check "tune: the rates" grep -Eq '^arithmetic  [0-9.e+]+ GFLOP/s, ' "$tmp/out"
 same "tune: one file" "$(ls "$tmp/tuned" | grep -c '^tune-.*json$')" 1
 run env ELCL_CACHE_DIR="$tmp/tuned" "$elcl" devices --no-probe
 check "devices: tuned" grep -q '^    rates .* GB/s' "$tmp/out"
+run env ELCL_CACHE_DIR="$tmp/tuned" "$elcl" devices --no-probe --json
+check "devices --json: tuned" grep -q '"memory_gbs":' "$tmp/out"
+run env ELCL_CACHE_DIR="$tmp/untuned" "$elcl" devices --no-probe --json
+check "devices --json: not tuned" grep -q '"rates":.*null' "$tmp/out"
 run env ELCL_CACHE_DIR="$tmp/tuned" "$elcl" generate --verbose "$model" attention
 prints "generate on a tuned device" "$attention"
 check "auto by the rates" grep -q "auto attention: the device's rates" "$tmp/err"

@@ -710,7 +710,12 @@ json "selftest --json: cases" \
     '[c["verdict"] for c in lines[0]["cases"]] == ["pass", "fail", "skip"]'
 run "$elcl" tune
 exits "tune" 0
-check "tune: the rates" grep -q '^arithmetic  1000 GFLOP/s$' out
+check "tune: the rates" grep -q '^arithmetic  1000 GFLOP/s, 8000 of 16-bit weights$' out
+check "tune: the spread" grep -q '^spread      50%' out
+check "tune: progress" grep -q '^a part is done$' err
+run "$elcl" tune --again
+check "tune --again" grep -q '^spread      25%' out
+refuses "tune --kernels" 2 "kernels" "$elcl" tune --kernels tpu
 refuses "tune on no device" 1 "there is no device gone" "$elcl" tune --device gone
 refuses "tune with a word" 2 "found 'x'" "$elcl" tune x
 refuses "selftest on no device" 1 "there is no device gone" "$elcl" selftest --device gone

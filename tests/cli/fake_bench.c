@@ -214,10 +214,18 @@ int elcl_stored_rates(const elcl_device_desc *device, elcl_machine *machine)
     return 0;
 }
 
-int elcl_tune(const char *device, elcl_machine *rates, elcl_error *err)
+elcl_tune_params elcl_tune_params_default(void)
 {
-    if (device && !strcmp(device, "gone"))
+    return (elcl_tune_params){.again = 0};
+}
+
+int elcl_tune(const elcl_tune_params *params, elcl_tuned *tuned, elcl_error *err)
+{
+    if (params->device && !strcmp(params->device, "gone"))
         return fail(err, ELCL_E_DEVICE, "there is no device gone");
-    *rates = (elcl_machine){.memory_gbs = 100, .f32_gflops = 1000};
+    *tuned = (elcl_tuned){.rates = {.memory_gbs = 100, .f32_gflops = 1000, .half_gflops = 8000},
+                          .spread = params->again ? 0.25 : 0.5};
+    if (params->report)
+        (void)params->report(params->user, "a part is done");
     return ELCL_OK;
 }

@@ -201,8 +201,8 @@ static enum elcl_attention opened(const struct check_options *options, elcl_mode
 }
 
 #define RATES(memory, f32)                                                                         \
-    "\"rates\": {\"memory_gbs\": " memory ", \"f32_gflops\": " f32 ", \"half_gflops\": " f32       \
-    ", \"launch_us\": 0, \"wait_us\": 0}"
+    "\"rates\": {\"memory_gbs\": " memory ", \"cache_gbs\": " memory ", \"f32_gflops\": " f32      \
+    ", \"half_gflops\": " f32 ", \"launch_us\": 0, \"wait_us\": 0, \"spread\": 0}"
 
 /* For the tiny model only traffic counts at one end, and only arithmetic at the other. */
 static const char *const for_el = RATES("0.001", "1000000");
@@ -262,8 +262,9 @@ static void test_stored_memory(const struct check_options *options, const elcl_d
     struct log log;
     /* A launch that takes a millisecond makes batches pay, and mha has fewer of them. */
     write_tuned(d, elcl_version(),
-                "\"rates\": {\"memory_gbs\": 100, \"f32_gflops\": 100, \"half_gflops\": 100, "
-                "\"launch_us\": 1000, \"wait_us\": 0}");
+                "\"rates\": {\"memory_gbs\": 100, \"cache_gbs\": 100, \"f32_gflops\": 100, "
+                "\"half_gflops\": 100, "
+                "\"launch_us\": 1000, \"wait_us\": 0, \"spread\": 0}");
     params.usual_beams = 4;
     params.usual_target = 1 << 20; /* cut to what the model has */
     CHECK(opened(options, params, &log) == ELCL_ATTN_MHA, "with room: %s", log.reason);
