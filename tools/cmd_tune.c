@@ -6,7 +6,7 @@
 
 struct tune_options {
     const char *device;
-    int kernels, again;
+    int kernels, budget, again;
     int help;
 };
 
@@ -17,6 +17,8 @@ static const struct elcl_opt options_table[] = {
      NULL},
     {ELCL_OPT_CHOICE, "kernels", "SHAPE", "auto, cpu or gpu: the kernel shape", FIELD(kernels), 0,
      0, elcl_kernel_words},
+    {ELCL_OPT_INT, "budget", "SECONDS", "begin no part after this time (60); 0: no limit",
+     FIELD(budget), 0, 86400, NULL},
     {ELCL_OPT_FLAG, "again", NULL, "replace what is stored, even by lower rates", FIELD(again), 0,
      0, NULL},
     {ELCL_OPT_FLAG, "help", NULL, "this text", FIELD(help), 0, 0, NULL},
@@ -28,7 +30,8 @@ static void print_help(void)
           "\n"
           "Measures what a device does at most, and stores it in the\n"
           "cache directory for this device, driver and version of elcl: from then on\n"
-          "--attention auto goes by these rates. Never required.\n"
+          "--attention auto goes by these rates, and --gemm auto by where CLBlast is faster\n"
+          "than the kernels for GPUs. Never required.\n"
           "\n",
           stdout);
     elcl_args_print_help(options_table, ELCL_TOOL_COUNT(options_table));
@@ -41,6 +44,14 @@ static int print_part(void *user, const char *line)
     return elcl_sys_interrupted();
 }
 
+static void print_rows(const char *weights, int rows)
+{
+    if (rows > 0)
+        printf("CLBlast     from %d rows with %s weights\n", rows, weights);
+    else if (rows < 0)
+        printf("CLBlast     never with %s weights\n", weights);
+}
+
 static int run_tune(const struct tune_options *o)
 {
     elcl_tune_params params = elcl_tune_params_default();
@@ -48,6 +59,7 @@ static int run_tune(const struct tune_options *o)
     elcl_error err = {0};
     params.device = o->device;
     params.kernels = (enum elcl_kernels)o->kernels;
+    params.budget_seconds = o->budget;
     params.again = o->again;
     params.report = print_part;
     if (elcl_tune(&params, &t, &err))
@@ -56,15 +68,18 @@ static int run_tune(const struct tune_options *o)
     printf("memory      %.4g GB/s\n"
            "arithmetic  %.4g GFLOP/s, %.4g of 16-bit weights\n"
            "launch      %.3g us, %.3g us with the wait\n"
-           "spread      %.0f%%: what the lowest of these rates fell short of the best\n"
-           "stored: --attention auto goes by these rates on this device\n",
+           "spread      %.0f%%: what the lowest of these rates fell short of the best\n",
            m->memory_gbs, m->f32_gflops, m->half_gflops, m->launch_us, m->wait_us, 100 * t.spread);
+    print_rows("f32", t.clblast_rows_f32);
+    print_rows("16-bit", t.clblast_rows_half);
+    if (!t.complete)
+        puts("not complete: the next elcl tune goes on from here");
     return elcl_sys_interrupted() ? ELCL_EXIT_SIGNAL + elcl_sys_interrupted() : ELCL_EXIT_OK;
 }
 
 int elcl_cmd_tune(int argc, char **argv)
 {
-    struct tune_options options = {0};
+    struct tune_options options = {.budget = 60};
     struct elcl_args args = {
         .opts = options_table, .n_opts = ELCL_TOOL_COUNT(options_table), .verb = "tune"};
     elcl_error err = {0};

@@ -663,6 +663,7 @@ ELCL_API int elcl_stored_rates(const elcl_device_desc *device, elcl_machine *mac
 typedef struct elcl_tune_params {
     const char *device;        /* as elcl_model_params.device */
     enum elcl_kernels kernels; /* likewise */
+    double budget_seconds;     /* default 60: no part begins later; 0: no limit */
     int again;                 /* 1: forget what is stored; 0: better it */
     /* May be NULL. One line after each finished part; not 0 ends the tuning, which keeps what is
      * done and is no error. */
@@ -675,16 +676,21 @@ ELCL_API elcl_tune_params elcl_tune_params_default(void);
 
 typedef struct elcl_tuned {
     elcl_machine rates;
-    double
-        spread; /* how far the rates measured fell short of the best, as a part of that, at most */
+    int clblast_rows_f32, clblast_rows_half; /* from so many rows CLBlast is faster than our GPU
+                                              * shape with f32, with 16-bit weights; -1: never; 0:
+                                              * not measured, ELCL_GEMM_AUTO goes by the device */
+    int complete;  /* 0: the budget or report() left parts out, which the next call begins with */
+    double spread; /* how far the worst of the measured rates fell short of the best: 0 .. 1 */
     double reserved[8];
 } elcl_tuned;
 
 /* Measures a device and stores the result for its later use by this version of the library with
  * this driver. Rates: each the best of three short measurements some seconds apart, and of what is
  * stored, since other programs only make a device slower; half_gflops is what the native GEMM
- * reaches with f16 weights, where that is more than f32_gflops. `params` may be NULL. Results of
- * generation do not depend on it but for the attention variant that AUTO takes. ELCL_E_IO where
+ * reaches with f16 weights, where that is more than f32_gflops. Then, with the
+ * GPU kernel shape and without matrix instructions, from how many rows on CLBlast is faster than
+ * the native GEMM, both checked against a reference. `params` may be NULL. Results of generation
+ * depend on it by the attention variant and the GEMM that AUTO takes alone. ELCL_E_IO where
  * nothing can be stored. Blocks; not to be called twice at once for one device. */
 ELCL_API int elcl_tune(const elcl_tune_params *params, elcl_tuned *tuned, elcl_error *err);
 

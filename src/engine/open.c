@@ -5,6 +5,7 @@
 #include "base/util.h"
 #include "engine/choose.h"
 #include "engine/tune_file.h"
+#include "engine/tune_gemm.h"
 #include "model/model.h"
 #include "model/synthetic.h"
 #include "search/rules.h"
@@ -72,6 +73,7 @@ static int complete(struct elcl_model *m, const elcl_model_params *params,
 {
     const struct elcl_tune_file tuned = read_tuned(m->device);
     const int rc = choose(m, params, &tuned, err);
+    m->clblast_rows = elcl_tune_clblast_rows(&tuned, params->weights, NULL);
     return rc ? rc : elcl_model_load(m, params, tensors, err);
 }
 

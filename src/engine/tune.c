@@ -16,6 +16,8 @@ struct tuning {
     char *directory;
     struct elcl_tune_file file;
     bool stopped; /* report() asked for it */
+    bool left;    /* the budget left parts out */
+    uint64_t start_ns;
 };
 
 /* ---- rates --------------------------------------------------------------------------------- */
@@ -66,6 +68,12 @@ fail:
     return rc;
 }
 
+static bool is_spent(const struct tuning *t, double part)
+{
+    const double seconds = (double)(elcl_clock_ns() - t->start_ns) / 1e9;
+    return t->params->budget_seconds > 0 && seconds > part * t->params->budget_seconds;
+}
+
 /* ---- parts, each stored when it is done ---------------------------------------------------- */
 
 static int finish_part(struct tuning *t, elcl_error *err, const char *fmt, ...) ELCL_PRINTF(3, 4);
@@ -87,6 +95,8 @@ static int tune_rates(struct tuning *t, elcl_error *err)
     int rc = ELCL_OK;
     t->file.spread = 0;
     for (int i = 0; i < MEASUREMENTS && !t->stopped; i++) {
+        if (i && is_spent(t, 0.3))
+            break;
         elcl_machine now;
         ELCL_TRY(measure_rates(t, &now, err));
         keep_rates(&t->file, &now);
@@ -95,6 +105,59 @@ static int tune_rates(struct tuning *t, elcl_error *err)
     }
 fail:
     return rc;
+}
+
+/* ---- CLBlast ------------------------------------------------------------------------------- */
+
+static int finish_trial(struct tuning *t, const struct elcl_tune_trial *trial,
+                        const elcl_error *wrong, elcl_error *err)
+{
+    const char *weights = trial->weights == ELCL_F32 ? "f32" : "16-bit";
+    if (t->file.n_trials == ELCL_TUNE_MOST_TRIALS)
+        return elcl_fail(err, ELCL_E_INTERNAL, "tuning: too many trials");
+    t->file.trials[t->file.n_trials++] = *trial;
+    if (trial->native_wrong || trial->clblast_wrong)
+        return finish_part(t, err, "%s weights, %d rows: %s wrong and not used: %.120s", weights,
+                           trial->rows,
+                           !trial->native_wrong   ? "CLBlast is"
+                           : trial->clblast_wrong ? "native and CLBlast are"
+                                                  : "native is",
+                           wrong->msg);
+    return finish_part(t, err, "%s weights, %d rows: native %.3g ms, CLBlast %.3g ms", weights,
+                       trial->rows, trial->native_ms, trial->clblast_ms);
+}
+
+/* Trials from where the file ends. Nothing to choose from with the CPU shape, and CLBlast has no
+ * matrix instructions. */
+static int tune_clblast(struct tuning *t, enum elcl_storage weights, elcl_error *err)
+{
+    const struct elcl_ops_params params = {
+        .gemm = ELCL_GEMM_NATIVE, .weights = weights, .state = ELCL_F32};
+    const bool mma = t->device->mma && weights != ELCL_F32;
+    struct elcl_ops *ops = NULL;
+    int rc = ELCL_OK, rows;
+    while (t->device->kernels == ELCL_KERNELS_GPU && !mma && !t->stopped) {
+        struct elcl_tune_trial trial;
+        elcl_error wrong = {0};
+        (void)elcl_tune_clblast_rows(&t->file, weights, &rows);
+        t->left = t->left || (rows && is_spent(t, 1));
+        if (!rows || t->left)
+            break;
+        if (!ops)
+            ELCL_TRY(elcl_ops_create(t->device, &params, &ops, err));
+        ELCL_TRY(elcl_tune_try(ops, rows, &trial, &wrong, err));
+        ELCL_TRY(finish_trial(t, &trial, &wrong, err));
+    }
+fail:
+    elcl_ops_destroy(&ops);
+    return rc;
+}
+
+/* As elcl_tuned has it. */
+static int rows_told(const struct tuning *t, enum elcl_storage weights)
+{
+    const int rows = elcl_tune_clblast_rows(&t->file, weights, NULL);
+    return rows == ELCL_CLBLAST_NEVER ? -1 : rows;
 }
 
 static int tuning_init(struct tuning *t, elcl_error *err)
@@ -110,19 +173,25 @@ static int tuning_init(struct tuning *t, elcl_error *err)
 
 elcl_tune_params elcl_tune_params_default(void)
 {
-    return (elcl_tune_params){.device = NULL};
+    return (elcl_tune_params){.budget_seconds = 60};
 }
 
 int elcl_tune(const elcl_tune_params *params, elcl_tuned *tuned, elcl_error *err)
 {
     const elcl_tune_params defaults = elcl_tune_params_default();
-    struct tuning t = {.params = params ? params : &defaults};
+    struct tuning t = {.params = params ? params : &defaults, .start_ns = elcl_clock_ns()};
     int rc;
     if (!tuned)
         return elcl_fail(err, ELCL_E_ARG, "elcl_tune: tuned must not be NULL");
     ELCL_TRY(tuning_init(&t, err));
     ELCL_TRY(tune_rates(&t, err));
-    *tuned = (elcl_tuned){.rates = t.file.rates, .spread = t.file.spread};
+    ELCL_TRY(tune_clblast(&t, ELCL_F32, err));
+    ELCL_TRY(tune_clblast(&t, ELCL_F16, err));
+    *tuned = (elcl_tuned){.rates = t.file.rates,
+                          .spread = t.file.spread,
+                          .clblast_rows_f32 = rows_told(&t, ELCL_F32),
+                          .clblast_rows_half = rows_told(&t, ELCL_F16),
+                          .complete = !t.stopped && !t.left};
 fail:
     elcl_device_close(&t.device);
     elcl_free(t.directory);

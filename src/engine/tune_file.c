@@ -91,6 +91,45 @@ fail:
     return rc;
 }
 
+static const char *const trial_storages[] = {[ELCL_F32] = "f32", [ELCL_F16] = "f16"};
+
+static int read_trial(const cJSON *json, const char *path, struct elcl_tune_trial *trial,
+                      elcl_error *err)
+{
+    const cJSON *weights = elcl_json_get(json, "weights");
+    double rows = 0;
+    int rc;
+    if (!cJSON_IsString(weights) || (strcmp(weights->valuestring, trial_storages[ELCL_F32]) != 0 &&
+                                     strcmp(weights->valuestring, trial_storages[ELCL_F16]) != 0))
+        return elcl_json_mismatch(path, "weights", "\"f32\" or \"f16\"", weights, err);
+    trial->weights = strcmp(weights->valuestring, "f32") ? ELCL_F16 : ELCL_F32;
+    ELCL_TRY(read_rate(json, path, "rows", 1, &rows, err));
+    ELCL_TRY(read_rate(json, path, "native_ms", 0, &trial->native_ms, err));
+    ELCL_TRY(read_rate(json, path, "clblast_ms", 0, &trial->clblast_ms, err));
+    trial->rows = (int)rows;
+    trial->native_wrong = cJSON_IsTrue(elcl_json_get(json, "native_wrong"));
+    trial->clblast_wrong = cJSON_IsTrue(elcl_json_get(json, "clblast_wrong"));
+fail:
+    return rc;
+}
+
+static int read_trials(const cJSON *root, const char *path, struct elcl_tune_file *file,
+                       elcl_error *err)
+{
+    const cJSON *list = elcl_json_get(root, "clblast"), *json;
+    if (!list)
+        return ELCL_OK;
+    if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) > ELCL_TUNE_MOST_TRIALS)
+        return elcl_json_mismatch(path, "clblast", "a list of at most 16", list, err);
+    cJSON_ArrayForEach(json, list)
+    {
+        const int rc = read_trial(json, path, &file->trials[file->n_trials++], err);
+        if (rc)
+            return rc;
+    }
+    return ELCL_OK;
+}
+
 int elcl_tune_file_read(const char *directory, const elcl_device_desc *device,
                         struct elcl_tune_file *file, elcl_error *err)
 {
@@ -105,6 +144,7 @@ int elcl_tune_file_read(const char *directory, const elcl_device_desc *device,
         ELCL_TRY(elcl_json_unique_keys(root, path, err));
         ELCL_TRY(check_identity(root, path, device, err));
         ELCL_TRY(read_rates(root, path, device, &made, err));
+        ELCL_TRY(read_trials(root, path, &made, err));
     }
     *file = made;
 fail:
@@ -112,6 +152,24 @@ fail:
     elcl_free(text);
     elcl_free(path);
     return rc;
+}
+
+static bool add_trials(cJSON *root, const struct elcl_tune_file *file)
+{
+    cJSON *list = cJSON_AddArrayToObject(root, "clblast");
+    bool ok = list != NULL;
+    for (int i = 0; ok && i < file->n_trials; i++) {
+        const struct elcl_tune_trial *t = &file->trials[i];
+        cJSON *o = cJSON_CreateObject();
+        ok = o && cJSON_AddStringToObject(o, "weights", trial_storages[t->weights]) &&
+             cJSON_AddNumberToObject(o, "rows", t->rows) &&
+             cJSON_AddNumberToObject(o, "native_ms", t->native_ms) &&
+             cJSON_AddNumberToObject(o, "clblast_ms", t->clblast_ms) &&
+             cJSON_AddBoolToObject(o, "native_wrong", t->native_wrong) &&
+             cJSON_AddBoolToObject(o, "clblast_wrong", t->clblast_wrong);
+        ok = cJSON_AddItemToArray(list, o) && ok;
+    }
+    return ok;
 }
 
 static cJSON *to_json(const elcl_device_desc *device, const struct elcl_tune_file *file)
@@ -133,7 +191,7 @@ static cJSON *to_json(const elcl_device_desc *device, const struct elcl_tune_fil
              cJSON_AddNumberToObject(rates, "wait_us", m->wait_us) &&
              cJSON_AddNumberToObject(rates, "spread", file->spread);
     }
-    if (ok)
+    if (ok && add_trials(root, file))
         return root;
     cJSON_Delete(root);
     return NULL;

@@ -12,10 +12,22 @@
 
 #include "base/error.h"
 
+/* Some products with weights of a storage and so many rows of X, in the GPU shape. */
+struct elcl_tune_trial {
+    enum elcl_storage weights;
+    int rows;
+    double native_ms, clblast_ms; /* 0 where one is wrong */
+    bool native_wrong, clblast_wrong;
+};
+
+#define ELCL_TUNE_MOST_TRIALS 16
+
 struct elcl_tune_file {
     bool has_rates;
     elcl_machine rates;
     double spread; /* 0 .. 1, as in elcl_tuned */
+    struct elcl_tune_trial trials[ELCL_TUNE_MOST_TRIALS];
+    int n_trials;
 };
 
 /* directory/tune-KEY.json; NULL without a directory or memory. Freed with elcl_free(). */

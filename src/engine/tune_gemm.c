@@ -1,7 +1,11 @@
 #include "engine/tune_gemm.h"
 
+#include <math.h>
+#include <string.h>
+
 #include "base/os.h"
 #include "base/util.h"
+#include "ref/ref.h"
 
 /* Y [M, N] = X [M, K] W [N, K]^T on the device. */
 struct product {
@@ -121,5 +125,158 @@ int elcl_tune_half_gemm(struct elcl_device *device, double gflops_before, double
 fail:
     product_finish(&p);
     elcl_ops_destroy(&ops);
+    return rc;
+}
+
+/* ---- native against CLBlast ---------------------------------------------------------------- */
+
+/* Rows of X, many first. */
+static const int row_counts[] = {512, 256, 128, 64, 32, 16};
+/* N and K of the layers of models: projections, the feed-forward up and down. */
+static const int widths[][2] = {{1024, 1024}, {2048, 1024}, {1024, 2048}};
+
+#define FASTER 0.95 /* what CLBlast has to gain: it costs batch invariance */
+#define CHECKED_ROWS 8
+#define TRIAL_REPETITIONS 3
+#define SLOW_NS 1e8 /* a call is then timed twice */
+
+static const struct elcl_tune_trial *find_trial(const struct elcl_tune_file *file,
+                                                enum elcl_storage weights, int rows)
+{
+    for (int i = 0; i < file->n_trials; i++)
+        if (file->trials[i].weights == weights && file->trials[i].rows == rows)
+            return &file->trials[i];
+    return NULL;
+}
+
+int elcl_tune_clblast_rows(const struct elcl_tune_file *file, enum elcl_storage weights, int *next)
+{
+    int rows = 0, missing = 0;
+    if (weights == ELCL_BF16)
+        weights = ELCL_F16;
+    for (size_t i = 0; weights != ELCL_INT8 && i < ELCL_COUNT(row_counts); i++) {
+        const struct elcl_tune_trial *t = find_trial(file, weights, row_counts[i]);
+        if (!t) {
+            missing = row_counts[i];
+            break;
+        }
+        if (t->clblast_wrong || (!t->native_wrong && t->clblast_ms > FASTER * t->native_ms)) {
+            rows = t->clblast_wrong || !rows ? ELCL_CLBLAST_NEVER : rows;
+            break;
+        }
+        rows = row_counts[i];
+    }
+    if (next)
+        *next = missing;
+    return rows;
+}
+
+/* One row of Y against the reference; |w| is at most 1. */
+static bool right_row(const struct product *p, int row, const float *y, double *want)
+{
+    const float *x = p->x + (size_t)row * (size_t)p->k;
+    const struct elcl_ref_gemm_args args = {.y = want,
+                                            .x = x,
+                                            .w = p->w,
+                                            .batch = 1,
+                                            .m = 1,
+                                            .n = p->n,
+                                            .k = p->k,
+                                            .x_ld = (size_t)p->k,
+                                            .y_ld = (size_t)p->n};
+    double magnitude = 0;
+    elcl_ref_gemm(&args);
+    for (int k = 0; k < p->k; k++)
+        magnitude += fabs((double)x[k]);
+    const double bound = (4 + 2 * sqrt(p->k)) * 0x1p-24 * magnitude;
+    for (int n = 0; n < p->n; n++)
+        if (!(fabs((double)y[n] - want[n]) <= bound))
+            return false;
+    return true;
+}
+
+/* Runs the product once into a Y of zeros; *wrong is set where that is not what it should be. */
+static int check_product(struct product *p, bool *wrong, elcl_error *err)
+{
+    const size_t bytes = (size_t)p->m * (size_t)p->n * sizeof(float);
+    float *y = elcl_calloc(1, bytes);
+    double *want = elcl_calloc((size_t)p->n, sizeof(*want)), ns;
+    int rc = y && want ? ELCL_OK : elcl_fail_nomem(err);
+    if (rc)
+        goto fail;
+    ELCL_TRY(elcl_buffer_write(&p->y_buffer, 0, y, bytes, err));
+    ELCL_TRY(time_calls(p, 1, &ns, err));
+    ELCL_TRY(elcl_ops_download(p->ops, &p->y_buffer, y, bytes, err));
+    *wrong = false;
+    for (int i = 0; !*wrong && i < CHECKED_ROWS; i++) {
+        const int row = (p->m - 1) * i / (CHECKED_ROWS - 1);
+        *wrong = !right_row(p, row, y + (size_t)row * (size_t)p->n, want);
+    }
+fail:
+    elcl_free(y);
+    elcl_free(want);
+    return rc;
+}
+
+/* Takes turns, so that what else runs slows down both; the least of all repetitions. */
+static int time_both(struct product *p, double *native_ns, double *clblast_ns, elcl_error *err)
+{
+    static const enum elcl_gemm gemm[] = {ELCL_GEMM_NATIVE, ELCL_GEMM_CLBLAST};
+    double least[2], ns;
+    for (int i = 0; i < 2 * (1 + TRIAL_REPETITIONS); i++) {
+        const int b = i % 2;
+        if (i >= 4 && least[b] > SLOW_NS)
+            continue;
+        p->ops->gemm = gemm[b];
+        const int rc = time_calls(p, i < 2 ? 1 : calls_for(least[b]), &ns, err);
+        if (rc)
+            return rc;
+        least[b] = i < 2 || ns < least[b] ? ns : least[b];
+    }
+    *native_ns = least[0];
+    *clblast_ns = least[1];
+    return ELCL_OK;
+}
+
+static int try_product(struct product *p, struct elcl_tune_trial *t, elcl_error *wrong,
+                       elcl_error *err)
+{
+    double native_ns, clblast_ns;
+    int rc;
+    p->ops->gemm = ELCL_GEMM_NATIVE;
+    ELCL_TRY(check_product(p, &t->native_wrong, err));
+    p->ops->gemm = ELCL_GEMM_CLBLAST;
+    if (check_product(p, &t->clblast_wrong, wrong))
+        t->clblast_wrong = true; /* it says why */
+    else if (t->native_wrong || t->clblast_wrong)
+        (void)elcl_fail(wrong, ELCL_E_DEVICE, "the product %dx%dx%d differs from the reference",
+                        p->m, p->n, p->k);
+    if (t->native_wrong || t->clblast_wrong)
+        return ELCL_OK;
+    ELCL_TRY(time_both(p, &native_ns, &clblast_ns, err));
+    t->native_ms += native_ns / 1e6;
+    t->clblast_ms += clblast_ns / 1e6;
+fail:
+    return rc;
+}
+
+int elcl_tune_try(struct elcl_ops *ops, int rows, struct elcl_tune_trial *trial, elcl_error *wrong,
+                  elcl_error *err)
+{
+    struct elcl_tune_trial t = {.weights = ops->weights, .rows = rows};
+    int rc = ELCL_OK;
+    for (size_t i = 0; !rc && i < ELCL_COUNT(widths); i++) {
+        struct product p;
+        rc = product_init(&p, ops, rows, widths[i][0], widths[i][1], err);
+        if (!rc)
+            rc = try_product(&p, &t, wrong, err);
+        product_finish(&p);
+        if (t.native_wrong || t.clblast_wrong) {
+            t.native_ms = t.clblast_ms = 0;
+            break;
+        }
+    }
+    if (!rc)
+        *trial = t;
     return rc;
 }

@@ -151,6 +151,7 @@ int elcl_model_load(struct elcl_model *m, const elcl_model_params *params, struc
                     elcl_error *err)
 {
     const struct elcl_ops_params ops_params = {.gemm = params->gemm,
+                                               .clblast_rows = m->clblast_rows,
                                                .weights = params->weights,
                                                .state = params->state,
                                                .products = params->products,

@@ -18,6 +18,7 @@ struct elcl_model {
     int32_t empty;                 /* what an empty text becomes; -1: nothing */
     enum elcl_attention attention; /* resolved */
     char attention_reason[256];    /* of AUTO's choice, or "" */
+    int clblast_rows;              /* as in elcl_ops_params; 0: not measured */
     struct elcl_device *device;
     struct elcl_ops *ops; /* uploads and programs; engines clone it */
     struct elcl_weights weights;
@@ -26,7 +27,8 @@ struct elcl_model {
 
 struct elcl_synthetic;
 
-/* Everything but kernels and weights: the device is open, `attention` is left to be set. */
+/* Everything but kernels and weights: the device is open, `attention` and `clblast_rows` are left
+ * to be set. */
 int elcl_model_begin(const char *directory, const elcl_model_params *params,
                      struct elcl_model **model, elcl_error *err);
 /* The same of a synthetic model, with the tensors to load it from. */

@@ -3,8 +3,6 @@
 
 #include "ops/launch.h"
 
-#define CLBLAST_MIN_ROWS 128 /* AUTO on GPUs: below, the native kernel's one launch is faster */
-
 void elcl_gemm_count(struct elcl_ops *ops, const char *name, const struct elcl_gemm_args *args)
 {
     const struct elcl_matrix *w = args->w;
@@ -23,6 +21,6 @@ int elcl_op_gemm(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_e
         return ELCL_OK;
     }
     const bool clblast = ops->gemm == ELCL_GEMM_CLBLAST ||
-                         (ops->gemm == ELCL_GEMM_AUTO && args->m >= CLBLAST_MIN_ROWS);
+                         (ops->gemm == ELCL_GEMM_AUTO && args->m >= ops->clblast_rows);
     return clblast ? elcl_gemm_clblast(ops, args, err) : elcl_gemm_native(ops, args, err);
 }

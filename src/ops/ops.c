@@ -9,7 +9,8 @@
 #include "ops/gemm.h"
 #include "ops/launch.h"
 
-#define GROUP_ITEMS 128 /* GPU shape: items per row, WG of the kernels */
+#define CLBLAST_ROWS 128 /* unmeasured: below, the native kernel's one launch is faster */
+#define GROUP_ITEMS 128  /* GPU shape: items per row, WG of the kernels */
 
 /* Every kernel: its name in cl/. */
 static const char *const kernel_names[ELCL_N_KERNELS] = {
@@ -171,14 +172,17 @@ static void choose_shape(struct elcl_ops *ops)
     ops->panel = cpu && ops->gemm != ELCL_GEMM_CLBLAST ? 2 * ops->vector_width : 0;
 }
 
-/* CLBlast multiplies row-major matrices and pays on GPUs only, where it has no matrix instructions
- * to compete with; the CPU shape has panels. */
-static enum elcl_gemm choose_gemm(const struct elcl_ops *ops, enum elcl_gemm asked)
+/* CLBlast multiplies row-major matrices, the CPU shape has panels. Where nothing was measured it is
+ * taken to pay on GPUs only. Matrix instructions leave it behind. */
+static enum elcl_gemm choose_gemm(const struct elcl_ops *ops, const struct elcl_ops_params *params)
 {
-    if (asked != ELCL_GEMM_AUTO)
-        return asked;
-    const bool cpu = ops->device->desc.type == ELCL_DEVICE_CPU || ops->kernels == ELCL_KERNELS_CPU;
-    return cpu || ops->mma ? ELCL_GEMM_NATIVE : ELCL_GEMM_AUTO;
+    const bool pays = params->clblast_rows ? params->clblast_rows != ELCL_CLBLAST_NEVER
+                                           : ops->device->desc.type != ELCL_DEVICE_CPU;
+    if (params->gemm != ELCL_GEMM_AUTO)
+        return params->gemm;
+    if (ops->kernels == ELCL_KERNELS_CPU || ops->mma || !pays)
+        return ELCL_GEMM_NATIVE;
+    return ELCL_GEMM_AUTO;
 }
 
 static enum elcl_mma choose_mma(const struct elcl_ops *ops, bool emulate)
@@ -246,7 +250,8 @@ int elcl_ops_create(struct elcl_device *device, const struct elcl_ops_params *pa
     o->weights = params->weights;
     o->state = params->state;
     o->mma = choose_mma(o, params->emulate_mma);
-    o->gemm = choose_gemm(o, params->gemm);
+    o->gemm = choose_gemm(o, params);
+    o->clblast_rows = params->clblast_rows ? params->clblast_rows : CLBLAST_ROWS;
     o->dot = choose_dot(o, params);
     if (params->build_options)
         ELCL_TRY(take_options(o, params->build_options, err));
@@ -273,6 +278,7 @@ int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops *
     *o = (struct elcl_ops){.device = other->device,
                            .kernels = other->kernels,
                            .gemm = other->gemm,
+                           .clblast_rows = other->clblast_rows,
                            .weights = other->weights,
                            .state = other->state,
                            .mma = other->mma,

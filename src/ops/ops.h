@@ -10,6 +10,8 @@
 #ifndef ELCL_OPS_OPS_H
 #define ELCL_OPS_OPS_H
 
+#include <limits.h>
+
 #include "device/buffer.h"
 #include "device/profile.h"
 #include "ops/cost.h"
@@ -42,12 +44,16 @@ enum elcl_kernel_id {
 /* Whose matrix instruction the GEMM uses: cl/mac_*.cl. */
 enum elcl_mma { ELCL_MMA_NONE, ELCL_MMA_NVIDIA, ELCL_MMA_EMULATED };
 
+#define ELCL_CLBLAST_NEVER INT_MAX
+
 struct elcl_ops_params {
     enum elcl_gemm gemm; /* AUTO: by device */
     enum elcl_storage weights;
     enum elcl_storage state; /* not INT8 */
     enum elcl_products products;
     bool profile;
+    int clblast_rows; /* AUTO: from so many rows of X CLBlast was measured to be faster than our GPU
+                       * shape; ELCL_CLBLAST_NEVER; 0: not measured, by device */
     bool plain_integers; /* for tests: integer products by mac_int8.cl whatever the device has */
     bool emulate_mma;    /* for tests: mac_emulated.cl where the GPU shape has 16-bit weights */
     const char *build_options; /* added to the program's, at most 200 bytes; NULL: none */
@@ -66,6 +72,7 @@ struct elcl_ops {
     cl_command_queue queue;    /* in order */
     enum elcl_kernels kernels; /* shape */
     enum elcl_gemm gemm;       /* AUTO: by the number of rows */
+    int clblast_rows;          /* AUTO: CLBlast from so many on */
     enum elcl_storage weights, state;
     enum elcl_mma mma;
     enum elcl_dot dot;              /* not NONE: int8 weights meet rows in whole numbers */

@@ -325,7 +325,7 @@ check "selftest names the build" grep -q '^FAIL build, kernels, ' "$tmp/out"
 
 # ---- tuning ----------------------------------------------------------------------------------
 
-run env ELCL_CACHE_DIR="$tmp/tuned" "$elcl" tune
+run env ELCL_CACHE_DIR="$tmp/tuned" "$elcl" tune --budget 1
 exits "tune" 0
 check "tune: the rates" grep -Eq '^arithmetic  [0-9.e+]+ GFLOP/s, ' "$tmp/out"
 same "tune: one file" "$(ls "$tmp/tuned" | grep -c '^tune-.*json$')" 1
@@ -340,7 +340,7 @@ prints "generate on a tuned device" "$attention"
 check "auto by the rates" grep -q "auto attention: the device's rates" "$tmp/err"
 run env ELCL_CACHE_DIR="$tmp/tuned" "$elcl" generate --verbose --no-cache "$model" attention
 check "--no-cache does not read them" sh -c '! grep -q "the device.s rates" "$1"' sh "$tmp/err"
-run env ELCL_CACHE_DIR=/dev/null/x "$elcl" tune
+run env ELCL_CACHE_DIR=/dev/null/x "$elcl" tune --budget 1
 exits "tune that cannot store" 1
 
 OCL_ICD_VENDORS=/nonexistent

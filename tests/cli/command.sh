@@ -713,6 +713,10 @@ exits "tune" 0
 check "tune: the rates" grep -q '^arithmetic  1000 GFLOP/s, 8000 of 16-bit weights$' out
 check "tune: the spread" grep -q '^spread      50%' out
 check "tune: progress" grep -q '^a part is done$' err
+check "tune: CLBlast" grep -q '^CLBlast     from 128 rows with f32 weights$' out
+check "tune: never" grep -q '^CLBlast     never with 16-bit weights$' out
+run "$elcl" tune --budget 2
+check "tune --budget" grep -q '^not complete' out
 run "$elcl" tune --again
 check "tune --again" grep -q '^spread      25%' out
 refuses "tune --kernels" 2 "kernels" "$elcl" tune --kernels tpu

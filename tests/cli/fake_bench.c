@@ -216,7 +216,7 @@ int elcl_stored_rates(const elcl_device_desc *device, elcl_machine *machine)
 
 elcl_tune_params elcl_tune_params_default(void)
 {
-    return (elcl_tune_params){.again = 0};
+    return (elcl_tune_params){.budget_seconds = 60};
 }
 
 int elcl_tune(const elcl_tune_params *params, elcl_tuned *tuned, elcl_error *err)
@@ -224,6 +224,9 @@ int elcl_tune(const elcl_tune_params *params, elcl_tuned *tuned, elcl_error *err
     if (params->device && !strcmp(params->device, "gone"))
         return fail(err, ELCL_E_DEVICE, "there is no device gone");
     *tuned = (elcl_tuned){.rates = {.memory_gbs = 100, .f32_gflops = 1000, .half_gflops = 8000},
+                          .clblast_rows_f32 = 128,
+                          .clblast_rows_half = -1,
+                          .complete = params->budget_seconds > 10,
                           .spread = params->again ? 0.25 : 0.5};
     if (params->report)
         (void)params->report(params->user, "a part is done");

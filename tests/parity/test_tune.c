@@ -5,11 +5,67 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/os.h"
 #include "base/util.h"
-#include "engine/tune_file.h"
+#include "engine/tune_gemm.h"
+#include "model/model.h"
+#include "ops/gemm.h"
 #include "parity/common.h"
+
+/* ---- back ends that are slow or wrong: the linker puts these in front of both (meson.build) ----
+ */
+
+static struct {
+    const char *wrong, *slow; /* "native", "clblast" */
+} act;
+
+int __real_elcl_gemm_native(struct elcl_ops *ops, const struct elcl_gemm_args *args,
+                            elcl_error *err);
+int __real_elcl_gemm_clblast(struct elcl_ops *ops, const struct elcl_gemm_args *args,
+                             elcl_error *err);
+int __wrap_elcl_gemm_native(struct elcl_ops *ops, const struct elcl_gemm_args *args,
+                            elcl_error *err);
+int __wrap_elcl_gemm_clblast(struct elcl_ops *ops, const struct elcl_gemm_args *args,
+                             elcl_error *err);
+
+static bool is(const char *a, const char *b)
+{
+    return a && !strcmp(a, b);
+}
+
+/* Slow: a second after what is right. Wrong: the last element of Y is of another product. */
+static int play(const char *name, struct elcl_ops *ops, const struct elcl_gemm_args *args,
+                elcl_error *err)
+{
+    const struct timespec second = {.tv_sec = 1};
+    const size_t last = (size_t)args->m * (size_t)args->y_ld * sizeof(float) - sizeof(float);
+    struct elcl_buffer y = *args->y;
+    const float zero = 0;
+    if (is(act.slow, name))
+        (void)nanosleep(&second, NULL);
+    if (!is(act.wrong, name))
+        return ELCL_OK;
+    const int rc = elcl_ops_finish(ops, err);
+    return rc ? rc : elcl_buffer_write(&y, last, &zero, sizeof(zero), err);
+}
+
+int __wrap_elcl_gemm_native(struct elcl_ops *ops, const struct elcl_gemm_args *args,
+                            elcl_error *err)
+{
+    const int rc = __real_elcl_gemm_native(ops, args, err);
+    return rc ? rc : play("native", ops, args, err);
+}
+
+int __wrap_elcl_gemm_clblast(struct elcl_ops *ops, const struct elcl_gemm_args *args,
+                             elcl_error *err)
+{
+    const int rc = __real_elcl_gemm_clblast(ops, args, err);
+    return rc ? rc : play("clblast", ops, args, err);
+}
+
+/* ---- the file -------------------------------------------------------------------------------- */
 
 static struct elcl_tune_file stored(const elcl_device_desc *d)
 {
@@ -85,6 +141,118 @@ static void test_rates(elcl_tune_params params, const elcl_device_desc *d)
     CHECK(same(stored(d).rates.memory_gbs, t.rates.memory_gbs), "again did not store");
 }
 
+/* So many parts of tuning the GPU shape without a budget; rates are three of them. */
+static elcl_tuned tune_clblast(elcl_tune_params params, const char *wrong, const char *slow,
+                               struct parts *parts)
+{
+    params.kernels = ELCL_KERNELS_GPU;
+    params.budget_seconds = 0;
+    act.wrong = wrong;
+    act.slow = slow;
+    const elcl_tuned t = tune(params, parts);
+    act.wrong = act.slow = NULL;
+    return t;
+}
+
+static void forget(const elcl_device_desc *d)
+{
+    store(d, &(struct elcl_tune_file){.has_rates = false});
+}
+
+static void test_clblast(elcl_tune_params params, const elcl_device_desc *d)
+{
+    if (!check_case("tune, CLBlast faster, and a second run"))
+        return;
+    forget(d);
+    struct parts parts = {.most = 4};
+    elcl_tuned t = tune_clblast(params, NULL, "native", &parts);
+    CHECK(strstr(parts.last, "f32 weights, 512 rows: native "), "%s", parts.last);
+    CHECK(t.clblast_rows_f32 == 512 && !t.complete, "from %d rows", t.clblast_rows_f32);
+    CHECK(stored(d).n_trials == 1 && stored(d).has_rates, "the finished part is not stored");
+    parts = (struct parts){.most = 4};
+    t = tune_clblast(params, NULL, "clblast", &parts);
+    CHECK(strstr(parts.last, "f32 weights, 256 rows: native "), "%s", parts.last);
+    CHECK(t.clblast_rows_f32 == 512 && t.clblast_rows_half == 0, "from %d rows, %d",
+          t.clblast_rows_f32, t.clblast_rows_half);
+    int next;
+    const struct elcl_tune_file file = stored(d);
+    (void)elcl_tune_clblast_rows(&file, ELCL_F32, &next);
+    CHECK(!next, "goes on at %d rows below where CLBlast is slower", next);
+}
+
+static void test_wrong(elcl_tune_params params, const elcl_device_desc *d)
+{
+    struct parts parts = {.most = 4};
+    if (!check_case("tune, a wrong back end"))
+        return;
+    forget(d);
+    elcl_tuned t = tune_clblast(params, "clblast", NULL, &parts);
+    CHECK(strstr(parts.last, "CLBlast is wrong and not used: the product 512x1024x1024"), "%s",
+          parts.last);
+    CHECK(t.clblast_rows_f32 == -1, "from %d rows", t.clblast_rows_f32);
+    CHECK(stored(d).n_trials == 1 && stored(d).trials[0].clblast_wrong, "not stored");
+    forget(d);
+    parts = (struct parts){.most = 4};
+    t = tune_clblast(params, "native", NULL, &parts);
+    CHECK(strstr(parts.last, "native is wrong and not used"), "%s", parts.last);
+    CHECK(t.clblast_rows_f32 == 512, "from %d rows", t.clblast_rows_f32);
+}
+
+static void test_budget(elcl_tune_params params, const elcl_device_desc *d)
+{
+    struct parts parts = {.most = 100};
+    if (!check_case("tune, a budget that is spent"))
+        return;
+    forget(d);
+    params.kernels = ELCL_KERNELS_GPU;
+    params.budget_seconds = 1e-3;
+    const elcl_tuned t = tune(params, &parts);
+    CHECK(parts.n == 1 && !t.complete && t.clblast_rows_f32 == 0, "%d parts", parts.n);
+    CHECK(stored(d).has_rates, "no rates");
+}
+
+/* ---- what generation makes of it ------------------------------------------------------------- */
+
+static void expect_gemm(elcl_model_params params, enum elcl_gemm gemm, int rows)
+{
+    char directory[512];
+    elcl_model *model = NULL;
+    elcl_error err = {0};
+    snprintf(directory, sizeof(directory), "%s/tests/golden/tiny-bart", check_root());
+    if (CHECK(!elcl_model_open(directory, &params, &model, &err), "%s", err.msg))
+        CHECK(model->ops->gemm == gemm && (!rows || model->ops->clblast_rows == rows),
+              "gemm %d from %d rows", (int)model->ops->gemm, model->ops->clblast_rows);
+    elcl_model_close(&model);
+}
+
+static void test_use(const struct check_options *options, const elcl_device_desc *d)
+{
+    struct elcl_tune_file file = {.trials = {{ELCL_F32, 512, 9, 5, false, false},
+                                             {ELCL_F32, 256, 9, 5, false, false},
+                                             {ELCL_F32, 128, 5, 9, false, false},
+                                             {ELCL_F16, 512, 5, 5, false, false}},
+                                  .n_trials = 4};
+    elcl_model_params params = elcl_model_params_default();
+    if (!check_case("tune, the GEMM that AUTO takes"))
+        return;
+    params.device = options->device;
+    params.kernels = ELCL_KERNELS_GPU;
+    store(d, &file);
+    expect_gemm(params, ELCL_GEMM_AUTO, 256);
+    params.weights = ELCL_F16; /* no faster */
+    expect_gemm(params, ELCL_GEMM_NATIVE, 0);
+    params.weights = ELCL_F32;
+    params.gemm = ELCL_GEMM_NATIVE;
+    expect_gemm(params, ELCL_GEMM_NATIVE, 0);
+    params.gemm = ELCL_GEMM_AUTO;
+    params.kernels = ELCL_KERNELS_CPU;
+    expect_gemm(params, ELCL_GEMM_NATIVE, 0);
+    params.kernels = ELCL_KERNELS_GPU;
+    file.trials[1].clblast_wrong = true; /* at some size: then at none */
+    store(d, &file);
+    expect_gemm(params, ELCL_GEMM_NATIVE, 0);
+}
+
 int main(int argc, char **argv)
 {
     const struct check_options *options = check_begin(argc, argv);
@@ -98,7 +266,12 @@ int main(int argc, char **argv)
               "%s", err.msg)) {
         elcl_tune_params params = elcl_tune_params_default();
         params.device = options->device;
-        test_rates(params, elcl_device_list_get(list, i));
+        const elcl_device_desc *d = elcl_device_list_get(list, i);
+        test_rates(params, d);
+        test_clblast(params, d);
+        test_wrong(params, d);
+        test_budget(params, d);
+        test_use(options, d);
     }
     elcl_device_list_destroy(&list);
     return check_end();
