@@ -36,7 +36,8 @@ struct elcl_bench_config {
     enum elcl_gemm gemm;
     enum elcl_kernels kernels;
     enum elcl_storage weights, state;
-    int batch_size; /* 0: the largest that fits, up to max_batch */
+    enum elcl_products products; /* resolved when the model is open */
+    int batch_size;              /* 0: the largest that fits, up to max_batch */
     int max_batch;
     int samples; /* 0: batch_size */
     int num_beams, num_beam_groups, source_length, new_tokens;
@@ -66,9 +67,9 @@ enum elcl_bench_status { ELCL_BENCH_OK, ELCL_BENCH_NO_MEMORY, ELCL_BENCH_FAILED 
 
 /*
  * How near kernels come to their limit. The limit of a call is max(bytes / read bandwidth, FLOP /
- * rate of multiply-adds), both measured in this run; a fraction is the sum of limits over the time
- * that was taken: by the calls themselves of a kernel, and of a phase from the end of the call
- * before to the end of each, so that launches and the host count.
+ * rate of multiply-adds, of int8 for "gemm_int8"), both measured in this run; a fraction is the sum
+ * of limits over the time that was taken: by the calls themselves of a kernel, and of a phase from
+ * the end of the call before to the end of each, so that launches and the host count.
  */
 struct elcl_bench_kernel {
     elcl_kernel_time time;
@@ -125,6 +126,8 @@ int elcl_bench_format_json(const struct elcl_bench_run *run, bool lines, struct 
                            elcl_error *err);
 /* Why there are no kernel times although there was a profile; NULL where there are. */
 const char *elcl_bench_no_times(const struct elcl_bench_result *result);
+/* 1e9 operations a second: the ceiling of multiply-adds that kernels of this name have. */
+double elcl_bench_mac_rate(const elcl_ceilings *ceilings, const char *kernel);
 const char *elcl_bench_status_word(enum elcl_bench_status status);
 /* "0123456789abcdef" */
 void elcl_bench_hash_text(uint64_t hash, char text[17]);

@@ -101,7 +101,7 @@ static void put_kernels(struct elcl_bytes *out, const struct elcl_bench_run *run
         put_number(out, gbs);
         put_fraction(out, gbs / run->ceilings.copy_gbs);
         put_number(out, gflops);
-        put_fraction(out, gflops / run->ceilings.mac_f32_gflops);
+        put_fraction(out, gflops / elcl_bench_mac_rate(&run->ceilings, k->name));
         put_fraction(out, r->kernels[i].limit_fraction);
         elcl_bytes_text(out, "\n");
     }
@@ -131,9 +131,9 @@ static void format_md(const struct elcl_bench_run *run, struct elcl_bytes *out)
                       run->date);
     elcl_bytes_printf(
         out,
-        "ceilings: copy %.1f GB/s, read %.1f GB/s, f32 multiply-add %.1f GFLOP/s, launch "
-        "%.1f us, launch and wait %.1f us\n\n",
-        c->copy_gbs, c->read_gbs, c->mac_f32_gflops, c->launch_us, c->wait_us);
+        "ceilings: copy %.1f GB/s, read %.1f GB/s, f32 multiply-add %.1f GFLOP/s, int8 "
+        "multiply-add %.1f GOP/s, launch %.1f us, launch and wait %.1f us\n\n",
+        c->copy_gbs, c->read_gbs, c->mac_f32_gflops, c->mac_int8_gops, c->launch_us, c->wait_us);
     elcl_bytes_text(
         out,
         "| # | model | attention | weights | state | batch | beams | source | new | samples/s "

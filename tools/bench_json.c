@@ -42,6 +42,7 @@ static bool add_ceilings(cJSON *o, const elcl_ceilings *c)
     return ceilings && number(ceilings, "copy_gbs", c->copy_gbs) &&
            number(ceilings, "read_gbs", c->read_gbs) &&
            number(ceilings, "mac_f32_gflops", c->mac_f32_gflops) &&
+           number(ceilings, "mac_int8_gops", c->mac_int8_gops) &&
            number(ceilings, "launch_us", c->launch_us) && number(ceilings, "wait_us", c->wait_us);
 }
 
@@ -79,6 +80,7 @@ static bool add_config(cJSON *o, const struct elcl_bench_result *r)
            text(o, "gemm", elcl_gemm_word((int)c->gemm)) &&
            text(o, "kernels", elcl_kernels_word((int)c->kernels)) &&
            text(o, "weights", elcl_storage_word((int)c->weights)) &&
+           text(o, "products", c->products == ELCL_PRODUCTS_INT ? "int" : "f32") &&
            text(o, "state", elcl_storage_word((int)c->state)) &&
            number(o, "batch_size", c->batch_size) && number(o, "samples", c->samples) &&
            number(o, "num_beams", c->num_beams) &&
@@ -122,7 +124,7 @@ static bool add_kernel(cJSON *list, const struct elcl_bench_kernel *kernel, doub
                     number(o, "share", total_ns > 0 ? ns / total_ns : 0) && number(o, "gbs", gbs) &&
                     number(o, "gflops", gflops) &&
                     add_fraction(o, "copy_fraction", gbs, c->copy_gbs) &&
-                    add_fraction(o, "mac_fraction", gflops, c->mac_f32_gflops) &&
+                    add_fraction(o, "mac_fraction", gflops, elcl_bench_mac_rate(c, k->name)) &&
                     add_known(o, "limit_fraction", kernel->limit_fraction);
     return cJSON_AddItemToArray(list, o) && ok;
 }

@@ -341,9 +341,16 @@ static void title_of(const struct elcl_bench_config *c, char *title, size_t n)
                    c->batch_size, c->num_beams, c->source_length, c->new_tokens);
 }
 
+double elcl_bench_mac_rate(const elcl_ceilings *c, const char *kernel)
+{
+    const bool integers = c->mac_int8_gops > 0 && !strcmp(kernel, "gemm_int8");
+    return integers ? c->mac_int8_gops : c->mac_f32_gflops;
+}
+
 static double limit_ns(const elcl_ceilings *c, const elcl_kernel_span *span)
 {
-    return fmax((double)span->bytes_moved / c->read_gbs, (double)span->flop / c->mac_f32_gflops);
+    return fmax((double)span->bytes_moved / c->read_gbs,
+                (double)span->flop / elcl_bench_mac_rate(c, span->name));
 }
 
 static double kernel_fraction(const elcl_ceilings *c, const elcl_engine_profile *p,
@@ -435,6 +442,7 @@ static int run_all(const struct elcl_bench_run *run, elcl_model *model, int voca
     r->config.attention = info.attention;
     r->config.gemm = info.gemm;
     r->config.kernels = info.kernels;
+    r->config.products = info.products;
     w.sources = calloc(samples * (size_t)r->config.source_length, sizeof(*w.sources));
     w.hashes = calloc(samples, sizeof(*w.hashes));
     int rc = w.sources && w.hashes ? ELCL_OK : elcl_tool_nomem(err);

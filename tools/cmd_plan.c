@@ -30,6 +30,9 @@ static const struct elcl_opt options_table[] = {
           "storage of weights (default f32)"),
     WORDS("state", "f32|f16|bf16", state, elcl_state_words,
           "storage of encoder output and caches (default f32)"),
+    {ELCL_OPT_CHOICE, "products", "auto|f32|int",
+     "what int8 weights multiply; auto counts f32 (default auto)", FIELD(products), 0, 0,
+     elcl_product_words},
     INTS("batch-size", batch_size, 1, 1 << 20,
          "sentences in flight (default: the most that fit)"),
     INTS("num-beams", num_beams, 1, ELCL_MAX_BEAMS, "beams (default 1)"),
@@ -152,6 +155,7 @@ static int read_limits(struct elcl_plan_options *o, elcl_plan_params *p, elcl_er
 {
     *p = elcl_plan_params_default();
     p->memory_limit_bytes = o->memory_limit_bytes;
+    p->products = (enum elcl_products)o->products;
     if (o->device_model && !is_measured(o))
         return read_model(o, p, err);
     if (!o->device && !o->device_model && (o->memory_limit_bytes || o->batch_size.values[0]))

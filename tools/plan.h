@@ -15,7 +15,8 @@ struct elcl_plan_options {
     struct elcl_opt_list attention, weights, state, batch_size, num_beams, source_length,
         target_length;
     uint64_t memory_limit_bytes;
-    int output; /* enum elcl_plan_output */
+    int products; /* enum elcl_products */
+    int output;   /* enum elcl_plan_output */
     int help;
     char device_name[128];             /* "": no device was looked at */
     struct elcl_machine_model machine; /* of the device model, or the device's stored rates */

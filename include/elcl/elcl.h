@@ -132,7 +132,9 @@ typedef struct elcl_ceilings {
     double read_gbs;        /* bytes read by a sum over much more than a cache, 1e9/s */
     double launch_us;       /* a small kernel among many in a queue */
     double wait_us;         /* a small kernel and the wait for it */
-    double reserved[7];
+    double mac_int8_gops; /* int8 multiply-adds by the instruction that integer products have here,
+                           * two operations each, 1e9/s; 0: none */
+    double reserved[6];
 } elcl_ceilings;
 
 /* Measures the device that `device` names as in elcl_model_params (NULL: the default one), in about

@@ -106,6 +106,12 @@ run "$elcl" generate --quiet "$model" attention --weights f16 --state f16
 prints "f16" "$attention"
 run "$elcl" generate --quiet "$model" attention --weights int8 --state f16
 prints "int8 weights" "$attention"
+for products in f32 int; do
+    run "$elcl" generate --quiet "$model" attention --weights int8 --products $products
+    prints "int8 weights, $products products" "$attention"
+done
+refuses "unknown products" 2 "--products: expected one of auto|f32|int, found 'int4'" "$elcl" generate \
+    --quiet "$model" a --products int4
 run "$elcl" generate --quiet "$model" attention --num-beams 4 --num-beam-groups 4 \
     --diversity-penalty 1 --num-return-sequences 4
 check "groups of beams differ" test "$(sort -u "$tmp/out" | wc -l)" -ge 2

@@ -43,8 +43,12 @@ int elcl_measure_ceilings(const char *device, elcl_ceilings *ceilings, elcl_erro
 {
     (void)device;
     (void)err;
-    *ceilings = (elcl_ceilings){
-        .copy_gbs = 100, .read_gbs = 100, .mac_f32_gflops = 1000, .launch_us = 5, .wait_us = 30};
+    *ceilings = (elcl_ceilings){.copy_gbs = 100,
+                                .read_gbs = 100,
+                                .mac_f32_gflops = 1000,
+                                .mac_int8_gops = 2000,
+                                .launch_us = 5,
+                                .wait_us = 30};
     return ELCL_OK;
 }
 

@@ -2,10 +2,11 @@
  * Speed of every operation at the decoder's and the encoder's shapes of BART-base and BART-large:
  * time per call, and bytes and arithmetic per second as the operations themselves count them
  * (elcl_ops.bytes_moved, .flop). The limit is max(bytes / bandwidth of reading, FLOP / rate of
- * multiply-adds), both measured in the same run; more than 100 % of a limit by bytes means that
- * the operands stay in a cache. Figures of time mean something only on a machine that does nothing
- * else; those of core time (what the threads of this process used, against ceilings in the same
- * measure) suffer less from neighbours, but do not see cores that idle.
+ * multiply-adds, of int8 with integer products), both measured in the same run; more than 100 % of
+ * a limit by bytes means that the operands stay in a cache. Figures of time mean something only on
+ * a machine that does nothing else; those of core time (what the threads of this process used,
+ * against ceilings in the same measure) suffer less from neighbours, but do not see cores that
+ * idle.
  */
 #include "bench.h"
 
@@ -70,12 +71,15 @@ static void report(struct bed *bed, const char *name, bench_fn fn, void *user)
     const double n_bytes = (double)(bed->ops->bytes_moved - bytes);
     const double n_flop = (double)(bed->ops->flop - flop);
     const struct bench_ns ns = measure(bed, fn, user);
-    const double by_bytes = n_bytes / bed->read_gbs, by_flop = n_flop / bed->mac_gflops;
+    const bool integers = bed->ops->dot && bed->mac_int8_gops > 0;
+    const double rate = integers ? bed->mac_int8_gops : bed->mac_gflops;
+    const double core_rate = integers ? bed->mac_int8_core_gops : bed->mac_core_gflops;
+    const double by_bytes = n_bytes / bed->read_gbs, by_flop = n_flop / rate;
     printf("  %-44s %9.1f us %6.1f GB/s %6.1f GFLOP/s %4.0f %% of limit by %s, %4.0f %% in core "
            "time\n",
            name, ns.wall / 1e3, n_bytes / ns.wall, n_flop / ns.wall,
            100 * fmax(by_bytes, by_flop) / ns.wall, by_bytes > by_flop ? "bytes" : "FLOP ",
-           100 * fmax(n_bytes / bed->read_core_gbs, n_flop / bed->mac_core_gflops) / ns.core);
+           100 * fmax(n_bytes / bed->read_core_gbs, n_flop / core_rate) / ns.core);
 }
 
 /* Starts a bench case: wanted, the bed open, the ceilings known. */

@@ -42,6 +42,7 @@ struct bed {
     int n_memory;
     /* Benches: the device's ceilings, 0 before they are measured; core: per second of one core. */
     double read_gbs, read_core_gbs, mac_gflops, mac_core_gflops;
+    double mac_int8_gops, mac_int8_core_gops; /* 0: no instruction for integer products */
 };
 
 /* Opens device and kernels when needed. A failure ends the program: nothing can be tested. */
