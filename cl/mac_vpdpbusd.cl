@@ -10,7 +10,15 @@ typedef int mac_sum;
 typedef intv mac_sums;
 #define MAC_WHOLE uchar
 #define MAC_OFFSET 128
-#define MAC_W(p) LOADV((__global const int *)(p))
+#define MAC_W(p) mac_load(p)
+
+/* vload16() would do, but clang 15 takes the loop of these for a copy to the stack. */
+static inline mac_w mac_load(__global const weight_t *w)
+{
+    mac_w four;
+    __asm__("vmovdqu32 %1, %0" : "=v"(four) : "m"(*(__global const intv *)w));
+    return four;
+}
 
 static inline mac_sums mac(mac_sums sums, mac_x x, mac_w w)
 {
