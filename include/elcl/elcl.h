@@ -420,7 +420,8 @@ typedef struct elcl_engine_params {
                           * alternatives the largest set counts; 0: 256, or what the model's
                           * own lists need */
     int profile; /* 1: time every kernel with device events, see elcl_engine_get_profile() */
-    unsigned reserved[6];
+    int sharers; /* engines among which an automatic batch shares the memory that is left; 0: 1 */
+    unsigned reserved[5];
 } elcl_engine_params;
 
 ELCL_API elcl_engine_params elcl_engine_params_default(void);
@@ -500,6 +501,32 @@ typedef struct elcl_engine_profile {
 /* What the kernels took since the engine's batch was allocated; all zeros without profile. Waits
  * for the device. Arrays are the engine's, valid until its next step. */
 ELCL_API void elcl_engine_get_profile(elcl_engine *engine, elcl_engine_profile *profile);
+
+/* ---- pools --------------------------------------------------------------------------------- */
+
+#define ELCL_MAX_LANES 64
+
+/* Several engines behind one queue of requests: on several devices, or on one so that its host work
+ * and its device work overlap. */
+typedef struct elcl_pool elcl_pool;
+
+/* One engine on each of the n models, which must outlive the pool. The same model may be named more
+ * than once: its engines share its memory limit. All get the same parameters, batch_size is of
+ * each. One engine runs on the caller's thread, more have a thread each. A pool belongs to one
+ * thread at a time, and its callbacks are called on that thread, from elcl_pool_step(). */
+ELCL_API int elcl_pool_create(elcl_model *const *models, int n, const elcl_engine_params *params,
+                              elcl_pool **pool, elcl_error *err);
+/* Waits for the steps that are being run. NULLs the pointer; NULL is fine. */
+ELCL_API void elcl_pool_destroy(elcl_pool **pool);
+/* As elcl_engine_submit(). Engines see the request from the next elcl_pool_step() on; whichever has
+ * room takes it. */
+ELCL_API int elcl_pool_submit(elcl_pool *pool, const elcl_request *request, uint64_t *id,
+                              elcl_error *err);
+/* As elcl_engine_step(), and blocks until at least one engine has run a step. When an engine fails,
+ * the pool has failed: nothing more is begun, and the message names the device. */
+ELCL_API int elcl_pool_step(elcl_pool *pool, size_t *pending, elcl_error *err);
+/* Steps until nothing is pending. */
+ELCL_API int elcl_pool_run(elcl_pool *pool, elcl_error *err);
 
 /* ---- scores -------------------------------------------------------------------------------- */
 

@@ -24,6 +24,9 @@ static int check_params(const struct elcl_model *model, const elcl_engine_params
     if (p->max_source < 0 || p->max_source > most)
         return elcl_fail(err, ELCL_E_ARG, "max_source %d is outside 0 .. %d, the model's positions",
                          p->max_source, most);
+    if (p->sharers < 0 || p->sharers > ELCL_MAX_LANES)
+        return elcl_fail(err, ELCL_E_ARG, "sharers %d is outside 0 .. %d", p->sharers,
+                         ELCL_MAX_LANES);
     if (p->max_list_tokens < 0 || p->max_list_tokens > 1 << 24)
         return elcl_fail(err, ELCL_E_ARG, "max_list_tokens %d is outside 0 .. %d",
                          p->max_list_tokens, 1 << 24);
@@ -61,7 +64,8 @@ static int choose_capacity(struct elcl_engine *e, elcl_error *err)
         const uint64_t max_alloc = m->device->desc.max_alloc_bytes;
         const int rows = elcl_plan_useful_rows(m->ops->kernels, m->ops->weights, m->weight_bytes);
         c.sentences = elcl_plan_sentences(
-            &m->arch, m->attention, m->ops->state, &c, 0, elcl_engine_memory_limit(m->device),
+            &m->arch, m->attention, m->ops->state, &c, 0,
+            elcl_engine_memory_limit(m->device) / (uint64_t)elcl_max_int(1, p->sharers),
             max_alloc ? max_alloc : UINT64_MAX, elcl_max_int(1, rows / c.beams));
         if (!c.sentences)
             return elcl_fail(err, ELCL_E_DEVICE_NOMEM,
@@ -271,18 +275,32 @@ static int check_request(const struct elcl_engine *e, const elcl_request *reques
     return rc;
 }
 
+/* Gives the options for the search, bound to the source's length. */
+static int bind_request(const struct elcl_engine *e, const elcl_request *request,
+                        elcl_gen_options *options, elcl_error *err)
+{
+    elcl_gen_options checked;
+    const int rc = check_request(e, request, &checked, err);
+    return rc ? rc
+              : elcl_rules_bind(&checked, (int)request->n_source, e->model->arch.max_positions,
+                                e->capacity.max_target, options, err);
+}
+
+int elcl_engine_check(const struct elcl_engine *engine, const elcl_request *request,
+                      elcl_error *err)
+{
+    elcl_gen_options options;
+    return bind_request(engine, request, &options, err);
+}
+
 int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_t *id,
                        elcl_error *err)
 {
     if (!engine || !request)
         return elcl_fail(err, ELCL_E_ARG,
                          "elcl_engine_submit: engine and request must not be NULL");
-    elcl_gen_options checked, options;
-    int rc = check_request(engine, request, &checked, err);
-    if (rc)
-        return rc;
-    rc = elcl_rules_bind(&checked, (int)request->n_source, engine->model->arch.max_positions,
-                         engine->capacity.max_target, &options, err);
+    elcl_gen_options options;
+    int rc = bind_request(engine, request, &options, err);
     if (rc)
         return rc;
     const size_t bytes = request->n_source * sizeof(int32_t);

@@ -43,6 +43,10 @@ struct elcl_engine {
  * waiting than fits and nothing is in flight. */
 int elcl_engine_fit(struct elcl_engine *engine, elcl_error *err);
 
+/* engine.c: what elcl_engine_submit() would refuse. Reads nothing that a step changes. */
+int elcl_engine_check(const struct elcl_engine *engine, const elcl_request *request,
+                      elcl_error *err);
+
 /* The sentence may be NULL. */
 void elcl_sentence_destroy(struct elcl_sentence *sentence);
 

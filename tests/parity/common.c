@@ -427,6 +427,32 @@ bool jobs_run(elcl_model *model, const elcl_engine_params *params, struct job *j
     return ok;
 }
 
+bool jobs_run_lanes(elcl_model *model, int lanes, const elcl_engine_params *params,
+                    struct job *jobs, int n)
+{
+    elcl_model *models[] = {model, model, model};
+    elcl_engine_params p = *params;
+    elcl_pool *pool = NULL;
+    elcl_error err = {0};
+    p.on_result = take_result;
+    int rc = elcl_pool_create(models, lanes, &p, &pool, &err);
+    for (int i = 0; !rc && i < n; i++) {
+        const elcl_request request = {.source = jobs[i].source->ids,
+                                      .n_source = (size_t)jobs[i].source->n,
+                                      .options = jobs[i].options,
+                                      .user = &jobs[i]};
+        jobs[i].deliveries = jobs[i].n = 0;
+        rc = elcl_pool_submit(pool, &request, NULL, &err);
+    }
+    if (!rc)
+        rc = elcl_pool_run(pool, &err);
+    elcl_pool_destroy(&pool);
+    bool ok = CHECK(!rc, "%s", err.msg);
+    for (int i = 0; ok && i < n; i++)
+        ok = CHECK(jobs[i].deliveries == 1, "job %d was delivered %d times", i, jobs[i].deliveries);
+    return ok;
+}
+
 struct job *golden_jobs(const struct golden *golden, int case_step, int *n, const cJSON ***want)
 {
     const size_t room = (size_t)golden->n_cases * (size_t)golden->n_inputs;

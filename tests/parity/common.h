@@ -103,6 +103,9 @@ struct job {
 /* All jobs through one engine; on_result and user of params are set here. stats may be NULL. */
 bool jobs_run(elcl_model *model, const elcl_engine_params *params, struct job *jobs, int n,
               elcl_engine_stats *stats);
+/* The same in a pool of 1 to 3 engines on the model. */
+bool jobs_run_lanes(elcl_model *model, int lanes, const elcl_engine_params *params,
+                    struct job *jobs, int n);
 /* All cases of the golden x their inputs; *n jobs, freed by the caller. want[i], if given, is the
  * stored output of job i. */
 struct job *golden_jobs(const struct golden *golden, int case_step, int *n, const cJSON ***want);

@@ -66,6 +66,26 @@ static void regroup(elcl_model *model, const struct job *jobs, int n, int batch_
     elcl_free(order);
 }
 
+/* The jobs again in a pool of engines on the one model. */
+static void share(elcl_model *model, const struct job *jobs, int n, int lanes, int batch_size,
+                  int beams)
+{
+    struct job *again = elcl_calloc((size_t)n, sizeof(*again));
+    elcl_engine_params params = elcl_engine_params_default();
+    params.batch_size = batch_size;
+    params.max_beams = beams;
+    for (int i = 0; i < n; i++) {
+        again[i] = jobs[i];
+        memset(again[i].hypotheses, 0, sizeof(again[i].hypotheses));
+    }
+    const int n_again = enough(model, n, 3);
+    if (jobs_run_lanes(model, lanes, &params, again, n_again))
+        for (int i = 0; i < n_again; i++, n_compared++)
+            CHECK(same_result(&again[i], &jobs[i]), "%d lanes, batch %d: job %d differs", lanes,
+                  batch_size, i);
+    elcl_free(again);
+}
+
 static void test_groupings(elcl_model *model, struct job *jobs, int n, int beams)
 {
     elcl_engine_params params = elcl_engine_params_default();
@@ -75,6 +95,9 @@ static void test_groupings(elcl_model *model, struct job *jobs, int n, int beams
         return;
     for (size_t i = 0; i < ELCL_COUNT(batch_sizes); i++)
         regroup(model, jobs, n, batch_sizes[i], beams, true);
+    share(model, jobs, n, 1, 3, beams);
+    share(model, jobs, n, 2, 3, beams);
+    share(model, jobs, n, 3, 0, beams);           /* automatic */
     regroup(model, jobs, n, 5, beams + 3, false); /* other capacities, other strides */
 }
 

@@ -1,0 +1,399 @@
+/* Pools: one queue of requests before several engines. One engine runs on the caller's thread; more
+ * have a thread each, which leaves copies of what its engine tells for the caller's thread. */
+#include <pthread.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "engine/engine.h"
+#include "search/rules.h"
+
+/* A request on its way; what a lane's engine knows as its user. */
+struct item {
+    struct item *next;
+    uint64_t id;
+    elcl_request request; /* source and lists are the item's own */
+    void *lists;
+    int32_t source[];
+};
+
+/* Something told by an engine, for the caller's thread. */
+struct event {
+    struct event *next;
+    struct item *item; /* of a result: owned */
+    bool is_token;
+    elcl_token token;
+    elcl_result result; /* hypotheses lie behind the event */
+};
+
+struct item_list {
+    struct item *first, **end;
+    size_t n;
+};
+
+struct lane {
+    struct elcl_pool *pool;
+    elcl_engine *engine;
+    pthread_t thread;
+    bool started;
+    elcl_engine_stats stats; /* after the lane's last step */
+    elcl_error failure;      /* in a callback of the current step; its own thread's */
+};
+
+struct elcl_pool {
+    elcl_engine_params params;
+    int n_lanes;
+    uint64_t next_id;
+    size_t pending;             /* the caller's thread counts */
+    struct item_list submitted; /* likewise: shared from the next step on */
+    pthread_mutex_t mutex;      /* of all that follows */
+    pthread_cond_t work, news;
+    struct item_list waiting;
+    struct event *events, **events_end;
+    uint64_t steps; /* of all lanes */
+    bool stop;
+    elcl_error failure; /* of the first lane that failed */
+    struct lane lanes[];
+};
+
+static void list_append(struct item_list *list, struct item *item)
+{
+    if (!list->n++)
+        list->end = &list->first;
+    item->next = NULL;
+    *list->end = item;
+    list->end = &item->next;
+}
+
+static struct item *list_take(struct item_list *list)
+{
+    struct item *item = list->first;
+    if (item) {
+        list->first = item->next;
+        list->n--;
+    }
+    return item;
+}
+
+static void item_destroy(struct item *item)
+{
+    if (item)
+        elcl_free(item->lists);
+    elcl_free(item);
+}
+
+static void list_finish(struct item_list *list)
+{
+    for (struct item *item; (item = list_take(list));)
+        item_destroy(item);
+}
+
+/* ---- on a lane's thread -------------------------------------------------------------------- */
+
+static void post(struct elcl_pool *pool, struct event *event)
+{
+    pthread_mutex_lock(&pool->mutex);
+    *pool->events_end = event;
+    pool->events_end = &event->next;
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+static size_t hypothesis_bytes(const elcl_hypothesis *h)
+{
+    return h->n_ids * (sizeof(int32_t) + (h->token_logprobs ? sizeof(float) : 0));
+}
+
+/* The result with its hypotheses, in one allocation. */
+static struct event *copy_result(const elcl_result *result)
+{
+    const size_t n = (size_t)result->n_hypotheses;
+    size_t bytes = sizeof(struct event) + n * sizeof(elcl_hypothesis);
+    for (size_t i = 0; i < n; i++)
+        bytes += hypothesis_bytes(&result->hypotheses[i]);
+    struct event *event = elcl_calloc(bytes, 1);
+    if (!event)
+        return NULL;
+    elcl_hypothesis *copies = (elcl_hypothesis *)(event + 1);
+    char *at = (char *)(copies + n);
+    for (size_t i = 0; i < n; i++) {
+        const elcl_hypothesis *h = &result->hypotheses[i];
+        copies[i] = *h;
+        copies[i].ids = memcpy(at, h->ids, h->n_ids * sizeof(*h->ids));
+        at += h->n_ids * sizeof(*h->ids);
+        if (!h->token_logprobs)
+            continue;
+        copies[i].token_logprobs = memcpy(at, h->token_logprobs, h->n_ids * sizeof(float));
+        at += h->n_ids * sizeof(float);
+    }
+    event->result = *result;
+    event->result.hypotheses = copies;
+    return event;
+}
+
+static void lane_result(void *user, const elcl_result *result)
+{
+    struct lane *lane = user;
+    struct item *item = result->user;
+    struct event *event = copy_result(result);
+    if (!event) {
+        item_destroy(item);
+        elcl_fail_nomem(&lane->failure);
+        return;
+    }
+    event->item = item;
+    event->result.id = item->id;
+    event->result.user = item->request.user;
+    post(lane->pool, event);
+}
+
+static void lane_token(void *user, const elcl_token *token)
+{
+    struct lane *lane = user;
+    const struct item *item = token->user;
+    struct event *event = elcl_calloc(1, sizeof(*event));
+    if (!event) {
+        elcl_fail_nomem(&lane->failure);
+        return;
+    }
+    event->is_token = true;
+    event->token = *token;
+    event->token.id = item->id;
+    event->token.user = item->request.user;
+    post(lane->pool, event);
+}
+
+/* Takes the lane's part of what waits: what its batch has room for, and no more than its share. */
+static void take_portion(struct lane *lane, struct item_list *portion)
+{
+    struct elcl_pool *pool = lane->pool;
+    const size_t busy = lane->engine->n_waiting + (size_t)lane->engine->n_live;
+    const size_t batch = (size_t)lane->engine->capacity.sentences;
+    const size_t lanes = (size_t)pool->n_lanes, share = (pool->waiting.n + lanes - 1) / lanes;
+    size_t n = batch > busy ? batch - busy : 0;
+    for (n = n < share ? n : share; n; n--)
+        list_append(portion, list_take(&pool->waiting));
+}
+
+static int run_portion(struct lane *lane, struct item_list *portion, size_t *pending,
+                       elcl_error *err)
+{
+    int rc = ELCL_OK;
+    for (struct item *item; !rc && (item = portion->first);) {
+        elcl_request request = item->request;
+        request.user = item;
+        rc = elcl_engine_submit(lane->engine, &request, NULL, err);
+        if (!rc)
+            list_take(portion);
+    }
+    if (!rc)
+        rc = elcl_engine_step(lane->engine, pending, err);
+    if (!rc && lane->failure.code)
+        rc = elcl_fail(err, lane->failure.code, "%s", lane->failure.msg);
+    list_finish(portion);
+    return rc;
+}
+
+static void *lane_main(void *user)
+{
+    struct lane *lane = user;
+    struct elcl_pool *pool = lane->pool;
+    size_t pending = 0;
+    pthread_mutex_lock(&pool->mutex);
+    for (;;) {
+        while (!pool->stop && !pending && !pool->waiting.n)
+            pthread_cond_wait(&pool->work, &pool->mutex);
+        if (pool->stop)
+            break;
+        struct item_list portion = {0};
+        elcl_error err = {0};
+        take_portion(lane, &portion);
+        pthread_mutex_unlock(&pool->mutex);
+        const int rc = run_portion(lane, &portion, &pending, &err);
+        pthread_mutex_lock(&pool->mutex);
+        elcl_engine_get_stats(lane->engine, &lane->stats);
+        pool->steps++;
+        if (rc) {
+            elcl_fail(&pool->failure, rc, "%s: %s", lane->engine->model->device->desc.name,
+                      err.msg);
+            pool->stop = true;
+        }
+        pthread_cond_broadcast(&pool->news);
+    }
+    pthread_mutex_unlock(&pool->mutex);
+    return NULL;
+}
+
+/* ---- on the caller's thread ---------------------------------------------------------------- */
+
+static int create_lanes(struct elcl_pool *pool, elcl_model *const *models, elcl_error *err)
+{
+    for (int i = 0; i < pool->n_lanes; i++) {
+        struct lane *lane = &pool->lanes[i];
+        elcl_engine_params params = pool->params;
+        params.sharers = 0;
+        for (int k = 0; k < pool->n_lanes; k++)
+            params.sharers += models[k] == models[i];
+        lane->pool = pool;
+        params.user = lane;
+        params.on_result = lane_result;
+        params.on_token = params.on_token ? lane_token : NULL;
+        const int rc = elcl_engine_create(models[i], pool->n_lanes > 1 ? &params : &pool->params,
+                                          &lane->engine, err);
+        if (rc)
+            return rc;
+        elcl_engine_get_stats(lane->engine, &lane->stats);
+    }
+    return ELCL_OK;
+}
+
+int elcl_pool_create(elcl_model *const *models, int n, const elcl_engine_params *params,
+                     elcl_pool **pool, elcl_error *err)
+{
+    if (!models || n < 1 || n > ELCL_MAX_LANES || !pool)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "elcl_pool_create: expected 1 .. %d models and a pool that is not NULL",
+                         ELCL_MAX_LANES);
+    struct elcl_pool *p = elcl_calloc(1, sizeof(*p) + (size_t)n * sizeof(struct lane));
+    if (!p)
+        return elcl_fail_nomem(err);
+    pthread_mutex_init(&p->mutex, NULL);
+    pthread_cond_init(&p->work, NULL);
+    pthread_cond_init(&p->news, NULL);
+    p->params = params ? *params : elcl_engine_params_default();
+    p->n_lanes = n;
+    p->events_end = &p->events;
+    int rc;
+    ELCL_TRY(create_lanes(p, models, err));
+    for (int i = 0; n > 1 && i < n; i++) {
+        if (pthread_create(&p->lanes[i].thread, NULL, lane_main, &p->lanes[i]))
+            ELCL_TRY(elcl_fail(err, ELCL_E_NOMEM, "cannot start a thread for engine %d", i));
+        p->lanes[i].started = true;
+    }
+    *pool = p;
+    return ELCL_OK;
+fail:
+    elcl_pool_destroy(&p);
+    return rc;
+}
+
+/* The engine's users are its items, which go with it. */
+static void lane_finish(struct lane *lane)
+{
+    if (!lane->engine)
+        return;
+    for (int i = 0;
+         lane->started && lane->engine->slots && i < lane->engine->run.capacity.sentences; i++)
+        if (lane->engine->slots[i])
+            item_destroy(lane->engine->slots[i]->user);
+    for (struct elcl_sentence *s = lane->engine->waiting; lane->started && s; s = s->next)
+        item_destroy(s->user);
+    elcl_engine_destroy(&lane->engine);
+}
+
+void elcl_pool_destroy(elcl_pool **pool)
+{
+    if (!pool || !*pool)
+        return;
+    struct elcl_pool *p = *pool;
+    pthread_mutex_lock(&p->mutex);
+    p->stop = true;
+    pthread_cond_broadcast(&p->work);
+    pthread_mutex_unlock(&p->mutex);
+    for (int i = 0; i < p->n_lanes; i++)
+        if (p->lanes[i].started)
+            pthread_join(p->lanes[i].thread, NULL);
+    for (int i = 0; i < p->n_lanes; i++)
+        lane_finish(&p->lanes[i]);
+    for (struct event *event = p->events, *next; event; event = next) {
+        next = event->next;
+        item_destroy(event->item);
+        elcl_free(event);
+    }
+    list_finish(&p->submitted);
+    list_finish(&p->waiting);
+    pthread_cond_destroy(&p->news);
+    pthread_cond_destroy(&p->work);
+    pthread_mutex_destroy(&p->mutex);
+    elcl_free(p);
+    *pool = NULL;
+}
+
+int elcl_pool_submit(elcl_pool *pool, const elcl_request *request, uint64_t *id, elcl_error *err)
+{
+    if (!pool || !request)
+        return elcl_fail(err, ELCL_E_ARG, "elcl_pool_submit: pool and request must not be NULL");
+    if (pool->n_lanes == 1)
+        return elcl_engine_submit(pool->lanes[0].engine, request, id, err);
+    for (int i = 0; i < pool->n_lanes; i++) {
+        const int rc = elcl_engine_check(pool->lanes[i].engine, request, err);
+        if (rc)
+            return rc;
+    }
+    const size_t bytes = request->n_source * sizeof(int32_t);
+    struct item *item = elcl_calloc(1, sizeof(*item) + bytes);
+    if (!item)
+        return elcl_fail_nomem(err);
+    item->request = *request;
+    const int rc = elcl_rules_copy_lists(&item->request.options, &item->lists, err);
+    if (rc) {
+        item_destroy(item);
+        return rc;
+    }
+    item->request.source = memcpy(item->source, request->source, bytes);
+    item->id = pool->next_id++;
+    list_append(&pool->submitted, item);
+    pool->pending++;
+    if (id)
+        *id = item->id;
+    return ELCL_OK;
+}
+
+static void deliver_events(struct elcl_pool *pool, struct event *events)
+{
+    for (struct event *event = events, *next; event; event = next) {
+        next = event->next;
+        if (event->is_token) {
+            pool->params.on_token(pool->params.user, &event->token);
+        } else {
+            pool->pending--;
+            if (pool->params.on_result)
+                pool->params.on_result(pool->params.user, &event->result);
+            item_destroy(event->item);
+        }
+        elcl_free(event);
+    }
+}
+
+int elcl_pool_step(elcl_pool *pool, size_t *pending, elcl_error *err)
+{
+    if (!pool)
+        return elcl_fail(err, ELCL_E_ARG, "elcl_pool_step: pool must not be NULL");
+    if (pool->n_lanes == 1)
+        return elcl_engine_step(pool->lanes[0].engine, pending, err);
+    pthread_mutex_lock(&pool->mutex);
+    for (struct item *item; (item = list_take(&pool->submitted));)
+        list_append(&pool->waiting, item);
+    pthread_cond_broadcast(&pool->work);
+    const uint64_t before = pool->steps;
+    while (pool->pending && !pool->events && pool->steps == before && !pool->failure.code)
+        pthread_cond_wait(&pool->news, &pool->mutex);
+    struct event *events = pool->events;
+    pool->events = NULL;
+    pool->events_end = &pool->events;
+    const elcl_error failure = pool->failure;
+    pthread_mutex_unlock(&pool->mutex);
+    deliver_events(pool, events);
+    if (failure.code)
+        return elcl_fail(err, failure.code, "%s", failure.msg);
+    if (pending)
+        *pending = pool->pending;
+    return ELCL_OK;
+}
+
+int elcl_pool_run(elcl_pool *pool, elcl_error *err)
+{
+    size_t pending = 1;
+    int rc = ELCL_OK;
+    while (!rc && pending)
+        rc = elcl_pool_step(pool, &pending, err);
+    return rc;
+}
