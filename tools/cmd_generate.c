@@ -1,5 +1,6 @@
-/* elcl generate: reads samples in a bounded window, keeps the engine's batch full, and writes
+/* elcl generate: reads samples in a bounded window, keeps the engines' batches full, and writes
  * every sample's lines in input order as soon as they are ready. */
+#include "engines.h"
 #include "generate_options.h"
 #include "output.h"
 #include "progress.h"
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The engine admits samples in the order of submission; inside a window the longest go first. */
+/* Engines take samples in the order of submission; inside a window the longest go first. */
 #define WINDOW_SAMPLES ((size_t)4096)
 #define WINDOW_TOKENS ((size_t)1 << 19)
 /* Finished samples may wait for an earlier one, but not without bound. */
@@ -22,11 +23,11 @@
 
 struct run {
     struct elcl_generate_options *opt;
-    elcl_model *model;
-    elcl_engine *engine;
+    struct elcl_engines engines;
+    elcl_model *model; /* of the first engine */
     elcl_model_info info;
     elcl_gen_options gen;
-    int max_beams, max_target; /* of the engine */
+    int max_beams, max_target; /* of the engines */
     int max_lists;             /* likewise; 0: the library's choice */
     elcl_engine_stats past;    /* of engines that a sample outgrew */
     struct elcl_input input;
@@ -210,7 +211,7 @@ static int longest_first(const void *a, const void *b)
     return x->index < y->index ? -1 : x->index > y->index;
 }
 
-static int create_engine(struct run *r, elcl_error *err);
+static int start_engines(struct run *r, elcl_error *err);
 
 static int beams_of(const elcl_gen_options *gen)
 {
@@ -225,8 +226,8 @@ static void add_stats(elcl_engine_stats *sum, const elcl_engine_stats *more)
     sum->flop += more->flop;
 }
 
-/* An engine with room for the sample, in the place of one that is too small and first finishes
- * what it has. */
+/* Engines with room for the sample, in the place of some that are too small and first finish what
+ * they have. */
 static int make_room(struct run *r, const struct elcl_sample *sample, elcl_error *err)
 {
     const int beams = beams_of(options_of(r, sample));
@@ -235,17 +236,17 @@ static int make_room(struct run *r, const struct elcl_sample *sample, elcl_error
                          lists <= (r->max_lists ? r->max_lists : USUAL_LISTS)))
         return ELCL_OK;
     elcl_engine_stats stats;
-    int rc = elcl_engine_run(r->engine, err);
+    int rc = elcl_pool_run(r->engines.pool, err);
     if (rc)
         return rc;
-    elcl_engine_get_stats(r->engine, &stats);
+    elcl_engines_stats(&r->engines, &stats);
     add_stats(&r->past, &stats);
-    elcl_engine_destroy(&r->engine);
+    elcl_pool_destroy(&r->engines.pool);
     r->max_beams = beams > r->max_beams ? beams : r->max_beams;
     r->max_target = sample->max_target > r->max_target ? sample->max_target : r->max_target;
     if (lists > (r->max_lists ? r->max_lists : USUAL_LISTS))
         r->max_lists = lists;
-    return create_engine(r, err);
+    return start_engines(r, err);
 }
 
 /* What is streamed of a decoder-only model begins with the prompt. */
@@ -271,8 +272,8 @@ static int submit_sample(struct run *r, struct elcl_sample *sample, elcl_error *
     int rc = make_room(r, sample, err);
     if (rc)
         return rc;
-    rc = elcl_engine_submit(r->engine, &request, NULL, &bad);
-    elcl_generate_override_free(&sample->given); /* the engine has a copy of the lists */
+    rc = elcl_pool_submit(r->engines.pool, &request, NULL, &bad);
+    elcl_generate_override_free(&sample->given); /* the pool has a copy of the lists */
     if (rc && !(rc == ELCL_E_ARG && sample->own))
         return elcl_tool_fail(err, rc, "%s", bad.msg);
     if (rc) { /* the line's own options */
@@ -296,8 +297,8 @@ static int submit_window(struct run *r, size_t n, elcl_error *err)
     return rc;
 }
 
-/* Reads what is there, up to a window, and submits it. Waits for a line only when the engine has
- * nothing to do. */
+/* Reads what is there, up to a window, and submits it, before the step by which engines size their
+ * batches. Waits for a line only when they have nothing to do. */
 static int read_window(struct run *r, elcl_error *err)
 {
     size_t n = 0, n_tokens = 0;
@@ -474,7 +475,7 @@ static int generate(struct run *r, elcl_error *err)
             rc = read_window(r, err);
         if (!rc && r->in_flight && !elcl_sys_interrupted()) {
             size_t pending = 0;
-            rc = elcl_engine_step(r->engine, &pending, err);
+            rc = elcl_pool_step(r->engines.pool, &pending, err);
         }
         if (!rc && r->callback_error.code)
             rc = elcl_tool_fail(err, r->callback_error.code, "%s", r->callback_error.msg);
@@ -491,6 +492,7 @@ static int generate(struct run *r, elcl_error *err)
 
 /* ---- start and end ------------------------------------------------------------------------- */
 
+/* By an engine's thread too. */
 static void log_line(void *user, enum elcl_log_level level, const char *line)
 {
     struct run *r = user;
@@ -514,7 +516,7 @@ static int open_streams(struct run *r, elcl_error *err)
     return rc;
 }
 
-static int create_engine(struct run *r, elcl_error *err)
+static int start_engines(struct run *r, elcl_error *err)
 {
     elcl_engine_params params = elcl_engine_params_default();
     elcl_engine_stats stats;
@@ -526,10 +528,10 @@ static int create_engine(struct run *r, elcl_error *err)
     params.on_result = on_result;
     params.on_token = r->opt->stream ? on_token : NULL;
     params.user = r;
-    int rc = elcl_engine_create(r->model, &params, &r->engine, err);
+    int rc = elcl_engines_start(&r->engines, &params, err);
     if (rc)
         return rc;
-    elcl_engine_get_stats(r->engine, &stats);
+    elcl_engines_stats(&r->engines, &stats);
     r->refill = stats.batch_size > 0 ? 2 * (size_t)stats.batch_size : 1;
     return ELCL_OK;
 }
@@ -539,13 +541,15 @@ static int start(struct run *r, elcl_error *err)
 {
     int rc = open_streams(r, err);
     if (!rc)
-        rc = elcl_run_open(&r->opt->run, r->opt->model, log_line, r, &r->model, &r->info, err);
+        rc = elcl_engines_open(&r->engines, &r->opt->run, r->opt->lanes, r->opt->model, log_line, r,
+                               &r->info, err);
+    r->model = r->engines.models[0];
     if (!rc)
         rc = elcl_generate_resolve(r->opt, r->model, &r->gen, &r->max_target, err);
     r->max_beams = beams_of(&r->gen);
     r->max_lists = elcl_option_lists_tokens(&r->gen);
     if (!rc)
-        rc = create_engine(r, err);
+        rc = start_engines(r, err);
     r->window = calloc(WINDOW_SAMPLES, sizeof(struct elcl_sample *));
     return rc || r->window ? rc : elcl_tool_nomem(err);
 }
@@ -589,8 +593,7 @@ static int exit_code(const struct run *r, int rc)
 
 static void close_run(struct run *r)
 {
-    elcl_engine_destroy(&r->engine);
-    elcl_model_close(&r->model);
+    elcl_engines_close(&r->engines);
     elcl_input_close(&r->input);
     elcl_queue_finish(&r->queue);
     free(r->window);
@@ -620,7 +623,7 @@ static int run_generate(struct elcl_generate_options *options)
                                        .start_seconds = ready - began,
                                        .generate_seconds = elcl_sys_seconds() - ready};
         elcl_engine_stats stats;
-        elcl_engine_get_stats(r.engine, &stats);
+        elcl_engines_stats(&r.engines, &stats);
         add_stats(&stats, &r.past);
         elcl_summary_print(&summary, &r.info, &stats);
     }

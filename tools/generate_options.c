@@ -140,12 +140,14 @@ static const struct elcl_opt options_table[] = {
 
     GROUP("Running:"),
     ELCL_RUN_OPTIONS(FIELD(run),
-        "OpenCL device by number, part of its name, or type; see elcl devices "
-        "(default: a GPU before a CPU)",
+        "OpenCL device by number, part of its name, or type, or several with commas between them; "
+        "see elcl devices (default: a GPU before a CPU)",
         "el: hidden states serve as keys and values; mha: keys and values, the source's shared "
         "by the beams; mha-beam: all of them per beam (default auto)"),
     {ELCL_OPT_INT, "batch-size", "N|auto", "samples in flight (default auto: what fits in memory)",
      FIELD(batch_size), 1, 1 << 20, auto_word},
+    INT("lanes", lanes, 1, ELCL_MAX_LANES,
+        "engines on each device, which share its memory limit (default 1)"),
     INT("max-source", max_source, 1, INT32_MAX,
         "longest source in tokens (default: the model's usual length)"),
     CHOICE("long-source", "truncate|refuse", long_source, long_words,
@@ -224,7 +226,9 @@ static int check_combination(const struct elcl_generate_options *o, elcl_error *
                               o->texts[0], o->input);
     if (o->gen.do_sample && o->no_sample)
         return elcl_tool_fail(err, ELCL_E_ARG, "expected --do-sample or --no-sample, found both");
-    const int rc = elcl_run_check(&o->run, err);
+    int rc = elcl_run_check(&o->run, err);
+    if (!rc)
+        rc = elcl_run_check_devices(&o->run, ELCL_MAX_LANES / o->lanes, err);
     if (rc)
         return rc;
     if (o->stream && o->format != ELCL_LINE_TEXT)
@@ -257,6 +261,7 @@ int elcl_generate_parse(struct elcl_generate_options *options, int argc, char **
                  .n_opts = ELCL_TOOL_COUNT(options_table),
                  .verb = "generate"},
         .run = ELCL_RUN_DEFAULTS,
+        .lanes = 1,
     };
     int rc = elcl_args_parse(&o.args, argc, argv, &o, err);
     if (rc)

@@ -32,6 +32,7 @@ struct elcl_generate_options {
     struct elcl_option_lists lists;
     struct elcl_run_options run;
     int batch_size; /* 0: automatic */
+    int lanes;      /* engines on each device */
     int max_source; /* 0: the model's limit */
     int long_source;
 };

@@ -10,8 +10,9 @@
 void elcl_progress_start(struct elcl_progress *p, bool wanted)
 {
     double now = elcl_sys_seconds();
-    *p = (struct elcl_progress){
-        .on = wanted && elcl_sys_can_redraw(ELCL_STDERR), .start = now, .last = now};
+    p->on = wanted && elcl_sys_can_redraw(ELCL_STDERR);
+    p->shown = false;
+    p->start = p->last = now;
 }
 
 /* h:mm:ss or m:ss */
@@ -53,9 +54,8 @@ void elcl_progress_update(struct elcl_progress *p, uint64_t samples, double frac
 
 void elcl_progress_clear(struct elcl_progress *p)
 {
-    if (!p->shown)
+    if (!atomic_exchange(&p->shown, false))
         return;
     fputs("\r\033[K", stderr);
     fflush(stderr);
-    p->shown = false;
 }

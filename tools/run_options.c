@@ -1,6 +1,7 @@
 #include "run_options.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "tool.h"
 
@@ -9,6 +10,37 @@ int elcl_run_check(const struct elcl_run_options *options, elcl_error *err)
     if (options->quiet && options->verbose)
         return elcl_tool_fail(err, ELCL_E_ARG, "expected --quiet or --verbose, found both");
     return ELCL_OK;
+}
+
+int elcl_run_check_devices(const struct elcl_run_options *options, int most, elcl_error *err)
+{
+    int n = 0;
+    for (const char *at = options->device; at; n++) {
+        const size_t length = strcspn(at, ",");
+        if (!length || length >= ELCL_RUN_DEVICE_BYTES)
+            return elcl_tool_fail(err, ELCL_E_ARG,
+                                  "--device: expected devices with a comma between two, found "
+                                  "\"%.200s\"",
+                                  options->device);
+        at = at[length] ? at + length + 1 : NULL;
+    }
+    if (n > most)
+        return elcl_tool_fail(err, ELCL_E_ARG,
+                              "--device: expected at most %d devices (%d engines in all), found %d",
+                              most, ELCL_MAX_LANES, n);
+    return ELCL_OK;
+}
+
+const char *elcl_run_next_device(const char **list, char name[ELCL_RUN_DEVICE_BYTES])
+{
+    const char *at = *list;
+    if (!at)
+        return NULL;
+    const size_t length = strcspn(at, ",");
+    memcpy(name, at, length);
+    name[length] = '\0';
+    *list = at[length] ? at + length + 1 : NULL;
+    return name;
 }
 
 int elcl_run_open(const struct elcl_run_options *options, const char *directory, elcl_log_fn log,

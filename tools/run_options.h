@@ -51,8 +51,18 @@ struct elcl_run_options {
      (at) + offsetof(struct elcl_run_options, memory_limit_bytes), 0, 0, NULL}
 /* clang-format on */
 
+/* A device's name in a list with its end. */
+#define ELCL_RUN_DEVICE_BYTES 256
+
 /* ELCL_E_ARG where they contradict each other. */
 int elcl_run_check(const struct elcl_run_options *options, elcl_error *err);
+
+/* ELCL_E_ARG where `device` is no list of 1 .. `most` devices with commas between them. */
+int elcl_run_check_devices(const struct elcl_run_options *options, int most, elcl_error *err);
+
+/* Cuts the first device off a list that elcl_run_check_devices() accepted; what is left of the last
+ * one is NULL. NULL, the default device, is a list too. */
+const char *elcl_run_next_device(const char **list, char name[ELCL_RUN_DEVICE_BYTES]);
 
 /* Opens the model in `directory`. Its log goes to elcl_run_log() by way of `log`, which may clear
  * a line of its own before. */

@@ -389,6 +389,17 @@ int elcl_pool_step(elcl_pool *pool, size_t *pending, elcl_error *err)
     return ELCL_OK;
 }
 
+void elcl_pool_get_stats(elcl_pool *pool, int i, elcl_engine_stats *stats)
+{
+    if (pool->n_lanes == 1) {
+        elcl_engine_get_stats(pool->lanes[0].engine, stats);
+        return;
+    }
+    pthread_mutex_lock(&pool->mutex);
+    *stats = pool->lanes[i].stats;
+    pthread_mutex_unlock(&pool->mutex);
+}
+
 int elcl_pool_run(elcl_pool *pool, elcl_error *err)
 {
     size_t pending = 1;

@@ -129,6 +129,36 @@ check "unknown device: exit code" [ "$code" = 1 -o "$code" = 2 ]
 says "unknown device" "nosuchdevice"
 run "$elcl" generate --quiet --device 0 "$model" attention
 prints "--device 0" "$attention"
+
+# ---- several engines -------------------------------------------------------------------------
+
+# Texts of unequal lengths, whose outputs come in input order whichever engine has them.
+for i in 1 2 3 4 5 6; do
+    printf '%s\n' a internationalization of attention counterrevolutionaries kernel it transformer
+done >"$tmp/in"
+run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 4
+cp "$tmp/out" "$tmp/want"
+run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 4 --format jsonl
+cp "$tmp/out" "$tmp/want_jsonl"
+# Two models with two engines each are in command.sh alone: PoCL 3.1 may abort, see CONTRIBUTING.md.
+for options in "--device 0,0" "--lanes 2" "--lanes 2 --batch-size 3" "--lanes 5 --batch-size 1"; do
+    run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 4 $options
+    exits "$options" 0
+    check "$options: the same text" cmp -s "$tmp/out" "$tmp/want"
+done
+run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 4 --device 0,0 --format jsonl
+check "two devices: the same jsonl" cmp -s "$tmp/out" "$tmp/want_jsonl"
+run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 1
+cp "$tmp/out" "$tmp/want"
+run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 1 --lanes 2 --stream
+check "two lanes: streamed in order" cmp -s "$tmp/out" "$tmp/want"
+run "$elcl" generate --quiet --lanes 2 "$model"
+exits "two lanes: no input" 0
+refuses "a gap among devices" 2 '"0,,1"' "$elcl" generate --quiet --device 0,,1 "$model" a
+run "$elcl" generate --quiet --device 0,99 "$model" a
+check "a device of the list that is not there: exit code" [ "$code" = 1 -o "$code" = 2 ]
+says "a device of the list that is not there" "99"
+
 refuses "missing model" 1 "$tmp/none" "$elcl" generate --quiet "$tmp/none" a
 refuses "an empty directory" 1 "config.json" "$elcl" generate --quiet "$tmp" a
 refuses "longer than the model" 2 "--max-length" \

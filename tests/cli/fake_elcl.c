@@ -542,6 +542,75 @@ void elcl_engine_get_stats(const elcl_engine *engine, elcl_engine_stats *stats)
     *stats = engine->stats;
 }
 
+/* ---- pools --------------------------------------------------------------------------------- */
+
+struct elcl_pool {
+    elcl_engine *engines[ELCL_MAX_LANES];
+    int n;
+    uint64_t n_submitted;
+};
+
+int elcl_pool_create(elcl_model *const *models, int n, const elcl_engine_params *params,
+                     elcl_pool **pool, elcl_error *err)
+{
+    elcl_pool *p = calloc(1, sizeof(*p));
+    int rc = p ? ELCL_OK : fail(err, ELCL_E_NOMEM, "out of memory");
+    for (int i = 0; !rc && i < n; i++) {
+        rc = elcl_engine_create(models[i], params, &p->engines[i], err);
+        p->n += !rc;
+    }
+    if (rc)
+        elcl_pool_destroy(&p);
+    else
+        *pool = p;
+    return rc;
+}
+
+void elcl_pool_destroy(elcl_pool **pool)
+{
+    if (!pool || !*pool)
+        return;
+    for (int i = 0; i < (*pool)->n; i++)
+        elcl_engine_destroy(&(*pool)->engines[i]);
+    free(*pool);
+    *pool = NULL;
+}
+
+/* In turn. */
+int elcl_pool_submit(elcl_pool *pool, const elcl_request *request, uint64_t *id, elcl_error *err)
+{
+    const uint64_t i = pool->n_submitted % (uint64_t)pool->n;
+    const int rc = elcl_engine_submit(pool->engines[i], request, id, err);
+    pool->n_submitted += !rc;
+    return rc;
+}
+
+int elcl_pool_step(elcl_pool *pool, size_t *pending, elcl_error *err)
+{
+    int rc = ELCL_OK;
+    *pending = 0;
+    for (int i = 0; !rc && i < pool->n; i++) {
+        size_t more = 0;
+        rc = elcl_engine_step(pool->engines[i], &more, err);
+        *pending += more;
+    }
+    return rc;
+}
+
+int elcl_pool_run(elcl_pool *pool, elcl_error *err)
+{
+    size_t pending = 1;
+    int rc = ELCL_OK;
+    while (!rc && pending)
+        rc = elcl_pool_step(pool, &pending, err);
+    return rc;
+}
+
+void elcl_pool_get_stats(elcl_pool *pool, int i, elcl_engine_stats *stats)
+{
+    elcl_engine_get_stats(pool->engines[i], stats);
+}
+
 /* ---- scores -------------------------------------------------------------------------------- */
 
 struct elcl_scorer {
