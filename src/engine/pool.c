@@ -45,6 +45,7 @@ struct elcl_pool {
     uint64_t next_id;
     size_t pending;             /* the caller's thread counts */
     struct item_list submitted; /* likewise: shared from the next step on */
+    pthread_mutex_t pocl_turn;  /* see run_portion() */
     pthread_mutex_t mutex;      /* of all that follows */
     pthread_cond_t work, news;
     struct item_list waiting;
@@ -173,10 +174,15 @@ static void take_portion(struct lane *lane, struct item_list *portion)
         list_append(portion, list_take(&pool->waiting));
 }
 
+/* PoCL 3.1 aborts now and then when several queues run at the same time (an assertion on its cache
+ * of loaded kernels), so that its lanes take turns. A step keeps all its cores busy anyway. */
 static int run_portion(struct lane *lane, struct item_list *portion, size_t *pending,
                        elcl_error *err)
 {
+    const bool pocl = lane->engine->model->device->is_pocl;
     int rc = ELCL_OK;
+    if (pocl)
+        pthread_mutex_lock(&lane->pool->pocl_turn);
     for (struct item *item; !rc && (item = portion->first);) {
         elcl_request request = item->request;
         request.user = item;
@@ -186,6 +192,8 @@ static int run_portion(struct lane *lane, struct item_list *portion, size_t *pen
     }
     if (!rc)
         rc = elcl_engine_step(lane->engine, pending, err);
+    if (pocl)
+        pthread_mutex_unlock(&lane->pool->pocl_turn);
     if (!rc && lane->failure.code)
         rc = elcl_fail(err, lane->failure.code, "%s", lane->failure.msg);
     list_finish(portion);
@@ -255,6 +263,7 @@ int elcl_pool_create(elcl_model *const *models, int n, const elcl_engine_params 
     struct elcl_pool *p = elcl_calloc(1, sizeof(*p) + (size_t)n * sizeof(struct lane));
     if (!p)
         return elcl_fail_nomem(err);
+    pthread_mutex_init(&p->pocl_turn, NULL);
     pthread_mutex_init(&p->mutex, NULL);
     pthread_cond_init(&p->work, NULL);
     pthread_cond_init(&p->news, NULL);
@@ -313,6 +322,7 @@ void elcl_pool_destroy(elcl_pool **pool)
     pthread_cond_destroy(&p->news);
     pthread_cond_destroy(&p->work);
     pthread_mutex_destroy(&p->mutex);
+    pthread_mutex_destroy(&p->pocl_turn);
     elcl_free(p);
     *pool = NULL;
 }

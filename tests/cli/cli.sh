@@ -140,8 +140,7 @@ run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 4
 cp "$tmp/out" "$tmp/want"
 run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 4 --format jsonl
 cp "$tmp/out" "$tmp/want_jsonl"
-# Two models with two engines each are in command.sh alone: PoCL 3.1 may abort, see CONTRIBUTING.md.
-for options in "--device 0,0" "--lanes 2" "--lanes 2 --batch-size 3" "--lanes 5 --batch-size 1"; do
+for options in "--device 0,0" "--device 0,0 --lanes 2" "--lanes 2" "--lanes 2 --batch-size 3" "--lanes 5 --batch-size 1"; do
     run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 4 $options
     exits "$options" 0
     check "$options: the same text" cmp -s "$tmp/out" "$tmp/want"
