@@ -154,7 +154,8 @@ sanitized() {
     fi
     step 'build with AddressSanitizer and UndefinedBehaviorSanitizer' build-asan \
         build build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dwerror=true || return 1
-    suite asan suite-asan build-asan --no-suite lint --no-suite kernels
+    # Left out: what has no memory to err with, and what mostly measures.
+    suite asan suite-asan build-asan --no-suite lint --no-suite kernels --no-suite tune
     program 'asan: kernels' kernels-asan build-asan/tests/kernels --small
 }
 

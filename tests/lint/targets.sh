@@ -27,11 +27,10 @@ compile() {
         -DELCL_MAC_FMA=1 -DVW=4 -DWG=128 "$@" "$work/program.cl" -o "$output" 2>&1
 }
 
-# nvidia NAME SM FLAG...
+# nvidia NAME FLAG...: the same PTX for both architectures.
 nvidia() {
     name=$1
-    sm=$2
-    shift 2
+    shift
     nothing "targets: $name compiles to PTX" "$(compile "$work/k.ptx" \
         -target nvptx64--nvidiacl -Xclang -target-feature -Xclang +ptx75 -Xclang -target-cpu \
         -Xclang sm_80 -Xclang -mlink-builtin-bitcode -Xclang $clc/nvptx64--nvidiacl.bc "$@")"
@@ -39,11 +38,14 @@ nvidia() {
         skip "targets: $name: no ptxas here"
         return
     fi
-    if ptxas -v -arch="$sm" "$work/k.ptx" -o "$work/k.cubin" >"$work/report" 2>&1; then
-        nothing "targets: $name spills" "$(grep 'spill' "$work/report" | grep -v ' 0 bytes spill stores, 0 bytes spill loads')"
-    else
-        nothing "targets: $name is taken by ptxas" "$(cat "$work/report")"
-    fi
+    for sm in sm_80 sm_90; do
+        if ptxas -v -arch=$sm "$work/k.ptx" -o "$work/k.cubin" >"$work/report" 2>&1; then
+            nothing "targets: $sm $name spills" "$(grep 'spill' "$work/report" |
+                grep -v ' 0 bytes spill stores, 0 bytes spill loads')"
+        else
+            nothing "targets: $sm $name is taken by ptxas" "$(cat "$work/report")"
+        fi
+    done
 }
 
 # amd NAME GPU FLAG...
@@ -113,9 +115,7 @@ for storage in F32 F16 BF16 INT8; do
     state=$storage
     [ $storage = INT8 ] && state=F32
     flags="-DELCL_WEIGHT_$storage -DELCL_STATE_$state"
-    for sm in sm_80 sm_90; do
-        nvidia "$sm $storage" "$sm" $flags
-    done
+    nvidia "$storage" $flags
     for gpu in gfx90a gfx1100; do
         amd "$gpu $storage" "$gpu" $flags
     done
@@ -124,9 +124,7 @@ done
 # With matrix instructions, which are to be there.
 program mac_nvidia.cl gemm_mma.cl >"$work/program.cl"
 for storage in F16 BF16; do
-    for sm in sm_80 sm_90; do
-        nvidia "$sm $storage with mma" "$sm" -DELCL_WEIGHT_$storage -DELCL_STATE_$storage
-    done
+    nvidia "$storage with mma" -DELCL_WEIGHT_$storage -DELCL_STATE_$storage
     something "targets: $storage: PTX has no mma.sync" \
         "$(grep 'mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32' "$work/k.ptx")"
 done

@@ -152,13 +152,21 @@ struct log {
     char reason[512], unused[1024];
 };
 
+/* Cut to what there is room for; `to` is all zeros behind it. */
+static void keep_line(char *to, size_t room, const char *line)
+{
+    const size_t n = strlen(line);
+    memset(to, 0, room);
+    memcpy(to, line, n < room ? n : room - 1);
+}
+
 static void keep_lines(void *user, enum elcl_log_level level, const char *line)
 {
     struct log *log = user;
     if (level == ELCL_LOG_INFO && strstr(line, "auto attention"))
-        snprintf(log->reason, sizeof(log->reason), "%s", line);
+        keep_line(log->reason, sizeof(log->reason), line);
     if (level == ELCL_LOG_INFO && strstr(line, "not used"))
-        snprintf(log->unused, sizeof(log->unused), "%s", line);
+        keep_line(log->unused, sizeof(log->unused), line);
     CHECK(level != ELCL_LOG_WARNING, "%s", line);
 }
 
