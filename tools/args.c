@@ -363,6 +363,32 @@ int elcl_args_set(struct elcl_args *args, const char *name, const char *value, v
     return ELCL_OK;
 }
 
+bool elcl_args_begin(struct elcl_args *args, int argc, char **argv, void *target, const int *help,
+                     void (*print_help)(void), int *exit_code)
+{
+    elcl_error err = {0};
+    *exit_code = ELCL_EXIT_OK;
+    if (elcl_args_parse(args, argc, argv, target, &err))
+        *exit_code = elcl_tool_error(ELCL_EXIT_USAGE, "%s", err.msg);
+    else if (*help)
+        print_help();
+    else
+        return true;
+    return false;
+}
+
+bool elcl_args_begin_options(struct elcl_args *args, int argc, char **argv, void *target,
+                             const int *help, void (*print_help)(void), int *exit_code)
+{
+    if (!elcl_args_begin(args, argc, argv, target, help, print_help, exit_code))
+        return false;
+    if (!args->n_words)
+        return true;
+    *exit_code = elcl_tool_error(ELCL_EXIT_USAGE, "elcl %s takes options only, found '%.100s'",
+                                 args->verb, args->words[0]);
+    return false;
+}
+
 bool elcl_args_seen(const struct elcl_args *args, const char *name)
 {
     for (size_t i = 0; i < args->n_opts; i++) {

@@ -63,6 +63,14 @@ struct elcl_args {
  * Stops at --help (also -h). ELCL_E_ARG with one sentence. */
 int elcl_args_parse(struct elcl_args *args, int argc, char **argv, void *target, elcl_error *err);
 
+/* The beginning of a verb: parses, or prints the error, or the help where `*help`, a part of
+ * `target`, is set. false: the verb ends here, with *exit_code. */
+bool elcl_args_begin(struct elcl_args *args, int argc, char **argv, void *target, const int *help,
+                     void (*print_help)(void), int *exit_code);
+/* The same of a verb that takes no words. */
+bool elcl_args_begin_options(struct elcl_args *args, int argc, char **argv, void *target,
+                             const int *help, void (*print_help)(void), int *exit_code);
+
 /* The value of a list option into *list; the second half of args.c, for lists. */
 int elcl_args_parse_list(const struct elcl_opt *opt, const char *text, struct elcl_opt_list *list,
                          elcl_error *err);

@@ -117,13 +117,9 @@ int elcl_cmd_compare(int argc, char **argv)
     struct compare_options options = {0};
     struct elcl_args args = {
         .opts = options_table, .n_opts = ELCL_TOOL_COUNT(options_table), .verb = "compare"};
-    elcl_error err = {0};
-    if (elcl_args_parse(&args, argc, argv, &options, &err))
-        return elcl_tool_error(ELCL_EXIT_USAGE, "%s", err.msg);
-    if (options.help) {
-        print_help();
-        return ELCL_EXIT_OK;
-    }
+    int exit_code;
+    if (!elcl_args_begin(&args, argc, argv, &options, &options.help, print_help, &exit_code))
+        return exit_code;
     if (args.n_words < 1 || args.n_words > ELCL_MAX_RUNS)
         return elcl_tool_error(ELCL_EXIT_USAGE,
                                "elcl compare takes 1 to %d result files of elcl bench, found %d",

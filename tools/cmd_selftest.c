@@ -261,15 +261,9 @@ int elcl_cmd_selftest(int argc, char **argv)
     struct selftest_options options = {.budget = 120};
     struct elcl_args args = {
         .opts = options_table, .n_opts = ELCL_TOOL_COUNT(options_table), .verb = "selftest"};
-    elcl_error err = {0};
-    if (elcl_args_parse(&args, argc, argv, &options, &err))
-        return elcl_tool_error(ELCL_EXIT_USAGE, "%s", err.msg);
-    if (options.help) {
-        print_help();
-        return ELCL_EXIT_OK;
-    }
-    if (args.n_words)
-        return elcl_tool_error(ELCL_EXIT_USAGE, "elcl selftest takes options only, found '%.100s'",
-                               args.words[0]);
+    int exit_code;
+    if (!elcl_args_begin_options(&args, argc, argv, &options, &options.help, print_help,
+                                 &exit_code))
+        return exit_code;
     return run_selftest(&options);
 }

@@ -400,6 +400,23 @@ static void take_result(void *user, const elcl_result *result)
     }
 }
 
+static elcl_request begin_job(struct job *job)
+{
+    job->deliveries = job->n = 0;
+    return (elcl_request){.source = job->source->ids,
+                          .n_source = (size_t)job->source->n,
+                          .options = job->options,
+                          .user = job};
+}
+
+static bool all_delivered(const struct job *jobs, int n)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < n; i++)
+        ok = CHECK(jobs[i].deliveries == 1, "job %d was delivered %d times", i, jobs[i].deliveries);
+    return ok;
+}
+
 bool jobs_run(elcl_model *model, const elcl_engine_params *params, struct job *jobs, int n,
               elcl_engine_stats *stats)
 {
@@ -409,11 +426,7 @@ bool jobs_run(elcl_model *model, const elcl_engine_params *params, struct job *j
     p.on_result = take_result;
     int rc = elcl_engine_create(model, &p, &engine, &err);
     for (int i = 0; !rc && i < n; i++) {
-        const elcl_request request = {.source = jobs[i].source->ids,
-                                      .n_source = (size_t)jobs[i].source->n,
-                                      .options = jobs[i].options,
-                                      .user = &jobs[i]};
-        jobs[i].deliveries = jobs[i].n = 0;
+        const elcl_request request = begin_job(&jobs[i]);
         rc = elcl_engine_submit(engine, &request, NULL, &err);
     }
     if (!rc)
@@ -421,10 +434,7 @@ bool jobs_run(elcl_model *model, const elcl_engine_params *params, struct job *j
     if (!rc && stats)
         elcl_engine_get_stats(engine, stats);
     elcl_engine_destroy(&engine);
-    bool ok = CHECK(!rc, "%s", err.msg);
-    for (int i = 0; ok && i < n; i++)
-        ok = CHECK(jobs[i].deliveries == 1, "job %d was delivered %d times", i, jobs[i].deliveries);
-    return ok;
+    return CHECK(!rc, "%s", err.msg) && all_delivered(jobs, n);
 }
 
 bool jobs_run_lanes(elcl_model *model, int lanes, const elcl_engine_params *params,
@@ -437,20 +447,13 @@ bool jobs_run_lanes(elcl_model *model, int lanes, const elcl_engine_params *para
     p.on_result = take_result;
     int rc = elcl_pool_create(models, lanes, &p, &pool, &err);
     for (int i = 0; !rc && i < n; i++) {
-        const elcl_request request = {.source = jobs[i].source->ids,
-                                      .n_source = (size_t)jobs[i].source->n,
-                                      .options = jobs[i].options,
-                                      .user = &jobs[i]};
-        jobs[i].deliveries = jobs[i].n = 0;
+        const elcl_request request = begin_job(&jobs[i]);
         rc = elcl_pool_submit(pool, &request, NULL, &err);
     }
     if (!rc)
         rc = elcl_pool_run(pool, &err);
     elcl_pool_destroy(&pool);
-    bool ok = CHECK(!rc, "%s", err.msg);
-    for (int i = 0; ok && i < n; i++)
-        ok = CHECK(jobs[i].deliveries == 1, "job %d was delivered %d times", i, jobs[i].deliveries);
-    return ok;
+    return CHECK(!rc, "%s", err.msg) && all_delivered(jobs, n);
 }
 
 struct job *golden_jobs(const struct golden *golden, int case_step, int *n, const cJSON ***want)
