@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef ELCL_SOURCE_ROOT
@@ -19,7 +20,8 @@ static struct {
     struct check_options options;
     const char *program;
     const char *pattern, *without;
-    bool list;
+    bool list, times;
+    double began;   /* of the running case, in seconds */
     char name[256]; /* of the running case; "" before the first */
     int case_failures;
     bool case_skipped;
@@ -43,6 +45,8 @@ const struct check_options *check_begin(int argc, char **argv)
         const bool more = i + 1 < argc;
         if (!strcmp(argv[i], "--list"))
             state.list = true;
+        else if (!strcmp(argv[i], "--times"))
+            state.times = true;
         else if (!strcmp(argv[i], "--bench"))
             state.options.bench = true;
         else if (!strcmp(argv[i], "--small"))
@@ -63,10 +67,19 @@ const struct check_options *check_begin(int argc, char **argv)
     return &state.options;
 }
 
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 static void end_case(void)
 {
     if (!state.name[0])
         return;
+    if (state.times)
+        printf("%8.3f s  %s\n", now() - state.began, state.name);
     if (state.case_failures) {
         state.failed++;
         printf("FAILED %s\n  again: %s --seed %llu --case '%s'\n", state.name, state.program,
@@ -98,6 +111,7 @@ bool check_case(const char *fmt, ...)
     memcpy(state.name, name, sizeof(name));
     state.case_failures = 0;
     state.case_skipped = false;
+    state.began = now();
     check_reseed();
     return true;
 }

@@ -5,6 +5,7 @@
  *     --case PATTERN   run the cases whose name contains PATTERN
  *     --without PATTERN  run no case whose name contains PATTERN
  *     --seed N         seed of all random inputs (printed at the start)
+ *     --times          print how long each case took
  *     --bench          programs that have benches run them instead of the checks
  *     --small          small sizes only, for slow OpenCL implementations
  *     --device NAME    as elcl's --device

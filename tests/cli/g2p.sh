@@ -2,7 +2,7 @@
 # usage: g2p.sh ELCL MODEL
 # All held-out words of models/g2p-en, greedy and with 4 beams, against what the reference
 # implementation wrote (tests/golden/g2p): the same text for 99.9% of the words at least. With 4
-# beams, one run for each attention variant and for small batches gives the same text to the byte.
+# beams, each attention variant and small batches give the same text to the byte, of a part of them.
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
 . "$here/lib.sh"
 elcl=$1
@@ -29,9 +29,11 @@ done
 agrees 'greedy' "$tmp/1" "$golden/greedy.txt"
 agrees '4 beams' "$tmp/4" "$golden/beam4.txt"
 
+head -n 1500 "$tmp/words" >"$tmp/part"
+head -n 1500 "$tmp/4" >"$tmp/want"
 for options in '--attention el' '--attention mha-beam' '--attention el --batch-size 7'; do
-    run "$elcl" generate --quiet "$model" --input "$tmp/words" --num-beams 4 $options
+    run "$elcl" generate --quiet "$model" --input "$tmp/part" --num-beams 4 $options
     exits "$options" 0
-    check "the same text with $options" cmp -s "$tmp/out" "$tmp/4"
+    check "the same text with $options" cmp -s "$tmp/out" "$tmp/want"
 done
 end
