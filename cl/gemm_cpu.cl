@@ -25,6 +25,7 @@
 // lint after: mac_wide.cl
 // lint: -DVW=8 -DGEMM_ROWS=6
 // lint: -DVW=16 -DGEMM_ROWS=12 -DELCL_WEIGHT_F16
+// lint: -DVW=8 -DGEMM_ROWS=6 -DELCL_WEIGHT_BF16 -DWEIGHT_PAIRS
 // lint: -DVW=8 -DGEMM_ROWS=6 -DELCL_WEIGHT_INT8
 
 #ifndef GEMM_ROWS
@@ -93,6 +94,19 @@ static inline void gemm_put(__global float *y, const mac_sum *sums, __global con
     }
 }
 
+/* The weights of a panel's NR columns that one step multiplies. */
+static inline void gemm_weights(mac_w *wv, __global const weight_t *w)
+{
+#ifdef WEIGHT_PAIRS
+    const uintv pairs = LOADV((__global const uint *)w);
+    wv[0] = CAT(as_float, VW)(pairs << 16);
+    wv[1] = CAT(as_float, VW)(pairs & 0xffff0000u);
+#else
+    wv[0] = MAC_W(w);
+    wv[1] = MAC_W(w + VW * WEIGHT_GROUP);
+#endif
+}
+
 /*
  * sums [panels][rows][NR] += x [rows, steps] w: one tile over one slice; the first slice takes the
  * sums as zero. `rows` and `panels` are constants at every call, so that the loops unroll and acc
@@ -110,8 +124,8 @@ gemm_tile(const int rows, const int panels, mac_sum *sums, __global const mac_x 
         acc[i] = first ? (mac_sums)(0) : LOADV(sums + i * VW);
     for (int k = 0; k < steps; k++) {
 #pragma unroll
-        for (int j = 0; j < width; j++)
-            wv[j] = MAC_W(w + (j / 2) * w_next + ((size_t)k * NR + (j % 2) * VW) * WEIGHT_GROUP);
+        for (int p = 0; p < panels; p++)
+            gemm_weights(wv + 2 * p, w + p * w_next + (size_t)k * NR * WEIGHT_GROUP);
 #pragma unroll
         for (int r = 0; r < rows; r++) {
             const mac_x v = x[(size_t)r * x_ld + k];

@@ -17,6 +17,8 @@
  * -D WEIGHT_GROUP   more than 1: so many k of a column lie side by side, for GEMMs that multiply them
  *              at once; K is rounded up to a multiple of 4, with zeros. Behind int8 scales stand then
  *              the columns' sums of whole numbers, as int.
+ * -D WEIGHT_PAIRS   bf16 in panels of 2 VW columns: columns j and j + VW lie side by side, so that a
+ *              word widens to both by a shift and a mask.
  */
 // lint: -DVW=8
 // lint: -DVW=4 -DELCL_WEIGHT_F16 -DELCL_STATE_BF16
@@ -70,6 +72,9 @@ typedef float weight_t;
 
 static inline size_t weight_at(int k, int width, int n)
 {
+#ifdef WEIGHT_PAIRS
+    n = n % (width / 2) * 2 + n / (width / 2);
+#endif
     return ((size_t)(k / WEIGHT_GROUP) * width + n) * WEIGHT_GROUP + k % WEIGHT_GROUP;
 }
 

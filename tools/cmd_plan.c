@@ -135,17 +135,15 @@ static int read_device(struct elcl_plan_options *o, elcl_plan_params *p, elcl_er
         const elcl_device_desc *d = elcl_device_list_get(list, index);
         (void)snprintf(o->device_name, sizeof(o->device_name), "%s", d->name);
         p->device_type = d->type;
-        if (elcl_stored_rates(d, &o->machine.machine))
-            p->machine = &o->machine.machine;
         p->max_alloc_bytes = d->max_alloc_bytes;
         if (!p->memory_limit_bytes)
             p->memory_limit_bytes = d->memory_bytes;
         if (!d->gpu_kernels)
             p->vector_width = d->vector_width >= 16 ? 16 : d->vector_width >= 8 ? 8 : 4;
-        if (is_measured(o)) {
+        if (is_measured(o))
             rc = elcl_machine_measure(d, &o->machine, err);
+        if (is_measured(o) || elcl_stored_rates(d, &o->machine.machine))
             p->machine = &o->machine.machine;
-        }
     }
     elcl_device_list_destroy(&list);
     return rc;

@@ -77,6 +77,16 @@ static int complete(struct elcl_model *m, const elcl_model_params *params,
     return rc ? rc : elcl_model_load(m, params, tensors, err);
 }
 
+static int check_state(const char *function, const elcl_model_params *params, elcl_error *err)
+{
+    if (params->state != ELCL_INT8)
+        return ELCL_OK;
+    return elcl_fail(err, ELCL_E_ARG,
+                     "%s: state cannot be ELCL_INT8, which is for weights; expected ELCL_F32, "
+                     "ELCL_F16 or ELCL_BF16",
+                     function);
+}
+
 int elcl_model_open(const char *directory, const elcl_model_params *params, elcl_model **model,
                     elcl_error *err)
 {
@@ -85,14 +95,10 @@ int elcl_model_open(const char *directory, const elcl_model_params *params, elcl
         return elcl_fail(err, ELCL_E_ARG, "elcl_model_open: directory and model must not be NULL");
     if (!params)
         params = &defaults;
-    if (params->state == ELCL_INT8)
-        return elcl_fail(
-            err, ELCL_E_ARG,
-            "elcl_model_open: state cannot be ELCL_INT8, which is for weights; expected "
-            "ELCL_F32, ELCL_F16 or ELCL_BF16");
     struct elcl_tensors *tensors = NULL;
     struct elcl_model *m = NULL;
     int rc;
+    ELCL_TRY(check_state("elcl_model_open", params, err));
     ELCL_TRY(elcl_model_begin(directory, params, &m, err));
     ELCL_TRY(elcl_tensors_open(directory, &tensors, err));
     ELCL_TRY(complete(m, params, tensors, err));
@@ -116,6 +122,7 @@ int elcl_model_open_synthetic(const char *name, uint64_t seed, const elcl_model_
     struct elcl_synthetic tensors = {0};
     struct elcl_model *m = NULL;
     int rc;
+    ELCL_TRY(check_state("elcl_model_open_synthetic", params, err));
     ELCL_TRY(elcl_model_begin_synthetic(name, seed, params, &tensors, &m, err));
     ELCL_TRY(complete(m, params, &tensors.base, err));
     *model = m;

@@ -33,12 +33,14 @@ static void put_value(void *packed, enum elcl_storage storage, size_t at, float 
 struct layout {
     enum elcl_storage storage;
     int width, k;
-    int group; /* neighbours in k side by side; more than 1 for integer products */
+    int group;  /* neighbours in k side by side; more than 1 for integer products */
+    bool pairs; /* a column of the first half beside one of the second */
 };
 
 static struct layout layout_of(const struct elcl_ops *ops, const struct elcl_matrix *m)
 {
-    return (struct layout){ops->weights, m->panel, m->k, elcl_dot_kinds[ops->dot].group};
+    return (struct layout){ops->weights, m->panel, m->k, elcl_dot_kinds[ops->dot].group,
+                           elcl_ops_weight_pairs(ops)};
 }
 
 /* Bytes of a panel's values, and of the scales behind them, which stand at a multiple of 4, and
@@ -61,6 +63,8 @@ static size_t panel_bytes(const struct layout *l)
 static size_t place(const struct layout *l, int k, int lane)
 {
     const size_t group = (size_t)l->group, at = (size_t)k;
+    if (l->pairs)
+        lane = lane % (l->width / 2) * 2 + lane / (l->width / 2);
     return (at / group * (size_t)l->width + (size_t)lane) * group + at % group;
 }
 
@@ -121,7 +125,7 @@ static void put_column(const struct layout *l, const struct elcl_matrix *m, int 
 size_t elcl_matrix_bytes(int panel, bool integers, enum elcl_storage storage, int batch, int n,
                          int k)
 {
-    const struct layout l = {storage, panel ? panel : n, k, integers ? 4 : 1};
+    const struct layout l = {storage, panel ? panel : n, k, integers ? 4 : 1, false};
     return (size_t)batch * elcl_div_up((size_t)n, (size_t)l.width) * panel_bytes(&l);
 }
 

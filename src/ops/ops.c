@@ -78,6 +78,11 @@ static void add_files(struct parts *parts, const char *const *files, size_t n)
         parts->files[parts->n_files++] = files[i];
 }
 
+bool elcl_ops_weight_pairs(const struct elcl_ops *ops)
+{
+    return ops->panel && ops->weights == ELCL_BF16;
+}
+
 static struct parts program_parts(const struct elcl_ops *ops, enum elcl_storage state)
 {
     struct parts parts = {0};
@@ -92,10 +97,10 @@ static struct parts program_parts(const struct elcl_ops *ops, enum elcl_storage 
         add_files(&parts, mma_files[ops->mma], 2);
     snprintf(parts.options, sizeof(parts.options),
              "-DELCL_WEIGHT_%s -DELCL_STATE_%s -DVW=%d -DWG=%zu -DGEMM_ROWS=%d "
-             "-DWEIGHT_GROUP=%d%s",
+             "-DWEIGHT_GROUP=%d%s%s",
              storage_suffix(ops->weights), storage_suffix(state), ops->vector_width,
              elcl_group_items(ops), ops->tile_rows, elcl_dot_kinds[ops->dot].group,
-             ops->build_options);
+             elcl_ops_weight_pairs(ops) ? " -DWEIGHT_PAIRS" : "", ops->build_options);
     return parts;
 }
 

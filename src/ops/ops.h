@@ -142,12 +142,17 @@ struct elcl_matrix_source {
  *     W[b, n, k] at (k / G * panel + n % panel) * G + k % G,
  * K is rounded up to a multiple of 4, with zeros, and behind the scales stand the sums of q of the
  * panel's columns as int.
+ *
+ * In bf16 the columns j and j + panel / 2 of a panel lie side by side: j at 2 j, j + panel / 2 at
+ * 2 j + 1. Whole panels (panel == N) have plain rows in bf16, too.
  */
 struct elcl_matrix {
     struct elcl_buffer buffer;
     int batch, n, k, panel, panels;
 };
 
+/* The order in bf16 above. */
+bool elcl_ops_weight_pairs(const struct elcl_ops *ops);
 /* Packs the sources, stacked along N. */
 int elcl_matrix_create(struct elcl_ops *ops, const char *label, int batch, int k,
                        const struct elcl_matrix_source *sources, int n_sources,

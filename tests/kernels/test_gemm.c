@@ -416,6 +416,7 @@ static unsigned char *pack(struct bed *bed, const struct elcl_matrix *w, const f
 {
     const size_t element = elcl_ref_bytes(bed->weights), k = (size_t)w->k;
     const bool whole = bed->weights == ELCL_INT8, integers = bed->ops->dot != ELCL_DOT_NONE;
+    const bool pairs = bed->weights == ELCL_BF16 && bed->ops->panel;
     const size_t group = (size_t)elcl_dot_kinds[bed->ops->dot].group;
     const size_t values_bytes = (size_t)w->panel * (integers ? (k + 3) / 4 * 4 : k) * element;
     const size_t scales_at = (values_bytes + 3) / 4 * 4;
@@ -428,6 +429,7 @@ static unsigned char *pack(struct bed *bed, const struct elcl_matrix *w, const f
         for (int n = 0; n < w->n; n++, values += k) {
             unsigned char *to = packed + ((size_t)b * w->panels + n / w->panel) * panel;
             const size_t lane = (size_t)(n % w->panel);
+            const size_t at = pairs ? lane % (w->panel / 2) * 2 + lane / (w->panel / 2) : lane;
             if (whole) {
                 const float scale = elcl_ref_quantise(values, k, (int8_t *)column);
                 put_tail(to + scales_at, w, lane, scale, (int8_t *)column, integers);
@@ -435,7 +437,7 @@ static unsigned char *pack(struct bed *bed, const struct elcl_matrix *w, const f
                 elcl_ref_store(bed->weights, values, column, k);
             }
             for (size_t i = 0; i < k; i++)
-                memcpy(to + ((i / group * w->panel + lane) * group + i % group) * element,
+                memcpy(to + ((i / group * w->panel + at) * group + i % group) * element,
                        column + i * element, element);
         }
     return packed;

@@ -359,9 +359,13 @@ static void test_model_arguments(const struct check_options *options)
         elcl_model_params params = elcl_model_params_default();
         params.state = ELCL_INT8;
         err = (elcl_error){0};
-        const int rc = elcl_model_open(copy_model(), &params, &model, &err);
+        int rc = elcl_model_open(copy_model(), &params, &model, &err);
         CHECK(rc == ELCL_E_ARG && strstr(err.msg, "state cannot be ELCL_INT8") && !model,
               "code %d: %s", rc, err.msg);
+        err = (elcl_error){0};
+        rc = elcl_model_open_synthetic("gpt2", 1, &params, &model, &err);
+        CHECK(rc == ELCL_E_ARG && strstr(err.msg, "state cannot be ELCL_INT8") && !model,
+              "synthetic: code %d: %s", rc, err.msg);
     }
     if (check_case("bad model, NULL arguments")) {
         CHECK(elcl_model_open(NULL, NULL, &model, NULL) == ELCL_E_ARG, "directory NULL");
