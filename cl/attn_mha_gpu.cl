@@ -1,12 +1,12 @@
 /*
- * Multi-head attention of single rows, GPU shape: for row r and head h with keys j of its group,
+ * Multi-head attention, GPU shape: for each row r of a group and head h, with the group's keys j,
  *     p = softmax_j(scale q[r, h] . K[j, h]),  o[r, h] = sum_j p_j V[j, h]
  * in one pass over blocks of MHA_KEYS keys with a running maximum m and sum l: when a block raises the
  * maximum, what was summed before shrinks by exp(m_old - m_new). The blocks depend on the number
  * of keys only. No keys give zeros. With a position bias, key j of a row at `position` gets
  * bias[h][j - position] onto its score (storage.cl).
  *
- * attn_mha   one work-group of WG items per (head, group): global size {WG H, groups}
+ * attn_mha   one work-group of WG items per (head, group, row): global size {WG H, groups, most rows}
  *            local memory: MHA_KEYS + WG floats
  */
 // lint: -DVW=4 -DWG=64
@@ -41,7 +41,9 @@ __kernel void attn_mha(__global float *o,            /* [R, H Dh] */
     const int lid = get_local_id(0), h = get_group_id(0);
     __global const int *group = step + groups_at + get_group_id(1) * GROUP_INTS;
     const int keys = group[GROUP_SHARED] + group[GROUP_PRIVATE];
-    const size_t r = group[GROUP_ROW];
+    const size_t r = group[GROUP_ROW] + get_group_id(2);
+    if ((int)get_group_id(2) >= group[GROUP_ROWS])
+        return;
     const int position = reach ? step[rows_at + r * ROW_INTS + ROW_POSITION] : 0;
     bias += h * BIAS_ROW(reach);
     lineage += (size_t)group[GROUP_LINEAGE] * lineage_ld;

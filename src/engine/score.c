@@ -177,7 +177,7 @@ fail:
 static void put_cross(struct elcl_scorer *s, int first, int n, int source, int n_source)
 {
     struct elcl_records *records = &s->step;
-    const bool together = s->run.variant->cross_groups_by_sentence;
+    const bool together = !s->run.variant->packs_rows;
     for (int t = 0; t < (together ? 1 : n); t++)
         elcl_records_group(
             records, records->cross_at, records->n_cross++,

@@ -58,7 +58,6 @@ static int attend(struct elcl_run *run, const struct elcl_records *records,
     args.step = &b[records->buffer];
     args.lineage = &b[ELCL_B_LINEAGE];
     args.lineage_ld = run->capacity.max_target;
-    args.n_groups = records->n_rows;
     args.h = run->arch->decoder_heads;
     args.dh = elcl_arch_dh(run->arch, args.h);
     args.kv_ld = 2 * inner;
@@ -81,11 +80,14 @@ static int self(struct elcl_run *run, const struct elcl_records *records, int la
     const int pool = elcl_b_self(layer);
     const struct elcl_attn_mha_args args = {.kv = &run->buffers[pool],
                                             .groups_at = records->self_at,
+                                            .n_groups = r,
+                                            .max_rows = 1,
                                             .bias = elcl_layer_bias(&run->weights->decoder, layer),
                                             .rows_at = records->rows_at,
                                             .q_ld = 3 * inner,
                                             .scale = elcl_self_scale(run->arch, layer),
-                                            .keys = records->self_keys};
+                                            .keys = records->self_keys,
+                                            .reads = records->self_keys};
     int rc;
     ELCL_TRY(elcl_run_linear(run, ELCL_B_QKV, run->h, d, &w->qkv, r, ELCL_ACT_NONE, err));
     ELCL_TRY(put_rows(run, pool, records->buffer, records->rows_at, ELCL_ROW_CACHE, r, 3 * inner,
@@ -100,11 +102,15 @@ static int cross(struct elcl_run *run, const struct elcl_records *records, int l
 {
     const struct elcl_attention_weights *w = &run->weights->decoder.layers[layer].cross;
     const int d = run->arch->d;
+    const bool by_row = run->variant->pool_by_row;
     const struct elcl_attn_mha_args args = {.kv = &run->buffers[elcl_b_cross(layer)],
                                             .groups_at = records->cross_at,
+                                            .n_groups = records->n_cross,
+                                            .max_rows = by_row ? 1 : records->max_rows,
                                             .q_ld = inner_width(run),
                                             .scale = elcl_cross_scale(run->arch),
-                                            .keys = records->cross_keys};
+                                            .keys = records->cross_keys,
+                                            .reads = records->cross_reads};
     int rc;
     ELCL_TRY(
         elcl_run_linear(run, ELCL_B_QKV, run->h, d, &w->q, records->n_rows, ELCL_ACT_NONE, err));
@@ -151,12 +157,18 @@ fail:
     return rc;
 }
 
-const struct elcl_attention_variant elcl_attn_mha = {
-    .name = "mha", .id = ELCL_ATTN_MHA, .admit = admit, .self = self, .cross = cross};
+const struct elcl_attention_variant elcl_attn_mha = {.name = "mha",
+                                                     .id = ELCL_ATTN_MHA,
+                                                     .cross_groups_by_sentence = true,
+                                                     .packs_rows = true,
+                                                     .admit = admit,
+                                                     .self = self,
+                                                     .cross = cross};
 
 const struct elcl_attention_variant elcl_attn_mha_beam = {.name = "mha-beam",
                                                           .id = ELCL_ATTN_MHA_BEAM,
                                                           .pool_by_row = true,
+                                                          .packs_rows = true,
                                                           .admit = admit,
                                                           .reorder = reorder,
                                                           .self = self,

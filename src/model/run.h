@@ -143,7 +143,7 @@ struct elcl_records {
     int max_keys;         /* self keys of a row: the prompt and its length */
     uint64_t self_keys;   /* sum over rows, of the keys they read */
     uint64_t cross_keys;  /* the same */
-    uint64_t cross_reads; /* over groups: el reads once for all rows of a sentence */
+    uint64_t cross_reads; /* sum over groups: rows of one group read together */
     int max_source;       /* longest source among the sentences in flight */
     int width;            /* candidates per row, the largest of the sentences */
     bool renormalize;     /* some row's rules ask for it */

@@ -136,11 +136,13 @@ int elcl_op_attn_mha(struct elcl_ops *ops, const struct elcl_attn_mha_args *args
     elcl_launch_buffer(&launch, args->lineage);
     elcl_launch_int(&launch, args->lineage_ld);
     mha_sizes(&launch, args);
-    count_mha(&launch, args, args->keys);
+    count_mha(&launch, args, args->reads);
     const size_t items = elcl_group_items(ops);
-    const size_t global[] = {items * (size_t)args->h, (size_t)args->n_groups};
-    const size_t local[] = {items, 1};
-    return elcl_launch_run(&launch, 2, global, local, err);
+    const size_t global[] = {items * (size_t)args->h, (size_t)args->n_groups,
+                             (size_t)args->max_rows};
+    const size_t local[] = {items, 1, 1};
+    const cl_uint dimensions = ops->kernels == ELCL_KERNELS_CPU ? 2 : 3;
+    return elcl_launch_run(&launch, dimensions, global, local, err);
 }
 
 int elcl_op_attn_packed(struct elcl_ops *ops, const struct elcl_attn_mha_args *args,

@@ -329,9 +329,11 @@ struct elcl_attn_mha_args {
     const struct elcl_position_bias *bias; /* as above */
     size_t rows_at;
     int n_groups;
+    int max_rows; /* of a group; packed rows have a group each */
     int h, dh, q_ld, kv_ld, k_at, v_at;
     float scale;
-    uint64_t keys;
+    uint64_t keys;  /* sum over rows, of the keys they read */
+    uint64_t reads; /* sum over groups; not for packed rows */
 };
 int elcl_op_attn_mha(struct elcl_ops *ops, const struct elcl_attn_mha_args *args, elcl_error *err);
 

@@ -204,6 +204,7 @@ static const struct elcl_buffer *run(struct elcl_st *st, const struct attention 
                                            .lineage = lineage,
                                            .lineage_ld = k->lineage_ld,
                                            .n_groups = k->n_groups,
+                                           .max_rows = k->max_rows,
                                            .h = a->h,
                                            .dh = a->dh,
                                            .q_ld = a->q_ld,
@@ -211,7 +212,8 @@ static const struct elcl_buffer *run(struct elcl_st *st, const struct attention 
                                            .k_at = a->k_at,
                                            .v_at = a->v_at,
                                            .scale = a->scale,
-                                           .keys = k->total};
+                                           .keys = k->total,
+                                           .reads = k->total};
     if (!elcl_st_ok(st))
         return NULL;
     const int rc = a->el       ? elcl_op_attn_el(st->ops, &el, &st->err)
@@ -277,7 +279,7 @@ static void check_mha(struct elcl_st *st, const struct elcl_st_shape *s, bool se
     if (self)
         self_keys(&k, s->s);
     else
-        cross_keys(&k, s->s, 1);
+        cross_keys(&k, s->s, 4);
     check(st, &a, &k);
 }
 

@@ -268,23 +268,25 @@ static void bench_mha(struct bed *bed, const struct attention *a)
              a->d, a->s);
     if (!start(bed, name))
         return;
-    const int r = a->b * a->k;
+    const int r = a->b * a->k, rows = a->shared ? a->k : 1;
     const size_t n = (size_t)r * a->d, pool_rows = (size_t)(a->shared ? a->b : r) * a->s;
     const struct mha_call call = {bed->ops,
                                   {.o = bed_output(bed, NULL, n * sizeof(float)),
                                    .q = filled(bed, n),
                                    .kv = filled_state(bed, pool_rows * 2 * a->d),
-                                   .step = make_groups(bed, a, 1),
+                                   .step = make_groups(bed, a, rows),
                                    .lineage = make_lineage(bed, a),
                                    .lineage_ld = a->s,
-                                   .n_groups = r,
+                                   .n_groups = r / rows,
+                                   .max_rows = rows,
                                    .h = a->h,
                                    .dh = a->d / a->h,
                                    .q_ld = a->d,
                                    .kv_ld = 2 * a->d,
                                    .v_at = a->d,
                                    .scale = 0.125f,
-                                   .keys = (uint64_t)r * a->s}};
+                                   .keys = (uint64_t)r * a->s,
+                                   .reads = (uint64_t)pool_rows}};
     report(bed, name, call_mha, (void *)&call);
     bed_end(bed);
 }

@@ -36,7 +36,7 @@ struct bed {
     char name[48];
     struct elcl_device **device; /* shared by the beds of a shape */
     struct elcl_ops *ops;        /* NULL before the first run */
-    struct bed_buffer buffers[24];
+    struct bed_buffer buffers[32];
     int n_buffers;
     void *memory[64];
     int n_memory;

@@ -155,6 +155,7 @@ static float *run_mha(struct bed *bed, const struct keys *k, const struct mha *m
         .bias = &bias,
         .rows_at = at + (size_t)k->n_groups * ELCL_GROUP_INTS,
         .n_groups = k->n_groups,
+        .max_rows = k->max_rows,
         .h = mha->h,
         .dh = mha->dh,
         .q_ld = mha->q_ld,
@@ -198,19 +199,21 @@ static void compare_mha(struct bed *bed, const struct keys *keys_of, const struc
     const size_t n = (size_t)k.n_rows * h * dh;
     double *want = bed_unwritten(bed, n), *bound = bed_unwritten(bed, n);
     double *p = bed_doubles(bed, (size_t)k.pool_rows); /* keys are different pool rows */
-    for (int g = 0; g < k.n_groups; g++) {
-        const struct elcl_ref_keys keys = ref_keys(&k, g, k.group[g].row);
-        const size_t r = (size_t)k.group[g].row, at = r * h * dh;
-        const float *q = m.q + r * m.q_ld;
-        elcl_ref_attn_mha(want + at, q, m.kv, &keys, h, dh, (size_t)m.kv_ld, (size_t)m.k_at,
-                          (size_t)m.v_at, (double)m.scale);
-        for (int i = 0; i < h; i++) {
-            const size_t head = (size_t)i * dh;
-            attention_bounds(bound + at + head, p, want + at + head, q + head, m.kv + m.k_at + head,
-                             m.kv + m.v_at + head, (size_t)m.kv_ld, &keys, i, dh, (double)m.scale,
-                             inputs);
+    for (int g = 0; g < k.n_groups; g++)
+        for (int row = 0; row < k.group[g].n_rows; row++) {
+            const int r = k.group[g].row + row;
+            const struct elcl_ref_keys keys = ref_keys(&k, g, r);
+            const size_t at = (size_t)r * h * dh;
+            const float *q = m.q + (size_t)r * m.q_ld;
+            elcl_ref_attn_mha(want + at, q, m.kv, &keys, h, dh, (size_t)m.kv_ld, (size_t)m.k_at,
+                              (size_t)m.v_at, (double)m.scale);
+            for (int i = 0; i < h; i++) {
+                const size_t head = (size_t)i * dh;
+                attention_bounds(bound + at + head, p, want + at + head, q + head,
+                                 m.kv + m.k_at + head, m.kv + m.v_at + head, (size_t)m.kv_ld, &keys,
+                                 i, dh, (double)m.scale, inputs);
+            }
         }
-    }
     check_bounded(input_names[inputs], run_mha(bed, &k, &m), want, bound, n);
 }
 
@@ -232,6 +235,7 @@ static const struct layout mha_layouts[] = {
     {"no keys", 3, {{1, 0, 0}, {1, 5, 0}, {1, 0, 0}}},
     {"lineages", 5, {{1, 0, 5}, {1, 0, 1}, {1, 0, 64}, {1, 0, 33}, {1, 0, 17}}},
     {"shared and private", 3, {{1, 31, 2}, {1, 3, 64}, {1, 1, 1}}},
+    {"beams of sentences", 3, {{4, 70, 0}, {1, 9, 0}, {17, 66, 0}}},
     {"many keys", 2, {{1, 300, 0}, {1, 190, 75}}},
 };
 
@@ -262,18 +266,22 @@ static void test_mha_invariance(struct bed *bed)
     if (!check_case("attn_mha %s a row alone as among others", bed->name))
         return;
     bed_begin(bed);
-    const struct layout l = {"", 3, {{1, 70, 0}, {1, 3, 9}, {1, 1, 66}}};
+    const struct layout l = {"", 3, {{2, 70, 0}, {1, 3, 9}, {1, 1, 66}}};
     struct keys k = make_keys(bed, &l);
+    const struct keys all = k;
     give_bias(bed, &k, 3);
     const struct mha m = make_mha(bed, &k, 3, 5, NORMAL, false);
     const size_t row_size = (size_t)m.h * m.dh;
     const float *together = run_mha(bed, &k, &m);
     k.n_groups = 1;
-    for (int g = 0; g < l.n_groups; g++) {
-        k.group[0] = k.group[g];
-        const size_t at = k.group[g].row * row_size;
-        check_bytes("o", run_mha(bed, &k, &m) + at, together + at, row_size, 4);
-    }
+    for (int g = 0; g < l.n_groups; g++)
+        for (int row = 0; row < all.group[g].n_rows; row++) {
+            k.group[0] = all.group[g];
+            k.group[0].n_rows = 1;
+            k.group[0].row += row;
+            const size_t at = k.group[0].row * row_size;
+            check_bytes("o", run_mha(bed, &k, &m) + at, together + at, row_size, 4);
+        }
     bed_end(bed);
 }
 
