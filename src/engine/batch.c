@@ -132,10 +132,9 @@ static void put_row(struct elcl_engine *engine, const struct elcl_sentence *sent
     records->self_keys += (uint64_t)keys;
     records->max_keys = elcl_max_int(records->max_keys, keys);
     records->max_length = elcl_max_int(records->max_length, length);
-    if (!variant->cross_groups_by_sentence && !engine->run.arch->decoder_only) {
-        const int start = (variant->pool_by_row ? r : sentence->slot) * c->max_source;
+    if (variant->pool_by_row && !engine->run.arch->decoder_only) {
         elcl_records_group(records, records->cross_at, records->n_cross++,
-                           (struct elcl_group){r, 1, start, sentence->n_source, 0, 0});
+                           (struct elcl_group){r, 1, r * c->max_source, sentence->n_source, 0, 0});
         records->cross_keys += (uint64_t)sentence->n_source;
         records->cross_reads += (uint64_t)sentence->n_source;
     }
@@ -214,7 +213,7 @@ void elcl_batch_step_records(struct elcl_engine *engine)
             put_row(engine, sentence, r + k, k, parent_row);
             put_rules(engine, sentence, r + k, k, rules);
         }
-        if (engine->run.variant->cross_groups_by_sentence && !engine->run.arch->decoder_only) {
+        if (!engine->run.variant->pool_by_row && !engine->run.arch->decoder_only) {
             elcl_records_group(records, records->cross_at, records->n_cross++,
                                (struct elcl_group){r, n, sentence->slot * c->max_source,
                                                    sentence->n_source, 0, 0});

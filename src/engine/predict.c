@@ -119,11 +119,11 @@ static int step(struct dry *d, int length, double *ns, elcl_error *err)
 {
     const struct elcl_capacity *c = &d->run.capacity;
     const bool only = d->run.arch->decoder_only;
-    const bool by_sentence = d->run.variant->cross_groups_by_sentence;
+    const bool by_row = d->run.variant->pool_by_row;
     const int rows = elcl_capacity_rows(c);
     const int keys = length + (only ? c->max_source - 1 : 0);
     const uint64_t source = (uint64_t)c->max_source,
-                   groups = (uint64_t)(by_sentence ? c->sentences : rows);
+                   groups = (uint64_t)(by_row ? rows : c->sentences);
     const struct elcl_records records = {.buffer = ELCL_B_STEP,
                                          .n_rows = rows,
                                          .n_self = rows,

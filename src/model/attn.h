@@ -7,9 +7,8 @@
 struct elcl_attention_variant {
     const char *name;
     enum elcl_attention id;
-    bool cross_groups_by_sentence; /* one cross group per sentence, else one per row */
-    bool pool_by_row;              /* caches belong to rows (mha-beam), else to sentences */
-    bool packs_rows;               /* of packed records each row is a group, in cross too */
+    bool pool_by_row; /* caches belong to rows (mha-beam), else to sentences; so do cross groups */
+    bool packs_rows;  /* of packed records each row is a group, in cross too */
     /* Encoder output in buffer run->h [n_rows, D] -> encoder-derived state. */
     int (*admit)(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
     /* Moves caches before a step; NULL: nothing moves. */

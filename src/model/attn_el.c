@@ -95,7 +95,6 @@ static int cross(struct elcl_run *run, const struct elcl_records *records, int l
 
 const struct elcl_attention_variant elcl_attn_el = {.name = "el",
                                                     .id = ELCL_ATTN_EL,
-                                                    .cross_groups_by_sentence = true,
                                                     .admit = admit,
                                                     .self = self,
                                                     .cross = cross,

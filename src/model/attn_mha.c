@@ -159,7 +159,6 @@ fail:
 
 const struct elcl_attention_variant elcl_attn_mha = {.name = "mha",
                                                      .id = ELCL_ATTN_MHA,
-                                                     .cross_groups_by_sentence = true,
                                                      .packs_rows = true,
                                                      .admit = admit,
                                                      .self = self,

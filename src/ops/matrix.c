@@ -37,6 +37,11 @@ struct layout {
     bool pairs; /* a column of the first half beside one of the second */
 };
 
+bool elcl_ops_weight_pairs(const struct elcl_ops *ops)
+{
+    return ops->panel && ops->weights == ELCL_BF16;
+}
+
 static struct layout layout_of(const struct elcl_ops *ops, const struct elcl_matrix *m)
 {
     return (struct layout){ops->weights, m->panel, m->k, elcl_dot_kinds[ops->dot].group,

@@ -78,11 +78,6 @@ static void add_files(struct parts *parts, const char *const *files, size_t n)
         parts->files[parts->n_files++] = files[i];
 }
 
-bool elcl_ops_weight_pairs(const struct elcl_ops *ops)
-{
-    return ops->panel && ops->weights == ELCL_BF16;
-}
-
 static struct parts program_parts(const struct elcl_ops *ops, enum elcl_storage state)
 {
     struct parts parts = {0};

@@ -313,7 +313,7 @@ struct elcl_attn_el_args {
 int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, elcl_error *err);
 
 /*
- * Multi-head attention: groups of one row each;
+ * Multi-head attention: for the rows r of a group
  *     p = softmax(scale * q[r, h] K_h^T + bias),  o[r, h] = p V_h
  * where key and value h of pool row j are kv[j * kv_ld + k_at + h * Dh ..] and + v_at.
  */

@@ -13,6 +13,7 @@
 #include "base/util.h"
 
 #define MAX_GROUPS 128
+#define BEAMS 4
 #define GAP 3 /* unused elements between what lies interleaved */
 
 struct keys {
@@ -51,16 +52,16 @@ static void add_group(struct keys *k, int n_rows, int start, int n_shared, int n
     k->lineage_ld = elcl_max_int(k->lineage_ld, n_private);
 }
 
-/* Sentences of 1, a few and s keys with `beams` rows each; one without keys. */
-static void cross_keys(struct keys *k, int s, int beams)
+/* Sentences of 1, a few and s keys with BEAMS rows each; one without keys; a row alone. */
+static void cross_keys(struct keys *k, int s)
 {
     const int lengths[] = {s, 1, 7, 0};
     int start = 1;
     for (size_t i = 0; i < ELCL_COUNT(lengths); i++) {
-        for (int row = 0; row < (beams > 1 ? 1 : 3); row++)
-            add_group(k, beams, start, lengths[i], 0);
+        add_group(k, BEAMS, start, lengths[i], 0);
         start += lengths[i];
     }
+    add_group(k, 1, 1, s, 0);
     k->pool_rows = start + 1;
     k->no_lineage = true;
 }
@@ -265,7 +266,7 @@ static void check_el(struct elcl_st *st, const struct elcl_st_shape *s, bool sel
     if (self)
         self_keys(&k, s->s);
     else
-        cross_keys(&k, s->s, 4);
+        cross_keys(&k, s->s);
     check(st, &a, &k);
 }
 
@@ -279,7 +280,7 @@ static void check_mha(struct elcl_st *st, const struct elcl_st_shape *s, bool se
     if (self)
         self_keys(&k, s->s);
     else
-        cross_keys(&k, s->s, 4);
+        cross_keys(&k, s->s);
     check(st, &a, &k);
 }
 

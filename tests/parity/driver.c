@@ -175,15 +175,14 @@ static void step_row(struct driver *d, int r, int parent)
         [ELCL_ROW_PROMPT] = prompt,
         [ELCL_ROW_N_PROMPT] = n_prompt,
     };
-    const int source = (variant->pool_by_row ? r : i) * c->max_source;
     put(records, records->rows_at + (size_t)r * ELCL_ROW_INTS, row, sizeof(row));
     put(records, records->rules_at + (size_t)r * ELCL_RULES_INTS, &neutral, sizeof(neutral));
     put_group(records, records->self_at, r,
               variant->pool_by_row ? (struct elcl_group){r, 1, cache, keys, 0, 0}
                                    : (struct elcl_group){r, 1, prompt, n_prompt, r, n});
-    if (!variant->cross_groups_by_sentence && !d->model->arch.decoder_only)
+    if (variant->pool_by_row && !d->model->arch.decoder_only)
         put_group(records, records->cross_at, records->n_cross++,
-                  (struct elcl_group){r, 1, source, d->sources[i].n, 0, 0});
+                  (struct elcl_group){r, 1, r * c->max_source, d->sources[i].n, 0, 0});
     records->self_keys += (uint64_t)keys;
     records->max_keys = elcl_max_int(records->max_keys, keys);
     records->cross_keys += (uint64_t)d->sources[i].n;
@@ -209,7 +208,7 @@ static void step_records(struct driver *d, const struct driver_row *rows)
         if (r + 1 < d->n_rows && d->sentence[r + 1] == d->sentence[r])
             continue;
         const int i = d->sentence[r], n_rows = r + 1 - first;
-        if (d->run.variant->cross_groups_by_sentence && !d->model->arch.decoder_only)
+        if (!d->run.variant->pool_by_row && !d->model->arch.decoder_only)
             put_group(records, records->cross_at, records->n_cross++,
                       (struct elcl_group){first, n_rows, i * d->run.capacity.max_source,
                                           d->sources[i].n, 0, 0});
