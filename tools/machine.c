@@ -61,16 +61,19 @@ static int parse(const cJSON *root, const char *path, struct elcl_machine_model 
         const char *key;
         double least;
         double *value;
-    } keys[] = {{"memory_gbs", 1e-3, &m.machine.memory_gbs},
-                {"f32_gflops", 1e-3, &m.machine.f32_gflops},
-                {"half_gflops", 1e-3, &m.machine.half_gflops},
-                {"launch_us", 0, &m.machine.launch_us},
-                {"wait_us", 0, &m.machine.wait_us},
-                {"memory_bytes", 1, &bytes},
-                {"cache_bytes", 1, &m.machine.cache_bytes},
-                {"cache_gbs", 1e-3, &m.machine.cache_gbs}};
-    const size_t n = ELCL_TOOL_COUNT(keys) - (cached ? 0 : 2);
-    for (size_t i = 0; i < n; i++) {
+        bool optional;
+    } keys[] = {{"memory_gbs", 1e-3, &m.machine.memory_gbs, false},
+                {"f32_gflops", 1e-3, &m.machine.f32_gflops, false},
+                {"half_gflops", 1e-3, &m.machine.half_gflops, false},
+                {"int8_gops", 0, &m.machine.int8_gops, true},
+                {"launch_us", 0, &m.machine.launch_us, false},
+                {"wait_us", 0, &m.machine.wait_us, false},
+                {"memory_bytes", 1, &bytes, false},
+                {"cache_bytes", 1, &m.machine.cache_bytes, !cached},
+                {"cache_gbs", 1e-3, &m.machine.cache_gbs, !cached}};
+    for (size_t i = 0; i < ELCL_TOOL_COUNT(keys); i++) {
+        if (keys[i].optional && !cJSON_GetObjectItemCaseSensitive(root, keys[i].key))
+            continue;
         const int rc = number(root, path, keys[i].key, keys[i].least, keys[i].value, err);
         if (rc)
             return rc;
@@ -154,6 +157,7 @@ int elcl_machine_measure(const elcl_device_desc *device, struct elcl_machine_mod
                                .cache_gbs = c.cached_copy_gbs,
                                .f32_gflops = c.mac_f32_gflops,
                                .half_gflops = c.mac_f32_gflops,
+                               .int8_gops = c.mac_int8_gops,
                                .launch_us = c.launch_us,
                                .wait_us = c.wait_us};
     (void)snprintf(m.name, sizeof(m.name), "%.60s", device->name);

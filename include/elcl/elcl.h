@@ -665,7 +665,9 @@ typedef struct elcl_machine {
     double half_gflops;        /* the same of 16-bit inputs and f32 sums, matrix units included */
     double launch_us;          /* one kernel among many in a queue */
     double wait_us;            /* the wait of a step */
-    double reserved[6];
+    double int8_gops;          /* int8 multiply-adds of integer products, as elcl_ceilings has them;
+                                * 0: int8 weights are multiplied at the rate of f32 */
+    double reserved[5];
 } elcl_machine;
 
 typedef struct elcl_prediction {

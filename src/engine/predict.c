@@ -27,25 +27,34 @@ static const struct reach cpu_kernels = {0.9, 0.6, 0.05, 1};
 static const struct reach gpu_kernels_on_cpu = {0.08, 0.1, 0.05, 6.5};
 static const struct reach gpu_kernels = {1, 1, 1, 1};
 
+/* AUTO takes integer products where they pay: where their rate is the higher one, or nearly so. */
+static double gemm_rate(const elcl_plan_params *p, const elcl_machine *m)
+{
+    if (p->weights == ELCL_F16 || p->weights == ELCL_BF16)
+        return m->half_gflops;
+    if (p->weights == ELCL_INT8 && p->products != ELCL_PRODUCTS_F32 && m->int8_gops > 0)
+        return m->int8_gops;
+    return m->f32_gflops;
+}
+
 static struct elcl_cost make_cost(const elcl_plan_params *p, const elcl_machine *m,
                                   enum elcl_kernels kernels, uint64_t weight_bytes)
 {
     const bool cpu = m->type == ELCL_DEVICE_CPU;
-    const bool half = p->weights == ELCL_F16 || p->weights == ELCL_BF16;
     const struct reach *reach = !cpu                          ? &gpu_kernels
                                 : kernels == ELCL_KERNELS_CPU ? &cpu_kernels
                                                               : &gpu_kernels_on_cpu;
     const double state_rate = p->state == ELCL_F32 ? m->f32_gflops : m->half_gflops;
-    return (struct elcl_cost){
-        .memory_bytes_per_ns = m->memory_gbs,
-        .cache_bytes_per_ns = m->cache_bytes > 0 ? m->cache_gbs : m->memory_gbs,
-        .cache_bytes = m->cache_bytes,
-        .weights_in_cache = (double)weight_bytes <= m->cache_bytes,
-        .overlap = !cpu,
-        .gemm_flop_per_ns = reach->gemm * (half ? m->half_gflops : m->f32_gflops),
-        .attention_flop_per_ns = reach->attention * state_rate,
-        .other_flop_per_ns = reach->other * m->f32_gflops,
-        .launch_ns = 1e3 * reach->launches * m->launch_us};
+    return (struct elcl_cost){.memory_bytes_per_ns = m->memory_gbs,
+                              .cache_bytes_per_ns =
+                                  m->cache_bytes > 0 ? m->cache_gbs : m->memory_gbs,
+                              .cache_bytes = m->cache_bytes,
+                              .weights_in_cache = (double)weight_bytes <= m->cache_bytes,
+                              .overlap = !cpu,
+                              .gemm_flop_per_ns = reach->gemm * gemm_rate(p, m),
+                              .attention_flop_per_ns = reach->attention * state_rate,
+                              .other_flop_per_ns = reach->other * m->f32_gflops,
+                              .launch_ns = 1e3 * reach->launches * m->launch_us};
 }
 
 static int dry_init(struct dry *d, const struct elcl_blueprint *b, const elcl_plan_params *p,
@@ -150,7 +159,7 @@ int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params
     if (!blueprint || !params || !machine || !prediction)
         return elcl_fail(err, ELCL_E_ARG, "elcl_predict: arguments must not be NULL");
     if (!(machine->memory_gbs > 0) || !(machine->f32_gflops > 0) || !(machine->half_gflops > 0) ||
-        !(machine->launch_us >= 0) || !(machine->wait_us >= 0) ||
+        !(machine->launch_us >= 0) || !(machine->wait_us >= 0) || !(machine->int8_gops >= 0) ||
         (machine->cache_bytes > 0 && !(machine->cache_gbs > 0)))
         return elcl_fail(err, ELCL_E_ARG,
                          "elcl_predict: rates must be above 0, times not below, and a cache "

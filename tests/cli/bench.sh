@@ -108,6 +108,9 @@ refuses "a device model of another type" 1 'type: expected "cpu" or "gpu"' "$elc
 sed 's/"wait_us": 3/&, "cache_bytes": 1000/' "$tmp/d.json" >"$tmp/bad.json"
 refuses "a device model with half a cache" 1 "cache_gbs: expected a number" "$elcl" plan m \
     --device-model "$tmp/bad.json"
+sed 's/"wait_us": 3/&, "int8_gops": -1/' "$tmp/d.json" >"$tmp/bad.json"
+refuses "a device model with a rate below 0" 1 "int8_gops: expected a number" "$elcl" plan m \
+    --device-model "$tmp/bad.json"
 echo '[1]' >"$tmp/bad.json"
 refuses "a device model that is no JSON" 1 "bad.json: expected a JSON object" "$elcl" plan m \
     --device-model "$tmp/bad.json"

@@ -109,6 +109,13 @@ static void test_ceilings(void)
         CHECK(speed(names[i], &m, ELCL_ATTN_EL, ELCL_F32) < before / 2, "launches count little");
         CHECK(speed(names[i], &machine, ELCL_ATTN_EL, ELCL_INT8) > 1.5 * before,
               "int8 weights are read as if they were f32");
+        m = machine;
+        m.int8_gops = 800;
+        CHECK(speed(names[i], &m, ELCL_ATTN_EL, ELCL_INT8) >
+                  1.05 * speed(names[i], &machine, ELCL_ATTN_EL, ELCL_INT8),
+              "integer products count little");
+        CHECK(speed(names[i], &m, ELCL_ATTN_EL, ELCL_F32) == before,
+              "f32 weights at the rate of integers");
     }
 }
 
