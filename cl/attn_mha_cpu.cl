@@ -1,131 +1,235 @@
 /*
  * Multi-head attention, CPU shape: for each row r of a group and head h, with the group's keys j,
  *     p = softmax_j(scale q[r, h] . K[j, h]),  o[r, h] = sum_j p_j V[j, h]
- * in one pass over blocks of MHA_KEYS keys with a running maximum and sum, as in attn_mha_gpu.cl. The
- * blocks depend on the number of keys only. No keys give zeros. With a position bias, key j of a
- * row at `position` gets bias[h][j - position] onto its score (storage.cl).
+ * in one pass over blocks of MHA_KEYS keys with a running maximum and sum, as in attn_mha_gpu.cl.
+ * The blocks depend on the number of keys only. No keys give zeros. With a position bias, key j of
+ * a row at `position` gets bias[h][j - position] onto its score (storage.cl).
  *
- * attn_mha   one work-item per (head, group): global size {H, groups}, work-group {1, 1}. All rows of
- *            a group pass over a block of keys and values while the caches have it.
+ * attn_mha   one work-item per (`heads` heads, group): global size {ceil(H / heads), groups},
+ *            work-group {1, 1}. Up to MHA_TILE rows of a group pass over the keys and values
+ * together, which are then read once: a pool row's part of all these heads in one run, since pool
+ *            rows lie pages apart, and of one head alone neither the caches' prefetchers nor the
+ *            pages' table would have enough.
  */
 // lint: -DVW=8 -DWG=1
 // lint: -DVW=16 -DWG=1 -DELCL_STATE_F16
 
-#define MHA_KEYS 64 /* a multiple of every VW */
-#define MHA_ROWS 16 /* rows that pass together */
-#define MHA_WIDE 4  /* vectors of values that are summed at once */
+#define MHA_KEYS 64   /* a multiple of every VW and of MHA_CHAINS */
+#define MHA_HEADS 16  /* most heads of a work-item */
+#define MHA_TILE 4    /* rows: 4, 2 or 1 */
+#define MHA_CHAINS 8  /* independent sums, a multiple of MHA_TILE */
+#define MHA_STREAMS 8 /* values that are summed before the next heads' of them */
 
-static inline float mha_dot(__global const float *q, __global const state_t *k, int dh)
+/* p[i][s ..] = scale q[i] . k[s ..] for `rows` rows and `keys` keys, constants at every call. */
+__attribute__((always_inline)) static inline void
+mha_scores(const int rows, const int keys, float (*p)[MHA_KEYS], int s, __global const float *q,
+           int q_ld, __global const state_t *k, const int *row, int kv_ld, int dh, float scale)
 {
     const int whole = dh / VW * VW;
-    floatv sum_v = (floatv)(0.0f);
-    float sum = 0.0f;
-    for (int d = 0; d < whole; d += VW)
-        sum_v = ELCL_MAC(LOADV(q + d), STATE_VEC(k + d), sum_v);
-    for (int d = whole; d < dh; d++)
-        sum = ELCL_MAC(q[d], STATE_GET(k, d), sum);
-    return sum + SUMV(sum_v);
+    floatv sum_v[MHA_CHAINS];
+    __global const state_t *key[MHA_CHAINS];
+#pragma unroll
+    for (int j = 0; j < keys; j++)
+        key[j] = k + (size_t)row[s + j] * kv_ld;
+#pragma unroll
+    for (int c = 0; c < rows * keys; c++)
+        sum_v[c] = (floatv)(0.0f);
+    for (int d = 0; d < whole; d += VW) {
+        floatv q_v[MHA_TILE];
+#pragma unroll
+        for (int i = 0; i < rows; i++)
+            q_v[i] = LOADV(q + (size_t)i * q_ld + d);
+#pragma unroll
+        for (int j = 0; j < keys; j++) {
+            const floatv k_v = STATE_VEC(key[j] + d);
+#pragma unroll
+            for (int i = 0; i < rows; i++)
+                sum_v[j * rows + i] = ELCL_MAC(q_v[i], k_v, sum_v[j * rows + i]);
+        }
+    }
+#pragma unroll
+    for (int j = 0; j < keys; j++)
+#pragma unroll
+        for (int i = 0; i < rows; i++) {
+            float sum = 0.0f;
+            for (int d = whole; d < dh; d++)
+                sum = ELCL_MAC(q[(size_t)i * q_ld + d], STATE_GET(key[j], d), sum);
+            p[i][s + j] = scale * (sum + SUMV(sum_v[j * rows + i]));
+        }
 }
 
-/* o [dh] = o * shrink + the sum over n keys of p times their values, which stand at v + row[s] kv_ld.
- * Several vectors at once, so that a line of the caches is read whole. */
-static inline void mha_add(__global float *o, const float *p, const int *row, int n,
-                           __global const state_t *v, int kv_ld, int dh, float shrink)
+/* o[i] [dh] += the sum over keys s0 .. end - 1 of p[i] times their values, which stand at
+ * v + row[s] kv_ld, for `rows` rows, a constant at every call. The first keys of a block shrink
+ * what is there. */
+__attribute__((always_inline)) static inline void
+mha_sums(const int rows, __global float *o, int o_ld, const float (*p)[MHA_KEYS], const int *row,
+         int s0, int end, __global const state_t *v, int kv_ld, int dh, const float *shrink)
 {
+    const int wide = MHA_CHAINS / rows;
+    float f[MHA_TILE];
     int d = 0;
-    for (; d + MHA_WIDE * VW <= dh; d += MHA_WIDE * VW) {
-        floatv acc[MHA_WIDE];
+    for (int i = 0; i < rows; i++)
+        f[i] = s0 ? 1.0f : shrink[i];
+    for (; d + wide * VW <= dh; d += wide * VW) {
+        floatv acc[MHA_CHAINS];
 #pragma unroll
-        for (int i = 0; i < MHA_WIDE; i++)
-            acc[i] = LOADV(o + d + i * VW) * shrink;
-        for (int s = 0; s < n; s++) {
+        for (int c = 0; c < MHA_CHAINS; c++)
+            acc[c] = LOADV(o + (size_t)(c / wide) * o_ld + d + c % wide * VW) * f[c / wide];
+        for (int s = s0; s < end; s++) {
             __global const state_t *from = v + (size_t)row[s] * kv_ld + d;
 #pragma unroll
-            for (int i = 0; i < MHA_WIDE; i++)
-                acc[i] = ELCL_MAC((floatv)(p[s]), STATE_VEC(from + i * VW), acc[i]);
+            for (int w = 0; w < wide; w++) {
+                const floatv v_v = STATE_VEC(from + w * VW);
+#pragma unroll
+                for (int i = 0; i < rows; i++)
+                    acc[i * wide + w] = ELCL_MAC((floatv)(p[i][s]), v_v, acc[i * wide + w]);
+            }
         }
 #pragma unroll
-        for (int i = 0; i < MHA_WIDE; i++)
-            STOREV(acc[i], o + d + i * VW);
+        for (int c = 0; c < MHA_CHAINS; c++)
+            STOREV(acc[c], o + (size_t)(c / wide) * o_ld + d + c % wide * VW);
     }
-    for (; d + VW <= dh; d += VW) {
-        floatv acc = LOADV(o + d) * shrink;
-        for (int s = 0; s < n; s++)
-            acc = ELCL_MAC((floatv)(p[s]), STATE_VEC(v + (size_t)row[s] * kv_ld + d), acc);
-        STOREV(acc, o + d);
-    }
-    for (; d < dh; d++) {
-        float acc = o[d] * shrink;
-        for (int s = 0; s < n; s++)
-            acc = ELCL_MAC(p[s], STATE_GET(v, (size_t)row[s] * kv_ld + d), acc);
-        o[d] = acc;
-    }
+    for (; d + VW <= dh; d += VW)
+        for (int i = 0; i < rows; i++) {
+            floatv acc = LOADV(o + (size_t)i * o_ld + d) * f[i];
+            for (int s = s0; s < end; s++)
+                acc = ELCL_MAC((floatv)(p[i][s]), STATE_VEC(v + (size_t)row[s] * kv_ld + d), acc);
+            STOREV(acc, o + (size_t)i * o_ld + d);
+        }
+    for (; d < dh; d++)
+        for (int i = 0; i < rows; i++) {
+            float acc = o[(size_t)i * o_ld + d] * f[i];
+            for (int s = s0; s < end; s++)
+                acc = ELCL_MAC(p[i][s], STATE_GET(v, (size_t)row[s] * kv_ld + d), acc);
+            o[(size_t)i * o_ld + d] = acc;
+        }
 }
 
-/* The next n keys of one row: o, the largest score and the sum so far go on. `bias` is that of the
- * first key's distance, `reach` 0 without one. */
-static inline void mha_block(__global float *o, __global const float *q,
-                             __global const state_t *k, __global const state_t *v,
-                             const int *row, int n, int kv_ld, int dh, float scale,
-                             __global const float *bias, int distance, int reach, float *largest,
-                             float *sum)
+/* What a work-item knows of its group: pointers are those of its first head. */
+struct mha_group {
+    __global const state_t *k, *v;
+    __global const float *bias; /* [heads, 2 reach + 1], unless reach is 0 */
+    int heads, reach, kv_ld, dh;
+    float scale;
+};
+
+/* What it keeps of up to MHA_TILE rows. */
+struct mha_rows {
+    float p[MHA_HEADS][MHA_TILE][MHA_KEYS];
+    float largest[MHA_HEADS][MHA_TILE], sum[MHA_HEADS][MHA_TILE], shrink[MHA_HEADS][MHA_TILE];
+    int position[MHA_TILE];
+};
+
+/* One row's scores of n keys to probabilities: the largest score and the sum go on. Gives what
+ * earlier sums shrink by. `bias` is that of the first key's distance, `reach` 0 without one. */
+static inline float mha_softmax(float *p, int n, __global const float *bias, int distance,
+                                int reach, float *largest, float *sum)
 {
-    float p[MHA_KEYS];
-    float block_largest = *largest;
-    for (int s = 0; s < n; s++) {
-        p[s] = scale * mha_dot(q, k + (size_t)row[s] * kv_ld, dh);
-        if (reach)
-            p[s] += bias[bias_at(distance + s, reach)];
-        block_largest = fmax(block_largest, p[s]);
-    }
+    floatv largest_v = (floatv)(*largest);
+    for (int s = 0; reach && s < n; s++)
+        p[s] += bias[bias_at(distance + s, reach)];
+    for (int s = n; s % VW; s++)
+        p[s] = ELCL_NEG_MAX;
+    for (int s = 0; s < n; s += VW)
+        largest_v = fmax(largest_v, LOADV(p + s));
+    const float block_largest = MAXV(largest_v);
     const float shrink = exp(*largest - block_largest);
     *largest = block_largest;
     *sum = *sum * shrink + softmax_block(p, n, block_largest);
-    mha_add(o, p, row, n, v, kv_ld, dh, shrink);
+    return shrink;
 }
 
-__kernel void attn_mha(__global float *o,            /* [R, H Dh] */
-                       __global const float *q,      /* [R, q_ld] */
-                       __global const state_t *kv,   /* [pool rows, kv_ld] */
+/* Scores of n keys, which stand at row[], a few of them head by head. */
+__attribute__((always_inline)) static inline void
+mha_block_scores(const int rows, struct mha_rows *t, const struct mha_group *g, const int *row,
+                 int n, __global const float *q, int q_ld)
+{
+    const int at_once = MHA_CHAINS / rows, dh = g->dh;
+    int s = 0;
+    for (; s + at_once <= n; s += at_once)
+        for (int h = 0; h < g->heads; h++)
+            mha_scores(rows, at_once, t->p[h], s, q + h * dh, q_ld, g->k + h * dh, row, g->kv_ld,
+                       dh, g->scale);
+    for (; s < n; s++)
+        for (int h = 0; h < g->heads; h++)
+            mha_scores(rows, 1, t->p[h], s, q + h * dh, q_ld, g->k + h * dh, row, g->kv_ld, dh,
+                       g->scale);
+}
+
+/* All keys for `rows` neighbouring rows, a constant at every call. */
+__attribute__((always_inline)) static inline void
+mha_run(const int rows, struct mha_rows *t, const struct mha_group *g, __global const int *group,
+        __global const int *lineage, __global float *o, int o_ld, __global const float *q, int q_ld)
+{
+    const int keys = group[GROUP_SHARED] + group[GROUP_PRIVATE], dh = g->dh;
+    int row[MHA_KEYS];
+    for (int i = 0; i < rows; i++) {
+        for (int h = 0; h < g->heads; h++) {
+            t->largest[h][i] = ELCL_NEG_MAX;
+            t->sum[h][i] = 0.0f;
+        }
+        for (int d = 0; d < g->heads * dh; d++)
+            o[(size_t)i * o_ld + d] = 0.0f;
+    }
+    for (int s0 = 0; s0 < keys; s0 += MHA_KEYS) {
+        const int n = min(MHA_KEYS, keys - s0);
+        for (int s = 0; s < n; s++)
+            row[s] = key_row(group, lineage, s0 + s);
+        mha_block_scores(rows, t, g, row, n, q, q_ld);
+        for (int h = 0; h < g->heads; h++)
+            for (int i = 0; i < rows; i++)
+                t->shrink[h][i] =
+                    mha_softmax(t->p[h][i], n, g->bias + h * BIAS_ROW(g->reach),
+                                s0 - t->position[i], g->reach, t->largest[h] + i, t->sum[h] + i);
+        for (int s = 0; s < n; s += MHA_STREAMS)
+            for (int h = 0; h < g->heads; h++)
+                mha_sums(rows, o + h * dh, o_ld, t->p[h], row, s, min(s + MHA_STREAMS, n),
+                         g->v + h * dh, g->kv_ld, dh, t->shrink[h]);
+    }
+    for (int i = 0; i < rows; i++)
+        for (int h = 0; h < g->heads; h++) {
+            const float factor = keys ? 1.0f / t->sum[h][i] : 0.0f;
+            for (int d = 0; d < dh; d++)
+                o[(size_t)i * o_ld + h * dh + d] *= factor;
+        }
+}
+
+__kernel void attn_mha(__global float *o,          /* [R, H Dh] */
+                       __global const float *q,    /* [R, q_ld] */
+                       __global const state_t *kv, /* [pool rows, kv_ld] */
                        __global const int *step, ulong groups_at,
-                       __global const int *lineage,  /* [rows, lineage_ld] */
-                       int lineage_ld,
-                       __global const float *bias,   /* [H, 2 reach + 1], unless reach is 0 */
+                       __global const int *lineage, /* [rows, lineage_ld] */
+                       int lineage_ld, int h_size, int heads,
+                       __global const float *bias, /* [H, 2 reach + 1], unless reach is 0 */
                        int reach, ulong rows_at, int dh, int q_ld, int kv_ld, int k_at, int v_at,
                        float scale)
 {
-    float largest[MHA_ROWS], sum[MHA_ROWS];
-    int row[MHA_KEYS];
-    const int h = get_global_id(0), o_ld = get_global_size(0) * dh;
+    struct mha_rows t;
+    const int h = get_global_id(0) * heads, o_ld = h_size * dh;
     __global const int *group = step + groups_at + get_global_id(1) * GROUP_INTS;
-    const int keys = group[GROUP_SHARED] + group[GROUP_PRIVATE];
     const int end = group[GROUP_ROW] + group[GROUP_ROWS];
-    bias += h * BIAS_ROW(reach);
+    const struct mha_group g = {kv + k_at + h * dh,
+                                kv + v_at + h * dh,
+                                bias + h * BIAS_ROW(reach),
+                                min(heads, h_size - h),
+                                reach,
+                                kv_ld,
+                                dh,
+                                scale};
     lineage += (size_t)group[GROUP_LINEAGE] * lineage_ld;
     o += h * dh;
     q += h * dh;
-    kv += h * dh;
-    for (int first = group[GROUP_ROW]; first < end; first += MHA_ROWS) {
-        const int rows = min(MHA_ROWS, end - first);
-        for (int i = 0; i < rows; i++) {
-            largest[i] = ELCL_NEG_MAX;
-            sum[i] = 0.0f;
-            for (int d = 0; d < dh; d++)
-                o[(size_t)(first + i) * o_ld + d] = 0.0f;
-        }
-        for (int s0 = 0; s0 < keys; s0 += MHA_KEYS) {
-            const int n = min(MHA_KEYS, keys - s0);
-            for (int s = 0; s < n; s++)
-                row[s] = key_row(group, lineage, s0 + s);
-            for (int i = 0; i < rows; i++) {
-                const size_t r = first + i;
-                const int position = reach ? step[rows_at + r * ROW_INTS + ROW_POSITION] : 0;
-                mha_block(o + r * o_ld, q + r * q_ld, kv + k_at, kv + v_at, row, n, kv_ld, dh,
-                          scale, bias, s0 - position, reach, largest + i, sum + i);
-            }
-        }
-        for (int i = 0; i < rows; i++)
-            for (int d = 0; d < dh; d++)
-                o[(size_t)(first + i) * o_ld + d] *= keys ? 1.0f / sum[i] : 0.0f;
+    for (int r = group[GROUP_ROW], n; r < end; r += n) {
+        n = end - r >= MHA_TILE ? MHA_TILE : end - r >= 2 ? 2 : 1;
+        for (int i = 0; i < n; i++)
+            t.position[i] = reach ? step[rows_at + (size_t)(r + i) * ROW_INTS + ROW_POSITION] : 0;
+#define MHA_RUN(rows)                                                                              \
+    mha_run(rows, &t, &g, group, lineage, o + (size_t)r * o_ld, o_ld, q + (size_t)r * q_ld, q_ld)
+        if (n == MHA_TILE)
+            MHA_RUN(MHA_TILE);
+        else if (n == 2)
+            MHA_RUN(2);
+        else
+            MHA_RUN(1);
     }
 }

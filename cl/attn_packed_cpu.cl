@@ -1,17 +1,19 @@
 /*
- * Multi-head attention of many rows, CPU shape: for row r and head h with the first n_r pool rows from
- * the sentence's start as keys j,
- *     p = softmax_j(scale q[r, h] . K[j, h]),  o[r, h] = sum_j p_j V[j, h]
- * for encoders (n_r is the sentence's length) and for prompts (n_r is the row's own place: causal).
- * Both products are tiles of GEMM_ROWS rows x 2 VW columns of accumulators, over blocks of
- * PACKED_KEYS keys and PACKED_D elements that are copied to where they lie densely: K transposed for
- * the scores, V as it is for the sums. A running maximum and sum per row join the blocks as in
- * attn_mha_gpu.cl. Blocks start at the sentence's first key, and a row's arithmetic is its own:
- * results do not depend on which rows share the work. No keys give zeros. With a position bias, key
- * j of a row at `position` gets bias[h][j - position] onto its score (storage.cl).
+ * Multi-head attention of many rows, CPU shape: for row r and head h with the first n_r pool rows
+ * from the sentence's start as keys j, p = softmax_j(scale q[r, h] . K[j, h]),  o[r, h] = sum_j p_j
+ * V[j, h] for encoders (n_r is the sentence's length) and for prompts (n_r is the row's own place:
+ * causal). Keys and values come in blocks of PACKED_KEYS x PACKED_D elements, copied to where they
+ * lie densely: in the caches' memory they are kv_ld apart, often a multiple of the pages, and would
+ * evict one another. Queries are transposed once, so that a vector's lanes are rows: scores are
+ * tiles of GEMM_ROWS keys x 2 VW rows of accumulators, the softmax of VW rows goes lane by lane,
+ * and the sums are tiles of GEMM_ROWS rows x 2 VW elements. A running maximum and sum per row join
+ * the blocks as in attn_mha_gpu.cl. Blocks start at the sentence's first key, and a row's
+ * arithmetic is its own: results do not depend on which rows share the work. No keys give zeros.
+ * With a position bias, key j of a row at `position` gets bias[h][j - position] onto its score
+ * (storage.cl).
  *
  * attn_packed   one work-item per (head, PACKED_ROWS rows): global size {H, ceil(R / PACKED_ROWS)},
- *               work-group {1, 1}; private memory: some 32 KiB
+ *               work-group {1, 1}; private memory: some 64 KiB
  *
  * -D GEMM_ROWS  as in gemm_cpu.cl
  */
@@ -21,127 +23,151 @@
 #ifndef GEMM_ROWS
 #define GEMM_ROWS 6
 #endif
-#define PACKED_ROWS 60 /* a multiple of every GEMM_ROWS */
-#define PACKED_KEYS 64 /* a multiple of every 2 VW */
-#define PACKED_D 64    /* likewise */
+#define PACKED_ROWS 96 /* a multiple of every GEMM_ROWS and of every 2 VW */
+#define PACKED_KEYS 60 /* a multiple of every GEMM_ROWS */
+#define PACKED_D 64    /* a multiple of every 2 VW */
 
 /* What one work-item keeps of its rows. */
 struct packed_rows {
-    float p[PACKED_ROWS][PACKED_KEYS];
-    float pack[PACKED_D * PACKED_KEYS];
+    float q[PACKED_D][PACKED_ROWS];
+    float p[PACKED_KEYS][PACKED_ROWS];
+    float pack[PACKED_KEYS * PACKED_D];
     float largest[PACKED_ROWS], sum[PACKED_ROWS], shrink[PACKED_ROWS];
     int keys[PACKED_ROWS], position[PACKED_ROWS];
 };
 
-/* pack[d][s] = K[s][d] for s < n, d < n_d; zeros for s up to a multiple of 2 VW. */
-static inline void pack_keys(float *pack, __global const state_t *k, int n, int n_d, int kv_ld)
+/* to[d][i] = q[i][d] for i < rows, zeros up to `lanes`. */
+static inline void pack_queries(float (*to)[PACKED_ROWS], __global const float *q, int q_ld,
+                                int rows, int lanes, int n_d)
 {
-    for (int s = 0; s < PACKED_KEYS; s++)
-        for (int d = 0; d < n_d; d++)
-            pack[d * PACKED_KEYS + s] = s < n ? STATE_GET(k, (size_t)s * kv_ld + d) : 0.0f;
+    for (int d = 0; d < n_d; d++)
+        for (int i = 0; i < lanes; i++)
+            to[d][i] = i < rows ? q[(size_t)i * q_ld + d] : 0.0f;
 }
 
-/* pack[s][d] = V[s][d], likewise. */
-static inline void pack_values(float *pack, __global const state_t *v, int n, int n_d, int kv_ld)
+static inline int round_up(int n, int to)
 {
-    for (int s = 0; s < n; s++)
-        for (int d = 0; d < PACKED_D; d++)
-            pack[s * PACKED_D + d] = d < n_d ? STATE_GET(v, (size_t)s * kv_ld + d) : 0.0f;
+    return (n + to - 1) / to * to;
 }
 
-/* p[i][s] (+)= sum_d q[i][d] pack[d][s], for `rows` rows, which is a constant at every call. */
-__attribute__((always_inline)) static inline void
-packed_scores(const int rows, float (*p)[PACKED_KEYS], __global const float *q, int q_ld,
-              const float *pack, int n, int n_d, bool first)
+/* pack[s][d] = from[s][d] for s < n, d < n_d; zeros for d up to a multiple of 2 VW, and for s up to
+ * one of GEMM_ROWS. */
+static inline void pack_block(float *pack, __global const state_t *from, int n, int n_d, int kv_ld)
 {
-    for (int s = 0; s < n; s += 2 * VW) {
+    const int whole = n_d / VW * VW, end = round_up(n_d, 2 * VW);
+    for (int s = 0; s < n; s++) {
+        __global const state_t *row = from + (size_t)s * kv_ld;
+        float *to = pack + s * PACKED_D;
+        for (int d = 0; d < whole; d += VW)
+            STOREV(STATE_VEC(row + d), to + d);
+        for (int d = whole; d < end; d++)
+            to[d] = d < n_d ? STATE_GET(row, d) : 0.0f;
+    }
+    for (int s = n; s % GEMM_ROWS; s++)
+        for (int d = 0; d < end; d++)
+            pack[s * PACKED_D + d] = 0.0f;
+}
+
+/* p[j][i] (+)= sum_d q[d][i] k[j][d] for GEMM_ROWS keys and `lanes` rows. */
+static inline void packed_scores(float (*p)[PACKED_ROWS], const float *k,
+                                 const float (*q)[PACKED_ROWS], int lanes, int n_d, bool first)
+{
+    for (int r = 0; r < lanes; r += 2 * VW) {
         floatv lo[GEMM_ROWS], hi[GEMM_ROWS];
 #pragma unroll
-        for (int i = 0; i < rows; i++) {
-            lo[i] = first ? (floatv)(0.0f) : LOADV(p[i] + s);
-            hi[i] = first ? (floatv)(0.0f) : LOADV(p[i] + s + VW);
-        }
+        for (int j = 0; j < GEMM_ROWS; j++)
+            lo[j] = hi[j] = (floatv)(0.0f);
         for (int d = 0; d < n_d; d++) {
-            const floatv k_lo = LOADV(pack + d * PACKED_KEYS + s);
-            const floatv k_hi = LOADV(pack + d * PACKED_KEYS + s + VW);
+            const floatv q_lo = LOADV(q[d] + r), q_hi = LOADV(q[d] + r + VW);
 #pragma unroll
-            for (int i = 0; i < rows; i++) {
-                const floatv v = (floatv)(q[(size_t)i * q_ld + d]);
-                lo[i] = ELCL_MAC(v, k_lo, lo[i]);
-                hi[i] = ELCL_MAC(v, k_hi, hi[i]);
+            for (int j = 0; j < GEMM_ROWS; j++) {
+                const floatv v = (floatv)(k[j * PACKED_D + d]);
+                lo[j] = ELCL_MAC(v, q_lo, lo[j]);
+                hi[j] = ELCL_MAC(v, q_hi, hi[j]);
             }
         }
 #pragma unroll
-        for (int i = 0; i < rows; i++) {
-            STOREV(lo[i], p[i] + s);
-            STOREV(hi[i], p[i] + s + VW);
+        for (int j = 0; j < GEMM_ROWS; j++) {
+            STOREV(first ? lo[j] : lo[j] + LOADV(p[j] + r), p[j] + r);
+            STOREV(first ? hi[j] : hi[j] + LOADV(p[j] + r + VW), p[j] + r + VW);
         }
     }
 }
 
-/* o[i][d] = shrink[i] o[i][d] + sum_s p[i][s] pack[s][d]; the first block takes o as zero. */
-__attribute__((always_inline)) static inline void
-packed_sums(const int rows, __global float *o, size_t o_ld, float (*p)[PACKED_KEYS],
-            const float *shrink, const float *pack, int n, int n_d, bool first)
+/* o[i][d] = shrink[i] o[i][d] + sum_s p[s][i] v[s][d] for `rows` of GEMM_ROWS rows; the first block
+ * takes o as zero. */
+static inline void packed_sums(int rows, __global float *o, size_t o_ld,
+                               const float (*p)[PACKED_ROWS], int at, const float *shrink,
+                               const float *v, int n, int n_d, bool first)
 {
     float tile[GEMM_ROWS][2 * VW];
     for (int d = 0; d < n_d; d += 2 * VW) {
-        const int width = min(2 * VW, n_d - d);
         floatv lo[GEMM_ROWS], hi[GEMM_ROWS];
 #pragma unroll
-        for (int i = 0; i < rows; i++)
+        for (int i = 0; i < GEMM_ROWS; i++)
             lo[i] = hi[i] = (floatv)(0.0f);
         for (int s = 0; s < n; s++) {
-            const floatv v_lo = LOADV(pack + s * PACKED_D + d);
-            const floatv v_hi = LOADV(pack + s * PACKED_D + d + VW);
+            const floatv v_lo = LOADV(v + s * PACKED_D + d);
+            const floatv v_hi = LOADV(v + s * PACKED_D + d + VW);
 #pragma unroll
-            for (int i = 0; i < rows; i++) {
-                lo[i] = ELCL_MAC((floatv)(p[i][s]), v_lo, lo[i]);
-                hi[i] = ELCL_MAC((floatv)(p[i][s]), v_hi, hi[i]);
+            for (int i = 0; i < GEMM_ROWS; i++) {
+                lo[i] = ELCL_MAC((floatv)(p[s][at + i]), v_lo, lo[i]);
+                hi[i] = ELCL_MAC((floatv)(p[s][at + i]), v_hi, hi[i]);
             }
         }
 #pragma unroll
-        for (int i = 0; i < rows; i++) {
+        for (int i = 0; i < GEMM_ROWS; i++) {
             STOREV(lo[i], tile[i]);
             STOREV(hi[i], tile[i] + VW);
         }
-        for (int i = 0; i < rows; i++)
-            for (int j = 0; j < width; j++) {
-                __global float *to = o + i * o_ld + d + j;
-                *to = first ? tile[i][j] : *to * shrink[i] + tile[i][j];
-            }
+        const int width = min(2 * VW, n_d - d), whole = width / VW * VW;
+        for (int i = 0; i < rows; i++) {
+            __global float *to = o + i * o_ld + d;
+            const float f = shrink[at + i];
+            for (int e = 0; e < whole; e += VW)
+                STOREV(first ? LOADV(tile[i] + e)
+                             : ELCL_MAC(LOADV(to + e), (floatv)(f), LOADV(tile[i] + e)),
+                       to + e);
+            for (int e = whole; e < width; e++)
+                to[e] = first ? tile[i][e] : ELCL_MAC(to[e], f, tile[i][e]);
+        }
     }
 }
 
-#define PACKED_TILES(call)                                                                         \
-    {                                                                                              \
-        int i = 0;                                                                                 \
-        for (; i + GEMM_ROWS <= rows; i += GEMM_ROWS)                                              \
-            call(GEMM_ROWS);                                                                       \
-        for (; i + 2 <= rows; i += 2)                                                              \
-            call(2);                                                                               \
-        for (; i < rows; i++)                                                                      \
-            call(1);                                                                               \
-    }
+/* The biases of key s for VW rows, by their positions. */
+static inline floatv packed_bias(__global const float *bias, int reach, int s, const int *position)
+{
+    float b[VW];
+    for (int i = 0; i < VW; i++)
+        b[i] = bias[bias_at(s - position[i], reach)];
+    return LOADV(b);
+}
 
-/* Scores of a block to probabilities; a row's own keys end at its n_r. */
-static inline void packed_softmax(struct packed_rows *t, int rows, int s0, int n, float scale,
+/* Scores of a block to probabilities, VW rows at a time; a row's own keys end at its n_r. */
+static inline void packed_softmax(struct packed_rows *t, int lanes, int s0, int n, float scale,
                                   __global const float *bias, int reach)
 {
-    for (int i = 0; i < rows; i++) {
-        const int own = clamp(t->keys[i] - s0, 0, n);
-        float largest = t->largest[i];
-        for (int s = 0; s < own; s++)
-            t->p[i][s] *= scale;
-        for (int s = 0; reach && s < own; s++)
-            t->p[i][s] += bias[bias_at(s0 + s - t->position[i], reach)];
-        for (int s = 0; s < own; s++)
-            largest = fmax(largest, t->p[i][s]);
-        t->shrink[i] = exp(t->largest[i] - largest);
-        t->largest[i] = largest;
-        t->sum[i] = t->sum[i] * t->shrink[i] + softmax_block(t->p[i], own, largest);
-        for (int s = own; s < n; s++)
-            t->p[i][s] = 0.0f;
+    for (int r = 0; r < lanes; r += VW) {
+        const intv own = CAT(vload, VW)(0, t->keys + r) - s0;
+        const floatv before = LOADV(t->largest + r);
+        floatv largest = before, sum = (floatv)(0.0f);
+        for (int s = 0; s < n; s++) {
+            floatv v = LOADV(t->p[s] + r) * scale;
+            if (reach)
+                v += packed_bias(bias, reach, s0 + s, t->position + r);
+            STOREV(v, t->p[s] + r);
+            largest = fmax(largest, select((floatv)(ELCL_NEG_MAX), v, (intv)(s) < own));
+        }
+        for (int s = 0; s < n; s++) {
+            const floatv v = exp(LOADV(t->p[s] + r) - largest);
+            const floatv p = select((floatv)(0.0f), v, (intv)(s) < own);
+            STOREV(p, t->p[s] + r);
+            sum += p;
+        }
+        const floatv shrink = exp(before - largest);
+        STOREV(largest, t->largest + r);
+        STOREV(shrink, t->shrink + r);
+        STOREV(ELCL_MAC(LOADV(t->sum + r), shrink, sum), t->sum + r);
     }
 }
 
@@ -151,8 +177,11 @@ static inline void packed_run(struct packed_rows *t, int rows, __global float *o
                               __global const state_t *v, int kv_ld, int dh, float scale,
                               __global const float *bias, int reach)
 {
+    const int lanes = round_up(rows, 2 * VW);
     int keys = 0;
-    for (int i = 0; i < rows; i++) {
+    for (int i = 0; i < lanes; i++) {
+        if (i >= rows)
+            t->keys[i] = t->position[i] = 0;
         keys = max(keys, t->keys[i]);
         t->largest[i] = ELCL_NEG_MAX;
         t->sum[i] = 0.0f;
@@ -161,18 +190,19 @@ static inline void packed_run(struct packed_rows *t, int rows, __global float *o
         const int n = min(PACKED_KEYS, keys - s0);
         for (int d = 0; d < dh; d += PACKED_D) {
             const int n_d = min(PACKED_D, dh - d);
-            pack_keys(t->pack, k + (size_t)s0 * kv_ld + d, n, n_d, kv_ld);
-#define PACKED_SCORES(n_tile)                                                                      \
-    packed_scores(n_tile, t->p + i, q + (size_t)i * q_ld + d, q_ld, t->pack, n, n_d, d == 0)
-            PACKED_TILES(PACKED_SCORES)
+            if (s0 == 0 || dh > PACKED_D)
+                pack_queries(t->q, q + d, q_ld, rows, lanes, n_d);
+            pack_block(t->pack, k + (size_t)s0 * kv_ld + d, n, n_d, kv_ld);
+            for (int j = 0; j < n; j += GEMM_ROWS)
+                packed_scores(t->p + j, t->pack + j * PACKED_D, t->q, lanes, n_d, d == 0);
         }
-        packed_softmax(t, rows, s0, n, scale, bias, reach);
+        packed_softmax(t, lanes, s0, n, scale, bias, reach);
         for (int d = 0; d < dh; d += PACKED_D) {
             const int n_d = min(PACKED_D, dh - d);
-            pack_values(t->pack, v + (size_t)s0 * kv_ld + d, n, n_d, kv_ld);
-#define PACKED_SUMS(n_tile)                                                                        \
-    packed_sums(n_tile, o + i * o_ld + d, o_ld, t->p + i, t->shrink + i, t->pack, n, n_d, s0 == 0)
-            PACKED_TILES(PACKED_SUMS)
+            pack_block(t->pack, v + (size_t)s0 * kv_ld + d, n, n_d, kv_ld);
+            for (int i = 0; i < rows; i += GEMM_ROWS)
+                packed_sums(min(rows - i, GEMM_ROWS), o + i * o_ld + d, o_ld, t->p, i, t->shrink,
+                            t->pack, n, n_d, s0 == 0);
         }
     }
     for (int i = 0; i < rows; i++) {
@@ -182,9 +212,9 @@ static inline void packed_run(struct packed_rows *t, int rows, __global float *o
     }
 }
 
-__kernel void attn_packed(__global float *o,           /* [R, H Dh] */
-                          __global const float *q,     /* [R, q_ld] */
-                          __global const state_t *kv,  /* [pool rows, kv_ld] */
+__kernel void attn_packed(__global float *o,                         /* [R, H Dh] */
+                          __global const float *q,                   /* [R, q_ld] */
+                          __global const state_t *kv,                /* [pool rows, kv_ld] */
                           __global const int *step, ulong groups_at, /* a group per row */
                           int n_rows,
                           __global const float *bias, /* [H, 2 reach + 1], unless reach is 0 */

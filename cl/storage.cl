@@ -138,17 +138,24 @@ typedef float state_t;
 #define STATE_PUT(p, i, v) (p)[i] = (v)
 #endif
 
-/* Sum of a vector's elements, in a fixed order. */
+/* Sum and maximum of a vector's elements, in a fixed order. */
 static inline float sum4(float4 v)
 {
     return (v.x + v.y) + (v.z + v.w);
 }
+static inline float max4(float4 v)
+{
+    return fmax(fmax(v.x, v.y), fmax(v.z, v.w));
+}
 #if VW == 4
 #define SUMV(v) sum4(v)
+#define MAXV(v) max4(v)
 #elif VW == 8
 #define SUMV(v) sum4((v).lo + (v).hi)
+#define MAXV(v) max4(fmax((v).lo, (v).hi))
 #else
 #define SUMV(v) sum4(((v).lo + (v).hi).lo + ((v).lo + (v).hi).hi)
+#define MAXV(v) max4(fmax(fmax((v).lo, (v).hi).lo, fmax((v).lo, (v).hi).hi))
 #endif
 
 /* Ints of a row's record in the step buffer: src/ops/ops.h has the same list. */

@@ -6,21 +6,37 @@
 #define EL_TILE 6
 #define EL_ITEMS_PER_CORE 8
 
-#define PACKED_ROWS_CPU 60 /* PACKED_ROWS of attn_packed_cpu.cl */
+#define MHA_MAX_HEADS 16 /* of attn_mha_cpu.cl */
+#define MHA_ITEMS_PER_CORE 2
+
+#define PACKED_ROWS_CPU 96 /* PACKED_ROWS of attn_packed_cpu.cl */
 #define PACKED_ROWS_GPU 32 /* of attn_packed_gpu.cl */
 #define PACKED_ITEMS 128   /* its work-group */
 /* its struct packed_tile: q, K or V, p, parts, and five numbers per row */
 #define PACKED_LOCAL_BYTES (4 * (32 * 36 + 32 * 68 + 64 * 32 + 4 * 32 + 5 * 32))
 
+/* Work-items for each group in the CPU shape, at least so many for a core altogether that the last
+ * ones do not leave cores idle: a driver may hand out half of what is left at a time. */
+static size_t items_per_group(const struct elcl_ops *ops, int n_groups, int per_core)
+{
+    return elcl_div_up((size_t)per_core * ops->device->desc.compute_units, (size_t)n_groups);
+}
+
 /* (row, head) pairs per work-item of the CPU shape: as many as fit, so that Y is read once for
- * them, but few enough that the last work-items do not leave cores idle: a driver may hand out
- * half of what is left at a time. */
+ * them. */
 static int pairs_per_item(const struct elcl_ops *ops, int n_groups, int max_pairs)
 {
-    const int wanted = EL_ITEMS_PER_CORE * (int)ops->device->desc.compute_units;
-    const int items = (int)elcl_div_up((size_t)wanted, (size_t)n_groups); /* per group */
-    const int pairs = (int)elcl_round_up(elcl_div_up((size_t)max_pairs, (size_t)items), EL_TILE);
+    const size_t items = items_per_group(ops, n_groups, EL_ITEMS_PER_CORE);
+    const int pairs = (int)elcl_round_up(elcl_div_up((size_t)max_pairs, items), EL_TILE);
     return elcl_min_int(elcl_max_int(pairs, 2 * EL_TILE), EL_MAX_PAIRS);
+}
+
+/* Heads per work-item of the CPU shape: the more, the longer the runs that are read. */
+static int heads_per_item(const struct elcl_ops *ops, int n_groups, int h)
+{
+    const int heads =
+        (int)elcl_div_up((size_t)h, items_per_group(ops, n_groups, MHA_ITEMS_PER_CORE));
+    return elcl_min_int(heads, MHA_MAX_HEADS);
 }
 
 static bool has_bias(const struct elcl_position_bias *bias)
@@ -131,18 +147,25 @@ static struct elcl_launch mha_begin(struct elcl_ops *ops, const struct elcl_attn
 
 int elcl_op_attn_mha(struct elcl_ops *ops, const struct elcl_attn_mha_args *args, elcl_error *err)
 {
+    if (!args->n_groups)
+        return ELCL_OK;
+    const bool cpu = ops->kernels == ELCL_KERNELS_CPU;
+    const int heads = heads_per_item(ops, args->n_groups, args->h);
     struct elcl_launch launch = mha_begin(ops, args, ELCL_K_ATTN_MHA, "attn_mha");
     mha_buffers(&launch, args);
     elcl_launch_buffer(&launch, args->lineage);
     elcl_launch_int(&launch, args->lineage_ld);
+    if (cpu) {
+        elcl_launch_int(&launch, args->h);
+        elcl_launch_int(&launch, heads);
+    }
     mha_sizes(&launch, args);
     count_mha(&launch, args, args->reads);
-    const size_t items = elcl_group_items(ops);
-    const size_t global[] = {items * (size_t)args->h, (size_t)args->n_groups,
-                             (size_t)args->max_rows};
+    const size_t items = elcl_group_items(ops), h = (size_t)args->h;
+    const size_t global[] = {cpu ? elcl_div_up(h, (size_t)heads) : items * h,
+                             (size_t)args->n_groups, (size_t)args->max_rows};
     const size_t local[] = {items, 1, 1};
-    const cl_uint dimensions = ops->kernels == ELCL_KERNELS_CPU ? 2 : 3;
-    return elcl_launch_run(&launch, dimensions, global, local, err);
+    return elcl_launch_run(&launch, cpu ? 2 : 3, global, local, err);
 }
 
 int elcl_op_attn_packed(struct elcl_ops *ops, const struct elcl_attn_mha_args *args,

@@ -291,6 +291,44 @@ static void bench_mha(struct bed *bed, const struct attention *a)
     bed_end(bed);
 }
 
+static int call_packed(void *user, elcl_error *err)
+{
+    const struct mha_call *c = user;
+    return elcl_op_attn_packed(c->ops, &c->args, err);
+}
+
+/* An encoder's rows with query, key and value side by side. */
+static void bench_packed(struct bed *bed, int b, int h, int d, int s)
+{
+    char name[96];
+    snprintf(name, sizeof(name), "attn_packed B=%d H=%d D=%d S=%d", b, h, d, s);
+    if (!start(bed, name))
+        return;
+    const int r = b * s;
+    struct elcl_group *groups = bed_memory(bed, (size_t)r, sizeof(*groups));
+    for (int g = 0; g < r; g++)
+        groups[g] = (struct elcl_group){.row = g, .n_rows = 1, .start = g / s * s, .n_shared = s};
+    const size_t n = (size_t)r * d;
+    const struct mha_call call = {bed->ops,
+                                  {.o = bed_output(bed, NULL, n * sizeof(float)),
+                                   .q = filled(bed, 3 * n),
+                                   .kv = filled(bed, 3 * n),
+                                   .kv_f32 = true,
+                                   .step = bed_input(bed, groups, (size_t)r * sizeof(*groups)),
+                                   .n_groups = r,
+                                   .max_rows = 1,
+                                   .h = h,
+                                   .dh = d / h,
+                                   .q_ld = 3 * d,
+                                   .kv_ld = 3 * d,
+                                   .k_at = d,
+                                   .v_at = 2 * d,
+                                   .scale = 0.125f,
+                                   .keys = (uint64_t)r * s}};
+    report(bed, name, call_packed, (void *)&call);
+    bed_end(bed);
+}
+
 static void bench_attention(struct bed *bed)
 {
     static const struct attention shapes[] = {{"cross", 4, 4, 12, 768, 512, true},
@@ -301,6 +339,8 @@ static void bench_attention(struct bed *bed)
         bench_el(bed, &shapes[i]);
         bench_mha(bed, &shapes[i]);
     }
+    bench_packed(bed, 4, 16, 1024, 512);
+    bench_packed(bed, 16, 12, 768, 64);
 }
 
 /* ---- rows ---------------------------------------------------------------------------------- */
