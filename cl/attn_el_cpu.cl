@@ -2,12 +2,12 @@
  * EL-attention, CPU shape: for row r and head h with the group's keys Y[j],
  *     p = softmax_j(scale e[r, h] . Y[j]),  c[r, h] = sum_j p_j Y[j]
  * The rows of a group share their keys, and Y is key and value: pairs (row, head) are vectors e of
- * length D that all meet the same Y. One pass over blocks of EL_KEYS keys; a block of Y is read from
- * memory once for all pairs of the work-item and stays in the cache between the two products. Per
- * pair a running maximum and sum: when a block raises the maximum, what was summed before shrinks
- * by exp(m_old - m_new). Blocks depend on the number of keys only, and every pair's arithmetic is
- * its own: results do not depend on which rows share the work. With a position bias, key j of a
- * row at `position` gets bias[h][j - position] onto its score (storage.cl).
+ * length D that all meet the same Y. One pass over blocks of EL_KEYS keys; a block of Y is read
+ * from memory once for all pairs of the work-item and stays in the cache between the two products.
+ * Per pair a running maximum and sum: when a block raises the maximum, what was summed before
+ * shrinks by exp(m_old - m_new). Blocks depend on the number of keys only, and every pair's
+ * arithmetic is its own: results do not depend on which rows share the work. With a position bias,
+ * key j of a row at `position` gets bias[h][j - position] onto its score (storage.cl).
  *
  * attn_el   one work-item per `pairs` pairs of a group: global size
  *           {ceil(max rows * H / pairs), groups}, work-group {1, 1}; pairs <= EL_MAX_PAIRS
@@ -19,7 +19,10 @@
 #define EL_MAX_PAIRS 30 /* with as many c and a block of Y they stay in the second-level cache */
 #define EL_TILE 6       /* pairs that share the loads of Y: 12 chains of multiply-adds */
 
-/* Keys s and s + 1 (when two) against `pairs` vectors e: p[i][s] = scale e_i . Y. */
+/* Keys s and s + 1 (when two) against `pairs` vectors e: p[i][s] = scale e_i . Y. Here and below
+ * the bounds of loops that must unroll, for their arrays to be registers, are constants where they
+ * stand: compilers that see `pairs` become one by inlining may leave the loop as it is, which takes
+ * twice the time. */
 __attribute__((always_inline)) static inline void
 el_scores(const int pairs, float (*p)[EL_KEYS], __global const float *e, __global const state_t *y,
           const int *row, int n, int d_size, float scale)
@@ -30,19 +33,23 @@ el_scores(const int pairs, float (*p)[EL_KEYS], __global const float *e, __globa
         __global const state_t *y1 = y + (size_t)row[min(s + 1, n - 1)] * d_size;
         floatv acc0[EL_TILE], acc1[EL_TILE];
 #pragma unroll
-        for (int i = 0; i < pairs; i++)
+        for (int i = 0; i < EL_TILE; i++)
             acc0[i] = acc1[i] = (floatv)(0.0f);
         for (int d = 0; d < whole; d += VW) {
             const floatv v0 = STATE_VEC(y0 + d), v1 = STATE_VEC(y1 + d);
 #pragma unroll
-            for (int i = 0; i < pairs; i++) {
+            for (int i = 0; i < EL_TILE; i++) {
+                if (i >= pairs)
+                    break;
                 const floatv q = LOADV(e + (size_t)i * d_size + d);
                 acc0[i] = ELCL_MAC(q, v0, acc0[i]);
                 acc1[i] = ELCL_MAC(q, v1, acc1[i]);
             }
         }
 #pragma unroll
-        for (int i = 0; i < pairs; i++) {
+        for (int i = 0; i < EL_TILE; i++) {
+            if (i >= pairs)
+                break;
             float sum0 = SUMV(acc0[i]), sum1 = SUMV(acc1[i]);
             for (int d = whole; d < d_size; d++) {
                 sum0 = ELCL_MAC(e[(size_t)i * d_size + d], STATE_GET(y0, d), sum0);
@@ -54,8 +61,8 @@ el_scores(const int pairs, float (*p)[EL_KEYS], __global const float *e, __globa
     }
 }
 
-/* Position biases of keys s0 .. s0 + n - 1 onto the scores of `pairs` pairs from `pair` of the group
- * on; `records` are those of the group's rows. */
+/* Position biases of keys s0 .. s0 + n - 1 onto the scores of `pairs` pairs from `pair` of the
+ * group on; `records` are those of the group's rows. */
 static inline void el_bias(int pairs, float (*p)[EL_KEYS], __global const float *bias, int reach,
                            __global const int *records, int pair, int h_size, int s0, int n)
 {
@@ -76,7 +83,9 @@ el_context(const int pairs, float (*p)[EL_KEYS], __global float *c, __global con
     for (int d = 0; d < whole; d += 2 * VW) {
         floatv lo[EL_TILE], hi[EL_TILE];
 #pragma unroll
-        for (int i = 0; i < pairs; i++) {
+        for (int i = 0; i < EL_TILE; i++) {
+            if (i >= pairs)
+                break;
             __global const float *from = c + (size_t)i * d_size + d;
             lo[i] = first ? (floatv)(0.0f) : LOADV(from) * shrink[i];
             hi[i] = first ? (floatv)(0.0f) : LOADV(from + VW) * shrink[i];
@@ -85,13 +94,17 @@ el_context(const int pairs, float (*p)[EL_KEYS], __global float *c, __global con
             __global const state_t *from = y + (size_t)row[s] * d_size + d;
             const floatv v0 = STATE_VEC(from), v1 = STATE_VEC(from + VW);
 #pragma unroll
-            for (int i = 0; i < pairs; i++) {
+            for (int i = 0; i < EL_TILE; i++) {
+                if (i >= pairs)
+                    break;
                 lo[i] = ELCL_MAC((floatv)(p[i][s]), v0, lo[i]);
                 hi[i] = ELCL_MAC((floatv)(p[i][s]), v1, hi[i]);
             }
         }
 #pragma unroll
-        for (int i = 0; i < pairs; i++) {
+        for (int i = 0; i < EL_TILE; i++) {
+            if (i >= pairs)
+                break;
             STOREV(lo[i], c + (size_t)i * d_size + d);
             STOREV(hi[i], c + (size_t)i * d_size + d + VW);
         }
@@ -128,13 +141,13 @@ el_block(const int pairs, __global float *c, __global const float *e, __global c
     el_context(pairs, p, c, y, row, n, d_size, shrink, s0 == 0);
 }
 
-__kernel void attn_el(__global float *c,           /* [R, H, D] */
-                      __global const float *e,     /* [R, H, D] */
-                      __global const state_t *y,   /* [pool rows, D] */
+__kernel void attn_el(__global float *c,         /* [R, H, D] */
+                      __global const float *e,   /* [R, H, D] */
+                      __global const state_t *y, /* [pool rows, D] */
                       __global const int *step, ulong groups_at,
                       __global const int *lineage, /* [rows, lineage_ld] */
                       int lineage_ld,
-                      __global const float *bias,  /* [H, 2 reach + 1], unless reach is 0 */
+                      __global const float *bias, /* [H, 2 reach + 1], unless reach is 0 */
                       int reach, ulong rows_at, int h_size, int d_size, int pairs, float scale)
 {
     float largest[EL_MAX_PAIRS], sum[EL_MAX_PAIRS];

@@ -7,9 +7,8 @@
  *
  * attn_mha   one work-item per (`heads` heads, group): global size {ceil(H / heads), groups},
  *            work-group {1, 1}. Up to MHA_TILE rows of a group pass over the keys and values
- * together, which are then read once: a pool row's part of all these heads in one run, since pool
- *            rows lie pages apart, and of one head alone neither the caches' prefetchers nor the
- *            pages' table would have enough.
+ *            together, which are then read once: a pool row's part of all these heads in one run.
+ *            Pool rows lie pages apart, and one head's part is too short a run for prefetchers.
  */
 // lint: -DVW=8 -DWG=1
 // lint: -DVW=16 -DWG=1 -DELCL_STATE_F16
@@ -20,7 +19,8 @@
 #define MHA_CHAINS 8  /* independent sums, a multiple of MHA_TILE */
 #define MHA_STREAMS 8 /* values that are summed before the next heads' of them */
 
-/* p[i][s ..] = scale q[i] . k[s ..] for `rows` rows and `keys` keys, constants at every call. */
+/* p[i][s ..] = scale q[i] . k[s ..] for `rows` rows and `keys` keys, constants at every call.
+ * Loops have their bounds as in attn_el_cpu.cl. */
 __attribute__((always_inline)) static inline void
 mha_scores(const int rows, const int keys, float (*p)[MHA_KEYS], int s, __global const float *q,
            int q_ld, __global const state_t *k, const int *row, int kv_ld, int dh, float scale)
@@ -29,33 +29,30 @@ mha_scores(const int rows, const int keys, float (*p)[MHA_KEYS], int s, __global
     floatv sum_v[MHA_CHAINS];
     __global const state_t *key[MHA_CHAINS];
 #pragma unroll
-    for (int j = 0; j < keys; j++)
-        key[j] = k + (size_t)row[s + j] * kv_ld;
-#pragma unroll
-    for (int c = 0; c < rows * keys; c++)
+    for (int c = 0; c < MHA_CHAINS; c++) {
+        key[c] = k + (size_t)row[s + min(c, keys - 1)] * kv_ld;
         sum_v[c] = (floatv)(0.0f);
+    }
     for (int d = 0; d < whole; d += VW) {
         floatv q_v[MHA_TILE];
 #pragma unroll
-        for (int i = 0; i < rows; i++)
-            q_v[i] = LOADV(q + (size_t)i * q_ld + d);
+        for (int i = 0; i < MHA_TILE; i++)
+            q_v[i] = LOADV(q + (size_t)min(i, rows - 1) * q_ld + d);
 #pragma unroll
-        for (int j = 0; j < keys; j++) {
-            const floatv k_v = STATE_VEC(key[j] + d);
-#pragma unroll
-            for (int i = 0; i < rows; i++)
-                sum_v[j * rows + i] = ELCL_MAC(q_v[i], k_v, sum_v[j * rows + i]);
-        }
+        for (int c = 0; c < MHA_CHAINS; c++)
+            if (c < rows * keys)
+                sum_v[c] = ELCL_MAC(q_v[c % rows], STATE_VEC(key[c / rows] + d), sum_v[c]);
     }
 #pragma unroll
-    for (int j = 0; j < keys; j++)
-#pragma unroll
-        for (int i = 0; i < rows; i++) {
-            float sum = 0.0f;
-            for (int d = whole; d < dh; d++)
-                sum = ELCL_MAC(q[(size_t)i * q_ld + d], STATE_GET(key[j], d), sum);
-            p[i][s + j] = scale * (sum + SUMV(sum_v[j * rows + i]));
-        }
+    for (int c = 0; c < MHA_CHAINS; c++) {
+        if (c >= rows * keys)
+            break;
+        const int i = c % rows, j = c / rows;
+        float sum = 0.0f;
+        for (int d = whole; d < dh; d++)
+            sum = ELCL_MAC(q[(size_t)i * q_ld + d], STATE_GET(key[j], d), sum);
+        p[i][s + j] = scale * (sum + SUMV(sum_v[c]));
+    }
 }
 
 /* o[i] [dh] += the sum over keys s0 .. end - 1 of p[i] times their values, which stand at
@@ -78,12 +75,9 @@ mha_sums(const int rows, __global float *o, int o_ld, const float (*p)[MHA_KEYS]
         for (int s = s0; s < end; s++) {
             __global const state_t *from = v + (size_t)row[s] * kv_ld + d;
 #pragma unroll
-            for (int w = 0; w < wide; w++) {
-                const floatv v_v = STATE_VEC(from + w * VW);
-#pragma unroll
-                for (int i = 0; i < rows; i++)
-                    acc[i * wide + w] = ELCL_MAC((floatv)(p[i][s]), v_v, acc[i * wide + w]);
-            }
+            for (int c = 0; c < MHA_CHAINS; c++)
+                acc[c] =
+                    ELCL_MAC((floatv)(p[c / wide][s]), STATE_VEC(from + c % wide * VW), acc[c]);
         }
 #pragma unroll
         for (int c = 0; c < MHA_CHAINS; c++)

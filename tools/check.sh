@@ -18,6 +18,7 @@ logs=build/check
 # The last line of the output, whatever happened before.
 finish() {
     trap - EXIT INT TERM
+    [ -z "${oclgrind-}" ] || kill "$oclgrind" 2>/dev/null
     printf '== %d s\n' $(($(date +%s) - start))
     [ "$skipped" -eq 0 ] || tail_line=", $skipped skipped"
     printf '%d passed, %d failed%s\n' "$passed" "$failed" "${tail_line-}"
@@ -124,7 +125,7 @@ under_oclgrind() {
     }
 }
 
-kernels_elsewhere() {
+kernels_on_rusticl() {
     if [ -n "$(icd rusticl)" ]; then
         program 'kernels on rusticl/llvmpipe' kernels-rusticl \
             env OCL_ICD_VENDORS="$(icd rusticl)" RUSTICL_ENABLE=llvmpipe \
@@ -132,12 +133,28 @@ kernels_elsewhere() {
     else
         skip 'kernels on rusticl/llvmpipe: no rusticl.icd (Debian package mesa-opencl-icd)'
     fi
-    if command -v oclgrind >/dev/null; then
-        program 'kernels under Oclgrind' kernels-oclgrind \
-            under_oclgrind build/tests/kernels --small --without bf16/f16 --device oclgrind
-    else
+}
+
+# Oclgrind takes one core: it runs beside the builds.
+start_oclgrind() {
+    command -v oclgrind >/dev/null || return 0
+    oclgrind_began=$(date +%s)
+    under_oclgrind build/tests/kernels --small --without bf16/f16 --device oclgrind \
+        >"$logs/kernels-oclgrind.log" 2>&1 </dev/null &
+    oclgrind=$!
+}
+
+finish_oclgrind() {
+    if [ -z "${oclgrind-}" ]; then
         skip 'kernels under Oclgrind: no oclgrind here (Debian 13 has no package of it)'
+        return
     fi
+    wait "$oclgrind"
+    code=$?
+    oclgrind=
+    began=$oclgrind_began
+    add_up 'kernels under Oclgrind' "$logs/kernels-oclgrind.log" $code ||
+        quote "$logs/kernels-oclgrind.log"
 }
 
 with_clang() (
@@ -146,15 +163,16 @@ with_clang() (
     build build-clang -Dwerror=true
 )
 
+with_sanitizers() {
+    build build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dwerror=true -Doptimization=1
+}
+
 sanitized() {
     # LeakSanitizer reports leaks inside rusticl, so only where PoCL can stand alone.
     if [ -z "$(icd pocl)" ]; then
         skip 'tests under AddressSanitizer: no pocl.icd (Debian package pocl-opencl-icd)'
         return 0
     fi
-    step 'build with AddressSanitizer and UndefinedBehaviorSanitizer' build-asan \
-        build build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dwerror=true \
-        -Doptimization=1 || return 1
     # LeakSanitizer's guess where libraries loaded late keep thread-local data is wrong at times, and
     # following it crashes: no such guess.
     ASAN_OPTIONS=intercept_tls_get_addr=0
@@ -177,7 +195,12 @@ fi
 
 if step 'build, warnings are errors' build build build; then
     suite tests suite build
-    kernels_elsewhere
+    start_oclgrind
+    kernels_on_rusticl
+    built=yes
 fi
 step 'build with clang, warnings are errors' build-clang with_clang
-sanitized
+step 'build with AddressSanitizer and UndefinedBehaviorSanitizer' build-asan with_sanitizers &&
+    asan=yes
+[ -z "${built-}" ] || finish_oclgrind
+[ -z "${asan-}" ] || sanitized

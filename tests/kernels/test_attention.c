@@ -241,7 +241,7 @@ static const struct layout mha_layouts[] = {
 
 static void test_mha(struct bed *bed)
 {
-    static const int sizes[][2] = {{2, 5}, {3, 32}, {1, 16}, {6, 37}, {16, 64}, {1, 1}};
+    static const int sizes[][2] = {{2, 5}, {3, 32}, {1, 16}, {6, 37}, {33, 64}, {1, 1}};
     const size_t n_sizes = bed->full ? ELCL_COUNT(sizes) : 2;
     const int n_inputs = bed->options->small ? 2 : N_INPUTS;
     for (size_t i = 0; i < n_sizes; i++)
