@@ -1,0 +1,72 @@
+/* elcl generate, the engines: as large as the samples so far have needed them. */
+#include "generate_run.h"
+
+/* Tokens of lists for which an engine that is told nothing has room. */
+#define USUAL_LISTS 256
+
+static int beams_of(const elcl_gen_options *gen)
+{
+    return gen->do_sample && gen->num_beams == 1 ? gen->num_return_sequences : gen->num_beams;
+}
+
+void elcl_generate_size_engines(struct elcl_generate_run *r, const elcl_gen_options *gen)
+{
+    r->max_beams = beams_of(gen);
+    r->max_lists = elcl_option_lists_tokens(gen);
+}
+
+int elcl_generate_start_engines(struct elcl_generate_run *r, elcl_error *err)
+{
+    elcl_engine_params params = elcl_engine_params_default();
+    elcl_engine_stats stats;
+    params.batch_size = r->opt->batch_size;
+    params.max_beams = r->max_beams;
+    params.max_source = r->opt->max_source;
+    params.max_target = r->max_target;
+    params.max_list_tokens = r->max_lists;
+    params.on_result = elcl_generate_on_result;
+    params.on_token = r->opt->stream ? elcl_generate_on_token : NULL;
+    params.user = r;
+    int rc = elcl_engines_start(&r->engines, &params, err);
+    if (rc)
+        return rc;
+    elcl_engines_stats(&r->engines, &stats);
+    r->refill = stats.batch_size > 0 ? 2 * (size_t)stats.batch_size : 1;
+    return ELCL_OK;
+}
+
+static void add_stats(elcl_engine_stats *sum, const elcl_engine_stats *more)
+{
+    sum->output_tokens += more->output_tokens;
+    sum->seconds += more->seconds;
+    sum->bytes_moved += more->bytes_moved;
+    sum->flop += more->flop;
+}
+
+int elcl_generate_make_room(struct elcl_generate_run *r, const struct elcl_sample *sample,
+                            elcl_error *err)
+{
+    const int beams = beams_of(elcl_generate_options_of(r, sample));
+    const int lists = elcl_option_lists_tokens(elcl_generate_options_of(r, sample));
+    if (!sample->own || (beams <= r->max_beams && sample->max_target <= r->max_target &&
+                         lists <= (r->max_lists ? r->max_lists : USUAL_LISTS)))
+        return ELCL_OK;
+    elcl_engine_stats stats;
+    int rc = elcl_pool_run(r->engines.pool, err);
+    if (rc)
+        return rc;
+    elcl_engines_stats(&r->engines, &stats);
+    add_stats(&r->past, &stats);
+    elcl_pool_destroy(&r->engines.pool);
+    r->max_beams = beams > r->max_beams ? beams : r->max_beams;
+    r->max_target = sample->max_target > r->max_target ? sample->max_target : r->max_target;
+    if (lists > (r->max_lists ? r->max_lists : USUAL_LISTS))
+        r->max_lists = lists;
+    return elcl_generate_start_engines(r, err);
+}
+
+void elcl_generate_stats(const struct elcl_generate_run *r, elcl_engine_stats *stats)
+{
+    elcl_engines_stats(&r->engines, stats);
+    add_stats(stats, &r->past);
+}
