@@ -109,8 +109,8 @@ static inline void gemm_weights(mac_w *wv, __global const weight_t *w)
 
 /*
  * sums [panels][rows][NR] += x [rows, steps] w: one tile over one slice; the first slice takes the
- * sums as zero. `rows` and `panels` are constants at every call, so that the loops unroll and acc
- * lives in registers. Panels lie w_next elements apart.
+ * sums as zero. `rows` and `panels` are constants at every call; the loops have their bounds as in
+ * attn_el_cpu.cl, so that acc lives in registers. Panels lie w_next elements apart.
  */
 __attribute__((always_inline)) static inline void
 gemm_tile(const int rows, const int panels, mac_sum *sums, __global const mac_x *x,
@@ -120,25 +120,31 @@ gemm_tile(const int rows, const int panels, mac_sum *sums, __global const mac_x 
     mac_sums acc[2 * GEMM_ROWS];
     mac_w wv[4];
 #pragma unroll
-    for (int i = 0; i < rows * width; i++)
-        acc[i] = first ? (mac_sums)(0) : LOADV(sums + i * VW);
+    for (int i = 0; i < 2 * GEMM_ROWS; i++)
+        if (i < rows * width)
+            acc[i] = first ? (mac_sums)(0) : LOADV(sums + i * VW);
     for (int k = 0; k < steps; k++) {
 #pragma unroll
-        for (int p = 0; p < panels; p++)
-            gemm_weights(wv + 2 * p, w + p * w_next + (size_t)k * NR * WEIGHT_GROUP);
+        for (int p = 0; p < 2; p++)
+            if (p < panels)
+                gemm_weights(wv + 2 * p, w + p * w_next + (size_t)k * NR * WEIGHT_GROUP);
 #pragma unroll
-        for (int r = 0; r < rows; r++) {
+        for (int r = 0; r < GEMM_ROWS; r++) {
+            if (r >= rows)
+                break;
             const mac_x v = x[(size_t)r * x_ld + k];
 #pragma unroll
-            for (int j = 0; j < width; j++) {
+            for (int j = 0; j < 4; j++) {
                 const int at = (j / 2 * rows + r) * 2 + j % 2;
-                acc[at] = mac(acc[at], v, wv[j]);
+                if (j < width)
+                    acc[at] = mac(acc[at], v, wv[j]);
             }
         }
     }
 #pragma unroll
-    for (int i = 0; i < rows * width; i++)
-        STOREV(acc[i], sums + i * VW);
+    for (int i = 0; i < 2 * GEMM_ROWS; i++)
+        if (i < rows * width)
+            STOREV(acc[i], sums + i * VW);
 }
 
 /* Rows of the next tile: as few thin ones as can be. */
