@@ -121,8 +121,7 @@ gemm_tile(const int rows, const int panels, mac_sum *sums, __global const mac_x 
     mac_w wv[4];
 #pragma unroll
     for (int i = 0; i < 2 * GEMM_ROWS; i++)
-        if (i < rows * width)
-            acc[i] = first ? (mac_sums)(0) : LOADV(sums + i * VW);
+        acc[i] = first ? (mac_sums)(0) : LOADV(sums + min(i, rows * width - 1) * VW);
     for (int k = 0; k < steps; k++) {
 #pragma unroll
         for (int p = 0; p < 2; p++)
