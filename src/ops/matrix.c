@@ -65,20 +65,23 @@ static size_t panel_bytes(const struct layout *l)
     return values_bytes(l) + (size_t)l->width * tail;
 }
 
-static size_t place(const struct layout *l, int k, int lane)
+/* Where column `lane` begins in a panel. Its next elements stand behind it up to `group`, the next
+ * groups a multiple of width * group further. */
+static size_t column_start(const struct layout *l, int lane)
 {
-    const size_t group = (size_t)l->group, at = (size_t)k;
     if (l->pairs)
         lane = lane % (l->width / 2) * 2 + lane / (l->width / 2);
-    return (at / group * (size_t)l->width + (size_t)lane) * group + at % group;
+    return (size_t)lane * (size_t)l->group;
 }
 
-/* Column `lane` of a panel, the elements from `from` on of the source. */
+/* Column `lane` of a panel, the elements from `from` on of the source. Large models start as fast
+ * as this loop runs, so that it divides nothing; integer products alone have groups. */
 static void pack_column(const struct layout *l, const struct elcl_matrix_source *source,
                         size_t from, char *panel, int lane)
 {
+    const size_t first = column_start(l, lane);
     for (int k = 0; k < l->k; k++)
-        put_value(panel, l->storage, place(l, k, lane),
+        put_value(panel, l->storage, first + (size_t)k * (size_t)l->width,
                   source_value(source, from + k * source->k_stride));
 }
 
@@ -102,12 +105,17 @@ static void pack_int8_column(const struct layout *l, const struct elcl_matrix_so
 {
     const float scale = column_scale(source, from, l->k);
     char *tail = panel + values_bytes(l) + (size_t)lane * sizeof(scale);
+    const size_t first = column_start(l, lane), group = (size_t)l->group;
     int32_t sum = 0;
-    for (int k = 0; scale > 0 && k < l->k; k++) {
+    for (size_t k = 0, at = first, i = 0; scale > 0 && k < (size_t)l->k; k++) {
         const float value = source_value(source, from + k * source->k_stride) / scale;
         const int8_t whole = (int8_t)lrintf(fmaxf(-127, fminf(value, 127)));
-        ((int8_t *)panel)[place(l, k, lane)] = whole;
+        ((int8_t *)panel)[at + i] = whole;
         sum += whole;
+        if (++i == group) {
+            i = 0;
+            at += (size_t)l->width * group;
+        }
     }
     memcpy(tail, &scale, sizeof(scale));
     if (l->group > 1)
