@@ -130,14 +130,8 @@ el_block(const int pairs, __global float *c, __global const float *e, __global c
     el_scores(pairs, p, e, y, row, n, d_size, scale);
     if (reach)
         el_bias(pairs, p, bias, reach, records, pair, h_size, s0, n);
-    for (int i = 0; i < pairs; i++) {
-        float block_largest = largest[i];
-        for (int s = 0; s < n; s++)
-            block_largest = fmax(block_largest, p[i][s]);
-        shrink[i] = exp(largest[i] - block_largest);
-        largest[i] = block_largest;
-        sum[i] = sum[i] * shrink[i] + softmax_block(p[i], n, block_largest);
-    }
+    for (int i = 0; i < pairs; i++)
+        shrink[i] = softmax_join(p[i], n, largest + i, sum + i);
     el_context(pairs, p, c, y, row, n, d_size, shrink, s0 == 0);
 }
 

@@ -114,25 +114,6 @@ struct mha_rows {
     int position[MHA_TILE];
 };
 
-/* One row's scores of n keys to probabilities: the largest score and the sum go on. Gives what
- * earlier sums shrink by. `bias` is that of the first key's distance, `reach` 0 without one. */
-static inline float mha_softmax(float *p, int n, __global const float *bias, int distance,
-                                int reach, float *largest, float *sum)
-{
-    floatv largest_v = (floatv)(*largest);
-    for (int s = 0; reach && s < n; s++)
-        p[s] += bias[bias_at(distance + s, reach)];
-    for (int s = n; s % VW; s++)
-        p[s] = ELCL_NEG_MAX;
-    for (int s = 0; s < n; s += VW)
-        largest_v = fmax(largest_v, LOADV(p + s));
-    const float block_largest = MAXV(largest_v);
-    const float shrink = exp(*largest - block_largest);
-    *largest = block_largest;
-    *sum = *sum * shrink + softmax_block(p, n, block_largest);
-    return shrink;
-}
-
 /* Scores of n keys, which stand at row[], a few of them head by head. */
 __attribute__((always_inline)) static inline void
 mha_block_scores(const int rows, struct mha_rows *t, const struct mha_group *g, const int *row,
@@ -171,10 +152,12 @@ mha_run(const int rows, struct mha_rows *t, const struct mha_group *g, __global 
             row[s] = key_row(group, lineage, s0 + s);
         mha_block_scores(rows, t, g, row, n, q, q_ld);
         for (int h = 0; h < g->heads; h++)
-            for (int i = 0; i < rows; i++)
-                t->shrink[h][i] =
-                    mha_softmax(t->p[h][i], n, g->bias + h * BIAS_ROW(g->reach),
-                                s0 - t->position[i], g->reach, t->largest[h] + i, t->sum[h] + i);
+            for (int i = 0; i < rows; i++) {
+                __global const float *bias = g->bias + h * BIAS_ROW(g->reach);
+                for (int s = 0; g->reach && s < n; s++)
+                    t->p[h][i][s] += bias[bias_at(s0 - t->position[i] + s, g->reach)];
+                t->shrink[h][i] = softmax_join(t->p[h][i], n, t->largest[h] + i, t->sum[h] + i);
+            }
         for (int s = 0; s < n; s += MHA_STREAMS)
             for (int h = 0; h < g->heads; h++)
                 mha_sums(rows, o + h * dh, o_ld, t->p[h], row, s, min(s + MHA_STREAMS, n),

@@ -69,3 +69,18 @@ static inline float softmax_block(float *p, int n, float largest)
     }
     return SUMV(sum_v);
 }
+
+/* n more scores p join a running softmax: p becomes exp(p - largest), largest and sum go on. Gives
+ * what earlier sums shrink by. p has room as in softmax_block(). */
+static inline float softmax_join(float *p, int n, float *largest, float *sum)
+{
+    floatv largest_v = (floatv)(*largest);
+    for (int s = n; s % VW; s++)
+        p[s] = ELCL_NEG_MAX;
+    for (int s = 0; s < n; s += VW)
+        largest_v = fmax(largest_v, LOADV(p + s));
+    const float now = MAXV(largest_v), shrink = exp(*largest - now);
+    *largest = now;
+    *sum = *sum * shrink + softmax_block(p, n, now);
+    return shrink;
+}

@@ -135,7 +135,7 @@ kernels_on_rusticl() {
     fi
 }
 
-# Oclgrind takes one core: it runs beside the builds.
+# Oclgrind uses little more than one core: it runs beside rusticl and the builds.
 start_oclgrind() {
     command -v oclgrind >/dev/null || return 0
     oclgrind_began=$(date +%s)

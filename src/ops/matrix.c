@@ -105,17 +105,14 @@ static void pack_int8_column(const struct layout *l, const struct elcl_matrix_so
 {
     const float scale = column_scale(source, from, l->k);
     char *tail = panel + values_bytes(l) + (size_t)lane * sizeof(scale);
-    const size_t first = column_start(l, lane), group = (size_t)l->group;
+    const size_t group = (size_t)l->group, width = (size_t)l->width;
+    int8_t *to = (int8_t *)panel + column_start(l, lane);
     int32_t sum = 0;
-    for (size_t k = 0, at = first, i = 0; scale > 0 && k < (size_t)l->k; k++) {
+    for (size_t k = 0; scale > 0 && k < (size_t)l->k; k++) {
         const float value = source_value(source, from + k * source->k_stride) / scale;
         const int8_t whole = (int8_t)lrintf(fmaxf(-127, fminf(value, 127)));
-        ((int8_t *)panel)[at + i] = whole;
+        to[k / group * width * group + k % group] = whole;
         sum += whole;
-        if (++i == group) {
-            i = 0;
-            at += (size_t)l->width * group;
-        }
     }
     memcpy(tail, &scale, sizeof(scale));
     if (l->group > 1)

@@ -384,10 +384,8 @@ struct tokens *g2p_words(const elcl_model *model, int n)
 
 /* ---- generation ---------------------------------------------------------------------------- */
 
-static void take_result(void *user, const elcl_result *result)
+void job_take(struct job *job, const elcl_result *result)
 {
-    (void)user;
-    struct job *job = result->user;
     job->deliveries++;
     job->n = elcl_min_int(result->n_hypotheses, MAX_HYPOTHESES);
     for (int i = 0; i < job->n; i++) {
@@ -400,7 +398,13 @@ static void take_result(void *user, const elcl_result *result)
     }
 }
 
-static elcl_request begin_job(struct job *job)
+static void take_result(void *user, const elcl_result *result)
+{
+    (void)user;
+    job_take(result->user, result);
+}
+
+elcl_request job_begin(struct job *job)
 {
     job->deliveries = job->n = 0;
     return (elcl_request){.source = job->source->ids,
@@ -426,7 +430,7 @@ bool jobs_run(elcl_model *model, const elcl_engine_params *params, struct job *j
     p.on_result = take_result;
     int rc = elcl_engine_create(model, &p, &engine, &err);
     for (int i = 0; !rc && i < n; i++) {
-        const elcl_request request = begin_job(&jobs[i]);
+        const elcl_request request = job_begin(&jobs[i]);
         rc = elcl_engine_submit(engine, &request, NULL, &err);
     }
     if (!rc)
@@ -447,7 +451,7 @@ bool jobs_run_lanes(elcl_model *model, int lanes, const elcl_engine_params *para
     p.on_result = take_result;
     int rc = elcl_pool_create(models, lanes, &p, &pool, &err);
     for (int i = 0; !rc && i < n; i++) {
-        const elcl_request request = begin_job(&jobs[i]);
+        const elcl_request request = job_begin(&jobs[i]);
         rc = elcl_pool_submit(pool, &request, NULL, &err);
     }
     if (!rc)

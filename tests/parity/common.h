@@ -100,6 +100,10 @@ struct job {
     struct hypothesis hypotheses[MAX_HYPOTHESES];
 };
 
+/* The job's request, whose user it is; forgets earlier results. */
+elcl_request job_begin(struct job *job);
+/* Counts a delivery and keeps its hypotheses, as far as there is room. */
+void job_take(struct job *job, const elcl_result *result);
 /* All jobs through one engine; on_result and user of params are set here. stats may be NULL. */
 bool jobs_run(elcl_model *model, const elcl_engine_params *params, struct job *jobs, int n,
               elcl_engine_stats *stats);

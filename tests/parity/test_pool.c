@@ -8,8 +8,7 @@
 
 /* What one request told its caller. */
 struct told {
-    uint64_t id; /* as the pool gave it */
-    int n_results;
+    uint64_t id;   /* as the pool gave it */
     bool in_order; /* so far: no token behind the result, each as the result has it */
     struct tokens streams[MAX_HYPOTHESES];
     struct job job;
@@ -19,8 +18,8 @@ static void take_token(void *user, const elcl_token *token)
 {
     struct told *told = token->user;
     ++*(int *)user;
-    told->in_order &= token->id == told->id && !told->n_results && token->stream < MAX_HYPOTHESES &&
-                      told->streams[token->stream].n < MAX_TOKENS;
+    told->in_order &= token->id == told->id && !told->job.deliveries &&
+                      token->stream < MAX_HYPOTHESES && told->streams[token->stream].n < MAX_TOKENS;
     if (told->in_order) {
         struct tokens *stream = &told->streams[token->stream];
         stream->ids[stream->n++] = token->token;
@@ -31,16 +30,8 @@ static void take_result(void *user, const elcl_result *result)
 {
     struct told *told = result->user;
     ++*(int *)user;
-    told->n_results++;
     told->in_order &= result->id == told->id && !result->error;
-    told->job.n = elcl_min_int(result->n_hypotheses, MAX_HYPOTHESES);
-    for (int i = 0; i < told->job.n; i++) {
-        const elcl_hypothesis *h = &result->hypotheses[i];
-        struct hypothesis *to = &told->job.hypotheses[i];
-        to->score = h->score;
-        to->tokens.n = elcl_min_int((int)h->n_ids, MAX_TOKENS);
-        memcpy(to->tokens.ids, h->ids, (size_t)to->tokens.n * sizeof(*h->ids));
-    }
+    job_take(&told->job, result);
 }
 
 /* A pool on n models that counts its callbacks in *calls; NULL after a failed check. */
@@ -60,10 +51,9 @@ static elcl_pool *open_pool(elcl_model *const *models, int n, int batch_size, in
 
 static elcl_request request_of(struct told *told)
 {
-    return (elcl_request){.source = told->job.source->ids,
-                          .n_source = (size_t)told->job.source->n,
-                          .options = told->job.options,
-                          .user = told};
+    elcl_request request = job_begin(&told->job);
+    request.user = told;
+    return request;
 }
 
 static bool submit_all(elcl_pool *pool, struct told *told, int n)
@@ -116,7 +106,7 @@ static int check_told(const struct told *told, int n)
     int n_streamed = 0;
     for (int i = 0; i < n; i++) {
         const struct job *job = &told[i].job;
-        CHECK(told[i].n_results == 1, "request %d has %d results", i, told[i].n_results);
+        CHECK(told[i].job.deliveries == 1, "request %d has %d results", i, told[i].job.deliveries);
         CHECK(told[i].in_order, "request %d: a token or result out of order", i);
         for (int k = 0; k < job->n && job->options.num_beams == 1; k++, n_streamed++) {
             const struct tokens *stream = &told[i].streams[k], *all = &job->hypotheses[k].tokens;
