@@ -4,8 +4,8 @@
  * W lies in panels of NR = 2 VW columns, K-major: W[b, n, k] at k * NR + n % NR of panel
  * b * panels + n / NR, zeros in columns beyond N; with WEIGHT_GROUP > 1 as storage.cl says. Sums of
  * int8 weights meet their columns' scales at the end. How a step multiplies is mac_*.cl's:
- * WEIGHT_GROUP neighbours in k, as f32 with widened weights, or as whole numbers of X (quantise.cl)
- * with those of W.
+ * WEIGHT_GROUP neighbours in k, as f32 with widened weights, or X rounded to the type of W
+ * (quantise.cl) with W as it is.
  *
  * A work-item takes a run of panels and a block of rows. It goes through K in slices, so that a
  * panel's slice stays in the nearest caches while the block's tiles of GEMM_ROWS rows x NR columns of

@@ -7,9 +7,8 @@
  *   mac_sum       type of a sum, mac_sums VW of them
  *   mac(s, x, w)  s + the products of x with each column of w
  *
- * Those that multiply whole numbers define MAC_WHOLE, the
- * type of an element of a row (quantise.cl), and MAC_OFFSET, which rows have added to them: sums
- * are exact modulo 2^32.
+ * Those that multiply whole numbers define MAC_WHOLE, the type of an element of a row (quantise.cl),
+ * and MAC_OFFSET, which rows have added to them: sums are exact modulo 2^32.
  */
 // lint: -DVW=8
 // lint: -DVW=16 -DELCL_WEIGHT_INT8

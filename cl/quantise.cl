@@ -1,16 +1,22 @@
 /*
- * Rows in whole numbers, for GEMMs that multiply them:
- *     s[r] = max_k |x[r, k]| / 127,  q[r, k] = round(x[r, k] / s[r]) + MAC_OFFSET
- * ties to even. A row whose largest magnitude is below 2^-120 counts as zeros, with s = 0; one with
- * an element that is not finite gets s = NaN, and with it NaN in all its products.
+ * Rows in the type of the weights, for GEMMs that multiply both as they are.
  *
- * quantise   rows [batch, M, words + 1]: the words of a row hold K elements of MAC_WHOLE, then zeros;
- *            s is the last one. One work-group of one item per row and batch: global size
+ * In whole numbers (MAC_WHOLE), ties to even:
+ *     s[r] = max_k |x[r, k]| / 127,  q[r, k] = round(x[r, k] / s[r]) + MAC_OFFSET
+ * A row whose largest magnitude is below 2^-120 counts as zeros, with s = 0; one with an element
+ * that is not finite gets s = NaN, and with it NaN in all its products.
+ *
+ * In bf16, without MAC_WHOLE: the nearest bf16, ties to even.
+ *
+ * quantise   rows [batch, M, words (+ 1)]: the words of a row hold K elements, then zeros; s of
+ *            whole numbers is one more. One work-group of one item per row and batch: global size
  *            {M, batch}. CPU shape only.
  */
 // lint after: mac_int8.cl
 // lint: -DVW=8 -DELCL_WEIGHT_INT8 -DWEIGHT_GROUP=4
 // lint: -DVW=16 -DELCL_WEIGHT_INT8 -DWEIGHT_GROUP=4
+
+#ifdef MAC_WHOLE
 
 #define QUANTISE_LEAST 0x1p-120f
 #define QUANTISE_INFINITE 0x7f800000u /* magnitude bits from here on are not finite */
@@ -53,3 +59,25 @@ __kernel void quantise(__global uint *rows, __global const float *x, /* [batch, 
         q[k] = (MAC_WHOLE)((int)clamp(rint(v * factor), -127.0f, 127.0f) + MAC_OFFSET);
     }
 }
+
+#else
+
+__kernel void quantise(__global uint *rows, __global const float *x, /* [batch, M, x_ld] */
+                       int k_size, int words, int x_ld, ulong x_batch)
+{
+    const size_t batch = get_global_id(1), m = get_global_id(0);
+    x += batch * x_batch + m * x_ld;
+    __global ushort *q = (__global ushort *)(rows + (batch * get_global_size(0) + m) * words);
+    const int whole = k_size / VW * VW;
+    for (int k = 0; k < whole; k += VW) {
+        const uintv bits = LOADV((__global const uint *)x + k);
+        const uintv nearest_even = bits + 0x7fffu + ((bits >> 16) & 1u);
+        const intv is_nan = (bits & 0x7fffffffu) > (uintv)(0x7f800000u);
+        const uintv word = select(nearest_even, bits | 0x400000u, is_nan) >> 16;
+        STOREV(CAT(convert_ushort, VW)(word), q + k);
+    }
+    for (int k = whole; k < 2 * words; k++)
+        q[k] = k < k_size ? bf16_round(x[k]) : 0;
+}
+
+#endif

@@ -14,9 +14,9 @@
  * panel of `width` at weight_at(k, width, n). int8 weights are whole numbers that weight_scale() of
  * their column makes weights of; the scales stand behind a panel's values.
  *
- * -D WEIGHT_GROUP   more than 1: so many k of a column lie side by side, for GEMMs that multiply them
- *              at once; K is rounded up to a multiple of 4, with zeros. Behind int8 scales stand then
- *              the columns' sums of whole numbers, as int.
+ * -D WEIGHT_GROUP   of int8 and bf16, more than 1: so many k of a column lie side by side, for GEMMs
+ *              that multiply them at once; K is rounded up to a multiple of 4, with zeros. Behind int8
+ *              scales stand then the columns' sums of whole numbers, as int.
  * -D WEIGHT_PAIRS   bf16 in panels of 2 VW columns: columns j and j + VW lie side by side, so that a
  *              word widens to both by a shift and a mask.
  */
@@ -25,6 +25,7 @@
 // lint: -DVW=16 -DELCL_WEIGHT_BF16 -DELCL_STATE_F16
 // lint: -DVW=8 -DELCL_WEIGHT_INT8
 // lint: -DVW=8 -DELCL_WEIGHT_INT8 -DWEIGHT_GROUP=4
+// lint: -DVW=8 -DELCL_WEIGHT_BF16 -DWEIGHT_GROUP=2
 
 #ifndef VW
 #define VW 4
@@ -103,7 +104,7 @@ static inline floatv weight_scale_v(__global const weight_t *panel, int k_size, 
 #else
 static inline size_t weight_panel(int k_size, int width)
 {
-    return (size_t)k_size * width;
+    return (size_t)(WEIGHT_GROUP > 1 ? (k_size + 3) / 4 * 4 : k_size) * width;
 }
 static inline float weight_scale(__global const weight_t *panel, int k_size, int width, int n)
 {
@@ -115,6 +116,14 @@ static inline floatv weight_scale_v(__global const weight_t *panel, int k_size, 
 }
 #endif
 
+/* The nearest bf16, ties to even. */
+static inline ushort bf16_round(float f)
+{
+    const uint x = as_uint(f);
+    const uint nearest_even = x + 0x7fffu + ((x >> 16) & 1u);
+    return (ushort)((isnan(f) ? x | 0x400000u : nearest_even) >> 16);
+}
+
 #if defined(ELCL_STATE_F16)
 typedef half state_t;
 #define STATE_GET(p, i) vload_half(i, p)
@@ -125,12 +134,6 @@ typedef ushort state_t;
 #define STATE_GET(p, i) BF16_GET(p, i)
 #define STATE_VEC(p) BF16_VEC(p)
 #define STATE_PUT(p, i, v) (p)[i] = bf16_round(v)
-static inline ushort bf16_round(float f)
-{
-    const uint x = as_uint(f);
-    const uint nearest_even = x + 0x7fffu + ((x >> 16) & 1u);
-    return (ushort)((isnan(f) ? x | 0x400000u : nearest_even) >> 16);
-}
 #else
 typedef float state_t;
 #define STATE_GET(p, i) (p)[i]

@@ -45,7 +45,7 @@ void elcl_model_get_info(const elcl_model *model, elcl_model_info *info)
                               .kernels = model->ops->kernels,
                               .weights = model->ops->weights,
                               .state = model->ops->state,
-                              .products = model->ops->dot ? ELCL_PRODUCTS_INT : ELCL_PRODUCTS_F32,
+                              .products = elcl_ops_products(model->ops),
                               .max_source = model->arch.max_positions,
                               .max_target = model->arch.max_positions,
                               .usual_length = elcl_arch_usual_positions(&model->arch),

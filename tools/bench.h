@@ -67,9 +67,10 @@ enum elcl_bench_status { ELCL_BENCH_OK, ELCL_BENCH_NO_MEMORY, ELCL_BENCH_FAILED 
 
 /*
  * How near kernels come to their limit. The limit of a call is max(bytes / read bandwidth, FLOP /
- * rate of multiply-adds, of int8 for "gemm_int8"), both measured in this run; a fraction is the sum
- * of limits over the time that was taken: by the calls themselves of a kernel, and of a phase from
- * the end of the call before to the end of each, so that launches and the host count.
+ * rate of multiply-adds, of int8 for "gemm_int8", of bf16 for "gemm_bf16"), both measured in this
+ * run; a fraction is the sum of limits over the time that was taken: by the calls themselves of a
+ * kernel, and of a phase from the end of the call before to the end of each, so that launches and
+ * the host count.
  */
 struct elcl_bench_kernel {
     elcl_kernel_time time;

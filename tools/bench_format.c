@@ -132,8 +132,9 @@ static void format_md(const struct elcl_bench_run *run, struct elcl_bytes *out)
     elcl_bytes_printf(
         out,
         "ceilings: copy %.1f GB/s, read %.1f GB/s, f32 multiply-add %.1f GFLOP/s, int8 "
-        "multiply-add %.1f GOP/s, launch %.1f us, launch and wait %.1f us\n\n",
-        c->copy_gbs, c->read_gbs, c->mac_f32_gflops, c->mac_int8_gops, c->launch_us, c->wait_us);
+        "%.1f GOP/s, bf16 %.1f GFLOP/s, launch %.1f us, launch and wait %.1f us\n\n",
+        c->copy_gbs, c->read_gbs, c->mac_f32_gflops, c->mac_int8_gops, c->mac_bf16_gflops,
+        c->launch_us, c->wait_us);
     elcl_bytes_text(
         out,
         "| # | model | attention | weights | state | batch | beams | source | new | samples/s "

@@ -43,6 +43,7 @@ static bool add_ceilings(cJSON *o, const elcl_ceilings *c)
            number(ceilings, "read_gbs", c->read_gbs) &&
            number(ceilings, "mac_f32_gflops", c->mac_f32_gflops) &&
            number(ceilings, "mac_int8_gops", c->mac_int8_gops) &&
+           number(ceilings, "mac_bf16_gflops", c->mac_bf16_gflops) &&
            number(ceilings, "launch_us", c->launch_us) && number(ceilings, "wait_us", c->wait_us);
 }
 
@@ -80,7 +81,7 @@ static bool add_config(cJSON *o, const struct elcl_bench_result *r)
            text(o, "gemm", elcl_gemm_word((int)c->gemm)) &&
            text(o, "kernels", elcl_kernels_word((int)c->kernels)) &&
            text(o, "weights", elcl_storage_word((int)c->weights)) &&
-           text(o, "products", c->products == ELCL_PRODUCTS_INT ? "int" : "f32") &&
+           text(o, "products", elcl_word_of(elcl_product_words, (int)c->products)) &&
            text(o, "state", elcl_storage_word((int)c->state)) &&
            number(o, "batch_size", c->batch_size) && number(o, "samples", c->samples) &&
            number(o, "num_beams", c->num_beams) &&

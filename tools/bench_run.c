@@ -343,8 +343,10 @@ static void title_of(const struct elcl_bench_config *c, char *title, size_t n)
 
 double elcl_bench_mac_rate(const elcl_ceilings *c, const char *kernel)
 {
-    const bool integers = c->mac_int8_gops > 0 && !strcmp(kernel, "gemm_int8");
-    return integers ? c->mac_int8_gops : c->mac_f32_gflops;
+    const double narrow = !strcmp(kernel, "gemm_int8")   ? c->mac_int8_gops
+                          : !strcmp(kernel, "gemm_bf16") ? c->mac_bf16_gflops
+                                                         : 0;
+    return narrow > 0 ? narrow : c->mac_f32_gflops;
 }
 
 static double limit_ns(const elcl_ceilings *c, const elcl_kernel_span *span)

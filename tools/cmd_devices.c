@@ -209,6 +209,7 @@ static bool add_rates(cJSON *o, const elcl_device_desc *d)
            cJSON_AddNumberToObject(rates, "f32_gflops", m.f32_gflops) &&
            cJSON_AddNumberToObject(rates, "half_gflops", m.half_gflops) &&
            cJSON_AddNumberToObject(rates, "int8_gops", m.int8_gops) &&
+           cJSON_AddNumberToObject(rates, "bf16_gflops", m.bf16_gflops) &&
            cJSON_AddNumberToObject(rates, "launch_us", m.launch_us) &&
            cJSON_AddNumberToObject(rates, "wait_us", m.wait_us);
 }

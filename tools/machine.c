@@ -66,6 +66,7 @@ static int parse(const cJSON *root, const char *path, struct elcl_machine_model 
                 {"f32_gflops", 1e-3, &m.machine.f32_gflops, false},
                 {"half_gflops", 1e-3, &m.machine.half_gflops, false},
                 {"int8_gops", 0, &m.machine.int8_gops, true},
+                {"bf16_gflops", 0, &m.machine.bf16_gflops, true},
                 {"launch_us", 0, &m.machine.launch_us, false},
                 {"wait_us", 0, &m.machine.wait_us, false},
                 {"memory_bytes", 1, &bytes, false},
@@ -158,6 +159,7 @@ int elcl_machine_measure(const elcl_device_desc *device, struct elcl_machine_mod
                                .f32_gflops = c.mac_f32_gflops,
                                .half_gflops = c.mac_f32_gflops,
                                .int8_gops = c.mac_int8_gops,
+                               .bf16_gflops = c.mac_bf16_gflops,
                                .launch_us = c.launch_us,
                                .wait_us = c.wait_us};
     (void)snprintf(m.name, sizeof(m.name), "%.60s", device->name);

@@ -40,8 +40,8 @@ struct elcl_run_options {
     {ELCL_OPT_CHOICE, "weights", "f32|f16|bf16|int8", \
      "storage of weights on the device (default f32)", \
      (at) + offsetof(struct elcl_run_options, weights), 0, 0, elcl_weight_words}, \
-    {ELCL_OPT_CHOICE, "products", "auto|f32|int", \
-     "what int8 weights multiply (default: integers where that is faster)", \
+    {ELCL_OPT_CHOICE, "products", "auto|f32|int|bf16", \
+     "what int8 (int) or bf16 weights multiply (default: their own type where that is faster)", \
      (at) + offsetof(struct elcl_run_options, products), 0, 0, elcl_product_words}, \
     {ELCL_OPT_CHOICE, "state", "f32|f16|bf16", \
      "storage of encoder output and caches (default f32)", \

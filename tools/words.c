@@ -17,7 +17,7 @@ const struct elcl_choice elcl_weight_words[] = {
     {"f32", ELCL_F32}, {"f16", ELCL_F16}, {"bf16", ELCL_BF16}, {"int8", ELCL_INT8}, {NULL, 0}};
 const struct elcl_choice elcl_product_words[] = {
     {"auto", ELCL_PRODUCTS_AUTO}, {"f32", ELCL_PRODUCTS_F32}, {"int", ELCL_PRODUCTS_INT},
-    {NULL, 0}};
+    {"bf16", ELCL_PRODUCTS_BF16}, {NULL, 0}};
 const struct elcl_choice elcl_state_words[] = {
     {"f32", ELCL_F32}, {"f16", ELCL_F16}, {"bf16", ELCL_BF16}, {NULL, 0}};
 /* clang-format on */

@@ -134,7 +134,9 @@ typedef struct elcl_ceilings {
     double wait_us;         /* a small kernel and the wait for it */
     double mac_int8_gops; /* int8 multiply-adds by the instruction that integer products have here,
                            * two operations each, 1e9/s; 0: none */
-    double reserved[6];
+    double mac_bf16_gflops; /* bf16 multiply-adds by the instruction that bf16 products have here,
+                             * likewise */
+    double reserved[5];
 } elcl_ceilings;
 
 /* Measures the device that `device` names as in elcl_model_params (NULL: the default one), in about
@@ -148,11 +150,13 @@ enum elcl_gemm { ELCL_GEMM_AUTO, ELCL_GEMM_CLBLAST, ELCL_GEMM_NATIVE };
 enum elcl_kernels { ELCL_KERNELS_AUTO, ELCL_KERNELS_CPU, ELCL_KERNELS_GPU };
 /* INT8 is for weights only: whole numbers in -127 .. 127 with an f32 factor per output channel. */
 enum elcl_storage { ELCL_F32, ELCL_F16, ELCL_BF16, ELCL_INT8 };
-/* What int8 weights multiply: activations in f32, or rounded to whole numbers as well, with a
- * factor per row and sums of integers. INT: CPU kernels alone, and not with CLBlast; elsewhere it
- * is F32. AUTO: INT where the device has an instruction for it that was measured to pay, see the
- * verdicts of elcl_device_list_probe(). One model has one of the two throughout. */
-enum elcl_products { ELCL_PRODUCTS_AUTO, ELCL_PRODUCTS_F32, ELCL_PRODUCTS_INT };
+/* What narrow weights multiply: activations in f32, or rounded to the type of the weights as well.
+ * INT, with int8 weights: to whole numbers, with a factor per row and sums of integers. BF16, with
+ * bf16 weights: to bf16, with sums in f32. Both: CPU kernels alone, and not with CLBlast; elsewhere
+ * and with other weights it is F32. AUTO: INT or BF16 where the device has an instruction for it
+ * that was measured to pay, see the verdicts of elcl_device_list_probe(). One model has one of them
+ * throughout. */
+enum elcl_products { ELCL_PRODUCTS_AUTO, ELCL_PRODUCTS_F32, ELCL_PRODUCTS_INT, ELCL_PRODUCTS_BF16 };
 
 typedef struct elcl_model_params {
     const char *device;            /* index, part of a name, "cpu" or "gpu"; NULL: GPU before CPU */
@@ -166,7 +170,7 @@ typedef struct elcl_model_params {
     int profile;                   /* 1: time every kernel with device events */
     elcl_log_fn log;               /* NULL: silent */
     void *log_user;
-    enum elcl_products products; /* with int8 weights, default ELCL_PRODUCTS_AUTO */
+    enum elcl_products products; /* with int8 and bf16 weights, default ELCL_PRODUCTS_AUTO */
     /* What engines on the model will be made for, which ELCL_ATTN_AUTO reckons with; nothing else
      * does. 0: rows and output length of the model's own generation options, its usual source
      * length, and a batch that keeps the device busy. Values beyond the model's are cut. */
@@ -216,7 +220,7 @@ typedef struct elcl_model_info {
     enum elcl_kernels kernels;
     enum elcl_storage weights;
     enum elcl_storage state;
-    enum elcl_products products; /* resolved: INT or F32 */
+    enum elcl_products products; /* resolved: INT, BF16 or F32 */
     int max_source;              /* tokens */
     int max_target;              /* tokens, the start token included */
     int usual_length; /* what an engine is made for when its max_source or max_target is 0; less
@@ -626,7 +630,7 @@ typedef struct elcl_plan_params {
     uint64_t memory_limit_bytes; /* of all buffers; 0: no limit */
     uint64_t max_alloc_bytes;    /* of one buffer; 0: no limit */
     enum elcl_products
-        products; /* INT counts integer products, AUTO none: it depends on a device */
+        products; /* INT and BF16 count narrow products, AUTO none: it depends on a device */
     const struct elcl_machine *machine; /* measured rates that AUTO decides by; NULL: none */
     unsigned reserved[5];
 } elcl_plan_params;
@@ -667,7 +671,8 @@ typedef struct elcl_machine {
     double wait_us;            /* the wait of a step */
     double int8_gops;          /* int8 multiply-adds of integer products, as elcl_ceilings has them;
                                 * 0: int8 weights are multiplied at the rate of f32 */
-    double reserved[5];
+    double bf16_gflops;        /* bf16 multiply-adds of bf16 products, likewise; 0: half_gflops */
+    double reserved[4];
 } elcl_machine;
 
 typedef struct elcl_prediction {
@@ -682,7 +687,7 @@ typedef struct elcl_prediction {
  * the bandwidth and its arithmetic over the part of the rate that such kernels reach, the longer of
  * both on GPUs, their sum on CPUs. A prediction, on GPUs a bound from above on speed, no
  * measurement. Sources have max_source tokens; params as for elcl_plan_memory(), batch_size above
- * 0. GEMMs have the rate of the weights' storage (int8: f32), attention that of the state's. */
+ * 0. GEMMs have the rate of the weights' storage and products, attention that of the state's. */
 ELCL_API int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params,
                           const elcl_machine *machine, elcl_prediction *prediction,
                           elcl_error *err);

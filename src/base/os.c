@@ -273,9 +273,10 @@ char *elcl_cache_directory(void)
 bool elcl_cpu_has(enum elcl_cpu_feature feature)
 {
 #if defined(__x86_64__)
-    return feature == ELCL_CPU_AVX2       ? __builtin_cpu_supports("avx2")
-           : feature == ELCL_CPU_AVX512BW ? __builtin_cpu_supports("avx512bw")
-                                          : __builtin_cpu_supports("avx512vnni");
+    return feature == ELCL_CPU_AVX2          ? __builtin_cpu_supports("avx2")
+           : feature == ELCL_CPU_AVX512BW    ? __builtin_cpu_supports("avx512bw")
+           : feature == ELCL_CPU_AVX512_VNNI ? __builtin_cpu_supports("avx512vnni")
+                                             : __builtin_cpu_supports("avx512bf16");
 #else
     (void)feature;
     return false;

@@ -57,7 +57,12 @@ char *elcl_cache_directory(void);
 char *elcl_path_join(const char *directory, const char *name);
 
 /* Instruction sets of the processor that this runs on, which the system lets programs use. */
-enum elcl_cpu_feature { ELCL_CPU_AVX2, ELCL_CPU_AVX512BW, ELCL_CPU_AVX512_VNNI };
+enum elcl_cpu_feature {
+    ELCL_CPU_AVX2,
+    ELCL_CPU_AVX512BW,
+    ELCL_CPU_AVX512_VNNI,
+    ELCL_CPU_AVX512_BF16
+};
 bool elcl_cpu_has(enum elcl_cpu_feature feature);
 
 /* Nanoseconds of a clock that never goes back. */

@@ -1,4 +1,4 @@
-/* Ceilings: the kernels of ceiling.cl and ceiling_int8.cl, each timed as the least of some
+/* Ceilings: the kernels of ceiling.cl and ceiling_dot.cl, each timed as the least of some
  * repetitions. */
 #include "device/ceiling.h"
 
@@ -175,11 +175,12 @@ fail:
     return rc;
 }
 
-/* A program of its own, for the instruction that integer products have here. */
-static int measure_mac_int8(struct bench *b, double *gops, double *core, elcl_error *err)
+/* 1e9 operations a second; 0 where there is no instruction. A program of its own. */
+static int measure_dot(struct bench *b, enum elcl_dot kind, double *rate, double *core,
+                       elcl_error *err)
 {
-    const struct elcl_dot_kind *dot = &elcl_dot_kinds[b->device->dot];
-    const char *const files[] = {"storage.cl", dot->file, "ceiling_int8.cl"};
+    const struct elcl_dot_kind *dot = &elcl_dot_kinds[kind];
+    const char *const files[] = {"storage.cl", dot->file, "ceiling_dot.cl"};
     struct bench own = *b;
     struct elcl_buffer out = {0};
     const cl_uint a = 0;
@@ -187,22 +188,22 @@ static int measure_mac_int8(struct bench *b, double *gops, double *core, elcl_er
     char options[96];
     struct times ns;
     int rc;
-    *gops = *core = 0;
-    if (b->device->dot == ELCL_DOT_NONE || b->device->dot == ELCL_DOT_PLAIN)
+    *rate = *core = 0;
+    if (!elcl_dot_is_instruction(kind))
         return ELCL_OK;
     own.program = NULL;
     own.kernel = NULL;
-    (void)snprintf(options, sizeof(options), "-DELCL_WEIGHT_INT8 -DVW=%d -DWEIGHT_GROUP=%d",
-                   b->vector, dot->group);
+    (void)snprintf(options, sizeof(options), "-DELCL_WEIGHT_%s -DVW=%d -DWEIGHT_GROUP=%d",
+                   dot->weights == ELCL_INT8 ? "INT8" : "BF16", b->vector, dot->group);
     ELCL_TRY(elcl_program_build(b->device, files, ELCL_COUNT(files), options, &own.program, err));
     ELCL_TRY(elcl_buffer_create(b->device, "ceiling", b->global * sizeof(cl_int), &out, err));
-    ELCL_TRY(take_kernel(&own, "ceiling_mac_int8", err));
+    ELCL_TRY(take_kernel(&own, "ceiling_dot", err));
     ELCL_TRY(set(&own, 0, sizeof(cl_mem), &out.mem, err));
     ELCL_TRY(set(&own, 1, sizeof(a), &a, err));
     ELCL_TRY(set(&own, 2, sizeof(n), &n, err));
     ELCL_TRY(least_ns(&own, b->global, b->local, MOST_CALLS, &ns, err));
     elcl_program_store(b->device, files, ELCL_COUNT(files), options, own.program);
-    set_rates(2.0 * CHAINS * b->vector * dot->group * n * (double)b->global, &ns, gops, core);
+    set_rates(2.0 * CHAINS * b->vector * dot->group * n * (double)b->global, &ns, rate, core);
 fail:
     elcl_buffer_destroy(&out);
     if (own.kernel)
@@ -256,7 +257,10 @@ int elcl_ceiling_measure(struct elcl_device *device, elcl_ceilings *ceilings,
     ELCL_TRY(measure_copy(&b, SMALL, &c.cached_copy_gbs, err));
     ELCL_TRY(measure_read(&b, large_bytes(device), &c.read_gbs, &per_core.read_gbs, err));
     ELCL_TRY(measure_mac(&b, &c.mac_f32_gflops, &per_core.mac_f32_gflops, err));
-    ELCL_TRY(measure_mac_int8(&b, &c.mac_int8_gops, &per_core.mac_int8_gops, err));
+    ELCL_TRY(
+        measure_dot(&b, device->int8_dot.kind, &c.mac_int8_gops, &per_core.mac_int8_gops, err));
+    ELCL_TRY(
+        measure_dot(&b, device->bf16_dot.kind, &c.mac_bf16_gflops, &per_core.mac_bf16_gflops, err));
     ELCL_TRY(measure_launch(&b, &c, err));
     elcl_program_store(device, files, 1, options, b.program);
     *ceilings = c;

@@ -7,7 +7,7 @@
 /* Rates per second of processor time of this process, of CPU devices: they suffer less from what
  * else runs on the machine. */
 struct elcl_core_ceilings {
-    double read_gbs, mac_f32_gflops, mac_int8_gops;
+    double read_gbs, mac_f32_gflops, mac_int8_gops, mac_bf16_gflops;
 };
 
 /* On the device's own queue, with kernels that suit its type whatever the kernel shape. Blocks.

@@ -86,8 +86,8 @@ static int open_entry(struct elcl_device *device, elcl_error *err)
         return rc;
     device->mac = probes.mac;
     device->mma = probes.mma;
-    device->dot = probes.dot;
-    device->dot_pays = probes.dot_pays;
+    device->int8_dot = probes.int8_dot;
+    device->bf16_dot = probes.bf16_dot;
     device->short_loops = probes.short_loops;
     elcl_device_log(device, ELCL_LOG_DEBUG, "device %d: %s (%s, driver %s), %s kernels",
                     device->desc.index, device->desc.name, device->desc.platform,

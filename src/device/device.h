@@ -20,8 +20,20 @@
  * one instruction. */
 enum elcl_mac { ELCL_MAC_FMA, ELCL_MAC_MAD, ELCL_MAC_PLAIN };
 
-/* How products of whole numbers are made, see dot.h; NONE: f32 with widened weights. */
-enum elcl_dot { ELCL_DOT_NONE, ELCL_DOT_PLAIN, ELCL_DOT_VPMADDWD, ELCL_DOT_VPDPBUSD };
+/* How the CPU shape multiplies narrow weights with rows that were made as narrow, see dot.h; NONE:
+ * it widens the weights and multiplies in f32. */
+enum elcl_dot {
+    ELCL_DOT_NONE,
+    ELCL_DOT_PLAIN_INT8, /* in plain OpenCL C, anywhere */
+    ELCL_DOT_VPMADDWD,
+    ELCL_DOT_VPDPBUSD,
+    ELCL_DOT_PLAIN_BF16,
+    ELCL_DOT_VDPBF16PS
+};
+struct elcl_dot_choice {
+    enum elcl_dot kind; /* the best that works here */
+    bool pays;          /* it is faster than f32 products */
+};
 
 struct elcl_device_params {
     const char *device; /* as elcl_model_params.device */
@@ -37,16 +49,15 @@ struct elcl_device {
     cl_platform_id platform;
     cl_device_id id;
     cl_context context;
-    cl_command_queue queue;    /* in order; uploads and probes */
-    elcl_device_desc desc;     /* strings owned by the device */
-    char *strings;             /* their memory */
-    enum elcl_kernels kernels; /* the kernel shape: CPU or GPU */
-    enum elcl_mac mac;         /* found by a timed probe */
-    bool mma;                  /* mac_nvidia.cl works here */
-    enum elcl_dot dot;         /* the integer products that work here */
-    bool dot_pays;             /* they are faster than f32 products */
-    bool short_loops;          /* long loops end early: see probe.c */
-    bool is_pocl;              /* PoCL caches its own binaries (program_cache.c) */
+    cl_command_queue queue;                    /* in order; uploads and probes */
+    elcl_device_desc desc;                     /* strings owned by the device */
+    char *strings;                             /* their memory */
+    enum elcl_kernels kernels;                 /* the kernel shape: CPU or GPU */
+    enum elcl_mac mac;                         /* found by a timed probe */
+    bool mma;                                  /* mac_nvidia.cl works here */
+    struct elcl_dot_choice int8_dot, bf16_dot; /* by type of weights */
+    bool short_loops;                          /* long loops end early: see probe.c */
+    bool is_pocl;                              /* PoCL caches its own binaries (program_cache.c) */
     uint64_t memory_limit_bytes;
     elcl_log_fn log; /* may be NULL */
     void *log_user;

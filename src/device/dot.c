@@ -1,34 +1,41 @@
-/* Which integer products work here, and whether they pay: probe_dot.cl on each. */
+/* Which products of narrow types work here, and whether they pay: probe_dot.cl on each. */
 #include "device/dot.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "base/os.h"
 #include "base/util.h"
 #include "device/buffer.h"
 #include "device/program.h"
 
 const struct elcl_dot_kind elcl_dot_kinds[] = {
-    [ELCL_DOT_NONE] = {"mac_wide.cl", "f32 multiply-adds", 1, sizeof(float), 0},
-    [ELCL_DOT_PLAIN] = {"mac_int8.cl", "plain integer arithmetic", 4, 1, 0},
-    [ELCL_DOT_VPMADDWD] = {"mac_vpmaddwd.cl", "vpmaddwd", 2, 2, 0},
-    [ELCL_DOT_VPDPBUSD] = {"mac_vpdpbusd.cl", "vpdpbusd", 4, 1, 128},
+    [ELCL_DOT_NONE] = {"mac_wide.cl", "f32 multiply-adds", ELCL_F32, 1, sizeof(float), 0},
+    [ELCL_DOT_PLAIN_INT8] = {"mac_int8.cl", "plain integer arithmetic", ELCL_INT8, 4, 1, 0},
+    [ELCL_DOT_VPMADDWD] = {"mac_vpmaddwd.cl", "vpmaddwd", ELCL_INT8, 2, 2, 0},
+    [ELCL_DOT_VPDPBUSD] = {"mac_vpdpbusd.cl", "vpdpbusd", ELCL_INT8, 4, 1, 128},
+    [ELCL_DOT_PLAIN_BF16] = {"mac_bf16.cl", "plain f32 arithmetic", ELCL_BF16, 2, 2, 0},
+    [ELCL_DOT_VDPBF16PS] = {"mac_vdpbf16ps.cl", "vdpbf16ps", ELCL_BF16, 2, 2, 0},
 };
 
 enum { K = 512, MOST_ROWS = 12, MOST_COLUMNS = 32, REPEATS = 400, ROUNDS = 5 };
+#define MOST_X (sizeof(float) * MOST_ROWS * K)
+#define MOST_W (sizeof(uint16_t) * MOST_COLUMNS * K)
 #define PAYS 0.9
 
 /* One kind, built. */
 struct trial {
     struct elcl_device *device;
     enum elcl_dot dot;
+    enum elcl_storage weights;
     int vector, rows, columns;
     cl_program program;
     cl_kernel kernel;
     struct elcl_buffer out, x, w;
 };
 
+/* Whole numbers: bf16 holds them exactly, and f32 their sums. */
 static int value_x(int row, int k)
 {
     return k % 7 == 0 ? (row % 2 ? 127 : -127) : (31 * row + 17 * k) % 255 - 127;
@@ -39,39 +46,45 @@ static int value_w(int k, int column)
     return k % 7 == 0 ? (column % 3 ? 127 : -127) : (13 * k + 29 * column) % 255 - 127;
 }
 
-static void put_x(const struct trial *t, unsigned char *x, int row, int k)
+/* Element `at` of x or w in a type of so many bytes. */
+static void put(unsigned char *to, size_t at, enum elcl_storage type, size_t bytes, int value)
 {
-    const size_t bytes = elcl_dot_kinds[t->dot].activation_bytes;
-    const int value = value_x(row, k) + elcl_dot_kinds[t->dot].offset;
     const float f = (float)value;
+    const uint16_t bf16 = elcl_f32_to_bf16(f);
     const int16_t word = (int16_t)value;
     const uint8_t byte = (uint8_t)value;
-    const void *from = bytes == 4 ? (const void *)&f : bytes == 2 ? (const void *)&word : &byte;
-    memcpy(x + ((size_t)row * K + (size_t)k) * bytes, from, bytes);
+    const void *from = type == ELCL_F32    ? (const void *)&f
+                       : type == ELCL_BF16 ? (const void *)&bf16
+                       : bytes == 2        ? (const void *)&word
+                                           : &byte;
+    memcpy(to + at * bytes, from, bytes);
 }
 
 static int fill(struct trial *t)
 {
-    static const size_t most_x = sizeof(float) * MOST_ROWS * K, most_w = MOST_COLUMNS * K;
-    const int group = elcl_dot_kinds[t->dot].group;
-    unsigned char *x = elcl_calloc(most_x, 1), *w = elcl_calloc(most_w, 1);
+    const struct elcl_dot_kind *kind = &elcl_dot_kinds[t->dot];
+    const int group = kind->group;
+    unsigned char *x = elcl_calloc(MOST_X, 1), *w = elcl_calloc(MOST_W, 1);
     int rc = x && w ? ELCL_OK : ELCL_E_NOMEM;
     for (int k = 0; !rc && k < K; k++) {
         for (int row = 0; row < t->rows; row++)
-            put_x(t, x, row, k);
+            put(x, (size_t)(row * K + k), kind->weights, kind->activation_bytes,
+                value_x(row, k) + kind->offset);
         for (int n = 0; n < t->columns; n++)
-            w[(k / group * t->columns + n) * group + k % group] = (unsigned char)value_w(k, n);
+            put(w, (size_t)((k / group * t->columns + n) * group + k % group), t->weights,
+                t->weights == ELCL_INT8 ? sizeof(int8_t) : sizeof(uint16_t), value_w(k, n));
     }
     if (!rc)
-        rc = elcl_buffer_write(&t->x, 0, x, most_x, NULL);
+        rc = elcl_buffer_write(&t->x, 0, x, MOST_X, NULL);
     if (!rc)
-        rc = elcl_buffer_write(&t->w, 0, w, most_w, NULL);
+        rc = elcl_buffer_write(&t->w, 0, w, MOST_W, NULL);
     elcl_free(x);
     elcl_free(w);
     return rc;
 }
 
-static int trial_init(struct trial *t, struct elcl_device *device, enum elcl_dot dot)
+static int trial_init(struct trial *t, struct elcl_device *device, enum elcl_dot dot,
+                      enum elcl_storage weights)
 {
     const char *const files[] = {"storage.cl", "activation.cl", elcl_dot_kinds[dot].file,
                                  "gemm_cpu.cl", "probe_dot.cl"};
@@ -79,19 +92,21 @@ static int trial_init(struct trial *t, struct elcl_device *device, enum elcl_dot
     char options[128];
     cl_int code;
     int rc;
-    *t = (struct trial){.device = device, .dot = dot};
+    *t = (struct trial){.device = device, .dot = dot, .weights = weights};
     t->vector = native >= 16 ? 16 : native >= 8 ? 8 : 4; /* as in src/ops/ops.c */
     t->rows = t->vector == 16 ? MOST_ROWS : 6;
     t->columns = 2 * t->vector;
     (void)snprintf(options, sizeof(options),
-                   "-DELCL_WEIGHT_INT8 -DVW=%d -DWG=1 -DGEMM_ROWS=%d -DWEIGHT_GROUP=%d", t->vector,
-                   t->rows, elcl_dot_kinds[dot].group);
+                   "-DELCL_WEIGHT_%s -DVW=%d -DWG=1 -DGEMM_ROWS=%d -DWEIGHT_GROUP=%d%s",
+                   weights == ELCL_INT8 ? "INT8" : "BF16", t->vector, t->rows,
+                   elcl_dot_kinds[dot].group,
+                   weights == ELCL_BF16 && !dot ? " -DWEIGHT_PAIRS" : "");
     ELCL_TRY(elcl_program_build(device, files, (int)ELCL_COUNT(files), options, &t->program, NULL));
     t->kernel = clCreateKernel(t->program, "probe_dot", &code);
     ELCL_TRY(elcl_cl_check(code, "clCreateKernel", "probe_dot", NULL));
     ELCL_TRY(elcl_buffer_create(device, "probe", MOST_ROWS * MOST_COLUMNS * 4, &t->out, NULL));
-    ELCL_TRY(elcl_buffer_create(device, "probe", sizeof(float) * MOST_ROWS * K, &t->x, NULL));
-    ELCL_TRY(elcl_buffer_create(device, "probe", MOST_COLUMNS * K, &t->w, NULL));
+    ELCL_TRY(elcl_buffer_create(device, "probe", MOST_X, &t->x, NULL));
+    ELCL_TRY(elcl_buffer_create(device, "probe", MOST_W, &t->w, NULL));
     ELCL_TRY(fill(t));
 fail:
     return rc;
@@ -128,15 +143,19 @@ static double run(struct trial *t, cl_int repeats)
 /* Every sum, exactly. */
 static bool is_right(struct trial *t)
 {
-    int32_t sums[MOST_ROWS * MOST_COLUMNS];
-    if (run(t, 1) < 0 || elcl_buffer_read(&t->out, 0, sums, sizeof(sums), NULL))
+    union {
+        int32_t ints[MOST_ROWS * MOST_COLUMNS];
+        float floats[MOST_ROWS * MOST_COLUMNS];
+    } sums;
+    if (run(t, 1) < 0 || elcl_buffer_read(&t->out, 0, &sums, sizeof(sums), NULL))
         return false;
     for (int row = 0; row < t->rows; row++)
         for (int n = 0; n < t->columns; n++) {
             int32_t want = 0;
             for (int k = 0; k < K; k++)
                 want += (value_x(row, k) + elcl_dot_kinds[t->dot].offset) * value_w(k, n);
-            if (sums[row * t->columns + n] != want)
+            const int at = row * t->columns + n;
+            if (t->weights == ELCL_INT8 ? sums.ints[at] != want : sums.floats[at] != (float)want)
                 return false;
         }
     return true;
@@ -147,7 +166,7 @@ static double share_of_time(struct trial *t)
 {
     struct trial wide;
     double best = 0, best_wide = 0;
-    const bool ok = !trial_init(&wide, t->device, ELCL_DOT_NONE);
+    const bool ok = !trial_init(&wide, t->device, ELCL_DOT_NONE, t->weights);
     for (int i = 0; ok && i <= ROUNDS; i++) {
         const double ns = run(t, REPEATS), ns_wide = run(&wide, REPEATS);
         best = i < 2 || ns < best ? ns : best; /* the first round compiles */
@@ -165,29 +184,38 @@ static bool may_have(const struct elcl_device *device, enum elcl_dot dot)
         return false;
     if (dot == ELCL_DOT_VPDPBUSD)
         return vector >= 16 && elcl_cpu_has(ELCL_CPU_AVX512_VNNI);
+    if (dot == ELCL_DOT_VDPBF16PS)
+        return vector >= 16 && elcl_cpu_has(ELCL_CPU_AVX512_BF16);
     return elcl_cpu_has(vector >= 16 ? ELCL_CPU_AVX512BW : ELCL_CPU_AVX2);
 }
 
-enum elcl_dot elcl_probe_dot(struct elcl_device *device, bool *pays, char *why, size_t n)
+bool elcl_dot_is_instruction(enum elcl_dot dot)
 {
-    static const enum elcl_dot kinds[] = {ELCL_DOT_VPDPBUSD, ELCL_DOT_VPMADDWD};
-    *pays = false;
-    (void)snprintf(why, n, "known on PoCL, on x86 with AVX2 or AVX-512 alone");
+    return dot != ELCL_DOT_NONE && dot != ELCL_DOT_PLAIN_INT8 && dot != ELCL_DOT_PLAIN_BF16;
+}
+
+void elcl_probe_dot(struct elcl_device *device, enum elcl_storage weights,
+                    struct elcl_dot_choice *choice, char *why, size_t n)
+{
+    static const enum elcl_dot kinds[] = {ELCL_DOT_VPDPBUSD, ELCL_DOT_VPMADDWD, ELCL_DOT_VDPBF16PS};
+    const bool int8 = weights == ELCL_INT8;
+    *choice = (struct elcl_dot_choice){int8 ? ELCL_DOT_PLAIN_INT8 : ELCL_DOT_PLAIN_BF16, false};
+    (void)snprintf(why, n, "known on PoCL, on x86 with %s alone",
+                   int8 ? "AVX2 or AVX-512" : "AVX512_BF16");
     for (size_t i = 0; i < ELCL_COUNT(kinds); i++) {
         struct trial t;
-        if (!may_have(device, kinds[i]))
+        if (elcl_dot_kinds[kinds[i]].weights != weights || !may_have(device, kinds[i]))
             continue;
-        const bool right = !trial_init(&t, device, kinds[i]) && is_right(&t);
+        const bool right = !trial_init(&t, device, kinds[i], weights) && is_right(&t);
         const double share = right ? share_of_time(&t) : 0;
         trial_finish(&t);
         const char *name = elcl_dot_kinds[kinds[i]].name;
         (void)snprintf(why, n, "%s gave a wrong result or could not be run", name);
         if (!right)
             continue;
-        *pays = share > 0 && share < PAYS;
+        *choice = (struct elcl_dot_choice){kinds[i], share > 0 && share < PAYS};
         (void)snprintf(why, n, "%s takes %.2f of the time of f32 products%s", name, share,
-                       *pays ? "" : ": too much");
-        return kinds[i];
+                       choice->pays ? "" : ": too much");
+        return;
     }
-    return ELCL_DOT_PLAIN;
 }

@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "device/buffer.h"
 #include "device/dot.h"
+#include "device/mma.h"
 #include "device/program.h"
 #include "device/program_cache.h"
 
@@ -23,7 +24,8 @@ enum probe {
     P_FP16,
     P_SUBGROUPS,
     P_MATRIX,
-    P_DOT,
+    P_INT8_DOT,
+    P_BF16_DOT,
     P_LOOPS,
     N_PROBES
 };
@@ -40,7 +42,8 @@ static const char *const probe_names[N_PROBES] = {
     [P_FP16] = "fp16 arithmetic",
     [P_SUBGROUPS] = "subgroups",
     [P_MATRIX] = "matrix instructions",
-    [P_DOT] = "integer products",
+    [P_INT8_DOT] = "integer products",
+    [P_BF16_DOT] = "bf16 products",
     [P_LOOPS] = "long loops",
 };
 
@@ -323,87 +326,6 @@ static void judge_loops(struct bench *bench, struct elcl_probes *probes)
 
 #define CL_COMPUTE_CAPABILITY_MAJOR_NV 0x4000 /* of cl_nv_device_attribute_query */
 
-/* Buffers of probe_mma.cl: small whole numbers, which every sum of products holds exactly. */
-struct tile {
-    float a[16][16], b[16][8], c[16][8];
-    uint32_t a_pairs[16][8], b_pairs[8][8];
-};
-
-static uint32_t bf16_pair(float lo, float hi)
-{
-    return elcl_f32_to_bf16(lo) | (uint32_t)elcl_f32_to_bf16(hi) << 16;
-}
-
-static void fill_tile(struct tile *tile)
-{
-    for (int i = 0; i < 16; i++)
-        for (int k = 0; k < 16; k++)
-            tile->a[i][k] = (float)((7 * i + 5 * k) % 17 - 8);
-    for (int k = 0; k < 16; k++)
-        for (int j = 0; j < 8; j++)
-            tile->b[k][j] = (float)((3 * k + 11 * j) % 13 - 6);
-    for (int i = 0; i < 16; i++)
-        for (int p = 0; p < 8; p++)
-            tile->a_pairs[i][p] = bf16_pair(tile->a[i][2 * p], tile->a[i][2 * p + 1]);
-    for (int j = 0; j < 8; j++)
-        for (int p = 0; p < 8; p++)
-            tile->b_pairs[j][p] = bf16_pair(tile->b[2 * p][j], tile->b[2 * p + 1][j]);
-}
-
-static bool tile_is_right(const struct tile *tile)
-{
-    for (int i = 0; i < 16; i++)
-        for (int j = 0; j < 8; j++) {
-            float sum = 1;
-            for (int k = 0; k < 16; k++)
-                sum += tile->a[i][k] * tile->b[k][j];
-            if (tile->c[i][j] != sum)
-                return false;
-        }
-    return true;
-}
-
-static bool multiply_tile(struct elcl_device *device, cl_kernel kernel, struct tile *tile)
-{
-    struct elcl_buffer c = {0}, a = {0}, b = {0};
-    const size_t items = 128, scratch = 4 * 192 * sizeof(float);
-    const bool ok =
-        !elcl_buffer_create(device, "probe output", sizeof(tile->c), &c, NULL) &&
-        !elcl_buffer_create(device, "probe input", sizeof(tile->a_pairs), &a, NULL) &&
-        !elcl_buffer_create(device, "probe input", sizeof(tile->b_pairs), &b, NULL) &&
-        !elcl_buffer_write(&a, 0, tile->a_pairs, sizeof(tile->a_pairs), NULL) &&
-        !elcl_buffer_write(&b, 0, tile->b_pairs, sizeof(tile->b_pairs), NULL) &&
-        !clSetKernelArg(kernel, 0, sizeof(cl_mem), &c.mem) &&
-        !clSetKernelArg(kernel, 1, sizeof(cl_mem), &a.mem) &&
-        !clSetKernelArg(kernel, 2, sizeof(cl_mem), &b.mem) &&
-        !clSetKernelArg(kernel, 3, scratch, NULL) &&
-        !clEnqueueNDRangeKernel(device->queue, kernel, 1, NULL, &items, &items, 0, NULL, NULL) &&
-        !clFinish(device->queue) && !elcl_buffer_read(&c, 0, tile->c, sizeof(tile->c), NULL);
-    elcl_buffer_destroy(&b);
-    elcl_buffer_destroy(&a);
-    elcl_buffer_destroy(&c);
-    return ok;
-}
-
-bool elcl_probe_mma(struct elcl_device *device, const char *mac_file)
-{
-    const char *const files[] = {mac_file, "probe_mma.cl"};
-    struct tile tile = {0};
-    cl_program program = NULL;
-    cl_kernel kernel = NULL;
-    cl_int code = CL_SUCCESS;
-    fill_tile(&tile);
-    if (!elcl_program_build(device, files, (int)ELCL_COUNT(files), NULL, &program, NULL))
-        kernel = clCreateKernel(program, "probe_mma", &code);
-    const bool right =
-        kernel && !code && multiply_tile(device, kernel, &tile) && tile_is_right(&tile);
-    if (kernel)
-        clReleaseKernel(kernel);
-    if (program)
-        clReleaseProgram(program);
-    return right;
-}
-
 /* Only NVIDIA's compiler is asked, and only for devices that have the instruction. */
 static void judge_mma(struct elcl_device *device, struct elcl_probes *probes)
 {
@@ -423,13 +345,15 @@ static void judge_mma(struct elcl_device *device, struct elcl_probes *probes)
 }
 
 /* Of the CPU shape alone; the others' verdict is that they have none. */
-static void judge_dot(struct elcl_device *device, struct elcl_probes *probes)
+static void judge_dot(struct elcl_device *device, enum elcl_storage weights,
+                      struct elcl_probes *probes)
 {
+    const bool int8 = weights == ELCL_INT8;
+    struct elcl_dot_choice *choice = int8 ? &probes->int8_dot : &probes->bf16_dot;
     char why[sizeof(probes->text[0])] = "CPU kernels alone have them";
-    probes->dot = ELCL_DOT_PLAIN;
     if (device->kernels == ELCL_KERNELS_CPU)
-        probes->dot = elcl_probe_dot(device, &probes->dot_pays, why, sizeof(why));
-    set_verdict(probes, P_DOT, probes->dot_pays, "%s", why);
+        elcl_probe_dot(device, weights, choice, why, sizeof(why));
+    set_verdict(probes, int8 ? P_INT8_DOT : P_BF16_DOT, choice->pays, "%s", why);
 }
 
 /* ---- the cache of verdicts ----------------------------------------------------------------- */
@@ -438,13 +362,13 @@ struct stored {
     uint32_t version;
     uint32_t mac;
     uint32_t mma;
-    uint32_t dot, dot_pays;
+    uint32_t int8_dot, int8_pays, bf16_dot, bf16_pays;
     uint32_t short_loops;
     uint32_t on[N_PROBES];
     char text[N_PROBES][sizeof(((struct elcl_probes *)NULL)->text[0])];
 };
 
-#define STORED_VERSION 4
+#define STORED_VERSION 5
 
 static uint64_t cache_key(const struct elcl_device *device)
 {
@@ -477,15 +401,15 @@ static bool load_verdicts(const struct elcl_device *device, struct elcl_probes *
         memcpy(&stored, data, sizeof(stored));
     elcl_free(data);
     if (!ok || stored.version != STORED_VERSION || stored.mac > ELCL_MAC_PLAIN ||
-        stored.dot > ELCL_DOT_VPDPBUSD)
+        stored.int8_dot > ELCL_DOT_VPDPBUSD || stored.bf16_dot > ELCL_DOT_VDPBF16PS)
         return false;
     for (int i = 0; i < N_PROBES; i++)
         set_verdict(probes, (enum probe)i, stored.on[i], "%.*s", (int)sizeof(stored.text[i]) - 1,
                     stored.text[i]);
     probes->mac = (enum elcl_mac)stored.mac;
     probes->mma = stored.mma;
-    probes->dot = (enum elcl_dot)stored.dot;
-    probes->dot_pays = stored.dot_pays;
+    probes->int8_dot = (struct elcl_dot_choice){stored.int8_dot, stored.int8_pays};
+    probes->bf16_dot = (struct elcl_dot_choice){stored.bf16_dot, stored.bf16_pays};
     probes->short_loops = stored.short_loops;
     probes->n = N_PROBES;
     return true;
@@ -496,8 +420,10 @@ static void store_verdicts(const struct elcl_device *device, const struct elcl_p
     struct stored stored = {.version = STORED_VERSION,
                             .mac = (uint32_t)probes->mac,
                             .mma = probes->mma,
-                            .dot = (uint32_t)probes->dot,
-                            .dot_pays = probes->dot_pays,
+                            .int8_dot = probes->int8_dot.kind,
+                            .int8_pays = probes->int8_dot.pays,
+                            .bf16_dot = probes->bf16_dot.kind,
+                            .bf16_pays = probes->bf16_dot.pays,
                             .short_loops = probes->short_loops};
     for (int i = 0; i < N_PROBES; i++) {
         stored.on[i] = (uint32_t)probes->verdict[i].on;
@@ -568,7 +494,8 @@ int elcl_probe_run(struct elcl_device *device, struct elcl_probes *probes, elcl_
     else
         keep = judge_by_running(device, probes);
     device->mac = probes->mac; /* what f32 products are to be timed with */
-    judge_dot(device, probes);
+    judge_dot(device, ELCL_INT8, probes);
+    judge_dot(device, ELCL_BF16, probes);
     probes->n = N_PROBES;
     if (keep)
         store_verdicts(device, probes);

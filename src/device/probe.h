@@ -4,7 +4,7 @@
 
 #include "device/device.h"
 
-#define ELCL_MAX_PROBES 9
+#define ELCL_MAX_PROBES 10
 
 struct elcl_probes {
     elcl_probe_verdict verdict[ELCL_MAX_PROBES]; /* strings: name a literal, reason in text[] */
@@ -12,17 +12,12 @@ struct elcl_probes {
     int n;
     enum elcl_mac mac;
     bool mma;
-    enum elcl_dot dot;
-    bool dot_pays;
+    struct elcl_dot_choice int8_dot, bf16_dot;
     bool short_loops;
 };
 
 /* Runs all probes, or takes their verdicts from the cache. A probe that fails is a verdict, not
  * an error. */
 int elcl_probe_run(struct elcl_device *device, struct elcl_probes *probes, elcl_error *err);
-
-/* Whether the matrix instruction of `mac_file`, one of cl/mac_*.cl, multiplies right. Not to be
- * called for a device whose compiler does not know the instruction: some crash. */
-bool elcl_probe_mma(struct elcl_device *device, const char *mac_file);
 
 #endif

@@ -130,13 +130,13 @@ fail:
 }
 
 int elcl_blueprint_weight_bytes(const struct elcl_blueprint *b, enum elcl_attention attention,
-                                enum elcl_storage storage, int panel, bool integers,
-                                uint64_t *bytes, elcl_error *err)
+                                enum elcl_storage storage, int panel, bool narrow, uint64_t *bytes,
+                                elcl_error *err)
 {
     struct elcl_weights weights = {0};
     struct elcl_loader loader = {.plan = true,
                                  .panel = panel,
-                                 .integers = integers,
+                                 .narrow = narrow,
                                  .storage = storage,
                                  .attention = attention,
                                  .err = err};
@@ -147,9 +147,9 @@ int elcl_blueprint_weight_bytes(const struct elcl_blueprint *b, enum elcl_attent
     return rc;
 }
 
-bool elcl_blueprint_integers(const elcl_plan_params *p)
+bool elcl_blueprint_narrow(const elcl_plan_params *p)
 {
-    return p->products == ELCL_PRODUCTS_INT && p->weights == ELCL_INT8 && p->vector_width;
+    return elcl_products_narrow(p->products, p->weights) && p->vector_width;
 }
 
 struct elcl_capacity elcl_blueprint_capacity(const struct elcl_blueprint *b,
@@ -160,7 +160,7 @@ struct elcl_capacity elcl_blueprint_capacity(const struct elcl_blueprint *b,
                                   .max_target = p->max_target,
                                   .width = elcl_plan_width(&b->arch, p->num_beams),
                                   .lists = elcl_plan_lists(&b->defaults),
-                                  .integers = elcl_blueprint_integers(p)};
+                                  .narrow = elcl_blueprint_narrow(p)};
 }
 
 int elcl_blueprint_batch(const struct elcl_blueprint *b, const elcl_plan_params *p,
@@ -186,7 +186,7 @@ int elcl_plan_memory(const elcl_blueprint *blueprint, const elcl_plan_params *pa
     ELCL_TRY(elcl_choose_variant(blueprint, &p, &choice, err));
     const enum elcl_attention attention = choice.attention;
     ELCL_TRY(elcl_blueprint_weight_bytes(blueprint, attention, p.weights, 2 * p.vector_width,
-                                         elcl_blueprint_integers(&p), &weight_bytes, err));
+                                         elcl_blueprint_narrow(&p), &weight_bytes, err));
     struct elcl_capacity c = elcl_blueprint_capacity(blueprint, &p);
     const bool limited = p.memory_limit_bytes || p.max_alloc_bytes;
     const int largest =

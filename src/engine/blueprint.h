@@ -18,10 +18,10 @@ struct elcl_blueprint {
 /* Bytes of the weights on a device, by planning their loading. */
 int elcl_blueprint_weight_bytes(const struct elcl_blueprint *blueprint,
                                 enum elcl_attention attention, enum elcl_storage storage, int panel,
-                                bool integers, uint64_t *bytes, elcl_error *err);
+                                bool narrow, uint64_t *bytes, elcl_error *err);
 
-/* Whether a plan counts buffers of integer products. */
-bool elcl_blueprint_integers(const elcl_plan_params *params);
+/* Whether a plan counts buffers of products of int8 or of bf16. */
+bool elcl_blueprint_narrow(const elcl_plan_params *params);
 /* Room for one sentence after another: lengths, beams and lists of the parameters. */
 struct elcl_capacity elcl_blueprint_capacity(const struct elcl_blueprint *blueprint,
                                              const elcl_plan_params *params);

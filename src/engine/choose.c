@@ -43,7 +43,7 @@ static int reckon(const struct elcl_blueprint *b, const elcl_plan_params *params
     elcl_prediction prediction;
     uint64_t weight_bytes;
     int rc = elcl_blueprint_weight_bytes(b, c->attention, p.weights, 2 * p.vector_width,
-                                         elcl_blueprint_integers(&p), &weight_bytes, err);
+                                         elcl_blueprint_narrow(&p), &weight_bytes, err);
     if (rc)
         return rc;
     const int rows =

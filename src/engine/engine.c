@@ -57,7 +57,7 @@ static int choose_capacity(struct elcl_engine *e, elcl_error *err)
                               .max_target = p->max_target ? p->max_target : usual,
                               .width = elcl_plan_width(&m->arch, p->max_beams),
                               .lists = p->max_list_tokens,
-                              .integers = m->ops->dot != ELCL_DOT_NONE};
+                              .narrow = m->ops->dot != ELCL_DOT_NONE};
     if (!c.lists)
         c.lists = elcl_plan_lists(&m->defaults);
     if (!c.sentences) {

@@ -27,14 +27,16 @@ static const struct reach cpu_kernels = {0.9, 0.6, 0.05, 1};
 static const struct reach gpu_kernels_on_cpu = {0.08, 0.1, 0.05, 6.5};
 static const struct reach gpu_kernels = {1, 1, 1, 1};
 
-/* AUTO takes integer products where they pay: where their rate is the higher one, or nearly so. */
+/* AUTO takes narrow products where they pay: where their rate is the higher one, or nearly so. */
 static double gemm_rate(const elcl_plan_params *p, const elcl_machine *m)
 {
-    if (p->weights == ELCL_F16 || p->weights == ELCL_BF16)
-        return m->half_gflops;
-    if (p->weights == ELCL_INT8 && p->products != ELCL_PRODUCTS_F32 && m->int8_gops > 0)
+    const bool narrow =
+        p->products == ELCL_PRODUCTS_AUTO || elcl_products_narrow(p->products, p->weights);
+    if (narrow && p->weights == ELCL_INT8 && m->int8_gops > 0)
         return m->int8_gops;
-    return m->f32_gflops;
+    if (narrow && p->weights == ELCL_BF16 && m->bf16_gflops > 0)
+        return m->bf16_gflops;
+    return p->weights == ELCL_F16 || p->weights == ELCL_BF16 ? m->half_gflops : m->f32_gflops;
 }
 
 static struct elcl_cost make_cost(const elcl_plan_params *p, const elcl_machine *m,
@@ -160,7 +162,7 @@ int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params
         return elcl_fail(err, ELCL_E_ARG, "elcl_predict: arguments must not be NULL");
     if (!(machine->memory_gbs > 0) || !(machine->f32_gflops > 0) || !(machine->half_gflops > 0) ||
         !(machine->launch_us >= 0) || !(machine->wait_us >= 0) || !(machine->int8_gops >= 0) ||
-        (machine->cache_bytes > 0 && !(machine->cache_gbs > 0)))
+        !(machine->bf16_gflops >= 0) || (machine->cache_bytes > 0 && !(machine->cache_gbs > 0)))
         return elcl_fail(err, ELCL_E_ARG,
                          "elcl_predict: rates must be above 0, times not below, and a cache "
                          "needs a bandwidth");

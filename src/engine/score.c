@@ -42,7 +42,7 @@ int elcl_scorer_create(elcl_model *model, const elcl_scorer_params *params, elcl
 /* ---- memory -------------------------------------------------------------------------------- */
 
 /* What a run has room for that packs `rows` rows of decoder and of encoder. */
-static struct elcl_capacity capacity_for(const struct elcl_arch *arch, bool integers, int rows)
+static struct elcl_capacity capacity_for(const struct elcl_arch *arch, bool narrow, int rows)
 {
     return (struct elcl_capacity){.sentences = rows,
                                   .beams = 1,
@@ -50,7 +50,7 @@ static struct elcl_capacity capacity_for(const struct elcl_arch *arch, bool inte
                                   .max_target = 1,
                                   .encode_rows = arch->decoder_only ? 0 : rows,
                                   .width = 1,
-                                  .integers = integers,
+                                  .narrow = narrow,
                                   .score_block = elcl_min_int(rows, LOGIT_ROWS)};
 }
 

@@ -42,6 +42,7 @@ static void keep_rates(struct elcl_tune_file *file, const elcl_machine *now)
     keep(&m->f32_gflops, now->f32_gflops, false, &file->spread);
     keep(&m->half_gflops, now->half_gflops, false, &file->spread);
     keep(&m->int8_gops, now->int8_gops, false, &file->spread);
+    keep(&m->bf16_gflops, now->bf16_gflops, false, &file->spread);
     keep(&m->launch_us, now->launch_us, true, &file->spread);
     keep(&m->wait_us, now->wait_us, true, &file->spread);
     file->has_rates = true;
@@ -64,6 +65,7 @@ static int measure_rates(struct tuning *t, elcl_machine *rates, elcl_error *err)
                             .f32_gflops = c.mac_f32_gflops,
                             .half_gflops = half > c.mac_f32_gflops ? half : c.mac_f32_gflops,
                             .int8_gops = c.mac_int8_gops,
+                            .bf16_gflops = c.mac_bf16_gflops,
                             .launch_us = c.launch_us,
                             .wait_us = c.wait_us};
 fail:

@@ -162,7 +162,7 @@ int elcl_model_load(struct elcl_model *m, const elcl_model_params *params, struc
     struct elcl_loader loader = {.ops = m->ops,
                                  .st = st,
                                  .panel = m->ops->panel,
-                                 .integers = m->ops->dot != ELCL_DOT_NONE,
+                                 .narrow = m->ops->dot != ELCL_DOT_NONE,
                                  .storage = m->ops->weights,
                                  .attention = m->attention,
                                  .err = err};

@@ -65,21 +65,21 @@ static int widest_heads(const struct elcl_arch *arch)
                               : elcl_max_int(decoder, elcl_arch_inner(arch, arch->encoder_heads));
 }
 
-/* A GEMM's input in whole numbers, of the GEMM that takes most: widths of a layer, of the head, and
- * of all heads' contexts. */
-static size_t whole_bytes(const struct elcl_arch *arch, enum elcl_attention attention,
-                          const struct elcl_capacity *c)
+/* A GEMM's input in the type of its weights, of the GEMM that takes most: widths of a layer, of the
+ * head, and of all heads' contexts. */
+static size_t narrow_bytes(const struct elcl_arch *arch, enum elcl_attention attention,
+                           const struct elcl_capacity *c)
 {
     const int r = elcl_capacity_rows(c), rows = elcl_max_int(r, c->encode_rows);
     const int ffn = elcl_max_int(arch->encoder_ffn, arch->decoder_ffn);
     const int inner = widest_heads(arch), heads = arch->decoder_heads;
     const int widest =
         elcl_max_int(elcl_max_int(arch->d, inner), elcl_max_int(ffn, elcl_arch_embed_width(arch)));
-    const size_t layer = elcl_whole_bytes(1, rows, widest);
+    const size_t layer = elcl_narrow_bytes(1, rows, widest);
     if (attention != ELCL_ATTN_EL)
         return layer;
-    const size_t contexts = elcl_whole_bytes(heads, arch->decoder_only ? rows : r,
-                                             elcl_max_int(arch->d, elcl_arch_dh(arch, heads)));
+    const size_t contexts = elcl_narrow_bytes(heads, arch->decoder_only ? rows : r,
+                                              elcl_max_int(arch->d, elcl_arch_dh(arch, heads)));
     return contexts > layer ? contexts : layer;
 }
 
@@ -111,8 +111,7 @@ static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention 
     put(specs, ELCL_B_CANDIDATES, "candidates", w, product(r, (size_t)c->width, 2 * i, 1));
     put(specs, ELCL_B_LINEAGE, "lineage", w, product(r, t, i, 1));
     put(specs, ELCL_B_LINEAGE_NEXT, "lineage", w, product(r, t, i, 1));
-    put(specs, ELCL_B_WHOLE, "rows in whole numbers", w,
-        c->integers ? whole_bytes(arch, attention, c) : 0);
+    put(specs, ELCL_B_NARROW, "narrow rows", w, c->narrow ? narrow_bytes(arch, attention, c) : 0);
     put(specs, ELCL_B_TOKENS, "tokens", w,
         product(r * t + (size_t)c->sentences * (size_t)elcl_capacity_prompt(arch, c), i, 1, 1));
 }
@@ -155,8 +154,8 @@ static int create_buffers(struct elcl_run *run, struct elcl_ops *ops,
 {
     int rc = ELCL_OK;
     for (int i = 0; !rc && i < run->n_buffers; i++) {
-        if (i == ELCL_B_WHOLE)
-            rc = elcl_ops_reserve_whole(ops, specs[i].bytes, err);
+        if (i == ELCL_B_NARROW)
+            rc = elcl_ops_reserve_narrow(ops, specs[i].bytes, err);
         else if (specs[i].bytes)
             rc = elcl_buffer_create(ops->device, specs[i].label, specs[i].bytes, &run->buffers[i],
                                     err);

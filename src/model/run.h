@@ -18,7 +18,7 @@ struct elcl_capacity {
     int encode_rows; /* source tokens encoded at once, >= max_source */
     int width;       /* candidates per row */
     int lists;       /* ints of a row's lists at a step */
-    bool integers;   /* integer products: rows are rounded to whole numbers before them */
+    bool narrow;     /* products of int8 or of bf16: rows are rounded before them */
     int score_block; /* 0: generation. Else rows of logits at once in teacher-forced passes, for
                       * which `sentences` counts the packed rows of decoder and encoder, beams and
                       * max_target are 1, and max_source is 1, of decoder-only models 0 */
@@ -76,8 +76,8 @@ enum elcl_run_buffer {
     ELCL_B_SOURCE,       /* [B S, D] state: the shared encoder output (el) */
     ELCL_B_SPARE_SELF,   /* mha-beam: what the next layer's caches are reordered into */
     ELCL_B_SPARE_CROSS,
-    ELCL_B_WHOLE, /* elcl_ops.whole: a GEMM's input in whole numbers */
-    ELCL_B_LAYERS /* then per decoder layer: self, cross */
+    ELCL_B_NARROW, /* elcl_ops.narrow: a GEMM's input in the type of its weights */
+    ELCL_B_LAYERS  /* then per decoder layer: self, cross */
 };
 
 static inline int elcl_b_self(int layer)

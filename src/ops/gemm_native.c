@@ -62,11 +62,19 @@ static struct division divide(const struct elcl_ops *ops, const struct elcl_matr
     return d;
 }
 
+/* For profiles: each is held against another ceiling. */
+static const char *gemm_name(const struct elcl_ops *ops)
+{
+    const enum elcl_products products = elcl_ops_products(ops);
+    return products == ELCL_PRODUCTS_INT    ? "gemm_int8"
+           : products == ELCL_PRODUCTS_BF16 ? "gemm_bf16"
+                                            : "gemm";
+}
+
 static int launch_cpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
 {
     const struct division d = divide(ops, args->w, args->m);
-    struct elcl_launch launch =
-        elcl_launch_begin(ops, ELCL_K_GEMM, ops->dot ? "gemm_int8" : "gemm");
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_GEMM, gemm_name(ops));
     common_arguments(&launch, args);
     elcl_launch_int(&launch, d.group);
     elcl_launch_int(&launch, d.groups);
@@ -81,37 +89,39 @@ static int launch_cpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, e
     return elcl_launch_run(&launch, 3, global, local, err);
 }
 
-/* 4-byte words of a row of K whole numbers; its scale is one more. */
-static size_t whole_words(int k, size_t element_bytes)
+/* 4-byte words of a row of K narrow elements; the scale of whole numbers is one more. */
+static size_t narrow_words(int k, size_t element_bytes)
 {
     return elcl_round_up((size_t)k, 4) * element_bytes / sizeof(uint32_t);
 }
 
-size_t elcl_whole_bytes(int batch, int m, int k)
+size_t elcl_narrow_bytes(int batch, int m, int k)
 {
-    return (size_t)batch * (size_t)m * (whole_words(k, 2) + 1) * sizeof(uint32_t);
+    return (size_t)batch * (size_t)m * (narrow_words(k, 2) + 1) * sizeof(uint32_t);
 }
 
-int elcl_ops_reserve_whole(struct elcl_ops *ops, size_t bytes, elcl_error *err)
+int elcl_ops_reserve_narrow(struct elcl_ops *ops, size_t bytes, elcl_error *err)
 {
-    if (ops->whole.bytes >= bytes)
+    if (ops->narrow.bytes >= bytes)
         return ELCL_OK;
     const int rc = elcl_ops_finish(ops, err); /* what it holds is in use until then */
     if (rc)
         return rc;
-    elcl_buffer_destroy(&ops->whole);
-    return elcl_buffer_create(ops->device, "rows in whole numbers", bytes, &ops->whole, err);
+    elcl_buffer_destroy(&ops->narrow);
+    return elcl_buffer_create(ops->device, "narrow rows", bytes, &ops->narrow, err);
 }
 
 /* Rounds x, then multiplies. */
-static int multiply_whole(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
+static int multiply_narrow(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
 {
     const int batch = args->w->batch, m = args->m, k = args->w->k;
-    const size_t words = whole_words(k, elcl_dot_kinds[ops->dot].activation_bytes);
+    const struct elcl_dot_kind *kind = &elcl_dot_kinds[ops->dot];
+    const size_t words = narrow_words(k, kind->activation_bytes);
+    const size_t stride = words + (kind->weights == ELCL_INT8 ? 1 : 0);
     int rc;
-    ELCL_TRY(elcl_ops_reserve_whole(ops, elcl_whole_bytes(batch, m, k), err));
+    ELCL_TRY(elcl_ops_reserve_narrow(ops, elcl_narrow_bytes(batch, m, k), err));
     struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_QUANTISE, "quantise");
-    elcl_launch_buffer(&launch, &ops->whole);
+    elcl_launch_buffer(&launch, &ops->narrow);
     elcl_launch_buffer(&launch, args->x);
     elcl_launch_int(&launch, k);
     elcl_launch_int(&launch, (int)words);
@@ -119,11 +129,11 @@ static int multiply_whole(struct elcl_ops *ops, const struct elcl_gemm_args *arg
     elcl_launch_ulong(&launch, args->x_batch);
     elcl_ops_count(ops, launch.name, (uint64_t)batch * m * (k * sizeof(float) + words * 4), 0);
     ELCL_TRY(elcl_launch_rows(&launch, m, batch, err));
-    struct elcl_gemm_args whole = *args;
-    whole.x = &ops->whole;
-    whole.x_ld = (int)words + 1;
-    whole.x_batch = (size_t)m * (words + 1);
-    ELCL_TRY(launch_cpu(ops, &whole, err));
+    struct elcl_gemm_args narrow = *args;
+    narrow.x = &ops->narrow;
+    narrow.x_ld = (int)stride;
+    narrow.x_batch = (size_t)m * stride;
+    ELCL_TRY(launch_cpu(ops, &narrow, err));
 fail:
     return rc;
 }
@@ -167,5 +177,5 @@ int elcl_gemm_native(struct elcl_ops *ops, const struct elcl_gemm_args *args, el
 {
     if (ops->kernels != ELCL_KERNELS_CPU)
         return launch_gpu(ops, args, err);
-    return ops->dot ? multiply_whole(ops, args, err) : launch_cpu(ops, args, err);
+    return ops->dot ? multiply_narrow(ops, args, err) : launch_cpu(ops, args, err);
 }

@@ -33,26 +33,31 @@ static void put_value(void *packed, enum elcl_storage storage, size_t at, float 
 struct layout {
     enum elcl_storage storage;
     int width, k;
-    int group;  /* neighbours in k side by side; more than 1 for integer products */
-    bool pairs; /* a column of the first half beside one of the second */
+    int group;   /* neighbours in k side by side */
+    bool narrow; /* for products of int8 or of bf16 */
+    bool pairs;  /* a column of the first half beside one of the second */
 };
 
 bool elcl_ops_weight_pairs(const struct elcl_ops *ops)
 {
-    return ops->panel && ops->weights == ELCL_BF16;
+    return ops->panel && ops->weights == ELCL_BF16 && !ops->dot;
 }
 
 static struct layout layout_of(const struct elcl_ops *ops, const struct elcl_matrix *m)
 {
-    return (struct layout){ops->weights, m->panel, m->k, elcl_dot_kinds[ops->dot].group,
+    return (struct layout){ops->weights,
+                           m->panel,
+                           m->k,
+                           elcl_dot_kinds[ops->dot].group,
+                           ops->dot != ELCL_DOT_NONE,
                            elcl_ops_weight_pairs(ops)};
 }
 
-/* Bytes of a panel's values, and of the scales behind them, which stand at a multiple of 4, and
- * with integer products of the sums behind these. */
+/* Bytes of a panel's values, and of the scales behind those of int8, which stand at a multiple of
+ * 4, and with products of int8 of the sums behind these. */
 static size_t values_bytes(const struct layout *l)
 {
-    const size_t k = l->group > 1 ? elcl_round_up((size_t)l->k, 4) : (size_t)l->k;
+    const size_t k = l->narrow ? elcl_round_up((size_t)l->k, 4) : (size_t)l->k;
     const size_t bytes = (size_t)l->width * k * elcl_storage_bytes(l->storage);
     return l->storage == ELCL_INT8 ? elcl_round_up(bytes, sizeof(float)) : bytes;
 }
@@ -60,7 +65,7 @@ static size_t values_bytes(const struct layout *l)
 static size_t panel_bytes(const struct layout *l)
 {
     const size_t tail = l->storage != ELCL_INT8 ? 0
-                        : l->group > 1          ? sizeof(float) + sizeof(int32_t)
+                        : l->narrow             ? sizeof(float) + sizeof(int32_t)
                                                 : sizeof(float);
     return values_bytes(l) + (size_t)l->width * tail;
 }
@@ -75,14 +80,16 @@ static size_t column_start(const struct layout *l, int lane)
 }
 
 /* Column `lane` of a panel, the elements from `from` on of the source. Large models start as fast
- * as this loop runs, so that it divides nothing; integer products alone have groups. */
+ * as this loop runs, so that it divides nothing. */
 static void pack_column(const struct layout *l, const struct elcl_matrix_source *source,
                         size_t from, char *panel, int lane)
 {
-    const size_t first = column_start(l, lane);
-    for (int k = 0; k < l->k; k++)
-        put_value(panel, l->storage, first + (size_t)k * (size_t)l->width,
-                  source_value(source, from + k * source->k_stride));
+    const size_t group = (size_t)l->group, next = (size_t)l->width * group, k = (size_t)l->k;
+    size_t to = column_start(l, lane);
+    for (size_t i = 0; i < k; i += group, to += next)
+        for (size_t j = 0; j < group && i + j < k; j++)
+            put_value(panel, l->storage, to + j,
+                      source_value(source, from + (i + j) * source->k_stride));
 }
 
 /* The factor that makes a column's largest whole number 127. What is not finite makes it NaN, and
@@ -115,7 +122,7 @@ static void pack_int8_column(const struct layout *l, const struct elcl_matrix_so
         sum += whole;
     }
     memcpy(tail, &scale, sizeof(scale));
-    if (l->group > 1)
+    if (l->narrow)
         memcpy(tail + (size_t)l->width * sizeof(scale), &sum, sizeof(sum));
 }
 
@@ -132,10 +139,9 @@ static void put_column(const struct layout *l, const struct elcl_matrix *m, int 
         pack_column(l, source, from, to, n % l->width);
 }
 
-size_t elcl_matrix_bytes(int panel, bool integers, enum elcl_storage storage, int batch, int n,
-                         int k)
+size_t elcl_matrix_bytes(int panel, bool narrow, enum elcl_storage storage, int batch, int n, int k)
 {
-    const struct layout l = {storage, panel ? panel : n, k, integers ? 4 : 1, false};
+    const struct layout l = {storage, panel ? panel : n, k, 1, narrow, false};
     return (size_t)batch * elcl_div_up((size_t)n, (size_t)l.width) * panel_bytes(&l);
 }
 
@@ -151,7 +157,7 @@ int elcl_matrix_create(struct elcl_ops *ops, const char *label, int batch, int k
         m.n += sources[i].n;
     m.panel = ops->panel ? ops->panel : m.n;
     m.panels = (int)elcl_div_up((size_t)m.n, (size_t)m.panel);
-    if (ops->dot && k > MOST_K_OF_INTEGERS)
+    if (ops->dot && ops->weights == ELCL_INT8 && k > MOST_K_OF_INTEGERS)
         return elcl_fail(err, ELCL_E_UNSUPPORTED,
                          "integer products of %d inputs might overflow, expected at most %d: use "
                          "--products f32",

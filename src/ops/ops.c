@@ -42,7 +42,7 @@ static const char *const cpu_files[] = {
     "widen.cl",   "attn_el_cpu.cl", "attn_mha_cpu.cl", "attn_packed_cpu.cl",
     "beams.cl",   "logits.cl",      "sample.cl",       "score.cl",
 };
-/* Behind those and a mac_*.cl; the second with integer products. */
+/* Behind those and a mac_*.cl; the second where rows are rounded before a product. */
 static const char *const cpu_gemm_files[] = {"gemm_cpu.cl", "quantise.cl"};
 static const char *const gpu_files[] = {
     "storage.cl", "reduce.cl",       "activation.cl",      "norm.cl",        "gemm_gpu.cl",
@@ -197,10 +197,21 @@ static enum elcl_mma choose_mma(const struct elcl_ops *ops, bool emulate)
 static enum elcl_dot choose_dot(const struct elcl_ops *ops, const struct elcl_ops_params *params)
 {
     const bool panels = ops->kernels == ELCL_KERNELS_CPU && ops->gemm != ELCL_GEMM_CLBLAST;
-    if (!panels || ops->weights != ELCL_INT8 || params->products == ELCL_PRODUCTS_F32 ||
-        (params->products == ELCL_PRODUCTS_AUTO && !ops->device->dot_pays))
+    const bool int8 = ops->weights == ELCL_INT8;
+    const struct elcl_dot_choice *dot = int8 ? &ops->device->int8_dot : &ops->device->bf16_dot;
+    const bool wanted = params->products == ELCL_PRODUCTS_AUTO
+                            ? dot->pays
+                            : elcl_products_narrow(params->products, ops->weights);
+    if (!panels || !wanted || (!int8 && ops->weights != ELCL_BF16))
         return ELCL_DOT_NONE;
-    return params->plain_integers ? ELCL_DOT_PLAIN : ops->device->dot;
+    return !params->plain_dot ? dot->kind : int8 ? ELCL_DOT_PLAIN_INT8 : ELCL_DOT_PLAIN_BF16;
+}
+
+enum elcl_products elcl_ops_products(const struct elcl_ops *ops)
+{
+    return ops->dot == ELCL_DOT_NONE   ? ELCL_PRODUCTS_F32
+           : ops->weights == ELCL_INT8 ? ELCL_PRODUCTS_INT
+                                       : ELCL_PRODUCTS_BF16;
 }
 
 /* CLBlast is used without being asked for only where it multiplies as our kernel does: some of its
@@ -309,7 +320,7 @@ void elcl_ops_destroy(struct elcl_ops **ops)
     kernel_set_finish(&o->set_f32);
     elcl_buffer_destroy(&o->dummy);
     elcl_buffer_destroy(&o->widened);
-    elcl_buffer_destroy(&o->whole);
+    elcl_buffer_destroy(&o->narrow);
     elcl_profile_destroy(&o->profile);
     if (o->queue)
         clReleaseCommandQueue(o->queue);

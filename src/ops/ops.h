@@ -54,8 +54,8 @@ struct elcl_ops_params {
     bool profile;
     int clblast_rows; /* AUTO: from so many rows of X CLBlast was measured to be faster than our GPU
                        * shape; ELCL_CLBLAST_NEVER; 0: not measured, by device */
-    bool plain_integers; /* for tests: integer products by mac_int8.cl whatever the device has */
-    bool emulate_mma;    /* for tests: mac_emulated.cl where the GPU shape has 16-bit weights */
+    bool plain_dot;   /* for tests: narrow products in plain OpenCL C whatever the device has */
+    bool emulate_mma; /* for tests: mac_emulated.cl where the GPU shape has 16-bit weights */
     const char *build_options; /* added to the program's, at most 200 bytes; NULL: none */
 };
 
@@ -75,13 +75,13 @@ struct elcl_ops {
     int clblast_rows;          /* AUTO: CLBlast from so many on */
     enum elcl_storage weights, state;
     enum elcl_mma mma;
-    enum elcl_dot dot;              /* not NONE: int8 weights meet rows in whole numbers */
+    enum elcl_dot dot;              /* not NONE: weights meet rows in their own type */
     struct elcl_kernel_set set;     /* built for `state` */
     struct elcl_kernel_set set_f32; /* the same for f32 state; aliases `set` when that is f32 */
     struct elcl_profile *profile;   /* NULL: off */
     struct elcl_buffer dummy;       /* stands for an absent buffer argument */
     struct elcl_buffer widened;     /* f32 copy of a weight for CLBlast, grown on demand */
-    struct elcl_buffer whole;       /* rows in whole numbers and their scales, grown on demand */
+    struct elcl_buffer narrow;      /* rows in the weights' type, grown on demand */
     int vector_width;               /* CPU shape: floats per vector, 4, 8 or 16 */
     int panel;                      /* columns per weight panel; 0: one panel of all columns */
     int tile_rows;                  /* CPU shape: rows of accumulators */
@@ -138,13 +138,13 @@ struct elcl_matrix_source {
  * values q of a column are round(w / s), s = max |w| / 127, and behind those of a panel, at the
  * next multiple of four bytes, stand s of its columns in f32.
  *
- * For integer products G neighbours in k lie side by side (elcl_dot_kinds[].group):
+ * For products of int8 or of bf16 G neighbours in k lie side by side (elcl_dot_kinds[].group):
  *     W[b, n, k] at (k / G * panel + n % panel) * G + k % G,
- * K is rounded up to a multiple of 4, with zeros, and behind the scales stand the sums of q of the
- * panel's columns as int.
+ * K is rounded up to a multiple of 4, with zeros, and behind the scales of int8 stand the sums of q
+ * of the panel's columns as int.
  *
- * In bf16 the columns j and j + panel / 2 of a panel lie side by side: j at 2 j, j + panel / 2 at
- * 2 j + 1. Whole panels (panel == N) have plain rows in bf16, too.
+ * In bf16 for products of f32 the columns j and j + panel / 2 of a panel lie side by side: j at 2
+ * j, j + panel / 2 at 2 j + 1. Whole panels (panel == N) have plain rows in bf16, too.
  */
 struct elcl_matrix {
     struct elcl_buffer buffer;
@@ -157,8 +157,8 @@ bool elcl_ops_weight_pairs(const struct elcl_ops *ops);
 int elcl_matrix_create(struct elcl_ops *ops, const char *label, int batch, int k,
                        const struct elcl_matrix_source *sources, int n_sources,
                        struct elcl_matrix *matrix, elcl_error *err);
-/* Bytes of the buffer that elcl_matrix_create() makes; integers: for integer products. */
-size_t elcl_matrix_bytes(int panel, bool integers, enum elcl_storage storage, int batch, int n,
+/* Bytes of the buffer that elcl_matrix_create() makes; narrow: for products of int8 or of bf16. */
+size_t elcl_matrix_bytes(int panel, bool narrow, enum elcl_storage storage, int batch, int n,
                          int k);
 
 /* ---- GEMM (gemm.c, gemm_native.c, gemm_clblast.c) ------------------------------------------ */
@@ -187,11 +187,21 @@ struct elcl_gemm_args {
 };
 int elcl_op_gemm(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err);
 
-/* With integer products x is rounded before the product, row by row: q = round(x / s), s = max |x|
- * / 127, see quantise.cl. It lies in ops->whole, which so many bytes hold for any kind of them. */
-size_t elcl_whole_bytes(int batch, int m, int k);
-/* Makes ops->whole at least so large. */
-int elcl_ops_reserve_whole(struct elcl_ops *ops, size_t bytes, elcl_error *err);
+/* With products of int8 or of bf16 x is rounded before the product: to bf16, or row by row to q =
+ * round(x / s), s = max |x| / 127, see quantise.cl. It lies in ops->narrow, which so many bytes
+ * hold for any kind of them. */
+size_t elcl_narrow_bytes(int batch, int m, int k);
+/* Makes ops->narrow at least so large. */
+int elcl_ops_reserve_narrow(struct elcl_ops *ops, size_t bytes, elcl_error *err);
+/* What the GEMM multiplies: never AUTO. */
+enum elcl_products elcl_ops_products(const struct elcl_ops *ops);
+/* Whether these products, if not AUTO, round rows to the type of the weights. */
+static inline bool elcl_products_narrow(enum elcl_products products, enum elcl_storage weights)
+{
+    return weights == ELCL_INT8   ? products == ELCL_PRODUCTS_INT
+           : weights == ELCL_BF16 ? products == ELCL_PRODUCTS_BF16
+                                  : false;
+}
 
 /* y[r][f] = act(y[r][f]) * y[r][F + f] for f < F, in place; y [R, 2 F]. */
 int elcl_op_gate(struct elcl_ops *ops, const struct elcl_buffer *y, int r, int f,

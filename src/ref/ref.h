@@ -34,11 +34,12 @@ void elcl_ref_round_rows(enum elcl_storage storage, float *values, size_t rows, 
 /* A row's whole numbers; its scale is returned. */
 float elcl_ref_quantise(const float *values, size_t n, int8_t *whole);
 
-/* A row of a GEMM's input, x [n], to what integer products see of it: whole numbers from -127 to
- * 127 times max |x| / 127. Zeros where the largest is below 2^-120, NaN where an element is not
- * finite. doubt [n]: how far rounding the other way would take an element, where it is so near a
- * tie that the rounding errors of a quotient decide; otherwise 0. */
-void elcl_ref_round_input(float *x, float *doubt, size_t n);
+/* A row of a GEMM's input, x [n], to what products with weights in int8 or bf16 see of it: the
+ * nearest bf16; or whole numbers from -127 to 127 times max |x| / 127, zeros where the largest is
+ * below 2^-120, NaN where an element is not finite. doubt [n]: how far rounding the other way would
+ * take an element, where it is so near a tie that the rounding errors of a quotient decide;
+ * otherwise 0. */
+void elcl_ref_round_input(enum elcl_storage weights, float *x, float *doubt, size_t n);
 
 /* ---- GEMM (ref_gemm.c) --------------------------------------------------------------------- */
 

@@ -62,9 +62,14 @@ void elcl_ref_round_rows(enum elcl_storage storage, float *values, size_t rows, 
 #define LEAST_INPUT 0x1p-120
 #define TIE 1e-4 /* of 127 steps, whose quotients err by some units of 2^-24 of them */
 
-void elcl_ref_round_input(float *x, float *doubt, size_t n)
+void elcl_ref_round_input(enum elcl_storage weights, float *x, float *doubt, size_t n)
 {
     double largest = 0;
+    if (weights == ELCL_BF16) {
+        elcl_ref_round(ELCL_BF16, x, n);
+        memset(doubt, 0, n * sizeof(*doubt));
+        return;
+    }
     for (size_t i = 0; i < n; i++)
         largest = isfinite(x[i]) && largest >= 0 ? fmax(largest, fabs((double)x[i])) : -1;
     const double scale = largest < 0 ? NAN : largest < LEAST_INPUT ? 0 : largest / 127;

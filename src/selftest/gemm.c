@@ -2,8 +2,8 @@
  * The products of a layer. Tolerance: the sum of K products errs by a random walk of roundings,
  * (4 + 2 sqrt K) U sum |x w|, which an activation stretches by its largest slope and adds its own
  * error to. Matrix instructions see x as the sum of two 16-bit numbers and lose 2^-16 (bf16) or
- * 2^-15 (f16) of it. Integer products see x in whole numbers, where an element near a tie may go
- * either way: sum |doubt w| more.
+ * 2^-15 (f16) of it. Products of bf16 see x rounded to that, integer products in whole numbers,
+ * where an element near a tie may go either way: sum |doubt w| more.
  */
 #include "selftest/selftest.h"
 
@@ -71,14 +71,14 @@ static void reference(const struct product *p, const struct operands *o, double 
     elcl_ref_gemm(&args);
 }
 
-/* x becomes what integer products see of it. */
+/* x becomes what narrow products see of it. */
 static void round_input(struct elcl_st *st, const struct product *p, struct operands *o)
 {
     o->doubt = elcl_st_memory(st, o->n_x, sizeof(*o->doubt));
     for (int b = 0; o->doubt && b < p->batch; b++)
         for (int m = 0; m < p->m; m++) {
             const size_t at = b * o->x_batch + (size_t)m * o->x_ld;
-            elcl_ref_round_input(o->x + at, o->doubt + at, (size_t)p->k);
+            elcl_ref_round_input(st->ops->weights, o->x + at, o->doubt + at, (size_t)p->k);
         }
 }
 
@@ -143,8 +143,9 @@ static void check_product(struct elcl_st *st, const char *model, const struct pr
 {
     const char *operation = st->ops->gemm == ELCL_GEMM_CLBLAST ? "gemm clblast"
                             : st->ops->mma                     ? "gemm mma"
-                            : st->ops->dot                     ? "gemm integers"
-                                                               : "gemm native";
+                            : !st->ops->dot                    ? "gemm native"
+                            : st->ops->weights == ELCL_INT8    ? "gemm integers"
+                                                               : "gemm bf16 products";
     if (!elcl_st_begin(st, operation, "%s %s M=%d N=%d K=%d", model, p->name, p->m, p->n, p->k))
         return;
     struct operands o = make_operands(st, p);

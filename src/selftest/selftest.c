@@ -40,7 +40,7 @@ static void run_cases(struct elcl_st *st, bool gemm_alone)
         if (gemm_alone)
             continue;
         elcl_st_pointwise(st, &all[i]);
-        if (st->ops->weights == ELCL_INT8) /* nothing else reads weights */
+        if (st->ops->weights == ELCL_INT8 || st->ops->dot) /* nothing else reads weights */
             continue;
         elcl_st_attention(st, &all[i]);
         elcl_st_beams(st, &all[i]);
@@ -93,11 +93,10 @@ static void run_clblast(struct elcl_st *st)
 int elcl_selftest(const elcl_selftest_params *params, elcl_selftest_summary *summary,
                   elcl_error *err)
 {
-    static const struct storages storages[] = {{ELCL_F32, ELCL_F32, ELCL_PRODUCTS_F32},
-                                               {ELCL_F16, ELCL_BF16, ELCL_PRODUCTS_F32},
-                                               {ELCL_BF16, ELCL_F16, ELCL_PRODUCTS_F32},
-                                               {ELCL_INT8, ELCL_F32, ELCL_PRODUCTS_F32},
-                                               {ELCL_INT8, ELCL_F32, ELCL_PRODUCTS_INT}};
+    static const struct storages storages[] = {
+        {ELCL_F32, ELCL_F32, ELCL_PRODUCTS_F32},  {ELCL_F16, ELCL_BF16, ELCL_PRODUCTS_F32},
+        {ELCL_BF16, ELCL_F16, ELCL_PRODUCTS_F32}, {ELCL_INT8, ELCL_F32, ELCL_PRODUCTS_F32},
+        {ELCL_INT8, ELCL_F32, ELCL_PRODUCTS_INT}, {ELCL_BF16, ELCL_F32, ELCL_PRODUCTS_BF16}};
     const elcl_selftest_params defaults = elcl_selftest_params_default();
     if (!summary)
         return elcl_fail(err, ELCL_E_ARG, "elcl_selftest: the summary must not be NULL");
@@ -112,7 +111,7 @@ int elcl_selftest(const elcl_selftest_params *params, elcl_selftest_summary *sum
                                               .no_cache = st->params->no_cache};
     ELCL_TRY(elcl_device_open(&device, &st->device, err));
     for (size_t i = 0; i < ELCL_COUNT(storages); i++)
-        if (storages[i].products != ELCL_PRODUCTS_INT ||
+        if (storages[i].products == ELCL_PRODUCTS_F32 ||
             st->device->kernels == ELCL_KERNELS_CPU) /* GPU kernels have none */
             run_kernels(st, ELCL_GEMM_NATIVE, &storages[i]);
     run_clblast(st);

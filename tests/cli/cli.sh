@@ -110,7 +110,9 @@ for products in f32 int; do
     run "$elcl" generate --quiet "$model" attention --weights int8 --products $products
     prints "int8 weights, $products products" "$attention"
 done
-refuses "unknown products" 2 "--products: expected one of auto|f32|int, found 'int4'" "$elcl" generate \
+run "$elcl" generate --quiet "$model" attention --weights bf16 --products bf16
+prints "bf16 weights, bf16 products" "$attention"
+refuses "unknown products" 2 "--products: expected one of auto|f32|int|bf16, found 'int4'" "$elcl" generate \
     --quiet "$model" a --products int4
 run "$elcl" generate --quiet "$model" attention --num-beams 4 --num-beam-groups 4 \
     --diversity-penalty 1 --num-return-sequences 4

@@ -47,6 +47,7 @@ int elcl_measure_ceilings(const char *device, elcl_ceilings *ceilings, elcl_erro
                                 .read_gbs = 100,
                                 .mac_f32_gflops = 1000,
                                 .mac_int8_gops = 2000,
+                                .mac_bf16_gflops = 1000,
                                 .launch_us = 5,
                                 .wait_us = 30};
     return ELCL_OK;

@@ -178,6 +178,7 @@ void elcl_model_get_info(const elcl_model *model, elcl_model_info *info)
                               .attention = model->attention,
                               .gemm = ELCL_GEMM_NATIVE,
                               .kernels = ELCL_KERNELS_CPU,
+                              .products = ELCL_PRODUCTS_F32,
                               .max_source = MAX_SOURCE,
                               .usual_length = MAX_SOURCE,
                               .max_target = MAX_TARGET,

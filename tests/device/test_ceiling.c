@@ -2,6 +2,13 @@
 #include "tests.h"
 
 #include "device/ceiling.h"
+#include "device/dot.h"
+
+static void check_dot(const char *type, double rate, enum elcl_dot dot)
+{
+    CHECK(elcl_dot_is_instruction(dot) ? rate > 0.1 && rate < 1e6 : rate == 0, "%g GOP/s of %s",
+          rate, type);
+}
 
 void test_ceilings(struct elcl_device *device)
 {
@@ -19,9 +26,8 @@ void test_ceilings(struct elcl_device *device)
         CHECK(c.cached_copy_gbs > 0.01 && c.cached_copy_gbs < 1e6, "copy of 1 MiB %g GB/s",
               c.cached_copy_gbs);
         CHECK(c.mac_f32_gflops > 0.1 && c.mac_f32_gflops < 1e6, "%g GFLOP/s", c.mac_f32_gflops);
-        const bool has = device->dot == ELCL_DOT_VPMADDWD || device->dot == ELCL_DOT_VPDPBUSD;
-        CHECK(has ? c.mac_int8_gops > 0.1 && c.mac_int8_gops < 1e6 : c.mac_int8_gops == 0,
-              "%g GOP/s of int8", c.mac_int8_gops);
+        check_dot("int8", c.mac_int8_gops, device->int8_dot.kind);
+        check_dot("bf16", c.mac_bf16_gflops, device->bf16_dot.kind);
         CHECK(c.launch_us > 0 && c.launch_us < 1e6, "launch %g us", c.launch_us);
         CHECK(c.wait_us > c.launch_us / 2, "launch %g us, with a wait %g us", c.launch_us,
               c.wait_us);

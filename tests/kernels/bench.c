@@ -62,6 +62,21 @@ static struct bench_ns measure(struct bed *bed, bench_fn fn, void *user)
     return (struct bench_ns){wall[REPETITIONS / 2], core[REPETITIONS / 2]};
 }
 
+/* Multiply-adds at most: of what the GEMM multiplies, where an instruction does it. */
+static double mac_rate(const struct bed *bed, bool core)
+{
+    const enum elcl_products products = elcl_ops_products(bed->ops);
+    const double of_core = products == ELCL_PRODUCTS_INT    ? bed->mac_int8_core_gops
+                           : products == ELCL_PRODUCTS_BF16 ? bed->mac_bf16_core_gflops
+                                                            : 0;
+    const double of_device = products == ELCL_PRODUCTS_INT    ? bed->mac_int8_gops
+                             : products == ELCL_PRODUCTS_BF16 ? bed->mac_bf16_gflops
+                                                              : 0;
+    if (core)
+        return of_core > 0 ? of_core : bed->mac_core_gflops;
+    return of_device > 0 ? of_device : bed->mac_gflops;
+}
+
 /* Times `fn` and prints its line. */
 static void report(struct bed *bed, const char *name, bench_fn fn, void *user)
 {
@@ -71,15 +86,12 @@ static void report(struct bed *bed, const char *name, bench_fn fn, void *user)
     const double n_bytes = (double)(bed->ops->bytes_moved - bytes);
     const double n_flop = (double)(bed->ops->flop - flop);
     const struct bench_ns ns = measure(bed, fn, user);
-    const bool integers = bed->ops->dot && bed->mac_int8_gops > 0;
-    const double rate = integers ? bed->mac_int8_gops : bed->mac_gflops;
-    const double core_rate = integers ? bed->mac_int8_core_gops : bed->mac_core_gflops;
-    const double by_bytes = n_bytes / bed->read_gbs, by_flop = n_flop / rate;
+    const double by_bytes = n_bytes / bed->read_gbs, by_flop = n_flop / mac_rate(bed, false);
     printf("  %-44s %9.1f us %6.1f GB/s %6.1f GFLOP/s %4.0f %% of limit by %s, %4.0f %% in core "
            "time\n",
            name, ns.wall / 1e3, n_bytes / ns.wall, n_flop / ns.wall,
            100 * fmax(by_bytes, by_flop) / ns.wall, by_bytes > by_flop ? "bytes" : "FLOP ",
-           100 * fmax(n_bytes / bed->read_core_gbs, n_flop / core_rate) / ns.core);
+           100 * fmax(n_bytes / bed->read_core_gbs, n_flop / mac_rate(bed, true)) / ns.core);
 }
 
 /* Starts a bench case: wanted, the bed open, the ceilings known. */

@@ -17,9 +17,13 @@ void bench_ceilings(struct bed *bed)
     bed->mac_core_gflops = core.mac_f32_gflops;
     bed->mac_int8_gops = c.mac_int8_gops;
     bed->mac_int8_core_gops = core.mac_int8_gops;
+    bed->mac_bf16_gflops = c.mac_bf16_gflops;
+    bed->mac_bf16_core_gflops = core.mac_bf16_gflops;
     printf("  copy %.1f GB/s, read %.1f GB/s, 1 MiB copy %.1f GB/s, multiply-add %.1f GFLOP/s, "
-           "of int8 %.1f GOP/s, launch %.1f us, launch and wait %.1f us; per second of one core: "
-           "read %.1f GB, multiply-add %.1f GFLOP, of int8 %.1f GOP\n",
+           "of int8 %.1f GOP/s, of bf16 %.1f GFLOP/s, launch %.1f us, launch and wait %.1f us; per "
+           "second of one core: "
+           "read %.1f GB, multiply-add %.1f GFLOP, of int8 %.1f GOP, of bf16 %.1f GFLOP\n",
            c.copy_gbs, c.read_gbs, c.cached_copy_gbs, c.mac_f32_gflops, c.mac_int8_gops,
-           c.launch_us, c.wait_us, core.read_gbs, core.mac_f32_gflops, core.mac_int8_gops);
+           c.mac_bf16_gflops, c.launch_us, c.wait_us, core.read_gbs, core.mac_f32_gflops,
+           core.mac_int8_gops, core.mac_bf16_gflops);
 }

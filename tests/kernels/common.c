@@ -38,7 +38,7 @@ static void open_bed(struct bed *bed)
                                            .weights = bed->weights,
                                            .state = bed->state,
                                            .products = bed->products,
-                                           .plain_integers = bed->plain_integers,
+                                           .plain_dot = bed->plain_dot,
                                            .emulate_mma = bed->mma};
     bed_must(elcl_ops_create(*bed->device, &params, &bed->ops, &err), &err);
 }

@@ -30,9 +30,9 @@ struct bed {
     enum elcl_gemm gemm;
     enum elcl_storage weights, state;
     enum elcl_products products;
-    bool plain_integers; /* as in elcl_ops_params */
-    bool mma;            /* emulated matrix instructions */
-    bool full;           /* all sizes; otherwise a subset */
+    bool plain_dot; /* as in elcl_ops_params */
+    bool mma;       /* emulated matrix instructions */
+    bool full;      /* all sizes; otherwise a subset */
     char name[48];
     struct elcl_device **device; /* shared by the beds of a shape */
     struct elcl_ops *ops;        /* NULL before the first run */
@@ -42,7 +42,8 @@ struct bed {
     int n_memory;
     /* Benches: the device's ceilings, 0 before they are measured; core: per second of one core. */
     double read_gbs, read_core_gbs, mac_gflops, mac_core_gflops;
-    double mac_int8_gops, mac_int8_core_gops; /* 0: no instruction for integer products */
+    /* 0: no instruction for such products */
+    double mac_int8_gops, mac_int8_core_gops, mac_bf16_gflops, mac_bf16_core_gflops;
 };
 
 /* Opens device and kernels when needed. A failure ends the program: nothing can be tested. */

@@ -58,23 +58,27 @@ static void check_shape(const struct check_options *options, struct elcl_device 
     }
 }
 
-static void start_integers(struct bed *bed, const struct check_options *options,
-                           struct elcl_device **device, bool plain)
+static void start_narrow(struct bed *bed, const struct check_options *options,
+                         struct elcl_device **device, enum elcl_storage weights, bool plain)
 {
-    static const struct storages storages = {ELCL_INT8, ELCL_F32, true};
+    const struct storages storages = {weights, ELCL_F32, true};
+    const bool int8 = weights == ELCL_INT8;
     start_bed(bed, options, device, ELCL_KERNELS_CPU, ELCL_GEMM_NATIVE, &storages);
-    bed->products = ELCL_PRODUCTS_INT;
-    bed->plain_integers = plain;
-    snprintf(bed->name, sizeof(bed->name), "integers %s", plain ? "plain" : "of the device");
+    bed->products = int8 ? ELCL_PRODUCTS_INT : ELCL_PRODUCTS_BF16;
+    bed->plain_dot = plain;
+    snprintf(bed->name, sizeof(bed->name), "%s %s", int8 ? "integers" : "bf16 products",
+             plain ? "plain" : "of the device");
 }
 
-/* Whole numbers of rows with whole numbers of weights: in plain OpenCL C, and by the device's
- * instruction where it has one. */
-static void check_integers(const struct check_options *options, struct elcl_device **device)
+static const enum elcl_storage narrow[] = {ELCL_INT8, ELCL_BF16};
+
+/* Rows in the type of the weights: in plain OpenCL C, and by the device's instruction where it has
+ * one. */
+static void check_narrow(const struct check_options *options, struct elcl_device **device)
 {
-    for (int plain = 1; plain >= 0; plain--) {
+    for (size_t i = 0; i < 2 * ELCL_COUNT(narrow); i++) {
         struct bed bed;
-        start_integers(&bed, options, device, plain);
+        start_narrow(&bed, options, device, narrow[i / 2], i % 2 == 0);
         test_gemm(&bed);
         test_inputs(&bed);
         test_pointwise(&bed);
@@ -124,8 +128,8 @@ static void bench_shape(const struct check_options *options, struct elcl_device 
         bench(&bed);
         bed_close(&bed);
     }
-    if (kernels == ELCL_KERNELS_CPU) {
-        start_integers(&bed, options, device, false);
+    for (size_t i = 0; kernels == ELCL_KERNELS_CPU && i < ELCL_COUNT(narrow); i++) {
+        start_narrow(&bed, options, device, narrow[i], false);
         bench_gemms(&bed);
         bed_close(&bed);
     }
@@ -174,7 +178,7 @@ int main(int argc, char **argv)
             check_shape(options, &devices[i], shapes[i]);
     }
     if (!options->bench && has[0])
-        check_integers(options, &devices[0]);
+        check_narrow(options, &devices[0]);
     if (!options->bench && has[1])
         check_mma(options, &devices[1]);
     if (!options->bench && has[1])

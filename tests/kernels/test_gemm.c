@@ -7,11 +7,13 @@
  * doubled one product of typical size would pass it.) An activation stretches the error by at most
  * 1.13 and adds its own: with erf, tanh and exp right to a few units, 4 U |sum|. The residual adds
  * one rounding. Matrix instructions see x as the sum of two bf16: what is lost is less than SPLIT
- * of A. Integer products see x rounded to whole numbers, where an element near a tie may go either
- * way: the bound has DOUBT = sum |doubt w| more. Their sums are exact.
+ * of A. Products of bf16 see x rounded to that. Integer products see x rounded to whole numbers,
+ * where an element near a tie may go either way: the bound has DOUBT = sum |doubt w| more. Their
+ * sums are exact.
  */
 #include "common.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +21,7 @@
 #include "base/half.h"
 #include "base/util.h"
 #include "device/dot.h"
-#include "device/probe.h"
+#include "device/mma.h"
 
 enum residual { RESIDUAL_NONE, RESIDUAL_SEPARATE, RESIDUAL_IN_PLACE };
 
@@ -101,7 +103,7 @@ static float *magnitudes(struct bed *bed, const float *values, size_t n)
     return a;
 }
 
-/* x becomes what integer products see of it. */
+/* x becomes what narrow products see of it. */
 static void round_input(struct bed *bed, const struct shape *s, struct operands *o)
 {
     float *x = bed_floats(bed, o->n_x);
@@ -111,7 +113,7 @@ static void round_input(struct bed *bed, const struct shape *s, struct operands 
     for (int b = 0; b < s->batch; b++)
         for (int m = 0; m < s->m; m++) {
             const size_t at = b * s->x_batch + (size_t)m * s->x_ld;
-            elcl_ref_round_input(o->x + at, o->doubt + at, (size_t)s->k);
+            elcl_ref_round_input(bed->weights, o->x + at, o->doubt + at, (size_t)s->k);
         }
 }
 
@@ -415,12 +417,12 @@ static unsigned char *pack(struct bed *bed, const struct elcl_matrix *w, const f
                            size_t *bytes)
 {
     const size_t element = elcl_ref_bytes(bed->weights), k = (size_t)w->k;
-    const bool whole = bed->weights == ELCL_INT8, integers = bed->ops->dot != ELCL_DOT_NONE;
-    const bool pairs = bed->weights == ELCL_BF16 && bed->ops->panel;
+    const bool whole = bed->weights == ELCL_INT8, narrow = bed->ops->dot != ELCL_DOT_NONE;
+    const bool pairs = bed->weights == ELCL_BF16 && bed->ops->panel && !narrow;
     const size_t group = (size_t)elcl_dot_kinds[bed->ops->dot].group;
-    const size_t values_bytes = (size_t)w->panel * (integers ? (k + 3) / 4 * 4 : k) * element;
+    const size_t values_bytes = (size_t)w->panel * (narrow ? (k + 3) / 4 * 4 : k) * element;
     const size_t scales_at = (values_bytes + 3) / 4 * 4;
-    const size_t tail = (size_t)w->panel * (integers ? 8 : 4);
+    const size_t tail = (size_t)w->panel * (narrow ? 8 : 4);
     const size_t panel = whole ? scales_at + tail : values_bytes;
     *bytes = (size_t)w->batch * w->panels * panel;
     unsigned char *packed = bed_memory(bed, *bytes, 1);
@@ -432,7 +434,7 @@ static unsigned char *pack(struct bed *bed, const struct elcl_matrix *w, const f
             const size_t at = pairs ? lane % (w->panel / 2) * 2 + lane / (w->panel / 2) : lane;
             if (whole) {
                 const float scale = elcl_ref_quantise(values, k, (int8_t *)column);
-                put_tail(to + scales_at, w, lane, scale, (int8_t *)column, integers);
+                put_tail(to + scales_at, w, lane, scale, (int8_t *)column, narrow);
             } else {
                 elcl_ref_store(bed->weights, values, column, k);
             }
@@ -511,8 +513,9 @@ void test_gemm(struct bed *bed)
     test_invariance(bed);
 }
 
-/* Rows of integer products that have no usual scale: each spoils or spares itself alone. W picks
- * the elements one by one, twice each. */
+/* Rows of narrow products with elements that are no usual numbers: each spoils or spares itself
+ * alone. W picks the elements one by one, twice each. Instructions for bf16 take subnormal numbers
+ * for zeros. */
 void test_inputs(struct bed *bed)
 {
     enum { M = 8, K = 5, N = 2 * K };
@@ -532,15 +535,17 @@ void test_inputs(struct bed *bed)
     memcpy(o.x, rows, sizeof(rows));
     const float *y = run(bed, &s, &o, bed_matrix(bed, 1, N, K, w));
     round_input(bed, &s, &o);
-    for (int i = 0; i < M * N; i++) {
-        const double factor = i % N < K ? 1 : -2, x = (double)o.x[i / N * K + i % K];
-        const double want = factor * x;
-        if (isnan(want))
+    o.w = w;
+    double *want = bed_doubles(bed, M * N);
+    reference(&s, &o, want, NULL);
+    const double flushed = bed->weights == ELCL_BF16 ? 2 * FLT_MIN : 0;
+    for (int i = 0; i < M * N; i++)
+        if (isnan(want[i]))
             CHECK(isnan(y[i]), "row %d gives %g, want NaN", i / N, (double)y[i]);
         else
-            CHECK(fabs((double)y[i] - want) <= 8 * U * fabs(want), "row %d gives %g, want %g",
-                  i / N, (double)y[i], want);
-    }
+            CHECK((double)y[i] == want[i] ||
+                      fabs((double)y[i] - want[i]) <= 8 * U * fabs(want[i]) + flushed,
+                  "row %d gives %g, want %g", i / N, (double)y[i], want[i]);
     bed_end(bed);
 }
 

@@ -61,7 +61,8 @@ amd() {
 
 # loads N: vector loads of N in the place of a driver's library.
 loads() {
-    for space in '__global char' '__global int' '__global float' '__private int'; do
+    for space in '__global char' '__global int' '__global float' '__private int' \
+        '__private float'; do
         type=${space#* }
         cat <<END
 typedef $type own_$type$1 __attribute__((ext_vector_type($1), aligned(1)));
@@ -73,18 +74,18 @@ END
     done | awk '!/^typedef/ || !seen[$0]++'
 }
 
-# x86 FILE INSTRUCTION GROUP CPU VW ROWS: complaints.
+# x86 FILE INSTRUCTION WEIGHTS GROUP CPU VW ROWS: complaints.
 x86() {
-    { loads "$5" && cat cl/prelude.cl cl/storage.cl cl/activation.cl "cl/$1" cl/gemm_cpu.cl; } \
+    { loads "$6" && cat cl/prelude.cl cl/storage.cl cl/activation.cl "cl/$1" cl/gemm_cpu.cl; } \
         >"$work/program.cl"
     clang-15 -x cl -cl-std=CL1.2 -Xclang -finclude-default-header -O3 -S \
-        -target x86_64-unknown-linux-gnu -march="$4" -mprefer-vector-width=512 -DELCL_MAC_FMA=1 \
-        -DELCL_WEIGHT_INT8 -DWEIGHT_GROUP="$3" -DVW="$5" -DWG=1 -DGEMM_ROWS="$6" \
+        -target x86_64-unknown-linux-gnu -march="$5" -mprefer-vector-width=512 -DELCL_MAC_FMA=1 \
+        -DELCL_WEIGHT_"$3" -DWEIGHT_GROUP="$4" -DVW="$6" -DWG=1 -DGEMM_ROWS="$7" \
         "$work/program.cl" -o "$work/k.s" 2>&1 || return
-    awk -v instruction="$2" -v want=$((2 * $6)) '
+    awk -v instruction="$2" -v want=$((2 * $7)) '
         /^\.LBB/ { loop = $1; sub(":", "", loop); n = stack = 0 }
         $1 == instruction { n++ }
-        /\(%r[sb]p/ { stack++ }
+        /\(%rsp|\(%rbp\)/ { stack++ } # with an index %rbp is no frame
         /^\tj/ && $2 == loop && n == want && (!tiles++ || stack < least) { least = stack }
         END {
             if (!tiles) print "no loop with", want, instruction
@@ -97,13 +98,14 @@ if ! command -v clang-15 >/dev/null; then
     finish
 fi
 
-nothing 'targets: vpmaddwd, AVX2' "$(x86 mac_vpmaddwd.cl vpmaddwd 2 haswell 8 6)"
-nothing 'targets: vpmaddwd, AVX-512' "$(x86 mac_vpmaddwd.cl vpmaddwd 2 cascadelake 16 12)"
-nothing 'targets: vpdpbusd' "$(x86 mac_vpdpbusd.cl vpdpbusd 4 cascadelake 16 12)"
+nothing 'targets: vpmaddwd, AVX2' "$(x86 mac_vpmaddwd.cl vpmaddwd INT8 2 haswell 8 6)"
+nothing 'targets: vpmaddwd, AVX-512' "$(x86 mac_vpmaddwd.cl vpmaddwd INT8 2 cascadelake 16 12)"
+nothing 'targets: vpdpbusd' "$(x86 mac_vpdpbusd.cl vpdpbusd INT8 4 cascadelake 16 12)"
+nothing 'targets: vdpbf16ps' "$(x86 mac_vdpbf16ps.cl vdpbf16ps BF16 2 cooperlake 16 12)"
 something 'targets: another instruction is noticed' \
-    "$(x86 mac_vpmaddwd.cl vpdpbusd 2 cascadelake 16 12)"
+    "$(x86 mac_vpmaddwd.cl vpdpbusd INT8 2 cascadelake 16 12)"
 something 'targets: a tile of too many registers is noticed' \
-    "$(x86 mac_vpmaddwd.cl vpmaddwd 2 haswell 8 10)"
+    "$(x86 mac_vpmaddwd.cl vpmaddwd INT8 2 haswell 8 10)"
 
 if ! [ -f $clc/nvptx64--nvidiacl.bc ]; then
     skip 'targets: no libclc-15 here'

@@ -169,12 +169,14 @@ int main(int argc, char **argv)
                 test_tiny("tiny-flan-t5", &t5, &setup, options);
                 test_g2p(&setup, all_shapes[k] == ELCL_KERNELS_CPU ? 100 : 6, options);
             }
-    const struct setup integers = {.attention = ELCL_ATTN_EL,
-                                   .kernels = ELCL_KERNELS_CPU,
-                                   .gemm = ELCL_GEMM_NATIVE,
-                                   .weights = ELCL_INT8,
-                                   .products = ELCL_PRODUCTS_INT};
-    test_g2p(&integers, 30, options);
+    for (int i = 0; i < 2; i++) {
+        const struct setup narrow = {.attention = ELCL_ATTN_EL,
+                                     .kernels = ELCL_KERNELS_CPU,
+                                     .gemm = ELCL_GEMM_NATIVE,
+                                     .weights = i ? ELCL_BF16 : ELCL_INT8,
+                                     .products = i ? ELCL_PRODUCTS_BF16 : ELCL_PRODUCTS_INT};
+        test_g2p(&narrow, 30, options);
+    }
     if (golden_load_file("tiny-bart", "rules.json", &rules))
         for (size_t k = 0; k < ELCL_COUNT(all_shapes); k++)
             test_tiny("tiny-bart, rules", &rules,

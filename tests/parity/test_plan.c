@@ -438,15 +438,17 @@ int main(int argc, char **argv)
             test_measured("tiny-opt-plain", &opt, &setup, options);
             test_measured("tiny-flan-t5", &t5, &setup, options);
         }
-        const struct setup integers = {.attention = all_variants[a],
-                                       .kernels = ELCL_KERNELS_CPU,
-                                       .gemm = ELCL_GEMM_NATIVE,
-                                       .weights = ELCL_INT8,
-                                       .products = ELCL_PRODUCTS_INT};
-        test_measured("tiny-bart", &tiny, &integers, options);
-        test_measured("tiny-gpt2", &gpt2, &integers, options);
-        test_measured("tiny-opt-plain", &opt, &integers, options);
-        test_measured("tiny-flan-t5", &t5, &integers, options);
+        for (int i = 0; i < 2; i++) {
+            const struct setup narrow = {.attention = all_variants[a],
+                                         .kernels = ELCL_KERNELS_CPU,
+                                         .gemm = ELCL_GEMM_NATIVE,
+                                         .weights = i ? ELCL_BF16 : ELCL_INT8,
+                                         .products = i ? ELCL_PRODUCTS_BF16 : ELCL_PRODUCTS_INT};
+            test_measured("tiny-bart", &tiny, &narrow, options);
+            test_measured("tiny-gpt2", &gpt2, &narrow, options);
+            test_measured("tiny-opt-plain", &opt, &narrow, options);
+            test_measured("tiny-flan-t5", &t5, &narrow, options);
+        }
         setup.weights = setup.state = ELCL_F32;
         test_limits(&tiny, &setup, options);
         setup.kernels = ELCL_KERNELS_CPU; /* as far as allocations go, the faster one here */

@@ -101,6 +101,7 @@ static void test_model(const char *name, struct subject *s, const struct check_o
         double most; /* share of the logits' spread; the models are stored in f16 */
     } weights[] = {{ELCL_F16, ELCL_PRODUCTS_F32, "f16", 0},
                    {ELCL_BF16, ELCL_PRODUCTS_F32, "bf16", 0.005},
+                   {ELCL_BF16, ELCL_PRODUCTS_BF16, "bf16 in bf16 products", 0.01},
                    {ELCL_INT8, ELCL_PRODUCTS_F32, "int8", 0.02},
                    {ELCL_INT8, ELCL_PRODUCTS_INT, "int8 in integer products", 0.04}};
     s->exact = run(s, ELCL_F32, ELCL_PRODUCTS_F32, options);

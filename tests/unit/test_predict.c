@@ -114,6 +114,11 @@ static void test_ceilings(void)
         CHECK(speed(names[i], &m, ELCL_ATTN_EL, ELCL_INT8) >
                   1.05 * speed(names[i], &machine, ELCL_ATTN_EL, ELCL_INT8),
               "integer products count little");
+        m = machine;
+        m.bf16_gflops = 2 * m.half_gflops;
+        CHECK(speed(names[i], &m, ELCL_ATTN_EL, ELCL_BF16) >
+                  1.02 * speed(names[i], &machine, ELCL_ATTN_EL, ELCL_BF16),
+              "bf16 products count little");
         CHECK(speed(names[i], &m, ELCL_ATTN_EL, ELCL_F32) == before,
               "f32 weights at the rate of integers");
     }
