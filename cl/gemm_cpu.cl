@@ -9,7 +9,8 @@
  *
  * A work-item takes a run of panels and a block of rows. It goes through K in slices, so that a
  * panel's slice stays in the nearest caches while the block's tiles of GEMM_ROWS rows x NR columns of
- * accumulators pass over it; between slices the sums lie in private memory. Narrow weights are
+ * accumulators pass over it; between slices the sums lie in private memory. Weights are asked for
+ * GEMM_AHEAD bytes before they are needed, so that reading and arithmetic overlap. Narrow weights are
  * widened at every load; widening a slice in advance was no faster where it was measured. Up to 3
  * rows meet two panels at once: more independent chains to hide the latency of the multiply-adds.
  *
@@ -32,6 +33,7 @@
 #define GEMM_ROWS 6
 #endif
 #define NR (2 * VW)
+#define GEMM_AHEAD 2048
 #define GEMM_BLOCK 96 /* rows; src/ops/gemm_native.c has the same number */
 #ifdef MAC_WHOLE
 #define GEMM_SLICE (65536 / NR) /* k: 64 KiB, from the second-level cache */
@@ -125,8 +127,11 @@ gemm_tile(const int rows, const int panels, mac_sum *sums, __global const mac_x 
     for (int k = 0; k < steps; k++) {
 #pragma unroll
         for (int p = 0; p < 2; p++)
-            if (p < panels)
-                gemm_weights(wv + 2 * p, w + p * w_next + (size_t)k * NR * WEIGHT_GROUP);
+            if (p < panels) {
+                __global const weight_t *from = w + p * w_next + (size_t)k * NR * WEIGHT_GROUP;
+                ELCL_PREFETCH(from, GEMM_AHEAD);
+                gemm_weights(wv + 2 * p, from);
+            }
 #pragma unroll
         for (int r = 0; r < GEMM_ROWS; r++) {
             if (r >= rows)

@@ -3,6 +3,8 @@
  *
  *   ELCL_MAC(a, b, c)  a * b + c on float or a vector of floats, in the form that the device does
  *                      fastest: one of -DELCL_MAC_FMA=1, -DELCL_MAC_MAD=1, -DELCL_MAC_PLAIN=1
+ *   ELCL_PREFETCH(p, n)  a hint that memory n bytes behind the global pointer p is read soon;
+ *                      -DELCL_PREFETCHES=1 where the compiler makes an instruction of it
  *   ELCL_NEG_MAX       finite "minus infinity": masked scores, start of a running maximum
  *
  * -DELCL_TEST_WRONG makes every sum slightly wrong: the tests of `elcl selftest` alone define it.
@@ -15,6 +17,12 @@
 #define ELCL_MAC(a, b, c) mad((a), (b), (c))
 #else
 #define ELCL_MAC(a, b, c) ((a) * (b) + (c))
+#endif
+
+#ifdef ELCL_PREFETCHES
+#define ELCL_PREFETCH(p, n) __builtin_prefetch((const void *)((size_t)(p) + (n)))
+#else
+#define ELCL_PREFETCH(p, n)
 #endif
 
 #define ELCL_NEG_MAX (-3.0e38f)
