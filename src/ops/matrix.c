@@ -94,33 +94,42 @@ static void pack_column(const struct layout *l, const struct elcl_matrix_source 
 
 /* The factor that makes a column's largest whole number 127. What is not finite makes it NaN, and
  * with it every sum of the column. */
-static float column_scale(const struct elcl_matrix_source *source, size_t from, int n)
+static float column_scale(const float *values, size_t n)
 {
-    float largest = 0;
-    bool finite = true;
-    for (int k = 0; k < n; k++) {
-        const float value = fabsf(source_value(source, from + k * source->k_stride));
-        finite = finite && isfinite(value);
-        largest = value > largest ? value : largest;
+    uint32_t largest = 0; /* as bits, which are in the order of the numbers, NaN behind all */
+    for (size_t k = 0; k < n; k++) {
+        const uint32_t bits = elcl_f32_to_bits(values[k]) & 0x7fffffffu;
+        largest = bits > largest ? bits : largest;
     }
-    return finite ? largest / 127 : NAN;
+    const float f = elcl_bits_to_f32(largest);
+    return isfinite(f) ? f / 127 : NAN;
 }
 
-/* pack_column() in int8. */
-static void pack_int8_column(const struct layout *l, const struct elcl_matrix_source *source,
-                             size_t from, char *panel, int lane)
+/* The nearest whole number, ties to even, of |value| <= 2^21: beside 3 * 2^22 f32 has no room for
+ * more than the whole numbers, which then are the low bits. */
+static int32_t nearest_whole(float value)
 {
-    const float scale = column_scale(source, from, l->k);
+    return (int32_t)(elcl_f32_to_bits(value + 12582912.0f) - 0x4b400000u);
+}
+
+/* pack_column() in int8; values [K] are for its own use. */
+static void pack_int8_column(const struct layout *l, const struct elcl_matrix_source *source,
+                             size_t from, char *panel, int lane, float *values)
+{
+    const size_t group = (size_t)l->group, next = (size_t)l->width * group, n = (size_t)l->k;
+    for (size_t k = 0; k < n; k++)
+        values[k] = source_value(source, from + k * source->k_stride);
+    const float scale = column_scale(values, n);
     char *tail = panel + values_bytes(l) + (size_t)lane * sizeof(scale);
-    const size_t group = (size_t)l->group, width = (size_t)l->width;
     int8_t *to = (int8_t *)panel + column_start(l, lane);
     int32_t sum = 0;
-    for (size_t k = 0; scale > 0 && k < (size_t)l->k; k++) {
-        const float value = source_value(source, from + k * source->k_stride) / scale;
-        const int8_t whole = (int8_t)lrintf(fmaxf(-127, fminf(value, 127)));
-        to[k / group * width * group + k % group] = whole;
-        sum += whole;
-    }
+    for (size_t k = 0; scale > 0 && k < n; k += group, to += next)
+        for (size_t j = 0; j < group && k + j < n; j++) {
+            const float value = values[k + j] / scale;
+            const int32_t whole = nearest_whole(value < -127 ? -127 : value > 127 ? 127 : value);
+            to[j] = (int8_t)whole;
+            sum += whole;
+        }
     memcpy(tail, &scale, sizeof(scale));
     if (l->narrow)
         memcpy(tail + (size_t)l->width * sizeof(scale), &sum, sizeof(sum));
@@ -128,13 +137,14 @@ static void pack_int8_column(const struct layout *l, const struct elcl_matrix_so
 
 /* Column n of W goes to its panel and lane. */
 static void put_column(const struct layout *l, const struct elcl_matrix *m, int b, int n,
-                       const struct elcl_matrix_source *source, int source_n, char *packed)
+                       const struct elcl_matrix_source *source, int source_n, char *packed,
+                       float *values)
 {
     const size_t panel = (size_t)b * m->panels + n / l->width;
     const size_t from = b * source->batch_stride + source_n * source->n_stride;
     char *to = packed + panel * panel_bytes(l);
     if (l->storage == ELCL_INT8)
-        pack_int8_column(l, source, from, to, n % l->width);
+        pack_int8_column(l, source, from, to, n % l->width, values);
     else
         pack_column(l, source, from, to, n % l->width);
 }
@@ -165,12 +175,17 @@ int elcl_matrix_create(struct elcl_ops *ops, const char *label, int batch, int k
     const struct layout layout = layout_of(ops, &m);
     const size_t bytes = elcl_matrix_bytes(ops->panel, ops->dot, ops->weights, batch, m.n, k);
     char *packed = elcl_calloc(bytes, 1);
-    if (!packed)
+    float *values = elcl_calloc((size_t)k, sizeof(*values));
+    if (!packed || !values) {
+        elcl_free(values);
+        elcl_free(packed);
         return elcl_fail_nomem(err);
+    }
     for (int b = 0; b < batch; b++)
         for (int i = 0, n = 0; i < n_sources; i++)
             for (int j = 0; j < sources[i].n; j++, n++)
-                put_column(&layout, &m, b, n, &sources[i], j, packed);
+                put_column(&layout, &m, b, n, &sources[i], j, packed, values);
+    elcl_free(values);
     int rc = elcl_buffer_create(ops->device, label, bytes, &m.buffer, err);
     if (!rc)
         rc = elcl_buffer_write(&m.buffer, 0, packed, bytes, err);
