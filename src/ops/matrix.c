@@ -3,30 +3,57 @@
 #include <string.h>
 
 #include "base/half.h"
+#include "base/parallel.h"
 #include "base/util.h"
 #include "device/dot.h"
 #include "ops/ops.h"
 
-static float source_value(const struct elcl_matrix_source *source, size_t at)
+/* values [n]: elements 0, step, ... behind `from`. Large models start as fast as these loops run:
+ * they choose nothing inside. Tensors in files are not aligned. */
+static inline void load_strided(enum elcl_storage dtype, const char *from, size_t step, size_t n,
+                                float *values)
 {
-    const char *p = (const char *)source->data + at * elcl_storage_bytes(source->dtype);
-    if (source->dtype == ELCL_F32) {
-        float f;
-        memcpy(&f, p, sizeof(f));
-        return f;
-    }
     uint16_t h;
-    memcpy(&h, p, sizeof(h));
-    return source->dtype == ELCL_F16 ? elcl_f16_to_f32(h) : elcl_bf16_to_f32(h);
+    if (dtype == ELCL_F32)
+        for (size_t i = 0; i < n; i++)
+            memcpy(values + i, from + i * step * sizeof(*values), sizeof(*values));
+    else if (dtype == ELCL_BF16)
+        for (size_t i = 0; i < n; i++) {
+            memcpy(&h, from + i * step * sizeof(h), sizeof(h));
+            values[i] = elcl_bf16_to_f32(h);
+        }
+    else
+        for (size_t i = 0; i < n; i++) {
+            memcpy(&h, from + i * step * sizeof(h), sizeof(h));
+            values[i] = elcl_f16_to_f32(h);
+        }
 }
 
-static void put_value(void *packed, enum elcl_storage storage, size_t at, float value)
+/* values [n]: elements at, at + k_stride, ... of the source. */
+static void load_values(const struct elcl_matrix_source *source, size_t at, size_t n, float *values)
 {
-    if (storage == ELCL_F32)
-        ((float *)packed)[at] = value;
+    const char *from = (const char *)source->data + at * elcl_storage_bytes(source->dtype);
+    if (source->k_stride == 1) /* on its own, that compilers make vectors of it */
+        load_strided(source->dtype, from, 1, n, values);
     else
-        ((uint16_t *)packed)[at] =
-            storage == ELCL_F16 ? elcl_f32_to_f16(value) : elcl_f32_to_bf16(value);
+        load_strided(source->dtype, from, source->k_stride, n, values);
+}
+
+/* values [n] go to the elements at, at + step, ... of the panel. */
+static void store_values(void *panel, enum elcl_storage storage, size_t at, size_t step, size_t n,
+                         const float *values)
+{
+    float *wide = panel;
+    uint16_t *half = panel;
+    if (storage == ELCL_F32)
+        for (size_t i = 0; i < n; i++)
+            wide[at + i * step] = values[i];
+    else if (storage == ELCL_BF16)
+        for (size_t i = 0; i < n; i++)
+            half[at + i * step] = elcl_f32_to_bf16(values[i]);
+    else
+        for (size_t i = 0; i < n; i++)
+            half[at + i * step] = elcl_f32_to_f16(values[i]);
 }
 
 /* How a panel lies in memory. */
@@ -79,17 +106,22 @@ static size_t column_start(const struct layout *l, int lane)
     return (size_t)lane * (size_t)l->group;
 }
 
-/* Column `lane` of a panel, the elements from `from` on of the source. Large models start as fast
- * as this loop runs, so that it divides nothing. */
-static void pack_column(const struct layout *l, const struct elcl_matrix_source *source,
-                        size_t from, char *panel, int lane)
+#define CHUNK 64 /* elements of a column that are packed at once; a multiple of every group */
+
+/* n elements of column `lane` of a panel, from k on; the first of them is element `from` of the
+ * source. */
+static void pack_chunk(const struct layout *l, const struct elcl_matrix_source *source, size_t from,
+                       char *panel, int lane, size_t k, size_t n)
 {
-    const size_t group = (size_t)l->group, next = (size_t)l->width * group, k = (size_t)l->k;
-    size_t to = column_start(l, lane);
-    for (size_t i = 0; i < k; i += group, to += next)
-        for (size_t j = 0; j < group && i + j < k; j++)
-            put_value(panel, l->storage, to + j,
-                      source_value(source, from + (i + j) * source->k_stride));
+    float values[CHUNK];
+    const size_t group = (size_t)l->group, width = (size_t)l->width;
+    const size_t at = column_start(l, lane) + k * width;
+    load_values(source, from, n, values);
+    if (group == 1)
+        store_values(panel, l->storage, at, width, n, values);
+    for (size_t i = 0; group > 1 && i < n; i += group)
+        store_values(panel, l->storage, at + i * width, 1, n - i < group ? n - i : group,
+                     values + i);
 }
 
 /* The factor that makes a column's largest whole number 127. What is not finite makes it NaN, and
@@ -112,13 +144,12 @@ static int32_t nearest_whole(float value)
     return (int32_t)(elcl_f32_to_bits(value + 12582912.0f) - 0x4b400000u);
 }
 
-/* pack_column() in int8; values [K] are for its own use. */
+/* A column of int8; values [K] are for its own use. */
 static void pack_int8_column(const struct layout *l, const struct elcl_matrix_source *source,
                              size_t from, char *panel, int lane, float *values)
 {
     const size_t group = (size_t)l->group, next = (size_t)l->width * group, n = (size_t)l->k;
-    for (size_t k = 0; k < n; k++)
-        values[k] = source_value(source, from + k * source->k_stride);
+    load_values(source, from, n, values);
     const float scale = column_scale(values, n);
     char *tail = panel + values_bytes(l) + (size_t)lane * sizeof(scale);
     int8_t *to = (int8_t *)panel + column_start(l, lane);
@@ -135,18 +166,65 @@ static void pack_int8_column(const struct layout *l, const struct elcl_matrix_so
         memcpy(tail + (size_t)l->width * sizeof(scale), &sum, sizeof(sum));
 }
 
-/* Column n of W goes to its panel and lane. */
-static void put_column(const struct layout *l, const struct elcl_matrix *m, int b, int n,
-                       const struct elcl_matrix_source *source, int source_n, char *packed,
-                       float *values)
+/* A matrix on its way to panels. */
+struct packing {
+    struct layout layout;
+    const struct elcl_matrix *m;
+    const struct elcl_matrix_source *sources;
+    char *packed;
+    float *values; /* [workers, K] */
+};
+
+/* Where a column comes from and goes to. */
+struct column {
+    const struct elcl_matrix_source *source;
+    size_t from;
+    char *panel;
+    int lane;
+};
+
+static struct column find_column(const struct packing *p, int b, int n)
 {
-    const size_t panel = (size_t)b * m->panels + n / l->width;
-    const size_t from = b * source->batch_stride + source_n * source->n_stride;
-    char *to = packed + panel * panel_bytes(l);
-    if (l->storage == ELCL_INT8)
-        pack_int8_column(l, source, from, to, n % l->width, values);
-    else
-        pack_column(l, source, from, to, n % l->width);
+    const struct layout *l = &p->layout;
+    struct column c = {.source = p->sources, .lane = n % l->width};
+    const size_t panel = (size_t)b * p->m->panels + n / l->width;
+    for (; n >= c.source->n; c.source++)
+        n -= c.source->n;
+    c.from = b * c.source->batch_stride + n * c.source->n_stride;
+    c.panel = p->packed + panel * panel_bytes(l);
+    return c;
+}
+
+/* Columns that a worker packs at once: enough to be worth a thread, and whole panels of the CPU
+ * shape. */
+#define TASK_WEIGHTS 131072
+static int task_columns(int k)
+{
+    return (int)elcl_round_up(elcl_div_up(TASK_WEIGHTS, (size_t)k), 64);
+}
+
+static int tasks_of(const struct elcl_matrix *m)
+{
+    return (int)elcl_div_up((size_t)m->n, (size_t)task_columns(m->k));
+}
+
+static void pack_columns(void *user, int task, int worker)
+{
+    const struct packing *p = user;
+    const struct layout *l = &p->layout;
+    const int tasks = tasks_of(p->m), columns = task_columns(l->k), b = task / tasks;
+    const int begin = task % tasks * columns, end = elcl_min_int(begin + columns, p->m->n);
+    const size_t k_size = (size_t)l->k, step = l->storage == ELCL_INT8 ? k_size : CHUNK;
+    for (size_t k = 0; k < k_size; k += step)
+        for (int n = begin; n < end; n++) {
+            const struct column c = find_column(p, b, n);
+            if (l->storage == ELCL_INT8)
+                pack_int8_column(l, c.source, c.from, c.panel, c.lane,
+                                 p->values + (size_t)worker * k_size);
+            else
+                pack_chunk(l, c.source, c.from + k * c.source->k_stride, c.panel, c.lane, k,
+                           k_size - k < CHUNK ? k_size - k : CHUNK);
+        }
 }
 
 size_t elcl_matrix_bytes(int panel, bool narrow, enum elcl_storage storage, int batch, int n, int k)
@@ -172,24 +250,23 @@ int elcl_matrix_create(struct elcl_ops *ops, const char *label, int batch, int k
                          "integer products of %d inputs might overflow, expected at most %d: use "
                          "--products f32",
                          k, MOST_K_OF_INTEGERS);
-    const struct layout layout = layout_of(ops, &m);
     const size_t bytes = elcl_matrix_bytes(ops->panel, ops->dot, ops->weights, batch, m.n, k);
-    char *packed = elcl_calloc(bytes, 1);
-    float *values = elcl_calloc((size_t)k, sizeof(*values));
-    if (!packed || !values) {
-        elcl_free(values);
-        elcl_free(packed);
+    struct packing p = {.layout = layout_of(ops, &m),
+                        .m = &m,
+                        .sources = sources,
+                        .packed = elcl_calloc(bytes, 1),
+                        .values = elcl_calloc((size_t)elcl_workers() * (size_t)k, sizeof(float))};
+    if (p.packed && p.values)
+        elcl_parallel(batch * tasks_of(&m), pack_columns, &p);
+    elcl_free(p.values);
+    if (!p.packed || !p.values) {
+        elcl_free(p.packed);
         return elcl_fail_nomem(err);
     }
-    for (int b = 0; b < batch; b++)
-        for (int i = 0, n = 0; i < n_sources; i++)
-            for (int j = 0; j < sources[i].n; j++, n++)
-                put_column(&layout, &m, b, n, &sources[i], j, packed, values);
-    elcl_free(values);
     int rc = elcl_buffer_create(ops->device, label, bytes, &m.buffer, err);
     if (!rc)
-        rc = elcl_buffer_write(&m.buffer, 0, packed, bytes, err);
-    elcl_free(packed);
+        rc = elcl_buffer_write(&m.buffer, 0, p.packed, bytes, err);
+    elcl_free(p.packed);
     if (rc)
         elcl_buffer_destroy(&m.buffer);
     else

@@ -499,6 +499,11 @@ static void test_packing(struct bed *bed)
                 bed_end(bed);
             }
     }
+    if (!check_case("matrix %s of several workers", bed->name))
+        return;
+    bed_begin(bed);
+    check_packing(bed, 2, (const int[]){300, 401}, 2, 602);
+    bed_end(bed);
 }
 
 void test_gemm(struct bed *bed)
