@@ -153,6 +153,8 @@ static void fit(struct axis *a, double low, double high)
         a->ticks[a->n_ticks++] = i * step;
 }
 
+#define FAR 20 /* on a linear axis a line at a twentieth of its height lies on the ground */
+
 static void fit_axes(const struct elcl_chart *c, struct axis *x, struct axis *y)
 {
     double low[2] = {INFINITY, c->level > 0 ? c->level : INFINITY}, high[2] = {0, c->level};
@@ -164,6 +166,8 @@ static void fit_axes(const struct elcl_chart *c, struct axis *x, struct axis *y)
             low[1] = fmin(low[1], p->low > 0 ? p->low : p->y);
             high[1] = fmax(high[1], fmax(p->high, p->y));
         }
+    if (c->y_far && high[1] > FAR * low[1])
+        y->log = 10;
     fit(x, low[0], high[0]);
     fit(y, low[1], high[1]);
     if (c->x_log) { /* air on both sides: points do not sit on the edge */
@@ -202,8 +206,6 @@ static void draw_axes(struct elcl_bytes *out, const struct elcl_chart *c, const 
         elcl_bytes_printf(out,
                           "<line class=\"level\" x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\"/>\n",
                           LEFT, at, WIDTH - RIGHT, at);
-        add_text(out, WIDTH - RIGHT, at - 6, "text-anchor=\"end\" class=\"small halo dim\"",
-                 c->level_note);
     }
 }
 
@@ -309,6 +311,9 @@ void elcl_chart_draw(struct elcl_bytes *out, const struct elcl_chart *c)
     draw_axes(out, c, &x, &y);
     for (int i = 0; i < c->n_series; i++)
         draw_series(out, &c->series[i], &x, &y);
+    if (c->level > 0)
+        add_text(out, WIDTH - RIGHT, place(&y, c->level) - 6,
+                 "text-anchor=\"end\" class=\"small halo dim\"", c->level_note);
     const int notes = legend + draw_legend(out, c, legend) + 4;
     for (int i = 0; i < c->n_notes; i++)
         add_text(out, 24, notes + i * 16, "class=\"small dim\"", c->notes[i]);

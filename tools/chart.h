@@ -27,6 +27,7 @@ struct elcl_chart {
     char title[160], subtitle[240];
     const char *x_label, *y_label;
     int x_log, y_log;       /* base of a logarithmic axis, 0: linear from 0 */
+    bool y_far;             /* y_log = 10 where values are more than 20 times apart */
     double level;           /* a horizontal line, 0: none */
     const char *level_note; /* what it means */
     struct elcl_series *series;

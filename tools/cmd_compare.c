@@ -23,8 +23,8 @@ static const struct elcl_opt options_table[] = {
      FIELD(format), 0, 0, formats},
     {ELCL_OPT_TEXT, "html", "FILE", "a page with table and charts that needs no network",
      FIELD(html), 0, 0, NULL},
-    {ELCL_OPT_TEXT, "svg", "DIR", "every chart as a file in this directory", FIELD(svg), 0, 0,
-     NULL},
+    {ELCL_OPT_TEXT, "svg", "DIR",
+     "every chart as a file in this directory, which is made if need be", FIELD(svg), 0, 0, NULL},
     {ELCL_OPT_FLAG, "help", NULL, "this text", FIELD(help), 0, 0, NULL},
 };
 
@@ -73,6 +73,9 @@ static int write_outputs(const struct elcl_comparison *c, const struct compare_o
     }
     if (!rc && o->svg) {
         struct svg_writer writer = {.directory = o->svg};
+        rc = elcl_sys_make_directory(o->svg, err);
+        if (rc)
+            return rc;
         elcl_compare_charts(c, write_svg, &writer);
         if (writer.err.code)
             *err = writer.err;

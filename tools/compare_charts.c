@@ -133,6 +133,7 @@ static void chart_throughput(struct panel *p, const struct elcl_row *like)
             "batch size (texts in flight at once)", "texts per second");
     describe(like, p->chart.subtitle, sizeof(p->chart.subtitle));
     p->chart.x_log = 2;
+    p->chart.y_far = true;
     add_variants(p, like, throughput);
     add_devices(p);
     if (p->chart.n_series)

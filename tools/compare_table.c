@@ -20,6 +20,15 @@ static void each_row(struct elcl_bytes *out, const struct elcl_comparison *c, ro
                 each(out, c, &c->runs[i].rows[j]);
 }
 
+/* Decimals that show two digits of a ratio, of small ones too. */
+static int ratio_digits(double ratio)
+{
+    int digits = 2;
+    for (; ratio > 0 && ratio < 0.1 && digits < 6; ratio *= 10)
+        digits++;
+    return digits;
+}
+
 /* ---- Markdown ------------------------------------------------------------------------------ */
 
 static void add_cell(struct elcl_bytes *out, const char *text)
@@ -68,7 +77,7 @@ static void add_markdown_row(struct elcl_bytes *out, const struct elcl_compariso
         add_cell(out, text);
         elcl_bytes_text(out, " |");
         if (i && ratio > 0)
-            elcl_bytes_printf(out, " %.2fx %c |", ratio, mark);
+            elcl_bytes_printf(out, " %.*fx %c |", ratio_digits(ratio), ratio, mark);
         else if (i)
             elcl_bytes_text(out, "  |");
     }
@@ -271,7 +280,8 @@ static void add_html_row(struct elcl_bytes *out, const struct elcl_comparison *c
         elcl_bytes_text(out, "</td>");
         if (i && ratio > 0) {
             const size_t w = mark == '+' ? 0 : mark == '-' ? 1 : mark == '=' ? 2 : 3;
-            elcl_bytes_printf(out, "<td class=\"n m%zu\">%.2f\xc3\x97 %s</td>", w, ratio, words[w]);
+            elcl_bytes_printf(out, "<td class=\"n m%zu\">%.*f\xc3\x97 %s</td>", w,
+                              ratio_digits(ratio), ratio, words[w]);
         } else if (i) {
             elcl_bytes_text(out, "<td></td>");
         }

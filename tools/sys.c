@@ -261,6 +261,15 @@ void elcl_sys_abandon(struct elcl_sys_file *file, char **kept)
     free_file(file);
 }
 
+int elcl_sys_make_directory(const char *path, elcl_error *err)
+{
+    struct stat st;
+    if (!mkdir(path, 0777) || (!stat(path, &st) && S_ISDIR(st.st_mode)))
+        return ELCL_OK;
+    return elcl_tool_fail(err, ELCL_E_IO, "%s: cannot make directory: %s", path,
+                          errno == EEXIST ? "there is a file of that name" : strerror(errno));
+}
+
 int elcl_sys_save(const char *path, const struct elcl_bytes *bytes, elcl_error *err)
 {
     struct elcl_sys_file file;

@@ -50,6 +50,8 @@ int elcl_sys_commit(struct elcl_sys_file *file, elcl_error *err);
 /* The file stays a part: *kept, to be freed, names what is left of it, NULL when nothing is. Does
  * nothing after a commit. `kept` may be NULL. */
 void elcl_sys_abandon(struct elcl_sys_file *file, char **kept);
+/* Makes a directory unless there is one. */
+int elcl_sys_make_directory(const char *path, elcl_error *err);
 /* All of these for bytes that are there. */
 int elcl_sys_save(const char *path, const struct elcl_bytes *bytes, elcl_error *err);
 

@@ -22,6 +22,19 @@ check "md: out of memory" grep -qF '| 32 | 4 | 256 | 32 | out of memory | - |' o
 same "md: as many rows as different work" "$(grep -c '^| bart-base' out)" 15
 run "$elcl" compare b.json a.json
 check "md: slower" grep -qF '| 21.12 ±2% | 13 ±2% | 0.62x - |' out
+# A device far slower: digits that tell, and an axis that shows both.
+python3 - <<'END'
+import json
+run = json.load(open("a.json"))
+for result in run["results"]:
+    for key in ("median", "min", "max"):
+        if result["samples_per_second"]:
+            result["samples_per_second"][key] /= 250
+json.dump(run, open("slow.json", "w"))
+END
+run "$elcl" compare a.json slow.json --svg far
+check "md: far slower" grep -qF ' 0.0040x - |' out
+check "charts: a logarithmic axis for what is far apart" grep -qF '>0.01</text>' far/throughput-1.svg
 run "$elcl" compare a.json
 check "md: one file has no ratios" sh -c 'grep -q "A samples/s" out && ! grep -q "/A" out'
 
@@ -65,11 +78,11 @@ refuses "no file" 2 "found 0" "$elcl" compare
 refuses "nine files" 2 "found 9" "$elcl" compare a.json a.json a.json a.json a.json a.json a.json \
     a.json a.json
 refuses "a page in no directory" 1 "none" "$elcl" compare a.json --html none/page.html
-refuses "charts in no directory" 1 "none" "$elcl" compare a.json --svg none
+refuses "charts in no directory" 1 "none/none: cannot make directory" "$elcl" compare a.json --svg none/none
+refuses "charts in a file" 1 "a file of that name" "$elcl" compare a.json --svg b.json
 
 # ---- charts ----------------------------------------------------------------------------------
 
-mkdir svg
 run "$elcl" compare a.json b.json c.json --svg svg --html page.html
 exits "page and charts" 0
 same "charts" "$(cd svg && echo *)" \
