@@ -10,7 +10,6 @@
 #include "words.h"
 #include "sys.h"
 
-#define LEAST_NOISE 0.05 /* what two runs of the same may differ by, whatever their spread */
 #define MOST_BYTES ((size_t)256 << 20)
 
 static int read_file(const char *path, struct elcl_bytes *text, elcl_error *err)
@@ -92,7 +91,7 @@ static bool judge(const cJSON *before, const struct elcl_bench_result *r)
     }
     const double now = r->samples_per_second.median;
     const double noise = spread + r->samples_per_second.spread;
-    const double bound = noise > LEAST_NOISE ? noise : LEAST_NOISE;
+    const double bound = noise > ELCL_LEAST_NOISE ? noise : ELCL_LEAST_NOISE;
     const bool slower = now<old *(1 - bound), faster = now> old * (1 + bound);
     fprintf(stderr, "elcl: %s: %s: %.3g samples/s, %.3g before (%+.1f %%, noise %.1f %%)\n",
             slower   ? "slower"

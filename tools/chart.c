@@ -6,7 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WIDTH = 760, LEFT = 78, RIGHT = 24, TOP = 90, PLOT = 300, ROW = 20, MAX_TICKS = 16 };
+enum {
+    WIDTH = 760,
+    LEFT = 78,
+    RIGHT = 24,
+    TOP = 90,
+    PLOT = 300,
+    ROW = 20,
+    NOTE = 16,
+    MAX_TICKS = 16
+};
 
 /* One axis: values and where they lie in pixels. */
 struct axis {
@@ -295,7 +304,7 @@ void elcl_chart_draw(struct elcl_bytes *out, const struct elcl_chart *c)
     struct axis x = {.log = c->x_log, .from = LEFT, .to = WIDTH - RIGHT};
     struct axis y = {.log = c->y_log, .from = TOP + PLOT, .to = TOP};
     const int legend = TOP + PLOT + 72, rows = (c->n_series + 1) / 2 * ROW;
-    const int height = legend + rows + c->n_notes * 16 + 8;
+    const int height = legend + rows + (c->n_notes + (c->level > 0)) * NOTE + 8;
     fit_axes(c, &x, &y);
     elcl_bytes_printf(out,
                       "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" role=\"img\" "
@@ -311,11 +320,12 @@ void elcl_chart_draw(struct elcl_bytes *out, const struct elcl_chart *c)
     draw_axes(out, c, &x, &y);
     for (int i = 0; i < c->n_series; i++)
         draw_series(out, &c->series[i], &x, &y);
-    if (c->level > 0)
-        add_text(out, WIDTH - RIGHT, place(&y, c->level) - 6,
-                 "text-anchor=\"end\" class=\"small halo dim\"", c->level_note);
-    const int notes = legend + draw_legend(out, c, legend) + 4;
+    int notes = legend + draw_legend(out, c, legend) + 4;
+    if (c->level > 0) {
+        add_text(out, 24, notes, "class=\"small dim\"", c->level_note);
+        notes += NOTE;
+    }
     for (int i = 0; i < c->n_notes; i++)
-        add_text(out, 24, notes + i * 16, "class=\"small dim\"", c->notes[i]);
+        add_text(out, 24, notes + i * NOTE, "class=\"small dim\"", c->notes[i]);
     elcl_bytes_text(out, "</svg>\n");
 }

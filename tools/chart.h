@@ -29,7 +29,7 @@ struct elcl_chart {
     int x_log, y_log;       /* base of a logarithmic axis, 0: linear from 0 */
     bool y_far;             /* y_log = 10 where values are more than 20 times apart */
     double level;           /* a horizontal line, 0: none */
-    const char *level_note; /* what it means */
+    const char *level_note; /* what it means: the first footnote */
     struct elcl_series *series;
     int n_series;
     char notes[8][256]; /* footnotes */

@@ -12,6 +12,7 @@
 /* One quantity over the repetitions; median 0: not measured. */
 struct elcl_measured {
     double median, min, max, spread;
+    bool once; /* one repetition: the spread is not known */
 };
 
 /* One result of a run. Strings are owned by the run's tree. */

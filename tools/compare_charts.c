@@ -173,7 +173,7 @@ static void chart_crossover(struct panel *p, const struct elcl_row *like)
     describe(like, p->chart.subtitle, sizeof(p->chart.subtitle));
     p->chart.x_log = 2;
     p->chart.level = 1;
-    p->chart.level_note = "equal; above it EL-attention wins";
+    p->chart.level_note = "dotted line: equal; above it EL-attention is faster";
     for (int i = 0; i < p->comparison->n_runs; i++) {
         add_ratios(p, i, "mha", 1, "against multi-head, shared by beams", like);
         add_ratios(p, i, "mha-beam", 2, "against multi-head, per beam", like);

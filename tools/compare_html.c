@@ -86,11 +86,13 @@ void elcl_compare_html(struct elcl_bytes *out, const struct elcl_comparison *c)
                          "values for every layer, and often for every beam.</p>\n");
     add_runs(out, c);
     elcl_bytes_text(out, "<h2>Results</h2>\n<p class=dim>Median of the repetitions, with half the "
-                         "range between the slowest and the fastest as \xc2\xb1. ");
+                         "range between the slowest and the fastest as \xc2\xb1; <i>once</i>: "
+                         "one run, whose noise is not known. ");
     if (c->n_runs > 1)
-        elcl_bytes_text(out, "A ratio is called <i>same</i> when it is within the noise of both "
-                             "runs, and <i>other tokens</i> when the devices generated different "
-                             "texts, so that the work may differ.");
+        elcl_bytes_text(out,
+                        "A ratio is called <i>same</i> when it is within the noise of both "
+                        "runs or 5 %, and <i>other tokens</i> when the devices generated different "
+                        "texts, so that the work may differ.");
     elcl_bytes_text(out, "</p>\n");
     elcl_compare_html_table(out, c);
     elcl_bytes_text(out, "<h2>Charts</h2>\n");

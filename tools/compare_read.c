@@ -40,7 +40,8 @@ static struct elcl_measured measured_of(const cJSON *object, const char *key)
 {
     const cJSON *m = get(object, key);
     return (struct elcl_measured){number_of(m, "median"), number_of(m, "min"), number_of(m, "max"),
-                                  number_of(m, "spread")};
+                                  number_of(m, "spread"),
+                                  cJSON_GetArraySize(get(m, "values")) == 1};
 }
 
 static int read_bytes(const char *path, struct elcl_bytes *bytes, elcl_error *err)
@@ -194,6 +195,6 @@ char elcl_row_mark(const struct elcl_row *row, const struct elcl_row *base, doub
     *ratio = row->samples.median / base->samples.median;
     if (*row->ids_hash && *base->ids_hash && strcmp(row->ids_hash, base->ids_hash) != 0)
         return '!';
-    const double noise = row->samples.spread + base->samples.spread;
+    const double noise = fmax(row->samples.spread + base->samples.spread, ELCL_LEAST_NOISE);
     return fabs(log(*ratio)) <= log1p(noise) ? '=' : *ratio > 1 ? '+' : '-';
 }

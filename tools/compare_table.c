@@ -6,7 +6,7 @@
 
 static const char *const explanation =
     "x is samples per second over those of A: + faster, - slower, = no difference beyond the "
-    "spread of both runs, ! other tokens came out, so the work may differ.";
+    "spread of both runs and 5 %, ! other tokens came out, so the work may differ.";
 
 /* Calls `each` for every different piece of work, in order. */
 typedef void (*row_fn)(struct elcl_bytes *out, const struct elcl_comparison *c,
@@ -48,6 +48,8 @@ static void describe(const struct elcl_row *row, char *text, size_t room)
         (void)snprintf(text, room, "-");
     else if (row->samples.median <= 0)
         (void)snprintf(text, room, "%.40s", *row->status ? row->status : "-");
+    else if (row->samples.once)
+        (void)snprintf(text, room, "%.4g, once", row->samples.median);
     else
         (void)snprintf(text, room, "%.4g \xc2\xb1%.0f%%", row->samples.median,
                        100 * row->samples.spread);

@@ -16,6 +16,9 @@
 
 #define ELCL_TOOL_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* What two measurements of the same may differ by, whatever their spread. */
+#define ELCL_LEAST_NOISE 0.05
+
 enum elcl_exit {
     ELCL_EXIT_OK = 0,
     ELCL_EXIT_FAILURE = 1,
