@@ -15,6 +15,7 @@
 #define CEILING_CAT(a, b) CEILING_CAT_(a, b)
 typedef CEILING_CAT(float, VW) ceiling_vector;
 #define CHAINS 12
+#define CEILING_AHEAD 4096
 
 // n vectors. On CPU devices an item copies a run of them, on others neighbouring items copy
 // neighbouring vectors.
@@ -40,6 +41,8 @@ __kernel void ceiling_read(__global float *out, // [items]
 #if WG == 1
     const ulong end = n * (id + 1) / items;
     for (ulong i = n * id / items; i + 4 <= end; i += 4) {
+        for (int b = 0; b < 16 * VW; b += 64)
+            ELCL_PREFETCH(from + i, CEILING_AHEAD + b);
         x0 += from[i];
         x1 += from[i + 1];
         x2 += from[i + 2];

@@ -10,9 +10,11 @@
  * A work-item takes a run of panels and a block of rows. It goes through K in slices, so that a
  * panel's slice stays in the nearest caches while the block's tiles of GEMM_ROWS rows x NR columns of
  * accumulators pass over it; between slices the sums lie in private memory. Weights are asked for
- * GEMM_AHEAD bytes before they are needed, so that reading and arithmetic overlap. Narrow weights are
- * widened at every load; widening a slice in advance was no faster where it was measured. Up to 3
- * rows meet two panels at once: more independent chains to hide the latency of the multiply-adds.
+ * before they are needed, so that reading and arithmetic overlap: one tile asks GEMM_AHEAD bytes
+ * ahead, several each for their share of the next slice, since the first of them alone would wait
+ * for memory and the others leave it idle. Narrow weights are widened at every load; widening a slice
+ * in advance was no faster where it was measured. Up to 3 rows meet two panels at once: more
+ * independent chains to hide the latency of the multiply-adds.
  *
  * Every element is one chain of multiply-adds over k in rising order, whatever tile, slice and
  * block: results do not depend on M. Sums of whole numbers are exact.
@@ -33,7 +35,9 @@
 #define GEMM_ROWS 6
 #endif
 #define NR (2 * VW)
-#define GEMM_AHEAD 2048
+#define GEMM_STEP (NR * WEIGHT_GROUP * (int)sizeof(weight_t)) /* bytes of a panel */
+#define GEMM_AHEAD 4096
+#define GEMM_LINE 64 /* bytes that one prefetch brings */
 #define GEMM_BLOCK 96 /* rows; src/ops/gemm_native.c has the same number */
 #ifdef MAC_WHOLE
 #define GEMM_SLICE (65536 / NR) /* k: 64 KiB, from the second-level cache */
@@ -112,11 +116,13 @@ static inline void gemm_weights(mac_w *wv, __global const weight_t *w)
 /*
  * sums [panels][rows][NR] += x [rows, steps] w: one tile over one slice; the first slice takes the
  * sums as zero. `rows` and `panels` are constants at every call; the loops have their bounds as in
- * attn_el_cpu.cl, so that acc lives in registers. Panels lie w_next elements apart.
+ * attn_el_cpu.cl, so that acc lives in registers. Panels lie w_next elements apart. Step k asks for
+ * `stride` bytes of each panel from ahead + k stride bytes behind w on, up to GEMM_STEP of them.
  */
 __attribute__((always_inline)) static inline void
 gemm_tile(const int rows, const int panels, mac_sum *sums, __global const mac_x *x,
-          __global const weight_t *w, size_t w_next, int steps, int x_ld, bool first)
+          __global const weight_t *w, size_t w_next, int steps, int x_ld, bool first, size_t ahead,
+          int stride)
 {
     const int width = 2 * panels; /* vectors */
     mac_sums acc[2 * GEMM_ROWS];
@@ -128,9 +134,12 @@ gemm_tile(const int rows, const int panels, mac_sum *sums, __global const mac_x 
 #pragma unroll
         for (int p = 0; p < 2; p++)
             if (p < panels) {
-                __global const weight_t *from = w + p * w_next + (size_t)k * NR * WEIGHT_GROUP;
-                ELCL_PREFETCH(from, GEMM_AHEAD);
-                gemm_weights(wv + 2 * p, from);
+                __global const weight_t *from = w + p * w_next;
+                const size_t next = ahead + (size_t)k * stride;
+                ELCL_PREFETCH(from, next);
+                if (stride > GEMM_LINE)
+                    ELCL_PREFETCH(from, next + GEMM_LINE);
+                gemm_weights(wv + 2 * p, from + (size_t)k * NR * WEIGHT_GROUP);
             }
 #pragma unroll
         for (int r = 0; r < GEMM_ROWS; r++) {
@@ -163,20 +172,30 @@ static inline int gemm_tile_rows(int left)
     return left > 6 ? 4 : left;
 }
 
+static inline int gemm_n_tiles(int rows)
+{
+    int n = 0;
+    for (; rows > 0; n++)
+        rows -= gemm_tile_rows(rows);
+    return n;
+}
+
 /* sums [rows][NR] of one panel. */
 static inline void gemm_panel(mac_sum *sums, __global const mac_x *x, __global const weight_t *w,
                               int rows, int steps, int x_ld)
 {
-    const int slice = GEMM_SLICE / WEIGHT_GROUP;
+    const int slice = GEMM_SLICE / WEIGHT_GROUP, tiles = gemm_n_tiles(rows);
+    const int stride = GEMM_STEP / tiles;
     for (int k = 0; k < steps; k += slice) {
         const int n = min(slice, steps - k);
-        for (int m = 0, tile; m < rows; m += tile) {
+        size_t ahead = tiles > 1 ? n * GEMM_STEP : GEMM_AHEAD;
+        for (int m = 0, tile; m < rows; m += tile, ahead += n * stride) {
             tile = gemm_tile_rows(rows - m);
             switch (tile) {
 #define GEMM_TILE(n_rows)                                                                          \
     case n_rows:                                                                                   \
         gemm_tile(n_rows, 1, sums + m * NR, x + (size_t)m * x_ld + k,                              \
-                  w + (size_t)k * NR * WEIGHT_GROUP, 0, n, x_ld, k == 0);                          \
+                  w + (size_t)k * NR * WEIGHT_GROUP, 0, n, x_ld, k == 0, ahead, stride);           \
         break
                 GEMM_TILE(GEMM_ROWS);
 #if GEMM_ROWS > 8
@@ -200,11 +219,11 @@ static inline void gemm_two_panels(mac_sum *sums, __global const mac_x *x,
                                    int x_ld)
 {
     if (rows == 1)
-        gemm_tile(1, 2, sums, x, w, next, steps, x_ld, true);
+        gemm_tile(1, 2, sums, x, w, next, steps, x_ld, true, GEMM_AHEAD, GEMM_STEP);
     else if (rows == 2)
-        gemm_tile(2, 2, sums, x, w, next, steps, x_ld, true);
+        gemm_tile(2, 2, sums, x, w, next, steps, x_ld, true, GEMM_AHEAD, GEMM_STEP);
     else
-        gemm_tile(3, 2, sums, x, w, next, steps, x_ld, true);
+        gemm_tile(3, 2, sums, x, w, next, steps, x_ld, true, GEMM_AHEAD, GEMM_STEP);
 }
 
 __kernel void gemm(__global float *y,                 /* [batch, M, y_ld] */

@@ -3,7 +3,8 @@
  *
  *   ELCL_MAC(a, b, c)  a * b + c on float or a vector of floats, in the form that the device does
  *                      fastest: one of -DELCL_MAC_FMA=1, -DELCL_MAC_MAD=1, -DELCL_MAC_PLAIN=1
- *   ELCL_PREFETCH(p, n)  a hint that memory n bytes behind the global pointer p is read soon;
+ *   ELCL_PREFETCH(p, n)  a hint that memory n bytes behind the global pointer p is read soon, for the
+ *                      second-level cache: more than the first holds may be under way;
  *                      -DELCL_PREFETCHES=1 where the compiler makes an instruction of it
  *   ELCL_NEG_MAX       finite "minus infinity": masked scores, start of a running maximum
  *
@@ -20,7 +21,7 @@
 #endif
 
 #ifdef ELCL_PREFETCHES
-#define ELCL_PREFETCH(p, n) __builtin_prefetch((const void *)((size_t)(p) + (n)))
+#define ELCL_PREFETCH(p, n) __builtin_prefetch((const void *)((size_t)(p) + (n)), 0, 2)
 #else
 #define ELCL_PREFETCH(p, n)
 #endif

@@ -11,7 +11,7 @@ __kernel void probe_dot(__global mac_sum *out, __global const mac_x *x, __global
 {
     mac_sum sums[GEMM_ROWS * NR];
     for (int i = 0; i < repeats; i++)
-        gemm_tile(GEMM_ROWS, 1, sums, x, w, 0, steps, steps, i == 0);
+        gemm_tile(GEMM_ROWS, 1, sums, x, w, 0, steps, steps, i == 0, GEMM_AHEAD, GEMM_STEP);
     for (int i = 0; i < GEMM_ROWS * NR; i++)
         out[i] = sums[i];
 }
