@@ -19,18 +19,20 @@
 #define MHA_CHAINS 8  /* independent sums, a multiple of MHA_TILE */
 #define MHA_STREAMS 8 /* values that are summed before the next heads' of them */
 
-/* p[i][s ..] = scale q[i] . k[s ..] for `rows` rows and `keys` keys, constants at every call.
- * Loops have their bounds as in attn_el_cpu.cl. */
+/* p[i][s ..] = scale q[i] . k[s ..] for `rows` rows and `keys` keys, constants at every call, of n.
+ * Asks for the same part of the keys behind them. Loops have their bounds as in attn_el_cpu.cl. */
 __attribute__((always_inline)) static inline void
-mha_scores(const int rows, const int keys, float (*p)[MHA_KEYS], int s, __global const float *q,
-           int q_ld, __global const state_t *k, const int *row, int kv_ld, int dh, float scale)
+mha_scores(const int rows, const int keys, float (*p)[MHA_KEYS], int s, int n,
+           __global const float *q, int q_ld, __global const state_t *k, const int *row, int kv_ld,
+           int dh, float scale)
 {
     const int whole = dh / VW * VW;
     floatv sum_v[MHA_CHAINS];
-    __global const state_t *key[MHA_CHAINS];
+    __global const state_t *key[MHA_CHAINS], *next[MHA_CHAINS];
 #pragma unroll
     for (int c = 0; c < MHA_CHAINS; c++) {
         key[c] = k + (size_t)row[s + min(c, keys - 1)] * kv_ld;
+        next[c] = k + (size_t)row[min(s + keys + c, n - 1)] * kv_ld;
         sum_v[c] = (floatv)(0.0f);
     }
     for (int d = 0; d < whole; d += VW) {
@@ -38,6 +40,10 @@ mha_scores(const int rows, const int keys, float (*p)[MHA_KEYS], int s, __global
 #pragma unroll
         for (int i = 0; i < MHA_TILE; i++)
             q_v[i] = LOADV(q + (size_t)min(i, rows - 1) * q_ld + d);
+#pragma unroll
+        for (int c = 0; c < MHA_CHAINS; c++)
+            if (c < keys)
+                ELCL_PREFETCH(next[c] + d, 0);
 #pragma unroll
         for (int c = 0; c < MHA_CHAINS; c++)
             if (c < rows * keys)
@@ -60,7 +66,7 @@ mha_scores(const int rows, const int keys, float (*p)[MHA_KEYS], int s, __global
  * what is there. */
 __attribute__((always_inline)) static inline void
 mha_sums(const int rows, __global float *o, int o_ld, const float (*p)[MHA_KEYS], const int *row,
-         int s0, int end, __global const state_t *v, int kv_ld, int dh, const float *shrink)
+         int s0, int end, int n, __global const state_t *v, int kv_ld, int dh, const float *shrink)
 {
     const int wide = MHA_CHAINS / rows;
     float f[MHA_TILE];
@@ -74,6 +80,11 @@ mha_sums(const int rows, __global float *o, int o_ld, const float (*p)[MHA_KEYS]
             acc[c] = LOADV(o + (size_t)(c / wide) * o_ld + d + c % wide * VW) * f[c / wide];
         for (int s = s0; s < end; s++) {
             __global const state_t *from = v + (size_t)row[s] * kv_ld + d;
+            __global const state_t *next = v + (size_t)row[min(s + MHA_STREAMS, n - 1)] * kv_ld + d;
+#pragma unroll
+            for (int c = 0; c < MHA_CHAINS; c++)
+                if (c < wide)
+                ELCL_PREFETCH(next + c * VW, 0);
 #pragma unroll
             for (int c = 0; c < MHA_CHAINS; c++)
                 acc[c] =
@@ -123,11 +134,11 @@ mha_block_scores(const int rows, struct mha_rows *t, const struct mha_group *g, 
     int s = 0;
     for (; s + at_once <= n; s += at_once)
         for (int h = 0; h < g->heads; h++)
-            mha_scores(rows, at_once, t->p[h], s, q + h * dh, q_ld, g->k + h * dh, row, g->kv_ld,
+            mha_scores(rows, at_once, t->p[h], s, n, q + h * dh, q_ld, g->k + h * dh, row, g->kv_ld,
                        dh, g->scale);
     for (; s < n; s++)
         for (int h = 0; h < g->heads; h++)
-            mha_scores(rows, 1, t->p[h], s, q + h * dh, q_ld, g->k + h * dh, row, g->kv_ld, dh,
+            mha_scores(rows, 1, t->p[h], s, n, q + h * dh, q_ld, g->k + h * dh, row, g->kv_ld, dh,
                        g->scale);
 }
 
@@ -160,7 +171,7 @@ mha_run(const int rows, struct mha_rows *t, const struct mha_group *g, __global 
             }
         for (int s = 0; s < n; s += MHA_STREAMS)
             for (int h = 0; h < g->heads; h++)
-                mha_sums(rows, o + h * dh, o_ld, t->p[h], row, s, min(s + MHA_STREAMS, n),
+                mha_sums(rows, o + h * dh, o_ld, t->p[h], row, s, min(s + MHA_STREAMS, n), n,
                          g->v + h * dh, g->kv_ld, dh, t->shrink[h]);
     }
     for (int i = 0; i < rows; i++)
