@@ -16,8 +16,24 @@
 // lint: -DVW=8 -DELCL_WEIGHT_INT8 -DWEIGHT_GROUP=4
 // lint: -DVW=16 -DELCL_WEIGHT_INT8 -DWEIGHT_GROUP=4
 
+/* Stores VW elements of a row by words: PoCL 3.1 stores vectors of narrower ones one by one. */
+#if VW == WEIGHT_GROUP
+#define PUT_WORDS(v, words) *(words) = as_uint(v)
+#elif VW == 2 * WEIGHT_GROUP
+#define PUT_WORDS(v, words) vstore2(as_uint2(v), 0, words)
+#elif VW == 4 * WEIGHT_GROUP
+#define PUT_WORDS(v, words) vstore4(as_uint4(v), 0, words)
+#else
+#define PUT_WORDS(v, words) vstore8(as_uint8(v), 0, words)
+#endif
+
 #ifdef MAC_WHOLE
 
+/* The bits of x + QUANTISE_ROUND, for |x| up to 2^22, less QUANTISE_ZERO are the whole number next to
+ * x, with MAC_OFFSET: rint() takes PoCL twenty instructions. */
+#define QUANTISE_ROUND 0x1.8p23f
+#define QUANTISE_ZERO (as_int(QUANTISE_ROUND) - MAC_OFFSET)
+#pragma OPENCL FP_CONTRACT OFF /* the product is rounded before the sum */
 #define QUANTISE_LEAST 0x1p-120f
 #define QUANTISE_INFINITE 0x7f800000u /* magnitude bits from here on are not finite */
 
@@ -51,14 +67,16 @@ __kernel void quantise(__global uint *rows, __global const float *x, /* [batch, 
     rows[words] = as_uint(finite ? (some ? largest / 127.0f : 0.0f) : NAN);
     const int whole = finite ? k_size / VW * VW : 0;
     for (int k = 0; k < whole; k += VW) {
-        const floatv v = clamp(rint(LOADV(x + k) * factor), -127.0f, 127.0f);
-        STOREV(CAT(convert_, CAT(MAC_WHOLE, VW))(CAT(convert_int, VW)(v) + MAC_OFFSET), q + k);
+        const intv v = CAT(as_int, VW)(LOADV(x + k) * factor + QUANTISE_ROUND) - QUANTISE_ZERO;
+        PUT_WORDS(CAT(convert_, CAT(MAC_WHOLE, VW))(v), rows + k / WEIGHT_GROUP);
     }
     for (int k = whole; k < words * (int)(sizeof(uint) / sizeof(MAC_WHOLE)); k++) {
         const float v = finite && k < k_size ? x[k] : 0.0f;
-        q[k] = (MAC_WHOLE)((int)clamp(rint(v * factor), -127.0f, 127.0f) + MAC_OFFSET);
+        q[k] = (MAC_WHOLE)(as_int(v * factor + QUANTISE_ROUND) - QUANTISE_ZERO);
     }
 }
+
+#pragma OPENCL FP_CONTRACT ON
 
 #else
 
@@ -67,14 +85,15 @@ __kernel void quantise(__global uint *rows, __global const float *x, /* [batch, 
 {
     const size_t batch = get_global_id(1), m = get_global_id(0);
     x += batch * x_batch + m * x_ld;
-    __global ushort *q = (__global ushort *)(rows + (batch * get_global_size(0) + m) * words);
+    rows += (batch * get_global_size(0) + m) * words;
+    __global ushort *q = (__global ushort *)rows;
     const int whole = k_size / VW * VW;
     for (int k = 0; k < whole; k += VW) {
         const uintv bits = LOADV((__global const uint *)x + k);
         const uintv nearest_even = bits + 0x7fffu + ((bits >> 16) & 1u);
         const intv is_nan = (bits & 0x7fffffffu) > (uintv)(0x7f800000u);
         const uintv word = select(nearest_even, bits | 0x400000u, is_nan) >> 16;
-        STOREV(CAT(convert_ushort, VW)(word), q + k);
+        PUT_WORDS(CAT(convert_ushort, VW)(word), rows + k / WEIGHT_GROUP);
     }
     for (int k = whole; k < 2 * words; k++)
         q[k] = k < k_size ? bf16_round(x[k]) : 0;
