@@ -19,18 +19,28 @@
 #define EL_MAX_PAIRS 30 /* with as many c and a block of Y they stay in the second-level cache */
 #define EL_TILE 6       /* pairs that share the loads of Y: 12 chains of multiply-adds */
 
+/* What a tile asks for: elements d .. end - 1 of the next block's rows, its share of them. */
+struct el_ahead {
+    int row[EL_KEYS];
+    int d, end;
+};
+
 /* Keys s and s + 1 (when two) against `pairs` vectors e: p[i][s] = scale e_i . Y. Here and below
  * the bounds of loops that must unroll, for their arrays to be registers, are constants where they
  * stand: compilers that see `pairs` become one by inlining may leave the loop as it is, which takes
  * twice the time. */
 __attribute__((always_inline)) static inline void
 el_scores(const int pairs, float (*p)[EL_KEYS], __global const float *e, __global const state_t *y,
-          const int *row, int n, int d_size, float scale)
+          const int *row, int n, const struct el_ahead *ahead, int d_size, float scale)
 {
     const int whole = d_size / VW * VW;
     for (int s = 0; s < n; s += 2) {
         __global const state_t *y0 = y + (size_t)row[s] * d_size;
         __global const state_t *y1 = y + (size_t)row[min(s + 1, n - 1)] * d_size;
+        for (int d = ahead->d; d < ahead->end; d += VW) {
+            ELCL_PREFETCH(y + (size_t)ahead->row[s] * d_size + d, 0);
+            ELCL_PREFETCH(y + (size_t)ahead->row[s + 1] * d_size + d, 0);
+        }
         floatv acc0[EL_TILE], acc1[EL_TILE];
 #pragma unroll
         for (int i = 0; i < EL_TILE; i++)
@@ -122,12 +132,13 @@ el_context(const int pairs, float (*p)[EL_KEYS], __global float *c, __global con
  * running values of each. */
 __attribute__((always_inline)) static inline void
 el_block(const int pairs, __global float *c, __global const float *e, __global const state_t *y,
-         const int *row, int n, int d_size, float scale, __global const float *bias, int reach,
-         __global const int *records, int pair, int h_size, int s0, float *largest, float *sum)
+         const int *row, int n, const struct el_ahead *ahead, int d_size, float scale,
+         __global const float *bias, int reach, __global const int *records, int pair, int h_size,
+         int s0, float *largest, float *sum)
 {
     float p[EL_TILE][EL_KEYS];
     float shrink[EL_TILE];
-    el_scores(pairs, p, e, y, row, n, d_size, scale);
+    el_scores(pairs, p, e, y, row, n, ahead, d_size, scale);
     if (reach)
         el_bias(pairs, p, bias, reach, records, pair, h_size, s0, n);
     for (int i = 0; i < pairs; i++)
@@ -146,6 +157,7 @@ __kernel void attn_el(__global float *c,         /* [R, H, D] */
 {
     float largest[EL_MAX_PAIRS], sum[EL_MAX_PAIRS];
     int row[EL_KEYS];
+    struct el_ahead ahead;
     __global const int *group = step + groups_at + get_global_id(1) * GROUP_INTS;
     const int first_pair = get_global_id(0) * pairs;
     const int n_pairs = min(pairs, group[GROUP_ROWS] * h_size - first_pair);
@@ -163,10 +175,18 @@ __kernel void attn_el(__global float *c,         /* [R, H, D] */
         const int n = min(EL_KEYS, keys - s0);
         for (int s = 0; s < n; s++)
             row[s] = key_row(group, lineage, s0 + s);
+        for (int s = 0; s < EL_KEYS; s++)
+            ahead.row[s] = key_row(group, lineage, min(s0 + EL_KEYS + s, keys - 1));
+        ahead.end = 0;
         int i = 0;
 #define EL_BLOCK(n_tile)                                                                           \
-    el_block(n_tile, c + (size_t)i * d_size, e + (size_t)i * d_size, y, row, n, d_size, scale,     \
-             bias, reach, records, first_pair + i, h_size, s0, largest + i, sum + i)
+    do {                                                                                           \
+        ahead.d = ahead.end;                                                                       \
+        ahead.end = i + n_tile >= n_pairs ? d_size : ahead.d + d_size * n_tile / n_pairs;          \
+        el_block(n_tile, c + (size_t)i * d_size, e + (size_t)i * d_size, y, row, n, &ahead,        \
+                 d_size, scale, bias, reach, records, first_pair + i, h_size, s0, largest + i,     \
+                 sum + i);                                                                         \
+    } while (0)
         for (; i + EL_TILE <= n_pairs; i += EL_TILE)
             EL_BLOCK(EL_TILE);
         for (; i + 4 <= n_pairs; i += 4)

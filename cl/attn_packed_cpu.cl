@@ -4,10 +4,10 @@
  * V[j, h] for encoders (n_r is the sentence's length) and for prompts (n_r is the row's own place:
  * causal). Keys and values come in blocks of PACKED_KEYS x PACKED_D elements, copied to where they
  * lie densely: in the caches' memory they are kv_ld apart, often a multiple of the pages, and would
- * evict one another. Queries are transposed once, so that a vector's lanes are rows: scores are
- * tiles of GEMM_ROWS keys x 2 VW rows of accumulators, the softmax of VW rows goes lane by lane,
- * and the sums are tiles of GEMM_ROWS rows x 2 VW elements. A running maximum and sum per row join
- * the blocks as in attn_mha_gpu.cl. Blocks start at the sentence's first key, and a row's
+ * evict one another. Queries are scaled and transposed once, so that a vector's lanes are rows:
+ * scores are tiles of GEMM_ROWS keys x 2 VW rows of accumulators, the softmax of VW rows goes lane
+ * by lane, and the sums are tiles of GEMM_ROWS rows x 2 VW elements. A running maximum and sum per
+ * row join the blocks as in attn_mha_gpu.cl. Blocks start at the sentence's first key, and a row's
  * arithmetic is its own: results do not depend on which rows share the work. No keys give zeros.
  * With a position bias, key j of a row at `position` gets bias[h][j - position] onto its score
  * (storage.cl).
@@ -36,13 +36,13 @@ struct packed_rows {
     int keys[PACKED_ROWS], position[PACKED_ROWS];
 };
 
-/* to[d][i] = q[i][d] for i < rows, zeros up to `lanes`. */
+/* to[d][i] = scale q[i][d] for i < rows, zeros up to `lanes`. */
 static inline void pack_queries(float (*to)[PACKED_ROWS], __global const float *q, int q_ld,
-                                int rows, int lanes, int n_d)
+                                float scale, int rows, int lanes, int n_d)
 {
     for (int d = 0; d < n_d; d++)
         for (int i = 0; i < lanes; i++)
-            to[d][i] = i < rows ? q[(size_t)i * q_ld + d] : 0.0f;
+            to[d][i] = i < rows ? scale * q[(size_t)i * q_ld + d] : 0.0f;
 }
 
 static inline int round_up(int n, int to)
@@ -143,31 +143,42 @@ static inline floatv packed_bias(__global const float *bias, int reach, int s, c
     return LOADV(b);
 }
 
-/* Scores of a block to probabilities, VW rows at a time; a row's own keys end at its n_r. */
-static inline void packed_softmax(struct packed_rows *t, int lanes, int s0, int n, float scale,
+/* Scores of a block's n keys to probabilities, for VW rows from r on. `whole`: the keys are all rows'
+ * own; else key s is one of those with s < own. */
+__attribute__((always_inline)) static inline void
+softmax_rows(const bool whole, struct packed_rows *t, int r, intv own, int n)
+{
+    const floatv before = LOADV(t->largest + r);
+    floatv largest = before, sum = (floatv)(0.0f);
+    for (int s = 0; s < n; s++) {
+        const floatv v = LOADV(t->p[s] + r);
+        const intv above = whole ? v > largest : (v > largest) & ((intv)(s) < own);
+        largest = select(largest, v, above);
+    }
+    for (int s = 0; s < n; s++) {
+        const floatv v = exp_v(LOADV(t->p[s] + r) - largest);
+        const floatv p = whole ? v : select((floatv)(0.0f), v, (intv)(s) < own);
+        STOREV(p, t->p[s] + r);
+        sum += p;
+    }
+    const floatv shrink = exp_v(before - largest);
+    STOREV(largest, t->largest + r);
+    STOREV(shrink, t->shrink + r);
+    STOREV(ELCL_MAC(LOADV(t->sum + r), shrink, sum), t->sum + r);
+}
+
+static inline void packed_softmax(struct packed_rows *t, int lanes, int s0, int n,
                                   __global const float *bias, int reach)
 {
     for (int r = 0; r < lanes; r += VW) {
-        const intv own = CAT(vload, VW)(0, t->keys + r) - s0;
-        const floatv before = LOADV(t->largest + r);
-        floatv largest = before, sum = (floatv)(0.0f);
-        for (int s = 0; s < n; s++) {
-            floatv v = LOADV(t->p[s] + r) * scale;
-            if (reach)
-                v += packed_bias(bias, reach, s0 + s, t->position + r);
-            STOREV(v, t->p[s] + r);
-            largest = fmax(largest, select((floatv)(ELCL_NEG_MAX), v, (intv)(s) < own));
-        }
-        for (int s = 0; s < n; s++) {
-            const floatv v = exp(LOADV(t->p[s] + r) - largest);
-            const floatv p = select((floatv)(0.0f), v, (intv)(s) < own);
-            STOREV(p, t->p[s] + r);
-            sum += p;
-        }
-        const floatv shrink = exp(before - largest);
-        STOREV(largest, t->largest + r);
-        STOREV(shrink, t->shrink + r);
-        STOREV(ELCL_MAC(LOADV(t->sum + r), shrink, sum), t->sum + r);
+        const intv own = CAT(vload, VW)(0, t->keys + r) - s0; /* a row's own keys end at its n_r */
+        for (int s = 0; reach && s < n; s++)
+            STOREV(LOADV(t->p[s] + r) + packed_bias(bias, reach, s0 + s, t->position + r),
+                   t->p[s] + r);
+        if (all(own >= n))
+            softmax_rows(true, t, r, own, n);
+        else
+            softmax_rows(false, t, r, own, n);
     }
 }
 
@@ -191,12 +202,12 @@ static inline void packed_run(struct packed_rows *t, int rows, __global float *o
         for (int d = 0; d < dh; d += PACKED_D) {
             const int n_d = min(PACKED_D, dh - d);
             if (s0 == 0 || dh > PACKED_D)
-                pack_queries(t->q, q + d, q_ld, rows, lanes, n_d);
+                pack_queries(t->q, q + d, q_ld, scale, rows, lanes, n_d);
             pack_block(t->pack, k + (size_t)s0 * kv_ld + d, n, n_d, kv_ld);
             for (int j = 0; j < n; j += GEMM_ROWS)
                 packed_scores(t->p + j, t->pack + j * PACKED_D, t->q, lanes, n_d, d == 0);
         }
-        packed_softmax(t, lanes, s0, n, scale, bias, reach);
+        packed_softmax(t, lanes, s0, n, bias, reach);
         for (int d = 0; d < dh; d += PACKED_D) {
             const int n_d = min(PACKED_D, dh - d);
             pack_block(t->pack, v + (size_t)s0 * kv_ld + d, n, n_d, kv_ld);

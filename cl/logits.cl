@@ -82,7 +82,7 @@ static inline float log_sum_exp(__global float *x, int v_size, __local float *sc
     floatv sum_v = (floatv)(0.0f);
     float sum = 0.0f;
     for (int i = lid * VW; i < whole; i += WG * VW)
-        sum_v += exp(LOADV(x + i) - largest);
+        sum_v += exp_v(LOADV(x + i) - largest);
     for (int i = whole + lid; i < v_size; i += WG)
         sum += exp(x[i] - largest);
     return largest + log(group_sum(sum + SUMV(sum_v), scratch));

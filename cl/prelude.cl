@@ -5,9 +5,10 @@
  *                      fastest: one of -DELCL_MAC_FMA=1, -DELCL_MAC_MAD=1, -DELCL_MAC_PLAIN=1
  *   ELCL_PREFETCH(p, n)  a hint that memory n bytes behind the global pointer p is read soon, for the
  *                      second-level cache: more than the first holds may be under way;
- *                      -DELCL_PREFETCHES=1 where the compiler makes an instruction of it
+ *                      with ELCL_POCL, whose own prefetch() does nothing
  *   ELCL_NEG_MAX       finite "minus infinity": masked scores, start of a running maximum
  *
+ * -DELCL_POCL=1 says that PoCL compiles: where it needs other words.
  * -DELCL_TEST_WRONG makes every sum slightly wrong: the tests of `elcl selftest` alone define it.
  */
 #if defined(ELCL_TEST_WRONG)
@@ -20,7 +21,7 @@
 #define ELCL_MAC(a, b, c) ((a) * (b) + (c))
 #endif
 
-#ifdef ELCL_PREFETCHES
+#ifdef ELCL_POCL
 #define ELCL_PREFETCH(p, n) __builtin_prefetch((const void *)((size_t)(p) + (n)), 0, 2)
 #else
 #define ELCL_PREFETCH(p, n)

@@ -40,7 +40,21 @@ typedef CAT(float, VW) floatv;
 typedef CAT(int, VW) intv;
 typedef CAT(uint, VW) uintv;
 #define LOADV(p) CAT(vload, VW)(0, p)
+#ifdef ELCL_POCL /* its vstore() of 16 stores quarters, from which a load of all has to wait */
+#define DEFINE_STOREV(T, space)                                                                    \
+    static inline __attribute__((overloadable)) void storev(CAT(T, VW) v, space T *p)              \
+    {                                                                                              \
+        typedef CAT(T, VW) anywhere __attribute__((aligned(4)));                                   \
+        *(space anywhere *)p = v;                                                                  \
+    }
+DEFINE_STOREV(float, __global)
+DEFINE_STOREV(float, __private)
+DEFINE_STOREV(int, __private)
+DEFINE_STOREV(uint, __private)
+#define STOREV(v, p) storev(v, p)
+#else
 #define STOREV(v, p) CAT(vstore, VW)(v, 0, p)
+#endif
 
 #define BF16_GET(p, i) as_float((uint)(p)[i] << 16)
 #define BF16_VEC(p) CAT(as_float, VW)(CAT(convert_uint, VW)(CAT(vload, VW)(0, p)) << 16)

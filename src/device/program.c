@@ -47,8 +47,7 @@ static int start_text(struct program_text *text, const struct elcl_device *devic
     static const char *const macs[] = {
         [ELCL_MAC_FMA] = "FMA", [ELCL_MAC_MAD] = "MAD", [ELCL_MAC_PLAIN] = "PLAIN"};
     elcl_str_printf(&text->options, "-cl-std=CL1.2 -DELCL_MAC_%s=1%s", macs[device->mac],
-                    device->is_pocl ? " -DELCL_PREFETCHES=1"
-                                    : ""); /* its prefetch() does nothing */
+                    device->is_pocl ? " -DELCL_POCL=1" : "");
     if (options && *options)
         elcl_str_printf(&text->options, " %s", options);
     return append_file(text, "prelude.cl", err);
