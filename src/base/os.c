@@ -1,3 +1,4 @@
+#define _DEFAULT_SOURCE /* madvise(): glibc's posix_madvise() drops nothing */
 #define _POSIX_C_SOURCE 200809L
 
 #include "base/os.h"
@@ -59,6 +60,12 @@ void elcl_unmap_file(struct elcl_mapping *mapping)
     if (mapping->data)
         munmap((void *)(uintptr_t)mapping->data, mapping->bytes);
     *mapping = (struct elcl_mapping){0};
+}
+
+void elcl_drop_pages(const struct elcl_mapping *mapping)
+{
+    if (mapping->data)
+        (void)madvise((void *)(uintptr_t)mapping->data, mapping->bytes, MADV_DONTNEED);
 }
 
 int elcl_read_file(const char *path, size_t max_bytes, char **data, size_t *bytes, elcl_error *err)

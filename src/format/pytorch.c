@@ -374,6 +374,8 @@ static void drop(struct elcl_tensors *tensors)
         pt->items[i].made = NULL;
         pt->items[i].t.data = NULL;
     }
+    for (size_t i = 0; i < pt->n_files; i++)
+        elcl_drop_pages(&pt->files[i].mapping);
 }
 
 static void destroy(struct elcl_tensors *tensors)

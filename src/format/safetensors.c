@@ -320,6 +320,13 @@ static const char *source_refusal(const struct elcl_tensors *tensors, const char
     return elcl_safetensors_refusal((const struct elcl_safetensors *)tensors, name);
 }
 
+static void source_drop(struct elcl_tensors *tensors)
+{
+    const struct elcl_safetensors *st = (const struct elcl_safetensors *)tensors;
+    for (size_t i = 0; i < st->n_files; i++)
+        elcl_drop_pages(&st->files[i].mapping);
+}
+
 static void source_close(struct elcl_tensors *tensors)
 {
     struct elcl_safetensors *st = (struct elcl_safetensors *)tensors;
@@ -330,6 +337,7 @@ static void source_close(struct elcl_tensors *tensors)
 static const struct elcl_tensors_source source = {
     .find = source_find,
     .refusal = source_refusal,
+    .drop = source_drop,
     .close = source_close,
 };
 

@@ -32,7 +32,7 @@ struct elcl_tensors_source {
     const char *(*refusal)(const struct elcl_tensors *tensors, const char *name);
     /* Makes the data of a tensor that has none. NULL where data is always there. */
     int (*load)(struct elcl_tensors *tensors, const struct elcl_tensor *tensor, elcl_error *err);
-    /* Frees what load made. NULL where there is nothing to free. */
+    /* Frees what load made and lets go of pages of files. NULL where there is nothing to free. */
     void (*drop)(struct elcl_tensors *tensors);
     void (*close)(struct elcl_tensors *tensors);
 };

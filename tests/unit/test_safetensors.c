@@ -8,6 +8,7 @@
 #include "base/util.h"
 #include "check.h"
 #include "format/safetensors.h"
+#include "format/tensors.h"
 
 /* A file in memory: the length, the header, n bytes of data that count up. */
 static struct elcl_str file_of(const char *header, size_t n_data)
@@ -455,6 +456,53 @@ static void test_index_lies(void)
     }
 }
 
+/* MiB of mapped files in this process's memory, roughly; 0 where the system does not tell. */
+static long resident_file_mib(void)
+{
+    char line[256];
+    long kib = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof(line), f))
+        sscanf(line, "RssFile: %ld", &kib);
+    if (f)
+        fclose(f);
+    return kib / 1024;
+}
+
+static unsigned sum_of(const struct elcl_tensor *t, size_t bytes)
+{
+    unsigned sum = 0;
+    for (size_t i = 0; i < bytes; i++)
+        sum += ((const unsigned char *)t->data)[i];
+    return sum;
+}
+
+static void test_drop(void)
+{
+    enum { MIB = 32, BYTES = MIB << 20 };
+    if (!check_case("pages that were read leave memory"))
+        return;
+    struct elcl_tensors *tensors = NULL;
+    elcl_error err = {0};
+    const char *dir = directory("large");
+    write_shard("large/model.safetensors",
+                "{\"a\":{\"dtype\":\"F32\",\"shape\":[8388608],\"data_offsets\":[0,33554432]}}",
+                BYTES);
+    if (!CHECK(!elcl_tensors_open(dir, &tensors, &err), "%s", err.msg))
+        return;
+    const struct elcl_tensor *t = elcl_tensors_find(tensors, "a");
+    const long before = resident_file_mib();
+    const unsigned sum = sum_of(t, BYTES);
+    const long read = resident_file_mib();
+    elcl_tensors_drop(tensors);
+    const long after = resident_file_mib();
+    if (read)
+        CHECK(read - before > MIB / 2 && read - after > MIB / 2, "%ld, %ld, %ld MiB", before, read,
+              after);
+    CHECK(sum_of(t, BYTES) == sum, "read again they are others");
+    elcl_tensors_close(&tensors);
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
@@ -467,5 +515,6 @@ int main(int argc, char **argv)
     test_files();
     test_shards();
     test_index_lies();
+    test_drop();
     return check_end();
 }
