@@ -73,6 +73,8 @@ static void print_text(const struct elcl_plan_table *table)
     putchar('\n');
     if (*table->device)
         printf("device: %s\n", table->device);
+    else if (!table->model_of)
+        printf("for a GPU without limits; --device plans for one that is here\n");
     if (table->limits.memory_limit_bytes)
         printf("memory limit: %.3g GiB\n", (double)table->limits.memory_limit_bytes / 1073741824);
     if (table->limits.max_alloc_bytes)

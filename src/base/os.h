@@ -15,7 +15,8 @@ struct elcl_mapping {
 };
 int elcl_map_file(const char *path, struct elcl_mapping *mapping, elcl_error *err);
 void elcl_unmap_file(struct elcl_mapping *mapping);
-/* Pages that were read leave the process's memory, and are mapped again when they are read again. */
+/* Pages that were read leave the process's memory, and are mapped again when they are read again.
+ */
 void elcl_drop_pages(const struct elcl_mapping *mapping);
 
 /* The whole file in memory and a NUL after it; *data is freed with elcl_free(). Refuses files

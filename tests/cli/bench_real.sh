@@ -18,6 +18,7 @@ table() {
 }
 same "the paper's table, mha-beam" "$(table mha-beam)" "1.5 6 3 12 15 60"
 same "the paper's table, el" "$(table el)" "0.0156 0.0625 0.0312 0.125 0.156 0.625"
+check "it says for which device it is" grep -q '^for a GPU without limits' "$tmp/out"
 run "$elcl" plan "$model" --device cpu --num-beams 4
 exits "plan for a device" 0
 check "plan for a device: auto's choice" grep -q '^auto takes mha: a CPU' "$tmp/out"

@@ -276,8 +276,8 @@ static void test_stored_memory(const struct check_options *options, const elcl_d
     params.usual_beams = 4;
     params.usual_target = 1 << 20; /* cut to what the model has */
     CHECK(opened(options, params, &log) == ELCL_ATTN_MHA, "with room: %s", log.reason);
-    params.memory_limit_bytes = bytes_of_mha(2);
-    CHECK(opened(options, params, &log) == ELCL_ATTN_EL, "in memory for 2: %s", log.reason);
+    params.memory_limit_bytes = bytes_of_mha(8);
+    CHECK(opened(options, params, &log) == ELCL_ATTN_EL, "in memory for 8: %s", log.reason);
     params.usual_batch = 1; /* which mha has room for */
     CHECK(opened(options, params, &log) == ELCL_ATTN_MHA, "one sentence: %s", log.reason);
 }
