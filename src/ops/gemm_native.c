@@ -48,8 +48,7 @@ static struct division divide(const struct elcl_ops *ops, const struct elcl_matr
     const int tile = ops->tile_rows, wanted = ITEMS_PER_CORE * (int)ops->device->desc.compute_units;
     const int fit = elcl_max_int(GROUP_FLOATS / w->k, MIN_GROUP_ROWS);
     struct division d = {.groups = (int)elcl_div_up((size_t)m, (size_t)fit)};
-    const int group = (int)elcl_div_up((size_t)m, (size_t)d.groups);
-    d.group = (int)elcl_round_up((size_t)group, (size_t)tile);
+    d.group = (int)elcl_div_up((size_t)m, (size_t)d.groups);
     d.groups = (int)elcl_div_up((size_t)m, (size_t)d.group);
     const int columns = w->panels * w->batch * d.groups; /* items if blocks were whole groups */
     const int blocks = elcl_max_int(
