@@ -97,14 +97,24 @@ static int check_range(const struct elcl_buffer *buffer, const char *verb, size_
                      buffer->bytes);
 }
 
+/* A blocking write is over when the host's memory is free again, not when the buffer has the data:
+ * Intel's CPU driver keeps a copy of small ones in its queue, as OpenCL 1.2 allows. Kernels run in
+ * queues of their own, which do not wait for this one. */
+static cl_int write_through(cl_command_queue queue, cl_mem mem, size_t offset, const void *data,
+                            size_t bytes)
+{
+    const cl_int code =
+        clEnqueueWriteBuffer(queue, mem, CL_TRUE, offset, bytes, data, 0, NULL, NULL);
+    return code ? code : clFinish(queue);
+}
+
 int elcl_buffer_write(struct elcl_buffer *buffer, size_t offset, const void *data, size_t bytes,
                       elcl_error *err)
 {
     const int rc = check_range(buffer, "write", offset, bytes, err);
     if (rc || !bytes)
         return rc;
-    return elcl_cl_check(clEnqueueWriteBuffer(buffer->device->queue, buffer->mem, CL_TRUE, offset,
-                                              bytes, data, 0, NULL, NULL),
+    return elcl_cl_check(write_through(buffer->device->queue, buffer->mem, offset, data, bytes),
                          "clEnqueueWriteBuffer", buffer->label, err);
 }
 

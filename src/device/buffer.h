@@ -19,7 +19,8 @@ int elcl_buffer_create(struct elcl_device *device, const char *label, size_t byt
                        struct elcl_buffer *buffer, elcl_error *err);
 void elcl_buffer_destroy(struct elcl_buffer *buffer); /* leaves {0} */
 
-/* Copy between host and device on the device's own queue; block until done; ranges are checked. */
+/* Copy between host and device on the device's own queue; ranges are checked. They block until
+ * done: what is written is there for commands that any queue gets afterwards. */
 int elcl_buffer_write(struct elcl_buffer *buffer, size_t offset, const void *data, size_t bytes,
                       elcl_error *err);
 int elcl_buffer_read(const struct elcl_buffer *buffer, size_t offset, void *data, size_t bytes,
