@@ -36,7 +36,7 @@ static void add_devices(struct panel *p)
     for (int i = 0; i < p->comparison->n_runs; i++) {
         const struct elcl_run *r = &p->comparison->runs[i];
         (void)snprintf(p->chart.notes[p->chart.n_notes++], sizeof(p->chart.notes[0]),
-                       "%c: %.60s, driver %.24s, %.30s, elcl %.16s", r->letter, r->device,
+                       "%c: %.60s, driver %.24s, %.10s, elcl %.16s", r->letter, r->device,
                        r->driver, r->version, r->elcl);
     }
 }
@@ -235,7 +235,8 @@ static void chart_roofline(struct panel *p, int run)
     const struct elcl_run *r = &p->comparison->runs[run];
     restart(p, "How near each kernel comes to what the device can do",
             "arithmetic intensity, FLOP per byte moved", "speed, GFLOP/s");
-    (void)snprintf(p->chart.subtitle, sizeof(p->chart.subtitle), "%.60s, driver %.24s, %.30s",
+    (void)snprintf(p->chart.subtitle, sizeof(p->chart.subtitle),
+                   "%.60s, driver %.24s, %.10s", /* "OpenCL 3.0" */
                    r->device, r->driver, r->version);
     p->chart.x_log = p->chart.y_log = 10;
     struct elcl_series *s = start_series(p, run, 0, "kernels");
