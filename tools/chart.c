@@ -249,6 +249,61 @@ static void draw_mark(struct elcl_bytes *out, const struct elcl_series *s, doubl
     }
 }
 
+struct box {
+    double left, top, right, bottom;
+};
+
+/* Where a note may stand beside its point. */
+static const struct {
+    const char *anchor;
+    double x, y;  /* of the text's base line from the point */
+    double begin; /* of the text from its x, in widths of it */
+} sides[] = {
+    {"start", 9, 4, 0}, {"end", -9, 4, -1}, {"middle", 0, -9, -0.5}, {"middle", 0, 17, -0.5}};
+
+static struct box note_box(double x, double y, const char *note, size_t side)
+{
+    const double width = 6.4 * (double)strlen(note); /* of the small font, roughly */
+    const double left = x + sides[side].x + sides[side].begin * width, base = y + sides[side].y;
+    return (struct box){left, base - 10, left + width, base + 2};
+}
+
+static bool is_free(struct box b, const struct box *taken, int n)
+{
+    bool free = b.left >= LEFT && b.right <= WIDTH;
+    for (int i = 0; i < n && free; i++)
+        free = b.right < taken[i].left || b.left > taken[i].right || b.bottom < taken[i].top ||
+               b.top > taken[i].bottom;
+    return free;
+}
+
+/* Notes beside their points, on the first side where they cover nothing of the series. */
+static void draw_notes(struct elcl_bytes *out, const struct elcl_series *s, const struct axis *x,
+                       const struct axis *y)
+{
+    struct box taken[2 * ELCL_MAX_POINTS];
+    int n = 0;
+    for (int i = 0; i < s->n; i++) {
+        const double at = place(x, s->points[i].x), up = place(y, s->points[i].y);
+        taken[n++] = (struct box){at - 5, up - 5, at + 5, up + 5};
+    }
+    for (int i = 0; i < s->n; i++) {
+        const char *note = s->points[i].note;
+        const double at = place(x, s->points[i].x), up = place(y, s->points[i].y);
+        char attributes[64];
+        size_t side = 0;
+        if (!note)
+            continue;
+        while (side < ELCL_TOOL_COUNT(sides) && !is_free(note_box(at, up, note, side), taken, n))
+            side++;
+        side %= ELCL_TOOL_COUNT(sides); /* the first where none is free */
+        taken[n++] = note_box(at, up, note, side);
+        (void)snprintf(attributes, sizeof(attributes), "class=\"small halo\" text-anchor=\"%s\"",
+                       sides[side].anchor);
+        add_text(out, at + sides[side].x, up + sides[side].y, attributes, note);
+    }
+}
+
 static void draw_series(struct elcl_bytes *out, const struct elcl_series *s, const struct axis *x,
                         const struct axis *y)
 {
@@ -272,13 +327,9 @@ static void draw_series(struct elcl_bytes *out, const struct elcl_series *s, con
                 "<line class=\"whisker s%d\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n",
                 s->colour, at, place(y, p->low), at, place(y, p->high));
         draw_mark(out, s, at, up, p->hollow);
-        if (p->note)
-            add_text(out, at > WIDTH - 150 ? at - 9 : at + 9, up + 4,
-                     at > WIDTH - 150 ? "class=\"small halo\" text-anchor=\"end\""
-                                      : "class=\"small halo\"",
-                     p->note);
         elcl_bytes_text(out, "</g>\n");
     }
+    draw_notes(out, s, x, y);
 }
 
 /* Two columns; the height that it takes. */

@@ -29,7 +29,8 @@ struct elcl_run {
     cJSON *tree;
     const char *path, *elcl, *commit, *date, *command;
     const char *device, *platform, *driver, *version;
-    double copy_gbs, mac_gflops; /* 0: not measured */
+    double copy_gbs, read_gbs; /* ceilings; 0: not measured */
+    double mac_gflops, mac_bf16_gflops, mac_int8_gops;
     struct elcl_row *rows;
     int n_rows;
     char letter; /* A, B, ... */

@@ -230,6 +230,58 @@ static void add_kernels(struct elcl_series *s, const struct elcl_run *run)
     }
 }
 
+static bool has_point(const struct elcl_series *s, const char *note)
+{
+    for (int i = 0; i < s->n; i++)
+        if (!strcmp(s->points[i].note, note))
+            return true;
+    return false;
+}
+
+/* A line that rises with memory up to `rate` and is flat from there to x = high; colour 7 or less.
+ */
+static void add_roof(struct panel *p, int run, int colour, const char *name, double gbs,
+                     double rate, double low, double high)
+{
+    const double ridge = rate / gbs;
+    struct elcl_series *roof = start_series(p, run, colour, name);
+    if (!roof)
+        return;
+    roof->marks = false;
+    elcl_series_add(roof, (struct elcl_point){.x = fmin(low, ridge), .y = fmin(low, ridge) * gbs});
+    elcl_series_add(roof, (struct elcl_point){.x = ridge, .y = rate});
+    elcl_series_add(roof, (struct elcl_point){.x = fmax(high, 2 * ridge), .y = rate});
+}
+
+/* Roofs over the kernels `s`: of f32, and of narrower types where a kernel multiplies them. */
+static void add_roofs(struct panel *p, int run, const struct elcl_series *s)
+{
+    const struct elcl_run *r = &p->comparison->runs[run];
+    const struct {
+        const char *kernel, *name;
+        double rate;
+        int colour;
+    } roofs[] = {{"gemm_int8", "ceiling of int8 multiply-adds", r->mac_int8_gops, 5},
+                 {"gemm_bf16", "ceiling of bf16 multiply-adds", r->mac_bf16_gflops, 6},
+                 {NULL, "ceiling of f32 multiply-adds", r->mac_gflops, 7}};
+    const double gbs = fmax(r->copy_gbs, r->read_gbs);
+    double low = 1e9, high = 0;
+    char *note = p->chart.notes[p->chart.n_notes];
+    for (int i = 0; i < s->n; i++) {
+        low = fmin(low, s->points[i].x / 2);
+        high = fmax(high, s->points[i].x * 2);
+    }
+    if (!(gbs > 0) || !(r->mac_gflops > 0))
+        return;
+    for (size_t i = 0; i < ELCL_TOOL_COUNT(roofs); i++)
+        if (roofs[i].rate > 0 && (!roofs[i].kernel || has_point(s, roofs[i].kernel)))
+            add_roof(p, run, roofs[i].colour, roofs[i].name, gbs, roofs[i].rate, low, high);
+    (void)snprintf(note, sizeof(p->chart.notes[0]),
+                   "Ceilings: %.4g GB/s of memory, %.4g GFLOP/s of f32 multiply-adds.", gbs,
+                   r->mac_gflops);
+    p->chart.n_notes++;
+}
+
 static void chart_roofline(struct panel *p, int run)
 {
     const struct elcl_run *r = &p->comparison->runs[run];
@@ -244,31 +296,14 @@ static void chart_roofline(struct panel *p, int run)
         return;
     s->line = false;
     add_kernels(s, r);
-    double low = 1e9, high = 0;
-    for (int i = 0; i < s->n; i++) {
-        low = fmin(low, s->points[i].x);
-        high = fmax(high, s->points[i].x);
-    }
-    const bool any = s->n > 0;
     keep(p, s);
-    if (any && r->copy_gbs > 0 && r->mac_gflops > 0) {
-        const double ridge = r->mac_gflops / r->copy_gbs;
-        struct elcl_series *roof = start_series(p, run, 7, "measured ceiling");
-        low = fmin(low, ridge) / 2;
-        high = fmax(high, ridge) * 2;
-        roof->marks = false;
-        elcl_series_add(roof, (struct elcl_point){.x = low, .y = low * r->copy_gbs});
-        elcl_series_add(roof, (struct elcl_point){.x = ridge, .y = r->mac_gflops});
-        elcl_series_add(roof, (struct elcl_point){.x = high, .y = r->mac_gflops});
-        (void)snprintf(p->chart.notes[p->chart.n_notes++], sizeof(p->chart.notes[0]),
-                       "Ceilings: %.4g GB/s copying, %.4g GFLOP/s of f32 multiply-adds.",
-                       r->copy_gbs, r->mac_gflops);
-    }
-    if (any)
-        finish(p, "roofline",
-               "The ceiling rises with the speed of memory and ends at the speed of arithmetic, "
-               "both measured in the same run. A kernel under the rising part waits for memory, "
-               "one under the flat part for arithmetic.");
+    if (!p->chart.n_series)
+        return;
+    add_roofs(p, run, s);
+    finish(p, "roofline",
+           "A ceiling rises with the speed of memory and ends at the speed of arithmetic, both "
+           "measured in the same run. A kernel under the rising part waits for memory, one under "
+           "the flat part for arithmetic; one above it works from caches.");
 }
 
 void elcl_compare_charts(const struct elcl_comparison *c, elcl_chart_fn take, void *user)

@@ -130,7 +130,10 @@ static int take_run(struct elcl_run *run, elcl_error *err)
     run->driver = text_of(device, "driver");
     run->version = text_of(device, "version");
     run->copy_gbs = number_of(ceilings, "copy_gbs");
+    run->read_gbs = number_of(ceilings, "read_gbs");
     run->mac_gflops = number_of(ceilings, "mac_f32_gflops");
+    run->mac_bf16_gflops = number_of(ceilings, "mac_bf16_gflops");
+    run->mac_int8_gops = number_of(ceilings, "mac_int8_gops");
     return take_rows(run, results, err);
 }
 
