@@ -84,7 +84,7 @@ mha_sums(const int rows, __global float *o, int o_ld, const float (*p)[MHA_KEYS]
 #pragma unroll
             for (int c = 0; c < MHA_CHAINS; c++)
                 if (c < wide)
-                ELCL_PREFETCH(next + c * VW, 0);
+                    ELCL_PREFETCH(next + c * VW, 0);
 #pragma unroll
             for (int c = 0; c < MHA_CHAINS; c++)
                 acc[c] =
