@@ -160,9 +160,11 @@ gemm_tile(const int rows, const int panels, mac_sum *sums, __global const mac_x 
             STOREV(acc[i], sums + i * VW);
 }
 
-/* Rows of the next tile: as few thin ones as can be. */
+/* Rows of the next tile: as few thin ones as can be, and 16 in equal parts. */
 static inline int gemm_tile_rows(int left)
 {
+    if (GEMM_ROWS > 8 && left == 16)
+        return 8;
     if (left >= GEMM_ROWS + 4 || left == GEMM_ROWS)
         return GEMM_ROWS;
     if (left == 8 || left > 12)
