@@ -1,46 +1,53 @@
 /*
- * What mac_nvidia.cl does, through local memory on any device: for tests of the kernels that use it.
- * The 128 items of a work-group are four warps of 32 neighbours.
+ * A matrix instruction in plain OpenCL C, for tests of the kernels that use one, on any device; the
+ * interface is told in tile_mma.cl. An item's parts are the places of A and B in local memory, and
+ * its outputs are neighbours in a row.
  *
- * mma's scratch: 4 * MMA_SCRATCH floats of local memory, free again on return; all items must call.
+ * -D MAC_LANES   items that share 16 x 16 outputs: 8, 16, 32 or 64
  */
-#define MMA_A 0    /* [16][8] pairs */
-#define MMA_B 128  /* [8 columns][8] pairs */
-#define MMA_SCRATCH 192
+// lint after: tile.cl
+// lint: -DMAC_LANES=8
+// lint: -DMAC_LANES=64
 
-static inline uint mma_pack(float2 x)
+#define MAC_KERNEL
+#define MAC_ROW(lane, i) (((lane) * (256 / MAC_LANES) + (i)) / 16)
+#define MAC_COLUMN(lane, i) (((lane) * (256 / MAC_LANES) + (i)) % 16)
+
+typedef struct {
+    __local const uint *at;
+    int ld;
+} mac_a;
+typedef mac_a mac_b;
+
+#define mac_pack bf16_pair
+
+TILE_INLINE mac_a mac_load(__local const uint *p, int ld)
 {
-    const uint2 bits = as_uint2(x);
-    const uint2 nearest_even = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
-    return nearest_even.x | nearest_even.y << 16;
+    mac_a a;
+    a.at = p;
+    a.ld = ld;
+    return a;
 }
+#define mac_load_a mac_load
+#define mac_load_b mac_load
 
-/* One element of C: row of A by column of B. */
-static inline float mma_dot(__local const uint *pairs, int row, int column, float sum)
+/* Four neighbours of one row of C. */
+TILE_INLINE float4 mac_dot4(float4 sum, __local const uint *a, int a_ld, __local const uint *b,
+                              int b_ld)
 {
     for (int k = 0; k < 8; k++) {
-        const uint a = pairs[MMA_A + 8 * row + k], b = pairs[MMA_B + 8 * column + k];
-        sum += as_float(a << 16) * as_float(b << 16) +
-               as_float(a & 0xffff0000u) * as_float(b & 0xffff0000u);
+        const uint x = a[k * a_ld];
+        const uint4 w = vload4(0, b + k * b_ld);
+        sum = ELCL_MAC((float4)(as_float(x << 16)), as_float4(w << 16), sum);
+        sum = ELCL_MAC((float4)(as_float(x & 0xffff0000u)), as_float4(w & 0xffff0000u), sum);
     }
     return sum;
 }
 
-static inline float4 mma(float4 c, uint4 a, uint2 b, __local float *scratch)
+TILE_INLINE void mac_multiply(float4 *sums, mac_a a, mac_b b)
 {
-    const int lane = get_local_id(0) % 32, g = lane / 4, l = lane % 4;
-    __local uint *pairs = (__local uint *)scratch + get_local_id(0) / 32 * MMA_SCRATCH;
-    pairs[MMA_A + 8 * g + l] = a.x;
-    pairs[MMA_A + 8 * (g + 8) + l] = a.y;
-    pairs[MMA_A + 8 * g + l + 4] = a.z;
-    pairs[MMA_A + 8 * (g + 8) + l + 4] = a.w;
-    pairs[MMA_B + 8 * g + l] = b.x;
-    pairs[MMA_B + 8 * g + l + 4] = b.y;
-    barrier(CLK_LOCAL_MEM_FENCE);
-    c.x = mma_dot(pairs, g, 2 * l, c.x);
-    c.y = mma_dot(pairs, g, 2 * l + 1, c.y);
-    c.z = mma_dot(pairs, g + 8, 2 * l, c.z);
-    c.w = mma_dot(pairs, g + 8, 2 * l + 1, c.w);
-    barrier(CLK_LOCAL_MEM_FENCE);
-    return c;
+    const int lane = get_local_id(0) % MAC_LANES;
+    for (int i = 0; i < 64 / MAC_LANES; i++)
+        sums[i] = mac_dot4(sums[i], a.at + MAC_ROW(lane, 4 * i), a.ld,
+                           b.at + MAC_COLUMN(lane, 4 * i), b.ld);
 }

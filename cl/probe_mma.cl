@@ -1,26 +1,35 @@
 /*
- * Start-up probe of a matrix instruction (mac_*.cl): C = A B for one tile, stored element by element
- * as the fragments say.
+ * Start-up probe of a matrix instruction (mac_*.cl, whose interface is told in tile_mma.cl):
+ * C = A B + 1 for 16 x 16 outputs, by every group of MAC_LANES items.
  *
- * probe_mma   out [16, 8] float = a [16, 16] b [16, 8], pairs of bf16 in uints:
- *             a [16][8] along the rows, b [8 columns][8] down the columns. Work-group {128}: four
- *             warps that do the same.
+ * probe_mma   out [128 / MAC_LANES, 16, 16] = 1 + a [16 rows, 16] b [16 columns, 16]^T. Work-group
+ *             {128}; local memory: two panels of [8][PROBE_LD] pairs
  */
-// lint after: mac_emulated.cl
+// lint after: tile.cl mac_emulated.cl
+// lint: -DMAC_LANES=16
 
-__attribute__((reqd_work_group_size(128, 1, 1))) __kernel void
-probe_mma(__global float *out, __global const uint *a, __global const uint *b,
-          __local float *scratch)
+#define PROBE_LD 24
+
+MAC_KERNEL __attribute__((reqd_work_group_size(128, 1, 1))) __kernel void
+probe_mma(__global float *out, __global const float *a, __global const float *b,
+          __local uint *panels)
 {
-    const int lane = get_local_id(0) % 32, g = lane / 4, l = lane % 4;
-    const uint4 a4 = (uint4)(a[8 * g + l], a[8 * (g + 8) + l], a[8 * g + l + 4],
-                             a[8 * (g + 8) + l + 4]);
-    const uint2 b2 = (uint2)(b[8 * g + l], b[8 * g + l + 4]);
-    const float4 c = mma((float4)(1.0f), a4, b2, scratch);
-    if (get_local_id(0) < 32) {
-        out[8 * g + 2 * l] = c.x;
-        out[8 * g + 2 * l + 1] = c.y;
-        out[8 * (g + 8) + 2 * l] = c.z;
-        out[8 * (g + 8) + 2 * l + 1] = c.w;
+    const int item = get_local_id(0), lane = item % MAC_LANES, row = item / 8, k = item % 8;
+    __local uint *x = panels, *w = panels + 8 * PROBE_LD;
+    x[k * PROBE_LD + row] = mac_pack((float2)(a[16 * row + 2 * k], a[16 * row + 2 * k + 1]));
+    w[k * PROBE_LD + row] = mac_pack((float2)(b[16 * row + 2 * k], b[16 * row + 2 * k + 1]));
+    barrier(CLK_LOCAL_MEM_FENCE);
+    float4 sums[64 / MAC_LANES];
+#pragma unroll
+    for (int i = 0; i < 64 / MAC_LANES; i++)
+        sums[i] = (float4)(1.0f);
+    mac_multiply(sums, mac_load_a(x, PROBE_LD), mac_load_b(w, PROBE_LD));
+    out += item / MAC_LANES * 256;
+#pragma unroll
+    for (int i = 0; i < 64 / MAC_LANES; i++) {
+        out[16 * MAC_ROW(lane, 4 * i) + MAC_COLUMN(lane, 4 * i)] = sums[i].x;
+        out[16 * MAC_ROW(lane, 4 * i + 1) + MAC_COLUMN(lane, 4 * i + 1)] = sums[i].y;
+        out[16 * MAC_ROW(lane, 4 * i + 2) + MAC_COLUMN(lane, 4 * i + 2)] = sums[i].z;
+        out[16 * MAC_ROW(lane, 4 * i + 3) + MAC_COLUMN(lane, 4 * i + 3)] = sums[i].w;
     }
 }

@@ -137,6 +137,11 @@ static inline ushort bf16_round(float f)
     const uint nearest_even = x + 0x7fffu + ((x >> 16) & 1u);
     return (ushort)((isnan(f) ? x | 0x400000u : nearest_even) >> 16);
 }
+/* Two of them, the first in the low half. */
+static inline uint bf16_pair(float2 v)
+{
+    return (uint)bf16_round(v.x) | (uint)bf16_round(v.y) << 16;
+}
 
 #if defined(ELCL_STATE_F16)
 typedef half state_t;

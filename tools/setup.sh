@@ -6,8 +6,9 @@ opencl-c-headers libclblast-dev libcjson-dev libutf8proc-dev libsentencepiece-de
 pocl-opencl-icd'
 # To test it: a second compiler, which also checks the kernels' text, and a second OpenCL driver.
 test_packages='clang mesa-opencl-icd'
-# Tested with where the release has them; Debian 13 has none of them.
-optional_packages='clang-format-14 oclgrind clang-15 libclc-15'
+# Tested with where the release has them; Debian 13 has few of them. No libclc-16: it takes the place
+# of libclc-15, which mesa-opencl-icd and clang-16 do with.
+optional_packages='clang-format-14 oclgrind clang-15 libclc-15 clang-16 llvm-spirv-15 spirv-tools'
 
 say() {
     printf '== %s\n' "$*"

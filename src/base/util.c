@@ -45,6 +45,15 @@ char *elcl_strndup(const char *s, size_t n)
     return copy;
 }
 
+bool elcl_has_word(const char *words, const char *word)
+{
+    const size_t n = strlen(word);
+    for (const char *p = words; (p = strstr(p, word)); p += n)
+        if ((p == words || p[-1] == ' ') && (p[n] == '\0' || p[n] == ' '))
+            return true;
+    return false;
+}
+
 uint64_t elcl_hash(uint64_t hash, const void *bytes, size_t n)
 {
     const unsigned char *p = bytes;

@@ -65,6 +65,9 @@ bool elcl_grow(void **array, size_t *capacity, size_t need, size_t size);
 /* A copy of n bytes and a NUL after them; NULL when memory is short. */
 char *elcl_strndup(const char *s, size_t n);
 
+/* Whether `word` is one of the words of a list with blanks between them. */
+bool elcl_has_word(const char *words, const char *word);
+
 /* 64-bit FNV-1a; start with ELCL_HASH_INIT and chain. */
 #define ELCL_HASH_INIT UINT64_C(0xcbf29ce484222325)
 uint64_t elcl_hash(uint64_t hash, const void *bytes, size_t n);

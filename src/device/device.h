@@ -35,6 +35,22 @@ struct elcl_dot_choice {
     bool pays;          /* it is faster than f32 products */
 };
 
+/* Matrix instructions, see mma.h. Those of Intel and the emulation, which is for tests, by the
+ * number of items that multiply together. */
+enum elcl_mma {
+    ELCL_MMA_NONE,
+    ELCL_MMA_NVIDIA,
+    ELCL_MMA_AMD_WMMA,
+    ELCL_MMA_AMD_MFMA,
+    ELCL_MMA_INTEL_8,
+    ELCL_MMA_INTEL_16,
+    ELCL_MMA_EMULATED_8,
+    ELCL_MMA_EMULATED_16,
+    ELCL_MMA_EMULATED_32,
+    ELCL_MMA_EMULATED_64,
+    ELCL_N_MMA
+};
+
 struct elcl_device_params {
     const char *device; /* as elcl_model_params.device */
     enum elcl_kernels kernels;
@@ -54,7 +70,7 @@ struct elcl_device {
     char *strings;                             /* their memory */
     enum elcl_kernels kernels;                 /* the kernel shape: CPU or GPU */
     enum elcl_mac mac;                         /* found by a timed probe */
-    bool mma;                                  /* mac_nvidia.cl works here */
+    enum elcl_mma mma;                         /* the matrix instruction that works here */
     struct elcl_dot_choice int8_dot, bf16_dot; /* by type of weights */
     bool short_loops;                          /* long loops end early: see probe.c */
     bool is_pocl;                              /* PoCL caches its own binaries (program_cache.c) */

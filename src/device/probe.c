@@ -62,25 +62,15 @@ static void set_verdict(struct elcl_probes *probes, enum probe probe, bool on, c
 
 /* ---- what is known without running anything ------------------------------------------------ */
 
-static bool has_extension(const struct elcl_device *device, const char *name)
-{
-    const size_t n = strlen(name);
-    for (const char *p = device->desc.extensions; (p = strstr(p, name)); p += n) {
-        const bool starts = p == device->desc.extensions || p[-1] == ' ';
-        if (starts && (p[n] == '\0' || p[n] == ' '))
-            return true;
-    }
-    return false;
-}
-
 static void judge_unused_paths(const struct elcl_device *device, struct elcl_probes *probes)
 {
     static const char unused[] = "no kernel of this version uses them";
-    if (has_extension(device, "cl_khr_fp16"))
+    if (elcl_has_word(device->desc.extensions, "cl_khr_fp16"))
         set_verdict(probes, P_FP16, false, "cl_khr_fp16 is reported, but no kernel uses it yet");
     else
         set_verdict(probes, P_FP16, false, "the driver does not report cl_khr_fp16");
-    if (has_extension(device, "cl_khr_subgroups") || has_extension(device, "cl_intel_subgroups"))
+    if (elcl_has_word(device->desc.extensions, "cl_khr_subgroups") ||
+        elcl_has_word(device->desc.extensions, "cl_intel_subgroups"))
         set_verdict(probes, P_SUBGROUPS, false, "reported, but %s yet", unused);
     else
         set_verdict(probes, P_SUBGROUPS, false, "the driver reports no subgroup extension");
@@ -322,26 +312,14 @@ static void judge_loops(struct bench *bench, struct elcl_probes *probes)
         set_verdict(probes, P_LOOPS, true, "a loop of %d steps ran to its end", n);
 }
 
-/* ---- matrix instructions ------------------------------------------------------------------- */
+/* ---- matrix instructions and products of narrow types --------------------------------------- */
 
-#define CL_COMPUTE_CAPABILITY_MAJOR_NV 0x4000 /* of cl_nv_device_attribute_query */
-
-/* Only NVIDIA's compiler is asked, and only for devices that have the instruction. */
+/* Of the GPU shape, which a CPU device may be asked for, too. */
 static void judge_mma(struct elcl_device *device, struct elcl_probes *probes)
 {
-    cl_uint major = 0;
-    const bool nvidia =
-        strstr(device->desc.vendor, "NVIDIA") != NULL &&
-        has_extension(device, "cl_nv_device_attribute_query") &&
-        !clGetDeviceInfo(device->id, CL_COMPUTE_CAPABILITY_MAJOR_NV, sizeof(major), &major, NULL);
-    if (!nvidia)
-        set_verdict(probes, P_MATRIX, false, "known on NVIDIA devices alone");
-    else if (major < 8)
-        set_verdict(probes, P_MATRIX, false, "compute capability %u.x: they need 8.0", major);
-    else if (!(probes->mma = elcl_probe_mma(device, "mac_nvidia.cl")))
-        set_verdict(probes, P_MATRIX, false, "mma.sync gave a wrong result or could not be run");
-    else
-        set_verdict(probes, P_MATRIX, true, "mma.sync, for f16 and bf16 weights");
+    char why[sizeof(probes->text[0])] = "";
+    probes->mma = elcl_probe_mma(device, why, sizeof(why));
+    set_verdict(probes, P_MATRIX, probes->mma != ELCL_MMA_NONE, "%s", why);
 }
 
 /* Of the CPU shape alone; the others' verdict is that they have none. */
@@ -361,14 +339,14 @@ static void judge_dot(struct elcl_device *device, enum elcl_storage weights,
 struct stored {
     uint32_t version;
     uint32_t mac;
-    uint32_t mma;
+    uint32_t mma; /* enum elcl_mma */
     uint32_t int8_dot, int8_pays, bf16_dot, bf16_pays;
     uint32_t short_loops;
     uint32_t on[N_PROBES];
     char text[N_PROBES][sizeof(((struct elcl_probes *)NULL)->text[0])];
 };
 
-#define STORED_VERSION 5
+#define STORED_VERSION 6
 
 static uint64_t cache_key(const struct elcl_device *device)
 {
@@ -379,7 +357,8 @@ static uint64_t cache_key(const struct elcl_device *device)
     for (const struct elcl_cl_source *s = elcl_cl_sources; s->name; s++) {
         if (!strcmp(s->name, "probe.cl") || !strcmp(s->name, "probe_mma.cl") ||
             !strncmp(s->name, "mac_", 4) || !strcmp(s->name, "probe_dot.cl") ||
-            !strcmp(s->name, "gemm_cpu.cl") || !strcmp(s->name, "storage.cl"))
+            !strcmp(s->name, "gemm_cpu.cl") || !strcmp(s->name, "storage.cl") ||
+            !strcmp(s->name, "tile.cl"))
             key = elcl_hash(key, s->text, s->bytes);
     }
     const char *const names[] = {device->desc.name, device->desc.version, device->desc.driver,
@@ -401,13 +380,14 @@ static bool load_verdicts(const struct elcl_device *device, struct elcl_probes *
         memcpy(&stored, data, sizeof(stored));
     elcl_free(data);
     if (!ok || stored.version != STORED_VERSION || stored.mac > ELCL_MAC_PLAIN ||
-        stored.int8_dot > ELCL_DOT_VPDPBUSD || stored.bf16_dot > ELCL_DOT_VDPBF16PS)
+        stored.mma >= ELCL_N_MMA || stored.int8_dot > ELCL_DOT_VPDPBUSD ||
+        stored.bf16_dot > ELCL_DOT_VDPBF16PS)
         return false;
     for (int i = 0; i < N_PROBES; i++)
         set_verdict(probes, (enum probe)i, stored.on[i], "%.*s", (int)sizeof(stored.text[i]) - 1,
                     stored.text[i]);
     probes->mac = (enum elcl_mac)stored.mac;
-    probes->mma = stored.mma;
+    probes->mma = (enum elcl_mma)stored.mma;
     probes->int8_dot = (struct elcl_dot_choice){stored.int8_dot, stored.int8_pays};
     probes->bf16_dot = (struct elcl_dot_choice){stored.bf16_dot, stored.bf16_pays};
     probes->short_loops = stored.short_loops;

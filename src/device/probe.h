@@ -11,7 +11,7 @@ struct elcl_probes {
     char text[ELCL_MAX_PROBES][160];
     int n;
     enum elcl_mac mac;
-    bool mma;
+    enum elcl_mma mma;
     struct elcl_dot_choice int8_dot, bf16_dot;
     bool short_loops;
 };

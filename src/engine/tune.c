@@ -137,7 +137,7 @@ static int tune_clblast(struct tuning *t, enum elcl_storage weights, elcl_error 
 {
     const struct elcl_ops_params params = {
         .gemm = ELCL_GEMM_NATIVE, .weights = weights, .state = ELCL_F32};
-    const bool mma = t->device->mma && weights != ELCL_F32;
+    const bool mma = t->device->mma && (weights == ELCL_F16 || weights == ELCL_BF16);
     struct elcl_ops *ops = NULL;
     int rc = ELCL_OK, rows;
     while (t->device->kernels == ELCL_KERNELS_GPU && !mma && !t->stopped) {

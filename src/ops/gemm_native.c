@@ -1,4 +1,4 @@
-/* GEMM by gemm_cpu.cl or gemm_gpu.cl. */
+/* GEMM by gemm_cpu.cl, or by gemm_gpu.cl and gemm_rows*.cl. */
 #include <math.h>
 
 #include "base/util.h"
@@ -7,7 +7,7 @@
 #include "ops/launch.h"
 
 /* GPU shape */
-#define GPU_K_STEP 16   /* slices of K are multiples of it: GEMM_TK, K of mma */
+#define GPU_K_STEP 16   /* slices of K are multiples of it: TILE_K */
 #define GPU_FEW_ROWS 16 /* gemm_rows up to here: it reads W at most twice */
 /* CPU shape */
 #define BLOCK_ROWS 96            /* GEMM_BLOCK of gemm_cpu.cl */
@@ -137,37 +137,49 @@ fail:
     return rc;
 }
 
-/* A kernel of gemm_gpu.cl or gemm_mma.cl, with the tile of its work-groups of 128 items and in how
- * many slices it cuts K. */
+/* A kernel of the GPU shape, with the tile of its work-groups of 128 items and in how many slices
+ * it cuts K. */
 struct gpu_gemm {
     enum elcl_kernel_id id;
     const char *name;
-    size_t tile_m, tile_n, slices;
+    size_t tile_m, tile_n, slices, local_bytes;
 };
 
-/* gemm and gemm_rows give the same bits: there the number of rows may choose. */
-static const struct gpu_gemm *choose_gpu_gemm(const struct elcl_ops *ops, int m)
+static size_t gpu_groups(const struct gpu_gemm *gemm, const struct elcl_gemm_args *args)
 {
-    static const struct gpu_gemm tiles = {ELCL_K_GEMM, "gemm", 64, 64, 16};
-    static const struct gpu_gemm rows = {ELCL_K_GEMM_ROWS, "gemm_rows", 8, 32, 16};
-    static const struct gpu_gemm mma = {ELCL_K_GEMM_MMA, "gemm_mma", 32, 32, 4};
-    return ops->mma ? &mma : m <= GPU_FEW_ROWS ? &rows : &tiles;
+    return elcl_div_up((size_t)args->m, gemm->tile_m) *
+           elcl_div_up((size_t)args->w->n, gemm->tile_n) * (size_t)args->w->batch;
+}
+
+/* The kernel for tiles and that for few rows give the same bits: there the number of rows may
+ * choose. That for few rows cuts K among items, so that it has more work-groups. */
+static struct gpu_gemm choose_gpu_gemm(const struct elcl_ops *ops,
+                                       const struct elcl_gemm_args *args)
+{
+    const bool mma = ops->gemm_mma != ELCL_MMA_NONE;
+    const struct gpu_gemm tiles = {ELCL_K_GEMM,  mma ? "gemm_mma" : "gemm",     64, 64,
+                                   mma ? 8 : 16, elcl_tile_bytes(ops->gemm_mma)};
+    const struct gpu_gemm rows = {ELCL_K_GEMM_ROWS, "gemm_rows", 8, 32, 16, 16384};
+    const struct gpu_gemm rows_mma = {
+        ELCL_K_GEMM_ROWS, "gemm_rows_mma", 16, 32, 8, ops->weights == ELCL_BF16 ? 22528 : 32768};
+    const bool few =
+        args->m <= GPU_FEW_ROWS || (mma && gpu_groups(&tiles, args) < ops->busy_groups);
+    return !few ? tiles : mma ? rows_mma : rows;
 }
 
 static int launch_gpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
 {
-    const struct gpu_gemm *gemm = choose_gpu_gemm(ops, args->m);
+    const struct gpu_gemm gemm = choose_gpu_gemm(ops, args);
     const size_t slice =
-        elcl_round_up(elcl_div_up((size_t)args->w->k, gemm->slices), GPU_K_STEP); /* of K alone */
-    struct elcl_launch launch = elcl_launch_begin(ops, gemm->id, gemm->name);
+        elcl_round_up(elcl_div_up((size_t)args->w->k, gemm.slices), GPU_K_STEP); /* of K alone */
+    struct elcl_launch launch = elcl_launch_begin(ops, gemm.id, gemm.name);
     common_arguments(&launch, args);
     elcl_launch_int(&launch, (int)slice);
     elcl_launch_int(&launch, elcl_gemm_flags(args));
     elcl_launch_int(&launch, (int)args->act);
-    if (ops->mma)
-        elcl_launch_local(&launch, gemm->slices * gemm->tile_m * gemm->tile_n * sizeof(float));
-    const size_t global[] = {128 * elcl_div_up((size_t)args->w->n, gemm->tile_n),
-                             elcl_div_up((size_t)args->m, gemm->tile_m), (size_t)args->w->batch};
+    elcl_launch_local(&launch, gemm.local_bytes);
+    const size_t global[] = {128 * elcl_div_up((size_t)args->w->n, gemm.tile_n),
+                             elcl_div_up((size_t)args->m, gemm.tile_m), (size_t)args->w->batch};
     const size_t local[] = {128, 1, 1};
     return elcl_launch_run(&launch, 3, global, local, err);
 }

@@ -5,6 +5,7 @@
 
 #include "base/util.h"
 #include "device/dot.h"
+#include "device/mma.h"
 #include "device/program.h"
 #include "ops/gemm.h"
 #include "ops/launch.h"
@@ -18,7 +19,6 @@ static const char *const kernel_names[ELCL_N_KERNELS] = {
     [ELCL_K_ADD_NORM] = "add_norm",
     [ELCL_K_GEMM] = "gemm",
     [ELCL_K_GEMM_ROWS] = "gemm_rows",
-    [ELCL_K_GEMM_MMA] = "gemm_mma",
     [ELCL_K_EPILOGUE] = "epilogue",
     [ELCL_K_GATE] = "gate",
     [ELCL_K_WIDEN] = "widen",
@@ -45,15 +45,9 @@ static const char *const cpu_files[] = {
 /* Behind those and a mac_*.cl; the second where rows are rounded before a product. */
 static const char *const cpu_gemm_files[] = {"gemm_cpu.cl", "quantise.cl"};
 static const char *const gpu_files[] = {
-    "storage.cl", "reduce.cl",       "activation.cl",      "norm.cl",        "gemm_gpu.cl",
-    "widen.cl",   "attn_mha_gpu.cl", "attn_packed_gpu.cl", "attn_el_gpu.cl", "beams.cl",
-    "logits.cl",  "sample.cl",       "score.cl",
-};
-
-/* Behind the others where matrix instructions are used. */
-static const char *const mma_files[][2] = {
-    [ELCL_MMA_NVIDIA] = {"mac_nvidia.cl", "gemm_mma.cl"},
-    [ELCL_MMA_EMULATED] = {"mac_emulated.cl", "gemm_mma.cl"},
+    "storage.cl",      "reduce.cl",          "activation.cl",  "norm.cl",  "widen.cl",
+    "attn_mha_gpu.cl", "attn_packed_gpu.cl", "attn_el_gpu.cl", "beams.cl", "logits.cl",
+    "sample.cl",       "score.cl",           "tile.cl",
 };
 
 static const char *storage_suffix(enum elcl_storage storage)
@@ -63,7 +57,7 @@ static const char *storage_suffix(enum elcl_storage storage)
     return names[storage];
 }
 
-#define MAX_FILES 20
+#define MAX_FILES 24
 
 /* Sources and options of the program for one type of state. */
 struct parts {
@@ -78,24 +72,44 @@ static void add_files(struct parts *parts, const char *const *files, size_t n)
         parts->files[parts->n_files++] = files[i];
 }
 
+static void add_file(struct parts *parts, const char *file)
+{
+    add_files(parts, &file, 1);
+}
+
+/* What multiplies in the kernels that follow. */
+static void add_tiles(struct parts *parts, enum elcl_mma mma)
+{
+    if (mma)
+        add_file(parts, elcl_mma_kinds[mma].file);
+    add_file(parts, mma ? "tile_mma.cl" : "tile_plain.cl");
+}
+
+static void add_gpu_files(struct parts *parts, const struct elcl_ops *ops)
+{
+    add_files(parts, gpu_files, ELCL_COUNT(gpu_files));
+    add_tiles(parts, ops->gemm_mma);
+    add_file(parts, "gemm_gpu.cl");
+    add_file(parts, ops->gemm_mma ? "gemm_rows_mma.cl" : "gemm_rows.cl");
+}
+
 static struct parts program_parts(const struct elcl_ops *ops, enum elcl_storage state)
 {
     struct parts parts = {0};
     if (ops->kernels == ELCL_KERNELS_CPU) {
         add_files(&parts, cpu_files, ELCL_COUNT(cpu_files));
-        add_files(&parts, &elcl_dot_kinds[ops->dot].file, 1);
+        add_file(&parts, elcl_dot_kinds[ops->dot].file);
         add_files(&parts, cpu_gemm_files, ops->dot ? 2 : 1);
     } else {
-        add_files(&parts, gpu_files, ELCL_COUNT(gpu_files));
+        add_gpu_files(&parts, ops);
     }
-    if (ops->mma)
-        add_files(&parts, mma_files[ops->mma], 2);
     snprintf(parts.options, sizeof(parts.options),
              "-DELCL_WEIGHT_%s -DELCL_STATE_%s -DVW=%d -DWG=%zu -DGEMM_ROWS=%d "
-             "-DWEIGHT_GROUP=%d%s%s",
+             "-DWEIGHT_GROUP=%d%s%s%s",
              storage_suffix(ops->weights), storage_suffix(state), ops->vector_width,
              elcl_group_items(ops), ops->tile_rows, elcl_dot_kinds[ops->dot].group,
-             elcl_ops_weight_pairs(ops) ? " -DWEIGHT_PAIRS" : "", ops->build_options);
+             elcl_ops_weight_pairs(ops) ? " -DWEIGHT_PAIRS" : "",
+             ops->gemm_mma ? elcl_mma_kinds[ops->gemm_mma].options : "", ops->build_options);
     return parts;
 }
 
@@ -111,8 +125,6 @@ static void kernel_set_finish(struct elcl_kernel_set *set)
 
 static bool has_kernel(const struct elcl_ops *ops, int id)
 {
-    if (id == ELCL_K_GEMM_MMA)
-        return ops->mma != ELCL_MMA_NONE;
     if (id == ELCL_K_QUANTISE)
         return ops->dot != ELCL_DOT_NONE;
     return (id != ELCL_K_GEMM_ROWS && id != ELCL_K_ATTN_EL_SHARED) ||
@@ -169,6 +181,7 @@ static void choose_shape(struct elcl_ops *ops)
     const bool cpu = ops->kernels == ELCL_KERNELS_CPU;
     ops->vector_width = cpu ? elcl_ops_vector_width(&ops->device->desc) : 4;
     ops->tile_rows = ops->vector_width == 16 ? 12 : 6;
+    ops->busy_groups = ops->device->desc.compute_units;
     ops->panel = cpu && ops->gemm != ELCL_GEMM_CLBLAST ? 2 * ops->vector_width : 0;
 }
 
@@ -180,16 +193,18 @@ static enum elcl_gemm choose_gemm(const struct elcl_ops *ops, const struct elcl_
                                            : ops->device->desc.type != ELCL_DEVICE_CPU;
     if (params->gemm != ELCL_GEMM_AUTO)
         return params->gemm;
-    if (ops->kernels == ELCL_KERNELS_CPU || ops->mma || !pays)
+    if (ops->kernels == ELCL_KERNELS_CPU || ops->gemm_mma || !pays)
         return ELCL_GEMM_NATIVE;
     return ELCL_GEMM_AUTO;
 }
 
-static enum elcl_mma choose_mma(const struct elcl_ops *ops, bool emulate)
+/* Matrix instructions multiply what f16 and bf16 hold. */
+static enum elcl_mma choose_mma(const struct elcl_ops *ops, const struct elcl_ops_params *params,
+                                enum elcl_storage storage)
 {
-    if (ops->kernels == ELCL_KERNELS_CPU || (ops->weights != ELCL_F16 && ops->weights != ELCL_BF16))
+    if (ops->kernels == ELCL_KERNELS_CPU || (storage != ELCL_F16 && storage != ELCL_BF16))
         return ELCL_MMA_NONE;
-    return emulate ? ELCL_MMA_EMULATED : ops->device->mma ? ELCL_MMA_NVIDIA : ELCL_MMA_NONE;
+    return params->mma ? params->mma : ops->device->mma;
 }
 
 /* All matrices of a program are multiplied in one way: the panels of the CPU shape are packed for
@@ -260,7 +275,7 @@ int elcl_ops_create(struct elcl_device *device, const struct elcl_ops_params *pa
     o->kernels = device->kernels;
     o->weights = params->weights;
     o->state = params->state;
-    o->mma = choose_mma(o, params->emulate_mma);
+    o->gemm_mma = choose_mma(o, params, o->weights);
     o->gemm = choose_gemm(o, params);
     o->clblast_rows = params->clblast_rows ? params->clblast_rows : CLBLAST_ROWS;
     o->dot = choose_dot(o, params);
@@ -292,7 +307,8 @@ int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops *
                            .clblast_rows = other->clblast_rows,
                            .weights = other->weights,
                            .state = other->state,
-                           .mma = other->mma,
+                           .gemm_mma = other->gemm_mma,
+                           .busy_groups = other->busy_groups,
                            .dot = other->dot,
                            .vector_width = other->vector_width,
                            .panel = other->panel,

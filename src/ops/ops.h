@@ -21,7 +21,6 @@ enum elcl_kernel_id {
     ELCL_K_ADD_NORM,
     ELCL_K_GEMM,
     ELCL_K_GEMM_ROWS, /* GPU shape only */
-    ELCL_K_GEMM_MMA,  /* with matrix instructions only */
     ELCL_K_EPILOGUE,
     ELCL_K_GATE,
     ELCL_K_WIDEN,
@@ -41,9 +40,6 @@ enum elcl_kernel_id {
     ELCL_N_KERNELS
 };
 
-/* Whose matrix instruction the GEMM uses: cl/mac_*.cl. */
-enum elcl_mma { ELCL_MMA_NONE, ELCL_MMA_NVIDIA, ELCL_MMA_EMULATED };
-
 #define ELCL_CLBLAST_NEVER INT_MAX
 
 struct elcl_ops_params {
@@ -55,7 +51,7 @@ struct elcl_ops_params {
     int clblast_rows; /* AUTO: from so many rows of X CLBlast was measured to be faster than our GPU
                        * shape; ELCL_CLBLAST_NEVER; 0: not measured, by device */
     bool plain_dot;   /* for tests: narrow products in plain OpenCL C whatever the device has */
-    bool emulate_mma; /* for tests: mac_emulated.cl where the GPU shape has 16-bit weights */
+    enum elcl_mma mma; /* for tests: not NONE: as if this were the device's matrix instruction */
     const char *build_options; /* added to the program's, at most 200 bytes; NULL: none */
 };
 
@@ -74,7 +70,7 @@ struct elcl_ops {
     enum elcl_gemm gemm;       /* AUTO: by the number of rows */
     int clblast_rows;          /* AUTO: CLBlast from so many on */
     enum elcl_storage weights, state;
-    enum elcl_mma mma;
+    enum elcl_mma gemm_mma;         /* the matrix instruction of products with weights, or NONE */
     enum elcl_dot dot;              /* not NONE: weights meet rows in their own type */
     struct elcl_kernel_set set;     /* built for `state` */
     struct elcl_kernel_set set_f32; /* the same for f32 state; aliases `set` when that is f32 */
@@ -85,6 +81,7 @@ struct elcl_ops {
     int vector_width;               /* CPU shape: floats per vector, 4, 8 or 16 */
     int panel;                      /* columns per weight panel; 0: one panel of all columns */
     int tile_rows;                  /* CPU shape: rows of accumulators */
+    size_t busy_groups;             /* GPU shape: fewer work-groups leave the device idle */
     uint64_t bytes_moved, flop;     /* running totals of what the operations need */
     bool stored;                    /* the program's binary went to the cache */
     char build_options[208];        /* " " and the params' */

@@ -107,7 +107,7 @@ static void make_bounds(const struct elcl_st *st, const struct product *p, struc
     }
     const double factor =
         (4 + 2 * sqrt(p->k)) * (p->act == ELCL_ACT_NONE ? 1 : 1.13) + (p->act ? 4 : 0);
-    const double split = !st->ops->mma                  ? 0
+    const double split = !st->ops->gemm_mma             ? 0
                          : st->ops->weights == ELCL_F16 ? 1.13 * 0x1p-15
                                                         : 1.13 * 0x1p-16;
     for (size_t i = 0; i < o->n_y; i++)
@@ -142,7 +142,7 @@ static float *run(struct elcl_st *st, const struct product *p, const struct oper
 static void check_product(struct elcl_st *st, const char *model, const struct product *p)
 {
     const char *operation = st->ops->gemm == ELCL_GEMM_CLBLAST ? "gemm clblast"
-                            : st->ops->mma                     ? "gemm mma"
+                            : st->ops->gemm_mma                ? "gemm mma"
                             : !st->ops->dot                    ? "gemm native"
                             : st->ops->weights == ELCL_INT8    ? "gemm integers"
                                                                : "gemm bf16 products";

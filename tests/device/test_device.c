@@ -138,6 +138,7 @@ int main(int argc, char **argv)
     }
     test_listing(list, options);
     test_cache(options);
+    test_mma(device);
     test_probes(options);
     test_buffers(device, options);
     test_programs(device);

@@ -40,6 +40,7 @@ void test_listing(elcl_device_list *list, const struct check_options *options);
 void test_buffers(struct elcl_device *device, const struct check_options *options);
 void test_programs(struct elcl_device *device);
 void test_cache(const struct check_options *options);
+void test_mma(struct elcl_device *device);
 void test_probes(const struct check_options *options);
 void test_ceilings(struct elcl_device *device);
 void test_profiles(struct elcl_device *device);

@@ -39,8 +39,10 @@ static void open_bed(struct bed *bed)
                                            .state = bed->state,
                                            .products = bed->products,
                                            .plain_dot = bed->plain_dot,
-                                           .emulate_mma = bed->mma};
+                                           .mma = bed->mma};
     bed_must(elcl_ops_create(*bed->device, &params, &bed->ops, &err), &err);
+    if (bed->mma)
+        bed->ops->busy_groups = 0; /* the same kernels on devices of all sizes */
 }
 
 void bed_begin(struct bed *bed)

@@ -30,9 +30,9 @@ struct bed {
     enum elcl_gemm gemm;
     enum elcl_storage weights, state;
     enum elcl_products products;
-    bool plain_dot; /* as in elcl_ops_params */
-    bool mma;       /* emulated matrix instructions */
-    bool full;      /* all sizes; otherwise a subset */
+    bool plain_dot;    /* as in elcl_ops_params */
+    enum elcl_mma mma; /* as in elcl_ops_params */
+    bool full;         /* all sizes; otherwise a subset */
     char name[48];
     struct elcl_device **device; /* shared by the beds of a shape */
     struct elcl_ops *ops;        /* NULL before the first run */
@@ -107,7 +107,6 @@ const char *storage_name(enum elcl_storage storage);
 void test_ref(void);
 void test_gemm(struct bed *bed);
 void test_inputs(struct bed *bed);
-void test_mma(struct bed *bed);
 void test_pointwise(struct bed *bed);
 void test_attention(struct bed *bed);
 void test_beams(struct bed *bed);

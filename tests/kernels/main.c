@@ -86,17 +86,24 @@ static void check_narrow(const struct check_options *options, struct elcl_device
     }
 }
 
-/* The GEMM on matrix instructions, which any device can emulate. */
+/* The kernels on matrix instructions, which any device can emulate, of as many lanes as vendors'.
+ */
 static void check_mma(const struct check_options *options, struct elcl_device **device)
 {
-    static const struct storages storages[] = {{ELCL_F16, ELCL_F32, true},
-                                               {ELCL_BF16, ELCL_F32, true}};
+    static const struct {
+        struct storages storages;
+        enum elcl_mma mma;
+        const char *name;
+    } beds[] = {{{ELCL_F16, ELCL_F32, true}, ELCL_MMA_EMULATED_32, "mma 32"},
+                {{ELCL_BF16, ELCL_F32, true}, ELCL_MMA_EMULATED_64, "mma 64"},
+                {{ELCL_F16, ELCL_F32, false}, ELCL_MMA_EMULATED_16, "mma 16"},
+                {{ELCL_BF16, ELCL_F32, false}, ELCL_MMA_EMULATED_8, "mma 8"}};
     struct bed bed;
-    for (size_t i = 0; i < ELCL_COUNT(storages); i++) {
-        start_bed(&bed, options, device, ELCL_KERNELS_GPU, ELCL_GEMM_NATIVE, &storages[i]);
-        bed.mma = true;
-        snprintf(bed.name, sizeof(bed.name), "mma %s", storage_name(storages[i].weights));
-        test_mma(&bed);
+    for (size_t i = 0; i < ELCL_COUNT(beds); i++) {
+        start_bed(&bed, options, device, ELCL_KERNELS_GPU, ELCL_GEMM_NATIVE, &beds[i].storages);
+        bed.mma = beds[i].mma;
+        snprintf(bed.name, sizeof(bed.name), "%s %s/%s", beds[i].name,
+                 storage_name(beds[i].storages.weights), storage_name(beds[i].storages.state));
         test_gemm(&bed);
         bed_close(&bed);
     }

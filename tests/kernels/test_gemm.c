@@ -21,7 +21,6 @@
 #include "base/half.h"
 #include "base/util.h"
 #include "device/dot.h"
-#include "device/mma.h"
 
 enum residual { RESIDUAL_NONE, RESIDUAL_SEPARATE, RESIDUAL_IN_PLACE };
 
@@ -344,6 +343,12 @@ static void test_invariance(struct bed *bed)
             one.residual += (size_t)row * n;
             check_bytes("y", run(bed, &s, &one, w), together + (size_t)row * n, (size_t)n, 4);
         }
+        if (bed->mma) { /* all rows by the kernel for few */
+            s.m = m;
+            bed->ops->busy_groups = SIZE_MAX;
+            check_bytes("y of m", run(bed, &s, &all, w), together, (size_t)m * n, 4);
+            bed->ops->busy_groups = 0;
+        }
         bed_end(bed);
     }
 }
@@ -551,16 +556,6 @@ void test_inputs(struct bed *bed)
             CHECK((double)y[i] == want[i] ||
                       fabs((double)y[i] - want[i]) <= 8 * U * fabs(want[i]) + flushed,
                   "row %d gives %g, want %g", i / N, (double)y[i], want[i]);
-    bed_end(bed);
-}
-
-/* The start-up probe takes the emulated instruction for right. */
-void test_mma(struct bed *bed)
-{
-    if (!check_case("gemm %s probe", bed->name))
-        return;
-    bed_begin(bed);
-    CHECK(elcl_probe_mma(*bed->device, "mac_emulated.cl"), "the emulation multiplies wrong");
     bed_end(bed);
 }
 

@@ -1,7 +1,9 @@
 #!/bin/sh
-# The GPU shape's program compiles for NVIDIA and AMD without a device of theirs, and keeps its
-# variables in registers: ptxas reports no spills, the AMD back end no scratch memory. Tools that
-# are not installed are skipped: clang-15 with libclc-15, ptxas of the CUDA toolkit.
+# The GPU shape's program compiles for NVIDIA, AMD and Intel without a device of theirs, with plain
+# tiles and with those of their matrix instructions, which then are there, and keeps its variables in
+# registers: ptxas reports no spills, the AMD back end no scratch memory. For Intel it becomes SPIR-V
+# that calls what the extension has. Tools that are not installed are skipped: clang-15 with
+# libclc-15, clang-16, ptxas of the CUDA toolkit, llvm-spirv-15 and spirv-val.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lint/lint.sh
 
@@ -10,7 +12,8 @@ trap 'rm -rf "$work"' EXIT
 clc=/usr/lib/clc
 PATH=$PATH:/usr/local/cuda/bin
 
-# program FILE...: the GPU shape's files as src/ops/ops.c joins them, and further ones.
+# program FILE...: the GPU shape's files, as src/ops/ops.c joins them; FILE... are those that it
+# chooses by instruction.
 program() {
     for part in prelude.cl $(sed -n '/gpu_files\[\]/,/};/p' src/ops/ops.c |
         grep -o '[a-z_0-9]*\.cl') "$@"; do
@@ -19,11 +22,14 @@ program() {
     done
 }
 
+plain='tile_plain.cl gemm_gpu.cl gemm_rows.cl'
+matrix='tile_mma.cl gemm_gpu.cl gemm_rows_mma.cl'
+
 # compile OUTPUT FLAG...: complaints.
 compile() {
     output=$1
     shift
-    clang-15 -x cl -cl-std=CL1.2 -Xclang -finclude-default-header -Wno-linker-warnings -O3 -S \
+    "$clang" -x cl -cl-std=CL1.2 -Xclang -finclude-default-header -Wno-linker-warnings -O3 \
         -DELCL_MAC_FMA=1 -DVW=4 -DWG=128 "$@" "$work/program.cl" -o "$output" 2>&1
 }
 
@@ -31,7 +37,7 @@ compile() {
 nvidia() {
     name=$1
     shift
-    nothing "targets: $name compiles to PTX" "$(compile "$work/k.ptx" \
+    nothing "targets: $name compiles to PTX" "$(compile "$work/k.ptx" -S \
         -target nvptx64--nvidiacl -Xclang -target-feature -Xclang +ptx75 -Xclang -target-cpu \
         -Xclang sm_80 -Xclang -mlink-builtin-bitcode -Xclang $clc/nvptx64--nvidiacl.bc "$@")"
     if ! command -v ptxas >/dev/null; then
@@ -53,10 +59,52 @@ amd() {
     name=$1
     gpu=$2
     shift 2
-    nothing "targets: $name compiles" "$(compile "$work/k.s" -target amdgcn-amd-amdhsa \
+    nothing "targets: $name compiles" "$(compile "$work/k.s" -S -target amdgcn-amd-amdhsa \
         -mcpu="$gpu" -nogpulib -Xclang -mlink-builtin-bitcode -Xclang $clc/amdgcn--amdhsa.bc "$@")"
     nothing "targets: $name uses scratch memory" "$(awk '/^; -- End function/ || /\.globl/ { f = $2 }
         /^; ScratchSize:/ && $3 != 0 { print f, $0 }' "$work/k.s")"
+}
+
+# amd_matrix GPU FILE INSTRUCTION FLAG...: clang-15 crashes on some of them.
+amd_matrix() {
+    gpu=$1
+    instruction=$3
+    program "mac_amd_$2.cl" $matrix >"$work/program.cl"
+    shift 3
+    if ! command -v clang-16 >/dev/null; then
+        skip "targets: $gpu $storage: no clang-16 here"
+        return
+    fi
+    clang=clang-16
+    amd "$gpu $storage with $instruction" "$gpu" "$@"
+    clang=clang-15
+    something "targets: $gpu $storage: no $instruction" "$(grep "$instruction" "$work/k.s")"
+}
+
+# intel NAME FLAG...: the built-in functions are those of the extension's text.
+intel() {
+    name=$1
+    shift
+    {
+        cat <<'END'
+__attribute__((overloadable, convergent))
+float8 intel_sub_group_bf16_bf16_matrix_mad_k16(int8 a, int8 b, float8 c);
+__attribute__((overloadable, convergent))
+float8 intel_sub_group_bf16_bf16_matrix_mad_k16(short8 a, int8 b, float8 c);
+END
+        program mac_intel.cl $matrix
+        cat cl/probe_mma.cl
+    } >"$work/program.cl"
+    nothing "targets: Intel $name compiles" "$(compile "$work/k.bc" -O0 -c -emit-llvm -Werror \
+        -target spir64-unknown-unknown "$@")"
+    if ! command -v llvm-spirv-15 >/dev/null || ! command -v spirv-val >/dev/null; then
+        skip "targets: Intel $name: no llvm-spirv-15 or spirv-val here"
+        return
+    fi
+    nothing "targets: Intel $name is valid SPIR-V" \
+        "$({ llvm-spirv-15 "$work/k.bc" -o "$work/k.spv" && spirv-val "$work/k.spv"; } 2>&1)"
+    something "targets: Intel $name has no sub-group size" \
+        "$(spirv-dis "$work/k.spv" | grep 'SubgroupSize')"
 }
 
 # loads N: vector loads of N in the place of a driver's library.
@@ -93,6 +141,7 @@ x86() {
         }' "$work/k.s"
 }
 
+clang=clang-15
 if ! command -v clang-15 >/dev/null; then
     skip 'targets: no clang-15 here'
     finish
@@ -112,7 +161,7 @@ if ! [ -f $clc/nvptx64--nvidiacl.bc ]; then
     finish
 fi
 
-program >"$work/program.cl"
+program $plain >"$work/program.cl"
 for storage in F32 F16 BF16 INT8; do
     state=$storage
     [ $storage = INT8 ] && state=F32
@@ -124,11 +173,19 @@ for storage in F32 F16 BF16 INT8; do
 done
 
 # With matrix instructions, which are to be there.
-program mac_nvidia.cl gemm_mma.cl >"$work/program.cl"
 for storage in F16 BF16; do
-    nvidia "$storage with mma" -DELCL_WEIGHT_$storage -DELCL_STATE_$storage
+    flags="-DELCL_WEIGHT_$storage -DELCL_STATE_$storage"
+    program mac_nvidia.cl $matrix >"$work/program.cl"
+    nvidia "$storage with mma" $flags
     something "targets: $storage: PTX has no mma.sync" \
         "$(grep 'mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32' "$work/k.ptx")"
+    for target in 'gfx1100 wmma v_wmma_f32_16x16x16_bf16' 'gfx90a mfma v_mfma_f32_16x16x16bf16_1k' \
+        'gfx940 mfma v_mfma_f32_16x16x16_bf16'; do
+        amd_matrix $target $flags
+    done
+    for lanes in 8 16; do
+        intel "$storage, $lanes lanes" $flags -DMAC_LANES=$lanes
+    done
 done
 
 # A work-item that needs 4 KiB of its own: that it is noticed.
@@ -140,7 +197,7 @@ __kernel void f(__global int *y, int n) {
     y[get_global_id(0)] = a[n];
 }
 END
-compile "$work/k.s" -target amdgcn-amd-amdhsa -mcpu=gfx90a -nogpulib -Xclang \
+compile "$work/k.s" -S -target amdgcn-amd-amdhsa -mcpu=gfx90a -nogpulib -Xclang \
     -mlink-builtin-bitcode -Xclang $clc/amdgcn--amdhsa.bc >/dev/null
 something 'targets: scratch memory is noticed' "$(grep '^; ScratchSize: [1-9]' "$work/k.s")"
 finish

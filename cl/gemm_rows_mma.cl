@@ -1,0 +1,138 @@
+/*
+ * GEMM of few rows by matrix instructions, GPU shape, where reading W is all the work: as
+ * gemm_gpu.cl, and with the same bits as its tiles of tile_mma.cl.
+ *
+ * gemm_rows   a work-group computes 16 x 32 outputs. It multiplies 16 terms of each of 8 slices of K
+ *             at once, so that as much of W as possible is on its way; the next ones are read while
+ *             these are multiplied. 16 x 16 outputs of a slice are one of 16 units, MAC_LANES / 8 of
+ *             them to a group of MAC_LANES items.
+ *             global size {128 ceil(N / 32), ceil(M / 16), batch}, work-group {128, 1, 1}
+ *             local memory: 22 KiB, of weights with low parts 32 KiB
+ */
+// lint after: tile.cl mac_emulated.cl tile_mma.cl gemm_gpu.cl
+// lint: -DVW=4 -DMAC_LANES=32 -DELCL_WEIGHT_F16
+// lint: -DVW=4 -DMAC_LANES=64 -DELCL_WEIGHT_BF16
+
+#define GEMM_SLICES 8
+#define ROWS_M 16
+#define ROWS_N 32
+/* Words from one k / 2 to the next: 8 or 24 (mod 32), as MMA_LD. */
+#define ROWS_X_LD (ROWS_M + 8)
+#define ROWS_W_LD (ROWS_N + 8)
+#define ROWS_X (GEMM_SLICES * 8 * ROWS_X_LD)
+#define ROWS_W (GEMM_SLICES * 8 * ROWS_W_LD)
+
+/* What an item brings of 16 terms of every slice: 16 elements of a row of X, and in four turns, of
+ * two slices each, four columns of W at two k. */
+struct rows_part {
+    float4 x[4];
+    struct tile_columns w[4];
+};
+
+TILE_INLINE int rows_w_slice(int item, int turn)
+{
+    return 2 * turn + item / 64;
+}
+
+/* x: the item's row; k counts within a slice. */
+TILE_INLINE void rows_read(struct rows_part *part, __global const float *x,
+                           __global const weight_t *w, int n, int k, int slice, int n_size,
+                           int k_size, bool aligned)
+{
+    const int item = get_local_id(0);
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+        part->x[i] = f32_load4(x, item / ROWS_M * slice + k + 4 * i, k_size, aligned);
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+        part->w[i] = gemm_read(w, n, rows_w_slice(item, i) * slice + k + item % 64 / 8 * 2, n_size,
+                               k_size);
+}
+
+TILE_INLINE void rows_put(__local uint *x, __local uint *w, const struct rows_part *part)
+{
+    const int item = get_local_id(0);
+    x += item / ROWS_M * 8 * ROWS_X_LD + item % ROWS_M;
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        const uint p0 = mac_pack(part->x[i].xy), p1 = mac_pack(part->x[i].zw);
+        x[2 * i * ROWS_X_LD] = p0;
+        x[(2 * i + 1) * ROWS_X_LD] = p1;
+        x[2 * i * ROWS_X_LD + ROWS_X] = mma_rest(part->x[i].xy, p0);
+        x[(2 * i + 1) * ROWS_X_LD + ROWS_X] = mma_rest(part->x[i].zw, p1);
+    }
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        __local uint *to =
+            w + (rows_w_slice(item, i) * 8 + item % 64 / 8) * ROWS_W_LD + item % 8 * 4;
+        mma_put_pairs(to, to + ROWS_W, part->w[i].even, part->w[i].odd, GEMM_W_LOW);
+    }
+}
+
+/* Unit u of the item's group, of outputs at columns u % 2 * 16 of slice u / 2. */
+#define ROWS_UNIT(u) ((int)get_local_id(0) / MAC_LANES * (MAC_LANES / 8) + (u))
+
+TILE_INLINE void rows_multiply(__local const uint *x, __local const uint *w, float4 *sums)
+{
+#pragma unroll
+    for (int u = 0; u < MAC_LANES / 8; u++) {
+        __local const uint *xs = x + ROWS_UNIT(u) / 2 * 8 * ROWS_X_LD;
+        __local const uint *ws = w + ROWS_UNIT(u) / 2 * 8 * ROWS_W_LD + ROWS_UNIT(u) % 2 * 16;
+        float4 *to = sums + u * MMA_SUMS;
+        const mac_a high = mac_load_a(xs, ROWS_X_LD), rest = mac_load_a(xs + ROWS_X, ROWS_X_LD);
+        const mac_b b = mac_load_b(ws, ROWS_W_LD);
+        if (GEMM_W_LOW)
+            mac_multiply(to, high, mac_load_b(ws + ROWS_W, ROWS_W_LD));
+        mac_multiply(to, rest, b);
+        mac_multiply(to, high, b);
+    }
+}
+
+TILE_KERNEL __kernel void
+gemm_rows(__global float *y,              /* [batch, M, y_ld] */
+          __global const float *x,        /* [batch, M, x_ld] */
+          __global const weight_t *w,     /* [batch, K, N] */
+          __global const float *bias,     /* [batch, N], read with GEMM_BIAS */
+          __global const float *residual, /* as y, read with GEMM_RESIDUAL */
+          int m_size, int n_size, int k_size, int x_ld, int y_ld, ulong x_batch, ulong y_batch,
+          int slice, int flags, int act,
+          __local uint4 *local_memory) /* x high, x low, w high(, w low); then the slices' sums */
+{
+    const int item = get_local_id(0);
+    const size_t batch = get_global_id(2);
+    const int n0 = get_group_id(0) * ROWS_N, m0 = get_group_id(1) * ROWS_M;
+    const bool aligned = x_ld % 4 == 0 && x_batch % 4 == 0;
+    const int w_n = n0 + item % 8 * 4;
+    __local uint *xs = (__local uint *)local_memory, *ws = xs + 2 * ROWS_X;
+    __local float *parts = (__local float *)local_memory; /* [GEMM_SLICES][ROWS_M][ROWS_N] */
+    x += batch * x_batch + (size_t)min(m0 + item % ROWS_M, m_size - 1) * x_ld;
+    w += batch * weight_panel(k_size, n_size);
+    float4 sums[8];
+#pragma unroll
+    for (int r = 0; r < 8; r++)
+        sums[r] = (float4)(0.0f);
+    struct rows_part part;
+    rows_read(&part, x, w, w_n, 0, slice, n_size, k_size, aligned);
+    for (int k = 0; k < slice; k += TILE_K) {
+        rows_put(xs, ws, &part);
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (k + TILE_K < slice)
+            rows_read(&part, x, w, w_n, k + TILE_K, slice, n_size, k_size, aligned);
+        rows_multiply(xs, ws, sums);
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+#pragma unroll
+    for (int u = 0; u < MAC_LANES / 8; u++)
+        mma_put_sums(parts + ROWS_UNIT(u) / 2 * ROWS_M * ROWS_N + ROWS_UNIT(u) % 2 * 16, ROWS_N,
+                     sums + u * MMA_SUMS);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int t = item; t < ROWS_M * ROWS_N; t += 128) {
+        const int m = m0 + t / ROWS_N, n = n0 + t % ROWS_N;
+        float sum = 0.0f;
+        for (int s = 0; s < GEMM_SLICES; s++)
+            sum += parts[s * ROWS_M * ROWS_N + t];
+        if (m < m_size && n < n_size)
+            gemm_put(y, residual, batch * y_batch + (size_t)m * y_ld + n, sum, 1.0f,
+                     flags & GEMM_BIAS ? bias[batch * n_size + n] : 0.0f, flags, act);
+    }
+}

@@ -1,0 +1,70 @@
+/*
+ * Tiles of products, GPU shape: the 128 items of a work-group compute 64 x 64 outputs
+ *     Y[m][n] = sum_k X[m][k] W[n][k]
+ * in blocks of TILE_K terms. A block of 64 rows of an operand goes to local memory as a panel, into
+ * two panels by turns, so that the next block is read while this one is multiplied. Panels and the
+ * multiplication are those of tile_plain.cl or tile_mma.cl; kernels call the one of them that stands
+ * last before them as TILE(name):
+ *
+ *     struct TILE(tile)                      panels x[2] and w[2]
+ *     put_rows(panel, rows, low)             the item's part of a block, read along k
+ *     put_columns(panel, columns, low)       the same, read across rows
+ *     multiply(x, w, sums, low)              adds a block's products to the item's 32 outputs
+ *     finish(tile, sums)                     gives all outputs [64][TILE_LD], in the panels' place
+ *     TILE_KERNEL                            attributes of a kernel that calls them
+ *
+ * low: of W, and always true of X: elements need more than the 8 bits of a bf16 (tile_mma.cl). A
+ * constant where it stands.
+ */
+// lint: -DVW=4
+
+#define TILE_SIZE 64
+#define TILE_K 16
+#define TILE_LD (TILE_SIZE + 4) /* one float4 more against bank conflicts */
+/* A call that is not inlined costs scratch memory on AMD. */
+#define TILE_INLINE __attribute__((always_inline)) static inline
+
+/* The part of item i: either 8 elements from k = i / 64 * 8 on of row i % 64, */
+#define TILE_PART_ROW(i) ((i) % 64)
+#define TILE_PART_K(i) ((i) / 64 * 8)
+struct tile_rows {
+    float4 lo, hi;
+};
+/* or those of 4 rows from i % 16 * 4 on at k = i / 16 * 2 and at k + 1. */
+#define TILE_PART_ROWS(i) ((i) % 16 * 4)
+#define TILE_PART_PAIR(i) ((i) / 16 * 2)
+struct tile_columns {
+    float4 even, odd;
+};
+
+/* Four neighbours of a row of n elements from element i on; zeros beyond its end. `aligned`: rows
+ * start at multiples of four elements, so that one load does. */
+#define DEFINE_LOAD4(NAME, TYPE, GET, LOAD, LOAD_ALIGNED)                                          \
+    TILE_INLINE float4 NAME(__global const TYPE *row, int i, int n, bool aligned)                  \
+    {                                                                                              \
+        if (i + 4 <= n)                                                                            \
+            return aligned ? LOAD_ALIGNED(row + i) : LOAD(row + i);                                \
+        float4 v = (float4)(0.0f);                                                                 \
+        if (i < n)                                                                                 \
+            v.x = GET(row, i);                                                                     \
+        if (i + 1 < n)                                                                             \
+            v.y = GET(row, i + 1);                                                                 \
+        if (i + 2 < n)                                                                             \
+            v.z = GET(row, i + 2);                                                                 \
+        return v;                                                                                  \
+    }
+#define F32_GET(p, i) (p)[i]
+#define F32_4(p) vload4(0, p)
+#define F32_ALIGNED4(p) (*(__global const float4 *)(p))
+DEFINE_LOAD4(f32_load4, float, F32_GET, F32_4, F32_ALIGNED4)
+DEFINE_LOAD4(weight_load4, weight_t, WEIGHT_GET, WEIGHT_4, WEIGHT_ALIGNED4)
+
+/* An item's part of rows of f32; k counts from the block's first element. */
+TILE_INLINE struct tile_rows tile_read(__global const float *row, int k, int k_size, bool aligned)
+{
+    const int at = k + TILE_PART_K((int)get_local_id(0));
+    struct tile_rows part;
+    part.lo = f32_load4(row, at, k_size, aligned);
+    part.hi = f32_load4(row, at + 4, k_size, aligned);
+    return part;
+}

@@ -1,0 +1,48 @@
+/* A mac_*.cl, MAC_FILE, compiled for this machine: its functions as fragments.c calls them, and the
+ * vendor's instruction as a call back for each lane. */
+int this_item(void);
+#define get_local_id(dimension) this_item()
+#define isnan(x) ((x) != (x)) /* no driver's library here */
+#include "cl/prelude.cl"
+#include "cl/storage.cl"
+#include "cl/tile.cl"
+
+/* c += a b of the lanes' fragments. */
+void exchange(const void *a, const void *b, float *c);
+
+#define DEFINE_INSTRUCTION(C, NAME, A, B)                                                          \
+    __attribute__((overloadable, unused)) static C NAME(A a, B b, C c)                             \
+    {                                                                                              \
+        exchange(&a, &b, (float *)&c);                                                             \
+        return c;                                                                                  \
+    }
+DEFINE_INSTRUCTION(float4, mma_m16n8k16, uint4, uint2)
+DEFINE_INSTRUCTION(float8, wmma_f32_16x16x16_bf16, short16, short16)
+DEFINE_INSTRUCTION(float4, mfma_f32_16x16x16bf16_1k, short4, short4)
+DEFINE_INSTRUCTION(float8, intel_sub_group_bf16_bf16_matrix_mad_k16, int8, int8)
+DEFINE_INSTRUCTION(float8, intel_sub_group_bf16_bf16_matrix_mad_k16, short8, int8)
+#define __builtin_amdgcn_wmma_f32_16x16x16_bf16_w32 wmma_f32_16x16x16_bf16
+#define __builtin_amdgcn_mfma_f32_16x16x16bf16_1k(a, b, c, cbsz, abid, blgp)                       \
+    mfma_f32_16x16x16bf16_1k(a, b, c)
+/* PTX: that of mma.sync is volatile, that of a conversion is not. */
+#define volatile(...) ("" ::); c = mma_m16n8k16(a, b, c)
+#define __asm__(...) pair = bf16_pair(x)
+
+#include MAC_FILE
+
+__constant int lanes = MAC_LANES;
+
+void multiply(__local const uint *a, __local const uint *b, int ld, float *sums)
+{
+    mac_multiply((float4 *)sums, mac_load_a(a, ld), mac_load_b(b, ld));
+}
+
+int row(int lane, int i)
+{
+    return MAC_ROW(lane, i);
+}
+
+int column(int lane, int i)
+{
+    return MAC_COLUMN(lane, i);
+}

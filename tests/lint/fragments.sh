@@ -1,0 +1,39 @@
+#!/bin/sh
+# The mac_*.cl of vendors hand out the elements of matrices to lanes as the vendors' documents say:
+# each is compiled for this machine and run on stand-ins for the instructions, see fragments.c.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lint/lint.sh
+
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+
+# check NAME FILE FLAG...: complaints.
+check() {
+    name=$1
+    file=$2
+    shift 2
+    "$clang" -x cl -cl-std=CL1.2 -Xclang -finclude-default-header -Wno-everything -O1 -c -I. \
+        -DELCL_MAC_PLAIN=1 "-DMAC_FILE=\"$file\"" "$@" tests/lint/fragments.cl \
+        -o "$work/cl.o" 2>&1 && cc -std=c17 tests/lint/fragments.c "$work/cl.o" \
+        -o "$work/fragments" 2>&1 && "$work/fragments" "$name" || echo 'it does not run'
+}
+
+for clang in clang-15 clang-14 clang none; do
+    command -v "$clang" >/dev/null && break
+done
+if [ "$clang" = none ]; then
+    skip 'fragments: no clang here'
+    finish
+fi
+
+nothing 'fragments: NVIDIA' "$(check mac_nvidia cl/mac_nvidia.cl)"
+nothing 'fragments: AMD, wmma' "$(check mac_amd_wmma cl/mac_amd_wmma.cl)"
+nothing 'fragments: AMD, mfma' "$(check mac_amd_mfma cl/mac_amd_mfma.cl)"
+nothing 'fragments: Intel, 8 lanes' "$(check 'mac_intel 8' cl/mac_intel.cl -DMAC_LANES=8)"
+nothing 'fragments: Intel, 16 lanes' "$(check 'mac_intel 16' cl/mac_intel.cl -DMAC_LANES=16)"
+
+# One element of A at another place.
+sed 's/p\[4 \* ld\]/p[3 * ld]/' cl/mac_nvidia.cl >"$work/mac.cl"
+something 'fragments: a wrong element is noticed' \
+    "$(check mac_nvidia "$work/mac.cl" | grep 'elements are wrong')"
+finish
