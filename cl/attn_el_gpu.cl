@@ -9,12 +9,13 @@
  * attn_el          one work-group of WG items per (pair, group), pair = row in group * H + head:
  *                  global size {WG max rows H, groups}; local memory: EL_KEYS ints, EL_KEYS + WG floats
  *
- * attn_el_shared   for groups without private keys: pairs are the rows of attn_packed_gpu.cl, with Y as
- *                  its K and V, so that PACKED_ROWS pairs share every load of Y. One work-group of 128
- *                  items per (PACKED_ROWS pairs, group): global size {128 ceil(max rows H /
- *                  PACKED_ROWS), groups}; local memory: struct packed_tile
+ * attn_el_shared   for groups without private keys and a small D: pairs are the rows of
+ *                  attn_packed_gpu.cl, with Y as its K and V, so that PACKED_ROWS pairs share every
+ *                  load of Y; attn_el_tiles.cl has what is wider. One work-group of 128 items per
+ *                  (PACKED_ROWS pairs, group): global size {128 ceil(max rows H / PACKED_ROWS),
+ *                  groups}; local memory: struct packed_tile
  */
-// lint after: attn_packed_gpu.cl
+// lint after: tile.cl tile_plain.cl attn_packed_gpu.cl
 // lint: -DVW=4 -DWG=64
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_F16
 
@@ -91,7 +92,7 @@ __kernel void attn_el(__global float *c,           /* [R, H, D] */
         c[d] *= factor;
 }
 
-__attribute__((reqd_work_group_size(128, 1, 1))) __kernel void
+TILE_KERNEL __kernel void
 attn_el_shared(__global float *c,         /* [R, H, D] */
                __global const float *e,   /* [R, H, D] */
                __global const state_t *y, /* [pool rows, D] */
@@ -102,9 +103,11 @@ attn_el_shared(__global float *c,         /* [R, H, D] */
     const int first = get_group_id(0) * PACKED_ROWS, keys = group[GROUP_SHARED];
     const int pairs = clamp(group[GROUP_ROWS] * h_size - first, 0, PACKED_ROWS);
     const size_t at = ((size_t)group[GROUP_ROW] * h_size + first) * d_size;
+    struct packed_source from = {.q_ld = d_size, .kv_ld = d_size, .dh = d_size};
+    from.aligned = d_size % 4 == 0;
+    from.q = e + at;
+    from.k = from.v = y + (size_t)group[GROUP_START] * d_size;
     packed_begin(t, pairs, keys);
     /* Pairs beyond the group's are no work, but the same barriers. */
-    packed_run(t, c + at, d_size, e + at, d_size, pairs, y + (size_t)group[GROUP_START] * d_size,
-               y + (size_t)group[GROUP_START] * d_size, d_size, pairs ? keys : 0, d_size, scale,
-               0, 0);
+    packed_run(t, c + at, d_size, &from, pairs, pairs ? keys : 0, scale, 0, 0);
 }

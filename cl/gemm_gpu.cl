@@ -9,19 +9,12 @@
  *
  * gemm   a work-group computes a tile of 64 x 64 outputs (tile.cl)
  *        global size {128 ceil(N / 64), ceil(M / 64), batch}, work-group {128, 1, 1}
- *        local memory: struct TILE(tile) and its outputs
+ *        local memory: union TILE(tile)
  */
 // lint after: tile.cl tile_plain.cl
 // lint: -DVW=4
 // lint: -DVW=4 -DELCL_WEIGHT_BF16
 // lint: -DVW=4 -DELCL_WEIGHT_INT8
-
-/* Tiles by matrix instructions: f16 takes two bf16. */
-#ifdef ELCL_WEIGHT_BF16
-#define GEMM_W_LOW false
-#else
-#define GEMM_W_LOW true
-#endif
 
 /* An explicit multiply-add, so that all kernels give the same bits. */
 static inline void gemm_put(__global float *y, __global const float *residual, size_t at, float sum,
@@ -49,7 +42,7 @@ gemm(__global float *y,              /* [batch, M, y_ld] */
      __global const float *bias,     /* [batch, N], read with GEMM_BIAS */
      __global const float *residual, /* as y, read with GEMM_RESIDUAL */
      int m_size, int n_size, int k_size, int x_ld, int y_ld, ulong x_batch, ulong y_batch,
-     int slice, int flags, int act, __local struct TILE(tile) *t)
+     int slice, int flags, int act, __local union TILE(tile) *t)
 {
     const int item = get_local_id(0);
     const size_t batch = get_global_id(2);
@@ -67,14 +60,14 @@ gemm(__global float *y,              /* [batch, M, y_ld] */
     struct tile_columns columns = gemm_read(w, w_n, w_k, n_size, k_size);
     for (int k0 = 0; k0 < k_size; k0 += TILE_K) {
         const int next = k0 + TILE_K;
-        TILE(put_rows)(&t->x[now], rows, true);
-        TILE(put_columns)(&t->w[now], columns, GEMM_W_LOW);
+        TILE(put_rows)(&t->panels.x[now], rows, true);
+        TILE(put_columns)(&t->panels.w[now], columns, WEIGHT_LOW);
         barrier(CLK_LOCAL_MEM_FENCE);
         if (next < k_size) {
             rows = tile_read(x, next, k_size, aligned);
             columns = gemm_read(w, w_n, next + w_k, n_size, k_size);
         }
-        TILE(multiply)(&t->x[now], &t->w[now], sums, GEMM_W_LOW);
+        TILE(multiply)(&t->panels.x[now], &t->panels.w[now], sums, WEIGHT_LOW);
         if (next >= slice_end || next >= k_size) {
             slice_end += slice;
 #pragma unroll
@@ -85,12 +78,14 @@ gemm(__global float *y,              /* [batch, M, y_ld] */
         }
         now ^= 1;
     }
-    __local const float *sum = TILE(finish)(t, total);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    TILE(give)(t->y, total, 0, TILE_SIZE);
+    barrier(CLK_LOCAL_MEM_FENCE);
     for (int i = item; i < TILE_SIZE * TILE_SIZE; i += 128) {
         const int m = m0 + i / TILE_SIZE, n = n0 + i % TILE_SIZE;
         if (m < m_size && n < n_size)
             gemm_put(y, residual, batch * y_batch + (size_t)m * y_ld + n,
-                     sum[i / TILE_SIZE * TILE_LD + i % TILE_SIZE], weight_scale(w, k_size, n_size, n),
+                     t->y[i / TILE_SIZE * TILE_LD + i % TILE_SIZE], weight_scale(w, k_size, n_size, n),
                      flags & GEMM_BIAS ? bias[batch * n_size + n] : 0.0f, flags, act);
     }
 }

@@ -65,7 +65,7 @@ TILE_INLINE void rows_put(__local uint *x, __local uint *w, const struct rows_pa
     for (int i = 0; i < 4; i++) {
         __local uint *to =
             w + (rows_w_slice(item, i) * 8 + item % 64 / 8) * ROWS_W_LD + item % 8 * 4;
-        mma_put_pairs(to, to + ROWS_W, part->w[i].even, part->w[i].odd, GEMM_W_LOW);
+        mma_put_pairs(to, to + ROWS_W, part->w[i].even, part->w[i].odd, WEIGHT_LOW);
     }
 }
 
@@ -81,7 +81,7 @@ TILE_INLINE void rows_multiply(__local const uint *x, __local const uint *w, flo
         float4 *to = sums + u * MMA_SUMS;
         const mac_a high = mac_load_a(xs, ROWS_X_LD), rest = mac_load_a(xs + ROWS_X, ROWS_X_LD);
         const mac_b b = mac_load_b(ws, ROWS_W_LD);
-        if (GEMM_W_LOW)
+        if (WEIGHT_LOW)
             mac_multiply(to, high, mac_load_b(ws + ROWS_W, ROWS_W_LD));
         mac_multiply(to, rest, b);
         mac_multiply(to, high, b);

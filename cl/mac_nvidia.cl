@@ -39,12 +39,13 @@ TILE_INLINE mac_b mac_load_b(__local const uint *p, int ld)
     return (uint4)(p[0], p[4 * ld], p[8], p[4 * ld + 8]);
 }
 
+/* Not volatile: nothing but the result counts, and what is read around it may be read once. */
 TILE_INLINE float4 mac_m16n8k16(float4 c, uint4 a, uint2 b)
 {
-    __asm__ volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
-                     "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-                     : "+f"(c.x), "+f"(c.y), "+f"(c.z), "+f"(c.w)
-                     : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b.x), "r"(b.y));
+    __asm__("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+            "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+            : "+f"(c.x), "+f"(c.y), "+f"(c.z), "+f"(c.w)
+            : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b.x), "r"(b.y));
     return c;
 }
 

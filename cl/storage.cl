@@ -7,8 +7,8 @@
  * -D VW        floats per vector: 4, 8 or 16
  *
  * For a storage X: X_t, X_GET(p, i) one element, X_VEC(p) VW elements from p, X_PUT(p, i, v).
- * WEIGHT_4(p) is four elements from p. Loads need element alignment only, WEIGHT_ALIGNED4(p) needs
- * p at a multiple of four elements. vload_half and vstore_half are core OpenCL C 1.2.
+ * X_4(p) is four elements from p. Loads need element alignment only, X_ALIGNED4(p) needs p at a
+ * multiple of four elements. vload_half and vstore_half are core OpenCL C 1.2.
  *
  * Weights lie in panels (src/ops/ops.h): weight_panel() elements each, column n's k-th weight of a
  * panel of `width` at weight_at(k, width, n). int8 weights are whole numbers that weight_scale() of
@@ -147,16 +147,22 @@ static inline uint bf16_pair(float2 v)
 typedef half state_t;
 #define STATE_GET(p, i) vload_half(i, p)
 #define STATE_VEC(p) CAT(vload_half, VW)(0, p)
+#define STATE_4(p) vload_half4(0, p)
+#define STATE_ALIGNED4(p) vloada_half4(0, p)
 #define STATE_PUT(p, i, v) vstore_half_rte(v, i, p)
 #elif defined(ELCL_STATE_BF16)
 typedef ushort state_t;
 #define STATE_GET(p, i) BF16_GET(p, i)
 #define STATE_VEC(p) BF16_VEC(p)
+#define STATE_4(p) as_float4(convert_uint4(vload4(0, p)) << 16)
+#define STATE_ALIGNED4(p) as_float4(convert_uint4(*(__global const ushort4 *)(p)) << 16)
 #define STATE_PUT(p, i, v) (p)[i] = bf16_round(v)
 #else
 typedef float state_t;
 #define STATE_GET(p, i) (p)[i]
 #define STATE_VEC(p) LOADV(p)
+#define STATE_4(p) vload4(0, p)
+#define STATE_ALIGNED4(p) (*(__global const float4 *)(p))
 #define STATE_PUT(p, i, v) (p)[i] = (v)
 #endif
 

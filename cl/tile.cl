@@ -6,11 +6,12 @@
  * multiplication are those of tile_plain.cl or tile_mma.cl; kernels call the one of them that stands
  * last before them as TILE(name):
  *
- *     struct TILE(tile)                      panels x[2] and w[2]
+ *     union TILE(tile)                       local memory: panels.x[2] and panels.w[2], or y, outputs
  *     put_rows(panel, rows, low)             the item's part of a block, read along k
  *     put_columns(panel, columns, low)       the same, read across rows
  *     multiply(x, w, sums, low)              adds a block's products to the item's 32 outputs
- *     finish(tile, sums)                     gives all outputs [64][TILE_LD], in the panels' place
+ *     give(y, sums, row, rows)               outputs of `rows` rows from `row` on, all of the tile's or a
+ *                                            half, to y [rows][TILE_LD]
  *     TILE_KERNEL                            attributes of a kernel that calls them
  *
  * low: of W, and always true of X: elements need more than the 8 bits of a bf16 (tile_mma.cl). A
@@ -58,13 +59,57 @@ struct tile_columns {
 #define F32_ALIGNED4(p) (*(__global const float4 *)(p))
 DEFINE_LOAD4(f32_load4, float, F32_GET, F32_4, F32_ALIGNED4)
 DEFINE_LOAD4(weight_load4, weight_t, WEIGHT_GET, WEIGHT_4, WEIGHT_ALIGNED4)
+DEFINE_LOAD4(state_load4, state_t, STATE_GET, STATE_4, STATE_ALIGNED4)
 
-/* An item's part of rows of f32; k counts from the block's first element. */
+/* `low` of weights and of state. */
+#ifdef ELCL_WEIGHT_BF16
+#define WEIGHT_LOW false
+#else
+#define WEIGHT_LOW true
+#endif
+#ifdef ELCL_STATE_BF16
+#define STATE_LOW false
+#else
+#define STATE_LOW true
+#endif
+
+/* The item's part of rows of f32, of the 16 elements from k on; `row` is the item's. */
 TILE_INLINE struct tile_rows tile_read(__global const float *row, int k, int k_size, bool aligned)
 {
     const int at = k + TILE_PART_K((int)get_local_id(0));
     struct tile_rows part;
     part.lo = f32_load4(row, at, k_size, aligned);
     part.hi = f32_load4(row, at + 4, k_size, aligned);
+    return part;
+}
+
+/* Elements i .. i + 3 of a row of n: beyond its end `other`. */
+TILE_INLINE float4 tile_before4(float4 v, float other, int i, int n)
+{
+    return select((float4)(other), v, (int4)(i, i + 1, i + 2, i + 3) < (int4)(n));
+}
+
+/* tile_read() of rows of state. */
+TILE_INLINE struct tile_rows tile_read_key(__global const state_t *row, int k, int k_size,
+                                           bool aligned)
+{
+    const int at = k + TILE_PART_K((int)get_local_id(0));
+    struct tile_rows part;
+    part.lo = state_load4(row, at, k_size, aligned);
+    part.hi = state_load4(row, at + 4, k_size, aligned);
+    return part;
+}
+
+/* The item's part of 16 rows of state from row j on, read across them from element d on; nothing
+ * where there are none. The last of `rows` may stand for those behind it, which meet zeros. */
+TILE_INLINE struct tile_columns tile_read_values(__global const state_t *y, int ld, int j, int rows,
+                                                 int d, int d_size, bool aligned)
+{
+    const int item = get_local_id(0), at = j + TILE_PART_PAIR(item), last = max(rows - 1, 0);
+    const int d_end = rows ? d_size : 0;
+    struct tile_columns part;
+    d += TILE_PART_ROWS(item);
+    part.even = state_load4(y + (size_t)min(at, last) * ld, d, d_end, aligned);
+    part.odd = state_load4(y + (size_t)min(at + 1, last) * ld, d, d_end, aligned);
     return part;
 }

@@ -16,7 +16,7 @@
  *     MAC_ROW(lane, i), MAC_COLUMN(lane, i)   of a lane's output i
  *     MAC_KERNEL                    attributes of a kernel that calls them
  *
- * struct mma_tile: 18 KiB
+ * union mma_tile: 18 KiB
  */
 // lint after: tile.cl mac_emulated.cl
 // lint: -DVW=4 -DMAC_LANES=32
@@ -31,8 +31,11 @@
 struct mma_panel {
     uint high[TILE_K / 2][MMA_LD], low[TILE_K / 2][MMA_LD]; /* [k / 2][row] */
 } __attribute__((aligned(16)));
-struct mma_tile {
-    struct mma_panel x[2], w[2];
+union mma_tile {
+    struct {
+        struct mma_panel x[2], w[2];
+    } panels;
+    float y[TILE_SIZE * TILE_LD];
 };
 
 /* What the high part of a pair leaves over, as a pair. */
@@ -90,28 +93,24 @@ TILE_INLINE int mma_group_column(void)
     return (int)get_local_id(0) / MAC_LANES / (4 / MMA_R) * 16 * MMA_C;
 }
 
+/* W's parts are the same for each r: compilers read them once. */
 TILE_INLINE void mma_multiply(__local const struct mma_panel *x, __local const struct mma_panel *w,
                               float4 *sums, bool low)
 {
-    mac_a high[MMA_R], rest[MMA_R];
 #pragma unroll
     for (int r = 0; r < MMA_R; r++) {
-        high[r] = mac_load_a(&x->high[0][mma_group_row() + 16 * r], MMA_LD);
-        rest[r] = mac_load_a(&x->low[0][mma_group_row() + 16 * r], MMA_LD);
-    }
+        const int row = mma_group_row() + 16 * r;
+        const mac_a high = mac_load_a(&x->high[0][row], MMA_LD);
+        const mac_a rest = mac_load_a(&x->low[0][row], MMA_LD);
 #pragma unroll
-    for (int c = 0; c < MMA_C; c++) {
-        const mac_b b = mac_load_b(&w->high[0][mma_group_column() + 16 * c], MMA_LD);
-        if (low) {
-            const mac_b b_rest = mac_load_b(&w->low[0][mma_group_column() + 16 * c], MMA_LD);
-#pragma unroll
-            for (int r = 0; r < MMA_R; r++)
-                mac_multiply(sums + (c * MMA_R + r) * MMA_SUMS, high[r], b_rest);
-        }
-#pragma unroll
-        for (int r = 0; r < MMA_R; r++) {
-            mac_multiply(sums + (c * MMA_R + r) * MMA_SUMS, rest[r], b);
-            mac_multiply(sums + (c * MMA_R + r) * MMA_SUMS, high[r], b);
+        for (int c = 0; c < MMA_C; c++) {
+            const int column = mma_group_column() + 16 * c;
+            float4 *to = sums + (c * MMA_R + r) * MMA_SUMS;
+            const mac_b b = mac_load_b(&w->high[0][column], MMA_LD);
+            if (low)
+                mac_multiply(to, high, mac_load_b(&w->low[0][column], MMA_LD));
+            mac_multiply(to, rest, b);
+            mac_multiply(to, high, b);
         }
     }
 }
@@ -129,15 +128,15 @@ TILE_INLINE void mma_put_sums(__local float *y, int y_ld, const float4 *sums)
     }
 }
 
-TILE_INLINE __local const float *mma_finish(__local struct mma_tile *tile, const float4 *sums)
+TILE_INLINE void mma_give(__local float *y, const float4 *sums, int row, int rows)
 {
-    __local float *y = (__local float *)tile + mma_group_row() * TILE_LD + mma_group_column();
-    barrier(CLK_LOCAL_MEM_FENCE);
+    const int from = mma_group_row() - row;
+    if (from >= 0 && from < rows)
 #pragma unroll
-    for (int i = 0; i < MMA_R * MMA_C; i++)
-        mma_put_sums(y + i % MMA_R * 16 * TILE_LD + i / MMA_R * 16, TILE_LD, sums + i * MMA_SUMS);
-    barrier(CLK_LOCAL_MEM_FENCE);
-    return (__local const float *)tile;
+        for (int i = 0; i < MMA_R * MMA_C; i++)
+            mma_put_sums(y + (from + i % MMA_R * 16) * TILE_LD + mma_group_column() +
+                             i / MMA_R * 16,
+                         TILE_LD, sums + i * MMA_SUMS);
 }
 
 #undef TILE

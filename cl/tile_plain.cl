@@ -2,7 +2,7 @@
  * Tiles (tile.cl) by multiply-adds of f32: an item computes 8 rows x 4 columns. A panel is
  * [k][row]: neighbouring items read neighbouring float4 of W, and the same of X.
  *
- * struct plain_tile: 16 KiB, 17 KiB with the outputs
+ * union plain_tile: 17 KiB
  */
 // lint after: tile.cl
 // lint: -DVW=4
@@ -10,8 +10,11 @@
 struct plain_panel {
     float4 k[TILE_K][TILE_SIZE / 4]; /* [k][row / 4] */
 };
-struct plain_tile {
-    struct plain_panel x[2], w[2];
+union plain_tile {
+    struct {
+        struct plain_panel x[2], w[2];
+    } panels;
+    float y[TILE_SIZE * TILE_LD];
 };
 
 TILE_INLINE void plain_put_rows(__local struct plain_panel *panel, struct tile_rows part, bool low)
@@ -55,16 +58,13 @@ TILE_INLINE void plain_multiply(__local const struct plain_panel *x,
     }
 }
 
-TILE_INLINE __local const float *plain_finish(__local struct plain_tile *tile, const float4 *sums)
+TILE_INLINE void plain_give(__local float *y, const float4 *sums, int row, int rows)
 {
-    const int item = get_local_id(0);
-    __local float4 *y = (__local float4 *)tile + item / 16 * 8 * (TILE_LD / 4) + item % 16;
-    barrier(CLK_LOCAL_MEM_FENCE);
+    const int item = get_local_id(0), from = item / 16 * 8 - row;
+    if (from >= 0 && from < rows)
 #pragma unroll
-    for (int r = 0; r < 8; r++)
-        y[r * (TILE_LD / 4)] = sums[r];
-    barrier(CLK_LOCAL_MEM_FENCE);
-    return (__local const float *)tile;
+        for (int r = 0; r < 8; r++)
+            *(__local float4 *)(y + (from + r) * TILE_LD + item % 16 * 4) = sums[r];
 }
 
 #undef TILE

@@ -622,7 +622,7 @@ typedef struct elcl_plan_params {
                                         * limits would choose */
     enum elcl_device_type device_type; /* default ELCL_DEVICE_GPU */
     int vector_width; /* of a CPU device, 4, 8 or 16: weights are padded to twice as many columns;
-                       * 0: no padding, as on GPUs */
+                       * 0: no padding, and the buffers of GPU kernels */
     enum elcl_storage weights, state; /* default ELCL_F32 */
     int batch_size;                   /* 0: the largest within the limits */
     int num_beams;

@@ -160,7 +160,8 @@ struct elcl_capacity elcl_blueprint_capacity(const struct elcl_blueprint *b,
                                   .max_target = p->max_target,
                                   .width = elcl_plan_width(&b->arch, p->num_beams),
                                   .lists = elcl_plan_lists(&b->defaults),
-                                  .narrow = elcl_blueprint_narrow(p)};
+                                  .narrow = elcl_blueprint_narrow(p),
+                                  .gpu = !p->vector_width};
 }
 
 int elcl_blueprint_batch(const struct elcl_blueprint *b, const elcl_plan_params *p,

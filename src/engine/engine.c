@@ -57,7 +57,8 @@ static int choose_capacity(struct elcl_engine *e, elcl_error *err)
                               .max_target = p->max_target ? p->max_target : usual,
                               .width = elcl_plan_width(&m->arch, p->max_beams),
                               .lists = p->max_list_tokens,
-                              .narrow = m->ops->dot != ELCL_DOT_NONE};
+                              .narrow = m->ops->dot != ELCL_DOT_NONE,
+                              .gpu = m->ops->kernels == ELCL_KERNELS_GPU};
     if (!c.lists)
         c.lists = elcl_plan_lists(&m->defaults);
     if (!c.sentences) {

@@ -42,7 +42,8 @@ int elcl_scorer_create(elcl_model *model, const elcl_scorer_params *params, elcl
 /* ---- memory -------------------------------------------------------------------------------- */
 
 /* What a run has room for that packs `rows` rows of decoder and of encoder. */
-static struct elcl_capacity capacity_for(const struct elcl_arch *arch, bool narrow, int rows)
+static struct elcl_capacity capacity_for(const struct elcl_arch *arch, const struct elcl_ops *ops,
+                                         int rows)
 {
     return (struct elcl_capacity){.sentences = rows,
                                   .beams = 1,
@@ -50,7 +51,8 @@ static struct elcl_capacity capacity_for(const struct elcl_arch *arch, bool narr
                                   .max_target = 1,
                                   .encode_rows = arch->decoder_only ? 0 : rows,
                                   .width = 1,
-                                  .narrow = narrow,
+                                  .narrow = ops->dot != ELCL_DOT_NONE,
+                                  .gpu = ops->kernels == ELCL_KERNELS_GPU,
                                   .score_block = elcl_min_int(rows, LOGIT_ROWS)};
 }
 
@@ -72,7 +74,7 @@ static void drop_run(struct elcl_scorer *s)
 static int create_run(struct elcl_scorer *s, int rows, elcl_error *err)
 {
     struct elcl_model *m = s->model;
-    const struct elcl_capacity c = capacity_for(&m->arch, m->ops->dot != ELCL_DOT_NONE, rows);
+    const struct elcl_capacity c = capacity_for(&m->arch, m->ops, rows);
     const uint64_t limit = elcl_engine_memory_limit(m->device);
     const uint64_t max_alloc = m->device->desc.max_alloc_bytes;
     struct elcl_ops *ops = NULL;
@@ -185,6 +187,7 @@ static void put_cross(struct elcl_scorer *s, int first, int n, int source, int n
     records->cross_keys += (uint64_t)n_source * (uint64_t)n;
     records->cross_reads += (uint64_t)n_source * (uint64_t)(together ? 1 : n);
     records->max_rows = elcl_max_int(records->max_rows, together ? n : 1);
+    records->max_source = elcl_max_int(records->max_source, n_source);
 }
 
 /* Token t of what the decoder reads. */

@@ -87,6 +87,8 @@ static int cross(struct elcl_run *run, const struct elcl_records *records, int l
                                            .groups_at = records->cross_at,
                                            .n_groups = records->n_cross,
                                            .max_rows = records->max_rows,
+                                           .probabilities = &run->buffers[ELCL_B_PROBABILITIES],
+                                           .max_keys = records->max_source,
                                            .scale = elcl_cross_scale(run->arch),
                                            .keys = records->cross_keys,
                                            .reads = records->cross_reads};

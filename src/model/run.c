@@ -83,6 +83,19 @@ static size_t narrow_bytes(const struct elcl_arch *arch, enum elcl_attention att
     return contexts > layer ? contexts : layer;
 }
 
+/* Of all rows and heads with the longest source; teacher-forced passes have those of some
+ * targets, whose sources together are no longer than the rows. */
+static size_t probability_bytes(const struct elcl_arch *arch, enum elcl_attention attention,
+                                const struct elcl_capacity *c)
+{
+    const int r = elcl_capacity_rows(c);
+    const int source = c->score_block ? elcl_min_int(r, arch->max_positions) : c->max_source;
+    if (attention != ELCL_ATTN_EL || arch->decoder_only || !c->gpu)
+        return 0;
+    return product((size_t)r, (size_t)arch->decoder_heads,
+                   elcl_attn_el_probabilities_ld(arch->d, source), sizeof(float));
+}
+
 static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention attention,
                               const struct elcl_capacity *c, struct elcl_buffer_spec *specs)
 {
@@ -107,6 +120,7 @@ static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention 
     put(specs, ELCL_B_FFN, "ffn", w, product(rows, arch->gated ? 2 * ffn : ffn, f, 1));
     put(specs, ELCL_B_E, "expanded queries", w, heads);
     put(specs, ELCL_B_C, "contexts", w, heads);
+    put(specs, ELCL_B_PROBABILITIES, "probabilities", w, probability_bytes(arch, attention, c));
     put(specs, ELCL_B_LOGITS, "logits", w, product(r, (size_t)arch->vocabulary, f, 1));
     put(specs, ELCL_B_CANDIDATES, "candidates", w, product(r, (size_t)c->width, 2 * i, 1));
     put(specs, ELCL_B_LINEAGE, "lineage", w, product(r, t, i, 1));

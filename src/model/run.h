@@ -19,6 +19,7 @@ struct elcl_capacity {
     int width;       /* candidates per row */
     int lists;       /* ints of a row's lists at a step */
     bool narrow;     /* products of int8 or of bf16: rows are rounded before them */
+    bool gpu;        /* kernels of the GPU shape */
     int score_block; /* 0: generation. Else rows of logits at once in teacher-forced passes, for
                       * which `sentences` counts the packed rows of decoder and encoder, beams and
                       * max_target are 1, and max_source is 1, of decoder-only models 0 */
@@ -58,23 +59,24 @@ enum elcl_buffer_category {
 
 /* Indices of the fixed buffers in elcl_run.buffers; those of the layers follow. */
 enum elcl_run_buffer {
-    ELCL_B_STEP,         /* records of a decoding step, ints */
-    ELCL_B_ENCODE,       /* records of an encoding, ints */
-    ELCL_B_X,            /* [rows, D] the residual stream */
-    ELCL_B_Y,            /* [rows, D] a sublayer's output; [rows, W] beside projections */
-    ELCL_B_H,            /* [rows, D] a sublayer's input, of pre-norm models only */
-    ELCL_B_QKV,          /* [rows, 3 H Dh] projections */
-    ELCL_B_O,            /* [rows, H Dh] heads' outputs */
-    ELCL_B_FFN,          /* [rows, F], gated [rows, 2 F] */
-    ELCL_B_E,            /* [R, H, D] expanded queries (el); decoder-only: [rows, H, D] */
-    ELCL_B_C,            /* the same: contexts (el) */
-    ELCL_B_LOGITS,       /* [R, V] */
-    ELCL_B_CANDIDATES,   /* [R, width] pairs */
-    ELCL_B_LINEAGE,      /* [R, T] ints */
-    ELCL_B_LINEAGE_NEXT, /* the other half of the double buffer */
-    ELCL_B_TOKENS,       /* [B K T + prompts] token of each pool row, int */
-    ELCL_B_SOURCE,       /* [B S, D] state: the shared encoder output (el) */
-    ELCL_B_SPARE_SELF,   /* mha-beam: what the next layer's caches are reordered into */
+    ELCL_B_STEP,          /* records of a decoding step, ints */
+    ELCL_B_ENCODE,        /* records of an encoding, ints */
+    ELCL_B_X,             /* [rows, D] the residual stream */
+    ELCL_B_Y,             /* [rows, D] a sublayer's output; [rows, W] beside projections */
+    ELCL_B_H,             /* [rows, D] a sublayer's input, of pre-norm models only */
+    ELCL_B_QKV,           /* [rows, 3 H Dh] projections */
+    ELCL_B_O,             /* [rows, H Dh] heads' outputs */
+    ELCL_B_FFN,           /* [rows, F], gated [rows, 2 F] */
+    ELCL_B_E,             /* [R, H, D] expanded queries (el); decoder-only: [rows, H, D] */
+    ELCL_B_C,             /* the same: contexts (el) */
+    ELCL_B_PROBABILITIES, /* [R, H, S and more] of cross attention (el, GPU shape) */
+    ELCL_B_LOGITS,        /* [R, V] */
+    ELCL_B_CANDIDATES,    /* [R, width] pairs */
+    ELCL_B_LINEAGE,       /* [R, T] ints */
+    ELCL_B_LINEAGE_NEXT,  /* the other half of the double buffer */
+    ELCL_B_TOKENS,        /* [B K T + prompts] token of each pool row, int */
+    ELCL_B_SOURCE,        /* [B S, D] state: the shared encoder output (el) */
+    ELCL_B_SPARE_SELF,    /* mha-beam: what the next layer's caches are reordered into */
     ELCL_B_SPARE_CROSS,
     ELCL_B_NARROW, /* elcl_ops.narrow: a GEMM's input in the type of its weights */
     ELCL_B_LAYERS  /* then per decoder layer: self, cross */
@@ -144,7 +146,7 @@ struct elcl_records {
     uint64_t self_keys;   /* sum over rows, of the keys they read */
     uint64_t cross_keys;  /* the same */
     uint64_t cross_reads; /* sum over groups: rows of one group read together */
-    int max_source;       /* longest source among the sentences in flight */
+    int max_source;       /* longest source of a cross group */
     int width;            /* candidates per row, the largest of the sentences */
     bool renormalize;     /* some row's rules ask for it */
 };

@@ -10,10 +10,19 @@
 #define MHA_ITEMS_PER_CORE 2
 
 #define PACKED_ROWS_CPU 96 /* PACKED_ROWS of attn_packed_cpu.cl */
-#define PACKED_ROWS_GPU 32 /* of attn_packed_gpu.cl */
+#define PACKED_ROWS_GPU 64 /* of attn_packed_gpu.cl */
 #define PACKED_ITEMS 128   /* its work-group */
-/* its struct packed_tile: q, K or V, p, parts, and five numbers per row */
-#define PACKED_LOCAL_BYTES (4 * (32 * 36 + 32 * 68 + 64 * 32 + 4 * 32 + 5 * 32))
+
+#define TILE_SIDE 64   /* of attn_el_tiles.cl */
+#define TILE_ITEMS 128 /* its work-group */
+
+/* struct packed_tile of attn_packed_gpu.cl: a tile, two panels or half a tile's outputs, and nine
+ * numbers per row. */
+static size_t packed_bytes(const struct elcl_ops *ops)
+{
+    return elcl_tile_bytes(ops->gemm_mma, TILE_SIDE, 4) +
+           elcl_tile_bytes(ops->gemm_mma, TILE_SIDE / 2, 2) + 9 * PACKED_ROWS_GPU * sizeof(float);
+}
 
 /* Work-items for each group in the CPU shape, at least so many for a core altogether that the last
  * ones do not leave cores idle: a driver may hand out half of what is left at a time. */
@@ -53,6 +62,29 @@ static void bias_arguments(struct elcl_launch *launch, const struct elcl_positio
     elcl_launch_ulong(launch, has ? rows_at : 0);
 }
 
+/* The one pass of attn_el_shared reads E and writes C of a work-group's rows anew for each block of
+ * keys: so many bytes of both, as much as local memory has at least, stay in a cache near by. What
+ * is more goes by tiles, which read E and write C once. */
+#define EL_PASS_BYTES (32 * 1024)
+
+static bool el_in_one_pass(int d)
+{
+    return 2 * PACKED_ROWS_GPU * (size_t)d * sizeof(float) <= EL_PASS_BYTES;
+}
+
+#define EL_PART 32 /* of attn_el_tiles.cl */
+
+/* Keys that a pair's row of attn_el_tiles.cl has room for. */
+static size_t el_room(int max_keys)
+{
+    return elcl_round_up((size_t)max_keys, TILE_SIDE);
+}
+
+size_t elcl_attn_el_probabilities_ld(int d, int max_keys)
+{
+    return el_in_one_pass(d) ? 0 : el_room(max_keys) / EL_PART * (EL_PART + 2);
+}
+
 /* GPU shape, groups without private keys, no position bias. */
 static int launch_el_shared(struct elcl_ops *ops, const struct elcl_attn_el_args *args,
                             elcl_error *err)
@@ -66,11 +98,62 @@ static int launch_el_shared(struct elcl_ops *ops, const struct elcl_attn_el_args
     elcl_launch_int(&launch, args->h);
     elcl_launch_int(&launch, args->d);
     elcl_launch_float(&launch, args->scale);
-    elcl_launch_local(&launch, PACKED_LOCAL_BYTES);
+    elcl_launch_local(&launch, packed_bytes(ops));
     const size_t tiles = elcl_div_up((size_t)args->max_rows * args->h, PACKED_ROWS_GPU);
     const size_t global[] = {PACKED_ITEMS * tiles, (size_t)args->n_groups};
     const size_t local[] = {PACKED_ITEMS, 1};
     return elcl_launch_run(&launch, 2, global, local, err);
+}
+
+/* A kernel of attn_el_tiles.cl, whose work-groups are tiles of pairs x `columns`. */
+static int launch_el_tiles(struct elcl_launch *launch, const struct elcl_attn_el_args *args,
+                           int columns, elcl_error *err)
+{
+    const size_t pairs = (size_t)args->max_rows * (size_t)args->h;
+    const size_t global[] = {TILE_ITEMS * elcl_div_up((size_t)columns, TILE_SIDE),
+                             elcl_div_up(pairs, TILE_SIDE), (size_t)args->n_groups};
+    const size_t local[] = {TILE_ITEMS, 1, 1};
+    elcl_launch_local(launch, elcl_tile_bytes(launch->ops->attn_mma, TILE_SIDE, 4));
+    return elcl_launch_run(launch, 3, global, local, err);
+}
+
+static void el_groups(struct elcl_launch *launch, const struct elcl_attn_el_args *args)
+{
+    elcl_launch_buffer(launch, args->step);
+    elcl_launch_ulong(launch, args->groups_at);
+    elcl_launch_int(launch, args->h);
+}
+
+/* As launch_el_shared(), in two launches. Keys are counted once, as what the operation needs: the
+ * second launch finds them in the cache as far as they fit. */
+static int run_el_tiles(struct elcl_ops *ops, const struct elcl_attn_el_args *args, elcl_error *err)
+{
+    const int room = (int)el_room(args->max_keys);
+    const uint64_t flop = 2 * args->keys * (uint64_t)args->h * (uint64_t)args->d;
+    const uint64_t probabilities = args->keys * (uint64_t)args->h * sizeof(float);
+    const uint64_t keys = args->reads * (uint64_t)args->d * elcl_storage_bytes(ops->state);
+    int rc;
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_ATTN_EL_SCORES, "attn_el_scores");
+    elcl_ops_count(ops, launch.name, keys + probabilities, flop);
+    elcl_launch_buffer(&launch, args->probabilities);
+    elcl_launch_buffer(&launch, args->e);
+    elcl_launch_buffer(&launch, args->y);
+    el_groups(&launch, args);
+    elcl_launch_int(&launch, args->d);
+    elcl_launch_int(&launch, room);
+    elcl_launch_float(&launch, args->scale);
+    ELCL_TRY(launch_el_tiles(&launch, args, room, err));
+    launch = elcl_launch_begin(ops, ELCL_K_ATTN_EL_CONTEXT, "attn_el_context");
+    elcl_ops_count(ops, launch.name, probabilities, flop);
+    elcl_launch_buffer(&launch, args->c);
+    elcl_launch_buffer(&launch, args->probabilities);
+    elcl_launch_buffer(&launch, args->y);
+    el_groups(&launch, args);
+    elcl_launch_int(&launch, args->d);
+    elcl_launch_int(&launch, room);
+    ELCL_TRY(launch_el_tiles(&launch, args, args->d, err));
+fail:
+    return rc;
 }
 
 int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, elcl_error *err)
@@ -81,6 +164,8 @@ int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, 
     const int max_pairs = args->max_rows * args->h;
     const int pairs = pairs_per_item(ops, args->n_groups, max_pairs);
     const bool shared = !cpu && !args->lineage && !has_bias(args->bias);
+    if (shared && !el_in_one_pass(args->d))
+        return run_el_tiles(ops, args, err);
     elcl_ops_count(ops, shared ? "attn_el_shared" : "attn_el",
                    args->reads * args->d * elcl_storage_bytes(ops->state),
                    4 * args->keys * args->h * args->d);
@@ -178,7 +263,7 @@ int elcl_op_attn_packed(struct elcl_ops *ops, const struct elcl_attn_mha_args *a
     elcl_launch_int(&launch, args->n_groups);
     mha_sizes(&launch, args);
     if (!cpu)
-        elcl_launch_local(&launch, PACKED_LOCAL_BYTES);
+        elcl_launch_local(&launch, packed_bytes(ops));
     count_mha(&launch, args, elcl_div_up(args->keys, rows));
     const size_t global[] = {items * (size_t)args->h, elcl_div_up((size_t)args->n_groups, rows)};
     const size_t local[] = {items, 1};

@@ -157,8 +157,9 @@ static struct gpu_gemm choose_gpu_gemm(const struct elcl_ops *ops,
                                        const struct elcl_gemm_args *args)
 {
     const bool mma = ops->gemm_mma != ELCL_MMA_NONE;
-    const struct gpu_gemm tiles = {ELCL_K_GEMM,  mma ? "gemm_mma" : "gemm",     64, 64,
-                                   mma ? 8 : 16, elcl_tile_bytes(ops->gemm_mma)};
+    const struct gpu_gemm tiles = {ELCL_K_GEMM,  mma ? "gemm_mma" : "gemm",
+                                   64,           64,
+                                   mma ? 8 : 16, elcl_tile_bytes(ops->gemm_mma, 64, 4)};
     const struct gpu_gemm rows = {ELCL_K_GEMM_ROWS, "gemm_rows", 8, 32, 16, 16384};
     const struct gpu_gemm rows_mma = {
         ELCL_K_GEMM_ROWS, "gemm_rows_mma", 16, 32, 8, ops->weights == ELCL_BF16 ? 22528 : 32768};

@@ -38,11 +38,13 @@ int elcl_launch_rows(struct elcl_launch *launch, int rows, int batch, elcl_error
 /* Items of a work-group that has a row for itself: 1 in the CPU shape. */
 size_t elcl_group_items(const struct elcl_ops *ops);
 
-/* Local memory of a tile of 64 x 64 outputs by a matrix instruction, or by multiply-adds: struct
- * mma_tile, struct plain_tile. */
-static inline size_t elcl_tile_bytes(enum elcl_mma mma)
+/* Local memory of tile.cl: so many panels for a matrix instruction, or for multiply-adds, or in
+ * their place outputs of so many rows. */
+static inline size_t elcl_tile_bytes(enum elcl_mma mma, size_t rows, size_t panels)
 {
-    return mma ? 4 * 2 * 8 * (64 + 8) * sizeof(uint32_t) : 64 * (64 + 4) * sizeof(float);
+    const size_t panel = mma ? 2 * 8 * (64 + 8) * sizeof(uint32_t) : 16 * 64 * sizeof(float);
+    const size_t outputs = rows * (64 + 4) * sizeof(float);
+    return panels * panel > outputs ? panels * panel : outputs;
 }
 
 /* Adds what operation `name` needs to the running totals and to the profile. `name` as in

@@ -25,6 +25,8 @@ static const char *const kernel_names[ELCL_N_KERNELS] = {
     [ELCL_K_QUANTISE] = "quantise",
     [ELCL_K_ATTN_EL] = "attn_el",
     [ELCL_K_ATTN_EL_SHARED] = "attn_el_shared",
+    [ELCL_K_ATTN_EL_SCORES] = "attn_el_scores",
+    [ELCL_K_ATTN_EL_CONTEXT] = "attn_el_context",
     [ELCL_K_ATTN_MHA] = "attn_mha",
     [ELCL_K_ATTN_PACKED] = "attn_packed",
     [ELCL_K_SCATTER] = "scatter",
@@ -45,9 +47,8 @@ static const char *const cpu_files[] = {
 /* Behind those and a mac_*.cl; the second where rows are rounded before a product. */
 static const char *const cpu_gemm_files[] = {"gemm_cpu.cl", "quantise.cl"};
 static const char *const gpu_files[] = {
-    "storage.cl",      "reduce.cl",          "activation.cl",  "norm.cl",  "widen.cl",
-    "attn_mha_gpu.cl", "attn_packed_gpu.cl", "attn_el_gpu.cl", "beams.cl", "logits.cl",
-    "sample.cl",       "score.cl",           "tile.cl",
+    "storage.cl", "reduce.cl", "activation.cl", "norm.cl",  "widen.cl", "attn_mha_gpu.cl",
+    "beams.cl",   "logits.cl", "sample.cl",     "score.cl", "tile.cl",
 };
 
 static const char *storage_suffix(enum elcl_storage storage)
@@ -85,23 +86,36 @@ static void add_tiles(struct parts *parts, enum elcl_mma mma)
     add_file(parts, mma ? "tile_mma.cl" : "tile_plain.cl");
 }
 
-static void add_gpu_files(struct parts *parts, const struct elcl_ops *ops)
+/* A matrix instruction multiplies what f16 and bf16 hold. */
+static enum elcl_mma mma_of(enum elcl_mma mma, enum elcl_storage storage)
 {
+    return storage == ELCL_F16 || storage == ELCL_BF16 ? mma : ELCL_MMA_NONE;
+}
+
+static void add_gpu_files(struct parts *parts, const struct elcl_ops *ops, enum elcl_storage state)
+{
+    const enum elcl_mma attn_mma = mma_of(ops->attn_mma, state);
     add_files(parts, gpu_files, ELCL_COUNT(gpu_files));
     add_tiles(parts, ops->gemm_mma);
     add_file(parts, "gemm_gpu.cl");
     add_file(parts, ops->gemm_mma ? "gemm_rows_mma.cl" : "gemm_rows.cl");
+    add_file(parts, "attn_packed_gpu.cl");
+    add_file(parts, "attn_el_gpu.cl");
+    if (attn_mma != ops->gemm_mma)
+        add_tiles(parts, attn_mma);
+    add_file(parts, "attn_el_tiles.cl");
 }
 
 static struct parts program_parts(const struct elcl_ops *ops, enum elcl_storage state)
 {
+    const enum elcl_mma mma = ops->gemm_mma ? ops->gemm_mma : ops->attn_mma;
     struct parts parts = {0};
     if (ops->kernels == ELCL_KERNELS_CPU) {
         add_files(&parts, cpu_files, ELCL_COUNT(cpu_files));
         add_file(&parts, elcl_dot_kinds[ops->dot].file);
         add_files(&parts, cpu_gemm_files, ops->dot ? 2 : 1);
     } else {
-        add_gpu_files(&parts, ops);
+        add_gpu_files(&parts, ops, state);
     }
     snprintf(parts.options, sizeof(parts.options),
              "-DELCL_WEIGHT_%s -DELCL_STATE_%s -DVW=%d -DWG=%zu -DGEMM_ROWS=%d "
@@ -109,7 +123,7 @@ static struct parts program_parts(const struct elcl_ops *ops, enum elcl_storage 
              storage_suffix(ops->weights), storage_suffix(state), ops->vector_width,
              elcl_group_items(ops), ops->tile_rows, elcl_dot_kinds[ops->dot].group,
              elcl_ops_weight_pairs(ops) ? " -DWEIGHT_PAIRS" : "",
-             ops->gemm_mma ? elcl_mma_kinds[ops->gemm_mma].options : "", ops->build_options);
+             mma ? elcl_mma_kinds[mma].options : "", ops->build_options);
     return parts;
 }
 
@@ -127,8 +141,8 @@ static bool has_kernel(const struct elcl_ops *ops, int id)
 {
     if (id == ELCL_K_QUANTISE)
         return ops->dot != ELCL_DOT_NONE;
-    return (id != ELCL_K_GEMM_ROWS && id != ELCL_K_ATTN_EL_SHARED) ||
-           ops->kernels == ELCL_KERNELS_GPU;
+    return ops->kernels == ELCL_KERNELS_GPU ||
+           (id != ELCL_K_GEMM_ROWS && (id < ELCL_K_ATTN_EL_SHARED || id > ELCL_K_ATTN_EL_CONTEXT));
 }
 
 /* Kernels of the set's program. */
@@ -198,13 +212,13 @@ static enum elcl_gemm choose_gemm(const struct elcl_ops *ops, const struct elcl_
     return ELCL_GEMM_AUTO;
 }
 
-/* Matrix instructions multiply what f16 and bf16 hold. */
-static enum elcl_mma choose_mma(const struct elcl_ops *ops, const struct elcl_ops_params *params,
-                                enum elcl_storage storage)
+static void choose_mma(struct elcl_ops *ops, enum elcl_mma asked)
 {
-    if (ops->kernels == ELCL_KERNELS_CPU || (storage != ELCL_F16 && storage != ELCL_BF16))
-        return ELCL_MMA_NONE;
-    return params->mma ? params->mma : ops->device->mma;
+    const enum elcl_mma mma = ops->kernels == ELCL_KERNELS_CPU ? ELCL_MMA_NONE
+                              : asked                          ? asked
+                                                               : ops->device->mma;
+    ops->gemm_mma = mma_of(mma, ops->weights);
+    ops->attn_mma = mma_of(mma, ops->state);
 }
 
 /* All matrices of a program are multiplied in one way: the panels of the CPU shape are packed for
@@ -275,7 +289,7 @@ int elcl_ops_create(struct elcl_device *device, const struct elcl_ops_params *pa
     o->kernels = device->kernels;
     o->weights = params->weights;
     o->state = params->state;
-    o->gemm_mma = choose_mma(o, params, o->weights);
+    choose_mma(o, params->mma);
     o->gemm = choose_gemm(o, params);
     o->clblast_rows = params->clblast_rows ? params->clblast_rows : CLBLAST_ROWS;
     o->dot = choose_dot(o, params);
@@ -308,6 +322,7 @@ int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops *
                            .weights = other->weights,
                            .state = other->state,
                            .gemm_mma = other->gemm_mma,
+                           .attn_mma = other->attn_mma,
                            .busy_groups = other->busy_groups,
                            .dot = other->dot,
                            .vector_width = other->vector_width,

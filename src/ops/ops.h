@@ -26,7 +26,9 @@ enum elcl_kernel_id {
     ELCL_K_WIDEN,
     ELCL_K_QUANTISE, /* with integer products only */
     ELCL_K_ATTN_EL,
-    ELCL_K_ATTN_EL_SHARED, /* GPU shape only */
+    ELCL_K_ATTN_EL_SHARED, /* GPU shape only, and the next three */
+    ELCL_K_ATTN_EL_SCORES,
+    ELCL_K_ATTN_EL_CONTEXT,
     ELCL_K_ATTN_MHA,
     ELCL_K_ATTN_PACKED,
     ELCL_K_SCATTER,
@@ -70,7 +72,8 @@ struct elcl_ops {
     enum elcl_gemm gemm;       /* AUTO: by the number of rows */
     int clblast_rows;          /* AUTO: CLBlast from so many on */
     enum elcl_storage weights, state;
-    enum elcl_mma gemm_mma;         /* the matrix instruction of products with weights, or NONE */
+    enum elcl_mma gemm_mma;         /* the matrix instruction of GEMM and attn_packed, or NONE */
+    enum elcl_mma attn_mma;         /* that of EL-attention by tiles, by `state` */
     enum elcl_dot dot;              /* not NONE: weights meet rows in their own type */
     struct elcl_kernel_set set;     /* built for `state` */
     struct elcl_kernel_set set_f32; /* the same for f32 state; aliases `set` when that is f32 */
@@ -312,11 +315,17 @@ struct elcl_attn_el_args {
     const struct elcl_position_bias *bias; /* NULL, or its table may be absent: none */
     size_t rows_at;                        /* of row 0's record in step; read with a bias */
     int n_groups, max_rows;                /* the largest n_rows */
+    const struct elcl_buffer
+        *probabilities; /* [R, H, elcl_attn_el_probabilities_ld()]: scratch of the GPU shape */
+    int max_keys;       /* the largest n_shared; read where there are probabilities */
     int h, d;
     float scale;
     /* For the totals of arithmetic and of traffic: sum over groups of rows x keys, and of keys. */
     uint64_t keys, reads;
 };
+/* Row stride of the probabilities that the GPU shape keeps in memory for groups of up to max_keys
+ * keys, none of them private; 0: none are kept for this width. */
+size_t elcl_attn_el_probabilities_ld(int d, int max_keys);
 int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, elcl_error *err);
 
 /*

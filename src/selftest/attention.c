@@ -3,7 +3,8 @@
  *
  * Tolerance: a score errs by at most delta = (6 + 2 sqrt D) U scale max_j sum_d |q k_j|, which
  * moves a result by at most expm1(2 delta) sum_j p_j |v_j - o|; exp, sums and division add (16 + 2
- * sqrt S) U sum_j p_j |v_j|.
+ * sqrt S) U sum_j p_j |v_j|. Matrix instructions see numbers as the sum of two 16-bit ones and lose
+ * 2^-15 of their products.
  */
 #include "selftest/selftest.h"
 
@@ -18,7 +19,7 @@
 
 struct keys {
     struct elcl_group group[MAX_GROUPS];
-    int n_groups, n_rows, max_rows;
+    int n_groups, n_rows, max_rows, max_shared;
     int pool_rows, lineage_ld;
     int32_t *lineage; /* [n_groups, lineage_ld] */
     bool no_lineage;  /* no private keys, and the operation is told so */
@@ -32,6 +33,7 @@ struct attention {
     int q_ld, kv_ld; /* el: H * D and D */
     int k_at, v_at;  /* el: 0 and 0 */
     float scale;
+    double split; /* what the operation loses where it takes numbers apart */
     float *q, *kv;
 };
 
@@ -48,6 +50,7 @@ static void add_group(struct keys *k, int n_rows, int start, int n_shared, int n
     k->n_groups++;
     k->n_rows += n_rows;
     k->max_rows = elcl_max_int(k->max_rows, n_rows);
+    k->max_shared = elcl_max_int(k->max_shared, n_shared);
     k->total += (uint64_t)n_rows * (n_shared + n_private);
     k->lineage_ld = elcl_max_int(k->lineage_ld, n_private);
 }
@@ -119,7 +122,7 @@ static void make_bounds(const struct attention *a, const struct elcl_ref_keys *k
             sum += fabs((double)q[i] * (double)k[row + i]);
         largest = fmax(largest, (double)a->scale * sum);
     }
-    const double moved = expm1(2 * (6 + 2 * sqrt(a->dh)) * ELCL_ST_U * largest);
+    const double moved = expm1(2 * ((6 + 2 * sqrt(a->dh)) * ELCL_ST_U + a->split) * largest);
     for (int i = 0; i < a->dh; i++) {
         double spread = 0, size = 0;
         for (int j = 0; j < n; j++) {
@@ -127,7 +130,7 @@ static void make_bounds(const struct attention *a, const struct elcl_ref_keys *k
             spread += p[j] * fabs(y - want[i]);
             size += p[j] * fabs(y);
         }
-        bound[i] = moved * spread + (16 + 2 * sqrt(n)) * ELCL_ST_U * size + 1e-37;
+        bound[i] = moved * spread + ((16 + 2 * sqrt(n)) * ELCL_ST_U + a->split) * size + 1e-37;
     }
 }
 
@@ -166,6 +169,14 @@ static const struct elcl_buffer *upload_groups(struct elcl_st *st, const struct 
     return elcl_st_input(st, step, n * sizeof(*step));
 }
 
+/* The operation's scratch, or NULL where it needs none. */
+static const struct elcl_buffer *make_probabilities(struct elcl_st *st, const struct attention *a,
+                                                    const struct keys *k)
+{
+    const size_t ld = a->el ? elcl_attn_el_probabilities_ld(a->dh, k->max_shared) : 0;
+    return ld ? elcl_st_output(st, NULL, (size_t)k->n_rows * a->h * ld * sizeof(float)) : NULL;
+}
+
 /* Enqueues; the result's buffer, or NULL. */
 static const struct elcl_buffer *run(struct elcl_st *st, const struct attention *a,
                                      const struct keys *k)
@@ -191,6 +202,8 @@ static const struct elcl_buffer *run(struct elcl_st *st, const struct attention 
                                          .lineage_ld = k->lineage_ld,
                                          .n_groups = k->n_groups,
                                          .max_rows = k->max_rows,
+                                         .probabilities = make_probabilities(st, a, k),
+                                         .max_keys = k->max_shared,
                                          .h = a->h,
                                          .d = a->dh,
                                          .scale = a->scale,
@@ -256,6 +269,11 @@ static struct attention multi_head(const struct elcl_st_shape *s)
                               .v_at = s->d + GAP};
 }
 
+static double split(const struct elcl_st *st)
+{
+    return st->ops->gemm_mma || st->ops->attn_mma ? 0x1p-15 : 0;
+}
+
 static void check_el(struct elcl_st *st, const struct elcl_st_shape *s, bool self)
 {
     struct keys k = {0};
@@ -267,6 +285,7 @@ static void check_el(struct elcl_st *st, const struct elcl_st_shape *s, bool sel
         self_keys(&k, s->s);
     else
         cross_keys(&k, s->s);
+    a.split = split(st);
     check(st, &a, &k);
 }
 
@@ -289,6 +308,7 @@ static void check_packed(struct elcl_st *st, const struct elcl_st_shape *s)
     struct keys k = {0};
     struct attention a = multi_head(s);
     a.packed = a.kv_f32 = true;
+    a.split = split(st);
     packed_keys(&k, s->s);
     if (!elcl_st_begin(st, "attn_packed", "%s H=%d Dh=%d rows=%d", s->name, a.h, a.dh, k.n_rows))
         return;
@@ -297,9 +317,12 @@ static void check_packed(struct elcl_st *st, const struct elcl_st_shape *s)
 
 void elcl_st_attention(struct elcl_st *st, const struct elcl_st_shape *shape)
 {
+    struct elcl_st_shape wide = *shape;
+    wide.d += 128; /* more than the GPU shape takes in one pass */
     for (int self = 0; self < 2; self++) {
         check_el(st, shape, self);
         check_mha(st, shape, self);
     }
+    check_el(st, &wide, false);
     check_packed(st, shape);
 }

@@ -48,6 +48,7 @@ struct keys make_keys(struct bed *bed, const struct layout *l)
                                          .n_private = n_private};
         k.n_rows += l->group[g].n_rows + 1;
         k.max_rows = elcl_max_int(k.max_rows, l->group[g].n_rows);
+        k.max_shared = elcl_max_int(k.max_shared, n_shared);
         k.total += (uint64_t)l->group[g].n_rows * (n_shared + n_private);
         k.reads += (uint64_t)(n_shared + n_private);
         for (int s = 0; s < n_shared; s++)
@@ -105,7 +106,7 @@ float *make_queries(struct bed *bed, size_t n, enum inputs inputs)
 
 void attention_bounds(double *bound, double *p, const double *want, const float *q, const float *k,
                       const float *v, size_t ld, const struct elcl_ref_keys *all, int head, int d,
-                      double scale, enum inputs inputs)
+                      double scale, double split, enum inputs inputs)
 {
     struct elcl_ref_keys own = *all, *keys = &own;
     const int n = keys->n_shared + keys->n_private;
@@ -126,7 +127,7 @@ void attention_bounds(double *bound, double *p, const double *want, const float 
     for (int i = 0; keys->bias && i < 2 * REACH + 1; i++)
         largest_bias = fmax(largest_bias, fabs((double)keys->bias[i]));
     largest += largest_bias;
-    const double moved = expm1(2 * (6 + 2 * sqrt(d)) * U * largest);
+    const double moved = expm1(2 * ((6 + 2 * sqrt(d)) * U + split) * largest);
     for (int i = 0; i < d; i++) {
         double spread = 0, size = 0;
         for (int j = 0; j < n; j++) {
@@ -136,7 +137,7 @@ void attention_bounds(double *bound, double *p, const double *want, const float 
             spread += p[j] * fabs(y - want[i]);
             size += p[j] * fabs(y);
         }
-        bound[i] = moved * spread + sums * U * size + 1e-37;
+        bound[i] = moved * spread + (sums * U + split) * size + 1e-37;
     }
 }
 

@@ -6,6 +6,8 @@
  * by at most expm1(2 delta) sum_j p_j |y_j - c|: nothing where one key dominates, much where huge
  * scores of opposite values compete. exp, the sums and the division add (16 + 2 sqrt S) U
  * sum_j p_j |y_j|; equal keys make all roundings of a sum go the same way, which adds S / 2 U.
+ * Matrix instructions see numbers as the sum of two bf16: delta and the last term have SPLIT of
+ * them more.
  */
 #ifndef ELCL_TESTS_KERNELS_ATTENTION_KEYS_H
 #define ELCL_TESTS_KERNELS_ATTENTION_KEYS_H
@@ -30,7 +32,7 @@ struct keys {
     int pool_rows, lineage_rows, lineage_ld;
     int32_t *lineage;
     struct elcl_group group[160];
-    int n_groups, max_rows;
+    int n_groups, max_rows, max_shared;
     uint64_t total, reads; /* rows x keys, and keys, over groups */
     bool no_lineage;       /* no group has private keys, and the operation is told so */
     bool *in_use;          /* [pool_rows] */
@@ -38,6 +40,8 @@ struct keys {
     float *bias;           /* [heads, 2 reach + 1] */
     int32_t *position;     /* [n_rows] */
 };
+
+#define SPLIT 0x1p-15
 
 /* Few distances, so that most keys lie beyond them. */
 #define REACH 5
@@ -53,10 +57,11 @@ float *make_pool(struct bed *bed, const struct keys *k, int width, enum inputs i
 /* Queries [n]: scores of a few units, as e . y of d terms with scale 1 / sqrt d. */
 float *make_queries(struct bed *bed, size_t n, enum inputs inputs);
 /* bound [d]: what scores and sums may err for one row and head; see the top. p: scratch for the
- * weights of all keys. A bias is a rounding more, of the largest score that it makes. */
+ * weights of all keys. A bias is a rounding more, of the largest score that it makes. split: of
+ * matrix instructions. */
 void attention_bounds(double *bound, double *p, const double *want, const float *q, const float *k,
                       const float *v, size_t ld, const struct elcl_ref_keys *all, int head, int d,
-                      double scale, enum inputs inputs);
+                      double scale, double split, enum inputs inputs);
 /* The groups, and behind them the records of all rows. */
 struct elcl_buffer *upload_groups(struct bed *bed, const struct keys *k, size_t at);
 struct elcl_position_bias upload_bias(struct bed *bed, const struct keys *k, int heads);

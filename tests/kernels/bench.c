@@ -255,20 +255,24 @@ static void bench_el(struct bed *bed, const struct attention *a)
         return;
     const int r = a->b * a->k, rows = a->shared ? a->k : 1;
     const size_t n = (size_t)r * a->h * a->d, pool_rows = (size_t)(a->shared ? a->b : r) * a->s;
-    const struct el_call call = {bed->ops,
-                                 {.c = bed_output(bed, NULL, n * sizeof(float)),
-                                  .e = filled(bed, n),
-                                  .y = filled_state(bed, pool_rows * a->d),
-                                  .step = make_groups(bed, a, rows),
-                                  .lineage = make_lineage(bed, a),
-                                  .lineage_ld = a->s,
-                                  .n_groups = r / rows,
-                                  .max_rows = rows,
-                                  .h = a->h,
-                                  .d = a->d,
-                                  .scale = 0.125f,
-                                  .keys = (uint64_t)r * a->s,
-                                  .reads = (uint64_t)(r / rows) * a->s}};
+    const size_t ld = a->shared ? elcl_attn_el_probabilities_ld(a->d, a->s) : 0;
+    const struct el_call call = {
+        bed->ops,
+        {.c = bed_output(bed, NULL, n * sizeof(float)),
+         .e = filled(bed, n),
+         .y = filled_state(bed, pool_rows * a->d),
+         .step = make_groups(bed, a, rows),
+         .lineage = a->shared ? NULL : make_lineage(bed, a),
+         .lineage_ld = a->s,
+         .n_groups = r / rows,
+         .max_rows = rows,
+         .probabilities = bed_output(bed, NULL, r * a->h * ld * sizeof(float)),
+         .max_keys = a->s,
+         .h = a->h,
+         .d = a->d,
+         .scale = 0.125f,
+         .keys = (uint64_t)r * a->s,
+         .reads = (uint64_t)(r / rows) * a->s}};
     report(bed, name, call_el, (void *)&call);
     bed_end(bed);
 }

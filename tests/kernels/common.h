@@ -109,6 +109,7 @@ void test_gemm(struct bed *bed);
 void test_inputs(struct bed *bed);
 void test_pointwise(struct bed *bed);
 void test_attention(struct bed *bed);
+void test_attention_tiles(struct bed *bed); /* of it, what goes by tiles in the GPU shape */
 void test_beams(struct bed *bed);
 void test_select(struct bed *bed);
 void test_sample(struct bed *bed);

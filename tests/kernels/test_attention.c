@@ -29,6 +29,8 @@ static float *run_el(struct bed *bed, const struct keys *k, const struct el *el)
     elcl_error err = {0};
     const size_t at = (size_t)check_int(0, 9), n = (size_t)k->n_rows * el->h * el->d;
     const struct elcl_position_bias bias = upload_bias(bed, k, el->h);
+    const size_t ld = elcl_attn_el_probabilities_ld(el->d, k->max_shared);
+    const bool tiles = bed->kernels == ELCL_KERNELS_GPU && k->no_lineage && !k->bias && ld;
     const struct elcl_attn_el_args args = {
         .c = bed_output(bed, NULL, n * sizeof(float)),
         .e = bed_input(bed, el->e, n * sizeof(float)),
@@ -41,6 +43,8 @@ static float *run_el(struct bed *bed, const struct keys *k, const struct el *el)
         .rows_at = at + (size_t)k->n_groups * ELCL_GROUP_INTS,
         .n_groups = k->n_groups,
         .max_rows = k->max_rows,
+        .probabilities = bed_output(bed, NULL, (size_t)k->n_rows * el->h * ld * sizeof(float)),
+        .max_keys = k->max_shared,
         .h = el->h,
         .d = el->d,
         .scale = el->scale,
@@ -49,8 +53,10 @@ static float *run_el(struct bed *bed, const struct keys *k, const struct el *el)
     const uint64_t flop = bed->ops->flop, bytes = bed->ops->bytes_moved;
     CHECK(!elcl_op_attn_el(bed->ops, &args, &err), "%s", err.msg);
     CHECK(!k->n_groups || bed->ops->flop - flop == 4 * k->total * el->h * el->d, "arithmetic");
-    CHECK(!k->n_groups || bed->ops->bytes_moved - bytes ==
-                              k->reads * el->d * elcl_storage_bytes(bed->ops->state),
+    /* Tiles write probabilities and read them. */
+    const uint64_t keys = k->reads * el->d * elcl_storage_bytes(bed->ops->state);
+    CHECK(!k->n_groups ||
+              bed->ops->bytes_moved - bytes == (tiles ? keys + 8 * k->total * el->h : keys),
           "traffic");
     return bed_read(bed, args.c);
 }
@@ -75,7 +81,7 @@ static void check_el(struct bed *bed, const struct layout *l, int h, int d, enum
             for (int i = 0; i < h; i++) {
                 const size_t head = at + (size_t)i * d;
                 attention_bounds(bound + head, p, want + head, el.e + head, el.y, el.y, (size_t)d,
-                                 &keys, i, d, (double)el.scale, inputs);
+                                 &keys, i, d, (double)el.scale, bed->mma ? SPLIT : 0, inputs);
             }
         }
     }
@@ -85,7 +91,8 @@ static void check_el(struct bed *bed, const struct layout *l, int h, int d, enum
 
 static void test_el(struct bed *bed)
 {
-    static const int sizes[][2] = {{2, 37}, {3, 64}, {1, 20}, {6, 192}, {16, 64}};
+    /* One pass of the GPU shape up to D = 64, several launches beyond. */
+    static const int sizes[][2] = {{2, 37}, {3, 131}, {1, 20}, {6, 192}, {16, 64}, {1, 128}};
     const size_t n_sizes = bed->full ? ELCL_COUNT(sizes) : 2;
     const int n_inputs = bed->options->small ? 2 : N_INPUTS;
     for (size_t i = 0; i < n_sizes; i++)
@@ -104,15 +111,17 @@ static void test_el(struct bed *bed)
 }
 
 /* A row's bits do not depend on the rows of its group, nor on the other groups. */
-static void test_el_invariance(struct bed *bed, int private)
+static void test_el_invariance(struct bed *bed, int d, int private)
 {
-    const int h = 3, d = 37, n_rows = 7;
-    if (!check_case("attn_el %s a row alone as in a group, %d private keys", bed->name, private))
+    const int h = 3, n_rows = 7;
+    if (!check_case("attn_el %s a row alone as in a group, D=%d, %d private keys", bed->name, d,
+                    private))
         return;
     bed_begin(bed);
     const struct layout l = {"", 2, {{n_rows, 70, 0}, {1, 3, private}}};
     struct keys k = make_keys(bed, &l);
-    give_bias(bed, &k, h);
+    if (private)
+        give_bias(bed, &k, h);
     const size_t row_size = (size_t)h * d;
     const struct el el = {h, d, 0.25f, make_queries(bed, k.n_rows * row_size, NORMAL),
                           make_pool(bed, &k, d, NORMAL, bed->state)};
@@ -211,7 +220,7 @@ static void compare_mha(struct bed *bed, const struct keys *keys_of, const struc
                 const size_t head = (size_t)i * dh;
                 attention_bounds(bound + at + head, p, want + at + head, q + head,
                                  m.kv + m.k_at + head, m.kv + m.v_at + head, (size_t)m.kv_ld, &keys,
-                                 i, dh, (double)m.scale, inputs);
+                                 i, dh, (double)m.scale, bed->mma && m.packed ? SPLIT : 0, inputs);
             }
         }
     check_bounded(input_names[inputs], run_mha(bed, &k, &m), want, bound, n);
@@ -394,13 +403,19 @@ static void test_packed_invariance(struct bed *bed)
     bed_end(bed);
 }
 
-void test_attention(struct bed *bed)
+void test_attention_tiles(struct bed *bed)
 {
     test_packed(bed);
     test_packed_invariance(bed);
     test_el(bed);
-    test_el_invariance(bed, 9);
-    test_el_invariance(bed, 0);
+    test_el_invariance(bed, 37, 9);
+    test_el_invariance(bed, 37, 0);
+    test_el_invariance(bed, 150, 0);
+}
+
+void test_attention(struct bed *bed)
+{
+    test_attention_tiles(bed);
     test_mha(bed);
     test_mha_invariance(bed);
 }

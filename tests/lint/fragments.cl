@@ -24,9 +24,6 @@ DEFINE_INSTRUCTION(float8, intel_sub_group_bf16_bf16_matrix_mad_k16, short8, int
 #define __builtin_amdgcn_wmma_f32_16x16x16_bf16_w32 wmma_f32_16x16x16_bf16
 #define __builtin_amdgcn_mfma_f32_16x16x16bf16_1k(a, b, c, cbsz, abid, blgp)                       \
     mfma_f32_16x16x16bf16_1k(a, b, c)
-/* PTX: that of mma.sync is volatile, that of a conversion is not. */
-#define volatile(...) ("" ::); c = mma_m16n8k16(a, b, c)
-#define __asm__(...) pair = bf16_pair(x)
 
 #include MAC_FILE
 

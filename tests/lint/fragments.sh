@@ -26,14 +26,21 @@ if [ "$clang" = none ]; then
     finish
 fi
 
-nothing 'fragments: NVIDIA' "$(check mac_nvidia cl/mac_nvidia.cl)"
+# nvidia: mac_nvidia.cl with calls in the place of PTX.
+nvidia() {
+    sed -e 's/__asm__("cvt.*/pair = bf16_pair(x);/' \
+        -e '/__asm__("mma/,/;$/c\    c = mma_m16n8k16(a, b, c);' cl/mac_nvidia.cl
+}
+
+nvidia >"$work/mac.cl"
+nothing 'fragments: NVIDIA' "$(check mac_nvidia "$work/mac.cl")"
 nothing 'fragments: AMD, wmma' "$(check mac_amd_wmma cl/mac_amd_wmma.cl)"
 nothing 'fragments: AMD, mfma' "$(check mac_amd_mfma cl/mac_amd_mfma.cl)"
 nothing 'fragments: Intel, 8 lanes' "$(check 'mac_intel 8' cl/mac_intel.cl -DMAC_LANES=8)"
 nothing 'fragments: Intel, 16 lanes' "$(check 'mac_intel 16' cl/mac_intel.cl -DMAC_LANES=16)"
 
 # One element of A at another place.
-sed 's/p\[4 \* ld\]/p[3 * ld]/' cl/mac_nvidia.cl >"$work/mac.cl"
+nvidia | sed 's/p\[4 \* ld\]/p[3 * ld]/' >"$work/mac.cl"
 something 'fragments: a wrong element is noticed' \
     "$(check mac_nvidia "$work/mac.cl" | grep 'elements are wrong')"
 finish

@@ -22,8 +22,8 @@ program() {
     done
 }
 
-plain='tile_plain.cl gemm_gpu.cl gemm_rows.cl'
-matrix='tile_mma.cl gemm_gpu.cl gemm_rows_mma.cl'
+plain='tile_plain.cl gemm_gpu.cl gemm_rows.cl attn_packed_gpu.cl attn_el_gpu.cl attn_el_tiles.cl'
+matrix='tile_mma.cl gemm_gpu.cl gemm_rows_mma.cl attn_packed_gpu.cl attn_el_gpu.cl attn_el_tiles.cl'
 
 # compile OUTPUT FLAG...: complaints.
 compile() {
@@ -54,30 +54,30 @@ nvidia() {
     done
 }
 
-# amd NAME GPU FLAG...
+# amd NAME GPU FLAG...: clang-15 crashes on matrix instructions, and gives gfx11 half its registers.
 amd() {
     name=$1
     gpu=$2
     shift 2
+    if ! command -v clang-16 >/dev/null; then
+        skip "targets: $name: no clang-16 here"
+        return 1
+    fi
+    clang=clang-16
     nothing "targets: $name compiles" "$(compile "$work/k.s" -S -target amdgcn-amd-amdhsa \
         -mcpu="$gpu" -nogpulib -Xclang -mlink-builtin-bitcode -Xclang $clc/amdgcn--amdhsa.bc "$@")"
     nothing "targets: $name uses scratch memory" "$(awk '/^; -- End function/ || /\.globl/ { f = $2 }
         /^; ScratchSize:/ && $3 != 0 { print f, $0 }' "$work/k.s")"
+    clang=clang-15
 }
 
-# amd_matrix GPU FILE INSTRUCTION FLAG...: clang-15 crashes on some of them.
+# amd_matrix GPU FILE INSTRUCTION FLAG...
 amd_matrix() {
     gpu=$1
     instruction=$3
     program "mac_amd_$2.cl" $matrix >"$work/program.cl"
     shift 3
-    if ! command -v clang-16 >/dev/null; then
-        skip "targets: $gpu $storage: no clang-16 here"
-        return
-    fi
-    clang=clang-16
-    amd "$gpu $storage with $instruction" "$gpu" "$@"
-    clang=clang-15
+    amd "$gpu $storage with $instruction" "$gpu" "$@" || return
     something "targets: $gpu $storage: no $instruction" "$(grep "$instruction" "$work/k.s")"
 }
 

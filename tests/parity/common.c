@@ -294,9 +294,10 @@ const char *storage_name(enum elcl_storage storage)
 
 bool setup_case(const char *what, const char *model, const struct setup *s)
 {
-    return check_case("%s, %s, %s, %s kernels, %s, weights %s, state %s", what, model,
+    return check_case("%s, %s, %s, %s kernels, %s, weights %s, state %s%s", what, model,
                       attention_name(s->attention), kernels_name(s->kernels), gemm_name(s->gemm),
-                      storage_name(s->weights), storage_name(s->state));
+                      storage_name(s->weights), storage_name(s->state),
+                      s->mma ? ", matrix instructions" : "");
 }
 
 elcl_model_params setup_params(const struct setup *setup, const struct check_options *options)
@@ -312,6 +313,18 @@ elcl_model_params setup_params(const struct setup *setup, const struct check_opt
     return params;
 }
 
+/* Weights of the GPU shape lie in the same way for all instructions. */
+static void emulate(elcl_model *model, enum elcl_mma mma)
+{
+    const struct elcl_ops_params params = {.gemm = ELCL_GEMM_NATIVE,
+                                           .weights = model->ops->weights,
+                                           .state = model->ops->state,
+                                           .mma = mma};
+    elcl_error err = {0};
+    elcl_ops_destroy(&model->ops);
+    CHECK(!elcl_ops_create(model->device, &params, &model->ops, &err), "%s", err.msg);
+}
+
 elcl_model *setup_open(const char *directory, const struct setup *setup,
                        const struct check_options *options)
 {
@@ -319,6 +332,8 @@ elcl_model *setup_open(const char *directory, const struct setup *setup,
     elcl_model *model = NULL;
     elcl_error err = {0};
     CHECK(!elcl_model_open(directory, &params, &model, &err), "%s", err.msg);
+    if (model && setup->mma)
+        emulate(model, setup->mma);
     return model;
 }
 

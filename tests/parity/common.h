@@ -60,6 +60,7 @@ struct setup {
     enum elcl_gemm gemm;
     enum elcl_storage weights, state;
     enum elcl_products products; /* AUTO, 0: f32, whatever the machine is good at */
+    enum elcl_mma mma;           /* an emulated matrix instruction, GPU shape; NONE: the device's */
 };
 
 extern const enum elcl_attention all_variants[3];

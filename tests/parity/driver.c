@@ -12,8 +12,11 @@ bool driver_create(struct driver *driver, elcl_model *model, const struct tokens
                    int n_sources, int beams, int length)
 {
     struct driver d = {.model = model, .sources = sources, .n_sources = n_sources};
-    struct elcl_capacity c = {
-        .sentences = n_sources, .beams = beams, .max_target = length, .width = 1};
+    struct elcl_capacity c = {.sentences = n_sources,
+                              .beams = beams,
+                              .max_target = length,
+                              .width = 1,
+                              .gpu = model->ops->kernels == ELCL_KERNELS_GPU};
     for (int i = 0; i < n_sources; i++) {
         c.max_source = elcl_max_int(c.max_source, sources[i].n);
         c.encode_rows += sources[i].n;

@@ -177,6 +177,13 @@ int main(int argc, char **argv)
                                      .products = i ? ELCL_PRODUCTS_BF16 : ELCL_PRODUCTS_INT};
         test_g2p(&narrow, 30, options);
     }
+    const struct setup mma = {.attention = ELCL_ATTN_EL,
+                              .kernels = ELCL_KERNELS_GPU,
+                              .gemm = ELCL_GEMM_NATIVE,
+                              .weights = ELCL_F16,
+                              .state = ELCL_BF16,
+                              .mma = ELCL_MMA_EMULATED_32};
+    test_g2p(&mma, 6, options);
     if (golden_load_file("tiny-bart", "rules.json", &rules))
         for (size_t k = 0; k < ELCL_COUNT(all_shapes); k++)
             test_tiny("tiny-bart, rules", &rules,

@@ -83,6 +83,37 @@ static void test_self_state(void)
           all_beam / all_el);
 }
 
+/* Probabilities of EL-attention's tiles, and two numbers for 32 of them: where S is as large as D,
+ * half as much as E and C; none where one pass needs none, and none of other kernels and variants.
+ */
+static void test_probabilities(void)
+{
+    if (!check_case("plan, probabilities of the GPU shape"))
+        return;
+    struct elcl_capacity c = {.sentences = 32,
+                              .beams = 4,
+                              .max_source = 1024,
+                              .max_target = 142,
+                              .encode_rows = 2048,
+                              .width = 8};
+    struct elcl_arch narrow = bart_large;
+    narrow.d = 64;
+    for (size_t a = 0; a < ELCL_COUNT(all_variants); a++)
+        for (int wide = 0; wide < 2; wide++) {
+            const struct elcl_arch *arch = wide ? &bart_large : &narrow;
+            const bool kept = wide && all_variants[a] == ELCL_ATTN_EL;
+            struct elcl_plan cpu = {0}, gpu = {0};
+            c.gpu = false;
+            elcl_plan_make(arch, all_variants[a], ELCL_F16, &c, 0, &cpu);
+            c.gpu = true;
+            elcl_plan_make(arch, all_variants[a], ELCL_F16, &c, 0, &gpu);
+            const uint64_t want = kept ? UINT64_C(32) * 4 * 16 * 1024 / 32 * 34 * 4 : 0;
+            CHECK(gpu.total - cpu.total == want, "%s, D %d: %llu more",
+                  attention_name(all_variants[a]), arch->d,
+                  (unsigned long long)(gpu.total - cpu.total));
+        }
+}
+
 static void test_overflow(void)
 {
     if (!check_case("plan, sizes that overflow"))
@@ -412,6 +443,7 @@ static void test_arithmetic(void)
 {
     test_paper_table();
     test_self_state();
+    test_probabilities();
     test_overflow();
     test_largest_batch();
 }
@@ -420,7 +452,10 @@ int main(int argc, char **argv)
 {
     const struct check_options *options = check_begin(argc, argv);
     static const enum elcl_storage storages[] = {ELCL_F32, ELCL_F16, ELCL_BF16, ELCL_INT8};
-    struct golden tiny, untied, gpt2, opt, t5;
+    struct golden tiny, untied, gpt2, opt, t5, g2p = {.n_inputs = 1};
+    struct tokens letter = {1, {5}};
+    snprintf(g2p.directory, sizeof(g2p.directory), "%s", g2p_directory());
+    g2p.inputs = &letter;
     test_arithmetic();
     check_case("plan, stored sources");
     if (!golden_load("tiny-bart", &tiny) || !golden_load("tiny-bart-untied", &untied) ||
@@ -450,6 +485,9 @@ int main(int argc, char **argv)
             test_measured("tiny-flan-t5", &t5, &narrow, options);
         }
         setup.weights = setup.state = ELCL_F32;
+        setup.kernels = ELCL_KERNELS_GPU; /* wide enough for EL-attention by tiles */
+        test_measured("g2p-en", &g2p, &setup, options);
+        setup.kernels = all_shapes[a % 2];
         test_limits(&tiny, &setup, options);
         setup.kernels = ELCL_KERNELS_CPU; /* as far as allocations go, the faster one here */
         test_failing_open(&untied, &setup, options);

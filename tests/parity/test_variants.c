@@ -456,6 +456,18 @@ int main(int argc, char **argv)
                                            .weights = ELCL_F16,
                                            .state = ELCL_F16},
                            options);
+    /* EL-attention by tiles, which the tiny models are too narrow for. */
+    static const struct setup tiles[] = {
+        {.weights = ELCL_F32, .state = ELCL_F32},
+        {.weights = ELCL_F16, .state = ELCL_F16, .mma = ELCL_MMA_EMULATED_32},
+        {.weights = ELCL_BF16, .state = ELCL_BF16, .mma = ELCL_MMA_EMULATED_64}};
+    for (size_t i = 0; i < ELCL_COUNT(tiles); i++) {
+        struct setup setup = tiles[i];
+        setup.attention = ELCL_ATTN_EL;
+        setup.kernels = ELCL_KERNELS_GPU;
+        setup.gemm = ELCL_GEMM_NATIVE;
+        test_g2p_reference(&setup, options);
+    }
     report_agreement(200, options);
     return check_end();
 }

@@ -1,0 +1,157 @@
+/*
+ * EL-attention by tiles (tile.cl), GPU shape, for groups without private keys: with Y the group's
+ * keys, S of them, in two launches,
+ *     attn_el_scores    s[j] = scale e[r, h] . Y[j], and the softmax of each part of EL_PART keys:
+ *                       p[r, h, j] = exp(s[j] - the part's largest), and their sum
+ *     attn_el_context   c[r, h] = sum_j f p[r, h, j] Y[j], with f of j's part so that all f p are the
+ *                       softmax of all keys; no keys give zeros
+ * The rows of a group and their heads are the pairs of its tiles, so that Y is read once for 64 of
+ * them. Sums go over D or S in rising order: a pair's result does not depend on the others.
+ *
+ * p has a row of EL_LD(max_keys) floats per pair, max_keys a multiple of TILE_SIZE: max_keys
+ * probabilities, then the largest score and the sum of each part.
+ *
+ * attn_el_scores    one work-group of 128 items per tile of 64 pairs x 64 keys: global size
+ *                   {128 max_keys / 64, ceil(most pairs / 64), groups}
+ * attn_el_context   one work-group of 128 items per tile of 64 pairs x 64 elements: global size
+ *                   {128 ceil(D / 64), ceil(most pairs / 64), groups}
+ * Local memory of both: union TILE(tile). Tiles and pairs beyond the group's have no terms, but meet
+ * the same barriers: none stands in a branch.
+ */
+// lint after: tile.cl tile_plain.cl
+// lint: -DVW=4
+// lint: -DVW=4 -DELCL_STATE_F16
+
+#define EL_PART (TILE_SIZE / 2)
+#define EL_LD(max_keys) ((max_keys) / EL_PART * (EL_PART + 2))
+
+/* Products of a pair with the first n of EL_PART keys to exponentials, zeros for the others; gives
+ * the largest score and the sum. */
+TILE_INLINE float2 el_softmax_part(__local float4 *p, float scale, int n)
+{
+    float4 largest4 = (float4)(ELCL_NEG_MAX), all4 = (float4)(0.0f);
+#pragma unroll
+    for (int i = 0; i < EL_PART / 4; i++) {
+        p[i] = tile_before4(scale * p[i], ELCL_NEG_MAX, 4 * i, n);
+        largest4 = fmax(largest4, p[i]);
+    }
+    const float largest = max4(largest4);
+#pragma unroll
+    for (int i = 0; i < EL_PART / 4; i++) {
+        p[i] = tile_before4(exp(p[i] - largest), 0.0f, 4 * i, n);
+        all4 += p[i];
+    }
+    return (float2)(largest, sum4(all4));
+}
+
+TILE_KERNEL __kernel void
+attn_el_scores(__global float *p,         /* [R, H, EL_LD(max_keys)] */
+               __global const float *e,   /* [R, H, D] */
+               __global const state_t *y, /* [pool rows, D] */
+               __global const int *step, ulong groups_at, int h_size, int d_size, int max_keys,
+               float scale, __local union TILE(tile) *t)
+{
+    __global const int *group = step + groups_at + get_group_id(2) * GROUP_INTS;
+    const int item = get_local_id(0), row = TILE_PART_ROW(item), half_row = item / TILE_SIZE;
+    const int pairs = group[GROUP_ROWS] * h_size, keys = group[GROUP_SHARED];
+    const int m0 = get_group_id(1) * TILE_SIZE, n0 = get_group_id(0) * TILE_SIZE;
+    const int d_end = m0 < pairs && n0 < keys ? d_size : 0;
+    const bool aligned = d_size % 4 == 0;
+    const size_t pair = (size_t)group[GROUP_ROW] * h_size + m0;
+    e += (pair + min(row, pairs - 1 - m0)) * d_size;
+    y += (size_t)(group[GROUP_START] + min(n0 + row, keys - 1)) * d_size;
+    float4 sums[8];
+#pragma unroll
+    for (int r = 0; r < 8; r++)
+        sums[r] = (float4)(0.0f);
+    int now = 0;
+    struct tile_rows query = tile_read(e, 0, d_end, aligned);
+    struct tile_rows key = tile_read_key(y, 0, d_end, aligned);
+    for (int d = 0; d < d_end; d += TILE_K) {
+        TILE(put_rows)(&t->panels.x[now], query, true);
+        TILE(put_rows)(&t->panels.w[now], key, STATE_LOW);
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (d + TILE_K < d_end) {
+            query = tile_read(e, d + TILE_K, d_end, aligned);
+            key = tile_read_key(y, d + TILE_K, d_end, aligned);
+        }
+        TILE(multiply)(&t->panels.x[now], &t->panels.w[now], sums, STATE_LOW);
+        now ^= 1;
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    TILE(give)(t->y, sums, 0, TILE_SIZE);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    const float2 part = el_softmax_part((__local float4 *)(t->y + row * TILE_LD + half_row * EL_PART),
+                                        scale, keys - n0 - half_row * EL_PART);
+    const int ld = EL_LD(max_keys);
+    p += pair * ld;
+    if (m0 + row < pairs && n0 < keys)
+        vstore2(part, n0 / EL_PART + half_row, p + (size_t)row * ld + max_keys);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int i = item; i < TILE_SIZE * TILE_SIZE; i += 128) {
+        const int m = i / TILE_SIZE, n = i % TILE_SIZE;
+        if (m0 + m < pairs && n0 < keys)
+            p[(size_t)m * ld + n0 + n] = t->y[m * TILE_LD + n];
+    }
+}
+
+/* The largest score of `keys` keys, and 1 / the sum of all exponentials; parts come in twos. */
+TILE_INLINE float2 el_join_parts(__global const float4 *parts, int keys)
+{
+    float largest = ELCL_NEG_MAX, sum = 0.0f;
+    for (int j = 0; j * TILE_SIZE < keys; j++)
+        largest = fmax(largest, fmax(parts[j].x, parts[j].z));
+    for (int j = 0; j * TILE_SIZE < keys; j++)
+        sum += parts[j].y * exp(parts[j].x - largest) + parts[j].w * exp(parts[j].z - largest);
+    return (float2)(largest, 1.0f / sum);
+}
+
+TILE_KERNEL __kernel void
+attn_el_context(__global float *c,         /* [R, H, D] */
+                __global const float *p,   /* [R, H, EL_LD(max_keys)] */
+                __global const state_t *y, /* [pool rows, D] */
+                __global const int *step, ulong groups_at, int h_size, int d_size, int max_keys,
+                __local union TILE(tile) *t)
+{
+    __global const int *group = step + groups_at + get_group_id(2) * GROUP_INTS;
+    const int item = get_local_id(0);
+    const int pairs = group[GROUP_ROWS] * h_size;
+    const int m0 = get_group_id(1) * TILE_SIZE, n0 = get_group_id(0) * TILE_SIZE;
+    const int keys = m0 < pairs ? group[GROUP_SHARED] : 0;
+    const size_t pair = (size_t)group[GROUP_ROW] * h_size + m0;
+    const bool aligned = d_size % 4 == 0;
+    p += (pair + min(TILE_PART_ROW(item), pairs - 1 - m0)) * EL_LD(max_keys);
+    y += (size_t)group[GROUP_START] * d_size;
+    __global const float *parts = p + max_keys;
+    const float2 joined = el_join_parts((__global const float4 *)parts, keys);
+    float4 sums[8];
+#pragma unroll
+    for (int r = 0; r < 8; r++)
+        sums[r] = (float4)(0.0f);
+    int now = 0;
+    struct tile_rows weights = tile_read(p, 0, keys, true);
+    struct tile_columns values = tile_read_values(y, d_size, 0, keys, n0, d_size, aligned);
+    for (int j = 0; j < keys; j += TILE_K) {
+        const float f = exp(parts[j / EL_PART * 2] - joined.x) * joined.y;
+        weights.lo *= f;
+        weights.hi *= f;
+        TILE(put_rows)(&t->panels.x[now], weights, true);
+        TILE(put_columns)(&t->panels.w[now], values, STATE_LOW);
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (j + TILE_K < keys) {
+            weights = tile_read(p, j + TILE_K, keys, true);
+            values = tile_read_values(y, d_size, j + TILE_K, keys, n0, d_size, aligned);
+        }
+        TILE(multiply)(&t->panels.x[now], &t->panels.w[now], sums, STATE_LOW);
+        now ^= 1;
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    TILE(give)(t->y, sums, 0, TILE_SIZE);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    c += pair * d_size + n0;
+    for (int i = item; i < TILE_SIZE * TILE_SIZE; i += 128) {
+        const int m = i / TILE_SIZE, n = i % TILE_SIZE;
+        if (m0 + m < pairs && n0 + n < d_size)
+            c[(size_t)m * d_size + n] = t->y[m * TILE_LD + n];
+    }
+}
