@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/util.h"
+
 /* Takes `bytes` out of the budget before anything is created, so that two threads cannot both
  * pass the check. *live is the sum with these bytes. */
 static int reserve(struct elcl_device *device, const char *label, size_t bytes, uint64_t *live,
@@ -45,8 +47,67 @@ static cl_int fill_with_zeros(cl_command_queue queue, cl_mem mem, size_t bytes)
     return code ? code : clFinish(queue);
 }
 
-int elcl_buffer_create(struct elcl_device *device, const char *label, size_t bytes,
-                       struct elcl_buffer *buffer, elcl_error *err)
+/* A blocking write is over when the host's memory is free again, not when the buffer has the data:
+ * Intel's CPU driver keeps a copy of small ones in its queue, as OpenCL 1.2 allows. Kernels run in
+ * queues of their own, which do not wait for this one. */
+static cl_int write_through(cl_command_queue queue, cl_mem mem, size_t offset, const void *data,
+                            size_t bytes)
+{
+    const cl_int code =
+        clEnqueueWriteBuffer(queue, mem, CL_TRUE, offset, bytes, data, 0, NULL, NULL);
+    return code ? code : clFinish(queue);
+}
+
+/* How a buffer gets its first contents: zeros without `make`. Filling it at once makes a shortage
+ * show now, not at the first use. */
+struct contents {
+    void (*make)(void *user, void *memory);
+    void *user;
+};
+
+/* In the buffer itself. */
+static cl_int make_in_place(cl_command_queue queue, cl_mem mem, size_t bytes,
+                            const struct contents *contents, const char **call)
+{
+    cl_int code;
+    *call = "clEnqueueMapBuffer";
+    void *memory = clEnqueueMapBuffer(queue, mem, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0, bytes,
+                                      0, NULL, NULL, &code);
+    if (code)
+        return code;
+    contents->make(contents->user, memory);
+    *call = "clEnqueueUnmapMemObject";
+    code = clEnqueueUnmapMemObject(queue, mem, memory, 0, NULL, NULL);
+    return code ? code : clFinish(queue);
+}
+
+static cl_int make_and_copy(cl_command_queue queue, cl_mem mem, size_t bytes,
+                            const struct contents *contents, const char **call)
+{
+    void *memory = elcl_calloc(bytes, 1);
+    *call = "memory of the host";
+    if (!memory)
+        return CL_OUT_OF_HOST_MEMORY;
+    contents->make(contents->user, memory);
+    *call = "clEnqueueWriteBuffer";
+    const cl_int code = write_through(queue, mem, 0, memory, bytes);
+    elcl_free(memory);
+    return code;
+}
+
+static cl_int fill(struct elcl_device *device, cl_mem mem, size_t bytes,
+                   const struct contents *contents, const char **call)
+{
+    if (contents->make)
+        return device->desc.unified_memory
+                   ? make_in_place(device->queue, mem, bytes, contents, call)
+                   : make_and_copy(device->queue, mem, bytes, contents, call);
+    *call = "clEnqueueFillBuffer";
+    return fill_with_zeros(device->queue, mem, bytes);
+}
+
+static int create(struct elcl_device *device, const char *label, size_t bytes,
+                  const struct contents *contents, struct elcl_buffer *buffer, elcl_error *err)
 {
     if (!bytes)
         return elcl_fail(err, ELCL_E_INTERNAL, "%s: a buffer of 0 bytes was asked for", label);
@@ -58,8 +119,7 @@ int elcl_buffer_create(struct elcl_device *device, const char *label, size_t byt
     const char *call = "clCreateBuffer";
     cl_mem mem = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
     if (!code) {
-        call = "clEnqueueFillBuffer";
-        code = fill_with_zeros(device->queue, mem, bytes);
+        code = fill(device, mem, bytes, contents, &call);
         if (code)
             clReleaseMemObject(mem);
     }
@@ -73,6 +133,21 @@ int elcl_buffer_create(struct elcl_device *device, const char *label, size_t byt
     atomic_fetch_add(&device->live_buffers, 1);
     *buffer = (struct elcl_buffer){.mem = mem, .bytes = bytes, .device = device, .label = label};
     return ELCL_OK;
+}
+
+int elcl_buffer_create(struct elcl_device *device, const char *label, size_t bytes,
+                       struct elcl_buffer *buffer, elcl_error *err)
+{
+    const struct contents zeros = {NULL, NULL};
+    return create(device, label, bytes, &zeros, buffer, err);
+}
+
+int elcl_buffer_create_made(struct elcl_device *device, const char *label, size_t bytes,
+                            void (*make)(void *user, void *memory), void *user,
+                            struct elcl_buffer *buffer, elcl_error *err)
+{
+    const struct contents contents = {make, user};
+    return create(device, label, bytes, &contents, buffer, err);
 }
 
 void elcl_buffer_destroy(struct elcl_buffer *buffer)
@@ -95,17 +170,6 @@ static int check_range(const struct elcl_buffer *buffer, const char *verb, size_
     return elcl_fail(err, ELCL_E_ARG, "%s: cannot %s %zu bytes at %zu of a buffer of %zu bytes",
                      buffer->label ? buffer->label : "empty buffer", verb, bytes, offset,
                      buffer->bytes);
-}
-
-/* A blocking write is over when the host's memory is free again, not when the buffer has the data:
- * Intel's CPU driver keeps a copy of small ones in its queue, as OpenCL 1.2 allows. Kernels run in
- * queues of their own, which do not wait for this one. */
-static cl_int write_through(cl_command_queue queue, cl_mem mem, size_t offset, const void *data,
-                            size_t bytes)
-{
-    const cl_int code =
-        clEnqueueWriteBuffer(queue, mem, CL_TRUE, offset, bytes, data, 0, NULL, NULL);
-    return code ? code : clFinish(queue);
 }
 
 int elcl_buffer_write(struct elcl_buffer *buffer, size_t offset, const void *data, size_t bytes,

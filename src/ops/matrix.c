@@ -154,9 +154,12 @@ static void pack_int8_column(const struct layout *l, const struct elcl_matrix_so
     char *tail = panel + values_bytes(l) + (size_t)lane * sizeof(scale);
     int8_t *to = (int8_t *)panel + column_start(l, lane);
     int32_t sum = 0;
-    for (size_t k = 0; scale > 0 && k < n; k += group, to += next)
+    const float divisor = scale > 0 ? scale : 1;
+    if (!(scale > 0)) /* nothing to keep */
+        memset(values, 0, n * sizeof(*values));
+    for (size_t k = 0; k < n; k += group, to += next)
         for (size_t j = 0; j < group && k + j < n; j++) {
-            const float value = values[k + j] / scale;
+            const float value = values[k + j] / divisor;
             const int32_t whole = nearest_whole(value < -127 ? -127 : value > 127 ? 127 : value);
             to[j] = (int8_t)whole;
             sum += whole;
@@ -172,7 +175,7 @@ struct packing {
     const struct elcl_matrix *m;
     const struct elcl_matrix_source *sources;
     char *packed;
-    float *values; /* [workers, K] */
+    float *values; /* [workers, K], of int8 */
 };
 
 /* Where a column comes from and goes to. */
@@ -227,6 +230,22 @@ static void pack_columns(void *user, int task, int worker)
         }
 }
 
+/* What no weight goes to, a last panel's columns and the rest of a last group, is zero. */
+static void pack(void *user, void *memory)
+{
+    struct packing *p = user;
+    const struct layout *l = &p->layout;
+    const struct elcl_matrix *m = p->m;
+    const size_t bytes = panel_bytes(l);
+    const bool whole_groups =
+        (size_t)l->k * (size_t)l->width * elcl_storage_bytes(l->storage) == values_bytes(l);
+    p->packed = memory;
+    for (size_t i = 0; i < (size_t)m->batch * (size_t)m->panels; i++)
+        if (!whole_groups || (i % (size_t)m->panels == (size_t)m->panels - 1 && m->n % l->width))
+            memset(p->packed + i * bytes, 0, bytes);
+    elcl_parallel(m->batch * tasks_of(m), pack_columns, p);
+}
+
 size_t elcl_matrix_bytes(int panel, bool narrow, enum elcl_storage storage, int batch, int n, int k)
 {
     const struct layout l = {storage, panel ? panel : n, k, 1, narrow, false};
@@ -254,22 +273,12 @@ int elcl_matrix_create(struct elcl_ops *ops, const char *label, int batch, int k
     struct packing p = {.layout = layout_of(ops, &m),
                         .m = &m,
                         .sources = sources,
-                        .packed = elcl_calloc(bytes, 1),
                         .values = elcl_calloc((size_t)elcl_workers() * (size_t)k, sizeof(float))};
-    if (p.packed && p.values)
-        elcl_parallel(batch * tasks_of(&m), pack_columns, &p);
-    elcl_free(p.values);
-    if (!p.packed || !p.values) {
-        elcl_free(p.packed);
+    if (!p.values)
         return elcl_fail_nomem(err);
-    }
-    int rc = elcl_buffer_create(ops->device, label, bytes, &m.buffer, err);
+    const int rc = elcl_buffer_create_made(ops->device, label, bytes, pack, &p, &m.buffer, err);
+    elcl_free(p.values);
     if (!rc)
-        rc = elcl_buffer_write(&m.buffer, 0, p.packed, bytes, err);
-    elcl_free(p.packed);
-    if (rc)
-        elcl_buffer_destroy(&m.buffer);
-    else
         *matrix = m;
     return rc;
 }

@@ -39,6 +39,42 @@ static void test_buffer_data(struct elcl_device *device)
     }
 }
 
+struct bytes {
+    const unsigned char *data;
+    size_t n;
+};
+
+static void put_bytes(void *user, void *memory)
+{
+    const struct bytes *bytes = user;
+    memcpy(memory, bytes->data, bytes->n);
+}
+
+/* In memory that is shared with the host and in memory that is not, whichever this device has. */
+static void test_buffer_made(struct elcl_device *device)
+{
+    static const size_t sizes[] = {1, 17, 100003};
+    const int unified = device->desc.unified_memory;
+    if (!check_case("buffer: made"))
+        return;
+    for (size_t i = 0; i < 2 * ELCL_COUNT(sizes); i++) {
+        const size_t n = sizes[i / 2];
+        unsigned char data[100003], back[100003] = {0};
+        struct bytes bytes = {data, n};
+        struct elcl_buffer buffer = {0};
+        elcl_error err = {0};
+        for (size_t k = 0; k < n; k++)
+            data[k] = (unsigned char)check_random();
+        device->desc.unified_memory = i % 2;
+        if (CHECK(!elcl_buffer_create_made(device, "made", n, put_bytes, &bytes, &buffer, &err),
+                  "%s", err.msg))
+            CHECK(!elcl_buffer_read(&buffer, 0, back, n, &err) && !memcmp(data, back, n),
+                  "%zu bytes differ, in place %zu, %s", n, i % 2, err.msg);
+        elcl_buffer_destroy(&buffer);
+    }
+    device->desc.unified_memory = unified;
+}
+
 static void test_buffer_ranges(struct elcl_device *device)
 {
     if (!check_case("buffer: ranges"))
@@ -114,6 +150,7 @@ static void test_buffer_single(const struct check_options *options)
 void test_buffers(struct elcl_device *device, const struct check_options *options)
 {
     test_buffer_data(device);
+    test_buffer_made(device);
     test_buffer_ranges(device);
     test_buffer_accounting(options);
     test_buffer_single(options);
