@@ -133,12 +133,6 @@ const char *elcl_bench_status_word(enum elcl_bench_status status);
 /* "0123456789abcdef" */
 void elcl_bench_hash_text(uint64_t hash, char text[17]);
 
-/* A Chrome trace: begins, appends result number `pid`, ends. */
-void elcl_bench_trace_begin(struct elcl_bytes *out);
-void elcl_bench_trace_add(struct elcl_bytes *out, size_t pid, const char *title,
-                          const elcl_kernel_span *spans, size_t n_spans);
-void elcl_bench_trace_end(struct elcl_bytes *out);
-
 /* Compares with the results of an earlier run in a file: prints a line for each that both have to
  * standard error, and counts those that are slower beyond noise in *n_slower. */
 int elcl_bench_compare(const struct elcl_bench_run *run, const char *path, size_t *n_slower,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "sys.h"
+#include "trace.h"
 
 /* ---- statistics ---------------------------------------------------------------------------- */
 
@@ -428,7 +429,7 @@ static int profile(const struct elcl_bench_run *run, elcl_model *model, struct w
         take_limits(&run->ceilings, &p, r);
     if (trace) {
         title_of(&r->config, title, sizeof(title));
-        elcl_bench_trace_add(trace, run->n + 1, title, p.spans, p.n_spans);
+        elcl_trace_add(trace, run->n + 1, title, p.spans, p.n_spans);
     }
     elcl_engine_destroy(&w->engine);
     return ELCL_OK;

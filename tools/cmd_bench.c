@@ -6,6 +6,7 @@
 
 #include "bench.h"
 #include "sys.h"
+#include "trace.h"
 #include "words.h"
 
 static int open_run(struct elcl_bench_run *run, int argc, char **argv, elcl_error *err)
@@ -67,7 +68,7 @@ static int run_all(struct elcl_bench_run *run, const struct elcl_bench_configs *
     struct elcl_bytes *trace = run->options->trace ? &run->trace : NULL;
     int rc = ELCL_OK;
     if (trace)
-        elcl_bench_trace_begin(trace);
+        elcl_trace_begin(trace);
     for (size_t i = 0; !rc && i < configs->n; i++) {
         void *results = run->results;
         if (!elcl_tool_grow(&results, &run->capacity, run->n + 1, sizeof(*run->results))) {
@@ -86,7 +87,7 @@ static int run_all(struct elcl_bench_run *run, const struct elcl_bench_configs *
             elcl_tool_warn("%s: %s", elcl_bench_status_word(r->status), r->error);
     }
     if (trace)
-        elcl_bench_trace_end(trace);
+        elcl_trace_end(trace);
     elcl_bench_model_close(&model);
     return rc;
 }

@@ -97,6 +97,8 @@ static int end_output(struct elcl_generate_run *r, int rc, elcl_error *err)
     }
     if (!rc && !interrupted)
         rc = elcl_sys_commit(&r->output, err);
+    if (!rc && !interrupted)
+        rc = elcl_generate_save_profile(r, err);
     elcl_sys_abandon(&r->output, &kept);
     if (interrupted)
         elcl_tool_error(ELCL_EXIT_FAILURE, "interrupted after %llu sample%s",
@@ -128,6 +130,7 @@ static void close_run(struct elcl_generate_run *r)
     elcl_input_close(&r->input);
     elcl_queue_finish(&r->queue);
     free(r->window);
+    elcl_bytes_finish(&r->trace);
     elcl_option_lists_finish(&r->opt->lists);
 }
 

@@ -1,6 +1,10 @@
 /* elcl generate, the engines: as large as the samples so far have needed them. */
 #include "generate_run.h"
 
+#include <stdio.h>
+
+#include "trace.h"
+
 /* Tokens of lists for which an engine that is told nothing has room. */
 #define USUAL_LISTS 256
 
@@ -26,6 +30,7 @@ int elcl_generate_start_engines(struct elcl_generate_run *r, elcl_error *err)
     params.max_list_tokens = r->max_lists;
     params.on_result = elcl_generate_on_result;
     params.on_token = r->opt->stream ? elcl_generate_on_token : NULL;
+    params.profile = r->opt->profile != NULL;
     params.user = r;
     int rc = elcl_engines_start(&r->engines, &params, err);
     if (rc)
@@ -43,6 +48,29 @@ static void add_stats(elcl_engine_stats *sum, const elcl_engine_stats *more)
     sum->flop += more->flop;
 }
 
+/* What the engines did joins the trace. */
+static void trace_engines(struct elcl_generate_run *r)
+{
+    if (!r->n_traced)
+        elcl_trace_begin(&r->trace);
+    for (int i = 0; i < r->engines.n; i++) {
+        elcl_engine_profile profile;
+        char title[32];
+        elcl_pool_get_profile(r->engines.pool, i, &profile);
+        (void)snprintf(title, sizeof(title), "engine %zu", ++r->n_traced);
+        elcl_trace_add(&r->trace, r->n_traced, title, profile.spans, profile.n_spans);
+    }
+}
+
+int elcl_generate_save_profile(struct elcl_generate_run *r, elcl_error *err)
+{
+    if (!r->opt->profile)
+        return ELCL_OK;
+    trace_engines(r);
+    elcl_trace_end(&r->trace);
+    return elcl_sys_save(r->opt->profile, &r->trace, err);
+}
+
 int elcl_generate_make_room(struct elcl_generate_run *r, const struct elcl_sample *sample,
                             elcl_error *err)
 {
@@ -57,6 +85,8 @@ int elcl_generate_make_room(struct elcl_generate_run *r, const struct elcl_sampl
         return rc;
     elcl_engines_stats(&r->engines, &stats);
     add_stats(&r->past, &stats);
+    if (r->opt->profile)
+        trace_engines(r);
     elcl_pool_destroy(&r->engines.pool);
     r->max_beams = beams > r->max_beams ? beams : r->max_beams;
     r->max_target = sample->max_target > r->max_target ? sample->max_target : r->max_target;

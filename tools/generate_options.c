@@ -153,6 +153,8 @@ static const struct elcl_opt options_table[] = {
     CHOICE("long-source", "truncate|refuse", long_source, long_words,
            "cut longer sources and keep their last token, with one warning (default), or refuse "
            "them"),
+    TEXT("profile", "FILE", profile,
+         "time every kernel, and write its calls for Perfetto or chrome://tracing"),
     FLAG("no-cache", run.no_cache, "build all kernels from source and store nothing"),
     FLAG("quiet", run.quiet, "no progress bar, no summary"),
     FLAG("verbose", run.verbose, "tell what is done meanwhile"),

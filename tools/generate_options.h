@@ -35,6 +35,7 @@ struct elcl_generate_options {
     int lanes;      /* engines on each device */
     int max_source; /* 0: the model's limit */
     int long_source;
+    const char *profile; /* a file, or NULL */
 };
 
 /* Parses and checks what needs no model. */

@@ -22,6 +22,8 @@ struct elcl_generate_run {
     int max_beams, max_target; /* of the engines */
     int max_lists;             /* likewise; 0: the library's choice */
     elcl_engine_stats past;    /* of engines that a sample outgrew */
+    struct elcl_bytes trace;   /* with --profile: theirs, until elcl_generate_save_profile() */
+    size_t n_traced;           /* engines in it */
     struct elcl_input input;
     struct elcl_sys_file output;
     struct elcl_progress progress;
@@ -60,6 +62,8 @@ int elcl_generate_make_room(struct elcl_generate_run *r, const struct elcl_sampl
                             elcl_error *err);
 /* Of all engines that the run has had. */
 void elcl_generate_stats(const struct elcl_generate_run *r, elcl_engine_stats *stats);
+/* Writes the file of --profile, once nothing is pending; without the option does nothing. */
+int elcl_generate_save_profile(struct elcl_generate_run *r, elcl_error *err);
 
 /* ---- from a result to written lines (generate_write.c) -------------------------------------- */
 

@@ -533,6 +533,8 @@ ELCL_API int elcl_pool_step(elcl_pool *pool, size_t *pending, elcl_error *err);
 ELCL_API int elcl_pool_run(elcl_pool *pool, elcl_error *err);
 /* elcl_engine_get_stats() of engine i, 0 .. n-1, as its last finished step left them. */
 ELCL_API void elcl_pool_get_stats(elcl_pool *pool, int i, elcl_engine_stats *stats);
+/* elcl_engine_get_profile() of engine i, while nothing is pending. */
+ELCL_API void elcl_pool_get_profile(elcl_pool *pool, int i, elcl_engine_profile *profile);
 
 /* ---- scores -------------------------------------------------------------------------------- */
 

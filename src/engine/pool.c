@@ -410,6 +410,13 @@ void elcl_pool_get_stats(elcl_pool *pool, int i, elcl_engine_stats *stats)
     pthread_mutex_unlock(&pool->mutex);
 }
 
+void elcl_pool_get_profile(elcl_pool *pool, int i, elcl_engine_profile *profile)
+{
+    pthread_mutex_lock(&pool->mutex);
+    elcl_engine_get_profile(pool->lanes[i].engine, profile);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
 int elcl_pool_run(elcl_pool *pool, elcl_error *err)
 {
     size_t pending = 1;

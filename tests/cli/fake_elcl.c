@@ -612,6 +612,11 @@ void elcl_pool_get_stats(elcl_pool *pool, int i, elcl_engine_stats *stats)
     elcl_engine_get_stats(pool->engines[i], stats);
 }
 
+void elcl_pool_get_profile(elcl_pool *pool, int i, elcl_engine_profile *profile)
+{
+    elcl_engine_get_profile(pool->engines[i], profile);
+}
+
 /* ---- scores -------------------------------------------------------------------------------- */
 
 struct elcl_scorer {

@@ -1,9 +1,9 @@
 /* A Chrome trace of kernel calls, as Perfetto and chrome://tracing open it. */
 #include <inttypes.h>
 
-#include "bench.h"
+#include "trace.h"
 
-void elcl_bench_trace_begin(struct elcl_bytes *out)
+void elcl_trace_begin(struct elcl_bytes *out)
 {
     elcl_bytes_text(out, "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [\n");
 }
@@ -15,8 +15,8 @@ static void put_title(struct elcl_bytes *out, const char *title)
         elcl_bytes_append(out, *title == '"' || *title == '\\' || *title < ' ' ? "_" : title, 1);
 }
 
-void elcl_bench_trace_add(struct elcl_bytes *out, size_t pid, const char *title,
-                          const elcl_kernel_span *spans, size_t n_spans)
+void elcl_trace_add(struct elcl_bytes *out, size_t pid, const char *title,
+                    const elcl_kernel_span *spans, size_t n_spans)
 {
     const uint64_t start = n_spans ? spans[0].start_ns : 0;
     elcl_bytes_printf(out, "%s{\"name\": \"process_name\", \"ph\": \"M\", \"pid\": %zu, ",
@@ -37,7 +37,7 @@ void elcl_bench_trace_add(struct elcl_bytes *out, size_t pid, const char *title,
     }
 }
 
-void elcl_bench_trace_end(struct elcl_bytes *out)
+void elcl_trace_end(struct elcl_bytes *out)
 {
     elcl_bytes_text(out, "\n]}\n");
 }
