@@ -1,113 +1,192 @@
 /*
- * EL-attention, GPU shape: for row r and head h with the group's keys Y[j],
- *     p = softmax_j(scale e[r, h] . Y[j]),  c[r, h] = sum_j p_j Y[j]
- * in one pass over blocks of EL_KEYS keys with a running maximum and sum, as in attn_el_cpu.cl. For
- * the scores an item takes a key, for the context an item takes elements d, so that neighbouring
- * items read neighbouring elements of Y. With a position bias, key j of a row at `position` gets
- * bias[h][j - position] onto its score (storage.cl).
+ * EL-attention, GPU shape: for row r and head h with the group's keys Y[j], S of them, in two
+ * launches of tiles (tile.cl),
+ *     attn_el_scores    s[j] = scale e[r, h] . Y[j], and the softmax of each part of EL_PART keys:
+ *                       p[r, h, j] = exp(s[j] - the part's largest), and their sum
+ *     attn_el_context   c[r, h] = sum_j f p[r, h, j] Y[j], with f of j's part so that all f p are the
+ *                       softmax of all keys; no keys give zeros
+ * With a position bias, key j of a row at `position` gets bias[h][j - position] onto its score
+ * (storage.cl). The rows of a group and their heads are the pairs of its tiles, so that Y is read once
+ * for 64 of them. Sums go over D or S in rising order: a pair's result does not depend on the others.
  *
- * attn_el          one work-group of WG items per (pair, group), pair = row in group * H + head:
- *                  global size {WG max rows H, groups}; local memory: EL_KEYS ints, EL_KEYS + WG floats
+ * p has a row of EL_LD(max_keys) floats per pair, max_keys a multiple of TILE_SIZE: max_keys
+ * probabilities, then the largest score and the sum of each part.
  *
- * attn_el_shared   for groups without private keys and a small D: pairs are the rows of
- *                  attn_packed_gpu.cl, with Y as its K and V, so that PACKED_ROWS pairs share every
- *                  load of Y; attn_el_tiles.cl has what is wider. One work-group of 128 items per
- *                  (PACKED_ROWS pairs, group): global size {128 ceil(max rows H / PACKED_ROWS),
- *                  groups}; local memory: struct packed_tile
+ * attn_el_scores    one work-group of 128 items per tile of 64 pairs x 64 keys: global size
+ *                   {128 max_keys / 64, ceil(most pairs / 64), groups}
+ * attn_el_context   one work-group of 128 items per tile of 64 pairs x 64 elements: global size
+ *                   {128 ceil(D / 64), ceil(most pairs / 64), groups}
+ * Local memory of both: union TILE(tile). Tiles and pairs beyond the group's have no terms, but meet
+ * the same barriers: none stands in a branch.
  */
-// lint after: tile.cl tile_plain.cl attn_packed_gpu.cl
-// lint: -DVW=4 -DWG=64
-// lint: -DVW=4 -DWG=64 -DELCL_STATE_F16
+// lint after: tile.cl tile_plain.cl
+// lint: -DVW=4
+// lint: -DVW=4 -DELCL_STATE_F16
 
-#define EL_KEYS 64
+#define EL_PART (TILE_SIZE / 2)
+#define EL_LD(max_keys) ((max_keys) / EL_PART * (EL_PART + 2))
 
-static inline float el_dot(__global const float *e, __global const state_t *y, int d_size)
+/* Row j of a group's keys, or the last one before it; any row where there are none. */
+TILE_INLINE __global const state_t *el_key(__global const state_t *y, __global const int *group,
+                                           __global const int *lineage, int j, int keys, int d_size)
 {
-    const int whole = d_size / VW * VW;
-    floatv sum_v = (floatv)(0.0f);
-    float sum = 0.0f;
-    for (int d = 0; d < whole; d += VW)
-        sum_v = ELCL_MAC(LOADV(e + d), STATE_VEC(y + d), sum_v);
-    for (int d = whole; d < d_size; d++)
-        sum = ELCL_MAC(e[d], STATE_GET(y, d), sum);
-    return sum + SUMV(sum_v);
+    const int row = keys > 0 ? key_row(group, lineage, min(j, keys - 1)) : 0;
+    return y + (size_t)row * d_size;
 }
 
-__kernel void attn_el(__global float *c,           /* [R, H, D] */
-                      __global const float *e,     /* [R, H, D] */
-                      __global const state_t *y,   /* [pool rows, D] */
-                      __global const int *step, ulong groups_at,
-                      __global const int *lineage, /* [rows, lineage_ld] */
-                      int lineage_ld,
-                      __global const float *bias,  /* [H, 2 reach + 1], unless reach is 0 */
-                      int reach, ulong rows_at, int h_size, int d_size, float scale)
+/* The pair's bias of the keys from `distance` behind its position on joins its scaled products. */
+TILE_INLINE void el_bias(__local float *p, float scale, __global const float *bias, int distance,
+                         int reach)
 {
-    __local float p[EL_KEYS];
-    __local int row[EL_KEYS];
-    __local float scratch[WG];
-    __global const int *group = step + groups_at + get_group_id(1) * GROUP_INTS;
-    const int lid = get_local_id(0), pair = get_group_id(0);
-    /* Pairs beyond the group do nothing, but meet the same barriers: none stands in a branch. */
-    const bool mine = pair < group[GROUP_ROWS] * h_size;
-    const int keys = mine ? group[GROUP_SHARED] + group[GROUP_PRIVATE] : 0;
-    const size_t at = ((size_t)group[GROUP_ROW] * h_size + pair) * d_size;
-    lineage += (size_t)group[GROUP_LINEAGE] * lineage_ld;
-    c += at;
-    e += at;
-    const size_t r = (size_t)group[GROUP_ROW] + pair / h_size;
-    const int position = mine && reach ? step[rows_at + r * ROW_INTS + ROW_POSITION] : 0;
-    bias += pair % h_size * BIAS_ROW(reach);
-    float largest = ELCL_NEG_MAX, sum = 0.0f;
-    for (int d = lid; mine && d < d_size; d += WG)
-        c[d] = 0.0f;
-    for (int s0 = 0; s0 < keys; s0 += EL_KEYS) {
-        const int n = min(EL_KEYS, keys - s0);
-        float block_largest = ELCL_NEG_MAX;
-        for (int s = lid; s < n; s += WG) {
-            row[s] = key_row(group, lineage, s0 + s);
-            p[s] = scale * el_dot(e, y + (size_t)row[s] * d_size, d_size);
-            if (reach)
-                p[s] += bias[bias_at(s0 + s - position, reach)];
-            block_largest = fmax(block_largest, p[s]);
-        }
-        block_largest = fmax(largest, group_max(block_largest, scratch));
-        const float shrink = exp(largest - block_largest);
-        float block_sum = 0.0f;
-        for (int s = lid; s < n; s += WG) {
-            p[s] = exp(p[s] - block_largest);
-            block_sum += p[s];
-        }
-        sum = sum * shrink + group_sum(block_sum, scratch);
-        largest = block_largest;
-        for (int d = lid; d < d_size; d += WG) {
-            float acc = c[d] * shrink;
-            for (int s = 0; s < n; s++)
-                acc = ELCL_MAC(p[s], STATE_GET(y, (size_t)row[s] * d_size + d), acc);
-            c[d] = acc;
-        }
-        GROUP_BARRIER();
+    for (int i = 0; i < EL_PART; i++)
+        p[i] = scale * p[i] + bias[bias_at(distance + i, reach)];
+}
+
+/* Products of a pair with the first n of EL_PART keys to exponentials, zeros for the others; gives
+ * the largest score and the sum. */
+TILE_INLINE float2 el_softmax_part(__local float4 *p, float scale, int n)
+{
+    float4 largest4 = (float4)(ELCL_NEG_MAX), all4 = (float4)(0.0f);
+#pragma unroll
+    for (int i = 0; i < EL_PART / 4; i++) {
+        p[i] = tile_before4(scale * p[i], ELCL_NEG_MAX, 4 * i, n);
+        largest4 = fmax(largest4, p[i]);
     }
-    const float factor = keys ? 1.0f / sum : 0.0f;
-    for (int d = lid; mine && d < d_size; d += WG)
-        c[d] *= factor;
+    const float largest = max4(largest4);
+#pragma unroll
+    for (int i = 0; i < EL_PART / 4; i++) {
+        p[i] = tile_before4(exp(p[i] - largest), 0.0f, 4 * i, n);
+        all4 += p[i];
+    }
+    return (float2)(largest, sum4(all4));
 }
 
 TILE_KERNEL __kernel void
-attn_el_shared(__global float *c,         /* [R, H, D] */
+attn_el_scores(__global float *p,         /* [R, H, EL_LD(max_keys)] */
                __global const float *e,   /* [R, H, D] */
                __global const state_t *y, /* [pool rows, D] */
-               __global const int *step, ulong groups_at, int h_size, int d_size, float scale,
-               __local struct packed_tile *t)
+               __global const int *step, ulong groups_at,
+               __global const int *lineage, /* [rows, lineage_ld] */
+               int lineage_ld,
+               __global const float *bias,  /* [H, 2 reach + 1], unless reach is 0 */
+               int reach, ulong rows_at, int h_size, int d_size, int max_keys, float scale,
+               __local union TILE(tile) *t)
 {
-    __global const int *group = step + groups_at + get_group_id(1) * GROUP_INTS;
-    const int first = get_group_id(0) * PACKED_ROWS, keys = group[GROUP_SHARED];
-    const int pairs = clamp(group[GROUP_ROWS] * h_size - first, 0, PACKED_ROWS);
-    const size_t at = ((size_t)group[GROUP_ROW] * h_size + first) * d_size;
-    struct packed_source from = {.q_ld = d_size, .kv_ld = d_size, .dh = d_size};
-    from.aligned = d_size % 4 == 0;
-    from.q = e + at;
-    from.k = from.v = y + (size_t)group[GROUP_START] * d_size;
-    packed_begin(t, pairs, keys);
-    /* Pairs beyond the group's are no work, but the same barriers. */
-    packed_run(t, c + at, d_size, &from, pairs, pairs ? keys : 0, scale, 0, 0);
+    __global const int *group = step + groups_at + get_group_id(2) * GROUP_INTS;
+    const int item = get_local_id(0), row = TILE_PART_ROW(item), part = item / TILE_SIZE;
+    const int keys = group[GROUP_SHARED] + group[GROUP_PRIVATE];
+    const int m0 = get_group_id(1) * TILE_SIZE, n0 = get_group_id(0) * TILE_SIZE;
+    const int pairs = group[GROUP_ROWS] * h_size - m0; /* from m0 on */
+    const int d_end = pairs > 0 && n0 < keys ? d_size : 0;
+    const bool aligned = d_size % 4 == 0;
+    const size_t pair = (size_t)group[GROUP_ROW] * h_size + m0;
+    const int m = min(row, pairs - 1);
+    lineage += (size_t)group[GROUP_LINEAGE] * lineage_ld;
+    e += (pair + m) * d_size;
+    y = el_key(y, group, lineage, n0 + row, keys, d_size);
+    float4 sums[8];
+#pragma unroll
+    for (int r = 0; r < 8; r++)
+        sums[r] = (float4)(0.0f);
+    int now = 0;
+    struct tile_rows query = tile_read(e, 0, d_end, aligned);
+    struct tile_rows key = tile_read_key(y, 0, d_end, aligned);
+    for (int d = 0; d < d_end; d += TILE_K) {
+        TILE(put_rows)(&t->panels.x[now], query, true);
+        TILE(put_rows)(&t->panels.w[now], key, STATE_LOW);
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (d + TILE_K < d_end) {
+            query = tile_read(e, d + TILE_K, d_end, aligned);
+            key = tile_read_key(y, d + TILE_K, d_end, aligned);
+        }
+        TILE(multiply)(&t->panels.x[now], &t->panels.w[now], sums, STATE_LOW, pairs);
+        now ^= 1;
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    TILE(give)(t->y, sums, 0, TILE_SIZE);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    const int j0 = n0 + part * EL_PART;
+    __local float *own = t->y + row * TILE_LD + part * EL_PART;
+    if (reach && d_end) {
+        const size_t r = (size_t)group[GROUP_ROW] + (m0 + m) / h_size;
+        el_bias(own, scale, bias + (m0 + m) % h_size * BIAS_ROW(reach),
+                j0 - step[rows_at + r * ROW_INTS + ROW_POSITION], reach);
+    }
+    const float2 end = el_softmax_part((__local float4 *)own, reach ? 1.0f : scale, keys - j0);
+    const int ld = EL_LD(max_keys);
+    p += pair * ld;
+    if (d_end && row < pairs)
+        vstore2(end, j0 / EL_PART, p + (size_t)row * ld + max_keys);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int i = item; i < TILE_SIZE * TILE_SIZE; i += 128)
+        if (d_end && i / TILE_SIZE < pairs)
+            p[(size_t)(i / TILE_SIZE) * ld + n0 + i % TILE_SIZE] =
+                t->y[i / TILE_SIZE * TILE_LD + i % TILE_SIZE];
+}
+
+/* The largest score of `keys` keys, and 1 / the sum of all exponentials; parts come in twos. */
+TILE_INLINE float2 el_join_parts(__global const float4 *parts, int keys)
+{
+    float largest = ELCL_NEG_MAX, sum = 0.0f;
+    for (int j = 0; j * TILE_SIZE < keys; j++)
+        largest = fmax(largest, fmax(parts[j].x, parts[j].z));
+    for (int j = 0; j * TILE_SIZE < keys; j++)
+        sum += parts[j].y * exp(parts[j].x - largest) + parts[j].w * exp(parts[j].z - largest);
+    return (float2)(largest, 1.0f / sum);
+}
+
+TILE_KERNEL __kernel void
+attn_el_context(__global float *c,         /* [R, H, D] */
+                __global const float *p,   /* [R, H, EL_LD(max_keys)] */
+                __global const state_t *y, /* [pool rows, D] */
+                __global const int *step, ulong groups_at,
+                __global const int *lineage, /* [rows, lineage_ld] */
+                int lineage_ld, int h_size, int d_size, int max_keys, __local union TILE(tile) *t)
+{
+    __global const int *group = step + groups_at + get_group_id(2) * GROUP_INTS;
+    const int item = get_local_id(0), j_of_item = TILE_PART_PAIR(item);
+    const int m0 = get_group_id(1) * TILE_SIZE, n0 = get_group_id(0) * TILE_SIZE;
+    const int pairs = group[GROUP_ROWS] * h_size - m0; /* from m0 on */
+    const int keys = pairs > 0 ? group[GROUP_SHARED] + group[GROUP_PRIVATE] : 0;
+    const size_t pair = (size_t)group[GROUP_ROW] * h_size + m0;
+    const int d_end = keys ? d_size : 0;
+    const bool aligned = d_size % 4 == 0;
+    lineage += (size_t)group[GROUP_LINEAGE] * lineage_ld;
+    p += (pair + min(TILE_PART_ROW(item), pairs - 1)) * EL_LD(max_keys);
+    __global const float *parts = p + max_keys;
+    const float2 joined = el_join_parts((__global const float4 *)parts, keys);
+    float4 sums[8];
+#pragma unroll
+    for (int r = 0; r < 8; r++)
+        sums[r] = (float4)(0.0f);
+    int now = 0;
+    struct tile_rows weights = tile_read(p, 0, keys, true);
+    struct tile_columns values = tile_read_values(
+        el_key(y, group, lineage, j_of_item, keys, d_size),
+        el_key(y, group, lineage, j_of_item + 1, keys, d_size), n0, d_end, aligned);
+    for (int j = 0; j < keys; j += TILE_K) {
+        const int next = j + TILE_K + j_of_item;
+        const float f = exp(parts[j / EL_PART * 2] - joined.x) * joined.y;
+        weights.lo *= f;
+        weights.hi *= f;
+        TILE(put_rows)(&t->panels.x[now], weights, true);
+        TILE(put_columns)(&t->panels.w[now], values, STATE_LOW);
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (j + TILE_K < keys) {
+            weights = tile_read(p, j + TILE_K, keys, true);
+            values = tile_read_values(el_key(y, group, lineage, next, keys, d_size),
+                                      el_key(y, group, lineage, next + 1, keys, d_size), n0, d_end,
+                                      aligned);
+        }
+        TILE(multiply)(&t->panels.x[now], &t->panels.w[now], sums, STATE_LOW, pairs);
+        now ^= 1;
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    TILE(give)(t->y, sums, 0, TILE_SIZE);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    c += pair * d_size + n0;
+    for (int i = item; i < TILE_SIZE * TILE_SIZE; i += 128)
+        if (i / TILE_SIZE < pairs && n0 + i % TILE_SIZE < d_size)
+            c[(size_t)(i / TILE_SIZE) * d_size + i % TILE_SIZE] =
+                t->y[i / TILE_SIZE * TILE_LD + i % TILE_SIZE];
 }

@@ -59,7 +59,8 @@ TILE_INLINE void packed_scores(__local struct packed_tile *t, const struct packe
             query = tile_read(q, d + TILE_K, dh, from->aligned);
             key = tile_read_key(k, d + TILE_K, dh, from->aligned);
         }
-        TILE(multiply)(&t->u.tile.panels.x[now], &t->u.tile.panels.w[now], sums, STATE_LOW);
+        TILE(multiply)(&t->u.tile.panels.x[now], &t->u.tile.panels.w[now], sums, STATE_LOW,
+                       rows);
         now ^= 1;
     }
     barrier(CLK_LOCAL_MEM_FENCE);
@@ -120,6 +121,16 @@ TILE_INLINE void packed_softmax(__local struct packed_tile *t, int s0, float sca
     barrier(CLK_LOCAL_MEM_FENCE);
 }
 
+/* The item's part of rows j .. j + 15 of n of V; copies of the last one beyond, which meet zeros. */
+TILE_INLINE struct tile_columns packed_values(const struct packed_source *from,
+                                              __global const state_t *v, int j, int n, int d0)
+{
+    const int at = j + TILE_PART_PAIR((int)get_local_id(0));
+    return tile_read_values(v + (size_t)min(at, n - 1) * from->kv_ld,
+                            v + (size_t)min(at + 1, n - 1) * from->kv_ld, d0, from->dh,
+                            from->aligned);
+}
+
 /* o = shrink o + p V of the n keys from s0 on; the first block takes o as zero. */
 TILE_INLINE void packed_sums(__local struct packed_tile *t, __global float *o, size_t o_ld,
                              const struct packed_source *from, int rows, int s0, int n)
@@ -131,15 +142,13 @@ TILE_INLINE void packed_sums(__local struct packed_tile *t, __global float *o, s
 #pragma unroll
         for (int r = 0; r < 8; r++)
             sums[r] = (float4)(0.0f);
-        struct tile_columns values =
-            tile_read_values(v, from->kv_ld, 0, n, d0, from->dh, from->aligned);
+        struct tile_columns values = packed_values(from, v, 0, n, d0);
         for (int j = 0; j < n; j += TILE_K) {
             TILE(put_columns)(&t->v.panels[now], values, STATE_LOW);
             barrier(CLK_LOCAL_MEM_FENCE);
             if (j + TILE_K < n)
-                values = tile_read_values(v, from->kv_ld, j + TILE_K, n, d0, from->dh,
-                                          from->aligned);
-            TILE(multiply)(&t->u.p[j / TILE_K], &t->v.panels[now], sums, STATE_LOW);
+                values = packed_values(from, v, j + TILE_K, n, d0);
+            TILE(multiply)(&t->u.p[j / TILE_K], &t->v.panels[now], sums, STATE_LOW, rows);
             now ^= 1;
         }
         for (int first = 0; first < PACKED_ROWS; first += PACKED_ROWS / 2) {
@@ -172,12 +181,13 @@ static inline int packed_rows(__global const int *group, int most, int *keys)
     return rows;
 }
 
-/* Before the first block of `rows` rows of as many keys. */
-TILE_INLINE void packed_begin(__local struct packed_tile *t, int rows, int keys)
+/* Before the first block of keys of `rows` rows, whose positions stand ROW_INTS apart. */
+TILE_INLINE void packed_begin(__local struct packed_tile *t, int rows, __global const int *group,
+                              __global const int *positions, int reach)
 {
     for (int row = get_local_id(0); row < PACKED_ROWS; row += 128) {
-        t->keys[row] = row < rows ? keys : 0;
-        t->position[row] = 0;
+        t->keys[row] = row < rows ? group[row * GROUP_INTS + GROUP_SHARED] : 0;
+        t->position[row] = reach && row < rows ? positions[row * ROW_INTS] : 0;
         t->largest[row] = ELCL_NEG_MAX;
         t->sum[row] = 0.0f;
     }
@@ -226,13 +236,7 @@ attn_packed(__global float *o,           /* [R, H Dh] */
         __global const int *group = step + groups_at + (size_t)r * GROUP_INTS;
         int keys;
         rows = packed_rows(group, r_end - r, &keys);
-        packed_begin(t, rows, 0);
-        for (int row = get_local_id(0); row < rows; row += 128) {
-            t->keys[row] = group[row * GROUP_INTS + GROUP_SHARED];
-            if (reach)
-                t->position[row] = step[rows_at + (size_t)(r + row) * ROW_INTS + ROW_POSITION];
-        }
-        barrier(CLK_LOCAL_MEM_FENCE);
+        packed_begin(t, rows, group, step + rows_at + (size_t)r * ROW_INTS + ROW_POSITION, reach);
         from.q = q + (size_t)r * q_ld + h * dh;
         from.k = kv + (size_t)group[GROUP_START] * kv_ld + h * dh + k_at;
         from.v = from.k - k_at + v_at;

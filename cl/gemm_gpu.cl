@@ -67,7 +67,8 @@ gemm(__global float *y,              /* [batch, M, y_ld] */
             rows = tile_read(x, next, k_size, aligned);
             columns = gemm_read(w, w_n, next + w_k, n_size, k_size);
         }
-        TILE(multiply)(&t->panels.x[now], &t->panels.w[now], sums, WEIGHT_LOW);
+        TILE(multiply)(&t->panels.x[now], &t->panels.w[now], sums, WEIGHT_LOW,
+                       TILE_SIZE);
         if (next >= slice_end || next >= k_size) {
             slice_end += slice;
 #pragma unroll

@@ -9,7 +9,8 @@
  *     union TILE(tile)                       local memory: panels.x[2] and panels.w[2], or y, outputs
  *     put_rows(panel, rows, low)             the item's part of a block, read along k
  *     put_columns(panel, columns, low)       the same, read across rows
- *     multiply(x, w, sums, low)              adds a block's products to the item's 32 outputs
+ *     multiply(x, w, sums, low, rows)        adds a block's products to the item's 32 outputs; of X
+ *                                            only the first `rows` rows need count
  *     give(y, sums, row, rows)               outputs of `rows` rows from `row` on, all of the tile's or a
  *                                            half, to y [rows][TILE_LD]
  *     TILE_KERNEL                            attributes of a kernel that calls them
@@ -100,16 +101,15 @@ TILE_INLINE struct tile_rows tile_read_key(__global const state_t *row, int k, i
     return part;
 }
 
-/* The item's part of 16 rows of state from row j on, read across them from element d on; nothing
- * where there are none. The last of `rows` may stand for those behind it, which meet zeros. */
-TILE_INLINE struct tile_columns tile_read_values(__global const state_t *y, int ld, int j, int rows,
-                                                 int d, int d_size, bool aligned)
+/* The item's part of 16 rows of state, read across them from element d on: `even` and `odd` are its
+ * two rows, of d_size elements. */
+TILE_INLINE struct tile_columns tile_read_values(__global const state_t *even,
+                                                 __global const state_t *odd, int d, int d_size,
+                                                 bool aligned)
 {
-    const int item = get_local_id(0), at = j + TILE_PART_PAIR(item), last = max(rows - 1, 0);
-    const int d_end = rows ? d_size : 0;
     struct tile_columns part;
-    d += TILE_PART_ROWS(item);
-    part.even = state_load4(y + (size_t)min(at, last) * ld, d, d_end, aligned);
-    part.odd = state_load4(y + (size_t)min(at + 1, last) * ld, d, d_end, aligned);
+    d += TILE_PART_ROWS((int)get_local_id(0));
+    part.even = state_load4(even, d, d_size, aligned);
+    part.odd = state_load4(odd, d, d_size, aligned);
     return part;
 }

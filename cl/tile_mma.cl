@@ -95,10 +95,12 @@ TILE_INLINE int mma_group_column(void)
 
 /* W's parts are the same for each r: compilers read them once. */
 TILE_INLINE void mma_multiply(__local const struct mma_panel *x, __local const struct mma_panel *w,
-                              float4 *sums, bool low)
+                              float4 *sums, bool low, int rows)
 {
 #pragma unroll
     for (int r = 0; r < MMA_R; r++) {
+        if (16 * r >= rows) /* the same for all groups: what is less would not be uniform to compilers */
+            break;
         const int row = mma_group_row() + 16 * r;
         const mac_a high = mac_load_a(&x->high[0][row], MMA_LD);
         const mac_a rest = mac_load_a(&x->low[0][row], MMA_LD);

@@ -41,9 +41,12 @@ TILE_INLINE void plain_put_columns(__local struct plain_panel *panel, struct til
 }
 
 TILE_INLINE void plain_multiply(__local const struct plain_panel *x,
-                                __local const struct plain_panel *w, float4 *sums, bool low)
+                                __local const struct plain_panel *w, float4 *sums, bool low,
+                                int rows)
 {
     const int item = get_local_id(0), i = item % 16, j = item / 16;
+    if (8 * j >= rows)
+        return;
 #pragma unroll
     for (int k = 0; k < TILE_K; k++) {
         const float4 v = w->k[k][i], x0 = x->k[k][2 * j], x1 = x->k[k][2 * j + 1];

@@ -249,6 +249,7 @@ static void put_prompt(struct elcl_engine *engine, const struct elcl_sentence *s
     }
     records->n_rows += n;
     records->self_keys += (uint64_t)n * (uint64_t)(n + 1) / 2;
+    records->max_keys = elcl_max_int(records->max_keys, n);
 }
 
 bool elcl_batch_encode_records(struct elcl_engine *engine, int *slot)

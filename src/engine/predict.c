@@ -24,7 +24,7 @@ struct reach {
 
 static const struct reach cpu_kernels = {0.9, 0.6, 0.05, 1};
 /* A CPU takes the items of a work-group apart at every barrier. */
-static const struct reach gpu_kernels_on_cpu = {0.08, 0.1, 0.05, 6.5};
+static const struct reach gpu_kernels_on_cpu = {0.08, 0.1, 0.05, 5};
 static const struct reach gpu_kernels = {1, 1, 1, 1};
 
 /* AUTO takes narrow products where they pay: where their rate is the higher one, or nearly so. */
@@ -117,6 +117,7 @@ static int encode(struct dry *d, double *ns, elcl_error *err)
                                              .n_rows = (int)(n * s),
                                              .n_self = (int)(n * s),
                                              .max_rows = 1,
+                                             .max_keys = (int)s,
                                              .self_keys = only ? n * s * (s + 1) / 2 : n * s * s};
         rc = only ? elcl_decoder_prefill(&d->run, &records, err)
                   : elcl_encoder_run(&d->run, &records, err);

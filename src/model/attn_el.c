@@ -50,6 +50,7 @@ static int attend(struct elcl_run *run, const struct elcl_records *records,
                                             .y_batch = (size_t)dh};
     attn.c = &b[ELCL_B_C];
     attn.e = &b[ELCL_B_E];
+    attn.probabilities = &b[ELCL_B_PROBABILITIES];
     attn.step = &b[records->buffer];
     attn.h = h;
     attn.d = d;
@@ -74,6 +75,7 @@ static int self(struct elcl_run *run, const struct elcl_records *records, int la
                                            .lineage_ld = run->capacity.max_target,
                                            .n_groups = records->n_self,
                                            .max_rows = 1,
+                                           .max_keys = records->max_keys,
                                            .scale = elcl_self_scale(run->arch, layer),
                                            .keys = records->self_keys,
                                            .reads = records->self_keys};
@@ -87,7 +89,6 @@ static int cross(struct elcl_run *run, const struct elcl_records *records, int l
                                            .groups_at = records->cross_at,
                                            .n_groups = records->n_cross,
                                            .max_rows = records->max_rows,
-                                           .probabilities = &run->buffers[ELCL_B_PROBABILITIES],
                                            .max_keys = records->max_source,
                                            .scale = elcl_cross_scale(run->arch),
                                            .keys = records->cross_keys,

@@ -83,17 +83,26 @@ static size_t narrow_bytes(const struct elcl_arch *arch, enum elcl_attention att
     return contexts > layer ? contexts : layer;
 }
 
-/* Of all rows and heads with the longest source; teacher-forced passes have those of some
- * targets, whose sources together are no longer than the rows. */
-static size_t probability_bytes(const struct elcl_arch *arch, enum elcl_attention attention,
-                                const struct elcl_capacity *c)
+/* EL-attention's, of the GPU shape: of rows and heads with `keys` at most. */
+static size_t some_probabilities(const struct elcl_arch *arch, int rows, int keys)
+{
+    return product((size_t)rows, (size_t)arch->decoder_heads, elcl_attn_el_probabilities_ld(keys),
+                   sizeof(float));
+}
+
+/* Of a step's rows with the longest source or output, or both behind each other, and of a prompt's.
+ * Teacher-forced passes have rows of some targets, no longer than all rows, and their sources
+ * together are no longer either. */
+static size_t probability_bytes(const struct elcl_arch *arch, const struct elcl_capacity *c)
 {
     const int r = elcl_capacity_rows(c);
-    const int source = c->score_block ? elcl_min_int(r, arch->max_positions) : c->max_source;
-    if (attention != ELCL_ATTN_EL || arch->decoder_only || !c->gpu)
-        return 0;
-    return product((size_t)r, (size_t)arch->decoder_heads,
-                   elcl_attn_el_probabilities_ld(arch->d, source), sizeof(float));
+    if (c->score_block)
+        return some_probabilities(arch, r, elcl_min_int(r, arch->max_positions));
+    if (!arch->decoder_only)
+        return some_probabilities(arch, r, elcl_max_int(c->max_source, c->max_target));
+    const size_t step = some_probabilities(arch, r, elcl_capacity_row_cache(arch, c));
+    const size_t prompt = some_probabilities(arch, c->encode_rows, c->max_source);
+    return step > prompt ? step : prompt;
 }
 
 static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention attention,
@@ -120,7 +129,8 @@ static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention 
     put(specs, ELCL_B_FFN, "ffn", w, product(rows, arch->gated ? 2 * ffn : ffn, f, 1));
     put(specs, ELCL_B_E, "expanded queries", w, heads);
     put(specs, ELCL_B_C, "contexts", w, heads);
-    put(specs, ELCL_B_PROBABILITIES, "probabilities", w, probability_bytes(arch, attention, c));
+    put(specs, ELCL_B_PROBABILITIES, "probabilities", w,
+        attention == ELCL_ATTN_EL && c->gpu ? probability_bytes(arch, c) : 0);
     put(specs, ELCL_B_LOGITS, "logits", w, product(r, (size_t)arch->vocabulary, f, 1));
     put(specs, ELCL_B_CANDIDATES, "candidates", w, product(r, (size_t)c->width, 2 * i, 1));
     put(specs, ELCL_B_LINEAGE, "lineage", w, product(r, t, i, 1));

@@ -69,7 +69,7 @@ enum elcl_run_buffer {
     ELCL_B_FFN,           /* [rows, F], gated [rows, 2 F] */
     ELCL_B_E,             /* [R, H, D] expanded queries (el); decoder-only: [rows, H, D] */
     ELCL_B_C,             /* the same: contexts (el) */
-    ELCL_B_PROBABILITIES, /* [R, H, S and more] of cross attention (el, GPU shape) */
+    ELCL_B_PROBABILITIES, /* [rows, H, keys and more] (el, GPU shape) */
     ELCL_B_LOGITS,        /* [R, V] */
     ELCL_B_CANDIDATES,    /* [R, width] pairs */
     ELCL_B_LINEAGE,       /* [R, T] ints */
@@ -142,7 +142,7 @@ struct elcl_records {
     bool packed;          /* rows of a sentence follow one another, keys lie in the pools alone */
     int max_rows;         /* of a cross group */
     int max_length;       /* of a row */
-    int max_keys;         /* self keys of a row: the prompt and its length */
+    int max_keys;         /* the most self keys of a row: the prompt and its length */
     uint64_t self_keys;   /* sum over rows, of the keys they read */
     uint64_t cross_keys;  /* the same */
     uint64_t cross_reads; /* sum over groups: rows of one group read together */

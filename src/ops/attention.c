@@ -13,7 +13,7 @@
 #define PACKED_ROWS_GPU 64 /* of attn_packed_gpu.cl */
 #define PACKED_ITEMS 128   /* its work-group */
 
-#define TILE_SIDE 64   /* of attn_el_tiles.cl */
+#define TILE_SIDE 64   /* of attn_el_gpu.cl */
 #define TILE_ITEMS 128 /* its work-group */
 
 /* struct packed_tile of attn_packed_gpu.cl: a tile, two panels or half a tile's outputs, and nine
@@ -62,73 +62,45 @@ static void bias_arguments(struct elcl_launch *launch, const struct elcl_positio
     elcl_launch_ulong(launch, has ? rows_at : 0);
 }
 
-/* The one pass of attn_el_shared reads E and writes C of a work-group's rows anew for each block of
- * keys: so many bytes of both, as much as local memory has at least, stay in a cache near by. What
- * is more goes by tiles, which read E and write C once. */
-#define EL_PASS_BYTES (32 * 1024)
+#define EL_PART 32 /* of attn_el_gpu.cl */
 
-static bool el_in_one_pass(int d)
-{
-    return 2 * PACKED_ROWS_GPU * (size_t)d * sizeof(float) <= EL_PASS_BYTES;
-}
-
-#define EL_PART 32 /* of attn_el_tiles.cl */
-
-/* Keys that a pair's row of attn_el_tiles.cl has room for. */
+/* Keys that a pair's row of attn_el_gpu.cl has room for. */
 static size_t el_room(int max_keys)
 {
     return elcl_round_up((size_t)max_keys, TILE_SIDE);
 }
 
-size_t elcl_attn_el_probabilities_ld(int d, int max_keys)
+size_t elcl_attn_el_probabilities_ld(int max_keys)
 {
-    return el_in_one_pass(d) ? 0 : el_room(max_keys) / EL_PART * (EL_PART + 2);
+    return el_room(max_keys) / EL_PART * (EL_PART + 2);
 }
 
-/* GPU shape, groups without private keys, no position bias. */
-static int launch_el_shared(struct elcl_ops *ops, const struct elcl_attn_el_args *args,
-                            elcl_error *err)
+static void el_keys(struct elcl_launch *launch, const struct elcl_attn_el_args *args)
 {
-    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_ATTN_EL_SHARED, "attn_el_shared");
-    elcl_launch_buffer(&launch, args->c);
-    elcl_launch_buffer(&launch, args->e);
-    elcl_launch_buffer(&launch, args->y);
-    elcl_launch_buffer(&launch, args->step);
-    elcl_launch_ulong(&launch, args->groups_at);
-    elcl_launch_int(&launch, args->h);
-    elcl_launch_int(&launch, args->d);
-    elcl_launch_float(&launch, args->scale);
-    elcl_launch_local(&launch, packed_bytes(ops));
-    const size_t tiles = elcl_div_up((size_t)args->max_rows * args->h, PACKED_ROWS_GPU);
-    const size_t global[] = {PACKED_ITEMS * tiles, (size_t)args->n_groups};
-    const size_t local[] = {PACKED_ITEMS, 1};
-    return elcl_launch_run(&launch, 2, global, local, err);
+    elcl_launch_buffer(launch, args->y);
+    elcl_launch_buffer(launch, args->step);
+    elcl_launch_ulong(launch, args->groups_at);
+    elcl_launch_buffer(launch, args->lineage);
+    elcl_launch_int(launch, args->lineage_ld);
 }
 
-/* A kernel of attn_el_tiles.cl, whose work-groups are tiles of pairs x `columns`. */
+/* A kernel of attn_el_gpu.cl, whose work-groups are tiles of pairs x `columns`. */
 static int launch_el_tiles(struct elcl_launch *launch, const struct elcl_attn_el_args *args,
-                           int columns, elcl_error *err)
+                           size_t columns, elcl_error *err)
 {
     const size_t pairs = (size_t)args->max_rows * (size_t)args->h;
-    const size_t global[] = {TILE_ITEMS * elcl_div_up((size_t)columns, TILE_SIDE),
+    const size_t global[] = {TILE_ITEMS * elcl_div_up(columns, TILE_SIDE),
                              elcl_div_up(pairs, TILE_SIDE), (size_t)args->n_groups};
     const size_t local[] = {TILE_ITEMS, 1, 1};
     elcl_launch_local(launch, elcl_tile_bytes(launch->ops->attn_mma, TILE_SIDE, 4));
     return elcl_launch_run(launch, 3, global, local, err);
 }
 
-static void el_groups(struct elcl_launch *launch, const struct elcl_attn_el_args *args)
-{
-    elcl_launch_buffer(launch, args->step);
-    elcl_launch_ulong(launch, args->groups_at);
-    elcl_launch_int(launch, args->h);
-}
-
-/* As launch_el_shared(), in two launches. Keys are counted once, as what the operation needs: the
- * second launch finds them in the cache as far as they fit. */
+/* GPU shape. Keys are counted once, as what the operation needs: the second launch finds them in
+ * the cache as far as they fit. */
 static int run_el_tiles(struct elcl_ops *ops, const struct elcl_attn_el_args *args, elcl_error *err)
 {
-    const int room = (int)el_room(args->max_keys);
+    const size_t room = el_room(args->max_keys);
     const uint64_t flop = 2 * args->keys * (uint64_t)args->h * (uint64_t)args->d;
     const uint64_t probabilities = args->keys * (uint64_t)args->h * sizeof(float);
     const uint64_t keys = args->reads * (uint64_t)args->d * elcl_storage_bytes(ops->state);
@@ -137,60 +109,53 @@ static int run_el_tiles(struct elcl_ops *ops, const struct elcl_attn_el_args *ar
     elcl_ops_count(ops, launch.name, keys + probabilities, flop);
     elcl_launch_buffer(&launch, args->probabilities);
     elcl_launch_buffer(&launch, args->e);
-    elcl_launch_buffer(&launch, args->y);
-    el_groups(&launch, args);
+    el_keys(&launch, args);
+    bias_arguments(&launch, args->bias, args->rows_at);
+    elcl_launch_int(&launch, args->h);
     elcl_launch_int(&launch, args->d);
-    elcl_launch_int(&launch, room);
+    elcl_launch_int(&launch, (int)room);
     elcl_launch_float(&launch, args->scale);
     ELCL_TRY(launch_el_tiles(&launch, args, room, err));
     launch = elcl_launch_begin(ops, ELCL_K_ATTN_EL_CONTEXT, "attn_el_context");
     elcl_ops_count(ops, launch.name, probabilities, flop);
     elcl_launch_buffer(&launch, args->c);
     elcl_launch_buffer(&launch, args->probabilities);
-    elcl_launch_buffer(&launch, args->y);
-    el_groups(&launch, args);
+    el_keys(&launch, args);
+    elcl_launch_int(&launch, args->h);
     elcl_launch_int(&launch, args->d);
-    elcl_launch_int(&launch, room);
-    ELCL_TRY(launch_el_tiles(&launch, args, args->d, err));
+    elcl_launch_int(&launch, (int)room);
+    ELCL_TRY(launch_el_tiles(&launch, args, (size_t)args->d, err));
 fail:
     return rc;
+}
+
+/* CPU shape. */
+static int launch_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, elcl_error *err)
+{
+    const int max_pairs = args->max_rows * args->h;
+    const int pairs = pairs_per_item(ops, args->n_groups, max_pairs);
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_ATTN_EL, "attn_el");
+    elcl_ops_count(ops, launch.name, args->reads * args->d * elcl_storage_bytes(ops->state),
+                   4 * args->keys * args->h * args->d);
+    elcl_launch_buffer(&launch, args->c);
+    elcl_launch_buffer(&launch, args->e);
+    el_keys(&launch, args);
+    bias_arguments(&launch, args->bias, args->rows_at);
+    elcl_launch_int(&launch, args->h);
+    elcl_launch_int(&launch, args->d);
+    elcl_launch_int(&launch, pairs);
+    elcl_launch_float(&launch, args->scale);
+    const size_t global[] = {elcl_div_up((size_t)max_pairs, (size_t)pairs), (size_t)args->n_groups};
+    const size_t local[] = {1, 1};
+    return elcl_launch_run(&launch, 2, global, local, err);
 }
 
 int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, elcl_error *err)
 {
     if (!args->n_groups)
         return ELCL_OK;
-    const bool cpu = ops->kernels == ELCL_KERNELS_CPU;
-    const int max_pairs = args->max_rows * args->h;
-    const int pairs = pairs_per_item(ops, args->n_groups, max_pairs);
-    const bool shared = !cpu && !args->lineage && !has_bias(args->bias);
-    if (shared && !el_in_one_pass(args->d))
-        return run_el_tiles(ops, args, err);
-    elcl_ops_count(ops, shared ? "attn_el_shared" : "attn_el",
-                   args->reads * args->d * elcl_storage_bytes(ops->state),
-                   4 * args->keys * args->h * args->d);
-    if (shared)
-        return launch_el_shared(ops, args, err);
-    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_ATTN_EL, "attn_el");
-    elcl_launch_buffer(&launch, args->c);
-    elcl_launch_buffer(&launch, args->e);
-    elcl_launch_buffer(&launch, args->y);
-    elcl_launch_buffer(&launch, args->step);
-    elcl_launch_ulong(&launch, args->groups_at);
-    elcl_launch_buffer(&launch, args->lineage);
-    elcl_launch_int(&launch, args->lineage_ld);
-    bias_arguments(&launch, args->bias, args->rows_at);
-    elcl_launch_int(&launch, args->h);
-    elcl_launch_int(&launch, args->d);
-    if (cpu)
-        elcl_launch_int(&launch, pairs);
-    elcl_launch_float(&launch, args->scale);
-    const size_t items = elcl_group_items(ops);
-    const size_t global[] = {cpu ? elcl_div_up((size_t)max_pairs, (size_t)pairs)
-                                 : items * (size_t)max_pairs,
-                             (size_t)args->n_groups};
-    const size_t local[] = {items, 1};
-    return elcl_launch_run(&launch, 2, global, local, err);
+    return ops->kernels == ELCL_KERNELS_CPU ? launch_el(ops, args, err)
+                                            : run_el_tiles(ops, args, err);
 }
 
 /* What both kernels of multi-head attention read. */

@@ -24,7 +24,6 @@ static const char *const kernel_names[ELCL_N_KERNELS] = {
     [ELCL_K_WIDEN] = "widen",
     [ELCL_K_QUANTISE] = "quantise",
     [ELCL_K_ATTN_EL] = "attn_el",
-    [ELCL_K_ATTN_EL_SHARED] = "attn_el_shared",
     [ELCL_K_ATTN_EL_SCORES] = "attn_el_scores",
     [ELCL_K_ATTN_EL_CONTEXT] = "attn_el_context",
     [ELCL_K_ATTN_MHA] = "attn_mha",
@@ -100,10 +99,9 @@ static void add_gpu_files(struct parts *parts, const struct elcl_ops *ops, enum 
     add_file(parts, "gemm_gpu.cl");
     add_file(parts, ops->gemm_mma ? "gemm_rows_mma.cl" : "gemm_rows.cl");
     add_file(parts, "attn_packed_gpu.cl");
-    add_file(parts, "attn_el_gpu.cl");
     if (attn_mma != ops->gemm_mma)
         add_tiles(parts, attn_mma);
-    add_file(parts, "attn_el_tiles.cl");
+    add_file(parts, "attn_el_gpu.cl");
 }
 
 static struct parts program_parts(const struct elcl_ops *ops, enum elcl_storage state)
@@ -139,10 +137,19 @@ static void kernel_set_finish(struct elcl_kernel_set *set)
 
 static bool has_kernel(const struct elcl_ops *ops, int id)
 {
-    if (id == ELCL_K_QUANTISE)
+    const bool gpu = ops->kernels == ELCL_KERNELS_GPU;
+    switch (id) {
+    case ELCL_K_QUANTISE:
         return ops->dot != ELCL_DOT_NONE;
-    return ops->kernels == ELCL_KERNELS_GPU ||
-           (id != ELCL_K_GEMM_ROWS && (id < ELCL_K_ATTN_EL_SHARED || id > ELCL_K_ATTN_EL_CONTEXT));
+    case ELCL_K_ATTN_EL:
+        return !gpu;
+    case ELCL_K_GEMM_ROWS:
+    case ELCL_K_ATTN_EL_SCORES:
+    case ELCL_K_ATTN_EL_CONTEXT:
+        return gpu;
+    default:
+        return true;
+    }
 }
 
 /* Kernels of the set's program. */

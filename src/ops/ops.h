@@ -24,10 +24,9 @@ enum elcl_kernel_id {
     ELCL_K_EPILOGUE,
     ELCL_K_GATE,
     ELCL_K_WIDEN,
-    ELCL_K_QUANTISE, /* with integer products only */
-    ELCL_K_ATTN_EL,
-    ELCL_K_ATTN_EL_SHARED, /* GPU shape only, and the next three */
-    ELCL_K_ATTN_EL_SCORES,
+    ELCL_K_QUANTISE,       /* with integer products only */
+    ELCL_K_ATTN_EL,        /* CPU shape only */
+    ELCL_K_ATTN_EL_SCORES, /* GPU shape only, and the next one */
     ELCL_K_ATTN_EL_CONTEXT,
     ELCL_K_ATTN_MHA,
     ELCL_K_ATTN_PACKED,
@@ -317,15 +316,15 @@ struct elcl_attn_el_args {
     int n_groups, max_rows;                /* the largest n_rows */
     const struct elcl_buffer
         *probabilities; /* [R, H, elcl_attn_el_probabilities_ld()]: scratch of the GPU shape */
-    int max_keys;       /* the largest n_shared; read where there are probabilities */
+    int max_keys;       /* the most of a group; GPU shape */
     int h, d;
     float scale;
     /* For the totals of arithmetic and of traffic: sum over groups of rows x keys, and of keys. */
     uint64_t keys, reads;
 };
 /* Row stride of the probabilities that the GPU shape keeps in memory for groups of up to max_keys
- * keys, none of them private; 0: none are kept for this width. */
-size_t elcl_attn_el_probabilities_ld(int d, int max_keys);
+ * keys. */
+size_t elcl_attn_el_probabilities_ld(int max_keys);
 int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, elcl_error *err);
 
 /*

@@ -19,7 +19,7 @@
 
 struct keys {
     struct elcl_group group[MAX_GROUPS];
-    int n_groups, n_rows, max_rows, max_shared;
+    int n_groups, n_rows, max_rows, max_keys;
     int pool_rows, lineage_ld;
     int32_t *lineage; /* [n_groups, lineage_ld] */
     bool no_lineage;  /* no private keys, and the operation is told so */
@@ -50,7 +50,7 @@ static void add_group(struct keys *k, int n_rows, int start, int n_shared, int n
     k->n_groups++;
     k->n_rows += n_rows;
     k->max_rows = elcl_max_int(k->max_rows, n_rows);
-    k->max_shared = elcl_max_int(k->max_shared, n_shared);
+    k->max_keys = elcl_max_int(k->max_keys, n_shared + n_private);
     k->total += (uint64_t)n_rows * (n_shared + n_private);
     k->lineage_ld = elcl_max_int(k->lineage_ld, n_private);
 }
@@ -173,8 +173,8 @@ static const struct elcl_buffer *upload_groups(struct elcl_st *st, const struct 
 static const struct elcl_buffer *make_probabilities(struct elcl_st *st, const struct attention *a,
                                                     const struct keys *k)
 {
-    const size_t ld = a->el ? elcl_attn_el_probabilities_ld(a->dh, k->max_shared) : 0;
-    return ld ? elcl_st_output(st, NULL, (size_t)k->n_rows * a->h * ld * sizeof(float)) : NULL;
+    const size_t n = (size_t)k->n_rows * a->h * elcl_attn_el_probabilities_ld(k->max_keys);
+    return a->el && n ? elcl_st_output(st, NULL, n * sizeof(float)) : NULL;
 }
 
 /* Enqueues; the result's buffer, or NULL. */
@@ -203,7 +203,7 @@ static const struct elcl_buffer *run(struct elcl_st *st, const struct attention 
                                          .n_groups = k->n_groups,
                                          .max_rows = k->max_rows,
                                          .probabilities = make_probabilities(st, a, k),
-                                         .max_keys = k->max_shared,
+                                         .max_keys = k->max_keys,
                                          .h = a->h,
                                          .d = a->dh,
                                          .scale = a->scale,
@@ -317,12 +317,9 @@ static void check_packed(struct elcl_st *st, const struct elcl_st_shape *s)
 
 void elcl_st_attention(struct elcl_st *st, const struct elcl_st_shape *shape)
 {
-    struct elcl_st_shape wide = *shape;
-    wide.d += 128; /* more than the GPU shape takes in one pass */
     for (int self = 0; self < 2; self++) {
         check_el(st, shape, self);
         check_mha(st, shape, self);
     }
-    check_el(st, &wide, false);
     check_packed(st, shape);
 }

@@ -48,7 +48,7 @@ struct keys make_keys(struct bed *bed, const struct layout *l)
                                          .n_private = n_private};
         k.n_rows += l->group[g].n_rows + 1;
         k.max_rows = elcl_max_int(k.max_rows, l->group[g].n_rows);
-        k.max_shared = elcl_max_int(k.max_shared, n_shared);
+        k.max_keys = elcl_max_int(k.max_keys, n_shared + n_private);
         k.total += (uint64_t)l->group[g].n_rows * (n_shared + n_private);
         k.reads += (uint64_t)(n_shared + n_private);
         for (int s = 0; s < n_shared; s++)

@@ -32,7 +32,7 @@ struct keys {
     int pool_rows, lineage_rows, lineage_ld;
     int32_t *lineage;
     struct elcl_group group[160];
-    int n_groups, max_rows, max_shared;
+    int n_groups, max_rows, max_keys;
     uint64_t total, reads; /* rows x keys, and keys, over groups */
     bool no_lineage;       /* no group has private keys, and the operation is told so */
     bool *in_use;          /* [pool_rows] */

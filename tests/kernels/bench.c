@@ -255,7 +255,7 @@ static void bench_el(struct bed *bed, const struct attention *a)
         return;
     const int r = a->b * a->k, rows = a->shared ? a->k : 1;
     const size_t n = (size_t)r * a->h * a->d, pool_rows = (size_t)(a->shared ? a->b : r) * a->s;
-    const size_t ld = a->shared ? elcl_attn_el_probabilities_ld(a->d, a->s) : 0;
+    const size_t ld = elcl_attn_el_probabilities_ld(a->s);
     const struct el_call call = {
         bed->ops,
         {.c = bed_output(bed, NULL, n * sizeof(float)),

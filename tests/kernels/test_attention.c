@@ -29,8 +29,7 @@ static float *run_el(struct bed *bed, const struct keys *k, const struct el *el)
     elcl_error err = {0};
     const size_t at = (size_t)check_int(0, 9), n = (size_t)k->n_rows * el->h * el->d;
     const struct elcl_position_bias bias = upload_bias(bed, k, el->h);
-    const size_t ld = elcl_attn_el_probabilities_ld(el->d, k->max_shared);
-    const bool tiles = bed->kernels == ELCL_KERNELS_GPU && k->no_lineage && !k->bias && ld;
+    const size_t ld = elcl_attn_el_probabilities_ld(k->max_keys);
     const struct elcl_attn_el_args args = {
         .c = bed_output(bed, NULL, n * sizeof(float)),
         .e = bed_input(bed, el->e, n * sizeof(float)),
@@ -44,7 +43,7 @@ static float *run_el(struct bed *bed, const struct keys *k, const struct el *el)
         .n_groups = k->n_groups,
         .max_rows = k->max_rows,
         .probabilities = bed_output(bed, NULL, (size_t)k->n_rows * el->h * ld * sizeof(float)),
-        .max_keys = k->max_shared,
+        .max_keys = k->max_keys,
         .h = el->h,
         .d = el->d,
         .scale = el->scale,
@@ -53,11 +52,10 @@ static float *run_el(struct bed *bed, const struct keys *k, const struct el *el)
     const uint64_t flop = bed->ops->flop, bytes = bed->ops->bytes_moved;
     CHECK(!elcl_op_attn_el(bed->ops, &args, &err), "%s", err.msg);
     CHECK(!k->n_groups || bed->ops->flop - flop == 4 * k->total * el->h * el->d, "arithmetic");
-    /* Tiles write probabilities and read them. */
+    /* The GPU shape writes probabilities and reads them. */
     const uint64_t keys = k->reads * el->d * elcl_storage_bytes(bed->ops->state);
-    CHECK(!k->n_groups ||
-              bed->ops->bytes_moved - bytes == (tiles ? keys + 8 * k->total * el->h : keys),
-          "traffic");
+    const uint64_t more = bed->kernels == ELCL_KERNELS_GPU ? 8 * k->total * el->h : 0;
+    CHECK(!k->n_groups || bed->ops->bytes_moved - bytes == keys + more, "traffic");
     return bed_read(bed, args.c);
 }
 
@@ -91,7 +89,6 @@ static void check_el(struct bed *bed, const struct layout *l, int h, int d, enum
 
 static void test_el(struct bed *bed)
 {
-    /* One pass of the GPU shape up to D = 64, several launches beyond. */
     static const int sizes[][2] = {{2, 37}, {3, 131}, {1, 20}, {6, 192}, {16, 64}, {1, 128}};
     const size_t n_sizes = bed->full ? ELCL_COUNT(sizes) : 2;
     const int n_inputs = bed->options->small ? 2 : N_INPUTS;

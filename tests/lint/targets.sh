@@ -22,8 +22,8 @@ program() {
     done
 }
 
-plain='tile_plain.cl gemm_gpu.cl gemm_rows.cl attn_packed_gpu.cl attn_el_gpu.cl attn_el_tiles.cl'
-matrix='tile_mma.cl gemm_gpu.cl gemm_rows_mma.cl attn_packed_gpu.cl attn_el_gpu.cl attn_el_tiles.cl'
+plain='tile_plain.cl gemm_gpu.cl gemm_rows.cl attn_packed_gpu.cl attn_el_gpu.cl'
+matrix='tile_mma.cl gemm_gpu.cl gemm_rows_mma.cl attn_packed_gpu.cl attn_el_gpu.cl'
 
 # compile OUTPUT FLAG...: complaints.
 compile() {

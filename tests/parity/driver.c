@@ -99,6 +99,7 @@ static void prompt_records(struct driver *d)
             put(records, (size_t)r * ELCL_ROW_INTS, row, sizeof(row));
             put_group(records, records->self_at, r, (struct elcl_group){r, 1, cache, s + 1, 0, 0});
             records->self_keys += (uint64_t)s + 1;
+            records->max_keys = elcl_max_int(records->max_keys, s + 1);
         }
     }
     records->n_self = records->n_rows;

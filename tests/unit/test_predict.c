@@ -36,7 +36,7 @@ static void test_operations(void)
         {ns_of(cached, "gemm", 5000, 1000), 50 + 20 + 7},
         {ns_of(gpu, "gemm", 500, 1000), 50 + 7},
         {ns_of(gpu, "gemm", 500, 10000), 200 + 7},
-        {ns_of(base, "attn_el_shared", 1000, 40), 10 + 2 + 7},
+        {ns_of(base, "attn_el_scores", 1000, 40), 10 + 2 + 7},
         {ns_of(base, "attn_mha", 1001, 40), 100.1 + 2 + 7},
         {ns_of(base, "select", 200, 40), 2 + 20 + 7},
         {ns_of(unknown, "reorder", 0, 0), 7},
