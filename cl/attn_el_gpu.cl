@@ -85,9 +85,7 @@ attn_el_scores(__global float *p,         /* [R, H, EL_LD(max_keys)] */
     e += (pair + m) * d_size;
     y = el_key(y, group, lineage, n0 + row, keys, d_size);
     float4 sums[8];
-#pragma unroll
-    for (int r = 0; r < 8; r++)
-        sums[r] = (float4)(0.0f);
+    tile_clear(sums);
     int now = 0;
     struct tile_rows query = tile_read(e, 0, d_end, aligned);
     struct tile_rows key = tile_read_key(y, 0, d_end, aligned);
@@ -156,9 +154,7 @@ attn_el_context(__global float *c,         /* [R, H, D] */
     __global const float *parts = p + max_keys;
     const float2 joined = el_join_parts((__global const float4 *)parts, keys);
     float4 sums[8];
-#pragma unroll
-    for (int r = 0; r < 8; r++)
-        sums[r] = (float4)(0.0f);
+    tile_clear(sums);
     int now = 0;
     struct tile_rows weights = tile_read(p, 0, keys, true);
     struct tile_columns values = tile_read_values(

@@ -45,9 +45,7 @@ TILE_INLINE void packed_scores(__local struct packed_tile *t, const struct packe
     __global const float *q = from->q + (size_t)min(row, rows - 1) * from->q_ld;
     __global const state_t *k = from->k + (size_t)(s0 + min(row, n - 1)) * from->kv_ld;
     float4 sums[8];
-#pragma unroll
-    for (int r = 0; r < 8; r++)
-        sums[r] = (float4)(0.0f);
+    tile_clear(sums);
     int now = 0;
     struct tile_rows query = tile_read(q, 0, dh, from->aligned);
     struct tile_rows key = tile_read_key(k, 0, dh, from->aligned);
@@ -139,9 +137,7 @@ TILE_INLINE void packed_sums(__local struct packed_tile *t, __global float *o, s
     int now = 0;
     for (int d0 = 0; d0 < from->dh; d0 += TILE_SIZE) {
         float4 sums[8];
-#pragma unroll
-        for (int r = 0; r < 8; r++)
-            sums[r] = (float4)(0.0f);
+        tile_clear(sums);
         struct tile_columns values = packed_values(from, v, 0, n, d0);
         for (int j = 0; j < n; j += TILE_K) {
             TILE(put_columns)(&t->v.panels[now], values, STATE_LOW);

@@ -52,9 +52,8 @@ gemm(__global float *y,              /* [batch, M, y_ld] */
     x += batch * x_batch + (size_t)min(m0 + TILE_PART_ROW(item), m_size - 1) * x_ld;
     w += batch * weight_panel(k_size, n_size);
     float4 sums[8], total[8];
-#pragma unroll
-    for (int r = 0; r < 8; r++)
-        sums[r] = total[r] = (float4)(0.0f);
+    tile_clear(sums);
+    tile_clear(total);
     int now = 0, slice_end = slice;
     struct tile_rows rows = tile_read(x, 0, k_size, aligned);
     struct tile_columns columns = gemm_read(w, w_n, w_k, n_size, k_size);
@@ -72,10 +71,9 @@ gemm(__global float *y,              /* [batch, M, y_ld] */
         if (next >= slice_end || next >= k_size) {
             slice_end += slice;
 #pragma unroll
-            for (int r = 0; r < 8; r++) {
+            for (int r = 0; r < 8; r++)
                 total[r] += sums[r];
-                sums[r] = (float4)(0.0f);
-            }
+            tile_clear(sums);
         }
         now ^= 1;
     }

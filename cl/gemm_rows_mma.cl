@@ -108,9 +108,7 @@ gemm_rows(__global float *y,              /* [batch, M, y_ld] */
     x += batch * x_batch + (size_t)min(m0 + item % ROWS_M, m_size - 1) * x_ld;
     w += batch * weight_panel(k_size, n_size);
     float4 sums[8];
-#pragma unroll
-    for (int r = 0; r < 8; r++)
-        sums[r] = (float4)(0.0f);
+    tile_clear(sums);
     struct rows_part part;
     rows_read(&part, x, w, w_n, 0, slice, n_size, k_size, aligned);
     for (int k = 0; k < slice; k += TILE_K) {

@@ -74,6 +74,14 @@ DEFINE_LOAD4(state_load4, state_t, STATE_GET, STATE_4, STATE_ALIGNED4)
 #define STATE_LOW true
 #endif
 
+/* Before the first block: sums [8], the item's 32 outputs. */
+TILE_INLINE void tile_clear(float4 *sums)
+{
+#pragma unroll
+    for (int r = 0; r < 8; r++)
+        sums[r] = (float4)(0.0f);
+}
+
 /* The item's part of rows of f32, of the 16 elements from k on; `row` is the item's. */
 TILE_INLINE struct tile_rows tile_read(__global const float *row, int k, int k_size, bool aligned)
 {

@@ -10,18 +10,16 @@
 #define MHA_ITEMS_PER_CORE 2
 
 #define PACKED_ROWS_CPU 96 /* PACKED_ROWS of attn_packed_cpu.cl */
-#define PACKED_ROWS_GPU 64 /* of attn_packed_gpu.cl */
-#define PACKED_ITEMS 128   /* its work-group */
 
-#define TILE_SIDE 64   /* of attn_el_gpu.cl */
-#define TILE_ITEMS 128 /* its work-group */
+#define TILE_SIDE 64   /* TILE_SIZE of tile.cl: rows, keys and elements of a GPU work-group */
+#define TILE_ITEMS 128 /* its items */
 
 /* struct packed_tile of attn_packed_gpu.cl: a tile, two panels or half a tile's outputs, and nine
  * numbers per row. */
 static size_t packed_bytes(const struct elcl_ops *ops)
 {
     return elcl_tile_bytes(ops->gemm_mma, TILE_SIDE, 4) +
-           elcl_tile_bytes(ops->gemm_mma, TILE_SIDE / 2, 2) + 9 * PACKED_ROWS_GPU * sizeof(float);
+           elcl_tile_bytes(ops->gemm_mma, TILE_SIDE / 2, 2) + 9 * TILE_SIDE * sizeof(float);
 }
 
 /* Work-items for each group in the CPU shape, at least so many for a core altogether that the last
@@ -222,7 +220,7 @@ int elcl_op_attn_packed(struct elcl_ops *ops, const struct elcl_attn_mha_args *a
                         elcl_error *err)
 {
     const bool cpu = ops->kernels == ELCL_KERNELS_CPU;
-    const size_t rows = cpu ? PACKED_ROWS_CPU : PACKED_ROWS_GPU, items = cpu ? 1 : PACKED_ITEMS;
+    const size_t rows = cpu ? PACKED_ROWS_CPU : TILE_SIDE, items = cpu ? 1 : TILE_ITEMS;
     struct elcl_launch launch = mha_begin(ops, args, ELCL_K_ATTN_PACKED, "attn_packed");
     mha_buffers(&launch, args);
     elcl_launch_int(&launch, args->n_groups);
