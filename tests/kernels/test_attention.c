@@ -89,7 +89,8 @@ static void check_el(struct bed *bed, const struct layout *l, int h, int d, enum
 
 static void test_el(struct bed *bed)
 {
-    static const int sizes[][2] = {{2, 37}, {3, 131}, {1, 20}, {6, 192}, {16, 64}, {1, 128}};
+    static const int sizes[][2] = {{2, 37},  {3, 64},  {1, 20}, {6, 192},
+                                   {16, 64}, {3, 131}, {1, 128}};
     const size_t n_sizes = bed->full ? ELCL_COUNT(sizes) : 2;
     const int n_inputs = bed->options->small ? 2 : N_INPUTS;
     for (size_t i = 0; i < n_sizes; i++)
@@ -117,8 +118,7 @@ static void test_el_invariance(struct bed *bed, int d, int private)
     bed_begin(bed);
     const struct layout l = {"", 2, {{n_rows, 70, 0}, {1, 3, private}}};
     struct keys k = make_keys(bed, &l);
-    if (private)
-        give_bias(bed, &k, h);
+    give_bias(bed, &k, h);
     const size_t row_size = (size_t)h * d;
     const struct el el = {h, d, 0.25f, make_queries(bed, k.n_rows * row_size, NORMAL),
                           make_pool(bed, &k, d, NORMAL, bed->state)};
