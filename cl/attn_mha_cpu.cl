@@ -142,7 +142,7 @@ mha_block_scores(const int rows, struct mha_rows *t, const struct mha_group *g, 
                        g->scale);
 }
 
-/* All keys for `rows` neighbouring rows, a constant at every call. */
+/* All keys for `rows` neighboring rows, a constant at every call. */
 __attribute__((always_inline)) static inline void
 mha_run(const int rows, struct mha_rows *t, const struct mha_group *g, __global const int *group,
         __global const int *lineage, __global float *o, int o_ld, __global const float *q, int q_ld)

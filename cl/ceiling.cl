@@ -17,8 +17,8 @@ typedef CEILING_CAT(float, VW) ceiling_vector;
 #define CHAINS 12
 #define CEILING_AHEAD 4096
 
-// n vectors. On CPU devices an item copies a run of them, on others neighbouring items copy
-// neighbouring vectors.
+// n vectors. On CPU devices an item copies a run of them, on others neighboring items copy
+// neighboring vectors.
 __kernel void ceiling_copy(__global ceiling_vector *restrict to,         // [n]
                            __global const ceiling_vector *restrict from, // [n]
                            ulong n)

@@ -1,31 +1,31 @@
-// Multiply-adds of int8 or bf16 a second at most, by the mac_*.cl before it: see ceiling.cl.
+// Multiply-adds of int8 or bf16 a second at most, by the dot_*.cl before it: see ceiling.cl.
 //
 //     dot     x[c] = mac(x[c], a, x[c]), CHAINS independent chains per item. Weights are the bits of
 //             the sums themselves, so that no product is the same twice; a = 0 keeps them small.
 //
 // -D VW sums per vector; work-groups of one item.
-// lint after: mac_int8.cl
+// lint after: dot_int8.cl
 // lint: -DVW=8 -DELCL_WEIGHT_INT8 -DWEIGHT_GROUP=4
 
 #define CHAINS 12
 
-__kernel void ceiling_dot(__global mac_sum *out, // [items]
+__kernel void ceiling_dot(__global dot_sum *out, // [items]
                           uint a, int n)
 {
-    mac_sums x[CHAINS];
+    dot_sums x[CHAINS];
 #pragma unroll
     for (int c = 0; c < CHAINS; c++)
-        x[c] = (mac_sums)((mac_sum)(c + (int)get_global_id(0)));
+        x[c] = (dot_sums)((dot_sum)(c + (int)get_global_id(0)));
     for (int i = 0; i < n; i++) {
 #pragma unroll
         for (int c = 0; c < CHAINS; c++)
             x[c] = mac(x[c], a, CAT(as_int, VW)(x[c]));
     }
-    mac_sums sum = x[0];
+    dot_sums sum = x[0];
 #pragma unroll
     for (int c = 1; c < CHAINS; c++)
         sum += x[c];
-    mac_sum lanes[VW], total = 0;
+    dot_sum lanes[VW], total = 0;
     STOREV(sum, lanes);
     for (int i = 0; i < VW; i++)
         total += lanes[i];

@@ -3,9 +3,9 @@
  *
  * W lies in panels of NR = 2 VW columns, K-major: W[b, n, k] at k * NR + n % NR of panel
  * b * panels + n / NR, zeros in columns beyond N; with WEIGHT_GROUP > 1 as storage.cl says. Sums of
- * int8 weights meet their columns' scales at the end. How a step multiplies is mac_*.cl's:
- * WEIGHT_GROUP neighbours in k, as f32 with widened weights, or X rounded to the type of W
- * (quantise.cl) with W as it is.
+ * int8 weights meet their columns' scales at the end. How a step multiplies is dot_*.cl's:
+ * WEIGHT_GROUP neighbors in k, as f32 with widened weights, or X rounded to the type of W
+ * (quantize.cl) with W as it is.
  *
  * A work-item takes a run of panels and a block of rows. It goes through K in slices, so that a
  * panel's slice stays in the nearest caches while the block's tiles of GEMM_ROWS rows x NR columns of
@@ -25,7 +25,7 @@
  *
  * -D GEMM_ROWS  rows of accumulators: GEMM_ROWS * 2 + 3 vector registers are in use
  */
-// lint after: mac_wide.cl
+// lint after: dot_f32.cl
 // lint: -DVW=8 -DGEMM_ROWS=6
 // lint: -DVW=16 -DGEMM_ROWS=12 -DELCL_WEIGHT_F16
 // lint: -DVW=8 -DGEMM_ROWS=6 -DELCL_WEIGHT_BF16 -DWEIGHT_PAIRS
@@ -39,37 +39,37 @@
 #define GEMM_AHEAD 4096
 #define GEMM_LINE 64 /* bytes that one prefetch brings */
 #define GEMM_BLOCK 96 /* rows; src/ops/gemm_native.c has the same number */
-#ifdef MAC_WHOLE
+#ifdef DOT_WHOLE
 #define GEMM_SLICE (65536 / NR) /* k: 64 KiB, from the second-level cache */
 #else
 #define GEMM_SLICE (16384 / NR) /* the same of f32 */
 #endif
 
 /* Sums from column j of a panel on, as f32: of all VW, and of one. */
-#ifdef MAC_WHOLE
+#ifdef DOT_WHOLE
 /* It stands behind the row. */
 #define GEMM_X_SCALE(r) as_float(x[(size_t)(r) * x_ld + x_ld - 1])
-static inline floatv gemm_sums(const mac_sum *sums, __global const weight_t *panel, int k_size,
+static inline floatv gemm_sums(const dot_sum *sums, __global const weight_t *panel, int k_size,
                                int j, float x_scale)
 {
-    const intv shift = LOADV(weight_sums(panel, k_size, NR) + j) * MAC_OFFSET;
+    const intv shift = LOADV(weight_sums(panel, k_size, NR) + j) * DOT_OFFSET;
     const floatv exact = CAT(convert_float, VW)(LOADV(sums + j) - shift);
     return exact * weight_scale_v(panel, k_size, NR, j) * x_scale;
 }
-static inline float gemm_sum(const mac_sum *sums, __global const weight_t *panel, int k_size, int j,
+static inline float gemm_sum(const dot_sum *sums, __global const weight_t *panel, int k_size, int j,
                              float x_scale)
 {
-    const int shift = weight_sums(panel, k_size, NR)[j] * MAC_OFFSET;
+    const int shift = weight_sums(panel, k_size, NR)[j] * DOT_OFFSET;
     return (float)(sums[j] - shift) * weight_scale(panel, k_size, NR, j) * x_scale;
 }
 #else
 #define GEMM_X_SCALE(r) 1.0f
-static inline floatv gemm_sums(const mac_sum *sums, __global const weight_t *panel, int k_size,
+static inline floatv gemm_sums(const dot_sum *sums, __global const weight_t *panel, int k_size,
                                int j, float x_scale)
 {
     return LOADV(sums + j) * weight_scale_v(panel, k_size, NR, j);
 }
-static inline float gemm_sum(const mac_sum *sums, __global const weight_t *panel, int k_size, int j,
+static inline float gemm_sum(const dot_sum *sums, __global const weight_t *panel, int k_size, int j,
                              float x_scale)
 {
     return sums[j] * weight_scale(panel, k_size, NR, j);
@@ -77,7 +77,7 @@ static inline float gemm_sum(const mac_sum *sums, __global const weight_t *panel
 #endif
 
 /* Writes one row of a panel: what a GEMM does behind its sums. */
-static inline void gemm_put(__global float *y, const mac_sum *sums, __global const weight_t *panel,
+static inline void gemm_put(__global float *y, const dot_sum *sums, __global const weight_t *panel,
                             int k_size, int n, float x_scale, __global const float *bias,
                             __global const float *residual, int flags, int act)
 {
@@ -101,15 +101,15 @@ static inline void gemm_put(__global float *y, const mac_sum *sums, __global con
 }
 
 /* The weights of a panel's NR columns that one step multiplies. */
-static inline void gemm_weights(mac_w *wv, __global const weight_t *w)
+static inline void gemm_weights(dot_w *wv, __global const weight_t *w)
 {
 #ifdef WEIGHT_PAIRS
     const uintv pairs = LOADV((__global const uint *)w);
     wv[0] = CAT(as_float, VW)(pairs << 16);
     wv[1] = CAT(as_float, VW)(pairs & 0xffff0000u);
 #else
-    wv[0] = MAC_W(w);
-    wv[1] = MAC_W(w + VW * WEIGHT_GROUP);
+    wv[0] = DOT_W(w);
+    wv[1] = DOT_W(w + VW * WEIGHT_GROUP);
 #endif
 }
 
@@ -120,16 +120,16 @@ static inline void gemm_weights(mac_w *wv, __global const weight_t *w)
  * `stride` bytes of each panel from ahead + k stride bytes behind w on, up to GEMM_STEP of them.
  */
 __attribute__((always_inline)) static inline void
-gemm_tile(const int rows, const int panels, mac_sum *sums, __global const mac_x *x,
+gemm_tile(const int rows, const int panels, dot_sum *sums, __global const dot_x *x,
           __global const weight_t *w, size_t w_next, int steps, int x_ld, bool first, size_t ahead,
           int stride)
 {
     const int width = 2 * panels; /* vectors */
-    mac_sums acc[2 * GEMM_ROWS];
-    mac_w wv[4];
+    dot_sums acc[2 * GEMM_ROWS];
+    dot_w wv[4];
 #pragma unroll
     for (int i = 0; i < 2 * GEMM_ROWS; i++)
-        acc[i] = first ? (mac_sums)(0) : LOADV(sums + min(i, rows * width - 1) * VW);
+        acc[i] = first ? (dot_sums)(0) : LOADV(sums + min(i, rows * width - 1) * VW);
     for (int k = 0; k < steps; k++) {
 #pragma unroll
         for (int p = 0; p < 2; p++)
@@ -145,7 +145,7 @@ gemm_tile(const int rows, const int panels, mac_sum *sums, __global const mac_x 
         for (int r = 0; r < GEMM_ROWS; r++) {
             if (r >= rows)
                 break;
-            const mac_x v = x[(size_t)r * x_ld + k];
+            const dot_x v = x[(size_t)r * x_ld + k];
 #pragma unroll
             for (int j = 0; j < 4; j++) {
                 const int at = (j / 2 * rows + r) * 2 + j % 2;
@@ -183,7 +183,7 @@ static inline int gemm_n_tiles(int rows)
 }
 
 /* sums [rows][NR] of one panel. */
-static inline void gemm_panel(mac_sum *sums, __global const mac_x *x, __global const weight_t *w,
+static inline void gemm_panel(dot_sum *sums, __global const dot_x *x, __global const weight_t *w,
                               int rows, int steps, int x_ld)
 {
     const int slice = GEMM_SLICE / WEIGHT_GROUP, tiles = gemm_n_tiles(rows);
@@ -216,7 +216,7 @@ static inline void gemm_panel(mac_sum *sums, __global const mac_x *x, __global c
 }
 
 /* sums [2][rows][NR] of two panels, rows <= 3. */
-static inline void gemm_two_panels(mac_sum *sums, __global const mac_x *x,
+static inline void gemm_two_panels(dot_sum *sums, __global const dot_x *x,
                                    __global const weight_t *w, size_t next, int rows, int steps,
                                    int x_ld)
 {
@@ -229,14 +229,14 @@ static inline void gemm_two_panels(mac_sum *sums, __global const mac_x *x,
 }
 
 __kernel void gemm(__global float *y,                 /* [batch, M, y_ld] */
-                   __global const mac_x *x,           /* [batch, M, x_ld], in steps */
+                   __global const dot_x *x,           /* [batch, M, x_ld], in steps */
                    __global const weight_t *w,        /* panels */
                    __global const float *bias,        /* [batch, N], read with GEMM_BIAS */
                    __global const float *residual,    /* as y, read with GEMM_RESIDUAL */
                    int m_size, int n_size, int k_size, int x_ld, int y_ld, ulong x_batch,
                    ulong y_batch, int group, int groups, int block, int run, int flags, int act)
 {
-    mac_sum sums[GEMM_BLOCK * NR];
+    dot_sum sums[GEMM_BLOCK * NR];
     const size_t batch = get_global_id(2) / groups, w_panel = weight_panel(k_size, NR);
     const int group_end = min((int)(get_global_id(2) % groups + 1) * group, m_size);
     const int m = (int)(get_global_id(2) % groups) * group + (int)get_global_id(0) * block;

@@ -4,14 +4,14 @@
  *
  * gemm_rows   a work-group computes 16 x 32 outputs. It multiplies 16 terms of each of 8 slices of K
  *             at once, so that as much of W as possible is on its way; the next ones are read while
- *             these are multiplied. 16 x 16 outputs of a slice are one of 16 units, MAC_LANES / 8 of
- *             them to a group of MAC_LANES items.
+ *             these are multiplied. 16 x 16 outputs of a slice are one of 16 units, SUBGROUP / 8 of
+ *             them to a group of SUBGROUP items.
  *             global size {128 ceil(N / 32), ceil(M / 16), batch}, work-group {128, 1, 1}
  *             local memory: 22 KiB, of weights with low parts 32 KiB
  */
-// lint after: tile.cl mac_emulated.cl tile_mma.cl gemm_gpu.cl
-// lint: -DVW=4 -DMAC_LANES=32 -DELCL_WEIGHT_F16
-// lint: -DVW=4 -DMAC_LANES=64 -DELCL_WEIGHT_BF16
+// lint after: tile.cl mma_emulated.cl tile_mma.cl gemm_gpu.cl
+// lint: -DVW=4 -DSUBGROUP=32 -DELCL_WEIGHT_F16
+// lint: -DVW=4 -DSUBGROUP=64 -DELCL_WEIGHT_BF16
 
 #define GEMM_SLICES 8
 #define ROWS_M 16
@@ -55,7 +55,7 @@ TILE_INLINE void rows_put(__local uint *x, __local uint *w, const struct rows_pa
     x += item / ROWS_M * 8 * ROWS_X_LD + item % ROWS_M;
 #pragma unroll
     for (int i = 0; i < 4; i++) {
-        const uint p0 = mac_pack(part->x[i].xy), p1 = mac_pack(part->x[i].zw);
+        const uint p0 = mma_pack(part->x[i].xy), p1 = mma_pack(part->x[i].zw);
         x[2 * i * ROWS_X_LD] = p0;
         x[(2 * i + 1) * ROWS_X_LD] = p1;
         x[2 * i * ROWS_X_LD + ROWS_X] = mma_rest(part->x[i].xy, p0);
@@ -70,21 +70,21 @@ TILE_INLINE void rows_put(__local uint *x, __local uint *w, const struct rows_pa
 }
 
 /* Unit u of the item's group, of outputs at columns u % 2 * 16 of slice u / 2. */
-#define ROWS_UNIT(u) ((int)get_local_id(0) / MAC_LANES * (MAC_LANES / 8) + (u))
+#define ROWS_UNIT(u) ((int)get_local_id(0) / SUBGROUP * (SUBGROUP / 8) + (u))
 
 TILE_INLINE void rows_multiply(__local const uint *x, __local const uint *w, float4 *sums)
 {
 #pragma unroll
-    for (int u = 0; u < MAC_LANES / 8; u++) {
+    for (int u = 0; u < SUBGROUP / 8; u++) {
         __local const uint *xs = x + ROWS_UNIT(u) / 2 * 8 * ROWS_X_LD;
         __local const uint *ws = w + ROWS_UNIT(u) / 2 * 8 * ROWS_W_LD + ROWS_UNIT(u) % 2 * 16;
         float4 *to = sums + u * MMA_SUMS;
-        const mac_a high = mac_load_a(xs, ROWS_X_LD), rest = mac_load_a(xs + ROWS_X, ROWS_X_LD);
-        const mac_b b = mac_load_b(ws, ROWS_W_LD);
+        const mma_a high = mma_load_a(xs, ROWS_X_LD), rest = mma_load_a(xs + ROWS_X, ROWS_X_LD);
+        const mma_b b = mma_load_b(ws, ROWS_W_LD);
         if (WEIGHT_LOW)
-            mac_multiply(to, high, mac_load_b(ws + ROWS_W, ROWS_W_LD));
-        mac_multiply(to, rest, b);
-        mac_multiply(to, high, b);
+            mma_16x16(to, high, mma_load_b(ws + ROWS_W, ROWS_W_LD));
+        mma_16x16(to, rest, b);
+        mma_16x16(to, high, b);
     }
 }
 
@@ -120,7 +120,7 @@ gemm_rows(__global float *y,              /* [batch, M, y_ld] */
         barrier(CLK_LOCAL_MEM_FENCE);
     }
 #pragma unroll
-    for (int u = 0; u < MAC_LANES / 8; u++)
+    for (int u = 0; u < SUBGROUP / 8; u++)
         mma_put_sums(parts + ROWS_UNIT(u) / 2 * ROWS_M * ROWS_N + ROWS_UNIT(u) % 2 * 16, ROWS_N,
                      sums + u * MMA_SUMS);
     barrier(CLK_LOCAL_MEM_FENCE);

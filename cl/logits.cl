@@ -127,7 +127,7 @@ static inline bool seen_before(const struct history *history, int t)
 }
 
 /* Every distinct token of the history once: score < 0 ? score * penalty : score / penalty. */
-static inline void penalise(__global float *x, const struct history *history, float penalty,
+static inline void penalize(__global float *x, const struct history *history, float penalty,
                             float shift)
 {
     for (int t = get_local_id(0); t < history->n; t += WG) {
@@ -223,10 +223,10 @@ static inline void apply_rules(__global float *x, int v_size, __global const int
     struct history source;
     source_of(&source, step, rules);
     if (as_float(rules[RULE_ENCODER_PENALTY]) > 0.0f)
-        penalise(x, &source, as_float(rules[RULE_ENCODER_PENALTY]), shift);
+        penalize(x, &source, as_float(rules[RULE_ENCODER_PENALTY]), shift);
     GROUP_BARRIER();
     if (penalty != 1.0f)
-        penalise(x, history, penalty, shift);
+        penalize(x, history, penalty, shift);
     GROUP_BARRIER();
     discourage(x, history, rules);
     GROUP_BARRIER();

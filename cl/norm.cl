@@ -8,7 +8,7 @@
  * embed      x[r] = norm(scale * E[token] + P[position + offset]); without EMBED_TOKENS x[r] itself
  *            stands for the first term, without EMBED_POSITIONS the second one is left out
  * add_norm   x[r] += y[r], then out[r] = norm(x[r]); out may be x, and y may be absent (without has_y)
- * Both also write the normalised row to state[slot] when `has_state` or EMBED_STATE. token, position and slot come from the
+ * Both also write the normalized row to state[slot] when `has_state` or EMBED_STATE. token, position and slot come from the
  * row's record in `step`. One work-group of WG items per row: global size {WG R}.
  */
 // lint: -DVW=8 -DWG=1

@@ -1,15 +1,15 @@
 /*
- * Start-up probe of a multiply-accumulate (mac_*.cl): the tile of gemm_cpu.cl on one panel.
+ * Start-up probe of a multiply-accumulate (dot_*.cl): the tile of gemm_cpu.cl on one panel.
  *
  * probe_dot   out [GEMM_ROWS, NR] = repeats times x [GEMM_ROWS, steps] w. One work-item.
  */
-// lint after: mac_int8.cl gemm_cpu.cl
+// lint after: dot_int8.cl gemm_cpu.cl
 // lint: -DVW=8 -DELCL_WEIGHT_INT8 -DWEIGHT_GROUP=4
 
-__kernel void probe_dot(__global mac_sum *out, __global const mac_x *x, __global const weight_t *w,
+__kernel void probe_dot(__global dot_sum *out, __global const dot_x *x, __global const weight_t *w,
                         int steps, int repeats)
 {
-    mac_sum sums[GEMM_ROWS * NR];
+    dot_sum sums[GEMM_ROWS * NR];
     for (int i = 0; i < repeats; i++)
         gemm_tile(GEMM_ROWS, 1, sums, x, w, 0, steps, steps, i == 0, GEMM_AHEAD, GEMM_STEP);
     for (int i = 0; i < GEMM_ROWS * NR; i++)

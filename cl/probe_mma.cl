@@ -1,35 +1,35 @@
 /*
- * Start-up probe of a matrix instruction (mac_*.cl, whose interface is told in tile_mma.cl):
- * C = A B + 1 for 16 x 16 outputs, by every group of MAC_LANES items.
+ * Start-up probe of a matrix instruction (mma_*.cl, whose interface is told in tile_mma.cl):
+ * C = A B + 1 for 16 x 16 outputs, by every group of SUBGROUP items.
  *
- * probe_mma   out [128 / MAC_LANES, 16, 16] = 1 + a [16 rows, 16] b [16 columns, 16]^T. Work-group
+ * probe_mma   out [128 / SUBGROUP, 16, 16] = 1 + a [16 rows, 16] b [16 columns, 16]^T. Work-group
  *             {128}; local memory: two panels of [8][PROBE_LD] pairs
  */
-// lint after: tile.cl mac_emulated.cl
-// lint: -DMAC_LANES=16
+// lint after: tile.cl mma_emulated.cl
+// lint: -DSUBGROUP=16
 
 #define PROBE_LD 24
 
-MAC_KERNEL __attribute__((reqd_work_group_size(128, 1, 1))) __kernel void
+MMA_KERNEL __attribute__((reqd_work_group_size(128, 1, 1))) __kernel void
 probe_mma(__global float *out, __global const float *a, __global const float *b,
           __local uint *panels)
 {
-    const int item = get_local_id(0), lane = item % MAC_LANES, row = item / 8, k = item % 8;
+    const int item = get_local_id(0), lane = item % SUBGROUP, row = item / 8, k = item % 8;
     __local uint *x = panels, *w = panels + 8 * PROBE_LD;
-    x[k * PROBE_LD + row] = mac_pack((float2)(a[16 * row + 2 * k], a[16 * row + 2 * k + 1]));
-    w[k * PROBE_LD + row] = mac_pack((float2)(b[16 * row + 2 * k], b[16 * row + 2 * k + 1]));
+    x[k * PROBE_LD + row] = mma_pack((float2)(a[16 * row + 2 * k], a[16 * row + 2 * k + 1]));
+    w[k * PROBE_LD + row] = mma_pack((float2)(b[16 * row + 2 * k], b[16 * row + 2 * k + 1]));
     barrier(CLK_LOCAL_MEM_FENCE);
-    float4 sums[64 / MAC_LANES];
+    float4 sums[64 / SUBGROUP];
 #pragma unroll
-    for (int i = 0; i < 64 / MAC_LANES; i++)
+    for (int i = 0; i < 64 / SUBGROUP; i++)
         sums[i] = (float4)(1.0f);
-    mac_multiply(sums, mac_load_a(x, PROBE_LD), mac_load_b(w, PROBE_LD));
-    out += item / MAC_LANES * 256;
+    mma_16x16(sums, mma_load_a(x, PROBE_LD), mma_load_b(w, PROBE_LD));
+    out += item / SUBGROUP * 256;
 #pragma unroll
-    for (int i = 0; i < 64 / MAC_LANES; i++) {
-        out[16 * MAC_ROW(lane, 4 * i) + MAC_COLUMN(lane, 4 * i)] = sums[i].x;
-        out[16 * MAC_ROW(lane, 4 * i + 1) + MAC_COLUMN(lane, 4 * i + 1)] = sums[i].y;
-        out[16 * MAC_ROW(lane, 4 * i + 2) + MAC_COLUMN(lane, 4 * i + 2)] = sums[i].z;
-        out[16 * MAC_ROW(lane, 4 * i + 3) + MAC_COLUMN(lane, 4 * i + 3)] = sums[i].w;
+    for (int i = 0; i < 64 / SUBGROUP; i++) {
+        out[16 * MMA_ROW(lane, 4 * i) + MMA_COLUMN(lane, 4 * i)] = sums[i].x;
+        out[16 * MMA_ROW(lane, 4 * i + 1) + MMA_COLUMN(lane, 4 * i + 1)] = sums[i].y;
+        out[16 * MMA_ROW(lane, 4 * i + 2) + MMA_COLUMN(lane, 4 * i + 2)] = sums[i].z;
+        out[16 * MMA_ROW(lane, 4 * i + 3) + MMA_COLUMN(lane, 4 * i + 3)] = sums[i].w;
     }
 }

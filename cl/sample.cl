@@ -52,11 +52,11 @@
 #define LEAST as_float(as_int(ELCL_NEG_MAX) - 1) /* the float above it: what is not banned */
 
 
-/* What is kept of a row: x >= least and |y - centre| < radius. */
+/* What is kept of a row: x >= least and |y - center| < radius. */
 struct cut {
     float largest, scale; /* y = (x - largest) * scale */
     float least;
-    float centre, radius;
+    float center, radius;
 };
 
 /* Floats in the order of ints; its own inverse. */
@@ -73,7 +73,7 @@ static inline float y_of(float x, const struct cut *cut)
 static inline float weight_of(float x, const struct cut *cut)
 {
     const float y = y_of(x, cut);
-    return x >= cut->least && fabs(y - cut->centre) < cut->radius ? exp(y) : 0.0f;
+    return x >= cut->least && fabs(y - cut->center) < cut->radius ? exp(y) : 0.0f;
 }
 
 static inline floatv yv_of(floatv x, const struct cut *cut)
@@ -85,7 +85,7 @@ static inline floatv weightv_of(floatv x, const struct cut *cut)
 {
     const floatv y = yv_of(x, cut);
     const intv kept =
-        (x >= (floatv)(cut->least)) & (fabs(y - cut->centre) < (floatv)(cut->radius));
+        (x >= (floatv)(cut->least)) & (fabs(y - cut->center) < (floatv)(cut->radius));
     return select((floatv)(0.0f), exp(y), kept);
 }
 
@@ -178,11 +178,11 @@ static inline float count_kept(__global const float *x, int v_size, const struct
     const int n = keep > 1 ? v_size : 0;
     float sum = 0.0f;
     for (int i = get_local_id(0); i < n; i += WG)
-        sum += x[i] >= cut->least && fabs(y_of(x[i], cut) - cut->centre) < cut->radius ? 1.0f : 0.0f;
+        sum += x[i] >= cut->least && fabs(y_of(x[i], cut) - cut->center) < cut->radius ? 1.0f : 0.0f;
     return group_sum(sum, scratch);
 }
 
-/* The radius around the centre up to which less than `mass` lies, itself included. What is nearer
+/* The radius around the center up to which less than `mass` lies, itself included. What is nearer
  * than TINY counts as equal: devices may flush smaller numbers. */
 static inline float typical_radius(__global const float *x, int v_size, const struct cut *cut,
                                    float mass, int bits, int keep, __local float *scratch)
@@ -211,7 +211,7 @@ static inline void make_cut(struct cut *cut, __global const float *x, int v_size
     cut->largest = largest_of(x, v_size, scratch);
     cut->scale = as_float(draw[DRAW_SCALE]);
     cut->least = LEAST;
-    cut->centre = 0.0f;
+    cut->center = 0.0f;
     cut->radius = 2e30f;
     cut->least = least_of_top_k(x, v_size, cut, k, k > 0 && k < v_size ? BITS : 0, scratch);
     const float kept =
@@ -224,7 +224,7 @@ static inline void make_cut(struct cut *cut, __global const float *x, int v_size
     cut->least = fmin(cut->least, least_kept);
     all = mass_above(x, v_size, cut, ELCL_NEG_MAX, 0, scratch);
     const float moment = mass_above(x, v_size, cut, ELCL_NEG_MAX, 1, scratch);
-    cut->centre = typical_p < 1.0f ? moment / all : 0.0f;
+    cut->center = typical_p < 1.0f ? moment / all : 0.0f;
     cut->radius =
         typical_radius(x, v_size, cut, typical_p * all, typical_p < 1.0f ? BITS : 0, keep, scratch);
 }
@@ -363,7 +363,7 @@ __kernel void sample_beams(__global int2 *candidates, /* [R, width] as select_be
     for (int i = lid; i < v_size; i += WG) {
         const float y = (x[i] - cut.largest) * cut.scale;
         const bool kept = x[i] >= cut.least &&
-                          fabs(y_of(x[i], &cut) - cut.centre) < cut.radius;
+                          fabs(y_of(x[i], &cut) - cut.center) < cut.radius;
         x[i] = open && kept ? fmax(y + shift + gumbel(draw, i), LEAST) : ELCL_NEG_MAX;
     }
     GROUP_BARRIER();

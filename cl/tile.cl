@@ -39,7 +39,7 @@ struct tile_columns {
     float4 even, odd;
 };
 
-/* Four neighbours of a row of n elements from element i on; zeros beyond its end. `aligned`: rows
+/* Four neighbors of a row of n elements from element i on; zeros beyond its end. `aligned`: rows
  * start at multiples of four elements, so that one load does. */
 #define DEFINE_LOAD4(NAME, TYPE, GET, LOAD, LOAD_ALIGNED)                                          \
     TILE_INLINE float4 NAME(__global const TYPE *row, int i, int n, bool aligned)                  \

@@ -1,32 +1,32 @@
 /*
- * Tiles (tile.cl) by the matrix instruction of the mac_*.cl before. It multiplies bf16, but nothing
+ * Tiles (tile.cl) by the matrix instruction of the mma_*.cl before. It multiplies bf16, but nothing
  * is rounded to that: a number is the sum of two bf16, high + low, to 2^-16 of it. Of (x_high +
  * x_low) (w_high + w_low) the product of the low parts, below 2^-16 of the whole, is left out; w in
  * bf16 has no low part, and in f16 its two parts are exact. Sums are f32.
  *
- * A panel is [k / 2][row] of pairs, two neighbours in k, the first in the low half of a uint. Lanes
- * read 8 or 16 neighbouring rows of one k or of several: with MMA_LD = 8 (mod 32) words from one k
+ * A panel is [k / 2][row] of pairs, two neighbors in k, the first in the low half of a uint. Lanes
+ * read 8 or 16 neighboring rows of one k or of several: with MMA_LD = 8 (mod 32) words from one k
  * / 2 to the next, 4 x 8 rows as well as 2 x 16 at every other k / 2 lie in 32 different banks.
  *
- * A mac_*.cl multiplies 16 x 16 outputs by MAC_LANES neighbouring items, 256 / MAC_LANES of them each:
- *     mac_pack(float2)              two floats to a pair, rounded to nearest even
- *     mac_load_a(p, ld)             the lane's part of 16 rows x 16 k, p at their [0][0], of X
- *     mac_load_b(p, ld)             the same of W
- *     mac_multiply(sums, a, b)      sums [64 / MAC_LANES] float4
- *     MAC_ROW(lane, i), MAC_COLUMN(lane, i)   of a lane's output i
- *     MAC_KERNEL                    attributes of a kernel that calls them
+ * A mma_*.cl multiplies 16 x 16 outputs by SUBGROUP neighboring items, 256 / SUBGROUP of them each:
+ *     mma_pack(float2)              two floats to a pair, rounded to nearest even
+ *     mma_load_a(p, ld)             the lane's part of 16 rows x 16 k, p at their [0][0], of X
+ *     mma_load_b(p, ld)             the same of W
+ *     mma_16x16(sums, a, b)      sums [64 / SUBGROUP] float4
+ *     MMA_ROW(lane, i), MMA_COLUMN(lane, i)   of a lane's output i
+ *     MMA_KERNEL                    attributes of a kernel that calls them
  *
  * union mma_tile: 18 KiB
  */
-// lint after: tile.cl mac_emulated.cl
-// lint: -DVW=4 -DMAC_LANES=32
-// lint: -DVW=4 -DMAC_LANES=8
+// lint after: tile.cl mma_emulated.cl
+// lint: -DVW=4 -DSUBGROUP=32
+// lint: -DVW=4 -DSUBGROUP=8
 
 #define MMA_LD (TILE_SIZE + 8)
-#define MMA_SUMS (64 / MAC_LANES) /* float4 of a lane for 16 x 16 outputs */
-/* 16 x 16 outputs of a group of MAC_LANES items: MMA_R below each other, MMA_C side by side. */
-#define MMA_R (MAC_LANES < 16 ? 1 : 2)
-#define MMA_C (MAC_LANES / 8 / MMA_R)
+#define MMA_SUMS (64 / SUBGROUP) /* float4 of a lane for 16 x 16 outputs */
+/* 16 x 16 outputs of a group of SUBGROUP items: MMA_R below each other, MMA_C side by side. */
+#define MMA_R (SUBGROUP < 16 ? 1 : 2)
+#define MMA_C (SUBGROUP / 8 / MMA_R)
 
 struct mma_panel {
     uint high[TILE_K / 2][MMA_LD], low[TILE_K / 2][MMA_LD]; /* [k / 2][row] */
@@ -41,13 +41,13 @@ union mma_tile {
 /* What the high part of a pair leaves over, as a pair. */
 TILE_INLINE uint mma_rest(float2 v, uint high)
 {
-    return mac_pack(v - (float2)(as_float(high << 16), as_float(high & 0xffff0000u)));
+    return mma_pack(v - (float2)(as_float(high << 16), as_float(high & 0xffff0000u)));
 }
 
 TILE_INLINE void mma_put_pair(__local struct mma_panel *panel, int k, float2 v, bool low)
 {
     const int row = TILE_PART_ROW((int)get_local_id(0));
-    const uint high = mac_pack(v);
+    const uint high = mma_pack(v);
     panel->high[k][row] = high;
     if (low)
         panel->low[k][row] = mma_rest(v, high);
@@ -68,7 +68,7 @@ TILE_INLINE void mma_put_pairs(__local uint *high, __local uint *low_to, float4 
 {
     const float2 v0 = (float2)(even.x, odd.x), v1 = (float2)(even.y, odd.y);
     const float2 v2 = (float2)(even.z, odd.z), v3 = (float2)(even.w, odd.w);
-    const uint4 pairs = (uint4)(mac_pack(v0), mac_pack(v1), mac_pack(v2), mac_pack(v3));
+    const uint4 pairs = (uint4)(mma_pack(v0), mma_pack(v1), mma_pack(v2), mma_pack(v3));
     *(__local uint4 *)high = pairs;
     if (low)
         *(__local uint4 *)low_to = (uint4)(mma_rest(v0, pairs.x), mma_rest(v1, pairs.y),
@@ -85,12 +85,12 @@ TILE_INLINE void mma_put_columns(__local struct mma_panel *panel, struct tile_co
 /* First row and column of the outputs of this item's group. */
 TILE_INLINE int mma_group_row(void)
 {
-    return (int)get_local_id(0) / MAC_LANES % (4 / MMA_R) * 16 * MMA_R;
+    return (int)get_local_id(0) / SUBGROUP % (4 / MMA_R) * 16 * MMA_R;
 }
 
 TILE_INLINE int mma_group_column(void)
 {
-    return (int)get_local_id(0) / MAC_LANES / (4 / MMA_R) * 16 * MMA_C;
+    return (int)get_local_id(0) / SUBGROUP / (4 / MMA_R) * 16 * MMA_C;
 }
 
 /* W's parts are the same for each r: compilers read them once. */
@@ -102,17 +102,17 @@ TILE_INLINE void mma_multiply(__local const struct mma_panel *x, __local const s
         if (16 * r >= rows) /* the same for all groups: what is less would not be uniform to compilers */
             break;
         const int row = mma_group_row() + 16 * r;
-        const mac_a high = mac_load_a(&x->high[0][row], MMA_LD);
-        const mac_a rest = mac_load_a(&x->low[0][row], MMA_LD);
+        const mma_a high = mma_load_a(&x->high[0][row], MMA_LD);
+        const mma_a rest = mma_load_a(&x->low[0][row], MMA_LD);
 #pragma unroll
         for (int c = 0; c < MMA_C; c++) {
             const int column = mma_group_column() + 16 * c;
             float4 *to = sums + (c * MMA_R + r) * MMA_SUMS;
-            const mac_b b = mac_load_b(&w->high[0][column], MMA_LD);
+            const mma_b b = mma_load_b(&w->high[0][column], MMA_LD);
             if (low)
-                mac_multiply(to, high, mac_load_b(&w->low[0][column], MMA_LD));
-            mac_multiply(to, rest, b);
-            mac_multiply(to, high, b);
+                mma_16x16(to, high, mma_load_b(&w->low[0][column], MMA_LD));
+            mma_16x16(to, rest, b);
+            mma_16x16(to, high, b);
         }
     }
 }
@@ -120,13 +120,13 @@ TILE_INLINE void mma_multiply(__local const struct mma_panel *x, __local const s
 /* The lane's outputs of 16 x 16 go to y, rows of y_ld. */
 TILE_INLINE void mma_put_sums(__local float *y, int y_ld, const float4 *sums)
 {
-    const int lane = get_local_id(0) % MAC_LANES;
+    const int lane = get_local_id(0) % SUBGROUP;
 #pragma unroll
     for (int i = 0; i < MMA_SUMS; i++) {
-        y[MAC_ROW(lane, 4 * i) * y_ld + MAC_COLUMN(lane, 4 * i)] = sums[i].x;
-        y[MAC_ROW(lane, 4 * i + 1) * y_ld + MAC_COLUMN(lane, 4 * i + 1)] = sums[i].y;
-        y[MAC_ROW(lane, 4 * i + 2) * y_ld + MAC_COLUMN(lane, 4 * i + 2)] = sums[i].z;
-        y[MAC_ROW(lane, 4 * i + 3) * y_ld + MAC_COLUMN(lane, 4 * i + 3)] = sums[i].w;
+        y[MMA_ROW(lane, 4 * i) * y_ld + MMA_COLUMN(lane, 4 * i)] = sums[i].x;
+        y[MMA_ROW(lane, 4 * i + 1) * y_ld + MMA_COLUMN(lane, 4 * i + 1)] = sums[i].y;
+        y[MMA_ROW(lane, 4 * i + 2) * y_ld + MMA_COLUMN(lane, 4 * i + 2)] = sums[i].z;
+        y[MMA_ROW(lane, 4 * i + 3) * y_ld + MMA_COLUMN(lane, 4 * i + 3)] = sums[i].w;
     }
 }
 
@@ -144,4 +144,4 @@ TILE_INLINE void mma_give(__local float *y, const float4 *sums, int row, int row
 #undef TILE
 #undef TILE_KERNEL
 #define TILE(name) mma_##name
-#define TILE_KERNEL MAC_KERNEL __attribute__((reqd_work_group_size(128, 1, 1)))
+#define TILE_KERNEL MMA_KERNEL __attribute__((reqd_work_group_size(128, 1, 1)))

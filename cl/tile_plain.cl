@@ -1,6 +1,6 @@
 /*
  * Tiles (tile.cl) by multiply-adds of f32: an item computes 8 rows x 4 columns. A panel is
- * [k][row]: neighbouring items read neighbouring float4 of W, and the same of X.
+ * [k][row]: neighboring items read neighboring float4 of W, and the same of X.
  *
  * union plain_tile: 17 KiB
  */

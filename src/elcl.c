@@ -20,7 +20,7 @@ elcl_model_params elcl_model_params_default(void)
                                .kernels = ELCL_KERNELS_AUTO,
                                .weights = ELCL_F32,
                                .state = ELCL_F32,
-                               .products = ELCL_PRODUCTS_AUTO};
+                               .compute = ELCL_COMPUTE_AUTO};
 }
 
 static int source_end(const elcl_model *model)
@@ -45,10 +45,10 @@ void elcl_model_get_info(const elcl_model *model, elcl_model_info *info)
                               .kernels = model->ops->kernels,
                               .weights = model->ops->weights,
                               .state = model->ops->state,
-                              .products = elcl_ops_products(model->ops),
+                              .compute = elcl_ops_compute(model->ops),
                               .max_source = model->arch.max_positions,
                               .max_target = model->arch.max_positions,
-                              .usual_length = elcl_arch_usual_positions(&model->arch),
+                              .default_length = elcl_arch_default_positions(&model->arch),
                               .vocabulary = model->arch.vocabulary,
                               .source_vocabulary = model->arch.source_vocabulary,
                               .has_tokenizer = model->tokenizer != NULL,
@@ -237,7 +237,7 @@ static void take_result(void *user, const elcl_result *result)
 static void fit_lengths(const elcl_model *model, const elcl_request *request,
                         elcl_engine_params *params)
 {
-    const int usual = elcl_arch_usual_positions(&model->arch), most = model->arch.max_positions;
+    const int usual = elcl_arch_default_positions(&model->arch), most = model->arch.max_positions;
     const int target = elcl_rules_max_length(&request->options);
     if (request->n_source > (size_t)usual && request->n_source <= (size_t)most)
         params->max_source = (int)request->n_source;
@@ -260,7 +260,7 @@ int elcl_generate(elcl_model *model, const char *text, const elcl_gen_options *o
     request.source = ids;
     fit_lengths(model, &request, &params);
     params.batch_size = 1;
-    params.max_beams = elcl_rules_most_rows(&request.options);
+    params.max_beams = elcl_rules_max_rows(&request.options);
     params.on_result = take_result;
     params.user = &one;
     ELCL_TRY(elcl_engine_create(model, &params, &engine, err));

@@ -1,6 +1,6 @@
 /* The elcl command: a table of verbs. It sees the library through elcl/elcl.h alone. */
-#include "args.h"
-#include "sys.h"
+#include "common/args.h"
+#include "common/sys.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,14 +14,14 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"generate", "MODEL [TEXT...]", "text in, text out", elcl_cmd_generate},
-    {"score", "MODEL [TEXT...]", "log-probabilities of given text", elcl_cmd_score},
-    {"plan", "MODEL", "memory by variant and batch", elcl_cmd_plan},
-    {"bench", "MODEL", "speed and memory over lists of parameters", elcl_cmd_bench},
-    {"devices", "", "OpenCL devices, their limits and fast paths", elcl_cmd_devices},
-    {"selftest", "", "every kernel against a reference, on this driver", elcl_cmd_selftest},
-    {"tune", "", "a device's rates, for what auto chooses", elcl_cmd_tune},
-    {"compare", "FILE...", "results of elcl bench side by side", elcl_cmd_compare},
+    {"generate", "MODEL [TEXT...]", "text in, text out", cli_cmd_generate},
+    {"score", "MODEL [TEXT...]", "log-probabilities of given text", cli_cmd_score},
+    {"plan", "MODEL", "memory by variant and batch", cli_cmd_plan},
+    {"bench", "MODEL", "speed and memory over lists of parameters", cli_cmd_bench},
+    {"devices", "", "OpenCL devices, their limits and fast paths", cli_cmd_devices},
+    {"selftest", "", "every kernel against a reference, on this driver", cli_cmd_selftest},
+    {"tune", "", "a device's rates, for what auto chooses", cli_cmd_tune},
+    {"compare", "FILE...", "results of elcl bench side by side", cli_cmd_compare},
 };
 
 static void print_help(void)
@@ -32,7 +32,7 @@ static void print_help(void)
           "\n"
           "Commands:\n",
           stdout);
-    for (size_t i = 0; i < ELCL_TOOL_COUNT(verbs); i++)
+    for (size_t i = 0; i < CLI_COUNT(verbs); i++)
         printf("  %-10s%-18s%s\n", verbs[i].name, verbs[i].use, verbs[i].help);
     fputs("\n"
           "Options:\n"
@@ -45,45 +45,44 @@ static void print_help(void)
 
 static int unknown_verb(const char *word)
 {
-    const char *names[ELCL_TOOL_COUNT(verbs)];
-    for (size_t i = 0; i < ELCL_TOOL_COUNT(verbs); i++)
+    const char *names[CLI_COUNT(verbs)];
+    for (size_t i = 0; i < CLI_COUNT(verbs); i++)
         names[i] = verbs[i].name;
-    const char *near = elcl_nearest(word, names, ELCL_TOOL_COUNT(verbs));
+    const char *near = cli_nearest(word, names, CLI_COUNT(verbs));
     const char *kind = word[0] == '-' ? "option" : "command";
     if (near)
-        return elcl_tool_error(ELCL_EXIT_USAGE, "unknown %s %.100s: did you mean %s?", kind, word,
-                               near);
-    return elcl_tool_error(ELCL_EXIT_USAGE, "unknown %s %.100s: elcl --help lists all", kind, word);
+        return cli_error(CLI_EXIT_USAGE, "unknown %s %.100s: did you mean %s?", kind, word, near);
+    return cli_error(CLI_EXIT_USAGE, "unknown %s %.100s: elcl --help lists all", kind, word);
 }
 
 static int run(int argc, char **argv)
 {
     if (argc < 2)
-        return elcl_tool_error(ELCL_EXIT_USAGE, "no command given: elcl --help lists all");
+        return cli_error(CLI_EXIT_USAGE, "no command given: elcl --help lists all");
     const char *word = argv[1];
-    for (size_t i = 0; i < ELCL_TOOL_COUNT(verbs); i++) {
+    for (size_t i = 0; i < CLI_COUNT(verbs); i++) {
         if (!strcmp(word, verbs[i].name))
             return verbs[i].run(argc - 1, argv + 1);
     }
     if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
         print_help();
-        return ELCL_EXIT_OK;
+        return CLI_EXIT_OK;
     }
     if (!strcmp(word, "--version")) {
         printf("elcl %s\n", elcl_version());
-        return ELCL_EXIT_OK;
+        return CLI_EXIT_OK;
     }
     return unknown_verb(word);
 }
 
 int main(int argc, char **argv)
 {
-    elcl_sys_start();
+    cli_sys_start();
     int code = run(argc, argv);
     errno = 0;
     bool lost = fflush(stdout) != 0;
-    if ((lost || ferror(stdout)) && code == ELCL_EXIT_OK)
-        code = elcl_tool_error(ELCL_EXIT_FAILURE, "standard output: cannot write: %s",
-                               errno ? strerror(errno) : "an earlier write failed");
+    if ((lost || ferror(stdout)) && code == CLI_EXIT_OK)
+        code = cli_error(CLI_EXIT_FAILURE, "standard output: cannot write: %s",
+                         errno ? strerror(errno) : "an earlier write failed");
     return code;
 }

@@ -156,7 +156,7 @@ enum elcl_storage { ELCL_F32, ELCL_F16, ELCL_BF16, ELCL_INT8 };
  * and with other weights it is F32. AUTO: INT or BF16 where the device has an instruction for it
  * that was measured to pay, see the verdicts of elcl_device_list_probe(). One model has one of them
  * throughout. */
-enum elcl_products { ELCL_PRODUCTS_AUTO, ELCL_PRODUCTS_F32, ELCL_PRODUCTS_INT, ELCL_PRODUCTS_BF16 };
+enum elcl_compute { ELCL_COMPUTE_AUTO, ELCL_COMPUTE_F32, ELCL_COMPUTE_INT8, ELCL_COMPUTE_BF16 };
 
 typedef struct elcl_model_params {
     const char *device;            /* index, part of a name, "cpu" or "gpu"; NULL: GPU before CPU */
@@ -170,11 +170,11 @@ typedef struct elcl_model_params {
     int profile;                   /* 1: time every kernel with device events */
     elcl_log_fn log;               /* NULL: silent */
     void *log_user;
-    enum elcl_products products; /* with int8 and bf16 weights, default ELCL_PRODUCTS_AUTO */
+    enum elcl_compute compute; /* with int8 and bf16 weights, default ELCL_COMPUTE_AUTO */
     /* What engines on the model will be made for, which ELCL_ATTN_AUTO reckons with; nothing else
      * does. 0: rows and output length of the model's own generation options, its usual source
      * length, and a batch that keeps the device busy. Values beyond the model's are cut. */
-    int usual_batch, usual_beams, usual_source, usual_target;
+    int expected_batch, expected_beams, expected_source, expected_target;
     unsigned reserved[3];
 } elcl_model_params;
 
@@ -220,12 +220,12 @@ typedef struct elcl_model_info {
     enum elcl_kernels kernels;
     enum elcl_storage weights;
     enum elcl_storage state;
-    enum elcl_products products; /* resolved: INT, BF16 or F32 */
-    int max_source;              /* tokens */
-    int max_target;              /* tokens, the start token included */
-    int usual_length; /* what an engine is made for when its max_source or max_target is 0; less
-                       * than the limit above where positions have no end */
-    int vocabulary;   /* of the output */
+    enum elcl_compute compute; /* resolved: INT, BF16 or F32 */
+    int max_source;            /* tokens */
+    int max_target;            /* tokens, the start token included */
+    int default_length; /* what an engine is made for when its max_source or max_target is 0; less
+                         * than the limit above where positions have no end */
+    int vocabulary;     /* of the output */
     int source_vocabulary; /* more or fewer in some encoder-decoder models */
     int has_tokenizer;     /* 0: only token ids can be generated from and to */
     int source_end;        /* special tokens that end every source that elcl_encode() makes */
@@ -344,7 +344,7 @@ typedef struct elcl_gen_options {
                                       * second ... token generated; later ones are free */
     int n_alternatives;
     int encoder_no_repeat_ngram_size; /* no n-gram of the source is generated; 0: off */
-    float encoder_repetition_penalty; /* above 1 favours tokens of the source; 0 or 1: off */
+    float encoder_repetition_penalty; /* above 1 favors tokens of the source; 0 or 1: off */
     float presence_penalty;           /* what a token that was generated loses; 0: off */
     float frequency_penalty;          /* what it loses for each time that it was; 0: off */
     float patience; /* beam search ends with patience * num_beams hypotheses; 0 or 1: off */
@@ -508,7 +508,7 @@ ELCL_API void elcl_engine_get_profile(elcl_engine *engine, elcl_engine_profile *
 
 /* ---- pools --------------------------------------------------------------------------------- */
 
-#define ELCL_MAX_LANES 64
+#define ELCL_MAX_ENGINES 64
 
 /* Several engines behind one queue of requests: on several devices, or on one so that its host work
  * and its device work overlap. */
@@ -612,7 +612,7 @@ typedef struct elcl_blueprint_info {
     int decoder_only;
     int d, heads, encoder_layers, decoder_layers; /* D, H of the decoder, L of both stacks */
     uint64_t parameters; /* weights; 0 for a directory, whose tensors are not read */
-    int usual_length;    /* as in elcl_model_info */
+    int default_length;  /* as in elcl_model_info */
     unsigned reserved[7];
 } elcl_blueprint_info;
 
@@ -631,8 +631,8 @@ typedef struct elcl_plan_params {
     int max_source, max_target;  /* tokens, as in elcl_engine_params; 0: the model's usual length */
     uint64_t memory_limit_bytes; /* of all buffers; 0: no limit */
     uint64_t max_alloc_bytes;    /* of one buffer; 0: no limit */
-    enum elcl_products
-        products; /* INT and BF16 count narrow products, AUTO none: it depends on a device */
+    enum elcl_compute
+        compute; /* INT and BF16 count narrow products, AUTO none: it depends on a device */
     const struct elcl_machine *machine; /* measured rates that AUTO decides by; NULL: none */
     unsigned reserved[5];
 } elcl_plan_params;

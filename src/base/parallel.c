@@ -31,13 +31,13 @@ static void *work(void *user)
 int elcl_workers(void)
 {
     const long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : n > ELCL_MOST_WORKERS ? ELCL_MOST_WORKERS : (int)n;
+    return n < 1 ? 1 : n > ELCL_MAX_WORKERS ? ELCL_MAX_WORKERS : (int)n;
 }
 
 void elcl_parallel(int n, elcl_task_fn fn, void *user)
 {
     struct loop loop = {.fn = fn, .user = user, .n = n};
-    struct worker workers[ELCL_MOST_WORKERS];
+    struct worker workers[ELCL_MAX_WORKERS];
     const int wanted = elcl_min_int(elcl_workers(), n);
     int started = 1;
     for (; started < wanted; started++) {

@@ -2,10 +2,10 @@
 #ifndef ELCL_BASE_PARALLEL_H
 #define ELCL_BASE_PARALLEL_H
 
-#define ELCL_MOST_WORKERS 16
+#define ELCL_MAX_WORKERS 16
 
 /* Task 0 .. n - 1 in any order, each once; `worker` tells those that run at the same time apart, 0
- * .. ELCL_MOST_WORKERS - 1. */
+ * .. ELCL_MAX_WORKERS - 1. */
 typedef void (*elcl_task_fn)(void *user, int task, int worker);
 
 /* How many workers elcl_parallel() starts at most: one for each processor. */

@@ -142,9 +142,9 @@ int elcl_buffer_create(struct elcl_device *device, const char *label, size_t byt
     return create(device, label, bytes, &zeros, buffer, err);
 }
 
-int elcl_buffer_create_made(struct elcl_device *device, const char *label, size_t bytes,
-                            void (*make)(void *user, void *memory), void *user,
-                            struct elcl_buffer *buffer, elcl_error *err)
+int elcl_buffer_create_computed(struct elcl_device *device, const char *label, size_t bytes,
+                                void (*make)(void *user, void *memory), void *user,
+                                struct elcl_buffer *buffer, elcl_error *err)
 {
     const struct contents contents = {make, user};
     return create(device, label, bytes, &contents, buffer, err);

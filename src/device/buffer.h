@@ -1,4 +1,4 @@
-/* Device buffers: every byte is labelled and counted. */
+/* Device buffers: every byte is labeled and counted. */
 #ifndef ELCL_DEVICE_BUFFER_H
 #define ELCL_DEVICE_BUFFER_H
 
@@ -19,9 +19,9 @@ int elcl_buffer_create(struct elcl_device *device, const char *label, size_t byt
                        struct elcl_buffer *buffer, elcl_error *err);
 /* The same with what make(user, memory) puts into `memory` [bytes], whose contents are undefined
  * before: the buffer's own where device and host share memory, else the host's on its way there. */
-int elcl_buffer_create_made(struct elcl_device *device, const char *label, size_t bytes,
-                            void (*make)(void *user, void *memory), void *user,
-                            struct elcl_buffer *buffer, elcl_error *err);
+int elcl_buffer_create_computed(struct elcl_device *device, const char *label, size_t bytes,
+                                void (*make)(void *user, void *memory), void *user,
+                                struct elcl_buffer *buffer, elcl_error *err);
 void elcl_buffer_destroy(struct elcl_buffer *buffer); /* leaves {0} */
 
 /* Copy between host and device on the device's own queue; ranges are checked. They block until

@@ -17,7 +17,7 @@
 #define SMALL ((size_t)1 << 20)
 #define REPETITIONS 7
 #define REPETITION_NS 2e7
-#define MOST_CALLS 1000
+#define MAX_CALLS 1000
 
 struct bench {
     struct elcl_device *device;
@@ -68,8 +68,8 @@ static int time_calls(const struct bench *b, size_t global, size_t local, int ca
     return rc;
 }
 
-/* The least of all repetitions; the first call compiles. most_calls 1: each call is waited for. */
-static int least_ns(const struct bench *b, size_t global, size_t local, int most_calls,
+/* The least of all repetitions; the first call compiles. max_calls 1: each call is waited for. */
+static int least_ns(const struct bench *b, size_t global, size_t local, int max_calls,
                     struct times *ns, elcl_error *err)
 {
     struct times once, least = {0};
@@ -77,7 +77,7 @@ static int least_ns(const struct bench *b, size_t global, size_t local, int most
     ELCL_TRY(time_calls(b, global, local, 1, &once, err));
     ELCL_TRY(time_calls(b, global, local, 1, &once, err));
     const double many = REPETITION_NS / (once.wall > 1 ? once.wall : 1);
-    const int calls = many > most_calls ? most_calls : (int)many + 1;
+    const int calls = many > max_calls ? max_calls : (int)many + 1;
     for (int i = 0; i < REPETITIONS; i++) {
         struct times mean;
         ELCL_TRY(time_calls(b, global, local, calls, &mean, err));
@@ -120,7 +120,7 @@ static int measure_copy(struct bench *b, size_t bytes, double *gbs, elcl_error *
     ELCL_TRY(set(b, 0, sizeof(cl_mem), &to.mem, err));
     ELCL_TRY(set(b, 1, sizeof(cl_mem), &from.mem, err));
     ELCL_TRY(set(b, 2, sizeof(n), &n, err));
-    ELCL_TRY(least_ns(b, b->global, b->local, MOST_CALLS, &ns, err));
+    ELCL_TRY(least_ns(b, b->global, b->local, MAX_CALLS, &ns, err));
     *gbs = 2 * (double)bytes / ns.wall;
 fail:
     elcl_buffer_destroy(&to);
@@ -147,7 +147,7 @@ static int measure_read(struct bench *b, size_t bytes, double *gbs, double *core
     ELCL_TRY(set(b, 0, sizeof(cl_mem), &out.mem, err));
     ELCL_TRY(set(b, 1, sizeof(cl_mem), &from.mem, err));
     ELCL_TRY(set(b, 2, sizeof(n), &n, err));
-    ELCL_TRY(least_ns(b, b->global, b->local, MOST_CALLS, &ns, err));
+    ELCL_TRY(least_ns(b, b->global, b->local, MAX_CALLS, &ns, err));
     set_rates((double)bytes, &ns, gbs, core);
 fail:
     elcl_buffer_destroy(&out);
@@ -168,7 +168,7 @@ static int measure_mac(struct bench *b, double *gflops, double *core, elcl_error
     ELCL_TRY(set(b, 1, sizeof(a), &a, err));
     ELCL_TRY(set(b, 2, sizeof(c), &c, err));
     ELCL_TRY(set(b, 3, sizeof(n), &n, err));
-    ELCL_TRY(least_ns(b, b->global, b->local, MOST_CALLS, &ns, err));
+    ELCL_TRY(least_ns(b, b->global, b->local, MAX_CALLS, &ns, err));
     set_rates(2.0 * CHAINS * b->vector * n * (double)b->global, &ns, gflops, core);
 fail:
     elcl_buffer_destroy(&out);
@@ -201,7 +201,7 @@ static int measure_dot(struct bench *b, enum elcl_dot kind, double *rate, double
     ELCL_TRY(set(&own, 0, sizeof(cl_mem), &out.mem, err));
     ELCL_TRY(set(&own, 1, sizeof(a), &a, err));
     ELCL_TRY(set(&own, 2, sizeof(n), &n, err));
-    ELCL_TRY(least_ns(&own, b->global, b->local, MOST_CALLS, &ns, err));
+    ELCL_TRY(least_ns(&own, b->global, b->local, MAX_CALLS, &ns, err));
     elcl_program_store(b->device, files, ELCL_COUNT(files), options, own.program);
     set_rates(2.0 * CHAINS * b->vector * dot->group * n * (double)b->global, &ns, rate, core);
 fail:
@@ -223,7 +223,7 @@ static int measure_launch(struct bench *b, elcl_ceilings *ceilings, elcl_error *
     ELCL_TRY(take_kernel(b, "ceiling_touch", err));
     ELCL_TRY(set(b, 0, sizeof(cl_mem), &out.mem, err));
     ELCL_TRY(set(b, 1, sizeof(value), &value, err));
-    ELCL_TRY(least_ns(b, 1, 1, MOST_CALLS, &ns, err));
+    ELCL_TRY(least_ns(b, 1, 1, MAX_CALLS, &ns, err));
     ELCL_TRY(least_ns(b, 1, 1, 1, &waited, err));
     ceilings->launch_us = ns.wall / 1e3;
     ceilings->wait_us = waited.wall / 1e3;

@@ -11,17 +11,17 @@
 #include "device/program.h"
 
 const struct elcl_dot_kind elcl_dot_kinds[] = {
-    [ELCL_DOT_NONE] = {"mac_wide.cl", "f32 multiply-adds", ELCL_F32, 1, sizeof(float), 0},
-    [ELCL_DOT_PLAIN_INT8] = {"mac_int8.cl", "plain integer arithmetic", ELCL_INT8, 4, 1, 0},
-    [ELCL_DOT_VPMADDWD] = {"mac_vpmaddwd.cl", "vpmaddwd", ELCL_INT8, 2, 2, 0},
-    [ELCL_DOT_VPDPBUSD] = {"mac_vpdpbusd.cl", "vpdpbusd", ELCL_INT8, 4, 1, 128},
-    [ELCL_DOT_PLAIN_BF16] = {"mac_bf16.cl", "plain f32 arithmetic", ELCL_BF16, 2, 2, 0},
-    [ELCL_DOT_VDPBF16PS] = {"mac_vdpbf16ps.cl", "vdpbf16ps", ELCL_BF16, 2, 2, 0},
+    [ELCL_DOT_NONE] = {"dot_f32.cl", "f32 multiply-adds", ELCL_F32, 1, sizeof(float), 0},
+    [ELCL_DOT_PLAIN_INT8] = {"dot_int8.cl", "plain integer arithmetic", ELCL_INT8, 4, 1, 0},
+    [ELCL_DOT_VPMADDWD] = {"dot_vpmaddwd.cl", "vpmaddwd", ELCL_INT8, 2, 2, 0},
+    [ELCL_DOT_VPDPBUSD] = {"dot_vpdpbusd.cl", "vpdpbusd", ELCL_INT8, 4, 1, 128},
+    [ELCL_DOT_PLAIN_BF16] = {"dot_bf16.cl", "plain f32 arithmetic", ELCL_BF16, 2, 2, 0},
+    [ELCL_DOT_VDPBF16PS] = {"dot_vdpbf16ps.cl", "vdpbf16ps", ELCL_BF16, 2, 2, 0},
 };
 
-enum { K = 512, MOST_ROWS = 12, MOST_COLUMNS = 32, REPEATS = 400, ROUNDS = 5 };
-#define MOST_X (sizeof(float) * MOST_ROWS * K)
-#define MOST_W (sizeof(uint16_t) * MOST_COLUMNS * K)
+enum { K = 512, MAX_ROWS = 12, MAX_COLUMNS = 32, REPEATS = 400, ROUNDS = 5 };
+#define MAX_X (sizeof(float) * MAX_ROWS * K)
+#define MAX_W (sizeof(uint16_t) * MAX_COLUMNS * K)
 #define PAYS 0.9
 
 /* One kind, built. */
@@ -64,7 +64,7 @@ static int fill(struct trial *t)
 {
     const struct elcl_dot_kind *kind = &elcl_dot_kinds[t->dot];
     const int group = kind->group;
-    unsigned char *x = elcl_calloc(MOST_X, 1), *w = elcl_calloc(MOST_W, 1);
+    unsigned char *x = elcl_calloc(MAX_X, 1), *w = elcl_calloc(MAX_W, 1);
     int rc = x && w ? ELCL_OK : ELCL_E_NOMEM;
     for (int k = 0; !rc && k < K; k++) {
         for (int row = 0; row < t->rows; row++)
@@ -75,9 +75,9 @@ static int fill(struct trial *t)
                 t->weights == ELCL_INT8 ? sizeof(int8_t) : sizeof(uint16_t), value_w(k, n));
     }
     if (!rc)
-        rc = elcl_buffer_write(&t->x, 0, x, MOST_X, NULL);
+        rc = elcl_buffer_write(&t->x, 0, x, MAX_X, NULL);
     if (!rc)
-        rc = elcl_buffer_write(&t->w, 0, w, MOST_W, NULL);
+        rc = elcl_buffer_write(&t->w, 0, w, MAX_W, NULL);
     elcl_free(x);
     elcl_free(w);
     return rc;
@@ -94,7 +94,7 @@ static int trial_init(struct trial *t, struct elcl_device *device, enum elcl_dot
     int rc;
     *t = (struct trial){.device = device, .dot = dot, .weights = weights};
     t->vector = native >= 16 ? 16 : native >= 8 ? 8 : 4; /* as in src/ops/ops.c */
-    t->rows = t->vector == 16 ? MOST_ROWS : 6;
+    t->rows = t->vector == 16 ? MAX_ROWS : 6;
     t->columns = 2 * t->vector;
     (void)snprintf(options, sizeof(options),
                    "-DELCL_WEIGHT_%s -DVW=%d -DWG=1 -DGEMM_ROWS=%d -DWEIGHT_GROUP=%d%s",
@@ -104,9 +104,9 @@ static int trial_init(struct trial *t, struct elcl_device *device, enum elcl_dot
     ELCL_TRY(elcl_program_build(device, files, (int)ELCL_COUNT(files), options, &t->program, NULL));
     t->kernel = clCreateKernel(t->program, "probe_dot", &code);
     ELCL_TRY(elcl_cl_check(code, "clCreateKernel", "probe_dot", NULL));
-    ELCL_TRY(elcl_buffer_create(device, "probe", MOST_ROWS * MOST_COLUMNS * 4, &t->out, NULL));
-    ELCL_TRY(elcl_buffer_create(device, "probe", MOST_X, &t->x, NULL));
-    ELCL_TRY(elcl_buffer_create(device, "probe", MOST_W, &t->w, NULL));
+    ELCL_TRY(elcl_buffer_create(device, "probe", MAX_ROWS * MAX_COLUMNS * 4, &t->out, NULL));
+    ELCL_TRY(elcl_buffer_create(device, "probe", MAX_X, &t->x, NULL));
+    ELCL_TRY(elcl_buffer_create(device, "probe", MAX_W, &t->w, NULL));
     ELCL_TRY(fill(t));
 fail:
     return rc;
@@ -144,8 +144,8 @@ static double run(struct trial *t, cl_int repeats)
 static bool is_right(struct trial *t)
 {
     union {
-        int32_t ints[MOST_ROWS * MOST_COLUMNS];
-        float floats[MOST_ROWS * MOST_COLUMNS];
+        int32_t ints[MAX_ROWS * MAX_COLUMNS];
+        float floats[MAX_ROWS * MAX_COLUMNS];
     } sums;
     if (run(t, 1) < 0 || elcl_buffer_read(&t->out, 0, &sums, sizeof(sums), NULL))
         return false;

@@ -1,16 +1,16 @@
-/* How the CPU kernel shape multiplies narrow weights: one file cl/mac_*.cl each. */
+/* How the CPU kernel shape multiplies narrow weights: one file cl/dot_*.cl each. */
 #ifndef ELCL_DEVICE_DOT_H
 #define ELCL_DEVICE_DOT_H
 
 #include "device/device.h"
 
 struct elcl_dot_kind {
-    const char *file;          /* "mac_int8.cl" */
+    const char *file;          /* "dot_int8.cl" */
     const char *name;          /* of the instruction, for people */
     enum elcl_storage weights; /* INT8 or BF16: that rows are rounded to, too */
-    int group;                 /* neighbours in k that are multiplied at once */
+    int group;                 /* neighbors in k that are multiplied at once */
     size_t activation_bytes;   /* of an element of a row */
-    int offset;                /* MAC_OFFSET */
+    int offset;                /* DOT_OFFSET */
 };
 
 /* By enum elcl_dot; that of ELCL_DOT_NONE multiplies f32. */

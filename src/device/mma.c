@@ -10,15 +10,15 @@
 #include "device/program.h"
 
 const struct elcl_mma_kind elcl_mma_kinds[] = {
-    [ELCL_MMA_NVIDIA] = {"mac_nvidia.cl", "", "mma.sync", 32},
-    [ELCL_MMA_AMD_WMMA] = {"mac_amd_wmma.cl", "", "v_wmma", 32},
-    [ELCL_MMA_AMD_MFMA] = {"mac_amd_mfma.cl", "", "v_mfma", 64},
-    [ELCL_MMA_INTEL_8] = {"mac_intel.cl", " -DMAC_LANES=8", "dpas of 8 lanes", 8},
-    [ELCL_MMA_INTEL_16] = {"mac_intel.cl", " -DMAC_LANES=16", "dpas of 16 lanes", 16},
-    [ELCL_MMA_EMULATED_8] = {"mac_emulated.cl", " -DMAC_LANES=8", "an emulation", 8},
-    [ELCL_MMA_EMULATED_16] = {"mac_emulated.cl", " -DMAC_LANES=16", "an emulation", 16},
-    [ELCL_MMA_EMULATED_32] = {"mac_emulated.cl", " -DMAC_LANES=32", "an emulation", 32},
-    [ELCL_MMA_EMULATED_64] = {"mac_emulated.cl", " -DMAC_LANES=64", "an emulation", 64},
+    [ELCL_MMA_NVIDIA] = {"mma_nvidia.cl", "", "mma.sync", 32},
+    [ELCL_MMA_AMD_WMMA] = {"mma_amd_wmma.cl", "", "v_wmma", 32},
+    [ELCL_MMA_AMD_MFMA] = {"mma_amd_mfma.cl", "", "v_mfma", 64},
+    [ELCL_MMA_INTEL_8] = {"mma_intel.cl", " -DSUBGROUP=8", "dpas of 8 subgroup", 8},
+    [ELCL_MMA_INTEL_16] = {"mma_intel.cl", " -DSUBGROUP=16", "dpas of 16 subgroup", 16},
+    [ELCL_MMA_EMULATED_8] = {"mma_emulated.cl", " -DSUBGROUP=8", "an emulation", 8},
+    [ELCL_MMA_EMULATED_16] = {"mma_emulated.cl", " -DSUBGROUP=16", "an emulation", 16},
+    [ELCL_MMA_EMULATED_32] = {"mma_emulated.cl", " -DSUBGROUP=32", "an emulation", 32},
+    [ELCL_MMA_EMULATED_64] = {"mma_emulated.cl", " -DSUBGROUP=64", "an emulation", 64},
 };
 _Static_assert(ELCL_COUNT(elcl_mma_kinds) == ELCL_N_MMA, "every instruction has its kind");
 
@@ -133,13 +133,14 @@ static bool multiply(struct elcl_device *device, cl_kernel kernel, struct trial 
     return ok;
 }
 
-bool elcl_mma_is_right(struct elcl_device *device, cl_program program, int lanes)
+bool elcl_mma_is_right(struct elcl_device *device, cl_program program, int subgroup)
 {
     struct trial t = {.c = {{0}}};
     cl_int code;
     fill(&t);
     cl_kernel kernel = clCreateKernel(program, "probe_mma", &code);
-    const bool right = !code && multiply(device, kernel, &t) && sums_are_right(&t, ITEMS / lanes);
+    const bool right =
+        !code && multiply(device, kernel, &t) && sums_are_right(&t, ITEMS / subgroup);
     if (kernel)
         clReleaseKernel(kernel);
     return right;
@@ -152,7 +153,7 @@ bool elcl_mma_works(struct elcl_device *device, enum elcl_mma kind)
     cl_program program = NULL;
     const bool right =
         !elcl_program_build(device, files, (int)ELCL_COUNT(files), k->options, &program, NULL) &&
-        elcl_mma_is_right(device, program, k->lanes);
+        elcl_mma_is_right(device, program, k->subgroup);
     if (program)
         clReleaseProgram(program);
     return right;

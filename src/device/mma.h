@@ -1,4 +1,4 @@
-/* Matrix instructions of the GPU kernel shape: one file cl/mac_*.cl each, whose interface
+/* Matrix instructions of the GPU kernel shape: one file cl/mma_*.cl each, whose interface
  * cl/tile_mma.cl tells. */
 #ifndef ELCL_DEVICE_MMA_H
 #define ELCL_DEVICE_MMA_H
@@ -6,10 +6,10 @@
 #include "device/device.h"
 
 struct elcl_mma_kind {
-    const char *file;    /* "mac_nvidia.cl" */
+    const char *file;    /* "mma_nvidia.cl" */
     const char *options; /* of every program with the file; "" where none are needed */
     const char *name;    /* of the instruction, for people */
-    int lanes;           /* items that multiply together */
+    int subgroup;        /* items that multiply together */
 };
 
 /* By enum elcl_mma; nothing at ELCL_MMA_NONE. */
@@ -25,8 +25,8 @@ struct elcl_mma_facts {
  * know. */
 enum elcl_mma elcl_mma_allowed(const struct elcl_mma_facts *facts, char *why, size_t n);
 
-/* Whether a program of probe_mma.cl multiplies right with an instruction of so many lanes. */
-bool elcl_mma_is_right(struct elcl_device *device, cl_program program, int lanes);
+/* Whether a program of probe_mma.cl multiplies right with an instruction of so many subgroup. */
+bool elcl_mma_is_right(struct elcl_device *device, cl_program program, int subgroup);
 /* Builds and asks it; not for an instruction that is not allowed. */
 bool elcl_mma_works(struct elcl_device *device, enum elcl_mma kind);
 /* The instruction that is allowed and right, or NONE; `why` [n] says how it was judged. */

@@ -76,7 +76,7 @@ void elcl_blueprint_get_info(const elcl_blueprint *blueprint, elcl_blueprint_inf
     *info = (elcl_blueprint_info){.family = blueprint->family->model_type,
                                   .max_source = a->max_positions,
                                   .max_target = a->max_positions,
-                                  .usual_length = elcl_arch_usual_positions(a),
+                                  .default_length = elcl_arch_default_positions(a),
                                   .vocabulary = a->vocabulary,
                                   .source_vocabulary = a->source_vocabulary,
                                   .decoder_only = a->decoder_only,
@@ -110,7 +110,7 @@ int elcl_blueprint_check(const struct elcl_blueprint *blueprint, elcl_plan_param
 {
     const int most = blueprint->arch.max_positions;
     int rc;
-    ELCL_TRY(check_range("batch_size", p->batch_size, 0, ELCL_MOST_SENTENCES, err));
+    ELCL_TRY(check_range("batch_size", p->batch_size, 0, ELCL_MAX_SENTENCES, err));
     ELCL_TRY(check_range("num_beams", p->num_beams, 1, ELCL_MAX_BEAMS, err));
     ELCL_TRY(check_range("max_source", p->max_source, 0, most, err));
     ELCL_TRY(check_range("max_target", p->max_target, 0, most, err));
@@ -122,9 +122,9 @@ int elcl_blueprint_check(const struct elcl_blueprint *blueprint, elcl_plan_param
         return elcl_fail(err, ELCL_E_ARG, "vector_width is %d, must be 0, 4, 8 or 16",
                          p->vector_width);
     if (!p->max_source)
-        p->max_source = elcl_arch_usual_positions(&blueprint->arch);
+        p->max_source = elcl_arch_default_positions(&blueprint->arch);
     if (!p->max_target)
-        p->max_target = elcl_arch_usual_positions(&blueprint->arch);
+        p->max_target = elcl_arch_default_positions(&blueprint->arch);
 fail:
     return rc;
 }
@@ -147,9 +147,9 @@ int elcl_blueprint_weight_bytes(const struct elcl_blueprint *b, enum elcl_attent
     return rc;
 }
 
-bool elcl_blueprint_narrow(const elcl_plan_params *p)
+bool elcl_blueprint_rounds_inputs(const elcl_plan_params *p)
 {
-    return elcl_products_narrow(p->products, p->weights) && p->vector_width;
+    return elcl_compute_rounds_inputs(p->compute, p->weights) && p->vector_width;
 }
 
 struct elcl_capacity elcl_blueprint_capacity(const struct elcl_blueprint *b,
@@ -160,7 +160,7 @@ struct elcl_capacity elcl_blueprint_capacity(const struct elcl_blueprint *b,
                                   .max_target = p->max_target,
                                   .width = elcl_plan_width(&b->arch, p->num_beams),
                                   .lists = elcl_plan_lists(&b->defaults),
-                                  .narrow = elcl_blueprint_narrow(p),
+                                  .narrow = elcl_blueprint_rounds_inputs(p),
                                   .gpu = !p->vector_width};
 }
 
@@ -187,11 +187,11 @@ int elcl_plan_memory(const elcl_blueprint *blueprint, const elcl_plan_params *pa
     ELCL_TRY(elcl_choose_variant(blueprint, &p, &choice, err));
     const enum elcl_attention attention = choice.attention;
     ELCL_TRY(elcl_blueprint_weight_bytes(blueprint, attention, p.weights, 2 * p.vector_width,
-                                         elcl_blueprint_narrow(&p), &weight_bytes, err));
+                                         elcl_blueprint_rounds_inputs(&p), &weight_bytes, err));
     struct elcl_capacity c = elcl_blueprint_capacity(blueprint, &p);
     const bool limited = p.memory_limit_bytes || p.max_alloc_bytes;
     const int largest =
-        elcl_blueprint_batch(blueprint, &p, attention, weight_bytes, ELCL_MOST_SENTENCES);
+        elcl_blueprint_batch(blueprint, &p, attention, weight_bytes, ELCL_MAX_SENTENCES);
     if (!p.batch_size && !limited)
         return elcl_fail(err, ELCL_E_ARG,
                          "without a memory limit any batch fits: expected one of "

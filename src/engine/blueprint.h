@@ -3,9 +3,9 @@
 #define ELCL_ENGINE_BLUEPRINT_H
 
 #include "model/family.h"
-#include "model/run.h"
+#include "model/run_state.h"
 
-#define ELCL_MOST_SENTENCES (1 << 20) /* as an engine takes */
+#define ELCL_MAX_SENTENCES (1 << 20) /* as an engine takes */
 
 struct elcl_blueprint {
     const struct elcl_family *family;
@@ -21,7 +21,7 @@ int elcl_blueprint_weight_bytes(const struct elcl_blueprint *blueprint,
                                 bool narrow, uint64_t *bytes, elcl_error *err);
 
 /* Whether a plan counts buffers of products of int8 or of bf16. */
-bool elcl_blueprint_narrow(const elcl_plan_params *params);
+bool elcl_blueprint_rounds_inputs(const elcl_plan_params *params);
 /* Room for one sentence after another: lengths, beams and lists of the parameters. */
 struct elcl_capacity elcl_blueprint_capacity(const struct elcl_blueprint *blueprint,
                                              const elcl_plan_params *params);

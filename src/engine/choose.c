@@ -18,7 +18,7 @@ struct candidate {
 
 /* What devices of a type usually do: orders of magnitude, which decide only where memory is short.
  */
-static elcl_machine usual_machine(enum elcl_device_type type)
+static elcl_machine default_machine(enum elcl_device_type type)
 {
     if (type == ELCL_DEVICE_CPU)
         return (elcl_machine){.type = type,
@@ -43,7 +43,7 @@ static int reckon(const struct elcl_blueprint *b, const elcl_plan_params *params
     elcl_prediction prediction;
     uint64_t weight_bytes;
     int rc = elcl_blueprint_weight_bytes(b, c->attention, p.weights, 2 * p.vector_width,
-                                         elcl_blueprint_narrow(&p), &weight_bytes, err);
+                                         elcl_blueprint_rounds_inputs(&p), &weight_bytes, err);
     if (rc)
         return rc;
     const int rows =
@@ -116,7 +116,7 @@ int elcl_choose_variant(const struct elcl_blueprint *b, const elcl_plan_params *
     const char *why;
     struct elcl_attention_choice made = {
         .attention = elcl_choose_attention(p->device_type, p->attention, &why)};
-    const elcl_machine machine = p->machine ? *p->machine : usual_machine(p->device_type);
+    const elcl_machine machine = p->machine ? *p->machine : default_machine(p->device_type);
     if (p->attention != ELCL_ATTN_AUTO) {
         *choice = made;
         return ELCL_OK;

@@ -24,9 +24,9 @@ static int check_params(const struct elcl_model *model, const elcl_engine_params
     if (p->max_source < 0 || p->max_source > most)
         return elcl_fail(err, ELCL_E_ARG, "max_source %d is outside 0 .. %d, the model's positions",
                          p->max_source, most);
-    if (p->sharers < 0 || p->sharers > ELCL_MAX_LANES)
+    if (p->sharers < 0 || p->sharers > ELCL_MAX_ENGINES)
         return elcl_fail(err, ELCL_E_ARG, "sharers %d is outside 0 .. %d", p->sharers,
-                         ELCL_MAX_LANES);
+                         ELCL_MAX_ENGINES);
     if (p->max_list_tokens < 0 || p->max_list_tokens > 1 << 24)
         return elcl_fail(err, ELCL_E_ARG, "max_list_tokens %d is outside 0 .. %d",
                          p->max_list_tokens, 1 << 24);
@@ -50,7 +50,7 @@ static int choose_capacity(struct elcl_engine *e, elcl_error *err)
 {
     const struct elcl_model *m = e->model;
     const elcl_engine_params *p = &e->params;
-    const int usual = elcl_arch_usual_positions(&m->arch);
+    const int usual = elcl_arch_default_positions(&m->arch);
     struct elcl_capacity c = {.sentences = p->batch_size,
                               .beams = p->max_beams,
                               .max_source = p->max_source ? p->max_source : usual,
@@ -254,7 +254,7 @@ static int check_request(const struct elcl_engine *e, const elcl_request *reques
         if (request->source[i] < 0 || request->source[i] >= vocabulary)
             return elcl_fail(err, ELCL_E_ARG, "source token %zu is %d, outside 0 .. %d", i,
                              request->source[i], vocabulary - 1);
-    const int rows = elcl_rules_most_rows(&request->options);
+    const int rows = elcl_rules_max_rows(&request->options);
     if (rows > c->beams)
         return elcl_fail(err, ELCL_E_ARG, "%s %d exceeds the engine's %d",
                          request->options.do_sample && request->options.num_beams == 1

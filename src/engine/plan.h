@@ -2,7 +2,7 @@
 #ifndef ELCL_ENGINE_PLAN_H
 #define ELCL_ENGINE_PLAN_H
 
-#include "model/run.h"
+#include "model/run_state.h"
 
 struct elcl_plan {
     uint64_t weights;

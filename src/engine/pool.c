@@ -7,7 +7,7 @@
 #include "engine/engine.h"
 #include "search/rules.h"
 
-/* A request on its way; what a lane's engine knows as its user. */
+/* A request on its way; what a worker's engine knows as its user. */
 struct item {
     struct item *next;
     uint64_t id;
@@ -30,18 +30,18 @@ struct item_list {
     size_t n;
 };
 
-struct lane {
+struct worker {
     struct elcl_pool *pool;
     elcl_engine *engine;
     pthread_t thread;
     bool started;
-    elcl_engine_stats stats; /* after the lane's last step */
+    elcl_engine_stats stats; /* after the worker's last step */
     elcl_error failure;      /* in a callback of the current step; its own thread's */
 };
 
 struct elcl_pool {
     elcl_engine_params params;
-    int n_lanes;
+    int n_workers;
     uint64_t next_id;
     size_t pending;             /* the caller's thread counts */
     struct item_list submitted; /* likewise: shared from the next step on */
@@ -50,10 +50,10 @@ struct elcl_pool {
     pthread_cond_t work, news;
     struct item_list waiting;
     struct event *events, **events_end;
-    uint64_t steps; /* of all lanes */
+    uint64_t steps; /* of all workers */
     bool stop;
-    elcl_error failure; /* of the first lane that failed */
-    struct lane lanes[];
+    elcl_error failure; /* of the first worker that failed */
+    struct worker workers[];
 };
 
 static void list_append(struct item_list *list, struct item *item)
@@ -88,7 +88,7 @@ static void list_finish(struct item_list *list)
         item_destroy(item);
 }
 
-/* ---- on a lane's thread -------------------------------------------------------------------- */
+/* ---- on a worker's thread -------------------------------------------------------------------- */
 
 static void post(struct elcl_pool *pool, struct event *event)
 {
@@ -130,80 +130,82 @@ static struct event *copy_result(const elcl_result *result)
     return event;
 }
 
-static void lane_result(void *user, const elcl_result *result)
+static void worker_result(void *user, const elcl_result *result)
 {
-    struct lane *lane = user;
+    struct worker *worker = user;
     struct item *item = result->user;
     struct event *event = copy_result(result);
     if (!event) {
         item_destroy(item);
-        elcl_fail_nomem(&lane->failure);
+        elcl_fail_nomem(&worker->failure);
         return;
     }
     event->item = item;
     event->result.id = item->id;
     event->result.user = item->request.user;
-    post(lane->pool, event);
+    post(worker->pool, event);
 }
 
-static void lane_token(void *user, const elcl_token *token)
+static void worker_token(void *user, const elcl_token *token)
 {
-    struct lane *lane = user;
+    struct worker *worker = user;
     const struct item *item = token->user;
     struct event *event = elcl_calloc(1, sizeof(*event));
     if (!event) {
-        elcl_fail_nomem(&lane->failure);
+        elcl_fail_nomem(&worker->failure);
         return;
     }
     event->is_token = true;
     event->token = *token;
     event->token.id = item->id;
     event->token.user = item->request.user;
-    post(lane->pool, event);
+    post(worker->pool, event);
 }
 
-/* Takes the lane's part of what waits: what its batch has room for, and no more than its share. */
-static void take_portion(struct lane *lane, struct item_list *portion)
+/* Takes the worker's part of what waits: what its batch has room for, and no more than its share.
+ */
+static void take_portion(struct worker *worker, struct item_list *portion)
 {
-    struct elcl_pool *pool = lane->pool;
-    const size_t busy = lane->engine->n_waiting + (size_t)lane->engine->n_live;
-    const size_t batch = (size_t)lane->engine->capacity.sentences;
-    const size_t lanes = (size_t)pool->n_lanes, share = (pool->waiting.n + lanes - 1) / lanes;
+    struct elcl_pool *pool = worker->pool;
+    const size_t busy = worker->engine->n_waiting + (size_t)worker->engine->n_live;
+    const size_t batch = (size_t)worker->engine->capacity.sentences;
+    const size_t workers = (size_t)pool->n_workers,
+                 share = (pool->waiting.n + workers - 1) / workers;
     size_t n = batch > busy ? batch - busy : 0;
     for (n = n < share ? n : share; n; n--)
         list_append(portion, list_take(&pool->waiting));
 }
 
 /* PoCL 3.1 aborts now and then when several queues run at the same time (an assertion on its cache
- * of loaded kernels), so that its lanes take turns. A step keeps all its cores busy anyway. */
-static int run_portion(struct lane *lane, struct item_list *portion, size_t *pending,
+ * of loaded kernels), so that its workers take turns. A step keeps all its cores busy anyway. */
+static int run_portion(struct worker *worker, struct item_list *portion, size_t *pending,
                        elcl_error *err)
 {
-    const bool pocl = lane->engine->model->device->is_pocl;
+    const bool pocl = worker->engine->model->device->is_pocl;
     int rc = ELCL_OK;
     if (pocl)
-        pthread_mutex_lock(&lane->pool->pocl_turn);
+        pthread_mutex_lock(&worker->pool->pocl_turn);
     for (struct item *item; !rc && (item = portion->first);) {
         elcl_request request = item->request;
         request.user = item;
-        rc = elcl_engine_submit(lane->engine, &request, NULL, err);
+        rc = elcl_engine_submit(worker->engine, &request, NULL, err);
         if (!rc)
             list_take(portion);
     }
     if (!rc)
-        rc = elcl_engine_step(lane->engine, pending, err);
+        rc = elcl_engine_step(worker->engine, pending, err);
     if (pocl)
-        pthread_mutex_unlock(&lane->pool->pocl_turn);
-    if (!rc && lane->failure.code)
-        rc = elcl_fail(err, lane->failure.code, "%s", lane->failure.msg);
+        pthread_mutex_unlock(&worker->pool->pocl_turn);
+    if (!rc && worker->failure.code)
+        rc = elcl_fail(err, worker->failure.code, "%s", worker->failure.msg);
     list_finish(portion);
     return rc;
 }
 
-static void *lane_main(void *user)
+static void *worker_main(void *user)
 {
-    struct lane *lane = user;
-    struct elcl_pool *pool = lane->pool;
+    struct worker *worker = user;
+    struct elcl_pool *pool = worker->pool;
     size_t pending = 0;
     pthread_mutex_lock(&pool->mutex);
     for (;;) {
@@ -213,14 +215,14 @@ static void *lane_main(void *user)
             break;
         struct item_list portion = {0};
         elcl_error err = {0};
-        take_portion(lane, &portion);
+        take_portion(worker, &portion);
         pthread_mutex_unlock(&pool->mutex);
-        const int rc = run_portion(lane, &portion, &pending, &err);
+        const int rc = run_portion(worker, &portion, &pending, &err);
         pthread_mutex_lock(&pool->mutex);
-        elcl_engine_get_stats(lane->engine, &lane->stats);
+        elcl_engine_get_stats(worker->engine, &worker->stats);
         pool->steps++;
         if (rc) {
-            elcl_fail(&pool->failure, rc, "%s: %s", lane->engine->model->device->desc.name,
+            elcl_fail(&pool->failure, rc, "%s: %s", worker->engine->model->device->desc.name,
                       err.msg);
             pool->stop = true;
         }
@@ -232,23 +234,23 @@ static void *lane_main(void *user)
 
 /* ---- on the caller's thread ---------------------------------------------------------------- */
 
-static int create_lanes(struct elcl_pool *pool, elcl_model *const *models, elcl_error *err)
+static int create_workers(struct elcl_pool *pool, elcl_model *const *models, elcl_error *err)
 {
-    for (int i = 0; i < pool->n_lanes; i++) {
-        struct lane *lane = &pool->lanes[i];
+    for (int i = 0; i < pool->n_workers; i++) {
+        struct worker *worker = &pool->workers[i];
         elcl_engine_params params = pool->params;
         params.sharers = 0;
-        for (int k = 0; k < pool->n_lanes; k++)
+        for (int k = 0; k < pool->n_workers; k++)
             params.sharers += models[k] == models[i];
-        lane->pool = pool;
-        params.user = lane;
-        params.on_result = lane_result;
-        params.on_token = params.on_token ? lane_token : NULL;
-        const int rc = elcl_engine_create(models[i], pool->n_lanes > 1 ? &params : &pool->params,
-                                          &lane->engine, err);
+        worker->pool = pool;
+        params.user = worker;
+        params.on_result = worker_result;
+        params.on_token = params.on_token ? worker_token : NULL;
+        const int rc = elcl_engine_create(models[i], pool->n_workers > 1 ? &params : &pool->params,
+                                          &worker->engine, err);
         if (rc)
             return rc;
-        elcl_engine_get_stats(lane->engine, &lane->stats);
+        elcl_engine_get_stats(worker->engine, &worker->stats);
     }
     return ELCL_OK;
 }
@@ -256,11 +258,11 @@ static int create_lanes(struct elcl_pool *pool, elcl_model *const *models, elcl_
 int elcl_pool_create(elcl_model *const *models, int n, const elcl_engine_params *params,
                      elcl_pool **pool, elcl_error *err)
 {
-    if (!models || n < 1 || n > ELCL_MAX_LANES || !pool)
+    if (!models || n < 1 || n > ELCL_MAX_ENGINES || !pool)
         return elcl_fail(err, ELCL_E_ARG,
                          "elcl_pool_create: expected 1 .. %d models and a pool that is not NULL",
-                         ELCL_MAX_LANES);
-    struct elcl_pool *p = elcl_calloc(1, sizeof(*p) + (size_t)n * sizeof(struct lane));
+                         ELCL_MAX_ENGINES);
+    struct elcl_pool *p = elcl_calloc(1, sizeof(*p) + (size_t)n * sizeof(struct worker));
     if (!p)
         return elcl_fail_nomem(err);
     pthread_mutex_init(&p->pocl_turn, NULL);
@@ -268,14 +270,14 @@ int elcl_pool_create(elcl_model *const *models, int n, const elcl_engine_params 
     pthread_cond_init(&p->work, NULL);
     pthread_cond_init(&p->news, NULL);
     p->params = params ? *params : elcl_engine_params_default();
-    p->n_lanes = n;
+    p->n_workers = n;
     p->events_end = &p->events;
     int rc;
-    ELCL_TRY(create_lanes(p, models, err));
+    ELCL_TRY(create_workers(p, models, err));
     for (int i = 0; n > 1 && i < n; i++) {
-        if (pthread_create(&p->lanes[i].thread, NULL, lane_main, &p->lanes[i]))
+        if (pthread_create(&p->workers[i].thread, NULL, worker_main, &p->workers[i]))
             ELCL_TRY(elcl_fail(err, ELCL_E_NOMEM, "cannot start a thread for engine %d", i));
-        p->lanes[i].started = true;
+        p->workers[i].started = true;
     }
     *pool = p;
     return ELCL_OK;
@@ -285,17 +287,18 @@ fail:
 }
 
 /* The engine's users are its items, which go with it. */
-static void lane_finish(struct lane *lane)
+static void worker_finish(struct worker *worker)
 {
-    if (!lane->engine)
+    if (!worker->engine)
         return;
     for (int i = 0;
-         lane->started && lane->engine->slots && i < lane->engine->run.capacity.sentences; i++)
-        if (lane->engine->slots[i])
-            item_destroy(lane->engine->slots[i]->user);
-    for (struct elcl_sentence *s = lane->engine->waiting; lane->started && s; s = s->next)
+         worker->started && worker->engine->slots && i < worker->engine->run.capacity.sentences;
+         i++)
+        if (worker->engine->slots[i])
+            item_destroy(worker->engine->slots[i]->user);
+    for (struct elcl_sentence *s = worker->engine->waiting; worker->started && s; s = s->next)
         item_destroy(s->user);
-    elcl_engine_destroy(&lane->engine);
+    elcl_engine_destroy(&worker->engine);
 }
 
 void elcl_pool_destroy(elcl_pool **pool)
@@ -307,11 +310,11 @@ void elcl_pool_destroy(elcl_pool **pool)
     p->stop = true;
     pthread_cond_broadcast(&p->work);
     pthread_mutex_unlock(&p->mutex);
-    for (int i = 0; i < p->n_lanes; i++)
-        if (p->lanes[i].started)
-            pthread_join(p->lanes[i].thread, NULL);
-    for (int i = 0; i < p->n_lanes; i++)
-        lane_finish(&p->lanes[i]);
+    for (int i = 0; i < p->n_workers; i++)
+        if (p->workers[i].started)
+            pthread_join(p->workers[i].thread, NULL);
+    for (int i = 0; i < p->n_workers; i++)
+        worker_finish(&p->workers[i]);
     for (struct event *event = p->events, *next; event; event = next) {
         next = event->next;
         item_destroy(event->item);
@@ -331,10 +334,10 @@ int elcl_pool_submit(elcl_pool *pool, const elcl_request *request, uint64_t *id,
 {
     if (!pool || !request)
         return elcl_fail(err, ELCL_E_ARG, "elcl_pool_submit: pool and request must not be NULL");
-    if (pool->n_lanes == 1)
-        return elcl_engine_submit(pool->lanes[0].engine, request, id, err);
-    for (int i = 0; i < pool->n_lanes; i++) {
-        const int rc = elcl_engine_check(pool->lanes[i].engine, request, err);
+    if (pool->n_workers == 1)
+        return elcl_engine_submit(pool->workers[0].engine, request, id, err);
+    for (int i = 0; i < pool->n_workers; i++) {
+        const int rc = elcl_engine_check(pool->workers[i].engine, request, err);
         if (rc)
             return rc;
     }
@@ -377,8 +380,8 @@ int elcl_pool_step(elcl_pool *pool, size_t *pending, elcl_error *err)
 {
     if (!pool)
         return elcl_fail(err, ELCL_E_ARG, "elcl_pool_step: pool must not be NULL");
-    if (pool->n_lanes == 1)
-        return elcl_engine_step(pool->lanes[0].engine, pending, err);
+    if (pool->n_workers == 1)
+        return elcl_engine_step(pool->workers[0].engine, pending, err);
     pthread_mutex_lock(&pool->mutex);
     for (struct item *item; (item = list_take(&pool->submitted));)
         list_append(&pool->waiting, item);
@@ -401,19 +404,19 @@ int elcl_pool_step(elcl_pool *pool, size_t *pending, elcl_error *err)
 
 void elcl_pool_get_stats(elcl_pool *pool, int i, elcl_engine_stats *stats)
 {
-    if (pool->n_lanes == 1) {
-        elcl_engine_get_stats(pool->lanes[0].engine, stats);
+    if (pool->n_workers == 1) {
+        elcl_engine_get_stats(pool->workers[0].engine, stats);
         return;
     }
     pthread_mutex_lock(&pool->mutex);
-    *stats = pool->lanes[i].stats;
+    *stats = pool->workers[i].stats;
     pthread_mutex_unlock(&pool->mutex);
 }
 
 void elcl_pool_get_profile(elcl_pool *pool, int i, elcl_engine_profile *profile)
 {
     pthread_mutex_lock(&pool->mutex);
-    elcl_engine_get_profile(pool->lanes[i].engine, profile);
+    elcl_engine_get_profile(pool->workers[i].engine, profile);
     pthread_mutex_unlock(&pool->mutex);
 }
 

@@ -3,7 +3,7 @@
 #include "engine/blueprint.h"
 #include "engine/plan.h"
 #include "model/attn.h"
-#include "model/run.h"
+#include "model/run_state.h"
 
 /* A run without memory. */
 struct dry {
@@ -31,7 +31,7 @@ static const struct reach gpu_kernels = {1, 1, 1, 1};
 static double gemm_rate(const elcl_plan_params *p, const elcl_machine *m)
 {
     const bool narrow =
-        p->products == ELCL_PRODUCTS_AUTO || elcl_products_narrow(p->products, p->weights);
+        p->compute == ELCL_COMPUTE_AUTO || elcl_compute_rounds_inputs(p->compute, p->weights);
     if (narrow && p->weights == ELCL_INT8 && m->int8_gops > 0)
         return m->int8_gops;
     if (narrow && p->weights == ELCL_BF16 && m->bf16_gflops > 0)
@@ -59,8 +59,8 @@ static struct elcl_cost make_cost(const elcl_plan_params *p, const elcl_machine 
                               .launch_ns = 1e3 * reach->launches * m->launch_us};
 }
 
-static int dry_init(struct dry *d, const struct elcl_blueprint *b, const elcl_plan_params *p,
-                    enum elcl_attention attention, const elcl_machine *m, elcl_error *err)
+static int dry_run_init(struct dry *d, const struct elcl_blueprint *b, const elcl_plan_params *p,
+                        enum elcl_attention attention, const elcl_machine *m, elcl_error *err)
 {
     const enum elcl_kernels kernels = m->kernels                   ? m->kernels
                                       : m->type == ELCL_DEVICE_CPU ? ELCL_KERNELS_CPU
@@ -96,7 +96,7 @@ static int dry_init(struct dry *d, const struct elcl_blueprint *b, const elcl_pl
     return rc;
 }
 
-static void dry_finish(struct dry *d)
+static void dry_run_finish(struct dry *d)
 {
     elcl_free(d->run.buffers);
     elcl_weights_finish(&d->weights);
@@ -178,7 +178,7 @@ int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params
                          "and 2",
                          p.batch_size, p.max_target);
     const enum elcl_attention attention = elcl_choose_attention(p.device_type, p.attention, NULL);
-    ELCL_TRY(dry_init(&d, blueprint, &p, attention, machine, err));
+    ELCL_TRY(dry_run_init(&d, blueprint, &p, attention, machine, err));
     ELCL_TRY(encode(&d, &encode_ns, err));
     ELCL_TRY(step(&d, elcl_max_int(1, p.max_target / 2), &step_ns, err));
     const int steps = p.max_target - 1;
@@ -188,6 +188,6 @@ int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params
                                     .seconds = total / 1e9,
                                     .samples_per_second = 1e9 * p.batch_size / total};
 fail:
-    dry_finish(&d);
+    dry_run_finish(&d);
     return rc;
 }

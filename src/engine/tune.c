@@ -117,7 +117,7 @@ static int finish_trial(struct tuning *t, const struct elcl_tune_trial *trial,
                         const elcl_error *wrong, elcl_error *err)
 {
     const char *weights = trial->weights == ELCL_F32 ? "f32" : "16-bit";
-    if (t->file.n_trials == ELCL_TUNE_MOST_TRIALS)
+    if (t->file.n_trials == ELCL_TUNE_MAX_TRIALS)
         return elcl_fail(err, ELCL_E_INTERNAL, "tuning: too many trials");
     t->file.trials[t->file.n_trials++] = *trial;
     if (trial->native_wrong || trial->clblast_wrong)
@@ -158,7 +158,7 @@ fail:
 }
 
 /* As elcl_tuned has it. */
-static int rows_told(const struct tuning *t, enum elcl_storage weights)
+static int rows_emitted(const struct tuning *t, enum elcl_storage weights)
 {
     const int rows = elcl_tune_clblast_rows(&t->file, weights, NULL);
     return rows == ELCL_CLBLAST_NEVER ? -1 : rows;
@@ -193,8 +193,8 @@ int elcl_tune(const elcl_tune_params *params, elcl_tuned *tuned, elcl_error *err
     ELCL_TRY(tune_clblast(&t, ELCL_F16, err));
     *tuned = (elcl_tuned){.rates = t.file.rates,
                           .spread = t.file.spread,
-                          .clblast_rows_f32 = rows_told(&t, ELCL_F32),
-                          .clblast_rows_half = rows_told(&t, ELCL_F16),
+                          .clblast_rows_f32 = rows_emitted(&t, ELCL_F32),
+                          .clblast_rows_half = rows_emitted(&t, ELCL_F16),
                           .complete = !t.stopped && !t.left};
 fail:
     elcl_device_close(&t.device);

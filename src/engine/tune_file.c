@@ -9,8 +9,8 @@
 #include "format/json.h"
 
 #define SCHEMA "elcl-tune-1"
-#define MOST_BYTES ((size_t)1 << 20)
-#define MOST_RATE 1e9
+#define MAX_BYTES ((size_t)1 << 20)
+#define MAX_RATE 1e9
 
 /* What a file is of: keys and values of its head. */
 struct identity {
@@ -62,7 +62,7 @@ static int read_rate(const cJSON *rates, const char *path, const char *key, doub
                      double *value, elcl_error *err)
 {
     const cJSON *found = elcl_json_get(rates, key);
-    if (!cJSON_IsNumber(found) || !(found->valuedouble >= least && found->valuedouble <= MOST_RATE))
+    if (!cJSON_IsNumber(found) || !(found->valuedouble >= least && found->valuedouble <= MAX_RATE))
         return elcl_json_mismatch(path, key, "a rate or a time above 0", found, err);
     *value = found->valuedouble;
     return ELCL_OK;
@@ -123,7 +123,7 @@ static int read_trials(const cJSON *root, const char *path, struct elcl_tune_fil
     const cJSON *list = elcl_json_get(root, "clblast"), *json;
     if (!list)
         return ELCL_OK;
-    if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) > ELCL_TUNE_MOST_TRIALS)
+    if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) > ELCL_TUNE_MAX_TRIALS)
         return elcl_json_mismatch(path, "clblast", "a list of at most 16", list, err);
     cJSON_ArrayForEach(json, list)
     {
@@ -143,7 +143,7 @@ int elcl_tune_file_read(const char *directory, const elcl_device_desc *device,
     size_t n = 0;
     int rc = ELCL_OK;
     if (path && elcl_is_file(path)) {
-        ELCL_TRY(elcl_read_file(path, MOST_BYTES, &text, &n, err));
+        ELCL_TRY(elcl_read_file(path, MAX_BYTES, &text, &n, err));
         ELCL_TRY(elcl_json_parse(text, n, path, &root, err));
         ELCL_TRY(elcl_json_unique_keys(root, path, err));
         ELCL_TRY(check_identity(root, path, device, err));

@@ -20,13 +20,13 @@ struct elcl_tune_trial {
     bool native_wrong, clblast_wrong;
 };
 
-#define ELCL_TUNE_MOST_TRIALS 16
+#define ELCL_TUNE_MAX_TRIALS 16
 
 struct elcl_tune_file {
     bool has_rates;
     elcl_machine rates;
     double spread; /* 0 .. 1, as in elcl_tuned */
-    struct elcl_tune_trial trials[ELCL_TUNE_MOST_TRIALS];
+    struct elcl_tune_trial trials[ELCL_TUNE_MAX_TRIALS];
     int n_trials;
 };
 

@@ -80,24 +80,24 @@ static int time_calls(struct product *p, int calls, double *ns, elcl_error *err)
 }
 
 #define CALLS_NS 1e7 /* of a measurement, at least */
-#define MOST_CALLS 200
+#define MAX_CALLS 200
 
 static int calls_for(double ns)
 {
-    return ns * MOST_CALLS < CALLS_NS ? MOST_CALLS : (int)(CALLS_NS / ns) + 1;
+    return ns * MAX_CALLS < CALLS_NS ? MAX_CALLS : (int)(CALLS_NS / ns) + 1;
 }
 
 /* ---- 16-bit weights ------------------------------------------------------------------------ */
 
 #define SQUARE_NS 2e7
 #define SQUARE_STEP 256
-#define SQUARE_MOST 4096
+#define SQUARE_MAX 4096
 #define SQUARE_REPETITIONS 5
 
 static int square_width(double gflops)
 {
     int n = SQUARE_STEP;
-    while (n < SQUARE_MOST && 2.0 * n * n * n < SQUARE_NS * gflops)
+    while (n < SQUARE_MAX && 2.0 * n * n * n < SQUARE_NS * gflops)
         n += SQUARE_STEP;
     return n;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/util.h"
-#include "format/utf8.h"
+#include "base/utf8.h"
 
 static bool is_space(char c)
 {

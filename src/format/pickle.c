@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/util.h"
-#include "format/utf8.h"
+#include "base/utf8.h"
 
 #define MAX_BYTES ((size_t)32 << 20)
 

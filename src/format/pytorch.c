@@ -7,7 +7,7 @@
 #include "base/util.h"
 #include "format/pickle.h"
 #include "format/shards.h"
-#include "format/strmap.h"
+#include "base/strmap.h"
 #include "format/zip.h"
 
 /* One tensor. What cannot be used has a reason and no more than a name. */

@@ -4,7 +4,7 @@
 
 #include "base/os.h"
 #include "format/safetensors.h"
-#include "format/strmap.h"
+#include "base/strmap.h"
 
 struct elcl_mapped {
     char *path;

@@ -6,7 +6,7 @@
 #include "base/os.h"
 #include "base/util.h"
 #include "format/json.h"
-#include "format/strmap.h"
+#include "base/strmap.h"
 
 #define MAX_INDEX_BYTES ((size_t)64 << 20)
 

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "format/strmap.h"
+#include "base/strmap.h"
 #include "format/tensors.h"
 
 enum elcl_synthetic_kind {

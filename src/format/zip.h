@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "format/strmap.h"
+#include "base/strmap.h"
 
 struct elcl_zip_entry {
     const char *name; /* [n_name], not terminated */

@@ -14,7 +14,7 @@ struct elcl_arch {
     int embed_width;                    /* W of the token embeddings; 0: D */
     int encoder_ffn, decoder_ffn;       /* F */
     int max_positions;                  /* tokens that have a position, of source and target */
-    int usual_positions;                /* what an engine is made for unless asked; 0: all */
+    int default_positions;              /* what an engine is made for unless asked; 0: all */
     int position_offset;                /* row of position 0 in the position tables */
     int distance_buckets, max_distance; /* t5: of position biases */
     float embed_scale;
@@ -43,9 +43,9 @@ static inline int elcl_arch_inner(const struct elcl_arch *arch, int heads)
     return heads * elcl_arch_dh(arch, heads);
 }
 
-static inline int elcl_arch_usual_positions(const struct elcl_arch *arch)
+static inline int elcl_arch_default_positions(const struct elcl_arch *arch)
 {
-    return arch->usual_positions ? arch->usual_positions : arch->max_positions;
+    return arch->default_positions ? arch->default_positions : arch->max_positions;
 }
 
 static inline int elcl_arch_embed_width(const struct elcl_arch *arch)

@@ -2,7 +2,7 @@
 #ifndef ELCL_MODEL_ATTN_H
 #define ELCL_MODEL_ATTN_H
 
-#include "model/run.h"
+#include "model/run_state.h"
 
 struct elcl_attention_variant {
     const char *name;

@@ -65,9 +65,9 @@ static int load_norm(struct elcl_loader *loader, const struct elcl_arch *arch, c
     for (size_t i = 0; i < n; i++)
         ones[i] = 1;
     norm->eps = arch->norm_eps;
-    int rc = elcl_load_made(loader, "weight vector", ones, n, &norm->weight);
+    int rc = elcl_load_computed(loader, "weight vector", ones, n, &norm->weight);
     if (!rc)
-        rc = elcl_load_made(loader, "weight vector", zeros, n, &norm->bias);
+        rc = elcl_load_computed(loader, "weight vector", zeros, n, &norm->bias);
     elcl_free(ones);
     return rc;
 }

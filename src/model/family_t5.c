@@ -11,7 +11,7 @@
 
 /* Positions have no end here. A batch is made for so many tokens unless asked for others, up to a
  * limit that keeps sizes in range. */
-#define USUAL_POSITIONS 512
+#define DEFAULT_POSITIONS 512
 #define MAX_POSITIONS 65536
 
 /* ---- hyper-parameters ---- */
@@ -79,8 +79,8 @@ static int read_sizes(const struct elcl_config *config, struct elcl_arch *a, elc
     ELCL_TRY(elcl_config_int(config, "num_layers", 1, ELCL_MAX_LAYERS, &a->encoder_layers, err));
     ELCL_TRY(elcl_config_int_or(config, "num_decoder_layers", 1, ELCL_MAX_LAYERS, a->encoder_layers,
                                 &a->decoder_layers, err));
-    ELCL_TRY(elcl_config_int_or(config, "n_positions", 2, MAX_POSITIONS, USUAL_POSITIONS,
-                                &a->usual_positions, err));
+    ELCL_TRY(elcl_config_int_or(config, "n_positions", 2, MAX_POSITIONS, DEFAULT_POSITIONS,
+                                &a->default_positions, err));
     if ((int64_t)a->encoder_heads * a->head_width > ELCL_MAX_WIDTH)
         return elcl_fail(err, ELCL_E_UNSUPPORTED,
                          "%s: num_heads %d times d_kv %d is above %d, which elcl does not support",
@@ -144,7 +144,7 @@ static int load_norm(struct elcl_loader *loader, const struct elcl_arch *arch, c
     for (int i = 0; values && i < arch->d; i++)
         values[i] *= scale;
     if (!rc)
-        rc = elcl_load_made(loader, "weight vector", values, (size_t)arch->d, &norm->weight);
+        rc = elcl_load_computed(loader, "weight vector", values, (size_t)arch->d, &norm->weight);
     elcl_free(values);
     return rc;
 }

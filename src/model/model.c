@@ -86,7 +86,7 @@ fail:
  * vocabulary or as all keys of a block of rows. */
 static int check_loops(const struct elcl_model *m, elcl_error *err)
 {
-    const int positions = elcl_arch_usual_positions(&m->arch);
+    const int positions = elcl_arch_default_positions(&m->arch);
     if (!m->device->short_loops || m->device->kernels != ELCL_KERNELS_CPU ||
         (m->arch.vocabulary <= SHORT_LOOPS_VOCABULARY && positions <= SHORT_LOOPS_POSITIONS))
         return ELCL_OK;
@@ -154,7 +154,7 @@ int elcl_model_load(struct elcl_model *m, const elcl_model_params *params, struc
                                                .clblast_rows = m->clblast_rows,
                                                .weights = params->weights,
                                                .state = params->state,
-                                               .products = params->products,
+                                               .compute = params->compute,
                                                .profile = params->profile != 0};
     int rc = elcl_ops_create(m->device, &ops_params, &m->ops, err);
     if (rc)

@@ -4,7 +4,7 @@
 #define ELCL_MODEL_MODEL_H
 
 #include "format/config.h"
-#include "format/tokenizer.h"
+#include "text/tokenizer.h"
 #include "format/tensors.h"
 #include "model/family.h"
 

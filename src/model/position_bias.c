@@ -59,7 +59,7 @@ int elcl_load_position_bias(struct elcl_loader *loader, const char *name,
         for (size_t h = 0; h < (size_t)heads; h++)
             values[h * (size_t)width + (size_t)i] = stored[bucket * (size_t)heads + h];
     }
-    ELCL_TRY(elcl_load_made(loader, "position bias", values, n, &bias->table));
+    ELCL_TRY(elcl_load_computed(loader, "position bias", values, n, &bias->table));
     bias->reach = reach;
 fail:
     elcl_free(stored);

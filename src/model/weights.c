@@ -121,8 +121,8 @@ int elcl_load_values(struct elcl_loader *loader, const char *name, int rows, int
     return done(loader, ELCL_OK);
 }
 
-int elcl_load_made(struct elcl_loader *loader, const char *label, const float *values, size_t n,
-                   struct elcl_buffer *buffer)
+int elcl_load_computed(struct elcl_loader *loader, const char *label, const float *values, size_t n,
+                       struct elcl_buffer *buffer)
 {
     loader->bytes += n * sizeof(float);
     return loader->plan ? ELCL_OK : upload_f32(loader, label, values, n, buffer);
@@ -134,8 +134,8 @@ static int load_f32(struct elcl_loader *loader, const char *label, const char *n
     float *values;
     int rc = elcl_load_values(loader, name, rows, columns, &values);
     if (!rc)
-        rc = elcl_load_made(loader, label, values, (size_t)rows * (size_t)(columns ? columns : 1),
-                            buffer);
+        rc = elcl_load_computed(loader, label, values,
+                                (size_t)rows * (size_t)(columns ? columns : 1), buffer);
     elcl_free(values);
     return rc;
 }
@@ -152,9 +152,9 @@ int elcl_load_table(struct elcl_loader *loader, const char *name, int rows, int 
     return load_f32(loader, "position table", name, rows, d, table);
 }
 
-int elcl_load_made_table(struct elcl_loader *loader,
-                         void (*row)(float *values, int position, int d), int rows, int d,
-                         struct elcl_buffer *table)
+int elcl_load_computed_table(struct elcl_loader *loader,
+                             void (*row)(float *values, int position, int d), int rows, int d,
+                             struct elcl_buffer *table)
 {
     const size_t n = (size_t)rows * (size_t)d;
     loader->bytes += n * sizeof(float);

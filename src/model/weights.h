@@ -84,16 +84,16 @@ int elcl_load_vector(struct elcl_loader *loader, const char *name, int n,
 int elcl_load_table(struct elcl_loader *loader, const char *name, int rows, int d,
                     struct elcl_buffer *table);
 /* The same, made instead of read: `row` writes row `position`. */
-int elcl_load_made_table(struct elcl_loader *loader,
-                         void (*row)(float *values, int position, int d), int rows, int d,
-                         struct elcl_buffer *table);
+int elcl_load_computed_table(struct elcl_loader *loader,
+                             void (*row)(float *values, int position, int d), int rows, int d,
+                             struct elcl_buffer *table);
 /* A [rows, columns] tensor on the host, to be freed with elcl_free(); columns 0: one dimension.
  * NULL when planning. */
 int elcl_load_values(struct elcl_loader *loader, const char *name, int rows, int columns,
                      float **values);
 /* n values of the host; not read when planning. */
-int elcl_load_made(struct elcl_loader *loader, const char *label, const float *values, size_t n,
-                   struct elcl_buffer *buffer);
+int elcl_load_computed(struct elcl_loader *loader, const char *label, const float *values, size_t n,
+                       struct elcl_buffer *buffer);
 /* `prefix`.weight and `prefix`.bias */
 int elcl_load_norm(struct elcl_loader *loader, const char *prefix, int d, float eps,
                    struct elcl_norm *norm);

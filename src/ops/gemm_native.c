@@ -64,10 +64,10 @@ static struct division divide(const struct elcl_ops *ops, const struct elcl_matr
 /* For profiles: each is held against another ceiling. */
 static const char *gemm_name(const struct elcl_ops *ops)
 {
-    const enum elcl_products products = elcl_ops_products(ops);
-    return products == ELCL_PRODUCTS_INT    ? "gemm_int8"
-           : products == ELCL_PRODUCTS_BF16 ? "gemm_bf16"
-                                            : "gemm";
+    const enum elcl_compute compute = elcl_ops_compute(ops);
+    return compute == ELCL_COMPUTE_INT8   ? "gemm_int8"
+           : compute == ELCL_COMPUTE_BF16 ? "gemm_bf16"
+                                          : "gemm";
 }
 
 static int launch_cpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
@@ -94,12 +94,12 @@ static size_t narrow_words(int k, size_t element_bytes)
     return elcl_round_up((size_t)k, 4) * element_bytes / sizeof(uint32_t);
 }
 
-size_t elcl_narrow_bytes(int batch, int m, int k)
+size_t elcl_rounded_bytes(int batch, int m, int k)
 {
     return (size_t)batch * (size_t)m * (narrow_words(k, 2) + 1) * sizeof(uint32_t);
 }
 
-int elcl_ops_reserve_narrow(struct elcl_ops *ops, size_t bytes, elcl_error *err)
+int elcl_ops_reserve_rounded(struct elcl_ops *ops, size_t bytes, elcl_error *err)
 {
     if (ops->narrow.bytes >= bytes)
         return ELCL_OK;
@@ -118,8 +118,8 @@ static int multiply_narrow(struct elcl_ops *ops, const struct elcl_gemm_args *ar
     const size_t words = narrow_words(k, kind->activation_bytes);
     const size_t stride = words + (kind->weights == ELCL_INT8 ? 1 : 0);
     int rc;
-    ELCL_TRY(elcl_ops_reserve_narrow(ops, elcl_narrow_bytes(batch, m, k), err));
-    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_QUANTISE, "quantise");
+    ELCL_TRY(elcl_ops_reserve_rounded(ops, elcl_rounded_bytes(batch, m, k), err));
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_QUANTIZE, "quantize");
     elcl_launch_buffer(&launch, &ops->narrow);
     elcl_launch_buffer(&launch, args->x);
     elcl_launch_int(&launch, k);

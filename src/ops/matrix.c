@@ -60,7 +60,7 @@ static void store_values(void *panel, enum elcl_storage storage, size_t at, size
 struct layout {
     enum elcl_storage storage;
     int width, k;
-    int group;   /* neighbours in k side by side */
+    int group;   /* neighbors in k side by side */
     bool narrow; /* for products of int8 or of bf16 */
     bool pairs;  /* a column of the first half beside one of the second */
 };
@@ -253,7 +253,7 @@ size_t elcl_matrix_bytes(int panel, bool narrow, enum elcl_storage storage, int 
 }
 
 /* Sums of whole numbers, of which one of a row may be twice as large, stay within int. */
-#define MOST_K_OF_INTEGERS 65536
+#define MAX_K_OF_INTEGERS 65536
 
 int elcl_matrix_create(struct elcl_ops *ops, const char *label, int batch, int k,
                        const struct elcl_matrix_source *sources, int n_sources,
@@ -264,11 +264,11 @@ int elcl_matrix_create(struct elcl_ops *ops, const char *label, int batch, int k
         m.n += sources[i].n;
     m.panel = ops->panel ? ops->panel : m.n;
     m.panels = (int)elcl_div_up((size_t)m.n, (size_t)m.panel);
-    if (ops->dot && ops->weights == ELCL_INT8 && k > MOST_K_OF_INTEGERS)
+    if (ops->dot && ops->weights == ELCL_INT8 && k > MAX_K_OF_INTEGERS)
         return elcl_fail(err, ELCL_E_UNSUPPORTED,
                          "integer products of %d inputs might overflow, expected at most %d: use "
-                         "--products f32",
-                         k, MOST_K_OF_INTEGERS);
+                         "--compute f32",
+                         k, MAX_K_OF_INTEGERS);
     const size_t bytes = elcl_matrix_bytes(ops->panel, ops->dot, ops->weights, batch, m.n, k);
     struct packing p = {.layout = layout_of(ops, &m),
                         .m = &m,
@@ -276,7 +276,7 @@ int elcl_matrix_create(struct elcl_ops *ops, const char *label, int batch, int k
                         .values = elcl_calloc((size_t)elcl_workers() * (size_t)k, sizeof(float))};
     if (!p.values)
         return elcl_fail_nomem(err);
-    const int rc = elcl_buffer_create_made(ops->device, label, bytes, pack, &p, &m.buffer, err);
+    const int rc = elcl_buffer_create_computed(ops->device, label, bytes, pack, &p, &m.buffer, err);
     elcl_free(p.values);
     if (!rc)
         *matrix = m;

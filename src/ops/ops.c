@@ -22,7 +22,7 @@ static const char *const kernel_names[ELCL_N_KERNELS] = {
     [ELCL_K_EPILOGUE] = "epilogue",
     [ELCL_K_GATE] = "gate",
     [ELCL_K_WIDEN] = "widen",
-    [ELCL_K_QUANTISE] = "quantise",
+    [ELCL_K_QUANTIZE] = "quantize",
     [ELCL_K_ATTN_EL] = "attn_el",
     [ELCL_K_ATTN_EL_SCORES] = "attn_el_scores",
     [ELCL_K_ATTN_EL_CONTEXT] = "attn_el_context",
@@ -43,8 +43,8 @@ static const char *const cpu_files[] = {
     "widen.cl",   "attn_el_cpu.cl", "attn_mha_cpu.cl", "attn_packed_cpu.cl",
     "beams.cl",   "logits.cl",      "sample.cl",       "score.cl",
 };
-/* Behind those and a mac_*.cl; the second where rows are rounded before a product. */
-static const char *const cpu_gemm_files[] = {"gemm_cpu.cl", "quantise.cl"};
+/* Behind those and a dot_*.cl; the second where rows are rounded before a product. */
+static const char *const cpu_gemm_files[] = {"gemm_cpu.cl", "quantize.cl"};
 static const char *const gpu_files[] = {
     "storage.cl", "reduce.cl", "activation.cl", "norm.cl",  "widen.cl", "attn_mha_gpu.cl",
     "beams.cl",   "logits.cl", "sample.cl",     "score.cl", "tile.cl",
@@ -139,7 +139,7 @@ static bool has_kernel(const struct elcl_ops *ops, int id)
 {
     const bool gpu = ops->kernels == ELCL_KERNELS_GPU;
     switch (id) {
-    case ELCL_K_QUANTISE:
+    case ELCL_K_QUANTIZE:
         return ops->dot != ELCL_DOT_NONE;
     case ELCL_K_ATTN_EL:
         return !gpu;
@@ -235,19 +235,19 @@ static enum elcl_dot choose_dot(const struct elcl_ops *ops, const struct elcl_op
     const bool panels = ops->kernels == ELCL_KERNELS_CPU && ops->gemm != ELCL_GEMM_CLBLAST;
     const bool int8 = ops->weights == ELCL_INT8;
     const struct elcl_dot_choice *dot = int8 ? &ops->device->int8_dot : &ops->device->bf16_dot;
-    const bool wanted = params->products == ELCL_PRODUCTS_AUTO
+    const bool wanted = params->compute == ELCL_COMPUTE_AUTO
                             ? dot->pays
-                            : elcl_products_narrow(params->products, ops->weights);
+                            : elcl_compute_rounds_inputs(params->compute, ops->weights);
     if (!panels || !wanted || (!int8 && ops->weights != ELCL_BF16))
         return ELCL_DOT_NONE;
     return !params->plain_dot ? dot->kind : int8 ? ELCL_DOT_PLAIN_INT8 : ELCL_DOT_PLAIN_BF16;
 }
 
-enum elcl_products elcl_ops_products(const struct elcl_ops *ops)
+enum elcl_compute elcl_ops_compute(const struct elcl_ops *ops)
 {
-    return ops->dot == ELCL_DOT_NONE   ? ELCL_PRODUCTS_F32
-           : ops->weights == ELCL_INT8 ? ELCL_PRODUCTS_INT
-                                       : ELCL_PRODUCTS_BF16;
+    return ops->dot == ELCL_DOT_NONE   ? ELCL_COMPUTE_F32
+           : ops->weights == ELCL_INT8 ? ELCL_COMPUTE_INT8
+                                       : ELCL_COMPUTE_BF16;
 }
 
 /* CLBlast is used without being asked for only where it multiplies as our kernel does: some of its

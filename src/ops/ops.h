@@ -24,7 +24,7 @@ enum elcl_kernel_id {
     ELCL_K_EPILOGUE,
     ELCL_K_GATE,
     ELCL_K_WIDEN,
-    ELCL_K_QUANTISE,       /* with integer products only */
+    ELCL_K_QUANTIZE,       /* with integer products only */
     ELCL_K_ATTN_EL,        /* CPU shape only */
     ELCL_K_ATTN_EL_SCORES, /* GPU shape only, and the next one */
     ELCL_K_ATTN_EL_CONTEXT,
@@ -47,7 +47,7 @@ struct elcl_ops_params {
     enum elcl_gemm gemm; /* AUTO: by device */
     enum elcl_storage weights;
     enum elcl_storage state; /* not INT8 */
-    enum elcl_products products;
+    enum elcl_compute compute;
     bool profile;
     int clblast_rows; /* AUTO: from so many rows of X CLBlast was measured to be faster than our GPU
                        * shape; ELCL_CLBLAST_NEVER; 0: not measured, by device */
@@ -137,7 +137,7 @@ struct elcl_matrix_source {
  * values q of a column are round(w / s), s = max |w| / 127, and behind those of a panel, at the
  * next multiple of four bytes, stand s of its columns in f32.
  *
- * For products of int8 or of bf16 G neighbours in k lie side by side (elcl_dot_kinds[].group):
+ * For products of int8 or of bf16 G neighbors in k lie side by side (elcl_dot_kinds[].group):
  *     W[b, n, k] at (k / G * panel + n % panel) * G + k % G,
  * K is rounded up to a multiple of 4, with zeros, and behind the scales of int8 stand the sums of q
  * of the panel's columns as int.
@@ -187,18 +187,18 @@ struct elcl_gemm_args {
 int elcl_op_gemm(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err);
 
 /* With products of int8 or of bf16 x is rounded before the product: to bf16, or row by row to q =
- * round(x / s), s = max |x| / 127, see quantise.cl. It lies in ops->narrow, which so many bytes
+ * round(x / s), s = max |x| / 127, see quantize.cl. It lies in ops->narrow, which so many bytes
  * hold for any kind of them. */
-size_t elcl_narrow_bytes(int batch, int m, int k);
+size_t elcl_rounded_bytes(int batch, int m, int k);
 /* Makes ops->narrow at least so large. */
-int elcl_ops_reserve_narrow(struct elcl_ops *ops, size_t bytes, elcl_error *err);
+int elcl_ops_reserve_rounded(struct elcl_ops *ops, size_t bytes, elcl_error *err);
 /* What the GEMM multiplies: never AUTO. */
-enum elcl_products elcl_ops_products(const struct elcl_ops *ops);
+enum elcl_compute elcl_ops_compute(const struct elcl_ops *ops);
 /* Whether these products, if not AUTO, round rows to the type of the weights. */
-static inline bool elcl_products_narrow(enum elcl_products products, enum elcl_storage weights)
+static inline bool elcl_compute_rounds_inputs(enum elcl_compute compute, enum elcl_storage weights)
 {
-    return weights == ELCL_INT8   ? products == ELCL_PRODUCTS_INT
-           : weights == ELCL_BF16 ? products == ELCL_PRODUCTS_BF16
+    return weights == ELCL_INT8   ? compute == ELCL_COMPUTE_INT8
+           : weights == ELCL_BF16 ? compute == ELCL_COMPUTE_BF16
                                   : false;
 }
 

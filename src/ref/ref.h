@@ -32,7 +32,7 @@ void elcl_ref_load(enum elcl_storage storage, const void *bits, float *values, s
  * int8 a row is whole numbers from -127 to 127 times max |w| / 127. */
 void elcl_ref_round_rows(enum elcl_storage storage, float *values, size_t rows, size_t n);
 /* A row's whole numbers; its scale is returned. */
-float elcl_ref_quantise(const float *values, size_t n, int8_t *whole);
+float elcl_ref_quantize(const float *values, size_t n, int8_t *whole);
 
 /* A row of a GEMM's input, x [n], to what products with weights in int8 or bf16 see of it: the
  * nearest bf16; or whole numbers from -127 to 127 times max |x| / 127, zeros where the largest is
@@ -210,7 +210,7 @@ struct elcl_ref_sampling {
 };
 
 /* p [V]: the distribution that temperature, top_k, top_p, min_p and typical_p, in this order, leave
- * of scores [V] (-INFINITY: banned); each sees the probabilities renormalised over what the one
+ * of scores [V] (-INFINITY: banned); each sees the probabilities renormalized over what the one
  * before kept, and tokens of equal score share their lot. Zeros where all are banned. *margin: how
  * near a mass came to a cut-off. false when memory is short. */
 bool elcl_ref_warp(double *p, const double *scores, const struct elcl_ref_sampling *sampling, int v,

@@ -20,7 +20,7 @@ static void note(double *margin, double distance)
 }
 
 /* p [V] = softmax over the tokens with p > 0, of y. */
-static void normalise(double *p, const double *y, int v)
+static void normalize(double *p, const double *y, int v)
 {
     double max = -INFINITY, sum = 0;
     for (int i = 0; i < v; i++)
@@ -115,16 +115,16 @@ bool elcl_ref_warp(double *p, const double *scores, const struct elcl_ref_sampli
     if (ok && s->top_k > 0)
         cut_top_k(p, y, v, s->top_k, order);
     if (ok) {
-        normalise(p, y, v);
+        normalize(p, y, v);
         if (s->top_p < 1)
             cut(p, key, v, s->top_p, s->keep, order, margin);
-        normalise(p, y, v);
+        normalize(p, y, v);
         cut_min_p(p, s->min_p, v, s->keep, order, margin);
-        normalise(p, y, v);
+        normalize(p, y, v);
         typical_keys(key, p, v);
         if (s->typical_p < 1)
             cut(p, key, v, s->typical_p, s->keep, order, margin);
-        normalise(p, y, v);
+        normalize(p, y, v);
     }
     free(y);
     free(key);

@@ -24,7 +24,7 @@ static int count_of(const int32_t *tokens, int n, int32_t token)
 }
 
 /* Each distinct token of a list once. */
-static void penalise(double *scores, const int32_t *tokens, int n, double penalty)
+static void penalize(double *scores, const int32_t *tokens, int n, double penalty)
 {
     for (int t = 0; t < n; t++) {
         double *s = &scores[tokens[t]];
@@ -80,8 +80,8 @@ void elcl_ref_scores(double *scores, const float *logits, const struct elcl_ref_
             scores[i] = isnan(logits[i]) ? -INFINITY : (double)logits[i];
     }
     if (rules->encoder_penalty > 0)
-        penalise(scores, rules->source, rules->n_source, rules->encoder_penalty);
-    penalise(scores, rules->history, rules->length, rules->repetition_penalty);
+        penalize(scores, rules->source, rules->n_source, rules->encoder_penalty);
+    penalize(scores, rules->history, rules->length, rules->repetition_penalty);
     if (rules->presence_penalty != 0 || rules->frequency_penalty != 0)
         discourage(scores, rules, v);
     if (rules->ngram > 0)

@@ -38,7 +38,7 @@ static int whole_number(float value, float scale)
     return (int)down + up;
 }
 
-float elcl_ref_quantise(const float *values, size_t n, int8_t *whole)
+float elcl_ref_quantize(const float *values, size_t n, int8_t *whole)
 {
     const float scale = row_scale(values, n);
     for (size_t i = 0; i < n; i++)

@@ -80,7 +80,7 @@ int elcl_beam_group_merge(struct elcl_beam_group *group, int width)
 
 /* ---- finished hypotheses ------------------------------------------------------------------- */
 
-double elcl_beam_penalised(const struct elcl_search *s, float sum, int generated)
+double elcl_beam_penalized(const struct elcl_search *s, float sum, int generated)
 {
     /* 0 tokens: only when the very first step allows none. */
     const double n = elcl_max_int(generated, 1);
@@ -118,7 +118,7 @@ void elcl_beam_group_add_open(struct elcl_beam_group *group, const struct elcl_s
         if (beam.score > -INFINITY)
             elcl_beam_group_add(group,
                                 (struct elcl_finished){
-                                    .score = elcl_beam_penalised(s, beam.score, length - s->prompt),
+                                    .score = elcl_beam_penalized(s, beam.score, length - s->prompt),
                                     .node = first_node + beam.row,
                                     .length = length,
                                 });
@@ -139,7 +139,7 @@ static bool enough(const struct elcl_beam_group *g, const struct elcl_search *s,
         return true;
     if (o->early_stopping == ELCL_EARLY_NEVER && o->length_penalty > 0)
         generated = s->max_length - s->prompt;
-    return g->worst >= elcl_beam_penalised(s, best, generated);
+    return g->worst >= elcl_beam_penalized(s, best, generated);
 }
 
 /* Turns picks[0 .. n) into hypotheses and the beams and rows of the next step. */
@@ -156,7 +156,7 @@ static void take(struct elcl_beam_group *g, struct elcl_search *s, int n)
             g->next[n_next++] = (struct elcl_beam){pick.score, next_row};
         } else if (rank < g->size) {
             elcl_beam_group_add(g, (struct elcl_finished){
-                                       .score = elcl_beam_penalised(s, pick.score, generated),
+                                       .score = elcl_beam_penalized(s, pick.score, generated),
                                        .node = s->previous_node + row,
                                        .length = length,
                                        .eos = true,

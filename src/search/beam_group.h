@@ -60,7 +60,7 @@ void elcl_beam_group_read(struct elcl_beam_group *group, const struct elcl_candi
 int elcl_beam_group_merge(struct elcl_beam_group *group, int width);
 
 /* sum / generated^length_penalty */
-double elcl_beam_penalised(const struct elcl_search *s, float sum, int generated);
+double elcl_beam_penalized(const struct elcl_search *s, float sum, int generated);
 /* Keeps the best finished_limit hypotheses. The order of arrival decides between equals: the older
  * one leaves first. */
 void elcl_beam_group_add(struct elcl_beam_group *group, struct elcl_finished hypothesis);

@@ -1,6 +1,6 @@
 /*
  * Diverse beam search as in transformers 4.47.1 (_group_beam_search, BeamSearchScorer with groups,
- * HammingDiversityLogitsProcessor). The groups are runs of neighbouring beams and take a step one
+ * HammingDiversityLogitsProcessor). The groups are runs of neighboring beams and take a step one
  * after another; a later group loses diversity_penalty for each beam of an earlier one that has
  * just taken the same token. Each group has its own finished hypotheses and its own end; a group
  * at its end takes the padding token with all its beams, as Hugging Face pads it.
@@ -123,14 +123,14 @@ static int pick_limit(const elcl_gen_options *options)
     return group_size(options) * elcl_max_int(2, 1 + options->n_eos);
 }
 
-static int most_penalised(const elcl_gen_options *options)
+static int most_penalized(const elcl_gen_options *options)
 {
     return options->num_beams - group_size(options);
 }
 
 static int diverse_width(const elcl_gen_options *options)
 {
-    return pick_limit(options) + most_penalised(options);
+    return pick_limit(options) + most_penalized(options);
 }
 
 static int diverse_init(struct elcl_search *s, elcl_error *err)
@@ -143,7 +143,7 @@ static int diverse_init(struct elcl_search *s, elcl_error *err)
     for (int g = 0; !rc && g < o->num_beam_groups; g++)
         rc = elcl_beam_group_init(&d->groups[g], size, pick_limit(o), size, -1e9f, err);
     if (!rc)
-        rc = elcl_diversity_init(&d->diversity, most_penalised(o), size, s->width, err);
+        rc = elcl_diversity_init(&d->diversity, most_penalized(o), size, s->width, err);
     return rc;
 }
 

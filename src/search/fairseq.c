@@ -13,7 +13,7 @@
  * beams, so a beam may go over to another group. A candidate of -inf is none and counts nowhere
  * (fairseq takes its token from equals), but its rank, and the beam that comes of it, stay empty.
  *
- * One read of candidates is exact for all groups: earlier ones penalise at most 2 K - 2 K/G tokens,
+ * One read of candidates is exact for all groups: earlier ones penalize at most 2 K - 2 K/G tokens,
  * so a group's best are among the 2 K best without the penalty.
  *
  * When no hypothesis was found, the open beams are the result; fairseq has none then.
@@ -110,7 +110,7 @@ static void finish_pick(struct fairseq_search *f, struct elcl_pick p, int row)
     if (f->groups[0].n_finished == f->limit)
         return;
     elcl_beam_group_add(&f->groups[0], (struct elcl_finished){
-                                           .score = elcl_beam_penalised(s, p.score, length),
+                                           .score = elcl_beam_penalized(s, p.score, length),
                                            .node = s->previous_node + row,
                                            .length = length,
                                            .eos = true,

@@ -95,12 +95,12 @@ static void force(const elcl_gen_options *o, int length, int32_t token,
 static void list_rules_at(const elcl_gen_options *o, int length, struct elcl_row_rules *rules)
 {
     const elcl_tokens *allowed = elcl_rules_allowed(o, length);
-    const float favour = o->encoder_repetition_penalty;
+    const float favor = o->encoder_repetition_penalty;
     rules->n_suppressed = elcl_rules_suppressed(o, length, NULL);
     rules->allowed_only = allowed != NULL;
     rules->n_allowed = allowed ? allowed->n : 0;
     rules->encoder_ngram = o->encoder_no_repeat_ngram_size;
-    rules->encoder_penalty = favour > 0 && favour != 1 ? 1 / favour : 0;
+    rules->encoder_penalty = favor > 0 && favor != 1 ? 1 / favor : 0;
     rules->presence_penalty = o->presence_penalty;
     rules->frequency_penalty = o->frequency_penalty;
     rules->first_generated = elcl_rules_prompt(o);
@@ -180,7 +180,7 @@ double elcl_rules_gumbel(const elcl_gen_options *options, uint64_t sample, int b
     return -log(-log1p(-(double)u));
 }
 
-int elcl_rules_most_rows(const elcl_gen_options *options)
+int elcl_rules_max_rows(const elcl_gen_options *options)
 {
     return options->do_sample && options->num_beams == 1 ? options->num_return_sequences
                                                          : options->num_beams;

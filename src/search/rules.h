@@ -95,7 +95,7 @@ double elcl_rules_gumbel(const elcl_gen_options *options, uint64_t sample, int b
 
 /* Rows that a request can have at a step: num_beams, or without beams num_return_sequences when
  * sampling. */
-int elcl_rules_most_rows(const elcl_gen_options *options);
+int elcl_rules_max_rows(const elcl_gen_options *options);
 
 /* Tokens that stand before the first generated one: the start token, and in Hugging Face's style
  * the prefix. */

@@ -22,7 +22,7 @@ static const struct elcl_search_strategy *choose(const elcl_gen_options *options
 /* All memory that a search ever needs. */
 static int allocate(struct elcl_search *s, elcl_error *err)
 {
-    const size_t n_beams = (size_t)elcl_rules_most_rows(&s->options);
+    const size_t n_beams = (size_t)elcl_rules_max_rows(&s->options);
     const size_t n_results = (size_t)s->options.num_return_sequences;
     size_t n_nodes, n_ids;
     if (!elcl_mul_size(n_beams, (size_t)s->max_length, &n_nodes) || n_nodes > INT_MAX ||

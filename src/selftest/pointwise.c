@@ -1,7 +1,7 @@
 /*
  * Embedding, add + layer norm, scatter. Tolerance of the norm: with m = max |v| of a row and
  * s = sqrt(variance + eps), an element of v - mean errs by about (4 + sqrt(D) / 8) U m, which the
- * norm scales by |weight| / s; 1 / s and the product err by 8 U of the normalised value.
+ * norm scales by |weight| / s; 1 / s and the product err by 8 U of the normalized value.
  */
 #include "selftest/selftest.h"
 

@@ -20,7 +20,7 @@ static const struct elcl_st_shape small_shapes[] = {
 
 struct storages {
     enum elcl_storage weights, state;
-    enum elcl_products products;
+    enum elcl_compute compute;
 };
 
 elcl_selftest_params elcl_selftest_params_default(void)
@@ -56,7 +56,7 @@ static void run_kernels(struct elcl_st *st, enum elcl_gemm gemm, const struct st
     const struct elcl_ops_params params = {.gemm = gemm,
                                            .weights = storages->weights,
                                            .state = storages->state,
-                                           .products = storages->products,
+                                           .compute = storages->compute,
                                            .build_options = st->params->build_options};
     st->result.weights = storages->weights;
     st->result.state = storages->state;
@@ -74,8 +74,8 @@ static void run_kernels(struct elcl_st *st, enum elcl_gemm gemm, const struct st
 /* CLBlast compiles for seconds for each class of shapes, and aborts at times under Oclgrind. */
 static void run_clblast(struct elcl_st *st)
 {
-    static const struct storages storages[] = {{ELCL_F32, ELCL_F32, ELCL_PRODUCTS_F32},
-                                               {ELCL_F16, ELCL_F32, ELCL_PRODUCTS_F32}};
+    static const struct storages storages[] = {{ELCL_F32, ELCL_F32, ELCL_COMPUTE_F32},
+                                               {ELCL_F16, ELCL_F32, ELCL_COMPUTE_F32}};
     for (size_t i = 0; i < ELCL_COUNT(storages); i++) {
         const char *reason = st->params->small ? "CLBlast compiles for too long for small shapes"
                              : !strcmp(st->device->desc.platform, "Oclgrind")
@@ -94,9 +94,9 @@ int elcl_selftest(const elcl_selftest_params *params, elcl_selftest_summary *sum
                   elcl_error *err)
 {
     static const struct storages storages[] = {
-        {ELCL_F32, ELCL_F32, ELCL_PRODUCTS_F32},  {ELCL_F16, ELCL_BF16, ELCL_PRODUCTS_F32},
-        {ELCL_BF16, ELCL_F16, ELCL_PRODUCTS_F32}, {ELCL_INT8, ELCL_F32, ELCL_PRODUCTS_F32},
-        {ELCL_INT8, ELCL_F32, ELCL_PRODUCTS_INT}, {ELCL_BF16, ELCL_F32, ELCL_PRODUCTS_BF16}};
+        {ELCL_F32, ELCL_F32, ELCL_COMPUTE_F32},   {ELCL_F16, ELCL_BF16, ELCL_COMPUTE_F32},
+        {ELCL_BF16, ELCL_F16, ELCL_COMPUTE_F32},  {ELCL_INT8, ELCL_F32, ELCL_COMPUTE_F32},
+        {ELCL_INT8, ELCL_F32, ELCL_COMPUTE_INT8}, {ELCL_BF16, ELCL_F32, ELCL_COMPUTE_BF16}};
     const elcl_selftest_params defaults = elcl_selftest_params_default();
     if (!summary)
         return elcl_fail(err, ELCL_E_ARG, "elcl_selftest: the summary must not be NULL");
@@ -111,7 +111,7 @@ int elcl_selftest(const elcl_selftest_params *params, elcl_selftest_summary *sum
                                               .no_cache = st->params->no_cache};
     ELCL_TRY(elcl_device_open(&device, &st->device, err));
     for (size_t i = 0; i < ELCL_COUNT(storages); i++)
-        if (storages[i].products == ELCL_PRODUCTS_F32 ||
+        if (storages[i].compute == ELCL_COMPUTE_F32 ||
             st->device->kernels == ELCL_KERNELS_CPU) /* GPU kernels have none */
             run_kernels(st, ELCL_GEMM_NATIVE, &storages[i]);
     run_clblast(st);

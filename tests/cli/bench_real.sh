@@ -45,15 +45,15 @@ json "plan: int8 takes a quarter" '(lambda w: 0.25 < w[1] / w[0] < 0.27)(
 
 # Integer products: rows in whole numbers, and the sums of columns. GPU devices have none.
 workspace() {
-    run "$elcl" plan "$model" --device cpu --weights int8 --products "$1" --attention mha \
+    run "$elcl" plan "$model" --device cpu --weights int8 --compute "$1" --attention mha \
         --batch-size 4 --source-length 8 --target-length 8 -o json
     tr -d '\n' <"$tmp/out" | sed 's/.*"weight_bytes":[[:space:]]*\([0-9]*\).*"workspace_bytes":[[:space:]]*\([0-9]*\).*/\1 \2/'
 }
 f32=$(workspace f32)
-int=$(workspace int)
-same "plan --products auto counts f32" "$(workspace auto)" "$f32"
-check "plan --products int: more weights" test "${int% *}" -gt "${f32% *}"
-check "plan --products int: more workspace" test "${int#* }" -gt "${f32#* }"
+int=$(workspace int8)
+same "plan --compute auto counts f32" "$(workspace auto)" "$f32"
+check "plan --compute int8: more weights" test "${int% *}" -gt "${f32% *}"
+check "plan --compute int8: more workspace" test "${int#* }" -gt "${f32#* }"
 
 # The paper's order on the paper's device, each variant at its largest batch: el before mha-beam.
 # mha, which the paper has not, keeps one prompt for all beams of GPT-2 and is fastest there.

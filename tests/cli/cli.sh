@@ -106,14 +106,14 @@ run "$elcl" generate --quiet "$model" attention --weights f16 --state f16
 prints "f16" "$attention"
 run "$elcl" generate --quiet "$model" attention --weights int8 --state f16
 prints "int8 weights" "$attention"
-for products in f32 int; do
-    run "$elcl" generate --quiet "$model" attention --weights int8 --products $products
-    prints "int8 weights, $products products" "$attention"
+for compute in f32 int8; do
+    run "$elcl" generate --quiet "$model" attention --weights int8 --compute $compute
+    prints "int8 weights, $compute products" "$attention"
 done
-run "$elcl" generate --quiet "$model" attention --weights bf16 --products bf16
+run "$elcl" generate --quiet "$model" attention --weights bf16 --compute bf16
 prints "bf16 weights, bf16 products" "$attention"
-refuses "unknown products" 2 "--products: expected one of auto|f32|int|bf16, found 'int4'" "$elcl" generate \
-    --quiet "$model" a --products int4
+refuses "unknown compute" 2 "--compute: expected one of auto|f32|int8|bf16, found 'int4'" "$elcl" generate \
+    --quiet "$model" a --compute int4
 run "$elcl" generate --quiet "$model" attention --num-beams 4 --num-beam-groups 4 \
     --diversity-penalty 1 --num-return-sequences 4
 check "groups of beams differ" test "$(sort -u "$tmp/out" | wc -l)" -ge 2
@@ -142,7 +142,7 @@ run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 4
 cp "$tmp/out" "$tmp/want"
 run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 4 --format jsonl
 cp "$tmp/out" "$tmp/want_jsonl"
-for options in "--device 0,0" "--device 0,0 --lanes 2" "--lanes 2" "--lanes 2 --batch-size 3" "--lanes 5 --batch-size 1"; do
+for options in "--device 0,0" "--device 0,0 --engines 2" "--engines 2" "--engines 2 --batch-size 3" "--engines 5 --batch-size 1"; do
     run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 4 $options
     exits "$options" 0
     check "$options: the same text" cmp -s "$tmp/out" "$tmp/want"
@@ -151,9 +151,9 @@ run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 4 --device 0,
 check "two devices: the same jsonl" cmp -s "$tmp/out" "$tmp/want_jsonl"
 run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 1
 cp "$tmp/out" "$tmp/want"
-run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 1 --lanes 2 --stream
+run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 1 --engines 2 --stream
 check "two lanes: streamed in order" cmp -s "$tmp/out" "$tmp/want"
-run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 1 --lanes 2 --profile "$tmp/trace"
+run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 1 --engines 2 --profile "$tmp/trace"
 exits "--profile" 0
 check "--profile: the same text" cmp -s "$tmp/out" "$tmp/want"
 tr -d '\n' <"$tmp/trace" >"$tmp/out"
@@ -162,7 +162,7 @@ json "--profile: both engines, and times" '(lambda calls: {e["pid"] for e in cal
 [e for e in lines[0]["traceEvents"] if e["ph"] == "X"])'
 refuses "--profile without a place for it" 1 "$tmp/none/trace" \
     "$elcl" generate --quiet "$model" --profile "$tmp/none/trace" a
-run "$elcl" generate --quiet --lanes 2 "$model"
+run "$elcl" generate --quiet --engines 2 "$model"
 exits "two lanes: no input" 0
 refuses "a gap among devices" 2 '"0,,1"' "$elcl" generate --quiet --device 0,,1 "$model" a
 run "$elcl" generate --quiet --device 0,99 "$model" a

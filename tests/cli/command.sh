@@ -724,20 +724,20 @@ refuses "tune on no device" 1 "there is no device gone" "$elcl" tune --device go
 refuses "tune with a word" 2 "found 'x'" "$elcl" tune x
 # ---- several engines -------------------------------------------------------------------------
 
-run "$elcl" generate m --device 0,1 --lanes 2 --batch-size 3 a b c d e f g
+run "$elcl" generate m --device 0,1 --engines 2 --batch-size 3 a b c d e f g
 prints "four engines" A B C D E F G
 check "four engines: the batches together" grep -q "batch 12$" "$tmp/err"
 run "$elcl" generate m --device 0,1 --verbose a
 same "a model for each device" "$(grep -c opened "$tmp/err")" 2
-run "$elcl" generate m --lanes 3 --verbose a
+run "$elcl" generate m --engines 3 --verbose a
 same "one model for all lanes" "$(grep -c opened "$tmp/err")" 1
 for list in , 0, ,0 0,,1; do
     refuses "devices $list" 2 "\"$list\"" "$elcl" generate --device "$list" m a
 done
-refuses "too many engines" 2 "at most 2 devices" "$elcl" generate --device 0,1,0 --lanes 32 m a
-refuses "no lanes" 2 "lanes" "$elcl" generate --lanes 0 m a
+refuses "too many engines" 2 "at most 2 devices" "$elcl" generate --device 0,1,0 --engines 32 m a
+refuses "no engines" 2 "engines" "$elcl" generate --engines 0 m a
 refuses "an engine of several that fails" 1 "the device was lost" \
-    "$elcl" generate --quiet --lanes 2 m a '!step'
+    "$elcl" generate --quiet --engines 2 m a '!step'
 
 refuses "selftest on no device" 1 "there is no device gone" "$elcl" selftest --device gone
 refuses "selftest with a word" 2 "found 'x'" "$elcl" selftest x

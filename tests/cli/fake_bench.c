@@ -12,7 +12,7 @@
 
 #include "elcl/elcl.h"
 
-enum { MOST = 64 };
+enum { MAX_N = 64 };
 
 struct elcl_blueprint {
     int unused;
@@ -113,9 +113,9 @@ void elcl_blueprint_get_info(const elcl_blueprint *blueprint, elcl_blueprint_inf
 {
     (void)blueprint;
     *info = (elcl_blueprint_info){.family = "fake",
-                                  .max_source = MOST,
-                                  .max_target = MOST,
-                                  .usual_length = MOST,
+                                  .max_source = MAX_N,
+                                  .max_target = MAX_N,
+                                  .default_length = MAX_N,
                                   .vocabulary = 260,
                                   .source_vocabulary = 260,
                                   .d = 8,
@@ -137,8 +137,8 @@ static void fill(elcl_memory_plan *plan, const elcl_plan_params *p, int batch)
     const uint64_t times = plan->attention == ELCL_ATTN_EL    ? 1
                            : plan->attention == ELCL_ATTN_MHA ? 2
                                                               : 4;
-    const uint64_t b = (uint64_t)batch, s = (uint64_t)(p->max_source ? p->max_source : MOST);
-    const uint64_t t = (uint64_t)(p->max_target ? p->max_target : MOST);
+    const uint64_t b = (uint64_t)batch, s = (uint64_t)(p->max_source ? p->max_source : MAX_N);
+    const uint64_t t = (uint64_t)(p->max_target ? p->max_target : MAX_N);
     plan->batch_size = batch;
     plan->weight_bytes = 1000;
     plan->source_state_bytes = 10 * b * s * times;
@@ -153,7 +153,7 @@ int elcl_plan_memory(const elcl_blueprint *blueprint, const elcl_plan_params *p,
 {
     const uint64_t limit = p->memory_limit_bytes;
     (void)blueprint;
-    if (p->max_source > MOST)
+    if (p->max_source > MAX_N)
         return fail(err, ELCL_E_ARG, "max_source is above 64");
     *plan = (elcl_memory_plan){.attention =
                                    p->attention == ELCL_ATTN_AUTO ? ELCL_ATTN_EL : p->attention,

@@ -28,7 +28,7 @@ struct job {
     struct job *next;
     uint64_t id;
     int steps;
-    size_t n_told;
+    size_t n_emitted;
     elcl_request request; /* the lists among its options are the caller's until it is submitted */
     char lists[48];
 };
@@ -178,9 +178,9 @@ void elcl_model_get_info(const elcl_model *model, elcl_model_info *info)
                               .attention = model->attention,
                               .gemm = ELCL_GEMM_NATIVE,
                               .kernels = ELCL_KERNELS_CPU,
-                              .products = ELCL_PRODUCTS_F32,
+                              .compute = ELCL_COMPUTE_F32,
                               .max_source = MAX_SOURCE,
-                              .usual_length = MAX_SOURCE,
+                              .default_length = MAX_SOURCE,
                               .max_target = MAX_TARGET,
                               .vocabulary = VOCABULARY,
                               .source_vocabulary = VOCABULARY,
@@ -494,9 +494,10 @@ static void tell(const elcl_engine *engine, struct job *job, int last)
 {
     int32_t ids[MAX_SOURCE + 8];
     const size_t n = make_output(job, 0, ids);
-    while (engine->params.on_token && job->request.options.num_beams == 1 && job->n_told < n - 1) {
+    while (engine->params.on_token && job->request.options.num_beams == 1 &&
+           job->n_emitted < n - 1) {
         const elcl_token token = {
-            .id = job->id, .user = job->request.user, .token = ids[1 + job->n_told++]};
+            .id = job->id, .user = job->request.user, .token = ids[1 + job->n_emitted++]};
         engine->params.on_token(engine->params.user, &token);
         if (!last)
             return;
@@ -546,7 +547,7 @@ void elcl_engine_get_stats(const elcl_engine *engine, elcl_engine_stats *stats)
 /* ---- pools --------------------------------------------------------------------------------- */
 
 struct elcl_pool {
-    elcl_engine *engines[ELCL_MAX_LANES];
+    elcl_engine *engines[ELCL_MAX_ENGINES];
     int n;
     uint64_t n_submitted;
 };

@@ -66,7 +66,7 @@ static void test_buffer_made(struct elcl_device *device)
         for (size_t k = 0; k < n; k++)
             data[k] = (unsigned char)check_random();
         device->desc.unified_memory = i % 2;
-        if (CHECK(!elcl_buffer_create_made(device, "made", n, put_bytes, &bytes, &buffer, &err),
+        if (CHECK(!elcl_buffer_create_computed(device, "made", n, put_bytes, &bytes, &buffer, &err),
                   "%s", err.msg))
             CHECK(!elcl_buffer_read(&buffer, 0, back, n, &err) && !memcmp(data, back, n),
                   "%zu bytes differ, in place %zu, %s", n, i % 2, err.msg);

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/tokenizer_impl.h"
-#include "format/utf8.h"
+#include "text/tokenizer_impl.h"
+#include "base/utf8.h"
 #include "fuzz.h"
 
 static void check_decode(const struct elcl_tokenizer *t, const int32_t *ids, size_t n)

@@ -5,7 +5,7 @@
  * multiply-adds, of int8 with integer products), both measured in the same run; more than 100 % of
  * a limit by bytes means that the operands stay in a cache. Figures of time mean something only on
  * a machine that does nothing else; those of core time (what the threads of this process used,
- * against ceilings in the same measure) suffer less from neighbours, but do not see cores that
+ * against ceilings in the same measure) suffer less from neighbors, but do not see cores that
  * idle.
  */
 #include "bench.h"
@@ -65,13 +65,13 @@ static struct bench_ns measure(struct bed *bed, bench_fn fn, void *user)
 /* Multiply-adds at most: of what the GEMM multiplies, where an instruction does it. */
 static double mac_rate(const struct bed *bed, bool core)
 {
-    const enum elcl_products products = elcl_ops_products(bed->ops);
-    const double of_core = products == ELCL_PRODUCTS_INT    ? bed->mac_int8_core_gops
-                           : products == ELCL_PRODUCTS_BF16 ? bed->mac_bf16_core_gflops
+    const enum elcl_compute compute = elcl_ops_compute(bed->ops);
+    const double of_core = compute == ELCL_COMPUTE_INT8   ? bed->mac_int8_core_gops
+                           : compute == ELCL_COMPUTE_BF16 ? bed->mac_bf16_core_gflops
+                                                          : 0;
+    const double of_device = compute == ELCL_COMPUTE_INT8   ? bed->mac_int8_gops
+                             : compute == ELCL_COMPUTE_BF16 ? bed->mac_bf16_gflops
                                                             : 0;
-    const double of_device = products == ELCL_PRODUCTS_INT    ? bed->mac_int8_gops
-                             : products == ELCL_PRODUCTS_BF16 ? bed->mac_bf16_gflops
-                                                              : 0;
     if (core)
         return of_core > 0 ? of_core : bed->mac_core_gflops;
     return of_device > 0 ? of_device : bed->mac_gflops;

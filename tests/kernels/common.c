@@ -37,7 +37,7 @@ static void open_bed(struct bed *bed)
     const struct elcl_ops_params params = {.gemm = bed->gemm,
                                            .weights = bed->weights,
                                            .state = bed->state,
-                                           .products = bed->products,
+                                           .compute = bed->compute,
                                            .plain_dot = bed->plain_dot,
                                            .mma = bed->mma};
     bed_must(elcl_ops_create(*bed->device, &params, &bed->ops, &err), &err);

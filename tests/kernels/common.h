@@ -29,7 +29,7 @@ struct bed {
     enum elcl_kernels kernels;
     enum elcl_gemm gemm;
     enum elcl_storage weights, state;
-    enum elcl_products products;
+    enum elcl_compute compute;
     bool plain_dot;    /* as in elcl_ops_params */
     enum elcl_mma mma; /* as in elcl_ops_params */
     bool full;         /* all sizes; otherwise a subset */

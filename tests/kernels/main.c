@@ -23,7 +23,7 @@ static void start_bed(struct bed *bed, const struct check_options *options,
                         .gemm = gemm,
                         .weights = storages->weights,
                         .state = storages->state,
-                        .products = ELCL_PRODUCTS_F32,
+                        .compute = ELCL_COMPUTE_F32,
                         .full = storages->full && !options->small,
                         .device = device};
     snprintf(bed->name, sizeof(bed->name), "%s %s/%s", kernels == ELCL_KERNELS_CPU ? "cpu" : "gpu",
@@ -64,7 +64,7 @@ static void start_narrow(struct bed *bed, const struct check_options *options,
     const struct storages storages = {weights, ELCL_F32, true};
     const bool int8 = weights == ELCL_INT8;
     start_bed(bed, options, device, ELCL_KERNELS_CPU, ELCL_GEMM_NATIVE, &storages);
-    bed->products = int8 ? ELCL_PRODUCTS_INT : ELCL_PRODUCTS_BF16;
+    bed->compute = int8 ? ELCL_COMPUTE_INT8 : ELCL_COMPUTE_BF16;
     bed->plain_dot = plain;
     snprintf(bed->name, sizeof(bed->name), "%s %s", int8 ? "integers" : "bf16 products",
              plain ? "plain" : "of the device");
@@ -108,7 +108,7 @@ static void check_mma(const struct check_options *options, struct elcl_device **
         const bool gemm = beds[i].storages.weights != ELCL_F32;
         if (gemm)
             test_gemm(&bed);
-        if (!gemm || !i || !options->small) /* what differs between the others is mac_emulated.cl */
+        if (!gemm || !i || !options->small) /* what differs between the others is mma_emulated.cl */
             test_attention_tiles(&bed);
         bed_close(&bed);
     }

@@ -438,7 +438,7 @@ static unsigned char *pack(struct bed *bed, const struct elcl_matrix *w, const f
             const size_t lane = (size_t)(n % w->panel);
             const size_t at = pairs ? lane % (w->panel / 2) * 2 + lane / (w->panel / 2) : lane;
             if (whole) {
-                const float scale = elcl_ref_quantise(values, k, (int8_t *)column);
+                const float scale = elcl_ref_quantize(values, k, (int8_t *)column);
                 put_tail(to + scales_at, w, lane, scale, (int8_t *)column, narrow);
             } else {
                 elcl_ref_store(bed->weights, values, column, k);

@@ -4,7 +4,7 @@
  * Tolerance of the norm: with m = max |v| of the row and s = sqrt(variance + eps), an element of
  * v - mean errs by at most about (4 + sqrt(D) / 8) U m (rounding of v and the mean, and the random
  * walk of a sum in at least 4 lanes), which the norm scales by |weight| / s; the factor 1 / s and
- * the product err by 8 U of the normalised value. A variance from E[v^2] - mean^2 fails this for
+ * the product err by 8 U of the normalized value. A variance from E[v^2] - mean^2 fails this for
  * rows with a large mean, as it should. Equal elements make all roundings of a lane's sum go the
  * same way: D / 4 additions, on average of half the sum.
  */

@@ -207,7 +207,7 @@ static void test_select_values(void)
     for (int i = 0; i < 6; i++)
         sum += exp(scores[i]);
     CHECK(NEAR(sum, 1.0) && NEAR(scores[5] - scores[0], 4.0), "sum %g", sum);
-    /* history 1 3 1: both penalised once, 3 may not follow 1 again, 5 is EOS */
+    /* history 1 3 1: both penalized once, 3 may not follow 1 again, 5 is EOS */
     const int32_t history[] = {1, 3, 1}, eos[] = {5};
     struct elcl_ref_rules rules = {.forced_token = -1,
                                    .only_token = -1,
@@ -227,7 +227,7 @@ static void test_select_values(void)
     for (int i = 0; i < 6; i++)
         CHECK(best[i].token == tokens[i] && (i > 2 || best[i].score == values[i]),
               "rank %d: token %d, score %g", i, best[i].token, best[i].score);
-    rules.ngram = 0; /* -2 penalised: -4 */
+    rules.ngram = 0; /* -2 penalized: -4 */
     elcl_ref_scores(scores, logits, &rules, 6);
     CHECK(scores[3] == -4, "penalty of a negative score: %g", scores[3]);
     rules.forced_token = 4;

@@ -2,7 +2,7 @@
  * Beam-sample: the candidates of a row are the tokens of the largest score + Gumbel number.
  *
  * A score s = x - lse errs by (8 + sqrt V) roundings of the sum and 8 of the sizes of x and lse,
- * which the penalty of repetition stretches; temperature scales that, renormalisation adds the
+ * which the penalty of repetition stretches; temperature scales that, renormalization adds the
  * error of the kept mass, the Gumbel number log(-log1p(-u)) a few roundings of 1 and of itself.
  * A candidate is right at its rank when its reference key is that rank's within both errors.
  */

@@ -145,7 +145,7 @@ static struct rows make_rows(struct bed *bed, int r, int v, int width, enum logi
 }
 
 /* Histories go to random pool rows through the lineage table; of some rows a beginning of any
- * length is a prompt in neighbouring pool rows. */
+ * length is a prompt in neighboring pool rows. */
 static struct candidate *run_select(struct bed *bed, const struct rows *rows)
 {
     elcl_error err = {0};

@@ -1,5 +1,5 @@
 /*
- * Whether a mac_*.cl takes the elements of A and B from local memory, and gives those of C, as the
+ * Whether a mma_*.cl takes the elements of A and B from local memory, and gives those of C, as the
  * vendor's documents lay them out over lanes: it runs here, on a processor, one lane after the
  * other, and the instruction is done from the fragments of all lanes by the words of the documents.
  *
@@ -64,7 +64,7 @@ static struct place wmma_c(int lane, int i)
     return (struct place){2 * i + lane / 16, lane % 16};
 }
 
-/* AMD's matrix instruction calculator, v_mfma_f32_16x16x16_bf16_1k: four neighbours in k. */
+/* AMD's matrix instruction calculator, v_mfma_f32_16x16x16_bf16_1k: four neighbors in k. */
 static struct place mfma_a(int lane, int i)
 {
     return (struct place){lane % 16, 4 * (lane / 16) + i};
@@ -102,23 +102,23 @@ static struct place intel_c(int lane, int i)
 }
 
 static const struct layout layouts[] = {
-    {"mac_nvidia", 16, 8, 8, 4, 4, nvidia_a, nvidia_b, nvidia_c},
-    {"mac_amd_wmma", 16, 16, 16, 16, 8, wmma_a, wmma_b, wmma_c},
-    {"mac_amd_mfma", 16, 16, 4, 4, 4, mfma_a, mfma_b, mfma_c},
-    {"mac_intel 8", 8, 8, 16, 16, 8, intel8_a, intel_b, intel_c},
-    {"mac_intel 16", 8, 16, 8, 16, 8, intel16_a, intel_b, intel_c},
+    {"mma_nvidia", 16, 8, 8, 4, 4, nvidia_a, nvidia_b, nvidia_c},
+    {"mma_amd_wmma", 16, 16, 16, 16, 8, wmma_a, wmma_b, wmma_c},
+    {"mma_amd_mfma", 16, 16, 4, 4, 4, mfma_a, mfma_b, mfma_c},
+    {"mma_intel 8", 8, 8, 16, 16, 8, intel8_a, intel_b, intel_c},
+    {"mma_intel 16", 8, 16, 8, 16, 8, intel16_a, intel_b, intel_c},
 };
 
 /* ---- all lanes, one after the other --------------------------------------------------------- */
 
-enum { MOST_LANES = 64, MOST_CALLS = 4 };
+enum { MAX_LANES = 64, MAX_CALLS = 4 };
 
 /* What the lanes gave to the instruction at each call: the first round collects, the second
  * multiplies. */
 static struct {
     const struct layout *layout;
     int lane, call, second_round;
-    float a[MOST_CALLS][16][16], b[MOST_CALLS][16][16];
+    float a[MAX_CALLS][16][16], b[MAX_CALLS][16][16];
     int twice; /* lanes gave different numbers for one element */
 } all;
 
@@ -178,7 +178,7 @@ static uint32_t pair_of(float low, float high)
     return l >> 16 | (h & 0xffff0000u);
 }
 
-static int check_sums(float sums[MOST_LANES][32])
+static int check_sums(float sums[MAX_LANES][32])
 {
     int wrong = 0, covered[16][16] = {{0}};
     for (int lane = 0; lane < lanes; lane++)
@@ -199,7 +199,7 @@ int main(int argc, char **argv)
 {
     enum { LD = 24 };
     uint32_t a[8 * LD] = {0}, b[8 * LD] = {0};
-    static float sums[MOST_LANES][32];
+    static float sums[MAX_LANES][32];
     for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++)
         if (argc == 2 && !strcmp(argv[1], layouts[i].name))
             all.layout = &layouts[i];

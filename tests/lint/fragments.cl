@@ -1,4 +1,4 @@
-/* A mac_*.cl, MAC_FILE, compiled for this machine: its functions as fragments.c calls them, and the
+/* A mma_*.cl, MMA_FILE, compiled for this machine: its functions as fragments.c calls them, and the
  * vendor's instruction as a call back for each lane. */
 int this_item(void);
 #define get_local_id(dimension) this_item()
@@ -25,21 +25,21 @@ DEFINE_INSTRUCTION(float8, intel_sub_group_bf16_bf16_matrix_mad_k16, short8, int
 #define __builtin_amdgcn_mfma_f32_16x16x16bf16_1k(a, b, c, cbsz, abid, blgp)                       \
     mfma_f32_16x16x16bf16_1k(a, b, c)
 
-#include MAC_FILE
+#include MMA_FILE
 
-__constant int lanes = MAC_LANES;
+__constant int lanes = SUBGROUP;
 
 void multiply(__local const uint *a, __local const uint *b, int ld, float *sums)
 {
-    mac_multiply((float4 *)sums, mac_load_a(a, ld), mac_load_b(b, ld));
+    mma_16x16((float4 *)sums, mma_load_a(a, ld), mma_load_b(b, ld));
 }
 
 int row(int lane, int i)
 {
-    return MAC_ROW(lane, i);
+    return MMA_ROW(lane, i);
 }
 
 int column(int lane, int i)
 {
-    return MAC_COLUMN(lane, i);
+    return MMA_COLUMN(lane, i);
 }

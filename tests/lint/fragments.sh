@@ -1,5 +1,5 @@
 #!/bin/sh
-# The mac_*.cl of vendors hand out the elements of matrices to lanes as the vendors' documents say:
+# The mma_*.cl of vendors hand out the elements of matrices to lanes as the vendors' documents say:
 # each is compiled for this machine and run on stand-ins for the instructions, see fragments.c.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lint/lint.sh
@@ -13,7 +13,7 @@ check() {
     file=$2
     shift 2
     "$clang" -x cl -cl-std=CL1.2 -Xclang -finclude-default-header -Wno-everything -O1 -c -I. \
-        -DELCL_MAC_PLAIN=1 "-DMAC_FILE=\"$file\"" "$@" tests/lint/fragments.cl \
+        -DELCL_MAC_PLAIN=1 "-DMMA_FILE=\"$file\"" "$@" tests/lint/fragments.cl \
         -o "$work/cl.o" 2>&1 && cc -std=c17 tests/lint/fragments.c "$work/cl.o" \
         -o "$work/fragments" 2>&1 && "$work/fragments" "$name" || echo 'it does not run'
 }
@@ -26,21 +26,21 @@ if [ "$clang" = none ]; then
     finish
 fi
 
-# nvidia: mac_nvidia.cl with calls in the place of PTX.
+# nvidia: mma_nvidia.cl with calls in the place of PTX.
 nvidia() {
     sed -e 's/__asm__("cvt.*/pair = bf16_pair(x);/' \
-        -e '/__asm__("mma/,/;$/c\    c = mma_m16n8k16(a, b, c);' cl/mac_nvidia.cl
+        -e '/__asm__("mma/,/;$/c\    c = mma_m16n8k16(a, b, c);' cl/mma_nvidia.cl
 }
 
 nvidia >"$work/mac.cl"
-nothing 'fragments: NVIDIA' "$(check mac_nvidia "$work/mac.cl")"
-nothing 'fragments: AMD, wmma' "$(check mac_amd_wmma cl/mac_amd_wmma.cl)"
-nothing 'fragments: AMD, mfma' "$(check mac_amd_mfma cl/mac_amd_mfma.cl)"
-nothing 'fragments: Intel, 8 lanes' "$(check 'mac_intel 8' cl/mac_intel.cl -DMAC_LANES=8)"
-nothing 'fragments: Intel, 16 lanes' "$(check 'mac_intel 16' cl/mac_intel.cl -DMAC_LANES=16)"
+nothing 'fragments: NVIDIA' "$(check mma_nvidia "$work/mac.cl")"
+nothing 'fragments: AMD, wmma' "$(check mma_amd_wmma cl/mma_amd_wmma.cl)"
+nothing 'fragments: AMD, mfma' "$(check mma_amd_mfma cl/mma_amd_mfma.cl)"
+nothing 'fragments: Intel, 8 lanes' "$(check 'mma_intel 8' cl/mma_intel.cl -DSUBGROUP=8)"
+nothing 'fragments: Intel, 16 lanes' "$(check 'mma_intel 16' cl/mma_intel.cl -DSUBGROUP=16)"
 
 # One element of A at another place.
 nvidia | sed 's/p\[4 \* ld\]/p[3 * ld]/' >"$work/mac.cl"
 something 'fragments: a wrong element is noticed' \
-    "$(check mac_nvidia "$work/mac.cl" | grep 'elements are wrong')"
+    "$(check mma_nvidia "$work/mac.cl" | grep 'elements are wrong')"
 finish

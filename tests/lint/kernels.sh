@@ -5,7 +5,7 @@
 # A file without such a line is tried without -D. Before it stand the files that others build
 # upon, as in the host's programs, and those that it names itself:
 #     // lint after: gemm_gpu.cl
-# mac_*.cl of a vendor compile for its devices alone: see targets.sh.
+# mma_*.cl of a vendor compile for its devices alone: see targets.sh.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lint/lint.sh
 
@@ -41,7 +41,7 @@ echo '__kernel void f(__global float *y) { y[get_global_id(0)] = x; }' >"$source
 something 'kernels: finds an error' "$(compile)"
 
 for file in cl/*.cl; do
-    case $file in cl/mac_nvidia.cl | cl/mac_amd*.cl | cl/mac_intel.cl | cl/mac_v[dp]*.cl) continue ;; esac
+    case $file in cl/mma_nvidia.cl | cl/mma_amd*.cl | cl/mma_intel.cl | cl/dot_v[dp]*.cl) continue ;; esac
     program "$file" >"$source"
     sets=$(sed -n 's,^// lint:,,p' "$file")
     if [ "$file" = cl/prelude.cl ]; then

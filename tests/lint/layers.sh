@@ -1,8 +1,8 @@
 #!/bin/sh
 # A file includes its own layer or a lower one:
-#     base < format, ref, device, search < ops < model, selftest < engine < elcl.c < tools
-# Layers side by side do not see each other, OpenCL starts at device, CLBlast is called by
-# ops/gemm* alone, and tools see elcl/elcl.h only.
+#     base < format, ref, device, search < text, ops < model, selftest < engine < elcl.c < tools
+# Layers side by side do not see each other, OpenCL starts at device, and only ops/gemm* calls
+# CLBlast. Tools see elcl/elcl.h and base; a verb does not see another verb.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lint/lint.sh
 
@@ -16,9 +16,15 @@ breaches() {
         sub(/\/.*/, "", path)
         return path
     }
+    # tools/bench/bench.h and bench/bench.h: bench.
+    function folder(path) {
+        sub(/^tools\//, "", path)
+        sub(/\/.*/, "", path)
+        return path
+    }
     function say(why) { print $0 ": " why }
     BEGIN {
-        n = split("base 0 format 1 ref 1 device 1 search 1 ops 2 selftest 3 model 3 engine 4 elcl.c 5", r, " ")
+        n = split("base 0 format 1 text 2 ref 1 device 1 search 1 ops 2 selftest 3 model 3 engine 4 elcl.c 5", r, " ")
         for (i = 1; i < n; i += 2) rank[r[i]] = r[i + 1]
     }
     {
@@ -31,8 +37,8 @@ breaches() {
         if (from == "tools") {
             if (name ~ /^(CL|OpenCL)\/|^clblast/)
                 say("tools reach devices through elcl/elcl.h")
-            else if (quoted && name ~ /\// && name != "elcl/elcl.h")
-                say("tools include elcl/elcl.h and their own headers alone")
+            else if (quoted && name ~ /\// && name !~ /^(elcl|base|common)\// && folder(name) != folder(path))
+                say("a verb includes elcl/elcl.h, base, common and its own folder")
             next
         }
         if (!(from in rank)) { say("no such layer"); next }
@@ -56,8 +62,9 @@ something 'layers: upwards' "$(echo 'src/base/a.c:#include "device/device.h"' | 
 something 'layers: sideways' "$(echo 'src/device/a.c:#include "format/json.h"' | breaches)"
 something 'layers: OpenCL' "$(echo 'src/search/a.c:#include <CL/cl.h>' | breaches)"
 something 'layers: CLBlast' "$(echo 'src/model/a.c:#include <clblast_c.h>' | breaches)"
-something 'layers: tools' "$(echo 'tools/a.c:#include "base/util.h"' | breaches)"
+something 'layers: tools' "$(echo 'tools/bench/a.c:#include "model/arch.h"' | breaches)"
+something 'layers: verbs' "$(echo 'tools/bench/a.c:#include "plan/plan.h"' | breaches)"
 nothing 'layers: allowed' "$(printf '%s\n' 'src/ops/a.c:#include "device/device.h"' \
     'src/format/a.c:#include "base/os.h"' 'src/elcl.c:#include "engine/plan.h"' \
-    'tools/a.c:#include "args.h"' 'src/device/a.h:#include <CL/cl.h>' | breaches)"
+    'tools/plan/a.c:#include "common/args.h"' 'tools/plan/a.c:#include "base/util.h"' 'src/device/a.h:#include <CL/cl.h>' | breaches)"
 finish

@@ -75,7 +75,7 @@ amd() {
 amd_matrix() {
     gpu=$1
     instruction=$3
-    program "mac_amd_$2.cl" $matrix >"$work/program.cl"
+    program "mma_amd_$2.cl" $matrix >"$work/program.cl"
     shift 3
     amd "$gpu $storage with $instruction" "$gpu" "$@" || return
     something "targets: $gpu $storage: no $instruction" "$(grep "$instruction" "$work/k.s")"
@@ -92,7 +92,7 @@ float8 intel_sub_group_bf16_bf16_matrix_mad_k16(int8 a, int8 b, float8 c);
 __attribute__((overloadable, convergent))
 float8 intel_sub_group_bf16_bf16_matrix_mad_k16(short8 a, int8 b, float8 c);
 END
-        program mac_intel.cl $matrix
+        program mma_intel.cl $matrix
         cat cl/probe_mma.cl
     } >"$work/program.cl"
     nothing "targets: Intel $name compiles" "$(compile "$work/k.bc" -O0 -c -emit-llvm -Werror \
@@ -147,14 +147,14 @@ if ! command -v clang-15 >/dev/null; then
     finish
 fi
 
-nothing 'targets: vpmaddwd, AVX2' "$(x86 mac_vpmaddwd.cl vpmaddwd INT8 2 haswell 8 6)"
-nothing 'targets: vpmaddwd, AVX-512' "$(x86 mac_vpmaddwd.cl vpmaddwd INT8 2 cascadelake 16 12)"
-nothing 'targets: vpdpbusd' "$(x86 mac_vpdpbusd.cl vpdpbusd INT8 4 cascadelake 16 12)"
-nothing 'targets: vdpbf16ps' "$(x86 mac_vdpbf16ps.cl vdpbf16ps BF16 2 cooperlake 16 12)"
+nothing 'targets: vpmaddwd, AVX2' "$(x86 dot_vpmaddwd.cl vpmaddwd INT8 2 haswell 8 6)"
+nothing 'targets: vpmaddwd, AVX-512' "$(x86 dot_vpmaddwd.cl vpmaddwd INT8 2 cascadelake 16 12)"
+nothing 'targets: vpdpbusd' "$(x86 dot_vpdpbusd.cl vpdpbusd INT8 4 cascadelake 16 12)"
+nothing 'targets: vdpbf16ps' "$(x86 dot_vdpbf16ps.cl vdpbf16ps BF16 2 cooperlake 16 12)"
 something 'targets: another instruction is noticed' \
-    "$(x86 mac_vpmaddwd.cl vpdpbusd INT8 2 cascadelake 16 12)"
+    "$(x86 dot_vpmaddwd.cl vpdpbusd INT8 2 cascadelake 16 12)"
 something 'targets: a tile of too many registers is noticed' \
-    "$(x86 mac_vpmaddwd.cl vpmaddwd INT8 2 haswell 8 10)"
+    "$(x86 dot_vpmaddwd.cl vpmaddwd INT8 2 haswell 8 10)"
 
 if ! [ -f $clc/nvptx64--nvidiacl.bc ]; then
     skip 'targets: no libclc-15 here'
@@ -175,7 +175,7 @@ done
 # With matrix instructions, which are to be there.
 for storage in F16 BF16; do
     flags="-DELCL_WEIGHT_$storage -DELCL_STATE_$storage"
-    program mac_nvidia.cl $matrix >"$work/program.cl"
+    program mma_nvidia.cl $matrix >"$work/program.cl"
     nvidia "$storage with mma" $flags
     something "targets: $storage: PTX has no mma.sync" \
         "$(grep 'mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32' "$work/k.ptx")"
@@ -184,7 +184,7 @@ for storage in F16 BF16; do
         amd_matrix $target $flags
     done
     for lanes in 8 16; do
-        intel "$storage, $lanes lanes" $flags -DMAC_LANES=$lanes
+        intel "$storage, $lanes lanes" $flags -DSUBGROUP=$lanes
     done
 done
 

@@ -309,7 +309,7 @@ elcl_model_params setup_params(const struct setup *setup, const struct check_opt
     params.gemm = setup->gemm;
     params.weights = setup->weights;
     params.state = setup->state;
-    params.products = setup->products ? setup->products : ELCL_PRODUCTS_F32;
+    params.compute = setup->compute ? setup->compute : ELCL_COMPUTE_F32;
     return params;
 }
 

@@ -59,8 +59,8 @@ struct setup {
     enum elcl_kernels kernels;
     enum elcl_gemm gemm;
     enum elcl_storage weights, state;
-    enum elcl_products products; /* AUTO, 0: f32, whatever the machine is good at */
-    enum elcl_mma mma;           /* an emulated matrix instruction, GPU shape; NONE: the device's */
+    enum elcl_compute compute; /* AUTO, 0: f32, whatever the machine is good at */
+    enum elcl_mma mma;         /* an emulated matrix instruction, GPU shape; NONE: the device's */
 };
 
 extern const enum elcl_attention all_variants[3];
@@ -117,7 +117,7 @@ struct job *golden_jobs(const struct golden *golden, int case_step, int *n, cons
 
 /* ---- driver -------------------------------------------------------------------------------- */
 
-/* A hypothesis row of the next step; rows of a sentence are neighbours, in order of sentences. */
+/* A hypothesis row of the next step; rows of a sentence are neighbors, in order of sentences. */
 struct driver_row {
     int sentence;
     int32_t token;

@@ -273,12 +273,12 @@ static void test_stored_memory(const struct check_options *options, const elcl_d
                 "\"rates\": {\"memory_gbs\": 100, \"cache_gbs\": 100, \"f32_gflops\": 100, "
                 "\"half_gflops\": 100, "
                 "\"launch_us\": 1000, \"wait_us\": 0, \"spread\": 0}");
-    params.usual_beams = 4;
-    params.usual_target = 1 << 20; /* cut to what the model has */
+    params.expected_beams = 4;
+    params.expected_target = 1 << 20; /* cut to what the model has */
     CHECK(opened(options, params, &log) == ELCL_ATTN_MHA, "with room: %s", log.reason);
     params.memory_limit_bytes = bytes_of_mha(8);
     CHECK(opened(options, params, &log) == ELCL_ATTN_EL, "in memory for 8: %s", log.reason);
-    params.usual_batch = 1; /* which mha has room for */
+    params.expected_batch = 1; /* which mha has room for */
     CHECK(opened(options, params, &log) == ELCL_ATTN_MHA, "one sentence: %s", log.reason);
 }
 

@@ -78,7 +78,7 @@ static void test_long_source(const struct check_options *options)
         source.ids[i] = 4 + i % 40;
     elcl_model_info info;
     elcl_model_get_info(model, &info);
-    CHECK(info.usual_length == 60 && info.max_source > 10000, "%d, %d", info.usual_length,
+    CHECK(info.default_length == 60 && info.max_source > 10000, "%d, %d", info.default_length,
           info.max_source);
     elcl_error err = {0};
     CHECK(submit(model, 0, &source, &err) == ELCL_E_ARG && strstr(err.msg, "60"), "%s", err.msg);

@@ -1,5 +1,5 @@
 /* What a request gives must not depend on its company: order, batch size and the options of its
- * neighbours change no bit of ids or scores (native GEMM, f32). */
+ * neighbors change no bit of ids or scores (native GEMM, f32). */
 #include <stdio.h>
 #include <string.h>
 
@@ -174,7 +174,7 @@ int main(int argc, char **argv)
                                      .kernels = ELCL_KERNELS_CPU,
                                      .gemm = ELCL_GEMM_NATIVE,
                                      .weights = i ? ELCL_BF16 : ELCL_INT8,
-                                     .products = i ? ELCL_PRODUCTS_BF16 : ELCL_PRODUCTS_INT};
+                                     .compute = i ? ELCL_COMPUTE_BF16 : ELCL_COMPUTE_INT8};
         test_g2p(&narrow, 30, options);
     }
     const struct setup mma = {.attention = ELCL_ATTN_EL,

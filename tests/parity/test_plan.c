@@ -483,7 +483,7 @@ int main(int argc, char **argv)
                                          .kernels = ELCL_KERNELS_CPU,
                                          .gemm = ELCL_GEMM_NATIVE,
                                          .weights = i ? ELCL_BF16 : ELCL_INT8,
-                                         .products = i ? ELCL_PRODUCTS_BF16 : ELCL_PRODUCTS_INT};
+                                         .compute = i ? ELCL_COMPUTE_BF16 : ELCL_COMPUTE_INT8};
             test_measured("tiny-bart", &tiny, &narrow, options);
             test_measured("tiny-gpt2", &gpt2, &narrow, options);
             test_measured("tiny-opt-plain", &opt, &narrow, options);

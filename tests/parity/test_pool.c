@@ -69,7 +69,7 @@ static bool submit_all(elcl_pool *pool, struct told *told, int n)
 }
 
 /* The golden's jobs: of every case for `step` 1, of every fifth for 5. Freed by the caller. */
-static struct told *told_jobs(const struct golden *golden, int step, int *n)
+static struct told *emitted_jobs(const struct golden *golden, int step, int *n)
 {
     struct job *jobs = golden_jobs(golden, step, n, NULL);
     struct told *told = elcl_calloc((size_t)*n, sizeof(*told));
@@ -101,7 +101,7 @@ static void check_results(elcl_model *model, const struct told *told, int n)
 
 /* Tokens come for greedy search and sampling alone, one for each that the result has behind the
  * start token (there are no prefixes in these jobs). Gives how many outputs were streamed. */
-static int check_told(const struct told *told, int n)
+static int check_emitted(const struct told *told, int n)
 {
     int n_streamed = 0;
     for (int i = 0; i < n; i++) {
@@ -132,13 +132,13 @@ static void test_models(const struct golden *golden, const struct check_options 
     elcl_model *b = setup_open(golden->directory, &mha, options);
     elcl_model *models[] = {a, b, a};
     int n, calls = 0;
-    struct told *told = told_jobs(golden, 5, &n);
+    struct told *told = emitted_jobs(golden, 5, &n);
     elcl_pool *pool = a && b ? open_pool(models, 3, 2, &calls) : NULL;
     elcl_error err = {0};
     if (pool && submit_all(pool, told, n)) {
         CHECK(!calls, "a callback before the first step");
         CHECK(!elcl_pool_run(pool, &err), "%s", err.msg);
-        CHECK(check_told(told, n) > 0, "no output was streamed");
+        CHECK(check_emitted(told, n) > 0, "no output was streamed");
         uint64_t samples = 0;
         for (int i = 0; i < 3; i++) {
             elcl_engine_stats stats;
@@ -164,10 +164,10 @@ static void test_refusals(elcl_model *model, const struct golden *golden, int la
     elcl_error err = {0};
     CHECK(elcl_pool_create(models, 0, NULL, &pool, &err) == ELCL_E_ARG && !pool && err.msg[0],
           "no model");
-    CHECK(elcl_pool_create(models, ELCL_MAX_LANES + 1, NULL, &pool, &err) == ELCL_E_ARG && !pool,
+    CHECK(elcl_pool_create(models, ELCL_MAX_ENGINES + 1, NULL, &pool, &err) == ELCL_E_ARG && !pool,
           "more models than a pool takes");
     int n, calls = 0;
-    struct told *told = told_jobs(golden, 20, &n);
+    struct told *told = emitted_jobs(golden, 20, &n);
     pool = open_pool(models, lanes, 2, &calls);
     if (pool && submit_all(pool, told, n)) {
         elcl_request bad = request_of(&told[0]);
@@ -184,7 +184,7 @@ static void test_refusals(elcl_model *model, const struct golden *golden, int la
         CHECK(elcl_pool_submit(NULL, &bad, &id, &err) == ELCL_E_ARG, "no pool");
         CHECK(id == 12345, "a refused request has the id %d", (int)id);
         CHECK(!elcl_pool_run(pool, &err), "%s", err.msg);
-        check_told(told, n);
+        check_emitted(told, n);
     }
     size_t pending = 1;
     CHECK(!pool || (!elcl_pool_step(pool, &pending, &err) && !pending),
@@ -201,7 +201,7 @@ static void test_destroy(elcl_model *model, const struct golden *golden, int lan
     elcl_model *models[] = {model, model};
     for (int steps = 0; steps < 6; steps++) {
         int n, calls = 0;
-        struct told *told = told_jobs(golden, 5, &n);
+        struct told *told = emitted_jobs(golden, 5, &n);
         elcl_pool *pool = open_pool(models, lanes, 3, &calls);
         elcl_error err = {0};
         size_t pending = 1;
@@ -224,7 +224,7 @@ static void test_failure(elcl_model *model, const struct golden *golden, int lan
         return;
     elcl_model *models[] = {model, model};
     int n, calls = 0;
-    struct told *told = told_jobs(golden, 20, &n);
+    struct told *told = emitted_jobs(golden, 20, &n);
     elcl_pool *pool = open_pool(models, lanes, 0, &calls);
     if (pool && submit_all(pool, told, n)) {
         elcl_error err = {0}, again = {0};

@@ -180,7 +180,7 @@ struct told {
     struct tokens tokens[STREAMS]; /* by on_token */
     float log_probs[STREAMS][MAX_TOKENS];
     int n_results; /* by on_result */
-    int n_told_late;
+    int n_emitted_late;
     struct hypothesis results[STREAMS];
     float result_log_probs[STREAMS][MAX_TOKENS];
     bool has_log_probs;
@@ -191,7 +191,7 @@ static void on_token(void *user, const elcl_token *token)
     struct told *told = token->user;
     struct tokens *tokens = &told->tokens[token->stream];
     (void)user;
-    told->n_told_late += told->n_results > 0;
+    told->n_emitted_late += told->n_results > 0;
     told->log_probs[token->stream][tokens->n] = token->log_prob;
     tokens->ids[tokens->n++] = token->token;
 }
@@ -232,7 +232,7 @@ static void check_sum(const struct told *told, int i, int n_before, float length
 }
 
 /* What was told one by one is the result behind its beginning. */
-static void check_told(const struct told *told, int i, int n_before, const char *what)
+static void check_emitted(const struct told *told, int i, int n_before, const char *what)
 {
     const struct tokens *got = &told->tokens[i], *whole = &told->results[i].tokens;
     const bool same =
@@ -240,11 +240,11 @@ static void check_told(const struct told *told, int i, int n_before, const char 
         !memcmp(got->ids, whole->ids + n_before, (size_t)got->n * sizeof(*got->ids)) &&
         !memcmp(told->log_probs[i], told->result_log_probs[i] + n_before,
                 (size_t)got->n * sizeof(float));
-    CHECK(same && !told->n_told_late, "%s: %d tokens told, the result has %d", what, got->n,
+    CHECK(same && !told->n_emitted_late, "%s: %d tokens told, the result has %d", what, got->n,
           whole->n - n_before);
 }
 
-static void check_tokens_told(const struct golden *golden, elcl_model *model)
+static void check_tokens_emitted(const struct golden *golden, elcl_model *model)
 {
     static const char *const kinds[] = {"greedy", "sampling", "beam", "diverse beam", "off"};
     enum { KINDS = 5, INPUTS = 5 };
@@ -288,7 +288,7 @@ static void check_tokens_told(const struct golden *golden, elcl_model *model)
         CHECK(told[i].has_log_probs == (kind < 4), "%s", kinds[kind]);
         for (int k = 0; k < told[i].n_results; k++) {
             if (kind < 2)
-                check_told(&told[i], k, n_before, kinds[kind]);
+                check_emitted(&told[i], k, n_before, kinds[kind]);
             else
                 CHECK(told[i].tokens[k].n == 0, "%s tells tokens", kinds[kind]);
             if (kind < 3)
@@ -351,7 +351,7 @@ static void test_setup(const char *name, const struct setup *setup,
         check_company(model, s);
         check_plan(model, s);
         check_greedy(&golden, model);
-        check_tokens_told(&golden, model);
+        check_tokens_emitted(&golden, model);
         check_refusals(model);
     }
     setup_close(&model);

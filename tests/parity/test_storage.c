@@ -21,14 +21,14 @@ struct subject {
 };
 
 /* Logits [N_STEPS, N_INPUTS, V], NULL after a failed check; the f32 run chooses the tokens. */
-static float *run(struct subject *s, enum elcl_storage weights, enum elcl_products products,
+static float *run(struct subject *s, enum elcl_storage weights, enum elcl_compute compute,
                   const struct check_options *options)
 {
     const struct setup setup = {.attention = ELCL_ATTN_EL,
                                 .kernels = ELCL_KERNELS_CPU,
                                 .gemm = ELCL_GEMM_NATIVE,
                                 .weights = weights,
-                                .products = products};
+                                .compute = compute};
     const size_t v = (size_t)s->vocabulary;
     float *logits = elcl_calloc(N_STEPS * N_INPUTS * v, sizeof(*logits));
     elcl_model *model = setup_open(s->directory, &setup, options);
@@ -96,17 +96,17 @@ static void test_model(const char *name, struct subject *s, const struct check_o
 {
     static const struct {
         enum elcl_storage storage;
-        enum elcl_products products;
+        enum elcl_compute compute;
         const char *name;
         double most; /* share of the logits' spread; the models are stored in f16 */
-    } weights[] = {{ELCL_F16, ELCL_PRODUCTS_F32, "f16", 0},
-                   {ELCL_BF16, ELCL_PRODUCTS_F32, "bf16", 0.005},
-                   {ELCL_BF16, ELCL_PRODUCTS_BF16, "bf16 in bf16 products", 0.01},
-                   {ELCL_INT8, ELCL_PRODUCTS_F32, "int8", 0.02},
-                   {ELCL_INT8, ELCL_PRODUCTS_INT, "int8 in integer products", 0.04}};
-    s->exact = run(s, ELCL_F32, ELCL_PRODUCTS_F32, options);
+    } weights[] = {{ELCL_F16, ELCL_COMPUTE_F32, "f16", 0},
+                   {ELCL_BF16, ELCL_COMPUTE_F32, "bf16", 0.005},
+                   {ELCL_BF16, ELCL_COMPUTE_BF16, "bf16 in bf16 products", 0.01},
+                   {ELCL_INT8, ELCL_COMPUTE_F32, "int8", 0.02},
+                   {ELCL_INT8, ELCL_COMPUTE_INT8, "int8 in integer products", 0.04}};
+    s->exact = run(s, ELCL_F32, ELCL_COMPUTE_F32, options);
     for (size_t i = 0; s->exact && i < ELCL_COUNT(weights); i++) {
-        float *logits = run(s, weights[i].storage, weights[i].products, options);
+        float *logits = run(s, weights[i].storage, weights[i].compute, options);
         if (logits)
             compare(name, s, weights[i].name, logits, weights[i].most);
         elcl_free(logits);

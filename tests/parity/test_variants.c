@@ -179,7 +179,7 @@ static const float *self_row(const struct comparison *c, int layer, int r, int t
     return c->self[layer] + (size_t)row * (size_t)c->width;
 }
 
-/* Half the distance of neighbours of that storage around x. */
+/* Half the distance of neighbors of that storage around x. */
 static double half_step(enum elcl_storage storage, double x)
 {
     if (storage == ELCL_F16)

@@ -176,7 +176,7 @@ static void run_steps(struct elcl_search *s, const elcl_gen_options *options,
         }
         outcome->steps++;
         outcome->rows += n;
-        outcome->most_rows = n > outcome->most_rows ? n : outcome->most_rows;
+        outcome->max_rows = n > outcome->max_rows ? n : outcome->max_rows;
         *rc = elcl_search_advance(s, candidates, width, err);
     }
     free(h.now);

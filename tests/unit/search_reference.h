@@ -26,7 +26,7 @@ void table_logits(const struct table_model *model, const int32_t *history, int l
 
 struct outcome {
     int n;           /* hypotheses, best first */
-    int most_rows;   /* of one step */
+    int max_rows;    /* of one step */
     int rows, steps; /* all in all */
     int max_length;  /* stride of ids */
     int32_t *ids;    /* [num_return_sequences, max_length] */

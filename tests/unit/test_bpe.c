@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "check.h"
-#include "format/added.h"
-#include "format/bpe.h"
-#include "format/pretoken.h"
-#include "format/strmap.h"
-#include "format/utf8.h"
+#include "text/added_tokens.h"
+#include "text/bpe.h"
+#include "text/pretoken.h"
+#include "base/strmap.h"
+#include "base/utf8.h"
 
 /* ---- UTF-8 --------------------------------------------------------------------------------- */
 

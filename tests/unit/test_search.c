@@ -193,7 +193,7 @@ static elcl_gen_options random_options(int num_beams, int vocabulary)
 static void check_sound(const struct outcome *got, const elcl_gen_options *o, int vocabulary)
 {
     CHECK(got->n >= 1 && got->n <= o->num_return_sequences, "%d hypotheses", got->n);
-    CHECK(got->most_rows <= o->num_beams, "%d rows", got->most_rows);
+    CHECK(got->max_rows <= o->num_beams, "%d rows", got->max_rows);
     for (int i = 0; i < got->n; i++) {
         const int32_t *ids = got->ids + (size_t)i * (size_t)got->max_length;
         const bool number = o->num_beams > 1 ? isfinite(got->scores[i]) : !isnan(got->scores[i]);

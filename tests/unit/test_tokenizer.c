@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/utf8.h"
+#include "base/utf8.h"
 #include "tokenizer_texts.h"
 
 /* ---- special tokens ------------------------------------------------------------------------ */

@@ -8,7 +8,7 @@
 #include "base/util.h"
 #include "check.h"
 #include "format/json.h"
-#include "format/tokenizer.h"
+#include "text/tokenizer.h"
 
 enum { MAX_BYTES = 16 << 20, MAX_TEXTS = 4096, MAX_REPORTS = 5 };
 

@@ -3,7 +3,7 @@
 #define ELCL_TESTS_TOKENIZER_TEXTS_H
 
 #include "check.h"
-#include "format/tokenizer_impl.h"
+#include "text/tokenizer_impl.h"
 
 /* The files of a case; NULL: not there. */
 struct texts {

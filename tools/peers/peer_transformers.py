@@ -5,7 +5,7 @@ import transformers
 
 
 def with_linear_layers(model):
-    """GPT-2's Conv1D is a linear layer that torch does not know to quantise."""
+    """GPT-2's Conv1D is a linear layer that torch does not know to quantize."""
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
             if not isinstance(child, transformers.pytorch_utils.Conv1D):

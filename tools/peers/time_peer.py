@@ -11,8 +11,8 @@ held back. After one warm-up it repeats up to --repeat times, and starts no repe
 `ids_hash`, which is that of `elcl bench` where the same tokens came out. Conversions stay in --keep
 for the next call, or go.
 
-int8 is dynamic quantisation of the linear layers in transformers (torch), int8 weights with
-quantised activations in CTranslate2, and q8_0 in llama.cpp.
+int8 is dynamic quantization of the linear layers in transformers (torch), int8 weights with
+quantized activations in CTranslate2, and q8_0 in llama.cpp.
 
 Needs numpy and the peer's packages (PyPI: transformers and torch, ctranslate2, llama-cpp-python and
 gguf). Unset OPENBLAS_* and set OMP_NUM_THREADS and OMP_WAIT_POLICY as suits the peer best;

@@ -1,0 +1,24 @@
+/*
+ * Multiply-accumulates of gemm_cpu.cl; the host picks one file dot_*.cl. This one takes weights of
+ * any storage, widened to f32, and rows in f32. A file says:
+ *
+ *   dot_x         WEIGHT_GROUP neighbors of a row of X, as they lie in memory
+ *   dot_w         the WEIGHT_GROUP weights of VW columns that meet them; DOT_W(p) loads it
+ *   dot_sum       type of a sum, dot_sums VW of them
+ *   mac(s, x, w)  s + the products of x with each column of w
+ *
+ * Those that multiply whole numbers define DOT_WHOLE, the type of an element of a row (quantize.cl),
+ * and DOT_OFFSET, which rows have added to them: sums are exact modulo 2^32.
+ */
+// lint: -DVW=8
+// lint: -DVW=16 -DELCL_WEIGHT_INT8
+typedef float dot_x;
+typedef floatv dot_w;
+typedef float dot_sum;
+typedef floatv dot_sums;
+#define DOT_W(p) WEIGHT_VEC(p)
+
+static inline dot_sums mac(dot_sums sums, dot_x x, dot_w w)
+{
+    return ELCL_MAC((floatv)(x), w, sums);
+}

@@ -1,0 +1,102 @@
+/*
+ * Rows in the type of the weights, for GEMMs that multiply both as they are.
+ *
+ * In whole numbers (DOT_WHOLE), ties to even:
+ *     s[r] = max_k |x[r, k]| / 127,  q[r, k] = round(x[r, k] / s[r]) + DOT_OFFSET
+ * A row whose largest magnitude is below 2^-120 counts as zeros, with s = 0; one with an element
+ * that is not finite gets s = NaN, and with it NaN in all its products.
+ *
+ * In bf16, without DOT_WHOLE: the nearest bf16, ties to even.
+ *
+ * quantize   rows [batch, M, words (+ 1)]: the words of a row hold K elements, then zeros; s of
+ *            whole numbers is one more. One work-group of one item per row and batch: global size
+ *            {M, batch}. CPU shape only.
+ */
+// lint after: dot_int8.cl
+// lint: -DVW=8 -DELCL_WEIGHT_INT8 -DWEIGHT_GROUP=4
+// lint: -DVW=16 -DELCL_WEIGHT_INT8 -DWEIGHT_GROUP=4
+
+/* Stores VW elements of a row by words: PoCL 3.1 stores vectors of narrower ones one by one. */
+#if VW == WEIGHT_GROUP
+#define PUT_WORDS(v, words) *(words) = as_uint(v)
+#elif VW == 2 * WEIGHT_GROUP
+#define PUT_WORDS(v, words) vstore2(as_uint2(v), 0, words)
+#elif VW == 4 * WEIGHT_GROUP
+#define PUT_WORDS(v, words) vstore4(as_uint4(v), 0, words)
+#else
+#define PUT_WORDS(v, words) vstore8(as_uint8(v), 0, words)
+#endif
+
+#ifdef DOT_WHOLE
+
+/* The bits of x + QUANTIZE_ROUND, for |x| up to 2^22, less QUANTIZE_ZERO are the whole number next to
+ * x, with DOT_OFFSET: rint() takes PoCL twenty instructions. */
+#define QUANTIZE_ROUND 0x1.8p23f
+#define QUANTIZE_ZERO (as_int(QUANTIZE_ROUND) - DOT_OFFSET)
+#pragma OPENCL FP_CONTRACT OFF /* the product is rounded before the sum */
+#define QUANTIZE_LEAST 0x1p-120f
+#define QUANTIZE_INFINITE 0x7f800000u /* magnitude bits from here on are not finite */
+
+/* The largest magnitude of a row, as bits: they are in the order of the numbers, NaN behind all. */
+static inline uint largest_bits(__global const float *x, int k_size)
+{
+    const int whole = k_size / VW * VW;
+    uintv most = (uintv)(0);
+    for (int k = 0; k < whole; k += VW)
+        most = max(most, LOADV((__global const uint *)x + k) & 0x7fffffffu);
+    uint parts[VW], largest = 0;
+    STOREV(most, parts);
+    for (int i = 0; i < VW; i++)
+        largest = max(largest, parts[i]);
+    for (int k = whole; k < k_size; k++)
+        largest = max(largest, as_uint(x[k]) & 0x7fffffffu);
+    return largest;
+}
+
+__kernel void quantize(__global uint *rows, __global const float *x, /* [batch, M, x_ld] */
+                       int k_size, int words, int x_ld, ulong x_batch)
+{
+    const size_t batch = get_global_id(1), m = get_global_id(0);
+    x += batch * x_batch + m * x_ld;
+    rows += (batch * get_global_size(0) + m) * (words + 1);
+    __global DOT_WHOLE *q = (__global DOT_WHOLE *)rows;
+    const uint bits = largest_bits(x, k_size);
+    const float largest = as_float(bits);
+    const bool finite = bits < QUANTIZE_INFINITE, some = finite && largest >= QUANTIZE_LEAST;
+    const float factor = some ? 127.0f / largest : 0.0f;
+    rows[words] = as_uint(finite ? (some ? largest / 127.0f : 0.0f) : NAN);
+    const int whole = finite ? k_size / VW * VW : 0;
+    for (int k = 0; k < whole; k += VW) {
+        const intv v = CAT(as_int, VW)(LOADV(x + k) * factor + QUANTIZE_ROUND) - QUANTIZE_ZERO;
+        PUT_WORDS(CAT(convert_, CAT(DOT_WHOLE, VW))(v), rows + k / WEIGHT_GROUP);
+    }
+    for (int k = whole; k < words * (int)(sizeof(uint) / sizeof(DOT_WHOLE)); k++) {
+        const float v = finite && k < k_size ? x[k] : 0.0f;
+        q[k] = (DOT_WHOLE)(as_int(v * factor + QUANTIZE_ROUND) - QUANTIZE_ZERO);
+    }
+}
+
+#pragma OPENCL FP_CONTRACT ON
+
+#else
+
+__kernel void quantize(__global uint *rows, __global const float *x, /* [batch, M, x_ld] */
+                       int k_size, int words, int x_ld, ulong x_batch)
+{
+    const size_t batch = get_global_id(1), m = get_global_id(0);
+    x += batch * x_batch + m * x_ld;
+    rows += (batch * get_global_size(0) + m) * words;
+    __global ushort *q = (__global ushort *)rows;
+    const int whole = k_size / VW * VW;
+    for (int k = 0; k < whole; k += VW) {
+        const uintv bits = LOADV((__global const uint *)x + k);
+        const uintv nearest_even = bits + 0x7fffu + ((bits >> 16) & 1u);
+        const intv is_nan = (bits & 0x7fffffffu) > (uintv)(0x7f800000u);
+        const uintv word = select(nearest_even, bits | 0x400000u, is_nan) >> 16;
+        PUT_WORDS(CAT(convert_ushort, VW)(word), rows + k / WEIGHT_GROUP);
+    }
+    for (int k = whole; k < 2 * words; k++)
+        q[k] = k < k_size ? bf16_round(x[k]) : 0;
+}
+
+#endif

@@ -1,0 +1,134 @@
+/* Opening a model: what is read and loaded is the model's, which attention variant it is loaded for
+ * is decided here, between the two, since that takes plans. */
+#include <string.h>
+
+#include "base/util.h"
+#include "engine/choose.h"
+#include "engine/tune_file.h"
+#include "engine/tune_gemm.h"
+#include "model/model.h"
+#include "model/synthetic.h"
+#include "search/rules.h"
+
+static int cut(int value, int usual, int least, int most)
+{
+    return elcl_min_int(elcl_max_int(value > 0 ? value : usual, least), most);
+}
+
+/* What AUTO reckons with: hints of the caller, or the model's own options. */
+static elcl_plan_params expected_use(const struct elcl_model *m, const elcl_model_params *params)
+{
+    const elcl_gen_options *o = &m->defaults;
+    const int most = m->arch.max_positions;
+    const int target = o->max_new_tokens > 0 ? o->max_new_tokens + 1 : o->max_length;
+    const bool panels = m->device->kernels == ELCL_KERNELS_CPU && params->gemm != ELCL_GEMM_CLBLAST;
+    return (elcl_plan_params){
+        .attention = params->attention,
+        .device_type = m->device->desc.type,
+        .vector_width = panels ? elcl_ops_vector_width(&m->device->desc) : 0,
+        .weights = params->weights,
+        .state = params->state,
+        .compute = params->compute,
+        .batch_size = cut(params->expected_batch, 0, 0, ELCL_MAX_SENTENCES),
+        .num_beams = cut(params->expected_beams, elcl_rules_max_rows(o), 1, ELCL_MAX_BEAMS),
+        .max_source = cut(params->expected_source, elcl_arch_default_positions(&m->arch), 1, most),
+        .max_target = cut(params->expected_target, target, elcl_min_int(2, most), most),
+        .memory_limit_bytes = m->device->memory_limit_bytes,
+        .max_alloc_bytes = m->device->desc.max_alloc_bytes};
+}
+
+static int choose(struct elcl_model *m, const elcl_model_params *params,
+                  const struct elcl_tune_file *tuned, elcl_error *err)
+{
+    const struct elcl_blueprint b = {
+        .family = m->family, .config = m->config, .arch = m->arch, .defaults = m->defaults};
+    elcl_plan_params p = expected_use(m, params);
+    struct elcl_attention_choice choice;
+    elcl_machine machine = tuned->rates;
+    machine.kernels = m->device->kernels;
+    if (tuned->has_rates)
+        p.machine = &machine;
+    const int rc = elcl_choose_variant(&b, &p, &choice, err);
+    if (rc)
+        return rc;
+    m->attention = choice.attention;
+    memcpy(m->attention_reason, choice.reason, sizeof(m->attention_reason));
+    if (*choice.reason)
+        elcl_device_log(m->device, ELCL_LOG_INFO, "auto attention: %s", choice.reason);
+    return ELCL_OK;
+}
+
+/* What is stored of the device; nothing where that cannot be read. */
+static struct elcl_tune_file read_tuned(const struct elcl_device *device)
+{
+    struct elcl_tune_file tuned = {0};
+    elcl_error why = {0};
+    if (elcl_tune_file_read(device->cache_directory, &device->desc, &tuned, &why))
+        elcl_device_log(device, ELCL_LOG_INFO, "%s: not used", why.msg);
+    return tuned;
+}
+
+static int complete(struct elcl_model *m, const elcl_model_params *params,
+                    struct elcl_tensors *tensors, elcl_error *err)
+{
+    const struct elcl_tune_file tuned = read_tuned(m->device);
+    const int rc = choose(m, params, &tuned, err);
+    m->clblast_rows = elcl_tune_clblast_rows(&tuned, params->weights, NULL);
+    return rc ? rc : elcl_model_load(m, params, tensors, err);
+}
+
+static int check_state(const char *function, const elcl_model_params *params, elcl_error *err)
+{
+    if (params->state != ELCL_INT8)
+        return ELCL_OK;
+    return elcl_fail(err, ELCL_E_ARG,
+                     "%s: state cannot be ELCL_INT8, which is for weights; expected ELCL_F32, "
+                     "ELCL_F16 or ELCL_BF16",
+                     function);
+}
+
+int elcl_model_open(const char *directory, const elcl_model_params *params, elcl_model **model,
+                    elcl_error *err)
+{
+    const elcl_model_params defaults = elcl_model_params_default();
+    if (!directory || !model)
+        return elcl_fail(err, ELCL_E_ARG, "elcl_model_open: directory and model must not be NULL");
+    if (!params)
+        params = &defaults;
+    struct elcl_tensors *tensors = NULL;
+    struct elcl_model *m = NULL;
+    int rc;
+    ELCL_TRY(check_state("elcl_model_open", params, err));
+    ELCL_TRY(elcl_model_begin(directory, params, &m, err));
+    ELCL_TRY(elcl_tensors_open(directory, &tensors, err));
+    ELCL_TRY(complete(m, params, tensors, err));
+    *model = m;
+    m = NULL;
+fail:
+    elcl_tensors_close(&tensors);
+    elcl_model_close(&m);
+    return rc;
+}
+
+int elcl_model_open_synthetic(const char *name, uint64_t seed, const elcl_model_params *params,
+                              elcl_model **model, elcl_error *err)
+{
+    const elcl_model_params defaults = elcl_model_params_default();
+    if (!name || !model)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "elcl_model_open_synthetic: name and model must not be NULL");
+    if (!params)
+        params = &defaults;
+    struct elcl_synthetic tensors = {0};
+    struct elcl_model *m = NULL;
+    int rc;
+    ELCL_TRY(check_state("elcl_model_open_synthetic", params, err));
+    ELCL_TRY(elcl_model_begin_synthetic(name, seed, params, &tensors, &m, err));
+    ELCL_TRY(complete(m, params, &tensors.base, err));
+    *model = m;
+    m = NULL;
+fail:
+    elcl_synthetic_finish(&tensors);
+    elcl_model_close(&m);
+    return rc;
+}

@@ -1,0 +1,273 @@
+#include "model/bart_like.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "base/util.h"
+
+/* ---- hyper-parameters ---- */
+
+/* Keys that older files carry to tell BART's kin apart. model_type does that now; what contradicts
+ * it would change the result. */
+static int refuse_variations(const struct elcl_bart_like *kin, const struct elcl_config *config,
+                             elcl_error *err)
+{
+    const bool sinusoidal = kin->positions != ELCL_POSITIONS_LEARNED;
+    const struct {
+        const char *key;
+        bool want;
+    } keys[] = {
+        {"normalize_before", kin->pre_norm},
+        {"add_final_layer_norm", kin->pre_norm},
+        {"static_position_embeddings", sinusoidal},
+        {"normalize_embedding", kin->embedding_norm},
+        {"is_encoder_decoder", true},
+    };
+    for (size_t i = 0; i < ELCL_COUNT(keys); i++) {
+        bool value;
+        const int rc = elcl_config_bool_or(config, keys[i].key, keys[i].want, &value, err);
+        if (rc)
+            return rc;
+        if (value != keys[i].want)
+            return elcl_fail(err, ELCL_E_UNSUPPORTED, "%s: %s must be %s for model_type %s",
+                             config->path, keys[i].key, keys[i].want ? "true" : "false",
+                             kin->model_type);
+    }
+    return ELCL_OK;
+}
+
+static int read_vocabularies(const struct elcl_bart_like *kin, const struct elcl_config *config,
+                             struct elcl_arch *a, elcl_error *err)
+{
+    int rc;
+    ELCL_TRY(elcl_config_int(config, "vocab_size", 1, 1 << 24, &a->source_vocabulary, err));
+    a->vocabulary = a->source_vocabulary;
+    a->shared = true;
+    ELCL_TRY(elcl_config_bool_or(config, "tie_word_embeddings", true, &a->tied, err));
+    if (!kin->vocabularies)
+        return ELCL_OK;
+    ELCL_TRY(
+        elcl_config_bool_or(config, "share_encoder_decoder_embeddings", true, &a->shared, err));
+    if (!a->shared)
+        ELCL_TRY(elcl_config_int_or(config, "decoder_vocab_size", 1, 1 << 24, a->source_vocabulary,
+                                    &a->vocabulary, err));
+fail:
+    return rc;
+}
+
+static int read_fairseq_vocabularies(const struct elcl_config *config, struct elcl_arch *a,
+                                     elcl_error *err)
+{
+    int rc;
+    ELCL_TRY(elcl_config_int(config, "src_vocab_size", 1, 1 << 24, &a->source_vocabulary, err));
+    ELCL_TRY(elcl_config_int(config, "tgt_vocab_size", 1, 1 << 24, &a->vocabulary, err));
+    ELCL_TRY(elcl_config_bool_or(config, "tie_word_embeddings", false, &a->shared, err));
+    ELCL_TRY(elcl_config_bool_or(config, "share_decoder_input_output_embed", true, &a->tied, err));
+    if (a->shared && a->source_vocabulary != a->vocabulary)
+        return elcl_fail(err, ELCL_E_FORMAT,
+                         "%s: tie_word_embeddings is true, but src_vocab_size is %d and "
+                         "tgt_vocab_size %d",
+                         config->path, a->source_vocabulary, a->vocabulary);
+fail:
+    return rc;
+}
+
+static int read_positions(const struct elcl_bart_like *kin, const struct elcl_config *config,
+                          struct elcl_arch *a, elcl_error *err)
+{
+    int rc;
+    ELCL_TRY(elcl_config_int_or(config, "max_position_embeddings", 2, 1 << 20, kin->max_positions,
+                                &a->max_positions, err));
+    a->position_offset = kin->position_offset;
+    if (kin->positions == ELCL_POSITIONS_AFTER_PADDING) {
+        int pad;
+        ELCL_TRY(
+            elcl_config_int_or(config, "pad_token_id", 0, a->source_vocabulary - 1, 1, &pad, err));
+        a->position_offset = pad + 1;
+        if (a->d < 4)
+            return elcl_fail(err, ELCL_E_UNSUPPORTED,
+                             "%s: d_model %d: sinusoidal positions of "
+                             "model_type %s need 4 or more",
+                             config->path, a->d, kin->model_type);
+    }
+fail:
+    return rc;
+}
+
+int elcl_bart_like_arch(const struct elcl_bart_like *kin, const struct elcl_config *config,
+                        struct elcl_arch *arch, elcl_error *err)
+{
+    struct elcl_arch a = {.pre_norm = kin->pre_norm, .norm_eps = 1e-5f};
+    bool scale;
+    int rc;
+    ELCL_TRY(refuse_variations(kin, config, err));
+    ELCL_TRY(elcl_config_int(config, "d_model", 1, ELCL_MAX_WIDTH, &a.d, err));
+    ELCL_TRY(elcl_config_int(config, "encoder_layers", 1, ELCL_MAX_LAYERS, &a.encoder_layers, err));
+    ELCL_TRY(elcl_config_int(config, "decoder_layers", 1, ELCL_MAX_LAYERS, &a.decoder_layers, err));
+    ELCL_TRY(elcl_config_int(config, "encoder_attention_heads", 1, 1024, &a.encoder_heads, err));
+    ELCL_TRY(elcl_config_int(config, "decoder_attention_heads", 1, 1024, &a.decoder_heads, err));
+    ELCL_TRY(elcl_config_int(config, "encoder_ffn_dim", 1, 1 << 20, &a.encoder_ffn, err));
+    ELCL_TRY(elcl_config_int(config, "decoder_ffn_dim", 1, 1 << 20, &a.decoder_ffn, err));
+    ELCL_TRY(elcl_config_bool_or(config, "scale_embedding", kin->scale_embedding, &scale, err));
+    ELCL_TRY(kin->fairseq_keys ? read_fairseq_vocabularies(config, &a, err)
+                               : read_vocabularies(kin, config, &a, err));
+    ELCL_TRY(read_positions(kin, config, &a, err));
+    ELCL_TRY(elcl_read_activation(config, kin->activation, &a.act, err));
+    if (a.d % a.encoder_heads || a.d % a.decoder_heads)
+        return elcl_fail(err, ELCL_E_FORMAT,
+                         "%s: d_model %d is not a multiple of the attention heads (%d and %d)",
+                         config->path, a.d, a.encoder_heads, a.decoder_heads);
+    a.embed_scale = scale ? sqrtf((float)a.d) : 1.0f;
+    *arch = a;
+fail:
+    return rc;
+}
+
+/* ---- positions ---- */
+
+/* The columns of sines come first; where D is odd there is one more of them. */
+static void sinusoidal_row(float *row, int position, int d)
+{
+    const int n_sin = (d + 1) / 2;
+    for (int i = 0; i < d; i++) {
+        const int pair = i < n_sin ? i : i - n_sin;
+        const double angle = position / pow(10000.0, 2.0 * pair / d);
+        row[i] = (float)(i < n_sin ? sin(angle) : cos(angle));
+    }
+}
+
+/* Angles are rounded to float on the way, as in the tables that such models were trained with:
+ * at position 1000 that moves them by 6e-5. Where D is odd the last column is 0. */
+static void after_padding_row(float *row, int position, int d)
+{
+    const int half = d / 2;
+    const float step = (float)-(log(10000.0) / (half - 1));
+    row[d - 1] = 0;
+    for (int i = 0; i < half; i++) {
+        const float frequency = (float)exp((double)((float)i * step));
+        const float angle = (float)position * frequency;
+        row[i] = (float)sin((double)angle);
+        row[half + i] = (float)cos((double)angle);
+    }
+}
+
+static int load_positions(const struct elcl_bart_like *kin, struct elcl_loader *loader,
+                          const struct elcl_arch *arch, const char *stack,
+                          struct elcl_buffer *positions)
+{
+    const int rows = arch->max_positions + arch->position_offset;
+    char name[64];
+    snprintf(name, sizeof(name), "%s.embed_positions.weight", stack);
+    if (kin->positions == ELCL_POSITIONS_AFTER_PADDING)
+        return elcl_load_computed_table(loader, after_padding_row, rows, arch->d, positions);
+    if (kin->positions == ELCL_POSITIONS_SINUSOIDAL && !loader->plan &&
+        !elcl_load_find(loader, name))
+        return elcl_load_computed_table(loader, sinusoidal_row, rows, arch->d, positions);
+    return elcl_load_table(loader, name, rows, arch->d, positions);
+}
+
+/* ---- tensors ---- */
+
+static int load_layer(struct elcl_loader *loader, const struct elcl_arch *arch, const char *stack,
+                      int i, bool decoder, struct elcl_layer_weights *layer)
+{
+    const int d = arch->d, ffn = decoder ? arch->decoder_ffn : arch->encoder_ffn;
+    const int heads = decoder ? arch->decoder_heads : arch->encoder_heads;
+    char name[128];
+    int rc;
+#define NAME(role) (snprintf(name, sizeof(name), "%s.layers.%d.%s", stack, i, role), name)
+    ELCL_TRY(elcl_load_attention(loader, NAME("self_attn"), heads, d,
+                                 decoder ? ELCL_SITE_SELF : ELCL_SITE_ENCODER, &layer->self));
+    ELCL_TRY(
+        elcl_load_norm(loader, NAME("self_attn_layer_norm"), d, arch->norm_eps, &layer->self_norm));
+    if (decoder) {
+        ELCL_TRY(elcl_load_attention(loader, NAME("encoder_attn"), heads, d, ELCL_SITE_CROSS,
+                                     &layer->cross));
+        ELCL_TRY(elcl_load_norm(loader, NAME("encoder_attn_layer_norm"), d, arch->norm_eps,
+                                &layer->cross_norm));
+    }
+    ELCL_TRY(elcl_load_linear(loader, NAME("fc1"), ffn, d, &layer->fc1));
+    ELCL_TRY(elcl_load_linear(loader, NAME("fc2"), d, ffn, &layer->fc2));
+    ELCL_TRY(elcl_load_norm(loader, NAME("final_layer_norm"), d, arch->norm_eps, &layer->ffn_norm));
+#undef NAME
+fail:
+    return rc;
+}
+
+static int load_stack(const struct elcl_bart_like *kin, struct elcl_loader *loader,
+                      const struct elcl_arch *arch, bool decoder, struct elcl_stack_weights *out)
+{
+    const char *stack = decoder ? "decoder" : "encoder";
+    const int n_layers = decoder ? arch->decoder_layers : arch->encoder_layers;
+    char name[64];
+    int rc;
+    ELCL_TRY(load_positions(kin, loader, arch, stack, &out->positions));
+    snprintf(name, sizeof(name), "%s.layernorm_embedding", stack);
+    if (kin->embedding_norm)
+        ELCL_TRY(elcl_load_norm(loader, name, arch->d, arch->norm_eps, &out->embedding_norm));
+    snprintf(name, sizeof(name), "%s.layer_norm", stack);
+    if (kin->pre_norm)
+        ELCL_TRY(elcl_load_norm(loader, name, arch->d, arch->norm_eps, &out->final_norm));
+    ELCL_TRY(elcl_stack_create(out, n_layers, loader->err));
+    for (int i = 0; i < n_layers; i++)
+        ELCL_TRY(load_layer(loader, arch, stack, i, decoder, &out->layers[i]));
+fail:
+    return rc;
+}
+
+/* One table for all three places, stored under any of its names. */
+static int load_one_table(struct elcl_loader *loader, const struct elcl_arch *arch,
+                          struct elcl_weights *weights)
+{
+    static const char *const names[] = {"shared.weight", "encoder.embed_tokens.weight",
+                                        "decoder.embed_tokens.weight", "lm_head.weight", NULL};
+    const int rc = elcl_load_embedding(loader, names, arch->vocabulary, arch->d, weights,
+                                       &weights->encoder.tokens);
+    weights->decoder.tokens = weights->head = weights->encoder.tokens;
+    return rc;
+}
+
+/* With tie_word_embeddings false the output has a table of its own, and encoder and decoder may
+ * have theirs; they have them for certain where they do not share one vocabulary. */
+static int load_tables(const struct elcl_bart_like *kin, struct elcl_loader *loader,
+                       const struct elcl_arch *arch, struct elcl_weights *weights)
+{
+    static const char *const encoder[] = {"encoder.embed_tokens.weight", "shared.weight",
+                                          "decoder.embed_tokens.weight", NULL};
+    static const char *const only_encoder[] = {"encoder.embed_tokens.weight", NULL};
+    static const char *const decoder[] = {"decoder.embed_tokens.weight", NULL};
+    const char *const head[] = {kin->head ? kin->head : "lm_head.weight", NULL};
+    const char *const decoder_or_head[] = {decoder[0], head[0], NULL};
+    const int v = arch->vocabulary, d = arch->d;
+    int rc;
+    ELCL_TRY(elcl_load_embedding(loader, arch->shared ? encoder : only_encoder,
+                                 arch->source_vocabulary, d, weights, &weights->encoder.tokens));
+    weights->decoder.tokens = weights->encoder.tokens;
+    const bool both =
+        loader->st && elcl_load_find(loader, encoder[0]) && elcl_load_find(loader, decoder[0]);
+    if (!arch->shared || both)
+        ELCL_TRY(elcl_load_embedding(loader, arch->tied ? decoder_or_head : decoder, v, d, weights,
+                                     &weights->decoder.tokens));
+    weights->head = weights->decoder.tokens;
+    if (!arch->tied)
+        ELCL_TRY(elcl_load_embedding(loader, head, v, d, weights, &weights->head));
+fail:
+    return rc;
+}
+
+int elcl_bart_like_load(const struct elcl_bart_like *kin, struct elcl_loader *loader,
+                        const struct elcl_arch *arch, struct elcl_weights *weights)
+{
+    int rc;
+    if (arch->tied && arch->shared)
+        ELCL_TRY(load_one_table(loader, arch, weights));
+    else
+        ELCL_TRY(load_tables(kin, loader, arch, weights));
+    ELCL_TRY(load_stack(kin, loader, arch, false, &weights->encoder));
+    ELCL_TRY(load_stack(kin, loader, arch, true, &weights->decoder));
+    if (kin->logits_bias && (!loader->st || elcl_load_find(loader, "final_logits_bias")))
+        ELCL_TRY(
+            elcl_load_vector(loader, "final_logits_bias", arch->vocabulary, &weights->head_bias));
+fail:
+    return rc;
+}

@@ -1,0 +1,322 @@
+#include "model/run_state.h"
+
+#include <math.h>
+
+#include "base/util.h"
+#include "model/attn.h"
+#include "search/rules.h"
+
+size_t elcl_capacity_step(const struct elcl_capacity *c)
+{
+    return (size_t)elcl_capacity_rows(c) * ((size_t)c->lists + ELCL_STEP_INTS) +
+           (size_t)c->sentences * (size_t)c->max_source;
+}
+
+int elcl_run_n_buffers(const struct elcl_arch *arch)
+{
+    return ELCL_B_LAYERS + 2 * arch->decoder_layers;
+}
+
+/* a * b * c * d, or SIZE_MAX when that does not fit. */
+static size_t product(size_t a, size_t b, size_t c, size_t d)
+{
+    size_t n = a;
+    const bool fits = elcl_mul_size(n, b, &n) && elcl_mul_size(n, c, &n) && elcl_mul_size(n, d, &n);
+    return fits ? n : SIZE_MAX;
+}
+
+static void put(struct elcl_buffer_spec *specs, int at, const char *label,
+                enum elcl_buffer_category category, size_t bytes)
+{
+    specs[at] = (struct elcl_buffer_spec){label, category, bytes};
+}
+
+static void state_buffers(const struct elcl_arch *arch, enum elcl_attention attention,
+                          enum elcl_storage state, const struct elcl_capacity *c,
+                          struct elcl_buffer_spec *specs)
+{
+    const size_t d = (size_t)arch->d, b = (size_t)c->sentences, s = (size_t)c->max_source;
+    const size_t inner = (size_t)elcl_arch_inner(arch, arch->decoder_heads);
+    const size_t r = (size_t)elcl_capacity_rows(c), t = (size_t)c->max_target;
+    const size_t element = elcl_storage_bytes(state);
+    const bool el = attention == ELCL_ATTN_EL, beam = attention == ELCL_ATTN_MHA_BEAM;
+    const bool only = arch->decoder_only;
+    const size_t rows = beam ? r * (size_t)elcl_capacity_row_cache(arch, c)
+                             : r * t + b * (size_t)elcl_capacity_prompt(arch, c);
+    const size_t self = product(rows, el ? d : 2 * inner, element, 1);
+    const size_t cross = el || only ? 0 : product(beam ? r : b, s, 2 * inner, element);
+    if (el && !only)
+        put(specs, ELCL_B_SOURCE, "encoder output", ELCL_BUFFERS_SOURCE, product(b, s, d, element));
+    if (beam) {
+        put(specs, ELCL_B_SPARE_SELF, "spare self cache", ELCL_BUFFERS_WORKSPACE, self);
+        put(specs, ELCL_B_SPARE_CROSS, "spare cross cache", ELCL_BUFFERS_WORKSPACE, cross);
+    }
+    for (int l = 0; l < arch->decoder_layers; l++) {
+        put(specs, elcl_b_self(l), el ? "hidden states" : "self K/V cache", ELCL_BUFFERS_SELF,
+            self);
+        put(specs, elcl_b_cross(l), "cross K/V", ELCL_BUFFERS_SOURCE, cross);
+    }
+}
+
+static int widest_heads(const struct elcl_arch *arch)
+{
+    const int decoder = elcl_arch_inner(arch, arch->decoder_heads);
+    return arch->decoder_only ? decoder
+                              : elcl_max_int(decoder, elcl_arch_inner(arch, arch->encoder_heads));
+}
+
+/* A GEMM's input in the type of its weights, of the GEMM that takes most: widths of a layer, of the
+ * head, and of all heads' contexts. */
+static size_t narrow_bytes(const struct elcl_arch *arch, enum elcl_attention attention,
+                           const struct elcl_capacity *c)
+{
+    const int r = elcl_capacity_rows(c), rows = elcl_max_int(r, c->encode_rows);
+    const int ffn = elcl_max_int(arch->encoder_ffn, arch->decoder_ffn);
+    const int inner = widest_heads(arch), heads = arch->decoder_heads;
+    const int widest =
+        elcl_max_int(elcl_max_int(arch->d, inner), elcl_max_int(ffn, elcl_arch_embed_width(arch)));
+    const size_t layer = elcl_rounded_bytes(1, rows, widest);
+    if (attention != ELCL_ATTN_EL)
+        return layer;
+    const size_t contexts = elcl_rounded_bytes(heads, arch->decoder_only ? rows : r,
+                                               elcl_max_int(arch->d, elcl_arch_dh(arch, heads)));
+    return contexts > layer ? contexts : layer;
+}
+
+/* EL-attention's, of the GPU shape: of rows and heads with `keys` at most. */
+static size_t some_probabilities(const struct elcl_arch *arch, int rows, int keys)
+{
+    return product((size_t)rows, (size_t)arch->decoder_heads, elcl_attn_el_probabilities_ld(keys),
+                   sizeof(float));
+}
+
+/* Of a step's rows with the longest source or output, or both behind each other, and of a prompt's.
+ * Teacher-forced passes have rows of some targets, no longer than all rows, and their sources
+ * together are no longer either. */
+static size_t probability_bytes(const struct elcl_arch *arch, const struct elcl_capacity *c)
+{
+    const int r = elcl_capacity_rows(c);
+    if (c->score_block)
+        return some_probabilities(arch, r, elcl_min_int(r, arch->max_positions));
+    if (!arch->decoder_only)
+        return some_probabilities(arch, r, elcl_max_int(c->max_source, c->max_target));
+    const size_t step = some_probabilities(arch, r, elcl_capacity_row_cache(arch, c));
+    const size_t prompt = some_probabilities(arch, c->encode_rows, c->max_source);
+    return step > prompt ? step : prompt;
+}
+
+static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention attention,
+                              const struct elcl_capacity *c, struct elcl_buffer_spec *specs)
+{
+    const enum elcl_buffer_category w = ELCL_BUFFERS_WORKSPACE;
+    const size_t d = (size_t)arch->d, r = (size_t)elcl_capacity_rows(c);
+    const size_t encode = (size_t)c->encode_rows, rows = r > encode ? r : encode;
+    const size_t t = (size_t)c->max_target, f = sizeof(float), i = sizeof(int32_t);
+    const size_t ffn = (size_t)elcl_max_int(arch->encoder_ffn, arch->decoder_ffn);
+    const size_t y = (size_t)elcl_max_int(arch->d, elcl_arch_embed_width(arch));
+    const size_t inner = (size_t)widest_heads(arch);
+    const size_t heads = attention == ELCL_ATTN_EL ? product(arch->decoder_only ? rows : r,
+                                                             (size_t)arch->decoder_heads, d, f)
+                                                   : 0;
+    put(specs, ELCL_B_STEP, "step records", w, product(elcl_capacity_step(c), i, 1, 1));
+    put(specs, ELCL_B_ENCODE, "encode records", w,
+        product(encode, ELCL_ROW_INTS + ELCL_GROUP_INTS, i, 1));
+    put(specs, ELCL_B_X, "x", w, product(rows, d, f, 1));
+    put(specs, ELCL_B_Y, "y", w, product(rows, y, f, 1));
+    put(specs, ELCL_B_H, "h", w, arch->pre_norm ? product(rows, d, f, 1) : 0);
+    put(specs, ELCL_B_QKV, "qkv", w, product(rows, 3 * inner, f, 1));
+    put(specs, ELCL_B_O, "o", w, product(rows, inner, f, 1));
+    put(specs, ELCL_B_FFN, "ffn", w, product(rows, arch->gated ? 2 * ffn : ffn, f, 1));
+    put(specs, ELCL_B_E, "expanded queries", w, heads);
+    put(specs, ELCL_B_C, "contexts", w, heads);
+    put(specs, ELCL_B_PROBABILITIES, "probabilities", w,
+        attention == ELCL_ATTN_EL && c->gpu ? probability_bytes(arch, c) : 0);
+    put(specs, ELCL_B_LOGITS, "logits", w, product(r, (size_t)arch->vocabulary, f, 1));
+    put(specs, ELCL_B_CANDIDATES, "candidates", w, product(r, (size_t)c->width, 2 * i, 1));
+    put(specs, ELCL_B_LINEAGE, "lineage", w, product(r, t, i, 1));
+    put(specs, ELCL_B_LINEAGE_NEXT, "lineage", w, product(r, t, i, 1));
+    put(specs, ELCL_B_ROUNDED, "narrow rows", w, c->narrow ? narrow_bytes(arch, attention, c) : 0);
+    put(specs, ELCL_B_TOKENS, "tokens", w,
+        product(r * t + (size_t)c->sentences * (size_t)elcl_capacity_prompt(arch, c), i, 1, 1));
+}
+
+/* Teacher-forced passes: few rows of logits at once, no histories, nothing to reorder; and rows of
+ * hidden states apart from the residual stream in every model. */
+static void score_buffers(const struct elcl_arch *arch, const struct elcl_capacity *c,
+                          struct elcl_buffer_spec *specs)
+{
+    static const int absent[] = {ELCL_B_LINEAGE, ELCL_B_LINEAGE_NEXT, ELCL_B_TOKENS,
+                                 ELCL_B_SPARE_SELF, ELCL_B_SPARE_CROSS};
+    const size_t rows = (size_t)elcl_capacity_rows(c), block = (size_t)c->score_block;
+    for (size_t i = 0; i < ELCL_COUNT(absent); i++)
+        specs[absent[i]].bytes = 0;
+    put(specs, ELCL_B_LOGITS, "logits", ELCL_BUFFERS_WORKSPACE,
+        product(block, (size_t)arch->vocabulary, sizeof(float), 1));
+    put(specs, ELCL_B_H, "h", ELCL_BUFFERS_WORKSPACE,
+        product(rows, (size_t)arch->d, sizeof(float), 1));
+}
+
+bool elcl_run_buffers(const struct elcl_arch *arch, enum elcl_attention attention,
+                      enum elcl_storage state, const struct elcl_capacity *capacity,
+                      struct elcl_buffer_spec *specs)
+{
+    const int n = elcl_run_n_buffers(arch);
+    for (int i = 0; i < n; i++)
+        specs[i] = (struct elcl_buffer_spec){"", ELCL_BUFFERS_WORKSPACE, 0};
+    state_buffers(arch, attention, state, capacity, specs);
+    workspace_buffers(arch, attention, capacity, specs);
+    if (capacity->score_block)
+        score_buffers(arch, capacity, specs);
+    for (int i = 0; i < n; i++)
+        if (specs[i].bytes == SIZE_MAX)
+            return false;
+    return true;
+}
+
+static int create_buffers(struct elcl_run *run, struct elcl_ops *ops,
+                          const struct elcl_buffer_spec *specs, elcl_error *err)
+{
+    int rc = ELCL_OK;
+    for (int i = 0; !rc && i < run->n_buffers; i++) {
+        if (i == ELCL_B_ROUNDED)
+            rc = elcl_ops_reserve_rounded(ops, specs[i].bytes, err);
+        else if (specs[i].bytes)
+            rc = elcl_buffer_create(ops->device, specs[i].label, specs[i].bytes, &run->buffers[i],
+                                    err);
+    }
+    return rc;
+}
+
+int elcl_run_init(struct elcl_run *run, const struct elcl_arch *arch,
+                  const struct elcl_weights *weights, enum elcl_attention attention,
+                  const struct elcl_capacity *capacity, struct elcl_ops *ops, elcl_error *err)
+{
+    struct elcl_run r = {.arch = arch,
+                         .weights = weights,
+                         .variant = elcl_attention_variant(attention),
+                         .capacity = *capacity,
+                         .n_buffers = elcl_run_n_buffers(arch),
+                         .h = arch->pre_norm ? ELCL_B_H : ELCL_B_X};
+    struct elcl_buffer_spec *specs = elcl_calloc((size_t)r.n_buffers, sizeof(*specs));
+    r.buffers = elcl_calloc((size_t)r.n_buffers, sizeof(*r.buffers));
+    int rc = specs && r.buffers ? ELCL_OK : elcl_fail_nomem(err);
+    if (!rc && !elcl_run_buffers(arch, attention, ops->state, capacity, specs))
+        rc = elcl_fail(err, ELCL_E_DEVICE_NOMEM,
+                       "a batch of %d sentences with %d beams, %d source "
+                       "and %d target tokens is too large",
+                       capacity->sentences, capacity->beams, capacity->max_source,
+                       capacity->max_target);
+    if (!rc)
+        rc = create_buffers(&r, ops, specs, err);
+    elcl_free(specs);
+    if (rc) {
+        elcl_run_finish(&r);
+        return rc;
+    }
+    r.ops = ops;
+    *run = r;
+    return ELCL_OK;
+}
+
+void elcl_run_finish(struct elcl_run *run)
+{
+    elcl_ops_destroy(&run->ops); /* waits: buffers are in no one's use then */
+    for (int i = 0; run->buffers && i < run->n_buffers; i++)
+        elcl_buffer_destroy(&run->buffers[i]);
+    elcl_free(run->buffers);
+    *run = (struct elcl_run){0};
+}
+
+const struct elcl_attention_variant *elcl_attention_variant(enum elcl_attention attention)
+{
+    static const struct elcl_attention_variant *const variants[] = {&elcl_attn_el, &elcl_attn_mha,
+                                                                    &elcl_attn_mha_beam};
+    for (size_t i = 0; i < ELCL_COUNT(variants); i++)
+        if (variants[i]->id == attention)
+            return variants[i];
+    return NULL;
+}
+
+/* EL-attention where arithmetic is cheap against memory traffic: its scores and contexts take H
+ * times the arithmetic of `mha`. */
+enum elcl_attention elcl_choose_attention(enum elcl_device_type type, enum elcl_attention asked,
+                                          const char **reason)
+{
+    const bool cpu = type == ELCL_DEVICE_CPU;
+    if (reason)
+        *reason =
+            cpu ? "a CPU has little arithmetic for each byte of memory traffic, and el takes "
+                  "H times the arithmetic of mha for scores and contexts"
+                : "a GPU has arithmetic to spare for each byte of memory traffic, and el reads "
+                  "least and keeps the smallest state";
+    if (asked != ELCL_ATTN_AUTO)
+        return asked;
+    return cpu ? ELCL_ATTN_MHA : ELCL_ATTN_EL;
+}
+
+float elcl_attention_scale(const struct elcl_arch *arch, int heads)
+{
+    return arch->unscaled_scores ? 1.0f : 1.0f / sqrtf((float)elcl_arch_dh(arch, heads));
+}
+
+float elcl_self_scale(const struct elcl_arch *arch, int layer)
+{
+    const float by_width = elcl_attention_scale(arch, arch->decoder_heads);
+    return arch->scores_by_layer ? by_width / (float)(layer + 1) : by_width;
+}
+
+float elcl_cross_scale(const struct elcl_arch *arch)
+{
+    return elcl_attention_scale(arch, arch->decoder_heads);
+}
+
+const struct elcl_position_bias *elcl_layer_bias(const struct elcl_stack_weights *stack, int layer)
+{
+    const struct elcl_position_bias *own = &stack->layers[layer].bias;
+    return own->table.mem ? own : &stack->layers[0].bias;
+}
+
+int elcl_run_linear(struct elcl_run *run, int y, int x, int x_ld, const struct elcl_linear *linear,
+                    int m, enum elcl_activation act, elcl_error *err)
+{
+    const struct elcl_gemm_args args = {.y = &run->buffers[y],
+                                        .x = &run->buffers[x],
+                                        .bias = elcl_buffer_or_none(&linear->bias),
+                                        .w = &linear->w,
+                                        .m = m,
+                                        .x_ld = x_ld,
+                                        .y_ld = linear->w.n,
+                                        .act = act};
+    return elcl_op_gemm(run->ops, &args, err);
+}
+
+int elcl_run_ffn(struct elcl_run *run, const struct elcl_layer_weights *layer, int m,
+                 elcl_error *err)
+{
+    const enum elcl_activation act = run->arch->act;
+    const bool gated = run->arch->gated;
+    int rc;
+    ELCL_TRY(elcl_run_linear(run, ELCL_B_FFN, run->h, run->arch->d, &layer->fc1, m,
+                             gated ? ELCL_ACT_NONE : act, err));
+    if (gated)
+        ELCL_TRY(elcl_op_gate(run->ops, &run->buffers[ELCL_B_FFN], m, layer->fc2.w.k, act, err));
+    ELCL_TRY(elcl_run_linear(run, ELCL_B_Y, ELCL_B_FFN, layer->fc1.w.n, &layer->fc2, m,
+                             ELCL_ACT_NONE, err));
+fail:
+    return rc;
+}
+
+int elcl_run_add_norm(struct elcl_run *run, const struct elcl_step_place *place, int y,
+                      const struct elcl_norm *norm, int state, elcl_error *err)
+{
+    const struct elcl_add_norm_args args = {.out = &run->buffers[run->h],
+                                            .x = &run->buffers[ELCL_B_X],
+                                            .y = y >= 0 ? &run->buffers[y] : NULL,
+                                            .state = state >= 0 ? &run->buffers[state] : NULL,
+                                            .step = &run->buffers[place->step],
+                                            .rows_at = place->rows_at,
+                                            .norm = norm,
+                                            .r = place->n_rows,
+                                            .d = run->arch->d};
+    return elcl_op_add_norm(run->ops, &args, err);
+}

@@ -1,0 +1,186 @@
+/*
+ * A run: the device buffers of one engine, and what its steps share. The list of buffers is made
+ * by arithmetic alone (elcl_run_buffers): the plan sums it, the allocation executes it.
+ */
+#ifndef ELCL_MODEL_RUN_H
+#define ELCL_MODEL_RUN_H
+
+#include "model/arch.h"
+#include "model/weights.h"
+
+/* What a run has room for. */
+struct elcl_capacity {
+    int sentences;   /* B in flight */
+    int beams;       /* K per sentence */
+    int max_source;  /* S: tokens of the longest source */
+    int max_target;  /* T: tokens of the longest output, the start token included; decoder-only
+                      * models start with the source's last token */
+    int encode_rows; /* source tokens encoded at once, >= max_source */
+    int width;       /* candidates per row */
+    int lists;       /* ints of a row's lists at a step */
+    bool narrow;     /* products of int8 or of bf16: rows are rounded before them */
+    bool gpu;        /* kernels of the GPU shape */
+    int score_block; /* 0: generation. Else rows of logits at once in teacher-forced passes, for
+                      * which `sentences` counts the packed rows of decoder and encoder, beams and
+                      * max_target are 1, and max_source is 1, of decoder-only models 0 */
+};
+
+static inline int elcl_capacity_rows(const struct elcl_capacity *c)
+{
+    return c->sentences * c->beams;
+}
+
+/* Rows of the source in the decoder's pools: decoder-only models keep the prompt there, behind the
+ * rows of all outputs, once for all beams. */
+static inline int elcl_capacity_prompt(const struct elcl_arch *arch, const struct elcl_capacity *c)
+{
+    return arch->decoder_only ? c->max_source : 0;
+}
+
+/* Pool row of a sentence's first prompt token. */
+static inline int elcl_capacity_prompt_at(const struct elcl_capacity *c, int slot)
+{
+    return elcl_capacity_rows(c) * c->max_target + slot * c->max_source;
+}
+
+/* Rows of the cache that belongs to one row in mha-beam: prompt, then output. */
+static inline int elcl_capacity_row_cache(const struct elcl_arch *arch,
+                                          const struct elcl_capacity *c)
+{
+    return elcl_capacity_prompt(arch, c) + c->max_target;
+}
+
+enum elcl_buffer_category {
+    ELCL_BUFFERS_SOURCE,    /* encoder-derived state: shared encoder output, or cross K/V */
+    ELCL_BUFFERS_SELF,      /* hidden states of the decoder, or its K/V */
+    ELCL_BUFFERS_WORKSPACE, /* everything else */
+    ELCL_N_BUFFER_CATEGORIES
+};
+
+/* Indices of the fixed buffers in elcl_run.buffers; those of the layers follow. */
+enum elcl_run_buffer {
+    ELCL_B_STEP,          /* records of a decoding step, ints */
+    ELCL_B_ENCODE,        /* records of an encoding, ints */
+    ELCL_B_X,             /* [rows, D] the residual stream */
+    ELCL_B_Y,             /* [rows, D] a sublayer's output; [rows, W] beside projections */
+    ELCL_B_H,             /* [rows, D] a sublayer's input, of pre-norm models only */
+    ELCL_B_QKV,           /* [rows, 3 H Dh] projections */
+    ELCL_B_O,             /* [rows, H Dh] heads' outputs */
+    ELCL_B_FFN,           /* [rows, F], gated [rows, 2 F] */
+    ELCL_B_E,             /* [R, H, D] expanded queries (el); decoder-only: [rows, H, D] */
+    ELCL_B_C,             /* the same: contexts (el) */
+    ELCL_B_PROBABILITIES, /* [rows, H, keys and more] (el, GPU shape) */
+    ELCL_B_LOGITS,        /* [R, V] */
+    ELCL_B_CANDIDATES,    /* [R, width] pairs */
+    ELCL_B_LINEAGE,       /* [R, T] ints */
+    ELCL_B_LINEAGE_NEXT,  /* the other half of the double buffer */
+    ELCL_B_TOKENS,        /* [B K T + prompts] token of each pool row, int */
+    ELCL_B_SOURCE,        /* [B S, D] state: the shared encoder output (el) */
+    ELCL_B_SPARE_SELF,    /* mha-beam: what the next layer's caches are reordered into */
+    ELCL_B_SPARE_CROSS,
+    ELCL_B_ROUNDED, /* elcl_ops.narrow: a GEMM's input in the type of its weights */
+    ELCL_B_LAYERS   /* then per decoder layer: self, cross */
+};
+
+static inline int elcl_b_self(int layer)
+{
+    return ELCL_B_LAYERS + 2 * layer;
+}
+
+static inline int elcl_b_cross(int layer)
+{
+    return ELCL_B_LAYERS + 2 * layer + 1;
+}
+
+struct elcl_buffer_spec {
+    const char *label; /* a literal */
+    enum elcl_buffer_category category;
+    size_t bytes; /* 0: not needed by this variant */
+};
+
+/* Fills specs[0 .. elcl_run_n_buffers() - 1]. Pure arithmetic; false when a size overflows. */
+int elcl_run_n_buffers(const struct elcl_arch *arch);
+bool elcl_run_buffers(const struct elcl_arch *arch, enum elcl_attention attention,
+                      enum elcl_storage state, const struct elcl_capacity *capacity,
+                      struct elcl_buffer_spec *specs);
+
+struct elcl_attention_variant;
+
+struct elcl_run {
+    const struct elcl_arch *arch;
+    const struct elcl_weights *weights;
+    const struct elcl_attention_variant *variant;
+    struct elcl_ops *ops; /* owned */
+    struct elcl_capacity capacity;
+    struct elcl_buffer *buffers; /* [elcl_run_n_buffers()] */
+    int h;                       /* what sublayers read: ELCL_B_H, or ELCL_B_X in post-norm */
+    int n_buffers;
+};
+
+/* Allocates all buffers; takes ownership of ops on success only. */
+int elcl_run_init(struct elcl_run *run, const struct elcl_arch *arch,
+                  const struct elcl_weights *weights, enum elcl_attention attention,
+                  const struct elcl_capacity *capacity, struct elcl_ops *ops, elcl_error *err);
+void elcl_run_finish(struct elcl_run *run);
+
+/* Ints of a step's records for each row: two groups, and at most one draw. */
+#define ELCL_STEP_INTS (ELCL_ROW_INTS + 2 * ELCL_GROUP_INTS + ELCL_RULES_INTS + ELCL_DRAW_INTS)
+
+/* Ints of the step buffer: the records, each row's lists, and the sources for rules that read them.
+ */
+size_t elcl_capacity_step(const struct elcl_capacity *c);
+
+/* One encoding or step as the host describes it: records in one int array, uploaded as it is. */
+struct elcl_records {
+    int32_t *data;
+    int buffer; /* ELCL_B_STEP, or ELCL_B_ENCODE where decoder code runs on a prompt */
+    size_t n;   /* ints in use */
+    size_t rows_at, self_at, cross_at, rules_at, draws_at; /* sections; rows first */
+    size_t scored_at; /* teacher-forced passes: row records of what is scored: token and row */
+    int n_rows, n_self, n_cross, n_draws, n_scored;
+    int n_beam_draws;     /* behind the n_draws others */
+    bool packed;          /* rows of a sentence follow one another, keys lie in the pools alone */
+    int max_rows;         /* of a cross group */
+    int max_length;       /* of a row */
+    int max_keys;         /* the most self keys of a row: the prompt and its length */
+    uint64_t self_keys;   /* sum over rows, of the keys they read */
+    uint64_t cross_keys;  /* the same */
+    uint64_t cross_reads; /* sum over groups: rows of one group read together */
+    int max_source;       /* longest source of a cross group */
+    int width;            /* candidates per row, the largest of the sentences */
+    bool renormalize;     /* some row's rules ask for it */
+};
+
+/*
+ * The encoder over packed tokens: n_rows rows with token and position, one self group per row that
+ * names its sentence's rows. Leaves the output [n_rows, D] in buffer run->h and puts what the
+ * variant needs into its encoder-derived state, at pool row ELCL_ROW_SLOT of each record.
+ */
+int elcl_encoder_run(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
+
+/*
+ * Decoder-only models: the prompts' states into the pools, and their tokens. One row per prompt
+ * token, with a self group of the prompt up to itself: every layer stores the states of all rows
+ * before its attention runs, so this is causal attention.
+ */
+int elcl_decoder_prefill(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
+
+/* mha-beam: moves the caches of all rows to where their children are. To be called before the
+ * encoder admits new sentences. `records` of the step to come; uploads them. */
+int elcl_decoder_begin(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
+/* The decoder for one token of every row; leaves candidates [n_rows, width] in
+ * ELCL_B_CANDIDATES. Nothing waits. */
+int elcl_decoder_step(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
+
+/*
+ * Teacher forcing: all rows of all targets in one pass, in a run with score_block. A row's self
+ * group is the pool rows of its target up to itself, and pool row r belongs to row r. Leaves the
+ * log-probability of each scored token, the ROW_TOKEN of its record behind row ROW_PARENT, in
+ * ELCL_B_CANDIDATES as floats [n_scored]. Uploads the records; nothing waits.
+ */
+int elcl_decoder_score(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
+
+/* Ints of a teacher-forced pass's records for each row: two records, two groups. */
+#define ELCL_SCORE_INTS (2 * ELCL_ROW_INTS + 2 * ELCL_GROUP_INTS)
+
+#endif

@@ -1,0 +1,40 @@
+/* Tokens that are recognized inside a text before it is cut into words. */
+#ifndef ELCL_FORMAT_ADDED_H
+#define ELCL_FORMAT_ADDED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct elcl_added {
+    char *content; /* [n] UTF-8, owned */
+    size_t n;
+    int32_t id;
+    bool lstrip;     /* eats the white space on its left */
+    bool rstrip;     /* ... on its right */
+    bool normalized; /* looked for in normalized text */
+};
+
+struct elcl_added_list {
+    struct elcl_added *items; /* [n] */
+    size_t n, max;
+    bool first[256]; /* some token begins with this byte; set by elcl_added_sort() */
+};
+
+/* {0} is a valid empty list. */
+void elcl_added_finish(struct elcl_added_list *list);
+
+/* Copies the content, which must not be empty. */
+int elcl_added_append(struct elcl_added_list *list, const struct elcl_added *added,
+                      elcl_error *err);
+
+/* Orders the list for elcl_added_match(). */
+void elcl_added_sort(struct elcl_added_list *list);
+
+/* The longest token that stands at s, or NULL. */
+const struct elcl_added *elcl_added_match(const struct elcl_added_list *list, const char *s,
+                                          size_t n);
+
+#endif

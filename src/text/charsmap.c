@@ -1,0 +1,169 @@
+#include "text/charsmap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <utf8proc.h>
+
+#include "base/utf8.h"
+
+void elcl_charsmap_finish(struct elcl_charsmap *map)
+{
+    free(map->units);
+    free(map->texts);
+    *map = (struct elcl_charsmap){0};
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+static int digit_of(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* false where a character is none of base64's. */
+static bool decode_base64(const char *s, struct elcl_str *out)
+{
+    uint32_t bits = 0;
+    int n_bits = 0;
+    for (; *s && *s != '='; s++) {
+        const int digit = digit_of(*s);
+        if (digit < 0)
+            return false;
+        bits = (bits << 6 | (uint32_t)digit) & 0xffffff;
+        n_bits += 6;
+        if (n_bits >= 8) {
+            const char byte = (char)(uint8_t)(bits >> (n_bits - 8));
+            elcl_str_append(out, &byte, 1);
+            n_bits -= 8;
+        }
+    }
+    return s[strspn(s, "=")] == '\0';
+}
+
+static uint32_t read_u32(const char *s)
+{
+    const uint8_t *b = (const uint8_t *)s;
+    return b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+}
+
+/* Size of the double array in bytes, the double array, the texts. */
+static int split(struct elcl_charsmap *map, const struct elcl_str *bytes, const char *file,
+                 elcl_error *err)
+{
+    const size_t size = bytes->n >= 4 ? read_u32(bytes->data) : 0;
+    if (bytes->n < 4 || size > bytes->n - 4 || size % 4)
+        return elcl_fail(err, ELCL_E_FORMAT,
+                         "%s: precompiled_charsmap: expected a table of at most %zu bytes, found "
+                         "%zu",
+                         file, bytes->n >= 4 ? bytes->n - 4 : 0, size);
+    map->n_texts = bytes->n - 4 - size;
+    if (elcl_utf8_check(bytes->data + 4 + size, map->n_texts) < map->n_texts)
+        return elcl_fail(err, ELCL_E_FORMAT, "%s: precompiled_charsmap: its texts are not UTF-8",
+                         file);
+    map->texts = elcl_strndup(bytes->data + 4 + size, map->n_texts);
+    map->n_units = size / 4;
+    map->units = elcl_calloc(map->n_units, sizeof(*map->units));
+    if (!map->texts || !map->units)
+        return elcl_fail_nomem(err);
+    for (size_t i = 0; i < map->n_units; i++)
+        map->units[i] = read_u32(bytes->data + 4 + 4 * i);
+    return ELCL_OK;
+}
+
+int elcl_charsmap_read(struct elcl_charsmap *map, const char *base64, const char *file,
+                       elcl_error *err)
+{
+    struct elcl_str bytes = {0};
+    int rc;
+    if (!decode_base64(base64, &bytes))
+        rc = elcl_fail(err, ELCL_E_FORMAT, "%s: precompiled_charsmap: expected base64", file);
+    else
+        rc = bytes.failed ? elcl_fail_nomem(err) : split(map, &bytes, file, err);
+    elcl_str_finish(&bytes);
+    return rc;
+}
+
+/* ---- looking up ---------------------------------------------------------------------------- */
+
+/* A unit holds its label (bits 0-7 and 31), whether a value hangs below it (8) and the distance
+ * of its children (10-30, times 256 where 9 is set); a value's unit holds the value in bits 0-30.
+ */
+static uint32_t distance_of(uint32_t unit)
+{
+    return (unit >> 10) << ((unit & (UINT32_C(1) << 9)) >> 6);
+}
+
+/* The text for the shortest sequence that s begins with; NULL: there is none. */
+static const char *find(const struct elcl_charsmap *map, const char *s, size_t n)
+{
+    if (!map->n_units)
+        return NULL;
+    uint32_t at = distance_of(map->units[0]);
+    for (size_t i = 0; i < n && s[i]; i++) {
+        const uint32_t label = (uint8_t)s[i];
+        at ^= label;
+        if (at >= map->n_units || (map->units[at] & 0x800000ffu) != label)
+            return NULL;
+        const bool leaf = map->units[at] >> 8 & 1;
+        at ^= distance_of(map->units[at]);
+        if (!leaf)
+            continue;
+        const uint32_t value = at < map->n_units ? map->units[at] & 0x7fffffffu : UINT32_MAX;
+        return value < map->n_texts ? map->texts + value : NULL;
+    }
+    return NULL;
+}
+
+static void apply_to_characters(const struct elcl_charsmap *map, const char *s, size_t n,
+                                struct elcl_str *out)
+{
+    for (size_t i = 0; i < n;) {
+        uint32_t code;
+        const int length = elcl_utf8_next(s + i, n - i, &code);
+        const size_t bytes = length > 0 ? (size_t)length : 1;
+        const char *text = find(map, s + i, bytes);
+        if (text)
+            elcl_str_append(out, text, strlen(text));
+        else
+            elcl_str_append(out, s + i, bytes);
+        i += bytes;
+    }
+}
+
+/* The length of the grapheme at s. */
+static size_t grapheme(const char *s, size_t n)
+{
+    utf8proc_int32_t state = 0;
+    uint32_t before = 0, code;
+    size_t i = (size_t)elcl_max_int(elcl_utf8_next(s, n, &before), 1);
+    while (i < n) {
+        const int length = elcl_utf8_next(s + i, n - i, &code);
+        if (length <= 0 || utf8proc_grapheme_break_stateful((utf8proc_int32_t)before,
+                                                            (utf8proc_int32_t)code, &state))
+            break;
+        before = code;
+        i += (size_t)length;
+    }
+    return i;
+}
+
+void elcl_charsmap_apply(const struct elcl_charsmap *map, const char *s, size_t n,
+                         struct elcl_str *out)
+{
+    for (size_t i = 0; i < n;) {
+        const size_t length = grapheme(s + i, n - i);
+        const char *text = length < 6 ? find(map, s + i, length) : NULL;
+        if (text)
+            elcl_str_append(out, text, strlen(text));
+        else
+            apply_to_characters(map, s + i, length, out);
+        i += length;
+    }
+}

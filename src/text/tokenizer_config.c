@@ -1,0 +1,42 @@
+/* Flags of tokenizer_config.json that say what stands around a text. */
+#include <stdlib.h>
+
+#include "base/os.h"
+#include "base/util.h"
+#include "format/json.h"
+#include "text/tokenizer.h"
+
+#define MAX_BYTES ((size_t)64 << 20)
+
+static int read_flag(const char *path, const char *key, bool *out, elcl_error *err)
+{
+    char *text = NULL;
+    size_t n = 0;
+    cJSON *root = NULL;
+    int rc;
+    ELCL_TRY(elcl_read_file(path, MAX_BYTES, &text, &n, err));
+    ELCL_TRY(elcl_json_parse(text, n, path, &root, err));
+    const cJSON *value = elcl_json_get(root, key);
+    if (value && !cJSON_IsNull(value) && !cJSON_IsBool(value))
+        rc = elcl_json_mismatch(path, key, "true or false", value, err);
+    else if (cJSON_IsBool(value))
+        *out = cJSON_IsTrue(value);
+fail:
+    cJSON_Delete(root);
+    free(text);
+    return rc;
+}
+
+int elcl_tokenizer_config_bool(const char *directory, const char *key, bool fallback, bool *out,
+                               elcl_error *err)
+{
+    char *path = elcl_path_join(directory, "tokenizer_config.json");
+    if (!path)
+        return elcl_fail_nomem(err);
+    bool flag = fallback;
+    const int rc = elcl_is_file(path) ? read_flag(path, key, &flag, err) : ELCL_OK;
+    free(path);
+    if (!rc)
+        *out = flag;
+    return rc;
+}

@@ -1,0 +1,320 @@
+/* tokenizer.json: checked part by part, so that nothing in it is passed over. */
+#include <stdio.h>
+#include <string.h>
+
+#include "format/json.h"
+#include "text/tokenizer_impl.h"
+
+static int unsupported(const char *file, const char *key, const char *what, const cJSON *found,
+                       elcl_error *err)
+{
+    return elcl_fail(err, ELCL_E_UNSUPPORTED, "%s: %s: only %s is supported, found %s", file, key,
+                     what, elcl_json_describe(found).s);
+}
+
+static bool is_type(const cJSON *part, const char *type)
+{
+    const cJSON *found = elcl_json_get(part, "type");
+    return cJSON_IsString(found) && !strcmp(found->valuestring, type);
+}
+
+/* Options of the model that change its result when they are set. */
+static int check_options(const cJSON *model, const char *const *keys, size_t n, const char *file,
+                         elcl_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        const cJSON *value = elcl_json_get(model, keys[i]);
+        const bool off = !value || cJSON_IsNull(value) || cJSON_IsFalse(value) ||
+                         (cJSON_IsNumber(value) && value->valuedouble == 0) ||
+                         (cJSON_IsString(value) && !*value->valuestring);
+        if (!off)
+            return unsupported(file, keys[i], "null", value, err);
+    }
+    return ELCL_OK;
+}
+
+static int read_unk(struct elcl_tokenizer *t, const cJSON *model, const char *file, elcl_error *err)
+{
+    const cJSON *unk = elcl_json_get(model, "unk_token");
+    t->fuse_unk = cJSON_IsTrue(elcl_json_get(model, "fuse_unk"));
+    if (!unk || cJSON_IsNull(unk))
+        return ELCL_OK;
+    if (!cJSON_IsString(unk))
+        return elcl_json_mismatch(file, "unk_token", "a string", unk, err);
+    t->unk = elcl_tokenizer_id(t, unk->valuestring);
+    if (t->unk < 0)
+        return elcl_json_mismatch(file, "unk_token", "a token of the vocabulary", unk, err);
+    return ELCL_OK;
+}
+
+/* ---- byte-level BPE ------------------------------------------------------------------------ */
+
+static int check_byte_level(struct elcl_tokenizer *t, const cJSON *root, const char *file,
+                            elcl_error *err)
+{
+    const cJSON *part = elcl_json_get(root, "pre_tokenizer");
+    const cJSON *prefix = elcl_json_get(part, "add_prefix_space");
+    const cJSON *use_regex = elcl_json_get(part, "use_regex");
+    const cJSON *normalizer = elcl_json_get(root, "normalizer");
+    const cJSON *decoder = elcl_json_get(root, "decoder");
+    if (!is_type(part, "ByteLevel"))
+        return unsupported(file, "pre_tokenizer", "ByteLevel", elcl_json_get(part, "type"), err);
+    if (!is_type(decoder, "ByteLevel"))
+        return unsupported(file, "decoder", "ByteLevel", elcl_json_get(decoder, "type"), err);
+    if (use_regex && !cJSON_IsTrue(use_regex))
+        return unsupported(file, "use_regex", "true", use_regex, err);
+    if (prefix && !cJSON_IsBool(prefix))
+        return elcl_json_mismatch(file, "add_prefix_space", "true or false", prefix, err);
+    t->add_prefix_space = !prefix || cJSON_IsTrue(prefix); /* the library's default is true */
+    if (normalizer && !cJSON_IsNull(normalizer))
+        return unsupported(file, "normalizer", "null", elcl_json_get(normalizer, "type"), err);
+    return ELCL_OK;
+}
+
+static int build_byte_level(struct elcl_tokenizer *t, const cJSON *root, const char *file,
+                            elcl_error *err)
+{
+    static const char *const keys[] = {"dropout", "continuing_subword_prefix", "end_of_word_suffix",
+                                       "byte_fallback", "ignore_merges"};
+    const cJSON *model = elcl_json_get(root, "model");
+    int rc;
+    ELCL_TRY(check_byte_level(t, root, file, err));
+    ELCL_TRY(check_options(model, keys, ELCL_COUNT(keys), file, err));
+    ELCL_TRY(elcl_vocab_read(t, elcl_json_get(model, "vocab"), file, err));
+    ELCL_TRY(elcl_special_read_json(t, elcl_json_get(root, "added_tokens"), file, err));
+    ELCL_TRY(read_unk(t, model, file, err));
+    ELCL_TRY(elcl_vocab_spell_bytes(t, err));
+    ELCL_TRY(elcl_merges_read_json(t, elcl_json_get(model, "merges"), file, err));
+    return ELCL_OK;
+fail:
+    return rc;
+}
+
+/* ---- words and what stands around a text --------------------------------------------------- */
+
+static int read_metaspace(struct elcl_tokenizer *t, const cJSON *part, const char *file,
+                          elcl_error *err)
+{
+    static const struct {
+        const char *name;
+        int value;
+    } schemes[] = {{"always", ELCL_PREPEND_ALWAYS},
+                   {"first", ELCL_PREPEND_FIRST},
+                   {"never", ELCL_PREPEND_NEVER}};
+    const cJSON *scheme = elcl_json_get(part, "prepend_scheme");
+    const cJSON *replacement = elcl_json_get(part, "replacement");
+    struct elcl_cutting *cutting = &t->cutting;
+    cutting->metaspace = true;
+    cutting->whole = cJSON_IsFalse(elcl_json_get(part, "split"));
+    cutting->prepend = cJSON_IsFalse(elcl_json_get(part, "add_prefix_space")) ? ELCL_PREPEND_NEVER
+                                                                              : ELCL_PREPEND_ALWAYS;
+    if (!cJSON_IsString(replacement) || strcmp(replacement->valuestring, "\xe2\x96\x81") != 0)
+        return unsupported(file, "replacement", "U+2581", replacement, err);
+    if (!scheme)
+        return ELCL_OK;
+    for (size_t i = 0; i < ELCL_COUNT(schemes); i++) {
+        if (cJSON_IsString(scheme) && !strcmp(scheme->valuestring, schemes[i].name)) {
+            cutting->prepend = schemes[i].value;
+            return ELCL_OK;
+        }
+    }
+    return elcl_json_mismatch(file, "prepend_scheme", "always, first or never", scheme, err);
+}
+
+static int read_pre_tokenizer(struct elcl_tokenizer *t, const cJSON *root, const char *file,
+                              elcl_error *err)
+{
+    const cJSON *part = elcl_json_get(root, "pre_tokenizer");
+    const cJSON *list = elcl_json_get(part, "pretokenizers");
+    if (!part || cJSON_IsNull(part))
+        return ELCL_OK;
+    if (is_type(part, "Metaspace"))
+        return read_metaspace(t, part, file, err);
+    const cJSON *first = is_type(part, "Sequence") && cJSON_IsArray(list) ? list->child : part;
+    const cJSON *second = first && first != part ? first->next : NULL;
+    t->cutting.at_white_space = is_type(first, "WhitespaceSplit");
+    if (t->cutting.at_white_space && !second)
+        return ELCL_OK;
+    if (t->cutting.at_white_space && is_type(second, "Metaspace") && !second->next)
+        return read_metaspace(t, second, file, err);
+    if (first != part && is_type(first, "Metaspace") && !second)
+        return read_metaspace(t, first, file, err);
+    return unsupported(file, "pre_tokenizer",
+                       "ByteLevel, Metaspace, WhitespaceSplit or the last two in this order",
+                       elcl_json_get(part, "type"), err);
+}
+
+static int put_around(struct elcl_tokenizer *t, const cJSON *id, bool before, const char *file,
+                      elcl_error *err)
+{
+    int64_t number;
+    int *n = before ? &t->wrap.n_before : &t->wrap.n_after;
+    if (!elcl_json_int(id, 0, ELCL_MAX_TOKEN_ID, &number))
+        return elcl_json_mismatch(file, "post_processor", "token ids", id, err);
+    if (*n == ELCL_MAX_WRAP)
+        return elcl_fail(err, ELCL_E_UNSUPPORTED,
+                         "%s: post_processor: expected at most %d tokens on a side", file,
+                         ELCL_MAX_WRAP);
+    (before ? t->wrap.before : t->wrap.after)[(*n)++] = (int32_t)number;
+    return ELCL_OK;
+}
+
+/* The list `single`: {"SpecialToken": {"id": name}} and once {"Sequence": {"id": "A"}}. */
+static int read_template(struct elcl_tokenizer *t, const cJSON *part, const char *file,
+                         elcl_error *err)
+{
+    const cJSON *single = elcl_json_get(part, "single");
+    bool before = true;
+    if (!cJSON_IsArray(single))
+        return elcl_json_mismatch(file, "single", "an array", single, err);
+    for (const cJSON *item = single->child; item; item = item->next) {
+        if (elcl_json_get(item, "Sequence")) {
+            before = false;
+            continue;
+        }
+        const cJSON *name = elcl_json_get(elcl_json_get(item, "SpecialToken"), "id");
+        const cJSON *token =
+            cJSON_IsString(name)
+                ? elcl_json_get(elcl_json_get(part, "special_tokens"), name->valuestring)
+                : NULL;
+        const cJSON *ids = elcl_json_get(token, "ids");
+        if (!cJSON_IsArray(ids))
+            return elcl_json_mismatch(file, "single", "special tokens with ids", name, err);
+        for (const cJSON *id = ids->child; id; id = id->next) {
+            const int rc = put_around(t, id, before, file, err);
+            if (rc)
+                return rc;
+        }
+    }
+    return ELCL_OK;
+}
+
+/* ["</s>", 2] */
+static int read_pair(struct elcl_tokenizer *t, const cJSON *pair, bool before, const char *file,
+                     elcl_error *err)
+{
+    const cJSON *name = cJSON_IsArray(pair) ? pair->child : NULL;
+    return put_around(t, name ? name->next : NULL, before, file, err);
+}
+
+static int read_post_processor(struct elcl_tokenizer *t, const cJSON *root, const char *file,
+                               elcl_error *err)
+{
+    const cJSON *part = elcl_json_get(root, "post_processor");
+    t->wraps = true;
+    if (!part || cJSON_IsNull(part))
+        return ELCL_OK;
+    if (is_type(part, "TemplateProcessing"))
+        return read_template(t, part, file, err);
+    if (!is_type(part, "BertProcessing") && !is_type(part, "RobertaProcessing"))
+        return unsupported(file, "post_processor",
+                           "TemplateProcessing, BertProcessing or RobertaProcessing",
+                           elcl_json_get(part, "type"), err);
+    const int rc = read_pair(t, elcl_json_get(part, "cls"), true, file, err);
+    return rc ? rc : read_pair(t, elcl_json_get(part, "sep"), false, file, err);
+}
+
+/* ---- Unigram, and BPE over characters ------------------------------------------------------ */
+
+/* vocab: [["piece", score], ...]; a piece's place is its id. */
+static int read_unigram(struct elcl_tokenizer *t, const cJSON *model, const char *file,
+                        elcl_error *err)
+{
+    const cJSON *vocab = elcl_json_get(model, "vocab");
+    const int count = cJSON_IsArray(vocab) ? cJSON_GetArraySize(vocab) : 0;
+    if (count < 1 || count > ELCL_MAX_TOKEN_ID)
+        return elcl_json_mismatch(file, "vocab", "an array of pieces and scores", vocab, err);
+    struct elcl_unigram_piece *pieces = elcl_calloc((size_t)count, sizeof(*pieces));
+    if (!pieces)
+        return elcl_fail_nomem(err);
+    int32_t id = 0;
+    int rc = ELCL_OK;
+    for (const cJSON *item = vocab->child; item && !rc; item = item->next, id++) {
+        const cJSON *piece = cJSON_IsArray(item) ? item->child : NULL;
+        const cJSON *score = piece ? piece->next : NULL;
+        if (!cJSON_IsString(piece) || !cJSON_IsNumber(score)) {
+            rc = elcl_fail(err, ELCL_E_FORMAT,
+                           "%s: vocab: %d: expected a piece and a score, found %s", file, (int)id,
+                           elcl_json_describe(item).s);
+            break;
+        }
+        const size_t n = strlen(piece->valuestring);
+        pieces[id] = (struct elcl_unigram_piece){
+            .s = piece->valuestring, .n = (uint32_t)n, .id = id, .score = score->valuedouble};
+        rc = elcl_vocab_add_n(t, piece->valuestring, n, id, 0, file, err);
+    }
+    if (!rc)
+        rc = elcl_unigram_build(&t->unigram, pieces, (size_t)count, (size_t)count, err);
+    elcl_free(pieces);
+    const cJSON *unk = elcl_json_get(model, "unk_id");
+    int64_t number = -1;
+    if (!rc && unk && !cJSON_IsNull(unk) && !elcl_json_int(unk, 0, count - 1, &number))
+        rc = elcl_json_mismatch(file, "unk_id", "an id of the vocabulary", unk, err);
+    t->unk = (int32_t)number;
+    return rc;
+}
+
+static int read_characters(struct elcl_tokenizer *t, const cJSON *model, const char *file,
+                           elcl_error *err)
+{
+    static const char *const keys[] = {"dropout", "continuing_subword_prefix",
+                                       "end_of_word_suffix"};
+    int rc;
+    ELCL_TRY(check_options(model, keys, ELCL_COUNT(keys), file, err));
+    ELCL_TRY(elcl_vocab_read(t, elcl_json_get(model, "vocab"), file, err));
+    ELCL_TRY(read_unk(t, model, file, err));
+    ELCL_TRY(elcl_merges_read_json(t, elcl_json_get(model, "merges"), file, err));
+    t->ignore_merges = cJSON_IsTrue(elcl_json_get(model, "ignore_merges"));
+fail:
+    return rc;
+}
+
+static void find_bytes(struct elcl_tokenizer *t, const cJSON *model)
+{
+    t->byte_fallback = cJSON_IsTrue(elcl_json_get(model, "byte_fallback"));
+    for (int i = 0; i < 256; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "<0x%02X>", (unsigned)i);
+        t->byte_token[i] = elcl_tokenizer_id(t, name);
+    }
+}
+
+static int build_pieces(struct elcl_tokenizer *t, const cJSON *root, const char *file,
+                        elcl_error *err)
+{
+    const cJSON *model = elcl_json_get(root, "model");
+    int rc;
+    t->kind = is_type(model, "Unigram") ? ELCL_KIND_UNIGRAM : ELCL_KIND_CHARS;
+    ELCL_TRY(elcl_normalizer_read(&t->normalizer, elcl_json_get(root, "normalizer"), file, err));
+    ELCL_TRY(read_pre_tokenizer(t, root, file, err));
+    ELCL_TRY(elcl_decoder_read(&t->decoder, elcl_json_get(root, "decoder"), file, err));
+    if (t->kind == ELCL_KIND_UNIGRAM)
+        ELCL_TRY(read_unigram(t, model, file, err));
+    else
+        ELCL_TRY(read_characters(t, model, file, err));
+    find_bytes(t, model);
+    ELCL_TRY(elcl_special_read_json(t, elcl_json_get(root, "added_tokens"), file, err));
+    ELCL_TRY(read_post_processor(t, root, file, err));
+    for (int i = 0; i < t->wrap.n_before + t->wrap.n_after; i++) {
+        const int32_t id =
+            i < t->wrap.n_before ? t->wrap.before[i] : t->wrap.after[i - t->wrap.n_before];
+        if (!elcl_is_token(t, id))
+            return elcl_fail(err, ELCL_E_FORMAT,
+                             "%s: post_processor: id %d is not in the vocabulary", file, (int)id);
+    }
+    t->eos = elcl_tokenizer_id(t, "</s>");
+fail:
+    return rc;
+}
+
+int elcl_json_build(struct elcl_tokenizer *t, const cJSON *root, const char *file, elcl_error *err)
+{
+    const cJSON *model = elcl_json_get(root, "model");
+    const bool bpe = is_type(model, "BPE");
+    if (!bpe && !is_type(model, "Unigram"))
+        return unsupported(file, "model", "BPE or Unigram", elcl_json_get(model, "type"), err);
+    if (bpe && (is_type(elcl_json_get(root, "pre_tokenizer"), "ByteLevel") ||
+                is_type(elcl_json_get(root, "decoder"), "ByteLevel")))
+        return build_byte_level(t, root, file, err);
+    return build_pieces(t, root, file, err);
+}

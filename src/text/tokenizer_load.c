@@ -1,0 +1,190 @@
+/* A tokenizer from the files of a model's directory. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "format/json.h"
+#include "text/tokenizer_impl.h"
+
+#define MAX_FILE_BYTES ((size_t)256 << 20)
+
+/* ---- building ------------------------------------------------------------------------------ */
+
+/* *root stays NULL when there is no such file. */
+static int parse_file(const struct elcl_text_file *file, cJSON **root, elcl_error *err)
+{
+    return file->data ? elcl_json_parse(file->data, file->n, file->path, root, err) : ELCL_OK;
+}
+
+/* A switch of tokenizer_config.json; *out stays where it is not there. */
+static int read_switch(const cJSON *config, const char *key, const char *file, bool *out,
+                       elcl_error *err)
+{
+    const cJSON *value = elcl_json_get(config, key);
+    if (!value || cJSON_IsNull(value))
+        return ELCL_OK;
+    if (!cJSON_IsBool(value))
+        return elcl_json_mismatch(file, key, "true or false", value, err);
+    *out = cJSON_IsTrue(value);
+    return ELCL_OK;
+}
+
+/* A directory without tokenizer.json: first the vocabulary, then its special tokens. */
+static int build_python(struct elcl_tokenizer *t, const struct elcl_text_file *files,
+                        const cJSON *config, elcl_error *err)
+{
+    cJSON *vocab = NULL, *special_map = NULL, *added_tokens = NULL;
+    const char *config_path = files[ELCL_FILE_CONFIG].path;
+    int rc;
+    ELCL_TRY(parse_file(&files[ELCL_FILE_SPECIAL_MAP], &special_map, err));
+    ELCL_TRY(parse_file(&files[ELCL_FILE_ADDED_TOKENS], &added_tokens, err));
+    if (files[ELCL_FILE_SOURCE_WORDS].data) {
+        ELCL_TRY(elcl_words_build(t, files, config, err));
+    } else if (files[ELCL_FILE_SPM].data || files[ELCL_FILE_SOURCE_SPM].data) {
+        ELCL_TRY(elcl_spm_build(t, files, config, err));
+    } else {
+        ELCL_TRY(parse_file(&files[ELCL_FILE_VOCAB], &vocab, err));
+        ELCL_TRY(elcl_vocab_read(t, vocab, files[ELCL_FILE_VOCAB].path, err));
+        ELCL_TRY(elcl_special_find_class(t, config, config_path, err));
+    }
+    ELCL_TRY(elcl_special_read(t, config, special_map, added_tokens, files, err));
+    if (t->kind == ELCL_KIND_BYTES) {
+        ELCL_TRY(elcl_vocab_spell_bytes(t, err));
+        ELCL_TRY(elcl_merges_read_text(t, &files[ELCL_FILE_MERGES], err));
+    } else {
+        t->wraps = true;
+        if (t->eos >= 0)
+            t->wrap = (struct elcl_wrap){.n_after = 1, .after = {t->eos}};
+    }
+fail:
+    cJSON_Delete(vocab);
+    cJSON_Delete(special_map);
+    cJSON_Delete(added_tokens);
+    return rc;
+}
+
+/* The file that the vocabulary comes from; NULL: there is none. */
+static const struct elcl_text_file *find_vocab(const struct elcl_text_file *files)
+{
+    static const enum elcl_tokenizer_file order[] = {ELCL_FILE_TOKENIZER, ELCL_FILE_SOURCE_SPM,
+                                                     ELCL_FILE_SPM, ELCL_FILE_SOURCE_WORDS,
+                                                     ELCL_FILE_VOCAB};
+    for (size_t i = 0; i < ELCL_COUNT(order); i++)
+        if (files[order[i]].data)
+            return &files[order[i]];
+    return NULL;
+}
+
+static int build(struct elcl_tokenizer *t, const struct elcl_text_file *files, elcl_error *err)
+{
+    const struct elcl_text_file *json = &files[ELCL_FILE_TOKENIZER];
+    const char *config_path = files[ELCL_FILE_CONFIG].path;
+    cJSON *root = NULL, *config = NULL, *model = NULL;
+    int rc;
+    ELCL_TRY(parse_file(&files[ELCL_FILE_CONFIG], &config, err));
+    ELCL_TRY(parse_file(&files[ELCL_FILE_MODEL], &model, err));
+    ELCL_TRY(parse_file(json, &root, err));
+    t->class =
+        files[ELCL_FILE_SOURCE_SPM].data ? ELCL_CLASS_MARIAN : elcl_class_find(config, model);
+    if (json->data)
+        ELCL_TRY(elcl_json_build(t, root, json->path, err));
+    else
+        ELCL_TRY(build_python(t, files, config, err));
+    if (t->kind == ELCL_KIND_BYTES)
+        /* Overrides what tokenizer.json says, as it does in transformers. */
+        ELCL_TRY(read_switch(config, "add_prefix_space", config_path, &t->add_prefix_space, err));
+    else
+        ELCL_TRY(elcl_languages_read(t, config, config_path, err));
+    ELCL_TRY(read_switch(config, "clean_up_tokenization_spaces", config_path, &t->clean_up, err));
+    if (t->unk < 0 && (t->kind == ELCL_KIND_BYTES || t->python))
+        t->unk = elcl_tokenizer_id(t, "<unk>");
+    elcl_added_sort(&t->added);
+    elcl_added_sort(&t->normalized);
+fail:
+    cJSON_Delete(root);
+    cJSON_Delete(config);
+    cJSON_Delete(model);
+    return rc;
+}
+
+int elcl_tokenizer_build(const struct elcl_text_file files[ELCL_N_TOKENIZER_FILES],
+                         struct elcl_tokenizer **tokenizer, elcl_error *err)
+{
+    const struct elcl_text_file *vocab = find_vocab(files);
+    if (!vocab) {
+        *tokenizer = NULL;
+        return ELCL_OK;
+    }
+    struct elcl_tokenizer *t = elcl_calloc(1, sizeof(*t));
+    if (!t)
+        return elcl_fail_nomem(err);
+    t->unk = t->eos = -1;
+    t->python = vocab != &files[ELCL_FILE_TOKENIZER];
+    t->path = elcl_strndup(vocab->path, strlen(vocab->path));
+    const int rc = t->path ? build(t, files, err) : elcl_fail_nomem(err);
+    if (rc)
+        elcl_tokenizer_destroy(&t);
+    else
+        *tokenizer = t;
+    return rc;
+}
+
+/* ---- loading ------------------------------------------------------------------------------- */
+
+static int read_file(const char *directory, const char *name, struct elcl_text_file *file,
+                     elcl_error *err)
+{
+    free(file->path);
+    file->path = elcl_path_join(directory, name);
+    if (!file->path)
+        return elcl_fail_nomem(err);
+    return elcl_is_file(file->path)
+               ? elcl_read_file(file->path, MAX_FILE_BYTES, &file->data, &file->n, err)
+               : ELCL_OK;
+}
+
+static int read_files(const char *directory, struct elcl_text_file *files, elcl_error *err)
+{
+    static const char *const names[ELCL_N_TOKENIZER_FILES] = {
+        [ELCL_FILE_TOKENIZER] = "tokenizer.json",
+        [ELCL_FILE_VOCAB] = "vocab.json",
+        [ELCL_FILE_MERGES] = "merges.txt",
+        [ELCL_FILE_CONFIG] = "tokenizer_config.json",
+        [ELCL_FILE_SPECIAL_MAP] = "special_tokens_map.json",
+        [ELCL_FILE_ADDED_TOKENS] = "added_tokens.json",
+        [ELCL_FILE_MODEL] = "config.json",
+        [ELCL_FILE_SPM] = "sentencepiece.bpe.model",
+        [ELCL_FILE_SOURCE_SPM] = "source.spm",
+        [ELCL_FILE_TARGET_SPM] = "target.spm",
+        [ELCL_FILE_TARGET_VOCAB] = "target_vocab.json",
+        [ELCL_FILE_SOURCE_WORDS] = "vocab-src.json",
+        [ELCL_FILE_TARGET_WORDS] = "vocab-tgt.json",
+    };
+    int rc = ELCL_OK;
+    for (int i = 0; i < ELCL_N_TOKENIZER_FILES && !rc; i++)
+        rc = read_file(directory, names[i], &files[i], err);
+    if (!rc && !files[ELCL_FILE_SPM].data)
+        rc = read_file(directory, "spiece.model", &files[ELCL_FILE_SPM], err);
+    return rc;
+}
+
+int elcl_tokenizer_load(const char *directory, struct elcl_tokenizer **tokenizer, elcl_error *err)
+{
+    struct elcl_text_file files[ELCL_N_TOKENIZER_FILES] = {{0}};
+    int rc = read_files(directory, files, err);
+    const struct elcl_text_file *found = rc ? NULL : find_vocab(files);
+    const bool has_vocab = files[ELCL_FILE_VOCAB].data != NULL;
+    const bool has_merges = files[ELCL_FILE_MERGES].data != NULL;
+    const bool only_vocab = !found || found == &files[ELCL_FILE_VOCAB];
+    if (!rc && only_vocab && has_vocab != has_merges)
+        rc = elcl_fail(err, ELCL_E_IO, "%s: is missing, but %s is there",
+                       files[has_vocab ? ELCL_FILE_MERGES : ELCL_FILE_VOCAB].path,
+                       has_vocab ? "vocab.json" : "merges.txt");
+    if (!rc)
+        rc = elcl_tokenizer_build(files, tokenizer, err);
+    for (int i = 0; i < ELCL_N_TOKENIZER_FILES; i++) {
+        free(files[i].path);
+        free(files[i].data);
+    }
+    return rc;
+}

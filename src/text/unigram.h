@@ -1,0 +1,50 @@
+/* A unigram vocabulary: the segmentation of a text whose pieces' scores sum up highest. */
+#ifndef ELCL_FORMAT_UNIGRAM_H
+#define ELCL_FORMAT_UNIGRAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct elcl_unigram_piece {
+    const char *s; /* [n] bytes */
+    uint32_t n;
+    int32_t id;
+    double score;
+    uint64_t key; /* elcl_unigram_build()'s own: the first eight bytes */
+};
+
+struct elcl_unigram {
+    struct elcl_trie_node *nodes; /* level by level; node 0 is the root */
+    size_t n_nodes, max_nodes;
+    double *scores; /* [n_scores], of the ids */
+    size_t n_scores;
+    double unknown_score; /* what a character without a piece adds */
+};
+
+/* {0} is a valid empty vocabulary. */
+void elcl_unigram_finish(struct elcl_unigram *unigram);
+
+/* Sorts `pieces`, which are no longer needed afterwards. Empty ones are left out; ids are below
+ * n_ids. */
+int elcl_unigram_build(struct elcl_unigram *unigram, struct elcl_unigram_piece *pieces, size_t n,
+                       size_t n_ids, elcl_error *err);
+
+/* Where the best segmentation cuts; reused from text to text, {0} is valid. */
+struct elcl_unigram_scratch {
+    struct elcl_unigram_step *best;
+    size_t max_best;
+    struct elcl_unigram_span {
+        size_t begin, end;
+    } * spans;
+    size_t max_spans, n_spans;
+};
+void elcl_unigram_scratch_finish(struct elcl_unigram_scratch *scratch);
+
+/* The pieces of n bytes of valid UTF-8, as scratch->spans; of equal segmentations the one found
+ * first. With unknown >= 0 neighbors of that id make one span. Time and memory grow with n. */
+int elcl_unigram_cut(const struct elcl_unigram *unigram, int32_t unknown, const char *s, size_t n,
+                     struct elcl_unigram_scratch *scratch, elcl_error *err);
+
+#endif

@@ -1,0 +1,156 @@
+/* elcl bench: speed and memory over lists of parameters. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "bench/bench.h"
+#include "common/sys.h"
+#include "common/trace.h"
+#include "common/words.h"
+
+static int open_run(struct cli_bench_run *run, int argc, char **argv, elcl_error *err)
+{
+    struct cli_bytes command = {0};
+    const time_t now = time(NULL);
+    const struct tm *utc = gmtime(&now);
+    int index = 0;
+    cli_bytes_text(&command, "elcl");
+    for (int i = 0; i < argc; i++)
+        cli_bytes_printf(&command, strchr(argv[i], ' ') ? " '%s'" : " %s", argv[i]);
+    if (command.failed || !utc) {
+        cli_bytes_finish(&command);
+        return cli_nomem(err);
+    }
+    run->command = command.data;
+    (void)strftime(run->date, sizeof(run->date), "%Y-%m-%dT%H:%M:%SZ", utc);
+    int rc = elcl_device_list_create(&run->devices, err);
+    if (!rc)
+        rc = elcl_device_list_find(run->devices, run->options->device, &index, err);
+    if (!rc) {
+        run->device = elcl_device_list_get(run->devices, index);
+        rc = elcl_measure_ceilings(run->options->device, &run->ceilings, err);
+    }
+    return rc;
+}
+
+static void close_run(struct cli_bench_run *run)
+{
+    for (size_t i = 0; i < run->n; i++)
+        free(run->results[i].kernels);
+    free(run->results);
+    free(run->command);
+    cli_bytes_finish(&run->trace);
+    elcl_device_list_destroy(&run->devices);
+}
+
+static void tell(const struct cli_bench_run *run, size_t i, size_t n,
+                 const struct cli_bench_config *c)
+{
+    if (run->options->quiet)
+        return;
+    fprintf(stderr, "elcl: %zu of %zu: %s %s, weights %s, state %s, batch ", i + 1, n, c->model,
+            cli_attention_word((int)c->attention), cli_storage_word((int)c->weights),
+            cli_storage_word((int)c->state));
+    if (c->batch_size)
+        fprintf(stderr, "%d", c->batch_size);
+    else
+        fputs("auto", stderr);
+    fprintf(stderr, ", beams %d, source %d, new %d\n", c->num_beams, c->source_length,
+            c->new_tokens);
+}
+
+/* Runs all; *failed counts those that neither ran nor were out of memory. */
+static int run_all(struct cli_bench_run *run, const struct cli_bench_configs *configs,
+                   size_t *failed, elcl_error *err)
+{
+    struct cli_bench_model model = {.model = NULL};
+    struct cli_bytes *trace = run->options->trace ? &run->trace : NULL;
+    int rc = ELCL_OK;
+    if (trace)
+        cli_trace_begin(trace);
+    for (size_t i = 0; !rc && i < configs->n; i++) {
+        void *results = run->results;
+        if (!cli_grow(&results, &run->capacity, run->n + 1, sizeof(*run->results))) {
+            rc = cli_nomem(err);
+            break;
+        }
+        run->results = results;
+        tell(run, i, configs->n, &configs->items[i]);
+        struct cli_bench_result *r = &run->results[run->n];
+        rc = cli_bench_measure(run, &configs->items[i], &model, r, trace, err);
+        if (rc)
+            break;
+        run->n++;
+        *failed += r->status == CLI_BENCH_FAILED;
+        if (r->status != CLI_BENCH_OK)
+            cli_warn("%s: %s", cli_bench_status_word(r->status), r->error);
+    }
+    if (trace)
+        cli_trace_end(trace);
+    cli_bench_model_close(&model);
+    return rc;
+}
+
+static int write_results(struct cli_bench_run *run, elcl_error *err)
+{
+    const struct cli_bench_options *o = run->options;
+    struct cli_bytes out = {0};
+    int rc = cli_bench_format(run, (enum cli_bench_output)o->output, &out, err);
+    if (!rc && out.n)
+        rc = cli_sys_save(o->output_file ? o->output_file : "-", &out, err);
+    if (!rc && o->trace)
+        rc = cli_sys_save(o->trace, &run->trace, err);
+    cli_bytes_finish(&out);
+    return rc;
+}
+
+/* What ran before a failure is written all the same. */
+static int bench(const struct cli_bench_options *o, const struct cli_bench_configs *configs,
+                 int argc, char **argv)
+{
+    struct cli_bench_run run = {.options = o};
+    elcl_error err = {0}, late = {0};
+    size_t failed = 0, slower = 0;
+    int rc = open_run(&run, argc, argv, &err);
+    if (!rc)
+        rc = run_all(&run, configs, &failed, &err);
+    if (run.n && write_results(&run, &late) && !rc) {
+        rc = late.code;
+        err = late;
+    }
+    if (!rc && o->baseline)
+        rc = cli_bench_compare(&run, o->baseline, &slower, &err);
+    close_run(&run);
+    if (cli_sys_interrupted())
+        return CLI_EXIT_SIGNAL + cli_sys_interrupted();
+    if (rc)
+        return cli_error(CLI_EXIT_FAILURE, "%s", err.msg);
+    if (failed)
+        return cli_error(CLI_EXIT_FAILURE, "%zu of %zu failed", failed, configs->n);
+    return slower ? CLI_EXIT_SLOWER : CLI_EXIT_OK;
+}
+
+int cli_cmd_bench(int argc, char **argv)
+{
+    struct cli_bench_options options = {0};
+    struct cli_bench_configs configs = {0};
+    elcl_error err = {0};
+    if (cli_bench_parse(&options, argc, argv, &err))
+        return cli_error(CLI_EXIT_USAGE, "%s", err.msg);
+    if (options.help) {
+        cli_bench_print_help();
+        return CLI_EXIT_OK;
+    }
+    int rc = cli_bench_expand(&options, &configs, &err);
+    if (!rc && options.export_directory)
+        rc = elcl_synthetic_export(options.synthetic, (uint64_t)options.seed,
+                                   options.export_directory, &err);
+    if (rc) {
+        cli_bench_configs_finish(&configs);
+        return cli_error(rc == ELCL_E_ARG ? CLI_EXIT_USAGE : CLI_EXIT_FAILURE, "%s", err.msg);
+    }
+    const int code = options.export_directory ? CLI_EXIT_OK : bench(&options, &configs, argc, argv);
+    cli_bench_configs_finish(&configs);
+    return code;
+}

@@ -1,0 +1,242 @@
+#include "common/input.h"
+#include "common/sys.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#define READ_BYTES ((size_t)1 << 16)
+#define MAX_LINE_BYTES ((size_t)1 << 28)
+
+/* ---- lines --------------------------------------------------------------------------------- */
+
+void cli_input_words(struct cli_input *in, char **words, int n, enum cli_line_format format)
+{
+    *in = (struct cli_input){
+        .format = format, .words = words, .n_words = (uint64_t)n, .fd = -1, .at_end = true};
+}
+
+int cli_input_open(struct cli_input *in, const char *path, enum cli_line_format format,
+                   elcl_error *err)
+{
+    struct cli_input opened = {.format = format, .name = path, .fd = CLI_STDIN};
+    if (!strcmp(path, "-")) {
+        opened.name = "standard input";
+    } else {
+        int rc = cli_sys_open(path, &opened.fd, err);
+        if (rc)
+            return rc;
+    }
+    opened.interactive = cli_sys_is_terminal(opened.fd);
+    opened.total_bytes = cli_sys_bytes_left(opened.fd);
+    *in = opened;
+    return ELCL_OK;
+}
+
+void cli_input_close(struct cli_input *in)
+{
+    if (!in->words)
+        cli_sys_close(&in->fd);
+    free(in->buffer);
+    *in = (struct cli_input){.fd = -1, .at_end = true};
+}
+
+/* Moves what is left to the front and makes room for one more read. */
+static int make_room(struct cli_input *in, elcl_error *err)
+{
+    if (in->start) {
+        memmove(in->buffer, in->buffer + in->start, in->end - in->start);
+        in->end -= in->start;
+        in->start = 0;
+    }
+    if (in->end > MAX_LINE_BYTES)
+        return cli_fail(err, ELCL_E_FORMAT, "%s: line %llu is longer than %zu bytes", in->name,
+                        (unsigned long long)in->n_lines + 1, MAX_LINE_BYTES);
+    void *buffer = in->buffer;
+    if (!cli_grow(&buffer, &in->capacity, in->end + READ_BYTES, 1))
+        return cli_nomem(err);
+    in->buffer = buffer;
+    return ELCL_OK;
+}
+
+static enum cli_next fill(struct cli_input *in, int timeout_ms, elcl_error *err)
+{
+    const char *why = NULL;
+    size_t n = 0;
+    if (make_room(in, err))
+        return CLI_NEXT_FAILED;
+    switch (cli_sys_read(in->fd, timeout_ms, in->buffer + in->end, READ_BYTES, &n, &why)) {
+    case CLI_READ_DATA:
+        in->end += n;
+        return CLI_NEXT_LINE;
+    case CLI_READ_NOTHING:
+        return CLI_NEXT_NOTHING;
+    case CLI_READ_END:
+        in->at_end = true;
+        return CLI_NEXT_LINE;
+    case CLI_READ_FAILED:
+        break;
+    }
+    cli_fail(err, ELCL_E_IO, "%s: cannot read: %s", in->name, why);
+    return CLI_NEXT_FAILED;
+}
+
+/* Hands out the n_line bytes at the start, of which the last n_end are the line's end. */
+static void take_line(struct cli_input *in, size_t n_line, size_t n_end, const char **line,
+                      size_t *n)
+{
+    const char *text = in->buffer + in->start;
+    size_t n_text = n_line - n_end;
+    if (n_end && n_text && text[n_text - 1] == '\r')
+        n_text--;
+    /* A byte-order mark is no part of the first sample. */
+    if (!in->n_lines && n_text >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
+        text += 3;
+        n_text -= 3;
+    }
+    in->start += n_line;
+    in->taken_bytes += n_line;
+    in->scanned = 0;
+    in->n_lines++;
+    *line = text;
+    *n = n_text;
+}
+
+static enum cli_next next_word(struct cli_input *in, const char **line, size_t *n)
+{
+    if (in->n_lines == in->n_words)
+        return CLI_NEXT_END;
+    *line = in->words[in->n_lines++];
+    *n = strlen(*line);
+    return CLI_NEXT_LINE;
+}
+
+enum cli_next cli_input_next(struct cli_input *in, int timeout_ms, const char **line, size_t *n,
+                             elcl_error *err)
+{
+    if (in->words)
+        return next_word(in, line, n);
+    for (;;) {
+        size_t left = in->end - in->start;
+        const char *text = left ? in->buffer + in->start : "";
+        const char *lf = memchr(text + in->scanned, '\n', left - in->scanned);
+        if (lf) {
+            take_line(in, (size_t)(lf - text) + 1, 1, line, n);
+            return CLI_NEXT_LINE;
+        }
+        in->scanned = left;
+        if (in->at_end && !left)
+            return CLI_NEXT_END;
+        if (in->at_end) {
+            take_line(in, left, 0, line, n);
+            return CLI_NEXT_LINE;
+        }
+        enum cli_next next = fill(in, timeout_ms, err);
+        if (next != CLI_NEXT_LINE)
+            return next;
+    }
+}
+
+void cli_input_place(const struct cli_input *in, uint64_t line, char *place, size_t room)
+{
+    if (in->words)
+        (void)snprintf(place, room, "argument %llu", (unsigned long long)line);
+    else
+        (void)snprintf(place, room, "%.200s: line %llu", in->name, (unsigned long long)line);
+}
+
+/* ---- what a line holds --------------------------------------------------------------------- */
+
+static int parse_text(const char *line, size_t n, struct cli_source *source, elcl_error *err)
+{
+    source->text = malloc(n + 1);
+    if (!source->text)
+        return cli_nomem(err);
+    memcpy(source->text, line, n);
+    source->text[n] = '\0';
+    source->n_text = n;
+    return ELCL_OK;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static int parse_ids(const char *line, size_t n, struct cli_source *source, elcl_error *err)
+{
+    size_t capacity = 0;
+    for (size_t i = 0;;) {
+        while (i < n && is_blank(line[i]))
+            i++;
+        if (i == n)
+            break;
+        size_t first = i;
+        int64_t id = 0;
+        while (i < n && line[i] >= '0' && line[i] <= '9' && id <= INT32_MAX)
+            id = id * 10 + (line[i++] - '0');
+        if (i == first || id > INT32_MAX || (i < n && !is_blank(line[i])))
+            return cli_fail(err, ELCL_E_FORMAT,
+                            "expected token ids separated by blanks, found '%.*s'",
+                            (int)(n - first < 20 ? n - first : 20), line + first);
+        void *ids = source->ids;
+        if (!cli_grow(&ids, &capacity, source->n_ids + 1, sizeof(int32_t)))
+            return cli_nomem(err);
+        source->ids = ids;
+        source->ids[source->n_ids++] = (int32_t)id;
+    }
+    if (!source->n_ids)
+        return cli_fail(err, ELCL_E_FORMAT, "expected token ids, found an empty line");
+    return ELCL_OK;
+}
+
+/* Two of them with a tab between. */
+static int parse_pair(enum cli_line_format format, const char *line, size_t n,
+                      struct cli_line *parsed, elcl_error *err)
+{
+    const char *tab = memchr(line, '\t', n);
+    const size_t n_source = tab ? (size_t)(tab - line) : n;
+    if (!tab || memchr(tab + 1, '\t', n - n_source - 1))
+        return cli_fail(err, ELCL_E_FORMAT, "expected source, tab, target, found %s",
+                        tab ? "more than one tab" : "no tab");
+    int (*const parse)(const char *, size_t, struct cli_source *, elcl_error *) =
+        format == CLI_LINE_IDS ? parse_ids : parse_text;
+    const int rc = parse(line, n_source, &parsed->source, err);
+    return rc ? rc : parse(tab + 1, n - n_source - 1, &parsed->target, err);
+}
+
+int cli_input_parse(enum cli_line_format format, enum cli_line_kind kind, const char *line,
+                    size_t n, struct cli_line *parsed, elcl_error *err)
+{
+    struct cli_line p = {0};
+    int rc;
+    if (format == CLI_LINE_JSONL)
+        rc = cli_input_parse_json(kind, line, n, &p, err);
+    else if (kind == CLI_LINE_PAIR)
+        rc = parse_pair(format, line, n, &p, err);
+    else
+        rc = format == CLI_LINE_IDS ? parse_ids(line, n, &p.source, err)
+                                    : parse_text(line, n, &p.source, err);
+    if (rc)
+        cli_line_finish(&p);
+    else
+        *parsed = p;
+    return rc;
+}
+
+static void source_finish(struct cli_source *source)
+{
+    free(source->text);
+    free(source->ids);
+}
+
+void cli_line_finish(struct cli_line *line)
+{
+    source_finish(&line->source);
+    source_finish(&line->target);
+    free(line->id);
+    cJSON_Delete(line->json);
+    *line = (struct cli_line){0};
+}

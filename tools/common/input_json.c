@@ -1,0 +1,164 @@
+/* Samples as JSON objects, one a line. */
+#include "common/input.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+static int take_ids(const char *key, const cJSON *array, struct cli_source *source, elcl_error *err)
+{
+    const cJSON *item;
+    const int n = cJSON_GetArraySize(array);
+    if (!n)
+        return cli_fail(err, ELCL_E_FORMAT, "expected token ids in \"%s\", found none", key);
+    source->ids = malloc((size_t)n * sizeof(int32_t));
+    if (!source->ids)
+        return cli_nomem(err);
+    cJSON_ArrayForEach(item, array)
+    {
+        double v = item->valuedouble;
+        if (!cJSON_IsNumber(item) || !(v >= 0 && v <= INT32_MAX) || (int32_t)v < v)
+            return cli_fail(err, ELCL_E_FORMAT,
+                            "expected a token id as item %zu of \"%s\", found another value",
+                            source->n_ids, key);
+        source->ids[source->n_ids++] = (int32_t)v;
+    }
+    return ELCL_OK;
+}
+
+static int take_text(const cJSON *string, struct cli_source *source, elcl_error *err)
+{
+    source->text = cli_copy(string->valuestring);
+    if (!source->text)
+        return cli_nomem(err);
+    source->n_text = strlen(source->text);
+    return ELCL_OK;
+}
+
+/* "text" or "ids" as the source. */
+static int take_source(const cJSON *root, struct cli_line *line, elcl_error *err)
+{
+    const cJSON *text = cJSON_GetObjectItemCaseSensitive(root, "text");
+    const cJSON *ids = cJSON_GetObjectItemCaseSensitive(root, "ids");
+    if (text && ids)
+        return cli_fail(err, ELCL_E_FORMAT, "expected one of \"text\" and \"ids\", found both");
+    if (text && cJSON_IsString(text))
+        return take_text(text, &line->source, err);
+    if (ids && cJSON_IsArray(ids))
+        return take_ids("ids", ids, &line->source, err);
+    return cli_fail(err, ELCL_E_FORMAT,
+                    "expected a JSON object with a string \"text\" or an array \"ids\", "
+                    "found %s",
+                    text || ids ? "another type" : "neither");
+}
+
+/* A string, or an array of ids. */
+static int take_side(const cJSON *root, const char *key, struct cli_source *side, elcl_error *err)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, key);
+    if (item && cJSON_IsString(item))
+        return take_text(item, side, err);
+    if (item && cJSON_IsArray(item))
+        return take_ids(key, item, side, err);
+    return cli_fail(err, ELCL_E_FORMAT,
+                    "expected \"%s\" to be a string or an array of token ids, found %s", key,
+                    item ? "another type" : "no such key");
+}
+
+static int take_id(const cJSON *root, struct cli_line *line, elcl_error *err)
+{
+    const cJSON *id = cJSON_GetObjectItemCaseSensitive(root, "id");
+    if (!id)
+        return ELCL_OK;
+    if (!cJSON_IsString(id) && !cJSON_IsNumber(id))
+        return cli_fail(err, ELCL_E_FORMAT,
+                        "expected a string or a number as \"id\", found another type");
+    char *printed = cJSON_PrintUnformatted(id);
+    line->id = printed ? cli_copy(printed) : NULL;
+    cJSON_free(printed);
+    return line->id ? ELCL_OK : cli_nomem(err);
+}
+
+bool cli_input_is_own_key(const char *key)
+{
+    return !strcmp(key, "text") || !strcmp(key, "ids") || !strcmp(key, "id");
+}
+
+/* A key that is there twice would have one of its values ignored; one that nobody reads, all. */
+static int check_keys(const cJSON *root, enum cli_line_kind kind, elcl_error *err)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, root)
+    {
+        const char *key = item->string;
+        if (cJSON_GetObjectItemCaseSensitive(root, key) != item)
+            return cli_fail(err, ELCL_E_FORMAT, "key \"%.60s\" is there twice", key);
+        const bool known =
+            cli_input_is_own_key(key) || !strcmp(key, "source") || !strcmp(key, "target");
+        if (kind != CLI_LINE_SOURCE && !known)
+            return cli_fail(err, ELCL_E_FORMAT,
+                            "unknown key \"%.60s\": expected text, ids, source, target or id", key);
+    }
+    return ELCL_OK;
+}
+
+static int take_object(const cJSON *root, enum cli_line_kind kind, struct cli_line *line,
+                       elcl_error *err)
+{
+    if (!cJSON_IsObject(root))
+        return cli_fail(err, ELCL_E_FORMAT,
+                        "expected a JSON object, found another JSON "
+                        "value");
+    int rc = check_keys(root, kind, err);
+    if (!rc)
+        rc = take_id(root, line, err);
+    if (rc)
+        return rc;
+    const bool pair = cJSON_GetObjectItemCaseSensitive(root, "source") ||
+                      cJSON_GetObjectItemCaseSensitive(root, "target");
+    const bool alone = cJSON_GetObjectItemCaseSensitive(root, "text") ||
+                       cJSON_GetObjectItemCaseSensitive(root, "ids");
+    if (kind == CLI_LINE_SOURCE || (kind == CLI_LINE_WHOLE && !pair))
+        return take_source(root, line, err);
+    if (alone)
+        return cli_fail(err, ELCL_E_FORMAT,
+                        "expected \"source\" and \"target\", found \"text\" or \"ids\"");
+    rc = take_side(root, "source", &line->source, err);
+    return rc ? rc : take_side(root, "target", &line->target, err);
+}
+
+/* The parser ends a string at an escaped U+0000 and would lose what follows it. */
+static bool has_escaped_nul(const char *line, size_t n)
+{
+    for (size_t i = 0; i + 1 < n; i++) {
+        if (line[i] != '\\')
+            continue;
+        if (i + 6 <= n && !memcmp(line + i, "\\u0000", 6))
+            return true;
+        i++;
+    }
+    return false;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+int cli_input_parse_json(enum cli_line_kind kind, const char *line, size_t n,
+                         struct cli_line *parsed, elcl_error *err)
+{
+    if (has_escaped_nul(line, n))
+        return cli_fail(err, ELCL_E_UNSUPPORTED, "U+0000 in a JSON string is not supported");
+    const char *end = NULL;
+    parsed->json = cJSON_ParseWithLengthOpts(line, n, &end, 0);
+    if (!parsed->json)
+        return cli_fail(err, ELCL_E_FORMAT, "expected a JSON object, found %s",
+                        n ? "what is no valid JSON" : "an empty line");
+    for (const char *at = end; at < line + n; at++) {
+        if (!is_blank(*at))
+            return cli_fail(err, ELCL_E_FORMAT, "expected one JSON object, found more after it");
+    }
+    return take_object(parsed->json, kind, parsed, err);
+}

@@ -1,0 +1,80 @@
+#include "common/run_options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/tool.h"
+
+int cli_run_check(const struct cli_run_options *options, elcl_error *err)
+{
+    if (options->quiet && options->verbose)
+        return cli_fail(err, ELCL_E_ARG, "expected --quiet or --verbose, found both");
+    return ELCL_OK;
+}
+
+int cli_run_check_devices(const struct cli_run_options *options, int most, elcl_error *err)
+{
+    int n = 0;
+    for (const char *at = options->device; at; n++) {
+        const size_t length = strcspn(at, ",");
+        if (!length || length >= CLI_RUN_DEVICE_BYTES)
+            return cli_fail(err, ELCL_E_ARG,
+                            "--device: expected devices with a comma between two, found "
+                            "\"%.200s\"",
+                            options->device);
+        at = at[length] ? at + length + 1 : NULL;
+    }
+    if (n > most)
+        return cli_fail(err, ELCL_E_ARG,
+                        "--device: expected at most %d devices (%d engines in all), found %d", most,
+                        ELCL_MAX_ENGINES, n);
+    return ELCL_OK;
+}
+
+const char *cli_run_next_device(const char **list, char name[CLI_RUN_DEVICE_BYTES])
+{
+    const char *at = *list;
+    if (!at)
+        return NULL;
+    const size_t length = strcspn(at, ",");
+    memcpy(name, at, length);
+    name[length] = '\0';
+    *list = at[length] ? at + length + 1 : NULL;
+    return name;
+}
+
+int cli_run_open(const struct cli_run_options *options, const char *directory, elcl_log_fn log,
+                 void *user, elcl_model **model, elcl_model_info *info, elcl_error *err)
+{
+    elcl_model_params params = elcl_model_params_default();
+    params.device = options->device;
+    params.attention = (enum elcl_attention)options->attention;
+    params.gemm = (enum elcl_gemm)options->gemm;
+    params.kernels = (enum elcl_kernels)options->kernels;
+    params.weights = (enum elcl_storage)options->weights;
+    params.state = (enum elcl_storage)options->state;
+    params.compute = (enum elcl_compute)options->compute;
+    params.memory_limit_bytes = options->memory_limit_bytes;
+    params.no_cache = options->no_cache;
+    params.expected_batch = options->expected_batch;
+    params.expected_beams = options->expected_beams;
+    params.expected_source = options->expected_source;
+    params.expected_target = options->expected_target;
+    params.log = log;
+    params.log_user = user;
+    const int rc = elcl_model_open(directory, &params, model, err);
+    if (!rc)
+        elcl_model_get_info(*model, info);
+    return rc;
+}
+
+bool cli_run_logs(const struct cli_run_options *options, enum elcl_log_level level)
+{
+    return level == ELCL_LOG_WARNING ? !options->quiet : options->verbose;
+}
+
+void cli_run_log(enum elcl_log_level level, const char *line)
+{
+    static const char *const kinds[] = {"warning", "info", "debug"};
+    fprintf(stderr, "elcl: %s: %s\n", kinds[level], line);
+}

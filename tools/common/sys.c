@@ -1,0 +1,285 @@
+#define _XOPEN_SOURCE 700
+
+#include "common/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A handler can leave a note nowhere else. */
+static volatile sig_atomic_t caught_signal;
+
+static void note_signal(int number)
+{
+    caught_signal = number;
+}
+
+/* Without this, the first file opened would take the number of a closed stream and receive what is
+ * written there. The wrong direction keeps the stream failing. */
+static void fill_closed_streams(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF)
+            (void)open("/dev/null", fd == CLI_STDIN ? O_WRONLY : O_RDONLY);
+    }
+}
+
+void cli_sys_start(void)
+{
+    fill_closed_streams();
+    struct sigaction action;
+    memset(&action, 0, sizeof(action));
+    sigemptyset(&action.sa_mask);
+    action.sa_handler = SIG_IGN;
+    (void)sigaction(SIGPIPE, &action, NULL);
+    action.sa_handler = note_signal;
+    action.sa_flags = (int)SA_RESETHAND;
+    const int numbers[] = {SIGINT, SIGTERM};
+    for (size_t i = 0; i < CLI_COUNT(numbers); i++) {
+        struct sigaction old;
+        if (!sigaction(numbers[i], NULL, &old) && old.sa_handler != SIG_IGN)
+            (void)sigaction(numbers[i], &action, NULL);
+    }
+}
+
+int cli_sys_interrupted(void)
+{
+    return (int)caught_signal;
+}
+
+double cli_sys_seconds(void)
+{
+    struct timespec now;
+    if (clock_gettime(CLOCK_MONOTONIC, &now))
+        return 0;
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+bool cli_sys_is_terminal(int fd)
+{
+    return isatty(fd) == 1;
+}
+
+bool cli_sys_can_redraw(int fd)
+{
+    const char *term = getenv("TERM");
+    return cli_sys_is_terminal(fd) && term && *term && strcmp(term, "dumb") != 0;
+}
+
+int cli_sys_open(const char *path, int *fd, elcl_error *err)
+{
+    int opened = open(path, O_RDONLY | O_CLOEXEC);
+    if (opened < 0)
+        return cli_fail(err, ELCL_E_IO, "%s: cannot open: %s", path, strerror(errno));
+    *fd = opened;
+    return ELCL_OK;
+}
+
+uint64_t cli_sys_bytes_left(int fd)
+{
+    struct stat info;
+    if (fstat(fd, &info) || !S_ISREG(info.st_mode))
+        return 0;
+    off_t at = lseek(fd, 0, SEEK_CUR);
+    return at >= 0 && at < info.st_size ? (uint64_t)(info.st_size - at) : 0;
+}
+
+void cli_sys_close(int *fd)
+{
+    if (*fd > CLI_STDERR)
+        (void)close(*fd);
+    *fd = -1;
+}
+
+enum cli_read cli_sys_read(int fd, int timeout_ms, void *bytes, size_t capacity, size_t *n,
+                           const char **why)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    int count = poll(&ready, 1, timeout_ms);
+    if (count == 0 || (count < 0 && errno == EINTR))
+        return CLI_READ_NOTHING;
+    ssize_t got = count < 0 ? -1 : read(fd, bytes, capacity);
+    if (got > 0) {
+        *n = (size_t)got;
+        return CLI_READ_DATA;
+    }
+    if (got == 0)
+        return CLI_READ_END;
+    if (errno == EINTR || errno == EAGAIN)
+        return CLI_READ_NOTHING;
+    *why = strerror(errno);
+    return CLI_READ_FAILED;
+}
+
+static void free_file(struct cli_sys_file *file)
+{
+    free(file->path);
+    free(file->target);
+    free(file->part);
+    *file = (struct cli_sys_file){.fd = -1};
+}
+
+/* Two runs that write one part would mix their lines: the second one is refused. A file system
+ * without locks is taken as it is. */
+static bool lock_part(const struct cli_sys_file *file)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(file->fd, F_SETLK, &lock) == -1 && (errno == EACCES || errno == EAGAIN))
+        return false;
+    struct stat opened, named;
+    return !fstat(file->fd, &opened) && !stat(file->part, &named) &&
+           opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+}
+
+/* Opens "<target>.part", empty, with the mode of the file that it will replace. */
+static int open_part(struct cli_sys_file *file, const struct stat *replaced, elcl_error *err)
+{
+    size_t room = strlen(file->target) + sizeof(".part");
+    file->part = malloc(room);
+    if (!file->part)
+        return cli_nomem(err);
+    (void)snprintf(file->part, room, "%s.part", file->target);
+    file->fd = open(file->part, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (file->fd < 0)
+        return cli_fail(err, ELCL_E_IO, "%s: cannot create: %s", file->part, strerror(errno));
+    if (!lock_part(file)) {
+        /* It belongs to the other run: abandoning must not remove it. */
+        int rc = cli_fail(err, ELCL_E_IO, "%s: another run is writing it", file->part);
+        free(file->part);
+        file->part = NULL;
+        return rc;
+    }
+    if (ftruncate(file->fd, 0))
+        return cli_fail(err, ELCL_E_IO, "%s: cannot empty: %s", file->part, strerror(errno));
+    if (replaced)
+        (void)fchmod(file->fd, replaced->st_mode & 0777);
+    return ELCL_OK;
+}
+
+static int open_output(const char *path, struct cli_sys_file *file, elcl_error *err)
+{
+    if (!strcmp(path, "-")) {
+        file->path = cli_copy("standard output");
+        file->fd = CLI_STDOUT;
+        return file->path ? ELCL_OK : cli_nomem(err);
+    }
+    file->path = cli_copy(path);
+    if (!file->path)
+        return cli_nomem(err);
+    struct stat info;
+    bool exists = !stat(path, &info);
+    if (exists && S_ISDIR(info.st_mode))
+        return cli_fail(err, ELCL_E_IO, "%s: cannot write: it is a directory", path);
+    if (exists && !S_ISREG(info.st_mode)) {
+        file->fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (file->fd < 0)
+            return cli_fail(err, ELCL_E_IO, "%s: cannot open: %s", path, strerror(errno));
+        return ELCL_OK;
+    }
+    /* Through a link the file that it names is replaced, not the link. */
+    file->target = exists ? realpath(path, NULL) : cli_copy(path);
+    if (!file->target)
+        return cli_fail(err, ELCL_E_IO, "%s: cannot resolve: %s", path, strerror(errno));
+    return open_part(file, exists ? &info : NULL, err);
+}
+
+int cli_sys_create(const char *path, struct cli_sys_file *file, elcl_error *err)
+{
+    struct cli_sys_file created = {.fd = -1};
+    int rc = open_output(path, &created, err);
+    if (rc) {
+        cli_sys_abandon(&created, NULL);
+        return rc;
+    }
+    *file = created;
+    return ELCL_OK;
+}
+
+int cli_sys_write(struct cli_sys_file *file, const void *bytes, size_t n, elcl_error *err)
+{
+    const char *at = bytes;
+    while (n) {
+        ssize_t wrote = write(file->fd, at, n);
+        if (wrote >= 0) {
+            at += wrote;
+            n -= (size_t)wrote;
+            file->bytes += (uint64_t)wrote;
+            continue;
+        }
+        if (errno == EAGAIN) {
+            struct pollfd ready = {.fd = file->fd, .events = POLLOUT};
+            (void)poll(&ready, 1, 1000);
+        } else if (errno != EINTR) {
+            return cli_fail(err, ELCL_E_IO, "%s: cannot write: %s", file->path, strerror(errno));
+        }
+        if (cli_sys_interrupted())
+            return cli_fail(err, ELCL_E_IO, "%s: interrupted while writing", file->path);
+    }
+    return ELCL_OK;
+}
+
+int cli_sys_commit(struct cli_sys_file *file, elcl_error *err)
+{
+    int rc = ELCL_OK;
+    if (file->fd <= CLI_STDERR) {
+        free_file(file);
+        return ELCL_OK;
+    }
+    /* A full disk may show only here. */
+    if (file->part && fsync(file->fd) && errno != EINVAL && errno != ENOTSUP)
+        rc = cli_fail(err, ELCL_E_IO, "%s: cannot write: %s", file->part, strerror(errno));
+    if (close(file->fd) && !rc)
+        rc = cli_fail(err, ELCL_E_IO, "%s: cannot write: %s", file->path, strerror(errno));
+    file->fd = -1;
+    if (!rc && file->part && rename(file->part, file->target))
+        rc = cli_fail(err, ELCL_E_IO, "%s: cannot rename to %s: %s", file->part, file->target,
+                      strerror(errno));
+    if (!rc)
+        free_file(file);
+    return rc;
+}
+
+void cli_sys_abandon(struct cli_sys_file *file, char **kept)
+{
+    if (kept)
+        *kept = NULL;
+    cli_sys_close(&file->fd);
+    if (file->part && !file->bytes) {
+        (void)unlink(file->part);
+    } else if (file->part && kept) {
+        *kept = file->part;
+        file->part = NULL;
+    }
+    free_file(file);
+}
+
+int cli_sys_make_directory(const char *path, elcl_error *err)
+{
+    struct stat st;
+    if (!mkdir(path, 0777) || (!stat(path, &st) && S_ISDIR(st.st_mode)))
+        return ELCL_OK;
+    return cli_fail(err, ELCL_E_IO, "%s: cannot make directory: %s", path,
+                    errno == EEXIST ? "there is a file of that name" : strerror(errno));
+}
+
+int cli_sys_save(const char *path, const struct cli_bytes *bytes, elcl_error *err)
+{
+    struct cli_sys_file file;
+    if (bytes->failed)
+        return cli_nomem(err);
+    int rc = cli_sys_create(path, &file, err);
+    if (rc)
+        return rc;
+    rc = cli_sys_write(&file, bytes->data, bytes->n, err);
+    if (!rc)
+        rc = cli_sys_commit(&file, err);
+    cli_sys_abandon(&file, NULL);
+    return rc;
+}

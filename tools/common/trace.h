@@ -1,0 +1,15 @@
+/* A Chrome trace of kernel calls, as Perfetto and chrome://tracing open it. */
+#ifndef CLI_TRACE_H
+#define CLI_TRACE_H
+
+#include <elcl/elcl.h>
+
+#include "common/tool.h"
+
+/* Begins, appends what `title` did as process `pid`, 1, 2, ..., ends. */
+void cli_trace_begin(struct cli_bytes *out);
+void cli_trace_add(struct cli_bytes *out, size_t pid, const char *title,
+                   const elcl_kernel_span *spans, size_t n_spans);
+void cli_trace_end(struct cli_bytes *out);
+
+#endif

@@ -1,0 +1,17 @@
+/* The words of options that several verbs take, and back from a value of the library's enums. */
+#ifndef CLI_WORDS_H
+#define CLI_WORDS_H
+
+#include "common/args.h"
+
+extern const struct cli_choice cli_format_words[], cli_attention_words[], cli_gemm_words[],
+    cli_kernel_words[], cli_weight_words[], cli_compute_words[], cli_state_words[];
+
+/* The word for a value, or "unknown". */
+const char *cli_word_of(const struct cli_choice *words, int value);
+const char *cli_attention_word(int value);
+const char *cli_gemm_word(int value);
+const char *cli_kernels_word(int value);
+const char *cli_storage_word(int value);
+
+#endif

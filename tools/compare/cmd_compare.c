@@ -1,0 +1,131 @@
+/* elcl compare: result files of elcl bench side by side, as a table, a page or charts. */
+#include "common/args.h"
+#include "compare/compare.h"
+#include "common/sys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum format { FORMAT_MD, FORMAT_CSV, FORMAT_JSON };
+
+struct compare_options {
+    const char *html, *svg;
+    int format, help;
+};
+
+#define FIELD(name) offsetof(struct compare_options, name)
+
+static const struct cli_choice formats[] = {
+    {"md", FORMAT_MD}, {"csv", FORMAT_CSV}, {"json", FORMAT_JSON}, {NULL, 0}};
+
+static const struct cli_opt options_table[] = {
+    {CLI_OPT_CHOICE, "format", "FORMAT", "of the table on standard output: md, csv or json",
+     FIELD(format), 0, 0, formats},
+    {CLI_OPT_TEXT, "html", "FILE", "a page with table and charts that needs no network",
+     FIELD(html), 0, 0, NULL},
+    {CLI_OPT_TEXT, "svg", "DIR",
+     "every chart as a file in this directory, which is made if need be", FIELD(svg), 0, 0, NULL},
+    {CLI_OPT_FLAG, "help", NULL, "this text", FIELD(help), 0, 0, NULL},
+};
+
+/* Writes charts into a directory. */
+struct svg_writer {
+    const char *directory;
+    elcl_error err;
+};
+
+static void write_svg(void *user, const char *name, const char *caption,
+                      const struct cli_bytes *svg)
+{
+    struct svg_writer *w = user;
+    struct cli_bytes path = {0}, file = {0};
+    (void)caption;
+    if (w->err.code)
+        return;
+    if (svg->failed || !name) {
+        cli_nomem(&w->err);
+        return;
+    }
+    const char *body = strchr(svg->data, '>') + 1; /* behind <svg ...> */
+    cli_bytes_printf(&path, "%s/%s.svg", w->directory, name);
+    cli_bytes_append(&file, svg->data, (size_t)(body - svg->data));
+    cli_bytes_printf(&file, "\n<style>%s</style>", cli_chart_style());
+    cli_bytes_text(&file, body);
+    if (path.failed)
+        cli_nomem(&w->err);
+    else
+        (void)cli_sys_save(path.data, &file, &w->err);
+    cli_bytes_finish(&path);
+    cli_bytes_finish(&file);
+}
+
+static int write_outputs(const struct cli_comparison *c, const struct compare_options *o,
+                         elcl_error *err)
+{
+    static void (*const tables[])(struct cli_bytes *, const struct cli_comparison *) = {
+        cli_compare_markdown, cli_compare_csv, cli_compare_json};
+    struct cli_bytes out = {0};
+    int rc = ELCL_OK;
+    if (o->html) {
+        cli_compare_html(&out, c);
+        rc = cli_sys_save(o->html, &out, err);
+        cli_bytes_finish(&out);
+    }
+    if (!rc && o->svg) {
+        struct svg_writer writer = {.directory = o->svg};
+        rc = cli_sys_make_directory(o->svg, err);
+        if (rc)
+            return rc;
+        cli_compare_charts(c, write_svg, &writer);
+        if (writer.err.code)
+            *err = writer.err;
+        rc = writer.err.code;
+    }
+    if (!rc) {
+        tables[o->format](&out, c);
+        rc = cli_sys_save("-", &out, err);
+        cli_bytes_finish(&out);
+    }
+    return rc;
+}
+
+static int run_compare(const struct compare_options *o, char **paths, int n)
+{
+    struct cli_comparison c = {0};
+    elcl_error err = {0};
+    int rc = ELCL_OK;
+    for (; !rc && c.n_runs < n; c.n_runs += !rc)
+        rc = cli_run_read(paths[c.n_runs], c.n_runs, &c.runs[c.n_runs], &err);
+    if (!rc)
+        rc = write_outputs(&c, o, &err);
+    while (c.n_runs > 0)
+        cli_run_finish(&c.runs[--c.n_runs]);
+    return rc ? cli_error(CLI_EXIT_FAILURE, "%s", err.msg) : CLI_EXIT_OK;
+}
+
+static void print_help(void)
+{
+    fputs("Usage: elcl compare [OPTION...] FILE...\n"
+          "\n"
+          "Lays result files of elcl bench (--output json) side by side: samples per\n"
+          "second with ratios to the first file, marked + faster, - slower, = no\n"
+          "difference beyond the noise of both, ! other tokens came out.\n"
+          "\n",
+          stdout);
+    cli_args_print_help(options_table, CLI_COUNT(options_table));
+}
+
+int cli_cmd_compare(int argc, char **argv)
+{
+    struct compare_options options = {0};
+    struct cli_args args = {
+        .opts = options_table, .n_opts = CLI_COUNT(options_table), .verb = "compare"};
+    int exit_code;
+    if (!cli_args_begin(&args, argc, argv, &options, &options.help, print_help, &exit_code))
+        return exit_code;
+    if (args.n_words < 1 || args.n_words > CLI_MAX_RUNS)
+        return cli_error(CLI_EXIT_USAGE,
+                         "elcl compare takes 1 to %d result files of elcl bench, found %d",
+                         CLI_MAX_RUNS, args.n_words);
+    return run_compare(&options, args.words, args.n_words);
+}

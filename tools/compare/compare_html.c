@@ -1,0 +1,101 @@
+/* The comparison as one page that needs nothing else: table, charts, what was run. */
+#include "compare/compare.h"
+
+#include <stdio.h>
+
+static const char page_style[] =
+    ":root{color-scheme:light dark;--fg:#1b1f24;--dim:#59636e;--bg:#fff;--rule:#d9dee3}"
+    "@media(prefers-color-scheme:dark){:root{--fg:#e8eaed;--dim:#a5adb6;--bg:#16191d;"
+    "--rule:#3a4149}}"
+    "body{margin:0 auto;max-width:74rem;padding:1.5rem 1rem 3rem;background:var(--bg);"
+    "color:var(--fg);font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',"
+    "sans-serif}h1{font-size:1.6rem;line-height:1.2;margin:.5rem 0}h2{font-size:1.2rem;"
+    "margin:2.2rem 0 .5rem}p,figcaption,li{max-width:44rem}.dim,figcaption{color:var(--dim)}"
+    ".scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.88rem;"
+    "font-variant-numeric:tabular-nums;width:100%}th,td{padding:.35rem .6rem;text-align:left;"
+    "border-bottom:1px solid var(--rule);vertical-align:top}th{font-weight:600}.results "
+    "td{white-space:nowrap}"
+    ".n{text-align:right;white-space:nowrap}.m0{font-weight:600}.m2{color:var(--dim)}"
+    ".m3{font-style:italic}figure{margin:1.2rem 0 2rem}figure svg{max-width:100%;height:auto;"
+    "border:1px solid var(--rule);border-radius:6px}figcaption{font-size:.88rem}"
+    "code{font-size:.82rem;overflow-wrap:anywhere}"
+    "@media print{:root{--fg:#000;--dim:#444;--bg:#fff;--rule:#ccc}body{max-width:none;padding:0}"
+    "figure,tr{break-inside:avoid}.scroll{overflow:visible}table{font-size:.62rem}th,td{padding:."
+    "15rem .3rem}}";
+
+static void add_figure(void *user, const char *name, const char *caption,
+                       const struct cli_bytes *svg)
+{
+    struct cli_bytes *out = user;
+    if (svg->failed || !name) {
+        out->failed = true;
+        return;
+    }
+    cli_bytes_printf(out, "<figure id=\"%s\">\n", name);
+    cli_bytes_append(out, svg->data, svg->n);
+    cli_bytes_printf(out, "<figcaption>%s</figcaption>\n</figure>\n", caption);
+}
+
+static void add_cell(struct cli_bytes *out, const char *text)
+{
+    cli_bytes_text(out, "<td>");
+    cli_bytes_xml(out, text);
+    cli_bytes_text(out, "</td>");
+}
+
+static void add_runs(struct cli_bytes *out, const struct cli_comparison *c)
+{
+    cli_bytes_text(out, "<h2>What was compared</h2>\n<div class=scroll><table><thead><tr><th>run"
+                        "</th><th>device</th><th>driver</th><th>OpenCL</th><th>elcl</th><th>date"
+                        "</th><th>file and command</th></tr></thead><tbody>\n");
+    for (int i = 0; i < c->n_runs; i++) {
+        const struct cli_run *r = &c->runs[i];
+        cli_bytes_printf(out, "<tr><td>%c</td>", r->letter);
+        add_cell(out, r->device);
+        add_cell(out, r->driver);
+        cli_bytes_text(out, "<td>");
+        cli_bytes_xml(out, r->platform);
+        cli_bytes_text(out, "<br>");
+        cli_bytes_xml(out, r->version);
+        cli_bytes_text(out, "</td><td>");
+        cli_bytes_xml(out, r->elcl);
+        cli_bytes_text(out, " ");
+        cli_bytes_xml(out, r->commit);
+        cli_bytes_text(out, "</td>");
+        add_cell(out, r->date);
+        cli_bytes_text(out, "<td>");
+        cli_bytes_xml(out, r->path);
+        cli_bytes_text(out, "<br><code>");
+        cli_bytes_xml(out, r->command);
+        cli_bytes_text(out, "</code></td></tr>\n");
+    }
+    cli_bytes_text(out, "</tbody></table></div>\n");
+}
+
+void cli_compare_html(struct cli_bytes *out, const struct cli_comparison *c)
+{
+    cli_bytes_text(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                        "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+                        "<title>elcl: speed of text generation compared</title>\n<style>");
+    cli_bytes_text(out, page_style);
+    cli_bytes_text(out, cli_chart_style());
+    cli_bytes_text(out, "</style>\n</head>\n<body>\n<h1>Speed of text generation compared</h1>\n"
+                        "<p>Each run made a model generate texts of a fixed length, so that every "
+                        "device did the same work. <b>EL-attention</b> keeps one copy of the "
+                        "encoded text where ordinary <b>multi-head attention</b> keeps keys and "
+                        "values for every layer, and often for every beam.</p>\n");
+    add_runs(out, c);
+    cli_bytes_text(out, "<h2>Results</h2>\n<p class=dim>Median of the repetitions, with half the "
+                        "range between the slowest and the fastest as \xc2\xb1; <i>once</i>: "
+                        "one run, whose noise is not known. ");
+    if (c->n_runs > 1)
+        cli_bytes_text(out,
+                       "A ratio is called <i>same</i> when it is within the noise of both "
+                       "runs or 5 %, and <i>other tokens</i> when the devices generated different "
+                       "texts, so that the work may differ.");
+    cli_bytes_text(out, "</p>\n");
+    cli_compare_html_table(out, c);
+    cli_bytes_text(out, "<h2>Charts</h2>\n");
+    cli_compare_charts(c, add_figure, out);
+    cli_bytes_text(out, "</body>\n</html>\n");
+}

@@ -1,0 +1,219 @@
+/* The decoding options that a line of jsonl has, over those of the command line. */
+#include "generate/generate_options.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+/* Options whose JSON value is an array of token ids, or one of such arrays. */
+static const struct {
+    const char *name;
+    int depth;
+} list_options[] = {
+    {"bad-words-ids", 2}, {"begin-suppress-tokens", 1}, {"decoder-prefix-ids", 1},
+    {"eos-token-id", 1},  {"prefix-alternatives", 2},   {"suppress-tokens", 1},
+};
+
+static int depth_of(const char *name)
+{
+    for (size_t i = 0; i < CLI_COUNT(list_options); i++)
+        if (!strcmp(list_options[i].name, name))
+            return list_options[i].depth;
+    return 0;
+}
+
+/* A JSON value as the command line would have it; false where it has no such thing. A list of one
+ * number may be that number. */
+static bool append_value(const cJSON *item, int depth, struct cli_bytes *text)
+{
+    const cJSON *part;
+    if (cJSON_IsNumber(item) && depth < 2) {
+        const double v = item->valuedouble;
+        cli_bytes_printf(text, v == floor(v) && fabs(v) < 1e15 ? "%.0f" : "%.9g", v);
+        return true;
+    }
+    if (cJSON_IsNull(item) || (depth && cJSON_IsArray(item) && !item->child)) {
+        cli_bytes_text(text, "none");
+        return true;
+    }
+    if (cJSON_IsBool(item) && !depth) {
+        cli_bytes_text(text, cJSON_IsTrue(item) ? "true" : "false");
+        return true;
+    }
+    if (!depth || !cJSON_IsArray(item))
+        return false;
+    cJSON_ArrayForEach(part, item)
+    {
+        const bool fits = depth > 1 ? cJSON_IsArray(part) && part->child : cJSON_IsNumber(part);
+        if (part != item->child)
+            cli_bytes_text(text, depth > 1 ? ";" : ",");
+        if (!fits || !append_value(part, depth - 1, text))
+            return false;
+    }
+    return true;
+}
+
+/* The option that a key names: with underscores for dashes, as in Hugging Face; decoding alone. */
+static const struct cli_opt *option_of_key(const struct cli_args *args, const char *key)
+{
+    const size_t first = offsetof(struct cli_generate_options, gen);
+    const size_t end = offsetof(struct cli_generate_options, run);
+    char name[48];
+    if (strlen(key) >= sizeof(name) || strchr(key, '-'))
+        return NULL;
+    for (size_t i = 0; (name[i] = key[i] == '_' ? '-' : key[i]); i++)
+        continue;
+    for (size_t i = 0; i < args->n_opts; i++) {
+        const struct cli_opt *opt = &args->opts[i];
+        if (opt->name && !strcmp(opt->name, name))
+            return opt->offset >= first && opt->offset < end ? opt : NULL;
+    }
+    return NULL;
+}
+
+/* Sets an option to a text of which it keeps a copy where it points to it. */
+static int set_text(struct cli_generate_options *o, const struct cli_opt *opt, const char *key,
+                    const char *text, elcl_error *err)
+{
+    const bool points = opt->kind == CLI_OPT_TEXT || opt->kind == CLI_OPT_TEXTS;
+    elcl_error bad = {0};
+    if (points) {
+        char *copy = cli_copy(text);
+        if (!copy)
+            return cli_nomem(err);
+        o->lists.kept[o->lists.n_kept++] = copy; /* room for each such option and each stop */
+        text = copy;
+    }
+    if (cli_args_set(&o->args, opt->name, text, o, &bad))
+        return cli_fail(err, ELCL_E_FORMAT, "key \"%s\": %s", key, bad.msg);
+    return ELCL_OK;
+}
+
+static int fail_key(const cJSON *item, const char *expected, elcl_error *err)
+{
+    return cli_fail(err, ELCL_E_FORMAT, "key \"%s\": expected %s", item->string, expected);
+}
+
+static int fail_stop(const cJSON *item, elcl_error *err)
+{
+    return cli_fail(err, ELCL_E_FORMAT,
+                    "key \"%s\": expected a string or an array of at most %d strings", item->string,
+                    CLI_MAX_STOPS);
+}
+
+/* A string, an array of them, or null. */
+static int take_stop(struct cli_generate_options *o, const struct cli_opt *opt, const cJSON *item,
+                     elcl_error *err)
+{
+    const cJSON *part;
+    int rc = ELCL_OK;
+    if (cJSON_IsString(item))
+        return set_text(o, opt, item->string, item->valuestring, err);
+    if (!cJSON_IsNull(item) && (!cJSON_IsArray(item) || cJSON_GetArraySize(item) > CLI_MAX_STOPS))
+        return fail_stop(item, err);
+    cJSON_ArrayForEach(part, item)
+    {
+        if (!rc)
+            rc = cJSON_IsString(part) ? set_text(o, opt, item->string, part->valuestring, err)
+                                      : fail_stop(item, err);
+    }
+    return rc;
+}
+
+static int take_key(struct cli_generate_options *o, const cJSON *item, elcl_error *err)
+{
+    const struct cli_opt *opt = option_of_key(&o->args, item->string);
+    struct cli_bytes text = {0};
+    int rc;
+    if (!opt)
+        return cli_fail(err, ELCL_E_FORMAT,
+                        "unknown key \"%.60s\": expected text, ids, id or a decoding option "
+                        "such as num_beams",
+                        item->string);
+    const int depth = depth_of(opt->name);
+    if (opt->kind == CLI_OPT_TEXTS)
+        return take_stop(o, opt, item, err);
+    if (cJSON_IsString(item))
+        return set_text(o, opt, item->string, item->valuestring, err);
+    if (opt->kind == CLI_OPT_TEXT && !depth)
+        return cJSON_IsNull(item) ? ELCL_OK : fail_key(item, "a string", err);
+    if (!append_value(item, depth, &text))
+        rc = depth
+                 ? fail_key(item,
+                            depth > 1 ? "an array of arrays of token ids" : "an array of token ids",
+                            err)
+                 : cli_fail(err, ELCL_E_FORMAT, "key \"%s\": expected a value as --%s takes it",
+                            item->string, opt->name);
+    else
+        rc = text.failed ? cli_nomem(err) : set_text(o, opt, item->string, text.data, err);
+    cli_bytes_finish(&text);
+    return rc;
+}
+
+static bool has(const cJSON *json, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(json, key) != NULL;
+}
+
+/* What the line gives replaces what the command line says of the same in other words. */
+static void replace(struct cli_generate_options *o, const cJSON *json, const char *key,
+                    const char *other)
+{
+    for (size_t i = 0; has(json, key) && i < o->args.n_opts; i++) {
+        if (o->args.opts[i].name && !strcmp(o->args.opts[i].name, other))
+            o->args.seen[i] = false;
+    }
+}
+
+static void replace_all(struct cli_generate_options *o, const cJSON *json)
+{
+    replace(o, json, "max_length", "max-new-tokens");
+    replace(o, json, "min_length", "min-new-tokens");
+    if (has(json, "do_sample"))
+        o->no_sample = 0;
+    if (has(json, "decoder_prefix") || has(json, "decoder_prefix_ids"))
+        o->lists.prefix = o->lists.prefix_ids = NULL;
+    if (has(json, "stop"))
+        o->lists.stop.n = 0;
+}
+
+int cli_generate_override(const struct cli_generate_options *base, const struct cli_line *line,
+                          struct cli_generate_options **own, elcl_error *err)
+{
+    const cJSON *item;
+    bool any = false;
+    int rc = ELCL_OK;
+    *own = NULL;
+    if (!line->json)
+        return ELCL_OK;
+    struct cli_generate_options *o = malloc(sizeof(*o));
+    if (!o)
+        return cli_nomem(err);
+    *o = *base;
+    cli_option_lists_share(&o->lists);
+    replace_all(o, line->json);
+    cJSON_ArrayForEach(item, line->json)
+    {
+        if (rc || cli_input_is_own_key(item->string))
+            continue;
+        any = true;
+        rc = take_key(o, item, err);
+    }
+    if (!rc && any)
+        rc = cli_generate_check_style(o, err);
+    if (rc || !any)
+        cli_generate_override_free(&o);
+    *own = o;
+    return rc;
+}
+
+void cli_generate_override_free(struct cli_generate_options **own)
+{
+    if (*own)
+        cli_option_lists_finish(&(*own)->lists);
+    free(*own);
+    *own = NULL;
+}

@@ -1,0 +1,254 @@
+/* elcl generate, from a line of the input to a submitted sample. */
+#include "generate/generate_run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WINDOW_TOKENS ((size_t)1 << 19)
+/* How long the first line of an idle stream waits for company. */
+#define GRACE_MS 2
+
+void cli_generate_fail_sample(struct cli_sample *sample, const char *place, const char *message)
+{
+    cli_bytes_printf(&sample->out, "%s%s%s", place, *place ? ": " : "", message);
+    sample->state = CLI_SAMPLE_FAILED;
+}
+
+const elcl_gen_options *cli_generate_options_of(const struct cli_generate_run *r,
+                                                const struct cli_sample *sample)
+{
+    return sample->own ? sample->own : &r->gen;
+}
+
+/* Gives the source's token ids to the sample; *ids is freed with free(). */
+static int encode(struct cli_generate_run *r, const struct cli_source *source, int32_t **ids,
+                  size_t *n_ids, elcl_error *err)
+{
+    int32_t *encoded = NULL;
+    size_t n = source->n_ids;
+    int rc = ELCL_OK;
+    if (source->text)
+        rc = elcl_encode_lang(r->model, source->text, source->n_text, r->opt->src_lang,
+                              r->opt->tgt_lang, &encoded, &n, err);
+    if (rc)
+        return rc;
+    const int32_t *from = source->text ? encoded : source->ids;
+    int32_t *copy = malloc((n ? n : 1) * sizeof(*copy));
+    if (copy && n)
+        memcpy(copy, from, n * sizeof(*copy));
+    elcl_free(encoded);
+    if (!copy)
+        return cli_nomem(err);
+    *ids = copy;
+    *n_ids = n;
+    return ELCL_OK;
+}
+
+/* The longest source. A prompt must leave room for what follows it. */
+static size_t longest_source(const struct cli_generate_run *r, const struct cli_sample *sample)
+{
+    const elcl_gen_options *gen = cli_generate_options_of(r, sample);
+    const int given = r->opt->max_source ? r->opt->max_source : r->info.max_source;
+    if (!r->info.decoder_only)
+        return (size_t)given;
+    int room =
+        gen->max_new_tokens > 0 ? r->info.max_target - gen->max_new_tokens : gen->max_length - 1;
+    room = room > 1 ? room : 1;
+    return (size_t)(given < room ? given : room);
+}
+
+/* The options that the line itself has, over those of the command line. */
+static int take_options(const struct cli_generate_run *r, const struct cli_line *line,
+                        struct cli_sample *sample, elcl_error *err)
+{
+    int rc = cli_generate_override(r->opt, line, &sample->given, err);
+    if (rc || !sample->given)
+        return rc;
+    sample->own = malloc(sizeof(*sample->own));
+    rc = sample->own
+             ? cli_generate_resolve(sample->given, r->model, sample->own, &sample->max_target, err)
+             : cli_nomem(err);
+    if (rc) {
+        free(sample->own);
+        sample->own = NULL;
+        cli_generate_override_free(&sample->given);
+    }
+    return rc;
+}
+
+static int check_ids(const struct cli_generate_run *r, const struct cli_sample *sample,
+                     elcl_error *err)
+{
+    const size_t max_source = longest_source(r, sample);
+    if (!sample->n_ids)
+        return cli_fail(err, ELCL_E_FORMAT, "the tokenizer made no token of it");
+    for (size_t i = 0; i < sample->n_ids; i++) {
+        int32_t id = sample->ids[i];
+        if (id < 0 || id >= r->info.source_vocabulary)
+            return cli_fail(err, ELCL_E_FORMAT, "expected token ids below %d, found %d",
+                            r->info.source_vocabulary, (int)id);
+    }
+    if (sample->n_ids > max_source && r->opt->long_source == CLI_LONG_REFUSE)
+        return cli_fail(err, ELCL_E_FORMAT,
+                        "expected at most %zu source tokens, found %zu (--long-source "
+                        "truncate cuts them)",
+                        max_source, sample->n_ids);
+    return ELCL_OK;
+}
+
+/* Keeps the special tokens at the end, as the encoder was trained with them. Of a
+ * prompt the end is kept, which is what the continuation follows. */
+static void cut_source(struct cli_generate_run *r, struct cli_sample *sample)
+{
+    const size_t most = longest_source(r, sample);
+    if (sample->n_ids <= most)
+        return;
+    if (r->info.decoder_only)
+        memmove(sample->ids, sample->ids + sample->n_ids - most, most * sizeof(*sample->ids));
+    else
+        for (size_t i = 1; i <= (size_t)r->info.source_end && i < most; i++)
+            sample->ids[most - i] = sample->ids[sample->n_ids - i];
+    sample->n_ids = most;
+    if (!r->n_cut++) {
+        r->first_cut = sample->line;
+        r->cut_to = most;
+    }
+}
+
+/* A line becomes the queue's last sample, ready for submission or failed. Fails itself only where
+ * the run cannot go on. */
+static int take_line(struct cli_generate_run *r, const char *line, size_t n,
+                     struct cli_sample **taken, elcl_error *err)
+{
+    struct cli_line parsed = {0};
+    elcl_error bad = {0};
+    struct cli_sample *sample = cli_queue_push(&r->queue);
+    if (!sample)
+        return cli_nomem(err);
+    sample->index = r->n_samples++;
+    sample->line = r->input.n_lines;
+    sample->input_bytes = r->input.taken_bytes;
+    int rc = cli_input_parse((enum cli_line_format)r->opt->input_format, CLI_LINE_SOURCE, line, n,
+                             &parsed, &bad);
+    if (!rc)
+        rc = encode(r, &parsed.source, &sample->ids, &sample->n_ids, &bad);
+    if (!rc)
+        rc = take_options(r, &parsed, sample, &bad);
+    sample->id = parsed.id;
+    parsed.id = NULL;
+    cli_line_finish(&parsed);
+    if (!rc)
+        rc = check_ids(r, sample, &bad);
+    if (rc == ELCL_E_NOMEM)
+        return cli_fail(err, rc, "%s", bad.msg);
+    if (rc) {
+        char place[256];
+        cli_input_place(&r->input, sample->line, place, sizeof(place));
+        cli_generate_fail_sample(sample, place, bad.msg);
+    } else {
+        cut_source(r, sample);
+    }
+    *taken = sample;
+    return ELCL_OK;
+}
+
+/* An input that cannot be read on fails in its turn, after the lines before it. */
+static int end_input(struct cli_generate_run *r, const elcl_error *why, elcl_error *err)
+{
+    r->input_done = true;
+    struct cli_sample *sample = cli_queue_push(&r->queue);
+    if (!sample)
+        return cli_nomem(err);
+    cli_generate_fail_sample(sample, "", why->msg);
+    sample->fatal = true;
+    return ELCL_OK;
+}
+
+static int longest_first(const void *a, const void *b)
+{
+    const struct cli_sample *x = *(struct cli_sample *const *)a;
+    const struct cli_sample *y = *(struct cli_sample *const *)b;
+    if (x->n_ids != y->n_ids)
+        return x->n_ids > y->n_ids ? -1 : 1;
+    return x->index < y->index ? -1 : x->index > y->index;
+}
+
+/* What is streamed of a decoder-only model begins with the prompt. */
+static void keep_prompt(const struct cli_generate_run *r, struct cli_sample *sample)
+{
+    if (r->opt->stream && r->info.decoder_only) {
+        sample->told = sample->ids;
+        sample->n_emitted = sample->emitted_capacity = sample->n_ids;
+    } else {
+        free(sample->ids);
+    }
+    sample->ids = NULL;
+}
+
+static int submit_sample(struct cli_generate_run *r, struct cli_sample *sample, elcl_error *err)
+{
+    const elcl_request request = {.source = sample->ids,
+                                  .n_source = sample->n_ids,
+                                  .options = *cli_generate_options_of(r, sample),
+                                  .user = sample,
+                                  .sample = sample->index};
+    elcl_error bad = {0};
+    int rc = cli_generate_make_room(r, sample, err);
+    if (rc)
+        return rc;
+    rc = elcl_pool_submit(r->engines.pool, &request, NULL, &bad);
+    cli_generate_override_free(&sample->given); /* the pool has a copy of the lists */
+    if (rc && !(rc == ELCL_E_ARG && sample->own))
+        return cli_fail(err, rc, "%s", bad.msg);
+    if (rc) { /* the line's own options */
+        char place[256];
+        cli_input_place(&r->input, sample->line, place, sizeof(place));
+        cli_generate_fail_sample(sample, place, bad.msg);
+        r->input_done = r->input_done || !r->opt->keep_going;
+        return ELCL_OK;
+    }
+    keep_prompt(r, sample);
+    r->in_flight++;
+    return ELCL_OK;
+}
+
+static int submit_window(struct cli_generate_run *r, size_t n, elcl_error *err)
+{
+    int rc = ELCL_OK;
+    qsort(r->window, n, sizeof(struct cli_sample *), longest_first);
+    for (size_t i = 0; !rc && i < n; i++)
+        rc = submit_sample(r, r->window[i], err);
+    return rc;
+}
+
+int cli_generate_read(struct cli_generate_run *r, elcl_error *err)
+{
+    size_t n = 0, n_tokens = 0;
+    int wait_ms = r->in_flight ? 0 : -1;
+    while (!r->input_done && n < CLI_WINDOW_SAMPLES && n_tokens < WINDOW_TOKENS) {
+        const char *line = NULL;
+        size_t n_line = 0;
+        elcl_error bad = {0};
+        struct cli_sample *sample = NULL;
+        int rc = ELCL_OK;
+        enum cli_next next = cli_input_next(&r->input, wait_ms, &line, &n_line, &bad);
+        if (next == CLI_NEXT_NOTHING)
+            break;
+        if (next == CLI_NEXT_END)
+            r->input_done = true;
+        else if (next == CLI_NEXT_FAILED)
+            rc = end_input(r, &bad, err);
+        else
+            rc = take_line(r, line, n_line, &sample, err);
+        if (rc)
+            return rc;
+        if (sample && sample->state == CLI_SAMPLE_WAITING) {
+            r->window[n++] = sample;
+            n_tokens += sample->n_ids;
+        } else if (sample && !r->opt->keep_going) {
+            r->input_done = true;
+        }
+        wait_ms = r->in_flight || r->input.interactive ? 0 : GRACE_MS;
+    }
+    return submit_window(r, n, err);
+}

@@ -1,0 +1,125 @@
+/* elcl generate, from an engine's result to written lines. */
+#include "generate/generate_run.h"
+
+void cli_generate_on_result(void *user, const elcl_result *result)
+{
+    struct cli_generate_run *r = user;
+    struct cli_sample *sample = result->user;
+    char place[256];
+    r->in_flight--;
+    cli_input_place(&r->input, sample->line, place, sizeof(place));
+    if (result->error) {
+        cli_generate_fail_sample(sample, place, result->error->msg);
+        r->input_done = r->input_done || !r->opt->keep_going;
+        return;
+    }
+    elcl_error err = {0};
+    int rc = cli_format_result(r->model, (enum cli_line_format)r->opt->format, r->opt->scores != 0,
+                               result, sample, &err);
+    sample->state = CLI_SAMPLE_DONE;
+    if (rc == ELCL_E_NOMEM) {
+        r->callback_error = err;
+    } else if (rc) {
+        cli_bytes_finish(&sample->out);
+        cli_generate_fail_sample(sample, place, err.msg);
+    }
+}
+
+void cli_generate_on_token(void *user, const elcl_token *token)
+{
+    struct cli_generate_run *r = user;
+    struct cli_sample *sample = token->user;
+    void *told = sample->told;
+    if (!cli_grow(&told, &sample->emitted_capacity, sample->n_emitted + 1, sizeof(*sample->told))) {
+        cli_nomem(&r->callback_error);
+        return;
+    }
+    sample->told = told;
+    sample->told[sample->n_emitted++] = token->token;
+}
+
+int cli_generate_write_stream(struct cli_generate_run *r, elcl_error *err)
+{
+    struct cli_bytes more = {0};
+    struct cli_sample *sample = cli_queue_first(&r->queue);
+    int rc = ELCL_OK;
+    if (!r->opt->stream || !sample || sample->state != CLI_SAMPLE_WAITING || !sample->n_emitted)
+        return rc;
+    rc = cli_format_stream(r->model, sample, &more, err);
+    if (!rc && more.n)
+        rc = cli_sys_write(&r->output, more.data, more.n, err);
+    cli_bytes_finish(&more);
+    return rc;
+}
+
+int cli_generate_mark_incomplete(struct cli_generate_run *r, const struct cli_sample *sample,
+                                 elcl_error *err)
+{
+    static const char mark[] = " [incomplete]\n";
+    return sample && sample->streamed.n ? cli_sys_write(&r->output, mark, sizeof(mark) - 1, err)
+                                        : ELCL_OK;
+}
+
+/* Reports a failed sample and writes what stands for its lines, or ends the run. */
+static int write_failure(struct cli_generate_run *r, const struct cli_sample *sample,
+                         elcl_error *err)
+{
+    const char *message = sample->out.data ? sample->out.data : "out of memory";
+    if (sample->fatal || !r->opt->keep_going)
+        return cli_fail(err, ELCL_E_FORMAT, "%s", message);
+    struct cli_bytes lines = {0};
+    cli_progress_clear(&r->progress);
+    cli_error(CLI_EXIT_FAILURE, "%s", message);
+    r->n_failed++;
+    if (sample->streamed.n)
+        return cli_generate_mark_incomplete(r, sample, err);
+    cli_format_failure((enum cli_line_format)r->opt->format, sample,
+                       cli_generate_options_of(r, sample)->num_return_sequences, message, &lines);
+    int rc = lines.failed ? cli_nomem(err) : cli_sys_write(&r->output, lines.data, lines.n, err);
+    cli_bytes_finish(&lines);
+    return rc;
+}
+
+/* Writes the finished samples at the head of the queue. */
+static int write_ready(struct cli_generate_run *r, elcl_error *err)
+{
+    struct cli_bytes lines = {0};
+    struct cli_sample *sample = cli_queue_first(&r->queue);
+    int rc = ELCL_OK;
+    for (; sample && sample->state == CLI_SAMPLE_DONE; sample = cli_queue_first(&r->queue)) {
+        const size_t from = cli_streamed_bytes(sample);
+        if (from == SIZE_MAX) {
+            rc = cli_fail(err, ELCL_E_INTERNAL,
+                          "sample %llu: its text is not what was streamed of it",
+                          (unsigned long long)sample->index);
+            break;
+        }
+        cli_bytes_append(&lines, sample->out.data + from, sample->out.n - from);
+        r->input_bytes = sample->input_bytes;
+        r->n_written++;
+        cli_queue_pop(&r->queue);
+    }
+    if (lines.n && r->shares_terminal)
+        cli_progress_clear(&r->progress);
+    if (!rc && lines.failed)
+        rc = cli_nomem(err);
+    else if (!rc && lines.n)
+        rc = cli_sys_write(&r->output, lines.data, lines.n, err);
+    cli_bytes_finish(&lines);
+    return rc;
+}
+
+int cli_generate_write_finished(struct cli_generate_run *r, elcl_error *err)
+{
+    for (;;) {
+        int rc = write_ready(r, err);
+        struct cli_sample *sample = cli_queue_first(&r->queue);
+        if (rc || !sample || sample->state != CLI_SAMPLE_FAILED)
+            return rc;
+        rc = write_failure(r, sample, err);
+        if (rc)
+            return rc;
+        r->n_written++;
+        cli_queue_pop(&r->queue);
+    }
+}

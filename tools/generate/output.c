@@ -1,0 +1,236 @@
+#include "generate/output.h"
+#include "generate/generate_options.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+/* ---- queue --------------------------------------------------------------------------------- */
+
+struct cli_sample *cli_queue_push(struct cli_queue *q)
+{
+    if (q->head && q->head >= q->n) {
+        memmove(q->items, q->items + q->head, q->n * sizeof(*q->items));
+        q->head = 0;
+    }
+    void *items = q->items;
+    if (!cli_grow(&items, &q->capacity, q->head + q->n + 1, sizeof(*q->items)))
+        return NULL;
+    q->items = items;
+    struct cli_sample *sample = calloc(1, sizeof(*sample));
+    if (sample)
+        q->items[q->head + q->n++] = sample;
+    return sample;
+}
+
+struct cli_sample *cli_queue_first(const struct cli_queue *q)
+{
+    return q->n ? q->items[q->head] : NULL;
+}
+
+void cli_queue_pop(struct cli_queue *q)
+{
+    struct cli_sample *sample = cli_queue_first(q);
+    if (!sample)
+        return;
+    free(sample->ids);
+    free(sample->id);
+    free(sample->own);
+    cli_generate_override_free(&sample->given);
+    free(sample->told);
+    cli_bytes_finish(&sample->streamed);
+    cli_bytes_finish(&sample->out);
+    free(sample);
+    q->head++;
+    q->n--;
+}
+
+void cli_queue_finish(struct cli_queue *q)
+{
+    while (q->n)
+        cli_queue_pop(q);
+    free(q->items);
+    *q = (struct cli_queue){0};
+}
+
+/* ---- lines --------------------------------------------------------------------------------- */
+
+/* One sample stays one line: line ends inside the text become blanks, and the blank that
+ * tokenizers put before the first word goes. */
+static int append_text(const elcl_model *model, const int32_t *ids, size_t n_ids,
+                       struct cli_bytes *out, elcl_error *err)
+{
+    char *text = NULL;
+    int rc = elcl_decode(model, ids, n_ids, &text, err);
+    if (rc)
+        return rc;
+    for (char *c = text; *c; c++) {
+        if (*c == '\n' || *c == '\r')
+            *c = ' ';
+    }
+    cli_bytes_text(out, text + (text[0] == ' '));
+    elcl_free(text);
+    return ELCL_OK;
+}
+
+static void append_ids(const elcl_hypothesis *h, struct cli_bytes *out)
+{
+    for (size_t i = 0; i < h->n_ids; i++)
+        cli_bytes_printf(out, i ? " %d" : "%d", (int)h->ids[i]);
+}
+
+static bool add_json_ids(cJSON *line, const elcl_hypothesis *h)
+{
+    cJSON *ids = cJSON_AddArrayToObject(line, "ids");
+    bool ok = ids != NULL;
+    for (size_t i = 0; ok && i < h->n_ids; i++)
+        ok = cJSON_AddItemToArray(ids, cJSON_CreateNumber(h->ids[i]));
+    return ok;
+}
+
+/* Nine digits bring a float back unchanged; JSON knows no infinity. */
+static bool add_json_score(cJSON *line, float score)
+{
+    char number[32];
+    if (!isfinite(score))
+        return cJSON_AddNullToObject(line, "score");
+    (void)snprintf(number, sizeof(number), "%.9g", (double)score);
+    return cJSON_AddRawToObject(line, "score", number);
+}
+
+static bool add_json_log_probs(cJSON *line, const elcl_hypothesis *h)
+{
+    cJSON *array = h->token_logprobs ? cJSON_AddArrayToObject(line, "token_logprobs") : NULL;
+    bool ok = array || !h->token_logprobs;
+    for (size_t i = 0; array && ok && i < h->n_ids; i++) {
+        char number[32];
+        (void)snprintf(number, sizeof(number), "%.9g", (double)h->token_logprobs[i]);
+        ok = cJSON_AddItemToArray(array, isfinite(h->token_logprobs[i]) ? cJSON_CreateRaw(number)
+                                                                        : cJSON_CreateNull());
+    }
+    return ok;
+}
+
+/* The sample's place in the input, and its own name. */
+static bool add_json_sample(cJSON *line, const struct cli_sample *sample)
+{
+    return cJSON_AddNumberToObject(line, "index", (double)sample->index) &&
+           (!sample->id || cJSON_AddRawToObject(line, "id", sample->id));
+}
+
+static bool append_json(const cJSON *line, struct cli_bytes *out)
+{
+    char *printed = cJSON_PrintUnformatted(line);
+    if (!printed)
+        return false;
+    cli_bytes_text(out, printed);
+    cJSON_free(printed);
+    return true;
+}
+
+static const char *finish_word(enum elcl_finish_reason finish)
+{
+    if (finish == ELCL_FINISH_STOP)
+        return "stop";
+    return finish == ELCL_FINISH_EOS ? "eos" : "length";
+}
+
+static int append_jsonl(const elcl_model *model, struct cli_sample *sample, int sequence,
+                        const elcl_hypothesis *h, elcl_error *err)
+{
+    elcl_model_info info;
+    char *text = NULL;
+    elcl_model_get_info(model, &info);
+    if (info.has_tokenizer) {
+        int rc = elcl_decode(model, h->ids, h->n_ids, &text, err);
+        if (rc)
+            return rc;
+    }
+    cJSON *line = cJSON_CreateObject();
+    bool ok = add_json_sample(line, sample) &&
+              cJSON_AddNumberToObject(line, "sequence", sequence) &&
+              (!text || cJSON_AddStringToObject(line, "text", text)) && add_json_ids(line, h) &&
+              add_json_score(line, h->score) && add_json_log_probs(line, h) &&
+              cJSON_AddStringToObject(line, "finish_reason", finish_word(h->finish)) &&
+              append_json(line, &sample->out);
+    cJSON_Delete(line);
+    elcl_free(text);
+    return ok ? ELCL_OK : cli_nomem(err);
+}
+
+int cli_format_result(const elcl_model *model, enum cli_line_format format, bool scores,
+                      const elcl_result *result, struct cli_sample *sample, elcl_error *err)
+{
+    struct cli_bytes *out = &sample->out;
+    int rc = ELCL_OK;
+    for (int i = 0; i < result->n_hypotheses && !rc; i++) {
+        const elcl_hypothesis *h = &result->hypotheses[i];
+        if (scores)
+            cli_bytes_printf(out, "%.6f\t", (double)h->score);
+        switch (format) {
+        case CLI_LINE_TEXT:
+            rc = append_text(model, h->ids, h->n_ids, out, err);
+            break;
+        case CLI_LINE_JSONL:
+            rc = append_jsonl(model, sample, i, h, err);
+            break;
+        case CLI_LINE_IDS:
+            append_ids(h, out);
+            break;
+        }
+        cli_bytes_text(out, "\n");
+    }
+    return !rc && out->failed ? cli_nomem(err) : rc;
+}
+
+void cli_format_failure(enum cli_line_format format, const struct cli_sample *sample, int n_lines,
+                        const char *message, struct cli_bytes *out)
+{
+    if (format != CLI_LINE_JSONL) {
+        for (int i = 0; i < n_lines; i++)
+            cli_bytes_text(out, "\n");
+        return;
+    }
+    cJSON *line = cJSON_CreateObject();
+    bool ok = add_json_sample(line, sample) && cJSON_AddStringToObject(line, "error", message) &&
+              append_json(line, out);
+    cJSON_Delete(line);
+    cli_bytes_text(out, "\n");
+    if (!ok)
+        out->failed = true;
+}
+
+/* ---- streaming ----------------------------------------------------------------------------- */
+
+static bool begins_with(const struct cli_bytes *line, const struct cli_bytes *beginning)
+{
+    return line->n >= beginning->n &&
+           (!beginning->n || !memcmp(line->data, beginning->data, beginning->n));
+}
+
+int cli_format_stream(const elcl_model *model, struct cli_sample *sample, struct cli_bytes *out,
+                      elcl_error *err)
+{
+    static const char replacement[] = "\xef\xbf\xbd"; /* stands for bytes that are no character */
+    struct cli_bytes line = {0};
+    int rc = append_text(model, sample->told, sample->n_emitted, &line, err);
+    if (!rc && line.failed)
+        rc = cli_nomem(err);
+    while (!rc && line.n >= 3 && !memcmp(line.data + line.n - 3, replacement, 3))
+        line.n -= 3;
+    if (!rc && line.n > sample->streamed.n && begins_with(&line, &sample->streamed)) {
+        const size_t from = sample->streamed.n;
+        cli_bytes_append(out, line.data + from, line.n - from);
+        cli_bytes_append(&sample->streamed, line.data + from, line.n - from);
+    }
+    cli_bytes_finish(&line);
+    return !rc && (out->failed || sample->streamed.failed) ? cli_nomem(err) : rc;
+}
+
+size_t cli_streamed_bytes(const struct cli_sample *sample)
+{
+    return begins_with(&sample->out, &sample->streamed) ? sample->streamed.n : SIZE_MAX;
+}

@@ -1,0 +1,256 @@
+/* elcl plan: memory by category for each variant and batch, without weights and without running. */
+#include "common/args.h"
+#include "plan/plan.h"
+#include "common/words.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FIELD(name) offsetof(struct cli_plan_options, name)
+
+/* clang-format off */
+static const struct cli_choice output_words[] = {
+    {"text", CLI_PLAN_TEXT}, {"csv", CLI_PLAN_CSV}, {"json", CLI_PLAN_JSON}, {NULL, 0}};
+
+#define TEXT(name, value, field, help) \
+    {CLI_OPT_TEXT, name, value, help, FIELD(field), 0, 0, NULL}
+#define INTS(name, field, min, max, help) \
+    {CLI_OPT_INTS, name, "N,...", help, FIELD(field), min, max, NULL}
+#define WORDS(name, value, field, words, help) \
+    {CLI_OPT_WORDS, name, value, help, FIELD(field), 0, 0, words}
+
+static const struct cli_opt options_table[] = {
+    TEXT("synthetic", "NAME", synthetic,
+         "a model of true shape that needs no files: bart-large, bart-base, transformer-270m, "
+         "marian-base, gpt2, gpt2-medium, t5-base"),
+    WORDS("attention", "el|mha|mha-beam|auto", attention, cli_attention_words,
+          "variants (default el,mha,mha-beam)"),
+    WORDS("weights", "f32|f16|bf16|int8", weights, cli_weight_words,
+          "storage of weights (default f32)"),
+    WORDS("state", "f32|f16|bf16", state, cli_state_words,
+          "storage of encoder output and caches (default f32)"),
+    {CLI_OPT_CHOICE, "compute", "auto|f32|int8|bf16",
+     "what int8 or bf16 weights multiply; auto counts f32 (default auto)", FIELD(compute), 0, 0,
+     cli_compute_words},
+    INTS("batch-size", batch_size, 1, 1 << 20,
+         "sentences in flight (default: the most that fit)"),
+    INTS("num-beams", num_beams, 1, ELCL_MAX_BEAMS, "beams (default 1)"),
+    INTS("source-length", source_length, 1, 1 << 20,
+         "longest source in tokens (default: the model's usual length)"),
+    INTS("target-length", target_length, 2, 1 << 20,
+         "longest output in tokens, the start token included (default: the model's usual length)"),
+    {CLI_OPT_BYTES, "memory-limit", "BYTES",
+     "device memory to stay below, as in 512M or 2G (powers of 1024; default: the device's)",
+     FIELD(memory_limit_bytes), 0, 0, NULL},
+    TEXT("device", "INDEX|NAME|cpu|gpu", device,
+         "plan for this device: its memory, its largest buffer, its kind (default: for a GPU "
+         "without limits where --batch-size or --memory-limit is given)"),
+    TEXT("device-model", "NAME|FILE|measured", device_model,
+         "predict speed, too, from a data sheet (v100, h100, mi300x, a770, adreno740 or a JSON "
+         "file), or from ceilings measured on --device; gives the memory limit where none is "
+         "given"),
+    {CLI_OPT_CHOICE, "output", "text|csv|json", "form of the plan, also -o (default text)",
+     FIELD(output), 0, 0, output_words},
+    {CLI_OPT_FLAG, "help", NULL, "this text", FIELD(help), 0, 0, NULL},
+};
+/* clang-format on */
+
+static void print_help(void)
+{
+    fputs("Usage: elcl plan [OPTION...] MODEL|--synthetic NAME\n"
+          "\n"
+          "Says what memory generation takes, for every combination of the values given\n"
+          "(lists as in 1,4 and ranges as in 1-64*2 or 10-30+10), and how large a batch\n"
+          "fits. Reads config.json alone: no weights are read and nothing runs.\n"
+          "\n"
+          "    elcl plan --synthetic bart-large --state f16 --num-beams 4 \\\n"
+          "        --batch-size 32,64,320 --source-length 256,1024\n"
+          "    elcl plan models/g2p-en --num-beams 5 --memory-limit 2G\n"
+          "\n",
+          stdout);
+    cli_args_print_help(options_table, CLI_COUNT(options_table));
+}
+
+static bool is_measured(const struct cli_plan_options *o)
+{
+    return o->device_model && !strcmp(o->device_model, "measured");
+}
+
+static void fill(struct cli_opt_list *list, int n, int a, int b, int c)
+{
+    const int values[] = {a, b, c};
+    if (list->n)
+        return;
+    list->n = n;
+    memcpy(list->values, values, (size_t)n * sizeof(int));
+}
+
+static int parse(struct cli_plan_options *o, int argc, char **argv, elcl_error *err)
+{
+    struct cli_args args = {
+        .opts = options_table, .n_opts = CLI_COUNT(options_table), .verb = "plan"};
+    const int rc = cli_args_parse(&args, argc, argv, o, err);
+    if (rc || o->help)
+        return rc;
+    if (args.n_words + (o->synthetic != NULL) != 1)
+        return cli_fail(err, ELCL_E_ARG,
+                        "expected one model directory or --synthetic NAME, found %d",
+                        args.n_words + (o->synthetic != NULL));
+    o->model = args.n_words ? args.words[0] : NULL;
+    if (o->device && o->device_model && !is_measured(o))
+        return cli_fail(err, ELCL_E_ARG,
+                        "--device goes with --device-model measured alone, found '%.100s'",
+                        o->device_model);
+    fill(&o->attention, 3, ELCL_ATTN_EL, ELCL_ATTN_MHA, ELCL_ATTN_MHA_BEAM);
+    fill(&o->weights, 1, ELCL_F32, 0, 0);
+    fill(&o->state, 1, ELCL_F32, 0, 0);
+    fill(&o->batch_size, 1, 0, 0, 0);
+    fill(&o->num_beams, 1, 1, 0, 0);
+    fill(&o->source_length, 1, 0, 0, 0);
+    fill(&o->target_length, 1, 0, 0, 0);
+    return ELCL_OK;
+}
+
+/* Limits of a data sheet. */
+static int read_model(struct cli_plan_options *o, elcl_plan_params *p, elcl_error *err)
+{
+    const int rc = cli_machine_find(o->device_model, &o->machine, err);
+    p->device_type = o->machine.machine.type;
+    p->machine = &o->machine.machine;
+    if (!p->memory_limit_bytes)
+        p->memory_limit_bytes = o->machine.memory_bytes;
+    return rc;
+}
+
+/* Kind, limits and, where asked for, ceilings of a device. */
+static int read_device(struct cli_plan_options *o, elcl_plan_params *p, elcl_error *err)
+{
+    elcl_device_list *list = NULL;
+    int index = 0;
+    int rc = elcl_device_list_create(&list, err);
+    if (!rc)
+        rc = elcl_device_list_find(list, o->device, &index, err);
+    if (!rc) {
+        const elcl_device_desc *d = elcl_device_list_get(list, index);
+        (void)snprintf(o->device_name, sizeof(o->device_name), "%s", d->name);
+        p->device_type = d->type;
+        p->max_alloc_bytes = d->max_alloc_bytes;
+        if (!p->memory_limit_bytes)
+            p->memory_limit_bytes = d->memory_bytes;
+        if (!d->gpu_kernels)
+            p->vector_width = d->vector_width >= 16 ? 16 : d->vector_width >= 8 ? 8 : 4;
+        if (is_measured(o))
+            rc = cli_machine_measure(d, &o->machine, err);
+        if (is_measured(o) || elcl_stored_rates(d, &o->machine.machine))
+            p->machine = &o->machine.machine;
+    }
+    elcl_device_list_destroy(&list);
+    return rc;
+}
+
+static int read_limits(struct cli_plan_options *o, elcl_plan_params *p, elcl_error *err)
+{
+    *p = elcl_plan_params_default();
+    p->memory_limit_bytes = o->memory_limit_bytes;
+    p->compute = (enum elcl_compute)o->compute;
+    if (o->device_model && !is_measured(o))
+        return read_model(o, p, err);
+    if (!o->device && !o->device_model && (o->memory_limit_bytes || o->batch_size.values[0]))
+        return ELCL_OK;
+    return read_device(o, p, err);
+}
+
+/* One combination; i counts through all of them, the last list fastest. */
+static void set_combination(const struct cli_plan_options *o, size_t i, elcl_plan_params *p)
+{
+    const struct cli_opt_list *lists[] = {&o->target_length, &o->source_length, &o->batch_size,
+                                          &o->num_beams,     &o->attention,     &o->state,
+                                          &o->weights};
+    int values[CLI_COUNT(lists)];
+    for (size_t l = 0; l < CLI_COUNT(lists); l++) {
+        values[l] = lists[l]->values[i % (size_t)lists[l]->n];
+        i /= (size_t)lists[l]->n;
+    }
+    p->max_target = values[0];
+    p->max_source = values[1];
+    p->batch_size = values[2];
+    p->num_beams = values[3];
+    p->attention = (enum elcl_attention)values[4];
+    p->state = (enum elcl_storage)values[5];
+    p->weights = (enum elcl_storage)values[6];
+}
+
+static size_t n_combinations(const struct cli_plan_options *o)
+{
+    return (size_t)o->target_length.n * (size_t)o->source_length.n * (size_t)o->batch_size.n *
+           (size_t)o->num_beams.n * (size_t)o->attention.n * (size_t)o->state.n *
+           (size_t)o->weights.n;
+}
+
+static int make_rows(struct cli_plan_options *o, const elcl_blueprint *blueprint,
+                     struct cli_plan_table *table, elcl_error *err)
+{
+    elcl_plan_params p;
+    int rc = read_limits(o, &p, err);
+    const size_t n = n_combinations(o);
+    void *rows = NULL;
+    size_t capacity = 0;
+    table->limits = p;
+    if (!rc && !cli_grow(&rows, &capacity, n, sizeof(*table->rows)))
+        return cli_nomem(err);
+    table->rows = rows;
+    for (; !rc && table->n < n; table->n++) {
+        struct cli_plan_row *row = &table->rows[table->n];
+        set_combination(o, table->n, &p);
+        row->params = p;
+        rc = elcl_plan_memory(blueprint, &p, &row->plan, err);
+        if (!rc && o->device_model) {
+            p.batch_size = row->plan.batch_size;
+            p.attention = row->plan.attention;
+            rc = elcl_predict(blueprint, &p, &o->machine.machine, &row->prediction, err);
+        }
+        if (rc)
+            break;
+    }
+    /* What auto would take, whatever was asked for. */
+    if (table->n)
+        p = table->rows[table->n - 1].params;
+    p.attention = ELCL_ATTN_AUTO;
+    return rc ? rc : elcl_plan_memory(blueprint, &p, &table->automatic, err);
+}
+
+static int run(struct cli_plan_options *o, elcl_error *err)
+{
+    elcl_blueprint *blueprint = NULL;
+    struct cli_plan_table table = {.model = o->synthetic ? o->synthetic : o->model};
+    int rc = o->synthetic ? elcl_blueprint_open_synthetic(o->synthetic, &blueprint, err)
+                          : elcl_blueprint_open(o->model, &blueprint, err);
+    if (!rc) {
+        elcl_blueprint_get_info(blueprint, &table.info);
+        table.device = o->device_name;
+        table.model_of = o->device_model ? &o->machine : NULL;
+        rc = make_rows(o, blueprint, &table, err);
+    }
+    if (!rc)
+        rc = cli_plan_print(&table, (enum cli_plan_output)o->output, err);
+    free(table.rows);
+    elcl_blueprint_close(&blueprint);
+    return rc;
+}
+
+int cli_cmd_plan(int argc, char **argv)
+{
+    struct cli_plan_options options = {0};
+    elcl_error err = {0};
+    if (parse(&options, argc, argv, &err))
+        return cli_error(CLI_EXIT_USAGE, "%s", err.msg);
+    if (options.help) {
+        print_help();
+        return CLI_EXIT_OK;
+    }
+    const int rc = run(&options, &err);
+    if (rc)
+        return cli_error(rc == ELCL_E_ARG ? CLI_EXIT_USAGE : CLI_EXIT_FAILURE, "%s", err.msg);
+    return CLI_EXIT_OK;
+}

@@ -1,0 +1,171 @@
+#include "plan/machine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "common/sys.h"
+
+#define MAX_BYTES 65536
+
+static int read_text(const char *path, struct cli_bytes *text, elcl_error *err)
+{
+    int fd;
+    int rc = cli_sys_open(path, &fd, err);
+    if (rc)
+        return rc;
+    for (enum cli_read state = CLI_READ_DATA; state != CLI_READ_END;) {
+        char part[4096];
+        size_t n = 0;
+        const char *why = "";
+        state = cli_sys_read(fd, -1, part, sizeof(part), &n, &why);
+        cli_bytes_append(text, part, n);
+        if (state == CLI_READ_FAILED || text->n > MAX_BYTES) {
+            rc = cli_fail(err, ELCL_E_IO, "%.200s: %s", path,
+                          state == CLI_READ_FAILED ? why : "too large for a device model");
+            break;
+        }
+    }
+    cli_sys_close(&fd);
+    return rc ? rc : text->failed ? cli_nomem(err) : ELCL_OK;
+}
+
+static int number(const cJSON *root, const char *path, const char *key, double least, double *value,
+                  elcl_error *err)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, key);
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= least && item->valuedouble <= 1e15))
+        return cli_fail(err, ELCL_E_FORMAT, "%.200s: %s: expected a number of at least %g", path,
+                        key, least);
+    *value = item->valuedouble;
+    return ELCL_OK;
+}
+
+static void copy_text(const cJSON *root, const char *key, const char *otherwise, char *out,
+                      size_t n)
+{
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, key));
+    (void)snprintf(out, n, "%s", text ? text : otherwise);
+}
+
+static int parse(const cJSON *root, const char *path, struct cli_machine_model *model,
+                 elcl_error *err)
+{
+    struct cli_machine_model m = {.memory_bytes = 0};
+    double bytes = 0;
+    char type[8];
+    const bool cached = cJSON_GetObjectItemCaseSensitive(root, "cache_bytes") ||
+                        cJSON_GetObjectItemCaseSensitive(root, "cache_gbs");
+    const struct {
+        const char *key;
+        double least;
+        double *value;
+        bool optional;
+    } keys[] = {{"memory_gbs", 1e-3, &m.machine.memory_gbs, false},
+                {"f32_gflops", 1e-3, &m.machine.f32_gflops, false},
+                {"half_gflops", 1e-3, &m.machine.half_gflops, false},
+                {"int8_gops", 0, &m.machine.int8_gops, true},
+                {"bf16_gflops", 0, &m.machine.bf16_gflops, true},
+                {"launch_us", 0, &m.machine.launch_us, false},
+                {"wait_us", 0, &m.machine.wait_us, false},
+                {"memory_bytes", 1, &bytes, false},
+                {"cache_bytes", 1, &m.machine.cache_bytes, !cached},
+                {"cache_gbs", 1e-3, &m.machine.cache_gbs, !cached}};
+    for (size_t i = 0; i < CLI_COUNT(keys); i++) {
+        if (keys[i].optional && !cJSON_GetObjectItemCaseSensitive(root, keys[i].key))
+            continue;
+        const int rc = number(root, path, keys[i].key, keys[i].least, keys[i].value, err);
+        if (rc)
+            return rc;
+    }
+    copy_text(root, "type", "", type, sizeof(type));
+    if (strcmp(type, "cpu") != 0 && strcmp(type, "gpu") != 0)
+        return cli_fail(err, ELCL_E_FORMAT, "%.200s: type: expected \"cpu\" or \"gpu\"", path);
+    m.machine.type = type[0] == 'c' ? ELCL_DEVICE_CPU : ELCL_DEVICE_GPU;
+    m.memory_bytes = (uint64_t)bytes;
+    copy_text(root, "name", path, m.name, sizeof(m.name));
+    copy_text(root, "source", path, m.source, sizeof(m.source));
+    *model = m;
+    return ELCL_OK;
+}
+
+static int parse_text(const char *text, size_t n, const char *path, struct cli_machine_model *model,
+                      elcl_error *err)
+{
+    cJSON *root = cJSON_ParseWithLength(text, n);
+    const int rc = cJSON_IsObject(root)
+                       ? parse(root, path, model, err)
+                       : cli_fail(err, ELCL_E_FORMAT, "%.200s: expected a JSON object", path);
+    cJSON_Delete(root);
+    return rc;
+}
+
+static int from_file(const char *path, struct cli_machine_model *model, elcl_error *err)
+{
+    struct cli_bytes text = {0};
+    int rc = read_text(path, &text, err);
+    if (!rc)
+        rc = parse_text(text.data ? text.data : "", text.n, path, model, err);
+    cli_bytes_finish(&text);
+    return rc;
+}
+
+/* The name of a file without its ending. */
+static int stem(const struct cli_machine_file *file)
+{
+    return (int)(strlen(file->name) - strlen(".json"));
+}
+
+static int refuse(const char *which, elcl_error *err)
+{
+    struct cli_bytes names = {0};
+    for (const struct cli_machine_file *f = cli_machine_files; f->name; f++)
+        cli_bytes_printf(&names, "%.*s, ", stem(f), f->name);
+    const int rc = names.failed ? cli_nomem(err)
+                                : cli_fail(err, ELCL_E_ARG,
+                                           "--device-model: expected %smeasured or a JSON "
+                                           "file, found '%.100s'",
+                                           names.data, which);
+    cli_bytes_finish(&names);
+    return rc;
+}
+
+int cli_machine_find(const char *which, struct cli_machine_model *model, elcl_error *err)
+{
+    for (const struct cli_machine_file *f = cli_machine_files; f->name; f++)
+        if (strlen(which) == (size_t)stem(f) && !strncmp(which, f->name, strlen(which)))
+            return parse_text((const char *)f->text, f->bytes, f->name, model, err);
+    return strchr(which, '.') || strchr(which, '/') ? from_file(which, model, err)
+                                                    : refuse(which, err);
+}
+
+int cli_machine_measure(const elcl_device_desc *device, struct cli_machine_model *model,
+                        elcl_error *err)
+{
+    struct cli_machine_model m = {.memory_bytes = device->memory_bytes};
+    elcl_ceilings c;
+    char index[16];
+    (void)snprintf(index, sizeof(index), "%d", device->index);
+    const int rc = elcl_measure_ceilings(index, &c, err);
+    if (rc)
+        return rc;
+    m.machine = (elcl_machine){.type = device->type,
+                               .kernels = device->gpu_kernels ? ELCL_KERNELS_GPU : ELCL_KERNELS_CPU,
+                               .memory_gbs = c.read_gbs,
+                               .cache_bytes = (double)device->cache_bytes,
+                               .cache_gbs = c.cached_copy_gbs,
+                               .f32_gflops = c.mac_f32_gflops,
+                               .half_gflops = c.mac_f32_gflops,
+                               .int8_gops = c.mac_int8_gops,
+                               .bf16_gflops = c.mac_bf16_gflops,
+                               .launch_us = c.launch_us,
+                               .wait_us = c.wait_us};
+    (void)snprintf(m.name, sizeof(m.name), "%.60s", device->name);
+    (void)snprintf(m.source, sizeof(m.source),
+                   "ceilings measured in this run: %.3g GB/s of reading, %.3g GB/s in the cache, "
+                   "%.3g GFLOP/s, a launch %.3g us, a wait %.3g us",
+                   c.read_gbs, c.cached_copy_gbs, c.mac_f32_gflops, c.launch_us, c.wait_us);
+    *model = m;
+    return ELCL_OK;
+}

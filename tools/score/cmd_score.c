@@ -1,0 +1,465 @@
+/* elcl score: samples are read in bounded batches, cut into requests, scored, and written in input
+ * order; the sums over all of them come last. */
+#include "score/score_options.h"
+#include "common/summary.h"
+#include "common/sys.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#define BATCH_SAMPLES ((size_t)1024)
+#define BATCH_TOKENS ((size_t)1 << 16)
+
+/* One sample: encoder-decoder models have source and target apart, in others the first n_given
+ * tokens of `ids` are the source. */
+struct scored {
+    uint64_t line;
+    char *id; /* JSON text, or NULL */
+    int32_t *source;
+    size_t n_source;
+    int32_t *ids; /* [n_ids] */
+    size_t n_ids, n_given;
+    float *log_probs; /* [n_ids - n_given] */
+};
+
+struct run {
+    struct cli_score_options *opt;
+    elcl_model *model;
+    elcl_scorer *scorer;
+    elcl_model_info info;
+    struct cli_input input;
+    struct cli_sys_file output;
+    struct scored *batch; /* [BATCH_SAMPLES], n_batch in use */
+    size_t n_batch;
+    elcl_score_request *requests; /* [n_requests] of the batch */
+    size_t n_requests, requests_capacity;
+    bool input_done;
+    elcl_error bad; /* code not 0: the sample behind the batch cannot be scored */
+    uint64_t n_samples, n_tokens;
+    double log_prob; /* of all samples written */
+};
+
+static void scored_finish(struct scored *s)
+{
+    free(s->id);
+    free(s->source);
+    free(s->ids);
+    free(s->log_probs);
+    *s = (struct scored){0};
+}
+
+/* ---- from a line to requests --------------------------------------------------------------- */
+
+static int encode(const struct run *r, const struct cli_source *side, bool target, int32_t **ids,
+                  size_t *n, elcl_error *err)
+{
+    const struct cli_score_options *o = r->opt;
+    if (target && !r->info.decoder_only)
+        return elcl_encode_target(r->model, side->text, side->n_text, o->tgt_lang, ids, n, err);
+    return elcl_encode_lang(r->model, side->text, side->n_text, o->src_lang, o->tgt_lang, ids, n,
+                            err);
+}
+
+/* Appends a side's tokens to ids[*n ..]. */
+static int append(const struct run *r, const struct cli_source *side, bool target, int32_t **ids,
+                  size_t *n, elcl_error *err)
+{
+    int32_t *encoded = NULL;
+    size_t n_new = side->n_ids;
+    int rc = ELCL_OK;
+    if (side->text && (side->n_text || !r->info.decoder_only))
+        rc = encode(r, side, target, &encoded, &n_new, err);
+    if (rc)
+        return rc;
+    const int32_t *from = side->text ? encoded : side->ids;
+    int32_t *grown = realloc(*ids, (*n + n_new + 1) * sizeof(*grown));
+    if (grown && n_new)
+        memcpy(grown + *n, from, n_new * sizeof(*grown));
+    elcl_free(encoded);
+    if (!grown)
+        return cli_nomem(err);
+    *ids = grown;
+    *n += n_new;
+    return ELCL_OK;
+}
+
+static int check_ids(const struct run *r, const int32_t *ids, size_t n, elcl_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (ids[i] < 0 || ids[i] >= r->info.vocabulary)
+            return cli_fail(err, ELCL_E_FORMAT, "expected token ids below %d, found %d",
+                            r->info.vocabulary, (int)ids[i]);
+    }
+    return ELCL_OK;
+}
+
+/* A text, or source and target: what begins texts goes before the first. */
+static int take_text(const struct run *r, const struct cli_line *line, struct scored *s,
+                     elcl_error *err)
+{
+    const bool pair = line->target.text || line->target.ids;
+    const struct cli_source start = {.ids = (int32_t[]){r->info.text_start}, .n_ids = 1};
+    int rc = ELCL_OK;
+    if (!r->opt->no_bos && r->info.text_start >= 0)
+        rc = append(r, &start, false, &s->ids, &s->n_ids, err);
+    if (!rc)
+        rc = append(r, &line->source, false, &s->ids, &s->n_ids, err);
+    s->n_given = pair ? s->n_ids : 1;
+    if (!rc && pair)
+        rc = append(r, &line->target, true, &s->ids, &s->n_ids, err);
+    if (rc)
+        return rc;
+    if (s->n_ids < s->n_given)
+        s->n_given = s->n_ids;
+    if (pair && s->n_given >= (size_t)r->opt->context)
+        return cli_fail(err, ELCL_E_FORMAT, "expected a source of less than %d tokens, found %zu",
+                        r->opt->context, s->n_given);
+    if (s->n_ids > (size_t)r->opt->context && !r->opt->stride)
+        return cli_fail(err, ELCL_E_FORMAT,
+                        "expected at most %d tokens, found %zu (--stride N scores longer "
+                        "texts in windows)",
+                        r->opt->context, s->n_ids);
+    return check_ids(r, s->ids, s->n_ids, err);
+}
+
+static int take_pair(const struct run *r, const struct cli_line *line, struct scored *s,
+                     elcl_error *err)
+{
+    int rc = append(r, &line->source, false, &s->source, &s->n_source, err);
+    if (!rc)
+        rc = append(r, &line->target, true, &s->ids, &s->n_ids, err);
+    if (!rc)
+        rc = check_ids(r, s->ids, s->n_ids, err);
+    if (rc)
+        return rc;
+    if (!s->n_source)
+        return cli_fail(err, ELCL_E_FORMAT, "the tokenizer made no token of the source");
+    if (s->n_source > (size_t)r->info.max_source || s->n_ids > (size_t)r->info.max_target)
+        return cli_fail(err, ELCL_E_FORMAT,
+                        "expected at most %d source and %d target tokens, found %zu and %zu",
+                        r->info.max_source, r->info.max_target, s->n_source, s->n_ids);
+    return ELCL_OK;
+}
+
+static int add_request(struct run *r, const elcl_score_request *request, elcl_error *err)
+{
+    void *requests = r->requests;
+    if (!cli_grow(&requests, &r->requests_capacity, r->n_requests + 1, sizeof(*request)))
+        return cli_nomem(err);
+    r->requests = requests;
+    r->requests[r->n_requests++] = *request;
+    return ELCL_OK;
+}
+
+/* The windows of a sample, as many as it needs: window k begins at token k * stride, and each
+ * token is scored in the first one that holds it. */
+static int add_windows(struct run *r, struct scored *s, elcl_error *err)
+{
+    const size_t context = (size_t)r->opt->context, stride = (size_t)r->opt->stride;
+    size_t next = s->n_given;
+    int rc = ELCL_OK;
+    for (size_t begin = 0; !rc && next < s->n_ids; begin += stride) {
+        const size_t end = begin + context < s->n_ids ? begin + context : s->n_ids;
+        if (end <= next)
+            continue;
+        const elcl_score_request window = {.source = s->ids + begin,
+                                           .n_source = next - begin,
+                                           .target = s->ids + next,
+                                           .n_target = end - next,
+                                           .log_probs = s->log_probs + (next - s->n_given)};
+        rc = add_request(r, &window, err);
+        next = end;
+    }
+    return rc;
+}
+
+static int add_sample(struct run *r, struct scored *s, elcl_error *err)
+{
+    s->log_probs = malloc((s->n_ids - s->n_given + 1) * sizeof(*s->log_probs));
+    if (!s->log_probs)
+        return cli_nomem(err);
+    if (r->info.decoder_only)
+        return add_windows(r, s, err);
+    const elcl_score_request whole = {.source = s->source,
+                                      .n_source = s->n_source,
+                                      .target = s->ids,
+                                      .n_target = s->n_ids,
+                                      .decoder_start_token_id = r->opt->decoder_start_token_id,
+                                      .log_probs = s->log_probs};
+    return add_request(r, &whole, err);
+}
+
+/* A line becomes the batch's last sample; a bad one ends the input and is kept for later. */
+static int take_line(struct run *r, const char *text, size_t n, elcl_error *err)
+{
+    const enum cli_line_kind kind = r->info.decoder_only ? CLI_LINE_WHOLE : CLI_LINE_PAIR;
+    struct cli_line line = {0};
+    struct scored s = {.line = r->input.n_lines};
+    elcl_error bad = {0};
+    int rc =
+        cli_input_parse((enum cli_line_format)r->opt->input_format, kind, text, n, &line, &bad);
+    if (!rc)
+        rc = r->info.decoder_only ? take_text(r, &line, &s, &bad) : take_pair(r, &line, &s, &bad);
+    if (!rc)
+        rc = add_sample(r, &s, &bad);
+    s.id = line.id;
+    line.id = NULL;
+    cli_line_finish(&line);
+    if (!rc) {
+        r->batch[r->n_batch++] = s;
+        return ELCL_OK;
+    }
+    scored_finish(&s);
+    if (rc == ELCL_E_NOMEM)
+        return cli_fail(err, rc, "%s", bad.msg);
+    char place[256];
+    cli_input_place(&r->input, r->input.n_lines, place, sizeof(place));
+    r->input_done = true;
+    cli_fail(&r->bad, ELCL_E_FORMAT, "%s: %s", place, bad.msg);
+    return ELCL_OK;
+}
+
+/* Reads a batch: waits for its first line, then takes what is there. */
+static int read_batch(struct run *r, elcl_error *err)
+{
+    size_t n_tokens = 0;
+    int rc = ELCL_OK;
+    r->n_requests = 0;
+    while (!rc && !r->input_done && r->n_batch < BATCH_SAMPLES && n_tokens < BATCH_TOKENS) {
+        const char *line = NULL;
+        size_t n = 0;
+        elcl_error bad = {0};
+        switch (cli_input_next(&r->input, r->n_batch ? 0 : -1, &line, &n, &bad)) {
+        case CLI_NEXT_NOTHING:
+            return rc;
+        case CLI_NEXT_END:
+            r->input_done = true;
+            break;
+        case CLI_NEXT_FAILED:
+            r->input_done = true;
+            r->bad = bad;
+            break;
+        case CLI_NEXT_LINE:
+            rc = take_line(r, line, n, err);
+            if (!rc && r->n_batch)
+                n_tokens += r->batch[r->n_batch - 1].n_ids;
+            break;
+        }
+    }
+    return rc;
+}
+
+/* ---- results ------------------------------------------------------------------------------- */
+
+static double perplexity(double log_prob, uint64_t n)
+{
+    return n ? exp(-log_prob / (double)n) : NAN;
+}
+
+static void append_number(struct cli_bytes *out, const char *format, double value, const char *none)
+{
+    if (isfinite(value))
+        cli_bytes_printf(out, format, value);
+    else
+        cli_bytes_text(out, none);
+}
+
+static void append_log_probs(const struct scored *s, const char *between, struct cli_bytes *out)
+{
+    for (size_t i = 0; i < s->n_ids - s->n_given; i++)
+        cli_bytes_printf(out, "%s%.9g", i ? between : "", (double)s->log_probs[i]);
+}
+
+static void append_ids(const struct scored *s, struct cli_bytes *out)
+{
+    for (size_t i = s->n_given; i < s->n_ids; i++)
+        cli_bytes_printf(out, "%s%d", i > s->n_given ? ", " : "", (int)s->ids[i]);
+}
+
+static void append_sample(const struct run *r, const struct scored *s, double log_prob,
+                          struct cli_bytes *out)
+{
+    const size_t n = s->n_ids - s->n_given;
+    if (r->opt->format == CLI_LINE_TEXT) {
+        cli_bytes_printf(out, "%.6f\t%zu\t", log_prob, n);
+        append_number(out, "%.6g", perplexity(log_prob, n), "-");
+        if (r->opt->token_logprobs)
+            cli_bytes_text(out, "\t");
+        if (r->opt->token_logprobs)
+            append_log_probs(s, " ", out);
+        cli_bytes_text(out, "\n");
+        return;
+    }
+    cli_bytes_printf(out, "{\"index\": %llu, ", (unsigned long long)r->n_samples);
+    if (s->id)
+        cli_bytes_printf(out, "\"id\": %s, ", s->id);
+    cli_bytes_printf(out, "\"log_prob\": %.9g, \"tokens\": %zu, \"perplexity\": ", log_prob, n);
+    append_number(out, "%.9g", perplexity(log_prob, n), "null");
+    if (r->opt->token_logprobs) {
+        cli_bytes_text(out, ", \"ids\": [");
+        append_ids(s, out);
+        cli_bytes_text(out, "], \"token_logprobs\": [");
+        append_log_probs(s, ", ", out);
+        cli_bytes_text(out, "]");
+    }
+    cli_bytes_text(out, "}\n");
+}
+
+/* Lines of the batch, which is empty after it. */
+static int write_batch(struct run *r, elcl_error *err)
+{
+    struct cli_bytes lines = {0};
+    for (size_t i = 0; i < r->n_batch; i++) {
+        struct scored *s = &r->batch[i];
+        double log_prob = 0;
+        for (size_t t = 0; t < s->n_ids - s->n_given; t++)
+            log_prob += (double)s->log_probs[t];
+        if (!r->opt->summary)
+            append_sample(r, s, log_prob, &lines);
+        r->log_prob += log_prob;
+        r->n_tokens += s->n_ids - s->n_given;
+        r->n_samples++;
+        scored_finish(s);
+    }
+    r->n_batch = 0;
+    int rc = lines.failed ? cli_nomem(err) : ELCL_OK;
+    if (!rc && lines.n)
+        rc = cli_sys_write(&r->output, lines.data, lines.n, err);
+    cli_bytes_finish(&lines);
+    return rc;
+}
+
+static int write_summary(struct run *r, elcl_error *err)
+{
+    struct cli_bytes line = {0};
+    const double nll = r->log_prob == 0 ? 0 : -r->log_prob; /* not -0 */
+    const double each = r->n_tokens ? nll / (double)r->n_tokens : NAN;
+    const bool text = r->opt->format == CLI_LINE_TEXT;
+    const char *none = text ? "-" : "null";
+    cli_bytes_printf(&line,
+                     text ? "samples %llu, tokens %llu, nll %.6f, nll per token "
+                          : "{\"summary\": {\"samples\": %llu, \"tokens\": %llu, \"nll\": %.9g, "
+                            "\"nll_per_token\": ",
+                     (unsigned long long)r->n_samples, (unsigned long long)r->n_tokens, nll);
+    append_number(&line, text ? "%.6f" : "%.9g", each, none);
+    cli_bytes_text(&line, text ? ", perplexity " : ", \"perplexity\": ");
+    append_number(&line, text ? "%.6g" : "%.9g", perplexity(r->log_prob, r->n_tokens), none);
+    cli_bytes_text(&line, text ? "\n" : "}}\n");
+    const int rc = line.failed ? cli_nomem(err) : cli_sys_write(&r->output, line.data, line.n, err);
+    cli_bytes_finish(&line);
+    return rc;
+}
+
+/* ---- the run ------------------------------------------------------------------------------- */
+
+static int score(struct run *r, elcl_error *err)
+{
+    int rc = ELCL_OK;
+    while (!rc && !r->input_done && !cli_sys_interrupted()) {
+        rc = read_batch(r, err);
+        if (!rc && !cli_sys_interrupted())
+            rc = elcl_scorer_run(r->scorer, r->requests, r->n_requests, err);
+        if (!rc && !cli_sys_interrupted())
+            rc = write_batch(r, err);
+    }
+    if (!rc && r->bad.code)
+        rc = cli_fail(err, r->bad.code, "%s", r->bad.msg);
+    return rc || cli_sys_interrupted() ? rc : write_summary(r, err);
+}
+
+static void log_line(void *user, enum elcl_log_level level, const char *line)
+{
+    if (cli_run_logs(user, level))
+        cli_run_log(level, line);
+}
+
+static int open_model(struct run *r, elcl_error *err)
+{
+    struct cli_score_options *o = r->opt;
+    const int rc = cli_run_open(&o->run, o->model, log_line, &o->run, &r->model, &r->info, err);
+    if (rc)
+        return rc;
+    return cli_score_resolve(o, r->model, &r->info, err);
+}
+
+static int start(struct run *r, elcl_error *err)
+{
+    const struct cli_score_options *o = r->opt;
+    const enum cli_line_format format = (enum cli_line_format)o->input_format;
+    elcl_scorer_params params = elcl_scorer_params_default();
+    int rc = ELCL_OK;
+    if (o->texts)
+        cli_input_words(&r->input, o->texts, o->n_texts, format);
+    else
+        rc = cli_input_open(&r->input, o->input ? o->input : "-", format, err);
+    if (!rc)
+        rc = cli_sys_create(o->output ? o->output : "-", &r->output, err);
+    if (!rc)
+        rc = open_model(r, err);
+    params.batch_tokens = o->batch_tokens;
+    if (!rc)
+        rc = elcl_scorer_create(r->model, &params, &r->scorer, err);
+    r->batch = calloc(BATCH_SAMPLES, sizeof(*r->batch));
+    return rc || r->batch ? rc : cli_nomem(err);
+}
+
+/* The whole output gets its name; part of one says where it stays, and has no summary. */
+static int end_output(struct run *r, int rc, elcl_error *err)
+{
+    char *kept = NULL;
+    const bool interrupted = cli_sys_interrupted() != 0;
+    if (!rc && !interrupted)
+        rc = cli_sys_commit(&r->output, err);
+    cli_sys_abandon(&r->output, &kept);
+    if (interrupted)
+        cli_error(CLI_EXIT_FAILURE, "interrupted after %llu samples",
+                  (unsigned long long)r->n_samples);
+    else if (rc)
+        cli_error(CLI_EXIT_FAILURE, "%s", err->msg);
+    if (kept)
+        cli_warn("the samples written so far are in %s", kept);
+    free(kept);
+    return rc;
+}
+
+static int run_score(struct cli_score_options *options)
+{
+    struct run r = {.opt = options, .input = {.fd = -1}, .output = {.fd = -1}};
+    elcl_error err = {0};
+    int rc = start(&r, &err);
+    if (!rc)
+        rc = score(&r, &err);
+    rc = end_output(&r, rc, &err);
+    if (!rc && !cli_sys_interrupted() && !options->run.quiet) {
+        elcl_engine_stats stats;
+        elcl_scorer_get_stats(r.scorer, &stats);
+        cli_summary_score(&r.info, &stats);
+    }
+    for (size_t i = 0; r.batch && i < r.n_batch; i++)
+        scored_finish(&r.batch[i]);
+    free(r.batch);
+    free(r.requests);
+    elcl_scorer_destroy(&r.scorer);
+    elcl_model_close(&r.model);
+    cli_input_close(&r.input);
+    if (cli_sys_interrupted())
+        return CLI_EXIT_SIGNAL + cli_sys_interrupted();
+    return !rc ? CLI_EXIT_OK : rc == ELCL_E_ARG ? CLI_EXIT_USAGE : CLI_EXIT_FAILURE;
+}
+
+int cli_cmd_score(int argc, char **argv)
+{
+    struct cli_score_options options;
+    elcl_error err = {0};
+    if (cli_score_parse(&options, argc, argv, &err))
+        return cli_error(CLI_EXIT_USAGE, "%s", err.msg);
+    if (options.help) {
+        cli_score_print_help();
+        return CLI_EXIT_OK;
+    }
+    return run_score(&options);
+}
