@@ -32,7 +32,7 @@ static void print_help(void)
           "\n"
           "Commands:\n",
           stdout);
-    for (size_t i = 0; i < CLI_COUNT(verbs); i++)
+    for (size_t i = 0; i < ELCL_COUNT(verbs); i++)
         printf("  %-10s%-18s%s\n", verbs[i].name, verbs[i].use, verbs[i].help);
     fputs("\n"
           "Options:\n"
@@ -45,10 +45,10 @@ static void print_help(void)
 
 static int unknown_verb(const char *word)
 {
-    const char *names[CLI_COUNT(verbs)];
-    for (size_t i = 0; i < CLI_COUNT(verbs); i++)
+    const char *names[ELCL_COUNT(verbs)];
+    for (size_t i = 0; i < ELCL_COUNT(verbs); i++)
         names[i] = verbs[i].name;
-    const char *near = cli_nearest(word, names, CLI_COUNT(verbs));
+    const char *near = cli_nearest(word, names, ELCL_COUNT(verbs));
     const char *kind = word[0] == '-' ? "option" : "command";
     if (near)
         return cli_error(CLI_EXIT_USAGE, "unknown %s %.100s: did you mean %s?", kind, word, near);
@@ -60,7 +60,7 @@ static int run(int argc, char **argv)
     if (argc < 2)
         return cli_error(CLI_EXIT_USAGE, "no command given: elcl --help lists all");
     const char *word = argv[1];
-    for (size_t i = 0; i < CLI_COUNT(verbs); i++) {
+    for (size_t i = 0; i < ELCL_COUNT(verbs); i++) {
         if (!strcmp(word, verbs[i].name))
             return verbs[i].run(argc - 1, argv + 1);
     }

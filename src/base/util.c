@@ -45,6 +45,11 @@ char *elcl_strndup(const char *s, size_t n)
     return copy;
 }
 
+char *elcl_strdup(const char *s)
+{
+    return elcl_strndup(s, strlen(s));
+}
+
 bool elcl_has_word(const char *words, const char *word)
 {
     const size_t n = strlen(word);
@@ -76,6 +81,11 @@ void elcl_str_append(struct elcl_str *s, const void *bytes, size_t n)
         memcpy(s->data + s->n, bytes, n);
     s->n = need;
     s->data[need] = '\0';
+}
+
+void elcl_str_text(struct elcl_str *s, const char *text)
+{
+    elcl_str_append(s, text, strlen(text));
 }
 
 void elcl_str_printf(struct elcl_str *s, const char *fmt, ...)

@@ -64,6 +64,7 @@ bool elcl_grow(void **array, size_t *capacity, size_t need, size_t size);
 
 /* A copy of n bytes and a NUL after them; NULL when memory is short. */
 char *elcl_strndup(const char *s, size_t n);
+char *elcl_strdup(const char *s);
 
 /* Whether `word` is one of the words of a list with blanks between them. */
 bool elcl_has_word(const char *words, const char *word);
@@ -81,6 +82,7 @@ struct elcl_str {
     bool failed;
 };
 void elcl_str_append(struct elcl_str *s, const void *bytes, size_t n);
+void elcl_str_text(struct elcl_str *s, const char *text);
 void elcl_str_printf(struct elcl_str *s, const char *fmt, ...) ELCL_PRINTF(2, 3);
 void elcl_str_finish(struct elcl_str *s);
 

@@ -58,11 +58,6 @@ const char *elcl_version(void)
     return "0.0.0-fake";
 }
 
-void elcl_free(void *memory)
-{
-    free(memory);
-}
-
 /* ---- devices ------------------------------------------------------------------------------- */
 
 int elcl_device_list_create(elcl_device_list **list, elcl_error *err)

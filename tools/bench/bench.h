@@ -104,7 +104,7 @@ struct cli_bench_run {
     elcl_ceilings ceilings;           /* copy_gbs 0: not measured */
     struct cli_bench_result *results; /* [n] */
     size_t n, capacity;
-    struct cli_bytes trace; /* events, where asked for */
+    struct elcl_str trace; /* events, where asked for */
 };
 
 /* The model that the last configuration had, kept for the next. {0} is none. */
@@ -118,12 +118,12 @@ void cli_bench_model_close(struct cli_bench_model *model);
  * interrupted. `trace` may be NULL. */
 int cli_bench_measure(const struct cli_bench_run *run, const struct cli_bench_config *config,
                       struct cli_bench_model *model, struct cli_bench_result *result,
-                      struct cli_bytes *trace, elcl_error *err);
+                      struct elcl_str *trace, elcl_error *err);
 
 /* The run in a form, appended to `out`. */
 int cli_bench_format(const struct cli_bench_run *run, enum cli_bench_output output,
-                     struct cli_bytes *out, elcl_error *err);
-int cli_bench_format_json(const struct cli_bench_run *run, bool lines, struct cli_bytes *out,
+                     struct elcl_str *out, elcl_error *err);
+int cli_bench_format_json(const struct cli_bench_run *run, bool lines, struct elcl_str *out,
                           elcl_error *err);
 /* Why there are no kernel times although there was a profile; NULL where there are. */
 const char *cli_bench_no_times(const struct cli_bench_result *result);

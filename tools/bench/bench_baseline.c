@@ -12,7 +12,7 @@
 
 #define MAX_BYTES ((size_t)256 << 20)
 
-static int read_file(const char *path, struct cli_bytes *text, elcl_error *err)
+static int read_file(const char *path, struct elcl_str *text, elcl_error *err)
 {
     int fd;
     int rc = cli_sys_open(path, &fd, err);
@@ -24,17 +24,17 @@ static int read_file(const char *path, struct cli_bytes *text, elcl_error *err)
         const char *why = "";
         const enum cli_read state = cli_sys_read(fd, -1, part, sizeof(part), &n, &why);
         if (state == CLI_READ_FAILED)
-            rc = cli_fail(err, ELCL_E_IO, "%.200s: cannot read: %s", path, why);
+            rc = elcl_fail(err, ELCL_E_IO, "%.200s: cannot read: %s", path, why);
         if (state == CLI_READ_FAILED || state == CLI_READ_END)
             break;
-        cli_bytes_append(text, part, n);
+        elcl_str_append(text, part, n);
         if (text->n > MAX_BYTES) {
-            rc = cli_fail(err, ELCL_E_FORMAT, "%.200s: more than %zu bytes", path, MAX_BYTES);
+            rc = elcl_fail(err, ELCL_E_FORMAT, "%.200s: more than %zu bytes", path, MAX_BYTES);
             break;
         }
     }
     cli_sys_close(&fd);
-    return rc ? rc : text->failed ? cli_nomem(err) : ELCL_OK;
+    return rc ? rc : text->failed ? elcl_fail_nomem(err) : ELCL_OK;
 }
 
 static bool is_text(const cJSON *o, const char *key, const char *want)
@@ -103,16 +103,16 @@ static bool judge(const cJSON *before, const struct cli_bench_result *r)
 int cli_bench_compare(const struct cli_bench_run *run, const char *path, size_t *n_slower,
                       elcl_error *err)
 {
-    struct cli_bytes text = {0};
+    struct elcl_str text = {0};
     size_t slower = 0, both = 0;
     int rc = read_file(path, &text, err);
     cJSON *root = rc ? NULL : cJSON_ParseWithLength(text.data ? text.data : "", text.n);
     const cJSON *results = cJSON_GetObjectItemCaseSensitive(root, "results"), *before;
     if (!rc && (!is_text(root, "schema", "elcl-bench-1") || !cJSON_IsArray(results)))
-        rc = cli_fail(err, ELCL_E_FORMAT,
-                      "%.200s: expected the json of elcl bench (\"schema\": "
-                      "\"elcl-bench-1\")",
-                      path);
+        rc = elcl_fail(err, ELCL_E_FORMAT,
+                       "%.200s: expected the json of elcl bench (\"schema\": "
+                       "\"elcl-bench-1\")",
+                       path);
     for (size_t i = 0; !rc && i < run->n; i++) {
         cJSON_ArrayForEach(before, results)
         {
@@ -124,9 +124,9 @@ int cli_bench_compare(const struct cli_bench_run *run, const char *path, size_t 
         }
     }
     if (!rc && !both)
-        rc = cli_fail(err, ELCL_E_ARG, "%.200s: has none of what was run", path);
+        rc = elcl_fail(err, ELCL_E_ARG, "%.200s: has none of what was run", path);
     cJSON_Delete(root);
-    cli_bytes_finish(&text);
+    elcl_str_finish(&text);
     if (!rc)
         *n_slower = slower;
     return rc;

@@ -39,8 +39,8 @@ static int add(struct cli_bench_configs *configs, const struct cli_bench_config 
                elcl_error *err)
 {
     void *items = configs->items;
-    if (!cli_grow(&items, &configs->capacity, configs->n + 1, sizeof(*configs->items)))
-        return cli_nomem(err);
+    if (!elcl_grow(&items, &configs->capacity, configs->n + 1, sizeof(*configs->items)))
+        return elcl_fail_nomem(err);
     configs->items = items;
     configs->items[configs->n++] = *config;
     return ELCL_OK;
@@ -56,7 +56,7 @@ static int combine(const struct cli_bench_options *o, const struct cli_bench_con
     for (int l = 0; l < 10; l++)
         n *= (size_t)lists[l]->n;
     if (n > 100000)
-        return cli_fail(err, ELCL_E_ARG, "%zu combinations are more than 100000", n);
+        return elcl_fail(err, ELCL_E_ARG, "%zu combinations are more than 100000", n);
     for (size_t i = 0; i < n; i++) {
         int v[10];
         size_t rest = i;
@@ -138,9 +138,9 @@ static int expand_models(const struct cli_bench_options *o, struct cli_bench_con
                                           &o->kernels,   &o->attention,       &o->batch_size,
                                           &o->num_beams, &o->num_beam_groups, &o->source_length,
                                           &o->new_tokens};
-    configs->names = cli_copy(o->synthetic ? o->synthetic : o->args.words[0]);
+    configs->names = elcl_strdup(o->synthetic ? o->synthetic : o->args.words[0]);
     if (!configs->names)
-        return cli_nomem(err);
+        return elcl_fail_nomem(err);
     for (char *name = configs->names; name;) {
         char *comma = o->synthetic ? strchr(name, ',') : NULL;
         if (comma)
@@ -166,19 +166,19 @@ static int check(const struct cli_bench_config *c, elcl_error *err)
     elcl_blueprint_get_info(blueprint, &info);
     elcl_blueprint_close(&blueprint);
     if (c->source_length > info.max_source)
-        return cli_fail(err, ELCL_E_ARG,
-                        "--source-length is %d, but %.80s has positions for %d tokens",
-                        c->source_length, c->model, info.max_source);
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--source-length is %d, but %.80s has positions for %d tokens",
+                         c->source_length, c->model, info.max_source);
     const int before = info.decoder_only ? c->source_length : 1;
     if (c->new_tokens > info.max_target - before)
-        return cli_fail(err, ELCL_E_ARG,
-                        "--new-tokens is %d, but %.80s has positions for %d behind %s",
-                        c->new_tokens, c->model, info.max_target - before,
-                        info.decoder_only ? "the source" : "the start token");
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--new-tokens is %d, but %.80s has positions for %d behind %s",
+                         c->new_tokens, c->model, info.max_target - before,
+                         info.decoder_only ? "the source" : "the start token");
     if (c->num_beams % c->num_beam_groups)
-        return cli_fail(err, ELCL_E_ARG,
-                        "--num-beam-groups is %d, which does not divide --num-beams %d",
-                        c->num_beam_groups, c->num_beams);
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--num-beam-groups is %d, which does not divide --num-beams %d",
+                         c->num_beam_groups, c->num_beams);
     return ELCL_OK;
 }
 
@@ -190,9 +190,9 @@ int cli_bench_expand(const struct cli_bench_options *o, struct cli_bench_configs
     if (!o->preset)
         rc = expand_models(o, &c, err);
     else if (!strcmp(o->preset, "quick"))
-        rc = expand_preset(o, quick, CLI_COUNT(quick), false, &c, err);
+        rc = expand_preset(o, quick, ELCL_COUNT(quick), false, &c, err);
     else
-        rc = expand_preset(o, paper, CLI_COUNT(paper), true, &c, err);
+        rc = expand_preset(o, paper, ELCL_COUNT(paper), true, &c, err);
     for (size_t i = 0; !rc && i < c.n; i++)
         rc = check(&c.items[i], err);
     if (rc)

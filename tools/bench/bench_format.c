@@ -21,34 +21,34 @@ void cli_bench_hash_text(uint64_t hash, char text[17])
 /* ---- markdown ------------------------------------------------------------------------------ */
 
 /* A number with about three digits. */
-static void put_number(struct cli_bytes *out, double value)
+static void put_number(struct elcl_str *out, double value)
 {
-    cli_bytes_printf(out, value >= 100 ? " %.0f |" : value >= 10 ? " %.1f |" : " %.2f |", value);
+    elcl_str_printf(out, value >= 100 ? " %.0f |" : value >= 10 ? " %.1f |" : " %.2f |", value);
 }
 
-static void put_stat(struct cli_bytes *out, const struct cli_bench_stat *s)
+static void put_stat(struct elcl_str *out, const struct cli_bench_stat *s)
 {
     if (s->n)
         put_number(out, s->median);
     else
-        cli_bytes_text(out, " - |");
+        elcl_str_text(out, " - |");
 }
 
-static void put_fraction(struct cli_bytes *out, double fraction)
+static void put_fraction(struct elcl_str *out, double fraction)
 {
     if (fraction > 0)
-        cli_bytes_printf(out, " %.0f %% |", 100 * fraction);
+        elcl_str_printf(out, " %.0f %% |", 100 * fraction);
     else
-        cli_bytes_text(out, " - |");
+        elcl_str_text(out, " - |");
 }
 
-static void put_rate(struct cli_bytes *out, const struct cli_bench_result *r)
+static void put_rate(struct elcl_str *out, const struct cli_bench_result *r)
 {
     const struct cli_bench_stat *s = &r->samples_per_second;
     if (r->status != CLI_BENCH_OK)
-        cli_bytes_printf(out, " %s |", cli_bench_status_word(r->status));
+        elcl_str_printf(out, " %s |", cli_bench_status_word(r->status));
     else
-        cli_bytes_printf(out, " %.3g ± %.0f %% |", s->median, 100 * s->spread);
+        elcl_str_printf(out, " %.3g ± %.0f %% |", s->median, 100 * s->spread);
 }
 
 static double mib(uint64_t bytes)
@@ -56,16 +56,16 @@ static double mib(uint64_t bytes)
     return (double)bytes / 1048576;
 }
 
-static void put_row(struct cli_bytes *out, size_t number, const struct cli_bench_result *r)
+static void put_row(struct elcl_str *out, size_t number, const struct cli_bench_result *r)
 {
     const struct cli_bench_config *c = &r->config;
     char hash[17];
     cli_bench_hash_text(r->hash, hash);
-    cli_bytes_printf(out, "| %zu | %s%s%s%s | %s | %s | %s | %d | %d | %d | %d |", number, c->model,
-                     c->label ? " (" : "", c->label ? c->label : "", c->label ? ")" : "",
-                     cli_attention_word((int)c->attention), cli_storage_word((int)c->weights),
-                     cli_storage_word((int)c->state), c->batch_size, c->num_beams, c->source_length,
-                     c->new_tokens);
+    elcl_str_printf(out, "| %zu | %s%s%s%s | %s | %s | %s | %d | %d | %d | %d |", number, c->model,
+                    c->label ? " (" : "", c->label ? c->label : "", c->label ? ")" : "",
+                    cli_attention_word((int)c->attention), cli_storage_word((int)c->weights),
+                    cli_storage_word((int)c->state), c->batch_size, c->num_beams, c->source_length,
+                    c->new_tokens);
     put_rate(out, r);
     put_stat(out, &r->output_tokens_per_second);
     put_stat(out, &r->encoder_tokens_per_second);
@@ -78,12 +78,12 @@ static void put_row(struct cli_bytes *out, size_t number, const struct cli_bench
     if (r->peak_bytes)
         put_number(out, mib(r->peak_bytes));
     else
-        cli_bytes_text(out, " - |");
-    cli_bytes_printf(out, " %s |\n", r->status == CLI_BENCH_OK ? hash : "-");
+        elcl_str_text(out, " - |");
+    elcl_str_printf(out, " %s |\n", r->status == CLI_BENCH_OK ? hash : "-");
 }
 
 /* The kernels that take a hundredth of the time or more. */
-static void put_kernels(struct cli_bytes *out, const struct cli_bench_run *run, size_t number,
+static void put_kernels(struct elcl_str *out, const struct cli_bench_run *run, size_t number,
                         const struct cli_bench_result *r)
 {
     double total = 0;
@@ -95,15 +95,15 @@ static void put_kernels(struct cli_bytes *out, const struct cli_bench_run *run, 
         if (ns < total / 100)
             continue;
         const double gbs = (double)k->bytes_moved / ns, gflops = (double)k->flop / ns;
-        cli_bytes_printf(out, "| %zu | %s | %" PRIu64 " | %.0f %% |", number, k->name, k->calls,
-                         100 * ns / total);
+        elcl_str_printf(out, "| %zu | %s | %" PRIu64 " | %.0f %% |", number, k->name, k->calls,
+                        100 * ns / total);
         put_number(out, ns / (double)k->calls / 1e3);
         put_number(out, gbs);
         put_fraction(out, gbs / run->ceilings.copy_gbs);
         put_number(out, gflops);
         put_fraction(out, gflops / cli_bench_mac_rate(&run->ceilings, k->name));
         put_fraction(out, r->kernels[i].limit_fraction);
-        cli_bytes_text(out, "\n");
+        elcl_str_text(out, "\n");
     }
 }
 
@@ -123,19 +123,18 @@ static bool has_kernels(const struct cli_bench_run *run)
     return false;
 }
 
-static void format_md(const struct cli_bench_run *run, struct cli_bytes *out)
+static void format_md(const struct cli_bench_run *run, struct elcl_str *out)
 {
     const elcl_ceilings *c = &run->ceilings;
-    cli_bytes_printf(out, "%s, %s, driver %s; elcl %s %s; %s\n\n", run->device->name,
-                     run->device->platform, run->device->driver, elcl_version(), ELCL_COMMIT,
-                     run->date);
-    cli_bytes_printf(
-        out,
-        "ceilings: copy %.1f GB/s, read %.1f GB/s, f32 multiply-add %.1f GFLOP/s, int8 "
-        "%.1f GOP/s, bf16 %.1f GFLOP/s, launch %.1f us, launch and wait %.1f us\n\n",
-        c->copy_gbs, c->read_gbs, c->mac_f32_gflops, c->mac_int8_gops, c->mac_bf16_gflops,
-        c->launch_us, c->wait_us);
-    cli_bytes_text(
+    elcl_str_printf(out, "%s, %s, driver %s; elcl %s %s; %s\n\n", run->device->name,
+                    run->device->platform, run->device->driver, elcl_version(), ELCL_COMMIT,
+                    run->date);
+    elcl_str_printf(out,
+                    "ceilings: copy %.1f GB/s, read %.1f GB/s, f32 multiply-add %.1f GFLOP/s, int8 "
+                    "%.1f GOP/s, bf16 %.1f GFLOP/s, launch %.1f us, launch and wait %.1f us\n\n",
+                    c->copy_gbs, c->read_gbs, c->mac_f32_gflops, c->mac_int8_gops,
+                    c->mac_bf16_gflops, c->launch_us, c->wait_us);
+    elcl_str_text(
         out,
         "| # | model | attention | weights | state | batch | beams | source | new | samples/s "
         "| tokens/s | encoder tokens/s | first ms | encode, of limit | step ms | step, of limit | "
@@ -144,47 +143,47 @@ static void format_md(const struct cli_bench_run *run, struct cli_bytes *out)
     for (size_t i = 0; i < run->n; i++)
         put_row(out, i + 1, &run->results[i]);
     if (has_kernels(run))
-        cli_bytes_text(out, "\n| # | kernel | calls | time | us a call | GB/s | of copy | GFLOP/s "
-                            "| of multiply-add | of limit |\n"
-                            "|---|---|---|---|---|---|---|---|---|---|\n");
+        elcl_str_text(out, "\n| # | kernel | calls | time | us a call | GB/s | of copy | GFLOP/s "
+                           "| of multiply-add | of limit |\n"
+                           "|---|---|---|---|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < run->n; i++)
         put_kernels(out, run, i + 1, &run->results[i]);
     for (size_t i = 0; i < run->n; i++)
         if (cli_bench_no_times(&run->results[i]))
-            cli_bytes_printf(out, "\n%zu: %s\n", i + 1, cli_bench_no_times(&run->results[i]));
+            elcl_str_printf(out, "\n%zu: %s\n", i + 1, cli_bench_no_times(&run->results[i]));
     for (size_t i = 0; i < run->n; i++)
         if (run->results[i].status != CLI_BENCH_OK)
-            cli_bytes_printf(out, "\n%zu: %s\n", i + 1, run->results[i].error);
+            elcl_str_printf(out, "\n%zu: %s\n", i + 1, run->results[i].error);
 }
 
 /* ---- csv ----------------------------------------------------------------------------------- */
 
-static void csv_text(struct cli_bytes *out, const char *text)
+static void csv_text(struct elcl_str *out, const char *text)
 {
     cli_csv_field(out, text);
-    cli_bytes_text(out, ",");
+    elcl_str_text(out, ",");
 }
 
-static void csv_stat(struct cli_bytes *out, const struct cli_bench_stat *s)
+static void csv_stat(struct elcl_str *out, const struct cli_bench_stat *s)
 {
     if (s->n)
-        cli_bytes_printf(out, "%.17g", s->median);
-    cli_bytes_text(out, ",");
+        elcl_str_printf(out, "%.17g", s->median);
+    elcl_str_text(out, ",");
 }
 
-static void csv_fraction(struct cli_bytes *out, double fraction)
+static void csv_fraction(struct elcl_str *out, double fraction)
 {
     if (fraction > 0)
-        cli_bytes_printf(out, "%.17g", fraction);
-    cli_bytes_text(out, ",");
+        elcl_str_printf(out, "%.17g", fraction);
+    elcl_str_text(out, ",");
 }
 
-static void csv_bytes(struct cli_bytes *out, uint64_t bytes)
+static void csv_bytes(struct elcl_str *out, uint64_t bytes)
 {
-    cli_bytes_printf(out, "%" PRIu64 ",", bytes);
+    elcl_str_printf(out, "%" PRIu64 ",", bytes);
 }
 
-static void csv_row(struct cli_bytes *out, const struct cli_bench_run *run,
+static void csv_row(struct elcl_str *out, const struct cli_bench_run *run,
                     const struct cli_bench_result *r)
 {
     const struct cli_bench_config *c = &r->config;
@@ -202,14 +201,13 @@ static void csv_row(struct cli_bytes *out, const struct cli_bench_run *run,
     csv_text(out, cli_kernels_word((int)c->kernels));
     csv_text(out, cli_storage_word((int)c->weights));
     csv_text(out, cli_storage_word((int)c->state));
-    cli_bytes_printf(out, "%d,%d,%d,%d,%d,%d,%d,%d,", c->batch_size, c->samples, c->num_beams,
-                     c->num_beam_groups, c->source_length, c->new_tokens, c->warmup,
-                     c->repetitions);
+    elcl_str_printf(out, "%d,%d,%d,%d,%d,%d,%d,%d,", c->batch_size, c->samples, c->num_beams,
+                    c->num_beam_groups, c->source_length, c->new_tokens, c->warmup, c->repetitions);
     csv_text(out, cli_bench_status_word(r->status));
     csv_stat(out, &r->samples_per_second);
     if (r->samples_per_second.n)
-        cli_bytes_printf(out, "%.17g", r->samples_per_second.spread);
-    cli_bytes_text(out, ",");
+        elcl_str_printf(out, "%.17g", r->samples_per_second.spread);
+    elcl_str_text(out, ",");
     csv_stat(out, &r->output_tokens_per_second);
     csv_stat(out, &r->encoder_tokens_per_second);
     csv_stat(out, &r->first_token_ms);
@@ -224,25 +222,25 @@ static void csv_row(struct cli_bytes *out, const struct cli_bench_run *run,
     csv_bytes(out, r->plan.workspace_bytes);
     csv_text(out, r->status == CLI_BENCH_OK ? hash : "");
     cli_csv_field(out, r->error);
-    cli_bytes_text(out, "\n");
+    elcl_str_text(out, "\n");
 }
 
-static void format_csv(const struct cli_bench_run *run, struct cli_bytes *out)
+static void format_csv(const struct cli_bench_run *run, struct elcl_str *out)
 {
-    cli_bytes_text(
-        out, "device,driver,elcl,commit,date,model,label,attention,gemm,kernels,weights,state,"
-             "batch_size,samples,num_beams,num_beam_groups,source_length,new_tokens,warmup,"
-             "repetitions,status,samples_per_second,samples_per_second_spread,"
-             "output_tokens_per_second,encoder_tokens_per_second,first_token_ms,step_ms,"
-             "encode_fraction,step_fraction,"
-             "planned_bytes,peak_bytes,weight_bytes,source_state_bytes,self_state_bytes,"
-             "workspace_bytes,ids_hash,error\n");
+    elcl_str_text(out,
+                  "device,driver,elcl,commit,date,model,label,attention,gemm,kernels,weights,state,"
+                  "batch_size,samples,num_beams,num_beam_groups,source_length,new_tokens,warmup,"
+                  "repetitions,status,samples_per_second,samples_per_second_spread,"
+                  "output_tokens_per_second,encoder_tokens_per_second,first_token_ms,step_ms,"
+                  "encode_fraction,step_fraction,"
+                  "planned_bytes,peak_bytes,weight_bytes,source_state_bytes,self_state_bytes,"
+                  "workspace_bytes,ids_hash,error\n");
     for (size_t i = 0; i < run->n; i++)
         csv_row(out, run, &run->results[i]);
 }
 
 int cli_bench_format(const struct cli_bench_run *run, enum cli_bench_output output,
-                     struct cli_bytes *out, elcl_error *err)
+                     struct elcl_str *out, elcl_error *err)
 {
     switch (output) {
     case CLI_BENCH_JSON:
@@ -255,5 +253,5 @@ int cli_bench_format(const struct cli_bench_run *run, enum cli_bench_output outp
         format_md(run, out);
         break;
     }
-    return out->failed ? cli_nomem(err) : ELCL_OK;
+    return out->failed ? elcl_fail_nomem(err) : ELCL_OK;
 }

@@ -168,28 +168,28 @@ static cJSON *make_result(const struct cli_bench_run *run, const struct cli_benc
 
 /* ---- the run ------------------------------------------------------------------------------- */
 
-static int print(cJSON *o, bool line, struct cli_bytes *out, elcl_error *err)
+static int print(cJSON *o, bool line, struct elcl_str *out, elcl_error *err)
 {
     char *printed = o ? line ? cJSON_PrintUnformatted(o) : cJSON_Print(o) : NULL;
     if (printed) {
-        cli_bytes_text(out, printed);
-        cli_bytes_text(out, "\n");
+        elcl_str_text(out, printed);
+        elcl_str_text(out, "\n");
     }
     cJSON_free(printed);
-    return printed && !out->failed ? ELCL_OK : cli_nomem(err);
+    return printed && !out->failed ? ELCL_OK : elcl_fail_nomem(err);
 }
 
 static int print_line(const struct cli_bench_run *run, const struct cli_bench_result *r,
-                      struct cli_bytes *out, elcl_error *err)
+                      struct elcl_str *out, elcl_error *err)
 {
     cJSON *o = make_result(run, r);
     cJSON *head = o ? cJSON_AddObjectToObject(o, "run") : NULL;
-    const int rc = head && add_head(head, run) ? print(o, true, out, err) : cli_nomem(err);
+    const int rc = head && add_head(head, run) ? print(o, true, out, err) : elcl_fail_nomem(err);
     cJSON_Delete(o);
     return rc;
 }
 
-int cli_bench_format_json(const struct cli_bench_run *run, bool lines, struct cli_bytes *out,
+int cli_bench_format_json(const struct cli_bench_run *run, bool lines, struct elcl_str *out,
                           elcl_error *err)
 {
     int rc = ELCL_OK;
@@ -204,7 +204,7 @@ int cli_bench_format_json(const struct cli_bench_run *run, bool lines, struct cl
         cJSON *o = make_result(run, &run->results[i]);
         ok = o && cJSON_AddItemToArray(list, o);
     }
-    rc = ok ? print(root, false, out, err) : cli_nomem(err);
+    rc = ok ? print(root, false, out, err) : elcl_fail_nomem(err);
     cJSON_Delete(root);
     return rc;
 }

@@ -91,7 +91,7 @@ static const struct cli_opt options_table[] = {
 };
 /* clang-format on */
 
-_Static_assert(CLI_COUNT(options_table) <= CLI_MAX_OPTS, "raise CLI_MAX_OPTS");
+_Static_assert(ELCL_COUNT(options_table) <= CLI_MAX_OPTS, "raise CLI_MAX_OPTS");
 
 void cli_bench_print_help(void)
 {
@@ -104,7 +104,7 @@ void cli_bench_print_help(void)
           "    elcl bench --synthetic bart-base --attention el,mha --batch-size 1-16*4\n"
           "    elcl bench --preset quick -o json --output-file mine.json\n",
           stdout);
-    cli_args_print_help(options_table, CLI_COUNT(options_table));
+    cli_args_print_help(options_table, ELCL_COUNT(options_table));
 }
 
 static void fill(struct cli_opt_list *list, int value)
@@ -119,26 +119,26 @@ static int check(const struct cli_bench_options *o, elcl_error *err)
 {
     const int given = o->args.n_words + (o->synthetic != NULL) + (o->preset != NULL);
     if (given != 1)
-        return cli_fail(err, ELCL_E_ARG,
-                        "expected one model directory, --synthetic NAME or --preset NAME, "
-                        "found %d",
-                        given);
+        return elcl_fail(err, ELCL_E_ARG,
+                         "expected one model directory, --synthetic NAME or --preset NAME, "
+                         "found %d",
+                         given);
     if (o->preset && strcmp(o->preset, "quick") != 0 && strcmp(o->preset, "paper") != 0)
-        return cli_fail(err, ELCL_E_ARG, "--preset: expected one of quick|paper, found '%s'",
-                        o->preset);
+        return elcl_fail(err, ELCL_E_ARG, "--preset: expected one of quick|paper, found '%s'",
+                         o->preset);
     if (cli_args_seen(&o->args, "scale") && (!o->preset || strcmp(o->preset, "paper") != 0))
-        return cli_fail(err, ELCL_E_ARG, "--scale is for --preset paper");
+        return elcl_fail(err, ELCL_E_ARG, "--scale is for --preset paper");
     if (o->export_directory && (!o->synthetic || strchr(o->synthetic, ',')))
-        return cli_fail(err, ELCL_E_ARG, "--export needs --synthetic with one name");
+        return elcl_fail(err, ELCL_E_ARG, "--export needs --synthetic with one name");
     if (o->trace && o->no_profile)
-        return cli_fail(err, ELCL_E_ARG, "--trace needs the profile: found --no-profile");
+        return elcl_fail(err, ELCL_E_ARG, "--trace needs the profile: found --no-profile");
     return ELCL_OK;
 }
 
 int cli_bench_parse(struct cli_bench_options *options, int argc, char **argv, elcl_error *err)
 {
     struct cli_bench_options o = {
-        .args = {.opts = options_table, .n_opts = CLI_COUNT(options_table), .verb = "bench"},
+        .args = {.opts = options_table, .n_opts = ELCL_COUNT(options_table), .verb = "bench"},
         .max_batch = 64,
         .warmup = 1,
         .repetitions = 3,

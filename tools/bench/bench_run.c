@@ -231,8 +231,8 @@ static int repeat(struct work *w, double *seconds, uint64_t *first_tokens, elcl_
     *seconds = 0;
     for (size_t pending = 1; !rc && pending;) {
         void *steps = w->step_ms;
-        if (!cli_grow(&steps, &w->capacity, w->n_steps + 1, sizeof(*w->step_ms)))
-            return cli_nomem(err);
+        if (!elcl_grow(&steps, &w->capacity, w->n_steps + 1, sizeof(*w->step_ms)))
+            return elcl_fail_nomem(err);
         w->step_ms = steps;
         const double start = cli_sys_seconds();
         rc = elcl_engine_step(w->engine, &pending, err);
@@ -244,7 +244,7 @@ static int repeat(struct work *w, double *seconds, uint64_t *first_tokens, elcl_
             *first_tokens = after.source_tokens - before.source_tokens;
         }
         if (!rc && cli_sys_interrupted())
-            return cli_fail(err, ELCL_E_INTERNAL, "interrupted");
+            return elcl_fail(err, ELCL_E_INTERNAL, "interrupted");
     }
     return rc;
 }
@@ -255,10 +255,10 @@ static int check_work(const struct work *w, uint64_t output_tokens, elcl_error *
     const uint64_t want = samples * (uint64_t)w->config->new_tokens;
     if (w->n_results == samples && output_tokens == want)
         return ELCL_OK;
-    return cli_fail(err, ELCL_E_INTERNAL,
-                    "expected %llu samples and %llu tokens, found %llu and %llu",
-                    (unsigned long long)samples, (unsigned long long)want,
-                    (unsigned long long)w->n_results, (unsigned long long)output_tokens);
+    return elcl_fail(err, ELCL_E_INTERNAL,
+                     "expected %llu samples and %llu tokens, found %llu and %llu",
+                     (unsigned long long)samples, (unsigned long long)want,
+                     (unsigned long long)w->n_results, (unsigned long long)output_tokens);
 }
 
 static uint64_t hash_of(const struct work *w)
@@ -284,7 +284,7 @@ static int measure_one(struct work *w, bool counts, struct cli_bench_result *r, 
     rc = check_work(w, after.output_tokens - before.output_tokens, err);
     const uint64_t hash = hash_of(w);
     if (!rc && r->hash && hash != r->hash)
-        rc = cli_fail(err, ELCL_E_INTERNAL, "a repetition gave other tokens than the one before");
+        rc = elcl_fail(err, ELCL_E_INTERNAL, "a repetition gave other tokens than the one before");
     r->hash = hash;
     if (rc || !counts)
         return rc;
@@ -406,7 +406,7 @@ static bool implausible(const elcl_ceilings *c, const elcl_engine_profile *p, co
 
 /* A further repetition with the kernels timed. */
 static int profile(const struct cli_bench_run *run, elcl_model *model, struct work *w,
-                   struct cli_bench_result *r, struct cli_bytes *trace, elcl_error *err)
+                   struct cli_bench_result *r, struct elcl_str *trace, elcl_error *err)
 {
     elcl_engine_profile p;
     char title[128];
@@ -418,7 +418,7 @@ static int profile(const struct cli_bench_run *run, elcl_model *model, struct wo
     elcl_engine_get_profile(w->engine, &p);
     r->kernels = calloc((size_t)p.n_times + 1, sizeof(*r->kernels));
     if (!r->kernels)
-        return cli_nomem(err);
+        return elcl_fail_nomem(err);
     const bool ceilings = run->ceilings.read_gbs > 0;
     r->no_times = ceilings && implausible(&run->ceilings, &p, w);
     for (int i = 0; !r->no_times && i < p.n_times; i++)
@@ -435,7 +435,7 @@ static int profile(const struct cli_bench_run *run, elcl_model *model, struct wo
 }
 
 static int run_all(const struct cli_bench_run *run, elcl_model *model, int vocabulary,
-                   struct cli_bench_result *r, struct cli_bytes *trace, elcl_error *err)
+                   struct cli_bench_result *r, struct elcl_str *trace, elcl_error *err)
 {
     const size_t samples = (size_t)r->config.samples;
     struct work w = {.config = &r->config};
@@ -447,7 +447,7 @@ static int run_all(const struct cli_bench_run *run, elcl_model *model, int vocab
     r->config.compute = info.compute;
     w.sources = calloc(samples * (size_t)r->config.source_length, sizeof(*w.sources));
     w.hashes = calloc(samples, sizeof(*w.hashes));
-    int rc = w.sources && w.hashes ? ELCL_OK : cli_nomem(err);
+    int rc = w.sources && w.hashes ? ELCL_OK : elcl_fail_nomem(err);
     if (!rc) {
         make_sources(&w, vocabulary);
         set_options(model, &w);
@@ -464,7 +464,7 @@ static int run_all(const struct cli_bench_run *run, elcl_model *model, int vocab
 
 int cli_bench_measure(const struct cli_bench_run *run, const struct cli_bench_config *config,
                       struct cli_bench_model *model, struct cli_bench_result *result,
-                      struct cli_bytes *trace, elcl_error *err)
+                      struct elcl_str *trace, elcl_error *err)
 {
     struct cli_bench_result r = {.config = *config};
     elcl_error why = {0};
@@ -476,7 +476,7 @@ int cli_bench_measure(const struct cli_bench_run *run, const struct cli_bench_co
         rc = run_all(run, model->model, vocabulary, &r, trace, &why);
     if (cli_sys_interrupted()) {
         free(r.kernels);
-        return cli_fail(err, ELCL_E_INTERNAL, "interrupted");
+        return elcl_fail(err, ELCL_E_INTERNAL, "interrupted");
     }
     if (rc) {
         r.status = rc == ELCL_E_DEVICE_NOMEM || rc == ELCL_E_NOMEM ? CLI_BENCH_NO_MEMORY

@@ -11,16 +11,16 @@
 
 static int open_run(struct cli_bench_run *run, int argc, char **argv, elcl_error *err)
 {
-    struct cli_bytes command = {0};
+    struct elcl_str command = {0};
     const time_t now = time(NULL);
     const struct tm *utc = gmtime(&now);
     int index = 0;
-    cli_bytes_text(&command, "elcl");
+    elcl_str_text(&command, "elcl");
     for (int i = 0; i < argc; i++)
-        cli_bytes_printf(&command, strchr(argv[i], ' ') ? " '%s'" : " %s", argv[i]);
+        elcl_str_printf(&command, strchr(argv[i], ' ') ? " '%s'" : " %s", argv[i]);
     if (command.failed || !utc) {
-        cli_bytes_finish(&command);
-        return cli_nomem(err);
+        elcl_str_finish(&command);
+        return elcl_fail_nomem(err);
     }
     run->command = command.data;
     (void)strftime(run->date, sizeof(run->date), "%Y-%m-%dT%H:%M:%SZ", utc);
@@ -40,7 +40,7 @@ static void close_run(struct cli_bench_run *run)
         free(run->results[i].kernels);
     free(run->results);
     free(run->command);
-    cli_bytes_finish(&run->trace);
+    elcl_str_finish(&run->trace);
     elcl_device_list_destroy(&run->devices);
 }
 
@@ -65,14 +65,14 @@ static int run_all(struct cli_bench_run *run, const struct cli_bench_configs *co
                    size_t *failed, elcl_error *err)
 {
     struct cli_bench_model model = {.model = NULL};
-    struct cli_bytes *trace = run->options->trace ? &run->trace : NULL;
+    struct elcl_str *trace = run->options->trace ? &run->trace : NULL;
     int rc = ELCL_OK;
     if (trace)
         cli_trace_begin(trace);
     for (size_t i = 0; !rc && i < configs->n; i++) {
         void *results = run->results;
-        if (!cli_grow(&results, &run->capacity, run->n + 1, sizeof(*run->results))) {
-            rc = cli_nomem(err);
+        if (!elcl_grow(&results, &run->capacity, run->n + 1, sizeof(*run->results))) {
+            rc = elcl_fail_nomem(err);
             break;
         }
         run->results = results;
@@ -95,13 +95,13 @@ static int run_all(struct cli_bench_run *run, const struct cli_bench_configs *co
 static int write_results(struct cli_bench_run *run, elcl_error *err)
 {
     const struct cli_bench_options *o = run->options;
-    struct cli_bytes out = {0};
+    struct elcl_str out = {0};
     int rc = cli_bench_format(run, (enum cli_bench_output)o->output, &out, err);
     if (!rc && out.n)
         rc = cli_sys_save(o->output_file ? o->output_file : "-", &out, err);
     if (!rc && o->trace)
         rc = cli_sys_save(o->trace, &run->trace, err);
-    cli_bytes_finish(&out);
+    elcl_str_finish(&out);
     return rc;
 }
 

@@ -72,9 +72,9 @@ static int fail_unknown(const struct cli_args *args, const char *name, elcl_erro
     }
     const char *near = cli_nearest(name, names, n);
     if (near)
-        return cli_fail(err, ELCL_E_ARG, "unknown option --%s: did you mean --%s?", name, near);
-    return cli_fail(err, ELCL_E_ARG, "unknown option --%s: elcl %s --help lists all", name,
-                    args->verb);
+        return elcl_fail(err, ELCL_E_ARG, "unknown option --%s: did you mean --%s?", name, near);
+    return elcl_fail(err, ELCL_E_ARG, "unknown option --%s: elcl %s --help lists all", name,
+                     args->verb);
 }
 
 /* ---- values -------------------------------------------------------------------------------- */
@@ -82,7 +82,7 @@ static int fail_unknown(const struct cli_args *args, const char *name, elcl_erro
 static int fail_value(const struct cli_opt *opt, const char *text, const char *expected,
                       elcl_error *err)
 {
-    return cli_fail(err, ELCL_E_ARG, "--%s: expected %s, found '%s'", opt->name, expected, text);
+    return elcl_fail(err, ELCL_E_ARG, "--%s: expected %s, found '%s'", opt->name, expected, text);
 }
 
 /* Decimal digits with an optional sign and nothing else. */
@@ -227,8 +227,8 @@ static int parse_texts(const struct cli_opt *opt, const char *text, void *field,
     if (!*text)
         return fail_value(opt, text, opt->value, err);
     if (texts->n == CLI_MAX_STOPS)
-        return cli_fail(err, ELCL_E_ARG, "--%s: expected at most %d of it, found more", opt->name,
-                        CLI_MAX_STOPS);
+        return elcl_fail(err, ELCL_E_ARG, "--%s: expected at most %d of it, found more", opt->name,
+                         CLI_MAX_STOPS);
     texts->texts[texts->n++] = text;
     return ELCL_OK;
 }
@@ -303,12 +303,12 @@ static int parse_option(struct cli_args *args, int argc, char **argv, int *i, vo
     if (opt->kind == CLI_OPT_FLAG) {
         int one = 1;
         if (value)
-            return cli_fail(err, ELCL_E_ARG, "--%s takes no value, found '%s'", opt->name, value);
+            return elcl_fail(err, ELCL_E_ARG, "--%s takes no value, found '%s'", opt->name, value);
         memcpy((char *)target + opt->offset, &one, sizeof(one));
         return ELCL_OK;
     }
     if (!value && *i + 1 >= argc)
-        return cli_fail(err, ELCL_E_ARG, "--%s needs a value: %s", opt->name, opt->value);
+        return elcl_fail(err, ELCL_E_ARG, "--%s needs a value: %s", opt->name, opt->value);
     if (!value)
         value = argv[++*i];
     return parse_value(opt, value, target, err);
@@ -333,10 +333,10 @@ int cli_args_parse(struct cli_args *args, int argc, char **argv, void *target, e
             if (rc || cli_args_seen(args, "help"))
                 return rc;
         } else if (options && word[0] == '-' && word[1]) {
-            return cli_fail(err, ELCL_E_ARG,
-                            "unknown option %s: elcl %s --help lists all (a text that starts "
-                            "with '-' goes after --)",
-                            word, args->verb);
+            return elcl_fail(err, ELCL_E_ARG,
+                             "unknown option %s: elcl %s --help lists all (a text that starts "
+                             "with '-' goes after --)",
+                             word, args->verb);
         } else {
             args->words[args->n_words++] = word;
         }

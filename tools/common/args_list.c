@@ -16,8 +16,8 @@ static int fail_list(const struct cli_opt *opt, const char *text, elcl_error *er
                        "most %d of them",
                        opt->min, opt->max, opt->choices ? " or " : "",
                        opt->choices ? opt->choices[0].word : "", CLI_MAX_LIST);
-    return cli_fail(err, ELCL_E_ARG, "--%s: expected %s, found '%.100s'", opt->name, expected,
-                    text);
+    return elcl_fail(err, ELCL_E_ARG, "--%s: expected %s, found '%.100s'", opt->name, expected,
+                     text);
 }
 
 /* The digits at *at as a number min .. max of the option; *at moves behind them. */

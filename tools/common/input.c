@@ -52,11 +52,11 @@ static int make_room(struct cli_input *in, elcl_error *err)
         in->start = 0;
     }
     if (in->end > MAX_LINE_BYTES)
-        return cli_fail(err, ELCL_E_FORMAT, "%s: line %llu is longer than %zu bytes", in->name,
-                        (unsigned long long)in->n_lines + 1, MAX_LINE_BYTES);
+        return elcl_fail(err, ELCL_E_FORMAT, "%s: line %llu is longer than %zu bytes", in->name,
+                         (unsigned long long)in->n_lines + 1, MAX_LINE_BYTES);
     void *buffer = in->buffer;
-    if (!cli_grow(&buffer, &in->capacity, in->end + READ_BYTES, 1))
-        return cli_nomem(err);
+    if (!elcl_grow(&buffer, &in->capacity, in->end + READ_BYTES, 1))
+        return elcl_fail_nomem(err);
     in->buffer = buffer;
     return ELCL_OK;
 }
@@ -79,7 +79,7 @@ static enum cli_next fill(struct cli_input *in, int timeout_ms, elcl_error *err)
     case CLI_READ_FAILED:
         break;
     }
-    cli_fail(err, ELCL_E_IO, "%s: cannot read: %s", in->name, why);
+    elcl_fail(err, ELCL_E_IO, "%s: cannot read: %s", in->name, why);
     return CLI_NEXT_FAILED;
 }
 
@@ -153,7 +153,7 @@ static int parse_text(const char *line, size_t n, struct cli_source *source, elc
 {
     source->text = malloc(n + 1);
     if (!source->text)
-        return cli_nomem(err);
+        return elcl_fail_nomem(err);
     memcpy(source->text, line, n);
     source->text[n] = '\0';
     source->n_text = n;
@@ -178,17 +178,17 @@ static int parse_ids(const char *line, size_t n, struct cli_source *source, elcl
         while (i < n && line[i] >= '0' && line[i] <= '9' && id <= INT32_MAX)
             id = id * 10 + (line[i++] - '0');
         if (i == first || id > INT32_MAX || (i < n && !is_blank(line[i])))
-            return cli_fail(err, ELCL_E_FORMAT,
-                            "expected token ids separated by blanks, found '%.*s'",
-                            (int)(n - first < 20 ? n - first : 20), line + first);
+            return elcl_fail(err, ELCL_E_FORMAT,
+                             "expected token ids separated by blanks, found '%.*s'",
+                             (int)(n - first < 20 ? n - first : 20), line + first);
         void *ids = source->ids;
-        if (!cli_grow(&ids, &capacity, source->n_ids + 1, sizeof(int32_t)))
-            return cli_nomem(err);
+        if (!elcl_grow(&ids, &capacity, source->n_ids + 1, sizeof(int32_t)))
+            return elcl_fail_nomem(err);
         source->ids = ids;
         source->ids[source->n_ids++] = (int32_t)id;
     }
     if (!source->n_ids)
-        return cli_fail(err, ELCL_E_FORMAT, "expected token ids, found an empty line");
+        return elcl_fail(err, ELCL_E_FORMAT, "expected token ids, found an empty line");
     return ELCL_OK;
 }
 
@@ -199,8 +199,8 @@ static int parse_pair(enum cli_line_format format, const char *line, size_t n,
     const char *tab = memchr(line, '\t', n);
     const size_t n_source = tab ? (size_t)(tab - line) : n;
     if (!tab || memchr(tab + 1, '\t', n - n_source - 1))
-        return cli_fail(err, ELCL_E_FORMAT, "expected source, tab, target, found %s",
-                        tab ? "more than one tab" : "no tab");
+        return elcl_fail(err, ELCL_E_FORMAT, "expected source, tab, target, found %s",
+                         tab ? "more than one tab" : "no tab");
     int (*const parse)(const char *, size_t, struct cli_source *, elcl_error *) =
         format == CLI_LINE_IDS ? parse_ids : parse_text;
     const int rc = parse(line, n_source, &parsed->source, err);

@@ -11,17 +11,17 @@ static int take_ids(const char *key, const cJSON *array, struct cli_source *sour
     const cJSON *item;
     const int n = cJSON_GetArraySize(array);
     if (!n)
-        return cli_fail(err, ELCL_E_FORMAT, "expected token ids in \"%s\", found none", key);
+        return elcl_fail(err, ELCL_E_FORMAT, "expected token ids in \"%s\", found none", key);
     source->ids = malloc((size_t)n * sizeof(int32_t));
     if (!source->ids)
-        return cli_nomem(err);
+        return elcl_fail_nomem(err);
     cJSON_ArrayForEach(item, array)
     {
         double v = item->valuedouble;
         if (!cJSON_IsNumber(item) || !(v >= 0 && v <= INT32_MAX) || (int32_t)v < v)
-            return cli_fail(err, ELCL_E_FORMAT,
-                            "expected a token id as item %zu of \"%s\", found another value",
-                            source->n_ids, key);
+            return elcl_fail(err, ELCL_E_FORMAT,
+                             "expected a token id as item %zu of \"%s\", found another value",
+                             source->n_ids, key);
         source->ids[source->n_ids++] = (int32_t)v;
     }
     return ELCL_OK;
@@ -29,9 +29,9 @@ static int take_ids(const char *key, const cJSON *array, struct cli_source *sour
 
 static int take_text(const cJSON *string, struct cli_source *source, elcl_error *err)
 {
-    source->text = cli_copy(string->valuestring);
+    source->text = elcl_strdup(string->valuestring);
     if (!source->text)
-        return cli_nomem(err);
+        return elcl_fail_nomem(err);
     source->n_text = strlen(source->text);
     return ELCL_OK;
 }
@@ -42,15 +42,15 @@ static int take_source(const cJSON *root, struct cli_line *line, elcl_error *err
     const cJSON *text = cJSON_GetObjectItemCaseSensitive(root, "text");
     const cJSON *ids = cJSON_GetObjectItemCaseSensitive(root, "ids");
     if (text && ids)
-        return cli_fail(err, ELCL_E_FORMAT, "expected one of \"text\" and \"ids\", found both");
+        return elcl_fail(err, ELCL_E_FORMAT, "expected one of \"text\" and \"ids\", found both");
     if (text && cJSON_IsString(text))
         return take_text(text, &line->source, err);
     if (ids && cJSON_IsArray(ids))
         return take_ids("ids", ids, &line->source, err);
-    return cli_fail(err, ELCL_E_FORMAT,
-                    "expected a JSON object with a string \"text\" or an array \"ids\", "
-                    "found %s",
-                    text || ids ? "another type" : "neither");
+    return elcl_fail(err, ELCL_E_FORMAT,
+                     "expected a JSON object with a string \"text\" or an array \"ids\", "
+                     "found %s",
+                     text || ids ? "another type" : "neither");
 }
 
 /* A string, or an array of ids. */
@@ -61,9 +61,9 @@ static int take_side(const cJSON *root, const char *key, struct cli_source *side
         return take_text(item, side, err);
     if (item && cJSON_IsArray(item))
         return take_ids(key, item, side, err);
-    return cli_fail(err, ELCL_E_FORMAT,
-                    "expected \"%s\" to be a string or an array of token ids, found %s", key,
-                    item ? "another type" : "no such key");
+    return elcl_fail(err, ELCL_E_FORMAT,
+                     "expected \"%s\" to be a string or an array of token ids, found %s", key,
+                     item ? "another type" : "no such key");
 }
 
 static int take_id(const cJSON *root, struct cli_line *line, elcl_error *err)
@@ -72,12 +72,12 @@ static int take_id(const cJSON *root, struct cli_line *line, elcl_error *err)
     if (!id)
         return ELCL_OK;
     if (!cJSON_IsString(id) && !cJSON_IsNumber(id))
-        return cli_fail(err, ELCL_E_FORMAT,
-                        "expected a string or a number as \"id\", found another type");
+        return elcl_fail(err, ELCL_E_FORMAT,
+                         "expected a string or a number as \"id\", found another type");
     char *printed = cJSON_PrintUnformatted(id);
-    line->id = printed ? cli_copy(printed) : NULL;
+    line->id = printed ? elcl_strdup(printed) : NULL;
     cJSON_free(printed);
-    return line->id ? ELCL_OK : cli_nomem(err);
+    return line->id ? ELCL_OK : elcl_fail_nomem(err);
 }
 
 bool cli_input_is_own_key(const char *key)
@@ -93,12 +93,13 @@ static int check_keys(const cJSON *root, enum cli_line_kind kind, elcl_error *er
     {
         const char *key = item->string;
         if (cJSON_GetObjectItemCaseSensitive(root, key) != item)
-            return cli_fail(err, ELCL_E_FORMAT, "key \"%.60s\" is there twice", key);
+            return elcl_fail(err, ELCL_E_FORMAT, "key \"%.60s\" is there twice", key);
         const bool known =
             cli_input_is_own_key(key) || !strcmp(key, "source") || !strcmp(key, "target");
         if (kind != CLI_LINE_SOURCE && !known)
-            return cli_fail(err, ELCL_E_FORMAT,
-                            "unknown key \"%.60s\": expected text, ids, source, target or id", key);
+            return elcl_fail(err, ELCL_E_FORMAT,
+                             "unknown key \"%.60s\": expected text, ids, source, target or id",
+                             key);
     }
     return ELCL_OK;
 }
@@ -107,9 +108,9 @@ static int take_object(const cJSON *root, enum cli_line_kind kind, struct cli_li
                        elcl_error *err)
 {
     if (!cJSON_IsObject(root))
-        return cli_fail(err, ELCL_E_FORMAT,
-                        "expected a JSON object, found another JSON "
-                        "value");
+        return elcl_fail(err, ELCL_E_FORMAT,
+                         "expected a JSON object, found another JSON "
+                         "value");
     int rc = check_keys(root, kind, err);
     if (!rc)
         rc = take_id(root, line, err);
@@ -122,8 +123,8 @@ static int take_object(const cJSON *root, enum cli_line_kind kind, struct cli_li
     if (kind == CLI_LINE_SOURCE || (kind == CLI_LINE_WHOLE && !pair))
         return take_source(root, line, err);
     if (alone)
-        return cli_fail(err, ELCL_E_FORMAT,
-                        "expected \"source\" and \"target\", found \"text\" or \"ids\"");
+        return elcl_fail(err, ELCL_E_FORMAT,
+                         "expected \"source\" and \"target\", found \"text\" or \"ids\"");
     rc = take_side(root, "source", &line->source, err);
     return rc ? rc : take_side(root, "target", &line->target, err);
 }
@@ -150,15 +151,15 @@ int cli_input_parse_json(enum cli_line_kind kind, const char *line, size_t n,
                          struct cli_line *parsed, elcl_error *err)
 {
     if (has_escaped_nul(line, n))
-        return cli_fail(err, ELCL_E_UNSUPPORTED, "U+0000 in a JSON string is not supported");
+        return elcl_fail(err, ELCL_E_UNSUPPORTED, "U+0000 in a JSON string is not supported");
     const char *end = NULL;
     parsed->json = cJSON_ParseWithLengthOpts(line, n, &end, 0);
     if (!parsed->json)
-        return cli_fail(err, ELCL_E_FORMAT, "expected a JSON object, found %s",
-                        n ? "what is no valid JSON" : "an empty line");
+        return elcl_fail(err, ELCL_E_FORMAT, "expected a JSON object, found %s",
+                         n ? "what is no valid JSON" : "an empty line");
     for (const char *at = end; at < line + n; at++) {
         if (!is_blank(*at))
-            return cli_fail(err, ELCL_E_FORMAT, "expected one JSON object, found more after it");
+            return elcl_fail(err, ELCL_E_FORMAT, "expected one JSON object, found more after it");
     }
     return take_object(parsed->json, kind, parsed, err);
 }

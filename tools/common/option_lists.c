@@ -6,10 +6,10 @@
 
 static int fail_list(const char *option, const char *text, elcl_error *err)
 {
-    return cli_fail(err, ELCL_E_ARG,
-                    "--%s: expected token ids separated by commas (lists of them by "
-                    "semicolons) or none, found '%.60s'",
-                    option, text);
+    return elcl_fail(err, ELCL_E_ARG,
+                     "--%s: expected token ids separated by commas (lists of them by "
+                     "semicolons) or none, found '%.60s'",
+                     option, text);
 }
 
 /* One id, its end in *end. */
@@ -31,7 +31,7 @@ static int read_lists(const char *option, const char *text, elcl_tokens **lists,
     const size_t length = strlen(text); /* more than there are lists, and than there are ids */
     elcl_tokens *to = calloc(length + 1, sizeof(*to) + sizeof(int32_t));
     if (!to)
-        return cli_nomem(err);
+        return elcl_fail_nomem(err);
     int32_t *ids = (int32_t *)(void *)(to + length + 1);
     *lists = to;
     *n = 0;
@@ -95,7 +95,7 @@ static int encode_inner(const elcl_model *model, const char *text, void **memory
         if (copy)
             memcpy(copy, ids + first, inner * sizeof(*copy));
         else
-            rc = cli_nomem(err);
+            rc = elcl_fail_nomem(err);
         *memory = copy;
         *tokens = (elcl_tokens){copy, (int)inner};
     }
@@ -109,8 +109,8 @@ int cli_option_lists_resolve(struct cli_option_lists *l, const elcl_model *model
 {
     int rc = ELCL_OK;
     if (l->prefix && l->prefix_ids)
-        return cli_fail(err, ELCL_E_ARG,
-                        "expected --decoder-prefix or --decoder-prefix-ids, found both");
+        return elcl_fail(err, ELCL_E_ARG,
+                         "expected --decoder-prefix or --decoder-prefix-ids, found both");
     if (l->bad_words)
         gen->ban_pad = 0;
     rc = read_sets("bad-words-ids", l->bad_words, &l->memory[0], &gen->bad_words, &gen->n_bad_words,
@@ -142,7 +142,7 @@ void cli_option_lists_share(struct cli_option_lists *lists)
 
 void cli_option_lists_finish(struct cli_option_lists *lists)
 {
-    for (size_t i = 0; i < CLI_COUNT(lists->memory); i++)
+    for (size_t i = 0; i < ELCL_COUNT(lists->memory); i++)
         free(lists->memory[i]);
     for (int i = 0; i < lists->n_kept; i++)
         free(lists->kept[i]);

@@ -8,7 +8,7 @@
 int cli_run_check(const struct cli_run_options *options, elcl_error *err)
 {
     if (options->quiet && options->verbose)
-        return cli_fail(err, ELCL_E_ARG, "expected --quiet or --verbose, found both");
+        return elcl_fail(err, ELCL_E_ARG, "expected --quiet or --verbose, found both");
     return ELCL_OK;
 }
 
@@ -18,16 +18,16 @@ int cli_run_check_devices(const struct cli_run_options *options, int most, elcl_
     for (const char *at = options->device; at; n++) {
         const size_t length = strcspn(at, ",");
         if (!length || length >= CLI_RUN_DEVICE_BYTES)
-            return cli_fail(err, ELCL_E_ARG,
-                            "--device: expected devices with a comma between two, found "
-                            "\"%.200s\"",
-                            options->device);
+            return elcl_fail(err, ELCL_E_ARG,
+                             "--device: expected devices with a comma between two, found "
+                             "\"%.200s\"",
+                             options->device);
         at = at[length] ? at + length + 1 : NULL;
     }
     if (n > most)
-        return cli_fail(err, ELCL_E_ARG,
-                        "--device: expected at most %d devices (%d engines in all), found %d", most,
-                        ELCL_MAX_ENGINES, n);
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--device: expected at most %d devices (%d engines in all), found %d",
+                         most, ELCL_MAX_ENGINES, n);
     return ELCL_OK;
 }
 

@@ -1,5 +1,6 @@
 #define _XOPEN_SOURCE 700
 
+#include "base/os.h"
 #include "common/sys.h"
 
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 /* A handler can leave a note nowhere else. */
@@ -42,7 +42,7 @@ void cli_sys_start(void)
     action.sa_handler = note_signal;
     action.sa_flags = (int)SA_RESETHAND;
     const int numbers[] = {SIGINT, SIGTERM};
-    for (size_t i = 0; i < CLI_COUNT(numbers); i++) {
+    for (size_t i = 0; i < ELCL_COUNT(numbers); i++) {
         struct sigaction old;
         if (!sigaction(numbers[i], NULL, &old) && old.sa_handler != SIG_IGN)
             (void)sigaction(numbers[i], &action, NULL);
@@ -56,10 +56,7 @@ int cli_sys_interrupted(void)
 
 double cli_sys_seconds(void)
 {
-    struct timespec now;
-    if (clock_gettime(CLOCK_MONOTONIC, &now))
-        return 0;
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+    return (double)elcl_clock_ns() * 1e-9;
 }
 
 bool cli_sys_is_terminal(int fd)
@@ -77,7 +74,7 @@ int cli_sys_open(const char *path, int *fd, elcl_error *err)
 {
     int opened = open(path, O_RDONLY | O_CLOEXEC);
     if (opened < 0)
-        return cli_fail(err, ELCL_E_IO, "%s: cannot open: %s", path, strerror(errno));
+        return elcl_fail(err, ELCL_E_IO, "%s: cannot open: %s", path, strerror(errno));
     *fd = opened;
     return ELCL_OK;
 }
@@ -144,20 +141,20 @@ static int open_part(struct cli_sys_file *file, const struct stat *replaced, elc
     size_t room = strlen(file->target) + sizeof(".part");
     file->part = malloc(room);
     if (!file->part)
-        return cli_nomem(err);
+        return elcl_fail_nomem(err);
     (void)snprintf(file->part, room, "%s.part", file->target);
     file->fd = open(file->part, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (file->fd < 0)
-        return cli_fail(err, ELCL_E_IO, "%s: cannot create: %s", file->part, strerror(errno));
+        return elcl_fail(err, ELCL_E_IO, "%s: cannot create: %s", file->part, strerror(errno));
     if (!lock_part(file)) {
         /* It belongs to the other run: abandoning must not remove it. */
-        int rc = cli_fail(err, ELCL_E_IO, "%s: another run is writing it", file->part);
+        int rc = elcl_fail(err, ELCL_E_IO, "%s: another run is writing it", file->part);
         free(file->part);
         file->part = NULL;
         return rc;
     }
     if (ftruncate(file->fd, 0))
-        return cli_fail(err, ELCL_E_IO, "%s: cannot empty: %s", file->part, strerror(errno));
+        return elcl_fail(err, ELCL_E_IO, "%s: cannot empty: %s", file->part, strerror(errno));
     if (replaced)
         (void)fchmod(file->fd, replaced->st_mode & 0777);
     return ELCL_OK;
@@ -166,27 +163,27 @@ static int open_part(struct cli_sys_file *file, const struct stat *replaced, elc
 static int open_output(const char *path, struct cli_sys_file *file, elcl_error *err)
 {
     if (!strcmp(path, "-")) {
-        file->path = cli_copy("standard output");
+        file->path = elcl_strdup("standard output");
         file->fd = CLI_STDOUT;
-        return file->path ? ELCL_OK : cli_nomem(err);
+        return file->path ? ELCL_OK : elcl_fail_nomem(err);
     }
-    file->path = cli_copy(path);
+    file->path = elcl_strdup(path);
     if (!file->path)
-        return cli_nomem(err);
+        return elcl_fail_nomem(err);
     struct stat info;
     bool exists = !stat(path, &info);
     if (exists && S_ISDIR(info.st_mode))
-        return cli_fail(err, ELCL_E_IO, "%s: cannot write: it is a directory", path);
+        return elcl_fail(err, ELCL_E_IO, "%s: cannot write: it is a directory", path);
     if (exists && !S_ISREG(info.st_mode)) {
         file->fd = open(path, O_WRONLY | O_CLOEXEC);
         if (file->fd < 0)
-            return cli_fail(err, ELCL_E_IO, "%s: cannot open: %s", path, strerror(errno));
+            return elcl_fail(err, ELCL_E_IO, "%s: cannot open: %s", path, strerror(errno));
         return ELCL_OK;
     }
     /* Through a link the file that it names is replaced, not the link. */
-    file->target = exists ? realpath(path, NULL) : cli_copy(path);
+    file->target = exists ? realpath(path, NULL) : elcl_strdup(path);
     if (!file->target)
-        return cli_fail(err, ELCL_E_IO, "%s: cannot resolve: %s", path, strerror(errno));
+        return elcl_fail(err, ELCL_E_IO, "%s: cannot resolve: %s", path, strerror(errno));
     return open_part(file, exists ? &info : NULL, err);
 }
 
@@ -217,10 +214,10 @@ int cli_sys_write(struct cli_sys_file *file, const void *bytes, size_t n, elcl_e
             struct pollfd ready = {.fd = file->fd, .events = POLLOUT};
             (void)poll(&ready, 1, 1000);
         } else if (errno != EINTR) {
-            return cli_fail(err, ELCL_E_IO, "%s: cannot write: %s", file->path, strerror(errno));
+            return elcl_fail(err, ELCL_E_IO, "%s: cannot write: %s", file->path, strerror(errno));
         }
         if (cli_sys_interrupted())
-            return cli_fail(err, ELCL_E_IO, "%s: interrupted while writing", file->path);
+            return elcl_fail(err, ELCL_E_IO, "%s: interrupted while writing", file->path);
     }
     return ELCL_OK;
 }
@@ -234,13 +231,13 @@ int cli_sys_commit(struct cli_sys_file *file, elcl_error *err)
     }
     /* A full disk may show only here. */
     if (file->part && fsync(file->fd) && errno != EINVAL && errno != ENOTSUP)
-        rc = cli_fail(err, ELCL_E_IO, "%s: cannot write: %s", file->part, strerror(errno));
+        rc = elcl_fail(err, ELCL_E_IO, "%s: cannot write: %s", file->part, strerror(errno));
     if (close(file->fd) && !rc)
-        rc = cli_fail(err, ELCL_E_IO, "%s: cannot write: %s", file->path, strerror(errno));
+        rc = elcl_fail(err, ELCL_E_IO, "%s: cannot write: %s", file->path, strerror(errno));
     file->fd = -1;
     if (!rc && file->part && rename(file->part, file->target))
-        rc = cli_fail(err, ELCL_E_IO, "%s: cannot rename to %s: %s", file->part, file->target,
-                      strerror(errno));
+        rc = elcl_fail(err, ELCL_E_IO, "%s: cannot rename to %s: %s", file->part, file->target,
+                       strerror(errno));
     if (!rc)
         free_file(file);
     return rc;
@@ -265,15 +262,15 @@ int cli_sys_make_directory(const char *path, elcl_error *err)
     struct stat st;
     if (!mkdir(path, 0777) || (!stat(path, &st) && S_ISDIR(st.st_mode)))
         return ELCL_OK;
-    return cli_fail(err, ELCL_E_IO, "%s: cannot make directory: %s", path,
-                    errno == EEXIST ? "there is a file of that name" : strerror(errno));
+    return elcl_fail(err, ELCL_E_IO, "%s: cannot make directory: %s", path,
+                     errno == EEXIST ? "there is a file of that name" : strerror(errno));
 }
 
-int cli_sys_save(const char *path, const struct cli_bytes *bytes, elcl_error *err)
+int cli_sys_save(const char *path, const struct elcl_str *bytes, elcl_error *err)
 {
     struct cli_sys_file file;
     if (bytes->failed)
-        return cli_nomem(err);
+        return elcl_fail_nomem(err);
     int rc = cli_sys_create(path, &file, err);
     if (rc)
         return rc;

@@ -53,6 +53,6 @@ void cli_sys_abandon(struct cli_sys_file *file, char **kept);
 /* Makes a directory unless there is one. */
 int cli_sys_make_directory(const char *path, elcl_error *err);
 /* All of these for bytes that are there. */
-int cli_sys_save(const char *path, const struct cli_bytes *bytes, elcl_error *err);
+int cli_sys_save(const char *path, const struct elcl_str *bytes, elcl_error *err);
 
 #endif

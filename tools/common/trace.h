@@ -7,9 +7,9 @@
 #include "common/tool.h"
 
 /* Begins, appends what `title` did as process `pid`, 1, 2, ..., ends. */
-void cli_trace_begin(struct cli_bytes *out);
-void cli_trace_add(struct cli_bytes *out, size_t pid, const char *title,
+void cli_trace_begin(struct elcl_str *out);
+void cli_trace_add(struct elcl_str *out, size_t pid, const char *title,
                    const elcl_kernel_span *spans, size_t n_spans);
-void cli_trace_end(struct cli_bytes *out);
+void cli_trace_end(struct elcl_str *out);
 
 #endif

@@ -92,7 +92,7 @@ static size_t character(const unsigned char *s)
     return n == 4 && s[0] == 0xf0 && s[1] < 0x90 ? 0 : n;
 }
 
-void cli_bytes_xml(struct cli_bytes *out, const char *text)
+void cli_xml_text(struct elcl_str *out, const char *text)
 {
     const unsigned char *s = (const unsigned char *)text;
     while (*s) {
@@ -106,19 +106,19 @@ void cli_bytes_xml(struct cli_bytes *out, const char *text)
                               : *s < 0x80  ? " "
                                            : "\xef\xbf\xbd";
         if (escaped)
-            cli_bytes_text(out, escaped);
+            elcl_str_text(out, escaped);
         else
-            cli_bytes_append(out, s, n);
+            elcl_str_append(out, s, n);
         s += n ? n : 1;
     }
 }
 
-static void add_text(struct cli_bytes *out, double x, double y, const char *attributes,
+static void add_text(struct elcl_str *out, double x, double y, const char *attributes,
                      const char *text)
 {
-    cli_bytes_printf(out, "<text x=\"%.1f\" y=\"%.1f\" %s>", x, y, attributes);
-    cli_bytes_xml(out, text);
-    cli_bytes_text(out, "</text>\n");
+    elcl_str_printf(out, "<text x=\"%.1f\" y=\"%.1f\" %s>", x, y, attributes);
+    cli_xml_text(out, text);
+    elcl_str_text(out, "</text>\n");
 }
 
 /* ---- axes ---------------------------------------------------------------------------------- */
@@ -185,36 +185,34 @@ static void fit_axes(const struct cli_chart *c, struct axis *x, struct axis *y)
     }
 }
 
-static void draw_axes(struct cli_bytes *out, const struct cli_chart *c, const struct axis *x,
+static void draw_axes(struct elcl_str *out, const struct cli_chart *c, const struct axis *x,
                       const struct axis *y)
 {
     char text[32];
     for (int i = 0; i < y->n_ticks; i++) {
         const double at = place(y, y->ticks[i]);
-        cli_bytes_printf(out,
-                         "<line class=\"grid\" x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\"/>\n",
-                         LEFT, at, WIDTH - RIGHT, at);
+        elcl_str_printf(out, "<line class=\"grid\" x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\"/>\n",
+                        LEFT, at, WIDTH - RIGHT, at);
         (void)snprintf(text, sizeof(text), "%.6g", y->ticks[i]);
         add_text(out, LEFT - 8, at + 4, "text-anchor=\"end\"", text);
     }
     for (int i = 0; i < x->n_ticks; i++) {
         const double at = place(x, x->ticks[i]);
-        cli_bytes_printf(out,
-                         "<line class=\"axis\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/>\n", at,
-                         TOP + PLOT, at, TOP + PLOT + 5);
+        elcl_str_printf(out, "<line class=\"axis\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/>\n",
+                        at, TOP + PLOT, at, TOP + PLOT + 5);
         (void)snprintf(text, sizeof(text), "%.6g", x->ticks[i]);
         add_text(out, at, TOP + PLOT + 20, "text-anchor=\"middle\"", text);
     }
-    cli_bytes_printf(out, "<line class=\"axis\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>\n", LEFT,
-                     TOP + PLOT, WIDTH - RIGHT, TOP + PLOT);
+    elcl_str_printf(out, "<line class=\"axis\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>\n", LEFT,
+                    TOP + PLOT, WIDTH - RIGHT, TOP + PLOT);
     add_text(out, (LEFT + WIDTH - RIGHT) / 2.0, TOP + PLOT + 42,
              "text-anchor=\"middle\" class=\"dim\"", c->x_label);
     add_text(out, LEFT - 8, TOP - 14, "text-anchor=\"start\" class=\"dim\" dx=\"-62\"", c->y_label);
     if (c->level > 0) {
         const double at = place(y, c->level);
-        cli_bytes_printf(out,
-                         "<line class=\"level\" x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\"/>\n",
-                         LEFT, at, WIDTH - RIGHT, at);
+        elcl_str_printf(out,
+                        "<line class=\"level\" x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\"/>\n",
+                        LEFT, at, WIDTH - RIGHT, at);
     }
 }
 
@@ -222,7 +220,7 @@ static void draw_axes(struct cli_bytes *out, const struct cli_chart *c, const st
 
 static const char *const dashes[] = {"none", "7 4", "2 3", "9 3 2 3", "12 4", "4 4", "1 4", "6 2"};
 
-static void draw_mark(struct cli_bytes *out, const struct cli_series *s, double x, double y,
+static void draw_mark(struct elcl_str *out, const struct cli_series *s, double x, double y,
                       bool hollow)
 {
     char paint[64];
@@ -233,18 +231,18 @@ static void draw_mark(struct cli_bytes *out, const struct cli_series *s, double 
                        s->color);
     switch (s->shape % 4) {
     case 0:
-        cli_bytes_printf(out, "<circle %s cx=\"%.1f\" cy=\"%.1f\" r=\"4.2\"/>\n", paint, x, y);
+        elcl_str_printf(out, "<circle %s cx=\"%.1f\" cy=\"%.1f\" r=\"4.2\"/>\n", paint, x, y);
         break;
     case 1:
-        cli_bytes_printf(out, "<rect %s x=\"%.1f\" y=\"%.1f\" width=\"8\" height=\"8\"/>\n", paint,
-                         x - 4, y - 4);
+        elcl_str_printf(out, "<rect %s x=\"%.1f\" y=\"%.1f\" width=\"8\" height=\"8\"/>\n", paint,
+                        x - 4, y - 4);
         break;
     case 2:
-        cli_bytes_printf(out, "<path %s d=\"M%.1f %.1fl5 8.6h-10z\"/>\n", paint, x, y - 5);
+        elcl_str_printf(out, "<path %s d=\"M%.1f %.1fl5 8.6h-10z\"/>\n", paint, x, y - 5);
         break;
     default:
-        cli_bytes_printf(out, "<path %s d=\"M%.1f %.1fl5.2 5.2l-5.2 5.2l-5.2-5.2z\"/>\n", paint, x,
-                         y - 5.2);
+        elcl_str_printf(out, "<path %s d=\"M%.1f %.1fl5.2 5.2l-5.2 5.2l-5.2-5.2z\"/>\n", paint, x,
+                        y - 5.2);
     }
 }
 
@@ -277,7 +275,7 @@ static bool is_free(struct box b, const struct box *taken, int n)
 }
 
 /* Notes beside their points, on the first side where they cover nothing of the series. */
-static void draw_notes(struct cli_bytes *out, const struct cli_series *s, const struct axis *x,
+static void draw_notes(struct elcl_str *out, const struct cli_series *s, const struct axis *x,
                        const struct axis *y)
 {
     struct box taken[2 * CLI_MAX_POINTS];
@@ -293,9 +291,9 @@ static void draw_notes(struct cli_bytes *out, const struct cli_series *s, const 
         size_t side = 0;
         if (!note)
             continue;
-        while (side < CLI_COUNT(sides) && !is_free(note_box(at, up, note, side), taken, n))
+        while (side < ELCL_COUNT(sides) && !is_free(note_box(at, up, note, side), taken, n))
             side++;
-        side %= CLI_COUNT(sides); /* the first where none is free */
+        side %= ELCL_COUNT(sides); /* the first where none is free */
         taken[n++] = note_box(at, up, note, side);
         (void)snprintf(attributes, sizeof(attributes), "class=\"small halo\" text-anchor=\"%s\"",
                        sides[side].anchor);
@@ -303,44 +301,44 @@ static void draw_notes(struct cli_bytes *out, const struct cli_series *s, const 
     }
 }
 
-static void draw_series(struct cli_bytes *out, const struct cli_series *s, const struct axis *x,
+static void draw_series(struct elcl_str *out, const struct cli_series *s, const struct axis *x,
                         const struct axis *y)
 {
     if (s->line && s->n > 1) {
-        cli_bytes_printf(out, "<polyline class=\"line s%d\" stroke-dasharray=\"%s\" points=\"",
-                         s->color, dashes[s->shape % 8]);
+        elcl_str_printf(out, "<polyline class=\"line s%d\" stroke-dasharray=\"%s\" points=\"",
+                        s->color, dashes[s->shape % 8]);
         for (int i = 0; i < s->n; i++)
-            cli_bytes_printf(out, "%.1f,%.1f ", place(x, s->points[i].x), place(y, s->points[i].y));
-        cli_bytes_text(out, "\"/>\n");
+            elcl_str_printf(out, "%.1f,%.1f ", place(x, s->points[i].x), place(y, s->points[i].y));
+        elcl_str_text(out, "\"/>\n");
     }
     for (int i = 0; i < s->n && s->marks; i++) {
         const struct cli_point *p = &s->points[i];
         const double at = place(x, p->x), up = place(y, p->y);
-        cli_bytes_text(out, "<g><title>");
-        cli_bytes_xml(out, s->name);
-        cli_bytes_printf(out, ": %.4g at %.4g</title>\n", p->y, p->x);
+        elcl_str_text(out, "<g><title>");
+        cli_xml_text(out, s->name);
+        elcl_str_printf(out, ": %.4g at %.4g</title>\n", p->y, p->x);
         if (p->high > p->low && p->low > 0)
-            cli_bytes_printf(
+            elcl_str_printf(
                 out,
                 "<line class=\"whisker s%d\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n",
                 s->color, at, place(y, p->low), at, place(y, p->high));
         draw_mark(out, s, at, up, p->hollow);
-        cli_bytes_text(out, "</g>\n");
+        elcl_str_text(out, "</g>\n");
     }
     draw_notes(out, s, x, y);
 }
 
 /* Two columns; the height that it takes. */
-static int draw_legend(struct cli_bytes *out, const struct cli_chart *c, int top)
+static int draw_legend(struct elcl_str *out, const struct cli_chart *c, int top)
 {
     for (int i = 0; i < c->n_series; i++) {
         const struct cli_series *s = &c->series[i];
         const double x = i % 2 ? WIDTH / 2.0 + 10 : 24, y = top + i / 2 * ROW;
         if (s->line)
-            cli_bytes_printf(out,
-                             "<line class=\"line s%d\" stroke-dasharray=\"%s\" x1=\"%.0f\" "
-                             "y1=\"%.0f\" x2=\"%.0f\" y2=\"%.0f\"/>\n",
-                             s->color, dashes[s->shape % 8], x, y - 4, x + 30, y - 4);
+            elcl_str_printf(out,
+                            "<line class=\"line s%d\" stroke-dasharray=\"%s\" x1=\"%.0f\" "
+                            "y1=\"%.0f\" x2=\"%.0f\" y2=\"%.0f\"/>\n",
+                            s->color, dashes[s->shape % 8], x, y - 4, x + 30, y - 4);
         if (s->marks)
             draw_mark(out, s, x + 15, y - 4, false);
         add_text(out, x + 38, y, "", s->name);
@@ -348,22 +346,22 @@ static int draw_legend(struct cli_bytes *out, const struct cli_chart *c, int top
     return (c->n_series + 1) / 2 * ROW;
 }
 
-void cli_chart_draw(struct cli_bytes *out, const struct cli_chart *c)
+void cli_chart_draw(struct elcl_str *out, const struct cli_chart *c)
 {
     struct axis x = {.log = c->x_log, .from = LEFT, .to = WIDTH - RIGHT};
     struct axis y = {.log = c->y_log, .from = TOP + PLOT, .to = TOP};
     const int legend = TOP + PLOT + 72, rows = (c->n_series + 1) / 2 * ROW;
     const int height = legend + rows + (c->n_notes + (c->level > 0)) * NOTE + 8;
     fit_axes(c, &x, &y);
-    cli_bytes_printf(out,
-                     "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" role=\"img\" "
-                     "viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\">\n<title>",
-                     WIDTH, height, WIDTH, height);
-    cli_bytes_xml(out, c->title);
-    cli_bytes_text(out, "</title>\n<desc>");
-    cli_bytes_xml(out, c->subtitle);
-    cli_bytes_printf(out, "</desc>\n<rect class=\"bg\" width=\"%d\" height=\"%d\"/>\n", WIDTH,
-                     height);
+    elcl_str_printf(out,
+                    "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" role=\"img\" "
+                    "viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\">\n<title>",
+                    WIDTH, height, WIDTH, height);
+    cli_xml_text(out, c->title);
+    elcl_str_text(out, "</title>\n<desc>");
+    cli_xml_text(out, c->subtitle);
+    elcl_str_printf(out, "</desc>\n<rect class=\"bg\" width=\"%d\" height=\"%d\"/>\n", WIDTH,
+                    height);
     add_text(out, 16, 24, "class=\"title\"", c->title);
     add_text(out, 16, 43, "class=\"dim\"", c->subtitle);
     draw_axes(out, c, &x, &y);
@@ -376,5 +374,5 @@ void cli_chart_draw(struct cli_bytes *out, const struct cli_chart *c)
     }
     for (int i = 0; i < c->n_notes; i++)
         add_text(out, 24, notes + i * NOTE, "class=\"small dim\"", c->notes[i]);
-    cli_bytes_text(out, "</svg>\n");
+    elcl_str_text(out, "</svg>\n");
 }

@@ -36,7 +36,7 @@ struct cli_chart {
     int n_notes;
 };
 
-void cli_chart_draw(struct cli_bytes *out, const struct cli_chart *chart);
+void cli_chart_draw(struct elcl_str *out, const struct cli_chart *chart);
 /* Adds a point; what is beyond CLI_MAX_POINTS is left out. */
 void cli_series_add(struct cli_series *series, struct cli_point point);
 /* A new empty series, or NULL beyond CLI_MAX_SERIES. */

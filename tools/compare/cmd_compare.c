@@ -34,42 +34,41 @@ struct svg_writer {
     elcl_error err;
 };
 
-static void write_svg(void *user, const char *name, const char *caption,
-                      const struct cli_bytes *svg)
+static void write_svg(void *user, const char *name, const char *caption, const struct elcl_str *svg)
 {
     struct svg_writer *w = user;
-    struct cli_bytes path = {0}, file = {0};
+    struct elcl_str path = {0}, file = {0};
     (void)caption;
     if (w->err.code)
         return;
     if (svg->failed || !name) {
-        cli_nomem(&w->err);
+        elcl_fail_nomem(&w->err);
         return;
     }
     const char *body = strchr(svg->data, '>') + 1; /* behind <svg ...> */
-    cli_bytes_printf(&path, "%s/%s.svg", w->directory, name);
-    cli_bytes_append(&file, svg->data, (size_t)(body - svg->data));
-    cli_bytes_printf(&file, "\n<style>%s</style>", cli_chart_style());
-    cli_bytes_text(&file, body);
+    elcl_str_printf(&path, "%s/%s.svg", w->directory, name);
+    elcl_str_append(&file, svg->data, (size_t)(body - svg->data));
+    elcl_str_printf(&file, "\n<style>%s</style>", cli_chart_style());
+    elcl_str_text(&file, body);
     if (path.failed)
-        cli_nomem(&w->err);
+        elcl_fail_nomem(&w->err);
     else
         (void)cli_sys_save(path.data, &file, &w->err);
-    cli_bytes_finish(&path);
-    cli_bytes_finish(&file);
+    elcl_str_finish(&path);
+    elcl_str_finish(&file);
 }
 
 static int write_outputs(const struct cli_comparison *c, const struct compare_options *o,
                          elcl_error *err)
 {
-    static void (*const tables[])(struct cli_bytes *, const struct cli_comparison *) = {
+    static void (*const tables[])(struct elcl_str *, const struct cli_comparison *) = {
         cli_compare_markdown, cli_compare_csv, cli_compare_json};
-    struct cli_bytes out = {0};
+    struct elcl_str out = {0};
     int rc = ELCL_OK;
     if (o->html) {
         cli_compare_html(&out, c);
         rc = cli_sys_save(o->html, &out, err);
-        cli_bytes_finish(&out);
+        elcl_str_finish(&out);
     }
     if (!rc && o->svg) {
         struct svg_writer writer = {.directory = o->svg};
@@ -84,7 +83,7 @@ static int write_outputs(const struct cli_comparison *c, const struct compare_op
     if (!rc) {
         tables[o->format](&out, c);
         rc = cli_sys_save("-", &out, err);
-        cli_bytes_finish(&out);
+        elcl_str_finish(&out);
     }
     return rc;
 }
@@ -112,14 +111,14 @@ static void print_help(void)
           "difference beyond the noise of both, ! other tokens came out.\n"
           "\n",
           stdout);
-    cli_args_print_help(options_table, CLI_COUNT(options_table));
+    cli_args_print_help(options_table, ELCL_COUNT(options_table));
 }
 
 int cli_cmd_compare(int argc, char **argv)
 {
     struct compare_options options = {0};
     struct cli_args args = {
-        .opts = options_table, .n_opts = CLI_COUNT(options_table), .verb = "compare"};
+        .opts = options_table, .n_opts = ELCL_COUNT(options_table), .verb = "compare"};
     int exit_code;
     if (!cli_args_begin(&args, argc, argv, &options, &options.help, print_help, &exit_code))
         return exit_code;

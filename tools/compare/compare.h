@@ -57,21 +57,21 @@ bool cli_row_is_first(const struct cli_comparison *c, int run, int row, bool att
 char cli_row_mark(const struct cli_row *row, const struct cli_row *base, double *ratio);
 
 /* Tables. */
-void cli_compare_markdown(struct cli_bytes *out, const struct cli_comparison *c);
-void cli_compare_csv(struct cli_bytes *out, const struct cli_comparison *c);
-void cli_compare_json(struct cli_bytes *out, const struct cli_comparison *c);
-void cli_compare_html_table(struct cli_bytes *out, const struct cli_comparison *c);
+void cli_compare_markdown(struct elcl_str *out, const struct cli_comparison *c);
+void cli_compare_csv(struct elcl_str *out, const struct cli_comparison *c);
+void cli_compare_json(struct elcl_str *out, const struct cli_comparison *c);
+void cli_compare_html_table(struct elcl_str *out, const struct cli_comparison *c);
 
 /* Charts: each is handed over as an <svg> element, with a name for its file and a caption (HTML).
  */
 typedef void (*cli_chart_fn)(void *user, const char *name, const char *caption,
-                             const struct cli_bytes *svg);
+                             const struct elcl_str *svg);
 void cli_compare_charts(const struct cli_comparison *c, cli_chart_fn take, void *user);
-void cli_compare_html(struct cli_bytes *out, const struct cli_comparison *c);
+void cli_compare_html(struct elcl_str *out, const struct cli_comparison *c);
 /* The colors of charts, for a <style> element. */
 const char *cli_chart_style(void);
 
 /* Text for XML and HTML: markup escaped, what XML forbids replaced. */
-void cli_bytes_xml(struct cli_bytes *out, const char *text);
+void cli_xml_text(struct elcl_str *out, const char *text);
 
 #endif

@@ -18,7 +18,7 @@ struct panel {
     struct cli_chart chart;
     cli_chart_fn take;
     void *user;
-    struct cli_bytes svg;
+    struct elcl_str svg;
     int number; /* of this kind, from 1 */
 };
 
@@ -94,7 +94,7 @@ typedef bool (*point_fn)(const struct cli_run *run, const struct cli_row *row,
 static void add_variants(struct panel *p, const struct cli_row *like, point_fn get)
 {
     for (int i = 0; i < p->comparison->n_runs; i++)
-        for (int v = 0; v < (int)CLI_COUNT(variants); v++) {
+        for (int v = 0; v < (int)ELCL_COUNT(variants); v++) {
             const struct cli_run *run = &p->comparison->runs[i];
             struct cli_series *s = start_series(p, i, v, variant_names[v]);
             for (int j = 0; j < run->n_rows; j++) {
@@ -273,7 +273,7 @@ static void add_roofs(struct panel *p, int run, const struct cli_series *s)
     }
     if (!(gbs > 0) || !(r->mac_gflops > 0))
         return;
-    for (size_t i = 0; i < CLI_COUNT(roofs); i++)
+    for (size_t i = 0; i < ELCL_COUNT(roofs); i++)
         if (roofs[i].rate > 0 && (!roofs[i].kernel || has_point(s, roofs[i].kernel)))
             add_roof(p, run, roofs[i].color, roofs[i].name, gbs, roofs[i].rate, low, high);
     (void)snprintf(note, sizeof(p->chart.notes[0]),
@@ -314,7 +314,7 @@ void cli_compare_charts(const struct cli_comparison *c, cli_chart_fn take, void 
     p.chart.series = calloc(CLI_MAX_SERIES, sizeof(*p.chart.series));
     if (!p.chart.series)
         p.svg.failed = true;
-    for (size_t k = 0; k < CLI_COUNT(kinds) && !p.svg.failed; k++) {
+    for (size_t k = 0; k < ELCL_COUNT(kinds) && !p.svg.failed; k++) {
         int n = 0;
         p.number = 0;
         for (int i = 0; i < c->n_runs; i++)
@@ -329,6 +329,6 @@ void cli_compare_charts(const struct cli_comparison *c, cli_chart_fn take, void 
         chart_roofline(&p, i);
     if (p.svg.failed)
         take(user, NULL, NULL, &p.svg); /* memory is short: the taker's bytes fail with it */
-    cli_bytes_finish(&p.svg);
+    elcl_str_finish(&p.svg);
     free(p.chart.series);
 }

@@ -24,78 +24,78 @@ static const char page_style[] =
     "15rem .3rem}}";
 
 static void add_figure(void *user, const char *name, const char *caption,
-                       const struct cli_bytes *svg)
+                       const struct elcl_str *svg)
 {
-    struct cli_bytes *out = user;
+    struct elcl_str *out = user;
     if (svg->failed || !name) {
         out->failed = true;
         return;
     }
-    cli_bytes_printf(out, "<figure id=\"%s\">\n", name);
-    cli_bytes_append(out, svg->data, svg->n);
-    cli_bytes_printf(out, "<figcaption>%s</figcaption>\n</figure>\n", caption);
+    elcl_str_printf(out, "<figure id=\"%s\">\n", name);
+    elcl_str_append(out, svg->data, svg->n);
+    elcl_str_printf(out, "<figcaption>%s</figcaption>\n</figure>\n", caption);
 }
 
-static void add_cell(struct cli_bytes *out, const char *text)
+static void add_cell(struct elcl_str *out, const char *text)
 {
-    cli_bytes_text(out, "<td>");
-    cli_bytes_xml(out, text);
-    cli_bytes_text(out, "</td>");
+    elcl_str_text(out, "<td>");
+    cli_xml_text(out, text);
+    elcl_str_text(out, "</td>");
 }
 
-static void add_runs(struct cli_bytes *out, const struct cli_comparison *c)
+static void add_runs(struct elcl_str *out, const struct cli_comparison *c)
 {
-    cli_bytes_text(out, "<h2>What was compared</h2>\n<div class=scroll><table><thead><tr><th>run"
-                        "</th><th>device</th><th>driver</th><th>OpenCL</th><th>elcl</th><th>date"
-                        "</th><th>file and command</th></tr></thead><tbody>\n");
+    elcl_str_text(out, "<h2>What was compared</h2>\n<div class=scroll><table><thead><tr><th>run"
+                       "</th><th>device</th><th>driver</th><th>OpenCL</th><th>elcl</th><th>date"
+                       "</th><th>file and command</th></tr></thead><tbody>\n");
     for (int i = 0; i < c->n_runs; i++) {
         const struct cli_run *r = &c->runs[i];
-        cli_bytes_printf(out, "<tr><td>%c</td>", r->letter);
+        elcl_str_printf(out, "<tr><td>%c</td>", r->letter);
         add_cell(out, r->device);
         add_cell(out, r->driver);
-        cli_bytes_text(out, "<td>");
-        cli_bytes_xml(out, r->platform);
-        cli_bytes_text(out, "<br>");
-        cli_bytes_xml(out, r->version);
-        cli_bytes_text(out, "</td><td>");
-        cli_bytes_xml(out, r->elcl);
-        cli_bytes_text(out, " ");
-        cli_bytes_xml(out, r->commit);
-        cli_bytes_text(out, "</td>");
+        elcl_str_text(out, "<td>");
+        cli_xml_text(out, r->platform);
+        elcl_str_text(out, "<br>");
+        cli_xml_text(out, r->version);
+        elcl_str_text(out, "</td><td>");
+        cli_xml_text(out, r->elcl);
+        elcl_str_text(out, " ");
+        cli_xml_text(out, r->commit);
+        elcl_str_text(out, "</td>");
         add_cell(out, r->date);
-        cli_bytes_text(out, "<td>");
-        cli_bytes_xml(out, r->path);
-        cli_bytes_text(out, "<br><code>");
-        cli_bytes_xml(out, r->command);
-        cli_bytes_text(out, "</code></td></tr>\n");
+        elcl_str_text(out, "<td>");
+        cli_xml_text(out, r->path);
+        elcl_str_text(out, "<br><code>");
+        cli_xml_text(out, r->command);
+        elcl_str_text(out, "</code></td></tr>\n");
     }
-    cli_bytes_text(out, "</tbody></table></div>\n");
+    elcl_str_text(out, "</tbody></table></div>\n");
 }
 
-void cli_compare_html(struct cli_bytes *out, const struct cli_comparison *c)
+void cli_compare_html(struct elcl_str *out, const struct cli_comparison *c)
 {
-    cli_bytes_text(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                        "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-                        "<title>elcl: speed of text generation compared</title>\n<style>");
-    cli_bytes_text(out, page_style);
-    cli_bytes_text(out, cli_chart_style());
-    cli_bytes_text(out, "</style>\n</head>\n<body>\n<h1>Speed of text generation compared</h1>\n"
-                        "<p>Each run made a model generate texts of a fixed length, so that every "
-                        "device did the same work. <b>EL-attention</b> keeps one copy of the "
-                        "encoded text where ordinary <b>multi-head attention</b> keeps keys and "
-                        "values for every layer, and often for every beam.</p>\n");
+    elcl_str_text(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+                       "<title>elcl: speed of text generation compared</title>\n<style>");
+    elcl_str_text(out, page_style);
+    elcl_str_text(out, cli_chart_style());
+    elcl_str_text(out, "</style>\n</head>\n<body>\n<h1>Speed of text generation compared</h1>\n"
+                       "<p>Each run made a model generate texts of a fixed length, so that every "
+                       "device did the same work. <b>EL-attention</b> keeps one copy of the "
+                       "encoded text where ordinary <b>multi-head attention</b> keeps keys and "
+                       "values for every layer, and often for every beam.</p>\n");
     add_runs(out, c);
-    cli_bytes_text(out, "<h2>Results</h2>\n<p class=dim>Median of the repetitions, with half the "
-                        "range between the slowest and the fastest as \xc2\xb1; <i>once</i>: "
-                        "one run, whose noise is not known. ");
+    elcl_str_text(out, "<h2>Results</h2>\n<p class=dim>Median of the repetitions, with half the "
+                       "range between the slowest and the fastest as \xc2\xb1; <i>once</i>: "
+                       "one run, whose noise is not known. ");
     if (c->n_runs > 1)
-        cli_bytes_text(out,
-                       "A ratio is called <i>same</i> when it is within the noise of both "
-                       "runs or 5 %, and <i>other tokens</i> when the devices generated different "
-                       "texts, so that the work may differ.");
-    cli_bytes_text(out, "</p>\n");
+        elcl_str_text(out,
+                      "A ratio is called <i>same</i> when it is within the noise of both "
+                      "runs or 5 %, and <i>other tokens</i> when the devices generated different "
+                      "texts, so that the work may differ.");
+    elcl_str_text(out, "</p>\n");
     cli_compare_html_table(out, c);
-    cli_bytes_text(out, "<h2>Charts</h2>\n");
+    elcl_str_text(out, "<h2>Charts</h2>\n");
     cli_compare_charts(c, add_figure, out);
-    cli_bytes_text(out, "</body>\n</html>\n");
+    elcl_str_text(out, "</body>\n</html>\n");
 }

@@ -43,7 +43,7 @@ static struct cli_measured measured_of(const cJSON *object, const char *key)
                                  number_of(m, "spread"), cJSON_GetArraySize(get(m, "values")) == 1};
 }
 
-static int read_bytes(const char *path, struct cli_bytes *bytes, elcl_error *err)
+static int read_bytes(const char *path, struct elcl_str *bytes, elcl_error *err)
 {
     int fd = -1;
     int rc = cli_sys_open(path, &fd, err);
@@ -55,22 +55,22 @@ static int read_bytes(const char *path, struct cli_bytes *bytes, elcl_error *err
         if (state == CLI_READ_END)
             break;
         if (state == CLI_READ_FAILED)
-            rc = cli_fail(err, ELCL_E_IO, "%.200s: cannot read: %s", path, why);
+            rc = elcl_fail(err, ELCL_E_IO, "%.200s: cannot read: %s", path, why);
         else if (state == CLI_READ_DATA)
-            cli_bytes_append(bytes, block, n);
+            elcl_str_append(bytes, block, n);
         if (bytes->n > MAX_FILE_BYTES)
-            rc = cli_fail(err, ELCL_E_FORMAT,
-                          "%.200s: a result file of elcl bench has at most 256 MiB", path);
+            rc = elcl_fail(err, ELCL_E_FORMAT,
+                           "%.200s: a result file of elcl bench has at most 256 MiB", path);
     }
     cli_sys_close(&fd);
-    return rc || !bytes->failed ? rc : cli_nomem(err);
+    return rc || !bytes->failed ? rc : elcl_fail_nomem(err);
 }
 
 static int take_rows(struct cli_run *run, const cJSON *results, elcl_error *err)
 {
     run->rows = calloc((size_t)cJSON_GetArraySize(results) + 1, sizeof(*run->rows));
     if (!run->rows)
-        return cli_nomem(err);
+        return elcl_fail_nomem(err);
     const cJSON *r;
     cJSON_ArrayForEach(r, results)
     {
@@ -95,9 +95,9 @@ static int take_rows(struct cli_run *run, const cJSON *results, elcl_error *err)
                                 .kernels = get(r, "kernel_times")};
         run->n_rows++;
         if (!*row->model || !*row->attention || !row->batch_size)
-            return cli_fail(err, ELCL_E_FORMAT,
-                            "%.200s: result %d lacks model, attention or batch_size", run->path,
-                            run->n_rows);
+            return elcl_fail(err, ELCL_E_FORMAT,
+                             "%.200s: result %d lacks model, attention or batch_size", run->path,
+                             run->n_rows);
     }
     return ELCL_OK;
 }
@@ -107,18 +107,18 @@ static int take_run(struct cli_run *run, elcl_error *err)
     const cJSON *tree = run->tree, *device = get(tree, "device"), *results = get(tree, "results");
     const char *schema = cJSON_GetStringValue(get(tree, "schema"));
     if (!schema || strncmp(schema, "elcl-bench-", 11) != 0)
-        return cli_fail(err, ELCL_E_FORMAT,
-                        "%.200s: no result file of elcl bench (--output json), which begins "
-                        "with \"schema\": \"" CLI_BENCH_SCHEMA "\"",
-                        run->path);
+        return elcl_fail(err, ELCL_E_FORMAT,
+                         "%.200s: no result file of elcl bench (--output json), which begins "
+                         "with \"schema\": \"" CLI_BENCH_SCHEMA "\"",
+                         run->path);
     if (strcmp(schema, CLI_BENCH_SCHEMA) != 0)
-        return cli_fail(err, ELCL_E_FORMAT,
-                        "%.200s: written as %.40s, but this elcl compares " CLI_BENCH_SCHEMA
-                        ": run its elcl bench again",
-                        run->path, schema);
+        return elcl_fail(err, ELCL_E_FORMAT,
+                         "%.200s: written as %.40s, but this elcl compares " CLI_BENCH_SCHEMA
+                         ": run its elcl bench again",
+                         run->path, schema);
     if (!cJSON_IsObject(device) || !cJSON_IsArray(results))
-        return cli_fail(err, ELCL_E_FORMAT, "%.200s: \"device\" or \"results\" is missing",
-                        run->path);
+        return elcl_fail(err, ELCL_E_FORMAT, "%.200s: \"device\" or \"results\" is missing",
+                         run->path);
     const cJSON *ceilings = get(tree, "ceilings");
     run->elcl = text_of(tree, "elcl");
     run->commit = text_of(tree, "commit");
@@ -138,18 +138,18 @@ static int take_run(struct cli_run *run, elcl_error *err)
 
 int cli_run_read(const char *path, int index, struct cli_run *run, elcl_error *err)
 {
-    struct cli_bytes bytes = {0};
+    struct elcl_str bytes = {0};
     *run = (struct cli_run){.path = path, .letter = (char)('A' + index)};
     int rc = read_bytes(path, &bytes, err);
     if (!rc) {
         run->tree = bytes.n ? cJSON_ParseWithLength(bytes.data, bytes.n) : NULL;
         rc = run->tree ? take_run(run, err)
-                       : cli_fail(err, ELCL_E_FORMAT,
-                                  "%.200s: no result file of elcl bench (--output json): "
-                                  "it is not one JSON object",
-                                  path);
+                       : elcl_fail(err, ELCL_E_FORMAT,
+                                   "%.200s: no result file of elcl bench (--output json): "
+                                   "it is not one JSON object",
+                                   path);
     }
-    cli_bytes_finish(&bytes);
+    elcl_str_finish(&bytes);
     if (rc)
         cli_run_finish(run);
     return rc;

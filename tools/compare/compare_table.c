@@ -9,10 +9,10 @@ static const char *const explanation =
     "spread of both runs and 5 %, ! other tokens came out, so the work may differ.";
 
 /* Calls `each` for every different piece of work, in order. */
-typedef void (*row_fn)(struct cli_bytes *out, const struct cli_comparison *c,
+typedef void (*row_fn)(struct elcl_str *out, const struct cli_comparison *c,
                        const struct cli_row *row);
 
-static void each_row(struct cli_bytes *out, const struct cli_comparison *c, row_fn each)
+static void each_row(struct elcl_str *out, const struct cli_comparison *c, row_fn each)
 {
     for (int i = 0; i < c->n_runs; i++)
         for (int j = 0; j < c->runs[i].n_rows; j++)
@@ -31,13 +31,13 @@ static int ratio_digits(double ratio)
 
 /* ---- Markdown ------------------------------------------------------------------------------ */
 
-static void add_cell(struct cli_bytes *out, const char *text)
+static void add_cell(struct elcl_str *out, const char *text)
 {
     for (; *text; text++) {
         const char c = (unsigned char)*text < ' ' ? ' ' : *text;
         if (strchr("|\\`<*_[", c))
-            cli_bytes_text(out, "\\");
-        cli_bytes_append(out, &c, 1);
+            elcl_str_text(out, "\\");
+        elcl_str_append(out, &c, 1);
     }
 }
 
@@ -55,86 +55,86 @@ static void describe(const struct cli_row *row, char *text, size_t room)
                        100 * row->samples.spread);
 }
 
-static void add_markdown_row(struct cli_bytes *out, const struct cli_comparison *c,
+static void add_markdown_row(struct elcl_str *out, const struct cli_comparison *c,
                              const struct cli_row *row)
 {
     const struct cli_row *base = cli_run_find(&c->runs[0], row);
-    cli_bytes_text(out, "| ");
+    elcl_str_text(out, "| ");
     add_cell(out, row->model);
-    cli_bytes_text(out, " | ");
+    elcl_str_text(out, " | ");
     add_cell(out, row->attention);
-    cli_bytes_text(out, " | ");
+    elcl_str_text(out, " | ");
     add_cell(out, row->weights);
-    cli_bytes_text(out, "/");
+    elcl_str_text(out, "/");
     add_cell(out, row->state);
-    cli_bytes_printf(out, " | %d | %d | %d | %d |", row->batch_size, row->num_beams,
-                     row->source_length, row->new_tokens);
+    elcl_str_printf(out, " | %d | %d | %d | %d |", row->batch_size, row->num_beams,
+                    row->source_length, row->new_tokens);
     for (int i = 0; i < c->n_runs; i++) {
         const struct cli_row *r = cli_run_find(&c->runs[i], row);
         char text[64];
         double ratio;
         const char mark = cli_row_mark(r, base, &ratio);
         describe(r, text, sizeof(text));
-        cli_bytes_text(out, " ");
+        elcl_str_text(out, " ");
         add_cell(out, text);
-        cli_bytes_text(out, " |");
+        elcl_str_text(out, " |");
         if (i && ratio > 0)
-            cli_bytes_printf(out, " %.*fx %c |", ratio_digits(ratio), ratio, mark);
+            elcl_str_printf(out, " %.*fx %c |", ratio_digits(ratio), ratio, mark);
         else if (i)
-            cli_bytes_text(out, "  |");
+            elcl_str_text(out, "  |");
     }
-    cli_bytes_text(out, "\n");
+    elcl_str_text(out, "\n");
 }
 
-void cli_compare_markdown(struct cli_bytes *out, const struct cli_comparison *c)
+void cli_compare_markdown(struct elcl_str *out, const struct cli_comparison *c)
 {
     for (int i = 0; i < c->n_runs; i++) {
         const struct cli_run *r = &c->runs[i];
-        cli_bytes_printf(out, "- %c: ", r->letter);
+        elcl_str_printf(out, "- %c: ", r->letter);
         add_cell(out, r->device);
-        cli_bytes_text(out, ", driver ");
+        elcl_str_text(out, ", driver ");
         add_cell(out, r->driver);
-        cli_bytes_text(out, ", ");
+        elcl_str_text(out, ", ");
         add_cell(out, r->version);
-        cli_bytes_text(out, ", elcl ");
+        elcl_str_text(out, ", elcl ");
         add_cell(out, r->elcl);
-        cli_bytes_text(out, " (");
+        elcl_str_text(out, " (");
         add_cell(out, r->path);
-        cli_bytes_text(out, ")\n");
+        elcl_str_text(out, ")\n");
     }
-    cli_bytes_text(out, "\n| model | attention | storage | batch | beams | source | new |");
+    elcl_str_text(out, "\n| model | attention | storage | batch | beams | source | new |");
     for (int i = 0; i < c->n_runs; i++) {
-        cli_bytes_printf(out, " %c samples/s |", c->runs[i].letter);
+        elcl_str_printf(out, " %c samples/s |", c->runs[i].letter);
         if (i)
-            cli_bytes_printf(out, " %c/A |", c->runs[i].letter);
+            elcl_str_printf(out, " %c/A |", c->runs[i].letter);
     }
-    cli_bytes_text(out, "\n|---|---|---|--:|--:|--:|--:|");
+    elcl_str_text(out, "\n|---|---|---|--:|--:|--:|--:|");
     for (int i = 0; i < c->n_runs; i++)
-        cli_bytes_text(out, i ? "--:|--:|" : "--:|");
-    cli_bytes_text(out, "\n");
+        elcl_str_text(out, i ? "--:|--:|" : "--:|");
+    elcl_str_text(out, "\n");
     each_row(out, c, add_markdown_row);
     if (c->n_runs > 1)
-        cli_bytes_printf(out, "\n%s\n", explanation);
+        elcl_str_printf(out, "\n%s\n", explanation);
 }
 
 /* ---- CSV ----------------------------------------------------------------------------------- */
 
-static void add_quoted(struct cli_bytes *out, const char *text)
+static void add_quoted(struct elcl_str *out, const char *text)
 {
-    cli_bytes_text(out, "\"");
+    elcl_str_text(out, "\"");
     for (; *text; text++)
-        cli_bytes_append(out, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
-    cli_bytes_text(out, "\"");
+        elcl_str_append(out, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
+    elcl_str_text(out, "\"");
 }
 
-static void add_field(struct cli_bytes *out, double value)
+static void add_field(struct elcl_str *out, double value)
 {
-    cli_bytes_text(out, ",");
+    elcl_str_text(out, ",");
     if (value > 0)
-        cli_bytes_printf(out, "%.15g", value);
+        elcl_str_printf(out, "%.15g", value);
 }
 
-static void add_csv_row(struct cli_bytes *out, const struct cli_comparison *c,
+static void add_csv_row(struct elcl_str *out, const struct cli_comparison *c,
                         const struct cli_row *row)
 {
     const struct cli_row *base = cli_run_find(&c->runs[0], row);
@@ -144,16 +144,16 @@ static void add_csv_row(struct cli_bytes *out, const struct cli_comparison *c,
         const char mark = cli_row_mark(r, base, &ratio);
         if (!r)
             continue;
-        cli_bytes_printf(out, "%c,", c->runs[i].letter);
+        elcl_str_printf(out, "%c,", c->runs[i].letter);
         const char *const texts[] = {c->runs[i].path, c->runs[i].device, c->runs[i].driver,
                                      r->model,        r->attention,      r->weights,
                                      r->state,        r->status};
-        for (size_t t = 0; t < CLI_COUNT(texts); t++) {
+        for (size_t t = 0; t < ELCL_COUNT(texts); t++) {
             add_quoted(out, texts[t]);
-            cli_bytes_text(out, ",");
+            elcl_str_text(out, ",");
         }
-        cli_bytes_printf(out, "%d,%d,%d,%d,%d", r->batch_size, r->num_beams, r->num_beam_groups,
-                         r->source_length, r->new_tokens);
+        elcl_str_printf(out, "%d,%d,%d,%d,%d", r->batch_size, r->num_beams, r->num_beam_groups,
+                        r->source_length, r->new_tokens);
         add_field(out, r->samples.median);
         add_field(out, r->samples.spread);
         add_field(out, r->step_ms.median);
@@ -161,54 +161,54 @@ static void add_csv_row(struct cli_bytes *out, const struct cli_comparison *c,
         add_field(out, r->planned_bytes);
         add_field(out, r->peak_bytes);
         add_field(out, ratio);
-        cli_bytes_printf(out, ",%.1s\n", mark == ' ' ? "" : &mark);
+        elcl_str_printf(out, ",%.1s\n", mark == ' ' ? "" : &mark);
     }
 }
 
-void cli_compare_csv(struct cli_bytes *out, const struct cli_comparison *c)
+void cli_compare_csv(struct elcl_str *out, const struct cli_comparison *c)
 {
-    cli_bytes_text(out, "run,file,device,driver,model,attention,weights,state,status,batch_size,"
-                        "num_beams,num_beam_groups,source_length,new_tokens,samples_per_second,"
-                        "spread,step_ms,first_token_ms,planned_bytes,peak_bytes,ratio,mark\n");
+    elcl_str_text(out, "run,file,device,driver,model,attention,weights,state,status,batch_size,"
+                       "num_beams,num_beam_groups,source_length,new_tokens,samples_per_second,"
+                       "spread,step_ms,first_token_ms,planned_bytes,peak_bytes,ratio,mark\n");
     each_row(out, c, add_csv_row);
 }
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
-static void add_json_text(struct cli_bytes *out, const char *key, const char *text)
+static void add_json_text(struct elcl_str *out, const char *key, const char *text)
 {
     cJSON *item = cJSON_CreateString(text);
     char *quoted = item ? cJSON_PrintUnformatted(item) : NULL;
     if (quoted)
-        cli_bytes_printf(out, "\"%s\": %s, ", key, quoted);
+        elcl_str_printf(out, "\"%s\": %s, ", key, quoted);
     else
         out->failed = true;
     cJSON_free(quoted);
     cJSON_Delete(item);
 }
 
-static void add_json_number(struct cli_bytes *out, const char *key, double value)
+static void add_json_number(struct elcl_str *out, const char *key, double value)
 {
     if (value > 0)
-        cli_bytes_printf(out, "\"%s\": %.15g, ", key, value);
+        elcl_str_printf(out, "\"%s\": %.15g, ", key, value);
     else
-        cli_bytes_printf(out, "\"%s\": null, ", key);
+        elcl_str_printf(out, "\"%s\": null, ", key);
 }
 
-static void add_json_row(struct cli_bytes *out, const struct cli_comparison *c,
+static void add_json_row(struct elcl_str *out, const struct cli_comparison *c,
                          const struct cli_row *row)
 {
     const struct cli_row *base = cli_run_find(&c->runs[0], row);
-    cli_bytes_text(out, out->data[out->n - 1] == '[' ? "\n  {" : ",\n  {");
+    elcl_str_text(out, out->data[out->n - 1] == '[' ? "\n  {" : ",\n  {");
     add_json_text(out, "model", row->model);
     add_json_text(out, "attention", row->attention);
     add_json_text(out, "weights", row->weights);
     add_json_text(out, "state", row->state);
-    cli_bytes_printf(out,
-                     "\"batch_size\": %d, \"num_beams\": %d, \"num_beam_groups\": %d, "
-                     "\"source_length\": %d, \"new_tokens\": %d, \"runs\": {",
-                     row->batch_size, row->num_beams, row->num_beam_groups, row->source_length,
-                     row->new_tokens);
+    elcl_str_printf(out,
+                    "\"batch_size\": %d, \"num_beams\": %d, \"num_beam_groups\": %d, "
+                    "\"source_length\": %d, \"new_tokens\": %d, \"runs\": {",
+                    row->batch_size, row->num_beams, row->num_beam_groups, row->source_length,
+                    row->new_tokens);
     bool any = false;
     for (int i = 0; i < c->n_runs; i++) {
         const struct cli_row *r = cli_run_find(&c->runs[i], row);
@@ -216,7 +216,7 @@ static void add_json_row(struct cli_bytes *out, const struct cli_comparison *c,
         const char mark = cli_row_mark(r, base, &ratio);
         if (!r)
             continue;
-        cli_bytes_printf(out, "%s\n    \"%c\": {", any ? "," : "", c->runs[i].letter);
+        elcl_str_printf(out, "%s\n    \"%c\": {", any ? "," : "", c->runs[i].letter);
         any = true;
         add_json_text(out, "status", r->status);
         add_json_number(out, "samples_per_second", r->samples.median);
@@ -226,16 +226,16 @@ static void add_json_row(struct cli_bytes *out, const struct cli_comparison *c,
         add_json_number(out, "planned_bytes", r->planned_bytes);
         add_json_number(out, "peak_bytes", r->peak_bytes);
         add_json_number(out, "ratio", ratio);
-        cli_bytes_printf(out, "\"mark\": \"%.1s\"}", mark == ' ' ? "" : &mark);
+        elcl_str_printf(out, "\"mark\": \"%.1s\"}", mark == ' ' ? "" : &mark);
     }
-    cli_bytes_text(out, "}}");
+    elcl_str_text(out, "}}");
 }
 
-void cli_compare_json(struct cli_bytes *out, const struct cli_comparison *c)
+void cli_compare_json(struct elcl_str *out, const struct cli_comparison *c)
 {
-    cli_bytes_text(out, "{\"schema\": \"elcl-compare-1\", \"runs\": [");
+    elcl_str_text(out, "{\"schema\": \"elcl-compare-1\", \"runs\": [");
     for (int i = 0; i < c->n_runs; i++) {
-        cli_bytes_text(out, i ? ",\n  {" : "\n  {");
+        elcl_str_text(out, i ? ",\n  {" : "\n  {");
         add_json_text(out, "file", c->runs[i].path);
         add_json_text(out, "device", c->runs[i].device);
         add_json_text(out, "platform", c->runs[i].platform);
@@ -243,66 +243,66 @@ void cli_compare_json(struct cli_bytes *out, const struct cli_comparison *c)
         add_json_text(out, "version", c->runs[i].version);
         add_json_text(out, "elcl", c->runs[i].elcl);
         add_json_text(out, "commit", c->runs[i].commit);
-        cli_bytes_printf(out, "\"run\": \"%c\"}", c->runs[i].letter);
+        elcl_str_printf(out, "\"run\": \"%c\"}", c->runs[i].letter);
     }
-    cli_bytes_text(out, "],\n \"results\": [");
+    elcl_str_text(out, "],\n \"results\": [");
     each_row(out, c, add_json_row);
-    cli_bytes_text(out, "]}\n");
+    elcl_str_text(out, "]}\n");
 }
 
 /* ---- HTML ---------------------------------------------------------------------------------- */
 
-static void add_html_row(struct cli_bytes *out, const struct cli_comparison *c,
+static void add_html_row(struct elcl_str *out, const struct cli_comparison *c,
                          const struct cli_row *row)
 {
     static const char *const words[] = {"faster", "slower", "same", "other tokens"};
     const struct cli_row *base = cli_run_find(&c->runs[0], row);
     const char *const texts[] = {row->model,   "</td><td>", row->attention, "</td><td>",
                                  row->weights, "/",         row->state};
-    cli_bytes_text(out, "<tr><td>");
-    for (size_t t = 0; t < CLI_COUNT(texts); t++) {
+    elcl_str_text(out, "<tr><td>");
+    for (size_t t = 0; t < ELCL_COUNT(texts); t++) {
         if (t % 2)
-            cli_bytes_text(out, texts[t]);
+            elcl_str_text(out, texts[t]);
         else
-            cli_bytes_xml(out, texts[t]);
+            cli_xml_text(out, texts[t]);
     }
-    cli_bytes_text(out, "</td>");
-    cli_bytes_printf(out,
-                     "<td class=n>%d</td><td class=n>%d</td><td class=n>%d</td>"
-                     "<td class=n>%d</td>",
-                     row->batch_size, row->num_beams, row->source_length, row->new_tokens);
+    elcl_str_text(out, "</td>");
+    elcl_str_printf(out,
+                    "<td class=n>%d</td><td class=n>%d</td><td class=n>%d</td>"
+                    "<td class=n>%d</td>",
+                    row->batch_size, row->num_beams, row->source_length, row->new_tokens);
     for (int i = 0; i < c->n_runs; i++) {
         const struct cli_row *r = cli_run_find(&c->runs[i], row);
         char text[64];
         double ratio;
         const char mark = cli_row_mark(r, base, &ratio);
         describe(r, text, sizeof(text));
-        cli_bytes_text(out, "<td class=n>");
-        cli_bytes_xml(out, text);
-        cli_bytes_text(out, "</td>");
+        elcl_str_text(out, "<td class=n>");
+        cli_xml_text(out, text);
+        elcl_str_text(out, "</td>");
         if (i && ratio > 0) {
             const size_t w = mark == '+' ? 0 : mark == '-' ? 1 : mark == '=' ? 2 : 3;
-            cli_bytes_printf(out, "<td class=\"n m%zu\">%.*f\xc3\x97 %s</td>", w,
-                             ratio_digits(ratio), ratio, words[w]);
+            elcl_str_printf(out, "<td class=\"n m%zu\">%.*f\xc3\x97 %s</td>", w,
+                            ratio_digits(ratio), ratio, words[w]);
         } else if (i) {
-            cli_bytes_text(out, "<td></td>");
+            elcl_str_text(out, "<td></td>");
         }
     }
-    cli_bytes_text(out, "</tr>\n");
+    elcl_str_text(out, "</tr>\n");
 }
 
-void cli_compare_html_table(struct cli_bytes *out, const struct cli_comparison *c)
+void cli_compare_html_table(struct elcl_str *out, const struct cli_comparison *c)
 {
-    cli_bytes_text(
+    elcl_str_text(
         out, "<div class=scroll><table class=results><thead><tr><th>model</th><th>attention</th>"
              "<th>weights/state</th><th class=n>batch</th><th class=n>beams"
              "</th><th class=n>source</th><th class=n>new tokens</th>");
     for (int i = 0; i < c->n_runs; i++) {
-        cli_bytes_printf(out, "<th class=n>%c, samples/s</th>", c->runs[i].letter);
+        elcl_str_printf(out, "<th class=n>%c, samples/s</th>", c->runs[i].letter);
         if (i)
-            cli_bytes_printf(out, "<th class=n>%c against A</th>", c->runs[i].letter);
+            elcl_str_printf(out, "<th class=n>%c against A</th>", c->runs[i].letter);
     }
-    cli_bytes_text(out, "</tr></thead><tbody>\n");
+    elcl_str_text(out, "</tr></thead><tbody>\n");
     each_row(out, c, add_html_row);
-    cli_bytes_text(out, "</tbody></table></div>\n");
+    elcl_str_text(out, "</tbody></table></div>\n");
 }

@@ -52,7 +52,7 @@ static void format_bytes(uint64_t bytes, char *text, size_t room)
     static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
     double v = (double)bytes;
     size_t unit = 0;
-    while (v >= 1024 && unit + 1 < CLI_COUNT(units)) {
+    while (v >= 1024 && unit + 1 < ELCL_COUNT(units)) {
         v /= 1024;
         unit++;
     }
@@ -76,7 +76,7 @@ struct row {
     size_t n;
 };
 
-static void add_part(struct row *row, bool known, const char *fmt, ...) CLI_PRINTF(3, 4);
+static void add_part(struct row *row, bool known, const char *fmt, ...) ELCL_PRINTF(3, 4);
 static void add_part(struct row *row, bool known, const char *fmt, ...)
 {
     if (!known || row->n + 4 >= sizeof(row->text))
@@ -284,7 +284,7 @@ static void print_help(void)
           "why the others are off. Exits with 1 when there is no device.\n"
           "\n",
           stdout);
-    cli_args_print_help(options_table, CLI_COUNT(options_table));
+    cli_args_print_help(options_table, ELCL_COUNT(options_table));
 }
 
 static int run_devices(const struct devices_options *o)
@@ -313,7 +313,7 @@ int cli_cmd_devices(int argc, char **argv)
 {
     struct devices_options options = {0};
     struct cli_args args = {
-        .opts = options_table, .n_opts = CLI_COUNT(options_table), .verb = "devices"};
+        .opts = options_table, .n_opts = ELCL_COUNT(options_table), .verb = "devices"};
     int exit_code;
     if (!cli_args_begin_options(&args, argc, argv, &options, &options.help, print_help, &exit_code))
         return exit_code;

@@ -253,14 +253,14 @@ static void print_help(void)
           "when a case fails.\n"
           "\n",
           stdout);
-    cli_args_print_help(options_table, CLI_COUNT(options_table));
+    cli_args_print_help(options_table, ELCL_COUNT(options_table));
 }
 
 int cli_cmd_selftest(int argc, char **argv)
 {
     struct selftest_options options = {.budget = 120};
     struct cli_args args = {
-        .opts = options_table, .n_opts = CLI_COUNT(options_table), .verb = "selftest"};
+        .opts = options_table, .n_opts = ELCL_COUNT(options_table), .verb = "selftest"};
     int exit_code;
     if (!cli_args_begin_options(&args, argc, argv, &options, &options.help, print_help, &exit_code))
         return exit_code;

@@ -34,7 +34,7 @@ static void print_help(void)
           "than the kernels for GPUs. Never required.\n"
           "\n",
           stdout);
-    cli_args_print_help(options_table, CLI_COUNT(options_table));
+    cli_args_print_help(options_table, ELCL_COUNT(options_table));
 }
 
 static int print_part(void *user, const char *line)
@@ -81,7 +81,7 @@ int cli_cmd_tune(int argc, char **argv)
 {
     struct tune_options options = {.budget = 60};
     struct cli_args args = {
-        .opts = options_table, .n_opts = CLI_COUNT(options_table), .verb = "tune"};
+        .opts = options_table, .n_opts = ELCL_COUNT(options_table), .verb = "tune"};
     int exit_code;
     if (!cli_args_begin_options(&args, argc, argv, &options, &options.help, print_help, &exit_code))
         return exit_code;

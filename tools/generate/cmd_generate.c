@@ -30,7 +30,7 @@ static int generate(struct cli_generate_run *r, elcl_error *err)
             rc = elcl_pool_step(r->engines.pool, &pending, err);
         }
         if (!rc && r->callback_error.code)
-            rc = cli_fail(err, r->callback_error.code, "%s", r->callback_error.msg);
+            rc = elcl_fail(err, r->callback_error.code, "%s", r->callback_error.msg);
         if (!rc)
             rc = cli_generate_write_finished(r, err);
         if (!rc)
@@ -82,7 +82,7 @@ static int start(struct cli_generate_run *r, elcl_error *err)
     if (!rc)
         rc = cli_generate_start_engines(r, err);
     r->window = calloc(CLI_WINDOW_SAMPLES, sizeof(struct cli_sample *));
-    return rc || r->window ? rc : cli_nomem(err);
+    return rc || r->window ? rc : elcl_fail_nomem(err);
 }
 
 /* The whole output gets its name; part of one says where it stays. */
@@ -130,7 +130,7 @@ static void close_run(struct cli_generate_run *r)
     cli_input_close(&r->input);
     cli_queue_finish(&r->queue);
     free(r->window);
-    cli_bytes_finish(&r->trace);
+    elcl_str_finish(&r->trace);
     cli_option_lists_finish(&r->opt->lists);
 }
 

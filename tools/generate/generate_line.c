@@ -19,7 +19,7 @@ static const struct {
 
 static int depth_of(const char *name)
 {
-    for (size_t i = 0; i < CLI_COUNT(list_options); i++)
+    for (size_t i = 0; i < ELCL_COUNT(list_options); i++)
         if (!strcmp(list_options[i].name, name))
             return list_options[i].depth;
     return 0;
@@ -27,20 +27,20 @@ static int depth_of(const char *name)
 
 /* A JSON value as the command line would have it; false where it has no such thing. A list of one
  * number may be that number. */
-static bool append_value(const cJSON *item, int depth, struct cli_bytes *text)
+static bool append_value(const cJSON *item, int depth, struct elcl_str *text)
 {
     const cJSON *part;
     if (cJSON_IsNumber(item) && depth < 2) {
         const double v = item->valuedouble;
-        cli_bytes_printf(text, v == floor(v) && fabs(v) < 1e15 ? "%.0f" : "%.9g", v);
+        elcl_str_printf(text, v == floor(v) && fabs(v) < 1e15 ? "%.0f" : "%.9g", v);
         return true;
     }
     if (cJSON_IsNull(item) || (depth && cJSON_IsArray(item) && !item->child)) {
-        cli_bytes_text(text, "none");
+        elcl_str_text(text, "none");
         return true;
     }
     if (cJSON_IsBool(item) && !depth) {
-        cli_bytes_text(text, cJSON_IsTrue(item) ? "true" : "false");
+        elcl_str_text(text, cJSON_IsTrue(item) ? "true" : "false");
         return true;
     }
     if (!depth || !cJSON_IsArray(item))
@@ -49,7 +49,7 @@ static bool append_value(const cJSON *item, int depth, struct cli_bytes *text)
     {
         const bool fits = depth > 1 ? cJSON_IsArray(part) && part->child : cJSON_IsNumber(part);
         if (part != item->child)
-            cli_bytes_text(text, depth > 1 ? ";" : ",");
+            elcl_str_text(text, depth > 1 ? ";" : ",");
         if (!fits || !append_value(part, depth - 1, text))
             return false;
     }
@@ -81,27 +81,27 @@ static int set_text(struct cli_generate_options *o, const struct cli_opt *opt, c
     const bool points = opt->kind == CLI_OPT_TEXT || opt->kind == CLI_OPT_TEXTS;
     elcl_error bad = {0};
     if (points) {
-        char *copy = cli_copy(text);
+        char *copy = elcl_strdup(text);
         if (!copy)
-            return cli_nomem(err);
+            return elcl_fail_nomem(err);
         o->lists.kept[o->lists.n_kept++] = copy; /* room for each such option and each stop */
         text = copy;
     }
     if (cli_args_set(&o->args, opt->name, text, o, &bad))
-        return cli_fail(err, ELCL_E_FORMAT, "key \"%s\": %s", key, bad.msg);
+        return elcl_fail(err, ELCL_E_FORMAT, "key \"%s\": %s", key, bad.msg);
     return ELCL_OK;
 }
 
 static int fail_key(const cJSON *item, const char *expected, elcl_error *err)
 {
-    return cli_fail(err, ELCL_E_FORMAT, "key \"%s\": expected %s", item->string, expected);
+    return elcl_fail(err, ELCL_E_FORMAT, "key \"%s\": expected %s", item->string, expected);
 }
 
 static int fail_stop(const cJSON *item, elcl_error *err)
 {
-    return cli_fail(err, ELCL_E_FORMAT,
-                    "key \"%s\": expected a string or an array of at most %d strings", item->string,
-                    CLI_MAX_STOPS);
+    return elcl_fail(err, ELCL_E_FORMAT,
+                     "key \"%s\": expected a string or an array of at most %d strings",
+                     item->string, CLI_MAX_STOPS);
 }
 
 /* A string, an array of them, or null. */
@@ -126,13 +126,13 @@ static int take_stop(struct cli_generate_options *o, const struct cli_opt *opt, 
 static int take_key(struct cli_generate_options *o, const cJSON *item, elcl_error *err)
 {
     const struct cli_opt *opt = option_of_key(&o->args, item->string);
-    struct cli_bytes text = {0};
+    struct elcl_str text = {0};
     int rc;
     if (!opt)
-        return cli_fail(err, ELCL_E_FORMAT,
-                        "unknown key \"%.60s\": expected text, ids, id or a decoding option "
-                        "such as num_beams",
-                        item->string);
+        return elcl_fail(err, ELCL_E_FORMAT,
+                         "unknown key \"%.60s\": expected text, ids, id or a decoding option "
+                         "such as num_beams",
+                         item->string);
     const int depth = depth_of(opt->name);
     if (opt->kind == CLI_OPT_TEXTS)
         return take_stop(o, opt, item, err);
@@ -145,11 +145,11 @@ static int take_key(struct cli_generate_options *o, const cJSON *item, elcl_erro
                  ? fail_key(item,
                             depth > 1 ? "an array of arrays of token ids" : "an array of token ids",
                             err)
-                 : cli_fail(err, ELCL_E_FORMAT, "key \"%s\": expected a value as --%s takes it",
-                            item->string, opt->name);
+                 : elcl_fail(err, ELCL_E_FORMAT, "key \"%s\": expected a value as --%s takes it",
+                             item->string, opt->name);
     else
-        rc = text.failed ? cli_nomem(err) : set_text(o, opt, item->string, text.data, err);
-    cli_bytes_finish(&text);
+        rc = text.failed ? elcl_fail_nomem(err) : set_text(o, opt, item->string, text.data, err);
+    elcl_str_finish(&text);
     return rc;
 }
 
@@ -191,7 +191,7 @@ int cli_generate_override(const struct cli_generate_options *base, const struct 
         return ELCL_OK;
     struct cli_generate_options *o = malloc(sizeof(*o));
     if (!o)
-        return cli_nomem(err);
+        return elcl_fail_nomem(err);
     *o = *base;
     cli_option_lists_share(&o->lists);
     replace_all(o, line->json);

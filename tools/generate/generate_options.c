@@ -162,7 +162,7 @@ static const struct cli_opt options_table[] = {
 };
 /* clang-format on */
 
-_Static_assert(CLI_COUNT(options_table) <= CLI_MAX_OPTS, "raise CLI_MAX_OPTS");
+_Static_assert(ELCL_COUNT(options_table) <= CLI_MAX_OPTS, "raise CLI_MAX_OPTS");
 
 void cli_generate_print_help(void)
 {
@@ -175,7 +175,7 @@ void cli_generate_print_help(void)
           "    elcl generate models/g2p-en attention\n"
           "    elcl generate models/g2p-en --input words.txt --output phonemes.txt\n",
           stdout);
-    cli_args_print_help(options_table, CLI_COUNT(options_table));
+    cli_args_print_help(options_table, ELCL_COUNT(options_table));
 }
 
 /* Options of one style alone; the library refuses the same by their names there. */
@@ -209,11 +209,11 @@ static const struct {
 
 int cli_generate_check_style(const struct cli_generate_options *o, elcl_error *err)
 {
-    for (size_t i = 0; i < CLI_COUNT(style_options); i++) {
+    for (size_t i = 0; i < ELCL_COUNT(style_options); i++) {
         if (style_options[i].style != o->search_style &&
             cli_args_seen(&o->args, style_options[i].name))
-            return cli_fail(err, ELCL_E_ARG, "--%s has no meaning with --search-style %s",
-                            style_options[i].name, cli_word_of(style_words, o->search_style));
+            return elcl_fail(err, ELCL_E_ARG, "--%s has no meaning with --search-style %s",
+                             style_options[i].name, cli_word_of(style_words, o->search_style));
     }
     return ELCL_OK;
 }
@@ -221,25 +221,25 @@ int cli_generate_check_style(const struct cli_generate_options *o, elcl_error *e
 static int check_combination(const struct cli_generate_options *o, elcl_error *err)
 {
     if (o->texts && o->input)
-        return cli_fail(err, ELCL_E_ARG,
-                        "expected TEXT arguments or --input, found both: '%.100s' and "
-                        "--input %.100s",
-                        o->texts[0], o->input);
+        return elcl_fail(err, ELCL_E_ARG,
+                         "expected TEXT arguments or --input, found both: '%.100s' and "
+                         "--input %.100s",
+                         o->texts[0], o->input);
     if (o->gen.do_sample && o->no_sample)
-        return cli_fail(err, ELCL_E_ARG, "expected --do-sample or --no-sample, found both");
+        return elcl_fail(err, ELCL_E_ARG, "expected --do-sample or --no-sample, found both");
     int rc = cli_run_check(&o->run, err);
     if (!rc)
         rc = cli_run_check_devices(&o->run, ELCL_MAX_ENGINES / o->n_engines, err);
     if (rc)
         return rc;
     if (o->stream && o->format != CLI_LINE_TEXT)
-        return cli_fail(err, ELCL_E_ARG, "--stream writes text: expected --format text");
+        return elcl_fail(err, ELCL_E_ARG, "--stream writes text: expected --format text");
     if (o->stream && o->scores)
-        return cli_fail(err, ELCL_E_ARG,
-                        "--stream cannot write the score first: expected it or --scores");
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--stream cannot write the score first: expected it or --scores");
     if (o->scores && o->format == CLI_LINE_JSONL)
-        return cli_fail(err, ELCL_E_ARG,
-                        "--scores is for text and ids: jsonl always holds the score");
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--scores is for text and ids: jsonl always holds the score");
     return ELCL_OK;
 }
 
@@ -257,7 +257,7 @@ static void tell_use(struct cli_generate_options *o)
 int cli_generate_parse(struct cli_generate_options *options, int argc, char **argv, elcl_error *err)
 {
     struct cli_generate_options o = {
-        .args = {.opts = options_table, .n_opts = CLI_COUNT(options_table), .verb = "generate"},
+        .args = {.opts = options_table, .n_opts = ELCL_COUNT(options_table), .verb = "generate"},
         .run = CLI_RUN_DEFAULTS,
         .n_engines = 1,
     };
@@ -266,9 +266,9 @@ int cli_generate_parse(struct cli_generate_options *options, int argc, char **ar
         return rc;
     if (!o.help) {
         if (!o.args.n_words)
-            return cli_fail(err, ELCL_E_ARG,
-                            "expected a model directory, found none: elcl generate MODEL "
-                            "[TEXT...]");
+            return elcl_fail(err, ELCL_E_ARG,
+                             "expected a model directory, found none: elcl generate MODEL "
+                             "[TEXT...]");
         o.model = o.args.words[0];
         o.n_texts = o.args.n_words - 1;
         o.texts = o.n_texts ? o.args.words + 1 : NULL;
@@ -329,11 +329,11 @@ static int check_sampling(const struct cli_generate_options *o, const elcl_gen_o
 {
     static const char *const names[] = {"temperature", "top-k",     "top-p",
                                         "min-p",       "typical-p", "seed"};
-    for (size_t i = 0; i < CLI_COUNT(names); i++)
+    for (size_t i = 0; i < ELCL_COUNT(names); i++)
         if (!gen->do_sample && cli_args_seen(&o->args, names[i]))
-            return cli_fail(err, ELCL_E_ARG,
-                            "--%s does nothing without sampling: expected --do-sample too",
-                            names[i]);
+            return elcl_fail(err, ELCL_E_ARG,
+                             "--%s does nothing without sampling: expected --do-sample too",
+                             names[i]);
     return ELCL_OK;
 }
 
@@ -346,19 +346,19 @@ static int resolve_languages(const struct cli_generate_options *o, const elcl_mo
     size_t n;
     const bool from_ids = o->input_format == CLI_LINE_IDS;
     if (o->src_lang && from_ids)
-        return cli_fail(err, ELCL_E_ARG,
-                        "--src-lang does nothing with --input-format ids: the ids name the "
-                        "language themselves");
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--src-lang does nothing with --input-format ids: the ids name the "
+                         "language themselves");
     int rc = o->tgt_lang ? elcl_gen_options_language(model, o->tgt_lang, gen, err) : ELCL_OK;
     if (!rc && o->tgt_lang && from_ids && before.forced_bos_token_id == gen->forced_bos_token_id &&
         before.decoder_start_token_id == gen->decoder_start_token_id)
-        return cli_fail(err, ELCL_E_ARG,
-                        "--tgt-lang changes nothing here: with --input-format ids the ids "
-                        "or the model's defaults name the language");
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--tgt-lang changes nothing here: with --input-format ids the ids "
+                         "or the model's defaults name the language");
     const bool starts = gen->decoder_start_token_id != before.decoder_start_token_id;
     const char *rival = starts ? "decoder-start-token-id" : "forced-bos-token-id";
     if (!rc && o->tgt_lang && cli_args_seen(&o->args, rival))
-        return cli_fail(err, ELCL_E_ARG, "--tgt-lang and --%s contradict each other", rival);
+        return elcl_fail(err, ELCL_E_ARG, "--tgt-lang and --%s contradict each other", rival);
     if (!rc && o->src_lang)
         rc = elcl_encode_lang(model, "", 0, o->src_lang, NULL, &ids, &n, err);
     elcl_free(ids);
@@ -370,9 +370,9 @@ static int resolve_lengths(const struct cli_generate_options *o, const elcl_mode
                            elcl_gen_options *gen, int *max_target, elcl_error *err)
 {
     if (gen->search_style == ELCL_STYLE_FAIRSEQ && info->decoder_only)
-        return cli_fail(err, ELCL_E_ARG,
-                        "--search-style: fairseq's is for models with an encoder; %s has none",
-                        info->family);
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--search-style: fairseq's is for models with an encoder; %s has none",
+                         info->family);
     if (gen->search_style == ELCL_STYLE_FAIRSEQ) {
         const int longest = options_source(o, info);
         const double most = (double)gen->max_len_a * longest + gen->max_len_b + 2; /* rounded up */
@@ -382,13 +382,13 @@ static int resolve_lengths(const struct cli_generate_options *o, const elcl_mode
     bool given_new = cli_args_seen(&o->args, "max-new-tokens");
     bool given_max = cli_args_seen(&o->args, "max-length");
     if (given_new && gen->max_new_tokens > info->max_target - 1)
-        return cli_fail(err, ELCL_E_ARG,
-                        "--max-new-tokens: expected at most %d with this model, found %d",
-                        info->max_target - 1, gen->max_new_tokens);
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--max-new-tokens: expected at most %d with this model, found %d",
+                         info->max_target - 1, gen->max_new_tokens);
     if (given_max && !given_new && gen->max_length > info->max_target)
-        return cli_fail(err, ELCL_E_ARG,
-                        "--max-length: expected at most %d with this model, found %d",
-                        info->max_target, gen->max_length);
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--max-length: expected at most %d with this model, found %d",
+                         info->max_target, gen->max_length);
     if (gen->max_new_tokens > info->max_target - 1)
         gen->max_new_tokens = info->max_target - 1;
     if (gen->max_length > info->max_target)
@@ -396,10 +396,10 @@ static int resolve_lengths(const struct cli_generate_options *o, const elcl_mode
     *max_target =
         gen->max_new_tokens > 0 ? gen->max_new_tokens + 1 + gen->prefix.n : gen->max_length;
     if (*max_target > info->max_target)
-        return cli_fail(err, ELCL_E_ARG,
-                        "--max-new-tokens: expected at most %d behind a prefix of %d tokens, "
-                        "found %d",
-                        info->max_target - 1 - gen->prefix.n, gen->prefix.n, gen->max_new_tokens);
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--max-new-tokens: expected at most %d behind a prefix of %d tokens, "
+                         "found %d",
+                         info->max_target - 1 - gen->prefix.n, gen->prefix.n, gen->max_new_tokens);
     return ELCL_OK;
 }
 
@@ -410,15 +410,15 @@ static int check_stream(const struct cli_generate_options *o, const elcl_gen_opt
     if (!o->stream)
         return ELCL_OK;
     if (gen->num_beams > 1)
-        return cli_fail(err, ELCL_E_ARG,
-                        "--stream: beam search may change its mind until it ends: expected "
-                        "--num-beams 1, found %d",
-                        gen->num_beams);
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--stream: beam search may change its mind until it ends: expected "
+                         "--num-beams 1, found %d",
+                         gen->num_beams);
     if (gen->num_return_sequences > 1)
-        return cli_fail(err, ELCL_E_ARG, "--stream: expected --num-return-sequences 1, found %d",
-                        gen->num_return_sequences);
+        return elcl_fail(err, ELCL_E_ARG, "--stream: expected --num-return-sequences 1, found %d",
+                         gen->num_return_sequences);
     if (gen->search_style != ELCL_STYLE_HF)
-        return cli_fail(err, ELCL_E_ARG, "--stream: expected --search-style hf, found fairseq");
+        return elcl_fail(err, ELCL_E_ARG, "--stream: expected --search-style hf, found fairseq");
     return ELCL_OK;
 }
 
@@ -439,35 +439,35 @@ int cli_generate_resolve(struct cli_generate_options *options, const elcl_model 
         return rc;
     if (cli_args_seen(&options->args, "renormalize-logits") && options->gen.renormalize_logits &&
         resolved.num_beams == 1)
-        return cli_fail(err, ELCL_E_ARG,
-                        "--renormalize-logits changes scores of several beams alone: expected "
-                        "--num-beams above 1, found 1");
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--renormalize-logits changes scores of several beams alone: expected "
+                         "--num-beams above 1, found 1");
     if (resolved.token_logprobs && options->format != CLI_LINE_JSONL)
-        return cli_fail(err, ELCL_E_ARG, "--token-logprobs needs --format jsonl");
+        return elcl_fail(err, ELCL_E_ARG, "--token-logprobs needs --format jsonl");
     if ((!resolved.do_sample || resolved.num_beams > 1) &&
         resolved.num_return_sequences > resolved.num_beams)
-        return cli_fail(err, ELCL_E_ARG,
-                        "--num-return-sequences: expected at most --num-beams, which is %d, "
-                        "found %d",
-                        resolved.num_beams, resolved.num_return_sequences);
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--num-return-sequences: expected at most --num-beams, which is %d, "
+                         "found %d",
+                         resolved.num_beams, resolved.num_return_sequences);
     if (options->max_source > info.max_source)
-        return cli_fail(err, ELCL_E_ARG,
-                        "--max-source: expected at most %d with this model, found %d",
-                        info.max_source, options->max_source);
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--max-source: expected at most %d with this model, found %d",
+                         info.max_source, options->max_source);
     if (info.decoder_only && cli_args_seen(&options->args, "decoder-start-token-id"))
-        return cli_fail(err, ELCL_E_ARG,
-                        "--decoder-start-token-id: a model of type %s has no start token, "
-                        "its output begins with the prompt",
-                        info.family);
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--decoder-start-token-id: a model of type %s has no start token, "
+                         "its output begins with the prompt",
+                         info.family);
     if (!info.has_tokenizer && options->format == CLI_LINE_TEXT)
-        return cli_fail(err, ELCL_E_ARG,
-                        "%s holds no tokenizer: expected --format ids or jsonl, found text",
-                        options->model);
+        return elcl_fail(err, ELCL_E_ARG,
+                         "%s holds no tokenizer: expected --format ids or jsonl, found text",
+                         options->model);
     if (!info.has_tokenizer && options->input_format == CLI_LINE_TEXT)
-        return cli_fail(err, ELCL_E_ARG,
-                        "%s holds no tokenizer: expected --input-format ids or jsonl, found "
-                        "text",
-                        options->model);
+        return elcl_fail(err, ELCL_E_ARG,
+                         "%s holds no tokenizer: expected --input-format ids or jsonl, found "
+                         "text",
+                         options->model);
     int target = 0;
     rc = resolve_languages(options, model, &resolved, err);
     if (rc)

@@ -10,7 +10,7 @@
 
 void cli_generate_fail_sample(struct cli_sample *sample, const char *place, const char *message)
 {
-    cli_bytes_printf(&sample->out, "%s%s%s", place, *place ? ": " : "", message);
+    elcl_str_printf(&sample->out, "%s%s%s", place, *place ? ": " : "", message);
     sample->state = CLI_SAMPLE_FAILED;
 }
 
@@ -38,7 +38,7 @@ static int encode(struct cli_generate_run *r, const struct cli_source *source, i
         memcpy(copy, from, n * sizeof(*copy));
     elcl_free(encoded);
     if (!copy)
-        return cli_nomem(err);
+        return elcl_fail_nomem(err);
     *ids = copy;
     *n_ids = n;
     return ELCL_OK;
@@ -67,7 +67,7 @@ static int take_options(const struct cli_generate_run *r, const struct cli_line 
     sample->own = malloc(sizeof(*sample->own));
     rc = sample->own
              ? cli_generate_resolve(sample->given, r->model, sample->own, &sample->max_target, err)
-             : cli_nomem(err);
+             : elcl_fail_nomem(err);
     if (rc) {
         free(sample->own);
         sample->own = NULL;
@@ -81,18 +81,18 @@ static int check_ids(const struct cli_generate_run *r, const struct cli_sample *
 {
     const size_t max_source = longest_source(r, sample);
     if (!sample->n_ids)
-        return cli_fail(err, ELCL_E_FORMAT, "the tokenizer made no token of it");
+        return elcl_fail(err, ELCL_E_FORMAT, "the tokenizer made no token of it");
     for (size_t i = 0; i < sample->n_ids; i++) {
         int32_t id = sample->ids[i];
         if (id < 0 || id >= r->info.source_vocabulary)
-            return cli_fail(err, ELCL_E_FORMAT, "expected token ids below %d, found %d",
-                            r->info.source_vocabulary, (int)id);
+            return elcl_fail(err, ELCL_E_FORMAT, "expected token ids below %d, found %d",
+                             r->info.source_vocabulary, (int)id);
     }
     if (sample->n_ids > max_source && r->opt->long_source == CLI_LONG_REFUSE)
-        return cli_fail(err, ELCL_E_FORMAT,
-                        "expected at most %zu source tokens, found %zu (--long-source "
-                        "truncate cuts them)",
-                        max_source, sample->n_ids);
+        return elcl_fail(err, ELCL_E_FORMAT,
+                         "expected at most %zu source tokens, found %zu (--long-source "
+                         "truncate cuts them)",
+                         max_source, sample->n_ids);
     return ELCL_OK;
 }
 
@@ -124,7 +124,7 @@ static int take_line(struct cli_generate_run *r, const char *line, size_t n,
     elcl_error bad = {0};
     struct cli_sample *sample = cli_queue_push(&r->queue);
     if (!sample)
-        return cli_nomem(err);
+        return elcl_fail_nomem(err);
     sample->index = r->n_samples++;
     sample->line = r->input.n_lines;
     sample->input_bytes = r->input.taken_bytes;
@@ -140,7 +140,7 @@ static int take_line(struct cli_generate_run *r, const char *line, size_t n,
     if (!rc)
         rc = check_ids(r, sample, &bad);
     if (rc == ELCL_E_NOMEM)
-        return cli_fail(err, rc, "%s", bad.msg);
+        return elcl_fail(err, rc, "%s", bad.msg);
     if (rc) {
         char place[256];
         cli_input_place(&r->input, sample->line, place, sizeof(place));
@@ -158,7 +158,7 @@ static int end_input(struct cli_generate_run *r, const elcl_error *why, elcl_err
     r->input_done = true;
     struct cli_sample *sample = cli_queue_push(&r->queue);
     if (!sample)
-        return cli_nomem(err);
+        return elcl_fail_nomem(err);
     cli_generate_fail_sample(sample, "", why->msg);
     sample->fatal = true;
     return ELCL_OK;
@@ -199,7 +199,7 @@ static int submit_sample(struct cli_generate_run *r, struct cli_sample *sample, 
     rc = elcl_pool_submit(r->engines.pool, &request, NULL, &bad);
     cli_generate_override_free(&sample->given); /* the pool has a copy of the lists */
     if (rc && !(rc == ELCL_E_ARG && sample->own))
-        return cli_fail(err, rc, "%s", bad.msg);
+        return elcl_fail(err, rc, "%s", bad.msg);
     if (rc) { /* the line's own options */
         char place[256];
         cli_input_place(&r->input, sample->line, place, sizeof(place));

@@ -22,7 +22,7 @@ struct cli_generate_run {
     int max_beams, max_target; /* of the engines */
     int max_lists;             /* likewise; 0: the library's choice */
     elcl_engine_stats past;    /* of engines that a sample outgrew */
-    struct cli_bytes trace;    /* with --profile: theirs, until cli_generate_save_profile() */
+    struct elcl_str trace;     /* with --profile: theirs, until cli_generate_save_profile() */
     size_t n_traced;           /* engines in it */
     struct cli_input input;
     struct cli_sys_file output;

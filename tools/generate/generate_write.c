@@ -20,7 +20,7 @@ void cli_generate_on_result(void *user, const elcl_result *result)
     if (rc == ELCL_E_NOMEM) {
         r->callback_error = err;
     } else if (rc) {
-        cli_bytes_finish(&sample->out);
+        elcl_str_finish(&sample->out);
         cli_generate_fail_sample(sample, place, err.msg);
     }
 }
@@ -30,8 +30,9 @@ void cli_generate_on_token(void *user, const elcl_token *token)
     struct cli_generate_run *r = user;
     struct cli_sample *sample = token->user;
     void *told = sample->told;
-    if (!cli_grow(&told, &sample->emitted_capacity, sample->n_emitted + 1, sizeof(*sample->told))) {
-        cli_nomem(&r->callback_error);
+    if (!elcl_grow(&told, &sample->emitted_capacity, sample->n_emitted + 1,
+                   sizeof(*sample->told))) {
+        elcl_fail_nomem(&r->callback_error);
         return;
     }
     sample->told = told;
@@ -40,7 +41,7 @@ void cli_generate_on_token(void *user, const elcl_token *token)
 
 int cli_generate_write_stream(struct cli_generate_run *r, elcl_error *err)
 {
-    struct cli_bytes more = {0};
+    struct elcl_str more = {0};
     struct cli_sample *sample = cli_queue_first(&r->queue);
     int rc = ELCL_OK;
     if (!r->opt->stream || !sample || sample->state != CLI_SAMPLE_WAITING || !sample->n_emitted)
@@ -48,7 +49,7 @@ int cli_generate_write_stream(struct cli_generate_run *r, elcl_error *err)
     rc = cli_format_stream(r->model, sample, &more, err);
     if (!rc && more.n)
         rc = cli_sys_write(&r->output, more.data, more.n, err);
-    cli_bytes_finish(&more);
+    elcl_str_finish(&more);
     return rc;
 }
 
@@ -66,8 +67,8 @@ static int write_failure(struct cli_generate_run *r, const struct cli_sample *sa
 {
     const char *message = sample->out.data ? sample->out.data : "out of memory";
     if (sample->fatal || !r->opt->keep_going)
-        return cli_fail(err, ELCL_E_FORMAT, "%s", message);
-    struct cli_bytes lines = {0};
+        return elcl_fail(err, ELCL_E_FORMAT, "%s", message);
+    struct elcl_str lines = {0};
     cli_progress_clear(&r->progress);
     cli_error(CLI_EXIT_FAILURE, "%s", message);
     r->n_failed++;
@@ -75,26 +76,27 @@ static int write_failure(struct cli_generate_run *r, const struct cli_sample *sa
         return cli_generate_mark_incomplete(r, sample, err);
     cli_format_failure((enum cli_line_format)r->opt->format, sample,
                        cli_generate_options_of(r, sample)->num_return_sequences, message, &lines);
-    int rc = lines.failed ? cli_nomem(err) : cli_sys_write(&r->output, lines.data, lines.n, err);
-    cli_bytes_finish(&lines);
+    int rc =
+        lines.failed ? elcl_fail_nomem(err) : cli_sys_write(&r->output, lines.data, lines.n, err);
+    elcl_str_finish(&lines);
     return rc;
 }
 
 /* Writes the finished samples at the head of the queue. */
 static int write_ready(struct cli_generate_run *r, elcl_error *err)
 {
-    struct cli_bytes lines = {0};
+    struct elcl_str lines = {0};
     struct cli_sample *sample = cli_queue_first(&r->queue);
     int rc = ELCL_OK;
     for (; sample && sample->state == CLI_SAMPLE_DONE; sample = cli_queue_first(&r->queue)) {
         const size_t from = cli_streamed_bytes(sample);
         if (from == SIZE_MAX) {
-            rc = cli_fail(err, ELCL_E_INTERNAL,
-                          "sample %llu: its text is not what was streamed of it",
-                          (unsigned long long)sample->index);
+            rc = elcl_fail(err, ELCL_E_INTERNAL,
+                           "sample %llu: its text is not what was streamed of it",
+                           (unsigned long long)sample->index);
             break;
         }
-        cli_bytes_append(&lines, sample->out.data + from, sample->out.n - from);
+        elcl_str_append(&lines, sample->out.data + from, sample->out.n - from);
         r->input_bytes = sample->input_bytes;
         r->n_written++;
         cli_queue_pop(&r->queue);
@@ -102,10 +104,10 @@ static int write_ready(struct cli_generate_run *r, elcl_error *err)
     if (lines.n && r->shares_terminal)
         cli_progress_clear(&r->progress);
     if (!rc && lines.failed)
-        rc = cli_nomem(err);
+        rc = elcl_fail_nomem(err);
     else if (!rc && lines.n)
         rc = cli_sys_write(&r->output, lines.data, lines.n, err);
-    cli_bytes_finish(&lines);
+    elcl_str_finish(&lines);
     return rc;
 }
 

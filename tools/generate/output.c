@@ -17,7 +17,7 @@ struct cli_sample *cli_queue_push(struct cli_queue *q)
         q->head = 0;
     }
     void *items = q->items;
-    if (!cli_grow(&items, &q->capacity, q->head + q->n + 1, sizeof(*q->items)))
+    if (!elcl_grow(&items, &q->capacity, q->head + q->n + 1, sizeof(*q->items)))
         return NULL;
     q->items = items;
     struct cli_sample *sample = calloc(1, sizeof(*sample));
@@ -41,8 +41,8 @@ void cli_queue_pop(struct cli_queue *q)
     free(sample->own);
     cli_generate_override_free(&sample->given);
     free(sample->told);
-    cli_bytes_finish(&sample->streamed);
-    cli_bytes_finish(&sample->out);
+    elcl_str_finish(&sample->streamed);
+    elcl_str_finish(&sample->out);
     free(sample);
     q->head++;
     q->n--;
@@ -61,7 +61,7 @@ void cli_queue_finish(struct cli_queue *q)
 /* One sample stays one line: line ends inside the text become blanks, and the blank that
  * tokenizers put before the first word goes. */
 static int append_text(const elcl_model *model, const int32_t *ids, size_t n_ids,
-                       struct cli_bytes *out, elcl_error *err)
+                       struct elcl_str *out, elcl_error *err)
 {
     char *text = NULL;
     int rc = elcl_decode(model, ids, n_ids, &text, err);
@@ -71,15 +71,15 @@ static int append_text(const elcl_model *model, const int32_t *ids, size_t n_ids
         if (*c == '\n' || *c == '\r')
             *c = ' ';
     }
-    cli_bytes_text(out, text + (text[0] == ' '));
+    elcl_str_text(out, text + (text[0] == ' '));
     elcl_free(text);
     return ELCL_OK;
 }
 
-static void append_ids(const elcl_hypothesis *h, struct cli_bytes *out)
+static void append_ids(const elcl_hypothesis *h, struct elcl_str *out)
 {
     for (size_t i = 0; i < h->n_ids; i++)
-        cli_bytes_printf(out, i ? " %d" : "%d", (int)h->ids[i]);
+        elcl_str_printf(out, i ? " %d" : "%d", (int)h->ids[i]);
 }
 
 static bool add_json_ids(cJSON *line, const elcl_hypothesis *h)
@@ -121,12 +121,12 @@ static bool add_json_sample(cJSON *line, const struct cli_sample *sample)
            (!sample->id || cJSON_AddRawToObject(line, "id", sample->id));
 }
 
-static bool append_json(const cJSON *line, struct cli_bytes *out)
+static bool append_json(const cJSON *line, struct elcl_str *out)
 {
     char *printed = cJSON_PrintUnformatted(line);
     if (!printed)
         return false;
-    cli_bytes_text(out, printed);
+    elcl_str_text(out, printed);
     cJSON_free(printed);
     return true;
 }
@@ -158,18 +158,18 @@ static int append_jsonl(const elcl_model *model, struct cli_sample *sample, int 
               append_json(line, &sample->out);
     cJSON_Delete(line);
     elcl_free(text);
-    return ok ? ELCL_OK : cli_nomem(err);
+    return ok ? ELCL_OK : elcl_fail_nomem(err);
 }
 
 int cli_format_result(const elcl_model *model, enum cli_line_format format, bool scores,
                       const elcl_result *result, struct cli_sample *sample, elcl_error *err)
 {
-    struct cli_bytes *out = &sample->out;
+    struct elcl_str *out = &sample->out;
     int rc = ELCL_OK;
     for (int i = 0; i < result->n_hypotheses && !rc; i++) {
         const elcl_hypothesis *h = &result->hypotheses[i];
         if (scores)
-            cli_bytes_printf(out, "%.6f\t", (double)h->score);
+            elcl_str_printf(out, "%.6f\t", (double)h->score);
         switch (format) {
         case CLI_LINE_TEXT:
             rc = append_text(model, h->ids, h->n_ids, out, err);
@@ -181,53 +181,53 @@ int cli_format_result(const elcl_model *model, enum cli_line_format format, bool
             append_ids(h, out);
             break;
         }
-        cli_bytes_text(out, "\n");
+        elcl_str_text(out, "\n");
     }
-    return !rc && out->failed ? cli_nomem(err) : rc;
+    return !rc && out->failed ? elcl_fail_nomem(err) : rc;
 }
 
 void cli_format_failure(enum cli_line_format format, const struct cli_sample *sample, int n_lines,
-                        const char *message, struct cli_bytes *out)
+                        const char *message, struct elcl_str *out)
 {
     if (format != CLI_LINE_JSONL) {
         for (int i = 0; i < n_lines; i++)
-            cli_bytes_text(out, "\n");
+            elcl_str_text(out, "\n");
         return;
     }
     cJSON *line = cJSON_CreateObject();
     bool ok = add_json_sample(line, sample) && cJSON_AddStringToObject(line, "error", message) &&
               append_json(line, out);
     cJSON_Delete(line);
-    cli_bytes_text(out, "\n");
+    elcl_str_text(out, "\n");
     if (!ok)
         out->failed = true;
 }
 
 /* ---- streaming ----------------------------------------------------------------------------- */
 
-static bool begins_with(const struct cli_bytes *line, const struct cli_bytes *beginning)
+static bool begins_with(const struct elcl_str *line, const struct elcl_str *beginning)
 {
     return line->n >= beginning->n &&
            (!beginning->n || !memcmp(line->data, beginning->data, beginning->n));
 }
 
-int cli_format_stream(const elcl_model *model, struct cli_sample *sample, struct cli_bytes *out,
+int cli_format_stream(const elcl_model *model, struct cli_sample *sample, struct elcl_str *out,
                       elcl_error *err)
 {
     static const char replacement[] = "\xef\xbf\xbd"; /* stands for bytes that are no character */
-    struct cli_bytes line = {0};
+    struct elcl_str line = {0};
     int rc = append_text(model, sample->told, sample->n_emitted, &line, err);
     if (!rc && line.failed)
-        rc = cli_nomem(err);
+        rc = elcl_fail_nomem(err);
     while (!rc && line.n >= 3 && !memcmp(line.data + line.n - 3, replacement, 3))
         line.n -= 3;
     if (!rc && line.n > sample->streamed.n && begins_with(&line, &sample->streamed)) {
         const size_t from = sample->streamed.n;
-        cli_bytes_append(out, line.data + from, line.n - from);
-        cli_bytes_append(&sample->streamed, line.data + from, line.n - from);
+        elcl_str_append(out, line.data + from, line.n - from);
+        elcl_str_append(&sample->streamed, line.data + from, line.n - from);
     }
-    cli_bytes_finish(&line);
-    return !rc && (out->failed || sample->streamed.failed) ? cli_nomem(err) : rc;
+    elcl_str_finish(&line);
+    return !rc && (out->failed || sample->streamed.failed) ? elcl_fail_nomem(err) : rc;
 }
 
 size_t cli_streamed_bytes(const struct cli_sample *sample)

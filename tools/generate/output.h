@@ -19,10 +19,10 @@ struct cli_sample {
     struct cli_generate_options *given;
     int32_t *told; /* streaming: [n_emitted] the output so far, the prompt before it */
     size_t n_emitted, emitted_capacity;
-    struct cli_bytes streamed; /* what of its line is written already */
+    struct elcl_str streamed; /* what of its line is written already */
     enum cli_sample_state state;
-    bool fatal;           /* FAILED, and nothing can follow it */
-    struct cli_bytes out; /* DONE: its lines; FAILED: one sentence */
+    bool fatal;          /* FAILED, and nothing can follow it */
+    struct elcl_str out; /* DONE: its lines; FAILED: one sentence */
 };
 
 /* The samples that are not written yet, in input order; {0} is empty. */
@@ -42,11 +42,11 @@ int cli_format_result(const elcl_model *model, enum cli_line_format format, bool
                       const elcl_result *result, struct cli_sample *sample, elcl_error *err);
 /* What stands for the lines of a failed sample. */
 void cli_format_failure(enum cli_line_format format, const struct cli_sample *sample, int n_lines,
-                        const char *message, struct cli_bytes *out);
+                        const char *message, struct elcl_str *out);
 
 /* Streaming: appends the part of the line that `told` fixes and that is not streamed yet, to
  * `streamed` and to `out`. A character of which bytes are missing waits for them. */
-int cli_format_stream(const elcl_model *model, struct cli_sample *sample, struct cli_bytes *out,
+int cli_format_stream(const elcl_model *model, struct cli_sample *sample, struct elcl_str *out,
                       elcl_error *err);
 /* What of a finished line is left to write: bytes of `out` from here on, or SIZE_MAX where it does
  * not begin with what is streamed. */

@@ -69,7 +69,7 @@ static void print_help(void)
           "    elcl plan models/g2p-en --num-beams 5 --memory-limit 2G\n"
           "\n",
           stdout);
-    cli_args_print_help(options_table, CLI_COUNT(options_table));
+    cli_args_print_help(options_table, ELCL_COUNT(options_table));
 }
 
 static bool is_measured(const struct cli_plan_options *o)
@@ -89,19 +89,19 @@ static void fill(struct cli_opt_list *list, int n, int a, int b, int c)
 static int parse(struct cli_plan_options *o, int argc, char **argv, elcl_error *err)
 {
     struct cli_args args = {
-        .opts = options_table, .n_opts = CLI_COUNT(options_table), .verb = "plan"};
+        .opts = options_table, .n_opts = ELCL_COUNT(options_table), .verb = "plan"};
     const int rc = cli_args_parse(&args, argc, argv, o, err);
     if (rc || o->help)
         return rc;
     if (args.n_words + (o->synthetic != NULL) != 1)
-        return cli_fail(err, ELCL_E_ARG,
-                        "expected one model directory or --synthetic NAME, found %d",
-                        args.n_words + (o->synthetic != NULL));
+        return elcl_fail(err, ELCL_E_ARG,
+                         "expected one model directory or --synthetic NAME, found %d",
+                         args.n_words + (o->synthetic != NULL));
     o->model = args.n_words ? args.words[0] : NULL;
     if (o->device && o->device_model && !is_measured(o))
-        return cli_fail(err, ELCL_E_ARG,
-                        "--device goes with --device-model measured alone, found '%.100s'",
-                        o->device_model);
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--device goes with --device-model measured alone, found '%.100s'",
+                         o->device_model);
     fill(&o->attention, 3, ELCL_ATTN_EL, ELCL_ATTN_MHA, ELCL_ATTN_MHA_BEAM);
     fill(&o->weights, 1, ELCL_F32, 0, 0);
     fill(&o->state, 1, ELCL_F32, 0, 0);
@@ -167,8 +167,8 @@ static void set_combination(const struct cli_plan_options *o, size_t i, elcl_pla
     const struct cli_opt_list *lists[] = {&o->target_length, &o->source_length, &o->batch_size,
                                           &o->num_beams,     &o->attention,     &o->state,
                                           &o->weights};
-    int values[CLI_COUNT(lists)];
-    for (size_t l = 0; l < CLI_COUNT(lists); l++) {
+    int values[ELCL_COUNT(lists)];
+    for (size_t l = 0; l < ELCL_COUNT(lists); l++) {
         values[l] = lists[l]->values[i % (size_t)lists[l]->n];
         i /= (size_t)lists[l]->n;
     }
@@ -197,8 +197,8 @@ static int make_rows(struct cli_plan_options *o, const elcl_blueprint *blueprint
     void *rows = NULL;
     size_t capacity = 0;
     table->limits = p;
-    if (!rc && !cli_grow(&rows, &capacity, n, sizeof(*table->rows)))
-        return cli_nomem(err);
+    if (!rc && !elcl_grow(&rows, &capacity, n, sizeof(*table->rows)))
+        return elcl_fail_nomem(err);
     table->rows = rows;
     for (; !rc && table->n < n; table->n++) {
         struct cli_plan_row *row = &table->rows[table->n];

@@ -9,7 +9,7 @@
 
 #define MAX_BYTES 65536
 
-static int read_text(const char *path, struct cli_bytes *text, elcl_error *err)
+static int read_text(const char *path, struct elcl_str *text, elcl_error *err)
 {
     int fd;
     int rc = cli_sys_open(path, &fd, err);
@@ -20,15 +20,15 @@ static int read_text(const char *path, struct cli_bytes *text, elcl_error *err)
         size_t n = 0;
         const char *why = "";
         state = cli_sys_read(fd, -1, part, sizeof(part), &n, &why);
-        cli_bytes_append(text, part, n);
+        elcl_str_append(text, part, n);
         if (state == CLI_READ_FAILED || text->n > MAX_BYTES) {
-            rc = cli_fail(err, ELCL_E_IO, "%.200s: %s", path,
-                          state == CLI_READ_FAILED ? why : "too large for a device model");
+            rc = elcl_fail(err, ELCL_E_IO, "%.200s: %s", path,
+                           state == CLI_READ_FAILED ? why : "too large for a device model");
             break;
         }
     }
     cli_sys_close(&fd);
-    return rc ? rc : text->failed ? cli_nomem(err) : ELCL_OK;
+    return rc ? rc : text->failed ? elcl_fail_nomem(err) : ELCL_OK;
 }
 
 static int number(const cJSON *root, const char *path, const char *key, double least, double *value,
@@ -36,8 +36,8 @@ static int number(const cJSON *root, const char *path, const char *key, double l
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, key);
     if (!cJSON_IsNumber(item) || !(item->valuedouble >= least && item->valuedouble <= 1e15))
-        return cli_fail(err, ELCL_E_FORMAT, "%.200s: %s: expected a number of at least %g", path,
-                        key, least);
+        return elcl_fail(err, ELCL_E_FORMAT, "%.200s: %s: expected a number of at least %g", path,
+                         key, least);
     *value = item->valuedouble;
     return ELCL_OK;
 }
@@ -72,7 +72,7 @@ static int parse(const cJSON *root, const char *path, struct cli_machine_model *
                 {"memory_bytes", 1, &bytes, false},
                 {"cache_bytes", 1, &m.machine.cache_bytes, !cached},
                 {"cache_gbs", 1e-3, &m.machine.cache_gbs, !cached}};
-    for (size_t i = 0; i < CLI_COUNT(keys); i++) {
+    for (size_t i = 0; i < ELCL_COUNT(keys); i++) {
         if (keys[i].optional && !cJSON_GetObjectItemCaseSensitive(root, keys[i].key))
             continue;
         const int rc = number(root, path, keys[i].key, keys[i].least, keys[i].value, err);
@@ -81,7 +81,7 @@ static int parse(const cJSON *root, const char *path, struct cli_machine_model *
     }
     copy_text(root, "type", "", type, sizeof(type));
     if (strcmp(type, "cpu") != 0 && strcmp(type, "gpu") != 0)
-        return cli_fail(err, ELCL_E_FORMAT, "%.200s: type: expected \"cpu\" or \"gpu\"", path);
+        return elcl_fail(err, ELCL_E_FORMAT, "%.200s: type: expected \"cpu\" or \"gpu\"", path);
     m.machine.type = type[0] == 'c' ? ELCL_DEVICE_CPU : ELCL_DEVICE_GPU;
     m.memory_bytes = (uint64_t)bytes;
     copy_text(root, "name", path, m.name, sizeof(m.name));
@@ -96,18 +96,18 @@ static int parse_text(const char *text, size_t n, const char *path, struct cli_m
     cJSON *root = cJSON_ParseWithLength(text, n);
     const int rc = cJSON_IsObject(root)
                        ? parse(root, path, model, err)
-                       : cli_fail(err, ELCL_E_FORMAT, "%.200s: expected a JSON object", path);
+                       : elcl_fail(err, ELCL_E_FORMAT, "%.200s: expected a JSON object", path);
     cJSON_Delete(root);
     return rc;
 }
 
 static int from_file(const char *path, struct cli_machine_model *model, elcl_error *err)
 {
-    struct cli_bytes text = {0};
+    struct elcl_str text = {0};
     int rc = read_text(path, &text, err);
     if (!rc)
         rc = parse_text(text.data ? text.data : "", text.n, path, model, err);
-    cli_bytes_finish(&text);
+    elcl_str_finish(&text);
     return rc;
 }
 
@@ -119,15 +119,15 @@ static int stem(const struct cli_machine_file *file)
 
 static int refuse(const char *which, elcl_error *err)
 {
-    struct cli_bytes names = {0};
+    struct elcl_str names = {0};
     for (const struct cli_machine_file *f = cli_machine_files; f->name; f++)
-        cli_bytes_printf(&names, "%.*s, ", stem(f), f->name);
-    const int rc = names.failed ? cli_nomem(err)
-                                : cli_fail(err, ELCL_E_ARG,
-                                           "--device-model: expected %smeasured or a JSON "
-                                           "file, found '%.100s'",
-                                           names.data, which);
-    cli_bytes_finish(&names);
+        elcl_str_printf(&names, "%.*s, ", stem(f), f->name);
+    const int rc = names.failed ? elcl_fail_nomem(err)
+                                : elcl_fail(err, ELCL_E_ARG,
+                                            "--device-model: expected %smeasured or a JSON "
+                                            "file, found '%.100s'",
+                                            names.data, which);
+    elcl_str_finish(&names);
     return rc;
 }
 

@@ -110,13 +110,13 @@ static void print_csv(const struct cli_plan_table *table)
     for (size_t i = 0; i < table->n; i++) {
         const struct cli_plan_row *row = &table->rows[i];
         const elcl_memory_plan *p = &row->plan;
-        struct cli_bytes model = {0};
+        struct elcl_str model = {0};
         cli_csv_field(&model, table->model);
         printf("%s,%s,%s,%s,%d,%d,%d,%d,", model.failed ? "" : model.data,
                cli_attention_word((int)p->attention), cli_storage_word((int)row->params.weights),
                cli_storage_word((int)row->params.state), p->batch_size, row->params.num_beams,
                source_length(table, row), target_length(table, row));
-        cli_bytes_finish(&model);
+        elcl_str_finish(&model);
         printf("%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",",
                p->weight_bytes, p->source_state_bytes, p->self_state_bytes, p->workspace_bytes,
                p->total_bytes, p->largest_buffer_bytes);
@@ -193,7 +193,7 @@ static int print_json(const struct cli_plan_table *table, elcl_error *err)
 {
     cJSON *root = cJSON_CreateObject();
     char *printed = root && add_table(root, table) ? cJSON_Print(root) : NULL;
-    const int rc = printed ? ELCL_OK : cli_nomem(err);
+    const int rc = printed ? ELCL_OK : elcl_fail_nomem(err);
     if (printed)
         puts(printed);
     cJSON_free(printed);

@@ -81,7 +81,7 @@ static int append(const struct run *r, const struct cli_source *side, bool targe
         memcpy(grown + *n, from, n_new * sizeof(*grown));
     elcl_free(encoded);
     if (!grown)
-        return cli_nomem(err);
+        return elcl_fail_nomem(err);
     *ids = grown;
     *n += n_new;
     return ELCL_OK;
@@ -91,8 +91,8 @@ static int check_ids(const struct run *r, const int32_t *ids, size_t n, elcl_err
 {
     for (size_t i = 0; i < n; i++) {
         if (ids[i] < 0 || ids[i] >= r->info.vocabulary)
-            return cli_fail(err, ELCL_E_FORMAT, "expected token ids below %d, found %d",
-                            r->info.vocabulary, (int)ids[i]);
+            return elcl_fail(err, ELCL_E_FORMAT, "expected token ids below %d, found %d",
+                             r->info.vocabulary, (int)ids[i]);
     }
     return ELCL_OK;
 }
@@ -116,13 +116,13 @@ static int take_text(const struct run *r, const struct cli_line *line, struct sc
     if (s->n_ids < s->n_given)
         s->n_given = s->n_ids;
     if (pair && s->n_given >= (size_t)r->opt->context)
-        return cli_fail(err, ELCL_E_FORMAT, "expected a source of less than %d tokens, found %zu",
-                        r->opt->context, s->n_given);
+        return elcl_fail(err, ELCL_E_FORMAT, "expected a source of less than %d tokens, found %zu",
+                         r->opt->context, s->n_given);
     if (s->n_ids > (size_t)r->opt->context && !r->opt->stride)
-        return cli_fail(err, ELCL_E_FORMAT,
-                        "expected at most %d tokens, found %zu (--stride N scores longer "
-                        "texts in windows)",
-                        r->opt->context, s->n_ids);
+        return elcl_fail(err, ELCL_E_FORMAT,
+                         "expected at most %d tokens, found %zu (--stride N scores longer "
+                         "texts in windows)",
+                         r->opt->context, s->n_ids);
     return check_ids(r, s->ids, s->n_ids, err);
 }
 
@@ -137,19 +137,19 @@ static int take_pair(const struct run *r, const struct cli_line *line, struct sc
     if (rc)
         return rc;
     if (!s->n_source)
-        return cli_fail(err, ELCL_E_FORMAT, "the tokenizer made no token of the source");
+        return elcl_fail(err, ELCL_E_FORMAT, "the tokenizer made no token of the source");
     if (s->n_source > (size_t)r->info.max_source || s->n_ids > (size_t)r->info.max_target)
-        return cli_fail(err, ELCL_E_FORMAT,
-                        "expected at most %d source and %d target tokens, found %zu and %zu",
-                        r->info.max_source, r->info.max_target, s->n_source, s->n_ids);
+        return elcl_fail(err, ELCL_E_FORMAT,
+                         "expected at most %d source and %d target tokens, found %zu and %zu",
+                         r->info.max_source, r->info.max_target, s->n_source, s->n_ids);
     return ELCL_OK;
 }
 
 static int add_request(struct run *r, const elcl_score_request *request, elcl_error *err)
 {
     void *requests = r->requests;
-    if (!cli_grow(&requests, &r->requests_capacity, r->n_requests + 1, sizeof(*request)))
-        return cli_nomem(err);
+    if (!elcl_grow(&requests, &r->requests_capacity, r->n_requests + 1, sizeof(*request)))
+        return elcl_fail_nomem(err);
     r->requests = requests;
     r->requests[r->n_requests++] = *request;
     return ELCL_OK;
@@ -181,7 +181,7 @@ static int add_sample(struct run *r, struct scored *s, elcl_error *err)
 {
     s->log_probs = malloc((s->n_ids - s->n_given + 1) * sizeof(*s->log_probs));
     if (!s->log_probs)
-        return cli_nomem(err);
+        return elcl_fail_nomem(err);
     if (r->info.decoder_only)
         return add_windows(r, s, err);
     const elcl_score_request whole = {.source = s->source,
@@ -215,11 +215,11 @@ static int take_line(struct run *r, const char *text, size_t n, elcl_error *err)
     }
     scored_finish(&s);
     if (rc == ELCL_E_NOMEM)
-        return cli_fail(err, rc, "%s", bad.msg);
+        return elcl_fail(err, rc, "%s", bad.msg);
     char place[256];
     cli_input_place(&r->input, r->input.n_lines, place, sizeof(place));
     r->input_done = true;
-    cli_fail(&r->bad, ELCL_E_FORMAT, "%s: %s", place, bad.msg);
+    elcl_fail(&r->bad, ELCL_E_FORMAT, "%s: %s", place, bad.msg);
     return ELCL_OK;
 }
 
@@ -260,59 +260,59 @@ static double perplexity(double log_prob, uint64_t n)
     return n ? exp(-log_prob / (double)n) : NAN;
 }
 
-static void append_number(struct cli_bytes *out, const char *format, double value, const char *none)
+static void append_number(struct elcl_str *out, const char *format, double value, const char *none)
 {
     if (isfinite(value))
-        cli_bytes_printf(out, format, value);
+        elcl_str_printf(out, format, value);
     else
-        cli_bytes_text(out, none);
+        elcl_str_text(out, none);
 }
 
-static void append_log_probs(const struct scored *s, const char *between, struct cli_bytes *out)
+static void append_log_probs(const struct scored *s, const char *between, struct elcl_str *out)
 {
     for (size_t i = 0; i < s->n_ids - s->n_given; i++)
-        cli_bytes_printf(out, "%s%.9g", i ? between : "", (double)s->log_probs[i]);
+        elcl_str_printf(out, "%s%.9g", i ? between : "", (double)s->log_probs[i]);
 }
 
-static void append_ids(const struct scored *s, struct cli_bytes *out)
+static void append_ids(const struct scored *s, struct elcl_str *out)
 {
     for (size_t i = s->n_given; i < s->n_ids; i++)
-        cli_bytes_printf(out, "%s%d", i > s->n_given ? ", " : "", (int)s->ids[i]);
+        elcl_str_printf(out, "%s%d", i > s->n_given ? ", " : "", (int)s->ids[i]);
 }
 
 static void append_sample(const struct run *r, const struct scored *s, double log_prob,
-                          struct cli_bytes *out)
+                          struct elcl_str *out)
 {
     const size_t n = s->n_ids - s->n_given;
     if (r->opt->format == CLI_LINE_TEXT) {
-        cli_bytes_printf(out, "%.6f\t%zu\t", log_prob, n);
+        elcl_str_printf(out, "%.6f\t%zu\t", log_prob, n);
         append_number(out, "%.6g", perplexity(log_prob, n), "-");
         if (r->opt->token_logprobs)
-            cli_bytes_text(out, "\t");
+            elcl_str_text(out, "\t");
         if (r->opt->token_logprobs)
             append_log_probs(s, " ", out);
-        cli_bytes_text(out, "\n");
+        elcl_str_text(out, "\n");
         return;
     }
-    cli_bytes_printf(out, "{\"index\": %llu, ", (unsigned long long)r->n_samples);
+    elcl_str_printf(out, "{\"index\": %llu, ", (unsigned long long)r->n_samples);
     if (s->id)
-        cli_bytes_printf(out, "\"id\": %s, ", s->id);
-    cli_bytes_printf(out, "\"log_prob\": %.9g, \"tokens\": %zu, \"perplexity\": ", log_prob, n);
+        elcl_str_printf(out, "\"id\": %s, ", s->id);
+    elcl_str_printf(out, "\"log_prob\": %.9g, \"tokens\": %zu, \"perplexity\": ", log_prob, n);
     append_number(out, "%.9g", perplexity(log_prob, n), "null");
     if (r->opt->token_logprobs) {
-        cli_bytes_text(out, ", \"ids\": [");
+        elcl_str_text(out, ", \"ids\": [");
         append_ids(s, out);
-        cli_bytes_text(out, "], \"token_logprobs\": [");
+        elcl_str_text(out, "], \"token_logprobs\": [");
         append_log_probs(s, ", ", out);
-        cli_bytes_text(out, "]");
+        elcl_str_text(out, "]");
     }
-    cli_bytes_text(out, "}\n");
+    elcl_str_text(out, "}\n");
 }
 
 /* Lines of the batch, which is empty after it. */
 static int write_batch(struct run *r, elcl_error *err)
 {
-    struct cli_bytes lines = {0};
+    struct elcl_str lines = {0};
     for (size_t i = 0; i < r->n_batch; i++) {
         struct scored *s = &r->batch[i];
         double log_prob = 0;
@@ -326,31 +326,32 @@ static int write_batch(struct run *r, elcl_error *err)
         scored_finish(s);
     }
     r->n_batch = 0;
-    int rc = lines.failed ? cli_nomem(err) : ELCL_OK;
+    int rc = lines.failed ? elcl_fail_nomem(err) : ELCL_OK;
     if (!rc && lines.n)
         rc = cli_sys_write(&r->output, lines.data, lines.n, err);
-    cli_bytes_finish(&lines);
+    elcl_str_finish(&lines);
     return rc;
 }
 
 static int write_summary(struct run *r, elcl_error *err)
 {
-    struct cli_bytes line = {0};
+    struct elcl_str line = {0};
     const double nll = r->log_prob == 0 ? 0 : -r->log_prob; /* not -0 */
     const double each = r->n_tokens ? nll / (double)r->n_tokens : NAN;
     const bool text = r->opt->format == CLI_LINE_TEXT;
     const char *none = text ? "-" : "null";
-    cli_bytes_printf(&line,
-                     text ? "samples %llu, tokens %llu, nll %.6f, nll per token "
-                          : "{\"summary\": {\"samples\": %llu, \"tokens\": %llu, \"nll\": %.9g, "
-                            "\"nll_per_token\": ",
-                     (unsigned long long)r->n_samples, (unsigned long long)r->n_tokens, nll);
+    elcl_str_printf(&line,
+                    text ? "samples %llu, tokens %llu, nll %.6f, nll per token "
+                         : "{\"summary\": {\"samples\": %llu, \"tokens\": %llu, \"nll\": %.9g, "
+                           "\"nll_per_token\": ",
+                    (unsigned long long)r->n_samples, (unsigned long long)r->n_tokens, nll);
     append_number(&line, text ? "%.6f" : "%.9g", each, none);
-    cli_bytes_text(&line, text ? ", perplexity " : ", \"perplexity\": ");
+    elcl_str_text(&line, text ? ", perplexity " : ", \"perplexity\": ");
     append_number(&line, text ? "%.6g" : "%.9g", perplexity(r->log_prob, r->n_tokens), none);
-    cli_bytes_text(&line, text ? "\n" : "}}\n");
-    const int rc = line.failed ? cli_nomem(err) : cli_sys_write(&r->output, line.data, line.n, err);
-    cli_bytes_finish(&line);
+    elcl_str_text(&line, text ? "\n" : "}}\n");
+    const int rc =
+        line.failed ? elcl_fail_nomem(err) : cli_sys_write(&r->output, line.data, line.n, err);
+    elcl_str_finish(&line);
     return rc;
 }
 
@@ -367,7 +368,7 @@ static int score(struct run *r, elcl_error *err)
             rc = write_batch(r, err);
     }
     if (!rc && r->bad.code)
-        rc = cli_fail(err, r->bad.code, "%s", r->bad.msg);
+        rc = elcl_fail(err, r->bad.code, "%s", r->bad.msg);
     return rc || cli_sys_interrupted() ? rc : write_summary(r, err);
 }
 
@@ -404,7 +405,7 @@ static int start(struct run *r, elcl_error *err)
     if (!rc)
         rc = elcl_scorer_create(r->model, &params, &r->scorer, err);
     r->batch = calloc(BATCH_SAMPLES, sizeof(*r->batch));
-    return rc || r->batch ? rc : cli_nomem(err);
+    return rc || r->batch ? rc : elcl_fail_nomem(err);
 }
 
 /* The whole output gets its name; part of one says where it stays, and has no summary. */

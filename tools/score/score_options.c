@@ -58,7 +58,7 @@ static const struct cli_opt options_table[] = {
 };
 /* clang-format on */
 
-_Static_assert(CLI_COUNT(options_table) <= CLI_MAX_OPTS, "raise CLI_MAX_OPTS");
+_Static_assert(ELCL_COUNT(options_table) <= CLI_MAX_OPTS, "raise CLI_MAX_OPTS");
 
 void cli_score_print_help(void)
 {
@@ -72,35 +72,35 @@ void cli_score_print_help(void)
           "\n"
           "    elcl score models/kjv-gpt2 --input models/kjv-gpt2/heldout.txt --summary\n",
           stdout);
-    cli_args_print_help(options_table, CLI_COUNT(options_table));
+    cli_args_print_help(options_table, ELCL_COUNT(options_table));
 }
 
 static int check(struct cli_score_options *o, elcl_error *err)
 {
     if (!o->args.n_words)
-        return cli_fail(err, ELCL_E_ARG,
-                        "expected a model directory, found none: elcl score MODEL [TEXT...]");
+        return elcl_fail(err, ELCL_E_ARG,
+                         "expected a model directory, found none: elcl score MODEL [TEXT...]");
     o->model = o->args.words[0];
     o->n_texts = o->args.n_words - 1;
     o->texts = o->n_texts ? o->args.words + 1 : NULL;
     if (o->texts && o->input)
-        return cli_fail(err, ELCL_E_ARG,
-                        "expected TEXT arguments or --input, found both: '%.100s' and "
-                        "--input %.100s",
-                        o->texts[0], o->input);
+        return elcl_fail(err, ELCL_E_ARG,
+                         "expected TEXT arguments or --input, found both: '%.100s' and "
+                         "--input %.100s",
+                         o->texts[0], o->input);
     const int rc = cli_run_check(&o->run, err);
     if (rc)
         return rc;
     if (o->summary && o->token_logprobs)
-        return cli_fail(err, ELCL_E_ARG,
-                        "--token-logprobs does nothing with --summary: expected one of them");
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--token-logprobs does nothing with --summary: expected one of them");
     return ELCL_OK;
 }
 
 int cli_score_parse(struct cli_score_options *options, int argc, char **argv, elcl_error *err)
 {
     struct cli_score_options o = {
-        .args = {.opts = options_table, .n_opts = CLI_COUNT(options_table), .verb = "score"},
+        .args = {.opts = options_table, .n_opts = ELCL_COUNT(options_table), .verb = "score"},
         .run = CLI_RUN_DEFAULTS,
     };
     int rc = cli_args_parse(&o.args, argc, argv, &o, err);
@@ -116,14 +116,14 @@ static int check_kind(const struct cli_score_options *o, const elcl_model_info *
                       elcl_error *err)
 {
     static const char *const only[] = {"stride", "context", "no-bos"};
-    for (size_t i = 0; i < CLI_COUNT(only); i++)
+    for (size_t i = 0; i < ELCL_COUNT(only); i++)
         if (!info->decoder_only && cli_args_seen(&o->args, only[i]))
-            return cli_fail(err, ELCL_E_ARG, "--%s is for decoder-only models; %s has an encoder",
-                            only[i], info->family);
+            return elcl_fail(err, ELCL_E_ARG, "--%s is for decoder-only models; %s has an encoder",
+                             only[i], info->family);
     if (info->decoder_only && cli_args_seen(&o->args, "decoder-start-token-id"))
-        return cli_fail(err, ELCL_E_ARG,
-                        "--decoder-start-token-id: a model of type %s has no start token",
-                        info->family);
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--decoder-start-token-id: a model of type %s has no start token",
+                         info->family);
     return ELCL_OK;
 }
 
@@ -136,21 +136,21 @@ static int resolve_languages(struct cli_score_options *o, const elcl_model *mode
     size_t n;
     int rc = ELCL_OK;
     if (o->src_lang && from_ids)
-        return cli_fail(err, ELCL_E_ARG,
-                        "--src-lang does nothing with --input-format ids: the ids name the "
-                        "language themselves");
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--src-lang does nothing with --input-format ids: the ids name the "
+                         "language themselves");
     elcl_model_gen_defaults(model, &before);
     after = before;
     if (o->tgt_lang)
         rc = elcl_gen_options_language(model, o->tgt_lang, &after, err);
     const bool starts = after.decoder_start_token_id != before.decoder_start_token_id;
     if (!rc && o->tgt_lang && from_ids && !starts)
-        return cli_fail(err, ELCL_E_ARG,
-                        "--tgt-lang changes nothing here: with --input-format ids the ids "
-                        "or the model's defaults name the language");
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--tgt-lang changes nothing here: with --input-format ids the ids "
+                         "or the model's defaults name the language");
     if (!rc && starts && o->decoder_start_token_id >= 0)
-        return cli_fail(err, ELCL_E_ARG,
-                        "--tgt-lang and --decoder-start-token-id contradict each other");
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--tgt-lang and --decoder-start-token-id contradict each other");
     if (!rc && starts)
         o->decoder_start_token_id = after.decoder_start_token_id;
     if (!rc && o->src_lang)
@@ -168,22 +168,23 @@ int cli_score_resolve(struct cli_score_options *options, const elcl_model *model
     if (!cli_args_seen(&options->args, "decoder-start-token-id"))
         options->decoder_start_token_id = -1;
     else if (options->decoder_start_token_id >= info->vocabulary)
-        return cli_fail(err, ELCL_E_ARG,
-                        "--decoder-start-token-id: expected a token id below %d, found %d",
-                        info->vocabulary, options->decoder_start_token_id);
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--decoder-start-token-id: expected a token id below %d, found %d",
+                         info->vocabulary, options->decoder_start_token_id);
     if (options->context > info->max_target)
-        return cli_fail(err, ELCL_E_ARG, "--context: expected at most %d with this model, found %d",
-                        info->max_target, options->context);
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--context: expected at most %d with this model, found %d",
+                         info->max_target, options->context);
     if (!options->context)
         options->context = info->max_target;
     if (options->stride >= options->context)
-        return cli_fail(err, ELCL_E_ARG,
-                        "--stride: expected less than the context of %d tokens, found %d",
-                        options->context, options->stride);
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--stride: expected less than the context of %d tokens, found %d",
+                         options->context, options->stride);
     if (!info->has_tokenizer && options->input_format == CLI_LINE_TEXT)
-        return cli_fail(err, ELCL_E_ARG,
-                        "%s holds no tokenizer: expected --input-format ids or jsonl, found "
-                        "text",
-                        options->model);
+        return elcl_fail(err, ELCL_E_ARG,
+                         "%s holds no tokenizer: expected --input-format ids or jsonl, found "
+                         "text",
+                         options->model);
     return resolve_languages(options, model, err);
 }
