@@ -1,5 +1,5 @@
 /* The public entry points that need no more than a check and a call. */
-#include "elcl/elcl.h"
+#include "elcl/measure.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* The elcl command: a table of verbs. It sees the library through elcl/elcl.h alone. */
+/* The elcl command: a table of verbs. It sees the library only through include/elcl. */
 #include "common/args.h"
 #include "common/sys.h"
 

@@ -98,13 +98,6 @@ typedef struct elcl_device_desc {
     int gpu_kernels;       /* 1: the GPU kernel shape is chosen where none is asked for */
 } elcl_device_desc;
 
-/* One fast path of a device and whether it is used. */
-typedef struct elcl_probe_verdict {
-    const char *name;   /* for example "fma" */
-    int on;             /* 1: used */
-    const char *reason; /* why it is on or off */
-} elcl_probe_verdict;
-
 typedef struct elcl_device_list elcl_device_list;
 
 /* Lists all devices of all platforms. An empty list is not an error. Platforms without devices
@@ -118,31 +111,6 @@ ELCL_API const elcl_device_desc *elcl_device_list_get(const elcl_device_list *li
  * part of a name, "cpu" or "gpu"; NULL: the default. */
 ELCL_API int elcl_device_list_find(const elcl_device_list *list, const char *device, int *i,
                                    elcl_error *err);
-/* Builds and runs the probes of device i (up to some seconds with a cold cache). `verdicts`
- * is owned by the list. */
-ELCL_API int elcl_device_list_probe(elcl_device_list *list, int i,
-                                    const elcl_probe_verdict **verdicts, int *n_verdicts,
-                                    elcl_error *err);
-
-/* What a device does at most, measured: fractions of it say how good a kernel is. */
-typedef struct elcl_ceilings {
-    double copy_gbs;        /* bytes read and written by a copy of much more than a cache, 1e9/s */
-    double cached_copy_gbs; /* the same of 1 MiB */
-    double mac_f32_gflops;  /* f32 multiply-adds on full vectors, two operations each, 1e9/s */
-    double read_gbs;        /* bytes read by a sum over much more than a cache, 1e9/s */
-    double launch_us;       /* a small kernel among many in a queue */
-    double wait_us;         /* a small kernel and the wait for it */
-    double mac_int8_gops; /* int8 multiply-adds by the instruction that integer products have here,
-                           * two operations each, 1e9/s; 0: none */
-    double mac_bf16_gflops; /* bf16 multiply-adds by the instruction that bf16 products have here,
-                             * likewise */
-    double reserved[5];
-} elcl_ceilings;
-
-/* Measures the device that `device` names as in elcl_model_params (NULL: the default one), in about
- * two seconds. Takes up to 512 MiB of its memory meanwhile; blocks. */
-ELCL_API int elcl_measure_ceilings(const char *device, elcl_ceilings *ceilings, elcl_error *err);
-
 /* ---- models -------------------------------------------------------------------------------- */
 
 enum elcl_attention { ELCL_ATTN_AUTO, ELCL_ATTN_EL, ELCL_ATTN_MHA, ELCL_ATTN_MHA_BEAM };
@@ -193,19 +161,6 @@ typedef struct elcl_model elcl_model;
  * what devices of this type usually do. */
 ELCL_API int elcl_model_open(const char *directory, const elcl_model_params *params,
                              elcl_model **model, elcl_error *err);
-/* The same without a directory: a model of the true shape of a known one with random weights, which
- * are the same for the same seed wherever they are made. For measuring; it has no tokenizer. Names:
- * elcl_synthetic_name(). */
-ELCL_API int elcl_model_open_synthetic(const char *name, uint64_t seed,
-                                       const elcl_model_params *params, elcl_model **model,
-                                       elcl_error *err);
-/* The name of synthetic model i, for example "bart-base"; NULL past the last one. */
-ELCL_API const char *elcl_synthetic_name(int i);
-/* Writes config.json and model.safetensors (bf16, which loses nothing of these weights) into a
- * directory, which is made where it is not there: what elcl_model_open() and other programs open.
- */
-ELCL_API int elcl_synthetic_export(const char *name, uint64_t seed, const char *directory,
-                                   elcl_error *err);
 /* Engines on the model must be destroyed before. NULLs the pointer; NULL is fine. */
 ELCL_API void elcl_model_close(elcl_model **model);
 
@@ -424,8 +379,7 @@ typedef struct elcl_engine_params {
                           * alternatives the largest set counts; 0: 256, or what the model's
                           * own lists need */
     int profile; /* 1: time every kernel with device events, see elcl_engine_get_profile() */
-    int sharers; /* engines among which an automatic batch shares the memory that is left; 0: 1 */
-    unsigned reserved[5];
+    unsigned reserved[6];
 } elcl_engine_params;
 
 ELCL_API elcl_engine_params elcl_engine_params_default(void);
@@ -459,53 +413,6 @@ ELCL_API int elcl_engine_step(elcl_engine *engine, size_t *pending, elcl_error *
 /* Steps until nothing is pending. */
 ELCL_API int elcl_engine_run(elcl_engine *engine, elcl_error *err);
 
-typedef struct elcl_engine_stats {
-    int batch_size;         /* sentences that fit */
-    uint64_t samples;       /* finished */
-    uint64_t source_tokens; /* encoded */
-    uint64_t output_tokens; /* in finished best hypotheses, without start token or prompt */
-    uint64_t steps;         /* decoding steps */
-    uint64_t rows;          /* hypothesis rows over all steps */
-    double seconds;         /* inside elcl_engine_step() */
-    uint64_t planned_bytes; /* device buffers, weights included, from the plan's arithmetic */
-    uint64_t live_bytes;    /* device buffers of the model now */
-    uint64_t peak_bytes;    /* their largest sum so far */
-    uint64_t bytes_moved;   /* device memory traffic that the operations need, estimated */
-    uint64_t flop;          /* arithmetic that the operations need */
-} elcl_engine_stats;
-
-ELCL_API void elcl_engine_get_stats(const elcl_engine *engine, elcl_engine_stats *stats);
-
-/* One operation of an engine with elcl_engine_params.profile or elcl_model_params.profile. */
-typedef struct elcl_kernel_time {
-    const char *name; /* the operation, a literal */
-    uint64_t calls;
-    uint64_t ns;          /* on the device, all calls together */
-    uint64_t bytes_moved; /* device memory traffic that the calls need, estimated */
-    uint64_t flop;        /* arithmetic that they need */
-} elcl_kernel_time;
-
-enum elcl_phase { ELCL_PHASE_ENCODE, ELCL_PHASE_STEP }; /* prompts are read in ENCODE */
-
-/* One call; times are the device's own clock. */
-typedef struct elcl_kernel_span {
-    const char *name;
-    uint64_t start_ns, end_ns;
-    uint64_t bytes_moved, flop; /* as in elcl_kernel_time */
-    enum elcl_phase phase;
-} elcl_kernel_span;
-
-typedef struct elcl_engine_profile {
-    const elcl_kernel_time *times; /* [n_times], slowest first */
-    int n_times;
-    const elcl_kernel_span *spans; /* [n_spans], as launched; the first million of them */
-    size_t n_spans;
-} elcl_engine_profile;
-
-/* What the kernels took since the engine's batch was allocated; all zeros without profile. Waits
- * for the device. Arrays are the engine's, valid until its next step. */
-ELCL_API void elcl_engine_get_profile(elcl_engine *engine, elcl_engine_profile *profile);
-
 /* ---- pools --------------------------------------------------------------------------------- */
 
 #define ELCL_MAX_ENGINES 64
@@ -531,11 +438,6 @@ ELCL_API int elcl_pool_submit(elcl_pool *pool, const elcl_request *request, uint
 ELCL_API int elcl_pool_step(elcl_pool *pool, size_t *pending, elcl_error *err);
 /* Steps until nothing is pending. */
 ELCL_API int elcl_pool_run(elcl_pool *pool, elcl_error *err);
-/* elcl_engine_get_stats() of engine i, 0 .. n-1, as its last finished step left them. */
-ELCL_API void elcl_pool_get_stats(elcl_pool *pool, int i, elcl_engine_stats *stats);
-/* elcl_engine_get_profile() of engine i, while nothing is pending. */
-ELCL_API void elcl_pool_get_profile(elcl_pool *pool, int i, elcl_engine_profile *profile);
-
 /* ---- scores -------------------------------------------------------------------------------- */
 
 /*
@@ -578,216 +480,12 @@ ELCL_API void elcl_scorer_destroy(elcl_scorer **scorer);
 ELCL_API int elcl_scorer_run(elcl_scorer *scorer, const elcl_score_request *requests, size_t n,
                              elcl_error *err);
 
-/* As of an engine: samples are requests, steps are passes, output tokens are those scored;
- * batch_size is the tokens that one pass takes. */
-ELCL_API void elcl_scorer_get_stats(const elcl_scorer *scorer, elcl_engine_stats *stats);
-
 /* ---- convenience --------------------------------------------------------------------------- */
 
 /* One text in, the best hypothesis' text out; *text is freed with elcl_free(). Creates an engine
  * for the call: for many texts use an engine. */
 ELCL_API int elcl_generate(elcl_model *model, const char *text, const elcl_gen_options *options,
                            char **out, elcl_error *err);
-
-/* ---- plans --------------------------------------------------------------------------------- */
-
-/* A model's hyper-parameters: enough to plan its memory without its weights and without a device.
- */
-typedef struct elcl_blueprint elcl_blueprint;
-
-/* Reads config.json of a model directory, and nothing else. */
-ELCL_API int elcl_blueprint_open(const char *directory, elcl_blueprint **blueprint,
-                                 elcl_error *err);
-ELCL_API int elcl_blueprint_open_synthetic(const char *name, elcl_blueprint **blueprint,
-                                           elcl_error *err);
-/* NULLs the pointer; NULL is fine. */
-ELCL_API void elcl_blueprint_close(elcl_blueprint **blueprint);
-
-typedef struct elcl_blueprint_info {
-    const char *family; /* model_type */
-    int max_source;     /* tokens */
-    int max_target;     /* tokens, the start token included */
-    int vocabulary;
-    int source_vocabulary;
-    int decoder_only;
-    int d, heads, encoder_layers, decoder_layers; /* D, H of the decoder, L of both stacks */
-    uint64_t parameters; /* weights; 0 for a directory, whose tensors are not read */
-    int default_length;  /* as in elcl_model_info */
-    unsigned reserved[7];
-} elcl_blueprint_info;
-
-/* Strings are owned by the blueprint. */
-ELCL_API void elcl_blueprint_get_info(const elcl_blueprint *blueprint, elcl_blueprint_info *info);
-
-typedef struct elcl_plan_params {
-    enum elcl_attention attention;     /* AUTO: as elcl_model_open() with these lengths, beams and
-                                        * limits would choose */
-    enum elcl_device_type device_type; /* default ELCL_DEVICE_GPU */
-    int vector_width; /* of a CPU device, 4, 8 or 16: weights are padded to twice as many columns;
-                       * 0: no padding, and the buffers of GPU kernels */
-    enum elcl_storage weights, state; /* default ELCL_F32 */
-    int batch_size;                   /* 0: the largest within the limits */
-    int num_beams;
-    int max_source, max_target;  /* tokens, as in elcl_engine_params; 0: the model's usual length */
-    uint64_t memory_limit_bytes; /* of all buffers; 0: no limit */
-    uint64_t max_alloc_bytes;    /* of one buffer; 0: no limit */
-    enum elcl_compute
-        compute; /* INT and BF16 count narrow products, AUTO none: it depends on a device */
-    const struct elcl_machine *machine; /* measured rates that AUTO decides by; NULL: none */
-    unsigned reserved[5];
-} elcl_plan_params;
-
-ELCL_API elcl_plan_params elcl_plan_params_default(void);
-
-typedef struct elcl_memory_plan {
-    enum elcl_attention attention; /* resolved */
-    char reason[256];              /* of the choice that AUTO makes, one sentence; "" where another
-                                    * was asked for */
-    int batch_size;
-    int largest_batch; /* within the limits; 0: not one sentence fits; -1: without a limit */
-    int fits;          /* 1: batch_size is within the limits */
-    uint64_t weight_bytes;
-    uint64_t source_state_bytes; /* shared encoder output (el), or cross keys and values */
-    uint64_t self_state_bytes;   /* the decoder's hidden states (el), or its keys and values */
-    uint64_t workspace_bytes;    /* everything else */
-    uint64_t total_bytes;
-    uint64_t largest_buffer_bytes;
-    unsigned reserved[8];
-} elcl_memory_plan;
-
-/* Memory of an engine on the model, by arithmetic alone: what elcl_engine_create() allocates with
- * the same parameters. ELCL_E_ARG for values outside their range. */
-ELCL_API int elcl_plan_memory(const elcl_blueprint *blueprint, const elcl_plan_params *params,
-                              elcl_memory_plan *plan, elcl_error *err);
-
-/* What a device can do: from its data sheet, or as measured. */
-typedef struct elcl_machine {
-    enum elcl_device_type type;
-    enum elcl_kernels kernels; /* AUTO: the shape that suits the type */
-    double memory_gbs;         /* 1e9 bytes per second */
-    double cache_bytes;        /* of the last level; 0: not known, all traffic goes to memory */
-    double cache_gbs;          /* its bandwidth, 1e9 bytes per second */
-    double f32_gflops;         /* f32 multiply-adds, two operations each */
-    double half_gflops;        /* the same of 16-bit inputs and f32 sums, matrix units included */
-    double launch_us;          /* one kernel among many in a queue */
-    double wait_us;            /* the wait of a step */
-    double int8_gops;          /* int8 multiply-adds of integer products, as elcl_ceilings has them;
-                                * 0: int8 weights are multiplied at the rate of f32 */
-    double bf16_gflops;        /* bf16 multiply-adds of bf16 products, likewise; 0: half_gflops */
-    double reserved[4];
-} elcl_machine;
-
-typedef struct elcl_prediction {
-    double encode_ms; /* the batch's sources (decoder-only: prompts) */
-    double step_ms;   /* one decoding step at half the output's length */
-    double seconds;   /* of the whole batch */
-    double samples_per_second;
-    double reserved[4];
-} elcl_prediction;
-
-/* What generating max_target - 1 tokens for a batch would take: of each operation its traffic over
- * the bandwidth and its arithmetic over the part of the rate that such kernels reach, the longer of
- * both on GPUs, their sum on CPUs. A prediction, on GPUs a bound from above on speed, no
- * measurement. Sources have max_source tokens; params as for elcl_plan_memory(), batch_size above
- * 0. GEMMs have the rate of the weights' storage and products, attention that of the state's. */
-ELCL_API int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params,
-                          const elcl_machine *machine, elcl_prediction *prediction,
-                          elcl_error *err);
-
-/* The rates of a device that were measured with this version of the library and this driver and are
- * in the cache directory; 1: they are there, 0: not, and *machine is not written. Of the device
- * names, type, kernel shape and cache size are read. Never fails: what cannot be read is not there.
- */
-ELCL_API int elcl_stored_rates(const elcl_device_desc *device, elcl_machine *machine);
-
-typedef struct elcl_tune_params {
-    const char *device;        /* as elcl_model_params.device */
-    enum elcl_kernels kernels; /* likewise */
-    double budget_seconds;     /* default 60: no part begins later; 0: no limit */
-    int again;                 /* 1: forget what is stored; 0: better it */
-    /* May be NULL. One line after each finished part; not 0 ends the tuning, which keeps what is
-     * done and is no error. */
-    int (*report)(void *user, const char *line);
-    void *user;
-    unsigned reserved[8];
-} elcl_tune_params;
-
-ELCL_API elcl_tune_params elcl_tune_params_default(void);
-
-typedef struct elcl_tuned {
-    elcl_machine rates;
-    int clblast_rows_f32, clblast_rows_half; /* from so many rows CLBlast is faster than our GPU
-                                              * shape with f32, with 16-bit weights; -1: never; 0:
-                                              * not measured, ELCL_GEMM_AUTO goes by the device */
-    int complete;  /* 0: the budget or report() left parts out, which the next call begins with */
-    double spread; /* how far the worst of the measured rates fell short of the best: 0 .. 1 */
-    double reserved[8];
-} elcl_tuned;
-
-/* Measures a device and stores the result for its later use by this version of the library with
- * this driver. Rates: each the best of three short measurements some seconds apart, and of what is
- * stored, since other programs only make a device slower; half_gflops is what the native GEMM
- * reaches with f16 weights, where that is more than f32_gflops. Then, with the
- * GPU kernel shape and without matrix instructions, from how many rows on CLBlast is faster than
- * the native GEMM, both checked against a reference. `params` may be NULL. Results of generation
- * depend on it by the attention variant and the GEMM that AUTO takes alone. ELCL_E_IO where
- * nothing can be stored. Blocks; not to be called twice at once for one device. */
-ELCL_API int elcl_tune(const elcl_tune_params *params, elcl_tuned *tuned, elcl_error *err);
-
-/* The plan of an engine that is there; largest_batch is -1. */
-ELCL_API void elcl_engine_get_plan(const elcl_engine *engine, elcl_memory_plan *plan);
-
-/* elcl_engine_stats.peak_bytes of the model's engines counts anew from what is live now. */
-ELCL_API void elcl_model_reset_peak(elcl_model *model);
-
-/* ---- self-test ----------------------------------------------------------------------------- */
-
-enum elcl_selftest_verdict { ELCL_SELFTEST_PASS, ELCL_SELFTEST_FAIL, ELCL_SELFTEST_SKIP };
-
-/* One operation on one shape. Strings are valid during the callback. */
-typedef struct elcl_selftest_case {
-    const elcl_device_desc *device;
-    const char *operation; /* as "gemm clblast"; "build" where the kernels could not be built */
-    const char *shape;     /* for example "bart-base up M=5 N=3072 K=768" */
-    enum elcl_kernels kernels;
-    enum elcl_storage weights, state;
-    enum elcl_selftest_verdict verdict;
-    double error;       /* of the worst element: |got - want| */
-    double tolerance;   /* what that element may err by; 0 where bits have to be equal */
-    double ratio;       /* error / tolerance, above 1 in a case that failed on it */
-    double seconds;     /* with compilation, where the case was the first to use a kernel */
-    const char *reason; /* why it failed or was skipped, otherwise "" */
-} elcl_selftest_case;
-
-typedef void (*elcl_selftest_fn)(void *user, const elcl_selftest_case *result);
-
-typedef struct elcl_selftest_params {
-    const char *device;        /* as elcl_model_params.device */
-    enum elcl_kernels kernels; /* likewise */
-    int small;                 /* 1: tiny shapes alone, for slow OpenCL implementations */
-    double budget_seconds;     /* cases that would begin later are skipped; 0: no limit */
-    uint64_t seed;             /* of all inputs */
-    int no_cache;
-    /* Added to the options that kernels are built with, or NULL. With macros that make a kernel
-     * wrong it tests the self-test; a driver's own options tell what a failure depends on. */
-    const char *build_options;
-    elcl_selftest_fn on_case; /* may be NULL */
-    void *user;
-    unsigned reserved[8];
-} elcl_selftest_params;
-
-typedef struct elcl_selftest_summary {
-    int passed, failed, skipped;
-    double seconds;
-} elcl_selftest_summary;
-
-ELCL_API elcl_selftest_params elcl_selftest_params_default(void);
-
-/* Runs every operation and GEMM back end on a device against a reference in double precision, on
- * seeded inputs and the widths of known models. Failing cases are no error of the call: see the
- * summary. Fails when there is no such device or host memory is short. `params` may be NULL. */
-ELCL_API int elcl_selftest(const elcl_selftest_params *params, elcl_selftest_summary *summary,
-                           elcl_error *err);
 
 #ifdef __cplusplus
 }

@@ -3,6 +3,7 @@
 #define ELCL_DEVICE_CEILING_H
 
 #include "device/device.h"
+#include "elcl/measure.h"
 
 /* Rates per second of processor time of this process, of CPU devices: they suffer less from what
  * else runs on the machine. */

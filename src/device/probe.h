@@ -3,6 +3,7 @@
 #define ELCL_DEVICE_PROBE_H
 
 #include "device/device.h"
+#include "elcl/measure.h"
 
 #define ELCL_MAX_PROBES 10
 

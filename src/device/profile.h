@@ -3,6 +3,7 @@
 #define ELCL_DEVICE_PROFILE_H
 
 #include "device/device.h"
+#include "elcl/measure.h"
 
 struct elcl_profile;
 

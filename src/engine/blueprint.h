@@ -2,6 +2,7 @@
 #ifndef ELCL_ENGINE_BLUEPRINT_H
 #define ELCL_ENGINE_BLUEPRINT_H
 
+#include "elcl/plan.h"
 #include "model/family.h"
 #include "model/run_state.h"
 

@@ -24,9 +24,6 @@ static int check_params(const struct elcl_model *model, const elcl_engine_params
     if (p->max_source < 0 || p->max_source > most)
         return elcl_fail(err, ELCL_E_ARG, "max_source %d is outside 0 .. %d, the model's positions",
                          p->max_source, most);
-    if (p->sharers < 0 || p->sharers > ELCL_MAX_ENGINES)
-        return elcl_fail(err, ELCL_E_ARG, "sharers %d is outside 0 .. %d", p->sharers,
-                         ELCL_MAX_ENGINES);
     if (p->max_list_tokens < 0 || p->max_list_tokens > 1 << 24)
         return elcl_fail(err, ELCL_E_ARG, "max_list_tokens %d is outside 0 .. %d",
                          p->max_list_tokens, 1 << 24);
@@ -66,7 +63,7 @@ static int choose_capacity(struct elcl_engine *e, elcl_error *err)
         const int rows = elcl_plan_useful_rows(m->ops->kernels, m->ops->weights, m->weight_bytes);
         c.sentences = elcl_plan_sentences(
             &m->arch, m->attention, m->ops->state, &c, 0,
-            elcl_engine_memory_limit(m->device) / (uint64_t)elcl_max_int(1, p->sharers),
+            elcl_engine_memory_limit(m->device) / (uint64_t)e->sharers,
             max_alloc ? max_alloc : UINT64_MAX, elcl_max_int(1, rows / c.beams));
         if (!c.sentences)
             return elcl_fail(err, ELCL_E_DEVICE_NOMEM,
@@ -155,6 +152,12 @@ int elcl_engine_fit(struct elcl_engine *e, elcl_error *err)
 int elcl_engine_create(elcl_model *model, const elcl_engine_params *params, elcl_engine **engine,
                        elcl_error *err)
 {
+    return elcl_engine_create_shared(model, params, 1, engine, err);
+}
+
+int elcl_engine_create_shared(elcl_model *model, const elcl_engine_params *params, int sharers,
+                              elcl_engine **engine, elcl_error *err)
+{
     const elcl_engine_params defaults = elcl_engine_params_default();
     if (!model || !engine)
         return elcl_fail(err, ELCL_E_ARG, "elcl_engine_create: model and engine must not be NULL");
@@ -163,6 +166,7 @@ int elcl_engine_create(elcl_model *model, const elcl_engine_params *params, elcl
         return elcl_fail_nomem(err);
     e->model = model;
     e->params = params ? *params : defaults;
+    e->sharers = sharers;
     e->waiting_end = &e->waiting;
     int rc;
     ELCL_TRY(check_params(model, &e->params, err));

@@ -2,6 +2,7 @@
 #ifndef ELCL_ENGINE_ENGINE_H
 #define ELCL_ENGINE_ENGINE_H
 
+#include "elcl/measure.h"
 #include "engine/plan.h"
 #include "model/model.h"
 #include "search/search.h"
@@ -26,6 +27,7 @@ struct elcl_sentence {
 struct elcl_engine {
     struct elcl_model *model;
     elcl_engine_params params;
+    int sharers; /* engines that share the memory limit with this one, itself included */
     struct elcl_capacity capacity; /* what the run may have room for, encode_rows left open */
     struct elcl_run run;           /* {0} until there is work to size an automatic batch by */
     struct elcl_plan plan;         /* of the run */
@@ -38,6 +40,11 @@ struct elcl_engine {
     struct elcl_candidate *candidates; /* [R, width] */
     elcl_engine_stats stats;
 };
+
+/* elcl_engine_create() for one of `sharers` engines on the model: an automatic batch takes this
+ * part of the memory that is left. */
+int elcl_engine_create_shared(elcl_model *model, const elcl_engine_params *params, int sharers,
+                              elcl_engine **engine, elcl_error *err);
 
 /* engine.c: makes the run when there is none, and a larger one when an automatic batch has more
  * waiting than fits and nothing is in flight. */

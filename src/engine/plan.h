@@ -2,6 +2,7 @@
 #ifndef ELCL_ENGINE_PLAN_H
 #define ELCL_ENGINE_PLAN_H
 
+#include "elcl/plan.h"
 #include "model/run_state.h"
 
 struct elcl_plan {

@@ -239,15 +239,16 @@ static int create_workers(struct elcl_pool *pool, elcl_model *const *models, elc
     for (int i = 0; i < pool->n_workers; i++) {
         struct worker *worker = &pool->workers[i];
         elcl_engine_params params = pool->params;
-        params.sharers = 0;
+        int sharers = 0;
         for (int k = 0; k < pool->n_workers; k++)
-            params.sharers += models[k] == models[i];
+            sharers += models[k] == models[i];
         worker->pool = pool;
         params.user = worker;
         params.on_result = worker_result;
         params.on_token = params.on_token ? worker_token : NULL;
-        const int rc = elcl_engine_create(models[i], pool->n_workers > 1 ? &params : &pool->params,
-                                          &worker->engine, err);
+        const int rc =
+            elcl_engine_create_shared(models[i], pool->n_workers > 1 ? &params : &pool->params,
+                                      sharers, &worker->engine, err);
         if (rc)
             return rc;
         elcl_engine_get_stats(worker->engine, &worker->stats);

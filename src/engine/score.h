@@ -2,6 +2,7 @@
 #ifndef ELCL_ENGINE_SCORE_H
 #define ELCL_ENGINE_SCORE_H
 
+#include "elcl/measure.h"
 #include "engine/plan.h"
 #include "model/model.h"
 

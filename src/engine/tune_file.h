@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "elcl/elcl.h"
+#include "elcl/measure.h"
 
 #include "base/error.h"
 

@@ -9,6 +9,7 @@
 #ifndef ELCL_SELFTEST_SELFTEST_H
 #define ELCL_SELFTEST_SELFTEST_H
 
+#include "elcl/selftest.h"
 #include "ops/ops.h"
 #include "ref/ref.h"
 

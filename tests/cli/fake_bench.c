@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "elcl/elcl.h"
+#include "elcl/plan.h"
 
 enum { MAX_N = 64 };
 

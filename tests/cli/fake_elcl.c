@@ -14,7 +14,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "elcl/elcl.h"
+#include "elcl/plan.h"
+#include "elcl/selftest.h"
 
 enum { BATCH = 8, MAX_SOURCE = 64, MAX_TARGET = 64, FIRST_BYTE = 4, VOCABULARY = 260 };
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The public header compiles alone, in C and in C++.
+# Each public header compiles alone, in C and in C++.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lint/lint.sh
 
@@ -9,9 +9,11 @@ compiles() {
         skip "header $2: no $3 here"
         return
     fi
-    nothing "header $2 $3" "$(printf '#include "elcl/elcl.h"\n' |
-        "$3" -x "$1" -std="$2" -Wall -Wextra -Wpedantic -Werror -fsyntax-only -Iinclude - 2>&1 ||
-        echo 'does not compile')"
+    for header in include/elcl/*.h; do
+        nothing "header ${header##*/} $2 $3" "$(printf '#include "%s"\n' "${header#include/}" |
+            "$3" -x "$1" -std="$2" -Wall -Wextra -Wpedantic -Werror -fsyntax-only -Iinclude - 2>&1 ||
+            echo 'does not compile')"
+    done
 }
 
 compiles c c99 cc
@@ -22,4 +24,8 @@ for compiler in clang++ g++ c++; do
 done
 compiles c++ c++11 "$compiler"
 compiles c++ c++17 "$compiler"
+for header in include/elcl/*.h; do
+    nothing "header ${header##*/} is installed" "$(grep -q "'${header#include/}'" \
+        include/meson.build || echo "include/meson.build does not list it")"
+done
 finish

@@ -1,7 +1,7 @@
 #!/bin/sh
 # usage: symbols.sh STATIC_LIBRARY SHARED_LIBRARY
 # All global symbols are elcl_*, so that nothing collides with a program that links the library;
-# the shared library exports what the public header declares and nothing else.
+# the shared library exports what the public headers declare and nothing else.
 root=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 static=$1
 shared=$2
@@ -11,7 +11,8 @@ defined() {
     nm --defined-only --format=posix "$@" 2>&1 | awk 'NF > 1 && $2 ~ /[A-Z]/ { print $1 }' | sort -u
 }
 
-declared=$(grep -oE 'elcl_[a-z0-9_]+\(' "$root/include/elcl/elcl.h" | tr -d '(' | sort -u)
+functions=$(cat "$root"/include/elcl/*.h | tr '\n' ' ' | grep -oE 'ELCL_API [^;]*;' |
+    grep -oE 'elcl_[a-z0-9_]+\(' | tr -d '(' | sort -u)
 static_symbols=$(defined --extern-only "$static")
 exports=$(defined --dynamic "$shared")
 
@@ -21,14 +22,10 @@ nothing 'symbols: static library' "$(printf '%s\n' "$static_symbols" |
     grep -vE '^elcl_|^_ZN?K?St|^_ZT[ISV]|^_ZNK?9__gnu_cxx|^DW\.ref\.')"
 something 'symbols: the shared library has some' "$exports"
 nothing 'symbols: shared library' "$(printf '%s\n' "$exports" | grep -v '^elcl_')"
-# Each export is named by the header.
+something 'symbols: the headers declare some' "$functions"
 nothing 'symbols: exported but not declared' "$(printf '%s\n' "$exports" | while read -r name; do
-    printf '%s\n' "$declared" | grep -qx "$name" || echo "$name"
+    printf '%s\n' "$functions" | grep -qx "$name" || echo "$name"
 done)"
-# Each function that the header declares can be linked to.
-functions=$(tr '\n' ' ' <"$root/include/elcl/elcl.h" | grep -oE 'ELCL_API [^;]*;' |
-    grep -oE 'elcl_[a-z0-9_]+\(' | tr -d '(')
-something 'symbols: the header declares some' "$functions"
 nothing 'symbols: declared but not exported' "$(printf '%s\n' "$functions" | while read -r name; do
     printf '%s\n' "$exports" | grep -qx "$name" || echo "$name"
 done)"

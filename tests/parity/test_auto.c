@@ -8,6 +8,7 @@
 #include "base/os.h"
 #include "base/util.h"
 #include "device/device.h"
+#include "elcl/plan.h"
 #include "engine/tune_file.h"
 #include "parity/common.h"
 

@@ -4,7 +4,7 @@
 
 #include "base/util.h"
 #include "check.h"
-#include "elcl/elcl.h"
+#include "elcl/plan.h"
 #include "ops/cost.h"
 
 static const struct elcl_cost base = {.memory_bytes_per_ns = 10,

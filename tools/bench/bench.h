@@ -3,6 +3,7 @@
 #define CLI_BENCH_H
 
 #include "common/args.h"
+#include "elcl/plan.h"
 
 #define CLI_BENCH_MAX_REPETITIONS 100
 

@@ -3,6 +3,7 @@
 #define CLI_ENGINES_H
 
 #include "common/run_options.h"
+#include "elcl/measure.h"
 
 /* Zeroed before the first use. */
 struct cli_engines {

@@ -3,6 +3,7 @@
 #define CLI_SUMMARY_H
 
 #include "common/tool.h"
+#include "elcl/measure.h"
 
 struct cli_summary {
     uint64_t samples;

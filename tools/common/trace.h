@@ -2,7 +2,7 @@
 #ifndef CLI_TRACE_H
 #define CLI_TRACE_H
 
-#include <elcl/elcl.h>
+#include "elcl/measure.h"
 
 #include "common/tool.h"
 

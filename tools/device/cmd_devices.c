@@ -1,5 +1,6 @@
 /* elcl devices: what each OpenCL device offers, and which fast paths are used on it and why. */
 #include "common/args.h"
+#include "elcl/measure.h"
 
 #include <stdarg.h>
 #include <stdio.h>

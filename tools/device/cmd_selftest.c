@@ -1,6 +1,7 @@
 /* elcl selftest: every kernel against a double-precision reference on this driver. The report is
  * what a bug report needs. */
 #include "common/words.h"
+#include "elcl/selftest.h"
 
 #include <stdio.h>
 #include <string.h>

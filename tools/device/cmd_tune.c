@@ -1,6 +1,7 @@
 /* elcl tune: measures a device once, for the choices that later runs make by its rates. */
 #include "common/sys.h"
 #include "common/words.h"
+#include "elcl/measure.h"
 
 #include <stdio.h>
 

@@ -3,6 +3,7 @@
 #define CLI_MACHINE_H
 
 #include "common/tool.h"
+#include "elcl/plan.h"
 
 struct cli_machine_model {
     char name[64];

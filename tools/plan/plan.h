@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/args.h"
+#include "elcl/plan.h"
 #include "plan/machine.h"
 
 enum cli_plan_output { CLI_PLAN_TEXT, CLI_PLAN_CSV, CLI_PLAN_JSON };
