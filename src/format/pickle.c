@@ -252,11 +252,6 @@ static int set_items_to_mark(struct elcl_pickle *m)
     return rc ? rc : set_items(m, begin);
 }
 
-int elcl_pickle_push_dictionary(struct elcl_pickle *m)
-{
-    return elcl_pickle_push_kind(m, ELCL_VALUE_DICTIONARY, (int64_t)m->n_dictionaries++);
-}
-
 /* ---- the machine ---- */
 
 static int check_protocol(struct elcl_pickle *m)

@@ -68,13 +68,13 @@ int elcl_pickle_unexpected(const struct elcl_pickle *m, const char *place, const
 bool elcl_pickle_append(struct elcl_pickle_values *values, struct elcl_pickle_value value);
 int elcl_pickle_push(struct elcl_pickle *m, struct elcl_pickle_value value);
 int elcl_pickle_push_kind(struct elcl_pickle *m, enum elcl_pickle_kind kind, int64_t i);
+int elcl_pickle_push_dictionary(struct elcl_pickle *m); /* an empty one */
 int elcl_pickle_pop(struct elcl_pickle *m, struct elcl_pickle_value *value);
 /* Values above the last mark: those below are out of reach. */
 size_t elcl_pickle_reachable(const struct elcl_pickle *m);
 /* The string behind a value of kind TEXT. */
 const char *elcl_pickle_text(const struct elcl_pickle *m, struct elcl_pickle_value value);
 
-int elcl_pickle_push_dictionary(struct elcl_pickle *m);
 /* BINPERSID, REDUCE and BUILD. */
 int elcl_pickle_push_storage(struct elcl_pickle *m);
 int elcl_pickle_reduce(struct elcl_pickle *m);

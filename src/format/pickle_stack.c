@@ -47,7 +47,11 @@ int elcl_pickle_push_kind(struct elcl_pickle *m, enum elcl_pickle_kind kind, int
     return elcl_pickle_push(m, (struct elcl_pickle_value){.kind = kind, .i = i});
 }
 
-/* Values below the last mark are out of reach. */
+int elcl_pickle_push_dictionary(struct elcl_pickle *m)
+{
+    return elcl_pickle_push_kind(m, ELCL_VALUE_DICTIONARY, (int64_t)m->n_dictionaries++);
+}
+
 size_t elcl_pickle_reachable(const struct elcl_pickle *m)
 {
     return m->stack.n - (m->n_marks ? m->marks[m->n_marks - 1] : 0);
