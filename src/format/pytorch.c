@@ -405,20 +405,21 @@ const char *elcl_pytorch_name(const struct elcl_tensors *tensors, size_t i)
 
 /* ---- opening ---- */
 
-static int create(const char *path, struct pytorch **pt, elcl_error *err)
+/* NULL when memory is short. */
+static struct pytorch *create(const char *path, elcl_error *err)
 {
     static const struct elcl_tensors_source source = {
         .find = find, .refusal = refusal, .load = load, .drop = drop, .close = destroy};
-    struct pytorch *p = elcl_calloc(1, sizeof(*p));
-    if (p)
-        p->path = elcl_strndup(path, strlen(path));
-    if (!p || !p->path) {
-        elcl_free(p);
-        return elcl_fail_nomem(err);
+    struct pytorch *pt = elcl_calloc(1, sizeof(*pt));
+    if (pt)
+        pt->path = elcl_strndup(path, strlen(path));
+    if (!pt || !pt->path) {
+        elcl_fail_nomem(err);
+        elcl_free(pt);
+        return NULL;
     }
-    p->base = (struct elcl_tensors){&source, p->path};
-    *pt = p;
-    return ELCL_OK;
+    pt->base = (struct elcl_tensors){&source, pt->path};
+    return pt;
 }
 
 /* Hands pt out, or destroys it after a failure. */
@@ -433,17 +434,15 @@ static int opened(struct pytorch *pt, int rc, struct elcl_tensors **tensors)
 
 int elcl_pytorch_open_file(const char *path, struct elcl_tensors **tensors, elcl_error *err)
 {
-    struct pytorch *pt;
-    const int rc = create(path, &pt, err);
-    return rc ? rc : opened(pt, map_file(pt, path, err), tensors);
+    struct pytorch *pt = create(path, err);
+    return pt ? opened(pt, map_file(pt, path, err), tensors) : ELCL_E_NOMEM;
 }
 
 int elcl_pytorch_open_memory(const void *data, size_t bytes, const char *name,
                              struct elcl_tensors **tensors, elcl_error *err)
 {
-    struct pytorch *pt;
-    const int rc = create(name, &pt, err);
-    return rc ? rc : opened(pt, add_file(pt, data, bytes, pt->path, err), tensors);
+    struct pytorch *pt = create(name, err);
+    return pt ? opened(pt, add_file(pt, data, bytes, pt->path, err), tensors) : ELCL_E_NOMEM;
 }
 
 static bool shard_holds(const void *user, const char *name, int i)
@@ -456,7 +455,7 @@ int elcl_pytorch_open_index(const char *directory, const char *index, struct elc
                             elcl_error *err)
 {
     static const struct elcl_shards_user functions = {map_file, shard_holds};
-    struct pytorch *pt;
-    const int rc = create(index, &pt, err);
-    return rc ? rc : opened(pt, elcl_shards_open(directory, index, &functions, pt, err), tensors);
+    struct pytorch *pt = create(index, err);
+    return pt ? opened(pt, elcl_shards_open(directory, index, &functions, pt, err), tensors)
+              : ELCL_E_NOMEM;
 }

@@ -217,7 +217,7 @@ static int read_entries(struct reader *r, const struct directory *d, struct elcl
     const unsigned char *p = r->p + d->at;
     size_t left = (size_t)d->bytes;
     for (; zip->n < d->n; zip->n++) {
-        struct record record;
+        struct record record = {0};
         int rc = read_record(r, &p, &left, &record, err);
         if (!rc)
             rc = locate(r, &record, (size_t)d->at, &zip->entries[zip->n], &r->spans[zip->n], err);
