@@ -92,13 +92,13 @@ static void packed_keys(struct keys *k, int s)
     k->pool_rows = start + 1;
 }
 
-static void make_lineage(struct elcl_st *st, struct keys *k)
+static void make_lineage(struct elcl_fixture *fx, struct keys *k)
 {
     k->lineage_ld++;
     const size_t n = (size_t)k->n_groups * k->lineage_ld;
-    k->lineage = elcl_st_memory(st, n, sizeof(*k->lineage));
+    k->lineage = elcl_fixture_memory(fx, n, sizeof(*k->lineage));
     for (size_t i = 0; k->lineage && i < n; i++)
-        k->lineage[i] = elcl_st_int(st, 1, k->pool_rows - 1);
+        k->lineage[i] = elcl_fixture_int(fx, 1, k->pool_rows - 1);
 }
 
 static int key_row(const struct elcl_ref_keys *keys, int j)
@@ -122,7 +122,7 @@ static void make_bounds(const struct attention *a, const struct elcl_ref_keys *k
             sum += fabs((double)q[i] * (double)k[row + i]);
         largest = fmax(largest, (double)a->scale * sum);
     }
-    const double moved = expm1(2 * ((6 + 2 * sqrt(a->dh)) * ELCL_ST_U + a->split) * largest);
+    const double moved = expm1(2 * ((6 + 2 * sqrt(a->dh)) * ELCL_FIXTURE_U + a->split) * largest);
     for (int i = 0; i < a->dh; i++) {
         double spread = 0, size = 0;
         for (int j = 0; j < n; j++) {
@@ -130,7 +130,7 @@ static void make_bounds(const struct attention *a, const struct elcl_ref_keys *k
             spread += p[j] * fabs(y - want[i]);
             size += p[j] * fabs(y);
         }
-        bound[i] = moved * spread + ((16 + 2 * sqrt(n)) * ELCL_ST_U + a->split) * size + 1e-37;
+        bound[i] = moved * spread + ((16 + 2 * sqrt(n)) * ELCL_FIXTURE_U + a->split) * size + 1e-37;
     }
 }
 
@@ -160,39 +160,40 @@ static void reference(const struct attention *a, const struct keys *k, double *p
     }
 }
 
-static const struct elcl_buffer *upload_groups(struct elcl_st *st, const struct keys *k, size_t at)
+static const struct elcl_buffer *upload_groups(struct elcl_fixture *fx, const struct keys *k,
+                                               size_t at)
 {
     const size_t n = at + (size_t)k->n_groups * ELCL_GROUP_INTS;
-    int32_t *step = elcl_st_memory(st, n, sizeof(*step));
+    int32_t *step = elcl_fixture_memory(fx, n, sizeof(*step));
     if (step)
         memcpy(step + at, k->group, (size_t)k->n_groups * sizeof(k->group[0]));
-    return elcl_st_input(st, step, n * sizeof(*step));
+    return elcl_fixture_input(fx, step, n * sizeof(*step));
 }
 
 /* The operation's scratch, or NULL where it needs none. */
-static const struct elcl_buffer *make_probabilities(struct elcl_st *st, const struct attention *a,
-                                                    const struct keys *k)
+static const struct elcl_buffer *make_probabilities(struct elcl_fixture *fx,
+                                                    const struct attention *a, const struct keys *k)
 {
     const size_t n = (size_t)k->n_rows * a->h * elcl_attn_el_probabilities_ld(k->max_keys);
-    return a->el && n ? elcl_st_output(st, NULL, n * sizeof(float)) : NULL;
+    return a->el && n ? elcl_fixture_output(fx, NULL, n * sizeof(float)) : NULL;
 }
 
 /* Enqueues; the result's buffer, or NULL. */
-static const struct elcl_buffer *run(struct elcl_st *st, const struct attention *a,
+static const struct elcl_buffer *run(struct elcl_fixture *fx, const struct attention *a,
                                      const struct keys *k)
 {
     const size_t at = 7, n = (size_t)k->n_rows * a->h * a->dh;
-    const struct elcl_buffer *o = elcl_st_output(st, NULL, n * sizeof(float));
+    const struct elcl_buffer *o = elcl_fixture_output(fx, NULL, n * sizeof(float));
     const struct elcl_buffer *q =
-        elcl_st_input(st, a->q, (size_t)k->n_rows * a->q_ld * sizeof(float));
-    const struct elcl_buffer *kv = elcl_st_stored(st, a->kv_f32 ? ELCL_F32 : st->ops->state, a->kv,
-                                                  (size_t)k->pool_rows * a->kv_ld);
-    const struct elcl_buffer *step = upload_groups(st, k, at);
+        elcl_fixture_input(fx, a->q, (size_t)k->n_rows * a->q_ld * sizeof(float));
+    const struct elcl_buffer *kv = elcl_fixture_stored(fx, a->kv_f32 ? ELCL_F32 : fx->ops->state,
+                                                       a->kv, (size_t)k->pool_rows * a->kv_ld);
+    const struct elcl_buffer *step = upload_groups(fx, k, at);
     const struct elcl_buffer *lineage =
         k->no_lineage && a->el
             ? NULL
-            : elcl_st_input(st, k->lineage,
-                            (size_t)k->n_groups * k->lineage_ld * sizeof(*k->lineage));
+            : elcl_fixture_input(fx, k->lineage,
+                                 (size_t)k->n_groups * k->lineage_ld * sizeof(*k->lineage));
     const struct elcl_attn_el_args el = {.c = o,
                                          .e = q,
                                          .y = kv,
@@ -202,7 +203,7 @@ static const struct elcl_buffer *run(struct elcl_st *st, const struct attention 
                                          .lineage_ld = k->lineage_ld,
                                          .n_groups = k->n_groups,
                                          .max_rows = k->max_rows,
-                                         .probabilities = make_probabilities(st, a, k),
+                                         .probabilities = make_probabilities(fx, a, k),
                                          .max_keys = k->max_keys,
                                          .h = a->h,
                                          .d = a->dh,
@@ -228,38 +229,38 @@ static const struct elcl_buffer *run(struct elcl_st *st, const struct attention 
                                            .scale = a->scale,
                                            .keys = k->total,
                                            .reads = k->total};
-    if (!elcl_st_ok(st))
+    if (!elcl_fixture_ok(fx))
         return NULL;
-    const int rc = a->el       ? elcl_op_attn_el(st->ops, &el, &st->err)
-                   : a->packed ? elcl_op_attn_packed(st->ops, &mha, &st->err)
-                               : elcl_op_attn_mha(st->ops, &mha, &st->err);
-    return elcl_st_try(st, rc) ? o : NULL;
+    const int rc = a->el       ? elcl_op_attn_el(fx->ops, &el, &fx->err)
+                   : a->packed ? elcl_op_attn_packed(fx->ops, &mha, &fx->err)
+                               : elcl_op_attn_mha(fx->ops, &mha, &fx->err);
+    return elcl_fixture_try(fx, rc) ? o : NULL;
 }
 
 /* Runs and compares, and ends the case. */
-static void check(struct elcl_st *st, struct attention *a, struct keys *k)
+static void check(struct elcl_fixture *fx, struct attention *a, struct keys *k)
 {
     const size_t n = (size_t)k->n_rows * a->h * a->dh;
-    make_lineage(st, k);
+    make_lineage(fx, k);
     a->scale = (float)(1 / sqrt(a->dh));
-    a->q = elcl_st_floats(st, ELCL_F32, (size_t)k->n_rows * a->q_ld, 2);
-    a->kv = elcl_st_floats(st, a->kv_f32 ? ELCL_F32 : st->ops->state,
-                           (size_t)k->pool_rows * a->kv_ld, 1);
+    a->q = elcl_fixture_floats(fx, ELCL_F32, (size_t)k->n_rows * a->q_ld, 2);
+    a->kv = elcl_fixture_floats(fx, a->kv_f32 ? ELCL_F32 : fx->ops->state,
+                                (size_t)k->pool_rows * a->kv_ld, 1);
     for (int i = 0; a->kv && i < a->kv_ld; i++)
         a->kv[i] = NAN; /* pool row 0 is nobody's key */
-    double *want = elcl_st_memory(st, n, sizeof(*want));
-    double *bound = elcl_st_memory(st, n, sizeof(*bound));
-    double *p = elcl_st_memory(st, (size_t)k->pool_rows + (size_t)k->lineage_ld, sizeof(*p));
-    const struct elcl_buffer *o = elcl_st_ok(st) ? run(st, a, k) : NULL;
-    const float *got = o ? elcl_st_read(st, o) : NULL;
+    double *want = elcl_fixture_memory(fx, n, sizeof(*want));
+    double *bound = elcl_fixture_memory(fx, n, sizeof(*bound));
+    double *p = elcl_fixture_memory(fx, (size_t)k->pool_rows + (size_t)k->lineage_ld, sizeof(*p));
+    const struct elcl_buffer *o = elcl_fixture_ok(fx) ? run(fx, a, k) : NULL;
+    const float *got = o ? elcl_fixture_read(fx, o) : NULL;
     if (got) {
         reference(a, k, p, want, bound);
-        elcl_st_compare(st, a->el ? "c" : "o", got, want, bound, n);
+        elcl_fixture_compare(fx, a->el ? "c" : "o", got, want, bound, n);
     }
-    elcl_st_end(st);
+    elcl_fixture_end(fx);
 }
 
-static struct attention multi_head(const struct elcl_st_shape *s)
+static struct attention multi_head(const struct elcl_selftest_shape *s)
 {
     return (struct attention){.h = s->h,
                               .dh = s->d / s->h,
@@ -269,57 +270,58 @@ static struct attention multi_head(const struct elcl_st_shape *s)
                               .v_at = s->d + GAP};
 }
 
-static double split(const struct elcl_st *st)
+static double split(const struct elcl_fixture *fx)
 {
-    return st->ops->gemm_mma || st->ops->attn_mma ? 0x1p-15 : 0;
+    return fx->ops->gemm_mma || fx->ops->attn_mma ? 0x1p-15 : 0;
 }
 
-static void check_el(struct elcl_st *st, const struct elcl_st_shape *s, bool self)
+static void check_el(struct elcl_fixture *fx, const struct elcl_selftest_shape *s, bool self)
 {
     struct keys k = {0};
     struct attention a = {.el = true, .h = s->h, .dh = s->d, .q_ld = s->h * s->d, .kv_ld = s->d};
-    if (!elcl_st_begin(st, "attn_el", "%s %s H=%d D=%d S=%d", s->name, self ? "self" : "cross",
-                       s->h, s->d, s->s))
+    if (!elcl_fixture_begin(fx, "attn_el", "%s %s H=%d D=%d S=%d", s->name, self ? "self" : "cross",
+                            s->h, s->d, s->s))
         return;
     if (self)
         self_keys(&k, s->s);
     else
         cross_keys(&k, s->s);
-    a.split = split(st);
-    check(st, &a, &k);
+    a.split = split(fx);
+    check(fx, &a, &k);
 }
 
-static void check_mha(struct elcl_st *st, const struct elcl_st_shape *s, bool self)
+static void check_mha(struct elcl_fixture *fx, const struct elcl_selftest_shape *s, bool self)
 {
     struct keys k = {0};
     struct attention a = multi_head(s);
-    if (!elcl_st_begin(st, "attn_mha", "%s %s H=%d Dh=%d S=%d", s->name, self ? "self" : "cross",
-                       a.h, a.dh, s->s))
+    if (!elcl_fixture_begin(fx, "attn_mha", "%s %s H=%d Dh=%d S=%d", s->name,
+                            self ? "self" : "cross", a.h, a.dh, s->s))
         return;
     if (self)
         self_keys(&k, s->s);
     else
         cross_keys(&k, s->s);
-    check(st, &a, &k);
+    check(fx, &a, &k);
 }
 
-static void check_packed(struct elcl_st *st, const struct elcl_st_shape *s)
+static void check_packed(struct elcl_fixture *fx, const struct elcl_selftest_shape *s)
 {
     struct keys k = {0};
     struct attention a = multi_head(s);
     a.packed = a.kv_f32 = true;
-    a.split = split(st);
+    a.split = split(fx);
     packed_keys(&k, s->s);
-    if (!elcl_st_begin(st, "attn_packed", "%s H=%d Dh=%d rows=%d", s->name, a.h, a.dh, k.n_rows))
+    if (!elcl_fixture_begin(fx, "attn_packed", "%s H=%d Dh=%d rows=%d", s->name, a.h, a.dh,
+                            k.n_rows))
         return;
-    check(st, &a, &k);
+    check(fx, &a, &k);
 }
 
-void elcl_st_attention(struct elcl_st *st, const struct elcl_st_shape *shape)
+void elcl_selftest_attention(struct elcl_fixture *fx, const struct elcl_selftest_shape *shape)
 {
     for (int self = 0; self < 2; self++) {
-        check_el(st, shape, self);
-        check_mha(st, shape, self);
+        check_el(fx, shape, self);
+        check_mha(fx, shape, self);
     }
-    check_packed(st, shape);
+    check_packed(fx, shape);
 }

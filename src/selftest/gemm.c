@@ -32,7 +32,7 @@ static const elcl_ref_activation activations[] = {
     [ELCL_ACT_SILU] = elcl_ref_silu,
 };
 
-static struct operands make_operands(struct elcl_st *st, const struct product *p)
+static struct operands make_operands(struct elcl_fixture *fx, const struct product *p)
 {
     struct operands o = {.x_ld = (size_t)p->k, .y_ld = (size_t)p->n};
     if (p->heads) {
@@ -43,12 +43,12 @@ static struct operands make_operands(struct elcl_st *st, const struct product *p
     }
     o.n_x = (size_t)p->batch * p->m * p->k;
     o.n_y = (size_t)p->batch * p->m * p->n;
-    o.x = elcl_st_floats(st, ELCL_F32, o.n_x, 1);
-    o.w = elcl_st_floats(st, ELCL_F32, (size_t)p->batch * p->n * p->k, 1 / sqrt(p->k));
+    o.x = elcl_fixture_floats(fx, ELCL_F32, o.n_x, 1);
+    o.w = elcl_fixture_floats(fx, ELCL_F32, (size_t)p->batch * p->n * p->k, 1 / sqrt(p->k));
     if (p->bias)
-        o.bias = elcl_st_floats(st, ELCL_F32, (size_t)p->batch * p->n, 1);
+        o.bias = elcl_fixture_floats(fx, ELCL_F32, (size_t)p->batch * p->n, 1);
     if (p->residual)
-        o.residual = elcl_st_floats(st, ELCL_F32, o.n_y, 1);
+        o.residual = elcl_fixture_floats(fx, ELCL_F32, o.n_y, 1);
     return o;
 }
 
@@ -72,13 +72,13 @@ static void reference(const struct product *p, const struct operands *o, double 
 }
 
 /* x becomes what narrow products see of it. */
-static void round_input(struct elcl_st *st, const struct product *p, struct operands *o)
+static void round_input(struct elcl_fixture *fx, const struct product *p, struct operands *o)
 {
-    o->doubt = elcl_st_memory(st, o->n_x, sizeof(*o->doubt));
+    o->doubt = elcl_fixture_memory(fx, o->n_x, sizeof(*o->doubt));
     for (int b = 0; o->doubt && b < p->batch; b++)
         for (int m = 0; m < p->m; m++) {
             const size_t at = b * o->x_batch + (size_t)m * o->x_ld;
-            elcl_ref_round_input(st->ops->weights, o->x + at, o->doubt + at, (size_t)p->k);
+            elcl_ref_round_input(fx->ops->weights, o->x + at, o->doubt + at, (size_t)p->k);
         }
 }
 
@@ -89,7 +89,7 @@ static void magnitudes(float *values, size_t n)
 }
 
 /* bound [n_y]; the operands become their magnitudes. */
-static void make_bounds(const struct elcl_st *st, const struct product *p, struct operands *o,
+static void make_bounds(const struct elcl_fixture *fx, const struct product *p, struct operands *o,
                         const double *want, double *bound, double *doubt)
 {
     magnitudes(o->x, o->n_x);
@@ -107,26 +107,27 @@ static void make_bounds(const struct elcl_st *st, const struct product *p, struc
     }
     const double factor =
         (4 + 2 * sqrt(p->k)) * (p->act == ELCL_ACT_NONE ? 1 : 1.13) + (p->act ? 4 : 0);
-    const double split = !st->ops->gemm_mma             ? 0
-                         : st->ops->weights == ELCL_F16 ? 1.13 * 0x1p-15
+    const double split = !fx->ops->gemm_mma             ? 0
+                         : fx->ops->weights == ELCL_F16 ? 1.13 * 0x1p-15
                                                         : 1.13 * 0x1p-16;
     for (size_t i = 0; i < o->n_y; i++)
         bound[i] = split * bound[i] + 1.13 * doubt[i] +
-                   ELCL_ST_U * (factor * bound[i] + 2 * fabs(want[i]) +
-                                (o->residual ? fabs((double)o->residual[i]) : 0)) +
+                   ELCL_FIXTURE_U * (factor * bound[i] + 2 * fabs(want[i]) +
+                                     (o->residual ? fabs((double)o->residual[i]) : 0)) +
                    1e-37;
 }
 
-static float *run(struct elcl_st *st, const struct product *p, const struct operands *o)
+static float *run(struct elcl_fixture *fx, const struct product *p, const struct operands *o)
 {
     struct elcl_matrix w;
-    elcl_st_matrix(st, p->batch, p->n, p->k, o->w, &w);
+    elcl_fixture_matrix(fx, p->batch, p->n, p->k, o->w, &w);
     const struct elcl_gemm_args args = {
-        .y = elcl_st_output(st, NULL, o->n_y * sizeof(float)),
-        .x = elcl_st_input(st, o->x, o->n_x * sizeof(float)),
-        .bias =
-            o->bias ? elcl_st_input(st, o->bias, (size_t)p->batch * p->n * sizeof(float)) : NULL,
-        .residual = o->residual ? elcl_st_input(st, o->residual, o->n_y * sizeof(float)) : NULL,
+        .y = elcl_fixture_output(fx, NULL, o->n_y * sizeof(float)),
+        .x = elcl_fixture_input(fx, o->x, o->n_x * sizeof(float)),
+        .bias = o->bias ? elcl_fixture_input(fx, o->bias, (size_t)p->batch * p->n * sizeof(float))
+                        : NULL,
+        .residual =
+            o->residual ? elcl_fixture_input(fx, o->residual, o->n_y * sizeof(float)) : NULL,
         .w = &w,
         .m = p->m,
         .x_ld = (int)o->x_ld,
@@ -134,36 +135,37 @@ static float *run(struct elcl_st *st, const struct product *p, const struct oper
         .x_batch = o->x_batch,
         .y_batch = o->y_batch,
         .act = p->act};
-    if (!elcl_st_ok(st) || !elcl_st_try(st, elcl_op_gemm(st->ops, &args, &st->err)))
+    if (!elcl_fixture_ok(fx) || !elcl_fixture_try(fx, elcl_op_gemm(fx->ops, &args, &fx->err)))
         return NULL;
-    return elcl_st_read(st, args.y);
+    return elcl_fixture_read(fx, args.y);
 }
 
-static void check_product(struct elcl_st *st, const char *model, const struct product *p)
+static void check_product(struct elcl_fixture *fx, const char *model, const struct product *p)
 {
-    const char *operation = st->ops->gemm == ELCL_GEMM_CLBLAST ? "gemm clblast"
-                            : st->ops->gemm_mma                ? "gemm mma"
-                            : !st->ops->dot                    ? "gemm native"
-                            : st->ops->weights == ELCL_INT8    ? "gemm integers"
+    const char *operation = fx->ops->gemm == ELCL_GEMM_CLBLAST ? "gemm clblast"
+                            : fx->ops->gemm_mma                ? "gemm mma"
+                            : !fx->ops->dot                    ? "gemm native"
+                            : fx->ops->weights == ELCL_INT8    ? "gemm integers"
                                                                : "gemm bf16 products";
-    if (!elcl_st_begin(st, operation, "%s %s M=%d N=%d K=%d", model, p->name, p->m, p->n, p->k))
+    if (!elcl_fixture_begin(fx, operation, "%s %s M=%d N=%d K=%d", model, p->name, p->m, p->n,
+                            p->k))
         return;
-    struct operands o = make_operands(st, p);
-    double *want = elcl_st_memory(st, o.n_y, sizeof(*want));
-    double *bound = elcl_st_memory(st, o.n_y, sizeof(*bound));
-    double *doubt = elcl_st_memory(st, o.n_y, sizeof(*doubt));
-    const float *got = elcl_st_ok(st) ? run(st, p, &o) : NULL;
-    if (got && st->ops->dot)
-        round_input(st, p, &o);
-    if (got && elcl_st_ok(st)) {
+    struct operands o = make_operands(fx, p);
+    double *want = elcl_fixture_memory(fx, o.n_y, sizeof(*want));
+    double *bound = elcl_fixture_memory(fx, o.n_y, sizeof(*bound));
+    double *doubt = elcl_fixture_memory(fx, o.n_y, sizeof(*doubt));
+    const float *got = elcl_fixture_ok(fx) ? run(fx, p, &o) : NULL;
+    if (got && fx->ops->dot)
+        round_input(fx, p, &o);
+    if (got && elcl_fixture_ok(fx)) {
         reference(p, &o, want, true);
-        make_bounds(st, p, &o, want, bound, doubt);
-        elcl_st_compare(st, "y", got, want, bound, o.n_y);
+        make_bounds(fx, p, &o, want, bound, doubt);
+        elcl_fixture_compare(fx, "y", got, want, bound, o.n_y);
     }
-    elcl_st_end(st);
+    elcl_fixture_end(fx);
 }
 
-void elcl_st_gemm(struct elcl_st *st, const struct elcl_st_shape *s)
+void elcl_selftest_gemm(struct elcl_fixture *fx, const struct elcl_selftest_shape *s)
 {
     const int dh = s->d / s->h, v = elcl_min_int(s->v, 5000 + s->v % 16);
     const struct product products[] = {
@@ -179,5 +181,5 @@ void elcl_st_gemm(struct elcl_st *st, const struct elcl_st_shape *s)
         {"logits", .batch = 1, .m = 4, .n = v, .k = s->d},
     };
     for (size_t i = 0; i < ELCL_COUNT(products); i++)
-        check_product(st, s->name, &products[i]);
+        check_product(fx, s->name, &products[i]);
 }

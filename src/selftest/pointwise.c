@@ -17,14 +17,14 @@ struct norms {
     struct elcl_norm device;
 };
 
-static struct norms make_norm(struct elcl_st *st, int d)
+static struct norms make_norm(struct elcl_fixture *fx, int d)
 {
     const size_t n = (size_t)d;
-    const float *weight = elcl_st_floats(st, ELCL_F32, n, 1);
-    const float *bias = elcl_st_floats(st, ELCL_F32, n, 1);
+    const float *weight = elcl_fixture_floats(fx, ELCL_F32, n, 1);
+    const float *bias = elcl_fixture_floats(fx, ELCL_F32, n, 1);
     return (struct norms){.ref = {.weight = weight, .bias = bias, .eps = (double)EPS},
-                          .device = {.weight = *elcl_st_input(st, weight, n * sizeof(float)),
-                                     .bias = *elcl_st_input(st, bias, n * sizeof(float)),
+                          .device = {.weight = *elcl_fixture_input(fx, weight, n * sizeof(float)),
+                                     .bias = *elcl_fixture_input(fx, bias, n * sizeof(float)),
                                      .eps = EPS}};
 }
 
@@ -42,66 +42,67 @@ static void norm_bounds(double *bound, const double *v, const double *want,
     const double s = sqrt(variance + norm->eps);
     for (int i = 0; i < d; i++) {
         const double w = fabs((double)norm->weight[i]);
-        bound[i] = w * ((4 + sqrt(d) / 8) * ELCL_ST_U * m + slack) / s +
-                   ELCL_ST_U * (8 * w * fabs(v[i] - mean) / s + fabs(want[i]) +
-                                fabs((double)norm->bias[i]));
+        bound[i] = w * ((4 + sqrt(d) / 8) * ELCL_FIXTURE_U * m + slack) / s +
+                   ELCL_FIXTURE_U * (8 * w * fabs(v[i] - mean) / s + fabs(want[i]) +
+                                     fabs((double)norm->bias[i]));
     }
 }
 
 /* The state must be the row's own f32 result, rounded. */
-static void check_state(struct elcl_st *st, const struct elcl_buffer *pool, int pool_rows,
+static void check_state(struct elcl_fixture *fx, const struct elcl_buffer *pool, int pool_rows,
                         const float *rows, const int32_t *slot, int r, int d)
 {
-    const size_t size = elcl_ref_bytes(st->ops->state), n = (size_t)pool_rows * d;
-    void *want = elcl_st_memory(st, n, size);
-    const void *got = elcl_st_read(st, pool);
-    if (!elcl_st_ok(st))
+    const size_t size = elcl_ref_bytes(fx->ops->state), n = (size_t)pool_rows * d;
+    void *want = elcl_fixture_memory(fx, n, size);
+    const void *got = elcl_fixture_read(fx, pool);
+    if (!elcl_fixture_ok(fx))
         return;
     memset(want, 0xff, n * size);
-    elcl_ref_scatter(st->ops->state, want, slot, rows, r, d, d, 0);
-    elcl_st_equal(st, "state", got, want, n, size);
+    elcl_ref_scatter(fx->ops->state, want, slot, rows, r, d, d, 0);
+    elcl_fixture_equal(fx, "state", got, want, n, size);
 }
 
-static const struct elcl_buffer *make_pool(struct elcl_st *st, int rows, int d)
+static const struct elcl_buffer *make_pool(struct elcl_fixture *fx, int rows, int d)
 {
-    return elcl_st_output(st, NULL, (size_t)rows * d * elcl_ref_bytes(st->ops->state));
+    return elcl_fixture_output(fx, NULL, (size_t)rows * d * elcl_ref_bytes(fx->ops->state));
 }
 
-static void check_add_norm(struct elcl_st *st, const struct elcl_st_shape *s)
+static void check_add_norm(struct elcl_fixture *fx, const struct elcl_selftest_shape *s)
 {
     const int r = 6, d = s->d, pool_rows = r + 3;
     const size_t n = (size_t)r * d, bytes = n * sizeof(float), at = 3;
-    if (!elcl_st_begin(st, "add_norm", "%s R=%d D=%d", s->name, r, d))
+    if (!elcl_fixture_begin(fx, "add_norm", "%s R=%d D=%d", s->name, r, d))
         return;
-    float *x = elcl_st_floats(st, ELCL_F32, n, 1), *y = elcl_st_floats(st, ELCL_F32, n, 1);
+    float *x = elcl_fixture_floats(fx, ELCL_F32, n, 1),
+          *y = elcl_fixture_floats(fx, ELCL_F32, n, 1);
     double *v[3]; /* x + y, want, bound */
     for (size_t i = 0; i < ELCL_COUNT(v); i++)
-        v[i] = elcl_st_memory(st, n, sizeof(double));
+        v[i] = elcl_fixture_memory(fx, n, sizeof(double));
     for (int i = 0; x && i < d; i++)
         x[i] += 100; /* one row whose variance is lost to E[x^2] - mean^2 */
-    const struct norms norm = make_norm(st, d);
-    const int32_t *slot = elcl_st_permutation(st, pool_rows);
+    const struct norms norm = make_norm(fx, d);
+    const int32_t *slot = elcl_fixture_permutation(fx, pool_rows);
     const int32_t *const fields[ELCL_ROW_INTS] = {[ELCL_ROW_SLOT] = slot};
-    const struct elcl_add_norm_args args = {.x = elcl_st_output(st, x, bytes),
-                                            .y = elcl_st_input(st, y, bytes),
-                                            .state = make_pool(st, pool_rows, d),
-                                            .step = elcl_st_records(st, at, r, fields),
+    const struct elcl_add_norm_args args = {.x = elcl_fixture_output(fx, x, bytes),
+                                            .y = elcl_fixture_input(fx, y, bytes),
+                                            .state = make_pool(fx, pool_rows, d),
+                                            .step = elcl_fixture_records(fx, at, r, fields),
                                             .rows_at = at,
                                             .norm = &norm.device,
                                             .r = r,
                                             .d = d};
-    if (elcl_st_ok(st) && elcl_st_try(st, elcl_op_add_norm(st->ops, &args, &st->err))) {
+    if (elcl_fixture_ok(fx) && elcl_fixture_try(fx, elcl_op_add_norm(fx->ops, &args, &fx->err))) {
         elcl_ref_add_norm(v[1], x, y, &norm.ref, r, d);
         for (size_t i = 0; i < n; i++)
             v[0][i] = (double)x[i] + (double)y[i];
         for (size_t row = 0; row < (size_t)r; row++)
             norm_bounds(v[2] + row * d, v[0] + row * d, v[1] + row * d, &norm.ref, d, 0);
-        const float *got = elcl_st_read(st, args.x);
-        elcl_st_compare(st, "x", got, v[1], v[2], n);
-        if (elcl_st_ok(st))
-            check_state(st, args.state, pool_rows, got, slot, r, d);
+        const float *got = elcl_fixture_read(fx, args.x);
+        elcl_fixture_compare(fx, "x", got, v[1], v[2], n);
+        if (elcl_fixture_ok(fx))
+            check_state(fx, args.state, pool_rows, got, slot, r, d);
     }
-    elcl_st_end(st);
+    elcl_fixture_end(fx);
 }
 
 /* want and bound [R, D] of an embedding with norm. */
@@ -115,46 +116,46 @@ static void embed_reference(const struct elcl_ref_embed_args *plain,
     elcl_ref_embed(&normed);
     for (size_t row = 0; row < (size_t)plain->r; row++) {
         const size_t at = row * plain->d;
-        norm_bounds(bound + at, plain->x + at, want + at, norm, plain->d, 16 * ELCL_ST_U);
+        norm_bounds(bound + at, plain->x + at, want + at, norm, plain->d, 16 * ELCL_FIXTURE_U);
     }
 }
 
-static void check_embed(struct elcl_st *st, const struct elcl_st_shape *s)
+static void check_embed(struct elcl_fixture *fx, const struct elcl_selftest_shape *s)
 {
     const int r = 5, d = s->d, v = 77, positions = 9, offset = 2, pool_rows = r + 2;
     const size_t n = (size_t)r * d, at = 4;
-    if (!elcl_st_begin(st, "embed", "%s R=%d D=%d", s->name, r, d))
+    if (!elcl_fixture_begin(fx, "embed", "%s R=%d D=%d", s->name, r, d))
         return;
-    int32_t *token = elcl_st_memory(st, (size_t)r, sizeof(*token));
-    int32_t *position = elcl_st_memory(st, (size_t)r, sizeof(*position));
+    int32_t *token = elcl_fixture_memory(fx, (size_t)r, sizeof(*token));
+    int32_t *position = elcl_fixture_memory(fx, (size_t)r, sizeof(*position));
     for (int i = 0; token && position && i < r; i++) {
-        token[i] = i ? elcl_st_int(st, 0, v - 1) : v - 1;
-        position[i] = i ? elcl_st_int(st, 0, positions - offset - 1) : positions - offset - 1;
+        token[i] = i ? elcl_fixture_int(fx, 0, v - 1) : v - 1;
+        position[i] = i ? elcl_fixture_int(fx, 0, positions - offset - 1) : positions - offset - 1;
     }
-    float *table = elcl_st_floats(st, ELCL_F32, (size_t)v * d, 1);
-    const float *places = elcl_st_floats(st, ELCL_F32, (size_t)positions * d, 1);
+    float *table = elcl_fixture_floats(fx, ELCL_F32, (size_t)v * d, 1);
+    const float *places = elcl_fixture_floats(fx, ELCL_F32, (size_t)positions * d, 1);
     double *x[3]; /* without norm, want, bound */
     for (size_t i = 0; i < ELCL_COUNT(x); i++)
-        x[i] = elcl_st_memory(st, n, sizeof(double));
-    const struct norms norm = make_norm(st, d);
-    const int32_t *slot = elcl_st_permutation(st, pool_rows);
+        x[i] = elcl_fixture_memory(fx, n, sizeof(double));
+    const struct norms norm = make_norm(fx, d);
+    const int32_t *slot = elcl_fixture_permutation(fx, pool_rows);
     const int32_t *const fields[ELCL_ROW_INTS] = {
         [ELCL_ROW_TOKEN] = token, [ELCL_ROW_POSITION] = position, [ELCL_ROW_SLOT] = slot};
     struct elcl_matrix tokens;
-    elcl_st_matrix(st, 1, v, d, table, &tokens);
+    elcl_fixture_matrix(fx, 1, v, d, table, &tokens);
     const struct elcl_embed_args args = {
-        .x = elcl_st_output(st, NULL, n * sizeof(float)),
-        .state = make_pool(st, pool_rows, d),
-        .step = elcl_st_records(st, at, r, fields),
+        .x = elcl_fixture_output(fx, NULL, n * sizeof(float)),
+        .state = make_pool(fx, pool_rows, d),
+        .step = elcl_fixture_records(fx, at, r, fields),
         .rows_at = at,
         .tokens = &tokens,
-        .positions = elcl_st_input(st, places, (size_t)positions * d * sizeof(float)),
+        .positions = elcl_fixture_input(fx, places, (size_t)positions * d * sizeof(float)),
         .offset = offset,
         .scale = 1.75f,
         .norm = &norm.device,
         .r = r,
         .d = d};
-    if (elcl_st_ok(st) && elcl_st_try(st, elcl_op_embed(st->ops, &args, &st->err))) {
+    if (elcl_fixture_ok(fx) && elcl_fixture_try(fx, elcl_op_embed(fx->ops, &args, &fx->err))) {
         const struct elcl_ref_embed_args ref = {.x = x[0],
                                                 .token = token,
                                                 .position = position,
@@ -165,12 +166,12 @@ static void check_embed(struct elcl_st *st, const struct elcl_st_shape *s)
                                                 .r = r,
                                                 .d = d};
         embed_reference(&ref, &norm.ref, x[1], x[2]);
-        const float *got = elcl_st_read(st, args.x);
-        elcl_st_compare(st, "x", got, x[1], x[2], n);
-        if (elcl_st_ok(st))
-            check_state(st, args.state, pool_rows, got, slot, r, d);
+        const float *got = elcl_fixture_read(fx, args.x);
+        elcl_fixture_compare(fx, "x", got, x[1], x[2], n);
+        if (elcl_fixture_ok(fx))
+            check_state(fx, args.state, pool_rows, got, slot, r, d);
     }
-    elcl_st_end(st);
+    elcl_fixture_end(fx);
 }
 
 /* Values at the edges of the 16-bit formats: ties, overflow, subnormals, signed zero. */
@@ -183,39 +184,39 @@ static void fill_edges(float *x, size_t n)
         x[i] = edges[i / 3 % ELCL_COUNT(edges)];
 }
 
-static void check_scatter(struct elcl_st *st, const struct elcl_st_shape *s)
+static void check_scatter(struct elcl_fixture *fx, const struct elcl_selftest_shape *s)
 {
     const int r = 5, n = s->d, x_at = 5, x_ld = n + 2 * x_at, pool_rows = 2 * r + 1;
     const size_t n_x = (size_t)r * x_ld, n_pool = (size_t)pool_rows * n, at = 1;
-    const size_t size = elcl_ref_bytes(st->ops->state);
-    if (!elcl_st_begin(st, "scatter", "%s R=%d N=%d", s->name, r, n))
+    const size_t size = elcl_ref_bytes(fx->ops->state);
+    if (!elcl_fixture_begin(fx, "scatter", "%s R=%d N=%d", s->name, r, n))
         return;
-    float *x = elcl_st_floats(st, ELCL_F32, n_x, 100);
-    void *want = elcl_st_memory(st, n_pool, size);
-    const int32_t *map = elcl_st_permutation(st, pool_rows);
+    float *x = elcl_fixture_floats(fx, ELCL_F32, n_x, 100);
+    void *want = elcl_fixture_memory(fx, n_pool, size);
+    const int32_t *map = elcl_fixture_permutation(fx, pool_rows);
     const int32_t *const fields[ELCL_ROW_INTS] = {[ELCL_ROW_SLOT] = map};
-    if (elcl_st_ok(st)) {
+    if (elcl_fixture_ok(fx)) {
         fill_edges(x, n_x);
         memset(want, 0xff, n_pool * size);
-        elcl_ref_scatter(st->ops->state, want, map, x, r, n, x_ld, x_at);
-        const struct elcl_scatter_args args = {.pool = make_pool(st, pool_rows, n),
-                                               .x = elcl_st_input(st, x, n_x * sizeof(float)),
-                                               .step = elcl_st_records(st, at, r, fields),
+        elcl_ref_scatter(fx->ops->state, want, map, x, r, n, x_ld, x_at);
+        const struct elcl_scatter_args args = {.pool = make_pool(fx, pool_rows, n),
+                                               .x = elcl_fixture_input(fx, x, n_x * sizeof(float)),
+                                               .step = elcl_fixture_records(fx, at, r, fields),
                                                .rows_at = at,
                                                .field = ELCL_ROW_SLOT,
                                                .r = r,
                                                .n = n,
                                                .x_ld = x_ld,
                                                .x_at = x_at};
-        if (elcl_st_ok(st) && elcl_st_try(st, elcl_op_scatter(st->ops, &args, &st->err)))
-            elcl_st_equal(st, "pool", elcl_st_read(st, args.pool), want, n_pool, size);
+        if (elcl_fixture_ok(fx) && elcl_fixture_try(fx, elcl_op_scatter(fx->ops, &args, &fx->err)))
+            elcl_fixture_equal(fx, "pool", elcl_fixture_read(fx, args.pool), want, n_pool, size);
     }
-    elcl_st_end(st);
+    elcl_fixture_end(fx);
 }
 
-void elcl_st_pointwise(struct elcl_st *st, const struct elcl_st_shape *shape)
+void elcl_selftest_pointwise(struct elcl_fixture *fx, const struct elcl_selftest_shape *shape)
 {
-    check_embed(st, shape);
-    check_add_norm(st, shape);
-    check_scatter(st, shape);
+    check_embed(fx, shape);
+    check_add_norm(fx, shape);
+    check_scatter(fx, shape);
 }

@@ -34,7 +34,7 @@ struct call {
     struct elcl_select_args args;
 };
 
-static void make_rules(struct elcl_st *st, struct call *c)
+static void make_rules(struct elcl_fixture *fx, struct call *c)
 {
     for (int row = 0; row < ROWS; row++) {
         struct elcl_row_rules *r = &c->rules[row];
@@ -44,9 +44,9 @@ static void make_rules(struct elcl_st *st, struct call *c)
                                      .ngram = row,
                                      .repetition_penalty = row ? 1.3f : 1.0f,
                                      .n_eos = 1,
-                                     .eos = {elcl_st_int(st, 0, c->v - 1)},
+                                     .eos = {elcl_fixture_int(fx, 0, c->v - 1)},
                                      .only_token = -1,
-                                     .pad_token = row == 2 ? elcl_st_int(st, 0, c->v - 1) : -1,
+                                     .pad_token = row == 2 ? elcl_fixture_int(fx, 0, c->v - 1) : -1,
                                      .unk_token = -1,
                                      .renormalize = !c->greedy && row == 1};
         for (int t = 0; t < LENGTH; t++) /* few tokens, so that n-grams come again */
@@ -55,17 +55,17 @@ static void make_rules(struct elcl_st *st, struct call *c)
 }
 
 /* Of the last row the first PROMPT tokens are a prompt, beside one another in the pool. */
-static void make_args(struct elcl_st *st, struct call *c)
+static void make_args(struct elcl_fixture *fx, struct call *c)
 {
     const int ld = LENGTH + 1, n_pool = ROWS * LENGTH;
     c->rules_at = ROWS_AT + ROWS * ELCL_ROW_INTS + 2;
     c->draws_at = c->rules_at + ROWS * ELCL_RULES_INTS + 1;
     const size_t n_step = c->draws_at + DRAWS * ELCL_DRAW_INTS, bytes = sizeof(int32_t);
-    int32_t *step = elcl_st_memory(st, n_step, bytes);
-    int32_t *lineage = elcl_st_memory(st, (size_t)ROWS * ld, bytes);
-    int32_t *tokens = elcl_st_memory(st, (size_t)n_pool + PROMPT, bytes);
-    const int32_t *spread = elcl_st_permutation(st, n_pool);
-    if (!elcl_st_ok(st))
+    int32_t *step = elcl_fixture_memory(fx, n_step, bytes);
+    int32_t *lineage = elcl_fixture_memory(fx, (size_t)ROWS * ld, bytes);
+    int32_t *tokens = elcl_fixture_memory(fx, (size_t)n_pool + PROMPT, bytes);
+    const int32_t *spread = elcl_fixture_permutation(fx, n_pool);
+    if (!elcl_fixture_ok(fx))
         return;
     for (int row = 0; row < ROWS; row++) {
         const int32_t *history = c->history + row * LENGTH;
@@ -83,27 +83,28 @@ static void make_args(struct elcl_st *st, struct call *c)
     memcpy(step + c->rules_at, c->rules, sizeof(c->rules));
     memcpy(step + c->draws_at, c->draws, sizeof(c->draws));
     c->args = (struct elcl_select_args){
-        .candidates = elcl_st_output(st, NULL, (size_t)ROWS * WIDTH * sizeof(struct candidate)),
-        .logits = elcl_st_output(st, c->logits, (size_t)ROWS * c->v * sizeof(float)),
-        .step = elcl_st_input(st, step, n_step * bytes),
+        .candidates =
+            elcl_fixture_output(fx, NULL, (size_t)ROWS * WIDTH * sizeof(struct candidate)),
+        .logits = elcl_fixture_output(fx, c->logits, (size_t)ROWS * c->v * sizeof(float)),
+        .step = elcl_fixture_input(fx, step, n_step * bytes),
         .rows_at = ROWS_AT,
         .rules_at = c->rules_at,
-        .lineage = elcl_st_input(st, lineage, (size_t)ROWS * ld * bytes),
+        .lineage = elcl_fixture_input(fx, lineage, (size_t)ROWS * ld * bytes),
         .lineage_ld = ld,
-        .tokens = elcl_st_input(st, tokens, ((size_t)n_pool + PROMPT) * bytes),
+        .tokens = elcl_fixture_input(fx, tokens, ((size_t)n_pool + PROMPT) * bytes),
         .r = ROWS,
         .v = c->v,
         .width = WIDTH,
         .renormalize = !c->greedy};
 }
 
-static struct call make_call(struct elcl_st *st, int v, bool greedy)
+static struct call make_call(struct elcl_fixture *fx, int v, bool greedy)
 {
     struct call c = {.v = v, .greedy = greedy};
-    c.logits = elcl_st_floats(st, ELCL_F32, (size_t)ROWS * v, 3);
-    c.history = elcl_st_memory(st, (size_t)ROWS * LENGTH, sizeof(*c.history));
-    if (elcl_st_ok(st))
-        make_rules(st, &c);
+    c.logits = elcl_fixture_floats(fx, ELCL_F32, (size_t)ROWS * v, 3);
+    c.history = elcl_fixture_memory(fx, (size_t)ROWS * LENGTH, sizeof(*c.history));
+    if (elcl_fixture_ok(fx))
+        make_rules(fx, &c);
     return c;
 }
 
@@ -128,11 +129,11 @@ static struct elcl_ref_rules ref_rules(const struct call *c, int row)
 /* What a score of the row may be off by; scores and their sum are below 16 here. */
 static double score_bound(int v)
 {
-    return 1.3 * ((8 + sqrt(v)) + 4 * 3 * 16) * ELCL_ST_U;
+    return 1.3 * ((8 + sqrt(v)) + 4 * 3 * 16) * ELCL_FIXTURE_U;
 }
 
 /* One row's candidates against scores (which order them) and report (which they carry) [V]. */
-static void compare_row(struct elcl_st *st, const struct candidate *got, const double *scores,
+static void compare_row(struct elcl_fixture *fx, const struct candidate *got, const double *scores,
                         const double *report, int v)
 {
     struct elcl_ref_candidate best[WIDTH];
@@ -147,40 +148,40 @@ static void compare_row(struct elcl_st *st, const struct candidate *got, const d
         reported[i] = known ? report[got[i].token] : INFINITY;
         bound[i] = score_bound(v);
     }
-    elcl_st_compare(st, "candidate's score", ranked, want, bound, WIDTH);
-    elcl_st_compare(st, "candidate", carried, reported, bound, WIDTH);
+    elcl_fixture_compare(fx, "candidate's score", ranked, want, bound, WIDTH);
+    elcl_fixture_compare(fx, "candidate", carried, reported, bound, WIDTH);
 }
 
-static void check_select(struct elcl_st *st, const struct elcl_st_shape *s, bool greedy)
+static void check_select(struct elcl_fixture *fx, const struct elcl_selftest_shape *s, bool greedy)
 {
-    if (!elcl_st_begin(st, "select", "%s %s V=%d", s->name, greedy ? "greedy" : "beams", s->v))
+    if (!elcl_fixture_begin(fx, "select", "%s %s V=%d", s->name, greedy ? "greedy" : "beams", s->v))
         return;
-    struct call c = make_call(st, s->v, greedy);
-    make_args(st, &c);
-    double *scores = elcl_st_memory(st, (size_t)s->v, sizeof(*scores));
-    double *report = elcl_st_memory(st, (size_t)s->v, sizeof(*report));
-    if (elcl_st_ok(st) && elcl_st_try(st, elcl_op_select(st->ops, &c.args, &st->err))) {
-        const struct candidate *got = elcl_st_read(st, c.args.candidates);
-        for (int row = 0; row < ROWS && elcl_st_ok(st); row++) {
+    struct call c = make_call(fx, s->v, greedy);
+    make_args(fx, &c);
+    double *scores = elcl_fixture_memory(fx, (size_t)s->v, sizeof(*scores));
+    double *report = elcl_fixture_memory(fx, (size_t)s->v, sizeof(*report));
+    if (elcl_fixture_ok(fx) && elcl_fixture_try(fx, elcl_op_select(fx->ops, &c.args, &fx->err))) {
+        const struct candidate *got = elcl_fixture_read(fx, c.args.candidates);
+        for (int row = 0; row < ROWS && elcl_fixture_ok(fx); row++) {
             const struct elcl_ref_rules rules = ref_rules(&c, row);
             const float *logits = c.logits + (size_t)row * s->v;
             elcl_ref_scores(scores, logits, &rules, s->v);
             if (greedy)
                 elcl_ref_log_softmax(report, logits, s->v);
-            compare_row(st, got + (size_t)row * WIDTH, scores, greedy ? report : scores, s->v);
+            compare_row(fx, got + (size_t)row * WIDTH, scores, greedy ? report : scores, s->v);
         }
     }
-    elcl_st_end(st);
+    elcl_fixture_end(fx);
 }
 
 static double mass_error(int v)
 {
-    return (v / 64.0 + 64 + log2(v)) * ELCL_ST_U * 2;
+    return (v / 64.0 + 64 + log2(v)) * ELCL_FIXTURE_U * 2;
 }
 
 /* The number's distance from the interval of the drawn token, as an error that the sums may have.
  */
-static void compare_draw(struct elcl_st *st, const struct candidate *got, double uniform,
+static void compare_draw(struct elcl_fixture *fx, const struct candidate *got, double uniform,
                          const double *p, int v)
 {
     double below = 0, distance = 1;
@@ -191,11 +192,11 @@ static void compare_draw(struct elcl_st *st, const struct candidate *got, double
     }
     const float off = (float)distance;
     const double want = 0, bound = mass_error(v);
-    elcl_st_compare(st, "draw's distance from its token", &off, &want, &bound, 1);
+    elcl_fixture_compare(fx, "draw's distance from its token", &off, &want, &bound, 1);
 }
 
 /* Cut-offs of one row whose masses keep clear of them, so that f32 cannot decide otherwise. */
-static bool make_draws(struct elcl_st *st, struct call *c, double *scores, double *p)
+static bool make_draws(struct elcl_fixture *fx, struct call *c, double *scores, double *p)
 {
     static const struct elcl_row_draw cuts[] = {
         {.scale = 1.25f, .top_k = 50, .top_p = 0.9f, .min_p = 0.001f, .typical_p = 0.95f},
@@ -212,7 +213,7 @@ static bool make_draws(struct elcl_st *st, struct call *c, double *scores, doubl
                                                    .min_p = (double)cuts[i].min_p,
                                                    .typical_p = (double)cuts[i].typical_p};
         if (!elcl_ref_warp(p, scores, &sampling, c->v, &margin)) {
-            elcl_fail_nomem(&st->err);
+            elcl_fail_nomem(&fx->err);
             return false;
         }
         for (int d = 0; d < DRAWS; d++) {
@@ -223,27 +224,28 @@ static bool make_draws(struct elcl_st *st, struct call *c, double *scores, doubl
         if (margin >= 4 * mass_error(c->v))
             return true;
     }
-    elcl_fail(&st->err, ELCL_E_INTERNAL, "no cut-offs keep clear of the masses: use another seed");
+    elcl_fail(&fx->err, ELCL_E_INTERNAL, "no cut-offs keep clear of the masses: use another seed");
     return false;
 }
 
-static void check_sample(struct elcl_st *st, const struct elcl_st_shape *s)
+static void check_sample(struct elcl_fixture *fx, const struct elcl_selftest_shape *s)
 {
-    if (!elcl_st_begin(st, "sample", "%s V=%d", s->name, s->v))
+    if (!elcl_fixture_begin(fx, "sample", "%s V=%d", s->name, s->v))
         return;
-    struct call c = make_call(st, s->v, true);
-    double *scores = elcl_st_memory(st, (size_t)s->v, sizeof(*scores));
-    double *p = elcl_st_memory(st, (size_t)s->v, sizeof(*p));
-    if (elcl_st_ok(st) && make_draws(st, &c, scores, p)) {
-        make_args(st, &c);
-        if (elcl_st_ok(st) && elcl_st_try(st, elcl_op_select(st->ops, &c.args, &st->err)) &&
-            elcl_st_try(st, elcl_op_sample(st->ops, &c.args, c.draws_at, DRAWS, &st->err))) {
-            const struct candidate *got = elcl_st_read(st, c.args.candidates);
-            for (int d = 0; d < DRAWS && elcl_st_ok(st); d++)
-                compare_draw(st, &got[1 + d], (double)c.draws[d].uniform, p, s->v);
+    struct call c = make_call(fx, s->v, true);
+    double *scores = elcl_fixture_memory(fx, (size_t)s->v, sizeof(*scores));
+    double *p = elcl_fixture_memory(fx, (size_t)s->v, sizeof(*p));
+    if (elcl_fixture_ok(fx) && make_draws(fx, &c, scores, p)) {
+        make_args(fx, &c);
+        if (elcl_fixture_ok(fx) &&
+            elcl_fixture_try(fx, elcl_op_select(fx->ops, &c.args, &fx->err)) &&
+            elcl_fixture_try(fx, elcl_op_sample(fx->ops, &c.args, c.draws_at, DRAWS, &fx->err))) {
+            const struct candidate *got = elcl_fixture_read(fx, c.args.candidates);
+            for (int d = 0; d < DRAWS && elcl_fixture_ok(fx); d++)
+                compare_draw(fx, &got[1 + d], (double)c.draws[d].uniform, p, s->v);
         }
     }
-    elcl_st_end(st);
+    elcl_fixture_end(fx);
 }
 
 /* Rows 0 and 2 are drawn, each for a beam of its own. */
@@ -263,7 +265,7 @@ static void make_beam_draws(struct call *c)
                                              .length = LENGTH};
 }
 
-static bool beam_keys(struct elcl_st *st, const struct call *c, const struct elcl_row_draw *d,
+static bool beam_keys(struct elcl_fixture *fx, const struct call *c, const struct elcl_row_draw *d,
                       double *keys, double *values)
 {
     const elcl_gen_options options = {.seed = d->seed[0]};
@@ -273,16 +275,16 @@ static bool beam_keys(struct elcl_st *st, const struct call *c, const struct elc
                                                .top_p = 1,
                                                .typical_p = 1,
                                                .keep = d->keep};
-    double *scores = elcl_st_memory(st, (size_t)c->v, sizeof(*scores)), margin;
-    double *p = elcl_st_memory(st, (size_t)c->v, sizeof(*p));
-    double *gumbel = elcl_st_memory(st, (size_t)c->v, sizeof(*gumbel));
-    if (!elcl_st_ok(st))
+    double *scores = elcl_fixture_memory(fx, (size_t)c->v, sizeof(*scores)), margin;
+    double *p = elcl_fixture_memory(fx, (size_t)c->v, sizeof(*p));
+    double *gumbel = elcl_fixture_memory(fx, (size_t)c->v, sizeof(*gumbel));
+    if (!elcl_fixture_ok(fx))
         return false;
     for (int i = 0; i < c->v; i++)
         gumbel[i] = elcl_rules_gumbel(&options, d->sample[0], (int)d->beam, i, LENGTH);
     elcl_ref_scores(scores, c->logits + (size_t)d->row * c->v, &rules, c->v);
     if (!elcl_ref_warp(p, scores, &sampling, c->v, &margin)) {
-        elcl_fail_nomem(&st->err);
+        elcl_fail_nomem(&fx->err);
         return false;
     }
     elcl_ref_beam_keys(keys, values, p, scores, gumbel, sampling.temperature, d->renormalize, c->v);
@@ -290,7 +292,7 @@ static bool beam_keys(struct elcl_st *st, const struct call *c, const struct elc
 }
 
 /* Candidates at their rank by key, and the values they carry. */
-static void compare_beam(struct elcl_st *st, const struct candidate *got, const double *keys,
+static void compare_beam(struct elcl_fixture *fx, const struct candidate *got, const double *keys,
                          const double *values, int v)
 {
     struct elcl_ref_candidate best[WIDTH];
@@ -304,35 +306,36 @@ static void compare_beam(struct elcl_st *st, const struct candidate *got, const 
         carried[n] = got[n].score;
         want[n] = best[n].score;
         reported[n] = known ? values[got[n].token] : INFINITY;
-        bound[n] = 2 * score_bound(v) + 2 * mass_error(v) + 16 * ELCL_ST_U * (2 + fabs(want[n]));
+        bound[n] =
+            2 * score_bound(v) + 2 * mass_error(v) + 16 * ELCL_FIXTURE_U * (2 + fabs(want[n]));
     }
-    elcl_st_compare(st, "candidate's score and random number", ranked, want, bound, (size_t)n);
-    elcl_st_compare(st, "candidate", carried, reported, bound, (size_t)n);
+    elcl_fixture_compare(fx, "candidate's score and random number", ranked, want, bound, (size_t)n);
+    elcl_fixture_compare(fx, "candidate", carried, reported, bound, (size_t)n);
 }
 
-static void check_sample_beams(struct elcl_st *st, const struct elcl_st_shape *s)
+static void check_sample_beams(struct elcl_fixture *fx, const struct elcl_selftest_shape *s)
 {
-    if (!elcl_st_begin(st, "sample_beams", "%s V=%d", s->name, s->v))
+    if (!elcl_fixture_begin(fx, "sample_beams", "%s V=%d", s->name, s->v))
         return;
-    struct call c = make_call(st, s->v, false);
-    double *keys = elcl_st_memory(st, (size_t)s->v, sizeof(*keys));
-    double *values = elcl_st_memory(st, (size_t)s->v, sizeof(*values));
+    struct call c = make_call(fx, s->v, false);
+    double *keys = elcl_fixture_memory(fx, (size_t)s->v, sizeof(*keys));
+    double *values = elcl_fixture_memory(fx, (size_t)s->v, sizeof(*values));
     make_beam_draws(&c);
-    make_args(st, &c);
-    if (elcl_st_ok(st) && elcl_st_try(st, elcl_op_select(st->ops, &c.args, &st->err)) &&
-        elcl_st_try(st, elcl_op_sample_beams(st->ops, &c.args, c.draws_at, 2, &st->err))) {
-        const struct candidate *got = elcl_st_read(st, c.args.candidates);
-        for (int d = 0; d < 2 && elcl_st_ok(st); d++)
-            if (beam_keys(st, &c, &c.draws[d], keys, values))
-                compare_beam(st, got + (size_t)c.draws[d].row * WIDTH, keys, values, s->v);
+    make_args(fx, &c);
+    if (elcl_fixture_ok(fx) && elcl_fixture_try(fx, elcl_op_select(fx->ops, &c.args, &fx->err)) &&
+        elcl_fixture_try(fx, elcl_op_sample_beams(fx->ops, &c.args, c.draws_at, 2, &fx->err))) {
+        const struct candidate *got = elcl_fixture_read(fx, c.args.candidates);
+        for (int d = 0; d < 2 && elcl_fixture_ok(fx); d++)
+            if (beam_keys(fx, &c, &c.draws[d], keys, values))
+                compare_beam(fx, got + (size_t)c.draws[d].row * WIDTH, keys, values, s->v);
     }
-    elcl_st_end(st);
+    elcl_fixture_end(fx);
 }
 
-void elcl_st_select(struct elcl_st *st, const struct elcl_st_shape *shape)
+void elcl_selftest_select(struct elcl_fixture *fx, const struct elcl_selftest_shape *shape)
 {
-    check_select(st, shape, false);
-    check_select(st, shape, true);
-    check_sample(st, shape);
-    check_sample_beams(st, shape);
+    check_select(fx, shape, false);
+    check_select(fx, shape, true);
+    check_sample(fx, shape);
+    check_sample_beams(fx, shape);
 }

@@ -13,17 +13,17 @@
 #include "ops/ops.h"
 #include "ref/ref.h"
 
-#define ELCL_ST_U 0x1p-24 /* the error of one rounding to f32 */
+#define ELCL_FIXTURE_U 0x1p-24 /* the error of one rounding to f32 */
 
 /* Widths of a known model. */
-struct elcl_st_shape {
+struct elcl_selftest_shape {
     const char *name;
     int d, h, f, v; /* Dh = d / h */
     int s;          /* keys of the longest sentence */
     int rows;       /* of an encoder's or prompt's GEMM */
 };
 
-struct elcl_st {
+struct elcl_fixture {
     const elcl_selftest_params *params;
     struct elcl_device *device;
     struct elcl_ops *ops;
@@ -47,53 +47,58 @@ struct elcl_st {
 };
 
 /* Starts a case; false: it has been reported as skipped. */
-bool elcl_st_begin(struct elcl_st *st, const char *operation, const char *fmt, ...)
+bool elcl_fixture_begin(struct elcl_fixture *fx, const char *operation, const char *fmt, ...)
     ELCL_PRINTF(3, 4);
-void elcl_st_end(struct elcl_st *st);
+void elcl_fixture_end(struct elcl_fixture *fx);
 /* Reports a case that cannot be run. */
-void elcl_st_skip(struct elcl_st *st, const char *operation, const char *shape, const char *reason);
+void elcl_fixture_skip(struct elcl_fixture *fx, const char *operation, const char *shape,
+                       const char *reason);
 /* Nothing has failed in the running case so far. */
-bool elcl_st_ok(const struct elcl_st *st);
+bool elcl_fixture_ok(const struct elcl_fixture *fx);
 /* The status of an operation; a failure is the case's. */
-bool elcl_st_try(struct elcl_st *st, int rc);
+bool elcl_fixture_try(struct elcl_fixture *fx, int rc);
 
-/* Host memory until elcl_st_end(), zeroed; NULL when short. */
-void *elcl_st_memory(struct elcl_st *st, size_t n, size_t size);
+/* Host memory until elcl_fixture_end(), zeroed; NULL when short. */
+void *elcl_fixture_memory(struct elcl_fixture *fx, size_t n, size_t size);
 /* Random numbers: seeded by params->seed and the case. */
-int elcl_st_int(struct elcl_st *st, int low, int high);
+int elcl_fixture_int(struct elcl_fixture *fx, int low, int high);
 /* n values of mean 0 and variance scale^2, rounded to the storage. */
-float *elcl_st_floats(struct elcl_st *st, enum elcl_storage storage, size_t n, double scale);
-int32_t *elcl_st_permutation(struct elcl_st *st, int n);
+float *elcl_fixture_floats(struct elcl_fixture *fx, enum elcl_storage storage, size_t n,
+                           double scale);
+int32_t *elcl_fixture_permutation(struct elcl_fixture *fx, int n);
 
-/* Device buffers until elcl_st_end(); never NULL. */
-const struct elcl_buffer *elcl_st_input(struct elcl_st *st, const void *data, size_t bytes);
-const struct elcl_buffer *elcl_st_stored(struct elcl_st *st, enum elcl_storage storage,
-                                         const float *values, size_t n);
+/* Device buffers until elcl_fixture_end(); never NULL. */
+const struct elcl_buffer *elcl_fixture_input(struct elcl_fixture *fx, const void *data,
+                                             size_t bytes);
+const struct elcl_buffer *elcl_fixture_stored(struct elcl_fixture *fx, enum elcl_storage storage,
+                                              const float *values, size_t n);
 /* data NULL: guard bytes. */
-const struct elcl_buffer *elcl_st_output(struct elcl_st *st, const void *data, size_t bytes);
-/* W [batch, N, K] from dense values, which become what it holds; `matrix` until elcl_st_end(). */
-void elcl_st_matrix(struct elcl_st *st, int batch, int n, int k, float *values,
-                    struct elcl_matrix *matrix);
+const struct elcl_buffer *elcl_fixture_output(struct elcl_fixture *fx, const void *data,
+                                              size_t bytes);
+/* W [batch, N, K] from dense values, which become what it holds; `matrix` until elcl_fixture_end().
+ */
+void elcl_fixture_matrix(struct elcl_fixture *fx, int batch, int n, int k, float *values,
+                         struct elcl_matrix *matrix);
 /* The used bytes, after everything enqueued; NULL on a failure. */
-void *elcl_st_read(struct elcl_st *st, const struct elcl_buffer *buffer);
+void *elcl_fixture_read(struct elcl_fixture *fx, const struct elcl_buffer *buffer);
 
 /* |got - want| <= bound, element by element; remembers the worst. NaN in `want` is an element that
  * may not be written: guard bytes. */
-void elcl_st_compare(struct elcl_st *st, const char *what, const float *got, const double *want,
-                     const double *bound, size_t n);
+void elcl_fixture_compare(struct elcl_fixture *fx, const char *what, const float *got,
+                          const double *want, const double *bound, size_t n);
 /* Equal bytes. */
-void elcl_st_equal(struct elcl_st *st, const char *what, const void *got, const void *want,
-                   size_t n, size_t size);
+void elcl_fixture_equal(struct elcl_fixture *fx, const char *what, const void *got,
+                        const void *want, size_t n, size_t size);
 
 /* The step buffer with a record per row at `at`: fields[f][row], junk where fields[f] is NULL. */
-const struct elcl_buffer *elcl_st_records(struct elcl_st *st, size_t at, int rows,
-                                          const int32_t *const fields[ELCL_ROW_INTS]);
+const struct elcl_buffer *elcl_fixture_records(struct elcl_fixture *fx, size_t at, int rows,
+                                               const int32_t *const fields[ELCL_ROW_INTS]);
 
 /* The cases, one subject a file. */
-void elcl_st_gemm(struct elcl_st *st, const struct elcl_st_shape *shape);
-void elcl_st_pointwise(struct elcl_st *st, const struct elcl_st_shape *shape);
-void elcl_st_attention(struct elcl_st *st, const struct elcl_st_shape *shape);
-void elcl_st_beams(struct elcl_st *st, const struct elcl_st_shape *shape);
-void elcl_st_select(struct elcl_st *st, const struct elcl_st_shape *shape);
+void elcl_selftest_gemm(struct elcl_fixture *fx, const struct elcl_selftest_shape *shape);
+void elcl_selftest_pointwise(struct elcl_fixture *fx, const struct elcl_selftest_shape *shape);
+void elcl_selftest_attention(struct elcl_fixture *fx, const struct elcl_selftest_shape *shape);
+void elcl_selftest_beams(struct elcl_fixture *fx, const struct elcl_selftest_shape *shape);
+void elcl_selftest_select(struct elcl_fixture *fx, const struct elcl_selftest_shape *shape);
 
 #endif

@@ -8,11 +8,11 @@
 const char *const input_names[N_INPUTS] = {"normal",     "huge scores", "equal keys",
                                            "zero query", "large mean",  "rising scores"};
 
-void give_bias(struct bed *bed, struct keys *k, int heads)
+void give_bias(struct fixture *fx, struct keys *k, int heads)
 {
     k->reach = REACH;
-    k->bias = bed_normals(bed, (size_t)heads * (2 * REACH + 1), 2);
-    k->position = bed_ints(bed, (size_t)k->n_rows);
+    k->bias = fixture_normals(fx, (size_t)heads * (2 * REACH + 1), 2);
+    k->position = fixture_ints(fx, (size_t)k->n_rows);
     for (int g = 0; g < k->n_groups; g++) {
         const int keys = k->group[g].n_shared + k->group[g].n_private;
         for (int r = 0; r < k->group[g].n_rows; r++)
@@ -20,7 +20,7 @@ void give_bias(struct bed *bed, struct keys *k, int heads)
     }
 }
 
-struct keys make_keys(struct bed *bed, const struct layout *l)
+struct keys make_keys(struct fixture *fx, const struct layout *l)
 {
     struct keys k = {.n_groups = l->n_groups, .no_lineage = true};
     int shared = 0, private = 0;
@@ -33,10 +33,10 @@ struct keys make_keys(struct bed *bed, const struct layout *l)
     k.pool_rows = shared + private + 1;
     k.lineage_rows = l->n_groups + 1;
     const size_t n_lineage = (size_t)k.lineage_rows * k.lineage_ld;
-    k.lineage = bed_ints(bed, n_lineage); /* row 0 of the pool is NaN: not to be followed */
-    k.in_use = bed_memory(bed, (size_t)k.pool_rows, sizeof(bool));
-    const int32_t *lineage_row = bed_permutation(bed, k.lineage_rows);
-    const int32_t *spread = bed_permutation(bed, private); /* lineages jump through the pool */
+    k.lineage = fixture_ints(fx, n_lineage); /* row 0 of the pool is NaN: not to be followed */
+    k.in_use = fixture_memory(fx, (size_t)k.pool_rows, sizeof(bool));
+    const int32_t *lineage_row = fixture_permutation(fx, k.lineage_rows);
+    const int32_t *spread = fixture_permutation(fx, private); /* lineages jump through the pool */
     int start = 1, taken = 0;
     for (int g = 0; g < l->n_groups; g++) {
         const int n_shared = l->group[g].n_shared, n_private = l->group[g].n_private;
@@ -77,10 +77,10 @@ struct elcl_ref_keys ref_keys(const struct keys *k, int g, int row)
                                   .position = k->position ? k->position[row] : 0};
 }
 
-float *make_pool(struct bed *bed, const struct keys *k, int width, enum inputs inputs,
+float *make_pool(struct fixture *fx, const struct keys *k, int width, enum inputs inputs,
                  enum elcl_storage storage)
 {
-    float *pool = bed_normals(bed, (size_t)k->pool_rows * width, 1);
+    float *pool = fixture_normals(fx, (size_t)k->pool_rows * width, 1);
     for (int row = 0; row < k->pool_rows; row++)
         for (int i = 0; i < width; i++) {
             float *v = &pool[(size_t)row * width + i];
@@ -98,10 +98,10 @@ float *make_pool(struct bed *bed, const struct keys *k, int width, enum inputs i
     return pool;
 }
 
-float *make_queries(struct bed *bed, size_t n, enum inputs inputs)
+float *make_queries(struct fixture *fx, size_t n, enum inputs inputs)
 {
     const double scale = inputs == HUGE_SCORES ? 1e5 : inputs == ZERO_QUERY ? 0 : 2;
-    return bed_normals(bed, n, scale);
+    return fixture_normals(fx, n, scale);
 }
 
 void attention_bounds(double *bound, double *p, const double *want, const float *q, const float *k,
@@ -141,28 +141,28 @@ void attention_bounds(double *bound, double *p, const double *want, const float 
     }
 }
 
-struct elcl_buffer *upload_groups(struct bed *bed, const struct keys *k, size_t at)
+struct elcl_buffer *upload_groups(struct fixture *fx, const struct keys *k, size_t at)
 {
     const size_t rows_at = at + (size_t)k->n_groups * ELCL_GROUP_INTS;
     const size_t n = rows_at + (size_t)k->n_rows * ELCL_ROW_INTS;
-    int32_t *step = bed_ints(bed, n);
+    int32_t *step = fixture_ints(fx, n);
     memset(step, 0xff, n * sizeof(*step));
     memcpy(step + at, k->group, (size_t)k->n_groups * sizeof(k->group[0]));
     for (int r = 0; k->position && r < k->n_rows; r++)
         step[rows_at + (size_t)r * ELCL_ROW_INTS + ELCL_ROW_POSITION] = k->position[r];
-    return bed_input(bed, step, n * sizeof(*step));
+    return fixture_input(fx, step, n * sizeof(*step));
 }
 
-struct elcl_position_bias upload_bias(struct bed *bed, const struct keys *k, int heads)
+struct elcl_position_bias upload_bias(struct fixture *fx, const struct keys *k, int heads)
 {
     if (!k->bias)
         return (struct elcl_position_bias){.reach = 0};
     const size_t n = (size_t)heads * (2 * REACH + 1);
-    return (struct elcl_position_bias){*bed_input(bed, k->bias, n * sizeof(float)), k->reach};
+    return (struct elcl_position_bias){*fixture_input(fx, k->bias, n * sizeof(float)), k->reach};
 }
 
-struct elcl_buffer *upload_lineage(struct bed *bed, const struct keys *k)
+struct elcl_buffer *upload_lineage(struct fixture *fx, const struct keys *k)
 {
-    return bed_input(bed, k->lineage,
-                     (size_t)k->lineage_rows * k->lineage_ld * sizeof(*k->lineage));
+    return fixture_input(fx, k->lineage,
+                         (size_t)k->lineage_rows * k->lineage_ld * sizeof(*k->lineage));
 }

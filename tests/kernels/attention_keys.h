@@ -47,15 +47,15 @@ struct keys {
 #define REACH 5
 
 /* Some positions stand before the first key and some behind the last one. */
-void give_bias(struct bed *bed, struct keys *k, int heads);
-struct keys make_keys(struct bed *bed, const struct layout *l);
+void give_bias(struct fixture *fx, struct keys *k, int heads);
+struct keys make_keys(struct fixture *fx, const struct layout *l);
 /* Of a row of group g. */
 struct elcl_ref_keys ref_keys(const struct keys *k, int g, int row);
 /* Pool rows [pool_rows, width], rounded to storage. */
-float *make_pool(struct bed *bed, const struct keys *k, int width, enum inputs inputs,
+float *make_pool(struct fixture *fx, const struct keys *k, int width, enum inputs inputs,
                  enum elcl_storage storage);
 /* Queries [n]: scores of a few units, as e . y of d terms with scale 1 / sqrt d. */
-float *make_queries(struct bed *bed, size_t n, enum inputs inputs);
+float *make_queries(struct fixture *fx, size_t n, enum inputs inputs);
 /* bound [d]: what scores and sums may err for one row and head; see the top. p: scratch for the
  * weights of all keys. A bias is a rounding more, of the largest score that it makes. split: of
  * matrix instructions. */
@@ -63,8 +63,8 @@ void attention_bounds(double *bound, double *p, const double *want, const float 
                       const float *v, size_t ld, const struct elcl_ref_keys *all, int head, int d,
                       double scale, double split, enum inputs inputs);
 /* The groups, and behind them the records of all rows. */
-struct elcl_buffer *upload_groups(struct bed *bed, const struct keys *k, size_t at);
-struct elcl_position_bias upload_bias(struct bed *bed, const struct keys *k, int heads);
-struct elcl_buffer *upload_lineage(struct bed *bed, const struct keys *k);
+struct elcl_buffer *upload_groups(struct fixture *fx, const struct keys *k, size_t at);
+struct elcl_position_bias upload_bias(struct fixture *fx, const struct keys *k, int heads);
+struct elcl_buffer *upload_lineage(struct fixture *fx, const struct keys *k);
 
 #endif

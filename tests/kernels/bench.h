@@ -7,7 +7,7 @@
 /* Enqueues one call of what is timed. */
 typedef int (*bench_fn)(void *user, elcl_error *err);
 
-/* Measures the ceilings in bed, and prints them. */
-void bench_ceilings(struct bed *bed);
+/* Measures the ceilings in the fixture, and prints them. */
+void bench_ceilings(struct fixture *fx);
 
 #endif

@@ -5,20 +5,20 @@
 
 #include "device/ceiling.h"
 
-void bench_ceilings(struct bed *bed)
+void bench_ceilings(struct fixture *fx)
 {
     elcl_error err = {0};
     elcl_ceilings c;
     struct elcl_core_ceilings core;
-    bed_must(elcl_ceiling_measure(*bed->device, &c, &core, &err), &err);
-    bed->read_gbs = c.read_gbs;
-    bed->read_core_gbs = core.read_gbs;
-    bed->mac_gflops = c.mac_f32_gflops;
-    bed->mac_core_gflops = core.mac_f32_gflops;
-    bed->mac_int8_gops = c.mac_int8_gops;
-    bed->mac_int8_core_gops = core.mac_int8_gops;
-    bed->mac_bf16_gflops = c.mac_bf16_gflops;
-    bed->mac_bf16_core_gflops = core.mac_bf16_gflops;
+    fixture_must(elcl_ceiling_measure(*fx->device, &c, &core, &err), &err);
+    fx->read_gbs = c.read_gbs;
+    fx->read_core_gbs = core.read_gbs;
+    fx->mac_gflops = c.mac_f32_gflops;
+    fx->mac_core_gflops = core.mac_f32_gflops;
+    fx->mac_int8_gops = c.mac_int8_gops;
+    fx->mac_int8_core_gops = core.mac_int8_gops;
+    fx->mac_bf16_gflops = c.mac_bf16_gflops;
+    fx->mac_bf16_core_gflops = core.mac_bf16_gflops;
     printf("  copy %.1f GB/s, read %.1f GB/s, 1 MiB copy %.1f GB/s, multiply-add %.1f GFLOP/s, "
            "of int8 %.1f GOP/s, of bf16 %.1f GFLOP/s, launch %.1f us, launch and wait %.1f us; per "
            "second of one core: "

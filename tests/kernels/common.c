@@ -9,7 +9,7 @@
 
 #define GUARD_BYTES 64
 
-void bed_must(int rc, const elcl_error *err)
+void fixture_must(int rc, const elcl_error *err)
 {
     if (!rc)
         return;
@@ -24,140 +24,143 @@ static void warn(void *user, enum elcl_log_level level, const char *line)
         printf("%s\n", line);
 }
 
-static void open_bed(struct bed *bed)
+static void open_fixture(struct fixture *fx)
 {
     elcl_error err = {0};
-    if (!*bed->device) {
+    if (!*fx->device) {
         const struct elcl_device_params device = {
-            .device = bed->options->device, .kernels = bed->kernels, .log = warn};
-        bed_must(elcl_device_open(&device, bed->device, &err), &err);
-        printf("%s kernels on %s, %s\n", bed->kernels == ELCL_KERNELS_CPU ? "cpu" : "gpu",
-               (*bed->device)->desc.name, (*bed->device)->desc.platform);
+            .device = fx->options->device, .kernels = fx->kernels, .log = warn};
+        fixture_must(elcl_device_open(&device, fx->device, &err), &err);
+        printf("%s kernels on %s, %s\n", fx->kernels == ELCL_KERNELS_CPU ? "cpu" : "gpu",
+               (*fx->device)->desc.name, (*fx->device)->desc.platform);
     }
-    const struct elcl_ops_params params = {.gemm = bed->gemm,
-                                           .weights = bed->weights,
-                                           .state = bed->state,
-                                           .compute = bed->compute,
-                                           .plain_dot = bed->plain_dot,
-                                           .mma = bed->mma};
-    bed_must(elcl_ops_create(*bed->device, &params, &bed->ops, &err), &err);
-    if (bed->mma)
-        bed->ops->busy_groups = 0; /* the same kernels on devices of all sizes */
+    const struct elcl_ops_params params = {.gemm = fx->gemm,
+                                           .weights = fx->weights,
+                                           .state = fx->state,
+                                           .compute = fx->compute,
+                                           .plain_dot = fx->plain_dot,
+                                           .mma = fx->mma};
+    fixture_must(elcl_ops_create(*fx->device, &params, &fx->ops, &err), &err);
+    if (fx->mma)
+        fx->ops->busy_groups = 0; /* the same kernels on devices of all sizes */
 }
 
-void bed_begin(struct bed *bed)
+void fixture_begin(struct fixture *fx)
 {
-    if (!bed->ops)
-        open_bed(bed);
+    if (!fx->ops)
+        open_fixture(fx);
 }
 
-bool bed_is_slow(const struct bed *bed)
+bool fixture_is_slow(const struct fixture *fx)
 {
-    return *bed->device && !strcmp((*bed->device)->desc.platform, "Oclgrind");
+    return *fx->device && !strcmp((*fx->device)->desc.platform, "Oclgrind");
 }
 
-void *bed_memory(struct bed *bed, size_t n, size_t size)
+void *fixture_memory(struct fixture *fx, size_t n, size_t size)
 {
     void *memory = elcl_calloc(n, size);
-    if (!memory || bed->n_memory == (int)ELCL_COUNT(bed->memory)) {
+    if (!memory || fx->n_memory == (int)ELCL_COUNT(fx->memory)) {
         printf("kernels: out of memory\n");
         exit(1);
     }
-    return bed->memory[bed->n_memory++] = memory;
+    return fx->memory[fx->n_memory++] = memory;
 }
 
-static struct bed_buffer *new_buffer(struct bed *bed)
+static struct fixture_buffer *new_buffer(struct fixture *fx)
 {
-    if (bed->n_buffers == (int)ELCL_COUNT(bed->buffers)) {
+    if (fx->n_buffers == (int)ELCL_COUNT(fx->buffers)) {
         printf("kernels: too many buffers in one run\n");
         exit(1);
     }
-    return &bed->buffers[bed->n_buffers++];
+    return &fx->buffers[fx->n_buffers++];
 }
 
-static struct elcl_buffer *make_buffer(struct bed *bed, const void *data, size_t bytes, bool input)
+static struct elcl_buffer *make_buffer(struct fixture *fx, const void *data, size_t bytes,
+                                       bool input)
 {
     elcl_error err = {0};
-    struct bed_buffer *b = new_buffer(bed);
-    b->guarded = !(input && bed_is_slow(bed)) || !bytes;
+    struct fixture_buffer *b = new_buffer(fx);
+    b->guarded = !(input && fixture_is_slow(fx)) || !bytes;
     b->used = bytes;
     b->input = input;
     const size_t all = bytes + (b->guarded ? GUARD_BYTES : 0);
     unsigned char *content = elcl_calloc(all, 1);
     if (!content)
-        bed_must(elcl_fail_nomem(&err), &err);
+        fixture_must(elcl_fail_nomem(&err), &err);
     memset(content, 0xff, all);
     if (data && bytes)
         memcpy(content, data, bytes);
     b->hash = elcl_hash(ELCL_HASH_INIT, content, bytes);
-    bed_must(elcl_buffer_create(*bed->device, "test", all, &b->buffer, &err), &err);
-    bed_must(elcl_buffer_write(&b->buffer, 0, content, all, &err), &err);
+    fixture_must(elcl_buffer_create(*fx->device, "test", all, &b->buffer, &err), &err);
+    fixture_must(elcl_buffer_write(&b->buffer, 0, content, all, &err), &err);
     elcl_free(content);
     return &b->buffer;
 }
 
-struct elcl_buffer *bed_input(struct bed *bed, const void *data, size_t bytes)
+struct elcl_buffer *fixture_input(struct fixture *fx, const void *data, size_t bytes)
 {
-    return make_buffer(bed, data, bytes, true);
+    return make_buffer(fx, data, bytes, true);
 }
 
-struct elcl_buffer *bed_output(struct bed *bed, const void *data, size_t bytes)
+struct elcl_buffer *fixture_output(struct fixture *fx, const void *data, size_t bytes)
 {
-    return make_buffer(bed, data, bytes, false);
+    return make_buffer(fx, data, bytes, false);
 }
 
-struct elcl_buffer *bed_stored(struct bed *bed, enum elcl_storage storage, const float *values,
-                               size_t n)
+struct elcl_buffer *fixture_stored(struct fixture *fx, enum elcl_storage storage,
+                                   const float *values, size_t n)
 {
-    void *bits = bed_memory(bed, n, elcl_ref_bytes(storage));
+    void *bits = fixture_memory(fx, n, elcl_ref_bytes(storage));
     elcl_ref_store(storage, values, bits, n);
-    return bed_input(bed, bits, n * elcl_ref_bytes(storage));
+    return fixture_input(fx, bits, n * elcl_ref_bytes(storage));
 }
 
-struct elcl_matrix *bed_matrix(struct bed *bed, int batch, int n, int k, const float *values)
+struct elcl_matrix *fixture_matrix(struct fixture *fx, int batch, int n, int k, const float *values)
 {
     elcl_error err = {0};
-    struct elcl_matrix *matrix = bed_memory(bed, 1, sizeof(*matrix));
+    struct elcl_matrix *matrix = fixture_memory(fx, 1, sizeof(*matrix));
     const struct elcl_matrix_source source = {.data = values,
                                               .dtype = ELCL_F32,
                                               .n = n,
                                               .n_stride = (size_t)k,
                                               .k_stride = 1,
                                               .batch_stride = (size_t)n * k};
-    bed_must(elcl_matrix_create(bed->ops, "test", batch, k, &source, 1, matrix, &err), &err);
-    *new_buffer(bed) = (struct bed_buffer){.buffer = matrix->buffer, .used = matrix->buffer.bytes};
+    fixture_must(elcl_matrix_create(fx->ops, "test", batch, k, &source, 1, matrix, &err), &err);
+    *new_buffer(fx) =
+        (struct fixture_buffer){.buffer = matrix->buffer, .used = matrix->buffer.bytes};
     return matrix;
 }
 
-static void read_bytes(struct bed *bed, const struct elcl_buffer *buffer, void *data, size_t bytes)
+static void read_bytes(struct fixture *fx, const struct elcl_buffer *buffer, void *data,
+                       size_t bytes)
 {
     elcl_error err = {0};
-    if (!CHECK(!elcl_ops_finish(bed->ops, &err), "%s", err.msg))
-        bed_must(err.code, &err);
-    bed_must(elcl_buffer_read(buffer, 0, data, bytes, &err), &err);
+    if (!CHECK(!elcl_ops_finish(fx->ops, &err), "%s", err.msg))
+        fixture_must(err.code, &err);
+    fixture_must(elcl_buffer_read(buffer, 0, data, bytes, &err), &err);
 }
 
-void *bed_read(struct bed *bed, const struct elcl_buffer *buffer)
+void *fixture_read(struct fixture *fx, const struct elcl_buffer *buffer)
 {
     size_t used = buffer->bytes;
-    for (int i = 0; i < bed->n_buffers; i++)
-        if (bed->buffers[i].buffer.mem == buffer->mem)
-            used = bed->buffers[i].used;
-    void *data = bed_memory(bed, used, 1);
+    for (int i = 0; i < fx->n_buffers; i++)
+        if (fx->buffers[i].buffer.mem == buffer->mem)
+            used = fx->buffers[i].used;
+    void *data = fixture_memory(fx, used, 1);
     if (used)
-        read_bytes(bed, buffer, data, used);
+        read_bytes(fx, buffer, data, used);
     return data;
 }
 
-static void check_buffer(struct bed *bed, const struct bed_buffer *b, int index)
+static void check_buffer(struct fixture *fx, const struct fixture_buffer *b, int index)
 {
     if (!b->guarded && !b->input)
         return;
     unsigned char *content = elcl_calloc(b->buffer.bytes, 1);
     elcl_error err = {0};
     if (!content)
-        bed_must(elcl_fail_nomem(&err), &err);
-    read_bytes(bed, &b->buffer, content, b->buffer.bytes);
+        fixture_must(elcl_fail_nomem(&err), &err);
+    read_bytes(fx, &b->buffer, content, b->buffer.bytes);
     for (size_t i = b->used; i < b->buffer.bytes; i++)
         if (!CHECK(content[i] == 0xff, "buffer %d: written %zu bytes beyond its end (%zu)", index,
                    i - b->used, b->used))
@@ -168,26 +171,26 @@ static void check_buffer(struct bed *bed, const struct bed_buffer *b, int index)
     elcl_free(content);
 }
 
-void bed_end(struct bed *bed)
+void fixture_end(struct fixture *fx)
 {
-    for (int i = 0; i < bed->n_buffers; i++) {
-        check_buffer(bed, &bed->buffers[i], i);
-        elcl_buffer_destroy(&bed->buffers[i].buffer);
-        bed->buffers[i] = (struct bed_buffer){0};
+    for (int i = 0; i < fx->n_buffers; i++) {
+        check_buffer(fx, &fx->buffers[i], i);
+        elcl_buffer_destroy(&fx->buffers[i].buffer);
+        fx->buffers[i] = (struct fixture_buffer){0};
     }
-    bed->n_buffers = 0;
-    while (bed->n_memory > 0)
-        elcl_free(bed->memory[--bed->n_memory]);
+    fx->n_buffers = 0;
+    while (fx->n_memory > 0)
+        elcl_free(fx->memory[--fx->n_memory]);
 }
 
-void bed_close(struct bed *bed)
+void fixture_close(struct fixture *fx)
 {
-    elcl_ops_destroy(&bed->ops);
+    elcl_ops_destroy(&fx->ops);
 }
 
-int32_t *bed_permutation(struct bed *bed, int n)
+int32_t *fixture_permutation(struct fixture *fx, int n)
 {
-    int32_t *p = bed_ints(bed, (size_t)n);
+    int32_t *p = fixture_ints(fx, (size_t)n);
     for (int i = 0; i < n; i++) {
         const int j = check_int(0, i);
         p[i] = p[j];
@@ -196,33 +199,33 @@ int32_t *bed_permutation(struct bed *bed, int n)
     return p;
 }
 
-float *bed_normals(struct bed *bed, size_t n, double scale)
+float *fixture_normals(struct fixture *fx, size_t n, double scale)
 {
-    float *values = bed_floats(bed, n);
+    float *values = fixture_floats(fx, n);
     for (size_t i = 0; i < n; i++)
         values[i] = (float)(scale * check_normal());
     return values;
 }
 
-float *bed_normals_in(struct bed *bed, enum elcl_storage storage, size_t n, double scale)
+float *fixture_normals_in(struct fixture *fx, enum elcl_storage storage, size_t n, double scale)
 {
-    float *values = bed_normals(bed, n, scale);
+    float *values = fixture_normals(fx, n, scale);
     elcl_ref_round(storage, values, n);
     return values;
 }
 
-float *bed_weights(struct bed *bed, size_t rows, size_t n, float **held)
+float *fixture_weights(struct fixture *fx, size_t rows, size_t n, float **held)
 {
-    float *values = bed_normals(bed, rows * n, 1);
-    *held = bed_floats(bed, rows * n);
+    float *values = fixture_normals(fx, rows * n, 1);
+    *held = fixture_floats(fx, rows * n);
     memcpy(*held, values, rows * n * sizeof(float));
-    elcl_ref_round_rows(bed->weights, *held, rows, n);
+    elcl_ref_round_rows(fx->weights, *held, rows, n);
     return values;
 }
 
-double *bed_unwritten(struct bed *bed, size_t n)
+double *fixture_unwritten(struct fixture *fx, size_t n)
 {
-    double *values = bed_doubles(bed, n);
+    double *values = fixture_doubles(fx, n);
     for (size_t i = 0; i < n; i++)
         values[i] = NAN;
     return values;

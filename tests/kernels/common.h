@@ -1,7 +1,7 @@
 /*
- * What all kernel tests share: a bed is one set of kernels under test (kernel shape, GEMM back
+ * What all kernel tests share: a fixture is one set of kernels under test (kernel shape, GEMM back
  * end, storage of weights and state), opened at the first case that needs it and kept; a run on it
- * allocates buffers and host memory that bed_end() checks and frees.
+ * allocates buffers and host memory that fixture_end() checks and frees.
  *
  * Guards: behind the used part of every buffer and in every output before the run lie bytes of
  * 0xff, which read as NaN in all storage types and as -1 in ints. A stray read shows as NaN in the
@@ -16,7 +16,7 @@
 
 #define U 0x1p-24 /* half a unit in the last place of 1: the error of one rounding to f32 */
 
-struct bed_buffer {
+struct fixture_buffer {
     struct elcl_buffer buffer;
     size_t used;   /* bytes before the guard */
     bool guarded;  /* a guard follows */
@@ -24,7 +24,7 @@ struct bed_buffer {
     uint64_t hash; /* of an input's bytes */
 };
 
-struct bed {
+struct fixture {
     const struct check_options *options;
     enum elcl_kernels kernels;
     enum elcl_gemm gemm;
@@ -34,9 +34,9 @@ struct bed {
     enum elcl_mma mma; /* as in elcl_ops_params */
     bool full;         /* all sizes; otherwise a subset */
     char name[48];
-    struct elcl_device **device; /* shared by the beds of a shape */
+    struct elcl_device **device; /* shared by the fixtures of a shape */
     struct elcl_ops *ops;        /* NULL before the first run */
-    struct bed_buffer buffers[32];
+    struct fixture_buffer buffers[32];
     int n_buffers;
     void *memory[64];
     int n_memory;
@@ -47,54 +47,55 @@ struct bed {
 };
 
 /* Opens device and kernels when needed. A failure ends the program: nothing can be tested. */
-void bed_begin(struct bed *bed);
+void fixture_begin(struct fixture *fx);
 /* Waits; checks guards and inputs; frees what the run allocated. */
-void bed_end(struct bed *bed);
-void bed_close(struct bed *bed);
+void fixture_end(struct fixture *fx);
+void fixture_close(struct fixture *fx);
 /* A set-up call that has to work. */
-void bed_must(int rc, const elcl_error *err);
+void fixture_must(int rc, const elcl_error *err);
 /* True under Oclgrind: a hundred times slower, no guards on inputs (it sees stray accesses
  * itself). */
-bool bed_is_slow(const struct bed *bed);
+bool fixture_is_slow(const struct fixture *fx);
 
-/* Host memory until bed_end(), zeroed. */
-void *bed_memory(struct bed *bed, size_t n, size_t size);
-static inline float *bed_floats(struct bed *bed, size_t n)
+/* Host memory until fixture_end(), zeroed. */
+void *fixture_memory(struct fixture *fx, size_t n, size_t size);
+static inline float *fixture_floats(struct fixture *fx, size_t n)
 {
-    return bed_memory(bed, n, sizeof(float));
+    return fixture_memory(fx, n, sizeof(float));
 }
-static inline double *bed_doubles(struct bed *bed, size_t n)
+static inline double *fixture_doubles(struct fixture *fx, size_t n)
 {
-    return bed_memory(bed, n, sizeof(double));
+    return fixture_memory(fx, n, sizeof(double));
 }
-static inline int32_t *bed_ints(struct bed *bed, size_t n)
+static inline int32_t *fixture_ints(struct fixture *fx, size_t n)
 {
-    return bed_memory(bed, n, sizeof(int32_t));
+    return fixture_memory(fx, n, sizeof(int32_t));
 }
 
-/* Device buffers until bed_end(). */
-struct elcl_buffer *bed_input(struct bed *bed, const void *data, size_t bytes);
+/* Device buffers until fixture_end(). */
+struct elcl_buffer *fixture_input(struct fixture *fx, const void *data, size_t bytes);
 /* The values in a storage. */
-struct elcl_buffer *bed_stored(struct bed *bed, enum elcl_storage storage, const float *values,
-                               size_t n);
+struct elcl_buffer *fixture_stored(struct fixture *fx, enum elcl_storage storage,
+                                   const float *values, size_t n);
 /* data NULL: all guard bytes. */
-struct elcl_buffer *bed_output(struct bed *bed, const void *data, size_t bytes);
+struct elcl_buffer *fixture_output(struct fixture *fx, const void *data, size_t bytes);
 /* W [batch, N, K] from dense values. */
-struct elcl_matrix *bed_matrix(struct bed *bed, int batch, int n, int k, const float *values);
+struct elcl_matrix *fixture_matrix(struct fixture *fx, int batch, int n, int k,
+                                   const float *values);
 /* The used bytes after everything enqueued has run. */
-void *bed_read(struct bed *bed, const struct elcl_buffer *buffer);
+void *fixture_read(struct fixture *fx, const struct elcl_buffer *buffer);
 
 /* A permutation of 0 .. n - 1. */
-int32_t *bed_permutation(struct bed *bed, int n);
+int32_t *fixture_permutation(struct fixture *fx, int n);
 /* n normal values times `scale`. */
-float *bed_normals(struct bed *bed, size_t n, double scale);
+float *fixture_normals(struct fixture *fx, size_t n, double scale);
 /* The same after rounding to storage. */
-float *bed_normals_in(struct bed *bed, enum elcl_storage storage, size_t n, double scale);
+float *fixture_normals_in(struct fixture *fx, enum elcl_storage storage, size_t n, double scale);
 
 /* Normals [rows, n], each row an output channel, and in *held what the device makes of them. */
-float *bed_weights(struct bed *bed, size_t rows, size_t n, float **held);
+float *fixture_weights(struct fixture *fx, size_t rows, size_t n, float **held);
 /* n NaN: elements that a reference has not written. */
-double *bed_unwritten(struct bed *bed, size_t n);
+double *fixture_unwritten(struct fixture *fx, size_t n);
 /* |got - want| <= bound element by element; where want is NaN, got must be guard bytes. */
 bool check_bounded(const char *what, const float *got, const double *want, const double *bound,
                    size_t n);
@@ -105,18 +106,18 @@ const char *storage_name(enum elcl_storage storage);
 
 /* The tests, one subject a file. */
 void test_ref(void);
-void test_gemm(struct bed *bed);
-void test_inputs(struct bed *bed);
-void test_pointwise(struct bed *bed);
-void test_attention(struct bed *bed);
-void test_attention_tiles(struct bed *bed); /* of it, what goes by tiles in the GPU shape */
-void test_beams(struct bed *bed);
-void test_select(struct bed *bed);
-void test_sample(struct bed *bed);
-void test_sample_beams(struct bed *bed);
-void test_score(struct bed *bed);
-void test_clblast(struct bed *bed);
-void bench(struct bed *bed);
-void bench_gemms(struct bed *bed);
+void test_gemm(struct fixture *fx);
+void test_inputs(struct fixture *fx);
+void test_pointwise(struct fixture *fx);
+void test_attention(struct fixture *fx);
+void test_attention_tiles(struct fixture *fx); /* of it, what goes by tiles in the GPU shape */
+void test_beams(struct fixture *fx);
+void test_select(struct fixture *fx);
+void test_sample(struct fixture *fx);
+void test_sample_beams(struct fixture *fx);
+void test_score(struct fixture *fx);
+void test_clblast(struct fixture *fx);
+void bench(struct fixture *fx);
+void bench_gemms(struct fixture *fx);
 
 #endif

@@ -14,19 +14,19 @@ struct storages {
     bool full;
 };
 
-static void start_bed(struct bed *bed, const struct check_options *options,
-                      struct elcl_device **device, enum elcl_kernels kernels, enum elcl_gemm gemm,
-                      const struct storages *storages)
+static void start_fixture(struct fixture *fx, const struct check_options *options,
+                          struct elcl_device **device, enum elcl_kernels kernels,
+                          enum elcl_gemm gemm, const struct storages *storages)
 {
-    *bed = (struct bed){.options = options,
-                        .kernels = kernels,
-                        .gemm = gemm,
-                        .weights = storages->weights,
-                        .state = storages->state,
-                        .compute = ELCL_COMPUTE_F32,
-                        .full = storages->full && !options->small,
-                        .device = device};
-    snprintf(bed->name, sizeof(bed->name), "%s %s/%s", kernels == ELCL_KERNELS_CPU ? "cpu" : "gpu",
+    *fx = (struct fixture){.options = options,
+                           .kernels = kernels,
+                           .gemm = gemm,
+                           .weights = storages->weights,
+                           .state = storages->state,
+                           .compute = ELCL_COMPUTE_F32,
+                           .full = storages->full && !options->small,
+                           .device = device};
+    snprintf(fx->name, sizeof(fx->name), "%s %s/%s", kernels == ELCL_KERNELS_CPU ? "cpu" : "gpu",
              storage_name(storages->weights), storage_name(storages->state));
 }
 
@@ -37,36 +37,36 @@ static void check_shape(const struct check_options *options, struct elcl_device 
                                                {ELCL_F16, ELCL_BF16, false},
                                                {ELCL_BF16, ELCL_F16, false},
                                                {ELCL_INT8, ELCL_F32, false}};
-    struct bed bed;
+    struct fixture fx;
     for (size_t i = 0; i < ELCL_COUNT(storages); i++) {
-        start_bed(&bed, options, device, kernels, ELCL_GEMM_NATIVE, &storages[i]);
-        test_gemm(&bed);
-        test_pointwise(&bed);
+        start_fixture(&fx, options, device, kernels, ELCL_GEMM_NATIVE, &storages[i]);
+        test_gemm(&fx);
+        test_pointwise(&fx);
         if (storages[i].weights == ELCL_INT8) { /* nothing else reads weights */
-            bed_close(&bed);
+            fixture_close(&fx);
             continue;
         }
-        test_attention(&bed);
-        test_beams(&bed);
-        test_select(&bed);
+        test_attention(&fx);
+        test_beams(&fx);
+        test_select(&fx);
         if (i == 0) { /* they read logits, which are f32 in every storage */
-            test_sample(&bed);
-            test_sample_beams(&bed);
-            test_score(&bed);
+            test_sample(&fx);
+            test_sample_beams(&fx);
+            test_score(&fx);
         }
-        bed_close(&bed);
+        fixture_close(&fx);
     }
 }
 
-static void start_narrow(struct bed *bed, const struct check_options *options,
+static void start_narrow(struct fixture *fx, const struct check_options *options,
                          struct elcl_device **device, enum elcl_storage weights, bool plain)
 {
     const struct storages storages = {weights, ELCL_F32, true};
     const bool int8 = weights == ELCL_INT8;
-    start_bed(bed, options, device, ELCL_KERNELS_CPU, ELCL_GEMM_NATIVE, &storages);
-    bed->compute = int8 ? ELCL_COMPUTE_INT8 : ELCL_COMPUTE_BF16;
-    bed->plain_dot = plain;
-    snprintf(bed->name, sizeof(bed->name), "%s %s", int8 ? "integers" : "bf16 products",
+    start_fixture(fx, options, device, ELCL_KERNELS_CPU, ELCL_GEMM_NATIVE, &storages);
+    fx->compute = int8 ? ELCL_COMPUTE_INT8 : ELCL_COMPUTE_BF16;
+    fx->plain_dot = plain;
+    snprintf(fx->name, sizeof(fx->name), "%s %s", int8 ? "integers" : "bf16 products",
              plain ? "plain" : "of the device");
 }
 
@@ -77,12 +77,12 @@ static const enum elcl_storage narrow[] = {ELCL_INT8, ELCL_BF16};
 static void check_narrow(const struct check_options *options, struct elcl_device **device)
 {
     for (size_t i = 0; i < 2 * ELCL_COUNT(narrow); i++) {
-        struct bed bed;
-        start_narrow(&bed, options, device, narrow[i / 2], i % 2 == 0);
-        test_gemm(&bed);
-        test_inputs(&bed);
-        test_pointwise(&bed);
-        bed_close(&bed);
+        struct fixture fx;
+        start_narrow(&fx, options, device, narrow[i / 2], i % 2 == 0);
+        test_gemm(&fx);
+        test_inputs(&fx);
+        test_pointwise(&fx);
+        fixture_close(&fx);
     }
 }
 
@@ -94,23 +94,25 @@ static void check_mma(const struct check_options *options, struct elcl_device **
         struct storages storages;
         enum elcl_mma mma;
         const char *name;
-    } beds[] = {{{ELCL_F16, ELCL_BF16, true}, ELCL_MMA_EMULATED_32, "mma 32"},
-                {{ELCL_BF16, ELCL_F16, true}, ELCL_MMA_EMULATED_64, "mma 64"},
-                {{ELCL_F16, ELCL_F16, false}, ELCL_MMA_EMULATED_16, "mma 16"},
-                {{ELCL_BF16, ELCL_BF16, false}, ELCL_MMA_EMULATED_8, "mma 8"},
-                {{ELCL_F32, ELCL_BF16, false}, ELCL_MMA_EMULATED_32, "mma 32"}};
-    struct bed bed;
-    for (size_t i = 0; i < ELCL_COUNT(beds); i++) {
-        start_bed(&bed, options, device, ELCL_KERNELS_GPU, ELCL_GEMM_NATIVE, &beds[i].storages);
-        bed.mma = beds[i].mma;
-        snprintf(bed.name, sizeof(bed.name), "%s %s/%s", beds[i].name,
-                 storage_name(beds[i].storages.weights), storage_name(beds[i].storages.state));
-        const bool gemm = beds[i].storages.weights != ELCL_F32;
+    } fixtures[] = {{{ELCL_F16, ELCL_BF16, true}, ELCL_MMA_EMULATED_32, "mma 32"},
+                    {{ELCL_BF16, ELCL_F16, true}, ELCL_MMA_EMULATED_64, "mma 64"},
+                    {{ELCL_F16, ELCL_F16, false}, ELCL_MMA_EMULATED_16, "mma 16"},
+                    {{ELCL_BF16, ELCL_BF16, false}, ELCL_MMA_EMULATED_8, "mma 8"},
+                    {{ELCL_F32, ELCL_BF16, false}, ELCL_MMA_EMULATED_32, "mma 32"}};
+    struct fixture fx;
+    for (size_t i = 0; i < ELCL_COUNT(fixtures); i++) {
+        start_fixture(&fx, options, device, ELCL_KERNELS_GPU, ELCL_GEMM_NATIVE,
+                      &fixtures[i].storages);
+        fx.mma = fixtures[i].mma;
+        snprintf(fx.name, sizeof(fx.name), "%s %s/%s", fixtures[i].name,
+                 storage_name(fixtures[i].storages.weights),
+                 storage_name(fixtures[i].storages.state));
+        const bool gemm = fixtures[i].storages.weights != ELCL_F32;
         if (gemm)
-            test_gemm(&bed);
+            test_gemm(&fx);
         if (!gemm || !i || !options->small) /* what differs between the others is mma_emulated.cl */
-            test_attention_tiles(&bed);
-        bed_close(&bed);
+            test_attention_tiles(&fx);
+        fixture_close(&fx);
     }
 }
 
@@ -119,11 +121,11 @@ static void check_clblast(const struct check_options *options, struct elcl_devic
 {
     static const struct storages storages[] = {
         {ELCL_F32, ELCL_F32, true}, {ELCL_F16, ELCL_F32, false}, {ELCL_INT8, ELCL_F32, false}};
-    struct bed bed;
+    struct fixture fx;
     for (size_t i = 0; i < ELCL_COUNT(storages); i++) {
-        start_bed(&bed, options, device, ELCL_KERNELS_GPU, ELCL_GEMM_CLBLAST, &storages[i]);
-        test_clblast(&bed);
-        bed_close(&bed);
+        start_fixture(&fx, options, device, ELCL_KERNELS_GPU, ELCL_GEMM_CLBLAST, &storages[i]);
+        test_clblast(&fx);
+        fixture_close(&fx);
     }
 }
 
@@ -134,16 +136,16 @@ static void bench_shape(const struct check_options *options, struct elcl_device 
                                                {ELCL_BF16, ELCL_BF16, false},
                                                {ELCL_F16, ELCL_F16, false},
                                                {ELCL_INT8, ELCL_F32, false}};
-    struct bed bed;
+    struct fixture fx;
     for (size_t i = 0; i < ELCL_COUNT(storages); i++) {
-        start_bed(&bed, options, device, kernels, ELCL_GEMM_NATIVE, &storages[i]);
-        bench(&bed);
-        bed_close(&bed);
+        start_fixture(&fx, options, device, kernels, ELCL_GEMM_NATIVE, &storages[i]);
+        bench(&fx);
+        fixture_close(&fx);
     }
     for (size_t i = 0; kernels == ELCL_KERNELS_CPU && i < ELCL_COUNT(narrow); i++) {
-        start_narrow(&bed, options, device, narrow[i], false);
-        bench_gemms(&bed);
-        bed_close(&bed);
+        start_narrow(&fx, options, device, narrow[i], false);
+        bench_gemms(&fx);
+        fixture_close(&fx);
     }
 }
 

@@ -24,53 +24,53 @@ struct el {
     const float *e, *y;
 };
 
-static float *run_el(struct bed *bed, const struct keys *k, const struct el *el)
+static float *run_el(struct fixture *fx, const struct keys *k, const struct el *el)
 {
     elcl_error err = {0};
     const size_t at = (size_t)check_int(0, 9), n = (size_t)k->n_rows * el->h * el->d;
-    const struct elcl_position_bias bias = upload_bias(bed, k, el->h);
+    const struct elcl_position_bias bias = upload_bias(fx, k, el->h);
     const size_t ld = elcl_attn_el_probabilities_ld(k->max_keys);
     const struct elcl_attn_el_args args = {
-        .c = bed_output(bed, NULL, n * sizeof(float)),
-        .e = bed_input(bed, el->e, n * sizeof(float)),
-        .y = bed_stored(bed, bed->state, el->y, (size_t)k->pool_rows * el->d),
-        .step = upload_groups(bed, k, at),
+        .c = fixture_output(fx, NULL, n * sizeof(float)),
+        .e = fixture_input(fx, el->e, n * sizeof(float)),
+        .y = fixture_stored(fx, fx->state, el->y, (size_t)k->pool_rows * el->d),
+        .step = upload_groups(fx, k, at),
         .groups_at = at,
-        .lineage = k->no_lineage ? NULL : upload_lineage(bed, k),
+        .lineage = k->no_lineage ? NULL : upload_lineage(fx, k),
         .lineage_ld = k->lineage_ld,
         .bias = &bias,
         .rows_at = at + (size_t)k->n_groups * ELCL_GROUP_INTS,
         .n_groups = k->n_groups,
         .max_rows = k->max_rows,
-        .probabilities = bed_output(bed, NULL, (size_t)k->n_rows * el->h * ld * sizeof(float)),
+        .probabilities = fixture_output(fx, NULL, (size_t)k->n_rows * el->h * ld * sizeof(float)),
         .max_keys = k->max_keys,
         .h = el->h,
         .d = el->d,
         .scale = el->scale,
         .keys = k->total,
         .reads = k->reads};
-    const uint64_t flop = bed->ops->flop, bytes = bed->ops->bytes_moved;
-    CHECK(!elcl_op_attn_el(bed->ops, &args, &err), "%s", err.msg);
-    CHECK(!k->n_groups || bed->ops->flop - flop == 4 * k->total * el->h * el->d, "arithmetic");
+    const uint64_t flop = fx->ops->flop, bytes = fx->ops->bytes_moved;
+    CHECK(!elcl_op_attn_el(fx->ops, &args, &err), "%s", err.msg);
+    CHECK(!k->n_groups || fx->ops->flop - flop == 4 * k->total * el->h * el->d, "arithmetic");
     /* The GPU shape writes probabilities and reads them. */
-    const uint64_t keys = k->reads * el->d * elcl_storage_bytes(bed->ops->state);
-    const uint64_t more = bed->kernels == ELCL_KERNELS_GPU ? 8 * k->total * el->h : 0;
-    CHECK(!k->n_groups || bed->ops->bytes_moved - bytes == keys + more, "traffic");
-    return bed_read(bed, args.c);
+    const uint64_t keys = k->reads * el->d * elcl_storage_bytes(fx->ops->state);
+    const uint64_t more = fx->kernels == ELCL_KERNELS_GPU ? 8 * k->total * el->h : 0;
+    CHECK(!k->n_groups || fx->ops->bytes_moved - bytes == keys + more, "traffic");
+    return fixture_read(fx, args.c);
 }
 
-static void check_el(struct bed *bed, const struct layout *l, int h, int d, enum inputs inputs,
+static void check_el(struct fixture *fx, const struct layout *l, int h, int d, enum inputs inputs,
                      bool bias)
 {
-    bed_begin(bed);
-    struct keys k = make_keys(bed, l);
+    fixture_begin(fx);
+    struct keys k = make_keys(fx, l);
     if (bias)
-        give_bias(bed, &k, h);
+        give_bias(fx, &k, h);
     const size_t n = (size_t)k.n_rows * h * d;
-    const struct el el = {h, d, (float)(1 / sqrt(d)), make_queries(bed, n, inputs),
-                          make_pool(bed, &k, d, inputs, bed->state)};
-    double *want = bed_unwritten(bed, n), *bound = bed_unwritten(bed, n);
-    double *p = bed_doubles(bed, (size_t)k.pool_rows); /* keys are different pool rows */
+    const struct el el = {h, d, (float)(1 / sqrt(d)), make_queries(fx, n, inputs),
+                          make_pool(fx, &k, d, inputs, fx->state)};
+    double *want = fixture_unwritten(fx, n), *bound = fixture_unwritten(fx, n);
+    double *p = fixture_doubles(fx, (size_t)k.pool_rows); /* keys are different pool rows */
     for (int g = 0; g < k.n_groups; g++) {
         for (int r = k.group[g].row; r < k.group[g].row + k.group[g].n_rows; r++) {
             const struct elcl_ref_keys keys = ref_keys(&k, g, r);
@@ -79,59 +79,59 @@ static void check_el(struct bed *bed, const struct layout *l, int h, int d, enum
             for (int i = 0; i < h; i++) {
                 const size_t head = at + (size_t)i * d;
                 attention_bounds(bound + head, p, want + head, el.e + head, el.y, el.y, (size_t)d,
-                                 &keys, i, d, (double)el.scale, bed->mma ? SPLIT : 0, inputs);
+                                 &keys, i, d, (double)el.scale, fx->mma ? SPLIT : 0, inputs);
             }
         }
     }
-    check_bounded(input_names[inputs], run_el(bed, &k, &el), want, bound, n);
-    bed_end(bed);
+    check_bounded(input_names[inputs], run_el(fx, &k, &el), want, bound, n);
+    fixture_end(fx);
 }
 
-static void test_el(struct bed *bed)
+static void test_el(struct fixture *fx)
 {
     static const int sizes[][2] = {{2, 37},  {3, 64},  {1, 20}, {6, 192},
                                    {16, 64}, {3, 131}, {1, 128}};
-    const size_t n_sizes = bed->full ? ELCL_COUNT(sizes) : 2;
-    const int n_inputs = bed->options->small ? 2 : N_INPUTS;
+    const size_t n_sizes = fx->full ? ELCL_COUNT(sizes) : 2;
+    const int n_inputs = fx->options->small ? 2 : N_INPUTS;
     for (size_t i = 0; i < n_sizes; i++)
         for (size_t j = 0; j < ELCL_COUNT(el_layouts); j++) {
             const int h = sizes[i][0], d = sizes[i][1];
             const struct layout *l = &el_layouts[j];
-            if (bed->options->small && l->group[0].n_shared > 100)
+            if (fx->options->small && l->group[0].n_shared > 100)
                 continue;
-            if (!check_case("attn_el %s H=%d D=%d %s", bed->name, h, d, l->name))
+            if (!check_case("attn_el %s H=%d D=%d %s", fx->name, h, d, l->name))
                 continue;
             for (int inputs = 0; inputs < n_inputs; inputs++)
-                check_el(bed, l, h, d, (enum inputs)inputs, false);
-            check_el(bed, l, h, d, NORMAL, true);
-            check_el(bed, l, h, d, ZERO_QUERY, true);
+                check_el(fx, l, h, d, (enum inputs)inputs, false);
+            check_el(fx, l, h, d, NORMAL, true);
+            check_el(fx, l, h, d, ZERO_QUERY, true);
         }
 }
 
 /* A row's bits do not depend on the rows of its group, nor on the other groups. */
-static void test_el_invariance(struct bed *bed, int d, int private)
+static void test_el_invariance(struct fixture *fx, int d, int private)
 {
     const int h = 3, n_rows = 7;
-    if (!check_case("attn_el %s a row alone as in a group, D=%d, %d private keys", bed->name, d,
+    if (!check_case("attn_el %s a row alone as in a group, D=%d, %d private keys", fx->name, d,
                     private))
         return;
-    bed_begin(bed);
+    fixture_begin(fx);
     const struct layout l = {"", 2, {{n_rows, 70, 0}, {1, 3, private}}};
-    struct keys k = make_keys(bed, &l);
-    give_bias(bed, &k, h);
+    struct keys k = make_keys(fx, &l);
+    give_bias(fx, &k, h);
     const size_t row_size = (size_t)h * d;
-    const struct el el = {h, d, 0.25f, make_queries(bed, k.n_rows * row_size, NORMAL),
-                          make_pool(bed, &k, d, NORMAL, bed->state)};
-    const float *together = run_el(bed, &k, &el);
+    const struct el el = {h, d, 0.25f, make_queries(fx, k.n_rows * row_size, NORMAL),
+                          make_pool(fx, &k, d, NORMAL, fx->state)};
+    const float *together = run_el(fx, &k, &el);
     k.n_groups = 1;
     k.max_rows = k.group[0].n_rows = 1;
     for (int row = 0; row < n_rows; row += 3) {
         k.group[0].row = 1 + row;
-        const float *alone = run_el(bed, &k, &el);
+        const float *alone = run_el(fx, &k, &el);
         const size_t at = (1 + row) * row_size;
         check_bytes("c", alone + at, together + at, row_size, 4);
     }
-    bed_end(bed);
+    fixture_end(fx);
 }
 
 /* ---- multi-head ---------------------------------------------------------------------------- */
@@ -143,20 +143,20 @@ struct mha {
     const float *q, *kv;
 };
 
-static float *run_mha(struct bed *bed, const struct keys *k, const struct mha *mha)
+static float *run_mha(struct fixture *fx, const struct keys *k, const struct mha *mha)
 {
     elcl_error err = {0};
     const size_t at = (size_t)check_int(0, 9), n = (size_t)k->n_rows * mha->h * mha->dh;
-    const struct elcl_position_bias bias = upload_bias(bed, k, mha->h);
+    const struct elcl_position_bias bias = upload_bias(fx, k, mha->h);
     const struct elcl_attn_mha_args args = {
-        .o = bed_output(bed, NULL, n * sizeof(float)),
-        .q = bed_input(bed, mha->q, (size_t)k->n_rows * mha->q_ld * sizeof(float)),
-        .kv = bed_stored(bed, mha->kv_f32 ? ELCL_F32 : bed->state, mha->kv,
-                         (size_t)k->pool_rows * mha->kv_ld),
+        .o = fixture_output(fx, NULL, n * sizeof(float)),
+        .q = fixture_input(fx, mha->q, (size_t)k->n_rows * mha->q_ld * sizeof(float)),
+        .kv = fixture_stored(fx, mha->kv_f32 ? ELCL_F32 : fx->state, mha->kv,
+                             (size_t)k->pool_rows * mha->kv_ld),
         .kv_f32 = mha->kv_f32,
-        .step = upload_groups(bed, k, at),
+        .step = upload_groups(fx, k, at),
         .groups_at = at,
-        .lineage = upload_lineage(bed, k),
+        .lineage = upload_lineage(fx, k),
         .lineage_ld = k->lineage_ld,
         .bias = &bias,
         .rows_at = at + (size_t)k->n_groups * ELCL_GROUP_INTS,
@@ -170,16 +170,16 @@ static float *run_mha(struct bed *bed, const struct keys *k, const struct mha *m
         .v_at = mha->v_at,
         .scale = mha->scale,
         .keys = k->total};
-    const int rc = mha->packed ? elcl_op_attn_packed(bed->ops, &args, &err)
-                               : elcl_op_attn_mha(bed->ops, &args, &err);
+    const int rc = mha->packed ? elcl_op_attn_packed(fx->ops, &args, &err)
+                               : elcl_op_attn_mha(fx->ops, &args, &err);
     CHECK(!rc, "%s", err.msg);
-    return bed_read(bed, args.o);
+    return fixture_read(fx, args.o);
 }
 
 /* q lies in rows of q_ld, keys and values interleave in rows of kv_ld: both with gaps, as in a
  * packed [Q K V] and in a pool of [K V]. */
-static struct mha make_mha(struct bed *bed, const struct keys *k, int h, int dh, enum inputs inputs,
-                           bool kv_f32)
+static struct mha make_mha(struct fixture *fx, const struct keys *k, int h, int dh,
+                           enum inputs inputs, bool kv_f32)
 {
     const int width = h * dh, gap = check_int(0, 1) * 3;
     struct mha mha = {.h = h,
@@ -190,21 +190,21 @@ static struct mha make_mha(struct bed *bed, const struct keys *k, int h, int dh,
                       .v_at = width + gap,
                       .scale = (float)(1 / sqrt(dh)),
                       .kv_f32 = kv_f32};
-    mha.q = make_queries(bed, (size_t)k->n_rows * mha.q_ld, inputs);
-    mha.kv = make_pool(bed, k, mha.kv_ld, inputs, kv_f32 ? ELCL_F32 : bed->state);
+    mha.q = make_queries(fx, (size_t)k->n_rows * mha.q_ld, inputs);
+    mha.kv = make_pool(fx, k, mha.kv_ld, inputs, kv_f32 ? ELCL_F32 : fx->state);
     return mha;
 }
 
 /* Result and reference of keys `k`. */
-static void compare_mha(struct bed *bed, const struct keys *keys_of, const struct mha *mha,
+static void compare_mha(struct fixture *fx, const struct keys *keys_of, const struct mha *mha,
                         enum inputs inputs)
 {
     const struct keys k = *keys_of;
     const struct mha m = *mha;
     const int h = m.h, dh = m.dh;
     const size_t n = (size_t)k.n_rows * h * dh;
-    double *want = bed_unwritten(bed, n), *bound = bed_unwritten(bed, n);
-    double *p = bed_doubles(bed, (size_t)k.pool_rows); /* keys are different pool rows */
+    double *want = fixture_unwritten(fx, n), *bound = fixture_unwritten(fx, n);
+    double *p = fixture_doubles(fx, (size_t)k.pool_rows); /* keys are different pool rows */
     for (int g = 0; g < k.n_groups; g++)
         for (int row = 0; row < k.group[g].n_rows; row++) {
             const int r = k.group[g].row + row;
@@ -217,22 +217,22 @@ static void compare_mha(struct bed *bed, const struct keys *keys_of, const struc
                 const size_t head = (size_t)i * dh;
                 attention_bounds(bound + at + head, p, want + at + head, q + head,
                                  m.kv + m.k_at + head, m.kv + m.v_at + head, (size_t)m.kv_ld, &keys,
-                                 i, dh, (double)m.scale, bed->mma && m.packed ? SPLIT : 0, inputs);
+                                 i, dh, (double)m.scale, fx->mma && m.packed ? SPLIT : 0, inputs);
             }
         }
-    check_bounded(input_names[inputs], run_mha(bed, &k, &m), want, bound, n);
+    check_bounded(input_names[inputs], run_mha(fx, &k, &m), want, bound, n);
 }
 
-static void check_mha(struct bed *bed, const struct layout *l, int h, int dh, enum inputs inputs,
+static void check_mha(struct fixture *fx, const struct layout *l, int h, int dh, enum inputs inputs,
                       bool kv_f32, bool bias)
 {
-    bed_begin(bed);
-    struct keys k = make_keys(bed, l);
+    fixture_begin(fx);
+    struct keys k = make_keys(fx, l);
     if (bias)
-        give_bias(bed, &k, h);
-    const struct mha m = make_mha(bed, &k, h, dh, inputs, kv_f32);
-    compare_mha(bed, &k, &m, inputs);
-    bed_end(bed);
+        give_bias(fx, &k, h);
+    const struct mha m = make_mha(fx, &k, h, dh, inputs, kv_f32);
+    compare_mha(fx, &k, &m, inputs);
+    fixture_end(fx);
 }
 
 static const struct layout mha_layouts[] = {
@@ -245,40 +245,40 @@ static const struct layout mha_layouts[] = {
     {"many keys", 2, {{1, 300, 0}, {1, 190, 75}}},
 };
 
-static void test_mha(struct bed *bed)
+static void test_mha(struct fixture *fx)
 {
     static const int sizes[][2] = {{2, 5}, {3, 32}, {1, 16}, {6, 37}, {33, 64}, {1, 1}};
-    const size_t n_sizes = bed->full ? ELCL_COUNT(sizes) : 2;
-    const int n_inputs = bed->options->small ? 2 : N_INPUTS;
+    const size_t n_sizes = fx->full ? ELCL_COUNT(sizes) : 2;
+    const int n_inputs = fx->options->small ? 2 : N_INPUTS;
     for (size_t i = 0; i < n_sizes; i++)
         for (size_t j = 0; j < ELCL_COUNT(mha_layouts); j++) {
             const int h = sizes[i][0], dh = sizes[i][1];
             const struct layout *l = &mha_layouts[j];
-            if (bed->options->small && l->group[0].n_shared > 100)
+            if (fx->options->small && l->group[0].n_shared > 100)
                 continue;
-            if (!check_case("attn_mha %s H=%d Dh=%d %s", bed->name, h, dh, l->name))
+            if (!check_case("attn_mha %s H=%d Dh=%d %s", fx->name, h, dh, l->name))
                 continue;
             for (int inputs = 0; inputs < n_inputs; inputs++)
-                check_mha(bed, l, h, dh, (enum inputs)inputs, false, false);
-            check_mha(bed, l, h, dh, NORMAL, false, true);
-            check_mha(bed, l, h, dh, ZERO_QUERY, false, true);
-            if (bed->state != ELCL_F32)
-                check_mha(bed, l, h, dh, NORMAL, true, true);
+                check_mha(fx, l, h, dh, (enum inputs)inputs, false, false);
+            check_mha(fx, l, h, dh, NORMAL, false, true);
+            check_mha(fx, l, h, dh, ZERO_QUERY, false, true);
+            if (fx->state != ELCL_F32)
+                check_mha(fx, l, h, dh, NORMAL, true, true);
         }
 }
 
-static void test_mha_invariance(struct bed *bed)
+static void test_mha_invariance(struct fixture *fx)
 {
-    if (!check_case("attn_mha %s a row alone as among others", bed->name))
+    if (!check_case("attn_mha %s a row alone as among others", fx->name))
         return;
-    bed_begin(bed);
+    fixture_begin(fx);
     const struct layout l = {"", 3, {{2, 70, 0}, {1, 3, 9}, {1, 1, 66}}};
-    struct keys k = make_keys(bed, &l);
+    struct keys k = make_keys(fx, &l);
     const struct keys all = k;
-    give_bias(bed, &k, 3);
-    const struct mha m = make_mha(bed, &k, 3, 5, NORMAL, false);
+    give_bias(fx, &k, 3);
+    const struct mha m = make_mha(fx, &k, 3, 5, NORMAL, false);
     const size_t row_size = (size_t)m.h * m.dh;
-    const float *together = run_mha(bed, &k, &m);
+    const float *together = run_mha(fx, &k, &m);
     k.n_groups = 1;
     for (int g = 0; g < l.n_groups; g++)
         for (int row = 0; row < all.group[g].n_rows; row++) {
@@ -286,9 +286,9 @@ static void test_mha_invariance(struct bed *bed)
             k.group[0].n_rows = 1;
             k.group[0].row += row;
             const size_t at = k.group[0].row * row_size;
-            check_bytes("o", run_mha(bed, &k, &m) + at, together + at, row_size, 4);
+            check_bytes("o", run_mha(fx, &k, &m) + at, together + at, row_size, 4);
         }
-    bed_end(bed);
+    fixture_end(fx);
 }
 
 /* ---- packed rows --------------------------------------------------------------------------- */
@@ -304,7 +304,7 @@ struct packed_layout {
     } sentence[6];
 };
 
-static struct keys make_packed_keys(struct bed *bed, const struct packed_layout *l)
+static struct keys make_packed_keys(struct fixture *fx, const struct packed_layout *l)
 {
     struct keys k = {.lineage_rows = 1, .lineage_ld = 1, .max_rows = 1};
     int start = 1;
@@ -319,8 +319,8 @@ static struct keys make_packed_keys(struct bed *bed, const struct packed_layout 
     }
     k.n_rows = k.n_groups;
     k.pool_rows = start;
-    k.lineage = bed_ints(bed, 1);
-    k.in_use = bed_memory(bed, (size_t)k.pool_rows, sizeof(bool));
+    k.lineage = fixture_ints(fx, 1);
+    k.in_use = fixture_memory(fx, (size_t)k.pool_rows, sizeof(bool));
     for (int g = 0; g < k.n_groups; g++)
         for (int s = 0; s < k.group[g].n_shared; s++)
             k.in_use[k.group[g].start + s] = true;
@@ -337,26 +337,26 @@ static const struct packed_layout packed_layouts[] = {
     {"long", 3, {{3, 3, false}, {129, 129, false}, {4, 200, false}}},
 };
 
-static void check_packed(struct bed *bed, const struct packed_layout *l, int h, int dh,
+static void check_packed(struct fixture *fx, const struct packed_layout *l, int h, int dh,
                          enum inputs inputs, bool kv_f32, bool bias)
 {
-    bed_begin(bed);
-    struct keys k = make_packed_keys(bed, l);
+    fixture_begin(fx);
+    struct keys k = make_packed_keys(fx, l);
     if (bias)
-        give_bias(bed, &k, h);
-    struct mha m = make_mha(bed, &k, h, dh, inputs, kv_f32);
+        give_bias(fx, &k, h);
+    struct mha m = make_mha(fx, &k, h, dh, inputs, kv_f32);
     m.packed = true;
-    compare_mha(bed, &k, &m, inputs);
-    bed_end(bed);
+    compare_mha(fx, &k, &m, inputs);
+    fixture_end(fx);
 }
 
-static void test_packed(struct bed *bed)
+static void test_packed(struct fixture *fx)
 {
     static const int sizes[][2] = {{2, 5}, {1, 65}, {3, 64}, {2, 37}, {1, 130}, {1, 1}};
-    const bool small = bed->options->small;
+    const bool small = fx->options->small;
     /* Small: several heads in one storage, wide ones in the other. */
-    const size_t first = small && bed->state != ELCL_F32;
-    const size_t end = bed->full ? ELCL_COUNT(sizes) : small ? first + 1 : 2;
+    const size_t first = small && fx->state != ELCL_F32;
+    const size_t end = fx->full ? ELCL_COUNT(sizes) : small ? first + 1 : 2;
     const int n_inputs = small ? 1 : N_INPUTS;
     for (size_t i = first; i < end; i++)
         for (size_t j = 0; j < ELCL_COUNT(packed_layouts); j++) {
@@ -364,55 +364,55 @@ static void test_packed(struct bed *bed)
             const struct packed_layout *l = &packed_layouts[j];
             if (small && j + 1 == ELCL_COUNT(packed_layouts))
                 continue;
-            if (!check_case("attn_packed %s H=%d Dh=%d %s", bed->name, h, dh, l->name))
+            if (!check_case("attn_packed %s H=%d Dh=%d %s", fx->name, h, dh, l->name))
                 continue;
             for (int inputs = 0; inputs < n_inputs; inputs++)
-                check_packed(bed, l, h, dh, (enum inputs)inputs, false, false);
-            check_packed(bed, l, h, dh, NORMAL, false, true);
-            check_packed(bed, l, h, dh, ZERO_QUERY, false, true);
-            if (bed->state != ELCL_F32)
-                check_packed(bed, l, h, dh, NORMAL, true, true);
+                check_packed(fx, l, h, dh, (enum inputs)inputs, false, false);
+            check_packed(fx, l, h, dh, NORMAL, false, true);
+            check_packed(fx, l, h, dh, ZERO_QUERY, false, true);
+            if (fx->state != ELCL_F32)
+                check_packed(fx, l, h, dh, NORMAL, true, true);
         }
 }
 
 /* A row's bits do not depend on the other rows of its sentence, nor on where it stands. */
-static void test_packed_invariance(struct bed *bed)
+static void test_packed_invariance(struct fixture *fx)
 {
-    if (!check_case("attn_packed %s a row alone as among others", bed->name))
+    if (!check_case("attn_packed %s a row alone as among others", fx->name))
         return;
-    bed_begin(bed);
+    fixture_begin(fx);
     const struct packed_layout l = {"", 3, {{50, 70, false}, {20, 0, true}, {40, 66, false}}};
-    struct keys k = make_packed_keys(bed, &l);
-    give_bias(bed, &k, 2);
-    struct mha m = make_mha(bed, &k, 2, 21, NORMAL, false);
+    struct keys k = make_packed_keys(fx, &l);
+    give_bias(fx, &k, 2);
+    struct mha m = make_mha(fx, &k, 2, 21, NORMAL, false);
     m.packed = true;
     const struct keys all = k;
     const size_t row_size = (size_t)m.h * m.dh;
-    const float *together = run_mha(bed, &k, &m), *q = m.q;
+    const float *together = run_mha(fx, &k, &m), *q = m.q;
     k.n_groups = k.n_rows = 1;
     for (int g = 0; g < all.n_groups; g += 37) {
         k.group[0] = all.group[g];
         k.group[0].row = 0;
         k.position = all.position + g;
         m.q = q + (size_t)g * m.q_ld;
-        check_bytes("o", run_mha(bed, &k, &m), together + g * row_size, row_size, 4);
+        check_bytes("o", run_mha(fx, &k, &m), together + g * row_size, row_size, 4);
     }
-    bed_end(bed);
+    fixture_end(fx);
 }
 
-void test_attention_tiles(struct bed *bed)
+void test_attention_tiles(struct fixture *fx)
 {
-    test_packed(bed);
-    test_packed_invariance(bed);
-    test_el(bed);
-    test_el_invariance(bed, 37, 9);
-    test_el_invariance(bed, 37, 0);
-    test_el_invariance(bed, 150, 0);
+    test_packed(fx);
+    test_packed_invariance(fx);
+    test_el(fx);
+    test_el_invariance(fx, 37, 9);
+    test_el_invariance(fx, 37, 0);
+    test_el_invariance(fx, 150, 0);
 }
 
-void test_attention(struct bed *bed)
+void test_attention(struct fixture *fx)
 {
-    test_attention_tiles(bed);
-    test_mha(bed);
-    test_mha_invariance(bed);
+    test_attention_tiles(fx);
+    test_mha(fx);
+    test_mha_invariance(fx);
 }

@@ -64,87 +64,89 @@ struct norms {
     const struct elcl_ref_norm *given; /* ref, or NULL: none */
 };
 
-static void make_norm(struct bed *bed, int d, enum norm_kind kind, struct norms *norms)
+static void make_norm(struct fixture *fx, int d, enum norm_kind kind, struct norms *norms)
 {
     const float eps = 1e-5f;
-    const float *weight = bed_normals(bed, (size_t)d, 1), *bias = bed_normals(bed, (size_t)d, 1);
+    const float *weight = fixture_normals(fx, (size_t)d, 1),
+                *bias = fixture_normals(fx, (size_t)d, 1);
     const size_t bytes = (size_t)d * sizeof(float);
     *norms = (struct norms){0};
     if (kind == NORM_NONE)
         return;
     norms->ref = (struct elcl_ref_norm){weight, bias, (double)eps, false};
-    norms->device.weight = *bed_input(bed, weight, bytes);
+    norms->device.weight = *fixture_input(fx, weight, bytes);
     norms->device.eps = eps;
     norms->given = &norms->ref;
     norms->ref.rms = norms->device.rms = kind == NORM_RMS;
     if (kind == NORM_LAYER)
-        norms->device.bias = *bed_input(bed, bias, bytes);
+        norms->device.bias = *fixture_input(fx, bias, bytes);
     else
         norms->ref.bias = NULL;
 }
 
 /* The step buffer: `at` ints of junk, then a record per row with the given fields; NULL: junk. */
-static struct elcl_buffer *make_records(struct bed *bed, size_t at, int r,
+static struct elcl_buffer *make_records(struct fixture *fx, size_t at, int r,
                                         const int32_t *const fields[ELCL_ROW_INTS])
 {
     const size_t n = at + (size_t)r * ELCL_ROW_INTS;
-    int32_t *step = bed_ints(bed, n);
+    int32_t *step = fixture_ints(fx, n);
     memset(step, 0xff, n * sizeof(*step));
     for (int row = 0; row < r; row++)
         for (int f = 0; f < ELCL_ROW_INTS; f++)
             if (fields[f])
                 step[at + (size_t)row * ELCL_ROW_INTS + f] = fields[f][row];
-    return bed_input(bed, step, n * sizeof(*step));
+    return fixture_input(fx, step, n * sizeof(*step));
 }
 
 /* A pool that the operation writes rows of: the state must be the row's own f32 result, rounded. */
-static void check_state(struct bed *bed, const struct elcl_buffer *pool, int pool_rows,
+static void check_state(struct fixture *fx, const struct elcl_buffer *pool, int pool_rows,
                         const float *rows, const int32_t *slot, int r, int d)
 {
-    const size_t bytes = elcl_ref_bytes(bed->state), n = (size_t)pool_rows * d;
-    void *want = bed_memory(bed, n, bytes);
+    const size_t bytes = elcl_ref_bytes(fx->state), n = (size_t)pool_rows * d;
+    void *want = fixture_memory(fx, n, bytes);
     memset(want, 0xff, n * bytes);
-    elcl_ref_scatter(bed->state, want, slot, rows, r, d, d, 0);
-    check_bytes("state", bed_read(bed, pool), want, n, bytes);
+    elcl_ref_scatter(fx->state, want, slot, rows, r, d, d, 0);
+    check_bytes("state", fixture_read(fx, pool), want, n, bytes);
 }
 
-static void check_add_norm(struct bed *bed, int r, int d, enum norm_kind kind, bool with_state)
+static void check_add_norm(struct fixture *fx, int r, int d, enum norm_kind kind, bool with_state)
 {
     elcl_error err = {0};
-    bed_begin(bed);
+    fixture_begin(fx);
     const size_t n = (size_t)r * d, at = (size_t)check_int(0, 9);
     const int pool_rows = r + 3;
-    float *x = bed_floats(bed, n), *y = bed_floats(bed, n);
-    double *want = bed_doubles(bed, n), *bound = bed_doubles(bed, n), *v = bed_doubles(bed, n);
+    float *x = fixture_floats(fx, n), *y = fixture_floats(fx, n);
+    double *want = fixture_doubles(fx, n), *bound = fixture_doubles(fx, n),
+           *v = fixture_doubles(fx, n);
     for (int row = 0; row < r; row++) {
         fill_row(x + (size_t)row * d, d, (enum rows)(row % N_ROWS));
         fill_row(y + (size_t)row * d, d, (enum rows)(row % N_ROWS));
     }
     struct norms norm;
-    make_norm(bed, d, kind, &norm);
+    make_norm(fx, d, kind, &norm);
     elcl_ref_add_norm(want, x, y, norm.given, r, d);
     for (size_t i = 0; i < n; i++)
         v[i] = (double)x[i] + (double)y[i];
     for (int row = 0; row < r; row++)
         norm_bounds(bound + (size_t)row * d, v + (size_t)row * d, want + (size_t)row * d,
                     norm.given, d);
-    const int32_t *slot = bed_permutation(bed, pool_rows);
+    const int32_t *slot = fixture_permutation(fx, pool_rows);
     const int32_t *const fields[ELCL_ROW_INTS] = {[ELCL_ROW_SLOT] = slot};
     struct elcl_buffer *pool =
-        bed_output(bed, NULL, (size_t)pool_rows * d * elcl_ref_bytes(bed->state));
-    const struct elcl_add_norm_args args = {.x = bed_output(bed, x, n * sizeof(float)),
-                                            .y = bed_input(bed, y, n * sizeof(float)),
+        fixture_output(fx, NULL, (size_t)pool_rows * d * elcl_ref_bytes(fx->state));
+    const struct elcl_add_norm_args args = {.x = fixture_output(fx, x, n * sizeof(float)),
+                                            .y = fixture_input(fx, y, n * sizeof(float)),
                                             .state = with_state ? pool : NULL,
-                                            .step = make_records(bed, at, r, fields),
+                                            .step = make_records(fx, at, r, fields),
                                             .rows_at = at,
                                             .norm = &norm.device,
                                             .r = r,
                                             .d = d};
-    CHECK(!elcl_op_add_norm(bed->ops, &args, &err), "%s", err.msg);
-    const float *got = bed_read(bed, args.x);
+    CHECK(!elcl_op_add_norm(fx->ops, &args, &err), "%s", err.msg);
+    const float *got = fixture_read(fx, args.x);
     check_bounded("x", got, want, bound, n);
-    check_state(bed, pool, pool_rows, got, slot, with_state ? r : 0, d);
-    bed_end(bed);
+    check_state(fx, pool, pool_rows, got, slot, with_state ? r : 0, d);
+    fixture_end(fx);
 }
 
 struct embed_shape {
@@ -153,11 +155,11 @@ struct embed_shape {
     bool state, tokens, positions; /* without tokens x is given */
 };
 
-static void embed_reference(struct bed *bed, const struct elcl_ref_embed_args *ref, double *want,
+static void embed_reference(struct fixture *fx, const struct elcl_ref_embed_args *ref, double *want,
                             double *bound)
 {
     const size_t n = (size_t)ref->r * ref->d;
-    double *v = bed_doubles(bed, n);
+    double *v = fixture_doubles(fx, n);
     struct elcl_ref_embed_args plain = *ref;
     memcpy(v, want, n * sizeof(*v));
     plain.x = v;
@@ -173,24 +175,24 @@ static void embed_reference(struct bed *bed, const struct elcl_ref_embed_args *r
                     want + (size_t)row * ref->d, ref->norm, ref->d);
 }
 
-static void check_embed(struct bed *bed, const struct embed_shape *s)
+static void check_embed(struct fixture *fx, const struct embed_shape *s)
 {
     elcl_error err = {0};
-    bed_begin(bed);
+    fixture_begin(fx);
     const int n_positions = 9, offset = 2, pool_rows = s->r + 2;
     const size_t n = (size_t)s->r * s->d, at = (size_t)check_int(0, 9);
-    int32_t *token = bed_ints(bed, (size_t)s->r), *position = bed_ints(bed, (size_t)s->r);
+    int32_t *token = fixture_ints(fx, (size_t)s->r), *position = fixture_ints(fx, (size_t)s->r);
     for (int i = 0; i < s->r; i++) {
         token[i] = i == 0 ? s->v - 1 : check_int(0, s->v - 1);
         position[i] = i == 0 ? n_positions - offset - 1 : check_int(0, n_positions - offset - 1);
     }
     float *held;
-    const float *table = bed_weights(bed, (size_t)s->v, (size_t)s->d, &held);
-    const float *positions = bed_normals(bed, (size_t)n_positions * s->d, 1);
-    const float *given = bed_normals(bed, n, 1);
+    const float *table = fixture_weights(fx, (size_t)s->v, (size_t)s->d, &held);
+    const float *positions = fixture_normals(fx, (size_t)n_positions * s->d, 1);
+    const float *given = fixture_normals(fx, n, 1);
     struct norms norm;
-    make_norm(bed, s->d, s->norm, &norm);
-    double *want = bed_doubles(bed, n), *bound = bed_doubles(bed, n);
+    make_norm(fx, s->d, s->norm, &norm);
+    double *want = fixture_doubles(fx, n), *bound = fixture_doubles(fx, n);
     const float scale = 1.75f;
     const struct elcl_ref_embed_args ref = {.token = token,
                                             .position = position,
@@ -203,31 +205,31 @@ static void check_embed(struct bed *bed, const struct embed_shape *s)
                                             .d = s->d};
     for (size_t i = 0; i < n; i++)
         want[i] = (double)given[i];
-    embed_reference(bed, &ref, want, bound);
-    const int32_t *slot = bed_permutation(bed, pool_rows);
+    embed_reference(fx, &ref, want, bound);
+    const int32_t *slot = fixture_permutation(fx, pool_rows);
     const int32_t *const fields[ELCL_ROW_INTS] = {
         [ELCL_ROW_TOKEN] = token, [ELCL_ROW_POSITION] = position, [ELCL_ROW_SLOT] = slot};
     struct elcl_buffer *pool =
-        bed_output(bed, NULL, (size_t)pool_rows * s->d * elcl_ref_bytes(bed->state));
+        fixture_output(fx, NULL, (size_t)pool_rows * s->d * elcl_ref_bytes(fx->state));
     const struct elcl_embed_args args = {
-        .x = bed_output(bed, s->tokens ? NULL : given, n * sizeof(float)),
+        .x = fixture_output(fx, s->tokens ? NULL : given, n * sizeof(float)),
         .state = s->state ? pool : NULL,
-        .step = make_records(bed, at, s->r, fields),
+        .step = make_records(fx, at, s->r, fields),
         .rows_at = at,
-        .tokens = s->tokens ? bed_matrix(bed, 1, s->v, s->d, table) : NULL,
+        .tokens = s->tokens ? fixture_matrix(fx, 1, s->v, s->d, table) : NULL,
         .positions = s->positions
-                         ? bed_input(bed, positions, (size_t)n_positions * s->d * sizeof(float))
+                         ? fixture_input(fx, positions, (size_t)n_positions * s->d * sizeof(float))
                          : NULL,
         .offset = offset,
         .scale = scale,
         .norm = &norm.device,
         .r = s->r,
         .d = s->d};
-    CHECK(!elcl_op_embed(bed->ops, &args, &err), "%s", err.msg);
-    const float *got = bed_read(bed, args.x);
+    CHECK(!elcl_op_embed(fx->ops, &args, &err), "%s", err.msg);
+    const float *got = fixture_read(fx, args.x);
     check_bounded("x", got, want, bound, n);
-    check_state(bed, pool, pool_rows, got, slot, s->state ? s->r : 0, s->d);
-    bed_end(bed);
+    check_state(fx, pool, pool_rows, got, slot, s->state ? s->r : 0, s->d);
+    fixture_end(fx);
 }
 
 /* Values at the edges of the 16-bit formats: ties, overflow, subnormals, signed zero. */
@@ -241,57 +243,58 @@ static void fill_edges(float *x, size_t n)
         x[i] = i % 3 ? (float)(100 * check_normal()) : edges[i / 3 % ELCL_COUNT(edges)];
 }
 
-static void check_scatter(struct bed *bed, int r, int n, int gap)
+static void check_scatter(struct fixture *fx, int r, int n, int gap)
 {
     elcl_error err = {0};
-    bed_begin(bed);
+    fixture_begin(fx);
     const int x_ld = n + 2 * gap, pool_rows = 2 * r + 1, x_at = gap;
-    const size_t at = (size_t)check_int(0, 9), bytes = elcl_ref_bytes(bed->state);
+    const size_t at = (size_t)check_int(0, 9), bytes = elcl_ref_bytes(fx->state);
     const size_t n_pool = (size_t)pool_rows * n;
-    float *x = bed_floats(bed, (size_t)r * x_ld);
+    float *x = fixture_floats(fx, (size_t)r * x_ld);
     fill_edges(x, (size_t)r * x_ld);
-    const int32_t *map = bed_permutation(bed, pool_rows);
+    const int32_t *map = fixture_permutation(fx, pool_rows);
     const int field = gap ? ELCL_ROW_SLOT : ELCL_ROW_PARENT;
     const int32_t *fields[ELCL_ROW_INTS] = {0};
     fields[field] = map;
-    void *want = bed_memory(bed, n_pool, bytes);
+    void *want = fixture_memory(fx, n_pool, bytes);
     memset(want, 0xff, n_pool * bytes);
-    elcl_ref_scatter(bed->state, want, map, x, r, n, x_ld, x_at);
-    const struct elcl_scatter_args args = {.pool = bed_output(bed, NULL, n_pool * bytes),
-                                           .x = bed_input(bed, x, (size_t)r * x_ld * sizeof(float)),
-                                           .step = make_records(bed, at, r, fields),
-                                           .rows_at = at,
-                                           .field = field,
-                                           .r = r,
-                                           .n = n,
-                                           .x_ld = x_ld,
-                                           .x_at = x_at};
-    CHECK(!elcl_op_scatter(bed->ops, &args, &err), "%s", err.msg);
-    check_bytes("pool", bed_read(bed, args.pool), want, n_pool, bytes);
-    bed_end(bed);
+    elcl_ref_scatter(fx->state, want, map, x, r, n, x_ld, x_at);
+    const struct elcl_scatter_args args = {
+        .pool = fixture_output(fx, NULL, n_pool * bytes),
+        .x = fixture_input(fx, x, (size_t)r * x_ld * sizeof(float)),
+        .step = make_records(fx, at, r, fields),
+        .rows_at = at,
+        .field = field,
+        .r = r,
+        .n = n,
+        .x_ld = x_ld,
+        .x_at = x_at};
+    CHECK(!elcl_op_scatter(fx->ops, &args, &err), "%s", err.msg);
+    check_bytes("pool", fixture_read(fx, args.pool), want, n_pool, bytes);
+    fixture_end(fx);
 }
 
-void test_pointwise(struct bed *bed)
+void test_pointwise(struct fixture *fx)
 {
     static const int ds[] = {37, 64, 1, 3, 20, 192, 1024};
     static const int rs[] = {6, 1, 13};
-    const size_t n_d = bed->options->small ? 2 : ELCL_COUNT(ds);
-    const size_t n_r = bed->full ? ELCL_COUNT(rs) : 1;
+    const size_t n_d = fx->options->small ? 2 : ELCL_COUNT(ds);
+    const size_t n_r = fx->full ? ELCL_COUNT(rs) : 1;
     for (size_t i = 0; i < n_d; i++)
         for (size_t j = 0; j < n_r; j++) {
             const int d = ds[i], r = rs[j];
-            if (check_case("add_norm %s R=%d D=%d", bed->name, r, d))
+            if (check_case("add_norm %s R=%d D=%d", fx->name, r, d))
                 for (int k = 0; k < 2 * N_NORMS; k++)
-                    check_add_norm(bed, r, d, (enum norm_kind)(k / 2), k & 1);
-            if (check_case("embed %s R=%d D=%d", bed->name, r, d))
+                    check_add_norm(fx, r, d, (enum norm_kind)(k / 2), k & 1);
+            if (check_case("embed %s R=%d D=%d", fx->name, r, d))
                 for (int k = 0; k < 2 * N_NORMS; k++)
                     for (int terms = 1; terms < 4; terms++) {
                         const struct embed_shape s = {
                             r, d, 5 + 10 * k, (enum norm_kind)(k / 2), k & 1, terms & 1, terms & 2};
-                        check_embed(bed, &s);
+                        check_embed(fx, &s);
                     }
-            if (check_case("scatter %s R=%d N=%d", bed->name, r, d))
+            if (check_case("scatter %s R=%d N=%d", fx->name, r, d))
                 for (int gap = 0; gap < 6; gap += 5)
-                    check_scatter(bed, r, d, gap);
+                    check_scatter(fx, r, d, gap);
         }
 }

@@ -40,9 +40,9 @@ static const struct elcl_row_rules no_rules = {.forced_token = -1,
                                                .unk_token = -1,
                                                .repetition_penalty = 1};
 
-static float *make_logits(struct bed *bed, int v, enum logits kind)
+static float *make_logits(struct fixture *fx, int v, enum logits kind)
 {
-    float *x = bed_floats(bed, (size_t)v);
+    float *x = fixture_floats(fx, (size_t)v);
     for (int i = 0; i < v; i++) {
         x[i] = (float)(2 * check_normal());
         if (kind == TIES)
@@ -58,7 +58,7 @@ static float *make_logits(struct bed *bed, int v, enum logits kind)
 }
 
 /* Row 1 of the step is the row under test; row 0 is there to be left alone. */
-static struct candidate *run_draws(struct bed *bed, const struct row *row)
+static struct candidate *run_draws(struct fixture *fx, const struct row *row)
 {
     elcl_error err = {0};
     const int length = (int)ELCL_COUNT(row->history), width = 1 + row->n_draws, ld = length + 1;
@@ -66,8 +66,8 @@ static struct candidate *run_draws(struct bed *bed, const struct row *row)
     const size_t draws_at = rules_at + 2 * ELCL_RULES_INTS + 2;
     const size_t source_at = draws_at + (size_t)row->n_draws * ELCL_DRAW_INTS;
     const size_t n_step = source_at + ELCL_COUNT(row->source);
-    int32_t *step = bed_ints(bed, n_step), *lineage = bed_ints(bed, 2 * (size_t)ld);
-    float *logits = bed_floats(bed, 2 * (size_t)row->v);
+    int32_t *step = fixture_ints(fx, n_step), *lineage = fixture_ints(fx, 2 * (size_t)ld);
+    float *logits = fixture_floats(fx, 2 * (size_t)row->v);
     for (int r = 0; r < 2; r++) {
         step[rows_at + (size_t)r * ELCL_ROW_INTS + ELCL_ROW_LENGTH] = length;
         struct elcl_row_rules rules = row->rules;
@@ -85,28 +85,28 @@ static struct candidate *run_draws(struct bed *bed, const struct row *row)
         memcpy(step + draws_at + (size_t)d * ELCL_DRAW_INTS, &draw, sizeof(draw));
     }
     const struct elcl_select_args args = {
-        .candidates = bed_output(bed, NULL, 2 * (size_t)width * sizeof(struct candidate)),
-        .logits = bed_output(bed, logits, 2 * (size_t)row->v * sizeof(float)),
-        .step = bed_input(bed, step, n_step * sizeof(*step)),
+        .candidates = fixture_output(fx, NULL, 2 * (size_t)width * sizeof(struct candidate)),
+        .logits = fixture_output(fx, logits, 2 * (size_t)row->v * sizeof(float)),
+        .step = fixture_input(fx, step, n_step * sizeof(*step)),
         .rows_at = rows_at,
         .rules_at = rules_at,
-        .lineage = bed_input(bed, lineage, 2 * (size_t)ld * sizeof(*lineage)),
+        .lineage = fixture_input(fx, lineage, 2 * (size_t)ld * sizeof(*lineage)),
         .lineage_ld = ld,
-        .tokens = bed_input(bed, row->history, sizeof(row->history)),
+        .tokens = fixture_input(fx, row->history, sizeof(row->history)),
         .r = 2,
         .v = row->v,
         .width = width};
-    CHECK(!elcl_op_select(bed->ops, &args, &err), "%s", err.msg);
-    const struct candidate *selected = bed_read(bed, args.candidates);
-    CHECK(!elcl_op_sample(bed->ops, &args, draws_at, row->n_draws, &err), "%s", err.msg);
-    struct candidate *drawn = bed_read(bed, args.candidates);
+    CHECK(!elcl_op_select(fx->ops, &args, &err), "%s", err.msg);
+    const struct candidate *selected = fixture_read(fx, args.candidates);
+    CHECK(!elcl_op_sample(fx->ops, &args, draws_at, row->n_draws, &err), "%s", err.msg);
+    struct candidate *drawn = fixture_read(fx, args.candidates);
     check_bytes("the other row's candidates", drawn, selected, (size_t)width + 1,
                 sizeof(*selected));
     return drawn + width + 1;
 }
 
 /* The reference's scores after the rules, and log-softmax before them. */
-static void reference_scores(struct bed *bed, const struct row *row, double **scores,
+static void reference_scores(struct fixture *fx, const struct row *row, double **scores,
                              double **report)
 {
     const struct elcl_ref_rules rules = {.forced_token = row->rules.forced_token,
@@ -127,8 +127,8 @@ static void reference_scores(struct bed *bed, const struct row *row, double **sc
                                          .presence_penalty = (double)row->rules.presence_penalty,
                                          .frequency_penalty = (double)row->rules.frequency_penalty,
                                          .first_generated = row->rules.first_generated};
-    *scores = bed_doubles(bed, (size_t)row->v);
-    *report = bed_doubles(bed, (size_t)row->v);
+    *scores = fixture_doubles(fx, (size_t)row->v);
+    *report = fixture_doubles(fx, (size_t)row->v);
     elcl_ref_scores(*scores, row->logits, &rules, row->v);
     elcl_ref_log_softmax(*report, row->logits, row->v);
 }
@@ -177,11 +177,11 @@ static struct elcl_row_draw random_draw(int v)
 }
 
 /* One row and one set of cut-offs, drawn from with spread numbers. false: too near a cut-off. */
-static bool check_row(struct bed *bed, int v, int n_draws, enum logits kind, bool rules)
+static bool check_row(struct fixture *fx, int v, int n_draws, enum logits kind, bool rules)
 {
-    struct row *row = bed_memory(bed, 1, sizeof(*row));
+    struct row *row = fixture_memory(fx, 1, sizeof(*row));
     *row = (struct row){.v = v, .n_draws = n_draws, .rules = no_rules};
-    row->logits = make_logits(bed, v, kind);
+    row->logits = make_logits(fx, v, kind);
     for (size_t t = 0; t < ELCL_COUNT(row->history); t++)
         row->history[t] = check_int(0, v - 1);
     if (rules) {
@@ -204,8 +204,8 @@ static bool check_row(struct bed *bed, int v, int n_draws, enum logits kind, boo
                                                .top_p = (double)cuts.top_p,
                                                .min_p = (double)cuts.min_p,
                                                .typical_p = (double)cuts.typical_p};
-    double *scores, *report, *p = bed_doubles(bed, (size_t)v), margin;
-    reference_scores(bed, row, &scores, &report);
+    double *scores, *report, *p = fixture_doubles(fx, (size_t)v), margin;
+    reference_scores(fx, row, &scores, &report);
     if (!CHECK(elcl_ref_warp(p, scores, &sampling, v, &margin), "memory"))
         return true;
     if (margin < 4 * mass_error(v) && cuts.top_p > 1e-5f && cuts.typical_p > 1e-5f)
@@ -214,7 +214,7 @@ static bool check_row(struct bed *bed, int v, int n_draws, enum logits kind, boo
         row->draws[d] = cuts;
         row->draws[d].uniform = ((float)d + 0.5f) / (float)n_draws;
     }
-    const struct candidate *got = run_draws(bed, row);
+    const struct candidate *got = run_draws(fx, row);
     const bool none = elcl_ref_draw(p, v, 0.5) < 0;
     for (int d = 0; d < n_draws; d++) {
         if (none)
@@ -225,28 +225,28 @@ static bool check_row(struct bed *bed, int v, int n_draws, enum logits kind, boo
     return true;
 }
 
-static void test_rows(struct bed *bed)
+static void test_rows(struct fixture *fx)
 {
     static const int sizes[] = {61, 7, 1, 1000, 50265};
-    const size_t n_sizes = bed->options->small ? 2 : bed->full ? ELCL_COUNT(sizes) : 4;
+    const size_t n_sizes = fx->options->small ? 2 : fx->full ? ELCL_COUNT(sizes) : 4;
     for (size_t i = 0; i < n_sizes; i++)
         for (int kind = 0; kind < N_LOGITS; kind++) {
-            const int v = sizes[i], n_draws = bed->options->small ? 3 : v > 100 ? 5 : 40;
-            if (!check_case("sample %s V=%d %s", bed->name, v, logit_names[kind]))
+            const int v = sizes[i], n_draws = fx->options->small ? 3 : v > 100 ? 5 : 40;
+            if (!check_case("sample %s V=%d %s", fx->name, v, logit_names[kind]))
                 continue;
-            const int n = v > 1000 ? 2 : bed->options->small ? 2 : bed->full ? 20 : 4;
+            const int n = v > 1000 ? 2 : fx->options->small ? 2 : fx->full ? 20 : 4;
             int done = 0;
             for (int tries = 0; done < n && tries < 20 * n; tries++) {
-                bed_begin(bed);
-                done += check_row(bed, v, n_draws, (enum logits)kind, done % 2);
-                bed_end(bed);
+                fixture_begin(fx);
+                done += check_row(fx, v, n_draws, (enum logits)kind, done % 2);
+                fixture_end(fx);
             }
             CHECK(done == n, "only %d rows of %d were far enough from every cut-off", done, n);
         }
 }
 
 /* What is equal at a cut-off stays together: by hand, with the numbers that decide. */
-static void test_ties(struct bed *bed)
+static void test_ties(struct fixture *fx)
 {
     static const struct {
         const char *name;
@@ -268,11 +268,11 @@ static void test_ties(struct bed *bed)
     /* Two ties; probabilities of 0.29, 0.19, 0.12, 0.19, 0.12 and 0.09. */
     static const float logits[] = {1, 0.6f, 0.1f, 0.6f, 0.1f, -0.2f};
     for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
-        if (!check_case("sample %s ties, %s", bed->name, cases[i].name))
+        if (!check_case("sample %s ties, %s", fx->name, cases[i].name))
             continue;
         const int v = (int)ELCL_COUNT(logits), n = 16;
-        bed_begin(bed);
-        struct row *row = bed_memory(bed, 1, sizeof(*row));
+        fixture_begin(fx);
+        struct row *row = fixture_memory(fx, 1, sizeof(*row));
         *row = (struct row){.v = v, .n_draws = n, .logits = logits, .rules = no_rules};
         for (int d = 0; d < n; d++) {
             row->draws[d] = cases[i].cuts;
@@ -280,56 +280,56 @@ static void test_ties(struct bed *bed)
         }
         /* the last token has a draw at the very end */
         row->draws[n - 1].uniform = 1 - 0x1p-24f;
-        const struct candidate *got = run_draws(bed, row);
+        const struct candidate *got = run_draws(fx, row);
         int seen = 0;
         for (int d = 0; d < n; d++)
             seen |= got[d].token >= 0 ? 1 << got[d].token : 1 << 30;
         CHECK(seen == cases[i].kept, "drawn are %#x, want %#x", (unsigned)seen,
               (unsigned)cases[i].kept);
-        bed_end(bed);
+        fixture_end(fx);
     }
 }
 
-static void test_special(struct bed *bed)
+static void test_special(struct fixture *fx)
 {
     static const float logits[] = {0.5f, NAN, -INFINITY, 2};
     static const float nothing[] = {NAN, -INFINITY, NAN, NAN};
     const struct elcl_row_draw plain = {.uniform = 0.4f, .scale = 1, .top_p = 0.9f, .typical_p = 1};
-    if (check_case("sample %s forced", bed->name)) {
-        bed_begin(bed);
-        struct row *row = bed_memory(bed, 1, sizeof(*row));
+    if (check_case("sample %s forced", fx->name)) {
+        fixture_begin(fx);
+        struct row *row = fixture_memory(fx, 1, sizeof(*row));
         *row = (struct row){.v = 4, .n_draws = 1, .logits = logits, .rules = no_rules};
         row->rules.forced_token = 0;
         row->draws[0] = plain;
-        const struct candidate *got = run_draws(bed, row);
+        const struct candidate *got = run_draws(fx, row);
         CHECK(got->token == 0 && fabs((double)got->score + 1.7014132779827524) < 1e-6, "%d %.9g",
               got->token, (double)got->score);
-        bed_end(bed);
+        fixture_end(fx);
     }
-    if (check_case("sample %s all banned", bed->name)) {
-        bed_begin(bed);
-        struct row *row = bed_memory(bed, 1, sizeof(*row));
+    if (check_case("sample %s all banned", fx->name)) {
+        fixture_begin(fx);
+        struct row *row = fixture_memory(fx, 1, sizeof(*row));
         *row = (struct row){.v = 4, .n_draws = 2, .logits = nothing, .rules = no_rules};
         row->draws[0] = row->draws[1] = plain;
         row->draws[1].top_k = 2;
         row->draws[1].typical_p = 0.5f;
-        const struct candidate *got = run_draws(bed, row);
+        const struct candidate *got = run_draws(fx, row);
         for (int d = 0; d < 2; d++)
             CHECK(got[d].token == -1 && got[d].score == -3.0e38f, "draw %d: %d %g", d, got[d].token,
                   (double)got[d].score);
-        bed_end(bed);
+        fixture_end(fx);
     }
 }
 
 /* Draws by the project's own random numbers follow the distribution: chi-square against the
  * reference's probabilities, at a limit that a right sampler passes but once in 10^5. */
-static void test_distribution(struct bed *bed)
+static void test_distribution(struct fixture *fx)
 {
     static const struct elcl_row_draw cuts[] = {
         {.scale = 1, .top_p = 1, .typical_p = 1},
         {.top_k = 9, .scale = 0.7f, .top_p = 0.9f, .min_p = 0.02f, .typical_p = 0.95f}};
-    for (size_t c = 0; c < ELCL_COUNT(cuts) && !bed->options->small; c++) {
-        if (!check_case("sample %s distribution %zu", bed->name, c))
+    for (size_t c = 0; c < ELCL_COUNT(cuts) && !fx->options->small; c++) {
+        if (!check_case("sample %s distribution %zu", fx->name, c))
             continue;
         const int v = 23, n = MAX_DRAWS, n_runs = 8;
         const struct elcl_ref_sampling sampling = {.temperature = 1 / (double)cuts[c].scale,
@@ -346,18 +346,18 @@ static void test_distribution(struct bed *bed)
         }
         CHECK(elcl_ref_warp(p, scores, &sampling, v, &margin) && margin > 1e-4, "margin");
         for (int run = 0; run < n_runs; run++) {
-            bed_begin(bed);
-            struct row *row = bed_memory(bed, 1, sizeof(*row));
+            fixture_begin(fx);
+            struct row *row = fixture_memory(fx, 1, sizeof(*row));
             *row = (struct row){.v = v, .n_draws = n, .logits = logits, .rules = no_rules};
             for (int d = 0; d < n; d++) {
                 row->draws[d] = cuts[c];
                 row->draws[d].uniform = elcl_uniform(5, (uint64_t)run, (uint32_t)d, 1);
             }
-            const struct candidate *got = run_draws(bed, row);
+            const struct candidate *got = run_draws(fx, row);
             for (int d = 0; d < n; d++)
                 if (CHECK(got[d].token >= 0 && got[d].token < v, "token %d", got[d].token))
                     count[got[d].token]++;
-            bed_end(bed);
+            fixture_end(fx);
         }
         for (int i = 0; i < v; i++) {
             const double want = p[i] * n * n_runs;
@@ -381,10 +381,10 @@ static void test_distribution(struct bed *bed)
     }
 }
 
-void test_sample(struct bed *bed)
+void test_sample(struct fixture *fx)
 {
-    test_rows(bed);
-    test_ties(bed);
-    test_special(bed);
-    test_distribution(bed);
+    test_rows(fx);
+    test_ties(fx);
+    test_special(fx);
+    test_distribution(fx);
 }

@@ -77,16 +77,16 @@ static struct elcl_row_draw random_draw(int v, int beam, int length)
                                   .length = (uint32_t)length};
 }
 
-static struct row *make_rows(struct bed *bed, int v)
+static struct row *make_rows(struct fixture *fx, int v)
 {
-    struct row *rows = bed_memory(bed, ROWS, sizeof(*rows));
+    struct row *rows = fixture_memory(fx, ROWS, sizeof(*rows));
     for (int r = 0; r < ROWS; r++) {
-        rows[r].logits = bed_floats(bed, (size_t)v);
-        rows[r].scores = bed_doubles(bed, (size_t)v);
-        rows[r].p = bed_doubles(bed, (size_t)v);
-        rows[r].keys = bed_doubles(bed, (size_t)v);
-        rows[r].values = bed_doubles(bed, (size_t)v);
-        rows[r].gumbel = bed_doubles(bed, (size_t)v);
+        rows[r].logits = fixture_floats(fx, (size_t)v);
+        rows[r].scores = fixture_doubles(fx, (size_t)v);
+        rows[r].p = fixture_doubles(fx, (size_t)v);
+        rows[r].keys = fixture_doubles(fx, (size_t)v);
+        rows[r].values = fixture_doubles(fx, (size_t)v);
+        rows[r].gumbel = fixture_doubles(fx, (size_t)v);
     }
     return rows;
 }
@@ -153,7 +153,7 @@ static bool expect(struct row *row, int v)
 
 /* The step's rows, rules and the draws, these from the last row to the first; candidates before
  * and after the draws, [R, width] each. */
-static void run_step(struct bed *bed, const struct row *rows, int v, int width,
+static void run_step(struct fixture *fx, const struct row *rows, int v, int width,
                      const struct candidate **before, const struct candidate **after)
 {
     elcl_error err = {0};
@@ -161,9 +161,9 @@ static void run_step(struct bed *bed, const struct row *rows, int v, int width,
     const size_t draws_at = rules_at + ROWS * ELCL_RULES_INTS + 3;
     const size_t n_step = draws_at + ROWS * ELCL_DRAW_INTS;
     const int ld = LENGTH + 2;
-    int32_t *step = bed_ints(bed, n_step), *lineage = bed_ints(bed, ROWS * (size_t)ld);
-    int32_t *tokens = bed_ints(bed, (size_t)ROWS * LENGTH);
-    float *logits = bed_floats(bed, (size_t)ROWS * v);
+    int32_t *step = fixture_ints(fx, n_step), *lineage = fixture_ints(fx, ROWS * (size_t)ld);
+    int32_t *tokens = fixture_ints(fx, (size_t)ROWS * LENGTH);
+    float *logits = fixture_floats(fx, (size_t)ROWS * v);
     int n_draws = 0;
     for (int r = ROWS - 1; r >= 0; r--) {
         const struct row *row = &rows[r];
@@ -180,21 +180,21 @@ static void run_step(struct bed *bed, const struct row *rows, int v, int width,
         memcpy(step + draws_at + (size_t)n_draws++ * ELCL_DRAW_INTS, &draw, sizeof(draw));
     }
     const struct elcl_select_args args = {
-        .candidates = bed_output(bed, NULL, (size_t)ROWS * width * sizeof(struct candidate)),
-        .logits = bed_output(bed, logits, (size_t)ROWS * v * sizeof(float)),
-        .step = bed_input(bed, step, n_step * sizeof(*step)),
+        .candidates = fixture_output(fx, NULL, (size_t)ROWS * width * sizeof(struct candidate)),
+        .logits = fixture_output(fx, logits, (size_t)ROWS * v * sizeof(float)),
+        .step = fixture_input(fx, step, n_step * sizeof(*step)),
         .rows_at = rows_at,
         .rules_at = rules_at,
-        .lineage = bed_input(bed, lineage, ROWS * (size_t)ld * sizeof(*lineage)),
+        .lineage = fixture_input(fx, lineage, ROWS * (size_t)ld * sizeof(*lineage)),
         .lineage_ld = ld,
-        .tokens = bed_input(bed, tokens, (size_t)ROWS * LENGTH * sizeof(*tokens)),
+        .tokens = fixture_input(fx, tokens, (size_t)ROWS * LENGTH * sizeof(*tokens)),
         .r = ROWS,
         .v = v,
         .width = width};
-    CHECK(!elcl_op_select(bed->ops, &args, &err), "%s", err.msg);
-    *before = bed_read(bed, args.candidates);
-    CHECK(!elcl_op_sample_beams(bed->ops, &args, draws_at, n_draws, &err), "%s", err.msg);
-    *after = bed_read(bed, args.candidates);
+    CHECK(!elcl_op_select(fx->ops, &args, &err), "%s", err.msg);
+    *before = fixture_read(fx, args.candidates);
+    CHECK(!elcl_op_sample_beams(fx->ops, &args, draws_at, n_draws, &err), "%s", err.msg);
+    *after = fixture_read(fx, args.candidates);
 }
 
 static double value_error(const struct row *row, int token, int v)
@@ -232,10 +232,10 @@ static void check_row(const struct row *row, const struct candidate *got, int v,
 }
 
 /* What is not drawn stays as it was. */
-static void check_step(struct bed *bed, struct row *rows, int v, int width)
+static void check_step(struct fixture *fx, struct row *rows, int v, int width)
 {
     const struct candidate *before, *after;
-    run_step(bed, rows, v, width, &before, &after);
+    run_step(fx, rows, v, width, &before, &after);
     for (int r = 0; r < ROWS; r++)
         if (rows[r].drawn)
             check_row(&rows[r], after + (size_t)r * width, v, width);
@@ -244,20 +244,20 @@ static void check_step(struct bed *bed, struct row *rows, int v, int width)
                         before + (size_t)r * width, (size_t)width, sizeof(*after));
 }
 
-static void test_rows(struct bed *bed)
+static void test_rows(struct fixture *fx)
 {
     static const int sizes[] = {61, 7, 1, 1000, 50265};
     const int widths[] = {1, 4, 9, MAX_WIDTH};
-    const size_t n_sizes = bed->options->small ? 2 : bed->full ? ELCL_COUNT(sizes) : 4;
+    const size_t n_sizes = fx->options->small ? 2 : fx->full ? ELCL_COUNT(sizes) : 4;
     for (size_t i = 0; i < n_sizes; i++)
         for (int kind = 0; kind < N_LOGITS; kind++) {
             const int v = sizes[i];
-            if (!check_case("sample_beams %s V=%d %s", bed->name, v, logit_names[kind]))
+            if (!check_case("sample_beams %s V=%d %s", fx->name, v, logit_names[kind]))
                 continue;
-            const int n = bed->options->small || v > 1000 ? 2 : bed->full ? 12 : 4;
+            const int n = fx->options->small || v > 1000 ? 2 : fx->full ? 12 : 4;
             for (int run = 0; run < n; run++) {
-                bed_begin(bed);
-                struct row *rows = make_rows(bed, v);
+                fixture_begin(fx);
+                struct row *rows = make_rows(fx, v);
                 for (int r = 0; r < ROWS; r++) {
                     rows[r].drawn = r > 0;
                     bool clear = false;
@@ -267,22 +267,22 @@ static void test_rows(struct bed *bed)
                     }
                     CHECK(clear, "no row is far enough from every cut-off");
                 }
-                check_step(bed, rows, v, widths[run % (bed->options->small ? 3 : 4)]);
-                bed_end(bed);
+                check_step(fx, rows, v, widths[run % (fx->options->small ? 3 : 4)]);
+                fixture_end(fx);
             }
         }
 }
 
 /* Cold: Gumbel numbers no longer matter, so the order is that of the logits. */
-static void test_cold(struct bed *bed)
+static void test_cold(struct fixture *fx)
 {
     static const float logits[] = {0.5f, -2, 3, NAN, 1, -INFINITY};
     static const int order[] = {2, 4, 0, 1, -1, -1};
-    if (!check_case("sample_beams %s cold", bed->name))
+    if (!check_case("sample_beams %s cold", fx->name))
         return;
-    bed_begin(bed);
+    fixture_begin(fx);
     const int v = (int)ELCL_COUNT(logits);
-    struct row *rows = make_rows(bed, v);
+    struct row *rows = make_rows(fx, v);
     for (int r = 0; r < ROWS; r++) {
         fill_row(&rows[r], v, NORMAL, 0);
         memcpy(rows[r].logits, logits, sizeof(logits));
@@ -291,22 +291,22 @@ static void test_cold(struct bed *bed)
         rows[r].drawn = true;
     }
     const struct candidate *before, *after;
-    run_step(bed, rows, v, v, &before, &after);
+    run_step(fx, rows, v, v, &before, &after);
     for (int i = 0; i < ROWS * v; i++)
         CHECK(after[i].token == order[i % v], "%d: token %d, want %d", i, after[i].token,
               order[i % v]);
-    bed_end(bed);
+    fixture_end(fx);
 }
 
 /* Rows with a forced token and without any: their candidates stay those of select_best. */
-static void test_closed(struct bed *bed)
+static void test_closed(struct fixture *fx)
 {
-    if (!check_case("sample_beams %s forced, all banned", bed->name))
+    if (!check_case("sample_beams %s forced, all banned", fx->name))
         return;
-    bed_begin(bed);
+    fixture_begin(fx);
     const int v = 9, width = 6;
     const struct candidate *before, *after;
-    struct row *rows = make_rows(bed, v);
+    struct row *rows = make_rows(fx, v);
     for (int r = 0; r < ROWS; r++) {
         fill_row(&rows[r], v, NORMAL, r);
         rows[r].drawn = true;
@@ -315,17 +315,17 @@ static void test_closed(struct bed *bed)
         for (int i = 0; r % 2 == 0 && i < v; i++)
             rows[r].logits[i] = i % 2 ? NAN : -INFINITY;
     }
-    run_step(bed, rows, v, width, &before, &after);
+    run_step(fx, rows, v, width, &before, &after);
     check_bytes("candidates", after, before, (size_t)ROWS * width, sizeof(*after));
     for (int r = 0; r < ROWS; r++)
         CHECK(after[r * width].token == (r % 2 ? r : -1), "row %d: token %d", r,
               after[r * width].token);
-    bed_end(bed);
+    fixture_end(fx);
 }
 
-void test_sample_beams(struct bed *bed)
+void test_sample_beams(struct fixture *fx)
 {
-    test_rows(bed);
-    test_cold(bed);
-    test_closed(bed);
+    test_rows(fx);
+    test_cold(fx);
+    test_closed(fx);
 }

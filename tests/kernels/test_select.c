@@ -128,12 +128,12 @@ static void make_history(int32_t *history, int length, int v)
         history[t] = alphabet[check_int(0, 3)];
 }
 
-static struct rows make_rows(struct bed *bed, int r, int v, int width, enum logits kind,
+static struct rows make_rows(struct fixture *fx, int r, int v, int width, enum logits kind,
                              bool greedy)
 {
     struct rows rows = {.r = r, .v = v, .width = width};
-    rows.logits = bed_floats(bed, (size_t)r * v);
-    rows.history = bed_ints(bed, (size_t)r * MAX_LENGTH);
+    rows.logits = fixture_floats(fx, (size_t)r * v);
+    rows.history = fixture_ints(fx, (size_t)r * MAX_LENGTH);
     for (int row = 0; row < r; row++) {
         fill_logits(rows.logits + (size_t)row * v, v, kind);
         rows.length[row] = row == 1 ? 1 : check_int(1, MAX_LENGTH);
@@ -146,7 +146,7 @@ static struct rows make_rows(struct bed *bed, int r, int v, int width, enum logi
 
 /* Histories go to random pool rows through the lineage table; of some rows a beginning of any
  * length is a prompt in neighboring pool rows. */
-static struct candidate *run_select(struct bed *bed, const struct rows *rows)
+static struct candidate *run_select(struct fixture *fx, const struct rows *rows)
 {
     elcl_error err = {0};
     const int r = rows->r, ld = MAX_LENGTH + 1, n_pool = r * MAX_LENGTH + 3;
@@ -154,9 +154,9 @@ static struct candidate *run_select(struct bed *bed, const struct rows *rows)
     const size_t rules_at = rows_at + (size_t)r * ELCL_ROW_INTS + (size_t)check_int(0, 9);
     const size_t lists_at = rules_at + (size_t)r * ELCL_RULES_INTS;
     const size_t n_step = lists_at + (size_t)r * N_LISTS * MAX_LIST;
-    int32_t *step = bed_ints(bed, n_step), *lineage = bed_ints(bed, (size_t)r * ld);
-    int32_t *tokens = bed_ints(bed, 2 * (size_t)n_pool);
-    const int32_t *spread = bed_permutation(bed, n_pool);
+    int32_t *step = fixture_ints(fx, n_step), *lineage = fixture_ints(fx, (size_t)r * ld);
+    int32_t *tokens = fixture_ints(fx, 2 * (size_t)n_pool);
+    const int32_t *spread = fixture_permutation(fx, n_pool);
     memset(step, 0xff, n_step * sizeof(*step));
     for (int i = 0; i < r; i++) {
         const int n_prompt = i % 3 == 2 ? check_int(0, rows->length[i] - 1) : 0;
@@ -181,20 +181,20 @@ static struct candidate *run_select(struct bed *bed, const struct rows *rows)
         }
     }
     const struct elcl_select_args args = {
-        .candidates = bed_output(bed, NULL, (size_t)r * rows->width * sizeof(struct candidate)),
-        .logits = bed_output(bed, rows->logits, (size_t)r * rows->v * sizeof(float)),
-        .step = bed_input(bed, step, n_step * sizeof(*step)),
+        .candidates = fixture_output(fx, NULL, (size_t)r * rows->width * sizeof(struct candidate)),
+        .logits = fixture_output(fx, rows->logits, (size_t)r * rows->v * sizeof(float)),
+        .step = fixture_input(fx, step, n_step * sizeof(*step)),
         .rows_at = rows_at,
         .rules_at = rules_at,
-        .lineage = bed_input(bed, lineage, (size_t)r * ld * sizeof(*lineage)),
+        .lineage = fixture_input(fx, lineage, (size_t)r * ld * sizeof(*lineage)),
         .lineage_ld = ld,
-        .tokens = bed_input(bed, tokens, 2 * (size_t)n_pool * sizeof(*tokens)),
+        .tokens = fixture_input(fx, tokens, 2 * (size_t)n_pool * sizeof(*tokens)),
         .r = r,
         .v = rows->v,
         .width = rows->width,
         .renormalize = true};
-    CHECK(!elcl_op_select(bed->ops, &args, &err), "%s", err.msg);
-    return bed_read(bed, args.candidates);
+    CHECK(!elcl_op_select(fx->ops, &args, &err), "%s", err.msg);
+    return fixture_read(fx, args.candidates);
 }
 
 /* What the reference says of one row. */
@@ -207,15 +207,15 @@ struct expected {
     const struct elcl_row_rules *rules;
 };
 
-static struct expected expect(struct bed *bed, const struct rows *rows, int row)
+static struct expected expect(struct fixture *fx, const struct rows *rows, int row)
 {
     const float *logits = rows->logits + (size_t)row * rows->v;
     const struct elcl_row_rules *rules = &rows->rules[row];
     struct expected e = {.logits = logits,
-                         .scores = bed_doubles(bed, (size_t)rows->v),
-                         .report = bed_doubles(bed, (size_t)rows->v),
+                         .scores = fixture_doubles(fx, (size_t)rows->v),
+                         .report = fixture_doubles(fx, (size_t)rows->v),
                          .rules = rules};
-    int32_t *banned = bed_ints(bed, 2 * MAX_LIST);
+    int32_t *banned = fixture_ints(fx, 2 * MAX_LIST);
     memcpy(banned, rows->lists[row][BANS], (size_t)rules->n_bans * sizeof(*banned));
     memcpy(banned + rules->n_bans, rows->lists[row][SUPPRESSED],
            (size_t)rules->n_suppressed * sizeof(*banned));
@@ -318,14 +318,14 @@ static void check_order(const struct candidate *got, const struct expected *e, i
     }
 }
 
-static void check_select(struct bed *bed, int r, int v, int width, enum logits kind, bool greedy)
+static void check_select(struct fixture *fx, int r, int v, int width, enum logits kind, bool greedy)
 {
-    bed_begin(bed);
-    const struct rows rows = make_rows(bed, r, v, width, kind, greedy);
-    const struct candidate *got = run_select(bed, &rows);
-    struct elcl_ref_candidate *want = bed_memory(bed, (size_t)width, sizeof(*want));
+    fixture_begin(fx);
+    const struct rows rows = make_rows(fx, r, v, width, kind, greedy);
+    const struct candidate *got = run_select(fx, &rows);
+    struct elcl_ref_candidate *want = fixture_memory(fx, (size_t)width, sizeof(*want));
     for (int row = 0; row < r; row++, got += width) {
-        const struct expected e = expect(bed, &rows, row);
+        const struct expected e = expect(fx, &rows, row);
         if (kind == NOTHING && rows.rules[row].forced_token >= 0 && greedy)
             continue; /* a forced token of no probability: any score */
         elcl_ref_top(want, e.scores, v, width);
@@ -333,40 +333,40 @@ static void check_select(struct bed *bed, int r, int v, int width, enum logits k
             check_candidate(&got[i], &want[i], &e, v, i);
         check_order(got, &e, v, width);
     }
-    bed_end(bed);
+    fixture_end(fx);
 }
 
-static void test_sizes(struct bed *bed)
+static void test_sizes(struct fixture *fx)
 {
     static const int sizes[][2] = {{61, 8}, {7, 16}, {1, 1}, {1000, 12}, {61, 1}, {1000, 576}};
-    const size_t n_sizes = bed->full ? ELCL_COUNT(sizes) : 3;
+    const size_t n_sizes = fx->full ? ELCL_COUNT(sizes) : 3;
     for (size_t i = 0; i < n_sizes; i++)
         for (int kind = 0; kind < N_LOGITS; kind++) {
             const int v = sizes[i][0], width = sizes[i][1];
-            if (!check_case("select %s V=%d width=%d %s", bed->name, v, width, logit_names[kind]))
+            if (!check_case("select %s V=%d width=%d %s", fx->name, v, width, logit_names[kind]))
                 continue;
             for (int greedy = 0; greedy < 2; greedy++)
-                check_select(bed, bed->options->small ? 3 + 2 * greedy : MAX_ROWS, v, width,
+                check_select(fx, fx->options->small ? 3 + 2 * greedy : MAX_ROWS, v, width,
                              (enum logits)kind, greedy);
         }
 }
 
-static void test_vocabulary(struct bed *bed)
+static void test_vocabulary(struct fixture *fx)
 {
-    for (int greedy = 0; greedy < 2 && !bed->options->small; greedy++)
-        if (check_case("select %s V=50265 width=%d", bed->name, greedy ? 1 : 12))
-            check_select(bed, bed->full ? MAX_ROWS : 2, 50265, greedy ? 1 : 12, NORMAL, greedy);
+    for (int greedy = 0; greedy < 2 && !fx->options->small; greedy++)
+        if (check_case("select %s V=50265 width=%d", fx->name, greedy ? 1 : 12))
+            check_select(fx, fx->full ? MAX_ROWS : 2, 50265, greedy ? 1 : 12, NORMAL, greedy);
 }
 
 /* Every token is banned: by the n-gram rule of size 1 or as EOS. */
-static void test_all_banned(struct bed *bed)
+static void test_all_banned(struct fixture *fx)
 {
-    if (!check_case("select %s all banned", bed->name))
+    if (!check_case("select %s all banned", fx->name))
         return;
     const int v = 7, width = 4;
     for (int kind = 0; kind < 2; kind++) {
-        bed_begin(bed);
-        struct rows rows = make_rows(bed, 2, v, width, NORMAL, kind);
+        fixture_begin(fx);
+        struct rows rows = make_rows(fx, 2, v, width, NORMAL, kind);
         for (int row = 0; row < 2; row++) {
             struct elcl_row_rules *rules = &rows.rules[row];
             rules->ngram = row ? 1 : 0;
@@ -376,23 +376,23 @@ static void test_all_banned(struct bed *bed)
             for (int i = 0; i < v; i++)
                 rules->eos[i] = rows.history[row * MAX_LENGTH + i] = (i + 3) % v;
         }
-        const struct candidate *got = run_select(bed, &rows);
+        const struct candidate *got = run_select(fx, &rows);
         for (int i = 0; i < 2 * width; i++)
             CHECK(got[i].token == -1 && got[i].score == -3.0e38f, "candidate %d: %d %g", i,
                   got[i].token, (double)got[i].score);
-        bed_end(bed);
+        fixture_end(fx);
     }
 }
 
 /* A row's bits do not depend on the rows beside it. */
-static void test_invariance(struct bed *bed)
+static void test_invariance(struct fixture *fx)
 {
-    if (!check_case("select %s a row alone as among others", bed->name))
+    if (!check_case("select %s a row alone as among others", fx->name))
         return;
-    bed_begin(bed);
-    const int v = bed->options->small ? 61 : 1000, width = 8;
-    const struct rows rows = make_rows(bed, MAX_ROWS, v, width, NORMAL, false);
-    const struct candidate *together = run_select(bed, &rows);
+    fixture_begin(fx);
+    const int v = fx->options->small ? 61 : 1000, width = 8;
+    const struct rows rows = make_rows(fx, MAX_ROWS, v, width, NORMAL, false);
+    const struct candidate *together = run_select(fx, &rows);
     for (int row = 0; row < MAX_ROWS; row += 2) {
         struct rows one = rows;
         one.r = 1;
@@ -401,16 +401,16 @@ static void test_invariance(struct bed *bed)
         one.length[0] = rows.length[row];
         one.rules[0] = rows.rules[row];
         memcpy(one.lists[0], rows.lists[row], sizeof(one.lists[0]));
-        check_bytes("candidates", run_select(bed, &one), together + (size_t)row * width,
+        check_bytes("candidates", run_select(fx, &one), together + (size_t)row * width,
                     2 * (size_t)width, 4);
     }
-    bed_end(bed);
+    fixture_end(fx);
 }
 
-void test_select(struct bed *bed)
+void test_select(struct fixture *fx)
 {
-    test_sizes(bed);
-    test_vocabulary(bed);
-    test_all_banned(bed);
-    test_invariance(bed);
+    test_sizes(fx);
+    test_vocabulary(fx);
+    test_all_banned(fx);
+    test_invariance(fx);
 }
