@@ -93,7 +93,7 @@ static int trial_init(struct trial *t, struct elcl_device *device, enum elcl_dot
     cl_int code;
     int rc;
     *t = (struct trial){.device = device, .dot = dot, .weights = weights};
-    t->vector = native >= 16 ? 16 : native >= 8 ? 8 : 4; /* as in src/ops/ops.c */
+    t->vector = native >= 16 ? 16 : native >= 8 ? 8 : 4; /* as in src/ops/create.c */
     t->rows = t->vector == 16 ? MAX_ROWS : 6;
     t->columns = 2 * t->vector;
     (void)snprintf(options, sizeof(options),

@@ -1,16 +1,6 @@
-/* GEMM, one face: chooses the back end and counts the work. */
-#include "ops/gemm.h"
-
-#include "ops/launch.h"
-
-void elcl_gemm_count(struct elcl_ops *ops, const char *name, const struct elcl_gemm_args *args)
-{
-    const struct elcl_matrix *w = args->w;
-    const uint64_t outputs = (uint64_t)w->batch * args->m * w->n;
-    const uint64_t inputs = (uint64_t)w->batch * args->m * w->k;
-    elcl_ops_count(ops, name, w->buffer.bytes + (outputs + inputs) * sizeof(float),
-                   2 * outputs * w->k);
-}
+/* GEMM, one face: chooses the back end. */
+#include "ops/gemm_clblast.h"
+#include "ops/gemm_native.h"
 
 int elcl_op_gemm(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
 {

@@ -3,8 +3,10 @@
  * are widened into a scratch buffer first, and scaled where that has scales. Bias, activation and
  * residual follow in a kernel of our own. The weight must lie as one row-major panel [K, N].
  */
+#include "ops/gemm_clblast.h"
+
 #include "base/util.h"
-#include "ops/gemm.h"
+#include "ops/gemm_native.h"
 #include "ops/launch.h"
 
 #include <clblast_c.h>

@@ -3,7 +3,7 @@
 
 #include "base/util.h"
 #include "device/dot.h"
-#include "ops/gemm.h"
+#include "ops/gemm_native.h"
 #include "ops/launch.h"
 
 /* GPU shape */
@@ -17,6 +17,15 @@
 #define ITEMS_PER_CORE 32
 #define MIN_ITEM_MACS 131072.0 /* below, handing out work-items costs more than their work */
 #define MAX_RUN 8
+
+void elcl_gemm_count(struct elcl_ops *ops, const char *name, const struct elcl_gemm_args *args)
+{
+    const struct elcl_matrix *w = args->w;
+    const uint64_t outputs = (uint64_t)w->batch * args->m * w->n;
+    const uint64_t inputs = (uint64_t)w->batch * args->m * w->k;
+    elcl_ops_count(ops, name, w->buffer.bytes + (outputs + inputs) * sizeof(float),
+                   2 * outputs * w->k);
+}
 
 static void common_arguments(struct elcl_launch *launch, const struct elcl_gemm_args *args)
 {

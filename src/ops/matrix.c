@@ -65,19 +65,11 @@ struct layout {
     bool pairs;  /* a column of the first half beside one of the second */
 };
 
-bool elcl_ops_weight_pairs(const struct elcl_ops *ops)
-{
-    return ops->panel && ops->weights == ELCL_BF16 && !ops->dot;
-}
-
 static struct layout layout_of(const struct elcl_ops *ops, const struct elcl_matrix *m)
 {
-    return (struct layout){ops->weights,
-                           m->panel,
-                           m->k,
-                           elcl_dot_kinds[ops->dot].group,
-                           ops->dot != ELCL_DOT_NONE,
-                           elcl_ops_weight_pairs(ops)};
+    return (struct layout){
+        ops->weights,     m->panel, m->k, elcl_dot_kinds[ops->dot].group, ops->dot != ELCL_DOT_NONE,
+        ops->weight_pairs};
 }
 
 /* Bytes of a panel's values, and of the scales behind those of int8, which stand at a multiple of

@@ -83,6 +83,7 @@ struct elcl_ops {
     int vector_width;               /* CPU shape: floats per vector, 4, 8 or 16 */
     int panel;                      /* columns per weight panel; 0: one panel of all columns */
     int tile_rows;                  /* CPU shape: rows of accumulators */
+    bool weight_pairs;              /* the order of bf16 in panels, see struct elcl_matrix */
     size_t busy_groups;             /* GPU shape: fewer work-groups leave the device idle */
     uint64_t bytes_moved, flop;     /* running totals of what the operations need */
     bool stored;                    /* the program's binary went to the cache */
@@ -150,8 +151,6 @@ struct elcl_matrix {
     int batch, n, k, panel, panels;
 };
 
-/* The order in bf16 above. */
-bool elcl_ops_weight_pairs(const struct elcl_ops *ops);
 /* Packs the sources, stacked along N. */
 int elcl_matrix_create(struct elcl_ops *ops, const char *label, int batch, int k,
                        const struct elcl_matrix_source *sources, int n_sources,
@@ -193,7 +192,12 @@ size_t elcl_rounded_bytes(int batch, int m, int k);
 /* Makes ops->narrow at least so large. */
 int elcl_ops_reserve_rounded(struct elcl_ops *ops, size_t bytes, elcl_error *err);
 /* What the GEMM multiplies: never AUTO. */
-enum elcl_compute elcl_ops_compute(const struct elcl_ops *ops);
+static inline enum elcl_compute elcl_ops_compute(const struct elcl_ops *ops)
+{
+    return ops->dot == ELCL_DOT_NONE   ? ELCL_COMPUTE_F32
+           : ops->weights == ELCL_INT8 ? ELCL_COMPUTE_INT8
+                                       : ELCL_COMPUTE_BF16;
+}
 /* Whether these products, if not AUTO, round rows to the type of the weights. */
 static inline bool elcl_compute_rounds_inputs(enum elcl_compute compute, enum elcl_storage weights)
 {

@@ -12,10 +12,10 @@ trap 'rm -rf "$work"' EXIT
 clc=/usr/lib/clc
 PATH=$PATH:/usr/local/cuda/bin
 
-# program FILE...: the GPU shape's files, as src/ops/ops.c joins them; FILE... are those that it
+# program FILE...: the GPU shape's files, as src/ops/create.c joins them; FILE... are those that it
 # chooses by instruction.
 program() {
-    for part in prelude.cl $(sed -n '/gpu_files\[\]/,/};/p' src/ops/ops.c |
+    for part in prelude.cl $(sed -n '/gpu_files\[\]/,/};/p' src/ops/create.c |
         grep -o '[a-z_0-9]*\.cl') "$@"; do
         printf '#line 1 "%s"\n' "$part"
         cat "cl/$part"

@@ -11,7 +11,8 @@
 #include "base/util.h"
 #include "engine/tune_gemm.h"
 #include "model/model.h"
-#include "ops/gemm.h"
+#include "ops/gemm_clblast.h"
+#include "ops/gemm_native.h"
 #include "parity/common.h"
 
 /* ---- back ends that are slow or wrong: the linker puts these in front of both (meson.build) ----

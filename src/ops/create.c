@@ -1,3 +1,4 @@
+/* Creates operations: chooses the kernels and their sizes for a device, and builds the program. */
 #include "ops/ops.h"
 
 #include <stdio.h>
@@ -7,11 +8,10 @@
 #include "device/dot.h"
 #include "device/mma.h"
 #include "device/program.h"
-#include "ops/gemm.h"
+#include "ops/gemm_clblast.h"
 #include "ops/launch.h"
 
 #define CLBLAST_ROWS 128 /* unmeasured: below, the native kernel's one launch is faster */
-#define GROUP_ITEMS 128  /* GPU shape: items per row, WG of the kernels */
 
 /* Every kernel: its name in cl/. */
 static const char *const kernel_names[ELCL_N_KERNELS] = {
@@ -120,8 +120,8 @@ static struct parts program_parts(const struct elcl_ops *ops, enum elcl_storage 
              "-DWEIGHT_GROUP=%d%s%s%s",
              storage_suffix(ops->weights), storage_suffix(state), ops->vector_width,
              elcl_group_items(ops), ops->tile_rows, elcl_dot_kinds[ops->dot].group,
-             elcl_ops_weight_pairs(ops) ? " -DWEIGHT_PAIRS" : "",
-             mma ? elcl_mma_kinds[mma].options : "", ops->build_options);
+             ops->weight_pairs ? " -DWEIGHT_PAIRS" : "", mma ? elcl_mma_kinds[mma].options : "",
+             ops->build_options);
     return parts;
 }
 
@@ -204,6 +204,7 @@ static void choose_shape(struct elcl_ops *ops)
     ops->tile_rows = ops->vector_width == 16 ? 12 : 6;
     ops->busy_groups = ops->device->desc.compute_units;
     ops->panel = cpu && ops->gemm != ELCL_GEMM_CLBLAST ? 2 * ops->vector_width : 0;
+    ops->weight_pairs = ops->panel && ops->weights == ELCL_BF16 && !ops->dot;
 }
 
 /* CLBlast multiplies row-major matrices, the CPU shape has panels. Where nothing was measured it is
@@ -241,13 +242,6 @@ static enum elcl_dot choose_dot(const struct elcl_ops *ops, const struct elcl_op
     if (!panels || !wanted || (!int8 && ops->weights != ELCL_BF16))
         return ELCL_DOT_NONE;
     return !params->plain_dot ? dot->kind : int8 ? ELCL_DOT_PLAIN_INT8 : ELCL_DOT_PLAIN_BF16;
-}
-
-enum elcl_compute elcl_ops_compute(const struct elcl_ops *ops)
-{
-    return ops->dot == ELCL_DOT_NONE   ? ELCL_COMPUTE_F32
-           : ops->weights == ELCL_INT8 ? ELCL_COMPUTE_INT8
-                                       : ELCL_COMPUTE_BF16;
 }
 
 /* CLBlast is used without being asked for only where it multiplies as our kernel does: some of its
@@ -334,6 +328,7 @@ int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops *
                            .dot = other->dot,
                            .vector_width = other->vector_width,
                            .panel = other->panel,
+                           .weight_pairs = other->weight_pairs,
                            .tile_rows = other->tile_rows,
                            .stored = other->stored};
     memcpy(o->build_options, other->build_options, sizeof(o->build_options));
@@ -373,138 +368,4 @@ void elcl_ops_store_program(struct elcl_ops *ops)
     ops->stored = true;
     const struct parts parts = program_parts(ops, ops->state);
     elcl_program_store(ops->device, parts.files, parts.n_files, parts.options, ops->set.program);
-}
-
-int elcl_ops_finish(struct elcl_ops *ops, elcl_error *err)
-{
-    return elcl_cl_check(clFinish(ops->queue), "clFinish", ops->device->desc.name, err);
-}
-
-int elcl_ops_upload(struct elcl_ops *ops, const struct elcl_buffer *buffer, const void *data,
-                    size_t bytes, elcl_error *err)
-{
-    if (ops->cost)
-        return ELCL_OK;
-    if (bytes > buffer->bytes)
-        return elcl_fail(err, ELCL_E_INTERNAL, "%s: upload of %zu bytes into %zu", buffer->label,
-                         bytes, buffer->bytes);
-    return elcl_cl_check(
-        clEnqueueWriteBuffer(ops->queue, buffer->mem, CL_FALSE, 0, bytes, data, 0, NULL, NULL),
-        "clEnqueueWriteBuffer", buffer->label, err);
-}
-
-int elcl_ops_download(struct elcl_ops *ops, const struct elcl_buffer *buffer, void *data,
-                      size_t bytes, elcl_error *err)
-{
-    if (bytes > buffer->bytes)
-        return elcl_fail(err, ELCL_E_INTERNAL, "%s: download of %zu bytes from %zu", buffer->label,
-                         bytes, buffer->bytes);
-    return elcl_cl_check(
-        clEnqueueReadBuffer(ops->queue, buffer->mem, CL_TRUE, 0, bytes, data, 0, NULL, NULL),
-        "clEnqueueReadBuffer", buffer->label, err);
-}
-
-void elcl_ops_count(struct elcl_ops *ops, const char *name, uint64_t bytes, uint64_t flop)
-{
-    elcl_profile_count(ops->profile, name, bytes, flop);
-    ops->bytes_moved += bytes;
-    ops->flop += flop;
-    if (ops->cost)
-        elcl_cost_add(ops->cost, name, (double)bytes, (double)flop);
-}
-
-size_t elcl_group_items(const struct elcl_ops *ops)
-{
-    if (ops->kernels == ELCL_KERNELS_CPU)
-        return 1;
-    size_t n = GROUP_ITEMS;
-    while (n > 1 && n > ops->device->desc.max_work_group)
-        n /= 2;
-    return n;
-}
-
-/* ---- launches ---- */
-
-static struct elcl_launch begin(struct elcl_ops *ops, const struct elcl_kernel_set *set,
-                                enum elcl_kernel_id id, const char *name)
-{
-    return (struct elcl_launch){.ops = ops, .kernel = set->kernel[id], .name = name};
-}
-
-struct elcl_launch elcl_launch_begin(struct elcl_ops *ops, enum elcl_kernel_id id, const char *name)
-{
-    return begin(ops, &ops->set, id, name);
-}
-
-struct elcl_launch elcl_launch_begin_f32(struct elcl_ops *ops, enum elcl_kernel_id id,
-                                         const char *name)
-{
-    return begin(ops, ops->state == ELCL_F32 ? &ops->set : &ops->set_f32, id, name);
-}
-
-static void set_argument(struct elcl_launch *launch, size_t bytes, const void *value)
-{
-    if (launch->ops->cost)
-        return;
-    const cl_int code = clSetKernelArg(launch->kernel, launch->n++, bytes, value);
-    if (!launch->code)
-        launch->code = code;
-}
-
-void elcl_launch_buffer(struct elcl_launch *launch, const struct elcl_buffer *buffer)
-{
-    const cl_mem mem = buffer && buffer->mem ? buffer->mem : launch->ops->dummy.mem;
-    set_argument(launch, sizeof(mem), &mem);
-}
-
-void elcl_launch_int(struct elcl_launch *launch, int value)
-{
-    const cl_int v = value;
-    set_argument(launch, sizeof(v), &v);
-}
-
-void elcl_launch_ulong(struct elcl_launch *launch, uint64_t value)
-{
-    const cl_ulong v = value;
-    set_argument(launch, sizeof(v), &v);
-}
-
-void elcl_launch_local(struct elcl_launch *launch, size_t bytes)
-{
-    set_argument(launch, bytes, NULL);
-}
-
-void elcl_launch_float(struct elcl_launch *launch, float value)
-{
-    const cl_float v = value;
-    set_argument(launch, sizeof(v), &v);
-}
-
-int elcl_launch_run(struct elcl_launch *launch, int dims, const size_t *global, const size_t *local,
-                    elcl_error *err)
-{
-    struct elcl_ops *ops = launch->ops;
-    if (ops->cost)
-        return ELCL_OK;
-    int rc = elcl_cl_check(launch->code, "clSetKernelArg", launch->name, err);
-    if (rc)
-        return rc;
-    for (int i = 0; i < dims; i++)
-        if (!global[i])
-            return ELCL_OK;
-    cl_event event;
-    const cl_int code =
-        clEnqueueNDRangeKernel(ops->queue, launch->kernel, (cl_uint)dims, NULL, global, local, 0,
-                               NULL, ops->profile ? &event : NULL);
-    rc = elcl_cl_check(code, "clEnqueueNDRangeKernel", launch->name, err);
-    if (!rc && ops->profile)
-        elcl_profile_add(ops->profile, launch->name, event);
-    return rc;
-}
-
-int elcl_launch_rows(struct elcl_launch *launch, int rows, int batch, elcl_error *err)
-{
-    const size_t items = elcl_group_items(launch->ops);
-    const size_t global[] = {items * (size_t)rows, (size_t)batch}, local[] = {items, 1};
-    return elcl_launch_run(launch, 2, global, local, err);
 }

@@ -1,0 +1,20 @@
+/* Inside ops/: GEMM by our own kernels, and what every back end shares. */
+#ifndef ELCL_OPS_GEMM_NATIVE_H
+#define ELCL_OPS_GEMM_NATIVE_H
+
+#include "ops/ops.h"
+
+/* Flags of the gemm and epilogue kernels (activation.cl). */
+enum { ELCL_GEMM_BIAS = 1, ELCL_GEMM_RESIDUAL = 2 };
+
+static inline int elcl_gemm_flags(const struct elcl_gemm_args *args)
+{
+    return (args->bias ? ELCL_GEMM_BIAS : 0) | (args->residual ? ELCL_GEMM_RESIDUAL : 0);
+}
+
+/* Counts one multiplication by the back end whose name in the profile is `name`. */
+void elcl_gemm_count(struct elcl_ops *ops, const char *name, const struct elcl_gemm_args *args);
+
+int elcl_gemm_native(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err);
+
+#endif

@@ -1,0 +1,138 @@
+/* Launching kernels, copying to and from the device, and counting what operations need. */
+#include "ops/launch.h"
+
+#define GROUP_ITEMS 128 /* GPU kernels: items per row, WG of the kernels */
+
+int elcl_ops_finish(struct elcl_ops *ops, elcl_error *err)
+{
+    return elcl_cl_check(clFinish(ops->queue), "clFinish", ops->device->desc.name, err);
+}
+
+int elcl_ops_upload(struct elcl_ops *ops, const struct elcl_buffer *buffer, const void *data,
+                    size_t bytes, elcl_error *err)
+{
+    if (ops->cost)
+        return ELCL_OK;
+    if (bytes > buffer->bytes)
+        return elcl_fail(err, ELCL_E_INTERNAL, "%s: upload of %zu bytes into %zu", buffer->label,
+                         bytes, buffer->bytes);
+    return elcl_cl_check(
+        clEnqueueWriteBuffer(ops->queue, buffer->mem, CL_FALSE, 0, bytes, data, 0, NULL, NULL),
+        "clEnqueueWriteBuffer", buffer->label, err);
+}
+
+int elcl_ops_download(struct elcl_ops *ops, const struct elcl_buffer *buffer, void *data,
+                      size_t bytes, elcl_error *err)
+{
+    if (bytes > buffer->bytes)
+        return elcl_fail(err, ELCL_E_INTERNAL, "%s: download of %zu bytes from %zu", buffer->label,
+                         bytes, buffer->bytes);
+    return elcl_cl_check(
+        clEnqueueReadBuffer(ops->queue, buffer->mem, CL_TRUE, 0, bytes, data, 0, NULL, NULL),
+        "clEnqueueReadBuffer", buffer->label, err);
+}
+
+void elcl_ops_count(struct elcl_ops *ops, const char *name, uint64_t bytes, uint64_t flop)
+{
+    elcl_profile_count(ops->profile, name, bytes, flop);
+    ops->bytes_moved += bytes;
+    ops->flop += flop;
+    if (ops->cost)
+        elcl_cost_add(ops->cost, name, (double)bytes, (double)flop);
+}
+
+size_t elcl_group_items(const struct elcl_ops *ops)
+{
+    if (ops->kernels == ELCL_KERNELS_CPU)
+        return 1;
+    size_t n = GROUP_ITEMS;
+    while (n > 1 && n > ops->device->desc.max_work_group)
+        n /= 2;
+    return n;
+}
+
+/* ---- launches ---- */
+
+static struct elcl_launch begin(struct elcl_ops *ops, const struct elcl_kernel_set *set,
+                                enum elcl_kernel_id id, const char *name)
+{
+    return (struct elcl_launch){.ops = ops, .kernel = set->kernel[id], .name = name};
+}
+
+struct elcl_launch elcl_launch_begin(struct elcl_ops *ops, enum elcl_kernel_id id, const char *name)
+{
+    return begin(ops, &ops->set, id, name);
+}
+
+struct elcl_launch elcl_launch_begin_f32(struct elcl_ops *ops, enum elcl_kernel_id id,
+                                         const char *name)
+{
+    return begin(ops, ops->state == ELCL_F32 ? &ops->set : &ops->set_f32, id, name);
+}
+
+static void set_argument(struct elcl_launch *launch, size_t bytes, const void *value)
+{
+    if (launch->ops->cost)
+        return;
+    const cl_int code = clSetKernelArg(launch->kernel, launch->n++, bytes, value);
+    if (!launch->code)
+        launch->code = code;
+}
+
+void elcl_launch_buffer(struct elcl_launch *launch, const struct elcl_buffer *buffer)
+{
+    const cl_mem mem = buffer && buffer->mem ? buffer->mem : launch->ops->dummy.mem;
+    set_argument(launch, sizeof(mem), &mem);
+}
+
+void elcl_launch_int(struct elcl_launch *launch, int value)
+{
+    const cl_int v = value;
+    set_argument(launch, sizeof(v), &v);
+}
+
+void elcl_launch_ulong(struct elcl_launch *launch, uint64_t value)
+{
+    const cl_ulong v = value;
+    set_argument(launch, sizeof(v), &v);
+}
+
+void elcl_launch_local(struct elcl_launch *launch, size_t bytes)
+{
+    set_argument(launch, bytes, NULL);
+}
+
+void elcl_launch_float(struct elcl_launch *launch, float value)
+{
+    const cl_float v = value;
+    set_argument(launch, sizeof(v), &v);
+}
+
+int elcl_launch_run(struct elcl_launch *launch, int dims, const size_t *global, const size_t *local,
+                    elcl_error *err)
+{
+    struct elcl_ops *ops = launch->ops;
+    if (ops->cost)
+        return ELCL_OK;
+    int rc = elcl_cl_check(launch->code, "clSetKernelArg", launch->name, err);
+    if (rc)
+        return rc;
+    for (int i = 0; i < dims; i++)
+        if (!global[i])
+            return ELCL_OK;
+    cl_event event;
+    const cl_int code =
+        clEnqueueNDRangeKernel(ops->queue, launch->kernel, (cl_uint)dims, NULL, global, local, 0,
+                               NULL, ops->profile ? &event : NULL);
+    rc = elcl_cl_check(code, "clEnqueueNDRangeKernel", launch->name, err);
+    if (!rc && ops->profile)
+        elcl_profile_add(ops->profile, launch->name, event);
+    return rc;
+}
+
+int elcl_launch_rows(struct elcl_launch *launch, int rows, int batch, elcl_error *err)
+{
+    const size_t items = elcl_group_items(launch->ops);
+    const size_t global[] = {items * (size_t)rows, (size_t)batch}, local[] = {items, 1};
+    return elcl_launch_run(launch, 2, global, local, err);
+}
