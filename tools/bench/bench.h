@@ -96,7 +96,7 @@ struct cli_bench_result {
 };
 
 /* What the results have in common. */
-struct cli_bench_run {
+struct cli_bench {
     const struct cli_bench_options *options;
     char *command; /* the command line */
     char date[32];
@@ -117,14 +117,14 @@ void cli_bench_model_close(struct cli_bench_model *model);
 
 /* Runs one configuration into *result, failures included: the call fails only when it is
  * interrupted. `trace` may be NULL. */
-int cli_bench_measure(const struct cli_bench_run *run, const struct cli_bench_config *config,
+int cli_bench_measure(const struct cli_bench *bench, const struct cli_bench_config *config,
                       struct cli_bench_model *model, struct cli_bench_result *result,
                       struct elcl_str *trace, elcl_error *err);
 
 /* The run in a form, appended to `out`. */
-int cli_bench_format(const struct cli_bench_run *run, enum cli_bench_output output,
+int cli_bench_format(const struct cli_bench *bench, enum cli_bench_output output,
                      struct elcl_str *out, elcl_error *err);
-int cli_bench_format_json(const struct cli_bench_run *run, bool lines, struct elcl_str *out,
+int cli_bench_format_json(const struct cli_bench *bench, bool lines, struct elcl_str *out,
                           elcl_error *err);
 /* Why there are no kernel times although there was a profile; NULL where there are. */
 const char *cli_bench_no_times(const struct cli_bench_result *result);
@@ -136,7 +136,7 @@ void cli_bench_hash_text(uint64_t hash, char text[17]);
 
 /* Compares with the results of an earlier run in a file: prints a line for each that both have to
  * standard error, and counts those that are slower beyond noise in *n_slower. */
-int cli_bench_compare(const struct cli_bench_run *run, const char *path, size_t *n_slower,
+int cli_bench_compare(const struct cli_bench *bench, const char *path, size_t *n_slower,
                       elcl_error *err);
 
 #endif

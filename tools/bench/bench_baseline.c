@@ -100,7 +100,7 @@ static bool judge(const cJSON *before, const struct cli_bench_result *r)
     return slower;
 }
 
-int cli_bench_compare(const struct cli_bench_run *run, const char *path, size_t *n_slower,
+int cli_bench_compare(const struct cli_bench *bench, const char *path, size_t *n_slower,
                       elcl_error *err)
 {
     struct elcl_str text = {0};
@@ -113,12 +113,12 @@ int cli_bench_compare(const struct cli_bench_run *run, const char *path, size_t 
                        "%.200s: expected the json of elcl bench (\"schema\": "
                        "\"elcl-bench-1\")",
                        path);
-    for (size_t i = 0; !rc && i < run->n; i++) {
+    for (size_t i = 0; !rc && i < bench->n; i++) {
         cJSON_ArrayForEach(before, results)
         {
-            if (!same_config(before, &run->results[i].config))
+            if (!same_config(before, &bench->results[i].config))
                 continue;
-            slower += judge(before, &run->results[i]);
+            slower += judge(before, &bench->results[i]);
             both++;
             break;
         }

@@ -83,7 +83,7 @@ static void put_row(struct elcl_str *out, size_t number, const struct cli_bench_
 }
 
 /* The kernels that take a hundredth of the time or more. */
-static void put_kernels(struct elcl_str *out, const struct cli_bench_run *run, size_t number,
+static void put_kernels(struct elcl_str *out, const struct cli_bench *bench, size_t number,
                         const struct cli_bench_result *r)
 {
     double total = 0;
@@ -99,9 +99,9 @@ static void put_kernels(struct elcl_str *out, const struct cli_bench_run *run, s
                         100 * ns / total);
         put_number(out, ns / (double)k->calls / 1e3);
         put_number(out, gbs);
-        put_fraction(out, gbs / run->ceilings.copy_gbs);
+        put_fraction(out, gbs / bench->ceilings.copy_gbs);
         put_number(out, gflops);
-        put_fraction(out, gflops / cli_bench_mac_rate(&run->ceilings, k->name));
+        put_fraction(out, gflops / cli_bench_mac_rate(&bench->ceilings, k->name));
         put_fraction(out, r->kernels[i].limit_fraction);
         elcl_str_text(out, "\n");
     }
@@ -115,20 +115,20 @@ const char *cli_bench_no_times(const struct cli_bench_result *result)
                             : NULL;
 }
 
-static bool has_kernels(const struct cli_bench_run *run)
+static bool has_kernels(const struct cli_bench *bench)
 {
-    for (size_t i = 0; i < run->n; i++)
-        if (run->results[i].n_kernels)
+    for (size_t i = 0; i < bench->n; i++)
+        if (bench->results[i].n_kernels)
             return true;
     return false;
 }
 
-static void format_md(const struct cli_bench_run *run, struct elcl_str *out)
+static void format_md(const struct cli_bench *bench, struct elcl_str *out)
 {
-    const elcl_ceilings *c = &run->ceilings;
-    elcl_str_printf(out, "%s, %s, driver %s; elcl %s %s; %s\n\n", run->device->name,
-                    run->device->platform, run->device->driver, elcl_version(), ELCL_COMMIT,
-                    run->date);
+    const elcl_ceilings *c = &bench->ceilings;
+    elcl_str_printf(out, "%s, %s, driver %s; elcl %s %s; %s\n\n", bench->device->name,
+                    bench->device->platform, bench->device->driver, elcl_version(), ELCL_COMMIT,
+                    bench->date);
     elcl_str_printf(out,
                     "ceilings: copy %.1f GB/s, read %.1f GB/s, f32 multiply-add %.1f GFLOP/s, int8 "
                     "%.1f GOP/s, bf16 %.1f GFLOP/s, launch %.1f us, launch and wait %.1f us\n\n",
@@ -140,20 +140,20 @@ static void format_md(const struct cli_bench_run *run, struct elcl_str *out)
         "| tokens/s | encoder tokens/s | first ms | encode, of limit | step ms | step, of limit | "
         "state MiB | planned MiB | peak MiB | ids |\n"
         "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
-    for (size_t i = 0; i < run->n; i++)
-        put_row(out, i + 1, &run->results[i]);
-    if (has_kernels(run))
+    for (size_t i = 0; i < bench->n; i++)
+        put_row(out, i + 1, &bench->results[i]);
+    if (has_kernels(bench))
         elcl_str_text(out, "\n| # | kernel | calls | time | us a call | GB/s | of copy | GFLOP/s "
                            "| of multiply-add | of limit |\n"
                            "|---|---|---|---|---|---|---|---|---|---|\n");
-    for (size_t i = 0; i < run->n; i++)
-        put_kernels(out, run, i + 1, &run->results[i]);
-    for (size_t i = 0; i < run->n; i++)
-        if (cli_bench_no_times(&run->results[i]))
-            elcl_str_printf(out, "\n%zu: %s\n", i + 1, cli_bench_no_times(&run->results[i]));
-    for (size_t i = 0; i < run->n; i++)
-        if (run->results[i].status != CLI_BENCH_OK)
-            elcl_str_printf(out, "\n%zu: %s\n", i + 1, run->results[i].error);
+    for (size_t i = 0; i < bench->n; i++)
+        put_kernels(out, bench, i + 1, &bench->results[i]);
+    for (size_t i = 0; i < bench->n; i++)
+        if (cli_bench_no_times(&bench->results[i]))
+            elcl_str_printf(out, "\n%zu: %s\n", i + 1, cli_bench_no_times(&bench->results[i]));
+    for (size_t i = 0; i < bench->n; i++)
+        if (bench->results[i].status != CLI_BENCH_OK)
+            elcl_str_printf(out, "\n%zu: %s\n", i + 1, bench->results[i].error);
 }
 
 /* ---- csv ----------------------------------------------------------------------------------- */
@@ -183,17 +183,17 @@ static void csv_bytes(struct elcl_str *out, uint64_t bytes)
     elcl_str_printf(out, "%" PRIu64 ",", bytes);
 }
 
-static void csv_row(struct elcl_str *out, const struct cli_bench_run *run,
+static void csv_row(struct elcl_str *out, const struct cli_bench *bench,
                     const struct cli_bench_result *r)
 {
     const struct cli_bench_config *c = &r->config;
     char hash[17];
     cli_bench_hash_text(r->hash, hash);
-    csv_text(out, run->device->name);
-    csv_text(out, run->device->driver);
+    csv_text(out, bench->device->name);
+    csv_text(out, bench->device->driver);
     csv_text(out, elcl_version());
     csv_text(out, ELCL_COMMIT);
-    csv_text(out, run->date);
+    csv_text(out, bench->date);
     csv_text(out, c->model);
     csv_text(out, c->label ? c->label : "");
     csv_text(out, cli_attention_word((int)c->attention));
@@ -225,7 +225,7 @@ static void csv_row(struct elcl_str *out, const struct cli_bench_run *run,
     elcl_str_text(out, "\n");
 }
 
-static void format_csv(const struct cli_bench_run *run, struct elcl_str *out)
+static void format_csv(const struct cli_bench *bench, struct elcl_str *out)
 {
     elcl_str_text(out,
                   "device,driver,elcl,commit,date,model,label,attention,gemm,kernels,weights,state,"
@@ -235,22 +235,22 @@ static void format_csv(const struct cli_bench_run *run, struct elcl_str *out)
                   "encode_fraction,step_fraction,"
                   "planned_bytes,peak_bytes,weight_bytes,source_state_bytes,self_state_bytes,"
                   "workspace_bytes,ids_hash,error\n");
-    for (size_t i = 0; i < run->n; i++)
-        csv_row(out, run, &run->results[i]);
+    for (size_t i = 0; i < bench->n; i++)
+        csv_row(out, bench, &bench->results[i]);
 }
 
-int cli_bench_format(const struct cli_bench_run *run, enum cli_bench_output output,
+int cli_bench_format(const struct cli_bench *bench, enum cli_bench_output output,
                      struct elcl_str *out, elcl_error *err)
 {
     switch (output) {
     case CLI_BENCH_JSON:
     case CLI_BENCH_JSONL:
-        return cli_bench_format_json(run, output == CLI_BENCH_JSONL, out, err);
+        return cli_bench_format_json(bench, output == CLI_BENCH_JSONL, out, err);
     case CLI_BENCH_CSV:
-        format_csv(run, out);
+        format_csv(bench, out);
         break;
     case CLI_BENCH_MD:
-        format_md(run, out);
+        format_md(bench, out);
         break;
     }
     return out->failed ? elcl_fail_nomem(err) : ELCL_OK;

@@ -47,12 +47,12 @@ static bool add_ceilings(cJSON *o, const elcl_ceilings *c)
            number(ceilings, "launch_us", c->launch_us) && number(ceilings, "wait_us", c->wait_us);
 }
 
-static bool add_head(cJSON *o, const struct cli_bench_run *run)
+static bool add_head(cJSON *o, const struct cli_bench *bench)
 {
     return text(o, "schema", "elcl-bench-1") && text(o, "elcl", elcl_version()) &&
-           text(o, "commit", ELCL_COMMIT) && text(o, "date", run->date) &&
-           text(o, "command", run->command) && add_device(o, run->device) &&
-           add_ceilings(o, &run->ceilings);
+           text(o, "commit", ELCL_COMMIT) && text(o, "date", bench->date) &&
+           text(o, "command", bench->command) && add_device(o, bench->device) &&
+           add_ceilings(o, &bench->ceilings);
 }
 
 /* ---- a result ------------------------------------------------------------------------------ */
@@ -130,7 +130,7 @@ static bool add_kernel(cJSON *list, const struct cli_bench_kernel *kernel, doubl
     return cJSON_AddItemToArray(list, o) && ok;
 }
 
-static bool add_kernels(cJSON *o, const struct cli_bench_run *run, const struct cli_bench_result *r)
+static bool add_kernels(cJSON *o, const struct cli_bench *bench, const struct cli_bench_result *r)
 {
     cJSON *list = cJSON_AddArrayToObject(o, "kernel_times");
     bool ok = list != NULL;
@@ -138,28 +138,28 @@ static bool add_kernels(cJSON *o, const struct cli_bench_run *run, const struct 
     for (int i = 0; i < r->n_kernels; i++)
         total += (double)r->kernels[i].time.ns;
     for (int i = 0; ok && i < r->n_kernels; i++)
-        ok = add_kernel(list, &r->kernels[i], total, &run->ceilings);
+        ok = add_kernel(list, &r->kernels[i], total, &bench->ceilings);
     return ok;
 }
 
 /* A new object, NULL when memory is short. */
-static cJSON *make_result(const struct cli_bench_run *run, const struct cli_bench_result *r)
+static cJSON *make_result(const struct cli_bench *bench, const struct cli_bench_result *r)
 {
     char hash[17];
     cJSON *o = cJSON_CreateObject();
     cli_bench_hash_text(r->hash, hash);
     const bool done = r->status == CLI_BENCH_OK;
-    const bool ok = o && add_config(o, r) && text(o, "status", cli_bench_status_word(r->status)) &&
-                    text(o, "error", done ? NULL : r->error) &&
-                    add_stat(o, "samples_per_second", &r->samples_per_second) &&
-                    add_stat(o, "output_tokens_per_second", &r->output_tokens_per_second) &&
-                    add_stat(o, "encoder_tokens_per_second", &r->encoder_tokens_per_second) &&
-                    add_stat(o, "first_token_ms", &r->first_token_ms) &&
-                    add_stat(o, "step_ms", &r->step_ms) &&
-                    add_known(o, "encode_fraction", r->encode_fraction) &&
-                    add_known(o, "step_fraction", r->step_fraction) && add_memory(o, r) &&
-                    add_kernels(o, run, r) && text(o, "kernel_times_note", cli_bench_no_times(r)) &&
-                    text(o, "ids_hash", done ? hash : NULL) && text(o, "label", r->config.label);
+    const bool ok =
+        o && add_config(o, r) && text(o, "status", cli_bench_status_word(r->status)) &&
+        text(o, "error", done ? NULL : r->error) &&
+        add_stat(o, "samples_per_second", &r->samples_per_second) &&
+        add_stat(o, "output_tokens_per_second", &r->output_tokens_per_second) &&
+        add_stat(o, "encoder_tokens_per_second", &r->encoder_tokens_per_second) &&
+        add_stat(o, "first_token_ms", &r->first_token_ms) && add_stat(o, "step_ms", &r->step_ms) &&
+        add_known(o, "encode_fraction", r->encode_fraction) &&
+        add_known(o, "step_fraction", r->step_fraction) && add_memory(o, r) &&
+        add_kernels(o, bench, r) && text(o, "kernel_times_note", cli_bench_no_times(r)) &&
+        text(o, "ids_hash", done ? hash : NULL) && text(o, "label", r->config.label);
     if (ok)
         return o;
     cJSON_Delete(o);
@@ -179,29 +179,29 @@ static int print(cJSON *o, bool line, struct elcl_str *out, elcl_error *err)
     return printed && !out->failed ? ELCL_OK : elcl_fail_nomem(err);
 }
 
-static int print_line(const struct cli_bench_run *run, const struct cli_bench_result *r,
+static int print_line(const struct cli_bench *bench, const struct cli_bench_result *r,
                       struct elcl_str *out, elcl_error *err)
 {
-    cJSON *o = make_result(run, r);
+    cJSON *o = make_result(bench, r);
     cJSON *head = o ? cJSON_AddObjectToObject(o, "run") : NULL;
-    const int rc = head && add_head(head, run) ? print(o, true, out, err) : elcl_fail_nomem(err);
+    const int rc = head && add_head(head, bench) ? print(o, true, out, err) : elcl_fail_nomem(err);
     cJSON_Delete(o);
     return rc;
 }
 
-int cli_bench_format_json(const struct cli_bench_run *run, bool lines, struct elcl_str *out,
+int cli_bench_format_json(const struct cli_bench *bench, bool lines, struct elcl_str *out,
                           elcl_error *err)
 {
     int rc = ELCL_OK;
-    for (size_t i = 0; lines && !rc && i < run->n; i++)
-        rc = print_line(run, &run->results[i], out, err);
+    for (size_t i = 0; lines && !rc && i < bench->n; i++)
+        rc = print_line(bench, &bench->results[i], out, err);
     if (lines)
         return rc;
     cJSON *root = cJSON_CreateObject();
-    cJSON *list = root && add_head(root, run) ? cJSON_AddArrayToObject(root, "results") : NULL;
+    cJSON *list = root && add_head(root, bench) ? cJSON_AddArrayToObject(root, "results") : NULL;
     bool ok = list != NULL;
-    for (size_t i = 0; ok && i < run->n; i++) {
-        cJSON *o = make_result(run, &run->results[i]);
+    for (size_t i = 0; ok && i < bench->n; i++) {
+        cJSON *o = make_result(bench, &bench->results[i]);
         ok = o && cJSON_AddItemToArray(list, o);
     }
     rc = ok ? print(root, false, out, err) : elcl_fail_nomem(err);

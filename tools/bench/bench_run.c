@@ -56,22 +56,22 @@ static bool same_model(const struct cli_bench_config *a, const struct cli_bench_
            a->weights == b->weights && a->state == b->state;
 }
 
-static int open_model(const struct cli_bench_run *run, const struct cli_bench_config *c,
+static int open_model(const struct cli_bench *bench, const struct cli_bench_config *c,
                       struct cli_bench_model *model, elcl_error *err)
 {
     if (model->model && same_model(&model->key, c))
         return ELCL_OK;
     cli_bench_model_close(model);
     elcl_model_params p = elcl_model_params_default();
-    p.device = run->options->device;
+    p.device = bench->options->device;
     p.attention = c->attention;
     p.gemm = c->gemm;
     p.kernels = c->kernels;
     p.weights = c->weights;
     p.state = c->state;
-    p.memory_limit_bytes = run->options->memory_limit_bytes;
-    p.no_cache = run->options->no_cache;
-    p.compute = (enum elcl_compute)run->options->compute;
+    p.memory_limit_bytes = bench->options->memory_limit_bytes;
+    p.no_cache = bench->options->no_cache;
+    p.compute = (enum elcl_compute)bench->options->compute;
     model->key = *c;
     return c->synthetic ? elcl_model_open_synthetic(c->model, c->seed, &p, &model->model, err)
                         : elcl_model_open(c->model, &p, &model->model, err);
@@ -81,11 +81,11 @@ static int open_model(const struct cli_bench_run *run, const struct cli_bench_co
 
 /* Memory of the configuration, its variant, and its batch where that is to be found: known before
  * the model is opened, so that a failure can say it too. */
-static int plan(const struct cli_bench_run *run, struct cli_bench_result *r, int *vocabulary,
+static int plan(const struct cli_bench *bench, struct cli_bench_result *r, int *vocabulary,
                 elcl_error *err)
 {
     struct cli_bench_config *c = &r->config;
-    const elcl_device_desc *d = run->device;
+    const elcl_device_desc *d = bench->device;
     elcl_blueprint *blueprint = NULL;
     elcl_blueprint_info info;
     elcl_plan_params p = elcl_plan_params_default();
@@ -104,15 +104,15 @@ static int plan(const struct cli_bench_run *run, struct cli_bench_result *r, int
     if (c->kernels == ELCL_KERNELS_CPU && c->gemm != ELCL_GEMM_CLBLAST)
         p.vector_width = d->vector_width >= 16 ? 16 : d->vector_width >= 8 ? 8 : 4;
     p.weights = c->weights;
-    p.compute = (enum elcl_compute)run->options->compute;
+    p.compute = (enum elcl_compute)bench->options->compute;
     p.state = c->state;
     p.num_beams = c->num_beams;
     p.max_source = c->source_length;
     p.max_target = c->new_tokens + 1;
     p.memory_limit_bytes =
-        run->options->memory_limit_bytes ? run->options->memory_limit_bytes : d->memory_bytes;
+        bench->options->memory_limit_bytes ? bench->options->memory_limit_bytes : d->memory_bytes;
     p.max_alloc_bytes = d->max_alloc_bytes;
-    p.machine = !run->options->no_cache && elcl_stored_rates(d, &measured) ? &measured : NULL;
+    p.machine = !bench->options->no_cache && elcl_stored_rates(d, &measured) ? &measured : NULL;
     p.batch_size = c->batch_size;
     if (c->attention == ELCL_ATTN_AUTO && p.memory_limit_bytes) { /* for what fits */
         rc = elcl_plan_memory(blueprint, &p, &r->plan, err);
@@ -405,7 +405,7 @@ static bool implausible(const elcl_ceilings *c, const elcl_engine_profile *p, co
 }
 
 /* A further repetition with the kernels timed. */
-static int profile(const struct cli_bench_run *run, elcl_model *model, struct work *w,
+static int profile(const struct cli_bench *bench, elcl_model *model, struct work *w,
                    struct cli_bench_result *r, struct elcl_str *trace, elcl_error *err)
 {
     elcl_engine_profile p;
@@ -419,22 +419,22 @@ static int profile(const struct cli_bench_run *run, elcl_model *model, struct wo
     r->kernels = calloc((size_t)p.n_times + 1, sizeof(*r->kernels));
     if (!r->kernels)
         return elcl_fail_nomem(err);
-    const bool ceilings = run->ceilings.read_gbs > 0;
-    r->no_times = ceilings && implausible(&run->ceilings, &p, w);
+    const bool ceilings = bench->ceilings.read_gbs > 0;
+    r->no_times = ceilings && implausible(&bench->ceilings, &p, w);
     for (int i = 0; !r->no_times && i < p.n_times; i++)
         if (p.times[i].calls)
             r->kernels[r->n_kernels++].time = p.times[i];
     if (ceilings && !r->no_times)
-        take_limits(&run->ceilings, &p, r);
+        take_limits(&bench->ceilings, &p, r);
     if (trace) {
         title_of(&r->config, title, sizeof(title));
-        cli_trace_add(trace, run->n + 1, title, p.spans, p.n_spans);
+        cli_trace_add(trace, bench->n + 1, title, p.spans, p.n_spans);
     }
     elcl_engine_destroy(&w->engine);
     return ELCL_OK;
 }
 
-static int run_all(const struct cli_bench_run *run, elcl_model *model, int vocabulary,
+static int run_all(const struct cli_bench *bench, elcl_model *model, int vocabulary,
                    struct cli_bench_result *r, struct elcl_str *trace, elcl_error *err)
 {
     const size_t samples = (size_t)r->config.samples;
@@ -453,8 +453,8 @@ static int run_all(const struct cli_bench_run *run, elcl_model *model, int vocab
         set_options(model, &w);
         rc = measure_repetitions(model, &w, r, err);
     }
-    if (!rc && !run->options->no_profile)
-        rc = profile(run, model, &w, r, trace, err);
+    if (!rc && !bench->options->no_profile)
+        rc = profile(bench, model, &w, r, trace, err);
     elcl_engine_destroy(&w.engine);
     free(w.sources);
     free(w.hashes);
@@ -462,18 +462,18 @@ static int run_all(const struct cli_bench_run *run, elcl_model *model, int vocab
     return rc;
 }
 
-int cli_bench_measure(const struct cli_bench_run *run, const struct cli_bench_config *config,
+int cli_bench_measure(const struct cli_bench *bench, const struct cli_bench_config *config,
                       struct cli_bench_model *model, struct cli_bench_result *result,
                       struct elcl_str *trace, elcl_error *err)
 {
     struct cli_bench_result r = {.config = *config};
     elcl_error why = {0};
     int vocabulary = 0;
-    int rc = plan(run, &r, &vocabulary, &why);
+    int rc = plan(bench, &r, &vocabulary, &why);
     if (!rc)
-        rc = open_model(run, &r.config, model, &why);
+        rc = open_model(bench, &r.config, model, &why);
     if (!rc)
-        rc = run_all(run, model->model, vocabulary, &r, trace, &why);
+        rc = run_all(bench, model->model, vocabulary, &r, trace, &why);
     if (cli_sys_interrupted()) {
         free(r.kernels);
         return elcl_fail(err, ELCL_E_INTERNAL, "interrupted");

@@ -9,7 +9,7 @@
 #include "common/trace.h"
 #include "common/words.h"
 
-static int open_run(struct cli_bench_run *run, int argc, char **argv, elcl_error *err)
+static int open_bench(struct cli_bench *bench, int argc, char **argv, elcl_error *err)
 {
     struct elcl_str command = {0};
     const time_t now = time(NULL);
@@ -22,32 +22,32 @@ static int open_run(struct cli_bench_run *run, int argc, char **argv, elcl_error
         elcl_str_finish(&command);
         return elcl_fail_nomem(err);
     }
-    run->command = command.data;
-    (void)strftime(run->date, sizeof(run->date), "%Y-%m-%dT%H:%M:%SZ", utc);
-    int rc = elcl_device_list_create(&run->devices, err);
+    bench->command = command.data;
+    (void)strftime(bench->date, sizeof(bench->date), "%Y-%m-%dT%H:%M:%SZ", utc);
+    int rc = elcl_device_list_create(&bench->devices, err);
     if (!rc)
-        rc = elcl_device_list_find(run->devices, run->options->device, &index, err);
+        rc = elcl_device_list_find(bench->devices, bench->options->device, &index, err);
     if (!rc) {
-        run->device = elcl_device_list_get(run->devices, index);
-        rc = elcl_measure_ceilings(run->options->device, &run->ceilings, err);
+        bench->device = elcl_device_list_get(bench->devices, index);
+        rc = elcl_measure_ceilings(bench->options->device, &bench->ceilings, err);
     }
     return rc;
 }
 
-static void close_run(struct cli_bench_run *run)
+static void close_bench(struct cli_bench *bench)
 {
-    for (size_t i = 0; i < run->n; i++)
-        free(run->results[i].kernels);
-    free(run->results);
-    free(run->command);
-    elcl_str_finish(&run->trace);
-    elcl_device_list_destroy(&run->devices);
+    for (size_t i = 0; i < bench->n; i++)
+        free(bench->results[i].kernels);
+    free(bench->results);
+    free(bench->command);
+    elcl_str_finish(&bench->trace);
+    elcl_device_list_destroy(&bench->devices);
 }
 
-static void tell(const struct cli_bench_run *run, size_t i, size_t n,
+static void tell(const struct cli_bench *bench, size_t i, size_t n,
                  const struct cli_bench_config *c)
 {
-    if (run->options->quiet)
+    if (bench->options->quiet)
         return;
     fprintf(stderr, "elcl: %zu of %zu: %s %s, weights %s, state %s, batch ", i + 1, n, c->model,
             cli_attention_word((int)c->attention), cli_storage_word((int)c->weights),
@@ -61,27 +61,27 @@ static void tell(const struct cli_bench_run *run, size_t i, size_t n,
 }
 
 /* Runs all; *failed counts those that neither ran nor were out of memory. */
-static int run_all(struct cli_bench_run *run, const struct cli_bench_configs *configs,
-                   size_t *failed, elcl_error *err)
+static int run_all(struct cli_bench *bench, const struct cli_bench_configs *configs, size_t *failed,
+                   elcl_error *err)
 {
     struct cli_bench_model model = {.model = NULL};
-    struct elcl_str *trace = run->options->trace ? &run->trace : NULL;
+    struct elcl_str *trace = bench->options->trace ? &bench->trace : NULL;
     int rc = ELCL_OK;
     if (trace)
         cli_trace_begin(trace);
     for (size_t i = 0; !rc && i < configs->n; i++) {
-        void *results = run->results;
-        if (!elcl_grow(&results, &run->capacity, run->n + 1, sizeof(*run->results))) {
+        void *results = bench->results;
+        if (!elcl_grow(&results, &bench->capacity, bench->n + 1, sizeof(*bench->results))) {
             rc = elcl_fail_nomem(err);
             break;
         }
-        run->results = results;
-        tell(run, i, configs->n, &configs->items[i]);
-        struct cli_bench_result *r = &run->results[run->n];
-        rc = cli_bench_measure(run, &configs->items[i], &model, r, trace, err);
+        bench->results = results;
+        tell(bench, i, configs->n, &configs->items[i]);
+        struct cli_bench_result *r = &bench->results[bench->n];
+        rc = cli_bench_measure(bench, &configs->items[i], &model, r, trace, err);
         if (rc)
             break;
-        run->n++;
+        bench->n++;
         *failed += r->status == CLI_BENCH_FAILED;
         if (r->status != CLI_BENCH_OK)
             cli_warn("%s: %s", cli_bench_status_word(r->status), r->error);
@@ -92,36 +92,36 @@ static int run_all(struct cli_bench_run *run, const struct cli_bench_configs *co
     return rc;
 }
 
-static int write_results(struct cli_bench_run *run, elcl_error *err)
+static int write_results(struct cli_bench *bench, elcl_error *err)
 {
-    const struct cli_bench_options *o = run->options;
+    const struct cli_bench_options *o = bench->options;
     struct elcl_str out = {0};
-    int rc = cli_bench_format(run, (enum cli_bench_output)o->output, &out, err);
+    int rc = cli_bench_format(bench, (enum cli_bench_output)o->output, &out, err);
     if (!rc && out.n)
         rc = cli_sys_save(o->output_file ? o->output_file : "-", &out, err);
     if (!rc && o->trace)
-        rc = cli_sys_save(o->trace, &run->trace, err);
+        rc = cli_sys_save(o->trace, &bench->trace, err);
     elcl_str_finish(&out);
     return rc;
 }
 
 /* What ran before a failure is written all the same. */
-static int bench(const struct cli_bench_options *o, const struct cli_bench_configs *configs,
-                 int argc, char **argv)
+static int run_bench(const struct cli_bench_options *o, const struct cli_bench_configs *configs,
+                     int argc, char **argv)
 {
-    struct cli_bench_run run = {.options = o};
+    struct cli_bench bench = {.options = o};
     elcl_error err = {0}, late = {0};
     size_t failed = 0, slower = 0;
-    int rc = open_run(&run, argc, argv, &err);
+    int rc = open_bench(&bench, argc, argv, &err);
     if (!rc)
-        rc = run_all(&run, configs, &failed, &err);
-    if (run.n && write_results(&run, &late) && !rc) {
+        rc = run_all(&bench, configs, &failed, &err);
+    if (bench.n && write_results(&bench, &late) && !rc) {
         rc = late.code;
         err = late;
     }
     if (!rc && o->baseline)
-        rc = cli_bench_compare(&run, o->baseline, &slower, &err);
-    close_run(&run);
+        rc = cli_bench_compare(&bench, o->baseline, &slower, &err);
+    close_bench(&bench);
     if (cli_sys_interrupted())
         return CLI_EXIT_SIGNAL + cli_sys_interrupted();
     if (rc)
@@ -150,7 +150,8 @@ int cli_cmd_bench(int argc, char **argv)
         cli_bench_configs_finish(&configs);
         return cli_error(rc == ELCL_E_ARG ? CLI_EXIT_USAGE : CLI_EXIT_FAILURE, "%s", err.msg);
     }
-    const int code = options.export_directory ? CLI_EXIT_OK : bench(&options, &configs, argc, argv);
+    const int code =
+        options.export_directory ? CLI_EXIT_OK : run_bench(&options, &configs, argc, argv);
     cli_bench_configs_finish(&configs);
     return code;
 }

@@ -93,12 +93,12 @@ static int run_compare(const struct compare_options *o, char **paths, int n)
     struct cli_comparison c = {0};
     elcl_error err = {0};
     int rc = ELCL_OK;
-    for (; !rc && c.n_runs < n; c.n_runs += !rc)
-        rc = cli_run_read(paths[c.n_runs], c.n_runs, &c.runs[c.n_runs], &err);
+    for (; !rc && c.n_files < n; c.n_files += !rc)
+        rc = cli_result_file_read(paths[c.n_files], c.n_files, &c.files[c.n_files], &err);
     if (!rc)
         rc = write_outputs(&c, o, &err);
-    while (c.n_runs > 0)
-        cli_run_finish(&c.runs[--c.n_runs]);
+    while (c.n_files > 0)
+        cli_result_file_finish(&c.files[--c.n_files]);
     return rc ? cli_error(CLI_EXIT_FAILURE, "%s", err.msg) : CLI_EXIT_OK;
 }
 
@@ -122,9 +122,9 @@ int cli_cmd_compare(int argc, char **argv)
     int exit_code;
     if (!cli_args_begin(&args, argc, argv, &options, &options.help, print_help, &exit_code))
         return exit_code;
-    if (args.n_words < 1 || args.n_words > CLI_MAX_RUNS)
+    if (args.n_words < 1 || args.n_words > CLI_MAX_FILES)
         return cli_error(CLI_EXIT_USAGE,
                          "elcl compare takes 1 to %d result files of elcl bench, found %d",
-                         CLI_MAX_RUNS, args.n_words);
+                         CLI_MAX_FILES, args.n_words);
     return run_compare(&options, args.words, args.n_words);
 }

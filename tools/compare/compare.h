@@ -7,7 +7,7 @@
 #include <cjson/cJSON.h>
 
 #define CLI_BENCH_SCHEMA "elcl-bench-1"
-#define CLI_MAX_RUNS 8
+#define CLI_MAX_FILES 8
 
 /* One quantity over the repetitions; median 0: not measured. */
 struct cli_measured {
@@ -15,7 +15,7 @@ struct cli_measured {
     bool once; /* one repetition: the spread is not known */
 };
 
-/* One result of a run. Strings are owned by the run's tree. */
+/* One result. Its strings belong to the file's tree. */
 struct cli_row {
     const char *model, *attention, *weights, *state, *status, *ids_hash;
     int batch_size, num_beams, num_beam_groups, source_length, new_tokens;
@@ -25,7 +25,7 @@ struct cli_row {
 };
 
 /* One file. */
-struct cli_run {
+struct cli_result_file {
     cJSON *tree;
     const char *path, *elcl, *commit, *date, *command;
     const char *device, *platform, *driver, *version;
@@ -37,20 +37,22 @@ struct cli_run {
 };
 
 struct cli_comparison {
-    struct cli_run runs[CLI_MAX_RUNS];
-    int n_runs;
+    struct cli_result_file files[CLI_MAX_FILES];
+    int n_files;
 };
 
 /* Reads and checks one file. One sentence when it is no result file or of another version. */
-int cli_run_read(const char *path, int index, struct cli_run *run, elcl_error *err);
-void cli_run_finish(struct cli_run *run);
+int cli_result_file_read(const char *path, int index, struct cli_result_file *file,
+                         elcl_error *err);
+void cli_result_file_finish(struct cli_result_file *file);
 
 /* The same work: all that was asked for, the variant of attention included or not. */
 bool cli_rows_agree(const struct cli_row *a, const struct cli_row *b, bool attention);
-/* The row of `run` that did the same work as `row`, or NULL. */
-const struct cli_row *cli_run_find(const struct cli_run *run, const struct cli_row *row);
-/* No row of an earlier run, nor an earlier one of this run, is the same work. */
-bool cli_row_is_first(const struct cli_comparison *c, int run, int row, bool attention);
+/* The row of `file` that did the same work as `row`, or NULL. */
+const struct cli_row *cli_result_file_find(const struct cli_result_file *file,
+                                           const struct cli_row *row);
+/* No row of an earlier file, nor an earlier one of this file, is the same work. */
+bool cli_row_is_first(const struct cli_comparison *c, int file, int row, bool attention);
 
 /* '+' faster, '-' slower, '=' within the noise of both, '!' other tokens came out, ' ' nothing to
  * compare. *ratio of samples per second, 0 where there is none. Noise: the sum of both spreads. */

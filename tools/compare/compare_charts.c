@@ -33,8 +33,8 @@ static void describe(const struct cli_row *r, char *text, size_t room)
 
 static void add_devices(struct panel *p)
 {
-    for (int i = 0; i < p->comparison->n_runs; i++) {
-        const struct cli_run *r = &p->comparison->runs[i];
+    for (int i = 0; i < p->comparison->n_files; i++) {
+        const struct cli_result_file *r = &p->comparison->files[i];
         (void)snprintf(p->chart.notes[p->chart.n_notes++], sizeof(p->chart.notes[0]),
                        "%c: %.60s, driver %.24s, %.10s, elcl %.16s", r->letter, r->device,
                        r->driver, r->version, r->elcl);
@@ -74,52 +74,54 @@ static void keep(struct panel *p, struct cli_series *s)
         p->chart.n_series--;
 }
 
-static struct cli_series *start_series(struct panel *p, int run, int variant, const char *name)
+static struct cli_series *start_series(struct panel *p, int file, int variant, const char *name)
 {
     struct cli_series *s = cli_chart_add(&p->chart);
     if (!s)
         return NULL;
     s->color = variant;
-    s->shape = run;
+    s->shape = file;
     s->line = s->marks = true;
-    (void)snprintf(s->name, sizeof(s->name), "%c, %s", p->comparison->runs[run].letter, name);
+    (void)snprintf(s->name, sizeof(s->name), "%c, %s", p->comparison->files[file].letter, name);
     return s;
 }
 
 /* What a row gives a chart; false: nothing. */
-typedef bool (*point_fn)(const struct cli_run *run, const struct cli_row *row,
+typedef bool (*point_fn)(const struct cli_result_file *file, const struct cli_row *row,
                          struct cli_point *point);
 
-/* Series for each run and variant over the rows that agree with `like`. */
+/* Series for each file and variant over the rows that agree with `like`. */
 static void add_variants(struct panel *p, const struct cli_row *like, point_fn get)
 {
-    for (int i = 0; i < p->comparison->n_runs; i++)
+    for (int i = 0; i < p->comparison->n_files; i++)
         for (int v = 0; v < (int)ELCL_COUNT(variants); v++) {
-            const struct cli_run *run = &p->comparison->runs[i];
+            const struct cli_result_file *file = &p->comparison->files[i];
             struct cli_series *s = start_series(p, i, v, variant_names[v]);
-            for (int j = 0; j < run->n_rows; j++) {
-                struct cli_point point = {.x = run->rows[j].batch_size};
-                if (cli_rows_agree(&run->rows[j], like, false) &&
-                    !strcmp(run->rows[j].attention, variants[v]) && get(run, &run->rows[j], &point))
+            for (int j = 0; j < file->n_rows; j++) {
+                struct cli_point point = {.x = file->rows[j].batch_size};
+                if (cli_rows_agree(&file->rows[j], like, false) &&
+                    !strcmp(file->rows[j].attention, variants[v]) &&
+                    get(file, &file->rows[j], &point))
                     cli_series_add(s, point);
             }
             keep(p, s);
         }
 }
 
-static bool throughput(const struct cli_run *run, const struct cli_row *row,
+static bool throughput(const struct cli_result_file *file, const struct cli_row *row,
                        struct cli_point *point)
 {
-    (void)run;
+    (void)file;
     point->y = row->samples.median;
     point->low = row->samples.min;
     point->high = row->samples.max;
     return point->y > 0;
 }
 
-static bool memory(const struct cli_run *run, const struct cli_row *row, struct cli_point *point)
+static bool memory(const struct cli_result_file *file, const struct cli_row *row,
+                   struct cli_point *point)
 {
-    (void)run;
+    (void)file;
     point->hollow = row->peak_bytes <= 0;
     point->y = (point->hollow ? row->planned_bytes : row->peak_bytes) / 0x1p30;
     return point->y > 0;
@@ -143,17 +145,17 @@ static void chart_throughput(struct panel *p, const struct cli_row *like)
 }
 
 /* EL's rate over `other`'s at the same batch. */
-static void add_ratios(struct panel *p, int run, const char *other, int color, const char *name,
+static void add_ratios(struct panel *p, int file, const char *other, int color, const char *name,
                        const struct cli_row *like)
 {
-    const struct cli_run *r = &p->comparison->runs[run];
-    struct cli_series *s = start_series(p, run, color, name);
+    const struct cli_result_file *r = &p->comparison->files[file];
+    struct cli_series *s = start_series(p, file, color, name);
     for (int j = 0; j < r->n_rows; j++) {
         struct cli_row wanted = r->rows[j];
         if (strcmp(wanted.attention, "el") != 0 || !cli_rows_agree(&wanted, like, false))
             continue;
         wanted.attention = other;
-        const struct cli_row *b = cli_run_find(r, &wanted);
+        const struct cli_row *b = cli_result_file_find(r, &wanted);
         if (!b || b->samples.median <= 0 || wanted.samples.median <= 0)
             continue;
         const double y = wanted.samples.median / b->samples.median;
@@ -174,7 +176,7 @@ static void chart_crossover(struct panel *p, const struct cli_row *like)
     p->chart.x_log = 2;
     p->chart.level = 1;
     p->chart.level_note = "dotted line: equal; above it EL-attention is faster";
-    for (int i = 0; i < p->comparison->n_runs; i++) {
+    for (int i = 0; i < p->comparison->n_files; i++) {
         add_ratios(p, i, "mha", 1, "against multi-head, shared by beams", like);
         add_ratios(p, i, "mha-beam", 2, "against multi-head, per beam", like);
     }
@@ -200,15 +202,15 @@ static void chart_memory(struct panel *p, const struct cli_row *like)
 }
 
 /* Each kernel once, from the result in which it took longest. */
-static void add_kernels(struct cli_series *s, const struct cli_run *run)
+static void add_kernels(struct cli_series *s, const struct cli_result_file *file)
 {
     struct {
         const char *name;
         double seconds;
     } seen[CLI_MAX_POINTS];
-    for (int j = 0; j < run->n_rows; j++) {
+    for (int j = 0; j < file->n_rows; j++) {
         const cJSON *k;
-        cJSON_ArrayForEach(k, run->rows[j].kernels)
+        cJSON_ArrayForEach(k, file->rows[j].kernels)
         {
             const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(k, "name"));
             const double gbs = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(k, "gbs"));
@@ -240,11 +242,11 @@ static bool has_point(const struct cli_series *s, const char *note)
 
 /* A line that rises with memory up to `rate` and is flat from there to x = high; color 7 or less.
  */
-static void add_roof(struct panel *p, int run, int color, const char *name, double gbs, double rate,
-                     double low, double high)
+static void add_roof(struct panel *p, int file, int color, const char *name, double gbs,
+                     double rate, double low, double high)
 {
     const double ridge = rate / gbs;
-    struct cli_series *roof = start_series(p, run, color, name);
+    struct cli_series *roof = start_series(p, file, color, name);
     if (!roof)
         return;
     roof->marks = false;
@@ -254,9 +256,9 @@ static void add_roof(struct panel *p, int run, int color, const char *name, doub
 }
 
 /* Roofs over the kernels `s`: of f32, and of narrower types where a kernel multiplies them. */
-static void add_roofs(struct panel *p, int run, const struct cli_series *s)
+static void add_roofs(struct panel *p, int file, const struct cli_series *s)
 {
-    const struct cli_run *r = &p->comparison->runs[run];
+    const struct cli_result_file *r = &p->comparison->files[file];
     const struct {
         const char *kernel, *name;
         double rate;
@@ -275,23 +277,23 @@ static void add_roofs(struct panel *p, int run, const struct cli_series *s)
         return;
     for (size_t i = 0; i < ELCL_COUNT(roofs); i++)
         if (roofs[i].rate > 0 && (!roofs[i].kernel || has_point(s, roofs[i].kernel)))
-            add_roof(p, run, roofs[i].color, roofs[i].name, gbs, roofs[i].rate, low, high);
+            add_roof(p, file, roofs[i].color, roofs[i].name, gbs, roofs[i].rate, low, high);
     (void)snprintf(note, sizeof(p->chart.notes[0]),
                    "Ceilings: %.4g GB/s of memory, %.4g GFLOP/s of f32 multiply-adds.", gbs,
                    r->mac_gflops);
     p->chart.n_notes++;
 }
 
-static void chart_roofline(struct panel *p, int run)
+static void chart_roofline(struct panel *p, int file)
 {
-    const struct cli_run *r = &p->comparison->runs[run];
+    const struct cli_result_file *r = &p->comparison->files[file];
     restart(p, "How near each kernel comes to what the device can do",
             "arithmetic intensity, FLOP per byte moved", "speed, GFLOP/s");
     (void)snprintf(p->chart.subtitle, sizeof(p->chart.subtitle),
                    "%.60s, driver %.24s, %.10s", /* "OpenCL 3.0" */
                    r->device, r->driver, r->version);
     p->chart.x_log = p->chart.y_log = 10;
-    struct cli_series *s = start_series(p, run, 0, "kernels");
+    struct cli_series *s = start_series(p, file, 0, "kernels");
     if (!s)
         return;
     s->line = false;
@@ -299,7 +301,7 @@ static void chart_roofline(struct panel *p, int run)
     keep(p, s);
     if (!p->chart.n_series)
         return;
-    add_roofs(p, run, s);
+    add_roofs(p, file, s);
     finish(p, "roofline",
            "A ceiling rises with the speed of memory and ends at the speed of arithmetic, both "
            "measured in the same run. A kernel under the rising part waits for memory, one under "
@@ -317,15 +319,15 @@ void cli_compare_charts(const struct cli_comparison *c, cli_chart_fn take, void 
     for (size_t k = 0; k < ELCL_COUNT(kinds) && !p.svg.failed; k++) {
         int n = 0;
         p.number = 0;
-        for (int i = 0; i < c->n_runs; i++)
-            for (int j = 0; j < c->runs[i].n_rows && n < MAX_PANELS; j++)
+        for (int i = 0; i < c->n_files; i++)
+            for (int j = 0; j < c->files[i].n_rows && n < MAX_PANELS; j++)
                 if (cli_row_is_first(c, i, j, false)) {
-                    kinds[k](&p, &c->runs[i].rows[j]);
+                    kinds[k](&p, &c->files[i].rows[j]);
                     n++;
                 }
     }
     p.number = 0;
-    for (int i = 0; i < c->n_runs && !p.svg.failed; i++)
+    for (int i = 0; i < c->n_files && !p.svg.failed; i++)
         chart_roofline(&p, i);
     if (p.svg.failed)
         take(user, NULL, NULL, &p.svg); /* memory is short: the taker's bytes fail with it */

@@ -43,13 +43,13 @@ static void add_cell(struct elcl_str *out, const char *text)
     elcl_str_text(out, "</td>");
 }
 
-static void add_runs(struct elcl_str *out, const struct cli_comparison *c)
+static void add_files(struct elcl_str *out, const struct cli_comparison *c)
 {
     elcl_str_text(out, "<h2>What was compared</h2>\n<div class=scroll><table><thead><tr><th>run"
                        "</th><th>device</th><th>driver</th><th>OpenCL</th><th>elcl</th><th>date"
                        "</th><th>file and command</th></tr></thead><tbody>\n");
-    for (int i = 0; i < c->n_runs; i++) {
-        const struct cli_run *r = &c->runs[i];
+    for (int i = 0; i < c->n_files; i++) {
+        const struct cli_result_file *r = &c->files[i];
         elcl_str_printf(out, "<tr><td>%c</td>", r->letter);
         add_cell(out, r->device);
         add_cell(out, r->driver);
@@ -84,11 +84,11 @@ void cli_compare_html(struct elcl_str *out, const struct cli_comparison *c)
                        "device did the same work. <b>EL-attention</b> keeps one copy of the "
                        "encoded text where ordinary <b>multi-head attention</b> keeps keys and "
                        "values for every layer, and often for every beam.</p>\n");
-    add_runs(out, c);
+    add_files(out, c);
     elcl_str_text(out, "<h2>Results</h2>\n<p class=dim>Median of the repetitions, with half the "
                        "range between the slowest and the fastest as \xc2\xb1; <i>once</i>: "
                        "one run, whose noise is not known. ");
-    if (c->n_runs > 1)
+    if (c->n_files > 1)
         elcl_str_text(out,
                       "A ratio is called <i>same</i> when it is within the noise of both "
                       "runs or 5 %, and <i>other tokens</i> when the devices generated different "

@@ -66,15 +66,15 @@ static int read_bytes(const char *path, struct elcl_str *bytes, elcl_error *err)
     return rc || !bytes->failed ? rc : elcl_fail_nomem(err);
 }
 
-static int take_rows(struct cli_run *run, const cJSON *results, elcl_error *err)
+static int take_rows(struct cli_result_file *file, const cJSON *results, elcl_error *err)
 {
-    run->rows = calloc((size_t)cJSON_GetArraySize(results) + 1, sizeof(*run->rows));
-    if (!run->rows)
+    file->rows = calloc((size_t)cJSON_GetArraySize(results) + 1, sizeof(*file->rows));
+    if (!file->rows)
         return elcl_fail_nomem(err);
     const cJSON *r;
     cJSON_ArrayForEach(r, results)
     {
-        struct cli_row *row = &run->rows[run->n_rows];
+        struct cli_row *row = &file->rows[file->n_rows];
         const cJSON *memory = get(r, "memory");
         *row = (struct cli_row){.model = text_of(r, "model"),
                                 .attention = text_of(r, "attention"),
@@ -93,73 +93,73 @@ static int take_rows(struct cli_run *run, const cJSON *results, elcl_error *err)
                                 .planned_bytes = number_of(memory, "planned_bytes"),
                                 .peak_bytes = number_of(memory, "peak_bytes"),
                                 .kernels = get(r, "kernel_times")};
-        run->n_rows++;
+        file->n_rows++;
         if (!*row->model || !*row->attention || !row->batch_size)
             return elcl_fail(err, ELCL_E_FORMAT,
-                             "%.200s: result %d lacks model, attention or batch_size", run->path,
-                             run->n_rows);
+                             "%.200s: result %d lacks model, attention or batch_size", file->path,
+                             file->n_rows);
     }
     return ELCL_OK;
 }
 
-static int take_run(struct cli_run *run, elcl_error *err)
+static int take_file(struct cli_result_file *file, elcl_error *err)
 {
-    const cJSON *tree = run->tree, *device = get(tree, "device"), *results = get(tree, "results");
+    const cJSON *tree = file->tree, *device = get(tree, "device"), *results = get(tree, "results");
     const char *schema = cJSON_GetStringValue(get(tree, "schema"));
     if (!schema || strncmp(schema, "elcl-bench-", 11) != 0)
         return elcl_fail(err, ELCL_E_FORMAT,
                          "%.200s: no result file of elcl bench (--output json), which begins "
                          "with \"schema\": \"" CLI_BENCH_SCHEMA "\"",
-                         run->path);
+                         file->path);
     if (strcmp(schema, CLI_BENCH_SCHEMA) != 0)
         return elcl_fail(err, ELCL_E_FORMAT,
                          "%.200s: written as %.40s, but this elcl compares " CLI_BENCH_SCHEMA
                          ": run its elcl bench again",
-                         run->path, schema);
+                         file->path, schema);
     if (!cJSON_IsObject(device) || !cJSON_IsArray(results))
         return elcl_fail(err, ELCL_E_FORMAT, "%.200s: \"device\" or \"results\" is missing",
-                         run->path);
+                         file->path);
     const cJSON *ceilings = get(tree, "ceilings");
-    run->elcl = text_of(tree, "elcl");
-    run->commit = text_of(tree, "commit");
-    run->date = text_of(tree, "date");
-    run->command = text_of(tree, "command");
-    run->device = text_of(device, "name");
-    run->platform = text_of(device, "platform");
-    run->driver = text_of(device, "driver");
-    run->version = text_of(device, "version");
-    run->copy_gbs = number_of(ceilings, "copy_gbs");
-    run->read_gbs = number_of(ceilings, "read_gbs");
-    run->mac_gflops = number_of(ceilings, "mac_f32_gflops");
-    run->mac_bf16_gflops = number_of(ceilings, "mac_bf16_gflops");
-    run->mac_int8_gops = number_of(ceilings, "mac_int8_gops");
-    return take_rows(run, results, err);
+    file->elcl = text_of(tree, "elcl");
+    file->commit = text_of(tree, "commit");
+    file->date = text_of(tree, "date");
+    file->command = text_of(tree, "command");
+    file->device = text_of(device, "name");
+    file->platform = text_of(device, "platform");
+    file->driver = text_of(device, "driver");
+    file->version = text_of(device, "version");
+    file->copy_gbs = number_of(ceilings, "copy_gbs");
+    file->read_gbs = number_of(ceilings, "read_gbs");
+    file->mac_gflops = number_of(ceilings, "mac_f32_gflops");
+    file->mac_bf16_gflops = number_of(ceilings, "mac_bf16_gflops");
+    file->mac_int8_gops = number_of(ceilings, "mac_int8_gops");
+    return take_rows(file, results, err);
 }
 
-int cli_run_read(const char *path, int index, struct cli_run *run, elcl_error *err)
+int cli_result_file_read(const char *path, int index, struct cli_result_file *file, elcl_error *err)
 {
     struct elcl_str bytes = {0};
-    *run = (struct cli_run){.path = path, .letter = (char)('A' + index)};
+    *file = (struct cli_result_file){.path = path, .letter = (char)('A' + index)};
     int rc = read_bytes(path, &bytes, err);
     if (!rc) {
-        run->tree = bytes.n ? cJSON_ParseWithLength(bytes.data, bytes.n) : NULL;
-        rc = run->tree ? take_run(run, err)
-                       : elcl_fail(err, ELCL_E_FORMAT,
-                                   "%.200s: no result file of elcl bench (--output json): "
-                                   "it is not one JSON object",
-                                   path);
+        file->tree = bytes.n ? cJSON_ParseWithLength(bytes.data, bytes.n) : NULL;
+        rc = file->tree ? take_file(file, err)
+                        : elcl_fail(err, ELCL_E_FORMAT,
+                                    "%.200s: no result file of elcl bench (--output json): "
+                                    "it is not one JSON object",
+                                    path);
     }
     elcl_str_finish(&bytes);
     if (rc)
-        cli_run_finish(run);
+        cli_result_file_finish(file);
     return rc;
 }
 
-void cli_run_finish(struct cli_run *run)
+void cli_result_file_finish(struct cli_result_file *file)
 {
-    cJSON_Delete(run->tree);
-    free(run->rows);
-    *run = (struct cli_run){0};
+    cJSON_Delete(file->tree);
+    free(file->rows);
+    *file = (struct cli_result_file){0};
 }
 
 bool cli_rows_agree(const struct cli_row *a, const struct cli_row *b, bool attention)
@@ -171,20 +171,21 @@ bool cli_rows_agree(const struct cli_row *a, const struct cli_row *b, bool atten
            (!attention || (!strcmp(a->attention, b->attention) && a->batch_size == b->batch_size));
 }
 
-const struct cli_row *cli_run_find(const struct cli_run *run, const struct cli_row *row)
+const struct cli_row *cli_result_file_find(const struct cli_result_file *file,
+                                           const struct cli_row *row)
 {
-    for (int i = 0; i < run->n_rows; i++)
-        if (cli_rows_agree(&run->rows[i], row, true))
-            return &run->rows[i];
+    for (int i = 0; i < file->n_rows; i++)
+        if (cli_rows_agree(&file->rows[i], row, true))
+            return &file->rows[i];
     return NULL;
 }
 
-bool cli_row_is_first(const struct cli_comparison *c, int run, int row, bool attention)
+bool cli_row_is_first(const struct cli_comparison *c, int file, int row, bool attention)
 {
-    const struct cli_row *r = &c->runs[run].rows[row];
-    for (int i = 0; i <= run; i++)
-        for (int j = 0; j < (i < run ? c->runs[i].n_rows : row); j++)
-            if (cli_rows_agree(&c->runs[i].rows[j], r, attention))
+    const struct cli_row *r = &c->files[file].rows[row];
+    for (int i = 0; i <= file; i++)
+        for (int j = 0; j < (i < file ? c->files[i].n_rows : row); j++)
+            if (cli_rows_agree(&c->files[i].rows[j], r, attention))
                 return false;
     return true;
 }

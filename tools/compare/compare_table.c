@@ -14,10 +14,10 @@ typedef void (*row_fn)(struct elcl_str *out, const struct cli_comparison *c,
 
 static void each_row(struct elcl_str *out, const struct cli_comparison *c, row_fn each)
 {
-    for (int i = 0; i < c->n_runs; i++)
-        for (int j = 0; j < c->runs[i].n_rows; j++)
+    for (int i = 0; i < c->n_files; i++)
+        for (int j = 0; j < c->files[i].n_rows; j++)
             if (cli_row_is_first(c, i, j, true))
-                each(out, c, &c->runs[i].rows[j]);
+                each(out, c, &c->files[i].rows[j]);
 }
 
 /* Decimals that show two digits of a ratio, of small ones too. */
@@ -58,7 +58,7 @@ static void describe(const struct cli_row *row, char *text, size_t room)
 static void add_markdown_row(struct elcl_str *out, const struct cli_comparison *c,
                              const struct cli_row *row)
 {
-    const struct cli_row *base = cli_run_find(&c->runs[0], row);
+    const struct cli_row *base = cli_result_file_find(&c->files[0], row);
     elcl_str_text(out, "| ");
     add_cell(out, row->model);
     elcl_str_text(out, " | ");
@@ -69,8 +69,8 @@ static void add_markdown_row(struct elcl_str *out, const struct cli_comparison *
     add_cell(out, row->state);
     elcl_str_printf(out, " | %d | %d | %d | %d |", row->batch_size, row->num_beams,
                     row->source_length, row->new_tokens);
-    for (int i = 0; i < c->n_runs; i++) {
-        const struct cli_row *r = cli_run_find(&c->runs[i], row);
+    for (int i = 0; i < c->n_files; i++) {
+        const struct cli_row *r = cli_result_file_find(&c->files[i], row);
         char text[64];
         double ratio;
         const char mark = cli_row_mark(r, base, &ratio);
@@ -88,8 +88,8 @@ static void add_markdown_row(struct elcl_str *out, const struct cli_comparison *
 
 void cli_compare_markdown(struct elcl_str *out, const struct cli_comparison *c)
 {
-    for (int i = 0; i < c->n_runs; i++) {
-        const struct cli_run *r = &c->runs[i];
+    for (int i = 0; i < c->n_files; i++) {
+        const struct cli_result_file *r = &c->files[i];
         elcl_str_printf(out, "- %c: ", r->letter);
         add_cell(out, r->device);
         elcl_str_text(out, ", driver ");
@@ -103,17 +103,17 @@ void cli_compare_markdown(struct elcl_str *out, const struct cli_comparison *c)
         elcl_str_text(out, ")\n");
     }
     elcl_str_text(out, "\n| model | attention | storage | batch | beams | source | new |");
-    for (int i = 0; i < c->n_runs; i++) {
-        elcl_str_printf(out, " %c samples/s |", c->runs[i].letter);
+    for (int i = 0; i < c->n_files; i++) {
+        elcl_str_printf(out, " %c samples/s |", c->files[i].letter);
         if (i)
-            elcl_str_printf(out, " %c/A |", c->runs[i].letter);
+            elcl_str_printf(out, " %c/A |", c->files[i].letter);
     }
     elcl_str_text(out, "\n|---|---|---|--:|--:|--:|--:|");
-    for (int i = 0; i < c->n_runs; i++)
+    for (int i = 0; i < c->n_files; i++)
         elcl_str_text(out, i ? "--:|--:|" : "--:|");
     elcl_str_text(out, "\n");
     each_row(out, c, add_markdown_row);
-    if (c->n_runs > 1)
+    if (c->n_files > 1)
         elcl_str_printf(out, "\n%s\n", explanation);
 }
 
@@ -137,17 +137,17 @@ static void add_field(struct elcl_str *out, double value)
 static void add_csv_row(struct elcl_str *out, const struct cli_comparison *c,
                         const struct cli_row *row)
 {
-    const struct cli_row *base = cli_run_find(&c->runs[0], row);
-    for (int i = 0; i < c->n_runs; i++) {
-        const struct cli_row *r = cli_run_find(&c->runs[i], row);
+    const struct cli_row *base = cli_result_file_find(&c->files[0], row);
+    for (int i = 0; i < c->n_files; i++) {
+        const struct cli_row *r = cli_result_file_find(&c->files[i], row);
         double ratio;
         const char mark = cli_row_mark(r, base, &ratio);
         if (!r)
             continue;
-        elcl_str_printf(out, "%c,", c->runs[i].letter);
-        const char *const texts[] = {c->runs[i].path, c->runs[i].device, c->runs[i].driver,
-                                     r->model,        r->attention,      r->weights,
-                                     r->state,        r->status};
+        elcl_str_printf(out, "%c,", c->files[i].letter);
+        const char *const texts[] = {c->files[i].path, c->files[i].device, c->files[i].driver,
+                                     r->model,         r->attention,       r->weights,
+                                     r->state,         r->status};
         for (size_t t = 0; t < ELCL_COUNT(texts); t++) {
             add_quoted(out, texts[t]);
             elcl_str_text(out, ",");
@@ -198,7 +198,7 @@ static void add_json_number(struct elcl_str *out, const char *key, double value)
 static void add_json_row(struct elcl_str *out, const struct cli_comparison *c,
                          const struct cli_row *row)
 {
-    const struct cli_row *base = cli_run_find(&c->runs[0], row);
+    const struct cli_row *base = cli_result_file_find(&c->files[0], row);
     elcl_str_text(out, out->data[out->n - 1] == '[' ? "\n  {" : ",\n  {");
     add_json_text(out, "model", row->model);
     add_json_text(out, "attention", row->attention);
@@ -210,13 +210,13 @@ static void add_json_row(struct elcl_str *out, const struct cli_comparison *c,
                     row->batch_size, row->num_beams, row->num_beam_groups, row->source_length,
                     row->new_tokens);
     bool any = false;
-    for (int i = 0; i < c->n_runs; i++) {
-        const struct cli_row *r = cli_run_find(&c->runs[i], row);
+    for (int i = 0; i < c->n_files; i++) {
+        const struct cli_row *r = cli_result_file_find(&c->files[i], row);
         double ratio;
         const char mark = cli_row_mark(r, base, &ratio);
         if (!r)
             continue;
-        elcl_str_printf(out, "%s\n    \"%c\": {", any ? "," : "", c->runs[i].letter);
+        elcl_str_printf(out, "%s\n    \"%c\": {", any ? "," : "", c->files[i].letter);
         any = true;
         add_json_text(out, "status", r->status);
         add_json_number(out, "samples_per_second", r->samples.median);
@@ -234,16 +234,16 @@ static void add_json_row(struct elcl_str *out, const struct cli_comparison *c,
 void cli_compare_json(struct elcl_str *out, const struct cli_comparison *c)
 {
     elcl_str_text(out, "{\"schema\": \"elcl-compare-1\", \"runs\": [");
-    for (int i = 0; i < c->n_runs; i++) {
+    for (int i = 0; i < c->n_files; i++) {
         elcl_str_text(out, i ? ",\n  {" : "\n  {");
-        add_json_text(out, "file", c->runs[i].path);
-        add_json_text(out, "device", c->runs[i].device);
-        add_json_text(out, "platform", c->runs[i].platform);
-        add_json_text(out, "driver", c->runs[i].driver);
-        add_json_text(out, "version", c->runs[i].version);
-        add_json_text(out, "elcl", c->runs[i].elcl);
-        add_json_text(out, "commit", c->runs[i].commit);
-        elcl_str_printf(out, "\"run\": \"%c\"}", c->runs[i].letter);
+        add_json_text(out, "file", c->files[i].path);
+        add_json_text(out, "device", c->files[i].device);
+        add_json_text(out, "platform", c->files[i].platform);
+        add_json_text(out, "driver", c->files[i].driver);
+        add_json_text(out, "version", c->files[i].version);
+        add_json_text(out, "elcl", c->files[i].elcl);
+        add_json_text(out, "commit", c->files[i].commit);
+        elcl_str_printf(out, "\"run\": \"%c\"}", c->files[i].letter);
     }
     elcl_str_text(out, "],\n \"results\": [");
     each_row(out, c, add_json_row);
@@ -256,7 +256,7 @@ static void add_html_row(struct elcl_str *out, const struct cli_comparison *c,
                          const struct cli_row *row)
 {
     static const char *const words[] = {"faster", "slower", "same", "other tokens"};
-    const struct cli_row *base = cli_run_find(&c->runs[0], row);
+    const struct cli_row *base = cli_result_file_find(&c->files[0], row);
     const char *const texts[] = {row->model,   "</td><td>", row->attention, "</td><td>",
                                  row->weights, "/",         row->state};
     elcl_str_text(out, "<tr><td>");
@@ -271,8 +271,8 @@ static void add_html_row(struct elcl_str *out, const struct cli_comparison *c,
                     "<td class=n>%d</td><td class=n>%d</td><td class=n>%d</td>"
                     "<td class=n>%d</td>",
                     row->batch_size, row->num_beams, row->source_length, row->new_tokens);
-    for (int i = 0; i < c->n_runs; i++) {
-        const struct cli_row *r = cli_run_find(&c->runs[i], row);
+    for (int i = 0; i < c->n_files; i++) {
+        const struct cli_row *r = cli_result_file_find(&c->files[i], row);
         char text[64];
         double ratio;
         const char mark = cli_row_mark(r, base, &ratio);
@@ -297,10 +297,10 @@ void cli_compare_html_table(struct elcl_str *out, const struct cli_comparison *c
         out, "<div class=scroll><table class=results><thead><tr><th>model</th><th>attention</th>"
              "<th>weights/state</th><th class=n>batch</th><th class=n>beams"
              "</th><th class=n>source</th><th class=n>new tokens</th>");
-    for (int i = 0; i < c->n_runs; i++) {
-        elcl_str_printf(out, "<th class=n>%c, samples/s</th>", c->runs[i].letter);
+    for (int i = 0; i < c->n_files; i++) {
+        elcl_str_printf(out, "<th class=n>%c, samples/s</th>", c->files[i].letter);
         if (i)
-            elcl_str_printf(out, "<th class=n>%c against A</th>", c->runs[i].letter);
+            elcl_str_printf(out, "<th class=n>%c against A</th>", c->files[i].letter);
     }
     elcl_str_text(out, "</tr></thead><tbody>\n");
     each_row(out, c, add_html_row);

@@ -115,7 +115,7 @@ static int parse(struct cli_plan_options *o, int argc, char **argv, elcl_error *
 /* Limits of a data sheet. */
 static int read_model(struct cli_plan_options *o, elcl_plan_params *p, elcl_error *err)
 {
-    const int rc = cli_machine_find(o->device_model, &o->machine, err);
+    const int rc = cli_device_model_find(o->device_model, &o->machine, err);
     p->device_type = o->machine.machine.type;
     p->machine = &o->machine.machine;
     if (!p->memory_limit_bytes)
@@ -141,7 +141,7 @@ static int read_device(struct cli_plan_options *o, elcl_plan_params *p, elcl_err
         if (!d->gpu_kernels)
             p->vector_width = d->vector_width >= 16 ? 16 : d->vector_width >= 8 ? 8 : 4;
         if (is_measured(o))
-            rc = cli_machine_measure(d, &o->machine, err);
+            rc = cli_device_model_measure(d, &o->machine, err);
         if (is_measured(o) || elcl_stored_rates(d, &o->machine.machine))
             p->machine = &o->machine.machine;
     }

@@ -6,7 +6,7 @@
 
 #include "common/args.h"
 #include "elcl/plan.h"
-#include "plan/machine.h"
+#include "plan/device_model.h"
 
 enum cli_plan_output { CLI_PLAN_TEXT, CLI_PLAN_CSV, CLI_PLAN_JSON };
 
@@ -19,8 +19,8 @@ struct cli_plan_options {
     int compute; /* enum elcl_compute */
     int output;  /* enum cli_plan_output */
     int help;
-    char device_name[128];            /* "": no device was looked at */
-    struct cli_machine_model machine; /* of the device model, or the device's stored rates */
+    char device_name[128];           /* "": no device was looked at */
+    struct cli_device_model machine; /* of the device model, or the device's stored rates */
 };
 
 struct cli_plan_row {
@@ -31,8 +31,8 @@ struct cli_plan_row {
 
 struct cli_plan_table {
     const char *model;
-    const char *device;                       /* name, "" */
-    const struct cli_machine_model *model_of; /* NULL: nothing is predicted */
+    const char *device;                      /* name, "" */
+    const struct cli_device_model *model_of; /* NULL: nothing is predicted */
     elcl_blueprint_info info;
     elcl_plan_params limits;   /* memory and buffers */
     struct cli_plan_row *rows; /* [n] */

@@ -1,4 +1,4 @@
-#include "plan/machine.h"
+#include "plan/device_model.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -49,10 +49,10 @@ static void copy_text(const cJSON *root, const char *key, const char *otherwise,
     (void)snprintf(out, n, "%s", text ? text : otherwise);
 }
 
-static int parse(const cJSON *root, const char *path, struct cli_machine_model *model,
+static int parse(const cJSON *root, const char *path, struct cli_device_model *model,
                  elcl_error *err)
 {
-    struct cli_machine_model m = {.memory_bytes = 0};
+    struct cli_device_model m = {.memory_bytes = 0};
     double bytes = 0;
     char type[8];
     const bool cached = cJSON_GetObjectItemCaseSensitive(root, "cache_bytes") ||
@@ -90,7 +90,7 @@ static int parse(const cJSON *root, const char *path, struct cli_machine_model *
     return ELCL_OK;
 }
 
-static int parse_text(const char *text, size_t n, const char *path, struct cli_machine_model *model,
+static int parse_text(const char *text, size_t n, const char *path, struct cli_device_model *model,
                       elcl_error *err)
 {
     cJSON *root = cJSON_ParseWithLength(text, n);
@@ -101,7 +101,7 @@ static int parse_text(const char *text, size_t n, const char *path, struct cli_m
     return rc;
 }
 
-static int from_file(const char *path, struct cli_machine_model *model, elcl_error *err)
+static int from_file(const char *path, struct cli_device_model *model, elcl_error *err)
 {
     struct elcl_str text = {0};
     int rc = read_text(path, &text, err);
@@ -112,7 +112,7 @@ static int from_file(const char *path, struct cli_machine_model *model, elcl_err
 }
 
 /* The name of a file without its ending. */
-static int stem(const struct cli_machine_file *file)
+static int stem(const struct cli_device_model_file *file)
 {
     return (int)(strlen(file->name) - strlen(".json"));
 }
@@ -120,7 +120,7 @@ static int stem(const struct cli_machine_file *file)
 static int refuse(const char *which, elcl_error *err)
 {
     struct elcl_str names = {0};
-    for (const struct cli_machine_file *f = cli_machine_files; f->name; f++)
+    for (const struct cli_device_model_file *f = cli_device_model_files; f->name; f++)
         elcl_str_printf(&names, "%.*s, ", stem(f), f->name);
     const int rc = names.failed ? elcl_fail_nomem(err)
                                 : elcl_fail(err, ELCL_E_ARG,
@@ -131,19 +131,19 @@ static int refuse(const char *which, elcl_error *err)
     return rc;
 }
 
-int cli_machine_find(const char *which, struct cli_machine_model *model, elcl_error *err)
+int cli_device_model_find(const char *which, struct cli_device_model *model, elcl_error *err)
 {
-    for (const struct cli_machine_file *f = cli_machine_files; f->name; f++)
+    for (const struct cli_device_model_file *f = cli_device_model_files; f->name; f++)
         if (strlen(which) == (size_t)stem(f) && !strncmp(which, f->name, strlen(which)))
             return parse_text((const char *)f->text, f->bytes, f->name, model, err);
     return strchr(which, '.') || strchr(which, '/') ? from_file(which, model, err)
                                                     : refuse(which, err);
 }
 
-int cli_machine_measure(const elcl_device_desc *device, struct cli_machine_model *model,
-                        elcl_error *err)
+int cli_device_model_measure(const elcl_device_desc *device, struct cli_device_model *model,
+                             elcl_error *err)
 {
-    struct cli_machine_model m = {.memory_bytes = device->memory_bytes};
+    struct cli_device_model m = {.memory_bytes = device->memory_bytes};
     elcl_ceilings c;
     char index[16];
     (void)snprintf(index, sizeof(index), "%d", device->index);
