@@ -173,11 +173,11 @@ int elcl_config_float_or(const struct elcl_config *config, const char *key, doub
 int elcl_config_bool_or(const struct elcl_config *config, const char *key, bool fallback, bool *out,
                         elcl_error *err)
 {
-    const cJSON *value = lookup(config, key);
-    if (value && !cJSON_IsBool(value))
-        return elcl_json_mismatch(config->path, key, "true or false", value, err);
-    *out = value ? cJSON_IsTrue(value) : fallback;
-    return ELCL_OK;
+    bool value = fallback;
+    const int rc = elcl_json_bool(config->model, key, config->path, &value, err);
+    if (!rc)
+        *out = value;
+    return rc;
 }
 
 int elcl_config_string_or(const struct elcl_config *config, const char *key, const char *fallback,

@@ -127,6 +127,18 @@ bool elcl_json_int(const cJSON *value, int64_t min, int64_t max, int64_t *out)
     return true;
 }
 
+int elcl_json_bool(const cJSON *object, const char *key, const char *name, bool *out,
+                   elcl_error *err)
+{
+    const cJSON *value = elcl_json_get(object, key);
+    if (!value || cJSON_IsNull(value))
+        return ELCL_OK;
+    if (!cJSON_IsBool(value))
+        return elcl_json_mismatch(name, key, "true or false", value, err);
+    *out = cJSON_IsTrue(value);
+    return ELCL_OK;
+}
+
 int elcl_json_mismatch(const char *name, const char *key, const char *what, const cJSON *found,
                        elcl_error *err)
 {

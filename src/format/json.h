@@ -35,6 +35,10 @@ struct elcl_json_text elcl_json_describe(const cJSON *value);
  * integer saturates. false: not a number, not an integer or outside. */
 bool elcl_json_int(const cJSON *value, int64_t min, int64_t max, int64_t *out);
 
+/* Reads a flag of an object; *out stays where the key is absent or null. */
+int elcl_json_bool(const cJSON *object, const char *key, const char *name, bool *out,
+                   elcl_error *err);
+
 /* "name: key: expected what, found ..." as ELCL_E_FORMAT. */
 int elcl_json_mismatch(const char *name, const char *key, const char *what, const cJSON *found,
                        elcl_error *err);

@@ -1,6 +1,6 @@
 /* Tokens that are recognized inside a text before it is cut into words. */
-#ifndef ELCL_FORMAT_ADDED_H
-#define ELCL_FORMAT_ADDED_H
+#ifndef ELCL_TEXT_ADDED_TOKENS_H
+#define ELCL_TEXT_ADDED_TOKENS_H
 
 #include <stdbool.h>
 #include <stddef.h>

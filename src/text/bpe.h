@@ -3,8 +3,8 @@
  * merge of lowest rank first. Symbols are token ids; pieces that are no tokens have symbols too
  * (numbers above the ids), because merges may pass through them.
  */
-#ifndef ELCL_FORMAT_BPE_H
-#define ELCL_FORMAT_BPE_H
+#ifndef ELCL_TEXT_BPE_H
+#define ELCL_TEXT_BPE_H
 
 #include <stdbool.h>
 #include <stddef.h>

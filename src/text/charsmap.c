@@ -6,6 +6,7 @@
 #include <utf8proc.h>
 
 #include "base/utf8.h"
+#include "text/characters.h"
 
 void elcl_charsmap_finish(struct elcl_charsmap *map)
 {
@@ -126,8 +127,7 @@ static void apply_to_characters(const struct elcl_charsmap *map, const char *s, 
 {
     for (size_t i = 0; i < n;) {
         uint32_t code;
-        const int length = elcl_utf8_next(s + i, n - i, &code);
-        const size_t bytes = length > 0 ? (size_t)length : 1;
+        const size_t bytes = elcl_character(s + i, n - i, &code);
         const char *text = find(map, s + i, bytes);
         if (text)
             elcl_str_append(out, text, strlen(text));
@@ -141,15 +141,15 @@ static void apply_to_characters(const struct elcl_charsmap *map, const char *s, 
 static size_t grapheme(const char *s, size_t n)
 {
     utf8proc_int32_t state = 0;
-    uint32_t before = 0, code;
-    size_t i = (size_t)elcl_max_int(elcl_utf8_next(s, n, &before), 1);
+    uint32_t before, code;
+    size_t i = elcl_character(s, n, &before);
     while (i < n) {
-        const int length = elcl_utf8_next(s + i, n - i, &code);
-        if (length <= 0 || utf8proc_grapheme_break_stateful((utf8proc_int32_t)before,
-                                                            (utf8proc_int32_t)code, &state))
+        const size_t length = elcl_character(s + i, n - i, &code);
+        if (utf8proc_grapheme_break_stateful((utf8proc_int32_t)before, (utf8proc_int32_t)code,
+                                             &state))
             break;
         before = code;
-        i += (size_t)length;
+        i += length;
     }
     return i;
 }

@@ -1,7 +1,7 @@
 /* The replacements that a SentencePiece model makes before it cuts a text: a table from character
  * sequences to texts, as tokenizer.json carries it. */
-#ifndef ELCL_FORMAT_CHARSMAP_H
-#define ELCL_FORMAT_CHARSMAP_H
+#ifndef ELCL_TEXT_CHARSMAP_H
+#define ELCL_TEXT_CHARSMAP_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -5,10 +5,10 @@
 
 #include <utf8proc.h>
 
-#include "text/charsmap.h"
-#include "format/json.h"
-#include "text/pretoken.h"
 #include "base/utf8.h"
+#include "format/json.h"
+#include "text/characters.h"
+#include "text/charsmap.h"
 
 enum kind { CHARSMAP, REPLACE, SQUEEZE, PREPEND, UNICODE, LOWERCASE, STRIP };
 
@@ -158,24 +158,6 @@ int elcl_normalizer_read(struct elcl_normalizer *normalizer, const cJSON *value,
 
 /* ---- running ------------------------------------------------------------------------------- */
 
-static void replace(const struct elcl_normalizer_step *step, const char *s, size_t n,
-                    struct elcl_str *out)
-{
-    const size_t n_from = strlen(step->from), n_to = strlen(step->to);
-    size_t done = 0;
-    for (size_t i = 0; i < n;) {
-        if (n - i < n_from || memcmp(s + i, step->from, n_from) != 0) {
-            i++;
-            continue;
-        }
-        elcl_str_append(out, s + done, i - done);
-        elcl_str_append(out, step->to, n_to);
-        i += n_from;
-        done = i;
-    }
-    elcl_str_append(out, s + done, n - done);
-}
-
 static void squeeze(const char *to, const char *s, size_t n, struct elcl_str *out)
 {
     for (size_t i = 0; i < n;) {
@@ -195,37 +177,17 @@ static void squeeze(const char *to, const char *s, size_t n, struct elcl_str *ou
 static void lowercase(const char *s, size_t n, struct elcl_str *out)
 {
     for (size_t i = 0; i < n;) {
-        uint32_t code = 0;
+        uint32_t code;
         char lower[4];
-        const int length = elcl_utf8_next(s + i, n - i, &code);
+        const size_t length = elcl_character(s + i, n - i, &code);
         if (code == 0x130) {
             elcl_str_append(out, "i\xcc\x87", 3);
         } else {
             code = (uint32_t)utf8proc_tolower((utf8proc_int32_t)code);
             elcl_str_append(out, lower, (size_t)elcl_utf8_put(code, lower));
         }
-        i += length > 0 ? (size_t)length : 1;
+        i += length;
     }
-}
-
-static void strip(const struct elcl_normalizer_step *step, const char *s, size_t n,
-                  struct elcl_str *out)
-{
-    size_t begin = n, end = 0; /* of what is no white space */
-    for (size_t i = 0; i < n;) {
-        uint32_t code = 0;
-        const int length = elcl_utf8_next(s + i, n - i, &code);
-        const size_t next = i + (length > 0 ? (size_t)length : 1);
-        if (!elcl_is_white_space(code)) {
-            begin = begin < i ? begin : i;
-            end = next;
-        }
-        i = next;
-    }
-    begin = step->left ? begin : 0;
-    end = step->right ? end : n;
-    if (begin < end)
-        elcl_str_append(out, s + begin, end - begin);
 }
 
 static int to_form(utf8proc_option_t option, const char *s, size_t n, struct elcl_str *out,
@@ -256,7 +218,7 @@ static int run_step(const struct elcl_normalizer_step *step, const char *s, size
         elcl_charsmap_apply(&step->map, s, n, out);
         break;
     case REPLACE:
-        replace(step, s, n, out);
+        elcl_append_replaced(out, s, n, step->from, step->to);
         break;
     case SQUEEZE:
         squeeze(step->to, s, n, out);
@@ -272,7 +234,7 @@ static int run_step(const struct elcl_normalizer_step *step, const char *s, size
         lowercase(s, n, out);
         break;
     case STRIP:
-        strip(step, s, n, out);
+        elcl_append_stripped(out, s, n, step->left, step->right, elcl_is_white_space);
         break;
     }
     return ELCL_OK;

@@ -1,6 +1,6 @@
 /* The normalizer of a tokenizer.json: text to text, step by step. */
-#ifndef ELCL_FORMAT_NORMALIZER_H
-#define ELCL_FORMAT_NORMALIZER_H
+#ifndef ELCL_TEXT_NORMALIZER_H
+#define ELCL_TEXT_NORMALIZER_H
 
 #include <stddef.h>
 

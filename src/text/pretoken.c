@@ -4,16 +4,9 @@
 
 #include <utf8proc.h>
 
-#include "base/utf8.h"
+#include "text/characters.h"
 
 enum char_class { SPACE, LETTER, NUMBER, OTHER };
-
-bool elcl_is_white_space(uint32_t code)
-{
-    return (code >= 0x09 && code <= 0x0d) || code == 0x20 || code == 0x85 || code == 0xa0 ||
-           code == 0x1680 || (code >= 0x2000 && code <= 0x200a) || code == 0x2028 ||
-           code == 0x2029 || code == 0x202f || code == 0x205f || code == 0x3000;
-}
 
 static enum char_class class_of(uint32_t code)
 {
@@ -43,9 +36,8 @@ static enum char_class class_of(uint32_t code)
 /* The class of the character at s and its length in bytes. */
 static enum char_class read_class(const char *s, size_t n, size_t *length)
 {
-    uint32_t code = 0;
-    const int bytes = elcl_utf8_next(s, n, &code);
-    *length = bytes > 0 ? (size_t)bytes : 1;
+    uint32_t code;
+    *length = elcl_character(s, n, &code);
     return class_of(code);
 }
 

@@ -1,13 +1,8 @@
-/* Text -> words as GPT-2's byte-level BPE cuts them, and the classes of characters it needs. */
-#ifndef ELCL_FORMAT_PRETOKEN_H
-#define ELCL_FORMAT_PRETOKEN_H
+/* Text -> words as GPT-2's byte-level BPE cuts them. */
+#ifndef ELCL_TEXT_PRETOKEN_H
+#define ELCL_TEXT_PRETOKEN_H
 
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
-
-/* Unicode's White_Space property. */
-bool elcl_is_white_space(uint32_t code);
 
 /* The length of the first word of n >= 1 bytes of valid UTF-8, under the pattern
  *     's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+

@@ -1,7 +1,7 @@
 /* SentencePiece model files through libsentencepiece; spm.cc is the only C++ of the project. Built
  * without the library, elcl_spm_create() refuses every file with the remedy. */
-#ifndef ELCL_FORMAT_SPM_H
-#define ELCL_FORMAT_SPM_H
+#ifndef ELCL_TEXT_SPM_H
+#define ELCL_TEXT_SPM_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/json.h"
 #include "base/utf8.h"
+#include "format/json.h"
+#include "text/characters.h"
 
 enum kind { METASPACE, REPLACE, BYTES, FUSE, STRIP };
 
@@ -161,20 +162,6 @@ int elcl_decoder_read(struct elcl_decoder *decoder, const cJSON *value, const ch
 
 /* ---- running ------------------------------------------------------------------------------- */
 
-/* s with every `from` replaced. */
-static void replace(const char *from, const char *to, const char *s, size_t n, struct elcl_str *out)
-{
-    const size_t n_from = strlen(from), n_to = strlen(to);
-    for (size_t i = 0; i < n;) {
-        if (n - i >= n_from && !memcmp(s + i, from, n_from)) {
-            elcl_str_append(out, to, n_to);
-            i += n_from;
-        } else {
-            elcl_str_append(out, s + i++, 1);
-        }
-    }
-}
-
 static int hex_of(char c)
 {
     if (c >= '0' && c <= '9')
@@ -242,9 +229,9 @@ static void run_step(const struct elcl_decoder_step *step, const struct elcl_spe
             if (step->kind == STRIP)
                 strip(step, s, n, &out->text);
             else if (step->kind == METASPACE && !i && !step->keep_first)
-                replace(step->from, "", s, n, &out->text);
+                elcl_append_replaced(&out->text, s, n, step->from, "");
             else
-                replace(step->from, step->to, s, n, &out->text);
+                elcl_append_replaced(&out->text, s, n, step->from, step->to);
             end_spelling(out);
         }
     }
@@ -273,7 +260,7 @@ void elcl_clean_up(struct elcl_str *text)
     };
     for (size_t i = 0; i < ELCL_COUNT(pairs) && text->n; i++) {
         struct elcl_str next = {0};
-        replace(pairs[i][0], pairs[i][1], text->data, text->n, &next);
+        elcl_append_replaced(&next, text->data, text->n, pairs[i][0], pairs[i][1]);
         next.failed = next.failed || text->failed;
         elcl_str_finish(text);
         *text = next;

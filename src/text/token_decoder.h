@@ -1,6 +1,6 @@
 /* The decoder of a tokenizer.json: spellings of tokens to text, step by step. */
-#ifndef ELCL_FORMAT_DECODER_H
-#define ELCL_FORMAT_DECODER_H
+#ifndef ELCL_TEXT_TOKEN_DECODER_H
+#define ELCL_TEXT_TOKEN_DECODER_H
 
 #include <stdbool.h>
 #include <stddef.h>

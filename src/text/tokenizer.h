@@ -1,6 +1,6 @@
 /* Text <-> token ids: one face for all tokenizers. Immutable after loading: safe to share. */
-#ifndef ELCL_FORMAT_TOKENIZER_H
-#define ELCL_FORMAT_TOKENIZER_H
+#ifndef ELCL_TEXT_TOKENIZER_H
+#define ELCL_TEXT_TOKENIZER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,8 +33,6 @@ int elcl_tokenizer_decode(const struct elcl_tokenizer *tokenizer, const int32_t 
 /* Largest id + 1, of sources and of outputs. */
 int32_t elcl_tokenizer_size(const struct elcl_tokenizer *tokenizer);
 int32_t elcl_tokenizer_target_size(const struct elcl_tokenizer *tokenizer);
-/* The id of a token spelled as in the vocabulary file, or -1. */
-int32_t elcl_tokenizer_id(const struct elcl_tokenizer *tokenizer, const char *token);
 /* A flag of a directory's tokenizer_config.json; `fallback` where there is no such file or key. */
 int elcl_tokenizer_config_bool(const char *directory, const char *key, bool fallback, bool *out,
                                elcl_error *err);

@@ -16,11 +16,7 @@ static int read_flag(const char *path, const char *key, bool *out, elcl_error *e
     int rc;
     ELCL_TRY(elcl_read_file(path, MAX_BYTES, &text, &n, err));
     ELCL_TRY(elcl_json_parse(text, n, path, &root, err));
-    const cJSON *value = elcl_json_get(root, key);
-    if (value && !cJSON_IsNull(value) && !cJSON_IsBool(value))
-        rc = elcl_json_mismatch(path, key, "true or false", value, err);
-    else if (cJSON_IsBool(value))
-        *out = cJSON_IsTrue(value);
+    rc = elcl_json_bool(root, key, path, out, err);
 fail:
     cJSON_Delete(root);
     free(text);

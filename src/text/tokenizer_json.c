@@ -3,7 +3,8 @@
 #include <string.h>
 
 #include "format/json.h"
-#include "text/tokenizer_impl.h"
+#include "text/characters.h"
+#include "text/tokenizer_load.h"
 
 static int unsupported(const char *file, const char *key, const char *what, const cJSON *found,
                        elcl_error *err)
@@ -41,7 +42,7 @@ static int read_unk(struct elcl_tokenizer *t, const cJSON *model, const char *fi
         return ELCL_OK;
     if (!cJSON_IsString(unk))
         return elcl_json_mismatch(file, "unk_token", "a string", unk, err);
-    t->unk = elcl_tokenizer_id(t, unk->valuestring);
+    t->unk = elcl_token_id(t, unk->valuestring);
     if (t->unk < 0)
         return elcl_json_mismatch(file, "unk_token", "a token of the vocabulary", unk, err);
     return ELCL_OK;
@@ -78,6 +79,7 @@ static int build_byte_level(struct elcl_tokenizer *t, const cJSON *root, const c
                                        "byte_fallback", "ignore_merges"};
     const cJSON *model = elcl_json_get(root, "model");
     int rc;
+    t->kind = &elcl_kind_bytes;
     ELCL_TRY(check_byte_level(t, root, file, err));
     ELCL_TRY(check_options(model, keys, ELCL_COUNT(keys), file, err));
     ELCL_TRY(elcl_vocab_read(t, elcl_json_get(model, "vocab"), file, err));
@@ -108,7 +110,7 @@ static int read_metaspace(struct elcl_tokenizer *t, const cJSON *part, const cha
     cutting->whole = cJSON_IsFalse(elcl_json_get(part, "split"));
     cutting->prepend = cJSON_IsFalse(elcl_json_get(part, "add_prefix_space")) ? ELCL_PREPEND_NEVER
                                                                               : ELCL_PREPEND_ALWAYS;
-    if (!cJSON_IsString(replacement) || strcmp(replacement->valuestring, "\xe2\x96\x81") != 0)
+    if (!cJSON_IsString(replacement) || strcmp(replacement->valuestring, ELCL_UNDERLINE) != 0)
         return unsupported(file, "replacement", "U+2581", replacement, err);
     if (!scheme)
         return ELCL_OK;
@@ -241,7 +243,7 @@ static int read_unigram(struct elcl_tokenizer *t, const cJSON *model, const char
         const size_t n = strlen(piece->valuestring);
         pieces[id] = (struct elcl_unigram_piece){
             .s = piece->valuestring, .n = (uint32_t)n, .id = id, .score = score->valuedouble};
-        rc = elcl_vocab_add_n(t, piece->valuestring, n, id, 0, file, err);
+        rc = elcl_vocab_add(t, piece->valuestring, n, id, 0, file, err);
     }
     if (!rc)
         rc = elcl_unigram_build(&t->unigram, pieces, (size_t)count, (size_t)count, err);
@@ -275,7 +277,7 @@ static void find_bytes(struct elcl_tokenizer *t, const cJSON *model)
     for (int i = 0; i < 256; i++) {
         char name[16];
         snprintf(name, sizeof(name), "<0x%02X>", (unsigned)i);
-        t->byte_token[i] = elcl_tokenizer_id(t, name);
+        t->byte_token[i] = elcl_token_id(t, name);
     }
 }
 
@@ -284,11 +286,11 @@ static int build_pieces(struct elcl_tokenizer *t, const cJSON *root, const char 
 {
     const cJSON *model = elcl_json_get(root, "model");
     int rc;
-    t->kind = is_type(model, "Unigram") ? ELCL_KIND_UNIGRAM : ELCL_KIND_CHARS;
+    t->kind = is_type(model, "Unigram") ? &elcl_kind_unigram : &elcl_kind_characters;
     ELCL_TRY(elcl_normalizer_read(&t->normalizer, elcl_json_get(root, "normalizer"), file, err));
     ELCL_TRY(read_pre_tokenizer(t, root, file, err));
     ELCL_TRY(elcl_decoder_read(&t->decoder, elcl_json_get(root, "decoder"), file, err));
-    if (t->kind == ELCL_KIND_UNIGRAM)
+    if (t->kind == &elcl_kind_unigram)
         ELCL_TRY(read_unigram(t, model, file, err));
     else
         ELCL_TRY(read_characters(t, model, file, err));
@@ -302,7 +304,7 @@ static int build_pieces(struct elcl_tokenizer *t, const cJSON *root, const char 
             return elcl_fail(err, ELCL_E_FORMAT,
                              "%s: post_processor: id %d is not in the vocabulary", file, (int)id);
     }
-    t->eos = elcl_tokenizer_id(t, "</s>");
+    t->eos = elcl_token_id(t, "</s>");
 fail:
     return rc;
 }

@@ -4,7 +4,7 @@
 
 #include "base/os.h"
 #include "format/json.h"
-#include "text/tokenizer_impl.h"
+#include "text/tokenizer_load.h"
 
 #define MAX_FILE_BYTES ((size_t)256 << 20)
 
@@ -14,53 +14,6 @@
 static int parse_file(const struct elcl_text_file *file, cJSON **root, elcl_error *err)
 {
     return file->data ? elcl_json_parse(file->data, file->n, file->path, root, err) : ELCL_OK;
-}
-
-/* A switch of tokenizer_config.json; *out stays where it is not there. */
-static int read_switch(const cJSON *config, const char *key, const char *file, bool *out,
-                       elcl_error *err)
-{
-    const cJSON *value = elcl_json_get(config, key);
-    if (!value || cJSON_IsNull(value))
-        return ELCL_OK;
-    if (!cJSON_IsBool(value))
-        return elcl_json_mismatch(file, key, "true or false", value, err);
-    *out = cJSON_IsTrue(value);
-    return ELCL_OK;
-}
-
-/* A directory without tokenizer.json: first the vocabulary, then its special tokens. */
-static int build_python(struct elcl_tokenizer *t, const struct elcl_text_file *files,
-                        const cJSON *config, elcl_error *err)
-{
-    cJSON *vocab = NULL, *special_map = NULL, *added_tokens = NULL;
-    const char *config_path = files[ELCL_FILE_CONFIG].path;
-    int rc;
-    ELCL_TRY(parse_file(&files[ELCL_FILE_SPECIAL_MAP], &special_map, err));
-    ELCL_TRY(parse_file(&files[ELCL_FILE_ADDED_TOKENS], &added_tokens, err));
-    if (files[ELCL_FILE_SOURCE_WORDS].data) {
-        ELCL_TRY(elcl_words_build(t, files, config, err));
-    } else if (files[ELCL_FILE_SPM].data || files[ELCL_FILE_SOURCE_SPM].data) {
-        ELCL_TRY(elcl_spm_build(t, files, config, err));
-    } else {
-        ELCL_TRY(parse_file(&files[ELCL_FILE_VOCAB], &vocab, err));
-        ELCL_TRY(elcl_vocab_read(t, vocab, files[ELCL_FILE_VOCAB].path, err));
-        ELCL_TRY(elcl_special_find_class(t, config, config_path, err));
-    }
-    ELCL_TRY(elcl_special_read(t, config, special_map, added_tokens, files, err));
-    if (t->kind == ELCL_KIND_BYTES) {
-        ELCL_TRY(elcl_vocab_spell_bytes(t, err));
-        ELCL_TRY(elcl_merges_read_text(t, &files[ELCL_FILE_MERGES], err));
-    } else {
-        t->wraps = true;
-        if (t->eos >= 0)
-            t->wrap = (struct elcl_wrap){.n_after = 1, .after = {t->eos}};
-    }
-fail:
-    cJSON_Delete(vocab);
-    cJSON_Delete(special_map);
-    cJSON_Delete(added_tokens);
-    return rc;
 }
 
 /* The file that the vocabulary comes from; NULL: there is none. */
@@ -89,15 +42,17 @@ static int build(struct elcl_tokenizer *t, const struct elcl_text_file *files, e
     if (json->data)
         ELCL_TRY(elcl_json_build(t, root, json->path, err));
     else
-        ELCL_TRY(build_python(t, files, config, err));
-    if (t->kind == ELCL_KIND_BYTES)
+        ELCL_TRY(elcl_python_build(t, files, config, err));
+    if (t->kind == &elcl_kind_bytes)
         /* Overrides what tokenizer.json says, as it does in transformers. */
-        ELCL_TRY(read_switch(config, "add_prefix_space", config_path, &t->add_prefix_space, err));
+        ELCL_TRY(
+            elcl_json_bool(config, "add_prefix_space", config_path, &t->add_prefix_space, err));
     else
         ELCL_TRY(elcl_languages_read(t, config, config_path, err));
-    ELCL_TRY(read_switch(config, "clean_up_tokenization_spaces", config_path, &t->clean_up, err));
-    if (t->unk < 0 && (t->kind == ELCL_KIND_BYTES || t->python))
-        t->unk = elcl_tokenizer_id(t, "<unk>");
+    ELCL_TRY(
+        elcl_json_bool(config, "clean_up_tokenization_spaces", config_path, &t->clean_up, err));
+    if (t->unk < 0 && (t->kind == &elcl_kind_bytes || t->python))
+        t->unk = elcl_token_id(t, "<unk>");
     elcl_added_sort(&t->added);
     elcl_added_sort(&t->normalized);
 fail:
@@ -111,6 +66,9 @@ int elcl_tokenizer_build(const struct elcl_text_file files[ELCL_N_TOKENIZER_FILE
                          struct elcl_tokenizer **tokenizer, elcl_error *err)
 {
     const struct elcl_text_file *vocab = find_vocab(files);
+    if (!vocab && files[ELCL_FILE_MERGES].data)
+        return elcl_fail(err, ELCL_E_IO, "%s: is missing, but merges.txt is there",
+                         files[ELCL_FILE_VOCAB].path);
     if (!vocab) {
         *tokenizer = NULL;
         return ELCL_OK;
@@ -172,14 +130,6 @@ int elcl_tokenizer_load(const char *directory, struct elcl_tokenizer **tokenizer
 {
     struct elcl_text_file files[ELCL_N_TOKENIZER_FILES] = {{0}};
     int rc = read_files(directory, files, err);
-    const struct elcl_text_file *found = rc ? NULL : find_vocab(files);
-    const bool has_vocab = files[ELCL_FILE_VOCAB].data != NULL;
-    const bool has_merges = files[ELCL_FILE_MERGES].data != NULL;
-    const bool only_vocab = !found || found == &files[ELCL_FILE_VOCAB];
-    if (!rc && only_vocab && has_vocab != has_merges)
-        rc = elcl_fail(err, ELCL_E_IO, "%s: is missing, but %s is there",
-                       files[has_vocab ? ELCL_FILE_MERGES : ELCL_FILE_VOCAB].path,
-                       has_vocab ? "vocab.json" : "merges.txt");
     if (!rc)
         rc = elcl_tokenizer_build(files, tokenizer, err);
     for (int i = 0; i < ELCL_N_TOKENIZER_FILES; i++) {

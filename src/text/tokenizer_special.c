@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "format/json.h"
-#include "text/tokenizer_impl.h"
+#include "text/tokenizer_load.h"
 
 /* The first registration of a content decides how it strips; being special adds up. */
 int elcl_special_add(struct elcl_tokenizer *t, const struct elcl_added *added, bool special,
@@ -12,7 +12,7 @@ int elcl_special_add(struct elcl_tokenizer *t, const struct elcl_added *added, b
     const int32_t symbol = elcl_strmap_get(&t->symbol_of, added->content, added->n);
     const bool known = symbol >= 0 && (t->symbols[symbol].kind & ELCL_SYMBOL_VERBATIM);
     const unsigned kind = ELCL_SYMBOL_VERBATIM | (special ? ELCL_SYMBOL_SPECIAL : 0u);
-    int rc = elcl_vocab_add(t, added->content, added->id, kind, file, err);
+    int rc = elcl_vocab_add(t, added->content, added->n, added->id, kind, file, err);
     if (rc || known)
         return rc;
     if (!added->normalized)
@@ -80,8 +80,8 @@ int elcl_special_read_json(struct elcl_tokenizer *t, const cJSON *array, const c
         if (!elcl_json_int(number, 0, ELCL_MAX_TOKEN_ID, &id))
             return elcl_json_mismatch(file, added.content, "a token id", number, err);
         added.id = (int32_t)id;
-        const bool pieces = t->kind == ELCL_KIND_UNIGRAM || t->kind == ELCL_KIND_CHARS;
-        added.normalized = pieces && cJSON_IsTrue(elcl_json_get(entry, "normalized"));
+        added.normalized =
+            t->kind != &elcl_kind_bytes && cJSON_IsTrue(elcl_json_get(entry, "normalized"));
         rc = elcl_special_add(t, &added, special, file, err);
         if (rc)
             return rc;
@@ -163,37 +163,6 @@ static const struct {
     {"mask_token", NULL, BIT(GPT2) | BIT(FSMT) | BIT(M2M_100) | BIT(MARIAN) | BIT(T5)},
 };
 
-/* tokenizer_class, or the class that the vocabulary looks like. */
-int elcl_special_find_class(struct elcl_tokenizer *t, const cJSON *config, const char *file,
-                            elcl_error *err)
-{
-    static const char *const bart[] = {"Bart", "Roberta", "Longformer", "LED", "Mvp", "Blenderbot"};
-    const cJSON *name = elcl_json_get(config, "tokenizer_class");
-    if (!name || cJSON_IsNull(name)) {
-        t->class = elcl_tokenizer_id(t, "<s>") >= 0 ? ELCL_CLASS_BART : ELCL_CLASS_GPT2;
-        return ELCL_OK;
-    }
-    if (!cJSON_IsString(name))
-        return elcl_json_mismatch(file, "tokenizer_class", "a string", name, err);
-    const char *found = strstr(name->valuestring, "Tokenizer");
-    const size_t n = found ? (size_t)(found - name->valuestring) : 0;
-    if (found && (!strcmp(found, "Tokenizer") || !strcmp(found, "TokenizerFast"))) {
-        if (n == strlen("GPT2") && !memcmp(name->valuestring, "GPT2", n)) {
-            t->class = ELCL_CLASS_GPT2;
-            return ELCL_OK;
-        }
-        for (size_t i = 0; i < ELCL_COUNT(bart); i++) {
-            if (n == strlen(bart[i]) && !memcmp(name->valuestring, bart[i], n)) {
-                t->class = ELCL_CLASS_BART;
-                return ELCL_OK;
-            }
-        }
-    }
-    return elcl_fail(err, ELCL_E_UNSUPPORTED,
-                     "%s: tokenizer_class is %.100s, which elcl does not support", file,
-                     name->valuestring);
-}
-
 /* A string or a description. Contents without an id are left alone: the model has no row for
  * them. */
 static int add_special(struct elcl_tokenizer *t, const cJSON *value, bool lstrip, const char *file,
@@ -211,7 +180,7 @@ static int add_special(struct elcl_tokenizer *t, const cJSON *value, bool lstrip
     } else {
         return elcl_json_mismatch(file, key, "a string or an object", value, err);
     }
-    added.id = elcl_tokenizer_id(t, added.content);
+    added.id = elcl_token_id(t, added.content);
     if (content)
         *content = added.content;
     return added.id < 0 || !added.n ? ELCL_OK : elcl_special_add(t, &added, true, file, err);
@@ -247,9 +216,9 @@ static int read_roles(struct elcl_tokenizer *t, const cJSON *config, const cJSON
         if (rc)
             return rc;
         if (!strcmp(key, "unk_token"))
-            t->unk = elcl_tokenizer_id(t, content);
+            t->unk = elcl_token_id(t, content);
         if (!strcmp(key, t->class == ELCL_CLASS_FSMT ? "sep_token" : "eos_token"))
-            t->eos = elcl_tokenizer_id(t, content);
+            t->eos = elcl_token_id(t, content);
     }
     const cJSON *more = find_key(config, special_map, "additional_special_tokens", files, &file);
     if (more && !cJSON_IsNull(more) && !cJSON_IsArray(more))
@@ -263,8 +232,8 @@ static int read_roles(struct elcl_tokenizer *t, const cJSON *config, const cJSON
 }
 
 int elcl_special_read(struct elcl_tokenizer *t, const cJSON *config, const cJSON *special_map,
-                      const cJSON *added_tokens,
-                      const struct elcl_text_file files[ELCL_N_TOKENIZER_FILES], elcl_error *err)
+                      const cJSON *added_tokens, const struct elcl_text_file *files,
+                      elcl_error *err)
 {
     const char *config_path = files[ELCL_FILE_CONFIG].path;
     const cJSON *decoder = elcl_json_get(config, "added_tokens_decoder");

@@ -1,19 +1,7 @@
 /* tokenizer.json beyond byte-level BPE: normalized text, cut into words, cut into pieces by a
- * unigram vocabulary or by merges over characters. */
-#include <string.h>
-
-#include "text/pretoken.h"
-#include "text/tokenizer_impl.h"
-#include "base/utf8.h"
-
-#define UNDERLINE "\xe2\x96\x81" /* U+2581 */
-
-static size_t character(const char *s, size_t n)
-{
-    uint32_t code;
-    const int length = elcl_utf8_next(s, n, &code);
-    return length > 0 ? (size_t)length : 1;
-}
+ * unigram vocabulary or by merges of characters. */
+#include "text/characters.h"
+#include "text/core.h"
 
 static bool all_bytes(const struct elcl_tokenizer *t, const char *s, size_t n)
 {
@@ -23,15 +11,7 @@ static bool all_bytes(const struct elcl_tokenizer *t, const char *s, size_t n)
     return t->byte_fallback;
 }
 
-static int no_unknown(const struct elcl_tokenizer *t, const char *s, size_t n, elcl_error *err)
-{
-    return elcl_fail(err, ELCL_E_FORMAT,
-                     "%s: the text needs \"%.*s\", which the vocabulary does not have, and there "
-                     "is no token for unknown pieces",
-                     t->path, (int)(n > 100 ? 100 : n), s);
-}
-
-/* ---- words to pieces ----------------------------------------------------------------------- */
+/* ---- words to pieces ------------------------------------------------------------------------ */
 
 static int unigram_word(struct elcl_encoder *e, const char *s, size_t n, elcl_error *err)
 {
@@ -41,14 +21,13 @@ static int unigram_word(struct elcl_encoder *e, const char *s, size_t n, elcl_er
         const char *piece = s + e->cuts.spans[i].begin;
         const size_t length = e->cuts.spans[i].end - e->cuts.spans[i].begin;
         const int32_t id = elcl_strmap_get(&t->symbol_of, piece, length);
-        if (elcl_is_token(t, id)) {
+        if (elcl_is_token(t, id))
             rc = elcl_encoder_emit(e, id, err);
-        } else if (all_bytes(t, piece, length)) {
+        else if (!all_bytes(t, piece, length))
+            rc = elcl_encoder_emit_unknown(e, piece, length, err);
+        else
             for (size_t k = 0; k < length && !rc; k++)
                 rc = elcl_encoder_emit(e, t->byte_token[(uint8_t)piece[k]], err);
-        } else {
-            rc = t->unk < 0 ? no_unknown(t, piece, length, err) : elcl_encoder_emit(e, t->unk, err);
-        }
     }
     return rc;
 }
@@ -60,7 +39,8 @@ static size_t spell(struct elcl_encoder *e, const char *s, size_t n)
     const struct elcl_tokenizer *t = e->t;
     size_t n_symbols = 0, n_unknown = 0; /* waiting */
     for (size_t i = 0; i < n;) {
-        const size_t length = character(s + i, n - i);
+        uint32_t code;
+        const size_t length = elcl_character(s + i, n - i, &code);
         const int32_t id = elcl_strmap_get(&t->symbol_of, s + i, length);
         if (elcl_is_token(t, id)) {
             if (n_unknown)
@@ -90,49 +70,33 @@ static int bpe_word(struct elcl_encoder *e, const char *s, size_t n, elcl_error 
         if (elcl_is_token(t, id))
             return elcl_encoder_emit(e, id, err);
     }
-    int rc = elcl_encoder_room(e, n, err);
-    if (rc)
-        return rc;
-    size_t n_symbols = spell(e, s, n);
-    rc = elcl_bpe_merge(&t->merges, false, e->symbols, &n_symbols, &e->scratch, err);
-    for (size_t i = 0; i < n_symbols && !rc; i++)
-        rc = elcl_encoder_emit(e, e->symbols[i], err);
-    return rc;
+    const int rc = elcl_encoder_room(e, n, err);
+    return rc ? rc : elcl_encoder_emit_symbols(e, spell(e, s, n), err);
 }
 
 static int encode_word(struct elcl_encoder *e, const char *s, size_t n, elcl_error *err)
 {
-    if (!n)
-        return ELCL_OK;
-    return e->t->kind == ELCL_KIND_UNIGRAM ? unigram_word(e, s, n, err) : bpe_word(e, s, n, err);
+    return e->t->kind == &elcl_kind_unigram ? unigram_word(e, s, n, err) : bpe_word(e, s, n, err);
 }
 
-/* ---- text to words ------------------------------------------------------------------------- */
+/* ---- text to words -------------------------------------------------------------------------- */
 
-static bool begins_with_blank(const char *s, size_t n)
-{
-    return n >= 3 && !memcmp(s, UNDERLINE, 3);
-}
-
-/* Words of a text whose blanks are spelled U+2581, which begins a word. */
+/* Cuts a text with spaces spelled U+2581 into words, each of which begins there. */
 static int encode_spelled(struct elcl_encoder *e, const char *s, size_t n, elcl_error *err)
 {
     size_t begin = 0;
-    if (e->t->cutting.whole)
-        return encode_word(e, s, n, err);
-    for (size_t i = 1; i <= n; i++) {
-        if (i < n && !begins_with_blank(s + i, n - i))
+    int rc = ELCL_OK;
+    for (size_t i = 1; i <= n && !rc; i++) {
+        if (i < n && (e->t->cutting.whole || !elcl_begins_with(s + i, n - i, ELCL_UNDERLINE)))
             continue;
-        const int rc = encode_word(e, s + begin, i - begin, err);
-        if (rc)
-            return rc;
+        rc = encode_word(e, s + begin, i - begin, err);
         begin = i;
     }
-    return ELCL_OK;
+    return rc;
 }
 
-static int cut_metaspace(struct elcl_encoder *e, const char *s, size_t n, bool begins,
-                         elcl_error *err)
+static int encode_metaspace(struct elcl_encoder *e, const char *s, size_t n, bool begins,
+                            elcl_error *err)
 {
     const struct elcl_cutting *cutting = &e->t->cutting;
     struct elcl_str text = {0};
@@ -140,44 +104,49 @@ static int cut_metaspace(struct elcl_encoder *e, const char *s, size_t n, bool b
         return encode_word(e, s, n, err);
     const bool prepend = cutting->prepend == ELCL_PREPEND_ALWAYS ||
                          (cutting->prepend == ELCL_PREPEND_FIRST && begins);
-    if (prepend && n && *s != ' ' && !begins_with_blank(s, n))
-        elcl_str_append(&text, UNDERLINE, 3);
-    for (size_t i = 0; i < n; i++)
-        elcl_str_append(&text, s[i] == ' ' ? UNDERLINE : s + i, s[i] == ' ' ? 3 : 1);
+    if (prepend && *s != ' ' && !elcl_begins_with(s, n, ELCL_UNDERLINE))
+        elcl_str_append(&text, ELCL_UNDERLINE, 3);
+    elcl_append_replaced(&text, s, n, " ", ELCL_UNDERLINE);
     const int rc = text.failed ? elcl_fail_nomem(err) : encode_spelled(e, text.data, text.n, err);
     elcl_str_finish(&text);
     return rc;
 }
 
-static int cut_words(struct elcl_encoder *e, const char *s, size_t n, bool begins, elcl_error *err)
+static int encode_normalized(struct elcl_encoder *e, const char *s, size_t n, bool begins,
+                             elcl_error *err)
 {
-    size_t begin = 0;
-    if (!e->t->cutting.at_white_space)
-        return cut_metaspace(e, s, n, begins, err);
-    for (size_t i = 0; i <= n;) {
-        uint32_t code = ' ';
-        const int step = i < n ? elcl_utf8_next(s + i, n - i, &code) : 1;
-        const size_t length = step > 0 ? (size_t)step : 1;
-        if (i == n || (step > 0 && elcl_is_white_space(code))) {
-            const int rc =
-                i > begin ? cut_metaspace(e, s + begin, i - begin, begins && !begin, err) : ELCL_OK;
-            if (rc)
-                return rc;
-            begin = i + length;
-        }
-        i += length;
-    }
-    return ELCL_OK;
+    return e->t->cutting.at_white_space
+               ? elcl_encode_words(e, s, n, begins, elcl_is_white_space, encode_metaspace, err)
+               : encode_metaspace(e, s, n, begins, err);
 }
 
-int elcl_pieces_encode(struct elcl_encoder *e, const char *s, size_t n, bool begins,
-                       elcl_error *err)
+static int encode(struct elcl_encoder *e, const char *s, size_t n, bool begins, elcl_error *err)
 {
     struct elcl_str text = {0};
     int rc = elcl_normalizer_run(&e->t->normalizer, s, n, &text, err);
     if (!rc)
-        rc = elcl_encode_around(e, &e->t->normalized, text.data ? text.data : "", text.n, begins,
-                                cut_words, err);
+        rc = elcl_encode_around(e, &e->t->normalized, text.data, text.n, begins, encode_normalized,
+                                err);
     elcl_str_finish(&text);
     return rc;
 }
+
+/* ---- decoding -------------------------------------------------------------------------------- */
+
+static int decode(const struct elcl_tokenizer *t, const int32_t *ids, size_t n, bool skip_special,
+                  struct elcl_str *out, elcl_error *err)
+{
+    (void)err;
+    struct elcl_spellings list = {0};
+    for (size_t i = 0; i < n; i++)
+        if (!elcl_is_skipped(t, ids[i], skip_special))
+            elcl_spellings_add(&list, elcl_symbol_text(t, ids[i]), t->symbols[ids[i]].length);
+    elcl_decoder_run(&t->decoder, &list);
+    elcl_str_append(out, list.text.data, list.text.n);
+    out->failed = out->failed || list.failed || list.text.failed;
+    elcl_spellings_finish(&list);
+    return ELCL_OK;
+}
+
+const struct elcl_tokenizer_kind elcl_kind_unigram = {encode, decode};
+const struct elcl_tokenizer_kind elcl_kind_characters = {encode, decode};

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "format/json.h"
-#include "text/tokenizer_impl.h"
+#include "text/tokenizer_load.h"
 #include "base/utf8.h"
 
 static bool append_text(struct elcl_tokenizer *t, const char *s, size_t n, uint32_t *offset)
@@ -33,14 +33,8 @@ static int place(struct elcl_tokenizer *t, const char *s, size_t n, size_t symbo
     return ELCL_OK;
 }
 
-int elcl_vocab_add(struct elcl_tokenizer *t, const char *token, int32_t id, unsigned kind,
+int elcl_vocab_add(struct elcl_tokenizer *t, const char *token, size_t n, int32_t id, unsigned kind,
                    const char *file, elcl_error *err)
-{
-    return elcl_vocab_add_n(t, token, strlen(token), id, kind, file, err);
-}
-
-int elcl_vocab_add_n(struct elcl_tokenizer *t, const char *token, size_t n, int32_t id,
-                     unsigned kind, const char *file, elcl_error *err)
 {
     const int32_t known = elcl_strmap_get(&t->symbol_of, token, n);
     if (known == id) {
@@ -79,7 +73,8 @@ int elcl_vocab_read(struct elcl_tokenizer *t, const cJSON *vocab, const char *fi
         if (elcl_strmap_get(&t->symbol_of, item->string, strlen(item->string)) >= 0)
             return elcl_fail(err, ELCL_E_FORMAT, "%s: token \"%.100s\" stands twice", file,
                              item->string);
-        const int rc = elcl_vocab_add(t, item->string, (int32_t)id, 0, file, err);
+        const int rc =
+            elcl_vocab_add(t, item->string, strlen(item->string), (int32_t)id, 0, file, err);
         if (rc)
             return rc;
     }
@@ -194,7 +189,7 @@ int elcl_merges_read_text(struct elcl_tokenizer *t, const struct elcl_text_file 
             n--;
         const bool heading =
             line == 1 && n >= sizeof(version) - 1 && !memcmp(s, version, sizeof(version) - 1);
-        if (t->kind == ELCL_KIND_WORDS)
+        if (t->class == ELCL_CLASS_FSMT)
             n = without_count(s, n);
         if (n && !heading) {
             const int rc = add_spelled_merge(t, s, n, line, file->path, err);

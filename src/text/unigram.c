@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/util.h"
-#include "base/utf8.h"
+#include "text/characters.h"
 
 /* A character that no piece covers costs so much more than the worst piece. */
 #define UNKNOWN_PENALTY 10.0
@@ -172,8 +171,7 @@ static size_t extend(const struct elcl_unigram *u, int32_t unknown, const char *
                      size_t at, struct elcl_unigram_step *best)
 {
     uint32_t code;
-    const int bytes = elcl_utf8_next(s + at, n - at, &code);
-    const size_t character = bytes > 0 ? (size_t)bytes : 1;
+    const size_t character = elcl_character(s + at, n - at, &code);
     const double score = best[at].score;
     const struct elcl_trie_node *node = u->n_nodes ? u->nodes : NULL;
     bool single = false;

@@ -1,6 +1,6 @@
 /* A unigram vocabulary: the segmentation of a text whose pieces' scores sum up highest. */
-#ifndef ELCL_FORMAT_UNIGRAM_H
-#define ELCL_FORMAT_UNIGRAM_H
+#ifndef ELCL_TEXT_UNIGRAM_H
+#define ELCL_TEXT_UNIGRAM_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "text/tokenizer_impl.h"
+#include "text/tokenizer_load.h"
 #include "base/utf8.h"
 #include "fuzz.h"
 

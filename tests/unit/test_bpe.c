@@ -7,6 +7,7 @@
 #include "check.h"
 #include "text/added_tokens.h"
 #include "text/bpe.h"
+#include "text/characters.h"
 #include "text/pretoken.h"
 #include "base/strmap.h"
 #include "base/utf8.h"

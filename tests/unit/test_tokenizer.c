@@ -17,8 +17,8 @@ static void test_defaults(void)
     if (!t)
         return;
     CHECK(elcl_tokenizer_size(t) == 16, "%d ids", (int)elcl_tokenizer_size(t));
-    CHECK(elcl_tokenizer_id(t, "</s>") == 2 && elcl_tokenizer_id(t, SPACE "a") == 7, "ids");
-    CHECK(elcl_tokenizer_id(t, " a") == -1 && elcl_tokenizer_id(t, "c") == -1, "no ids");
+    CHECK(elcl_token_id(t, "</s>") == 2 && elcl_token_id(t, SPACE "a") == 7, "ids");
+    CHECK(elcl_token_id(t, " a") == -1 && elcl_token_id(t, "c") == -1, "no ids");
     check_encode(t, "", "");
     check_encode(t, "ab a", "8 7");
     check_encode(t, "<s>ab</s><pad>", "0 8 2 1");
@@ -133,7 +133,7 @@ static void test_no_words(void)
     check_encode(t, "abc", "3");
     check_encode(t, "ab", "4"); /* joined first, looked up after */
     check_encode(t, "aba", "4 0");
-    CHECK(elcl_tokenizer_id(t, "ab") == -1, "ab has an id");
+    CHECK(elcl_token_id(t, "ab") == -1, "ab has an id");
     CHECK(elcl_tokenizer_size(t) == 5, "%d ids", (int)elcl_tokenizer_size(t));
     elcl_tokenizer_destroy(&t);
 }

@@ -3,7 +3,7 @@
 #define ELCL_TESTS_TOKENIZER_TEXTS_H
 
 #include "check.h"
-#include "text/tokenizer_impl.h"
+#include "text/tokenizer_load.h"
 
 /* The files of a case; NULL: not there. */
 struct texts {

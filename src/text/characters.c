@@ -1,0 +1,69 @@
+#include "text/characters.h"
+
+#include <string.h>
+
+#include "base/utf8.h"
+
+size_t elcl_character(const char *s, size_t n, uint32_t *code)
+{
+    const int length = elcl_utf8_next(s, n, code);
+    if (length > 0)
+        return (size_t)length;
+    *code = 0xfffd;
+    return 1;
+}
+
+bool elcl_is_white_space(uint32_t code)
+{
+    return (code >= 0x09 && code <= 0x0d) || code == 0x20 || code == 0x85 || code == 0xa0 ||
+           code == 0x1680 || (code >= 0x2000 && code <= 0x200a) || code == 0x2028 ||
+           code == 0x2029 || code == 0x202f || code == 0x205f || code == 0x3000;
+}
+
+bool elcl_is_python_space(uint32_t code)
+{
+    return elcl_is_white_space(code) || (code >= 0x1c && code <= 0x1f);
+}
+
+bool elcl_begins_with(const char *s, size_t n, const char *prefix)
+{
+    const size_t length = strlen(prefix);
+    return n >= length && !memcmp(s, prefix, length);
+}
+
+void elcl_append_replaced(struct elcl_str *out, const char *s, size_t n, const char *from,
+                          const char *to)
+{
+    const size_t n_from = strlen(from);
+    size_t done = 0;
+    for (size_t i = 0; i < n;) {
+        if (!elcl_begins_with(s + i, n - i, from)) {
+            i++;
+            continue;
+        }
+        elcl_str_append(out, s + done, i - done);
+        elcl_str_append(out, to, strlen(to));
+        i += n_from;
+        done = i;
+    }
+    elcl_str_append(out, s + done, n - done);
+}
+
+void elcl_append_stripped(struct elcl_str *out, const char *s, size_t n, bool left, bool right,
+                          bool (*is_space)(uint32_t code))
+{
+    size_t begin = n, end = 0; /* of the text without white space */
+    for (size_t i = 0; i < n;) {
+        uint32_t code;
+        const size_t next = i + elcl_character(s + i, n - i, &code);
+        if (!is_space(code)) {
+            begin = begin < i ? begin : i;
+            end = next;
+        }
+        i = next;
+    }
+    begin = left ? begin : 0;
+    end = right ? end : n;
+    if (begin < end)
+        elcl_str_append(out, s + begin, end - begin);
+}

@@ -1,0 +1,60 @@
+/* Byte-level BPE: words as GPT-2 cuts them, each merged from its bytes. */
+#include "text/characters.h"
+#include "text/core.h"
+#include "text/pretoken.h"
+
+static int encode_word(struct elcl_encoder *e, const char *s, size_t n, elcl_error *err)
+{
+    const int rc = elcl_encoder_room(e, n, err);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < n; i++)
+        e->symbols[i] = e->t->byte_symbol[(unsigned char)s[i]];
+    return elcl_encoder_emit_symbols(e, n, err);
+}
+
+static int encode(struct elcl_encoder *e, const char *s, size_t n, bool begins, elcl_error *err)
+{
+    (void)begins;
+    int rc = ELCL_OK;
+    for (size_t at = 0; at < n && !rc;) {
+        const size_t word = elcl_pretoken(s + at, n - at);
+        rc = encode_word(e, s + at, word, err);
+        at += word;
+    }
+    return rc;
+}
+
+/* Appends the bytes of a token. A token with characters that spell no byte stands for itself. */
+static void append_token(const struct elcl_tokenizer *t, int32_t id, struct elcl_str *out)
+{
+    const char *s = elcl_symbol_text(t, id);
+    const size_t n = t->symbols[id].length, before = out->n;
+    size_t i = t->symbols[id].kind & ELCL_SYMBOL_VERBATIM ? n : 0;
+    if (i)
+        elcl_str_append(out, s, n);
+    while (i < n) {
+        uint32_t code;
+        i += elcl_character(s + i, n - i, &code);
+        const int byte = code < ELCL_BYTE_CODES ? t->byte_of_code[code] : -1;
+        if (byte < 0) {
+            out->n = before;
+            elcl_str_append(out, s, n);
+            return;
+        }
+        const char c = (char)byte;
+        elcl_str_append(out, &c, 1);
+    }
+}
+
+static int decode(const struct elcl_tokenizer *t, const int32_t *ids, size_t n, bool skip_special,
+                  struct elcl_str *out, elcl_error *err)
+{
+    (void)err;
+    for (size_t i = 0; i < n; i++)
+        if (!elcl_is_skipped(t, ids[i], skip_special))
+            append_token(t, ids[i], out);
+    return ELCL_OK;
+}
+
+const struct elcl_tokenizer_kind elcl_kind_bytes = {encode, decode};

@@ -1,0 +1,162 @@
+/* The languages of a tokenizer, and the ids that stand around a text. */
+#include <string.h>
+
+#include "text/core.h"
+
+/* ---- languages ----------------------------------------------------------------------------- */
+
+enum elcl_target_language elcl_tokenizer_target_language(const struct elcl_tokenizer *tokenizer)
+{
+    switch (tokenizer->class) {
+    case ELCL_CLASS_MBART:
+        return ELCL_TARGET_START;
+    case ELCL_CLASS_MBART_50:
+    case ELCL_CLASS_M2M_100:
+    case ELCL_CLASS_NLLB:
+        return ELCL_TARGET_FIRST;
+    case ELCL_CLASS_MARIAN:
+        return ELCL_TARGET_SOURCE;
+    default:
+        return ELCL_TARGET_NONE;
+    }
+}
+
+/* en_XX, eng_Latn: letters, an underscore, letters. */
+static bool looks_like_code(const char *s, size_t n)
+{
+    size_t i = 0, underscore = 0;
+    for (; i < n; i++) {
+        if (s[i] == '_' && !underscore)
+            underscore = i;
+        else if (!((s[i] >= 'a' && s[i] <= 'z') || (s[i] >= 'A' && s[i] <= 'Z')))
+            return false;
+    }
+    return (underscore == 2 || underscore == 3) && n >= underscore + 3 && n <= underscore + 5;
+}
+
+/* The code inside a token's spelling, or NULL where the token is no language. */
+static const char *code_of(const struct elcl_tokenizer *t, int32_t id, size_t *n)
+{
+    static const struct {
+        enum elcl_tokenizer_class class;
+        const char *before, *after;
+    } marks[] = {{ELCL_CLASS_M2M_100, "__", "__"}, {ELCL_CLASS_MARIAN, ">>", "<<"}};
+    const char *s = elcl_symbol_text(t, id);
+    const bool verbatim = t->symbols[id].kind & ELCL_SYMBOL_VERBATIM;
+    *n = t->symbols[id].length;
+    for (size_t i = 0; i < ELCL_COUNT(marks); i++) {
+        if (t->class != marks[i].class)
+            continue;
+        if (*n < 5 || memcmp(s, marks[i].before, 2) != 0 ||
+            memcmp(s + *n - 2, marks[i].after, 2) != 0)
+            return NULL;
+        *n -= 4;
+        return s + 2;
+    }
+    return verbatim && looks_like_code(s, *n) ? s : NULL;
+}
+
+int elcl_tokenizer_language(const struct elcl_tokenizer *tokenizer, const char *role,
+                            const char *code, int32_t *id, elcl_error *err)
+{
+    const struct elcl_tokenizer *t = tokenizer;
+    struct elcl_str known = {0};
+    const size_t n = strlen(code);
+    int n_known = 0;
+    const bool has = elcl_tokenizer_target_language(t) != ELCL_TARGET_NONE;
+    for (int32_t i = 0; has && i < t->size; i++) {
+        size_t length = 0;
+        const char *s = elcl_is_token(t, i) ? code_of(t, i, &length) : NULL;
+        if (s && length == n && !memcmp(s, code, n)) {
+            elcl_str_finish(&known);
+            *id = i;
+            return ELCL_OK;
+        }
+        if (s && n_known++ < 5)
+            elcl_str_printf(&known, "%s%.*s", n_known > 1 ? ", " : "",
+                            (int)(length > 20 ? 20 : length), s);
+    }
+    const int rc =
+        known.failed ? elcl_fail_nomem(err)
+        : n_known    ? elcl_fail(err, ELCL_E_ARG,
+                                 "%s: the model does not know the %s language \"%.40s\": it has %d, "
+                                    "%s%s",
+                                 t->path, role, code, n_known, known.data, n_known > 5 ? " ..." : "")
+                     : elcl_fail(err, ELCL_E_ARG,
+                                 "%s: the model knows no languages, so the %s language \"%.40s\" "
+                                    "cannot be asked for",
+                                 t->path, role, code);
+    elcl_str_finish(&known);
+    return rc;
+}
+
+/* ---- around a text ------------------------------------------------------------------------- */
+
+bool elcl_tokenizer_wraps(const struct elcl_tokenizer *tokenizer)
+{
+    return tokenizer->wraps;
+}
+
+static void put_last(struct elcl_wrap *wrap, int32_t id)
+{
+    if (id >= 0)
+        wrap->after[wrap->n_after++] = id;
+}
+
+/* An end that the text brings itself. */
+static void end_once(const struct elcl_tokenizer *t, const int32_t *ids, size_t n,
+                     struct elcl_wrap *wrap)
+{
+    if (t->eos_once && n && wrap->n_after == 1 && ids[n - 1] == wrap->after[0])
+        wrap->n_after = 0;
+}
+
+int elcl_tokenizer_wrap(const struct elcl_tokenizer *tokenizer, const int32_t *ids, size_t n,
+                        const char *source, const char *target, struct elcl_wrap *wrap,
+                        elcl_error *err)
+{
+    const struct elcl_tokenizer *t = tokenizer;
+    struct elcl_wrap made = t->wrap;
+    int32_t from = -1, to = -1;
+    if (source && !*t->source_language)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "%s: the model's sources carry no language, so the source language "
+                         "\"%.40s\" cannot be chosen",
+                         t->path, source);
+    int rc = target ? elcl_tokenizer_language(t, "target", target, &to, err) : ELCL_OK;
+    if (!source && *t->source_language)
+        source = t->source_language;
+    if (!rc && source)
+        rc = elcl_tokenizer_language(t, "source", source, &from, err);
+    if (rc)
+        return rc;
+    if (source) {
+        made = (struct elcl_wrap){0};
+        if (!t->language_last)
+            made.before[made.n_before++] = from;
+        put_last(&made, t->eos);
+        if (t->language_last)
+            put_last(&made, from);
+    } else if (elcl_tokenizer_target_language(t) == ELCL_TARGET_SOURCE && to >= 0) {
+        made.before[made.n_before++] = to;
+    }
+    end_once(t, ids, n, &made);
+    *wrap = made;
+    return ELCL_OK;
+}
+
+void elcl_tokenizer_wrap_target(const struct elcl_tokenizer *tokenizer, const int32_t *ids,
+                                size_t n, struct elcl_wrap *wrap)
+{
+    const struct elcl_tokenizer *t = tokenizer;
+    struct elcl_wrap made = t->wrap;
+    if (*t->source_language) {
+        made = (struct elcl_wrap){0};
+        put_last(&made, t->eos);
+    } else if (t->target && made.n_after == 1) {
+        made.after[0] = elcl_token_id(t->target, "</s>");
+        made.n_after = made.after[0] >= 0;
+    }
+    end_once(t, ids, n, &made);
+    *wrap = made;
+}
