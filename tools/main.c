@@ -1,6 +1,6 @@
-/* The elcl command: a table of verbs. It sees the library only through include/elcl. */
-#include "common/args.h"
+/* The elcl command: a table of verbs. It uses the library through include/elcl only. */
 #include "common/sys.h"
+#include "common/words.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -36,11 +36,21 @@ static void print_help(void)
         printf("  %-10s%-18s%s\n", verbs[i].name, verbs[i].use, verbs[i].help);
     fputs("\n"
           "Options:\n"
-          "  --help                      this text; elcl COMMAND --help for a command's\n"
-          "  --version                   the version\n"
+          "  -h, --help                  print this help\n"
+          "  elcl help COMMAND           print the help of a command\n"
+          "  -V, --version               print the version\n"
           "\n"
-          "    elcl generate models/g2p-en attention\n",
+          "Examples:\n"
+          "  elcl generate models/g2p-en attention\n",
           stdout);
+}
+
+static const struct verb *find_verb(const char *word)
+{
+    for (size_t i = 0; i < ELCL_COUNT(verbs); i++)
+        if (!strcmp(word, verbs[i].name))
+            return &verbs[i];
+    return NULL;
 }
 
 static int unknown_verb(const char *word)
@@ -55,24 +65,33 @@ static int unknown_verb(const char *word)
     return cli_error(CLI_EXIT_USAGE, "unknown %s %.100s: elcl --help lists all", kind, word);
 }
 
+/* elcl help [COMMAND] */
+static int help(int argc, char **argv)
+{
+    static char option[] = "--help";
+    if (argc < 3) {
+        print_help();
+        return CLI_EXIT_OK;
+    }
+    char *arguments[] = {argv[2], option, NULL};
+    const struct verb *verb = find_verb(argv[2]);
+    return verb ? verb->run(2, arguments) : unknown_verb(argv[2]);
+}
+
 static int run(int argc, char **argv)
 {
     if (argc < 2)
         return cli_error(CLI_EXIT_USAGE, "no command given: elcl --help lists all");
     const char *word = argv[1];
-    for (size_t i = 0; i < ELCL_COUNT(verbs); i++) {
-        if (!strcmp(word, verbs[i].name))
-            return verbs[i].run(argc - 1, argv + 1);
-    }
-    if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
-        print_help();
-        return CLI_EXIT_OK;
-    }
-    if (!strcmp(word, "--version")) {
-        printf("elcl %s\n", elcl_version());
-        return CLI_EXIT_OK;
-    }
-    return unknown_verb(word);
+    const struct verb *verb = find_verb(word);
+    if (verb)
+        return verb->run(argc - 1, argv + 1);
+    if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help"))
+        return help(argc, argv);
+    if (strcmp(word, "--version") && strcmp(word, "-V"))
+        return unknown_verb(word);
+    printf("elcl %s\n", elcl_version());
+    return CLI_EXIT_OK;
 }
 
 int main(int argc, char **argv)

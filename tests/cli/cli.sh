@@ -153,15 +153,15 @@ run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 1
 cp "$tmp/out" "$tmp/want"
 run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 1 --engines 2 --stream
 check "two lanes: streamed in order" cmp -s "$tmp/out" "$tmp/want"
-run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 1 --engines 2 --profile "$tmp/trace"
-exits "--profile" 0
-check "--profile: the same text" cmp -s "$tmp/out" "$tmp/want"
+run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 1 --engines 2 --trace "$tmp/trace"
+exits "--trace" 0
+check "--trace: the same text" cmp -s "$tmp/out" "$tmp/want"
 tr -d '\n' <"$tmp/trace" >"$tmp/out"
-json "--profile: both engines, and times" '(lambda calls: {e["pid"] for e in calls} == {1, 2} and
+json "--trace: both engines, and times" '(lambda calls: {e["pid"] for e in calls} == {1, 2} and
 {e["args"]["phase"] for e in calls} == {"encode", "step"} and any(e["dur"] > 0 for e in calls))(
 [e for e in lines[0]["traceEvents"] if e["ph"] == "X"])'
-refuses "--profile without a place for it" 1 "$tmp/none/trace" \
-    "$elcl" generate --quiet "$model" --profile "$tmp/none/trace" a
+refuses "--trace without a place for it" 1 "$tmp/none/trace" \
+    "$elcl" generate --quiet "$model" --trace "$tmp/none/trace" a
 run "$elcl" generate --quiet --engines 2 "$model"
 exits "two lanes: no input" 0
 refuses "a gap among devices" 2 '"0,,1"' "$elcl" generate --quiet --device 0,,1 "$model" a

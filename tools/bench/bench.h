@@ -11,8 +11,9 @@ enum cli_bench_output { CLI_BENCH_MD, CLI_BENCH_CSV, CLI_BENCH_JSON, CLI_BENCH_J
 
 struct cli_bench_options {
     struct cli_args args;
-    const char *synthetic; /* names, separated by commas */
-    const char *preset, *device, *export_directory, *output_file, *trace, *baseline;
+    struct cli_common_options common; /* format: enum cli_bench_output */
+    const char *synthetic;            /* names, separated by commas */
+    const char *preset, *device, *export_directory, *baseline;
     struct cli_opt_list attention, gemm, kernels, weights, state, batch_size, num_beams,
         num_beam_groups, source_length, new_tokens;
     int samples; /* 0: as many as the batch */
@@ -20,12 +21,11 @@ struct cli_bench_options {
     float scale; /* of a preset's lengths */
     uint64_t memory_limit_bytes;
     int compute; /* enum elcl_compute */
-    int output;  /* enum cli_bench_output */
-    int no_profile, no_cache, quiet, help;
+    int no_profile, no_cache;
 };
 
-int cli_bench_parse(struct cli_bench_options *options, int argc, char **argv, elcl_error *err);
-void cli_bench_print_help(void);
+/* false: the verb ends, with *exit_code. */
+bool cli_bench_parse(struct cli_bench_options *options, int argc, char **argv, int *exit_code);
 
 /* One line of the result. */
 struct cli_bench_config {

@@ -8,7 +8,7 @@
 #define FIELD(name) offsetof(struct cli_bench_options, name)
 
 /* clang-format off */
-static const struct cli_choice output_words[] = {
+static const struct cli_choice format_words[] = {
     {"md", CLI_BENCH_MD}, {"csv", CLI_BENCH_CSV}, {"json", CLI_BENCH_JSON},
     {"jsonl", CLI_BENCH_JSONL}, {NULL, 0}};
 static const struct cli_choice auto_word[] = {{"auto", 0}, {NULL, 0}};
@@ -71,10 +71,10 @@ static const struct cli_opt options_table[] = {
          "json of an earlier run: exit with 3 when something is slower beyond noise"),
 
     GROUP("Output:"),
-    {CLI_OPT_CHOICE, "output", "md|csv|json|jsonl", "form of the results, also -o (default md)",
-     FIELD(output), 0, 0, output_words},
-    TEXT("output-file", "FILE", output_file, "where they go (default: standard output)"),
-    TEXT("trace", "FILE", trace, "every kernel call, for Perfetto or chrome://tracing"),
+    CLI_OUTPUT_OPTION(FIELD(common)),
+    CLI_FORMAT_OPTION(FIELD(common), "md|csv|json|jsonl", format_words,
+                      "form of the results (default md)"),
+    CLI_TRACE_OPTION(FIELD(common)),
     TEXT("export", "DIR", export_directory,
          "write the --synthetic model there, as config.json and model.safetensors, and run nothing"),
 
@@ -86,26 +86,11 @@ static const struct cli_opt options_table[] = {
      "device memory to stay below, as in 512M or 2G (powers of 1024)", FIELD(memory_limit_bytes), 0,
      0, NULL},
     FLAG("no-cache", no_cache, "build all kernels from source and store nothing"),
-    FLAG("quiet", quiet, "do not tell what is being run"),
-    FLAG("help", help, "this text"),
+    CLI_COMMON_OPTIONS(FIELD(common)),
 };
 /* clang-format on */
 
 _Static_assert(ELCL_COUNT(options_table) <= CLI_MAX_OPTS, "raise CLI_MAX_OPTS");
-
-void cli_bench_print_help(void)
-{
-    fputs("Usage: elcl bench [OPTION...] MODEL|--synthetic NAME|--preset NAME\n"
-          "\n"
-          "Measures generation: every output has the same number of tokens, so that all\n"
-          "devices do equal work, and a hash of the tokens shows that they did. Kernels\n"
-          "are compared with ceilings of the device that the same run measures.\n"
-          "\n"
-          "    elcl bench --synthetic bart-base --attention el,mha --batch-size 1-16*4\n"
-          "    elcl bench --preset quick -o json --output-file mine.json\n",
-          stdout);
-    cli_args_print_help(options_table, ELCL_COUNT(options_table));
-}
 
 static void fill(struct cli_opt_list *list, int value)
 {
@@ -115,7 +100,7 @@ static void fill(struct cli_opt_list *list, int value)
     list->values[0] = value;
 }
 
-static int check(const struct cli_bench_options *o, elcl_error *err)
+static int check_given(const struct cli_bench_options *o, elcl_error *err)
 {
     const int given = o->args.n_words + (o->synthetic != NULL) + (o->preset != NULL);
     if (given != 1)
@@ -130,37 +115,52 @@ static int check(const struct cli_bench_options *o, elcl_error *err)
         return elcl_fail(err, ELCL_E_ARG, "--scale is for --preset paper");
     if (o->export_directory && (!o->synthetic || strchr(o->synthetic, ',')))
         return elcl_fail(err, ELCL_E_ARG, "--export needs --synthetic with one name");
-    if (o->trace && o->no_profile)
+    if (o->common.trace && o->no_profile)
         return elcl_fail(err, ELCL_E_ARG, "--trace needs the profile: found --no-profile");
     return ELCL_OK;
 }
 
-int cli_bench_parse(struct cli_bench_options *options, int argc, char **argv, elcl_error *err)
+static int check(const struct cli_args *args, void *target, elcl_error *err)
 {
-    struct cli_bench_options o = {
-        .args = {.opts = options_table, .n_opts = ELCL_COUNT(options_table), .verb = "bench"},
+    struct cli_bench_options *o = target;
+    (void)args;
+    const int rc = check_given(o, err);
+    if (!o->preset) {
+        fill(&o->attention, ELCL_ATTN_AUTO);
+        fill(&o->batch_size, 1);
+        fill(&o->num_beams, 4);
+        fill(&o->num_beam_groups, 1);
+        fill(&o->source_length, 64);
+        fill(&o->new_tokens, 16);
+    }
+    fill(&o->weights, ELCL_F32);
+    fill(&o->state, ELCL_F32);
+    fill(&o->gemm, ELCL_GEMM_AUTO);
+    fill(&o->kernels, ELCL_KERNELS_AUTO);
+    return rc;
+}
+
+bool cli_bench_parse(struct cli_bench_options *options, int argc, char **argv, int *exit_code)
+{
+    *options = (struct cli_bench_options){
+        .args =
+            {.verb = "bench",
+             .use = "MODEL|--synthetic NAME|--preset NAME",
+             .about =
+                 "Measures generation: every output has the same number of tokens, so that all\n"
+                 "devices do equal work, and a hash of the tokens shows that they did. Kernels\n"
+                 "are compared with ceilings of the device that the same run measures.\n",
+             .examples =
+                 "  elcl bench --synthetic bart-base --attention el,mha --batch-size 1-16*4\n"
+                 "  elcl bench --preset quick --format json --output mine.json\n",
+             .opts = options_table,
+             .n_opts = ELCL_COUNT(options_table),
+             .max_words = 1,
+             .check = check},
         .max_batch = 64,
         .warmup = 1,
         .repetitions = 3,
         .scale = 1,
     };
-    int rc = cli_args_parse(&o.args, argc, argv, &o, err);
-    if (!rc && !o.help)
-        rc = check(&o, err);
-    if (rc)
-        return rc;
-    if (!o.preset) {
-        fill(&o.attention, ELCL_ATTN_AUTO);
-        fill(&o.batch_size, 1);
-        fill(&o.num_beams, 4);
-        fill(&o.num_beam_groups, 1);
-        fill(&o.source_length, 64);
-        fill(&o.new_tokens, 16);
-    }
-    fill(&o.weights, ELCL_F32);
-    fill(&o.state, ELCL_F32);
-    fill(&o.gemm, ELCL_GEMM_AUTO);
-    fill(&o.kernels, ELCL_KERNELS_AUTO);
-    *options = o;
-    return ELCL_OK;
+    return cli_args_begin(&options->args, argc, argv, options, exit_code);
 }

@@ -47,7 +47,7 @@ static void close_bench(struct cli_bench *bench)
 static void tell(const struct cli_bench *bench, size_t i, size_t n,
                  const struct cli_bench_config *c)
 {
-    if (bench->options->quiet)
+    if (bench->options->common.quiet)
         return;
     fprintf(stderr, "elcl: %zu of %zu: %s %s, weights %s, state %s, batch ", i + 1, n, c->model,
             cli_attention_word((int)c->attention), cli_storage_word((int)c->weights),
@@ -65,7 +65,7 @@ static int run_all(struct cli_bench *bench, const struct cli_bench_configs *conf
                    elcl_error *err)
 {
     struct cli_bench_model model = {.model = NULL};
-    struct elcl_str *trace = bench->options->trace ? &bench->trace : NULL;
+    struct elcl_str *trace = bench->options->common.trace ? &bench->trace : NULL;
     int rc = ELCL_OK;
     if (trace)
         cli_trace_begin(trace);
@@ -96,11 +96,11 @@ static int write_results(struct cli_bench *bench, elcl_error *err)
 {
     const struct cli_bench_options *o = bench->options;
     struct elcl_str out = {0};
-    int rc = cli_bench_format(bench, (enum cli_bench_output)o->output, &out, err);
+    int rc = cli_bench_format(bench, (enum cli_bench_output)o->common.format, &out, err);
     if (!rc && out.n)
-        rc = cli_sys_save(o->output_file ? o->output_file : "-", &out, err);
-    if (!rc && o->trace)
-        rc = cli_sys_save(o->trace, &bench->trace, err);
+        rc = cli_sys_save(o->common.output, &out, err);
+    if (!rc && o->common.trace)
+        rc = cli_sys_save(o->common.trace, &bench->trace, err);
     elcl_str_finish(&out);
     return rc;
 }
@@ -133,15 +133,12 @@ static int run_bench(const struct cli_bench_options *o, const struct cli_bench_c
 
 int cli_cmd_bench(int argc, char **argv)
 {
-    struct cli_bench_options options = {0};
+    struct cli_bench_options options;
     struct cli_bench_configs configs = {0};
     elcl_error err = {0};
-    if (cli_bench_parse(&options, argc, argv, &err))
-        return cli_error(CLI_EXIT_USAGE, "%s", err.msg);
-    if (options.help) {
-        cli_bench_print_help();
-        return CLI_EXIT_OK;
-    }
+    int exit_code;
+    if (!cli_bench_parse(&options, argc, argv, &exit_code))
+        return exit_code;
     int rc = cli_bench_expand(&options, &configs, &err);
     if (!rc && options.export_directory)
         rc = elcl_synthetic_export(options.synthetic, (uint64_t)options.seed,

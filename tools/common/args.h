@@ -6,21 +6,24 @@
 #include "common/tool.h"
 
 enum cli_opt_kind {
-    CLI_OPT_GROUP,  /* a heading of the help: `help` alone */
-    CLI_OPT_FLAG,   /* int, 1 when given */
-    CLI_OPT_INT,    /* int, min .. max, or one of `choices` */
-    CLI_OPT_NUMBER, /* float, min .. max */
-    CLI_OPT_BYTES,  /* uint64_t: 512M, 1.5G; K, M, G, T are powers of 1024 */
-    CLI_OPT_TEXT,   /* const char *, not empty */
-    CLI_OPT_CHOICE, /* int, one of `choices` */
-    CLI_OPT_IDS,    /* struct cli_opt_ids: 0,2 or none */
-    CLI_OPT_TEXTS,  /* struct cli_opt_texts; may be given several times */
-    CLI_OPT_INTS,   /* struct cli_opt_list: 1,4 or 1-64*2 or 10-30+10, each min .. max or one of
-                     * `choices` */
-    CLI_OPT_WORDS   /* struct cli_opt_list of `choices`: el,mha */
+    CLI_OPT_GROUP,   /* a heading of the help: only `help` is read */
+    CLI_OPT_FLAG,    /* int, 1 when given */
+    CLI_OPT_INT,     /* int, min .. max, or one of `choices` */
+    CLI_OPT_NUMBER,  /* float, min .. max */
+    CLI_OPT_BYTES,   /* uint64_t: 512M, 1.5GB, 2GiB; K, M, G, T are powers of 1024 */
+    CLI_OPT_TEXT,    /* const char *, not empty */
+    CLI_OPT_CHOICE,  /* int, one of `choices` */
+    CLI_OPT_IDS,     /* struct cli_opt_ids: 0,2 or none */
+    CLI_OPT_TEXTS,   /* struct cli_opt_texts; may be given several times */
+    CLI_OPT_INTS,    /* struct cli_opt_list: 1,4 or 1-64*2 or 10-30+10, each min .. max or one of
+                      * `choices` */
+    CLI_OPT_WORDS,   /* struct cli_opt_list of `choices`: el,mha */
+    CLI_OPT_HELP,    /* no field; ends parsing, cli_args_begin() prints the help */
+    CLI_OPT_VERSION, /* likewise the version */
 };
 
-/* Ends with a word of NULL. */
+/* Ends with a word of NULL. Words are read in upper and lower case. Several words may have one
+ * value: the first is the one that messages use. */
 struct cli_choice {
     const char *word;
     int value;
@@ -41,7 +44,7 @@ struct cli_opt_list {
 struct cli_opt {
     enum cli_opt_kind kind;
     const char *name;  /* without the dashes */
-    const char *value; /* how the help calls the value; NULL for flags */
+    const char *value; /* the value's name in the help; NULL for flags */
     const char *help;
     size_t offset; /* of the field in the target */
     double min, max;
@@ -50,45 +53,100 @@ struct cli_opt {
 
 #define CLI_MAX_OPTS 96
 
+/* The command line of one verb. */
 struct cli_args {
-    const struct cli_opt *opts;
-    size_t n_opts; /* at most CLI_MAX_OPTS */
     const char *verb;
+    const char *use;      /* its words, for example "MODEL [TEXT...]" */
+    const char *about;    /* paragraphs of the help before the options, with line ends */
+    const char *examples; /* lines of the help after them, or NULL */
+    const struct cli_opt *opts;
+    size_t n_opts;    /* at most CLI_MAX_OPTS */
+    int max_words;    /* 0: the verb takes options only */
+    bool needs_model; /* the first word is a model directory */
+    /* Checks what was parsed into `target`; may be NULL. */
+    int (*check)(const struct cli_args *args, void *target, elcl_error *err);
+    /* Set by parsing. */
     bool seen[CLI_MAX_OPTS];
     char **words; /* what is no option, in order */
     int n_words;
+    const struct cli_opt *asked; /* the option of kind HELP or VERSION that ended parsing */
+    char renamed[128];           /* old spellings that were used, for a warning */
 };
 
-/* Parses argv[1..] into `target`; words are moved to the front of argv[1..]. `--` ends the options.
- * Stops at --help (also -h). ELCL_E_ARG with one sentence. */
-int cli_args_parse(struct cli_args *args, int argc, char **argv, void *target, elcl_error *err);
+/* The options that all verbs spell alike. A verb lists the rows that it supports. */
+struct cli_common_options {
+    const char *output; /* NULL or "-": standard output; as cli_sys_save() takes it */
+    const char *trace;  /* NULL: no trace */
+    int format;
+    int quiet, verbose;
+};
 
-/* The beginning of a verb: parses, or prints the error, or the help where `*help`, a part of
- * `target`, is set. false: the verb ends here, with *exit_code. */
-bool cli_args_begin(struct cli_args *args, int argc, char **argv, void *target, const int *help,
-                    void (*print_help)(void), int *exit_code);
-/* The same of a verb that takes no words. */
-bool cli_args_begin_options(struct cli_args *args, int argc, char **argv, void *target,
-                            const int *help, void (*print_help)(void), int *exit_code);
+/* clang-format off */
+/* Entries of an options table whose target has struct cli_common_options `at` bytes from its
+ * start. */
+#define CLI_OUTPUT_OPTION(at) \
+    {CLI_OPT_TEXT, "output", "FILE", \
+     "write the result to FILE, which appears only when it is complete (default: standard " \
+     "output)", \
+     (at) + offsetof(struct cli_common_options, output), 0, 0, NULL}
+/* `words` such as "text|json", `format_choices` their values. */
+#define CLI_FORMAT_OPTION(at, words, format_choices, format_help) \
+    {CLI_OPT_CHOICE, "format", words, format_help, \
+     (at) + offsetof(struct cli_common_options, format), 0, 0, format_choices}
+#define CLI_TRACE_OPTION(at) \
+    {CLI_OPT_TEXT, "trace", "FILE", \
+     "time every kernel call and write a trace for Perfetto or chrome://tracing", \
+     (at) + offsetof(struct cli_common_options, trace), 0, 0, NULL}
+#define CLI_COMMON_OPTIONS(at) \
+    {CLI_OPT_FLAG, "quiet", NULL, "print results and errors only", \
+     (at) + offsetof(struct cli_common_options, quiet), 0, 0, NULL}, \
+    {CLI_OPT_FLAG, "verbose", NULL, "report each step on standard error", \
+     (at) + offsetof(struct cli_common_options, verbose), 0, 0, NULL}, \
+    {CLI_OPT_HELP, "help", NULL, "print this help", 0, 0, 0, NULL}, \
+    {CLI_OPT_VERSION, "version", NULL, "print the version", 0, 0, 0, NULL}
+/* clang-format on */
 
-/* The value of a list option into *list; the second half of args.c, for lists. */
-int cli_args_parse_list(const struct cli_opt *opt, const char *text, struct cli_opt_list *list,
-                        elcl_error *err);
+/* Begins a verb: parses argv[1..] into `target`, then checks it; or prints the help, the version or
+ * the error. Returns false if the verb ends here, with *exit_code. Moves words to the front of
+ * argv[1..]; `--` ends the options. */
+bool cli_args_begin(struct cli_args *args, int argc, char **argv, void *target, int *exit_code);
+
 /* Sets one option as if it stood on the command line; a flag takes true or false. */
 int cli_args_set(struct cli_args *args, const char *name, const char *value, void *target,
                  elcl_error *err);
 
-/* The option stood on the command line. */
+/* Whether the option stood on the command line. */
 bool cli_args_seen(const struct cli_args *args, const char *name);
 
-/* The table as help, at most 80 columns wide. */
-void cli_args_print_help(const struct cli_opt *opts, size_t n_opts);
+/* ---- values (args_value.c, args_list.c) ------------------------------------------------------ */
 
-/* Prints `text` from `column` on (where the cursor stands), wrapped at 80 columns with later lines
+/* Writes the value that `text` has into the option's field of `target`. */
+int cli_args_parse_value(const struct cli_opt *opt, const char *text, void *target,
+                         elcl_error *err);
+int cli_args_parse_list(const struct cli_opt *opt, const char *text, struct cli_opt_list *list,
+                        elcl_error *err);
+/* Fails with "--name: expected ..., found 'text'". */
+int cli_args_fail_value(const struct cli_opt *opt, const char *text, const char *expected,
+                        elcl_error *err);
+bool cli_find_choice(const struct cli_choice *choices, const char *text, int *value);
+
+/* ---- help (args_help.c) ---------------------------------------------------------------------- */
+
+/* Usage, options and examples, at most 80 columns wide. */
+void cli_args_print_help(const struct cli_args *args);
+
+/* Appends `text` from `column` on (where the line stands), wrapped at 80 columns with later lines
  * indented by `indent`, and a newline. */
+void cli_str_wrapped(struct elcl_str *out, const char *text, int column, int indent);
+/* The same on standard output. */
 void cli_print_wrapped(const char *text, int column, int indent);
 
-/* The word of `words` nearest to a misspelt one, NULL when none is close. */
-const char *cli_nearest(const char *wrong, const char *const *words, size_t n);
+/* ---- spellings of the last release (args_renamed.c) ------------------------------------------ */
+
+/* Returns the option that `name` (n bytes) meant in the last release, if it was renamed and the
+ * verb has the new one, else NULL. `value` is the one given, if any; *fixed is the value that the
+ * old spelling implies, or NULL. */
+const struct cli_opt *cli_args_renamed(const struct cli_args *args, const char *name, size_t n,
+                                       const char *value, const char **fixed);
 
 #endif

@@ -65,9 +65,9 @@ static bool take_range(const struct cli_opt *opt, const char *item, struct cli_o
 
 static bool take_item(const struct cli_opt *opt, const char *item, struct cli_opt_list *list)
 {
-    for (const struct cli_choice *c = opt->choices; c && c->word; c++)
-        if (!strcmp(c->word, item))
-            return append(list, c->value);
+    int value;
+    if (cli_find_choice(opt->choices, item, &value))
+        return append(list, value);
     return opt->kind == CLI_OPT_INTS && take_range(opt, item, list);
 }
 

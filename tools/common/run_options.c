@@ -5,13 +5,6 @@
 
 #include "common/tool.h"
 
-int cli_run_check(const struct cli_run_options *options, elcl_error *err)
-{
-    if (options->quiet && options->verbose)
-        return elcl_fail(err, ELCL_E_ARG, "expected --quiet or --verbose, found both");
-    return ELCL_OK;
-}
-
 int cli_run_check_devices(const struct cli_run_options *options, int most, elcl_error *err)
 {
     int n = 0;
@@ -68,7 +61,7 @@ int cli_run_open(const struct cli_run_options *options, const char *directory, e
     return rc;
 }
 
-bool cli_run_logs(const struct cli_run_options *options, enum elcl_log_level level)
+bool cli_run_logs(const struct cli_common_options *options, enum elcl_log_level level)
 {
     return level == ELCL_LOG_WARNING ? !options->quiet : options->verbose;
 }

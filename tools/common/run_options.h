@@ -13,7 +13,7 @@ struct cli_run_options {
     int weights, state;           /* enum elcl_storage */
     int compute;                  /* enum elcl_compute */
     uint64_t memory_limit_bytes;
-    int no_cache, quiet, verbose;
+    int no_cache;
     /* What is known before the model is open of how it will be used; 0: nothing. */
     int expected_batch, expected_beams, expected_source, expected_target;
 };
@@ -48,14 +48,13 @@ struct cli_run_options {
      (at) + offsetof(struct cli_run_options, state), 0, 0, cli_state_words}, \
     {CLI_OPT_BYTES, "memory-limit", "BYTES", \
      "device memory to stay below, as in 512M or 2G (powers of 1024)", \
-     (at) + offsetof(struct cli_run_options, memory_limit_bytes), 0, 0, NULL}
+     (at) + offsetof(struct cli_run_options, memory_limit_bytes), 0, 0, NULL}, \
+    {CLI_OPT_FLAG, "no-cache", NULL, "build all kernels from source and store nothing", \
+     (at) + offsetof(struct cli_run_options, no_cache), 0, 0, NULL}
 /* clang-format on */
 
 /* A device's name in a list with its end. */
 #define CLI_RUN_DEVICE_BYTES 256
-
-/* ELCL_E_ARG where they contradict each other. */
-int cli_run_check(const struct cli_run_options *options, elcl_error *err);
 
 /* ELCL_E_ARG where `device` is no list of 1 .. `most` devices with commas between them. */
 int cli_run_check_devices(const struct cli_run_options *options, int most, elcl_error *err);
@@ -70,7 +69,7 @@ int cli_run_open(const struct cli_run_options *options, const char *directory, e
                  void *user, elcl_model **model, elcl_model_info *info, elcl_error *err);
 
 /* Whether a line of this level is wanted, and the line on stderr. */
-bool cli_run_logs(const struct cli_run_options *options, enum elcl_log_level level);
+bool cli_run_logs(const struct cli_common_options *options, enum elcl_log_level level);
 void cli_run_log(enum elcl_log_level level, const char *line);
 
 #endif

@@ -271,7 +271,7 @@ int cli_sys_save(const char *path, const struct elcl_str *bytes, elcl_error *err
     struct cli_sys_file file;
     if (bytes->failed)
         return elcl_fail_nomem(err);
-    int rc = cli_sys_create(path, &file, err);
+    int rc = cli_sys_create(path ? path : "-", &file, err);
     if (rc)
         return rc;
     rc = cli_sys_write(&file, bytes->data, bytes->n, err);

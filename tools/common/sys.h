@@ -52,7 +52,7 @@ int cli_sys_commit(struct cli_sys_file *file, elcl_error *err);
 void cli_sys_abandon(struct cli_sys_file *file, char **kept);
 /* Makes a directory unless there is one. */
 int cli_sys_make_directory(const char *path, elcl_error *err);
-/* All of these for bytes that are there. */
+/* Writes a verb's result, whole or not at all; NULL and "-" are standard output. */
 int cli_sys_save(const char *path, const struct elcl_str *bytes, elcl_error *err);
 
 #endif

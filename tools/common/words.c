@@ -2,7 +2,17 @@
 
 #include "common/input.h"
 
+#include <stdint.h>
+#include <string.h>
+
+#define MAX_WORD 32
+
 /* clang-format off */
+/* The names that other programs have for the types follow ours. */
+#define FLOAT_WORDS \
+    {"f32", ELCL_F32}, {"f16", ELCL_F16}, {"bf16", ELCL_BF16}, {"fp32", ELCL_F32}, \
+    {"float32", ELCL_F32}, {"float", ELCL_F32}, {"fp16", ELCL_F16}, {"float16", ELCL_F16}, \
+    {"half", ELCL_F16}, {"bfloat16", ELCL_BF16}
 const struct cli_choice cli_format_words[] = {
     {"text", CLI_LINE_TEXT}, {"jsonl", CLI_LINE_JSONL}, {"ids", CLI_LINE_IDS}, {NULL, 0}};
 const struct cli_choice cli_attention_words[] = {
@@ -14,12 +24,14 @@ const struct cli_choice cli_gemm_words[] = {
 const struct cli_choice cli_kernel_words[] = {
     {"auto", ELCL_KERNELS_AUTO}, {"cpu", ELCL_KERNELS_CPU}, {"gpu", ELCL_KERNELS_GPU}, {NULL, 0}};
 const struct cli_choice cli_weight_words[] = {
-    {"f32", ELCL_F32}, {"f16", ELCL_F16}, {"bf16", ELCL_BF16}, {"int8", ELCL_INT8}, {NULL, 0}};
+    FLOAT_WORDS, {"int8", ELCL_INT8}, {"i8", ELCL_INT8}, {NULL, 0}};
 const struct cli_choice cli_compute_words[] = {
     {"auto", ELCL_COMPUTE_AUTO}, {"f32", ELCL_COMPUTE_F32}, {"int8", ELCL_COMPUTE_INT8},
-    {"bf16", ELCL_COMPUTE_BF16}, {NULL, 0}};
+    {"bf16", ELCL_COMPUTE_BF16}, {"fp32", ELCL_COMPUTE_F32}, {"float32", ELCL_COMPUTE_F32},
+    {"i8", ELCL_COMPUTE_INT8}, {"int", ELCL_COMPUTE_INT8}, {"bfloat16", ELCL_COMPUTE_BF16},
+    {NULL, 0}};
 const struct cli_choice cli_state_words[] = {
-    {"f32", ELCL_F32}, {"f16", ELCL_F16}, {"bf16", ELCL_BF16}, {NULL, 0}};
+    FLOAT_WORDS, {NULL, 0}};
 /* clang-format on */
 
 const char *cli_word_of(const struct cli_choice *words, int value)
@@ -49,4 +61,55 @@ const char *cli_kernels_word(int value)
 const char *cli_storage_word(int value)
 {
     return cli_word_of(cli_weight_words, value);
+}
+
+/* ---- misspelt words ------------------------------------------------------------------------ */
+
+static size_t min_size(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* '_' counts as '-': the names of the options are known with underscores elsewhere. */
+static char folded(char c)
+{
+    return c == '_' ? '-' : c;
+}
+
+/* Insertions, deletions and changes between two words; SIZE_MAX for long words. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t n_a = strlen(a), n_b = strlen(b);
+    size_t row[MAX_WORD + 1];
+    if (n_a > MAX_WORD || n_b > MAX_WORD)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= n_b; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= n_a; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= n_b; j++) {
+            size_t change = diagonal + (folded(a[i - 1]) != folded(b[j - 1]));
+            diagonal = row[j];
+            row[j] = min_size(change, 1 + min_size(row[j], row[j - 1]));
+        }
+    }
+    return row[n_b];
+}
+
+const char *cli_nearest(const char *wrong, const char *const *words, size_t n)
+{
+    const char *best = NULL;
+    size_t n_wrong = strlen(wrong);
+    size_t best_distance = min_size(n_wrong / 3 + 1, 3);
+    for (size_t i = 0; i < n; i++) {
+        size_t distance = edit_distance(wrong, words[i]);
+        if (distance < best_distance) {
+            best = words[i];
+            best_distance = distance;
+        } else if (!best && n_wrong >= 3 && !strncmp(wrong, words[i], n_wrong)) {
+            best = words[i];
+        }
+    }
+    return best;
 }

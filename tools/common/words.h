@@ -14,4 +14,7 @@ const char *cli_gemm_word(int value);
 const char *cli_kernels_word(int value);
 const char *cli_storage_word(int value);
 
+/* Returns the word of `words` nearest to a misspelt one, or NULL if none is close. */
+const char *cli_nearest(const char *wrong, const char *const *words, size_t n);
+
 #endif

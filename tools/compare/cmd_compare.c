@@ -3,14 +3,15 @@
 #include "compare/compare.h"
 #include "common/sys.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 enum format { FORMAT_MD, FORMAT_CSV, FORMAT_JSON };
 
 struct compare_options {
+    struct cli_common_options common; /* format: enum format */
     const char *html, *svg;
-    int format, help;
 };
 
 #define FIELD(name) offsetof(struct compare_options, name)
@@ -19,13 +20,13 @@ static const struct cli_choice formats[] = {
     {"md", FORMAT_MD}, {"csv", FORMAT_CSV}, {"json", FORMAT_JSON}, {NULL, 0}};
 
 static const struct cli_opt options_table[] = {
-    {CLI_OPT_CHOICE, "format", "FORMAT", "of the table on standard output: md, csv or json",
-     FIELD(format), 0, 0, formats},
+    CLI_OUTPUT_OPTION(FIELD(common)),
+    CLI_FORMAT_OPTION(FIELD(common), "md|csv|json", formats, "form of the table (default md)"),
     {CLI_OPT_TEXT, "html", "FILE", "a page with table and charts that needs no network",
      FIELD(html), 0, 0, NULL},
     {CLI_OPT_TEXT, "svg", "DIR",
      "every chart as a file in this directory, which is made if need be", FIELD(svg), 0, 0, NULL},
-    {CLI_OPT_FLAG, "help", NULL, "this text", FIELD(help), 0, 0, NULL},
+    CLI_COMMON_OPTIONS(FIELD(common)),
 };
 
 /* Writes charts into a directory. */
@@ -81,8 +82,8 @@ static int write_outputs(const struct cli_comparison *c, const struct compare_op
         rc = writer.err.code;
     }
     if (!rc) {
-        tables[o->format](&out, c);
-        rc = cli_sys_save("-", &out, err);
+        tables[o->common.format](&out, c);
+        rc = cli_sys_save(o->common.output, &out, err);
         elcl_str_finish(&out);
     }
     return rc;
@@ -102,25 +103,20 @@ static int run_compare(const struct compare_options *o, char **paths, int n)
     return rc ? cli_error(CLI_EXIT_FAILURE, "%s", err.msg) : CLI_EXIT_OK;
 }
 
-static void print_help(void)
-{
-    fputs("Usage: elcl compare [OPTION...] FILE...\n"
-          "\n"
-          "Lays result files of elcl bench (--output json) side by side: samples per\n"
-          "second with ratios to the first file, marked + faster, - slower, = no\n"
-          "difference beyond the noise of both, ! other tokens came out.\n"
-          "\n",
-          stdout);
-    cli_args_print_help(options_table, ELCL_COUNT(options_table));
-}
-
 int cli_cmd_compare(int argc, char **argv)
 {
     struct compare_options options = {0};
     struct cli_args args = {
-        .opts = options_table, .n_opts = ELCL_COUNT(options_table), .verb = "compare"};
+        .verb = "compare",
+        .use = "FILE...",
+        .about = "Lays result files of elcl bench (--format json) side by side: samples per\n"
+                 "second with ratios to the first file, marked + faster, - slower, = no\n"
+                 "difference beyond the noise of both, ! other tokens came out.\n",
+        .opts = options_table,
+        .n_opts = ELCL_COUNT(options_table),
+        .max_words = INT_MAX};
     int exit_code;
-    if (!cli_args_begin(&args, argc, argv, &options, &options.help, print_help, &exit_code))
+    if (!cli_args_begin(&args, argc, argv, &options, &exit_code))
         return exit_code;
     if (args.n_words < 1 || args.n_words > CLI_MAX_FILES)
         return cli_error(CLI_EXIT_USAGE,

@@ -108,7 +108,7 @@ static int take_file(struct cli_result_file *file, elcl_error *err)
     const char *schema = cJSON_GetStringValue(get(tree, "schema"));
     if (!schema || strncmp(schema, "elcl-bench-", 11) != 0)
         return elcl_fail(err, ELCL_E_FORMAT,
-                         "%.200s: no result file of elcl bench (--output json), which begins "
+                         "%.200s: no result file of elcl bench (--format json), which begins "
                          "with \"schema\": \"" CLI_BENCH_SCHEMA "\"",
                          file->path);
     if (strcmp(schema, CLI_BENCH_SCHEMA) != 0)
@@ -145,7 +145,7 @@ int cli_result_file_read(const char *path, int index, struct cli_result_file *fi
         file->tree = bytes.n ? cJSON_ParseWithLength(bytes.data, bytes.n) : NULL;
         rc = file->tree ? take_file(file, err)
                         : elcl_fail(err, ELCL_E_FORMAT,
-                                    "%.200s: no result file of elcl bench (--output json): "
+                                    "%.200s: no result file of elcl bench (--format json): "
                                     "it is not one JSON object",
                                     path);
     }

@@ -13,7 +13,8 @@
 #define VALUE_COLUMN 19
 
 struct devices_options {
-    int json, no_probe, help;
+    struct cli_common_options common;
+    int json, no_probe;
 };
 
 #define FIELD(name) offsetof(struct devices_options, name)
@@ -22,7 +23,7 @@ static const struct cli_opt options_table[] = {
     {CLI_OPT_FLAG, "json", NULL, "one JSON object instead of the table", FIELD(json), 0, 0, NULL},
     {CLI_OPT_FLAG, "no-probe", NULL, "list what drivers say, without trying the fast paths",
      FIELD(no_probe), 0, 0, NULL},
-    {CLI_OPT_FLAG, "help", NULL, "this text", FIELD(help), 0, 0, NULL},
+    CLI_COMMON_OPTIONS(FIELD(common)),
 };
 
 /* The probes of one device. */
@@ -277,17 +278,6 @@ static int print_json(elcl_device_list *list, bool probe)
     return text ? ELCL_OK : ELCL_E_NOMEM;
 }
 
-static void print_help(void)
-{
-    fputs("Usage: elcl devices [OPTION...]\n"
-          "\n"
-          "Lists all OpenCL devices: their limits, which fast paths are used on them, and\n"
-          "why the others are off. Exits with 1 when there is no device.\n"
-          "\n",
-          stdout);
-    cli_args_print_help(options_table, ELCL_COUNT(options_table));
-}
-
 static int run_devices(const struct devices_options *o)
 {
     elcl_device_list *list = NULL;
@@ -314,9 +304,14 @@ int cli_cmd_devices(int argc, char **argv)
 {
     struct devices_options options = {0};
     struct cli_args args = {
-        .opts = options_table, .n_opts = ELCL_COUNT(options_table), .verb = "devices"};
+        .verb = "devices",
+        .use = "",
+        .about = "Lists all OpenCL devices: their limits, which fast paths are used on them, and\n"
+                 "why the others are off. Exits with 1 when there is no device.\n",
+        .opts = options_table,
+        .n_opts = ELCL_COUNT(options_table)};
     int exit_code;
-    if (!cli_args_begin_options(&args, argc, argv, &options, &options.help, print_help, &exit_code))
+    if (!cli_args_begin(&args, argc, argv, &options, &exit_code))
         return exit_code;
     return run_devices(&options);
 }

@@ -9,9 +9,10 @@
 #include <cjson/cJSON.h>
 
 struct selftest_options {
+    struct cli_common_options common;
     const char *device, *build_options;
     int kernels, budget, seed;
-    int json, small, no_cache, help;
+    int json, small, no_cache;
 };
 
 #define FIELD(name) offsetof(struct selftest_options, name)
@@ -33,7 +34,7 @@ static const struct cli_opt options_table[] = {
     {CLI_OPT_FLAG, "json", NULL, "one JSON object instead of the table", FIELD(json), 0, 0, NULL},
     {CLI_OPT_FLAG, "no-cache", NULL, "compile every kernel from source", FIELD(no_cache), 0, 0,
      NULL},
-    {CLI_OPT_FLAG, "help", NULL, "this text", FIELD(help), 0, 0, NULL},
+    CLI_COMMON_OPTIONS(FIELD(common)),
 };
 
 /* What the table sums up: the cases of one operation with one pair of storages. */
@@ -245,25 +246,20 @@ static int run_selftest(const struct selftest_options *o)
     return code || !summary.failed ? code : CLI_EXIT_FAILURE;
 }
 
-static void print_help(void)
-{
-    fputs("Usage: elcl selftest [OPTION...]\n"
-          "\n"
-          "Runs every kernel and GEMM back end on a device and compares it with a reference\n"
-          "in double precision. The report is made to be attached to a bug. Exits with 1\n"
-          "when a case fails.\n"
-          "\n",
-          stdout);
-    cli_args_print_help(options_table, ELCL_COUNT(options_table));
-}
-
 int cli_cmd_selftest(int argc, char **argv)
 {
     struct selftest_options options = {.budget = 120};
     struct cli_args args = {
-        .opts = options_table, .n_opts = ELCL_COUNT(options_table), .verb = "selftest"};
+        .verb = "selftest",
+        .use = "",
+        .about =
+            "Runs every kernel and GEMM back end on a device and compares it with a reference\n"
+            "in double precision. The report is made to be attached to a bug. Exits with 1\n"
+            "when a case fails.\n",
+        .opts = options_table,
+        .n_opts = ELCL_COUNT(options_table)};
     int exit_code;
-    if (!cli_args_begin_options(&args, argc, argv, &options, &options.help, print_help, &exit_code))
+    if (!cli_args_begin(&args, argc, argv, &options, &exit_code))
         return exit_code;
     return run_selftest(&options);
 }

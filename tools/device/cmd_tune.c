@@ -6,9 +6,9 @@
 #include <stdio.h>
 
 struct tune_options {
+    struct cli_common_options common;
     const char *device;
     int kernels, budget, again;
-    int help;
 };
 
 #define FIELD(name) offsetof(struct tune_options, name)
@@ -22,21 +22,8 @@ static const struct cli_opt options_table[] = {
      FIELD(budget), 0, 86400, NULL},
     {CLI_OPT_FLAG, "again", NULL, "replace what is stored, even by lower rates", FIELD(again), 0, 0,
      NULL},
-    {CLI_OPT_FLAG, "help", NULL, "this text", FIELD(help), 0, 0, NULL},
+    CLI_COMMON_OPTIONS(FIELD(common)),
 };
-
-static void print_help(void)
-{
-    fputs("Usage: elcl tune [OPTION...]\n"
-          "\n"
-          "Measures what a device does at most, and stores it in the\n"
-          "cache directory for this device, driver and version of elcl: from then on\n"
-          "--attention auto goes by these rates, and --gemm auto by where CLBlast is faster\n"
-          "than the kernels for GPUs. Never required.\n"
-          "\n",
-          stdout);
-    cli_args_print_help(options_table, ELCL_COUNT(options_table));
-}
 
 static int print_part(void *user, const char *line)
 {
@@ -82,9 +69,17 @@ int cli_cmd_tune(int argc, char **argv)
 {
     struct tune_options options = {.budget = 60};
     struct cli_args args = {
-        .opts = options_table, .n_opts = ELCL_COUNT(options_table), .verb = "tune"};
+        .verb = "tune",
+        .use = "",
+        .about =
+            "Measures what a device does at most, and stores it in the\n"
+            "cache directory for this device, driver and version of elcl: from then on\n"
+            "--attention auto goes by these rates, and --gemm auto by where CLBlast is faster\n"
+            "than the kernels for GPUs. Never required.\n",
+        .opts = options_table,
+        .n_opts = ELCL_COUNT(options_table)};
     int exit_code;
-    if (!cli_args_begin_options(&args, argc, argv, &options, &options.help, print_help, &exit_code))
+    if (!cli_args_begin(&args, argc, argv, &options, &exit_code))
         return exit_code;
     return run_tune(&options);
 }

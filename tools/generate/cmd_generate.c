@@ -48,7 +48,7 @@ static int generate(struct cli_generate_run *r, elcl_error *err)
 static void log_line(void *user, enum elcl_log_level level, const char *line)
 {
     struct cli_generate_run *r = user;
-    if (!cli_run_logs(&r->opt->run, level))
+    if (!cli_run_logs(&r->opt->common, level))
         return;
     cli_progress_clear(&r->progress);
     cli_run_log(level, line);
@@ -64,7 +64,7 @@ static int open_streams(struct cli_generate_run *r, elcl_error *err)
     else
         rc = cli_input_open(&r->input, o->input ? o->input : "-", format, err);
     if (!rc)
-        rc = cli_sys_create(o->output ? o->output : "-", &r->output, err);
+        rc = cli_sys_create(o->common.output ? o->common.output : "-", &r->output, err);
     return rc;
 }
 
@@ -98,7 +98,7 @@ static int end_output(struct cli_generate_run *r, int rc, elcl_error *err)
     if (!rc && !interrupted)
         rc = cli_sys_commit(&r->output, err);
     if (!rc && !interrupted)
-        rc = cli_generate_save_profile(r, err);
+        rc = cli_generate_save_trace(r, err);
     cli_sys_abandon(&r->output, &kept);
     if (interrupted)
         cli_error(CLI_EXIT_FAILURE, "interrupted after %llu sample%s",
@@ -143,15 +143,15 @@ static int run_generate(struct cli_generate_options *options)
     double ready = cli_sys_seconds();
     if (!rc) {
         r.shares_terminal = cli_sys_is_terminal(r.output.fd);
-        if (r.input.interactive && !options->run.quiet)
+        if (r.input.interactive && !options->common.quiet)
             fputs("elcl: reading samples from the terminal, one a line; Ctrl-D ends\n", stderr);
         cli_progress_start(&r.progress,
-                           !options->run.quiet && !r.input.interactive && !options->stream);
+                           !options->common.quiet && !r.input.interactive && !options->stream);
         rc = generate(&r, &err);
     }
     rc = end_output(&r, rc, &err);
     int code = exit_code(&r, rc);
-    if (!rc && !cli_sys_interrupted() && !options->run.quiet) {
+    if (!rc && !cli_sys_interrupted() && !options->common.quiet) {
         struct cli_summary summary = {.samples = r.n_written,
                                       .failed = r.n_failed,
                                       .start_seconds = ready - began,
@@ -167,12 +167,7 @@ static int run_generate(struct cli_generate_options *options)
 int cli_cmd_generate(int argc, char **argv)
 {
     struct cli_generate_options options;
-    elcl_error err = {0};
-    if (cli_generate_parse(&options, argc, argv, &err))
-        return cli_error(CLI_EXIT_USAGE, "%s", err.msg);
-    if (options.help) {
-        cli_generate_print_help();
-        return CLI_EXIT_OK;
-    }
-    return run_generate(&options);
+    int exit_code;
+    return cli_generate_parse(&options, argc, argv, &exit_code) ? run_generate(&options)
+                                                                : exit_code;
 }

@@ -30,7 +30,7 @@ int cli_generate_start_engines(struct cli_generate_run *r, elcl_error *err)
     params.max_list_tokens = r->max_lists;
     params.on_result = cli_generate_on_result;
     params.on_token = r->opt->stream ? cli_generate_on_token : NULL;
-    params.profile = r->opt->profile != NULL;
+    params.profile = r->opt->common.trace != NULL;
     params.user = r;
     int rc = cli_engines_start(&r->engines, &params, err);
     if (rc)
@@ -62,13 +62,13 @@ static void trace_engines(struct cli_generate_run *r)
     }
 }
 
-int cli_generate_save_profile(struct cli_generate_run *r, elcl_error *err)
+int cli_generate_save_trace(struct cli_generate_run *r, elcl_error *err)
 {
-    if (!r->opt->profile)
+    if (!r->opt->common.trace)
         return ELCL_OK;
     trace_engines(r);
     cli_trace_end(&r->trace);
-    return cli_sys_save(r->opt->profile, &r->trace, err);
+    return cli_sys_save(r->opt->common.trace, &r->trace, err);
 }
 
 int cli_generate_make_room(struct cli_generate_run *r, const struct cli_sample *sample,
@@ -85,7 +85,7 @@ int cli_generate_make_room(struct cli_generate_run *r, const struct cli_sample *
         return rc;
     cli_engines_stats(&r->engines, &stats);
     add_stats(&r->past, &stats);
-    if (r->opt->profile)
+    if (r->opt->common.trace)
         trace_engines(r);
     elcl_pool_destroy(&r->engines.pool);
     r->max_beams = beams > r->max_beams ? beams : r->max_beams;

@@ -39,11 +39,9 @@ static const struct cli_opt options_table[] = {
            "what a line holds: text (default), an object with \"text\" or \"ids\" and perhaps an \"id\" "
            "and decoding options (num_beams and so on), or token ids with the special ones, "
            "separated by blanks"),
-    TEXT("output", "FILE", output,
-         "results, in input order; FILE appears when it is whole, FILE.part until then; "
-         "- is standard output (default)"),
-    CHOICE("format", "text|jsonl|ids", format, cli_format_words,
-           "one line for each returned sequence (default text)"),
+    CLI_OUTPUT_OPTION(FIELD(common)),
+    CLI_FORMAT_OPTION(FIELD(common), "text|jsonl|ids", cli_format_words,
+                      "one line for each returned sequence (default text)"),
     TEXT("src-lang", "CODE", src_lang,
          "language of the texts, as the model spells it: en_XX (mBART), en (M2M-100), eng_Latn "
          "(NLLB) (default: the one of tokenizer_config.json)"),
@@ -153,30 +151,12 @@ static const struct cli_opt options_table[] = {
     CHOICE("long-source", "truncate|refuse", long_source, long_words,
            "cut longer sources and keep their last token, with one warning (default), or refuse "
            "them"),
-    TEXT("profile", "FILE", profile,
-         "time every kernel, and write its calls for Perfetto or chrome://tracing"),
-    FLAG("no-cache", run.no_cache, "build all kernels from source and store nothing"),
-    FLAG("quiet", run.quiet, "no progress bar, no summary"),
-    FLAG("verbose", run.verbose, "tell what is done meanwhile"),
-    FLAG("help", help, "this text"),
+    CLI_TRACE_OPTION(FIELD(common)),
+    CLI_COMMON_OPTIONS(FIELD(common)),
 };
 /* clang-format on */
 
 _Static_assert(ELCL_COUNT(options_table) <= CLI_MAX_OPTS, "raise CLI_MAX_OPTS");
-
-void cli_generate_print_help(void)
-{
-    fputs("Usage: elcl generate [OPTION...] MODEL [TEXT...]\n"
-          "\n"
-          "Generates text with the Hugging Face model in the directory MODEL. The samples\n"
-          "are the TEXT arguments, or the lines of --input FILE, or those of standard\n"
-          "input. Every sample gives its lines of output, an empty one too, in input order.\n"
-          "\n"
-          "    elcl generate models/g2p-en attention\n"
-          "    elcl generate models/g2p-en --input words.txt --output phonemes.txt\n",
-          stdout);
-    cli_args_print_help(options_table, ELCL_COUNT(options_table));
-}
 
 /* Options of one style alone; the library refuses the same by their names there. */
 static const struct {
@@ -227,17 +207,15 @@ static int check_combination(const struct cli_generate_options *o, elcl_error *e
                          o->texts[0], o->input);
     if (o->gen.do_sample && o->no_sample)
         return elcl_fail(err, ELCL_E_ARG, "expected --do-sample or --no-sample, found both");
-    int rc = cli_run_check(&o->run, err);
-    if (!rc)
-        rc = cli_run_check_devices(&o->run, ELCL_MAX_ENGINES / o->n_engines, err);
+    const int rc = cli_run_check_devices(&o->run, ELCL_MAX_ENGINES / o->n_engines, err);
     if (rc)
         return rc;
-    if (o->stream && o->format != CLI_LINE_TEXT)
+    if (o->stream && o->common.format != CLI_LINE_TEXT)
         return elcl_fail(err, ELCL_E_ARG, "--stream writes text: expected --format text");
     if (o->stream && o->scores)
         return elcl_fail(err, ELCL_E_ARG,
                          "--stream cannot write the score first: expected it or --scores");
-    if (o->scores && o->format == CLI_LINE_JSONL)
+    if (o->scores && o->common.format == CLI_LINE_JSONL)
         return elcl_fail(err, ELCL_E_ARG,
                          "--scores is for text and ids: jsonl always holds the score");
     return ELCL_OK;
@@ -254,32 +232,39 @@ static void tell_use(struct cli_generate_options *o)
     o->run.expected_target = gen->max_new_tokens > 0 ? gen->max_new_tokens + 1 : gen->max_length;
 }
 
-int cli_generate_parse(struct cli_generate_options *options, int argc, char **argv, elcl_error *err)
+static int check(const struct cli_args *args, void *target, elcl_error *err)
 {
-    struct cli_generate_options o = {
-        .args = {.opts = options_table, .n_opts = ELCL_COUNT(options_table), .verb = "generate"},
+    struct cli_generate_options *o = target;
+    o->model = args->words[0];
+    o->n_texts = args->n_words - 1;
+    o->texts = o->n_texts ? args->words + 1 : NULL;
+    const int rc = check_combination(o, err);
+    tell_use(o);
+    return rc ? rc : cli_generate_check_style(o, err);
+}
+
+bool cli_generate_parse(struct cli_generate_options *options, int argc, char **argv, int *exit_code)
+{
+    *options = (struct cli_generate_options){
+        .args =
+            {.verb = "generate",
+             .use = "MODEL [TEXT...]",
+             .about =
+                 "Generates text with the Hugging Face model in the directory MODEL. The samples\n"
+                 "are the TEXT arguments, or the lines of --input FILE, or those of standard\n"
+                 "input. Every sample gives its lines of output, an empty one too, in input "
+                 "order.\n",
+             .examples = "  elcl generate models/g2p-en attention\n"
+                         "  elcl generate models/g2p-en --input words.txt --output phonemes.txt\n",
+             .opts = options_table,
+             .n_opts = ELCL_COUNT(options_table),
+             .max_words = INT_MAX,
+             .needs_model = true,
+             .check = check},
         .run = CLI_RUN_DEFAULTS,
         .n_engines = 1,
     };
-    int rc = cli_args_parse(&o.args, argc, argv, &o, err);
-    if (rc)
-        return rc;
-    if (!o.help) {
-        if (!o.args.n_words)
-            return elcl_fail(err, ELCL_E_ARG,
-                             "expected a model directory, found none: elcl generate MODEL "
-                             "[TEXT...]");
-        o.model = o.args.words[0];
-        o.n_texts = o.args.n_words - 1;
-        o.texts = o.n_texts ? o.args.words + 1 : NULL;
-        rc = check_combination(&o, err);
-        if (!rc)
-            rc = cli_generate_check_style(&o, err);
-        tell_use(&o);
-    }
-    if (!rc)
-        *options = o;
-    return rc;
+    return cli_args_begin(&options->args, argc, argv, options, exit_code);
 }
 
 /* ---- over the model's defaults ------------------------------------------------------------- */
@@ -442,7 +427,7 @@ int cli_generate_resolve(struct cli_generate_options *options, const elcl_model 
         return elcl_fail(err, ELCL_E_ARG,
                          "--renormalize-logits changes scores of several beams alone: expected "
                          "--num-beams above 1, found 1");
-    if (resolved.token_logprobs && options->format != CLI_LINE_JSONL)
+    if (resolved.token_logprobs && options->common.format != CLI_LINE_JSONL)
         return elcl_fail(err, ELCL_E_ARG, "--token-logprobs needs --format jsonl");
     if ((!resolved.do_sample || resolved.num_beams > 1) &&
         resolved.num_return_sequences > resolved.num_beams)
@@ -459,7 +444,7 @@ int cli_generate_resolve(struct cli_generate_options *options, const elcl_model 
                          "--decoder-start-token-id: a model of type %s has no start token, "
                          "its output begins with the prompt",
                          info.family);
-    if (!info.has_tokenizer && options->format == CLI_LINE_TEXT)
+    if (!info.has_tokenizer && options->common.format == CLI_LINE_TEXT)
         return elcl_fail(err, ELCL_E_ARG,
                          "%s holds no tokenizer: expected --format ids or jsonl, found text",
                          options->model);

@@ -10,14 +10,12 @@ enum cli_long_source { CLI_LONG_TRUNCATE, CLI_LONG_REFUSE };
 
 struct cli_generate_options {
     struct cli_args args;
-    int help;
+    struct cli_common_options common; /* format: enum cli_line_format */
     const char *model;
     char **texts; /* [n_texts], the samples when n_texts > 0 */
     int n_texts;
     const char *input;               /* NULL or "-": standard input */
-    const char *output;              /* NULL or "-": standard output */
     int input_format;                /* enum cli_line_format */
-    int format;                      /* likewise */
     const char *src_lang, *tgt_lang; /* NULL: not given */
     int scores;
     int keep_going;
@@ -35,15 +33,13 @@ struct cli_generate_options {
     int n_engines;  /* engines on each device */
     int max_source; /* 0: the model's limit */
     int long_source;
-    const char *profile; /* a file, or NULL */
 };
 
-/* Parses and checks what needs no model. */
-int cli_generate_parse(struct cli_generate_options *options, int argc, char **argv,
-                       elcl_error *err);
+/* Parses and checks what needs no model; false: the verb ends, with *exit_code. */
+bool cli_generate_parse(struct cli_generate_options *options, int argc, char **argv,
+                        int *exit_code);
 /* Refuses options that have no meaning in the search style. */
 int cli_generate_check_style(const struct cli_generate_options *o, elcl_error *err);
-void cli_generate_print_help(void);
 
 /* What a line of jsonl says over `base`; NULL in *own where it says nothing. *own has copies of
  * what the line says and shares with `base` what that says. (generate_line.c) */

@@ -22,7 +22,7 @@ struct cli_generate_run {
     int max_beams, max_target; /* of the engines */
     int max_lists;             /* likewise; 0: the library's choice */
     elcl_engine_stats past;    /* of engines that a sample outgrew */
-    struct elcl_str trace;     /* with --profile: theirs, until cli_generate_save_profile() */
+    struct elcl_str trace;     /* with --trace: theirs, until cli_generate_save_trace() */
     size_t n_traced;           /* engines in it */
     struct cli_input input;
     struct cli_sys_file output;
@@ -62,8 +62,8 @@ int cli_generate_make_room(struct cli_generate_run *r, const struct cli_sample *
                            elcl_error *err);
 /* Of all engines that the run has had. */
 void cli_generate_stats(const struct cli_generate_run *r, elcl_engine_stats *stats);
-/* Writes the file of --profile, once nothing is pending; without the option does nothing. */
-int cli_generate_save_profile(struct cli_generate_run *r, elcl_error *err);
+/* Writes the file of --trace, once nothing is pending; without the option does nothing. */
+int cli_generate_save_trace(struct cli_generate_run *r, elcl_error *err);
 
 /* ---- from a result to written lines (generate_write.c) -------------------------------------- */
 

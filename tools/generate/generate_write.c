@@ -14,8 +14,8 @@ void cli_generate_on_result(void *user, const elcl_result *result)
         return;
     }
     elcl_error err = {0};
-    int rc = cli_format_result(r->model, (enum cli_line_format)r->opt->format, r->opt->scores != 0,
-                               result, sample, &err);
+    int rc = cli_format_result(r->model, (enum cli_line_format)r->opt->common.format,
+                               r->opt->scores != 0, result, sample, &err);
     sample->state = CLI_SAMPLE_DONE;
     if (rc == ELCL_E_NOMEM) {
         r->callback_error = err;
@@ -74,7 +74,7 @@ static int write_failure(struct cli_generate_run *r, const struct cli_sample *sa
     r->n_failed++;
     if (sample->streamed.n)
         return cli_generate_mark_incomplete(r, sample, err);
-    cli_format_failure((enum cli_line_format)r->opt->format, sample,
+    cli_format_failure((enum cli_line_format)r->opt->common.format, sample,
                        cli_generate_options_of(r, sample)->num_return_sequences, message, &lines);
     int rc =
         lines.failed ? elcl_fail_nomem(err) : cli_sys_write(&r->output, lines.data, lines.n, err);

@@ -10,7 +10,7 @@
 #define FIELD(name) offsetof(struct cli_plan_options, name)
 
 /* clang-format off */
-static const struct cli_choice output_words[] = {
+static const struct cli_choice format_words[] = {
     {"text", CLI_PLAN_TEXT}, {"csv", CLI_PLAN_CSV}, {"json", CLI_PLAN_JSON}, {NULL, 0}};
 
 #define TEXT(name, value, field, help) \
@@ -50,27 +50,11 @@ static const struct cli_opt options_table[] = {
          "predict speed, too, from a data sheet (v100, h100, mi300x, a770, adreno740 or a JSON "
          "file), or from ceilings measured on --device; gives the memory limit where none is "
          "given"),
-    {CLI_OPT_CHOICE, "output", "text|csv|json", "form of the plan, also -o (default text)",
-     FIELD(output), 0, 0, output_words},
-    {CLI_OPT_FLAG, "help", NULL, "this text", FIELD(help), 0, 0, NULL},
+    CLI_FORMAT_OPTION(FIELD(common), "text|csv|json", format_words,
+                      "form of the plan (default text)"),
+    CLI_COMMON_OPTIONS(FIELD(common)),
 };
 /* clang-format on */
-
-static void print_help(void)
-{
-    fputs("Usage: elcl plan [OPTION...] MODEL|--synthetic NAME\n"
-          "\n"
-          "Says what memory generation takes, for every combination of the values given\n"
-          "(lists as in 1,4 and ranges as in 1-64*2 or 10-30+10), and how large a batch\n"
-          "fits. Reads config.json alone: no weights are read and nothing runs.\n"
-          "\n"
-          "    elcl plan --synthetic bart-large --state f16 --num-beams 4 \\\n"
-          "        --batch-size 32,64,320 --source-length 256,1024\n"
-          "    elcl plan models/g2p-en --num-beams 5 --memory-limit 2G\n"
-          "\n",
-          stdout);
-    cli_args_print_help(options_table, ELCL_COUNT(options_table));
-}
 
 static bool is_measured(const struct cli_plan_options *o)
 {
@@ -86,18 +70,14 @@ static void fill(struct cli_opt_list *list, int n, int a, int b, int c)
     memcpy(list->values, values, (size_t)n * sizeof(int));
 }
 
-static int parse(struct cli_plan_options *o, int argc, char **argv, elcl_error *err)
+static int check(const struct cli_args *args, void *target, elcl_error *err)
 {
-    struct cli_args args = {
-        .opts = options_table, .n_opts = ELCL_COUNT(options_table), .verb = "plan"};
-    const int rc = cli_args_parse(&args, argc, argv, o, err);
-    if (rc || o->help)
-        return rc;
-    if (args.n_words + (o->synthetic != NULL) != 1)
+    struct cli_plan_options *o = target;
+    if (args->n_words + (o->synthetic != NULL) != 1)
         return elcl_fail(err, ELCL_E_ARG,
                          "expected one model directory or --synthetic NAME, found %d",
-                         args.n_words + (o->synthetic != NULL));
-    o->model = args.n_words ? args.words[0] : NULL;
+                         args->n_words + (o->synthetic != NULL));
+    o->model = args->n_words ? args->words[0] : NULL;
     if (o->device && o->device_model && !is_measured(o))
         return elcl_fail(err, ELCL_E_ARG,
                          "--device goes with --device-model measured alone, found '%.100s'",
@@ -233,7 +213,7 @@ static int run(struct cli_plan_options *o, elcl_error *err)
         rc = make_rows(o, blueprint, &table, err);
     }
     if (!rc)
-        rc = cli_plan_print(&table, (enum cli_plan_output)o->output, err);
+        rc = cli_plan_print(&table, (enum cli_plan_output)o->common.format, err);
     free(table.rows);
     elcl_blueprint_close(&blueprint);
     return rc;
@@ -242,13 +222,23 @@ static int run(struct cli_plan_options *o, elcl_error *err)
 int cli_cmd_plan(int argc, char **argv)
 {
     struct cli_plan_options options = {0};
+    struct cli_args args = {
+        .verb = "plan",
+        .use = "MODEL|--synthetic NAME",
+        .about = "Says what memory generation takes, for every combination of the values given\n"
+                 "(lists as in 1,4 and ranges as in 1-64*2 or 10-30+10), and how large a batch\n"
+                 "fits. Reads config.json alone: no weights are read and nothing runs.\n",
+        .examples = "  elcl plan --synthetic bart-large --state f16 --num-beams 4 \\\n"
+                    "      --batch-size 32,64,320 --source-length 256,1024\n"
+                    "  elcl plan models/g2p-en --num-beams 5 --memory-limit 2G\n",
+        .opts = options_table,
+        .n_opts = ELCL_COUNT(options_table),
+        .max_words = 1,
+        .check = check};
     elcl_error err = {0};
-    if (parse(&options, argc, argv, &err))
-        return cli_error(CLI_EXIT_USAGE, "%s", err.msg);
-    if (options.help) {
-        print_help();
-        return CLI_EXIT_OK;
-    }
+    int exit_code;
+    if (!cli_args_begin(&args, argc, argv, &options, &exit_code))
+        return exit_code;
     const int rc = run(&options, &err);
     if (rc)
         return cli_error(rc == ELCL_E_ARG ? CLI_EXIT_USAGE : CLI_EXIT_FAILURE, "%s", err.msg);

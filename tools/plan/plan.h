@@ -11,14 +11,13 @@
 enum cli_plan_output { CLI_PLAN_TEXT, CLI_PLAN_CSV, CLI_PLAN_JSON };
 
 struct cli_plan_options {
-    const char *model, *synthetic; /* one of them */
+    struct cli_common_options common; /* format: enum cli_plan_output */
+    const char *model, *synthetic;    /* one of them */
     const char *device, *device_model;
     struct cli_opt_list attention, weights, state, batch_size, num_beams, source_length,
         target_length;
     uint64_t memory_limit_bytes;
-    int compute; /* enum elcl_compute */
-    int output;  /* enum cli_plan_output */
-    int help;
+    int compute;                     /* enum elcl_compute */
     char device_name[128];           /* "": no device was looked at */
     struct cli_device_model machine; /* of the device model, or the device's stored rates */
 };

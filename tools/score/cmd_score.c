@@ -284,7 +284,7 @@ static void append_sample(const struct run *r, const struct scored *s, double lo
                           struct elcl_str *out)
 {
     const size_t n = s->n_ids - s->n_given;
-    if (r->opt->format == CLI_LINE_TEXT) {
+    if (r->opt->common.format == CLI_LINE_TEXT) {
         elcl_str_printf(out, "%.6f\t%zu\t", log_prob, n);
         append_number(out, "%.6g", perplexity(log_prob, n), "-");
         if (r->opt->token_logprobs)
@@ -338,7 +338,7 @@ static int write_summary(struct run *r, elcl_error *err)
     struct elcl_str line = {0};
     const double nll = r->log_prob == 0 ? 0 : -r->log_prob; /* not -0 */
     const double each = r->n_tokens ? nll / (double)r->n_tokens : NAN;
-    const bool text = r->opt->format == CLI_LINE_TEXT;
+    const bool text = r->opt->common.format == CLI_LINE_TEXT;
     const char *none = text ? "-" : "null";
     elcl_str_printf(&line,
                     text ? "samples %llu, tokens %llu, nll %.6f, nll per token "
@@ -381,7 +381,7 @@ static void log_line(void *user, enum elcl_log_level level, const char *line)
 static int open_model(struct run *r, elcl_error *err)
 {
     struct cli_score_options *o = r->opt;
-    const int rc = cli_run_open(&o->run, o->model, log_line, &o->run, &r->model, &r->info, err);
+    const int rc = cli_run_open(&o->run, o->model, log_line, &o->common, &r->model, &r->info, err);
     if (rc)
         return rc;
     return cli_score_resolve(o, r->model, &r->info, err);
@@ -398,7 +398,7 @@ static int start(struct run *r, elcl_error *err)
     else
         rc = cli_input_open(&r->input, o->input ? o->input : "-", format, err);
     if (!rc)
-        rc = cli_sys_create(o->output ? o->output : "-", &r->output, err);
+        rc = cli_sys_create(o->common.output ? o->common.output : "-", &r->output, err);
     if (!rc)
         rc = open_model(r, err);
     params.batch_tokens = o->batch_tokens;
@@ -435,7 +435,7 @@ static int run_score(struct cli_score_options *options)
     if (!rc)
         rc = score(&r, &err);
     rc = end_output(&r, rc, &err);
-    if (!rc && !cli_sys_interrupted() && !options->run.quiet) {
+    if (!rc && !cli_sys_interrupted() && !options->common.quiet) {
         elcl_engine_stats stats;
         elcl_scorer_get_stats(r.scorer, &stats);
         cli_summary_score(&r.info, &stats);
@@ -455,12 +455,6 @@ static int run_score(struct cli_score_options *options)
 int cli_cmd_score(int argc, char **argv)
 {
     struct cli_score_options options;
-    elcl_error err = {0};
-    if (cli_score_parse(&options, argc, argv, &err))
-        return cli_error(CLI_EXIT_USAGE, "%s", err.msg);
-    if (options.help) {
-        cli_score_print_help();
-        return CLI_EXIT_OK;
-    }
-    return run_score(&options);
+    int exit_code;
+    return cli_score_parse(&options, argc, argv, &exit_code) ? run_score(&options) : exit_code;
 }

@@ -26,11 +26,9 @@ static const struct cli_opt options_table[] = {
     CHOICE("input-format", "text|jsonl|ids", input_format, cli_format_words,
            "what a line holds: text (default), an object, or token ids separated by blanks; of "
            "encoder-decoder models source, tab, target"),
-    TEXT("output", "FILE", output,
-         "results, in input order; FILE appears when it is whole, FILE.part until then; "
-         "- is standard output (default)"),
-    CHOICE("format", "text|jsonl", format, output_words,
-           "a line for each sample and a summary (default text)"),
+    CLI_OUTPUT_OPTION(FIELD(common)),
+    CLI_FORMAT_OPTION(FIELD(common), "text|jsonl", output_words,
+                      "a line for each sample and a summary (default text)"),
     TEXT("src-lang", "CODE", src_lang, "language of the sources, as in elcl generate"),
     TEXT("tgt-lang", "CODE", tgt_lang, "language of the targets, likewise"),
     FLAG("summary", summary, "the summary alone"),
@@ -51,64 +49,51 @@ static const struct cli_opt options_table[] = {
     CLI_RUN_OPTIONS(FIELD(run), "OpenCL device; see elcl devices", "as in elcl generate"),
     INT("batch-tokens", "N|auto", batch_tokens, 1, 1 << 20, auto_word,
         "tokens at once (default auto: what is efficient and fits in memory)"),
-    FLAG("no-cache", run.no_cache, "build all kernels from source and store nothing"),
-    FLAG("quiet", run.quiet, "no line on the run, no warnings"),
-    FLAG("verbose", run.verbose, "tell what is done meanwhile"),
-    FLAG("help", help, "this text"),
+    CLI_COMMON_OPTIONS(FIELD(common)),
 };
 /* clang-format on */
 
 _Static_assert(ELCL_COUNT(options_table) <= CLI_MAX_OPTS, "raise CLI_MAX_OPTS");
 
-void cli_score_print_help(void)
+static int check(const struct cli_args *args, void *target, elcl_error *err)
 {
-    fputs("Usage: elcl score [OPTION...] MODEL [TEXT...]\n"
-          "\n"
-          "Log-probabilities of given text. Samples are the TEXT arguments, the lines of\n"
-          "--input FILE, or those of standard input: of encoder-decoder models source,\n"
-          "tab, target; of decoder-only models whole texts, each behind the token that\n"
-          "begins texts. A sample's line is log-probability, tokens and perplexity,\n"
-          "separated by tabs; the last line sums up.\n"
-          "\n"
-          "    elcl score models/kjv-gpt2 --input models/kjv-gpt2/heldout.txt --summary\n",
-          stdout);
-    cli_args_print_help(options_table, ELCL_COUNT(options_table));
-}
-
-static int check(struct cli_score_options *o, elcl_error *err)
-{
-    if (!o->args.n_words)
-        return elcl_fail(err, ELCL_E_ARG,
-                         "expected a model directory, found none: elcl score MODEL [TEXT...]");
-    o->model = o->args.words[0];
-    o->n_texts = o->args.n_words - 1;
-    o->texts = o->n_texts ? o->args.words + 1 : NULL;
+    struct cli_score_options *o = target;
+    o->model = args->words[0];
+    o->n_texts = args->n_words - 1;
+    o->texts = o->n_texts ? args->words + 1 : NULL;
     if (o->texts && o->input)
         return elcl_fail(err, ELCL_E_ARG,
                          "expected TEXT arguments or --input, found both: '%.100s' and "
                          "--input %.100s",
                          o->texts[0], o->input);
-    const int rc = cli_run_check(&o->run, err);
-    if (rc)
-        return rc;
     if (o->summary && o->token_logprobs)
         return elcl_fail(err, ELCL_E_ARG,
                          "--token-logprobs does nothing with --summary: expected one of them");
     return ELCL_OK;
 }
 
-int cli_score_parse(struct cli_score_options *options, int argc, char **argv, elcl_error *err)
+bool cli_score_parse(struct cli_score_options *options, int argc, char **argv, int *exit_code)
 {
-    struct cli_score_options o = {
-        .args = {.opts = options_table, .n_opts = ELCL_COUNT(options_table), .verb = "score"},
+    *options = (struct cli_score_options){
+        .args =
+            {.verb = "score",
+             .use = "MODEL [TEXT...]",
+             .about =
+                 "Log-probabilities of given text. Samples are the TEXT arguments, the lines of\n"
+                 "--input FILE, or those of standard input: of encoder-decoder models source,\n"
+                 "tab, target; of decoder-only models whole texts, each behind the token that\n"
+                 "begins texts. A sample's line is log-probability, tokens and perplexity,\n"
+                 "separated by tabs; the last line sums up.\n",
+             .examples =
+                 "  elcl score models/kjv-gpt2 --input models/kjv-gpt2/heldout.txt --summary\n",
+             .opts = options_table,
+             .n_opts = ELCL_COUNT(options_table),
+             .max_words = INT_MAX,
+             .needs_model = true,
+             .check = check},
         .run = CLI_RUN_DEFAULTS,
     };
-    int rc = cli_args_parse(&o.args, argc, argv, &o, err);
-    if (!rc && !o.help)
-        rc = check(&o, err);
-    if (!rc)
-        *options = o;
-    return rc;
+    return cli_args_begin(&options->args, argc, argv, options, exit_code);
 }
 
 /* Options for models of the other kind are refused. */

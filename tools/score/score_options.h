@@ -8,13 +8,13 @@
 
 struct cli_score_options {
     struct cli_args args;
-    int help;
+    struct cli_common_options common; /* format: CLI_LINE_TEXT or CLI_LINE_JSONL */
     const char *model;
     char **texts; /* [n_texts], the samples when n_texts > 0 */
     int n_texts;
-    const char *input, *output;
+    const char *input;               /* NULL or "-": standard input */
     const char *src_lang, *tgt_lang; /* NULL: not given */
-    int input_format, format;        /* enum cli_line_format; format is text or jsonl */
+    int input_format;                /* enum cli_line_format */
     int summary;                     /* 1: the summary alone */
     int token_logprobs;
     int stride;  /* 0: longer texts than the context are refused */
@@ -25,8 +25,8 @@ struct cli_score_options {
     int batch_tokens; /* 0: automatic */
 };
 
-int cli_score_parse(struct cli_score_options *options, int argc, char **argv, elcl_error *err);
-void cli_score_print_help(void);
+/* false: the verb ends, with *exit_code. */
+bool cli_score_parse(struct cli_score_options *options, int argc, char **argv, int *exit_code);
 
 /* What needs the model: ELCL_E_ARG when an option contradicts it. Sets a context left open, and the
  * start token where a language is one. */

@@ -1,0 +1,77 @@
+/* The help of a verb. */
+#include "common/args.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define HELP_COLUMN 29
+#define HELP_WIDTH 80
+
+void cli_str_wrapped(struct elcl_str *out, const char *text, int column, int indent)
+{
+    bool first = true;
+    while (*text) {
+        int n = (int)strcspn(text, " ");
+        if (!first && column + 1 + n > HELP_WIDTH - 1) {
+            elcl_str_printf(out, "\n%*s", indent, "");
+            column = indent;
+            first = true;
+        }
+        elcl_str_printf(out, "%s%.*s", first ? "" : " ", n, text);
+        column += n + !first;
+        first = false;
+        text += n;
+        text += strspn(text, " ");
+    }
+    elcl_str_text(out, "\n");
+}
+
+void cli_print_wrapped(const char *text, int column, int indent)
+{
+    struct elcl_str out = {0};
+    cli_str_wrapped(&out, text, column, indent);
+    fputs(out.failed ? "" : out.data, stdout);
+    elcl_str_finish(&out);
+}
+
+static const char *short_name(const struct cli_opt *opt)
+{
+    if (opt->kind == CLI_OPT_HELP)
+        return "-h, ";
+    if (opt->kind == CLI_OPT_VERSION)
+        return "-V, ";
+    return strcmp(opt->name, "output") ? "" : "-o, ";
+}
+
+static void add_option(struct elcl_str *out, const struct cli_opt *opt)
+{
+    if (opt->kind == CLI_OPT_GROUP) {
+        elcl_str_printf(out, "\n%s\n", opt->help);
+        return;
+    }
+    const size_t before = out->n;
+    elcl_str_printf(out, "  %s--%s%s%s", short_name(opt), opt->name, opt->value ? " " : "",
+                    opt->value ? opt->value : "");
+    int n = (int)(out->n - before);
+    if (n + 2 > HELP_COLUMN) {
+        elcl_str_text(out, "\n");
+        n = 0;
+    }
+    elcl_str_printf(out, "%*s", HELP_COLUMN - n, "");
+    cli_str_wrapped(out, opt->help, HELP_COLUMN, HELP_COLUMN);
+}
+
+void cli_args_print_help(const struct cli_args *args)
+{
+    struct elcl_str out = {0};
+    elcl_str_printf(&out, "Usage: elcl %s [OPTION...]%s%s\n\n%s", args->verb, *args->use ? " " : "",
+                    args->use, args->about);
+    if (args->opts[0].kind != CLI_OPT_GROUP)
+        elcl_str_text(&out, "\nOptions:\n");
+    for (size_t i = 0; i < args->n_opts; i++)
+        add_option(&out, &args->opts[i]);
+    if (args->examples)
+        elcl_str_printf(&out, "\nExamples:\n%s", args->examples);
+    fputs(out.failed ? "" : out.data, stdout);
+    elcl_str_finish(&out);
+}

@@ -1,0 +1,228 @@
+/* Values of options: text to the type that the table names. */
+#include "common/args.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int cli_args_fail_value(const struct cli_opt *opt, const char *text, const char *expected,
+                        elcl_error *err)
+{
+    return elcl_fail(err, ELCL_E_ARG, "--%s: expected %s, found '%s'", opt->name, expected, text);
+}
+
+/* Decimal digits with an optional sign and nothing else. */
+static bool read_whole(const char *text, double min, double max, long long *value)
+{
+    const char *digits = text + (*text == '-' || *text == '+');
+    if (!*digits || strspn(digits, "0123456789") != strlen(digits) || strlen(digits) > 18)
+        return false;
+    long long v = strtoll(text, NULL, 10);
+    if ((double)v < min || (double)v > max)
+        return false;
+    *value = v;
+    return true;
+}
+
+/* A finite decimal number; *end is what follows it. */
+static bool read_decimal(const char *text, double *value, const char **end)
+{
+    size_t n = strspn(text, "+-.0123456789eE");
+    char copy[64], *stop;
+    if (!n || n >= sizeof(copy))
+        return false;
+    memcpy(copy, text, n);
+    copy[n] = '\0';
+    *value = strtod(copy, &stop);
+    *end = text + n;
+    return stop == copy + n && isfinite(*value);
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* In upper and lower case, as F16 and f16. */
+static bool is_word(const char *word, const char *text)
+{
+    while (*word && *word == lower(*text)) {
+        word++;
+        text++;
+    }
+    return !*word && !*text;
+}
+
+bool cli_find_choice(const struct cli_choice *choices, const char *text, int *value)
+{
+    for (const struct cli_choice *c = choices; c && c->word; c++) {
+        if (is_word(c->word, text)) {
+            *value = c->value;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int parse_int(const struct cli_opt *opt, const char *text, void *field, elcl_error *err)
+{
+    long long v;
+    int word, n = 0;
+    if (cli_find_choice(opt->choices, text, &word)) {
+        memcpy(field, &word, sizeof(word));
+        return ELCL_OK;
+    }
+    if (!read_whole(text, opt->min, opt->max, &v)) {
+        char expected[160];
+        n = snprintf(expected, sizeof(expected), "a whole number from %.0f to %.0f", opt->min,
+                     opt->max);
+        if (opt->choices && n > 0 && (size_t)n < sizeof(expected))
+            (void)snprintf(expected + n, sizeof(expected) - (size_t)n, " or %s",
+                           opt->choices[0].word);
+        return cli_args_fail_value(opt, text, expected, err);
+    }
+    int value = (int)v;
+    memcpy(field, &value, sizeof(value));
+    return ELCL_OK;
+}
+
+static int parse_number(const struct cli_opt *opt, const char *text, void *field, elcl_error *err)
+{
+    double v;
+    const char *end;
+    if (!read_decimal(text, &v, &end) || *end || v < opt->min || v > opt->max) {
+        char expected[96];
+        if (opt->min > 0)
+            (void)snprintf(expected, sizeof(expected), "a number from %g to %g", opt->min,
+                           opt->max);
+        else
+            (void)snprintf(expected, sizeof(expected), "a number between %g and %g", opt->min,
+                           opt->max);
+        return cli_args_fail_value(opt, text, expected, err);
+    }
+    float value = (float)v;
+    memcpy(field, &value, sizeof(value));
+    return ELCL_OK;
+}
+
+/* The factor of K, KB or KiB and so on; 0 where it is none of these. */
+static double unit_factor(const char *unit)
+{
+    static const char units[] = "bkmgt";
+    const char *known = strchr(units, lower(*unit));
+    if (!*unit)
+        return 1;
+    if (!known)
+        return 0;
+    const bool ok =
+        !unit[1] || (known > units && (is_word("b", unit + 1) || is_word("ib", unit + 1)));
+    return ok ? (double)(UINT64_C(1) << 10 * (known - units)) : 0;
+}
+
+static int parse_bytes(const struct cli_opt *opt, const char *text, void *field, elcl_error *err)
+{
+    double v;
+    const char *end;
+    const bool ok = read_decimal(text, &v, &end);
+    if (ok)
+        v *= unit_factor(end);
+    if (!ok || v < 1 || v > (double)(UINT64_C(1) << 60))
+        return cli_args_fail_value(
+            opt, text, "bytes with an optional K, M, G or T, as in 512M, 2G or 8GiB", err);
+    uint64_t value = (uint64_t)v;
+    memcpy(field, &value, sizeof(value));
+    return ELCL_OK;
+}
+
+static int parse_choice(const struct cli_opt *opt, const char *text, void *field, elcl_error *err)
+{
+    int value;
+    if (!cli_find_choice(opt->choices, text, &value)) {
+        char expected[128];
+        (void)snprintf(expected, sizeof(expected), "one of %s", opt->value);
+        return cli_args_fail_value(opt, text, expected, err);
+    }
+    memcpy(field, &value, sizeof(value));
+    return ELCL_OK;
+}
+
+static int parse_ids(const struct cli_opt *opt, const char *text, void *field, elcl_error *err)
+{
+    struct cli_opt_ids list = {0};
+    char expected[96];
+    (void)snprintf(expected, sizeof(expected), "up to %d token ids separated by commas, or none",
+                   ELCL_MAX_EOS);
+    for (const char *at = text; strcmp(text, "none") != 0;) {
+        size_t n = strcspn(at, ",");
+        char number[24];
+        long long v;
+        if (n >= sizeof(number) || list.n == ELCL_MAX_EOS)
+            return cli_args_fail_value(opt, text, expected, err);
+        memcpy(number, at, n);
+        number[n] = '\0';
+        if (!read_whole(number, 0, INT32_MAX, &v))
+            return cli_args_fail_value(opt, text, expected, err);
+        list.ids[list.n++] = (int32_t)v;
+        if (!at[n])
+            break;
+        at += n + 1;
+    }
+    memcpy(field, &list, sizeof(list));
+    return ELCL_OK;
+}
+
+static int parse_texts(const struct cli_opt *opt, const char *text, void *field, elcl_error *err)
+{
+    struct cli_opt_texts *texts = field;
+    if (!*text)
+        return cli_args_fail_value(opt, text, opt->value, err);
+    if (texts->n == CLI_MAX_STOPS)
+        return elcl_fail(err, ELCL_E_ARG, "--%s: expected at most %d of it, found more", opt->name,
+                         CLI_MAX_STOPS);
+    texts->texts[texts->n++] = text;
+    return ELCL_OK;
+}
+
+static int parse_list(const struct cli_opt *opt, const char *text, void *field, elcl_error *err)
+{
+    struct cli_opt_list list;
+    const int rc = cli_args_parse_list(opt, text, &list, err);
+    if (!rc)
+        memcpy(field, &list, sizeof(list));
+    return rc;
+}
+
+int cli_args_parse_value(const struct cli_opt *opt, const char *text, void *target, elcl_error *err)
+{
+    void *field = (char *)target + opt->offset;
+    switch (opt->kind) {
+    case CLI_OPT_INT:
+        return parse_int(opt, text, field, err);
+    case CLI_OPT_NUMBER:
+        return parse_number(opt, text, field, err);
+    case CLI_OPT_BYTES:
+        return parse_bytes(opt, text, field, err);
+    case CLI_OPT_CHOICE:
+        return parse_choice(opt, text, field, err);
+    case CLI_OPT_IDS:
+        return parse_ids(opt, text, field, err);
+    case CLI_OPT_TEXTS:
+        return parse_texts(opt, text, field, err);
+    case CLI_OPT_INTS:
+    case CLI_OPT_WORDS:
+        return parse_list(opt, text, field, err);
+    case CLI_OPT_TEXT:
+        if (!*text)
+            return cli_args_fail_value(opt, text, opt->value, err);
+        memcpy(field, &text, sizeof(text));
+        return ELCL_OK;
+    case CLI_OPT_GROUP:
+    case CLI_OPT_FLAG:
+    case CLI_OPT_HELP:
+    case CLI_OPT_VERSION:
+        break;
+    }
+    return ELCL_OK;
+}
