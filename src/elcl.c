@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/util.h"
-#include "device/ceiling.h"
 #include "engine/engine.h"
+#include "probe/ceiling.h"
 #include "search/rules.h"
 
 const char *elcl_version(void)
@@ -282,9 +282,12 @@ int elcl_measure_ceilings(const char *device, elcl_ceilings *ceilings, elcl_erro
     struct elcl_device *opened = NULL;
     if (!ceilings)
         return elcl_fail(err, ELCL_E_ARG, "elcl_measure_ceilings: ceilings must not be NULL");
+    struct elcl_features features;
     int rc = elcl_device_open(&params, &opened, err);
-    if (!rc)
-        rc = elcl_ceiling_measure(opened, ceilings, NULL, err);
+    if (!rc) {
+        elcl_probe_features(opened, &features);
+        rc = elcl_ceiling_measure(opened, &features, ceilings, NULL, err);
+    }
     elcl_device_close(&opened);
     return rc;
 }

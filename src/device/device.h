@@ -15,41 +15,9 @@
 #include <CL/cl.h>
 
 #include "base/error.h"
+#include "device/quirks.h"
 
-/* The multiply-accumulate that kernels use (ELCL_MAC): whichever the device's compiler turns into
- * one instruction. */
-enum elcl_mac { ELCL_MAC_FMA, ELCL_MAC_MAD, ELCL_MAC_PLAIN };
-
-/* How the CPU shape multiplies narrow weights with rows that were made as narrow, see dot.h; NONE:
- * it widens the weights and multiplies in f32. */
-enum elcl_dot {
-    ELCL_DOT_NONE,
-    ELCL_DOT_PLAIN_INT8, /* in plain OpenCL C, anywhere */
-    ELCL_DOT_VPMADDWD,
-    ELCL_DOT_VPDPBUSD,
-    ELCL_DOT_PLAIN_BF16,
-    ELCL_DOT_VDPBF16PS
-};
-struct elcl_dot_choice {
-    enum elcl_dot kind; /* the best that works here */
-    bool pays;          /* it is faster than f32 products */
-};
-
-/* Matrix instructions, see mma.h. Those of Intel and the emulation, which is for tests, by the
- * number of items that multiply together. */
-enum elcl_mma {
-    ELCL_MMA_NONE,
-    ELCL_MMA_NVIDIA,
-    ELCL_MMA_AMD_WMMA,
-    ELCL_MMA_AMD_MFMA,
-    ELCL_MMA_INTEL_8,
-    ELCL_MMA_INTEL_16,
-    ELCL_MMA_EMULATED_8,
-    ELCL_MMA_EMULATED_16,
-    ELCL_MMA_EMULATED_32,
-    ELCL_MMA_EMULATED_64,
-    ELCL_N_MMA
-};
+struct elcl_device_entry;
 
 struct elcl_device_params {
     const char *device; /* as elcl_model_params.device */
@@ -65,15 +33,11 @@ struct elcl_device {
     cl_platform_id platform;
     cl_device_id id;
     cl_context context;
-    cl_command_queue queue;                    /* in order; uploads and probes */
-    elcl_device_desc desc;                     /* strings owned by the device */
-    char *strings;                             /* their memory */
-    enum elcl_kernels kernels;                 /* the kernel shape: CPU or GPU */
-    enum elcl_mac mac;                         /* found by a timed probe */
-    enum elcl_mma mma;                         /* the matrix instruction that works here */
-    struct elcl_dot_choice int8_dot, bf16_dot; /* by type of weights */
-    bool short_loops;                          /* long loops end early: see probe.c */
-    bool is_pocl;                              /* PoCL caches its own binaries (program_cache.c) */
+    cl_command_queue queue;    /* in order; uploads, probes */
+    elcl_device_desc desc;     /* */
+    char *strings;             /* their memory; NULL: a list's */
+    enum elcl_kernels kernels; /* the kernel shape: CPU or GPU */
+    struct elcl_quirks quirks;
     uint64_t memory_limit_bytes;
     elcl_log_fn log; /* may be NULL */
     void *log_user;
@@ -85,6 +49,10 @@ struct elcl_device {
 
 int elcl_device_open(const struct elcl_device_params *params, struct elcl_device **device,
                      elcl_error *err);
+/* Opens a device of a list, which must outlive it; params->device is not read. */
+int elcl_device_open_entry(const struct elcl_device_entry *entry,
+                           const struct elcl_device_params *params, struct elcl_device **device,
+                           elcl_error *err);
 void elcl_device_close(struct elcl_device **device); /* NULL is fine */
 
 /* Logs one line when the device has a log function. */

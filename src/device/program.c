@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "device/cl_source.h"
 #include "device/program_cache.h"
 
 #define CACHE_FORMAT_VERSION 1 /* of what the key and the payload mean */
@@ -32,42 +33,42 @@ static void append_source(struct program_text *text, const char *name, const voi
 
 static int append_file(struct program_text *text, const char *name, elcl_error *err)
 {
-    for (const struct elcl_cl_source *s = elcl_cl_sources; s->name; s++) {
-        if (!strcmp(s->name, name)) {
-            append_source(text, name, s->text, s->bytes);
-            return ELCL_OK;
-        }
-    }
-    return elcl_fail(err, ELCL_E_INTERNAL, "%s: no such kernel file in the library", name);
+    const struct elcl_cl_source *s = elcl_cl_find(name);
+    if (!s)
+        return elcl_fail(err, ELCL_E_INTERNAL, "%s: no such kernel file in the library", name);
+    append_source(text, name, s->text, s->bytes);
+    return ELCL_OK;
 }
 
-static int start_text(struct program_text *text, const struct elcl_device *device,
-                      const char *options, elcl_error *err)
+static int append_sources(struct program_text *text, const struct elcl_program_parts *parts,
+                          elcl_error *err)
 {
-    static const char *const macs[] = {
-        [ELCL_MAC_FMA] = "FMA", [ELCL_MAC_MAD] = "MAD", [ELCL_MAC_PLAIN] = "PLAIN"};
-    elcl_str_printf(&text->options, "-cl-std=CL1.2 -DELCL_MAC_%s=1%s", macs[device->mac],
-                    device->is_pocl ? " -DELCL_POCL=1" : "");
+    int rc = append_file(text, "prelude.cl", err);
+    for (const char *const *file = parts->files; *file && !rc; file++)
+        rc = append_file(text, *file, err);
+    if (!rc && parts->text)
+        append_source(text, "test.cl", parts->text, strlen(parts->text));
+    return rc;
+}
+
+static void append_options(struct elcl_str *s, const char *options)
+{
     if (options && *options)
-        elcl_str_printf(&text->options, " %s", options);
-    return append_file(text, "prelude.cl", err);
-}
-
-static int end_text(const struct program_text *text, elcl_error *err)
-{
-    const bool failed = text->source.failed || text->options.failed || text->names.failed;
-    return failed ? elcl_fail_nomem(err) : ELCL_OK;
+        elcl_str_printf(s, " %s", options);
 }
 
 /* On failure `text` is finished. */
 static int make_text(struct program_text *text, const struct elcl_device *device,
-                     const char *const *files, int n_files, const char *options, elcl_error *err)
+                     const struct elcl_program_parts *parts, elcl_error *err)
 {
-    int rc = start_text(text, device, options, err);
-    for (int i = 0; i < n_files && !rc; i++)
-        rc = append_file(text, files[i], err);
-    if (!rc)
-        rc = end_text(text, err);
+    static const char *const macs[] = {
+        [ELCL_MAC_FMA] = "FMA", [ELCL_MAC_MAD] = "MAD", [ELCL_MAC_PLAIN] = "PLAIN"};
+    elcl_str_printf(&text->options, "-cl-std=CL1.2 -DELCL_MAC_%s=1", macs[parts->mac]);
+    append_options(&text->options, device->quirks.options);
+    append_options(&text->options, parts->options);
+    int rc = append_sources(text, parts, err);
+    if (!rc && (text->source.failed || text->options.failed || text->names.failed))
+        rc = elcl_fail_nomem(err);
     if (rc)
         finish_text(text);
     return rc;
@@ -167,29 +168,26 @@ static uint64_t hash_string(uint64_t hash, const char *s)
     return elcl_hash(hash, s, strlen(s) + 1);
 }
 
+static uint64_t hash_text(uint64_t hash, const struct program_text *text)
+{
+    return hash_string(hash_string(hash, text->source.data), text->options.data);
+}
+
 static uint64_t cache_key(const struct elcl_device *device, const struct program_text *text)
 {
     const uint32_t version = CACHE_FORMAT_VERSION;
     uint64_t key = elcl_hash(ELCL_HASH_INIT, &version, sizeof(version));
-    key = hash_string(key, text->source.data);
-    key = hash_string(key, text->options.data);
+    key = hash_text(key, text);
     key = hash_string(key, device->desc.name);
     key = hash_string(key, device->desc.version);
     key = hash_string(key, device->desc.driver);
     return hash_string(key, device->desc.platform);
 }
 
-/* PoCL and rusticl keep compiled programs on disk by themselves, and rusticl ends the process on a
- * binary that it does not know. */
-static bool driver_caches(const struct elcl_device *device)
-{
-    return device->is_pocl || !strcmp(device->desc.platform, "rusticl");
-}
-
 /* NULL when the cache has no binary or the driver does not take it; such a file is removed. */
 static cl_program build_cached(struct elcl_device *device, const struct program_text *text)
 {
-    if (driver_caches(device))
+    if (device->quirks.caches_programs)
         return NULL;
     const uint64_t key = cache_key(device, text);
     void *data;
@@ -212,11 +210,11 @@ static cl_program build_cached(struct elcl_device *device, const struct program_
     return NULL;
 }
 
-int elcl_program_build(struct elcl_device *device, const char *const *files, int n_files,
-                       const char *options, cl_program *program, elcl_error *err)
+int elcl_program_build(struct elcl_device *device, const struct elcl_program_parts *parts,
+                       cl_program *program, elcl_error *err)
 {
     struct program_text text = {0};
-    int rc = make_text(&text, device, files, n_files, options, err);
+    int rc = make_text(&text, device, parts, err);
     if (rc)
         return rc;
     cl_program p = build_cached(device, &text);
@@ -228,19 +226,15 @@ int elcl_program_build(struct elcl_device *device, const char *const *files, int
     return rc;
 }
 
-int elcl_program_build_text(struct elcl_device *device, const char *name, const char *text,
-                            const char *options, cl_program *program, elcl_error *err)
+bool elcl_program_hash(const struct elcl_device *device, const struct elcl_program_parts *parts,
+                       uint64_t *hash)
 {
-    struct program_text t = {0};
-    int rc = start_text(&t, device, options, err);
-    if (!rc) {
-        append_source(&t, name, text, strlen(text));
-        rc = end_text(&t, err);
-    }
-    if (!rc)
-        rc = build_source(device, &t, program, err);
-    finish_text(&t);
-    return rc;
+    struct program_text text = {0};
+    if (make_text(&text, device, parts, NULL))
+        return false;
+    *hash = hash_text(*hash, &text);
+    finish_text(&text);
+    return true;
 }
 
 /* ---- storing ------------------------------------------------------------------------------- */
@@ -262,13 +256,13 @@ static unsigned char *read_binary(cl_program program, size_t *bytes)
     return binary;
 }
 
-void elcl_program_store(struct elcl_device *device, const char *const *files, int n_files,
-                        const char *options, cl_program program)
+void elcl_program_store(struct elcl_device *device, const struct elcl_program_parts *parts,
+                        cl_program program)
 {
-    if (driver_caches(device) || !device->cache_directory)
+    if (device->quirks.caches_programs || !device->cache_directory)
         return;
     struct program_text text = {0};
-    if (make_text(&text, device, files, n_files, options, NULL))
+    if (make_text(&text, device, parts, NULL))
         return;
     const uint64_t key = cache_key(device, &text);
     finish_text(&text);

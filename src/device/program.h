@@ -4,31 +4,33 @@
 
 #include "device/device.h"
 
-/* One file of cl/, embedded at build time. */
-struct elcl_cl_source {
-    const char *name; /* "gemm_cpu.cl" */
-    const unsigned char *text;
-    size_t bytes;
+/* The form of ELCL_MAC in kernels. */
+enum elcl_mac { ELCL_MAC_FMA, ELCL_MAC_MAD, ELCL_MAC_PLAIN };
+
+#define ELCL_MAX_PROGRAM_FILES 24
+
+/* What a program is built from: prelude.cl, then `files` in their order. */
+struct elcl_program_parts {
+    const char *files[ELCL_MAX_PROGRAM_FILES + 1]; /* of cl/; NULL after the last */
+    enum elcl_mac mac;
+    char options[512];
+    const char *text; /* for tests: a source after the files, named "test.cl"; NULL: none */
 };
-/* All embedded files; the last has a NULL name. Generated. */
-extern const struct elcl_cl_source elcl_cl_sources[];
 
-/* Builds prelude.cl and the named files, in this order, each behind `#line 1 "name"`, with
- * "-cl-std=CL1.2 -DELCL_MAC_...=1" (from device->mac) and `options`. A refusal gives the driver's
- * first line in err and its whole log to the log function. The cache can never make it fail: any
- * miss, mismatch or load failure builds from source. Key: all source text, all options, device,
- * driver, platform and cache format version. */
-int elcl_program_build(struct elcl_device *device, const char *const *files, int n_files,
-                       const char *options, cl_program *program, elcl_error *err);
+/* Builds with "-cl-std=CL1.2 -DELCL_MAC_...=1", the options of the device's quirks, and those of
+ * `parts`. If the compiler refuses, err has its first line, and the log function its whole log. The
+ * cache cannot fail a build: without a usable binary the sources are compiled. Key: all source
+ * text, all options, device, driver, platform and the cache's format version. */
+int elcl_program_build(struct elcl_device *device, const struct elcl_program_parts *parts,
+                       cl_program *program, elcl_error *err);
 
-/* As above from one source text that is not in cl/ (probes, tests). */
-int elcl_program_build_text(struct elcl_device *device, const char *name, const char *text,
-                            const char *options, cl_program *program, elcl_error *err);
+/* Stores the program's binary in the cache unless it is there: call it once, after the kernels'
+ * first use. Never fails; does nothing with drivers that cache programs themselves. */
+void elcl_program_store(struct elcl_device *device, const struct elcl_program_parts *parts,
+                        cl_program program);
 
-/* Stores the program's binary in the cache when it is not there yet: call it once after the
- * kernels' first use. Never fails; does nothing on PoCL and rusticl, which cache by themselves.
- * `files` and `options` as for the build. */
-void elcl_program_store(struct elcl_device *device, const char *const *files, int n_files,
-                        const char *options, cl_program program);
+/* Adds all source text and all options to *hash. false when memory is short. */
+bool elcl_program_hash(const struct elcl_device *device, const struct elcl_program_parts *parts,
+                       uint64_t *hash);
 
 #endif

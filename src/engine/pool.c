@@ -181,7 +181,7 @@ static void take_portion(struct worker *worker, struct item_list *portion)
 static int run_portion(struct worker *worker, struct item_list *portion, size_t *pending,
                        elcl_error *err)
 {
-    const bool pocl = worker->engine->model->device->is_pocl;
+    const bool pocl = worker->engine->model->device->quirks.queues_take_turns;
     int rc = ELCL_OK;
     if (pocl)
         pthread_mutex_lock(&worker->pool->pocl_turn);

@@ -4,15 +4,16 @@
 
 #include "base/os.h"
 #include "base/util.h"
-#include "device/ceiling.h"
 #include "engine/tune_file.h"
 #include "engine/tune_gemm.h"
+#include "probe/ceiling.h"
 
 #define MEASUREMENTS 3
 
 struct tuning {
     const elcl_tune_params *params;
     struct elcl_device *device;
+    struct elcl_features features;
     char *directory;
     struct elcl_tune_file file;
     bool stopped; /* report() asked for it */
@@ -55,8 +56,8 @@ static int measure_rates(struct tuning *t, elcl_machine *rates, elcl_error *err)
     elcl_ceilings c;
     double half;
     int rc;
-    ELCL_TRY(elcl_ceiling_measure(t->device, &c, NULL, err));
-    ELCL_TRY(elcl_tune_half_gemm(t->device, c.mac_f32_gflops, &half, err));
+    ELCL_TRY(elcl_ceiling_measure(t->device, &t->features, &c, NULL, err));
+    ELCL_TRY(elcl_tune_half_gemm(t->device, &t->features, c.mac_f32_gflops, &half, err));
     *rates = (elcl_machine){.type = t->device->desc.type,
                             .kernels = t->device->kernels,
                             .cache_bytes = (double)t->device->desc.cache_bytes,
@@ -137,7 +138,7 @@ static int tune_clblast(struct tuning *t, enum elcl_storage weights, elcl_error 
 {
     const struct elcl_ops_params params = {
         .gemm = ELCL_GEMM_NATIVE, .weights = weights, .state = ELCL_F32};
-    const bool mma = t->device->mma && (weights == ELCL_F16 || weights == ELCL_BF16);
+    const bool mma = t->features.mma && (weights == ELCL_F16 || weights == ELCL_BF16);
     struct elcl_ops *ops = NULL;
     int rc = ELCL_OK, rows;
     while (t->device->kernels == ELCL_KERNELS_GPU && !mma && !t->stopped) {
@@ -148,7 +149,7 @@ static int tune_clblast(struct tuning *t, enum elcl_storage weights, elcl_error 
         if (!rows || t->left)
             break;
         if (!ops)
-            ELCL_TRY(elcl_ops_create(t->device, &params, &ops, err));
+            ELCL_TRY(elcl_ops_create(t->device, &t->features, &params, &ops, err));
         ELCL_TRY(elcl_tune_try(ops, rows, &trial, &wrong, err));
         ELCL_TRY(finish_trial(t, &trial, &wrong, err));
     }
@@ -170,6 +171,8 @@ static int tuning_init(struct tuning *t, elcl_error *err)
                                               .kernels = t->params->kernels};
     t->directory = elcl_cache_directory();
     const int rc = elcl_device_open(&params, &t->device, err);
+    if (!rc)
+        elcl_probe_features(t->device, &t->features);
     if (!rc && !t->params->again) /* what cannot be read is replaced */
         (void)elcl_tune_file_read(t->directory, &t->device->desc, &t->file, NULL);
     return rc;

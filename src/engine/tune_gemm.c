@@ -102,8 +102,8 @@ static int square_width(double gflops)
     return n;
 }
 
-int elcl_tune_half_gemm(struct elcl_device *device, double gflops_before, double *gflops,
-                        elcl_error *err)
+int elcl_tune_half_gemm(struct elcl_device *device, const struct elcl_features *features,
+                        double gflops_before, double *gflops, elcl_error *err)
 {
     const struct elcl_ops_params params = {
         .gemm = ELCL_GEMM_NATIVE, .weights = ELCL_F16, .state = ELCL_F32};
@@ -112,7 +112,7 @@ int elcl_tune_half_gemm(struct elcl_device *device, double gflops_before, double
     struct product p = {0};
     double ns, least;
     int rc;
-    ELCL_TRY(elcl_ops_create(device, &params, &ops, err));
+    ELCL_TRY(elcl_ops_create(device, features, &params, &ops, err));
     ELCL_TRY(product_init(&p, ops, n, n, n, err));
     ELCL_TRY(time_calls(&p, 1, &ns, err)); /* compiles */
     ELCL_TRY(time_calls(&p, 1, &least, err));

@@ -7,8 +7,8 @@
 
 /* 1e9 operations per second of the native GEMM with f16 weights, as generation would run it on the
  * device: a square product that takes some tens of milliseconds at gflops_before. */
-int elcl_tune_half_gemm(struct elcl_device *device, double gflops_before, double *gflops,
-                        elcl_error *err);
+int elcl_tune_half_gemm(struct elcl_device *device, const struct elcl_features *features,
+                        double gflops_before, double *gflops, elcl_error *err);
 
 /* elcl_ops_params.clblast_rows by the trials that are stored; bf16 goes by f16, int8 was not tried.
  * *next, where not NULL: rows of the trial that is missing; 0: none. Trials begin at many rows and

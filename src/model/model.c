@@ -87,7 +87,7 @@ fail:
 static int check_loops(const struct elcl_model *m, elcl_error *err)
 {
     const int positions = elcl_arch_default_positions(&m->arch);
-    if (!m->device->short_loops || m->device->kernels != ELCL_KERNELS_CPU ||
+    if (!m->features.short_loops || m->device->kernels != ELCL_KERNELS_CPU ||
         (m->arch.vocabulary <= SHORT_LOOPS_VOCABULARY && positions <= SHORT_LOOPS_POSITIONS))
         return ELCL_OK;
     return elcl_fail(err, ELCL_E_UNSUPPORTED,
@@ -108,7 +108,10 @@ static int open_device(struct elcl_model *m, const elcl_model_params *params, el
                                                      .log = params->log,
                                                      .log_user = params->log_user};
     const int rc = elcl_device_open(&device_params, &m->device, err);
-    return rc ? rc : check_loops(m, err);
+    if (rc)
+        return rc;
+    elcl_probe_features(m->device, &m->features);
+    return check_loops(m, err);
 }
 
 int elcl_model_begin(const char *directory, const elcl_model_params *params,
@@ -156,7 +159,7 @@ int elcl_model_load(struct elcl_model *m, const elcl_model_params *params, struc
                                                .state = params->state,
                                                .compute = params->compute,
                                                .profile = params->profile != 0};
-    int rc = elcl_ops_create(m->device, &ops_params, &m->ops, err);
+    int rc = elcl_ops_create(m->device, &m->features, &ops_params, &m->ops, err);
     if (rc)
         return rc;
     struct elcl_loader loader = {.ops = m->ops,

@@ -20,7 +20,8 @@ struct elcl_model {
     char attention_reason[256];    /* of AUTO's choice, or "" */
     int clblast_rows;              /* as in elcl_ops_params; 0: not measured */
     struct elcl_device *device;
-    struct elcl_ops *ops; /* uploads and programs; engines clone it */
+    struct elcl_features features; /* of the device */
+    struct elcl_ops *ops;          /* uploads and programs; engines clone it */
     struct elcl_weights weights;
     uint64_t weight_bytes;
 };

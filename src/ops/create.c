@@ -5,8 +5,6 @@
 #include <string.h>
 
 #include "base/util.h"
-#include "device/dot.h"
-#include "device/mma.h"
 #include "device/program.h"
 #include "ops/gemm_clblast.h"
 #include "ops/launch.h"
@@ -57,28 +55,22 @@ static const char *storage_suffix(enum elcl_storage storage)
     return names[storage];
 }
 
-#define MAX_FILES 24
-
-/* Sources and options of the program for one type of state. */
-struct parts {
-    const char *files[MAX_FILES];
-    int n_files;
-    char options[512];
-};
-
-static void add_files(struct parts *parts, const char *const *files, size_t n)
+static void add_files(struct elcl_program_parts *parts, const char *const *files, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        parts->files[parts->n_files++] = files[i];
+    size_t at = 0;
+    while (parts->files[at])
+        at++;
+    for (size_t i = 0; i < n && at < ELCL_MAX_PROGRAM_FILES; i++)
+        parts->files[at++] = files[i];
 }
 
-static void add_file(struct parts *parts, const char *file)
+static void add_file(struct elcl_program_parts *parts, const char *file)
 {
     add_files(parts, &file, 1);
 }
 
 /* What multiplies in the kernels that follow. */
-static void add_tiles(struct parts *parts, enum elcl_mma mma)
+static void add_tiles(struct elcl_program_parts *parts, enum elcl_mma mma)
 {
     if (mma)
         add_file(parts, elcl_mma_kinds[mma].file);
@@ -91,7 +83,8 @@ static enum elcl_mma mma_of(enum elcl_mma mma, enum elcl_storage storage)
     return storage == ELCL_F16 || storage == ELCL_BF16 ? mma : ELCL_MMA_NONE;
 }
 
-static void add_gpu_files(struct parts *parts, const struct elcl_ops *ops, enum elcl_storage state)
+static void add_gpu_files(struct elcl_program_parts *parts, const struct elcl_ops *ops,
+                          enum elcl_storage state)
 {
     const enum elcl_mma attn_mma = mma_of(ops->attn_mma, state);
     add_files(parts, gpu_files, ELCL_COUNT(gpu_files));
@@ -104,10 +97,11 @@ static void add_gpu_files(struct parts *parts, const struct elcl_ops *ops, enum 
     add_file(parts, "attn_el_gpu.cl");
 }
 
-static struct parts program_parts(const struct elcl_ops *ops, enum elcl_storage state)
+/* For one type of state. */
+static struct elcl_program_parts program_parts(const struct elcl_ops *ops, enum elcl_storage state)
 {
     const enum elcl_mma mma = ops->gemm_mma ? ops->gemm_mma : ops->attn_mma;
-    struct parts parts = {0};
+    struct elcl_program_parts parts = {.mac = ops->mac};
     if (ops->kernels == ELCL_KERNELS_CPU) {
         add_files(&parts, cpu_files, ELCL_COUNT(cpu_files));
         add_file(&parts, elcl_dot_kinds[ops->dot].file);
@@ -170,9 +164,8 @@ static int create_kernels(const struct elcl_ops *ops, struct elcl_kernel_set *se
 static int build_set(struct elcl_ops *ops, enum elcl_storage state, struct elcl_kernel_set *set,
                      elcl_error *err)
 {
-    const struct parts parts = program_parts(ops, state);
-    const int rc = elcl_program_build(ops->device, parts.files, parts.n_files, parts.options,
-                                      &set->program, err);
+    const struct elcl_program_parts parts = program_parts(ops, state);
+    const int rc = elcl_program_build(ops->device, &parts, &set->program, err);
     return rc ? rc : create_kernels(ops, set, err);
 }
 
@@ -220,22 +213,24 @@ static enum elcl_gemm choose_gemm(const struct elcl_ops *ops, const struct elcl_
     return ELCL_GEMM_AUTO;
 }
 
-static void choose_mma(struct elcl_ops *ops, enum elcl_mma asked)
+static void choose_mma(struct elcl_ops *ops, const struct elcl_features *features,
+                       enum elcl_mma asked)
 {
     const enum elcl_mma mma = ops->kernels == ELCL_KERNELS_CPU ? ELCL_MMA_NONE
                               : asked                          ? asked
-                                                               : ops->device->mma;
+                                                               : features->mma;
     ops->gemm_mma = mma_of(mma, ops->weights);
     ops->attn_mma = mma_of(mma, ops->state);
 }
 
 /* All matrices of a program are multiplied in one way: the panels of the CPU shape are packed for
  * it. */
-static enum elcl_dot choose_dot(const struct elcl_ops *ops, const struct elcl_ops_params *params)
+static enum elcl_dot choose_dot(const struct elcl_ops *ops, const struct elcl_features *features,
+                                const struct elcl_ops_params *params)
 {
     const bool panels = ops->kernels == ELCL_KERNELS_CPU && ops->gemm != ELCL_GEMM_CLBLAST;
     const bool int8 = ops->weights == ELCL_INT8;
-    const struct elcl_dot_choice *dot = int8 ? &ops->device->int8_dot : &ops->device->bf16_dot;
+    const struct elcl_dot_choice *dot = int8 ? &features->int8_dot : &features->bf16_dot;
     const bool wanted = params->compute == ELCL_COMPUTE_AUTO
                             ? dot->pays
                             : elcl_compute_rounds_inputs(params->compute, ops->weights);
@@ -279,21 +274,22 @@ static int take_options(struct elcl_ops *ops, const char *options, elcl_error *e
     return ELCL_OK;
 }
 
-int elcl_ops_create(struct elcl_device *device, const struct elcl_ops_params *params,
-                    struct elcl_ops **ops, elcl_error *err)
+int elcl_ops_create(struct elcl_device *device, const struct elcl_features *features,
+                    const struct elcl_ops_params *params, struct elcl_ops **ops, elcl_error *err)
 {
     struct elcl_ops *o = elcl_calloc(1, sizeof(*o));
     if (!o)
         return elcl_fail_nomem(err);
     int rc;
     o->device = device;
+    o->mac = features->mac;
     o->kernels = device->kernels;
     o->weights = params->weights;
     o->state = params->state;
-    choose_mma(o, params->mma);
+    choose_mma(o, features, params->mma);
     o->gemm = choose_gemm(o, params);
     o->clblast_rows = params->clblast_rows ? params->clblast_rows : CLBLAST_ROWS;
-    o->dot = choose_dot(o, params);
+    o->dot = choose_dot(o, features, params);
     if (params->build_options)
         ELCL_TRY(take_options(o, params->build_options, err));
     choose_shape(o);
@@ -317,6 +313,7 @@ int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops *
         return elcl_fail_nomem(err);
     int rc;
     *o = (struct elcl_ops){.device = other->device,
+                           .mac = other->mac,
                            .kernels = other->kernels,
                            .gemm = other->gemm,
                            .clblast_rows = other->clblast_rows,
@@ -366,6 +363,6 @@ void elcl_ops_store_program(struct elcl_ops *ops)
     if (ops->stored)
         return;
     ops->stored = true;
-    const struct parts parts = program_parts(ops, ops->state);
-    elcl_program_store(ops->device, parts.files, parts.n_files, parts.options, ops->set.program);
+    const struct elcl_program_parts parts = program_parts(ops, ops->state);
+    elcl_program_store(ops->device, &parts, ops->set.program);
 }

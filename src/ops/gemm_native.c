@@ -2,7 +2,6 @@
 #include <math.h>
 
 #include "base/util.h"
-#include "device/dot.h"
 #include "ops/gemm_native.h"
 #include "ops/launch.h"
 

@@ -5,7 +5,6 @@
 #include "base/half.h"
 #include "base/parallel.h"
 #include "base/util.h"
-#include "device/dot.h"
 #include "ops/ops.h"
 
 /* values [n]: elements 0, step, ... behind `from`. Large models start as fast as these loops run:

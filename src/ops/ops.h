@@ -15,6 +15,7 @@
 #include "device/buffer.h"
 #include "device/profile.h"
 #include "ops/cost.h"
+#include "probe/probe.h"
 
 enum elcl_kernel_id {
     ELCL_K_EMBED,
@@ -66,7 +67,8 @@ struct elcl_ops {
     struct elcl_cost *cost; /* not NULL: operations add to it, and nothing else happens; buffers are
                              * empty, and of the device the description alone is read */
     struct elcl_device *device;
-    cl_command_queue queue;    /* in order */
+    cl_command_queue queue; /* in order */
+    enum elcl_mac mac;
     enum elcl_kernels kernels; /* shape */
     enum elcl_gemm gemm;       /* AUTO: by the number of rows */
     int clblast_rows;          /* AUTO: CLBlast from so many on */
@@ -90,8 +92,8 @@ struct elcl_ops {
     char build_options[208];        /* " " and the params' */
 };
 
-int elcl_ops_create(struct elcl_device *device, const struct elcl_ops_params *params,
-                    struct elcl_ops **ops, elcl_error *err);
+int elcl_ops_create(struct elcl_device *device, const struct elcl_features *features,
+                    const struct elcl_ops_params *params, struct elcl_ops **ops, elcl_error *err);
 /* A second elcl_ops on the same program: a queue and kernels of its own, and a profile when it is
  * asked for or `other` has one. `other` must not be destroyed meanwhile. */
 int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops **ops,

@@ -63,7 +63,8 @@ static void run_kernels(struct elcl_fixture *fx, enum elcl_gemm gemm,
     fx->result.state = storages->state;
     if (!elcl_fixture_begin(fx, "build", clblast ? "kernels beside CLBlast" : "kernels"))
         return;
-    if (elcl_fixture_try(fx, elcl_ops_create(fx->device, &params, &fx->ops, &fx->err))) {
+    if (elcl_fixture_try(fx,
+                         elcl_ops_create(fx->device, &fx->features, &params, &fx->ops, &fx->err))) {
         elcl_fixture_end(fx);
         run_cases(fx, clblast);
     } else {
@@ -111,6 +112,7 @@ int elcl_selftest(const elcl_selftest_params *params, elcl_selftest_summary *sum
                                               .kernels = fx->params->kernels,
                                               .no_cache = fx->params->no_cache};
     ELCL_TRY(elcl_device_open(&device, &fx->device, err));
+    elcl_probe_features(fx->device, &fx->features);
     for (size_t i = 0; i < ELCL_COUNT(storages); i++)
         if (storages[i].compute == ELCL_COMPUTE_F32 ||
             fx->device->kernels == ELCL_KERNELS_CPU) /* GPU kernels have none */

@@ -26,6 +26,7 @@ struct elcl_selftest_shape {
 struct elcl_fixture {
     const elcl_selftest_params *params;
     struct elcl_device *device;
+    struct elcl_features features;
     struct elcl_ops *ops;
     uint64_t begun_ns, case_ns;
     uint32_t counter; /* of the random numbers of the case */

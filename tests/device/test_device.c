@@ -76,11 +76,21 @@ char *only_file(const char *directory)
     return path;
 }
 
-const char twice_text[] = "__kernel void twice(__global float *x)\n"
-                          "{\n"
-                          "    const size_t i = get_global_id(0);\n"
-                          "    x[i] = ELCL_MAC(x[i], 2.0f, ADD);\n"
-                          "}\n";
+cl_program build_twice(struct elcl_device *device, enum elcl_mac mac)
+{
+    const struct elcl_program_parts parts = {.mac = mac,
+                                             .options = "-DADD=3.0f",
+                                             .text = "__kernel void twice(__global float *x)\n"
+                                                     "{\n"
+                                                     "    const size_t i = get_global_id(0);\n"
+                                                     "    x[i] = ELCL_MAC(x[i], 2.0f, ADD);\n"
+                                                     "}\n"};
+    elcl_error err = {0};
+    cl_program program = NULL;
+    CHECK(!elcl_program_build(device, &parts, &program, &err), "%s", err.msg);
+    return program;
+}
+
 bool run_twice(struct elcl_device *device, cl_program program, cl_event *event)
 {
     struct elcl_buffer buffer = {0};
@@ -104,10 +114,10 @@ bool run_twice(struct elcl_device *device, cl_program program, cl_event *event)
 
 void build_probe_file(struct elcl_device *device, bool store)
 {
-    static const char *const files[] = {"probe.cl"};
+    static const struct elcl_program_parts parts = {.files = {"probe.cl"}, .options = "-DX=1"};
     elcl_error err = {0};
     cl_program program = NULL;
-    const int rc = elcl_program_build(device, files, 1, "-DX=1", &program, &err);
+    const int rc = elcl_program_build(device, &parts, &program, &err);
     if (!CHECK(!rc && program, "%d %s", rc, err.msg))
         return;
     cl_int code;
@@ -116,7 +126,7 @@ void build_probe_file(struct elcl_device *device, bool store)
     if (!code)
         clReleaseKernel(kernel);
     if (store)
-        elcl_program_store(device, files, 1, "-DX=1", program);
+        elcl_program_store(device, &parts, program);
     clReleaseProgram(program);
 }
 
@@ -143,7 +153,9 @@ int main(int argc, char **argv)
     test_buffers(device, options);
     test_programs(device);
     test_profiles(device);
-    test_ceilings(device);
+    struct elcl_features features;
+    elcl_probe_features(device, &features);
+    test_ceilings(device, &features);
     if (check_case("close: nothing is left"))
         close_device(&device);
     elcl_device_close(&device);

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "device/mma.h"
-
 static void test_allowed(void)
 {
     static const char amd[] = "AMD Accelerated Parallel Processing";
@@ -61,17 +59,18 @@ static void test_allowed(void)
 
 static void test_numbers(struct elcl_device *device)
 {
-    static const char *const files[] = {"storage.cl", "tile.cl", "mma_emulated.cl", "probe_mma.cl"};
+    static const struct elcl_program_parts parts = {
+        .files = {"storage.cl", "tile.cl", "mma_emulated.cl", "probe_mma.cl"},
+        .mac = ELCL_MAC_PLAIN,
+        .options = "-DSUBGROUP=32 -DELCL_TEST_WRONG"};
     elcl_error err = {0};
     cl_program wrong = NULL;
     if (!check_case("matrix instructions, numbers"))
         return;
     for (int kind = ELCL_MMA_EMULATED_8; kind <= ELCL_MMA_EMULATED_64; kind++)
-        CHECK(elcl_mma_works(device, (enum elcl_mma)kind), "%d lanes",
+        CHECK(elcl_mma_works(device, (enum elcl_mma)kind), "%d items",
               elcl_mma_kinds[kind].subgroup);
-    const int rc = elcl_program_build(device, files, (int)ELCL_COUNT(files),
-                                      "-DSUBGROUP=32 -DELCL_TEST_WRONG", &wrong, &err);
-    if (!CHECK(!rc, "%s", err.msg))
+    if (!CHECK(!elcl_program_build(device, &parts, &wrong, &err), "%s", err.msg))
         return;
     CHECK(!elcl_mma_is_right(device, wrong, 32), "wrong sums pass");
     clReleaseProgram(wrong);

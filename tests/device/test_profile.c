@@ -1,55 +1,9 @@
-/* Probes and profiles. */
+/* Times of kernels. */
 #include "tests.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "device/probe.h"
 #include "device/profile.h"
-#include "device/program_cache.h"
-
-static void check_same_probes(const struct elcl_probes *a, const struct elcl_probes *b)
-{
-    CHECK(a->n == b->n && a->mac == b->mac, "%d %d, %d %d", a->n, b->n, a->mac, b->mac);
-    for (int i = 0; i < a->n && i < b->n; i++) {
-        const elcl_probe_verdict *x = &a->verdict[i], *y = &b->verdict[i];
-        CHECK(!strcmp(x->name, y->name) && x->on == y->on && !strcmp(x->reason, y->reason),
-              "%s: \"%s\" and \"%s\"", x->name, x->reason, y->reason);
-    }
-}
-
-void test_probes(const struct check_options *options)
-{
-    if (!check_case("probe: verdicts and their cache"))
-        return;
-    const char *directory = fresh_cache();
-    struct elcl_device *device =
-        open_device(&(struct elcl_device_params){.device = options->device});
-    if (!device)
-        return;
-    struct elcl_probes first, second;
-    CHECK(!elcl_probe_run(device, &first, NULL), "first");
-    CHECK(first.mac == device->mac, "%d, device %d", first.mac, device->mac);
-    int macs_on = 0;
-    for (int i = 0; i < first.n; i++) {
-        CHECK(first.verdict[i].name[0] && first.verdict[i].reason[0], "verdict %d", i);
-        macs_on += i < 3 && first.verdict[i].on;
-        if (!strcmp(first.verdict[i].name, "vload_half"))
-            CHECK(first.verdict[i].on, "%s", first.verdict[i].reason);
-    }
-    CHECK(macs_on == 1 && first.verdict[first.mac].on, "%d multiply-adds are on", macs_on);
-    char *path = only_file(directory);
-    CHECK(path, "the verdicts were not stored");
-    /* A verdict put into the file is what comes back: nothing is measured again. */
-    CHECK(!elcl_probe_run(device, &second, NULL), "second");
-    check_same_probes(&first, &second);
-    const uint64_t key = path ? strtoull(strrchr(path, '/') + 1, NULL, 16) : 0;
-    elcl_cache_store(directory, key, "short", 5);
-    CHECK(!elcl_probe_run(device, &second, NULL), "after damage");
-    CHECK(second.n == first.n, "%d verdicts", second.n);
-    elcl_free(path);
-    close_device(&device);
-}
 
 /* The event's own time, asked for beside the profile. */
 static uint64_t event_ns(cl_event event)
@@ -66,13 +20,12 @@ static void test_profile(struct elcl_device *device)
     if (!check_case("profile: sums"))
         return;
     cl_int code;
-    cl_program program = NULL;
     cl_command_queue plain = device->queue;
     cl_command_queue queue =
         clCreateCommandQueue(device->context, device->id, CL_QUEUE_PROFILING_ENABLE, &code);
     if (!CHECK(!code, "%s", elcl_cl_error_name(code)))
         return;
-    elcl_program_build_text(device, "twice.cl", twice_text, "-DADD=3.0f", &program, NULL);
+    cl_program program = build_twice(device, ELCL_MAC_PLAIN);
     struct elcl_profile *profile = elcl_profile_create();
     device->queue = queue;
     uint64_t want[2] = {0, 0};

@@ -4,8 +4,8 @@
 
 #include "base/util.h"
 #include "check.h"
-#include "device/device_list.h"
-#include "device/program.h"
+#include "device/list.h"
+#include "probe/probe.h"
 
 /* A check that err holds the code and a message with both parts. */
 bool says(const elcl_error *err, int code, const char *a, const char *b);
@@ -28,8 +28,8 @@ size_t count_files(const char *directory);
 /* The path of the only file, freed by the caller; NULL when there are none or more. */
 char *only_file(const char *directory);
 
-/* A kernel `twice`: x <- x * 2 + ADD, to be built with -DADD=3.0f. */
-extern const char twice_text[];
+/* A kernel `twice`: x <- x * 2 + ADD; NULL after a failed check. */
+cl_program build_twice(struct elcl_device *device, enum elcl_mac mac);
 /* Checks the kernel's result; *event (event may be NULL) is the launch. */
 bool run_twice(struct elcl_device *device, cl_program program, cl_event *event);
 /* Builds probe.cl and, when asked to, stores it in the device's cache. */
@@ -42,7 +42,7 @@ void test_programs(struct elcl_device *device);
 void test_cache(const struct check_options *options);
 void test_mma(struct elcl_device *device);
 void test_probes(const struct check_options *options);
-void test_ceilings(struct elcl_device *device);
+void test_ceilings(struct elcl_device *device, const struct elcl_features *features);
 void test_profiles(struct elcl_device *device);
 
 #endif

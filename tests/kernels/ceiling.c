@@ -3,14 +3,14 @@
 
 #include <stdio.h>
 
-#include "device/ceiling.h"
+#include "probe/ceiling.h"
 
 void bench_ceilings(struct fixture *fx)
 {
     elcl_error err = {0};
     elcl_ceilings c;
     struct elcl_core_ceilings core;
-    fixture_must(elcl_ceiling_measure(*fx->device, &c, &core, &err), &err);
+    fixture_must(elcl_ceiling_measure(*fx->device, &fx->features, &c, &core, &err), &err);
     fx->read_gbs = c.read_gbs;
     fx->read_core_gbs = core.read_gbs;
     fx->mac_gflops = c.mac_f32_gflops;

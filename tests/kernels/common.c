@@ -34,13 +34,14 @@ static void open_fixture(struct fixture *fx)
         printf("%s kernels on %s, %s\n", fx->kernels == ELCL_KERNELS_CPU ? "cpu" : "gpu",
                (*fx->device)->desc.name, (*fx->device)->desc.platform);
     }
+    elcl_probe_features(*fx->device, &fx->features);
     const struct elcl_ops_params params = {.gemm = fx->gemm,
                                            .weights = fx->weights,
                                            .state = fx->state,
                                            .compute = fx->compute,
                                            .plain_dot = fx->plain_dot,
                                            .mma = fx->mma};
-    fixture_must(elcl_ops_create(*fx->device, &params, &fx->ops, &err), &err);
+    fixture_must(elcl_ops_create(*fx->device, &fx->features, &params, &fx->ops, &err), &err);
     if (fx->mma)
         fx->ops->busy_groups = 0; /* the same kernels on devices of all sizes */
 }

@@ -35,7 +35,8 @@ struct fixture {
     bool full;         /* all sizes; otherwise a subset */
     char name[48];
     struct elcl_device **device; /* shared by the fixtures of a shape */
-    struct elcl_ops *ops;        /* NULL before the first run */
+    struct elcl_features features;
+    struct elcl_ops *ops; /* NULL before the first run */
     struct fixture_buffer buffers[32];
     int n_buffers;
     void *memory[64];

@@ -20,7 +20,6 @@
 
 #include "base/half.h"
 #include "base/util.h"
-#include "device/dot.h"
 
 enum residual { RESIDUAL_NONE, RESIDUAL_SEPARATE, RESIDUAL_IN_PLACE };
 

@@ -322,7 +322,8 @@ static void emulate(elcl_model *model, enum elcl_mma mma)
                                            .mma = mma};
     elcl_error err = {0};
     elcl_ops_destroy(&model->ops);
-    CHECK(!elcl_ops_create(model->device, &params, &model->ops, &err), "%s", err.msg);
+    CHECK(!elcl_ops_create(model->device, &model->features, &params, &model->ops, &err), "%s",
+          err.msg);
 }
 
 elcl_model *setup_open(const char *directory, const struct setup *setup,

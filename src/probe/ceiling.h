@@ -1,9 +1,9 @@
 /* What a device does at most, measured. */
-#ifndef ELCL_DEVICE_CEILING_H
-#define ELCL_DEVICE_CEILING_H
+#ifndef ELCL_PROBE_CEILING_H
+#define ELCL_PROBE_CEILING_H
 
-#include "device/device.h"
 #include "elcl/measure.h"
+#include "probe/probe.h"
 
 /* Rates per second of processor time of this process, of CPU devices: they suffer less from what
  * else runs on the machine. */
@@ -13,7 +13,7 @@ struct elcl_core_ceilings {
 
 /* On the device's own queue, with kernels that suit its type whatever the kernel shape. Blocks.
  * `core` may be NULL. */
-int elcl_ceiling_measure(struct elcl_device *device, elcl_ceilings *ceilings,
-                         struct elcl_core_ceilings *core, elcl_error *err);
+int elcl_ceiling_measure(struct elcl_device *device, const struct elcl_features *features,
+                         elcl_ceilings *ceilings, struct elcl_core_ceilings *core, elcl_error *err);
 
 #endif

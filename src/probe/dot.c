@@ -1,5 +1,5 @@
 /* Which products of narrow types work here, and whether they pay: probe_dot.cl on each. */
-#include "device/dot.h"
+#include "probe/dot.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +8,6 @@
 #include "base/os.h"
 #include "base/util.h"
 #include "device/buffer.h"
-#include "device/program.h"
 
 const struct elcl_dot_kind elcl_dot_kinds[] = {
     [ELCL_DOT_NONE] = {"dot_f32.cl", "f32 multiply-adds", ELCL_F32, 1, sizeof(float), 0},
@@ -27,9 +26,10 @@ enum { K = 512, MAX_ROWS = 12, MAX_COLUMNS = 32, REPEATS = 400, ROUNDS = 5 };
 /* One kind, built. */
 struct trial {
     struct elcl_device *device;
+    enum elcl_mac mac;
     enum elcl_dot dot;
     enum elcl_storage weights;
-    int vector, rows, columns;
+    int rows, columns;
     cl_program program;
     cl_kernel kernel;
     struct elcl_buffer out, x, w;
@@ -83,25 +83,47 @@ static int fill(struct trial *t)
     return rc;
 }
 
-static int trial_init(struct trial *t, struct elcl_device *device, enum elcl_dot dot,
-                      enum elcl_storage weights)
+static int vector_width(const struct elcl_device *device)
 {
-    const char *const files[] = {"storage.cl", "activation.cl", elcl_dot_kinds[dot].file,
-                                 "gemm_cpu.cl", "probe_dot.cl"};
     const uint32_t native = device->desc.vector_width;
-    char options[128];
-    cl_int code;
-    int rc;
-    *t = (struct trial){.device = device, .dot = dot, .weights = weights};
-    t->vector = native >= 16 ? 16 : native >= 8 ? 8 : 4; /* as in src/ops/create.c */
-    t->rows = t->vector == 16 ? MAX_ROWS : 6;
-    t->columns = 2 * t->vector;
-    (void)snprintf(options, sizeof(options),
+    return native >= 16 ? 16 : native >= 8 ? 8 : 4; /* as in src/ops/create.c */
+}
+
+static int tile_rows(int vector)
+{
+    return vector == 16 ? MAX_ROWS : 6;
+}
+
+static struct elcl_program_parts program_parts(const struct elcl_device *device, enum elcl_mac mac,
+                                               enum elcl_dot dot, enum elcl_storage weights)
+{
+    const int vector = vector_width(device);
+    struct elcl_program_parts parts = {.files = {"storage.cl", "activation.cl",
+                                                 elcl_dot_kinds[dot].file, "gemm_cpu.cl",
+                                                 "probe_dot.cl"},
+                                       .mac = mac};
+    (void)snprintf(parts.options, sizeof(parts.options),
                    "-DELCL_WEIGHT_%s -DVW=%d -DWG=1 -DGEMM_ROWS=%d -DWEIGHT_GROUP=%d%s",
-                   weights == ELCL_INT8 ? "INT8" : "BF16", t->vector, t->rows,
+                   weights == ELCL_INT8 ? "INT8" : "BF16", vector, tile_rows(vector),
                    elcl_dot_kinds[dot].group,
                    weights == ELCL_BF16 && !dot ? " -DWEIGHT_PAIRS" : "");
-    ELCL_TRY(elcl_program_build(device, files, (int)ELCL_COUNT(files), options, &t->program, NULL));
+    return parts;
+}
+
+static int trial_init(struct trial *t, struct elcl_device *device, enum elcl_mac mac,
+                      enum elcl_dot dot, enum elcl_storage weights)
+{
+    const struct elcl_program_parts parts = program_parts(device, mac, dot, weights);
+    const int vector = vector_width(device);
+    cl_int code;
+    int rc;
+    *t = (struct trial){.device = device,
+                        .mac = mac,
+                        .dot = dot,
+                        .weights = weights,
+                        .rows = tile_rows(vector),
+                        .columns = 2 * vector};
+    ELCL_TRY(elcl_program_build(device, &parts, &t->program, NULL));
     t->kernel = clCreateKernel(t->program, "probe_dot", &code);
     ELCL_TRY(elcl_cl_check(code, "clCreateKernel", "probe_dot", NULL));
     ELCL_TRY(elcl_buffer_create(device, "probe", MAX_ROWS * MAX_COLUMNS * 4, &t->out, NULL));
@@ -166,7 +188,7 @@ static double share_of_time(struct trial *t)
 {
     struct trial wide;
     double best = 0, best_wide = 0;
-    const bool ok = !trial_init(&wide, t->device, ELCL_DOT_NONE, t->weights);
+    const bool ok = !trial_init(&wide, t->device, t->mac, ELCL_DOT_NONE, t->weights);
     for (int i = 0; ok && i <= ROUNDS; i++) {
         const double ns = run(t, REPEATS), ns_wide = run(&wide, REPEATS);
         best = i < 2 || ns < best ? ns : best; /* the first round compiles */
@@ -176,11 +198,11 @@ static double share_of_time(struct trial *t)
     return best > 0 && best_wide > 0 ? best / best_wide : 0;
 }
 
-/* Only PoCL compiles inline assembly rightly or drops it; other drivers crash on it. */
-static bool may_have(const struct elcl_device *device, enum elcl_dot dot)
+static bool may_have(const struct elcl_device *device, enum elcl_dot dot, enum elcl_storage weights)
 {
     const uint32_t vector = device->desc.vector_width;
-    if (!device->is_pocl || device->desc.type != ELCL_DEVICE_CPU || vector < 8)
+    if (elcl_dot_kinds[dot].weights != weights || !device->quirks.inline_assembly ||
+        device->desc.type != ELCL_DEVICE_CPU || vector < 8)
         return false;
     if (dot == ELCL_DOT_VPDPBUSD)
         return vector >= 16 && elcl_cpu_has(ELCL_CPU_AVX512_VNNI);
@@ -194,26 +216,47 @@ bool elcl_dot_is_instruction(enum elcl_dot dot)
     return dot != ELCL_DOT_NONE && dot != ELCL_DOT_PLAIN_INT8 && dot != ELCL_DOT_PLAIN_BF16;
 }
 
-void elcl_probe_dot(struct elcl_device *device, enum elcl_storage weights,
+/* The best first. */
+static const enum elcl_dot instructions[] = {ELCL_DOT_VPDPBUSD, ELCL_DOT_VPMADDWD,
+                                             ELCL_DOT_VDPBF16PS};
+
+bool elcl_probe_dot_hash(const struct elcl_device *device, uint64_t *hash)
+{
+    static const enum elcl_storage storages[] = {ELCL_INT8, ELCL_BF16};
+    bool ok = true;
+    for (size_t i = 0; i < ELCL_COUNT(storages); i++)
+        for (size_t k = 0; k < ELCL_COUNT(instructions); k++) {
+            if (!may_have(device, instructions[k], storages[i]))
+                continue;
+            const struct elcl_program_parts parts[] = {
+                program_parts(device, ELCL_MAC_PLAIN, instructions[k], storages[i]),
+                program_parts(device, ELCL_MAC_PLAIN, ELCL_DOT_NONE, storages[i])};
+            ok = ok && elcl_program_hash(device, &parts[0], hash) &&
+                 elcl_program_hash(device, &parts[1], hash);
+        }
+    return ok;
+}
+
+void elcl_probe_dot(struct elcl_device *device, enum elcl_mac mac, enum elcl_storage weights,
                     struct elcl_dot_choice *choice, char *why, size_t n)
 {
-    static const enum elcl_dot kinds[] = {ELCL_DOT_VPDPBUSD, ELCL_DOT_VPMADDWD, ELCL_DOT_VDPBF16PS};
     const bool int8 = weights == ELCL_INT8;
     *choice = (struct elcl_dot_choice){int8 ? ELCL_DOT_PLAIN_INT8 : ELCL_DOT_PLAIN_BF16, false};
     (void)snprintf(why, n, "known on PoCL, on x86 with %s alone",
                    int8 ? "AVX2 or AVX-512" : "AVX512_BF16");
-    for (size_t i = 0; i < ELCL_COUNT(kinds); i++) {
+    for (size_t i = 0; i < ELCL_COUNT(instructions); i++) {
+        const enum elcl_dot dot = instructions[i];
+        const char *name = elcl_dot_kinds[dot].name;
         struct trial t;
-        if (elcl_dot_kinds[kinds[i]].weights != weights || !may_have(device, kinds[i]))
+        if (!may_have(device, dot, weights))
             continue;
-        const bool right = !trial_init(&t, device, kinds[i], weights) && is_right(&t);
+        const bool right = !trial_init(&t, device, mac, dot, weights) && is_right(&t);
         const double share = right ? share_of_time(&t) : 0;
         trial_finish(&t);
-        const char *name = elcl_dot_kinds[kinds[i]].name;
         (void)snprintf(why, n, "%s gave a wrong result or could not be run", name);
         if (!right)
             continue;
-        *choice = (struct elcl_dot_choice){kinds[i], share > 0 && share < PAYS};
+        *choice = (struct elcl_dot_choice){dot, share > 0 && share < PAYS};
         (void)snprintf(why, n, "%s takes %.2f of the time of f32 products%s", name, share,
                        choice->pays ? "" : ": too much");
         return;

@@ -1,9 +1,25 @@
 /* Matrix instructions of the GPU kernel shape: one file cl/mma_*.cl each, whose interface
  * cl/tile_mma.cl tells. */
-#ifndef ELCL_DEVICE_MMA_H
-#define ELCL_DEVICE_MMA_H
+#ifndef ELCL_PROBE_MMA_H
+#define ELCL_PROBE_MMA_H
 
 #include "device/device.h"
+
+/* Matrix instructions. Those of Intel and the emulation, which is for tests, by the number of items
+ * that multiply together. */
+enum elcl_mma {
+    ELCL_MMA_NONE,
+    ELCL_MMA_NVIDIA,
+    ELCL_MMA_AMD_WMMA,
+    ELCL_MMA_AMD_MFMA,
+    ELCL_MMA_INTEL_8,
+    ELCL_MMA_INTEL_16,
+    ELCL_MMA_EMULATED_8,
+    ELCL_MMA_EMULATED_16,
+    ELCL_MMA_EMULATED_32,
+    ELCL_MMA_EMULATED_64,
+    ELCL_N_MMA
+};
 
 struct elcl_mma_kind {
     const char *file;    /* "mma_nvidia.cl" */
@@ -31,5 +47,7 @@ bool elcl_mma_is_right(struct elcl_device *device, cl_program program, int subgr
 bool elcl_mma_works(struct elcl_device *device, enum elcl_mma kind);
 /* The instruction that is allowed and right, or NONE; `why` [n] says how it was judged. */
 enum elcl_mma elcl_probe_mma(struct elcl_device *device, char *why, size_t n);
+/* Adds the program that elcl_probe_mma() may build here, as elcl_program_hash(). */
+bool elcl_probe_mma_hash(const struct elcl_device *device, uint64_t *hash);
 
 #endif

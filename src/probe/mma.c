@@ -1,5 +1,5 @@
 /* Which matrix instruction works here: what compilers may see, and probe_mma.cl on it. */
-#include "device/mma.h"
+#include "probe/mma.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -146,14 +146,21 @@ bool elcl_mma_is_right(struct elcl_device *device, cl_program program, int subgr
     return right;
 }
 
-bool elcl_mma_works(struct elcl_device *device, enum elcl_mma kind)
+static struct elcl_program_parts program_parts(enum elcl_mma kind)
 {
     const struct elcl_mma_kind *k = &elcl_mma_kinds[kind];
-    const char *const files[] = {"storage.cl", "tile.cl", k->file, "probe_mma.cl"};
+    struct elcl_program_parts parts = {.files = {"storage.cl", "tile.cl", k->file, "probe_mma.cl"},
+                                       .mac = ELCL_MAC_PLAIN};
+    (void)snprintf(parts.options, sizeof(parts.options), "%s", k->options);
+    return parts;
+}
+
+bool elcl_mma_works(struct elcl_device *device, enum elcl_mma kind)
+{
+    const struct elcl_program_parts parts = program_parts(kind);
     cl_program program = NULL;
-    const bool right =
-        !elcl_program_build(device, files, (int)ELCL_COUNT(files), k->options, &program, NULL) &&
-        elcl_mma_is_right(device, program, k->subgroup);
+    const bool right = !elcl_program_build(device, &parts, &program, NULL) &&
+                       elcl_mma_is_right(device, program, elcl_mma_kinds[kind].subgroup);
     if (program)
         clReleaseProgram(program);
     return right;
@@ -203,4 +210,13 @@ enum elcl_mma elcl_probe_mma(struct elcl_device *device, char *why, size_t n)
                    right ? ", for weights in f16 and bf16"
                          : " gave a wrong result or could not be run");
     return right ? kind : ELCL_MMA_NONE;
+}
+
+bool elcl_probe_mma_hash(const struct elcl_device *device, uint64_t *hash)
+{
+    char why[160];
+    const struct elcl_mma_facts facts = gather(device);
+    const enum elcl_mma kind = elcl_mma_allowed(&facts, why, sizeof(why));
+    const struct elcl_program_parts parts = program_parts(kind);
+    return kind == ELCL_MMA_NONE || elcl_program_hash(device, &parts, hash);
 }

@@ -1,6 +1,6 @@
 /* Ceilings: the kernels of ceiling.cl and ceiling_dot.cl, each timed as the least of some
  * repetitions. */
-#include "device/ceiling.h"
+#include "probe/ceiling.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -8,8 +8,6 @@
 #include "base/os.h"
 #include "base/util.h"
 #include "device/buffer.h"
-#include "device/dot.h"
-#include "device/program.h"
 
 #define CHAINS 12         /* of both files */
 #define MAC_ROUNDS 100000 /* of an item on a CPU */
@@ -21,6 +19,7 @@
 
 struct bench {
     struct elcl_device *device;
+    enum elcl_mac mac;
     cl_program program;
     int vector; /* floats */
     size_t global, local;
@@ -180,12 +179,12 @@ static int measure_dot(struct bench *b, enum elcl_dot kind, double *rate, double
                        elcl_error *err)
 {
     const struct elcl_dot_kind *dot = &elcl_dot_kinds[kind];
-    const char *const files[] = {"storage.cl", dot->file, "ceiling_dot.cl"};
+    struct elcl_program_parts parts = {.files = {"storage.cl", dot->file, "ceiling_dot.cl"},
+                                       .mac = b->mac};
     struct bench own = *b;
     struct elcl_buffer out = {0};
     const cl_uint a = 0;
     const cl_int n = MAC_ROUNDS;
-    char options[96];
     struct times ns;
     int rc;
     *rate = *core = 0;
@@ -193,16 +192,17 @@ static int measure_dot(struct bench *b, enum elcl_dot kind, double *rate, double
         return ELCL_OK;
     own.program = NULL;
     own.kernel = NULL;
-    (void)snprintf(options, sizeof(options), "-DELCL_WEIGHT_%s -DVW=%d -DWEIGHT_GROUP=%d",
+    (void)snprintf(parts.options, sizeof(parts.options),
+                   "-DELCL_WEIGHT_%s -DVW=%d -DWEIGHT_GROUP=%d",
                    dot->weights == ELCL_INT8 ? "INT8" : "BF16", b->vector, dot->group);
-    ELCL_TRY(elcl_program_build(b->device, files, ELCL_COUNT(files), options, &own.program, err));
+    ELCL_TRY(elcl_program_build(b->device, &parts, &own.program, err));
     ELCL_TRY(elcl_buffer_create(b->device, "ceiling", b->global * sizeof(cl_int), &out, err));
     ELCL_TRY(take_kernel(&own, "ceiling_dot", err));
     ELCL_TRY(set(&own, 0, sizeof(cl_mem), &out.mem, err));
     ELCL_TRY(set(&own, 1, sizeof(a), &a, err));
     ELCL_TRY(set(&own, 2, sizeof(n), &n, err));
     ELCL_TRY(least_ns(&own, b->global, b->local, MAX_CALLS, &ns, err));
-    elcl_program_store(b->device, files, ELCL_COUNT(files), options, own.program);
+    elcl_program_store(b->device, &parts, own.program);
     set_rates(2.0 * CHAINS * b->vector * dot->group * n * (double)b->global, &ns, rate, core);
 fail:
     elcl_buffer_destroy(&out);
@@ -241,28 +241,27 @@ static size_t large_bytes(const struct elcl_device *device)
     return bytes < SMALL ? SMALL : bytes;
 }
 
-int elcl_ceiling_measure(struct elcl_device *device, elcl_ceilings *ceilings,
-                         struct elcl_core_ceilings *core, elcl_error *err)
+int elcl_ceiling_measure(struct elcl_device *device, const struct elcl_features *features,
+                         elcl_ceilings *ceilings, struct elcl_core_ceilings *core, elcl_error *err)
 {
-    static const char *const files[] = {"ceiling.cl"};
-    struct bench b = {.device = device};
+    struct elcl_program_parts parts = {.files = {"ceiling.cl"}, .mac = features->mac};
+    struct bench b = {.device = device, .mac = features->mac};
     elcl_ceilings c = {0};
     struct elcl_core_ceilings per_core;
-    char options[64];
     int rc;
     choose_shape(&b);
-    (void)snprintf(options, sizeof(options), "-DVW=%d -DWG=%zu", b.vector, b.local);
-    ELCL_TRY(elcl_program_build(device, files, 1, options, &b.program, err));
+    (void)snprintf(parts.options, sizeof(parts.options), "-DVW=%d -DWG=%zu", b.vector, b.local);
+    ELCL_TRY(elcl_program_build(device, &parts, &b.program, err));
     ELCL_TRY(measure_copy(&b, large_bytes(device), &c.copy_gbs, err));
     ELCL_TRY(measure_copy(&b, SMALL, &c.cached_copy_gbs, err));
     ELCL_TRY(measure_read(&b, large_bytes(device), &c.read_gbs, &per_core.read_gbs, err));
     ELCL_TRY(measure_mac(&b, &c.mac_f32_gflops, &per_core.mac_f32_gflops, err));
     ELCL_TRY(
-        measure_dot(&b, device->int8_dot.kind, &c.mac_int8_gops, &per_core.mac_int8_gops, err));
-    ELCL_TRY(
-        measure_dot(&b, device->bf16_dot.kind, &c.mac_bf16_gflops, &per_core.mac_bf16_gflops, err));
+        measure_dot(&b, features->int8_dot.kind, &c.mac_int8_gops, &per_core.mac_int8_gops, err));
+    ELCL_TRY(measure_dot(&b, features->bf16_dot.kind, &c.mac_bf16_gflops, &per_core.mac_bf16_gflops,
+                         err));
     ELCL_TRY(measure_launch(&b, &c, err));
-    elcl_program_store(device, files, 1, options, b.program);
+    elcl_program_store(device, &parts, b.program);
     *ceilings = c;
     if (core)
         *core = per_core;

@@ -1,0 +1,18 @@
+/* The files of cl/, embedded at build time. */
+#ifndef ELCL_DEVICE_CL_SOURCE_H
+#define ELCL_DEVICE_CL_SOURCE_H
+
+#include <stddef.h>
+
+struct elcl_cl_source {
+    const char *name; /* "gemm_cpu.cl" */
+    const unsigned char *text;
+    size_t bytes;
+};
+/* The last has a NULL name. Generated. */
+extern const struct elcl_cl_source elcl_cl_sources[];
+
+/* NULL when there is no such file. */
+const struct elcl_cl_source *elcl_cl_find(const char *name);
+
+#endif

@@ -1,0 +1,53 @@
+#include "device/quirks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+
+static const struct rule {
+    const char *platform; /* NULL: any */
+    const char *name;     /* a part of the device's name; NULL: any */
+    int driver;           /* from this major version on */
+    struct elcl_quirks quirks;
+} rules[] = {
+    /* PoCL 3.1 aborts now and then when several queues run at the same time: an assertion on its
+     * cache of loaded kernels. Its prefetch() does nothing, and its vstore16() stores quarters:
+     * ELCL_POCL in cl/. */
+    {"Portable Computing Language",
+     NULL,
+     0,
+     {.caches_programs = true,
+      .queues_take_turns = true,
+      .inline_assembly = true,
+      .options = "-DELCL_POCL=1"}},
+    /* It ends the process on a binary that it does not know. */
+    {"rusticl", NULL, 0, {.caches_programs = true}},
+    /* Mesa's software rasterizer. */
+    {NULL, "llvmpipe", 0, {.gpu_like = true}},
+    /* rusticl 25.0 (Debian 13) reads a null pointer of its own when embed or select_best of the
+     * GPU kernels are first run; the CPU kernels work there, and 22.3 runs both. */
+    {NULL, "llvmpipe", 25, {.gpu_kernels_crash = true}},
+    {"Oclgrind", NULL, 0, {.simulator = true}},
+};
+
+struct elcl_quirks elcl_quirks_find(const elcl_device_desc *desc)
+{
+    struct elcl_quirks all = {0};
+    for (size_t i = 0; i < ELCL_COUNT(rules); i++) {
+        const struct rule *r = &rules[i];
+        const struct elcl_quirks *q = &r->quirks;
+        if ((r->platform && strcmp(desc->platform, r->platform) != 0) ||
+            (r->name && !strstr(desc->name, r->name)) ||
+            (r->driver && atoi(desc->driver) < r->driver))
+            continue;
+        all.gpu_like |= q->gpu_like;
+        all.gpu_kernels_crash |= q->gpu_kernels_crash;
+        all.caches_programs |= q->caches_programs;
+        all.queues_take_turns |= q->queues_take_turns;
+        all.inline_assembly |= q->inline_assembly;
+        all.simulator |= q->simulator;
+        all.options = q->options ? q->options : all.options;
+    }
+    return all;
+}

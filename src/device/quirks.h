@@ -1,0 +1,23 @@
+/* What is wrong with known drivers: the only place that names one to work around it. Features that
+ * a driver may or may not have are probed instead, see probe/. */
+#ifndef ELCL_DEVICE_QUIRKS_H
+#define ELCL_DEVICE_QUIRKS_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+struct elcl_quirks {
+    bool gpu_like;          /* says that it is a CPU, but compiles and schedules like a GPU */
+    bool gpu_kernels_crash; /* some GPU kernels end the process */
+    bool caches_programs;   /* keeps compiled programs on disk: no binaries of ours */
+    bool queues_take_turns; /* two queues must not run at the same time */
+    bool inline_assembly;   /* compiles x86 assembly or drops it; other drivers crash on it */
+    bool simulator;         /* its times say nothing, and its results are exact */
+    const char *options;    /* of every program; NULL: none */
+};
+
+/* Reads name, platform and driver of the description. */
+struct elcl_quirks elcl_quirks_find(const elcl_device_desc *desc);
+
+#endif

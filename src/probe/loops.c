@@ -1,0 +1,24 @@
+#include "probe/probe_impl.h"
+
+/* llvmpipe ends all loops of a work-item after 65,535 iterations, without a word: the CPU shape,
+ * whose work-items go through whole vocabularies, would give wrong results. */
+void elcl_probe_loops(struct elcl_probe_fixture *f, struct elcl_features *features)
+{
+    const cl_int n = 1 << 18;
+    uint32_t want = 1, got = 0;
+    for (cl_int i = 0; i < n; i++)
+        want = want * 1664525u + 1013904223u;
+    if (clSetKernelArg(f->loop, 0, sizeof(cl_mem), &f->out.mem) ||
+        clSetKernelArg(f->loop, 1, sizeof(n), &n) || elcl_probe_launch(f, f->loop, 1, 1) ||
+        elcl_buffer_read(&f->out, 0, &got, sizeof(got), NULL)) {
+        elcl_verdict_set(features, ELCL_PROBE_LOOPS, true, "the probe could not be run");
+        return;
+    }
+    features->short_loops = got != want;
+    if (features->short_loops)
+        elcl_verdict_set(
+            features, ELCL_PROBE_LOOPS, false,
+            "a loop of %d steps ended early: small models alone with CPU-shape kernels", n);
+    else
+        elcl_verdict_set(features, ELCL_PROBE_LOOPS, true, "a loop of %d steps ran to its end", n);
+}

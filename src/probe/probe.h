@@ -1,0 +1,38 @@
+/* What works on a device, and what is fast: small kernels are built, run, compared and timed. */
+#ifndef ELCL_PROBE_PROBE_H
+#define ELCL_PROBE_PROBE_H
+
+#include "device/program.h"
+#include "probe/dot.h"
+#include "probe/mma.h"
+
+enum elcl_probe {
+    ELCL_PROBE_FMA, /* the first three are numbered as enum elcl_mac */
+    ELCL_PROBE_MAD,
+    ELCL_PROBE_PLAIN,
+    ELCL_PROBE_HALF,
+    ELCL_PROBE_FP16,
+    ELCL_PROBE_SUBGROUPS,
+    ELCL_PROBE_MATRIX,
+    ELCL_PROBE_INT8_DOT,
+    ELCL_PROBE_BF16_DOT,
+    ELCL_PROBE_LOOPS,
+    ELCL_N_PROBES
+};
+
+struct elcl_features {
+    enum elcl_mac mac;                         /* the fastest form of multiply-adds */
+    enum elcl_mma mma;                         /* the matrix instruction that works here */
+    struct elcl_dot_choice int8_dot, bf16_dot; /* by type of weights */
+    bool short_loops;                          /* the driver ends long loops early */
+    struct {
+        bool on;
+        char reason[160];
+    } verdicts[ELCL_N_PROBES];
+};
+
+/* Runs all probes, or takes their verdicts from the device's cache directory. A probe that fails is
+ * a verdict. The probes' buffers count neither against the memory limit nor in the peak. */
+void elcl_probe_features(struct elcl_device *device, struct elcl_features *features);
+
+#endif
