@@ -73,14 +73,15 @@ el_scores(const int pairs, float (*p)[EL_KEYS], __global const float *e, __globa
 
 /* Position biases of keys s0 .. s0 + n - 1 onto the scores of `pairs` pairs from `pair` of the
  * group on; `records` are those of the group's rows. */
-static inline void el_bias(int pairs, float (*p)[EL_KEYS], __global const float *bias, int reach,
-                           __global const int *records, int pair, int h_size, int s0, int n)
+static inline void el_bias(int pairs, float (*p)[EL_KEYS], __global const float *bias,
+                           int max_distance, __global const int *records, int pair,
+                           int h_size, int s0, int n)
 {
     for (int i = 0; i < pairs; i++) {
         const int position = records[(pair + i) / h_size * ROW_INTS + ROW_POSITION];
-        __global const float *head = bias + (pair + i) % h_size * BIAS_ROW(reach);
+        __global const float *head = bias + (pair + i) % h_size * BIAS_ROW(max_distance);
         for (int s = 0; s < n; s++)
-            p[i][s] += head[bias_at(s0 + s - position, reach)];
+            p[i][s] += head[bias_at(s0 + s - position, max_distance)];
     }
 }
 
@@ -133,14 +134,14 @@ el_context(const int pairs, float (*p)[EL_KEYS], __global float *c, __global con
 __attribute__((always_inline)) static inline void
 el_block(const int pairs, __global float *c, __global const float *e, __global const state_t *y,
          const int *row, int n, const struct el_ahead *ahead, int d_size, float scale,
-         __global const float *bias, int reach, __global const int *records, int pair, int h_size,
-         int s0, float *largest, float *sum)
+         __global const float *bias, int max_distance, __global const int *records, int pair,
+         int h_size, int s0, float *largest, float *sum)
 {
     float p[EL_TILE][EL_KEYS];
     float shrink[EL_TILE];
     el_scores(pairs, p, e, y, row, n, ahead, d_size, scale);
-    if (reach)
-        el_bias(pairs, p, bias, reach, records, pair, h_size, s0, n);
+    if (max_distance)
+        el_bias(pairs, p, bias, max_distance, records, pair, h_size, s0, n);
     for (int i = 0; i < pairs; i++)
         shrink[i] = softmax_join(p[i], n, largest + i, sum + i);
     el_context(pairs, p, c, y, row, n, d_size, shrink, s0 == 0);
@@ -148,12 +149,13 @@ el_block(const int pairs, __global float *c, __global const float *e, __global c
 
 __kernel void attn_el(__global float *c,         /* [R, H, D] */
                       __global const float *e,   /* [R, H, D] */
-                      __global const state_t *y, /* [pool rows, D] */
+                      __global const state_t *y, /* [cache rows, D] */
                       __global const int *step, ulong groups_at,
                       __global const int *lineage, /* [rows, lineage_ld] */
                       int lineage_ld,
-                      __global const float *bias, /* [H, 2 reach + 1], unless reach is 0 */
-                      int reach, ulong rows_at, int h_size, int d_size, int pairs, float scale)
+                      __global const float *bias, /* [H, 2 max_distance + 1], or none */
+                      int max_distance, ulong rows_at, int h_size, int d_size, int pairs,
+                      float scale)
 {
     float largest[EL_MAX_PAIRS], sum[EL_MAX_PAIRS];
     int row[EL_KEYS];
@@ -184,8 +186,8 @@ __kernel void attn_el(__global float *c,         /* [R, H, D] */
         ahead.d = ahead.end;                                                                       \
         ahead.end = i + n_tile >= n_pairs ? d_size : ahead.d + d_size * n_tile / n_pairs;          \
         el_block(n_tile, c + (size_t)i * d_size, e + (size_t)i * d_size, y, row, n, &ahead,        \
-                 d_size, scale, bias, reach, records, first_pair + i, h_size, s0, largest + i,     \
-                 sum + i);                                                                         \
+                 d_size, scale, bias, max_distance, records, first_pair + i, h_size, s0,           \
+                 largest + i, sum + i);                                                            \
     } while (0)
         for (; i + EL_TILE <= n_pairs; i += EL_TILE)
             EL_BLOCK(EL_TILE);

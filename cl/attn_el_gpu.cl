@@ -36,10 +36,10 @@ TILE_INLINE __global const state_t *el_key(__global const state_t *y, __global c
 
 /* The pair's bias of the keys from `distance` behind its position on joins its scaled products. */
 TILE_INLINE void el_bias(__local float *p, float scale, __global const float *bias, int distance,
-                         int reach)
+                         int max_distance)
 {
     for (int i = 0; i < EL_PART; i++)
-        p[i] = scale * p[i] + bias[bias_at(distance + i, reach)];
+        p[i] = scale * p[i] + bias[bias_at(distance + i, max_distance)];
 }
 
 /* Products of a pair with the first n of EL_PART keys to exponentials, zeros for the others; gives
@@ -64,12 +64,12 @@ TILE_INLINE float2 el_softmax_part(__local float4 *p, float scale, int n)
 TILE_KERNEL __kernel void
 attn_el_scores(__global float *p,         /* [R, H, EL_LD(max_keys)] */
                __global const float *e,   /* [R, H, D] */
-               __global const state_t *y, /* [pool rows, D] */
+               __global const state_t *y, /* [cache rows, D] */
                __global const int *step, ulong groups_at,
                __global const int *lineage, /* [rows, lineage_ld] */
                int lineage_ld,
-               __global const float *bias,  /* [H, 2 reach + 1], unless reach is 0 */
-               int reach, ulong rows_at, int h_size, int d_size, int max_keys, float scale,
+               __global const float *bias,  /* [H, 2 max_distance + 1], or none */
+               int max_distance, ulong rows_at, int h_size, int d_size, int max_keys, float scale,
                __local union TILE(tile) *t)
 {
     __global const int *group = step + groups_at + get_group_id(2) * GROUP_INTS;
@@ -105,12 +105,13 @@ attn_el_scores(__global float *p,         /* [R, H, EL_LD(max_keys)] */
     barrier(CLK_LOCAL_MEM_FENCE);
     const int j0 = n0 + part * EL_PART;
     __local float *own = t->y + row * TILE_LD + part * EL_PART;
-    if (reach && d_end) {
+    if (max_distance && d_end) {
         const size_t r = (size_t)group[GROUP_ROW] + (m0 + m) / h_size;
-        el_bias(own, scale, bias + (m0 + m) % h_size * BIAS_ROW(reach),
-                j0 - step[rows_at + r * ROW_INTS + ROW_POSITION], reach);
+        el_bias(own, scale, bias + (m0 + m) % h_size * BIAS_ROW(max_distance),
+                j0 - step[rows_at + r * ROW_INTS + ROW_POSITION], max_distance);
     }
-    const float2 end = el_softmax_part((__local float4 *)own, reach ? 1.0f : scale, keys - j0);
+    const float2 end =
+        el_softmax_part((__local float4 *)own, max_distance ? 1.0f : scale, keys - j0);
     const int ld = EL_LD(max_keys);
     p += pair * ld;
     if (d_end && row < pairs)
@@ -136,7 +137,7 @@ TILE_INLINE float2 el_join_parts(__global const float4 *parts, int keys)
 TILE_KERNEL __kernel void
 attn_el_context(__global float *c,         /* [R, H, D] */
                 __global const float *p,   /* [R, H, EL_LD(max_keys)] */
-                __global const state_t *y, /* [pool rows, D] */
+                __global const state_t *y, /* [cache rows, D] */
                 __global const int *step, ulong groups_at,
                 __global const int *lineage, /* [rows, lineage_ld] */
                 int lineage_ld, int h_size, int d_size, int max_keys, __local union TILE(tile) *t)

@@ -7,7 +7,7 @@
  *
  * attn_mha   one work-item per (`heads` heads, group): global size {ceil(H / heads), groups},
  *            work-group {1, 1}. Up to MHA_TILE rows of a group pass over the keys and values
- *            together, which are then read once: a pool row's part of all these heads in one run.
+ *            together, which are then read once: a cache row's part of all these heads in one run.
  *            Pool rows lie pages apart, and one head's part is too short a run for prefetchers.
  */
 // lint: -DVW=8 -DWG=1
@@ -113,8 +113,8 @@ mha_sums(const int rows, __global float *o, int o_ld, const float (*p)[MHA_KEYS]
 /* What a work-item knows of its group: pointers are those of its first head. */
 struct mha_group {
     __global const state_t *k, *v;
-    __global const float *bias; /* [heads, 2 reach + 1], unless reach is 0 */
-    int heads, reach, kv_ld, dh;
+    __global const float *bias; /* [heads, 2 max_distance + 1], unless max_distance is 0 */
+    int heads, max_distance, kv_ld, dh;
     float scale;
 };
 
@@ -164,9 +164,9 @@ mha_run(const int rows, struct mha_rows *t, const struct mha_group *g, __global 
         mha_block_scores(rows, t, g, row, n, q, q_ld);
         for (int h = 0; h < g->heads; h++)
             for (int i = 0; i < rows; i++) {
-                __global const float *bias = g->bias + h * BIAS_ROW(g->reach);
-                for (int s = 0; g->reach && s < n; s++)
-                    t->p[h][i][s] += bias[bias_at(s0 - t->position[i] + s, g->reach)];
+                __global const float *bias = g->bias + h * BIAS_ROW(g->max_distance);
+                for (int s = 0; g->max_distance && s < n; s++)
+                    t->p[h][i][s] += bias[bias_at(s0 - t->position[i] + s, g->max_distance)];
                 t->shrink[h][i] = softmax_join(t->p[h][i], n, t->largest[h] + i, t->sum[h] + i);
             }
         for (int s = 0; s < n; s += MHA_STREAMS)
@@ -184,13 +184,13 @@ mha_run(const int rows, struct mha_rows *t, const struct mha_group *g, __global 
 
 __kernel void attn_mha(__global float *o,          /* [R, H Dh] */
                        __global const float *q,    /* [R, q_ld] */
-                       __global const state_t *kv, /* [pool rows, kv_ld] */
+                       __global const state_t *kv, /* [cache rows, kv_ld] */
                        __global const int *step, ulong groups_at,
                        __global const int *lineage, /* [rows, lineage_ld] */
                        int lineage_ld, int h_size, int heads,
-                       __global const float *bias, /* [H, 2 reach + 1], unless reach is 0 */
-                       int reach, ulong rows_at, int dh, int q_ld, int kv_ld, int k_at, int v_at,
-                       float scale)
+                       __global const float *bias, /* [H, 2 max_distance + 1], or none */
+                       int max_distance, ulong rows_at, int dh, int q_ld, int kv_ld, int k_at,
+                       int v_at, float scale)
 {
     struct mha_rows t;
     const int h = get_global_id(0) * heads, o_ld = h_size * dh;
@@ -198,9 +198,9 @@ __kernel void attn_mha(__global float *o,          /* [R, H Dh] */
     const int end = group[GROUP_ROW] + group[GROUP_ROWS];
     const struct mha_group g = {kv + k_at + h * dh,
                                 kv + v_at + h * dh,
-                                bias + h * BIAS_ROW(reach),
+                                bias + h * BIAS_ROW(max_distance),
                                 min(heads, h_size - h),
-                                reach,
+                                max_distance,
                                 kv_ld,
                                 dh,
                                 scale};
@@ -210,7 +210,8 @@ __kernel void attn_mha(__global float *o,          /* [R, H Dh] */
     for (int r = group[GROUP_ROW], n; r < end; r += n) {
         n = end - r >= MHA_TILE ? MHA_TILE : end - r >= 2 ? 2 : 1;
         for (int i = 0; i < n; i++)
-            t.position[i] = reach ? step[rows_at + (size_t)(r + i) * ROW_INTS + ROW_POSITION] : 0;
+            t.position[i] =
+                max_distance ? step[rows_at + (size_t)(r + i) * ROW_INTS + ROW_POSITION] : 0;
 #define MHA_RUN(rows)                                                                              \
     mha_run(rows, &t, &g, group, lineage, o + (size_t)r * o_ld, o_ld, q + (size_t)r * q_ld, q_ld)
         if (n == MHA_TILE)

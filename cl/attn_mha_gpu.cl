@@ -28,13 +28,13 @@ static inline float mha_dot(__global const float *q, __global const state_t *k, 
 
 __kernel void attn_mha(__global float *o,            /* [R, H Dh] */
                        __global const float *q,      /* [R, q_ld] */
-                       __global const state_t *kv,   /* [pool rows, kv_ld] */
+                       __global const state_t *kv,   /* [cache rows, kv_ld] */
                        __global const int *step, ulong groups_at,
                        __global const int *lineage,  /* [rows, lineage_ld] */
                        int lineage_ld,
-                       __global const float *bias,   /* [H, 2 reach + 1], unless reach is 0 */
-                       int reach, ulong rows_at, int dh, int q_ld, int kv_ld, int k_at, int v_at,
-                       float scale)
+                       __global const float *bias,   /* [H, 2 max_distance + 1], or none */
+                       int max_distance, ulong rows_at, int dh, int q_ld, int kv_ld, int k_at,
+                       int v_at, float scale)
 {
     __local float p[MHA_KEYS];
     __local float scratch[WG];
@@ -44,8 +44,8 @@ __kernel void attn_mha(__global float *o,            /* [R, H Dh] */
     const size_t r = group[GROUP_ROW] + get_group_id(2);
     if ((int)get_group_id(2) >= group[GROUP_ROWS])
         return;
-    const int position = reach ? step[rows_at + r * ROW_INTS + ROW_POSITION] : 0;
-    bias += h * BIAS_ROW(reach);
+    const int position = max_distance ? step[rows_at + r * ROW_INTS + ROW_POSITION] : 0;
+    bias += h * BIAS_ROW(max_distance);
     lineage += (size_t)group[GROUP_LINEAGE] * lineage_ld;
     q += r * q_ld + h * dh;
     o += (r * get_num_groups(0) + h) * dh;
@@ -59,8 +59,8 @@ __kernel void attn_mha(__global float *o,            /* [R, H Dh] */
         for (int s = lid; s < n; s += WG) {
             const size_t j = key_row(group, lineage, s0 + s);
             p[s] = scale * mha_dot(q, kv + j * kv_ld + k_at, dh);
-            if (reach)
-                p[s] += bias[bias_at(s0 + s - position, reach)];
+            if (max_distance)
+                p[s] += bias[bias_at(s0 + s - position, max_distance)];
             block_largest = fmax(block_largest, p[s]);
         }
         block_largest = fmax(largest, group_max(block_largest, scratch));

@@ -1,5 +1,5 @@
 /*
- * Multi-head attention of many rows, CPU shape: for row r and head h with the first n_r pool rows
+ * Multi-head attention of many rows, CPU shape: for row r and head h with the first n_r cache rows
  * from the sentence's start as keys j, p = softmax_j(scale q[r, h] . K[j, h]),  o[r, h] = sum_j p_j
  * V[j, h] for encoders (n_r is the sentence's length) and for prompts (n_r is the row's own place:
  * causal). Keys and values come in blocks of PACKED_KEYS x PACKED_D elements, copied to where they
@@ -135,11 +135,12 @@ static inline void packed_sums(int rows, __global float *o, size_t o_ld,
 }
 
 /* The biases of key s for VW rows, by their positions. */
-static inline floatv packed_bias(__global const float *bias, int reach, int s, const int *position)
+static inline floatv packed_bias(__global const float *bias, int max_distance, int s,
+                                 const int *position)
 {
     float b[VW];
     for (int i = 0; i < VW; i++)
-        b[i] = bias[bias_at(s - position[i], reach)];
+        b[i] = bias[bias_at(s - position[i], max_distance)];
     return LOADV(b);
 }
 
@@ -168,12 +169,12 @@ softmax_rows(const bool whole, struct packed_rows *t, int r, intv own, int n)
 }
 
 static inline void packed_softmax(struct packed_rows *t, int lanes, int s0, int n,
-                                  __global const float *bias, int reach)
+                                  __global const float *bias, int max_distance)
 {
     for (int r = 0; r < lanes; r += VW) {
         const intv own = CAT(vload, VW)(0, t->keys + r) - s0; /* a row's own keys end at its n_r */
-        for (int s = 0; reach && s < n; s++)
-            STOREV(LOADV(t->p[s] + r) + packed_bias(bias, reach, s0 + s, t->position + r),
+        for (int s = 0; max_distance && s < n; s++)
+            STOREV(LOADV(t->p[s] + r) + packed_bias(bias, max_distance, s0 + s, t->position + r),
                    t->p[s] + r);
         if (all(own >= n))
             softmax_rows(true, t, r, own, n);
@@ -186,7 +187,7 @@ static inline void packed_softmax(struct packed_rows *t, int lanes, int s0, int 
 static inline void packed_run(struct packed_rows *t, int rows, __global float *o, size_t o_ld,
                               __global const float *q, int q_ld, __global const state_t *k,
                               __global const state_t *v, int kv_ld, int dh, float scale,
-                              __global const float *bias, int reach)
+                              __global const float *bias, int max_distance)
 {
     const int lanes = round_up(rows, 2 * VW);
     int keys = 0;
@@ -207,7 +208,7 @@ static inline void packed_run(struct packed_rows *t, int rows, __global float *o
             for (int j = 0; j < n; j += GEMM_ROWS)
                 packed_scores(t->p + j, t->pack + j * PACKED_D, t->q, lanes, n_d, d == 0);
         }
-        packed_softmax(t, lanes, s0, n, bias, reach);
+        packed_softmax(t, lanes, s0, n, bias, max_distance);
         for (int d = 0; d < dh; d += PACKED_D) {
             const int n_d = min(PACKED_D, dh - d);
             pack_block(t->pack, v + (size_t)s0 * kv_ld + d, n, n_d, kv_ld);
@@ -225,12 +226,12 @@ static inline void packed_run(struct packed_rows *t, int rows, __global float *o
 
 __kernel void attn_packed(__global float *o,                         /* [R, H Dh] */
                           __global const float *q,                   /* [R, q_ld] */
-                          __global const state_t *kv,                /* [pool rows, kv_ld] */
+                          __global const state_t *kv,                /* [cache rows, kv_ld] */
                           __global const int *step, ulong groups_at, /* a group per row */
                           int n_rows,
-                          __global const float *bias, /* [H, 2 reach + 1], unless reach is 0 */
-                          int reach, ulong rows_at, int dh, int q_ld, int kv_ld, int k_at, int v_at,
-                          float scale)
+                          __global const float *bias, /* [H, 2 max_distance + 1], or none */
+                          int max_distance, ulong rows_at, int dh, int q_ld, int kv_ld, int k_at,
+                          int v_at, float scale)
 {
     struct packed_rows t;
     const int h = get_global_id(0), r_end = min((int)(get_global_id(1) + 1) * PACKED_ROWS, n_rows);
@@ -239,20 +240,20 @@ __kernel void attn_packed(__global float *o,                         /* [R, H Dh
     o += h * dh;
     q += h * dh;
     kv += h * dh;
-    bias += h * BIAS_ROW(reach);
+    bias += h * BIAS_ROW(max_distance);
     while (r < r_end) {
         __global const int *group = step + groups_at + (size_t)r * GROUP_INTS;
         const int start = group[GROUP_START];
         int rows = 0;
         while (r + rows < r_end && group[rows * GROUP_INTS + GROUP_START] == start) {
             t.keys[rows] = group[rows * GROUP_INTS + GROUP_SHARED];
-            if (reach)
+            if (max_distance)
                 t.position[rows] = step[rows_at + (size_t)(r + rows) * ROW_INTS + ROW_POSITION];
             rows++;
         }
         __global const state_t *first = kv + (size_t)start * kv_ld;
         packed_run(&t, rows, o + r * o_ld, o_ld, q + (size_t)r * q_ld, q_ld, first + k_at,
-                   first + v_at, kv_ld, dh, scale, bias, reach);
+                   first + v_at, kv_ld, dh, scale, bias, max_distance);
         r += rows;
     }
 }

@@ -68,20 +68,21 @@ TILE_INLINE void packed_scores(__local struct packed_tile *t, const struct packe
 
 /* Scores of keys s .. s + 3; what is no key of the row becomes ELCL_NEG_MAX. */
 TILE_INLINE float4 packed_score4(float4 products, float scale, int s, int keys, int position,
-                                 __global const float *bias, int reach)
+                                 __global const float *bias, int max_distance)
 {
     float4 scores = scale * products;
-    if (reach)
-        scores += (float4)(bias[bias_at(s - position, reach)], bias[bias_at(s + 1 - position, reach)],
-                           bias[bias_at(s + 2 - position, reach)],
-                           bias[bias_at(s + 3 - position, reach)]);
+    if (max_distance)
+        scores += (float4)(bias[bias_at(s - position, max_distance)],
+                           bias[bias_at(s + 1 - position, max_distance)],
+                           bias[bias_at(s + 2 - position, max_distance)],
+                           bias[bias_at(s + 3 - position, max_distance)]);
     return tile_before4(scores, ELCL_NEG_MAX, s, keys);
 }
 
 /* Products of keys from s0 on to probabilities, with the running maximum and sum of each row. An item
  * takes that half of a row's keys that it puts into panels. */
 TILE_INLINE void packed_softmax(__local struct packed_tile *t, int s0, float scale,
-                                __global const float *bias, int reach)
+                                __global const float *bias, int max_distance)
 {
     const int item = get_local_id(0), row = TILE_PART_ROW(item), half_row = item / PACKED_ROWS;
     struct tile_rows p[PACKED_STEPS];
@@ -91,9 +92,9 @@ TILE_INLINE void packed_softmax(__local struct packed_tile *t, int s0, float sca
     for (int i = 0; i < PACKED_STEPS; i++) {
         const int s = i * TILE_K + TILE_PART_K(item);
         p[i].lo = packed_score4(*(__local const float4 *)(products + s), scale, s0 + s,
-                                t->keys[row], t->position[row], bias, reach);
+                                t->keys[row], t->position[row], bias, max_distance);
         p[i].hi = packed_score4(*(__local const float4 *)(products + s + 4), scale, s0 + s + 4,
-                                t->keys[row], t->position[row], bias, reach);
+                                t->keys[row], t->position[row], bias, max_distance);
         largest4 = fmax(largest4, fmax(p[i].lo, p[i].hi));
     }
     t->largest_part[half_row][row] = max4(largest4);
@@ -179,11 +180,11 @@ static inline int packed_rows(__global const int *group, int most, int *keys)
 
 /* Before the first block of keys of `rows` rows, whose positions stand ROW_INTS apart. */
 TILE_INLINE void packed_begin(__local struct packed_tile *t, int rows, __global const int *group,
-                              __global const int *positions, int reach)
+                              __global const int *positions, int max_distance)
 {
     for (int row = get_local_id(0); row < PACKED_ROWS; row += 128) {
         t->keys[row] = row < rows ? group[row * GROUP_INTS + GROUP_SHARED] : 0;
-        t->position[row] = reach && row < rows ? positions[row * ROW_INTS] : 0;
+        t->position[row] = max_distance && row < rows ? positions[row * ROW_INTS] : 0;
         t->largest[row] = ELCL_NEG_MAX;
         t->sum[row] = 0.0f;
     }
@@ -193,12 +194,12 @@ TILE_INLINE void packed_begin(__local struct packed_tile *t, int rows, __global 
 /* All blocks of keys, up to the greatest number of them; `bias` is that of the head. */
 TILE_INLINE void packed_run(__local struct packed_tile *t, __global float *o, size_t o_ld,
                             const struct packed_source *from, int rows, int keys, float scale,
-                            __global const float *bias, int reach)
+                            __global const float *bias, int max_distance)
 {
     for (int s0 = 0; s0 < keys; s0 += PACKED_KEYS) {
         const int n = min(PACKED_KEYS, keys - s0);
         packed_scores(t, from, rows, s0, n);
-        packed_softmax(t, s0, scale, bias, reach);
+        packed_softmax(t, s0, scale, bias, max_distance);
         packed_sums(t, o, o_ld, from, rows, s0, n);
     }
     barrier(CLK_GLOBAL_MEM_FENCE);
@@ -213,11 +214,12 @@ TILE_INLINE void packed_run(__local struct packed_tile *t, __global float *o, si
 TILE_KERNEL __kernel void
 attn_packed(__global float *o,           /* [R, H Dh] */
             __global const float *q,     /* [R, q_ld] */
-            __global const state_t *kv,  /* [pool rows, kv_ld] */
+            __global const state_t *kv,  /* [cache rows, kv_ld] */
             __global const int *step, ulong groups_at, /* a group per row */
             int n_rows,
-            __global const float *bias, /* [H, 2 reach + 1], unless reach is 0 */
-            int reach, ulong rows_at, int dh, int q_ld, int kv_ld, int k_at, int v_at, float scale,
+            __global const float *bias, /* [H, 2 max_distance + 1], or none */
+            int max_distance, ulong rows_at, int dh, int q_ld, int kv_ld, int k_at,
+            int v_at, float scale,
             __local struct packed_tile *t)
 {
     const int h = get_group_id(0);
@@ -227,15 +229,16 @@ attn_packed(__global float *o,           /* [R, H Dh] */
     int rows;
     from.aligned = (dh | q_ld | kv_ld | k_at | v_at) % 4 == 0;
     o += h * dh;
-    bias += h * BIAS_ROW(reach);
+    bias += h * BIAS_ROW(max_distance);
     for (int r = get_group_id(1) * PACKED_ROWS; r < r_end; r += rows) {
         __global const int *group = step + groups_at + (size_t)r * GROUP_INTS;
         int keys;
         rows = packed_rows(group, r_end - r, &keys);
-        packed_begin(t, rows, group, step + rows_at + (size_t)r * ROW_INTS + ROW_POSITION, reach);
+        packed_begin(t, rows, group, step + rows_at + (size_t)r * ROW_INTS + ROW_POSITION,
+                     max_distance);
         from.q = q + (size_t)r * q_ld + h * dh;
         from.k = kv + (size_t)group[GROUP_START] * kv_ld + h * dh + k_at;
         from.v = from.k - k_at + v_at;
-        packed_run(t, o + r * o_ld, o_ld, &from, rows, keys, scale, bias, reach);
+        packed_run(t, o + r * o_ld, o_ld, &from, rows, keys, scale, bias, max_distance);
     }
 }

@@ -11,7 +11,7 @@
 // lint: -DVW=8 -DWG=1
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_F16
 
-__kernel void scatter(__global state_t *pool,  /* [pool rows, n] */
+__kernel void scatter(__global state_t *pool,  /* [cache rows, n] */
                       __global const float *x, /* [R, x_ld] */
                       __global const int *step, ulong rows_at, int field, int n, int x_ld,
                       int x_at)
@@ -35,7 +35,7 @@ __kernel void reorder(__global state_t *next,           /* [rows, ld] */
 }
 
 __kernel void lineage(__global int *next,           /* [rows, ld] */
-                      __global int *tokens,         /* [pool rows] */
+                      __global int *tokens,         /* [cache rows] */
                       __global const int *previous, /* [rows, ld] */
                       __global const int *step, ulong rows_at, int ld)
 {
@@ -48,7 +48,7 @@ __kernel void lineage(__global int *next,           /* [rows, ld] */
         next[t] = previous[t];
     if (get_local_id(0) == 0) {
         if (last >= 0)
-            next[last] = row[ROW_SLOT];
-        tokens[row[ROW_SLOT]] = row[ROW_TOKEN];
+            next[last] = row[ROW_CACHE_ROW];
+        tokens[row[ROW_CACHE_ROW]] = row[ROW_TOKEN];
     }
 }

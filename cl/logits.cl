@@ -48,8 +48,8 @@
 /* The tokens of a row so far. */
 struct history {
     __global const int *prompt;  /* [n_prompt] tokens */
-    __global const int *lineage; /* [n - n_prompt] pool rows, of those behind the prompt */
-    __global const int *tokens;  /* [pool rows] */
+    __global const int *lineage; /* [n - n_prompt] cache rows, of those behind the prompt */
+    __global const int *tokens;  /* [cache rows] */
     int n_prompt, n;
 };
 
@@ -357,7 +357,7 @@ __kernel void select_best(__global int2 *candidates, /* [R, width] token, bits o
                           __global float *logits,    /* [R, V] */
                           __global const int *step, ulong rows_at, ulong rules_at,
                           __global const int *lineage, /* [rows, lineage_ld] */
-                          __global const int *tokens,  /* [pool rows] */
+                          __global const int *tokens,  /* [cache rows] */
                           int lineage_ld, int v_size, int width)
 {
     __local float scratch[WG];

@@ -119,7 +119,7 @@ __kernel void embed(__global float *x,                  /* [R, D] */
         x[d] = embedded(x, tokens, positions, d, panel, lane, scale, token_scale, flags);
     norm_row(x, x, weight, bias, eps, d_size, norm, scratch);
     if (flags & EMBED_STATE)
-        store_state(state + (size_t)row[ROW_SLOT] * d_size, x, d_size);
+        store_state(state + (size_t)row[ROW_CACHE_ROW] * d_size, x, d_size);
 }
 
 __kernel void add_norm(__global float *out,       /* [R, D] */
@@ -143,7 +143,7 @@ __kernel void add_norm(__global float *out,       /* [R, D] */
         x[d] += y[d];
     norm_row(out, x, weight, bias, eps, d_size, norm, scratch);
     if (has_state) {
-        const size_t slot = step[rows_at + r * ROW_INTS + ROW_SLOT];
+        const size_t slot = step[rows_at + r * ROW_INTS + ROW_CACHE_ROW];
         store_state(state + slot * d_size, out, d_size);
     }
 }

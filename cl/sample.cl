@@ -272,7 +272,7 @@ __kernel void sample_token(__global int2 *candidates, /* [R, width] as select_be
                            __global const float *logits, /* [R, V] likewise */
                            __global const int *step, ulong rows_at, ulong rules_at, ulong draws_at,
                            __global const int *lineage, /* [rows, lineage_ld] */
-                           __global const int *tokens,  /* [pool rows] */
+                           __global const int *tokens,  /* [cache rows] */
                            int lineage_ld, int v_size, int width,
                            __local float *scratch) /* [WG] */
 {

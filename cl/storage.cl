@@ -190,13 +190,13 @@ static inline float max4(float4 v)
 #define ROW_TOKEN 0
 #define ROW_POSITION 1
 #define ROW_PARENT 2
-#define ROW_SLOT 3
+#define ROW_CACHE_ROW 3
 #define ROW_LENGTH 4
 #define ROW_PROMPT 6
 #define ROW_N_PROMPT 7
 #define ROW_INTS 8
 
-/* Ints of a group: src/ops/ops.h, struct elcl_group. */
+/* Ints of a group: src/ops/ops.h, struct elcl_row_group. */
 #define GROUP_ROW 0
 #define GROUP_ROWS 1
 #define GROUP_START 2
@@ -212,10 +212,11 @@ static inline int key_row(__global const int *group, __global const int *lineage
     return s < n_shared ? group[GROUP_START] + s : lineage_row[s - n_shared];
 }
 
-/* A table of position biases has, per head, one number for each distance from -reach to reach;
- * further keys take the outermost ones. The place in a head's row of BIAS_ROW numbers. */
-#define BIAS_ROW(reach) (2 * (reach) + 1)
-static inline int bias_at(int distance, int reach)
+/* A table of position biases has BIAS_ROW numbers per head, one for each distance from
+ * -max_distance to max_distance; keys further away take the outermost ones. Returns the place of a
+ * distance in that row. */
+#define BIAS_ROW(max_distance) (2 * (max_distance) + 1)
+static inline int bias_at(int distance, int max_distance)
 {
-    return clamp(distance, -reach, reach) + reach;
+    return clamp(distance, -max_distance, max_distance) + max_distance;
 }

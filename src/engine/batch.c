@@ -8,7 +8,7 @@
 
 void elcl_batch_admit(struct elcl_engine *engine)
 {
-    const int capacity = engine->run.capacity.sentences;
+    const int capacity = engine->state.capacity.sentences;
     const int free_slots = capacity - engine->n_live;
     if (engine->n_live && free_slots < elcl_max_int(1, capacity / 8))
         return;
@@ -33,9 +33,9 @@ void elcl_records_row(struct elcl_records *records, size_t at, int i,
     memcpy(records->data + at + (size_t)i * ELCL_ROW_INTS, record, ELCL_ROW_INTS * sizeof(*record));
 }
 
-void elcl_records_group(struct elcl_records *records, size_t at, int i, struct elcl_group group)
+void elcl_records_group(struct elcl_records *records, size_t at, int i, struct elcl_row_group group)
 {
-    memcpy(records->data + at + (size_t)i * ELCL_GROUP_INTS, &group, sizeof(group));
+    memcpy(records->data + at + (size_t)i * ELCL_ROW_GROUP_INTS, &group, sizeof(group));
 }
 
 void elcl_records_source(struct elcl_records *records, const int32_t *tokens, int n, int pool)
@@ -45,10 +45,11 @@ void elcl_records_source(struct elcl_records *records, const int32_t *tokens, in
         const int r = first + s;
         const int32_t record[ELCL_ROW_INTS] = {[ELCL_ROW_TOKEN] = tokens[s],
                                                [ELCL_ROW_POSITION] = s,
-                                               [ELCL_ROW_SLOT] = pool + s,
+                                               [ELCL_ROW_CACHE_ROW] = pool + s,
                                                [ELCL_ROW_LENGTH] = n};
         elcl_records_row(records, records->rows_at, r, record);
-        elcl_records_group(records, records->self_at, r, (struct elcl_group){r, 1, first, n, 0, 0});
+        elcl_records_group(records, records->self_at, r,
+                           (struct elcl_row_group){r, 1, first, n, 0, 0});
     }
     records->n_rows += n;
     records->n_self = records->n_rows;
@@ -105,36 +106,37 @@ static void put_row(struct elcl_engine *engine, const struct elcl_sentence *sent
                     int parent_row)
 {
     struct elcl_records *records = &engine->step;
-    const struct elcl_attention_variant *variant = engine->run.variant;
-    const struct elcl_capacity *c = &engine->run.capacity;
+    const struct elcl_attention_variant *variant = engine->state.variant;
+    const struct elcl_capacity *c = &engine->state.capacity;
     int n_rows;
     const struct elcl_search_row *row = &elcl_search_rows(sentence->search, &n_rows)[k];
     const int length = elcl_search_length(sentence->search);
     const int slot = (sentence->slot * c->max_target + length - 1) * c->beams + k;
     const int n_prompt = sentence->n_prompt, keys = n_prompt + length;
     const int prompt = n_prompt ? elcl_capacity_prompt_at(c, sentence->slot) : 0;
-    const int cache = r * elcl_capacity_row_cache(engine->run.arch, c);
+    const int cache = r * elcl_capacity_row_cache(engine->state.arch, c);
     const int32_t record[ELCL_ROW_INTS] = {
         [ELCL_ROW_TOKEN] = row->token,
         [ELCL_ROW_POSITION] = keys - 1,
         [ELCL_ROW_PARENT] = parent_row + row->parent,
-        [ELCL_ROW_SLOT] = slot,
+        [ELCL_ROW_CACHE_ROW] = slot,
         [ELCL_ROW_LENGTH] = length,
-        [ELCL_ROW_CACHE] = variant->pool_by_row ? cache + keys - 1 : slot,
+        [ELCL_ROW_KV_ROW] = variant->cache_by_row ? cache + keys - 1 : slot,
         [ELCL_ROW_PROMPT] = prompt,
         [ELCL_ROW_N_PROMPT] = n_prompt,
     };
     elcl_records_row(records, records->rows_at, r, record);
     elcl_records_group(records, records->self_at, r,
-                       variant->pool_by_row
-                           ? (struct elcl_group){r, 1, cache, keys, 0, 0}
-                           : (struct elcl_group){r, 1, prompt, n_prompt, r, length});
+                       variant->cache_by_row
+                           ? (struct elcl_row_group){r, 1, cache, keys, 0, 0}
+                           : (struct elcl_row_group){r, 1, prompt, n_prompt, r, length});
     records->self_keys += (uint64_t)keys;
     records->max_keys = elcl_max_int(records->max_keys, keys);
     records->max_length = elcl_max_int(records->max_length, length);
-    if (variant->pool_by_row && !engine->run.arch->decoder_only) {
-        elcl_records_group(records, records->cross_at, records->n_cross++,
-                           (struct elcl_group){r, 1, r * c->max_source, sentence->n_source, 0, 0});
+    if (variant->cache_by_row && !engine->state.arch->decoder_only) {
+        elcl_records_group(
+            records, records->cross_at, records->n_cross++,
+            (struct elcl_row_group){r, 1, r * c->max_source, sentence->n_source, 0, 0});
         records->cross_keys += (uint64_t)sentence->n_source;
         records->cross_reads += (uint64_t)sentence->n_source;
     }
@@ -163,7 +165,7 @@ static void put_draws(struct elcl_engine *engine, const struct elcl_sentence *se
 static void put_all_draws(struct elcl_engine *engine)
 {
     for (int beams = 0; beams < 2; beams++)
-        for (int i = 0; i < engine->run.capacity.sentences; i++) {
+        for (int i = 0; i < engine->state.capacity.sentences; i++) {
             const struct elcl_sentence *sentence = engine->slots[i];
             if (sentence && elcl_rules_sample_beams(&sentence->options) == (beams == 1))
                 put_draws(engine, sentence);
@@ -174,7 +176,7 @@ static int count_rows(const struct elcl_engine *engine, int *n_draws)
 {
     int rows = 0;
     *n_draws = 0;
-    for (int i = 0; i < engine->run.capacity.sentences; i++) {
+    for (int i = 0; i < engine->state.capacity.sentences; i++) {
         int n = 0, draws = 0;
         if (engine->slots[i]) {
             elcl_search_rows(engine->slots[i]->search, &n);
@@ -189,13 +191,13 @@ static int count_rows(const struct elcl_engine *engine, int *n_draws)
 void elcl_batch_step_records(struct elcl_engine *engine)
 {
     struct elcl_records *records = &engine->step;
-    const struct elcl_capacity *c = &engine->run.capacity;
+    const struct elcl_capacity *c = &engine->state.capacity;
     int n_draws;
     const int n_rows = count_rows(engine, &n_draws);
     *records = (struct elcl_records){.data = records->data, .n_rows = n_rows, .n_self = n_rows};
     records->self_at = (size_t)n_rows * ELCL_ROW_INTS;
-    records->cross_at = records->self_at + (size_t)n_rows * ELCL_GROUP_INTS;
-    records->rules_at = records->cross_at + (size_t)n_rows * ELCL_GROUP_INTS;
+    records->cross_at = records->self_at + (size_t)n_rows * ELCL_ROW_GROUP_INTS;
+    records->rules_at = records->cross_at + (size_t)n_rows * ELCL_ROW_GROUP_INTS;
     records->draws_at = records->rules_at + (size_t)n_rows * ELCL_RULES_INTS;
     records->n = records->draws_at + (size_t)n_draws * ELCL_DRAW_INTS;
     int r = 0;
@@ -213,10 +215,10 @@ void elcl_batch_step_records(struct elcl_engine *engine)
             put_row(engine, sentence, r + k, k, parent_row);
             put_rules(engine, sentence, r + k, k, rules);
         }
-        if (!engine->run.variant->pool_by_row && !engine->run.arch->decoder_only) {
+        if (!engine->state.variant->cache_by_row && !engine->state.arch->decoder_only) {
             elcl_records_group(records, records->cross_at, records->n_cross++,
-                               (struct elcl_group){r, n, sentence->slot * c->max_source,
-                                                   sentence->n_source, 0, 0});
+                               (struct elcl_row_group){r, n, sentence->slot * c->max_source,
+                                                       sentence->n_source, 0, 0});
             records->cross_keys += (uint64_t)n * (uint64_t)sentence->n_source;
             records->cross_reads += (uint64_t)sentence->n_source;
         }
@@ -232,20 +234,20 @@ void elcl_batch_step_records(struct elcl_engine *engine)
 static void put_prompt(struct elcl_engine *engine, const struct elcl_sentence *sentence)
 {
     struct elcl_records *records = &engine->encode;
-    const struct elcl_capacity *c = &engine->run.capacity;
-    const bool by_row = engine->run.variant->pool_by_row;
+    const struct elcl_capacity *c = &engine->state.capacity;
+    const bool by_row = engine->state.variant->cache_by_row;
     const int pool = elcl_capacity_prompt_at(c, sentence->slot), n = sentence->n_prompt;
     const int cache =
-        by_row ? sentence->first_row * elcl_capacity_row_cache(engine->run.arch, c) : pool;
+        by_row ? sentence->first_row * elcl_capacity_row_cache(engine->state.arch, c) : pool;
     for (int s = 0; s < n; s++) {
         const int r = records->n_rows + s;
         const int32_t record[ELCL_ROW_INTS] = {[ELCL_ROW_TOKEN] = sentence->source[s],
                                                [ELCL_ROW_POSITION] = s,
-                                               [ELCL_ROW_SLOT] = pool + s,
-                                               [ELCL_ROW_CACHE] = cache + s};
+                                               [ELCL_ROW_CACHE_ROW] = pool + s,
+                                               [ELCL_ROW_KV_ROW] = cache + s};
         elcl_records_row(records, records->rows_at, r, record);
         elcl_records_group(records, records->self_at, r,
-                           (struct elcl_group){r, 1, cache, s + 1, 0, 0});
+                           (struct elcl_row_group){r, 1, cache, s + 1, 0, 0});
     }
     records->n_rows += n;
     records->self_keys += (uint64_t)n * (uint64_t)(n + 1) / 2;
@@ -255,15 +257,15 @@ static void put_prompt(struct elcl_engine *engine, const struct elcl_sentence *s
 bool elcl_batch_encode_records(struct elcl_engine *engine, int *slot)
 {
     struct elcl_records *records = &engine->encode;
-    const struct elcl_capacity *c = &engine->run.capacity;
-    const bool by_row = engine->run.variant->pool_by_row;
+    const struct elcl_capacity *c = &engine->state.capacity;
+    const bool by_row = engine->state.variant->cache_by_row;
     *records = (struct elcl_records){.data = records->data, .buffer = ELCL_B_ENCODE};
     records->self_at = (size_t)c->encode_rows * ELCL_ROW_INTS;
     for (; *slot < c->sentences; ++*slot) {
         struct elcl_sentence *sentence = engine->slots[*slot];
         if (!sentence || sentence->admitted)
             continue;
-        const bool only = engine->run.arch->decoder_only;
+        const bool only = engine->state.arch->decoder_only;
         if (records->n_rows + (only ? sentence->n_prompt : sentence->n_source) > c->encode_rows)
             break;
         if (only)
@@ -274,6 +276,6 @@ bool elcl_batch_encode_records(struct elcl_engine *engine, int *slot)
         sentence->admitted = true;
     }
     records->n_self = records->n_rows;
-    records->n = records->self_at + (size_t)records->n_rows * ELCL_GROUP_INTS;
+    records->n = records->self_at + (size_t)records->n_rows * ELCL_ROW_GROUP_INTS;
     return records->n_rows > 0;
 }

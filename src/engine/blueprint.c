@@ -130,13 +130,13 @@ fail:
 }
 
 int elcl_blueprint_weight_bytes(const struct elcl_blueprint *b, enum elcl_attention attention,
-                                enum elcl_storage storage, int panel, bool narrow, uint64_t *bytes,
-                                elcl_error *err)
+                                enum elcl_storage storage, int panel, bool rounds_inputs,
+                                uint64_t *bytes, elcl_error *err)
 {
     struct elcl_weights weights = {0};
     struct elcl_loader loader = {.plan = true,
                                  .panel = panel,
-                                 .narrow = narrow,
+                                 .rounds_inputs = rounds_inputs,
                                  .storage = storage,
                                  .attention = attention,
                                  .err = err};
@@ -160,7 +160,7 @@ struct elcl_capacity elcl_blueprint_capacity(const struct elcl_blueprint *b,
                                   .max_target = p->max_target,
                                   .width = elcl_plan_width(&b->arch, p->num_beams),
                                   .lists = elcl_plan_lists(&b->defaults),
-                                  .narrow = elcl_blueprint_rounds_inputs(p),
+                                  .rounds_inputs = elcl_blueprint_rounds_inputs(p),
                                   .gpu = !p->vector_width};
 }
 

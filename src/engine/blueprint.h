@@ -4,7 +4,7 @@
 
 #include "elcl/plan.h"
 #include "model/family.h"
-#include "model/run_state.h"
+#include "model/state.h"
 
 #define ELCL_MAX_SENTENCES (1 << 20) /* as an engine takes */
 
@@ -19,7 +19,7 @@ struct elcl_blueprint {
 /* Bytes of the weights on a device, by planning their loading. */
 int elcl_blueprint_weight_bytes(const struct elcl_blueprint *blueprint,
                                 enum elcl_attention attention, enum elcl_storage storage, int panel,
-                                bool narrow, uint64_t *bytes, elcl_error *err);
+                                bool rounds_inputs, uint64_t *bytes, elcl_error *err);
 
 /* Whether a plan counts buffers of products of int8 or of bf16. */
 bool elcl_blueprint_rounds_inputs(const elcl_plan_params *params);

@@ -54,7 +54,7 @@ static int choose_capacity(struct elcl_engine *e, elcl_error *err)
                               .max_target = p->max_target ? p->max_target : usual,
                               .width = elcl_plan_width(&m->arch, p->max_beams),
                               .lists = p->max_list_tokens,
-                              .narrow = m->ops->dot != ELCL_DOT_NONE,
+                              .rounds_inputs = m->ops->dot != ELCL_DOT_NONE,
                               .gpu = m->ops->kernels == ELCL_KERNELS_GPU};
     if (!c.lists)
         c.lists = elcl_plan_lists(&m->defaults);
@@ -77,7 +77,7 @@ static int choose_capacity(struct elcl_engine *e, elcl_error *err)
     return ELCL_OK;
 }
 
-static int create_run(struct elcl_engine *e, int sentences, elcl_error *err)
+static int create_state(struct elcl_engine *e, int sentences, elcl_error *err)
 {
     struct elcl_model *m = e->model;
     struct elcl_capacity capacity = e->capacity;
@@ -87,8 +87,8 @@ static int create_run(struct elcl_engine *e, int sentences, elcl_error *err)
         capacity.encode_rows = elcl_plan_encode_rows(capacity.sentences, capacity.max_source);
         int rc = elcl_ops_clone(m->ops, e->params.profile != 0, &ops, &first);
         if (!rc)
-            rc =
-                elcl_run_init(&e->run, &m->arch, &m->weights, m->attention, &capacity, ops, &first);
+            rc = elcl_state_init(&e->state, &m->arch, &m->weights, m->attention, &capacity, ops,
+                                 &first);
         if (!rc)
             break;
         elcl_ops_destroy(&ops);
@@ -105,13 +105,13 @@ static int create_run(struct elcl_engine *e, int sentences, elcl_error *err)
 }
 
 /* The run and the host arrays of its size; the totals of its work are kept. */
-static void drop_run(struct elcl_engine *e)
+static void drop_state(struct elcl_engine *e)
 {
-    if (e->run.ops) {
-        e->stats.bytes_moved += e->run.ops->bytes_moved;
-        e->stats.flop += e->run.ops->flop;
+    if (e->state.ops) {
+        e->stats.bytes_moved += e->state.ops->bytes_moved;
+        e->stats.flop += e->state.ops->flop;
     }
-    elcl_run_finish(&e->run);
+    elcl_state_finish(&e->state);
     elcl_free(e->slots);
     elcl_free(e->step.data);
     elcl_free(e->encode.data);
@@ -123,11 +123,11 @@ static void drop_run(struct elcl_engine *e)
 
 static int allocate_host(struct elcl_engine *e, elcl_error *err)
 {
-    const struct elcl_capacity *c = &e->run.capacity;
+    const struct elcl_capacity *c = &e->state.capacity;
     const size_t rows = (size_t)elcl_capacity_rows(c), encode = (size_t)c->encode_rows;
     e->slots = elcl_calloc((size_t)c->sentences, sizeof(struct elcl_sentence *));
     e->step.data = elcl_calloc(elcl_capacity_step(c), sizeof(int32_t));
-    e->encode.data = elcl_calloc(encode * (ELCL_ROW_INTS + ELCL_GROUP_INTS), sizeof(int32_t));
+    e->encode.data = elcl_calloc(encode * (ELCL_ROW_INTS + ELCL_ROW_GROUP_INTS), sizeof(int32_t));
     e->candidates = elcl_calloc(rows * (size_t)c->width, sizeof(*e->candidates));
     const bool ok = e->slots && e->step.data && e->encode.data && e->candidates;
     return ok ? ELCL_OK : elcl_fail_nomem(err);
@@ -138,14 +138,14 @@ int elcl_engine_fit(struct elcl_engine *e, elcl_error *err)
     int want = e->capacity.sentences;
     if (!e->params.batch_size && e->n_waiting < (size_t)want)
         want = elcl_max_int(1, (int)e->n_waiting);
-    if (e->run.ops && (e->n_live || want <= e->run.capacity.sentences))
+    if (e->state.ops && (e->n_live || want <= e->state.capacity.sentences))
         return ELCL_OK;
-    drop_run(e);
-    int rc = create_run(e, want, err);
+    drop_state(e);
+    int rc = create_state(e, want, err);
     if (!rc)
         rc = allocate_host(e, err);
     if (rc)
-        drop_run(e);
+        drop_state(e);
     return rc;
 }
 
@@ -194,13 +194,13 @@ void elcl_engine_destroy(elcl_engine **engine)
     if (!engine || !*engine)
         return;
     struct elcl_engine *e = *engine;
-    for (int i = 0; e->slots && i < e->run.capacity.sentences; i++)
+    for (int i = 0; e->slots && i < e->state.capacity.sentences; i++)
         elcl_sentence_destroy(e->slots[i]);
     for (struct elcl_sentence *s = e->waiting, *next; s; s = next) {
         next = s->next;
         elcl_sentence_destroy(s);
     }
-    drop_run(e);
+    drop_state(e);
     elcl_free(e);
     *engine = NULL;
 }
@@ -343,15 +343,15 @@ void elcl_engine_get_stats(const elcl_engine *engine, elcl_engine_stats *stats)
     stats->planned_bytes = engine->plan.total;
     stats->live_bytes = device->live_bytes;
     stats->peak_bytes = device->peak_bytes;
-    if (engine->run.ops) {
-        stats->bytes_moved += engine->run.ops->bytes_moved;
-        stats->flop += engine->run.ops->flop;
+    if (engine->state.ops) {
+        stats->bytes_moved += engine->state.ops->bytes_moved;
+        stats->flop += engine->state.ops->flop;
     }
 }
 
 void elcl_engine_get_profile(elcl_engine *engine, elcl_engine_profile *profile)
 {
-    struct elcl_profile *p = engine->run.ops ? engine->run.ops->profile : NULL;
+    struct elcl_profile *p = engine->state.ops ? engine->state.ops->profile : NULL;
     *profile = (elcl_engine_profile){0};
     profile->times = elcl_profile_read(p, &profile->n_times);
     profile->spans = elcl_profile_spans(p, &profile->n_spans);
@@ -360,7 +360,8 @@ void elcl_engine_get_profile(elcl_engine *engine, elcl_engine_profile *profile)
 void elcl_engine_get_plan(const elcl_engine *engine, elcl_memory_plan *plan)
 {
     const struct elcl_model *m = engine->model;
-    const int batch = engine->run.ops ? engine->run.capacity.sentences : engine->capacity.sentences;
+    const int batch =
+        engine->state.ops ? engine->state.capacity.sentences : engine->capacity.sentences;
     elcl_plan_publish(&engine->plan, m->attention, batch, plan);
 }
 

@@ -29,7 +29,7 @@ struct elcl_engine {
     elcl_engine_params params;
     int sharers; /* engines that share the memory limit with this one, itself included */
     struct elcl_capacity capacity; /* what the run may have room for, encode_rows left open */
-    struct elcl_run run;           /* {0} until there is work to size an automatic batch by */
+    struct elcl_state state;       /* {0} until there is work to size an automatic batch by */
     struct elcl_plan plan;         /* of the run */
     struct elcl_sentence *waiting, **waiting_end;
     size_t n_waiting;
@@ -75,8 +75,9 @@ bool elcl_batch_encode_records(struct elcl_engine *engine, int *slot);
 /* Entry i of a section of row records or of groups. */
 void elcl_records_row(struct elcl_records *records, size_t at, int i,
                       const int32_t record[ELCL_ROW_INTS]);
-void elcl_records_group(struct elcl_records *records, size_t at, int i, struct elcl_group group);
-/* The encoder's next n rows: source tokens whose states go to pool rows from `pool` on. */
+void elcl_records_group(struct elcl_records *records, size_t at, int i,
+                        struct elcl_row_group group);
+/* The encoder's next n rows: source tokens whose states go to cache rows from `pool` on. */
 void elcl_records_source(struct elcl_records *records, const int32_t *tokens, int n, int pool);
 
 #endif

@@ -16,9 +16,9 @@ bool elcl_plan_make(const struct elcl_arch *arch, enum elcl_attention attention,
                     enum elcl_storage state, const struct elcl_capacity *capacity,
                     uint64_t weight_bytes, struct elcl_plan *plan)
 {
-    const int n = elcl_run_n_buffers(arch);
+    const int n = elcl_state_n_buffers(arch);
     struct elcl_buffer_spec *specs = elcl_calloc((size_t)n, sizeof(*specs));
-    bool ok = specs && elcl_run_buffers(arch, attention, state, capacity, specs);
+    bool ok = specs && elcl_state_buffers(arch, attention, state, capacity, specs);
     struct elcl_plan p = {.weights = weight_bytes};
     p.category[ELCL_BUFFERS_WORKSPACE] = 2 * ELCL_OPS_BYTES; /* the model's and the run's */
     for (int i = 0; ok && i < n; i++) {

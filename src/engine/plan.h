@@ -3,7 +3,7 @@
 #define ELCL_ENGINE_PLAN_H
 
 #include "elcl/plan.h"
-#include "model/run_state.h"
+#include "model/state.h"
 
 struct elcl_plan {
     uint64_t weights;

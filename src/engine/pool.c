@@ -293,7 +293,7 @@ static void worker_finish(struct worker *worker)
     if (!worker->engine)
         return;
     for (int i = 0;
-         worker->started && worker->engine->slots && i < worker->engine->run.capacity.sentences;
+         worker->started && worker->engine->slots && i < worker->engine->state.capacity.sentences;
          i++)
         if (worker->engine->slots[i])
             item_destroy(worker->engine->slots[i]->user);

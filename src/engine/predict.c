@@ -3,7 +3,7 @@
 #include "engine/blueprint.h"
 #include "engine/plan.h"
 #include "model/attn.h"
-#include "model/run_state.h"
+#include "model/state.h"
 
 /* A run without memory. */
 struct dry {
@@ -11,7 +11,7 @@ struct dry {
     struct elcl_ops ops;
     struct elcl_cost cost;
     struct elcl_weights weights;
-    struct elcl_run run;
+    struct elcl_state state;
 };
 
 /* What part of a device's multiply-add rate the operations reach, by kind: docs/measurements.md,
@@ -30,11 +30,11 @@ static const struct reach gpu_kernels = {1, 1, 1, 1};
 /* AUTO takes narrow products where they pay: where their rate is the higher one, or nearly so. */
 static double gemm_rate(const elcl_plan_params *p, const elcl_machine *m)
 {
-    const bool narrow =
+    const bool rounded =
         p->compute == ELCL_COMPUTE_AUTO || elcl_compute_rounds_inputs(p->compute, p->weights);
-    if (narrow && p->weights == ELCL_INT8 && m->int8_gops > 0)
+    if (rounded && p->weights == ELCL_INT8 && m->int8_gops > 0)
         return m->int8_gops;
-    if (narrow && p->weights == ELCL_BF16 && m->bf16_gflops > 0)
+    if (rounded && p->weights == ELCL_BF16 && m->bf16_gflops > 0)
         return m->bf16_gflops;
     return p->weights == ELCL_F16 || p->weights == ELCL_BF16 ? m->half_gflops : m->f32_gflops;
 }
@@ -75,21 +75,21 @@ static int dry_run_init(struct dry *d, const struct elcl_blueprint *b, const elc
                                .state = p->state,
                                .vector_width = 8,
                                .tile_rows = 6};
-    d->run = (struct elcl_run){.arch = &b->arch,
-                               .weights = &d->weights,
-                               .variant = elcl_attention_variant(attention),
-                               .ops = &d->ops,
-                               .h = b->arch.pre_norm ? ELCL_B_H : ELCL_B_X,
-                               .n_buffers = elcl_run_n_buffers(&b->arch)};
-    d->run.capacity = (struct elcl_capacity){.sentences = p->batch_size,
-                                             .beams = p->num_beams,
-                                             .max_source = p->max_source,
-                                             .max_target = p->max_target,
-                                             .width = 2 * p->num_beams,
-                                             .lists = elcl_plan_lists(&b->defaults)};
-    d->run.capacity.encode_rows = elcl_plan_encode_rows(p->batch_size, p->max_source);
-    d->run.buffers = elcl_calloc((size_t)d->run.n_buffers, sizeof(*d->run.buffers));
-    if (!d->run.buffers)
+    d->state = (struct elcl_state){.arch = &b->arch,
+                                   .weights = &d->weights,
+                                   .variant = elcl_attention_variant(attention),
+                                   .ops = &d->ops,
+                                   .h = b->arch.pre_norm ? ELCL_B_H : ELCL_B_X,
+                                   .n_buffers = elcl_state_n_buffers(&b->arch)};
+    d->state.capacity = (struct elcl_capacity){.sentences = p->batch_size,
+                                               .beams = p->num_beams,
+                                               .max_source = p->max_source,
+                                               .max_target = p->max_target,
+                                               .width = 2 * p->num_beams,
+                                               .lists = elcl_plan_lists(&b->defaults)};
+    d->state.capacity.encode_rows = elcl_plan_encode_rows(p->batch_size, p->max_source);
+    d->state.buffers = elcl_calloc((size_t)d->state.n_buffers, sizeof(*d->state.buffers));
+    if (!d->state.buffers)
         return elcl_fail_nomem(err);
     const int rc = b->family->load(&loader, &b->arch, &d->weights);
     d->cost = make_cost(p, m, kernels, loader.bytes);
@@ -98,15 +98,15 @@ static int dry_run_init(struct dry *d, const struct elcl_blueprint *b, const elc
 
 static void dry_run_finish(struct dry *d)
 {
-    elcl_free(d->run.buffers);
+    elcl_free(d->state.buffers);
     elcl_weights_finish(&d->weights);
 }
 
 /* ns of encoding the batch, in passes of whole sources as the engine makes them. */
 static int encode(struct dry *d, double *ns, elcl_error *err)
 {
-    const struct elcl_capacity *c = &d->run.capacity;
-    const bool only = d->run.arch->decoder_only;
+    const struct elcl_capacity *c = &d->state.capacity;
+    const bool only = d->state.arch->decoder_only;
     const int source = only ? c->max_source - 1 : c->max_source;
     const int at_once = source ? elcl_max_int(1, c->encode_rows / source) : c->sentences;
     int rc = ELCL_OK;
@@ -119,8 +119,8 @@ static int encode(struct dry *d, double *ns, elcl_error *err)
                                              .max_rows = 1,
                                              .max_keys = (int)s,
                                              .self_keys = only ? n * s * (s + 1) / 2 : n * s * s};
-        rc = only ? elcl_decoder_prefill(&d->run, &records, err)
-                  : elcl_encoder_run(&d->run, &records, err);
+        rc = only ? elcl_decoder_prefill(&d->state, &records, err)
+                  : elcl_encoder_run(&d->state, &records, err);
     }
     *ns = d->cost.ns;
     return rc;
@@ -129,9 +129,9 @@ static int encode(struct dry *d, double *ns, elcl_error *err)
 /* ns of one step of all rows, `length` tokens in. */
 static int step(struct dry *d, int length, double *ns, elcl_error *err)
 {
-    const struct elcl_capacity *c = &d->run.capacity;
-    const bool only = d->run.arch->decoder_only;
-    const bool by_row = d->run.variant->pool_by_row;
+    const struct elcl_capacity *c = &d->state.capacity;
+    const bool only = d->state.arch->decoder_only;
+    const bool by_row = d->state.variant->cache_by_row;
     const int rows = elcl_capacity_rows(c);
     const int keys = length + (only ? c->max_source - 1 : 0);
     const uint64_t source = (uint64_t)c->max_source,
@@ -149,9 +149,9 @@ static int step(struct dry *d, int length, double *ns, elcl_error *err)
                                          .max_source = c->max_source,
                                          .width = c->width};
     d->cost.ns = 0;
-    int rc = elcl_decoder_begin(&d->run, &records, err);
+    int rc = elcl_decoder_begin(&d->state, &records, err);
     if (!rc)
-        rc = elcl_decoder_step(&d->run, &records, err);
+        rc = elcl_decoder_step(&d->state, &records, err);
     *ns = d->cost.ns;
     return rc;
 }
@@ -168,7 +168,7 @@ int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params
                          "elcl_predict: rates must be above 0, times not below, and a cache "
                          "needs a bandwidth");
     elcl_plan_params p = *params;
-    struct dry d = {.run = {0}};
+    struct dry d = {.state = {0}};
     double encode_ns = 0, step_ns = 0;
     int rc;
     ELCL_TRY(elcl_blueprint_check(blueprint, &p, err));

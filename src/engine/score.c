@@ -51,19 +51,19 @@ static struct elcl_capacity capacity_for(const struct elcl_arch *arch, const str
                                   .max_target = 1,
                                   .encode_rows = arch->decoder_only ? 0 : rows,
                                   .width = 1,
-                                  .narrow = ops->dot != ELCL_DOT_NONE,
+                                  .rounds_inputs = ops->dot != ELCL_DOT_NONE,
                                   .gpu = ops->kernels == ELCL_KERNELS_GPU,
                                   .score_block = elcl_min_int(rows, LOGIT_ROWS)};
 }
 
 /* The run and the host arrays of its size; the totals of its work are kept. */
-static void drop_run(struct elcl_scorer *s)
+static void drop_state(struct elcl_scorer *s)
 {
-    if (s->run.ops) {
-        s->stats.bytes_moved += s->run.ops->bytes_moved;
-        s->stats.flop += s->run.ops->flop;
+    if (s->state.ops) {
+        s->stats.bytes_moved += s->state.ops->bytes_moved;
+        s->stats.flop += s->state.ops->flop;
     }
-    elcl_run_finish(&s->run);
+    elcl_state_finish(&s->state);
     elcl_free(s->step.data);
     elcl_free(s->encode.data);
     elcl_free(s->log_probs);
@@ -71,7 +71,7 @@ static void drop_run(struct elcl_scorer *s)
     s->log_probs = NULL;
 }
 
-static int create_run(struct elcl_scorer *s, int rows, elcl_error *err)
+static int create_state(struct elcl_scorer *s, int rows, elcl_error *err)
 {
     struct elcl_model *m = s->model;
     const struct elcl_capacity c = capacity_for(&m->arch, m->ops, rows);
@@ -86,19 +86,19 @@ static int create_run(struct elcl_scorer *s, int rows, elcl_error *err)
                          "lower batch_tokens or the lengths",
                          rows, (unsigned long long)(limit >> 20), m->device->desc.name);
     ELCL_TRY(elcl_ops_clone(m->ops, false, &ops, err));
-    ELCL_TRY(elcl_run_init(&s->run, &m->arch, &m->weights, m->attention, &c, ops, err));
+    ELCL_TRY(elcl_state_init(&s->state, &m->arch, &m->weights, m->attention, &c, ops, err));
     ops = NULL;
     elcl_plan_make(&m->arch, m->attention, m->ops->state, &c, m->weight_bytes, &s->plan);
     const size_t n = (size_t)rows;
     s->step.data = elcl_calloc(n * ELCL_SCORE_INTS, sizeof(int32_t));
-    s->encode.data = elcl_calloc(n * (ELCL_ROW_INTS + ELCL_GROUP_INTS), sizeof(int32_t));
+    s->encode.data = elcl_calloc(n * (ELCL_ROW_INTS + ELCL_ROW_GROUP_INTS), sizeof(int32_t));
     s->log_probs = elcl_calloc(n, sizeof(*s->log_probs));
     if (s->step.data && s->encode.data && s->log_probs)
         return ELCL_OK;
     rc = elcl_fail_nomem(err);
 fail:
     elcl_ops_destroy(&ops);
-    drop_run(s);
+    drop_state(s);
     return rc;
 }
 
@@ -107,12 +107,12 @@ static int fit(struct elcl_scorer *s, int least, int useful, elcl_error *err)
 {
     int want = elcl_min_int(s->batch_tokens ? s->batch_tokens : PASS_ROWS, useful);
     want = elcl_max_int(least, elcl_min_int(want, s->limit));
-    if (s->run.ops && s->run.capacity.sentences >= want)
+    if (s->state.ops && s->state.capacity.sentences >= want)
         return ELCL_OK;
-    drop_run(s);
+    drop_state(s);
     for (;;) {
         elcl_error first = {0};
-        const int rc = create_run(s, want, &first);
+        const int rc = create_state(s, want, &first);
         if (!rc)
             return ELCL_OK;
         if (rc != ELCL_E_DEVICE_NOMEM || want == least || s->batch_tokens)
@@ -179,11 +179,11 @@ fail:
 static void put_cross(struct elcl_scorer *s, int first, int n, int source, int n_source)
 {
     struct elcl_records *records = &s->step;
-    const bool together = !s->run.variant->packs_rows;
+    const bool together = !s->state.variant->packs_rows;
     for (int t = 0; t < (together ? 1 : n); t++)
         elcl_records_group(
             records, records->cross_at, records->n_cross++,
-            (struct elcl_group){first + t, together ? n : 1, source, n_source, 0, 0});
+            (struct elcl_row_group){first + t, together ? n : 1, source, n_source, 0, 0});
     records->cross_keys += (uint64_t)n_source * (uint64_t)n;
     records->cross_reads += (uint64_t)n_source * (uint64_t)(together ? 1 : n);
     records->max_rows = elcl_max_int(records->max_rows, together ? n : 1);
@@ -210,11 +210,11 @@ static void put_target(struct elcl_scorer *s, const elcl_score_request *q)
         const int r = first + t;
         const int32_t record[ELCL_ROW_INTS] = {[ELCL_ROW_TOKEN] = decoder_token(s, q, t),
                                                [ELCL_ROW_POSITION] = t,
-                                               [ELCL_ROW_SLOT] = r,
-                                               [ELCL_ROW_CACHE] = r};
+                                               [ELCL_ROW_CACHE_ROW] = r,
+                                               [ELCL_ROW_KV_ROW] = r};
         elcl_records_row(records, records->rows_at, r, record);
         elcl_records_group(records, records->self_at, r,
-                           (struct elcl_group){r, 1, first, t + 1, 0, 0});
+                           (struct elcl_row_group){r, 1, first, t + 1, 0, 0});
     }
     for (int i = 0; i < n_target; i++) {
         const int32_t record[ELCL_ROW_INTS] = {
@@ -231,12 +231,12 @@ static void put_target(struct elcl_scorer *s, const elcl_score_request *q)
 static void put_requests(struct elcl_scorer *s, const elcl_score_request *requests, size_t n,
                          size_t *next)
 {
-    const int capacity = s->run.capacity.sentences;
+    const int capacity = s->state.capacity.sentences;
     const size_t rows = (size_t)capacity;
     s->step = (struct elcl_records){.data = s->step.data, .buffer = ELCL_B_STEP, .packed = true};
     s->step.self_at = rows * ELCL_ROW_INTS;
-    s->step.cross_at = s->step.self_at + rows * ELCL_GROUP_INTS;
-    s->step.scored_at = s->step.cross_at + rows * ELCL_GROUP_INTS;
+    s->step.cross_at = s->step.self_at + rows * ELCL_ROW_GROUP_INTS;
+    s->step.scored_at = s->step.cross_at + rows * ELCL_ROW_GROUP_INTS;
     s->encode = (struct elcl_records){.data = s->encode.data, .buffer = ELCL_B_ENCODE};
     s->encode.self_at = rows * ELCL_ROW_INTS;
     for (; *next < n; ++*next) {
@@ -254,7 +254,7 @@ static void put_requests(struct elcl_scorer *s, const elcl_score_request *reques
         put_cross(s, first, decoder_rows(s, q), source, (int)q->n_source);
     }
     s->step.n = s->step.scored_at + (size_t)s->step.n_scored * ELCL_ROW_INTS;
-    s->encode.n = s->encode.self_at + (size_t)s->encode.n_rows * ELCL_GROUP_INTS;
+    s->encode.n = s->encode.self_at + (size_t)s->encode.n_rows * ELCL_ROW_GROUP_INTS;
 }
 
 /* ---- passes -------------------------------------------------------------------------------- */
@@ -287,11 +287,11 @@ static int pass(struct elcl_scorer *s, elcl_error *err)
     if (!s->step.n_scored)
         return rc;
     if (!s->model->arch.decoder_only)
-        ELCL_TRY(elcl_encoder_run(&s->run, &s->encode, err));
-    ELCL_TRY(elcl_decoder_score(&s->run, &s->step, err));
-    ELCL_TRY(elcl_ops_download(s->run.ops, &s->run.buffers[ELCL_B_CANDIDATES], s->log_probs,
+        ELCL_TRY(elcl_encoder_run(&s->state, &s->encode, err));
+    ELCL_TRY(elcl_decoder_score(&s->state, &s->step, err));
+    ELCL_TRY(elcl_ops_download(s->state.ops, &s->state.buffers[ELCL_B_CANDIDATES], s->log_probs,
                                (size_t)s->step.n_scored * sizeof(*s->log_probs), err));
-    elcl_ops_store_program(s->run.ops);
+    elcl_ops_store_program(s->state.ops);
     s->stats.source_tokens += (uint64_t)s->encode.n_rows;
     s->stats.rows += (uint64_t)s->step.n_rows;
     s->stats.steps++;
@@ -336,13 +336,13 @@ void elcl_scorer_get_stats(const elcl_scorer *scorer, elcl_engine_stats *stats)
 {
     const struct elcl_device *device = scorer->model->device;
     *stats = scorer->stats;
-    stats->batch_size = scorer->run.capacity.sentences;
+    stats->batch_size = scorer->state.capacity.sentences;
     stats->planned_bytes = scorer->plan.total;
     stats->live_bytes = device->live_bytes;
     stats->peak_bytes = device->peak_bytes;
-    if (scorer->run.ops) {
-        stats->bytes_moved += scorer->run.ops->bytes_moved;
-        stats->flop += scorer->run.ops->flop;
+    if (scorer->state.ops) {
+        stats->bytes_moved += scorer->state.ops->bytes_moved;
+        stats->flop += scorer->state.ops->flop;
     }
 }
 
@@ -350,7 +350,7 @@ void elcl_scorer_destroy(elcl_scorer **scorer)
 {
     if (!scorer || !*scorer)
         return;
-    drop_run(*scorer);
+    drop_state(*scorer);
     elcl_free(*scorer);
     *scorer = NULL;
 }

@@ -10,7 +10,7 @@ struct elcl_scorer {
     struct elcl_model *model;
     int batch_tokens;           /* as asked for */
     int limit;                  /* rows of a pass that memory was found to allow */
-    struct elcl_run run;        /* {0} until there is work */
+    struct elcl_state state;    /* {0} until there is work */
     struct elcl_plan plan;      /* of the run */
     struct elcl_records step;   /* decoder rows; host side, data owned */
     struct elcl_records encode; /* encoder rows */

@@ -12,15 +12,15 @@
 static int encode_new(struct elcl_engine *e, elcl_error *err)
 {
     int rc = ELCL_OK;
-    elcl_profile_phase(e->run.ops->profile, ELCL_PHASE_ENCODE);
+    elcl_profile_phase(e->state.ops->profile, ELCL_PHASE_ENCODE);
     for (int slot = 0; elcl_batch_encode_records(e, &slot);) {
-        ELCL_TRY(e->run.arch->decoder_only ? elcl_decoder_prefill(&e->run, &e->encode, err)
-                                           : elcl_encoder_run(&e->run, &e->encode, err));
+        ELCL_TRY(e->state.arch->decoder_only ? elcl_decoder_prefill(&e->state, &e->encode, err)
+                                             : elcl_encoder_run(&e->state, &e->encode, err));
         e->stats.source_tokens += (uint64_t)e->encode.n_rows;
-        if (slot < e->run.capacity.sentences) /* the records are to be overwritten */
-            ELCL_TRY(elcl_ops_finish(e->run.ops, err));
+        if (slot < e->state.capacity.sentences) /* the records are to be overwritten */
+            ELCL_TRY(elcl_ops_finish(e->state.ops, err));
     }
-    elcl_profile_phase(e->run.ops->profile, ELCL_PHASE_STEP);
+    elcl_profile_phase(e->state.ops->profile, ELCL_PHASE_STEP);
 fail:
     return rc;
 }
@@ -93,7 +93,7 @@ static void tell_tokens(const struct elcl_engine *e, const struct elcl_sentence 
 static int advance(struct elcl_engine *e, elcl_error *err)
 {
     const int width = e->step.width;
-    for (int i = 0; i < e->run.capacity.sentences; i++) {
+    for (int i = 0; i < e->state.capacity.sentences; i++) {
         struct elcl_sentence *sentence = e->slots[i];
         if (!sentence)
             continue;
@@ -119,16 +119,16 @@ static int advance(struct elcl_engine *e, elcl_error *err)
 
 static int step(struct elcl_engine *e, elcl_error *err)
 {
-    struct elcl_run *run = &e->run;
+    struct elcl_state *state = &e->state;
     int rc;
     elcl_batch_step_records(e);
-    ELCL_TRY(elcl_decoder_begin(run, &e->step, err));
+    ELCL_TRY(elcl_decoder_begin(state, &e->step, err));
     ELCL_TRY(encode_new(e, err));
-    ELCL_TRY(elcl_decoder_step(run, &e->step, err));
+    ELCL_TRY(elcl_decoder_step(state, &e->step, err));
     ELCL_TRY(elcl_ops_download(
-        run->ops, &run->buffers[ELCL_B_CANDIDATES], e->candidates,
+        state->ops, &state->buffers[ELCL_B_CANDIDATES], e->candidates,
         (size_t)e->step.n_rows * (size_t)e->step.width * sizeof(*e->candidates), err));
-    elcl_ops_store_program(run->ops);
+    elcl_ops_store_program(state->ops);
     e->stats.steps++;
     e->stats.rows += (uint64_t)e->step.n_rows;
     ELCL_TRY(advance(e, err));

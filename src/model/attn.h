@@ -2,21 +2,21 @@
 #ifndef ELCL_MODEL_ATTN_H
 #define ELCL_MODEL_ATTN_H
 
-#include "model/run_state.h"
+#include "model/state.h"
 
 struct elcl_attention_variant {
     const char *name;
     enum elcl_attention id;
-    bool pool_by_row; /* caches belong to rows (mha-beam), else to sentences; so do cross groups */
-    bool packs_rows;  /* of packed records each row is a group, in cross too */
-    /* Encoder output in buffer run->h [n_rows, D] -> encoder-derived state. */
-    int (*admit)(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
+    bool cache_by_row; /* caches belong to rows (mha-beam), else to sentences; so do cross groups */
+    bool packs_rows;   /* of packed records each row is a group, in cross too */
+    /* Encoder output in buffer state->h [n_rows, D] -> encoder-derived state. */
+    int (*admit)(struct elcl_state *state, const struct elcl_records *records, elcl_error *err);
     /* Moves caches before a step; NULL: nothing moves. */
-    int (*reorder)(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
-    /* Rows [R, D] in buffer run->h -> sublayer output in ELCL_B_Y, residual not added. */
-    int (*self)(struct elcl_run *run, const struct elcl_records *records, int layer,
+    int (*reorder)(struct elcl_state *state, const struct elcl_records *records, elcl_error *err);
+    /* Rows [R, D] in buffer state->h -> sublayer output in ELCL_B_Y, residual not added. */
+    int (*self)(struct elcl_state *state, const struct elcl_records *records, int layer,
                 elcl_error *err);
-    int (*cross)(struct elcl_run *run, const struct elcl_records *records, int layer,
+    int (*cross)(struct elcl_state *state, const struct elcl_records *records, int layer,
                  elcl_error *err);
     /* The cached row is what the sublayer reads: embedding and norms write it along (el). */
     bool caches_h;
@@ -28,10 +28,11 @@ extern const struct elcl_attention_variant elcl_attn_mha_beam;
 
 const struct elcl_attention_variant *elcl_attention_variant(enum elcl_attention attention);
 
-/* Y = act(X W^T + bias) from buffer to buffer of the run, with the linear's own sizes; x_ld is
+/* Y = act(X W^T + bias) from buffer to buffer of the state, with the linear's own sizes; x_ld is
  * the row stride of X. */
-int elcl_run_linear(struct elcl_run *run, int y, int x, int x_ld, const struct elcl_linear *linear,
-                    int m, enum elcl_activation act, elcl_error *err);
+int elcl_state_linear(struct elcl_state *state, int y, int x, int x_ld,
+                      const struct elcl_linear *linear, int m, enum elcl_activation act,
+                      elcl_error *err);
 /* What scores of so many heads are multiplied by; self attention of the decoder may differ by
  * layer. */
 float elcl_attention_scale(const struct elcl_arch *arch, int heads);
@@ -48,14 +49,14 @@ struct elcl_step_place {
     size_t rows_at;
     int n_rows;
 };
-/* Behind a sublayer: ELCL_B_X += y, then its norm into run->h and into the pool `state`. y or
- * state -1: none. */
-int elcl_run_add_norm(struct elcl_run *run, const struct elcl_step_place *place, int y,
-                      const struct elcl_norm *norm, int state, elcl_error *err);
+/* Behind a sublayer: ELCL_B_X += y, then its norm into state->h and into `cache`. y or
+ * cache -1: none. */
+int elcl_state_add_norm(struct elcl_state *state, const struct elcl_step_place *place, int y,
+                        const struct elcl_norm *norm, int cache, elcl_error *err);
 /* The position bias of a layer's self attention; its table may be absent. */
 const struct elcl_position_bias *elcl_layer_bias(const struct elcl_stack_weights *stack, int layer);
-/* Feed-forward sublayer of m rows: run->h -> ELCL_B_Y. */
-int elcl_run_ffn(struct elcl_run *run, const struct elcl_layer_weights *layer, int m,
-                 elcl_error *err);
+/* Feed-forward sublayer of m rows: state->h -> ELCL_B_Y. */
+int elcl_state_ffn(struct elcl_state *state, const struct elcl_layer_weights *layer, int m,
+                   elcl_error *err);
 
 #endif

@@ -10,27 +10,27 @@
 #include "base/util.h"
 #include "model/attn.h"
 
-static int admit(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
+static int admit(struct elcl_state *state, const struct elcl_records *records, elcl_error *err)
 {
-    const struct elcl_scatter_args args = {.pool = &run->buffers[ELCL_B_SOURCE],
-                                           .x = &run->buffers[run->h],
-                                           .step = &run->buffers[ELCL_B_ENCODE],
+    const struct elcl_scatter_args args = {.pool = &state->buffers[ELCL_B_SOURCE],
+                                           .x = &state->buffers[state->h],
+                                           .step = &state->buffers[ELCL_B_ENCODE],
                                            .rows_at = records->rows_at,
-                                           .field = ELCL_ROW_SLOT,
+                                           .field = ELCL_ROW_CACHE_ROW,
                                            .r = records->n_rows,
-                                           .n = run->arch->d,
-                                           .x_ld = run->arch->d};
-    return elcl_op_scatter(run->ops, &args, err);
+                                           .n = state->arch->d,
+                                           .x_ld = state->arch->d};
+    return elcl_op_scatter(state->ops, &args, err);
 }
 
 /* The products around the attention itself; `attn` comes with y, groups, keys and scale filled in.
  */
-static int attend(struct elcl_run *run, const struct elcl_records *records,
+static int attend(struct elcl_state *state, const struct elcl_records *records,
                   const struct elcl_attention_weights *w, struct elcl_attn_el_args attn,
                   elcl_error *err)
 {
-    struct elcl_buffer *b = run->buffers;
-    const int d = run->arch->d, h = run->arch->decoder_heads, dh = elcl_arch_dh(run->arch, h);
+    struct elcl_buffer *b = state->buffers;
+    const int d = state->arch->d, h = state->arch->decoder_heads, dh = elcl_arch_dh(state->arch, h);
     const int r = records->n_rows;
     const struct elcl_gemm_args expand = {.y = &b[ELCL_B_E],
                                           .x = &b[ELCL_B_QKV],
@@ -55,45 +55,45 @@ static int attend(struct elcl_run *run, const struct elcl_records *records,
     attn.h = h;
     attn.d = d;
     int rc;
-    ELCL_TRY(elcl_run_linear(run, ELCL_B_QKV, run->h, d, &w->q, r, ELCL_ACT_NONE, err));
-    ELCL_TRY(elcl_op_gemm(run->ops, &expand, err));
-    ELCL_TRY(elcl_op_attn_el(run->ops, &attn, err));
-    ELCL_TRY(elcl_op_gemm(run->ops, &contract, err));
-    ELCL_TRY(elcl_run_linear(run, ELCL_B_Y, ELCL_B_O, h * dh, &w->out, r, ELCL_ACT_NONE, err));
+    ELCL_TRY(elcl_state_linear(state, ELCL_B_QKV, state->h, d, &w->q, r, ELCL_ACT_NONE, err));
+    ELCL_TRY(elcl_op_gemm(state->ops, &expand, err));
+    ELCL_TRY(elcl_op_attn_el(state->ops, &attn, err));
+    ELCL_TRY(elcl_op_gemm(state->ops, &contract, err));
+    ELCL_TRY(elcl_state_linear(state, ELCL_B_Y, ELCL_B_O, h * dh, &w->out, r, ELCL_ACT_NONE, err));
 fail:
     return rc;
 }
 
-static int self(struct elcl_run *run, const struct elcl_records *records, int layer,
+static int self(struct elcl_state *state, const struct elcl_records *records, int layer,
                 elcl_error *err)
 {
-    const struct elcl_attn_el_args attn = {.y = &run->buffers[elcl_b_self(layer)],
+    const struct elcl_attn_el_args attn = {.y = &state->buffers[elcl_b_self(layer)],
                                            .groups_at = records->self_at,
-                                           .bias = elcl_layer_bias(&run->weights->decoder, layer),
+                                           .bias = elcl_layer_bias(&state->weights->decoder, layer),
                                            .rows_at = records->rows_at,
-                                           .lineage = &run->buffers[ELCL_B_LINEAGE],
-                                           .lineage_ld = run->capacity.max_target,
+                                           .lineage = &state->buffers[ELCL_B_LINEAGE],
+                                           .lineage_ld = state->capacity.max_target,
                                            .n_groups = records->n_self,
                                            .max_rows = 1,
                                            .max_keys = records->max_keys,
-                                           .scale = elcl_self_scale(run->arch, layer),
+                                           .scale = elcl_self_scale(state->arch, layer),
                                            .keys = records->self_keys,
                                            .reads = records->self_keys};
-    return attend(run, records, &run->weights->decoder.layers[layer].self, attn, err);
+    return attend(state, records, &state->weights->decoder.layers[layer].self, attn, err);
 }
 
-static int cross(struct elcl_run *run, const struct elcl_records *records, int layer,
+static int cross(struct elcl_state *state, const struct elcl_records *records, int layer,
                  elcl_error *err)
 {
-    const struct elcl_attn_el_args attn = {.y = &run->buffers[ELCL_B_SOURCE],
+    const struct elcl_attn_el_args attn = {.y = &state->buffers[ELCL_B_SOURCE],
                                            .groups_at = records->cross_at,
                                            .n_groups = records->n_cross,
                                            .max_rows = records->max_rows,
                                            .max_keys = records->max_source,
-                                           .scale = elcl_cross_scale(run->arch),
+                                           .scale = elcl_cross_scale(state->arch),
                                            .keys = records->cross_keys,
                                            .reads = records->cross_reads};
-    return attend(run, records, &run->weights->decoder.layers[layer].cross, attn, err);
+    return attend(state, records, &state->weights->decoder.layers[layer].cross, attn, err);
 }
 
 const struct elcl_attention_variant elcl_attn_el = {.name = "el",

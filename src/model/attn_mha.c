@@ -9,37 +9,37 @@
 #include "base/util.h"
 #include "model/attn.h"
 
-static int inner_width(const struct elcl_run *run)
+static int inner_width(const struct elcl_state *state)
 {
-    return elcl_arch_inner(run->arch, run->arch->decoder_heads);
+    return elcl_arch_inner(state->arch, state->arch->decoder_heads);
 }
 
 /* [K | V] of r rows of x, at column x_at, into a layer's cache. */
-static int put_rows(struct elcl_run *run, int pool, int step, size_t rows_at, int field, int r,
+static int put_rows(struct elcl_state *state, int pool, int step, size_t rows_at, int field, int r,
                     int x_ld, int x_at, elcl_error *err)
 {
-    const struct elcl_scatter_args args = {.pool = &run->buffers[pool],
-                                           .x = &run->buffers[ELCL_B_QKV],
-                                           .step = &run->buffers[step],
+    const struct elcl_scatter_args args = {.pool = &state->buffers[pool],
+                                           .x = &state->buffers[ELCL_B_QKV],
+                                           .step = &state->buffers[step],
                                            .rows_at = rows_at,
                                            .field = field,
                                            .r = r,
-                                           .n = 2 * inner_width(run),
+                                           .n = 2 * inner_width(state),
                                            .x_ld = x_ld,
                                            .x_at = x_at};
-    return elcl_op_scatter(run->ops, &args, err);
+    return elcl_op_scatter(state->ops, &args, err);
 }
 
-static int admit(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
+static int admit(struct elcl_state *state, const struct elcl_records *records, elcl_error *err)
 {
-    const int d = run->arch->d;
+    const int d = state->arch->d;
     int rc = ELCL_OK;
-    for (int l = 0; l < run->arch->decoder_layers; l++) {
-        const struct elcl_linear *kv = &run->weights->decoder.layers[l].cross.kv;
-        ELCL_TRY(
-            elcl_run_linear(run, ELCL_B_QKV, run->h, d, kv, records->n_rows, ELCL_ACT_NONE, err));
-        ELCL_TRY(put_rows(run, elcl_b_cross(l), ELCL_B_ENCODE, records->rows_at, ELCL_ROW_SLOT,
-                          records->n_rows, 2 * inner_width(run), 0, err));
+    for (int l = 0; l < state->arch->decoder_layers; l++) {
+        const struct elcl_linear *kv = &state->weights->decoder.layers[l].cross.kv;
+        ELCL_TRY(elcl_state_linear(state, ELCL_B_QKV, state->h, d, kv, records->n_rows,
+                                   ELCL_ACT_NONE, err));
+        ELCL_TRY(put_rows(state, elcl_b_cross(l), ELCL_B_ENCODE, records->rows_at,
+                          ELCL_ROW_CACHE_ROW, records->n_rows, 2 * inner_width(state), 0, err));
     }
 fail:
     return rc;
@@ -47,83 +47,84 @@ fail:
 
 /* Attention over a layer's cache and the output projection; queries are in ELCL_B_QKV. `args` comes
  * with cache, groups, keys, scale and bias filled in. */
-static int attend(struct elcl_run *run, const struct elcl_records *records,
+static int attend(struct elcl_state *state, const struct elcl_records *records,
                   const struct elcl_attention_weights *w, struct elcl_attn_mha_args args,
                   elcl_error *err)
 {
-    struct elcl_buffer *b = run->buffers;
-    const int inner = inner_width(run);
+    struct elcl_buffer *b = state->buffers;
+    const int inner = inner_width(state);
     args.o = &b[ELCL_B_O];
     args.q = &b[ELCL_B_QKV];
     args.step = &b[records->buffer];
     args.lineage = &b[ELCL_B_LINEAGE];
-    args.lineage_ld = run->capacity.max_target;
-    args.h = run->arch->decoder_heads;
-    args.dh = elcl_arch_dh(run->arch, args.h);
+    args.lineage_ld = state->capacity.max_target;
+    args.h = state->arch->decoder_heads;
+    args.dh = elcl_arch_dh(state->arch, args.h);
     args.kv_ld = 2 * inner;
     args.v_at = inner;
     const bool packed = records->packed || records->buffer == ELCL_B_ENCODE;
     int rc;
-    ELCL_TRY(packed ? elcl_op_attn_packed(run->ops, &args, err)
-                    : elcl_op_attn_mha(run->ops, &args, err));
-    ELCL_TRY(elcl_run_linear(run, ELCL_B_Y, ELCL_B_O, inner, &w->out, records->n_rows,
-                             ELCL_ACT_NONE, err));
+    ELCL_TRY(packed ? elcl_op_attn_packed(state->ops, &args, err)
+                    : elcl_op_attn_mha(state->ops, &args, err));
+    ELCL_TRY(elcl_state_linear(state, ELCL_B_Y, ELCL_B_O, inner, &w->out, records->n_rows,
+                               ELCL_ACT_NONE, err));
 fail:
     return rc;
 }
 
-static int self(struct elcl_run *run, const struct elcl_records *records, int layer,
+static int self(struct elcl_state *state, const struct elcl_records *records, int layer,
                 elcl_error *err)
 {
-    const struct elcl_attention_weights *w = &run->weights->decoder.layers[layer].self;
-    const int d = run->arch->d, inner = inner_width(run), r = records->n_rows;
+    const struct elcl_attention_weights *w = &state->weights->decoder.layers[layer].self;
+    const int d = state->arch->d, inner = inner_width(state), r = records->n_rows;
     const int pool = elcl_b_self(layer);
-    const struct elcl_attn_mha_args args = {.kv = &run->buffers[pool],
+    const struct elcl_attn_mha_args args = {.kv = &state->buffers[pool],
                                             .groups_at = records->self_at,
                                             .n_groups = r,
                                             .max_rows = 1,
-                                            .bias = elcl_layer_bias(&run->weights->decoder, layer),
+                                            .bias =
+                                                elcl_layer_bias(&state->weights->decoder, layer),
                                             .rows_at = records->rows_at,
                                             .q_ld = 3 * inner,
-                                            .scale = elcl_self_scale(run->arch, layer),
+                                            .scale = elcl_self_scale(state->arch, layer),
                                             .keys = records->self_keys,
                                             .reads = records->self_keys};
     int rc;
-    ELCL_TRY(elcl_run_linear(run, ELCL_B_QKV, run->h, d, &w->qkv, r, ELCL_ACT_NONE, err));
-    ELCL_TRY(put_rows(run, pool, records->buffer, records->rows_at, ELCL_ROW_CACHE, r, 3 * inner,
+    ELCL_TRY(elcl_state_linear(state, ELCL_B_QKV, state->h, d, &w->qkv, r, ELCL_ACT_NONE, err));
+    ELCL_TRY(put_rows(state, pool, records->buffer, records->rows_at, ELCL_ROW_KV_ROW, r, 3 * inner,
                       inner, err));
-    ELCL_TRY(attend(run, records, w, args, err));
+    ELCL_TRY(attend(state, records, w, args, err));
 fail:
     return rc;
 }
 
-static int cross(struct elcl_run *run, const struct elcl_records *records, int layer,
+static int cross(struct elcl_state *state, const struct elcl_records *records, int layer,
                  elcl_error *err)
 {
-    const struct elcl_attention_weights *w = &run->weights->decoder.layers[layer].cross;
-    const int d = run->arch->d;
-    const bool by_row = run->variant->pool_by_row;
-    const struct elcl_attn_mha_args args = {.kv = &run->buffers[elcl_b_cross(layer)],
+    const struct elcl_attention_weights *w = &state->weights->decoder.layers[layer].cross;
+    const int d = state->arch->d;
+    const bool by_row = state->variant->cache_by_row;
+    const struct elcl_attn_mha_args args = {.kv = &state->buffers[elcl_b_cross(layer)],
                                             .groups_at = records->cross_at,
                                             .n_groups = records->n_cross,
                                             .max_rows = by_row ? 1 : records->max_rows,
-                                            .q_ld = inner_width(run),
-                                            .scale = elcl_cross_scale(run->arch),
+                                            .q_ld = inner_width(state),
+                                            .scale = elcl_cross_scale(state->arch),
                                             .keys = records->cross_keys,
                                             .reads = records->cross_reads};
     int rc;
-    ELCL_TRY(
-        elcl_run_linear(run, ELCL_B_QKV, run->h, d, &w->q, records->n_rows, ELCL_ACT_NONE, err));
-    ELCL_TRY(attend(run, records, w, args, err));
+    ELCL_TRY(elcl_state_linear(state, ELCL_B_QKV, state->h, d, &w->q, records->n_rows,
+                               ELCL_ACT_NONE, err));
+    ELCL_TRY(attend(state, records, w, args, err));
 fail:
     return rc;
 }
 
 /* Copies one layer's cache, n elements of each row, into the spare buffer and takes that one. */
-static int reorder_cache(struct elcl_run *run, const struct elcl_records *records, int cache,
+static int reorder_cache(struct elcl_state *state, const struct elcl_records *records, int cache,
                          int spare, size_t ld, size_t n, elcl_error *err)
 {
-    struct elcl_buffer *b = run->buffers;
+    struct elcl_buffer *b = state->buffers;
     const struct elcl_reorder_args args = {.next = &b[spare],
                                            .previous = &b[cache],
                                            .step = &b[ELCL_B_STEP],
@@ -132,25 +133,25 @@ static int reorder_cache(struct elcl_run *run, const struct elcl_records *record
                                            .r = records->n_rows,
                                            .ld = ld,
                                            .n = n};
-    const int rc = elcl_op_reorder(run->ops, &args, err);
+    const int rc = elcl_op_reorder(state->ops, &args, err);
     const struct elcl_buffer old = b[cache];
     b[cache] = b[spare];
     b[spare] = old;
     return rc;
 }
 
-static int reorder(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
+static int reorder(struct elcl_state *state, const struct elcl_records *records, elcl_error *err)
 {
-    const size_t row = 2 * (size_t)inner_width(run);
-    const size_t source = (size_t)run->capacity.max_source,
-                 cache = (size_t)elcl_capacity_row_cache(run->arch, &run->capacity);
+    const size_t row = 2 * (size_t)inner_width(state);
+    const size_t source = (size_t)state->capacity.max_source,
+                 cache = (size_t)elcl_capacity_row_cache(state->arch, &state->capacity);
     int rc = ELCL_OK;
-    for (int l = 0; l < run->arch->decoder_layers; l++) {
-        ELCL_TRY(reorder_cache(run, records, elcl_b_self(l), ELCL_B_SPARE_SELF, cache * row,
+    for (int l = 0; l < state->arch->decoder_layers; l++) {
+        ELCL_TRY(reorder_cache(state, records, elcl_b_self(l), ELCL_B_SPARE_SELF, cache * row,
                                (size_t)(records->max_keys - 1) * row, err));
-        if (run->arch->decoder_only)
+        if (state->arch->decoder_only)
             continue;
-        ELCL_TRY(reorder_cache(run, records, elcl_b_cross(l), ELCL_B_SPARE_CROSS, source * row,
+        ELCL_TRY(reorder_cache(state, records, elcl_b_cross(l), ELCL_B_SPARE_CROSS, source * row,
                                (size_t)records->max_source * row, err));
     }
 fail:
@@ -166,7 +167,7 @@ const struct elcl_attention_variant elcl_attn_mha = {.name = "mha",
 
 const struct elcl_attention_variant elcl_attn_mha_beam = {.name = "mha-beam",
                                                           .id = ELCL_ATTN_MHA_BEAM,
-                                                          .pool_by_row = true,
+                                                          .cache_by_row = true,
                                                           .packs_rows = true,
                                                           .admit = admit,
                                                           .reorder = reorder,

@@ -4,80 +4,82 @@
 #include "search/rules.h"
 
 /* The lineage tables change places, so that ELCL_B_LINEAGE is the current one. */
-static int continue_lineage(struct elcl_run *run, const struct elcl_records *records,
+static int continue_lineage(struct elcl_state *state, const struct elcl_records *records,
                             elcl_error *err)
 {
-    struct elcl_buffer *b = run->buffers;
+    struct elcl_buffer *b = state->buffers;
     const struct elcl_lineage_args args = {.next = &b[ELCL_B_LINEAGE_NEXT],
                                            .previous = &b[ELCL_B_LINEAGE],
                                            .tokens = &b[ELCL_B_TOKENS],
                                            .step = &b[ELCL_B_STEP],
                                            .rows_at = records->rows_at,
                                            .r = records->n_rows,
-                                           .ld = run->capacity.max_target,
+                                           .ld = state->capacity.max_target,
                                            .max_length = records->max_length};
-    const int rc = elcl_op_lineage(run->ops, &args, err);
+    const int rc = elcl_op_lineage(state->ops, &args, err);
     const struct elcl_buffer previous = b[ELCL_B_LINEAGE];
     b[ELCL_B_LINEAGE] = b[ELCL_B_LINEAGE_NEXT];
     b[ELCL_B_LINEAGE_NEXT] = previous;
     return rc;
 }
 
-int elcl_decoder_begin(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
+int elcl_decoder_begin(struct elcl_state *state, const struct elcl_records *records,
+                       elcl_error *err)
 {
     int rc;
-    ELCL_TRY(elcl_ops_upload(run->ops, &run->buffers[ELCL_B_STEP], records->data,
+    ELCL_TRY(elcl_ops_upload(state->ops, &state->buffers[ELCL_B_STEP], records->data,
                              records->n * sizeof(*records->data), err));
-    if (run->variant->reorder)
-        ELCL_TRY(run->variant->reorder(run, records, err));
+    if (state->variant->reorder)
+        ELCL_TRY(state->variant->reorder(state, records, err));
 fail:
     return rc;
 }
 
 /* Logits of m rows of last hidden states in buffer x. */
-static int head(struct elcl_run *run, int x, int m, elcl_error *err)
+static int head(struct elcl_state *state, int x, int m, elcl_error *err)
 {
-    struct elcl_buffer *b = run->buffers;
-    const struct elcl_linear *project = &run->weights->project_out;
+    struct elcl_buffer *b = state->buffers;
+    const struct elcl_linear *project = &state->weights->project_out;
     const bool projected = project->w.buffer.mem != NULL;
     const struct elcl_gemm_args args = {.y = &b[ELCL_B_LOGITS],
                                         .x = &b[projected ? (int)ELCL_B_Y : x],
-                                        .bias = elcl_buffer_or_none(&run->weights->head_bias),
-                                        .w = run->weights->head,
+                                        .bias = elcl_buffer_or_none(&state->weights->head_bias),
+                                        .w = state->weights->head,
                                         .m = m,
-                                        .x_ld = elcl_arch_embed_width(run->arch),
-                                        .y_ld = run->arch->vocabulary};
+                                        .x_ld = elcl_arch_embed_width(state->arch),
+                                        .y_ld = state->arch->vocabulary};
     int rc = ELCL_OK;
     if (projected)
-        ELCL_TRY(elcl_run_linear(run, ELCL_B_Y, x, run->arch->d, project, m, ELCL_ACT_NONE, err));
-    ELCL_TRY(elcl_op_gemm(run->ops, &args, err));
+        ELCL_TRY(
+            elcl_state_linear(state, ELCL_B_Y, x, state->arch->d, project, m, ELCL_ACT_NONE, err));
+    ELCL_TRY(elcl_op_gemm(state->ops, &args, err));
 fail:
     return rc;
 }
 
 /* Logits, the rules, the best tokens, the draws. */
-static int candidates(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
+static int candidates(struct elcl_state *state, const struct elcl_records *records, elcl_error *err)
 {
-    struct elcl_buffer *b = run->buffers;
+    struct elcl_buffer *b = state->buffers;
     const struct elcl_select_args select = {.candidates = &b[ELCL_B_CANDIDATES],
                                             .logits = &b[ELCL_B_LOGITS],
                                             .step = &b[ELCL_B_STEP],
                                             .rows_at = records->rows_at,
                                             .rules_at = records->rules_at,
                                             .lineage = &b[ELCL_B_LINEAGE],
-                                            .lineage_ld = run->capacity.max_target,
+                                            .lineage_ld = state->capacity.max_target,
                                             .tokens = &b[ELCL_B_TOKENS],
                                             .r = records->n_rows,
-                                            .v = run->arch->vocabulary,
+                                            .v = state->arch->vocabulary,
                                             .width = records->width,
                                             .renormalize = records->renormalize};
     int rc;
-    ELCL_TRY(head(run, run->h, records->n_rows, err));
-    ELCL_TRY(elcl_op_select(run->ops, &select, err));
+    ELCL_TRY(head(state, state->h, records->n_rows, err));
+    ELCL_TRY(elcl_op_select(state->ops, &select, err));
     if (records->n_draws)
-        ELCL_TRY(elcl_op_sample(run->ops, &select, records->draws_at, records->n_draws, err));
+        ELCL_TRY(elcl_op_sample(state->ops, &select, records->draws_at, records->n_draws, err));
     if (records->n_beam_draws)
-        ELCL_TRY(elcl_op_sample_beams(run->ops, &select,
+        ELCL_TRY(elcl_op_sample_beams(state->ops, &select,
                                       records->draws_at + (size_t)records->n_draws * ELCL_DRAW_INTS,
                                       records->n_beam_draws, err));
 fail:
@@ -85,162 +87,164 @@ fail:
 }
 
 /* Token embeddings of another width than D, projected into ELCL_B_X. */
-static int embed_projected(struct elcl_run *run, const struct elcl_records *records,
+static int embed_projected(struct elcl_state *state, const struct elcl_records *records,
                            elcl_error *err)
 {
-    const struct elcl_stack_weights *w = &run->weights->decoder;
+    const struct elcl_stack_weights *w = &state->weights->decoder;
     const struct elcl_norm no_norm = {.eps = 0};
-    const int width = elcl_arch_embed_width(run->arch);
-    const struct elcl_embed_args args = {.x = &run->buffers[ELCL_B_Y],
-                                         .step = &run->buffers[records->buffer],
+    const int width = elcl_arch_embed_width(state->arch);
+    const struct elcl_embed_args args = {.x = &state->buffers[ELCL_B_Y],
+                                         .step = &state->buffers[records->buffer],
                                          .rows_at = records->rows_at,
                                          .tokens = w->tokens,
-                                         .scale = run->arch->embed_scale,
+                                         .scale = state->arch->embed_scale,
                                          .norm = &no_norm,
                                          .r = records->n_rows,
                                          .d = width};
-    const int rc = elcl_op_embed(run->ops, &args, err);
+    const int rc = elcl_op_embed(state->ops, &args, err);
     return rc ? rc
-              : elcl_run_linear(run, ELCL_B_X, ELCL_B_Y, width, &w->project_in, records->n_rows,
-                                ELCL_ACT_NONE, err);
+              : elcl_state_linear(state, ELCL_B_X, ELCL_B_Y, width, &w->project_in, records->n_rows,
+                                  ELCL_ACT_NONE, err);
 }
 
-static int embed(struct elcl_run *run, const struct elcl_records *records, int state,
+static int embed(struct elcl_state *state, const struct elcl_records *records, int cache,
                  elcl_error *err)
 {
-    struct elcl_buffer *b = run->buffers;
-    const struct elcl_stack_weights *w = &run->weights->decoder;
+    struct elcl_buffer *b = state->buffers;
+    const struct elcl_stack_weights *w = &state->weights->decoder;
     const bool projected = w->project_in.w.buffer.mem != NULL;
     const struct elcl_embed_args args = {.x = &b[ELCL_B_X],
-                                         .state = state >= 0 ? &b[state] : NULL,
+                                         .state = cache >= 0 ? &b[cache] : NULL,
                                          .step = &b[records->buffer],
                                          .rows_at = records->rows_at,
                                          .tokens = projected ? NULL : w->tokens,
                                          .positions = elcl_buffer_or_none(&w->positions),
-                                         .offset = run->arch->position_offset,
-                                         .scale = run->arch->embed_scale,
+                                         .offset = state->arch->position_offset,
+                                         .scale = state->arch->embed_scale,
                                          .norm = &w->embedding_norm,
                                          .r = records->n_rows,
-                                         .d = run->arch->d};
-    const int rc = projected ? embed_projected(run, records, err) : ELCL_OK;
-    return rc ? rc : elcl_op_embed(run->ops, &args, err);
+                                         .d = state->arch->d};
+    const int rc = projected ? embed_projected(state, records, err) : ELCL_OK;
+    return rc ? rc : elcl_op_embed(state->ops, &args, err);
 }
 
 /* Cross attention, and the norm between it and what follows. */
-static int cross(struct elcl_run *run, const struct elcl_records *records,
+static int cross(struct elcl_state *state, const struct elcl_records *records,
                  const struct elcl_step_place *place, int l, elcl_error *err)
 {
-    const struct elcl_layer_weights *layer = &run->weights->decoder.layers[l];
-    const struct elcl_norm *norm = run->arch->pre_norm ? &layer->ffn_norm : &layer->cross_norm;
-    const int rc = run->variant->cross(run, records, l, err);
-    return rc ? rc : elcl_run_add_norm(run, place, ELCL_B_Y, norm, -1, err);
+    const struct elcl_layer_weights *layer = &state->weights->decoder.layers[l];
+    const struct elcl_norm *norm = state->arch->pre_norm ? &layer->ffn_norm : &layer->cross_norm;
+    const int rc = state->variant->cross(state, records, l, err);
+    return rc ? rc : elcl_state_add_norm(state, place, ELCL_B_Y, norm, -1, err);
 }
 
 /* All layers. Of a prompt the states count alone: what follows the last layer's is left out. */
-static int layers(struct elcl_run *run, const struct elcl_records *records, bool prompt,
+static int layers(struct elcl_state *state, const struct elcl_records *records, bool prompt,
                   elcl_error *err)
 {
-    const struct elcl_stack_weights *w = &run->weights->decoder;
-    const struct elcl_attention_variant *variant = run->variant;
+    const struct elcl_stack_weights *w = &state->weights->decoder;
+    const struct elcl_attention_variant *variant = state->variant;
     const struct elcl_step_place place = {records->buffer, records->rows_at, records->n_rows};
-    const bool pre = run->arch->pre_norm, only = run->arch->decoder_only;
+    const bool pre = state->arch->pre_norm, only = state->arch->decoder_only;
     const int first = variant->caches_h ? elcl_b_self(0) : -1;
     int rc;
-    ELCL_TRY(embed(run, records, pre ? -1 : first, err));
+    ELCL_TRY(embed(state, records, pre ? -1 : first, err));
     if (pre)
-        ELCL_TRY(elcl_run_add_norm(run, &place, -1, &w->layers[0].self_norm, first, err));
+        ELCL_TRY(elcl_state_add_norm(state, &place, -1, &w->layers[0].self_norm, first, err));
     for (int l = 0; l < w->n_layers; l++) {
         const struct elcl_layer_weights *layer = &w->layers[l], *next = layer + 1;
         const bool last = l + 1 == w->n_layers;
         const struct elcl_norm *end = last ? &w->final_norm : &next->self_norm;
         const struct elcl_norm *follows = only ? &layer->ffn_norm : &layer->cross_norm;
-        const int state = variant->caches_h && !last ? elcl_b_self(l + 1) : -1;
-        ELCL_TRY(variant->self(run, records, l, err));
+        const int cache = variant->caches_h && !last ? elcl_b_self(l + 1) : -1;
+        ELCL_TRY(variant->self(state, records, l, err));
         if (last && prompt)
             break;
-        ELCL_TRY(
-            elcl_run_add_norm(run, &place, ELCL_B_Y, pre ? follows : &layer->self_norm, -1, err));
+        ELCL_TRY(elcl_state_add_norm(state, &place, ELCL_B_Y, pre ? follows : &layer->self_norm, -1,
+                                     err));
         if (!only)
-            ELCL_TRY(cross(run, records, &place, l, err));
-        ELCL_TRY(elcl_run_ffn(run, layer, records->n_rows, err));
+            ELCL_TRY(cross(state, records, &place, l, err));
+        ELCL_TRY(elcl_state_ffn(state, layer, records->n_rows, err));
         ELCL_TRY(
-            elcl_run_add_norm(run, &place, ELCL_B_Y, pre ? end : &layer->ffn_norm, state, err));
+            elcl_state_add_norm(state, &place, ELCL_B_Y, pre ? end : &layer->ffn_norm, cache, err));
     }
 fail:
     return rc;
 }
 
-int elcl_decoder_prefill(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
+int elcl_decoder_prefill(struct elcl_state *state, const struct elcl_records *records,
+                         elcl_error *err)
 {
-    struct elcl_buffer *b = run->buffers;
+    struct elcl_buffer *b = state->buffers;
     const struct elcl_lineage_args tokens = {.next = &b[ELCL_B_LINEAGE_NEXT],
                                              .previous = &b[ELCL_B_LINEAGE],
                                              .tokens = &b[ELCL_B_TOKENS],
                                              .step = &b[records->buffer],
                                              .rows_at = records->rows_at,
                                              .r = records->n_rows,
-                                             .ld = run->capacity.max_target,
+                                             .ld = state->capacity.max_target,
                                              .max_length = 1};
     int rc;
-    ELCL_TRY(elcl_ops_upload(run->ops, &b[records->buffer], records->data,
+    ELCL_TRY(elcl_ops_upload(state->ops, &b[records->buffer], records->data,
                              records->n * sizeof(*records->data), err));
-    ELCL_TRY(elcl_op_lineage(run->ops, &tokens, err));
-    ELCL_TRY(layers(run, records, true, err));
+    ELCL_TRY(elcl_op_lineage(state->ops, &tokens, err));
+    ELCL_TRY(layers(state, records, true, err));
 fail:
     return rc;
 }
 
-int elcl_decoder_step(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
+int elcl_decoder_step(struct elcl_state *state, const struct elcl_records *records, elcl_error *err)
 {
     int rc;
-    ELCL_TRY(continue_lineage(run, records, err));
-    ELCL_TRY(layers(run, records, false, err));
-    ELCL_TRY(candidates(run, records, err));
+    ELCL_TRY(continue_lineage(state, records, err));
+    ELCL_TRY(layers(state, records, false, err));
+    ELCL_TRY(candidates(state, records, err));
 fail:
     return rc;
 }
 
 /* Log-probabilities of the scored tokens from `at` on, m of them. The hidden states behind which
  * they stand are gathered, as what is given is not scored. */
-static int score_block(struct elcl_run *run, const struct elcl_records *records, int at, int m,
+static int score_block(struct elcl_state *state, const struct elcl_records *records, int at, int m,
                        elcl_error *err)
 {
-    struct elcl_buffer *b = run->buffers;
-    const int gathered = run->h == ELCL_B_H ? ELCL_B_X : ELCL_B_H; /* both are free by now */
+    struct elcl_buffer *b = state->buffers;
+    const int gathered = state->h == ELCL_B_H ? ELCL_B_X : ELCL_B_H; /* both are free by now */
     const size_t rows_at = records->scored_at + (size_t)at * ELCL_ROW_INTS;
     const struct elcl_reorder_args gather = {.f32 = true,
                                              .next = &b[gathered],
-                                             .previous = &b[run->h],
+                                             .previous = &b[state->h],
                                              .step = &b[records->buffer],
                                              .rows_at = rows_at,
                                              .field = ELCL_ROW_PARENT,
                                              .r = m,
-                                             .ld = (size_t)run->arch->d,
-                                             .n = (size_t)run->arch->d};
+                                             .ld = (size_t)state->arch->d,
+                                             .n = (size_t)state->arch->d};
     const struct elcl_log_prob_args log_prob = {.out = &b[ELCL_B_CANDIDATES],
                                                 .logits = &b[ELCL_B_LOGITS],
                                                 .step = &b[records->buffer],
                                                 .rows_at = rows_at,
                                                 .out_at = (size_t)at,
                                                 .r = m,
-                                                .v = run->arch->vocabulary};
+                                                .v = state->arch->vocabulary};
     int rc;
-    ELCL_TRY(elcl_op_reorder(run->ops, &gather, err));
-    ELCL_TRY(head(run, gathered, m, err));
-    ELCL_TRY(elcl_op_log_prob(run->ops, &log_prob, err));
+    ELCL_TRY(elcl_op_reorder(state->ops, &gather, err));
+    ELCL_TRY(head(state, gathered, m, err));
+    ELCL_TRY(elcl_op_log_prob(state->ops, &log_prob, err));
 fail:
     return rc;
 }
 
-int elcl_decoder_score(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
+int elcl_decoder_score(struct elcl_state *state, const struct elcl_records *records,
+                       elcl_error *err)
 {
-    const int block = run->capacity.score_block;
+    const int block = state->capacity.score_block;
     int rc;
-    ELCL_TRY(elcl_ops_upload(run->ops, &run->buffers[records->buffer], records->data,
+    ELCL_TRY(elcl_ops_upload(state->ops, &state->buffers[records->buffer], records->data,
                              records->n * sizeof(*records->data), err));
-    ELCL_TRY(layers(run, records, false, err));
+    ELCL_TRY(layers(state, records, false, err));
     for (int at = 0; at < records->n_scored; at += block)
-        ELCL_TRY(score_block(run, records, at, elcl_min_int(block, records->n_scored - at), err));
+        ELCL_TRY(score_block(state, records, at, elcl_min_int(block, records->n_scored - at), err));
 fail:
     return rc;
 }

@@ -3,72 +3,74 @@
 #include "base/util.h"
 #include "model/attn.h"
 
-static int self_attention(struct elcl_run *run, const struct elcl_records *records, int l,
+static int self_attention(struct elcl_state *state, const struct elcl_records *records, int l,
                           elcl_error *err)
 {
-    const struct elcl_layer_weights *layer = &run->weights->encoder.layers[l];
-    struct elcl_buffer *b = run->buffers;
-    const int d = run->arch->d, h = run->arch->encoder_heads, n = records->n_rows;
-    const int inner = elcl_arch_inner(run->arch, h);
+    const struct elcl_layer_weights *layer = &state->weights->encoder.layers[l];
+    struct elcl_buffer *b = state->buffers;
+    const int d = state->arch->d, h = state->arch->encoder_heads, n = records->n_rows;
+    const int inner = elcl_arch_inner(state->arch, h);
     int rc;
-    ELCL_TRY(elcl_run_linear(run, ELCL_B_QKV, run->h, d, &layer->self.qkv, n, ELCL_ACT_NONE, err));
+    ELCL_TRY(
+        elcl_state_linear(state, ELCL_B_QKV, state->h, d, &layer->self.qkv, n, ELCL_ACT_NONE, err));
     const struct elcl_attn_mha_args args = {.o = &b[ELCL_B_O],
                                             .q = &b[ELCL_B_QKV],
                                             .kv = &b[ELCL_B_QKV],
                                             .kv_f32 = true,
                                             .step = &b[ELCL_B_ENCODE],
                                             .groups_at = records->self_at,
-                                            .bias = elcl_layer_bias(&run->weights->encoder, l),
+                                            .bias = elcl_layer_bias(&state->weights->encoder, l),
                                             .rows_at = records->rows_at,
                                             .n_groups = n,
                                             .h = h,
-                                            .dh = elcl_arch_dh(run->arch, h),
+                                            .dh = elcl_arch_dh(state->arch, h),
                                             .q_ld = 3 * inner,
                                             .kv_ld = 3 * inner,
                                             .k_at = inner,
                                             .v_at = 2 * inner,
-                                            .scale = elcl_attention_scale(run->arch, h),
+                                            .scale = elcl_attention_scale(state->arch, h),
                                             .keys = records->self_keys};
-    ELCL_TRY(elcl_op_attn_packed(run->ops, &args, err));
-    ELCL_TRY(
-        elcl_run_linear(run, ELCL_B_Y, ELCL_B_O, inner, &layer->self.out, n, ELCL_ACT_NONE, err));
+    ELCL_TRY(elcl_op_attn_packed(state->ops, &args, err));
+    ELCL_TRY(elcl_state_linear(state, ELCL_B_Y, ELCL_B_O, inner, &layer->self.out, n, ELCL_ACT_NONE,
+                               err));
 fail:
     return rc;
 }
 
-int elcl_encoder_run(struct elcl_run *run, const struct elcl_records *records, elcl_error *err)
+int elcl_encoder_run(struct elcl_state *state, const struct elcl_records *records, elcl_error *err)
 {
-    struct elcl_buffer *b = run->buffers;
-    const struct elcl_stack_weights *w = &run->weights->encoder;
-    const int d = run->arch->d, n = records->n_rows;
+    struct elcl_buffer *b = state->buffers;
+    const struct elcl_stack_weights *w = &state->weights->encoder;
+    const int d = state->arch->d, n = records->n_rows;
     int rc;
-    ELCL_TRY(elcl_ops_upload(run->ops, &b[ELCL_B_ENCODE], records->data,
+    ELCL_TRY(elcl_ops_upload(state->ops, &b[ELCL_B_ENCODE], records->data,
                              records->n * sizeof(*records->data), err));
     const struct elcl_embed_args embed = {.x = &b[ELCL_B_X],
                                           .step = &b[ELCL_B_ENCODE],
                                           .rows_at = records->rows_at,
                                           .tokens = w->tokens,
                                           .positions = elcl_buffer_or_none(&w->positions),
-                                          .offset = run->arch->position_offset,
-                                          .scale = run->arch->embed_scale,
+                                          .offset = state->arch->position_offset,
+                                          .scale = state->arch->embed_scale,
                                           .norm = &w->embedding_norm,
                                           .r = n,
                                           .d = d};
-    ELCL_TRY(elcl_op_embed(run->ops, &embed, err));
+    ELCL_TRY(elcl_op_embed(state->ops, &embed, err));
     const struct elcl_step_place place = {ELCL_B_ENCODE, records->rows_at, n};
-    const bool pre = run->arch->pre_norm;
+    const bool pre = state->arch->pre_norm;
     if (pre)
-        ELCL_TRY(elcl_run_add_norm(run, &place, -1, &w->layers[0].self_norm, -1, err));
+        ELCL_TRY(elcl_state_add_norm(state, &place, -1, &w->layers[0].self_norm, -1, err));
     for (int l = 0; l < w->n_layers; l++) {
         const struct elcl_layer_weights *layer = &w->layers[l], *next = layer + 1;
         const struct elcl_norm *end = l + 1 == w->n_layers ? &w->final_norm : &next->self_norm;
-        ELCL_TRY(self_attention(run, records, l, err));
-        ELCL_TRY(elcl_run_add_norm(run, &place, ELCL_B_Y,
-                                   pre ? &layer->ffn_norm : &layer->self_norm, -1, err));
-        ELCL_TRY(elcl_run_ffn(run, layer, n, err));
-        ELCL_TRY(elcl_run_add_norm(run, &place, ELCL_B_Y, pre ? end : &layer->ffn_norm, -1, err));
+        ELCL_TRY(self_attention(state, records, l, err));
+        ELCL_TRY(elcl_state_add_norm(state, &place, ELCL_B_Y,
+                                     pre ? &layer->ffn_norm : &layer->self_norm, -1, err));
+        ELCL_TRY(elcl_state_ffn(state, layer, n, err));
+        ELCL_TRY(
+            elcl_state_add_norm(state, &place, ELCL_B_Y, pre ? end : &layer->ffn_norm, -1, err));
     }
-    ELCL_TRY(run->variant->admit(run, records, err));
+    ELCL_TRY(state->variant->admit(state, records, err));
 fail:
     return rc;
 }

@@ -165,7 +165,7 @@ int elcl_model_load(struct elcl_model *m, const elcl_model_params *params, struc
     struct elcl_loader loader = {.ops = m->ops,
                                  .st = st,
                                  .panel = m->ops->panel,
-                                 .narrow = m->ops->dot != ELCL_DOT_NONE,
+                                 .rounds_inputs = m->ops->dot != ELCL_DOT_NONE,
                                  .storage = m->ops->weights,
                                  .attention = m->attention,
                                  .err = err};

@@ -44,7 +44,7 @@ int elcl_load_position_bias(struct elcl_loader *loader, const char *name,
                             const struct elcl_position_buckets *buckets, int heads,
                             struct elcl_position_bias *bias)
 {
-    const int reach = buckets->max_distance, width = 2 * reach + 1;
+    const int max_distance = buckets->max_distance, width = 2 * max_distance + 1;
     const size_t n = (size_t)heads * (size_t)width;
     float *stored = NULL, *values = NULL;
     int rc;
@@ -55,12 +55,12 @@ int elcl_load_position_bias(struct elcl_loader *loader, const char *name,
         goto fail;
     }
     for (int i = 0; stored && i < width; i++) {
-        const size_t bucket = (size_t)elcl_position_bucket(buckets, i - reach);
+        const size_t bucket = (size_t)elcl_position_bucket(buckets, i - max_distance);
         for (size_t h = 0; h < (size_t)heads; h++)
             values[h * (size_t)width + (size_t)i] = stored[bucket * (size_t)heads + h];
     }
     ELCL_TRY(elcl_load_computed(loader, "position bias", values, n, &bias->table));
-    bias->reach = reach;
+    bias->max_distance = max_distance;
 fail:
     elcl_free(stored);
     elcl_free(values);

@@ -185,11 +185,12 @@ static int create_matrix(struct elcl_loader *loader, const char *label, int batc
                          const struct elcl_matrix_source *sources, int n_sources,
                          struct elcl_matrix *matrix)
 {
-    loader->bytes += elcl_matrix_bytes(loader->panel, loader->narrow, loader->storage, batch, n, k);
+    loader->bytes +=
+        elcl_matrix_bytes(loader->panel, loader->rounds_inputs, loader->storage, batch, n, k);
     if (loader->plan) {
         *matrix = (struct elcl_matrix){.batch = batch, .n = n, .k = k, .panel = n, .panels = 1};
         matrix->buffer.bytes =
-            elcl_matrix_bytes(loader->panel, loader->narrow, loader->storage, batch, n, k);
+            elcl_matrix_bytes(loader->panel, loader->rounds_inputs, loader->storage, batch, n, k);
         return ELCL_OK;
     }
     return elcl_matrix_create(loader->ops, label, batch, k, sources, n_sources, matrix,

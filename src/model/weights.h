@@ -66,7 +66,7 @@ struct elcl_loader {
     struct elcl_tensors *st; /* stored; may be NULL when planning: all optional tensors count */
     bool plan;
     int panel;                     /* as elcl_ops.panel */
-    bool narrow;                   /* elcl_ops.dot is not NONE */
+    bool rounds_inputs;            /* elcl_ops.dot is not NONE */
     enum elcl_storage storage;     /* of matrices */
     enum elcl_attention attention; /* resolved */
     const char *base;              /* what stored names may begin with; NULL: "model." */

@@ -56,7 +56,7 @@ static void bias_arguments(struct elcl_launch *launch, const struct elcl_positio
 {
     const bool has = has_bias(bias);
     elcl_launch_buffer(launch, has ? &bias->table : NULL);
-    elcl_launch_int(launch, has ? bias->reach : 0);
+    elcl_launch_int(launch, has ? bias->max_distance : 0);
     elcl_launch_ulong(launch, has ? rows_at : 0);
 }
 

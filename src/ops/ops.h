@@ -260,7 +260,7 @@ int elcl_op_add_norm(struct elcl_ops *ops, const struct elcl_add_norm_args *args
 /* pool[map[r]][0 .. n) = x[r][x_at .. x_at + n), converted to state storage; map is the int
  * `field` of the row's record. */
 struct elcl_scatter_args {
-    const struct elcl_buffer *pool; /* [pool rows, n] state */
+    const struct elcl_buffer *pool; /* [cache rows, n] state */
     const struct elcl_buffer *x;    /* [R, x_ld] */
     const struct elcl_buffer *step;
     size_t rows_at;
@@ -273,35 +273,35 @@ int elcl_op_scatter(struct elcl_ops *ops, const struct elcl_scatter_args *args, 
 
 /* The ints of one row's record in the step buffer. */
 enum {
-    ELCL_ROW_TOKEN,    /* the row's last token: the decoder's input */
-    ELCL_ROW_POSITION, /* 0 for the start token */
-    ELCL_ROW_PARENT,   /* row of the step before whose history this row continues */
-    ELCL_ROW_SLOT,     /* pool row that this step's state goes to */
-    ELCL_ROW_LENGTH,   /* tokens of the row so far, the last one included */
-    ELCL_ROW_CACHE,    /* row of the key/value cache that this step goes to (mha) */
-    ELCL_ROW_PROMPT,   /* pool row of the first of the tokens that all rows of a sentence share */
-    ELCL_ROW_N_PROMPT, /* how many these are; they stand before the row's own, LENGTH tells not */
-    ELCL_ROW_INTS      /* ints per record */
+    ELCL_ROW_TOKEN,     /* the row's last token: the decoder's input */
+    ELCL_ROW_POSITION,  /* 0 for the start token */
+    ELCL_ROW_PARENT,    /* row of the step before whose history this row continues */
+    ELCL_ROW_CACHE_ROW, /* cache row that this step's state goes to */
+    ELCL_ROW_LENGTH,    /* tokens of the row so far, the last one included */
+    ELCL_ROW_KV_ROW,    /* row of the key/value cache that this step goes to (mha) */
+    ELCL_ROW_PROMPT,    /* cache row of the first of the tokens that all rows of a sentence share */
+    ELCL_ROW_N_PROMPT,  /* how many these are; they stand before the row's own, LENGTH tells not */
+    ELCL_ROW_INTS       /* ints per record */
 };
 
-/* Rows that attend to the same keys: n_rows rows from `row`; keys are first the pool rows start ..
+/* Rows that attend to the same keys: n_rows rows from `row`; keys are first the cache rows start ..
  * start + n_shared - 1, then lineage[lineage_row][0 .. n_private - 1]. n_rows > 1 only with
  * n_private == 0. */
-struct elcl_group {
+struct elcl_row_group {
     int32_t row, n_rows;
     int32_t start, n_shared;
     int32_t lineage_row, n_private;
 };
-#define ELCL_GROUP_INTS 6
+#define ELCL_ROW_GROUP_INTS 6
 
 /* ---- attention (attention.c) --------------------------------------------------------------- */
 
 /* Numbers that scores get by the distance from the query's to the key's position: key s of a group
- * gets table[h][clamp(s - position, -reach, reach) + reach], where `position` is that of the row's
- * record. */
+ * gets table[h][clamp(s - position, -max_distance, max_distance) + max_distance], where `position`
+ * is that of the row's record. */
 struct elcl_position_bias {
-    struct elcl_buffer table; /* [H, 2 reach + 1] f32; mem NULL: none */
-    int reach;                /* > 0 */
+    struct elcl_buffer table; /* [H, 2 max_distance + 1] f32; mem NULL: none */
+    int max_distance;         /* > 0 */
 };
 
 /*
@@ -312,7 +312,7 @@ struct elcl_position_bias {
 struct elcl_attn_el_args {
     const struct elcl_buffer *c;       /* [R, H, D] */
     const struct elcl_buffer *e;       /* [R, H, D] */
-    const struct elcl_buffer *y;       /* [pool rows, D] state */
+    const struct elcl_buffer *y;       /* [cache rows, D] state */
     const struct elcl_buffer *step;    /* groups */
     size_t groups_at;                  /* of group 0 in step, in ints */
     const struct elcl_buffer *lineage; /* [rows, lineage_ld] int, or NULL: no private keys */
@@ -336,12 +336,12 @@ int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, 
 /*
  * Multi-head attention: for the rows r of a group
  *     p = softmax(scale * q[r, h] K_h^T + bias),  o[r, h] = p V_h
- * where key and value h of pool row j are kv[j * kv_ld + k_at + h * Dh ..] and + v_at.
+ * where key and value h of cache row j are kv[j * kv_ld + k_at + h * Dh ..] and + v_at.
  */
 struct elcl_attn_mha_args {
     const struct elcl_buffer *o;  /* [R, H * Dh] */
     const struct elcl_buffer *q;  /* [R, q_ld] */
-    const struct elcl_buffer *kv; /* [pool rows, kv_ld] state, or f32 */
+    const struct elcl_buffer *kv; /* [cache rows, kv_ld] state, or f32 */
     bool kv_f32;
     const struct elcl_buffer *step;
     size_t groups_at;
@@ -374,7 +374,7 @@ int elcl_op_attn_packed(struct elcl_ops *ops, const struct elcl_attn_mha_args *a
  */
 struct elcl_lineage_args {
     const struct elcl_buffer *next, *previous; /* [rows, ld] int */
-    const struct elcl_buffer *tokens;          /* [pool rows] int */
+    const struct elcl_buffer *tokens;          /* [cache rows] int */
     const struct elcl_buffer *step;
     size_t rows_at;
     int r, ld, max_length;

@@ -104,15 +104,16 @@ void elcl_ref_scatter(enum elcl_storage storage, void *pool, const int32_t *map,
 
 /* ---- attention (ref_attention.c) ----------------------------------------------------------- */
 
-/* The pool rows that a hypothesis row attends to: start .. start + n_shared - 1, then
+/* The cache rows that a hypothesis row attends to: start .. start + n_shared - 1, then
  * lineage[0 .. n_private - 1]. */
 struct elcl_ref_keys {
     int start, n_shared;
     const int32_t *lineage;
     int n_private;
-    /* Key j gets bias[clamp(j - position, -reach, reach) + reach] onto its score. */
-    const float *bias; /* [H, 2 reach + 1], or NULL: none */
-    int reach, position;
+    /* Key j gets bias[clamp(j - position, -max_distance, max_distance) + max_distance] onto its
+     * score. */
+    const float *bias; /* [H, 2 max_distance + 1], or NULL: none */
+    int max_distance, position;
 };
 
 /* p [n_shared + n_private] = softmax(scale * <q, key j> + bias) of one row and head, whose bias is
@@ -120,13 +121,13 @@ struct elcl_ref_keys {
 void elcl_ref_attn_weights(double *p, const float *q, const float *pool, size_t ld,
                            const struct elcl_ref_keys *keys, int d, double scale);
 
-/* One row: p_h = softmax(scale * e[h] Y^T), c[h] = p_h Y. c, e [H, D]; y [pool rows, D]. No keys
+/* One row: p_h = softmax(scale * e[h] Y^T), c[h] = p_h Y. c, e [H, D]; y [cache rows, D]. No keys
  * give zeros. */
 void elcl_ref_attn_el(double *c, const float *e, const float *y, const struct elcl_ref_keys *keys,
                       int h, int d, double scale);
 
 /* One row: p_h = softmax(scale * q[h] K_h^T), o[h] = p_h V_h. o, q [H, Dh]; key and value h of
- * pool row j are kv[j * kv_ld + k_at + h * Dh ..] and + v_at. No keys give zeros. */
+ * cache row j are kv[j * kv_ld + k_at + h * Dh ..] and + v_at. No keys give zeros. */
 void elcl_ref_attn_mha(double *o, const float *q, const float *kv, const struct elcl_ref_keys *keys,
                        int h, int dh, size_t kv_ld, size_t k_at, size_t v_at, double scale);
 

@@ -21,9 +21,11 @@ static double score(const float *q, const float *pool, size_t ld, const struct e
         sum += (double)q[i] * (double)key[i];
     if (!keys->bias)
         return scale * sum;
-    const int distance = j - keys->position, reach = keys->reach;
-    const int nearest = distance < -reach ? -reach : distance > reach ? reach : distance;
-    return scale * sum + (double)keys->bias[nearest + reach];
+    const int distance = j - keys->position, max_distance = keys->max_distance;
+    const int nearest = distance < -max_distance  ? -max_distance
+                        : distance > max_distance ? max_distance
+                                                  : distance;
+    return scale * sum + (double)keys->bias[nearest + max_distance];
 }
 
 /* The keys with the bias of one head. */
@@ -31,7 +33,7 @@ static struct elcl_ref_keys of_head(const struct elcl_ref_keys *keys, int h)
 {
     struct elcl_ref_keys own = *keys;
     if (own.bias)
-        own.bias += (size_t)h * (size_t)(2 * own.reach + 1);
+        own.bias += (size_t)h * (size_t)(2 * own.max_distance + 1);
     return own;
 }
 

@@ -18,9 +18,9 @@
 #define GAP 3 /* unused elements between what lies interleaved */
 
 struct keys {
-    struct elcl_group group[MAX_GROUPS];
+    struct elcl_row_group group[MAX_GROUPS];
     int n_groups, n_rows, max_rows, max_keys;
-    int pool_rows, lineage_ld;
+    int cache_rows, lineage_ld;
     int32_t *lineage; /* [n_groups, lineage_ld] */
     bool no_lineage;  /* no private keys, and the operation is told so */
     uint64_t total;   /* rows x keys */
@@ -41,12 +41,12 @@ static void add_group(struct keys *k, int n_rows, int start, int n_shared, int n
 {
     if (k->n_groups == MAX_GROUPS)
         return;
-    k->group[k->n_groups] = (struct elcl_group){.row = k->n_rows,
-                                                .n_rows = n_rows,
-                                                .start = start,
-                                                .n_shared = n_shared,
-                                                .lineage_row = k->n_groups,
-                                                .n_private = n_private};
+    k->group[k->n_groups] = (struct elcl_row_group){.row = k->n_rows,
+                                                    .n_rows = n_rows,
+                                                    .start = start,
+                                                    .n_shared = n_shared,
+                                                    .lineage_row = k->n_groups,
+                                                    .n_private = n_private};
     k->n_groups++;
     k->n_rows += n_rows;
     k->max_rows = elcl_max_int(k->max_rows, n_rows);
@@ -65,7 +65,7 @@ static void cross_keys(struct keys *k, int s)
         start += lengths[i];
     }
     add_group(k, 1, 1, s, 0);
-    k->pool_rows = start + 1;
+    k->cache_rows = start + 1;
     k->no_lineage = true;
 }
 
@@ -76,7 +76,7 @@ static void self_keys(struct keys *k, int s)
     add_group(k, 1, 1, 5, s);
     add_group(k, 1, 1, 5, elcl_max_int(s / 2, 1));
     add_group(k, 1, 2, 0, s);
-    k->pool_rows = s + 9;
+    k->cache_rows = s + 9;
 }
 
 /* Every row of a sentence sees all of it. */
@@ -89,7 +89,7 @@ static void packed_keys(struct keys *k, int s)
             add_group(k, 1, start, lengths[i], 0);
         start += lengths[i];
     }
-    k->pool_rows = start + 1;
+    k->cache_rows = start + 1;
 }
 
 static void make_lineage(struct elcl_fixture *fx, struct keys *k)
@@ -98,7 +98,7 @@ static void make_lineage(struct elcl_fixture *fx, struct keys *k)
     const size_t n = (size_t)k->n_groups * k->lineage_ld;
     k->lineage = elcl_fixture_memory(fx, n, sizeof(*k->lineage));
     for (size_t i = 0; k->lineage && i < n; i++)
-        k->lineage[i] = elcl_fixture_int(fx, 1, k->pool_rows - 1);
+        k->lineage[i] = elcl_fixture_int(fx, 1, k->cache_rows - 1);
 }
 
 static int key_row(const struct elcl_ref_keys *keys, int j)
@@ -139,7 +139,7 @@ static void reference(const struct attention *a, const struct keys *k, double *p
                       double *bound)
 {
     for (int g = 0; g < k->n_groups; g++) {
-        const struct elcl_group *group = &k->group[g];
+        const struct elcl_row_group *group = &k->group[g];
         const struct elcl_ref_keys keys = {.start = group->start,
                                            .n_shared = group->n_shared,
                                            .lineage = k->lineage + (size_t)g * k->lineage_ld,
@@ -163,7 +163,7 @@ static void reference(const struct attention *a, const struct keys *k, double *p
 static const struct elcl_buffer *upload_groups(struct elcl_fixture *fx, const struct keys *k,
                                                size_t at)
 {
-    const size_t n = at + (size_t)k->n_groups * ELCL_GROUP_INTS;
+    const size_t n = at + (size_t)k->n_groups * ELCL_ROW_GROUP_INTS;
     int32_t *step = elcl_fixture_memory(fx, n, sizeof(*step));
     if (step)
         memcpy(step + at, k->group, (size_t)k->n_groups * sizeof(k->group[0]));
@@ -187,7 +187,7 @@ static const struct elcl_buffer *run(struct elcl_fixture *fx, const struct atten
     const struct elcl_buffer *q =
         elcl_fixture_input(fx, a->q, (size_t)k->n_rows * a->q_ld * sizeof(float));
     const struct elcl_buffer *kv = elcl_fixture_stored(fx, a->kv_f32 ? ELCL_F32 : fx->ops->state,
-                                                       a->kv, (size_t)k->pool_rows * a->kv_ld);
+                                                       a->kv, (size_t)k->cache_rows * a->kv_ld);
     const struct elcl_buffer *step = upload_groups(fx, k, at);
     const struct elcl_buffer *lineage =
         k->no_lineage && a->el
@@ -245,12 +245,12 @@ static void check(struct elcl_fixture *fx, struct attention *a, struct keys *k)
     a->scale = (float)(1 / sqrt(a->dh));
     a->q = elcl_fixture_floats(fx, ELCL_F32, (size_t)k->n_rows * a->q_ld, 2);
     a->kv = elcl_fixture_floats(fx, a->kv_f32 ? ELCL_F32 : fx->ops->state,
-                                (size_t)k->pool_rows * a->kv_ld, 1);
+                                (size_t)k->cache_rows * a->kv_ld, 1);
     for (int i = 0; a->kv && i < a->kv_ld; i++)
-        a->kv[i] = NAN; /* pool row 0 is nobody's key */
+        a->kv[i] = NAN; /* cache row 0 is nobody's key */
     double *want = elcl_fixture_memory(fx, n, sizeof(*want));
     double *bound = elcl_fixture_memory(fx, n, sizeof(*bound));
-    double *p = elcl_fixture_memory(fx, (size_t)k->pool_rows + (size_t)k->lineage_ld, sizeof(*p));
+    double *p = elcl_fixture_memory(fx, (size_t)k->cache_rows + (size_t)k->lineage_ld, sizeof(*p));
     const struct elcl_buffer *o = elcl_fixture_ok(fx) ? run(fx, a, k) : NULL;
     const float *got = o ? elcl_fixture_read(fx, o) : NULL;
     if (got) {

@@ -31,7 +31,7 @@ static void check_lineage(struct elcl_fixture *fx, const struct elcl_selftest_sh
     memset(tokens, 0xff, bytes);
     const int32_t *const fields[ELCL_ROW_INTS] = {[ELCL_ROW_TOKEN] = v[0],
                                                   [ELCL_ROW_PARENT] = v[1],
-                                                  [ELCL_ROW_SLOT] = slot,
+                                                  [ELCL_ROW_CACHE_ROW] = slot,
                                                   [ELCL_ROW_LENGTH] = v[2]};
     const struct elcl_ref_lineage_args ref = {.next = v[4],
                                               .tokens = tokens,

@@ -49,10 +49,10 @@ static void norm_bounds(double *bound, const double *v, const double *want,
 }
 
 /* The state must be the row's own f32 result, rounded. */
-static void check_state(struct elcl_fixture *fx, const struct elcl_buffer *pool, int pool_rows,
+static void check_state(struct elcl_fixture *fx, const struct elcl_buffer *pool, int cache_rows,
                         const float *rows, const int32_t *slot, int r, int d)
 {
-    const size_t size = elcl_ref_bytes(fx->ops->state), n = (size_t)pool_rows * d;
+    const size_t size = elcl_ref_bytes(fx->ops->state), n = (size_t)cache_rows * d;
     void *want = elcl_fixture_memory(fx, n, size);
     const void *got = elcl_fixture_read(fx, pool);
     if (!elcl_fixture_ok(fx))
@@ -69,7 +69,7 @@ static const struct elcl_buffer *make_pool(struct elcl_fixture *fx, int rows, in
 
 static void check_add_norm(struct elcl_fixture *fx, const struct elcl_selftest_shape *s)
 {
-    const int r = 6, d = s->d, pool_rows = r + 3;
+    const int r = 6, d = s->d, cache_rows = r + 3;
     const size_t n = (size_t)r * d, bytes = n * sizeof(float), at = 3;
     if (!elcl_fixture_begin(fx, "add_norm", "%s R=%d D=%d", s->name, r, d))
         return;
@@ -81,11 +81,11 @@ static void check_add_norm(struct elcl_fixture *fx, const struct elcl_selftest_s
     for (int i = 0; x && i < d; i++)
         x[i] += 100; /* one row whose variance is lost to E[x^2] - mean^2 */
     const struct norms norm = make_norm(fx, d);
-    const int32_t *slot = elcl_fixture_permutation(fx, pool_rows);
-    const int32_t *const fields[ELCL_ROW_INTS] = {[ELCL_ROW_SLOT] = slot};
+    const int32_t *slot = elcl_fixture_permutation(fx, cache_rows);
+    const int32_t *const fields[ELCL_ROW_INTS] = {[ELCL_ROW_CACHE_ROW] = slot};
     const struct elcl_add_norm_args args = {.x = elcl_fixture_output(fx, x, bytes),
                                             .y = elcl_fixture_input(fx, y, bytes),
-                                            .state = make_pool(fx, pool_rows, d),
+                                            .state = make_pool(fx, cache_rows, d),
                                             .step = elcl_fixture_records(fx, at, r, fields),
                                             .rows_at = at,
                                             .norm = &norm.device,
@@ -100,7 +100,7 @@ static void check_add_norm(struct elcl_fixture *fx, const struct elcl_selftest_s
         const float *got = elcl_fixture_read(fx, args.x);
         elcl_fixture_compare(fx, "x", got, v[1], v[2], n);
         if (elcl_fixture_ok(fx))
-            check_state(fx, args.state, pool_rows, got, slot, r, d);
+            check_state(fx, args.state, cache_rows, got, slot, r, d);
     }
     elcl_fixture_end(fx);
 }
@@ -122,7 +122,7 @@ static void embed_reference(const struct elcl_ref_embed_args *plain,
 
 static void check_embed(struct elcl_fixture *fx, const struct elcl_selftest_shape *s)
 {
-    const int r = 5, d = s->d, v = 77, positions = 9, offset = 2, pool_rows = r + 2;
+    const int r = 5, d = s->d, v = 77, positions = 9, offset = 2, cache_rows = r + 2;
     const size_t n = (size_t)r * d, at = 4;
     if (!elcl_fixture_begin(fx, "embed", "%s R=%d D=%d", s->name, r, d))
         return;
@@ -138,14 +138,14 @@ static void check_embed(struct elcl_fixture *fx, const struct elcl_selftest_shap
     for (size_t i = 0; i < ELCL_COUNT(x); i++)
         x[i] = elcl_fixture_memory(fx, n, sizeof(double));
     const struct norms norm = make_norm(fx, d);
-    const int32_t *slot = elcl_fixture_permutation(fx, pool_rows);
+    const int32_t *slot = elcl_fixture_permutation(fx, cache_rows);
     const int32_t *const fields[ELCL_ROW_INTS] = {
-        [ELCL_ROW_TOKEN] = token, [ELCL_ROW_POSITION] = position, [ELCL_ROW_SLOT] = slot};
+        [ELCL_ROW_TOKEN] = token, [ELCL_ROW_POSITION] = position, [ELCL_ROW_CACHE_ROW] = slot};
     struct elcl_matrix tokens;
     elcl_fixture_matrix(fx, 1, v, d, table, &tokens);
     const struct elcl_embed_args args = {
         .x = elcl_fixture_output(fx, NULL, n * sizeof(float)),
-        .state = make_pool(fx, pool_rows, d),
+        .state = make_pool(fx, cache_rows, d),
         .step = elcl_fixture_records(fx, at, r, fields),
         .rows_at = at,
         .tokens = &tokens,
@@ -169,7 +169,7 @@ static void check_embed(struct elcl_fixture *fx, const struct elcl_selftest_shap
         const float *got = elcl_fixture_read(fx, args.x);
         elcl_fixture_compare(fx, "x", got, x[1], x[2], n);
         if (elcl_fixture_ok(fx))
-            check_state(fx, args.state, pool_rows, got, slot, r, d);
+            check_state(fx, args.state, cache_rows, got, slot, r, d);
     }
     elcl_fixture_end(fx);
 }
@@ -186,30 +186,30 @@ static void fill_edges(float *x, size_t n)
 
 static void check_scatter(struct elcl_fixture *fx, const struct elcl_selftest_shape *s)
 {
-    const int r = 5, n = s->d, x_at = 5, x_ld = n + 2 * x_at, pool_rows = 2 * r + 1;
-    const size_t n_x = (size_t)r * x_ld, n_pool = (size_t)pool_rows * n, at = 1;
+    const int r = 5, n = s->d, x_at = 5, x_ld = n + 2 * x_at, cache_rows = 2 * r + 1;
+    const size_t n_x = (size_t)r * x_ld, n_cache = (size_t)cache_rows * n, at = 1;
     const size_t size = elcl_ref_bytes(fx->ops->state);
     if (!elcl_fixture_begin(fx, "scatter", "%s R=%d N=%d", s->name, r, n))
         return;
     float *x = elcl_fixture_floats(fx, ELCL_F32, n_x, 100);
-    void *want = elcl_fixture_memory(fx, n_pool, size);
-    const int32_t *map = elcl_fixture_permutation(fx, pool_rows);
-    const int32_t *const fields[ELCL_ROW_INTS] = {[ELCL_ROW_SLOT] = map};
+    void *want = elcl_fixture_memory(fx, n_cache, size);
+    const int32_t *map = elcl_fixture_permutation(fx, cache_rows);
+    const int32_t *const fields[ELCL_ROW_INTS] = {[ELCL_ROW_CACHE_ROW] = map};
     if (elcl_fixture_ok(fx)) {
         fill_edges(x, n_x);
-        memset(want, 0xff, n_pool * size);
+        memset(want, 0xff, n_cache * size);
         elcl_ref_scatter(fx->ops->state, want, map, x, r, n, x_ld, x_at);
-        const struct elcl_scatter_args args = {.pool = make_pool(fx, pool_rows, n),
+        const struct elcl_scatter_args args = {.pool = make_pool(fx, cache_rows, n),
                                                .x = elcl_fixture_input(fx, x, n_x * sizeof(float)),
                                                .step = elcl_fixture_records(fx, at, r, fields),
                                                .rows_at = at,
-                                               .field = ELCL_ROW_SLOT,
+                                               .field = ELCL_ROW_CACHE_ROW,
                                                .r = r,
                                                .n = n,
                                                .x_ld = x_ld,
                                                .x_at = x_at};
         if (elcl_fixture_ok(fx) && elcl_fixture_try(fx, elcl_op_scatter(fx->ops, &args, &fx->err)))
-            elcl_fixture_equal(fx, "pool", elcl_fixture_read(fx, args.pool), want, n_pool, size);
+            elcl_fixture_equal(fx, "pool", elcl_fixture_read(fx, args.pool), want, n_cache, size);
     }
     elcl_fixture_end(fx);
 }

@@ -57,14 +57,14 @@ static void make_rules(struct elcl_fixture *fx, struct call *c)
 /* Of the last row the first PROMPT tokens are a prompt, beside one another in the pool. */
 static void make_args(struct elcl_fixture *fx, struct call *c)
 {
-    const int ld = LENGTH + 1, n_pool = ROWS * LENGTH;
+    const int ld = LENGTH + 1, n_cache = ROWS * LENGTH;
     c->rules_at = ROWS_AT + ROWS * ELCL_ROW_INTS + 2;
     c->draws_at = c->rules_at + ROWS * ELCL_RULES_INTS + 1;
     const size_t n_step = c->draws_at + DRAWS * ELCL_DRAW_INTS, bytes = sizeof(int32_t);
     int32_t *step = elcl_fixture_memory(fx, n_step, bytes);
     int32_t *lineage = elcl_fixture_memory(fx, (size_t)ROWS * ld, bytes);
-    int32_t *tokens = elcl_fixture_memory(fx, (size_t)n_pool + PROMPT, bytes);
-    const int32_t *spread = elcl_fixture_permutation(fx, n_pool);
+    int32_t *tokens = elcl_fixture_memory(fx, (size_t)n_cache + PROMPT, bytes);
+    const int32_t *spread = elcl_fixture_permutation(fx, n_cache);
     if (!elcl_fixture_ok(fx))
         return;
     for (int row = 0; row < ROWS; row++) {
@@ -72,9 +72,9 @@ static void make_args(struct elcl_fixture *fx, struct call *c)
         const int n_prompt = row == ROWS - 1 ? PROMPT : 0;
         int32_t *record = step + ROWS_AT + row * ELCL_ROW_INTS;
         record[ELCL_ROW_LENGTH] = LENGTH - n_prompt;
-        record[ELCL_ROW_PROMPT] = n_pool;
+        record[ELCL_ROW_PROMPT] = n_cache;
         record[ELCL_ROW_N_PROMPT] = n_prompt;
-        memcpy(tokens + n_pool, history, (size_t)n_prompt * bytes);
+        memcpy(tokens + n_cache, history, (size_t)n_prompt * bytes);
         for (int t = n_prompt; t < LENGTH; t++) {
             lineage[row * ld + t - n_prompt] = spread[row * LENGTH + t];
             tokens[spread[row * LENGTH + t]] = history[t];
@@ -91,7 +91,7 @@ static void make_args(struct elcl_fixture *fx, struct call *c)
         .rules_at = c->rules_at,
         .lineage = elcl_fixture_input(fx, lineage, (size_t)ROWS * ld * bytes),
         .lineage_ld = ld,
-        .tokens = elcl_fixture_input(fx, tokens, ((size_t)n_pool + PROMPT) * bytes),
+        .tokens = elcl_fixture_input(fx, tokens, ((size_t)n_cache + PROMPT) * bytes),
         .r = ROWS,
         .v = c->v,
         .width = WIDTH,

@@ -10,7 +10,7 @@ const char *const input_names[N_INPUTS] = {"normal",     "huge scores", "equal k
 
 void give_bias(struct fixture *fx, struct keys *k, int heads)
 {
-    k->reach = REACH;
+    k->max_distance = REACH;
     k->bias = fixture_normals(fx, (size_t)heads * (2 * REACH + 1), 2);
     k->position = fixture_ints(fx, (size_t)k->n_rows);
     for (int g = 0; g < k->n_groups; g++) {
@@ -30,22 +30,22 @@ struct keys make_keys(struct fixture *fx, const struct layout *l)
         k.no_lineage &= !l->group[g].n_private;
         k.lineage_ld = elcl_max_int(k.lineage_ld, l->group[g].n_private + 1);
     }
-    k.pool_rows = shared + private + 1;
+    k.cache_rows = shared + private + 1;
     k.lineage_rows = l->n_groups + 1;
     const size_t n_lineage = (size_t)k.lineage_rows * k.lineage_ld;
     k.lineage = fixture_ints(fx, n_lineage); /* row 0 of the pool is NaN: not to be followed */
-    k.in_use = fixture_memory(fx, (size_t)k.pool_rows, sizeof(bool));
+    k.in_use = fixture_memory(fx, (size_t)k.cache_rows, sizeof(bool));
     const int32_t *lineage_row = fixture_permutation(fx, k.lineage_rows);
     const int32_t *spread = fixture_permutation(fx, private); /* lineages jump through the pool */
     int start = 1, taken = 0;
     for (int g = 0; g < l->n_groups; g++) {
         const int n_shared = l->group[g].n_shared, n_private = l->group[g].n_private;
-        k.group[g] = (struct elcl_group){.row = k.n_rows + 1,
-                                         .n_rows = l->group[g].n_rows,
-                                         .start = start,
-                                         .n_shared = n_shared,
-                                         .lineage_row = lineage_row[g],
-                                         .n_private = n_private};
+        k.group[g] = (struct elcl_row_group){.row = k.n_rows + 1,
+                                             .n_rows = l->group[g].n_rows,
+                                             .start = start,
+                                             .n_shared = n_shared,
+                                             .lineage_row = lineage_row[g],
+                                             .n_private = n_private};
         k.n_rows += l->group[g].n_rows + 1;
         k.max_rows = elcl_max_int(k.max_rows, l->group[g].n_rows);
         k.max_keys = elcl_max_int(k.max_keys, n_shared + n_private);
@@ -66,22 +66,22 @@ struct keys make_keys(struct fixture *fx, const struct layout *l)
 
 struct elcl_ref_keys ref_keys(const struct keys *k, int g, int row)
 {
-    const struct elcl_group *group = &k->group[g];
+    const struct elcl_row_group *group = &k->group[g];
     return (struct elcl_ref_keys){.start = group->start,
                                   .n_shared = group->n_shared,
                                   .lineage =
                                       k->lineage + (size_t)group->lineage_row * k->lineage_ld,
                                   .n_private = group->n_private,
                                   .bias = k->bias,
-                                  .reach = k->reach,
+                                  .max_distance = k->max_distance,
                                   .position = k->position ? k->position[row] : 0};
 }
 
 float *make_pool(struct fixture *fx, const struct keys *k, int width, enum inputs inputs,
                  enum elcl_storage storage)
 {
-    float *pool = fixture_normals(fx, (size_t)k->pool_rows * width, 1);
-    for (int row = 0; row < k->pool_rows; row++)
+    float *pool = fixture_normals(fx, (size_t)k->cache_rows * width, 1);
+    for (int row = 0; row < k->cache_rows; row++)
         for (int i = 0; i < width; i++) {
             float *v = &pool[(size_t)row * width + i];
             if (inputs == EQUAL_KEYS && row > 0)
@@ -91,10 +91,10 @@ float *make_pool(struct fixture *fx, const struct keys *k, int width, enum input
             else if (inputs == RISING && i == 0)
                 *v = (float)row; /* every block raises the maximum */
         }
-    for (int row = 0; row < k->pool_rows; row++)
+    for (int row = 0; row < k->cache_rows; row++)
         for (int i = 0; i < width && !k->in_use[row]; i++)
             pool[(size_t)row * width + i] = NAN;
-    elcl_ref_round(storage, pool, (size_t)k->pool_rows * width);
+    elcl_ref_round(storage, pool, (size_t)k->cache_rows * width);
     return pool;
 }
 
@@ -143,7 +143,7 @@ void attention_bounds(double *bound, double *p, const double *want, const float 
 
 struct elcl_buffer *upload_groups(struct fixture *fx, const struct keys *k, size_t at)
 {
-    const size_t rows_at = at + (size_t)k->n_groups * ELCL_GROUP_INTS;
+    const size_t rows_at = at + (size_t)k->n_groups * ELCL_ROW_GROUP_INTS;
     const size_t n = rows_at + (size_t)k->n_rows * ELCL_ROW_INTS;
     int32_t *step = fixture_ints(fx, n);
     memset(step, 0xff, n * sizeof(*step));
@@ -156,9 +156,10 @@ struct elcl_buffer *upload_groups(struct fixture *fx, const struct keys *k, size
 struct elcl_position_bias upload_bias(struct fixture *fx, const struct keys *k, int heads)
 {
     if (!k->bias)
-        return (struct elcl_position_bias){.reach = 0};
+        return (struct elcl_position_bias){.max_distance = 0};
     const size_t n = (size_t)heads * (2 * REACH + 1);
-    return (struct elcl_position_bias){*fixture_input(fx, k->bias, n * sizeof(float)), k->reach};
+    return (struct elcl_position_bias){*fixture_input(fx, k->bias, n * sizeof(float)),
+                                       k->max_distance};
 }
 
 struct elcl_buffer *upload_lineage(struct fixture *fx, const struct keys *k)

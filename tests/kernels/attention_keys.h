@@ -29,15 +29,15 @@ struct layout {
 /* What the host knows of one run; the rows of y that no group names are NaN. */
 struct keys {
     int n_rows; /* of e and c; rows between groups belong to none */
-    int pool_rows, lineage_rows, lineage_ld;
+    int cache_rows, lineage_rows, lineage_ld;
     int32_t *lineage;
-    struct elcl_group group[160];
+    struct elcl_row_group group[160];
     int n_groups, max_rows, max_keys;
     uint64_t total, reads; /* rows x keys, and keys, over groups */
     bool no_lineage;       /* no group has private keys, and the operation is told so */
-    bool *in_use;          /* [pool_rows] */
-    int reach;             /* of the position bias; 0: none */
-    float *bias;           /* [heads, 2 reach + 1] */
+    bool *in_use;          /* [cache_rows] */
+    int max_distance;      /* of the position bias; 0: none */
+    float *bias;           /* [heads, 2 max_distance + 1] */
     int32_t *position;     /* [n_rows] */
 };
 
@@ -51,7 +51,7 @@ void give_bias(struct fixture *fx, struct keys *k, int heads);
 struct keys make_keys(struct fixture *fx, const struct layout *l);
 /* Of a row of group g. */
 struct elcl_ref_keys ref_keys(const struct keys *k, int g, int row);
-/* Pool rows [pool_rows, width], rounded to storage. */
+/* Pool rows [cache_rows, width], rounded to storage. */
 float *make_pool(struct fixture *fx, const struct keys *k, int width, enum inputs inputs,
                  enum elcl_storage storage);
 /* Queries [n]: scores of a few units, as e . y of d terms with scale 1 / sqrt d. */

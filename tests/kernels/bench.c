@@ -229,14 +229,14 @@ static int call_mha(void *user, elcl_error *err)
 static struct elcl_buffer *make_groups(struct fixture *fx, const struct attention *a, int rows)
 {
     const int n = a->b * a->k / rows;
-    struct elcl_group *groups = fixture_memory(fx, (size_t)n, sizeof(*groups));
+    struct elcl_row_group *groups = fixture_memory(fx, (size_t)n, sizeof(*groups));
     for (int g = 0; g < n; g++)
-        groups[g] = (struct elcl_group){.row = g * rows,
-                                        .n_rows = rows,
-                                        .start = g * rows / a->k * a->s,
-                                        .n_shared = a->shared ? a->s : 0,
-                                        .lineage_row = g * rows,
-                                        .n_private = a->shared ? 0 : a->s};
+        groups[g] = (struct elcl_row_group){.row = g * rows,
+                                            .n_rows = rows,
+                                            .start = g * rows / a->k * a->s,
+                                            .n_shared = a->shared ? a->s : 0,
+                                            .lineage_row = g * rows,
+                                            .n_private = a->shared ? 0 : a->s};
     return fixture_input(fx, groups, (size_t)n * sizeof(*groups));
 }
 
@@ -254,13 +254,13 @@ static void bench_el(struct fixture *fx, const struct attention *a)
     if (!start(fx, name))
         return;
     const int r = a->b * a->k, rows = a->shared ? a->k : 1;
-    const size_t n = (size_t)r * a->h * a->d, pool_rows = (size_t)(a->shared ? a->b : r) * a->s;
+    const size_t n = (size_t)r * a->h * a->d, cache_rows = (size_t)(a->shared ? a->b : r) * a->s;
     const size_t ld = elcl_attn_el_probabilities_ld(a->s);
     const struct el_call call = {
         fx->ops,
         {.c = fixture_output(fx, NULL, n * sizeof(float)),
          .e = filled(fx, n),
-         .y = filled_state(fx, pool_rows * a->d),
+         .y = filled_state(fx, cache_rows * a->d),
          .step = make_groups(fx, a, rows),
          .lineage = a->shared ? NULL : make_lineage(fx, a),
          .lineage_ld = a->s,
@@ -285,11 +285,11 @@ static void bench_mha(struct fixture *fx, const struct attention *a)
     if (!start(fx, name))
         return;
     const int r = a->b * a->k, rows = a->shared ? a->k : 1;
-    const size_t n = (size_t)r * a->d, pool_rows = (size_t)(a->shared ? a->b : r) * a->s;
+    const size_t n = (size_t)r * a->d, cache_rows = (size_t)(a->shared ? a->b : r) * a->s;
     const struct mha_call call = {fx->ops,
                                   {.o = fixture_output(fx, NULL, n * sizeof(float)),
                                    .q = filled(fx, n),
-                                   .kv = filled_state(fx, pool_rows * 2 * a->d),
+                                   .kv = filled_state(fx, cache_rows * 2 * a->d),
                                    .step = make_groups(fx, a, rows),
                                    .lineage = make_lineage(fx, a),
                                    .lineage_ld = a->s,
@@ -302,7 +302,7 @@ static void bench_mha(struct fixture *fx, const struct attention *a)
                                    .v_at = a->d,
                                    .scale = 0.125f,
                                    .keys = (uint64_t)r * a->s,
-                                   .reads = (uint64_t)pool_rows}};
+                                   .reads = (uint64_t)cache_rows}};
     report(fx, name, call_mha, (void *)&call);
     fixture_end(fx);
 }
@@ -321,9 +321,10 @@ static void bench_packed(struct fixture *fx, int b, int h, int d, int s)
     if (!start(fx, name))
         return;
     const int r = b * s;
-    struct elcl_group *groups = fixture_memory(fx, (size_t)r, sizeof(*groups));
+    struct elcl_row_group *groups = fixture_memory(fx, (size_t)r, sizeof(*groups));
     for (int g = 0; g < r; g++)
-        groups[g] = (struct elcl_group){.row = g, .n_rows = 1, .start = g / s * s, .n_shared = s};
+        groups[g] =
+            (struct elcl_row_group){.row = g, .n_rows = 1, .start = g / s * s, .n_shared = s};
     const size_t n = (size_t)r * d;
     const struct mha_call call = {fx->ops,
                                   {.o = fixture_output(fx, NULL, n * sizeof(float)),
@@ -416,7 +417,7 @@ static struct elcl_buffer *make_step(struct fixture *fx, int r, int t)
     for (int i = 0; i < r; i++) {
         int32_t *record = step + (size_t)i * ELCL_ROW_INTS;
         record[ELCL_ROW_TOKEN] = i * 37 % 1000;
-        record[ELCL_ROW_PARENT] = record[ELCL_ROW_SLOT] = i;
+        record[ELCL_ROW_PARENT] = record[ELCL_ROW_CACHE_ROW] = i;
         record[ELCL_ROW_LENGTH] = t;
     }
     return fixture_input(fx, step, (size_t)r * ELCL_ROW_INTS * sizeof(*step));
@@ -452,7 +453,7 @@ static void bench_rows(struct fixture *fx, int r, int d)
     c.scatter = (struct elcl_scatter_args){.pool = c.add_norm.state,
                                            .x = c.add_norm.x,
                                            .step = step,
-                                           .field = ELCL_ROW_SLOT,
+                                           .field = ELCL_ROW_CACHE_ROW,
                                            .r = r,
                                            .n = d,
                                            .x_ld = d};

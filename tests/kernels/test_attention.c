@@ -33,13 +33,13 @@ static float *run_el(struct fixture *fx, const struct keys *k, const struct el *
     const struct elcl_attn_el_args args = {
         .c = fixture_output(fx, NULL, n * sizeof(float)),
         .e = fixture_input(fx, el->e, n * sizeof(float)),
-        .y = fixture_stored(fx, fx->state, el->y, (size_t)k->pool_rows * el->d),
+        .y = fixture_stored(fx, fx->state, el->y, (size_t)k->cache_rows * el->d),
         .step = upload_groups(fx, k, at),
         .groups_at = at,
         .lineage = k->no_lineage ? NULL : upload_lineage(fx, k),
         .lineage_ld = k->lineage_ld,
         .bias = &bias,
-        .rows_at = at + (size_t)k->n_groups * ELCL_GROUP_INTS,
+        .rows_at = at + (size_t)k->n_groups * ELCL_ROW_GROUP_INTS,
         .n_groups = k->n_groups,
         .max_rows = k->max_rows,
         .probabilities = fixture_output(fx, NULL, (size_t)k->n_rows * el->h * ld * sizeof(float)),
@@ -70,7 +70,7 @@ static void check_el(struct fixture *fx, const struct layout *l, int h, int d, e
     const struct el el = {h, d, (float)(1 / sqrt(d)), make_queries(fx, n, inputs),
                           make_pool(fx, &k, d, inputs, fx->state)};
     double *want = fixture_unwritten(fx, n), *bound = fixture_unwritten(fx, n);
-    double *p = fixture_doubles(fx, (size_t)k.pool_rows); /* keys are different pool rows */
+    double *p = fixture_doubles(fx, (size_t)k.cache_rows); /* keys are different cache rows */
     for (int g = 0; g < k.n_groups; g++) {
         for (int r = k.group[g].row; r < k.group[g].row + k.group[g].n_rows; r++) {
             const struct elcl_ref_keys keys = ref_keys(&k, g, r);
@@ -152,14 +152,14 @@ static float *run_mha(struct fixture *fx, const struct keys *k, const struct mha
         .o = fixture_output(fx, NULL, n * sizeof(float)),
         .q = fixture_input(fx, mha->q, (size_t)k->n_rows * mha->q_ld * sizeof(float)),
         .kv = fixture_stored(fx, mha->kv_f32 ? ELCL_F32 : fx->state, mha->kv,
-                             (size_t)k->pool_rows * mha->kv_ld),
+                             (size_t)k->cache_rows * mha->kv_ld),
         .kv_f32 = mha->kv_f32,
         .step = upload_groups(fx, k, at),
         .groups_at = at,
         .lineage = upload_lineage(fx, k),
         .lineage_ld = k->lineage_ld,
         .bias = &bias,
-        .rows_at = at + (size_t)k->n_groups * ELCL_GROUP_INTS,
+        .rows_at = at + (size_t)k->n_groups * ELCL_ROW_GROUP_INTS,
         .n_groups = k->n_groups,
         .max_rows = k->max_rows,
         .h = mha->h,
@@ -204,7 +204,7 @@ static void compare_mha(struct fixture *fx, const struct keys *keys_of, const st
     const int h = m.h, dh = m.dh;
     const size_t n = (size_t)k.n_rows * h * dh;
     double *want = fixture_unwritten(fx, n), *bound = fixture_unwritten(fx, n);
-    double *p = fixture_doubles(fx, (size_t)k.pool_rows); /* keys are different pool rows */
+    double *p = fixture_doubles(fx, (size_t)k.cache_rows); /* keys are different cache rows */
     for (int g = 0; g < k.n_groups; g++)
         for (int row = 0; row < k.group[g].n_rows; row++) {
             const int r = k.group[g].row + row;
@@ -311,16 +311,16 @@ static struct keys make_packed_keys(struct fixture *fx, const struct packed_layo
     for (int i = 0; i < l->n; i++) {
         for (int s = 0; s < l->sentence[i].n_rows; s++) {
             const int n_keys = l->sentence[i].causal ? s + 1 : l->sentence[i].n_keys;
-            k.group[k.n_groups] = (struct elcl_group){k.n_groups, 1, start, n_keys, 0, 0};
+            k.group[k.n_groups] = (struct elcl_row_group){k.n_groups, 1, start, n_keys, 0, 0};
             k.n_groups++;
             k.total += (uint64_t)n_keys;
         }
         start += elcl_max_int(l->sentence[i].n_keys, l->sentence[i].n_rows) + 1;
     }
     k.n_rows = k.n_groups;
-    k.pool_rows = start;
+    k.cache_rows = start;
     k.lineage = fixture_ints(fx, 1);
-    k.in_use = fixture_memory(fx, (size_t)k.pool_rows, sizeof(bool));
+    k.in_use = fixture_memory(fx, (size_t)k.cache_rows, sizeof(bool));
     for (int g = 0; g < k.n_groups; g++)
         for (int s = 0; s < k.group[g].n_shared; s++)
             k.in_use[k.group[g].start + s] = true;

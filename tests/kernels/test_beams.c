@@ -15,19 +15,19 @@ static void check_lineage(struct fixture *fx, int r, int max_length)
 {
     elcl_error err = {0};
     fixture_begin(fx);
-    const int ld = max_length + check_int(0, 3), rows = r + 2, pool_rows = 3 * r + 5;
+    const int ld = max_length + check_int(0, 3), rows = r + 2, cache_rows = 3 * r + 5;
     const size_t n = (size_t)rows * ld, at = (size_t)check_int(0, 9);
     int32_t *previous = fixture_ints(fx, n), *next = fixture_ints(fx, n);
-    int32_t *tokens = fixture_ints(fx, (size_t)pool_rows);
+    int32_t *tokens = fixture_ints(fx, (size_t)cache_rows);
     int32_t *fields[4];
     for (int i = 0; i < 4; i++)
         fields[i] = fixture_ints(fx, (size_t)rows);
     int32_t *token = fields[0], *parent = fields[1], *length = fields[2];
-    const int32_t *slot = fixture_permutation(fx, pool_rows);
+    const int32_t *slot = fixture_permutation(fx, cache_rows);
     for (size_t i = 0; i < n; i++)
         previous[i] = check_int(0, 1 << 20);
     memset(next, 0xff, n * sizeof(*next));
-    memset(tokens, 0xff, (size_t)pool_rows * sizeof(*tokens));
+    memset(tokens, 0xff, (size_t)cache_rows * sizeof(*tokens));
     const size_t n_step = at + (size_t)r * ELCL_ROW_INTS;
     int32_t *step = fixture_ints(fx, n_step);
     for (int i = 0; i < r; i++) {
@@ -37,7 +37,7 @@ static void check_lineage(struct fixture *fx, int r, int max_length)
         int32_t *record = step + at + (size_t)i * ELCL_ROW_INTS;
         record[ELCL_ROW_TOKEN] = token[i];
         record[ELCL_ROW_PARENT] = parent[i];
-        record[ELCL_ROW_SLOT] = slot[i];
+        record[ELCL_ROW_CACHE_ROW] = slot[i];
         record[ELCL_ROW_LENGTH] = length[i];
     }
     const struct elcl_ref_lineage_args ref = {next, tokens, previous, token, parent,
@@ -45,7 +45,7 @@ static void check_lineage(struct fixture *fx, int r, int max_length)
     const struct elcl_lineage_args args = {
         .next = fixture_output(fx, NULL, n * sizeof(*next)),
         .previous = upload_ints(fx, previous, n),
-        .tokens = fixture_output(fx, NULL, (size_t)pool_rows * sizeof(*tokens)),
+        .tokens = fixture_output(fx, NULL, (size_t)cache_rows * sizeof(*tokens)),
         .step = upload_ints(fx, step, n_step),
         .rows_at = at,
         .r = r,
@@ -54,7 +54,7 @@ static void check_lineage(struct fixture *fx, int r, int max_length)
     elcl_ref_lineage(&ref);
     CHECK(!elcl_op_lineage(fx->ops, &args, &err), "%s", err.msg);
     check_bytes("next", fixture_read(fx, args.next), next, n, 4);
-    check_bytes("tokens", fixture_read(fx, args.tokens), tokens, (size_t)pool_rows, 4);
+    check_bytes("tokens", fixture_read(fx, args.tokens), tokens, (size_t)cache_rows, 4);
     fixture_end(fx);
 }
 
@@ -65,7 +65,7 @@ static void check_reorder(struct fixture *fx, int r, size_t ld, size_t n)
     const int rows = r + 1;
     const size_t all = (size_t)rows * ld, at = (size_t)check_int(0, 9);
     const size_t bytes = elcl_ref_bytes(fx->state);
-    const int field = check_int(0, 1) ? ELCL_ROW_PARENT : ELCL_ROW_SLOT;
+    const int field = check_int(0, 1) ? ELCL_ROW_PARENT : ELCL_ROW_CACHE_ROW;
     void *previous = fixture_memory(fx, all, bytes), *next = fixture_memory(fx, all, bytes);
     elcl_ref_store(fx->state, fixture_normals(fx, all, 1), previous, all);
     memset(next, 0xff, all * bytes);

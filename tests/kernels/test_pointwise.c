@@ -99,10 +99,10 @@ static struct elcl_buffer *make_records(struct fixture *fx, size_t at, int r,
 }
 
 /* A pool that the operation writes rows of: the state must be the row's own f32 result, rounded. */
-static void check_state(struct fixture *fx, const struct elcl_buffer *pool, int pool_rows,
+static void check_state(struct fixture *fx, const struct elcl_buffer *pool, int cache_rows,
                         const float *rows, const int32_t *slot, int r, int d)
 {
-    const size_t bytes = elcl_ref_bytes(fx->state), n = (size_t)pool_rows * d;
+    const size_t bytes = elcl_ref_bytes(fx->state), n = (size_t)cache_rows * d;
     void *want = fixture_memory(fx, n, bytes);
     memset(want, 0xff, n * bytes);
     elcl_ref_scatter(fx->state, want, slot, rows, r, d, d, 0);
@@ -114,7 +114,7 @@ static void check_add_norm(struct fixture *fx, int r, int d, enum norm_kind kind
     elcl_error err = {0};
     fixture_begin(fx);
     const size_t n = (size_t)r * d, at = (size_t)check_int(0, 9);
-    const int pool_rows = r + 3;
+    const int cache_rows = r + 3;
     float *x = fixture_floats(fx, n), *y = fixture_floats(fx, n);
     double *want = fixture_doubles(fx, n), *bound = fixture_doubles(fx, n),
            *v = fixture_doubles(fx, n);
@@ -130,10 +130,10 @@ static void check_add_norm(struct fixture *fx, int r, int d, enum norm_kind kind
     for (int row = 0; row < r; row++)
         norm_bounds(bound + (size_t)row * d, v + (size_t)row * d, want + (size_t)row * d,
                     norm.given, d);
-    const int32_t *slot = fixture_permutation(fx, pool_rows);
-    const int32_t *const fields[ELCL_ROW_INTS] = {[ELCL_ROW_SLOT] = slot};
+    const int32_t *slot = fixture_permutation(fx, cache_rows);
+    const int32_t *const fields[ELCL_ROW_INTS] = {[ELCL_ROW_CACHE_ROW] = slot};
     struct elcl_buffer *pool =
-        fixture_output(fx, NULL, (size_t)pool_rows * d * elcl_ref_bytes(fx->state));
+        fixture_output(fx, NULL, (size_t)cache_rows * d * elcl_ref_bytes(fx->state));
     const struct elcl_add_norm_args args = {.x = fixture_output(fx, x, n * sizeof(float)),
                                             .y = fixture_input(fx, y, n * sizeof(float)),
                                             .state = with_state ? pool : NULL,
@@ -145,7 +145,7 @@ static void check_add_norm(struct fixture *fx, int r, int d, enum norm_kind kind
     CHECK(!elcl_op_add_norm(fx->ops, &args, &err), "%s", err.msg);
     const float *got = fixture_read(fx, args.x);
     check_bounded("x", got, want, bound, n);
-    check_state(fx, pool, pool_rows, got, slot, with_state ? r : 0, d);
+    check_state(fx, pool, cache_rows, got, slot, with_state ? r : 0, d);
     fixture_end(fx);
 }
 
@@ -179,7 +179,7 @@ static void check_embed(struct fixture *fx, const struct embed_shape *s)
 {
     elcl_error err = {0};
     fixture_begin(fx);
-    const int n_positions = 9, offset = 2, pool_rows = s->r + 2;
+    const int n_positions = 9, offset = 2, cache_rows = s->r + 2;
     const size_t n = (size_t)s->r * s->d, at = (size_t)check_int(0, 9);
     int32_t *token = fixture_ints(fx, (size_t)s->r), *position = fixture_ints(fx, (size_t)s->r);
     for (int i = 0; i < s->r; i++) {
@@ -206,11 +206,11 @@ static void check_embed(struct fixture *fx, const struct embed_shape *s)
     for (size_t i = 0; i < n; i++)
         want[i] = (double)given[i];
     embed_reference(fx, &ref, want, bound);
-    const int32_t *slot = fixture_permutation(fx, pool_rows);
+    const int32_t *slot = fixture_permutation(fx, cache_rows);
     const int32_t *const fields[ELCL_ROW_INTS] = {
-        [ELCL_ROW_TOKEN] = token, [ELCL_ROW_POSITION] = position, [ELCL_ROW_SLOT] = slot};
+        [ELCL_ROW_TOKEN] = token, [ELCL_ROW_POSITION] = position, [ELCL_ROW_CACHE_ROW] = slot};
     struct elcl_buffer *pool =
-        fixture_output(fx, NULL, (size_t)pool_rows * s->d * elcl_ref_bytes(fx->state));
+        fixture_output(fx, NULL, (size_t)cache_rows * s->d * elcl_ref_bytes(fx->state));
     const struct elcl_embed_args args = {
         .x = fixture_output(fx, s->tokens ? NULL : given, n * sizeof(float)),
         .state = s->state ? pool : NULL,
@@ -228,7 +228,7 @@ static void check_embed(struct fixture *fx, const struct embed_shape *s)
     CHECK(!elcl_op_embed(fx->ops, &args, &err), "%s", err.msg);
     const float *got = fixture_read(fx, args.x);
     check_bounded("x", got, want, bound, n);
-    check_state(fx, pool, pool_rows, got, slot, s->state ? s->r : 0, s->d);
+    check_state(fx, pool, cache_rows, got, slot, s->state ? s->r : 0, s->d);
     fixture_end(fx);
 }
 
@@ -247,20 +247,20 @@ static void check_scatter(struct fixture *fx, int r, int n, int gap)
 {
     elcl_error err = {0};
     fixture_begin(fx);
-    const int x_ld = n + 2 * gap, pool_rows = 2 * r + 1, x_at = gap;
+    const int x_ld = n + 2 * gap, cache_rows = 2 * r + 1, x_at = gap;
     const size_t at = (size_t)check_int(0, 9), bytes = elcl_ref_bytes(fx->state);
-    const size_t n_pool = (size_t)pool_rows * n;
+    const size_t n_cache = (size_t)cache_rows * n;
     float *x = fixture_floats(fx, (size_t)r * x_ld);
     fill_edges(x, (size_t)r * x_ld);
-    const int32_t *map = fixture_permutation(fx, pool_rows);
-    const int field = gap ? ELCL_ROW_SLOT : ELCL_ROW_PARENT;
+    const int32_t *map = fixture_permutation(fx, cache_rows);
+    const int field = gap ? ELCL_ROW_CACHE_ROW : ELCL_ROW_PARENT;
     const int32_t *fields[ELCL_ROW_INTS] = {0};
     fields[field] = map;
-    void *want = fixture_memory(fx, n_pool, bytes);
-    memset(want, 0xff, n_pool * bytes);
+    void *want = fixture_memory(fx, n_cache, bytes);
+    memset(want, 0xff, n_cache * bytes);
     elcl_ref_scatter(fx->state, want, map, x, r, n, x_ld, x_at);
     const struct elcl_scatter_args args = {
-        .pool = fixture_output(fx, NULL, n_pool * bytes),
+        .pool = fixture_output(fx, NULL, n_cache * bytes),
         .x = fixture_input(fx, x, (size_t)r * x_ld * sizeof(float)),
         .step = make_records(fx, at, r, fields),
         .rows_at = at,
@@ -270,7 +270,7 @@ static void check_scatter(struct fixture *fx, int r, int n, int gap)
         .x_ld = x_ld,
         .x_at = x_at};
     CHECK(!elcl_op_scatter(fx->ops, &args, &err), "%s", err.msg);
-    check_bytes("pool", fixture_read(fx, args.pool), want, n_pool, bytes);
+    check_bytes("pool", fixture_read(fx, args.pool), want, n_cache, bytes);
     fixture_end(fx);
 }
 

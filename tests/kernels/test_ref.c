@@ -132,7 +132,7 @@ static void test_attention_values(void)
     /* ln 5, ln 2 and 0 by distances -1, 0 and 1 make all weights alike: of key 2 behind key 1 */
     const float bias[] = {7, 7, 7, 1.6094379124341003f, 0.91629073187415511f, 0};
     keys.bias = bias;
-    keys.reach = keys.position = 1;
+    keys.max_distance = keys.position = 1;
     const float queries[] = {9, 9, 1, 0};
     double both[4];
     elcl_ref_attn_el(both, queries, y, &keys, 2, 2, 1);

@@ -144,26 +144,26 @@ static struct rows make_rows(struct fixture *fx, int r, int v, int width, enum l
     return rows;
 }
 
-/* Histories go to random pool rows through the lineage table; of some rows a beginning of any
- * length is a prompt in neighboring pool rows. */
+/* Histories go to random cache rows through the lineage table; of some rows a beginning of any
+ * length is a prompt in neighboring cache rows. */
 static struct candidate *run_select(struct fixture *fx, const struct rows *rows)
 {
     elcl_error err = {0};
-    const int r = rows->r, ld = MAX_LENGTH + 1, n_pool = r * MAX_LENGTH + 3;
+    const int r = rows->r, ld = MAX_LENGTH + 1, n_cache = r * MAX_LENGTH + 3;
     const size_t rows_at = (size_t)check_int(0, 9);
     const size_t rules_at = rows_at + (size_t)r * ELCL_ROW_INTS + (size_t)check_int(0, 9);
     const size_t lists_at = rules_at + (size_t)r * ELCL_RULES_INTS;
     const size_t n_step = lists_at + (size_t)r * N_LISTS * MAX_LIST;
     int32_t *step = fixture_ints(fx, n_step), *lineage = fixture_ints(fx, (size_t)r * ld);
-    int32_t *tokens = fixture_ints(fx, 2 * (size_t)n_pool);
-    const int32_t *spread = fixture_permutation(fx, n_pool);
+    int32_t *tokens = fixture_ints(fx, 2 * (size_t)n_cache);
+    const int32_t *spread = fixture_permutation(fx, n_cache);
     memset(step, 0xff, n_step * sizeof(*step));
     for (int i = 0; i < r; i++) {
         const int n_prompt = i % 3 == 2 ? check_int(0, rows->length[i] - 1) : 0;
         int32_t *record = step + rows_at + (size_t)i * ELCL_ROW_INTS;
         const int32_t *history = rows->history + (size_t)i * MAX_LENGTH;
         record[ELCL_ROW_LENGTH] = rows->length[i] - n_prompt;
-        record[ELCL_ROW_PROMPT] = n_pool + i * MAX_LENGTH;
+        record[ELCL_ROW_PROMPT] = n_cache + i * MAX_LENGTH;
         record[ELCL_ROW_N_PROMPT] = n_prompt;
         memcpy(tokens + record[ELCL_ROW_PROMPT], history, (size_t)n_prompt * sizeof(*tokens));
         const int32_t at = (int32_t)lists_at + i * N_LISTS * MAX_LIST;
@@ -188,7 +188,7 @@ static struct candidate *run_select(struct fixture *fx, const struct rows *rows)
         .rules_at = rules_at,
         .lineage = fixture_input(fx, lineage, (size_t)r * ld * sizeof(*lineage)),
         .lineage_ld = ld,
-        .tokens = fixture_input(fx, tokens, 2 * (size_t)n_pool * sizeof(*tokens)),
+        .tokens = fixture_input(fx, tokens, 2 * (size_t)n_cache * sizeof(*tokens)),
         .r = r,
         .v = rows->v,
         .width = rows->width,

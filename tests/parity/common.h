@@ -126,14 +126,14 @@ struct driver_row {
 
 struct driver {
     elcl_model *model;
-    struct elcl_run run;
+    struct elcl_state state;
     const struct tokens *sources;
     int n_sources;
     int length; /* tokens of every row */
     int n_rows;
     int *sentence;          /* [R] */
     struct tokens *history; /* [R] tokens of each row so far */
-    struct tokens *slots;   /* [R] pool row of each of them */
+    struct tokens *slots;   /* [R] cache row of each of them */
     float *encoded;         /* [sum of sources, D] */
     float *logits;          /* [R, V] */
     struct elcl_records step, encode;

@@ -6,7 +6,7 @@
 #include "search/rules.h"
 
 #define STEP_INTS ELCL_STEP_INTS
-#define ENCODE_INTS (ELCL_ROW_INTS + ELCL_GROUP_INTS)
+#define ENCODE_INTS (ELCL_ROW_INTS + ELCL_ROW_GROUP_INTS)
 
 bool driver_create(struct driver *driver, elcl_model *model, const struct tokens *sources,
                    int n_sources, int beams, int length)
@@ -26,7 +26,8 @@ bool driver_create(struct driver *driver, elcl_model *model, const struct tokens
     elcl_error err = {0};
     int rc = elcl_ops_clone(model->ops, false, &ops, &err);
     if (!rc)
-        rc = elcl_run_init(&d.run, &model->arch, &model->weights, model->attention, &c, ops, &err);
+        rc = elcl_state_init(&d.state, &model->arch, &model->weights, model->attention, &c, ops,
+                             &err);
     if (rc)
         elcl_ops_destroy(&ops);
     d.sentence = elcl_calloc(rows, sizeof(*d.sentence));
@@ -42,7 +43,7 @@ bool driver_create(struct driver *driver, elcl_model *model, const struct tokens
 
 void driver_finish(struct driver *driver)
 {
-    elcl_run_finish(&driver->run);
+    elcl_state_finish(&driver->state);
     elcl_free(driver->sentence);
     elcl_free(driver->history);
     elcl_free(driver->slots);
@@ -66,9 +67,9 @@ static void put(struct elcl_records *records, size_t at, const void *ints, size_
     memcpy(records->data + at, ints, bytes);
 }
 
-static void put_group(struct elcl_records *records, size_t at, int i, struct elcl_group group)
+static void put_group(struct elcl_records *records, size_t at, int i, struct elcl_row_group group)
 {
-    put(records, at + (size_t)i * ELCL_GROUP_INTS, &group, sizeof(group));
+    put(records, at + (size_t)i * ELCL_ROW_GROUP_INTS, &group, sizeof(group));
 }
 
 /* Tokens of a decoder-only model's source before the one that its first step takes. */
@@ -81,29 +82,30 @@ static int prompt_of(const struct driver *d, int sentence)
 static void prompt_records(struct driver *d)
 {
     struct elcl_records *records = &d->encode;
-    const struct elcl_capacity *c = &d->run.capacity;
+    const struct elcl_capacity *c = &d->state.capacity;
     *records = (struct elcl_records){.data = records->data, .buffer = ELCL_B_ENCODE};
     records->self_at = (size_t)c->encode_rows * ELCL_ROW_INTS;
     for (int i = 0; i < d->n_sources; i++) {
         const int pool = elcl_capacity_prompt_at(c, i);
         const int cache =
-            d->run.variant->pool_by_row ? i * elcl_capacity_row_cache(&d->model->arch, c) : pool;
+            d->state.variant->cache_by_row ? i * elcl_capacity_row_cache(&d->model->arch, c) : pool;
         for (int s = 0; s < prompt_of(d, i); s++) {
             const int r = records->n_rows++;
             const int32_t row[ELCL_ROW_INTS] = {
                 [ELCL_ROW_TOKEN] = d->sources[i].ids[s],
                 [ELCL_ROW_POSITION] = s,
-                [ELCL_ROW_SLOT] = pool + s,
-                [ELCL_ROW_CACHE] = cache + s,
+                [ELCL_ROW_CACHE_ROW] = pool + s,
+                [ELCL_ROW_KV_ROW] = cache + s,
             };
             put(records, (size_t)r * ELCL_ROW_INTS, row, sizeof(row));
-            put_group(records, records->self_at, r, (struct elcl_group){r, 1, cache, s + 1, 0, 0});
+            put_group(records, records->self_at, r,
+                      (struct elcl_row_group){r, 1, cache, s + 1, 0, 0});
             records->self_keys += (uint64_t)s + 1;
             records->max_keys = elcl_max_int(records->max_keys, s + 1);
         }
     }
     records->n_self = records->n_rows;
-    records->n = records->self_at + (size_t)records->n_rows * ELCL_GROUP_INTS;
+    records->n = records->self_at + (size_t)records->n_rows * ELCL_ROW_GROUP_INTS;
 }
 
 /* Source tokens of all sentences, packed; at the first step row i is sentence i. */
@@ -111,7 +113,7 @@ static void encode_records(struct driver *d)
 {
     struct elcl_records *records = &d->encode;
     *records = (struct elcl_records){.data = records->data};
-    records->self_at = (size_t)d->run.capacity.encode_rows * ELCL_ROW_INTS;
+    records->self_at = (size_t)d->state.capacity.encode_rows * ELCL_ROW_INTS;
     for (int i = 0; i < d->n_sources; i++) {
         const int first = records->n_rows, n = d->sources[i].n;
         for (int s = 0; s < n; s++) {
@@ -119,22 +121,22 @@ static void encode_records(struct driver *d)
             const int32_t row[ELCL_ROW_INTS] = {
                 [ELCL_ROW_TOKEN] = d->sources[i].ids[s],
                 [ELCL_ROW_POSITION] = s,
-                [ELCL_ROW_SLOT] = i * d->run.capacity.max_source + s,
+                [ELCL_ROW_CACHE_ROW] = i * d->state.capacity.max_source + s,
                 [ELCL_ROW_LENGTH] = n,
             };
             put(records, (size_t)r * ELCL_ROW_INTS, row, sizeof(row));
-            put_group(records, records->self_at, r, (struct elcl_group){r, 1, first, n, 0, 0});
+            put_group(records, records->self_at, r, (struct elcl_row_group){r, 1, first, n, 0, 0});
         }
         records->self_keys += (uint64_t)n * (uint64_t)n;
     }
     records->n_self = records->n_rows;
-    records->n = records->self_at + (size_t)records->n_rows * ELCL_GROUP_INTS;
+    records->n = records->self_at + (size_t)records->n_rows * ELCL_ROW_GROUP_INTS;
 }
 
-/* Histories and pool rows of the new rows; `k` counts the rows of a sentence. */
+/* Histories and cache rows of the new rows; `k` counts the rows of a sentence. */
 static void follow(struct driver *d, const struct driver_row *rows, int n_rows)
 {
-    const struct elcl_capacity *c = &d->run.capacity;
+    const struct elcl_capacity *c = &d->state.capacity;
     struct tokens *history = elcl_calloc((size_t)elcl_capacity_rows(c), sizeof(*history));
     struct tokens *slots = elcl_calloc((size_t)elcl_capacity_rows(c), sizeof(*slots));
     for (int r = 0, k = 0; r < n_rows; r++) {
@@ -163,8 +165,8 @@ static void step_row(struct driver *d, int r, int parent)
                                                   .pad_token = -1,
                                                   .unk_token = -1};
     struct elcl_records *records = &d->step;
-    const struct elcl_attention_variant *variant = d->run.variant;
-    const struct elcl_capacity *c = &d->run.capacity;
+    const struct elcl_attention_variant *variant = d->state.variant;
+    const struct elcl_capacity *c = &d->state.capacity;
     const int i = d->sentence[r], n = d->length, slot = d->slots[r].ids[n - 1];
     const int n_prompt = prompt_of(d, i), keys = n_prompt + n;
     const int prompt = n_prompt ? elcl_capacity_prompt_at(c, i) : 0;
@@ -173,20 +175,20 @@ static void step_row(struct driver *d, int r, int parent)
         [ELCL_ROW_TOKEN] = d->history[r].ids[n - 1],
         [ELCL_ROW_POSITION] = keys - 1,
         [ELCL_ROW_PARENT] = parent,
-        [ELCL_ROW_SLOT] = slot,
+        [ELCL_ROW_CACHE_ROW] = slot,
         [ELCL_ROW_LENGTH] = n,
-        [ELCL_ROW_CACHE] = variant->pool_by_row ? cache + keys - 1 : slot,
+        [ELCL_ROW_KV_ROW] = variant->cache_by_row ? cache + keys - 1 : slot,
         [ELCL_ROW_PROMPT] = prompt,
         [ELCL_ROW_N_PROMPT] = n_prompt,
     };
     put(records, records->rows_at + (size_t)r * ELCL_ROW_INTS, row, sizeof(row));
     put(records, records->rules_at + (size_t)r * ELCL_RULES_INTS, &neutral, sizeof(neutral));
     put_group(records, records->self_at, r,
-              variant->pool_by_row ? (struct elcl_group){r, 1, cache, keys, 0, 0}
-                                   : (struct elcl_group){r, 1, prompt, n_prompt, r, n});
-    if (variant->pool_by_row && !d->model->arch.decoder_only)
+              variant->cache_by_row ? (struct elcl_row_group){r, 1, cache, keys, 0, 0}
+                                    : (struct elcl_row_group){r, 1, prompt, n_prompt, r, n});
+    if (variant->cache_by_row && !d->model->arch.decoder_only)
         put_group(records, records->cross_at, records->n_cross++,
-                  (struct elcl_group){r, 1, r * c->max_source, d->sources[i].n, 0, 0});
+                  (struct elcl_row_group){r, 1, r * c->max_source, d->sources[i].n, 0, 0});
     records->self_keys += (uint64_t)keys;
     records->max_keys = elcl_max_int(records->max_keys, keys);
     records->cross_keys += (uint64_t)d->sources[i].n;
@@ -203,8 +205,8 @@ static void step_records(struct driver *d, const struct driver_row *rows)
                                      .max_length = d->length,
                                      .width = 1};
     records->self_at = n * ELCL_ROW_INTS;
-    records->cross_at = records->self_at + n * ELCL_GROUP_INTS;
-    records->rules_at = records->cross_at + n * ELCL_GROUP_INTS;
+    records->cross_at = records->self_at + n * ELCL_ROW_GROUP_INTS;
+    records->rules_at = records->cross_at + n * ELCL_ROW_GROUP_INTS;
     records->n = records->rules_at + n * ELCL_RULES_INTS;
     for (int r = 0; r < d->n_rows; r++)
         step_row(d, r, d->length > 1 ? rows[r].parent : 0);
@@ -212,10 +214,10 @@ static void step_records(struct driver *d, const struct driver_row *rows)
         if (r + 1 < d->n_rows && d->sentence[r + 1] == d->sentence[r])
             continue;
         const int i = d->sentence[r], n_rows = r + 1 - first;
-        if (!d->run.variant->pool_by_row && !d->model->arch.decoder_only)
+        if (!d->state.variant->cache_by_row && !d->model->arch.decoder_only)
             put_group(records, records->cross_at, records->n_cross++,
-                      (struct elcl_group){first, n_rows, i * d->run.capacity.max_source,
-                                          d->sources[i].n, 0, 0});
+                      (struct elcl_row_group){first, n_rows, i * d->state.capacity.max_source,
+                                              d->sources[i].n, 0, 0});
         records->max_rows = elcl_max_int(records->max_rows, n_rows);
         first = r + 1;
     }
@@ -226,7 +228,7 @@ static bool check_candidates(struct driver *d, elcl_error *err)
 {
     const int v = d->model->arch.vocabulary;
     struct elcl_candidate *best = elcl_calloc((size_t)d->n_rows, sizeof(*best));
-    bool ok = !elcl_ops_download(d->run.ops, &d->run.buffers[ELCL_B_CANDIDATES], best,
+    bool ok = !elcl_ops_download(d->state.ops, &d->state.buffers[ELCL_B_CANDIDATES], best,
                                  (size_t)d->n_rows * sizeof(*best), err);
     for (int r = 0; ok && r < d->n_rows; r++) {
         const float *logits = d->logits + (size_t)r * (size_t)v;
@@ -249,19 +251,19 @@ bool driver_step(struct driver *d, const struct driver_row *rows, int n_rows)
     int rc;
     follow(d, rows, n_rows);
     step_records(d, rows);
-    ELCL_TRY(elcl_decoder_begin(&d->run, &d->step, &err));
+    ELCL_TRY(elcl_decoder_begin(&d->state, &d->step, &err));
     if (first && d->model->arch.decoder_only) {
         prompt_records(d);
-        ELCL_TRY(elcl_decoder_prefill(&d->run, &d->encode, &err));
+        ELCL_TRY(elcl_decoder_prefill(&d->state, &d->encode, &err));
     } else if (first) {
         encode_records(d);
-        ELCL_TRY(elcl_encoder_run(&d->run, &d->encode, &err));
+        ELCL_TRY(elcl_encoder_run(&d->state, &d->encode, &err));
         ELCL_TRY(elcl_ops_download(
-            d->run.ops, &d->run.buffers[d->run.h], d->encoded,
+            d->state.ops, &d->state.buffers[d->state.h], d->encoded,
             (size_t)d->encode.n_rows * (size_t)d->model->arch.d * sizeof(float), &err));
     }
-    ELCL_TRY(elcl_decoder_step(&d->run, &d->step, &err));
-    ELCL_TRY(elcl_ops_download(d->run.ops, &d->run.buffers[ELCL_B_LOGITS], d->logits,
+    ELCL_TRY(elcl_decoder_step(&d->state, &d->step, &err));
+    ELCL_TRY(elcl_ops_download(d->state.ops, &d->state.buffers[ELCL_B_LOGITS], d->logits,
                                (size_t)n_rows * v * sizeof(float), &err));
     return check_candidates(d, &err);
 fail:

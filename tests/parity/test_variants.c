@@ -142,11 +142,11 @@ struct comparison {
 /* A pool of state rows from the device. */
 static bool read_pool(struct comparison *c, int buffer, float **values)
 {
-    const struct elcl_buffer *b = &c->driver.run.buffers[buffer];
+    const struct elcl_buffer *b = &c->driver.state.buffers[buffer];
     const size_t n = b->bytes / elcl_ref_bytes(c->state);
     elcl_error err = {0};
     void *bits = elcl_calloc(b->bytes, 1);
-    const int rc = elcl_ops_download(c->driver.run.ops, b, bits, b->bytes, &err);
+    const int rc = elcl_ops_download(c->driver.state.ops, b, bits, b->bytes, &err);
     elcl_free(*values);
     *values = elcl_calloc(n, sizeof(**values));
     if (!rc)
@@ -167,15 +167,16 @@ static bool read_pools(struct comparison *c)
 
 static const float *source_row(const struct comparison *c, int layer, int r, int s)
 {
-    const int of = c->driver.run.variant->pool_by_row ? r : c->driver.sentence[r];
-    const size_t row = (size_t)of * (size_t)c->driver.run.capacity.max_source + (size_t)s;
+    const int of = c->driver.state.variant->cache_by_row ? r : c->driver.sentence[r];
+    const size_t row = (size_t)of * (size_t)c->driver.state.capacity.max_source + (size_t)s;
     return c->source[layer] + row * (size_t)c->width;
 }
 
 static const float *self_row(const struct comparison *c, int layer, int r, int t)
 {
-    const bool by_row = c->driver.run.variant->pool_by_row;
-    const int row = by_row ? r * c->driver.run.capacity.max_target + t : c->driver.slots[r].ids[t];
+    const bool by_row = c->driver.state.variant->cache_by_row;
+    const int row =
+        by_row ? r * c->driver.state.capacity.max_target + t : c->driver.slots[r].ids[t];
     return c->self[layer] + (size_t)row * (size_t)c->width;
 }
 

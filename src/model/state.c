@@ -1,4 +1,4 @@
-#include "model/run_state.h"
+#include "model/state.h"
 
 #include <math.h>
 
@@ -12,7 +12,7 @@ size_t elcl_capacity_step(const struct elcl_capacity *c)
            (size_t)c->sentences * (size_t)c->max_source;
 }
 
-int elcl_run_n_buffers(const struct elcl_arch *arch)
+int elcl_state_n_buffers(const struct elcl_arch *arch)
 {
     return ELCL_B_LAYERS + 2 * arch->decoder_layers;
 }
@@ -32,13 +32,13 @@ static void put(struct elcl_buffer_spec *specs, int at, const char *label,
 }
 
 static void state_buffers(const struct elcl_arch *arch, enum elcl_attention attention,
-                          enum elcl_storage state, const struct elcl_capacity *c,
+                          enum elcl_storage state_storage, const struct elcl_capacity *c,
                           struct elcl_buffer_spec *specs)
 {
     const size_t d = (size_t)arch->d, b = (size_t)c->sentences, s = (size_t)c->max_source;
     const size_t inner = (size_t)elcl_arch_inner(arch, arch->decoder_heads);
     const size_t r = (size_t)elcl_capacity_rows(c), t = (size_t)c->max_target;
-    const size_t element = elcl_storage_bytes(state);
+    const size_t element = elcl_storage_bytes(state_storage);
     const bool el = attention == ELCL_ATTN_EL, beam = attention == ELCL_ATTN_MHA_BEAM;
     const bool only = arch->decoder_only;
     const size_t rows = beam ? r * (size_t)elcl_capacity_row_cache(arch, c)
@@ -67,8 +67,8 @@ static int widest_heads(const struct elcl_arch *arch)
 
 /* A GEMM's input in the type of its weights, of the GEMM that takes most: widths of a layer, of the
  * head, and of all heads' contexts. */
-static size_t narrow_bytes(const struct elcl_arch *arch, enum elcl_attention attention,
-                           const struct elcl_capacity *c)
+static size_t rounded_bytes(const struct elcl_arch *arch, enum elcl_attention attention,
+                            const struct elcl_capacity *c)
 {
     const int r = elcl_capacity_rows(c), rows = elcl_max_int(r, c->encode_rows);
     const int ffn = elcl_max_int(arch->encoder_ffn, arch->decoder_ffn);
@@ -120,7 +120,7 @@ static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention 
                                                    : 0;
     put(specs, ELCL_B_STEP, "step records", w, product(elcl_capacity_step(c), i, 1, 1));
     put(specs, ELCL_B_ENCODE, "encode records", w,
-        product(encode, ELCL_ROW_INTS + ELCL_GROUP_INTS, i, 1));
+        product(encode, ELCL_ROW_INTS + ELCL_ROW_GROUP_INTS, i, 1));
     put(specs, ELCL_B_X, "x", w, product(rows, d, f, 1));
     put(specs, ELCL_B_Y, "y", w, product(rows, y, f, 1));
     put(specs, ELCL_B_H, "h", w, arch->pre_norm ? product(rows, d, f, 1) : 0);
@@ -135,7 +135,8 @@ static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention 
     put(specs, ELCL_B_CANDIDATES, "candidates", w, product(r, (size_t)c->width, 2 * i, 1));
     put(specs, ELCL_B_LINEAGE, "lineage", w, product(r, t, i, 1));
     put(specs, ELCL_B_LINEAGE_NEXT, "lineage", w, product(r, t, i, 1));
-    put(specs, ELCL_B_ROUNDED, "narrow rows", w, c->narrow ? narrow_bytes(arch, attention, c) : 0);
+    put(specs, ELCL_B_ROUNDED, "rounded rows", w,
+        c->rounds_inputs ? rounded_bytes(arch, attention, c) : 0);
     put(specs, ELCL_B_TOKENS, "tokens", w,
         product(r * t + (size_t)c->sentences * (size_t)elcl_capacity_prompt(arch, c), i, 1, 1));
 }
@@ -156,14 +157,14 @@ static void score_buffers(const struct elcl_arch *arch, const struct elcl_capaci
         product(rows, (size_t)arch->d, sizeof(float), 1));
 }
 
-bool elcl_run_buffers(const struct elcl_arch *arch, enum elcl_attention attention,
-                      enum elcl_storage state, const struct elcl_capacity *capacity,
-                      struct elcl_buffer_spec *specs)
+bool elcl_state_buffers(const struct elcl_arch *arch, enum elcl_attention attention,
+                        enum elcl_storage state_storage, const struct elcl_capacity *capacity,
+                        struct elcl_buffer_spec *specs)
 {
-    const int n = elcl_run_n_buffers(arch);
+    const int n = elcl_state_n_buffers(arch);
     for (int i = 0; i < n; i++)
         specs[i] = (struct elcl_buffer_spec){"", ELCL_BUFFERS_WORKSPACE, 0};
-    state_buffers(arch, attention, state, capacity, specs);
+    state_buffers(arch, attention, state_storage, capacity, specs);
     workspace_buffers(arch, attention, capacity, specs);
     if (capacity->score_block)
         score_buffers(arch, capacity, specs);
@@ -173,34 +174,34 @@ bool elcl_run_buffers(const struct elcl_arch *arch, enum elcl_attention attentio
     return true;
 }
 
-static int create_buffers(struct elcl_run *run, struct elcl_ops *ops,
+static int create_buffers(struct elcl_state *state, struct elcl_ops *ops,
                           const struct elcl_buffer_spec *specs, elcl_error *err)
 {
     int rc = ELCL_OK;
-    for (int i = 0; !rc && i < run->n_buffers; i++) {
+    for (int i = 0; !rc && i < state->n_buffers; i++) {
         if (i == ELCL_B_ROUNDED)
             rc = elcl_ops_reserve_rounded(ops, specs[i].bytes, err);
         else if (specs[i].bytes)
-            rc = elcl_buffer_create(ops->device, specs[i].label, specs[i].bytes, &run->buffers[i],
+            rc = elcl_buffer_create(ops->device, specs[i].label, specs[i].bytes, &state->buffers[i],
                                     err);
     }
     return rc;
 }
 
-int elcl_run_init(struct elcl_run *run, const struct elcl_arch *arch,
-                  const struct elcl_weights *weights, enum elcl_attention attention,
-                  const struct elcl_capacity *capacity, struct elcl_ops *ops, elcl_error *err)
+int elcl_state_init(struct elcl_state *state, const struct elcl_arch *arch,
+                    const struct elcl_weights *weights, enum elcl_attention attention,
+                    const struct elcl_capacity *capacity, struct elcl_ops *ops, elcl_error *err)
 {
-    struct elcl_run r = {.arch = arch,
-                         .weights = weights,
-                         .variant = elcl_attention_variant(attention),
-                         .capacity = *capacity,
-                         .n_buffers = elcl_run_n_buffers(arch),
-                         .h = arch->pre_norm ? ELCL_B_H : ELCL_B_X};
+    struct elcl_state r = {.arch = arch,
+                           .weights = weights,
+                           .variant = elcl_attention_variant(attention),
+                           .capacity = *capacity,
+                           .n_buffers = elcl_state_n_buffers(arch),
+                           .h = arch->pre_norm ? ELCL_B_H : ELCL_B_X};
     struct elcl_buffer_spec *specs = elcl_calloc((size_t)r.n_buffers, sizeof(*specs));
     r.buffers = elcl_calloc((size_t)r.n_buffers, sizeof(*r.buffers));
     int rc = specs && r.buffers ? ELCL_OK : elcl_fail_nomem(err);
-    if (!rc && !elcl_run_buffers(arch, attention, ops->state, capacity, specs))
+    if (!rc && !elcl_state_buffers(arch, attention, ops->state, capacity, specs))
         rc = elcl_fail(err, ELCL_E_DEVICE_NOMEM,
                        "a batch of %d sentences with %d beams, %d source "
                        "and %d target tokens is too large",
@@ -210,21 +211,21 @@ int elcl_run_init(struct elcl_run *run, const struct elcl_arch *arch,
         rc = create_buffers(&r, ops, specs, err);
     elcl_free(specs);
     if (rc) {
-        elcl_run_finish(&r);
+        elcl_state_finish(&r);
         return rc;
     }
     r.ops = ops;
-    *run = r;
+    *state = r;
     return ELCL_OK;
 }
 
-void elcl_run_finish(struct elcl_run *run)
+void elcl_state_finish(struct elcl_state *state)
 {
-    elcl_ops_destroy(&run->ops); /* waits: buffers are in no one's use then */
-    for (int i = 0; run->buffers && i < run->n_buffers; i++)
-        elcl_buffer_destroy(&run->buffers[i]);
-    elcl_free(run->buffers);
-    *run = (struct elcl_run){0};
+    elcl_ops_destroy(&state->ops); /* waits: buffers are in no one's use then */
+    for (int i = 0; state->buffers && i < state->n_buffers; i++)
+        elcl_buffer_destroy(&state->buffers[i]);
+    elcl_free(state->buffers);
+    *state = (struct elcl_state){0};
 }
 
 const struct elcl_attention_variant *elcl_attention_variant(enum elcl_attention attention)
@@ -276,47 +277,49 @@ const struct elcl_position_bias *elcl_layer_bias(const struct elcl_stack_weights
     return own->table.mem ? own : &stack->layers[0].bias;
 }
 
-int elcl_run_linear(struct elcl_run *run, int y, int x, int x_ld, const struct elcl_linear *linear,
-                    int m, enum elcl_activation act, elcl_error *err)
+int elcl_state_linear(struct elcl_state *state, int y, int x, int x_ld,
+                      const struct elcl_linear *linear, int m, enum elcl_activation act,
+                      elcl_error *err)
 {
-    const struct elcl_gemm_args args = {.y = &run->buffers[y],
-                                        .x = &run->buffers[x],
+    const struct elcl_gemm_args args = {.y = &state->buffers[y],
+                                        .x = &state->buffers[x],
                                         .bias = elcl_buffer_or_none(&linear->bias),
                                         .w = &linear->w,
                                         .m = m,
                                         .x_ld = x_ld,
                                         .y_ld = linear->w.n,
                                         .act = act};
-    return elcl_op_gemm(run->ops, &args, err);
+    return elcl_op_gemm(state->ops, &args, err);
 }
 
-int elcl_run_ffn(struct elcl_run *run, const struct elcl_layer_weights *layer, int m,
-                 elcl_error *err)
+int elcl_state_ffn(struct elcl_state *state, const struct elcl_layer_weights *layer, int m,
+                   elcl_error *err)
 {
-    const enum elcl_activation act = run->arch->act;
-    const bool gated = run->arch->gated;
+    const enum elcl_activation act = state->arch->act;
+    const bool gated = state->arch->gated;
     int rc;
-    ELCL_TRY(elcl_run_linear(run, ELCL_B_FFN, run->h, run->arch->d, &layer->fc1, m,
-                             gated ? ELCL_ACT_NONE : act, err));
+    ELCL_TRY(elcl_state_linear(state, ELCL_B_FFN, state->h, state->arch->d, &layer->fc1, m,
+                               gated ? ELCL_ACT_NONE : act, err));
     if (gated)
-        ELCL_TRY(elcl_op_gate(run->ops, &run->buffers[ELCL_B_FFN], m, layer->fc2.w.k, act, err));
-    ELCL_TRY(elcl_run_linear(run, ELCL_B_Y, ELCL_B_FFN, layer->fc1.w.n, &layer->fc2, m,
-                             ELCL_ACT_NONE, err));
+        ELCL_TRY(
+            elcl_op_gate(state->ops, &state->buffers[ELCL_B_FFN], m, layer->fc2.w.k, act, err));
+    ELCL_TRY(elcl_state_linear(state, ELCL_B_Y, ELCL_B_FFN, layer->fc1.w.n, &layer->fc2, m,
+                               ELCL_ACT_NONE, err));
 fail:
     return rc;
 }
 
-int elcl_run_add_norm(struct elcl_run *run, const struct elcl_step_place *place, int y,
-                      const struct elcl_norm *norm, int state, elcl_error *err)
+int elcl_state_add_norm(struct elcl_state *state, const struct elcl_step_place *place, int y,
+                        const struct elcl_norm *norm, int cache, elcl_error *err)
 {
-    const struct elcl_add_norm_args args = {.out = &run->buffers[run->h],
-                                            .x = &run->buffers[ELCL_B_X],
-                                            .y = y >= 0 ? &run->buffers[y] : NULL,
-                                            .state = state >= 0 ? &run->buffers[state] : NULL,
-                                            .step = &run->buffers[place->step],
+    const struct elcl_add_norm_args args = {.out = &state->buffers[state->h],
+                                            .x = &state->buffers[ELCL_B_X],
+                                            .y = y >= 0 ? &state->buffers[y] : NULL,
+                                            .state = cache >= 0 ? &state->buffers[cache] : NULL,
+                                            .step = &state->buffers[place->step],
                                             .rows_at = place->rows_at,
                                             .norm = norm,
                                             .r = place->n_rows,
-                                            .d = run->arch->d};
-    return elcl_op_add_norm(run->ops, &args, err);
+                                            .d = state->arch->d};
+    return elcl_op_add_norm(state->ops, &args, err);
 }

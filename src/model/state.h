@@ -1,28 +1,28 @@
 /*
- * A run: the device buffers of one engine, and what its steps share. The list of buffers is made
- * by arithmetic alone (elcl_run_buffers): the plan sums it, the allocation executes it.
+ * A state: the device buffers of one engine, and what its steps share. The list of buffers is made
+ * by arithmetic alone (elcl_state_buffers): the plan sums it, the allocation executes it.
  */
-#ifndef ELCL_MODEL_RUN_H
-#define ELCL_MODEL_RUN_H
+#ifndef ELCL_MODEL_STATE_H
+#define ELCL_MODEL_STATE_H
 
 #include "model/arch.h"
 #include "model/weights.h"
 
-/* What a run has room for. */
+/* What a state has room for. */
 struct elcl_capacity {
-    int sentences;   /* B in flight */
-    int beams;       /* K per sentence */
-    int max_source;  /* S: tokens of the longest source */
-    int max_target;  /* T: tokens of the longest output, the start token included; decoder-only
-                      * models start with the source's last token */
-    int encode_rows; /* source tokens encoded at once, >= max_source */
-    int width;       /* candidates per row */
-    int lists;       /* ints of a row's lists at a step */
-    bool narrow;     /* products of int8 or of bf16: rows are rounded before them */
-    bool gpu;        /* kernels of the GPU shape */
-    int score_block; /* 0: generation. Else rows of logits at once in teacher-forced passes, for
-                      * which `sentences` counts the packed rows of decoder and encoder, beams and
-                      * max_target are 1, and max_source is 1, of decoder-only models 0 */
+    int sentences;      /* B in flight */
+    int beams;          /* K per sentence */
+    int max_source;     /* S: tokens of the longest source */
+    int max_target;     /* T: tokens of the longest output, the start token included; decoder-only
+                         * models start with the source's last token */
+    int encode_rows;    /* source tokens encoded at once, >= max_source */
+    int width;          /* candidates per row */
+    int lists;          /* ints of a row's lists at a step */
+    bool rounds_inputs; /* products of int8 or of bf16: rows are rounded before them */
+    bool gpu;           /* kernels of the GPU shape */
+    int score_block;    /* 0: generation. Else rows of logits at once in teacher-forced passes, for
+                         * which `sentences` counts the packed rows of decoder and encoder, beams and
+                         * max_target are 1, and max_source is 1, of decoder-only models 0 */
 };
 
 static inline int elcl_capacity_rows(const struct elcl_capacity *c)
@@ -57,8 +57,8 @@ enum elcl_buffer_category {
     ELCL_N_BUFFER_CATEGORIES
 };
 
-/* Indices of the fixed buffers in elcl_run.buffers; those of the layers follow. */
-enum elcl_run_buffer {
+/* Indices of the fixed buffers in elcl_state.buffers; those of the layers follow. */
+enum elcl_state_buffer {
     ELCL_B_STEP,          /* records of a decoding step, ints */
     ELCL_B_ENCODE,        /* records of an encoding, ints */
     ELCL_B_X,             /* [rows, D] the residual stream */
@@ -74,7 +74,7 @@ enum elcl_run_buffer {
     ELCL_B_CANDIDATES,    /* [R, width] pairs */
     ELCL_B_LINEAGE,       /* [R, T] ints */
     ELCL_B_LINEAGE_NEXT,  /* the other half of the double buffer */
-    ELCL_B_TOKENS,        /* [B K T + prompts] token of each pool row, int */
+    ELCL_B_TOKENS,        /* [B K T + prompts] token of each cache row, int */
     ELCL_B_SOURCE,        /* [B S, D] state: the shared encoder output (el) */
     ELCL_B_SPARE_SELF,    /* mha-beam: what the next layer's caches are reordered into */
     ELCL_B_SPARE_CROSS,
@@ -98,33 +98,33 @@ struct elcl_buffer_spec {
     size_t bytes; /* 0: not needed by this variant */
 };
 
-/* Fills specs[0 .. elcl_run_n_buffers() - 1]. Pure arithmetic; false when a size overflows. */
-int elcl_run_n_buffers(const struct elcl_arch *arch);
-bool elcl_run_buffers(const struct elcl_arch *arch, enum elcl_attention attention,
-                      enum elcl_storage state, const struct elcl_capacity *capacity,
-                      struct elcl_buffer_spec *specs);
+/* Fills specs[0 .. elcl_state_n_buffers() - 1]. Pure arithmetic; false when a size overflows. */
+int elcl_state_n_buffers(const struct elcl_arch *arch);
+bool elcl_state_buffers(const struct elcl_arch *arch, enum elcl_attention attention,
+                        enum elcl_storage state_storage, const struct elcl_capacity *capacity,
+                        struct elcl_buffer_spec *specs);
 
 struct elcl_attention_variant;
 
-struct elcl_run {
+struct elcl_state {
     const struct elcl_arch *arch;
     const struct elcl_weights *weights;
     const struct elcl_attention_variant *variant;
     struct elcl_ops *ops; /* owned */
     struct elcl_capacity capacity;
-    struct elcl_buffer *buffers; /* [elcl_run_n_buffers()] */
+    struct elcl_buffer *buffers; /* [elcl_state_n_buffers()] */
     int h;                       /* what sublayers read: ELCL_B_H, or ELCL_B_X in post-norm */
     int n_buffers;
 };
 
 /* Allocates all buffers; takes ownership of ops on success only. */
-int elcl_run_init(struct elcl_run *run, const struct elcl_arch *arch,
-                  const struct elcl_weights *weights, enum elcl_attention attention,
-                  const struct elcl_capacity *capacity, struct elcl_ops *ops, elcl_error *err);
-void elcl_run_finish(struct elcl_run *run);
+int elcl_state_init(struct elcl_state *state, const struct elcl_arch *arch,
+                    const struct elcl_weights *weights, enum elcl_attention attention,
+                    const struct elcl_capacity *capacity, struct elcl_ops *ops, elcl_error *err);
+void elcl_state_finish(struct elcl_state *state);
 
 /* Ints of a step's records for each row: two groups, and at most one draw. */
-#define ELCL_STEP_INTS (ELCL_ROW_INTS + 2 * ELCL_GROUP_INTS + ELCL_RULES_INTS + ELCL_DRAW_INTS)
+#define ELCL_STEP_INTS (ELCL_ROW_INTS + 2 * ELCL_ROW_GROUP_INTS + ELCL_RULES_INTS + ELCL_DRAW_INTS)
 
 /* Ints of the step buffer: the records, each row's lists, and the sources for rules that read them.
  */
@@ -153,34 +153,38 @@ struct elcl_records {
 
 /*
  * The encoder over packed tokens: n_rows rows with token and position, one self group per row that
- * names its sentence's rows. Leaves the output [n_rows, D] in buffer run->h and puts what the
- * variant needs into its encoder-derived state, at pool row ELCL_ROW_SLOT of each record.
+ * names its sentence's rows. Leaves the output [n_rows, D] in buffer state->h and puts what the
+ * variant needs into its encoder-derived state, at cache row ELCL_ROW_CACHE_ROW of each record.
  */
-int elcl_encoder_run(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
+int elcl_encoder_run(struct elcl_state *state, const struct elcl_records *records, elcl_error *err);
 
 /*
  * Decoder-only models: the prompts' states into the pools, and their tokens. One row per prompt
  * token, with a self group of the prompt up to itself: every layer stores the states of all rows
  * before its attention runs, so this is causal attention.
  */
-int elcl_decoder_prefill(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
+int elcl_decoder_prefill(struct elcl_state *state, const struct elcl_records *records,
+                         elcl_error *err);
 
 /* mha-beam: moves the caches of all rows to where their children are. To be called before the
  * encoder admits new sentences. `records` of the step to come; uploads them. */
-int elcl_decoder_begin(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
+int elcl_decoder_begin(struct elcl_state *state, const struct elcl_records *records,
+                       elcl_error *err);
 /* The decoder for one token of every row; leaves candidates [n_rows, width] in
  * ELCL_B_CANDIDATES. Nothing waits. */
-int elcl_decoder_step(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
+int elcl_decoder_step(struct elcl_state *state, const struct elcl_records *records,
+                      elcl_error *err);
 
 /*
- * Teacher forcing: all rows of all targets in one pass, in a run with score_block. A row's self
- * group is the pool rows of its target up to itself, and pool row r belongs to row r. Leaves the
+ * Teacher forcing: all rows of all targets in one pass, in a state with score_block. A row's self
+ * group is the cache rows of its target up to itself, and cache row r belongs to row r. Leaves the
  * log-probability of each scored token, the ROW_TOKEN of its record behind row ROW_PARENT, in
  * ELCL_B_CANDIDATES as floats [n_scored]. Uploads the records; nothing waits.
  */
-int elcl_decoder_score(struct elcl_run *run, const struct elcl_records *records, elcl_error *err);
+int elcl_decoder_score(struct elcl_state *state, const struct elcl_records *records,
+                       elcl_error *err);
 
 /* Ints of a teacher-forced pass's records for each row: two records, two groups. */
-#define ELCL_SCORE_INTS (2 * ELCL_ROW_INTS + 2 * ELCL_GROUP_INTS)
+#define ELCL_SCORE_INTS (2 * ELCL_ROW_INTS + 2 * ELCL_ROW_GROUP_INTS)
 
 #endif
