@@ -8,9 +8,18 @@
 #include "probe/ceiling.h"
 #include "search/rules.h"
 
+_Static_assert(10000 * ELCL_VERSION_MAJOR + 100 * ELCL_VERSION_MINOR + ELCL_VERSION_PATCH ==
+                   ELCL_VERSION_NUMBER,
+               "elcl.h and meson.build name different versions");
+
 const char *elcl_version(void)
 {
     return ELCL_VERSION;
+}
+
+int elcl_api_version(void)
+{
+    return ELCL_API_VERSION;
 }
 
 elcl_model_params elcl_model_params_default(void)

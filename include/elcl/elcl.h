@@ -39,6 +39,22 @@ extern "C" {
 #define ELCL_API
 #endif
 
+/* ---- version ------------------------------------------------------------------------------- */
+
+/* The version of these headers. */
+#define ELCL_VERSION_MAJOR 0
+#define ELCL_VERSION_MINOR 2
+#define ELCL_VERSION_PATCH 0
+
+/* The version of the interface. Two releases are binary compatible if and only if this number is
+ * the same: it changes with the minor version, and so does the name of the shared library. */
+#define ELCL_API_VERSION (100 * ELCL_VERSION_MAJOR + ELCL_VERSION_MINOR)
+
+/* Returns ELCL_API_VERSION of the library that the program runs with. */
+ELCL_API int elcl_api_version(void);
+/* Returns the version of that library, for example "0.2.0". */
+ELCL_API const char *elcl_version(void);
+
 /* ---- errors -------------------------------------------------------------------------------- */
 
 enum elcl_status {
@@ -64,8 +80,6 @@ enum elcl_log_level { ELCL_LOG_WARNING, ELCL_LOG_INFO, ELCL_LOG_DEBUG };
 /* Called with one line without a newline. */
 typedef void (*elcl_log_fn)(void *user, enum elcl_log_level level, const char *line);
 
-/* The version of the library, for example "0.1.0". */
-ELCL_API const char *elcl_version(void);
 
 /* Frees memory that a function of this header says to free so. NULL is fine. */
 ELCL_API void elcl_free(void *memory);
