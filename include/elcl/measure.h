@@ -1,6 +1,9 @@
 /*
- * Measurements: what engines did and how long kernels took, how fast a device is, and models with
- * random weights to measure with.
+ * Measurements: what engines have done, how long each kernel took, how fast a device is, and
+ * synthetic models to measure with. An application needs this header for statistics and for
+ * elcl_tune(); the rest is for people who look at speed.
+ *
+ * The conventions of elcl/elcl.h apply.
  */
 #ifndef ELCL_MEASURE_H
 #define ELCL_MEASURE_H
@@ -11,37 +14,52 @@
 extern "C" {
 #endif
 
-/* ---- statistics ------------------------------------------------------------------------------ */
+/* ---- statistics ---------------------------------------------------------------------------- */
 
+/* Totals since the engine was created, except where a comment says otherwise. */
 typedef struct elcl_engine_stats {
-    int batch_size;         /* sentences that fit */
-    uint64_t samples;       /* finished */
+    int batch_size;         /* the most requests in flight */
+    uint64_t samples;       /* finished requests */
     uint64_t source_tokens; /* encoded */
-    uint64_t output_tokens; /* in finished best hypotheses, without start token or prompt */
+    uint64_t output_tokens; /* of each request's best hypothesis, without start token or prompt */
     uint64_t steps;         /* decoding steps */
-    uint64_t rows;          /* hypothesis rows over all steps */
+    uint64_t rows;          /* hypotheses, summed over all steps */
     double seconds;         /* inside elcl_engine_step() */
-    uint64_t planned_bytes; /* device buffers, weights included, from the plan's arithmetic */
-    uint64_t live_bytes;    /* device buffers of the model now */
-    uint64_t peak_bytes;    /* their largest sum so far */
-    uint64_t bytes_moved;   /* device memory traffic that the operations need, estimated */
+    uint64_t planned_bytes; /* device buffers now, weights included, computed from their sizes */
+    uint64_t live_bytes;    /* device buffers now, of the model and all its engines and scorers */
+    uint64_t peak_bytes;    /* the highest live_bytes so far */
+    uint64_t bytes_moved;   /* memory traffic that the operations need, estimated */
     uint64_t flop;          /* arithmetic that the operations need */
 } elcl_engine_stats;
 
+/* Writes the engine's statistics. */
 ELCL_API void elcl_engine_get_stats(const elcl_engine *engine, elcl_engine_stats *stats);
 
-/* One operation of an engine with elcl_engine_params.profile or elcl_model_params.profile. */
+/* Writes the statistics of engine i, 0 .. n-1, after its last finished step. */
+ELCL_API void elcl_pool_get_stats(elcl_pool *pool, int i, elcl_engine_stats *stats);
+
+/* Writes the scorer's statistics: samples are requests, steps are passes, output tokens are scored
+ * tokens, batch_size is the tokens of a pass. */
+ELCL_API void elcl_scorer_get_stats(const elcl_scorer *scorer, elcl_engine_stats *stats);
+
+/* Sets peak_bytes of the model's engines and scorers to the current live_bytes. */
+ELCL_API void elcl_model_reset_peak(elcl_model *model);
+
+/* ---- profiles ------------------------------------------------------------------------------ */
+
+/* All calls of one operation. */
 typedef struct elcl_kernel_time {
-    const char *name; /* the operation, a literal */
+    const char *name; /* a literal */
     uint64_t calls;
-    uint64_t ns;          /* on the device, all calls together */
-    uint64_t bytes_moved; /* device memory traffic that the calls need, estimated */
-    uint64_t flop;        /* arithmetic that they need */
+    uint64_t ns;          /* on the device, of all calls together */
+    uint64_t bytes_moved; /* memory traffic that the calls need, estimated */
+    uint64_t flop;        /* arithmetic that the calls need */
 } elcl_kernel_time;
 
-enum elcl_phase { ELCL_PHASE_ENCODE, ELCL_PHASE_STEP }; /* prompts are read in ENCODE */
+/* Prompts of decoder-only models count as ENCODE. */
+enum elcl_phase { ELCL_PHASE_ENCODE, ELCL_PHASE_STEP };
 
-/* One call; times are the device's own clock. */
+/* One call. Times are the device's own clock. */
 typedef struct elcl_kernel_span {
     const char *name;
     uint64_t start_ns, end_ns;
@@ -52,94 +70,98 @@ typedef struct elcl_kernel_span {
 typedef struct elcl_engine_profile {
     const elcl_kernel_time *times; /* [n_times], slowest first */
     int n_times;
-    const elcl_kernel_span *spans; /* [n_spans], as launched; the first million of them */
+    const elcl_kernel_span *spans; /* [n_spans], in launch order; the first 2^20 calls */
     size_t n_spans;
 } elcl_engine_profile;
 
-/* What the kernels took since the engine's batch was allocated; all zeros without profile. Waits
- * for the device. Arrays are the engine's, valid until its next step. */
+/* Writes how long the kernels took since the engine last allocated its buffers. All zeros unless
+ * elcl_engine_params.profile or elcl_model_params.profile is set. Waits for the device. The engine
+ * owns the arrays; they are valid until its next step. */
 ELCL_API void elcl_engine_get_profile(elcl_engine *engine, elcl_engine_profile *profile);
 
-/* elcl_engine_get_stats() of engine i, 0 .. n-1, as its last finished step left them. */
-ELCL_API void elcl_pool_get_stats(elcl_pool *pool, int i, elcl_engine_stats *stats);
-/* elcl_engine_get_profile() of engine i, while nothing is pending. */
+/* Writes the profile of engine i, 0 .. n-1. Call it only while nothing is pending. */
 ELCL_API void elcl_pool_get_profile(elcl_pool *pool, int i, elcl_engine_profile *profile);
 
-/* As of an engine: samples are requests, steps are passes, output tokens are those scored;
- * batch_size is the tokens that one pass takes. */
-ELCL_API void elcl_scorer_get_stats(const elcl_scorer *scorer, elcl_engine_stats *stats);
+/* ---- devices ------------------------------------------------------------------------------- */
 
-/* elcl_engine_stats.peak_bytes of the model's engines counts anew from what is live now. */
-ELCL_API void elcl_model_reset_peak(elcl_model *model);
-
-/* ---- devices --------------------------------------------------------------------------------- */
-
-/* One fast path of a device and whether it is used. */
+/* One fast path of a device and whether elcl uses it. */
 typedef struct elcl_probe_verdict {
     const char *name;   /* for example "fma" */
     int on;             /* 1: used */
-    const char *reason; /* why it is on or off */
+    const char *reason; /* why, one sentence */
 } elcl_probe_verdict;
 
-/* Builds and runs the probes of device i (up to some seconds with a cold cache). `verdicts`
- * is owned by the list. */
+/* Finds out which fast paths work on device i, by building and running small kernels. Takes up to
+ * some seconds; results are cached on disk.
+ *
+ * verdicts: receives an array [n_verdicts] that the list owns.
+ *
+ * ELCL_E_ARG:    i is not 0 .. count-1.
+ * ELCL_E_DEVICE: the device cannot be opened. */
 ELCL_API int elcl_device_list_probe(elcl_device_list *list, int i,
                                     const elcl_probe_verdict **verdicts, int *n_verdicts,
                                     elcl_error *err);
 
-/* What a device does at most, measured: fractions of it say how good a kernel is. */
+/* The highest rates that small kernels reach on a device: other kernels are as good as the fraction
+ * that they reach. Rates count 1e9 per second; a multiply-add is two operations. */
 typedef struct elcl_ceilings {
-    double copy_gbs;        /* bytes read and written by a copy of much more than a cache, 1e9/s */
-    double cached_copy_gbs; /* the same of 1 MiB */
-    double mac_f32_gflops;  /* f32 multiply-adds on full vectors, two operations each, 1e9/s */
-    double read_gbs;        /* bytes read by a sum over much more than a cache, 1e9/s */
+    double copy_gbs;        /* bytes read and written by a copy much larger than any cache */
+    double cached_copy_gbs; /* the same for a copy of 1 MiB */
+    double mac_f32_gflops;  /* f32 multiply-adds on full vectors */
+    double read_gbs;        /* bytes read by a sum over much more than any cache */
     double launch_us;       /* a small kernel among many in a queue */
     double wait_us;         /* a small kernel and the wait for it */
-    double mac_int8_gops; /* int8 multiply-adds by the instruction that integer products have here,
-                           * two operations each, 1e9/s; 0: none */
-    double mac_bf16_gflops; /* bf16 multiply-adds by the instruction that bf16 products have here,
-                             * likewise */
+    double mac_int8_gops;   /* int8 multiply-adds of int8 compute; 0: no instruction for them */
+    double mac_bf16_gflops; /* bf16 multiply-adds of bf16 compute; 0: no instruction for them */
     double reserved[5];
 } elcl_ceilings;
 
-/* Measures the device that `device` names as in elcl_model_params (NULL: the default one), in about
- * two seconds. Takes up to 512 MiB of its memory meanwhile; blocks. */
+/* Measures a device in about two seconds, with up to 512 MiB of its memory. Blocks.
+ *
+ * device: as in elcl_device_list_find(); NULL: the default device.
+ *
+ * ELCL_E_DEVICE:       no device matches, or an OpenCL call failed.
+ * ELCL_E_BUILD:        the driver's compiler rejected a kernel.
+ * ELCL_E_DEVICE_NOMEM: a buffer does not fit. */
 ELCL_API int elcl_measure_ceilings(const char *device, elcl_ceilings *ceilings, elcl_error *err);
 
-/* What a device can do: from its data sheet, or as measured. */
+/* What a device can do: from its data sheet, or as measured. Rates count 1e9 per second; a
+ * multiply-add is two operations. */
 typedef struct elcl_machine {
     enum elcl_device_type type;
-    enum elcl_kernels kernels; /* AUTO: the shape that suits the type */
-    double memory_gbs;         /* 1e9 bytes per second */
+    enum elcl_kernels kernels; /* AUTO: those for the type */
+    double memory_gbs;         /* bytes */
     double cache_bytes;        /* of the last level; 0: not known, all traffic goes to memory */
-    double cache_gbs;          /* its bandwidth, 1e9 bytes per second */
-    double f32_gflops;         /* f32 multiply-adds, two operations each */
-    double half_gflops;        /* the same of 16-bit inputs and f32 sums, matrix units included */
-    double launch_us;          /* one kernel among many in a queue */
-    double wait_us;            /* the wait of a step */
-    double int8_gops;          /* int8 multiply-adds of integer products, as elcl_ceilings has them;
-                                * 0: int8 weights are multiplied at the rate of f32 */
-    double bf16_gflops;        /* bf16 multiply-adds of bf16 products, likewise; 0: half_gflops */
+    double cache_gbs;          /* bytes; must be above 0 if cache_bytes is */
+    double f32_gflops;         /* f32 multiply-adds */
+    double half_gflops;        /* 16-bit inputs with f32 sums, matrix units included */
+    double launch_us;          /* a kernel among many in a queue */
+    double wait_us;            /* the wait at the end of a step */
+    double int8_gops;          /* int8 multiply-adds of int8 compute; 0: int8 weights take
+                                * f32_gflops */
+    double bf16_gflops;        /* bf16 multiply-adds of bf16 compute; 0: bf16 weights take
+                                * half_gflops */
     double reserved[4];
 } elcl_machine;
 
-/* The rates of a device that were measured with this version of the library and this driver and are
- * in the cache directory; 1: they are there, 0: not, and *machine is not written. Of the device
- * names, type, kernel shape and cache size are read. Never fails: what cannot be read is not there.
- */
+/* Reads the rates that elcl_tune() stored with this version of the library and this driver. Reads
+ * names, type, gpu_kernels and cache_bytes of the description.
+ *
+ * Returns 1 if they are there. Returns 0 and leaves *machine as it is if they are not, or if they
+ * cannot be read. */
 ELCL_API int elcl_stored_rates(const elcl_device_desc *device, elcl_machine *machine);
 
-/* ---- tuning ---------------------------------------------------------------------------------- */
+/* ---- tuning -------------------------------------------------------------------------------- */
 
 typedef struct elcl_tune_params {
-    const char *device;        /* as elcl_model_params.device */
-    enum elcl_kernels kernels; /* likewise */
-    double budget_seconds;     /* default 60: no part begins later; 0: no limit */
-    int again;                 /* 1: forget what is stored; 0: better it */
-    /* May be NULL. One line after each finished part; not 0 ends the tuning, which keeps what is
-     * done and is no error. */
+    const char *device;        /* as in elcl_device_list_find(), default NULL */
+    enum elcl_kernels kernels; /* default ELCL_KERNELS_AUTO */
+    double budget_seconds;     /* no part starts later; default 60, 0: no limit */
+    int again;                 /* 1: forget what is stored; 0 (default): improve it */
+    /* Called with one line after each part; may be NULL. If it does not return 0, elcl_tune()
+     * stops, keeps what is done and succeeds. */
     int (*report)(void *user, const char *line);
-    void *user;
+    void *user; /* first argument of report */
     unsigned reserved[8];
 } elcl_tune_params;
 
@@ -147,37 +169,58 @@ ELCL_API elcl_tune_params elcl_tune_params_default(void);
 
 typedef struct elcl_tuned {
     elcl_machine rates;
-    int clblast_rows_f32, clblast_rows_half; /* from so many rows CLBlast is faster than our GPU
-                                              * shape with f32, with 16-bit weights; -1: never; 0:
-                                              * not measured, ELCL_GEMM_AUTO goes by the device */
-    int complete;  /* 0: the budget or report() left parts out, which the next call begins with */
-    double spread; /* how far the worst of the measured rates fell short of the best: 0 .. 1 */
+    int clblast_rows_f32; /* CLBlast is faster than the native GEMM from this many rows on, with f32
+                           * weights; -1: never; 0: not measured, elcl decides by the device */
+    int clblast_rows_half; /* the same with 16-bit weights */
+    int complete;          /* 0: the budget or report() left parts out; the next call starts with
+                            * them */
+    double spread; /* how far the worst measurement of a rate fell short of the best, 0 .. 1 */
     double reserved[8];
 } elcl_tuned;
 
-/* Measures a device and stores the result for its later use by this version of the library with
- * this driver. Rates: each the best of three short measurements some seconds apart, and of what is
- * stored, since other programs only make a device slower; half_gflops is what the native GEMM
- * reaches with f16 weights, where that is more than f32_gflops. Then, with the
- * GPU kernel shape and without matrix instructions, from how many rows on CLBlast is faster than
- * the native GEMM, both checked against a reference. `params` may be NULL. Results of generation
- * depend on it by the attention variant and the GEMM that AUTO takes alone. ELCL_E_IO where
- * nothing can be stored. Blocks; not to be called twice at once for one device. */
+/* Measures a device and stores the result in the cache directory. From then on this version of the
+ * library uses it with this driver: ELCL_ATTN_AUTO predicts with the rates, and ELCL_GEMM_AUTO
+ * switches to CLBlast where it is faster. Nothing else about generation changes. Blocks. Do not run
+ * it twice at the same time for one device.
+ *
+ * Each rate is the best of three short measurements some seconds apart and of what is stored, since
+ * other programs can only slow a device down. half_gflops is the rate of the native GEMM with f16
+ * weights if that is above f32_gflops. Then, only with GPU kernels and without matrix instructions,
+ * elcl compares CLBlast with the native GEMM; both are first checked against a reference.
+ *
+ * params: may be NULL.
+ *
+ * ELCL_E_IO:           the result cannot be stored.
+ * ELCL_E_DEVICE:       no device matches, or an OpenCL call failed.
+ * ELCL_E_UNSUPPORTED:  these kernels are known to crash this device's driver.
+ * ELCL_E_BUILD:        the driver's compiler rejected a kernel.
+ * ELCL_E_DEVICE_NOMEM: a buffer does not fit. */
 ELCL_API int elcl_tune(const elcl_tune_params *params, elcl_tuned *tuned, elcl_error *err);
 
-/* ---- synthetic models ------------------------------------------------------------------------ */
+/* ---- synthetic models ---------------------------------------------------------------------- */
 
-/* elcl_model_open() without a directory: a model of the true shape of a known one with random
- * weights, which are the same for the same seed wherever they are made. For measuring; it has no
- * tokenizer. Names: elcl_synthetic_name(). */
+/* Models with the hyper-parameters of known ones and random weights. The same seed gives the same
+ * weights on every machine. They have no tokenizer. */
+
+/* Returns the name of synthetic model i, for example "bart-base", or NULL after the last one. */
+ELCL_API const char *elcl_synthetic_name(int i);
+
+/* Opens a synthetic model, as elcl_model_open() opens a directory.
+ *
+ * params: may be NULL.
+ *
+ * ELCL_E_ARG: there is no model of this name, or params->state is ELCL_INT8.
+ * ELCL_E_UNSUPPORTED, ELCL_E_DEVICE, ELCL_E_BUILD, ELCL_E_DEVICE_NOMEM: as elcl_model_open(). */
 ELCL_API int elcl_model_open_synthetic(const char *name, uint64_t seed,
                                        const elcl_model_params *params, elcl_model **model,
                                        elcl_error *err);
-/* The name of synthetic model i, for example "bart-base"; NULL past the last one. */
-ELCL_API const char *elcl_synthetic_name(int i);
-/* Writes config.json and model.safetensors (bf16, which loses nothing of these weights) into a
- * directory, which is made where it is not there: what elcl_model_open() and other programs open.
- */
+
+/* Writes config.json and model.safetensors of a synthetic model into a directory, which is created
+ * if necessary. elcl_model_open() and other programs can open it. The weights are stored in bf16
+ * without loss.
+ *
+ * ELCL_E_ARG: there is no model of this name.
+ * ELCL_E_IO:  the directory or a file cannot be written. */
 ELCL_API int elcl_synthetic_export(const char *name, uint64_t seed, const char *directory,
                                    elcl_error *err);
 

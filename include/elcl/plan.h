@@ -1,6 +1,17 @@
 /*
- * Plans: device memory and speed of a model, by arithmetic, without its weights and without a
- * device.
+ * Plans: how much device memory a model needs and how fast it would be, by arithmetic, before you
+ * have its weights or a device.
+ *
+ *     elcl_blueprint *b = NULL;
+ *     elcl_plan_params params = elcl_plan_params_default();
+ *     elcl_memory_plan plan;
+ *     params.memory_limit_bytes = 8ull << 30;
+ *     if (!elcl_blueprint_open("facebook/bart-large", &b, &err) &&
+ *         !elcl_plan_memory(b, &params, &plan, &err))
+ *         printf("%d requests fit\n", plan.batch_size);
+ *     elcl_blueprint_close(&b);
+ *
+ * The conventions of elcl/elcl.h apply.
  */
 #ifndef ELCL_PLAN_H
 #define ELCL_PLAN_H
@@ -12,49 +23,67 @@
 extern "C" {
 #endif
 
-/* A model's hyper-parameters: enough to plan its memory without its weights and without a device.
- */
+/* ---- blueprints ---------------------------------------------------------------------------- */
+
+/* A model's hyper-parameters.
+ *
+ * Thread-safety: Safe. */
 typedef struct elcl_blueprint elcl_blueprint;
 
-/* Reads config.json of a model directory, and nothing else. */
+/* Reads config.json and generation_config.json of a model directory, and nothing else.
+ *
+ * ELCL_E_IO:          the directory or config.json is missing or cannot be read.
+ * ELCL_E_FORMAT:      a file is damaged or contradicts itself.
+ * ELCL_E_UNSUPPORTED: elcl does not support this model type or configuration. */
 ELCL_API int elcl_blueprint_open(const char *directory, elcl_blueprint **blueprint,
                                  elcl_error *err);
+
+/* Makes the blueprint of a synthetic model, see elcl_synthetic_name().
+ *
+ * ELCL_E_ARG: there is no model of this name. */
 ELCL_API int elcl_blueprint_open_synthetic(const char *name, elcl_blueprint **blueprint,
                                            elcl_error *err);
-/* NULLs the pointer; NULL is fine. */
 ELCL_API void elcl_blueprint_close(elcl_blueprint **blueprint);
 
 typedef struct elcl_blueprint_info {
-    const char *family; /* model_type */
-    int max_source;     /* tokens */
-    int max_target;     /* tokens, the start token included */
-    int vocabulary;
+    const char *family; /* model_type of config.json */
+    int max_source;     /* the most source tokens */
+    int max_target;     /* the most output tokens, including the start token */
+    int default_length; /* as in elcl_model_info */
+    int vocabulary;     /* tokens that outputs can have */
     int source_vocabulary;
-    int decoder_only;
-    int d, heads, encoder_layers, decoder_layers; /* D, H of the decoder, L of both stacks */
-    uint64_t parameters; /* weights; 0 for a directory, whose tensors are not read */
-    int default_length;  /* as in elcl_model_info */
+    int decoder_only;                   /* 1: the model has no encoder */
+    int d, heads;                       /* width and heads of the decoder */
+    int encoder_layers, decoder_layers; /* 0 encoder layers in decoder-only models */
+    uint64_t parameters;                /* weights; 0 for a directory, whose tensors are not read */
     unsigned reserved[7];
 } elcl_blueprint_info;
 
-/* Strings are owned by the blueprint. */
+/* Describes the blueprint, which owns the strings. */
 ELCL_API void elcl_blueprint_get_info(const elcl_blueprint *blueprint, elcl_blueprint_info *info);
 
+/* ---- memory -------------------------------------------------------------------------------- */
+
 typedef struct elcl_plan_params {
-    enum elcl_attention attention;     /* AUTO: as elcl_model_open() with these lengths, beams and
-                                        * limits would choose */
+    enum elcl_attention attention;     /* default ELCL_ATTN_AUTO: what elcl_model_open() would take
+                                        * with these lengths, beams and limits */
     enum elcl_device_type device_type; /* default ELCL_DEVICE_GPU */
-    int vector_width; /* of a CPU device, 4, 8 or 16: weights are padded to twice as many columns;
-                       * 0: no padding, and the buffers of GPU kernels */
-    enum elcl_storage weights, state; /* default ELCL_F32 */
-    int batch_size;                   /* 0: the largest within the limits */
-    int num_beams;
-    int max_source, max_target;  /* tokens, as in elcl_engine_params; 0: the model's usual length */
-    uint64_t memory_limit_bytes; /* of all buffers; 0: no limit */
-    uint64_t max_alloc_bytes;    /* of one buffer; 0: no limit */
-    enum elcl_compute
-        compute; /* INT and BF16 count narrow products, AUTO none: it depends on a device */
-    const struct elcl_machine *machine; /* measured rates that AUTO decides by; NULL: none */
+    int vector_width;                  /* CPU kernels: floats in a vector, 4, 8 or 16. Weights are
+                                        * padded to twice as many columns. 0 (default): GPU kernels,
+                                        * no padding */
+    enum elcl_storage weights;         /* default ELCL_F32 */
+    enum elcl_storage state;           /* not ELCL_INT8; default ELCL_F32 */
+    enum elcl_compute compute;   /* INT8 and BF16 add buffers for rounded inputs; AUTO (default)
+                                  * adds none, since it depends on the device */
+    int batch_size;              /* requests in flight, 0 .. 2^20; 0 (default): the most that
+                                  * the limits allow */
+    int num_beams;               /* 1 .. ELCL_MAX_BEAMS, default 4 */
+    int max_source, max_target;  /* tokens, as in elcl_engine_params; 0 (default):
+                                  * elcl_blueprint_info.default_length */
+    uint64_t memory_limit_bytes; /* of all buffers together; 0 (default): no limit */
+    uint64_t max_alloc_bytes;    /* of one buffer; 0 (default): no limit */
+    const struct elcl_machine
+        *machine; /* measured rates for ELCL_ATTN_AUTO; NULL (default): none */
     unsigned reserved[5];
 } elcl_plan_params;
 
@@ -62,41 +91,53 @@ ELCL_API elcl_plan_params elcl_plan_params_default(void);
 
 typedef struct elcl_memory_plan {
     enum elcl_attention attention; /* resolved */
-    char reason[256];              /* of the choice that AUTO makes, one sentence; "" where another
-                                    * was asked for */
-    int batch_size;
-    int largest_batch; /* within the limits; 0: not one sentence fits; -1: without a limit */
-    int fits;          /* 1: batch_size is within the limits */
+    char reason[256];              /* why AUTO chose it, one sentence; "" if you chose it */
+    int batch_size;                /* requests in flight */
+    int largest_batch;             /* within the limits; 0: not even one request fits; -1: there is
+                                    * no limit */
+    int fits;                      /* 1: batch_size is within the limits */
     uint64_t weight_bytes;
-    uint64_t source_state_bytes; /* shared encoder output (el), or cross keys and values */
+    uint64_t source_state_bytes; /* encoder output (el), or keys and values of the source */
     uint64_t self_state_bytes;   /* the decoder's hidden states (el), or its keys and values */
     uint64_t workspace_bytes;    /* everything else */
-    uint64_t total_bytes;
+    uint64_t total_bytes;        /* of these four */
     uint64_t largest_buffer_bytes;
     unsigned reserved[8];
 } elcl_memory_plan;
 
-/* Memory of an engine on the model, by arithmetic alone: what elcl_engine_create() allocates with
- * the same parameters. ELCL_E_ARG for values outside their range. */
+/* Computes the device memory of a model and an engine: what elcl_model_open() and
+ * elcl_engine_create() allocate with the same parameters.
+ *
+ * ELCL_E_ARG: a parameter is outside its range, or batch_size and both limits are 0. */
 ELCL_API int elcl_plan_memory(const elcl_blueprint *blueprint, const elcl_plan_params *params,
                               elcl_memory_plan *plan, elcl_error *err);
 
-/* The plan of an engine that is there; largest_batch is -1. */
+/* Writes the plan of an existing engine. Its largest_batch is -1. */
 ELCL_API void elcl_engine_get_plan(const elcl_engine *engine, elcl_memory_plan *plan);
 
+/* ---- speed --------------------------------------------------------------------------------- */
+
 typedef struct elcl_prediction {
-    double encode_ms; /* the batch's sources (decoder-only: prompts) */
-    double step_ms;   /* one decoding step at half the output's length */
-    double seconds;   /* of the whole batch */
+    double encode_ms; /* to encode the sources (decoder-only: prompts) of the batch */
+    double step_ms;   /* of one decoding step at half the output's length */
+    double seconds;   /* for the whole batch */
     double samples_per_second;
     double reserved[4];
 } elcl_prediction;
 
-/* What generating max_target - 1 tokens for a batch would take: of each operation its traffic over
- * the bandwidth and its arithmetic over the part of the rate that such kernels reach, the longer of
- * both on GPUs, their sum on CPUs. A prediction, on GPUs a bound from above on speed, no
- * measurement. Sources have max_source tokens; params as for elcl_plan_memory(), batch_size above
- * 0. GEMMs have the rate of the weights' storage and products, attention that of the state's. */
+/* Predicts how long one batch takes: sources of max_source tokens, and max_target - 1 generated
+ * tokens each.
+ *
+ * params:  as for elcl_plan_memory(), with batch_size above 0.
+ * machine: rates from a data sheet or from elcl_stored_rates().
+ *
+ * Each operation takes the time for its memory traffic, and the time for its arithmetic at the
+ * fraction of the peak rate that such kernels reach: the longer of both on GPUs, the sum of both on
+ * CPUs. Matrix products use the rate of the weights' storage and compute type, attention the rate
+ * of the state's storage. GPU kernels count at their full rate, so the speed on GPUs is an upper
+ * bound.
+ *
+ * ELCL_E_ARG: a parameter or rate is outside its range, batch_size is 0, or max_target is 1. */
 ELCL_API int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params,
                           const elcl_machine *machine, elcl_prediction *prediction,
                           elcl_error *err);
