@@ -8,6 +8,7 @@
 
 #include "base/os.h"
 #include "base/util.h"
+#include "format/foreign.h"
 #include "format/json.h"
 
 #define MAX_CONFIG_BYTES ((size_t)16 << 20)
@@ -27,9 +28,12 @@ static int parse_object(const char *text, size_t n, const char *name, cJSON **ro
     return rc;
 }
 
-static int read_model_type(struct elcl_config *config, elcl_error *err)
+static int read_model_type(struct elcl_config *config, const char *directory, elcl_error *err)
 {
     const cJSON *type = elcl_json_get(config->model, "model_type");
+    const int rc = directory && !type ? elcl_foreign_directory(directory, err) : ELCL_OK;
+    if (rc)
+        return rc;
     if (!cJSON_IsString(type) || !*type->valuestring)
         return elcl_json_mismatch(config->path, "model_type", "a string", type, err);
     if (strlen(type->valuestring) >= sizeof(config->model_type))
@@ -39,10 +43,10 @@ static int read_model_type(struct elcl_config *config, elcl_error *err)
     return ELCL_OK;
 }
 
-/* Takes both paths over. */
-static int parse(char *path, char *generation_path, const char *model, size_t n_model,
-                 const char *generation, size_t n_generation, struct elcl_config *config,
-                 elcl_error *err)
+/* Takes both paths over; `directory` is NULL for text in memory. */
+static int parse(char *path, char *generation_path, const char *directory, const char *model,
+                 size_t n_model, const char *generation, size_t n_generation,
+                 struct elcl_config *config, elcl_error *err)
 {
     struct elcl_config c = {.path = path, .generation_path = generation_path};
     int rc;
@@ -51,7 +55,7 @@ static int parse(char *path, char *generation_path, const char *model, size_t n_
         goto fail;
     }
     ELCL_TRY(parse_object(model, n_model, path, &c.model, err));
-    ELCL_TRY(read_model_type(&c, err));
+    ELCL_TRY(read_model_type(&c, directory, err));
     if (generation)
         ELCL_TRY(parse_object(generation, n_generation, generation_path, &c.generation, err));
     *config = c;
@@ -66,8 +70,8 @@ int elcl_config_parse(const char *model, size_t n_model, const char *generation,
 {
     static const char path[] = "config.json", generation_path[] = "generation_config.json";
     return parse(elcl_strndup(path, strlen(path)),
-                 elcl_strndup(generation_path, strlen(generation_path)), model, n_model, generation,
-                 n_generation, config, err);
+                 elcl_strndup(generation_path, strlen(generation_path)), NULL, model, n_model,
+                 generation, n_generation, config, err);
 }
 
 int elcl_config_load(const char *directory, struct elcl_config *config, elcl_error *err)
@@ -83,11 +87,14 @@ int elcl_config_load(const char *directory, struct elcl_config *config, elcl_err
         rc = elcl_fail_nomem(err);
         goto fail;
     }
+    if (!elcl_is_file(path))
+        ELCL_TRY(elcl_foreign_directory(directory, err));
     ELCL_TRY(elcl_read_file(path, MAX_CONFIG_BYTES, &model, &n_model, err));
     if (elcl_is_file(generation_path))
         ELCL_TRY(
             elcl_read_file(generation_path, MAX_CONFIG_BYTES, &generation, &n_generation, err));
-    rc = parse(path, generation_path, model, n_model, generation, n_generation, config, err);
+    rc = parse(path, generation_path, directory, model, n_model, generation, n_generation, config,
+               err);
     path = generation_path = NULL;
 fail:
     free(path);

@@ -4,10 +4,11 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "base/strmap.h"
 #include "base/util.h"
+#include "format/foreign.h"
 #include "format/pickle.h"
 #include "format/shards.h"
-#include "base/strmap.h"
 #include "format/zip.h"
 
 /* One tensor. What cannot be used has a reason and no more than a name. */
@@ -232,21 +233,16 @@ static int check_byte_order(const struct elcl_zip *zip, const char *prefix, size
                      file);
 }
 
-/* Files that are often met in the place of a zip archive. */
+/* Refuses files that often stand in the place of a zip archive. */
 static int check_start(const void *data, size_t bytes, const char *file, elcl_error *err)
 {
     static const unsigned char legacy[] = {0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46};
-    static const char pointer[] = "version https://git-lfs";
     if (bytes >= sizeof(legacy) && !memcmp(data, legacy, sizeof(legacy)))
         return elcl_fail(err, ELCL_E_UNSUPPORTED,
                          "%s: is in the format of torch before 1.6; load it with torch.load and "
                          "save it again with torch.save, or as safetensors",
                          file);
-    if (bytes >= sizeof(pointer) - 1 && !memcmp(data, pointer, sizeof(pointer) - 1))
-        return elcl_fail(err, ELCL_E_FORMAT,
-                         "%s: is a pointer of Git LFS, not the file itself; run git lfs pull",
-                         file);
-    return ELCL_OK;
+    return elcl_foreign_pointer(data, bytes, file, err);
 }
 
 static int read_archive(struct pytorch *pt, const struct elcl_zip *zip, const char *file,

@@ -6,6 +6,7 @@
 
 #include "base/os.h"
 #include "base/util.h"
+#include "format/foreign.h"
 #include "format/json.h"
 #include "format/safetensors_impl.h"
 
@@ -265,6 +266,9 @@ static int add_file(struct elcl_safetensors *st, const void *data, size_t bytes,
                     elcl_error *err)
 {
     const unsigned char *p = data;
+    int rc = elcl_foreign_pointer(data, bytes, file, err);
+    if (rc)
+        return rc;
     if (bytes < 8)
         return elcl_fail(err, ELCL_E_FORMAT,
                          "%s: %zu bytes, a safetensors file has at least 8 (the header's length)",
@@ -279,7 +283,7 @@ static int add_file(struct elcl_safetensors *st, const void *data, size_t bytes,
                          file, header_bytes, bytes - 8, MAX_HEADER_BYTES);
     const size_t n = (size_t)header_bytes;
     cJSON *header = NULL;
-    int rc = elcl_json_parse((const char *)data + 8, n, file, &header, err);
+    rc = elcl_json_parse((const char *)data + 8, n, file, &header, err);
     if (rc)
         return rc;
     struct reader r = {.st = st, .file = file};

@@ -4,6 +4,7 @@
 
 #include "base/os.h"
 #include "base/util.h"
+#include "format/foreign.h"
 #include "format/pytorch.h"
 #include "format/safetensors.h"
 
@@ -23,6 +24,9 @@ static int find_file(const char *directory, const char **name, char **path, elcl
             return ELCL_OK;
         elcl_free(*path);
     }
+    const int rc = elcl_foreign_directory(directory, err);
+    if (rc)
+        return rc;
     return elcl_fail(err, ELCL_E_IO, "%s: has none of %s, %s, %s and %s", directory, names[0],
                      names[1], names[2], names[3]);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "format/foreign.h"
 #include "format/json.h"
 #include "text/tokenizer_load.h"
 
@@ -96,9 +97,10 @@ static int read_file(const char *directory, const char *name, struct elcl_text_f
     file->path = elcl_path_join(directory, name);
     if (!file->path)
         return elcl_fail_nomem(err);
-    return elcl_is_file(file->path)
-               ? elcl_read_file(file->path, MAX_FILE_BYTES, &file->data, &file->n, err)
-               : ELCL_OK;
+    if (!elcl_is_file(file->path))
+        return ELCL_OK;
+    const int rc = elcl_read_file(file->path, MAX_FILE_BYTES, &file->data, &file->n, err);
+    return rc ? rc : elcl_foreign_pointer(file->data, file->n, file->path, err);
 }
 
 static int read_files(const char *directory, struct elcl_text_file *files, elcl_error *err)

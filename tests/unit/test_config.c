@@ -173,6 +173,41 @@ static void test_wrong_values(void)
     }
 }
 
+/* Directories of other programs, by their files; config NULL: no config.json. */
+static void test_foreign(void)
+{
+    static const struct {
+        const char *file, *config, *message;
+    } cases[] = {
+        {"adapter_config.json", NULL,
+         "adapter_config.json: is a PEFT adapter without its base model; merge it into the base"},
+        {"encoder_model.onnx", NULL, "encoder_model.onnx: is an ONNX model; elcl reads"},
+        {"model-q4.gguf", NULL, "model-q4.gguf: is a GGUF model; elcl reads"},
+        {"model.bin", NULL, "model.bin: is a CTranslate2 model; elcl reads the Hugging Face"},
+        {"model.bin", "{\"add_source_eos\":false}", "model.bin: is a CTranslate2 model"},
+    };
+    for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
+        if (!check_case("foreign: %s%s", cases[i].file, cases[i].config ? ", config.json" : ""))
+            continue;
+        char name[16];
+        snprintf(name, sizeof(name), "foreign-%zu", i);
+        char *dir = elcl_path_join(check_temporary_directory(), name);
+        char *file = elcl_path_join(dir, cases[i].file);
+        char *path = elcl_path_join(dir, "config.json");
+        struct elcl_config c = {0};
+        elcl_error err = {0};
+        CHECK(!elcl_make_directories(dir, &err), "%s", err.msg);
+        CHECK(!elcl_write_file_atomic(file, "{}", 2, &err), "%s", err.msg);
+        if (cases[i].config)
+            CHECK(!elcl_write_file_atomic(path, cases[i].config, strlen(cases[i].config), &err),
+                  "%s", err.msg);
+        check_failure(elcl_config_load(dir, &c, &err), &err, ELCL_E_UNSUPPORTED, cases[i].message);
+        elcl_free(dir);
+        elcl_free(file);
+        elcl_free(path);
+    }
+}
+
 static void test_load(void)
 {
     if (!check_case("files of a directory"))
@@ -483,6 +518,7 @@ int main(int argc, char **argv)
     test_values();
     test_wrong_values();
     test_load();
+    test_foreign();
     test_defaults();
     test_order();
     test_all_options();

@@ -191,7 +191,8 @@ static void test_archive(void)
     expect_archive("empty file", empty, ELCL_E_FORMAT, "f: not a whole zip archive: it has no end");
     struct elcl_str lfs = {0};
     elcl_str_printf(&lfs, "version https://git-lfs.github.com/spec/v1\noid sha256:0\n");
-    expect_archive("pointer", lfs, ELCL_E_FORMAT, "is a pointer of Git LFS");
+    expect_archive("pointer", lfs, ELCL_E_FORMAT,
+                   "f: is a Git LFS pointer, not the file itself; run git lfs pull");
 }
 
 /* Fields of the directory's first record, of its entry, and of the end record. */
@@ -281,6 +282,12 @@ static void test_directory(void)
     check_failure("nothing", elcl_tensors_open(directory, &tensors, &err), &err, ELCL_E_IO,
                   "has none of model.safetensors, model.safetensors.index.json, "
                   "pytorch_model.bin and pytorch_model.bin.index.json");
+    char *onnx = elcl_path_join(directory, "decoder_model.onnx");
+    err = (elcl_error){0};
+    write_file(onnx, "", 0);
+    check_failure("ONNX", elcl_tensors_open(directory, &tensors, &err), &err, ELCL_E_UNSUPPORTED,
+                  "/decoder_model.onnx: is an ONNX model; elcl reads the Hugging Face model");
+    elcl_free(onnx);
     struct elcl_str file = archive_of_pickle(good, sizeof(good) - 1);
     write_file(shard, file.data, file.n);
     static const struct {

@@ -351,6 +351,11 @@ static void test_files(void)
     err = (elcl_error){0};
     rc = elcl_safetensors_open(dir, &st, &err);
     check_failure("empty file", rc, &err, ELCL_E_FORMAT, "one/model.safetensors: 0 bytes");
+    write_text("one/model.safetensors", "version https://git-lfs.github.com/spec/v1\n");
+    err = (elcl_error){0};
+    rc = elcl_safetensors_open(dir, &st, &err);
+    check_failure("pointer", rc, &err, ELCL_E_FORMAT,
+                  "one/model.safetensors: is a Git LFS pointer, not the file itself; run git lfs");
     write_shard("one/model.safetensors",
                 "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4);
     err = (elcl_error){0};

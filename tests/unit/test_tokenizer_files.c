@@ -304,8 +304,13 @@ static void test_load(void)
     struct elcl_tokenizer *t = NULL;
     elcl_error err = {0};
     CHECK(!elcl_tokenizer_load(dir, &t, &err) && !t, "no files: %s", err.msg);
-    write_text("vocab.json", BART_VOCAB);
+    write_text("vocab.json", "version https://git-lfs.github.com/spec/v1\n");
     int rc = elcl_tokenizer_load(dir, &t, &err);
+    CHECK(rc == ELCL_E_FORMAT && strstr(err.msg, "vocab.json: is a Git LFS pointer"), "%d %s", rc,
+          err.msg);
+    write_text("vocab.json", BART_VOCAB);
+    err = (elcl_error){0};
+    rc = elcl_tokenizer_load(dir, &t, &err);
     CHECK(rc == ELCL_E_IO && strstr(err.msg, "merges.txt: is missing, but vocab.json is there"),
           "%d %s", rc, err.msg);
     write_text("merges.txt", BART_MERGES);

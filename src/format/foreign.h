@@ -1,0 +1,16 @@
+/* Files that people often give where a Hugging Face model is expected, and the remedy for each. */
+#ifndef ELCL_FORMAT_FOREIGN_H
+#define ELCL_FORMAT_FOREIGN_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+/* Refuses the content of a file that is a Git LFS pointer. */
+int elcl_foreign_pointer(const void *data, size_t bytes, const char *file, elcl_error *err);
+
+/* Refuses a directory that holds a PEFT adapter or a model for another program (ONNX, GGUF,
+ * CTranslate2). For directories that lack a file which elcl needs. */
+int elcl_foreign_directory(const char *directory, elcl_error *err);
+
+#endif
