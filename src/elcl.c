@@ -74,12 +74,12 @@ void elcl_model_gen_defaults(const elcl_model *model, elcl_gen_options *options)
 
 static int require_tokenizer(const elcl_model *model, elcl_error *err)
 {
-    return model->tokenizer ? ELCL_OK
-                            : elcl_fail(err, ELCL_E_UNSUPPORTED,
-                                        "%s: the model directory has no tokenizer (tokenizer.json, "
-                                        "vocab.json and merges.txt, or SentencePiece models); "
-                                        "token ids can be used",
-                                        model->config.path);
+    if (model->tokenizer)
+        return ELCL_OK;
+    return elcl_fail(err, ELCL_E_UNSUPPORTED,
+                     "%s: the model directory has no tokenizer (" ELCL_TOKENIZER_FILES
+                     "); use token ids",
+                     model->config.path);
 }
 
 /* Where the tokenizer leaves it to the configuration: its bos and eos. An empty text may need a

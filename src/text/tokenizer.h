@@ -10,6 +10,11 @@
 
 struct elcl_tokenizer;
 
+/* The vocabularies that a directory may hold, for messages. */
+#define ELCL_TOKENIZER_FILES                                                                       \
+    "tokenizer.json, source.spm, sentencepiece.bpe.model, spiece.model, vocab-src.json or "        \
+    "vocab.json with merges.txt"
+
 /* Loads tokenizer.json of a directory, or else its SentencePiece models, vocab-src.json +
  * vocab-tgt.json + merges.txt, or vocab.json + merges.txt, with the special tokens that
  * tokenizer_config.json, special_tokens_map.json and added_tokens.json name. When the directory has

@@ -582,11 +582,11 @@ static void test_text(elcl_model *model)
     int32_t *ids = NULL;
     size_t n = 0;
     CHECK(elcl_encode(model, "word", 4, &ids, &n, &err) == ELCL_E_UNSUPPORTED &&
-              strstr(err.msg, "tokenizer"),
+              strstr(err.msg, "no tokenizer (tokenizer.json, source.spm, "),
           "%s", err.msg);
     err = (elcl_error){0};
     CHECK(elcl_generate(model, "word", NULL, &text, &err) == ELCL_E_UNSUPPORTED &&
-              strstr(err.msg, "tokenizer"),
+              strstr(err.msg, "no tokenizer (tokenizer.json, source.spm, "),
           "%s", err.msg);
     CHECK(elcl_generate(model, NULL, NULL, &text, NULL) == ELCL_E_ARG, "text NULL");
     CHECK(!text && !ids, "an output was written beside an error");
