@@ -5,12 +5,12 @@ opens.
 usage: convert_fairseq.py CHECKPOINT.pt OUTPUT [--source-dict FILE] [--target-dict FILE]
                           [--codes FILE] [--source-lang XX] [--target-lang YY]
 
-Dictionaries are dict.XX.txt and dict.YY.txt beside the checkpoint (dict.txt for BART) unless they
-are named. Codes of fastBPE or subword-nmt are bpecodes or code beside the checkpoint, when there
-is such a file. Needs torch; fairseq itself is not needed.
+By default the dictionaries are dict.XX.txt and dict.YY.txt next to the checkpoint (dict.txt for
+BART), and the codes of fastBPE or subword-nmt are bpecodes or code, if there is such a file. Needs
+torch, but not fairseq.
 
-The checkpoint is read with torch.load, which can run what a file tells it to: convert only files
-that you trust. What elcl then reads can run nothing.
+torch.load can run code from a checkpoint: convert only files that you trust. The files that elcl
+reads cannot run anything.
 """
 import argparse
 import importlib.machinery
@@ -23,13 +23,13 @@ SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 
 
 class Refused(Exception):
-    """What cannot be converted, and why: one sentence."""
+    """The reason why a checkpoint cannot be converted, as one sentence."""
 
 
 # ---- the checkpoint ----
 
 class Anything:
-    """Stands for an object of a class that is not installed: its attributes are all that counts."""
+    """Replaces an object of a class that is not installed; keeps its attributes."""
 
     def __init__(self, *args, **kwargs):
         pass
@@ -46,8 +46,8 @@ class Anything:
 
 
 class StubLoader:
-    """Makes empty modules for fairseq and omegaconf where they are missing, so that a checkpoint
-    that mentions their classes can be read."""
+    """Provides empty modules for fairseq and omegaconf if they are missing, so that checkpoints
+    with their classes can be read."""
     ROOTS = ("fairseq", "omegaconf")
 
     def find_spec(self, name, path=None, target=None):
@@ -68,7 +68,7 @@ def read_checkpoint(path):
     except ImportError:
         raise Refused("torch is needed to read a checkpoint: pip install torch")
     finder = StubLoader()
-    sys.meta_path.append(finder)  # behind the real ones
+    sys.meta_path.append(finder)  # after the real ones
     try:
         options = {"map_location": "cpu"}
         try:
@@ -78,12 +78,12 @@ def read_checkpoint(path):
     finally:
         sys.meta_path.remove(finder)
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("model"), dict):
-        raise Refused(f"{path}: not a fairseq checkpoint: it has no dictionary \"model\"")
+        raise Refused(f"{path}: not a fairseq checkpoint: it has no \"model\" dictionary")
     return checkpoint
 
 
 def plain(value):
-    """Attributes of a Namespace, a dictionary or a configuration node as a dictionary."""
+    """Returns a Namespace, a dictionary or a configuration node as a dictionary."""
     if isinstance(value, dict):
         return dict(value)
     content = getattr(value, "__dict__", {})
@@ -93,19 +93,19 @@ def plain(value):
 
 
 def referred(value, task):
-    """The value of a reference to the task's options, "${task.max_source_positions}"."""
+    """Resolves a reference to the task's options, "${task.max_source_positions}"."""
     match = re.fullmatch(r"\$\{task\.(\w+)\}", value) if isinstance(value, str) else None
     return task.get(match[1]) if match else value
 
 
 def model_arguments(checkpoint, path):
-    """The model's options: "args" of fairseq up to 0.10, "cfg" of later ones."""
+    """Returns the model's options: "args" of fairseq up to 0.10, "cfg" of later versions."""
     if checkpoint.get("args") is not None:
         return plain(checkpoint["args"])
     if checkpoint.get("cfg") is not None:
         config = plain(checkpoint["cfg"])
         task, model = plain(config.get("task")), plain(config.get("model"))
-        for side in ("encoder", "decoder"):  # groups of their own in the newest ones
+        for side in ("encoder", "decoder"):  # separate groups in the newest versions
             for key, value in plain(model.get(side)).items():
                 model.setdefault(f"{side}_{key}", value)
         model = {key: referred(value, task) for key, value in model.items()}
@@ -126,7 +126,7 @@ def flag(arguments, key, default=False):
 
 
 def refuse_variations(arguments, is_bart):
-    """Options that change the mathematics and that neither family has."""
+    """Refuses options that change the mathematics and that neither family has."""
     for side in ("encoder", "decoder"):
         if flag(arguments, f"{side}_normalize_before"):
             raise Refused(f"{side}_normalize_before is set: elcl has no pre-norm family for it")
@@ -148,14 +148,14 @@ def refuse_other_widths(arguments):
     width = arguments.get("encoder_embed_dim")
     for key in ("decoder_embed_dim", "decoder_output_dim", "decoder_input_dim"):
         if option(arguments, key, width) != width:
-            raise Refused(f"{key} is {arguments[key]} and encoder_embed_dim {width}: elcl has one "
-                          "width")
+            raise Refused(f"{key} is {arguments[key]} but encoder_embed_dim is {width}: elcl "
+                          "has one width")
 
 
 # ---- dictionaries ----
 
 def read_dictionary(path):
-    """Symbols in the order of their ids: the special ones first, then a line each."""
+    """Returns the symbols in the order of their ids: special ones first, then one for each line."""
     symbols = list(SPECIAL)
     seen = set(SPECIAL)
     with open(path, encoding="utf-8", newline="\n") as lines:
@@ -168,23 +168,23 @@ def read_dictionary(path):
                 line = line[: -len(" #fairseq:overwrite")]
             symbol, space, count = line.rpartition(" ")
             if not space or not re.fullmatch(r"-?\d+", count):
-                raise Refused(f"{path}: line {number}: expected a symbol, a blank and a count")
+                raise Refused(f"{path}: line {number}: expected a symbol, a space and a count")
             if symbol in seen and not overwrite:
-                raise Refused(f"{path}: line {number}: {symbol} stands twice")
+                raise Refused(f"{path}: line {number}: {symbol} appears twice")
             seen.add(symbol)
             symbols.append(symbol)
     return symbols
 
 
 def add_symbols(symbols, rows, path):
-    """Rows of the table beyond the dictionary: symbols that a task adds (<mask>, languages)."""
+    """Adds names for rows after the dictionary: symbols that a task adds (<mask>, languages)."""
     if len(symbols) > rows:
-        raise Refused(f"{path}: has {len(symbols)} symbols, the model's table {rows} rows")
+        raise Refused(f"{path}: has {len(symbols)} symbols, but the model's table has {rows} rows")
     return symbols + [f"<unused{i}>" for i in range(len(symbols), rows)]
 
 
 def word_ends(symbols):
-    """As model_type fsmt has them: "le@@" becomes "le", and "er", which ends a word, "er</w>"."""
+    """Spells symbols for model_type fsmt: "le@@" becomes "le"; "er" at a word's end, "er</w>"."""
     vocabulary = {}
     for i, symbol in enumerate(symbols):
         if i >= len(SPECIAL):
@@ -196,7 +196,7 @@ def word_ends(symbols):
 
 
 def read_codes(path):
-    """Merges, a pair a line, without the counts of fastBPE and the head of subword-nmt."""
+    """Returns one pair for each line, without fastBPE's counts and subword-nmt's header."""
     merges = []
     with open(path, encoding="utf-8", newline="\n") as lines:
         for line in lines:
@@ -207,7 +207,7 @@ def read_codes(path):
             if len(parts) == 3 and parts[2].isdigit():
                 parts.pop()
             if len(parts) != 2:
-                raise Refused(f"{path}: expected two symbols a line, found \"{line}\"")
+                raise Refused(f"{path}: expected two symbols in a line, found \"{line}\"")
             merges.append(" ".join(parts))
     return merges
 
@@ -215,7 +215,7 @@ def read_codes(path):
 # ---- tensors ----
 
 def split_input_projections(state):
-    """q, k and v of fairseq before 0.9 are one matrix, in_proj_weight."""
+    """Splits in_proj_weight: q, k and v are one matrix in fairseq before 0.9."""
     out = {}
     for name, tensor in state.items():
         match = re.fullmatch(r"(.*)\.in_proj_(weight|bias)", name)
@@ -228,7 +228,7 @@ def split_input_projections(state):
 
 
 def old_norm_names(state):
-    """layer_norms.N of fairseq before 0.6, whose layers are post-norm."""
+    """Renames layer_norms.N of fairseq before 0.6, whose layers are post-norm."""
     names = {"encoder": ["self_attn_layer_norm", "final_layer_norm"],
              "decoder": ["self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm"]}
     out = {}
@@ -254,7 +254,7 @@ def same(a, b):
 
 
 def check_names(state, layers, is_bart):
-    """Every tensor has a place: what is left over would be left out silently."""
+    """Refuses missing and unknown tensors: an unknown one would be dropped silently."""
     norms = ["layernorm_embedding"] if is_bart else []
     known = {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight",
              "decoder.output_projection.weight", "decoder.embed_out"}
@@ -271,7 +271,7 @@ def check_names(state, layers, is_bart):
         known |= wanted | ({f"{stack}.embed_positions.weight"} if is_bart else set())
     unknown = sorted(set(state) - known)
     if unknown:
-        raise Refused(f"tensor {unknown[0]} has no place in a model that elcl knows")
+        raise Refused(f"tensor {unknown[0]} belongs to no model that elcl knows")
 
 
 def layer_count(state, stack):
@@ -305,7 +305,7 @@ def sizes(arguments, state, is_bart):
 
 
 def convert_transformer(arguments, state, source, target, langs):
-    """config.json and tensors of model_type fsmt."""
+    """Returns config.json and the tensors of model_type fsmt."""
     config = {"model_type": "fsmt", "architectures": ["FSMTForConditionalGeneration"],
               "langs": list(langs), **sizes(arguments, state, is_bart=False)}
     encoder, decoder = state["encoder.embed_tokens.weight"], state["decoder.embed_tokens.weight"]
@@ -322,12 +322,12 @@ def convert_transformer(arguments, state, source, target, langs):
     state["decoder.output_projection.weight"] = (state["decoder.embed_tokens.weight"] if tied
                                                  else output)
     if config["tie_word_embeddings"] and source != target:
-        raise Refused("the tables of source and target are the same, the dictionaries are not")
+        raise Refused("source and target share a table but not a dictionary")
     return config, {f"model.{name}": tensor for name, tensor in state.items()}
 
 
 def convert_bart(arguments, state):
-    """config.json and tensors of model_type bart."""
+    """Returns config.json and the tensors of model_type bart."""
     config = {"model_type": "bart", "architectures": ["BartForConditionalGeneration"],
               **sizes(arguments, state, is_bart=True)}
     encoder, decoder = state["encoder.embed_tokens.weight"], state["decoder.embed_tokens.weight"]
@@ -336,7 +336,7 @@ def convert_bart(arguments, state):
         raise Refused("the tables of encoder, decoder and output differ, which BART does not have")
     positions = [state[f"{stack}.embed_positions.weight"] for stack in ("encoder", "decoder")]
     if positions[0].shape != positions[1].shape:
-        raise Refused("encoder and decoder have position tables of different length")
+        raise Refused("encoder and decoder have position tables of different lengths")
     config.update(vocab_size=encoder.shape[0], tie_word_embeddings=True,
                   max_position_embeddings=positions[0].shape[0] - 2)
     tensors = {f"model.{name}": tensor for name, tensor in state.items()
@@ -351,12 +351,12 @@ def write_json(path, value):
 
 
 def note(why):
-    print(f"convert_fairseq.py: {why}: no tokenizer is written, and elcl reads and writes ids",
+    print(f"convert_fairseq.py: {why}: no tokenizer is written, so elcl reads and writes ids",
           file=sys.stderr)
 
 
 def find_file(named, directory, *names):
-    """The named file, or the first of the names that the directory has."""
+    """Returns the named file, or the first of `names` that the directory has."""
     if named:
         if not Path(named).is_file():
             raise Refused(f"{named}: no such file")
@@ -380,7 +380,8 @@ def write_transformer(options, arguments, state, output):
                                (langs[1], options.target_dict, "decoder")):
         path = find_file(named, directory, f"dict.{lang}.txt", "dict.txt")
         if not path:
-            raise Refused(f"{directory}: has no dict.{lang}.txt; name the dictionary by option")
+            raise Refused(f"{directory}: has no dict.{lang}.txt; name it with "
+                          "--source-dict or --target-dict")
         rows = state[f"{stack}.embed_tokens.weight"].shape[0]
         symbols.append(add_symbols(read_dictionary(path), rows, path))
     config, tensors = convert_transformer(arguments, state, *symbols, langs)
@@ -390,11 +391,11 @@ def write_transformer(options, arguments, state, output):
 
 def write_tokenizer(options, symbols, langs, output):
     if any(symbol.startswith("\u2581") for symbol in symbols[0] + symbols[1]):
-        note("the dictionaries are of SentencePiece, for which fsmt has no tokenizer")
+        note("the dictionaries use SentencePiece, for which fsmt has no tokenizer")
         return
     codes = find_file(options.codes, options.checkpoint.parent, "bpecodes", "code")
     if not codes:
-        note("there is no bpecodes or code beside the checkpoint")
+        note("there is no bpecodes or code next to the checkpoint")
         return
     merges = read_codes(codes)
     for name, part in zip(("vocab-src.json", "vocab-tgt.json"), symbols):
@@ -404,7 +405,7 @@ def write_tokenizer(options, symbols, langs, output):
 
 
 def write_bart(options, arguments, state, output):
-    """GPT-2's BPE: the dictionary's symbols are its ids, so vocab.json needs its encoder.json."""
+    """Writes GPT-2's BPE. The dictionary has its ids as symbols, so encoder.json is needed too."""
     path = find_file(options.source_dict, options.checkpoint.parent, "dict.txt")
     encoder = find_file(None, options.checkpoint.parent, "encoder.json")
     codes = find_file(options.codes, options.checkpoint.parent, "vocab.bpe")
@@ -420,13 +421,13 @@ def write_bart(options, arguments, state, output):
         merges = codes.read_text("utf-8")
         (output / "merges.txt").write_text(merges, encoding="utf-8")
     else:
-        note("dict.txt, encoder.json and vocab.bpe are not all beside the checkpoint")
+        note("dict.txt, encoder.json and vocab.bpe are not all next to the checkpoint")
     return config, tensors
 
 
 def convert(options):
     checkpoint = read_checkpoint(options.checkpoint)
-    import torch  # read_checkpoint() has said what to do without it
+    import torch  # read_checkpoint() reports if it is missing
     arguments = model_arguments(checkpoint, options.checkpoint)
     architecture = str(option(arguments, "arch", ""))
     state = tidy(checkpoint["model"])

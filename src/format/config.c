@@ -43,7 +43,7 @@ static int read_model_type(struct elcl_config *config, const char *directory, el
     return ELCL_OK;
 }
 
-/* Takes both paths over; `directory` is NULL for text in memory. */
+/* Takes ownership of both paths; `directory` is NULL for texts in memory. */
 static int parse(char *path, char *generation_path, const char *directory, const char *model,
                  size_t n_model, const char *generation, size_t n_generation,
                  struct elcl_config *config, elcl_error *err)

@@ -1,4 +1,4 @@
-/* A model directory's config.json and generation_config.json as checked values. */
+/* Checked values from config.json and generation_config.json of a model directory. */
 #ifndef ELCL_FORMAT_CONFIG_H
 #define ELCL_FORMAT_CONFIG_H
 
@@ -13,21 +13,21 @@ struct elcl_config {
     char *path;               /* of config.json, for messages */
     char *generation_path;    /* of generation_config.json */
     struct cJSON *model;      /* config.json */
-    struct cJSON *generation; /* generation_config.json, or NULL when there is none */
+    struct cJSON *generation; /* generation_config.json, or NULL without that file */
     char model_type[32];
-    void *lists[4]; /* what lists of the generation options point to */
+    void *lists[4]; /* the lists of the generation options point here */
 };
 
 /* Reads both files of a directory. config.json must exist and name a model_type. */
 int elcl_config_load(const char *directory, struct elcl_config *config, elcl_error *err);
-/* The same from text (for fuzzing); generation may be NULL. */
+/* Parses both texts (for fuzzing); generation may be NULL. */
 int elcl_config_parse(const char *model, size_t n_model, const char *generation,
                       size_t n_generation, struct elcl_config *config, elcl_error *err);
 void elcl_config_finish(struct elcl_config *config); /* {0} is fine */
 
-/* Values of config.json. The plain form requires the key; the _or form takes `fallback` when the
- * key is absent or null. A wrong type or a value outside min .. max names file, key, what was
- * expected and what was found. */
+/* Read a value of config.json. The plain form requires the key; the _or form uses `fallback` if the
+ * key is absent or null. The error for a wrong type or a value outside min .. max names the file,
+ * the key, what was expected and what was found. */
 int elcl_config_int(const struct elcl_config *config, const char *key, int min, int max, int *out,
                     elcl_error *err);
 int elcl_config_int_or(const struct elcl_config *config, const char *key, int min, int max,
@@ -39,27 +39,27 @@ int elcl_config_bool_or(const struct elcl_config *config, const char *key, bool 
 /* The string lives as long as the config. */
 int elcl_config_string_or(const struct elcl_config *config, const char *key, const char *fallback,
                           const char **out, elcl_error *err);
-/* true when config.json has the key with a value other than null. */
+/* Whether config.json has the key with a value other than null. */
 bool elcl_config_has(const struct elcl_config *config, const char *key);
 
-/* An integer that stands for a key which config.json lacks. */
+/* The integer to use if config.json lacks the key. */
 struct elcl_config_default {
     const char *key; /* NULL ends a list */
     int value;
 };
 
-/* Adds the keys that config.json does not have (null counts as having it), unless there is a
- * generation_config.json: generation options then come from there alone. */
+/* Adds the keys that config.json does not have; null counts as having it. Does nothing if there is
+ * a generation_config.json: then generation options come only from there. */
 int elcl_config_add_defaults(struct elcl_config *config, const struct elcl_config_default *defaults,
                              elcl_error *err);
 
-/* Generation options: generation_config.json over config.json over Hugging Face's defaults
- * (num_beams 1, max_length 20, length_penalty 1, early_stopping false, ...). Options that would
- * change the result and that elcl does not have (sequence_bias, ...) are
- * refused with their name. decoder_start_token_id falls back to bos_token_id. Lists
- * live as long as the config, or until the next call. */
+/* Reads the generation options: generation_config.json overrides config.json, which overrides
+ * Hugging Face's defaults (num_beams 1, max_length 20, length_penalty 1, early_stopping false,
+ * ...). Names and refuses options that would change the result and that elcl does not have
+ * (sequence_bias, ...). decoder_start_token_id falls back to bos_token_id. Lists live as long as
+ * the config, or until the next call. */
 int elcl_config_gen_options(struct elcl_config *config, elcl_gen_options *options, elcl_error *err);
-/* true when max_length is Hugging Face's own default, which does not count the prompt. */
+/* Whether max_length is Hugging Face's own default, which does not count the prompt. */
 bool elcl_config_default_length(const struct elcl_config *config);
 
 #endif

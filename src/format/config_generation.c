@@ -1,4 +1,4 @@
-/* config.json and generation_config.json -> generation options. */
+/* Reads generation options from config.json and generation_config.json. */
 #include <float.h>
 #include <limits.h>
 #include <math.h>
@@ -10,14 +10,14 @@
 #include "format/json.h"
 #include "format/json_lists.h"
 
-/* A key's value and the file it stands in, for messages. */
+/* A key's value, and its file for messages. */
 struct found {
     const char *key;
     const char *file;
     const cJSON *value; /* NULL when absent or null */
 };
 
-/* A null in generation_config.json stands for "not set" and hides what config.json says. */
+/* A null in generation_config.json means "not set" and hides the value in config.json. */
 static struct found find(const struct elcl_config *config, const char *key)
 {
     struct found f = {key, config->generation_path, elcl_json_get(config->generation, key)};
@@ -65,7 +65,7 @@ static int read_float(const struct elcl_config *config, const char *key, float f
     return ELCL_OK;
 }
 
-/* One id or a list of ids. */
+/* Reads one id or a list of ids. */
 static int read_eos(const struct elcl_config *config, elcl_gen_options *options, elcl_error *err)
 {
     const struct found f = find(config, "eos_token_id");
@@ -100,13 +100,13 @@ static int read_early_stopping(const struct elcl_config *config, enum elcl_early
     return ELCL_OK;
 }
 
-/* Hugging Face takes its default max_length as that many tokens behind the decoder's prompt. */
+/* Hugging Face counts its default max_length from the end of the decoder's prompt. */
 #define DEFAULT_MAX_LENGTH 20
 #define PROMPT 1
 #define DEFAULT_TOP_K 50
 
-/* Options that change what is generated and that elcl does not have, with the values at which they
- * do nothing: false, `neutral`, an empty list or object. */
+/* Options that change the output and that elcl does not have. They have no effect at these values:
+ * false, `neutral`, an empty list or object. */
 static const struct {
     const char *key;
     double neutral[2];
@@ -162,8 +162,8 @@ static bool is_single(const cJSON *value, int32_t token)
            id == token;
 }
 
-/* The padding token alone, as Marian models have it, is ban_pad. Where padding is EOS too, Hugging
- * Face drops the ban. */
+/* A list of only the padding token, as in Marian models, becomes ban_pad. If padding is also EOS,
+ * Hugging Face drops the ban. */
 static int read_bad_words(struct elcl_config *config, elcl_gen_options *o, elcl_error *err)
 {
     static const double neutral[2] = {0, 0};
@@ -225,7 +225,7 @@ static int read_renormalize(const struct elcl_config *config, elcl_gen_options *
     return ELCL_OK;
 }
 
-/* Cut-offs of sampling that elcl does not have are in the way only where sampling is on. */
+/* Sampling cut-offs that elcl does not have matter only if sampling is on. */
 static int read_sampling(const struct elcl_config *config, elcl_gen_options *o, elcl_error *err)
 {
     static const char *const cutoffs[] = {"epsilon_cutoff", "eta_cutoff"};
@@ -265,7 +265,8 @@ int elcl_config_gen_options(struct elcl_config *config, elcl_gen_options *option
     ELCL_TRY(read_early_stopping(config, &o.early_stopping, err));
     ELCL_TRY(read_int(config, "max_length", 1, INT_MAX, DEFAULT_MAX_LENGTH, &o.max_length, err));
     ELCL_TRY(read_int(config, "max_new_tokens", 1, INT_MAX, 0, &o.max_new_tokens, err));
-    if (o.max_length == DEFAULT_MAX_LENGTH) /* unless a caller sets it: so many new tokens */
+    if (o.max_length ==
+        DEFAULT_MAX_LENGTH) /* the number of new tokens, unless the caller sets it */
         o.max_length += PROMPT;
     ELCL_TRY(read_int(config, "min_length", 0, INT_MAX, 0, &o.min_length, err));
     ELCL_TRY(read_int(config, "min_new_tokens", 0, INT_MAX, 0, &o.min_new_tokens, err));

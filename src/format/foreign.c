@@ -10,7 +10,7 @@
     "model.safetensors or pytorch_model.bin)"
 
 static const struct {
-    const char *name; /* of a file, or its end from the point on */
+    const char *name; /* of a file, or its extension */
     const char *message;
 } forms[] = {
     {"adapter_config.json",

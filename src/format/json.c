@@ -20,7 +20,7 @@ static bool has_nul_escape(const char *text, size_t n)
             continue;
         if (n - i >= 6 && !memcmp(text + i, "\\u0000", 6))
             return true;
-        i++; /* the escaped character, which may itself be a backslash */
+        i++; /* skips the escaped character, which may be a backslash */
     }
     return false;
 }
@@ -31,7 +31,7 @@ int elcl_json_parse(const char *text, size_t n, const char *name, cJSON **root, 
     if (bad < n)
         return elcl_fail(err, ELCL_E_FORMAT, "%s: not UTF-8 at byte %zu", name, bad);
     if (has_nul_escape(text, n))
-        return elcl_fail(err, ELCL_E_FORMAT, "%s: a string holds U+0000", name);
+        return elcl_fail(err, ELCL_E_FORMAT, "%s: a string contains U+0000", name);
     const char *end = text;
     cJSON *value = n ? cJSON_ParseWithLengthOpts(text, n, &end, 0) : NULL;
     size_t at = (size_t)(end - text);
@@ -71,7 +71,7 @@ int elcl_json_unique_keys(const cJSON *object, const char *name, elcl_error *err
     int rc = ELCL_OK;
     for (size_t i = 1; i < n && !rc; i++) {
         if (!strcmp(keys[i - 1], keys[i]))
-            rc = elcl_fail(err, ELCL_E_FORMAT, "%s: key %.200s stands twice", name, keys[i]);
+            rc = elcl_fail(err, ELCL_E_FORMAT, "%s: key %.200s appears twice", name, keys[i]);
     }
     free(keys);
     return rc;

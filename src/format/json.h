@@ -1,4 +1,4 @@
-/* cJSON behind checks: size, encoding, duplicate keys, types and ranges, and errors that name file
+/* cJSON with checks of size, encoding, duplicate keys, types and ranges, and errors that name file
  * and key. */
 #ifndef ELCL_FORMAT_JSON_H
 #define ELCL_FORMAT_JSON_H
@@ -14,32 +14,32 @@
 /* The largest integer up to which a double holds every integer. */
 #define ELCL_JSON_MAX_INT INT64_C(9007199254740992)
 
-/* Parses n bytes whose outermost value must be an object; spaces may follow it. `name` stands in
- * messages. Refused besides bad JSON: text that is not UTF-8, U+0000 in strings (cJSON would cut
- * them there). *root is freed with cJSON_Delete(). */
+/* Parses n bytes whose outermost value must be an object; spaces may follow it. Messages begin with
+ * `name`. Also refuses text that is not UTF-8, and strings with U+0000, where cJSON would cut them.
+ * *root is freed with cJSON_Delete(). */
 int elcl_json_parse(const char *text, size_t n, const char *name, cJSON **root, elcl_error *err);
 
-/* Refuses an object with a key that stands twice: readers differ on which one counts. */
+/* Refuses an object with the same key twice: readers differ on which one counts. */
 int elcl_json_unique_keys(const cJSON *object, const char *name, elcl_error *err);
 
-/* Looks a key up, case-sensitively; linear. NULL when there is none. */
+/* Looks up a key, case-sensitive, in linear time. NULL if it does not exist. */
 const cJSON *elcl_json_get(const cJSON *object, const char *key);
 
-/* What a value is, for messages: `3.5`, `"text"`, `true`, `nothing` (NULL), `an array` ... */
+/* Describes a value for messages: `3.5`, `"text"`, `true`, `nothing` (NULL), `an array` ... */
 struct elcl_json_text {
     char s[64];
 };
 struct elcl_json_text elcl_json_describe(const cJSON *value);
 
-/* The value as an integer in min .. max; numbers are read from the double, since cJSON's own
- * integer saturates. false: not a number, not an integer or outside. */
+/* Reads an integer in min .. max from the double, because cJSON's own integer saturates. Returns
+ * false for anything else. */
 bool elcl_json_int(const cJSON *value, int64_t min, int64_t max, int64_t *out);
 
-/* Reads a flag of an object; *out stays where the key is absent or null. */
+/* Reads a flag of an object; *out is unchanged if the key is absent or null. */
 int elcl_json_bool(const cJSON *object, const char *key, const char *name, bool *out,
                    elcl_error *err);
 
-/* "name: key: expected what, found ..." as ELCL_E_FORMAT. */
+/* Fails with "name: key: expected what, found ..." (ELCL_E_FORMAT). */
 int elcl_json_mismatch(const char *name, const char *key, const char *what, const cJSON *found,
                        elcl_error *err);
 

@@ -1,6 +1,5 @@
-/* Lists of generation options from JSON. Each result is one allocation, *memory, freed with
- * elcl_free(), which what comes out points into; an empty list needs none. `file` and `key` are for
- * messages. */
+/* Reads lists of generation options from JSON. The results point into one allocation, *memory,
+ * freed with elcl_free(); an empty list needs none. `file` and `key` are for messages. */
 #ifndef ELCL_FORMAT_JSON_LISTS_H
 #define ELCL_FORMAT_JSON_LISTS_H
 

@@ -24,7 +24,7 @@ static int push_mark(struct elcl_pickle *m)
     return ELCL_OK;
 }
 
-/* Where the values since the last mark begin. */
+/* Pops a mark; the values after it begin at *begin. */
 static int pop_mark(struct elcl_pickle *m, size_t *begin)
 {
     if (!m->n_marks)
@@ -58,13 +58,13 @@ static int push_integer(struct elcl_pickle *m, int bytes)
 {
     uint64_t value = 0;
     const int rc = take_number(m, bytes, &value);
-    /* Shorter ones have no sign. */
+    /* Only four bytes have a sign. */
     return rc ? rc
               : elcl_pickle_push_kind(m, ELCL_VALUE_INTEGER,
                                       bytes == 4 ? (int32_t)(uint32_t)value : (int64_t)value);
 }
 
-/* LONG1: a length, then that many bytes in two's complement. */
+/* LONG1: a length, then that number of bytes in two's complement. */
 static int push_long(struct elcl_pickle *m)
 {
     uint64_t n = 0, value = 0;
@@ -111,7 +111,7 @@ static int push_global(struct elcl_pickle *m, const char *module, size_t n_modul
                        ? elcl_fail_nomem(m->err)
                        : elcl_fail(m->err, ELCL_E_UNSUPPORTED,
                                    "%s: pickle, byte %zu: names %s, which a dictionary of tensors "
-                                   "does not need; nothing of it was run",
+                                   "does not need; nothing was executed",
                                    m->file, m->opcode_at, asked.data);
     elcl_str_finish(&asked);
     return rc;
@@ -157,7 +157,7 @@ static int stack_global(struct elcl_pickle *m)
 
 static int put(struct elcl_pickle *m, uint64_t i)
 {
-    /* torch and Python number the memo from 0 without gaps. */
+    /* torch and Python number the memo from 0, without gaps. */
     if (i > m->memo.n)
         return elcl_pickle_bad(m, "a memo number that skips others");
     if (!elcl_pickle_reachable(m))
@@ -189,7 +189,7 @@ static int get_numbered(struct elcl_pickle *m, int bytes)
 
 /* ---- tuples and dictionaries ---- */
 
-/* The values from `begin` on become one tuple. */
+/* Replaces the values from `begin` on by one tuple. */
 static int tuple_from(struct elcl_pickle *m, size_t begin)
 {
     const size_t n = m->stack.n - begin;
@@ -216,7 +216,7 @@ static int tuple_to_mark(struct elcl_pickle *m)
     return rc ? rc : tuple_from(m, begin);
 }
 
-/* Keys and values from `begin` on go into the dictionary below them. */
+/* Moves the keys and values from `begin` on into the dictionary below them. */
 static int set_items(struct elcl_pickle *m, size_t begin)
 {
     if ((m->stack.n - begin) % 2)
@@ -260,7 +260,7 @@ static int check_protocol(struct elcl_pickle *m)
     const int rc = take_number(m, 1, &protocol);
     if (rc || (protocol >= 2 && protocol <= 4))
         return rc;
-    return elcl_fail(m->err, ELCL_E_UNSUPPORTED, "%s: pickle protocol %d; 2, 3 and 4 are read",
+    return elcl_fail(m->err, ELCL_E_UNSUPPORTED, "%s: pickle protocol %d; expected 2, 3 or 4",
                      m->file, (int)protocol);
 }
 
@@ -293,7 +293,7 @@ static int step(struct elcl_pickle *m, unsigned char opcode)
         return push_integer(m, 4);
     case 0x8a:
         return push_long(m);
-    case 'G': /* BINFLOAT: no value that is used */
+    case 'G': /* BINFLOAT: the value is never used */
         rc = skip(m, 8);
         return rc ? rc : elcl_pickle_push_kind(m, ELCL_VALUE_REAL, 0);
     case 0x8c: /* SHORT_BINUNICODE */
@@ -337,12 +337,12 @@ static int step(struct elcl_pickle *m, unsigned char opcode)
     default:
         return elcl_fail(m->err, ELCL_E_UNSUPPORTED,
                          "%s: pickle, byte %zu: opcode %s (0x%02x), which a dictionary of tensors "
-                         "does not need; nothing of it was run",
+                         "does not need; nothing was executed",
                          m->file, m->opcode_at, elcl_pickle_opcode(opcode), opcode);
     }
 }
 
-/* Up to STOP; then one value must be left, a dictionary. */
+/* Runs the pickle up to STOP; then one value must be left, a dictionary. */
 static int run(struct elcl_pickle *m, size_t *dictionary)
 {
     for (;;) {
@@ -370,7 +370,7 @@ static int run(struct elcl_pickle *m, size_t *dictionary)
     return ELCL_OK;
 }
 
-/* Names the tensors of one dictionary: the same tensor may have several names. */
+/* Lists the tensors of one dictionary with their names; one tensor may have several names. */
 static int collect(const struct elcl_pickle *m, size_t dictionary,
                    struct elcl_pickle_tensor *tensors, size_t *n)
 {
@@ -383,7 +383,7 @@ static int collect(const struct elcl_pickle *m, size_t dictionary,
             return elcl_pickle_unexpected(m, "name of a tensor", "a string", pair->key.kind);
         const char *name = elcl_pickle_text(m, pair->key);
         if (elcl_utf8_check(name, pair->key.n) < pair->key.n || memchr(name, 0, pair->key.n))
-            return elcl_pickle_bad(m, "a tensor's name is not UTF-8 or holds U+0000");
+            return elcl_pickle_bad(m, "a tensor's name is not UTF-8 or contains U+0000");
         struct elcl_pickle_tensor *t = &tensors[(*n)++];
         *t = m->tensors[pair->value.i];
         t->name = name;
@@ -411,9 +411,8 @@ int elcl_pickle_read(const void *pickle, size_t n, const char *file,
     size_t dictionary = 0, n_found = 0;
     int rc;
     if (n > MAX_BYTES)
-        return elcl_fail(err, ELCL_E_UNSUPPORTED,
-                         "%s: a pickle of %zu bytes; those of models have at most %zu", file, n,
-                         MAX_BYTES);
+        return elcl_fail(err, ELCL_E_UNSUPPORTED, "%s: a pickle of %zu bytes; expected at most %zu",
+                         file, n, MAX_BYTES);
     ELCL_TRY(run(&m, &dictionary));
     found = elcl_calloc(m.n_pairs, sizeof(*found));
     if (!found) {

@@ -1,8 +1,6 @@
-/*
- * The pickle inside a PyTorch file, as far as a dictionary of tensors needs it. Nothing that the
- * pickle names is ever called or looked up: names outside a short list are refused, and so is every
- * opcode that torch.save does not write for such a dictionary.
- */
+/* Reads the pickle inside a PyTorch file if it is a dictionary of tensors. Nothing that the pickle
+ * names is ever called or looked up. Names outside a short list are refused, and so is every opcode
+ * that torch.save does not write for such a dictionary. */
 #ifndef ELCL_FORMAT_PICKLE_H
 #define ELCL_FORMAT_PICKLE_H
 
@@ -23,18 +21,17 @@ struct elcl_pickle_tensor {
     const char *name; /* UTF-8, without U+0000 */
     size_t n_name;
     const struct elcl_pickle_type *type;
-    const char *key; /* which storage */
+    const char *key; /* names the storage */
     size_t n_key;
-    int64_t n_storage; /* elements of the storage */
-    int64_t offset;    /* of the first element in the storage, >= 0 */
-    int n_dims;        /* may exceed ELCL_MAX_DIMS, and then shape and stride lack some */
+    int64_t n_storage;             /* elements of the storage */
+    int64_t offset;                /* of the first element in the storage, >= 0 */
+    int n_dims;                    /* if above ELCL_MAX_DIMS, shape and stride are incomplete */
     int64_t shape[ELCL_MAX_DIMS];  /* >= 0 */
     int64_t stride[ELCL_MAX_DIMS]; /* elements, >= 0 */
 };
 
-/* The tensors of the outermost dictionary, in its order; other values in it are passed over.
- * Numbers are as the file has them: whether they fit the storages is the caller's question.
- * *tensors is freed with elcl_free(). */
+/* Reads the tensors of the outermost dictionary, in its order, and skips other values. The caller
+ * checks that the numbers fit the storages. *tensors is freed with elcl_free(). */
 int elcl_pickle_read(const void *pickle, size_t n, const char *file,
                      struct elcl_pickle_tensor **tensors, size_t *n_tensors, elcl_error *err);
 

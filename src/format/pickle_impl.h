@@ -1,4 +1,4 @@
-/* The stack machine of pickle.c, and what its parts share. */
+/* The stack machine of pickle.c and its parts. */
 #ifndef ELCL_FORMAT_PICKLE_IMPL_H
 #define ELCL_FORMAT_PICKLE_IMPL_H
 
@@ -60,7 +60,7 @@ struct elcl_pickle {
     elcl_error *err;
 };
 
-/* Messages name the file and the opcode's place. */
+/* Fail with a message that names the file and the offset of the opcode. */
 int elcl_pickle_bad(const struct elcl_pickle *m, const char *what);
 int elcl_pickle_unexpected(const struct elcl_pickle *m, const char *place, const char *want,
                            enum elcl_pickle_kind found);
@@ -68,14 +68,14 @@ int elcl_pickle_unexpected(const struct elcl_pickle *m, const char *place, const
 bool elcl_pickle_append(struct elcl_pickle_values *values, struct elcl_pickle_value value);
 int elcl_pickle_push(struct elcl_pickle *m, struct elcl_pickle_value value);
 int elcl_pickle_push_kind(struct elcl_pickle *m, enum elcl_pickle_kind kind, int64_t i);
-int elcl_pickle_push_dictionary(struct elcl_pickle *m); /* an empty one */
+int elcl_pickle_push_dictionary(struct elcl_pickle *m); /* an empty dictionary */
 int elcl_pickle_pop(struct elcl_pickle *m, struct elcl_pickle_value *value);
-/* Values above the last mark: those below are out of reach. */
+/* Returns the number of values above the last mark: opcodes cannot reach those below. */
 size_t elcl_pickle_reachable(const struct elcl_pickle *m);
-/* The string behind a value of kind TEXT. */
+/* Returns the string of a TEXT value. */
 const char *elcl_pickle_text(const struct elcl_pickle *m, struct elcl_pickle_value value);
 
-/* BINPERSID, REDUCE and BUILD. */
+/* Run BINPERSID, REDUCE and BUILD. */
 int elcl_pickle_push_storage(struct elcl_pickle *m);
 int elcl_pickle_reduce(struct elcl_pickle *m);
 int elcl_pickle_build(struct elcl_pickle *m);

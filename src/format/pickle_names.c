@@ -19,7 +19,7 @@ static const struct elcl_pickle_type types[] = {
     {"ByteStorage", 1},  {"BoolStorage", 1},
 };
 
-/* Opcodes that are not read, so that messages can name them. */
+/* The names of refused opcodes, for messages. */
 static const struct {
     unsigned char code;
     const char *name;

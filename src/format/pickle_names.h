@@ -1,4 +1,4 @@
-/* What a pickle may name, and what its opcodes are called. */
+/* The names that a pickle may use, and the names of its opcodes. */
 #ifndef ELCL_FORMAT_PICKLE_NAMES_H
 #define ELCL_FORMAT_PICKLE_NAMES_H
 
@@ -11,11 +11,11 @@ enum elcl_pickle_callable {
     ELCL_PICKLE_CALLABLES,    /* from here on: storage classes */
 };
 
-/* The number of a name, -1 when it is not one of the few. */
+/* Returns the number of a name, or -1 for a name outside the list. */
 int elcl_pickle_global(const char *module, size_t n_module, const char *name, size_t n_name);
-/* NULL when that name is no storage class. */
+/* Returns NULL if the name is no storage class. */
 const struct elcl_pickle_type *elcl_pickle_storage_type(int global);
-/* "INST", or "unknown". */
+/* Returns the opcode's name, such as "INST", or "unknown". */
 const char *elcl_pickle_opcode(unsigned char opcode);
 
 #endif

@@ -1,5 +1,5 @@
-/* What torch.save makes a tensor of: a storage, and a call of _rebuild_tensor_v2 that lays an
- * offset, a shape and strides over it. */
+/* Reads tensors as torch.save writes them: a storage, and a call of _rebuild_tensor_v2 with an
+ * offset, a shape and strides. */
 #include "format/pickle_impl.h"
 
 #include <string.h>
@@ -8,7 +8,7 @@
 
 #define MAX_EXTENTS 64 /* torch's own limit */
 
-/* The persistent id ("storage", class, key, location, elements). */
+/* Reads the persistent id ("storage", class, key, location, elements). */
 int elcl_pickle_push_storage(struct elcl_pickle *m)
 {
     struct elcl_pickle_value id = {0};
@@ -37,13 +37,13 @@ int elcl_pickle_push_storage(struct elcl_pickle *m)
     return elcl_pickle_push_kind(m, ELCL_VALUE_STORAGE, (int64_t)m->n_storages++);
 }
 
-/* A tuple of integers >= 0 as the shape or strides of a tensor. */
+/* Reads a tuple of integers >= 0: the shape or the strides of a tensor. */
 static int read_extents(const struct elcl_pickle *m, struct elcl_pickle_value value,
                         const char *what, int64_t out[ELCL_MAX_DIMS], int *n)
 {
     if (value.kind != ELCL_VALUE_TUPLE)
         return elcl_pickle_unexpected(m, what, "a tuple", value.kind);
-    if (value.n > MAX_EXTENTS) /* one long tuple may stand in many tensors */
+    if (value.n > MAX_EXTENTS) /* many tensors may share one long tuple */
         return elcl_pickle_bad(m, "a tensor of more than 64 dimensions");
     for (uint32_t i = 0; i < value.n; i++) {
         const struct elcl_pickle_value item = m->items.v[value.i + i];
@@ -92,7 +92,7 @@ static int push_tensor(struct elcl_pickle *m, struct elcl_pickle_value arguments
     return elcl_pickle_push_kind(m, ELCL_VALUE_TENSOR, (int64_t)m->n_tensors++);
 }
 
-/* REDUCE: a call. Three callables are known, and each is a case here. */
+/* REDUCE: a call. The three known callables are cases here. */
 int elcl_pickle_reduce(struct elcl_pickle *m)
 {
     struct elcl_pickle_value callable = {0}, arguments = {0};
@@ -120,7 +120,7 @@ int elcl_pickle_reduce(struct elcl_pickle *m)
     }
 }
 
-/* BUILD: attributes of an object. A state dictionary has some ("_metadata"), which are not used. */
+/* BUILD: attributes of an object. Those of a state dictionary ("_metadata") are not used. */
 int elcl_pickle_build(struct elcl_pickle *m)
 {
     struct elcl_pickle_value state = {0};

@@ -11,15 +11,15 @@
 #include "format/shards.h"
 #include "format/zip.h"
 
-/* One tensor. What cannot be used has a reason and no more than a name. */
+/* One tensor. A tensor that cannot be used has only a name and a reason. */
 struct item {
-    struct elcl_tensor t; /* name owned; data NULL while it must be made and is not */
+    struct elcl_tensor t; /* name owned; data NULL until load() copies it, if it must be copied */
     char *refusal;
-    const char *storage;           /* of what must be made: its first element */
+    const char *storage;           /* the first element of a tensor that must be copied */
     int64_t stride[ELCL_MAX_DIMS]; /* elements */
     size_t bytes;                  /* of a stored element */
-    void *made;
-    size_t file; /* its number */
+    void *copy;
+    size_t file; /* its index */
 };
 
 struct file {
@@ -46,21 +46,21 @@ static int bad_tensor(const char *file, const struct elcl_pickle_tensor *p, cons
                      p->n_name < 200 ? (int)p->n_name : 200, p->name, what);
 }
 
-/* Elements of the shape; *span is the number of storage elements from the first to the last one
- * that the tensor touches. false on overflow. */
+/* Counts the elements of the shape, and the storage elements from the first to the last one that
+ * the tensor uses (*span). Returns false on overflow. */
 static bool measure(const struct elcl_pickle_tensor *p, size_t *n, size_t *span)
 {
     bool empty = false;
     *n = *span = 1;
     for (int i = 0; i < p->n_dims; i++) {
-        size_t reach;
+        size_t distance;
         const size_t extent = (size_t)p->shape[i];
         empty = empty || !extent;
         if (!extent)
             continue;
         if (!elcl_mul_size(*n, extent, n) ||
-            !elcl_mul_size(extent - 1, (size_t)p->stride[i], &reach) ||
-            !elcl_add_size(*span, reach, span))
+            !elcl_mul_size(extent - 1, (size_t)p->stride[i], &distance) ||
+            !elcl_add_size(*span, distance, span))
             return false;
     }
     if (empty)
@@ -80,7 +80,7 @@ static bool is_contiguous(const struct elcl_pickle_tensor *p)
     return true;
 }
 
-/* The bytes of the tensor's storage. */
+/* Finds the bytes of the tensor's storage. */
 static int find_storage(const struct elcl_zip *zip, const char *prefix, size_t n_prefix,
                         const char *file, const struct elcl_pickle_tensor *p,
                         const struct elcl_zip_entry **entry, elcl_error *err)
@@ -101,7 +101,7 @@ static int find_storage(const struct elcl_zip *zip, const char *prefix, size_t n
     return ELCL_OK;
 }
 
-/* Why the tensor cannot be used: *why stays NULL when it can. */
+/* Finds why the tensor cannot be used; *why is NULL if it can. */
 static int judge(const struct elcl_pickle_tensor *p, size_t n, enum elcl_storage *dtype, char **why,
                  elcl_error *err)
 {
@@ -121,13 +121,13 @@ static int judge(const struct elcl_pickle_tensor *p, size_t n, enum elcl_storage
     }
     struct elcl_str text = {0};
     if (p->n_dims > ELCL_MAX_DIMS)
-        elcl_str_printf(&text, "has %d dimensions, at most %d are expected", p->n_dims,
-                        ELCL_MAX_DIMS);
+        elcl_str_printf(&text, "has %d dimensions; expected at most %d", p->n_dims, ELCL_MAX_DIMS);
     else if (!known)
-        elcl_str_printf(&text,
-                        "has elements of torch.%s, FloatStorage, HalfStorage, BFloat16Storage or "
-                        "DoubleStorage are expected",
-                        p->type->name);
+        elcl_str_printf(
+            &text,
+            "has elements of torch.%s; expected FloatStorage, HalfStorage, BFloat16Storage "
+            "or DoubleStorage",
+            p->type->name);
     else if (n > (size_t)p->n_storage)
         elcl_str_printf(&text, "is an expanded view: %zu elements of a storage of %lld", n,
                         (long long)p->n_storage);
@@ -137,7 +137,7 @@ static int judge(const struct elcl_pickle_tensor *p, size_t n, enum elcl_storage
     return ELCL_OK;
 }
 
-/* Describes a tensor; item->t.name and file are the caller's. */
+/* Describes a tensor; the caller sets item->t.name and file. */
 static int describe(const struct elcl_zip *zip, const char *prefix, size_t n_prefix,
                     const char *file, const struct elcl_pickle_tensor *p, struct item *item,
                     elcl_error *err)
@@ -151,7 +151,7 @@ static int describe(const struct elcl_zip *zip, const char *prefix, size_t n_pre
         if (!measure(p, &n, &span))
             return bad_tensor(file, p, "the shape's product overflows", err);
         if (!elcl_add_size((size_t)p->offset, span, &end) || (n && end > (size_t)p->n_storage))
-            return bad_tensor(file, p, "offset, shape and strides reach beyond its storage", err);
+            return bad_tensor(file, p, "offset, shape and strides exceed its storage", err);
     }
     rc = judge(p, n, &item->t.dtype, &item->refusal, err);
     if (rc || item->refusal)
@@ -188,7 +188,7 @@ static int add_tensor(struct pytorch *pt, const struct elcl_zip *zip, const char
     int32_t found;
     rc = elcl_strmap_add(&pt->names, p->name, p->n_name, (int32_t)(pt->n_items - 1), &found, err);
     if (!rc && pt->names.n < pt->n_items)
-        rc = bad_tensor(file, p, "stands twice", err);
+        rc = bad_tensor(file, p, "appears twice", err);
     return rc;
 fail:
     elcl_free(item.refusal);
@@ -228,12 +228,12 @@ static int check_byte_order(const struct elcl_zip *zip, const char *prefix, size
     if (!order || (order->bytes == 6 && !memcmp(order->data, "little", 6)))
         return ELCL_OK;
     return elcl_fail(err, ELCL_E_UNSUPPORTED,
-                     "%s: byteorder: little is expected; save the file again on another machine, "
+                     "%s: byteorder: expected little; save the file again on another machine, "
                      "or as safetensors",
                      file);
 }
 
-/* Refuses files that often stand in the place of a zip archive. */
+/* Refuses files that often replace the zip archive. */
 static int check_start(const void *data, size_t bytes, const char *file, elcl_error *err)
 {
     static const unsigned char legacy[] = {0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46};
@@ -327,15 +327,15 @@ static const char *refusal(const struct elcl_tensors *tensors, const char *name)
 static void copy(const struct item *item, char *out)
 {
     const size_t bytes = item->t.dtype == ELCL_F32 ? 4 : 2;
-    int64_t at[ELCL_MAX_DIMS] = {0}; /* of the element */
-    int64_t place = 0;               /* of it in the storage */
+    int64_t at[ELCL_MAX_DIMS] = {0}; /* indices of the element */
+    int64_t place = 0;               /* its offset in the storage */
     for (size_t k = 0; k < item->t.n; k++, out += bytes) {
         const char *in = item->storage + (size_t)place * item->bytes;
         if (item->bytes == 8) {
             double wide;
             memcpy(&wide, in, sizeof(wide));
-            const float narrow = (float)wide;
-            memcpy(out, &narrow, sizeof(narrow));
+            const float single = (float)wide;
+            memcpy(out, &single, sizeof(single));
         } else {
             memcpy(out, in, bytes);
         }
@@ -352,11 +352,11 @@ static void copy(const struct item *item, char *out)
 static int load(struct elcl_tensors *tensors, const struct elcl_tensor *tensor, elcl_error *err)
 {
     struct item *item = item_of((struct pytorch *)tensors, tensor->name);
-    item->made = elcl_calloc(item->t.n, item->t.dtype == ELCL_F32 ? 4 : 2);
-    if (!item->made)
+    item->copy = elcl_calloc(item->t.n, item->t.dtype == ELCL_F32 ? 4 : 2);
+    if (!item->copy)
         return elcl_fail_nomem(err);
-    copy(item, item->made);
-    item->t.data = item->made;
+    copy(item, item->copy);
+    item->t.data = item->copy;
     return ELCL_OK;
 }
 
@@ -364,10 +364,10 @@ static void drop(struct elcl_tensors *tensors)
 {
     struct pytorch *pt = (struct pytorch *)tensors;
     for (size_t i = 0; i < pt->n_items; i++) {
-        if (!pt->items[i].made)
+        if (!pt->items[i].copy)
             continue;
-        elcl_free(pt->items[i].made);
-        pt->items[i].made = NULL;
+        elcl_free(pt->items[i].copy);
+        pt->items[i].copy = NULL;
         pt->items[i].t.data = NULL;
     }
     for (size_t i = 0; i < pt->n_files; i++)
@@ -401,7 +401,7 @@ const char *elcl_pytorch_name(const struct elcl_tensors *tensors, size_t i)
 
 /* ---- opening ---- */
 
-/* NULL when memory is short. */
+/* Returns NULL when memory is short. */
 static struct pytorch *create(const char *path, elcl_error *err)
 {
     static const struct elcl_tensors_source source = {
@@ -418,7 +418,7 @@ static struct pytorch *create(const char *path, elcl_error *err)
     return pt;
 }
 
-/* Hands pt out, or destroys it after a failure. */
+/* Returns pt in *tensors, or destroys it after a failure. */
 static int opened(struct pytorch *pt, int rc, struct elcl_tensors **tensors)
 {
     if (rc)

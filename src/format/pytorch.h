@@ -1,9 +1,7 @@
-/*
- * PyTorch files (torch.save of a state dictionary since torch 1.6): a zip archive with a pickle,
- * which describes the tensors, and one stored entry per storage. Files are mapped; every offset,
- * size and stride is checked before a tensor is handed out. Tensors whose elements lie in row-major
- * order are used where they are; views of other orders and 64-bit floats are copied when loaded.
- */
+/* PyTorch files (torch.save of a state dictionary since torch 1.6): a zip archive with a pickle,
+ * which describes the tensors, and one stored entry per storage. Files are mapped. Every offset,
+ * size and stride is checked before a tensor is returned. Row-major tensors are used in place;
+ * views in other orders and 64-bit floats are copied when loaded. */
 #ifndef ELCL_FORMAT_PYTORCH_H
 #define ELCL_FORMAT_PYTORCH_H
 
@@ -14,16 +12,16 @@
 #define ELCL_PYTORCH_FILE "pytorch_model.bin"
 #define ELCL_PYTORCH_INDEX "pytorch_model.bin.index.json"
 
-/* Closed with elcl_tensors_close(). */
+/* Opens one file. The result is closed with elcl_tensors_close(). */
 int elcl_pytorch_open_file(const char *path, struct elcl_tensors **tensors, elcl_error *err);
-/* All files of an index. */
+/* Opens all files of an index. */
 int elcl_pytorch_open_index(const char *directory, const char *index, struct elcl_tensors **tensors,
                             elcl_error *err);
-/* One file held in memory; `data` must outlive the result. */
+/* Opens one file in memory; `data` must outlive the result. */
 int elcl_pytorch_open_memory(const void *data, size_t bytes, const char *name,
                              struct elcl_tensors **tensors, elcl_error *err);
 
-/* The i-th tensor, usable or not, for tests: its name; NULL beyond the last. */
+/* Returns the name of the i-th tensor, usable or not, for tests; NULL after the last. */
 const char *elcl_pytorch_name(const struct elcl_tensors *tensors, size_t i);
 
 #endif

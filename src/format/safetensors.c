@@ -10,7 +10,7 @@
 #include "format/json.h"
 #include "format/safetensors_impl.h"
 
-/* As in the reference implementation. */
+/* The limit of the reference implementation. */
 #define MAX_HEADER_BYTES ((size_t)100 * 1000 * 1000)
 
 static const struct {
@@ -35,7 +35,7 @@ struct reader {
     size_t n_spans;
 };
 
-/* What a tensor covers of the data. */
+/* The part of the data that a tensor covers. */
 struct span {
     size_t begin, end;
     const char *name;
@@ -71,7 +71,7 @@ static int read_offsets(const struct reader *r, const cJSON *entry, size_t *begi
     return ELCL_OK;
 }
 
-/* Dimensions beyond ELCL_MAX_DIMS are counted and multiplied, but not kept. */
+/* Dimensions above ELCL_MAX_DIMS are counted and multiplied, but not stored. */
 static int read_shape(const struct reader *r, const cJSON *entry, struct elcl_tensor *t,
                       elcl_error *err)
 {
@@ -97,7 +97,7 @@ static int read_shape(const struct reader *r, const cJSON *entry, struct elcl_te
     return ELCL_OK;
 }
 
-/* *storage is -1 for a type that cannot be used. */
+/* Sets *storage to -1 for a type that cannot be used. */
 static int check_dtype(const struct reader *r, const char *name, const char *dtype,
                        const struct elcl_tensor *t, size_t bytes, int *storage, elcl_error *err)
 {
@@ -128,9 +128,9 @@ static int keep_refused(struct elcl_safetensors *st, char *name, const char *dty
 {
     struct elcl_str why = {0};
     if (n_dims > ELCL_MAX_DIMS)
-        elcl_str_printf(&why, "has %d dimensions, at most %d are expected", n_dims, ELCL_MAX_DIMS);
+        elcl_str_printf(&why, "has %d dimensions; expected at most %d", n_dims, ELCL_MAX_DIMS);
     else
-        elcl_str_printf(&why, "has dtype %.32s, F32, F16 or BF16 are expected", dtype);
+        elcl_str_printf(&why, "has dtype %.32s; expected F32, F16 or BF16", dtype);
     void *array = st->refused;
     const bool ok =
         !why.failed && elcl_grow(&array, &st->max_refused, st->n_refused + 1, sizeof(*st->refused));
@@ -154,7 +154,7 @@ static int keep_tensor(struct elcl_safetensors *st, const struct elcl_tensor *t,
     return ELCL_OK;
 }
 
-/* Tensors are numbered as they come, refused ones from the top of the range downwards. */
+/* Numbers usable tensors from 0 up and refused ones from INT32_MAX down. */
 static int add_name(const struct reader *r, const char *name, bool usable, elcl_error *err)
 {
     struct elcl_safetensors *st = r->st;
@@ -165,7 +165,7 @@ static int add_name(const struct reader *r, const char *name, bool usable, elcl_
     const size_t before = st->names.n;
     const int rc = elcl_strmap_add(&st->names, name, strlen(name), (int32_t)i, &found, err);
     if (!rc && st->names.n == before)
-        return elcl_fail(err, ELCL_E_FORMAT, "%s: tensor %.200s stands twice", r->file, name);
+        return elcl_fail(err, ELCL_E_FORMAT, "%s: tensor %.200s appears twice", r->file, name);
     return rc;
 }
 
@@ -218,7 +218,7 @@ static int compare_spans(const void *a, const void *b)
     return (x->end > y->end) - (x->end < y->end);
 }
 
-/* The tensors must cover the data without overlap and without holes. */
+/* Checks that the tensors cover the data without overlap or holes. */
 static int check_spans(const struct reader *r, elcl_error *err)
 {
     qsort(r->spans, r->n_spans, sizeof(*r->spans), compare_spans);

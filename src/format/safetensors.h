@@ -1,8 +1,6 @@
-/*
- * safetensors: an 8-byte little-endian header length, a JSON header of
- * name -> {dtype, shape, data_offsets}, then the raw tensors. Files are mapped, never read whole;
- * every offset, size and shape is checked against the file before any tensor is handed out.
- */
+/* safetensors: an 8-byte little-endian header length, a JSON header of name -> {dtype, shape,
+ * data_offsets}, then the raw tensors. Files are mapped, never read as a whole. Every offset, size
+ * and shape is checked against the file before a tensor is returned. */
 #ifndef ELCL_FORMAT_SAFETENSORS_H
 #define ELCL_FORMAT_SAFETENSORS_H
 
@@ -21,22 +19,22 @@ int elcl_safetensors_open(const char *directory, struct elcl_safetensors **st, e
 int elcl_safetensors_open_file(const char *path, struct elcl_safetensors **st, elcl_error *err);
 void elcl_safetensors_close(struct elcl_safetensors **st); /* NULL is fine */
 
-/* Opens one file held in memory (for fuzzing); `bytes` must outlive the result. */
+/* Opens one file in memory (for fuzzing); `data` must outlive the result. */
 int elcl_safetensors_open_memory(const void *data, size_t bytes, const char *name,
                                  struct elcl_safetensors **st, elcl_error *err);
 
-/* NULL when there is no such tensor, or when it is there but cannot be used. Owned by st. */
+/* Returns a tensor owned by st, or NULL if it does not exist or cannot be used. */
 const struct elcl_tensor *elcl_safetensors_find(const struct elcl_safetensors *st,
                                                 const char *name);
-/* Why a tensor that is there cannot be used, for messages: "has dtype I64, F32, F16 or BF16 are
- * expected". NULL when there is no such tensor, or when find returns it. Owned by st. */
+/* Returns why an existing tensor cannot be used, for messages: "has dtype I64; expected F32, F16 or
+ * BF16". NULL if it does not exist or can be used. Owned by st. */
 const char *elcl_safetensors_refusal(const struct elcl_safetensors *st, const char *name);
-/* The tensors that can be used, in no particular order. */
+/* The usable tensors, in no particular order. */
 size_t elcl_safetensors_count(const struct elcl_safetensors *st);
 const struct elcl_tensor *elcl_safetensors_at(const struct elcl_safetensors *st, size_t i);
-/* The same as a source; closing either closes both. */
+/* Returns st as a source; closing either one closes both. */
 struct elcl_tensors *elcl_safetensors_tensors(struct elcl_safetensors *st);
-/* The file or index that was opened, for messages. */
+/* Returns the path of the file or index that was opened, for messages. */
 const char *elcl_safetensors_path(const struct elcl_safetensors *st);
 
 #endif

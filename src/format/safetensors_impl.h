@@ -1,4 +1,4 @@
-/* What safetensors.c and safetensors_index.c share. */
+/* Shared by safetensors.c and safetensors_index.c. */
 #ifndef ELCL_FORMAT_SAFETENSORS_IMPL_H
 #define ELCL_FORMAT_SAFETENSORS_IMPL_H
 
@@ -11,7 +11,7 @@ struct elcl_mapped {
     struct elcl_mapping mapping;
 };
 
-/* A tensor that is there and cannot be used. */
+/* A tensor that exists but cannot be used. */
 struct elcl_refused {
     char *name;
     char *why;
@@ -31,7 +31,7 @@ struct elcl_safetensors {
 
 int elcl_safetensors_create(const char *path, struct elcl_safetensors **st, elcl_error *err);
 
-/* Adds the tensors of one file; st keeps its mapping. */
+/* Adds the tensors of one file; st owns the mapping. */
 int elcl_safetensors_map(struct elcl_safetensors *st, const char *path, elcl_error *err);
 
 #endif

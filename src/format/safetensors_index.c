@@ -1,4 +1,4 @@
-/* A model's directory: one safetensors file, or an index that names several. */
+/* Opens a model directory: one safetensors file, or an index of several. */
 #include <stdlib.h>
 #include <string.h>
 

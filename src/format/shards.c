@@ -10,15 +10,16 @@
 
 #define MAX_INDEX_BYTES ((size_t)64 << 20)
 
-/* An index while it is read. */
+/* The state of reading an index. */
 struct reader {
     const char *directory, *index;
     const struct elcl_shards_user *functions;
     void *user;
-    struct elcl_strmap files; /* -> number */
+    struct elcl_strmap files; /* -> index */
 };
 
-/* A shard lies in the index's directory or below: a downloaded index must not open other files. */
+/* Checks that a shard is inside the directory of the index: a downloaded index must not open other
+ * files. */
 static bool stays_inside(const char *file)
 {
     if (!*file || *file == '/' || strchr(file, '\\'))
@@ -45,7 +46,7 @@ static int check_entry(const struct reader *r, const cJSON *entry, elcl_error *e
     return ELCL_OK;
 }
 
-/* Opens a file when it is met first. */
+/* Opens a file the first time it is named. */
 static int open_file(struct reader *r, const char *file, elcl_error *err)
 {
     if (elcl_strmap_get(&r->files, file, strlen(file)) >= 0)
@@ -61,7 +62,7 @@ static int open_file(struct reader *r, const char *file, elcl_error *err)
     return rc;
 }
 
-/* The index says which file a tensor is in: it must be there. */
+/* Checks that a tensor is in the file that the index names. */
 static int check_place(const struct reader *r, const cJSON *entry, elcl_error *err)
 {
     const char *file = entry->valuestring;

@@ -18,7 +18,7 @@
 #define BLOCK 16 /* values of one Philox block */
 
 struct elcl_synthetic_tensor {
-    struct elcl_tensor tensor; /* data NULL: not made, name owned */
+    struct elcl_tensor tensor; /* data NULL until load(), name owned */
     enum elcl_synthetic_kind kind;
     int fan_in;
 };
@@ -73,7 +73,7 @@ int elcl_synthetic_add(struct elcl_synthetic *s, const char *name, enum elcl_syn
     return ELCL_OK;
 }
 
-/* The 256 values that a tensor's elements are drawn from. */
+/* Fills in the 256 values from which a tensor's elements are drawn. */
 static void make_levels(const struct elcl_synthetic_tensor *t, uint16_t levels[256])
 {
     int exponent = -13;
@@ -200,7 +200,7 @@ static int write_part(void *user, size_t part, const void **data, size_t *bytes,
     if (part > 1)
         drop(&w->s->items[part - 2]);
     const int rc = t->tensor.data ? ELCL_OK : make_values(w->s, t, err);
-    *data = t->tensor.data; /* hosts of OpenCL devices at hand are little-endian, as the format */
+    *data = t->tensor.data; /* the format and all supported hosts are little-endian */
     *bytes = t->tensor.n * sizeof(uint16_t);
     return rc;
 }

@@ -1,8 +1,6 @@
-/*
- * Seeded random tensors that no file holds. A value depends on the seed, the tensor's name and the
- * element's place alone, so it is the same on every machine. Values are few enough bits (see
- * synthetic.c) to be the same numbers in f32, f16 and bf16.
- */
+/* Seeded random tensors without a file. A value depends only on the seed, the tensor's name and the
+ * element's index, so it is the same on every machine. Values have few enough bits (see
+ * synthetic.c) to be the same numbers in f32, f16 and bf16. */
 #ifndef ELCL_FORMAT_SYNTHETIC_H
 #define ELCL_FORMAT_SYNTHETIC_H
 
@@ -13,7 +11,7 @@
 #include "format/tensors.h"
 
 enum elcl_synthetic_kind {
-    ELCL_SYNTHETIC_WEIGHT,    /* of a linear map: keeps the size of what it multiplies */
+    ELCL_SYNTHETIC_WEIGHT,    /* of a linear map: keeps the magnitude of its input */
     ELCL_SYNTHETIC_EMBEDDING, /* of tokens: logits spread over some units */
     ELCL_SYNTHETIC_SMALL,     /* biases, positions */
     ELCL_SYNTHETIC_GAIN       /* of norms: around 1 */
@@ -21,26 +19,27 @@ enum elcl_synthetic_kind {
 
 struct elcl_synthetic_tensor; /* defined in synthetic.c */
 
-/* A source of tensors in the caller's memory: elcl_tensors_close() is elcl_synthetic_finish(). */
+/* A source of tensors in the caller's memory. elcl_tensors_close() calls elcl_synthetic_finish().
+ */
 struct elcl_synthetic {
     struct elcl_tensors base;
     uint64_t seed;
     struct elcl_synthetic_tensor *items; /* [n] */
     size_t n, capacity;
-    struct elcl_strmap index; /* name to number */
+    struct elcl_strmap index; /* -> index */
     uint64_t parameters;      /* elements of all tensors */
 };
 
 void elcl_synthetic_init(struct elcl_synthetic *synthetic, uint64_t seed);
 void elcl_synthetic_finish(struct elcl_synthetic *synthetic); /* {0} is fine */
 
-/* One more tensor [rows, columns], or [rows] where columns is 0; a linear map's inputs are
- * `fan_in`. */
+/* Adds a tensor [rows, columns], or [rows] if columns is 0; `fan_in` is the number of inputs of a
+ * linear map. */
 int elcl_synthetic_add(struct elcl_synthetic *synthetic, const char *name,
                        enum elcl_synthetic_kind kind, int rows, int columns, int fan_in,
                        elcl_error *err);
 
-/* All tensors as one safetensors file. */
+/* Writes all tensors to one safetensors file. */
 int elcl_synthetic_write(struct elcl_synthetic *synthetic, const char *path, elcl_error *err);
 
 #endif

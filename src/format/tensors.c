@@ -8,11 +8,11 @@
 #include "format/pytorch.h"
 #include "format/safetensors.h"
 
-/* safetensors come first: where a directory has both kinds they hold the same. */
+/* safetensors come first: if a directory has both kinds, their content is the same. */
 static const char *const names[] = {ELCL_SAFETENSORS_FILE, ELCL_SAFETENSORS_INDEX,
                                     ELCL_PYTORCH_FILE, ELCL_PYTORCH_INDEX};
 
-/* The first of the names that the directory has, and its path, freed by the caller. */
+/* Finds the first of the names that the directory has, and its path, freed by the caller. */
 static int find_file(const char *directory, const char **name, char **path, elcl_error *err)
 {
     for (size_t i = 0; i < ELCL_COUNT(names); i++) {

@@ -1,7 +1,5 @@
-/*
- * Tensors by name, wherever they come from: safetensors files, PyTorch files, or made on request.
- * A source is a struct whose first member is `struct elcl_tensors`, with a table of functions.
- */
+/* Tensors by name, from any source: safetensors files, PyTorch files, or computed on request. A
+ * source is a struct whose first member is `struct elcl_tensors`, with a table of functions. */
 #ifndef ELCL_FORMAT_TENSORS_H
 #define ELCL_FORMAT_TENSORS_H
 
@@ -24,15 +22,15 @@ struct elcl_tensor {
 
 struct elcl_tensors;
 
-/* What a source does. Tensors are owned by it. */
+/* The functions of a source, which owns its tensors. */
 struct elcl_tensors_source {
-    /* NULL when there is no such tensor, or when it is there but cannot be used. */
+    /* Returns NULL if the tensor does not exist or cannot be used. */
     const struct elcl_tensor *(*find)(const struct elcl_tensors *tensors, const char *name);
-    /* Why a tensor that is there cannot be used ("has dtype I64, ..."), otherwise NULL. */
+    /* Returns why an existing tensor cannot be used ("has dtype I64; ..."), otherwise NULL. */
     const char *(*refusal)(const struct elcl_tensors *tensors, const char *name);
-    /* Makes the data of a tensor that has none. NULL where data is always there. */
+    /* Provides the data of a tensor that has none. NULL if data is always there. */
     int (*load)(struct elcl_tensors *tensors, const struct elcl_tensor *tensor, elcl_error *err);
-    /* Frees what load made and lets go of pages of files. NULL where there is nothing to free. */
+    /* Frees the data from load and releases pages of files. NULL if there is nothing to free. */
     void (*drop)(struct elcl_tensors *tensors);
     void (*close)(struct elcl_tensors *tensors);
 };
@@ -42,16 +40,16 @@ struct elcl_tensors {
     const char *path; /* file, index or description, for messages; owned by the source */
 };
 
-/* Opens the weights of a model's directory. */
+/* Opens the weights of a model directory. */
 int elcl_tensors_open(const char *directory, struct elcl_tensors **tensors, elcl_error *err);
 void elcl_tensors_close(struct elcl_tensors **tensors); /* NULL is fine */
 
 const struct elcl_tensor *elcl_tensors_find(const struct elcl_tensors *tensors, const char *name);
 const char *elcl_tensors_refusal(const struct elcl_tensors *tensors, const char *name);
-/* After it tensor->data is there until elcl_tensors_drop(). */
+/* Sets tensor->data, which stays valid until elcl_tensors_drop(). */
 int elcl_tensors_load(struct elcl_tensors *tensors, const struct elcl_tensor *tensor,
                       elcl_error *err);
-/* Data that was made is not needed any more. */
+/* Frees the data of all loaded tensors. */
 void elcl_tensors_drop(struct elcl_tensors *tensors);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "base/util.h"
 
-/* Records and their sizes without names and other parts that vary. */
+/* Signatures of records, and their sizes without names and other variable parts. */
 #define LOCAL 0x04034b50u
 #define LOCAL_BYTES 30
 #define CENTRAL 0x02014b50u
@@ -20,14 +20,14 @@
 #define MAX_COMMENT 65535
 #define MAX_ENTRIES ((uint64_t)1 << 22)
 
-#define IN_ZIP64_32 0xffffffffu /* the value stands in a zip64 field */
+#define IN_ZIP64_32 0xffffffffu /* the value is in a zip64 field */
 
-/* An archive while it is read. */
+/* The state of reading an archive. */
 struct reader {
     const unsigned char *p;
     size_t n;
     const char *file;
-    struct span *spans; /* [zip->n]: what each entry covers */
+    struct span *spans; /* [zip->n] the bytes of each entry */
 };
 
 struct span {
@@ -39,7 +39,7 @@ struct directory {
     uint64_t at, bytes, n;
 };
 
-/* One entry of it. */
+/* One entry of the directory. */
 struct record {
     const unsigned char *name;
     size_t n_name;
@@ -62,7 +62,7 @@ static int bad(const struct reader *r, const char *what, elcl_error *err)
 
 /* ---- the end of the archive ---- */
 
-/* The last place at which an end record with its comment fits exactly; r->n when there is none. */
+/* Returns the last offset at which an end record with its comment fits exactly, or r->n. */
 static size_t find_end(const struct reader *r)
 {
     for (size_t comment = 0; comment <= MAX_COMMENT && comment + END_BYTES <= r->n; comment++) {
@@ -117,7 +117,7 @@ static int read_end(const struct reader *r, struct directory *d, elcl_error *err
 
 /* ---- entries ---- */
 
-/* Sizes and place that do not fit 32 bits stand in an extra field of type 1, in this order. */
+/* Reads sizes and offset that do not fit 32 bits from an extra field of type 1, in this order. */
 static int read_zip64(const struct reader *r, const unsigned char *extra, size_t n,
                       struct record *record, elcl_error *err)
 {
@@ -143,7 +143,7 @@ static int read_zip64(const struct reader *r, const unsigned char *extra, size_t
     return ELCL_OK;
 }
 
-/* One entry of the directory at *p, of which `left` bytes remain. */
+/* Reads the directory entry at *p; *left bytes of the directory remain. */
 static int read_record(const struct reader *r, const unsigned char **p, size_t *left,
                        struct record *record, elcl_error *err)
 {
@@ -176,16 +176,16 @@ static int bad_entry(const struct reader *r, const struct record *record, const 
                      what);
 }
 
-/* Finds the content behind the entry's own header; entries lie before the directory at `limit`. */
+/* Finds the content after the entry's own header; entries end before the directory at `limit`. */
 static int locate(const struct reader *r, const struct record *record, size_t limit,
                   struct elcl_zip_entry *entry, struct span *span, elcl_error *err)
 {
     if (record->flags & 1)
         return bad_entry(r, record, "is encrypted", err);
     if (record->method)
-        return bad_entry(r, record, "is compressed, stored entries are expected", err);
+        return bad_entry(r, record, "is compressed; expected a stored entry", err);
     if (record->stored != record->size)
-        return bad_entry(r, record, "is stored and has two different sizes", err);
+        return bad_entry(r, record, "is stored but has two different sizes", err);
     if (record->at > limit || limit - record->at < LOCAL_BYTES ||
         number(r->p + record->at, 4) != LOCAL)
         return bad_entry(r, record, "has no header where the directory says", err);
@@ -228,7 +228,7 @@ static int read_entries(struct reader *r, const struct directory *d, struct elcl
         if (rc)
             return rc;
         if (zip->names.n == zip->n)
-            return bad_entry(r, &record, "stands twice", err);
+            return bad_entry(r, &record, "appears twice", err);
     }
     qsort(r->spans, zip->n, sizeof(*r->spans), compare_spans);
     for (size_t i = 1; i < zip->n; i++)

@@ -1,8 +1,6 @@
-/*
- * Zip archives in memory whose entries are stored, not compressed, as torch.save writes them. The
- * central directory, zip64 included, and the entries' own headers are checked against the file and
- * against each other; checksums are not.
- */
+/* Reads zip archives in memory with stored, uncompressed entries, as torch.save writes them. The
+ * central directory, including zip64, and the entries' own headers are checked against the file and
+ * against each other; checksums are not. */
 #ifndef ELCL_FORMAT_ZIP_H
 #define ELCL_FORMAT_ZIP_H
 
@@ -25,12 +23,12 @@ struct elcl_zip {
     struct elcl_strmap names; /* -> entry */
 };
 
-/* `data` must outlive the archive; `file` stands in messages. */
+/* Opens an archive; `data` must outlive it, and messages name `file`. */
 int elcl_zip_open(const void *data, size_t bytes, const char *file, struct elcl_zip *zip,
                   elcl_error *err);
 void elcl_zip_finish(struct elcl_zip *zip);
 
-/* NULL when there is none. */
+/* Returns NULL if there is no such entry. */
 const struct elcl_zip_entry *elcl_zip_find(const struct elcl_zip *zip, const char *name, size_t n);
 
 #endif

@@ -27,7 +27,7 @@ int elcl_added_append(struct elcl_added_list *list, const struct elcl_added *add
     return ELCL_OK;
 }
 
-/* As bytes; a token that begins another comes before it. */
+/* Compares as bytes; a token that begins another comes before it. */
 static int compare(const void *a, const void *b)
 {
     return strcmp(((const struct elcl_added *)a)->content, ((const struct elcl_added *)b)->content);
@@ -41,8 +41,8 @@ void elcl_added_sort(struct elcl_added_list *list)
         list->first[(unsigned char)list->items[i].content[0]] = true;
 }
 
-/* The first item of [low, high) whose byte at `depth` is at least `byte`; items that end there
- * have the byte 0. */
+/* Returns the first item of [low, high) whose byte at `depth` is at least `byte`. Items that end
+ * there have the byte 0. */
 static size_t lower_bound(const struct elcl_added_list *list, size_t low, size_t high, size_t depth,
                           int byte)
 {

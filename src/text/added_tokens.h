@@ -1,4 +1,4 @@
-/* Tokens that are recognized inside a text before it is cut into words. */
+/* Added tokens: the tokens that are found in a text before it is cut into words. */
 #ifndef ELCL_TEXT_ADDED_TOKENS_H
 #define ELCL_TEXT_ADDED_TOKENS_H
 
@@ -12,15 +12,15 @@ struct elcl_added {
     char *content; /* [n] UTF-8, owned */
     size_t n;
     int32_t id;
-    bool lstrip;     /* eats the white space on its left */
-    bool rstrip;     /* ... on its right */
-    bool normalized; /* looked for in normalized text */
+    bool lstrip;     /* removes the white space before it */
+    bool rstrip;     /* ... after it */
+    bool normalized; /* searched for in normalized text */
 };
 
 struct elcl_added_list {
     struct elcl_added *items; /* [n] */
     size_t n, max;
-    bool first[256]; /* some token begins with this byte; set by elcl_added_sort() */
+    bool first[256]; /* whether a token begins with this byte; set by elcl_added_sort() */
 };
 
 /* {0} is a valid empty list. */
@@ -30,10 +30,10 @@ void elcl_added_finish(struct elcl_added_list *list);
 int elcl_added_append(struct elcl_added_list *list, const struct elcl_added *added,
                       elcl_error *err);
 
-/* Orders the list for elcl_added_match(). */
+/* Sorts the list for elcl_added_match(). */
 void elcl_added_sort(struct elcl_added_list *list);
 
-/* The longest token that stands at s, or NULL. */
+/* Returns the longest token that s begins with, or NULL. */
 const struct elcl_added *elcl_added_match(const struct elcl_added_list *list, const char *s,
                                           size_t n);
 

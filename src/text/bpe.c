@@ -80,8 +80,8 @@ struct elcl_bpe_node {
     int32_t rank;           /* of the merge with the next node, -1: none */
 };
 
-/* Heap entries are rank << 32 | position: lowest rank first, then leftmost. An entry is stale when
- * the node's rank has changed since. */
+/* Heap entries are rank << 32 | position: lowest rank first, then leftmost. An entry is stale if
+ * the node's rank has changed since it was pushed. */
 static void heap_push(struct elcl_bpe_scratch *s, uint64_t entry)
 {
     size_t i = s->n_heap++;
@@ -110,7 +110,7 @@ static uint64_t heap_pop(struct elcl_bpe_scratch *s)
     return top;
 }
 
-/* Looks the node's merge up anew; it waits until flush(). */
+/* Looks up the node's merge again; flush() pushes it. */
 static void update(const struct elcl_merges *merges, struct elcl_bpe_scratch *s, int32_t at)
 {
     struct elcl_bpe_node *node = &s->nodes[at];
@@ -142,7 +142,7 @@ static void join(const struct elcl_merges *merges, struct elcl_bpe_scratch *s, i
         update(merges, s, left->previous);
 }
 
-/* n - 1 pairs at the start, and each of at most n - 1 joins makes two more. */
+/* There are n - 1 pairs at the start, and each of at most n - 1 joins adds two. */
 static bool make_scratch(struct elcl_bpe_scratch *s, size_t n)
 {
     size_t entries;

@@ -26,11 +26,11 @@ struct elcl_merges {
 
 /* {0} is a valid empty table. */
 void elcl_merges_finish(struct elcl_merges *merges);
-/* When the pair is there already, the later rank counts. */
+/* A later rank replaces an earlier one of the same pair. */
 int elcl_merges_add(struct elcl_merges *merges, int32_t left, int32_t right, int32_t rank,
                     int32_t result, elcl_error *err);
 
-/* Arrays that elcl_bpe_merge() reuses from word to word; {0} is valid. */
+/* Arrays that elcl_bpe_merge() reuses for each word; {0} is valid. */
 struct elcl_bpe_scratch {
     struct elcl_bpe_node *nodes;
     uint64_t *heap;

@@ -52,7 +52,7 @@ void elcl_append_replaced(struct elcl_str *out, const char *s, size_t n, const c
 void elcl_append_stripped(struct elcl_str *out, const char *s, size_t n, bool left, bool right,
                           bool (*is_space)(uint32_t code))
 {
-    size_t begin = n, end = 0; /* of the text without white space */
+    size_t begin = n, end = 0; /* of the stripped text */
     for (size_t i = 0; i < n;) {
         uint32_t code;
         const size_t next = i + elcl_character(s + i, n - i, &code);

@@ -1,4 +1,4 @@
-/* Characters of valid UTF-8, and the strings made of them. */
+/* Steps over the characters of valid UTF-8, and string functions built on them. */
 #ifndef ELCL_TEXT_CHARACTERS_H
 #define ELCL_TEXT_CHARACTERS_H
 
@@ -11,8 +11,8 @@
 /* U+2581: SentencePiece spells a space this way. */
 #define ELCL_UNDERLINE "\xe2\x96\x81"
 
-/* Reads the character at s, n >= 1 bytes, and returns its length. A byte that belongs to no
- * character has the length 1 and the code U+FFFD. */
+/* Reads the character at s, n >= 1 bytes, and returns its length. A byte outside any character has
+ * length 1 and code U+FFFD. */
 size_t elcl_character(const char *s, size_t n, uint32_t *code);
 
 /* Unicode's White_Space property. */
@@ -24,11 +24,11 @@ bool elcl_begins_with(const char *s, size_t n, const char *prefix);
 void elcl_append_replaced(struct elcl_str *out, const char *s, size_t n, const char *from,
                           const char *to);
 
-/* Appends s without the white space at the chosen ends. */
+/* Appends s without the white space at its left or right end. */
 void elcl_append_stripped(struct elcl_str *out, const char *s, size_t n, bool left, bool right,
                           bool (*is_space)(uint32_t code));
 
-/* Python's str.isspace(): White_Space and four separators more. */
+/* Python's str.isspace(): White_Space and four more separators. */
 bool elcl_is_python_space(uint32_t code);
 
 #endif

@@ -28,7 +28,7 @@ static int digit_of(char c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* false where a character is none of base64's. */
+/* Returns false for a character outside base64. */
 static bool decode_base64(const char *s, struct elcl_str *out)
 {
     uint32_t bits = 0;
@@ -54,7 +54,7 @@ static uint32_t read_u32(const char *s)
     return b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
 }
 
-/* Size of the double array in bytes, the double array, the texts. */
+/* The bytes are: size of the double array in bytes, the double array, the texts. */
 static int split(struct elcl_charsmap *map, const struct elcl_str *bytes, const char *file,
                  elcl_error *err)
 {
@@ -93,15 +93,14 @@ int elcl_charsmap_read(struct elcl_charsmap *map, const char *base64, const char
 
 /* ---- looking up ---------------------------------------------------------------------------- */
 
-/* A unit holds its label (bits 0-7 and 31), whether a value hangs below it (8) and the distance
- * of its children (10-30, times 256 where 9 is set); a value's unit holds the value in bits 0-30.
- */
+/* A unit holds its label (bits 0-7 and 31), a flag for a value below it (8) and the distance of its
+ * children (10-30, times 256 if 9 is set). The unit of a value holds it in bits 0-30. */
 static uint32_t distance_of(uint32_t unit)
 {
     return (unit >> 10) << ((unit & (UINT32_C(1) << 9)) >> 6);
 }
 
-/* The text for the shortest sequence that s begins with; NULL: there is none. */
+/* Returns the text for the shortest sequence that s begins with, or NULL. */
 static const char *find(const struct elcl_charsmap *map, const char *s, size_t n)
 {
     if (!map->n_units)
@@ -137,7 +136,7 @@ static void apply_to_characters(const struct elcl_charsmap *map, const char *s, 
     }
 }
 
-/* The length of the grapheme at s. */
+/* Returns the length of the grapheme at s. */
 static size_t grapheme(const char *s, size_t n)
 {
     utf8proc_int32_t state = 0;

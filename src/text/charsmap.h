@@ -1,5 +1,5 @@
 /* The replacements that a SentencePiece model makes before it cuts a text: a table from character
- * sequences to texts, as tokenizer.json carries it. */
+ * sequences to texts, as tokenizer.json stores it. */
 #ifndef ELCL_TEXT_CHARSMAP_H
 #define ELCL_TEXT_CHARSMAP_H
 
@@ -17,12 +17,12 @@ struct elcl_charsmap {
 
 /* {0} is a valid table without replacements. */
 void elcl_charsmap_finish(struct elcl_charsmap *map);
-/* From base64; `file` stands in messages. */
+/* Reads base64; messages name `file`. */
 int elcl_charsmap_read(struct elcl_charsmap *map, const char *base64, const char *file,
                        elcl_error *err);
-/* Appends n bytes of valid UTF-8 with everything replaced. As in the tokenizers library, a
- * grapheme below six bytes is looked up as a whole, then its characters one by one; what counts is
- * the shortest sequence of the table that it begins with. */
+/* Appends n bytes of valid UTF-8 with all replacements made. As in the tokenizers library, a
+ * grapheme below six bytes is looked up first, then its characters one by one. The shortest
+ * sequence in the table that it begins with is replaced. */
 void elcl_charsmap_apply(const struct elcl_charsmap *map, const char *s, size_t n,
                          struct elcl_str *out);
 

@@ -96,7 +96,7 @@ static size_t spaces_after(const struct elcl_tokenizer *t, const char *s, size_t
     return i;
 }
 
-/* The first added token at or after `at`; *begin is n when there is none. */
+/* Returns the first added token at or after `at`, or NULL with *begin = n. */
 static const struct elcl_added *next_added(const struct elcl_added_list *list, const char *s,
                                            size_t n, size_t at, size_t *begin)
 {
@@ -115,7 +115,7 @@ int elcl_encode_around(struct elcl_encoder *e, const struct elcl_added_list *lis
                        size_t n, bool begins, elcl_encode_fn encode, elcl_error *err)
 {
     size_t at = 0;
-    bool strip = false; /* the added token before `at` eats the spaces after it */
+    bool strip = false; /* the added token before `at` removes the spaces after it */
     while (at < n) {
         size_t begin = n;
         const struct elcl_added *added = next_added(list, s, n, at, &begin);

@@ -1,5 +1,4 @@
-/* The tokenizer as its files share it: the vocabulary, and the encoder that the kinds of tokenizers
- * write ids into. */
+/* What all kinds of tokenizers share: the vocabulary, and the encoder that they write ids into. */
 #ifndef ELCL_TEXT_CORE_H
 #define ELCL_TEXT_CORE_H
 
@@ -18,7 +17,7 @@
 
 enum elcl_symbol_kind {
     ELCL_SYMBOL_TOKEN = 1,    /* has an id; 0: a hole in the vocabulary or a piece of merges only */
-    ELCL_SYMBOL_VERBATIM = 2, /* its text stands for itself, not for bytes spelled as characters */
+    ELCL_SYMBOL_VERBATIM = 2, /* its text is literal, not bytes spelled as characters */
     ELCL_SYMBOL_SPECIAL = 4,
 };
 
@@ -26,10 +25,10 @@ enum elcl_symbol_kind {
 struct elcl_symbol {
     uint32_t offset; /* of its spelling, in `text` */
     uint32_t length;
-    unsigned kind; /* enum elcl_symbol_kind, or-ed */
+    unsigned kind; /* flags of enum elcl_symbol_kind */
 };
 
-/* transformers' tokenizer classes, as far as they differ. */
+/* The tokenizer classes of transformers that differ for elcl. */
 enum elcl_tokenizer_class {
     ELCL_CLASS_GPT2,
     ELCL_CLASS_BART,
@@ -54,15 +53,15 @@ struct elcl_cutting {
 
 struct elcl_encoder;
 
-/* Encodes valid UTF-8, at least one byte; `begins`: the whole text begins there. */
+/* Encodes valid UTF-8 of at least one byte; `begins`: s is the start of the whole text. */
 typedef int (*elcl_encode_fn)(struct elcl_encoder *e, const char *s, size_t n, bool begins,
                               elcl_error *err);
 
-/* What one kind of tokenizer does with text between added tokens, and with ids. */
+/* The functions of one kind of tokenizer. Texts are those between added tokens. */
 struct elcl_tokenizer_kind {
     elcl_encode_fn encode;
-    /* Appends the text of n ids; tokens that are bytes may give ill-formed UTF-8. Memory that is
-     * short sets out->failed. */
+    /* Appends the text of n ids, which may be ill-formed UTF-8 where tokens are bytes. Sets
+     * out->failed when memory is short. */
     int (*decode)(const struct elcl_tokenizer *t, const int32_t *ids, size_t n, bool skip_special,
                   struct elcl_str *out, elcl_error *err);
 };
@@ -89,34 +88,34 @@ struct elcl_tokenizer {
     bool fuse_unk;                         /* neighboring unknown pieces make one unk */
     bool add_prefix_space;                 /* byte-level BPE: a text begins with a space */
     bool clean_up;                         /* of decoded text: elcl_clean_up() */
-    /* Of tokenizer.json, unless it is byte-level. */
+    /* From tokenizer.json, unless it is byte-level. */
     struct elcl_normalizer normalizer;
-    struct elcl_added_list normalized; /* added tokens that are looked for in normalized text */
+    struct elcl_added_list normalized; /* added tokens that are searched for in normalized text */
     struct elcl_cutting cutting;
     struct elcl_decoder decoder;
     struct elcl_unigram unigram;
     bool byte_fallback;      /* unknown characters become tokens of their bytes, if all are there */
     bool ignore_merges;      /* a word that is a token is not cut */
     int32_t byte_token[256]; /* -1: none */
-    /* Of SentencePiece model files. */
+    /* From SentencePiece model files. */
     struct elcl_spm *spm;
     struct elcl_spm *target_spm;   /* of the target language; NULL: the same */
     struct elcl_tokenizer *target; /* another vocabulary for decoding; NULL: the same */
     /* The ids around a text, unless the model's configuration decides. */
     bool wraps;
-    bool eos_once; /* an end that the text brings itself is not doubled */
+    bool eos_once; /* no second end after a text that ends with it */
     struct elcl_wrap wrap;
     char source_language[32]; /* the default; "": none */
     bool language_last;       /* the source's language follows the text */
-    /* Follows transformers' Python tokenizers (vocab.json + merges.txt); otherwise the tokenizers
-     * library (tokenizer.json). */
+    /* Follows transformers' Python tokenizers (vocab.json + merges.txt), not the tokenizers library
+     * (tokenizer.json). */
     bool python;
     char *path; /* of the vocabulary, for messages */
 };
 
 /* ---- the vocabulary ------------------------------------------------------------------------ */
 
-/* The spelling of a symbol, not NUL-terminated: its length is symbols[id].length. */
+/* Returns the spelling of a symbol, not NUL-terminated; symbols[symbol].length is its length. */
 static inline const char *elcl_symbol_text(const struct elcl_tokenizer *t, int32_t symbol)
 {
     return t->text.data + t->symbols[symbol].offset;
@@ -125,12 +124,12 @@ static inline bool elcl_is_token(const struct elcl_tokenizer *t, int32_t id)
 {
     return id >= 0 && id < t->size && t->symbols[id].kind & ELCL_SYMBOL_TOKEN;
 }
-/* Whether decoding leaves this id out. */
+/* Whether decoding skips this id. */
 static inline bool elcl_is_skipped(const struct elcl_tokenizer *t, int32_t id, bool skip_special)
 {
     return skip_special && t->symbols[id].kind & ELCL_SYMBOL_SPECIAL;
 }
-/* The id of a token spelled as in the vocabulary file, or -1. */
+/* Returns the id of a token spelled as in the vocabulary file, or -1. */
 int32_t elcl_token_id(const struct elcl_tokenizer *t, const char *token);
 
 /* ---- encoding -------------------------------------------------------------------------------- */
@@ -147,17 +146,17 @@ struct elcl_encoder {
 };
 
 int elcl_encoder_emit(struct elcl_encoder *e, int32_t id, elcl_error *err);
-/* Emits unk for a piece of n bytes; fails with ELCL_E_FORMAT where the tokenizer has no unk. */
+/* Emits unk for a piece of n bytes; ELCL_E_FORMAT if the tokenizer has no unk. */
 int elcl_encoder_emit_unknown(struct elcl_encoder *e, const char *piece, size_t n, elcl_error *err);
 /* Makes room for n symbols in e->symbols. */
 int elcl_encoder_room(struct elcl_encoder *e, size_t n, elcl_error *err);
-/* Joins the first n of e->symbols by the merges and emits them; those without an id become unk. */
+/* Merges the first n of e->symbols and emits the result; symbols without an id become unk. */
 int elcl_encoder_emit_symbols(struct elcl_encoder *e, size_t n, elcl_error *err);
-/* Emits the added tokens of a list that stand in the text, and gives the text between them to
- * `encode`. */
+/* Emits the added tokens of `list` found in the text, and passes the text between them to `encode`.
+ */
 int elcl_encode_around(struct elcl_encoder *e, const struct elcl_added_list *list, const char *s,
                        size_t n, bool begins, elcl_encode_fn encode, elcl_error *err);
-/* Gives each word that white space separates to `encode`. */
+/* Passes each word between white space to `encode`. */
 int elcl_encode_words(struct elcl_encoder *e, const char *s, size_t n, bool begins,
                       bool (*is_space)(uint32_t code), elcl_encode_fn encode, elcl_error *err);
 

@@ -15,7 +15,7 @@ enum kind { CHARSMAP, REPLACE, SQUEEZE, PREPEND, UNICODE, LOWERCASE, STRIP };
 struct elcl_normalizer_step {
     enum kind kind;
     struct elcl_charsmap map;
-    char *from, *to;          /* REPLACE, SQUEEZE (two blanks and more), PREPEND: `to` alone */
+    char *from, *to;          /* REPLACE; SQUEEZE (two or more spaces) and PREPEND use only `to` */
     utf8proc_option_t option; /* UNICODE */
     bool left, right;         /* STRIP */
 };
@@ -136,7 +136,7 @@ static int add_step(struct elcl_normalizer *normalizer, const cJSON *value, cons
     return rc;
 }
 
-/* Sequences inside sequences are not made by anyone, and refused. */
+/* Refuses sequences inside sequences: no known file has them. */
 int elcl_normalizer_read(struct elcl_normalizer *normalizer, const cJSON *value, const char *file,
                          elcl_error *err)
 {
@@ -173,7 +173,7 @@ static void squeeze(const char *to, const char *s, size_t n, struct elcl_str *ou
     }
 }
 
-/* Capital I with a dot is the only character whose lower case is two. */
+/* Capital I with a dot is the only character whose lower case is two characters. */
 static void lowercase(const char *s, size_t n, struct elcl_str *out)
 {
     for (size_t i = 0; i < n;) {

@@ -1,4 +1,4 @@
-/* The normalizer of a tokenizer.json: text to text, step by step. */
+/* The normalizer of tokenizer.json: steps that change a text. */
 #ifndef ELCL_TEXT_NORMALIZER_H
 #define ELCL_TEXT_NORMALIZER_H
 
@@ -14,13 +14,13 @@ struct elcl_normalizer {
     size_t n, max;
 };
 
-/* {0} is a valid normalizer that changes nothing. */
+/* {0} is a valid normalizer without steps. */
 void elcl_normalizer_finish(struct elcl_normalizer *normalizer);
-/* The value of the key `normalizer`; NULL and null mean none. What is not supported is refused by
- * name. */
+/* Reads the value of the key `normalizer`; NULL and null mean none. Names and refuses an
+ * unsupported step. */
 int elcl_normalizer_read(struct elcl_normalizer *normalizer, const struct cJSON *value,
                          const char *file, elcl_error *err);
-/* Appends n bytes of valid UTF-8, normalized. */
+/* Appends n bytes of valid UTF-8 after all steps. */
 int elcl_normalizer_run(const struct elcl_normalizer *normalizer, const char *s, size_t n,
                         struct elcl_str *out, elcl_error *err);
 

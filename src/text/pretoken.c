@@ -33,7 +33,7 @@ static enum char_class class_of(uint32_t code)
     }
 }
 
-/* The class of the character at s and its length in bytes. */
+/* Returns the class of the character at s and its length in bytes. */
 static enum char_class read_class(const char *s, size_t n, size_t *length)
 {
     uint32_t code;
@@ -41,7 +41,7 @@ static enum char_class read_class(const char *s, size_t n, size_t *length)
     return class_of(code);
 }
 
-/* The length of the run of one class at s; *last is the length of its last character. */
+/* Returns the length of the run of one class at s; *last is the length of its last character. */
 static size_t run_length(const char *s, size_t n, enum char_class class, size_t *last)
 {
     size_t i = 0, length;
@@ -79,7 +79,7 @@ size_t elcl_pretoken(const char *s, size_t n)
         if (class != SPACE)
             return 1 + run_length(s + 1, n - 1, class, &last);
     }
-    /* \s+(?!\S) leaves the last space to the word that follows, unless it is the only one. */
+    /* \s+(?!\S) leaves the last space to the next word, unless it is the only one. */
     const size_t spaces = run_length(s, n, SPACE, &last);
     return spaces == n || spaces == last ? spaces : spaces - last;
 }

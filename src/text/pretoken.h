@@ -1,4 +1,4 @@
-/* Text -> words as GPT-2's byte-level BPE cuts them. */
+/* Cuts text into words as GPT-2's byte-level BPE does. */
 #ifndef ELCL_TEXT_PRETOKEN_H
 #define ELCL_TEXT_PRETOKEN_H
 

@@ -1,4 +1,4 @@
-// What elcl needs of libsentencepiece as plain C functions. No exception leaves this file.
+// The functions of libsentencepiece that elcl uses, as plain C. No exception leaves this file.
 extern "C" {
 #include "base/util.h"
 }
@@ -29,22 +29,22 @@ int fail_with(const elcl_spm *spm, const sentencepiece::util::Status &status, el
 
 int elcl_spm_create(const void *bytes, size_t n, const char *path, elcl_spm **spm, elcl_error *err)
 {
-    elcl_spm *made = nullptr;
+    elcl_spm *model = nullptr;
     try {
-        made = new elcl_spm;
-        made->path = path;
-        const auto status = made->processor.LoadFromSerializedProto(
+        model = new elcl_spm;
+        model->path = path;
+        const auto status = model->processor.LoadFromSerializedProto(
             absl::string_view(static_cast<const char *>(bytes), n));
-        if (status.ok() && made->processor.GetPieceSize() > 0) {
-            *spm = made;
+        if (status.ok() && model->processor.GetPieceSize() > 0) {
+            *spm = model;
             return ELCL_OK;
         }
     } catch (const std::bad_alloc &) {
-        delete made;
+        delete model;
         return elcl_fail_nomem(err);
     } catch (const std::exception &) {
     }
-    delete made;
+    delete model;
     return elcl_fail(err, ELCL_E_FORMAT, "%s: expected a SentencePiece model, found something else",
                      path);
 }

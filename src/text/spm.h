@@ -1,5 +1,5 @@
-/* SentencePiece model files through libsentencepiece; spm.cc is the only C++ of the project. Built
- * without the library, elcl_spm_create() refuses every file with the remedy. */
+/* SentencePiece model files through libsentencepiece; spm.cc is the only C++ file. In a build
+ * without the library elcl_spm_create() refuses every file and names the remedy. */
 #ifndef ELCL_TEXT_SPM_H
 #define ELCL_TEXT_SPM_H
 
@@ -15,25 +15,25 @@ extern "C" {
 
 struct elcl_spm; /* immutable: safe to share */
 
-/* From a file's content; `path` stands in messages. */
+/* Reads a file's content; messages name `path`. */
 int elcl_spm_create(const void *bytes, size_t n, const char *path, struct elcl_spm **spm,
                     elcl_error *err);
 void elcl_spm_destroy(struct elcl_spm **spm); /* NULL is fine */
 
-/* Number of pieces. */
+/* Returns the number of pieces. */
 int32_t elcl_spm_size(const struct elcl_spm *spm);
-/* A piece's spelling, NUL-terminated and owned by the model; 0 <= id < size. */
+/* Returns a piece's spelling, NUL-terminated and owned by the model; 0 <= id < size. */
 const char *elcl_spm_piece(const struct elcl_spm *spm, int32_t id);
-/* The id of the piece for unknown characters. */
+/* Returns the id of the piece for unknown characters. */
 int32_t elcl_spm_unknown(const struct elcl_spm *spm);
 
-/* Called with a piece's spelling; a result other than ELCL_OK ends the encoding with it. */
+/* Receives a piece's spelling; encoding stops with any result other than ELCL_OK. */
 typedef int (*elcl_spm_use)(void *user, const char *piece, size_t n, elcl_error *err);
-/* n bytes of UTF-8 to pieces; characters without a piece come as they are, runs of them as one. */
+/* Cuts n bytes of UTF-8 into pieces. A run of characters without a piece comes as one piece. */
 int elcl_spm_encode(const struct elcl_spm *spm, const char *text, size_t n, elcl_spm_use use,
                     void *user, elcl_error *err);
 
-/* Pieces to text: n spellings; *text has *n_text bytes and a NUL, freed with elcl_free(). */
+/* Joins n pieces; *text has *n_text bytes and a NUL, freed with elcl_free(). */
 struct elcl_spm_span {
     const char *s;
     size_t n;

@@ -1,4 +1,4 @@
-/* spm.h without libsentencepiece: no model can be made, so nothing else is ever called. */
+/* spm.h without libsentencepiece: no model is ever created, so only elcl_spm_create() is called. */
 #include "text/spm.h"
 
 int elcl_spm_create(const void *bytes, size_t n, const char *path, struct elcl_spm **spm,
@@ -10,7 +10,7 @@ int elcl_spm_create(const void *bytes, size_t n, const char *path, struct elcl_s
     return elcl_fail(err, ELCL_E_UNSUPPORTED,
                      "%s: this elcl was built without libsentencepiece: install "
                      "libsentencepiece-dev and build it with -Dsentencepiece=enabled, or put the "
-                     "model's tokenizer.json beside the file",
+                     "model's tokenizer.json next to the file",
                      path);
 }
 

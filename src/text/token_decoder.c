@@ -11,9 +11,9 @@ enum kind { METASPACE, REPLACE, BYTES, FUSE, STRIP };
 
 struct elcl_decoder_step {
     enum kind kind;
-    bool keep_first; /* METASPACE: the first word's blank stays */
+    bool keep_first; /* METASPACE: the first word keeps its space */
     char *from, *to; /* METASPACE, REPLACE; STRIP: `from`, one character */
-    int left, right; /* STRIP: at most so many */
+    int left, right; /* STRIP: at most this many */
 };
 
 static void finish_step(struct elcl_decoder_step *step)
@@ -170,7 +170,7 @@ static int hex_of(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The byte that a token such as <0x0A> stands for, or -1. */
+/* Returns the byte of a token such as <0x0A>, or -1. */
 static int byte_of(const char *s, size_t n)
 {
     if (n != 6 || memcmp(s, "<0x", 3) != 0 || s[5] != '>')
@@ -179,7 +179,7 @@ static int byte_of(const char *s, size_t n)
     return high < 0 || low < 0 ? -1 : 16 * high + low;
 }
 
-/* A run of bytes is a text, or where it is not UTF-8 a U+FFFD for each. */
+/* Adds a run of bytes as text, or a U+FFFD for each byte if they are not UTF-8. */
 static void end_bytes(struct elcl_str *bytes, struct elcl_spellings *out)
 {
     if (!bytes->n)

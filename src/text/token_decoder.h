@@ -1,4 +1,4 @@
-/* The decoder of a tokenizer.json: spellings of tokens to text, step by step. */
+/* The decoder of tokenizer.json: steps that turn spellings of tokens into text. */
 #ifndef ELCL_TEXT_TOKEN_DECODER_H
 #define ELCL_TEXT_TOKEN_DECODER_H
 
@@ -15,7 +15,7 @@ struct elcl_decoder {
     size_t n, max;
 };
 
-/* Texts one after another. */
+/* A list of texts, stored one after another. */
 struct elcl_spellings {
     struct elcl_str text;
     size_t *ends; /* [n] offsets in `text` */
@@ -27,14 +27,15 @@ struct elcl_spellings {
 void elcl_spellings_finish(struct elcl_spellings *list);
 void elcl_spellings_add(struct elcl_spellings *list, const char *s, size_t n);
 
-/* {0} is a valid decoder that changes nothing. */
+/* {0} is a valid decoder without steps. */
 void elcl_decoder_finish(struct elcl_decoder *decoder);
-/* The value of the key `decoder`; what is not supported is refused by name. */
+/* Reads the value of the key `decoder`; names and refuses an unsupported step. */
 int elcl_decoder_read(struct elcl_decoder *decoder, const struct cJSON *value, const char *file,
                       elcl_error *err);
-/* Changes the list in place; its texts joined are the result. */
+/* Changes the list in place; its joined texts are the result. */
 void elcl_decoder_run(const struct elcl_decoder *decoder, struct elcl_spellings *list);
-/* transformers' clean_up_tokenization_spaces: no blank before signs and English endings. */
+/* transformers' clean_up_tokenization_spaces: removes the space before punctuation and English
+ * endings. */
 void elcl_clean_up(struct elcl_str *text);
 
 #endif

@@ -52,8 +52,7 @@ static int encode_after_space(struct elcl_encoder *e, const char *s, size_t n, b
     return rc;
 }
 
-/* The tokenizers library puts a space before each text between added tokens ...
- */
+/* The tokenizers library puts a space before each text between added tokens. */
 static int encode_segment(struct elcl_encoder *e, const char *s, size_t n, bool begins,
                           elcl_error *err)
 {
@@ -69,7 +68,7 @@ static int encode_added(struct elcl_encoder *e, const char *s, size_t n, bool be
     return elcl_encode_around(e, &e->t->added, s, n, begins, encode_segment, err);
 }
 
-/* ... and the Python tokenizers put one before the whole text, then look for added tokens. */
+/* The Python tokenizers put a space before the whole text, then search for added tokens. */
 static int encode_text(struct elcl_encoder *e, const char *s, size_t n, elcl_error *err)
 {
     uint32_t code = ' ';
@@ -120,14 +119,14 @@ int elcl_tokenizer_encode_target(const struct elcl_tokenizer *tokenizer, const c
     struct elcl_encoder e = {.t = t, .spm = t->target_spm ? t->target_spm : t->spm};
     if (tokenizer->target && !e.spm)
         return elcl_fail(err, ELCL_E_UNSUPPORTED,
-                         "%s: there are no merges for texts of the target, expected token ids",
+                         "%s: the target language has no merges to encode texts; use token ids",
                          t->path);
     return encode(&e, text, n, ids, n_ids, err);
 }
 
 /* ---- decoding -------------------------------------------------------------------------------- */
 
-/* A NUL would end the caller's string, so it is replaced as well. */
+/* Replaces NULs too: they would end the caller's string. */
 static void repair(const struct elcl_str *bytes, struct elcl_str *text)
 {
     size_t at = 0;

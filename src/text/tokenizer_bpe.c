@@ -1,4 +1,4 @@
-/* Byte-level BPE: words as GPT-2 cuts them, each merged from its bytes. */
+/* Byte-level BPE: cuts text into words as GPT-2 does and merges the bytes of each word. */
 #include "text/characters.h"
 #include "text/core.h"
 #include "text/pretoken.h"
@@ -25,7 +25,7 @@ static int encode(struct elcl_encoder *e, const char *s, size_t n, bool begins, 
     return rc;
 }
 
-/* Appends the bytes of a token. A token with characters that spell no byte stands for itself. */
+/* Appends the bytes of a token, or its spelling if some character spells no byte. */
 static void append_token(const struct elcl_tokenizer *t, int32_t id, struct elcl_str *out)
 {
     const char *s = elcl_symbol_text(t, id);

@@ -1,10 +1,10 @@
-/* Which class of transformers a directory's tokenizer is, and its languages. */
+/* Finds the tokenizer class of a directory, and the languages of each class. */
 #include <string.h>
 
 #include "format/json.h"
 #include "text/tokenizer_load.h"
 
-/* The order is that of the ids. */
+/* In the order of their ids. */
 /* clang-format off */
 static const char *const m2m_100[] = {
     "af", "am", "ar", "ast", "az", "ba", "be", "bg", "bn", "br", "bs", "ca", "ceb", "cs", "cy",

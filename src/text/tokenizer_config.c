@@ -1,4 +1,4 @@
-/* Flags of tokenizer_config.json that say what stands around a text. */
+/* Reads flags of tokenizer_config.json. */
 #include <stdlib.h>
 
 #include "base/os.h"

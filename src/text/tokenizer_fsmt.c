@@ -1,14 +1,12 @@
-/* FSMT: words that white space separates, each cut by BPE over its characters, the last of which
- * carries "</w>". The caller does Moses' tokenization. */
+/* FSMT: cuts text at white space and merges the characters of each word; the last one carries
+ * "</w>". The caller runs the Moses tokenizer first. */
 #include <string.h>
 
 #include "text/characters.h"
 #include "text/core.h"
 
 #define WORD_END "</w>"
-#define NO_SYMBOL                                                                                  \
-    (-2) /* a character that neither vocabulary nor merges know                                    \
-          */
+#define NO_SYMBOL (-2) /* a character in neither vocabulary nor merges */
 
 static int encode_word(struct elcl_encoder *e, const char *s, size_t n, bool begins,
                        elcl_error *err)
@@ -38,7 +36,7 @@ static int encode(struct elcl_encoder *e, const char *s, size_t n, bool begins, 
     return elcl_encode_words(e, s, n, begins, elcl_is_python_space, encode_word, err);
 }
 
-/* Drops the spaces inside tokens, takes "</w>" as a space, and leaves one space between words. */
+/* Drops spaces inside tokens, takes "</w>" as a space, and puts one space between words. */
 static int decode(const struct elcl_tokenizer *t, const int32_t *ids, size_t n, bool skip_special,
                   struct elcl_str *out, elcl_error *err)
 {

@@ -1,4 +1,4 @@
-/* tokenizer.json: checked part by part, so that nothing in it is passed over. */
+/* Reads tokenizer.json and checks each part, so that nothing is silently ignored. */
 #include <stdio.h>
 #include <string.h>
 
@@ -19,7 +19,7 @@ static bool is_type(const cJSON *part, const char *type)
     return cJSON_IsString(found) && !strcmp(found->valuestring, type);
 }
 
-/* Options of the model that change its result when they are set. */
+/* Refuses options of the model that are set: each changes the result. */
 static int check_options(const cJSON *model, const char *const *keys, size_t n, const char *file,
                          elcl_error *err)
 {
@@ -66,7 +66,7 @@ static int check_byte_level(struct elcl_tokenizer *t, const cJSON *root, const c
         return unsupported(file, "use_regex", "true", use_regex, err);
     if (prefix && !cJSON_IsBool(prefix))
         return elcl_json_mismatch(file, "add_prefix_space", "true or false", prefix, err);
-    t->add_prefix_space = !prefix || cJSON_IsTrue(prefix); /* the library's default is true */
+    t->add_prefix_space = !prefix || cJSON_IsTrue(prefix); /* true is the library's default */
     if (normalizer && !cJSON_IsNull(normalizer))
         return unsupported(file, "normalizer", "null", elcl_json_get(normalizer, "type"), err);
     return ELCL_OK;
@@ -161,7 +161,7 @@ static int put_around(struct elcl_tokenizer *t, const cJSON *id, bool before, co
     return ELCL_OK;
 }
 
-/* The list `single`: {"SpecialToken": {"id": name}} and once {"Sequence": {"id": "A"}}. */
+/* Reads the list `single`: {"SpecialToken": {"id": name}}, and {"Sequence": {"id": "A"}} once. */
 static int read_template(struct elcl_tokenizer *t, const cJSON *part, const char *file,
                          elcl_error *err)
 {
@@ -218,7 +218,7 @@ static int read_post_processor(struct elcl_tokenizer *t, const cJSON *root, cons
 
 /* ---- Unigram, and BPE over characters ------------------------------------------------------ */
 
-/* vocab: [["piece", score], ...]; a piece's place is its id. */
+/* Reads vocab: [["piece", score], ...]. A piece's index is its id. */
 static int read_unigram(struct elcl_tokenizer *t, const cJSON *model, const char *file,
                         elcl_error *err)
 {

@@ -1,4 +1,4 @@
-/* A tokenizer from the files of a model's directory. */
+/* Loads a tokenizer from the files of a model directory. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +17,7 @@ static int parse_file(const struct elcl_text_file *file, cJSON **root, elcl_erro
     return file->data ? elcl_json_parse(file->data, file->n, file->path, root, err) : ELCL_OK;
 }
 
-/* The file that the vocabulary comes from; NULL: there is none. */
+/* Returns the file that the vocabulary comes from, or NULL. */
 static const struct elcl_text_file *find_vocab(const struct elcl_text_file *files)
 {
     static const enum elcl_tokenizer_file order[] = {ELCL_FILE_TOKENIZER, ELCL_FILE_SOURCE_SPM,
@@ -45,7 +45,7 @@ static int build(struct elcl_tokenizer *t, const struct elcl_text_file *files, e
     else
         ELCL_TRY(elcl_python_build(t, files, config, err));
     if (t->kind == &elcl_kind_bytes)
-        /* Overrides what tokenizer.json says, as it does in transformers. */
+        /* Overrides tokenizer.json, as in transformers. */
         ELCL_TRY(
             elcl_json_bool(config, "add_prefix_space", config_path, &t->add_prefix_space, err));
     else

@@ -1,12 +1,12 @@
-/* A directory without tokenizer.json: vocabularies in several files, with the ids that
- * transformers' Python classes give them. */
+/* Loads a directory without tokenizer.json: vocabularies in several files, with the ids of
+ * transformers' Python classes. */
 #include <stdio.h>
 #include <string.h>
 
 #include "format/json.h"
 #include "text/tokenizer_load.h"
 
-/* Fails where a file is missing that belongs to the vocabulary t->path. */
+/* Fails if a file is missing that the vocabulary t->path needs. */
 static int need(const struct elcl_tokenizer *t, const struct elcl_text_file *file, elcl_error *err)
 {
     const char *slash = strrchr(t->path, '/');
@@ -37,8 +37,8 @@ static int add_special(struct elcl_tokenizer *t, const char *content, int32_t id
     return elcl_special_add(t, &added, true, t->path, err);
 }
 
-/* Pieces from `first` on, with their number + offset as id. What has a name or an id already
- * keeps it. */
+/* Adds the pieces from `first` on, with index + offset as id. Skips a piece whose name or id is
+ * taken. */
 static int add_pieces(struct elcl_tokenizer *t, int32_t first, int32_t offset, elcl_error *err)
 {
     const int32_t n = elcl_spm_size(t->spm);
@@ -86,7 +86,7 @@ static int build_target(struct elcl_tokenizer *t, const struct elcl_text_file *v
 
 /* ---- SentencePiece model files -------------------------------------------------------------- */
 
-/* The fairseq models put four tokens of their own first. */
+/* The vocabularies of fairseq begin with four tokens of its own. */
 static int add_fairseq(struct elcl_tokenizer *t, elcl_error *err)
 {
     static const char *const own[] = {"<s>", "<pad>", "</s>", "<unk>"};
@@ -99,15 +99,15 @@ static int add_fairseq(struct elcl_tokenizer *t, elcl_error *err)
     return add_pieces(t, 3, 1, err);
 }
 
-/* Language codes from the id `first` on, spelled as `format` says. */
+/* Adds the language codes from the id `first` on, each between two `mark`s. */
 static int add_languages(struct elcl_tokenizer *t, const cJSON *config, int32_t first,
-                         const char *format, int32_t *end, elcl_error *err)
+                         const char *mark, int32_t *end, elcl_error *err)
 {
     size_t n = 0;
     const char *const *codes = elcl_class_languages(t->class, config, &n);
     for (size_t i = 0; i < n; i++) {
         char name[64];
-        snprintf(name, sizeof(name), "%s%s%s", format, codes[i], format);
+        snprintf(name, sizeof(name), "%s%s%s", mark, codes[i], mark);
         const int rc = add_special(t, name, first + (int32_t)i, false, err);
         if (rc)
             return rc;
@@ -125,13 +125,13 @@ static int build_mbart(struct elcl_tokenizer *t, const cJSON *config, elcl_error
     return rc ? rc : elcl_vocab_add(t, "<mask>", 6, end, 0, t->path, err);
 }
 
-/* The languages are in added_tokens_decoder, read later on. */
+/* The languages come from added_tokens_decoder, which is read later. */
 static int build_nllb(struct elcl_tokenizer *t, const cJSON *config, elcl_error *err)
 {
     if (!cJSON_IsObject(elcl_json_get(config, "added_tokens_decoder")))
         return elcl_fail(err, ELCL_E_UNSUPPORTED,
                          "%s: NLLB's languages are read from tokenizer.json or from "
-                         "added_tokens_decoder in tokenizer_config.json, and neither is there",
+                         "added_tokens_decoder in tokenizer_config.json, and neither exists",
                          t->path);
     return add_fairseq(t, err);
 }
@@ -147,7 +147,7 @@ static int read_count(const cJSON *config, const char *key, int64_t fallback, in
     return ELCL_OK;
 }
 
-/* <extra_id_0> is the last id. */
+/* <extra_id_0> has the last id. */
 static int build_t5(struct elcl_tokenizer *t, const cJSON *config, elcl_error *err)
 {
     const int32_t n = elcl_spm_size(t->spm);
@@ -155,8 +155,8 @@ static int build_t5(struct elcl_tokenizer *t, const cJSON *config, elcl_error *e
     int rc;
     if (cJSON_IsFalse(elcl_json_get(config, "legacy")))
         return elcl_fail(err, ELCL_E_UNSUPPORTED,
-                         "%s: tokenizer_config.json sets legacy to false, which elcl supports in "
-                         "tokenizer.json alone",
+                         "%s: tokenizer_config.json sets legacy to false, which elcl supports "
+                         "only in tokenizer.json",
                          t->path);
     ELCL_TRY(read_count(config, "extra_ids", 100, &extra, err));
     ELCL_TRY(add_pieces(t, 0, 0, err));
@@ -171,7 +171,7 @@ fail:
     return rc;
 }
 
-/* Ids that only pretraining used stand before the pieces. */
+/* The ids before the pieces were only used in pretraining. */
 static int build_pegasus(struct elcl_tokenizer *t, const cJSON *config, elcl_error *err)
 {
     const cJSON *mask = elcl_json_get(config, "mask_token_sent");
@@ -251,10 +251,11 @@ static int build_spm(struct elcl_tokenizer *t, const struct elcl_text_file *file
         break;
     }
     const cJSON *name = elcl_json_get(config, "tokenizer_class");
-    return elcl_fail(err, ELCL_E_UNSUPPORTED,
-                     "%s: tokenizer_class: which ids its pieces have is known for M2M100, Marian, "
-                     "MBart, MBart50, Nllb, Pegasus and T5 alone, found %s",
-                     t->path, elcl_json_describe(name).s);
+    return elcl_fail(
+        err, ELCL_E_UNSUPPORTED,
+        "%s: tokenizer_class: the ids of its pieces are known only for M2M100, Marian, "
+        "MBart, MBart50, Nllb, Pegasus and T5, found %s",
+        t->path, elcl_json_describe(name).s);
 }
 
 /* ---- FSMT ---------------------------------------------------------------------------------- */
@@ -288,7 +289,7 @@ static int parse_file(const struct elcl_text_file *file, cJSON **root, elcl_erro
     return file->data ? elcl_json_parse(file->data, file->n, file->path, root, err) : ELCL_OK;
 }
 
-/* First the vocabulary, then its special tokens. */
+/* Reads the vocabulary first, then its special tokens. */
 int elcl_python_build(struct elcl_tokenizer *t, const struct elcl_text_file *files,
                       const cJSON *config, elcl_error *err)
 {

@@ -1,11 +1,11 @@
-/* Which tokens are recognized inside a text, and which of them are special. */
+/* Reads which tokens are recognized inside a text, and which of them are special. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "format/json.h"
 #include "text/tokenizer_load.h"
 
-/* The first registration of a content decides how it strips; being special adds up. */
+/* The first entry for a content decides what it strips; any entry can make it special. */
 int elcl_special_add(struct elcl_tokenizer *t, const struct elcl_added *added, bool special,
                      const char *file, elcl_error *err)
 {
@@ -38,7 +38,7 @@ static int read_flag(const cJSON *entry, const char *key, const char *file, bool
     return ELCL_OK;
 }
 
-/* An object with content, lstrip, rstrip, single_word and special. */
+/* Reads an object with content, lstrip, rstrip, single_word and special. */
 static int read_added(const cJSON *entry, const char *file, struct elcl_added *added, bool *special,
                       elcl_error *err)
 {
@@ -91,7 +91,7 @@ int elcl_special_read_json(struct elcl_tokenizer *t, const cJSON *array, const c
 
 /* ---- beside vocab.json --------------------------------------------------------------------- */
 
-/* added_tokens_decoder of tokenizer_config.json: id -> description. */
+/* Reads added_tokens_decoder of tokenizer_config.json: id -> description. */
 static int read_added_decoder(struct elcl_tokenizer *t, const cJSON *object, const char *file,
                               elcl_error *err)
 {
@@ -117,7 +117,7 @@ static int read_added_decoder(struct elcl_tokenizer *t, const cJSON *object, con
     return ELCL_OK;
 }
 
-/* added_tokens.json: content -> id. */
+/* Reads added_tokens.json: content -> id. */
 static int read_added_tokens(struct elcl_tokenizer *t, const cJSON *object, const char *file,
                              elcl_error *err)
 {
@@ -138,10 +138,10 @@ static int read_added_tokens(struct elcl_tokenizer *t, const cJSON *object, cons
 #define MBARTS (BIT(MBART) | BIT(MBART_50) | BIT(NLLB))
 #define ENDED (BIT(BART) | BIT(M2M_100) | BIT(MARIAN) | MBARTS | BIT(PEGASUS) | BIT(T5))
 
-/* What each class of tokenizers has when no file says otherwise. */
+/* The defaults of each class. */
 static const struct {
     const char *key, *content;
-    unsigned classes; /* BIT of each */
+    unsigned classes; /* flags: BIT(class) */
 } roles[] = {
     {"bos_token", "<|endoftext|>", BIT(GPT2)},
     {"bos_token", "<s>", BIT(BART) | BIT(FSMT) | BIT(M2M_100) | BIT(MBART) | BIT(NLLB)},
@@ -163,14 +163,14 @@ static const struct {
     {"mask_token", NULL, BIT(GPT2) | BIT(FSMT) | BIT(M2M_100) | BIT(MARIAN) | BIT(T5)},
 };
 
-/* A string or a description. Contents without an id are left alone: the model has no row for
- * them. */
+/* Adds a special token from a string or a description. Ignores one without an id: the model has no
+ * row for it. */
 static int add_special(struct elcl_tokenizer *t, const cJSON *value, bool lstrip, const char *file,
                        const char *key, const char **content, elcl_error *err)
 {
     struct elcl_added added = {.lstrip = lstrip};
     if (cJSON_IsObject(value)) {
-        bool special; /* said by the key already */
+        bool special; /* known from the key */
         const int rc = read_added(value, file, &added, &special, err);
         if (rc)
             return rc;
@@ -186,7 +186,7 @@ static int add_special(struct elcl_tokenizer *t, const cJSON *value, bool lstrip
     return added.id < 0 || !added.n ? ELCL_OK : elcl_special_add(t, &added, true, file, err);
 }
 
-/* The file that a key counts in: special_tokens_map.json (when given) over the config. */
+/* Finds a key and its file: special_tokens_map.json, if given, overrides the config. */
 static const cJSON *find_key(const cJSON *config, const cJSON *special_map, const char *key,
                              const struct elcl_text_file *files, const char **file)
 {
@@ -240,7 +240,7 @@ int elcl_special_read(struct elcl_tokenizer *t, const cJSON *config, const cJSON
     int rc;
     if (decoder && !cJSON_IsNull(decoder)) {
         ELCL_TRY(read_added_decoder(t, decoder, config_path, err));
-        special_map = NULL; /* a config with this key says all */
+        special_map = NULL; /* a config with this key is complete */
     } else {
         ELCL_TRY(read_added_tokens(t, added_tokens, files[ELCL_FILE_ADDED_TOKENS].path, err));
     }

@@ -1,4 +1,5 @@
-/* Tokenizers from SentencePiece model files, with the ids of transformers' Python classes. */
+/* SentencePiece model files: the library cuts and joins, as transformers' Python classes call it.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,8 +17,7 @@ static int use_piece(void *user, const char *piece, size_t n, elcl_error *err)
     return elcl_encoder_emit_unknown(e, piece, n, err);
 }
 
-/* What `>>.+<<` finds in one line: from the first >> to the last << behind it.
- */
+/* Finds `>>.+<<` in one line: from the first >> to the last << after it. */
 static bool find_code(const char *s, size_t n, size_t *begin, size_t *end)
 {
     size_t last = n;
@@ -36,8 +36,8 @@ static bool find_code(const char *s, size_t n, size_t *begin, size_t *end)
     return false;
 }
 
-/* Marian: a target language in >>...<< at the beginning is a token; anywhere else it is left out.
- */
+/* Marian: a target language in >>...<< at the start of the text is a token; elsewhere it is
+ * dropped. */
 static int encode_marian(struct elcl_encoder *e, const char *s, size_t n, elcl_error *err)
 {
     struct elcl_str rest = {0};
@@ -73,7 +73,7 @@ static int encode(struct elcl_encoder *e, const char *s, size_t n, bool begins, 
 
 /* ---- decoding -------------------------------------------------------------------------------- */
 
-/* mBART and NLLB put the spellings together; the others leave that to the model. */
+/* Joins the spellings for mBART and NLLB; for the others the SentencePiece model joins them. */
 static int join(const struct elcl_tokenizer *t, const struct elcl_spm_span *pieces, size_t n,
                 struct elcl_str *out, elcl_error *err)
 {
@@ -98,7 +98,8 @@ static int join(const struct elcl_tokenizer *t, const struct elcl_spm_span *piec
     return rc;
 }
 
-/* A run of pieces between added tokens; `last`: it counts as a part even where it is empty. */
+/* Appends a run of pieces between added tokens. The `last` run counts as a part even if it is
+ * empty. */
 static int end_run(const struct elcl_tokenizer *t, struct elcl_spm_span *pieces, size_t n,
                    bool last, size_t *n_parts, struct elcl_str *out, elcl_error *err)
 {

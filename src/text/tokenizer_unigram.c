@@ -1,5 +1,5 @@
-/* tokenizer.json beyond byte-level BPE: normalized text, cut into words, cut into pieces by a
- * unigram vocabulary or by merges of characters. */
+/* tokenizer.json without byte-level BPE: normalizes the text, cuts it into words, and cuts these
+ * into pieces by a unigram vocabulary or by merges of characters. */
 #include "text/characters.h"
 #include "text/core.h"
 
@@ -32,8 +32,8 @@ static int unigram_word(struct elcl_encoder *e, const char *s, size_t n, elcl_er
     return rc;
 }
 
-/* Characters as symbols, at most n of them: tokens, tokens of their bytes, or unk. Without unk an
- * unknown character is left out, as in the tokenizers library. */
+/* Spells the characters as at most n symbols: tokens, tokens of their bytes, or unk. Without unk an
+ * unknown character is dropped, as in the tokenizers library. */
 static size_t spell(struct elcl_encoder *e, const char *s, size_t n)
 {
     const struct elcl_tokenizer *t = e->t;
@@ -81,7 +81,7 @@ static int encode_word(struct elcl_encoder *e, const char *s, size_t n, elcl_err
 
 /* ---- text to words -------------------------------------------------------------------------- */
 
-/* Cuts a text with spaces spelled U+2581 into words, each of which begins there. */
+/* Cuts a text into words at each U+2581, which stands for a space and begins a word. */
 static int encode_spelled(struct elcl_encoder *e, const char *s, size_t n, elcl_error *err)
 {
     size_t begin = 0;

@@ -1,4 +1,4 @@
-/* A vocabulary and its merges: every token, and every piece that merges pass through, becomes a
+/* Reads a vocabulary and its merges. Every token and every intermediate piece of a merge is a
  * symbol. */
 #include <limits.h>
 #include <string.h>
@@ -71,7 +71,7 @@ int elcl_vocab_read(struct elcl_tokenizer *t, const cJSON *vocab, const char *fi
                              "%s: token \"%.100s\": expected an id in 0 .. %d, found %s", file,
                              item->string, ELCL_MAX_TOKEN_ID, elcl_json_describe(item).s);
         if (elcl_strmap_get(&t->symbol_of, item->string, strlen(item->string)) >= 0)
-            return elcl_fail(err, ELCL_E_FORMAT, "%s: token \"%.100s\" stands twice", file,
+            return elcl_fail(err, ELCL_E_FORMAT, "%s: token \"%.100s\" appears twice", file,
                              item->string);
         const int rc =
             elcl_vocab_add(t, item->string, strlen(item->string), (int32_t)id, 0, file, err);
@@ -81,7 +81,7 @@ int elcl_vocab_read(struct elcl_tokenizer *t, const cJSON *vocab, const char *fi
     return ELCL_OK;
 }
 
-/* The symbol of a spelling; a new one above the ids when it is no token. */
+/* Finds the symbol of a spelling, or adds one above the ids if it is no token. */
 static int symbol_of(struct elcl_tokenizer *t, const char *s, size_t n, int32_t *symbol,
                      elcl_error *err)
 {
@@ -94,8 +94,8 @@ static int symbol_of(struct elcl_tokenizer *t, const char *s, size_t n, int32_t 
     return rc;
 }
 
-/* Printable bytes are spelled as the character of the same code, the others in order by the
- * characters from U+0100 on. */
+/* A printable byte is spelled as the character of the same code. The other bytes are spelled in
+ * order as the characters from U+0100 on. */
 int elcl_vocab_spell_bytes(struct elcl_tokenizer *t, elcl_error *err)
 {
     for (int code = 0; code < ELCL_BYTE_CODES; code++)
@@ -121,13 +121,13 @@ struct piece {
     size_t n;
 };
 
-/* What `line` counts: lines of merges.txt or elements of tokenizer.json's array. */
+/* Returns what `line` counts: lines of merges.txt or elements of the array in tokenizer.json. */
 static const char *unit(const struct elcl_tokenizer *t)
 {
     return t->python ? "line" : "merge";
 }
 
-/* `line` counts from 1 and is the rank too: only its order matters. */
+/* `line` counts from 1 and is also the rank, of which only the order matters. */
 static int add_merge(struct elcl_tokenizer *t, struct piece left, struct piece right, int32_t line,
                      const char *file, elcl_error *err)
 {
@@ -164,7 +164,7 @@ static int add_spelled_merge(struct elcl_tokenizer *t, const char *s, size_t n, 
     return add_merge(t, pieces[0], pieces[1], line, file, err);
 }
 
-/* The codes of subword-nmt may have a third column, how often the pair was seen. */
+/* In the codes of subword-nmt a third column may give the frequency of the pair. */
 static size_t without_count(const char *s, size_t n)
 {
     const char *first = n ? memchr(s, ' ', n) : NULL;

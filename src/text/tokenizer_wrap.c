@@ -1,4 +1,4 @@
-/* The languages of a tokenizer, and the ids that stand around a text. */
+/* The languages of a tokenizer, and the ids around a text. */
 #include <string.h>
 
 #include "text/core.h"
@@ -34,7 +34,7 @@ static bool looks_like_code(const char *s, size_t n)
     return (underscore == 2 || underscore == 3) && n >= underscore + 3 && n <= underscore + 5;
 }
 
-/* The code inside a token's spelling, or NULL where the token is no language. */
+/* Returns the code inside a token's spelling, or NULL if the token is no language. */
 static const char *code_of(const struct elcl_tokenizer *t, int32_t id, size_t *n)
 {
     static const struct {
@@ -83,8 +83,8 @@ int elcl_tokenizer_language(const struct elcl_tokenizer *tokenizer, const char *
                                     "%s%s",
                                  t->path, role, code, n_known, known.data, n_known > 5 ? " ..." : "")
                      : elcl_fail(err, ELCL_E_ARG,
-                                 "%s: the model knows no languages, so the %s language \"%.40s\" "
-                                    "cannot be asked for",
+                                 "%s: the model has no languages, so the %s language \"%.40s\" "
+                                    "cannot be chosen",
                                  t->path, role, code);
     elcl_str_finish(&known);
     return rc;
@@ -103,7 +103,7 @@ static void put_last(struct elcl_wrap *wrap, int32_t id)
         wrap->after[wrap->n_after++] = id;
 }
 
-/* An end that the text brings itself. */
+/* Removes the end if the text already has it. */
 static void end_once(const struct elcl_tokenizer *t, const int32_t *ids, size_t n,
                      struct elcl_wrap *wrap)
 {
@@ -116,11 +116,11 @@ int elcl_tokenizer_wrap(const struct elcl_tokenizer *tokenizer, const int32_t *i
                         elcl_error *err)
 {
     const struct elcl_tokenizer *t = tokenizer;
-    struct elcl_wrap made = t->wrap;
+    struct elcl_wrap found = t->wrap;
     int32_t from = -1, to = -1;
     if (source && !*t->source_language)
         return elcl_fail(err, ELCL_E_ARG,
-                         "%s: the model's sources carry no language, so the source language "
+                         "%s: the model's sources have no language, so the source language "
                          "\"%.40s\" cannot be chosen",
                          t->path, source);
     int rc = target ? elcl_tokenizer_language(t, "target", target, &to, err) : ELCL_OK;
@@ -131,17 +131,17 @@ int elcl_tokenizer_wrap(const struct elcl_tokenizer *tokenizer, const int32_t *i
     if (rc)
         return rc;
     if (source) {
-        made = (struct elcl_wrap){0};
+        found = (struct elcl_wrap){0};
         if (!t->language_last)
-            made.before[made.n_before++] = from;
-        put_last(&made, t->eos);
+            found.before[found.n_before++] = from;
+        put_last(&found, t->eos);
         if (t->language_last)
-            put_last(&made, from);
+            put_last(&found, from);
     } else if (elcl_tokenizer_target_language(t) == ELCL_TARGET_SOURCE && to >= 0) {
-        made.before[made.n_before++] = to;
+        found.before[found.n_before++] = to;
     }
-    end_once(t, ids, n, &made);
-    *wrap = made;
+    end_once(t, ids, n, &found);
+    *wrap = found;
     return ELCL_OK;
 }
 
@@ -149,14 +149,14 @@ void elcl_tokenizer_wrap_target(const struct elcl_tokenizer *tokenizer, const in
                                 size_t n, struct elcl_wrap *wrap)
 {
     const struct elcl_tokenizer *t = tokenizer;
-    struct elcl_wrap made = t->wrap;
+    struct elcl_wrap found = t->wrap;
     if (*t->source_language) {
-        made = (struct elcl_wrap){0};
-        put_last(&made, t->eos);
-    } else if (t->target && made.n_after == 1) {
-        made.after[0] = elcl_token_id(t->target, "</s>");
-        made.n_after = made.after[0] >= 0;
+        found = (struct elcl_wrap){0};
+        put_last(&found, t->eos);
+    } else if (t->target && found.n_after == 1) {
+        found.after[0] = elcl_token_id(t->target, "</s>");
+        found.n_after = found.after[0] >= 0;
     }
-    end_once(t, ids, n, &made);
-    *wrap = made;
+    end_once(t, ids, n, &found);
+    *wrap = found;
 }

@@ -5,11 +5,11 @@
 
 #include "text/characters.h"
 
-/* A character that no piece covers costs so much more than the worst piece. */
+/* A character that no piece covers scores this much less than the worst piece. */
 #define UNKNOWN_PENALTY 10.0
 
 struct elcl_trie_node {
-    uint32_t first; /* of the children, which stand together in the order of their bytes */
+    uint32_t first; /* of the children, which are adjacent and sorted by byte */
     int32_t id;     /* -1: no piece ends here */
     uint16_t n;     /* children */
     uint8_t byte;   /* on the way from the parent */
@@ -27,7 +27,7 @@ void elcl_unigram_finish(struct elcl_unigram *unigram)
     *unigram = (struct elcl_unigram){0};
 }
 
-/* The first bytes stand in the piece itself: sorting and building follow few pointers. */
+/* Keeps the first bytes in the piece itself, so that sorting and building follow few pointers. */
 static uint64_t key_of(const char *s, uint32_t n)
 {
     uint64_t key = 0;
@@ -166,7 +166,7 @@ static void reach(struct elcl_unigram_step *step, double score, size_t begin, in
         *step = (struct elcl_unigram_step){score, begin, id};
 }
 
-/* All pieces that begin at `at`, and the unknown character where none is a character long. */
+/* Tries all pieces that begin at `at`, and the unknown character if none is one character long. */
 static size_t extend(const struct elcl_unigram *u, int32_t unknown, const char *s, size_t n,
                      size_t at, struct elcl_unigram_step *best)
 {
@@ -187,10 +187,10 @@ static size_t extend(const struct elcl_unigram *u, int32_t unknown, const char *
     return character;
 }
 
-/* Spans from the end on, then turned round. */
+/* Collects the spans from the end on, then reverses them. */
 static int collect(int32_t unknown, size_t n, struct elcl_unigram_scratch *scratch, elcl_error *err)
 {
-    int32_t after = -1; /* id of the span behind */
+    int32_t after = -1; /* id of the next span */
     scratch->n_spans = 0;
     for (size_t end = n; end;) {
         const struct elcl_unigram_step *step = &scratch->best[end];

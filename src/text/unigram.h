@@ -1,4 +1,4 @@
-/* A unigram vocabulary: the segmentation of a text whose pieces' scores sum up highest. */
+/* A unigram vocabulary: finds the segmentation of a text with the highest sum of scores. */
 #ifndef ELCL_TEXT_UNIGRAM_H
 #define ELCL_TEXT_UNIGRAM_H
 
@@ -12,7 +12,7 @@ struct elcl_unigram_piece {
     uint32_t n;
     int32_t id;
     double score;
-    uint64_t key; /* elcl_unigram_build()'s own: the first eight bytes */
+    uint64_t key; /* set by elcl_unigram_build(): the first eight bytes */
 };
 
 struct elcl_unigram {
@@ -20,18 +20,17 @@ struct elcl_unigram {
     size_t n_nodes, max_nodes;
     double *scores; /* [n_scores], of the ids */
     size_t n_scores;
-    double unknown_score; /* what a character without a piece adds */
+    double unknown_score; /* the score of a character without a piece */
 };
 
 /* {0} is a valid empty vocabulary. */
 void elcl_unigram_finish(struct elcl_unigram *unigram);
 
-/* Sorts `pieces`, which are no longer needed afterwards. Empty ones are left out; ids are below
- * n_ids. */
+/* Sorts `pieces`, which may be freed afterwards. Skips empty ones; ids are below n_ids. */
 int elcl_unigram_build(struct elcl_unigram *unigram, struct elcl_unigram_piece *pieces, size_t n,
                        size_t n_ids, elcl_error *err);
 
-/* Where the best segmentation cuts; reused from text to text, {0} is valid. */
+/* The cuts of the best segmentation; reused for each text, {0} is valid. */
 struct elcl_unigram_scratch {
     struct elcl_unigram_step *best;
     size_t max_best;
@@ -42,8 +41,8 @@ struct elcl_unigram_scratch {
 };
 void elcl_unigram_scratch_finish(struct elcl_unigram_scratch *scratch);
 
-/* The pieces of n bytes of valid UTF-8, as scratch->spans; of equal segmentations the one found
- * first. With unknown >= 0 neighbors of that id make one span. Time and memory grow with n. */
+/* Writes the pieces of n bytes of valid UTF-8 to scratch->spans; the first of equal segmentations
+ * wins. With unknown >= 0 neighbors of that id become one span. Time and memory are linear in n. */
 int elcl_unigram_cut(const struct elcl_unigram *unigram, int32_t unknown, const char *s, size_t n,
                      struct elcl_unigram_scratch *scratch, elcl_error *err);
 

@@ -64,13 +64,13 @@ refuses "score: unknown language" 2 'does not know the target language "xx_XX": 
     "$elcl" score "$pieces/mbart-json" --tgt-lang xx_XX "x${tab}y"
 refuses "score: a language and a start token" 2 'contradict each other' \
     "$elcl" score "$pieces/mbart-json" --tgt-lang ro_RO --decoder-start-token-id 2 "x${tab}y"
-refuses "score: no languages" 2 'knows no languages' \
+refuses "score: no languages" 2 'has no languages' \
     "$elcl" score "$here/../../models/g2p-en" --tgt-lang fr "x${tab}y"
-refuses "score: no languages in prompts" 2 'knows no languages' \
+refuses "score: no languages in prompts" 2 'has no languages' \
     "$elcl" score "$here/../../models/kjv-gpt2" --tgt-lang fr x
-refuses "no languages" 2 'knows no languages' \
+refuses "no languages" 2 'has no languages' \
     "$elcl" generate "$here/../../models/g2p-en" x --tgt-lang fr
-refuses "no languages in sources" 2 'carry no language' \
+refuses "no languages in sources" 2 'have no language' \
     "$elcl" generate "$here/../../models/g2p-en" x --src-lang fr
 if [ -n "$spm" ]; then
     refuses "Marian: unknown language" 2 'does not know the target language "xx": it has 2, fra, deu' \

@@ -1,10 +1,10 @@
-"""tools/convert_fairseq.py: the tensors that it writes, and what elcl then generates.
+"""Tests tools/convert_fairseq.py: the tensors that it writes, and the ids that elcl generates.
 
 usage: test_convert_fairseq.py ELCL
 
-Checkpoints are made here, in the layouts of several versions of fairseq. Their results come from
-a forward pass in numpy that was written from the mathematics alone and reads the checkpoint, not
-what the converter makes of it. Needs torch; without it the test is skipped.
+Writes checkpoints in the layouts of several versions of fairseq. The expected results come from a
+forward pass in numpy, which follows only the mathematics and reads the checkpoint, not the output
+of the converter. Needs torch; without it the test is skipped.
 """
 import argparse
 import collections
@@ -98,7 +98,7 @@ def stack(model, state, name, ids, encoded=None):
 
 
 def greedy(model, state, source):
-    """Ids, and the smallest distance between the best two logits of a step."""
+    """Returns the ids, and the smallest distance between the best two logits of a step."""
     encoded = stack(model, state, "encoder", source)
     output = state.get("decoder.output_projection.weight", state["decoder.embed_tokens.weight"])
     ids, gap = [EOS], math.inf
@@ -171,7 +171,7 @@ def arguments_of(model):
 
 
 def old_layout(state):
-    """fairseq before 0.9: q, k and v in one matrix, numbered norms."""
+    """The layout of fairseq before 0.9: q, k and v in one matrix, numbered norms."""
     out = {}
     for name, tensor in state.items():
         if ".q_proj." in name:
@@ -240,7 +240,7 @@ def prepare(directory, model, state):
 
 
 def clear_case(model, seed):
-    """A random model and sources whose greedy decisions are far from rounding, and vary."""
+    """Draws a model and sources whose greedy decisions vary and are not sensitive to rounding."""
     while True:
         state = random_state(model, seed)
         rng = np.random.default_rng(seed)
@@ -283,7 +283,7 @@ def test_model(elcl, name, model, seed):
 
 
 def check_tokenizer(name, model, out):
-    """Its files, which are then taken away: ids go in and come out."""
+    """Checks the tokenizer's files and removes them, so that ids go in and come out."""
     vocabulary = json.loads((out / "vocab-src.json").read_text("utf-8"))
     check(f"{name}: vocabulary", vocabulary["</s>"] == EOS and vocabulary["a</w>"] == 4
           and vocabulary["b"] == 5 and len(vocabulary) == model["source"], vocabulary)
@@ -294,7 +294,7 @@ def check_tokenizer(name, model, out):
 
 
 def test_golden():
-    """Back from the stored checkpoint of transformers: the same tensors and sizes again."""
+    """Converts the stored checkpoint of transformers back: the same tensors and sizes."""
     golden = ROOT / "tests" / "golden" / "tiny-fsmt"
     stored = torch.load(golden / "pytorch_model.bin")
     config = json.loads((golden / "config.json").read_text())
@@ -316,12 +316,12 @@ def test_golden():
         wanted = {n for n in stored if "positions" not in n}
         check("tiny-fsmt: names", set(tensors) == wanted, set(tensors) ^ wanted)
         check("tiny-fsmt: tensors", all(torch.equal(tensors[n], stored[n]) for n in wanted), "")
-        made = json.loads((directory / "out" / "config.json").read_text())
-        keys = set(config) & set(made) - {"architectures", "langs"}
+        written = json.loads((directory / "out" / "config.json").read_text())
+        keys = set(config) & set(written) - {"architectures", "langs"}
         check("tiny-fsmt: sizes", len(keys) > 12 and
-              {k: config[k] for k in keys} == {**{k: made[k] for k in keys},
+              {k: config[k] for k in keys} == {**{k: written[k] for k in keys},
                                                "forced_eos_token_id": None},
-              {k: (config[k], made[k]) for k in keys if config[k] != made[k]})
+              {k: (config[k], written[k]) for k in keys if config[k] != written[k]})
 
 
 def test_refused():
@@ -344,7 +344,7 @@ def test_refused():
             check(f"refused: {changes}", result.returncode == 1 and message in result.stderr
                   and not (directory / "out" / "config.json").exists(), result.stderr)
     for name, message in (("encoder.layers.0.fc1.bias", "encoder.layers.0.fc1.bias is missing"),
-                          (None, "decoder.extra.weight has no place")):
+                          (None, "decoder.extra.weight belongs to no model")):
         with tempfile.TemporaryDirectory() as directory:
             directory = pathlib.Path(directory)
             changed = {n: t for n, t in state.items() if n != name}

@@ -15,18 +15,19 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-/* Aborts, naming the condition, when it does not hold. */
+/* Aborts and names the condition if it does not hold. */
 #define FUZZ_REQUIRE(cond) fuzz_require((cond), __FILE__, __LINE__, #cond)
 void fuzz_require(int ok, const char *file, int line, const char *cond);
 
-/* What every call must leave: success without a message, or a code with a sentence. */
+/* Requires success without a message, or an error code with a message. */
 void fuzz_check_error(int rc, const elcl_error *err);
 
-/* A copy with an allocation of its own, so that reads past its end show; freed with free(). */
+/* Returns a copy in its own allocation, so that sanitizers see reads past its end; freed with
+ * free(). */
 char *fuzz_copy(const uint8_t *data, size_t n);
 
-/* An input of several texts separated by the byte 0xff: fuzz_copy() of the next one; NULL
- * when there is none. */
+/* Takes the next of several texts separated by the byte 0xff, as fuzz_copy(); NULL after the last.
+ */
 char *fuzz_next(const uint8_t **data, size_t *n, size_t *length);
 
 #endif

@@ -1,8 +1,6 @@
-/*
- * Runs a fuzz target without libFuzzer: usage: fuzz_x [--runs N] FILE|DIRECTORY...
- * Every file is run as it is, cut at every length up to 512 bytes, and in N mutations that depend
- * on its content alone. A target that finds a fault aborts.
- */
+/* Runs a fuzz target without libFuzzer. Usage: fuzz_x [--runs N] FILE|DIRECTORY... Runs every file
+ * unchanged, cut at every length up to 512 bytes, and in N mutations that depend only on its
+ * content. A target that finds a fault aborts. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <dirent.h>
@@ -33,7 +31,7 @@ static size_t splice(char *data, size_t size, size_t at, size_t cut, const char 
     return size - cut + n;
 }
 
-/* data has room for 64 bytes more. */
+/* data has room for 64 more bytes. */
 static size_t mutate(char *data, size_t size)
 {
     static const char *const words[] = {
@@ -56,7 +54,7 @@ static size_t mutate(char *data, size_t size)
         memcpy(piece, data + from, n);
         return splice(data, size, at, 0, piece, n);
     }
-    case 3: { /* a telling word, over or between what is there */
+    case 3: { /* a word of the format, inserted or written over the data */
         const char *word = words[below(ELCL_COUNT(words))];
         const size_t cut = below(2) ? below((rest < 8 ? rest : 8) + 1) : 0;
         return splice(data, size, at, cut, word, strlen(word));

@@ -1,4 +1,4 @@
-/* Input: a PyTorch file. Checksums are not looked at, so mutations reach the pickle. */
+/* Input: a PyTorch file. The reader ignores checksums, so mutations reach the pickle. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +22,7 @@ static void check_tensor(struct elcl_tensors *tensors, const char *name, const c
         FUZZ_REQUIRE(offset <= n && bytes <= n - offset);
         return;
     }
-    FUZZ_REQUIRE(bytes <= 2 * n); /* a copy is no larger than what the file holds */
+    FUZZ_REQUIRE(bytes <= 2 * n); /* a copy is no larger than the file's data */
     elcl_error err = {0};
     FUZZ_REQUIRE(!elcl_tensors_load(tensors, t, &err) && t->data);
 }

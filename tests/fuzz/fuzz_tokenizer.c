@@ -37,7 +37,7 @@ static void check_text(const struct elcl_tokenizer *t, const char *text, size_t 
     elcl_free(ids);
 }
 
-/* Any language, and none. */
+/* Asks for any language, and for none. */
 static void check_wrap(const struct elcl_tokenizer *t, const char *source, const char *target)
 {
     struct elcl_wrap wrap = {0};

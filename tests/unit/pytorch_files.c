@@ -48,7 +48,7 @@ static void put_record(struct elcl_str *out, const struct part *part, size_t byt
     put_text(out, part->name);
     if (!zip64)
         return;
-    put(out, 0x5a5a, 2); /* a field to pass over */
+    put(out, 0x5a5a, 2); /* a field to skip */
     put(out, 2, 2);
     put(out, 0, 2);
     put(out, 1, 2);

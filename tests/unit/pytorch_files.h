@@ -1,4 +1,4 @@
-/* PyTorch files made for tests: pieces of pickles, and archives around them. */
+/* Builds PyTorch files for tests: pieces of pickles, and archives around them. */
 #ifndef ELCL_TESTS_PYTORCH_FILES_H
 #define ELCL_TESTS_PYTORCH_FILES_H
 
@@ -26,21 +26,21 @@ struct part {
 };
 
 enum {
-    ARCHIVE_COMMENT = 1, /* behind the end record */
+    ARCHIVE_COMMENT = 1, /* after the end record */
     ARCHIVE_OVERLAP = 2, /* the first entry is as long as both */
-    ARCHIVE_ZIP64 = 4,   /* sizes and places in zip64 fields, and a zip64 end record */
+    ARCHIVE_ZIP64 = 4,   /* sizes and offsets in zip64 fields, and a zip64 end record */
 };
 
 /* 24 bytes, the floats 0 .. 5. */
 extern const char storage_bytes[24];
 
 struct elcl_str archive_of(const struct part *parts, size_t n, int flags);
-/* The pickle and the storage "0". */
+/* Returns an archive of the pickle and the storage "0". */
 struct elcl_str archive_of_pickle(const char *pickle, size_t n);
-/* Where the directory begins. */
+/* Returns the offset of the directory. */
 size_t directory_of(const struct elcl_str *archive);
 
-/* The call gave this code, with a message that has `part`. */
+/* Checks that the call failed with this code and a message that contains `part`. */
 void check_failure(const char *what, int rc, const elcl_error *err, int code, const char *part);
 
 #endif

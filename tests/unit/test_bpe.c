@@ -1,4 +1,4 @@
-/* The tokenizer's parts: UTF-8, words, byte-pair merges, added tokens, string tables. */
+/* The parts of a tokenizer: UTF-8, words, byte-pair merges, added tokens, string tables. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +32,7 @@ static void test_utf8_all(void)
     }
 }
 
-/* What Python's bytes.decode("utf-8", "replace") gives, ? for U+FFFD. */
+/* The results of Python's bytes.decode("utf-8", "replace"), with ? for U+FFFD. */
 static void test_repair(void)
 {
     static const char *const cases[][2] = {
@@ -72,7 +72,7 @@ static void test_repair(void)
 
 /* ---- words --------------------------------------------------------------------------------- */
 
-/* Lengths in bytes as Python's regex module cuts the text with GPT-2's pattern. */
+/* Lengths in bytes of the words that Python's regex module finds with GPT-2's pattern. */
 static void test_words(void)
 {
     static const struct {
@@ -133,8 +133,8 @@ static void test_white_space(void)
 
 enum { LETTERS = 4, MAX_PIECE = 12 };
 
-/* Random merges over pieces of 4 letters, symbol i spelled spelling[i]; ranks in any order, so
- * that a merge may make a pair of lower rank. */
+/* Random merges over pieces of 4 letters; spelling[i] spells symbol i. Ranks have any order, so
+ * that a merge may create a pair of lower rank. */
 struct table {
     char spelling[256][MAX_PIECE + 1];
     int n;
@@ -177,8 +177,8 @@ static struct table *make_table(int n_merges)
     return t;
 }
 
-/* The definition: the pair of lowest rank, all its places from the left (or only the first),
- * again and again. */
+/* The definition: repeatedly merges the pair of lowest rank, at all its places from the left or
+ * only at the first. */
 static size_t merge_plainly(const struct table *t, bool by_rounds, int32_t *word, size_t n)
 {
     for (;;) {

@@ -1,4 +1,4 @@
-/* config.json and generation_config.json: values, defaults, refusals. */
+/* config.json and generation_config.json: values, defaults, errors. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +44,7 @@ static void test_parse_errors(void)
          ELCL_E_UNSUPPORTED,
          "config.json: model_type abcdefghijklmnopqrstuvwxyzabcdef is not known"},
         {"key twice", "{\"model_type\":\"bart\",\"d_model\":1,\"d_model\":2}", NULL, ELCL_E_FORMAT,
-         "config.json: key d_model stands twice"},
+         "config.json: key d_model appears twice"},
         {"bad UTF-8", "{\"model_type\":\"b\xe4rt\"}", NULL, ELCL_E_FORMAT,
          "config.json: not UTF-8 at byte 16"},
         {"text after it", "{\"model_type\":\"bart\"} x", NULL, ELCL_E_FORMAT,
@@ -52,7 +52,7 @@ static void test_parse_errors(void)
         {"generation: not JSON", "{\"model_type\":\"bart\"}", "{,}", ELCL_E_FORMAT,
          "generation_config.json: not valid JSON at byte"},
         {"generation: key twice", "{\"model_type\":\"bart\"}", "{\"a\":1,\"a\":1}", ELCL_E_FORMAT,
-         "generation_config.json: key a stands twice"},
+         "generation_config.json: key a appears twice"},
     };
     for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
         if (!check_case("parse: %s", cases[i].what))
@@ -331,7 +331,7 @@ static void test_all_options(void)
     CHECK(o.temperature == 1 && o.top_k == 50 && o.seed == 0, "defaults of sampling");
 }
 
-/* What Marian's generation_config.json says. */
+/* As in Marian's generation_config.json. */
 static void test_padding_ban(void)
 {
     elcl_gen_options o;
@@ -488,7 +488,8 @@ static void test_refused_options(void)
     }
 }
 
-/* The default length does not count a decoder-only model's prompt, one that is set does. */
+/* The default length does not count the prompt of a decoder-only model; a length from a file does.
+ */
 static void test_default_length(void)
 {
     static const struct {

@@ -1,7 +1,5 @@
-/*
- * Memory runs out at the n-th allocation, for every n: each call must fail cleanly, give back what
- * it took and write no output. Linked with --wrap for the allocation functions.
- */
+/* Lets the n-th allocation fail, for every n: each call must fail cleanly, free its memory and
+ * write no output. Linked with --wrap for the allocation functions. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +15,7 @@
 
 static struct {
     bool armed;
-    long left; /* allocations until one fails */
+    long left; /* allocations before one fails */
     long live; /* blocks */
 } memory;
 
@@ -77,7 +75,7 @@ static int use_safetensors(elcl_error *err)
     return rc;
 }
 
-/* A transposed tensor, which is copied, and one that is refused. */
+/* A transposed tensor, which is copied, and a refused one. */
 static int use_pytorch(elcl_error *err)
 {
     static const char pickle[] =
@@ -149,7 +147,7 @@ static int use_json(elcl_error *err)
         err);
 }
 
-/* Everything that a tokenizer.json beyond byte-level BPE may hold. */
+/* Every part that a tokenizer.json without byte-level BPE may have. */
 static int use_unigram(elcl_error *err)
 {
     static const char json[] =
@@ -179,7 +177,7 @@ static void test_exhaustion(const char *name, int (*use)(elcl_error *err))
         rc = use(&err);
         memory.armed = false;
         CHECK(memory.live == before, "allocation %ld: %ld blocks lost", n, memory.live - before);
-        /* cJSON does not tell a lack of memory from bad text. */
+        /* cJSON reports a lack of memory as bad text. */
         CHECK(!rc || rc == ELCL_E_NOMEM || strstr(err.msg, "not valid JSON"),
               "allocation %ld: code %d, %s", n, rc, err.msg);
         CHECK(rc == err.code && !rc == !err.msg[0], "allocation %ld: code %d, %s", n, rc, err.msg);

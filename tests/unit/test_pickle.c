@@ -1,4 +1,4 @@
-/* The pickle of a PyTorch file: what each kind of lie in it is answered with. */
+/* The pickle of a PyTorch file: refuses each kind of bad pickle with its message. */
 #include <string.h>
 
 #include "base/util.h"
@@ -28,7 +28,7 @@ static void expect(const char *what, const char *pickle, size_t n, int code, con
 
 #define EXPECT(what, pickle, code, part) expect(what, pickle, sizeof(pickle) - 1, code, part)
 
-/* Names and opcodes that could run something, or that a state dictionary has no use for. */
+/* Names and opcodes that could run code, or that a state dictionary does not use. */
 static void test_evil(void)
 {
     EXPECT("os.system", P "cos\nsystem\n(X\2\0\0\0idtR.", ELCL_E_UNSUPPORTED,
@@ -53,7 +53,7 @@ static void test_evil(void)
     EXPECT("attributes of a tuple", P ")}b.", ELCL_E_FORMAT, "BUILD: expected a dictionary");
 }
 
-/* Every byte as an opcode: accepted ones are few, all others are named. */
+/* Tries every byte as an opcode: a few are accepted, and the message names any other. */
 static void test_opcodes(void)
 {
     static const char accepted[] =
@@ -79,12 +79,12 @@ static void test_opcodes(void)
 static void test_stack(void)
 {
     EXPECT("empty", "", ELCL_E_FORMAT, "ends within an opcode");
-    EXPECT("protocol 5", "\x80\5}.", ELCL_E_UNSUPPORTED, "pickle protocol 5; 2, 3 and 4 are read");
+    EXPECT("protocol 5", "\x80\5}.", ELCL_E_UNSUPPORTED, "pickle protocol 5; expected 2, 3 or 4");
     EXPECT("no value", P ".", ELCL_E_FORMAT, "the stack is empty");
     EXPECT("two values", P "}}.", ELCL_E_FORMAT, "values are left over");
     EXPECT("a mark left", P "(}.", ELCL_E_FORMAT, "values are left over");
-    EXPECT("more behind the end", P "}.}", ELCL_E_FORMAT, "something follows the end");
-    EXPECT("a tensor alone", P TENSOR(STORAGE("Float", "K\6"), "K\0", "K\2\x85", "K\1\x85") ".",
+    EXPECT("data after the end", P "}.}", ELCL_E_FORMAT, "something follows the end");
+    EXPECT("only a tensor", P TENSOR(STORAGE("Float", "K\6"), "K\0", "K\2\x85", "K\1\x85") ".",
            ELCL_E_FORMAT, "expected a dictionary of tensors, found a tensor");
     EXPECT("memo not set", P "h\0.", ELCL_E_FORMAT, "memo number that was not set");
     EXPECT("memo with a gap", P "}r\xff\xff\xff\x7f.", ELCL_E_FORMAT, "number that skips others");
@@ -134,11 +134,12 @@ static void test_tensors(void)
     EXPECT("negative storage", ONE(STORAGE("Float", "J\xff\xff\xff\xff"), "K\0", ")", ")"),
            ELCL_E_FORMAT, "persistent id: expected a number of elements");
     EXPECT("beyond the storage", ONE(F6, "K\1", "K\2K\3\x86", "K\3K\1\x86"), ELCL_E_FORMAT,
-           "tensor w: offset, shape and strides reach beyond its storage");
-    EXPECT("offset at the end", ONE(F6, "K\6", ")", ")"), ELCL_E_FORMAT, "reach beyond");
-    EXPECT("stride too long", ONE(F6, "K\0", "K\2\x85", "K\6\x85"), ELCL_E_FORMAT, "reach beyond");
+           "tensor w: offset, shape and strides exceed its storage");
+    EXPECT("offset at the end", ONE(F6, "K\6", ")", ")"), ELCL_E_FORMAT, "exceed its storage");
+    EXPECT("stride too long", ONE(F6, "K\0", "K\2\x85", "K\6\x85"), ELCL_E_FORMAT,
+           "exceed its storage");
     EXPECT("huge offset", ONE(F6, "\x8a\x8\xff\xff\xff\xff\xff\xff\xff\x7f", "K\2\x85", "K\1\x85"),
-           ELCL_E_FORMAT, "reach beyond");
+           ELCL_E_FORMAT, "exceed its storage");
     EXPECT("negative offset", ONE(F6, "\x8a\1\xff", "K\1\x85", "K\1\x85"), ELCL_E_FORMAT,
            "expected an offset of 0 or more");
     EXPECT("negative size", ONE(F6, "K\0", "\x8a\1\xff\x85", "K\1\x85"), ELCL_E_FORMAT,
@@ -171,11 +172,11 @@ static void test_tensors(void)
     EXPECT("name twice",
            P "}(" PAIR("w", TENSOR(F6, "K\0", ")", ")"))
                PAIR("w", TENSOR(F6, "K\0", ")", ")")) "u.",
-           ELCL_E_FORMAT, "tensor w: stands twice");
+           ELCL_E_FORMAT, "tensor w: appears twice");
     EXPECT("name that is a number", P "}K\1" TENSOR(F6, "K\0", ")", ")") "s.", ELCL_E_FORMAT,
            "name of a tensor: expected a string, found an integer");
     EXPECT("name with U+0000", P "}" TEXT("\2", "a\0") TENSOR(F6, "K\0", ")", ")") "s.",
-           ELCL_E_FORMAT, "not UTF-8 or holds U+0000");
+           ELCL_E_FORMAT, "not UTF-8 or contains U+0000");
     EXPECT("parameter of a storage", P "ctorch._utils\n_rebuild_parameter\n" F6 "\x89}\x87R.",
            ELCL_E_FORMAT, "_rebuild_parameter takes a tensor");
 }

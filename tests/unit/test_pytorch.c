@@ -1,5 +1,5 @@
-/* PyTorch files: what is read, and what each kind of lie in an archive or an index is answered
- * with; test_pickle.c has those in a pickle. */
+/* PyTorch files: reads good files and refuses each kind of bad archive or index with its message.
+ * test_pickle.c does this for pickles. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,7 +93,7 @@ static void test_refused(void)
         {"i32", "has elements of torch.IntStorage"},
         {"u8", "has elements of torch.ByteStorage"},
         {"flag", "has elements of torch.BoolStorage"},
-        {"five", "has 5 dimensions, at most 4 are expected"},
+        {"five", "has 5 dimensions; expected at most 4"},
         {"expanded", "is an expanded view: 12 elements of a storage of 6"},
     };
     if (!check_case("tensors that cannot be used"))
@@ -140,7 +140,7 @@ static void test_other_files(void)
 
 static const char good[] = ONE(F6, "K\0", "K\2K\3\x86", "K\3K\1\x86");
 
-/* Opens the archive, of which it takes ownership. */
+/* Opens the archive and takes ownership of it. */
 static void expect_archive(const char *what, struct elcl_str file, int code, const char *part)
 {
     struct elcl_tensors *tensors = NULL;
@@ -179,12 +179,12 @@ static void test_archive(void)
     expect_archive("zip64", archive_of(parts, 2, ARCHIVE_ZIP64), ELCL_OK, NULL);
     expect_archive("with a comment", archive_of(parts, 2, ARCHIVE_COMMENT), ELCL_OK, NULL);
     expect_archive("little", with_byte_order("little"), ELCL_OK, NULL);
-    expect_archive("big", with_byte_order("big"), ELCL_E_UNSUPPORTED, "byteorder: little is");
+    expect_archive("big", with_byte_order("big"), ELCL_E_UNSUPPORTED, "byteorder: expected little");
     expect_archive("without pickle", archive_of(parts + 1, 1, 0), ELCL_E_FORMAT,
                    "a zip archive without data.pkl");
     expect_archive("no entry", archive_of(parts, 0, 0), ELCL_E_FORMAT, "without data.pkl");
     expect_archive("entry twice", archive_of(twice, 3, 0), ELCL_E_FORMAT,
-                   "entry a/data/0 stands twice");
+                   "entry a/data/0 appears twice");
     expect_archive("entries overlap", archive_of(parts, 2, ARCHIVE_OVERLAP), ELCL_E_FORMAT,
                    "two entries overlap");
     struct elcl_str empty = {0};
@@ -268,7 +268,7 @@ static void write_file(const char *path, const void *data, size_t n)
     CHECK(!elcl_write_file_atomic(path, data, n, &err), "%s", err.msg);
 }
 
-/* Which of the files is read, and an index that lies. */
+/* Tests which of the files is read, and an index with errors. */
 static void test_directory(void)
 {
     if (!check_case("files of a directory"))

@@ -1,4 +1,4 @@
-/* safetensors: what is read, and what each kind of lie in a file is answered with. */
+/* safetensors: reads good files and refuses each kind of bad file with its message. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "format/safetensors.h"
 #include "format/tensors.h"
 
-/* A file in memory: the length, the header, n bytes of data that count up. */
+/* Returns a file in memory: the length, the header, n bytes of data that count up. */
 static struct elcl_str file_of(const char *header, size_t n_data)
 {
     struct elcl_str file = {0};
@@ -102,9 +102,9 @@ static void test_refused(void)
     static const struct {
         const char *name, *why;
     } want[] = {
-        {"i", "has dtype I64, F32, F16 or BF16 are expected"},
-        {"q", "has dtype Q3_NEW, F32, F16 or BF16 are expected"},
-        {"d", "has 5 dimensions, at most 4 are expected"},
+        {"i", "has dtype I64; expected F32, F16 or BF16"},
+        {"q", "has dtype Q3_NEW; expected F32, F16 or BF16"},
+        {"d", "has 5 dimensions; expected at most 4"},
     };
     if (CHECK(!rc && st, "%s", err.msg)) {
         for (size_t i = 0; i < ELCL_COUNT(want); i++) {
@@ -167,7 +167,7 @@ static void test_headers(void)
         {"no object", "[1]", 0, "f: expected a JSON object, found an array"},
         {"empty header", "", 0, "f: not valid JSON at byte 0"},
         {"bad UTF-8", "{\"\xff\":0}", 0, "f: not UTF-8 at byte 2"},
-        {"NUL in a name", "{\"a\\u0000b\":{}}", 0, "f: a string holds U+0000"},
+        {"NUL in a name", "{\"a\\u0000b\":{}}", 0, "f: a string contains U+0000"},
         {"metadata", "{\"__metadata__\":3}", 0, "f: __metadata__: expected an object, found 3"},
         {"tensor type", "{\"w\":[]}", 0, "f: tensor w: expected an object, found an array"},
         {"no dtype", T("\"shape\":[1],\"data_offsets\":[0,4]"), 4,
@@ -222,7 +222,7 @@ static void test_headers(void)
         {"hole at the start", T("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]"), 8,
          "f: tensor w: data begins at 4, leaving a hole after the end 0"},
         {"key twice", T("\"dtype\":\"F32\",\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[0,4]"),
-         4, "f: key dtype stands twice"},
+         4, "f: key dtype appears twice"},
         {"hole",
          "{\"v\":{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[0,2]},"
          "\"w\":{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[4,6]}}",
@@ -234,11 +234,11 @@ static void test_headers(void)
         {"name twice",
          "{\"v\":{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[0,2]},"
          "\"v\":{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[2,4]}}",
-         4, "f: tensor v stands twice"},
+         4, "f: tensor v appears twice"},
         {"name twice, refused",
          "{\"v\":{\"dtype\":\"I16\",\"shape\":[1],\"data_offsets\":[0,2]},"
          "\"v\":{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[2,4]}}",
-         4, "f: tensor v stands twice"},
+         4, "f: tensor v appears twice"},
     };
 #undef T
     for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
@@ -292,7 +292,8 @@ static void test_truncated(void)
                 "\"b\":{\"dtype\":\"F16\",\"shape\":[3],\"data_offsets\":[8,14]}}",
                 14);
     for (size_t n = 0; n < file.n; n++) {
-        char *copy = elcl_strndup(file.data, n); /* its own allocation: reads beyond it show */
+        char *copy =
+            elcl_strndup(file.data, n); /* in its own allocation: sanitizers see reads beyond it */
         struct elcl_safetensors *st = NULL;
         elcl_error err = {0};
         const int rc = elcl_safetensors_open_memory(copy, n, "f", &st, &err);
@@ -420,10 +421,10 @@ static void test_index_lies(void)
         {"tensor nowhere", "{\"weight_map\":{\"z\":\"1.safetensors\"}}", ELCL_E_FORMAT,
          "places tensor z in 1.safetensors, which does not have it"},
         {"key twice", "{\"weight_map\":{\"a\":\"1.safetensors\",\"a\":\"2.safetensors\"}}",
-         ELCL_E_FORMAT, "key a stands twice"},
+         ELCL_E_FORMAT, "key a appears twice"},
         {"tensor in two shards",
          "{\"weight_map\":{\"a\":\"1.safetensors\",\"b\":\"3.safetensors\"}}", ELCL_E_FORMAT,
-         "3.safetensors: tensor a stands twice"},
+         "3.safetensors: tensor a appears twice"},
         {"parent", "{\"weight_map\":{\"a\":\"../1.safetensors\"}}", ELCL_E_FORMAT,
          "weight_map: a: file name \"../1.safetensors\" leaves the directory"},
         {"parent inside", "{\"weight_map\":{\"a\":\"sub/../../1.safetensors\"}}", ELCL_E_FORMAT,
@@ -461,7 +462,8 @@ static void test_index_lies(void)
     }
 }
 
-/* MiB of mapped files in this process's memory, roughly; 0 where the system does not tell. */
+/* Returns roughly the MiB of mapped files in this process's memory, or 0 if the system does not
+ * report them. */
 static long resident_file_mib(void)
 {
     char line[256];

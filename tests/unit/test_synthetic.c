@@ -1,4 +1,4 @@
-/* Synthetic models: the same values everywhere, the true sizes, and a file that reads back. */
+/* Synthetic models: the same values everywhere, the published sizes, and a file that reads back. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,7 @@ static void add(struct elcl_synthetic *s, const char *name, enum elcl_synthetic_
     CHECK(!elcl_synthetic_add(s, name, kind, rows, columns, fan_in, &err), "%s", err.msg);
 }
 
-/* Mean, deviation, and that f16 holds every value. */
+/* Checks the mean, the deviation, and that f16 holds every value. */
 static void check_spread(const struct elcl_tensor *t, double mean, double deviation)
 {
     double sum = 0, squares = 0;
@@ -69,7 +69,7 @@ static void test_values(void)
     check_spread(find(&s, "e"), 0, 0.0722);
     check_spread(find(&s, "g"), 1, 0.072);
     check_spread(find(&s, "b"), 0, 0.018);
-    /* Fixed for all time: results of different versions are compared by their hashes. */
+    /* Never change these: hashes compare the results of different versions. */
     const struct elcl_tensor *w = find(&s, "w");
     static const double want[] = {-133, 213, -177, 251, 155, 121};
     for (size_t i = 0; i < ELCL_COUNT(want); i++)
@@ -86,7 +86,7 @@ static void test_values(void)
     elcl_synthetic_finish(&other);
 }
 
-/* Published sizes; BART and Marian files hold final_logits_bias, which is no parameter, too. */
+/* Published sizes. BART and Marian files also hold final_logits_bias, which is no parameter. */
 static void test_sizes(void)
 {
     static const struct {

@@ -1,4 +1,4 @@
-/* The tokenizer as a whole: special tokens, unknown pieces, every byte there and back. */
+/* The tokenizer as a whole: special tokens, unknown pieces, and every byte encoded and decoded. */
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,11 +24,11 @@ static void test_defaults(void)
     check_encode(t, "<s>ab</s><pad>", "0 8 2 1");
     check_encode(t, "<s> a", "0 7");
     check_encode(t, "a <s>", "4 6 0");
-    check_encode(t, "a <mask> a", "4 9 7"); /* the mask eats the space before it */
+    check_encode(t, "a <mask> a", "4 9 7"); /* the mask removes the space before it */
     check_encode(t, "a \n <mask><mask>", "4 9 9");
     check_encode(t, "a \342\200\203<mask>", "4 9");
     check_encode(t, "a \034<mask>", "4 9"); /* U+001C: a space for str.rstrip() only */
-    check_encode(t, "a\034 b", "4 3 6 5");  /* ... and not for the pattern */
+    check_encode(t, "a\034 b", "4 3 6 5");  /* ... but not for the pattern */
     check_encode(t, "<s", "12 14");
     check_encode(t, "<mas<s>", "12 3 4 14 0");
     check_encode(t, "<|endoftext|>", "12 3 3 3 3 3 3 3 3 3 3 3 13"); /* not BART's */
@@ -55,7 +55,7 @@ static void test_gpt2(void)
           "%d %s", rc, err.msg);
     check_decode(t, (int32_t[]){1, 0}, 2, true, "a");
     elcl_tokenizer_destroy(&t);
-    /* BART's mask eats the space before it, a mask of GPT-2 does not. */
+    /* BART's mask removes the space before it; a mask of GPT-2 does not. */
     struct texts texts = {.vocab = "{\"a\":0,\"" SPACE "\":1,\"<m>\":2}", .merges = ""};
     texts.special_map = "{\"mask_token\":\"<m>\"}";
     t = must_build(&texts);
@@ -82,11 +82,11 @@ static void test_named(void)
         CHECK(elcl_tokenizer_size(t) == 21, "%d ids", (int)elcl_tokenizer_size(t));
         check_encode(t, "a <mask> a", "4 6 9 4");
         check_encode(t, "abbbxx?", "4 19 5 20 1"); /* "bb" before "b"; unknown is <pad> */
-        check_decode(t, (int32_t[]){4, 19, 20}, 3, true, "axx"); /* xx is added, not special */
+        check_decode(t, (int32_t[]){4, 19, 20}, 3, true, "axx"); /* xx is added but not special */
         check_decode(t, (int32_t[]){4, 19, 20}, 3, false, "abbxx");
     }
     elcl_tokenizer_destroy(&t);
-    /* A config with added_tokens_decoder says all: the map and added_tokens.json do not count. */
+    /* A config with added_tokens_decoder is complete: the map and added_tokens.json are ignored. */
     texts.config = "{\"tokenizer_class\":\"BartTokenizer\",\"added_tokens_decoder\":{"
                    "\"9\":{\"content\":\"<mask>\",\"lstrip\":false,\"rstrip\":false,"
                    "\"single_word\":false,\"normalized\":false,\"special\":true},"
@@ -131,7 +131,7 @@ static void test_no_words(void)
     if (!t)
         return;
     check_encode(t, "abc", "3");
-    check_encode(t, "ab", "4"); /* joined first, looked up after */
+    check_encode(t, "ab", "4"); /* joined first, then looked up */
     check_encode(t, "aba", "4 0");
     CHECK(elcl_token_id(t, "ab") == -1, "ab has an id");
     CHECK(elcl_tokenizer_size(t) == 5, "%d ids", (int)elcl_tokenizer_size(t));
@@ -206,7 +206,7 @@ static void test_bytes(void)
         const char c[2] = {(char)byte, 0};
         check_decode(t, &byte, 1, true, byte && byte < 128 ? c : "\357\277\275");
     }
-    /* a NUL would end the string, so it is replaced too; nothing after it is lost */
+    /* a NUL would end the string, so it is replaced too, and the text after it stays */
     check_decode(t, (int32_t[]){'a', 0, 'b'}, 3, true, "a\357\277\275b");
     check_decode(t, (int32_t[]){0xf0, 0x9f, 0x98, 0x80, 0xe2, 0x82, 'x'}, 7, true,
                  "\360\237\230\200\357\277\275x");

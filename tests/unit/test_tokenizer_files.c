@@ -1,4 +1,4 @@
-/* The files of a tokenizer: forms, and what is wrong in them. */
+/* The files of a tokenizer: accepted forms, and errors. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,10 +24,10 @@ static void test_vocab_errors(void)
         {"{\"a\":1e18}", "", "vocab.json: token \"a\": expected an id"},
         {"{\"a\":4194304}", "", "vocab.json: token \"a\": expected an id"},
         {"{\"a\":0,\"b\":0}", "", "vocab.json: id 0 belongs to the tokens \"a\" and \"b\""},
-        {"{\"a\":0,\"a\":1}", "", "vocab.json: token \"a\" stands twice"},
-        {"{\"a\":0,\"a\":0}", "", "vocab.json: token \"a\" stands twice"},
+        {"{\"a\":0,\"a\":1}", "", "vocab.json: token \"a\" appears twice"},
+        {"{\"a\":0,\"a\":0}", "", "vocab.json: token \"a\" appears twice"},
         {"{\"\377\":0}", "", "vocab.json: not UTF-8 at byte 2"},
-        {"{\"a\\u0000\":0}", "", "vocab.json: a string holds U+0000"},
+        {"{\"a\\u0000\":0}", "", "vocab.json: a string contains U+0000"},
         {"{\"\\ud800\":0}", "", "vocab.json: not valid JSON at byte"},
         {"{\"a\":0}", "#version: 0.2\na b\nc\n",
          "merges.txt: line 3: expected two pieces separated by one space, found \"c\""},

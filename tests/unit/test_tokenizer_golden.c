@@ -9,7 +9,7 @@
 
 enum { MAX_BYTES = 16 << 20 };
 
-/* Below the repository's root; NULL after a failed check. */
+/* Reads a file by its path in the repository; NULL after a failed check. */
 static char *read_text(const char *name, size_t *n)
 {
     char *path = elcl_path_join(check_root(), name);
@@ -21,7 +21,8 @@ static char *read_text(const char *name, size_t *n)
     return text;
 }
 
-/* A vocabulary's directory below the root, read as tokenizer.json or as vocab.json + merges.txt. */
+/* A vocabulary's directory in the repository, read as tokenizer.json or as vocab.json + merges.txt.
+ */
 static struct elcl_tokenizer *load(const char *directory, bool from_json)
 {
     char *path = elcl_path_join(directory, from_json ? "tokenizer.json" : "vocab.json");
@@ -72,7 +73,7 @@ static void check_row(const struct elcl_tokenizer *t, const char *text, const cJ
     free(want);
 }
 
-/* Calls `use` for every line of a .jsonl file below the root; the number of lines. */
+/* Calls `use` for every line of a .jsonl file of the repository and returns the number of lines. */
 static int for_each_row(const char *name, void (*use)(void *user, const cJSON *row), void *user)
 {
     size_t rest = 0;
@@ -153,7 +154,7 @@ static void test_vocabulary(struct vocabulary v)
     }
 }
 
-/* Letters that the vocabulary does not have become <unk>, one for each byte. */
+/* Letters outside the vocabulary become <unk>, one for each byte. */
 static void test_unknown(void)
 {
     if (!check_case("encoding: unknown pieces"))

@@ -1,5 +1,5 @@
-/* SentencePiece, Unigram, Marian and FSMT tokenizers against what transformers makes of the same
- * texts (golden/make_pieces.py): hashes of ids and of decoded texts. */
+/* Compares SentencePiece, Unigram, Marian and FSMT tokenizers with transformers
+ * (golden/make_pieces.py): hashes of ids and of decoded texts. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +73,7 @@ static unsigned hash_ids(const int32_t *ids, size_t n)
     return (unsigned)(hash & 0xffffff);
 }
 
-/* ids with the special ones around them; freed with free(). */
+/* Returns the ids with the special ids around them; freed with free(). */
 static int32_t *encode(const struct elcl_tokenizer *t, const char *text, const char *source,
                        const char *target, size_t *n)
 {
@@ -136,7 +136,7 @@ static void check_text(const struct elcl_tokenizer *t, const char *text, unsigne
     free(ids);
 }
 
-/* The generator of make_pieces.py. */
+/* Draws ids as make_pieces.py does. */
 static void check_drawn(const struct elcl_tokenizer *t, const char **lines, int n, int size,
                         struct tally *tally)
 {
@@ -180,7 +180,7 @@ static void compare(const struct elcl_tokenizer *t, const struct golden *g, char
           tally.n, tally.bad_texts);
 }
 
-/* NULL where the library is built without SentencePiece and the tokenizer needs it. */
+/* Returns NULL if the tokenizer needs SentencePiece and the library is built without it. */
 static struct elcl_tokenizer *load(const char *name)
 {
     char path[256];
@@ -231,7 +231,8 @@ static void copy(const char *directory, const char *name, const char *from)
     free(text);
 }
 
-/* A directory with a model file (NULL: one that is none) under `name`, and a configuration. */
+/* Loads a directory with a copy of `from` (NULL: a file that is no model) as `name`, and a
+ * configuration. */
 static void test_bad(const char *name, const char *from, const char *config, int code,
                      const char *message)
 {
@@ -267,7 +268,7 @@ static void test_refused(void)
     test_bad("spiece.model", spm, "{\"tokenizer_class\":\"T5Tokenizer\",\"extra_ids\":-1}",
              ELCL_E_FORMAT, "extra_ids: expected an integer in 0 .. 100000, found -1");
     test_bad("spiece.model", spm, "{\"tokenizer_class\":\"XLNetTokenizer\"}", ELCL_E_UNSUPPORTED,
-             "tokenizer_class: which ids its pieces have is known for");
+             "tokenizer_class: the ids of its pieces are known only for");
     test_bad("spiece.model", spm, "{\"tokenizer_class\":\"NllbTokenizer\"}", ELCL_E_UNSUPPORTED,
              "NLLB's languages are read from tokenizer.json or from added_tokens_decoder");
     test_bad("sentencepiece.bpe.model", spm, "{\"tokenizer_class\":\"M2M100Tokenizer\"}", ELCL_E_IO,

@@ -1,17 +1,17 @@
-/* Tokenizers from texts in memory, for the tests. */
+/* Builds tokenizers from texts in memory, for the tests. */
 #ifndef ELCL_TESTS_TOKENIZER_TEXTS_H
 #define ELCL_TESTS_TOKENIZER_TEXTS_H
 
 #include "check.h"
 #include "text/tokenizer_load.h"
 
-/* The files of a case; NULL: not there. */
+/* The files of a case; NULL: no such file. */
 struct texts {
     const char *json, *config, *vocab, *merges, *special_map, *added_tokens;
 };
 
 int build(const struct texts *texts, struct elcl_tokenizer **t, elcl_error *err);
-/* NULL after a failed check. */
+/* Returns NULL after a failed check. */
 struct elcl_tokenizer *must_build(const struct texts *texts);
 
 /* Checks the ids, given as text: "1 2 3". */
@@ -21,7 +21,7 @@ void check_decode(const struct elcl_tokenizer *t, const int32_t *ids, size_t n, 
                   const char *want);
 
 /* A small BART: vocab.json and merges.txt. */
-#define SPACE "\304\240" /* how the byte of a space is spelled */
+#define SPACE "\304\240" /* the spelling of the byte of a space */
 #define BART_VOCAB                                                                                 \
     "{\"<s>\":0,\"<pad>\":1,\"</s>\":2,\"<unk>\":3,\"a\":4,\"b\":5,\"" SPACE "\":6,\"" SPACE       \
     "a\":7,\"ab\":8,\"<mask>\":9,\"<|endoftext|>\":10,\"\304\212\":11,\"<\":12,\">\":13,\"s\":14," \
