@@ -57,7 +57,7 @@ struct elcl_encoder;
 typedef int (*elcl_encode_fn)(struct elcl_encoder *e, const char *s, size_t n, bool begins,
                               elcl_error *err);
 
-/* The functions of one kind of tokenizer. Texts are those between added tokens. */
+/* The functions of one kind of tokenizer. encode() gets the text between added tokens. */
 struct elcl_tokenizer_kind {
     elcl_encode_fn encode;
     /* Appends the text of n ids, which may be ill-formed UTF-8 where tokens are bytes. Sets
@@ -66,8 +66,8 @@ struct elcl_tokenizer_kind {
                   struct elcl_str *out, elcl_error *err);
 };
 extern const struct elcl_tokenizer_kind elcl_kind_bytes; /* byte-level BPE */
-extern const struct elcl_tokenizer_kind elcl_kind_unigram,
-    elcl_kind_characters;                              /* tokenizer.json */
+/* tokenizer.json of type Unigram, or of type BPE over characters. */
+extern const struct elcl_tokenizer_kind elcl_kind_unigram, elcl_kind_characters;
 extern const struct elcl_tokenizer_kind elcl_kind_spm; /* SentencePiece model files */
 extern const struct elcl_tokenizer_kind elcl_kind_fsmt;
 
@@ -152,8 +152,7 @@ int elcl_encoder_emit_unknown(struct elcl_encoder *e, const char *piece, size_t 
 int elcl_encoder_room(struct elcl_encoder *e, size_t n, elcl_error *err);
 /* Merges the first n of e->symbols and emits the result; symbols without an id become unk. */
 int elcl_encoder_emit_symbols(struct elcl_encoder *e, size_t n, elcl_error *err);
-/* Emits the added tokens of `list` found in the text, and passes the text between them to `encode`.
- */
+/* Emits the added tokens of `list` found in the text; passes the text between them to `encode`. */
 int elcl_encode_around(struct elcl_encoder *e, const struct elcl_added_list *list, const char *s,
                        size_t n, bool begins, elcl_encode_fn encode, elcl_error *err);
 /* Passes each word between white space to `encode`. */

@@ -59,8 +59,7 @@ int elcl_tokenizer_wrap(const struct elcl_tokenizer *tokenizer, const int32_t *i
                         const char *source, const char *target, struct elcl_wrap *wrap,
                         elcl_error *err);
 
-/* Finds the ids around an output of n ids. If its language is its first token, the caller adds it.
- */
+/* Finds the ids around an output of n ids, except for the language that is its first token. */
 void elcl_tokenizer_wrap_target(const struct elcl_tokenizer *tokenizer, const int32_t *ids,
                                 size_t n, struct elcl_wrap *wrap);
 

@@ -103,26 +103,27 @@ static int read_file(const char *directory, const char *name, struct elcl_text_f
     return rc ? rc : elcl_foreign_pointer(file->data, file->n, file->path, err);
 }
 
+const char *const elcl_tokenizer_file_names[ELCL_N_TOKENIZER_FILES] = {
+    [ELCL_FILE_TOKENIZER] = "tokenizer.json",
+    [ELCL_FILE_VOCAB] = "vocab.json",
+    [ELCL_FILE_MERGES] = "merges.txt",
+    [ELCL_FILE_CONFIG] = "tokenizer_config.json",
+    [ELCL_FILE_SPECIAL_MAP] = "special_tokens_map.json",
+    [ELCL_FILE_ADDED_TOKENS] = "added_tokens.json",
+    [ELCL_FILE_MODEL] = "config.json",
+    [ELCL_FILE_SPM] = "sentencepiece.bpe.model",
+    [ELCL_FILE_SOURCE_SPM] = "source.spm",
+    [ELCL_FILE_TARGET_SPM] = "target.spm",
+    [ELCL_FILE_TARGET_VOCAB] = "target_vocab.json",
+    [ELCL_FILE_SOURCE_WORDS] = "vocab-src.json",
+    [ELCL_FILE_TARGET_WORDS] = "vocab-tgt.json",
+};
+
 static int read_files(const char *directory, struct elcl_text_file *files, elcl_error *err)
 {
-    static const char *const names[ELCL_N_TOKENIZER_FILES] = {
-        [ELCL_FILE_TOKENIZER] = "tokenizer.json",
-        [ELCL_FILE_VOCAB] = "vocab.json",
-        [ELCL_FILE_MERGES] = "merges.txt",
-        [ELCL_FILE_CONFIG] = "tokenizer_config.json",
-        [ELCL_FILE_SPECIAL_MAP] = "special_tokens_map.json",
-        [ELCL_FILE_ADDED_TOKENS] = "added_tokens.json",
-        [ELCL_FILE_MODEL] = "config.json",
-        [ELCL_FILE_SPM] = "sentencepiece.bpe.model",
-        [ELCL_FILE_SOURCE_SPM] = "source.spm",
-        [ELCL_FILE_TARGET_SPM] = "target.spm",
-        [ELCL_FILE_TARGET_VOCAB] = "target_vocab.json",
-        [ELCL_FILE_SOURCE_WORDS] = "vocab-src.json",
-        [ELCL_FILE_TARGET_WORDS] = "vocab-tgt.json",
-    };
     int rc = ELCL_OK;
     for (int i = 0; i < ELCL_N_TOKENIZER_FILES && !rc; i++)
-        rc = read_file(directory, names[i], &files[i], err);
+        rc = read_file(directory, elcl_tokenizer_file_names[i], &files[i], err);
     if (!rc && !files[ELCL_FILE_SPM].data)
         rc = read_file(directory, "spiece.model", &files[ELCL_FILE_SPM], err);
     return rc;

@@ -32,6 +32,7 @@ enum elcl_tokenizer_file {
     ELCL_FILE_TARGET_WORDS, /* vocab-tgt.json */
     ELCL_N_TOKENIZER_FILES
 };
+extern const char *const elcl_tokenizer_file_names[ELCL_N_TOKENIZER_FILES];
 
 /* Builds a tokenizer from texts in memory; otherwise the same as elcl_tokenizer_load(). The texts
  * need only live until it returns. */

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "check.h"
-
 /* Little-endian 0, 1, 2, 3, 4, 5 as floats. */
 const char storage_bytes[24] = {0, 0, 0,      0,      0, 0, '\x80', '\x3f', 0, 0, 0,      '\x40',
                                 0, 0, '\x40', '\x40', 0, 0, '\x80', '\x40', 0, 0, '\xa0', '\x40'};
@@ -115,10 +113,4 @@ size_t directory_of(const struct elcl_str *archive)
     for (int i = 3; i >= 0; i--)
         at = at << 8 | (unsigned char)archive->data[archive->n - 6 + (size_t)i];
     return at;
-}
-
-void check_failure(const char *what, int rc, const elcl_error *err, int code, const char *part)
-{
-    CHECK(rc == code && err->code == code, "%s: code %d, want %d: %s", what, rc, code, err->msg);
-    CHECK(strstr(err->msg, part) != NULL, "%s: \"%s\", want \"%s\"", what, err->msg, part);
 }

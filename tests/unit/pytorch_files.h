@@ -40,7 +40,4 @@ struct elcl_str archive_of_pickle(const char *pickle, size_t n);
 /* Returns the offset of the directory. */
 size_t directory_of(const struct elcl_str *archive);
 
-/* Checks that the call failed with this code and a message that contains `part`. */
-void check_failure(const char *what, int rc, const elcl_error *err, int code, const char *part);
-
 #endif

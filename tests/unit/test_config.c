@@ -6,6 +6,7 @@
 #include "base/os.h"
 #include "base/util.h"
 #include "check.h"
+#include "files.h"
 #include "format/config.h"
 
 static int parse(const char *model, const char *generation, struct elcl_config *config,
@@ -13,12 +14,6 @@ static int parse(const char *model, const char *generation, struct elcl_config *
 {
     return elcl_config_parse(model, strlen(model), generation, generation ? strlen(generation) : 0,
                              config, err);
-}
-
-static void check_failure(int rc, const elcl_error *err, int code, const char *message)
-{
-    CHECK(rc == code && err->code == code, "code %d, want %d", rc, code);
-    CHECK(strstr(err->msg, message) != NULL, "\"%s\", want \"%s\"", err->msg, message);
 }
 
 /* ---- config.json --------------------------------------------------------------------------- */
@@ -60,7 +55,7 @@ static void test_parse_errors(void)
         struct elcl_config config = {0};
         elcl_error err = {0};
         const int rc = parse(cases[i].model, cases[i].generation, &config, &err);
-        check_failure(rc, &err, cases[i].code, cases[i].message);
+        check_failure("call", rc, &err, cases[i].code, cases[i].message);
         CHECK(!config.model, "something was returned");
         elcl_config_finish(&config);
     }
@@ -167,7 +162,7 @@ static void test_wrong_values(void)
         elcl_error err = {0};
         CHECK(!parse(text.data, NULL, &c, &err), "%s", err.msg);
         const int rc = get(&c, cases[i].kind, "k", &err);
-        check_failure(rc, &err, ELCL_E_FORMAT, cases[i].message);
+        check_failure("call", rc, &err, ELCL_E_FORMAT, cases[i].message);
         elcl_config_finish(&c);
         elcl_str_finish(&text);
     }
@@ -189,22 +184,18 @@ static void test_foreign(void)
     for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
         if (!check_case("foreign: %s%s", cases[i].file, cases[i].config ? ", config.json" : ""))
             continue;
-        char name[16];
-        snprintf(name, sizeof(name), "foreign-%zu", i);
-        char *dir = elcl_path_join(check_temporary_directory(), name);
-        char *file = elcl_path_join(dir, cases[i].file);
-        char *path = elcl_path_join(dir, "config.json");
+        char name[64];
         struct elcl_config c = {0};
         elcl_error err = {0};
-        CHECK(!elcl_make_directories(dir, &err), "%s", err.msg);
-        CHECK(!elcl_write_file_atomic(file, "{}", 2, &err), "%s", err.msg);
+        snprintf(name, sizeof(name), "foreign-%zu", i);
+        const char *dir = directory(name);
+        snprintf(name, sizeof(name), "foreign-%zu/%s", i, cases[i].file);
+        write_text(name, "{}");
+        snprintf(name, sizeof(name), "foreign-%zu/config.json", i);
         if (cases[i].config)
-            CHECK(!elcl_write_file_atomic(path, cases[i].config, strlen(cases[i].config), &err),
-                  "%s", err.msg);
-        check_failure(elcl_config_load(dir, &c, &err), &err, ELCL_E_UNSUPPORTED, cases[i].message);
-        elcl_free(dir);
-        elcl_free(file);
-        elcl_free(path);
+            write_text(name, cases[i].config);
+        check_failure("open", elcl_config_load(dir, &c, &err), &err, ELCL_E_UNSUPPORTED,
+                      cases[i].message);
     }
 }
 
@@ -216,10 +207,10 @@ static void test_load(void)
     struct elcl_config c = {0};
     elcl_error err = {0};
     int rc = elcl_config_load("/nonexistent/model", &c, &err);
-    check_failure(rc, &err, ELCL_E_IO, "/nonexistent/model: no such directory");
+    check_failure("call", rc, &err, ELCL_E_IO, "/nonexistent/model: no such directory");
     err = (elcl_error){0};
     rc = elcl_config_load(dir, &c, &err);
-    check_failure(rc, &err, ELCL_E_IO, "/config.json: cannot open");
+    check_failure("call", rc, &err, ELCL_E_IO, "/config.json: cannot open");
     char *path = elcl_path_join(dir, "config.json");
     err = (elcl_error){0};
     CHECK(!elcl_write_file_atomic(path, "{\"model_type\":\"t5\"}", 19, &err), "%s", err.msg);
@@ -476,7 +467,7 @@ static void test_refused_options(void)
         elcl_gen_options o = {.num_beams = -7};
         elcl_error err = {0};
         int rc = options_of("{\"model_type\":\"bart\"}", generation.data, &o, &err);
-        check_failure(rc, &err, cases[i].code, cases[i].message);
+        check_failure("call", rc, &err, cases[i].code, cases[i].message);
         CHECK(o.num_beams == -7, "the output was written");
         elcl_str_finish(&generation);
         /* the same in config.json */

@@ -4,6 +4,7 @@
 #include "base/util.h"
 #include "check.h"
 #include "format/pytorch.h"
+#include "files.h"
 #include "pytorch_files.h"
 
 static int open_pickle(const char *pickle, size_t n, struct elcl_tensors **tensors,

@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "check.h"
 #include "format/pytorch.h"
+#include "files.h"
 #include "pytorch_files.h"
 
 static void open_file(const char *name, struct elcl_tensors **tensors)
@@ -262,34 +263,23 @@ static void test_cut_archive(void)
 
 /* ---- directories ---- */
 
-static void write_file(const char *path, const void *data, size_t n)
-{
-    elcl_error err = {0};
-    CHECK(!elcl_write_file_atomic(path, data, n, &err), "%s", err.msg);
-}
-
 /* Tests which of the files is read, and an index with errors. */
 static void test_directory(void)
 {
     if (!check_case("files of a directory"))
         return;
-    char *one = elcl_path_join(check_temporary_directory(), ELCL_PYTORCH_FILE);
-    char *index = elcl_path_join(check_temporary_directory(), ELCL_PYTORCH_INDEX);
-    char *shard = elcl_path_join(check_temporary_directory(), "s.bin");
-    const char *directory = check_temporary_directory();
+    const char *dir = check_temporary_directory();
     struct elcl_tensors *tensors = NULL;
     elcl_error err = {0};
-    check_failure("nothing", elcl_tensors_open(directory, &tensors, &err), &err, ELCL_E_IO,
+    check_failure("nothing", elcl_tensors_open(dir, &tensors, &err), &err, ELCL_E_IO,
                   "has none of model.safetensors, model.safetensors.index.json, "
                   "pytorch_model.bin and pytorch_model.bin.index.json");
-    char *onnx = elcl_path_join(directory, "decoder_model.onnx");
     err = (elcl_error){0};
-    write_file(onnx, "", 0);
-    check_failure("ONNX", elcl_tensors_open(directory, &tensors, &err), &err, ELCL_E_UNSUPPORTED,
+    write_text("decoder_model.onnx", "");
+    check_failure("ONNX", elcl_tensors_open(dir, &tensors, &err), &err, ELCL_E_UNSUPPORTED,
                   "/decoder_model.onnx: is an ONNX model; elcl reads the Hugging Face model");
-    elcl_free(onnx);
     struct elcl_str file = archive_of_pickle(good, sizeof(good) - 1);
-    write_file(shard, file.data, file.n);
+    write_file("s.bin", file.data, file.n);
     static const struct {
         const char *map;
         int code;
@@ -304,24 +294,21 @@ static void test_directory(void)
     };
     for (size_t i = 0; i < ELCL_COUNT(maps); i++) {
         err = (elcl_error){0};
-        write_file(index, maps[i].map, strlen(maps[i].map));
-        const int rc = elcl_tensors_open(directory, &tensors, &err);
+        write_text(ELCL_PYTORCH_INDEX, maps[i].map);
+        const int rc = elcl_tensors_open(dir, &tensors, &err);
         if (maps[i].code)
             check_failure(maps[i].map, rc, &err, maps[i].code, maps[i].part);
         else
             CHECK(!rc && elcl_tensors_find(tensors, "w"), "%s", err.msg);
         elcl_tensors_close(&tensors);
     }
-    write_file(one, file.data, file.n);
+    write_file(ELCL_PYTORCH_FILE, file.data, file.n);
     err = (elcl_error){0};
-    CHECK(!elcl_tensors_open(directory, &tensors, &err), "%s", err.msg);
+    CHECK(!elcl_tensors_open(dir, &tensors, &err), "%s", err.msg);
     CHECK(tensors && strstr(tensors->path, ELCL_PYTORCH_FILE) && !strstr(tensors->path, "index"),
           "%s", tensors ? tensors->path : "nothing");
     elcl_tensors_close(&tensors);
     elcl_str_finish(&file);
-    elcl_free(one);
-    elcl_free(index);
-    elcl_free(shard);
 }
 
 int main(int argc, char **argv)

@@ -7,6 +7,7 @@
 #include "base/os.h"
 #include "base/util.h"
 #include "check.h"
+#include "files.h"
 #include "format/safetensors.h"
 #include "format/tensors.h"
 
@@ -145,14 +146,8 @@ static void test_many(void)
     elcl_str_finish(&file);
 }
 
-/* ---- lies ---------------------------------------------------------------------------------- */
-
-static void check_failure(const char *what, int rc, const elcl_error *err, int code,
-                          const char *message)
-{
-    CHECK(rc == code && err->code == code, "%s: code %d, want %d", what, rc, code);
-    CHECK(strstr(err->msg, message) != NULL, "%s: \"%s\", want \"%s\"", what, err->msg, message);
-}
+/* ---- bad files ----------------------------------------------------------------------------------
+ */
 
 static void test_headers(void)
 {
@@ -242,7 +237,7 @@ static void test_headers(void)
     };
 #undef T
     for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
-        if (!check_case("lie: %s", cases[i].what))
+        if (!check_case("bad header: %s", cases[i].what))
             continue;
         struct elcl_str file;
         struct elcl_safetensors *st = NULL;
@@ -257,7 +252,7 @@ static void test_headers(void)
 
 static void test_lengths(void)
 {
-    if (!check_case("header lengths that lie"))
+    if (!check_case("bad header lengths"))
         return;
     struct elcl_safetensors *st = NULL;
     static const struct {
@@ -292,8 +287,7 @@ static void test_truncated(void)
                 "\"b\":{\"dtype\":\"F16\",\"shape\":[3],\"data_offsets\":[8,14]}}",
                 14);
     for (size_t n = 0; n < file.n; n++) {
-        char *copy =
-            elcl_strndup(file.data, n); /* in its own allocation: sanitizers see reads beyond it */
+        char *copy = elcl_strndup(file.data, n); /* sanitizers see reads beyond it */
         struct elcl_safetensors *st = NULL;
         elcl_error err = {0};
         const int rc = elcl_safetensors_open_memory(copy, n, "f", &st, &err);
@@ -305,28 +299,6 @@ static void test_truncated(void)
 }
 
 /* ---- directories --------------------------------------------------------------------------- */
-
-static const char *directory(const char *name)
-{
-    static char path[256];
-    snprintf(path, sizeof(path), "%s/%s", check_temporary_directory(), name);
-    elcl_error err = {0};
-    CHECK(!elcl_make_directories(path, &err), "%s", err.msg);
-    return path;
-}
-
-static void write_file(const char *name, const void *data, size_t n)
-{
-    char path[512];
-    snprintf(path, sizeof(path), "%s/%s", check_temporary_directory(), name);
-    elcl_error err = {0};
-    CHECK(!elcl_write_file_atomic(path, data, n, &err), "%s", err.msg);
-}
-
-static void write_text(const char *name, const char *text)
-{
-    write_file(name, text, strlen(text));
-}
 
 static void write_shard(const char *name, const char *header, size_t n_data)
 {

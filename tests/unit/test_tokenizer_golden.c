@@ -4,22 +4,9 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "files.h"
 #include "format/json.h"
 #include "tokenizer_texts.h"
-
-enum { MAX_BYTES = 16 << 20 };
-
-/* Reads a file by its path in the repository; NULL after a failed check. */
-static char *read_text(const char *name, size_t *n)
-{
-    char *path = elcl_path_join(check_root(), name);
-    char *text = NULL;
-    elcl_error err = {0};
-    if (path && elcl_read_file(path, MAX_BYTES, &text, n, &err))
-        CHECK(false, "%s", err.msg);
-    free(path);
-    return text;
-}
 
 /* A vocabulary's directory in the repository, read as tokenizer.json or as vocab.json + merges.txt.
  */
@@ -28,8 +15,8 @@ static struct elcl_tokenizer *load(const char *directory, bool from_json)
     char *path = elcl_path_join(directory, from_json ? "tokenizer.json" : "vocab.json");
     char *merges_path = elcl_path_join(directory, "merges.txt");
     size_t n;
-    char *text = path ? read_text(path, &n) : NULL;
-    char *merges = merges_path && !from_json ? read_text(merges_path, &n) : NULL;
+    char *text = path ? read_golden_file(path, &n) : NULL;
+    char *merges = merges_path && !from_json ? read_golden_file(merges_path, &n) : NULL;
     struct elcl_tokenizer *t = NULL;
     if (text && from_json)
         t = must_build(&(struct texts){.json = text});
@@ -78,7 +65,7 @@ static int for_each_row(const char *name, void (*use)(void *user, const cJSON *r
 {
     size_t rest = 0;
     int n = 0;
-    char *text = read_text(name, &rest);
+    char *text = read_golden_file(name, &rest);
     for (const char *s = text; s && rest; n++) {
         const char *end = memchr(s, '\n', rest);
         const size_t length = end ? (size_t)(end - s) : rest;
@@ -161,7 +148,7 @@ static void test_unknown(void)
         return;
     size_t n = 0;
     struct elcl_tokenizer *t = load("models/g2p-en", false);
-    char *text = read_text("tests/golden/tokenizer/g2p-unk.json", &n);
+    char *text = read_golden_file("tests/golden/tokenizer/g2p-unk.json", &n);
     cJSON *rows = text ? cJSON_ParseWithLength(text, n) : NULL;
     CHECK(cJSON_GetArraySize(rows) >= 20, "%d rows", cJSON_GetArraySize(rows));
     for (const cJSON *row = rows && t ? rows->child : NULL; row; row = row->next)

@@ -7,10 +7,11 @@
 #include "base/os.h"
 #include "base/util.h"
 #include "check.h"
+#include "files.h"
 #include "format/json.h"
 #include "text/tokenizer.h"
 
-enum { MAX_BYTES = 16 << 20, MAX_TEXTS = 4096, MAX_REPORTS = 5 };
+enum { MAX_TEXTS = 4096, MAX_REPORTS = 5 };
 
 struct golden {
     cJSON *strings[MAX_TEXTS]; /* rows of strings.jsonl, or NULL */
@@ -19,20 +20,10 @@ struct golden {
     int n;
 };
 
-static char *read_text(const char *name, size_t *n)
-{
-    char *path = elcl_path_join(check_root(), name), *text = NULL;
-    elcl_error err = {0};
-    if (path && elcl_read_file(path, MAX_BYTES, &text, n, &err))
-        CHECK(false, "%s", err.msg);
-    free(path);
-    return text;
-}
-
 static void read_golden(struct golden *g)
 {
     size_t n = 0;
-    char *text = read_text("tests/golden/tokenizer/strings.jsonl", &n);
+    char *text = read_golden_file("tests/golden/tokenizer/strings.jsonl", &n);
     for (char *s = text; s && *s && g->n < MAX_TEXTS;) {
         char *end = strchr(s, '\n');
         cJSON *row = cJSON_ParseWithLength(s, end ? (size_t)(end - s) : strlen(s));
@@ -42,7 +33,7 @@ static void read_golden(struct golden *g)
         s = end ? end + 1 : NULL;
     }
     free(text);
-    text = read_text("tests/golden/pieces/extra.json", &n);
+    text = read_golden_file("tests/golden/pieces/extra.json", &n);
     g->extra = text ? cJSON_ParseWithLength(text, n) : NULL;
     const cJSON *list = elcl_json_get(g->extra, "texts");
     for (const cJSON *item = list ? list->child : NULL; item && g->n < MAX_TEXTS; item = item->next)
@@ -204,7 +195,7 @@ static void test_golden(const struct golden *g, const char *name, bool separate)
         return;
     snprintf(path, sizeof(path), "tests/golden/pieces/%s.txt", name);
     struct elcl_tokenizer *t = load(name);
-    char *rows = t ? read_text(path, &n) : NULL;
+    char *rows = t ? read_golden_file(path, &n) : NULL;
     if (rows)
         compare(t, g, rows, separate);
     free(rows);
@@ -213,44 +204,27 @@ static void test_golden(const struct golden *g, const char *name, bool separate)
 
 /* ---- files that are wrong ------------------------------------------------------------------ */
 
-static void put(const char *directory, const char *name, const char *text)
-{
-    char *path = elcl_path_join(directory, name);
-    elcl_error err = {0};
-    CHECK(path && !elcl_write_file_atomic(path, text, strlen(text), &err), "%s", err.msg);
-    free(path);
-}
-
-static void copy(const char *directory, const char *name, const char *from)
-{
-    size_t n = 0;
-    char *path = elcl_path_join(directory, name), *text = read_text(from, &n);
-    elcl_error err = {0};
-    CHECK(path && text && !elcl_write_file_atomic(path, text, n, &err), "%s", err.msg);
-    free(path);
-    free(text);
-}
-
 /* Loads a directory with a copy of `from` (NULL: a file that is no model) as `name`, and a
  * configuration. */
 static void test_bad(const char *name, const char *from, const char *config, int code,
                      const char *message)
 {
     static int count;
-    char directory[256];
+    char at[32], path[64];
     struct elcl_tokenizer *t = NULL;
     elcl_error err = {0};
+    size_t n = 0;
     if (!check_case("refused: %s", message))
         return;
-    snprintf(directory, sizeof(directory), "%s/bad-%d", check_temporary_directory(), count++);
-    if (!CHECK(!elcl_make_directories(directory, &err), "%s", err.msg))
-        return;
-    if (from)
-        copy(directory, name, from);
-    else
-        put(directory, name, "no model");
-    put(directory, "tokenizer_config.json", config);
-    const int rc = elcl_tokenizer_load(directory, &t, &err);
+    snprintf(at, sizeof(at), "bad-%d", count++);
+    const char *dir = directory(at);
+    char *model = from ? read_golden_file(from, &n) : NULL;
+    snprintf(path, sizeof(path), "%s/%s", at, name);
+    write_file(path, from ? model : "no model", from ? n : 8);
+    snprintf(path, sizeof(path), "%s/tokenizer_config.json", at);
+    write_text(path, config);
+    free(model);
+    const int rc = elcl_tokenizer_load(dir, &t, &err);
     if (rc == ELCL_E_UNSUPPORTED && strstr(err.msg, "-Dsentencepiece=enabled"))
         check_skip("built without libsentencepiece");
     else

@@ -5,21 +5,6 @@
 int build(const struct texts *texts, struct elcl_tokenizer **t, elcl_error *err)
 {
     struct elcl_text_file files[ELCL_N_TOKENIZER_FILES];
-    static const char *const names[ELCL_N_TOKENIZER_FILES] = {
-        [ELCL_FILE_TOKENIZER] = "tokenizer.json",
-        [ELCL_FILE_VOCAB] = "vocab.json",
-        [ELCL_FILE_MERGES] = "merges.txt",
-        [ELCL_FILE_CONFIG] = "tokenizer_config.json",
-        [ELCL_FILE_SPECIAL_MAP] = "special_tokens_map.json",
-        [ELCL_FILE_ADDED_TOKENS] = "added_tokens.json",
-        [ELCL_FILE_MODEL] = "config.json",
-        [ELCL_FILE_SPM] = "spiece.model",
-        [ELCL_FILE_SOURCE_SPM] = "source.spm",
-        [ELCL_FILE_TARGET_SPM] = "target.spm",
-        [ELCL_FILE_TARGET_VOCAB] = "target_vocab.json",
-        [ELCL_FILE_SOURCE_WORDS] = "vocab-src.json",
-        [ELCL_FILE_TARGET_WORDS] = "vocab-tgt.json",
-    };
     const char *const contents[ELCL_N_TOKENIZER_FILES] = {
         [ELCL_FILE_TOKENIZER] = texts->json,
         [ELCL_FILE_VOCAB] = texts->vocab,
@@ -29,7 +14,7 @@ int build(const struct texts *texts, struct elcl_tokenizer **t, elcl_error *err)
         [ELCL_FILE_ADDED_TOKENS] = texts->added_tokens,
     };
     for (int i = 0; i < ELCL_N_TOKENIZER_FILES; i++) {
-        files[i].path = (char *)(uintptr_t)names[i];
+        files[i].path = (char *)(uintptr_t)elcl_tokenizer_file_names[i];
         files[i].data = (char *)(uintptr_t)contents[i];
         files[i].n = contents[i] ? strlen(contents[i]) : 0;
     }
@@ -44,13 +29,24 @@ struct elcl_tokenizer *must_build(const struct texts *texts)
     return t;
 }
 
+void check_refused(const struct texts *texts, int code, const char *message)
+{
+    struct elcl_tokenizer *t = NULL;
+    elcl_error err = {0};
+    const int rc = build(texts, &t, &err);
+    CHECK(rc == code && !t, "code %d, want %d", rc, code);
+    CHECK(strstr(err.msg, message) != NULL, "\"%s\"", err.msg);
+    elcl_tokenizer_destroy(&t);
+}
+
 void check_encode_n(const struct elcl_tokenizer *t, const char *text, size_t n, const char *want)
 {
     int32_t *ids = NULL;
     size_t n_ids = 0;
     elcl_error err = {0};
     struct elcl_str got = {0};
-    if (!CHECK(!elcl_tokenizer_encode(t, text, n, &ids, &n_ids, &err), "%s: %s", text, err.msg))
+    if (!t ||
+        !CHECK(!elcl_tokenizer_encode(t, text, n, &ids, &n_ids, &err), "%s: %s", text, err.msg))
         return;
     elcl_str_append(&got, "", 0);
     for (size_t i = 0; i < n_ids; i++)
@@ -65,12 +61,19 @@ void check_encode(const struct elcl_tokenizer *t, const char *text, const char *
     check_encode_n(t, text, strlen(text), want);
 }
 
+void check_texts(const struct texts *texts, const char *text, const char *want)
+{
+    struct elcl_tokenizer *t = must_build(texts);
+    check_encode(t, text, want);
+    elcl_tokenizer_destroy(&t);
+}
+
 void check_decode(const struct elcl_tokenizer *t, const int32_t *ids, size_t n, bool skip,
                   const char *want)
 {
     char *text = NULL;
     elcl_error err = {0};
-    if (!CHECK(!elcl_tokenizer_decode(t, ids, n, skip, &text, &err), "%s", err.msg))
+    if (!t || !CHECK(!elcl_tokenizer_decode(t, ids, n, skip, &text, &err), "%s", err.msg))
         return;
     CHECK(!strcmp(text, want), "\"%s\", want \"%s\"", text, want);
     elcl_free(text);

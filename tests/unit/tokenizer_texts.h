@@ -13,10 +13,13 @@ struct texts {
 int build(const struct texts *texts, struct elcl_tokenizer **t, elcl_error *err);
 /* Returns NULL after a failed check. */
 struct elcl_tokenizer *must_build(const struct texts *texts);
+/* Checks that building fails with this code and a message that contains `message`. */
+void check_refused(const struct texts *texts, int code, const char *message);
 
-/* Checks the ids, given as text: "1 2 3". */
+/* Check the ids, given as text: "1 2 3". Do nothing if t is NULL. */
 void check_encode(const struct elcl_tokenizer *t, const char *text, const char *want);
 void check_encode_n(const struct elcl_tokenizer *t, const char *text, size_t n, const char *want);
+void check_texts(const struct texts *texts, const char *text, const char *want);
 void check_decode(const struct elcl_tokenizer *t, const int32_t *ids, size_t n, bool skip,
                   const char *want);
 

@@ -1,0 +1,22 @@
+/* What the tests of files share: reading, writing, and failed calls. */
+#ifndef ELCL_TESTS_FILES_H
+#define ELCL_TESTS_FILES_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+/* Checks that the call `what` failed with this code and a message that contains `part`. */
+void check_failure(const char *what, int rc, const elcl_error *err, int code, const char *part);
+
+/* Reads a file by its path in the repository, freed with elcl_free(); NULL after a failed check. */
+char *read_golden_file(const char *name, size_t *n);
+
+/* Creates a directory in the temporary directory and returns its path, valid until the next call.
+ */
+const char *directory(const char *name);
+/* Write a file by its path in the temporary directory. */
+void write_file(const char *name, const void *data, size_t n);
+void write_text(const char *name, const char *text);
+
+#endif
