@@ -2,17 +2,6 @@
 
 #include <string.h>
 
-#include "base/utf8.h"
-
-size_t elcl_character(const char *s, size_t n, uint32_t *code)
-{
-    const int length = elcl_utf8_next(s, n, code);
-    if (length > 0)
-        return (size_t)length;
-    *code = 0xfffd;
-    return 1;
-}
-
 bool elcl_is_white_space(uint32_t code)
 {
     return (code >= 0x09 && code <= 0x0d) || code == 0x20 || code == 0x85 || code == 0xa0 ||

@@ -6,14 +6,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/util.h"
+#include "base/utf8.h"
 
 /* U+2581: SentencePiece spells a space this way. */
 #define ELCL_UNDERLINE "\xe2\x96\x81"
 
 /* Reads the character at s, n >= 1 bytes, and returns its length. A byte outside any character has
  * length 1 and code U+FFFD. */
-size_t elcl_character(const char *s, size_t n, uint32_t *code);
+static inline size_t elcl_character(const char *s, size_t n, uint32_t *code)
+{
+    const int length = elcl_utf8_next(s, n, code);
+    if (length > 0)
+        return (size_t)length;
+    *code = 0xfffd;
+    return 1;
+}
 
 /* Unicode's White_Space property. */
 bool elcl_is_white_space(uint32_t code);
