@@ -13,8 +13,7 @@ struct elcl_shards_user {
     bool (*holds)(const void *user, const char *name, int i);
 };
 
-/* Opens each file in `index`, a path, once and checks that it has the tensors that the index lists.
- */
+/* Opens each file of the index at path `index` once and checks that it has the listed tensors. */
 int elcl_shards_open(const char *directory, const char *index,
                      const struct elcl_shards_user *functions, void *user, elcl_error *err);
 

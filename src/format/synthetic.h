@@ -19,8 +19,7 @@ enum elcl_synthetic_kind {
 
 struct elcl_synthetic_tensor; /* defined in synthetic.c */
 
-/* A source of tensors in the caller's memory. elcl_tensors_close() calls elcl_synthetic_finish().
- */
+/* A source of tensors in the caller's memory; elcl_tensors_close() is elcl_synthetic_finish(). */
 struct elcl_synthetic {
     struct elcl_tensors base;
     uint64_t seed;

@@ -1,5 +1,4 @@
-/* SentencePiece model files: the library cuts and joins, as transformers' Python classes call it.
- */
+/* SentencePiece model files: the library cuts and joins, as in transformers' Python classes. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -26,8 +26,7 @@ void fuzz_check_error(int rc, const elcl_error *err);
  * free(). */
 char *fuzz_copy(const uint8_t *data, size_t n);
 
-/* Takes the next of several texts separated by the byte 0xff, as fuzz_copy(); NULL after the last.
- */
+/* Takes the next of several texts between bytes 0xff, as fuzz_copy(); NULL after the last. */
 char *fuzz_next(const uint8_t **data, size_t *n, size_t *length);
 
 #endif

@@ -12,8 +12,7 @@ void check_failure(const char *what, int rc, const elcl_error *err, int code, co
 /* Reads a file by its path in the repository, freed with elcl_free(); NULL after a failed check. */
 char *read_golden_file(const char *name, size_t *n);
 
-/* Creates a directory in the temporary directory and returns its path, valid until the next call.
- */
+/* Creates a directory in the temporary directory; returns its path, valid until the next call. */
 const char *directory(const char *name);
 /* Write a file by its path in the temporary directory. */
 void write_file(const char *name, const void *data, size_t n);

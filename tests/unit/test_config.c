@@ -479,8 +479,7 @@ static void test_refused_options(void)
     }
 }
 
-/* The default length does not count the prompt of a decoder-only model; a length from a file does.
- */
+/* The default length does not count the prompt of a decoder-only model; one from a file does. */
 static void test_default_length(void)
 {
     static const struct {

@@ -8,8 +8,7 @@
 #include "format/json.h"
 #include "tokenizer_texts.h"
 
-/* A vocabulary's directory in the repository, read as tokenizer.json or as vocab.json + merges.txt.
- */
+/* Loads a vocabulary of the repository as tokenizer.json or as vocab.json + merges.txt. */
 static struct elcl_tokenizer *load(const char *directory, bool from_json)
 {
     char *path = elcl_path_join(directory, from_json ? "tokenizer.json" : "vocab.json");
