@@ -80,19 +80,29 @@ static bool is_contiguous(const struct elcl_pickle_tensor *p)
     return true;
 }
 
+/* Finds the entry "PREFIX/FOLDER/name"; *entry is NULL if there is none. */
+static int find_entry(const struct elcl_zip *zip, const char *prefix, size_t n_prefix,
+                      const char *folder, const char *name, size_t n_name,
+                      const struct elcl_zip_entry **entry, elcl_error *err)
+{
+    struct elcl_str path = {0};
+    elcl_str_append(&path, prefix, n_prefix);
+    elcl_str_append(&path, folder, strlen(folder));
+    elcl_str_append(&path, name, n_name);
+    *entry = path.failed ? NULL : elcl_zip_find(zip, path.data, path.n);
+    const int rc = path.failed ? elcl_fail_nomem(err) : ELCL_OK;
+    elcl_str_finish(&path);
+    return rc;
+}
+
 /* Finds the bytes of the tensor's storage. */
 static int find_storage(const struct elcl_zip *zip, const char *prefix, size_t n_prefix,
                         const char *file, const struct elcl_pickle_tensor *p,
                         const struct elcl_zip_entry **entry, elcl_error *err)
 {
-    struct elcl_str name = {0};
-    elcl_str_append(&name, prefix, n_prefix);
-    elcl_str_append(&name, "data/", 5);
-    elcl_str_append(&name, p->key, p->n_key);
-    if (name.failed)
-        return elcl_fail_nomem(err);
-    *entry = elcl_zip_find(zip, name.data, name.n);
-    elcl_str_finish(&name);
+    const int rc = find_entry(zip, prefix, n_prefix, "data/", p->key, p->n_key, entry, err);
+    if (rc)
+        return rc;
     if (!*entry)
         return bad_tensor(file, p, "its storage is not in the file", err);
     size_t bytes;
@@ -218,13 +228,10 @@ static const struct elcl_zip_entry *find_pickle(const struct elcl_zip *zip, size
 static int check_byte_order(const struct elcl_zip *zip, const char *prefix, size_t n_prefix,
                             const char *file, elcl_error *err)
 {
-    struct elcl_str name = {0};
-    elcl_str_append(&name, prefix, n_prefix);
-    elcl_str_append(&name, "byteorder", 9);
-    if (name.failed)
-        return elcl_fail_nomem(err);
-    const struct elcl_zip_entry *order = elcl_zip_find(zip, name.data, name.n);
-    elcl_str_finish(&name);
+    const struct elcl_zip_entry *order = NULL;
+    const int rc = find_entry(zip, prefix, n_prefix, "byteorder", "", 0, &order, err);
+    if (rc)
+        return rc;
     if (!order || (order->bytes == 6 && !memcmp(order->data, "little", 6)))
         return ELCL_OK;
     return elcl_fail(err, ELCL_E_UNSUPPORTED,

@@ -148,12 +148,10 @@ int elcl_normalizer_read(struct elcl_normalizer *normalizer, const cJSON *value,
     const cJSON *list = elcl_json_get(value, "normalizers");
     if (!cJSON_IsArray(list))
         return elcl_json_mismatch(file, "normalizers", "an array", list, err);
-    for (const cJSON *item = list->child; item; item = item->next) {
-        const int rc = add_step(normalizer, item, file, err);
-        if (rc)
-            return rc;
-    }
-    return ELCL_OK;
+    int rc = ELCL_OK;
+    for (const cJSON *item = list->child; item && !rc; item = item->next)
+        rc = add_step(normalizer, item, file, err);
+    return rc;
 }
 
 /* ---- running ------------------------------------------------------------------------------- */

@@ -152,12 +152,10 @@ int elcl_decoder_read(struct elcl_decoder *decoder, const cJSON *value, const ch
     const cJSON *list = elcl_json_get(value, "decoders");
     if (!cJSON_IsArray(list))
         return elcl_json_mismatch(file, "decoders", "an array", list, err);
-    for (const cJSON *item = list->child; item; item = item->next) {
-        const int rc = add_step(decoder, item, file, err);
-        if (rc)
-            return rc;
-    }
-    return ELCL_OK;
+    int rc = ELCL_OK;
+    for (const cJSON *item = list->child; item && !rc; item = item->next)
+        rc = add_step(decoder, item, file, err);
+    return rc;
 }
 
 /* ---- running ------------------------------------------------------------------------------- */

@@ -141,3 +141,21 @@ int elcl_tokenizer_load(const char *directory, struct elcl_tokenizer **tokenizer
     }
     return rc;
 }
+
+int elcl_tokenizer_config_bool(const char *directory, const char *key, bool fallback, bool *out,
+                               elcl_error *err)
+{
+    struct elcl_text_file file = {0};
+    cJSON *root = NULL;
+    bool flag = fallback;
+    int rc;
+    ELCL_TRY(read_file(directory, "tokenizer_config.json", &file, err));
+    ELCL_TRY(parse_file(&file, &root, err));
+    ELCL_TRY(elcl_json_bool(root, key, file.path, &flag, err));
+    *out = flag;
+fail:
+    cJSON_Delete(root);
+    free(file.path);
+    free(file.data);
+    return rc;
+}

@@ -45,15 +45,13 @@ static int add_pieces(struct elcl_tokenizer *t, int32_t first, int32_t offset, e
     if (n > ELCL_MAX_TOKEN_ID - offset)
         return elcl_fail(err, ELCL_E_FORMAT, "%s: expected at most %d pieces, found %d", t->path,
                          ELCL_MAX_TOKEN_ID - (int)offset, (int)n);
-    for (int32_t i = first; i < n; i++) {
+    int rc = ELCL_OK;
+    for (int32_t i = first; i < n && !rc; i++) {
         const char *piece = elcl_spm_piece(t->spm, i);
-        if (elcl_token_id(t, piece) >= 0 || elcl_is_token(t, i + offset))
-            continue;
-        const int rc = elcl_vocab_add(t, piece, strlen(piece), i + offset, 0, t->path, err);
-        if (rc)
-            return rc;
+        if (elcl_token_id(t, piece) < 0 && !elcl_is_token(t, i + offset))
+            rc = elcl_vocab_add(t, piece, strlen(piece), i + offset, 0, t->path, err);
     }
-    return ELCL_OK;
+    return rc;
 }
 
 /* Builds t->target: a tokenizer for the target's own vocabulary. */
@@ -90,13 +88,11 @@ static int build_target(struct elcl_tokenizer *t, const struct elcl_text_file *v
 static int add_fairseq(struct elcl_tokenizer *t, elcl_error *err)
 {
     static const char *const own[] = {"<s>", "<pad>", "</s>", "<unk>"};
-    for (int32_t i = 0; i < 4; i++) {
-        const int rc = add_special(t, own[i], i, false, err);
-        if (rc)
-            return rc;
-    }
+    int rc = ELCL_OK;
+    for (int32_t i = 0; i < 4 && !rc; i++)
+        rc = add_special(t, own[i], i, false, err);
     t->unk = 3;
-    return add_pieces(t, 3, 1, err);
+    return rc ? rc : add_pieces(t, 3, 1, err);
 }
 
 /* Adds the language codes from the id `first` on, each between two `mark`s. */
@@ -105,15 +101,14 @@ static int add_languages(struct elcl_tokenizer *t, const cJSON *config, int32_t 
 {
     size_t n = 0;
     const char *const *codes = elcl_class_languages(t->class, config, &n);
-    for (size_t i = 0; i < n; i++) {
+    int rc = ELCL_OK;
+    for (size_t i = 0; i < n && !rc; i++) {
         char name[64];
         snprintf(name, sizeof(name), "%s%s%s", mark, codes[i], mark);
-        const int rc = add_special(t, name, first + (int32_t)i, false, err);
-        if (rc)
-            return rc;
+        rc = add_special(t, name, first + (int32_t)i, false, err);
     }
     *end = first + (int32_t)n;
-    return ELCL_OK;
+    return rc;
 }
 
 static int build_mbart(struct elcl_tokenizer *t, const cJSON *config, elcl_error *err)

@@ -69,13 +69,12 @@ int elcl_special_read_json(struct elcl_tokenizer *t, const cJSON *array, const c
         return ELCL_OK;
     if (!cJSON_IsArray(array))
         return elcl_json_mismatch(file, "added_tokens", "an array", array, err);
-    for (const cJSON *entry = array->child; entry; entry = entry->next) {
+    int rc = ELCL_OK;
+    for (const cJSON *entry = array->child; entry && !rc; entry = entry->next) {
         struct elcl_added added;
         bool special;
         int64_t id;
-        int rc = read_added(entry, file, &added, &special, err);
-        if (rc)
-            return rc;
+        ELCL_TRY(read_added(entry, file, &added, &special, err));
         const cJSON *number = elcl_json_get(entry, "id");
         if (!elcl_json_int(number, 0, ELCL_MAX_TOKEN_ID, &id))
             return elcl_json_mismatch(file, added.content, "a token id", number, err);
@@ -83,13 +82,12 @@ int elcl_special_read_json(struct elcl_tokenizer *t, const cJSON *array, const c
         added.normalized =
             t->kind != &elcl_kind_bytes && cJSON_IsTrue(elcl_json_get(entry, "normalized"));
         rc = elcl_special_add(t, &added, special, file, err);
-        if (rc)
-            return rc;
     }
-    return ELCL_OK;
+fail:
+    return rc;
 }
 
-/* ---- beside vocab.json --------------------------------------------------------------------- */
+/* ---- with vocab.json or SentencePiece models ------------------------------------------------ */
 
 /* Reads added_tokens_decoder of tokenizer_config.json: id -> description. */
 static int read_added_decoder(struct elcl_tokenizer *t, const cJSON *object, const char *file,
@@ -97,12 +95,11 @@ static int read_added_decoder(struct elcl_tokenizer *t, const cJSON *object, con
 {
     if (!cJSON_IsObject(object))
         return elcl_json_mismatch(file, "added_tokens_decoder", "an object", object, err);
-    for (const cJSON *entry = object->child; entry; entry = entry->next) {
+    int rc = ELCL_OK;
+    for (const cJSON *entry = object->child; entry && !rc; entry = entry->next) {
         struct elcl_added added;
         bool special;
-        int rc = read_added(entry, file, &added, &special, err);
-        if (rc)
-            return rc;
+        ELCL_TRY(read_added(entry, file, &added, &special, err));
         char *end;
         const long id = strtol(entry->string, &end, 10);
         if (end == entry->string || *end || id < 0 || id > ELCL_MAX_TOKEN_ID)
@@ -111,27 +108,25 @@ static int read_added_decoder(struct elcl_tokenizer *t, const cJSON *object, con
                              file, entry->string);
         added.id = (int32_t)id;
         rc = elcl_special_add(t, &added, special, file, err);
-        if (rc)
-            return rc;
     }
-    return ELCL_OK;
+fail:
+    return rc;
 }
 
 /* Reads added_tokens.json: content -> id. */
 static int read_added_tokens(struct elcl_tokenizer *t, const cJSON *object, const char *file,
                              elcl_error *err)
 {
-    for (const cJSON *entry = object ? object->child : NULL; entry; entry = entry->next) {
+    int rc = ELCL_OK;
+    for (const cJSON *entry = object ? object->child : NULL; entry && !rc; entry = entry->next) {
         int64_t id;
         if (!*entry->string || !elcl_json_int(entry, 0, ELCL_MAX_TOKEN_ID, &id))
             return elcl_json_mismatch(file, entry->string, "a token id", entry, err);
         const struct elcl_added added = {
             .content = entry->string, .n = strlen(entry->string), .id = (int32_t)id};
-        const int rc = elcl_special_add(t, &added, false, file, err);
-        if (rc)
-            return rc;
+        rc = elcl_special_add(t, &added, false, file, err);
     }
-    return ELCL_OK;
+    return rc;
 }
 
 #define BIT(class) (1u << ELCL_CLASS_##class)
@@ -223,12 +218,10 @@ static int read_roles(struct elcl_tokenizer *t, const cJSON *config, const cJSON
     const cJSON *more = find_key(config, special_map, "additional_special_tokens", files, &file);
     if (more && !cJSON_IsNull(more) && !cJSON_IsArray(more))
         return elcl_json_mismatch(file, "additional_special_tokens", "an array", more, err);
-    for (const cJSON *item = more ? more->child : NULL; item; item = item->next) {
-        const int rc = add_special(t, item, false, file, "additional_special_tokens", NULL, err);
-        if (rc)
-            return rc;
-    }
-    return ELCL_OK;
+    int rc = ELCL_OK;
+    for (const cJSON *item = more ? more->child : NULL; item && !rc; item = item->next)
+        rc = add_special(t, item, false, file, "additional_special_tokens", NULL, err);
+    return rc;
 }
 
 int elcl_special_read(struct elcl_tokenizer *t, const cJSON *config, const cJSON *special_map,

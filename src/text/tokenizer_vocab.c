@@ -100,18 +100,16 @@ int elcl_vocab_spell_bytes(struct elcl_tokenizer *t, elcl_error *err)
 {
     for (int code = 0; code < ELCL_BYTE_CODES; code++)
         t->byte_of_code[code] = -1;
-    int next = 256;
-    for (int byte = 0; byte < 256; byte++) {
+    int next = 256, rc = ELCL_OK;
+    for (int byte = 0; byte < 256 && !rc; byte++) {
         const bool printable = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte != 0xad);
         const int code = printable ? byte : next++;
         char spelled[4];
         const int n = elcl_utf8_put((uint32_t)code, spelled);
         t->byte_of_code[code] = (int16_t)byte;
-        const int rc = symbol_of(t, spelled, (size_t)n, &t->byte_symbol[byte], err);
-        if (rc)
-            return rc;
+        rc = symbol_of(t, spelled, (size_t)n, &t->byte_symbol[byte], err);
     }
-    return ELCL_OK;
+    return rc;
 }
 
 /* ---- merges -------------------------------------------------------------------------------- */
