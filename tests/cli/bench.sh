@@ -36,7 +36,7 @@ done
 refuses "plan: S beyond positions" 2 "max_source" "$elcl" plan m --batch-size 1 --source-length 65
 refuses "bench: S beyond positions" 2 "--source-length is 65, but m has positions for 64" \
     "$elcl" bench m --source-length 65
-refuses "bench: T beyond positions" 2 "--new-tokens is 64, but m has positions for 63" \
+refuses "bench: T beyond positions" 2 "--new-tokens is 64, but m has positions for 63 after" \
     "$elcl" bench m --new-tokens 64
 refuses "bench: groups" 2 "does not divide" "$elcl" bench m --num-beams 4 --num-beam-groups 3
 refuses "bench: preset" 2 "--preset: expected" "$elcl" bench --preset slow
@@ -181,7 +181,7 @@ same "md: two tables, no ragged line" "$cells" "12 22 "
 
 # Events of a driver that makes times up: 2 ns for 3 MFLOP, in a step of 10 ms.
 FAKE_NO_TIME=1 FAKE_STEP_MS=10 bench_in md
-check "no event times: says so" grep -q '^2: kernel times and fractions are left out: ' "$tmp/out"
+check "no event times: says so" grep -q '^2: kernel times and fractions are omitted: ' "$tmp/out"
 check "no event times: no table" [ "$(grep -c '| gemm |' "$tmp/out")" = 0 ]
 if [ "$python" ]; then
     FAKE_NO_TIME=1 FAKE_STEP_MS=10 run "$elcl" bench m --quiet -o json --output-file "$tmp/n.json"
@@ -235,6 +235,30 @@ assert [r["status"] for r in rows].count("out of memory") == 2
 assert rows[0]["device"] == "Fake \"GPU\"" and rows[1]["batch_size"] == "4"
 assert float(rows[0]["samples_per_second"]) > 0 and rows[5]["samples_per_second"] == ""
 assert rows[5]["error"] == "too little memory for the batch"' "$tmp/out"
+    cp "$tmp/out" "$tmp/r.csv"
+    bench_in sql
+    check "sql reads back as csv does" python3 -c '
+import csv, sqlite3, sys
+db = sqlite3.connect(":memory:")
+for _ in range(2):
+    db.executescript(open(sys.argv[1]).read())
+db.row_factory = sqlite3.Row
+rows = db.execute("SELECT * FROM elcl_bench").fetchall()
+want = list(csv.DictReader(open(sys.argv[2], newline="")))
+assert len(rows) == 2 * len(want) and rows[0].keys() == list(want[0])
+same = [k for k in want[0] if k != "date" and "second" not in k and "_ms" not in k]
+for row, line in zip(rows, want * 2):
+    for key in same:
+        value, text = row[key], line[key]
+        assert value is None and text == "" or str(value) == text or float(value) == float(text)
+fast = db.execute("SELECT * FROM elcl_bench WHERE status = ? AND samples_per_second > 0", ("ok",))
+assert len(fast.fetchall()) == 12' "$tmp/out" "$tmp/r.csv"
+    run "$elcl" bench "it's" --quiet --format sql
+    check "sql: a quote in a name" python3 -c '
+import sqlite3, sys
+db = sqlite3.connect(":memory:")
+db.executescript(open(sys.argv[1]).read())
+assert db.execute("SELECT model FROM elcl_bench").fetchone()[0] == "it" + chr(39) + "s"' "$tmp/out"
 else
     skip "json, jsonl, csv and the trace: no python3"
 fi
@@ -268,10 +292,10 @@ run "$elcl" bench $common --baseline "$tmp/slow.json"
 exits "faster than before" 0
 check "faster than before: says so" grep -q '^elcl: faster: ' "$tmp/err"
 # shellcheck disable=SC2086
-refuses "nothing in common" 1 "has none of what was run" "$elcl" bench $common --num-beams 2 \
+refuses "nothing in common" 1 "has no configuration of this bench" "$elcl" bench $common --num-beams 2 \
     --baseline "$tmp/slow.json"
 echo '{"schema": "other"}' >"$tmp/other.json"
 # shellcheck disable=SC2086
-refuses "no result file" 1 "expected the json of elcl bench" "$elcl" bench $common \
+refuses "no result file" 1 "not a result file of elcl bench" "$elcl" bench $common \
     --baseline "$tmp/other.json"
 end

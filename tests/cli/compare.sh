@@ -22,7 +22,7 @@ check "md: out of memory" grep -qF '| 32 | 4 | 256 | 32 | out of memory | - |' o
 same "md: as many rows as different work" "$(grep -c '^| bart-base' out)" 15
 run "$elcl" compare b.json a.json
 check "md: slower" grep -qF '| 21.12 ±2% | 13 ±2% | 0.62x - |' out
-# A device far slower: digits that tell, and an axis that shows both.
+# A far slower device: enough digits, and an axis that shows both.
 python3 - <<'END'
 import json
 run = json.load(open("a.json"))
@@ -68,25 +68,28 @@ echo 'no JSON' >text.json
 : >empty.json
 head -c 2000 a.json >cut.json
 sed 's/"attention": "el"/"attention": ""/' a.json >bare.json
-refuses "another version" 1 "written as elcl-bench-2, but this elcl compares elcl-bench-1" \
+refuses "another version" 1 "expected elcl-bench-1, found elcl-bench-2: run elcl bench" \
     "$elcl" compare a.json newer.json
-refuses "another kind of JSON" 1 "other.json: no result file of elcl bench" "$elcl" compare other.json
-refuses "no JSON" 1 "text.json: no result file of elcl bench" "$elcl" compare a.json text.json
-refuses "an empty file" 1 "empty.json: no result file" "$elcl" compare empty.json
-refuses "a file cut short" 1 "cut.json: no result file" "$elcl" compare cut.json
-refuses "a result without a variant" 1 "bare.json: result 1 lacks" "$elcl" compare bare.json
+refuses "another kind of JSON" 1 "other.json: not a result file of elcl bench" "$elcl" compare other.json
+refuses "no JSON" 1 "text.json: not a result file of elcl bench" "$elcl" compare a.json text.json
+refuses "an empty file" 1 "empty.json: not a result file" "$elcl" compare empty.json
+refuses "a file cut short" 1 "cut.json: not a result file" "$elcl" compare cut.json
+refuses "a result without a variant" 1 "bare.json: result 1 has no model" "$elcl" compare bare.json
 refuses "a file that is not there" 1 "gone.json" "$elcl" compare gone.json
 refuses "no file" 2 "found 0" "$elcl" compare
 refuses "nine files" 2 "found 9" "$elcl" compare a.json a.json a.json a.json a.json a.json a.json \
     a.json a.json
-refuses "a page in no directory" 1 "none" "$elcl" compare a.json --html none/page.html
+refuses "a page in no directory" 1 "none" "$elcl" compare a.json --format html --output none/page.html
 refuses "charts in no directory" 1 "none/none: cannot make directory" "$elcl" compare a.json --svg none/none
 refuses "charts in a file" 1 "a file of that name" "$elcl" compare a.json --svg b.json
 
 # ---- charts ----------------------------------------------------------------------------------
 
-run "$elcl" compare a.json b.json c.json --svg svg --html page.html
+run "$elcl" compare a.json b.json c.json --svg svg --format html --output page.html
 exits "page and charts" 0
+run "$elcl" compare a.json b.json c.json --html old.html
+check "--html of version 0.1: the same page" cmp old.html page.html
+check "--html of version 0.1: the table, too" grep -q '^| bart-base' out
 same "charts" "$(cd svg && echo *)" \
     "crossover-1.svg memory-1.svg roofline-1.svg roofline-2.svg roofline-3.svg throughput-1.svg"
 check "charts are well-formed and inside their frames" python3 -c '
@@ -132,7 +135,7 @@ assert not page.open and page.svg == 6, (page.open, page.svg)
 assert "prefers-color-scheme:dark" in text and "@media print" in text
 assert "<\"GPU\"" not in text and "&lt;&quot;GPU&quot;&gt;" in text'
 
-# A hostile file: markup, control characters and broken UTF-8 wherever text goes.
+# A hostile file: markup, control characters and broken UTF-8 in every text.
 python3 -c '
 import re
 text = open("a.json", "rb").read()
@@ -141,7 +144,7 @@ for key in (b"name", b"driver", b"version", b"model", b"commit", b"command", b"d
     text = re.sub(b"\"" + key + b"\": \"[^\"]*\"", lambda m: b"\"" + key + b"\": \"" + evil + b"\"", text)
 open("evil.json", "wb").write(text)'
 mkdir evil
-run "$elcl" compare evil.json --svg evil --html evil.html
+run "$elcl" compare evil.json --svg evil --format html --output evil.html
 exits "hostile text" 0
 check "hostile text is escaped" python3 -c '
 import glob

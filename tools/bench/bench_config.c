@@ -1,11 +1,11 @@
-/* From options to what elcl bench runs. */
+/* The configurations of elcl bench, from its options. */
 #include "bench/bench.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A row of a preset. Zeros are filled from the options. */
+/* A row of a preset. */
 struct preset_row {
     const char *label, *model;
     int source_length, new_tokens, num_beams, num_beam_groups;
@@ -16,9 +16,9 @@ static const struct preset_row quick[] = {
     {NULL, "gpt2", 64, 16, 4, 1},
 };
 
-/* The paper's table. Lengths: CNN/DM sources are cut at 1024 and outputs average 82 tokens; XSum
- * outputs have 10 to 60; SQuAD sources have up to 512, and questions are short. Prompts of GPT-2
- * leave room for the output within its 1024 positions. Diverse search: a group for each beam. */
+/* The paper's table. CNN/DM sources are cut at 1024 tokens and outputs average 82; XSum outputs
+ * have 10 to 60; SQuAD sources have up to 512, and questions are short. Prompts of GPT-2 leave room
+ * for the output within its 1024 positions. Diverse search has a group for each beam. */
 static const struct preset_row paper[] = {
     {"Transformer 270M SQuAD beam 4", "transformer-270m", 512, 16, 4, 1},
     {"BART-large XSum beam 6", "bart-large", 1024, 30, 6, 1},
@@ -46,8 +46,8 @@ static int add(struct cli_bench_configs *configs, const struct cli_bench_config 
     return ELCL_OK;
 }
 
-/* All combinations of the lists for the model in *base; the last list runs fastest, those that need
- * another opened model slowest. */
+/* Adds all combinations of the lists for the model in *base. The last list varies fastest; lists
+ * whose values need another opened model vary slowest. */
 static int combine(const struct cli_bench_options *o, const struct cli_bench_config *base,
                    const struct cli_opt_list *lists[10], struct cli_bench_configs *configs,
                    elcl_error *err)
@@ -56,7 +56,7 @@ static int combine(const struct cli_bench_options *o, const struct cli_bench_con
     for (int l = 0; l < 10; l++)
         n *= (size_t)lists[l]->n;
     if (n > 100000)
-        return elcl_fail(err, ELCL_E_ARG, "%zu combinations are more than 100000", n);
+        return elcl_fail(err, ELCL_E_ARG, "expected at most 100000 combinations, found %zu", n);
     for (size_t i = 0; i < n; i++) {
         int v[10];
         size_t rest = i;
@@ -154,7 +154,7 @@ static int expand_models(const struct cli_bench_options *o, struct cli_bench_con
     return ELCL_OK;
 }
 
-/* What needs no device, so that nonsense is refused before anything runs. */
+/* Checks all that needs no device, so that bad values are refused before anything runs. */
 static int check(const struct cli_bench_config *c, elcl_error *err)
 {
     elcl_blueprint *blueprint = NULL;
@@ -172,7 +172,7 @@ static int check(const struct cli_bench_config *c, elcl_error *err)
     const int before = info.decoder_only ? c->source_length : 1;
     if (c->new_tokens > info.max_target - before)
         return elcl_fail(err, ELCL_E_ARG,
-                         "--new-tokens is %d, but %.80s has positions for %d behind %s",
+                         "--new-tokens is %d, but %.80s has positions for %d after %s",
                          c->new_tokens, c->model, info.max_target - before,
                          info.decoder_only ? "the source" : "the start token");
     if (c->num_beams % c->num_beam_groups)

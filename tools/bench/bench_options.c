@@ -9,83 +9,75 @@
 
 /* clang-format off */
 static const struct cli_choice format_words[] = {
-    {"md", CLI_BENCH_MD}, {"csv", CLI_BENCH_CSV}, {"json", CLI_BENCH_JSON},
-    {"jsonl", CLI_BENCH_JSONL}, {NULL, 0}};
+    {"md", CLI_FORMAT_MD}, {"csv", CLI_FORMAT_CSV}, {"json", CLI_FORMAT_JSON},
+    {"jsonl", CLI_FORMAT_JSONL}, {"sql", CLI_FORMAT_SQL}, {NULL, 0}};
 static const struct cli_choice auto_word[] = {{"auto", 0}, {NULL, 0}};
 
-#define GROUP(help) {CLI_OPT_GROUP, NULL, NULL, help, 0, 0, 0, NULL}
-#define FLAG(name, field, help) {CLI_OPT_FLAG, name, NULL, help, FIELD(field), 0, 0, NULL}
-#define TEXT(name, value, field, help) \
-    {CLI_OPT_TEXT, name, value, help, FIELD(field), 0, 0, NULL}
-#define WORDS(name, value, field, words, help) \
-    {CLI_OPT_WORDS, name, value, help, FIELD(field), 0, 0, words}
-#define INTS(name, field, min, max, help) \
-    {CLI_OPT_INTS, name, "N,...", help, FIELD(field), min, max, NULL}
-#define INT(name, field, min, max, help) \
-    {CLI_OPT_INT, name, "N", help, FIELD(field), min, max, NULL}
-
 static const struct cli_opt options_table[] = {
-    GROUP("What is run: all combinations of lists (1,4) and ranges (1-64*2, 10-30+10):"),
-    TEXT("synthetic", "NAME,...", synthetic,
-         "models of true shape with random weights: bart-large, bart-base, transformer-270m, "
-         "marian-base, gpt2, gpt2-medium, t5-base"),
-    WORDS("attention", "el|mha|mha-beam|auto", attention, cli_attention_words,
-          "variants (default auto)"),
-    WORDS("weights", "f32|f16|bf16|int8", weights, cli_weight_words,
-          "storage of weights on the device (default f32)"),
-    {CLI_OPT_CHOICE, "compute", "auto|f32|int8|bf16",
-     "what int8 or bf16 weights multiply (default: their own type where that is faster)", FIELD(compute), 0, 0,
-     cli_compute_words},
-    WORDS("state", "f32|f16|bf16", state, cli_state_words,
-          "storage of encoder output and caches (default f32)"),
-    WORDS("gemm", "auto|clblast|native", gemm, cli_gemm_words, "matrix products (default auto)"),
-    WORDS("kernels", "auto|cpu|gpu", kernels, cli_kernel_words,
-          "shape of the kernels (default: by the device's type)"),
+    CLI_ROW_GROUP("Model:"),
+    CLI_ROW_TEXT("synthetic", "NAME,...", synthetic,
+                 "well-known architectures with random weights: " CLI_SYNTHETIC_NAMES),
+    CLI_ROW_TEXT("preset", "quick|paper", preset,
+                 "quick: bart-base and gpt2 in every variant; paper: the rows of the paper's "
+                 "table, el against mha-beam; other options override the preset"),
+    {CLI_OPT_NUMBER, "scale", "X",
+     "paper: multiply source lengths and new tokens by X (default 1)", FIELD(scale), 0.001, 1,
+     NULL},
+    CLI_ROW_INT("seed", "N", seed, 0, INT32_MAX, "seed of weights and sources (default 0)"),
+    CLI_ROW_TEXT("export", "DIR", export_directory,
+                 "write the --synthetic model to DIR, as config.json and model.safetensors, and "
+                 "run nothing"),
+
+    CLI_ROW_GROUP("Parameters, every combination of lists (1,4) and ranges (1-64*2, 10-30+10):"),
+    CLI_ROW_WORDS("attention", "el|mha|mha-beam|auto", attention, cli_attention_words,
+                  "variants (default auto)"),
     {CLI_OPT_INTS, "batch-size", "N,...|auto",
-     "sentences in flight (default 1); auto: the most that fit, up to --max-batch",
+     "sentences in flight (default 1); auto: as many as fit, up to --max-batch",
      FIELD(batch_size), 1, 1 << 20, auto_word},
-    INTS("num-beams", num_beams, 1, ELCL_MAX_BEAMS, "beams; 1 is greedy search (default 4)"),
-    INTS("num-beam-groups", num_beam_groups, 1, ELCL_MAX_BEAMS,
-         "groups of diverse beam search; 1: off (default 1)"),
-    INTS("source-length", source_length, 1, 1 << 20, "tokens of every source (default 64)"),
-    INTS("new-tokens", new_tokens, 1, 1 << 20,
-         "tokens of every output, none ends earlier (default 16)"),
-    INT("samples", samples, 1, 1 << 20, "sentences of a repetition (default: the batch)"),
-    INT("seed", seed, 0, INT32_MAX, "of weights and sources (default 0)"),
+    CLI_ROW_INT("max-batch", "N", max_batch, 1, 1 << 20,
+                "maximum of --batch-size auto (default 64)"),
+    CLI_ROW_INTS("num-beams", num_beams, 1, ELCL_MAX_BEAMS,
+                 "beams; 1 is greedy search (default 4)"),
+    CLI_ROW_INTS("num-beam-groups", num_beam_groups, 1, ELCL_MAX_BEAMS,
+                 "groups of diverse beam search; 1 is off (default 1)"),
+    CLI_ROW_INTS("source-length", source_length, 1, 1 << 20,
+                 "tokens of every source (default 64)"),
+    CLI_ROW_INTS("new-tokens", new_tokens, 1, 1 << 20,
+                 "tokens of every output; none ends earlier (default 16)"),
+    CLI_ROW_WORDS("weights", "f32|f16|bf16|int8", weights, cli_weight_words,
+                  "storage of weights on the device (default f32)"),
+    CLI_ROW_CHOICE("compute", "auto|f32|int8|bf16", compute, cli_compute_words,
+                   "arithmetic with int8 or bf16 weights (default: their own type if that is "
+                   "faster)"),
+    CLI_ROW_WORDS("state", "f32|f16|bf16", state, cli_state_words,
+                  "storage of encoder output and caches (default f32)"),
+    CLI_ROW_WORDS("gemm", "auto|clblast|native", gemm, cli_gemm_words,
+                  "matrix multiplication (default auto)"),
+    CLI_ROW_WORDS("kernels", "auto|cpu|gpu", kernels, cli_kernel_words,
+                  "CPU or GPU kernels (default: by the device's type)"),
 
-    GROUP("Presets:"),
-    TEXT("preset", "quick|paper", preset,
-         "quick: bart-base and gpt2, every variant, in two minutes on two cores; paper: the rows "
-         "of the paper's table, el against mha-beam; other options change what it says"),
-    {CLI_OPT_NUMBER, "scale", "X", "paper: source lengths and new tokens times X (default 1)",
-     FIELD(scale), 0.001, 1, NULL},
-    INT("max-batch", max_batch, 1, 1 << 20, "most sentences of --batch-size auto (default 64)"),
+    CLI_ROW_GROUP("Measurement:"),
+    CLI_ROW_INT("samples", "N", samples, 1, 1 << 20,
+                "sentences of a repetition (default: the batch size)"),
+    CLI_ROW_INT("warmup", "N", warmup, 0, 100, "repetitions that do not count (default 1)"),
+    CLI_ROW_INT("repetitions", "N", repetitions, 1, CLI_BENCH_MAX_REPETITIONS,
+                "repetitions that count; the result is their median and spread (default 3)"),
+    CLI_ROW_FLAG("no-profile", no_profile, "skip the extra repetition that times every kernel"),
+    CLI_ROW_TEXT("baseline", "FILE", baseline,
+                 "compare with the JSON of an earlier run; exit with 3 if a result is slower "
+                 "beyond noise"),
 
-    GROUP("How it is measured:"),
-    INT("warmup", warmup, 0, 100, "repetitions that do not count (default 1)"),
-    INT("repetitions", repetitions, 1, CLI_BENCH_MAX_REPETITIONS,
-        "repetitions that do: their median, and spread (default 3)"),
-    FLAG("no-profile", no_profile,
-         "leave out the further repetition in which every kernel is timed"),
-    TEXT("baseline", "FILE", baseline,
-         "json of an earlier run: exit with 3 when something is slower beyond noise"),
-
-    GROUP("Output:"),
+    CLI_ROW_GROUP("Output:"),
     CLI_OUTPUT_OPTION(FIELD(common)),
-    CLI_FORMAT_OPTION(FIELD(common), "md|csv|json|jsonl", format_words,
+    CLI_FORMAT_OPTION(FIELD(common), "md|csv|json|jsonl|sql", format_words,
                       "form of the results (default md)"),
     CLI_TRACE_OPTION(FIELD(common)),
-    TEXT("export", "DIR", export_directory,
-         "write the --synthetic model there, as config.json and model.safetensors, and run nothing"),
 
-    GROUP("Running:"),
-    TEXT("device", "INDEX|NAME|cpu|gpu", device,
-         "OpenCL device by number, part of its name, or type; see elcl devices "
-         "(default: a GPU before a CPU)"),
-    {CLI_OPT_BYTES, "memory-limit", "BYTES",
-     "device memory to stay below, as in 512M or 2G (powers of 1024)", FIELD(memory_limit_bytes), 0,
-     0, NULL},
-    FLAG("no-cache", no_cache, "build all kernels from source and store nothing"),
+    CLI_ROW_GROUP("Running:"),
+    CLI_ROW_DEVICE(device),
+    CLI_ROW_BYTES("memory-limit", memory_limit_bytes,
+                  "maximum device memory, such as 512M or 2G (powers of 1024)"),
+    CLI_ROW_NO_CACHE(no_cache),
     CLI_COMMON_OPTIONS(FIELD(common)),
 };
 /* clang-format on */
@@ -143,20 +135,22 @@ static int check(const struct cli_args *args, void *target, elcl_error *err)
 bool cli_bench_parse(struct cli_bench_options *options, int argc, char **argv, int *exit_code)
 {
     *options = (struct cli_bench_options){
-        .args =
-            {.verb = "bench",
-             .use = "MODEL|--synthetic NAME|--preset NAME",
-             .about =
-                 "Measures generation: every output has the same number of tokens, so that all\n"
-                 "devices do equal work, and a hash of the tokens shows that they did. Kernels\n"
-                 "are compared with ceilings of the device that the same run measures.\n",
-             .examples =
-                 "  elcl bench --synthetic bart-base --attention el,mha --batch-size 1-16*4\n"
-                 "  elcl bench --preset quick --format json --output mine.json\n",
-             .opts = options_table,
-             .n_opts = ELCL_COUNT(options_table),
-             .max_words = 1,
-             .check = check},
+        .args = {.verb = "bench",
+                 .use = "MODEL|--synthetic NAME|--preset NAME",
+                 .about =
+                     "Measures the speed and the memory of generation. Every output has the same\n"
+                     "number of tokens, so all devices do equal work; a hash of the tokens shows\n"
+                     "it. The command first measures the device's peak rates, and reports how\n"
+                     "close each kernel comes to them.\n",
+                 .examples =
+                     "  elcl bench --synthetic bart-base --attention el,mha --batch-size 1-16*4\n"
+                     "  elcl bench --preset quick --format json --output mine.json\n"
+                     "  elcl bench --preset quick --format sql | sqlite3 elcl.db\n",
+                 .opts = options_table,
+                 .n_opts = ELCL_COUNT(options_table),
+                 .max_words = 1,
+                 .check = check},
+        .common.format = CLI_FORMAT_MD,
         .max_batch = 64,
         .warmup = 1,
         .repetitions = 3,

@@ -1,4 +1,4 @@
-/* Running one configuration of elcl bench. */
+/* Runs one configuration of elcl bench. */
 #include "bench/bench.h"
 
 #include <math.h>
@@ -8,6 +8,7 @@
 
 #include "common/sys.h"
 #include "common/trace.h"
+#include "common/words.h"
 
 /* ---- statistics ---------------------------------------------------------------------------- */
 
@@ -17,21 +18,21 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Sorts. */
-static double median_of(double *values, size_t n)
+/* Sorts the values. */
+static double compute_median(double *values, size_t n)
 {
     qsort(values, n, sizeof(*values), by_value);
     return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
-/* The rest from n and values. */
+/* Computes the other fields from n and values. */
 static void finish_stat(struct cli_bench_stat *stat)
 {
     double sorted[CLI_BENCH_MAX_REPETITIONS];
     if (!stat->n)
         return;
     memcpy(sorted, stat->values, (size_t)stat->n * sizeof(*sorted));
-    stat->median = median_of(sorted, (size_t)stat->n);
+    stat->median = compute_median(sorted, (size_t)stat->n);
     stat->min = sorted[0];
     stat->max = sorted[stat->n - 1];
     stat->spread = stat->median > 0 ? (stat->max - stat->min) / 2 / stat->median : 0;
@@ -79,8 +80,8 @@ static int open_model(const struct cli_bench *bench, const struct cli_bench_conf
 
 /* ---- plan ---------------------------------------------------------------------------------- */
 
-/* Memory of the configuration, its variant, and its batch where that is to be found: known before
- * the model is opened, so that a failure can say it too. */
+/* Plans the memory, and resolves the variant and the batch. The model is not open yet, so a later
+ * failure has these values, too. */
 static int plan(const struct cli_bench *bench, struct cli_bench_result *r, int *vocabulary,
                 elcl_error *err)
 {
@@ -114,7 +115,7 @@ static int plan(const struct cli_bench *bench, struct cli_bench_result *r, int *
     p.max_alloc_bytes = d->max_alloc_bytes;
     p.machine = !bench->options->no_cache && elcl_stored_rates(d, &measured) ? &measured : NULL;
     p.batch_size = c->batch_size;
-    if (c->attention == ELCL_ATTN_AUTO && p.memory_limit_bytes) { /* for what fits */
+    if (c->attention == ELCL_ATTN_AUTO && p.memory_limit_bytes) { /* for the batch that fits */
         rc = elcl_plan_memory(blueprint, &p, &r->plan, err);
         p.attention = rc ? p.attention : r->plan.attention;
     }
@@ -154,12 +155,10 @@ static uint64_t mix(uint64_t hash, uint64_t value)
     return hash;
 }
 
-#define HASH_START UINT64_C(0xcbf29ce484222325)
-
 static void take_result(void *user, const elcl_result *result)
 {
     struct work *w = user;
-    uint64_t hash = HASH_START;
+    uint64_t hash = ELCL_HASH_INIT;
     if (result->n_hypotheses) {
         const elcl_hypothesis *h = &result->hypotheses[0];
         for (size_t i = 0; i < h->n_ids; i++)
@@ -169,21 +168,21 @@ static void take_result(void *user, const elcl_result *result)
     w->n_results++;
 }
 
-/* Tokens that depend on the seed, the sample and the place alone; the few lowest, which mean the
- * ends of texts and the like, are left out. */
-static void make_sources(struct work *w, int vocabulary)
+/* Computes tokens that depend only on the seed, the sample and the position. Skips the lowest few
+ * ids, which mark the ends of texts and the like. */
+static void fill_sources(struct work *w, int vocabulary)
 {
     const struct cli_bench_config *c = w->config;
     const uint64_t first = vocabulary > 8 ? 4 : 0, n = (uint64_t)vocabulary - first;
     for (int i = 0; i < c->samples; i++)
         for (int j = 0; j < c->source_length; j++) {
-            const uint64_t h = mix(mix(mix(HASH_START, c->seed), (uint64_t)i), (uint64_t)j);
+            const uint64_t h = mix(mix(mix(ELCL_HASH_INIT, c->seed), (uint64_t)i), (uint64_t)j);
             w->sources[(size_t)i * (size_t)c->source_length + (size_t)j] =
                 (int32_t)(first + (h ^ h >> 32) % n);
         }
 }
 
-/* Plain search without any rule: nothing ends before new_tokens. */
+/* Sets plain search without rules, so that no output ends before new_tokens. */
 static void set_options(const elcl_model *model, struct work *w)
 {
     elcl_gen_options *o = &w->options;
@@ -222,7 +221,7 @@ static int submit(struct work *w, elcl_error *err)
     return ELCL_OK;
 }
 
-/* Runs all samples; *seconds over all steps, each of them in step_ms. */
+/* Runs all samples: *seconds is the time of all steps, step_ms the time of each. */
 static int repeat(struct work *w, double *seconds, uint64_t *first_tokens, elcl_error *err)
 {
     elcl_engine_stats before, after;
@@ -261,15 +260,15 @@ static int check_work(const struct work *w, uint64_t output_tokens, elcl_error *
                      (unsigned long long)w->n_results, (unsigned long long)output_tokens);
 }
 
-static uint64_t hash_of(const struct work *w)
+static uint64_t hash_results(const struct work *w)
 {
-    uint64_t hash = HASH_START;
+    uint64_t hash = ELCL_HASH_INIT;
     for (int i = 0; i < w->config->samples; i++)
         hash = mix(hash, w->hashes[i]);
     return hash;
 }
 
-/* One repetition into the statistics of *r. */
+/* Runs one repetition and adds it to the statistics of *r if it counts. */
 static int measure_one(struct work *w, bool counts, struct cli_bench_result *r, elcl_error *err)
 {
     const struct cli_bench_config *c = &r->config;
@@ -282,9 +281,10 @@ static int measure_one(struct work *w, bool counts, struct cli_bench_result *r, 
         return rc;
     elcl_engine_get_stats(w->engine, &after);
     rc = check_work(w, after.output_tokens - before.output_tokens, err);
-    const uint64_t hash = hash_of(w);
+    const uint64_t hash = hash_results(w);
     if (!rc && r->hash && hash != r->hash)
-        rc = elcl_fail(err, ELCL_E_INTERNAL, "a repetition gave other tokens than the one before");
+        rc =
+            elcl_fail(err, ELCL_E_INTERNAL, "a repetition gave other tokens than the previous one");
     r->hash = hash;
     if (rc || !counts)
         return rc;
@@ -295,7 +295,7 @@ static int measure_one(struct work *w, bool counts, struct cli_bench_result *r, 
     put(&r->first_token_ms, first_ms);
     if (w->n_steps < 2)
         return ELCL_OK;
-    const double step_ms = median_of(w->step_ms + 1, w->n_steps - 1);
+    const double step_ms = compute_median(w->step_ms + 1, w->n_steps - 1);
     put(&r->step_ms, step_ms);
     if (first_ms > step_ms && first_tokens)
         put(&r->encoder_tokens_per_second, 1e3 * (double)first_tokens / (first_ms - step_ms));
@@ -334,11 +334,11 @@ static int measure_repetitions(elcl_model *model, struct work *w, struct cli_ben
     return ELCL_OK;
 }
 
-static void title_of(const struct cli_bench_config *c, char *title, size_t n)
+static void write_title(const struct cli_bench_config *c, char *title, size_t n)
 {
-    static const char *const words[] = {"auto", "el", "mha", "mha-beam"};
-    (void)snprintf(title, n, "%.60s %s B %d K %d S %d T %d", c->model, words[c->attention],
-                   c->batch_size, c->num_beams, c->source_length, c->new_tokens);
+    (void)snprintf(title, n, "%.60s %s B %d K %d S %d T %d", c->model,
+                   cli_attention_word((int)c->attention), c->batch_size, c->num_beams,
+                   c->source_length, c->new_tokens);
 }
 
 double cli_bench_mac_rate(const elcl_ceilings *c, const char *kernel)
@@ -390,8 +390,9 @@ static void take_limits(const elcl_ceilings *c, const elcl_engine_profile *p,
     r->step_fraction = phase_fraction(c, p, ELCL_PHASE_STEP);
 }
 
-/* All calls together took less than a hundredth of the repetition, and less than half of what the
- * ceilings allow: no caches and no waiting host explain that, only a driver that makes times up. */
+/* Returns whether all calls together took less than a hundredth of the repetition and less than
+ * half of their limit. Neither caches nor a waiting host explain that, only wrong times of the
+ * driver. */
 static bool implausible(const elcl_ceilings *c, const elcl_engine_profile *p, const struct work *w)
 {
     double wall = 0, events = 0, limit = 0;
@@ -404,7 +405,7 @@ static bool implausible(const elcl_ceilings *c, const elcl_engine_profile *p, co
     return events < wall / 100 && 2 * events < limit;
 }
 
-/* A further repetition with the kernels timed. */
+/* Runs an extra repetition that times the kernels. */
 static int profile(const struct cli_bench *bench, elcl_model *model, struct work *w,
                    struct cli_bench_result *r, struct elcl_str *trace, elcl_error *err)
 {
@@ -427,7 +428,7 @@ static int profile(const struct cli_bench *bench, elcl_model *model, struct work
     if (ceilings && !r->no_times)
         take_limits(&bench->ceilings, &p, r);
     if (trace) {
-        title_of(&r->config, title, sizeof(title));
+        write_title(&r->config, title, sizeof(title));
         cli_trace_add(trace, bench->n + 1, title, p.spans, p.n_spans);
     }
     elcl_engine_destroy(&w->engine);
@@ -449,7 +450,7 @@ static int run_all(const struct cli_bench *bench, elcl_model *model, int vocabul
     w.hashes = calloc(samples, sizeof(*w.hashes));
     int rc = w.sources && w.hashes ? ELCL_OK : elcl_fail_nomem(err);
     if (!rc) {
-        make_sources(&w, vocabulary);
+        fill_sources(&w, vocabulary);
         set_options(model, &w);
         rc = measure_repetitions(model, &w, r, err);
     }

@@ -1,4 +1,4 @@
-/* elcl bench: speed and memory over lists of parameters. */
+/* elcl bench: speed and memory for lists of parameters. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,8 +44,8 @@ static void close_bench(struct cli_bench *bench)
     elcl_device_list_destroy(&bench->devices);
 }
 
-static void tell(const struct cli_bench *bench, size_t i, size_t n,
-                 const struct cli_bench_config *c)
+static void print_progress(const struct cli_bench *bench, size_t i, size_t n,
+                           const struct cli_bench_config *c)
 {
     if (bench->options->common.quiet)
         return;
@@ -60,7 +60,7 @@ static void tell(const struct cli_bench *bench, size_t i, size_t n,
             c->new_tokens);
 }
 
-/* Runs all; *failed counts those that neither ran nor were out of memory. */
+/* Runs all; *failed counts failures other than a lack of memory. */
 static int run_all(struct cli_bench *bench, const struct cli_bench_configs *configs, size_t *failed,
                    elcl_error *err)
 {
@@ -76,7 +76,7 @@ static int run_all(struct cli_bench *bench, const struct cli_bench_configs *conf
             break;
         }
         bench->results = results;
-        tell(bench, i, configs->n, &configs->items[i]);
+        print_progress(bench, i, configs->n, &configs->items[i]);
         struct cli_bench_result *r = &bench->results[bench->n];
         rc = cli_bench_measure(bench, &configs->items[i], &model, r, trace, err);
         if (rc)
@@ -96,7 +96,7 @@ static int write_results(struct cli_bench *bench, elcl_error *err)
 {
     const struct cli_bench_options *o = bench->options;
     struct elcl_str out = {0};
-    int rc = cli_bench_format(bench, (enum cli_bench_output)o->common.format, &out, err);
+    int rc = cli_bench_format(bench, (enum cli_format)o->common.format, &out, err);
     if (!rc && out.n)
         rc = cli_sys_save(o->common.output, &out, err);
     if (!rc && o->common.trace)
@@ -105,7 +105,7 @@ static int write_results(struct cli_bench *bench, elcl_error *err)
     return rc;
 }
 
-/* What ran before a failure is written all the same. */
+/* Writes the results before a failure, too. */
 static int run_bench(const struct cli_bench_options *o, const struct cli_bench_configs *configs,
                      int argc, char **argv)
 {

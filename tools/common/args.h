@@ -73,6 +73,17 @@ struct cli_args {
     char renamed[128];           /* old spellings that were used, for a warning */
 };
 
+/* Forms of a result. */
+enum cli_format {
+    CLI_FORMAT_TEXT,
+    CLI_FORMAT_MD,
+    CLI_FORMAT_CSV,
+    CLI_FORMAT_JSON,
+    CLI_FORMAT_JSONL,
+    CLI_FORMAT_SQL,
+    CLI_FORMAT_HTML
+};
+
 /* The options that all verbs spell alike. A verb lists the rows that it supports. */
 struct cli_common_options {
     const char *output; /* NULL or "-": standard output; as cli_sys_save() takes it */
@@ -82,6 +93,30 @@ struct cli_common_options {
 };
 
 /* clang-format off */
+/* Rows of an options table. The file defines FIELD(name), the offset of a field in the target. */
+#define CLI_ROW_GROUP(help) {CLI_OPT_GROUP, NULL, NULL, help, 0, 0, 0, NULL}
+#define CLI_ROW_FLAG(name, field, help) {CLI_OPT_FLAG, name, NULL, help, FIELD(field), 0, 0, NULL}
+#define CLI_ROW_TEXT(name, value, field, help) \
+    {CLI_OPT_TEXT, name, value, help, FIELD(field), 0, 0, NULL}
+#define CLI_ROW_INT(name, value, field, min, max, help) \
+    {CLI_OPT_INT, name, value, help, FIELD(field), min, max, NULL}
+#define CLI_ROW_INTS(name, field, min, max, help) \
+    {CLI_OPT_INTS, name, "N,...", help, FIELD(field), min, max, NULL}
+#define CLI_ROW_BYTES(name, field, help) \
+    {CLI_OPT_BYTES, name, "BYTES", help, FIELD(field), 0, 0, NULL}
+#define CLI_ROW_CHOICE(name, value, field, words, help) \
+    {CLI_OPT_CHOICE, name, value, help, FIELD(field), 0, 0, words}
+#define CLI_ROW_WORDS(name, value, field, words, help) \
+    {CLI_OPT_WORDS, name, value, help, FIELD(field), 0, 0, words}
+#define CLI_ROW_DEVICE(field) \
+    CLI_ROW_TEXT("device", "INDEX|NAME|cpu|gpu", field, \
+                 "OpenCL device: its number in elcl devices, a part of its name, or its type " \
+                 "(default: a GPU before a CPU)")
+#define CLI_ROW_NO_CACHE(field) \
+    CLI_ROW_FLAG("no-cache", field, "build all kernels from source and store nothing")
+#define CLI_SYNTHETIC_NAMES \
+    "bart-large, bart-base, transformer-270m, marian-base, gpt2, gpt2-medium, t5-base"
+
 /* Entries of an options table whose target has struct cli_common_options `at` bytes from its
  * start. */
 #define CLI_OUTPUT_OPTION(at) \

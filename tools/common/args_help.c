@@ -49,6 +49,8 @@ static void add_option(struct elcl_str *out, const struct cli_opt *opt)
         elcl_str_printf(out, "\n%s\n", opt->help);
         return;
     }
+    if (!opt->help) /* an old spelling */
+        return;
     const size_t before = out->n;
     elcl_str_printf(out, "  %s--%s%s%s", short_name(opt), opt->name, opt->value ? " " : "",
                     opt->value ? opt->value : "");

@@ -280,3 +280,24 @@ int cli_sys_save(const char *path, const struct elcl_str *bytes, elcl_error *err
     cli_sys_abandon(&file, NULL);
     return rc;
 }
+
+int cli_sys_load(const char *path, size_t max_bytes, struct elcl_str *bytes, elcl_error *err)
+{
+    enum cli_read state = CLI_READ_DATA;
+    int fd = -1;
+    int rc = cli_sys_open(path, &fd, err);
+    while (!rc && state != CLI_READ_END) {
+        char block[65536];
+        size_t n = 0;
+        const char *why = "";
+        state = cli_sys_read(fd, -1, block, sizeof(block), &n, &why);
+        elcl_str_append(bytes, block, n);
+        if (state == CLI_READ_FAILED)
+            rc = elcl_fail(err, ELCL_E_IO, "%.200s: cannot read: %s", path, why);
+        else if (bytes->n > max_bytes)
+            rc = elcl_fail(err, ELCL_E_FORMAT, "%.200s: expected at most %zu bytes", path,
+                           max_bytes);
+    }
+    cli_sys_close(&fd);
+    return rc || !bytes->failed ? rc : elcl_fail_nomem(err);
+}

@@ -9,9 +9,6 @@
 #include "base/util.h"
 #include "elcl/elcl.h"
 
-/* What two measurements of the same may differ by, whatever their spread. */
-#define CLI_LEAST_NOISE 0.05
-
 enum cli_exit {
     CLI_EXIT_OK = 0,
     CLI_EXIT_FAILURE = 1,

@@ -1,4 +1,4 @@
-/* Charts as SVG. Colors come from classes, so that one drawing serves light, dark and print. */
+/* Draws charts as SVG. Colors come from classes, so one drawing serves light, dark and print. */
 #include "compare/chart.h"
 #include "compare/compare.h"
 
@@ -17,7 +17,7 @@ enum {
     MAX_TICKS = 16
 };
 
-/* One axis: values and where they lie in pixels. */
+/* One axis: values and their places in pixels. */
 struct axis {
     int log; /* base, 0: linear */
     double low, high;
@@ -71,7 +71,7 @@ void cli_series_add(struct cli_series *series, struct cli_point point)
 
 /* ---- text ---------------------------------------------------------------------------------- */
 
-/* Bytes of the UTF-8 character at s, 0 where there is none that XML allows. */
+/* Returns the bytes of the UTF-8 character at s, or 0 if XML does not allow it. */
 static size_t character(const unsigned char *s)
 {
     const size_t n = s[0] < 0x80       ? 1
@@ -130,14 +130,14 @@ static double place(const struct axis *a, double v)
     return a->from + t * (a->to - a->from);
 }
 
-/* 1, 2 or 5 times a power of ten, at least v. */
+/* Returns the smallest 1, 2 or 5 times a power of ten that is at least v. */
 static double nice(double v)
 {
     const double power = pow(10, floor(log10(v))), m = v / power;
     return power * (m <= 1 ? 1 : m <= 2 ? 2 : m <= 5 ? 5 : 10);
 }
 
-/* Linear axes start at 0, logarithmic ones end at powers of their base. */
+/* Sets range and ticks. Linear axes start at 0; logarithmic axes end at powers of their base. */
 static void fit(struct axis *a, double low, double high)
 {
     if (!(high > 0))
@@ -162,7 +162,7 @@ static void fit(struct axis *a, double low, double high)
         a->ticks[a->n_ticks++] = i * step;
 }
 
-#define FAR 20 /* on a linear axis a line at a twentieth of its height lies on the ground */
+#define FAR 20 /* a line at a twentieth of the height of a linear axis is not readable */
 
 static void fit_axes(const struct cli_chart *c, struct axis *x, struct axis *y)
 {
@@ -179,7 +179,7 @@ static void fit_axes(const struct cli_chart *c, struct axis *x, struct axis *y)
         y->log = 10;
     fit(x, low[0], high[0]);
     fit(y, low[1], high[1]);
-    if (c->x_log) { /* air on both sides: points do not sit on the edge */
+    if (c->x_log) { /* keeps points away from the edges */
         x->low /= 1.25;
         x->high *= 1.25;
     }
@@ -250,17 +250,17 @@ struct box {
     double left, top, right, bottom;
 };
 
-/* Where a note may stand beside its point. */
+/* The places of a note next to its point, in order of preference. */
 static const struct {
     const char *anchor;
-    double x, y;  /* of the text's base line from the point */
-    double begin; /* of the text from its x, in widths of it */
+    double x, y;  /* from the point to the text's baseline */
+    double begin; /* of the text from x, in widths of the text */
 } sides[] = {
     {"start", 9, 4, 0}, {"end", -9, 4, -1}, {"middle", 0, -9, -0.5}, {"middle", 0, 17, -0.5}};
 
 static struct box note_box(double x, double y, const char *note, size_t side)
 {
-    const double width = 6.4 * (double)strlen(note); /* of the small font, roughly */
+    const double width = 6.4 * (double)strlen(note); /* of the small font, approximately */
     const double left = x + sides[side].x + sides[side].begin * width, base = y + sides[side].y;
     return (struct box){left, base - 10, left + width, base + 2};
 }
@@ -274,7 +274,7 @@ static bool is_free(struct box b, const struct box *taken, int n)
     return free;
 }
 
-/* Notes beside their points, on the first side where they cover nothing of the series. */
+/* Draws notes next to their points, on the first side where they cover nothing of the series. */
 static void draw_notes(struct elcl_str *out, const struct cli_series *s, const struct axis *x,
                        const struct axis *y)
 {
@@ -293,7 +293,7 @@ static void draw_notes(struct elcl_str *out, const struct cli_series *s, const s
             continue;
         while (side < ELCL_COUNT(sides) && !is_free(note_box(at, up, note, side), taken, n))
             side++;
-        side %= ELCL_COUNT(sides); /* the first where none is free */
+        side %= ELCL_COUNT(sides); /* the first side if none is free */
         taken[n++] = note_box(at, up, note, side);
         (void)snprintf(attributes, sizeof(attributes), "class=\"small halo\" text-anchor=\"%s\"",
                        sides[side].anchor);
@@ -328,7 +328,7 @@ static void draw_series(struct elcl_str *out, const struct cli_series *s, const 
     draw_notes(out, s, x, y);
 }
 
-/* Two columns; the height that it takes. */
+/* Draws two columns and returns their height. */
 static int draw_legend(struct elcl_str *out, const struct cli_chart *c, int top)
 {
     for (int i = 0; i < c->n_series; i++) {

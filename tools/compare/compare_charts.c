@@ -1,4 +1,4 @@
-/* Which charts a comparison has, and what is in them. */
+/* The charts of a comparison and their content. */
 #include "compare/chart.h"
 #include "compare/compare.h"
 
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_PANELS 24 /* of a kind: settings that differ in more than variant and batch */
+#define MAX_PANELS 24 /* of one kind: one for each setting other than variant and batch */
 
 static const char *const variants[] = {"el", "mha", "mha-beam"};
 static const char *const variant_names[] = {"EL-attention", "multi-head attention, shared by beams",
@@ -19,7 +19,7 @@ struct panel {
     cli_chart_fn take;
     void *user;
     struct elcl_str svg;
-    int number; /* of this kind, from 1 */
+    int number; /* of its kind, from 1 */
 };
 
 /* "bart-base, 4 beams, 256 source tokens, 32 new tokens, f32 weights, f32 state" */
@@ -64,8 +64,8 @@ static int by_x(const void *a, const void *b)
     return (p->x > q->x) - (p->x < q->x);
 }
 
-/* The series is kept when it has points. */
-static void keep(struct panel *p, struct cli_series *s)
+/* Sorts the series, or removes it if it has no points. */
+static void finish_series(struct panel *p, struct cli_series *s)
 {
     if (!s)
         return;
@@ -86,11 +86,11 @@ static struct cli_series *start_series(struct panel *p, int file, int variant, c
     return s;
 }
 
-/* What a row gives a chart; false: nothing. */
+/* Computes the point of a row; false if the row has none. */
 typedef bool (*point_fn)(const struct cli_result_file *file, const struct cli_row *row,
                          struct cli_point *point);
 
-/* Series for each file and variant over the rows that agree with `like`. */
+/* Adds a series for each file and variant over the rows that agree with `like`. */
 static void add_variants(struct panel *p, const struct cli_row *like, point_fn get)
 {
     for (int i = 0; i < p->comparison->n_files; i++)
@@ -104,7 +104,7 @@ static void add_variants(struct panel *p, const struct cli_row *like, point_fn g
                     get(file, &file->rows[j], &point))
                     cli_series_add(s, point);
             }
-            keep(p, s);
+            finish_series(p, s);
         }
 }
 
@@ -112,9 +112,9 @@ static bool throughput(const struct cli_result_file *file, const struct cli_row 
                        struct cli_point *point)
 {
     (void)file;
-    point->y = row->samples.median;
-    point->low = row->samples.min;
-    point->high = row->samples.max;
+    point->y = row->rate.median;
+    point->low = row->rate.min;
+    point->high = row->rate.max;
     return point->y > 0;
 }
 
@@ -141,10 +141,10 @@ static void chart_throughput(struct panel *p, const struct cli_row *like)
     if (p->chart.n_series)
         finish(p, "throughput",
                "Each line is one way of computing attention on one device. A point is the median "
-               "of the repetitions, its whisker goes from the slowest to the fastest.");
+               "of the repetitions; its whisker runs from the slowest to the fastest.");
 }
 
-/* EL's rate over `other`'s at the same batch. */
+/* Adds the rate of EL-attention divided by that of `other` at the same batch. */
 static void add_ratios(struct panel *p, int file, const char *other, int color, const char *name,
                        const struct cli_row *like)
 {
@@ -155,17 +155,17 @@ static void add_ratios(struct panel *p, int file, const char *other, int color, 
         if (strcmp(wanted.attention, "el") != 0 || !cli_rows_agree(&wanted, like, false))
             continue;
         wanted.attention = other;
-        const struct cli_row *b = cli_result_file_find(r, &wanted);
-        if (!b || b->samples.median <= 0 || wanted.samples.median <= 0)
+        const struct cli_row *b = cli_row_find(r, &wanted);
+        if (!b || b->rate.median <= 0 || wanted.rate.median <= 0)
             continue;
-        const double y = wanted.samples.median / b->samples.median;
-        const double noise = wanted.samples.spread + b->samples.spread;
+        const double y = wanted.rate.median / b->rate.median;
+        const double noise = wanted.rate.spread + b->rate.spread;
         cli_series_add(s, (struct cli_point){.x = wanted.batch_size,
                                              .y = y,
                                              .low = y / (1 + noise),
                                              .high = y * (1 + noise)});
     }
-    keep(p, s);
+    finish_series(p, s);
 }
 
 static void chart_crossover(struct panel *p, const struct cli_row *like)
@@ -198,10 +198,10 @@ static void chart_memory(struct panel *p, const struct cli_row *like)
     if (p->chart.n_series)
         finish(p, "memory",
                "All buffers together: weights, states and workspace. Hollow points did not run, "
-               "because memory was short; theirs is the planned size.");
+               "because memory was short; they show the planned size.");
 }
 
-/* Each kernel once, from the result in which it took longest. */
+/* Adds each kernel once, from the result in which it took longest. */
 static void add_kernels(struct cli_series *s, const struct cli_result_file *file)
 {
     struct {
@@ -210,7 +210,7 @@ static void add_kernels(struct cli_series *s, const struct cli_result_file *file
     } seen[CLI_MAX_POINTS];
     for (int j = 0; j < file->n_rows; j++) {
         const cJSON *k;
-        cJSON_ArrayForEach(k, file->rows[j].kernels)
+        cJSON_ArrayForEach(k, file->rows[j].kernel_times)
         {
             const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(k, "name"));
             const double gbs = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(k, "gbs"));
@@ -240,8 +240,7 @@ static bool has_point(const struct cli_series *s, const char *note)
     return false;
 }
 
-/* A line that rises with memory up to `rate` and is flat from there to x = high; color 7 or less.
- */
+/* Adds a line that rises with memory up to `rate` and is then flat up to x = high. */
 static void add_roof(struct panel *p, int file, int color, const char *name, double gbs,
                      double rate, double low, double high)
 {
@@ -255,7 +254,7 @@ static void add_roof(struct panel *p, int file, int color, const char *name, dou
     cli_series_add(roof, (struct cli_point){.x = fmax(high, 2 * ridge), .y = rate});
 }
 
-/* Roofs over the kernels `s`: of f32, and of narrower types where a kernel multiplies them. */
+/* Adds the roof of f32 over the kernels `s`, and those of int8 and bf16 if a kernel has them. */
 static void add_roofs(struct panel *p, int file, const struct cli_series *s)
 {
     const struct cli_result_file *r = &p->comparison->files[file];
@@ -279,7 +278,7 @@ static void add_roofs(struct panel *p, int file, const struct cli_series *s)
         if (roofs[i].rate > 0 && (!roofs[i].kernel || has_point(s, roofs[i].kernel)))
             add_roof(p, file, roofs[i].color, roofs[i].name, gbs, roofs[i].rate, low, high);
     (void)snprintf(note, sizeof(p->chart.notes[0]),
-                   "Ceilings: %.4g GB/s of memory, %.4g GFLOP/s of f32 multiply-adds.", gbs,
+                   "Peak rates: %.4g GB/s of memory, %.4g GFLOP/s of f32 multiply-adds.", gbs,
                    r->mac_gflops);
     p->chart.n_notes++;
 }
@@ -287,7 +286,7 @@ static void add_roofs(struct panel *p, int file, const struct cli_series *s)
 static void chart_roofline(struct panel *p, int file)
 {
     const struct cli_result_file *r = &p->comparison->files[file];
-    restart(p, "How near each kernel comes to what the device can do",
+    restart(p, "How close each kernel comes to the peak rates of the device",
             "arithmetic intensity, FLOP per byte moved", "speed, GFLOP/s");
     (void)snprintf(p->chart.subtitle, sizeof(p->chart.subtitle),
                    "%.60s, driver %.24s, %.10s", /* "OpenCL 3.0" */
@@ -298,13 +297,13 @@ static void chart_roofline(struct panel *p, int file)
         return;
     s->line = false;
     add_kernels(s, r);
-    keep(p, s);
+    finish_series(p, s);
     if (!p->chart.n_series)
         return;
     add_roofs(p, file, s);
     finish(p, "roofline",
-           "A ceiling rises with the speed of memory and ends at the speed of arithmetic, both "
-           "measured in the same run. A kernel under the rising part waits for memory, one under "
+           "The roof rises with the speed of memory and ends at the speed of arithmetic, both "
+           "measured in the same run. A kernel below the rising part waits for memory, one below "
            "the flat part for arithmetic; one above it works from caches.");
 }
 
@@ -317,20 +316,17 @@ void cli_compare_charts(const struct cli_comparison *c, cli_chart_fn take, void 
     if (!p.chart.series)
         p.svg.failed = true;
     for (size_t k = 0; k < ELCL_COUNT(kinds) && !p.svg.failed; k++) {
-        int n = 0;
+        struct cli_row_cursor at = {0};
+        const struct cli_row *row;
         p.number = 0;
-        for (int i = 0; i < c->n_files; i++)
-            for (int j = 0; j < c->files[i].n_rows && n < MAX_PANELS; j++)
-                if (cli_row_is_first(c, i, j, false)) {
-                    kinds[k](&p, &c->files[i].rows[j]);
-                    n++;
-                }
+        for (int n = 0; n < MAX_PANELS && (row = cli_row_next(c, false, &at)); n++)
+            kinds[k](&p, row);
     }
     p.number = 0;
     for (int i = 0; i < c->n_files && !p.svg.failed; i++)
         chart_roofline(&p, i);
     if (p.svg.failed)
-        take(user, NULL, NULL, &p.svg); /* memory is short: the taker's bytes fail with it */
+        take(user, NULL, NULL, &p.svg); /* memory is short: passes the failure on */
     elcl_str_finish(&p.svg);
     free(p.chart.series);
 }

@@ -1,4 +1,4 @@
-/* The comparison as one page that needs nothing else: table, charts, what was run. */
+/* The comparison as one self-contained page: runs, table and charts. */
 #include "compare/compare.h"
 
 #include <stdio.h>
@@ -45,7 +45,7 @@ static void add_cell(struct elcl_str *out, const char *text)
 
 static void add_files(struct elcl_str *out, const struct cli_comparison *c)
 {
-    elcl_str_text(out, "<h2>What was compared</h2>\n<div class=scroll><table><thead><tr><th>run"
+    elcl_str_text(out, "<h2>Runs</h2>\n<div class=scroll><table><thead><tr><th>run"
                        "</th><th>device</th><th>driver</th><th>OpenCL</th><th>elcl</th><th>date"
                        "</th><th>file and command</th></tr></thead><tbody>\n");
     for (int i = 0; i < c->n_files; i++) {
@@ -79,20 +79,21 @@ void cli_compare_html(struct elcl_str *out, const struct cli_comparison *c)
                        "<title>elcl: speed of text generation compared</title>\n<style>");
     elcl_str_text(out, page_style);
     elcl_str_text(out, cli_chart_style());
-    elcl_str_text(out, "</style>\n</head>\n<body>\n<h1>Speed of text generation compared</h1>\n"
-                       "<p>Each run made a model generate texts of a fixed length, so that every "
-                       "device did the same work. <b>EL-attention</b> keeps one copy of the "
-                       "encoded text where ordinary <b>multi-head attention</b> keeps keys and "
-                       "values for every layer, and often for every beam.</p>\n");
+    elcl_str_text(
+        out, "</style>\n</head>\n<body>\n<h1>Speed of text generation compared</h1>\n<p>In each "
+             "run a model generates texts of a fixed length, so every device does the same "
+             "work. <b>EL-attention</b> keeps one copy of the encoded text; ordinary "
+             "<b>multi-head attention</b> keeps keys and values for every layer, and often "
+             "for every beam.</p>\n");
     add_files(out, c);
-    elcl_str_text(out, "<h2>Results</h2>\n<p class=dim>Median of the repetitions, with half the "
-                       "range between the slowest and the fastest as \xc2\xb1; <i>once</i>: "
-                       "one run, whose noise is not known. ");
+    elcl_str_text(
+        out, "<h2>Results</h2>\n<p class=dim>Median of the repetitions, with half the range "
+             "from the slowest to the fastest as \xc2\xb1; <i>once</i>: one repetition, so the "
+             "noise is not known. ");
     if (c->n_files > 1)
-        elcl_str_text(out,
-                      "A ratio is called <i>same</i> when it is within the noise of both "
-                      "runs or 5 %, and <i>other tokens</i> when the devices generated different "
-                      "texts, so that the work may differ.");
+        elcl_str_text(out, "A ratio is <i>same</i> if it is within the noise of both runs or 5 %, "
+                           "and <i>other tokens</i> if the devices generated different texts, so "
+                           "that the work can differ.");
     elcl_str_text(out, "</p>\n");
     cli_compare_html_table(out, c);
     elcl_str_text(out, "<h2>Charts</h2>\n");

@@ -4,23 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/cells.h"
+
 static const char *const explanation =
-    "x is samples per second over those of A: + faster, - slower, = no difference beyond the "
-    "spread of both runs and 5 %, ! other tokens came out, so the work may differ.";
+    "x is the ratio of samples per second to A: + faster, - slower, = no difference beyond the "
+    "spread of both runs and 5 %, ! other tokens, so the work can differ.";
 
-/* Calls `each` for every different piece of work, in order. */
-typedef void (*row_fn)(struct elcl_str *out, const struct cli_comparison *c,
-                       const struct cli_row *row);
-
-static void each_row(struct elcl_str *out, const struct cli_comparison *c, row_fn each)
-{
-    for (int i = 0; i < c->n_files; i++)
-        for (int j = 0; j < c->files[i].n_rows; j++)
-            if (cli_row_is_first(c, i, j, true))
-                each(out, c, &c->files[i].rows[j]);
-}
-
-/* Decimals that show two digits of a ratio, of small ones too. */
+/* Returns the decimals that show two digits of any ratio. */
 static int ratio_digits(double ratio)
 {
     int digits = 2;
@@ -31,6 +21,7 @@ static int ratio_digits(double ratio)
 
 /* ---- Markdown ------------------------------------------------------------------------------ */
 
+/* Appends text with Markdown escaped. */
 static void add_cell(struct elcl_str *out, const char *text)
 {
     for (; *text; text++) {
@@ -41,24 +32,23 @@ static void add_cell(struct elcl_str *out, const char *text)
     }
 }
 
-/* "40.1 +-2%", "out of memory", "-" */
+/* Writes "40.1 ±2%", "out of memory" or "-". */
 static void describe(const struct cli_row *row, char *text, size_t room)
 {
     if (!row)
         (void)snprintf(text, room, "-");
-    else if (row->samples.median <= 0)
+    else if (row->rate.median <= 0)
         (void)snprintf(text, room, "%.40s", *row->status ? row->status : "-");
-    else if (row->samples.once)
-        (void)snprintf(text, room, "%.4g, once", row->samples.median);
+    else if (row->rate.once)
+        (void)snprintf(text, room, "%.4g, once", row->rate.median);
     else
-        (void)snprintf(text, room, "%.4g \xc2\xb1%.0f%%", row->samples.median,
-                       100 * row->samples.spread);
+        (void)snprintf(text, room, "%.4g \xc2\xb1%.0f%%", row->rate.median, 100 * row->rate.spread);
 }
 
 static void add_markdown_row(struct elcl_str *out, const struct cli_comparison *c,
                              const struct cli_row *row)
 {
-    const struct cli_row *base = cli_result_file_find(&c->files[0], row);
+    const struct cli_row *base = cli_row_find(&c->files[0], row);
     elcl_str_text(out, "| ");
     add_cell(out, row->model);
     elcl_str_text(out, " | ");
@@ -70,7 +60,7 @@ static void add_markdown_row(struct elcl_str *out, const struct cli_comparison *
     elcl_str_printf(out, " | %d | %d | %d | %d |", row->batch_size, row->num_beams,
                     row->source_length, row->new_tokens);
     for (int i = 0; i < c->n_files; i++) {
-        const struct cli_row *r = cli_result_file_find(&c->files[i], row);
+        const struct cli_row *r = cli_row_find(&c->files[i], row);
         char text[64];
         double ratio;
         const char mark = cli_row_mark(r, base, &ratio);
@@ -88,6 +78,8 @@ static void add_markdown_row(struct elcl_str *out, const struct cli_comparison *
 
 void cli_compare_markdown(struct elcl_str *out, const struct cli_comparison *c)
 {
+    struct cli_row_cursor at = {0};
+    const struct cli_row *row;
     for (int i = 0; i < c->n_files; i++) {
         const struct cli_result_file *r = &c->files[i];
         elcl_str_printf(out, "- %c: ", r->letter);
@@ -112,142 +104,118 @@ void cli_compare_markdown(struct elcl_str *out, const struct cli_comparison *c)
     for (int i = 0; i < c->n_files; i++)
         elcl_str_text(out, i ? "--:|--:|" : "--:|");
     elcl_str_text(out, "\n");
-    each_row(out, c, add_markdown_row);
+    while ((row = cli_row_next(c, true, &at)))
+        add_markdown_row(out, c, row);
     if (c->n_files > 1)
         elcl_str_printf(out, "\n%s\n", explanation);
 }
 
-/* ---- CSV ----------------------------------------------------------------------------------- */
+/* ---- CSV and JSON -------------------------------------------------------------------------- */
 
-static void add_quoted(struct elcl_str *out, const char *text)
+static void add_work(struct cli_cells *cells, const struct cli_row *row)
 {
-    elcl_str_text(out, "\"");
-    for (; *text; text++)
-        elcl_str_append(out, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
-    elcl_str_text(out, "\"");
+    cli_add_text(cells, "model", row->model);
+    cli_add_text(cells, "attention", row->attention);
+    cli_add_text(cells, "weights", row->weights);
+    cli_add_text(cells, "state", row->state);
+    cli_add_whole(cells, "batch_size", row->batch_size);
+    cli_add_whole(cells, "num_beams", row->num_beams);
+    cli_add_whole(cells, "num_beam_groups", row->num_beam_groups);
+    cli_add_whole(cells, "source_length", row->source_length);
+    cli_add_whole(cells, "new_tokens", row->new_tokens);
 }
 
-static void add_field(struct elcl_str *out, double value)
+static void add_result(struct cli_cells *cells, const struct cli_row *row,
+                       const struct cli_row *base)
 {
-    elcl_str_text(out, ",");
-    if (value > 0)
-        elcl_str_printf(out, "%.15g", value);
-}
-
-static void add_csv_row(struct elcl_str *out, const struct cli_comparison *c,
-                        const struct cli_row *row)
-{
-    const struct cli_row *base = cli_result_file_find(&c->files[0], row);
-    for (int i = 0; i < c->n_files; i++) {
-        const struct cli_row *r = cli_result_file_find(&c->files[i], row);
-        double ratio;
-        const char mark = cli_row_mark(r, base, &ratio);
-        if (!r)
-            continue;
-        elcl_str_printf(out, "%c,", c->files[i].letter);
-        const char *const texts[] = {c->files[i].path, c->files[i].device, c->files[i].driver,
-                                     r->model,         r->attention,       r->weights,
-                                     r->state,         r->status};
-        for (size_t t = 0; t < ELCL_COUNT(texts); t++) {
-            add_quoted(out, texts[t]);
-            elcl_str_text(out, ",");
-        }
-        elcl_str_printf(out, "%d,%d,%d,%d,%d", r->batch_size, r->num_beams, r->num_beam_groups,
-                        r->source_length, r->new_tokens);
-        add_field(out, r->samples.median);
-        add_field(out, r->samples.spread);
-        add_field(out, r->step_ms.median);
-        add_field(out, r->first_ms.median);
-        add_field(out, r->planned_bytes);
-        add_field(out, r->peak_bytes);
-        add_field(out, ratio);
-        elcl_str_printf(out, ",%.1s\n", mark == ' ' ? "" : &mark);
-    }
+    static const char *const marks[] = {"+", "-", "=", "!", ""};
+    double ratio;
+    const char mark = cli_row_mark(row, base, &ratio);
+    size_t m = 0;
+    while (*marks[m] && *marks[m] != mark)
+        m++;
+    cli_add_text(cells, "status", row->status);
+    cli_add_known(cells, "samples_per_second", row->rate.median);
+    cli_add_known(cells, "spread", row->rate.spread);
+    cli_add_known(cells, "step_ms", row->step_ms.median);
+    cli_add_known(cells, "first_token_ms", row->first_ms.median);
+    cli_add_known(cells, "planned_bytes", row->planned_bytes);
+    cli_add_known(cells, "peak_bytes", row->peak_bytes);
+    cli_add_known(cells, "ratio", ratio);
+    cli_add_text(cells, "mark", marks[m]);
 }
 
 void cli_compare_csv(struct elcl_str *out, const struct cli_comparison *c)
 {
-    elcl_str_text(out, "run,file,device,driver,model,attention,weights,state,status,batch_size,"
-                       "num_beams,num_beam_groups,source_length,new_tokens,samples_per_second,"
-                       "spread,step_ms,first_token_ms,planned_bytes,peak_bytes,ratio,mark\n");
-    each_row(out, c, add_csv_row);
+    struct cli_row_cursor at = {0};
+    const struct cli_row *row;
+    bool head = true;
+    while ((row = cli_row_next(c, true, &at)))
+        for (int i = 0; i < c->n_files; i++) {
+            const struct cli_result_file *file = &c->files[i];
+            const struct cli_row *r = cli_row_find(file, row);
+            const char letter[2] = {file->letter, '\0'};
+            struct cli_cells cells = {.n = 0};
+            if (!r)
+                continue;
+            cli_add_text(&cells, "run", letter);
+            cli_add_text(&cells, "file", file->path);
+            cli_add_text(&cells, "device", file->device);
+            cli_add_text(&cells, "driver", file->driver);
+            add_work(&cells, row);
+            add_result(&cells, r, cli_row_find(&c->files[0], row));
+            cli_cells_csv(out, &cells, head);
+            head = false;
+        }
 }
 
-/* ---- JSON ---------------------------------------------------------------------------------- */
-
-static void add_json_text(struct elcl_str *out, const char *key, const char *text)
+static bool add_json_file(cJSON *list, const struct cli_result_file *file)
 {
-    cJSON *item = cJSON_CreateString(text);
-    char *quoted = item ? cJSON_PrintUnformatted(item) : NULL;
-    if (quoted)
-        elcl_str_printf(out, "\"%s\": %s, ", key, quoted);
-    else
-        out->failed = true;
-    cJSON_free(quoted);
-    cJSON_Delete(item);
+    const char letter[2] = {file->letter, '\0'};
+    struct cli_cells cells = {.n = 0};
+    cli_add_text(&cells, "run", letter);
+    cli_add_text(&cells, "file", file->path);
+    cli_add_text(&cells, "device", file->device);
+    cli_add_text(&cells, "platform", file->platform);
+    cli_add_text(&cells, "driver", file->driver);
+    cli_add_text(&cells, "version", file->version);
+    cli_add_text(&cells, "elcl", file->elcl);
+    cli_add_text(&cells, "commit", file->commit);
+    return cli_cells_object(list, NULL, &cells);
 }
 
-static void add_json_number(struct elcl_str *out, const char *key, double value)
+static bool add_json_row(cJSON *list, const struct cli_comparison *c, const struct cli_row *row)
 {
-    if (value > 0)
-        elcl_str_printf(out, "\"%s\": %.15g, ", key, value);
-    else
-        elcl_str_printf(out, "\"%s\": null, ", key);
-}
-
-static void add_json_row(struct elcl_str *out, const struct cli_comparison *c,
-                         const struct cli_row *row)
-{
-    const struct cli_row *base = cli_result_file_find(&c->files[0], row);
-    elcl_str_text(out, out->data[out->n - 1] == '[' ? "\n  {" : ",\n  {");
-    add_json_text(out, "model", row->model);
-    add_json_text(out, "attention", row->attention);
-    add_json_text(out, "weights", row->weights);
-    add_json_text(out, "state", row->state);
-    elcl_str_printf(out,
-                    "\"batch_size\": %d, \"num_beams\": %d, \"num_beam_groups\": %d, "
-                    "\"source_length\": %d, \"new_tokens\": %d, \"runs\": {",
-                    row->batch_size, row->num_beams, row->num_beam_groups, row->source_length,
-                    row->new_tokens);
-    bool any = false;
-    for (int i = 0; i < c->n_files; i++) {
-        const struct cli_row *r = cli_result_file_find(&c->files[i], row);
-        double ratio;
-        const char mark = cli_row_mark(r, base, &ratio);
+    struct cli_cells work = {.n = 0};
+    add_work(&work, row);
+    cJSON *runs = cJSON_AddObjectToObject(cli_cells_object(list, NULL, &work), "runs");
+    bool ok = runs != NULL;
+    for (int i = 0; ok && i < c->n_files; i++) {
+        const struct cli_row *r = cli_row_find(&c->files[i], row);
+        const char letter[2] = {c->files[i].letter, '\0'};
+        struct cli_cells cells = {.n = 0};
         if (!r)
             continue;
-        elcl_str_printf(out, "%s\n    \"%c\": {", any ? "," : "", c->files[i].letter);
-        any = true;
-        add_json_text(out, "status", r->status);
-        add_json_number(out, "samples_per_second", r->samples.median);
-        add_json_number(out, "spread", r->samples.spread);
-        add_json_number(out, "step_ms", r->step_ms.median);
-        add_json_number(out, "first_token_ms", r->first_ms.median);
-        add_json_number(out, "planned_bytes", r->planned_bytes);
-        add_json_number(out, "peak_bytes", r->peak_bytes);
-        add_json_number(out, "ratio", ratio);
-        elcl_str_printf(out, "\"mark\": \"%.1s\"}", mark == ' ' ? "" : &mark);
+        add_result(&cells, r, cli_row_find(&c->files[0], row));
+        ok = cli_cells_object(runs, letter, &cells);
     }
-    elcl_str_text(out, "}}");
+    return ok;
 }
 
 void cli_compare_json(struct elcl_str *out, const struct cli_comparison *c)
 {
-    elcl_str_text(out, "{\"schema\": \"elcl-compare-1\", \"runs\": [");
-    for (int i = 0; i < c->n_files; i++) {
-        elcl_str_text(out, i ? ",\n  {" : "\n  {");
-        add_json_text(out, "file", c->files[i].path);
-        add_json_text(out, "device", c->files[i].device);
-        add_json_text(out, "platform", c->files[i].platform);
-        add_json_text(out, "driver", c->files[i].driver);
-        add_json_text(out, "version", c->files[i].version);
-        add_json_text(out, "elcl", c->files[i].elcl);
-        add_json_text(out, "commit", c->files[i].commit);
-        elcl_str_printf(out, "\"run\": \"%c\"}", c->files[i].letter);
-    }
-    elcl_str_text(out, "],\n \"results\": [");
-    each_row(out, c, add_json_row);
-    elcl_str_text(out, "]}\n");
+    struct cli_row_cursor at = {0};
+    const struct cli_row *row;
+    elcl_error err = {0};
+    cJSON *root = cJSON_CreateObject();
+    bool ok = cJSON_AddStringToObject(root, "schema", "elcl-compare-1");
+    cJSON *runs = cJSON_AddArrayToObject(root, "runs");
+    cJSON *results = cJSON_AddArrayToObject(root, "results");
+    for (int i = 0; ok && i < c->n_files; i++)
+        ok = add_json_file(runs, &c->files[i]);
+    while (ok && (row = cli_row_next(c, true, &at)))
+        ok = add_json_row(results, c, row);
+    out->failed = cli_json_write(out, root, ok, false, &err) != ELCL_OK;
 }
 
 /* ---- HTML ---------------------------------------------------------------------------------- */
@@ -256,7 +224,7 @@ static void add_html_row(struct elcl_str *out, const struct cli_comparison *c,
                          const struct cli_row *row)
 {
     static const char *const words[] = {"faster", "slower", "same", "other tokens"};
-    const struct cli_row *base = cli_result_file_find(&c->files[0], row);
+    const struct cli_row *base = cli_row_find(&c->files[0], row);
     const char *const texts[] = {row->model,   "</td><td>", row->attention, "</td><td>",
                                  row->weights, "/",         row->state};
     elcl_str_text(out, "<tr><td>");
@@ -272,7 +240,7 @@ static void add_html_row(struct elcl_str *out, const struct cli_comparison *c,
                     "<td class=n>%d</td>",
                     row->batch_size, row->num_beams, row->source_length, row->new_tokens);
     for (int i = 0; i < c->n_files; i++) {
-        const struct cli_row *r = cli_result_file_find(&c->files[i], row);
+        const struct cli_row *r = cli_row_find(&c->files[i], row);
         char text[64];
         double ratio;
         const char mark = cli_row_mark(r, base, &ratio);
@@ -293,6 +261,8 @@ static void add_html_row(struct elcl_str *out, const struct cli_comparison *c,
 
 void cli_compare_html_table(struct elcl_str *out, const struct cli_comparison *c)
 {
+    struct cli_row_cursor at = {0};
+    const struct cli_row *row;
     elcl_str_text(
         out, "<div class=scroll><table class=results><thead><tr><th>model</th><th>attention</th>"
              "<th>weights/state</th><th class=n>batch</th><th class=n>beams"
@@ -303,6 +273,7 @@ void cli_compare_html_table(struct elcl_str *out, const struct cli_comparison *c
             elcl_str_printf(out, "<th class=n>%c against A</th>", c->files[i].letter);
     }
     elcl_str_text(out, "</tr></thead><tbody>\n");
-    each_row(out, c, add_html_row);
+    while ((row = cli_row_next(c, true, &at)))
+        add_html_row(out, c, row);
     elcl_str_text(out, "</tbody></table></div>\n");
 }

@@ -1,4 +1,4 @@
-/* Results of elcl bench as a table and as csv. */
+/* Results of elcl bench as Markdown tables. */
 #include "bench/bench.h"
 
 #include <inttypes.h>
@@ -18,9 +18,7 @@ void cli_bench_hash_text(uint64_t hash, char text[17])
     (void)snprintf(text, 17, "%016" PRIx64, hash);
 }
 
-/* ---- markdown ------------------------------------------------------------------------------ */
-
-/* A number with about three digits. */
+/* Appends a number with about three digits. */
 static void put_number(struct elcl_str *out, double value)
 {
     elcl_str_printf(out, value >= 100 ? " %.0f |" : value >= 10 ? " %.1f |" : " %.2f |", value);
@@ -82,7 +80,7 @@ static void put_row(struct elcl_str *out, size_t number, const struct cli_bench_
     elcl_str_printf(out, " %s |\n", r->status == CLI_BENCH_OK ? hash : "-");
 }
 
-/* The kernels that take a hundredth of the time or more. */
+/* Appends the kernels that take at least a hundredth of the time. */
 static void put_kernels(struct elcl_str *out, const struct cli_bench *bench, size_t number,
                         const struct cli_bench_result *r)
 {
@@ -109,9 +107,9 @@ static void put_kernels(struct elcl_str *out, const struct cli_bench *bench, siz
 
 const char *cli_bench_no_times(const struct cli_bench_result *result)
 {
-    return result->no_times ? "kernel times and fractions are left out: by the driver's events all "
-                              "kernels together took less than 1 % of the time that passed, and "
-                              "beat the measured ceilings"
+    return result->no_times ? "kernel times and fractions are omitted: by the driver's events, all "
+                              "kernels together take less than 1 % of the elapsed time and beat "
+                              "the measured peak rates"
                             : NULL;
 }
 
@@ -123,17 +121,18 @@ static bool has_kernels(const struct cli_bench *bench)
     return false;
 }
 
-static void format_md(const struct cli_bench *bench, struct elcl_str *out)
+void cli_bench_format_md(const struct cli_bench *bench, struct elcl_str *out)
 {
     const elcl_ceilings *c = &bench->ceilings;
     elcl_str_printf(out, "%s, %s, driver %s; elcl %s %s; %s\n\n", bench->device->name,
                     bench->device->platform, bench->device->driver, elcl_version(), ELCL_COMMIT,
                     bench->date);
-    elcl_str_printf(out,
-                    "ceilings: copy %.1f GB/s, read %.1f GB/s, f32 multiply-add %.1f GFLOP/s, int8 "
-                    "%.1f GOP/s, bf16 %.1f GFLOP/s, launch %.1f us, launch and wait %.1f us\n\n",
-                    c->copy_gbs, c->read_gbs, c->mac_f32_gflops, c->mac_int8_gops,
-                    c->mac_bf16_gflops, c->launch_us, c->wait_us);
+    elcl_str_printf(
+        out,
+        "peak rates: copy %.1f GB/s, read %.1f GB/s, f32 multiply-add %.1f GFLOP/s, int8 "
+        "%.1f GOP/s, bf16 %.1f GFLOP/s, launch %.1f us, launch and wait %.1f us\n\n",
+        c->copy_gbs, c->read_gbs, c->mac_f32_gflops, c->mac_int8_gops, c->mac_bf16_gflops,
+        c->launch_us, c->wait_us);
     elcl_str_text(
         out,
         "| # | model | attention | weights | state | batch | beams | source | new | samples/s "
@@ -154,104 +153,4 @@ static void format_md(const struct cli_bench *bench, struct elcl_str *out)
     for (size_t i = 0; i < bench->n; i++)
         if (bench->results[i].status != CLI_BENCH_OK)
             elcl_str_printf(out, "\n%zu: %s\n", i + 1, bench->results[i].error);
-}
-
-/* ---- csv ----------------------------------------------------------------------------------- */
-
-static void csv_text(struct elcl_str *out, const char *text)
-{
-    cli_csv_field(out, text);
-    elcl_str_text(out, ",");
-}
-
-static void csv_stat(struct elcl_str *out, const struct cli_bench_stat *s)
-{
-    if (s->n)
-        elcl_str_printf(out, "%.17g", s->median);
-    elcl_str_text(out, ",");
-}
-
-static void csv_fraction(struct elcl_str *out, double fraction)
-{
-    if (fraction > 0)
-        elcl_str_printf(out, "%.17g", fraction);
-    elcl_str_text(out, ",");
-}
-
-static void csv_bytes(struct elcl_str *out, uint64_t bytes)
-{
-    elcl_str_printf(out, "%" PRIu64 ",", bytes);
-}
-
-static void csv_row(struct elcl_str *out, const struct cli_bench *bench,
-                    const struct cli_bench_result *r)
-{
-    const struct cli_bench_config *c = &r->config;
-    char hash[17];
-    cli_bench_hash_text(r->hash, hash);
-    csv_text(out, bench->device->name);
-    csv_text(out, bench->device->driver);
-    csv_text(out, elcl_version());
-    csv_text(out, ELCL_COMMIT);
-    csv_text(out, bench->date);
-    csv_text(out, c->model);
-    csv_text(out, c->label ? c->label : "");
-    csv_text(out, cli_attention_word((int)c->attention));
-    csv_text(out, cli_gemm_word((int)c->gemm));
-    csv_text(out, cli_kernels_word((int)c->kernels));
-    csv_text(out, cli_storage_word((int)c->weights));
-    csv_text(out, cli_storage_word((int)c->state));
-    elcl_str_printf(out, "%d,%d,%d,%d,%d,%d,%d,%d,", c->batch_size, c->samples, c->num_beams,
-                    c->num_beam_groups, c->source_length, c->new_tokens, c->warmup, c->repetitions);
-    csv_text(out, cli_bench_status_word(r->status));
-    csv_stat(out, &r->samples_per_second);
-    if (r->samples_per_second.n)
-        elcl_str_printf(out, "%.17g", r->samples_per_second.spread);
-    elcl_str_text(out, ",");
-    csv_stat(out, &r->output_tokens_per_second);
-    csv_stat(out, &r->encoder_tokens_per_second);
-    csv_stat(out, &r->first_token_ms);
-    csv_stat(out, &r->step_ms);
-    csv_fraction(out, r->encode_fraction);
-    csv_fraction(out, r->step_fraction);
-    csv_bytes(out, r->plan.total_bytes);
-    csv_bytes(out, r->peak_bytes);
-    csv_bytes(out, r->plan.weight_bytes);
-    csv_bytes(out, r->plan.source_state_bytes);
-    csv_bytes(out, r->plan.self_state_bytes);
-    csv_bytes(out, r->plan.workspace_bytes);
-    csv_text(out, r->status == CLI_BENCH_OK ? hash : "");
-    cli_csv_field(out, r->error);
-    elcl_str_text(out, "\n");
-}
-
-static void format_csv(const struct cli_bench *bench, struct elcl_str *out)
-{
-    elcl_str_text(out,
-                  "device,driver,elcl,commit,date,model,label,attention,gemm,kernels,weights,state,"
-                  "batch_size,samples,num_beams,num_beam_groups,source_length,new_tokens,warmup,"
-                  "repetitions,status,samples_per_second,samples_per_second_spread,"
-                  "output_tokens_per_second,encoder_tokens_per_second,first_token_ms,step_ms,"
-                  "encode_fraction,step_fraction,"
-                  "planned_bytes,peak_bytes,weight_bytes,source_state_bytes,self_state_bytes,"
-                  "workspace_bytes,ids_hash,error\n");
-    for (size_t i = 0; i < bench->n; i++)
-        csv_row(out, bench, &bench->results[i]);
-}
-
-int cli_bench_format(const struct cli_bench *bench, enum cli_bench_output output,
-                     struct elcl_str *out, elcl_error *err)
-{
-    switch (output) {
-    case CLI_BENCH_JSON:
-    case CLI_BENCH_JSONL:
-        return cli_bench_format_json(bench, output == CLI_BENCH_JSONL, out, err);
-    case CLI_BENCH_CSV:
-        format_csv(bench, out);
-        break;
-    case CLI_BENCH_MD:
-        format_md(bench, out);
-        break;
-    }
-    return out->failed ? elcl_fail_nomem(err) : ELCL_OK;
 }
