@@ -1,5 +1,6 @@
 #include "device/quirks.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,4 +51,18 @@ struct elcl_quirks elcl_quirks_find(const elcl_device_desc *desc)
         all.options = q->options ? q->options : all.options;
     }
     return all;
+}
+
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+
+void elcl_quirks_begin_turn(const struct elcl_quirks *quirks)
+{
+    if (quirks->queues_take_turns)
+        pthread_mutex_lock(&turn);
+}
+
+void elcl_quirks_end_turn(const struct elcl_quirks *quirks)
+{
+    if (quirks->queues_take_turns)
+        pthread_mutex_unlock(&turn);
 }

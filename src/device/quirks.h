@@ -17,6 +17,11 @@ struct elcl_quirks {
     const char *options;    /* of every program; NULL: none */
 };
 
+/* Around work on a device that ends with a wait for it. Where queues take turns, one thread of the
+ * process at a time is between these calls. */
+void elcl_quirks_begin_turn(const struct elcl_quirks *quirks);
+void elcl_quirks_end_turn(const struct elcl_quirks *quirks);
+
 /* Reads name, platform and driver of the description. */
 struct elcl_quirks elcl_quirks_find(const elcl_device_desc *desc);
 

@@ -45,7 +45,6 @@ struct elcl_pool {
     uint64_t next_id;
     size_t pending;             /* the caller's thread counts */
     struct item_list submitted; /* likewise: shared from the next step on */
-    pthread_mutex_t pocl_turn;  /* see run_portion() */
     pthread_mutex_t mutex;      /* of all that follows */
     pthread_cond_t work, news;
     struct item_list waiting;
@@ -176,15 +175,10 @@ static void take_portion(struct worker *worker, struct item_list *portion)
         list_append(portion, list_take(&pool->waiting));
 }
 
-/* PoCL 3.1 aborts now and then when several queues run at the same time (an assertion on its cache
- * of loaded kernels), so that its workers take turns. A step keeps all its cores busy anyway. */
 static int run_portion(struct worker *worker, struct item_list *portion, size_t *pending,
                        elcl_error *err)
 {
-    const bool pocl = worker->engine->model->device->quirks.queues_take_turns;
     int rc = ELCL_OK;
-    if (pocl)
-        pthread_mutex_lock(&worker->pool->pocl_turn);
     for (struct item *item; !rc && (item = portion->first);) {
         elcl_request request = item->request;
         request.user = item;
@@ -194,8 +188,6 @@ static int run_portion(struct worker *worker, struct item_list *portion, size_t 
     }
     if (!rc)
         rc = elcl_engine_step(worker->engine, pending, err);
-    if (pocl)
-        pthread_mutex_unlock(&worker->pool->pocl_turn);
     if (!rc && worker->failure.code)
         rc = elcl_fail(err, worker->failure.code, "%s", worker->failure.msg);
     list_finish(portion);
@@ -266,7 +258,6 @@ int elcl_pool_create(elcl_model *const *models, int n, const elcl_engine_params 
     struct elcl_pool *p = elcl_calloc(1, sizeof(*p) + (size_t)n * sizeof(struct worker));
     if (!p)
         return elcl_fail_nomem(err);
-    pthread_mutex_init(&p->pocl_turn, NULL);
     pthread_mutex_init(&p->mutex, NULL);
     pthread_cond_init(&p->work, NULL);
     pthread_cond_init(&p->news, NULL);
@@ -326,7 +317,6 @@ void elcl_pool_destroy(elcl_pool **pool)
     pthread_cond_destroy(&p->news);
     pthread_cond_destroy(&p->work);
     pthread_mutex_destroy(&p->mutex);
-    pthread_mutex_destroy(&p->pocl_turn);
     elcl_free(p);
     *pool = NULL;
 }

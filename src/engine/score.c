@@ -286,6 +286,7 @@ static int pass(struct elcl_scorer *s, elcl_error *err)
     int rc = ELCL_OK;
     if (!s->step.n_scored)
         return rc;
+    elcl_quirks_begin_turn(&s->model->device->quirks);
     if (!s->model->arch.decoder_only)
         ELCL_TRY(elcl_encoder_run(&s->state, &s->encode, err));
     ELCL_TRY(elcl_decoder_score(&s->state, &s->step, err));
@@ -296,6 +297,7 @@ static int pass(struct elcl_scorer *s, elcl_error *err)
     s->stats.rows += (uint64_t)s->step.n_rows;
     s->stats.steps++;
 fail:
+    elcl_quirks_end_turn(&s->model->device->quirks);
     return rc;
 }
 

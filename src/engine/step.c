@@ -117,11 +117,12 @@ static int advance(struct elcl_engine *e, elcl_error *err)
     return ELCL_OK;
 }
 
-static int step(struct elcl_engine *e, elcl_error *err)
+/* Encodes new sentences, decodes one token of all, and reads the candidates. */
+static int run_on_device(struct elcl_engine *e, elcl_error *err)
 {
     struct elcl_state *state = &e->state;
     int rc;
-    elcl_batch_step_records(e);
+    elcl_quirks_begin_turn(&e->model->device->quirks);
     ELCL_TRY(elcl_decoder_begin(state, &e->step, err));
     ELCL_TRY(encode_new(e, err));
     ELCL_TRY(elcl_decoder_step(state, &e->step, err));
@@ -129,6 +130,16 @@ static int step(struct elcl_engine *e, elcl_error *err)
         state->ops, &state->buffers[ELCL_B_CANDIDATES], e->candidates,
         (size_t)e->step.n_rows * (size_t)e->step.width * sizeof(*e->candidates), err));
     elcl_ops_store_program(state->ops);
+fail:
+    elcl_quirks_end_turn(&e->model->device->quirks);
+    return rc;
+}
+
+static int step(struct elcl_engine *e, elcl_error *err)
+{
+    int rc;
+    elcl_batch_step_records(e);
+    ELCL_TRY(run_on_device(e, err));
     e->stats.steps++;
     e->stats.rows += (uint64_t)e->step.n_rows;
     ELCL_TRY(advance(e, err));

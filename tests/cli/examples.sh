@@ -1,0 +1,71 @@
+#!/bin/sh
+# usage: examples.sh ELCL BUILD
+# The programs of examples/ in the build folder BUILD: their output, order and errors. Then each is
+# compiled by the command in its first comment.
+here=$(cd "$(dirname "$0")" && pwd) || exit 1
+. "$here/lib.sh"
+elcl=$1
+build=$2
+examples=$here/../../examples
+models=$here/../../models
+
+# as_command EXAMPLE: its last run printed what the command's did, which leaves out the blank that
+# some tokenizers put before a text.
+as_command() {
+    exits "$1" 0
+    sed 's/^ //' "$tmp/out" >"$tmp/got"
+    check "$1: as the command" cmp -s "$tmp/got" "$tmp/want"
+}
+
+# Words that need several batches, and an empty line.
+cut -f 1 "$models/g2p-en/test.tsv" | head -n 300 >"$tmp/in"
+echo >>"$tmp/in"
+run_in "$elcl" generate --quiet "$models/g2p-en"
+cp "$tmp/out" "$tmp/want"
+run_in "$build/examples/translate" "$models/g2p-en"
+as_command translate
+
+run "$elcl" generate --quiet "$models/kjv-gpt2" --do-sample --top-k 40 --seed 1 \
+    --max-new-tokens 64 'In the beginning'
+cp "$tmp/out" "$tmp/want"
+run "$build/examples/stream" "$models/kjv-gpt2" 'In the beginning'
+as_command stream
+
+run "$elcl" generate --quiet "$models/g2p-en" hello world attention
+cp "$tmp/out" "$tmp/want"
+run "$build/examples/threads" "$models/g2p-en" hello world attention
+as_command threads
+
+head -n 100 "$models/kjv-gpt2/heldout.txt" >"$tmp/in"
+run_in "$build/examples/score" "$models/kjv-gpt2"
+prints 'score: as transformers' "$(awk '{printf "%d tokens, perplexity %.3f", $1, exp($2 / $1)}' \
+    "$here/../golden/kjv/perplexity.txt")"
+run_in "$build/examples/score" "$models/g2p-en"
+exits 'score: a model with an encoder' 1
+check 'score: says so' grep -q 'not decoder-only' "$tmp/err"
+
+for example in score stream threads translate; do
+    run "$build/examples/$example"
+    exits "$example: usage" 2
+    run "$build/examples/$example" /no/such/model text
+    [ $code -eq 2 ] && run "$build/examples/$example" /no/such/model
+    exits "$example: no model" 1
+    check "$example: says so" grep -q '/no/such/model' "$tmp/err"
+done
+
+# The command in the first comment compiles without warnings. Linking is left to meson, which knows
+# the sanitizers of a build.
+PKG_CONFIG_PATH=$build/meson-uninstalled
+export PKG_CONFIG_PATH
+cd "$examples" || exit 1
+for example in *.c; do
+    command=$(sed -n 's/^ \*     cc /cc /p' "$example")
+    if ! command -v cc >/dev/null || ! command -v pkg-config >/dev/null; then
+        skip "$example: no cc or no pkg-config here"
+        continue
+    fi
+    run sh -ec "$command -std=c17 -Wall -Wextra -Wpedantic -Werror -fsyntax-only"
+    exits "$command" 0
+    check "$command: no warning" [ ! -s "$tmp/err" ]
+done
+end
