@@ -1,133 +1,89 @@
-/* The fixture of the cases: memory, buffers, random inputs, comparison, the report. */
-#include "selftest/selftest.h"
+#include "selftest/fixture.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/os.h"
 #include "base/rng.h"
 #include "base/util.h"
 
 #define GUARD_BYTES 64
 
-/* ---- cases --------------------------------------------------------------------------------- */
+/* ---- cases and runs ------------------------------------------------------------------------ */
 
-static double seconds_since(uint64_t ns)
+void elcl_fixture_begin(struct elcl_fixture *fx, const char *name)
 {
-    return (double)(elcl_clock_ns() - ns) * 1e-9;
-}
-
-static void report(struct elcl_fixture *fx)
-{
-    elcl_selftest_case *c = &fx->result;
-    int *count = c->verdict == ELCL_SELFTEST_PASS   ? &fx->summary.passed
-                 : c->verdict == ELCL_SELFTEST_FAIL ? &fx->summary.failed
-                                                    : &fx->summary.skipped;
-    ++*count;
-    if (fx->params->on_case)
-        fx->params->on_case(fx->params->user, c);
-}
-
-static void start(struct elcl_fixture *fx, const char *operation, const char *shape)
-{
-    fx->result = (elcl_selftest_case){.device = &fx->device->desc,
-                                      .operation = operation,
-                                      .shape = shape,
-                                      .kernels = fx->device->kernels,
-                                      .weights = fx->result.weights,
-                                      .state = fx->result.state,
-                                      .reason = ""};
-    fx->err = (elcl_error){0};
-    fx->failed = false;
-    fx->reason[0] = '\0';
-    fx->case_ns = elcl_clock_ns();
-    fx->stream++;
+    fx->stream = elcl_hash(ELCL_HASH_INIT, name, strlen(name));
     fx->counter = 0;
-}
-
-void elcl_fixture_skip(struct elcl_fixture *fx, const char *operation, const char *shape,
-                       const char *reason)
-{
-    start(fx, operation, shape);
-    fx->result.verdict = ELCL_SELFTEST_SKIP;
-    fx->result.reason = reason;
-    report(fx);
-}
-
-bool elcl_fixture_begin(struct elcl_fixture *fx, const char *operation, const char *fmt, ...)
-{
-    va_list args;
-    va_start(args, fmt);
-    (void)vsnprintf(fx->shape, sizeof(fx->shape), fmt, args);
-    va_end(args);
-    const double budget = fx->params->budget_seconds;
-    if (!fx->fatal && (budget <= 0 || seconds_since(fx->begun_ns) < budget)) {
-        start(fx, operation, fx->shape);
-        return true;
-    }
-    elcl_fixture_skip(fx, operation, fx->shape,
-                      fx->fatal ? "host memory is short" : "the time budget is spent");
-    return false;
+    fx->error = fx->tolerance = fx->ratio = 0;
 }
 
 bool elcl_fixture_ok(const struct elcl_fixture *fx)
 {
-    return !fx->failed && !fx->err.code;
+    return !fx->err.code;
 }
 
-bool elcl_fixture_try(struct elcl_fixture *fx, int rc)
+bool elcl_fixture_try(struct elcl_fixture *fx, int status)
 {
-    if (rc && !fx->err.code)
-        elcl_fail(&fx->err, rc, "the operation failed without saying why");
-    return !rc;
+    if (status && !fx->err.code)
+        elcl_fail(&fx->err, status, "the call failed without a reason");
+    if (status)
+        fx->on_failure(fx->user, status, fx->err.msg);
+    return !status;
 }
 
-static void fail_case(struct elcl_fixture *fx, const char *fmt, ...) ELCL_PRINTF(2, 3);
-static void fail_case(struct elcl_fixture *fx, const char *fmt, ...)
+static void fail_nomem(struct elcl_fixture *fx)
 {
-    if (fx->failed)
-        return;
+    if (elcl_fixture_ok(fx))
+        (void)elcl_fixture_try(fx, elcl_fail_nomem(&fx->err));
+}
+
+bool elcl_fixture_check(struct elcl_fixture *fx, bool ok, const char *fmt, ...)
+{
+    char reason[512];
+    if (ok)
+        return true;
     va_list args;
     va_start(args, fmt);
-    (void)vsnprintf(fx->reason, sizeof(fx->reason), fmt, args);
+    (void)vsnprintf(reason, sizeof(reason), fmt, args);
     va_end(args);
-    fx->failed = true;
+    fx->on_failure(fx->user, ELCL_OK, reason);
+    return false;
 }
 
-static void check_guard(struct elcl_fixture *fx, const struct elcl_buffer *buffer, size_t used)
+static void check_buffer(struct elcl_fixture *fx, const struct elcl_fixture_buffer *b, int index)
 {
-    unsigned char guard[GUARD_BYTES];
-    if (used == buffer->bytes ||
-        !elcl_fixture_try(fx, elcl_buffer_read(buffer, used, guard, GUARD_BYTES, &fx->err)))
+    const size_t bytes = b->buffer.bytes;
+    if (!b->input && b->used == bytes)
         return;
-    for (size_t i = 0; i < GUARD_BYTES; i++)
-        if (guard[i] != 0xff)
-            fail_case(fx, "written %zu bytes beyond the end of an output of %zu", i, used);
+    unsigned char *content = elcl_calloc(bytes, 1);
+    if (!content)
+        fail_nomem(fx);
+    else if (elcl_fixture_try(fx, elcl_buffer_read(&b->buffer, 0, content, bytes, &fx->err))) {
+        size_t i = b->used;
+        while (i < bytes && content[i] == 0xff)
+            i++;
+        elcl_fixture_check(fx, i == bytes, "buffer %d: written %zu bytes beyond its end (%zu)",
+                           index, i - b->used, b->used);
+        elcl_fixture_check(fx, !b->input || elcl_hash(ELCL_HASH_INIT, content, b->used) == b->hash,
+                           "buffer %d: an input has changed", index);
+    }
+    elcl_free(content);
 }
 
-void elcl_fixture_end(struct elcl_fixture *fx)
+void elcl_fixture_finish(struct elcl_fixture *fx)
 {
-    elcl_selftest_case *c = &fx->result;
-    if (!fx->err.code)
-        (void)elcl_fixture_try(fx, elcl_ops_finish(fx->ops, &fx->err));
+    (void)ELCL_FIXTURE_TRY(fx, elcl_ops_finish(fx->ops, &fx->err));
     for (int i = 0; i < fx->n_buffers; i++) {
         if (elcl_fixture_ok(fx))
-            check_guard(fx, &fx->buffers[i].buffer, fx->buffers[i].used);
+            check_buffer(fx, &fx->buffers[i], i);
         elcl_buffer_destroy(&fx->buffers[i].buffer);
     }
-    fx->n_buffers = 0;
     while (fx->n_memory > 0)
         elcl_free(fx->memory[--fx->n_memory]);
-    c->seconds = seconds_since(fx->case_ns);
-    c->verdict = elcl_fixture_ok(fx) ? ELCL_SELFTEST_PASS : ELCL_SELFTEST_FAIL;
-    if (fx->err.code == ELCL_E_NOMEM)
-        fx->fatal = true;
-    if (fx->err.code == ELCL_E_NOMEM || fx->err.code == ELCL_E_DEVICE_NOMEM)
-        c->verdict = ELCL_SELFTEST_SKIP; /* a shortage is no wrong kernel */
-    c->reason = fx->err.code ? fx->err.msg : fx->reason;
-    report(fx);
+    fx->n_buffers = 0;
+    fx->err = (elcl_error){0};
 }
 
 /* ---- memory and buffers -------------------------------------------------------------------- */
@@ -138,49 +94,82 @@ void *elcl_fixture_memory(struct elcl_fixture *fx, size_t n, size_t size)
     if (memory)
         fx->memory[fx->n_memory++] = memory;
     else
-        elcl_fail_nomem(&fx->err);
+        fail_nomem(fx);
     return memory;
 }
 
-/* A buffer of `used` bytes and, for outputs, a guard; never NULL. */
+double *elcl_fixture_doubles(struct elcl_fixture *fx, size_t n)
+{
+    return elcl_fixture_memory(fx, n, sizeof(double));
+}
+
+int32_t *elcl_fixture_ints(struct elcl_fixture *fx, size_t n)
+{
+    return elcl_fixture_memory(fx, n, sizeof(int32_t));
+}
+
+double *elcl_fixture_unwritten(struct elcl_fixture *fx, size_t n)
+{
+    double *values = elcl_fixture_doubles(fx, n);
+    for (size_t i = 0; values && i < n; i++)
+        values[i] = NAN;
+    return values;
+}
+
+/* An entry for a buffer; NULL after a failure. */
+static struct elcl_fixture_buffer *new_buffer(struct elcl_fixture *fx)
+{
+    if (!elcl_fixture_ok(fx))
+        return NULL;
+    if (fx->n_buffers == (int)ELCL_COUNT(fx->buffers)) {
+        (void)elcl_fixture_try(fx,
+                               elcl_fail(&fx->err, ELCL_E_INTERNAL, "a run has too many buffers"));
+        return NULL;
+    }
+    struct elcl_fixture_buffer *b = &fx->buffers[fx->n_buffers++];
+    *b = (struct elcl_fixture_buffer){0};
+    return b;
+}
+
+/* Oclgrind is a hundred times slower and sees stray reads itself: inputs have no guard there. */
 static const struct elcl_buffer *make_buffer(struct elcl_fixture *fx, const void *data, size_t used,
-                                             size_t guard)
+                                             bool input)
 {
     static const struct elcl_buffer none = {0};
-    if (!elcl_fixture_ok(fx))
+    const bool guarded = !input || !used || strcmp(fx->device->desc.platform, "Oclgrind") != 0;
+    const size_t bytes = used + (guarded ? GUARD_BYTES : 0);
+    struct elcl_fixture_buffer *b = new_buffer(fx);
+    unsigned char *content = b ? elcl_fixture_memory(fx, bytes, 1) : NULL;
+    if (!content)
         return &none;
-    if (fx->n_buffers == (int)ELCL_COUNT(fx->buffers) || !used) {
-        elcl_fail(&fx->err, ELCL_E_INTERNAL, "a case of the self-test has a wrong buffer");
-        return &none;
-    }
-    struct elcl_buffer *b = &fx->buffers[fx->n_buffers].buffer;
-    unsigned char *content = elcl_calloc(used + guard, 1);
-    if (!content) {
-        elcl_fail_nomem(&fx->err);
-        return &none;
-    }
-    memset(content, 0xff, used + guard);
-    if (data)
+    memset(content, 0xff, bytes);
+    if (data && used)
         memcpy(content, data, used);
-    if (elcl_fixture_try(fx,
-                         elcl_buffer_create(fx->device, "self-test", used + guard, b, &fx->err))) {
-        fx->buffers[fx->n_buffers++].used = used;
-        (void)elcl_fixture_try(fx, elcl_buffer_write(b, 0, content, used + guard, &fx->err));
-    }
+    b->used = used;
+    b->input = input;
+    b->hash = elcl_hash(ELCL_HASH_INIT, content, used);
+    if (elcl_fixture_try(fx, elcl_buffer_create(fx->device, "test", bytes, &b->buffer, &fx->err)))
+        (void)elcl_fixture_try(fx, elcl_buffer_write(&b->buffer, 0, content, bytes, &fx->err));
     elcl_free(content);
-    return elcl_fixture_ok(fx) ? b : &none;
+    fx->n_memory--;
+    return &b->buffer;
 }
 
 const struct elcl_buffer *elcl_fixture_input(struct elcl_fixture *fx, const void *data,
                                              size_t bytes)
 {
-    return make_buffer(fx, data, bytes, 0);
+    return make_buffer(fx, data, bytes, true);
+}
+
+const struct elcl_buffer *elcl_fixture_upload(struct elcl_fixture *fx, const float *data, size_t n)
+{
+    return make_buffer(fx, data, n * sizeof(*data), true);
 }
 
 const struct elcl_buffer *elcl_fixture_output(struct elcl_fixture *fx, const void *data,
                                               size_t bytes)
 {
-    return make_buffer(fx, data, bytes, GUARD_BYTES);
+    return make_buffer(fx, data, bytes, false);
 }
 
 const struct elcl_buffer *elcl_fixture_stored(struct elcl_fixture *fx, enum elcl_storage storage,
@@ -192,89 +181,121 @@ const struct elcl_buffer *elcl_fixture_stored(struct elcl_fixture *fx, enum elcl
     return elcl_fixture_input(fx, bits, n * elcl_ref_bytes(storage));
 }
 
-void elcl_fixture_matrix(struct elcl_fixture *fx, int batch, int n, int k, float *values,
-                         struct elcl_matrix *matrix)
+const struct elcl_matrix *elcl_fixture_matrix(struct elcl_fixture *fx, int batch, int n, int k,
+                                              float *values)
 {
-    *matrix = (struct elcl_matrix){0};
-    if (!elcl_fixture_ok(fx) || fx->n_buffers == (int)ELCL_COUNT(fx->buffers))
-        return;
+    struct elcl_matrix *matrix = elcl_fixture_memory(fx, 1, sizeof(*matrix));
+    struct elcl_fixture_buffer *b = new_buffer(fx);
     const struct elcl_matrix_source source = {.data = values,
                                               .dtype = ELCL_F32,
                                               .n = n,
                                               .n_stride = (size_t)k,
                                               .k_stride = 1,
                                               .batch_stride = (size_t)n * k};
-    if (!elcl_fixture_try(
-            fx, elcl_matrix_create(fx->ops, "self-test", batch, k, &source, 1, matrix, &fx->err)))
-        return;
-    fx->buffers[fx->n_buffers].buffer = matrix->buffer;
-    fx->buffers[fx->n_buffers++].used = matrix->buffer.bytes;
+    if (!b || !elcl_fixture_try(
+                  fx, elcl_matrix_create(fx->ops, "test", batch, k, &source, 1, matrix, &fx->err)))
+        return matrix;
+    b->buffer = matrix->buffer;
+    b->used = matrix->buffer.bytes;
     elcl_ref_round_rows(fx->ops->weights, values, (size_t)batch * n, (size_t)k);
-}
-
-void *elcl_fixture_read(struct elcl_fixture *fx, const struct elcl_buffer *buffer)
-{
-    size_t used = 0;
-    for (int i = 0; i < fx->n_buffers; i++)
-        if (fx->buffers[i].buffer.mem == buffer->mem)
-            used = fx->buffers[i].used;
-    void *data = elcl_fixture_memory(fx, used, 1);
-    if (!elcl_fixture_ok(fx) || !elcl_fixture_try(fx, elcl_ops_finish(fx->ops, &fx->err)) ||
-        !elcl_fixture_try(fx, elcl_buffer_read(buffer, 0, data, used, &fx->err)))
-        return NULL;
-    return data;
+    return matrix;
 }
 
 const struct elcl_buffer *elcl_fixture_records(struct elcl_fixture *fx, size_t at, int rows,
                                                const int32_t *const fields[ELCL_ROW_INTS])
 {
     const size_t n = at + (size_t)rows * ELCL_ROW_INTS;
-    int32_t *step = elcl_fixture_memory(fx, n, sizeof(*step));
-    if (!elcl_fixture_ok(fx))
-        return elcl_fixture_input(fx, step, 0);
-    memset(step, 0xff, n * sizeof(*step));
-    for (int row = 0; row < rows; row++)
-        for (int f = 0; f < ELCL_ROW_INTS; f++)
-            if (fields[f])
-                step[at + (size_t)row * ELCL_ROW_INTS + f] = fields[f][row];
+    int32_t *step = elcl_fixture_ints(fx, n);
+    for (size_t i = 0; elcl_fixture_ok(fx) && i < n; i++) {
+        const int32_t *field = i < at ? NULL : fields[(i - at) % ELCL_ROW_INTS];
+        step[i] = field ? field[(i - at) / ELCL_ROW_INTS] : -1;
+    }
     return elcl_fixture_input(fx, step, n * sizeof(*step));
+}
+
+void *elcl_fixture_read(struct elcl_fixture *fx, const struct elcl_buffer *buffer)
+{
+    size_t used = buffer->bytes;
+    for (int i = 0; i < fx->n_buffers; i++)
+        if (fx->buffers[i].buffer.mem == buffer->mem)
+            used = fx->buffers[i].used;
+    void *data = elcl_fixture_memory(fx, used, 1);
+    const bool read =
+        ELCL_FIXTURE_TRY(fx, elcl_ops_finish(fx->ops, &fx->err)) &&
+        (!used || elcl_fixture_try(fx, elcl_buffer_read(buffer, 0, data, used, &fx->err)));
+    return read ? data : NULL;
 }
 
 /* ---- random inputs ------------------------------------------------------------------------- */
 
-static void next_block(struct elcl_fixture *fx, uint32_t out[4])
+/* Four numbers in (0, 1). */
+static void next_block(struct elcl_fixture *fx, double out[4])
 {
-    const uint32_t counter[4] = {fx->counter++, fx->stream, 0, 0};
-    const uint32_t key[2] = {(uint32_t)fx->params->seed, (uint32_t)(fx->params->seed >> 32)};
-    elcl_philox(counter, key, out);
+    const uint32_t counter[4] = {fx->counter++, (uint32_t)fx->stream, (uint32_t)(fx->stream >> 32)};
+    const uint32_t key[2] = {(uint32_t)fx->seed, (uint32_t)(fx->seed >> 32)};
+    uint32_t words[4];
+    elcl_philox(counter, key, words);
+    for (int i = 0; i < 4; i++)
+        out[i] = ((double)words[i] + 0.5) * 0x1p-32;
 }
 
 int elcl_fixture_int(struct elcl_fixture *fx, int low, int high)
 {
-    uint32_t words[4];
-    next_block(fx, words);
-    return low + (int)(words[0] % ((uint32_t)(high - low) + 1));
+    double block[4];
+    next_block(fx, block);
+    return low + (int)(block[0] * ((double)high - low + 1));
 }
 
-float *elcl_fixture_floats(struct elcl_fixture *fx, enum elcl_storage storage, size_t n,
-                           double scale)
+float elcl_fixture_one_of(struct elcl_fixture *fx, const float *values, size_t n)
+{
+    return values[elcl_fixture_int(fx, 0, (int)n - 1)];
+}
+
+/* Box and Muller. */
+static void next_normals(struct elcl_fixture *fx, double out[4])
+{
+    double block[4];
+    next_block(fx, block);
+    for (int i = 0; i < 4; i += 2) {
+        const double radius = sqrt(-2 * log(block[i])), angle = 6.283185307179586 * block[i + 1];
+        out[i] = radius * cos(angle);
+        out[i + 1] = radius * sin(angle);
+    }
+}
+
+double elcl_fixture_normal(struct elcl_fixture *fx)
+{
+    double block[4];
+    next_normals(fx, block);
+    return block[0];
+}
+
+float *elcl_fixture_normals(struct elcl_fixture *fx, enum elcl_storage storage, size_t n,
+                            double scale)
 {
     float *values = elcl_fixture_memory(fx, n, sizeof(*values));
-    if (!values)
-        return NULL;
-    for (size_t i = 0; i < n; i += 4) {
-        uint32_t words[4];
-        next_block(fx, words);
-        for (size_t j = i; j < n && j < i + 4; j++) /* uniform over +- sqrt 3 */
-            values[j] = (float)(scale * 1.7320508 * ((double)words[j - i] * 0x1p-31 - 1));
+    double block[4];
+    for (size_t i = 0; values && i < n; i++) {
+        if (i % 4 == 0)
+            next_normals(fx, block);
+        values[i] = (float)(scale * block[i % 4]);
     }
-    elcl_ref_round(storage, values, n);
+    if (values)
+        elcl_ref_round(storage, values, n);
+    return values;
+}
+
+int32_t *elcl_fixture_random_ints(struct elcl_fixture *fx, size_t n, int low, int high)
+{
+    int32_t *values = elcl_fixture_ints(fx, n);
+    for (size_t i = 0; values && i < n; i++)
+        values[i] = elcl_fixture_int(fx, low, high);
     return values;
 }
 
 int32_t *elcl_fixture_permutation(struct elcl_fixture *fx, int n)
 {
-    int32_t *p = elcl_fixture_memory(fx, (size_t)n, sizeof(*p));
+    int32_t *p = elcl_fixture_ints(fx, (size_t)n);
     for (int i = 0; p && i < n; i++) {
         const int j = elcl_fixture_int(fx, 0, i);
         p[i] = p[j];
@@ -285,37 +306,57 @@ int32_t *elcl_fixture_permutation(struct elcl_fixture *fx, int n)
 
 /* ---- comparison ---------------------------------------------------------------------------- */
 
+bool elcl_fixture_near(struct elcl_fixture *fx, const char *what, size_t index, double got,
+                       double want, double bound)
+{
+    const double error = fabs(got - want), ratio = error == 0 ? 0 : error / bound;
+    if (!(ratio <= fx->ratio)) {
+        fx->error = error;
+        fx->tolerance = bound;
+        fx->ratio = ratio;
+    }
+    return elcl_fixture_check(fx, ratio <= 1, "%s[%zu]: got %.9g, want %.9g within %.3g", what,
+                              index, got, want, bound);
+}
+
 void elcl_fixture_compare(struct elcl_fixture *fx, const char *what, const float *got,
                           const double *want, const double *bound, size_t n)
 {
-    elcl_selftest_case *c = &fx->result;
-    for (size_t i = 0; i < n && elcl_fixture_ok(fx); i++) {
+    double worst = 0;
+    size_t at = 0;
+    for (size_t i = 0; got && i < n && !isnan(worst); i++) {
+        uint32_t bits;
+        memcpy(&bits, &got[i], sizeof(bits));
         if (isnan(want[i])) {
-            uint32_t bits;
-            memcpy(&bits, &got[i], sizeof(bits));
-            if (bits != UINT32_MAX)
-                fail_case(fx, "%s[%zu of %zu]: written (%.9g) but not its element", what, i, n,
-                          (double)got[i]);
+            if (!elcl_fixture_check(fx, bits == UINT32_MAX,
+                                    "%s[%zu of %zu]: written (%.9g) but not its element", what, i,
+                                    n, (double)got[i]))
+                return;
             continue;
         }
         const double error = fabs((double)got[i] - want[i]);
         const double ratio = error == 0 ? 0 : error / bound[i];
-        if (ratio > c->ratio || isnan(ratio)) {
-            c->error = error;
-            c->tolerance = bound[i];
-            c->ratio = ratio;
-        }
-        if (!(ratio <= 1))
-            fail_case(fx, "%s[%zu of %zu]: got %.9g, want %.9g within %.3g", what, i, n,
-                      (double)got[i], want[i], bound[i]);
+        if (ratio <= worst)
+            continue;
+        worst = ratio;
+        at = i;
     }
+    if (worst != 0)
+        elcl_fixture_near(fx, what, at, (double)got[at], want[at], bound[at]);
 }
 
 void elcl_fixture_equal(struct elcl_fixture *fx, const char *what, const void *got,
                         const void *want, size_t n, size_t size)
 {
     const unsigned char *g = got, *w = want;
-    for (size_t i = 0; i < n && elcl_fixture_ok(fx); i++)
-        if (memcmp(g + i * size, w + i * size, size))
-            fail_case(fx, "%s[%zu of %zu]: other bits than the reference", what, i, n);
+    for (size_t i = 0; g && i < n; i++) {
+        uint32_t a = 0, b = 0;
+        if (!memcmp(g + i * size, w + i * size, size))
+            continue;
+        memcpy(&a, g + i * size, size < 4 ? size : 4);
+        memcpy(&b, w + i * size, size < 4 ? size : 4);
+        elcl_fixture_check(fx, false, "%s[%zu of %zu]: bits 0x%08x, want 0x%08x", what, i, n,
+                           (unsigned)a, (unsigned)b);
+        return;
+    }
 }

@@ -1,222 +1,272 @@
 /*
- * Embedding, add + layer norm, scatter. Tolerance of the norm: with m = max |v| of a row and
- * s = sqrt(variance + eps), an element of v - mean errs by about (4 + sqrt(D) / 8) U m, which the
- * norm scales by |weight| / s; 1 / s and the product err by 8 U of the normalized value.
+ * Embedding, add + norm, scatter, gate.
+ *
+ * Tolerance of the norm: with m = max |v| of the row and s = sqrt(variance + eps), an element of
+ * v - mean errs by at most about (4 + sqrt(D) / 8) U m (rounding of v and the mean, and the random
+ * walk of a sum in at least 4 lanes), which the norm scales by |weight| / s. The factor 1 / s and
+ * the product err by 8 U of the normalized value. A variance from E[v^2] - mean^2 fails this for
+ * rows with a large mean, as it should. Equal elements make all roundings of a lane's sum go the
+ * same way: D / 4 additions, on average of half the sum.
  */
-#include "selftest/selftest.h"
-
 #include <math.h>
 #include <string.h>
 
 #include "base/util.h"
+#include "selftest/checks.h"
+#include "selftest/gemm.h"
 
-#define EPS 1e-5f
+#define U ELCL_FIXTURE_U
+
+enum rows { ROWS_NORMAL, ROWS_LARGE_MEAN, ROWS_EQUAL, ROWS_ZERO, ROWS_HUGE, ROWS_TINY, N_ROWS };
+
+/* Makes a row of d normal elements one of a kind. */
+static void change_row(struct elcl_fixture *fx, float *x, int d, enum rows kind)
+{
+    const float level = 1 + (float)elcl_fixture_int(fx, 0, 1 << 20) / (1 << 20);
+    for (int i = 0; i < d; i++)
+        x[i] = kind == ROWS_LARGE_MEAN ? 100 * level + x[i]
+               : kind == ROWS_EQUAL    ? level
+               : kind == ROWS_ZERO     ? 0
+               : kind == ROWS_HUGE     ? 1e15f * x[i]
+               : kind == ROWS_TINY     ? 1e-15f * x[i]
+                                       : x[i];
+}
+
+/* bound [d] of norm(v) for v = a + b in f32; see the top of the file. */
+static void norm_bounds(double *bound, const double *v, const double *want,
+                        const struct elcl_ref_norm *norm, int d)
+{
+    const double sums = 4 + sqrt(d) / 8 + (v[0] == v[d - 1] ? d / 8 : 0);
+    double m = 0, mean = 0, variance = 0;
+    for (int i = 0; i < d; i++) {
+        m = fmax(m, fabs(v[i]));
+        mean += norm->rms ? 0 : v[i] / d;
+    }
+    for (int i = 0; i < d; i++)
+        variance += (v[i] - mean) * (v[i] - mean) / d;
+    const double s = sqrt(variance + norm->eps);
+    for (int i = 0; i < d; i++) {
+        const double w = fabs((double)norm->weight[i]), normal = w * fabs(v[i] - mean) / s;
+        bound[i] = w * sums * U * m / s + 8 * U * normal + U * fabs(want[i]) +
+                   (norm->rms ? 0 : U * fabs((double)norm->bias[i]));
+    }
+}
 
 struct norms {
     struct elcl_ref_norm ref;
     struct elcl_norm device;
 };
 
-static struct norms make_norm(struct elcl_fixture *fx, int d)
+/* Of d elements; for ELCL_NORM_NONE the weights are absent. */
+static struct norms make_norm(struct elcl_fixture *fx, int d, enum elcl_norm_kind kind)
 {
-    const size_t n = (size_t)d;
-    const float *weight = elcl_fixture_floats(fx, ELCL_F32, n, 1);
-    const float *bias = elcl_fixture_floats(fx, ELCL_F32, n, 1);
-    return (struct norms){.ref = {.weight = weight, .bias = bias, .eps = (double)EPS},
-                          .device = {.weight = *elcl_fixture_input(fx, weight, n * sizeof(float)),
-                                     .bias = *elcl_fixture_input(fx, bias, n * sizeof(float)),
-                                     .eps = EPS}};
+    struct norms n = {.ref.eps = (double)1e-5f, .device.eps = 1e-5f};
+    n.ref.rms = n.device.rms = kind == ELCL_NORM_RMS;
+    if (kind == ELCL_NORM_NONE)
+        return n;
+    n.ref.weight = elcl_fixture_normals(fx, ELCL_F32, (size_t)d, 1);
+    n.device.weight = *elcl_fixture_upload(fx, n.ref.weight, (size_t)d);
+    if (kind == ELCL_NORM_RMS)
+        return n;
+    n.ref.bias = elcl_fixture_normals(fx, ELCL_F32, (size_t)d, 1);
+    n.device.bias = *elcl_fixture_upload(fx, n.ref.bias, (size_t)d);
+    return n;
 }
 
-/* bound [d] of LN(v); `slack` is what v itself may be off by. */
-static void norm_bounds(double *bound, const double *v, const double *want,
-                        const struct elcl_ref_norm *norm, int d, double slack)
+static const struct elcl_ref_norm *given(const struct norms *n)
 {
-    double m = 0, mean = 0, variance = 0;
-    for (int i = 0; i < d; i++) {
-        m = fmax(m, fabs(v[i]));
-        mean += v[i] / d;
-    }
-    for (int i = 0; i < d; i++)
-        variance += (v[i] - mean) * (v[i] - mean) / d;
-    const double s = sqrt(variance + norm->eps);
-    for (int i = 0; i < d; i++) {
-        const double w = fabs((double)norm->weight[i]);
-        bound[i] = w * ((4 + sqrt(d) / 8) * ELCL_FIXTURE_U * m + slack) / s +
-                   ELCL_FIXTURE_U * (8 * w * fabs(v[i] - mean) / s + fabs(want[i]) +
-                                     fabs((double)norm->bias[i]));
-    }
+    return n->ref.weight ? &n->ref : NULL;
 }
 
-/* The state must be the row's own f32 result, rounded. */
-static void check_state(struct elcl_fixture *fx, const struct elcl_buffer *pool, int cache_rows,
-                        const float *rows, const int32_t *slot, int r, int d)
-{
-    const size_t size = elcl_ref_bytes(fx->ops->state), n = (size_t)cache_rows * d;
-    void *want = elcl_fixture_memory(fx, n, size);
-    const void *got = elcl_fixture_read(fx, pool);
-    if (!elcl_fixture_ok(fx))
-        return;
-    memset(want, 0xff, n * size);
-    elcl_ref_scatter(fx->ops->state, want, slot, rows, r, d, d, 0);
-    elcl_fixture_equal(fx, "state", got, want, n, size);
-}
-
-static const struct elcl_buffer *make_pool(struct elcl_fixture *fx, int rows, int d)
+/* The cache that an operation writes rows of d elements to. */
+static const struct elcl_buffer *make_cache(struct elcl_fixture *fx, int rows, int d)
 {
     return elcl_fixture_output(fx, NULL, (size_t)rows * d * elcl_ref_bytes(fx->ops->state));
 }
 
-static void check_add_norm(struct elcl_fixture *fx, const struct elcl_selftest_shape *s)
+/* Compares the cache: row map[r] must hold x[r][x_at .. x_at + d), rounded, and the others nothing.
+ */
+static void compare_cache(struct elcl_fixture *fx, const struct elcl_buffer *cache, int rows,
+                          const int32_t *map, const float *x, int r, int d, int x_ld, int x_at)
 {
-    const int r = 6, d = s->d, cache_rows = r + 3;
-    const size_t n = (size_t)r * d, bytes = n * sizeof(float), at = 3;
-    if (!elcl_fixture_begin(fx, "add_norm", "%s R=%d D=%d", s->name, r, d))
+    const size_t size = elcl_ref_bytes(fx->ops->state), n = (size_t)rows * d;
+    void *want = elcl_fixture_memory(fx, n, size);
+    const void *got = elcl_fixture_read(fx, cache);
+    if (!elcl_fixture_ok(fx))
         return;
-    float *x = elcl_fixture_floats(fx, ELCL_F32, n, 1),
-          *y = elcl_fixture_floats(fx, ELCL_F32, n, 1);
-    double *v[3]; /* x + y, want, bound */
-    for (size_t i = 0; i < ELCL_COUNT(v); i++)
-        v[i] = elcl_fixture_memory(fx, n, sizeof(double));
-    for (int i = 0; x && i < d; i++)
-        x[i] += 100; /* one row whose variance is lost to E[x^2] - mean^2 */
-    const struct norms norm = make_norm(fx, d);
+    memset(want, 0xff, n * size);
+    elcl_ref_scatter(fx->ops->state, want, map, x, r, d, x_ld, x_at);
+    elcl_fixture_equal(fx, "state", got, want, n, size);
+}
+
+void elcl_check_add_norm(struct elcl_fixture *fx, int r, int d, enum elcl_norm_kind kind,
+                         bool with_state)
+{
+    const size_t n = (size_t)r * d, at = (size_t)elcl_fixture_int(fx, 0, 9);
+    const int cache_rows = r + 3;
+    float *x = elcl_fixture_normals(fx, ELCL_F32, n, 1);
+    float *y = elcl_fixture_normals(fx, ELCL_F32, n, 1);
+    double *v = elcl_fixture_doubles(fx, n), *want = elcl_fixture_doubles(fx, n);
+    double *bound = elcl_fixture_doubles(fx, n);
+    for (int row = 0; elcl_fixture_ok(fx) && row < r; row++) {
+        change_row(fx, x + (size_t)row * d, d, (enum rows)(row % N_ROWS));
+        change_row(fx, y + (size_t)row * d, d, (enum rows)(row % N_ROWS));
+    }
+    const struct norms norm = make_norm(fx, d, kind);
     const int32_t *slot = elcl_fixture_permutation(fx, cache_rows);
     const int32_t *const fields[ELCL_ROW_INTS] = {[ELCL_ROW_CACHE_ROW] = slot};
-    const struct elcl_add_norm_args args = {.x = elcl_fixture_output(fx, x, bytes),
-                                            .y = elcl_fixture_input(fx, y, bytes),
-                                            .state = make_pool(fx, cache_rows, d),
+    const struct elcl_buffer *cache = make_cache(fx, cache_rows, d);
+    const struct elcl_add_norm_args args = {.x = elcl_fixture_output(fx, x, n * sizeof(float)),
+                                            .y = elcl_fixture_upload(fx, y, n),
+                                            .state = with_state ? cache : NULL,
                                             .step = elcl_fixture_records(fx, at, r, fields),
                                             .rows_at = at,
                                             .norm = &norm.device,
                                             .r = r,
                                             .d = d};
-    if (elcl_fixture_ok(fx) && elcl_fixture_try(fx, elcl_op_add_norm(fx->ops, &args, &fx->err))) {
-        elcl_ref_add_norm(v[1], x, y, &norm.ref, r, d);
-        for (size_t i = 0; i < n; i++)
-            v[0][i] = (double)x[i] + (double)y[i];
-        for (size_t row = 0; row < (size_t)r; row++)
-            norm_bounds(v[2] + row * d, v[0] + row * d, v[1] + row * d, &norm.ref, d, 0);
+    if (ELCL_FIXTURE_TRY(fx, elcl_op_add_norm(fx->ops, &args, &fx->err))) {
+        elcl_ref_add_norm(want, x, y, given(&norm), r, d);
+        for (size_t i = 0; i < n; i++) {
+            v[i] = (double)x[i] + (double)y[i];
+            bound[i] = U * fabs(want[i]);
+        }
+        for (size_t i = 0; given(&norm) && i < n; i += (size_t)d)
+            norm_bounds(bound + i, v + i, want + i, &norm.ref, d);
         const float *got = elcl_fixture_read(fx, args.x);
-        elcl_fixture_compare(fx, "x", got, v[1], v[2], n);
-        if (elcl_fixture_ok(fx))
-            check_state(fx, args.state, cache_rows, got, slot, r, d);
+        elcl_fixture_compare(fx, "x", got, want, bound, n);
+        compare_cache(fx, cache, cache_rows, slot, got, with_state ? r : 0, d, d, 0);
     }
-    elcl_fixture_end(fx);
+    elcl_fixture_finish(fx);
 }
 
-/* want and bound [R, D] of an embedding with norm. */
-static void embed_reference(const struct elcl_ref_embed_args *plain,
-                            const struct elcl_ref_norm *norm, double *want, double *bound)
+/* want and bound [R, D]; want comes with x where there are no tokens. */
+static void embed_reference(struct elcl_fixture *fx, const struct elcl_ref_embed_args *ref,
+                            double *want, double *bound)
 {
-    struct elcl_ref_embed_args normed = *plain;
-    normed.x = want;
-    normed.norm = norm;
-    elcl_ref_embed(plain);
-    elcl_ref_embed(&normed);
-    for (size_t row = 0; row < (size_t)plain->r; row++) {
-        const size_t at = row * plain->d;
-        norm_bounds(bound + at, plain->x + at, want + at, norm, plain->d, 16 * ELCL_FIXTURE_U);
-    }
-}
-
-static void check_embed(struct elcl_fixture *fx, const struct elcl_selftest_shape *s)
-{
-    const int r = 5, d = s->d, v = 77, positions = 9, offset = 2, cache_rows = r + 2;
-    const size_t n = (size_t)r * d, at = 4;
-    if (!elcl_fixture_begin(fx, "embed", "%s R=%d D=%d", s->name, r, d))
+    const size_t n = (size_t)ref->r * ref->d;
+    double *v = elcl_fixture_doubles(fx, n);
+    if (!v)
         return;
-    int32_t *token = elcl_fixture_memory(fx, (size_t)r, sizeof(*token));
-    int32_t *position = elcl_fixture_memory(fx, (size_t)r, sizeof(*position));
-    for (int i = 0; token && position && i < r; i++) {
-        token[i] = i ? elcl_fixture_int(fx, 0, v - 1) : v - 1;
-        position[i] = i ? elcl_fixture_int(fx, 0, positions - offset - 1) : positions - offset - 1;
-    }
-    float *table = elcl_fixture_floats(fx, ELCL_F32, (size_t)v * d, 1);
-    const float *places = elcl_fixture_floats(fx, ELCL_F32, (size_t)positions * d, 1);
-    double *x[3]; /* without norm, want, bound */
-    for (size_t i = 0; i < ELCL_COUNT(x); i++)
-        x[i] = elcl_fixture_memory(fx, n, sizeof(double));
-    const struct norms norm = make_norm(fx, d);
+    struct elcl_ref_embed_args plain = *ref, normed = *ref;
+    memcpy(v, want, n * sizeof(*v));
+    plain.x = v;
+    plain.norm = NULL;
+    elcl_ref_embed(&plain);
+    for (size_t i = 0; i < n; i++)
+        bound[i] = 4 * U * (fabs(v[i]) + 4); /* scale E and P are a few units at most */
+    normed.x = want;
+    elcl_ref_embed(&normed);
+    for (size_t i = 0; ref->norm && i < n; i += (size_t)ref->d)
+        norm_bounds(bound + i, v + i, want + i, ref->norm, ref->d);
+}
+
+void elcl_check_embed(struct elcl_fixture *fx, const struct elcl_embed_shape *s)
+{
+    enum { POSITIONS = 9, OFFSET = 2, LAST = POSITIONS - OFFSET - 1 };
+    const int cache_rows = s->r + 2, r = s->r, d = s->d;
+    const size_t n = (size_t)r * d, at = (size_t)elcl_fixture_int(fx, 0, 9);
+    int32_t *token = elcl_fixture_random_ints(fx, (size_t)r, 0, s->v - 1);
+    int32_t *position = elcl_fixture_random_ints(fx, (size_t)r, 0, LAST);
+    float *table = elcl_fixture_normals(fx, ELCL_F32, (size_t)s->v * d, 1);
+    const float *places = elcl_fixture_normals(fx, ELCL_F32, (size_t)POSITIONS * d, 1);
+    const float *x = elcl_fixture_normals(fx, ELCL_F32, n, 1);
+    double *want = elcl_fixture_doubles(fx, n), *bound = elcl_fixture_doubles(fx, n);
     const int32_t *slot = elcl_fixture_permutation(fx, cache_rows);
+    const struct norms norm = make_norm(fx, d, s->norm);
+    if (elcl_fixture_ok(fx)) {
+        token[0] = s->v - 1;
+        position[0] = LAST;
+    }
+    for (size_t i = 0; elcl_fixture_ok(fx) && i < n; i++)
+        want[i] = (double)x[i];
     const int32_t *const fields[ELCL_ROW_INTS] = {
         [ELCL_ROW_TOKEN] = token, [ELCL_ROW_POSITION] = position, [ELCL_ROW_CACHE_ROW] = slot};
-    struct elcl_matrix tokens;
-    elcl_fixture_matrix(fx, 1, v, d, table, &tokens);
+    const struct elcl_buffer *cache = make_cache(fx, cache_rows, d);
     const struct elcl_embed_args args = {
-        .x = elcl_fixture_output(fx, NULL, n * sizeof(float)),
-        .state = make_pool(fx, cache_rows, d),
+        .x = elcl_fixture_output(fx, s->tokens ? NULL : x, n * sizeof(float)),
+        .state = s->state ? cache : NULL,
         .step = elcl_fixture_records(fx, at, r, fields),
         .rows_at = at,
-        .tokens = &tokens,
-        .positions = elcl_fixture_input(fx, places, (size_t)positions * d * sizeof(float)),
-        .offset = offset,
+        .tokens = s->tokens ? elcl_fixture_matrix(fx, 1, s->v, d, table) : NULL,
+        .positions = s->positions ? elcl_fixture_upload(fx, places, (size_t)POSITIONS * d) : NULL,
+        .offset = OFFSET,
         .scale = 1.75f,
         .norm = &norm.device,
         .r = r,
         .d = d};
-    if (elcl_fixture_ok(fx) && elcl_fixture_try(fx, elcl_op_embed(fx->ops, &args, &fx->err))) {
-        const struct elcl_ref_embed_args ref = {.x = x[0],
-                                                .token = token,
-                                                .position = position,
-                                                .tokens = table,
-                                                .positions = places,
-                                                .scale = 1.75,
-                                                .offset = offset,
-                                                .r = r,
-                                                .d = d};
-        embed_reference(&ref, &norm.ref, x[1], x[2]);
+    const struct elcl_ref_embed_args ref = {.token = token,
+                                            .position = position,
+                                            .tokens = s->tokens ? table : NULL,
+                                            .positions = s->positions ? places : NULL,
+                                            .norm = given(&norm),
+                                            .scale = 1.75,
+                                            .offset = OFFSET,
+                                            .r = r,
+                                            .d = d};
+    if (ELCL_FIXTURE_TRY(fx, elcl_op_embed(fx->ops, &args, &fx->err))) {
+        embed_reference(fx, &ref, want, bound);
         const float *got = elcl_fixture_read(fx, args.x);
-        elcl_fixture_compare(fx, "x", got, x[1], x[2], n);
-        if (elcl_fixture_ok(fx))
-            check_state(fx, args.state, cache_rows, got, slot, r, d);
+        elcl_fixture_compare(fx, "x", got, want, bound, n);
+        compare_cache(fx, cache, cache_rows, slot, got, s->state ? r : 0, d, d, 0);
     }
-    elcl_fixture_end(fx);
+    elcl_fixture_finish(fx);
 }
 
-/* Values at the edges of the 16-bit formats: ties, overflow, subnormals, signed zero. */
-static void fill_edges(float *x, size_t n)
+/* Sets every third value to an edge of the 16-bit formats: ties, overflow, subnormals, signed zero.
+ */
+static void set_edges(float *x, size_t n)
 {
-    static const float edges[] = {0.0f,     -0.0f,          65504.0f,      65519.0f,
-                                  65520.0f, 6.1035156e-5f,  5.9604645e-8f, 2.9802322e-8f,
-                                  -1e6f,    1.00048828125f, 3.0e38f,       1.00390625f};
+    static const float edges[] = {
+        0.0f,           -0.0f,         1.0f,          65504.0f,    65519.0f,      65520.0f,
+        -1e6f,          6.1035156e-5f, 5.9604645e-8f, 2.98e-8f,    2.9802322e-8f, 1.00048828125f,
+        1.00146484375f, 3.0e38f,       -3.39e38f,     1.00390625f, 1.01171875f,   0.333333f};
     for (size_t i = 0; i < n; i += 3)
         x[i] = edges[i / 3 % ELCL_COUNT(edges)];
 }
 
-static void check_scatter(struct elcl_fixture *fx, const struct elcl_selftest_shape *s)
+void elcl_check_scatter(struct elcl_fixture *fx, int r, int n, int gap)
 {
-    const int r = 5, n = s->d, x_at = 5, x_ld = n + 2 * x_at, cache_rows = 2 * r + 1;
-    const size_t n_x = (size_t)r * x_ld, n_cache = (size_t)cache_rows * n, at = 1;
-    const size_t size = elcl_ref_bytes(fx->ops->state);
-    if (!elcl_fixture_begin(fx, "scatter", "%s R=%d N=%d", s->name, r, n))
-        return;
-    float *x = elcl_fixture_floats(fx, ELCL_F32, n_x, 100);
-    void *want = elcl_fixture_memory(fx, n_cache, size);
+    const int x_ld = n + 2 * gap, cache_rows = 2 * r + 1;
+    const size_t n_x = (size_t)r * x_ld, at = (size_t)elcl_fixture_int(fx, 0, 9);
+    float *x = elcl_fixture_normals(fx, ELCL_F32, n_x, 100);
     const int32_t *map = elcl_fixture_permutation(fx, cache_rows);
-    const int32_t *const fields[ELCL_ROW_INTS] = {[ELCL_ROW_CACHE_ROW] = map};
-    if (elcl_fixture_ok(fx)) {
-        fill_edges(x, n_x);
-        memset(want, 0xff, n_cache * size);
-        elcl_ref_scatter(fx->ops->state, want, map, x, r, n, x_ld, x_at);
-        const struct elcl_scatter_args args = {.pool = make_pool(fx, cache_rows, n),
-                                               .x = elcl_fixture_input(fx, x, n_x * sizeof(float)),
-                                               .step = elcl_fixture_records(fx, at, r, fields),
-                                               .rows_at = at,
-                                               .field = ELCL_ROW_CACHE_ROW,
-                                               .r = r,
-                                               .n = n,
-                                               .x_ld = x_ld,
-                                               .x_at = x_at};
-        if (elcl_fixture_ok(fx) && elcl_fixture_try(fx, elcl_op_scatter(fx->ops, &args, &fx->err)))
-            elcl_fixture_equal(fx, "pool", elcl_fixture_read(fx, args.pool), want, n_cache, size);
-    }
-    elcl_fixture_end(fx);
+    const int32_t *fields[ELCL_ROW_INTS] = {0};
+    const int field = gap ? ELCL_ROW_CACHE_ROW : ELCL_ROW_PARENT;
+    fields[field] = map;
+    if (x)
+        set_edges(x, n_x);
+    const struct elcl_scatter_args args = {.pool = make_cache(fx, cache_rows, n),
+                                           .x = elcl_fixture_upload(fx, x, n_x),
+                                           .step = elcl_fixture_records(fx, at, r, fields),
+                                           .rows_at = at,
+                                           .field = field,
+                                           .r = r,
+                                           .n = n,
+                                           .x_ld = x_ld,
+                                           .x_at = gap};
+    if (ELCL_FIXTURE_TRY(fx, elcl_op_scatter(fx->ops, &args, &fx->err)))
+        compare_cache(fx, args.pool, cache_rows, map, x, r, n, x_ld, gap);
+    elcl_fixture_finish(fx);
 }
 
-void elcl_selftest_pointwise(struct elcl_fixture *fx, const struct elcl_selftest_shape *shape)
+/* Both factors are exact, so that only the errors of the activation and of the product remain. The
+ * second halves of the rows stay as they are. */
+void elcl_check_gate(struct elcl_fixture *fx, int r, int f, enum elcl_activation act)
 {
-    check_embed(fx, shape);
-    check_add_norm(fx, shape);
-    check_scatter(fx, shape);
+    const size_t half = (size_t)r * f, n = 2 * half, width = (size_t)f;
+    float *y = elcl_fixture_normals(fx, ELCL_F32, n, 3);
+    double *product = elcl_fixture_doubles(fx, half), *want = elcl_fixture_doubles(fx, n);
+    double *bound = elcl_fixture_doubles(fx, n);
+    const struct elcl_buffer *buffer = elcl_fixture_output(fx, y, n * sizeof(float));
+    if (ELCL_FIXTURE_TRY(fx, elcl_op_gate(fx->ops, buffer, r, f, act, &fx->err))) {
+        elcl_ref_gate(product, y, elcl_gemm_activations[act], r, f);
+        for (size_t i = 0; i < n; i++) {
+            const size_t row = i / (2 * width), j = i % (2 * width);
+            want[i] = j < width ? product[row * width + j] : (double)y[i];
+            if (j < width)
+                bound[i] = 8 * U * fabs((double)y[i] * (double)y[i + width]) + 1e-37;
+        }
+        elcl_fixture_compare(fx, "gate", elcl_fixture_read(fx, buffer), want, bound, n);
+    }
+    elcl_fixture_finish(fx);
 }

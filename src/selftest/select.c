@@ -1,341 +1,211 @@
 /*
- * Rules, log-softmax and the best tokens; and draws from what they leave.
+ * Rules, log-softmax and the best tokens.
+ *
+ * The order of the device's candidates is checked as such. Rank by rank a candidate's reference
+ * score must be the reference's score of that rank within the tolerance. Tokens whose scores are
+ * exactly equal must come by rising number, also across the end of the list. So a swap is accepted
+ * only between scores that f32 cannot tell apart.
  *
  * Tolerance of a score x - lse: the sum of V exponentials errs by (8 + sqrt V) U of itself, the
- * subtractions by U (|x| + |lse|) each, and a repetition penalty stretches that. A candidate is
- * right at its rank when its reference score is that rank's within this. A draw is right when its
- * uniform number lies between the reference's sums before and behind its token. A beam's candidate
- * is right at its rank by score + Gumbel number, which errs by a few U of 1 and of itself.
+ * subtractions by U (|x| + |lse|) each. A repetition penalty stretches that by its factor and
+ * moves by the size of x and lse again.
  */
-#include "selftest/selftest.h"
-
 #include <math.h>
 #include <string.h>
 
 #include "base/util.h"
-#include "search/rules.h"
+#include "selftest/logits.h"
 
-enum { ROWS = 3, WIDTH = 12, LENGTH = 9, DRAWS = WIDTH - 1, PROMPT = 2, ROWS_AT = 3 };
+#define U ELCL_FIXTURE_U
 
-struct candidate {
-    int32_t token;
-    float score;
+/* ---- random rules -------------------------------------------------------------------------- */
+
+/* Each rule is used by some row. */
+static void make_rules(struct elcl_fixture *fx, struct elcl_row_rules *rules, int v, int row,
+                       bool greedy)
+{
+    *rules =
+        (struct elcl_row_rules){.log_probs = !greedy,
+                                .forced_token = -1,
+                                .ban_eos = elcl_fixture_int(fx, 0, 1),
+                                .ngram = row % 3 == 0 ? 0 : elcl_fixture_int(fx, 1, 4),
+                                .repetition_penalty = row % 2 ? 1.3f : 1.0f,
+                                .n_eos = elcl_fixture_int(fx, 1, elcl_min_int(v, ELCL_MAX_EOS))};
+    for (int i = 0; i < rules->n_eos; i++)
+        rules->eos[i] = elcl_fixture_int(fx, 0, v - 1);
+    rules->pad_token = row == 2 ? elcl_fixture_int(fx, 0, v - 1) : -1;
+    rules->unk_token = row >= 2 ? elcl_fixture_int(fx, 0, v - 1) : -1;
+    rules->unk_penalty = row == 2 ? 2.5f : -1.5f;
+    rules->only_token = row == 3 ? elcl_fixture_int(fx, 0, v - 1) : -1;
+    if (greedy) /* these come with log-probabilities */
+        rules->only_token = rules->unk_token = -1;
+    rules->renormalize = !greedy && row % 3 == 1;
+    if (row == 4)
+        rules->forced_token = elcl_fixture_int(fx, 0, v - 1);
+}
+
+/* Rules that read lists, and penalties on what was generated; a forced token has none. */
+static void make_lists(struct elcl_fixture *fx, struct elcl_rows *rows, int row)
+{
+    struct elcl_row_rules *rules = &rows->rules[row];
+    const int length = rows->length[row];
+    const int32_t *history = rows->history + (size_t)row * ELCL_ROWS_LENGTH;
+    int32_t *source = rows->lists[row][ELCL_LIST_SOURCE];
+    int32_t *allowed = rows->lists[row][ELCL_LIST_ALLOWED];
+    for (int i = 0; i < ELCL_N_LISTS * ELCL_ROWS_LIST; i++)
+        rows->lists[row][i / ELCL_ROWS_LIST][i % ELCL_ROWS_LIST] =
+            elcl_fixture_int(fx, 0, rows->v - 1);
+    for (int i = 0; i < ELCL_ROWS_LIST; i++) /* n-grams in common */
+        if (elcl_fixture_int(fx, 0, 3))
+            source[i] = history[elcl_fixture_int(fx, 0, length - 1)];
+    if (row == 4)
+        return;
+    rules->n_source = row ? elcl_fixture_int(fx, 0, ELCL_ROWS_LIST) : 0;
+    rules->encoder_ngram = row == 1 || row == 3 ? elcl_fixture_int(fx, 1, 3) : 0;
+    rules->encoder_penalty = row == 2 ? 0.7f : row == 3 ? 1.2f : 0;
+    rules->first_generated = elcl_fixture_int(fx, 0, length);
+    rules->presence_penalty = row == 0 ? 0.9f : row == 3 ? -0.5f : 0;
+    rules->frequency_penalty = row == 0 || row == 2 ? 0.6f : 0;
+    rules->n_bans = row ? elcl_fixture_int(fx, 0, 3) : 0;
+    rules->n_suppressed = row == 2 ? elcl_fixture_int(fx, 0, ELCL_ROWS_LIST) : 0;
+    rules->allowed_only = row == 1;
+    rules->n_allowed = row == 1 ? elcl_fixture_int(fx, 0, ELCL_ROWS_LIST) : 0;
+    for (int i = 1; i < rules->n_allowed; i++) /* rising */
+        for (int j = i; j > 0 && allowed[j] < allowed[j - 1]; j--) {
+            const int32_t swap = allowed[j];
+            allowed[j] = allowed[j - 1];
+            allowed[j - 1] = swap;
+        }
+}
+
+struct elcl_rows elcl_rows_random(struct elcl_fixture *fx, int r, int v, int width,
+                                  enum elcl_logits kind, bool greedy)
+{
+    struct elcl_rows rows = elcl_rows(fx, r, v, width, 0);
+    for (int row = 0; elcl_fixture_ok(fx) && row < r; row++) {
+        int32_t alphabet[4]; /* few tokens, so that n-grams come again */
+        for (int i = 0; i < 4; i++)
+            alphabet[i] = elcl_fixture_int(fx, 0, v - 1);
+        elcl_rows_fill(fx, rows.logits + (size_t)row * v, v, kind);
+        rows.length[row] = row == 1 ? 1 : elcl_fixture_int(fx, 1, ELCL_ROWS_LENGTH);
+        for (int t = 0; t < rows.length[row]; t++)
+            rows.history[row * ELCL_ROWS_LENGTH + t] = alphabet[elcl_fixture_int(fx, 0, 3)];
+        make_rules(fx, &rows.rules[row], v, row, greedy);
+        make_lists(fx, &rows, row);
+    }
+    return rows;
+}
+
+/* ---- comparison ---------------------------------------------------------------------------- */
+
+/* The reference's results for one row. */
+struct expected {
+    const float *logits;
+    double *scores; /* [V] after the rules: decides the order */
+    double *report; /* [V] the score that a candidate must report */
+    double lse;     /* of the row, about; for the tolerance */
+    bool exact;     /* scores are the logits themselves */
+    const struct elcl_row_rules *rules;
 };
 
-/* The host's side of one call. */
-struct call {
-    int v;
-    bool greedy;
-    float *logits;    /* [ROWS, V] */
-    int32_t *history; /* [ROWS, LENGTH] */
-    struct elcl_row_rules rules[ROWS];
-    struct elcl_row_draw draws[DRAWS];
-    size_t rules_at, draws_at;
-    struct elcl_select_args args;
-};
-
-static void make_rules(struct elcl_fixture *fx, struct call *c)
+static struct expected expect(struct elcl_fixture *fx, struct elcl_rows *rows, int row)
 {
-    for (int row = 0; row < ROWS; row++) {
-        struct elcl_row_rules *r = &c->rules[row];
-        *r = (struct elcl_row_rules){.log_probs = !c->greedy,
-                                     .forced_token = -1,
-                                     .ban_eos = row > 0,
-                                     .ngram = row,
-                                     .repetition_penalty = row ? 1.3f : 1.0f,
-                                     .n_eos = 1,
-                                     .eos = {elcl_fixture_int(fx, 0, c->v - 1)},
-                                     .only_token = -1,
-                                     .pad_token = row == 2 ? elcl_fixture_int(fx, 0, c->v - 1) : -1,
-                                     .unk_token = -1,
-                                     .renormalize = !c->greedy && row == 1};
-        for (int t = 0; t < LENGTH; t++) /* few tokens, so that n-grams come again */
-            c->history[row * LENGTH + t] = (row * 7 + t * t % 5) % c->v;
-    }
-}
-
-/* Of the last row the first PROMPT tokens are a prompt, beside one another in the pool. */
-static void make_args(struct elcl_fixture *fx, struct call *c)
-{
-    const int ld = LENGTH + 1, n_cache = ROWS * LENGTH;
-    c->rules_at = ROWS_AT + ROWS * ELCL_ROW_INTS + 2;
-    c->draws_at = c->rules_at + ROWS * ELCL_RULES_INTS + 1;
-    const size_t n_step = c->draws_at + DRAWS * ELCL_DRAW_INTS, bytes = sizeof(int32_t);
-    int32_t *step = elcl_fixture_memory(fx, n_step, bytes);
-    int32_t *lineage = elcl_fixture_memory(fx, (size_t)ROWS * ld, bytes);
-    int32_t *tokens = elcl_fixture_memory(fx, (size_t)n_cache + PROMPT, bytes);
-    const int32_t *spread = elcl_fixture_permutation(fx, n_cache);
+    const struct elcl_row_rules *rules = &rows->rules[row];
+    const struct elcl_ref_rules ref = elcl_rows_reference(rows, row);
+    struct expected e = {.logits = rows->logits + (size_t)row * rows->v,
+                         .scores = elcl_fixture_doubles(fx, (size_t)rows->v),
+                         .report = elcl_fixture_doubles(fx, (size_t)rows->v),
+                         .rules = rules};
     if (!elcl_fixture_ok(fx))
+        return e;
+    elcl_ref_log_softmax(e.report, e.logits, rows->v);
+    for (int i = 0; i < rows->v; i++)
+        if (e.report[i] > -INFINITY)
+            e.lse = (double)e.logits[i] - e.report[i];
+    elcl_ref_scores(e.scores, e.logits, &ref, rows->v);
+    e.exact = !rules->log_probs && rules->repetition_penalty == 1.0f &&
+              rules->encoder_penalty == 0 && rules->presence_penalty == 0 &&
+              rules->frequency_penalty == 0;
+    if (rules->log_probs)
+        memcpy(e.report, e.scores, (size_t)rows->v * sizeof(double));
+    return e;
+}
+
+/* How far a score of about `score` may be off. */
+static double tolerance(const struct expected *e, double score, int v)
+{
+    const double sum = (8 + sqrt(v)) * U, sizes = 2 * U * (2 * fabs(e->lse) + fabs(score));
+    const double lost = fabs((double)e->rules->presence_penalty) +
+                        ELCL_ROWS_LENGTH * fabs((double)e->rules->frequency_penalty);
+    const double encoder = fmax(1, (double)e->rules->encoder_penalty);
+    return (double)e->rules->repetition_penalty * encoder * (sum + 3 * sizes + 4 * U * lost);
+}
+
+static void check_candidate(struct elcl_fixture *fx, const struct elcl_candidate *got,
+                            const struct elcl_ref_candidate *want, const struct expected *e, int v,
+                            int rank)
+{
+    if (want->token < 0) {
+        elcl_rows_check_none(fx, got, rank);
         return;
-    for (int row = 0; row < ROWS; row++) {
-        const int32_t *history = c->history + row * LENGTH;
-        const int n_prompt = row == ROWS - 1 ? PROMPT : 0;
-        int32_t *record = step + ROWS_AT + row * ELCL_ROW_INTS;
-        record[ELCL_ROW_LENGTH] = LENGTH - n_prompt;
-        record[ELCL_ROW_PROMPT] = n_cache;
-        record[ELCL_ROW_N_PROMPT] = n_prompt;
-        memcpy(tokens + n_cache, history, (size_t)n_prompt * bytes);
-        for (int t = n_prompt; t < LENGTH; t++) {
-            lineage[row * ld + t - n_prompt] = spread[row * LENGTH + t];
-            tokens[spread[row * LENGTH + t]] = history[t];
-        }
     }
-    memcpy(step + c->rules_at, c->rules, sizeof(c->rules));
-    memcpy(step + c->draws_at, c->draws, sizeof(c->draws));
-    c->args = (struct elcl_select_args){
-        .candidates =
-            elcl_fixture_output(fx, NULL, (size_t)ROWS * WIDTH * sizeof(struct candidate)),
-        .logits = elcl_fixture_output(fx, c->logits, (size_t)ROWS * c->v * sizeof(float)),
-        .step = elcl_fixture_input(fx, step, n_step * bytes),
-        .rows_at = ROWS_AT,
-        .rules_at = c->rules_at,
-        .lineage = elcl_fixture_input(fx, lineage, (size_t)ROWS * ld * bytes),
-        .lineage_ld = ld,
-        .tokens = elcl_fixture_input(fx, tokens, ((size_t)n_cache + PROMPT) * bytes),
-        .r = ROWS,
-        .v = c->v,
-        .width = WIDTH,
-        .renormalize = !c->greedy};
-}
-
-static struct call make_call(struct elcl_fixture *fx, int v, bool greedy)
-{
-    struct call c = {.v = v, .greedy = greedy};
-    c.logits = elcl_fixture_floats(fx, ELCL_F32, (size_t)ROWS * v, 3);
-    c.history = elcl_fixture_memory(fx, (size_t)ROWS * LENGTH, sizeof(*c.history));
-    if (elcl_fixture_ok(fx))
-        make_rules(fx, &c);
-    return c;
-}
-
-static struct elcl_ref_rules ref_rules(const struct call *c, int row)
-{
-    const struct elcl_row_rules *r = &c->rules[row];
-    return (struct elcl_ref_rules){.log_probs = r->log_probs,
-                                   .forced_token = -1,
-                                   .ban_eos = r->ban_eos,
-                                   .ngram = r->ngram,
-                                   .repetition_penalty = (double)r->repetition_penalty,
-                                   .eos = r->eos,
-                                   .n_eos = r->n_eos,
-                                   .only_token = -1,
-                                   .pad_token = r->pad_token,
-                                   .unk_token = -1,
-                                   .renormalize = r->renormalize,
-                                   .history = c->history + row * LENGTH,
-                                   .length = LENGTH};
-}
-
-/* What a score of the row may be off by; scores and their sum are below 16 here. */
-static double score_bound(int v)
-{
-    return 1.3 * ((8 + sqrt(v)) + 4 * 3 * 16) * ELCL_FIXTURE_U;
-}
-
-/* One row's candidates against scores (which order them) and report (which they carry) [V]. */
-static void compare_row(struct elcl_fixture *fx, const struct candidate *got, const double *scores,
-                        const double *report, int v)
-{
-    struct elcl_ref_candidate best[WIDTH];
-    float ranked[WIDTH], carried[WIDTH];
-    double want[WIDTH], reported[WIDTH], bound[WIDTH];
-    elcl_ref_top(best, scores, v, WIDTH);
-    for (int i = 0; i < WIDTH; i++) {
-        const bool known = got[i].token >= 0 && got[i].token < v;
-        ranked[i] = known ? (float)scores[got[i].token] : NAN;
-        carried[i] = got[i].score;
-        want[i] = best[i].score;
-        reported[i] = known ? report[got[i].token] : INFINITY;
-        bound[i] = score_bound(v);
-    }
-    elcl_fixture_compare(fx, "candidate's score", ranked, want, bound, WIDTH);
-    elcl_fixture_compare(fx, "candidate", carried, reported, bound, WIDTH);
-}
-
-static void check_select(struct elcl_fixture *fx, const struct elcl_selftest_shape *s, bool greedy)
-{
-    if (!elcl_fixture_begin(fx, "select", "%s %s V=%d", s->name, greedy ? "greedy" : "beams", s->v))
+    if (!elcl_fixture_check(fx, got->token >= 0 && got->token < v, "rank %d: token %d, want %d",
+                            rank, got->token, want->token))
         return;
-    struct call c = make_call(fx, s->v, greedy);
-    make_args(fx, &c);
-    double *scores = elcl_fixture_memory(fx, (size_t)s->v, sizeof(*scores));
-    double *report = elcl_fixture_memory(fx, (size_t)s->v, sizeof(*report));
-    if (elcl_fixture_ok(fx) && elcl_fixture_try(fx, elcl_op_select(fx->ops, &c.args, &fx->err))) {
-        const struct candidate *got = elcl_fixture_read(fx, c.args.candidates);
-        for (int row = 0; row < ROWS && elcl_fixture_ok(fx); row++) {
-            const struct elcl_ref_rules rules = ref_rules(&c, row);
-            const float *logits = c.logits + (size_t)row * s->v;
-            elcl_ref_scores(scores, logits, &rules, s->v);
-            if (greedy)
-                elcl_ref_log_softmax(report, logits, s->v);
-            compare_row(fx, got + (size_t)row * WIDTH, scores, greedy ? report : scores, s->v);
-        }
-    }
-    elcl_fixture_end(fx);
+    const double score = e->scores[got->token], report = e->report[got->token];
+    elcl_fixture_near(fx, "candidate's score", (size_t)rank, score, want->score,
+                      e->exact ? 0 : tolerance(e, want->score, v));
+    if (report > -INFINITY) /* else a forced token of no probability: any score */
+        elcl_fixture_near(fx, "candidate", (size_t)rank, (double)got->score, report,
+                          tolerance(e, report, v));
 }
 
-static double mass_error(int v)
+/* Equal scores that were equal logits: the reference's own rounding makes further ones. */
+static bool is_tie(const struct expected *e, int a, int b)
 {
-    return (v / 64.0 + 64 + log2(v)) * ELCL_FIXTURE_U * 2;
+    return e->scores[a] == e->scores[b] && e->logits[a] == e->logits[b];
 }
 
-/* The number's distance from the interval of the drawn token, as an error that the sums may have.
- */
-static void compare_draw(struct elcl_fixture *fx, const struct candidate *got, double uniform,
-                         const double *p, int v)
+/* Falling scores, ties by rising token, and no token of a tie left out for a higher one. */
+static void check_order(struct elcl_fixture *fx, const struct elcl_candidate *got,
+                        const struct expected *e, int v, int width)
 {
-    double below = 0, distance = 1;
-    if (got->token >= 0 && got->token < v && p[got->token] > 0) {
-        for (int i = 0; i < got->token; i++)
-            below += p[i];
-        distance = fmax(0, fmax(below - uniform, uniform - below - p[got->token]));
-    }
-    const float off = (float)distance;
-    const double want = 0, bound = mass_error(v);
-    elcl_fixture_compare(fx, "draw's distance from its token", &off, &want, &bound, 1);
-}
-
-/* Cut-offs of one row whose masses keep clear of them, so that f32 cannot decide otherwise. */
-static bool make_draws(struct elcl_fixture *fx, struct call *c, double *scores, double *p)
-{
-    static const struct elcl_row_draw cuts[] = {
-        {.scale = 1.25f, .top_k = 50, .top_p = 0.9f, .min_p = 0.001f, .typical_p = 0.95f},
-        {.scale = 1.25f, .top_k = 40, .top_p = 0.85f, .min_p = 0.002f, .typical_p = 0.9f},
-        {.scale = 1, .top_k = 20, .top_p = 1, .typical_p = 1},
-    };
-    const struct elcl_ref_rules rules = ref_rules(c, 0);
-    elcl_ref_scores(scores, c->logits, &rules, c->v);
-    double margin = 0;
-    for (size_t i = 0; i < ELCL_COUNT(cuts); i++) {
-        const struct elcl_ref_sampling sampling = {.temperature = 1 / (double)cuts[i].scale,
-                                                   .top_k = cuts[i].top_k,
-                                                   .top_p = (double)cuts[i].top_p,
-                                                   .min_p = (double)cuts[i].min_p,
-                                                   .typical_p = (double)cuts[i].typical_p};
-        if (!elcl_ref_warp(p, scores, &sampling, c->v, &margin)) {
-            elcl_fail_nomem(&fx->err);
-            return false;
-        }
-        for (int d = 0; d < DRAWS; d++) {
-            c->draws[d] = cuts[i];
-            c->draws[d].slot = d;
-            c->draws[d].uniform = ((float)d + 0.5f) / (float)DRAWS;
-        }
-        if (margin >= 4 * mass_error(c->v))
-            return true;
-    }
-    elcl_fail(&fx->err, ELCL_E_INTERNAL, "no cut-offs keep clear of the masses: use another seed");
-    return false;
-}
-
-static void check_sample(struct elcl_fixture *fx, const struct elcl_selftest_shape *s)
-{
-    if (!elcl_fixture_begin(fx, "sample", "%s V=%d", s->name, s->v))
-        return;
-    struct call c = make_call(fx, s->v, true);
-    double *scores = elcl_fixture_memory(fx, (size_t)s->v, sizeof(*scores));
-    double *p = elcl_fixture_memory(fx, (size_t)s->v, sizeof(*p));
-    if (elcl_fixture_ok(fx) && make_draws(fx, &c, scores, p)) {
-        make_args(fx, &c);
-        if (elcl_fixture_ok(fx) &&
-            elcl_fixture_try(fx, elcl_op_select(fx->ops, &c.args, &fx->err)) &&
-            elcl_fixture_try(fx, elcl_op_sample(fx->ops, &c.args, c.draws_at, DRAWS, &fx->err))) {
-            const struct candidate *got = elcl_fixture_read(fx, c.args.candidates);
-            for (int d = 0; d < DRAWS && elcl_fixture_ok(fx); d++)
-                compare_draw(fx, &got[1 + d], (double)c.draws[d].uniform, p, s->v);
-        }
-    }
-    elcl_fixture_end(fx);
-}
-
-/* Rows 0 and 2 are drawn, each for a beam of its own. */
-static void make_beam_draws(struct call *c)
-{
-    for (int d = 0; d < 2; d++)
-        c->draws[d] = (struct elcl_row_draw){.row = 2 * d,
-                                             .top_k = d ? 0 : 9,
-                                             .scale = d ? 0.5f : 1.25f,
-                                             .top_p = 1,
-                                             .typical_p = 1,
-                                             .keep = 4,
-                                             .renormalize = d,
-                                             .seed = {11, 0},
-                                             .sample = {3, 0},
-                                             .beam = (uint32_t)d,
-                                             .length = LENGTH};
-}
-
-static bool beam_keys(struct elcl_fixture *fx, const struct call *c, const struct elcl_row_draw *d,
-                      double *keys, double *values)
-{
-    const elcl_gen_options options = {.seed = d->seed[0]};
-    const struct elcl_ref_rules rules = ref_rules(c, d->row);
-    const struct elcl_ref_sampling sampling = {.temperature = 1 / (double)d->scale,
-                                               .top_k = d->top_k,
-                                               .top_p = 1,
-                                               .typical_p = 1,
-                                               .keep = d->keep};
-    double *scores = elcl_fixture_memory(fx, (size_t)c->v, sizeof(*scores)), margin;
-    double *p = elcl_fixture_memory(fx, (size_t)c->v, sizeof(*p));
-    double *gumbel = elcl_fixture_memory(fx, (size_t)c->v, sizeof(*gumbel));
-    if (!elcl_fixture_ok(fx))
-        return false;
-    for (int i = 0; i < c->v; i++)
-        gumbel[i] = elcl_rules_gumbel(&options, d->sample[0], (int)d->beam, i, LENGTH);
-    elcl_ref_scores(scores, c->logits + (size_t)d->row * c->v, &rules, c->v);
-    if (!elcl_ref_warp(p, scores, &sampling, c->v, &margin)) {
-        elcl_fail_nomem(&fx->err);
-        return false;
-    }
-    elcl_ref_beam_keys(keys, values, p, scores, gumbel, sampling.temperature, d->renormalize, c->v);
-    return true;
-}
-
-/* Candidates at their rank by key, and the values they carry. */
-static void compare_beam(struct elcl_fixture *fx, const struct candidate *got, const double *keys,
-                         const double *values, int v)
-{
-    struct elcl_ref_candidate best[WIDTH];
-    float ranked[WIDTH], carried[WIDTH];
-    double want[WIDTH], reported[WIDTH], bound[WIDTH];
     int n = 0;
-    elcl_ref_top(best, keys, v, WIDTH);
-    for (; n < WIDTH && best[n].token >= 0; n++) {
-        const bool known = got[n].token >= 0 && got[n].token < v;
-        ranked[n] = known ? (float)keys[got[n].token] : NAN;
-        carried[n] = got[n].score;
-        want[n] = best[n].score;
-        reported[n] = known ? values[got[n].token] : INFINITY;
-        bound[n] =
-            2 * score_bound(v) + 2 * mass_error(v) + 16 * ELCL_FIXTURE_U * (2 + fabs(want[n]));
+    for (; n < width && got[n].token >= 0 && got[n].token < v; n++) {
+        if (n == 0)
+            continue;
+        const int token = got[n].token, before = got[n - 1].token;
+        elcl_fixture_check(fx, !is_tie(e, before, token) || before < token,
+                           "rank %d: token %d before %d at equal score", n, before, token);
+        elcl_fixture_check(fx, !e->rules->log_probs || got[n - 1].score >= got[n].score,
+                           "rank %d: score %.9g after %.9g", n, (double)got[n].score,
+                           (double)got[n - 1].score);
     }
-    elcl_fixture_compare(fx, "candidate's score and random number", ranked, want, bound, (size_t)n);
-    elcl_fixture_compare(fx, "candidate", carried, reported, bound, (size_t)n);
-}
-
-static void check_sample_beams(struct elcl_fixture *fx, const struct elcl_selftest_shape *s)
-{
-    if (!elcl_fixture_begin(fx, "sample_beams", "%s V=%d", s->name, s->v))
+    if (n == 0)
         return;
-    struct call c = make_call(fx, s->v, false);
-    double *keys = elcl_fixture_memory(fx, (size_t)s->v, sizeof(*keys));
-    double *values = elcl_fixture_memory(fx, (size_t)s->v, sizeof(*values));
-    make_beam_draws(&c);
-    make_args(fx, &c);
-    if (elcl_fixture_ok(fx) && elcl_fixture_try(fx, elcl_op_select(fx->ops, &c.args, &fx->err)) &&
-        elcl_fixture_try(fx, elcl_op_sample_beams(fx->ops, &c.args, c.draws_at, 2, &fx->err))) {
-        const struct candidate *got = elcl_fixture_read(fx, c.args.candidates);
-        for (int d = 0; d < 2 && elcl_fixture_ok(fx); d++)
-            if (beam_keys(fx, &c, &c.draws[d], keys, values))
-                compare_beam(fx, got + (size_t)c.draws[d].row * WIDTH, keys, values, s->v);
+    for (int i = 0; i < got[n - 1].token; i++) {
+        bool listed = !is_tie(e, i, got[n - 1].token);
+        for (int j = 0; j < n && !listed; j++)
+            listed = got[j].token == i;
+        elcl_fixture_check(fx, listed, "token %d has the last candidate's score but is not listed",
+                           i);
     }
-    elcl_fixture_end(fx);
 }
 
-void elcl_selftest_select(struct elcl_fixture *fx, const struct elcl_selftest_shape *shape)
+void elcl_check_select(struct elcl_fixture *fx, int r, int v, int width, enum elcl_logits kind,
+                       bool greedy)
 {
-    check_select(fx, shape, false);
-    check_select(fx, shape, true);
-    check_sample(fx, shape);
-    check_sample_beams(fx, shape);
+    struct elcl_rows rows = elcl_rows_random(fx, r, v, width, kind, greedy);
+    const struct elcl_candidate *got = elcl_rows_run(fx, &rows, NULL).selected;
+    struct elcl_ref_candidate *want = elcl_fixture_memory(fx, (size_t)width, sizeof(*want));
+    for (int row = 0; row < r; row++) {
+        const struct expected e = expect(fx, &rows, row);
+        if (!elcl_fixture_ok(fx))
+            break;
+        elcl_ref_top(want, e.scores, v, width);
+        for (int i = 0; i < width; i++)
+            check_candidate(fx, &got[row * width + i], &want[i], &e, v, i);
+        check_order(fx, got + (size_t)row * width, &e, v, width);
+    }
+    elcl_fixture_finish(fx);
 }

@@ -1,13 +1,15 @@
 /* elcl_selftest(): which kernels are opened and which cases run on them, in which order. */
 #include "selftest/selftest.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/os.h"
 #include "base/util.h"
 
-/* Widths of the models that ship as presets, of which only the vocabulary is cut where a product
- * would take the reference seconds; and ragged ones, which no kernel's blocks divide. */
+/* Widths of the models that ship as presets, with a smaller vocabulary where a GEMM would take the
+ * reference seconds; and ragged ones, which no kernel's blocks divide. */
 static const struct elcl_selftest_shape shapes[] = {
     {"ragged", 60, 3, 133, 1009, 37, 37},
     {"bart-base", 768, 12, 3072, 50265, 130, 70},
@@ -28,29 +30,112 @@ elcl_selftest_params elcl_selftest_params_default(void)
     return (elcl_selftest_params){.kernels = ELCL_KERNELS_AUTO};
 }
 
-static void run_cases(struct elcl_fixture *fx, bool gemm_alone)
+/* ---- the report ---------------------------------------------------------------------------- */
+
+static double seconds_since(uint64_t ns)
 {
-    const struct elcl_selftest_shape *all = fx->params->small ? small_shapes : shapes;
-    const bool f32 = fx->ops->weights == ELCL_F32 && fx->ops->state == ELCL_F32;
-    size_t n = fx->params->small ? ELCL_COUNT(small_shapes) : ELCL_COUNT(shapes);
-    if (n > 2 && (gemm_alone || !f32)) /* narrower types differ in loads and stores alone */
+    return (double)(elcl_clock_ns() - ns) * 1e-9;
+}
+
+static void start(struct elcl_selftest_state *st, const char *operation, const char *shape)
+{
+    st->result = (elcl_selftest_case){.device = &st->fx.device->desc,
+                                      .operation = operation,
+                                      .shape = shape,
+                                      .kernels = st->fx.device->kernels,
+                                      .weights = st->result.weights,
+                                      .state = st->result.state,
+                                      .reason = ""};
+    st->case_ns = elcl_clock_ns();
+    st->running = true;
+    elcl_fixture_begin(&st->fx, shape);
+}
+
+static void end(struct elcl_selftest_state *st)
+{
+    elcl_selftest_case *c = &st->result;
+    if (!st->running)
+        return;
+    st->running = false;
+    c->seconds = seconds_since(st->case_ns);
+    c->error = st->fx.error;
+    c->tolerance = st->fx.tolerance;
+    c->ratio = st->fx.ratio;
+    st->summary.passed += c->verdict == ELCL_SELFTEST_PASS;
+    st->summary.failed += c->verdict == ELCL_SELFTEST_FAIL;
+    st->summary.skipped += c->verdict == ELCL_SELFTEST_SKIP;
+    if (st->params->on_case)
+        st->params->on_case(st->params->user, c);
+}
+
+static void skip(struct elcl_selftest_state *st, const char *operation, const char *shape,
+                 const char *reason)
+{
+    end(st);
+    start(st, operation, shape);
+    st->result.verdict = ELCL_SELFTEST_SKIP;
+    st->result.reason = reason;
+    end(st);
+}
+
+/* The first failure counts. A shortage of memory does not mean that a kernel is wrong. */
+static void on_failure(void *user, int status, const char *reason)
+{
+    struct elcl_selftest_state *st = user;
+    st->nomem |= status == ELCL_E_NOMEM;
+    if (st->result.verdict != ELCL_SELFTEST_PASS)
+        return;
+    (void)snprintf(st->reason, sizeof(st->reason), "%s", reason);
+    st->result.reason = st->reason;
+    st->result.verdict = status == ELCL_E_NOMEM || status == ELCL_E_DEVICE_NOMEM
+                             ? ELCL_SELFTEST_SKIP
+                             : ELCL_SELFTEST_FAIL;
+}
+
+bool elcl_selftest_begin(struct elcl_selftest_state *st, const char *operation, const char *fmt,
+                         ...)
+{
+    const double budget = st->params->budget_seconds;
+    char shape[sizeof(st->shape)];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(shape, sizeof(shape), fmt, args);
+    va_end(args);
+    end(st);
+    memcpy(st->shape, shape, sizeof(shape));
+    if (!st->nomem && (budget <= 0 || seconds_since(st->begun_ns) < budget)) {
+        start(st, operation, st->shape);
+        return true;
+    }
+    skip(st, operation, st->shape, st->nomem ? "host memory is short" : "the time budget is spent");
+    return false;
+}
+
+/* ---- the kernels --------------------------------------------------------------------------- */
+
+static void run_cases(struct elcl_selftest_state *st, bool gemm_only)
+{
+    const struct elcl_selftest_shape *all = st->params->small ? small_shapes : shapes;
+    const bool f32 = st->fx.ops->weights == ELCL_F32 && st->fx.ops->state == ELCL_F32;
+    size_t n = st->params->small ? ELCL_COUNT(small_shapes) : ELCL_COUNT(shapes);
+    if (n > 2 && (gemm_only || !f32)) /* 16-bit types differ only in loads and stores */
         n = 2;
     for (size_t i = 0; i < n; i++) {
-        elcl_selftest_gemm(fx, &all[i]);
-        if (gemm_alone)
+        elcl_selftest_gemms(st, &all[i]);
+        if (gemm_only)
             continue;
-        elcl_selftest_pointwise(fx, &all[i]);
-        if (fx->ops->weights == ELCL_INT8 || fx->ops->dot) /* nothing else reads weights */
+        elcl_selftest_pointwise(st, &all[i]);
+        if (st->fx.ops->weights == ELCL_INT8 || st->fx.ops->dot) /* nothing else reads weights */
             continue;
-        elcl_selftest_attention(fx, &all[i]);
-        elcl_selftest_beams(fx, &all[i]);
+        elcl_selftest_attention(st, &all[i]);
+        elcl_selftest_beams(st, &all[i]);
         if (f32) /* they read logits, which are f32 in every storage */
-            elcl_selftest_select(fx, &all[i]);
+            elcl_selftest_logits(st, &all[i]);
     }
 }
 
 /* The kernels of one storage and back end; a compiler that refuses them is a failed case. */
-static void run_kernels(struct elcl_fixture *fx, enum elcl_gemm gemm,
+static void run_kernels(struct elcl_selftest_state *st, enum elcl_gemm gemm,
                         const struct storages *storages)
 {
     const bool clblast = gemm == ELCL_GEMM_CLBLAST;
@@ -58,37 +143,36 @@ static void run_kernels(struct elcl_fixture *fx, enum elcl_gemm gemm,
                                            .weights = storages->weights,
                                            .state = storages->state,
                                            .compute = storages->compute,
-                                           .build_options = fx->params->build_options};
-    fx->result.weights = storages->weights;
-    fx->result.state = storages->state;
-    if (!elcl_fixture_begin(fx, "build", clblast ? "kernels beside CLBlast" : "kernels"))
+                                           .build_options = st->params->build_options};
+    st->result.weights = storages->weights;
+    st->result.state = storages->state;
+    if (!elcl_selftest_begin(st, "build", clblast ? "kernels beside CLBlast" : "kernels"))
         return;
-    if (elcl_fixture_try(fx,
-                         elcl_ops_create(fx->device, &fx->features, &params, &fx->ops, &fx->err))) {
-        elcl_fixture_end(fx);
-        run_cases(fx, clblast);
-    } else {
-        elcl_fixture_end(fx);
-    }
-    elcl_ops_destroy(&fx->ops);
+    if (elcl_fixture_try(&st->fx, elcl_ops_create(st->fx.device, &st->fx.features, &params,
+                                                  &st->fx.ops, &st->fx.err)))
+        run_cases(st, clblast);
+    else
+        elcl_fixture_finish(&st->fx);
+    end(st);
+    elcl_ops_destroy(&st->fx.ops);
 }
 
 /* CLBlast compiles for seconds for each class of shapes, and aborts at times under Oclgrind. */
-static void run_clblast(struct elcl_fixture *fx)
+static void run_clblast(struct elcl_selftest_state *st)
 {
     static const struct storages storages[] = {{ELCL_F32, ELCL_F32, ELCL_COMPUTE_F32},
                                                {ELCL_F16, ELCL_F32, ELCL_COMPUTE_F32}};
     for (size_t i = 0; i < ELCL_COUNT(storages); i++) {
-        const char *reason = fx->params->small ? "CLBlast compiles for too long for small shapes"
-                             : !strcmp(fx->device->desc.platform, "Oclgrind")
+        const char *reason = st->params->small ? "CLBlast compiles for too long for small shapes"
+                             : !strcmp(st->fx.device->desc.platform, "Oclgrind")
                                  ? "CLBlast aborts at times under Oclgrind"
                                  : NULL;
-        fx->result.weights = storages[i].weights;
-        fx->result.state = storages[i].state;
+        st->result.weights = storages[i].weights;
+        st->result.state = storages[i].state;
         if (reason)
-            elcl_fixture_skip(fx, "gemm clblast", "all", reason);
+            skip(st, "gemm clblast", "all", reason);
         else
-            run_kernels(fx, ELCL_GEMM_CLBLAST, &storages[i]);
+            run_kernels(st, ELCL_GEMM_CLBLAST, &storages[i]);
     }
 }
 
@@ -102,29 +186,32 @@ int elcl_selftest(const elcl_selftest_params *params, elcl_selftest_summary *sum
     const elcl_selftest_params defaults = elcl_selftest_params_default();
     if (!summary)
         return elcl_fail(err, ELCL_E_ARG, "elcl_selftest: the summary must not be NULL");
-    struct elcl_fixture *fx = elcl_calloc(1, sizeof(*fx));
-    if (!fx)
+    struct elcl_selftest_state *st = elcl_calloc(1, sizeof(*st));
+    if (!st)
         return elcl_fail_nomem(err);
     int rc;
-    fx->params = params ? params : &defaults;
-    fx->begun_ns = elcl_clock_ns();
-    const struct elcl_device_params device = {.device = fx->params->device,
-                                              .kernels = fx->params->kernels,
-                                              .no_cache = fx->params->no_cache};
-    ELCL_TRY(elcl_device_open(&device, &fx->device, err));
-    elcl_probe_features(fx->device, &fx->features);
+    st->params = params ? params : &defaults;
+    st->begun_ns = elcl_clock_ns();
+    st->fx.seed = st->params->seed;
+    st->fx.on_failure = on_failure;
+    st->fx.user = st;
+    const struct elcl_device_params device = {.device = st->params->device,
+                                              .kernels = st->params->kernels,
+                                              .no_cache = st->params->no_cache};
+    ELCL_TRY(elcl_device_open(&device, &st->fx.device, err));
+    elcl_probe_features(st->fx.device, &st->fx.features);
     for (size_t i = 0; i < ELCL_COUNT(storages); i++)
         if (storages[i].compute == ELCL_COMPUTE_F32 ||
-            fx->device->kernels == ELCL_KERNELS_CPU) /* GPU kernels have none */
-            run_kernels(fx, ELCL_GEMM_NATIVE, &storages[i]);
-    run_clblast(fx);
-    if (fx->fatal)
+            st->fx.device->kernels == ELCL_KERNELS_CPU) /* GPU kernels have none */
+            run_kernels(st, ELCL_GEMM_NATIVE, &storages[i]);
+    run_clblast(st);
+    if (st->nomem)
         ELCL_TRY(elcl_fail_nomem(err));
-    fx->summary.seconds = (double)(elcl_clock_ns() - fx->begun_ns) * 1e-9;
-    *summary = fx->summary;
+    st->summary.seconds = seconds_since(st->begun_ns);
+    *summary = st->summary;
     rc = ELCL_OK;
 fail:
-    elcl_device_close(&fx->device);
-    elcl_free(fx);
+    elcl_device_close(&st->fx.device);
+    elcl_free(st);
     return rc;
 }

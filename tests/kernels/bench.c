@@ -8,8 +8,6 @@
  * against ceilings in the same measure) suffer less from neighbors, but do not see cores that
  * idle.
  */
-#include "bench.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,22 +17,59 @@
 #include "base/os.h"
 #include "base/util.h"
 #include "search/rules.h"
+#include "suite.h"
 
 #define REPETITIONS 7
 #define REPETITION_NS 2e7
+
+/* ---- calls --------------------------------------------------------------------------------- */
+
+/* One call of what is timed: the arguments of one operation. */
+struct call {
+    struct elcl_ops *ops;
+    struct elcl_norm norm;
+    struct elcl_gemm_args gemm;
+    struct elcl_attn_el_args attn_el;
+    struct elcl_attn_mha_args attn_mha, attn_packed;
+    struct elcl_add_norm_args add_norm;
+    struct elcl_embed_args embed;
+    struct elcl_scatter_args scatter;
+    struct elcl_reorder_args reorder;
+    struct elcl_lineage_args lineage;
+    struct elcl_select_args select;
+};
+typedef int (*call_fn)(const struct call *call, elcl_error *err);
+
+#define CALL(operation)                                                                            \
+    static int call_##operation(const struct call *call, elcl_error *err)                          \
+    {                                                                                              \
+        return elcl_op_##operation(call->ops, &call->operation, err);                              \
+    }
+CALL(gemm)
+CALL(attn_el)
+CALL(attn_mha)
+CALL(attn_packed)
+CALL(add_norm)
+CALL(embed)
+CALL(scatter)
+CALL(reorder)
+CALL(lineage)
+CALL(select)
+
+/* ---- timing -------------------------------------------------------------------------------- */
 
 struct bench_ns {
     double wall, core; /* per call; core: processor time of all threads */
 };
 
-static struct bench_ns time_calls(struct fixture *fx, bench_fn fn, void *user, int calls)
+static struct bench_ns time_calls(struct suite *s, call_fn fn, const struct call *call, int calls)
 {
     elcl_error err = {0};
     const uint64_t start = elcl_clock_ns();
     const clock_t core_start = clock();
     for (int i = 0; i < calls; i++)
-        fixture_must(fn(user, &err), &err);
-    fixture_must(elcl_ops_finish(fx->ops, &err), &err);
+        suite_must(fn(call, &err), &err);
+    suite_must(elcl_ops_finish(s->fx.ops, &err), &err);
     return (struct bench_ns){(double)(elcl_clock_ns() - start) / calls,
                              1e9 / CLOCKS_PER_SEC * (double)(clock() - core_start) / calls};
 }
@@ -46,14 +81,14 @@ static int by_value(const void *a, const void *b)
 }
 
 /* Per call, medians of REPETITIONS. */
-static struct bench_ns measure(struct fixture *fx, bench_fn fn, void *user)
+static struct bench_ns measure(struct suite *s, call_fn fn, const struct call *call)
 {
     double wall[REPETITIONS], core[REPETITIONS];
-    time_calls(fx, fn, user, 1); /* compiles */
-    const double once = time_calls(fx, fn, user, 1).wall;
+    time_calls(s, fn, call, 1); /* compiles */
+    const double once = time_calls(s, fn, call, 1).wall;
     const int calls = once < REPETITION_NS / 1000 ? 1000 : (int)(REPETITION_NS / once) + 1;
     for (int i = 0; i < REPETITIONS; i++) {
-        const struct bench_ns ns = time_calls(fx, fn, user, calls);
+        const struct bench_ns ns = time_calls(s, fn, call, calls);
         wall[i] = ns.wall;
         core[i] = ns.core;
     }
@@ -62,135 +97,138 @@ static struct bench_ns measure(struct fixture *fx, bench_fn fn, void *user)
     return (struct bench_ns){wall[REPETITIONS / 2], core[REPETITIONS / 2]};
 }
 
-/* Multiply-adds at most: of what the GEMM multiplies, where an instruction does it. */
-static double mac_rate(const struct fixture *fx, bool core)
+/* The peak rate of the multiply-adds that the GEMM uses, of the device or of one core. */
+static double mac_rate(const struct suite *s, bool core)
 {
-    const enum elcl_compute compute = elcl_ops_compute(fx->ops);
-    const double of_core = compute == ELCL_COMPUTE_INT8   ? fx->mac_int8_core_gops
-                           : compute == ELCL_COMPUTE_BF16 ? fx->mac_bf16_core_gflops
-                                                          : 0;
-    const double of_device = compute == ELCL_COMPUTE_INT8   ? fx->mac_int8_gops
-                             : compute == ELCL_COMPUTE_BF16 ? fx->mac_bf16_gflops
-                                                            : 0;
-    if (core)
-        return of_core > 0 ? of_core : fx->mac_core_gflops;
-    return of_device > 0 ? of_device : fx->mac_gflops;
+    const enum elcl_compute compute = elcl_ops_compute(s->fx.ops);
+    const double int8 = core ? s->core.mac_int8_gops : s->ceilings.mac_int8_gops;
+    const double bf16 = core ? s->core.mac_bf16_gflops : s->ceilings.mac_bf16_gflops;
+    const double f32 = core ? s->core.mac_f32_gflops : s->ceilings.mac_f32_gflops;
+    return compute == ELCL_COMPUTE_INT8 && int8 > 0   ? int8
+           : compute == ELCL_COMPUTE_BF16 && bf16 > 0 ? bf16
+                                                      : f32;
 }
 
 /* Times `fn` and prints its line. */
-static void report(struct fixture *fx, const char *name, bench_fn fn, void *user)
+static void report(struct suite *s, const char *name, call_fn fn, const struct call *call)
 {
     elcl_error err = {0};
-    const uint64_t bytes = fx->ops->bytes_moved, flop = fx->ops->flop;
-    fixture_must(fn(user, &err), &err);
-    const double n_bytes = (double)(fx->ops->bytes_moved - bytes);
-    const double n_flop = (double)(fx->ops->flop - flop);
-    const struct bench_ns ns = measure(fx, fn, user);
-    const double by_bytes = n_bytes / fx->read_gbs, by_flop = n_flop / mac_rate(fx, false);
+    const uint64_t bytes = s->fx.ops->bytes_moved, flop = s->fx.ops->flop;
+    suite_must(fn(call, &err), &err);
+    const double n_bytes = (double)(s->fx.ops->bytes_moved - bytes);
+    const double n_flop = (double)(s->fx.ops->flop - flop);
+    const struct bench_ns ns = measure(s, fn, call);
+    const double by_bytes = n_bytes / s->ceilings.read_gbs, by_flop = n_flop / mac_rate(s, false);
     printf("  %-44s %9.1f us %6.1f GB/s %6.1f GFLOP/s %4.0f %% of limit by %s, %4.0f %% in core "
            "time\n",
            name, ns.wall / 1e3, n_bytes / ns.wall, n_flop / ns.wall,
            100 * fmax(by_bytes, by_flop) / ns.wall, by_bytes > by_flop ? "bytes" : "FLOP ",
-           100 * fmax(n_bytes / fx->read_core_gbs, n_flop / mac_rate(fx, true)) / ns.core);
+           100 * fmax(n_bytes / s->core.read_gbs, n_flop / mac_rate(s, true)) / ns.core);
 }
 
-/* Starts a bench case: wanted, the fixture open, the ceilings known. */
-static bool start(struct fixture *fx, const char *name)
+static void measure_ceilings(struct suite *s)
 {
-    if (!check_case("bench %s %s", fx->name, name))
+    elcl_error err = {0};
+    const elcl_ceilings *c = &s->ceilings;
+    suite_must(elcl_ceiling_measure(s->fx.device, &s->fx.features, &s->ceilings, &s->core, &err),
+               &err);
+    printf("  copy %.1f GB/s, read %.1f GB/s, 1 MiB copy %.1f GB/s, multiply-add %.1f GFLOP/s, "
+           "of int8 %.1f GOP/s, of bf16 %.1f GFLOP/s, launch %.1f us, launch and wait %.1f us; per "
+           "second of one core: "
+           "read %.1f GB, multiply-add %.1f GFLOP, of int8 %.1f GOP, of bf16 %.1f GFLOP\n",
+           c->copy_gbs, c->read_gbs, c->cached_copy_gbs, c->mac_f32_gflops, c->mac_int8_gops,
+           c->mac_bf16_gflops, c->launch_us, c->wait_us, s->core.read_gbs, s->core.mac_f32_gflops,
+           s->core.mac_int8_gops, s->core.mac_bf16_gflops);
+}
+
+/* Starts a bench case, after the ceilings are known. */
+static bool begin(struct suite *s, const char *name)
+{
+    if (!suite_case(s, "bench", "%s", name))
         return false;
-    fixture_begin(fx);
-    if (fx->mac_gflops == 0) {
-        bench_ceilings(fx);
-        fixture_end(fx);
-    }
+    if (s->ceilings.mac_f32_gflops == 0)
+        measure_ceilings(s);
     return true;
 }
 
-/* On a CPU the GPU shape crawls, and the other way round: small sizes only. */
-static bool is_foreign(const struct fixture *fx)
+/* GPU kernels crawl on a CPU, and the other way round: small sizes only. */
+static bool is_foreign(const struct suite *s)
 {
-    const bool cpu_device = (*fx->device)->desc.type == ELCL_DEVICE_CPU;
-    return fx->options->small || cpu_device != (fx->kernels == ELCL_KERNELS_CPU);
+    const bool cpu_device = s->fx.device->desc.type == ELCL_DEVICE_CPU;
+    return s->options->small || cpu_device != (s->kernels == ELCL_KERNELS_CPU);
 }
 
 /* n values in [-1, 1), quickly. */
-static float *fill(struct fixture *fx, size_t n)
+static float *fill(struct suite *s, size_t n)
 {
-    float *values = fixture_floats(fx, n);
+    float *values = elcl_fixture_memory(&s->fx, n, sizeof(float));
     for (size_t i = 0; i < n; i++)
         values[i] = (float)((i * 2654435761u >> 8) & 1023) / 512 - 1;
     return values;
 }
 
-static struct elcl_buffer *filled(struct fixture *fx, size_t n)
+/* n elements of 4 bytes. */
+static const struct elcl_buffer *unfilled(struct suite *s, size_t n)
 {
-    return fixture_output(fx, fill(fx, n), n * sizeof(float));
+    return elcl_fixture_output(&s->fx, NULL, n * 4);
 }
 
-static struct elcl_buffer *filled_state(struct fixture *fx, size_t n)
+static const struct elcl_buffer *filled(struct suite *s, size_t n)
 {
-    void *bits = fixture_memory(fx, n, elcl_ref_bytes(fx->state));
-    elcl_ref_store(fx->state, fill(fx, n), bits, n);
-    return fixture_output(fx, bits, n * elcl_ref_bytes(fx->state));
+    return elcl_fixture_output(&s->fx, fill(s, n), n * sizeof(float));
+}
+
+static const struct elcl_buffer *filled_state(struct suite *s, size_t n)
+{
+    void *bits = elcl_fixture_memory(&s->fx, n, elcl_ref_bytes(s->params.state));
+    elcl_ref_store(s->params.state, fill(s, n), bits, n);
+    return elcl_fixture_output(&s->fx, bits, n * elcl_ref_bytes(s->params.state));
 }
 
 /* ---- GEMM ---------------------------------------------------------------------------------- */
 
-struct gemm_call {
-    struct elcl_ops *ops;
-    struct elcl_gemm_args args;
-};
-
-static int call_gemm(void *user, elcl_error *err)
-{
-    const struct gemm_call *c = user;
-    return elcl_op_gemm(c->ops, &c->args, err);
-}
-
 /* batch > 1: heads side by side in x and y. */
-static void bench_gemm(struct fixture *fx, int batch, int m, int n, int k)
+static void bench_gemm(struct suite *s, int batch, int m, int n, int k)
 {
     char name[64];
     snprintf(name, sizeof(name), "gemm batch=%d M=%d N=%d K=%d", batch, m, n, k);
-    if (!start(fx, name))
+    if (!begin(s, name))
         return;
-    if (is_foreign(fx) && (double)batch * m * n * k > 2e7) {
+    if (is_foreign(s) && (double)batch * m * n * k > 2e7) {
         check_skip("too slow here");
         return;
     }
-    const float *w = fill(fx, (size_t)batch * n * k);
-    const struct gemm_call call = {
-        fx->ops,
-        {.y = fixture_output(fx, NULL, (size_t)batch * m * n * sizeof(float)),
-         .x = filled(fx, (size_t)batch * m * k),
-         .w = fixture_matrix(fx, batch, n, k, w),
-         .m = m,
-         .x_ld = batch * k,
-         .y_ld = batch * n,
-         .x_batch = (size_t)k,
-         .y_batch = (size_t)n}};
-    report(fx, name, call_gemm, (void *)&call);
-    fixture_end(fx);
+    float *w = fill(s, (size_t)batch * n * k);
+    const struct call call = {.ops = s->fx.ops,
+                              .gemm = {.y = unfilled(s, (size_t)batch * m * n),
+                                       .x = filled(s, (size_t)batch * m * k),
+                                       .w = elcl_fixture_matrix(&s->fx, batch, n, k, w),
+                                       .m = m,
+                                       .x_ld = batch * k,
+                                       .y_ld = batch * n,
+                                       .x_batch = (size_t)k,
+                                       .y_batch = (size_t)n}};
+    report(s, name, call_gemm, &call);
+    elcl_fixture_finish(&s->fx);
 }
 
-void bench_gemms(struct fixture *fx)
+void bench_gemms(struct suite *s)
 {
     static const int rows[] = {1, 4, 16, 64, 256, 1024};
     for (size_t i = 0; i < ELCL_COUNT(rows); i++) {
-        bench_gemm(fx, 1, rows[i], 768, 768);
-        bench_gemm(fx, 1, rows[i], 1024, 1024);
-        bench_gemm(fx, 1, rows[i], 4096, 1024);
-        bench_gemm(fx, 1, rows[i], 1024, 4096);
+        bench_gemm(s, 1, rows[i], 768, 768);
+        bench_gemm(s, 1, rows[i], 1024, 1024);
+        bench_gemm(s, 1, rows[i], 4096, 1024);
+        bench_gemm(s, 1, rows[i], 1024, 4096);
     }
-    bench_gemm(fx, 1, 200, 192, 192);
-    bench_gemm(fx, 1, 200, 768, 192);
-    bench_gemm(fx, 1, 200, 192, 768);
-    bench_gemm(fx, 16, 16, 1024, 64);
-    bench_gemm(fx, 16, 16, 64, 1024);
-    bench_gemm(fx, 1, 1, 50265, 1024);
-    bench_gemm(fx, 1, 4, 50265, 1024);
-    bench_gemm(fx, 1, 16, 50265, 1024);
+    bench_gemm(s, 1, 200, 192, 192);
+    bench_gemm(s, 1, 200, 768, 192);
+    bench_gemm(s, 1, 200, 192, 768);
+    bench_gemm(s, 16, 16, 1024, 64);
+    bench_gemm(s, 16, 16, 64, 1024);
+    bench_gemm(s, 1, 1, 50265, 1024);
+    bench_gemm(s, 1, 4, 50265, 1024);
+    bench_gemm(s, 1, 16, 50265, 1024);
 }
 
 /* ---- attention ----------------------------------------------------------------------------- */
@@ -202,34 +240,12 @@ struct attention {
     bool shared;
 };
 
-struct el_call {
-    struct elcl_ops *ops;
-    struct elcl_attn_el_args args;
-};
-
-static int call_el(void *user, elcl_error *err)
-{
-    const struct el_call *c = user;
-    return elcl_op_attn_el(c->ops, &c->args, err);
-}
-
-struct mha_call {
-    struct elcl_ops *ops;
-    struct elcl_attn_mha_args args;
-};
-
-static int call_mha(void *user, elcl_error *err)
-{
-    const struct mha_call *c = user;
-    return elcl_op_attn_mha(c->ops, &c->args, err);
-}
-
 /* Groups of `rows` rows; shared keys lie in a run per sentence, private ones by the lineage table
- * [R, S], which jumps through the pool. */
-static struct elcl_buffer *make_groups(struct fixture *fx, const struct attention *a, int rows)
+ * [R, S], which jumps through the cache. */
+static const struct elcl_buffer *make_groups(struct suite *s, const struct attention *a, int rows)
 {
     const int n = a->b * a->k / rows;
-    struct elcl_row_group *groups = fixture_memory(fx, (size_t)n, sizeof(*groups));
+    struct elcl_row_group *groups = elcl_fixture_memory(&s->fx, (size_t)n, sizeof(*groups));
     for (int g = 0; g < n; g++)
         groups[g] = (struct elcl_row_group){.row = g * rows,
                                             .n_rows = rows,
@@ -237,215 +253,162 @@ static struct elcl_buffer *make_groups(struct fixture *fx, const struct attentio
                                             .n_shared = a->shared ? a->s : 0,
                                             .lineage_row = g * rows,
                                             .n_private = a->shared ? 0 : a->s};
-    return fixture_input(fx, groups, (size_t)n * sizeof(*groups));
+    return elcl_fixture_input(&s->fx, groups, (size_t)n * sizeof(*groups));
 }
 
-static struct elcl_buffer *make_lineage(struct fixture *fx, const struct attention *a)
+static const struct elcl_buffer *make_lineage(struct suite *s, const struct attention *a)
 {
     const int n = a->b * a->k * a->s;
-    return fixture_input(fx, fixture_permutation(fx, n), (size_t)n * sizeof(int32_t));
+    return elcl_fixture_input(&s->fx, elcl_fixture_permutation(&s->fx, n),
+                              (size_t)n * sizeof(int32_t));
 }
 
-static void bench_el(struct fixture *fx, const struct attention *a)
+static void bench_el(struct suite *s, const struct attention *a)
 {
     char name[96];
     snprintf(name, sizeof(name), "attn_el %s B=%d K=%d H=%d D=%d S=%d", a->name, a->b, a->k, a->h,
              a->d, a->s);
-    if (!start(fx, name))
+    if (!begin(s, name))
         return;
     const int r = a->b * a->k, rows = a->shared ? a->k : 1;
     const size_t n = (size_t)r * a->h * a->d, cache_rows = (size_t)(a->shared ? a->b : r) * a->s;
     const size_t ld = elcl_attn_el_probabilities_ld(a->s);
-    const struct el_call call = {
-        fx->ops,
-        {.c = fixture_output(fx, NULL, n * sizeof(float)),
-         .e = filled(fx, n),
-         .y = filled_state(fx, cache_rows * a->d),
-         .step = make_groups(fx, a, rows),
-         .lineage = a->shared ? NULL : make_lineage(fx, a),
-         .lineage_ld = a->s,
-         .n_groups = r / rows,
-         .max_rows = rows,
-         .probabilities = fixture_output(fx, NULL, r * a->h * ld * sizeof(float)),
-         .max_keys = a->s,
-         .h = a->h,
-         .d = a->d,
-         .scale = 0.125f,
-         .keys = (uint64_t)r * a->s,
-         .reads = (uint64_t)(r / rows) * a->s}};
-    report(fx, name, call_el, (void *)&call);
-    fixture_end(fx);
+    const struct call call = {.ops = s->fx.ops,
+                              .attn_el = {.c = unfilled(s, n),
+                                          .e = filled(s, n),
+                                          .y = filled_state(s, cache_rows * a->d),
+                                          .step = make_groups(s, a, rows),
+                                          .lineage = a->shared ? NULL : make_lineage(s, a),
+                                          .lineage_ld = a->s,
+                                          .n_groups = r / rows,
+                                          .max_rows = rows,
+                                          .probabilities = unfilled(s, r * a->h * ld),
+                                          .max_keys = a->s,
+                                          .h = a->h,
+                                          .d = a->d,
+                                          .scale = 0.125f,
+                                          .keys = (uint64_t)r * a->s,
+                                          .reads = (uint64_t)(r / rows) * a->s}};
+    report(s, name, call_attn_el, &call);
+    elcl_fixture_finish(&s->fx);
 }
 
-static void bench_mha(struct fixture *fx, const struct attention *a)
+static void bench_mha(struct suite *s, const struct attention *a)
 {
     char name[96];
     snprintf(name, sizeof(name), "attn_mha %s B=%d K=%d H=%d D=%d S=%d", a->name, a->b, a->k, a->h,
              a->d, a->s);
-    if (!start(fx, name))
+    if (!begin(s, name))
         return;
     const int r = a->b * a->k, rows = a->shared ? a->k : 1;
     const size_t n = (size_t)r * a->d, cache_rows = (size_t)(a->shared ? a->b : r) * a->s;
-    const struct mha_call call = {fx->ops,
-                                  {.o = fixture_output(fx, NULL, n * sizeof(float)),
-                                   .q = filled(fx, n),
-                                   .kv = filled_state(fx, cache_rows * 2 * a->d),
-                                   .step = make_groups(fx, a, rows),
-                                   .lineage = make_lineage(fx, a),
-                                   .lineage_ld = a->s,
-                                   .n_groups = r / rows,
-                                   .max_rows = rows,
-                                   .h = a->h,
-                                   .dh = a->d / a->h,
-                                   .q_ld = a->d,
-                                   .kv_ld = 2 * a->d,
-                                   .v_at = a->d,
-                                   .scale = 0.125f,
-                                   .keys = (uint64_t)r * a->s,
-                                   .reads = (uint64_t)cache_rows}};
-    report(fx, name, call_mha, (void *)&call);
-    fixture_end(fx);
-}
-
-static int call_packed(void *user, elcl_error *err)
-{
-    const struct mha_call *c = user;
-    return elcl_op_attn_packed(c->ops, &c->args, err);
+    const struct call call = {.ops = s->fx.ops,
+                              .attn_mha = {.o = unfilled(s, n),
+                                           .q = filled(s, n),
+                                           .kv = filled_state(s, cache_rows * 2 * a->d),
+                                           .step = make_groups(s, a, rows),
+                                           .lineage = make_lineage(s, a),
+                                           .lineage_ld = a->s,
+                                           .n_groups = r / rows,
+                                           .max_rows = rows,
+                                           .h = a->h,
+                                           .dh = a->d / a->h,
+                                           .q_ld = a->d,
+                                           .kv_ld = 2 * a->d,
+                                           .v_at = a->d,
+                                           .scale = 0.125f,
+                                           .keys = (uint64_t)r * a->s,
+                                           .reads = (uint64_t)cache_rows}};
+    report(s, name, call_attn_mha, &call);
+    elcl_fixture_finish(&s->fx);
 }
 
 /* An encoder's rows with query, key and value side by side. */
-static void bench_packed(struct fixture *fx, int b, int h, int d, int s)
+static void bench_packed(struct suite *s, int b, int h, int d, int n_keys)
 {
     char name[96];
-    snprintf(name, sizeof(name), "attn_packed B=%d H=%d D=%d S=%d", b, h, d, s);
-    if (!start(fx, name))
+    snprintf(name, sizeof(name), "attn_packed B=%d H=%d D=%d S=%d", b, h, d, n_keys);
+    if (!begin(s, name))
         return;
-    const int r = b * s;
-    struct elcl_row_group *groups = fixture_memory(fx, (size_t)r, sizeof(*groups));
+    const int r = b * n_keys;
+    struct elcl_row_group *groups = elcl_fixture_memory(&s->fx, (size_t)r, sizeof(*groups));
     for (int g = 0; g < r; g++)
-        groups[g] =
-            (struct elcl_row_group){.row = g, .n_rows = 1, .start = g / s * s, .n_shared = s};
+        groups[g] = (struct elcl_row_group){
+            .row = g, .n_rows = 1, .start = g / n_keys * n_keys, .n_shared = n_keys};
     const size_t n = (size_t)r * d;
-    const struct mha_call call = {fx->ops,
-                                  {.o = fixture_output(fx, NULL, n * sizeof(float)),
-                                   .q = filled(fx, 3 * n),
-                                   .kv = filled(fx, 3 * n),
-                                   .kv_f32 = true,
-                                   .step = fixture_input(fx, groups, (size_t)r * sizeof(*groups)),
-                                   .n_groups = r,
-                                   .max_rows = 1,
-                                   .h = h,
-                                   .dh = d / h,
-                                   .q_ld = 3 * d,
-                                   .kv_ld = 3 * d,
-                                   .k_at = d,
-                                   .v_at = 2 * d,
-                                   .scale = 0.125f,
-                                   .keys = (uint64_t)r * s}};
-    report(fx, name, call_packed, (void *)&call);
-    fixture_end(fx);
+    const struct call call = {
+        .ops = s->fx.ops,
+        .attn_packed = {.o = unfilled(s, n),
+                        .q = filled(s, 3 * n),
+                        .kv = filled(s, 3 * n),
+                        .kv_f32 = true,
+                        .step = elcl_fixture_input(&s->fx, groups, (size_t)r * sizeof(*groups)),
+                        .n_groups = r,
+                        .max_rows = 1,
+                        .h = h,
+                        .dh = d / h,
+                        .q_ld = 3 * d,
+                        .kv_ld = 3 * d,
+                        .k_at = d,
+                        .v_at = 2 * d,
+                        .scale = 0.125f,
+                        .keys = (uint64_t)r * n_keys}};
+    report(s, name, call_attn_packed, &call);
+    elcl_fixture_finish(&s->fx);
 }
 
-static void bench_attention(struct fixture *fx)
+static void bench_attention(struct suite *s)
 {
     static const struct attention shapes[] = {{"cross", 4, 4, 12, 768, 512, true},
                                               {"cross", 4, 4, 16, 1024, 512, true},
                                               {"self", 4, 4, 12, 768, 64, false},
                                               {"self", 4, 4, 16, 1024, 64, false}};
     for (size_t i = 0; i < ELCL_COUNT(shapes); i++) {
-        bench_el(fx, &shapes[i]);
-        bench_mha(fx, &shapes[i]);
+        bench_el(s, &shapes[i]);
+        bench_mha(s, &shapes[i]);
     }
-    bench_packed(fx, 4, 16, 1024, 512);
-    bench_packed(fx, 16, 12, 768, 64);
+    bench_packed(s, 4, 16, 1024, 512);
+    bench_packed(s, 16, 12, 768, 64);
 }
 
 /* ---- rows ---------------------------------------------------------------------------------- */
 
-/* Operations on R rows of D elements; one struct serves them all. */
-struct rows_call {
-    struct elcl_ops *ops;
-    struct elcl_norm norm;
-    struct elcl_add_norm_args add_norm;
-    struct elcl_embed_args embed;
-    struct elcl_scatter_args scatter;
-    struct elcl_reorder_args reorder;
-    struct elcl_lineage_args lineage;
-    struct elcl_select_args select;
-};
-
-static int call_add_norm(void *user, elcl_error *err)
-{
-    const struct rows_call *c = user;
-    return elcl_op_add_norm(c->ops, &c->add_norm, err);
-}
-
-static int call_embed(void *user, elcl_error *err)
-{
-    const struct rows_call *c = user;
-    return elcl_op_embed(c->ops, &c->embed, err);
-}
-
-static int call_scatter(void *user, elcl_error *err)
-{
-    const struct rows_call *c = user;
-    return elcl_op_scatter(c->ops, &c->scatter, err);
-}
-
-static int call_reorder(void *user, elcl_error *err)
-{
-    const struct rows_call *c = user;
-    return elcl_op_reorder(c->ops, &c->reorder, err);
-}
-
-static int call_lineage(void *user, elcl_error *err)
-{
-    const struct rows_call *c = user;
-    return elcl_op_lineage(c->ops, &c->lineage, err);
-}
-
-static int call_select(void *user, elcl_error *err)
-{
-    const struct rows_call *c = user;
-    return elcl_op_select(c->ops, &c->select, err);
-}
-
 /* Records of R rows: slot and parent r, length T. */
-static struct elcl_buffer *make_step(struct fixture *fx, int r, int t)
+static const struct elcl_buffer *make_step(struct suite *s, int r, int t)
 {
-    int32_t *step = fixture_ints(fx, (size_t)r * ELCL_ROW_INTS);
+    int32_t *step = elcl_fixture_ints(&s->fx, (size_t)r * ELCL_ROW_INTS);
     for (int i = 0; i < r; i++) {
         int32_t *record = step + (size_t)i * ELCL_ROW_INTS;
         record[ELCL_ROW_TOKEN] = i * 37 % 1000;
         record[ELCL_ROW_PARENT] = record[ELCL_ROW_CACHE_ROW] = i;
         record[ELCL_ROW_LENGTH] = t;
     }
-    return fixture_input(fx, step, (size_t)r * ELCL_ROW_INTS * sizeof(*step));
+    return elcl_fixture_input(&s->fx, step, (size_t)r * ELCL_ROW_INTS * sizeof(*step));
 }
 
-static void bench_rows(struct fixture *fx, int r, int d)
+static void bench_rows(struct suite *s, int r, int d)
 {
     char name[64];
     const size_t n = (size_t)r * d;
     snprintf(name, sizeof(name), "rows R=%d D=%d", r, d);
-    if (!start(fx, name))
+    if (!begin(s, name))
         return;
-    const struct elcl_buffer *step = make_step(fx, r, 64);
-    struct rows_call c = {.ops = fx->ops};
-    c.norm = (struct elcl_norm){*filled(fx, (size_t)d), *filled(fx, (size_t)d), 1e-5f, false};
-    c.add_norm = (struct elcl_add_norm_args){.x = filled(fx, n),
-                                             .y = filled(fx, n),
-                                             .state = filled_state(fx, n),
+    const struct elcl_buffer *step = make_step(s, r, 64);
+    struct call c = {.ops = s->fx.ops};
+    c.norm = (struct elcl_norm){*filled(s, (size_t)d), *filled(s, (size_t)d), 1e-5f, false};
+    c.add_norm = (struct elcl_add_norm_args){.x = filled(s, n),
+                                             .y = filled(s, n),
+                                             .state = filled_state(s, n),
                                              .step = step,
                                              .norm = &c.norm,
                                              .r = r,
                                              .d = d};
-    const float *table = fill(fx, 1000 * (size_t)d);
+    float *table = fill(s, 1000 * (size_t)d);
     c.embed = (struct elcl_embed_args){.x = c.add_norm.x,
                                        .state = c.add_norm.state,
                                        .step = step,
-                                       .tokens = fixture_matrix(fx, 1, 1000, d, table),
-                                       .positions = filled(fx, (size_t)d),
+                                       .tokens = elcl_fixture_matrix(&s->fx, 1, 1000, d, table),
+                                       .positions = filled(s, (size_t)d),
                                        .scale = 1,
                                        .norm = &c.norm,
                                        .r = r,
@@ -458,55 +421,54 @@ static void bench_rows(struct fixture *fx, int r, int d)
                                            .n = d,
                                            .x_ld = d};
     snprintf(name, sizeof(name), "add_norm R=%d D=%d", r, d);
-    report(fx, name, call_add_norm, &c);
+    report(s, name, call_add_norm, &c);
     snprintf(name, sizeof(name), "embed R=%d D=%d", r, d);
-    report(fx, name, call_embed, &c);
+    report(s, name, call_embed, &c);
     snprintf(name, sizeof(name), "scatter R=%d N=%d", r, d);
-    report(fx, name, call_scatter, &c);
-    fixture_end(fx);
+    report(s, name, call_scatter, &c);
+    elcl_fixture_finish(&s->fx);
 }
 
 /* mha-beam's self caches of T tokens, and the lineage tables that replace moving them. */
-static void bench_beams(struct fixture *fx, int r, int t, int d)
+static void bench_beams(struct suite *s, int r, int t, int d)
 {
     char name[64];
     snprintf(name, sizeof(name), "beams R=%d T=%d D=%d", r, t, d);
-    if (!start(fx, name))
+    if (!begin(s, name))
         return;
     const size_t row = (size_t)t * 2 * d, table = (size_t)r * t;
-    struct rows_call c = {.ops = fx->ops};
-    c.reorder = (struct elcl_reorder_args){.next = filled_state(fx, r * row),
-                                           .previous = filled_state(fx, r * row),
-                                           .step = make_step(fx, r, t),
+    struct call c = {.ops = s->fx.ops};
+    c.reorder = (struct elcl_reorder_args){.next = filled_state(s, r * row),
+                                           .previous = filled_state(s, r * row),
+                                           .step = make_step(s, r, t),
                                            .field = ELCL_ROW_PARENT,
                                            .r = r,
                                            .ld = row,
                                            .n = row};
-    c.lineage =
-        (struct elcl_lineage_args){.next = fixture_output(fx, NULL, table * sizeof(int32_t)),
-                                   .previous = fixture_output(fx, NULL, table * sizeof(int32_t)),
-                                   .tokens = fixture_output(fx, NULL, (size_t)r * sizeof(int32_t)),
-                                   .step = c.reorder.step,
-                                   .r = r,
-                                   .ld = t,
-                                   .max_length = t};
+    c.lineage = (struct elcl_lineage_args){.next = unfilled(s, table),
+                                           .previous = unfilled(s, table),
+                                           .tokens = unfilled(s, (size_t)r),
+                                           .step = c.reorder.step,
+                                           .r = r,
+                                           .ld = t,
+                                           .max_length = t};
     snprintf(name, sizeof(name), "reorder R=%d n=%zu", r, row);
-    report(fx, name, call_reorder, &c);
+    report(s, name, call_reorder, &c);
     snprintf(name, sizeof(name), "lineage R=%d T=%d", r, t);
-    report(fx, name, call_lineage, &c);
-    fixture_end(fx);
+    report(s, name, call_lineage, &c);
+    elcl_fixture_finish(&s->fx);
 }
 
 /* Beam search with BART's n-gram rule. */
-static void bench_select(struct fixture *fx, int r, int v, int width)
+static void bench_select(struct suite *s, int r, int v, int width)
 {
     char name[64];
     const int t = 64;
     snprintf(name, sizeof(name), "select R=%d V=%d width=%d", r, v, width);
-    if (!start(fx, name))
+    if (!begin(s, name))
         return;
-    struct elcl_row_rules *rules = fixture_memory(fx, (size_t)r, sizeof(*rules));
-    int32_t *tokens = fixture_ints(fx, (size_t)r * t);
+    struct elcl_row_rules *rules = elcl_fixture_memory(&s->fx, (size_t)r, sizeof(*rules));
+    int32_t *tokens = elcl_fixture_ints(&s->fx, (size_t)r * t);
     for (int i = 0; i < r; i++)
         rules[i] = (struct elcl_row_rules){.log_probs = 1,
                                            .forced_token = -1,
@@ -520,36 +482,37 @@ static void bench_select(struct fixture *fx, int r, int v, int width)
     for (int i = 0; i < r * t; i++)
         tokens[i] = i * 7919 % v;
     const size_t rows_ints = (size_t)r * ELCL_ROW_INTS, rules_ints = (size_t)r * ELCL_RULES_INTS;
-    int32_t *step = fixture_ints(fx, rows_ints + rules_ints);
+    int32_t *step = elcl_fixture_ints(&s->fx, rows_ints + rules_ints);
     for (int i = 0; i < r; i++)
         step[(size_t)i * ELCL_ROW_INTS + ELCL_ROW_LENGTH] = t;
     memcpy(step + rows_ints, rules, rules_ints * sizeof(*step));
     const struct attention all = {.b = r, .k = 1, .s = t};
-    struct rows_call c = {.ops = fx->ops};
+    struct call c = {.ops = s->fx.ops};
     c.select = (struct elcl_select_args){
-        .candidates = fixture_output(fx, NULL, (size_t)r * width * 8),
-        .logits = fixture_output(fx, fixture_normals(fx, (size_t)r * v, 3),
-                                 (size_t)r * v * sizeof(float)),
-        .step = fixture_input(fx, step, (rows_ints + rules_ints) * sizeof(*step)),
+        .candidates = unfilled(s, 2 * (size_t)r * width),
+        .logits =
+            elcl_fixture_output(&s->fx, elcl_fixture_normals(&s->fx, ELCL_F32, (size_t)r * v, 3),
+                                (size_t)r * v * sizeof(float)),
+        .step = elcl_fixture_input(&s->fx, step, (rows_ints + rules_ints) * sizeof(*step)),
         .rules_at = rows_ints,
-        .lineage = make_lineage(fx, &all),
+        .lineage = make_lineage(s, &all),
         .lineage_ld = t,
-        .tokens = fixture_input(fx, tokens, (size_t)r * t * sizeof(*tokens)),
+        .tokens = elcl_fixture_input(&s->fx, tokens, (size_t)r * t * sizeof(*tokens)),
         .r = r,
         .v = v,
         .width = width};
-    report(fx, name, call_select, &c);
-    fixture_end(fx);
+    report(s, name, call_select, &c);
+    elcl_fixture_finish(&s->fx);
 }
 
-void bench(struct fixture *fx)
+void bench(struct suite *s)
 {
-    bench_gemms(fx);
-    bench_attention(fx);
-    bench_rows(fx, 16, 768);
-    bench_rows(fx, 16, 1024);
-    bench_rows(fx, 1024, 1024);
-    bench_beams(fx, 16, 142, 1024);
-    bench_select(fx, 16, 50265, 8);
-    bench_select(fx, 1, 50265, 1);
+    bench_gemms(s);
+    bench_attention(s);
+    bench_rows(s, 16, 768);
+    bench_rows(s, 16, 1024);
+    bench_rows(s, 1024, 1024);
+    bench_beams(s, 16, 142, 1024);
+    bench_select(s, 16, 50265, 8);
+    bench_select(s, 1, 50265, 1);
 }

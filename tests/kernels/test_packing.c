@@ -1,0 +1,164 @@
+/* Packed weights: every byte where ops.h says, from sources of all types and layouts. */
+#include <math.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "selftest/gemm.h"
+#include "suite.h"
+
+/* values [batch, n, k] as a source of another dtype and layout; the rounded values come back. */
+static struct elcl_matrix_source make_source(struct elcl_fixture *fx, int batch, int n, int k,
+                                             float **values)
+{
+    static const enum elcl_storage dtypes[] = {ELCL_F32, ELCL_F16, ELCL_BF16};
+    const enum elcl_storage dtype = dtypes[elcl_fixture_int(fx, 0, 2)];
+    const bool transposed = elcl_fixture_int(fx, 0, 1);
+    const size_t all = (size_t)batch * n * k;
+    *values = elcl_fixture_normals(fx, dtype, all, 1);
+    float *laid = elcl_fixture_memory(fx, all, sizeof(*laid));
+    for (int b = 0; b < batch; b++)
+        for (int i = 0; i < n; i++)
+            for (int j = 0; j < k; j++) {
+                const size_t from = ((size_t)b * n + i) * k + j;
+                const size_t to = transposed ? ((size_t)b * k + j) * n + i : from;
+                laid[to] = (*values)[from];
+            }
+    void *bits = elcl_fixture_memory(fx, all, elcl_ref_bytes(dtype));
+    elcl_ref_store(dtype, laid, bits, all);
+    return (struct elcl_matrix_source){.data = bits,
+                                       .dtype = dtype,
+                                       .n = n,
+                                       .n_stride = transposed ? 1 : (size_t)k,
+                                       .k_stride = transposed ? (size_t)n : 1,
+                                       .batch_stride = (size_t)n * k};
+}
+
+/* Sources and what they stack up to: values [batch, n, k]. */
+struct stack {
+    struct elcl_matrix_source sources[3];
+    float *values;
+    int n;
+};
+
+static struct stack make_stack(struct elcl_fixture *fx, int batch, const int *ns, int n_sources,
+                               int k)
+{
+    struct stack s = {0};
+    float *parts[3];
+    for (int i = 0; i < n_sources; i++) {
+        s.sources[i] = make_source(fx, batch, ns[i], k, &parts[i]);
+        s.n += ns[i];
+    }
+    s.values = elcl_fixture_memory(fx, (size_t)batch * s.n * k, sizeof(float));
+    float *to = s.values;
+    for (int b = 0; b < batch; b++)
+        for (int i = 0; i < n_sources; to += (size_t)ns[i++] * k)
+            memcpy(to, parts[i] + (size_t)b * ns[i] * k, (size_t)ns[i] * k * sizeof(float));
+    return s;
+}
+
+/* Puts what follows the whole numbers of column `lane`: their scale, and with `sums` their sum. */
+static void put_tail(unsigned char *tail, const struct elcl_matrix *w, size_t lane, float scale,
+                     const int8_t *column, bool sums)
+{
+    int32_t sum = 0;
+    for (int i = 0; i < w->k; i++)
+        sum += column[i];
+    memcpy(tail + lane * 4, &scale, 4);
+    if (sums)
+        memcpy(tail + ((size_t)w->panel + lane) * 4, &sum, 4);
+}
+
+/* The bytes of a packed matrix by the words of ops.h, zeros beyond N. */
+static unsigned char *pack(struct elcl_fixture *fx, const struct elcl_matrix *w,
+                           const float *values, size_t *bytes)
+{
+    const size_t element = elcl_ref_bytes(fx->ops->weights), k = (size_t)w->k;
+    const bool whole = fx->ops->weights == ELCL_INT8, narrow = fx->ops->dot != ELCL_DOT_NONE;
+    const bool pairs = fx->ops->weights == ELCL_BF16 && fx->ops->panel && !narrow;
+    const size_t group = (size_t)elcl_dot_kinds[fx->ops->dot].group;
+    const size_t values_bytes = (size_t)w->panel * (narrow ? (k + 3) / 4 * 4 : k) * element;
+    const size_t scales_at = (values_bytes + 3) / 4 * 4;
+    const size_t tail = (size_t)w->panel * (narrow ? 8 : 4);
+    const size_t panel = whole ? scales_at + tail : values_bytes;
+    *bytes = (size_t)w->batch * w->panels * panel;
+    unsigned char *packed = elcl_fixture_memory(fx, *bytes, 1);
+    unsigned char *column = elcl_fixture_memory(fx, k, element);
+    for (int b = 0; b < w->batch; b++)
+        for (int n = 0; n < w->n; n++, values += k) {
+            unsigned char *to = packed + ((size_t)b * w->panels + n / w->panel) * panel;
+            const size_t lane = (size_t)(n % w->panel);
+            const size_t at = pairs ? lane % (w->panel / 2) * 2 + lane / (w->panel / 2) : lane;
+            if (whole) {
+                const float scale = elcl_ref_quantize(values, k, (int8_t *)column);
+                put_tail(to + scales_at, w, lane, scale, (int8_t *)column, narrow);
+            } else {
+                elcl_ref_store(fx->ops->weights, values, column, k);
+            }
+            for (size_t i = 0; i < k; i++)
+                memcpy(to + ((i / group * w->panel + at) * group + i % group) * element,
+                       column + i * element, element);
+        }
+    return packed;
+}
+
+/* Every byte where ops.h says, and as many as announced. Ends the run. */
+static void check_packing(struct elcl_fixture *fx, int batch, const int *ns, int n_sources, int k)
+{
+    elcl_error err = {0};
+    const struct stack s = make_stack(fx, batch, ns, n_sources, k);
+    struct elcl_matrix w;
+    suite_must(elcl_matrix_create(fx->ops, "test", batch, k, s.sources, n_sources, &w, &err), &err);
+    CHECK(w.batch == batch && w.n == s.n && w.k == k, "%d x %d x %d", w.batch, w.n, w.k);
+    CHECK(w.panel > 0 && w.panels == (s.n + w.panel - 1) / w.panel, "%d panels of %d", w.panels,
+          w.panel);
+    size_t bytes;
+    const unsigned char *want = pack(fx, &w, s.values, &bytes);
+    CHECK(elcl_matrix_bytes(fx->ops->panel, fx->ops->dot, fx->ops->weights, batch, s.n, k) ==
+              w.buffer.bytes,
+          "elcl_matrix_bytes differs");
+    if (CHECK(w.buffer.bytes == bytes, "%zu bytes, want %zu", w.buffer.bytes, bytes))
+        elcl_fixture_equal(fx, "packed", elcl_fixture_read(fx, &w.buffer), want, bytes, 1);
+    elcl_buffer_destroy(&w.buffer);
+    elcl_fixture_finish(fx);
+}
+
+/* Columns without an ordinary int8 scale: zeros stay zeros, and elements that are not finite spoil
+ * only their column. */
+static void test_odd_columns(struct suite *s)
+{
+    enum { N = 5, K = 3 };
+    const float columns[N * K] = {0, 0,   0, 1, INFINITY, 0, 127,  -64,
+                                  1, NAN, 1, 2, 1e-44f,   0, -0.0f};
+    const struct elcl_gemm_shape shape = elcl_gemm_dense(1, 1, N, K);
+    if (s->params.weights != ELCL_INT8 || !suite_case(s, "matrix", "odd columns"))
+        return;
+    struct elcl_gemm_operands o = elcl_gemm_operands(&s->fx, &shape);
+    memcpy(o.w, columns, sizeof(columns));
+    for (int i = 0; i < K; i++)
+        o.x[i] = 1;
+    const float *y = elcl_gemm_run(&s->fx, &shape, &o, elcl_fixture_matrix(&s->fx, 1, N, K, o.w));
+    if (y) {
+        CHECK(y[0] == 0, "zeros give %g", (double)y[0]);
+        CHECK(isnan(y[1]) && isnan(y[3]), "infinity gives %g, NaN %g", (double)y[1], (double)y[3]);
+        CHECK(y[2] == 64, "127 - 64 + 1 gives %g", (double)y[2]);
+        CHECK(fabsf(y[4]) < 1e-43f, "a subnormal gives %g", (double)y[4]);
+    }
+    elcl_fixture_finish(&s->fx);
+}
+
+void test_packing(struct suite *s)
+{
+    static const int ns[][3] = {{1, 0, 0}, {16, 0, 0}, {33, 0, 0}, {5, 20, 17}, {32, 32, 0}};
+    for (size_t i = 0; i < ELCL_COUNT(ns); i++) {
+        const int n_sources = ns[i][2] ? 3 : ns[i][1] ? 2 : 1;
+        if (!suite_case(s, "matrix", "N=%d+%d+%d", ns[i][0], ns[i][1], ns[i][2]))
+            continue;
+        for (int k = 1; k <= 7; k += 6)
+            for (int batch = 1; batch <= 3; batch += 2)
+                check_packing(&s->fx, batch, ns[i], n_sources, k);
+    }
+    if (suite_case(s, "matrix", "of several workers"))
+        check_packing(&s->fx, 2, (const int[]){300, 401}, 2, 602);
+    test_odd_columns(s);
+}
