@@ -14,7 +14,7 @@ struct dry {
     struct elcl_state state;
 };
 
-/* What part of a device's multiply-add rate the operations reach, by kind: docs/measurements.md,
+/* What part of a device's multiply-add rate the operations reach, by kind: docs/measurements/devices.md,
  * "Predictions". Other operations compute exponentials and compare, which count as few FLOP. GPU
  * kernels have not been timed on a GPU: what is predicted there is a bound. */
 struct reach {
