@@ -14,9 +14,10 @@ struct dry {
     struct elcl_state state;
 };
 
-/* What part of a device's multiply-add rate the operations reach, by kind: docs/measurements/devices.md,
- * "Predictions". Other operations compute exponentials and compare, which count as few FLOP. GPU
- * kernels have not been timed on a GPU: what is predicted there is a bound. */
+/* What part of a device's multiply-add rate the operations reach, by kind:
+ * docs/measurements/devices.md, "Predictions". Other operations compute exponentials and compare,
+ * which count as few FLOP. GPU kernels have not been timed on a GPU: what is predicted there is a
+ * bound. */
 struct reach {
     double gemm, attention, other;
     double launches; /* what a launch costs in those of the ceiling's one-item kernel */
