@@ -60,9 +60,10 @@ def measure(args, options, new_tokens):
     """The points of one row of the grid."""
     device = ["--device", args.device] if args.device else []
     plan = call([args.elcl, "plan", *options, *device, "--device-model", "measured",
-                 "--target-length", str(new_tokens + 1), "-o", "json"])
+                 "--target-length", str(new_tokens + 1), "--format", "json"])
     bench = call([args.elcl, "bench", *options, *device, "--new-tokens", str(new_tokens),
-                  "--repetitions", str(args.repetitions), "--no-profile", "--quiet", "-o", "json"])
+                  "--repetitions", str(args.repetitions), "--no-profile", "--quiet",
+                  "--format", "json"])
     predicted = {key_of(p): p for p in plan["plans"]}
     return [dict(zip(KEYS, key_of(r)), model=os.path.basename(r["model"]),
                  measured=r["samples_per_second"]["median"],

@@ -110,19 +110,19 @@ elcl=$folder/elcl
 on=${device:+--device=$device}
 versions >"$report/versions.txt" 2>&1
 
-step devices 300 "$elcl" devices --json
+step devices 300 "$elcl" devices --format json
 if [ -n "$quick" ]; then
-    step selftest 300 "$elcl" selftest --json --small --budget 4 ${on:+"$on"}
+    step selftest 300 "$elcl" selftest --format json --small --budget 4 ${on:+"$on"}
     sound=$?
-    step bench-quick 300 "$elcl" bench ${on:+"$on"} -o json --source-length 4 \
+    step bench-quick 300 "$elcl" bench ${on:+"$on"} --format json --source-length 4 \
         --new-tokens 2 --warmup 0 --repetitions 1 "$root/models/g2p-en"
     step kernels 300 "$folder/tests/kernels" --bench ${device:+--device "$device"} \
         --case 'cpu f32/f32 gemm batch=1 M=1 N=768 K=768'
 else
-    step selftest 900 "$elcl" selftest --json ${on:+"$on"}
+    step selftest 900 "$elcl" selftest --format json ${on:+"$on"}
     sound=$?
-    step bench-quick 900 "$elcl" bench ${on:+"$on"} --preset quick -o json
-    step bench-paper "$budget" "$elcl" bench ${on:+"$on"} --preset paper -o json
+    step bench-quick 900 "$elcl" bench ${on:+"$on"} --preset quick --format json
+    step bench-paper "$budget" "$elcl" bench ${on:+"$on"} --preset paper --format json
     step kernels "$budget" "$folder/tests/kernels" --bench ${device:+--device "$device"}
 fi
 

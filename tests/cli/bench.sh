@@ -48,13 +48,13 @@ refuses "bench: export fails" 1 "/readonly" "$elcl" bench --synthetic bart-base 
 refuses "bench: repetitions" 2 "--repetitions: expected" "$elcl" bench m --repetitions 0
 refuses "bench: no such baseline" 1 "$tmp/none" "$elcl" bench m --quiet --baseline "$tmp/none"
 refuses "bench: unwritable output" 1 "/nonexistent" "$elcl" bench m --quiet --no-profile \
-    --output-file /nonexistent/x
+    --output /nonexistent/x
 FAKE_DEVICES=0 refuses "bench: no device" 1 "no OpenCL device" "$elcl" bench m
 
 # ---- plan ------------------------------------------------------------------------------------
 
 run "$elcl" plan m --attention el,mha-beam --batch-size 1-4*2 --source-length 10,20 \
-    --target-length 5 --num-beams 2 --output csv
+    --target-length 5 --num-beams 2 -o csv
 exits "plan csv" 0
 prints "plan csv" \
     "model,attention,weights,state,batch_size,num_beams,source_length,target_length,weight_bytes,source_state_bytes,self_state_bytes,workspace_bytes,total_bytes,largest_buffer_bytes,largest_batch,fits" \
@@ -70,14 +70,14 @@ prints "plan csv" \
     "m,mha-beam,f32,f32,2,2,20,5,1000,1600,240,7,2847,1600,,1" \
     "m,mha-beam,f32,f32,4,2,10,5,1000,1600,480,7,3087,1600,,1" \
     "m,mha-beam,f32,f32,4,2,20,5,1000,3200,480,7,4687,3200,,1"
-run "$elcl" plan m --memory-limit 2000 --source-length 10 --target-length 5 -o csv
+run "$elcl" plan m --memory-limit 2000 --source-length 10 --target-length 5 --format csv
 check "the largest batch" grep -q '^m,el,f32,f32,8,1,10,5,1000,800,120,7,1927,800,8,1$' "$tmp/out"
 run "$elcl" plan m --memory-limit 2000 --source-length 10 --target-length 5 --batch-size 9
 exits "plan text" 0
 check "what does not fit" grep -q '^el .* 8  does not fit$' "$tmp/out"
 check "what auto takes" grep -q '^auto takes el: the stand-in likes it$' "$tmp/out"
 if [ "$python" ]; then
-    "$elcl" plan m --memory-limit 2000 --batch-size 1,9 -o json | tr -d '\n' >"$tmp/out"
+    "$elcl" plan m --memory-limit 2000 --batch-size 1,9 --format json | tr -d '\n' >"$tmp/out"
     json "plan json" '(lines[0]["schema"] == "elcl-plan-1" and lines[0]["auto"] == "el" and
 [(p["batch_size"], p["fits"], p["largest_batch"], p["total_bytes"]) for p in lines[0]["plans"]][:2]
 == [(1, True, 1, 1839), (9, False, 1, 8495)] and len(lines[0]["plans"]) == 6)'
@@ -85,17 +85,19 @@ fi
 
 # ---- predictions -----------------------------------------------------------------------------
 
-refuses "an unknown device model" 2 "expected a770, adreno740, h100, mi300x, v100, measured or a JSON file" "$elcl" plan m --device-model v99
+refuses "an unknown device model" 2 \
+    "expected a770, adreno740, h100, mi300x, v100, measured or a JSON file" \
+    "$elcl" plan m --device-model v99
 refuses "a device model that is not there" 1 "$tmp/none.json" "$elcl" plan m \
     --device-model "$tmp/none.json"
-refuses "device and device model" 2 "measured alone, found 'v100'" "$elcl" plan m \
+refuses "device and device model" 2 "--device needs --device-model measured, found 'v100'" "$elcl" plan m \
     --device-model v100 --device 0
 cat >"$tmp/d.json" <<END
 {"name": "Mine", "source": "a guess", "type": "gpu", "memory_gbs": 10, "f32_gflops": 20,
  "half_gflops": 40, "launch_us": 7, "wait_us": 3, "memory_bytes": 2000}
 END
 run "$elcl" plan m --device-model "$tmp/d.json" --source-length 10 --target-length 5 \
-    --attention el -o csv
+    --attention el --format csv
 check "a device model from a file" grep -q '^m,el,.*,1927,800,8,1,10,7,8$' "$tmp/out"
 run "$elcl" plan m --device-model "$tmp/d.json" --source-length 10 --target-length 5
 check "predictions are called so" grep -q '^predicted, not measured, for Mine$' "$tmp/out"
@@ -122,12 +124,12 @@ done
 
 # The device at hand: the stand-in launches in 5 us, and says so as the time of a step.
 run "$elcl" plan m --device-model measured --device gpu --batch-size 1 --source-length 10 \
-    --target-length 5 --attention el -o csv
+    --target-length 5 --attention el --format csv
 check "a measured device" grep -q '^m,el,.*,10,5,1$' "$tmp/out"
 run "$elcl" plan m --device-model measured --batch-size 1
 check "a measured device: its name" grep -q '^predicted, not measured, for Fake "GPU"$' "$tmp/out"
-check "a measured device: its ceilings" grep -q \
-    '^(ceilings measured in this run: 100 GB/s of reading, .* 1e+03 GFLOP/s, a launch 5 us' "$tmp/out"
+check "a measured device: its rates" grep -q \
+    '^(measured in this run: reads 100 GB/s, .* 1e+03 GFLOP/s, a launch 5 us' "$tmp/out"
 refuses "a measured device that is not there" 1 "no OpenCL device matches" "$elcl" plan m \
     --device-model measured --device nothing
 
@@ -163,13 +165,13 @@ run "$elcl" bench --synthetic bart-base,scarce --attention el,mha --batch-size 1
     --source-length 9 --new-tokens 5 --repetitions 4 --output json --output-file "$tmp/r.json" \
     --trace "$tmp/trace.json"
 exits "bench json" 0
-same "bench --output-file leaves standard output alone" "$(cat "$tmp/out")" ""
+same "the spellings of version 0.1: --output json --output-file FILE" "$(cat "$tmp/out")" ""
 check "bench warns of what is out of memory" grep -q 'out of memory: too little' "$tmp/err"
 
 # bench_in FORMAT: the same run in another form, in $tmp/out.
 bench_in() {
     run "$elcl" bench --synthetic bart-base,scarce --attention el,mha --batch-size 1,4 --quiet \
-        --source-length 9 --new-tokens 5 --repetitions 4 -o "$1"
+        --source-length 9 --new-tokens 5 --repetitions 4 --format "$1"
     exits "bench $1" 0
 }
 bench_in md
@@ -184,7 +186,7 @@ FAKE_NO_TIME=1 FAKE_STEP_MS=10 bench_in md
 check "no event times: says so" grep -q '^2: kernel times and fractions are omitted: ' "$tmp/out"
 check "no event times: no table" [ "$(grep -c '| gemm |' "$tmp/out")" = 0 ]
 if [ "$python" ]; then
-    FAKE_NO_TIME=1 FAKE_STEP_MS=10 run "$elcl" bench m --quiet -o json --output-file "$tmp/n.json"
+    FAKE_NO_TIME=1 FAKE_STEP_MS=10 run "$elcl" bench m --quiet --format json --output "$tmp/n.json"
     check "no event times: the schema" python3 "$root/tests/cli/schema.py" \
         "$root/docs/bench-schema.json" "$tmp/n.json"
     tr -d '\n' <"$tmp/n.json" >"$tmp/out"
@@ -263,10 +265,10 @@ else
     skip "json, jsonl, csv and the trace: no python3"
 fi
 
-run "$elcl" bench m --no-profile --quiet -o csv
+run "$elcl" bench m --no-profile --quiet --format csv
 exits "bench of a directory" 0
 # The stand-in takes 100000 bytes for more than 100 of these sentences.
-run "$elcl" bench m --no-profile --quiet -o csv --batch-size auto --max-batch 3 --samples 7 \
+run "$elcl" bench m --no-profile --quiet --format csv --batch-size auto --max-batch 3 --samples 7 \
     --memory-limit 100000
 exits "bench: an automatic batch" 0
 same "bench: --max-batch, --samples" "$(awk -F, '
@@ -279,7 +281,7 @@ says "the paper's models" "no synthetic model"
 
 common="--synthetic bart-base --source-length 9 --new-tokens 5 --no-profile --quiet"
 # shellcheck disable=SC2086
-FAKE_STEP_MS=10 run "$elcl" bench $common -o json --output-file "$tmp/slow.json"
+FAKE_STEP_MS=10 run "$elcl" bench $common --format json --output "$tmp/slow.json"
 # shellcheck disable=SC2086
 FAKE_STEP_MS=10 run "$elcl" bench $common --baseline "$tmp/slow.json"
 check "the same as before is no regression" [ "$code" = 0 ]

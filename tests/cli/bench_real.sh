@@ -28,16 +28,16 @@ refuses "plan: no such model" 2 "there are bart-large, bart-base" "$elcl" plan -
 
 # Ceilings of the device itself: every variant has a speed, and the model is called one.
 run "$elcl" plan "$model" --device cpu --device-model measured --batch-size 4 --num-beams 4 \
-    --source-length 8 --target-length 8 -o json
+    --source-length 8 --target-length 8 --format json
 exits "prediction of the device at hand" 0
 tr -d '\n' <"$tmp/out" >"$tmp/line" && mv "$tmp/line" "$tmp/out"
 json "prediction of the device at hand" '(len(lines[0]["plans"]) == 3 and
 all(1 < p["predicted_samples_per_second"] < 1e6 for p in lines[0]["plans"]) and
 lines[0]["device_model"] == lines[0]["device"] and
-lines[0]["device_model_source"].startswith("ceilings measured"))'
+lines[0]["device_model_source"].startswith("measured in this run"))'
 
 # int8: a byte for each weight and four for each output channel; tables of positions stay f32.
-run "$elcl" plan --synthetic bart-base --weights f32,int8 --attention el --batch-size 1 -o json
+run "$elcl" plan --synthetic bart-base --weights f32,int8 --attention el --batch-size 1 --format json
 exits "plan of int8 weights" 0
 tr -d '\n' <"$tmp/out" >"$tmp/line" && mv "$tmp/line" "$tmp/out"
 json "plan: int8 takes a quarter" '(lambda w: 0.25 < w[1] / w[0] < 0.27)(
@@ -46,7 +46,7 @@ json "plan: int8 takes a quarter" '(lambda w: 0.25 < w[1] / w[0] < 0.27)(
 # Integer products: rows in whole numbers, and the sums of columns. GPU devices have none.
 workspace() {
     run "$elcl" plan "$model" --device cpu --weights int8 --compute "$1" --attention mha \
-        --batch-size 4 --source-length 8 --target-length 8 -o json
+        --batch-size 4 --source-length 8 --target-length 8 --format json
     tr -d '\n' <"$tmp/out" | sed 's/.*"weight_bytes":[[:space:]]*\([0-9]*\).*"workspace_bytes":[[:space:]]*\([0-9]*\).*/\1 \2/'
 }
 f32=$(workspace f32)
@@ -62,7 +62,7 @@ for shape in "bart-large 4 1024 83" "bart-large 6 1024 31" "transformer-270m 4 5
     # shellcheck disable=SC2086
     set -- $shape
     run "$elcl" plan --synthetic "$1" --weights f16 --state f16 --num-beams "$2" \
-        --source-length "$3" --target-length "$4" --device-model v100 -o csv
+        --source-length "$3" --target-length "$4" --device-model v100 --format csv
     exits "prediction of $shape" 0
     order=$(tail -n +2 "$tmp/out" | sort -t , -k 19,19gr | cut -d , -f 2 | tr '\n' ' ')
     case $1 in
@@ -75,7 +75,7 @@ done
 # Results: equal tokens whatever the variant, planned bytes equal to the peak.
 if command -v python3 >/dev/null; then
     run "$elcl" bench "$model" --attention el,mha,mha-beam --batch-size 1,3 --source-length 7 \
-        --new-tokens 6 --quiet -o json --output-file "$tmp/r.json"
+        --new-tokens 6 --quiet --format json --output "$tmp/r.json"
     exits "bench" 0
     check "bench: the schema" python3 "$root/tests/cli/schema.py" "$root/docs/bench-schema.json" \
         "$tmp/r.json"
@@ -99,18 +99,18 @@ exits "a batch that does not fit is no failure" 0
 # A synthetic model and its export are the same model.
 common="--num-beams 2 --source-length 5 --new-tokens 3 --repetitions 1 --warmup 0 --no-profile"
 # shellcheck disable=SC2086
-run "$elcl" bench --synthetic marian-base $common --quiet -o csv
+run "$elcl" bench --synthetic marian-base $common --quiet --format csv
 exits "bench of a synthetic model" 0
 hash=$(tail -n 1 "$tmp/out" | awk -F, '{print $(NF - 1)}')
 run "$elcl" bench --synthetic marian-base --export "$tmp/model"
 exits "export" 0
 # shellcheck disable=SC2086
-run "$elcl" bench "$tmp/model" $common --quiet -o csv
+run "$elcl" bench "$tmp/model" $common --quiet --format csv
 same "the export gives the same tokens" "$(tail -n 1 "$tmp/out" | awk -F, '{print $(NF - 1)}')" \
     "$hash"
 same "the hash of a synthetic model" "$hash" "68cd0d99240e8e08"
 # shellcheck disable=SC2086
-run "$elcl" bench --synthetic t5-base --attention el,mha $common --quiet -o csv
+run "$elcl" bench --synthetic t5-base --attention el,mha $common --quiet --format csv
 same "t5-base gives the same tokens with el and mha" \
     "$(tail -n 2 "$tmp/out" | awk -F, '{print $(NF - 1)}' | tr '\n' ' ')" \
     "575672da5a34081d 575672da5a34081d "

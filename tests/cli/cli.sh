@@ -349,13 +349,13 @@ run "$elcl" devices
 exits "devices" 0
 narrow "devices"
 check "devices: one is the default" [ "$(grep -c '^[0-9].* (default)$' "$tmp/out")" = 1 ]
-run "$elcl" devices --json
+run "$elcl" devices --format json
 tr -d '\n' <"$tmp/out" >"$tmp/flat"
 mv "$tmp/flat" "$tmp/out"
-json "devices --json" 'all(d["fast_paths"] or d["probe_error"] for d in lines[0]["devices"])'
-json "devices --json: kernel shape" \
+json "devices --format json" 'all(d["fast_paths"] or d["probe_error"] for d in lines[0]["devices"])'
+json "devices --format json: kernel shape" \
     'all(d["kernels"] == "cpu" for d in lines[0]["devices"] if "PoCL" in d["version"])'
-json "devices --json: one default" 'sum(d["default"] for d in lines[0]["devices"]) == 1'
+json "devices --format json: one default" 'sum(d["default"] for d in lines[0]["devices"]) == 1'
 
 # ---- self-test -------------------------------------------------------------------------------
 
@@ -377,10 +377,10 @@ check "tune: the rates" grep -Eq '^arithmetic  [0-9.e+]+ GFLOP/s, ' "$tmp/out"
 same "tune: one file" "$(ls "$tmp/tuned" | grep -c '^tune-.*json$')" 1
 run env ELCL_CACHE_DIR="$tmp/tuned" "$elcl" devices --no-probe
 check "devices: tuned" grep -q '^    rates .* GB/s' "$tmp/out"
-run env ELCL_CACHE_DIR="$tmp/tuned" "$elcl" devices --no-probe --json
-check "devices --json: tuned" grep -q '"memory_gbs":' "$tmp/out"
-run env ELCL_CACHE_DIR="$tmp/untuned" "$elcl" devices --no-probe --json
-check "devices --json: not tuned" grep -q '"rates":.*null' "$tmp/out"
+run env ELCL_CACHE_DIR="$tmp/tuned" "$elcl" devices --no-probe --format json
+check "devices --format json: tuned" grep -q '"memory_gbs":' "$tmp/out"
+run env ELCL_CACHE_DIR="$tmp/untuned" "$elcl" devices --no-probe --format json
+check "devices --format json: not tuned" grep -q '"rates":.*null' "$tmp/out"
 run env ELCL_CACHE_DIR="$tmp/tuned" "$elcl" generate --verbose "$model" attention
 prints "generate on a tuned device" "$attention"
 check "auto by the rates" grep -q "auto attention: the device's rates" "$tmp/err"

@@ -307,7 +307,7 @@ if [ -c /dev/full ]; then
     code=$?
     exits "disk full, help" 1
     says "disk full, help" "standard output"
-    "$elcl" devices --json >/dev/full 2>err
+    "$elcl" devices --format json >/dev/full 2>err
     code=$?
     exits "disk full, devices" 1
 fi
@@ -440,23 +440,23 @@ check "devices: why a path is off" grep -q 'fp16 off  the device does not report
 check "devices: a probe that failed" grep -q "cannot probe: the driver's compiler refused" out
 run "$elcl" devices --no-probe
 check "devices --no-probe" sh -c '! grep -q probe: "$1" && ! grep -q fast "$1"' sh out
-run "$elcl" devices --json
+run "$elcl" devices --format json
 tr -d '\n' <out >flat
 mv flat out
-json "devices --json" 'lines[0]["devices"][0]["fast_paths"][1]["on"] is False'
-json "devices --json: bytes" 'lines[0]["devices"][0]["memory_bytes"] == 8 << 30'
-json "devices --json: kernel shape" '[d["kernels"] for d in lines[0]["devices"]][0] == "gpu"'
-json "devices --json: failed probe" '"probe_error" in lines[0]["devices"][1]'
+json "devices --format json" 'lines[0]["devices"][0]["fast_paths"][1]["on"] is False'
+json "devices --format json: bytes" 'lines[0]["devices"][0]["memory_bytes"] == 8 << 30'
+json "devices --format json: kernel shape" '[d["kernels"] for d in lines[0]["devices"]][0] == "gpu"'
+json "devices --format json: failed probe" '"probe_error" in lines[0]["devices"][1]'
 FAKE_DEVICES=0
 export FAKE_DEVICES
 refuses "no device" 1 "no OpenCL device found" "$elcl" devices
-run "$elcl" devices --json
-exits "no device, --json" 1
+run "$elcl" devices --format json
+exits "no device, --format json" 1
 tr -d '\n' <out >flat
 mv flat out
-json "no device, --json" 'lines[0]["devices"] == []'
+json "no device, --format json" 'lines[0]["devices"] == []'
 refuses "devices with a word" 2 "found 'x'" "$elcl" devices x
-refuses "devices with an unknown option" 2 "did you mean --json?" "$elcl" devices --jso
+refuses "devices with an unknown option" 2 "did you mean --format?" "$elcl" devices --forma
 
 # ---- options of a line, tokens as they come --------------------------------------------------
 
@@ -700,21 +700,37 @@ check "selftest: why skipped" grep -q '^gemm clblast .*skipped: the time budget 
 same "selftest: last line" "$(tail -n 1 out)" "1 passed, 1 failed, 1 skipped in 0.5 s"
 run "$elcl" selftest --seed 1
 exits "selftest without a failure" 0
-run "$elcl" selftest --json
-exits "selftest --json with a failure" 1
+run "$elcl" selftest --format json
+exits "selftest --format json with a failure" 1
 tr -d '\n' <out >flat
 mv flat out
-json "selftest --json" 'lines[0]["schema"] == "elcl-selftest-1" and lines[0]["failed"] == 1'
-json "selftest --json: device" 'lines[0]["device"]["name"] == "Fake \"GPU\""'
-json "selftest --json: cases" \
+json "selftest --format json" 'lines[0]["schema"] == "elcl-selftest-1" and lines[0]["failed"] == 1'
+json "selftest --format json: device" 'lines[0]["device"]["name"] == "Fake \"GPU\""'
+json "selftest --format json: cases" \
     '[c["verdict"] for c in lines[0]["cases"]] == ["pass", "fail", "skip"]'
 run "$elcl" tune
 exits "tune" 0
-check "tune: the rates" grep -q '^arithmetic  1000 GFLOP/s, 8000 of 16-bit weights$' out
+check "tune: the rates" grep -q '^arithmetic  1000 GFLOP/s, 8000 with 16-bit weights$' out
 check "tune: the spread" grep -q '^spread      50%' out
 check "tune: progress" grep -q '^a part is done$' err
 check "tune: CLBlast" grep -q '^CLBlast     from 128 rows with f32 weights$' out
 check "tune: never" grep -q '^CLBlast     never with 16-bit weights$' out
+run "$elcl" tune --format json --output tuned.json --quiet
+same "tune --output, --quiet: prints nothing" "$(cat out err)" ""
+tr -d '\n' <tuned.json >out
+json "tune --format json" '(lines[0]["schema"], lines[0]["clblast_rows_f32"],
+lines[0]["clblast_rows_half"], lines[0]["complete"]) == ("elcl-tune-1", 128, -1, True)'
+# --json is a spelling of version 0.1. Text and JSON go to a file, whole.
+for verb in devices selftest; do
+    run "$elcl" $verb --json
+    check "$verb --json" grep -q '^{' out
+    run "$elcl" $verb
+    grep -v ' s  pass$' out >text
+    run "$elcl" $verb --output report --verbose
+    same "$verb --output: nothing on standard output" "$(cat out)" ""
+    same "$verb --output: the text" "$(grep -v ' s  pass$' report)" "$(cat text)"
+    check "$verb --verbose: progress" grep -q '^elcl: ' err
+done
 run "$elcl" tune --budget 2
 check "tune --budget" grep -q '^not complete' out
 run "$elcl" tune --again

@@ -111,14 +111,8 @@ static void format_rows(const struct cli_bench *bench, bool sql, struct elcl_str
 
 static bool add_device(cJSON *o, const elcl_device_desc *d)
 {
-    static const char *const types[] = {"cpu", "gpu", "other"};
     struct cli_cells cells = {.n = 0};
-    cli_add_text(&cells, "name", d->name);
-    cli_add_text(&cells, "type", types[d->type]);
-    cli_add_text(&cells, "platform", d->platform);
-    cli_add_text(&cells, "vendor", d->vendor);
-    cli_add_text(&cells, "driver", d->driver);
-    cli_add_text(&cells, "version", d->version);
+    cli_add_device(&cells, d);
     cli_add_whole(&cells, "compute_units", d->compute_units);
     cli_add_whole(&cells, "clock_mhz", d->clock_mhz);
     cli_add_whole(&cells, "memory_bytes", (double)d->memory_bytes);

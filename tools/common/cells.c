@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "common/words.h"
+
 static void add(struct cli_cells *cells, struct cli_cell cell)
 {
     if (cells->n < CLI_MAX_CELLS)
@@ -36,6 +38,16 @@ void cli_add_real(struct cli_cells *cells, const char *name, double value)
 void cli_add_known(struct cli_cells *cells, const char *name, double value)
 {
     cli_add_maybe(cells, name, value, value > 0);
+}
+
+void cli_add_device(struct cli_cells *cells, const elcl_device_desc *device)
+{
+    cli_add_text(cells, "name", device->name);
+    cli_add_text(cells, "type", cli_type_word(device->type));
+    cli_add_text(cells, "platform", device->platform);
+    cli_add_text(cells, "vendor", device->vendor);
+    cli_add_text(cells, "driver", device->driver);
+    cli_add_text(cells, "version", device->version);
 }
 
 /* ---- CSV and SQL --------------------------------------------------------------------------- */

@@ -31,6 +31,8 @@ void cli_add_real(struct cli_cells *cells, const char *name, double value);
 void cli_add_maybe(struct cli_cells *cells, const char *name, double value, bool known);
 /* A value of 0 or less is not known. */
 void cli_add_known(struct cli_cells *cells, const char *name, double value);
+/* Appends name, type, platform, vendor, driver and version. */
+void cli_add_device(struct cli_cells *cells, const elcl_device_desc *device);
 
 /* Appends the line with the values, after the line with the names if `head` is set. */
 void cli_cells_csv(struct elcl_str *out, const struct cli_cells *cells, bool head);

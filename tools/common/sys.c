@@ -281,6 +281,15 @@ int cli_sys_save(const char *path, const struct elcl_str *bytes, elcl_error *err
     return rc;
 }
 
+void cli_sys_flush(const char *path, struct elcl_str *part)
+{
+    if ((path && strcmp(path, "-") != 0) || !part->n)
+        return;
+    (void)fwrite(part->data, 1, part->n, stdout);
+    (void)fflush(stdout);
+    part->n = 0;
+}
+
 int cli_sys_load(const char *path, size_t max_bytes, struct elcl_str *bytes, elcl_error *err)
 {
     enum cli_read state = CLI_READ_DATA;

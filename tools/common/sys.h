@@ -54,6 +54,8 @@ void cli_sys_abandon(struct cli_sys_file *file, char **kept);
 int cli_sys_make_directory(const char *path, elcl_error *err);
 /* Writes a verb's result, whole or not at all; NULL and "-" are standard output. */
 int cli_sys_save(const char *path, const struct elcl_str *bytes, elcl_error *err);
+/* If the result goes to standard output, prints the part that is ready, and empties it. */
+void cli_sys_flush(const char *path, struct elcl_str *part);
 /* Appends a whole file to *bytes; fails if it is larger than max_bytes. */
 int cli_sys_load(const char *path, size_t max_bytes, struct elcl_str *bytes, elcl_error *err);
 

@@ -63,6 +63,11 @@ const char *cli_storage_word(int value)
     return cli_word_of(cli_weight_words, value);
 }
 
+const char *cli_type_word(enum elcl_device_type type)
+{
+    return type == ELCL_DEVICE_CPU ? "cpu" : type == ELCL_DEVICE_GPU ? "gpu" : "other";
+}
+
 /* ---- misspelt words ------------------------------------------------------------------------ */
 
 static size_t min_size(size_t a, size_t b)

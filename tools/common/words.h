@@ -13,6 +13,7 @@ const char *cli_attention_word(int value);
 const char *cli_gemm_word(int value);
 const char *cli_kernels_word(int value);
 const char *cli_storage_word(int value);
+const char *cli_type_word(enum elcl_device_type type);
 
 /* Returns the word of `words` nearest to a misspelt one, or NULL if none is close. */
 const char *cli_nearest(const char *wrong, const char *const *words, size_t n);

@@ -1,28 +1,30 @@
-/* elcl devices: what each OpenCL device offers, and which fast paths are used on it and why. */
-#include "common/args.h"
-#include "elcl/measure.h"
-
+/* elcl devices: the limits of each OpenCL device, and which fast paths are on and why. */
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <cjson/cJSON.h>
+#include "common/cells.h"
+#include "common/sys.h"
+#include "common/words.h"
+#include "elcl/measure.h"
 
 #define INDENT 4
 #define VALUE_COLUMN 19
 
 struct devices_options {
-    struct cli_common_options common;
-    int json, no_probe;
+    struct cli_common_options common; /* format: enum cli_format */
+    int no_probe;
 };
 
 #define FIELD(name) offsetof(struct devices_options, name)
 
+static const struct cli_choice formats[] = {
+    {"text", CLI_FORMAT_TEXT}, {"json", CLI_FORMAT_JSON}, {NULL, 0}};
+
 static const struct cli_opt options_table[] = {
-    {CLI_OPT_FLAG, "json", NULL, "one JSON object instead of the table", FIELD(json), 0, 0, NULL},
-    {CLI_OPT_FLAG, "no-probe", NULL, "list what drivers say, without trying the fast paths",
-     FIELD(no_probe), 0, 0, NULL},
+    CLI_OUTPUT_OPTION(FIELD(common)),
+    CLI_FORMAT_OPTION(FIELD(common), "text|json", formats, "form of the list (default text)"),
+    CLI_ROW_FLAG("no-probe", no_probe, "list the drivers' information and try no fast paths"),
     CLI_COMMON_OPTIONS(FIELD(common)),
 };
 
@@ -33,22 +35,9 @@ struct verdicts {
     elcl_error error; /* code 0: probed */
 };
 
-static const char *type_word(enum elcl_device_type type)
-{
-    switch (type) {
-    case ELCL_DEVICE_CPU:
-        return "cpu";
-    case ELCL_DEVICE_GPU:
-        return "gpu";
-    case ELCL_DEVICE_OTHER:
-        break;
-    }
-    return "other";
-}
+/* ---- text ---------------------------------------------------------------------------------- */
 
-/* ---- table --------------------------------------------------------------------------------- */
-
-/* "8 GiB", "1.5 GiB" */
+/* Writes "8 GiB" or "1.5 GiB". */
 static void format_bytes(uint64_t bytes, char *text, size_t room)
 {
     static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
@@ -64,15 +53,15 @@ static void format_bytes(uint64_t bytes, char *text, size_t room)
         (void)snprintf(text, room, "%.1f %s", v, units[unit]);
 }
 
-static void print_row(const char *label, const char *value)
+static void put_row(struct elcl_str *out, const char *label, const char *value)
 {
     if (!*value)
         return;
-    printf("%*s%-*s", INDENT, "", VALUE_COLUMN - INDENT, label);
-    cli_print_wrapped(value, VALUE_COLUMN, VALUE_COLUMN);
+    elcl_str_printf(out, "%*s%-*s", INDENT, "", VALUE_COLUMN - INDENT, label);
+    cli_str_wrapped(out, value, VALUE_COLUMN, VALUE_COLUMN);
 }
 
-/* A row of parts, of which those that the driver leaves open are left out. */
+/* A row of the parts that the driver reports. */
 struct row {
     char text[512];
     size_t n;
@@ -100,32 +89,32 @@ static void add_bytes(struct row *row, const char *before, uint64_t bytes)
     add_part(row, bytes > 0, "%s%s", before, text);
 }
 
-static void print_limits(const elcl_device_desc *d)
+static void put_limits(struct elcl_str *out, const elcl_device_desc *d)
 {
     struct row platform = {0}, speed = {0}, memory = {0}, local = {0}, cache = {0};
     add_part(&platform, *d->platform, "%s", d->platform);
     add_part(&platform, *d->version, "%s", d->version);
-    print_row("platform", platform.text);
-    print_row("vendor", d->vendor);
-    print_row("driver", d->driver);
+    put_row(out, "platform", platform.text);
+    put_row(out, "vendor", d->vendor);
+    put_row(out, "driver", d->driver);
     add_part(&speed, d->compute_units > 0, "%u compute units", (unsigned)d->compute_units);
     add_part(&speed, d->clock_mhz > 0, "%u MHz", (unsigned)d->clock_mhz);
     add_part(&speed, d->vector_width > 0, "float vectors of %u", (unsigned)d->vector_width);
-    print_row("speed", speed.text);
+    put_row(out, "speed", speed.text);
     add_bytes(&memory, "", d->memory_bytes);
     add_bytes(&memory, "one buffer up to ", d->max_alloc_bytes);
     add_part(&memory, d->unified_memory != 0, "shared with the host");
-    print_row("memory", memory.text);
+    put_row(out, "memory", memory.text);
     add_bytes(&cache, "", d->cache_bytes);
-    print_row("cache", cache.text);
+    put_row(out, "cache", cache.text);
     add_bytes(&local, "", d->local_bytes);
     add_part(&local, d->max_work_group > 0, "work-groups of up to %u", (unsigned)d->max_work_group);
-    print_row("local memory", local.text);
-    print_row("kernels", d->gpu_kernels ? "gpu shape" : "cpu shape");
+    put_row(out, "local memory", local.text);
+    put_row(out, "kernels", d->gpu_kernels ? "gpu" : "cpu");
 }
 
-/* What elcl tune has stored. */
-static void print_rates(const elcl_device_desc *d)
+/* Appends the rates that elcl tune has stored. */
+static void put_rates(struct elcl_str *out, const elcl_device_desc *d)
 {
     elcl_machine m;
     char row[128];
@@ -133,15 +122,15 @@ static void print_rates(const elcl_device_desc *d)
         return;
     (void)snprintf(row, sizeof(row), "measured: %.4g GB/s, %.4g GFLOP/s, %.4g of 16-bit weights",
                    m.memory_gbs, m.f32_gflops, m.half_gflops);
-    print_row("rates", row);
+    put_row(out, "rates", row);
 }
 
-static void print_verdicts(const struct verdicts *v)
+static void put_verdicts(struct elcl_str *out, const struct verdicts *v)
 {
     if (v->error.code) {
         char row[sizeof(v->error.msg) + 16];
         (void)snprintf(row, sizeof(row), "cannot probe: %s", v->error.msg);
-        print_row("fast paths", row);
+        put_row(out, "fast paths", row);
         return;
     }
     int name_width = 0;
@@ -151,83 +140,76 @@ static void print_verdicts(const struct verdicts *v)
     }
     for (int i = 0; i < v->n; i++) {
         const elcl_probe_verdict *p = &v->items[i];
-        printf("%*s%-*s%-*s %-3s  ", INDENT, "", VALUE_COLUMN - INDENT, i ? "" : "fast paths",
-               name_width, p->name, p->on ? "on" : "off");
+        elcl_str_printf(out, "%*s%-*s%-*s %-3s  ", INDENT, "", VALUE_COLUMN - INDENT,
+                        i ? "" : "fast paths", name_width, p->name, p->on ? "on" : "off");
         int column = VALUE_COLUMN + name_width + 6;
-        cli_print_wrapped(p->reason, column, column);
+        cli_str_wrapped(out, p->reason, column, column);
     }
     if (!v->n)
-        print_row("fast paths", "none to probe");
+        put_row(out, "fast paths", "none to probe");
 }
 
-static void print_device(const elcl_device_desc *d, const struct verdicts *v)
+static void put_device(struct elcl_str *out, const elcl_device_desc *d, const struct verdicts *v)
 {
-    printf("%-3d %s, %s%s\n", d->index, d->name, type_word(d->type),
-           d->is_default ? " (default)" : "");
-    print_limits(d);
-    print_rates(d);
+    elcl_str_printf(out, "%-3d %s, %s%s\n", d->index, d->name, cli_type_word(d->type),
+                    d->is_default ? " (default)" : "");
+    put_limits(out, d);
+    put_rates(out, d);
     if (v)
-        print_verdicts(v);
+        put_verdicts(out, v);
 }
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
-static bool add_number(cJSON *object, const char *key, uint64_t value)
-{
-    return cJSON_AddNumberToObject(object, key, (double)value) != NULL;
-}
-
 static bool add_limits(cJSON *o, const elcl_device_desc *d)
 {
-    return cJSON_AddNumberToObject(o, "index", d->index) &&
-           cJSON_AddStringToObject(o, "name", d->name) &&
-           cJSON_AddStringToObject(o, "type", type_word(d->type)) &&
-           cJSON_AddBoolToObject(o, "default", d->is_default) &&
-           cJSON_AddStringToObject(o, "platform", d->platform) &&
-           cJSON_AddStringToObject(o, "vendor", d->vendor) &&
-           cJSON_AddStringToObject(o, "driver", d->driver) &&
-           cJSON_AddStringToObject(o, "version", d->version) &&
-           cJSON_AddStringToObject(o, "extensions", d->extensions) &&
-           add_number(o, "compute_units", d->compute_units) &&
-           add_number(o, "clock_mhz", d->clock_mhz) &&
-           add_number(o, "vector_width", d->vector_width) &&
-           add_number(o, "memory_bytes", d->memory_bytes) &&
-           add_number(o, "max_alloc_bytes", d->max_alloc_bytes) &&
-           add_number(o, "local_bytes", d->local_bytes) &&
-           add_number(o, "cache_bytes", d->cache_bytes) &&
-           add_number(o, "max_work_group", d->max_work_group) &&
-           cJSON_AddBoolToObject(o, "unified_memory", d->unified_memory) &&
-           cJSON_AddStringToObject(o, "kernels", d->gpu_kernels ? "gpu" : "cpu");
+    struct cli_cells cells = {.n = 0};
+    cli_add_whole(&cells, "index", d->index);
+    cli_add_device(&cells, d);
+    cli_add_bool(&cells, "default", d->is_default);
+    cli_add_text(&cells, "extensions", d->extensions);
+    cli_add_whole(&cells, "compute_units", d->compute_units);
+    cli_add_whole(&cells, "clock_mhz", d->clock_mhz);
+    cli_add_whole(&cells, "vector_width", d->vector_width);
+    cli_add_whole(&cells, "memory_bytes", (double)d->memory_bytes);
+    cli_add_whole(&cells, "max_alloc_bytes", (double)d->max_alloc_bytes);
+    cli_add_whole(&cells, "local_bytes", (double)d->local_bytes);
+    cli_add_whole(&cells, "cache_bytes", (double)d->cache_bytes);
+    cli_add_whole(&cells, "max_work_group", (double)d->max_work_group);
+    cli_add_bool(&cells, "unified_memory", d->unified_memory);
+    cli_add_text(&cells, "kernels", d->gpu_kernels ? "gpu" : "cpu");
+    return cli_cells_json(o, &cells);
 }
 
 static bool add_rates(cJSON *o, const elcl_device_desc *d)
 {
+    struct cli_cells cells = {.n = 0};
     elcl_machine m;
     if (!elcl_stored_rates(d, &m))
-        return cJSON_AddNullToObject(o, "rates") != NULL;
-    cJSON *rates = cJSON_AddObjectToObject(o, "rates");
-    return rates && cJSON_AddNumberToObject(rates, "memory_gbs", m.memory_gbs) &&
-           cJSON_AddNumberToObject(rates, "cache_gbs", m.cache_gbs) &&
-           cJSON_AddNumberToObject(rates, "f32_gflops", m.f32_gflops) &&
-           cJSON_AddNumberToObject(rates, "half_gflops", m.half_gflops) &&
-           cJSON_AddNumberToObject(rates, "int8_gops", m.int8_gops) &&
-           cJSON_AddNumberToObject(rates, "bf16_gflops", m.bf16_gflops) &&
-           cJSON_AddNumberToObject(rates, "launch_us", m.launch_us) &&
-           cJSON_AddNumberToObject(rates, "wait_us", m.wait_us);
+        return cJSON_AddNullToObject(o, "rates");
+    cli_add_real(&cells, "memory_gbs", m.memory_gbs);
+    cli_add_real(&cells, "cache_gbs", m.cache_gbs);
+    cli_add_real(&cells, "f32_gflops", m.f32_gflops);
+    cli_add_real(&cells, "half_gflops", m.half_gflops);
+    cli_add_real(&cells, "int8_gops", m.int8_gops);
+    cli_add_real(&cells, "bf16_gflops", m.bf16_gflops);
+    cli_add_real(&cells, "launch_us", m.launch_us);
+    cli_add_real(&cells, "wait_us", m.wait_us);
+    return cli_cells_object(o, "rates", &cells);
 }
 
 static bool add_verdicts(cJSON *o, const struct verdicts *v)
 {
     if (v->error.code)
-        return cJSON_AddStringToObject(o, "probe_error", v->error.msg) != NULL;
+        return cJSON_AddStringToObject(o, "probe_error", v->error.msg);
     cJSON *list = cJSON_AddArrayToObject(o, "fast_paths");
     bool ok = list != NULL;
     for (int i = 0; ok && i < v->n; i++) {
-        cJSON *item = cJSON_CreateObject();
-        ok = cJSON_AddStringToObject(item, "name", v->items[i].name) &&
-             cJSON_AddBoolToObject(item, "on", v->items[i].on) &&
-             cJSON_AddStringToObject(item, "reason", v->items[i].reason);
-        ok = cJSON_AddItemToArray(list, item) && ok;
+        struct cli_cells cells = {.n = 0};
+        cli_add_text(&cells, "name", v->items[i].name);
+        cli_add_bool(&cells, "on", v->items[i].on);
+        cli_add_text(&cells, "reason", v->items[i].reason);
+        ok = cli_cells_object(list, NULL, &cells);
     }
     return ok;
 }
@@ -235,83 +217,79 @@ static bool add_verdicts(cJSON *o, const struct verdicts *v)
 static bool add_device(cJSON *devices, const elcl_device_desc *d, const struct verdicts *v)
 {
     cJSON *o = cJSON_CreateObject();
-    bool ok = o && add_limits(o, d) && add_rates(o, d) && (!v || add_verdicts(o, v));
+    const bool ok = add_limits(o, d) && add_rates(o, d) && (!v || add_verdicts(o, v));
     return cJSON_AddItemToArray(devices, o) && ok;
 }
 
 /* ---- verb ---------------------------------------------------------------------------------- */
 
-/* Prints all devices, or adds them to `devices` where that is given. */
-static int show_devices(elcl_device_list *list, bool probe, cJSON *devices)
+/* Appends all devices to `out`, or adds them to `devices` unless that is NULL. */
+static bool show_devices(const struct devices_options *o, elcl_device_list *list,
+                         struct elcl_str *out, cJSON *devices)
 {
-    for (int i = 0; i < elcl_device_list_count(list); i++) {
+    bool ok = true;
+    for (int i = 0; ok && i < elcl_device_list_count(list); i++) {
         const elcl_device_desc *d = elcl_device_list_get(list, i);
         struct verdicts v = {0};
-        if (probe)
+        const struct verdicts *probed = o->no_probe ? NULL : &v;
+        if (o->common.verbose && probed)
+            fprintf(stderr, "elcl: probing %s\n", d->name);
+        if (probed)
             (void)elcl_device_list_probe(list, i, &v.items, &v.n, &v.error);
         if (devices) {
-            if (!add_device(devices, d, probe ? &v : NULL))
-                return ELCL_E_NOMEM;
+            ok = add_device(devices, d, probed);
             continue;
         }
-        if (i)
-            putchar('\n');
-        print_device(d, probe ? &v : NULL);
-        fflush(stdout);
+        elcl_str_text(out, i ? "\n" : "");
+        put_device(out, d, probed);
+        cli_sys_flush(o->common.output, out);
     }
-    return ELCL_OK;
+    return ok;
 }
 
-static int print_json(elcl_device_list *list, bool probe)
+static int write_json(const struct devices_options *o, elcl_device_list *list, struct elcl_str *out,
+                      elcl_error *err)
 {
     cJSON *root = cJSON_CreateObject();
-    const cJSON *version = cJSON_AddStringToObject(root, "elcl", elcl_version());
+    const bool ok = cJSON_AddStringToObject(root, "elcl", elcl_version());
     cJSON *devices = cJSON_AddArrayToObject(root, "devices");
-    int rc = version && devices ? ELCL_OK : ELCL_E_NOMEM;
-    if (!rc)
-        rc = show_devices(list, probe, devices);
-    char *text = rc ? NULL : cJSON_Print(root);
-    if (text)
-        puts(text);
-    cJSON_free(text);
-    cJSON_Delete(root);
-    return text ? ELCL_OK : ELCL_E_NOMEM;
+    return cli_json_write(out, root, ok && devices && show_devices(o, list, out, devices), false,
+                          err);
 }
 
-static int run_devices(const struct devices_options *o)
+static int run_devices(const struct devices_options *o, elcl_error *err)
 {
+    struct elcl_str out = {0};
     elcl_device_list *list = NULL;
-    elcl_error err = {0};
-    if (elcl_device_list_create(&list, &err))
-        return cli_error(CLI_EXIT_FAILURE, "%s", err.msg);
-    int count = elcl_device_list_count(list);
-    int rc = ELCL_OK;
-    if (o->json)
-        rc = print_json(list, !o->no_probe);
-    else
-        rc = show_devices(list, !o->no_probe, NULL);
+    int rc = elcl_device_list_create(&list, err);
+    if (!rc && o->common.format == CLI_FORMAT_JSON)
+        rc = write_json(o, list, &out, err);
+    else if (!rc)
+        (void)show_devices(o, list, &out, NULL);
+    if (!rc)
+        rc = cli_sys_save(o->common.output, &out, err);
+    if (!rc && !elcl_device_list_count(list))
+        rc = elcl_fail(err, ELCL_E_DEVICE,
+                       "no OpenCL device found: install the driver of your GPU, or "
+                       "pocl-opencl-icd for the CPU");
     elcl_device_list_destroy(&list);
-    if (rc)
-        return cli_error(CLI_EXIT_FAILURE, "out of memory");
-    if (!count)
-        return cli_error(CLI_EXIT_FAILURE,
-                         "no OpenCL device found: install the driver of your GPU, or "
-                         "pocl-opencl-icd for the CPU");
-    return CLI_EXIT_OK;
+    elcl_str_finish(&out);
+    return rc;
 }
 
 int cli_cmd_devices(int argc, char **argv)
 {
-    struct devices_options options = {0};
-    struct cli_args args = {
-        .verb = "devices",
-        .use = "",
-        .about = "Lists all OpenCL devices: their limits, which fast paths are used on them, and\n"
-                 "why the others are off. Exits with 1 when there is no device.\n",
-        .opts = options_table,
-        .n_opts = ELCL_COUNT(options_table)};
+    struct devices_options options = {.no_probe = 0};
+    struct cli_args args = {.verb = "devices",
+                            .use = "",
+                            .about =
+                                "Lists all OpenCL devices: their limits, and which fast paths are "
+                                "on and why.\nExits with 1 if there is no device.\n",
+                            .opts = options_table,
+                            .n_opts = ELCL_COUNT(options_table)};
+    elcl_error err = {0};
     int exit_code;
     if (!cli_args_begin(&args, argc, argv, &options, &exit_code))
         return exit_code;
-    return run_devices(&options);
+    return run_devices(&options, &err) ? cli_error(CLI_EXIT_FAILURE, "%s", err.msg) : CLI_EXIT_OK;
 }

@@ -1,64 +1,67 @@
-/* elcl selftest: every kernel against a double-precision reference on this driver. The report is
- * what a bug report needs. */
-#include "common/words.h"
-#include "elcl/selftest.h"
-
+/* elcl selftest: compares every kernel with a double-precision reference on this driver. */
 #include <stdio.h>
 #include <string.h>
 
-#include <cjson/cJSON.h>
+#include "common/cells.h"
+#include "common/sys.h"
+#include "common/words.h"
+#include "elcl/selftest.h"
 
 struct selftest_options {
-    struct cli_common_options common;
+    struct cli_common_options common; /* format: enum cli_format */
     const char *device, *build_options;
     int kernels, budget, seed;
-    int json, small, no_cache;
+    int small, no_cache;
 };
 
 #define FIELD(name) offsetof(struct selftest_options, name)
 
+static const struct cli_choice formats[] = {
+    {"text", CLI_FORMAT_TEXT}, {"json", CLI_FORMAT_JSON}, {NULL, 0}};
+
 static const struct cli_opt options_table[] = {
-    {CLI_OPT_TEXT, "device", "NAME", "index, part of a name, cpu or gpu", FIELD(device), 0, 0,
-     NULL},
-    {CLI_OPT_CHOICE, "kernels", "SHAPE", "auto, cpu or gpu: the kernel shape", FIELD(kernels), 0, 0,
-     cli_kernel_words},
-    {CLI_OPT_INT, "budget", "SECONDS", "begin no case after this time (120); 0: no limit",
-     FIELD(budget), 0, 86400, NULL},
-    {CLI_OPT_FLAG, "small", NULL, "tiny shapes alone, for slow OpenCL implementations",
-     FIELD(small), 0, 0, NULL},
-    {CLI_OPT_INT, "seed", "N", "of all inputs (0)", FIELD(seed), 0, 2147483647, NULL},
-    {CLI_OPT_TEXT, "build-options", "TEXT",
-     "added when kernels are compiled, as -cl-opt-disable; with macros that make a kernel wrong it "
-     "tests this test",
-     FIELD(build_options), 0, 0, NULL},
-    {CLI_OPT_FLAG, "json", NULL, "one JSON object instead of the table", FIELD(json), 0, 0, NULL},
-    {CLI_OPT_FLAG, "no-cache", NULL, "compile every kernel from source", FIELD(no_cache), 0, 0,
-     NULL},
+    CLI_ROW_GROUP("Work:"),
+    CLI_ROW_CHOICE("kernels", "auto|cpu|gpu", kernels, cli_kernel_words,
+                   "CPU or GPU kernels (default: by the device's type)"),
+    CLI_ROW_FLAG("small", small, "only tiny shapes, for slow OpenCL implementations"),
+    CLI_ROW_INT("budget", "SECONDS", budget, 0, 86400,
+                "begin no case after this time (default 120); 0: no limit"),
+    CLI_ROW_INT("seed", "N", seed, 0, INT32_MAX, "seed of all inputs (default 0)"),
+    CLI_ROW_TEXT("build-options", "TEXT", build_options,
+                 "options added to each build of kernels, such as -cl-opt-disable; macros that "
+                 "break a kernel test this test"),
+    CLI_ROW_GROUP("Output:"),
+    CLI_OUTPUT_OPTION(FIELD(common)),
+    CLI_FORMAT_OPTION(FIELD(common), "text|json", formats, "form of the report (default text)"),
+    CLI_ROW_GROUP("Running:"),
+    CLI_ROW_DEVICE(device),
+    CLI_ROW_NO_CACHE(no_cache),
     CLI_COMMON_OPTIONS(FIELD(common)),
 };
 
-/* What the table sums up: the cases of one operation with one pair of storages. */
+/* A row of the table: the cases of one operation with one pair of storages. */
 struct line {
     char operation[32];
     enum elcl_storage weights, state;
     int passed, failed, skipped;
-    double error, tolerance, ratio, seconds; /* the worst case's; of all cases */
-    char reason[160];                        /* of the first that was skipped */
+    double error, tolerance, ratio, seconds; /* of the worst case; of all cases */
+    char reason[160];                        /* of the first skipped case */
 };
 
 #define MAX_LINES 64
 
 struct report {
-    bool begun;
+    const struct selftest_options *options;
+    bool begun, failed;           /* failed: memory is short */
     struct line lines[MAX_LINES]; /* text */
     int n_lines;
     cJSON *root, *cases; /* JSON; NULL: text */
-    bool nomem;
+    struct elcl_str out;
 };
 
-/* ---- table --------------------------------------------------------------------------------- */
+/* ---- text ---------------------------------------------------------------------------------- */
 
-static void print_line(const struct line *l)
+static void put_line(struct elcl_str *out, const struct line *l)
 {
     char storages[16], cases[32], worst[48] = "";
     if (!(l->passed + l->failed + l->skipped))
@@ -66,7 +69,7 @@ static void print_line(const struct line *l)
     (void)snprintf(storages, sizeof(storages), "%s/%s", cli_storage_word((int)l->weights),
                    cli_storage_word((int)l->state));
     if (l->passed + l->failed == 0) {
-        printf("%-13s %-9s skipped: %s\n", l->operation, storages, l->reason);
+        elcl_str_printf(out, "%-13s %-9s skipped: %s\n", l->operation, storages, l->reason);
         return;
     }
     (void)snprintf(cases, sizeof(cases), "%d of %d", l->passed, l->passed + l->failed);
@@ -75,22 +78,23 @@ static void print_line(const struct line *l)
                        100 * l->ratio);
     else if (strcmp(l->operation, "build") != 0)
         (void)snprintf(worst, sizeof(worst), "%s", l->failed ? "-" : "exact");
-    printf("%-13s %-9s %-9s %-28s %7.2f s  %s\n", l->operation, storages, cases, worst, l->seconds,
-           l->failed ? "FAIL" : "pass");
+    elcl_str_printf(out, "%-13s %-9s %-9s %-28s %7.2f s  %s\n", l->operation, storages, cases,
+                    worst, l->seconds, l->failed ? "FAIL" : "pass");
     if (l->skipped)
-        printf("%-23s %d skipped: %s\n", "", l->skipped, l->reason);
+        elcl_str_printf(out, "%-23s %d skipped: %s\n", "", l->skipped, l->reason);
 }
 
-static void print_header(const elcl_selftest_case *c)
+static void put_header(struct elcl_str *out, const elcl_selftest_case *c)
 {
     const elcl_device_desc *d = c->device;
-    printf("elcl %s self-test\n"
-           "device    %s\n"
-           "driver    %s\n"
-           "platform  %s, %s\n"
-           "kernels   %s shape\n",
-           elcl_version(), d->name, d->driver, d->platform, d->version,
-           cli_kernels_word((int)c->kernels));
+    elcl_str_printf(out,
+                    "elcl %s self-test\n"
+                    "device    %s\n"
+                    "driver    %s\n"
+                    "platform  %s, %s\n"
+                    "kernels   %s\n",
+                    elcl_version(), d->name, d->driver, d->platform, d->version,
+                    cli_kernels_word((int)c->kernels));
 }
 
 static void add_to_line(struct line *l, const elcl_selftest_case *c)
@@ -122,89 +126,70 @@ static struct line *find_line(struct report *r, const elcl_selftest_case *c)
     return l;
 }
 
-static void print_case(struct report *r, const elcl_selftest_case *c)
+static void put_case(struct report *r, const elcl_selftest_case *c)
 {
     struct line *line = find_line(r, c);
     if (!r->begun)
-        print_header(c);
+        put_header(&r->out, c);
     if (line)
         add_to_line(line, c);
     if (c->verdict == ELCL_SELFTEST_FAIL)
-        printf("FAIL %s, %s, %s/%s: %s\n", c->operation, c->shape,
-               cli_storage_word((int)c->weights), cli_storage_word((int)c->state), c->reason);
-    fflush(stdout);
+        elcl_str_printf(&r->out, "FAIL %s, %s, %s/%s: %s\n", c->operation, c->shape,
+                        cli_storage_word((int)c->weights), cli_storage_word((int)c->state),
+                        c->reason);
+    cli_sys_flush(r->options->common.output, &r->out);
 }
 
-static void print_table(const struct report *r, const elcl_selftest_summary *s)
+static void put_table(struct report *r, const elcl_selftest_summary *s)
 {
-    printf("\n%-13s %-9s %-9s %-28s %9s\n", "operation", "storage", "passed",
-           "worst error of its tolerance", "time");
+    elcl_str_printf(&r->out, "\n%-13s %-9s %-9s %-28s %9s\n", "operation", "storage", "passed",
+                    "worst error of its tolerance", "time");
     for (int i = 0; i < r->n_lines; i++)
-        print_line(&r->lines[i]);
-    printf("\n%d passed, %d failed", s->passed, s->failed);
+        put_line(&r->out, &r->lines[i]);
+    elcl_str_printf(&r->out, "\n%d passed, %d failed", s->passed, s->failed);
     if (s->skipped)
-        printf(", %d skipped", s->skipped);
-    printf(" in %.1f s\n", s->seconds);
+        elcl_str_printf(&r->out, ", %d skipped", s->skipped);
+    elcl_str_printf(&r->out, " in %.1f s\n", s->seconds);
 }
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
-static bool add_device(cJSON *root, const elcl_selftest_case *c)
+static const char *verdict_word(enum elcl_selftest_verdict verdict)
 {
-    const elcl_device_desc *d = c->device;
-    cJSON *o = cJSON_AddObjectToObject(root, "device");
-    return o && cJSON_AddStringToObject(o, "name", d->name) &&
-           cJSON_AddStringToObject(o, "platform", d->platform) &&
-           cJSON_AddStringToObject(o, "vendor", d->vendor) &&
-           cJSON_AddStringToObject(o, "driver", d->driver) &&
-           cJSON_AddStringToObject(o, "version", d->version) &&
-           cJSON_AddStringToObject(root, "kernels", cli_kernels_word((int)c->kernels));
+    return verdict == ELCL_SELFTEST_PASS ? "pass" : verdict == ELCL_SELFTEST_FAIL ? "fail" : "skip";
+}
+
+static bool add_header(struct report *r, const elcl_selftest_case *c)
+{
+    struct cli_cells device = {.n = 0};
+    cli_add_device(&device, c->device);
+    return cli_cells_object(r->root, "device", &device) &&
+           cJSON_AddStringToObject(r->root, "kernels", cli_kernels_word((int)c->kernels));
 }
 
 static bool add_case(struct report *r, const elcl_selftest_case *c)
 {
-    static const char *const verdicts[] = {[ELCL_SELFTEST_PASS] = "pass",
-                                           [ELCL_SELFTEST_FAIL] = "fail",
-                                           [ELCL_SELFTEST_SKIP] = "skip"};
-    if (!r->begun && !add_device(r->root, c))
-        return false;
-    cJSON *o = cJSON_CreateObject();
-    const bool ok = o && cJSON_AddStringToObject(o, "operation", c->operation) &&
-                    cJSON_AddStringToObject(o, "shape", c->shape) &&
-                    cJSON_AddStringToObject(o, "weights", cli_storage_word((int)c->weights)) &&
-                    cJSON_AddStringToObject(o, "state", cli_storage_word((int)c->state)) &&
-                    cJSON_AddStringToObject(o, "verdict", verdicts[c->verdict]) &&
-                    cJSON_AddNumberToObject(o, "error", c->error) &&
-                    cJSON_AddNumberToObject(o, "tolerance", c->tolerance) &&
-                    cJSON_AddNumberToObject(o, "seconds", c->seconds) &&
-                    cJSON_AddStringToObject(o, "reason", c->reason);
-    return cJSON_AddItemToArray(r->cases, o) && ok;
+    struct cli_cells cells = {.n = 0};
+    cli_add_text(&cells, "operation", c->operation);
+    cli_add_text(&cells, "shape", c->shape);
+    cli_add_text(&cells, "weights", cli_storage_word((int)c->weights));
+    cli_add_text(&cells, "state", cli_storage_word((int)c->state));
+    cli_add_text(&cells, "verdict", verdict_word(c->verdict));
+    cli_add_real(&cells, "error", c->error);
+    cli_add_real(&cells, "tolerance", c->tolerance);
+    cli_add_real(&cells, "seconds", c->seconds);
+    cli_add_text(&cells, "reason", c->reason);
+    return (r->begun || add_header(r, c)) && cli_cells_object(r->cases, NULL, &cells);
 }
 
-static bool print_json(struct report *r, const elcl_selftest_summary *s)
+static bool add_summary(struct report *r, const elcl_selftest_summary *s)
 {
-    char *text = NULL;
-    if (cJSON_AddNumberToObject(r->root, "passed", s->passed) &&
-        cJSON_AddNumberToObject(r->root, "failed", s->failed) &&
-        cJSON_AddNumberToObject(r->root, "skipped", s->skipped) &&
-        cJSON_AddNumberToObject(r->root, "seconds", s->seconds))
-        text = cJSON_Print(r->root);
-    if (text)
-        puts(text);
-    cJSON_free(text);
-    return text != NULL;
-}
-
-/* ---- verb ---------------------------------------------------------------------------------- */
-
-static void take_case(void *user, const elcl_selftest_case *c)
-{
-    struct report *r = user;
-    if (!r->root)
-        print_case(r, c);
-    else if (!add_case(r, c))
-        r->nomem = true;
-    r->begun = true;
+    struct cli_cells cells = {.n = 0};
+    cli_add_whole(&cells, "passed", s->passed);
+    cli_add_whole(&cells, "failed", s->failed);
+    cli_add_whole(&cells, "skipped", s->skipped);
+    cli_add_real(&cells, "seconds", s->seconds);
+    return cli_cells_json(r->root, &cells);
 }
 
 static bool start_json(struct report *r)
@@ -216,9 +201,37 @@ static bool start_json(struct report *r)
     return ok && r->cases;
 }
 
+/* ---- verb ---------------------------------------------------------------------------------- */
+
+static void take_case(void *user, const elcl_selftest_case *c)
+{
+    struct report *r = user;
+    if (r->options->common.verbose)
+        fprintf(stderr, "elcl: %s, %s, %s/%s: %s, %.2f s\n", c->operation, c->shape,
+                cli_storage_word((int)c->weights), cli_storage_word((int)c->state),
+                verdict_word(c->verdict), c->seconds);
+    if (!r->root)
+        put_case(r, c);
+    else if (!add_case(r, c))
+        r->failed = true;
+    r->begun = true;
+}
+
+/* Writes the report. The JSON tree is deleted. */
+static int finish_report(struct report *r, const elcl_selftest_summary *s, elcl_error *err)
+{
+    int rc = ELCL_OK;
+    if (r->root)
+        rc = cli_json_write(&r->out, r->root, !r->failed && add_summary(r, s), false, err);
+    else
+        put_table(r, s);
+    r->root = NULL;
+    return rc ? rc : cli_sys_save(r->options->common.output, &r->out, err);
+}
+
 static int run_selftest(const struct selftest_options *o)
 {
-    struct report r = {0};
+    struct report r = {.options = o};
     elcl_selftest_params params = elcl_selftest_params_default();
     elcl_selftest_summary summary = {0};
     elcl_error err = {0};
@@ -231,19 +244,15 @@ static int run_selftest(const struct selftest_options *o)
     params.build_options = o->build_options;
     params.on_case = take_case;
     params.user = &r;
-    int code = CLI_EXIT_OK;
-    if (o->json && !start_json(&r))
-        r.nomem = true;
-    else if (elcl_selftest(&params, &summary, &err))
-        code = cli_error(CLI_EXIT_FAILURE, "%s", err.msg);
-    else if (!o->json)
-        print_table(&r, &summary);
-    else if (!r.nomem && !print_json(&r, &summary))
-        r.nomem = true;
+    r.failed = o->common.format == CLI_FORMAT_JSON && !start_json(&r);
+    int rc = elcl_selftest(&params, &summary, &err);
+    if (!rc)
+        rc = finish_report(&r, &summary, &err);
     cJSON_Delete(r.root);
-    if (r.nomem)
-        return cli_error(CLI_EXIT_FAILURE, "out of memory");
-    return code || !summary.failed ? code : CLI_EXIT_FAILURE;
+    elcl_str_finish(&r.out);
+    if (rc)
+        return cli_error(CLI_EXIT_FAILURE, "%s", err.msg);
+    return summary.failed ? CLI_EXIT_FAILURE : CLI_EXIT_OK;
 }
 
 int cli_cmd_selftest(int argc, char **argv)
@@ -252,10 +261,9 @@ int cli_cmd_selftest(int argc, char **argv)
     struct cli_args args = {
         .verb = "selftest",
         .use = "",
-        .about =
-            "Runs every kernel and GEMM back end on a device and compares it with a reference\n"
-            "in double precision. The report is made to be attached to a bug. Exits with 1\n"
-            "when a case fails.\n",
+        .about = "Runs every kernel and every GEMM back end on a device and compares each with a\n"
+                 "reference in double precision. Attach the report to a bug report. Exits with 1\n"
+                 "if a case fails.\n",
         .opts = options_table,
         .n_opts = ELCL_COUNT(options_table)};
     int exit_code;

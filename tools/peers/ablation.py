@@ -27,7 +27,7 @@ MIB = 1 << 20
 
 
 def elcl(args, *words):
-    command = [args.elcl, *words, "--device", args.device, "-o", "json"]
+    command = [args.elcl, *words, "--device", args.device, "--format", "json"]
     out = subprocess.run(command, stdout=subprocess.PIPE)
     if out.returncode:
         sys.exit(f"{' '.join(command)}: exit status {out.returncode}")

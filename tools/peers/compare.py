@@ -202,7 +202,7 @@ def commit_of(elcl):
     """Version and commit, as elcl bench says them."""
     command = [elcl, "bench", "--synthetic", "gpt2", "--source-length", "1", "--new-tokens", "1"]
     command += ["--num-beams", "1", "--warmup", "0", "--repetitions", "1", "--no-profile"]
-    out = subprocess.run(command + ["--quiet", "-o", "json"], check=True, capture_output=True)
+    out = subprocess.run(command + ["--quiet", "--format", "json"], check=True, capture_output=True)
     run = json.loads(out.stdout)
     return f"{run['elcl']} {run['commit']}"
 

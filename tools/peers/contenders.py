@@ -136,7 +136,7 @@ def time_elcl(args, contender, cell, repeat):
     command += ["--weights", cell.type, "--batch-size", str(cell.batch)]
     command += ["--num-beams", str(cell.beams), "--source-length", str(cell.source)]
     command += ["--new-tokens", str(cell.new), "--repetitions", str(repeat)]
-    command += ["--no-profile", "--quiet", "-o", "json", *args.elcl_options.split()]
+    command += ["--no-profile", "--quiet", "--format", "json", *args.elcl_options.split()]
     out, failure = start(args, command, ())
     return failure or read_elcl(out)
 

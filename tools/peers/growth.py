@@ -34,7 +34,7 @@ def bench(args, axis, path):
         command += [option, values[name]]
     command += ["--new-tokens", str(args.new), "--repetitions", str(args.repetitions)]
     command += ["--device", args.device, *args.elcl_options.split()]
-    command += ["--no-profile", "-o", "json", "--output-file", path]
+    command += ["--no-profile", "--format", "json", "--output", path]
     if subprocess.run(command).returncode:
         sys.exit(f"{' '.join(command)} failed")
 

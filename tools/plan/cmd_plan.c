@@ -1,9 +1,9 @@
-/* elcl plan: memory by category for each variant and batch, without weights and without running. */
+/* elcl plan: memory by category for each variant and batch, without weights. Runs nothing. */
 #include "common/args.h"
-#include "plan/plan.h"
+#include "common/sys.h"
 #include "common/words.h"
+#include "plan/plan.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,47 +11,46 @@
 
 /* clang-format off */
 static const struct cli_choice format_words[] = {
-    {"text", CLI_PLAN_TEXT}, {"csv", CLI_PLAN_CSV}, {"json", CLI_PLAN_JSON}, {NULL, 0}};
-
-#define TEXT(name, value, field, help) \
-    {CLI_OPT_TEXT, name, value, help, FIELD(field), 0, 0, NULL}
-#define INTS(name, field, min, max, help) \
-    {CLI_OPT_INTS, name, "N,...", help, FIELD(field), min, max, NULL}
-#define WORDS(name, value, field, words, help) \
-    {CLI_OPT_WORDS, name, value, help, FIELD(field), 0, 0, words}
+    {"text", CLI_FORMAT_TEXT}, {"csv", CLI_FORMAT_CSV}, {"json", CLI_FORMAT_JSON},
+    {"sql", CLI_FORMAT_SQL}, {NULL, 0}};
 
 static const struct cli_opt options_table[] = {
-    TEXT("synthetic", "NAME", synthetic,
-         "a model of true shape that needs no files: bart-large, bart-base, transformer-270m, "
-         "marian-base, gpt2, gpt2-medium, t5-base"),
-    WORDS("attention", "el|mha|mha-beam|auto", attention, cli_attention_words,
-          "variants (default el,mha,mha-beam)"),
-    WORDS("weights", "f32|f16|bf16|int8", weights, cli_weight_words,
-          "storage of weights (default f32)"),
-    WORDS("state", "f32|f16|bf16", state, cli_state_words,
-          "storage of encoder output and caches (default f32)"),
-    {CLI_OPT_CHOICE, "compute", "auto|f32|int8|bf16",
-     "what int8 or bf16 weights multiply; auto counts f32 (default auto)", FIELD(compute), 0, 0,
-     cli_compute_words},
-    INTS("batch-size", batch_size, 1, 1 << 20,
-         "sentences in flight (default: the most that fit)"),
-    INTS("num-beams", num_beams, 1, ELCL_MAX_BEAMS, "beams (default 1)"),
-    INTS("source-length", source_length, 1, 1 << 20,
-         "longest source in tokens (default: the model's usual length)"),
-    INTS("target-length", target_length, 2, 1 << 20,
-         "longest output in tokens, the start token included (default: the model's usual length)"),
-    {CLI_OPT_BYTES, "memory-limit", "BYTES",
-     "device memory to stay below, as in 512M or 2G (powers of 1024; default: the device's)",
-     FIELD(memory_limit_bytes), 0, 0, NULL},
-    TEXT("device", "INDEX|NAME|cpu|gpu", device,
-         "plan for this device: its memory, its largest buffer, its kind (default: for a GPU "
-         "without limits where --batch-size or --memory-limit is given)"),
-    TEXT("device-model", "NAME|FILE|measured", device_model,
-         "predict speed, too, from a data sheet (v100, h100, mi300x, a770, adreno740 or a JSON "
-         "file), or from ceilings measured on --device; gives the memory limit where none is "
-         "given"),
-    CLI_FORMAT_OPTION(FIELD(common), "text|csv|json", format_words,
+    CLI_ROW_GROUP("Model:"),
+    CLI_ROW_TEXT("synthetic", "NAME", synthetic,
+                 "a well-known architecture, without files: " CLI_SYNTHETIC_NAMES),
+
+    CLI_ROW_GROUP("Parameters, every combination of lists (1,4) and ranges (1-64*2, 10-30+10):"),
+    CLI_ROW_WORDS("attention", "el|mha|mha-beam|auto", attention, cli_attention_words,
+                  "variants (default el,mha,mha-beam)"),
+    CLI_ROW_INTS("batch-size", batch_size, 1, 1 << 20,
+                 "sentences in flight (default: the largest batch that fits)"),
+    CLI_ROW_INTS("num-beams", num_beams, 1, ELCL_MAX_BEAMS, "beams (default 1)"),
+    CLI_ROW_INTS("source-length", source_length, 1, 1 << 20,
+                 "longest source in tokens (default: the model's)"),
+    CLI_ROW_INTS("target-length", target_length, 2, 1 << 20,
+                 "longest output in tokens, the start token included (default: the model's)"),
+    CLI_ROW_WORDS("weights", "f32|f16|bf16|int8", weights, cli_weight_words,
+                  "storage of weights (default f32)"),
+    CLI_ROW_CHOICE("compute", "auto|f32|int8|bf16", compute, cli_compute_words,
+                   "arithmetic with int8 or bf16 weights; auto counts f32 (default auto)"),
+    CLI_ROW_WORDS("state", "f32|f16|bf16", state, cli_state_words,
+                  "storage of encoder output and caches (default f32)"),
+
+    CLI_ROW_GROUP("Output:"),
+    CLI_OUTPUT_OPTION(FIELD(common)),
+    CLI_FORMAT_OPTION(FIELD(common), "text|csv|json|sql", format_words,
                       "form of the plan (default text)"),
+
+    CLI_ROW_GROUP("Device:"),
+    CLI_ROW_TEXT("device", "INDEX|NAME|cpu|gpu", device,
+                 "plan for the memory, largest buffer and type of this device (default: a GPU "
+                 "before a CPU; with --batch-size or --memory-limit a GPU without limits)"),
+    CLI_ROW_BYTES("memory-limit", memory_limit_bytes,
+                  "maximum device memory, such as 512M or 2G (powers of 1024; default: the "
+                  "device's)"),
+    CLI_ROW_TEXT("device-model", "NAME|FILE|measured", device_model,
+                 "also predict speed, from a data sheet (v100, h100, mi300x, a770, adreno740 or a "
+                 "JSON file) or from rates measured on --device; sets the default memory limit"),
     CLI_COMMON_OPTIONS(FIELD(common)),
 };
 /* clang-format on */
@@ -79,8 +78,7 @@ static int check(const struct cli_args *args, void *target, elcl_error *err)
                          args->n_words + (o->synthetic != NULL));
     o->model = args->n_words ? args->words[0] : NULL;
     if (o->device && o->device_model && !is_measured(o))
-        return elcl_fail(err, ELCL_E_ARG,
-                         "--device goes with --device-model measured alone, found '%.100s'",
+        return elcl_fail(err, ELCL_E_ARG, "--device needs --device-model measured, found '%.100s'",
                          o->device_model);
     fill(&o->attention, 3, ELCL_ATTN_EL, ELCL_ATTN_MHA, ELCL_ATTN_MHA_BEAM);
     fill(&o->weights, 1, ELCL_F32, 0, 0);
@@ -92,7 +90,7 @@ static int check(const struct cli_args *args, void *target, elcl_error *err)
     return ELCL_OK;
 }
 
-/* Limits of a data sheet. */
+/* Takes the limits of a data sheet. */
 static int read_model(struct cli_plan_options *o, elcl_plan_params *p, elcl_error *err)
 {
     const int rc = cli_device_model_find(o->device_model, &o->machine, err);
@@ -103,7 +101,7 @@ static int read_model(struct cli_plan_options *o, elcl_plan_params *p, elcl_erro
     return rc;
 }
 
-/* Kind, limits and, where asked for, ceilings of a device. */
+/* Takes type and limits of a device, and measures its rates if requested. */
 static int read_device(struct cli_plan_options *o, elcl_plan_params *p, elcl_error *err)
 {
     elcl_device_list *list = NULL;
@@ -141,7 +139,7 @@ static int read_limits(struct cli_plan_options *o, elcl_plan_params *p, elcl_err
     return read_device(o, p, err);
 }
 
-/* One combination; i counts through all of them, the last list fastest. */
+/* Sets combination i; the first list below varies fastest. */
 static void set_combination(const struct cli_plan_options *o, size_t i, elcl_plan_params *p)
 {
     const struct cli_opt_list *lists[] = {&o->target_length, &o->source_length, &o->batch_size,
@@ -168,7 +166,7 @@ static size_t n_combinations(const struct cli_plan_options *o)
            (size_t)o->weights.n;
 }
 
-static int make_rows(struct cli_plan_options *o, const elcl_blueprint *blueprint,
+static int fill_rows(struct cli_plan_options *o, const elcl_blueprint *blueprint,
                      struct cli_plan_table *table, elcl_error *err)
 {
     elcl_plan_params p;
@@ -193,7 +191,7 @@ static int make_rows(struct cli_plan_options *o, const elcl_blueprint *blueprint
         if (rc)
             break;
     }
-    /* What auto would take, whatever was asked for. */
+    /* The choice of auto, also if other variants were given. */
     if (table->n)
         p = table->rows[table->n - 1].params;
     p.attention = ELCL_ATTN_AUTO;
@@ -203,6 +201,7 @@ static int make_rows(struct cli_plan_options *o, const elcl_blueprint *blueprint
 static int run(struct cli_plan_options *o, elcl_error *err)
 {
     elcl_blueprint *blueprint = NULL;
+    struct elcl_str out = {0};
     struct cli_plan_table table = {.model = o->synthetic ? o->synthetic : o->model};
     int rc = o->synthetic ? elcl_blueprint_open_synthetic(o->synthetic, &blueprint, err)
                           : elcl_blueprint_open(o->model, &blueprint, err);
@@ -210,10 +209,13 @@ static int run(struct cli_plan_options *o, elcl_error *err)
         elcl_blueprint_get_info(blueprint, &table.info);
         table.device = o->device_name;
         table.model_of = o->device_model ? &o->machine : NULL;
-        rc = make_rows(o, blueprint, &table, err);
+        rc = fill_rows(o, blueprint, &table, err);
     }
     if (!rc)
-        rc = cli_plan_print(&table, (enum cli_plan_output)o->common.format, err);
+        rc = cli_plan_format(&table, (enum cli_format)o->common.format, &out, err);
+    if (!rc)
+        rc = cli_sys_save(o->common.output, &out, err);
+    elcl_str_finish(&out);
     free(table.rows);
     elcl_blueprint_close(&blueprint);
     return rc;
@@ -225,9 +227,8 @@ int cli_cmd_plan(int argc, char **argv)
     struct cli_args args = {
         .verb = "plan",
         .use = "MODEL|--synthetic NAME",
-        .about = "Says what memory generation takes, for every combination of the values given\n"
-                 "(lists as in 1,4 and ranges as in 1-64*2 or 10-30+10), and how large a batch\n"
-                 "fits. Reads config.json alone: no weights are read and nothing runs.\n",
+        .about = "Computes the device memory of generation and the largest batch that fits. Reads\n"
+                 "only config.json and runs nothing.\n",
         .examples = "  elcl plan --synthetic bart-large --state f16 --num-beams 4 \\\n"
                     "      --batch-size 32,64,320 --source-length 256,1024\n"
                     "  elcl plan models/g2p-en --num-beams 5 --memory-limit 2G\n",

@@ -9,28 +9,7 @@
 
 #define MAX_BYTES 65536
 
-static int read_text(const char *path, struct elcl_str *text, elcl_error *err)
-{
-    int fd;
-    int rc = cli_sys_open(path, &fd, err);
-    if (rc)
-        return rc;
-    for (enum cli_read state = CLI_READ_DATA; state != CLI_READ_END;) {
-        char part[4096];
-        size_t n = 0;
-        const char *why = "";
-        state = cli_sys_read(fd, -1, part, sizeof(part), &n, &why);
-        elcl_str_append(text, part, n);
-        if (state == CLI_READ_FAILED || text->n > MAX_BYTES) {
-            rc = elcl_fail(err, ELCL_E_IO, "%.200s: %s", path,
-                           state == CLI_READ_FAILED ? why : "too large for a device model");
-            break;
-        }
-    }
-    cli_sys_close(&fd);
-    return rc ? rc : text->failed ? elcl_fail_nomem(err) : ELCL_OK;
-}
-
+/* Reads a number that is at least `least`. */
 static int number(const cJSON *root, const char *path, const char *key, double least, double *value,
                   elcl_error *err)
 {
@@ -101,18 +80,18 @@ static int parse_text(const char *text, size_t n, const char *path, struct cli_d
     return rc;
 }
 
-static int from_file(const char *path, struct cli_device_model *model, elcl_error *err)
+static int read_file(const char *path, struct cli_device_model *model, elcl_error *err)
 {
     struct elcl_str text = {0};
-    int rc = read_text(path, &text, err);
+    int rc = cli_sys_load(path, MAX_BYTES, &text, err);
     if (!rc)
         rc = parse_text(text.data ? text.data : "", text.n, path, model, err);
     elcl_str_finish(&text);
     return rc;
 }
 
-/* The name of a file without its ending. */
-static int stem(const struct cli_device_model_file *file)
+/* Returns the length of the file name without its ending. */
+static int stem_length(const struct cli_device_model_file *file)
 {
     return (int)(strlen(file->name) - strlen(".json"));
 }
@@ -121,7 +100,7 @@ static int refuse(const char *which, elcl_error *err)
 {
     struct elcl_str names = {0};
     for (const struct cli_device_model_file *f = cli_device_model_files; f->name; f++)
-        elcl_str_printf(&names, "%.*s, ", stem(f), f->name);
+        elcl_str_printf(&names, "%.*s, ", stem_length(f), f->name);
     const int rc = names.failed ? elcl_fail_nomem(err)
                                 : elcl_fail(err, ELCL_E_ARG,
                                             "--device-model: expected %smeasured or a JSON "
@@ -134,9 +113,9 @@ static int refuse(const char *which, elcl_error *err)
 int cli_device_model_find(const char *which, struct cli_device_model *model, elcl_error *err)
 {
     for (const struct cli_device_model_file *f = cli_device_model_files; f->name; f++)
-        if (strlen(which) == (size_t)stem(f) && !strncmp(which, f->name, strlen(which)))
+        if (strlen(which) == (size_t)stem_length(f) && !strncmp(which, f->name, strlen(which)))
             return parse_text((const char *)f->text, f->bytes, f->name, model, err);
-    return strchr(which, '.') || strchr(which, '/') ? from_file(which, model, err)
+    return strchr(which, '.') || strchr(which, '/') ? read_file(which, model, err)
                                                     : refuse(which, err);
 }
 
@@ -163,7 +142,7 @@ int cli_device_model_measure(const elcl_device_desc *device, struct cli_device_m
                                .wait_us = c.wait_us};
     (void)snprintf(m.name, sizeof(m.name), "%.60s", device->name);
     (void)snprintf(m.source, sizeof(m.source),
-                   "ceilings measured in this run: %.3g GB/s of reading, %.3g GB/s in the cache, "
+                   "measured in this run: reads %.3g GB/s, %.3g GB/s in the cache, "
                    "%.3g GFLOP/s, a launch %.3g us, a wait %.3g us",
                    c.read_gbs, c.cached_copy_gbs, c.mac_f32_gflops, c.launch_us, c.wait_us);
     *model = m;

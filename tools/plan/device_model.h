@@ -1,4 +1,4 @@
-/* Devices by their data sheets, for elcl plan --device-model. */
+/* Device models: rates from data sheets or measurements, for elcl plan --device-model. */
 #ifndef CLI_DEVICE_MODEL_H
 #define CLI_DEVICE_MODEL_H
 
@@ -7,7 +7,7 @@
 
 struct cli_device_model {
     char name[64];
-    char source[256]; /* where the values come from */
+    char source[256]; /* origin of the values */
     elcl_machine machine;
     uint64_t memory_bytes;
 };
@@ -18,14 +18,14 @@ struct cli_device_model_file {
     const unsigned char *text;
     size_t bytes;
 };
-/* All of them; the last has a NULL name. Generated. */
+/* All files; the last row has a NULL name. The build generates it. */
 extern const struct cli_device_model_file cli_device_model_files[];
 
-/* What elcl_measure_ceilings() says of the device: some seconds. 16-bit arithmetic counts as f32.
- */
+/* Measures the peak rates of a device in some seconds. 16-bit arithmetic gets the rate of f32. */
 int cli_device_model_measure(const elcl_device_desc *device, struct cli_device_model *model,
                              elcl_error *err);
-/* A model that is known by name, or a JSON file: tools/device-models/README.md has the keys. */
+/* Finds a model by its name, or reads a JSON file with the keys in tools/device-models/README.md.
+ */
 int cli_device_model_find(const char *which, struct cli_device_model *model, elcl_error *err);
 
 #endif
