@@ -2,8 +2,8 @@
  * elcl: text generation with EL-attention on any OpenCL device.
  *
  * elcl opens a Hugging Face model directory (BART, Marian, mBART, T5, GPT-2 and others), runs it
- * on a GPU or CPU through OpenCL, and returns what transformers' generate() would return. A whole
- * program:
+ * on a GPU or CPU through OpenCL, and returns what transformers' generate() would return. This is
+ * a whole program:
  *
  *     #include <elcl/elcl.h>
  *     #include <stdio.h>
@@ -23,35 +23,37 @@
  *         return err.code != 0;
  *     }
  *
- * Read on in this order: open a model, encode and decode text, choose generation options, then
- * generate. elcl_generate() does one text. An engine does many texts at a time, which is much
- * faster. A pool spreads them over several devices. A scorer computes how likely given texts are.
+ * Build it with: cc program.c $(pkg-config --cflags --libs elcl). The folder examples/ has more.
+ *
+ * This header follows the order of work: open a model, encode and decode text, choose generation
+ * options, generate. elcl_generate() handles one text. An engine handles many texts at a time,
+ * which is much faster. A pool spreads them over several devices. A scorer computes how likely
+ * given texts are.
  *
  * Other headers: elcl/measure.h (statistics, profiles, device speed, tuning), elcl/plan.h (memory
  * and speed of a model before you open it), elcl/selftest.h (is this driver correct?).
  *
- * Conventions
- *
  * Errors: a function that can fail returns ELCL_OK (0) or a negative ELCL_E_* code, and writes one
- * sentence to `err` unless that is NULL. It writes its outputs only if it succeeds. Each function
- * lists its codes, except two that any function may return: ELCL_E_NOMEM and ELCL_E_INTERNAL. A
- * NULL pointer gives ELCL_E_ARG, unless the function says that the pointer may be NULL. The library
- * never prints, exits or aborts.
+ * sentence to `err`, which may be NULL. It writes its outputs only if it succeeds. Each function
+ * lists its codes, except for three: any function may return ELCL_E_NOMEM or ELCL_E_INTERNAL, and
+ * ELCL_E_ARG for a NULL pointer where NULL is not allowed. The library never prints, exits or
+ * aborts.
  *
- * Ownership: free what _create() or _open() gave you with the _destroy() or _close() of the same
- * object. Those set your pointer to NULL, and accept NULL. Free memory with elcl_free() where a
- * function says so. All other strings and arrays belong to the object that you got them from.
+ * Ownership: free what _create() or _open() gave you with the _destroy() or _close() function of
+ * the same object. These set your pointer to NULL, and do nothing if it is NULL already. Free
+ * memory with elcl_free() where a function says so. All other strings and arrays belong to the
+ * object that you got them from.
  *
- * Parameters: start from the _default() function of a params struct and change fields; all fields
- * named `reserved` must stay 0. A params struct needs to live only until the call returns. NULL
- * means all defaults.
+ * Parameters: start from the _default() function of a params struct, then change fields. Fields
+ * named `reserved` must stay 0. A params struct only needs to live until the call returns. If it
+ * may be NULL, NULL means the defaults.
  *
- * Text is UTF-8. Lengths are in tokens, `n` arguments of text in bytes. Comments such as
- * [n] or [rows, width] give the shape of an array.
+ * Units: text is UTF-8, and its size is in bytes. Lengths of sources and outputs are in tokens.
+ * Comments such as [n] or [rows, width] give the shape of an array.
  *
- * Thread-safety: each object says which calls may run at the same time. "Unsafe" means that one
- * thread at a time may use the object; different objects never disturb each other. Functions
- * without an object may be called from any thread.
+ * Thread-safety: each object says which calls may run at the same time. "Unsafe" means that only
+ * one thread at a time may use the object. Functions without an object may be called from any
+ * thread.
  */
 #ifndef ELCL_ELCL_H
 #define ELCL_ELCL_H
@@ -101,7 +103,7 @@ enum elcl_status {
     ELCL_E_INTERNAL = -9      /* a bug in elcl */
 };
 
-/* Start with {0}. The first error wins: a function never overwrites one that is there. */
+/* Start with {0}. The first error wins: functions do not overwrite one that is already there. */
 typedef struct elcl_error {
     int code;      /* enum elcl_status */
     char msg[512]; /* one sentence: which file, tensor or option, what was expected and found */
@@ -136,7 +138,7 @@ typedef struct elcl_device_desc {
     uint64_t cache_bytes;     /* the global memory cache */
     uint32_t compute_units;
     uint32_t clock_mhz;
-    uint32_t max_work_group; /* work-items */
+    uint32_t max_work_group; /* work-items in the largest work-group */
     uint32_t vector_width;   /* floats in a native vector */
     int unified_memory;      /* 1: the device shares memory with the host */
     int is_default;          /* 1: elcl_model_open() takes this device if you name none */

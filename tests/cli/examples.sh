@@ -53,13 +53,16 @@ for example in score stream threads translate; do
     check "$example: says so" grep -q '/no/such/model' "$tmp/err"
 done
 
-# The command in the first comment compiles without warnings. Linking is left to meson, which knows
+# The command in the first comment compiles without warnings, and so does the program in elcl.h. Linking is left to meson, which knows
 # the sanitizers of a build.
 PKG_CONFIG_PATH=$build/meson-uninstalled
 export PKG_CONFIG_PATH
+sed -n '/^ \*     #include/,/^ \*     }$/s/^ \* \{0,5\}//p' "$here/../../include/elcl/elcl.h" \
+    >"$tmp/program.c"
 cd "$examples" || exit 1
-for example in *.c; do
+for example in *.c "$tmp/program.c"; do
     command=$(sed -n 's/^ \*     cc /cc /p' "$example")
+    : "${command:=cc $example $(pkg-config --cflags --libs elcl)}"
     if ! command -v cc >/dev/null || ! command -v pkg-config >/dev/null; then
         skip "$example: no cc or no pkg-config here"
         continue
