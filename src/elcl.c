@@ -5,7 +5,7 @@
 
 #include "base/util.h"
 #include "engine/engine.h"
-#include "probe/ceiling.h"
+#include "probe/rates.h"
 #include "search/rules.h"
 
 _Static_assert(10000 * ELCL_VERSION_MAJOR + 100 * ELCL_VERSION_MINOR + ELCL_VERSION_PATCH ==
@@ -285,17 +285,17 @@ fail:
     return rc;
 }
 
-int elcl_measure_ceilings(const char *device, elcl_ceilings *ceilings, elcl_error *err)
+int elcl_measure_rates(const char *device, elcl_device_rates *rates, elcl_error *err)
 {
     const struct elcl_device_params params = {.device = device};
     struct elcl_device *opened = NULL;
-    if (!ceilings)
-        return elcl_fail(err, ELCL_E_ARG, "elcl_measure_ceilings: ceilings must not be NULL");
+    if (!rates)
+        return elcl_fail(err, ELCL_E_ARG, "elcl_measure_rates: rates must not be NULL");
     struct elcl_features features;
     int rc = elcl_device_open(&params, &opened, err);
     if (!rc) {
         elcl_probe_features(opened, &features);
-        rc = elcl_ceiling_measure(opened, &features, ceilings, NULL, err);
+        rc = elcl_rates_measure(opened, &features, rates, NULL, err);
     }
     elcl_device_close(&opened);
     return rc;

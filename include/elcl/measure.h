@@ -102,54 +102,43 @@ ELCL_API int elcl_device_list_probe(elcl_device_list *list, int i,
                                     const elcl_probe_verdict **verdicts, int *n_verdicts,
                                     elcl_error *err);
 
-/* The highest rates that small kernels reach on a device: other kernels are as good as the fraction
- * that they reach. Rates count 1e9 per second; a multiply-add is two operations. */
-typedef struct elcl_ceilings {
-    double copy_gbs;        /* bytes read and written by a copy much larger than any cache */
-    double cached_copy_gbs; /* the same for a copy of 1 MiB */
-    double mac_f32_gflops;  /* f32 multiply-adds on full vectors */
-    double read_gbs;        /* bytes read by a sum over much more than any cache */
-    double launch_us;       /* a small kernel among many in a queue */
-    double wait_us;         /* a small kernel and the wait for it */
-    double mac_int8_gops;   /* int8 multiply-adds of int8 compute; 0: no instruction for them */
-    double mac_bf16_gflops; /* bf16 multiply-adds of bf16 compute; 0: no instruction for them */
-    double reserved[5];
-} elcl_ceilings;
+/* How fast a device is: from its data sheet, or measured with small kernels. Rates count 1e9 per
+ * second; a multiply-add is two operations. Other kernels are as good as the fraction of these
+ * rates that they reach. */
+typedef struct elcl_device_rates {
+    enum elcl_device_type type;
+    enum elcl_kernels kernels; /* AUTO: those for the type */
+    double memory_gbs;         /* bytes read from memory; measured: by a sum */
+    double copy_gbs;           /* bytes read and written by a copy in memory; 0: not known */
+    double cache_bytes;        /* of the last level; 0: not known, all traffic goes to memory */
+    double cache_gbs;          /* must be above 0 if cache_bytes is; measured: a copy of 1 MiB */
+    double f32_gflops;         /* f32 multiply-adds */
+    double half_gflops;        /* 16-bit inputs with f32 sums, matrix units included */
+    double int8_gops;          /* int8 multiply-adds of int8 compute; 0: int8 weights take
+                                * f32_gflops */
+    double bf16_gflops;        /* bf16 multiply-adds of bf16 compute; 0: bf16 weights take
+                                * half_gflops */
+    double launch_us;          /* a small kernel among many in a queue */
+    double wait_us;            /* a small kernel and the wait for it */
+    double reserved[6];
+} elcl_device_rates;
 
-/* Measures a device in about two seconds, with up to 512 MiB of its memory. Blocks.
+/* Measures a device in about two seconds, with up to 512 MiB of its memory; half_gflops is
+ * f32_gflops. Blocks.
  *
  * device: as in elcl_device_list_find(); NULL: the default device.
  *
  * ELCL_E_DEVICE:       no device matches, or an OpenCL call failed.
  * ELCL_E_BUILD:        the driver's compiler rejected a kernel.
  * ELCL_E_DEVICE_NOMEM: a buffer does not fit. */
-ELCL_API int elcl_measure_ceilings(const char *device, elcl_ceilings *ceilings, elcl_error *err);
-
-/* What a device can do: from its data sheet, or as measured. Rates count 1e9 per second; a
- * multiply-add is two operations. */
-typedef struct elcl_machine {
-    enum elcl_device_type type;
-    enum elcl_kernels kernels; /* AUTO: those for the type */
-    double memory_gbs;         /* bytes */
-    double cache_bytes;        /* of the last level; 0: not known, all traffic goes to memory */
-    double cache_gbs;          /* bytes; must be above 0 if cache_bytes is */
-    double f32_gflops;         /* f32 multiply-adds */
-    double half_gflops;        /* 16-bit inputs with f32 sums, matrix units included */
-    double launch_us;          /* a kernel among many in a queue */
-    double wait_us;            /* the wait at the end of a step */
-    double int8_gops;          /* int8 multiply-adds of int8 compute; 0: int8 weights take
-                                * f32_gflops */
-    double bf16_gflops;        /* bf16 multiply-adds of bf16 compute; 0: bf16 weights take
-                                * half_gflops */
-    double reserved[4];
-} elcl_machine;
+ELCL_API int elcl_measure_rates(const char *device, elcl_device_rates *rates, elcl_error *err);
 
 /* Reads the rates that elcl_tune() stored with this version of the library and this driver. Reads
  * names, type, gpu_kernels and cache_bytes of the description.
  *
- * Returns 1 if they are there. Returns 0 and leaves *machine as it is if they are not, or if they
+ * Returns 1 if they are there. Returns 0 and leaves *rates as it is if they are not, or if they
  * cannot be read. */
-ELCL_API int elcl_stored_rates(const elcl_device_desc *device, elcl_machine *machine);
+ELCL_API int elcl_stored_rates(const elcl_device_desc *device, elcl_device_rates *rates);
 
 /* ---- tuning -------------------------------------------------------------------------------- */
 
@@ -168,7 +157,7 @@ typedef struct elcl_tune_params {
 ELCL_API elcl_tune_params elcl_tune_params_default(void);
 
 typedef struct elcl_tuned {
-    elcl_machine rates;
+    elcl_device_rates rates;
     int clblast_rows_f32; /* CLBlast is faster than the native GEMM from this many rows on, with f32
                            * weights; -1: never; 0: not measured, elcl decides by the device */
     int clblast_rows_half; /* the same with 16-bit weights */

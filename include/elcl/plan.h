@@ -73,17 +73,16 @@ typedef struct elcl_plan_params {
                                         * no padding */
     enum elcl_storage weights;         /* default ELCL_F32 */
     enum elcl_storage state;           /* not ELCL_INT8; default ELCL_F32 */
-    enum elcl_compute compute;   /* INT8 and BF16 add buffers for rounded inputs; AUTO (default)
-                                  * adds none, since it depends on the device */
-    int batch_size;              /* requests in flight, 0 .. 2^20; 0 (default): the most that
-                                  * the limits allow */
-    int num_beams;               /* 1 .. ELCL_MAX_BEAMS, default 4 */
-    int max_source, max_target;  /* tokens, as in elcl_engine_params; 0 (default):
-                                  * elcl_blueprint_info.default_length */
-    uint64_t memory_limit_bytes; /* of all buffers together; 0 (default): no limit */
-    uint64_t max_alloc_bytes;    /* of one buffer; 0 (default): no limit */
-    const struct elcl_machine
-        *machine; /* measured rates for ELCL_ATTN_AUTO; NULL (default): none */
+    enum elcl_compute compute;      /* INT8 and BF16 add buffers for rounded inputs; AUTO (default)
+                                     * adds none, since it depends on the device */
+    int batch_size;                 /* requests in flight, 0 .. 2^20; 0 (default): the most that
+                                     * the limits allow */
+    int num_beams;                  /* 1 .. ELCL_MAX_BEAMS, default 4 */
+    int max_source, max_target;     /* tokens, as in elcl_engine_params; 0 (default):
+                                     * elcl_blueprint_info.default_length */
+    uint64_t memory_limit_bytes;    /* of all buffers together; 0 (default): no limit */
+    uint64_t max_alloc_bytes;       /* of one buffer; 0 (default): no limit */
+    const elcl_device_rates *rates; /* measured rates for ELCL_ATTN_AUTO; NULL (default): none */
     unsigned reserved[5];
 } elcl_plan_params;
 
@@ -129,7 +128,7 @@ typedef struct elcl_prediction {
  * tokens each.
  *
  * params:  as for elcl_plan_memory(), with batch_size above 0.
- * machine: rates from a data sheet or from elcl_stored_rates().
+ * rates:  from a data sheet or from elcl_stored_rates().
  *
  * Each operation takes the time for its memory traffic, and the time for its arithmetic at the
  * fraction of the peak rate that such kernels reach: the longer of both on GPUs, the sum of both on
@@ -139,7 +138,7 @@ typedef struct elcl_prediction {
  *
  * ELCL_E_ARG: a parameter or rate is outside its range, batch_size is 0, or max_target is 1. */
 ELCL_API int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params,
-                          const elcl_machine *machine, elcl_prediction *prediction,
+                          const elcl_device_rates *rates, elcl_prediction *prediction,
                           elcl_error *err);
 
 #ifdef __cplusplus

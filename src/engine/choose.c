@@ -18,25 +18,25 @@ struct candidate {
 
 /* What devices of a type usually do: orders of magnitude, which decide only where memory is short.
  */
-static elcl_machine default_machine(enum elcl_device_type type)
+static elcl_device_rates default_rates(enum elcl_device_type type)
 {
     if (type == ELCL_DEVICE_CPU)
-        return (elcl_machine){.type = type,
-                              .memory_gbs = 25,
-                              .f32_gflops = 200,
-                              .half_gflops = 200,
-                              .launch_us = 5,
-                              .wait_us = 50};
-    return (elcl_machine){.type = type,
-                          .memory_gbs = 500,
-                          .f32_gflops = 15000,
-                          .half_gflops = 15000,
-                          .launch_us = 8,
-                          .wait_us = 30};
+        return (elcl_device_rates){.type = type,
+                                   .memory_gbs = 25,
+                                   .f32_gflops = 200,
+                                   .half_gflops = 200,
+                                   .launch_us = 5,
+                                   .wait_us = 50};
+    return (elcl_device_rates){.type = type,
+                               .memory_gbs = 500,
+                               .f32_gflops = 15000,
+                               .half_gflops = 15000,
+                               .launch_us = 8,
+                               .wait_us = 30};
 }
 
 static int reckon(const struct elcl_blueprint *b, const elcl_plan_params *params,
-                  const elcl_machine *machine, struct candidate *c, elcl_error *err)
+                  const elcl_device_rates *rates, struct candidate *c, elcl_error *err)
 {
     const bool cpu = params->vector_width || params->device_type == ELCL_DEVICE_CPU;
     elcl_plan_params p = *params;
@@ -57,7 +57,7 @@ static int reckon(const struct elcl_blueprint *b, const elcl_plan_params *params
     p.attention = c->attention;
     p.batch_size = c->batch;
     p.max_target = elcl_max_int(2, p.max_target);
-    rc = elcl_predict(b, &p, machine, &prediction, err);
+    rc = elcl_predict(b, &p, rates, &prediction, err);
     c->samples_per_second = rc ? 0 : prediction.samples_per_second;
     return rc;
 }
@@ -87,16 +87,16 @@ static void say(struct elcl_attention_choice *choice, size_t *n, const char *fmt
 }
 
 static void say_numbers(struct elcl_attention_choice *choice, const elcl_plan_params *p,
-                        const elcl_machine *machine, const struct candidate *all)
+                        const elcl_device_rates *rates, const struct candidate *all)
 {
     size_t n = 0;
     const char *type = p->device_type == ELCL_DEVICE_CPU ? "CPU" : "GPU";
-    if (!p->machine)
+    if (!p->rates)
         say(choice, &n, "memory is short, and the usual rates of a %s", type);
     else
         say(choice, &n, "the device's rates");
-    say(choice, &n, " (%.3g GB/s, %.3g GFLOP/s) predict", machine->memory_gbs,
-        p->state == ELCL_F32 ? machine->f32_gflops : machine->half_gflops);
+    say(choice, &n, " (%.3g GB/s, %.3g GFLOP/s) predict", rates->memory_gbs,
+        p->state == ELCL_F32 ? rates->f32_gflops : rates->half_gflops);
     for (int i = 0; i < N_CANDIDATES; i++) {
         const struct candidate *c = &all[i];
         say(choice, &n, "%s %s ", i ? "," : "", c->name);
@@ -116,22 +116,22 @@ int elcl_choose_variant(const struct elcl_blueprint *b, const elcl_plan_params *
     const char *why;
     struct elcl_attention_choice made = {
         .attention = elcl_choose_attention(p->device_type, p->attention, &why)};
-    const elcl_machine machine = p->machine ? *p->machine : default_machine(p->device_type);
+    const elcl_device_rates rates = p->rates ? *p->rates : default_rates(p->device_type);
     if (p->attention != ELCL_ATTN_AUTO) {
         *choice = made;
         return ELCL_OK;
     }
     const struct candidate *usual = NULL;
     for (int i = 0; b->arch.max_positions >= 2 && i < N_CANDIDATES; i++) {
-        const int rc = reckon(b, p, &machine, &all[i], err);
+        const int rc = reckon(b, p, &rates, &all[i], err);
         if (rc)
             return rc;
         if (all[i].attention == made.attention)
             usual = &all[i];
     }
-    if (usual && (p->machine || usual->batch < usual->wanted)) {
+    if (usual && (p->rates || usual->batch < usual->wanted)) {
         made.attention = fastest(all, usual)->attention;
-        say_numbers(&made, p, &machine, all);
+        say_numbers(&made, p, &rates, all);
     } else {
         (void)snprintf(made.reason, sizeof(made.reason), "%s", why);
     }

@@ -13,7 +13,7 @@ struct elcl_attention_choice {
 /*
  * Resolves params->attention. `params` as elcl_blueprint_check() leaves them; their batch_size is
  * the batch that is wanted, 0: what keeps the device busy. Every variant is predicted at as much of
- * that as the limits in params leave it. With rates (params->machine) the fastest is taken; without
+ * that as the limits in params leave it. With rates (params->rates) the fastest is taken; without
  * any, that of the device's type, unless memory leaves it less than the wanted batch and another is
  * faster with rates that are usual for the type.
  */

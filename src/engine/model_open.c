@@ -44,10 +44,10 @@ static int choose(struct elcl_model *m, const elcl_model_params *params,
         .family = m->family, .config = m->config, .arch = m->arch, .defaults = m->defaults};
     elcl_plan_params p = expected_use(m, params);
     struct elcl_attention_choice choice;
-    elcl_machine machine = tuned->rates;
-    machine.kernels = m->device->kernels;
+    elcl_device_rates rates = tuned->rates;
+    rates.kernels = m->device->kernels;
     if (tuned->has_rates)
-        p.machine = &machine;
+        p.rates = &rates;
     const int rc = elcl_choose_variant(&b, &p, &choice, err);
     if (rc)
         return rc;

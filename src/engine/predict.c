@@ -29,7 +29,7 @@ static const struct reach gpu_kernels_on_cpu = {0.08, 0.1, 0.05, 5};
 static const struct reach gpu_kernels = {1, 1, 1, 1};
 
 /* AUTO takes narrow products where they pay: where their rate is the higher one, or nearly so. */
-static double gemm_rate(const elcl_plan_params *p, const elcl_machine *m)
+static double gemm_rate(const elcl_plan_params *p, const elcl_device_rates *m)
 {
     const bool rounded =
         p->compute == ELCL_COMPUTE_AUTO || elcl_compute_rounds_inputs(p->compute, p->weights);
@@ -40,7 +40,7 @@ static double gemm_rate(const elcl_plan_params *p, const elcl_machine *m)
     return p->weights == ELCL_F16 || p->weights == ELCL_BF16 ? m->half_gflops : m->f32_gflops;
 }
 
-static struct elcl_cost make_cost(const elcl_plan_params *p, const elcl_machine *m,
+static struct elcl_cost make_cost(const elcl_plan_params *p, const elcl_device_rates *m,
                                   enum elcl_kernels kernels, uint64_t weight_bytes)
 {
     const bool cpu = m->type == ELCL_DEVICE_CPU;
@@ -61,7 +61,7 @@ static struct elcl_cost make_cost(const elcl_plan_params *p, const elcl_machine 
 }
 
 static int dry_run_init(struct dry *d, const struct elcl_blueprint *b, const elcl_plan_params *p,
-                        enum elcl_attention attention, const elcl_machine *m, elcl_error *err)
+                        enum elcl_attention attention, const elcl_device_rates *m, elcl_error *err)
 {
     const enum elcl_kernels kernels = m->kernels                   ? m->kernels
                                       : m->type == ELCL_DEVICE_CPU ? ELCL_KERNELS_CPU
@@ -158,13 +158,13 @@ static int step(struct dry *d, int length, double *ns, elcl_error *err)
 }
 
 int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params,
-                 const elcl_machine *machine, elcl_prediction *prediction, elcl_error *err)
+                 const elcl_device_rates *rates, elcl_prediction *prediction, elcl_error *err)
 {
-    if (!blueprint || !params || !machine || !prediction)
+    if (!blueprint || !params || !rates || !prediction)
         return elcl_fail(err, ELCL_E_ARG, "elcl_predict: arguments must not be NULL");
-    if (!(machine->memory_gbs > 0) || !(machine->f32_gflops > 0) || !(machine->half_gflops > 0) ||
-        !(machine->launch_us >= 0) || !(machine->wait_us >= 0) || !(machine->int8_gops >= 0) ||
-        !(machine->bf16_gflops >= 0) || (machine->cache_bytes > 0 && !(machine->cache_gbs > 0)))
+    if (!(rates->memory_gbs > 0) || !(rates->f32_gflops > 0) || !(rates->half_gflops > 0) ||
+        !(rates->launch_us >= 0) || !(rates->wait_us >= 0) || !(rates->int8_gops >= 0) ||
+        !(rates->bf16_gflops >= 0) || (rates->cache_bytes > 0 && !(rates->cache_gbs > 0)))
         return elcl_fail(err, ELCL_E_ARG,
                          "elcl_predict: rates must be above 0, times not below, and a cache "
                          "needs a bandwidth");
@@ -179,13 +179,13 @@ int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params
                          "and 2",
                          p.batch_size, p.max_target);
     const enum elcl_attention attention = elcl_choose_attention(p.device_type, p.attention, NULL);
-    ELCL_TRY(dry_run_init(&d, blueprint, &p, attention, machine, err));
+    ELCL_TRY(dry_run_init(&d, blueprint, &p, attention, rates, err));
     ELCL_TRY(encode(&d, &encode_ns, err));
     ELCL_TRY(step(&d, elcl_max_int(1, p.max_target / 2), &step_ns, err));
     const int steps = p.max_target - 1;
-    const double total = encode_ns + steps * (step_ns + 1e3 * machine->wait_us);
+    const double total = encode_ns + steps * (step_ns + 1e3 * rates->wait_us);
     *prediction = (elcl_prediction){.encode_ms = encode_ns / 1e6,
-                                    .step_ms = step_ns / 1e6 + machine->wait_us / 1e3,
+                                    .step_ms = step_ns / 1e6 + rates->wait_us / 1e3,
                                     .seconds = total / 1e9,
                                     .samples_per_second = 1e9 * p.batch_size / total};
 fail:

@@ -6,7 +6,7 @@
 #include "base/util.h"
 #include "engine/tune_file.h"
 #include "engine/tune_gemm.h"
-#include "probe/ceiling.h"
+#include "probe/rates.h"
 
 #define MEASUREMENTS 3
 
@@ -32,9 +32,9 @@ static void keep(double *best, double now, bool lower_is_better, double *spread)
     *best = *best > 0 && lower_is_better ? low : high;
 }
 
-static void keep_rates(struct elcl_tune_file *file, const elcl_machine *now)
+static void keep_rates(struct elcl_tune_file *file, const elcl_device_rates *now)
 {
-    elcl_machine *m = &file->rates;
+    elcl_device_rates *m = &file->rates;
     m->type = now->type;
     m->kernels = now->kernels;
     m->cache_bytes = now->cache_bytes;
@@ -51,24 +51,14 @@ static void keep_rates(struct elcl_tune_file *file, const elcl_machine *now)
 
 /* Without matrix instructions 16-bit inputs are multiplied as f32, by a GEMM that does not reach
  * the device's rate. */
-static int measure_rates(struct tuning *t, elcl_machine *rates, elcl_error *err)
+static int measure_rates(struct tuning *t, elcl_device_rates *rates, elcl_error *err)
 {
-    elcl_ceilings c;
     double half;
     int rc;
-    ELCL_TRY(elcl_ceiling_measure(t->device, &t->features, &c, NULL, err));
-    ELCL_TRY(elcl_tune_half_gemm(t->device, &t->features, c.mac_f32_gflops, &half, err));
-    *rates = (elcl_machine){.type = t->device->desc.type,
-                            .kernels = t->device->kernels,
-                            .cache_bytes = (double)t->device->desc.cache_bytes,
-                            .cache_gbs = c.cached_copy_gbs,
-                            .memory_gbs = c.read_gbs,
-                            .f32_gflops = c.mac_f32_gflops,
-                            .half_gflops = half > c.mac_f32_gflops ? half : c.mac_f32_gflops,
-                            .int8_gops = c.mac_int8_gops,
-                            .bf16_gflops = c.mac_bf16_gflops,
-                            .launch_us = c.launch_us,
-                            .wait_us = c.wait_us};
+    ELCL_TRY(elcl_rates_measure(t->device, &t->features, rates, NULL, err));
+    ELCL_TRY(elcl_tune_half_gemm(t->device, &t->features, rates->f32_gflops, &half, err));
+    if (half > rates->half_gflops)
+        rates->half_gflops = half;
 fail:
     return rc;
 }
@@ -102,7 +92,7 @@ static int tune_rates(struct tuning *t, elcl_error *err)
     for (int i = 0; i < MEASUREMENTS && !t->stopped; i++) {
         if (i && is_spent(t, 0.3))
             break;
-        elcl_machine now;
+        elcl_device_rates now;
         ELCL_TRY(measure_rates(t, &now, err));
         keep_rates(&t->file, &now);
         ELCL_TRY(finish_part(t, err, "rates, %d of %d: %.4g GB/s, %.4g GFLOP/s, %.4g with f16",

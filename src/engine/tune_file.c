@@ -72,9 +72,9 @@ static int read_rates(const cJSON *root, const char *path, const elcl_device_des
                       struct elcl_tune_file *file, elcl_error *err)
 {
     const cJSON *rates = elcl_json_get(root, "rates");
-    elcl_machine m = {.type = device->type,
-                      .kernels = device->gpu_kernels ? ELCL_KERNELS_GPU : ELCL_KERNELS_CPU,
-                      .cache_bytes = (double)device->cache_bytes};
+    elcl_device_rates m = {.type = device->type,
+                           .kernels = device->gpu_kernels ? ELCL_KERNELS_GPU : ELCL_KERNELS_CPU,
+                           .cache_bytes = (double)device->cache_bytes};
     int rc;
     if (!rates)
         return ELCL_OK;
@@ -179,7 +179,7 @@ static bool add_trials(cJSON *root, const struct elcl_tune_file *file)
 static cJSON *to_json(const elcl_device_desc *device, const struct elcl_tune_file *file)
 {
     struct identity id[N_IDENTITY];
-    const elcl_machine *m = &file->rates;
+    const elcl_device_rates *m = &file->rates;
     cJSON *root = cJSON_CreateObject();
     bool ok = root != NULL;
     identify(device, id);
@@ -224,12 +224,12 @@ int elcl_tune_file_write(const char *directory, const elcl_device_desc *device,
     return rc;
 }
 
-int elcl_stored_rates(const elcl_device_desc *device, elcl_machine *machine)
+int elcl_stored_rates(const elcl_device_desc *device, elcl_device_rates *rates)
 {
     struct elcl_tune_file file = {0};
-    char *directory = device && machine ? elcl_cache_directory() : NULL;
+    char *directory = device && rates ? elcl_cache_directory() : NULL;
     if (directory && !elcl_tune_file_read(directory, device, &file, NULL) && file.has_rates)
-        *machine = file.rates;
+        *rates = file.rates;
     elcl_free(directory);
     return file.has_rates;
 }

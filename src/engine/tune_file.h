@@ -24,7 +24,7 @@ struct elcl_tune_trial {
 
 struct elcl_tune_file {
     bool has_rates;
-    elcl_machine rates;
+    elcl_device_rates rates;
     double spread; /* 0 .. 1, as in elcl_tuned */
     struct elcl_tune_trial trials[ELCL_TUNE_MAX_TRIALS];
     int n_trials;

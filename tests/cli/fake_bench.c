@@ -39,17 +39,17 @@ int elcl_device_list_find(const elcl_device_list *list, const char *device, int 
     return ELCL_OK;
 }
 
-int elcl_measure_ceilings(const char *device, elcl_ceilings *ceilings, elcl_error *err)
+int elcl_measure_rates(const char *device, elcl_device_rates *rates, elcl_error *err)
 {
     (void)device;
     (void)err;
-    *ceilings = (elcl_ceilings){.copy_gbs = 100,
-                                .read_gbs = 100,
-                                .mac_f32_gflops = 1000,
-                                .mac_int8_gops = 2000,
-                                .mac_bf16_gflops = 1000,
-                                .launch_us = 5,
-                                .wait_us = 30};
+    *rates = (elcl_device_rates){.copy_gbs = 100,
+                                 .memory_gbs = 100,
+                                 .f32_gflops = 1000,
+                                 .int8_gops = 2000,
+                                 .bf16_gflops = 1000,
+                                 .launch_us = 5,
+                                 .wait_us = 30};
     return ELCL_OK;
 }
 
@@ -201,21 +201,21 @@ void elcl_engine_get_profile(elcl_engine *engine, elcl_engine_profile *profile)
 }
 
 int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params,
-                 const elcl_machine *machine, elcl_prediction *prediction, elcl_error *err)
+                 const elcl_device_rates *rates, elcl_prediction *prediction, elcl_error *err)
 {
     (void)blueprint;
     (void)err;
     *prediction = (elcl_prediction){.encode_ms = 10,
-                                    .step_ms = machine->launch_us,
+                                    .step_ms = rates->launch_us,
                                     .seconds = 1,
                                     .samples_per_second = params->batch_size};
     return ELCL_OK;
 }
 
-int elcl_stored_rates(const elcl_device_desc *device, elcl_machine *machine)
+int elcl_stored_rates(const elcl_device_desc *device, elcl_device_rates *rates)
 {
     (void)device;
-    (void)machine;
+    (void)rates;
     return 0;
 }
 

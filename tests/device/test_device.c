@@ -155,7 +155,7 @@ int main(int argc, char **argv)
     test_profiles(device);
     struct elcl_features features;
     elcl_probe_features(device, &features);
-    test_ceilings(device, &features);
+    test_rates(device, &features);
     if (check_case("close: nothing is left"))
         close_device(&device);
     elcl_device_close(&device);

@@ -54,7 +54,7 @@ def result(variant, batch, speed, hashes):
     }
 
 
-def run(name, device, speed, batches, hashes):
+def run(name, device, speed, batches, hashes, old_names=False):
     tree = {
         "schema": "elcl-bench-1", "elcl": "0.1.0", "commit": "0123456789ab",
         "date": "2026-01-31T12:00:00Z",
@@ -63,15 +63,17 @@ def run(name, device, speed, batches, hashes):
                    "vendor": "Example", "driver": "1.2.3", "version": "OpenCL 1.2",
                    "compute_units": 64, "clock_mhz": 2000, "memory_bytes": 1 << 34,
                    "unified_memory": False},
-        "ceilings": {"copy_gbs": 80.0 * speed, "read_gbs": 90.0 * speed,
-                     "mac_f32_gflops": 1000.0 * speed,
-                     "launch_us": 5.2, "wait_us": 30.1},
+        "rates": {"copy_gbs": 80.0 * speed, "memory_gbs": 90.0 * speed, "f32_gflops": 1000.0 * speed,
+                  "launch_us": 5.2, "wait_us": 30.1},
         "results": [result(v, b, speed, hashes) for v in VARIANTS for b in batches],
     }
+    if old_names:
+        old = {"memory_gbs": "read_gbs", "f32_gflops": "mac_f32_gflops"}
+        tree["ceilings"] = {old.get(k, k): v for k, v in tree.pop("rates").items()}
     (OUT / name).write_text(json.dumps(tree) + "\n")
 
 
 SAME = ["00000000000000aa", "00000000000000bb"]
 run("a.json", "Example 9000", 4.0, [1, 4, 16, 32], SAME)
 run("b.json", 'Other & Sons <"GPU"> 7', 6.5, [1, 4, 16, 64], [SAME[0], "00000000000000cc"])
-run("c.json", "Example 9000", 4.04, [1, 4], SAME)
+run("c.json", "Example 9000", 4.04, [1, 4], SAME, old_names=True)

@@ -5,7 +5,7 @@
  * multiply-adds, of int8 with integer products), both measured in the same run; more than 100 % of
  * a limit by bytes means that the operands stay in a cache. Figures of time mean something only on
  * a machine that does nothing else; those of core time (what the threads of this process used,
- * against ceilings in the same measure) suffer less from neighbors, but do not see cores that
+ * against rates in the same measure) suffer less from neighbors, but do not see cores that
  * idle.
  */
 #include <math.h>
@@ -97,16 +97,14 @@ static struct bench_ns measure(struct suite *s, call_fn fn, const struct call *c
     return (struct bench_ns){wall[REPETITIONS / 2], core[REPETITIONS / 2]};
 }
 
-/* The peak rate of the multiply-adds that the GEMM uses, of the device or of one core. */
-static double mac_rate(const struct suite *s, bool core)
+/* The peak rate of the multiply-adds that the GEMM uses. */
+static double mac_rate(const struct suite *s, const elcl_device_rates *rates)
 {
     const enum elcl_compute compute = elcl_ops_compute(s->fx.ops);
-    const double int8 = core ? s->core.mac_int8_gops : s->ceilings.mac_int8_gops;
-    const double bf16 = core ? s->core.mac_bf16_gflops : s->ceilings.mac_bf16_gflops;
-    const double f32 = core ? s->core.mac_f32_gflops : s->ceilings.mac_f32_gflops;
-    return compute == ELCL_COMPUTE_INT8 && int8 > 0   ? int8
-           : compute == ELCL_COMPUTE_BF16 && bf16 > 0 ? bf16
-                                                      : f32;
+    const double rounded = compute == ELCL_COMPUTE_INT8   ? rates->int8_gops
+                           : compute == ELCL_COMPUTE_BF16 ? rates->bf16_gflops
+                                                          : 0;
+    return rounded > 0 ? rounded : rates->f32_gflops;
 }
 
 /* Times `fn` and prints its line. */
@@ -118,36 +116,36 @@ static void report(struct suite *s, const char *name, call_fn fn, const struct c
     const double n_bytes = (double)(s->fx.ops->bytes_moved - bytes);
     const double n_flop = (double)(s->fx.ops->flop - flop);
     const struct bench_ns ns = measure(s, fn, call);
-    const double by_bytes = n_bytes / s->ceilings.read_gbs, by_flop = n_flop / mac_rate(s, false);
+    const double by_bytes = n_bytes / s->rates.memory_gbs,
+                 by_flop = n_flop / mac_rate(s, &s->rates);
     printf("  %-44s %9.1f us %6.1f GB/s %6.1f GFLOP/s %4.0f %% of limit by %s, %4.0f %% in core "
            "time\n",
            name, ns.wall / 1e3, n_bytes / ns.wall, n_flop / ns.wall,
            100 * fmax(by_bytes, by_flop) / ns.wall, by_bytes > by_flop ? "bytes" : "FLOP ",
-           100 * fmax(n_bytes / s->core.read_gbs, n_flop / mac_rate(s, true)) / ns.core);
+           100 * fmax(n_bytes / s->core.memory_gbs, n_flop / mac_rate(s, &s->core)) / ns.core);
 }
 
-static void measure_ceilings(struct suite *s)
+static void measure_rates(struct suite *s)
 {
     elcl_error err = {0};
-    const elcl_ceilings *c = &s->ceilings;
-    suite_must(elcl_ceiling_measure(s->fx.device, &s->fx.features, &s->ceilings, &s->core, &err),
-               &err);
+    const elcl_device_rates *c = &s->rates;
+    suite_must(elcl_rates_measure(s->fx.device, &s->fx.features, &s->rates, &s->core, &err), &err);
     printf("  copy %.1f GB/s, read %.1f GB/s, 1 MiB copy %.1f GB/s, multiply-add %.1f GFLOP/s, "
            "of int8 %.1f GOP/s, of bf16 %.1f GFLOP/s, launch %.1f us, launch and wait %.1f us; per "
            "second of one core: "
            "read %.1f GB, multiply-add %.1f GFLOP, of int8 %.1f GOP, of bf16 %.1f GFLOP\n",
-           c->copy_gbs, c->read_gbs, c->cached_copy_gbs, c->mac_f32_gflops, c->mac_int8_gops,
-           c->mac_bf16_gflops, c->launch_us, c->wait_us, s->core.read_gbs, s->core.mac_f32_gflops,
-           s->core.mac_int8_gops, s->core.mac_bf16_gflops);
+           c->copy_gbs, c->memory_gbs, c->cache_gbs, c->f32_gflops, c->int8_gops, c->bf16_gflops,
+           c->launch_us, c->wait_us, s->core.memory_gbs, s->core.f32_gflops, s->core.int8_gops,
+           s->core.bf16_gflops);
 }
 
-/* Starts a bench case, after the ceilings are known. */
+/* Starts a bench case, after the rates are known. */
 static bool begin(struct suite *s, const char *name)
 {
     if (!suite_case(s, "bench", "%s", name))
         return false;
-    if (s->ceilings.mac_f32_gflops == 0)
-        measure_ceilings(s);
+    if (s->rates.f32_gflops == 0)
+        measure_rates(s);
     return true;
 }
 

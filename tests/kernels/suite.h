@@ -7,7 +7,7 @@
 #define ELCL_TESTS_KERNELS_SUITE_H
 
 #include "check.h"
-#include "probe/ceiling.h"
+#include "probe/rates.h"
 #include "selftest/fixture.h"
 
 #define U ELCL_FIXTURE_U
@@ -21,8 +21,7 @@ struct suite {
     const char *name;
     struct elcl_device **device; /* shared by the suites of the same kernels */
     /* Of benches: the device's rates, zeros before they are measured; core: of one core. */
-    elcl_ceilings ceilings;
-    struct elcl_core_ceilings core;
+    elcl_device_rates rates, core;
 };
 
 /* Starts the case "operation suite ..."; false: it is not wanted. A failure to open the kernels

@@ -13,26 +13,26 @@
 #include "parity/common.h"
 
 /* Rates of devices at both ends. */
-static const elcl_machine much_arithmetic = {.type = ELCL_DEVICE_GPU,
-                                             .memory_gbs = 100,
-                                             .f32_gflops = 50000,
-                                             .half_gflops = 50000,
-                                             .launch_us = 1,
-                                             .wait_us = 1};
-static const elcl_machine little_arithmetic = {.type = ELCL_DEVICE_CPU,
-                                               .memory_gbs = 100,
-                                               .f32_gflops = 200,
-                                               .half_gflops = 200,
-                                               .launch_us = 1,
-                                               .wait_us = 1};
+static const elcl_device_rates much_arithmetic = {.type = ELCL_DEVICE_GPU,
+                                                  .memory_gbs = 100,
+                                                  .f32_gflops = 50000,
+                                                  .half_gflops = 50000,
+                                                  .launch_us = 1,
+                                                  .wait_us = 1};
+static const elcl_device_rates little_arithmetic = {.type = ELCL_DEVICE_CPU,
+                                                    .memory_gbs = 100,
+                                                    .f32_gflops = 200,
+                                                    .half_gflops = 200,
+                                                    .launch_us = 1,
+                                                    .wait_us = 1};
 
 /* Between them, as two cores are. */
-static const elcl_machine two_cores = {.type = ELCL_DEVICE_CPU,
-                                       .memory_gbs = 35,
-                                       .f32_gflops = 190,
-                                       .half_gflops = 190,
-                                       .launch_us = 5,
-                                       .wait_us = 50};
+static const elcl_device_rates two_cores = {.type = ELCL_DEVICE_CPU,
+                                            .memory_gbs = 35,
+                                            .f32_gflops = 190,
+                                            .half_gflops = 190,
+                                            .launch_us = 5,
+                                            .wait_us = 50};
 
 /* ---- plans, without a device --------------------------------------------------------------- */
 
@@ -47,12 +47,12 @@ static elcl_memory_plan plan_of(const char *name, const elcl_plan_params *p)
     return plan;
 }
 
-static elcl_plan_params params_of(enum elcl_device_type type, const elcl_machine *machine,
+static elcl_plan_params params_of(enum elcl_device_type type, const elcl_device_rates *rates,
                                   int beams, uint64_t limit)
 {
     elcl_plan_params p = elcl_plan_params_default();
     p.device_type = type;
-    p.machine = machine;
+    p.rates = rates;
     p.num_beams = beams;
     p.max_source = 256;
     p.max_target = 64;
@@ -102,11 +102,11 @@ static void test_by_rates(void)
 }
 
 /* The same rates: mha where its batch fits, el where memory leaves mha little. */
-static void test_by_memory(const elcl_machine *machine)
+static void test_by_memory(const elcl_device_rates *rates)
 {
-    if (!check_case("auto, by memory, %s rates", machine ? "given" : "no"))
+    if (!check_case("auto, by memory, %s rates", rates ? "given" : "no"))
         return;
-    elcl_plan_params p = params_of(ELCL_DEVICE_CPU, machine, 4, UINT64_C(1) << 40);
+    elcl_plan_params p = params_of(ELCL_DEVICE_CPU, rates, 4, UINT64_C(1) << 40);
     elcl_memory_plan plan = plan_of("bart-large", &p);
     expect(&plan, ELCL_ATTN_MHA, "");
     p.attention = ELCL_ATTN_MHA;
@@ -223,10 +223,10 @@ static void test_stored(const struct check_options *options, const elcl_device_d
         return;
     const elcl_model_params params = elcl_model_params_default();
     struct log log;
-    elcl_machine machine = {.memory_gbs = -1};
-    CHECK(!elcl_stored_rates(d, &machine) && machine.memory_gbs < 0, "rates of nothing");
+    elcl_device_rates rates = {.memory_gbs = -1};
+    CHECK(!elcl_stored_rates(d, &rates) && rates.memory_gbs < 0, "rates of nothing");
     write_tuned(d, elcl_version(), for_el);
-    CHECK(elcl_stored_rates(d, &machine) && machine.f32_gflops == 1e6 && machine.type == d->type,
+    CHECK(elcl_stored_rates(d, &rates) && rates.f32_gflops == 1e6 && rates.type == d->type,
           "no rates");
     CHECK(opened(options, params, &log) == ELCL_ATTN_EL, "%s", log.reason);
     CHECK(strstr(log.reason, "the device's rates (0.001 GB/s, 1e+06 GFLOP/s)"), "%s", log.reason);
@@ -292,13 +292,13 @@ static void test_bad_files(const struct check_options *options, const elcl_devic
         return;
     const elcl_model_params params = elcl_model_params_default();
     struct log log;
-    elcl_machine machine;
+    elcl_device_rates rates;
     const enum elcl_attention usual = d->type == ELCL_DEVICE_CPU ? ELCL_ATTN_MHA : ELCL_ATTN_EL;
     for (size_t i = 0; i < ELCL_COUNT(bad); i++) {
         write_tuned(d, elcl_version(), bad[i]);
         CHECK(opened(options, params, &log) == usual, "%s: %s", bad[i], log.reason);
         CHECK(strstr(log.unused, "tune-"), "%s: no word on the file", bad[i]);
-        CHECK(!elcl_stored_rates(d, &machine), "%s: rates", bad[i]);
+        CHECK(!elcl_stored_rates(d, &rates), "%s: rates", bad[i]);
     }
     write_tuned(d, "0.0.9", for_el);
     CHECK(opened(options, params, &log) == usual, "another version: %s", log.reason);

@@ -51,15 +51,15 @@ static void test_operations(void)
     CHECK(fabs(sum.ns - 106) < 1e-9, "running total %g", sum.ns);
 }
 
-/* samples/s of GPT-2 or BART-base on a machine. */
-static double speed(const char *name, const elcl_machine *machine, enum elcl_attention attention,
+/* samples/s of GPT-2 or BART-base on a device. */
+static double speed(const char *name, const elcl_device_rates *rates, enum elcl_attention attention,
                     enum elcl_storage weights)
 {
     elcl_blueprint *blueprint = NULL;
     elcl_plan_params p = elcl_plan_params_default();
     elcl_prediction prediction = {.samples_per_second = 0};
     elcl_error err = {0};
-    p.device_type = machine->type;
+    p.device_type = rates->type;
     p.attention = attention;
     p.weights = weights;
     p.batch_size = 2;
@@ -67,7 +67,7 @@ static double speed(const char *name, const elcl_machine *machine, enum elcl_att
     p.max_source = 30;
     p.max_target = 20;
     CHECK(!elcl_blueprint_open_synthetic(name, &blueprint, &err) &&
-              !elcl_predict(blueprint, &p, machine, &prediction, &err),
+              !elcl_predict(blueprint, &p, rates, &prediction, &err),
           "%s", err.msg);
     CHECK(fabs(prediction.seconds * prediction.samples_per_second - 2) < 1e-9 &&
               fabs(prediction.encode_ms + 19 * prediction.step_ms - 1e3 * prediction.seconds) <
@@ -80,44 +80,44 @@ static double speed(const char *name, const elcl_machine *machine, enum elcl_att
 static void test_ceilings(void)
 {
     static const char *const names[] = {"bart-base", "gpt2"};
-    const elcl_machine machine = {.type = ELCL_DEVICE_CPU,
-                                  .memory_gbs = 20,
-                                  .f32_gflops = 200,
-                                  .half_gflops = 200,
-                                  .launch_us = 3,
-                                  .wait_us = 20};
+    const elcl_device_rates rates = {.type = ELCL_DEVICE_CPU,
+                                     .memory_gbs = 20,
+                                     .f32_gflops = 200,
+                                     .half_gflops = 200,
+                                     .launch_us = 3,
+                                     .wait_us = 20};
     for (size_t i = 0; i < ELCL_COUNT(names); i++) {
         if (!check_case("predict: ceilings, %s", names[i]))
             continue;
-        const double before = speed(names[i], &machine, ELCL_ATTN_EL, ELCL_F32);
-        elcl_machine m = machine;
+        const double before = speed(names[i], &rates, ELCL_ATTN_EL, ELCL_F32);
+        elcl_device_rates m = rates;
         m.type = ELCL_DEVICE_GPU;
         CHECK(speed(names[i], &m, ELCL_ATTN_EL, ELCL_F32) > before, "overlap is no faster");
-        m = machine;
+        m = rates;
         m.kernels = ELCL_KERNELS_GPU;
         CHECK(speed(names[i], &m, ELCL_ATTN_EL, ELCL_F32) < before, "GPU kernels on a CPU");
-        m = machine;
+        m = rates;
         m.memory_gbs *= 2;
         CHECK(speed(names[i], &m, ELCL_ATTN_EL, ELCL_F32) > 1.2 * before, "memory counts little");
-        m = machine;
+        m = rates;
         m.cache_bytes = 1e10;
         m.cache_gbs = 2000;
         CHECK(speed(names[i], &m, ELCL_ATTN_EL, ELCL_F32) > 1.5 * before,
               "the cache counts little");
-        m = machine;
+        m = rates;
         m.launch_us = 1000;
         CHECK(speed(names[i], &m, ELCL_ATTN_EL, ELCL_F32) < before / 2, "launches count little");
-        CHECK(speed(names[i], &machine, ELCL_ATTN_EL, ELCL_INT8) > 1.5 * before,
+        CHECK(speed(names[i], &rates, ELCL_ATTN_EL, ELCL_INT8) > 1.5 * before,
               "int8 weights are read as if they were f32");
-        m = machine;
+        m = rates;
         m.int8_gops = 800;
         CHECK(speed(names[i], &m, ELCL_ATTN_EL, ELCL_INT8) >
-                  1.05 * speed(names[i], &machine, ELCL_ATTN_EL, ELCL_INT8),
+                  1.05 * speed(names[i], &rates, ELCL_ATTN_EL, ELCL_INT8),
               "integer products count little");
-        m = machine;
+        m = rates;
         m.bf16_gflops = 2 * m.half_gflops;
         CHECK(speed(names[i], &m, ELCL_ATTN_EL, ELCL_BF16) >
-                  1.02 * speed(names[i], &machine, ELCL_ATTN_EL, ELCL_BF16),
+                  1.02 * speed(names[i], &rates, ELCL_ATTN_EL, ELCL_BF16),
               "bf16 products count little");
         CHECK(speed(names[i], &m, ELCL_ATTN_EL, ELCL_F32) == before,
               "f32 weights at the rate of integers");
@@ -128,8 +128,8 @@ static void test_refusals(void)
 {
     if (!check_case("predict: what is refused"))
         return;
-    const elcl_machine good = {.memory_gbs = 20, .f32_gflops = 200, .half_gflops = 200};
-    elcl_machine bad[] = {good, good, good, good};
+    const elcl_device_rates good = {.memory_gbs = 20, .f32_gflops = 200, .half_gflops = 200};
+    elcl_device_rates bad[] = {good, good, good, good};
     bad[0].memory_gbs = 0;
     bad[1].f32_gflops = NAN;
     bad[2].wait_us = -1;

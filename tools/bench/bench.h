@@ -99,7 +99,7 @@ struct cli_bench {
     char date[32];
     elcl_device_list *devices; /* owns *device */
     const elcl_device_desc *device;
-    elcl_ceilings ceilings;           /* copy_gbs 0: not measured */
+    elcl_device_rates rates;          /* copy_gbs 0: not measured */
     struct cli_bench_result *results; /* [n] */
     size_t n, capacity;
     struct elcl_str trace; /* events, if requested */
@@ -125,7 +125,7 @@ void cli_bench_format_md(const struct cli_bench *bench, struct elcl_str *out);
 /* Returns why a profile has no kernel times, or NULL if it has. */
 const char *cli_bench_no_times(const struct cli_bench_result *result);
 /* Returns the measured peak of multiply-adds for the kernels of this name, 1e9 operations/s. */
-double cli_bench_mac_rate(const elcl_ceilings *ceilings, const char *kernel);
+double cli_bench_mac_rate(const elcl_device_rates *rates, const char *kernel);
 const char *cli_bench_status_word(enum cli_bench_status status);
 /* Writes 16 hexadecimal digits. */
 void cli_bench_hash_text(uint64_t hash, char text[17]);

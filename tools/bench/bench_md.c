@@ -97,9 +97,9 @@ static void put_kernels(struct elcl_str *out, const struct cli_bench *bench, siz
                         100 * ns / total);
         put_number(out, ns / (double)k->calls / 1e3);
         put_number(out, gbs);
-        put_fraction(out, gbs / bench->ceilings.copy_gbs);
+        put_fraction(out, gbs / bench->rates.copy_gbs);
         put_number(out, gflops);
-        put_fraction(out, gflops / cli_bench_mac_rate(&bench->ceilings, k->name));
+        put_fraction(out, gflops / cli_bench_mac_rate(&bench->rates, k->name));
         put_fraction(out, r->kernels[i].limit_fraction);
         elcl_str_text(out, "\n");
     }
@@ -123,7 +123,7 @@ static bool has_kernels(const struct cli_bench *bench)
 
 void cli_bench_format_md(const struct cli_bench *bench, struct elcl_str *out)
 {
-    const elcl_ceilings *c = &bench->ceilings;
+    const elcl_device_rates *c = &bench->rates;
     elcl_str_printf(out, "%s, %s, driver %s; elcl %s %s; %s\n\n", bench->device->name,
                     bench->device->platform, bench->device->driver, elcl_version(), ELCL_COMMIT,
                     bench->date);
@@ -131,8 +131,8 @@ void cli_bench_format_md(const struct cli_bench *bench, struct elcl_str *out)
         out,
         "peak rates: copy %.1f GB/s, read %.1f GB/s, f32 multiply-add %.1f GFLOP/s, int8 "
         "%.1f GOP/s, bf16 %.1f GFLOP/s, launch %.1f us, launch and wait %.1f us\n\n",
-        c->copy_gbs, c->read_gbs, c->mac_f32_gflops, c->mac_int8_gops, c->mac_bf16_gflops,
-        c->launch_us, c->wait_us);
+        c->copy_gbs, c->memory_gbs, c->f32_gflops, c->int8_gops, c->bf16_gflops, c->launch_us,
+        c->wait_us);
     elcl_str_text(
         out,
         "| # | model | attention | weights | state | batch | beams | source | new | samples/s "

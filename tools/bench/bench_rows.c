@@ -120,19 +120,19 @@ static bool add_device(cJSON *o, const elcl_device_desc *d)
     return cli_cells_object(o, "device", &cells) != NULL;
 }
 
-static bool add_ceilings(cJSON *o, const elcl_ceilings *c)
+static bool add_rates(cJSON *o, const elcl_device_rates *c)
 {
     struct cli_cells cells = {.n = 0};
     if (c->copy_gbs <= 0)
-        return cJSON_AddNullToObject(o, "ceilings") != NULL;
+        return cJSON_AddNullToObject(o, "rates") != NULL;
     cli_add_real(&cells, "copy_gbs", c->copy_gbs);
-    cli_add_real(&cells, "read_gbs", c->read_gbs);
-    cli_add_real(&cells, "mac_f32_gflops", c->mac_f32_gflops);
-    cli_add_real(&cells, "mac_int8_gops", c->mac_int8_gops);
-    cli_add_real(&cells, "mac_bf16_gflops", c->mac_bf16_gflops);
+    cli_add_real(&cells, "memory_gbs", c->memory_gbs);
+    cli_add_real(&cells, "f32_gflops", c->f32_gflops);
+    cli_add_real(&cells, "int8_gops", c->int8_gops);
+    cli_add_real(&cells, "bf16_gflops", c->bf16_gflops);
     cli_add_real(&cells, "launch_us", c->launch_us);
     cli_add_real(&cells, "wait_us", c->wait_us);
-    return cli_cells_object(o, "ceilings", &cells) != NULL;
+    return cli_cells_object(o, "rates", &cells) != NULL;
 }
 
 /* Adds what all results share. */
@@ -144,8 +144,7 @@ static bool add_head(cJSON *o, const struct cli_bench *bench)
     cli_add_text(&cells, "commit", ELCL_COMMIT);
     cli_add_text(&cells, "date", bench->date);
     cli_add_text(&cells, "command", bench->command);
-    return cli_cells_json(o, &cells) && add_device(o, bench->device) &&
-           add_ceilings(o, &bench->ceilings);
+    return cli_cells_json(o, &cells) && add_device(o, bench->device) && add_rates(o, &bench->rates);
 }
 
 static bool add_quantity(cJSON *o, const struct quantity *quantity)
@@ -177,8 +176,8 @@ static bool add_kernels(cJSON *o, const struct cli_bench *bench, const struct cl
         const elcl_kernel_time *k = &r->kernels[i].time;
         const double ns = (double)k->ns, per_ns = ns > 0 ? 1 / ns : 0;
         const double gbs = (double)k->bytes_moved * per_ns, gflops = (double)k->flop * per_ns;
-        const double copy_rate = bench->ceilings.copy_gbs;
-        const double mac_rate = cli_bench_mac_rate(&bench->ceilings, k->name);
+        const double copy_rate = bench->rates.copy_gbs;
+        const double mac_rate = cli_bench_mac_rate(&bench->rates, k->name);
         struct cli_cells cells = {.n = 0};
         cli_add_text(&cells, "name", k->name);
         cli_add_whole(&cells, "calls", (double)k->calls);

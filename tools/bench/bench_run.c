@@ -90,7 +90,7 @@ static int plan(const struct cli_bench *bench, struct cli_bench_result *r, int *
     elcl_blueprint *blueprint = NULL;
     elcl_blueprint_info info;
     elcl_plan_params p = elcl_plan_params_default();
-    elcl_machine measured;
+    elcl_device_rates measured;
     int rc = c->synthetic ? elcl_blueprint_open_synthetic(c->model, &blueprint, err)
                           : elcl_blueprint_open(c->model, &blueprint, err);
     if (rc)
@@ -113,7 +113,7 @@ static int plan(const struct cli_bench *bench, struct cli_bench_result *r, int *
     p.memory_limit_bytes =
         bench->options->memory_limit_bytes ? bench->options->memory_limit_bytes : d->memory_bytes;
     p.max_alloc_bytes = d->max_alloc_bytes;
-    p.machine = !bench->options->no_cache && elcl_stored_rates(d, &measured) ? &measured : NULL;
+    p.rates = !bench->options->no_cache && elcl_stored_rates(d, &measured) ? &measured : NULL;
     p.batch_size = c->batch_size;
     if (c->attention == ELCL_ATTN_AUTO && p.memory_limit_bytes) { /* for the batch that fits */
         rc = elcl_plan_memory(blueprint, &p, &r->plan, err);
@@ -341,21 +341,21 @@ static void write_title(const struct cli_bench_config *c, char *title, size_t n)
                    c->source_length, c->new_tokens);
 }
 
-double cli_bench_mac_rate(const elcl_ceilings *c, const char *kernel)
+double cli_bench_mac_rate(const elcl_device_rates *c, const char *kernel)
 {
-    const double narrow = !strcmp(kernel, "gemm_int8")   ? c->mac_int8_gops
-                          : !strcmp(kernel, "gemm_bf16") ? c->mac_bf16_gflops
+    const double narrow = !strcmp(kernel, "gemm_int8")   ? c->int8_gops
+                          : !strcmp(kernel, "gemm_bf16") ? c->bf16_gflops
                                                          : 0;
-    return narrow > 0 ? narrow : c->mac_f32_gflops;
+    return narrow > 0 ? narrow : c->f32_gflops;
 }
 
-static double limit_ns(const elcl_ceilings *c, const elcl_kernel_span *span)
+static double limit_ns(const elcl_device_rates *c, const elcl_kernel_span *span)
 {
-    return fmax((double)span->bytes_moved / c->read_gbs,
+    return fmax((double)span->bytes_moved / c->memory_gbs,
                 (double)span->flop / cli_bench_mac_rate(c, span->name));
 }
 
-static double kernel_fraction(const elcl_ceilings *c, const elcl_engine_profile *p,
+static double kernel_fraction(const elcl_device_rates *c, const elcl_engine_profile *p,
                               const char *name)
 {
     double limit = 0, ns = 0;
@@ -367,7 +367,7 @@ static double kernel_fraction(const elcl_ceilings *c, const elcl_engine_profile 
     return ns > 0 ? limit / ns : 0;
 }
 
-static double phase_fraction(const elcl_ceilings *c, const elcl_engine_profile *p,
+static double phase_fraction(const elcl_device_rates *c, const elcl_engine_profile *p,
                              enum elcl_phase phase)
 {
     double limit = 0, ns = 0;
@@ -381,7 +381,7 @@ static double phase_fraction(const elcl_ceilings *c, const elcl_engine_profile *
     return ns > 0 ? limit / ns : 0;
 }
 
-static void take_limits(const elcl_ceilings *c, const elcl_engine_profile *p,
+static void take_limits(const elcl_device_rates *c, const elcl_engine_profile *p,
                         struct cli_bench_result *r)
 {
     for (int i = 0; i < r->n_kernels; i++)
@@ -393,7 +393,8 @@ static void take_limits(const elcl_ceilings *c, const elcl_engine_profile *p,
 /* Returns whether all calls together took less than a hundredth of the repetition and less than
  * half of their limit. Neither caches nor a waiting host explain that, only wrong times of the
  * driver. */
-static bool implausible(const elcl_ceilings *c, const elcl_engine_profile *p, const struct work *w)
+static bool implausible(const elcl_device_rates *c, const elcl_engine_profile *p,
+                        const struct work *w)
 {
     double wall = 0, events = 0, limit = 0;
     for (size_t i = 0; i < w->n_steps; i++)
@@ -420,13 +421,13 @@ static int profile(const struct cli_bench *bench, elcl_model *model, struct work
     r->kernels = calloc((size_t)p.n_times + 1, sizeof(*r->kernels));
     if (!r->kernels)
         return elcl_fail_nomem(err);
-    const bool ceilings = bench->ceilings.read_gbs > 0;
-    r->no_times = ceilings && implausible(&bench->ceilings, &p, w);
+    const bool measured = bench->rates.memory_gbs > 0;
+    r->no_times = measured && implausible(&bench->rates, &p, w);
     for (int i = 0; !r->no_times && i < p.n_times; i++)
         if (p.times[i].calls)
             r->kernels[r->n_kernels++].time = p.times[i];
-    if (ceilings && !r->no_times)
-        take_limits(&bench->ceilings, &p, r);
+    if (measured && !r->no_times)
+        take_limits(&bench->rates, &p, r);
     if (trace) {
         write_title(&r->config, title, sizeof(title));
         cli_trace_add(trace, bench->n + 1, title, p.spans, p.n_spans);

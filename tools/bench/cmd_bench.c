@@ -29,7 +29,7 @@ static int open_bench(struct cli_bench *bench, int argc, char **argv, elcl_error
         rc = elcl_device_list_find(bench->devices, bench->options->device, &index, err);
     if (!rc) {
         bench->device = elcl_device_list_get(bench->devices, index);
-        rc = elcl_measure_ceilings(bench->options->device, &bench->ceilings, err);
+        rc = elcl_measure_rates(bench->options->device, &bench->rates, err);
     }
     return rc;
 }

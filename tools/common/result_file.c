@@ -82,6 +82,21 @@ static int add_rows(struct cli_result_file *file, const cJSON *results, elcl_err
     return ELCL_OK;
 }
 
+/* Older files have other names for the same rates. */
+static double get_rate(const cJSON *rates, const char *key, const char *old_key)
+{
+    return get_number(rates, get(rates, key) ? key : old_key);
+}
+
+static void take_rates(const cJSON *from, elcl_device_rates *rates)
+{
+    rates->copy_gbs = get_number(from, "copy_gbs");
+    rates->memory_gbs = get_rate(from, "memory_gbs", "read_gbs");
+    rates->f32_gflops = get_rate(from, "f32_gflops", "mac_f32_gflops");
+    rates->int8_gops = get_rate(from, "int8_gops", "mac_int8_gops");
+    rates->bf16_gflops = get_rate(from, "bf16_gflops", "mac_bf16_gflops");
+}
+
 static int fill_file(struct cli_result_file *file, elcl_error *err)
 {
     const cJSON *tree = file->tree, *device = get(tree, "device"), *results = get(tree, "results");
@@ -99,7 +114,7 @@ static int fill_file(struct cli_result_file *file, elcl_error *err)
     if (!cJSON_IsObject(device) || !cJSON_IsArray(results))
         return elcl_fail(err, ELCL_E_FORMAT, "%.200s: \"device\" or \"results\" is missing",
                          file->path);
-    const cJSON *ceilings = get(tree, "ceilings");
+    const cJSON *rates = get(tree, "rates");
     file->elcl = get_text(tree, "elcl");
     file->commit = get_text(tree, "commit");
     file->date = get_text(tree, "date");
@@ -108,11 +123,7 @@ static int fill_file(struct cli_result_file *file, elcl_error *err)
     file->platform = get_text(device, "platform");
     file->driver = get_text(device, "driver");
     file->version = get_text(device, "version");
-    file->copy_gbs = get_number(ceilings, "copy_gbs");
-    file->read_gbs = get_number(ceilings, "read_gbs");
-    file->mac_gflops = get_number(ceilings, "mac_f32_gflops");
-    file->mac_bf16_gflops = get_number(ceilings, "mac_bf16_gflops");
-    file->mac_int8_gops = get_number(ceilings, "mac_int8_gops");
+    take_rates(rates ? rates : get(tree, "ceilings"), &file->rates);
     return add_rows(file, results, err);
 }
 

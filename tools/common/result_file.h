@@ -5,6 +5,7 @@
 #include <cjson/cJSON.h>
 
 #include "common/tool.h"
+#include "elcl/measure.h"
 
 #define CLI_BENCH_SCHEMA "elcl-bench-1"
 
@@ -31,8 +32,7 @@ struct cli_result_file {
     cJSON *tree;
     const char *path, *elcl, *commit, *date, *command;
     const char *device, *platform, *driver, *version;
-    double copy_gbs, read_gbs; /* measured peaks; 0: not measured */
-    double mac_gflops, mac_bf16_gflops, mac_int8_gops;
+    elcl_device_rates rates; /* 0: not measured */
     struct cli_row *rows;
     int n_rows;
     char letter; /* A, B, ... */

@@ -257,29 +257,29 @@ static void add_roof(struct panel *p, int file, int color, const char *name, dou
 /* Adds the roof of f32 over the kernels `s`, and those of int8 and bf16 if a kernel has them. */
 static void add_roofs(struct panel *p, int file, const struct cli_series *s)
 {
-    const struct cli_result_file *r = &p->comparison->files[file];
+    const elcl_device_rates *r = &p->comparison->files[file].rates;
     const struct {
         const char *kernel, *name;
         double rate;
         int color;
-    } roofs[] = {{"gemm_int8", "ceiling of int8 multiply-adds", r->mac_int8_gops, 5},
-                 {"gemm_bf16", "ceiling of bf16 multiply-adds", r->mac_bf16_gflops, 6},
-                 {NULL, "ceiling of f32 multiply-adds", r->mac_gflops, 7}};
-    const double gbs = fmax(r->copy_gbs, r->read_gbs);
+    } roofs[] = {{"gemm_int8", "ceiling of int8 multiply-adds", r->int8_gops, 5},
+                 {"gemm_bf16", "ceiling of bf16 multiply-adds", r->bf16_gflops, 6},
+                 {NULL, "ceiling of f32 multiply-adds", r->f32_gflops, 7}};
+    const double gbs = fmax(r->copy_gbs, r->memory_gbs);
     double low = 1e9, high = 0;
     char *note = p->chart.notes[p->chart.n_notes];
     for (int i = 0; i < s->n; i++) {
         low = fmin(low, s->points[i].x / 2);
         high = fmax(high, s->points[i].x * 2);
     }
-    if (!(gbs > 0) || !(r->mac_gflops > 0))
+    if (!(gbs > 0) || !(r->f32_gflops > 0))
         return;
     for (size_t i = 0; i < ELCL_COUNT(roofs); i++)
         if (roofs[i].rate > 0 && (!roofs[i].kernel || has_point(s, roofs[i].kernel)))
             add_roof(p, file, roofs[i].color, roofs[i].name, gbs, roofs[i].rate, low, high);
     (void)snprintf(note, sizeof(p->chart.notes[0]),
                    "Peak rates: %.4g GB/s of memory, %.4g GFLOP/s of f32 multiply-adds.", gbs,
-                   r->mac_gflops);
+                   r->f32_gflops);
     p->chart.n_notes++;
 }
 

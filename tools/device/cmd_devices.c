@@ -116,7 +116,7 @@ static void put_limits(struct elcl_str *out, const elcl_device_desc *d)
 /* Appends the rates that elcl tune has stored. */
 static void put_rates(struct elcl_str *out, const elcl_device_desc *d)
 {
-    elcl_machine m;
+    elcl_device_rates m;
     char row[128];
     if (!elcl_stored_rates(d, &m))
         return;
@@ -184,7 +184,7 @@ static bool add_limits(cJSON *o, const elcl_device_desc *d)
 static bool add_rates(cJSON *o, const elcl_device_desc *d)
 {
     struct cli_cells cells = {.n = 0};
-    elcl_machine m;
+    elcl_device_rates m;
     if (!elcl_stored_rates(d, &m))
         return cJSON_AddNullToObject(o, "rates");
     cli_add_real(&cells, "memory_gbs", m.memory_gbs);

@@ -47,7 +47,7 @@ static void put_rows(struct elcl_str *out, const char *weights, int rows)
 
 static void put_text(struct elcl_str *out, const elcl_tuned *t)
 {
-    const elcl_machine *m = &t->rates;
+    const elcl_device_rates *m = &t->rates;
     elcl_str_printf(out,
                     "memory      %.4g GB/s\n"
                     "arithmetic  %.4g GFLOP/s, %.4g with 16-bit weights\n"
@@ -63,7 +63,7 @@ static void put_text(struct elcl_str *out, const elcl_tuned *t)
 
 static int put_json(struct elcl_str *out, const elcl_tuned *t, elcl_error *err)
 {
-    const elcl_machine *m = &t->rates;
+    const elcl_device_rates *m = &t->rates;
     struct cli_cells cells = {.n = 0};
     cJSON *root = cJSON_CreateObject();
     cli_add_text(&cells, "schema", "elcl-tune-1");

@@ -89,14 +89,14 @@ def heads(unit):
 def table(args, run, state, limit):
     rows = {(r["batch_size"], r["attention"]): r for r in run["results"]}
     batches = sorted({batch for batch, _ in rows})
-    device, ceilings = run["device"], run["ceilings"]
+    device, rates = run["device"], run["rates"]
     lines = [
         f"{args.model}, {args.source} source and {args.new} new tokens, {args.beams} beams, "
         f"{args.weights} weights, {state} state, --memory-limit {limit}M",
         "",
         f"{device['name']}, {device['platform']} {device['driver']}; elcl {run['elcl']} "
-        f"{run['commit']}; {ceilings['copy_gbs']:.1f} GB/s copying, "
-        f"{ceilings['mac_f32_gflops']:.1f} GFLOP/s",
+        f"{run['commit']}; {rates['copy_gbs']:.1f} GB/s copying, "
+        f"{rates['f32_gflops']:.1f} GFLOP/s",
         "",
         f"| batch | {heads('samples/s')} | {heads('state MiB')} |",
         "|---" * (1 + 2 * len(VARIANTS)) + "|",

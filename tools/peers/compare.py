@@ -102,12 +102,12 @@ def join(times):
         if one["status"] != "ok":
             return one
     seconds = [s for one in times for s in one["seconds"]]
-    ceilings = [one["about"]["ceilings"] for one in times if "ceilings" in one["about"]]
+    rates = [one["about"]["rates"] for one in times if "rates" in one["about"]]
     joined = {**times[-1], "seconds": seconds}
     if len({one["ids_hash"] for one in times}) > 1:
         return {"status": "failed", "error": "two rounds gave different tokens"}
-    if ceilings:
-        joined["ceilings"] = ceilings
+    if rates:
+        joined["rates"] = rates
     return joined
 
 

@@ -2,7 +2,7 @@
 
 A contender's `settings` are environment variables between which a short try decides. A time is a
 dict: `status` is ok, slow, or failed (then `error` says why); when ok, `seconds` of each repetition
-of the whole batch, `ids_hash`, and `about` (versions; elcl also says device and ceilings).
+of the whole batch, `ids_hash`, and `about` (versions; elcl also says device and rates).
 """
 
 import dataclasses
@@ -120,7 +120,7 @@ def read_elcl(out):
     about = {
         "elcl": f"{run['elcl']} {run['commit']}",
         "device": f"{run['device']['name']}, {run['device']['platform']} {run['device']['driver']}",
-        "ceilings": run["ceilings"],
+        "rates": run["rates"],
     }
     rates = result["samples_per_second"]["values"]
     return {

@@ -65,19 +65,19 @@ def span(values):
 
 
 def about(rows):
-    """Lines on versions, device and ceilings, and how loaded the machine was."""
-    said, ceilings = {}, []
+    """Lines on versions, device and rates, and how loaded the machine was."""
+    said, rates = {}, []
     for one in rows.values():
         for time in one["times"].values():
             for key, value in time.get("about", {}).items():
-                if key not in ("ceilings", "compute_type"):
+                if key not in ("rates", "compute_type"):
                     said.setdefault(key, {})[value] = None
-            ceilings += time.get("ceilings", [])
+            rates += time.get("rates", [])
     lines = [f"{key}: {'; '.join(values)}" for key, values in sorted(said.items())]
-    for key, unit in (("copy_gbs", "GB/s copying"), ("mac_f32_gflops", "GFLOP/s f32")):
-        values = [c[key] for c in ceilings if c and key in c]
+    for key, unit in (("copy_gbs", "GB/s copying"), ("f32_gflops", "GFLOP/s f32")):
+        values = [c[key] for c in rates if c and key in c]
         if values:
-            lines.append(f"ceilings over the run: {span(values)} {unit}")
+            lines.append(f"rates over the run: {span(values)} {unit}")
     loads = [one["load"] for one in rows.values()]
     took = sum(one["took_s"] for one in rows.values())
     lines.append(f"load average before each cell: {span(loads)}; {took:.0f} s in all")

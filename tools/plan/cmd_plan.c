@@ -94,8 +94,8 @@ static int check(const struct cli_args *args, void *target, elcl_error *err)
 static int read_model(struct cli_plan_options *o, elcl_plan_params *p, elcl_error *err)
 {
     const int rc = cli_device_model_find(o->device_model, &o->machine, err);
-    p->device_type = o->machine.machine.type;
-    p->machine = &o->machine.machine;
+    p->device_type = o->machine.rates.type;
+    p->rates = &o->machine.rates;
     if (!p->memory_limit_bytes)
         p->memory_limit_bytes = o->machine.memory_bytes;
     return rc;
@@ -120,8 +120,8 @@ static int read_device(struct cli_plan_options *o, elcl_plan_params *p, elcl_err
             p->vector_width = d->vector_width >= 16 ? 16 : d->vector_width >= 8 ? 8 : 4;
         if (is_measured(o))
             rc = cli_device_model_measure(d, &o->machine, err);
-        if (is_measured(o) || elcl_stored_rates(d, &o->machine.machine))
-            p->machine = &o->machine.machine;
+        if (is_measured(o) || elcl_stored_rates(d, &o->machine.rates))
+            p->rates = &o->machine.rates;
     }
     elcl_device_list_destroy(&list);
     return rc;
@@ -186,7 +186,7 @@ static int fill_rows(struct cli_plan_options *o, const elcl_blueprint *blueprint
         if (!rc && o->device_model) {
             p.batch_size = row->plan.batch_size;
             p.attention = row->plan.attention;
-            rc = elcl_predict(blueprint, &p, &o->machine.machine, &row->prediction, err);
+            rc = elcl_predict(blueprint, &p, &o->machine.rates, &row->prediction, err);
         }
         if (rc)
             break;

@@ -41,16 +41,16 @@ static int parse(const cJSON *root, const char *path, struct cli_device_model *m
         double least;
         double *value;
         bool optional;
-    } keys[] = {{"memory_gbs", 1e-3, &m.machine.memory_gbs, false},
-                {"f32_gflops", 1e-3, &m.machine.f32_gflops, false},
-                {"half_gflops", 1e-3, &m.machine.half_gflops, false},
-                {"int8_gops", 0, &m.machine.int8_gops, true},
-                {"bf16_gflops", 0, &m.machine.bf16_gflops, true},
-                {"launch_us", 0, &m.machine.launch_us, false},
-                {"wait_us", 0, &m.machine.wait_us, false},
+    } keys[] = {{"memory_gbs", 1e-3, &m.rates.memory_gbs, false},
+                {"f32_gflops", 1e-3, &m.rates.f32_gflops, false},
+                {"half_gflops", 1e-3, &m.rates.half_gflops, false},
+                {"int8_gops", 0, &m.rates.int8_gops, true},
+                {"bf16_gflops", 0, &m.rates.bf16_gflops, true},
+                {"launch_us", 0, &m.rates.launch_us, false},
+                {"wait_us", 0, &m.rates.wait_us, false},
                 {"memory_bytes", 1, &bytes, false},
-                {"cache_bytes", 1, &m.machine.cache_bytes, !cached},
-                {"cache_gbs", 1e-3, &m.machine.cache_gbs, !cached}};
+                {"cache_bytes", 1, &m.rates.cache_bytes, !cached},
+                {"cache_gbs", 1e-3, &m.rates.cache_gbs, !cached}};
     for (size_t i = 0; i < ELCL_COUNT(keys); i++) {
         if (keys[i].optional && !cJSON_GetObjectItemCaseSensitive(root, keys[i].key))
             continue;
@@ -61,7 +61,7 @@ static int parse(const cJSON *root, const char *path, struct cli_device_model *m
     copy_text(root, "type", "", type, sizeof(type));
     if (strcmp(type, "cpu") != 0 && strcmp(type, "gpu") != 0)
         return elcl_fail(err, ELCL_E_FORMAT, "%.200s: type: expected \"cpu\" or \"gpu\"", path);
-    m.machine.type = type[0] == 'c' ? ELCL_DEVICE_CPU : ELCL_DEVICE_GPU;
+    m.rates.type = type[0] == 'c' ? ELCL_DEVICE_CPU : ELCL_DEVICE_GPU;
     m.memory_bytes = (uint64_t)bytes;
     copy_text(root, "name", path, m.name, sizeof(m.name));
     copy_text(root, "source", path, m.source, sizeof(m.source));
@@ -123,28 +123,17 @@ int cli_device_model_measure(const elcl_device_desc *device, struct cli_device_m
                              elcl_error *err)
 {
     struct cli_device_model m = {.memory_bytes = device->memory_bytes};
-    elcl_ceilings c;
     char index[16];
     (void)snprintf(index, sizeof(index), "%d", device->index);
-    const int rc = elcl_measure_ceilings(index, &c, err);
+    const int rc = elcl_measure_rates(index, &m.rates, err);
     if (rc)
         return rc;
-    m.machine = (elcl_machine){.type = device->type,
-                               .kernels = device->gpu_kernels ? ELCL_KERNELS_GPU : ELCL_KERNELS_CPU,
-                               .memory_gbs = c.read_gbs,
-                               .cache_bytes = (double)device->cache_bytes,
-                               .cache_gbs = c.cached_copy_gbs,
-                               .f32_gflops = c.mac_f32_gflops,
-                               .half_gflops = c.mac_f32_gflops,
-                               .int8_gops = c.mac_int8_gops,
-                               .bf16_gflops = c.mac_bf16_gflops,
-                               .launch_us = c.launch_us,
-                               .wait_us = c.wait_us};
     (void)snprintf(m.name, sizeof(m.name), "%.60s", device->name);
     (void)snprintf(m.source, sizeof(m.source),
                    "measured in this run: reads %.3g GB/s, %.3g GB/s in the cache, "
                    "%.3g GFLOP/s, a launch %.3g us, a wait %.3g us",
-                   c.read_gbs, c.cached_copy_gbs, c.mac_f32_gflops, c.launch_us, c.wait_us);
+                   m.rates.memory_gbs, m.rates.cache_gbs, m.rates.f32_gflops, m.rates.launch_us,
+                   m.rates.wait_us);
     *model = m;
     return ELCL_OK;
 }

@@ -8,7 +8,7 @@
 struct cli_device_model {
     char name[64];
     char source[256]; /* origin of the values */
-    elcl_machine machine;
+    elcl_device_rates rates;
     uint64_t memory_bytes;
 };
 

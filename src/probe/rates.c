@@ -1,6 +1,6 @@
-/* Ceilings: the kernels of ceiling.cl and ceiling_dot.cl, each timed as the least of some
+/* Rates: the kernels of ceiling.cl and ceiling_dot.cl, each timed as the least of some
  * repetitions. */
-#include "probe/ceiling.h"
+#include "probe/rates.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -40,7 +40,7 @@ static void choose_shape(struct bench *b)
 
 static int finish(const struct bench *b, elcl_error *err)
 {
-    return elcl_cl_check(clFinish(b->device->queue), "clFinish", "ceiling", err);
+    return elcl_cl_check(clFinish(b->device->queue), "clFinish", "rates", err);
 }
 
 /* Nanoseconds of one call. */
@@ -57,7 +57,7 @@ static int time_calls(const struct bench *b, size_t global, size_t local, int ca
     for (int i = 0; i < calls; i++) {
         const cl_int code = clEnqueueNDRangeKernel(b->device->queue, b->kernel, 1, NULL, &global,
                                                    &local, 0, NULL, NULL);
-        const int rc = elcl_cl_check(code, "clEnqueueNDRangeKernel", "ceiling", err);
+        const int rc = elcl_cl_check(code, "clEnqueueNDRangeKernel", "rates", err);
         if (rc)
             return rc;
     }
@@ -102,8 +102,8 @@ static int take_kernel(struct bench *b, const char *name, elcl_error *err)
 static int set(const struct bench *b, cl_uint index, size_t bytes, const void *value,
                elcl_error *err)
 {
-    return elcl_cl_check(clSetKernelArg(b->kernel, index, bytes, value), "clSetKernelArg",
-                         "ceiling", err);
+    return elcl_cl_check(clSetKernelArg(b->kernel, index, bytes, value), "clSetKernelArg", "rates",
+                         err);
 }
 
 /* GB/s of copying `bytes` from one buffer to another, both ways counted. */
@@ -113,8 +113,8 @@ static int measure_copy(struct bench *b, size_t bytes, double *gbs, elcl_error *
     const cl_ulong n = bytes / sizeof(float) / (size_t)b->vector;
     struct times ns;
     int rc;
-    ELCL_TRY(elcl_buffer_create(b->device, "ceiling", bytes, &to, err));
-    ELCL_TRY(elcl_buffer_create(b->device, "ceiling", bytes, &from, err));
+    ELCL_TRY(elcl_buffer_create(b->device, "rates", bytes, &to, err));
+    ELCL_TRY(elcl_buffer_create(b->device, "rates", bytes, &from, err));
     ELCL_TRY(take_kernel(b, "ceiling_copy", err));
     ELCL_TRY(set(b, 0, sizeof(cl_mem), &to.mem, err));
     ELCL_TRY(set(b, 1, sizeof(cl_mem), &from.mem, err));
@@ -140,8 +140,8 @@ static int measure_read(struct bench *b, size_t bytes, double *gbs, double *core
     const cl_ulong n = bytes / sizeof(float) / (size_t)b->vector;
     struct times ns;
     int rc;
-    ELCL_TRY(elcl_buffer_create(b->device, "ceiling", b->global * sizeof(float), &out, err));
-    ELCL_TRY(elcl_buffer_create(b->device, "ceiling", bytes, &from, err));
+    ELCL_TRY(elcl_buffer_create(b->device, "rates", b->global * sizeof(float), &out, err));
+    ELCL_TRY(elcl_buffer_create(b->device, "rates", bytes, &from, err));
     ELCL_TRY(take_kernel(b, "ceiling_read", err));
     ELCL_TRY(set(b, 0, sizeof(cl_mem), &out.mem, err));
     ELCL_TRY(set(b, 1, sizeof(cl_mem), &from.mem, err));
@@ -161,7 +161,7 @@ static int measure_mac(struct bench *b, double *gflops, double *core, elcl_error
     const cl_int n = b->device->desc.type == ELCL_DEVICE_CPU ? MAC_ROUNDS : MAC_ROUNDS / 100;
     struct times ns;
     int rc;
-    ELCL_TRY(elcl_buffer_create(b->device, "ceiling", b->global * sizeof(float), &out, err));
+    ELCL_TRY(elcl_buffer_create(b->device, "rates", b->global * sizeof(float), &out, err));
     ELCL_TRY(take_kernel(b, "ceiling_mac", err));
     ELCL_TRY(set(b, 0, sizeof(cl_mem), &out.mem, err));
     ELCL_TRY(set(b, 1, sizeof(a), &a, err));
@@ -196,7 +196,7 @@ static int measure_dot(struct bench *b, enum elcl_dot kind, double *rate, double
                    "-DELCL_WEIGHT_%s -DVW=%d -DWEIGHT_GROUP=%d",
                    dot->weights == ELCL_INT8 ? "INT8" : "BF16", b->vector, dot->group);
     ELCL_TRY(elcl_program_build(b->device, &parts, &own.program, err));
-    ELCL_TRY(elcl_buffer_create(b->device, "ceiling", b->global * sizeof(cl_int), &out, err));
+    ELCL_TRY(elcl_buffer_create(b->device, "rates", b->global * sizeof(cl_int), &out, err));
     ELCL_TRY(take_kernel(&own, "ceiling_dot", err));
     ELCL_TRY(set(&own, 0, sizeof(cl_mem), &out.mem, err));
     ELCL_TRY(set(&own, 1, sizeof(a), &a, err));
@@ -213,20 +213,20 @@ fail:
     return rc;
 }
 
-static int measure_launch(struct bench *b, elcl_ceilings *ceilings, elcl_error *err)
+static int measure_launch(struct bench *b, elcl_device_rates *rates, elcl_error *err)
 {
     struct elcl_buffer out = {0};
     const cl_float value = 1;
     struct times ns, waited;
     int rc;
-    ELCL_TRY(elcl_buffer_create(b->device, "ceiling", sizeof(float), &out, err));
+    ELCL_TRY(elcl_buffer_create(b->device, "rates", sizeof(float), &out, err));
     ELCL_TRY(take_kernel(b, "ceiling_touch", err));
     ELCL_TRY(set(b, 0, sizeof(cl_mem), &out.mem, err));
     ELCL_TRY(set(b, 1, sizeof(value), &value, err));
     ELCL_TRY(least_ns(b, 1, 1, MAX_CALLS, &ns, err));
     ELCL_TRY(least_ns(b, 1, 1, 1, &waited, err));
-    ceilings->launch_us = ns.wall / 1e3;
-    ceilings->wait_us = waited.wall / 1e3;
+    rates->launch_us = ns.wall / 1e3;
+    rates->wait_us = waited.wall / 1e3;
 fail:
     elcl_buffer_destroy(&out);
     return rc;
@@ -241,30 +241,31 @@ static size_t large_bytes(const struct elcl_device *device)
     return bytes < SMALL ? SMALL : bytes;
 }
 
-int elcl_ceiling_measure(struct elcl_device *device, const struct elcl_features *features,
-                         elcl_ceilings *ceilings, struct elcl_core_ceilings *core, elcl_error *err)
+int elcl_rates_measure(struct elcl_device *device, const struct elcl_features *features,
+                       elcl_device_rates *rates, elcl_device_rates *core, elcl_error *err)
 {
     struct elcl_program_parts parts = {.files = {"ceiling.cl"}, .mac = features->mac};
     struct bench b = {.device = device, .mac = features->mac};
-    elcl_ceilings c = {0};
-    struct elcl_core_ceilings per_core;
+    elcl_device_rates r = {.type = device->desc.type,
+                           .kernels = device->kernels,
+                           .cache_bytes = (double)device->desc.cache_bytes};
+    elcl_device_rates c = {.type = r.type, .kernels = r.kernels};
     int rc;
     choose_shape(&b);
     (void)snprintf(parts.options, sizeof(parts.options), "-DVW=%d -DWG=%zu", b.vector, b.local);
     ELCL_TRY(elcl_program_build(device, &parts, &b.program, err));
-    ELCL_TRY(measure_copy(&b, large_bytes(device), &c.copy_gbs, err));
-    ELCL_TRY(measure_copy(&b, SMALL, &c.cached_copy_gbs, err));
-    ELCL_TRY(measure_read(&b, large_bytes(device), &c.read_gbs, &per_core.read_gbs, err));
-    ELCL_TRY(measure_mac(&b, &c.mac_f32_gflops, &per_core.mac_f32_gflops, err));
-    ELCL_TRY(
-        measure_dot(&b, features->int8_dot.kind, &c.mac_int8_gops, &per_core.mac_int8_gops, err));
-    ELCL_TRY(measure_dot(&b, features->bf16_dot.kind, &c.mac_bf16_gflops, &per_core.mac_bf16_gflops,
-                         err));
-    ELCL_TRY(measure_launch(&b, &c, err));
+    ELCL_TRY(measure_copy(&b, large_bytes(device), &r.copy_gbs, err));
+    ELCL_TRY(measure_copy(&b, SMALL, &r.cache_gbs, err));
+    ELCL_TRY(measure_read(&b, large_bytes(device), &r.memory_gbs, &c.memory_gbs, err));
+    ELCL_TRY(measure_mac(&b, &r.f32_gflops, &c.f32_gflops, err));
+    ELCL_TRY(measure_dot(&b, features->int8_dot.kind, &r.int8_gops, &c.int8_gops, err));
+    ELCL_TRY(measure_dot(&b, features->bf16_dot.kind, &r.bf16_gflops, &c.bf16_gflops, err));
+    ELCL_TRY(measure_launch(&b, &r, err));
     elcl_program_store(device, &parts, b.program);
-    *ceilings = c;
+    r.half_gflops = r.f32_gflops;
+    *rates = r;
     if (core)
-        *core = per_core;
+        *core = c;
 fail:
     if (b.kernel)
         clReleaseKernel(b.kernel);

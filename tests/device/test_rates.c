@@ -1,7 +1,7 @@
-/* Ceilings: plausible, within the memory limit, and nothing left behind. */
+/* Rates: plausible, within the memory limit, and nothing left behind. */
 #include "tests.h"
 
-#include "probe/ceiling.h"
+#include "probe/rates.h"
 
 static void check_dot(const char *type, double rate, enum elcl_dot dot)
 {
@@ -9,24 +9,23 @@ static void check_dot(const char *type, double rate, enum elcl_dot dot)
           rate, type);
 }
 
-void test_ceilings(struct elcl_device *device, const struct elcl_features *features)
+void test_rates(struct elcl_device *device, const struct elcl_features *features)
 {
-    if (!check_case("ceilings: plausible, within a limit of 16 MiB"))
+    if (!check_case("rates: plausible, within a limit of 16 MiB"))
         return;
     elcl_error err = {0};
-    elcl_ceilings c = {0};
+    elcl_device_rates c = {0};
     const uint64_t limit = device->memory_limit_bytes, room = 16u << 20;
     const uint64_t live = atomic_load(&device->live_bytes);
     atomic_store(&device->peak_bytes, live);
     device->memory_limit_bytes = live + room;
-    if (CHECK(!elcl_ceiling_measure(device, features, &c, NULL, &err), "%s", err.msg)) {
+    if (CHECK(!elcl_rates_measure(device, features, &c, NULL, &err), "%s", err.msg)) {
         CHECK(c.copy_gbs > 0.01 && c.copy_gbs < 1e5, "copy %g GB/s", c.copy_gbs);
-        CHECK(c.read_gbs > 0.01 && c.read_gbs < 1e5, "read %g GB/s", c.read_gbs);
-        CHECK(c.cached_copy_gbs > 0.01 && c.cached_copy_gbs < 1e6, "copy of 1 MiB %g GB/s",
-              c.cached_copy_gbs);
-        CHECK(c.mac_f32_gflops > 0.1 && c.mac_f32_gflops < 1e6, "%g GFLOP/s", c.mac_f32_gflops);
-        check_dot("int8", c.mac_int8_gops, features->int8_dot.kind);
-        check_dot("bf16", c.mac_bf16_gflops, features->bf16_dot.kind);
+        CHECK(c.memory_gbs > 0.01 && c.memory_gbs < 1e5, "read %g GB/s", c.memory_gbs);
+        CHECK(c.cache_gbs > 0.01 && c.cache_gbs < 1e6, "copy of 1 MiB %g GB/s", c.cache_gbs);
+        CHECK(c.f32_gflops > 0.1 && c.f32_gflops < 1e6, "%g GFLOP/s", c.f32_gflops);
+        check_dot("int8", c.int8_gops, features->int8_dot.kind);
+        check_dot("bf16", c.bf16_gflops, features->bf16_dot.kind);
         CHECK(c.launch_us > 0 && c.launch_us < 1e6, "launch %g us", c.launch_us);
         CHECK(c.wait_us > c.launch_us / 2, "launch %g us, with a wait %g us", c.launch_us,
               c.wait_us);
@@ -34,7 +33,7 @@ void test_ceilings(struct elcl_device *device, const struct elcl_features *featu
     CHECK(atomic_load(&device->live_bytes) == live, "a buffer is left");
     CHECK(atomic_load(&device->peak_bytes) <= live + room, "peak");
     device->memory_limit_bytes = live + 1024;
-    CHECK(elcl_ceiling_measure(device, features, &c, NULL, &err) == ELCL_E_DEVICE_NOMEM,
+    CHECK(elcl_rates_measure(device, features, &c, NULL, &err) == ELCL_E_DEVICE_NOMEM,
           "without memory: %d", err.code);
     CHECK(atomic_load(&device->live_bytes) == live, "a buffer is left after a failure");
     device->memory_limit_bytes = limit;
