@@ -82,6 +82,24 @@ static int require_tokenizer(const elcl_model *model, elcl_error *err)
                      model->config.path);
 }
 
+int elcl_languages(const char *directory, char **codes, elcl_error *err)
+{
+    struct elcl_tokenizer *tokenizer = NULL;
+    struct elcl_str text = {0};
+    int rc = elcl_tokenizer_load(directory, &tokenizer, err);
+    elcl_str_text(&text, "");
+    if (!rc && tokenizer)
+        rc = elcl_tokenizer_list_languages(tokenizer, &text, err);
+    if (!rc && text.failed)
+        rc = elcl_fail_nomem(err);
+    elcl_tokenizer_destroy(&tokenizer);
+    if (!rc)
+        *codes = text.data;
+    else
+        elcl_str_finish(&text);
+    return rc;
+}
+
 /* Where the tokenizer leaves it to the configuration: its bos and eos. An empty text may need a
  * token. */
 static void complete_wrap(const elcl_model *model, size_t n, struct elcl_wrap *wrap)

@@ -16,6 +16,7 @@ struct verb {
 static const struct verb verbs[] = {
     {"generate", "MODEL [TEXT...]", "text in, text out", cli_cmd_generate},
     {"score", "MODEL [TEXT...]", "log-probabilities of given text", cli_cmd_score},
+    {"languages", "MODEL", "language codes that a model knows", cli_cmd_languages},
     {"plan", "MODEL", "memory by variant and batch", cli_cmd_plan},
     {"bench", "MODEL", "speed and memory over lists of parameters", cli_cmd_bench},
     {"devices", "", "OpenCL devices, their limits and fast paths", cli_cmd_devices},

@@ -327,6 +327,14 @@ ELCL_API int elcl_encode_lang(const elcl_model *model, const char *text, size_t 
                               const char *source, const char *target, int32_t **ids, size_t *n_ids,
                               elcl_error *err);
 
+/* Lists the languages of the model in a directory. Reads only the tokenizer and needs no device.
+ *
+ * codes: receives the languages' codes, each with a line end, or "" if the model has none; free it
+ *        with elcl_free().
+ *
+ * ELCL_E_FORMAT, ELCL_E_IO, ELCL_E_UNSUPPORTED: the tokenizer cannot be read. */
+ELCL_API int elcl_languages(const char *directory, char **codes, elcl_error *err);
+
 /* Encodes a text as an encoder-decoder model would output it after the start token: in the output's
  * vocabulary, with the language token first if outputs start with one, and the end token last. This
  * is what training takes as labels and elcl_scorer_run() as target.

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/error.h"
+#include "base/util.h"
 
 struct elcl_tokenizer;
 
@@ -71,6 +71,9 @@ enum elcl_target_language {
     ELCL_TARGET_SOURCE, /* the source begins with it */
 };
 enum elcl_target_language elcl_tokenizer_target_language(const struct elcl_tokenizer *tokenizer);
+/* Appends the codes of all languages, each with a line end. */
+int elcl_tokenizer_list_languages(const struct elcl_tokenizer *tokenizer, struct elcl_str *codes,
+                                  elcl_error *err);
 /* Finds the token of a language code; messages name `role` ("source" or "target"). */
 int elcl_tokenizer_language(const struct elcl_tokenizer *tokenizer, const char *role,
                             const char *code, int32_t *id, elcl_error *err);

@@ -56,6 +56,20 @@ static const char *code_of(const struct elcl_tokenizer *t, int32_t id, size_t *n
     return verbatim && looks_like_code(s, *n) ? s : NULL;
 }
 
+int elcl_tokenizer_list_languages(const struct elcl_tokenizer *tokenizer, struct elcl_str *codes,
+                                  elcl_error *err)
+{
+    const struct elcl_tokenizer *t = tokenizer;
+    const bool has = elcl_tokenizer_target_language(t) != ELCL_TARGET_NONE;
+    for (int32_t i = 0; has && i < t->size; i++) {
+        size_t length = 0;
+        const char *s = elcl_is_token(t, i) ? code_of(t, i, &length) : NULL;
+        if (s)
+            elcl_str_printf(codes, "%.*s\n", (int)length, s);
+    }
+    return codes->failed ? elcl_fail_nomem(err) : ELCL_OK;
+}
+
 int elcl_tokenizer_language(const struct elcl_tokenizer *tokenizer, const char *role,
                             const char *code, int32_t *id, elcl_error *err)
 {

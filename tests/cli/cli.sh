@@ -20,7 +20,9 @@ fi
 
 run "$elcl" generate "$model" attention
 exits "one word" 0
-prints "one word, results alone on stdout" "$attention"
+prints "one word, only results on stdout" "$attention"
+same "one word: nothing else" "$(cat "$tmp/err")" ""
+run "$elcl" generate --verbose "$model" attention
 check "a summary" grep -q ' samples/s, [0-9.]* tokens/s$' "$tmp/err"
 check "a summary: memory and rates" \
     grep -q 'peak device memory [0-9.]* MiB; [0-9.]* GB/s, [0-9.]* GFLOP/s' "$tmp/err"
@@ -152,7 +154,7 @@ check "two devices: the same jsonl" cmp -s "$tmp/out" "$tmp/want_jsonl"
 run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 1
 cp "$tmp/out" "$tmp/want"
 run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 1 --engines 2 --stream
-check "two lanes: streamed in order" cmp -s "$tmp/out" "$tmp/want"
+check "two engines: streamed in order" cmp -s "$tmp/out" "$tmp/want"
 run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 1 --engines 2 --trace "$tmp/trace"
 exits "--trace" 0
 check "--trace: the same text" cmp -s "$tmp/out" "$tmp/want"
@@ -163,7 +165,7 @@ json "--trace: both engines, and times" '(lambda calls: {e["pid"] for e in calls
 refuses "--trace without a place for it" 1 "$tmp/none/trace" \
     "$elcl" generate --quiet "$model" --trace "$tmp/none/trace" a
 run "$elcl" generate --quiet --engines 2 "$model"
-exits "two lanes: no input" 0
+exits "two engines: no input" 0
 refuses "a gap among devices" 2 '"0,,1"' "$elcl" generate --quiet --device 0,,1 "$model" a
 run "$elcl" generate --quiet --device 0,99 "$model" a
 check "a device of the list that is not there: exit code" [ "$code" = 1 -o "$code" = 2 ]
@@ -187,12 +189,14 @@ prints "keep going" "$attention" "" "$attention"
 says "keep going" "standard input: line 2: "
 long=$(awk 'BEGIN { for (i = 0; i < 300; i++) printf "ab" }')
 printf 'attention\n%s\nattention\n' "$long" >"$tmp/in"
-run_in "$elcl" generate --quiet "$model"
+run_in "$elcl" generate "$model"
 exits "over-long source" 0
 same "over-long source: lines" "$(wc -l <"$tmp/out")" 3
 same "over-long source: the others" "$(sed -n '1p;3p' "$tmp/out")" "$attention
 $attention"
 check "over-long source: a warning" grep -q '^elcl: warning: cut 1 source .* line 2$' "$tmp/err"
+check "over-long source: its output, too" \
+    grep -q '^elcl: warning: 1 of 3 outputs stopped at the limit of .* line 2; the model has no more positions' "$tmp/err"
 run_in "$elcl" generate --quiet "$model" --long-source refuse
 exits "over-long source refused" 1
 prints "over-long source refused" "$attention"
@@ -252,8 +256,12 @@ for cut in '--temperature 0.00001' '--top-k 1' '--top-p 0' '--min-p 1' '--typica
     run "$elcl" generate --quiet "$model" --num-beams 1 --do-sample $cut attention
     prints "sampling: $cut leaves the best" "$attention"
 done
-refuses "temperature without sampling" 2 "do-sample" "$elcl" generate "$model" --temperature 2 a
-refuses "seed without sampling" 2 "do-sample" "$elcl" generate "$model" --seed 2 a
+for given in --temperature=2 --seed=2; do
+    run "$elcl" generate "$model" "$given" attention
+    prints "$given without sampling" "$attention"
+    same "$given without sampling: one warning" "$(cat "$tmp/err")" \
+        "elcl: warning: ${given%=*} does nothing without sampling: add --do-sample"
+done
 refuses "sampling and not" 2 "both" "$elcl" generate "$model" --do-sample --no-sample a
 
 # ---- rules -----------------------------------------------------------------------------------
@@ -340,7 +348,7 @@ refuses "--patience without beams" 2 "patience is 2" \
     "$elcl" generate --quiet "$model" --num-beams 1 --patience 2 a
 refuses "--stop in fairseq style" 2 "search-style fairseq" \
     "$elcl" generate --quiet "$model" --search-style fairseq --stop T a
-refuses "a prefix that leaves no room" 2 "behind a prefix of 2 tokens" \
+refuses "a prefix that leaves no room" 2 "after a prefix of 2 tokens" \
     "$elcl" generate --quiet "$model" --decoder-prefix-ids 5,6 --max-new-tokens 127 a
 
 # ---- devices ---------------------------------------------------------------------------------

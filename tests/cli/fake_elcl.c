@@ -213,6 +213,12 @@ static int check_language(const char *code, elcl_error *err)
                : fail(err, ELCL_E_ARG, "the model does not know the language");
 }
 
+int elcl_languages(const char *directory, char **codes, elcl_error *err)
+{
+    *codes = strdup(strcmp(directory, "bare") ? "aa\nbb\n" : "");
+    return *codes ? ELCL_OK : fail(err, ELCL_E_NOMEM, "out of memory");
+}
+
 int elcl_encode_lang(const elcl_model *model, const char *text, size_t n, const char *source,
                      const char *target, int32_t **ids, size_t *n_ids, elcl_error *err)
 {
@@ -475,7 +481,8 @@ static void finish_job(elcl_engine *engine, const struct job *job)
             hypotheses[k] = (elcl_hypothesis){.ids = ids[k],
                                               .n_ids = n,
                                               .score = -0.125f * (float)(k + 1),
-                                              .finish = ELCL_FINISH_EOS};
+                                              .finish = is_fixed(&job->request) ? ELCL_FINISH_LENGTH
+                                                                                : ELCL_FINISH_EOS};
         }
     }
     engine->stats.samples++;

@@ -57,7 +57,7 @@ struct cli_opt {
 struct cli_args {
     const char *verb;
     const char *use;      /* its words, for example "MODEL [TEXT...]" */
-    const char *about;    /* paragraphs of the help before the options, with line ends */
+    const char *about;    /* help before the options: paragraphs with an empty line between two */
     const char *examples; /* lines of the help after them, or NULL */
     const struct cli_opt *opts;
     size_t n_opts;    /* at most CLI_MAX_OPTS */
@@ -73,9 +73,10 @@ struct cli_args {
     char renamed[128];           /* old spellings that were used, for a warning */
 };
 
-/* Forms of a result. */
+/* Forms of a result. Samples come as text, jsonl or ids. */
 enum cli_format {
     CLI_FORMAT_TEXT,
+    CLI_FORMAT_IDS,
     CLI_FORMAT_MD,
     CLI_FORMAT_CSV,
     CLI_FORMAT_JSON,

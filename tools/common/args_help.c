@@ -63,11 +63,30 @@ static void add_option(struct elcl_str *out, const struct cli_opt *opt)
     cli_str_wrapped(out, opt->help, HELP_COLUMN, HELP_COLUMN);
 }
 
+/* Wraps paragraphs, which have an empty line between two. */
+static void add_paragraphs(struct elcl_str *out, const char *text)
+{
+    struct elcl_str paragraph = {0};
+    for (; *text; text++) {
+        const bool ends = *text == '\n' && (text[1] == '\n' || !text[1]);
+        if (!ends)
+            elcl_str_append(&paragraph, *text == '\n' ? " " : text, 1);
+        if (!ends && text[1])
+            continue;
+        cli_str_wrapped(out, paragraph.data ? paragraph.data : "", 0, 0);
+        elcl_str_finish(&paragraph);
+        if (text[1] == '\n' && text[2])
+            elcl_str_text(out, "\n");
+        text += ends && text[1] == '\n';
+    }
+}
+
 void cli_args_print_help(const struct cli_args *args)
 {
     struct elcl_str out = {0};
-    elcl_str_printf(&out, "Usage: elcl %s [OPTION...]%s%s\n\n%s", args->verb, *args->use ? " " : "",
-                    args->use, args->about);
+    elcl_str_printf(&out, "Usage: elcl %s [OPTION...]%s%s\n\n", args->verb, *args->use ? " " : "",
+                    args->use);
+    add_paragraphs(&out, args->about);
     if (args->opts[0].kind != CLI_OPT_GROUP)
         elcl_str_text(&out, "\nOptions:\n");
     for (size_t i = 0; i < args->n_opts; i++)

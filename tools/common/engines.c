@@ -1,18 +1,18 @@
 #include "common/engines.h"
 
-int cli_engines_open(struct cli_engines *engines, const struct cli_run_options *options,
-                     int per_device, const char *directory, elcl_log_fn log, void *user,
+int cli_engines_open(struct cli_engines *engines, const struct cli_model_options *options,
+                     int per_device, const char *model_name, elcl_log_fn log, void *user,
                      elcl_model_info *info, elcl_error *err)
 {
     const char *list = options->device;
     int rc = ELCL_OK;
     do {
-        struct cli_run_options one = *options;
+        struct cli_model_options one = *options;
         elcl_model_info other;
-        char name[CLI_RUN_DEVICE_BYTES];
-        one.device = cli_run_next_device(&list, name);
-        rc = cli_run_open(&one, directory, log, user, &engines->models[engines->n_models],
-                          engines->n_models ? &other : info, err);
+        char name[CLI_DEVICE_BYTES];
+        one.device = cli_next_device(&list, name);
+        rc = cli_model_open(&one, model_name, log, user, &engines->models[engines->n_models],
+                            engines->n_models ? &other : info, err);
         engines->n_models += !rc;
     } while (!rc && list && engines->n_models < ELCL_MAX_ENGINES / per_device);
     engines->n = engines->n_models * per_device;

@@ -1,9 +1,10 @@
-/* The engines of a run: one or more on each device, behind one pool. */
+/* The engines of a generation: one or more on each device, behind one pool. */
 #ifndef CLI_ENGINES_H
 #define CLI_ENGINES_H
 
-#include "common/run_options.h"
-#include "elcl/measure.h"
+#include <elcl/measure.h>
+
+#include "common/model_options.h"
 
 /* Zeroed before the first use. */
 struct cli_engines {
@@ -12,17 +13,16 @@ struct cli_engines {
     elcl_pool *pool;
 };
 
-/* Opens the model once for each device of --device and gives the first one's `info`; `per_device`
- * engines will be on each. `log` may be called by several threads at once after
- * cli_engines_start(). */
-int cli_engines_open(struct cli_engines *engines, const struct cli_run_options *options,
-                     int per_device, const char *directory, elcl_log_fn log, void *user,
+/* Opens the model once for each device of --device, for `per_device` engines on each, and gives the
+ * first one's `info`. Several threads may call `log` at once after cli_engines_start(). */
+int cli_engines_open(struct cli_engines *engines, const struct cli_model_options *options,
+                     int per_device, const char *model_name, elcl_log_fn log, void *user,
                      elcl_model_info *info, elcl_error *err);
 /* Creates the pool. */
 int cli_engines_start(struct cli_engines *engines, const elcl_engine_params *params,
                       elcl_error *err);
-/* Sums over the engines; seconds are those of the busiest one, and memory counts once for each
- * model. */
+/* Adds up the engines' statistics. Seconds are those of the busiest engine, and each model's memory
+ * counts once. */
 void cli_engines_stats(const struct cli_engines *engines, elcl_engine_stats *sum);
 void cli_engines_close(struct cli_engines *engines);
 

@@ -12,14 +12,13 @@
 
 /* ---- lines --------------------------------------------------------------------------------- */
 
-void cli_input_words(struct cli_input *in, char **words, int n, enum cli_line_format format)
+void cli_input_words(struct cli_input *in, char **words, int n, enum cli_format format)
 {
     *in = (struct cli_input){
         .format = format, .words = words, .n_words = (uint64_t)n, .fd = -1, .at_end = true};
 }
 
-int cli_input_open(struct cli_input *in, const char *path, enum cli_line_format format,
-                   elcl_error *err)
+int cli_input_open(struct cli_input *in, const char *path, enum cli_format format, elcl_error *err)
 {
     struct cli_input opened = {.format = format, .name = path, .fd = CLI_STDIN};
     if (!strcmp(path, "-")) {
@@ -149,7 +148,7 @@ void cli_input_place(const struct cli_input *in, uint64_t line, char *place, siz
 
 /* ---- what a line holds --------------------------------------------------------------------- */
 
-static int parse_text(const char *line, size_t n, struct cli_source *source, elcl_error *err)
+static int parse_text(const char *line, size_t n, struct cli_side *source, elcl_error *err)
 {
     source->text = malloc(n + 1);
     if (!source->text)
@@ -165,7 +164,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-static int parse_ids(const char *line, size_t n, struct cli_source *source, elcl_error *err)
+static int parse_ids(const char *line, size_t n, struct cli_side *source, elcl_error *err)
 {
     size_t capacity = 0;
     for (size_t i = 0;;) {
@@ -193,50 +192,50 @@ static int parse_ids(const char *line, size_t n, struct cli_source *source, elcl
 }
 
 /* Two of them with a tab between. */
-static int parse_pair(enum cli_line_format format, const char *line, size_t n,
-                      struct cli_line *parsed, elcl_error *err)
+static int parse_pair(enum cli_format format, const char *line, size_t n, struct cli_parsed *parsed,
+                      elcl_error *err)
 {
     const char *tab = memchr(line, '\t', n);
     const size_t n_source = tab ? (size_t)(tab - line) : n;
     if (!tab || memchr(tab + 1, '\t', n - n_source - 1))
         return elcl_fail(err, ELCL_E_FORMAT, "expected source, tab, target, found %s",
                          tab ? "more than one tab" : "no tab");
-    int (*const parse)(const char *, size_t, struct cli_source *, elcl_error *) =
-        format == CLI_LINE_IDS ? parse_ids : parse_text;
+    int (*const parse)(const char *, size_t, struct cli_side *, elcl_error *) =
+        format == CLI_FORMAT_IDS ? parse_ids : parse_text;
     const int rc = parse(line, n_source, &parsed->source, err);
     return rc ? rc : parse(tab + 1, n - n_source - 1, &parsed->target, err);
 }
 
-int cli_input_parse(enum cli_line_format format, enum cli_line_kind kind, const char *line,
-                    size_t n, struct cli_line *parsed, elcl_error *err)
+int cli_input_parse(enum cli_format format, enum cli_sample_parts kind, const char *line, size_t n,
+                    struct cli_parsed *parsed, elcl_error *err)
 {
-    struct cli_line p = {0};
+    struct cli_parsed p = {0};
     int rc;
-    if (format == CLI_LINE_JSONL)
+    if (format == CLI_FORMAT_JSONL)
         rc = cli_input_parse_json(kind, line, n, &p, err);
-    else if (kind == CLI_LINE_PAIR)
+    else if (kind == CLI_PARTS_PAIR)
         rc = parse_pair(format, line, n, &p, err);
     else
-        rc = format == CLI_LINE_IDS ? parse_ids(line, n, &p.source, err)
-                                    : parse_text(line, n, &p.source, err);
+        rc = format == CLI_FORMAT_IDS ? parse_ids(line, n, &p.source, err)
+                                      : parse_text(line, n, &p.source, err);
     if (rc)
-        cli_line_finish(&p);
+        cli_parsed_finish(&p);
     else
         *parsed = p;
     return rc;
 }
 
-static void source_finish(struct cli_source *source)
+static void source_finish(struct cli_side *source)
 {
     free(source->text);
     free(source->ids);
 }
 
-void cli_line_finish(struct cli_line *line)
+void cli_parsed_finish(struct cli_parsed *line)
 {
     source_finish(&line->source);
     source_finish(&line->target);
     free(line->id);
     cJSON_Delete(line->json);
-    *line = (struct cli_line){0};
+    *line = (struct cli_parsed){0};
 }

@@ -6,7 +6,7 @@
 
 #include <cjson/cJSON.h>
 
-static int take_ids(const char *key, const cJSON *array, struct cli_source *source, elcl_error *err)
+static int take_ids(const char *key, const cJSON *array, struct cli_side *source, elcl_error *err)
 {
     const cJSON *item;
     const int n = cJSON_GetArraySize(array);
@@ -27,7 +27,7 @@ static int take_ids(const char *key, const cJSON *array, struct cli_source *sour
     return ELCL_OK;
 }
 
-static int take_text(const cJSON *string, struct cli_source *source, elcl_error *err)
+static int take_text(const cJSON *string, struct cli_side *source, elcl_error *err)
 {
     source->text = elcl_strdup(string->valuestring);
     if (!source->text)
@@ -37,7 +37,7 @@ static int take_text(const cJSON *string, struct cli_source *source, elcl_error 
 }
 
 /* "text" or "ids" as the source. */
-static int take_source(const cJSON *root, struct cli_line *line, elcl_error *err)
+static int take_source(const cJSON *root, struct cli_parsed *line, elcl_error *err)
 {
     const cJSON *text = cJSON_GetObjectItemCaseSensitive(root, "text");
     const cJSON *ids = cJSON_GetObjectItemCaseSensitive(root, "ids");
@@ -54,7 +54,7 @@ static int take_source(const cJSON *root, struct cli_line *line, elcl_error *err
 }
 
 /* A string, or an array of ids. */
-static int take_side(const cJSON *root, const char *key, struct cli_source *side, elcl_error *err)
+static int take_side(const cJSON *root, const char *key, struct cli_side *side, elcl_error *err)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, key);
     if (item && cJSON_IsString(item))
@@ -66,7 +66,7 @@ static int take_side(const cJSON *root, const char *key, struct cli_source *side
                      item ? "another type" : "no such key");
 }
 
-static int take_id(const cJSON *root, struct cli_line *line, elcl_error *err)
+static int take_id(const cJSON *root, struct cli_parsed *line, elcl_error *err)
 {
     const cJSON *id = cJSON_GetObjectItemCaseSensitive(root, "id");
     if (!id)
@@ -86,7 +86,7 @@ bool cli_input_is_own_key(const char *key)
 }
 
 /* A key that is there twice would have one of its values ignored; one that nobody reads, all. */
-static int check_keys(const cJSON *root, enum cli_line_kind kind, elcl_error *err)
+static int check_keys(const cJSON *root, enum cli_sample_parts kind, elcl_error *err)
 {
     const cJSON *item;
     cJSON_ArrayForEach(item, root)
@@ -96,7 +96,7 @@ static int check_keys(const cJSON *root, enum cli_line_kind kind, elcl_error *er
             return elcl_fail(err, ELCL_E_FORMAT, "key \"%.60s\" is there twice", key);
         const bool known =
             cli_input_is_own_key(key) || !strcmp(key, "source") || !strcmp(key, "target");
-        if (kind != CLI_LINE_SOURCE && !known)
+        if (kind != CLI_PARTS_SOURCE && !known)
             return elcl_fail(err, ELCL_E_FORMAT,
                              "unknown key \"%.60s\": expected text, ids, source, target or id",
                              key);
@@ -104,7 +104,7 @@ static int check_keys(const cJSON *root, enum cli_line_kind kind, elcl_error *er
     return ELCL_OK;
 }
 
-static int take_object(const cJSON *root, enum cli_line_kind kind, struct cli_line *line,
+static int take_object(const cJSON *root, enum cli_sample_parts kind, struct cli_parsed *line,
                        elcl_error *err)
 {
     if (!cJSON_IsObject(root))
@@ -120,7 +120,7 @@ static int take_object(const cJSON *root, enum cli_line_kind kind, struct cli_li
                       cJSON_GetObjectItemCaseSensitive(root, "target");
     const bool alone = cJSON_GetObjectItemCaseSensitive(root, "text") ||
                        cJSON_GetObjectItemCaseSensitive(root, "ids");
-    if (kind == CLI_LINE_SOURCE || (kind == CLI_LINE_WHOLE && !pair))
+    if (kind == CLI_PARTS_SOURCE || (kind == CLI_PARTS_TEXT && !pair))
         return take_source(root, line, err);
     if (alone)
         return elcl_fail(err, ELCL_E_FORMAT,
@@ -147,8 +147,8 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-int cli_input_parse_json(enum cli_line_kind kind, const char *line, size_t n,
-                         struct cli_line *parsed, elcl_error *err)
+int cli_input_parse_json(enum cli_sample_parts kind, const char *line, size_t n,
+                         struct cli_parsed *parsed, elcl_error *err)
 {
     if (has_escaped_nul(line, n))
         return elcl_fail(err, ELCL_E_UNSUPPORTED, "U+0000 in a JSON string is not supported");

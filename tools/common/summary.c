@@ -1,4 +1,5 @@
 #include "common/summary.h"
+#include "common/sys.h"
 #include "common/words.h"
 
 #include <stdio.h>
@@ -8,7 +9,12 @@ static double per_second(double amount, double seconds)
     return seconds > 0 ? amount / seconds : 0;
 }
 
-/* Memory, rates, and what was chosen; `batch` names the number of samples or tokens at once. */
+bool cli_summary_wanted(const struct cli_common_options *common, double seconds)
+{
+    return common->verbose || (!common->quiet && seconds >= 1 && cli_sys_is_terminal(CLI_STDERR));
+}
+
+/* Prints memory, rates and choices; `batch` goes before the size of a batch. */
 static void print_machine(const elcl_model_info *info, const elcl_engine_stats *stats,
                           const char *batch)
 {
@@ -45,4 +51,18 @@ void cli_summary_score(const elcl_model_info *info, const elcl_engine_stats *sta
             (unsigned long long)stats->output_tokens, (unsigned long long)stats->steps,
             stats->seconds, per_second((double)stats->output_tokens, stats->seconds));
     print_machine(info, stats, ", tokens at once ");
+}
+
+void cli_report_end(const elcl_error *err, uint64_t n_written, const char *kept)
+{
+    struct elcl_str text = {0};
+    if (cli_sys_interrupted())
+        elcl_str_printf(&text, "interrupted after %llu sample%s", (unsigned long long)n_written,
+                        n_written == 1 ? "" : "s");
+    else
+        elcl_str_text(&text, err->msg);
+    if (kept)
+        elcl_str_printf(&text, "; the samples written so far are in %s", kept);
+    cli_error(CLI_EXIT_FAILURE, "%s", text.failed ? err->msg : text.data);
+    elcl_str_finish(&text);
 }

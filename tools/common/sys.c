@@ -3,6 +3,7 @@
 #include "base/os.h"
 #include "common/sys.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A handler can leave a note nowhere else. */
@@ -255,6 +257,35 @@ void cli_sys_abandon(struct cli_sys_file *file, char **kept)
         file->part = NULL;
     }
     free_file(file);
+}
+
+bool cli_sys_exists(const char *path)
+{
+    return !access(path, F_OK);
+}
+
+bool cli_sys_can_read(const char *path)
+{
+    return !access(path, R_OK | X_OK);
+}
+
+char *cli_sys_newest_directory(const char *path)
+{
+    char *newest = NULL;
+    time_t modified = 0;
+    DIR *directory = opendir(path);
+    for (const struct dirent *entry; directory && (entry = readdir(directory));) {
+        struct stat info;
+        if (entry->d_name[0] == '.' || fstatat(dirfd(directory), entry->d_name, &info, 0) ||
+            !S_ISDIR(info.st_mode) || (newest && info.st_mtime <= modified))
+            continue;
+        free(newest);
+        newest = elcl_strdup(entry->d_name);
+        modified = info.st_mtime;
+    }
+    if (directory)
+        closedir(directory);
+    return newest;
 }
 
 int cli_sys_make_directory(const char *path, elcl_error *err)

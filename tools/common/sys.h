@@ -50,6 +50,11 @@ int cli_sys_commit(struct cli_sys_file *file, elcl_error *err);
 /* The file stays a part: *kept, to be freed, names what is left of it, NULL when nothing is. Does
  * nothing after a commit. `kept` may be NULL. */
 void cli_sys_abandon(struct cli_sys_file *file, char **kept);
+bool cli_sys_exists(const char *path);
+/* Whether the directory can be listed and its files opened. */
+bool cli_sys_can_read(const char *path);
+/* Returns the name of the newest directory inside `path`, or NULL. free() it. */
+char *cli_sys_newest_directory(const char *path);
 /* Makes a directory unless there is one. */
 int cli_sys_make_directory(const char *path, elcl_error *err);
 /* Writes a verb's result, whole or not at all; NULL and "-" are standard output. */

@@ -14,7 +14,7 @@
     {"float32", ELCL_F32}, {"float", ELCL_F32}, {"fp16", ELCL_F16}, {"float16", ELCL_F16}, \
     {"half", ELCL_F16}, {"bfloat16", ELCL_BF16}
 const struct cli_choice cli_format_words[] = {
-    {"text", CLI_LINE_TEXT}, {"jsonl", CLI_LINE_JSONL}, {"ids", CLI_LINE_IDS}, {NULL, 0}};
+    {"text", CLI_FORMAT_TEXT}, {"jsonl", CLI_FORMAT_JSONL}, {"ids", CLI_FORMAT_IDS}, {NULL, 0}};
 const struct cli_choice cli_attention_words[] = {
     {"el", ELCL_ATTN_EL}, {"mha", ELCL_ATTN_MHA}, {"mha-beam", ELCL_ATTN_MHA_BEAM},
     {"auto", ELCL_ATTN_AUTO}, {NULL, 0}};

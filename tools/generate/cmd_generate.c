@@ -1,15 +1,15 @@
-/* elcl generate: reads samples in a bounded window, keeps the engines' batches full, and writes
- * every sample's lines in input order as soon as they are ready. */
-#include "generate/generate_run.h"
+/* elcl generate: reads samples in a bounded window, keeps the engines' batches full, and writes the
+ * lines of each sample in input order as soon as they are ready. */
+#include "generate/generation.h"
 #include "common/summary.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Finished samples may wait for an earlier one, but not without bound. */
+/* The most samples in the queue, where finished samples wait for an earlier one. */
 #define MAX_QUEUE (4 * CLI_WINDOW_SAMPLES)
 
-static void show_progress(struct cli_generate_run *r)
+static void show_progress(struct cli_generation *r)
 {
     double fraction = -1;
     if (r->input.words)
@@ -19,7 +19,7 @@ static void show_progress(struct cli_generate_run *r)
     cli_progress_update(&r->progress, r->n_written, fraction > 1 ? 1 : fraction);
 }
 
-static int generate(struct cli_generate_run *r, elcl_error *err)
+static int run_steps(struct cli_generation *r, elcl_error *err)
 {
     int rc = ELCL_OK;
     while (!rc && !cli_sys_interrupted()) {
@@ -44,52 +44,73 @@ static int generate(struct cli_generate_run *r, elcl_error *err)
 
 /* ---- start and end ------------------------------------------------------------------------- */
 
-/* By an engine's thread too. */
+/* Threads of the engines call it, too. */
 static void log_line(void *user, enum elcl_log_level level, const char *line)
 {
-    struct cli_generate_run *r = user;
-    if (!cli_run_logs(&r->opt->common, level))
+    struct cli_generation *r = user;
+    if (!cli_logs(&r->opt->common, level))
         return;
     cli_progress_clear(&r->progress);
-    cli_run_log(level, line);
+    cli_log(level, line);
 }
 
-static int open_streams(struct cli_generate_run *r, elcl_error *err)
+void cli_generate_warn_sampling(struct cli_generation *r, const char *ignored)
+{
+    if (!ignored || r->warned_sampling || r->opt->common.quiet)
+        return;
+    r->warned_sampling = true;
+    cli_progress_clear(&r->progress);
+    cli_warn("--%s does nothing without sampling: add --do-sample", ignored);
+}
+
+/* Does everything up to the first step. */
+static int start(struct cli_generation *r, elcl_error *err)
 {
     const struct cli_generate_options *o = r->opt;
-    enum cli_line_format format = (enum cli_line_format)o->input_format;
-    int rc = ELCL_OK;
-    if (o->texts)
-        cli_input_words(&r->input, o->texts, o->n_texts, format);
-    else
-        rc = cli_input_open(&r->input, o->input ? o->input : "-", format, err);
-    if (!rc)
-        rc = cli_sys_create(o->common.output ? o->common.output : "-", &r->output, err);
+    int rc;
+    r->window = calloc(CLI_WINDOW_SAMPLES, sizeof(struct cli_sample *));
+    if (!r->window)
+        return elcl_fail_nomem(err);
+    ELCL_TRY(cli_samples_open(&o->samples, &r->input, err));
+    ELCL_TRY(cli_sys_create(o->common.output ? o->common.output : "-", &r->output, err));
+    ELCL_TRY(cli_engines_open(&r->engines, &o->model, o->n_engines, o->samples.model, log_line, r,
+                              &r->info, err));
+    r->model = r->engines.models[0];
+    ELCL_TRY(cli_generate_resolve(r->opt, r->model, &r->resolved, err));
+    r->max_target = r->resolved.max_target;
+    cli_generate_warn_sampling(r, r->resolved.ignored);
+    cli_generate_size_engines(r, &r->resolved.gen);
+    ELCL_TRY(cli_generate_start_engines(r, err));
+fail:
     return rc;
 }
 
-/* Everything up to the first step. */
-static int start(struct cli_generate_run *r, elcl_error *err)
+/* Reports the sources and outputs that a limit has cut. */
+static void warn_limits(const struct cli_generation *r)
 {
-    int rc = open_streams(r, err);
-    if (!rc)
-        rc = cli_engines_open(&r->engines, &r->opt->run, r->opt->n_engines, r->opt->model, log_line,
-                              r, &r->info, err);
-    r->model = r->engines.models[0];
-    if (!rc)
-        rc = cli_generate_resolve(r->opt, r->model, &r->gen, &r->max_target, err);
-    cli_generate_size_engines(r, &r->gen);
-    if (!rc)
-        rc = cli_generate_start_engines(r, err);
-    r->window = calloc(CLI_WINDOW_SAMPLES, sizeof(struct cli_sample *));
-    return rc || r->window ? rc : elcl_fail_nomem(err);
+    const bool fairseq = r->resolved.gen.search_style == ELCL_STYLE_FAIRSEQ;
+    const bool longest = r->limited.tokens >= (size_t)r->info.max_target;
+    if (r->cut.n)
+        cli_warn("cut %llu source%s to %zu tokens, the first one on line %llu",
+                 (unsigned long long)r->cut.n, r->cut.n == 1 ? "" : "s", r->cut.tokens,
+                 (unsigned long long)r->cut.first_line);
+    if (r->limited.n)
+        cli_warn("%llu of %llu outputs stopped at the limit of %zu tokens, the first one on line "
+                 "%llu%s%s%s",
+                 (unsigned long long)r->limited.n, (unsigned long long)r->n_written,
+                 r->limited.tokens, (unsigned long long)r->limited.first_line,
+                 longest ? "; the model has no more positions" : ": --",
+                 longest   ? ""
+                 : fairseq ? "max-len-b"
+                           : "max-new-tokens",
+                 longest ? "" : " raises it");
 }
 
-/* The whole output gets its name; part of one says where it stays. */
-static int end_output(struct cli_generate_run *r, int rc, elcl_error *err)
+/* Gives a whole output its name; reports a failure, and where the part of an output stays. */
+static int end_output(struct cli_generation *r, int rc, elcl_error *err)
 {
     char *kept = NULL;
-    bool interrupted = cli_sys_interrupted() != 0;
+    const bool interrupted = cli_sys_interrupted() != 0;
     cli_progress_clear(&r->progress);
     if (rc || interrupted) {
         elcl_error unwritten = {0}; /* the first cause counts */
@@ -100,22 +121,15 @@ static int end_output(struct cli_generate_run *r, int rc, elcl_error *err)
     if (!rc && !interrupted)
         rc = cli_generate_save_trace(r, err);
     cli_sys_abandon(&r->output, &kept);
-    if (interrupted)
-        cli_error(CLI_EXIT_FAILURE, "interrupted after %llu sample%s",
-                  (unsigned long long)r->n_written, r->n_written == 1 ? "" : "s");
-    else if (rc)
-        cli_error(CLI_EXIT_FAILURE, "%s", err->msg);
-    if (kept)
-        cli_warn("the samples written so far are in %s", kept);
-    if (r->n_cut)
-        cli_warn("cut %llu source%s to %zu tokens, the first one on line %llu",
-                 (unsigned long long)r->n_cut, r->n_cut == 1 ? "" : "s", r->cut_to,
-                 (unsigned long long)r->first_cut);
+    if (rc || interrupted)
+        cli_report_end(err, r->n_written, kept);
+    else if (!r->opt->common.quiet)
+        warn_limits(r);
     free(kept);
     return rc;
 }
 
-static int exit_code(const struct cli_generate_run *r, int rc)
+static int exit_code(const struct cli_generation *r, int rc)
 {
     if (cli_sys_interrupted())
         return CLI_EXIT_SIGNAL + cli_sys_interrupted();
@@ -124,7 +138,7 @@ static int exit_code(const struct cli_generate_run *r, int rc)
     return rc || r->n_failed ? CLI_EXIT_FAILURE : CLI_EXIT_OK;
 }
 
-static void close_run(struct cli_generate_run *r)
+static void finish(struct cli_generation *r)
 {
     cli_engines_close(&r->engines);
     cli_input_close(&r->input);
@@ -134,33 +148,42 @@ static void close_run(struct cli_generate_run *r)
     cli_option_lists_finish(&r->opt->lists);
 }
 
-static int run_generate(struct cli_generate_options *options)
+static void print_summary(const struct cli_generation *r, double began, double ready)
 {
-    struct cli_generate_run r = {.opt = options, .input = {.fd = -1}, .output = {.fd = -1}};
+    struct cli_summary summary = {.samples = r->n_written,
+                                  .failed = r->n_failed,
+                                  .start_seconds = ready - began,
+                                  .generate_seconds = cli_sys_seconds() - ready};
+    elcl_engine_stats stats;
+    if (!cli_summary_wanted(&r->opt->common, summary.generate_seconds))
+        return;
+    cli_generate_stats(r, &stats);
+    cli_summary_print(&summary, &r->info, &stats);
+}
+
+static int generate(struct cli_generate_options *options)
+{
+    struct cli_generation r = {.opt = options, .input = {.fd = -1}, .output = {.fd = -1}};
     elcl_error err = {0};
-    double began = cli_sys_seconds();
+    const double began = cli_sys_seconds();
     int rc = start(&r, &err);
-    double ready = cli_sys_seconds();
+    const double ready = cli_sys_seconds();
     if (!rc) {
         r.shares_terminal = cli_sys_is_terminal(r.output.fd);
         if (r.input.interactive && !options->common.quiet)
-            fputs("elcl: reading samples from the terminal, one a line; Ctrl-D ends\n", stderr);
+            fputs("elcl: reading samples from the terminal, one per line; Ctrl-D ends\n", stderr);
         cli_progress_start(&r.progress,
                            !options->common.quiet && !r.input.interactive && !options->stream);
-        rc = generate(&r, &err);
+        rc = run_steps(&r, &err);
     }
     rc = end_output(&r, rc, &err);
-    int code = exit_code(&r, rc);
-    if (!rc && !cli_sys_interrupted() && !options->common.quiet) {
-        struct cli_summary summary = {.samples = r.n_written,
-                                      .failed = r.n_failed,
-                                      .start_seconds = ready - began,
-                                      .generate_seconds = cli_sys_seconds() - ready};
-        elcl_engine_stats stats;
-        cli_generate_stats(&r, &stats);
-        cli_summary_print(&summary, &r.info, &stats);
+    const int code = exit_code(&r, rc);
+    if (!rc && !cli_sys_interrupted()) {
+        if (!options->common.quiet)
+            cli_samples_warn(&options->samples, r.n_samples);
+        print_summary(&r, began, ready);
     }
-    close_run(&r);
+    finish(&r);
     return code;
 }
 
@@ -168,6 +191,5 @@ int cli_cmd_generate(int argc, char **argv)
 {
     struct cli_generate_options options;
     int exit_code;
-    return cli_generate_parse(&options, argc, argv, &exit_code) ? run_generate(&options)
-                                                                : exit_code;
+    return cli_generate_parse(&options, argc, argv, &exit_code) ? generate(&options) : exit_code;
 }

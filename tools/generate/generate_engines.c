@@ -1,11 +1,11 @@
-/* elcl generate, the engines: as large as the samples so far have needed them. */
-#include "generate/generate_run.h"
+/* The engines of elcl generate, as large as the samples so far need them. */
+#include "generate/generation.h"
 
 #include <stdio.h>
 
 #include "common/trace.h"
 
-/* Tokens of lists for which an engine that is told nothing has room. */
+/* Tokens of lists that fit into an engine by default. */
 #define DEFAULT_LISTS 256
 
 static int beams_of(const elcl_gen_options *gen)
@@ -13,13 +13,13 @@ static int beams_of(const elcl_gen_options *gen)
     return gen->do_sample && gen->num_beams == 1 ? gen->num_return_sequences : gen->num_beams;
 }
 
-void cli_generate_size_engines(struct cli_generate_run *r, const elcl_gen_options *gen)
+void cli_generate_size_engines(struct cli_generation *r, const elcl_gen_options *gen)
 {
     r->max_beams = beams_of(gen);
     r->max_lists = cli_option_lists_tokens(gen);
 }
 
-int cli_generate_start_engines(struct cli_generate_run *r, elcl_error *err)
+int cli_generate_start_engines(struct cli_generation *r, elcl_error *err)
 {
     elcl_engine_params params = elcl_engine_params_default();
     elcl_engine_stats stats;
@@ -48,8 +48,8 @@ static void add_stats(elcl_engine_stats *sum, const elcl_engine_stats *more)
     sum->flop += more->flop;
 }
 
-/* What the engines did joins the trace. */
-static void trace_engines(struct cli_generate_run *r)
+/* Appends the kernel calls of the engines to the trace. */
+static void trace_engines(struct cli_generation *r)
 {
     if (!r->n_traced)
         cli_trace_begin(&r->trace);
@@ -62,7 +62,7 @@ static void trace_engines(struct cli_generate_run *r)
     }
 }
 
-int cli_generate_save_trace(struct cli_generate_run *r, elcl_error *err)
+int cli_generate_save_trace(struct cli_generation *r, elcl_error *err)
 {
     if (!r->opt->common.trace)
         return ELCL_OK;
@@ -71,12 +71,12 @@ int cli_generate_save_trace(struct cli_generate_run *r, elcl_error *err)
     return cli_sys_save(r->opt->common.trace, &r->trace, err);
 }
 
-int cli_generate_make_room(struct cli_generate_run *r, const struct cli_sample *sample,
+int cli_generate_make_room(struct cli_generation *r, const struct cli_sample *sample,
                            elcl_error *err)
 {
-    const int beams = beams_of(cli_generate_options_of(r, sample));
-    const int lists = cli_option_lists_tokens(cli_generate_options_of(r, sample));
-    if (!sample->own || (beams <= r->max_beams && sample->max_target <= r->max_target &&
+    const struct cli_resolved *o = cli_generate_options_of(r, sample);
+    const int beams = beams_of(&o->gen), lists = cli_option_lists_tokens(&o->gen);
+    if (!sample->own || (beams <= r->max_beams && o->max_target <= r->max_target &&
                          lists <= (r->max_lists ? r->max_lists : DEFAULT_LISTS)))
         return ELCL_OK;
     elcl_engine_stats stats;
@@ -89,13 +89,13 @@ int cli_generate_make_room(struct cli_generate_run *r, const struct cli_sample *
         trace_engines(r);
     elcl_pool_destroy(&r->engines.pool);
     r->max_beams = beams > r->max_beams ? beams : r->max_beams;
-    r->max_target = sample->max_target > r->max_target ? sample->max_target : r->max_target;
+    r->max_target = o->max_target > r->max_target ? o->max_target : r->max_target;
     if (lists > (r->max_lists ? r->max_lists : DEFAULT_LISTS))
         r->max_lists = lists;
     return cli_generate_start_engines(r, err);
 }
 
-void cli_generate_stats(const struct cli_generate_run *r, elcl_engine_stats *stats)
+void cli_generate_stats(const struct cli_generation *r, elcl_engine_stats *stats)
 {
     cli_engines_stats(&r->engines, stats);
     add_stats(stats, &r->past);

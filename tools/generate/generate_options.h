@@ -3,55 +3,58 @@
 #define CLI_GENERATE_OPTIONS_H
 
 #include "common/args.h"
-#include "common/input.h"
-#include "common/run_options.h"
+#include "common/model_options.h"
+#include "common/sample_options.h"
 
 enum cli_long_source { CLI_LONG_TRUNCATE, CLI_LONG_REFUSE };
 
 struct cli_generate_options {
     struct cli_args args;
-    struct cli_common_options common; /* format: enum cli_line_format */
-    const char *model;
-    char **texts; /* [n_texts], the samples when n_texts > 0 */
-    int n_texts;
-    const char *input;               /* NULL or "-": standard input */
-    int input_format;                /* enum cli_line_format */
-    const char *src_lang, *tgt_lang; /* NULL: not given */
+    struct cli_common_options common; /* format: enum cli_format */
+    struct cli_sample_options samples;
     int scores;
     int keep_going;
     int stream;
-    /* Only what was given counts: cli_generate_resolve() lays it over the model's defaults. From
-     * here to `run` the options of decoding, which a line of jsonl may change. */
+    /* The options of decoding, from here to `model`, which a sample in jsonl may change. Only those
+     * that were given count: cli_generate_resolve() lays them over the model's defaults. */
     elcl_gen_options gen;
     int no_sample;
     int seed;
     int early_stopping, search_style;
     struct cli_opt_ids eos;
     struct cli_option_lists lists;
-    struct cli_run_options run;
+    struct cli_model_options model;
     int batch_size; /* 0: automatic */
     int n_engines;  /* engines on each device */
     int max_source; /* 0: the model's limit */
     int long_source;
 };
 
-/* Parses and checks what needs no model; false: the verb ends, with *exit_code. */
+/* Parses and checks what needs no model. false: the verb ends, with *exit_code. */
 bool cli_generate_parse(struct cli_generate_options *options, int argc, char **argv,
                         int *exit_code);
 /* Refuses options that have no meaning in the search style. */
 int cli_generate_check_style(const struct cli_generate_options *o, elcl_error *err);
 
-/* What a line of jsonl says over `base`; NULL in *own where it says nothing. *own has copies of
- * what the line says and shares with `base` what that says. (generate_line.c) */
-int cli_generate_override(const struct cli_generate_options *base, const struct cli_line *line,
+/* Makes the options of one sample from `base` and the sample's own in jsonl; *own is NULL if it has
+ * none. *own copies the sample's texts and shares those of `base`. (override.c) */
+int cli_generate_override(const struct cli_generate_options *base, const struct cli_parsed *sample,
                           struct cli_generate_options **own, elcl_error *err);
-/* Also frees the lists that cli_generate_resolve() made of it. NULLs the pointer; NULL is fine. */
+/* Frees the lists that cli_generate_resolve() made, too. NULLs the pointer; NULL is fine. */
 void cli_generate_override_free(struct cli_generate_options **own);
 
-/* The model's defaults and over them what was given; ELCL_E_ARG when that contradicts itself or
- * the model. Lists among them live until options->lists are finished. *max_target is the longest
- * output that can come of it. */
+/* What cli_generate_resolve() makes of the options. Lists live until the options' lists are
+ * finished. */
+struct cli_resolved {
+    elcl_gen_options gen;
+    int max_target;      /* the longest possible output, in tokens with the start token */
+    bool own_limit;      /* the length limit was given, not a default */
+    const char *ignored; /* an option of sampling that was given without sampling, or NULL */
+};
+
+/* Lays the given options over the model's defaults (resolve.c). Fails with ELCL_E_ARG if they
+ * contradict each other or the model. */
 int cli_generate_resolve(struct cli_generate_options *options, const elcl_model *model,
-                         elcl_gen_options *gen, int *max_target, elcl_error *err);
+                         struct cli_resolved *resolved, elcl_error *err);
 
 #endif

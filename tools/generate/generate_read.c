@@ -1,11 +1,11 @@
-/* elcl generate, from a line of the input to a submitted sample. */
-#include "generate/generate_run.h"
+/* elcl generate: from a line of the input to a submitted sample. */
+#include "generate/generation.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define WINDOW_TOKENS ((size_t)1 << 19)
-/* How long the first line of an idle stream waits for company. */
+/* How long the first line of an idle stream waits for more lines. */
 #define GRACE_MS 2
 
 void cli_generate_fail_sample(struct cli_sample *sample, const char *place, const char *message)
@@ -14,22 +14,22 @@ void cli_generate_fail_sample(struct cli_sample *sample, const char *place, cons
     sample->state = CLI_SAMPLE_FAILED;
 }
 
-const elcl_gen_options *cli_generate_options_of(const struct cli_generate_run *r,
-                                                const struct cli_sample *sample)
+const struct cli_resolved *cli_generate_options_of(const struct cli_generation *r,
+                                                   const struct cli_sample *sample)
 {
-    return sample->own ? sample->own : &r->gen;
+    return sample->own ? sample->own : &r->resolved;
 }
 
-/* Gives the source's token ids to the sample; *ids is freed with free(). */
-static int encode(struct cli_generate_run *r, const struct cli_source *source, int32_t **ids,
+/* Copies or encodes the source to token ids. free() *ids. */
+static int encode(struct cli_generation *r, const struct cli_side *source, int32_t **ids,
                   size_t *n_ids, elcl_error *err)
 {
     int32_t *encoded = NULL;
     size_t n = source->n_ids;
     int rc = ELCL_OK;
     if (source->text)
-        rc = elcl_encode_lang(r->model, source->text, source->n_text, r->opt->src_lang,
-                              r->opt->tgt_lang, &encoded, &n, err);
+        rc = elcl_encode_lang(r->model, source->text, source->n_text, r->opt->samples.src_lang,
+                              r->opt->samples.tgt_lang, &encoded, &n, err);
     if (rc)
         return rc;
     const int32_t *from = source->text ? encoded : source->ids;
@@ -44,10 +44,10 @@ static int encode(struct cli_generate_run *r, const struct cli_source *source, i
     return ELCL_OK;
 }
 
-/* The longest source. A prompt must leave room for what follows it. */
-static size_t longest_source(const struct cli_generate_run *r, const struct cli_sample *sample)
+/* The longest source. A prompt must leave room for the text after it. */
+static size_t longest_source(const struct cli_generation *r, const struct cli_sample *sample)
 {
-    const elcl_gen_options *gen = cli_generate_options_of(r, sample);
+    const elcl_gen_options *gen = &cli_generate_options_of(r, sample)->gen;
     const int given = r->opt->max_source ? r->opt->max_source : r->info.max_source;
     if (!r->info.decoder_only)
         return (size_t)given;
@@ -57,31 +57,32 @@ static size_t longest_source(const struct cli_generate_run *r, const struct cli_
     return (size_t)(given < room ? given : room);
 }
 
-/* The options that the line itself has, over those of the command line. */
-static int take_options(const struct cli_generate_run *r, const struct cli_line *line,
+/* Resolves the sample's own options, if it has any. */
+static int take_options(struct cli_generation *r, const struct cli_parsed *parsed,
                         struct cli_sample *sample, elcl_error *err)
 {
-    int rc = cli_generate_override(r->opt, line, &sample->given, err);
+    int rc = cli_generate_override(r->opt, parsed, &sample->given, err);
     if (rc || !sample->given)
         return rc;
     sample->own = malloc(sizeof(*sample->own));
-    rc = sample->own
-             ? cli_generate_resolve(sample->given, r->model, sample->own, &sample->max_target, err)
-             : elcl_fail_nomem(err);
+    rc = sample->own ? cli_generate_resolve(sample->given, r->model, sample->own, err)
+                     : elcl_fail_nomem(err);
     if (rc) {
         free(sample->own);
         sample->own = NULL;
         cli_generate_override_free(&sample->given);
     }
+    if (!rc)
+        cli_generate_warn_sampling(r, sample->own->ignored);
     return rc;
 }
 
-static int check_ids(const struct cli_generate_run *r, const struct cli_sample *sample,
+static int check_ids(const struct cli_generation *r, const struct cli_sample *sample,
                      elcl_error *err)
 {
     const size_t max_source = longest_source(r, sample);
     if (!sample->n_ids)
-        return elcl_fail(err, ELCL_E_FORMAT, "the tokenizer made no token of it");
+        return elcl_fail(err, ELCL_E_FORMAT, "the tokenizer found no token in it");
     for (size_t i = 0; i < sample->n_ids; i++) {
         int32_t id = sample->ids[i];
         if (id < 0 || id >= r->info.source_vocabulary)
@@ -96,9 +97,9 @@ static int check_ids(const struct cli_generate_run *r, const struct cli_sample *
     return ELCL_OK;
 }
 
-/* Keeps the special tokens at the end, as the encoder was trained with them. Of a
- * prompt the end is kept, which is what the continuation follows. */
-static void cut_source(struct cli_generate_run *r, struct cli_sample *sample)
+/* Truncates a long source but keeps the special tokens at its end, which encoders are trained with.
+ * Of a prompt the end stays, since the output continues it. */
+static void cut_source(struct cli_generation *r, struct cli_sample *sample)
 {
     const size_t most = longest_source(r, sample);
     if (sample->n_ids <= most)
@@ -109,18 +110,18 @@ static void cut_source(struct cli_generate_run *r, struct cli_sample *sample)
         for (size_t i = 1; i <= (size_t)r->info.source_end && i < most; i++)
             sample->ids[most - i] = sample->ids[sample->n_ids - i];
     sample->n_ids = most;
-    if (!r->n_cut++) {
-        r->first_cut = sample->line;
-        r->cut_to = most;
+    if (!r->cut.n++) {
+        r->cut.first_line = sample->line;
+        r->cut.tokens = most;
     }
 }
 
-/* A line becomes the queue's last sample, ready for submission or failed. Fails itself only where
- * the run cannot go on. */
-static int take_line(struct cli_generate_run *r, const char *line, size_t n,
+/* Makes a line the last sample of the queue, ready for submission or failed. Returns an error only
+ * if the generation cannot continue. */
+static int take_line(struct cli_generation *r, const char *line, size_t n,
                      struct cli_sample **taken, elcl_error *err)
 {
-    struct cli_line parsed = {0};
+    struct cli_parsed parsed = {0};
     elcl_error bad = {0};
     struct cli_sample *sample = cli_queue_push(&r->queue);
     if (!sample)
@@ -128,15 +129,15 @@ static int take_line(struct cli_generate_run *r, const char *line, size_t n,
     sample->index = r->n_samples++;
     sample->line = r->input.n_lines;
     sample->input_bytes = r->input.taken_bytes;
-    int rc = cli_input_parse((enum cli_line_format)r->opt->input_format, CLI_LINE_SOURCE, line, n,
-                             &parsed, &bad);
+    int rc = cli_input_parse((enum cli_format)r->opt->samples.input_format, CLI_PARTS_SOURCE, line,
+                             n, &parsed, &bad);
     if (!rc)
         rc = encode(r, &parsed.source, &sample->ids, &sample->n_ids, &bad);
     if (!rc)
         rc = take_options(r, &parsed, sample, &bad);
     sample->id = parsed.id;
     parsed.id = NULL;
-    cli_line_finish(&parsed);
+    cli_parsed_finish(&parsed);
     if (!rc)
         rc = check_ids(r, sample, &bad);
     if (rc == ELCL_E_NOMEM)
@@ -152,8 +153,9 @@ static int take_line(struct cli_generate_run *r, const char *line, size_t n,
     return ELCL_OK;
 }
 
-/* An input that cannot be read on fails in its turn, after the lines before it. */
-static int end_input(struct cli_generate_run *r, const elcl_error *why, elcl_error *err)
+/* The rest of the input cannot be read: adds a failed sample, to be reported after the lines before
+ * it. */
+static int end_input(struct cli_generation *r, const elcl_error *why, elcl_error *err)
 {
     r->input_done = true;
     struct cli_sample *sample = cli_queue_push(&r->queue);
@@ -173,11 +175,11 @@ static int longest_first(const void *a, const void *b)
     return x->index < y->index ? -1 : x->index > y->index;
 }
 
-/* What is streamed of a decoder-only model begins with the prompt. */
-static void keep_prompt(const struct cli_generate_run *r, struct cli_sample *sample)
+/* A stream of a decoder-only model begins with the prompt. */
+static void keep_prompt(const struct cli_generation *r, struct cli_sample *sample)
 {
     if (r->opt->stream && r->info.decoder_only) {
-        sample->told = sample->ids;
+        sample->emitted = sample->ids;
         sample->n_emitted = sample->emitted_capacity = sample->n_ids;
     } else {
         free(sample->ids);
@@ -185,11 +187,11 @@ static void keep_prompt(const struct cli_generate_run *r, struct cli_sample *sam
     sample->ids = NULL;
 }
 
-static int submit_sample(struct cli_generate_run *r, struct cli_sample *sample, elcl_error *err)
+static int submit_sample(struct cli_generation *r, struct cli_sample *sample, elcl_error *err)
 {
     const elcl_request request = {.source = sample->ids,
                                   .n_source = sample->n_ids,
-                                  .options = *cli_generate_options_of(r, sample),
+                                  .options = cli_generate_options_of(r, sample)->gen,
                                   .user = sample,
                                   .sample = sample->index};
     elcl_error bad = {0};
@@ -200,7 +202,7 @@ static int submit_sample(struct cli_generate_run *r, struct cli_sample *sample, 
     cli_generate_override_free(&sample->given); /* the pool has a copy of the lists */
     if (rc && !(rc == ELCL_E_ARG && sample->own))
         return elcl_fail(err, rc, "%s", bad.msg);
-    if (rc) { /* the line's own options */
+    if (rc) { /* the sample's own options */
         char place[256];
         cli_input_place(&r->input, sample->line, place, sizeof(place));
         cli_generate_fail_sample(sample, place, bad.msg);
@@ -212,7 +214,7 @@ static int submit_sample(struct cli_generate_run *r, struct cli_sample *sample, 
     return ELCL_OK;
 }
 
-static int submit_window(struct cli_generate_run *r, size_t n, elcl_error *err)
+static int submit_window(struct cli_generation *r, size_t n, elcl_error *err)
 {
     int rc = ELCL_OK;
     qsort(r->window, n, sizeof(struct cli_sample *), longest_first);
@@ -221,7 +223,7 @@ static int submit_window(struct cli_generate_run *r, size_t n, elcl_error *err)
     return rc;
 }
 
-int cli_generate_read(struct cli_generate_run *r, elcl_error *err)
+int cli_generate_read(struct cli_generation *r, elcl_error *err)
 {
     size_t n = 0, n_tokens = 0;
     int wait_ms = r->in_flight ? 0 : -1;

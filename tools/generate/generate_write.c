@@ -1,9 +1,28 @@
-/* elcl generate, from an engine's result to written lines. */
-#include "generate/generate_run.h"
+/* elcl generate: from an engine's result to written lines. */
+#include "generate/generation.h"
+
+/* Counts samples whose best output ended at the length limit; one that the user chose is reported
+ * only with --verbose. */
+static void note_limit(struct cli_generation *r, const struct cli_sample *sample,
+                       const elcl_result *result)
+{
+    const struct cli_resolved *o = cli_generate_options_of(r, sample);
+    const elcl_hypothesis *best = result->hypotheses;
+    if (!result->n_hypotheses || (o->own_limit && !r->opt->common.verbose))
+        return;
+    const bool forced = !r->info.decoder_only && o->gen.forced_eos_token_id >= 0 &&
+                        best->n_ids >= (size_t)o->max_target;
+    if (best->finish != ELCL_FINISH_LENGTH && !forced)
+        return;
+    if (!r->limited.n++ || sample->line < r->limited.first_line)
+        r->limited.first_line = sample->line;
+    if (best->n_ids > r->limited.tokens)
+        r->limited.tokens = best->n_ids;
+}
 
 void cli_generate_on_result(void *user, const elcl_result *result)
 {
-    struct cli_generate_run *r = user;
+    struct cli_generation *r = user;
     struct cli_sample *sample = result->user;
     char place[256];
     r->in_flight--;
@@ -13,8 +32,9 @@ void cli_generate_on_result(void *user, const elcl_result *result)
         r->input_done = r->input_done || !r->opt->keep_going;
         return;
     }
+    note_limit(r, sample, result);
     elcl_error err = {0};
-    int rc = cli_format_result(r->model, (enum cli_line_format)r->opt->common.format,
+    int rc = cli_format_result(r->model, (enum cli_format)r->opt->common.format,
                                r->opt->scores != 0, result, sample, &err);
     sample->state = CLI_SAMPLE_DONE;
     if (rc == ELCL_E_NOMEM) {
@@ -27,19 +47,19 @@ void cli_generate_on_result(void *user, const elcl_result *result)
 
 void cli_generate_on_token(void *user, const elcl_token *token)
 {
-    struct cli_generate_run *r = user;
+    struct cli_generation *r = user;
     struct cli_sample *sample = token->user;
-    void *told = sample->told;
-    if (!elcl_grow(&told, &sample->emitted_capacity, sample->n_emitted + 1,
-                   sizeof(*sample->told))) {
+    void *emitted = sample->emitted;
+    if (!elcl_grow(&emitted, &sample->emitted_capacity, sample->n_emitted + 1,
+                   sizeof(*sample->emitted))) {
         elcl_fail_nomem(&r->callback_error);
         return;
     }
-    sample->told = told;
-    sample->told[sample->n_emitted++] = token->token;
+    sample->emitted = emitted;
+    sample->emitted[sample->n_emitted++] = token->token;
 }
 
-int cli_generate_write_stream(struct cli_generate_run *r, elcl_error *err)
+int cli_generate_write_stream(struct cli_generation *r, elcl_error *err)
 {
     struct elcl_str more = {0};
     struct cli_sample *sample = cli_queue_first(&r->queue);
@@ -53,7 +73,7 @@ int cli_generate_write_stream(struct cli_generate_run *r, elcl_error *err)
     return rc;
 }
 
-int cli_generate_mark_incomplete(struct cli_generate_run *r, const struct cli_sample *sample,
+int cli_generate_mark_incomplete(struct cli_generation *r, const struct cli_sample *sample,
                                  elcl_error *err)
 {
     static const char mark[] = " [incomplete]\n";
@@ -61,9 +81,8 @@ int cli_generate_mark_incomplete(struct cli_generate_run *r, const struct cli_sa
                                         : ELCL_OK;
 }
 
-/* Reports a failed sample and writes what stands for its lines, or ends the run. */
-static int write_failure(struct cli_generate_run *r, const struct cli_sample *sample,
-                         elcl_error *err)
+/* Reports a failed sample and writes lines in its place, or ends the generation. */
+static int write_failure(struct cli_generation *r, const struct cli_sample *sample, elcl_error *err)
 {
     const char *message = sample->out.data ? sample->out.data : "out of memory";
     if (sample->fatal || !r->opt->keep_going)
@@ -74,8 +93,9 @@ static int write_failure(struct cli_generate_run *r, const struct cli_sample *sa
     r->n_failed++;
     if (sample->streamed.n)
         return cli_generate_mark_incomplete(r, sample, err);
-    cli_format_failure((enum cli_line_format)r->opt->common.format, sample,
-                       cli_generate_options_of(r, sample)->num_return_sequences, message, &lines);
+    cli_format_failure((enum cli_format)r->opt->common.format, sample,
+                       cli_generate_options_of(r, sample)->gen.num_return_sequences, message,
+                       &lines);
     int rc =
         lines.failed ? elcl_fail_nomem(err) : cli_sys_write(&r->output, lines.data, lines.n, err);
     elcl_str_finish(&lines);
@@ -83,7 +103,7 @@ static int write_failure(struct cli_generate_run *r, const struct cli_sample *sa
 }
 
 /* Writes the finished samples at the head of the queue. */
-static int write_ready(struct cli_generate_run *r, elcl_error *err)
+static int write_ready(struct cli_generation *r, elcl_error *err)
 {
     struct elcl_str lines = {0};
     struct cli_sample *sample = cli_queue_first(&r->queue);
@@ -92,7 +112,7 @@ static int write_ready(struct cli_generate_run *r, elcl_error *err)
         const size_t from = cli_streamed_bytes(sample);
         if (from == SIZE_MAX) {
             rc = elcl_fail(err, ELCL_E_INTERNAL,
-                           "sample %llu: its text is not what was streamed of it",
+                           "sample %llu: its text differs from the part that was streamed",
                            (unsigned long long)sample->index);
             break;
         }
@@ -111,7 +131,7 @@ static int write_ready(struct cli_generate_run *r, elcl_error *err)
     return rc;
 }
 
-int cli_generate_write_finished(struct cli_generate_run *r, elcl_error *err)
+int cli_generate_write_finished(struct cli_generation *r, elcl_error *err)
 {
     for (;;) {
         int rc = write_ready(r, err);

@@ -1,5 +1,5 @@
-/* elcl score: samples are read in bounded batches, cut into requests, scored, and written in input
- * order; the sums over all of them come last. */
+/* elcl score: reads samples in bounded batches, cuts them into requests, scores them, and writes
+ * them in input order; the summary comes last. */
 #include "score/score_options.h"
 #include "common/summary.h"
 #include "common/sys.h"
@@ -14,8 +14,8 @@
 #define BATCH_SAMPLES ((size_t)1024)
 #define BATCH_TOKENS ((size_t)1 << 16)
 
-/* One sample: encoder-decoder models have source and target apart, in others the first n_given
- * tokens of `ids` are the source. */
+/* A sample and its scores. For decoder-only models the first n_given tokens of `ids` are the
+ * source; others have it apart. */
 struct scored {
     uint64_t line;
     char *id; /* JSON text, or NULL */
@@ -26,7 +26,7 @@ struct scored {
     float *log_probs; /* [n_ids - n_given] */
 };
 
-struct run {
+struct scoring {
     struct cli_score_options *opt;
     elcl_model *model;
     elcl_scorer *scorer;
@@ -38,7 +38,7 @@ struct run {
     elcl_score_request *requests; /* [n_requests] of the batch */
     size_t n_requests, requests_capacity;
     bool input_done;
-    elcl_error bad; /* code not 0: the sample behind the batch cannot be scored */
+    elcl_error bad; /* code not 0: the sample after the batch cannot be scored */
     uint64_t n_samples, n_tokens;
     double log_prob; /* of all samples written */
 };
@@ -54,18 +54,19 @@ static void scored_finish(struct scored *s)
 
 /* ---- from a line to requests --------------------------------------------------------------- */
 
-static int encode(const struct run *r, const struct cli_source *side, bool target, int32_t **ids,
+static int encode(const struct scoring *r, const struct cli_side *side, bool target, int32_t **ids,
                   size_t *n, elcl_error *err)
 {
     const struct cli_score_options *o = r->opt;
     if (target && !r->info.decoder_only)
-        return elcl_encode_target(r->model, side->text, side->n_text, o->tgt_lang, ids, n, err);
-    return elcl_encode_lang(r->model, side->text, side->n_text, o->src_lang, o->tgt_lang, ids, n,
-                            err);
+        return elcl_encode_target(r->model, side->text, side->n_text, o->samples.tgt_lang, ids, n,
+                                  err);
+    return elcl_encode_lang(r->model, side->text, side->n_text, o->samples.src_lang,
+                            o->samples.tgt_lang, ids, n, err);
 }
 
-/* Appends a side's tokens to ids[*n ..]. */
-static int append(const struct run *r, const struct cli_source *side, bool target, int32_t **ids,
+/* Appends the tokens of one side to ids[*n ..]. */
+static int append(const struct scoring *r, const struct cli_side *side, bool target, int32_t **ids,
                   size_t *n, elcl_error *err)
 {
     int32_t *encoded = NULL;
@@ -87,7 +88,7 @@ static int append(const struct run *r, const struct cli_source *side, bool targe
     return ELCL_OK;
 }
 
-static int check_ids(const struct run *r, const int32_t *ids, size_t n, elcl_error *err)
+static int check_ids(const struct scoring *r, const int32_t *ids, size_t n, elcl_error *err)
 {
     for (size_t i = 0; i < n; i++) {
         if (ids[i] < 0 || ids[i] >= r->info.vocabulary)
@@ -97,12 +98,12 @@ static int check_ids(const struct run *r, const int32_t *ids, size_t n, elcl_err
     return ELCL_OK;
 }
 
-/* A text, or source and target: what begins texts goes before the first. */
-static int take_text(const struct run *r, const struct cli_line *line, struct scored *s,
+/* Takes a text, or source and target, after the model's first token of texts. */
+static int take_text(const struct scoring *r, const struct cli_parsed *line, struct scored *s,
                      elcl_error *err)
 {
     const bool pair = line->target.text || line->target.ids;
-    const struct cli_source start = {.ids = (int32_t[]){r->info.text_start}, .n_ids = 1};
+    const struct cli_side start = {.ids = (int32_t[]){r->info.text_start}, .n_ids = 1};
     int rc = ELCL_OK;
     if (!r->opt->no_bos && r->info.text_start >= 0)
         rc = append(r, &start, false, &s->ids, &s->n_ids, err);
@@ -126,7 +127,7 @@ static int take_text(const struct run *r, const struct cli_line *line, struct sc
     return check_ids(r, s->ids, s->n_ids, err);
 }
 
-static int take_pair(const struct run *r, const struct cli_line *line, struct scored *s,
+static int take_pair(const struct scoring *r, const struct cli_parsed *line, struct scored *s,
                      elcl_error *err)
 {
     int rc = append(r, &line->source, false, &s->source, &s->n_source, err);
@@ -137,7 +138,7 @@ static int take_pair(const struct run *r, const struct cli_line *line, struct sc
     if (rc)
         return rc;
     if (!s->n_source)
-        return elcl_fail(err, ELCL_E_FORMAT, "the tokenizer made no token of the source");
+        return elcl_fail(err, ELCL_E_FORMAT, "the tokenizer found no token in the source");
     if (s->n_source > (size_t)r->info.max_source || s->n_ids > (size_t)r->info.max_target)
         return elcl_fail(err, ELCL_E_FORMAT,
                          "expected at most %d source and %d target tokens, found %zu and %zu",
@@ -145,7 +146,7 @@ static int take_pair(const struct run *r, const struct cli_line *line, struct sc
     return ELCL_OK;
 }
 
-static int add_request(struct run *r, const elcl_score_request *request, elcl_error *err)
+static int add_request(struct scoring *r, const elcl_score_request *request, elcl_error *err)
 {
     void *requests = r->requests;
     if (!elcl_grow(&requests, &r->requests_capacity, r->n_requests + 1, sizeof(*request)))
@@ -155,9 +156,9 @@ static int add_request(struct run *r, const elcl_score_request *request, elcl_er
     return ELCL_OK;
 }
 
-/* The windows of a sample, as many as it needs: window k begins at token k * stride, and each
- * token is scored in the first one that holds it. */
-static int add_windows(struct run *r, struct scored *s, elcl_error *err)
+/* Adds the windows of a sample: window k begins at token k * stride, and each token is scored in
+ * the first window that has it. */
+static int add_windows(struct scoring *r, struct scored *s, elcl_error *err)
 {
     const size_t context = (size_t)r->opt->context, stride = (size_t)r->opt->stride;
     size_t next = s->n_given;
@@ -177,7 +178,7 @@ static int add_windows(struct run *r, struct scored *s, elcl_error *err)
     return rc;
 }
 
-static int add_sample(struct run *r, struct scored *s, elcl_error *err)
+static int add_sample(struct scoring *r, struct scored *s, elcl_error *err)
 {
     s->log_probs = malloc((s->n_ids - s->n_given + 1) * sizeof(*s->log_probs));
     if (!s->log_probs)
@@ -193,22 +194,23 @@ static int add_sample(struct run *r, struct scored *s, elcl_error *err)
     return add_request(r, &whole, err);
 }
 
-/* A line becomes the batch's last sample; a bad one ends the input and is kept for later. */
-static int take_line(struct run *r, const char *text, size_t n, elcl_error *err)
+/* Makes a line the last sample of the batch. A bad line ends the input; its error waits in `bad`.
+ */
+static int take_line(struct scoring *r, const char *text, size_t n, elcl_error *err)
 {
-    const enum cli_line_kind kind = r->info.decoder_only ? CLI_LINE_WHOLE : CLI_LINE_PAIR;
-    struct cli_line line = {0};
+    const enum cli_sample_parts kind = r->info.decoder_only ? CLI_PARTS_TEXT : CLI_PARTS_PAIR;
+    struct cli_parsed line = {0};
     struct scored s = {.line = r->input.n_lines};
     elcl_error bad = {0};
     int rc =
-        cli_input_parse((enum cli_line_format)r->opt->input_format, kind, text, n, &line, &bad);
+        cli_input_parse((enum cli_format)r->opt->samples.input_format, kind, text, n, &line, &bad);
     if (!rc)
         rc = r->info.decoder_only ? take_text(r, &line, &s, &bad) : take_pair(r, &line, &s, &bad);
     if (!rc)
         rc = add_sample(r, &s, &bad);
     s.id = line.id;
     line.id = NULL;
-    cli_line_finish(&line);
+    cli_parsed_finish(&line);
     if (!rc) {
         r->batch[r->n_batch++] = s;
         return ELCL_OK;
@@ -223,8 +225,8 @@ static int take_line(struct run *r, const char *text, size_t n, elcl_error *err)
     return ELCL_OK;
 }
 
-/* Reads a batch: waits for its first line, then takes what is there. */
-static int read_batch(struct run *r, elcl_error *err)
+/* Reads a batch: waits for its first line, then takes the lines that are there. */
+static int read_batch(struct scoring *r, elcl_error *err)
 {
     size_t n_tokens = 0;
     int rc = ELCL_OK;
@@ -280,11 +282,11 @@ static void append_ids(const struct scored *s, struct elcl_str *out)
         elcl_str_printf(out, "%s%d", i > s->n_given ? ", " : "", (int)s->ids[i]);
 }
 
-static void append_sample(const struct run *r, const struct scored *s, double log_prob,
+static void append_sample(const struct scoring *r, const struct scored *s, double log_prob,
                           struct elcl_str *out)
 {
     const size_t n = s->n_ids - s->n_given;
-    if (r->opt->common.format == CLI_LINE_TEXT) {
+    if (r->opt->common.format == CLI_FORMAT_TEXT) {
         elcl_str_printf(out, "%.6f\t%zu\t", log_prob, n);
         append_number(out, "%.6g", perplexity(log_prob, n), "-");
         if (r->opt->token_logprobs)
@@ -309,8 +311,8 @@ static void append_sample(const struct run *r, const struct scored *s, double lo
     elcl_str_text(out, "}\n");
 }
 
-/* Lines of the batch, which is empty after it. */
-static int write_batch(struct run *r, elcl_error *err)
+/* Writes the lines of the batch and empties it. */
+static int write_batch(struct scoring *r, elcl_error *err)
 {
     struct elcl_str lines = {0};
     for (size_t i = 0; i < r->n_batch; i++) {
@@ -333,12 +335,12 @@ static int write_batch(struct run *r, elcl_error *err)
     return rc;
 }
 
-static int write_summary(struct run *r, elcl_error *err)
+static int write_summary(struct scoring *r, elcl_error *err)
 {
     struct elcl_str line = {0};
     const double nll = r->log_prob == 0 ? 0 : -r->log_prob; /* not -0 */
     const double each = r->n_tokens ? nll / (double)r->n_tokens : NAN;
-    const bool text = r->opt->common.format == CLI_LINE_TEXT;
+    const bool text = r->opt->common.format == CLI_FORMAT_TEXT;
     const char *none = text ? "-" : "null";
     elcl_str_printf(&line,
                     text ? "samples %llu, tokens %llu, nll %.6f, nll per token "
@@ -355,9 +357,10 @@ static int write_summary(struct run *r, elcl_error *err)
     return rc;
 }
 
-/* ---- the run ------------------------------------------------------------------------------- */
+/* ---- start and end -----------------------------------------------------------------------------
+ */
 
-static int score(struct run *r, elcl_error *err)
+static int score_all(struct scoring *r, elcl_error *err)
 {
     int rc = ELCL_OK;
     while (!rc && !r->input_done && !cli_sys_interrupted()) {
@@ -374,79 +377,71 @@ static int score(struct run *r, elcl_error *err)
 
 static void log_line(void *user, enum elcl_log_level level, const char *line)
 {
-    if (cli_run_logs(user, level))
-        cli_run_log(level, line);
+    if (cli_logs(user, level))
+        cli_log(level, line);
 }
 
-static int open_model(struct run *r, elcl_error *err)
+static int start(struct scoring *r, elcl_error *err)
 {
     struct cli_score_options *o = r->opt;
-    const int rc = cli_run_open(&o->run, o->model, log_line, &o->common, &r->model, &r->info, err);
-    if (rc)
-        return rc;
-    return cli_score_resolve(o, r->model, &r->info, err);
-}
-
-static int start(struct run *r, elcl_error *err)
-{
-    const struct cli_score_options *o = r->opt;
-    const enum cli_line_format format = (enum cli_line_format)o->input_format;
     elcl_scorer_params params = elcl_scorer_params_default();
-    int rc = ELCL_OK;
-    if (o->texts)
-        cli_input_words(&r->input, o->texts, o->n_texts, format);
-    else
-        rc = cli_input_open(&r->input, o->input ? o->input : "-", format, err);
-    if (!rc)
-        rc = cli_sys_create(o->common.output ? o->common.output : "-", &r->output, err);
-    if (!rc)
-        rc = open_model(r, err);
+    int rc;
     params.batch_tokens = o->batch_tokens;
-    if (!rc)
-        rc = elcl_scorer_create(r->model, &params, &r->scorer, err);
     r->batch = calloc(BATCH_SAMPLES, sizeof(*r->batch));
-    return rc || r->batch ? rc : elcl_fail_nomem(err);
+    if (!r->batch)
+        return elcl_fail_nomem(err);
+    ELCL_TRY(cli_samples_open(&o->samples, &r->input, err));
+    ELCL_TRY(cli_sys_create(o->common.output ? o->common.output : "-", &r->output, err));
+    ELCL_TRY(cli_model_open(&o->model, o->samples.model, log_line, &o->common, &r->model, &r->info,
+                            err));
+    ELCL_TRY(cli_score_resolve(o, r->model, &r->info, err));
+    ELCL_TRY(elcl_scorer_create(r->model, &params, &r->scorer, err));
+fail:
+    return rc;
 }
 
-/* The whole output gets its name; part of one says where it stays, and has no summary. */
-static int end_output(struct run *r, int rc, elcl_error *err)
+/* Gives a whole output its name; reports a failure, and where the part of an output stays. */
+static int end_output(struct scoring *r, int rc, elcl_error *err)
 {
     char *kept = NULL;
     const bool interrupted = cli_sys_interrupted() != 0;
     if (!rc && !interrupted)
         rc = cli_sys_commit(&r->output, err);
     cli_sys_abandon(&r->output, &kept);
-    if (interrupted)
-        cli_error(CLI_EXIT_FAILURE, "interrupted after %llu samples",
-                  (unsigned long long)r->n_samples);
-    else if (rc)
-        cli_error(CLI_EXIT_FAILURE, "%s", err->msg);
-    if (kept)
-        cli_warn("the samples written so far are in %s", kept);
+    if (rc || interrupted)
+        cli_report_end(err, r->n_samples, kept);
+    else if (!r->opt->common.quiet)
+        cli_samples_warn(&r->opt->samples, r->n_samples);
     free(kept);
     return rc;
 }
 
-static int run_score(struct cli_score_options *options)
+static void finish(struct scoring *r)
 {
-    struct run r = {.opt = options, .input = {.fd = -1}, .output = {.fd = -1}};
+    for (size_t i = 0; r->batch && i < r->n_batch; i++)
+        scored_finish(&r->batch[i]);
+    free(r->batch);
+    free(r->requests);
+    elcl_scorer_destroy(&r->scorer);
+    elcl_model_close(&r->model);
+    cli_input_close(&r->input);
+}
+
+static int score(struct cli_score_options *options)
+{
+    struct scoring r = {.opt = options, .input = {.fd = -1}, .output = {.fd = -1}};
     elcl_error err = {0};
     int rc = start(&r, &err);
     if (!rc)
-        rc = score(&r, &err);
+        rc = score_all(&r, &err);
     rc = end_output(&r, rc, &err);
-    if (!rc && !cli_sys_interrupted() && !options->common.quiet) {
+    if (!rc && !cli_sys_interrupted()) {
         elcl_engine_stats stats;
         elcl_scorer_get_stats(r.scorer, &stats);
-        cli_summary_score(&r.info, &stats);
+        if (cli_summary_wanted(&options->common, stats.seconds))
+            cli_summary_score(&r.info, &stats);
     }
-    for (size_t i = 0; r.batch && i < r.n_batch; i++)
-        scored_finish(&r.batch[i]);
-    free(r.batch);
-    free(r.requests);
-    elcl_scorer_destroy(&r.scorer);
-    elcl_model_close(&r.model);
-    cli_input_close(&r.input);
+    finish(&r);
     if (cli_sys_interrupted())
         return CLI_EXIT_SIGNAL + cli_sys_interrupted();
     return !rc ? CLI_EXIT_OK : rc == ELCL_E_ARG ? CLI_EXIT_USAGE : CLI_EXIT_FAILURE;
@@ -456,5 +451,5 @@ int cli_cmd_score(int argc, char **argv)
 {
     struct cli_score_options options;
     int exit_code;
-    return cli_score_parse(&options, argc, argv, &exit_code) ? run_score(&options) : exit_code;
+    return cli_score_parse(&options, argc, argv, &exit_code) ? score(&options) : exit_code;
 }

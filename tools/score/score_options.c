@@ -1,54 +1,46 @@
 #include "score/score_options.h"
-#include "common/words.h"
 
 #include <limits.h>
-#include <stdio.h>
 
 #define FIELD(name) offsetof(struct cli_score_options, name)
 
 /* clang-format off */
-static const struct cli_choice output_words[] = {
-    {"text", CLI_LINE_TEXT}, {"jsonl", CLI_LINE_JSONL}, {NULL, 0}};
+static const struct cli_choice format_words[] = {
+    {"text", CLI_FORMAT_TEXT}, {"jsonl", CLI_FORMAT_JSONL}, {NULL, 0}};
 static const struct cli_choice auto_word[] = {{"auto", 0}, {NULL, 0}};
 
-#define GROUP(help) {CLI_OPT_GROUP, NULL, NULL, help, 0, 0, 0, NULL}
-#define FLAG(name, field, help) {CLI_OPT_FLAG, name, NULL, help, FIELD(field), 0, 0, NULL}
-#define TEXT(name, value, field, help) \
-    {CLI_OPT_TEXT, name, value, help, FIELD(field), 0, 0, NULL}
-#define CHOICE(name, value, field, words, help) \
-    {CLI_OPT_CHOICE, name, value, help, FIELD(field), 0, 0, words}
-#define INT(name, value, field, min, max, words, help) \
-    {CLI_OPT_INT, name, value, help, FIELD(field), min, max, words}
-
 static const struct cli_opt options_table[] = {
-    GROUP("Input and output:"),
-    TEXT("input", "FILE", input, "samples, one a line, LF or CRLF; - is standard input"),
-    CHOICE("input-format", "text|jsonl|ids", input_format, cli_format_words,
-           "what a line holds: text (default), an object, or token ids separated by blanks; of "
-           "encoder-decoder models source, tab, target"),
+    CLI_ROW_GROUP("Input and output:"),
+    CLI_SAMPLE_OPTIONS(FIELD(samples),
+        "what a line holds: text (default), a JSON object, or token ids separated by blanks; for "
+        "encoder-decoder models source, tab, target"),
     CLI_OUTPUT_OPTION(FIELD(common)),
-    CLI_FORMAT_OPTION(FIELD(common), "text|jsonl", output_words,
-                      "a line for each sample and a summary (default text)"),
-    TEXT("src-lang", "CODE", src_lang, "language of the sources, as in elcl generate"),
-    TEXT("tgt-lang", "CODE", tgt_lang, "language of the targets, likewise"),
-    FLAG("summary", summary, "the summary alone"),
-    FLAG("token-logprobs", token_logprobs, "also the log-probability of each token"),
+    CLI_FORMAT_OPTION(FIELD(common), "text|jsonl", format_words,
+        "write a line for each sample and a summary as text (default) or JSON objects"),
+    CLI_LANGUAGE_OPTIONS(FIELD(samples)),
+    CLI_ROW_FLAG("summary", summary, "write only the summary"),
+    CLI_ROW_FLAG("token-logprobs", token_logprobs, "add the log-probability of each token"),
 
-    GROUP("Scoring:"),
-    INT("stride", "N", stride, 1, INT32_MAX, NULL,
-        "decoder-only: texts longer than the context are scored in windows that begin N tokens "
-        "apart, each token in the first window that holds it; without it they are refused"),
-    INT("context", "N", context, 2, INT32_MAX, NULL,
-        "decoder-only: tokens of a window (default: the model's positions)"),
-    FLAG("no-bos", no_bos,
-         "decoder-only: nothing goes before a text, and its first token is not scored"),
-    INT("decoder-start-token-id", "ID", decoder_start_token_id, 0, INT32_MAX, NULL,
-        "encoder-decoder: what goes before a target (default: the model's)"),
+    CLI_ROW_GROUP("Scoring:"),
+    CLI_ROW_INT("stride", "N", stride, 1, INT32_MAX,
+        "decoder-only models: score texts longer than the context in windows that begin N tokens "
+        "apart, each token in the first window that has it (default: refuse such texts)"),
+    CLI_ROW_INT("context", "N", context, 2, INT32_MAX,
+        "decoder-only models: tokens in a window (default: all positions of the model)"),
+    CLI_ROW_FLAG("no-bos", no_bos,
+         "decoder-only models: put no token before a text, so that its first token has no score"),
+    CLI_ROW_INT("decoder-start-token-id", "ID", decoder_start_token_id, 0, INT32_MAX,
+        "encoder-decoder models: the token before a target (default: the model's)"),
 
-    GROUP("Running:"),
-    CLI_RUN_OPTIONS(FIELD(run), "OpenCL device; see elcl devices", "as in elcl generate"),
-    INT("batch-tokens", "N|auto", batch_tokens, 1, 1 << 20, auto_word,
-        "tokens at once (default auto: what is efficient and fits in memory)"),
+    CLI_ROW_GROUP("Model and device:"),
+    CLI_MODEL_OPTIONS(FIELD(model),
+        "OpenCL device by number, part of its name, or type; see elcl devices (default: a GPU if "
+        "there is one, else a CPU)"),
+    {CLI_OPT_INT, "batch-tokens", "N|auto",
+     "tokens scored at the same time (default auto: an efficient number that fits in memory)",
+     FIELD(batch_tokens), 1, 1 << 20, auto_word},
+
+    CLI_ROW_GROUP("Messages:"),
     CLI_COMMON_OPTIONS(FIELD(common)),
 };
 /* clang-format on */
@@ -58,45 +50,39 @@ _Static_assert(ELCL_COUNT(options_table) <= CLI_MAX_OPTS, "raise CLI_MAX_OPTS");
 static int check(const struct cli_args *args, void *target, elcl_error *err)
 {
     struct cli_score_options *o = target;
-    o->model = args->words[0];
-    o->n_texts = args->n_words - 1;
-    o->texts = o->n_texts ? args->words + 1 : NULL;
-    if (o->texts && o->input)
-        return elcl_fail(err, ELCL_E_ARG,
-                         "expected TEXT arguments or --input, found both: '%.100s' and "
-                         "--input %.100s",
-                         o->texts[0], o->input);
-    if (o->summary && o->token_logprobs)
+    const int rc = cli_sample_options_take(&o->samples, args, err);
+    if (!rc && o->summary && o->token_logprobs)
         return elcl_fail(err, ELCL_E_ARG,
                          "--token-logprobs does nothing with --summary: expected one of them");
-    return ELCL_OK;
+    return rc;
 }
 
 bool cli_score_parse(struct cli_score_options *options, int argc, char **argv, int *exit_code)
 {
-    *options = (struct cli_score_options){
-        .args =
-            {.verb = "score",
-             .use = "MODEL [TEXT...]",
-             .about =
-                 "Log-probabilities of given text. Samples are the TEXT arguments, the lines of\n"
-                 "--input FILE, or those of standard input: of encoder-decoder models source,\n"
-                 "tab, target; of decoder-only models whole texts, each behind the token that\n"
-                 "begins texts. A sample's line is log-probability, tokens and perplexity,\n"
-                 "separated by tabs; the last line sums up.\n",
-             .examples =
-                 "  elcl score models/kjv-gpt2 --input models/kjv-gpt2/heldout.txt --summary\n",
-             .opts = options_table,
-             .n_opts = ELCL_COUNT(options_table),
-             .max_words = INT_MAX,
-             .needs_model = true,
-             .check = check},
-        .run = CLI_RUN_DEFAULTS,
-    };
+    static const char about[] =
+        "Computes how likely a model finds given text. The samples are the TEXT arguments,\n"
+        "or the lines of --input FILE, or the lines of standard input. For encoder-decoder\n"
+        "models a sample is source, tab, target; for decoder-only models it is a text.\n"
+        "\n"
+        "Each sample produces a line with log-probability, number of tokens and perplexity,\n"
+        "separated by tabs. The last line is the summary of all samples.\n";
+    static const char examples[] =
+        "  elcl score models/kjv-gpt2 \"In the beginning\"\n"
+        "  elcl score models/kjv-gpt2 --input models/kjv-gpt2/heldout.txt --summary\n";
+    *options = (struct cli_score_options){.args = {.verb = "score",
+                                                   .use = "MODEL [TEXT...]",
+                                                   .about = about,
+                                                   .examples = examples,
+                                                   .opts = options_table,
+                                                   .n_opts = ELCL_COUNT(options_table),
+                                                   .max_words = INT_MAX,
+                                                   .needs_model = true,
+                                                   .check = check},
+                                          .model = CLI_MODEL_DEFAULTS};
     return cli_args_begin(&options->args, argc, argv, options, exit_code);
 }
 
-/* Options for models of the other kind are refused. */
+/* Refuses options for models of the other kind. */
 static int check_kind(const struct cli_score_options *o, const elcl_model_info *info,
                       elcl_error *err)
 {
@@ -112,42 +98,45 @@ static int check_kind(const struct cli_score_options *o, const elcl_model_info *
     return ELCL_OK;
 }
 
-/* Languages that would do nothing are refused. */
+/* Sets the start token if it is a language. */
 static int resolve_languages(struct cli_score_options *o, const elcl_model *model, elcl_error *err)
 {
-    const bool from_ids = o->input_format == CLI_LINE_IDS;
     elcl_gen_options before, after;
-    int32_t *ids = NULL;
-    size_t n;
-    int rc = ELCL_OK;
-    if (o->src_lang && from_ids)
-        return elcl_fail(err, ELCL_E_ARG,
-                         "--src-lang does nothing with --input-format ids: the ids name the "
-                         "language themselves");
     elcl_model_gen_defaults(model, &before);
     after = before;
-    if (o->tgt_lang)
-        rc = elcl_gen_options_language(model, o->tgt_lang, &after, err);
+    const int rc = cli_apply_languages(&o->samples, model, &after, err);
     const bool starts = after.decoder_start_token_id != before.decoder_start_token_id;
-    if (!rc && o->tgt_lang && from_ids && !starts)
-        return elcl_fail(err, ELCL_E_ARG,
-                         "--tgt-lang changes nothing here: with --input-format ids the ids "
-                         "or the model's defaults name the language");
-    if (!rc && starts && o->decoder_start_token_id >= 0)
+    if (rc || !o->samples.tgt_lang)
+        return rc;
+    if (!starts && o->samples.input_format == CLI_FORMAT_IDS)
+        return cli_fail_idle_language(err);
+    if (starts && o->decoder_start_token_id >= 0)
         return elcl_fail(err, ELCL_E_ARG,
                          "--tgt-lang and --decoder-start-token-id contradict each other");
-    if (!rc && starts)
+    if (starts)
         o->decoder_start_token_id = after.decoder_start_token_id;
-    if (!rc && o->src_lang)
-        rc = elcl_encode_lang(model, "", 0, o->src_lang, NULL, &ids, &n, err);
-    elcl_free(ids);
-    return rc;
+    return ELCL_OK;
+}
+
+static int check_context(struct cli_score_options *o, const elcl_model_info *info, elcl_error *err)
+{
+    if (o->context > info->max_target)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--context: expected at most %d with this model, found %d",
+                         info->max_target, o->context);
+    if (!o->context)
+        o->context = info->max_target;
+    if (o->stride >= o->context)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--stride: expected less than the context of %d tokens, found %d",
+                         o->context, o->stride);
+    return ELCL_OK;
 }
 
 int cli_score_resolve(struct cli_score_options *options, const elcl_model *model,
                       const elcl_model_info *info, elcl_error *err)
 {
-    const int rc = check_kind(options, info, err);
+    int rc = check_kind(options, info, err);
     if (rc)
         return rc;
     if (!cli_args_seen(&options->args, "decoder-start-token-id"))
@@ -156,20 +145,8 @@ int cli_score_resolve(struct cli_score_options *options, const elcl_model *model
         return elcl_fail(err, ELCL_E_ARG,
                          "--decoder-start-token-id: expected a token id below %d, found %d",
                          info->vocabulary, options->decoder_start_token_id);
-    if (options->context > info->max_target)
-        return elcl_fail(err, ELCL_E_ARG,
-                         "--context: expected at most %d with this model, found %d",
-                         info->max_target, options->context);
-    if (!options->context)
-        options->context = info->max_target;
-    if (options->stride >= options->context)
-        return elcl_fail(err, ELCL_E_ARG,
-                         "--stride: expected less than the context of %d tokens, found %d",
-                         options->context, options->stride);
-    if (!info->has_tokenizer && options->input_format == CLI_LINE_TEXT)
-        return elcl_fail(err, ELCL_E_ARG,
-                         "%s holds no tokenizer: expected --input-format ids or jsonl, found "
-                         "text",
-                         options->model);
-    return resolve_languages(options, model, err);
+    rc = check_context(options, info, err);
+    if (!rc && options->samples.input_format == CLI_FORMAT_TEXT)
+        rc = cli_check_tokenizer(&options->samples, info, "--input-format", err);
+    return rc ? rc : resolve_languages(options, model, err);
 }

@@ -1,19 +1,19 @@
-#include "common/run_options.h"
+#include "common/model_options.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "common/tool.h"
+#include "common/remedy.h"
 
-int cli_run_check_devices(const struct cli_run_options *options, int most, elcl_error *err)
+int cli_check_devices(const struct cli_model_options *options, int most, elcl_error *err)
 {
     int n = 0;
     for (const char *at = options->device; at; n++) {
         const size_t length = strcspn(at, ",");
-        if (!length || length >= CLI_RUN_DEVICE_BYTES)
+        if (!length || length >= CLI_DEVICE_BYTES)
             return elcl_fail(err, ELCL_E_ARG,
-                             "--device: expected devices with a comma between two, found "
-                             "\"%.200s\"",
+                             "--device: expected devices separated by commas, found \"%.200s\"",
                              options->device);
         at = at[length] ? at + length + 1 : NULL;
     }
@@ -24,7 +24,7 @@ int cli_run_check_devices(const struct cli_run_options *options, int most, elcl_
     return ELCL_OK;
 }
 
-const char *cli_run_next_device(const char **list, char name[CLI_RUN_DEVICE_BYTES])
+const char *cli_next_device(const char **list, char name[CLI_DEVICE_BYTES])
 {
     const char *at = *list;
     if (!at)
@@ -36,8 +36,8 @@ const char *cli_run_next_device(const char **list, char name[CLI_RUN_DEVICE_BYTE
     return name;
 }
 
-int cli_run_open(const struct cli_run_options *options, const char *directory, elcl_log_fn log,
-                 void *user, elcl_model **model, elcl_model_info *info, elcl_error *err)
+int cli_model_open(const struct cli_model_options *options, const char *model_name, elcl_log_fn log,
+                   void *user, elcl_model **model, elcl_model_info *info, elcl_error *err)
 {
     elcl_model_params params = elcl_model_params_default();
     params.device = options->device;
@@ -55,18 +55,22 @@ int cli_run_open(const struct cli_run_options *options, const char *directory, e
     params.expected_target = options->expected_target;
     params.log = log;
     params.log_user = user;
-    const int rc = elcl_model_open(directory, &params, model, err);
+    char *directory = cli_model_directory(model_name);
+    int rc = directory ? elcl_model_open(directory, &params, model, err) : elcl_fail_nomem(err);
+    if (rc && directory)
+        rc = cli_explain_model(directory, rc, err);
+    free(directory);
     if (!rc)
         elcl_model_get_info(*model, info);
     return rc;
 }
 
-bool cli_run_logs(const struct cli_common_options *options, enum elcl_log_level level)
+bool cli_logs(const struct cli_common_options *options, enum elcl_log_level level)
 {
     return level == ELCL_LOG_WARNING ? !options->quiet : options->verbose;
 }
 
-void cli_run_log(enum elcl_log_level level, const char *line)
+void cli_log(enum elcl_log_level level, const char *line)
 {
     static const char *const kinds[] = {"warning", "info", "debug"};
     fprintf(stderr, "elcl: %s: %s\n", kinds[level], line);

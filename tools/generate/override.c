@@ -1,4 +1,4 @@
-/* The decoding options that a line of jsonl has, over those of the command line. */
+/* The decoding options of a sample in jsonl, over those of the command line. */
 #include "generate/generate_options.h"
 
 #include <math.h>
@@ -25,7 +25,7 @@ static int depth_of(const char *name)
     return 0;
 }
 
-/* A JSON value as the command line would have it; false where it has no such thing. A list of one
+/* Appends a JSON value in the spelling of the command line; false if it has none. A list of one
  * number may be that number. */
 static bool append_value(const cJSON *item, int depth, struct elcl_str *text)
 {
@@ -56,11 +56,11 @@ static bool append_value(const cJSON *item, int depth, struct elcl_str *text)
     return true;
 }
 
-/* The option that a key names: with underscores for dashes, as in Hugging Face; decoding alone. */
+/* Returns the decoding option that a key names, with underscores for dashes as in Hugging Face. */
 static const struct cli_opt *option_of_key(const struct cli_args *args, const char *key)
 {
     const size_t first = offsetof(struct cli_generate_options, gen);
-    const size_t end = offsetof(struct cli_generate_options, run);
+    const size_t end = offsetof(struct cli_generate_options, model);
     char name[48];
     if (strlen(key) >= sizeof(name) || strchr(key, '-'))
         return NULL;
@@ -74,7 +74,7 @@ static const struct cli_opt *option_of_key(const struct cli_args *args, const ch
     return NULL;
 }
 
-/* Sets an option to a text of which it keeps a copy where it points to it. */
+/* Sets an option. One that points to its text gets a copy of it. */
 static int set_text(struct cli_generate_options *o, const struct cli_opt *opt, const char *key,
                     const char *text, elcl_error *err)
 {
@@ -84,7 +84,7 @@ static int set_text(struct cli_generate_options *o, const struct cli_opt *opt, c
         char *copy = elcl_strdup(text);
         if (!copy)
             return elcl_fail_nomem(err);
-        o->lists.kept[o->lists.n_kept++] = copy; /* room for each such option and each stop */
+        o->lists.kept[o->lists.n_kept++] = copy; /* has room for each such option and stop */
         text = copy;
     }
     if (cli_args_set(&o->args, opt->name, text, o, &bad))
@@ -104,7 +104,7 @@ static int fail_stop(const cJSON *item, elcl_error *err)
                      item->string, CLI_MAX_STOPS);
 }
 
-/* A string, an array of them, or null. */
+/* Takes a string, an array of strings, or null. */
 static int take_stop(struct cli_generate_options *o, const struct cli_opt *opt, const cJSON *item,
                      elcl_error *err)
 {
@@ -158,7 +158,7 @@ static bool has(const cJSON *json, const char *key)
     return cJSON_GetObjectItemCaseSensitive(json, key) != NULL;
 }
 
-/* What the line gives replaces what the command line says of the same in other words. */
+/* An option of the sample also replaces the one that says the same in another way. */
 static void replace(struct cli_generate_options *o, const cJSON *json, const char *key,
                     const char *other)
 {
@@ -180,22 +180,22 @@ static void replace_all(struct cli_generate_options *o, const cJSON *json)
         o->lists.stop.n = 0;
 }
 
-int cli_generate_override(const struct cli_generate_options *base, const struct cli_line *line,
+int cli_generate_override(const struct cli_generate_options *base, const struct cli_parsed *sample,
                           struct cli_generate_options **own, elcl_error *err)
 {
     const cJSON *item;
     bool any = false;
     int rc = ELCL_OK;
     *own = NULL;
-    if (!line->json)
+    if (!sample->json)
         return ELCL_OK;
     struct cli_generate_options *o = malloc(sizeof(*o));
     if (!o)
         return elcl_fail_nomem(err);
     *o = *base;
     cli_option_lists_share(&o->lists);
-    replace_all(o, line->json);
-    cJSON_ArrayForEach(item, line->json)
+    replace_all(o, sample->json);
+    cJSON_ArrayForEach(item, sample->json)
     {
         if (rc || cli_input_is_own_key(item->string))
             continue;

@@ -1,5 +1,4 @@
-#include "generate/output.h"
-#include "generate/generate_options.h"
+#include "generate/sample.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -40,7 +39,7 @@ void cli_queue_pop(struct cli_queue *q)
     free(sample->id);
     free(sample->own);
     cli_generate_override_free(&sample->given);
-    free(sample->told);
+    free(sample->emitted);
     elcl_str_finish(&sample->streamed);
     elcl_str_finish(&sample->out);
     free(sample);
@@ -58,8 +57,8 @@ void cli_queue_finish(struct cli_queue *q)
 
 /* ---- lines --------------------------------------------------------------------------------- */
 
-/* One sample stays one line: line ends inside the text become blanks, and the blank that
- * tokenizers put before the first word goes. */
+/* Keeps the text on one line: line ends inside it become blanks. Drops the blank that tokenizers
+ * put before the first word. */
 static int append_text(const elcl_model *model, const int32_t *ids, size_t n_ids,
                        struct elcl_str *out, elcl_error *err)
 {
@@ -91,7 +90,7 @@ static bool add_json_ids(cJSON *line, const elcl_hypothesis *h)
     return ok;
 }
 
-/* Nine digits bring a float back unchanged; JSON knows no infinity. */
+/* Nine digits reproduce a float exactly. JSON has no infinity. */
 static bool add_json_score(cJSON *line, float score)
 {
     char number[32];
@@ -114,7 +113,7 @@ static bool add_json_log_probs(cJSON *line, const elcl_hypothesis *h)
     return ok;
 }
 
-/* The sample's place in the input, and its own name. */
+/* Adds the sample's place in the input, and its own name. */
 static bool add_json_sample(cJSON *line, const struct cli_sample *sample)
 {
     return cJSON_AddNumberToObject(line, "index", (double)sample->index) &&
@@ -161,7 +160,7 @@ static int append_jsonl(const elcl_model *model, struct cli_sample *sample, int 
     return ok ? ELCL_OK : elcl_fail_nomem(err);
 }
 
-int cli_format_result(const elcl_model *model, enum cli_line_format format, bool scores,
+int cli_format_result(const elcl_model *model, enum cli_format format, bool scores,
                       const elcl_result *result, struct cli_sample *sample, elcl_error *err)
 {
     struct elcl_str *out = &sample->out;
@@ -170,26 +169,21 @@ int cli_format_result(const elcl_model *model, enum cli_line_format format, bool
         const elcl_hypothesis *h = &result->hypotheses[i];
         if (scores)
             elcl_str_printf(out, "%.6f\t", (double)h->score);
-        switch (format) {
-        case CLI_LINE_TEXT:
-            rc = append_text(model, h->ids, h->n_ids, out, err);
-            break;
-        case CLI_LINE_JSONL:
+        if (format == CLI_FORMAT_JSONL)
             rc = append_jsonl(model, sample, i, h, err);
-            break;
-        case CLI_LINE_IDS:
+        else if (format == CLI_FORMAT_IDS)
             append_ids(h, out);
-            break;
-        }
+        else
+            rc = append_text(model, h->ids, h->n_ids, out, err);
         elcl_str_text(out, "\n");
     }
     return !rc && out->failed ? elcl_fail_nomem(err) : rc;
 }
 
-void cli_format_failure(enum cli_line_format format, const struct cli_sample *sample, int n_lines,
+void cli_format_failure(enum cli_format format, const struct cli_sample *sample, int n_lines,
                         const char *message, struct elcl_str *out)
 {
-    if (format != CLI_LINE_JSONL) {
+    if (format != CLI_FORMAT_JSONL) {
         for (int i = 0; i < n_lines; i++)
             elcl_str_text(out, "\n");
         return;
@@ -214,9 +208,9 @@ static bool begins_with(const struct elcl_str *line, const struct elcl_str *begi
 int cli_format_stream(const elcl_model *model, struct cli_sample *sample, struct elcl_str *out,
                       elcl_error *err)
 {
-    static const char replacement[] = "\xef\xbf\xbd"; /* stands for bytes that are no character */
+    static const char replacement[] = "\xef\xbf\xbd"; /* for bytes that are no character */
     struct elcl_str line = {0};
-    int rc = append_text(model, sample->told, sample->n_emitted, &line, err);
+    int rc = append_text(model, sample->emitted, sample->n_emitted, &line, err);
     if (!rc && line.failed)
         rc = elcl_fail_nomem(err);
     while (!rc && line.n >= 3 && !memcmp(line.data + line.n - 3, replacement, 3))

@@ -1,0 +1,19 @@
+/* What to do about mistakes that are often made with models, languages and devices. */
+#ifndef CLI_REMEDY_H
+#define CLI_REMEDY_H
+
+#include "common/tool.h"
+
+/* Returns the directory of the model that the command line names: a directory, or a name such as
+ * facebook/bart-large-cnn that the Hugging Face cache has. Anything else is returned as it is.
+ * free() it; NULL when memory is short. */
+char *cli_model_directory(const char *model);
+
+/* Opening the model has failed with rc: replaces the library's message where the path shows what
+ * is wrong, and returns rc. */
+int cli_explain_model(const char *model, int rc, elcl_error *err);
+
+/* The model refused a language for the reason `why`: fails with it and with the nearest codes. */
+int cli_fail_language(const char *model, const char *code, const elcl_error *why, elcl_error *err);
+
+#endif

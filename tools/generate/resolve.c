@@ -1,0 +1,192 @@
+/* The options of `elcl generate` over a model's defaults. */
+#include "generate/generate_options.h"
+
+#include <string.h>
+
+#define FIELD(name) offsetof(struct cli_generate_options, name)
+
+/* Copies each option that was given. The fields lie inside `gen`, except those that the parser
+ * needs in another type. */
+static void overlay(const struct cli_generate_options *o, elcl_gen_options *gen)
+{
+    if (cli_args_seen(&o->args, "num-beam-groups")) /* decides fairseq's default penalty */
+        gen->num_beam_groups = o->gen.num_beam_groups;
+    if (o->search_style == ELCL_STYLE_FAIRSEQ)
+        elcl_gen_options_fairseq(gen);
+    for (size_t i = 0; i < o->args.n_opts; i++) {
+        const struct cli_opt *opt = &o->args.opts[i];
+        const size_t at = opt->offset - FIELD(gen);
+        const bool inside = opt->offset >= FIELD(gen) && at < sizeof(*gen);
+        const size_t size = opt->kind == CLI_OPT_NUMBER ? sizeof(float) : sizeof(int);
+        if (o->args.seen[i] && inside)
+            memcpy((char *)gen + at, (const char *)&o->gen + at, size);
+    }
+    if (cli_args_seen(&o->args, "early-stopping"))
+        gen->early_stopping = (enum elcl_early_stopping)o->early_stopping;
+    if (cli_args_seen(&o->args, "eos-token-id")) {
+        gen->n_eos = o->eos.n;
+        memcpy(gen->eos_token_ids, o->eos.ids, sizeof(gen->eos_token_ids));
+    }
+    if (o->no_sample)
+        gen->do_sample = 0;
+    if (cli_args_seen(&o->args, "seed"))
+        gen->seed = (uint64_t)o->seed;
+    /* A given length replaces a default one that is counted in the other way. */
+    if (cli_args_seen(&o->args, "max-length") && !cli_args_seen(&o->args, "max-new-tokens"))
+        gen->max_new_tokens = 0;
+    if (cli_args_seen(&o->args, "min-length") && !cli_args_seen(&o->args, "min-new-tokens"))
+        gen->min_new_tokens = 0;
+}
+
+/* Returns an option of sampling that was given without sampling and does nothing, or NULL. */
+static const char *find_ignored(const struct cli_generate_options *o, const elcl_gen_options *gen)
+{
+    static const char *const names[] = {"temperature", "top-k",     "top-p",
+                                        "min-p",       "typical-p", "seed"};
+    for (size_t i = 0; i < ELCL_COUNT(names); i++)
+        if (!gen->do_sample && cli_args_seen(&o->args, names[i]))
+            return names[i];
+    return NULL;
+}
+
+static int resolve_languages(const struct cli_generate_options *o, const elcl_model *model,
+                             elcl_gen_options *gen, elcl_error *err)
+{
+    const elcl_gen_options before = *gen;
+    const int rc = cli_apply_languages(&o->samples, model, gen, err);
+    if (rc || !o->samples.tgt_lang)
+        return rc;
+    const bool starts = gen->decoder_start_token_id != before.decoder_start_token_id;
+    if (o->samples.input_format == CLI_FORMAT_IDS && !starts &&
+        gen->forced_bos_token_id == before.forced_bos_token_id)
+        return cli_fail_idle_language(err);
+    const char *rival = starts ? "decoder-start-token-id" : "forced-bos-token-id";
+    if (cli_args_seen(&o->args, rival))
+        return elcl_fail(err, ELCL_E_ARG, "--tgt-lang and --%s contradict each other", rival);
+    return ELCL_OK;
+}
+
+/* The longest output in fairseq's style, rounded up. */
+static int fairseq_target(const struct cli_generate_options *o, const elcl_model_info *info,
+                          const elcl_gen_options *gen)
+{
+    const int source = o->max_source ? o->max_source : info->default_length;
+    const double target = (double)gen->max_len_a * source + gen->max_len_b + 2;
+    return target < info->max_target ? (int)target : info->max_target;
+}
+
+/* Refuses a given length that the model does not have, and cuts a default one. */
+static int resolve_lengths(const struct cli_generate_options *o, const elcl_model_info *info,
+                           struct cli_resolved *r, elcl_error *err)
+{
+    elcl_gen_options *gen = &r->gen;
+    if (gen->search_style == ELCL_STYLE_FAIRSEQ) {
+        r->max_target = fairseq_target(o, info, gen);
+        return info->decoder_only
+                   ? elcl_fail(err, ELCL_E_ARG,
+                               "--search-style fairseq is for models with an encoder; %s has none",
+                               info->family)
+                   : ELCL_OK;
+    }
+    const bool given_new = cli_args_seen(&o->args, "max-new-tokens");
+    const bool given_max = cli_args_seen(&o->args, "max-length");
+    if (given_new && gen->max_new_tokens > info->max_target - 1)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--max-new-tokens: expected at most %d with this model, found %d",
+                         info->max_target - 1, gen->max_new_tokens);
+    if (given_max && !given_new && gen->max_length > info->max_target)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--max-length: expected at most %d with this model, found %d",
+                         info->max_target, gen->max_length);
+    if (gen->max_new_tokens > info->max_target - 1)
+        gen->max_new_tokens = info->max_target - 1;
+    if (gen->max_length > info->max_target)
+        gen->max_length = info->max_target;
+    r->own_limit = given_new || given_max;
+    r->max_target =
+        gen->max_new_tokens > 0 ? gen->max_new_tokens + 1 + gen->prefix.n : gen->max_length;
+    if (r->max_target > info->max_target)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--max-new-tokens: expected at most %d after a prefix of %d tokens, "
+                         "found %d",
+                         info->max_target - 1 - gen->prefix.n, gen->prefix.n, gen->max_new_tokens);
+    return ELCL_OK;
+}
+
+/* Only what is final can be streamed. */
+static int check_stream(const struct cli_generate_options *o, const elcl_gen_options *gen,
+                        elcl_error *err)
+{
+    if (!o->stream)
+        return ELCL_OK;
+    if (gen->num_beams > 1)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--stream: beam search may change its mind until it ends: expected "
+                         "--num-beams 1, found %d",
+                         gen->num_beams);
+    if (gen->num_return_sequences > 1)
+        return elcl_fail(err, ELCL_E_ARG, "--stream: expected --num-return-sequences 1, found %d",
+                         gen->num_return_sequences);
+    if (gen->search_style != ELCL_STYLE_HF)
+        return elcl_fail(err, ELCL_E_ARG, "--stream: expected --search-style hf, found fairseq");
+    return ELCL_OK;
+}
+
+static int check_beams(const struct cli_generate_options *o, const elcl_gen_options *gen,
+                       elcl_error *err)
+{
+    if (cli_args_seen(&o->args, "renormalize-logits") && o->gen.renormalize_logits &&
+        gen->num_beams == 1)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--renormalize-logits changes the scores of beam search: expected "
+                         "--num-beams above 1, found 1");
+    if ((!gen->do_sample || gen->num_beams > 1) && gen->num_return_sequences > gen->num_beams)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--num-return-sequences: expected at most --num-beams, which is %d, "
+                         "found %d",
+                         gen->num_beams, gen->num_return_sequences);
+    return ELCL_OK;
+}
+
+static int check_model(const struct cli_generate_options *o, const elcl_model_info *info,
+                       elcl_error *err)
+{
+    if (o->max_source > info->max_source)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--max-source: expected at most %d with this model, found %d",
+                         info->max_source, o->max_source);
+    if (info->decoder_only && cli_args_seen(&o->args, "decoder-start-token-id"))
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--decoder-start-token-id: a model of type %s has no start token, "
+                         "its output begins with the prompt",
+                         info->family);
+    int rc = ELCL_OK;
+    if (o->common.format == CLI_FORMAT_TEXT)
+        rc = cli_check_tokenizer(&o->samples, info, "--input-format ids and --format", err);
+    if (!rc && o->samples.input_format == CLI_FORMAT_TEXT)
+        rc = cli_check_tokenizer(&o->samples, info, "--input-format", err);
+    return rc;
+}
+
+int cli_generate_resolve(struct cli_generate_options *options, const elcl_model *model,
+                         struct cli_resolved *resolved, elcl_error *err)
+{
+    elcl_model_info info;
+    struct cli_resolved r = {0};
+    int rc;
+    elcl_model_get_info(model, &info);
+    elcl_model_gen_defaults(model, &r.gen);
+    overlay(options, &r.gen);
+    r.ignored = find_ignored(options, &r.gen);
+    if (r.gen.token_logprobs && options->common.format != CLI_FORMAT_JSONL)
+        return elcl_fail(err, ELCL_E_ARG, "--token-logprobs needs --format jsonl");
+    ELCL_TRY(cli_option_lists_resolve(&options->lists, model, &r.gen, err));
+    ELCL_TRY(check_stream(options, &r.gen, err));
+    ELCL_TRY(check_beams(options, &r.gen, err));
+    ELCL_TRY(check_model(options, &info, err));
+    ELCL_TRY(resolve_languages(options, model, &r.gen, err));
+    ELCL_TRY(resolve_lengths(options, &info, &r, err));
+    *resolved = r;
+fail:
+    return rc;
+}
