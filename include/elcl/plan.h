@@ -77,7 +77,7 @@ typedef struct elcl_plan_params {
                                      * adds none, since it depends on the device */
     int batch_size;                 /* requests in flight, 0 .. 2^20; 0 (default): the most that
                                      * the limits allow */
-    int num_beams;                  /* 1 .. ELCL_MAX_BEAMS, default 4 */
+    int num_beams;                  /* 1 .. ELCL_MAX_BEAMS, default 1 */
     int max_source, max_target;     /* tokens, as in elcl_engine_params; 0 (default):
                                      * elcl_blueprint_info.default_length */
     uint64_t memory_limit_bytes;    /* of all buffers together; 0 (default): no limit */
@@ -128,7 +128,7 @@ typedef struct elcl_prediction {
  * tokens each.
  *
  * params:  as for elcl_plan_memory(), with batch_size above 0.
- * rates:  from a data sheet or from elcl_stored_rates().
+ * rates:   from a data sheet or from elcl_stored_rates().
  *
  * Each operation takes the time for its memory traffic, and the time for its arithmetic at the
  * fraction of the peak rate that such kernels reach: the longer of both on GPUs, the sum of both on
