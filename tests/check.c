@@ -93,6 +93,23 @@ static void end_case(void)
     fflush(stdout);
 }
 
+static uint64_t mix(uint64_t x) /* splitmix64 */
+{
+    x += UINT64_C(0x9e3779b97f4a7c15);
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
+
+/* Starts a new stream of random numbers, from the seed and the case's name. */
+static void reseed(void)
+{
+    state.stream = mix(state.options.seed);
+    for (const char *p = state.name; *p; p++)
+        state.stream = mix(state.stream ^ (unsigned char)*p);
+    state.counter = 0;
+}
+
 bool check_case(const char *fmt, ...)
 {
     end_case();
@@ -112,7 +129,7 @@ bool check_case(const char *fmt, ...)
     state.case_failures = 0;
     state.case_skipped = false;
     state.began = now();
-    check_reseed();
+    reseed();
     return true;
 }
 
@@ -132,7 +149,7 @@ bool check_that(bool ok, const char *file, int line, const char *cond, const cha
     if (ok)
         return true;
     state.case_failures++;
-    if (state.case_failures > 5) /* the first ones tell enough */
+    if (state.case_failures > 5) /* the first ones are enough */
         return false;
     printf("%s:%d: %s: %s: ", file, line, state.name, cond);
     va_list args;
@@ -159,22 +176,6 @@ bool check_close(const char *what, const float *got, const double *want, size_t 
     }
     return CHECK(worst <= 1, "%s[%zu of %zu]: got %.9g, want %.9g (tolerance %g + %g relative)",
                  what, at, n, n ? (double)got[at] : 0, n ? want[at] : 0, atol, rtol);
-}
-
-static uint64_t mix(uint64_t x) /* splitmix64 */
-{
-    x += UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
-}
-
-void check_reseed(void)
-{
-    state.stream = mix(state.options.seed);
-    for (const char *p = state.name; *p; p++)
-        state.stream = mix(state.stream ^ (unsigned char)*p);
-    state.counter = 0;
 }
 
 uint64_t check_random(void)

@@ -1,15 +1,15 @@
 /*
- * The test harness: a program is a list of named cases; a case passes when none of its checks
- * failed. Every program takes
- *     --list           print the case names and run nothing
- *     --case PATTERN   run the cases whose name contains PATTERN
+ * The test harness. A program is a list of named cases; a case passes if none of its checks fails.
+ * Every program takes these options:
+ *     --list             print the case names and run nothing
+ *     --case PATTERN     run only cases whose name contains PATTERN
  *     --without PATTERN  run no case whose name contains PATTERN
- *     --seed N         seed of all random inputs (printed at the start)
- *     --times          print how long each case took
- *     --bench          programs that have benches run them instead of the checks
- *     --small          small sizes only, for slow OpenCL implementations
- *     --device NAME    as elcl's --device
- * and ends with the line "N passed, N failed" (", N skipped").
+ *     --seed N           seed of all random inputs (printed at the start)
+ *     --times            print how long each case took
+ *     --bench            run benches instead of checks, in programs that have them
+ *     --small            small sizes only, for slow OpenCL implementations
+ *     --device NAME      as elcl's --device
+ * It ends with the line "N passed, N failed" (", N skipped").
  */
 #ifndef ELCL_TESTS_CHECK_H
 #define ELCL_TESTS_CHECK_H
@@ -27,21 +27,21 @@ struct check_options {
 
 /* Parses the command line; exits with 2 on an unknown option. */
 const struct check_options *check_begin(int argc, char **argv);
-/* Prints the last line; the program's exit code. */
+/* Prints the last line; returns the program's exit code. */
 int check_end(void);
 
-/* Starts a case; the one before ends. false: the case is not wanted, go on to the next. */
+/* Ends the running case and starts the next one. Returns false if the case is not wanted. */
 bool check_case(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* The case cannot be run here; says why. */
+/* Marks the case as skipped and prints the reason. */
 void check_skip(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* A failed check marks the case failed and prints place, condition and message. Gives back the
- * condition, so that a case can stop early. */
+/* If the condition is false, marks the case as failed and prints place, condition and message.
+ * Returns the condition, so that a case can stop early. */
 #define CHECK(cond, ...) check_that((cond), __FILE__, __LINE__, #cond, __VA_ARGS__)
 bool check_that(bool ok, const char *file, int line, const char *cond, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 
-/* Same numbers within atol + rtol * |want|; prints the worst index and both values. */
+/* Checks |got - want| <= atol + rtol * |want|; prints the worst index and both values. */
 bool check_close(const char *what, const float *got, const double *want, size_t n, double atol,
                  double rtol);
 
@@ -50,12 +50,10 @@ uint64_t check_random(void);
 double check_uniform(double low, double high); /* [low, high) */
 double check_normal(void);
 int check_int(int low, int high); /* low .. high */
-/* Starts a new stream for the running case, from the seed and the case's name. */
-void check_reseed(void);
 
-/* A new empty directory below the system's temporary directory; removed by check_end(). */
+/* Creates an empty directory in the system's temporary directory; check_end() removes it. */
 const char *check_temporary_directory(void);
-/* The repository's root: tests read goldens and models below it. */
+/* Returns the repository's root, where tests find goldens and models. */
 const char *check_root(void);
 
 #endif

@@ -1,17 +1,17 @@
 #!/bin/sh
-# A report about elcl on one device, in one file to send: builds elcl, then runs elcl devices,
-# elcl selftest, elcl bench and the benchmark of the kernels, and packs what they say with the
-# versions of everything. A step that fails is named, and the others run all the same.
+# Writes a report about elcl on one device into one file that you can send us: builds elcl, runs
+# elcl devices, elcl selftest, elcl bench and the benchmark of the kernels, and packs their output
+# with the versions of everything. If a step fails, the script names it and runs the others.
 #
 #     sh tools/gpu-report.sh [OPTION...]
 #
 #     --device NAME      index, part of a name, cpu or gpu (default: elcl's own choice)
-#     --budget SECONDS   most time for each of the paper's table and the kernels (default 900)
-#     --quick            tiny settings: shows in seconds that everything runs, measures nothing
+#     --budget SECONDS   time limit for the paper's table, and for the kernels (default 900)
+#     --quick            tiny settings: shows in seconds that everything runs, without measuring
 #     --output FILE      the report (default: build/elcl-report-DATE.tar.gz)
-#     --no-build FOLDER  run the programs of this build folder as they are, install nothing
+#     --no-build FOLDER  run the programs of this build folder; build and install nothing
 #
-# Exit code 1 when the self-test failed or could not run, 2 usage.
+# Exit code: 1 if the self-test fails or cannot run, 2 for wrong usage.
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 . "$root/tools/setup.sh"
@@ -54,8 +54,8 @@ report=$work/$name
 mkdir "$report" || exit 1
 failed=
 
-# step NAME SECONDS COMMAND...: output and errors into NAME.out and NAME.log, a line into steps.tsv.
-# A command that is out of time is asked to end, and writes what it has.
+# step NAME SECONDS COMMAND...: writes output and errors to NAME.out and NAME.log, and a line to
+# steps.tsv. A command that runs out of time is asked to end and writes the results so far.
 step() {
     step=$1
     seconds=$2
@@ -67,7 +67,7 @@ step() {
     printf '%s\t%s\t%d\t%s\n' "$step" "$code" $(($(date +%s) - began)) "$*" >>"$report/steps.tsv"
     [ $code -eq 0 ] && return 0
     case $code in
-    124 | 137) say "$step: out of time after $seconds s; the report has what there was" ;;
+    124 | 137) say "$step: out of time after $seconds s; the report has the results so far" ;;
     *)
         say "$step FAILED, exit code $code; its last lines:"
         tail -n 3 "$report/$step.out" "$report/$step.log" | sed 's/^/  | /'
@@ -77,7 +77,7 @@ step() {
     return $code
 }
 
-# What runs here.
+# Prints the versions of elcl, the system, tools and drivers.
 versions() {
     "$elcl" --version
     printf 'commit: %s\n' "$(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)"
@@ -128,7 +128,7 @@ fi
 
 mkdir -p "$(dirname "$output")" && tar -C "$work" -czf "$output" "$name" || exit 1
 [ -z "$failed" ] || say "failed:$failed"
-say "the report, to be sent: $output ($(wc -c <"$output") bytes)"
+say "the report to send: $output ($(wc -c <"$output") bytes)"
 case $sound in
 0) exit 0 ;;
 *) say 'the self-test did not pass: do not trust results of this device'; exit 1 ;;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# tools/gpu-report.sh with the programs of a build folder, and with programs that fail:
+# Tests tools/gpu-report.sh with the programs of a build folder and with programs that fail:
 # gpu_report.sh BUILD
 set -u
 . "$(dirname "$0")/lib.sh"
@@ -9,14 +9,14 @@ LC_ALL=C
 export LC_ALL
 runs "$build/elcl" --version
 
-# report ARGUMENT...: a report in $tmp/r.tar.gz, unpacked as $tmp/r/.
+# report ARGUMENT...: makes a report in $tmp/r.tar.gz and unpacks it into $tmp/r/.
 report() {
     rm -rf "$tmp/r" "$tmp/r.tar.gz"
     mkdir "$tmp/r"
     run sh "$root/tools/gpu-report.sh" --quick --output "$tmp/r.tar.gz" "$@"
     [ -f "$tmp/r.tar.gz" ] && tar -C "$tmp/r" --strip-components=1 -xzf "$tmp/r.tar.gz"
 }
-# The exit codes of devices, selftest, bench-quick and kernels.
+# Prints the exit codes of devices, selftest, bench-quick and kernels.
 codes() {
     cut -f 1,2 "$tmp/r/steps.tsv" | tr '\t\n' '= '
 }
@@ -24,7 +24,7 @@ codes() {
 report --no-build "$build" --device cpu
 exits "a report" 0
 same "a report: all steps" "$(codes)" "devices=0 selftest=0 bench-quick=0 kernels=0 "
-check "a report: where it is" grep -qF "the report, to be sent: $tmp/r.tar.gz (" "$tmp/out"
+check "a report: where it is" grep -qF "the report to send: $tmp/r.tar.gz (" "$tmp/out"
 check "a report: versions" grep -q '^elcl [0-9]' "$tmp/r/versions.txt"
 check "a report: kernels" grep -q 'gemm batch=1 M=1 N=768 K=768' "$tmp/r/kernels.out"
 if command -v python3 >/dev/null; then
@@ -33,7 +33,7 @@ if command -v python3 >/dev/null; then
     done
 fi
 
-# Stand-ins: a step that FAILS is named and does not keep the others from running.
+# Stand-ins: the script names the step that FAILS and runs the others.
 mkdir -p "$tmp/stub/tests"
 cat >"$tmp/stub/elcl" <<'END'
 #!/bin/sh

@@ -1,12 +1,13 @@
 /*
- * Speed of every operation at the decoder's and the encoder's shapes of BART-base and BART-large:
- * time per call, and bytes and arithmetic per second as the operations themselves count them
- * (elcl_ops.bytes_moved, .flop). The limit is max(bytes / bandwidth of reading, FLOP / rate of
- * multiply-adds, of int8 with integer products), both measured in the same run; more than 100 % of
- * a limit by bytes means that the operands stay in a cache. Figures of time mean something only on
- * a machine that does nothing else; those of core time (what the threads of this process used,
- * against rates in the same measure) suffer less from neighbors, but do not see cores that
- * idle.
+ * Speed of every operation with the shapes of BART-base's and BART-large's decoder and encoder:
+ * time per call, and bytes and arithmetic per second as the operations count them
+ * (elcl_ops.bytes_moved, .flop). The limit is max(bytes / read bandwidth, FLOP / peak rate of
+ * multiply-adds, of int8 or bf16 with such dot products). Both rates are measured in the same run.
+ * More than 100 % of a limit by bytes means that the operands stay in a cache.
+ *
+ * Times are meaningful only on a machine that does nothing else. Core time (used by the threads of
+ * this process, compared with rates in the same unit) suffers less from other programs, but does
+ * not see idle cores.
  */
 #include <math.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@
 
 /* ---- calls --------------------------------------------------------------------------------- */
 
-/* One call of what is timed: the arguments of one operation. */
+/* One call to time: `ops` and the arguments of one operation. */
 struct call {
     struct elcl_ops *ops;
     struct elcl_norm norm;
@@ -185,7 +186,7 @@ static const struct elcl_buffer *filled_state(struct suite *s, size_t n)
 
 /* ---- GEMM ---------------------------------------------------------------------------------- */
 
-/* batch > 1: heads side by side in x and y. */
+/* With batch > 1 heads lie side by side in x and y. */
 static void bench_gemm(struct suite *s, int batch, int m, int n, int k)
 {
     char name[64];
@@ -238,8 +239,8 @@ struct attention {
     bool shared;
 };
 
-/* Groups of `rows` rows; shared keys lie in a run per sentence, private ones by the lineage table
- * [R, S], which jumps through the cache. */
+/* Groups of `rows` rows. The shared keys of a sentence follow one another; private keys come by the
+ * lineage table [R, S], which jumps through the cache. */
 static const struct elcl_buffer *make_groups(struct suite *s, const struct attention *a, int rows)
 {
     const int n = a->b * a->k / rows;
@@ -321,7 +322,7 @@ static void bench_mha(struct suite *s, const struct attention *a)
     elcl_fixture_finish(&s->fx);
 }
 
-/* An encoder's rows with query, key and value side by side. */
+/* An encoder's rows, with query, key and value side by side. */
 static void bench_packed(struct suite *s, int b, int h, int d, int n_keys)
 {
     char name[96];
@@ -371,7 +372,7 @@ static void bench_attention(struct suite *s)
 
 /* ---- rows ---------------------------------------------------------------------------------- */
 
-/* Records of R rows: slot and parent r, length T. */
+/* Records of R rows: cache row and parent r, length T. */
 static const struct elcl_buffer *make_step(struct suite *s, int r, int t)
 {
     int32_t *step = elcl_fixture_ints(&s->fx, (size_t)r * ELCL_ROW_INTS);
@@ -427,7 +428,7 @@ static void bench_rows(struct suite *s, int r, int d)
     elcl_fixture_finish(&s->fx);
 }
 
-/* mha-beam's self caches of T tokens, and the lineage tables that replace moving them. */
+/* mha-beam's self caches of T tokens, and the lineage tables that other variants have instead. */
 static void bench_beams(struct suite *s, int r, int t, int d)
 {
     char name[64];

@@ -1,4 +1,4 @@
-/* Packed weights: every byte where ops.h says, from sources of all types and layouts. */
+/* Packed weights: every byte as ops.h describes it, from sources of all types and layouts. */
 #include <math.h>
 #include <string.h>
 
@@ -6,7 +6,7 @@
 #include "selftest/gemm.h"
 #include "suite.h"
 
-/* values [batch, n, k] as a source of another dtype and layout; the rounded values come back. */
+/* Makes a random source of some dtype and layout; values [batch, n, k] are what it holds. */
 static struct elcl_matrix_source make_source(struct elcl_fixture *fx, int batch, int n, int k,
                                              float **values)
 {
@@ -33,7 +33,7 @@ static struct elcl_matrix_source make_source(struct elcl_fixture *fx, int batch,
                                        .batch_stride = (size_t)n * k};
 }
 
-/* Sources and what they stack up to: values [batch, n, k]. */
+/* Sources and the values [batch, n, k] that they stack up to. */
 struct stack {
     struct elcl_matrix_source sources[3];
     float *values;
@@ -57,29 +57,29 @@ static struct stack make_stack(struct elcl_fixture *fx, int batch, const int *ns
     return s;
 }
 
-/* Puts what follows the whole numbers of column `lane`: their scale, and with `sums` their sum. */
-static void put_tail(unsigned char *tail, const struct elcl_matrix *w, size_t lane, float scale,
+/* Writes the scale of column `at` of a panel and, with `sums`, the sum of its whole numbers. */
+static void put_tail(unsigned char *tail, const struct elcl_matrix *w, size_t at, float scale,
                      const int8_t *column, bool sums)
 {
     int32_t sum = 0;
     for (int i = 0; i < w->k; i++)
         sum += column[i];
-    memcpy(tail + lane * 4, &scale, 4);
+    memcpy(tail + at * 4, &scale, 4);
     if (sums)
-        memcpy(tail + ((size_t)w->panel + lane) * 4, &sum, 4);
+        memcpy(tail + ((size_t)w->panel + at) * 4, &sum, 4);
 }
 
-/* The bytes of a packed matrix by the words of ops.h, zeros beyond N. */
+/* Returns the bytes of a packed matrix as ops.h describes them, with zeros beyond N. */
 static unsigned char *pack(struct elcl_fixture *fx, const struct elcl_matrix *w,
                            const float *values, size_t *bytes)
 {
     const size_t element = elcl_ref_bytes(fx->ops->weights), k = (size_t)w->k;
-    const bool whole = fx->ops->weights == ELCL_INT8, narrow = fx->ops->dot != ELCL_DOT_NONE;
-    const bool pairs = fx->ops->weights == ELCL_BF16 && fx->ops->panel && !narrow;
-    const size_t group = (size_t)elcl_dot_kinds[fx->ops->dot].group;
-    const size_t values_bytes = (size_t)w->panel * (narrow ? (k + 3) / 4 * 4 : k) * element;
+    const bool whole = fx->ops->weights == ELCL_INT8, rounded = fx->ops->dot != ELCL_DOT_NONE;
+    const bool pairs = fx->ops->weights == ELCL_BF16 && fx->ops->panel && !rounded;
+    const size_t k_pack = (size_t)elcl_dot_kinds[fx->ops->dot].group;
+    const size_t values_bytes = (size_t)w->panel * (rounded ? (k + 3) / 4 * 4 : k) * element;
     const size_t scales_at = (values_bytes + 3) / 4 * 4;
-    const size_t tail = (size_t)w->panel * (narrow ? 8 : 4);
+    const size_t tail = (size_t)w->panel * (rounded ? 8 : 4);
     const size_t panel = whole ? scales_at + tail : values_bytes;
     *bytes = (size_t)w->batch * w->panels * panel;
     unsigned char *packed = elcl_fixture_memory(fx, *bytes, 1);
@@ -87,22 +87,22 @@ static unsigned char *pack(struct elcl_fixture *fx, const struct elcl_matrix *w,
     for (int b = 0; b < w->batch; b++)
         for (int n = 0; n < w->n; n++, values += k) {
             unsigned char *to = packed + ((size_t)b * w->panels + n / w->panel) * panel;
-            const size_t lane = (size_t)(n % w->panel);
-            const size_t at = pairs ? lane % (w->panel / 2) * 2 + lane / (w->panel / 2) : lane;
+            const size_t j = (size_t)(n % w->panel), half = (size_t)w->panel / 2;
+            const size_t at = pairs ? j % half * 2 + j / half : j;
             if (whole) {
                 const float scale = elcl_ref_quantize(values, k, (int8_t *)column);
-                put_tail(to + scales_at, w, lane, scale, (int8_t *)column, narrow);
+                put_tail(to + scales_at, w, j, scale, (int8_t *)column, rounded);
             } else {
                 elcl_ref_store(fx->ops->weights, values, column, k);
             }
             for (size_t i = 0; i < k; i++)
-                memcpy(to + ((i / group * w->panel + at) * group + i % group) * element,
+                memcpy(to + ((i / k_pack * w->panel + at) * k_pack + i % k_pack) * element,
                        column + i * element, element);
         }
     return packed;
 }
 
-/* Every byte where ops.h says, and as many as announced. Ends the run. */
+/* Compares the bytes and their announced number; ends the run. */
 static void check_packing(struct elcl_fixture *fx, int batch, const int *ns, int n_sources, int k)
 {
     elcl_error err = {0};

@@ -1,4 +1,4 @@
-/* The references themselves, against numbers worked out by hand and identities of the method. */
+/* The references, compared with numbers worked out by hand and with identities of the method. */
 #include "suite.h"
 
 #include <math.h>
@@ -129,7 +129,7 @@ static void test_attention_values(void)
     CHECK(fabs(p[0] - 0.125) < 1e-7 && fabs(p[1] - 0.25) < 1e-7, "%g %g %g", p[0], p[1], p[2]);
     elcl_ref_attn_el(c, e, y, &keys, 1, 2, 1);
     CHECK(fabs(c[1] - (1 + 4 - 5)) < 1e-6, "c[1] = %g", c[1]);
-    /* ln 5, ln 2 and 0 by distances -1, 0 and 1 make all weights alike: of key 2 behind key 1 */
+    /* Biases of ln 5, ln 2 and 0 for distances -1, 0 and 1 make all weights equal. */
     const float bias[] = {7, 7, 7, 1.6094379124341003f, 0.91629073187415511f, 0};
     keys.bias = bias;
     keys.max_distance = keys.position = 1;
@@ -143,7 +143,7 @@ static void test_attention_values(void)
 }
 
 /* EL-attention is multi-head attention in another order: with K = Y Wk^T + bk and V = Y Wv^T + bv,
- * head by head e = q Wk, o = c Wv^T + bv. */
+ * for each head e = q Wk and o = c Wv^T + bv. */
 #define EL_S 7
 #define EL_H 2
 #define EL_DH 3
