@@ -11,15 +11,6 @@
  */
 // lint: -DVW=8 -DWG=1
 
-#define ACT_NONE 0
-#define ACT_RELU 1
-#define ACT_GELU 2
-#define ACT_GELU_TANH 3
-#define ACT_SILU 4
-
-#define GEMM_BIAS 1     /* flags of the gemm kernels */
-#define GEMM_RESIDUAL 2
-
 /*
  * erf as a rational function x P(x^2) / Q(x^2) on |x| <= 3.92, where it reaches 1 in f32: fitted
  * for the smallest largest error, which is 4.3e-8 before rounding. The drivers' own erf branches,
@@ -43,13 +34,13 @@
     }                                                                                              \
     static inline T name(T x, int act)                                                             \
     {                                                                                              \
-        if (act == ACT_RELU)                                                                       \
+        if (act == ELCL_ACT_RELU)                                                                  \
             return fmax(x, (T)(0.0f));                                                             \
-        if (act == ACT_GELU)                                                                       \
+        if (act == ELCL_ACT_GELU)                                                                  \
             return 0.5f * x * (1.0f + erf_name(x * 0.70710678f));                                  \
-        if (act == ACT_GELU_TANH)                                                                  \
+        if (act == ELCL_ACT_GELU_TANH)                                                             \
             return 0.5f * x * (1.0f + tanh(0.79788456f * (x + 0.044715f * x * x * x)));            \
-        if (act == ACT_SILU)                                                                       \
+        if (act == ELCL_ACT_SILU)                                                                  \
             return x / (1.0f + exp(-x));                                                           \
         return x;                                                                                  \
     }
@@ -69,8 +60,8 @@ __kernel void gate(__global float *y, /* [R, 2 F] */
 }
 
 __kernel void epilogue(__global float *y,              /* [batch, M, y_ld] */
-                       __global const float *bias,     /* [batch, N], read with GEMM_BIAS */
-                       __global const float *residual, /* as y, read with GEMM_RESIDUAL */
+                       __global const float *bias,     /* [batch, N], read with ELCL_GEMM_BIAS */
+                       __global const float *residual, /* as y, read with ELCL_GEMM_RESIDUAL */
                        int n_size, int y_ld, ulong y_batch, int flags, int act)
 {
     const size_t batch = get_group_id(1);
@@ -79,7 +70,7 @@ __kernel void epilogue(__global float *y,              /* [batch, M, y_ld] */
     residual += row;
     bias += batch * n_size;
     for (int n = get_local_id(0); n < n_size; n += WG) {
-        const float v = activate(y[n] + (flags & GEMM_BIAS ? bias[n] : 0.0f), act);
-        y[n] = v + (flags & GEMM_RESIDUAL ? residual[n] : 0.0f);
+        const float v = activate(y[n] + (flags & ELCL_GEMM_BIAS ? bias[n] : 0.0f), act);
+        y[n] = v + (flags & ELCL_GEMM_RESIDUAL ? residual[n] : 0.0f);
     }
 }

@@ -10,14 +10,12 @@
  * key j of a row at `position` gets bias[h][j - position] onto its score (storage.cl).
  *
  * attn_el   one work-item per `pairs` pairs of a group: global size
- *           {ceil(max rows * H / pairs), groups}, work-group {1, 1}; pairs <= EL_MAX_PAIRS
+ *           {ceil(max rows * H / pairs), groups}, work-group {1, 1}; pairs <= ELCL_EL_MAX_PAIRS
  */
 // lint: -DVW=8 -DWG=1
 // lint: -DVW=16 -DWG=1 -DELCL_STATE_BF16
 
-#define EL_KEYS 32      /* a multiple of every VW */
-#define EL_MAX_PAIRS 30 /* with as many c and a block of Y they stay in the second-level cache */
-#define EL_TILE 6       /* pairs that share the loads of Y: 12 chains of multiply-adds */
+#define EL_KEYS 32 /* a multiple of every VW */
 
 /* What a tile asks for: elements d .. end - 1 of the next block's rows, its share of them. */
 struct el_ahead {
@@ -41,14 +39,14 @@ el_scores(const int pairs, float (*p)[EL_KEYS], __global const float *e, __globa
             ELCL_PREFETCH(y + (size_t)ahead->row[s] * d_size + d, 0);
             ELCL_PREFETCH(y + (size_t)ahead->row[s + 1] * d_size + d, 0);
         }
-        floatv acc0[EL_TILE], acc1[EL_TILE];
+        floatv acc0[ELCL_EL_TILE], acc1[ELCL_EL_TILE];
 #pragma unroll
-        for (int i = 0; i < EL_TILE; i++)
+        for (int i = 0; i < ELCL_EL_TILE; i++)
             acc0[i] = acc1[i] = (floatv)(0.0f);
         for (int d = 0; d < whole; d += VW) {
             const floatv v0 = STATE_VEC(y0 + d), v1 = STATE_VEC(y1 + d);
 #pragma unroll
-            for (int i = 0; i < EL_TILE; i++) {
+            for (int i = 0; i < ELCL_EL_TILE; i++) {
                 if (i >= pairs)
                     break;
                 const floatv q = LOADV(e + (size_t)i * d_size + d);
@@ -57,7 +55,7 @@ el_scores(const int pairs, float (*p)[EL_KEYS], __global const float *e, __globa
             }
         }
 #pragma unroll
-        for (int i = 0; i < EL_TILE; i++) {
+        for (int i = 0; i < ELCL_EL_TILE; i++) {
             if (i >= pairs)
                 break;
             float sum0 = SUMV(acc0[i]), sum1 = SUMV(acc1[i]);
@@ -74,11 +72,11 @@ el_scores(const int pairs, float (*p)[EL_KEYS], __global const float *e, __globa
 /* Position biases of keys s0 .. s0 + n - 1 onto the scores of `pairs` pairs from `pair` of the
  * group on; `records` are those of the group's rows. */
 static inline void el_bias(int pairs, float (*p)[EL_KEYS], __global const float *bias,
-                           int max_distance, __global const int *records, int pair,
-                           int h_size, int s0, int n)
+                           int max_distance, __global const int *records, int pair, int h_size,
+                           int s0, int n)
 {
     for (int i = 0; i < pairs; i++) {
-        const int position = records[(pair + i) / h_size * ROW_INTS + ROW_POSITION];
+        const int position = records[(pair + i) / h_size * ELCL_ROW_INTS + ELCL_ROW_POSITION];
         __global const float *head = bias + (pair + i) % h_size * BIAS_ROW(max_distance);
         for (int s = 0; s < n; s++)
             p[i][s] += head[bias_at(s0 + s - position, max_distance)];
@@ -92,9 +90,9 @@ el_context(const int pairs, float (*p)[EL_KEYS], __global float *c, __global con
 {
     const int whole = d_size / (2 * VW) * (2 * VW);
     for (int d = 0; d < whole; d += 2 * VW) {
-        floatv lo[EL_TILE], hi[EL_TILE];
+        floatv lo[ELCL_EL_TILE], hi[ELCL_EL_TILE];
 #pragma unroll
-        for (int i = 0; i < EL_TILE; i++) {
+        for (int i = 0; i < ELCL_EL_TILE; i++) {
             if (i >= pairs)
                 break;
             __global const float *from = c + (size_t)i * d_size + d;
@@ -105,7 +103,7 @@ el_context(const int pairs, float (*p)[EL_KEYS], __global float *c, __global con
             __global const state_t *from = y + (size_t)row[s] * d_size + d;
             const floatv v0 = STATE_VEC(from), v1 = STATE_VEC(from + VW);
 #pragma unroll
-            for (int i = 0; i < EL_TILE; i++) {
+            for (int i = 0; i < ELCL_EL_TILE; i++) {
                 if (i >= pairs)
                     break;
                 lo[i] = ELCL_MAC((floatv)(p[i][s]), v0, lo[i]);
@@ -113,7 +111,7 @@ el_context(const int pairs, float (*p)[EL_KEYS], __global float *c, __global con
             }
         }
 #pragma unroll
-        for (int i = 0; i < EL_TILE; i++) {
+        for (int i = 0; i < ELCL_EL_TILE; i++) {
             if (i >= pairs)
                 break;
             STOREV(lo[i], c + (size_t)i * d_size + d);
@@ -137,8 +135,8 @@ el_block(const int pairs, __global float *c, __global const float *e, __global c
          __global const float *bias, int max_distance, __global const int *records, int pair,
          int h_size, int s0, float *largest, float *sum)
 {
-    float p[EL_TILE][EL_KEYS];
-    float shrink[EL_TILE];
+    float p[ELCL_EL_TILE][EL_KEYS];
+    float shrink[ELCL_EL_TILE];
     el_scores(pairs, p, e, y, row, n, ahead, d_size, scale);
     if (max_distance)
         el_bias(pairs, p, bias, max_distance, records, pair, h_size, s0, n);
@@ -157,16 +155,17 @@ __kernel void attn_el(__global float *c,         /* [R, H, D] */
                       int max_distance, ulong rows_at, int h_size, int d_size, int pairs,
                       float scale)
 {
-    float largest[EL_MAX_PAIRS], sum[EL_MAX_PAIRS];
+    float largest[ELCL_EL_MAX_PAIRS], sum[ELCL_EL_MAX_PAIRS];
     int row[EL_KEYS];
     struct el_ahead ahead;
-    __global const int *group = step + groups_at + get_global_id(1) * GROUP_INTS;
+    __global const struct elcl_row_group *group =
+        (__global const struct elcl_row_group *)(step + groups_at) + get_global_id(1);
     const int first_pair = get_global_id(0) * pairs;
-    const int n_pairs = min(pairs, group[GROUP_ROWS] * h_size - first_pair);
-    const int keys = group[GROUP_SHARED] + group[GROUP_PRIVATE];
-    __global const int *records = step + rows_at + (size_t)group[GROUP_ROW] * ROW_INTS;
-    const size_t at = ((size_t)group[GROUP_ROW] * h_size + first_pair) * d_size;
-    lineage += (size_t)group[GROUP_LINEAGE] * lineage_ld;
+    const int n_pairs = min(pairs, group->n_rows * h_size - first_pair);
+    const int keys = group->n_shared + group->n_private;
+    __global const int *records = step + rows_at + (size_t)group->row * ELCL_ROW_INTS;
+    const size_t at = ((size_t)group->row * h_size + first_pair) * d_size;
+    lineage += (size_t)group->lineage_row * lineage_ld;
     c += at;
     e += at;
     for (int i = 0; i < n_pairs; i++) {
@@ -189,8 +188,8 @@ __kernel void attn_el(__global float *c,         /* [R, H, D] */
                  d_size, scale, bias, max_distance, records, first_pair + i, h_size, s0,           \
                  largest + i, sum + i);                                                            \
     } while (0)
-        for (; i + EL_TILE <= n_pairs; i += EL_TILE)
-            EL_BLOCK(EL_TILE);
+        for (; i + ELCL_EL_TILE <= n_pairs; i += ELCL_EL_TILE)
+            EL_BLOCK(ELCL_EL_TILE);
         for (; i + 4 <= n_pairs; i += 4)
             EL_BLOCK(4);
         for (; i + 2 <= n_pairs; i += 2)

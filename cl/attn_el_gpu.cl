@@ -1,7 +1,7 @@
 /*
  * EL-attention, GPU shape: for row r and head h with the group's keys Y[j], S of them, in two
  * launches of tiles (tile.cl),
- *     attn_el_scores    s[j] = scale e[r, h] . Y[j], and the softmax of each part of EL_PART keys:
+ *     attn_el_scores    s[j] = scale e[r, h] . Y[j], and the softmax of each part of ELCL_EL_PART keys:
  *                       p[r, h, j] = exp(s[j] - the part's largest), and their sum
  *     attn_el_context   c[r, h] = sum_j f p[r, h, j] Y[j], with f of j's part so that all f p are the
  *                       softmax of all keys; no keys give zeros
@@ -9,7 +9,7 @@
  * (storage.cl). The rows of a group and their heads are the pairs of its tiles, so that Y is read once
  * for 64 of them. Sums go over D or S in rising order: a pair's result does not depend on the others.
  *
- * p has a row of EL_LD(max_keys) floats per pair, max_keys a multiple of TILE_SIZE: max_keys
+ * p has a row of ELCL_EL_LD(max_keys) floats per pair, max_keys a multiple of ELCL_TILE_SIZE: max_keys
  * probabilities, then the largest score and the sum of each part.
  *
  * attn_el_scores    one work-group of 128 items per tile of 64 pairs x 64 keys: global size
@@ -23,11 +23,9 @@
 // lint: -DVW=4
 // lint: -DVW=4 -DELCL_STATE_F16
 
-#define EL_PART (TILE_SIZE / 2)
-#define EL_LD(max_keys) ((max_keys) / EL_PART * (EL_PART + 2))
-
 /* Row j of a group's keys, or the last one before it; any row where there are none. */
-TILE_INLINE __global const state_t *el_key(__global const state_t *y, __global const int *group,
+TILE_INLINE __global const state_t *el_key(__global const state_t *y,
+                                           __global const struct elcl_row_group *group,
                                            __global const int *lineage, int j, int keys, int d_size)
 {
     const int row = keys > 0 ? key_row(group, lineage, min(j, keys - 1)) : 0;
@@ -38,23 +36,23 @@ TILE_INLINE __global const state_t *el_key(__global const state_t *y, __global c
 TILE_INLINE void el_bias(__local float *p, float scale, __global const float *bias, int distance,
                          int max_distance)
 {
-    for (int i = 0; i < EL_PART; i++)
+    for (int i = 0; i < ELCL_EL_PART; i++)
         p[i] = scale * p[i] + bias[bias_at(distance + i, max_distance)];
 }
 
-/* Products of a pair with the first n of EL_PART keys to exponentials, zeros for the others; gives
+/* Products of a pair with the first n of ELCL_EL_PART keys to exponentials, zeros for the others; gives
  * the largest score and the sum. */
 TILE_INLINE float2 el_softmax_part(__local float4 *p, float scale, int n)
 {
     float4 largest4 = (float4)(ELCL_NEG_MAX), all4 = (float4)(0.0f);
 #pragma unroll
-    for (int i = 0; i < EL_PART / 4; i++) {
+    for (int i = 0; i < ELCL_EL_PART / 4; i++) {
         p[i] = tile_before4(scale * p[i], ELCL_NEG_MAX, 4 * i, n);
         largest4 = fmax(largest4, p[i]);
     }
     const float largest = max4(largest4);
 #pragma unroll
-    for (int i = 0; i < EL_PART / 4; i++) {
+    for (int i = 0; i < ELCL_EL_PART / 4; i++) {
         p[i] = tile_before4(exp(p[i] - largest), 0.0f, 4 * i, n);
         all4 += p[i];
     }
@@ -62,26 +60,26 @@ TILE_INLINE float2 el_softmax_part(__local float4 *p, float scale, int n)
 }
 
 TILE_KERNEL __kernel void
-attn_el_scores(__global float *p,         /* [R, H, EL_LD(max_keys)] */
+attn_el_scores(__global float *p,         /* [R, H, ELCL_EL_LD(max_keys)] */
                __global const float *e,   /* [R, H, D] */
                __global const state_t *y, /* [cache rows, D] */
                __global const int *step, ulong groups_at,
-               __global const int *lineage, /* [rows, lineage_ld] */
-               int lineage_ld,
-               __global const float *bias,  /* [H, 2 max_distance + 1], or none */
+               __global const int *lineage,                /* [rows, lineage_ld] */
+               int lineage_ld, __global const float *bias, /* [H, 2 max_distance + 1], or none */
                int max_distance, ulong rows_at, int h_size, int d_size, int max_keys, float scale,
                __local union TILE(tile) *t)
 {
-    __global const int *group = step + groups_at + get_group_id(2) * GROUP_INTS;
-    const int item = get_local_id(0), row = TILE_PART_ROW(item), part = item / TILE_SIZE;
-    const int keys = group[GROUP_SHARED] + group[GROUP_PRIVATE];
-    const int m0 = get_group_id(1) * TILE_SIZE, n0 = get_group_id(0) * TILE_SIZE;
-    const int pairs = group[GROUP_ROWS] * h_size - m0; /* from m0 on */
+    __global const struct elcl_row_group *group =
+        (__global const struct elcl_row_group *)(step + groups_at) + get_group_id(2);
+    const int item = get_local_id(0), row = TILE_PART_ROW(item), part = item / ELCL_TILE_SIZE;
+    const int keys = group->n_shared + group->n_private;
+    const int m0 = get_group_id(1) * ELCL_TILE_SIZE, n0 = get_group_id(0) * ELCL_TILE_SIZE;
+    const int pairs = group->n_rows * h_size - m0; /* from m0 on */
     const int d_end = pairs > 0 && n0 < keys ? d_size : 0;
     const bool aligned = d_size % 4 == 0;
-    const size_t pair = (size_t)group[GROUP_ROW] * h_size + m0;
+    const size_t pair = (size_t)group->row * h_size + m0;
     const int m = min(row, pairs - 1);
-    lineage += (size_t)group[GROUP_LINEAGE] * lineage_ld;
+    lineage += (size_t)group->lineage_row * lineage_ld;
     e += (pair + m) * d_size;
     y = el_key(y, group, lineage, n0 + row, keys, d_size);
     float4 sums[8];
@@ -89,69 +87,70 @@ attn_el_scores(__global float *p,         /* [R, H, EL_LD(max_keys)] */
     int now = 0;
     struct tile_rows query = tile_read(e, 0, d_end, aligned);
     struct tile_rows key = tile_read_key(y, 0, d_end, aligned);
-    for (int d = 0; d < d_end; d += TILE_K) {
+    for (int d = 0; d < d_end; d += ELCL_TILE_K) {
         TILE(put_rows)(&t->panels.x[now], query, true);
         TILE(put_rows)(&t->panels.w[now], key, STATE_LOW);
         barrier(CLK_LOCAL_MEM_FENCE);
-        if (d + TILE_K < d_end) {
-            query = tile_read(e, d + TILE_K, d_end, aligned);
-            key = tile_read_key(y, d + TILE_K, d_end, aligned);
+        if (d + ELCL_TILE_K < d_end) {
+            query = tile_read(e, d + ELCL_TILE_K, d_end, aligned);
+            key = tile_read_key(y, d + ELCL_TILE_K, d_end, aligned);
         }
         TILE(multiply)(&t->panels.x[now], &t->panels.w[now], sums, STATE_LOW, pairs);
         now ^= 1;
     }
     barrier(CLK_LOCAL_MEM_FENCE);
-    TILE(give)(t->y, sums, 0, TILE_SIZE);
+    TILE(give)(t->y, sums, 0, ELCL_TILE_SIZE);
     barrier(CLK_LOCAL_MEM_FENCE);
-    const int j0 = n0 + part * EL_PART;
-    __local float *own = t->y + row * TILE_LD + part * EL_PART;
+    const int j0 = n0 + part * ELCL_EL_PART;
+    __local float *own = t->y + row * ELCL_TILE_LD + part * ELCL_EL_PART;
     if (max_distance && d_end) {
-        const size_t r = (size_t)group[GROUP_ROW] + (m0 + m) / h_size;
+        const size_t r = (size_t)group->row + (m0 + m) / h_size;
         el_bias(own, scale, bias + (m0 + m) % h_size * BIAS_ROW(max_distance),
-                j0 - step[rows_at + r * ROW_INTS + ROW_POSITION], max_distance);
+                j0 - step[rows_at + r * ELCL_ROW_INTS + ELCL_ROW_POSITION], max_distance);
     }
     const float2 end =
         el_softmax_part((__local float4 *)own, max_distance ? 1.0f : scale, keys - j0);
-    const int ld = EL_LD(max_keys);
+    const int ld = ELCL_EL_LD(max_keys);
     p += pair * ld;
     if (d_end && row < pairs)
-        vstore2(end, j0 / EL_PART, p + (size_t)row * ld + max_keys);
+        vstore2(end, j0 / ELCL_EL_PART, p + (size_t)row * ld + max_keys);
     barrier(CLK_LOCAL_MEM_FENCE);
-    for (int i = item; i < TILE_SIZE * TILE_SIZE; i += 128)
-        if (d_end && i / TILE_SIZE < pairs)
-            p[(size_t)(i / TILE_SIZE) * ld + n0 + i % TILE_SIZE] =
-                t->y[i / TILE_SIZE * TILE_LD + i % TILE_SIZE];
+    for (int i = item; i < ELCL_TILE_SIZE * ELCL_TILE_SIZE; i += ELCL_TILE_ITEMS)
+        if (d_end && i / ELCL_TILE_SIZE < pairs)
+            p[(size_t)(i / ELCL_TILE_SIZE) * ld + n0 + i % ELCL_TILE_SIZE] =
+                t->y[i / ELCL_TILE_SIZE * ELCL_TILE_LD + i % ELCL_TILE_SIZE];
 }
 
 /* The largest score of `keys` keys, and 1 / the sum of all exponentials; parts come in twos. */
 TILE_INLINE float2 el_join_parts(__global const float4 *parts, int keys)
 {
     float largest = ELCL_NEG_MAX, sum = 0.0f;
-    for (int j = 0; j * TILE_SIZE < keys; j++)
+    for (int j = 0; j * ELCL_TILE_SIZE < keys; j++)
         largest = fmax(largest, fmax(parts[j].x, parts[j].z));
-    for (int j = 0; j * TILE_SIZE < keys; j++)
+    for (int j = 0; j * ELCL_TILE_SIZE < keys; j++)
         sum += parts[j].y * exp(parts[j].x - largest) + parts[j].w * exp(parts[j].z - largest);
     return (float2)(largest, 1.0f / sum);
 }
 
 TILE_KERNEL __kernel void
 attn_el_context(__global float *c,         /* [R, H, D] */
-                __global const float *p,   /* [R, H, EL_LD(max_keys)] */
+                __global const float *p,   /* [R, H, ELCL_EL_LD(max_keys)] */
                 __global const state_t *y, /* [cache rows, D] */
                 __global const int *step, ulong groups_at,
                 __global const int *lineage, /* [rows, lineage_ld] */
                 int lineage_ld, int h_size, int d_size, int max_keys, __local union TILE(tile) *t)
 {
-    __global const int *group = step + groups_at + get_group_id(2) * GROUP_INTS;
+    __global const struct elcl_row_group *group =
+        (__global const struct elcl_row_group *)(step + groups_at) + get_group_id(2);
     const int item = get_local_id(0), j_of_item = TILE_PART_PAIR(item);
-    const int m0 = get_group_id(1) * TILE_SIZE, n0 = get_group_id(0) * TILE_SIZE;
-    const int pairs = group[GROUP_ROWS] * h_size - m0; /* from m0 on */
-    const int keys = pairs > 0 ? group[GROUP_SHARED] + group[GROUP_PRIVATE] : 0;
-    const size_t pair = (size_t)group[GROUP_ROW] * h_size + m0;
+    const int m0 = get_group_id(1) * ELCL_TILE_SIZE, n0 = get_group_id(0) * ELCL_TILE_SIZE;
+    const int pairs = group->n_rows * h_size - m0; /* from m0 on */
+    const int keys = pairs > 0 ? group->n_shared + group->n_private : 0;
+    const size_t pair = (size_t)group->row * h_size + m0;
     const int d_end = keys ? d_size : 0;
     const bool aligned = d_size % 4 == 0;
-    lineage += (size_t)group[GROUP_LINEAGE] * lineage_ld;
-    p += (pair + min(TILE_PART_ROW(item), pairs - 1)) * EL_LD(max_keys);
+    lineage += (size_t)group->lineage_row * lineage_ld;
+    p += (pair + min(TILE_PART_ROW(item), pairs - 1)) * ELCL_EL_LD(max_keys);
     __global const float *parts = p + max_keys;
     const float2 joined = el_join_parts((__global const float4 *)parts, keys);
     float4 sums[8];
@@ -161,16 +160,16 @@ attn_el_context(__global float *c,         /* [R, H, D] */
     struct tile_columns values = tile_read_values(
         el_key(y, group, lineage, j_of_item, keys, d_size),
         el_key(y, group, lineage, j_of_item + 1, keys, d_size), n0, d_end, aligned);
-    for (int j = 0; j < keys; j += TILE_K) {
-        const int next = j + TILE_K + j_of_item;
-        const float f = exp(parts[j / EL_PART * 2] - joined.x) * joined.y;
+    for (int j = 0; j < keys; j += ELCL_TILE_K) {
+        const int next = j + ELCL_TILE_K + j_of_item;
+        const float f = exp(parts[j / ELCL_EL_PART * 2] - joined.x) * joined.y;
         weights.lo *= f;
         weights.hi *= f;
         TILE(put_rows)(&t->panels.x[now], weights, true);
         TILE(put_columns)(&t->panels.w[now], values, STATE_LOW);
         barrier(CLK_LOCAL_MEM_FENCE);
-        if (j + TILE_K < keys) {
-            weights = tile_read(p, j + TILE_K, keys, true);
+        if (j + ELCL_TILE_K < keys) {
+            weights = tile_read(p, j + ELCL_TILE_K, keys, true);
             values = tile_read_values(el_key(y, group, lineage, next, keys, d_size),
                                       el_key(y, group, lineage, next + 1, keys, d_size), n0, d_end,
                                       aligned);
@@ -179,11 +178,11 @@ attn_el_context(__global float *c,         /* [R, H, D] */
         now ^= 1;
     }
     barrier(CLK_LOCAL_MEM_FENCE);
-    TILE(give)(t->y, sums, 0, TILE_SIZE);
+    TILE(give)(t->y, sums, 0, ELCL_TILE_SIZE);
     barrier(CLK_LOCAL_MEM_FENCE);
     c += pair * d_size + n0;
-    for (int i = item; i < TILE_SIZE * TILE_SIZE; i += 128)
-        if (i / TILE_SIZE < pairs && n0 + i % TILE_SIZE < d_size)
-            c[(size_t)(i / TILE_SIZE) * d_size + i % TILE_SIZE] =
-                t->y[i / TILE_SIZE * TILE_LD + i % TILE_SIZE];
+    for (int i = item; i < ELCL_TILE_SIZE * ELCL_TILE_SIZE; i += ELCL_TILE_ITEMS)
+        if (i / ELCL_TILE_SIZE < pairs && n0 + i % ELCL_TILE_SIZE < d_size)
+            c[(size_t)(i / ELCL_TILE_SIZE) * d_size + i % ELCL_TILE_SIZE] =
+                t->y[i / ELCL_TILE_SIZE * ELCL_TILE_LD + i % ELCL_TILE_SIZE];
 }

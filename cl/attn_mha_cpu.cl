@@ -14,7 +14,6 @@
 // lint: -DVW=16 -DWG=1 -DELCL_STATE_F16
 
 #define MHA_KEYS 64   /* a multiple of every VW and of MHA_CHAINS */
-#define MHA_HEADS 16  /* most heads of a work-item */
 #define MHA_TILE 4    /* rows: 4, 2 or 1 */
 #define MHA_CHAINS 8  /* independent sums, a multiple of MHA_TILE */
 #define MHA_STREAMS 8 /* values that are summed before the next heads' of them */
@@ -120,8 +119,9 @@ struct mha_group {
 
 /* What it keeps of up to MHA_TILE rows. */
 struct mha_rows {
-    float p[MHA_HEADS][MHA_TILE][MHA_KEYS];
-    float largest[MHA_HEADS][MHA_TILE], sum[MHA_HEADS][MHA_TILE], shrink[MHA_HEADS][MHA_TILE];
+    float p[ELCL_MHA_MAX_HEADS][MHA_TILE][MHA_KEYS];
+    float largest[ELCL_MHA_MAX_HEADS][MHA_TILE], sum[ELCL_MHA_MAX_HEADS][MHA_TILE],
+        shrink[ELCL_MHA_MAX_HEADS][MHA_TILE];
     int position[MHA_TILE];
 };
 
@@ -144,10 +144,11 @@ mha_block_scores(const int rows, struct mha_rows *t, const struct mha_group *g, 
 
 /* All keys for `rows` neighboring rows, a constant at every call. */
 __attribute__((always_inline)) static inline void
-mha_run(const int rows, struct mha_rows *t, const struct mha_group *g, __global const int *group,
-        __global const int *lineage, __global float *o, int o_ld, __global const float *q, int q_ld)
+mha_run(const int rows, struct mha_rows *t, const struct mha_group *g,
+        __global const struct elcl_row_group *group, __global const int *lineage, __global float *o,
+        int o_ld, __global const float *q, int q_ld)
 {
-    const int keys = group[GROUP_SHARED] + group[GROUP_PRIVATE], dh = g->dh;
+    const int keys = group->n_shared + group->n_private, dh = g->dh;
     int row[MHA_KEYS];
     for (int i = 0; i < rows; i++) {
         for (int h = 0; h < g->heads; h++) {
@@ -194,8 +195,9 @@ __kernel void attn_mha(__global float *o,          /* [R, H Dh] */
 {
     struct mha_rows t;
     const int h = get_global_id(0) * heads, o_ld = h_size * dh;
-    __global const int *group = step + groups_at + get_global_id(1) * GROUP_INTS;
-    const int end = group[GROUP_ROW] + group[GROUP_ROWS];
+    __global const struct elcl_row_group *group =
+        (__global const struct elcl_row_group *)(step + groups_at) + get_global_id(1);
+    const int end = group->row + group->n_rows;
     const struct mha_group g = {kv + k_at + h * dh,
                                 kv + v_at + h * dh,
                                 bias + h * BIAS_ROW(max_distance),
@@ -204,14 +206,15 @@ __kernel void attn_mha(__global float *o,          /* [R, H Dh] */
                                 kv_ld,
                                 dh,
                                 scale};
-    lineage += (size_t)group[GROUP_LINEAGE] * lineage_ld;
+    lineage += (size_t)group->lineage_row * lineage_ld;
     o += h * dh;
     q += h * dh;
-    for (int r = group[GROUP_ROW], n; r < end; r += n) {
+    for (int r = group->row, n; r < end; r += n) {
         n = end - r >= MHA_TILE ? MHA_TILE : end - r >= 2 ? 2 : 1;
         for (int i = 0; i < n; i++)
             t.position[i] =
-                max_distance ? step[rows_at + (size_t)(r + i) * ROW_INTS + ROW_POSITION] : 0;
+                max_distance ? step[rows_at + (size_t)(r + i) * ELCL_ROW_INTS + ELCL_ROW_POSITION]
+                             : 0;
 #define MHA_RUN(rows)                                                                              \
     mha_run(rows, &t, &g, group, lineage, o + (size_t)r * o_ld, o_ld, q + (size_t)r * q_ld, q_ld)
         if (n == MHA_TILE)

@@ -26,27 +26,28 @@ static inline float mha_dot(__global const float *q, __global const state_t *k, 
     return sum + SUMV(sum_v);
 }
 
-__kernel void attn_mha(__global float *o,            /* [R, H Dh] */
-                       __global const float *q,      /* [R, q_ld] */
-                       __global const state_t *kv,   /* [cache rows, kv_ld] */
+__kernel void attn_mha(__global float *o,          /* [R, H Dh] */
+                       __global const float *q,    /* [R, q_ld] */
+                       __global const state_t *kv, /* [cache rows, kv_ld] */
                        __global const int *step, ulong groups_at,
-                       __global const int *lineage,  /* [rows, lineage_ld] */
+                       __global const int *lineage, /* [rows, lineage_ld] */
                        int lineage_ld,
-                       __global const float *bias,   /* [H, 2 max_distance + 1], or none */
+                       __global const float *bias, /* [H, 2 max_distance + 1], or none */
                        int max_distance, ulong rows_at, int dh, int q_ld, int kv_ld, int k_at,
                        int v_at, float scale)
 {
     __local float p[MHA_KEYS];
     __local float scratch[WG];
     const int lid = get_local_id(0), h = get_group_id(0);
-    __global const int *group = step + groups_at + get_group_id(1) * GROUP_INTS;
-    const int keys = group[GROUP_SHARED] + group[GROUP_PRIVATE];
-    const size_t r = group[GROUP_ROW] + get_group_id(2);
-    if ((int)get_group_id(2) >= group[GROUP_ROWS])
+    __global const struct elcl_row_group *group =
+        (__global const struct elcl_row_group *)(step + groups_at) + get_group_id(1);
+    const int keys = group->n_shared + group->n_private;
+    const size_t r = group->row + get_group_id(2);
+    if ((int)get_group_id(2) >= group->n_rows)
         return;
-    const int position = max_distance ? step[rows_at + r * ROW_INTS + ROW_POSITION] : 0;
+    const int position = max_distance ? step[rows_at + r * ELCL_ROW_INTS + ELCL_ROW_POSITION] : 0;
     bias += h * BIAS_ROW(max_distance);
-    lineage += (size_t)group[GROUP_LINEAGE] * lineage_ld;
+    lineage += (size_t)group->lineage_row * lineage_ld;
     q += r * q_ld + h * dh;
     o += (r * get_num_groups(0) + h) * dh;
     kv += h * dh;

@@ -12,7 +12,7 @@
  * With a position bias, key j of a row at `position` gets bias[h][j - position] onto its score
  * (storage.cl).
  *
- * attn_packed   one work-item per (head, PACKED_ROWS rows): global size {H, ceil(R / PACKED_ROWS)},
+ * attn_packed   one work-item per (head, ELCL_PACKED_ROWS rows): global size {H, ceil(R / ELCL_PACKED_ROWS)},
  *               work-group {1, 1}; private memory: some 64 KiB
  *
  * -D GEMM_ROWS  as in gemm_cpu.cl
@@ -23,21 +23,20 @@
 #ifndef GEMM_ROWS
 #define GEMM_ROWS 6
 #endif
-#define PACKED_ROWS 96 /* a multiple of every GEMM_ROWS and of every 2 VW */
 #define PACKED_KEYS 60 /* a multiple of every GEMM_ROWS */
 #define PACKED_D 64    /* a multiple of every 2 VW */
 
 /* What one work-item keeps of its rows. */
 struct packed_rows {
-    float q[PACKED_D][PACKED_ROWS];
-    float p[PACKED_KEYS][PACKED_ROWS];
+    float q[PACKED_D][ELCL_PACKED_ROWS];
+    float p[PACKED_KEYS][ELCL_PACKED_ROWS];
     float pack[PACKED_KEYS * PACKED_D];
-    float largest[PACKED_ROWS], sum[PACKED_ROWS], shrink[PACKED_ROWS];
-    int keys[PACKED_ROWS], position[PACKED_ROWS];
+    float largest[ELCL_PACKED_ROWS], sum[ELCL_PACKED_ROWS], shrink[ELCL_PACKED_ROWS];
+    int keys[ELCL_PACKED_ROWS], position[ELCL_PACKED_ROWS];
 };
 
 /* to[d][i] = scale q[i][d] for i < rows, zeros up to `lanes`. */
-static inline void pack_queries(float (*to)[PACKED_ROWS], __global const float *q, int q_ld,
+static inline void pack_queries(float (*to)[ELCL_PACKED_ROWS], __global const float *q, int q_ld,
                                 float scale, int rows, int lanes, int n_d)
 {
     for (int d = 0; d < n_d; d++)
@@ -69,8 +68,8 @@ static inline void pack_block(float *pack, __global const state_t *from, int n, 
 }
 
 /* p[j][i] (+)= sum_d q[d][i] k[j][d] for GEMM_ROWS keys and `lanes` rows. */
-static inline void packed_scores(float (*p)[PACKED_ROWS], const float *k,
-                                 const float (*q)[PACKED_ROWS], int lanes, int n_d, bool first)
+static inline void packed_scores(float (*p)[ELCL_PACKED_ROWS], const float *k,
+                                 const float (*q)[ELCL_PACKED_ROWS], int lanes, int n_d, bool first)
 {
     for (int r = 0; r < lanes; r += 2 * VW) {
         floatv lo[GEMM_ROWS], hi[GEMM_ROWS];
@@ -97,7 +96,7 @@ static inline void packed_scores(float (*p)[PACKED_ROWS], const float *k,
 /* o[i][d] = shrink[i] o[i][d] + sum_s p[s][i] v[s][d] for `rows` of GEMM_ROWS rows; the first block
  * takes o as zero. */
 static inline void packed_sums(int rows, __global float *o, size_t o_ld,
-                               const float (*p)[PACKED_ROWS], int at, const float *shrink,
+                               const float (*p)[ELCL_PACKED_ROWS], int at, const float *shrink,
                                const float *v, int n, int n_d, bool first)
 {
     float tile[GEMM_ROWS][2 * VW];
@@ -234,21 +233,24 @@ __kernel void attn_packed(__global float *o,                         /* [R, H Dh
                           int v_at, float scale)
 {
     struct packed_rows t;
-    const int h = get_global_id(0), r_end = min((int)(get_global_id(1) + 1) * PACKED_ROWS, n_rows);
+    const int h = get_global_id(0),
+              r_end = min((int)(get_global_id(1) + 1) * ELCL_PACKED_ROWS, n_rows);
     const size_t o_ld = get_global_size(0) * dh;
-    int r = get_global_id(1) * PACKED_ROWS;
+    int r = get_global_id(1) * ELCL_PACKED_ROWS;
     o += h * dh;
     q += h * dh;
     kv += h * dh;
     bias += h * BIAS_ROW(max_distance);
     while (r < r_end) {
-        __global const int *group = step + groups_at + (size_t)r * GROUP_INTS;
-        const int start = group[GROUP_START];
+        __global const struct elcl_row_group *group =
+            (__global const struct elcl_row_group *)(step + groups_at) + (size_t)r;
+        const int start = group->start;
         int rows = 0;
-        while (r + rows < r_end && group[rows * GROUP_INTS + GROUP_START] == start) {
-            t.keys[rows] = group[rows * GROUP_INTS + GROUP_SHARED];
+        while (r + rows < r_end && group[rows].start == start) {
+            t.keys[rows] = group[rows].n_shared;
             if (max_distance)
-                t.position[rows] = step[rows_at + (size_t)(r + rows) * ROW_INTS + ROW_POSITION];
+                t.position[rows] =
+                    step[rows_at + (size_t)(r + rows) * ELCL_ROW_INTS + ELCL_ROW_POSITION];
             rows++;
         }
         __global const state_t *first = kv + (size_t)start * kv_ld;

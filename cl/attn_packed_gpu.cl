@@ -11,27 +11,29 @@
 // lint: -DVW=4 -DWG=64
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_F16
 
-#define PACKED_ROWS TILE_SIZE
-#define PACKED_KEYS TILE_SIZE
-#define PACKED_STEPS (PACKED_KEYS / TILE_K)
+#define PACKED_ROWS ELCL_TILE_SIZE
+#define PACKED_KEYS ELCL_TILE_SIZE
+#define PACKED_STEPS (PACKED_KEYS / ELCL_TILE_K)
 
 struct packed_tile {
     union {
-        union TILE(tile) tile;               /* q and K, then scores */
-        struct TILE(panel) p[PACKED_STEPS];  /* probabilities */
+        union TILE(tile) tile;              /* q and K, then scores */
+        struct TILE(panel) p[PACKED_STEPS]; /* probabilities */
     } u;
     union {
         struct TILE(panel) panels[2];
-        float o[PACKED_ROWS / 2 * TILE_LD]; /* a half of the sums */
+        float o[PACKED_ROWS / 2 * ELCL_TILE_LD]; /* a half of the sums */
     } v;
     float largest_part[2][PACKED_ROWS], sum_part[2][PACKED_ROWS];
     float largest[PACKED_ROWS], sum[PACKED_ROWS], shrink[PACKED_ROWS];
     int keys[PACKED_ROWS], position[PACKED_ROWS];
 };
+ELCL_CHECK(packed_tile_bytes,
+           sizeof(struct packed_tile) == ELCL_PACKED_BYTES(sizeof(struct TILE(panel))));
 
 /* Where q, K and V of a head lie. */
 struct packed_source {
-    __global const float *q;      /* [rows, q_ld] */
+    __global const float *q;       /* [rows, q_ld] */
     __global const state_t *k, *v; /* [keys, kv_ld] */
     int q_ld, kv_ld, dh;
     bool aligned; /* all rows, as f32_load4() wants them */
@@ -49,20 +51,19 @@ TILE_INLINE void packed_scores(__local struct packed_tile *t, const struct packe
     int now = 0;
     struct tile_rows query = tile_read(q, 0, dh, from->aligned);
     struct tile_rows key = tile_read_key(k, 0, dh, from->aligned);
-    for (int d = 0; d < dh; d += TILE_K) {
+    for (int d = 0; d < dh; d += ELCL_TILE_K) {
         TILE(put_rows)(&t->u.tile.panels.x[now], query, true);
         TILE(put_rows)(&t->u.tile.panels.w[now], key, STATE_LOW);
         barrier(CLK_LOCAL_MEM_FENCE);
-        if (d + TILE_K < dh) {
-            query = tile_read(q, d + TILE_K, dh, from->aligned);
-            key = tile_read_key(k, d + TILE_K, dh, from->aligned);
+        if (d + ELCL_TILE_K < dh) {
+            query = tile_read(q, d + ELCL_TILE_K, dh, from->aligned);
+            key = tile_read_key(k, d + ELCL_TILE_K, dh, from->aligned);
         }
-        TILE(multiply)(&t->u.tile.panels.x[now], &t->u.tile.panels.w[now], sums, STATE_LOW,
-                       rows);
+        TILE(multiply)(&t->u.tile.panels.x[now], &t->u.tile.panels.w[now], sums, STATE_LOW, rows);
         now ^= 1;
     }
     barrier(CLK_LOCAL_MEM_FENCE);
-    TILE(give)(t->u.tile.y, sums, 0, TILE_SIZE);
+    TILE(give)(t->u.tile.y, sums, 0, ELCL_TILE_SIZE);
     barrier(CLK_LOCAL_MEM_FENCE);
 }
 
@@ -87,10 +88,10 @@ TILE_INLINE void packed_softmax(__local struct packed_tile *t, int s0, float sca
     const int item = get_local_id(0), row = TILE_PART_ROW(item), half_row = item / PACKED_ROWS;
     struct tile_rows p[PACKED_STEPS];
     float4 largest4 = (float4)(ELCL_NEG_MAX), all4 = (float4)(0.0f);
-    __local const float *products = t->u.tile.y + row * TILE_LD;
+    __local const float *products = t->u.tile.y + row * ELCL_TILE_LD;
 #pragma unroll
     for (int i = 0; i < PACKED_STEPS; i++) {
-        const int s = i * TILE_K + TILE_PART_K(item);
+        const int s = i * ELCL_TILE_K + TILE_PART_K(item);
         p[i].lo = packed_score4(*(__local const float4 *)(products + s), scale, s0 + s,
                                 t->keys[row], t->position[row], bias, max_distance);
         p[i].hi = packed_score4(*(__local const float4 *)(products + s + 4), scale, s0 + s + 4,
@@ -100,8 +101,7 @@ TILE_INLINE void packed_softmax(__local struct packed_tile *t, int s0, float sca
     t->largest_part[half_row][row] = max4(largest4);
     barrier(CLK_LOCAL_MEM_FENCE);
     const float before = t->largest[row];
-    const float largest =
-        fmax(before, fmax(t->largest_part[0][row], t->largest_part[1][row]));
+    const float largest = fmax(before, fmax(t->largest_part[0][row], t->largest_part[1][row]));
 #pragma unroll
     for (int i = 0; i < PACKED_STEPS; i++) {
         p[i].lo = exp(p[i].lo - largest);
@@ -136,25 +136,26 @@ TILE_INLINE void packed_sums(__local struct packed_tile *t, __global float *o, s
 {
     __global const state_t *v = from->v + (size_t)s0 * from->kv_ld;
     int now = 0;
-    for (int d0 = 0; d0 < from->dh; d0 += TILE_SIZE) {
+    for (int d0 = 0; d0 < from->dh; d0 += ELCL_TILE_SIZE) {
         float4 sums[8];
         tile_clear(sums);
         struct tile_columns values = packed_values(from, v, 0, n, d0);
-        for (int j = 0; j < n; j += TILE_K) {
+        for (int j = 0; j < n; j += ELCL_TILE_K) {
             TILE(put_columns)(&t->v.panels[now], values, STATE_LOW);
             barrier(CLK_LOCAL_MEM_FENCE);
-            if (j + TILE_K < n)
-                values = packed_values(from, v, j + TILE_K, n, d0);
-            TILE(multiply)(&t->u.p[j / TILE_K], &t->v.panels[now], sums, STATE_LOW, rows);
+            if (j + ELCL_TILE_K < n)
+                values = packed_values(from, v, j + ELCL_TILE_K, n, d0);
+            TILE(multiply)(&t->u.p[j / ELCL_TILE_K], &t->v.panels[now], sums, STATE_LOW, rows);
             now ^= 1;
         }
         for (int first = 0; first < PACKED_ROWS; first += PACKED_ROWS / 2) {
             barrier(CLK_LOCAL_MEM_FENCE);
             TILE(give)(t->v.o, sums, first, PACKED_ROWS / 2);
             barrier(CLK_LOCAL_MEM_FENCE);
-            for (int i = get_local_id(0); i < PACKED_ROWS / 2 * TILE_SIZE; i += 128) {
-                const int row = first + i / TILE_SIZE, d = d0 + i % TILE_SIZE;
-                const float sum = t->v.o[i / TILE_SIZE * TILE_LD + i % TILE_SIZE];
+            for (int i = get_local_id(0); i < PACKED_ROWS / 2 * ELCL_TILE_SIZE;
+                 i += ELCL_TILE_ITEMS) {
+                const int row = first + i / ELCL_TILE_SIZE, d = d0 + i % ELCL_TILE_SIZE;
+                const float sum = t->v.o[i / ELCL_TILE_SIZE * ELCL_TILE_LD + i % ELCL_TILE_SIZE];
                 __global float *to = o + row * o_ld + d;
                 if (row < rows && d < from->dh)
                     *to = s0 ? *to * t->shrink[row] + sum : sum;
@@ -166,25 +167,26 @@ TILE_INLINE void packed_sums(__local struct packed_tile *t, __global float *o, s
 
 /* How many rows from `group` on, at most `most`, belong to one sentence, and the greatest of their
  * numbers of keys. */
-static inline int packed_rows(__global const int *group, int most, int *keys)
+static inline int packed_rows(__global const struct elcl_row_group *group, int most, int *keys)
 {
-    const int start = group[GROUP_START];
+    const int start = group->start;
     int rows = 0;
     *keys = 0;
-    while (rows < most && group[rows * GROUP_INTS + GROUP_START] == start) {
-        *keys = max(*keys, group[rows * GROUP_INTS + GROUP_SHARED]);
+    while (rows < most && group[rows].start == start) {
+        *keys = max(*keys, group[rows].n_shared);
         rows++;
     }
     return rows;
 }
 
-/* Before the first block of keys of `rows` rows, whose positions stand ROW_INTS apart. */
-TILE_INLINE void packed_begin(__local struct packed_tile *t, int rows, __global const int *group,
+/* Before the first block of keys of `rows` rows, whose positions stand ELCL_ROW_INTS apart. */
+TILE_INLINE void packed_begin(__local struct packed_tile *t, int rows,
+                              __global const struct elcl_row_group *group,
                               __global const int *positions, int max_distance)
 {
-    for (int row = get_local_id(0); row < PACKED_ROWS; row += 128) {
-        t->keys[row] = row < rows ? group[row * GROUP_INTS + GROUP_SHARED] : 0;
-        t->position[row] = max_distance && row < rows ? positions[row * ROW_INTS] : 0;
+    for (int row = get_local_id(0); row < PACKED_ROWS; row += ELCL_TILE_ITEMS) {
+        t->keys[row] = row < rows ? group[row].n_shared : 0;
+        t->position[row] = max_distance && row < rows ? positions[row * ELCL_ROW_INTS] : 0;
         t->largest[row] = ELCL_NEG_MAX;
         t->sum[row] = 0.0f;
     }
@@ -203,7 +205,7 @@ TILE_INLINE void packed_run(__local struct packed_tile *t, __global float *o, si
         packed_sums(t, o, o_ld, from, rows, s0, n);
     }
     barrier(CLK_GLOBAL_MEM_FENCE);
-    for (int at = get_local_id(0); at < rows * from->dh; at += 128) {
+    for (int at = get_local_id(0); at < rows * from->dh; at += ELCL_TILE_ITEMS) {
         const int row = at / from->dh;
         __global float *to = o + row * o_ld + at % from->dh;
         *to = t->keys[row] ? *to / t->sum[row] : 0.0f;
@@ -212,15 +214,13 @@ TILE_INLINE void packed_run(__local struct packed_tile *t, __global float *o, si
 }
 
 TILE_KERNEL __kernel void
-attn_packed(__global float *o,           /* [R, H Dh] */
-            __global const float *q,     /* [R, q_ld] */
-            __global const state_t *kv,  /* [cache rows, kv_ld] */
+attn_packed(__global float *o,                         /* [R, H Dh] */
+            __global const float *q,                   /* [R, q_ld] */
+            __global const state_t *kv,                /* [cache rows, kv_ld] */
             __global const int *step, ulong groups_at, /* a group per row */
-            int n_rows,
-            __global const float *bias, /* [H, 2 max_distance + 1], or none */
-            int max_distance, ulong rows_at, int dh, int q_ld, int kv_ld, int k_at,
-            int v_at, float scale,
-            __local struct packed_tile *t)
+            int n_rows, __global const float *bias,    /* [H, 2 max_distance + 1], or none */
+            int max_distance, ulong rows_at, int dh, int q_ld, int kv_ld, int k_at, int v_at,
+            float scale, __local struct packed_tile *t)
 {
     const int h = get_group_id(0);
     const int r_end = min((int)(get_group_id(1) + 1) * PACKED_ROWS, n_rows);
@@ -231,13 +231,14 @@ attn_packed(__global float *o,           /* [R, H Dh] */
     o += h * dh;
     bias += h * BIAS_ROW(max_distance);
     for (int r = get_group_id(1) * PACKED_ROWS; r < r_end; r += rows) {
-        __global const int *group = step + groups_at + (size_t)r * GROUP_INTS;
+        __global const struct elcl_row_group *group =
+            (__global const struct elcl_row_group *)(step + groups_at) + (size_t)r;
         int keys;
         rows = packed_rows(group, r_end - r, &keys);
-        packed_begin(t, rows, group, step + rows_at + (size_t)r * ROW_INTS + ROW_POSITION,
+        packed_begin(t, rows, group, step + rows_at + (size_t)r * ELCL_ROW_INTS + ELCL_ROW_POSITION,
                      max_distance);
         from.q = q + (size_t)r * q_ld + h * dh;
-        from.k = kv + (size_t)group[GROUP_START] * kv_ld + h * dh + k_at;
+        from.k = kv + (size_t)group->start * kv_ld + h * dh + k_at;
         from.v = from.k - k_at + v_at;
         packed_run(t, o + r * o_ld, o_ld, &from, rows, keys, scale, bias, max_distance);
     }

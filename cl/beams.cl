@@ -13,11 +13,10 @@
 
 __kernel void scatter(__global state_t *pool,  /* [cache rows, n] */
                       __global const float *x, /* [R, x_ld] */
-                      __global const int *step, ulong rows_at, int field, int n, int x_ld,
-                      int x_at)
+                      __global const int *step, ulong rows_at, int field, int n, int x_ld, int x_at)
 {
     const size_t r = get_group_id(0);
-    pool += (size_t)step[rows_at + r * ROW_INTS + field] * n;
+    pool += (size_t)step[rows_at + r * ELCL_ROW_INTS + field] * n;
     x += r * x_ld + x_at;
     for (int i = get_local_id(0); i < n; i += WG)
         STATE_PUT(pool, i, x[i]);
@@ -29,7 +28,7 @@ __kernel void reorder(__global state_t *next,           /* [rows, ld] */
 {
     const size_t r = get_group_id(0);
     next += r * ld;
-    previous += (size_t)step[rows_at + r * ROW_INTS + field] * ld;
+    previous += (size_t)step[rows_at + r * ELCL_ROW_INTS + field] * ld;
     for (size_t i = get_local_id(0); i < n; i += WG)
         STATE_PUT(next, i, STATE_GET(previous, i));
 }
@@ -40,15 +39,15 @@ __kernel void lineage(__global int *next,           /* [rows, ld] */
                       __global const int *step, ulong rows_at, int ld)
 {
     const size_t r = get_group_id(0);
-    __global const int *row = step + rows_at + r * ROW_INTS;
-    const int last = row[ROW_LENGTH] - 1;
+    __global const int *row = step + rows_at + r * ELCL_ROW_INTS;
+    const int last = row[ELCL_ROW_LENGTH] - 1;
     next += r * ld;
-    previous += (size_t)row[ROW_PARENT] * ld;
+    previous += (size_t)row[ELCL_ROW_PARENT] * ld;
     for (int t = get_local_id(0); t < last; t += WG)
         next[t] = previous[t];
     if (get_local_id(0) == 0) {
         if (last >= 0)
-            next[last] = row[ROW_CACHE_ROW];
-        tokens[row[ROW_CACHE_ROW]] = row[ROW_TOKEN];
+            next[last] = row[ELCL_ROW_CACHE_ROW];
+        tokens[row[ELCL_ROW_CACHE_ROW]] = row[ELCL_ROW_TOKEN];
     }
 }

@@ -21,7 +21,7 @@
  *
  * gemm    global size {ceil(group / block), ceil(panels / run), groups * batch}, work-group
  *         {1, 1, 1}: a group is `group` rows of X that stay in the core's cache while all panels
- *         pass; block <= GEMM_BLOCK
+ *         pass; block <= ELCL_GEMM_BLOCK
  *
  * -D GEMM_ROWS  rows of accumulators: GEMM_ROWS * 2 + 3 vector registers are in use
  */
@@ -38,7 +38,6 @@
 #define GEMM_STEP (NR * WEIGHT_GROUP * (int)sizeof(weight_t)) /* bytes of a panel */
 #define GEMM_AHEAD 4096
 #define GEMM_LINE 64 /* bytes that one prefetch brings */
-#define GEMM_BLOCK 96 /* rows; src/ops/gemm_native.c has the same number */
 #ifdef DOT_WHOLE
 #define GEMM_SLICE (65536 / NR) /* k: 64 KiB, from the second-level cache */
 #else
@@ -84,17 +83,17 @@ static inline void gemm_put(__global float *y, const dot_sum *sums, __global con
     if (n < NR) {
         for (int j = 0; j < n; j++) {
             const float sum = gemm_sum(sums, panel, k_size, j, x_scale);
-            const float v = activate(sum + (flags & GEMM_BIAS ? bias[j] : 0.0f), act);
-            y[j] = v + (flags & GEMM_RESIDUAL ? residual[j] : 0.0f);
+            const float v = activate(sum + (flags & ELCL_GEMM_BIAS ? bias[j] : 0.0f), act);
+            y[j] = v + (flags & ELCL_GEMM_RESIDUAL ? residual[j] : 0.0f);
         }
         return;
     }
     for (int j = 0; j < NR; j += VW) {
         floatv v = gemm_sums(sums, panel, k_size, j, x_scale);
-        if (flags & GEMM_BIAS)
+        if (flags & ELCL_GEMM_BIAS)
             v += LOADV(bias + j);
         v = activate_v(v, act);
-        if (flags & GEMM_RESIDUAL)
+        if (flags & ELCL_GEMM_RESIDUAL)
             v += LOADV(residual + j);
         STOREV(v, y + j);
     }
@@ -228,15 +227,15 @@ static inline void gemm_two_panels(dot_sum *sums, __global const dot_x *x,
         gemm_tile(3, 2, sums, x, w, next, steps, x_ld, true, GEMM_AHEAD, GEMM_STEP);
 }
 
-__kernel void gemm(__global float *y,                 /* [batch, M, y_ld] */
-                   __global const dot_x *x,           /* [batch, M, x_ld], in steps */
-                   __global const weight_t *w,        /* panels */
-                   __global const float *bias,        /* [batch, N], read with GEMM_BIAS */
-                   __global const float *residual,    /* as y, read with GEMM_RESIDUAL */
+__kernel void gemm(__global float *y,              /* [batch, M, y_ld] */
+                   __global const dot_x *x,        /* [batch, M, x_ld], in steps */
+                   __global const weight_t *w,     /* panels */
+                   __global const float *bias,     /* [batch, N], read with ELCL_GEMM_BIAS */
+                   __global const float *residual, /* as y, read with ELCL_GEMM_RESIDUAL */
                    int m_size, int n_size, int k_size, int x_ld, int y_ld, ulong x_batch,
                    ulong y_batch, int group, int groups, int block, int run, int flags, int act)
 {
-    dot_sum sums[GEMM_BLOCK * NR];
+    dot_sum sums[ELCL_GEMM_BLOCK * NR];
     const size_t batch = get_global_id(2) / groups, w_panel = weight_panel(k_size, NR);
     const int group_end = min((int)(get_global_id(2) % groups + 1) * group, m_size);
     const int m = (int)(get_global_id(2) % groups) * group + (int)get_global_id(0) * block;

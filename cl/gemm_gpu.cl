@@ -3,7 +3,7 @@
  *
  * W is the row-major transpose, W[b, n, k] at k * N + n of panel b; sums of int8 weights meet their
  * columns' scales at the end. The sum over k is cut into slices of `slice` terms, a multiple of
- * TILE_K that depends on K only. A slice is one chain over k in rising order, and the slices are
+ * ELCL_TILE_K that depends on K only. A slice is one chain over k in rising order, and the slices are
  * added in rising order: this kernel for many rows and gemm_rows for few (gemm_rows.cl,
  * gemm_rows_mma.cl) give the same bits, and results do not depend on M.
  *
@@ -20,7 +20,8 @@
 static inline void gemm_put(__global float *y, __global const float *residual, size_t at, float sum,
                             float scale, float bias, int flags, int act)
 {
-    y[at] = activate(ELCL_MAC(sum, scale, bias), act) + (flags & GEMM_RESIDUAL ? residual[at] : 0.0f);
+    y[at] = activate(ELCL_MAC(sum, scale, bias), act) +
+            (flags & ELCL_GEMM_RESIDUAL ? residual[at] : 0.0f);
 }
 
 /* Four columns of W from n on, at k and at k + 1. X is zero beyond K: W's last row may stand for
@@ -39,14 +40,14 @@ TILE_KERNEL __kernel void
 gemm(__global float *y,              /* [batch, M, y_ld] */
      __global const float *x,        /* [batch, M, x_ld] */
      __global const weight_t *w,     /* [batch, K, N] */
-     __global const float *bias,     /* [batch, N], read with GEMM_BIAS */
-     __global const float *residual, /* as y, read with GEMM_RESIDUAL */
+     __global const float *bias,     /* [batch, N], read with ELCL_GEMM_BIAS */
+     __global const float *residual, /* as y, read with ELCL_GEMM_RESIDUAL */
      int m_size, int n_size, int k_size, int x_ld, int y_ld, ulong x_batch, ulong y_batch,
      int slice, int flags, int act, __local union TILE(tile) *t)
 {
     const int item = get_local_id(0);
     const size_t batch = get_global_id(2);
-    const int n0 = get_group_id(0) * TILE_SIZE, m0 = get_group_id(1) * TILE_SIZE;
+    const int n0 = get_group_id(0) * ELCL_TILE_SIZE, m0 = get_group_id(1) * ELCL_TILE_SIZE;
     const bool aligned = x_ld % 4 == 0 && x_batch % 4 == 0;
     const int w_n = n0 + TILE_PART_ROWS(item), w_k = TILE_PART_PAIR(item);
     x += batch * x_batch + (size_t)min(m0 + TILE_PART_ROW(item), m_size - 1) * x_ld;
@@ -57,8 +58,8 @@ gemm(__global float *y,              /* [batch, M, y_ld] */
     int now = 0, slice_end = slice;
     struct tile_rows rows = tile_read(x, 0, k_size, aligned);
     struct tile_columns columns = gemm_read(w, w_n, w_k, n_size, k_size);
-    for (int k0 = 0; k0 < k_size; k0 += TILE_K) {
-        const int next = k0 + TILE_K;
+    for (int k0 = 0; k0 < k_size; k0 += ELCL_TILE_K) {
+        const int next = k0 + ELCL_TILE_K;
         TILE(put_rows)(&t->panels.x[now], rows, true);
         TILE(put_columns)(&t->panels.w[now], columns, WEIGHT_LOW);
         barrier(CLK_LOCAL_MEM_FENCE);
@@ -66,8 +67,7 @@ gemm(__global float *y,              /* [batch, M, y_ld] */
             rows = tile_read(x, next, k_size, aligned);
             columns = gemm_read(w, w_n, next + w_k, n_size, k_size);
         }
-        TILE(multiply)(&t->panels.x[now], &t->panels.w[now], sums, WEIGHT_LOW,
-                       TILE_SIZE);
+        TILE(multiply)(&t->panels.x[now], &t->panels.w[now], sums, WEIGHT_LOW, ELCL_TILE_SIZE);
         if (next >= slice_end || next >= k_size) {
             slice_end += slice;
 #pragma unroll
@@ -78,13 +78,14 @@ gemm(__global float *y,              /* [batch, M, y_ld] */
         now ^= 1;
     }
     barrier(CLK_LOCAL_MEM_FENCE);
-    TILE(give)(t->y, total, 0, TILE_SIZE);
+    TILE(give)(t->y, total, 0, ELCL_TILE_SIZE);
     barrier(CLK_LOCAL_MEM_FENCE);
-    for (int i = item; i < TILE_SIZE * TILE_SIZE; i += 128) {
-        const int m = m0 + i / TILE_SIZE, n = n0 + i % TILE_SIZE;
+    for (int i = item; i < ELCL_TILE_SIZE * ELCL_TILE_SIZE; i += ELCL_TILE_ITEMS) {
+        const int m = m0 + i / ELCL_TILE_SIZE, n = n0 + i % ELCL_TILE_SIZE;
         if (m < m_size && n < n_size)
             gemm_put(y, residual, batch * y_batch + (size_t)m * y_ld + n,
-                     t->y[i / TILE_SIZE * TILE_LD + i % TILE_SIZE], weight_scale(w, k_size, n_size, n),
-                     flags & GEMM_BIAS ? bias[batch * n_size + n] : 0.0f, flags, act);
+                     t->y[i / ELCL_TILE_SIZE * ELCL_TILE_LD + i % ELCL_TILE_SIZE],
+                     weight_scale(w, k_size, n_size, n),
+                     flags & ELCL_GEMM_BIAS ? bias[batch * n_size + n] : 0.0f, flags, act);
     }
 }

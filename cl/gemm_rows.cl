@@ -2,60 +2,57 @@
  * GEMM of few rows by multiply-adds, GPU shape, where reading W is all the work: as gemm_gpu.cl, and
  * with the same bits as its tiles of tile_plain.cl.
  *
- * gemm_rows   an item takes 4 columns of one of 16 slices of K and GEMM_ROW_BLOCK rows, a work-group
+ * gemm_rows   an item takes 4 columns of one of 16 slices of K and ELCL_ROWS_M rows, a work-group
  *             32 columns of all slices, so that W streams through as many items as there are
- *             global size {128 ceil(N / 32), ceil(M / GEMM_ROW_BLOCK), batch}, work-group {128, 1, 1}
+ *             global size {128 ceil(N / 32), ceil(M / ELCL_ROWS_M), batch}, work-group {128, 1, 1}
  *             local memory: 16 KiB
  */
 // lint after: tile.cl tile_plain.cl gemm_gpu.cl
 // lint: -DVW=4
 // lint: -DVW=4 -DELCL_WEIGHT_INT8
 
-#define GEMM_SLICES 16
-#define GEMM_ROW_BLOCK 8
-
-__attribute__((reqd_work_group_size(128, 1, 1))) __kernel void
+__attribute__((reqd_work_group_size(ELCL_TILE_ITEMS, 1, 1))) __kernel void
 gemm_rows(__global float *y,              /* [batch, M, y_ld] */
           __global const float *x,        /* [batch, M, x_ld] */
           __global const weight_t *w,     /* [batch, K, N] */
-          __global const float *bias,     /* [batch, N], read with GEMM_BIAS */
-          __global const float *residual, /* as y, read with GEMM_RESIDUAL */
+          __global const float *bias,     /* [batch, N], read with ELCL_GEMM_BIAS */
+          __global const float *residual, /* as y, read with ELCL_GEMM_RESIDUAL */
           int m_size, int n_size, int k_size, int x_ld, int y_ld, ulong x_batch, ulong y_batch,
           int slice, int flags, int act,
-          __local float4 *parts) /* [GEMM_SLICES][GEMM_ROW_BLOCK][n / 4] */
+          __local float4 *parts) /* [ELCL_ROWS_SLICES][ELCL_ROWS_M][n / 4] */
 {
     const int item = get_local_id(0), i = item % 8, s = item / 8;
     const size_t batch = get_global_id(2);
-    const int n0 = get_group_id(0) * 32, m0 = get_group_id(1) * GEMM_ROW_BLOCK;
+    const int n0 = get_group_id(0) * 32, m0 = get_group_id(1) * ELCL_ROWS_M;
     const bool aligned = n_size % 4 == 0;
     const int k_end = min((s + 1) * slice, k_size);
     w += batch * weight_panel(k_size, n_size);
     x += batch * x_batch;
-    size_t x_at[GEMM_ROW_BLOCK];
-    float4 acc[GEMM_ROW_BLOCK];
+    size_t x_at[ELCL_ROWS_M];
+    float4 acc[ELCL_ROWS_M];
 #pragma unroll
-    for (int r = 0; r < GEMM_ROW_BLOCK; r++) {
+    for (int r = 0; r < ELCL_ROWS_M; r++) {
         x_at[r] = (size_t)min(m0 + r, m_size - 1) * x_ld;
         acc[r] = (float4)(0.0f);
     }
     for (int k = s * slice; k < k_end; k++) {
         const float4 v = weight_load4(w + (size_t)k * n_size, n0 + 4 * i, n_size, aligned);
 #pragma unroll
-        for (int r = 0; r < GEMM_ROW_BLOCK; r++)
+        for (int r = 0; r < ELCL_ROWS_M; r++)
             acc[r] = ELCL_MAC((float4)(x[x_at[r] + k]), v, acc[r]);
     }
 #pragma unroll
-    for (int r = 0; r < GEMM_ROW_BLOCK; r++)
-        parts[(s * GEMM_ROW_BLOCK + r) * 8 + i] = acc[r];
+    for (int r = 0; r < ELCL_ROWS_M; r++)
+        parts[(s * ELCL_ROWS_M + r) * 8 + i] = acc[r];
     barrier(CLK_LOCAL_MEM_FENCE);
-    for (int t = item; t < GEMM_ROW_BLOCK * 32; t += 128) {
+    for (int t = item; t < ELCL_ROWS_M * 32; t += ELCL_TILE_ITEMS) {
         const int m = m0 + t / 32, n = n0 + t % 32;
         float sum = 0.0f;
-        for (int part = 0; part < GEMM_SLICES; part++)
-            sum += ((__local const float *)parts)[part * GEMM_ROW_BLOCK * 32 + t];
+        for (int part = 0; part < ELCL_ROWS_SLICES; part++)
+            sum += ((__local const float *)parts)[part * ELCL_ROWS_M * 32 + t];
         if (m < m_size && n < n_size)
             gemm_put(y, residual, batch * y_batch + (size_t)m * y_ld + n, sum,
                      weight_scale(w, k_size, n_size, n),
-                     flags & GEMM_BIAS ? bias[batch * n_size + n] : 0.0f, flags, act);
+                     flags & ELCL_GEMM_BIAS ? bias[batch * n_size + n] : 0.0f, flags, act);
     }
 }

@@ -14,37 +14,6 @@
 // lint: -DVW=8 -DWG=1
 // lint: -DVW=4 -DWG=128
 
-/* Ints of a row's rules: src/search/rules.h, struct elcl_row_rules. */
-#define RULE_LOG_PROBS 0
-#define RULE_FORCED 1
-#define RULE_BAN_EOS 2
-#define RULE_NGRAM 3
-#define RULE_PENALTY 4 /* float */
-#define RULE_N_EOS 5
-#define RULE_EOS 6
-#define RULE_ONLY 14
-#define RULE_PAD 15
-#define RULE_UNK 16
-#define RULE_UNK_PENALTY 17 /* float */
-#define RULE_RENORMALIZE 18
-#define RULE_ENCODER_NGRAM 19
-#define RULE_ENCODER_PENALTY 20 /* float, 0: off */
-#define RULE_PRESENCE 21        /* float */
-#define RULE_FREQUENCY 22       /* float */
-#define RULE_FIRST 23
-#define RULE_SOURCE 24
-#define RULE_N_SOURCE 25
-#define RULE_BANS 26
-#define RULE_N_BANS 27
-#define RULE_SUPPRESSED 28
-#define RULE_N_SUPPRESSED 29
-#define RULE_ALLOWED_ONLY 30
-#define RULE_ALLOWED 31
-#define RULE_N_ALLOWED 32
-#define RULES_INTS 33
-
-#define MAX_WIDTH 576 /* 64 beams x (1 + 8 EOS) */
-
 /* The tokens of a row so far. */
 struct history {
     __global const int *prompt;  /* [n_prompt] tokens */
@@ -91,21 +60,21 @@ static inline float log_sum_exp(__global float *x, int v_size, __local float *sc
 static inline void history_of(struct history *history, __global const int *row,
                               __global const int *lineage, __global const int *tokens)
 {
-    history->prompt = tokens + row[ROW_PROMPT];
+    history->prompt = tokens + row[ELCL_ROW_PROMPT];
     history->lineage = lineage;
     history->tokens = tokens;
-    history->n_prompt = row[ROW_N_PROMPT];
-    history->n = row[ROW_N_PROMPT] + row[ROW_LENGTH];
+    history->n_prompt = row[ELCL_ROW_N_PROMPT];
+    history->n = row[ELCL_ROW_N_PROMPT] + row[ELCL_ROW_LENGTH];
 }
 
 /* The source's tokens in the place of a history; none where no rule reads them. */
 static inline void source_of(struct history *source, __global const int *step,
-                             __global const int *rules)
+                             __global const struct elcl_row_rules *rules)
 {
-    source->prompt = step + rules[RULE_SOURCE];
+    source->prompt = step + rules->source_at;
     source->lineage = step;
     source->tokens = step;
-    source->n_prompt = source->n = rules[RULE_N_SOURCE];
+    source->n_prompt = source->n = rules->n_source;
 }
 
 /* How often a token is in tokens from .. to - 1. */
@@ -142,11 +111,11 @@ static inline void penalize(__global float *x, const struct history *history, fl
 
 /* What each token generated before loses, and loses for each time that it was. */
 static inline void discourage(__global float *x, const struct history *history,
-                              __global const int *rules)
+                              __global const struct elcl_row_rules *rules)
 {
-    const float presence = as_float(rules[RULE_PRESENCE]);
-    const float frequency = as_float(rules[RULE_FREQUENCY]);
-    const int first = rules[RULE_FIRST];
+    const float presence = rules->presence_penalty;
+    const float frequency = rules->frequency_penalty;
+    const int first = rules->first_generated;
     if (presence == 0.0f && frequency == 0.0f)
         return;
     for (int t = first + get_local_id(0); t < history->n; t += WG) {
@@ -186,26 +155,27 @@ static inline bool listed(__global const int *list, int n, int token)
 }
 
 static inline void apply_lists(__global float *x, int v_size, __global const int *step,
-                               __global const int *rules)
+                               __global const struct elcl_row_rules *rules)
 {
     const int lid = get_local_id(0);
-    for (int i = lid; i < rules[RULE_N_BANS]; i += WG)
-        x[step[rules[RULE_BANS] + i]] = ELCL_NEG_MAX;
-    for (int i = lid; i < rules[RULE_N_SUPPRESSED]; i += WG)
-        x[step[rules[RULE_SUPPRESSED] + i]] = ELCL_NEG_MAX;
-    if (rules[RULE_ALLOWED_ONLY])
+    for (int i = lid; i < rules->n_bans; i += WG)
+        x[step[rules->bans_at + i]] = ELCL_NEG_MAX;
+    for (int i = lid; i < rules->n_suppressed; i += WG)
+        x[step[rules->suppressed_at + i]] = ELCL_NEG_MAX;
+    if (rules->allowed_only)
         for (int i = lid; i < v_size; i += WG)
-            if (!listed(step + rules[RULE_ALLOWED], rules[RULE_N_ALLOWED], i))
+            if (!listed(step + rules->allowed_at, rules->n_allowed, i))
                 x[i] = ELCL_NEG_MAX;
 }
 
 /* What fairseq's style has beyond the others: one token alone, no padding, a loss for UNK. */
-static inline void apply_bans(__global float *x, int v_size, __global const int *rules)
+static inline void apply_bans(__global float *x, int v_size,
+                              __global const struct elcl_row_rules *rules)
 {
-    const int only = rules[RULE_ONLY], pad = rules[RULE_PAD], unk = rules[RULE_UNK];
+    const int only = rules->only_token, pad = rules->pad_token, unk = rules->unk_token;
     const int lid = get_local_id(0); /* one item writes to one token: there is no order else */
     if (unk >= 0 && lid == unk % WG && x[unk] > ELCL_NEG_MAX)
-        x[unk] -= as_float(rules[RULE_UNK_PENALTY]);
+        x[unk] -= rules->unk_penalty;
     if (pad >= 0 && lid == pad % WG)
         x[pad] = ELCL_NEG_MAX;
     if (only >= 0)
@@ -215,28 +185,28 @@ static inline void apply_bans(__global float *x, int v_size, __global const int 
 }
 
 static inline void apply_rules(__global float *x, int v_size, __global const int *step,
-                               __global const int *rules, const struct history *history,
-                               float lse)
+                               __global const struct elcl_row_rules *rules,
+                               const struct history *history, float lse)
 {
-    const float penalty = as_float(rules[RULE_PENALTY]);
-    const float shift = rules[RULE_LOG_PROBS] ? lse : 0.0f;
+    const float penalty = rules->repetition_penalty;
+    const float shift = rules->log_probs ? lse : 0.0f;
     struct history source;
     source_of(&source, step, rules);
-    if (as_float(rules[RULE_ENCODER_PENALTY]) > 0.0f)
-        penalize(x, &source, as_float(rules[RULE_ENCODER_PENALTY]), shift);
+    if (rules->encoder_penalty > 0.0f)
+        penalize(x, &source, rules->encoder_penalty, shift);
     GROUP_BARRIER();
     if (penalty != 1.0f)
         penalize(x, history, penalty, shift);
     GROUP_BARRIER();
     discourage(x, history, rules);
     GROUP_BARRIER();
-    if (rules[RULE_NGRAM] > 0)
-        ban_ngrams(x, history, history, rules[RULE_NGRAM]);
-    if (rules[RULE_ENCODER_NGRAM] > 0)
-        ban_ngrams(x, &source, history, rules[RULE_ENCODER_NGRAM]);
-    if (rules[RULE_BAN_EOS] && get_local_id(0) == 0)
-        for (int i = 0; i < rules[RULE_N_EOS]; i++)
-            x[rules[RULE_EOS + i]] = ELCL_NEG_MAX;
+    if (rules->ngram > 0)
+        ban_ngrams(x, history, history, rules->ngram);
+    if (rules->encoder_ngram > 0)
+        ban_ngrams(x, &source, history, rules->encoder_ngram);
+    if (rules->ban_eos && get_local_id(0) == 0)
+        for (int i = 0; i < rules->n_eos; i++)
+            x[rules->eos[i]] = ELCL_NEG_MAX;
     GROUP_BARRIER();
     apply_bans(x, v_size, rules);
     GROUP_BARRIER();
@@ -255,16 +225,17 @@ static inline float before_penalty(float v, int token, float penalty, const stru
 /* The score that counts for a token whose logit after the rules is v: v itself with log_probs, the
  * logit before the rules otherwise. */
 static inline float raw_score(float v, int token, __global const int *step,
-                              __global const int *rules, const struct history *history)
+                              __global const struct elcl_row_rules *rules,
+                              const struct history *history)
 {
-    const float penalty = as_float(rules[RULE_PENALTY]);
-    const float encoder_penalty = as_float(rules[RULE_ENCODER_PENALTY]);
-    const float presence = as_float(rules[RULE_PRESENCE]);
-    const float frequency = as_float(rules[RULE_FREQUENCY]);
-    if (rules[RULE_LOG_PROBS])
+    const float penalty = rules->repetition_penalty;
+    const float encoder_penalty = rules->encoder_penalty;
+    const float presence = rules->presence_penalty;
+    const float frequency = rules->frequency_penalty;
+    if (rules->log_probs)
         return v;
     if (presence != 0.0f || frequency != 0.0f) {
-        const int n = count_of(history, rules[RULE_FIRST], history->n, token);
+        const int n = count_of(history, rules->first_generated, history->n, token);
         v += n ? presence + frequency * n : 0.0f;
     }
     if (penalty != 1.0f)
@@ -279,7 +250,8 @@ static inline float raw_score(float v, int token, __global const int *step,
 
 /* The score to report for it. */
 static inline float report(float v, int token, __global const int *step,
-                           __global const int *rules, const struct history *history, float lse)
+                           __global const struct elcl_row_rules *rules,
+                           const struct history *history, float lse)
 {
     return raw_score(v, token, step, rules, history) - lse;
 }
@@ -365,25 +337,26 @@ __kernel void select_best(__global int2 *candidates, /* [R, width] token, bits o
     __local int best_of_item[WG];
 #endif
     const size_t r = get_group_id(0);
-    __global const int *rules = step + rules_at + r * RULES_INTS;
+    __global const struct elcl_row_rules *rules =
+        (__global const struct elcl_row_rules *)(step + rules_at) + r;
     __global float *x = logits + r * v_size;
-    __global const int *row = step + rows_at + r * ROW_INTS;
+    __global const int *row = step + rows_at + r * ELCL_ROW_INTS;
     struct history history;
     history_of(&history, row, lineage + r * lineage_ld, tokens);
     candidates += r * width;
     const float lse = log_sum_exp(x, v_size, scratch);
     /* No barrier stands in a branch: a forced token goes through the rules too, to no effect. */
-    const int forced = rules[RULE_FORCED];
+    const int forced = rules->forced_token;
     int found = forced >= 0;
     const int wanted = forced >= 0 ? 1 : width;
     GROUP_BARRIER();
     if (forced >= 0 && get_local_id(0) == 0)
-        put_candidate(candidates, 0, forced, rules[RULE_LOG_PROBS] ? 0.0f : x[forced] - lse);
+        put_candidate(candidates, 0, forced, rules->log_probs ? 0.0f : x[forced] - lse);
     GROUP_BARRIER();
     apply_rules(x, v_size, step, rules, &history, lse);
 #if WG == 1
-    float value[MAX_WIDTH];
-    int token[MAX_WIDTH];
+    float value[ELCL_MAX_CANDIDATES];
+    int token[ELCL_MAX_CANDIDATES];
     if (found < wanted)
         found = best_tokens(value, token, x, v_size, width);
     for (int i = 0; forced < 0 && i < found; i++)
@@ -412,12 +385,13 @@ __kernel void renormalize(__global int2 *candidates, /* [R, width], of select_be
 {
     __local float scratch[WG];
     const size_t r = get_group_id(0);
-    __global const int *rules = step + rules_at + r * RULES_INTS;
+    __global const struct elcl_row_rules *rules =
+        (__global const struct elcl_row_rules *)(step + rules_at) + r;
     __global const float *x = logits + r * v_size;
     const float lse = log_sum_exp(logits + r * v_size, v_size, scratch);
     GROUP_BARRIER(); /* log_sum_exp rewrites what others read below */
     candidates += r * width;
-    if (!rules[RULE_RENORMALIZE] || rules[RULE_FORCED] >= 0)
+    if (!rules->renormalize || rules->forced_token >= 0)
         return;
     for (int i = get_local_id(0); i < width; i += WG)
         if (candidates[i].x >= 0)

@@ -20,16 +20,15 @@ typedef short16 mma_b;
 TILE_INLINE short16 mma_load(__local const uint *p, int ld)
 {
     p += get_local_id(0) % 16;
-    return as_short16((uint8)(p[0], p[ld], p[2 * ld], p[3 * ld], p[4 * ld], p[5 * ld], p[6 * ld],
-                              p[7 * ld]));
+    return as_short16(
+        (uint8)(p[0], p[ld], p[2 * ld], p[3 * ld], p[4 * ld], p[5 * ld], p[6 * ld], p[7 * ld]));
 }
 #define mma_load_a mma_load
 #define mma_load_b mma_load
 
 TILE_INLINE void mma_16x16(float4 *sums, mma_a a, mma_b b)
 {
-    const float8 c =
-        __builtin_amdgcn_wmma_f32_16x16x16_bf16_w32(a, b, (float8)(sums[0], sums[1]));
+    const float8 c = __builtin_amdgcn_wmma_f32_16x16x16_bf16_w32(a, b, (float8)(sums[0], sums[1]));
     sums[0] = c.lo;
     sums[1] = c.hi;
 }

@@ -33,7 +33,7 @@ TILE_INLINE mma_a mma_load(__local const uint *p, int ld)
 
 /* Four neighbors of one row of C. */
 TILE_INLINE float4 mma_dot4(float4 sum, __local const uint *a, int a_ld, __local const uint *b,
-                              int b_ld)
+                            int b_ld)
 {
     for (int k = 0; k < 8; k++) {
         const uint x = a[k * a_ld];

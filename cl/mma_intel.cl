@@ -56,8 +56,8 @@ TILE_INLINE mma_b mma_load_b(__local const uint *p, int ld)
     p += get_local_id(0) % SUBGROUP;
 #pragma unroll
     for (int c = 0; c < 16 / SUBGROUP; c++, p += SUBGROUP)
-        b.columns[c] = as_int8((uint8)(p[0], p[ld], p[2 * ld], p[3 * ld], p[4 * ld], p[5 * ld],
-                                       p[6 * ld], p[7 * ld]));
+        b.columns[c] = as_int8(
+            (uint8)(p[0], p[ld], p[2 * ld], p[3 * ld], p[4 * ld], p[5 * ld], p[6 * ld], p[7 * ld]));
     return b;
 }
 
@@ -67,8 +67,8 @@ TILE_INLINE void mma_16x16(float4 *sums, mma_a a, mma_b b)
     for (int c = 0; c < 16 / SUBGROUP; c++, sums += 4) {
         const float8 top = intel_sub_group_bf16_bf16_matrix_mad_k16(a.top, b.columns[c],
                                                                     (float8)(sums[0], sums[1]));
-        const float8 bottom = intel_sub_group_bf16_bf16_matrix_mad_k16(
-            a.bottom, b.columns[c], (float8)(sums[2], sums[3]));
+        const float8 bottom = intel_sub_group_bf16_bf16_matrix_mad_k16(a.bottom, b.columns[c],
+                                                                       (float8)(sums[2], sums[3]));
         sums[0] = top.lo;
         sums[1] = top.hi;
         sums[2] = bottom.lo;

@@ -5,23 +5,15 @@
  *     none    v
  * Mean and variance in two passes over the row, in f32.
  *
- * embed      x[r] = norm(scale * E[token] + P[position + offset]); without EMBED_TOKENS x[r] itself
- *            stands for the first term, without EMBED_POSITIONS the second one is left out
+ * embed      x[r] = norm(scale * E[token] + P[position + offset]); without ELCL_EMBED_TOKENS x[r] itself
+ *            stands for the first term, without ELCL_EMBED_POSITIONS the second one is left out
  * add_norm   x[r] += y[r], then out[r] = norm(x[r]); out may be x, and y may be absent (without has_y)
- * Both also write the normalized row to state[slot] when `has_state` or EMBED_STATE. token, position and slot come from the
+ * Both also write the normalized row to state[slot] when `has_state` or ELCL_EMBED_STATE. token, position and slot come from the
  * row's record in `step`. One work-group of WG items per row: global size {WG R}.
  */
 // lint: -DVW=8 -DWG=1
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_BF16 -DELCL_WEIGHT_INT8
 // lint: -DVW=8 -DWG=1 -DELCL_WEIGHT_INT8 -DWEIGHT_GROUP=2
-
-#define NORM_NONE 0 /* src/ops/pointwise.c has the same lists */
-#define NORM_LAYER 1
-#define NORM_RMS 2
-
-#define EMBED_TOKENS 1
-#define EMBED_POSITIONS 2
-#define EMBED_STATE 4
 
 /* out = norm(x) on rows [D], which may be the same. No norm passes the same barriers, because
  * PoCL 3.1 corrupts private variables around a barrier in a branch. Every item sees the elements
@@ -38,7 +30,7 @@ static inline void norm_row(__global float *out, __global const float *x,
     for (int d = whole + lid; d < d_size; d += WG)
         sum += x[d];
     const float average = group_sum(sum + SUMV(sum_v), scratch) / d_size;
-    const float mean = norm == NORM_RMS ? 0.0f : average;
+    const float mean = norm == ELCL_NORM_RMS ? 0.0f : average;
     sum_v = (floatv)(0.0f);
     sum = 0.0f;
     for (int d = lid * VW; d < whole; d += WG * VW) {
@@ -53,17 +45,17 @@ static inline void norm_row(__global float *out, __global const float *x,
     const float factor = 1.0f / sqrt(variance + eps);
     for (int d = lid * VW; d < whole; d += WG * VW) {
         floatv v = LOADV(x + d);
-        if (norm != NORM_NONE)
+        if (norm != ELCL_NORM_NONE)
             v = (v - mean) * factor * LOADV(weight + d);
-        if (norm == NORM_LAYER)
+        if (norm == ELCL_NORM_LAYER)
             v += LOADV(bias + d);
         STOREV(v, out + d);
     }
     for (int d = whole + lid; d < d_size; d += WG) {
         float v = x[d];
-        if (norm != NORM_NONE)
+        if (norm != ELCL_NORM_NONE)
             v = (v - mean) * factor * weight[d];
-        if (norm == NORM_LAYER)
+        if (norm == ELCL_NORM_LAYER)
             v += bias[d];
         out[d] = v;
     }
@@ -86,31 +78,31 @@ static inline float embedded(__global const float *x, __global const weight_t *t
                              float scale, float token_scale, int flags)
 {
     float v = x[d];
-    if (flags & EMBED_TOKENS)
+    if (flags & ELCL_EMBED_TOKENS)
         v = scale * (WEIGHT_GET(tokens, weight_at(d, panel, lane)) * token_scale);
-    if (flags & EMBED_POSITIONS)
+    if (flags & ELCL_EMBED_POSITIONS)
         v += position[d];
     return v;
 }
 
-__kernel void embed(__global float *x,                  /* [R, D] */
-                    __global state_t *state,            /* [pool, D], with EMBED_STATE */
+__kernel void embed(__global float *x,       /* [R, D] */
+                    __global state_t *state, /* [pool, D], with ELCL_EMBED_STATE */
                     __global const int *step, ulong rows_at,
-                    __global const weight_t *tokens,    /* [V, D] in panels of `panel` rows */
-                    __global const float *positions,    /* [P, D] */
-                    __global const float *weight,       /* [D], with a norm */
+                    __global const weight_t *tokens, /* [V, D] in panels of `panel` rows */
+                    __global const float *positions, /* [P, D] */
+                    __global const float *weight,    /* [D], with a norm */
                     __global const float *bias, int d_size, int panel, int offset, float scale,
                     float eps, int norm, int flags)
 {
     __local float scratch[WG];
     const size_t r = get_group_id(0);
     const int lid = get_local_id(0), whole = d_size / VW * VW;
-    __global const int *row = step + rows_at + r * ROW_INTS;
-    const int token = row[ROW_TOKEN], lane = token % panel;
+    __global const int *row = step + rows_at + r * ELCL_ROW_INTS;
+    const int token = row[ELCL_ROW_TOKEN], lane = token % panel;
     tokens += (token / panel) * weight_panel(d_size, panel);
     const float token_scale =
-        flags & EMBED_TOKENS ? weight_scale(tokens, d_size, panel, lane) : 1.0f;
-    positions += (size_t)(row[ROW_POSITION] + offset) * d_size;
+        flags & ELCL_EMBED_TOKENS ? weight_scale(tokens, d_size, panel, lane) : 1.0f;
+    positions += (size_t)(row[ELCL_ROW_POSITION] + offset) * d_size;
     x += r * d_size;
     for (int d0 = lid * VW; d0 < whole; d0 += WG * VW)
         for (int d = d0; d < d0 + VW; d++)
@@ -118,14 +110,14 @@ __kernel void embed(__global float *x,                  /* [R, D] */
     for (int d = whole + lid; d < d_size; d += WG)
         x[d] = embedded(x, tokens, positions, d, panel, lane, scale, token_scale, flags);
     norm_row(x, x, weight, bias, eps, d_size, norm, scratch);
-    if (flags & EMBED_STATE)
-        store_state(state + (size_t)row[ROW_CACHE_ROW] * d_size, x, d_size);
+    if (flags & ELCL_EMBED_STATE)
+        store_state(state + (size_t)row[ELCL_ROW_CACHE_ROW] * d_size, x, d_size);
 }
 
-__kernel void add_norm(__global float *out,       /* [R, D] */
-                       __global float *x,         /* [R, D], in and, with has_y, out */
-                       __global state_t *state,   /* [pool, D], with has_state */
-                       __global const float *y,   /* [R, D], with has_y */
+__kernel void add_norm(__global float *out,     /* [R, D] */
+                       __global float *x,       /* [R, D], in and, with has_y, out */
+                       __global state_t *state, /* [pool, D], with has_state */
+                       __global const float *y, /* [R, D], with has_y */
                        __global const int *step, ulong rows_at,
                        __global const float *weight, /* [D], with a norm */
                        __global const float *bias, int d_size, float eps, int norm, int has_y,
@@ -143,7 +135,7 @@ __kernel void add_norm(__global float *out,       /* [R, D] */
         x[d] += y[d];
     norm_row(out, x, weight, bias, eps, d_size, norm, scratch);
     if (has_state) {
-        const size_t slot = step[rows_at + r * ROW_INTS + ROW_CACHE_ROW];
+        const size_t slot = step[rows_at + r * ELCL_ROW_INTS + ELCL_ROW_CACHE_ROW];
         store_state(state + slot * d_size, out, d_size);
     }
 }

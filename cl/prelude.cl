@@ -28,3 +28,6 @@
 #endif
 
 #define ELCL_NEG_MAX (-3.0e38f)
+
+/* Does not compile if the condition is false. */
+#define ELCL_CHECK(name, condition) typedef char name[(condition) ? 1 : -1]

@@ -16,7 +16,7 @@
     }
 #define PROBE_FMA(x) fma(x, va, vb)
 #define PROBE_MAD(x) mad(x, va, vb)
-#define PROBE_PLAIN(x) ((x) * va + vb)
+#define PROBE_PLAIN(x) ((x)*va + vb)
 
 __kernel void probe_mac(__global float *restrict out, float a, float b, int n, int form)
 {

@@ -10,7 +10,7 @@
 
 #define PROBE_LD 24
 
-MMA_KERNEL __attribute__((reqd_work_group_size(128, 1, 1))) __kernel void
+MMA_KERNEL __attribute__((reqd_work_group_size(ELCL_TILE_ITEMS, 1, 1))) __kernel void
 probe_mma(__global float *out, __global const float *a, __global const float *b,
           __local uint *panels)
 {

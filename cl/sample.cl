@@ -26,31 +26,11 @@
 // lint: -DVW=8 -DWG=1
 // lint: -DVW=4 -DWG=128
 
-/* Ints of a draw: src/search/rules.h, struct elcl_row_draw. */
-#define DRAW_ROW 0
-#define DRAW_SLOT 1
-#define DRAW_TOP_K 2
-#define DRAW_UNIFORM 3 /* float, as the following */
-#define DRAW_SCALE 4
-#define DRAW_TOP_P 5
-#define DRAW_MIN_P 6
-#define DRAW_TYPICAL_P 7
-#define DRAW_KEEP 8
-#define DRAW_RENORMALIZE 9
-#define DRAW_SEED 10   /* 2 ints */
-#define DRAW_SAMPLE 12 /* 2 ints */
-#define DRAW_BEAM 14
-#define DRAW_LENGTH 15
-#define DRAW_INTS 16
-
-#define MAX_BEAMS 64
-
 #define BITS 32
 #define TINY 1e-30f
 #define BLOCK 64 /* tokens summed at once: a sum over V is exact to about V / BLOCK + BLOCK ulps */
 
 #define LEAST as_float(as_int(ELCL_NEG_MAX) - 1) /* the float above it: what is not banned */
-
 
 /* What is kept of a row: x >= least and |y - center| < radius. */
 struct cut {
@@ -84,8 +64,7 @@ static inline floatv yv_of(floatv x, const struct cut *cut)
 static inline floatv weightv_of(floatv x, const struct cut *cut)
 {
     const floatv y = yv_of(x, cut);
-    const intv kept =
-        (x >= (floatv)(cut->least)) & (fabs(y - cut->center) < (floatv)(cut->radius));
+    const intv kept = (x >= (floatv)(cut->least)) & (fabs(y - cut->center) < (floatv)(cut->radius));
     return select((floatv)(0.0f), exp(y), kept);
 }
 
@@ -148,8 +127,7 @@ static inline float least_of_top_k(__global const float *x, int v_size, const st
     int low = ordered(as_int(cut->least)), high = ordered(as_int(cut->largest));
     for (int i = 0; i < bits; i++) { /* the largest value with k tokens from it on, or low */
         const int middle = high - (int)(((uint)high - (uint)low) / 2u);
-        const bool enough =
-            count_from(x, v_size, as_float(ordered(middle)), scratch) >= (float)k;
+        const bool enough = count_from(x, v_size, as_float(ordered(middle)), scratch) >= (float)k;
         low = enough ? middle : low;
         high = enough || middle == low ? high : middle - 1;
     }
@@ -163,8 +141,7 @@ static inline float least_of_top_p(__global const float *x, int v_size, const st
     int low = ordered(as_int(cut->least)), high = ordered(as_int(cut->largest));
     for (int i = 0; i < bits; i++) {
         const int middle = low + (int)(((uint)high - (uint)low) / 2u);
-        const bool less =
-            mass_above(x, v_size, cut, as_float(ordered(middle)), 0, scratch) < mass;
+        const bool less = mass_above(x, v_size, cut, as_float(ordered(middle)), 0, scratch) < mass;
         high = less ? middle : high;
         low = less || low == high ? low : middle + 1;
     }
@@ -172,13 +149,14 @@ static inline float least_of_top_p(__global const float *x, int v_size, const st
 }
 
 /* Tokens that are kept; none are counted where no more than one is to be. */
-static inline float count_kept(__global const float *x, int v_size, const struct cut *cut,
-                               int keep, __local float *scratch)
+static inline float count_kept(__global const float *x, int v_size, const struct cut *cut, int keep,
+                               __local float *scratch)
 {
     const int n = keep > 1 ? v_size : 0;
     float sum = 0.0f;
     for (int i = get_local_id(0); i < n; i += WG)
-        sum += x[i] >= cut->least && fabs(y_of(x[i], cut) - cut->center) < cut->radius ? 1.0f : 0.0f;
+        sum +=
+            x[i] >= cut->least && fabs(y_of(x[i], cut) - cut->center) < cut->radius ? 1.0f : 0.0f;
     return group_sum(sum, scratch);
 }
 
@@ -204,12 +182,12 @@ static inline float typical_radius(__global const float *x, int v_size, const st
  * bits, and single sums are always made. (No struct is returned by value: that leaves hints in the
  * code at which Oclgrind stops.) */
 static inline void make_cut(struct cut *cut, __global const float *x, int v_size,
-                            __global const int *draw, __local float *scratch)
+                            __global const struct elcl_row_draw *draw, __local float *scratch)
 {
-    const float top_p = as_float(draw[DRAW_TOP_P]), typical_p = as_float(draw[DRAW_TYPICAL_P]);
-    const int k = draw[DRAW_TOP_K], keep = draw[DRAW_KEEP];
+    const float top_p = draw->top_p, typical_p = draw->typical_p;
+    const int k = draw->top_k, keep = draw->keep;
     cut->largest = largest_of(x, v_size, scratch);
-    cut->scale = as_float(draw[DRAW_SCALE]);
+    cut->scale = draw->scale;
     cut->least = LEAST;
     cut->center = 0.0f;
     cut->radius = 2e30f;
@@ -220,7 +198,7 @@ static inline void make_cut(struct cut *cut, __global const float *x, int v_size
     float all = mass_above(x, v_size, cut, ELCL_NEG_MAX, 0, scratch);
     cut->least = least_of_top_p(x, v_size, cut, top_p * all, top_p < 1.0f ? BITS : 0, scratch);
     cut->least = fmin(cut->least, least_kept);
-    cut->least = least_of_weight(x, v_size, cut, as_float(draw[DRAW_MIN_P]), scratch);
+    cut->least = least_of_weight(x, v_size, cut, draw->min_p, scratch);
     cut->least = fmin(cut->least, least_kept);
     all = mass_above(x, v_size, cut, ELCL_NEG_MAX, 0, scratch);
     const float moment = mass_above(x, v_size, cut, ELCL_NEG_MAX, 1, scratch);
@@ -268,24 +246,25 @@ static inline int token_at(__global const float *x, int from, int to, const stru
     return last;
 }
 
-__kernel void sample_token(__global int2 *candidates, /* [R, width] as select_best left them */
+__kernel void sample_token(__global int2 *candidates,    /* [R, width] as select_best left them */
                            __global const float *logits, /* [R, V] likewise */
                            __global const int *step, ulong rows_at, ulong rules_at, ulong draws_at,
                            __global const int *lineage, /* [rows, lineage_ld] */
                            __global const int *tokens,  /* [cache rows] */
-                           int lineage_ld, int v_size, int width,
-                           __local float *scratch) /* [WG] */
+                           int lineage_ld, int v_size, int width, __local float *scratch) /* [WG] */
 {
-    __global const int *draw = step + draws_at + get_group_id(0) * DRAW_INTS;
-    const size_t r = draw[DRAW_ROW];
+    __global const struct elcl_row_draw *draw =
+        (__global const struct elcl_row_draw *)(step + draws_at) + get_group_id(0);
+    const size_t r = draw->row;
     const int lid = get_local_id(0);
-    __global const int *rules = step + rules_at + r * RULES_INTS;
+    __global const struct elcl_row_rules *rules =
+        (__global const struct elcl_row_rules *)(step + rules_at) + r;
     __global const float *x = logits + r * v_size;
-    __global const int *row = step + rows_at + r * ROW_INTS;
+    __global const int *row = step + rows_at + r * ELCL_ROW_INTS;
     struct history history;
     history_of(&history, row, lineage + r * lineage_ld, tokens);
     const int2 best = candidates[r * width];
-    candidates += r * width + 1 + draw[DRAW_SLOT];
+    candidates += r * width + 1 + draw->slot;
     struct cut cut;
     make_cut(&cut, x, v_size, draw, scratch);
 
@@ -301,8 +280,8 @@ __kernel void sample_token(__global int2 *candidates, /* [R, width] as select_be
         before = i == lid ? all : before;
         all += scratch[i];
     }
-    const float target = as_float(draw[DRAW_UNIFORM]) * all;
-    const bool open = rules[RULE_FORCED] < 0 && best.x >= 0;
+    const float target = draw->uniform * all;
+    const bool open = rules->forced_token < 0 && best.x >= 0;
     if (open && before <= target && target < before + own) {
         const int token = token_at(x, from, to, &cut, before, target);
         const float above = raw_score(x[token], token, step, rules, &history) -
@@ -330,12 +309,11 @@ static inline uint philox(uint c0, uint c1, uint c2, uint c3, uint k0, uint k1)
 }
 
 /* src/search/rules.h's elcl_rules_gumbel(). */
-static inline float gumbel(__global const int *draw, int token)
+static inline float gumbel(__global const struct elcl_row_draw *draw, int token)
 {
-    const uint stream = ((uint)token + 1u) * MAX_BEAMS + (uint)draw[DRAW_BEAM];
-    const uint word =
-        philox((uint)draw[DRAW_LENGTH], stream, (uint)draw[DRAW_SAMPLE],
-               (uint)draw[DRAW_SAMPLE + 1], (uint)draw[DRAW_SEED], (uint)draw[DRAW_SEED + 1]);
+    const uint stream = ((uint)token + 1u) * ELCL_BEAM_STREAMS + draw->beam;
+    const uint word = philox(draw->length, stream, draw->sample[0], draw->sample[1], draw->seed[0],
+                             draw->seed[1]);
     const float u = fmin(((float)word + 0.5f) * 0x1p-32f, 1.0f - 0x1p-24f);
     return -log(-log1p(-u));
 }
@@ -347,30 +325,31 @@ __kernel void sample_beams(__global int2 *candidates, /* [R, width] as select_be
                            __global const int *tokens, int lineage_ld, int v_size, int width,
                            __local float *scratch) /* [2 WG] */
 {
-    __global const int *draw = step + draws_at + get_group_id(0) * DRAW_INTS;
-    const size_t r = draw[DRAW_ROW];
+    __global const struct elcl_row_draw *draw =
+        (__global const struct elcl_row_draw *)(step + draws_at) + get_group_id(0);
+    const size_t r = draw->row;
     const int lid = get_local_id(0);
-    __global const int *rules = step + rules_at + r * RULES_INTS;
+    __global const struct elcl_row_rules *rules =
+        (__global const struct elcl_row_rules *)(step + rules_at) + r;
     __global float *x = logits + r * v_size;
     candidates += r * width;
     const int2 best = candidates[0];
-    const bool open = rules[RULE_FORCED] < 0 && best.x >= 0;
+    const bool open = rules->forced_token < 0 && best.x >= 0;
     struct cut cut;
     make_cut(&cut, x, v_size, draw, scratch);
     const float all = mass_above(x, v_size, &cut, ELCL_NEG_MAX, 0, scratch);
-    const float shift = draw[DRAW_RENORMALIZE] ? -log(all) : as_float(best.y) * cut.scale;
+    const float shift = draw->renormalize ? -log(all) : as_float(best.y) * cut.scale;
     GROUP_BARRIER();
     for (int i = lid; i < v_size; i += WG) {
         const float y = (x[i] - cut.largest) * cut.scale;
-        const bool kept = x[i] >= cut.least &&
-                          fabs(y_of(x[i], &cut) - cut.center) < cut.radius;
+        const bool kept = x[i] >= cut.least && fabs(y_of(x[i], &cut) - cut.center) < cut.radius;
         x[i] = open && kept ? fmax(y + shift + gumbel(draw, i), LEAST) : ELCL_NEG_MAX;
     }
     GROUP_BARRIER();
     int found = 0;
 #if WG == 1
-    float value[MAX_WIDTH];
-    int token[MAX_WIDTH];
+    float value[ELCL_MAX_CANDIDATES];
+    int token[ELCL_MAX_CANDIDATES];
     found = best_tokens(value, token, x, v_size, width);
     for (int i = 0; i < found; i++)
         put_candidate(candidates, i, token[i], value[i] - gumbel(draw, token[i]));

@@ -16,7 +16,7 @@ __kernel void log_prob(__global float *out,    /* [out_at + R] */
     __local float scratch[WG];
     const size_t r = get_group_id(0);
     __global float *x = logits + r * v_size;
-    const int target = step[rows_at + r * ROW_INTS + ROW_TOKEN];
+    const int target = step[rows_at + r * ELCL_ROW_INTS + ELCL_ROW_TOKEN];
     const float lse = log_sum_exp(x, v_size, scratch);
     GROUP_BARRIER(); /* log_sum_exp rewrites what is read below */
     if (get_local_id(0) == 0)

@@ -186,30 +186,12 @@ static inline float max4(float4 v)
 #define MAXV(v) max4(fmax(fmax((v).lo, (v).hi).lo, fmax((v).lo, (v).hi).hi))
 #endif
 
-/* Ints of a row's record in the step buffer: src/ops/ops.h has the same list. */
-#define ROW_TOKEN 0
-#define ROW_POSITION 1
-#define ROW_PARENT 2
-#define ROW_CACHE_ROW 3
-#define ROW_LENGTH 4
-#define ROW_PROMPT 6
-#define ROW_N_PROMPT 7
-#define ROW_INTS 8
-
-/* Ints of a group: src/ops/ops.h, struct elcl_row_group. */
-#define GROUP_ROW 0
-#define GROUP_ROWS 1
-#define GROUP_START 2
-#define GROUP_SHARED 3
-#define GROUP_LINEAGE 4
-#define GROUP_PRIVATE 5
-#define GROUP_INTS 6
-
 /* Pool row of key s of a group: first the shared run, then the lineage table's row. */
-static inline int key_row(__global const int *group, __global const int *lineage_row, int s)
+static inline int key_row(__global const struct elcl_row_group *group,
+                          __global const int *lineage_row, int s)
 {
-    const int n_shared = group[GROUP_SHARED];
-    return s < n_shared ? group[GROUP_START] + s : lineage_row[s - n_shared];
+    const int n_shared = group->n_shared;
+    return s < n_shared ? group->start + s : lineage_row[s - n_shared];
 }
 
 /* A table of position biases has BIAS_ROW numbers per head, one for each distance from

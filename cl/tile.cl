@@ -1,7 +1,7 @@
 /*
  * Tiles of products, GPU shape: the 128 items of a work-group compute 64 x 64 outputs
  *     Y[m][n] = sum_k X[m][k] W[n][k]
- * in blocks of TILE_K terms. A block of 64 rows of an operand goes to local memory as a panel, into
+ * in blocks of ELCL_TILE_K terms. A block of 64 rows of an operand goes to local memory as a panel, into
  * two panels by turns, so that the next block is read while this one is multiplied. Panels and the
  * multiplication are those of tile_plain.cl or tile_mma.cl; kernels call the one of them that stands
  * last before them as TILE(name):
@@ -12,7 +12,7 @@
  *     multiply(x, w, sums, low, rows)        adds a block's products to the item's 32 outputs; of X
  *                                            only the first `rows` rows need count
  *     give(y, sums, row, rows)               outputs of `rows` rows from `row` on, all of the tile's or a
- *                                            half, to y [rows][TILE_LD]
+ *                                            half, to y [rows][ELCL_TILE_LD]
  *     TILE_KERNEL                            attributes of a kernel that calls them
  *
  * low: of W, and always true of X: elements need more than the 8 bits of a bf16 (tile_mma.cl). A
@@ -20,9 +20,6 @@
  */
 // lint: -DVW=4
 
-#define TILE_SIZE 64
-#define TILE_K 16
-#define TILE_LD (TILE_SIZE + 4) /* one float4 more against bank conflicts */
 /* A call that is not inlined costs scratch memory on AMD. */
 #define TILE_INLINE __attribute__((always_inline)) static inline
 

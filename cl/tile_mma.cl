@@ -5,7 +5,7 @@
  * bf16 has no low part, and in f16 its two parts are exact. Sums are f32.
  *
  * A panel is [k / 2][row] of pairs, two neighbors in k, the first in the low half of a uint. Lanes
- * read 8 or 16 neighboring rows of one k or of several: with MMA_LD = 8 (mod 32) words from one k
+ * read 8 or 16 neighboring rows of one k or of several: with ELCL_MMA_LD = 8 (mod 32) words from one k
  * / 2 to the next, 4 x 8 rows as well as 2 x 16 at every other k / 2 lie in 32 different banks.
  *
  * A mma_*.cl multiplies 16 x 16 outputs by SUBGROUP neighboring items, 256 / SUBGROUP of them each:
@@ -22,21 +22,22 @@
 // lint: -DVW=4 -DSUBGROUP=32
 // lint: -DVW=4 -DSUBGROUP=8
 
-#define MMA_LD (TILE_SIZE + 8)
 #define MMA_SUMS (64 / SUBGROUP) /* float4 of a lane for 16 x 16 outputs */
 /* 16 x 16 outputs of a group of SUBGROUP items: MMA_R below each other, MMA_C side by side. */
 #define MMA_R (SUBGROUP < 16 ? 1 : 2)
 #define MMA_C (SUBGROUP / 8 / MMA_R)
 
 struct mma_panel {
-    uint high[TILE_K / 2][MMA_LD], low[TILE_K / 2][MMA_LD]; /* [k / 2][row] */
+    uint high[ELCL_TILE_K / 2][ELCL_MMA_LD], low[ELCL_TILE_K / 2][ELCL_MMA_LD]; /* [k / 2][row] */
 } __attribute__((aligned(16)));
 union mma_tile {
     struct {
         struct mma_panel x[2], w[2];
     } panels;
-    float y[TILE_SIZE * TILE_LD];
+    float y[ELCL_TILE_SIZE * ELCL_TILE_LD];
 };
+ELCL_CHECK(mma_tile_bytes,
+           sizeof(union mma_tile) == ELCL_TILE_BYTES(ELCL_MMA_PANEL_BYTES, 4, ELCL_TILE_SIZE));
 
 /* What the high part of a pair leaves over, as a pair. */
 TILE_INLINE uint mma_rest(float2 v, uint high)
@@ -99,18 +100,19 @@ TILE_INLINE void mma_multiply(__local const struct mma_panel *x, __local const s
 {
 #pragma unroll
     for (int r = 0; r < MMA_R; r++) {
-        if (16 * r >= rows) /* the same for all groups: what is less would not be uniform to compilers */
+        if (16 * r >=
+            rows) /* the same for all groups: what is less would not be uniform to compilers */
             break;
         const int row = mma_group_row() + 16 * r;
-        const mma_a high = mma_load_a(&x->high[0][row], MMA_LD);
-        const mma_a rest = mma_load_a(&x->low[0][row], MMA_LD);
+        const mma_a high = mma_load_a(&x->high[0][row], ELCL_MMA_LD);
+        const mma_a rest = mma_load_a(&x->low[0][row], ELCL_MMA_LD);
 #pragma unroll
         for (int c = 0; c < MMA_C; c++) {
             const int column = mma_group_column() + 16 * c;
             float4 *to = sums + (c * MMA_R + r) * MMA_SUMS;
-            const mma_b b = mma_load_b(&w->high[0][column], MMA_LD);
+            const mma_b b = mma_load_b(&w->high[0][column], ELCL_MMA_LD);
             if (low)
-                mma_16x16(to, high, mma_load_b(&w->low[0][column], MMA_LD));
+                mma_16x16(to, high, mma_load_b(&w->low[0][column], ELCL_MMA_LD));
             mma_16x16(to, rest, b);
             mma_16x16(to, high, b);
         }
@@ -136,12 +138,12 @@ TILE_INLINE void mma_give(__local float *y, const float4 *sums, int row, int row
     if (from >= 0 && from < rows)
 #pragma unroll
         for (int i = 0; i < MMA_R * MMA_C; i++)
-            mma_put_sums(y + (from + i % MMA_R * 16) * TILE_LD + mma_group_column() +
+            mma_put_sums(y + (from + i % MMA_R * 16) * ELCL_TILE_LD + mma_group_column() +
                              i / MMA_R * 16,
-                         TILE_LD, sums + i * MMA_SUMS);
+                         ELCL_TILE_LD, sums + i * MMA_SUMS);
 }
 
 #undef TILE
 #undef TILE_KERNEL
 #define TILE(name) mma_##name
-#define TILE_KERNEL MMA_KERNEL __attribute__((reqd_work_group_size(128, 1, 1)))
+#define TILE_KERNEL MMA_KERNEL __attribute__((reqd_work_group_size(ELCL_TILE_ITEMS, 1, 1)))

@@ -43,7 +43,9 @@ static int append_file(struct program_text *text, const char *name, elcl_error *
 static int append_sources(struct program_text *text, const struct elcl_program_parts *parts,
                           elcl_error *err)
 {
-    int rc = append_file(text, "prelude.cl", err);
+    int rc = append_file(text, "records.h", err);
+    if (!rc)
+        rc = append_file(text, "prelude.cl", err);
     for (const char *const *file = parts->files; *file && !rc; file++)
         rc = append_file(text, *file, err);
     if (!rc && parts->text)

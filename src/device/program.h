@@ -9,7 +9,7 @@ enum elcl_mac { ELCL_MAC_FMA, ELCL_MAC_MAD, ELCL_MAC_PLAIN };
 
 #define ELCL_MAX_PROGRAM_FILES 24
 
-/* What a program is built from: prelude.cl, then `files` in their order. */
+/* What a program is built from: records.h, prelude.cl, then `files` in their order. */
 struct elcl_program_parts {
     const char *files[ELCL_MAX_PROGRAM_FILES + 1]; /* of cl/; NULL after the last */
     enum elcl_mac mac;

@@ -2,25 +2,9 @@
 #include "base/util.h"
 #include "ops/launch.h"
 
-#define EL_MAX_PAIRS 30 /* of attn_el_cpu.cl */
-#define EL_TILE 6
 #define EL_ITEMS_PER_CORE 8
 
-#define MHA_MAX_HEADS 16 /* of attn_mha_cpu.cl */
 #define MHA_ITEMS_PER_CORE 2
-
-#define PACKED_ROWS_CPU 96 /* PACKED_ROWS of attn_packed_cpu.cl */
-
-#define TILE_SIDE 64   /* TILE_SIZE of tile.cl: rows, keys and elements of a GPU work-group */
-#define TILE_ITEMS 128 /* its items */
-
-/* struct packed_tile of attn_packed_gpu.cl: a tile, two panels or half a tile's outputs, and nine
- * numbers per row. */
-static size_t packed_bytes(const struct elcl_ops *ops)
-{
-    return elcl_tile_bytes(ops->gemm_mma, TILE_SIDE, 4) +
-           elcl_tile_bytes(ops->gemm_mma, TILE_SIDE / 2, 2) + 9 * TILE_SIDE * sizeof(float);
-}
 
 /* Work-items for each group in the CPU shape, at least so many for a core altogether that the last
  * ones do not leave cores idle: a driver may hand out half of what is left at a time. */
@@ -34,8 +18,8 @@ static size_t items_per_group(const struct elcl_ops *ops, int n_groups, int per_
 static int pairs_per_item(const struct elcl_ops *ops, int n_groups, int max_pairs)
 {
     const size_t items = items_per_group(ops, n_groups, EL_ITEMS_PER_CORE);
-    const int pairs = (int)elcl_round_up(elcl_div_up((size_t)max_pairs, items), EL_TILE);
-    return elcl_min_int(elcl_max_int(pairs, 2 * EL_TILE), EL_MAX_PAIRS);
+    const int pairs = (int)elcl_round_up(elcl_div_up((size_t)max_pairs, items), ELCL_EL_TILE);
+    return elcl_min_int(elcl_max_int(pairs, 2 * ELCL_EL_TILE), ELCL_EL_MAX_PAIRS);
 }
 
 /* Heads per work-item of the CPU shape: the more, the longer the runs that are read. */
@@ -43,7 +27,7 @@ static int heads_per_item(const struct elcl_ops *ops, int n_groups, int h)
 {
     const int heads =
         (int)elcl_div_up((size_t)h, items_per_group(ops, n_groups, MHA_ITEMS_PER_CORE));
-    return elcl_min_int(heads, MHA_MAX_HEADS);
+    return elcl_min_int(heads, ELCL_MHA_MAX_HEADS);
 }
 
 static bool has_bias(const struct elcl_position_bias *bias)
@@ -60,17 +44,15 @@ static void bias_arguments(struct elcl_launch *launch, const struct elcl_positio
     elcl_launch_ulong(launch, has ? rows_at : 0);
 }
 
-#define EL_PART 32 /* of attn_el_gpu.cl */
-
 /* Keys that a pair's row of attn_el_gpu.cl has room for. */
 static size_t el_room(int max_keys)
 {
-    return elcl_round_up((size_t)max_keys, TILE_SIDE);
+    return elcl_round_up((size_t)max_keys, ELCL_TILE_SIZE);
 }
 
 size_t elcl_attn_el_probabilities_ld(int max_keys)
 {
-    return el_room(max_keys) / EL_PART * (EL_PART + 2);
+    return ELCL_EL_LD(el_room(max_keys));
 }
 
 static void el_keys(struct elcl_launch *launch, const struct elcl_attn_el_args *args)
@@ -87,10 +69,11 @@ static int launch_el_tiles(struct elcl_launch *launch, const struct elcl_attn_el
                            size_t columns, elcl_error *err)
 {
     const size_t pairs = (size_t)args->max_rows * (size_t)args->h;
-    const size_t global[] = {TILE_ITEMS * elcl_div_up(columns, TILE_SIDE),
-                             elcl_div_up(pairs, TILE_SIDE), (size_t)args->n_groups};
-    const size_t local[] = {TILE_ITEMS, 1, 1};
-    elcl_launch_local(launch, elcl_tile_bytes(launch->ops->attn_mma, TILE_SIDE, 4));
+    const size_t global[] = {ELCL_TILE_ITEMS * elcl_div_up(columns, ELCL_TILE_SIZE),
+                             elcl_div_up(pairs, ELCL_TILE_SIZE), (size_t)args->n_groups};
+    const size_t local[] = {ELCL_TILE_ITEMS, 1, 1};
+    elcl_launch_local(launch,
+                      ELCL_TILE_BYTES(elcl_panel_bytes(launch->ops->attn_mma), 4, ELCL_TILE_SIZE));
     return elcl_launch_run(launch, 3, global, local, err);
 }
 
@@ -220,13 +203,13 @@ int elcl_op_attn_packed(struct elcl_ops *ops, const struct elcl_attn_mha_args *a
                         elcl_error *err)
 {
     const bool cpu = ops->kernels == ELCL_KERNELS_CPU;
-    const size_t rows = cpu ? PACKED_ROWS_CPU : TILE_SIDE, items = cpu ? 1 : TILE_ITEMS;
+    const size_t rows = cpu ? ELCL_PACKED_ROWS : ELCL_TILE_SIZE, items = cpu ? 1 : ELCL_TILE_ITEMS;
     struct elcl_launch launch = mha_begin(ops, args, ELCL_K_ATTN_PACKED, "attn_packed");
     mha_buffers(&launch, args);
     elcl_launch_int(&launch, args->n_groups);
     mha_sizes(&launch, args);
     if (!cpu)
-        elcl_launch_local(&launch, packed_bytes(ops));
+        elcl_launch_local(&launch, ELCL_PACKED_BYTES(elcl_panel_bytes(ops->gemm_mma)));
     count_mha(&launch, args, elcl_div_up(args->keys, rows));
     const size_t global[] = {items * (size_t)args->h, elcl_div_up((size_t)args->n_groups, rows)};
     const size_t local[] = {items, 1};

@@ -6,10 +6,8 @@
 #include "ops/launch.h"
 
 /* GPU shape */
-#define GPU_K_STEP 16   /* slices of K are multiples of it: TILE_K */
 #define GPU_FEW_ROWS 16 /* gemm_rows up to here: it reads W at most twice */
 /* CPU shape */
-#define BLOCK_ROWS 96            /* GEMM_BLOCK of gemm_cpu.cl */
 #define MIN_BLOCK_ROWS 24        /* a panel's way through the caches has to pay */
 #define GROUP_FLOATS (64 * 1024) /* of X in a core's second-level cache */
 #define MIN_GROUP_ROWS 48        /* so that W, from further away, is read seldom */
@@ -61,7 +59,7 @@ static struct division divide(const struct elcl_ops *ops, const struct elcl_matr
     const int columns = w->panels * w->batch * d.groups; /* items if blocks were whole groups */
     const int blocks = elcl_max_int(
         elcl_min_int((int)elcl_div_up((size_t)wanted, (size_t)columns), d.group / MIN_BLOCK_ROWS),
-        (int)elcl_div_up((size_t)d.group, BLOCK_ROWS));
+        (int)elcl_div_up((size_t)d.group, ELCL_GEMM_BLOCK));
     const int block = (int)elcl_div_up((size_t)d.group, (size_t)blocks);
     d.block = (int)elcl_round_up((size_t)block, (size_t)tile);
     const double macs = (double)d.block * w->panel * w->k; /* of a panel */
@@ -165,12 +163,19 @@ static struct gpu_gemm choose_gpu_gemm(const struct elcl_ops *ops,
                                        const struct elcl_gemm_args *args)
 {
     const bool mma = ops->gemm_mma != ELCL_MMA_NONE;
-    const struct gpu_gemm tiles = {ELCL_K_GEMM,  mma ? "gemm_mma" : "gemm",
-                                   64,           64,
-                                   mma ? 8 : 16, elcl_tile_bytes(ops->gemm_mma, 64, 4)};
-    const struct gpu_gemm rows = {ELCL_K_GEMM_ROWS, "gemm_rows", 8, 32, 16, 16384};
+    const struct gpu_gemm tiles = {
+        ELCL_K_GEMM,
+        mma ? "gemm_mma" : "gemm",
+        ELCL_TILE_SIZE,
+        ELCL_TILE_SIZE,
+        mma ? ELCL_ROWS_MMA_SLICES : ELCL_ROWS_SLICES,
+        ELCL_TILE_BYTES(elcl_panel_bytes(ops->gemm_mma), 4, ELCL_TILE_SIZE)};
+    const struct gpu_gemm rows = {ELCL_K_GEMM_ROWS, "gemm_rows",      ELCL_ROWS_M,
+                                  ELCL_ROWS_N,      ELCL_ROWS_SLICES, ELCL_ROWS_BYTES};
     const struct gpu_gemm rows_mma = {
-        ELCL_K_GEMM_ROWS, "gemm_rows_mma", 16, 32, 8, ops->weights == ELCL_BF16 ? 22528 : 32768};
+        ELCL_K_GEMM_ROWS,     "gemm_rows_mma",
+        ELCL_ROWS_MMA_M,      ELCL_ROWS_MMA_N,
+        ELCL_ROWS_MMA_SLICES, ELCL_ROWS_MMA_BYTES(ops->weights == ELCL_BF16 ? 1 : 2)};
     const bool few =
         args->m <= GPU_FEW_ROWS || (mma && gpu_groups(&tiles, args) < ops->busy_groups);
     return !few ? tiles : mma ? rows_mma : rows;
@@ -180,16 +185,16 @@ static int launch_gpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, e
 {
     const struct gpu_gemm gemm = choose_gpu_gemm(ops, args);
     const size_t slice =
-        elcl_round_up(elcl_div_up((size_t)args->w->k, gemm.slices), GPU_K_STEP); /* of K alone */
+        elcl_round_up(elcl_div_up((size_t)args->w->k, gemm.slices), ELCL_TILE_K); /* of K alone */
     struct elcl_launch launch = elcl_launch_begin(ops, gemm.id, gemm.name);
     common_arguments(&launch, args);
     elcl_launch_int(&launch, (int)slice);
     elcl_launch_int(&launch, elcl_gemm_flags(args));
     elcl_launch_int(&launch, (int)args->act);
     elcl_launch_local(&launch, gemm.local_bytes);
-    const size_t global[] = {128 * elcl_div_up((size_t)args->w->n, gemm.tile_n),
+    const size_t global[] = {ELCL_TILE_ITEMS * elcl_div_up((size_t)args->w->n, gemm.tile_n),
                              elcl_div_up((size_t)args->m, gemm.tile_m), (size_t)args->w->batch};
-    const size_t local[] = {128, 1, 1};
+    const size_t local[] = {ELCL_TILE_ITEMS, 1, 1};
     return elcl_launch_run(&launch, 3, global, local, err);
 }
 

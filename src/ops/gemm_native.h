@@ -4,9 +4,7 @@
 
 #include "ops/ops.h"
 
-/* Flags of the gemm and epilogue kernels (activation.cl). */
-enum { ELCL_GEMM_BIAS = 1, ELCL_GEMM_RESIDUAL = 2 };
-
+/* ELCL_GEMM_* of the kernels. */
 static inline int elcl_gemm_flags(const struct elcl_gemm_args *args)
 {
     return (args->bias ? ELCL_GEMM_BIAS : 0) | (args->residual ? ELCL_GEMM_RESIDUAL : 0);

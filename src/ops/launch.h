@@ -38,13 +38,10 @@ int elcl_launch_rows(struct elcl_launch *launch, int rows, int batch, elcl_error
 /* Items of a work-group that has a row for itself: 1 in the CPU shape. */
 size_t elcl_group_items(const struct elcl_ops *ops);
 
-/* Local memory of tile.cl: so many panels for a matrix instruction, or for multiply-adds, or in
- * their place outputs of so many rows. */
-static inline size_t elcl_tile_bytes(enum elcl_mma mma, size_t rows, size_t panels)
+/* Local memory of a panel: of tile_mma.cl, or of tile_plain.cl without a matrix instruction. */
+static inline size_t elcl_panel_bytes(enum elcl_mma mma)
 {
-    const size_t panel = mma ? 2 * 8 * (64 + 8) * sizeof(uint32_t) : 16 * 64 * sizeof(float);
-    const size_t outputs = rows * (64 + 4) * sizeof(float);
-    return panels * panel > outputs ? panels * panel : outputs;
+    return mma ? ELCL_MMA_PANEL_BYTES : ELCL_PLAIN_PANEL_BYTES;
 }
 
 /* Adds what operation `name` needs to the running totals and to the profile. `name` as in

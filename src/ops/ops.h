@@ -12,6 +12,7 @@
 
 #include <limits.h>
 
+#include "cl/records.h"
 #include "device/buffer.h"
 #include "device/profile.h"
 #include "ops/cost.h"
@@ -163,14 +164,6 @@ size_t elcl_matrix_bytes(int panel, bool narrow, enum elcl_storage storage, int 
 
 /* ---- GEMM (gemm.c, gemm_native.c, gemm_clblast.c) ------------------------------------------ */
 
-enum elcl_activation {
-    ELCL_ACT_NONE,
-    ELCL_ACT_RELU,
-    ELCL_ACT_GELU,
-    ELCL_ACT_GELU_TANH,
-    ELCL_ACT_SILU
-};
-
 /*
  * Y[b, m, n] = act(sum_k X[b, m, k] W[b, n, k] + bias[b, n]) + residual[b, m, n]
  * X element (b, m, k) at b * x_batch + m * x_ld + k; Y and residual at b * y_batch + m * y_ld + n;
@@ -268,31 +261,6 @@ struct elcl_scatter_args {
     int r, n, x_ld, x_at;
 };
 int elcl_op_scatter(struct elcl_ops *ops, const struct elcl_scatter_args *args, elcl_error *err);
-
-/* ---- step records -------------------------------------------------------------------------- */
-
-/* The ints of one row's record in the step buffer. */
-enum {
-    ELCL_ROW_TOKEN,     /* the row's last token: the decoder's input */
-    ELCL_ROW_POSITION,  /* 0 for the start token */
-    ELCL_ROW_PARENT,    /* row of the step before whose history this row continues */
-    ELCL_ROW_CACHE_ROW, /* cache row that this step's state goes to */
-    ELCL_ROW_LENGTH,    /* tokens of the row so far, the last one included */
-    ELCL_ROW_KV_ROW,    /* row of the key/value cache that this step goes to (mha) */
-    ELCL_ROW_PROMPT,    /* cache row of the first of the tokens that all rows of a sentence share */
-    ELCL_ROW_N_PROMPT,  /* how many these are; they stand before the row's own, LENGTH tells not */
-    ELCL_ROW_INTS       /* ints per record */
-};
-
-/* Rows that attend to the same keys: n_rows rows from `row`; keys are first the cache rows start ..
- * start + n_shared - 1, then lineage[lineage_row][0 .. n_private - 1]. n_rows > 1 only with
- * n_private == 0. */
-struct elcl_row_group {
-    int32_t row, n_rows;
-    int32_t start, n_shared;
-    int32_t lineage_row, n_private;
-};
-#define ELCL_ROW_GROUP_INTS 6
 
 /* ---- attention (attention.c) --------------------------------------------------------------- */
 

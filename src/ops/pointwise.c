@@ -2,21 +2,18 @@
 #include "base/util.h"
 #include "ops/launch.h"
 
-/* As in norm.cl. */
-enum { NORM_NONE, NORM_LAYER, NORM_RMS };
-enum { EMBED_TOKENS = 1, EMBED_POSITIONS = 2, EMBED_STATE = 4 };
-
 static int norm_kind(const struct elcl_norm *norm)
 {
     if (!norm->weight.mem)
-        return NORM_NONE;
-    return norm->rms ? NORM_RMS : NORM_LAYER;
+        return ELCL_NORM_NONE;
+    return norm->rms ? ELCL_NORM_RMS : ELCL_NORM_LAYER;
 }
 
 int elcl_op_embed(struct elcl_ops *ops, const struct elcl_embed_args *args, elcl_error *err)
 {
-    const int flags = (args->tokens ? EMBED_TOKENS : 0) | (args->positions ? EMBED_POSITIONS : 0) |
-                      (args->state ? EMBED_STATE : 0);
+    const int flags = (args->tokens ? ELCL_EMBED_TOKENS : 0) |
+                      (args->positions ? ELCL_EMBED_POSITIONS : 0) |
+                      (args->state ? ELCL_EMBED_STATE : 0);
     struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_EMBED, "embed");
     elcl_launch_buffer(&launch, args->x);
     elcl_launch_buffer(&launch, args->state);

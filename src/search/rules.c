@@ -6,6 +6,10 @@
 #include "base/rng.h"
 #include "base/util.h"
 
+_Static_assert(ELCL_RULES_EOS == ELCL_MAX_EOS && ELCL_BEAM_STREAMS == ELCL_MAX_BEAMS,
+               "records.h repeats the limits of elcl.h");
+_Static_assert(sizeof(int) == sizeof(int32_t), "records are 32-bit words on devices");
+
 /* The start token. */
 enum { PROMPT = 1 };
 

@@ -3,6 +3,7 @@
 int this_item(void);
 #define get_local_id(dimension) this_item()
 #define isnan(x) ((x) != (x)) /* no driver's library here */
+#include "cl/records.h"
 #include "cl/prelude.cl"
 #include "cl/storage.cl"
 #include "cl/tile.cl"

@@ -9,7 +9,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lint/lint.sh
 
-base='cl/prelude.cl cl/storage.cl cl/reduce.cl cl/activation.cl cl/logits.cl'
+base='cl/records.h cl/prelude.cl cl/storage.cl cl/reduce.cl cl/activation.cl cl/logits.cl'
 
 for clang in clang-14 clang none; do
     command -v "$clang" >/dev/null && break

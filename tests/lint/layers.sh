@@ -1,6 +1,6 @@
 #!/bin/sh
 # A file includes its own layer or a lower one:
-#     base < format, ref, device, search < text, probe < ops < model, selftest < engine < elcl.c < tools
+#     base, cl/records.h < format, ref, device, search < text, probe < ops < model, selftest < engine < elcl.c < tools
 # Layers side by side do not see each other, OpenCL starts at device, and only ops/gemm* calls
 # CLBlast. Tools see elcl/ and base; a verb does not see another verb.
 cd "$(dirname "$0")/../.." || exit 1
@@ -24,7 +24,7 @@ breaches() {
     }
     function say(why) { print $0 ": " why }
     BEGIN {
-        n = split("base 0 format 1 text 2 ref 1 device 1 search 1 probe 2 ops 3 selftest 4 model 4 engine 5 elcl.c 6", r, " ")
+        n = split("cl 0 base 0 format 1 text 2 ref 1 device 1 search 1 probe 2 ops 3 selftest 4 model 4 engine 5 elcl.c 6", r, " ")
         for (i = 1; i < n; i += 2) rank[r[i]] = r[i + 1]
     }
     {

@@ -15,7 +15,7 @@ PATH=$PATH:/usr/local/cuda/bin
 # program FILE...: the GPU shape's files, as src/ops/create.c joins them; FILE... are those that it
 # chooses by instruction.
 program() {
-    for part in prelude.cl $(sed -n '/gpu_files\[\]/,/};/p' src/ops/create.c |
+    for part in records.h prelude.cl $(sed -n '/gpu_files\[\]/,/};/p' src/ops/create.c |
         grep -o '[a-z_0-9]*\.cl') "$@"; do
         printf '#line 1 "%s"\n' "$part"
         cat "cl/$part"
@@ -124,7 +124,7 @@ END
 
 # x86 FILE INSTRUCTION WEIGHTS GROUP CPU VW ROWS: complaints.
 x86() {
-    { loads "$6" && cat cl/prelude.cl cl/storage.cl cl/activation.cl "cl/$1" cl/gemm_cpu.cl; } \
+    { loads "$6" && cat cl/records.h cl/prelude.cl cl/storage.cl cl/activation.cl "cl/$1" cl/gemm_cpu.cl; } \
         >"$work/program.cl"
     clang-15 -x cl -cl-std=CL1.2 -Xclang -finclude-default-header -O3 -S \
         -target x86_64-unknown-linux-gnu -march="$5" -mprefer-vector-width=512 -DELCL_MAC_FMA=1 \

@@ -1,0 +1,158 @@
+/*
+ * What the host and the kernels share: the records of a step, numbers that select a variant, and
+ * sizes that a launch must know. C and OpenCL C both compile this file, so it uses only int,
+ * unsigned and float, which have 32 bits on both sides. The host puts it before every program,
+ * ahead of prelude.cl.
+ */
+#ifndef ELCL_RECORDS_H
+#define ELCL_RECORDS_H
+
+/* ---- limits of elcl.h, which kernels cannot include ------------------------------------------ */
+
+#define ELCL_RULES_EOS 8     /* ELCL_MAX_EOS */
+#define ELCL_BEAM_STREAMS 64 /* ELCL_MAX_BEAMS */
+/* Candidates of a row, at most. */
+#define ELCL_MAX_CANDIDATES (ELCL_BEAM_STREAMS * (1 + ELCL_RULES_EOS))
+
+/* ---- records of a step: ints in one buffer that each step uploads ---------------------------- */
+
+/* The ints of one row's record. */
+enum elcl_row_field {
+    ELCL_ROW_TOKEN,     /* the row's last token: the decoder's input */
+    ELCL_ROW_POSITION,  /* 0 for the start token */
+    ELCL_ROW_PARENT,    /* row of the step before whose history this row continues */
+    ELCL_ROW_CACHE_ROW, /* cache row that receives this step's state */
+    ELCL_ROW_LENGTH,    /* tokens of the row so far, the last one included, the prompt not */
+    ELCL_ROW_KV_ROW,    /* row of the key/value cache that receives this step (mha) */
+    ELCL_ROW_PROMPT,    /* cache row of the first token of the prompt; rows of a request share it */
+    ELCL_ROW_N_PROMPT,  /* tokens of the prompt */
+    ELCL_ROW_INTS       /* ints per record */
+};
+
+/* A row group: n_rows rows from `row` that attend to the same keys. The keys are first the
+ * cache rows start .. start + n_shared - 1, then lineage[lineage_row][0 .. n_private - 1]. n_rows >
+ * 1 only with n_private == 0. */
+struct elcl_row_group {
+    int row, n_rows;
+    int start, n_shared;
+    int lineage_row, n_private;
+};
+#define ELCL_ROW_GROUP_INTS ((int)(sizeof(struct elcl_row_group) / sizeof(int)))
+
+/* One row's rules at one step, in Hugging Face's order: encoder repetition penalty, repetition
+ * penalty, presence and frequency penalty, the bans, whose order does not matter, and a forced
+ * token; then fairseq's rules; last log-softmax again. Lists follow the records of the step; *_at
+ * is where one begins, in ints. Zero turns off every rule after renormalize. */
+struct elcl_row_rules {
+    int log_probs;    /* 1: the rules see log-softmax (beam search), 0: raw logits (greedy) */
+    int forced_token; /* -1: none; otherwise this token scores 0, all others are banned */
+    int ban_eos;      /* 1: no token of eos[] may be chosen */
+    int ngram;        /* 0: off; n: no n-gram of the row's history may come again */
+    float repetition_penalty; /* 1: off */
+    int n_eos;
+    int eos[ELCL_RULES_EOS];
+    int only_token; /* -1: none; otherwise all others are banned, it keeps its score */
+    int pad_token;  /* -1: none; never chosen */
+    int unk_token;  /* -1: none; loses unk_penalty */
+    float unk_penalty;
+    int renormalize;         /* 1: with log_probs, scores are log-softmax of what the rules leave */
+    int encoder_ngram;       /* n: no n-gram of the source may come */
+    float encoder_penalty;   /* of the source's tokens, as repetition_penalty of the history's */
+    float presence_penalty;  /* what each token of the history from first_generated on loses */
+    float frequency_penalty; /* likewise, for each time that it is there */
+    int first_generated;
+    int source_at, n_source;         /* the source's tokens, if a rule reads them */
+    int bans_at, n_bans;             /* tokens that would complete a bad word */
+    int suppressed_at, n_suppressed; /* banned tokens */
+    int allowed_only;                /* 1: all but the allowed tokens are banned */
+    int allowed_at, n_allowed;       /* rising */
+};
+#define ELCL_RULES_INTS ((int)(sizeof(struct elcl_row_rules) / sizeof(int)))
+
+/* One token to be drawn from a row after its rules. The cut-offs are applied in the order of
+ * transformers: temperature, top_k, top_p, min_p, typical_p. */
+struct elcl_row_draw {
+    int row;         /* of the step */
+    int slot;        /* the token becomes the row's candidate 1 + slot */
+    int top_k;       /* 0: off */
+    float uniform;   /* in (0, 1) */
+    float scale;     /* 1 / temperature */
+    float top_p;     /* 1: off */
+    float min_p;     /* 0: off */
+    float typical_p; /* 1: off */
+    /* Only for draws of beams, which have no uniform and no slot: the draws replace all candidates
+     * of the row, see elcl_rules_gumbel(). */
+    int keep;        /* the cut-offs after top_k leave at least `keep` tokens, if there are any */
+    int renormalize; /* 1: scores are log-softmax of what the cut-offs leave */
+    unsigned seed[2], sample[2], beam, length;
+};
+#define ELCL_DRAW_INTS ((int)(sizeof(struct elcl_row_draw) / sizeof(int)))
+
+/* ---- numbers that select a variant ----------------------------------------------------------- */
+
+enum elcl_activation {
+    ELCL_ACT_NONE,
+    ELCL_ACT_RELU,
+    ELCL_ACT_GELU,
+    ELCL_ACT_GELU_TANH,
+    ELCL_ACT_SILU
+};
+
+/* Flags of the gemm kernels and of epilogue. */
+enum { ELCL_GEMM_BIAS = 1, ELCL_GEMM_RESIDUAL = 2 };
+
+/* norm.cl */
+enum elcl_norm_kind { ELCL_NORM_NONE, ELCL_NORM_LAYER, ELCL_NORM_RMS };
+enum { ELCL_EMBED_TOKENS = 1, ELCL_EMBED_POSITIONS = 2, ELCL_EMBED_STATE = 4 };
+
+/* ---- sizes that a launch must know ----------------------------------------------------------- */
+
+/* CPU kernels: rows of a work-item of gemm_cpu.cl, at most. */
+#define ELCL_GEMM_BLOCK 96
+/* attn_el_cpu.cl: pairs (row, head) of a work-item, at most, and of a tile. */
+#define ELCL_EL_MAX_PAIRS 30
+#define ELCL_EL_TILE 6
+/* attn_mha_cpu.cl: heads of a work-item, at most. */
+#define ELCL_MHA_MAX_HEADS 16
+/* attn_packed_cpu.cl: rows of a work-item. */
+#define ELCL_PACKED_ROWS 96
+
+/* GPU kernels, tile.cl: the items of a work-group, the outputs of its tile, TILE_SIZE x TILE_SIZE,
+ * in steps of TILE_K terms, and the row stride of outputs in local memory. */
+#define ELCL_TILE_ITEMS 128
+#define ELCL_TILE_SIZE 64
+#define ELCL_TILE_K 16
+#define ELCL_TILE_LD (ELCL_TILE_SIZE + 4) /* one float4 more against bank conflicts */
+/* tile_mma.cl: words from one k / 2 of a panel to the next. */
+#define ELCL_MMA_LD (ELCL_TILE_SIZE + 8)
+/* Bytes of a panel in tile_plain.cl and tile_mma.cl, and of local memory for n panels, which
+ * outputs of some rows replace later. */
+#define ELCL_PLAIN_PANEL_BYTES (ELCL_TILE_K * ELCL_TILE_SIZE * 4)
+#define ELCL_MMA_PANEL_BYTES (ELCL_TILE_K * ELCL_MMA_LD * 4)
+#define ELCL_TILE_BYTES(panel_bytes, n, rows)                                                      \
+    ((n) * (panel_bytes) > (rows)*ELCL_TILE_LD * 4 ? (n) * (panel_bytes) : (rows)*ELCL_TILE_LD * 4)
+/* attn_packed_gpu.cl: a tile, two panels or half a tile's outputs, and nine numbers per row. */
+#define ELCL_PACKED_BYTES(panel_bytes)                                                             \
+    (ELCL_TILE_BYTES(panel_bytes, 4, ELCL_TILE_SIZE) +                                             \
+     ELCL_TILE_BYTES(panel_bytes, 2, ELCL_TILE_SIZE / 2) + 9 * ELCL_TILE_SIZE * 4)
+/* attn_el_gpu.cl: keys that get a softmax of their own, and the floats of a pair's row of
+ * probabilities for max_keys keys, a multiple of TILE_SIZE: the largest score and the sum of each
+ * part follow. */
+#define ELCL_EL_PART (ELCL_TILE_SIZE / 2)
+#define ELCL_EL_LD(max_keys) ((max_keys) / ELCL_EL_PART * (ELCL_EL_PART + 2))
+/* gemm_rows.cl: outputs of a work-group, slices of K, and local memory. */
+#define ELCL_ROWS_M 8
+#define ELCL_ROWS_N 32
+#define ELCL_ROWS_SLICES 16
+#define ELCL_ROWS_BYTES (ELCL_ROWS_SLICES * ELCL_ROWS_M * ELCL_ROWS_N * 4)
+/* gemm_rows_mma.cl: the same; words from one k / 2 to the next, of rows of X and columns of W. */
+#define ELCL_ROWS_MMA_M 16
+#define ELCL_ROWS_MMA_N 32
+#define ELCL_ROWS_MMA_SLICES 8
+#define ELCL_ROWS_MMA_X_LD (ELCL_ROWS_MMA_M + 8)
+#define ELCL_ROWS_MMA_W_LD (ELCL_ROWS_MMA_N + 8)
+#define ELCL_ROWS_MMA_BYTES(w_parts)                                                               \
+    (ELCL_ROWS_MMA_SLICES * ELCL_TILE_K / 2 *                                                      \
+     (2 * ELCL_ROWS_MMA_X_LD + (w_parts)*ELCL_ROWS_MMA_W_LD) * 4)
+
+#endif
