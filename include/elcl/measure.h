@@ -47,6 +47,15 @@ ELCL_API void elcl_model_reset_peak(elcl_model *model);
 
 /* ---- profiles ------------------------------------------------------------------------------ */
 
+/* What an operation computes: each class has its own peak rate. */
+enum elcl_op_class {
+    ELCL_OP_OTHER,
+    ELCL_OP_GEMM, /* matrix products in f32, also of smaller weights */
+    ELCL_OP_GEMM_INT8,
+    ELCL_OP_GEMM_BF16,
+    ELCL_OP_ATTENTION
+};
+
 /* All calls of one operation. */
 typedef struct elcl_kernel_time {
     const char *name; /* a literal */
@@ -54,6 +63,7 @@ typedef struct elcl_kernel_time {
     uint64_t ns;          /* on the device, of all calls together */
     uint64_t bytes_moved; /* memory traffic that the calls need, estimated */
     uint64_t flop;        /* arithmetic that the calls need */
+    enum elcl_op_class op_class;
 } elcl_kernel_time;
 
 /* Prompts of decoder-only models count as ENCODE. */
@@ -65,6 +75,7 @@ typedef struct elcl_kernel_span {
     uint64_t start_ns, end_ns;
     uint64_t bytes_moved, flop; /* as in elcl_kernel_time */
     enum elcl_phase phase;
+    enum elcl_op_class op_class;
 } elcl_kernel_span;
 
 typedef struct elcl_engine_profile {

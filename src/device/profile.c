@@ -120,12 +120,13 @@ void elcl_profile_phase(struct elcl_profile *profile, enum elcl_phase phase)
         profile->next.phase = phase;
 }
 
-void elcl_profile_count(struct elcl_profile *profile, const char *name, uint64_t bytes,
-                        uint64_t flop)
+void elcl_profile_count(struct elcl_profile *profile, const char *name, enum elcl_op_class op_class,
+                        uint64_t bytes, uint64_t flop)
 {
     elcl_kernel_time *entry = profile ? find_entry(profile, name) : NULL;
     if (!entry)
         return;
+    entry->op_class = profile->next.op_class = op_class;
     entry->bytes_moved += bytes;
     entry->flop += flop;
     profile->next.bytes_moved += bytes;
@@ -144,8 +145,10 @@ void elcl_profile_add(struct elcl_profile *profile, const char *name, cl_event e
                                  {.name = name,
                                   .bytes_moved = profile->next.bytes_moved,
                                   .flop = profile->next.flop,
-                                  .phase = profile->next.phase}};
+                                  .phase = profile->next.phase,
+                                  .op_class = profile->next.op_class}};
     profile->next.bytes_moved = profile->next.flop = 0;
+    profile->next.op_class = ELCL_OP_OTHER;
     if (profile->n_pending == MAX_PENDING)
         drain(profile);
     void *pending = profile->pending;

@@ -12,8 +12,8 @@ void elcl_profile_destroy(struct elcl_profile **profile);
 /* What the next calls belong to; before the first of these calls, ELCL_PHASE_STEP. */
 void elcl_profile_phase(struct elcl_profile *profile, enum elcl_phase phase);
 /* Adds to what operation `name` needs, and its next call: bytes moved and arithmetic. */
-void elcl_profile_count(struct elcl_profile *profile, const char *name, uint64_t bytes,
-                        uint64_t flop);
+void elcl_profile_count(struct elcl_profile *profile, const char *name, enum elcl_op_class op_class,
+                        uint64_t bytes, uint64_t flop);
 /* Takes ownership of the event; its time is collected when the profile is read or when many
  * events wait. `name` must be a literal. */
 void elcl_profile_add(struct elcl_profile *profile, const char *name, cl_event event);

@@ -87,7 +87,7 @@ static int run_el_tiles(struct elcl_ops *ops, const struct elcl_attn_el_args *ar
     const uint64_t keys = args->reads * (uint64_t)args->d * elcl_storage_bytes(ops->state);
     int rc;
     struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_ATTN_EL_SCORES, "attn_el_scores");
-    elcl_ops_count(ops, launch.name, keys + probabilities, flop);
+    elcl_launch_count(&launch, keys + probabilities, flop);
     elcl_launch_buffer(&launch, args->probabilities);
     elcl_launch_buffer(&launch, args->e);
     el_keys(&launch, args);
@@ -98,7 +98,7 @@ static int run_el_tiles(struct elcl_ops *ops, const struct elcl_attn_el_args *ar
     elcl_launch_float(&launch, args->scale);
     ELCL_TRY(launch_el_tiles(&launch, args, room, err));
     launch = elcl_launch_begin(ops, ELCL_K_ATTN_EL_CONTEXT, "attn_el_context");
-    elcl_ops_count(ops, launch.name, probabilities, flop);
+    elcl_launch_count(&launch, probabilities, flop);
     elcl_launch_buffer(&launch, args->c);
     elcl_launch_buffer(&launch, args->probabilities);
     el_keys(&launch, args);
@@ -116,8 +116,8 @@ static int launch_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args,
     const int max_pairs = args->max_rows * args->h;
     const int pairs = pairs_per_item(ops, args->n_groups, max_pairs);
     struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_ATTN_EL, "attn_el");
-    elcl_ops_count(ops, launch.name, args->reads * args->d * elcl_storage_bytes(ops->state),
-                   4 * args->keys * args->h * args->d);
+    elcl_launch_count(&launch, args->reads * args->d * elcl_storage_bytes(ops->state),
+                      4 * args->keys * args->h * args->d);
     elcl_launch_buffer(&launch, args->c);
     elcl_launch_buffer(&launch, args->e);
     el_keys(&launch, args);
@@ -167,7 +167,7 @@ static void count_mha(const struct elcl_launch *launch, const struct elcl_attn_m
     struct elcl_ops *ops = launch->ops;
     const uint64_t width = (uint64_t)args->h * args->dh;
     const size_t element = elcl_storage_bytes(args->kv_f32 ? ELCL_F32 : ops->state);
-    elcl_ops_count(ops, launch->name, 2 * reads * width * element, 4 * args->keys * width);
+    elcl_launch_count(launch, 2 * reads * width * element, 4 * args->keys * width);
 }
 
 static struct elcl_launch mha_begin(struct elcl_ops *ops, const struct elcl_attn_mha_args *args,

@@ -10,7 +10,7 @@ int elcl_op_lineage(struct elcl_ops *ops, const struct elcl_lineage_args *args, 
     elcl_launch_buffer(&launch, args->step);
     elcl_launch_ulong(&launch, args->rows_at);
     elcl_launch_int(&launch, args->ld);
-    elcl_ops_count(ops, launch.name, 2 * sizeof(int32_t) * (uint64_t)args->r * args->max_length, 0);
+    elcl_launch_count(&launch, 2 * sizeof(int32_t) * (uint64_t)args->r * args->max_length, 0);
     return elcl_launch_rows(&launch, args->r, 1, err);
 }
 
@@ -26,6 +26,6 @@ int elcl_op_reorder(struct elcl_ops *ops, const struct elcl_reorder_args *args, 
     elcl_launch_ulong(&launch, args->ld);
     elcl_launch_ulong(&launch, args->n);
     const size_t element = elcl_storage_bytes(args->f32 ? ELCL_F32 : ops->state);
-    elcl_ops_count(ops, launch.name, 2 * element * (uint64_t)args->r * args->n, 0);
+    elcl_launch_count(&launch, 2 * element * (uint64_t)args->r * args->n, 0);
     return elcl_launch_rows(&launch, args->r, 1, err);
 }

@@ -1,20 +1,25 @@
 #include "ops/cost.h"
 
-#include <string.h>
-
-static bool begins(const char *name, const char *with)
+static double flop_rate(const struct elcl_cost *cost, enum elcl_op_class op_class)
 {
-    return !strncmp(name, with, strlen(with));
+    switch (op_class) {
+    case ELCL_OP_GEMM:
+    case ELCL_OP_GEMM_INT8:
+    case ELCL_OP_GEMM_BF16:
+        return cost->gemm_flop_per_ns;
+    case ELCL_OP_ATTENTION:
+        return cost->attention_flop_per_ns;
+    default:
+        return cost->other_flop_per_ns;
+    }
 }
 
-void elcl_cost_add(struct elcl_cost *cost, const char *name, double bytes, double flop)
+void elcl_cost_add(struct elcl_cost *cost, enum elcl_op_class op_class, double bytes, double flop)
 {
-    const bool gemm = begins(name, "gemm");
-    const bool cached = gemm ? cost->weights_in_cache : bytes <= cost->cache_bytes;
+    const bool weights = op_class != ELCL_OP_OTHER && op_class != ELCL_OP_ATTENTION;
+    const bool cached = weights ? cost->weights_in_cache : bytes <= cost->cache_bytes;
     const double traffic = bytes / (cached ? cost->cache_bytes_per_ns : cost->memory_bytes_per_ns);
-    const double arithmetic = flop / (gemm                    ? cost->gemm_flop_per_ns
-                                      : begins(name, "attn_") ? cost->attention_flop_per_ns
-                                                              : cost->other_flop_per_ns);
+    const double arithmetic = flop / flop_rate(cost, op_class);
     const double longer = traffic > arithmetic ? traffic : arithmetic;
     cost->ns += (cost->overlap ? longer : traffic + arithmetic) + cost->launch_ns;
 }

@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include "elcl/measure.h"
+
 struct elcl_cost {
     double memory_bytes_per_ns, cache_bytes_per_ns;
     double cache_bytes;    /* operations that touch less find it in the cache; 0: none do */
@@ -14,7 +16,7 @@ struct elcl_cost {
     double ns; /* running total */
 };
 
-/* Adds operation `name` as elcl_ops_count() has it. */
-void elcl_cost_add(struct elcl_cost *cost, const char *name, double bytes, double flop);
+/* Adds an operation. */
+void elcl_cost_add(struct elcl_cost *cost, enum elcl_op_class op_class, double bytes, double flop);
 
 #endif

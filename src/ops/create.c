@@ -11,31 +11,6 @@
 
 #define CLBLAST_ROWS 128 /* unmeasured: below, the native kernel's one launch is faster */
 
-/* Every kernel: its name in cl/. */
-static const char *const kernel_names[ELCL_N_KERNELS] = {
-    [ELCL_K_EMBED] = "embed",
-    [ELCL_K_ADD_NORM] = "add_norm",
-    [ELCL_K_GEMM] = "gemm",
-    [ELCL_K_GEMM_ROWS] = "gemm_rows",
-    [ELCL_K_EPILOGUE] = "epilogue",
-    [ELCL_K_GATE] = "gate",
-    [ELCL_K_WIDEN] = "widen",
-    [ELCL_K_QUANTIZE] = "quantize",
-    [ELCL_K_ATTN_EL] = "attn_el",
-    [ELCL_K_ATTN_EL_SCORES] = "attn_el_scores",
-    [ELCL_K_ATTN_EL_CONTEXT] = "attn_el_context",
-    [ELCL_K_ATTN_MHA] = "attn_mha",
-    [ELCL_K_ATTN_PACKED] = "attn_packed",
-    [ELCL_K_SCATTER] = "scatter",
-    [ELCL_K_REORDER] = "reorder",
-    [ELCL_K_LINEAGE] = "lineage",
-    [ELCL_K_SELECT] = "select_best",
-    [ELCL_K_RENORMALIZE] = "renormalize",
-    [ELCL_K_SAMPLE] = "sample_token",
-    [ELCL_K_SAMPLE_BEAMS] = "sample_beams",
-    [ELCL_K_LOG_PROB] = "log_prob",
-};
-
 static const char *const cpu_files[] = {
     "storage.cl", "reduce.cl",      "activation.cl",   "norm.cl",
     "widen.cl",   "attn_el_cpu.cl", "attn_mha_cpu.cl", "attn_packed_cpu.cl",
@@ -131,19 +106,9 @@ static void kernel_set_finish(struct elcl_kernel_set *set)
 
 static bool has_kernel(const struct elcl_ops *ops, int id)
 {
-    const bool gpu = ops->kernels == ELCL_KERNELS_GPU;
-    switch (id) {
-    case ELCL_K_QUANTIZE:
-        return ops->dot != ELCL_DOT_NONE;
-    case ELCL_K_ATTN_EL:
-        return !gpu;
-    case ELCL_K_GEMM_ROWS:
-    case ELCL_K_ATTN_EL_SCORES:
-    case ELCL_K_ATTN_EL_CONTEXT:
-        return gpu;
-    default:
-        return true;
-    }
+    const enum elcl_kernels kernels = elcl_kernel_table[id].kernels;
+    return (kernels == ELCL_KERNELS_AUTO || kernels == ops->kernels) &&
+           (id != ELCL_K_QUANTIZE || ops->dot != ELCL_DOT_NONE);
 }
 
 /* Kernels of the set's program. */
@@ -153,8 +118,8 @@ static int create_kernels(const struct elcl_ops *ops, struct elcl_kernel_set *se
         cl_int code;
         if (!has_kernel(ops, i))
             continue;
-        set->kernel[i] = clCreateKernel(set->program, kernel_names[i], &code);
-        const int rc = elcl_cl_check(code, "clCreateKernel", kernel_names[i], err);
+        set->kernel[i] = clCreateKernel(set->program, elcl_kernel_table[i].name, &code);
+        const int rc = elcl_cl_check(code, "clCreateKernel", elcl_kernel_table[i].name, err);
         if (rc)
             return rc;
     }

@@ -7,7 +7,7 @@ int elcl_op_gemm(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_e
     if (!args->m)
         return ELCL_OK;
     if (ops->cost) {
-        elcl_gemm_count(ops, "gemm", args);
+        elcl_gemm_count(ops, "gemm", ELCL_OP_GEMM, args);
         return ELCL_OK;
     }
     const bool clblast = ops->gemm == ELCL_GEMM_CLBLAST ||

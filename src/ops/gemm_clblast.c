@@ -69,7 +69,7 @@ int elcl_gemm_clblast(struct elcl_ops *ops, const struct elcl_gemm_args *args, e
     const size_t m = (size_t)args->m, n = (size_t)w->n, k = (size_t)w->k;
     const float beta = onto ? 1.0f : 0.0f;
     CLBlastStatusCode code;
-    elcl_gemm_count(ops, "gemm clblast", args);
+    elcl_gemm_count(ops, "gemm clblast", ELCL_OP_GEMM, args);
     if (w->batch == 1)
         code =
             CLBlastSgemm(CLBlastLayoutRowMajor, CLBlastTransposeNo, CLBlastTransposeNo, m, n, k,

@@ -15,18 +15,19 @@
 #define MIN_ITEM_MACS 131072.0 /* below, handing out work-items costs more than their work */
 #define MAX_RUN 8
 
-void elcl_gemm_count(struct elcl_ops *ops, const char *name, const struct elcl_gemm_args *args)
+void elcl_gemm_count(struct elcl_ops *ops, const char *name, enum elcl_op_class op_class,
+                     const struct elcl_gemm_args *args)
 {
     const struct elcl_matrix *w = args->w;
     const uint64_t outputs = (uint64_t)w->batch * args->m * w->n;
     const uint64_t inputs = (uint64_t)w->batch * args->m * w->k;
-    elcl_ops_count(ops, name, w->buffer.bytes + (outputs + inputs) * sizeof(float),
+    elcl_ops_count(ops, name, op_class, w->buffer.bytes + (outputs + inputs) * sizeof(float),
                    2 * outputs * w->k);
 }
 
 static void common_arguments(struct elcl_launch *launch, const struct elcl_gemm_args *args)
 {
-    elcl_gemm_count(launch->ops, launch->name, args);
+    elcl_gemm_count(launch->ops, launch->name, launch->op_class, args);
     elcl_launch_buffer(launch, args->y);
     elcl_launch_buffer(launch, args->x);
     elcl_launch_buffer(launch, &args->w->buffer);
@@ -67,19 +68,18 @@ static struct division divide(const struct elcl_ops *ops, const struct elcl_matr
     return d;
 }
 
-/* For profiles: each is held against another ceiling. */
-static const char *gemm_name(const struct elcl_ops *ops)
-{
-    const enum elcl_compute compute = elcl_ops_compute(ops);
-    return compute == ELCL_COMPUTE_INT8   ? "gemm_int8"
-           : compute == ELCL_COMPUTE_BF16 ? "gemm_bf16"
-                                          : "gemm";
-}
-
 static int launch_cpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
 {
     const struct division d = divide(ops, args->w, args->m);
-    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_GEMM, gemm_name(ops));
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_GEMM, "gemm");
+    const enum elcl_compute compute = elcl_ops_compute(ops);
+    if (compute == ELCL_COMPUTE_INT8) {
+        launch.name = "gemm_int8";
+        launch.op_class = ELCL_OP_GEMM_INT8;
+    } else if (compute == ELCL_COMPUTE_BF16) {
+        launch.name = "gemm_bf16";
+        launch.op_class = ELCL_OP_GEMM_BF16;
+    }
     common_arguments(&launch, args);
     elcl_launch_int(&launch, d.group);
     elcl_launch_int(&launch, d.groups);
@@ -132,7 +132,7 @@ static int multiply_narrow(struct elcl_ops *ops, const struct elcl_gemm_args *ar
     elcl_launch_int(&launch, (int)words);
     elcl_launch_int(&launch, args->x_ld);
     elcl_launch_ulong(&launch, args->x_batch);
-    elcl_ops_count(ops, launch.name, (uint64_t)batch * m * (k * sizeof(float) + words * 4), 0);
+    elcl_launch_count(&launch, (uint64_t)batch * m * (k * sizeof(float) + words * 4), 0);
     ELCL_TRY(elcl_launch_rows(&launch, m, batch, err));
     struct elcl_gemm_args narrow = *args;
     narrow.x = &ops->narrow;

@@ -11,7 +11,8 @@ static inline int elcl_gemm_flags(const struct elcl_gemm_args *args)
 }
 
 /* Counts one multiplication by the back end whose name in the profile is `name`. */
-void elcl_gemm_count(struct elcl_ops *ops, const char *name, const struct elcl_gemm_args *args);
+void elcl_gemm_count(struct elcl_ops *ops, const char *name, enum elcl_op_class op_class,
+                     const struct elcl_gemm_args *args);
 
 int elcl_gemm_native(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err);
 

@@ -32,13 +32,19 @@ int elcl_ops_download(struct elcl_ops *ops, const struct elcl_buffer *buffer, vo
         "clEnqueueReadBuffer", buffer->label, err);
 }
 
-void elcl_ops_count(struct elcl_ops *ops, const char *name, uint64_t bytes, uint64_t flop)
+void elcl_ops_count(struct elcl_ops *ops, const char *name, enum elcl_op_class op_class,
+                    uint64_t bytes, uint64_t flop)
 {
-    elcl_profile_count(ops->profile, name, bytes, flop);
+    elcl_profile_count(ops->profile, name, op_class, bytes, flop);
     ops->bytes_moved += bytes;
     ops->flop += flop;
     if (ops->cost)
-        elcl_cost_add(ops->cost, name, (double)bytes, (double)flop);
+        elcl_cost_add(ops->cost, op_class, (double)bytes, (double)flop);
+}
+
+void elcl_launch_count(const struct elcl_launch *launch, uint64_t bytes, uint64_t flop)
+{
+    elcl_ops_count(launch->ops, launch->name, launch->op_class, bytes, flop);
 }
 
 size_t elcl_group_items(const struct elcl_ops *ops)
@@ -53,10 +59,37 @@ size_t elcl_group_items(const struct elcl_ops *ops)
 
 /* ---- launches ---- */
 
+const struct elcl_kernel_kind elcl_kernel_table[ELCL_N_KERNELS] = {
+    [ELCL_K_EMBED] = {"embed"},
+    [ELCL_K_ADD_NORM] = {"add_norm"},
+    [ELCL_K_GEMM] = {"gemm", ELCL_OP_GEMM},
+    [ELCL_K_GEMM_ROWS] = {"gemm_rows", ELCL_OP_GEMM, ELCL_KERNELS_GPU},
+    [ELCL_K_EPILOGUE] = {"epilogue"},
+    [ELCL_K_GATE] = {"gate"},
+    [ELCL_K_WIDEN] = {"widen"},
+    [ELCL_K_QUANTIZE] = {"quantize"},
+    [ELCL_K_ATTN_EL] = {"attn_el", ELCL_OP_ATTENTION, ELCL_KERNELS_CPU},
+    [ELCL_K_ATTN_EL_SCORES] = {"attn_el_scores", ELCL_OP_ATTENTION, ELCL_KERNELS_GPU},
+    [ELCL_K_ATTN_EL_CONTEXT] = {"attn_el_context", ELCL_OP_ATTENTION, ELCL_KERNELS_GPU},
+    [ELCL_K_ATTN_MHA] = {"attn_mha", ELCL_OP_ATTENTION},
+    [ELCL_K_ATTN_PACKED] = {"attn_packed", ELCL_OP_ATTENTION},
+    [ELCL_K_SCATTER] = {"scatter"},
+    [ELCL_K_REORDER] = {"reorder"},
+    [ELCL_K_LINEAGE] = {"lineage"},
+    [ELCL_K_SELECT] = {"select_best"},
+    [ELCL_K_RENORMALIZE] = {"renormalize"},
+    [ELCL_K_SAMPLE] = {"sample_token"},
+    [ELCL_K_SAMPLE_BEAMS] = {"sample_beams"},
+    [ELCL_K_LOG_PROB] = {"log_prob"},
+};
+
 static struct elcl_launch begin(struct elcl_ops *ops, const struct elcl_kernel_set *set,
                                 enum elcl_kernel_id id, const char *name)
 {
-    return (struct elcl_launch){.ops = ops, .kernel = set->kernel[id], .name = name};
+    return (struct elcl_launch){.ops = ops,
+                                .kernel = set->kernel[id],
+                                .name = name,
+                                .op_class = elcl_kernel_table[id].op_class};
 }
 
 struct elcl_launch elcl_launch_begin(struct elcl_ops *ops, enum elcl_kernel_id id, const char *name)

@@ -4,13 +4,22 @@
 
 #include "ops/ops.h"
 
+/* A kernel of cl/. */
+struct elcl_kernel_kind {
+    const char *name;
+    enum elcl_op_class op_class;
+    enum elcl_kernels kernels; /* AUTO: CPU and GPU kernels */
+};
+extern const struct elcl_kernel_kind elcl_kernel_table[ELCL_N_KERNELS];
+
 /* A launch being put together: arguments in the kernel's order, then elcl_launch_run(). The first
  * failure is kept until then. */
 struct elcl_launch {
     struct elcl_ops *ops;
     cl_kernel kernel;
     const char *name; /* a literal: the operation, for errors and the profile */
-    cl_uint n;        /* arguments so far */
+    enum elcl_op_class op_class;
+    cl_uint n; /* arguments so far */
     cl_int code;
 };
 
@@ -44,8 +53,10 @@ static inline size_t elcl_panel_bytes(enum elcl_mma mma)
     return mma ? ELCL_MMA_PANEL_BYTES : ELCL_PLAIN_PANEL_BYTES;
 }
 
-/* Adds what operation `name` needs to the running totals and to the profile. `name` as in
- * elcl_launch. */
-void elcl_ops_count(struct elcl_ops *ops, const char *name, uint64_t bytes, uint64_t flop);
+/* Adds what the launch needs to the running totals and to the profile. */
+void elcl_launch_count(const struct elcl_launch *launch, uint64_t bytes, uint64_t flop);
+/* The same for an operation that is not a launch of ours. `name` is a literal. */
+void elcl_ops_count(struct elcl_ops *ops, const char *name, enum elcl_op_class op_class,
+                    uint64_t bytes, uint64_t flop);
 
 #endif

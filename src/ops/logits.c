@@ -12,7 +12,7 @@ static int renormalize(struct elcl_ops *ops, const struct elcl_select_args *args
     elcl_launch_int(&launch, args->v);
     elcl_launch_int(&launch, args->width);
     const uint64_t elements = (uint64_t)args->r * args->v;
-    elcl_ops_count(ops, launch.name, sizeof(float) * elements, 4 * elements);
+    elcl_launch_count(&launch, sizeof(float) * elements, 4 * elements);
     return elcl_launch_rows(&launch, args->r, 1, err);
 }
 
@@ -43,7 +43,7 @@ static int run(struct elcl_launch *launch, const struct elcl_select_args *args, 
                elcl_error *err)
 {
     const uint64_t elements = (uint64_t)rows * args->v;
-    elcl_ops_count(launch->ops, launch->name, sizeof(float) * elements, 4 * elements);
+    elcl_launch_count(launch, sizeof(float) * elements, 4 * elements);
     return elcl_launch_rows(launch, rows, 1, err);
 }
 
@@ -85,6 +85,6 @@ int elcl_op_log_prob(struct elcl_ops *ops, const struct elcl_log_prob_args *args
     elcl_launch_ulong(&launch, args->out_at);
     elcl_launch_int(&launch, args->v);
     const uint64_t elements = (uint64_t)args->r * args->v;
-    elcl_ops_count(ops, launch.name, sizeof(float) * elements, 4 * elements);
+    elcl_launch_count(&launch, sizeof(float) * elements, 4 * elements);
     return elcl_launch_rows(&launch, args->r, 1, err);
 }

@@ -30,7 +30,7 @@ int elcl_op_embed(struct elcl_ops *ops, const struct elcl_embed_args *args, elcl
     elcl_launch_float(&launch, args->norm->eps);
     elcl_launch_int(&launch, norm_kind(args->norm));
     elcl_launch_int(&launch, flags);
-    elcl_ops_count(ops, launch.name, 3u * sizeof(float) * (uint64_t)args->r * args->d, 0);
+    elcl_launch_count(&launch, 3u * sizeof(float) * (uint64_t)args->r * args->d, 0);
     return elcl_launch_rows(&launch, args->r, 1, err);
 }
 
@@ -51,7 +51,7 @@ int elcl_op_add_norm(struct elcl_ops *ops, const struct elcl_add_norm_args *args
     elcl_launch_int(&launch, args->y != NULL);
     elcl_launch_int(&launch, args->state != NULL);
     const uint64_t elements = (uint64_t)args->r * args->d;
-    elcl_ops_count(ops, launch.name, 3 * sizeof(float) * elements, 9 * elements);
+    elcl_launch_count(&launch, 3 * sizeof(float) * elements, 9 * elements);
     return elcl_launch_rows(&launch, args->r, 1, err);
 }
 
@@ -66,9 +66,8 @@ int elcl_op_scatter(struct elcl_ops *ops, const struct elcl_scatter_args *args, 
     elcl_launch_int(&launch, args->n);
     elcl_launch_int(&launch, args->x_ld);
     elcl_launch_int(&launch, args->x_at);
-    elcl_ops_count(ops, launch.name,
-                   (sizeof(float) + elcl_storage_bytes(ops->state)) * (uint64_t)args->r * args->n,
-                   0);
+    elcl_launch_count(
+        &launch, (sizeof(float) + elcl_storage_bytes(ops->state)) * (uint64_t)args->r * args->n, 0);
     return elcl_launch_rows(&launch, args->r, 1, err);
 }
 
@@ -80,6 +79,6 @@ int elcl_op_gate(struct elcl_ops *ops, const struct elcl_buffer *y, int r, int f
     elcl_launch_int(&launch, f);
     elcl_launch_int(&launch, (int)act);
     const uint64_t elements = (uint64_t)r * f;
-    elcl_ops_count(ops, launch.name, 3 * sizeof(float) * elements, elements);
+    elcl_launch_count(&launch, 3 * sizeof(float) * elements, elements);
     return elcl_launch_rows(&launch, r, 1, err);
 }

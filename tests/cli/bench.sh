@@ -211,7 +211,8 @@ for r in lines[0]["results"]] == [("el", 1, 1, "ok"), ("el", 4, 4, "ok"), ("mha"
 s["max"] == max(s["values"]) and s["min"] <= s["median"] <= s["max"] and
 sorted(s["values"])[1] <= s["median"] <= sorted(s["values"])[2]
 for r in lines[0]["results"] if r["status"] == "ok" for s in [r["samples_per_second"]]))'
-    json "json: kernels" 'lines[0]["results"][0]["kernel_times"][0] == {"name": "gemm", "calls": 3,
+    json "json: kernels" 'lines[0]["results"][0]["kernel_times"][0] == {"name": "gemm", "class": "gemm",
+"calls": 3,
 "seconds": 6e-06, "share": 0.75, "gbs": 50, "gflops": 500, "copy_fraction": 0.5,
 "mac_fraction": 0.5, "limit_fraction": 0.5}'
     json "json: phases" '([(lines[0]["results"][0][k]) for k in ("encode_fraction",

@@ -187,14 +187,15 @@ void elcl_engine_get_plan(const elcl_engine *engine, elcl_memory_plan *plan)
 
 void elcl_engine_get_profile(elcl_engine *engine, elcl_engine_profile *profile)
 {
-    static const elcl_kernel_time times[] = {
-        {"gemm", 3, 6000, 300000, 3000000}, {"attn_el", 1, 2000, 40000, 0}, {"idle", 0, 0, 0, 0}};
-    static const elcl_kernel_time no_time[] = {{"gemm", 3, 2, 300000, 3000000}};
+    static const elcl_kernel_time times[] = {{"gemm", 3, 6000, 300000, 3000000, ELCL_OP_GEMM},
+                                             {"attn_el", 1, 2000, 40000, 0, ELCL_OP_ATTENTION},
+                                             {"idle", 0, 0, 0, 0, ELCL_OP_OTHER}};
+    static const elcl_kernel_time no_time[] = {{"gemm", 3, 2, 300000, 3000000, ELCL_OP_GEMM}};
     static const elcl_kernel_span no_span[] = {
-        {"gemm", 1000500, 1000502, 100000, 1000000, ELCL_PHASE_ENCODE}};
+        {"gemm", 1000500, 1000502, 100000, 1000000, ELCL_PHASE_ENCODE, ELCL_OP_GEMM}};
     static const elcl_kernel_span spans[] = {
-        {"gemm", 1000500, 1002500, 100000, 1000000, ELCL_PHASE_ENCODE},
-        {"attn_el", 1003000, 1005000, 40000, 0, ELCL_PHASE_STEP}};
+        {"gemm", 1000500, 1002500, 100000, 1000000, ELCL_PHASE_ENCODE, ELCL_OP_GEMM},
+        {"attn_el", 1003000, 1005000, 40000, 0, ELCL_PHASE_STEP, ELCL_OP_ATTENTION}};
     (void)engine;
     *profile = getenv("FAKE_NO_TIME") ? (elcl_engine_profile){no_time, 1, no_span, 1}
                                       : (elcl_engine_profile){times, 3, spans, 2};

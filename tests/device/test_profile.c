@@ -34,7 +34,7 @@ static void test_profile(struct elcl_device *device)
         CHECK(run_twice(device, program, &event), "launch %d", i);
         want[i % 3 == 0] += event ? event_ns(event) : 0;
         elcl_profile_phase(profile, i < 5 ? ELCL_PHASE_ENCODE : ELCL_PHASE_STEP);
-        elcl_profile_count(profile, i % 3 ? "six" : "four", 100, (uint64_t)i);
+        elcl_profile_count(profile, i % 3 ? "six" : "four", ELCL_OP_OTHER, 100, (uint64_t)i);
         elcl_profile_add(profile, i % 3 ? "six" : "four", event);
     }
     device->queue = plain;
@@ -98,7 +98,7 @@ static void test_profile_many(struct elcl_device *device)
     elcl_profile_add(NULL, "marker", event);
     elcl_profile_add(NULL, "marker", NULL);
     CHECK(!elcl_profile_read(NULL, &n) && n == 0, "of NULL");
-    elcl_profile_count(NULL, "marker", 1, 1);
+    elcl_profile_count(NULL, "marker", ELCL_OP_GEMM, 1, 1);
     size_t n_spans = 1;
     CHECK(!elcl_profile_spans(NULL, &n_spans) && n_spans == 0, "spans of NULL");
     elcl_profile_destroy(&profile);

@@ -15,9 +15,9 @@ static const struct elcl_cost base = {.memory_bytes_per_ns = 10,
                                       .other_flop_per_ns = 2,
                                       .launch_ns = 7};
 
-static double ns_of(struct elcl_cost cost, const char *name, double bytes, double flop)
+static double ns_of(struct elcl_cost cost, enum elcl_op_class op_class, double bytes, double flop)
 {
-    elcl_cost_add(&cost, name, bytes, flop);
+    elcl_cost_add(&cost, op_class, bytes, flop);
     return cost.ns;
 }
 
@@ -32,22 +32,23 @@ static void test_operations(void)
     const struct {
         double got, want;
     } cases[] = {
-        {ns_of(base, "gemm", 500, 1000), 50 + 20 + 7},
-        {ns_of(cached, "gemm", 5000, 1000), 50 + 20 + 7},
-        {ns_of(gpu, "gemm", 500, 1000), 50 + 7},
-        {ns_of(gpu, "gemm", 500, 10000), 200 + 7},
-        {ns_of(base, "attn_el_scores", 1000, 40), 10 + 2 + 7},
-        {ns_of(base, "attn_mha", 1001, 40), 100.1 + 2 + 7},
-        {ns_of(base, "select", 200, 40), 2 + 20 + 7},
-        {ns_of(unknown, "reorder", 0, 0), 7},
-        {ns_of(unknown, "reorder", 20, 0), 2 + 7},
+        {ns_of(base, ELCL_OP_GEMM, 500, 1000), 50 + 20 + 7},
+        {ns_of(base, ELCL_OP_GEMM_INT8, 500, 1000), 50 + 20 + 7},
+        {ns_of(cached, ELCL_OP_GEMM, 5000, 1000), 50 + 20 + 7},
+        {ns_of(gpu, ELCL_OP_GEMM, 500, 1000), 50 + 7},
+        {ns_of(gpu, ELCL_OP_GEMM, 500, 10000), 200 + 7},
+        {ns_of(base, ELCL_OP_ATTENTION, 1000, 40), 10 + 2 + 7},
+        {ns_of(base, ELCL_OP_ATTENTION, 1001, 40), 100.1 + 2 + 7},
+        {ns_of(base, ELCL_OP_OTHER, 200, 40), 2 + 20 + 7},
+        {ns_of(unknown, ELCL_OP_OTHER, 0, 0), 7},
+        {ns_of(unknown, ELCL_OP_OTHER, 20, 0), 2 + 7},
     };
     for (size_t i = 0; i < ELCL_COUNT(cases); i++)
         CHECK(fabs(cases[i].got - cases[i].want) < 1e-9, "case %zu: %g ns, expected %g", i,
               cases[i].got, cases[i].want);
     struct elcl_cost sum = base;
-    elcl_cost_add(&sum, "gemm", 500, 1000);
-    elcl_cost_add(&sum, "select", 200, 40);
+    elcl_cost_add(&sum, ELCL_OP_GEMM, 500, 1000);
+    elcl_cost_add(&sum, ELCL_OP_OTHER, 200, 40);
     CHECK(fabs(sum.ns - 106) < 1e-9, "running total %g", sum.ns);
 }
 

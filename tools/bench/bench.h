@@ -67,9 +67,10 @@ enum cli_bench_status { CLI_BENCH_OK, CLI_BENCH_NO_MEMORY, CLI_BENCH_FAILED };
 
 /*
  * A call's limit is the larger of bytes / read bandwidth and FLOP / rate of multiply-adds, both
- * measured in this bench; the rate is that of int8 for "gemm_int8" and of bf16 for "gemm_bf16". A
- * fraction is the sum of limits over the time. The time of a kernel is that of its calls. The time
- * of a phase runs from the end of each call to the end of the next, so launches and the host count.
+ * measured in this bench; the rate is that of int8 for ELCL_OP_GEMM_INT8 and of bf16 for
+ * ELCL_OP_GEMM_BF16. A fraction is the sum of limits over the time. The time of a kernel is that of
+ * its calls. The time of a phase runs from the end of each call to the end of the next, so launches
+ * and the host count.
  */
 struct cli_bench_kernel {
     elcl_kernel_time time;
@@ -124,8 +125,8 @@ int cli_bench_format(const struct cli_bench *bench, enum cli_format format, stru
 void cli_bench_format_md(const struct cli_bench *bench, struct elcl_str *out);
 /* Returns why a profile has no kernel times, or NULL if it has. */
 const char *cli_bench_no_times(const struct cli_bench_result *result);
-/* Returns the measured peak of multiply-adds for the kernels of this name, 1e9 operations/s. */
-double cli_bench_mac_rate(const elcl_device_rates *rates, const char *kernel);
+/* Returns the measured peak of multiply-adds for this class of operations, 1e9 operations/s. */
+double cli_bench_mac_rate(const elcl_device_rates *rates, enum elcl_op_class op_class);
 const char *cli_bench_status_word(enum cli_bench_status status);
 /* Writes 16 hexadecimal digits. */
 void cli_bench_hash_text(uint64_t hash, char text[17]);

@@ -99,7 +99,7 @@ static void put_kernels(struct elcl_str *out, const struct cli_bench *bench, siz
         put_number(out, gbs);
         put_fraction(out, gbs / bench->rates.copy_gbs);
         put_number(out, gflops);
-        put_fraction(out, gflops / cli_bench_mac_rate(&bench->rates, k->name));
+        put_fraction(out, gflops / cli_bench_mac_rate(&bench->rates, k->op_class));
         put_fraction(out, r->kernels[i].limit_fraction);
         elcl_str_text(out, "\n");
     }

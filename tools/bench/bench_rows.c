@@ -165,6 +165,12 @@ static bool add_quantity(cJSON *o, const struct quantity *quantity)
     return ok;
 }
 
+static const char *const class_words[] = {[ELCL_OP_OTHER] = "other",
+                                          [ELCL_OP_GEMM] = "gemm",
+                                          [ELCL_OP_GEMM_INT8] = "gemm_int8",
+                                          [ELCL_OP_GEMM_BF16] = "gemm_bf16",
+                                          [ELCL_OP_ATTENTION] = "attention"};
+
 static bool add_kernels(cJSON *o, const struct cli_bench *bench, const struct cli_bench_result *r)
 {
     cJSON *list = cJSON_AddArrayToObject(o, "kernel_times");
@@ -177,9 +183,10 @@ static bool add_kernels(cJSON *o, const struct cli_bench *bench, const struct cl
         const double ns = (double)k->ns, per_ns = ns > 0 ? 1 / ns : 0;
         const double gbs = (double)k->bytes_moved * per_ns, gflops = (double)k->flop * per_ns;
         const double copy_rate = bench->rates.copy_gbs;
-        const double mac_rate = cli_bench_mac_rate(&bench->rates, k->name);
+        const double mac_rate = cli_bench_mac_rate(&bench->rates, k->op_class);
         struct cli_cells cells = {.n = 0};
         cli_add_text(&cells, "name", k->name);
+        cli_add_text(&cells, "class", class_words[k->op_class]);
         cli_add_whole(&cells, "calls", (double)k->calls);
         cli_add_real(&cells, "seconds", 1e-9 * ns);
         cli_add_real(&cells, "share", total > 0 ? ns / total : 0);

@@ -341,18 +341,18 @@ static void write_title(const struct cli_bench_config *c, char *title, size_t n)
                    c->source_length, c->new_tokens);
 }
 
-double cli_bench_mac_rate(const elcl_device_rates *c, const char *kernel)
+double cli_bench_mac_rate(const elcl_device_rates *c, enum elcl_op_class op_class)
 {
-    const double narrow = !strcmp(kernel, "gemm_int8")   ? c->int8_gops
-                          : !strcmp(kernel, "gemm_bf16") ? c->bf16_gflops
-                                                         : 0;
-    return narrow > 0 ? narrow : c->f32_gflops;
+    const double rate = op_class == ELCL_OP_GEMM_INT8   ? c->int8_gops
+                        : op_class == ELCL_OP_GEMM_BF16 ? c->bf16_gflops
+                                                        : 0;
+    return rate > 0 ? rate : c->f32_gflops;
 }
 
 static double limit_ns(const elcl_device_rates *c, const elcl_kernel_span *span)
 {
     return fmax((double)span->bytes_moved / c->memory_gbs,
-                (double)span->flop / cli_bench_mac_rate(c, span->name));
+                (double)span->flop / cli_bench_mac_rate(c, span->op_class));
 }
 
 static double kernel_fraction(const elcl_device_rates *c, const elcl_engine_profile *p,

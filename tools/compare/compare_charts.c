@@ -232,11 +232,21 @@ static void add_kernels(struct cli_series *s, const struct cli_result_file *file
     }
 }
 
-static bool has_point(const struct cli_series *s, const char *note)
+/* Returns whether the file has a kernel of a class. Files before 0.2 have no class; there the class
+ * of int8 and bf16 kernels is their name. */
+static bool has_class(const struct cli_result_file *file, const char *op_class)
 {
-    for (int i = 0; i < s->n; i++)
-        if (!strcmp(s->points[i].note, note))
-            return true;
+    for (int j = 0; j < file->n_rows; j++) {
+        const cJSON *k;
+        cJSON_ArrayForEach(k, file->rows[j].kernel_times)
+        {
+            const cJSON *word = cJSON_GetObjectItemCaseSensitive(k, "class");
+            const char *text =
+                cJSON_GetStringValue(word ? word : cJSON_GetObjectItemCaseSensitive(k, "name"));
+            if (text && !strcmp(text, op_class))
+                return true;
+        }
+    }
     return false;
 }
 
@@ -259,7 +269,7 @@ static void add_roofs(struct panel *p, int file, const struct cli_series *s)
 {
     const elcl_device_rates *r = &p->comparison->files[file].rates;
     const struct {
-        const char *kernel, *name;
+        const char *op_class, *name;
         double rate;
         int color;
     } roofs[] = {{"gemm_int8", "ceiling of int8 multiply-adds", r->int8_gops, 5},
@@ -275,7 +285,7 @@ static void add_roofs(struct panel *p, int file, const struct cli_series *s)
     if (!(gbs > 0) || !(r->f32_gflops > 0))
         return;
     for (size_t i = 0; i < ELCL_COUNT(roofs); i++)
-        if (roofs[i].rate > 0 && (!roofs[i].kernel || has_point(s, roofs[i].kernel)))
+        if (roofs[i].rate > 0 && (!roofs[i].op_class || has_class(r, roofs[i].op_class)))
             add_roof(p, file, roofs[i].color, roofs[i].name, gbs, roofs[i].rate, low, high);
     (void)snprintf(note, sizeof(p->chart.notes[0]),
                    "Peak rates: %.4g GB/s of memory, %.4g GFLOP/s of f32 multiply-adds.", gbs,
