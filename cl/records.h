@@ -102,7 +102,7 @@ enum elcl_activation {
 enum { ELCL_GEMM_BIAS = 1, ELCL_GEMM_RESIDUAL = 2 };
 
 /* norm.cl */
-enum elcl_norm_kind { ELCL_NORM_NONE, ELCL_NORM_LAYER, ELCL_NORM_RMS };
+enum elcl_norm_kind { ELCL_NORM_NONE, ELCL_NORM_LAYER, ELCL_NORM_RMS, ELCL_N_NORMS };
 enum { ELCL_EMBED_TOKENS = 1, ELCL_EMBED_POSITIONS = 2, ELCL_EMBED_STATE = 4 };
 
 /* ---- sizes that a launch must know ----------------------------------------------------------- */

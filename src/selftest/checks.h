@@ -9,8 +9,6 @@
 
 /* ---- pointwise.c --------------------------------------------------------------------------- */
 
-enum elcl_norm_kind { ELCL_NORM_NONE, ELCL_NORM_LAYER, ELCL_NORM_RMS, ELCL_N_NORMS };
-
 /* Rows of all kinds: normal, with a large mean, equal, zero, huge, tiny. */
 void elcl_check_add_norm(struct elcl_fixture *fx, int r, int d, enum elcl_norm_kind norm,
                          bool with_state);

@@ -285,7 +285,8 @@ static void add_roofs(struct panel *p, int file, const struct cli_series *s)
     if (!(gbs > 0) || !(r->f32_gflops > 0))
         return;
     for (size_t i = 0; i < ELCL_COUNT(roofs); i++)
-        if (roofs[i].rate > 0 && (!roofs[i].op_class || has_class(r, roofs[i].op_class)))
+        if (roofs[i].rate > 0 &&
+            (!roofs[i].op_class || has_class(&p->comparison->files[file], roofs[i].op_class)))
             add_roof(p, file, roofs[i].color, roofs[i].name, gbs, roofs[i].rate, low, high);
     (void)snprintf(note, sizeof(p->chart.notes[0]),
                    "Peak rates: %.4g GB/s of memory, %.4g GFLOP/s of f32 multiply-adds.", gbs,
