@@ -5,7 +5,7 @@
 //
 // -D VW sums per vector; work-groups of one item.
 // lint after: dot_int8.cl
-// lint: -DVW=8 -DELCL_WEIGHT_INT8 -DWEIGHT_GROUP=4
+// lint: -DVW=8 -DELCL_WEIGHT_INT8 -DK_PACK=4
 
 #define CHAINS 12
 

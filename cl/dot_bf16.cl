@@ -3,7 +3,7 @@
  * dot_vdpbf16ps.cl does in one instruction. A pair's first element is in the low half of a word.
  * Interface: dot_f32.cl.
  */
-// lint: -DVW=8 -DELCL_WEIGHT_BF16 -DWEIGHT_GROUP=2
+// lint: -DVW=8 -DELCL_WEIGHT_BF16 -DK_PACK=2
 typedef uint dot_x;
 typedef intv dot_w;
 typedef float dot_sum;

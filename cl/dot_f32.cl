@@ -2,8 +2,8 @@
  * Multiply-accumulates of gemm_cpu.cl; the host picks one file dot_*.cl. This one takes weights of
  * any storage, widened to f32, and rows in f32. A file says:
  *
- *   dot_x         WEIGHT_GROUP neighbors of a row of X, as they lie in memory
- *   dot_w         the WEIGHT_GROUP weights of VW columns that meet them; DOT_W(p) loads it
+ *   dot_x         K_PACK neighbors of a row of X, as they lie in memory
+ *   dot_w         the K_PACK weights of VW columns that meet them; DOT_W(p) loads it
  *   dot_sum       type of a sum, dot_sums VW of them
  *   mac(s, x, w)  s + the products of x with each column of w
  *

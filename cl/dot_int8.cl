@@ -2,7 +2,7 @@
  * Multiply-accumulates of int8 rows with int8 weights in plain OpenCL C, four at a time: what
  * dot_vpdpbusd.cl does in one instruction. Interface: dot_f32.cl.
  */
-// lint: -DVW=8 -DELCL_WEIGHT_INT8 -DWEIGHT_GROUP=4
+// lint: -DVW=8 -DELCL_WEIGHT_INT8 -DK_PACK=4
 typedef uint dot_x;
 typedef intv dot_w;
 typedef int dot_sum;

@@ -2,9 +2,9 @@
  * GEMM, CPU shape: Y[b, m, n] = act(sum_k X[b, m, k] W[b, n, k] + bias[b, n]) + residual[b, m, n]
  *
  * W lies in panels of NR = 2 VW columns, K-major: W[b, n, k] at k * NR + n % NR of panel
- * b * panels + n / NR, zeros in columns beyond N; with WEIGHT_GROUP > 1 as storage.cl says. Sums of
+ * b * panels + n / NR, zeros in columns beyond N; with K_PACK > 1 as storage.cl says. Sums of
  * int8 weights meet their columns' scales at the end. How a step multiplies is dot_*.cl's:
- * WEIGHT_GROUP neighbors in k, as f32 with widened weights, or X rounded to the type of W
+ * K_PACK neighbors in k, as f32 with widened weights, or X rounded to the type of W
  * (quantize.cl) with W as it is.
  *
  * A work-item takes a run of panels and a block of rows. It goes through K in slices, so that a
@@ -35,7 +35,7 @@
 #define GEMM_ROWS 6
 #endif
 #define NR (2 * VW)
-#define GEMM_STEP (NR * WEIGHT_GROUP * (int)sizeof(weight_t)) /* bytes of a panel */
+#define GEMM_STEP (NR * K_PACK * (int)sizeof(weight_t)) /* bytes of a panel */
 #define GEMM_AHEAD 4096
 #define GEMM_LINE 64 /* bytes that one prefetch brings */
 #ifdef DOT_WHOLE
@@ -108,7 +108,7 @@ static inline void gemm_weights(dot_w *wv, __global const weight_t *w)
     wv[1] = CAT(as_float, VW)(pairs & 0xffff0000u);
 #else
     wv[0] = DOT_W(w);
-    wv[1] = DOT_W(w + VW * WEIGHT_GROUP);
+    wv[1] = DOT_W(w + VW * K_PACK);
 #endif
 }
 
@@ -138,7 +138,7 @@ gemm_tile(const int rows, const int panels, dot_sum *sums, __global const dot_x 
                 ELCL_PREFETCH(from, next);
                 if (stride > GEMM_LINE)
                     ELCL_PREFETCH(from, next + GEMM_LINE);
-                gemm_weights(wv + 2 * p, from + (size_t)k * NR * WEIGHT_GROUP);
+                gemm_weights(wv + 2 * p, from + (size_t)k * NR * K_PACK);
             }
 #pragma unroll
         for (int r = 0; r < GEMM_ROWS; r++) {
@@ -185,7 +185,7 @@ static inline int gemm_n_tiles(int rows)
 static inline void gemm_panel(dot_sum *sums, __global const dot_x *x, __global const weight_t *w,
                               int rows, int steps, int x_ld)
 {
-    const int slice = GEMM_SLICE / WEIGHT_GROUP, tiles = gemm_n_tiles(rows);
+    const int slice = GEMM_SLICE / K_PACK, tiles = gemm_n_tiles(rows);
     const int stride = GEMM_STEP / tiles;
     for (int k = 0; k < steps; k += slice) {
         const int n = min(slice, steps - k);
@@ -195,8 +195,8 @@ static inline void gemm_panel(dot_sum *sums, __global const dot_x *x, __global c
             switch (tile) {
 #define GEMM_TILE(n_rows)                                                                          \
     case n_rows:                                                                                   \
-        gemm_tile(n_rows, 1, sums + m * NR, x + (size_t)m * x_ld + k,                              \
-                  w + (size_t)k * NR * WEIGHT_GROUP, 0, n, x_ld, k == 0, ahead, stride);           \
+        gemm_tile(n_rows, 1, sums + m * NR, x + (size_t)m * x_ld + k, w + (size_t)k * NR * K_PACK, \
+                  0, n, x_ld, k == 0, ahead, stride);                                              \
         break
                 GEMM_TILE(GEMM_ROWS);
 #if GEMM_ROWS > 8
@@ -233,14 +233,14 @@ __kernel void gemm(__global float *y,              /* [batch, M, y_ld] */
                    __global const float *bias,     /* [batch, N], read with ELCL_GEMM_BIAS */
                    __global const float *residual, /* as y, read with ELCL_GEMM_RESIDUAL */
                    int m_size, int n_size, int k_size, int x_ld, int y_ld, ulong x_batch,
-                   ulong y_batch, int group, int groups, int block, int run, int flags, int act)
+                   ulong y_batch, int band, int bands, int block, int run, int flags, int act)
 {
     dot_sum sums[ELCL_GEMM_BLOCK * NR];
-    const size_t batch = get_global_id(2) / groups, w_panel = weight_panel(k_size, NR);
-    const int group_end = min((int)(get_global_id(2) % groups + 1) * group, m_size);
-    const int m = (int)(get_global_id(2) % groups) * group + (int)get_global_id(0) * block;
-    const int rows = min(block, group_end - m);
-    const int panels = (n_size + NR - 1) / NR, steps = (k_size + WEIGHT_GROUP - 1) / WEIGHT_GROUP;
+    const size_t batch = get_global_id(2) / bands, w_panel = weight_panel(k_size, NR);
+    const int band_end = min((int)(get_global_id(2) % bands + 1) * band, m_size);
+    const int m = (int)(get_global_id(2) % bands) * band + (int)get_global_id(0) * block;
+    const int rows = min(block, band_end - m);
+    const int panels = (n_size + NR - 1) / NR, steps = (k_size + K_PACK - 1) / K_PACK;
     const int end = min((int)(get_global_id(1) + 1) * run, panels);
     if (rows <= 0)
         return;

@@ -13,7 +13,7 @@
  */
 // lint: -DVW=8 -DWG=1
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_BF16 -DELCL_WEIGHT_INT8
-// lint: -DVW=8 -DWG=1 -DELCL_WEIGHT_INT8 -DWEIGHT_GROUP=2
+// lint: -DVW=8 -DWG=1 -DELCL_WEIGHT_INT8 -DK_PACK=2
 
 /* out = norm(x) on rows [D], which may be the same. No norm passes the same barriers, because
  * PoCL 3.1 corrupts private variables around a barrier in a branch. Every item sees the elements

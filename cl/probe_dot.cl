@@ -4,7 +4,7 @@
  * probe_dot   out [GEMM_ROWS, NR] = repeats times x [GEMM_ROWS, steps] w. One work-item.
  */
 // lint after: dot_int8.cl gemm_cpu.cl
-// lint: -DVW=8 -DELCL_WEIGHT_INT8 -DWEIGHT_GROUP=4
+// lint: -DVW=8 -DELCL_WEIGHT_INT8 -DK_PACK=4
 
 __kernel void probe_dot(__global dot_sum *out, __global const dot_x *x, __global const weight_t *w,
                         int steps, int repeats)

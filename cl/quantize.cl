@@ -13,15 +13,15 @@
  *            {M, batch}. CPU shape only.
  */
 // lint after: dot_int8.cl
-// lint: -DVW=8 -DELCL_WEIGHT_INT8 -DWEIGHT_GROUP=4
-// lint: -DVW=16 -DELCL_WEIGHT_INT8 -DWEIGHT_GROUP=4
+// lint: -DVW=8 -DELCL_WEIGHT_INT8 -DK_PACK=4
+// lint: -DVW=16 -DELCL_WEIGHT_INT8 -DK_PACK=4
 
 /* Stores VW elements of a row by words: PoCL 3.1 stores vectors of narrower ones one by one. */
-#if VW == WEIGHT_GROUP
+#if VW == K_PACK
 #define PUT_WORDS(v, words) *(words) = as_uint(v)
-#elif VW == 2 * WEIGHT_GROUP
+#elif VW == 2 * K_PACK
 #define PUT_WORDS(v, words) vstore2(as_uint2(v), 0, words)
-#elif VW == 4 * WEIGHT_GROUP
+#elif VW == 4 * K_PACK
 #define PUT_WORDS(v, words) vstore4(as_uint4(v), 0, words)
 #else
 #define PUT_WORDS(v, words) vstore8(as_uint8(v), 0, words)
@@ -68,7 +68,7 @@ __kernel void quantize(__global uint *rows, __global const float *x, /* [batch, 
     const int whole = finite ? k_size / VW * VW : 0;
     for (int k = 0; k < whole; k += VW) {
         const intv v = CAT(as_int, VW)(LOADV(x + k) * factor + QUANTIZE_ROUND) - QUANTIZE_ZERO;
-        PUT_WORDS(CAT(convert_, CAT(DOT_WHOLE, VW))(v), rows + k / WEIGHT_GROUP);
+        PUT_WORDS(CAT(convert_, CAT(DOT_WHOLE, VW))(v), rows + k / K_PACK);
     }
     for (int k = whole; k < words * (int)(sizeof(uint) / sizeof(DOT_WHOLE)); k++) {
         const float v = finite && k < k_size ? x[k] : 0.0f;
@@ -93,7 +93,7 @@ __kernel void quantize(__global uint *rows, __global const float *x, /* [batch, 
         const uintv nearest_even = bits + 0x7fffu + ((bits >> 16) & 1u);
         const intv is_nan = (bits & 0x7fffffffu) > (uintv)(0x7f800000u);
         const uintv word = select(nearest_even, bits | 0x400000u, is_nan) >> 16;
-        PUT_WORDS(CAT(convert_ushort, VW)(word), rows + k / WEIGHT_GROUP);
+        PUT_WORDS(CAT(convert_ushort, VW)(word), rows + k / K_PACK);
     }
     for (int k = whole; k < 2 * words; k++)
         q[k] = k < k_size ? bf16_round(x[k]) : 0;

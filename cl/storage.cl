@@ -14,7 +14,7 @@
  * panel of `width` at weight_at(k, width, n). int8 weights are whole numbers that weight_scale() of
  * their column makes weights of; the scales stand behind a panel's values.
  *
- * -D WEIGHT_GROUP   of int8 and bf16, more than 1: so many k of a column lie side by side, for GEMMs
+ * -D K_PACK   of int8 and bf16, more than 1: so many k of a column lie side by side, for GEMMs
  *              that multiply them at once; K is rounded up to a multiple of 4, with zeros. Behind int8
  *              scales stand then the columns' sums of whole numbers, as int.
  * -D WEIGHT_PAIRS   bf16 in panels of 2 VW columns: columns j and j + VW lie side by side, so that a
@@ -24,14 +24,14 @@
 // lint: -DVW=4 -DELCL_WEIGHT_F16 -DELCL_STATE_BF16
 // lint: -DVW=16 -DELCL_WEIGHT_BF16 -DELCL_STATE_F16
 // lint: -DVW=8 -DELCL_WEIGHT_INT8
-// lint: -DVW=8 -DELCL_WEIGHT_INT8 -DWEIGHT_GROUP=4
-// lint: -DVW=8 -DELCL_WEIGHT_BF16 -DWEIGHT_GROUP=2
+// lint: -DVW=8 -DELCL_WEIGHT_INT8 -DK_PACK=4
+// lint: -DVW=8 -DELCL_WEIGHT_BF16 -DK_PACK=2
 
 #ifndef VW
 #define VW 4
 #endif
-#ifndef WEIGHT_GROUP
-#define WEIGHT_GROUP 1
+#ifndef K_PACK
+#define K_PACK 1
 #endif
 
 #define CAT_(a, b) a##b
@@ -90,18 +90,18 @@ static inline size_t weight_at(int k, int width, int n)
 #ifdef WEIGHT_PAIRS
     n = n % (width / 2) * 2 + n / (width / 2);
 #endif
-    return ((size_t)(k / WEIGHT_GROUP) * width + n) * WEIGHT_GROUP + k % WEIGHT_GROUP;
+    return ((size_t)(k / K_PACK) * width + n) * K_PACK + k % K_PACK;
 }
 
 #ifdef ELCL_WEIGHT_INT8
 static inline size_t weight_values(int k_size, int width)
 {
-    return WEIGHT_GROUP > 1 ? (size_t)((k_size + 3) / 4 * 4) * width
-                            : ((size_t)k_size * width + 3) / 4 * 4;
+    return K_PACK > 1 ? (size_t)((k_size + 3) / 4 * 4) * width
+                      : ((size_t)k_size * width + 3) / 4 * 4;
 }
 static inline size_t weight_panel(int k_size, int width)
 {
-    return weight_values(k_size, width) + (WEIGHT_GROUP > 1 ? 2 : 1) * sizeof(float) * width;
+    return weight_values(k_size, width) + (K_PACK > 1 ? 2 : 1) * sizeof(float) * width;
 }
 static inline __global const int *weight_sums(__global const weight_t *panel, int k_size, int width)
 {
@@ -118,7 +118,7 @@ static inline floatv weight_scale_v(__global const weight_t *panel, int k_size, 
 #else
 static inline size_t weight_panel(int k_size, int width)
 {
-    return (size_t)(WEIGHT_GROUP > 1 ? (k_size + 3) / 4 * 4 : k_size) * width;
+    return (size_t)(K_PACK > 1 ? (k_size + 3) / 4 * 4 : k_size) * width;
 }
 static inline float weight_scale(__global const weight_t *panel, int k_size, int width, int n)
 {

@@ -62,6 +62,10 @@ typedef struct elcl_blueprint_info {
 /* Describes the blueprint, which owns the strings. */
 ELCL_API void elcl_blueprint_get_info(const elcl_blueprint *blueprint, elcl_blueprint_info *info);
 
+/* Returns the floats in a vector of CPU kernels on the device, 4, 8 or 16:
+ * elcl_plan_params.vector_width for CPU kernels whose products are not those of CLBlast. */
+ELCL_API int elcl_cpu_vector_width(const elcl_device_desc *device);
+
 /* ---- memory -------------------------------------------------------------------------------- */
 
 typedef struct elcl_plan_params {

@@ -25,7 +25,7 @@ static elcl_plan_params expected_use(const struct elcl_model *m, const elcl_mode
     return (elcl_plan_params){
         .attention = params->attention,
         .device_type = m->device->desc.type,
-        .vector_width = panels ? elcl_ops_vector_width(&m->device->desc) : 0,
+        .vector_width = panels ? elcl_cpu_vector_width(&m->device->desc) : 0,
         .weights = params->weights,
         .state = params->state,
         .compute = params->compute,

@@ -78,7 +78,7 @@ enum elcl_state_buffer {
     ELCL_B_SOURCE,        /* [B S, D] state: the shared encoder output (el) */
     ELCL_B_SPARE_SELF,    /* mha-beam: what the next layer's caches are reordered into */
     ELCL_B_SPARE_CROSS,
-    ELCL_B_ROUNDED, /* elcl_ops.narrow: a GEMM's input in the type of its weights */
+    ELCL_B_ROUNDED, /* elcl_ops.rounded: a GEMM's input in the type of its weights */
     ELCL_B_LAYERS   /* then per decoder layer: self, cross */
 };
 

@@ -192,7 +192,7 @@ int elcl_op_attn_mha(struct elcl_ops *ops, const struct elcl_attn_mha_args *args
     }
     mha_sizes(&launch, args);
     count_mha(&launch, args, args->reads);
-    const size_t items = elcl_group_items(ops), h = (size_t)args->h;
+    const size_t items = elcl_work_group_items(ops), h = (size_t)args->h;
     const size_t global[] = {cpu ? elcl_div_up(h, (size_t)heads) : items * h,
                              (size_t)args->n_groups, (size_t)args->max_rows};
     const size_t local[] = {items, 1, 1};

@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "base/util.h"
-#include "device/program.h"
+#include "elcl/plan.h"
 #include "ops/gemm_clblast.h"
 #include "ops/launch.h"
+#include "probe/options.h"
 
 #define CLBLAST_ROWS 128 /* unmeasured: below, the native kernel's one launch is faster */
 
@@ -22,13 +23,6 @@ static const char *const gpu_files[] = {
     "storage.cl", "reduce.cl", "activation.cl", "norm.cl",  "widen.cl", "attn_mha_gpu.cl",
     "beams.cl",   "logits.cl", "sample.cl",     "score.cl", "tile.cl",
 };
-
-static const char *storage_suffix(enum elcl_storage storage)
-{
-    static const char *const names[] = {
-        [ELCL_F32] = "F32", [ELCL_F16] = "F16", [ELCL_BF16] = "BF16", [ELCL_INT8] = "INT8"};
-    return names[storage];
-}
 
 static void add_files(struct elcl_program_parts *parts, const char *const *files, size_t n)
 {
@@ -84,13 +78,16 @@ static struct elcl_program_parts program_parts(const struct elcl_ops *ops, enum 
     } else {
         add_gpu_files(&parts, ops, state);
     }
-    snprintf(parts.options, sizeof(parts.options),
-             "-DELCL_WEIGHT_%s -DELCL_STATE_%s -DVW=%d -DWG=%zu -DGEMM_ROWS=%d "
-             "-DWEIGHT_GROUP=%d%s%s%s",
-             storage_suffix(ops->weights), storage_suffix(state), ops->vector_width,
-             elcl_group_items(ops), ops->tile_rows, elcl_dot_kinds[ops->dot].group,
-             ops->weight_pairs ? " -DWEIGHT_PAIRS" : "", mma ? elcl_mma_kinds[mma].options : "",
-             ops->build_options);
+    elcl_kernel_options_write(&(struct elcl_kernel_options){.weights = ops->weights,
+                                                            .state = state,
+                                                            .dot = ops->dot,
+                                                            .weight_pairs = ops->weight_pairs,
+                                                            .vector = ops->vector_width,
+                                                            .items = elcl_work_group_items(ops)},
+                              &parts);
+    const size_t used = strlen(parts.options);
+    snprintf(parts.options + used, sizeof(parts.options) - used, "%s%s",
+             mma ? elcl_mma_kinds[mma].options : "", ops->build_options);
     return parts;
 }
 
@@ -147,19 +144,11 @@ static int share_set(const struct elcl_ops *ops, const struct elcl_kernel_set *o
     return create_kernels(ops, set, err);
 }
 
-int elcl_ops_vector_width(const elcl_device_desc *device)
-{
-    const uint32_t native = device->vector_width;
-    return native >= 16 ? 16 : native >= 8 ? 8 : 4;
-}
-
-/* Floats per vector, rows of accumulators and panel width: GEMM_ROWS * 2 + 3 vectors are to fit
- * the registers, 16 of them for vectors of 4 or 8 floats and 32 for 16. */
 static void choose_shape(struct elcl_ops *ops)
 {
     const bool cpu = ops->kernels == ELCL_KERNELS_CPU;
-    ops->vector_width = cpu ? elcl_ops_vector_width(&ops->device->desc) : 4;
-    ops->tile_rows = ops->vector_width == 16 ? 12 : 6;
+    ops->vector_width = cpu ? elcl_cpu_vector_width(&ops->device->desc) : 4;
+    ops->tile_rows = elcl_cpu_tile_rows(ops->vector_width);
     ops->busy_groups = ops->device->desc.compute_units;
     ops->panel = cpu && ops->gemm != ELCL_GEMM_CLBLAST ? 2 * ops->vector_width : 0;
     ops->weight_pairs = ops->panel && ops->weights == ELCL_BF16 && !ops->dot;
@@ -315,7 +304,7 @@ void elcl_ops_destroy(struct elcl_ops **ops)
     kernel_set_finish(&o->set_f32);
     elcl_buffer_destroy(&o->dummy);
     elcl_buffer_destroy(&o->widened);
-    elcl_buffer_destroy(&o->narrow);
+    elcl_buffer_destroy(&o->rounded);
     elcl_profile_destroy(&o->profile);
     if (o->queue)
         clReleaseCommandQueue(o->queue);

@@ -8,9 +8,9 @@
 /* GPU shape */
 #define GPU_FEW_ROWS 16 /* gemm_rows up to here: it reads W at most twice */
 /* CPU shape */
-#define MIN_BLOCK_ROWS 24        /* a panel's way through the caches has to pay */
-#define GROUP_FLOATS (64 * 1024) /* of X in a core's second-level cache */
-#define MIN_GROUP_ROWS 48        /* so that W, from further away, is read seldom */
+#define MIN_BLOCK_ROWS 24       /* a panel's way through the caches has to pay */
+#define BAND_FLOATS (64 * 1024) /* of X in a core's second-level cache */
+#define MIN_BAND_ROWS 48        /* so that W, from further away, is read seldom */
 #define ITEMS_PER_CORE 32
 #define MIN_ITEM_MACS 131072.0 /* below, handing out work-items costs more than their work */
 #define MAX_RUN 8
@@ -44,24 +44,24 @@ static void common_arguments(struct elcl_launch *launch, const struct elcl_gemm_
 
 /* How the CPU shape divides a product, see gemm_cpu.cl. */
 struct division {
-    int group, groups; /* rows of X that a core's cache keeps while all panels pass */
-    int block;         /* rows of a work-item */
-    int run;           /* panels of a work-item */
+    int band, bands; /* rows of X that a core's cache keeps while all panels pass */
+    int block;       /* rows of a work-item */
+    int run;         /* panels of a work-item */
 };
 
 /* Enough work-items that the last ones do not leave cores idle, but none too small. */
 static struct division divide(const struct elcl_ops *ops, const struct elcl_matrix *w, int m)
 {
     const int tile = ops->tile_rows, wanted = ITEMS_PER_CORE * (int)ops->device->desc.compute_units;
-    const int fit = elcl_max_int(GROUP_FLOATS / w->k, MIN_GROUP_ROWS);
-    struct division d = {.groups = (int)elcl_div_up((size_t)m, (size_t)fit)};
-    d.group = (int)elcl_div_up((size_t)m, (size_t)d.groups);
-    d.groups = (int)elcl_div_up((size_t)m, (size_t)d.group);
-    const int columns = w->panels * w->batch * d.groups; /* items if blocks were whole groups */
+    const int fit = elcl_max_int(BAND_FLOATS / w->k, MIN_BAND_ROWS);
+    struct division d = {.bands = (int)elcl_div_up((size_t)m, (size_t)fit)};
+    d.band = (int)elcl_div_up((size_t)m, (size_t)d.bands);
+    d.bands = (int)elcl_div_up((size_t)m, (size_t)d.band);
+    const int columns = w->panels * w->batch * d.bands; /* items if blocks were whole groups */
     const int blocks = elcl_max_int(
-        elcl_min_int((int)elcl_div_up((size_t)wanted, (size_t)columns), d.group / MIN_BLOCK_ROWS),
-        (int)elcl_div_up((size_t)d.group, ELCL_GEMM_BLOCK));
-    const int block = (int)elcl_div_up((size_t)d.group, (size_t)blocks);
+        elcl_min_int((int)elcl_div_up((size_t)wanted, (size_t)columns), d.band / MIN_BLOCK_ROWS),
+        (int)elcl_div_up((size_t)d.band, ELCL_GEMM_BLOCK));
+    const int block = (int)elcl_div_up((size_t)d.band, (size_t)blocks);
     d.block = (int)elcl_round_up((size_t)block, (size_t)tile);
     const double macs = (double)d.block * w->panel * w->k; /* of a panel */
     d.run = elcl_max_int((int)fmin(MIN_ITEM_MACS / macs, MAX_RUN), m <= 3 ? 2 : 1);
@@ -81,52 +81,53 @@ static int launch_cpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, e
         launch.op_class = ELCL_OP_GEMM_BF16;
     }
     common_arguments(&launch, args);
-    elcl_launch_int(&launch, d.group);
-    elcl_launch_int(&launch, d.groups);
+    elcl_launch_int(&launch, d.band);
+    elcl_launch_int(&launch, d.bands);
     elcl_launch_int(&launch, d.block);
     elcl_launch_int(&launch, d.run);
     elcl_launch_int(&launch, elcl_gemm_flags(args));
     elcl_launch_int(&launch, (int)args->act);
-    const size_t global[] = {elcl_div_up((size_t)d.group, (size_t)d.block),
+    const size_t global[] = {elcl_div_up((size_t)d.band, (size_t)d.block),
                              elcl_div_up((size_t)args->w->panels, (size_t)d.run),
-                             (size_t)args->w->batch * (size_t)d.groups};
+                             (size_t)args->w->batch * (size_t)d.bands};
     const size_t local[] = {1, 1, 1};
     return elcl_launch_run(&launch, 3, global, local, err);
 }
 
-/* 4-byte words of a row of K narrow elements; the scale of whole numbers is one more. */
-static size_t narrow_words(int k, size_t element_bytes)
+/* 4-byte words of a row of K rounded elements; the scale of whole numbers is one more. */
+static size_t rounded_words(int k, size_t element_bytes)
 {
     return elcl_round_up((size_t)k, 4) * element_bytes / sizeof(uint32_t);
 }
 
 size_t elcl_rounded_bytes(int batch, int m, int k)
 {
-    return (size_t)batch * (size_t)m * (narrow_words(k, 2) + 1) * sizeof(uint32_t);
+    return (size_t)batch * (size_t)m * (rounded_words(k, 2) + 1) * sizeof(uint32_t);
 }
 
 int elcl_ops_reserve_rounded(struct elcl_ops *ops, size_t bytes, elcl_error *err)
 {
-    if (ops->narrow.bytes >= bytes)
+    if (ops->rounded.bytes >= bytes)
         return ELCL_OK;
     const int rc = elcl_ops_finish(ops, err); /* what it holds is in use until then */
     if (rc)
         return rc;
-    elcl_buffer_destroy(&ops->narrow);
-    return elcl_buffer_create(ops->device, "narrow rows", bytes, &ops->narrow, err);
+    elcl_buffer_destroy(&ops->rounded);
+    return elcl_buffer_create(ops->device, "rounded inputs", bytes, &ops->rounded, err);
 }
 
 /* Rounds x, then multiplies. */
-static int multiply_narrow(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
+static int multiply_rounded(struct elcl_ops *ops, const struct elcl_gemm_args *args,
+                            elcl_error *err)
 {
     const int batch = args->w->batch, m = args->m, k = args->w->k;
     const struct elcl_dot_kind *kind = &elcl_dot_kinds[ops->dot];
-    const size_t words = narrow_words(k, kind->activation_bytes);
+    const size_t words = rounded_words(k, kind->activation_bytes);
     const size_t stride = words + (kind->weights == ELCL_INT8 ? 1 : 0);
     int rc;
     ELCL_TRY(elcl_ops_reserve_rounded(ops, elcl_rounded_bytes(batch, m, k), err));
     struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_QUANTIZE, "quantize");
-    elcl_launch_buffer(&launch, &ops->narrow);
+    elcl_launch_buffer(&launch, &ops->rounded);
     elcl_launch_buffer(&launch, args->x);
     elcl_launch_int(&launch, k);
     elcl_launch_int(&launch, (int)words);
@@ -134,11 +135,11 @@ static int multiply_narrow(struct elcl_ops *ops, const struct elcl_gemm_args *ar
     elcl_launch_ulong(&launch, args->x_batch);
     elcl_launch_count(&launch, (uint64_t)batch * m * (k * sizeof(float) + words * 4), 0);
     ELCL_TRY(elcl_launch_rows(&launch, m, batch, err));
-    struct elcl_gemm_args narrow = *args;
-    narrow.x = &ops->narrow;
-    narrow.x_ld = (int)stride;
-    narrow.x_batch = (size_t)m * stride;
-    ELCL_TRY(launch_cpu(ops, &narrow, err));
+    struct elcl_gemm_args rounded = *args;
+    rounded.x = &ops->rounded;
+    rounded.x_ld = (int)stride;
+    rounded.x_batch = (size_t)m * stride;
+    ELCL_TRY(launch_cpu(ops, &rounded, err));
 fail:
     return rc;
 }
@@ -202,5 +203,5 @@ int elcl_gemm_native(struct elcl_ops *ops, const struct elcl_gemm_args *args, el
 {
     if (ops->kernels != ELCL_KERNELS_CPU)
         return launch_gpu(ops, args, err);
-    return ops->dot ? multiply_narrow(ops, args, err) : launch_cpu(ops, args, err);
+    return ops->dot ? multiply_rounded(ops, args, err) : launch_cpu(ops, args, err);
 }

@@ -1,7 +1,7 @@
 /* Launching kernels, copying to and from the device, and counting what operations need. */
 #include "ops/launch.h"
 
-#define GROUP_ITEMS 128 /* GPU kernels: items per row, WG of the kernels */
+#define WORK_GROUP_ITEMS 128 /* GPU kernels: items per row, WG of the kernels */
 
 int elcl_ops_finish(struct elcl_ops *ops, elcl_error *err)
 {
@@ -47,11 +47,11 @@ void elcl_launch_count(const struct elcl_launch *launch, uint64_t bytes, uint64_
     elcl_ops_count(launch->ops, launch->name, launch->op_class, bytes, flop);
 }
 
-size_t elcl_group_items(const struct elcl_ops *ops)
+size_t elcl_work_group_items(const struct elcl_ops *ops)
 {
     if (ops->kernels == ELCL_KERNELS_CPU)
         return 1;
-    size_t n = GROUP_ITEMS;
+    size_t n = WORK_GROUP_ITEMS;
     while (n > 1 && n > ops->device->desc.max_work_group)
         n /= 2;
     return n;
@@ -165,7 +165,7 @@ int elcl_launch_run(struct elcl_launch *launch, int dims, const size_t *global, 
 
 int elcl_launch_rows(struct elcl_launch *launch, int rows, int batch, elcl_error *err)
 {
-    const size_t items = elcl_group_items(launch->ops);
+    const size_t items = elcl_work_group_items(launch->ops);
     const size_t global[] = {items * (size_t)rows, (size_t)batch}, local[] = {items, 1};
     return elcl_launch_run(launch, 2, global, local, err);
 }

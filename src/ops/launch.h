@@ -41,11 +41,11 @@ void elcl_launch_float(struct elcl_launch *launch, float value);
 int elcl_launch_run(struct elcl_launch *launch, int dims, const size_t *global, const size_t *local,
                     elcl_error *err);
 
-/* Enqueues one work-group of elcl_group_items() per row and batch. */
+/* Enqueues one work-group of elcl_work_group_items() per row and batch. */
 int elcl_launch_rows(struct elcl_launch *launch, int rows, int batch, elcl_error *err);
 
 /* Items of a work-group that has a row for itself: 1 in the CPU shape. */
-size_t elcl_group_items(const struct elcl_ops *ops);
+size_t elcl_work_group_items(const struct elcl_ops *ops);
 
 /* Local memory of a panel: of tile_mma.cl, or of tile_plain.cl without a matrix instruction. */
 static inline size_t elcl_panel_bytes(enum elcl_mma mma)

@@ -61,7 +61,7 @@ int elcl_op_sample(struct elcl_ops *ops, const struct elcl_select_args *args, si
     struct elcl_launch launch = begin(ops, ELCL_K_SAMPLE, "sample", args);
     elcl_launch_ulong(&launch, draws_at);
     go_on(&launch, args);
-    elcl_launch_local(&launch, elcl_group_items(ops) * sizeof(float));
+    elcl_launch_local(&launch, elcl_work_group_items(ops) * sizeof(float));
     return run(&launch, args, n_draws, err);
 }
 
@@ -71,7 +71,7 @@ int elcl_op_sample_beams(struct elcl_ops *ops, const struct elcl_select_args *ar
     struct elcl_launch launch = begin(ops, ELCL_K_SAMPLE_BEAMS, "sample_beams", args);
     elcl_launch_ulong(&launch, draws_at);
     go_on(&launch, args);
-    elcl_launch_local(&launch, 2 * elcl_group_items(ops) * sizeof(float));
+    elcl_launch_local(&launch, 2 * elcl_work_group_items(ops) * sizeof(float));
     return run(&launch, args, n_draws, err);
 }
 

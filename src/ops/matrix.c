@@ -59,23 +59,26 @@ static void store_values(void *panel, enum elcl_storage storage, size_t at, size
 struct layout {
     enum elcl_storage storage;
     int width, k;
-    int group;   /* neighbors in k side by side */
-    bool narrow; /* for products of int8 or of bf16 */
-    bool pairs;  /* a column of the first half beside one of the second */
+    int k_pack;   /* neighbors in k side by side */
+    bool rounded; /* for products of int8 or of bf16 */
+    bool pairs;   /* a column of the first half beside one of the second */
 };
 
 static struct layout layout_of(const struct elcl_ops *ops, const struct elcl_matrix *m)
 {
-    return (struct layout){
-        ops->weights,     m->panel, m->k, elcl_dot_kinds[ops->dot].group, ops->dot != ELCL_DOT_NONE,
-        ops->weight_pairs};
+    return (struct layout){ops->weights,
+                           m->panel,
+                           m->k,
+                           elcl_dot_kinds[ops->dot].k_pack,
+                           ops->dot != ELCL_DOT_NONE,
+                           ops->weight_pairs};
 }
 
 /* Bytes of a panel's values, and of the scales behind those of int8, which stand at a multiple of
  * 4, and with products of int8 of the sums behind these. */
 static size_t values_bytes(const struct layout *l)
 {
-    const size_t k = l->narrow ? elcl_round_up((size_t)l->k, 4) : (size_t)l->k;
+    const size_t k = l->rounded ? elcl_round_up((size_t)l->k, 4) : (size_t)l->k;
     const size_t bytes = (size_t)l->width * k * elcl_storage_bytes(l->storage);
     return l->storage == ELCL_INT8 ? elcl_round_up(bytes, sizeof(float)) : bytes;
 }
@@ -83,35 +86,35 @@ static size_t values_bytes(const struct layout *l)
 static size_t panel_bytes(const struct layout *l)
 {
     const size_t tail = l->storage != ELCL_INT8 ? 0
-                        : l->narrow             ? sizeof(float) + sizeof(int32_t)
+                        : l->rounded            ? sizeof(float) + sizeof(int32_t)
                                                 : sizeof(float);
     return values_bytes(l) + (size_t)l->width * tail;
 }
 
-/* Where column `lane` begins in a panel. Its next elements stand behind it up to `group`, the next
- * groups a multiple of width * group further. */
-static size_t column_start(const struct layout *l, int lane)
+/* Where column `column` begins in a panel. Its next elements stand behind it up to `k_pack`, the
+ * next groups a multiple of width * k_pack further. */
+static size_t column_start(const struct layout *l, int column)
 {
     if (l->pairs)
-        lane = lane % (l->width / 2) * 2 + lane / (l->width / 2);
-    return (size_t)lane * (size_t)l->group;
+        column = column % (l->width / 2) * 2 + column / (l->width / 2);
+    return (size_t)column * (size_t)l->k_pack;
 }
 
-#define CHUNK 64 /* elements of a column that are packed at once; a multiple of every group */
+#define CHUNK 64 /* elements of a column that are packed at once; a multiple of every k_pack */
 
-/* n elements of column `lane` of a panel, from k on; the first of them is element `from` of the
+/* n elements of column `column` of a panel, from k on; the first of them is element `from` of the
  * source. */
 static void pack_chunk(const struct layout *l, const struct elcl_matrix_source *source, size_t from,
-                       char *panel, int lane, size_t k, size_t n)
+                       char *panel, int column, size_t k, size_t n)
 {
     float values[CHUNK];
-    const size_t group = (size_t)l->group, width = (size_t)l->width;
-    const size_t at = column_start(l, lane) + k * width;
+    const size_t k_pack = (size_t)l->k_pack, width = (size_t)l->width;
+    const size_t at = column_start(l, column) + k * width;
     load_values(source, from, n, values);
-    if (group == 1)
+    if (k_pack == 1)
         store_values(panel, l->storage, at, width, n, values);
-    for (size_t i = 0; group > 1 && i < n; i += group)
-        store_values(panel, l->storage, at + i * width, 1, n - i < group ? n - i : group,
+    for (size_t i = 0; k_pack > 1 && i < n; i += k_pack)
+        store_values(panel, l->storage, at + i * width, 1, n - i < k_pack ? n - i : k_pack,
                      values + i);
 }
 
@@ -137,26 +140,26 @@ static int32_t nearest_whole(float value)
 
 /* A column of int8; values [K] are for its own use. */
 static void pack_int8_column(const struct layout *l, const struct elcl_matrix_source *source,
-                             size_t from, char *panel, int lane, float *values)
+                             size_t from, char *panel, int column, float *values)
 {
-    const size_t group = (size_t)l->group, next = (size_t)l->width * group, n = (size_t)l->k;
+    const size_t k_pack = (size_t)l->k_pack, next = (size_t)l->width * k_pack, n = (size_t)l->k;
     load_values(source, from, n, values);
     const float scale = column_scale(values, n);
-    char *tail = panel + values_bytes(l) + (size_t)lane * sizeof(scale);
-    int8_t *to = (int8_t *)panel + column_start(l, lane);
+    char *tail = panel + values_bytes(l) + (size_t)column * sizeof(scale);
+    int8_t *to = (int8_t *)panel + column_start(l, column);
     int32_t sum = 0;
     const float divisor = scale > 0 ? scale : 1;
     if (!(scale > 0)) /* nothing to keep */
         memset(values, 0, n * sizeof(*values));
-    for (size_t k = 0; k < n; k += group, to += next)
-        for (size_t j = 0; j < group && k + j < n; j++) {
+    for (size_t k = 0; k < n; k += k_pack, to += next)
+        for (size_t j = 0; j < k_pack && k + j < n; j++) {
             const float value = values[k + j] / divisor;
             const int32_t whole = nearest_whole(value < -127 ? -127 : value > 127 ? 127 : value);
             to[j] = (int8_t)whole;
             sum += whole;
         }
     memcpy(tail, &scale, sizeof(scale));
-    if (l->narrow)
+    if (l->rounded)
         memcpy(tail + (size_t)l->width * sizeof(scale), &sum, sizeof(sum));
 }
 
@@ -174,13 +177,13 @@ struct column {
     const struct elcl_matrix_source *source;
     size_t from;
     char *panel;
-    int lane;
+    int column;
 };
 
 static struct column find_column(const struct packing *p, int b, int n)
 {
     const struct layout *l = &p->layout;
-    struct column c = {.source = p->sources, .lane = n % l->width};
+    struct column c = {.source = p->sources, .column = n % l->width};
     const size_t panel = (size_t)b * p->m->panels + n / l->width;
     for (; n >= c.source->n; c.source++)
         n -= c.source->n;
@@ -213,33 +216,34 @@ static void pack_columns(void *user, int task, int worker)
         for (int n = begin; n < end; n++) {
             const struct column c = find_column(p, b, n);
             if (l->storage == ELCL_INT8)
-                pack_int8_column(l, c.source, c.from, c.panel, c.lane,
+                pack_int8_column(l, c.source, c.from, c.panel, c.column,
                                  p->values + (size_t)worker * k_size);
             else
-                pack_chunk(l, c.source, c.from + k * c.source->k_stride, c.panel, c.lane, k,
+                pack_chunk(l, c.source, c.from + k * c.source->k_stride, c.panel, c.column, k,
                            k_size - k < CHUNK ? k_size - k : CHUNK);
         }
 }
 
-/* What no weight goes to, a last panel's columns and the rest of a last group, is zero. */
+/* What no weight goes to, a last panel's columns and the rest of a last k_pack, is zero. */
 static void pack(void *user, void *memory)
 {
     struct packing *p = user;
     const struct layout *l = &p->layout;
     const struct elcl_matrix *m = p->m;
     const size_t bytes = panel_bytes(l);
-    const bool whole_groups =
+    const bool whole_packs =
         (size_t)l->k * (size_t)l->width * elcl_storage_bytes(l->storage) == values_bytes(l);
     p->packed = memory;
     for (size_t i = 0; i < (size_t)m->batch * (size_t)m->panels; i++)
-        if (!whole_groups || (i % (size_t)m->panels == (size_t)m->panels - 1 && m->n % l->width))
+        if (!whole_packs || (i % (size_t)m->panels == (size_t)m->panels - 1 && m->n % l->width))
             memset(p->packed + i * bytes, 0, bytes);
     elcl_parallel(m->batch * tasks_of(m), pack_columns, p);
 }
 
-size_t elcl_matrix_bytes(int panel, bool narrow, enum elcl_storage storage, int batch, int n, int k)
+size_t elcl_matrix_bytes(int panel, bool rounded, enum elcl_storage storage, int batch, int n,
+                         int k)
 {
-    const struct layout l = {storage, panel ? panel : n, k, 1, narrow, false};
+    const struct layout l = {storage, panel ? panel : n, k, 1, rounded, false};
     return (size_t)batch * elcl_div_up((size_t)n, (size_t)l.width) * panel_bytes(&l);
 }
 

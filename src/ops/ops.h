@@ -82,7 +82,7 @@ struct elcl_ops {
     struct elcl_profile *profile;   /* NULL: off */
     struct elcl_buffer dummy;       /* stands for an absent buffer argument */
     struct elcl_buffer widened;     /* f32 copy of a weight for CLBlast, grown on demand */
-    struct elcl_buffer narrow;      /* rows in the weights' type, grown on demand */
+    struct elcl_buffer rounded;     /* rows in the weights' type, grown on demand */
     int vector_width;               /* CPU shape: floats per vector, 4, 8 or 16 */
     int panel;                      /* columns per weight panel; 0: one panel of all columns */
     int tile_rows;                  /* CPU shape: rows of accumulators */
@@ -100,8 +100,6 @@ int elcl_ops_create(struct elcl_device *device, const struct elcl_features *feat
 int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops **ops,
                    elcl_error *err);
 void elcl_ops_destroy(struct elcl_ops **ops); /* NULL is fine */
-/* Floats per vector in the CPU shape. */
-int elcl_ops_vector_width(const elcl_device_desc *device);
 
 #define ELCL_OPS_BYTES 64 /* device memory of one elcl_ops */
 
@@ -141,7 +139,7 @@ struct elcl_matrix_source {
  * values q of a column are round(w / s), s = max |w| / 127, and behind those of a panel, at the
  * next multiple of four bytes, stand s of its columns in f32.
  *
- * For products of int8 or of bf16 G neighbors in k lie side by side (elcl_dot_kinds[].group):
+ * For products of int8 or of bf16 G neighbors in k lie side by side (elcl_dot_kinds[].k_pack):
  *     W[b, n, k] at (k / G * panel + n % panel) * G + k % G,
  * K is rounded up to a multiple of 4, with zeros, and behind the scales of int8 stand the sums of q
  * of the panel's columns as int.
@@ -158,8 +156,9 @@ struct elcl_matrix {
 int elcl_matrix_create(struct elcl_ops *ops, const char *label, int batch, int k,
                        const struct elcl_matrix_source *sources, int n_sources,
                        struct elcl_matrix *matrix, elcl_error *err);
-/* Bytes of the buffer that elcl_matrix_create() makes; narrow: for products of int8 or of bf16. */
-size_t elcl_matrix_bytes(int panel, bool narrow, enum elcl_storage storage, int batch, int n,
+/* Bytes of the buffer that elcl_matrix_create() creates; rounded: for products of int8 or of bf16.
+ */
+size_t elcl_matrix_bytes(int panel, bool rounded, enum elcl_storage storage, int batch, int n,
                          int k);
 
 /* ---- GEMM (gemm.c, gemm_native.c, gemm_clblast.c) ------------------------------------------ */
@@ -181,10 +180,10 @@ struct elcl_gemm_args {
 int elcl_op_gemm(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err);
 
 /* With products of int8 or of bf16 x is rounded before the product: to bf16, or row by row to q =
- * round(x / s), s = max |x| / 127, see quantize.cl. It lies in ops->narrow, which so many bytes
+ * round(x / s), s = max |x| / 127, see quantize.cl. It lies in ops->rounded, which so many bytes
  * hold for any kind of them. */
 size_t elcl_rounded_bytes(int batch, int m, int k);
-/* Makes ops->narrow at least so large. */
+/* Makes ops->rounded at least so large. */
 int elcl_ops_reserve_rounded(struct elcl_ops *ops, size_t bytes, elcl_error *err);
 /* What the GEMM multiplies: never AUTO. */
 static inline enum elcl_compute elcl_ops_compute(const struct elcl_ops *ops)

@@ -8,6 +8,8 @@
 #include "base/os.h"
 #include "base/util.h"
 #include "device/buffer.h"
+#include "elcl/plan.h"
+#include "probe/options.h"
 
 const struct elcl_dot_kind elcl_dot_kinds[] = {
     [ELCL_DOT_NONE] = {"dot_f32.cl", "f32 multiply-adds", ELCL_F32, 1, sizeof(float), 0},
@@ -63,7 +65,7 @@ static void put(unsigned char *to, size_t at, enum elcl_storage type, size_t byt
 static int fill(struct trial *t)
 {
     const struct elcl_dot_kind *kind = &elcl_dot_kinds[t->dot];
-    const int group = kind->group;
+    const int k_pack = kind->k_pack;
     unsigned char *x = elcl_calloc(MAX_X, 1), *w = elcl_calloc(MAX_W, 1);
     int rc = x && w ? ELCL_OK : ELCL_E_NOMEM;
     for (int k = 0; !rc && k < K; k++) {
@@ -71,7 +73,7 @@ static int fill(struct trial *t)
             put(x, (size_t)(row * K + k), kind->weights, kind->activation_bytes,
                 value_x(row, k) + kind->offset);
         for (int n = 0; n < t->columns; n++)
-            put(w, (size_t)((k / group * t->columns + n) * group + k % group), t->weights,
+            put(w, (size_t)((k / k_pack * t->columns + n) * k_pack + k % k_pack), t->weights,
                 t->weights == ELCL_INT8 ? sizeof(int8_t) : sizeof(uint16_t), value_w(k, n));
     }
     if (!rc)
@@ -83,30 +85,19 @@ static int fill(struct trial *t)
     return rc;
 }
 
-static int vector_width(const struct elcl_device *device)
-{
-    const uint32_t native = device->desc.vector_width;
-    return native >= 16 ? 16 : native >= 8 ? 8 : 4; /* as in src/ops/create.c */
-}
-
-static int tile_rows(int vector)
-{
-    return vector == 16 ? MAX_ROWS : 6;
-}
-
 static struct elcl_program_parts program_parts(const struct elcl_device *device, enum elcl_mac mac,
                                                enum elcl_dot dot, enum elcl_storage weights)
 {
-    const int vector = vector_width(device);
+    const struct elcl_kernel_options options = {.weights = weights,
+                                                .dot = dot,
+                                                .weight_pairs = weights == ELCL_BF16 && !dot,
+                                                .vector = elcl_cpu_vector_width(&device->desc),
+                                                .items = 1};
     struct elcl_program_parts parts = {.files = {"storage.cl", "activation.cl",
                                                  elcl_dot_kinds[dot].file, "gemm_cpu.cl",
                                                  "probe_dot.cl"},
                                        .mac = mac};
-    (void)snprintf(parts.options, sizeof(parts.options),
-                   "-DELCL_WEIGHT_%s -DVW=%d -DWG=1 -DGEMM_ROWS=%d -DWEIGHT_GROUP=%d%s",
-                   weights == ELCL_INT8 ? "INT8" : "BF16", vector, tile_rows(vector),
-                   elcl_dot_kinds[dot].group,
-                   weights == ELCL_BF16 && !dot ? " -DWEIGHT_PAIRS" : "");
+    elcl_kernel_options_write(&options, &parts);
     return parts;
 }
 
@@ -114,14 +105,14 @@ static int trial_init(struct trial *t, struct elcl_device *device, enum elcl_mac
                       enum elcl_dot dot, enum elcl_storage weights)
 {
     const struct elcl_program_parts parts = program_parts(device, mac, dot, weights);
-    const int vector = vector_width(device);
+    const int vector = elcl_cpu_vector_width(&device->desc);
     cl_int code;
     int rc;
     *t = (struct trial){.device = device,
                         .mac = mac,
                         .dot = dot,
                         .weights = weights,
-                        .rows = tile_rows(vector),
+                        .rows = elcl_cpu_tile_rows(vector),
                         .columns = 2 * vector};
     ELCL_TRY(elcl_program_build(device, &parts, &t->program, NULL));
     t->kernel = clCreateKernel(t->program, "probe_dot", &code);
@@ -148,7 +139,7 @@ static void trial_finish(struct trial *t)
 /* Nanoseconds; negative when the driver refuses. */
 static double run(struct trial *t, cl_int repeats)
 {
-    const cl_int steps = K / elcl_dot_kinds[t->dot].group;
+    const cl_int steps = K / elcl_dot_kinds[t->dot].k_pack;
     const size_t one = 1;
     const uint64_t start = elcl_clock_ns();
     if (clSetKernelArg(t->kernel, 0, sizeof(cl_mem), &t->out.mem) ||

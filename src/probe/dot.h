@@ -23,7 +23,7 @@ struct elcl_dot_kind {
     const char *file;          /* "dot_int8.cl" */
     const char *name;          /* of the instruction, for people */
     enum elcl_storage weights; /* INT8 or BF16: that rows are rounded to, too */
-    int group;                 /* neighbors in k that are multiplied at once */
+    int k_pack;                /* neighbors in k that are multiplied at once */
     size_t activation_bytes;   /* of an element of a row */
     int offset;                /* DOT_OFFSET */
 };

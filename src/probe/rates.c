@@ -8,6 +8,8 @@
 #include "base/os.h"
 #include "base/util.h"
 #include "device/buffer.h"
+#include "elcl/plan.h"
+#include "probe/options.h"
 
 #define CHAINS 12         /* of both files */
 #define MAC_ROUNDS 100000 /* of an item on a CPU */
@@ -31,7 +33,7 @@ static void choose_shape(struct bench *b)
     const elcl_device_desc *desc = &b->device->desc;
     const bool cpu = desc->type == ELCL_DEVICE_CPU;
     const size_t cores = desc->compute_units ? desc->compute_units : 1;
-    b->vector = !cpu || desc->vector_width < 8 ? 4 : desc->vector_width < 16 ? 8 : 16;
+    b->vector = cpu ? elcl_cpu_vector_width(desc) : 4;
     b->local = cpu ? 1 : 128;
     while (b->local > 1 && desc->max_work_group && b->local > desc->max_work_group)
         b->local /= 2;
@@ -192,9 +194,10 @@ static int measure_dot(struct bench *b, enum elcl_dot kind, double *rate, double
         return ELCL_OK;
     own.program = NULL;
     own.kernel = NULL;
-    (void)snprintf(parts.options, sizeof(parts.options),
-                   "-DELCL_WEIGHT_%s -DVW=%d -DWEIGHT_GROUP=%d",
-                   dot->weights == ELCL_INT8 ? "INT8" : "BF16", b->vector, dot->group);
+    elcl_kernel_options_write(
+        &(struct elcl_kernel_options){
+            .weights = dot->weights, .dot = kind, .vector = b->vector, .items = b->local},
+        &parts);
     ELCL_TRY(elcl_program_build(b->device, &parts, &own.program, err));
     ELCL_TRY(elcl_buffer_create(b->device, "rates", b->global * sizeof(cl_int), &out, err));
     ELCL_TRY(take_kernel(&own, "ceiling_dot", err));
@@ -203,7 +206,7 @@ static int measure_dot(struct bench *b, enum elcl_dot kind, double *rate, double
     ELCL_TRY(set(&own, 2, sizeof(n), &n, err));
     ELCL_TRY(least_ns(&own, b->global, b->local, MAX_CALLS, &ns, err));
     elcl_program_store(b->device, &parts, own.program);
-    set_rates(2.0 * CHAINS * b->vector * dot->group * n * (double)b->global, &ns, rate, core);
+    set_rates(2.0 * CHAINS * b->vector * dot->k_pack * n * (double)b->global, &ns, rate, core);
 fail:
     elcl_buffer_destroy(&out);
     if (own.kernel)
@@ -252,7 +255,8 @@ int elcl_rates_measure(struct elcl_device *device, const struct elcl_features *f
     elcl_device_rates c = {.type = r.type, .kernels = r.kernels};
     int rc;
     choose_shape(&b);
-    (void)snprintf(parts.options, sizeof(parts.options), "-DVW=%d -DWG=%zu", b.vector, b.local);
+    elcl_kernel_options_write(&(struct elcl_kernel_options){.vector = b.vector, .items = b.local},
+                              &parts);
     ELCL_TRY(elcl_program_build(device, &parts, &b.program, err));
     ELCL_TRY(measure_copy(&b, large_bytes(device), &r.copy_gbs, err));
     ELCL_TRY(measure_copy(&b, SMALL, &r.cache_gbs, err));

@@ -127,6 +127,12 @@ void elcl_blueprint_get_info(const elcl_blueprint *blueprint, elcl_blueprint_inf
 
 /* ---- plans --------------------------------------------------------------------------------- */
 
+int elcl_cpu_vector_width(const elcl_device_desc *device)
+{
+    (void)device;
+    return 8;
+}
+
 elcl_plan_params elcl_plan_params_default(void)
 {
     return (elcl_plan_params){.device_type = ELCL_DEVICE_GPU, .num_beams = 1};

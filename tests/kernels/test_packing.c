@@ -76,7 +76,7 @@ static unsigned char *pack(struct elcl_fixture *fx, const struct elcl_matrix *w,
     const size_t element = elcl_ref_bytes(fx->ops->weights), k = (size_t)w->k;
     const bool whole = fx->ops->weights == ELCL_INT8, rounded = fx->ops->dot != ELCL_DOT_NONE;
     const bool pairs = fx->ops->weights == ELCL_BF16 && fx->ops->panel && !rounded;
-    const size_t k_pack = (size_t)elcl_dot_kinds[fx->ops->dot].group;
+    const size_t k_pack = (size_t)elcl_dot_kinds[fx->ops->dot].k_pack;
     const size_t values_bytes = (size_t)w->panel * (rounded ? (k + 3) / 4 * 4 : k) * element;
     const size_t scales_at = (values_bytes + 3) / 4 * 4;
     const size_t tail = (size_t)w->panel * (rounded ? 8 : 4);

@@ -128,7 +128,7 @@ x86() {
         >"$work/program.cl"
     clang-15 -x cl -cl-std=CL1.2 -Xclang -finclude-default-header -O3 -S \
         -target x86_64-unknown-linux-gnu -march="$5" -mprefer-vector-width=512 -DELCL_MAC_FMA=1 \
-        -DELCL_WEIGHT_"$3" -DWEIGHT_GROUP="$4" -DVW="$6" -DWG=1 -DGEMM_ROWS="$7" \
+        -DELCL_WEIGHT_"$3" -DK_PACK="$4" -DVW="$6" -DWG=1 -DGEMM_ROWS="$7" \
         "$work/program.cl" -o "$work/k.s" 2>&1 || return
     awk -v instruction="$2" -v want=$((2 * $7)) '
         /^\.LBB/ { loop = $1; sub(":", "", loop); n = stack = 0 }

@@ -103,7 +103,7 @@ static int plan(const struct cli_bench *bench, struct cli_bench_result *r, int *
     if (c->kernels == ELCL_KERNELS_AUTO)
         c->kernels = d->gpu_kernels ? ELCL_KERNELS_GPU : ELCL_KERNELS_CPU;
     if (c->kernels == ELCL_KERNELS_CPU && c->gemm != ELCL_GEMM_CLBLAST)
-        p.vector_width = d->vector_width >= 16 ? 16 : d->vector_width >= 8 ? 8 : 4;
+        p.vector_width = elcl_cpu_vector_width(d);
     p.weights = c->weights;
     p.compute = (enum elcl_compute)bench->options->compute;
     p.state = c->state;

@@ -117,7 +117,7 @@ static int read_device(struct cli_plan_options *o, elcl_plan_params *p, elcl_err
         if (!p->memory_limit_bytes)
             p->memory_limit_bytes = d->memory_bytes;
         if (!d->gpu_kernels)
-            p->vector_width = d->vector_width >= 16 ? 16 : d->vector_width >= 8 ? 8 : 4;
+            p->vector_width = elcl_cpu_vector_width(d);
         if (is_measured(o))
             rc = cli_device_model_measure(d, &o->machine, err);
         if (is_measured(o) || elcl_stored_rates(d, &o->machine.rates))
