@@ -1,5 +1,5 @@
 #!/bin/sh
-# Each public header compiles alone, in C and in C++.
+# Each public header compiles by itself, in C and in C++.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lint/lint.sh
 
