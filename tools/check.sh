@@ -193,7 +193,7 @@ fi
 # PoCL runs everything, so that results do not hang on which other drivers a machine has.
 [ -z "$(icd pocl)" ] || { OCL_ICD_VENDORS=$(icd pocl) && export OCL_ICD_VENDORS; }
 
-if step 'build, warnings are errors' build build build; then
+if step 'build, warnings are errors' build build build -Dwerror=true; then
     suite tests suite build
     start_oclgrind
     kernels_on_rusticl
