@@ -32,9 +32,9 @@ void elcl_rows_fill(struct elcl_fixture *fx, float *logits, int v, enum elcl_log
         const int third = elcl_fixture_int(fx, 0, 2);
         const bool coin = elcl_fixture_int(fx, 0, 1);
         float *x = &logits[i];
-        *x = (float)(3 * z);
+        *x = (float)(2 * z);
         if (kind == ELCL_LOGITS_TIES)
-            *x = (float)elcl_fixture_int(fx, -4, 4);
+            *x = (float)elcl_fixture_int(fx, -3, 3);
         else if (kind == ELCL_LOGITS_EQUAL)
             *x = 1.5f;
         else if (kind == ELCL_LOGITS_HUGE)

@@ -70,15 +70,17 @@ void elcl_check_select(struct elcl_fixture *fx, int r, int v, int width, enum el
 /* Two equal rows; all draws are of row 1, with spread uniform numbers. */
 struct elcl_rows elcl_sample_rows(struct elcl_fixture *fx, int v, const float *logits, int n_draws,
                                   const struct elcl_row_draw *cuts);
+/* All cut-offs at once. */
+extern const struct elcl_row_draw elcl_sample_cuts;
 /* The draws, [n_draws], after a check that row 0 has not changed; NULL after a failure. */
 const struct elcl_candidate *elcl_sample_run(struct elcl_fixture *fx, const struct elcl_rows *rows);
 struct elcl_ref_sampling elcl_sample_reference(const struct elcl_row_draw *draw);
 /* What masses of p [V] err by in f32. */
 double elcl_sample_error(int v);
-/* One row with random cut-offs, with or without rules. Returns false and runs nothing when a mass
- * is too near to a cut-off for f32 to decide: try again. */
+/* One row, with or without rules; cuts NULL: random cut-offs. Returns false and runs nothing when a
+ * mass is too near to a cut-off for f32 to decide: try again. */
 bool elcl_check_sample(struct elcl_fixture *fx, int v, int n_draws, enum elcl_logits kind,
-                       bool rules);
+                       bool rules, const struct elcl_row_draw *cuts);
 
 /* ---- sample_beams.c ------------------------------------------------------------------------ */
 

@@ -12,6 +12,9 @@
 
 #define U ELCL_FIXTURE_U
 
+const struct elcl_row_draw elcl_sample_cuts = {
+    .scale = 1.25f, .top_k = 50, .top_p = 0.9f, .min_p = 0.001f, .typical_p = 0.95f};
+
 double elcl_sample_error(int v)
 {
     return (v / 64.0 + 64 + log2(v)) * U * 2;
@@ -100,9 +103,9 @@ static void add_rules(struct elcl_fixture *fx, struct elcl_rows *rows, int row)
 }
 
 bool elcl_check_sample(struct elcl_fixture *fx, int v, int n_draws, enum elcl_logits kind,
-                       bool rules)
+                       bool rules, const struct elcl_row_draw *given)
 {
-    const struct elcl_row_draw cuts = random_draw(fx, v);
+    const struct elcl_row_draw cuts = given ? *given : random_draw(fx, v);
     const struct elcl_ref_sampling sampling = elcl_sample_reference(&cuts);
     float *logits = elcl_fixture_memory(fx, (size_t)v, sizeof(*logits));
     double *scores = elcl_fixture_doubles(fx, (size_t)v), *p = elcl_fixture_doubles(fx, (size_t)v);
