@@ -56,10 +56,10 @@ static const struct verb *find_verb(const char *word)
 
 static int unknown_verb(const char *word)
 {
-    const char *names[ELCL_COUNT(verbs)];
+    const char *names[ELCL_COUNT(verbs) + 3] = {"help", "--help", "--version"};
     for (size_t i = 0; i < ELCL_COUNT(verbs); i++)
-        names[i] = verbs[i].name;
-    const char *near = cli_nearest(word, names, ELCL_COUNT(verbs));
+        names[3 + i] = verbs[i].name;
+    const char *near = cli_nearest(word, names, ELCL_COUNT(names));
     const char *kind = word[0] == '-' ? "option" : "command";
     if (near)
         return cli_error(CLI_EXIT_USAGE, "unknown %s %.100s: did you mean %s?", kind, word, near);

@@ -225,7 +225,7 @@ run_in "$elcl" generate --quiet m --keep-going
 exits "keep going" 1
 prints "keep going" "A" "B" "" "D" "" "F"
 same "keep going: two sentences" "$(sed 's/standard input/stdin/' "$tmp/err")" \
-    "elcl: error: stdin: line 3: invalid UTF-8
+    "elcl: error: stdin: line 3: invalid UTF-8: byte 5 is 0xff (Latin-1 text? iconv -f LATIN1 -t UTF-8 converts it)
 elcl: error: stdin: line 5: the request asked for it"
 run_in "$elcl" generate --quiet m --keep-going --num-return-sequences 2
 prints "keep going, n-best" "A|0" "A|1" "B|0" "B|1" "" "" "D|0" "D|1" "" "" "F|0" "F|1"

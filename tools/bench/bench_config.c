@@ -1,4 +1,5 @@
 /* The configurations of elcl bench, from its options. */
+#include "common/remedy.h"
 #include "bench/bench.h"
 
 #include <stdio.h>
@@ -159,8 +160,7 @@ static int check(const struct cli_bench_config *c, elcl_error *err)
 {
     elcl_blueprint *blueprint = NULL;
     elcl_blueprint_info info;
-    int rc = c->synthetic ? elcl_blueprint_open_synthetic(c->model, &blueprint, err)
-                          : elcl_blueprint_open(c->model, &blueprint, err);
+    int rc = cli_blueprint_open(c->model, c->synthetic, &blueprint, err);
     if (rc)
         return rc;
     elcl_blueprint_get_info(blueprint, &info);

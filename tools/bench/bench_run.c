@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/remedy.h"
 #include "common/sys.h"
 #include "common/trace.h"
 #include "common/words.h"
@@ -74,8 +75,13 @@ static int open_model(const struct cli_bench *bench, const struct cli_bench_conf
     p.no_cache = bench->options->no_cache;
     p.compute = (enum elcl_compute)bench->options->compute;
     model->key = *c;
-    return c->synthetic ? elcl_model_open_synthetic(c->model, c->seed, &p, &model->model, err)
-                        : elcl_model_open(c->model, &p, &model->model, err);
+    if (c->synthetic)
+        return elcl_model_open_synthetic(c->model, c->seed, &p, &model->model, err);
+    char *directory = cli_model_directory(c->model);
+    const int rc =
+        directory ? elcl_model_open(directory, &p, &model->model, err) : elcl_fail_nomem(err);
+    free(directory);
+    return rc;
 }
 
 /* ---- plan ---------------------------------------------------------------------------------- */
@@ -91,8 +97,7 @@ static int plan(const struct cli_bench *bench, struct cli_bench_result *r, int *
     elcl_blueprint_info info;
     elcl_plan_params p = elcl_plan_params_default();
     elcl_device_rates measured;
-    int rc = c->synthetic ? elcl_blueprint_open_synthetic(c->model, &blueprint, err)
-                          : elcl_blueprint_open(c->model, &blueprint, err);
+    int rc = cli_blueprint_open(c->model, c->synthetic, &blueprint, err);
     if (rc)
         return rc;
     elcl_blueprint_get_info(blueprint, &info);

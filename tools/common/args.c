@@ -12,7 +12,10 @@ static int fail_unknown(const struct cli_args *args, const char *name, elcl_erro
         if (args->opts[i].name)
             names[n++] = args->opts[i].name;
     }
-    const char *near = cli_nearest(name, names, n);
+    const char *advice = cli_args_advice(name);
+    const char *near = advice ? NULL : cli_nearest(name, names, n);
+    if (advice && args->needs_model)
+        return elcl_fail(err, ELCL_E_ARG, "unknown option --%s: elcl has %s", name, advice);
     if (near)
         return elcl_fail(err, ELCL_E_ARG, "unknown option --%s: did you mean --%s?", name, near);
     return elcl_fail(err, ELCL_E_ARG, "unknown option --%s: elcl %s --help lists all", name,
@@ -130,10 +133,12 @@ static int parse(struct cli_args *args, int argc, char **argv, void *target, elc
             if (rc)
                 return rc;
         } else if (options && word[0] == '-' && word[1]) {
+            const char *advice = args->needs_model ? cli_args_advice(word + 1) : NULL;
             return elcl_fail(err, ELCL_E_ARG,
-                             "unknown option %.100s: elcl %s --help lists all (a text that starts "
-                             "with '-' goes after --)",
-                             word, args->verb);
+                             advice ? "unknown option %.100s: elcl has %s"
+                                    : "unknown option %.100s: elcl %s --help lists all (a text "
+                                      "that starts with '-' goes after --)",
+                             word, advice ? advice : args->verb);
         } else {
             args->words[args->n_words++] = word;
         }

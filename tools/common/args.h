@@ -177,12 +177,16 @@ void cli_str_wrapped(struct elcl_str *out, const char *text, int column, int ind
 /* The same on standard output. */
 void cli_print_wrapped(const char *text, int column, int indent);
 
-/* ---- spellings of the last release (args_renamed.c) ------------------------------------------ */
+/* ---- other spellings (args_hints.c) ---------------------------------------------------------- */
 
 /* Returns the option that `name` (n bytes) meant in the last release, if it was renamed and the
  * verb has the new one, else NULL. `value` is the one given, if any; *fixed is the value that the
  * old spelling implies, or NULL. */
 const struct cli_opt *cli_args_renamed(const struct cli_args *args, const char *name, size_t n,
                                        const char *value, const char **fixed);
+/* What elcl has for an option of another program, or NULL. */
+const char *cli_args_advice(const char *name);
+/* What to say about a value that the option refuses, or "". */
+const char *cli_args_remark(const char *option, const char *value);
 
 #endif

@@ -10,7 +10,8 @@
 int cli_args_fail_value(const struct cli_opt *opt, const char *text, const char *expected,
                         elcl_error *err)
 {
-    return elcl_fail(err, ELCL_E_ARG, "--%s: expected %s, found '%s'", opt->name, expected, text);
+    return elcl_fail(err, ELCL_E_ARG, "--%s: expected %s, found '%.100s'%s", opt->name, expected,
+                     text, cli_args_remark(opt->name, text));
 }
 
 /* Decimal digits with an optional sign and nothing else. */

@@ -1,3 +1,4 @@
+#include "base/utf8.h"
 #include "common/input.h"
 #include "common/sys.h"
 
@@ -42,7 +43,7 @@ void cli_input_close(struct cli_input *in)
     *in = (struct cli_input){.fd = -1, .at_end = true};
 }
 
-/* Moves what is left to the front and makes room for one more read. */
+/* Moves the unread bytes to the front and makes room for one more read. */
 static int make_room(struct cli_input *in, elcl_error *err)
 {
     if (in->start) {
@@ -82,7 +83,7 @@ static enum cli_next fill(struct cli_input *in, int timeout_ms, elcl_error *err)
     return CLI_NEXT_FAILED;
 }
 
-/* Hands out the n_line bytes at the start, of which the last n_end are the line's end. */
+/* Hands out the first n_line bytes; the last n_end of them are the line's end. */
 static void take_line(struct cli_input *in, size_t n_line, size_t n_end, const char **line,
                       size_t *n)
 {
@@ -90,7 +91,7 @@ static void take_line(struct cli_input *in, size_t n_line, size_t n_end, const c
     size_t n_text = n_line - n_end;
     if (n_end && n_text && text[n_text - 1] == '\r')
         n_text--;
-    /* A byte-order mark is no part of the first sample. */
+    /* A byte-order mark is not part of the first sample. */
     if (!in->n_lines && n_text >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
         text += 3;
         n_text -= 3;
@@ -146,6 +147,41 @@ void cli_input_place(const struct cli_input *in, uint64_t line, char *place, siz
         (void)snprintf(place, room, "%.200s: line %llu", in->name, (unsigned long long)line);
 }
 
+/* ---- bytes that are no text ---------------------------------------------------------------- */
+
+/* What files begin with that are given by mistake, most of all where a text is expected. */
+static const struct {
+    const char *start, *is, *remedy;
+} binaries[] = {
+    {"\xff\xfe", "UTF-16 text", "iconv -f UTF-16 -t UTF-8 converts it"},
+    {"\xfe\xff", "UTF-16 text", "iconv -f UTF-16 -t UTF-8 converts it"},
+    {"\x1f\x8b", "a gzip file", "gzip -dc FILE | elcl ... unpacks it"},
+    {"\x28\xb5\x2f\xfd", "a zstd file", "zstd -dc FILE | elcl ... unpacks it"},
+    {"\xfd"
+     "7zXZ",
+     "an xz file", "xz -dc FILE | elcl ... unpacks it"},
+    {"PK\x03\x04", "a zip file or an office document", "save it as plain text"},
+    {"%PDF-", "a PDF file", "pdftotext FILE - writes its text"},
+    {"PAR1", "a Parquet file", "write its text column to a file"},
+};
+
+/* Fails for bytes that are not UTF-8, with the way out where the first line shows it. */
+static int check_bytes(const char *line, size_t n, bool first, elcl_error *err)
+{
+    for (size_t i = 0; first && i < ELCL_COUNT(binaries); i++) {
+        const size_t n_start = strlen(binaries[i].start);
+        if (n >= n_start && !memcmp(line, binaries[i].start, n_start))
+            return elcl_fail(err, ELCL_E_FORMAT, "expected UTF-8 text, found %s: %s",
+                             binaries[i].is, binaries[i].remedy);
+    }
+    const size_t good = elcl_utf8_check(line, n);
+    return good == n ? ELCL_OK
+                     : elcl_fail(err, ELCL_E_FORMAT,
+                                 "invalid UTF-8: byte %zu is 0x%02x (Latin-1 text? iconv -f LATIN1 "
+                                 "-t UTF-8 converts it)",
+                                 good + 1, (unsigned)(unsigned char)line[good]);
+}
+
 /* ---- what a line holds --------------------------------------------------------------------- */
 
 static int parse_text(const char *line, size_t n, struct cli_side *source, elcl_error *err)
@@ -191,7 +227,7 @@ static int parse_ids(const char *line, size_t n, struct cli_side *source, elcl_e
     return ELCL_OK;
 }
 
-/* Two of them with a tab between. */
+/* Parses source, tab, target. */
 static int parse_pair(enum cli_format format, const char *line, size_t n, struct cli_parsed *parsed,
                       elcl_error *err)
 {
@@ -206,14 +242,17 @@ static int parse_pair(enum cli_format format, const char *line, size_t n, struct
     return rc ? rc : parse(tab + 1, n - n_source - 1, &parsed->target, err);
 }
 
-int cli_input_parse(enum cli_format format, enum cli_sample_parts kind, const char *line, size_t n,
-                    struct cli_parsed *parsed, elcl_error *err)
+int cli_input_parse(const struct cli_input *in, enum cli_sample_parts parts, const char *line,
+                    size_t n, struct cli_parsed *parsed, elcl_error *err)
 {
+    const enum cli_format format = in->format;
     struct cli_parsed p = {0};
-    int rc;
+    int rc = check_bytes(line, n, in->n_lines == 1 && !in->words, err);
+    if (rc)
+        return rc;
     if (format == CLI_FORMAT_JSONL)
-        rc = cli_input_parse_json(kind, line, n, &p, err);
-    else if (kind == CLI_PARTS_PAIR)
+        rc = cli_input_parse_json(parts, line, n, &p, err);
+    else if (parts == CLI_PARTS_PAIR)
         rc = parse_pair(format, line, n, &p, err);
     else
         rc = format == CLI_FORMAT_IDS ? parse_ids(line, n, &p.source, err)

@@ -58,10 +58,10 @@ struct cli_parsed {
     char *id;                       /* jsonl: the JSON text of "id", or NULL */
     struct cJSON *json;             /* jsonl: the object, or NULL */
 };
-/* Fails with ELCL_E_FORMAT and one sentence that does not name the line; sets *parsed only on
- * success. */
-int cli_input_parse(enum cli_format format, enum cli_sample_parts parts, const char *line, size_t n,
-                    struct cli_parsed *parsed, elcl_error *err);
+/* Parses the line last handed out. Fails with ELCL_E_FORMAT and one sentence that does not name the
+ * line; sets *parsed only on success. */
+int cli_input_parse(const struct cli_input *in, enum cli_sample_parts parts, const char *line,
+                    size_t n, struct cli_parsed *parsed, elcl_error *err);
 /* The same for a line of jsonl (input_json.c). On failure *parsed may hold a part of the line. */
 int cli_input_parse_json(enum cli_sample_parts parts, const char *line, size_t n,
                          struct cli_parsed *parsed, elcl_error *err);

@@ -86,7 +86,7 @@ bool cli_input_is_own_key(const char *key)
 }
 
 /* A key that is there twice would have one of its values ignored; one that nobody reads, all. */
-static int check_keys(const cJSON *root, enum cli_sample_parts kind, elcl_error *err)
+static int check_keys(const cJSON *root, enum cli_sample_parts parts, elcl_error *err)
 {
     const cJSON *item;
     cJSON_ArrayForEach(item, root)
@@ -96,7 +96,7 @@ static int check_keys(const cJSON *root, enum cli_sample_parts kind, elcl_error 
             return elcl_fail(err, ELCL_E_FORMAT, "key \"%.60s\" is there twice", key);
         const bool known =
             cli_input_is_own_key(key) || !strcmp(key, "source") || !strcmp(key, "target");
-        if (kind != CLI_PARTS_SOURCE && !known)
+        if (parts != CLI_PARTS_SOURCE && !known)
             return elcl_fail(err, ELCL_E_FORMAT,
                              "unknown key \"%.60s\": expected text, ids, source, target or id",
                              key);
@@ -104,14 +104,14 @@ static int check_keys(const cJSON *root, enum cli_sample_parts kind, elcl_error 
     return ELCL_OK;
 }
 
-static int take_object(const cJSON *root, enum cli_sample_parts kind, struct cli_parsed *line,
+static int take_object(const cJSON *root, enum cli_sample_parts parts, struct cli_parsed *line,
                        elcl_error *err)
 {
     if (!cJSON_IsObject(root))
         return elcl_fail(err, ELCL_E_FORMAT,
                          "expected a JSON object, found another JSON "
                          "value");
-    int rc = check_keys(root, kind, err);
+    int rc = check_keys(root, parts, err);
     if (!rc)
         rc = take_id(root, line, err);
     if (rc)
@@ -120,7 +120,7 @@ static int take_object(const cJSON *root, enum cli_sample_parts kind, struct cli
                       cJSON_GetObjectItemCaseSensitive(root, "target");
     const bool alone = cJSON_GetObjectItemCaseSensitive(root, "text") ||
                        cJSON_GetObjectItemCaseSensitive(root, "ids");
-    if (kind == CLI_PARTS_SOURCE || (kind == CLI_PARTS_TEXT && !pair))
+    if (parts == CLI_PARTS_SOURCE || (parts == CLI_PARTS_TEXT && !pair))
         return take_source(root, line, err);
     if (alone)
         return elcl_fail(err, ELCL_E_FORMAT,
@@ -147,7 +147,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-int cli_input_parse_json(enum cli_sample_parts kind, const char *line, size_t n,
+int cli_input_parse_json(enum cli_sample_parts parts, const char *line, size_t n,
                          struct cli_parsed *parsed, elcl_error *err)
 {
     if (has_escaped_nul(line, n))
@@ -161,5 +161,5 @@ int cli_input_parse_json(enum cli_sample_parts kind, const char *line, size_t n,
         if (!is_blank(*at))
             return elcl_fail(err, ELCL_E_FORMAT, "expected one JSON object, found more after it");
     }
-    return take_object(parsed->json, kind, parsed, err);
+    return take_object(parsed->json, parts, parsed, err);
 }

@@ -262,6 +262,19 @@ int cli_explain_model(const char *model, int rc, elcl_error *err)
     return cli_sys_exists(model) ? rc : explain_missing(model, rc, err);
 }
 
+int cli_blueprint_open(const char *model, bool synthetic, elcl_blueprint **blueprint,
+                       elcl_error *err)
+{
+    if (synthetic)
+        return elcl_blueprint_open_synthetic(model, blueprint, err);
+    char *directory = cli_model_directory(model);
+    int rc = directory ? elcl_blueprint_open(directory, blueprint, err) : elcl_fail_nomem(err);
+    if (rc && directory)
+        rc = cli_explain_model(directory, rc, err);
+    free(directory);
+    return rc;
+}
+
 /* ---- languages ------------------------------------------------------------------------------- */
 
 #define MAX_NEAR 3

@@ -2,6 +2,8 @@
 #ifndef CLI_REMEDY_H
 #define CLI_REMEDY_H
 
+#include <elcl/plan.h>
+
 #include "common/tool.h"
 
 /* Returns the directory of the model that the command line names: a directory, or a name such as
@@ -12,6 +14,10 @@ char *cli_model_directory(const char *model);
 /* Opening the model has failed with rc: replaces the library's message where the path shows what
  * is wrong, and returns rc. */
 int cli_explain_model(const char *model, int rc, elcl_error *err);
+
+/* Opens the blueprint of the model that the command line names, or of a synthetic one. */
+int cli_blueprint_open(const char *model, bool synthetic, elcl_blueprint **blueprint,
+                       elcl_error *err);
 
 /* The model refused a language for the reason `why`: fails with it and with the nearest codes. */
 int cli_fail_language(const char *model, const char *code, const elcl_error *why, elcl_error *err);

@@ -8,6 +8,9 @@ static void say(const char *kind, const char *fmt, va_list args)
 {
     char line[1024];
     (void)vsnprintf(line, sizeof(line), fmt, args);
+    for (char *c = line; *c; c++)
+        if (*c == '\n' || *c == '\r')
+            *c = ' '; /* from a file's name or a value: a message stays one line */
     fprintf(stderr, "elcl: %s: %s\n", kind, line);
 }
 

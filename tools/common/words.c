@@ -75,31 +75,34 @@ static size_t min_size(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* '_' counts as '-': the names of the options are known with underscores elsewhere. */
+/* '_' counts as '-': other programs spell our options with underscores. */
 static char folded(char c)
 {
     return c == '_' ? '-' : c;
 }
 
-/* Insertions, deletions and changes between two words; SIZE_MAX for long words. */
+/* Counts insertions, deletions, changes and swaps of neighbors between two words; SIZE_MAX for long
+ * words. */
 static size_t edit_distance(const char *a, const char *b)
 {
-    size_t n_a = strlen(a), n_b = strlen(b);
-    size_t row[MAX_WORD + 1];
+    const size_t n_a = strlen(a), n_b = strlen(b);
+    size_t rows[3][MAX_WORD + 1] = {{0}}; /* row i is rows[i % 3] */
     if (n_a > MAX_WORD || n_b > MAX_WORD)
         return SIZE_MAX;
     for (size_t j = 0; j <= n_b; j++)
-        row[j] = j;
+        rows[0][j] = j;
     for (size_t i = 1; i <= n_a; i++) {
-        size_t diagonal = row[0];
+        size_t *row = rows[i % 3];
+        const size_t *above = rows[(i - 1) % 3];
         row[0] = i;
         for (size_t j = 1; j <= n_b; j++) {
-            size_t change = diagonal + (folded(a[i - 1]) != folded(b[j - 1]));
-            diagonal = row[j];
-            row[j] = min_size(change, 1 + min_size(row[j], row[j - 1]));
+            const char x = folded(a[i - 1]), y = folded(b[j - 1]);
+            row[j] = min_size(above[j - 1] + (x != y), 1 + min_size(above[j], row[j - 1]));
+            if (i > 1 && j > 1 && x == folded(b[j - 2]) && y == folded(a[i - 2]))
+                row[j] = min_size(row[j], rows[(i - 2) % 3][j - 2] + 1);
         }
     }
-    return row[n_b];
+    return rows[n_a % 3][n_b];
 }
 
 const char *cli_nearest(const char *wrong, const char *const *words, size_t n)

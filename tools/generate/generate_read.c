@@ -129,8 +129,7 @@ static int take_line(struct cli_generation *r, const char *line, size_t n,
     sample->index = r->n_samples++;
     sample->line = r->input.n_lines;
     sample->input_bytes = r->input.taken_bytes;
-    int rc = cli_input_parse((enum cli_format)r->opt->samples.input_format, CLI_PARTS_SOURCE, line,
-                             n, &parsed, &bad);
+    int rc = cli_input_parse(&r->input, CLI_PARTS_SOURCE, line, n, &parsed, &bad);
     if (!rc)
         rc = encode(r, &parsed.source, &sample->ids, &sample->n_ids, &bad);
     if (!rc)

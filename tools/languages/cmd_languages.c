@@ -20,7 +20,7 @@ static int list(const char *model, const char *output, elcl_error *err)
     if (rc)
         rc = directory ? cli_explain_model(directory, rc, err) : rc;
     else if (!*codes)
-        rc = elcl_fail(err, ELCL_E_UNSUPPORTED, "%.200s: the model knows no languages", model);
+        rc = elcl_fail(err, ELCL_E_UNSUPPORTED, "%.200s: the model has no languages", model);
     if (!rc) {
         struct elcl_str text = {0};
         elcl_str_text(&text, codes);

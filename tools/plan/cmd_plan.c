@@ -1,4 +1,5 @@
 /* elcl plan: memory by category for each variant and batch, without weights. Runs nothing. */
+#include "common/remedy.h"
 #include "common/args.h"
 #include "common/sys.h"
 #include "common/words.h"
@@ -203,8 +204,7 @@ static int run(struct cli_plan_options *o, elcl_error *err)
     elcl_blueprint *blueprint = NULL;
     struct elcl_str out = {0};
     struct cli_plan_table table = {.model = o->synthetic ? o->synthetic : o->model};
-    int rc = o->synthetic ? elcl_blueprint_open_synthetic(o->synthetic, &blueprint, err)
-                          : elcl_blueprint_open(o->model, &blueprint, err);
+    int rc = cli_blueprint_open(table.model, o->synthetic != NULL, &blueprint, err);
     if (!rc) {
         elcl_blueprint_get_info(blueprint, &table.info);
         table.device = o->device_name;

@@ -198,12 +198,11 @@ static int add_sample(struct scoring *r, struct scored *s, elcl_error *err)
  */
 static int take_line(struct scoring *r, const char *text, size_t n, elcl_error *err)
 {
-    const enum cli_sample_parts kind = r->info.decoder_only ? CLI_PARTS_TEXT : CLI_PARTS_PAIR;
+    const enum cli_sample_parts parts = r->info.decoder_only ? CLI_PARTS_TEXT : CLI_PARTS_PAIR;
     struct cli_parsed line = {0};
     struct scored s = {.line = r->input.n_lines};
     elcl_error bad = {0};
-    int rc =
-        cli_input_parse((enum cli_format)r->opt->samples.input_format, kind, text, n, &line, &bad);
+    int rc = cli_input_parse(&r->input, parts, text, n, &line, &bad);
     if (!rc)
         rc = r->info.decoder_only ? take_text(r, &line, &s, &bad) : take_pair(r, &line, &s, &bad);
     if (!rc)
