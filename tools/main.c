@@ -14,15 +14,15 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"generate", "MODEL [TEXT...]", "text in, text out", cli_cmd_generate},
+    {"generate", "MODEL [TEXT...]", "generate text from text", cli_cmd_generate},
     {"score", "MODEL [TEXT...]", "log-probabilities of given text", cli_cmd_score},
-    {"languages", "MODEL", "language codes that a model knows", cli_cmd_languages},
-    {"plan", "MODEL", "memory by variant and batch", cli_cmd_plan},
-    {"bench", "MODEL", "speed and memory over lists of parameters", cli_cmd_bench},
+    {"languages", "MODEL", "language codes of a model", cli_cmd_languages},
+    {"plan", "MODEL", "memory for each variant and batch size", cli_cmd_plan},
+    {"bench", "MODEL", "speed and memory for lists of parameters", cli_cmd_bench},
     {"devices", "", "OpenCL devices, their limits and fast paths", cli_cmd_devices},
-    {"selftest", "", "every kernel against a reference, on this driver", cli_cmd_selftest},
-    {"tune", "", "a device's rates, for what auto chooses", cli_cmd_tune},
-    {"compare", "FILE...", "results of elcl bench side by side", cli_cmd_compare},
+    {"selftest", "", "test every kernel on this driver", cli_cmd_selftest},
+    {"tune", "", "measure a device, for better automatic choices", cli_cmd_tune},
+    {"compare", "FILE...", "compare results of elcl bench", cli_cmd_compare},
 };
 
 static void print_help(void)

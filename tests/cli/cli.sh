@@ -1,6 +1,7 @@
 #!/bin/sh
-# The command with a real model on the default OpenCL device: cli.sh ELCL MODEL
-# MODEL is models/g2p-en: spelling in, phonemes out.
+# usage: cli.sh ELCL MODEL
+# The command with a real model on the default OpenCL device. MODEL is models/g2p-en, which turns
+# spelling into phonemes.
 set -u
 . "$(dirname "$0")/lib.sh"
 elcl=$1
@@ -73,7 +74,7 @@ same "n-best: the best first" "$(head -n 1 "$tmp/out")" "$attention"
 same "n-best: all different" "$(head -n 3 "$tmp/out" | sort -u | wc -l)" 3
 cp "$tmp/out" "$tmp/nbest"
 run "$elcl" generate --quiet "$model" attention kernel --num-return-sequences 3 --scores
-check "scores: the text behind the tab" sh -c 'cut -f 2- "$1" | cmp -s - "$2"' sh "$tmp/out" \
+check "scores: the text after the tab" sh -c 'cut -f 2- "$1" | cmp -s - "$2"' sh "$tmp/out" \
     "$tmp/nbest"
 head -n 3 "$tmp/out" | cut -f 1 >"$tmp/scores"
 check "scores fall" sh -c 'sort -gr "$1" | cmp -s - "$1"' sh "$tmp/scores"
@@ -114,8 +115,8 @@ for compute in f32 int8; do
 done
 run "$elcl" generate --quiet "$model" attention --weights bf16 --compute bf16
 prints "bf16 weights, bf16 products" "$attention"
-refuses "unknown compute" 2 "--compute: expected one of auto|f32|int8|bf16, found 'int4'" "$elcl" generate \
-    --quiet "$model" a --compute int4
+refuses "unknown compute" 2 "--compute: expected one of auto|f32|int8|bf16, found 'int4'" \
+    "$elcl" generate --quiet "$model" a --compute int4
 run "$elcl" generate --quiet "$model" attention --num-beams 4 --num-beam-groups 4 \
     --diversity-penalty 1 --num-return-sequences 4
 check "groups of beams differ" test "$(sort -u "$tmp/out" | wc -l)" -ge 2
@@ -144,7 +145,8 @@ run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 4
 cp "$tmp/out" "$tmp/want"
 run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 4 --format jsonl
 cp "$tmp/out" "$tmp/want_jsonl"
-for options in "--device 0,0" "--device 0,0 --engines 2" "--engines 2" "--engines 2 --batch-size 3" "--engines 5 --batch-size 1"; do
+for options in "--device 0,0" "--device 0,0 --engines 2" "--engines 2" "--engines 2 --batch-size 3" \
+    "--engines 5 --batch-size 1"; do
     run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 4 $options
     exits "$options" 0
     check "$options: the same text" cmp -s "$tmp/out" "$tmp/want"
@@ -155,7 +157,8 @@ run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 1
 cp "$tmp/out" "$tmp/want"
 run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 1 --engines 2 --stream
 check "two engines: streamed in order" cmp -s "$tmp/out" "$tmp/want"
-run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 1 --engines 2 --trace "$tmp/trace"
+run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 1 --engines 2 \
+    --trace "$tmp/trace"
 exits "--trace" 0
 check "--trace: the same text" cmp -s "$tmp/out" "$tmp/want"
 tr -d '\n' <"$tmp/trace" >"$tmp/out"
@@ -181,7 +184,7 @@ refuses "longer than the model" 2 "--max-length" \
 printf 'attention\nbad \377\nattention\n' >"$tmp/in"
 run_in "$elcl" generate --quiet "$model"
 exits "bad UTF-8" 1
-prints "bad UTF-8: what stands before it is written" "$attention"
+prints "bad UTF-8: the lines before it are written" "$attention"
 says "bad UTF-8" "standard input: line 2: "
 run_in "$elcl" generate --quiet "$model" --keep-going
 exits "keep going" 1
@@ -196,7 +199,8 @@ same "over-long source: the others" "$(sed -n '1p;3p' "$tmp/out")" "$attention
 $attention"
 check "over-long source: a warning" grep -q '^elcl: warning: cut 1 source .* line 2$' "$tmp/err"
 check "over-long source: its output, too" \
-    grep -q '^elcl: warning: 1 of 3 outputs stopped at the limit of .* line 2; the model has no more positions' "$tmp/err"
+    grep -q '^elcl: warning: 1 of 3 outputs stopped at .* line 2; the model has no more pos' \
+    "$tmp/err"
 run_in "$elcl" generate --quiet "$model" --long-source refuse
 exits "over-long source refused" 1
 prints "over-long source refused" "$attention"
@@ -246,7 +250,7 @@ mv "$tmp/out" "$tmp/sampled"
 run "$elcl" $sample --seed 1 --batch-size 1 attention transformer kernel hello
 check "sampling: the same in batches of one" cmp -s "$tmp/out" "$tmp/sampled"
 run "$elcl" $sample --seed 1 attention transformer kernel
-check "sampling: the same with less company" \
+check "sampling: the same with fewer samples" \
     [ "$(cat "$tmp/out")" = "$(head -n 3 "$tmp/sampled")" ]
 run "$elcl" $sample --seed 2 attention transformer kernel hello
 check "sampling: another seed, another text" sh -c '! cmp -s "$1" "$2"' sh "$tmp/out" "$tmp/sampled"
@@ -296,8 +300,8 @@ run "$elcl" generate --quiet "$model" --num-beams 1 --stop Q --stop T --format j
 json "--stop" 'lines[0]["text"] == " AH0 T" and lines[0]["finish_reason"] == "stop"'
 for seed in 1 2; do
     for batch in 1 5; do
-        run "$elcl" generate --quiet "$model" --do-sample --num-beams 4 --temperature 3 --seed $seed \
-            --batch-size $batch --scores attention kernel transformer of opencl beam
+        run "$elcl" generate --quiet "$model" --do-sample --num-beams 4 --temperature 3 \
+            --seed $seed --batch-size $batch --scores attention kernel transformer of opencl beam
         exits "sampling with beams" 0
         cp "$tmp/out" "$tmp/beams-$seed-$batch"
     done
@@ -328,7 +332,7 @@ json "lists of lines: bad words" \
     '79 not in lines[5]["ids"] and (41, 91) not in zip(lines[5]["ids"], lines[5]["ids"][1:])'
 cp "$tmp/out" "$tmp/lists"
 run_in "$elcl" generate --quiet "$model" --input-format jsonl --format jsonl --batch-size 1
-check "lists of lines: alone the same" cmp -s "$tmp/out" "$tmp/lists"
+check "lists of lines: the same one by one" cmp -s "$tmp/out" "$tmp/lists"
 run "$elcl" generate --quiet "$model" --search-style fairseq --decoder-prefix-ids 0,70 \
     --format jsonl attention
 json "--decoder-prefix-ids, fairseq" 'lines[0]["ids"][:3] == [2, 0, 70]'

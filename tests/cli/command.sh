@@ -1,6 +1,7 @@
 #!/bin/sh
-# The command alone, on the stand-in for the library (fake_elcl.c): command.sh FAKE_ELCL
-# Order, streams, formats and failures that a real model shows too rarely.
+# usage: command.sh FAKE_ELCL
+# The command on the stand-in for the library (fake_elcl.c): order, streams, formats and failures
+# that a real model shows too rarely.
 set -u
 . "$(dirname "$0")/lib.sh"
 elcl=$1
@@ -36,7 +37,8 @@ refuses "flag with a value" 2 "--quiet takes no value" "$elcl" generate m --quie
 refuses "text twice" 2 "--input" "$elcl" generate m hello --input f
 refuses "quiet and verbose" 2 "--verbose" "$elcl" generate m --quiet --verbose
 for given in --max-length=9 --max-new-tokens=9 --min-length=2 --min-new-tokens=2 \
-    --early-stopping=true --renormalize-logits=true --repetition-penalty=2 --forced-eos-token-id=2; do
+    --early-stopping=true --renormalize-logits=true --repetition-penalty=2 \
+    --forced-eos-token-id=2; do
     refuses "$given in fairseq style" 2 "${given%%=*} has no meaning with --search-style fairseq" \
         "$elcl" generate m "$given" --search-style fairseq
 done
@@ -217,15 +219,16 @@ done
 printf 'a\nb\nbad \377\nd\n!request\nf\n' >"$tmp/in"
 run_in "$elcl" generate --quiet m
 exits "bad UTF-8" 1
-prints "bad UTF-8: what stands before it is written" "A" "B"
+prints "bad UTF-8: the lines before it are written" "A" "B"
 says "bad UTF-8" "standard input: line 3: invalid UTF-8"
 run "$elcl" generate --quiet m --input "$tmp/in"
 says "bad UTF-8 in a file" "$tmp/in: line 3: invalid UTF-8"
 run_in "$elcl" generate --quiet m --keep-going
 exits "keep going" 1
 prints "keep going" "A" "B" "" "D" "" "F"
+latin1="(Latin-1 text? iconv -f LATIN1 -t UTF-8 converts it)"
 same "keep going: two sentences" "$(sed 's/standard input/stdin/' "$tmp/err")" \
-    "elcl: error: stdin: line 3: invalid UTF-8: byte 5 is 0xff (Latin-1 text? iconv -f LATIN1 -t UTF-8 converts it)
+    "elcl: error: stdin: line 3: invalid UTF-8: byte 5 is 0xff $latin1
 elcl: error: stdin: line 5: the request asked for it"
 run_in "$elcl" generate --quiet m --keep-going --num-return-sequences 2
 prints "keep going, n-best" "A|0" "A|1" "B|0" "B|1" "" "" "D|0" "D|1" "" "" "F|0" "F|1"
@@ -358,7 +361,7 @@ exits "streaming" 0
 same "streaming" "$(cat stream)" "FIRST
 SECOND
 THIRD"
-# A sample that runs does not keep new ones from being read; order holds all the same.
+# New samples are read while another one is running, and the order stays.
 FAKE_STEP_MS=20 "$elcl" generate --quiet m <pipe >stream 2>err &
 pid=$!
 exec 3>pipe
@@ -387,8 +390,8 @@ for signal in INT:130 TERM:143; do
     exits "SIG${signal%:*}" "${signal#*:}"
     check "SIG${signal%:*}: no file" [ ! -e s.txt ]
     same "SIG${signal%:*}: the part" "$(cat s.txt.part)" "A"
-    check "SIG${signal%:*}: a sentence" grep -q \
-        '^elcl: error: interrupted after 1 sample; the samples written so far are in s.txt.part$' err
+    same "SIG${signal%:*}: a sentence" "$(cat err)" \
+        "elcl: error: interrupted after 1 sample; the samples written so far are in s.txt.part"
     rm -f s.txt.part
 done
 "$elcl" generate --quiet m <pipe >out 2>err &
@@ -404,7 +407,7 @@ exits "SIGTERM while waiting for input" 143
 FAKE_STEP_MS=20 "$elcl" generate --quiet m '!slow' --output two.txt 2>/dev/null &
 pid=$!
 waits [ -e two.txt.part ]
-refuses "two runs, one output" 1 "another run" "$elcl" generate --quiet m a --output two.txt
+refuses "two runs, one output" 1 "another process" "$elcl" generate --quiet m a --output two.txt
 wait $pid
 same "two runs, one output: the first is whole" "$(cat two.txt)" "!SLOW"
 
@@ -464,7 +467,7 @@ json "no device, --format json" 'lines[0]["devices"] == []'
 refuses "devices with a word" 2 "found 'x'" "$elcl" devices x
 refuses "devices with an unknown option" 2 "did you mean --format?" "$elcl" devices --forma
 
-# ---- options of a line, tokens as they come --------------------------------------------------
+# ---- options of a sample, tokens as they come ------------------------------------------------
 
 cat >"$tmp/in" <<'END'
 {"text": "one", "num_return_sequences": 2, "id": "first"}
@@ -493,7 +496,7 @@ while IFS=@ read -r line text; do
     run_in "$elcl" generate --quiet m --input-format jsonl
     exits "bad option: $line" 1
     says "bad option: $line" "standard input: line 2: $text"
-    same "bad option: $line: what stands before" "$(cat "$tmp/out")" "GOOD"
+    same "bad option: $line: the lines before it" "$(cat "$tmp/out")" "GOOD"
 done <<'END'
 {"text": "a", "num_beam": 2}@unknown key "num_beam"
 {"text": "a", "num-beams": 2}@unknown key "num-beams"
@@ -530,7 +533,7 @@ run_in "$elcl" generate --quiet m --input-format jsonl --format jsonl --keep-goi
 exits "a bad option, keep going" 1
 json "a bad option, keep going" 'lines[0]["id"] == "x" and "error" in lines[0] and lines[1]["text"]'
 
-# Lists of a line: its own, and those of the command line where it has none.
+# Lists of a sample: its own, or those of the command line.
 cat >"$tmp/in" <<'END'
 {"text": "!lists"}
 {"text": "!lists", "decoder_prefix": "ab"}
@@ -631,7 +634,7 @@ exits "score" 0
 prints "score: lines and their sum" "-0.343750	4	1.08974" "-0.109375	2	1.05621" \
     "samples 2, tokens 6, nll 0.453125, nll per token 0.075521, perplexity 1.07845"
 run_in "$elcl" score --quiet m --summary
-prints "score: the summary alone" \
+prints "score: only the summary" \
     "samples 2, tokens 6, nll 0.453125, nll per token 0.075521, perplexity 1.07845"
 run_in "$elcl" score --quiet m --token-logprobs
 same "score: each token" "$(sed -n 1p "$tmp/out" | cut -f 4)" "-0.0625 -0.078125 -0.09375 -0.109375"

@@ -1,11 +1,11 @@
 /*
- * A stand-in for the library, for tests of the command alone: it needs no device, finishes
- * requests out of order, and fails on request. A model directory is any name: "missing"
- * cannot be opened, "bare" has no tokenizer, "scarce" little memory. A token is a byte plus 4; the
- * output repeats the source with its letters in upper case, "|k" for the k-th sequence. Texts that
- * start with a cue act on the engine: "!request" fails alone, "!step" lets the step fail that would
- * finish it, "!slow" takes a hundred steps, the output for "!lines" has a line end in it, and the
- * one for "!lists" tells the lists among the options.
+ * A stand-in for the library, to test only the command. It needs no device, finishes requests out
+ * of order, and fails when a test wants it to. Any name is a model directory: "missing" cannot be
+ * opened, "bare" has no tokenizer, "scarce" has little memory. A token is a byte plus 4. The output
+ * repeats the source in upper case, with "|k" for the k-th sequence. Texts that start with a cue
+ * control the engine: "!request" fails, "!step" makes the step fail that would finish it, "!slow"
+ * takes a hundred steps, the output of "!lines" has a line end in it, and the output of "!lists"
+ * shows the lists among the options. With FAKE_SILENT set the library logs nothing.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -30,7 +30,7 @@ struct job {
     uint64_t id;
     int steps;
     size_t n_emitted;
-    elcl_request request; /* the lists among its options are the caller's until it is submitted */
+    elcl_request request; /* the caller owns its lists until it is submitted */
     char lists[48];
 };
 
@@ -120,7 +120,7 @@ int elcl_device_list_probe(elcl_device_list *list, int i, const elcl_probe_verdi
     static const elcl_probe_verdict items[] = {
         {"fma", 1, "exact and as fast as a multiplication and an addition"},
         {"fp16", 0,
-         "the device does not report cl_khr_fp16, so that halves are storage alone and all "
+         "the device does not report cl_khr_fp16, so that halves are only stored and all "
          "arithmetic is done in floats"},
     };
     (void)list;
@@ -188,24 +188,24 @@ int elcl_encode(const elcl_model *model, const char *text, size_t n, int32_t **i
                 elcl_error *err)
 {
     (void)model;
-    int32_t *made = malloc((n + 2) * sizeof(*made));
-    if (!made)
+    int32_t *out = malloc((n + 2) * sizeof(*out));
+    if (!out)
         return fail(err, ELCL_E_NOMEM, "out of memory");
-    made[0] = 0;
+    out[0] = 0;
     for (size_t i = 0; i < n; i++) {
         if ((unsigned char)text[i] == 0xff) {
-            free(made);
+            free(out);
             return fail(err, ELCL_E_FORMAT, "invalid UTF-8");
         }
-        made[i + 1] = (unsigned char)text[i] + FIRST_BYTE;
+        out[i + 1] = (unsigned char)text[i] + FIRST_BYTE;
     }
-    made[n + 1] = 2;
-    *ids = made;
+    out[n + 1] = 2;
+    *ids = out;
     *n_ids = n + 2;
     return ELCL_OK;
 }
 
-/* The languages "aa" and "bb": a text of "bb" begins with 1, an output in it with 3. */
+/* The languages are "aa" and "bb". A text in "bb" begins with 1, an output in "bb" with 3. */
 static int check_language(const char *code, elcl_error *err)
 {
     return !code || !strcmp(code, "aa") || !strcmp(code, "bb")
@@ -253,7 +253,7 @@ int elcl_gen_options_language(const elcl_model *model, const char *target,
     return rc;
 }
 
-/* A last character of which bytes are missing becomes U+FFFD, as in the library. */
+/* Replaces an incomplete last character by U+FFFD, as the library does. */
 static size_t whole_characters(char *text, size_t n)
 {
     size_t first = n;
@@ -271,18 +271,18 @@ int elcl_decode(const elcl_model *model, const int32_t *ids, size_t n_ids, char 
                 elcl_error *err)
 {
     (void)model;
-    char *made = malloc(n_ids + 5);
-    if (!made)
+    char *out = malloc(n_ids + 5);
+    if (!out)
         return fail(err, ELCL_E_NOMEM, "out of memory");
     size_t n = 0;
-    made[n++] = ' ';
+    out[n++] = ' ';
     for (size_t i = 0; i < n_ids; i++) {
         if (ids[i] >= FIRST_BYTE)
-            made[n++] = (char)(ids[i] - FIRST_BYTE);
+            out[n++] = (char)(ids[i] - FIRST_BYTE);
     }
-    n = whole_characters(made, n);
-    made[n] = '\0';
-    *text = made;
+    n = whole_characters(out, n);
+    out[n] = '\0';
+    *text = out;
     return ELCL_OK;
 }
 
@@ -359,13 +359,13 @@ static int starts_with(const elcl_request *request, const char *cue)
     return 1;
 }
 
-/* Nothing ends it before max_new_tokens. */
+/* Whether nothing ends the request before max_new_tokens. */
 static int is_fixed(const elcl_request *request)
 {
     return !request->options.n_eos && request->options.forced_eos_token_id < 0;
 }
 
-static void tell_tokens(char *text, size_t room, char name, const elcl_tokens *lists, int n)
+static void put_tokens(char *text, size_t room, char name, const elcl_tokens *lists, int n)
 {
     size_t at = strlen(text);
     for (int i = 0; i < n; i++)
@@ -377,14 +377,14 @@ static void tell_tokens(char *text, size_t room, char name, const elcl_tokens *l
                                    (int)lists[i].ids[k]);
 }
 
-/* "p5,6 w7;8,9" and so on, without the blank. */
-static void tell_lists(const elcl_gen_options *o, char *text, size_t room)
+/* Writes the lists as "p5,6w7;8,9" and so on. */
+static void put_lists(const elcl_gen_options *o, char *text, size_t room)
 {
-    tell_tokens(text, room, 'p', &o->prefix, 1);
-    tell_tokens(text, room, 'w', o->bad_words, o->n_bad_words);
-    tell_tokens(text, room, 's', &o->suppress_tokens, 1);
-    tell_tokens(text, room, 'b', &o->begin_suppress_tokens, 1);
-    tell_tokens(text, room, 'a', o->alternatives, o->n_alternatives);
+    put_tokens(text, room, 'p', &o->prefix, 1);
+    put_tokens(text, room, 'w', o->bad_words, o->n_bad_words);
+    put_tokens(text, room, 's', &o->suppress_tokens, 1);
+    put_tokens(text, room, 'b', &o->begin_suppress_tokens, 1);
+    put_tokens(text, room, 'a', o->alternatives, o->n_alternatives);
     for (int i = 0; i < o->n_stop_strings; i++)
         (void)snprintf(text + strlen(text), room - strlen(text), "<%s>", o->stop_strings[i]);
 }
@@ -410,7 +410,7 @@ int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_
     job->request = *request;
     job->request.source = source;
     if (starts_with(request, "!lists"))
-        tell_lists(&request->options, job->lists, sizeof(job->lists));
+        put_lists(&request->options, job->lists, sizeof(job->lists));
     job->id = engine->n_submitted++;
     /* Neither the order of submission nor its reverse. */
     job->steps = 1 + (int)(job->id * 7 % 11);
@@ -433,8 +433,8 @@ static int32_t upper(int32_t id)
     return c >= 'a' && c <= 'z' ? id - ('a' - 'A') : id;
 }
 
-/* One hypothesis: start token, the source in upper case, "|k", EOS. Of fixed length: the start
- * token and max_new_tokens of the source. */
+/* Makes a hypothesis: start token, source in upper case, "|k", EOS. With a fixed length: the start
+ * token and max_new_tokens tokens of the source. */
 static size_t make_output(const struct job *job, int k, int32_t *ids)
 {
     size_t n = 0;
@@ -492,8 +492,8 @@ static void finish_job(elcl_engine *engine, const struct job *job)
     engine->params.on_result(engine->params.user, &result);
 }
 
-/* Greedy search tells one token a step, and at the last step what is left. */
-static void tell(const elcl_engine *engine, struct job *job, int last)
+/* Greedy search emits one token per step, and at the last step all that remain. */
+static void emit(const elcl_engine *engine, struct job *job, int last)
 {
     int32_t ids[MAX_SOURCE + 8];
     const size_t n = make_output(job, 0, ids);
@@ -516,13 +516,13 @@ int elcl_engine_step(elcl_engine *engine, size_t *pending, elcl_error *err)
     for (struct job **at = &engine->jobs; *at && running < engine->stats.batch_size; running++) {
         struct job *job = *at;
         if (--job->steps) {
-            tell(engine, job, 0);
+            emit(engine, job, 0);
             at = &job->next;
             continue;
         }
         if (starts_with(&job->request, "!step"))
             return fail(err, ELCL_E_DEVICE, "the device was lost");
-        tell(engine, job, 1);
+        emit(engine, job, 1);
         *at = job->next;
         finish_job(engine, job);
         free_job(job);
@@ -581,7 +581,7 @@ void elcl_pool_destroy(elcl_pool **pool)
     *pool = NULL;
 }
 
-/* In turn. */
+/* Engines take turns. */
 int elcl_pool_submit(elcl_pool *pool, const elcl_request *request, uint64_t *id, elcl_error *err)
 {
     const uint64_t i = pool->n_submitted % (uint64_t)pool->n;
@@ -647,8 +647,8 @@ void elcl_scorer_destroy(elcl_scorer **scorer)
     *scorer = NULL;
 }
 
-/* Each token's log-probability is a 64th of the tokens before it, as a negative number. A target
- * with "!" in it loses the device. */
+/* The log-probability of a token is minus a 64th of the number of tokens before it. A target with
+ * "!" in it loses the device. */
 int elcl_scorer_run(elcl_scorer *scorer, const elcl_score_request *requests, size_t n,
                     elcl_error *err)
 {
@@ -675,7 +675,8 @@ elcl_selftest_params elcl_selftest_params_default(void)
     return (elcl_selftest_params){.kernels = ELCL_KERNELS_AUTO};
 }
 
-/* One case of each verdict; none fails with seed 1, and the device "gone" does not exist. */
+/* Reports one case of each verdict, without the failure if the seed is 1. There is no device
+ * "gone". */
 int elcl_selftest(const elcl_selftest_params *params, elcl_selftest_summary *summary,
                   elcl_error *err)
 {

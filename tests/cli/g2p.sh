@@ -1,8 +1,8 @@
 #!/bin/sh
 # usage: g2p.sh ELCL MODEL
-# All held-out words of models/g2p-en, greedy and with 4 beams, against what the reference
-# implementation wrote (tests/golden/g2p): the same text for 99.9% of the words at least. With 4
-# beams, each attention variant and small batches give the same text to the byte, of a part of them.
+# Compares all held-out words of models/g2p-en, greedy and with 4 beams, with the output of the
+# reference implementation (tests/golden/g2p): at least 99.9% of the words have the same text. On a
+# part of the words, each attention variant and small batches give exactly the same text with 4 beams.
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
 . "$here/lib.sh"
 elcl=$1

@@ -1,8 +1,8 @@
 #!/bin/sh
 # usage: kjv.sh ELCL MODEL
-# Continuations by models/kjv-gpt2 against what the reference implementation wrote
-# (tests/golden/kjv/golden.txt): all token ids, each prompt alone and all prompts in one batch, with
-# every attention variant and both kernel shapes. Then what is special about prompts.
+# Compares continuations by models/kjv-gpt2 with those of the reference implementation
+# (tests/golden/kjv/golden.txt): all token ids, one prompt at a time and all prompts in one batch,
+# with every attention variant, CPU kernels and GPU kernels. Then tests the rules for prompts.
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
 . "$here/lib.sh"
 elcl=$1
@@ -13,7 +13,7 @@ newline='
 '
 runs "$elcl" --version
 
-# Each prompt alone, as an argument; \n in the file stands for a line end.
+# One prompt at a time, as an argument; \n in the file stands for a line end.
 while IFS= read -r line; do
     options=${line%%"$tab"*}
     rest=${line#*"$tab"}
@@ -39,7 +39,7 @@ for attention in el mha mha-beam; do
     done
 done
 
-# The text is the prompt and what follows it.
+# The text is the prompt and its continuation.
 run "$elcl" generate --quiet "$model" --max-new-tokens 4 'In the beginning'
 exits 'text' 0
 check 'the text begins with the prompt' grep -q '^In the beginning of' "$tmp/out"
@@ -55,7 +55,7 @@ refuses 'no fairseq style without an encoder' 2 'is for models with an encoder' 
 refuses 'no start token' 2 'no start token' \
     "$elcl" generate --quiet "$model" --decoder-start-token-id 5 'In the beginning'
 
-# Of a prompt that is too long the end is kept.
+# A prompt that is too long keeps its end.
 run "$elcl" generate --quiet "$model" --max-source 3 --long-source truncate --max-new-tokens 3 \
     --format ids 'And God said, In the beginning'
 exits 'a long prompt' 0
@@ -63,8 +63,8 @@ cp "$tmp/out" "$tmp/cut"
 run "$elcl" generate --quiet "$model" --max-new-tokens 3 --format ids ' the beginning'
 check 'the end of a long prompt' cmp -s "$tmp/out" "$tmp/cut"
 
-# Scores: a part of the held-out lines as transformers has it, and the perplexity that the model's
-# README.md states over all of them.
+# Scores: transformers' numbers for a part of the held-out lines, and for all of them the perplexity
+# in the model's README.md.
 run "$elcl" score --quiet "$model" --input "$model/heldout.txt" --summary --format jsonl
 stated=$(sed -n 's/.*perplexity \([0-9.]*\) per token.*/\1/p' "$model/README.md")
 json "perplexity $stated" "abs(lines[0]['summary']['perplexity'] / $stated - 1) < 0.005"
@@ -72,9 +72,10 @@ head -n 100 "$model/heldout.txt" >"$tmp/in"
 read -r tokens nll <"$here/../golden/kjv/perplexity.txt"
 for attention in el mha mha-beam; do
     run_in "$elcl" score --quiet "$model" --summary --attention $attention --format jsonl
-    json "perplexity, $attention" "[lines[0]['summary']['tokens'], abs(lines[0]['summary']['nll'] - $nll) < 0.01] == [$tokens, True]"
+    json "perplexity, $attention" \
+        "(lambda s: s['tokens'] == $tokens and abs(s['nll'] - $nll) < 0.01)(lines[0]['summary'])"
 done
-# Empty lines have nothing to score; a text is scored behind the token that begins texts.
+# Empty lines have nothing to score. A text is scored after the token that begins texts.
 run "$elcl" score --quiet "$model" '' 'In the beginning'
 same 'an empty text' "$(sed -n 1p "$tmp/out")" "0.000000${tab}0${tab}-"
 sed -n 2p "$tmp/out" >"$tmp/want"
@@ -93,7 +94,7 @@ check '--batch-tokens: less than a text' cmp -s "$tmp/got" "$tmp/want"
 refuses '--batch-tokens of none' 2 '--batch-tokens: expected' \
     "$elcl" score "$model" --batch-tokens 0 a
 
-# Greedy search says of its output what score says of it.
+# score gives the output of greedy search the score that generate reports.
 run "$elcl" generate --quiet "$model" --format jsonl --max-new-tokens 12 'In the beginning'
 python3 -c '
 import json, sys
@@ -103,7 +104,7 @@ print(line["score"], file=open(sys.argv[2], "w"))' "$tmp/out" "$tmp/score" >"$tm
 run_in "$elcl" score --quiet "$model" --no-bos --input-format jsonl --format jsonl
 json 'the score of greedy search' "abs(lines[0]['log_prob'] - $(cat "$tmp/score")) < 1e-4"
 
-# Sliding windows as in Hugging Face's guide, on a text longer than the context.
+# Sliding windows on a text longer than the context, as in Hugging Face's guide.
 tiny=$here/../golden/tiny-gpt2
 python3 -c '
 import json, sys
@@ -119,7 +120,8 @@ same 'strides' "$(wc -l <"$tmp/rows")" 4
 while read -r stride log_prob; do
     run_in "$elcl" score --quiet "$tiny" --input-format jsonl --format jsonl --no-bos \
         --context "$window" --stride "$stride"
-    json "stride $stride" "abs(lines[0]['log_prob'] - $log_prob) < 1e-3 and lines[0]['tokens'] == 136"
+    json "stride $stride" \
+        "abs(lines[0]['log_prob'] - $log_prob) < 1e-3 and lines[0]['tokens'] == 136"
 done <"$tmp/rows"
 run_in "$elcl" score --quiet "$tiny" --input-format jsonl --no-bos
 exits 'a long text without a stride' 1
@@ -129,7 +131,7 @@ refuses 'a stride that leaves no context' 2 'less than the context of 50 tokens'
 refuses 'no start token to choose' 2 'has no start token' \
     "$elcl" score "$model" --decoder-start-token-id 3 a
 
-# Streaming: pieces, and in the end the same bytes; tokens that are parts of characters too.
+# Streaming: several pieces that add up to the same bytes, even if tokens are parts of characters.
 for options in '--num-beams 1' '--do-sample --seed 1' '--do-sample --temperature 50 --top-k 0'; do
     run "$elcl" generate --quiet "$model" --max-new-tokens 40 $options 'In the beginning' 'And God'
     cp "$tmp/out" "$tmp/want"
@@ -148,7 +150,7 @@ sys.exit(p.wait() or len(pieces) < 2)' "$tmp/streamed" \
     check "stream, $options: the same text" cmp -s "$tmp/streamed" "$tmp/want"
 done
 
-# Options of a line, and what each token adds to the score.
+# Options of a sample, and the part of each token in the score.
 printf '%s\n' '{"text": "In the beginning", "id": "a", "num_beams": 3, "max_new_tokens": 5}' \
     '{"text": "And", "do_sample": true, "seed": 4, "num_return_sequences": 6}' \
     '{"text": "And", "max_new_tokens": 70, "num_beams": 1}' >"$tmp/in"
@@ -158,6 +160,8 @@ json 'options of lines' '[l["index"] for l in lines] == [0] + [1] * 6 + [2]'
 json 'options of lines: the first' 'lines[0]["id"] == "a" and len(lines[0]["ids"]) == 4 + 5'
 json 'options of lines: samples differ' 'len(set(l["text"] for l in lines[1:7])) > 1'
 json 'options of lines: a length beyond the others' 'len(lines[7]["ids"]) == 71'
-json 'log-probabilities make the score' 'all(abs(sum(l["token_logprobs"][1:]) - l["score"]) < 1e-3 for l in lines[1:])'
-json 'the prompt has none' 'lines[0]["token_logprobs"][:4] == [None] * 4 and None not in lines[0]["token_logprobs"][4:]'
+json 'log-probabilities make the score' \
+    'all(abs(sum(l["token_logprobs"][1:]) - l["score"]) < 1e-3 for l in lines[1:])'
+json 'the prompt has none' \
+    '(lambda p: p[:4] == [None] * 4 and None not in p[4:])(lines[0]["token_logprobs"])'
 end

@@ -1,4 +1,4 @@
-# Checks for the tests of the command; sourced. Ends with "N passed, N failed".
+# Checks for the tests of the command, to be sourced. Ends with "N passed, N failed".
 passed=0
 failed=0
 skipped=0
@@ -112,7 +112,7 @@ waits() {
     return 1
 }
 
-# send FORMAT: printf to descriptor 3; a reader that has died is found by the checks that follow.
+# send FORMAT: printf to descriptor 3. Later checks find a reader that has died.
 send() {
     (
         trap '' PIPE
@@ -143,7 +143,7 @@ sys.exit(0 if eval(sys.argv[2]) else 1)' "$tmp/out" "$2" 2>"$tmp/json_err"; then
     fi
 }
 
-# The program runs at all; without it every check would tell the same.
+# runs COMMAND...: the program runs at all; otherwise every check would fail for the same reason.
 runs() {
     if ! "$@" >/dev/null; then
         fail "$* does not run"

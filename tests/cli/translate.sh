@@ -1,8 +1,8 @@
 #!/bin/sh
 # usage: translate.sh ELCL
-# Random models with real tokenizers and languages against what transformers generates from the
-# same texts (tests/golden/pieces/translate.txt): all token ids, and the text. Scores of texts in
-# languages (targets.txt). Then refusals.
+# Compares random models with real tokenizers and languages with transformers on the same texts
+# (tests/golden/pieces/translate.txt): all token ids, the text, and scores (targets.txt). Then tests
+# refusals.
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
 . "$here/lib.sh"
 elcl=$1
@@ -11,7 +11,7 @@ golden=$pieces/translate.txt
 tab=$(printf '\t')
 runs "$elcl" --version
 
-# rows FILE MODEL OPTIONS: its lines of them.
+# rows FILE MODEL OPTIONS: prints the lines of FILE for the model and the options.
 rows() {
     awk -F '\t' -v m="$2" -v o="$3" '$1 == m && $2 == o' "$1"
 }
@@ -24,7 +24,7 @@ if grep -q 'Dsentencepiece=enabled' "$tmp/err"; then
     grep "^mbart-json$tab" "$pieces/translate.txt" >"$golden"
 fi
 
-# The texts of a model and its options together: a process for each would take minutes.
+# One process for all texts of a model and its options: one for each text would take minutes.
 cut -f 1,2 "$golden" | sort -u >"$tmp/groups"
 while IFS="$tab" read -r model options; do
     given="--max-new-tokens 7 --no-repeat-ngram-size 1 $options"
@@ -51,9 +51,11 @@ while IFS="$tab" read -r model options; do
     run_in "$elcl" score --quiet "$pieces/$model" --format jsonl --token-logprobs $options
     # The last line is the summary.
     json "score $model $options: ids" \
-        "[l['ids'] for l in lines[:-1]] == [$(cut -f 5 "$tmp/rows" | sed 's/ /, /g; s/.*/[&]/' | paste -sd ,)]"
+        "[l['ids'] for l in lines[:-1]] == \
+            [$(cut -f 5 "$tmp/rows" | sed 's/ /, /g; s/.*/[&]/' | paste -sd ,)]"
     json "score $model $options" \
-        "all(abs(l['log_prob'] - want) <= 1e-4 for l, want in zip(lines[:-1], [$(cut -f 6 "$tmp/rows" | paste -sd ,)], strict=True))"
+        "all(abs(l['log_prob'] - want) <= 1e-4 for l, want in \
+            zip(lines[:-1], [$(cut -f 6 "$tmp/rows" | paste -sd ,)], strict=True))"
 done <"$tmp/groups"
 
 refuses "unknown language" 2 'does not know the target language "xx_XX": it has 25, ar_AR, cs_CZ' \

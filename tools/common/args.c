@@ -34,7 +34,7 @@ static const struct cli_opt *find_option(const struct cli_args *args, const char
 
 /* ---- parsing ------------------------------------------------------------------------------- */
 
-/* "--name" or "--name=value" with the value, where there is one. */
+/* An option as it was given. */
 struct given {
     const char *name; /* n bytes */
     size_t n;
@@ -42,7 +42,7 @@ struct given {
     bool apart;        /* it is the next word */
 };
 
-/* Takes the name of the last release where there is such a row. */
+/* Finds the option, under its name or the one of the last release. */
 static const struct cli_opt *find_given(struct cli_args *args, struct given *given)
 {
     const char *fixed = NULL;
@@ -86,7 +86,7 @@ static int parse_option(struct cli_args *args, int argc, char **argv, int *i, vo
         return fail_unknown(args, shown, err);
     }
     args->seen[opt - args->opts] = true;
-    if (!opt->value) { /* a flag, or what asks for the help */
+    if (!opt->value) { /* a flag, or a request for the help */
         int one = 1;
         if (!given.apart)
             return elcl_fail(err, ELCL_E_ARG, "--%s takes no value, found '%.100s'", opt->name,

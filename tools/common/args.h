@@ -67,7 +67,7 @@ struct cli_args {
     int (*check)(const struct cli_args *args, void *target, elcl_error *err);
     /* Set by parsing. */
     bool seen[CLI_MAX_OPTS];
-    char **words; /* what is no option, in order */
+    char **words; /* [n_words] the arguments that are no options, in order */
     int n_words;
     const struct cli_opt *asked; /* the option of kind HELP or VERSION that ended parsing */
     char renamed[128];           /* old spellings that were used, for a warning */
@@ -168,11 +168,11 @@ bool cli_find_choice(const struct cli_choice *choices, const char *text, int *va
 
 /* ---- help (args_help.c) ---------------------------------------------------------------------- */
 
-/* Usage, options and examples, at most 80 columns wide. */
+/* Prints usage, options and examples, at most 80 columns wide. */
 void cli_args_print_help(const struct cli_args *args);
 
-/* Appends `text` from `column` on (where the line stands), wrapped at 80 columns with later lines
- * indented by `indent`, and a newline. */
+/* Appends `text` and a line end to a line that is `column` wide so far. Wraps at 80 columns and
+ * indents the following lines by `indent`. */
 void cli_str_wrapped(struct elcl_str *out, const char *text, int column, int indent);
 /* The same on standard output. */
 void cli_print_wrapped(const char *text, int column, int indent);

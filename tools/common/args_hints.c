@@ -7,7 +7,7 @@
 static const struct renamed {
     const char *verb; /* NULL: every verb that has the new option */
     const char *old, *option;
-    const char *value; /* what the old flag stands for, or NULL */
+    const char *value; /* the value that the old flag implies, or NULL */
     bool words;        /* the name has a new meaning: only for values that are words of `option` */
 } rows[] = {
     {NULL, "lanes", "engines", NULL, false},       {NULL, "products", "compute", NULL, false},

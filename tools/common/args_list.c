@@ -20,7 +20,7 @@ static int fail_list(const struct cli_opt *opt, const char *text, elcl_error *er
                      text);
 }
 
-/* The digits at *at as a number min .. max of the option; *at moves behind them. */
+/* Reads the digits at *at as a number min .. max of the option; *at moves after them. */
 static bool take_number(const struct cli_opt *opt, const char **at, double min, long *value)
 {
     const size_t n = strspn(*at, "0123456789");
@@ -39,7 +39,7 @@ static bool append(struct cli_opt_list *list, long value)
     return true;
 }
 
-/* N, N-M (all between), N-M+STEP or N-M*FACTOR. */
+/* Reads N, N-M (all numbers between), N-M+STEP or N-M*FACTOR. */
 static bool take_range(const struct cli_opt *opt, const char *item, struct cli_opt_list *list)
 {
     long first, last, step = 1;

@@ -14,7 +14,7 @@ int cli_args_fail_value(const struct cli_opt *opt, const char *text, const char 
                      text, cli_args_remark(opt->name, text));
 }
 
-/* Decimal digits with an optional sign and nothing else. */
+/* Reads decimal digits with an optional sign and nothing else. */
 static bool read_whole(const char *text, double min, double max, long long *value)
 {
     const char *digits = text + (*text == '-' || *text == '+');
@@ -27,7 +27,7 @@ static bool read_whole(const char *text, double min, double max, long long *valu
     return true;
 }
 
-/* A finite decimal number; *end is what follows it. */
+/* Reads a finite decimal number; *end is the byte after it. */
 static bool read_decimal(const char *text, double *value, const char **end)
 {
     size_t n = strspn(text, "+-.0123456789eE");
@@ -46,7 +46,7 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-/* In upper and lower case, as F16 and f16. */
+/* Ignores the case of `text`: F16 is f16. */
 static bool is_word(const char *word, const char *text)
 {
     while (*word && *word == lower(*text)) {
@@ -108,7 +108,7 @@ static int parse_number(const struct cli_opt *opt, const char *text, void *field
     return ELCL_OK;
 }
 
-/* The factor of K, KB or KiB and so on; 0 where it is none of these. */
+/* Returns the factor of K, KB, KiB and so on; 0 for anything else. */
 static double unit_factor(const char *unit)
 {
     static const char units[] = "bkmgt";
@@ -180,8 +180,8 @@ static int parse_texts(const struct cli_opt *opt, const char *text, void *field,
     if (!*text)
         return cli_args_fail_value(opt, text, opt->value, err);
     if (texts->n == CLI_MAX_STOPS)
-        return elcl_fail(err, ELCL_E_ARG, "--%s: expected at most %d of it, found more", opt->name,
-                         CLI_MAX_STOPS);
+        return elcl_fail(err, ELCL_E_ARG, "--%s: expected at most %d of them, found more",
+                         opt->name, CLI_MAX_STOPS);
     texts->texts[texts->n++] = text;
     return ELCL_OK;
 }

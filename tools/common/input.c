@@ -149,7 +149,7 @@ void cli_input_place(const struct cli_input *in, uint64_t line, char *place, siz
 
 /* ---- bytes that are no text ---------------------------------------------------------------- */
 
-/* What files begin with that are given by mistake, most of all where a text is expected. */
+/* The first bytes of files that people give by mistake. */
 static const struct {
     const char *start, *is, *remedy;
 } binaries[] = {
@@ -165,7 +165,7 @@ static const struct {
     {"PAR1", "a Parquet file", "write its text column to a file"},
 };
 
-/* Fails for bytes that are not UTF-8, with the way out where the first line shows it. */
+/* Refuses bytes that are not UTF-8. The first line may show what the file is. */
 static int check_bytes(const char *line, size_t n, bool first, elcl_error *err)
 {
     for (size_t i = 0; first && i < ELCL_COUNT(binaries); i++) {

@@ -1,4 +1,4 @@
-/* Samples as JSON objects, one a line. */
+/* Samples as JSON objects, one per line. */
 #include "common/input.h"
 
 #include <stdlib.h>
@@ -36,7 +36,7 @@ static int take_text(const cJSON *string, struct cli_side *source, elcl_error *e
     return ELCL_OK;
 }
 
-/* "text" or "ids" as the source. */
+/* Takes "text" or "ids" as the source. */
 static int take_source(const cJSON *root, struct cli_parsed *line, elcl_error *err)
 {
     const cJSON *text = cJSON_GetObjectItemCaseSensitive(root, "text");
@@ -53,7 +53,7 @@ static int take_source(const cJSON *root, struct cli_parsed *line, elcl_error *e
                      text || ids ? "another type" : "neither");
 }
 
-/* A string, or an array of ids. */
+/* Takes a string or an array of ids. */
 static int take_side(const cJSON *root, const char *key, struct cli_side *side, elcl_error *err)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, key);
@@ -85,7 +85,7 @@ bool cli_input_is_own_key(const char *key)
     return !strcmp(key, "text") || !strcmp(key, "ids") || !strcmp(key, "id");
 }
 
-/* A key that is there twice would have one of its values ignored; one that nobody reads, all. */
+/* Refuses keys that are there twice and keys that nobody reads: values would be ignored. */
 static int check_keys(const cJSON *root, enum cli_sample_parts parts, elcl_error *err)
 {
     const cJSON *item;
@@ -118,18 +118,18 @@ static int take_object(const cJSON *root, enum cli_sample_parts parts, struct cl
         return rc;
     const bool pair = cJSON_GetObjectItemCaseSensitive(root, "source") ||
                       cJSON_GetObjectItemCaseSensitive(root, "target");
-    const bool alone = cJSON_GetObjectItemCaseSensitive(root, "text") ||
-                       cJSON_GetObjectItemCaseSensitive(root, "ids");
+    const bool single = cJSON_GetObjectItemCaseSensitive(root, "text") ||
+                        cJSON_GetObjectItemCaseSensitive(root, "ids");
     if (parts == CLI_PARTS_SOURCE || (parts == CLI_PARTS_TEXT && !pair))
         return take_source(root, line, err);
-    if (alone)
+    if (single)
         return elcl_fail(err, ELCL_E_FORMAT,
                          "expected \"source\" and \"target\", found \"text\" or \"ids\"");
     rc = take_side(root, "source", &line->source, err);
     return rc ? rc : take_side(root, "target", &line->target, err);
 }
 
-/* The parser ends a string at an escaped U+0000 and would lose what follows it. */
+/* The parser ends a string at an escaped U+0000 and would lose its rest. */
 static bool has_escaped_nul(const char *line, size_t n)
 {
     for (size_t i = 0; i + 1 < n; i++) {
@@ -156,7 +156,7 @@ int cli_input_parse_json(enum cli_sample_parts parts, const char *line, size_t n
     parsed->json = cJSON_ParseWithLengthOpts(line, n, &end, 0);
     if (!parsed->json)
         return elcl_fail(err, ELCL_E_FORMAT, "expected a JSON object, found %s",
-                         n ? "what is no valid JSON" : "an empty line");
+                         n ? "invalid JSON" : "an empty line");
     for (const char *at = end; at < line + n; at++) {
         if (!is_blank(*at))
             return elcl_fail(err, ELCL_E_FORMAT, "expected one JSON object, found more after it");

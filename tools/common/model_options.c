@@ -6,7 +6,7 @@
 
 #include "common/remedy.h"
 
-int cli_check_devices(const struct cli_model_options *options, int most, elcl_error *err)
+int cli_check_devices(const struct cli_model_options *options, int max, elcl_error *err)
 {
     int n = 0;
     for (const char *at = options->device; at; n++) {
@@ -17,10 +17,10 @@ int cli_check_devices(const struct cli_model_options *options, int most, elcl_er
                              options->device);
         at = at[length] ? at + length + 1 : NULL;
     }
-    if (n > most)
+    if (n > max)
         return elcl_fail(err, ELCL_E_ARG,
-                         "--device: expected at most %d devices (%d engines in all), found %d",
-                         most, ELCL_MAX_ENGINES, n);
+                         "--device: expected at most %d devices (%d engines in all), found %d", max,
+                         ELCL_MAX_ENGINES, n);
     return ELCL_OK;
 }
 

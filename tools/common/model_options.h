@@ -60,8 +60,8 @@ struct cli_model_options {
 /* The longest device name in a list, with its NUL. */
 #define CLI_DEVICE_BYTES 256
 
-/* Fails with ELCL_E_ARG unless `device` is a list of 1 .. `most` devices separated by commas. */
-int cli_check_devices(const struct cli_model_options *options, int most, elcl_error *err);
+/* Fails with ELCL_E_ARG unless `device` is a list of 1 .. max devices separated by commas. */
+int cli_check_devices(const struct cli_model_options *options, int max, elcl_error *err);
 
 /* Takes the first device off a list that cli_check_devices() accepted; *list is NULL after the last
  * one. Returns NULL, the default device, for a list that is NULL. */

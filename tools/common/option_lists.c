@@ -12,7 +12,7 @@ static int fail_list(const char *option, const char *text, elcl_error *err)
                      option, text);
 }
 
-/* One id, its end in *end. */
+/* Reads one id; *end is the byte after it. */
 static bool read_id(const char *text, int32_t *id, const char **end)
 {
     int64_t value = 0;
@@ -24,11 +24,11 @@ static bool read_id(const char *text, int32_t *id, const char **end)
     return at > text && value <= INT32_MAX;
 }
 
-/* Lists of ids in one allocation. */
+/* Reads lists of ids into one allocation. */
 static int read_lists(const char *option, const char *text, elcl_tokens **lists, int *n,
                       elcl_error *err)
 {
-    const size_t length = strlen(text); /* more than there are lists, and than there are ids */
+    const size_t length = strlen(text); /* an upper bound for the lists, and for the ids */
     elcl_tokens *to = calloc(length + 1, sizeof(*to) + sizeof(int32_t));
     if (!to)
         return elcl_fail_nomem(err);
@@ -61,7 +61,7 @@ static int read_tokens(const char *option, const char *text, void **memory, elcl
     if (!rc && n > 1)
         return fail_list(option, text, err);
     if (!rc)
-        *tokens = lists[0]; /* zeros where there is none */
+        *tokens = lists[0]; /* zeros for "none" */
     return rc;
 }
 
@@ -77,7 +77,7 @@ static int read_sets(const char *option, const char *text, void **memory, const 
     return rc;
 }
 
-/* The ids of a text without the special tokens that the model puts around texts. */
+/* Encodes a text without the special tokens that the model puts around it. */
 static int encode_inner(const elcl_model *model, const char *text, void **memory,
                         elcl_tokens *tokens, elcl_error *err)
 {

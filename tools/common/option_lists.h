@@ -11,25 +11,26 @@ struct cli_opt_texts {
     const char *texts[CLI_MAX_STOPS];
 };
 
-/* As given: NULL or n 0 where not. Lists of ids are ID,ID,...; lists of them have a semicolon
- * between two; "none" is an empty one. */
+/* The options as they were given; NULL or n 0: not given. A list of ids is ID,ID,...; lists of such
+ * lists have semicolons between them; "none" is an empty list. */
 struct cli_option_lists {
     const char *bad_words, *suppress, *begin_suppress, *alternatives, *prefix_ids, *prefix;
     struct cli_opt_texts stop;
-    char *kept[CLI_MAX_STOPS + 6]; /* [n_kept] texts above that nobody else owns */
+    char *kept[CLI_MAX_STOPS + 6]; /* [n_kept] the texts above that this struct owns */
     int n_kept;
-    void *memory[6]; /* what the library's options point to */
+    void *memory[6]; /* of the lists that the library's options point to */
 };
 
-/* A line's own lists: those of the command line, and room for the line's texts. */
+/* Turns a copy of the command line's lists into a sample's own: it owns none of their memory yet.
+ */
 void cli_option_lists_share(struct cli_option_lists *lists);
 
-/* Lays what was given over `gen`; it must be finished when `gen` is no longer used. */
+/* Lays the given lists over `gen`. Finish them when `gen` is no longer used. */
 int cli_option_lists_resolve(struct cli_option_lists *lists, const elcl_model *model,
                              elcl_gen_options *gen, elcl_error *err);
 void cli_option_lists_finish(struct cli_option_lists *lists);
 
-/* What elcl_engine_params.max_list_tokens must be for these options. */
+/* Returns the elcl_engine_params.max_list_tokens that these options need. */
 int cli_option_lists_tokens(const elcl_gen_options *gen);
 
 #endif

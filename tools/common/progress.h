@@ -8,15 +8,16 @@
 
 struct cli_progress {
     bool on;
-    atomic_bool shown; /* the bar stands on the terminal's line */
+    atomic_bool shown; /* the bar is on the terminal */
     double start, last;
 };
 
-/* Nothing is ever shown when stderr is no terminal that can redraw a line. */
+/* Shows a bar only on a terminal that can redraw a line. */
 void cli_progress_start(struct cli_progress *p, bool wanted);
-/* `fraction` of all work, negative where the total is unknown. Redraws ten times a second. */
+/* Redraws the bar ten times a second. `fraction` is the part of the work that is done; negative:
+ * the total is unknown. */
 void cli_progress_update(struct cli_progress *p, uint64_t samples, double fraction);
-/* Wipes the bar, before anything else is printed on the terminal; by any thread. */
+/* Removes the bar before something else is printed on the terminal. Any thread may call it. */
 void cli_progress_clear(struct cli_progress *p);
 
 #endif

@@ -132,7 +132,7 @@ static const struct foreign *find_foreign(const char *name)
     return NULL;
 }
 
-/* The files of a directory, and what they show. */
+/* The files of a directory, and conclusions from their names. */
 struct listing {
     struct elcl_file_info *files;
     size_t n;

@@ -1,4 +1,4 @@
-/* What to do about mistakes that are often made with models, languages and devices. */
+/* Remedies for frequent mistakes with models and languages. */
 #ifndef CLI_REMEDY_H
 #define CLI_REMEDY_H
 
@@ -11,8 +11,8 @@
  * free() it; NULL when memory is short. */
 char *cli_model_directory(const char *model);
 
-/* Opening the model has failed with rc: replaces the library's message where the path shows what
- * is wrong, and returns rc. */
+/* Call after opening the model failed with rc. Replaces the library's message if the path shows the
+ * reason, and returns rc. */
 int cli_explain_model(const char *model, int rc, elcl_error *err);
 
 /* Opens the blueprint of the model that the command line names, or of a synthetic one. */

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A handler can leave a note nowhere else. */
+/* A signal handler can write only to such a variable. */
 static volatile sig_atomic_t caught_signal;
 
 static void note_signal(int number)
@@ -23,8 +23,8 @@ static void note_signal(int number)
     caught_signal = number;
 }
 
-/* Without this, the first file opened would take the number of a closed stream and receive what is
- * written there. The wrong direction keeps the stream failing. */
+/* Otherwise the first file opened would take the number of a closed stream and receive its output.
+ * Opening in the wrong direction makes every use of the stream fail. */
 static void fill_closed_streams(void)
 {
     for (int fd = 0; fd <= 2; fd++) {
@@ -125,8 +125,8 @@ static void free_file(struct cli_sys_file *file)
     *file = (struct cli_sys_file){.fd = -1};
 }
 
-/* Two runs that write one part would mix their lines: the second one is refused. A file system
- * without locks is taken as it is. */
+/* Refuses a second process that writes the same part, since their lines would mix. Succeeds on a
+ * file system without locks. */
 static bool lock_part(const struct cli_sys_file *file)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -137,7 +137,7 @@ static bool lock_part(const struct cli_sys_file *file)
            opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
 }
 
-/* Opens "<target>.part", empty, with the mode of the file that it will replace. */
+/* Opens an empty "<target>.part" with the mode of the file that it will replace. */
 static int open_part(struct cli_sys_file *file, const struct stat *replaced, elcl_error *err)
 {
     size_t room = strlen(file->target) + sizeof(".part");
@@ -149,8 +149,8 @@ static int open_part(struct cli_sys_file *file, const struct stat *replaced, elc
     if (file->fd < 0)
         return elcl_fail(err, ELCL_E_IO, "%s: cannot create: %s", file->part, strerror(errno));
     if (!lock_part(file)) {
-        /* It belongs to the other run: abandoning must not remove it. */
-        int rc = elcl_fail(err, ELCL_E_IO, "%s: another run is writing it", file->part);
+        /* It belongs to the other process: abandoning must not remove it. */
+        int rc = elcl_fail(err, ELCL_E_IO, "%s: another process is writing it", file->part);
         free(file->part);
         file->part = NULL;
         return rc;
@@ -182,7 +182,7 @@ static int open_output(const char *path, struct cli_sys_file *file, elcl_error *
             return elcl_fail(err, ELCL_E_IO, "%s: cannot open: %s", path, strerror(errno));
         return ELCL_OK;
     }
-    /* Through a link the file that it names is replaced, not the link. */
+    /* Replaces the file that a link names, not the link. */
     file->target = exists ? realpath(path, NULL) : elcl_strdup(path);
     if (!file->target)
         return elcl_fail(err, ELCL_E_IO, "%s: cannot resolve: %s", path, strerror(errno));
@@ -231,7 +231,7 @@ int cli_sys_commit(struct cli_sys_file *file, elcl_error *err)
         free_file(file);
         return ELCL_OK;
     }
-    /* A full disk may show only here. */
+    /* Some file systems report a full disk only here. */
     if (file->part && fsync(file->fd) && errno != EINVAL && errno != ENOTSUP)
         rc = elcl_fail(err, ELCL_E_IO, "%s: cannot write: %s", file->part, strerror(errno));
     if (close(file->fd) && !rc)

@@ -1,4 +1,3 @@
-/* A Chrome trace of kernel calls, as Perfetto and chrome://tracing open it. */
 #include <inttypes.h>
 
 #include "common/trace.h"
@@ -8,7 +7,8 @@ void cli_trace_begin(struct elcl_str *out)
     elcl_str_text(out, "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [\n");
 }
 
-/* Names are literals of the library and need no escapes; titles have a model's name in them. */
+/* A title has a model's name in it and may need escapes; kernel names are literals of the library.
+ */
 static void put_title(struct elcl_str *out, const char *title)
 {
     for (; *title; title++)

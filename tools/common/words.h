@@ -1,4 +1,4 @@
-/* The words of options that several verbs take, and back from a value of the library's enums. */
+/* The words that options of several verbs take, and the words for the library's enums. */
 #ifndef CLI_WORDS_H
 #define CLI_WORDS_H
 
@@ -7,7 +7,7 @@
 extern const struct cli_choice cli_format_words[], cli_attention_words[], cli_gemm_words[],
     cli_kernel_words[], cli_weight_words[], cli_compute_words[], cli_state_words[];
 
-/* The word for a value, or "unknown". */
+/* Returns the word for a value, or "unknown". */
 const char *cli_word_of(const struct cli_choice *words, int value);
 const char *cli_attention_word(int value);
 const char *cli_gemm_word(int value);

@@ -101,18 +101,18 @@ static int check_ids(const struct cli_generation *r, const struct cli_sample *sa
  * Of a prompt the end stays, since the output continues it. */
 static void cut_source(struct cli_generation *r, struct cli_sample *sample)
 {
-    const size_t most = longest_source(r, sample);
-    if (sample->n_ids <= most)
+    const size_t max = longest_source(r, sample);
+    if (sample->n_ids <= max)
         return;
     if (r->info.decoder_only)
-        memmove(sample->ids, sample->ids + sample->n_ids - most, most * sizeof(*sample->ids));
+        memmove(sample->ids, sample->ids + sample->n_ids - max, max * sizeof(*sample->ids));
     else
-        for (size_t i = 1; i <= (size_t)r->info.source_end && i < most; i++)
-            sample->ids[most - i] = sample->ids[sample->n_ids - i];
-    sample->n_ids = most;
+        for (size_t i = 1; i <= (size_t)r->info.source_end && i < max; i++)
+            sample->ids[max - i] = sample->ids[sample->n_ids - i];
+    sample->n_ids = max;
     if (!r->cut.n++) {
         r->cut.first_line = sample->line;
-        r->cut.tokens = most;
+        r->cut.tokens = max;
     }
 }
 
