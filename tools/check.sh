@@ -1,13 +1,30 @@
 #!/bin/sh
-# The whole test suite, from a fresh clone on: installs what it needs (Debian 12 or later; with
-# sudo when not root), builds with gcc, with clang and with sanitizers, runs every test program and
-# the kernel tests on each OpenCL implementation that is here. The last line counts all tests:
-# N passed, N failed (, N skipped). Exit code 1 when one failed. Logs are in build/check/.
+# Runs the whole test suite, from a fresh clone on. Installs the packages that it needs (Debian 12
+# or later; uses sudo if you are not root), builds with gcc, with clang and with sanitizers, runs
+# every test program on PoCL, and runs the kernel tests on every other OpenCL implementation here.
+# The last line counts all tests: N passed, N failed (, N skipped). Logs are in build/check/.
 #
-#     sh tools/check.sh
+#     sh tools/check.sh [OPTION]
+#
+#     --all      run every kernel test on rusticl and under Oclgrind too (very slow)
+#     --help     print this text
+#
+# Exit codes: 0 if all tests passed, 1 if one failed, 2 for wrong usage.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tools/setup.sh
+
+# Oclgrind is the slowest step: cases of bf16/f16 and f16/bf16 differ only in names of types.
+small=--small
+oclgrind_cases='--without bf16/f16'
+while [ $# -gt 0 ]; do
+    case $1 in
+    --all) small= oclgrind_cases= ;;
+    --help | -h) print_help tools/check.sh && exit ;;
+    *) refuse tools/check.sh "unknown option '$1'" ;;
+    esac
+    shift
+done
 
 passed=0
 failed=0
@@ -15,7 +32,7 @@ skipped=0
 start=$(date +%s)
 logs=build/check
 
-# The last line of the output, whatever happened before.
+# Prints the last line, even if a step failed or a signal came.
 finish() {
     trap - EXIT INT TERM
     [ -z "${oclgrind-}" ] || kill "$oclgrind" 2>/dev/null
@@ -39,12 +56,12 @@ skip() {
     count 0 0 1
 }
 
-# The end of a log, set off so that no line of it can be taken for ours.
+# quote LOG: prints its last lines, indented so that none looks like our own output.
 quote() {
     tail -n 60 "$1" | sed 's/^/  | /'
 }
 
-# step NAME LOG COMMAND...: one test; it passes when the command exits 0.
+# step NAME LOG COMMAND...: counts as one test, which passes if the command exits with 0.
 step() {
     name=$1
     log=$logs/$2.log
@@ -61,7 +78,7 @@ step() {
     fi
 }
 
-# program NAME LOG COMMAND...: a test program with a summary line of its own.
+# program NAME LOG COMMAND...: runs a test program that prints a summary line.
 program() {
     name=$1
     log=$logs/$2.log
@@ -71,8 +88,9 @@ program() {
     add_up "$name" "$log" $? || quote "$log"
 }
 
-# add_up NAME LOG EXIT_CODE: counts what the log's last summary line says; $began is the start. No such line, or a bad
-# exit code beside "0 failed", is a failure of its own. False when something failed.
+# add_up NAME LOG EXIT_CODE: adds the counts of the log's last summary line. A missing line, or "0
+# failed" with a bad exit code, counts as a failure. $began is the start time. Returns false if
+# something failed.
 add_up() {
     summary=$(grep -E '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$2" | tail -n 1)
     set -- "$1" "$2" "$3" $(printf '%s\n' "$summary" | tr -cd '0-9 \n')
@@ -85,13 +103,13 @@ add_up() {
         f=1
     fi
     printf '%s: %s (%d s)\n' "$1" "$summary" $(($(date +%s) - began))
-    # Why cases were skipped: the harness prints "skipped CASE: WHY".
+    # Reasons for skipped cases: the harness prints "skipped CASE: WHY".
     sed -n 's/^skipped.*: //p' "$2" | sort | uniq -c | sed 's/^ */  skipped /'
     count "$p" "$f" "$s"
     [ "$f" -eq 0 ]
 }
 
-# suite NAME LOG FOLDER MESON_TEST_OPTION...: all test programs that meson knows in a build folder.
+# suite NAME LOG FOLDER MESON_TEST_OPTION...: runs the test programs of a build folder.
 suite() {
     name=$1
     log=$logs/$2.log
@@ -106,18 +124,18 @@ suite() {
     add_up "$name" "$log" $code
 }
 
-# icd NAME: a folder that holds this OpenCL driver alone, for OCL_ICD_VENDORS; "" when not here.
+# icd NAME: prints a folder with only this OpenCL driver, for OCL_ICD_VENDORS, or nothing if the
+# driver is not here.
 icd() {
     [ -f "/etc/OpenCL/vendors/$1.icd" ] || return 0
     mkdir -p "$logs/icd-$1" && cp "/etc/OpenCL/vendors/$1.icd" "$logs/icd-$1/" || return 0
     printf '%s/%s/icd-%s\n' "$PWD" "$logs" "$1"
 }
 
-# The slowest step: cases of bf16/f16 differ from those of f16/bf16 in names of types alone.
 under_oclgrind() {
     rm -f "$logs/oclgrind-findings.log"
     oclgrind --data-races --check-api --log "$logs/oclgrind-findings.log" "$@" || return 1
-    # Oclgrind exits 0 whatever it finds.
+    # Oclgrind exits with 0 even if it reports errors.
     [ ! -s "$logs/oclgrind-findings.log" ] || {
         printf 'Oclgrind reports:\n'
         head -n 40 "$logs/oclgrind-findings.log"
@@ -129,17 +147,17 @@ kernels_on_rusticl() {
     if [ -n "$(icd rusticl)" ]; then
         program 'kernels on rusticl/llvmpipe' kernels-rusticl \
             env OCL_ICD_VENDORS="$(icd rusticl)" RUSTICL_ENABLE=llvmpipe \
-            build/tests/kernels --small --device llvmpipe
+            build/tests/kernels $small --device llvmpipe
     else
         skip 'kernels on rusticl/llvmpipe: no rusticl.icd (Debian package mesa-opencl-icd)'
     fi
 }
 
-# Oclgrind uses little more than one core: it runs beside rusticl and the builds.
+# Starts Oclgrind in the background: it uses little more than one core.
 start_oclgrind() {
     command -v oclgrind >/dev/null || return 0
     oclgrind_began=$(date +%s)
-    under_oclgrind build/tests/kernels --small --without bf16/f16 --device oclgrind \
+    under_oclgrind build/tests/kernels $small $oclgrind_cases --device oclgrind \
         >"$logs/kernels-oclgrind.log" 2>&1 </dev/null &
     oclgrind=$!
 }
@@ -168,17 +186,17 @@ with_sanitizers() {
 }
 
 sanitized() {
-    # LeakSanitizer reports leaks inside rusticl, so only where PoCL can stand alone.
+    # LeakSanitizer reports leaks inside rusticl, so this needs PoCL as the only driver.
     if [ -z "$(icd pocl)" ]; then
         skip 'tests under AddressSanitizer: no pocl.icd (Debian package pocl-opencl-icd)'
         return 0
     fi
-    # LeakSanitizer's guess where libraries loaded late keep thread-local data is wrong at times, and
-    # following it crashes: no such guess.
+    # LeakSanitizer guesses where libraries that are loaded late keep their thread-local data. A
+    # wrong guess crashes, so this turns the guess off.
     ASAN_OPTIONS=intercept_tls_get_addr=0
     LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp
     export ASAN_OPTIONS LSAN_OPTIONS
-    # Left out: what has no memory to err with, what mostly measures, and what repeats one path.
+    # Leaves out tests that do not run our code on memory, tests that measure, and repetitions.
     suite asan suite-asan build-asan --no-suite lint --no-suite kernels --no-suite tune \
         --no-suite g2p
     program 'asan: kernels' kernels-asan build-asan/tests/kernels --small
@@ -190,7 +208,7 @@ if ! install_packages "$build_packages $test_packages" "$optional_packages"; the
     count 0 1 0
 fi
 
-# PoCL runs everything, so that results do not hang on which other drivers a machine has.
+# PoCL runs everything, so that results do not depend on the machine's other drivers.
 [ -z "$(icd pocl)" ] || { OCL_ICD_VENDORS=$(icd pocl) && export OCL_ICD_VENDORS; }
 
 if step 'build, warnings are errors' build build build -Dwerror=true; then

@@ -6,28 +6,25 @@
 #     sh tools/gpu-report.sh [OPTION...]
 #
 #     --device NAME      index, part of a name, cpu or gpu (default: elcl's own choice)
-#     --budget SECONDS   time limit for the paper's table, and for the kernels (default 900)
+#     --budget SECONDS   time limit for the paper's table, and again for the kernels (default 900)
 #     --quick            tiny settings: shows in seconds that everything runs, without measuring
 #     --output FILE      the report (default: build/elcl-report-DATE.tar.gz)
 #     --no-build FOLDER  run the programs of this build folder; build and install nothing
+#     --help             print this text
 #
-# Exit code: 1 if the self-test fails or cannot run, 2 for wrong usage.
+# Exit codes: 0 if the self-test passes, 1 if it fails or cannot run, 2 for wrong usage.
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+script=$root/tools/gpu-report.sh
 . "$root/tools/setup.sh"
-
-usage() {
-    printf 'gpu-report.sh: %s\n' "$1" >&2
-    sed -n '6,14s/^# \{0,1\}//p' "$root/tools/gpu-report.sh" >&2
-    exit 2
-}
 
 device= budget=900 quick= output= folder=
 while [ $# -gt 0 ]; do
     case $1 in
+    --help | -h) print_help "$script" && exit ;;
     --quick) quick=1 ;;
     --device | --budget | --output | --no-build)
-        [ $# -gt 1 ] && [ -n "$2" ] || usage "$1 needs a value"
+        [ $# -gt 1 ] && [ -n "$2" ] || refuse "$script" "$1 needs a value"
         case $1 in
         --device) device=$2 ;;
         --budget) budget=$2 ;;
@@ -36,12 +33,12 @@ while [ $# -gt 0 ]; do
         esac
         shift
         ;;
-    *) usage "unknown option '$1'" ;;
+    *) refuse "$script" "unknown option '$1'" ;;
     esac
     shift
 done
 case $budget in
-'' | *[!0-9]* | 0) usage "--budget: expected seconds, found '$budget'" ;;
+'' | *[!0-9]* | 0) refuse "$script" "--budget: expected seconds, found '$budget'" ;;
 esac
 
 started=$(date -u +%Y%m%dT%H%M%SZ)
@@ -131,5 +128,5 @@ mkdir -p "$(dirname "$output")" && tar -C "$work" -czf "$output" "$name" || exit
 say "the report to send: $output ($(wc -c <"$output") bytes)"
 case $sound in
 0) exit 0 ;;
-*) say 'the self-test did not pass: do not trust results of this device'; exit 1 ;;
+*) say 'the self-test did not pass: do not trust results from this device'; exit 1 ;;
 esac

@@ -1,20 +1,32 @@
-# Set-up that quickstart.sh and check.sh share; sourced, not run. POSIX sh, Debian 12 or later.
+# Functions that the scripts of this folder share. Source it. POSIX sh, Debian 12 or later.
 
 # To build and run elcl.
 build_packages='gcc g++ libc6-dev meson ninja-build pkg-config python3 ocl-icd-opencl-dev
 opencl-c-headers libclblast-dev libcjson-dev libutf8proc-dev libsentencepiece-dev
 pocl-opencl-icd'
-# To test it: a second compiler, which also checks the kernels' text, and a second OpenCL driver.
+# To test it: a second compiler, which also checks the kernels' text, and another OpenCL driver.
 test_packages='clang mesa-opencl-icd'
-# Tested with where the release has them; Debian 13 has few of them. No libclc-16: it takes the place
-# of libclc-15, which mesa-opencl-icd and clang-16 do with.
+# Tests use these if the release has them; Debian 13 has few. Not libclc-16: it replaces libclc-15,
+# which is enough for mesa-opencl-icd and clang-16.
 optional_packages='clang-format-14 oclgrind clang-15 libclc-15 clang-16 llvm-spirv-15 spirv-tools'
 
 say() {
     printf '== %s\n' "$*"
 }
 
-# not_installed NAME...: those of them that dpkg does not list as installed, one per line.
+# print_help SCRIPT: prints the comment at the head of a script.
+print_help() {
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$1"
+}
+
+# refuse SCRIPT WHY: for wrong usage.
+refuse() {
+    printf '%s: %s\n\n' "${1##*/}" "$2" >&2
+    print_help "$1" >&2
+    exit 2
+}
+
+# not_installed NAME...: prints the packages that dpkg does not list as installed, one per line.
 not_installed() {
     for package in "$@"; do
         case $(dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null) in
@@ -24,7 +36,7 @@ not_installed() {
     done
 }
 
-# available NAME...: those of them that apt's lists offer.
+# available NAME...: prints the packages that apt's lists offer.
 available() {
     LC_ALL=C apt-cache policy "$@" 2>/dev/null |
         awk '/^[^ ]/ { name = substr($1, 1, length($1) - 1) }
@@ -39,11 +51,11 @@ as_root() {
     fi
 }
 
-# install_packages REQUIRED [OPTIONAL]: two lists of names. Nothing is asked of apt when all are
-# there already; an optional one that this release lacks is left out.
+# install_packages REQUIRED [OPTIONAL]: installs two lists of packages. Does not call apt if all are
+# installed. Skips optional packages that this release lacks.
 install_packages() {
     if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-        say "no apt here; these Debian packages or their like are needed:" $1
+        say "no apt here. Install these Debian packages or equivalent ones:" $1
         return 0
     fi
     required=$(not_installed $1)
@@ -51,21 +63,21 @@ install_packages() {
     [ -n "$required$optional" ] || return 0
     if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
         [ -n "$required" ] || return 0
-        say 'neither root nor sudo here; install these packages as root:' $required
+        say 'not root, and no sudo here. Install these packages as root:' $required
         return 1
     fi
-    # Lists as old as the machine may name versions that the mirror no longer has.
+    # Old lists may name versions that the mirror no longer has.
     if [ -n "$required" ] || [ -z "$(available meson)" ]; then
         say 'apt-get update'
-        as_root apt-get update -q </dev/null || say 'apt-get update failed; going on without'
+        as_root apt-get update -q </dev/null || say 'apt-get update failed; continuing without it'
     fi
     wanted="$required $([ -z "$optional" ] || available $optional)"
     [ -n "$(printf '%s' "$wanted" | tr -d ' \n')" ] || return 0
-    say 'installing these packages and what they depend on:' $wanted
+    say 'installing these packages and their dependencies:' $wanted
     as_root apt-get install -q -y --no-install-recommends $wanted </dev/null
 }
 
-# build FOLDER [MESON OPTION...]: sets the folder up once, then builds what changed.
+# build FOLDER [MESON_OPTION...]: sets up the folder if it is new, then builds what changed.
 build() {
     folder=$1
     shift

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Tests tools/gpu-report.sh with the programs of a build folder and with programs that fail:
+# Tests tools/gpu-report.sh with the programs of a build folder and with programs that fail, then
+# the usage of all scripts in tools/:
 # gpu_report.sh BUILD
 set -u
 . "$(dirname "$0")/lib.sh"
@@ -60,5 +61,14 @@ for bad in "--budget x" "--budget 0" --device --fast; do
     run sh "$root/tools/gpu-report.sh" $bad
     exits "usage: $bad" 2
     check "usage: $bad is named" grep -q -e "^gpu-report.sh: .*${bad%% *}" "$tmp/err"
+done
+for script in check gpu-report quickstart; do
+    run timeout 10 sh "$root/tools/$script.sh" --help
+    exits "$script: --help" 0
+    check "$script: --help names the script" grep -q "^    sh tools/$script.sh " "$tmp/out"
+    run timeout 10 sh "$root/tools/$script.sh" --fast
+    exits "$script: unknown option" 2
+    check "$script: the unknown option is named" \
+        grep -qF "$script.sh: unknown option '--fast'" "$tmp/err"
 done
 end

@@ -12,7 +12,7 @@ from transformers import GenerationConfig
 from transformers.models.t5.modeling_t5 import T5Attention
 from transformers.utils import logging
 
-from make_kin import CASES, GENERATION_CONFIG
+from make_bart_like import CASES, GENERATION_CONFIG
 from make_tiny_bart import (HERE, choose_inputs, forward_goldens, save_config, save_tensors,
                             write_golden)
 from reference import options_of, versions, write_json

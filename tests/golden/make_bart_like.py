@@ -1,8 +1,8 @@
-"""Makes tiny checkpoints of BART's kin and what transformers makes of them: tiny-marian,
-tiny-marian-separate, tiny-mbart, tiny-pegasus, tiny-blenderbot, tiny-m2m_100, tiny-fsmt,
-tiny-fsmt-shared.
+"""Makes tiny checkpoints of BART-like families and the answers of transformers to them:
+tiny-marian, tiny-marian-separate, tiny-mbart, tiny-pegasus, tiny-blenderbot, tiny-m2m_100,
+tiny-fsmt, tiny-fsmt-shared.
 
-usage: make_kin.py [NAME]...
+usage: make_bart_like.py [NAME]...
 """
 import random
 import sys
