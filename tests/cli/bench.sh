@@ -24,7 +24,8 @@ for verb in plan bench; do
     refuses "$verb of two" 2 "expected one model directory" "$elcl" $verb m --synthetic bart-base
     refuses "$verb of an unknown name" 2 "no synthetic model" "$elcl" $verb --synthetic huge \
         --batch-size 1
-    refuses "$verb of a missing model" 1 "missing: no such directory" "$elcl" $verb missing --batch-size 1
+    refuses "$verb of a missing model" 1 "missing: no such directory" \
+        "$elcl" $verb missing --batch-size 1
     for bad in --batch-size=-1 --batch-size=0 --batch-size=1, --batch-size=,1 --batch-size=4-1 \
         --batch-size=1-9+0 --batch-size=1-9*1 --batch-size=1-9/2 --batch-size=1-100 \
         --batch-size=x --num-beams=0 --num-beams=65 --source-length=0 --source-length=-3 \

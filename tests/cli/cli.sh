@@ -199,7 +199,7 @@ same "over-long source: the others" "$(sed -n '1p;3p' "$tmp/out")" "$attention
 $attention"
 check "over-long source: a warning" grep -q '^elcl: warning: cut 1 source .* line 2$' "$tmp/err"
 check "over-long source: its output, too" \
-    grep -q '^elcl: warning: 1 of 3 outputs stopped at .* line 2; the model has no more pos' \
+    grep -q '^elcl: warning: 1 of 3 outputs stopped at .* line 2: the model has no more pos' \
     "$tmp/err"
 run_in "$elcl" generate --quiet "$model" --long-source refuse
 exits "over-long source refused" 1

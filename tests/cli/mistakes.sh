@@ -126,7 +126,8 @@ rows "$fake" <<'END'
 2 @ generate bare hello @ bare holds no tokenizer (tokenizer.json, vocab.json with merges.txt
 0 @ generate m --num-beams 1 --temperature 0.7 hello @ --temperature does nothing without sampling: add --do-sample
 0 @ generate m words.txt @ 'words.txt' was taken as a text, but there is a file of that name: --input words.txt
-0 @ generate m --eos-token-id none --forced-eos-token-id none hello @ 1 of 1 outputs stopped at the limit of 21 tokens, the first one on line 1: --max-new-tokens raises it
+0 @ generate m --eos-token-id none --forced-eos-token-id none hello @ the output stopped at the limit of 21 tokens: --max-new-tokens raises it
+0 @ generate m --eos-token-id none --forced-eos-token-id none a b @ 2 of 2 outputs stopped at the limit of 21 tokens, the first one on line 1: --max-new-tokens raises it
 END
 
 # ---- input and output ------------------------------------------------------------------------
@@ -258,7 +259,7 @@ else
     skip "an unreadable directory: this is root, and there is no setpriv"
 fi
 
-# ---- what works without being told twice -------------------------------------------------------
+# ---- what works ------------------------------------------------------------------------------
 
 run "$real" generate --quiet org/g2p attention
 prints "a name in the Hugging Face cache" "AH0 T EH1 N SH AH0 N"

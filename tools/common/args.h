@@ -174,8 +174,6 @@ void cli_args_print_help(const struct cli_args *args);
 /* Appends `text` and a line end to a line that is `column` wide so far. Wraps at 80 columns and
  * indents the following lines by `indent`. */
 void cli_str_wrapped(struct elcl_str *out, const char *text, int column, int indent);
-/* The same on standard output. */
-void cli_print_wrapped(const char *text, int column, int indent);
 
 /* ---- other spellings (args_hints.c) ---------------------------------------------------------- */
 

@@ -26,14 +26,6 @@ void cli_str_wrapped(struct elcl_str *out, const char *text, int column, int ind
     elcl_str_text(out, "\n");
 }
 
-void cli_print_wrapped(const char *text, int column, int indent)
-{
-    struct elcl_str out = {0};
-    cli_str_wrapped(&out, text, column, indent);
-    fputs(out.failed ? "" : out.data, stdout);
-    elcl_str_finish(&out);
-}
-
 static const char *short_name(const struct cli_opt *opt)
 {
     if (opt->kind == CLI_OPT_HELP)

@@ -85,25 +85,30 @@ fail:
     return rc;
 }
 
+/* How to get longer outputs. */
+static const char *length_advice(const struct cli_generation *r)
+{
+    if (r->limited.tokens >= (size_t)r->info.max_target)
+        return "the model has no more positions";
+    return r->resolved.gen.search_style == ELCL_STYLE_FAIRSEQ ? "--max-len-b raises it"
+                                                              : "--max-new-tokens raises it";
+}
+
 /* Reports the sources and outputs that a limit has cut. */
 static void warn_limits(const struct cli_generation *r)
 {
-    const bool fairseq = r->resolved.gen.search_style == ELCL_STYLE_FAIRSEQ;
-    const bool longest = r->limited.tokens >= (size_t)r->info.max_target;
     if (r->cut.n)
         cli_warn("cut %llu source%s to %zu tokens, the first one on line %llu",
                  (unsigned long long)r->cut.n, r->cut.n == 1 ? "" : "s", r->cut.tokens,
                  (unsigned long long)r->cut.first_line);
-    if (r->limited.n)
+    if (r->limited.n && r->n_written == 1)
+        cli_warn("the output stopped at the limit of %zu tokens: %s", r->limited.tokens,
+                 length_advice(r));
+    else if (r->limited.n)
         cli_warn("%llu of %llu outputs stopped at the limit of %zu tokens, the first one on line "
-                 "%llu%s%s%s",
+                 "%llu: %s",
                  (unsigned long long)r->limited.n, (unsigned long long)r->n_written,
-                 r->limited.tokens, (unsigned long long)r->limited.first_line,
-                 longest ? "; the model has no more positions" : ": --",
-                 longest   ? ""
-                 : fairseq ? "max-len-b"
-                           : "max-new-tokens",
-                 longest ? "" : " raises it");
+                 r->limited.tokens, (unsigned long long)r->limited.first_line, length_advice(r));
 }
 
 /* Gives a whole output its name; reports a failure, and where the part of an output stays. */
