@@ -11,17 +11,17 @@ void elcl_check_lineage(struct elcl_fixture *fx, int r, int max_length)
     const int32_t *token = elcl_fixture_random_ints(fx, n_rows, 0, 50264);
     const int32_t *parent = elcl_fixture_random_ints(fx, n_rows, 0, rows - 1);
     int32_t *length = elcl_fixture_random_ints(fx, n_rows, 0, max_length);
-    const int32_t *slot = elcl_fixture_permutation(fx, cache_rows);
+    const int32_t *cache_row = elcl_fixture_permutation(fx, cache_rows);
     int32_t *next = elcl_fixture_random_ints(fx, n, -1, -1);
     int32_t *tokens = elcl_fixture_random_ints(fx, n_tokens, -1, -1);
     if (length)
         length[0] = max_length;
     const int32_t *const fields[ELCL_ROW_INTS] = {[ELCL_ROW_TOKEN] = token,
                                                   [ELCL_ROW_PARENT] = parent,
-                                                  [ELCL_ROW_CACHE_ROW] = slot,
+                                                  [ELCL_ROW_CACHE_ROW] = cache_row,
                                                   [ELCL_ROW_LENGTH] = length};
-    const struct elcl_ref_lineage_args ref = {next, tokens, previous, token, parent,
-                                              slot, length, r,        ld};
+    const struct elcl_ref_lineage_args ref = {next,      tokens, previous, token, parent,
+                                              cache_row, length, r,        ld};
     const struct elcl_lineage_args args = {.next = elcl_fixture_output(fx, NULL, n * size),
                                            .previous = elcl_fixture_input(fx, previous, n * size),
                                            .tokens = elcl_fixture_output(fx, NULL, n_tokens * size),

@@ -108,9 +108,9 @@ static void put_history(struct elcl_fixture *fx, struct step *s, const struct el
     record[ELCL_ROW_N_PROMPT] = n_prompt;
     memcpy(s->tokens + record[ELCL_ROW_PROMPT], history, (size_t)n_prompt * sizeof(*history));
     for (int t = 0; t < length - n_prompt; t++) {
-        const int slot = spread[row * ELCL_ROWS_LENGTH + t];
-        s->lineage[row * (ELCL_ROWS_LENGTH + 1) + t] = slot;
-        s->tokens[slot] = history[n_prompt + t];
+        const int cache_row = spread[row * ELCL_ROWS_LENGTH + t];
+        s->lineage[row * (ELCL_ROWS_LENGTH + 1) + t] = cache_row;
+        s->tokens[cache_row] = history[n_prompt + t];
     }
 }
 

@@ -113,8 +113,8 @@ void elcl_check_add_norm(struct elcl_fixture *fx, int r, int d, enum elcl_norm_k
         change_row(fx, y + (size_t)row * d, d, (enum rows)(row % N_ROWS));
     }
     const struct norms norm = make_norm(fx, d, kind);
-    const int32_t *slot = elcl_fixture_permutation(fx, cache_rows);
-    const int32_t *const fields[ELCL_ROW_INTS] = {[ELCL_ROW_CACHE_ROW] = slot};
+    const int32_t *cache_row = elcl_fixture_permutation(fx, cache_rows);
+    const int32_t *const fields[ELCL_ROW_INTS] = {[ELCL_ROW_CACHE_ROW] = cache_row};
     const struct elcl_buffer *cache = make_cache(fx, cache_rows, d);
     const struct elcl_add_norm_args args = {.x = elcl_fixture_output(fx, x, n * sizeof(float)),
                                             .y = elcl_fixture_upload(fx, y, n),
@@ -134,7 +134,7 @@ void elcl_check_add_norm(struct elcl_fixture *fx, int r, int d, enum elcl_norm_k
             norm_bounds(bound + i, v + i, want + i, &norm.ref, d);
         const float *got = elcl_fixture_read(fx, args.x);
         elcl_fixture_compare(fx, "x", got, want, bound, n);
-        compare_cache(fx, cache, cache_rows, slot, got, with_state ? r : 0, d, d, 0);
+        compare_cache(fx, cache, cache_rows, cache_row, got, with_state ? r : 0, d, d, 0);
     }
     elcl_fixture_finish(fx);
 }
@@ -171,7 +171,7 @@ void elcl_check_embed(struct elcl_fixture *fx, const struct elcl_embed_shape *s)
     const float *places = elcl_fixture_normals(fx, ELCL_F32, (size_t)POSITIONS * d, 1);
     const float *x = elcl_fixture_normals(fx, ELCL_F32, n, 1);
     double *want = elcl_fixture_doubles(fx, n), *bound = elcl_fixture_doubles(fx, n);
-    const int32_t *slot = elcl_fixture_permutation(fx, cache_rows);
+    const int32_t *cache_row = elcl_fixture_permutation(fx, cache_rows);
     const struct norms norm = make_norm(fx, d, s->norm);
     if (elcl_fixture_ok(fx)) {
         token[0] = s->v - 1;
@@ -180,7 +180,7 @@ void elcl_check_embed(struct elcl_fixture *fx, const struct elcl_embed_shape *s)
     for (size_t i = 0; elcl_fixture_ok(fx) && i < n; i++)
         want[i] = (double)x[i];
     const int32_t *const fields[ELCL_ROW_INTS] = {
-        [ELCL_ROW_TOKEN] = token, [ELCL_ROW_POSITION] = position, [ELCL_ROW_CACHE_ROW] = slot};
+        [ELCL_ROW_TOKEN] = token, [ELCL_ROW_POSITION] = position, [ELCL_ROW_CACHE_ROW] = cache_row};
     const struct elcl_buffer *cache = make_cache(fx, cache_rows, d);
     const struct elcl_embed_args args = {
         .x = elcl_fixture_output(fx, s->tokens ? NULL : x, n * sizeof(float)),
@@ -207,7 +207,7 @@ void elcl_check_embed(struct elcl_fixture *fx, const struct elcl_embed_shape *s)
         embed_reference(fx, &ref, want, bound);
         const float *got = elcl_fixture_read(fx, args.x);
         elcl_fixture_compare(fx, "x", got, want, bound, n);
-        compare_cache(fx, cache, cache_rows, slot, got, s->state ? r : 0, d, d, 0);
+        compare_cache(fx, cache, cache_rows, cache_row, got, s->state ? r : 0, d, d, 0);
     }
     elcl_fixture_finish(fx);
 }

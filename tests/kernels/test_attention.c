@@ -132,7 +132,7 @@ static void check_invariance(struct suite *s, enum elcl_attn_op op,
 static void test_el_invariance(struct suite *s, int d, int private)
 {
     const struct elcl_attn_layout l = {"", 2, {G(7, 70, 0), G(1, 3, private)}};
-    if (suite_case(s, "attn_el", "a row alone as in a group, D=%d, %d private keys", d, private))
+    if (suite_case(s, "attn_el", "one row as in a group, D=%d, %d private keys", d, private))
         check_invariance(s, ELCL_ATTN_OP_EL, &l, 3, d, 3);
 }
 
@@ -141,7 +141,7 @@ void test_attention_tiles(struct suite *s)
     const struct elcl_attn_layout l = {
         "", 3, {{50, 70, 0, false}, {20, 0, 0, true}, {40, 66, 0, false}}};
     test_packed(s);
-    if (suite_case(s, "attn_packed", "a row alone as among others"))
+    if (suite_case(s, "attn_packed", "one row as among others"))
         check_invariance(s, ELCL_ATTN_OP_PACKED, &l, 2, 21, 37);
     test_el(s);
     test_el_invariance(s, 37, 9);
@@ -154,6 +154,6 @@ void test_attention(struct suite *s)
     const struct elcl_attn_layout l = {"", 3, {G(2, 70, 0), G(1, 3, 9), G(1, 1, 66)}};
     test_attention_tiles(s);
     test_mha(s);
-    if (suite_case(s, "attn_mha", "a row alone as among others"))
+    if (suite_case(s, "attn_mha", "one row as among others"))
         check_invariance(s, ELCL_ATTN_OP_MHA, &l, 3, 5, 1);
 }

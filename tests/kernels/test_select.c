@@ -59,7 +59,7 @@ static void test_all_banned(struct suite *s)
 static void test_invariance(struct suite *s)
 {
     const int v = s->options->small ? 61 : 1000, width = 8;
-    if (!suite_case(s, "select", "a row alone as among others"))
+    if (!suite_case(s, "select", "one row as among others"))
         return;
     const struct elcl_rows rows =
         elcl_rows_random(&s->fx, ELCL_ROWS_MAX, v, width, ELCL_LOGITS_NORMAL, false);
