@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Checks what `elcl plan --device-model measured` predicts against `elcl bench`.
+"""Checks the predictions of `elcl plan --device-model measured` against `elcl bench`.
 
     python3 tools/check_predictions.py [--elcl build/elcl] [--device NAME] [--small] [--json FILE]
 
-Runs bench over a grid of models, variants, storages of weights, batches, beams and source lengths,
-and before each of its parts plan for the same points, which measures the device's ceilings. Prints every
-point, the median error |predicted - measured| / measured of samples per second, and how many
-points are within a factor of two; exits 1 when the median is above 30 % or fewer than nine in ten
-are. --small is a grid for slow OpenCL implementations, --from FILE prints an earlier --json again.
+Runs bench over a grid of models, variants, storages of weights, batches, beams and source lengths.
+Before each part of the grid it runs plan for the same points, which measures the device's rates.
+Prints every point, the median error |predicted - measured| / measured of samples per second, and
+the number of points within a factor of two. Exits with 1 if the median is above 30 % or if fewer
+than nine in ten are within a factor of two. --small is a grid for slow OpenCL implementations;
+--from FILE prints an earlier --json again.
 """
 import argparse
 import json
@@ -19,7 +20,7 @@ import sys
 MEDIAN_ERROR = 0.3
 WITHIN_TWO = 0.9
 
-# Options of one call of bench and plan; new tokens apart, which plan counts differently.
+# Options of one call of bench and plan, and the new tokens, which plan counts differently.
 G2P = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "models", "g2p-en")
 GRID = [
     (["--synthetic", "bart-base", "--attention", "el,mha,mha-beam", "--weights", "f32",
@@ -45,7 +46,7 @@ KEYS = ("attention", "weights", "batch_size", "num_beams", "source_length")
 
 
 def call(command):
-    """The JSON object that a command prints."""
+    """Returns the JSON object that a command prints."""
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
     if done.returncode:
         sys.exit("%s: exit code %d" % (" ".join(command), done.returncode))
@@ -57,7 +58,7 @@ def key_of(result):
 
 
 def measure(args, options, new_tokens):
-    """The points of one row of the grid."""
+    """Returns the points of one row of the grid."""
     device = ["--device", args.device] if args.device else []
     plan = call([args.elcl, "plan", *options, *device, "--device-model", "measured",
                  "--target-length", str(new_tokens + 1), "--format", "json"])
@@ -90,7 +91,7 @@ def print_points(points):
 
 
 def judge(points):
-    """Prints the two figures; true when both are good enough."""
+    """Prints the two figures; true if both are good enough."""
     median = statistics.median(error_of(p) for p in points)
     near = sum(0.5 <= p["predicted"] / p["measured"] <= 2 for p in points)
     print("\n%d points on %s: median error %.0f %%, %d (%.0f %%) within a factor of two"
@@ -101,7 +102,7 @@ def judge(points):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--elcl", default="build/elcl")
-    parser.add_argument("--device", help="as elcl bench takes it")
+    parser.add_argument("--device", help="device of elcl bench")
     parser.add_argument("--small", action="store_true", help="a grid for slow implementations")
     parser.add_argument("--repetitions", type=int, default=2)
     parser.add_argument("--json", help="write all points to this file")

@@ -1,6 +1,6 @@
 #!/bin/sh
-# elcl plan and elcl bench on the stand-in for the library: bench.sh FAKE_ELCL
-# Lists, refusals, every output format read back.
+# elcl plan and elcl bench with the fake library: lists, refusals, every format read back.
+# usage: bench.sh FAKE_ELCL
 set -u
 . "$(dirname "$0")/lib.sh"
 elcl=$1
@@ -14,7 +14,7 @@ for verb in plan bench; do
     run "$elcl" $verb --help
     exits "$verb --help" 0
     narrow "$verb --help"
-    check "$verb --help says how it is used" grep -q "^Usage: elcl $verb" "$tmp/out"
+    check "$verb --help shows the usage" grep -q "^Usage: elcl $verb" "$tmp/out"
 done
 
 # ---- refusals --------------------------------------------------------------------------------
@@ -75,8 +75,8 @@ run "$elcl" plan m --memory-limit 2000 --source-length 10 --target-length 5 --fo
 check "the largest batch" grep -q '^m,el,f32,f32,8,1,10,5,1000,800,120,7,1927,800,8,1$' "$tmp/out"
 run "$elcl" plan m --memory-limit 2000 --source-length 10 --target-length 5 --batch-size 9
 exits "plan text" 0
-check "what does not fit" grep -q '^el .* 8  does not fit$' "$tmp/out"
-check "what auto takes" grep -q '^auto takes el: the stand-in likes it$' "$tmp/out"
+check "a batch that does not fit" grep -q '^el .* 8  does not fit$' "$tmp/out"
+check "the choice of auto" grep -q '^auto takes el: the fake likes it$' "$tmp/out"
 if [ "$python" ]; then
     "$elcl" plan m --memory-limit 2000 --batch-size 1,9 --format json | tr -d '\n' >"$tmp/out"
     json "plan json" '(lines[0]["schema"] == "elcl-plan-1" and lines[0]["auto"] == "el" and
@@ -91,8 +91,8 @@ refuses "an unknown device model" 2 \
     "$elcl" plan m --device-model v99
 refuses "a device model that is not there" 1 "$tmp/none.json" "$elcl" plan m \
     --device-model "$tmp/none.json"
-refuses "device and device model" 2 "--device needs --device-model measured, found 'v100'" "$elcl" plan m \
-    --device-model v100 --device 0
+refuses "device and device model" 2 "--device needs --device-model measured, found 'v100'" \
+    "$elcl" plan m --device-model v100 --device 0
 cat >"$tmp/d.json" <<END
 {"name": "Mine", "source": "a guess", "type": "gpu", "memory_gbs": 10, "f32_gflops": 20,
  "half_gflops": 40, "launch_us": 7, "wait_us": 3, "memory_bytes": 2000}
@@ -101,7 +101,7 @@ run "$elcl" plan m --device-model "$tmp/d.json" --source-length 10 --target-leng
     --attention el --format csv
 check "a device model from a file" grep -q '^m,el,.*,1927,800,8,1,10,7,8$' "$tmp/out"
 run "$elcl" plan m --device-model "$tmp/d.json" --source-length 10 --target-length 5
-check "predictions are called so" grep -q '^predicted, not measured, for Mine$' "$tmp/out"
+check "predictions: the word" grep -q '^predicted, not measured, for Mine$' "$tmp/out"
 sed 's/"wait_us": 3, //' "$tmp/d.json" >"$tmp/bad.json"
 refuses "a device model without a key" 1 "wait_us: expected a number" "$elcl" plan m \
     --device-model "$tmp/bad.json"
@@ -115,15 +115,16 @@ sed 's/"wait_us": 3/&, "int8_gops": -1/' "$tmp/d.json" >"$tmp/bad.json"
 refuses "a device model with a rate below 0" 1 "int8_gops: expected a number" "$elcl" plan m \
     --device-model "$tmp/bad.json"
 echo '[1]' >"$tmp/bad.json"
-refuses "a device model that is no JSON" 1 "bad.json: expected a JSON object" "$elcl" plan m \
+refuses "a device model without JSON" 1 "bad.json: expected a JSON object" "$elcl" plan m \
     --device-model "$tmp/bad.json"
 for name in v100 h100 mi300x a770 adreno740; do
     run "$elcl" plan m --device-model $name
     exits "device model $name" 0
-    check "device model $name: its source" grep -qi '^(.*data sheet\|^(.*specif\|^(.*brief' "$tmp/out"
+    check "device model $name: its source" \
+        grep -qi '^(.*data sheet\|^(.*specif\|^(.*brief' "$tmp/out"
 done
 
-# The device at hand: the stand-in launches in 5 us, and says so as the time of a step.
+# A measured device: the fake launches in 5 us, and predicts that as the time of a step.
 run "$elcl" plan m --device-model measured --device gpu --batch-size 1 --source-length 10 \
     --target-length 5 --attention el --format csv
 check "a measured device" grep -q '^m,el,.*,10,5,1$' "$tmp/out"
@@ -134,7 +135,7 @@ check "a measured device: its rates" grep -q \
 refuses "a measured device that is not there" 1 "no OpenCL device matches" "$elcl" plan m \
     --device-model measured --device nothing
 
-# The script that compares predictions with runs, on points whose figures are known.
+# The script that compares predictions with runs, on points with known figures.
 points() {
     printf '['
     for ratio in "$@"; do
@@ -167,9 +168,9 @@ run "$elcl" bench --synthetic bart-base,scarce --attention el,mha --batch-size 1
     --trace "$tmp/trace.json"
 exits "bench json" 0
 same "the spellings of version 0.1: --output json --output-file FILE" "$(cat "$tmp/out")" ""
-check "bench warns of what is out of memory" grep -q 'out of memory: too little' "$tmp/err"
+check "bench warns of a lack of memory" grep -q 'out of memory: too little' "$tmp/err"
 
-# bench_in FORMAT: the same run in another form, in $tmp/out.
+# bench_in FORMAT: writes the same run in another form to $tmp/out.
 bench_in() {
     run "$elcl" bench --synthetic bart-base,scarce --attention el,mha --batch-size 1,4 --quiet \
         --source-length 9 --new-tokens 5 --repetitions 4 --format "$1"
@@ -178,13 +179,14 @@ bench_in() {
 bench_in md
 check "md: the table" grep -q '^| 2 | bart-base | el | f32 | f32 | 4 | 4 | 9 | 5 |' "$tmp/out"
 check "md: out of memory" grep -q '^| 6 | scarce | el .* out of memory | - | - |' "$tmp/out"
-check "md: kernels" grep -q '^| 1 | gemm | 3 | 75 % | 2.00 | 50.0 | 50 % | 500 | 50 % | 50 % |$' "$tmp/out"
+check "md: kernels" \
+    grep -q '^| 1 | gemm | 3 | 75 % | 2.00 | 50.0 | 50 % | 500 | 50 % | 50 % |$' "$tmp/out"
 cells=$(grep '^|' "$tmp/out" | awk -F'|' '{print NF}' | sort -u | tr '\n' ' ')
 same "md: two tables, no ragged line" "$cells" "12 22 "
 
-# Events of a driver that makes times up: 2 ns for 3 MFLOP, in a step of 10 ms.
+# A driver with wrong event times: 2 ns for 3 MFLOP, in a step of 10 ms.
 FAKE_NO_TIME=1 FAKE_STEP_MS=10 bench_in md
-check "no event times: says so" grep -q '^2: kernel times and fractions are omitted: ' "$tmp/out"
+check "no event times: a note" grep -q '^2: kernel times and fractions are omitted: ' "$tmp/out"
 check "no event times: no table" [ "$(grep -c '| gemm |' "$tmp/out")" = 0 ]
 if [ "$python" ]; then
     FAKE_NO_TIME=1 FAKE_STEP_MS=10 run "$elcl" bench m --quiet --format json --output "$tmp/n.json"
@@ -269,7 +271,7 @@ fi
 
 run "$elcl" bench m --no-profile --quiet --format csv
 exits "bench of a directory" 0
-# The stand-in takes 100000 bytes for more than 100 of these sentences.
+# In the fake, more than 100 of these sentences fit in 100000 bytes.
 run "$elcl" bench m --no-profile --quiet --format csv --batch-size auto --max-batch 3 --samples 7 \
     --memory-limit 100000
 exits "bench: an automatic batch" 0
@@ -290,16 +292,16 @@ check "the same as before is no regression" [ "$code" = 0 ]
 # shellcheck disable=SC2086
 FAKE_STEP_MS=40 run "$elcl" bench $common --baseline "$tmp/slow.json"
 exits "slower than before" 3
-check "slower than before: says so" grep -q '^elcl: slower: bart-base el, batch 1' "$tmp/err"
+check "slower than before: a line" grep -q '^elcl: slower: bart-base el, batch 1' "$tmp/err"
 # shellcheck disable=SC2086
 run "$elcl" bench $common --baseline "$tmp/slow.json"
 exits "faster than before" 0
-check "faster than before: says so" grep -q '^elcl: faster: ' "$tmp/err"
+check "faster than before: a line" grep -q '^elcl: faster: ' "$tmp/err"
 # shellcheck disable=SC2086
-refuses "nothing in common" 1 "has no configuration of this bench" "$elcl" bench $common --num-beams 2 \
-    --baseline "$tmp/slow.json"
+refuses "nothing in common" 1 "has no configuration of this bench" \
+    "$elcl" bench $common --num-beams 2 --baseline "$tmp/slow.json"
 echo '{"schema": "other"}' >"$tmp/other.json"
 # shellcheck disable=SC2086
-refuses "no result file" 1 "not a result file of elcl bench" "$elcl" bench $common \
+refuses "not a result file" 1 "not a result file of elcl bench" "$elcl" bench $common \
     --baseline "$tmp/other.json"
 end

@@ -1,5 +1,5 @@
 #!/bin/sh
-# elcl plan and elcl bench with the library: bench_real.sh ELCL MODEL
+# elcl plan and elcl bench with the real library: bench_real.sh ELCL MODEL
 set -u
 . "$(dirname "$0")/lib.sh"
 elcl=$1
@@ -9,7 +9,7 @@ LC_ALL=C
 export LC_ALL
 runs "$elcl" --version
 
-# The paper's table of encoder-derived state, GiB: 4 beams, f16, BART-large.
+# The paper's table of encoder state in GiB: 4 beams, f16, BART-large.
 run env OCL_ICD_VENDORS=/nonexistent "$elcl" plan --synthetic bart-large --state f16 --num-beams 4 \
     --batch-size 32,64,320 --source-length 256,1024
 exits "plan without a device" 0
@@ -18,32 +18,33 @@ table() {
 }
 same "the paper's table, mha-beam" "$(table mha-beam)" "1.5 6 3 12 15 60"
 same "the paper's table, el" "$(table el)" "0.0156 0.0625 0.0312 0.125 0.156 0.625"
-check "it says for which device it is" grep -q '^for a GPU without limits' "$tmp/out"
+check "plan names the device" grep -q '^for a GPU without limits' "$tmp/out"
 run "$elcl" plan "$model" --device cpu --num-beams 4
 exits "plan for a device" 0
-check "plan for a device: auto's choice" grep -q '^auto takes mha: a CPU' "$tmp/out"
+check "plan for a device: the choice of auto" grep -q '^auto takes mha: a CPU' "$tmp/out"
 refuses "plan: S beyond positions" 2 "max_source" "$elcl" plan "$model" --batch-size 1 \
     --source-length 100000
 refuses "plan: no such model" 2 "there are bart-large, bart-base" "$elcl" plan --synthetic bart
 
-# Ceilings of the device itself: every variant has a speed, and the model is called one.
+# Rates of the device itself: every variant has a speed, and the device model is named.
 run "$elcl" plan "$model" --device cpu --device-model measured --batch-size 4 --num-beams 4 \
     --source-length 8 --target-length 8 --format json
-exits "prediction of the device at hand" 0
+exits "prediction for a measured device" 0
 tr -d '\n' <"$tmp/out" >"$tmp/line" && mv "$tmp/line" "$tmp/out"
-json "prediction of the device at hand" '(len(lines[0]["plans"]) == 3 and
+json "prediction for a measured device" '(len(lines[0]["plans"]) == 3 and
 all(1 < p["predicted_samples_per_second"] < 1e6 for p in lines[0]["plans"]) and
 lines[0]["device_model"] == lines[0]["device"] and
 lines[0]["device_model_source"].startswith("measured in this run"))'
 
-# int8: a byte for each weight and four for each output channel; tables of positions stay f32.
-run "$elcl" plan --synthetic bart-base --weights f32,int8 --attention el --batch-size 1 --format json
+# int8: one byte for each weight and four for each output channel; tables of positions stay f32.
+run "$elcl" plan --synthetic bart-base --weights f32,int8 --attention el --batch-size 1 \
+    --format json
 exits "plan of int8 weights" 0
 tr -d '\n' <"$tmp/out" >"$tmp/line" && mv "$tmp/line" "$tmp/out"
 json "plan: int8 takes a quarter" '(lambda w: 0.25 < w[1] / w[0] < 0.27)(
 [r["weight_bytes"] for r in lines[0]["plans"]])'
 
-# Integer products: rows in whole numbers, and the sums of columns. GPU devices have none.
+# int8 compute: rows rounded to integers, and the sums of columns. GPU devices have none.
 workspace() {
     run "$elcl" plan "$model" --device cpu --weights int8 --compute "$1" --attention mha \
         --batch-size 4 --source-length 8 --target-length 8 --format json
@@ -56,7 +57,7 @@ check "plan --compute int8: more weights" test "${int% *}" -gt "${f32% *}"
 check "plan --compute int8: more workspace" test "${int#* }" -gt "${f32#* }"
 
 # The paper's order on the paper's device, each variant at its largest batch: el before mha-beam.
-# mha, which the paper has not, keeps one prompt for all beams of GPT-2 and is fastest there.
+# mha, which the paper does not have, keeps one prompt for all beams of GPT-2 and is fastest there.
 for shape in "bart-large 4 1024 83" "bart-large 6 1024 31" "transformer-270m 4 512 17" \
     "gpt2 4 900 83" "gpt2-medium 4 900 83"; do
     # shellcheck disable=SC2086
@@ -72,7 +73,7 @@ for shape in "bart-large 4 1024 83" "bart-large 6 1024 31" "transformer-270m 4 5
     same "the paper's order, $shape" "$order" "$want"
 done
 
-# Results: equal tokens whatever the variant, planned bytes equal to the peak.
+# Results: equal tokens in all variants, and planned bytes equal to the peak.
 if command -v python3 >/dev/null; then
     run "$elcl" bench "$model" --attention el,mha,mha-beam --batch-size 1,3 --source-length 7 \
         --new-tokens 6 --quiet --format json --output "$tmp/r.json"
@@ -115,5 +116,5 @@ same "t5-base gives the same tokens with el and mha" \
     "$(tail -n 2 "$tmp/out" | awk -F, '{print $(NF - 1)}' | tr '\n' ' ')" \
     "575672da5a34081d 575672da5a34081d "
 run "$elcl" plan --synthetic t5-base --batch-size 1 --attention el
-check "t5-base has usual lengths" grep -q '^el .*  512    512 ' "$tmp/out"
+check "t5-base has default lengths" grep -q '^el .*  512    512 ' "$tmp/out"
 end

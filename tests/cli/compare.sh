@@ -15,11 +15,12 @@ cd "$tmp" || exit 1
 run "$elcl" compare a.json b.json c.json
 exits "md" 0
 check "md: markup in a name" grep -qF 'B: Other & Sons \<"GPU"> 7, driver 1.2.3' out
-check "md: faster, and within noise" grep -qF '| 4 | 4 | 256 | 32 | 13 ±2% | 21.12 ±2% | 1.63x + | 13.13 ±2% | 1.01x = |' out
+check "md: faster, and within noise" \
+    grep -qF '| 4 | 4 | 256 | 32 | 13 ±2% | 21.12 ±2% | 1.63x + | 13.13 ±2% | 1.01x = |' out
 check "md: other tokens" grep -qF '| 6.5 ±2% | 1.62x ! |' out
 check "md: only in one file" grep -q '| 64 .* - | 222.9 ±2% |  | - |  |$' out
 check "md: out of memory" grep -qF '| 32 | 4 | 256 | 32 | out of memory | - |' out
-same "md: as many rows as different work" "$(grep -c '^| bart-base' out)" 15
+same "md: one row for each different work" "$(grep -c '^| bart-base' out)" 15
 run "$elcl" compare b.json a.json
 check "md: slower" grep -qF '| 21.12 ±2% | 13 ±2% | 0.62x - |' out
 # A far slower device: enough digits, and an axis that shows both.
@@ -36,7 +37,7 @@ END
 run "$elcl" compare a.json slow.json --svg far
 check "md: far slower" grep -qF ' 0.0040x - |' out
 check "md: one repetition has no spread" grep -qF '| 0.016, once | 0.0040x' out
-check "charts: a logarithmic axis for what is far apart" grep -qF '>0.01</text>' far/throughput-1.svg
+check "charts: a logarithmic axis for distant values" grep -qF '>0.01</text>' far/throughput-1.svg
 run "$elcl" compare a.json
 check "md: one file has no ratios" sh -c 'grep -q "A samples/s" out && ! grep -q "/A" out'
 
@@ -70,17 +71,19 @@ head -c 2000 a.json >cut.json
 sed 's/"attention": "el"/"attention": ""/' a.json >bare.json
 refuses "another version" 1 "expected elcl-bench-1, found elcl-bench-2: run elcl bench" \
     "$elcl" compare a.json newer.json
-refuses "another kind of JSON" 1 "other.json: not a result file of elcl bench" "$elcl" compare other.json
+refuses "other JSON" 1 "other.json: not a result file of elcl bench" "$elcl" compare other.json
 refuses "no JSON" 1 "text.json: not a result file of elcl bench" "$elcl" compare a.json text.json
 refuses "an empty file" 1 "empty.json: not a result file" "$elcl" compare empty.json
 refuses "a file cut short" 1 "cut.json: not a result file" "$elcl" compare cut.json
 refuses "a result without a variant" 1 "bare.json: result 1 has no model" "$elcl" compare bare.json
-refuses "a file that is not there" 1 "gone.json" "$elcl" compare gone.json
+refuses "a missing file" 1 "gone.json" "$elcl" compare gone.json
 refuses "no file" 2 "found 0" "$elcl" compare
 refuses "nine files" 2 "found 9" "$elcl" compare a.json a.json a.json a.json a.json a.json a.json \
     a.json a.json
-refuses "a page in no directory" 1 "none" "$elcl" compare a.json --format html --output none/page.html
-refuses "charts in no directory" 1 "none/none: cannot make directory" "$elcl" compare a.json --svg none/none
+refuses "a page in no directory" 1 "none" \
+    "$elcl" compare a.json --format html --output none/page.html
+refuses "charts in no directory" 1 "none/none: cannot make directory" \
+    "$elcl" compare a.json --svg none/none
 refuses "charts in a file" 1 "a file of that name" "$elcl" compare a.json --svg b.json
 
 # ---- charts ----------------------------------------------------------------------------------
@@ -113,7 +116,7 @@ for name in glob.glob("svg/*.svg"):
 text = open("svg/throughput-1.svg", encoding="utf-8").read()
 assert "Other &amp; Sons &lt;&quot;GPU&quot;&gt; 7, driver 1.2.3, OpenCL 1.2" in text
 assert "texts per second" in text and "batch size" in text'
-check "the page names what it shows and loads nothing" python3 -c '
+check "the page names its content and loads nothing" python3 -c '
 import html.parser
 class Page(html.parser.HTMLParser):
     void = {"meta", "br"}

@@ -1,8 +1,8 @@
 /*
- * The part of the stand-in for the library that plans and benches need (fake_elcl.c has the rest).
- * Sizes are simple products: weights 1000 bytes, a source token 10, an output token of a beam 3,
- * workspace 7; mha takes twice, mha-beam four times that state. Synthetic models: "bart-base", and
- * "scarce", which is out of memory above a batch of 2.
+ * The fake library for plans and benches; fake_elcl.c has the rest. Sizes are simple: 1000 bytes of
+ * weights, 10 for a source token, 3 for an output token of a beam, 7 of workspace; mha takes twice,
+ * mha-beam four times that state. Synthetic models are "bart-base", and "scarce", which runs out of
+ * memory above a batch of 2.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -65,7 +65,7 @@ int elcl_model_open_synthetic(const char *name, uint64_t seed, const elcl_model_
 {
     (void)seed;
     if (!is_synthetic(name))
-        return fail(err, ELCL_E_ARG, "no synthetic model is called so");
+        return fail(err, ELCL_E_ARG, "no synthetic model has this name");
     return elcl_model_open(name, params, model, err);
 }
 
@@ -99,7 +99,7 @@ int elcl_blueprint_open(const char *directory, elcl_blueprint **blueprint, elcl_
 int elcl_blueprint_open_synthetic(const char *name, elcl_blueprint **blueprint, elcl_error *err)
 {
     if (!is_synthetic(name))
-        return fail(err, ELCL_E_ARG, "no synthetic model is called so");
+        return fail(err, ELCL_E_ARG, "no synthetic model has this name");
     return elcl_blueprint_open(name, blueprint, err);
 }
 
@@ -163,7 +163,7 @@ int elcl_plan_memory(const elcl_blueprint *blueprint, const elcl_plan_params *p,
         return fail(err, ELCL_E_ARG, "max_source is above 64");
     *plan = (elcl_memory_plan){.attention =
                                    p->attention == ELCL_ATTN_AUTO ? ELCL_ATTN_EL : p->attention,
-                               .reason = "the stand-in likes it",
+                               .reason = "the fake likes it",
                                .largest_batch = limit ? 0 : -1};
     for (int b = 1; limit && b <= 1000; b++) {
         fill(plan, p, b);

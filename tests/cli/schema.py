@@ -1,5 +1,5 @@
-"""schema.py SCHEMA FILE: exits with 1 where FILE does not follow SCHEMA. The parts of JSON Schema
-that docs/bench-schema.json uses, and a failure on any other."""
+"""schema.py SCHEMA FILE: exits with 1 if FILE does not follow SCHEMA. Knows the parts of JSON
+Schema in docs/bench-schema.json, and fails on all others."""
 import json
 import re
 import sys
@@ -21,13 +21,13 @@ def is_type(value, name):
 def errors(value, schema, root, path):
     unknown = set(schema) - KNOWN
     if unknown:
-        yield f"{path}: the schema has {unknown}, which is not checked"
+        yield f"{path}: the schema has {unknown}, which this script does not check"
     if "$ref" in schema:
         yield from errors(value, root["definitions"][schema["$ref"].split("/")[-1]], root, path)
     if "oneOf" in schema:
         fits = [s for s in schema["oneOf"] if not list(errors(value, s, root, path))]
         if len(fits) != 1:
-            yield f"{path}: {len(fits)} of oneOf fit"
+            yield f"{path}: {len(fits)} alternatives of oneOf fit"
     names = schema.get("type", [])
     names = [names] if isinstance(names, str) else names
     if names and not any(is_type(value, n) for n in names):
@@ -58,7 +58,7 @@ def errors(value, schema, root, path):
             if key in properties:
                 yield from errors(item, properties[key], root, f"{path}.{key}")
             elif schema.get("additionalProperties") is False:
-                yield f"{path}: {key} is not known"
+                yield f"{path}: unknown key {key}"
 
 
 with open(sys.argv[1], encoding="utf-8") as f:

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""How far each attention variant gets in one memory limit: samples/s by batch, as a table.
+"""Prints a table of samples/s by batch for each attention variant within one memory limit.
 
     ablation.py [--model bart-base] [--source 256] [--new 32] [--beams 4] [--state f16,f32]
                 [--batch 32,64,96,128,256] [--fits 32] [--elcl build/elcl] [--save FILE]
 
-The limit is what `mha-beam` needs for the batch --fits, rounded up to whole MiB, so that twice the
-batch is beyond it. `elcl plan` says how much that is; one `elcl bench` for each state measures.
-The bytes of the states are checked against their shapes: source rows are 2 L B K S D elements
+The limit is the memory of `mha-beam` for the batch --fits, rounded up to whole MiB, so that twice
+the batch exceeds it. `elcl plan` computes the limit; `elcl bench` measures each state once. The
+script checks the bytes of the states against their shapes: source rows have 2 L B K S D elements
 (mha-beam), 2 L B S D (mha) and B S D (el), cached rows 2 L R T D (mha-beam, mha) and L R T D (el),
-with R = B K rows and T = 1 + --new places. Exit status 1 where they differ.
+with R = B K rows and T = 1 + --new positions. The exit status is 1 if they differ.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def elcl(args, *words):
 
 
 def limit_mib(args, state):
-    """What `mha-beam` needs for a batch of args.fits."""
+    """Memory of `mha-beam` for a batch of args.fits."""
     plan = elcl(
         *(args, "plan", "--synthetic", args.model, "--attention", "mha-beam", "--state", state),
         *("--weights", args.weights, "--num-beams", str(args.beams)),
@@ -56,7 +56,7 @@ def measure(args, state, limit):
 
 
 def state_bytes(args, row):
-    """By the formulas above."""
+    """Bytes by the formulas above."""
     layers, width = SHAPES[args.model]
     batch, size = row["batch_size"], 4 if row["state"] == "f32" else 2
     source = batch * args.source * width
@@ -67,7 +67,7 @@ def state_bytes(args, row):
     return size * (source + cached)
 
 
-def said_bytes(row):
+def reported_bytes(row):
     return row["memory"]["source_state_bytes"] + row["memory"]["self_state_bytes"]
 
 
@@ -79,7 +79,7 @@ def rate(row):
 
 
 def mib(row):
-    return f"{said_bytes(row) / MIB:.1f}" if said_bytes(row) else "-"
+    return f"{reported_bytes(row) / MIB:.1f}" if reported_bytes(row) else "-"
 
 
 def heads(unit):
@@ -110,10 +110,10 @@ def table(args, run, state, limit):
 
 def wrong_bytes(args, run):
     for row in run["results"]:
-        if row["status"] == "ok" and said_bytes(row) != state_bytes(args, row):
+        if row["status"] == "ok" and reported_bytes(row) != state_bytes(args, row):
             yield (
                 f"{row['attention']}, batch {row['batch_size']}: expected {state_bytes(args, row)} "
-                f"bytes of state, found {said_bytes(row)}"
+                f"bytes of state, found {reported_bytes(row)}"
             )
 
 
@@ -126,7 +126,7 @@ def main():
     p.add_argument("--state", default="f16,f32")
     p.add_argument("--weights", default="f32")
     p.add_argument(
-        "--batch", default="32,64,96,128,256", help="a list or range, as elcl bench takes them"
+        "--batch", default="32,64,96,128,256", help="a list or range of elcl bench"
     )
     p.add_argument("--fits", type=int, default=32, help="the largest batch of mha-beam")
     p.add_argument("--warmup", type=int, default=1)
@@ -134,7 +134,7 @@ def main():
     p.add_argument("--device", default="cpu")
     p.add_argument("--elcl", default="build/elcl")
     p.add_argument(
-        "--save", help="prefix of files for the json of elcl bench, -STATE.json is added"
+        "--save", help="prefix of files for the JSON of elcl bench; -STATE.json is added"
     )
     args = p.parse_args()
     wrong = []

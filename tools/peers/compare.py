@@ -1,22 +1,24 @@
 #!/usr/bin/env python3
-"""Times elcl and other programs on the same weights by turns, and prints one table.
+"""Times elcl and other programs in turns on the same weights, and prints one table.
 
     compare.py [--models gpt2,marian-base,bart-large] [--types f32,bf16,int8] [--batch 1,16]
                [--beams 1,4] [--source 64] [--new 16] [--results FILE] [--budget SECONDS] ...
 
 Run it with the Python of an environment that has the peers' packages (see time_peer.py), or name
-that one with --python. Each cell (model, type, batch, beams) is done whole: a short try of a peer's
-settings (CT2_USE_MKL, --wait), which is kept for all cells of its model, type and batch, then
---rounds rounds of all contenders by turns, every second round backwards, each contender in a process
-of its own with one warm-up and up to --repeat repetitions. Medians are over all rounds.
+that Python with --python. For each cell (model, type, batch, beams) the script first tries a
+peer's settings (CT2_USE_MKL, --wait) and keeps the best for all cells of its model, type and
+batch. Then it runs --rounds rounds of all contenders in turns, every second round in reverse
+order, each contender in a separate process with one warm-up and up to --repeat repetitions.
+Medians are over all rounds.
 
-All do equal work: the same source tokens, one size of batch, and exactly --new tokens for each
-sample, with the end token held back; `ids` in the table says whose tokens were elcl's too.
+All contenders do equal work: the same source tokens, one batch size, and exactly --new tokens for
+each sample, because the end token is suppressed. `same ids` in the table names the peers with the
+tokens of elcl.
 
-A cell that is done is a line of --results, and is not done again unless elcl, --source or --new is
-another; so an interrupted or ended (--budget) run goes on where it stopped. A process that takes
-longer than --limit, loading included, is marked slow, and its contender is left out of larger cells
-of the same model and type. --report prints the table of a results file alone.
+A finished cell is a line of --results, and does not run again unless elcl, --source or --new
+changes; so a run that was interrupted or spent its --budget continues where it stopped. A process
+that takes longer than --limit, loading included, is marked slow, and its contender skips larger
+cells of the same model and type. --report only prints the table of a results file.
 """
 
 import argparse
@@ -34,7 +36,7 @@ import report
 
 
 class Results:
-    """The lines of a file: a cell's times (`times`), or the setting that a try found (`setting`)."""
+    """The lines of a file: a cell's times (`times`), or the best setting of a try (`setting`)."""
 
     def __init__(self, path):
         self.path = path
@@ -42,7 +44,7 @@ class Results:
         if os.path.exists(path):
             with open(path) as f:
                 for line in f:
-                    if line.endswith("\n"):  # the last one of a run that was cut off may not
+                    if line.endswith("\n"):  # the last line of an interrupted run has no end
                         one = json.loads(line)
                         self.lines[one["key"]] = one
 
@@ -64,7 +66,7 @@ def median_of(one):
 
 
 def choose_setting(args, results, contender, cell):
-    """The setting that was fastest in one repetition, and a time when none works."""
+    """The fastest setting in one repetition, and a time if none works."""
     if len(contender.settings) == 1:
         return contender.settings[0], None
     place = [contender.name, cell.model, cell.type, cell.batch, cell.source, cell.new]
@@ -79,7 +81,7 @@ def choose_setting(args, results, contender, cell):
 
 
 def was_slow(args, results, contender, cell):
-    """Whether a cell that is smaller in everything was too slow."""
+    """The time of a cell that is smaller in every dimension and was too slow, or None."""
     for one in results.cells():
         c = one["cell"]
         smaller = (
@@ -97,7 +99,7 @@ def was_slow(args, results, contender, cell):
 
 
 def join(times):
-    """One time of the rounds'; the first that is not ok, where there is one."""
+    """One time of all rounds, or the first that is not ok."""
     for one in times:
         if one["status"] != "ok":
             return one
@@ -112,7 +114,7 @@ def join(times):
 
 
 def measure(args, results, everyone, cell):
-    """name: time of each contender that has such work."""
+    """The time of each contender that can do the work, by name."""
     times, running = {}, []
     for contender in everyone:
         if not contender.type_for(cell):
@@ -139,7 +141,7 @@ def measure(args, results, everyone, cell):
 
 
 def run(args, results):
-    """False when the budget ended first."""
+    """Runs all cells; false if the budget ended first."""
     begin = time.monotonic()
     everyone = contenders.all_contenders(args)
     combinations = itertools.product(args.models, args.types, args.batch, args.beams)
@@ -152,7 +154,7 @@ def run(args, results):
         if key in results.lines:
             continue
         if args.budget and took > args.budget:
-            print("the budget is spent: run again to go on", file=sys.stderr)
+            print("the budget is spent: run again to continue", file=sys.stderr)
             return False
         load = os.getloadavg()[0]
         times = measure(args, results, everyone, cell)
@@ -184,22 +186,22 @@ def parse():
     p.add_argument("--wait", type=words, default="passive,active", help="OMP_WAIT_POLICY to try")
     p.add_argument("--threads", type=int, default=os.cpu_count(), help="of the peers")
     p.add_argument("--rounds", type=int, default=2)
-    p.add_argument("--repeat", type=int, default=3, help="most repetitions of a round")
-    p.add_argument("--seconds", type=float, default=10, help="no repetition starts later")
+    p.add_argument("--repeat", type=int, default=3, help="maximum repetitions of a round")
+    p.add_argument("--seconds", type=float, default=10, help="start no repetition later")
     p.add_argument("--limit", type=float, default=180, help="seconds of a process")
     p.add_argument("--budget", type=float, default=0, help="start no cell after these seconds")
     p.add_argument("--elcl", default="build/elcl")
-    p.add_argument("--elcl-options", default="", help="more of them, in one word")
+    p.add_argument("--elcl-options", default="", help="more options of elcl, in one word")
     p.add_argument("--python", default=sys.executable)
     p.add_argument("--work", default="/tmp/elcl-peers", help="exports and conversions")
     p.add_argument("--results", default="peers.jsonl")
-    p.add_argument("--report", action="store_true", help="print the table of --results alone")
+    p.add_argument("--report", action="store_true", help="only print the table of --results")
     p.add_argument("--verbose", action="store_true", help="print each time")
     return p.parse_args()
 
 
 def commit_of(elcl):
-    """Version and commit, as elcl bench says them."""
+    """Version and commit from elcl bench."""
     command = [elcl, "bench", "--synthetic", "gpt2", "--source-length", "1", "--new-tokens", "1"]
     command += ["--num-beams", "1", "--warmup", "0", "--repetitions", "1", "--no-profile"]
     out = subprocess.run(command + ["--quiet", "--format", "json"], check=True, capture_output=True)
@@ -218,7 +220,7 @@ def main():
     try:
         done = run(args, results)
     except KeyboardInterrupt:
-        print("interrupted: run again to go on", file=sys.stderr)
+        print("interrupted: run again to continue", file=sys.stderr)
     print(report.table(results.cells()))
     return 0 if done else 1
 

@@ -1,8 +1,9 @@
-"""The programs that compare.py times: how each is started, and what it answers.
+"""The programs that compare.py times: how to start each, and its answer.
 
-A contender's `settings` are environment variables between which a short try decides. A time is a
-dict: `status` is ok, slow, or failed (then `error` says why); when ok, `seconds` of each repetition
-of the whole batch, `ids_hash`, and `about` (versions; elcl also says device and rates).
+A contender's `settings` are sets of environment variables; a short try selects one. A time is a
+dict. `status` is ok, slow, or failed; `error` is the reason of a failure. If it is ok, the dict
+has `seconds` of each repetition of the whole batch, `ids_hash`, and `about` (versions; for elcl
+also the device and its measured `rates`).
 """
 
 import dataclasses
@@ -17,7 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """Work that all contenders do."""
+    """The work of all contenders."""
 
     model: str
     type: str
@@ -35,14 +36,14 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True)
 class Contender:
-    name: str  # as in the table
+    name: str  # in the table
     program: str  # elcl, or a peer of time_peer.py
-    attention: str = ""  # elcl's
+    attention: str = ""  # of elcl
     types: tuple = ()  # cell type, type of the program: ((f32, f32), ...)
     settings: tuple = ((),)  # each: ((variable, value), ...)
 
     def type_for(self, cell):
-        """None: this contender has no such work."""
+        """The type of the program, or None if it cannot do the work."""
         if self.program == "llama.cpp" and (cell.beams > 1 or not cell.model.startswith("gpt2")):
             return None
         return dict(self.types).get(cell.type)
@@ -77,7 +78,7 @@ def environment(args, setting):
 
 
 def start(args, command, setting):
-    """Standard output, or a time that says why there is none."""
+    """Standard output and None, or None and a time with the reason."""
     process = subprocess.Popen(
         command,
         env=environment(args, setting),
@@ -102,7 +103,7 @@ def start(args, command, setting):
 
 
 def export(args, model):
-    """The folder of a synthetic model's files, written once."""
+    """Writes the files of a synthetic model once; returns their folder."""
     folder = os.path.join(args.work, model)
     if not os.path.exists(os.path.join(folder, "config.json")):
         os.makedirs(args.work, exist_ok=True)

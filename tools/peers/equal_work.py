@@ -1,4 +1,4 @@
-"""What makes work equal to that of `elcl bench`: its source tokens, and its hash of the results."""
+"""The source tokens of `elcl bench` and its hash of the results, for equal work."""
 
 START = 0xCBF29CE484222325
 PRIME = 0x100000001B3
@@ -13,7 +13,7 @@ def mix(value, number):
 
 
 def sources(n_samples, length, vocabulary, seed=0):
-    """[n_samples][length] token ids; the few lowest, which mean the ends of texts, are left out."""
+    """[n_samples][length] token ids, without the lowest few, which mark the ends of texts."""
     first = 4 if vocabulary > 8 else 0
     rows = []
     for sample in range(n_samples):
@@ -24,7 +24,7 @@ def sources(n_samples, length, vocabulary, seed=0):
 
 
 def ids_hash(results):
-    """Of the best hypothesis of each sample, its start token or prompt included: `ids_hash`."""
+    """`ids_hash` of the best hypothesis of each sample, start token or prompt included."""
     whole = START
     for ids in results:
         one = START

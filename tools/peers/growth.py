@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""How the speed of elcl changes as work grows: over batch, source length and beams.
+"""Measures how the speed of elcl changes with batch, source length and beams.
 
     growth.py --folder DIR [--model bart-base] [--attention el,mha,mha-beam] [--batch 1-64*2]
               [--source 64-1024*2] [--beams 1-8] [--elcl build/elcl] [--device cpu]
 
-Each of the three axes is one `elcl bench`, whose other settings stay at --at (batch 4, 64 source
-tokens, 4 beams, 16 new tokens). Prints a table for each, with the time of a batch divided by that of
-the place before, and writes AXIS.json, AXIS.md and AXIS.svg to --folder. An axis whose json is there
-is not run again.
+Runs one `elcl bench` for each of the three axes; the other settings stay at --at (batch 4, 64
+source tokens, 4 beams, 16 new tokens). Prints a table for each axis, with the time of a batch
+divided by that of the previous point, and writes AXIS.json, AXIS.md and AXIS.svg to --folder. An
+axis with a JSON file in the folder does not run again.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 
-# elcl bench's option, its key in a result, and what is on the axis
+# option of elcl bench, its key in a result, and the label of the axis
 AXES = {
     "batch": ("--batch-size", "batch_size", "batch size (texts in flight at once)"),
     "source": ("--source-length", "source_length", "source tokens"),
@@ -54,7 +54,7 @@ def entry(row, before):
 
 
 def table(run, axis):
-    """samples/s of each variant, and how many times as long a batch takes as one place before."""
+    """samples/s of each variant, and the time of a batch relative to the previous point."""
     key = AXES[axis][1]
     rows = {(r[key], r["attention"]): r for r in run["results"]}
     places = sorted({place for place, _ in rows})
@@ -73,7 +73,7 @@ def table(run, axis):
 
 
 def draw(args, run, axis, path):
-    """The chart of elcl compare, which is over batches: an axis in their place is given its name."""
+    """Draws the chart of elcl compare over batches with another axis instead of the batch."""
     _, key, label = AXES[axis]
     run = json.loads(json.dumps(run))
     fixed = run["results"][0][key]
@@ -95,7 +95,7 @@ def draw(args, run, axis, path):
         changes.append((said[axis], f"batch {args.at.split(',')[0]}, "))
     for old, new in changes:
         if old not in svg:
-            sys.exit(f"the chart of elcl compare does not say '{old}'")
+            sys.exit(f"the chart of elcl compare has no '{old}'")
         svg = svg.replace(old, new)
     with open(path, "w", encoding="utf-8") as f:
         f.write(svg)
@@ -114,7 +114,7 @@ def main():
     p.add_argument("--new", type=int, default=16)
     p.add_argument("--repetitions", type=int, default=3)
     p.add_argument("--elcl", default="build/elcl")
-    p.add_argument("--elcl-options", default="", help="more of them, in one word")
+    p.add_argument("--elcl-options", default="", help="more options of elcl, in one word")
     p.add_argument("--device", default="cpu")
     args = p.parse_args()
     os.makedirs(args.folder, exist_ok=True)

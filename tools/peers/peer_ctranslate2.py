@@ -9,19 +9,19 @@ TYPES = {"f32": "float32", "bf16": "bfloat16", "int8": "int8"}
 
 
 class NumberedTokens:
-    """A tokenizer as the converter asks for one: token i is called `ti`, special ones by name.
+    """The tokenizer for the converter: token i is `ti`, special tokens have their names.
 
-    The converter takes Marian's last token, the padding that starts the decoder, away from the
-    embeddings, and from the vocabulary when its name is `<pad>`. CTranslate2 starts such a model from
-    zeros: where that token has weights, as in synthetic models, other tokens come out.
+    The converter removes Marian's last token, the padding that starts the decoder, from the
+    embeddings, and from the vocabulary if its name is `<pad>`. CTranslate2 starts such a model from
+    zeros: if that token has weights, as in synthetic models, the outputs differ.
     """
 
     def __init__(self, config):
         self.names = [f"t{i}" for i in range(config["vocab_size"])]
         special = {"bos_token": 0, "eos_token": 2, "pad_token": 1, "unk_token": 3}
-        for key, usual in special.items():
+        for key, default in special.items():
             given = config.get(key + "_id")
-            i = usual if given is None else given
+            i = default if given is None else given
             if i < len(self.names):
                 self.names[i] = "<pad>" if key == "pad_token" else f"<{i}>"
                 setattr(self, key, self.names[i])
@@ -35,7 +35,7 @@ class NumberedTokens:
 
 
 class Converter(ctranslate2.converters.TransformersConverter):
-    """Takes the tokenizer above, and fills in a key of config.json that its loaders ask for."""
+    """Uses the tokenizer above, and adds a key to config.json that its loaders need."""
 
     def __init__(self, directory, tokenizer):
         super().__init__(directory)
@@ -60,7 +60,7 @@ def convert(args, tokenizer):
 
 
 def runner(args, config, sources):
-    """A function that generates once and returns all ids, and what to say about it."""
+    """A function that generates once and returns all ids, and a dict about the program."""
     if TYPES[args.type] not in ctranslate2.get_supported_compute_types("cpu"):
         raise SystemExit(f"ctranslate2 does not compute in {TYPES[args.type]} on this CPU")
     tokenizer = NumberedTokens(config)

@@ -1,7 +1,7 @@
-"""Greedy generation by llama.cpp, on a GGUF file made of an exported GPT-2.
+"""Greedy generation by llama.cpp, on a GGUF file of an exported GPT-2.
 
-llama.cpp's library has no beam search. All prompts of a batch are sequences of one context and go
-through each step together. Keys and values are f32 with f32 weights, f16 otherwise.
+llama.cpp's library has no beam search. All prompts of a batch are sequences of one context and
+share each step. Keys and values are f32 with f32 weights, f16 otherwise.
 """
 
 import os
@@ -39,7 +39,7 @@ def renamed(name):
 
 
 def convert(directory, config, kind, path):
-    """Matrices in `kind`; vectors and positions in f32. No vocabulary: texts are token ids."""
+    """Writes matrices in `kind`, vectors and positions in f32, and no vocabulary."""
     writer = gguf.GGUFWriter(path, "gpt2")
     writer.add_context_length(config["n_positions"])
     writer.add_embedding_length(config["n_embd"])
@@ -74,7 +74,7 @@ def make_context(args, path):
     if not model:
         raise SystemExit(f"llama.cpp does not load {path}")
     p = llama_cpp.llama_context_default_params()
-    each = -(-(args.source + args.new) // 256) * 256  # it pads contexts to 256 tokens
+    each = -(-(args.source + args.new) // 256) * 256  # llama.cpp pads contexts to 256 tokens
     p.n_ctx = args.batch * each
     p.n_batch = args.batch * max(args.source, 1)
     p.n_ubatch = min(p.n_batch, 512)
@@ -84,12 +84,12 @@ def make_context(args, path):
         p.type_k = p.type_v = int(TYPES["f32"])
     context = llama_cpp.llama_init_from_model(model, p)
     if not context:
-        raise SystemExit("llama.cpp makes no context")
+        raise SystemExit("llama.cpp creates no context")
     return context, (model, quiet)
 
 
 def put(batch, rows, first):
-    """tokens of each sequence, from position `first` on; logits of each one's last."""
+    """Adds tokens of each sequence from position `first` on; requests logits of the last ones."""
     n = 0
     for sequence, tokens in enumerate(rows):
         for i, token in enumerate(tokens):
@@ -103,11 +103,11 @@ def put(batch, rows, first):
 
 
 def runner(args, config, sources):
-    """A function that generates once and returns all ids, and what to say about it."""
+    """A function that generates once and returns all ids, and a dict about the program."""
     if args.beams != 1:
         raise SystemExit("llama.cpp has no beam search")
     if config["model_type"] != "gpt2":
-        raise SystemExit("the conversion to GGUF is for gpt2 alone")
+        raise SystemExit("the conversion to GGUF is only for gpt2")
     path = os.path.join(args.keep, f"{args.type}.gguf")
     if not os.path.exists(path):
         convert(args.directory, config, TYPES[args.type], path + ".part")

@@ -5,7 +5,7 @@ import transformers
 
 
 def with_linear_layers(model):
-    """GPT-2's Conv1D is a linear layer that torch does not know to quantize."""
+    """Replaces GPT-2's Conv1D, a linear layer that torch cannot quantize."""
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
             if not isinstance(child, transformers.pytorch_utils.Conv1D):
@@ -35,7 +35,7 @@ def load(args, config):
 
 
 def runner(args, config, sources):
-    """A function that generates once and returns all ids, and what to say about it."""
+    """A function that generates once and returns all ids, and a dict about the program."""
     transformers.logging.set_verbosity_error()
     torch.set_num_threads(args.threads)
     model = load(args, config)

@@ -6,7 +6,7 @@ KEYS = ("model", "type", "batch", "beams", "source", "new")
 
 
 def latest(cells):
-    """Of lines for the same work the last one, in the order of the first."""
+    """The last line for each work, in the order of the first lines."""
     rows = {}
     for one in cells:
         rows[tuple(one["cell"][k] for k in KEYS)] = one
@@ -45,7 +45,7 @@ def best(times, elcl):
 
 
 def ratio(times):
-    """How many times as fast as the best peer the best variant of elcl is, and who they are."""
+    """The speed of elcl's best variant relative to the best peer, and the names of both."""
     mine, other = best(times, True), best(times, False)
     if not mine or not other:
         return " | "
@@ -53,7 +53,7 @@ def ratio(times):
 
 
 def same_ids(times):
-    """Peers whose tokens were those of elcl."""
+    """Peers with the same tokens as elcl."""
     mine = {t["ids_hash"] for n, t in times.items() if t["status"] == "ok" and n.startswith("elcl")}
     peers = [n for n, t in times.items() if not n.startswith("elcl") and t["status"] == "ok"]
     return ", ".join(n for n in peers if times[n]["ids_hash"] in mine)
@@ -65,15 +65,15 @@ def span(values):
 
 
 def about(rows):
-    """Lines on versions, device and rates, and how loaded the machine was."""
-    said, rates = {}, []
+    """Lines with versions, device, rates and the load of the computer."""
+    found, rates = {}, []
     for one in rows.values():
         for time in one["times"].values():
             for key, value in time.get("about", {}).items():
                 if key not in ("rates", "compute_type"):
-                    said.setdefault(key, {})[value] = None
+                    found.setdefault(key, {})[value] = None
             rates += time.get("rates", [])
-    lines = [f"{key}: {'; '.join(values)}" for key, values in sorted(said.items())]
+    lines = [f"{key}: {'; '.join(values)}" for key, values in sorted(found.items())]
     for key, unit in (("copy_gbs", "GB/s copying"), ("f32_gflops", "GFLOP/s f32")):
         values = [c[key] for c in rates if c and key in c]
         if values:
@@ -85,7 +85,7 @@ def about(rows):
 
 
 def settings(rows):
-    """Which of a peer's settings was best, and in how many cells."""
+    """The best settings of each peer, and the number of their cells."""
     counts = {}
     for one in rows.values():
         for name, time in one["times"].items():

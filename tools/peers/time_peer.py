@@ -4,19 +4,19 @@
     time_peer.py PEER DIRECTORY [--batch B] [--source S] [--new N] [--beams K]
                  [--type f32|f16|bf16|int8] [--threads N] [--repeat N] [--seconds X] [--keep FOLDER]
 
-PEER is `transformers`, `ctranslate2` or `llama.cpp` (GPT-2 and greedy search alone). B sources of S
-tokens each, those of `elcl bench`, K beams (1: greedy), and exactly N new tokens: the end token is
-held back. After one warm-up it repeats up to --repeat times, and starts no repetition later than
---seconds after the first. Prints one line of JSON: median, least and greatest seconds, versions, and
-`ids_hash`, which is that of `elcl bench` where the same tokens came out. Conversions stay in --keep
-for the next call, or go.
+PEER is `transformers`, `ctranslate2` or `llama.cpp` (only GPT-2 and greedy search). The work is B
+sources of S tokens each, those of `elcl bench`, K beams (1: greedy), and exactly N new tokens,
+because the end token is suppressed. After one warm-up the script repeats up to --repeat times,
+and starts no repetition later than --seconds after the first. It prints one line of JSON: median,
+minimum and maximum seconds, versions, and `ids_hash`, which equals that of `elcl bench` for the
+same tokens. Conversions stay in --keep for the next call; without --keep they are deleted.
 
 int8 is dynamic quantization of the linear layers in transformers (torch), int8 weights with
 quantized activations in CTranslate2, and q8_0 in llama.cpp.
 
-Needs numpy and the peer's packages (PyPI: transformers and torch, ctranslate2, llama-cpp-python and
-gguf). Unset OPENBLAS_* and set OMP_NUM_THREADS and OMP_WAIT_POLICY as suits the peer best;
-CTranslate2 also has CT2_USE_MKL=1.
+Needs numpy and the peer's packages (PyPI: transformers and torch, ctranslate2, llama-cpp-python
+and gguf). Unset OPENBLAS_*, and set OMP_NUM_THREADS and OMP_WAIT_POLICY to the best values for
+the peer; CTranslate2 also has CT2_USE_MKL=1.
 """
 
 import argparse
@@ -38,7 +38,7 @@ PEERS = {
 
 
 def check(results, args):
-    """All ids of each sample: its start token or its prompt, then the new tokens."""
+    """Checks that each sample has its start token or its prompt, then the new tokens."""
     expected = args.new + (args.source if args.decoder_only else 1)
     for ids in results:
         if len(ids) != expected:
@@ -48,7 +48,7 @@ def check(results, args):
 
 
 def measure(run, args):
-    """Seconds of each repetition and the hash of the ids, which may not change."""
+    """Seconds of each repetition, and the hash of the ids, which must not change."""
     results = run()
     check(results, args)
     seconds = []
@@ -60,7 +60,7 @@ def measure(run, args):
         again = run()
         seconds.append(time.perf_counter() - start)
         if again != results:
-            sys.exit("a repetition gave other tokens than the one before")
+            sys.exit("a repetition gave other tokens than the previous one")
     return seconds, equal_work.ids_hash(results)
 
 
@@ -104,7 +104,7 @@ def main():
     parser.add_argument("--keep")
     args = parser.parse_args()
     if args.type == "f16" and args.peer != "llama.cpp":
-        parser.error("f16 is for llama.cpp alone")
+        parser.error("f16 is only for llama.cpp")
     with tempfile.TemporaryDirectory() as folder:
         args.keep = args.keep or folder
         os.makedirs(args.keep, exist_ok=True)
