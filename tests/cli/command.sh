@@ -703,7 +703,7 @@ run "$elcl" selftest
 exits "selftest with a failure" 1
 check "selftest: the device" grep -q '^device    Fake "GPU"$' out
 check "selftest: what failed" grep -q '^FAIL gemm native, M=2, f32/f32: y\[3 of 9\]: got 2' out
-check "selftest: worst error" grep -q '^gemm native   f32/f32   1 of 2    1 of 1e-06' out
+check "selftest: worst error" grep -q '^gemm native        f32/f32   1 of 2    1 of 1e-06' out
 check "selftest: why skipped" grep -q '^gemm clblast .*skipped: the time budget is spent' out
 same "selftest: last line" "$(tail -n 1 out)" "1 passed, 1 failed, 1 skipped in 0.5 s"
 run "$elcl" selftest --seed 1

@@ -32,7 +32,7 @@ static const struct cli_opt options_table[] = {
     CLI_ROW_WORDS("attention", "el|mha|mha-beam|auto", attention, cli_attention_words,
                   "variants (default auto)"),
     {CLI_OPT_INTS, "batch-size", "N,...|auto",
-     "sentences in flight (default 1); auto: as many as fit, up to --max-batch",
+     "samples in flight (default 1); auto: as many as fit, up to --max-batch",
      FIELD(batch_size), 1, 1 << 20, auto_word},
     CLI_ROW_INT("max-batch", "N", max_batch, 1, 1 << 20,
                 "maximum of --batch-size auto (default 64)"),
@@ -58,7 +58,7 @@ static const struct cli_opt options_table[] = {
 
     CLI_ROW_GROUP("Measurement:"),
     CLI_ROW_INT("samples", "N", samples, 1, 1 << 20,
-                "sentences of a repetition (default: the batch size)"),
+                "samples of a repetition (default: the batch size)"),
     CLI_ROW_INT("warmup", "N", warmup, 0, 100, "repetitions that do not count (default 1)"),
     CLI_ROW_INT("repetitions", "N", repetitions, 1, CLI_BENCH_MAX_REPETITIONS,
                 "repetitions that count; the result is their median and spread (default 3)"),

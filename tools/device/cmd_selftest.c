@@ -40,7 +40,7 @@ static const struct cli_opt options_table[] = {
 };
 
 /* A row of the table: the cases of one operation with one pair of storages. */
-struct line {
+struct table_row {
     char operation[32];
     enum elcl_storage weights, state;
     int passed, failed, skipped;
@@ -48,40 +48,40 @@ struct line {
     char reason[160];                        /* of the first skipped case */
 };
 
-#define MAX_LINES 64
+#define MAX_ROWS 64
 
 struct report {
     const struct selftest_options *options;
-    bool begun, failed;           /* failed: memory is short */
-    struct line lines[MAX_LINES]; /* text */
-    int n_lines;
+    bool begun, failed;              /* failed: memory is short */
+    struct table_row rows[MAX_ROWS]; /* text */
+    int n_rows;
     cJSON *root, *cases; /* JSON; NULL: text */
     struct elcl_str out;
 };
 
 /* ---- text ---------------------------------------------------------------------------------- */
 
-static void put_line(struct elcl_str *out, const struct line *l)
+static void put_row(struct elcl_str *out, const struct table_row *row)
 {
     char storages[16], cases[32], worst[48] = "";
-    if (!(l->passed + l->failed + l->skipped))
+    if (!(row->passed + row->failed + row->skipped))
         return;
-    (void)snprintf(storages, sizeof(storages), "%s/%s", cli_storage_word((int)l->weights),
-                   cli_storage_word((int)l->state));
-    if (l->passed + l->failed == 0) {
-        elcl_str_printf(out, "%-13s %-9s skipped: %s\n", l->operation, storages, l->reason);
+    (void)snprintf(storages, sizeof(storages), "%s/%s", cli_storage_word((int)row->weights),
+                   cli_storage_word((int)row->state));
+    if (row->passed + row->failed == 0) {
+        elcl_str_printf(out, "%-18s %-9s skipped: %s\n", row->operation, storages, row->reason);
         return;
     }
-    (void)snprintf(cases, sizeof(cases), "%d of %d", l->passed, l->passed + l->failed);
-    if (l->tolerance > 0)
-        (void)snprintf(worst, sizeof(worst), "%.2g of %.2g (%.0f%%)", l->error, l->tolerance,
-                       100 * l->ratio);
-    else if (strcmp(l->operation, "build") != 0)
-        (void)snprintf(worst, sizeof(worst), "%s", l->failed ? "-" : "exact");
-    elcl_str_printf(out, "%-13s %-9s %-9s %-28s %7.2f s  %s\n", l->operation, storages, cases,
-                    worst, l->seconds, l->failed ? "FAIL" : "pass");
-    if (l->skipped)
-        elcl_str_printf(out, "%-23s %d skipped: %s\n", "", l->skipped, l->reason);
+    (void)snprintf(cases, sizeof(cases), "%d of %d", row->passed, row->passed + row->failed);
+    if (row->tolerance > 0)
+        (void)snprintf(worst, sizeof(worst), "%.2g of %.2g (%.0f%%)", row->error, row->tolerance,
+                       100 * row->ratio);
+    else if (strcmp(row->operation, "build") != 0)
+        (void)snprintf(worst, sizeof(worst), "%s", row->failed ? "-" : "exact");
+    elcl_str_printf(out, "%-18s %-9s %-9s %-24s %6.2f s  %s\n", row->operation, storages, cases,
+                    worst, row->seconds, row->failed ? "FAIL" : "pass");
+    if (row->skipped)
+        elcl_str_printf(out, "%-28s %d skipped: %s\n", "", row->skipped, row->reason);
 }
 
 static void put_header(struct elcl_str *out, const elcl_selftest_case *c)
@@ -97,42 +97,43 @@ static void put_header(struct elcl_str *out, const elcl_selftest_case *c)
                     cli_kernels_word((int)c->kernels));
 }
 
-static void add_to_line(struct line *l, const elcl_selftest_case *c)
+static void add_to_row(struct table_row *row, const elcl_selftest_case *c)
 {
-    l->seconds += c->seconds;
-    if (c->verdict == ELCL_SELFTEST_SKIP && !l->skipped++)
-        (void)snprintf(l->reason, sizeof(l->reason), "%s", c->reason);
-    l->passed += c->verdict == ELCL_SELFTEST_PASS;
-    l->failed += c->verdict == ELCL_SELFTEST_FAIL;
-    if (c->ratio > l->ratio || l->tolerance == 0) {
-        l->error = c->error;
-        l->tolerance = c->tolerance;
-        l->ratio = c->ratio;
+    row->seconds += c->seconds;
+    if (c->verdict == ELCL_SELFTEST_SKIP && !row->skipped++)
+        (void)snprintf(row->reason, sizeof(row->reason), "%s", c->reason);
+    row->passed += c->verdict == ELCL_SELFTEST_PASS;
+    row->failed += c->verdict == ELCL_SELFTEST_FAIL;
+    if (c->ratio > row->ratio || row->tolerance == 0) {
+        row->error = c->error;
+        row->tolerance = c->tolerance;
+        row->ratio = c->ratio;
     }
 }
 
-static struct line *find_line(struct report *r, const elcl_selftest_case *c)
+static struct table_row *find_row(struct report *r, const elcl_selftest_case *c)
 {
-    for (int i = 0; i < r->n_lines; i++) {
-        struct line *l = &r->lines[i];
-        if (!strcmp(l->operation, c->operation) && l->weights == c->weights && l->state == c->state)
-            return l;
+    for (int i = 0; i < r->n_rows; i++) {
+        struct table_row *row = &r->rows[i];
+        if (!strcmp(row->operation, c->operation) && row->weights == c->weights &&
+            row->state == c->state)
+            return row;
     }
-    if (r->n_lines == MAX_LINES)
+    if (r->n_rows == MAX_ROWS)
         return NULL;
-    struct line *l = &r->lines[r->n_lines++];
-    *l = (struct line){.weights = c->weights, .state = c->state};
-    (void)snprintf(l->operation, sizeof(l->operation), "%s", c->operation);
-    return l;
+    struct table_row *row = &r->rows[r->n_rows++];
+    *row = (struct table_row){.weights = c->weights, .state = c->state};
+    (void)snprintf(row->operation, sizeof(row->operation), "%s", c->operation);
+    return row;
 }
 
 static void put_case(struct report *r, const elcl_selftest_case *c)
 {
-    struct line *line = find_line(r, c);
+    struct table_row *row = find_row(r, c);
     if (!r->begun)
         put_header(&r->out, c);
-    if (line)
-        add_to_line(line, c);
+    if (row)
+        add_to_row(row, c);
     if (c->verdict == ELCL_SELFTEST_FAIL)
         elcl_str_printf(&r->out, "FAIL %s, %s, %s/%s: %s\n", c->operation, c->shape,
                         cli_storage_word((int)c->weights), cli_storage_word((int)c->state),
@@ -142,10 +143,10 @@ static void put_case(struct report *r, const elcl_selftest_case *c)
 
 static void put_table(struct report *r, const elcl_selftest_summary *s)
 {
-    elcl_str_printf(&r->out, "\n%-13s %-9s %-9s %-28s %9s\n", "operation", "storage", "passed",
-                    "worst error of its tolerance", "time");
-    for (int i = 0; i < r->n_lines; i++)
-        put_line(&r->out, &r->lines[i]);
+    elcl_str_printf(&r->out, "\n%-18s %-9s %-9s %-24s %8s\n", "operation", "storage", "passed",
+                    "worst error of tolerance", "time");
+    for (int i = 0; i < r->n_rows; i++)
+        put_row(&r->out, &r->rows[i]);
     elcl_str_printf(&r->out, "\n%d passed, %d failed", s->passed, s->failed);
     if (s->skipped)
         elcl_str_printf(&r->out, ", %d skipped", s->skipped);

@@ -24,7 +24,7 @@ static const struct cli_opt options_table[] = {
     CLI_ROW_WORDS("attention", "el|mha|mha-beam|auto", attention, cli_attention_words,
                   "variants (default el,mha,mha-beam)"),
     CLI_ROW_INTS("batch-size", batch_size, 1, 1 << 20,
-                 "sentences in flight (default: the largest batch that fits)"),
+                 "samples in flight (default: the largest batch that fits)"),
     CLI_ROW_INTS("num-beams", num_beams, 1, ELCL_MAX_BEAMS, "beams (default 1)"),
     CLI_ROW_INTS("source-length", source_length, 1, 1 << 20,
                  "longest source in tokens (default: the model's)"),
