@@ -71,7 +71,7 @@ def measure(args, options, new_tokens):
                  predicted=predicted[key_of(r)]["predicted_samples_per_second"],
                  step_ms=(r["step_ms"] or {}).get("median"),
                  predicted_step_ms=predicted[key_of(r)]["predicted_step_ms"],
-                 ceilings=plan["device_model_source"], device=plan["device"])
+                 rates=plan["device_model_source"], device=plan["device"])
             for r in bench["results"] if r["status"] == "ok"]
 
 

@@ -57,27 +57,32 @@ static void put_number(struct elcl_str *out, const struct cli_cell *cell)
     elcl_str_printf(out, cell->kind == CLI_CELL_REAL ? "%.17g" : "%.0f", cell->number);
 }
 
+/* Appends text between quotes; a quote inside is doubled. */
+static void put_quoted(struct elcl_str *out, const char *text, char quote)
+{
+    elcl_str_append(out, &quote, 1);
+    for (; *text; text++) {
+        if (*text == quote)
+            elcl_str_append(out, &quote, 1);
+        elcl_str_append(out, text, 1);
+    }
+    elcl_str_append(out, &quote, 1);
+}
+
 void cli_cells_csv(struct elcl_str *out, const struct cli_cells *cells, bool head)
 {
     for (size_t i = 0; head && i < cells->n; i++)
         elcl_str_printf(out, "%s%s", cells->items[i].name, i + 1 < cells->n ? "," : "\n");
     for (size_t i = 0; i < cells->n; i++) {
         const struct cli_cell *cell = &cells->items[i];
-        if (cell->known && cell->kind == CLI_CELL_TEXT)
-            cli_csv_field(out, cell->text);
-        else if (cell->known)
+        if (cell->known && cell->kind != CLI_CELL_TEXT)
             put_number(out, cell);
+        else if (cell->known && strpbrk(cell->text, ",\"\r\n"))
+            put_quoted(out, cell->text, '"');
+        else if (cell->known)
+            elcl_str_text(out, cell->text);
         elcl_str_text(out, i + 1 < cells->n ? "," : "\n");
     }
-}
-
-/* Appends text in quotes; a quote inside is doubled. */
-static void put_quoted(struct elcl_str *out, const char *text)
-{
-    elcl_str_text(out, "'");
-    for (; *text; text++)
-        elcl_str_append(out, *text == '\'' ? "''" : text, *text == '\'' ? 2 : 1);
-    elcl_str_text(out, "'");
 }
 
 void cli_cells_sql(struct elcl_str *out, const char *table, const struct cli_cells *cells,
@@ -99,7 +104,7 @@ void cli_cells_sql(struct elcl_str *out, const char *table, const struct cli_cel
         if (!cell->known)
             elcl_str_text(out, "NULL");
         else if (cell->kind == CLI_CELL_TEXT)
-            put_quoted(out, cell->text);
+            put_quoted(out, cell->text, '\'');
         else
             put_number(out, cell);
     }

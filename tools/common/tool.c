@@ -30,16 +30,3 @@ void cli_warn(const char *fmt, ...)
     say("warning", fmt, args);
     va_end(args);
 }
-
-void cli_csv_field(struct elcl_str *b, const char *text)
-{
-    const bool quotes = text[strcspn(text, ",\"\r\n")] != '\0';
-    if (quotes)
-        elcl_str_text(b, "\"");
-    for (; *text; text++) {
-        if (*text == '"')
-            elcl_str_text(b, "\"");
-        elcl_str_append(b, text, 1);
-    }
-    elcl_str_text(b, quotes ? "\"" : "");
-}

@@ -32,7 +32,4 @@ int cli_cmd_compare(int argc, char **argv);
 int cli_error(int exit_code, const char *fmt, ...) ELCL_PRINTF(2, 3);
 void cli_warn(const char *fmt, ...) ELCL_PRINTF(1, 2);
 
-/* Appends a field of a CSV line, in quotes if it needs them. */
-void cli_csv_field(struct elcl_str *b, const char *text);
-
 #endif
