@@ -42,7 +42,7 @@ static const struct cli_opt options_table[] = {
     CLI_FORMAT_OPTION(FIELD(common), "text|csv|json|sql", format_words,
                       "form of the plan (default text)"),
 
-    CLI_ROW_GROUP("Device:"),
+    CLI_ROW_GROUP("Running:"),
     CLI_ROW_TEXT("device", "INDEX|NAME|cpu|gpu", device,
                  "plan for the memory, largest buffer and type of this device (default: a GPU "
                  "before a CPU; with --batch-size or --memory-limit a GPU without limits)"),
@@ -94,11 +94,11 @@ static int check(const struct cli_args *args, void *target, elcl_error *err)
 /* Takes the limits of a data sheet. */
 static int read_model(struct cli_plan_options *o, elcl_plan_params *p, elcl_error *err)
 {
-    const int rc = cli_device_model_find(o->device_model, &o->machine, err);
-    p->device_type = o->machine.rates.type;
-    p->rates = &o->machine.rates;
+    const int rc = cli_device_model_find(o->device_model, &o->sheet, err);
+    p->device_type = o->sheet.rates.type;
+    p->rates = &o->sheet.rates;
     if (!p->memory_limit_bytes)
-        p->memory_limit_bytes = o->machine.memory_bytes;
+        p->memory_limit_bytes = o->sheet.memory_bytes;
     return rc;
 }
 
@@ -120,9 +120,9 @@ static int read_device(struct cli_plan_options *o, elcl_plan_params *p, elcl_err
         if (!d->gpu_kernels)
             p->vector_width = elcl_cpu_vector_width(d);
         if (is_measured(o))
-            rc = cli_device_model_measure(d, &o->machine, err);
-        if (is_measured(o) || elcl_stored_rates(d, &o->machine.rates))
-            p->rates = &o->machine.rates;
+            rc = cli_device_model_measure(d, &o->sheet, err);
+        if (is_measured(o) || elcl_stored_rates(d, &o->sheet.rates))
+            p->rates = &o->sheet.rates;
     }
     elcl_device_list_destroy(&list);
     return rc;
@@ -187,7 +187,7 @@ static int fill_rows(struct cli_plan_options *o, const elcl_blueprint *blueprint
         if (!rc && o->device_model) {
             p.batch_size = row->plan.batch_size;
             p.attention = row->plan.attention;
-            rc = elcl_predict(blueprint, &p, &o->machine.rates, &row->prediction, err);
+            rc = elcl_predict(blueprint, &p, &o->sheet.rates, &row->prediction, err);
         }
         if (rc)
             break;
@@ -208,7 +208,7 @@ static int run(struct cli_plan_options *o, elcl_error *err)
     if (!rc) {
         elcl_blueprint_get_info(blueprint, &table.info);
         table.device = o->device_name;
-        table.model_of = o->device_model ? &o->machine : NULL;
+        table.sheet = o->device_model ? &o->sheet : NULL;
         rc = fill_rows(o, blueprint, &table, err);
     }
     if (!rc)

@@ -15,9 +15,9 @@ struct cli_plan_options {
     struct cli_opt_list attention, weights, state, batch_size, num_beams, source_length,
         target_length;
     uint64_t memory_limit_bytes;
-    int compute;                     /* enum elcl_compute */
-    char device_name[128];           /* "": none */
-    struct cli_device_model machine; /* the device model, or the device's stored rates */
+    int compute;                   /* enum elcl_compute */
+    char device_name[128];         /* "": none */
+    struct cli_device_model sheet; /* the device model, or the device's stored rates */
 };
 
 struct cli_plan_row {
@@ -28,8 +28,8 @@ struct cli_plan_row {
 
 struct cli_plan_table {
     const char *model;
-    const char *device;                      /* name or "" */
-    const struct cli_device_model *model_of; /* NULL: nothing is predicted */
+    const char *device;                   /* name or "" */
+    const struct cli_device_model *sheet; /* NULL: nothing is predicted */
     elcl_blueprint_info info;
     elcl_plan_params limits;   /* memory and buffers */
     struct cli_plan_row *rows; /* [n] */

@@ -38,7 +38,7 @@ static void put_row(struct elcl_str *out, const struct cli_plan_table *table,
     put_gib(out, p->total_bytes);
     if (p->largest_batch >= 0)
         elcl_str_printf(out, " %8d", p->largest_batch);
-    if (table->model_of)
+    if (table->sheet)
         elcl_str_printf(out, " %9.3g %9.3g", row->prediction.step_ms,
                         row->prediction.samples_per_second);
     if (!p->fits)
@@ -73,24 +73,24 @@ static void put_text(struct elcl_str *out, const struct cli_plan_table *table)
     elcl_str_text(out, "\n");
     if (*table->device)
         elcl_str_printf(out, "device: %s\n", table->device);
-    else if (!table->model_of)
+    else if (!table->sheet)
         elcl_str_printf(out,
-                        "for a GPU without limits; --device plans for a device of this machine\n");
+                        "for a GPU without limits; --device plans for a device of this computer\n");
     if (table->limits.memory_limit_bytes)
         elcl_str_printf(out, "memory limit: %.3g GiB\n",
                         (double)table->limits.memory_limit_bytes / 1073741824);
     if (table->limits.max_alloc_bytes)
         elcl_str_printf(out, "one buffer up to: %.3g GiB\n",
                         (double)table->limits.max_alloc_bytes / 1073741824);
-    if (table->model_of)
-        elcl_str_printf(out, "predicted, not measured, for %s\n(%s)\n", table->model_of->name,
-                        table->model_of->source);
+    if (table->sheet)
+        elcl_str_printf(out, "predicted, not measured, for %s\n(%s)\n", table->sheet->name,
+                        table->sheet->source);
     elcl_str_printf(out, "\nmemory in GiB\n");
     elcl_str_printf(
         out,
         "variant  wght stat  batch beams source target   weights    source      self workspace"
         "     total%s%s\n",
-        limited ? "  largest" : "", table->model_of ? "   step ms samples/s" : "");
+        limited ? "  largest" : "", table->sheet ? "   step ms samples/s" : "");
     for (size_t i = 0; i < table->n; i++)
         put_row(out, table, &table->rows[i]);
     elcl_str_printf(
@@ -98,7 +98,7 @@ static void put_text(struct elcl_str *out, const struct cli_plan_table *table)
              "states (el) or keys and values of the output\n");
     if (limited)
         elcl_str_printf(out, "largest: largest batch within the limits\n");
-    if (table->model_of)
+    if (table->sheet)
         put_best(out, table);
     elcl_str_printf(out, "auto takes %s: ", cli_attention_word((int)table->automatic.attention));
     cli_str_wrapped(out, table->automatic.reason, 16, 4);
@@ -126,7 +126,7 @@ static void add_row(struct cli_cells *cells, const struct cli_plan_table *table,
     cli_add_whole(cells, "largest_buffer_bytes", (double)p->largest_buffer_bytes);
     cli_add_maybe(cells, "largest_batch", p->largest_batch, p->largest_batch >= 0);
     cli_add_bool(cells, "fits", p->fits);
-    if (!table->model_of)
+    if (!table->sheet)
         return;
     cli_add_real(cells, "predicted_encode_ms", row->prediction.encode_ms);
     cli_add_real(cells, "predicted_step_ms", row->prediction.step_ms);
@@ -157,10 +157,10 @@ static void add_head(struct cli_cells *cells, const struct cli_plan_table *table
     cli_add_whole(cells, "max_alloc_bytes", (double)table->limits.max_alloc_bytes);
     cli_add_text(cells, "auto", cli_attention_word((int)table->automatic.attention));
     cli_add_text(cells, "auto_reason", table->automatic.reason);
-    if (!table->model_of)
+    if (!table->sheet)
         return;
-    cli_add_text(cells, "device_model", table->model_of->name);
-    cli_add_text(cells, "device_model_source", table->model_of->source);
+    cli_add_text(cells, "device_model", table->sheet->name);
+    cli_add_text(cells, "device_model_source", table->sheet->source);
 }
 
 static int put_json(struct elcl_str *out, const struct cli_plan_table *table, elcl_error *err)
