@@ -346,33 +346,33 @@ static void write_title(const struct cli_bench_config *c, char *title, size_t n)
                    c->source_length, c->new_tokens);
 }
 
-double cli_bench_mac_rate(const elcl_device_rates *c, enum elcl_op_class op_class)
+double cli_bench_mac_rate(const elcl_device_rates *rates, enum elcl_op_class op_class)
 {
-    const double rate = op_class == ELCL_OP_GEMM_INT8   ? c->int8_gops
-                        : op_class == ELCL_OP_GEMM_BF16 ? c->bf16_gflops
+    const double rate = op_class == ELCL_OP_GEMM_INT8   ? rates->int8_gops
+                        : op_class == ELCL_OP_GEMM_BF16 ? rates->bf16_gflops
                                                         : 0;
-    return rate > 0 ? rate : c->f32_gflops;
+    return rate > 0 ? rate : rates->f32_gflops;
 }
 
-static double limit_ns(const elcl_device_rates *c, const elcl_kernel_span *span)
+static double limit_ns(const elcl_device_rates *rates, const elcl_kernel_span *span)
 {
-    return fmax((double)span->bytes_moved / c->memory_gbs,
-                (double)span->flop / cli_bench_mac_rate(c, span->op_class));
+    return fmax((double)span->bytes_moved / rates->memory_gbs,
+                (double)span->flop / cli_bench_mac_rate(rates, span->op_class));
 }
 
-static double kernel_fraction(const elcl_device_rates *c, const elcl_engine_profile *p,
+static double kernel_fraction(const elcl_device_rates *rates, const elcl_engine_profile *p,
                               const char *name)
 {
     double limit = 0, ns = 0;
     for (size_t i = 0; i < p->n_spans; i++)
         if (!strcmp(p->spans[i].name, name)) {
-            limit += limit_ns(c, &p->spans[i]);
+            limit += limit_ns(rates, &p->spans[i]);
             ns += (double)(p->spans[i].end_ns - p->spans[i].start_ns);
         }
     return ns > 0 ? limit / ns : 0;
 }
 
-static double phase_fraction(const elcl_device_rates *c, const elcl_engine_profile *p,
+static double phase_fraction(const elcl_device_rates *rates, const elcl_engine_profile *p,
                              enum elcl_phase phase)
 {
     double limit = 0, ns = 0;
@@ -380,25 +380,25 @@ static double phase_fraction(const elcl_device_rates *c, const elcl_engine_profi
         const elcl_kernel_span *span = &p->spans[i];
         if (span->phase != phase)
             continue;
-        limit += limit_ns(c, span);
+        limit += limit_ns(rates, span);
         ns += (double)(span->end_ns - (i ? span[-1].end_ns : span->start_ns));
     }
     return ns > 0 ? limit / ns : 0;
 }
 
-static void take_limits(const elcl_device_rates *c, const elcl_engine_profile *p,
+static void take_limits(const elcl_device_rates *rates, const elcl_engine_profile *p,
                         struct cli_bench_result *r)
 {
     for (int i = 0; i < r->n_kernels; i++)
-        r->kernels[i].limit_fraction = kernel_fraction(c, p, r->kernels[i].time.name);
-    r->encode_fraction = phase_fraction(c, p, ELCL_PHASE_ENCODE);
-    r->step_fraction = phase_fraction(c, p, ELCL_PHASE_STEP);
+        r->kernels[i].limit_fraction = kernel_fraction(rates, p, r->kernels[i].time.name);
+    r->encode_fraction = phase_fraction(rates, p, ELCL_PHASE_ENCODE);
+    r->step_fraction = phase_fraction(rates, p, ELCL_PHASE_STEP);
 }
 
 /* Returns whether all calls together took less than a hundredth of the repetition and less than
  * half of their limit. Neither caches nor a waiting host explain that, only wrong times of the
  * driver. */
-static bool implausible(const elcl_device_rates *c, const elcl_engine_profile *p,
+static bool implausible(const elcl_device_rates *rates, const elcl_engine_profile *p,
                         const struct work *w)
 {
     double wall = 0, events = 0, limit = 0;
@@ -406,7 +406,7 @@ static bool implausible(const elcl_device_rates *c, const elcl_engine_profile *p
         wall += 1e6 * w->step_ms[i];
     for (size_t i = 0; i < p->n_spans; i++) {
         events += (double)(p->spans[i].end_ns - p->spans[i].start_ns);
-        limit += limit_ns(c, &p->spans[i]);
+        limit += limit_ns(rates, &p->spans[i]);
     }
     return events < wall / 100 && 2 * events < limit;
 }

@@ -272,9 +272,9 @@ static void add_roofs(struct panel *p, int file, const struct cli_series *s)
         const char *op_class, *name;
         double rate;
         int color;
-    } roofs[] = {{"gemm_int8", "ceiling of int8 multiply-adds", r->int8_gops, 5},
-                 {"gemm_bf16", "ceiling of bf16 multiply-adds", r->bf16_gflops, 6},
-                 {NULL, "ceiling of f32 multiply-adds", r->f32_gflops, 7}};
+    } roofs[] = {{"gemm_int8", "peak of int8 multiply-adds", r->int8_gops, 5},
+                 {"gemm_bf16", "peak of bf16 multiply-adds", r->bf16_gflops, 6},
+                 {NULL, "peak of f32 multiply-adds", r->f32_gflops, 7}};
     const double gbs = fmax(r->copy_gbs, r->memory_gbs);
     double low = 1e9, high = 0;
     char *note = p->chart.notes[p->chart.n_notes];
