@@ -1,20 +1,19 @@
 /*
- * Activations by the numbers of enum elcl_activation (src/ops/ops.h), and what a GEMM does to its
- * sums before it writes them.
+ * Activations, numbered by enum elcl_activation, and the last steps of a GEMM:
  *     relu max(x, 0)    gelu x Phi(x) = x (1 + erf(x / sqrt 2)) / 2    silu x / (1 + exp(-x))
  *     gelu_tanh x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
  *
  * gate        y[f] = act(y[f]) * y[F + f], f < F, in place: the product of a gated feed-forward
  *             layer; one work-group of WG items per row: global size {WG R}
- * epilogue    for GEMM back ends without one of their own: y = act(y + bias) + residual in place;
- *             one work-group of WG items per row and batch: global size {WG M, batch}
+ * epilogue    for GEMM back ends without one: y = act(y + bias) + residual, in place; one
+ *             work-group of WG items per row and batch: global size {WG M, batch}
  */
 // lint: -DVW=8 -DWG=1
 
 /*
  * erf as a rational function x P(x^2) / Q(x^2) on |x| <= 3.92, where it reaches 1 in f32: fitted
- * for the smallest largest error, which is 4.3e-8 before rounding. The drivers' own erf branches,
- * and on vectors costs more than the products of a narrow layer.
+ * for the smallest maximum error, which is 4.3e-8 before rounding. The drivers' own erf branches,
+ * and on vectors it costs more than the products of a small layer.
  */
 #define DEFINE_ACTIVATE(T, erf_name, name)                                                         \
     static inline T erf_name(T v)                                                                  \

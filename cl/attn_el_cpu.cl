@@ -1,15 +1,16 @@
 /*
- * EL-attention, CPU shape: for row r and head h with the group's keys Y[j],
+ * EL-attention, CPU kernel: for row r and head h, with the keys Y[j] of the row group,
  *     p = softmax_j(scale e[r, h] . Y[j]),  c[r, h] = sum_j p_j Y[j]
- * The rows of a group share their keys, and Y is key and value: pairs (row, head) are vectors e of
- * length D that all meet the same Y. One pass over blocks of EL_KEYS keys; a block of Y is read
- * from memory once for all pairs of the work-item and stays in the cache between the two products.
- * Per pair a running maximum and sum: when a block raises the maximum, what was summed before
- * shrinks by exp(m_old - m_new). Blocks depend on the number of keys only, and every pair's
- * arithmetic is its own: results do not depend on which rows share the work. With a position bias,
- * key j of a row at `position` gets bias[h][j - position] onto its score (storage.cl).
+ * The rows of a group share their keys, and Y is both key and value: pairs (row, head) are vectors
+ * e of length D that all meet the same Y. The kernel makes one pass over blocks of EL_KEYS keys. It
+ * reads a block of Y from memory once for all pairs of the work-item, and the block stays in the
+ * cache between the two products. Each pair keeps a running maximum and sum: when a block raises
+ * the maximum, the earlier sums shrink by exp(m_old - m_new). Blocks depend only on the number of
+ * keys, and each pair has its own arithmetic: results do not depend on which rows share the work.
+ * With a position bias, the score of key j for a row at `position` gets bias[h][j - position]
+ * added (storage.cl).
  *
- * attn_el   one work-item per `pairs` pairs of a group: global size
+ * attn_el   one work-item per `pairs` pairs of a row group: global size
  *           {ceil(max rows * H / pairs), groups}, work-group {1, 1}; pairs <= ELCL_EL_MAX_PAIRS
  */
 // lint: -DVW=8 -DWG=1
@@ -17,16 +18,16 @@
 
 #define EL_KEYS 32 /* a multiple of every VW */
 
-/* What a tile asks for: elements d .. end - 1 of the next block's rows, its share of them. */
+/* What a tile prefetches: its share of the next block's rows, elements d .. end - 1. */
 struct el_ahead {
     int row[EL_KEYS];
     int d, end;
 };
 
-/* Keys s and s + 1 (when two) against `pairs` vectors e: p[i][s] = scale e_i . Y. Here and below
- * the bounds of loops that must unroll, for their arrays to be registers, are constants where they
- * stand: compilers that see `pairs` become one by inlining may leave the loop as it is, which takes
- * twice the time. */
+/* Keys s and s + 1 (if there are two) with `pairs` vectors e: p[i][s] = scale e_i . Y. Here and
+ * below, loops must unroll so that their arrays become registers. Their bounds are literal
+ * constants: if only inlining makes `pairs` a constant, compilers may not unroll, which takes twice
+ * the time. */
 __attribute__((always_inline)) static inline void
 el_scores(const int pairs, float (*p)[EL_KEYS], __global const float *e, __global const state_t *y,
           const int *row, int n, const struct el_ahead *ahead, int d_size, float scale)
@@ -69,8 +70,8 @@ el_scores(const int pairs, float (*p)[EL_KEYS], __global const float *e, __globa
     }
 }
 
-/* Position biases of keys s0 .. s0 + n - 1 onto the scores of `pairs` pairs from `pair` of the
- * group on; `records` are those of the group's rows. */
+/* Adds the position biases of keys s0 .. s0 + n - 1 to the scores of `pairs` pairs of the group,
+ * from `pair` on; `records` are those of the group's rows. */
 static inline void el_bias(int pairs, float (*p)[EL_KEYS], __global const float *bias,
                            int max_distance, __global const int *records, int pair, int h_size,
                            int s0, int n)
@@ -127,8 +128,8 @@ el_context(const int pairs, float (*p)[EL_KEYS], __global float *c, __global con
         }
 }
 
-/* Keys s0 .. s0 + n - 1 for `pairs` pairs from `pair` of the group on; largest and sum are the
- * running values of each. */
+/* Keys s0 .. s0 + n - 1 for `pairs` pairs of the group, from `pair` on; largest and sum are the
+ * running values of each pair. */
 __attribute__((always_inline)) static inline void
 el_block(const int pairs, __global float *c, __global const float *e, __global const state_t *y,
          const int *row, int n, const struct el_ahead *ahead, int d_size, float scale,

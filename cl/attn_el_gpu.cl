@@ -1,29 +1,30 @@
 /*
- * EL-attention, GPU shape: for row r and head h with the group's keys Y[j], S of them, in two
- * launches of tiles (tile.cl),
- *     attn_el_scores    s[j] = scale e[r, h] . Y[j], and the softmax of each part of ELCL_EL_PART keys:
- *                       p[r, h, j] = exp(s[j] - the part's largest), and their sum
- *     attn_el_context   c[r, h] = sum_j f p[r, h, j] Y[j], with f of j's part so that all f p are the
- *                       softmax of all keys; no keys give zeros
- * With a position bias, key j of a row at `position` gets bias[h][j - position] onto its score
- * (storage.cl). The rows of a group and their heads are the pairs of its tiles, so that Y is read once
- * for 64 of them. Sums go over D or S in rising order: a pair's result does not depend on the others.
+ * EL-attention, GPU kernels: for row r and head h, with the S keys Y[j] of the row group, in two
+ * launches of tiles (tile.cl):
+ *     attn_el_scores    s[j] = scale e[r, h] . Y[j], and the softmax of each part of ELCL_EL_PART
+ *                       keys: p[r, h, j] = exp(s[j] - the part's largest), and their sum
+ *     attn_el_context   c[r, h] = sum_j f p[r, h, j] Y[j]. The factor f of j's part turns all p
+ *                       into the softmax of all keys; no keys give zeros
+ * With a position bias, the score of key j for a row at `position` gets bias[h][j - position]
+ * added (storage.cl). The rows of a group and their heads are the pairs of its tiles, so one read
+ * of Y serves 64 of them. Sums run over D or S in ascending order: a pair's result does not depend
+ * on the others.
  *
- * p has a row of ELCL_EL_LD(max_keys) floats per pair, max_keys a multiple of ELCL_TILE_SIZE: max_keys
- * probabilities, then the largest score and the sum of each part.
+ * p has a row of ELCL_EL_LD(max_keys) floats per pair, max_keys a multiple of ELCL_TILE_SIZE:
+ * max_keys probabilities, then the largest score and the sum of each part.
  *
  * attn_el_scores    one work-group of 128 items per tile of 64 pairs x 64 keys: global size
- *                   {128 max_keys / 64, ceil(most pairs / 64), groups}
+ *                   {128 max_keys / 64, ceil(max pairs / 64), groups}
  * attn_el_context   one work-group of 128 items per tile of 64 pairs x 64 elements: global size
- *                   {128 ceil(D / 64), ceil(most pairs / 64), groups}
- * Local memory of both: union TILE(tile). Tiles and pairs beyond the group's have no terms, but meet
- * the same barriers: none stands in a branch.
+ *                   {128 ceil(D / 64), ceil(max pairs / 64), groups}
+ * Local memory of both: union TILE(tile). Tiles and pairs beyond those of the group have no terms
+ * but meet the same barriers: no barrier stands in a branch.
  */
 // lint after: tile.cl tile_plain.cl
 // lint: -DVW=4
 // lint: -DVW=4 -DELCL_STATE_F16
 
-/* Row j of a group's keys, or the last one before it; any row where there are none. */
+/* Key j of a group, or the last key if there are fewer; any row if there are none. */
 TILE_INLINE __global const state_t *el_key(__global const state_t *y,
                                            __global const struct elcl_row_group *group,
                                            __global const int *lineage, int j, int keys, int d_size)
@@ -32,7 +33,7 @@ TILE_INLINE __global const state_t *el_key(__global const state_t *y,
     return y + (size_t)row * d_size;
 }
 
-/* The pair's bias of the keys from `distance` behind its position on joins its scaled products. */
+/* Scales the products of a pair and adds the biases of the keys from `distance` on. */
 TILE_INLINE void el_bias(__local float *p, float scale, __global const float *bias, int distance,
                          int max_distance)
 {
@@ -40,8 +41,8 @@ TILE_INLINE void el_bias(__local float *p, float scale, __global const float *bi
         p[i] = scale * p[i] + bias[bias_at(distance + i, max_distance)];
 }
 
-/* Products of a pair with the first n of ELCL_EL_PART keys to exponentials, zeros for the others; gives
- * the largest score and the sum. */
+/* Turns the products of a pair with the first n of ELCL_EL_PART keys into exponentials, and the
+ * others into zeros. Returns the largest score and the sum. */
 TILE_INLINE float2 el_softmax_part(__local float4 *p, float scale, int n)
 {
     float4 largest4 = (float4)(ELCL_NEG_MAX), all4 = (float4)(0.0f);
@@ -121,7 +122,8 @@ attn_el_scores(__global float *p,         /* [R, H, ELCL_EL_LD(max_keys)] */
                 t->y[i / ELCL_TILE_SIZE * ELCL_TILE_LD + i % ELCL_TILE_SIZE];
 }
 
-/* The largest score of `keys` keys, and 1 / the sum of all exponentials; parts come in twos. */
+/* Returns the largest score of `keys` keys and 1 / the sum of all exponentials; parts come in
+ * pairs. */
 TILE_INLINE float2 el_join_parts(__global const float4 *parts, int keys)
 {
     float largest = ELCL_NEG_MAX, sum = 0.0f;

@@ -1,14 +1,16 @@
 /*
- * Multi-head attention, CPU shape: for each row r of a group and head h, with the group's keys j,
+ * Multi-head attention, CPU kernel: for each row r of a row group and head h, with the group's keys
+ * j,
  *     p = softmax_j(scale q[r, h] . K[j, h]),  o[r, h] = sum_j p_j V[j, h]
  * in one pass over blocks of MHA_KEYS keys with a running maximum and sum, as in attn_mha_gpu.cl.
- * The blocks depend on the number of keys only. No keys give zeros. With a position bias, key j of
- * a row at `position` gets bias[h][j - position] onto its score (storage.cl).
+ * The blocks depend only on the number of keys. No keys give zeros. With a position bias, the score
+ * of key j for a row at `position` gets bias[h][j - position] added (storage.cl).
  *
  * attn_mha   one work-item per (`heads` heads, group): global size {ceil(H / heads), groups},
  *            work-group {1, 1}. Up to MHA_TILE rows of a group pass over the keys and values
- *            together, which are then read once: a cache row's part of all these heads in one run.
- *            Pool rows lie pages apart, and one head's part is too short a run for prefetchers.
+ *            together, so these are read once: the part of a cache row for all these heads in one
+ *            run. Cache rows lie pages apart, and the part of one head is too short a run for
+ *            prefetchers.
  */
 // lint: -DVW=8 -DWG=1
 // lint: -DVW=16 -DWG=1 -DELCL_STATE_F16
@@ -16,10 +18,10 @@
 #define MHA_KEYS 64   /* a multiple of every VW and of MHA_CHAINS */
 #define MHA_TILE 4    /* rows: 4, 2 or 1 */
 #define MHA_CHAINS 8  /* independent sums, a multiple of MHA_TILE */
-#define MHA_STREAMS 8 /* values that are summed before the next heads' of them */
+#define MHA_STREAMS 8 /* values summed for one head before the next head's */
 
-/* p[i][s ..] = scale q[i] . k[s ..] for `rows` rows and `keys` keys, constants at every call, of n.
- * Asks for the same part of the keys behind them. Loops have their bounds as in attn_el_cpu.cl. */
+/* p[i][s ..] = scale q[i] . k[s ..] for `rows` rows and `keys` of n keys; both are constants at
+ * every call. Prefetches the same part of the following keys. Loop bounds as in attn_el_cpu.cl. */
 __attribute__((always_inline)) static inline void
 mha_scores(const int rows, const int keys, float (*p)[MHA_KEYS], int s, int n,
            __global const float *q, int q_ld, __global const state_t *k, const int *row, int kv_ld,
@@ -60,9 +62,9 @@ mha_scores(const int rows, const int keys, float (*p)[MHA_KEYS], int s, int n,
     }
 }
 
-/* o[i] [dh] += the sum over keys s0 .. end - 1 of p[i] times their values, which stand at
- * v + row[s] kv_ld, for `rows` rows, a constant at every call. The first keys of a block shrink
- * what is there. */
+/* o[i] [dh] += the sum over keys s0 .. end - 1 of p[i] times their values, which are at
+ * v + row[s] kv_ld, for `rows` rows, a constant at every call. With the first keys of a block o
+ * shrinks before. */
 __attribute__((always_inline)) static inline void
 mha_sums(const int rows, __global float *o, int o_ld, const float (*p)[MHA_KEYS], const int *row,
          int s0, int end, int n, __global const state_t *v, int kv_ld, int dh, const float *shrink)
@@ -109,7 +111,7 @@ mha_sums(const int rows, __global float *o, int o_ld, const float (*p)[MHA_KEYS]
         }
 }
 
-/* What a work-item knows of its group: pointers are those of its first head. */
+/* The work-item's view of its row group: pointers are those of its first head. */
 struct mha_group {
     __global const state_t *k, *v;
     __global const float *bias; /* [heads, 2 max_distance + 1], unless max_distance is 0 */
@@ -117,7 +119,7 @@ struct mha_group {
     float scale;
 };
 
-/* What it keeps of up to MHA_TILE rows. */
+/* What the work-item keeps of up to MHA_TILE rows. */
 struct mha_rows {
     float p[ELCL_MHA_MAX_HEADS][MHA_TILE][MHA_KEYS];
     float largest[ELCL_MHA_MAX_HEADS][MHA_TILE], sum[ELCL_MHA_MAX_HEADS][MHA_TILE],
@@ -125,7 +127,7 @@ struct mha_rows {
     int position[MHA_TILE];
 };
 
-/* Scores of n keys, which stand at row[], a few of them head by head. */
+/* Scores of n keys at row[]: a few keys at a time, head by head. */
 __attribute__((always_inline)) static inline void
 mha_block_scores(const int rows, struct mha_rows *t, const struct mha_group *g, const int *row,
                  int n, __global const float *q, int q_ld)

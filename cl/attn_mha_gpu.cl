@@ -1,13 +1,14 @@
 /*
- * Multi-head attention, GPU shape: for each row r of a group and head h, with the group's keys j,
+ * Multi-head attention, GPU kernel: for each row r of a row group and head h, with the group's keys
+ * j,
  *     p = softmax_j(scale q[r, h] . K[j, h]),  o[r, h] = sum_j p_j V[j, h]
- * in one pass over blocks of MHA_KEYS keys with a running maximum m and sum l: when a block raises the
- * maximum, what was summed before shrinks by exp(m_old - m_new). The blocks depend on the number
- * of keys only. No keys give zeros. With a position bias, key j of a row at `position` gets
- * bias[h][j - position] onto its score (storage.cl).
+ * in one pass over blocks of MHA_KEYS keys with a running maximum m and sum l: when a block raises
+ * the maximum, the earlier sums shrink by exp(m_old - m_new). The blocks depend only on the number
+ * of keys. No keys give zeros. With a position bias, the score of key j for a row at `position`
+ * gets bias[h][j - position] added (storage.cl).
  *
- * attn_mha   one work-group of WG items per (head, group, row): global size {WG H, groups, most rows}
- *            local memory: MHA_KEYS + WG floats
+ * attn_mha   one work-group of WG items per (head, group, row): global size
+ *            {WG H, groups, max rows}; local memory: MHA_KEYS + WG floats
  */
 // lint: -DVW=4 -DWG=64
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_F16

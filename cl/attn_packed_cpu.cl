@@ -1,19 +1,20 @@
 /*
- * Multi-head attention of many rows, CPU shape: for row r and head h with the first n_r cache rows
- * from the sentence's start as keys j, p = softmax_j(scale q[r, h] . K[j, h]),  o[r, h] = sum_j p_j
- * V[j, h] for encoders (n_r is the sentence's length) and for prompts (n_r is the row's own place:
- * causal). Keys and values come in blocks of PACKED_KEYS x PACKED_D elements, copied to where they
- * lie densely: in the caches' memory they are kv_ld apart, often a multiple of the pages, and would
- * evict one another. Queries are scaled and transposed once, so that a vector's lanes are rows:
- * scores are tiles of GEMM_ROWS keys x 2 VW rows of accumulators, the softmax of VW rows goes lane
- * by lane, and the sums are tiles of GEMM_ROWS rows x 2 VW elements. A running maximum and sum per
- * row join the blocks as in attn_mha_gpu.cl. Blocks start at the sentence's first key, and a row's
- * arithmetic is its own: results do not depend on which rows share the work. No keys give zeros.
- * With a position bias, key j of a row at `position` gets bias[h][j - position] onto its score
- * (storage.cl).
+ * Multi-head attention of many rows, CPU kernel: for row r and head h, with the first n_r cache
+ * rows from the sentence's start as keys j,
+ *     p = softmax_j(scale q[r, h] . K[j, h]),  o[r, h] = sum_j p_j V[j, h]
+ * for encoders (n_r is the sentence's length) and for prompts (n_r is the row's own place: causal).
+ * Keys and values come in blocks of PACKED_KEYS x PACKED_D elements, which are copied so that they
+ * lie densely: in the cache they are kv_ld apart, often a multiple of the page size, and would
+ * evict one another. Queries are scaled and transposed once, so that the elements of a vector are
+ * rows: scores are tiles of GEMM_ROWS keys x 2 VW rows of accumulators, one softmax handles VW
+ * rows, and the sums are tiles of GEMM_ROWS rows x 2 VW elements. A running maximum and sum per row
+ * join the blocks, as in attn_mha_gpu.cl. Blocks start at the sentence's first key, and each row
+ * has its own arithmetic: results do not depend on which rows share the work. No keys give zeros.
+ * With a position bias, the score of key j for a row at `position` gets bias[h][j - position]
+ * added (storage.cl).
  *
- * attn_packed   one work-item per (head, ELCL_PACKED_ROWS rows): global size {H, ceil(R / ELCL_PACKED_ROWS)},
- *               work-group {1, 1}; private memory: some 64 KiB
+ * attn_packed   one work-item per (head, ELCL_PACKED_ROWS rows): global size
+ *               {H, ceil(R / ELCL_PACKED_ROWS)}, work-group {1, 1}; private memory: about 64 KiB
  *
  * -D GEMM_ROWS  as in gemm_cpu.cl
  */
@@ -35,12 +36,12 @@ struct packed_rows {
     int keys[ELCL_PACKED_ROWS], position[ELCL_PACKED_ROWS];
 };
 
-/* to[d][i] = scale q[i][d] for i < rows, zeros up to `lanes`. */
+/* to[d][i] = scale q[i][d] for i < rows, zeros up to `padded` rows. */
 static inline void pack_queries(float (*to)[ELCL_PACKED_ROWS], __global const float *q, int q_ld,
-                                float scale, int rows, int lanes, int n_d)
+                                float scale, int rows, int padded, int n_d)
 {
     for (int d = 0; d < n_d; d++)
-        for (int i = 0; i < lanes; i++)
+        for (int i = 0; i < padded; i++)
             to[d][i] = i < rows ? scale * q[(size_t)i * q_ld + d] : 0.0f;
 }
 
@@ -67,11 +68,12 @@ static inline void pack_block(float *pack, __global const state_t *from, int n, 
             pack[s * PACKED_D + d] = 0.0f;
 }
 
-/* p[j][i] (+)= sum_d q[d][i] k[j][d] for GEMM_ROWS keys and `lanes` rows. */
+/* p[j][i] (+)= sum_d q[d][i] k[j][d] for GEMM_ROWS keys and `padded` rows. */
 static inline void packed_scores(float (*p)[ELCL_PACKED_ROWS], const float *k,
-                                 const float (*q)[ELCL_PACKED_ROWS], int lanes, int n_d, bool first)
+                                 const float (*q)[ELCL_PACKED_ROWS], int padded, int n_d,
+                                 bool first)
 {
-    for (int r = 0; r < lanes; r += 2 * VW) {
+    for (int r = 0; r < padded; r += 2 * VW) {
         floatv lo[GEMM_ROWS], hi[GEMM_ROWS];
 #pragma unroll
         for (int j = 0; j < GEMM_ROWS; j++)
@@ -143,8 +145,8 @@ static inline floatv packed_bias(__global const float *bias, int max_distance, i
     return LOADV(b);
 }
 
-/* Scores of a block's n keys to probabilities, for VW rows from r on. `whole`: the keys are all rows'
- * own; else key s is one of those with s < own. */
+/* Turns the scores of a block's n keys into probabilities, for VW rows from r on. `whole`: every
+ * row has all these keys; otherwise a row has key s if s < own. */
 __attribute__((always_inline)) static inline void
 softmax_rows(const bool whole, struct packed_rows *t, int r, intv own, int n)
 {
@@ -167,10 +169,10 @@ softmax_rows(const bool whole, struct packed_rows *t, int r, intv own, int n)
     STOREV(ELCL_MAC(LOADV(t->sum + r), shrink, sum), t->sum + r);
 }
 
-static inline void packed_softmax(struct packed_rows *t, int lanes, int s0, int n,
+static inline void packed_softmax(struct packed_rows *t, int padded, int s0, int n,
                                   __global const float *bias, int max_distance)
 {
-    for (int r = 0; r < lanes; r += VW) {
+    for (int r = 0; r < padded; r += VW) {
         const intv own = CAT(vload, VW)(0, t->keys + r) - s0; /* a row's own keys end at its n_r */
         for (int s = 0; max_distance && s < n; s++)
             STOREV(LOADV(t->p[s] + r) + packed_bias(bias, max_distance, s0 + s, t->position + r),
@@ -188,9 +190,9 @@ static inline void packed_run(struct packed_rows *t, int rows, __global float *o
                               __global const state_t *v, int kv_ld, int dh, float scale,
                               __global const float *bias, int max_distance)
 {
-    const int lanes = round_up(rows, 2 * VW);
+    const int padded = round_up(rows, 2 * VW);
     int keys = 0;
-    for (int i = 0; i < lanes; i++) {
+    for (int i = 0; i < padded; i++) {
         if (i >= rows)
             t->keys[i] = t->position[i] = 0;
         keys = max(keys, t->keys[i]);
@@ -202,12 +204,12 @@ static inline void packed_run(struct packed_rows *t, int rows, __global float *o
         for (int d = 0; d < dh; d += PACKED_D) {
             const int n_d = min(PACKED_D, dh - d);
             if (s0 == 0 || dh > PACKED_D)
-                pack_queries(t->q, q + d, q_ld, scale, rows, lanes, n_d);
+                pack_queries(t->q, q + d, q_ld, scale, rows, padded, n_d);
             pack_block(t->pack, k + (size_t)s0 * kv_ld + d, n, n_d, kv_ld);
             for (int j = 0; j < n; j += GEMM_ROWS)
-                packed_scores(t->p + j, t->pack + j * PACKED_D, t->q, lanes, n_d, d == 0);
+                packed_scores(t->p + j, t->pack + j * PACKED_D, t->q, padded, n_d, d == 0);
         }
-        packed_softmax(t, lanes, s0, n, bias, max_distance);
+        packed_softmax(t, padded, s0, n, bias, max_distance);
         for (int d = 0; d < dh; d += PACKED_D) {
             const int n_d = min(PACKED_D, dh - d);
             pack_block(t->pack, v + (size_t)s0 * kv_ld + d, n, n_d, kv_ld);

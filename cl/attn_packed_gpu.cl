@@ -1,8 +1,8 @@
 /*
- * Multi-head attention of many rows, GPU shape: as attn_packed_cpu.cl, by tiles (tile.cl). A
- * work-group takes PACKED_ROWS rows of a sentence and goes through blocks of PACKED_KEYS keys: scores
- * as a tile of rows x keys over the elements of q and K, softmax with two items per row, and sums as
- * tiles of rows x 64 elements of V. o is kept in global memory between blocks.
+ * Multi-head attention of many rows, GPU kernel: as attn_packed_cpu.cl, by tiles (tile.cl). A
+ * work-group takes PACKED_ROWS rows of a sentence and goes through blocks of PACKED_KEYS keys:
+ * scores are a tile of rows x keys over the elements of q and K, two items compute the softmax of a
+ * row, and sums are tiles of rows x 64 elements of V. Between blocks o is kept in global memory.
  *
  * attn_packed   one work-group of 128 items per (head, PACKED_ROWS rows): global size
  *               {128 H, ceil(R / PACKED_ROWS)}; local memory: struct packed_tile, 29 KiB
@@ -39,7 +39,7 @@ struct packed_source {
     bool aligned; /* all rows, as f32_load4() wants them */
 };
 
-/* q K^T of `rows` rows and the n keys from s0 on; copies of the last ones beyond. */
+/* q K^T of `rows` rows and the n keys from s0 on; beyond them, copies of the last ones. */
 TILE_INLINE void packed_scores(__local struct packed_tile *t, const struct packed_source *from,
                                int rows, int s0, int n)
 {
@@ -67,7 +67,7 @@ TILE_INLINE void packed_scores(__local struct packed_tile *t, const struct packe
     barrier(CLK_LOCAL_MEM_FENCE);
 }
 
-/* Scores of keys s .. s + 3; what is no key of the row becomes ELCL_NEG_MAX. */
+/* Scores of keys s .. s + 3; ELCL_NEG_MAX for those that the row does not have. */
 TILE_INLINE float4 packed_score4(float4 products, float scale, int s, int keys, int position,
                                  __global const float *bias, int max_distance)
 {
@@ -80,8 +80,8 @@ TILE_INLINE float4 packed_score4(float4 products, float scale, int s, int keys, 
     return tile_before4(scores, ELCL_NEG_MAX, s, keys);
 }
 
-/* Products of keys from s0 on to probabilities, with the running maximum and sum of each row. An item
- * takes that half of a row's keys that it puts into panels. */
+/* Turns the products of keys from s0 on into probabilities, with the running maximum and sum of
+ * each row. An item takes the half of a row's keys that it puts into panels. */
 TILE_INLINE void packed_softmax(__local struct packed_tile *t, int s0, float scale,
                                 __global const float *bias, int max_distance)
 {
@@ -120,7 +120,8 @@ TILE_INLINE void packed_softmax(__local struct packed_tile *t, int s0, float sca
     barrier(CLK_LOCAL_MEM_FENCE);
 }
 
-/* The item's part of rows j .. j + 15 of n of V; copies of the last one beyond, which meet zeros. */
+/* The item's part of rows j .. j + 15 of the n rows of V; beyond them, copies of the last one,
+ * which meet zeros. */
 TILE_INLINE struct tile_columns packed_values(const struct packed_source *from,
                                               __global const state_t *v, int j, int n, int d0)
 {
@@ -165,14 +166,14 @@ TILE_INLINE void packed_sums(__local struct packed_tile *t, __global float *o, s
     }
 }
 
-/* How many rows from `group` on, at most `most`, belong to one sentence, and the greatest of their
- * numbers of keys. */
-static inline int packed_rows(__global const struct elcl_row_group *group, int most, int *keys)
+/* Returns how many rows from `group` on, at most `max_rows`, belong to one sentence; *keys is
+ * the largest number of keys of one of them. */
+static inline int packed_rows(__global const struct elcl_row_group *group, int max_rows, int *keys)
 {
     const int start = group->start;
     int rows = 0;
     *keys = 0;
-    while (rows < most && group[rows].start == start) {
+    while (rows < max_rows && group[rows].start == start) {
         *keys = max(*keys, group[rows].n_shared);
         rows++;
     }
@@ -193,7 +194,7 @@ TILE_INLINE void packed_begin(__local struct packed_tile *t, int rows,
     barrier(CLK_LOCAL_MEM_FENCE);
 }
 
-/* All blocks of keys, up to the greatest number of them; `bias` is that of the head. */
+/* All blocks of keys, up to the largest number of them; `bias` is that of the head. */
 TILE_INLINE void packed_run(__local struct packed_tile *t, __global float *o, size_t o_ld,
                             const struct packed_source *from, int rows, int keys, float scale,
                             __global const float *bias, int max_distance)

@@ -1,25 +1,25 @@
 /*
- * Rows that enter, move and continue: what beam search does to cached state.
+ * Rows that enter, move and continue: how beam search changes cached state.
  *
- * scatter   pool[map[r]][i] = x[r][x_at + i], i < n, to state storage
+ * scatter   cache[map[r]][i] = x[r][x_at + i], i < n, in state storage
  * reorder   next[r][i] = previous[map[r]][i], i < n; the copying baseline
  *           map[r] is int `field` of the row's record in `step`
- * lineage   next[r][t] = previous[parent[r]][t] for t < length - 1, next[r][length - 1] = slot,
- *           and tokens[slot] = token, which is all that a row of length 0 does
+ * lineage   next[r][t] = previous[parent[r]][t] for t < length - 1, next[r][length - 1] = the row's
+ *           cache row, and tokens[cache row] = token; a row of length 0 only writes the token
  * One work-group of WG items per row: global size {WG R}.
  */
 // lint: -DVW=8 -DWG=1
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_F16
 
-__kernel void scatter(__global state_t *pool,  /* [cache rows, n] */
+__kernel void scatter(__global state_t *cache, /* [cache rows, n] */
                       __global const float *x, /* [R, x_ld] */
                       __global const int *step, ulong rows_at, int field, int n, int x_ld, int x_at)
 {
     const size_t r = get_group_id(0);
-    pool += (size_t)step[rows_at + r * ELCL_ROW_INTS + field] * n;
+    cache += (size_t)step[rows_at + r * ELCL_ROW_INTS + field] * n;
     x += r * x_ld + x_at;
     for (int i = get_local_id(0); i < n; i += WG)
-        STATE_PUT(pool, i, x[i]);
+        STATE_PUT(cache, i, x[i]);
 }
 
 __kernel void reorder(__global state_t *next,           /* [rows, ld] */

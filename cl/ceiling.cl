@@ -1,10 +1,10 @@
-// What a device does at most. Not part of the model's program: see src/device/ceiling.c.
+// Measures the peak rates of a device; no part of a model's program: see src/probe/rates.c.
 //
-//     copy    to[i] = from[i]                       bytes a second
-//     read    the sum of from                       bytes a second, without a write to each
-//     mac     x[c] = ELCL_MAC(x[c], a, b)           CHAINS independent chains per item, enough to
-//                                                   hide the latency of each: multiply-adds a second
-//     touch   out[0] = value                        nothing but the launch
+//     copy    to[i] = from[i]                bytes a second
+//     read    the sum of from                bytes a second, with next to no writes
+//     mac     x[c] = ELCL_MAC(x[c], a, b)    multiply-adds a second: CHAINS independent chains per
+//                                            item, enough to hide the latency of each
+//     touch   out[0] = value                 nothing but the launch
 //
 // -D VW floats per vector, WG items per work-group (1: CPU devices).
 // lint: -DVW=16 -DWG=1
@@ -32,7 +32,7 @@ __kernel void ceiling_copy(__global ceiling_vector *restrict to,         // [n]
         to[i] = from[i];
 }
 
-// Sums n vectors, the same way; in the CPU shape four chains, so that loads overlap.
+// Sums n vectors, the same way; on CPUs in four chains, so that loads overlap.
 __kernel void ceiling_read(__global float *out, // [items]
                            __global const ceiling_vector *restrict from, ulong n)
 {

@@ -1,7 +1,8 @@
-// Multiply-adds of int8 or bf16 a second at most, by the dot_*.cl before it: see ceiling.cl.
+// Measures the peak rate of multiply-adds of int8 or bf16, with the dot_*.cl before it: see
+// ceiling.cl.
 //
-//     dot     x[c] = mac(x[c], a, x[c]), CHAINS independent chains per item. Weights are the bits of
-//             the sums themselves, so that no product is the same twice; a = 0 keeps them small.
+//     dot     x[c] = mac(x[c], a, x[c]), CHAINS independent chains per item. Weights are the bits
+//             of the sums themselves, so that no product is the same twice; a = 0 keeps them small.
 //
 // -D VW sums per vector; work-groups of one item.
 // lint after: dot_int8.cl

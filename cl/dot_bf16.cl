@@ -1,7 +1,7 @@
 /*
- * Multiply-accumulates of bf16 rows with bf16 weights in plain OpenCL C, two at a time: what
- * dot_vdpbf16ps.cl does in one instruction. A pair's first element is in the low half of a word.
- * Interface: dot_f32.cl.
+ * Multiply-accumulates of bf16 rows with bf16 weights in plain OpenCL C, two at a time, as
+ * dot_vdpbf16ps.cl does in one instruction. The first element of a pair is in the low half of a
+ * word. Interface: dot_f32.cl.
  */
 // lint: -DVW=8 -DELCL_WEIGHT_BF16 -DK_PACK=2
 typedef uint dot_x;

@@ -1,14 +1,14 @@
 /*
- * Multiply-accumulates of gemm_cpu.cl; the host picks one file dot_*.cl. This one takes weights of
- * any storage, widened to f32, and rows in f32. A file says:
+ * Multiply-accumulates of gemm_cpu.cl; the host picks one file dot_*.cl. This one widens weights of
+ * any storage to f32 and takes rows in f32. Each file defines:
  *
  *   dot_x         K_PACK neighbors of a row of X, as they lie in memory
  *   dot_w         the K_PACK weights of VW columns that meet them; DOT_W(p) loads it
- *   dot_sum       type of a sum, dot_sums VW of them
+ *   dot_sum       type of a sum; dot_sums is VW of them
  *   mac(s, x, w)  s + the products of x with each column of w
  *
- * Those that multiply whole numbers define DOT_WHOLE, the type of an element of a row (quantize.cl),
- * and DOT_OFFSET, which rows have added to them: sums are exact modulo 2^32.
+ * Files for int8 compute also define DOT_WHOLE, the type of an element of a row (quantize.cl), and
+ * DOT_OFFSET, which is added to the elements of rows: sums are exact modulo 2^32.
  */
 // lint: -DVW=8
 // lint: -DVW=16 -DELCL_WEIGHT_INT8

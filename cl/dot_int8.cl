@@ -1,5 +1,5 @@
 /*
- * Multiply-accumulates of int8 rows with int8 weights in plain OpenCL C, four at a time: what
+ * Multiply-accumulates of int8 rows with int8 weights in plain OpenCL C, four at a time, as
  * dot_vpdpbusd.cl does in one instruction. Interface: dot_f32.cl.
  */
 // lint: -DVW=8 -DELCL_WEIGHT_INT8 -DK_PACK=4

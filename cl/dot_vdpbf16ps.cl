@@ -1,7 +1,7 @@
 /*
- * Multiply-accumulates of bf16 by x86's vdpbf16ps, two neighbors in k at once, with sums in f32;
- * subnormal numbers count as zeros. For compilers of LLVM on a CPU with AVX512_BF16, VW 16.
- * Interface: dot_f32.cl.
+ * Multiply-accumulates of bf16 by x86's vdpbf16ps: two neighbors in k at once, sums in f32,
+ * subnormal numbers count as zero. For LLVM compilers on a CPU with AVX512_BF16, VW 16. Interface:
+ * dot_f32.cl.
  */
 typedef uint dot_x;
 typedef intv dot_w;

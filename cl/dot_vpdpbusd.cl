@@ -1,8 +1,7 @@
 /*
- * Multiply-accumulates of whole numbers by x86's vpdpbusd, four neighbors in k at once. It
- * multiplies unsigned by signed bytes: rows have 128 added, which gemm_cpu.cl takes off again by the
- * sums of the columns. For compilers of LLVM on a CPU with AVX512_VNNI, VW 16. Interface:
- * dot_f32.cl.
+ * Multiply-accumulates of int8 by x86's vpdpbusd, four neighbors in k at once. It multiplies
+ * unsigned by signed bytes: rows have 128 added, which gemm_cpu.cl subtracts again by the sums of
+ * the columns. For LLVM compilers on a CPU with AVX512_VNNI, VW 16. Interface: dot_f32.cl.
  */
 typedef uint dot_x;
 typedef intv dot_w;
@@ -12,7 +11,7 @@ typedef intv dot_sums;
 #define DOT_OFFSET 128
 #define DOT_W(p) dot_load(p)
 
-/* vload16() would do, but clang 15 takes the loop of these for a copy to the stack. */
+/* vload16() would work, but clang 15 turns the loop of these into a copy to the stack. */
 static inline dot_w dot_load(__global const weight_t *w)
 {
     dot_w four;

@@ -1,7 +1,7 @@
 /*
- * Multiply-accumulates of whole numbers by x86's vpmaddwd, two neighbors in k at once: rows as
- * 16-bit numbers, int8 weights widened to that at every load. A sum of two products fits in 17 bits:
- * nothing saturates. For compilers of LLVM on a CPU with AVX2, and with AVX512BW where VW is 16.
+ * Multiply-accumulates of int8 by x86's vpmaddwd, two neighbors in k at once: rows hold 16-bit
+ * integers, and every load widens int8 weights to 16 bits. A sum of two products fits in 17 bits:
+ * nothing saturates. For LLVM compilers on a CPU with AVX2, and with AVX512BW if VW is 16.
  * Interface: dot_f32.cl.
  */
 typedef uint dot_x;

@@ -1,26 +1,26 @@
 /*
- * GEMM, CPU shape: Y[b, m, n] = act(sum_k X[b, m, k] W[b, n, k] + bias[b, n]) + residual[b, m, n]
+ * GEMM, CPU kernel: Y[b, m, n] = act(sum_k X[b, m, k] W[b, n, k] + bias[b, n]) + residual[b, m, n]
  *
  * W lies in panels of NR = 2 VW columns, K-major: W[b, n, k] at k * NR + n % NR of panel
- * b * panels + n / NR, zeros in columns beyond N; with K_PACK > 1 as storage.cl says. Sums of
- * int8 weights meet their columns' scales at the end. How a step multiplies is dot_*.cl's:
- * K_PACK neighbors in k, as f32 with widened weights, or X rounded to the type of W
- * (quantize.cl) with W as it is.
+ * b * panels + n / NR, with zeros in columns beyond N; storage.cl says how panels with K_PACK > 1
+ * lie. Sums of int8 weights meet the scales of their columns at the end. A dot_*.cl says how a step
+ * multiplies: K_PACK neighbors in k, either as f32 with widened weights, or as they are, with X
+ * rounded to the type of W (quantize.cl).
  *
  * A work-item takes a run of panels and a block of rows. It goes through K in slices, so that a
- * panel's slice stays in the nearest caches while the block's tiles of GEMM_ROWS rows x NR columns of
- * accumulators pass over it; between slices the sums lie in private memory. Weights are asked for
- * before they are needed, so that reading and arithmetic overlap: one tile asks GEMM_AHEAD bytes
- * ahead, several each for their share of the next slice, since the first of them alone would wait
- * for memory and the others leave it idle. Narrow weights are widened at every load; widening a slice
- * in advance was no faster where it was measured. Up to 3 rows meet two panels at once: more
- * independent chains to hide the latency of the multiply-adds.
+ * panel's slice stays in the nearest caches while the block's tiles of GEMM_ROWS rows x NR columns
+ * of accumulators pass over it; between slices the sums lie in private memory. Weights are
+ * prefetched, so that reading and arithmetic overlap: a single tile asks GEMM_AHEAD bytes ahead;
+ * several tiles each ask for their share of the next slice, because otherwise the first one would
+ * wait for memory and the others would leave it idle. Every load widens int8 and bf16 weights;
+ * widening a slice in advance was no faster where it was measured. Up to 3 rows meet two panels at
+ * once: more independent chains hide the latency of the multiply-adds.
  *
- * Every element is one chain of multiply-adds over k in rising order, whatever tile, slice and
- * block: results do not depend on M. Sums of whole numbers are exact.
+ * Every element is one chain of multiply-adds over k in ascending order, whatever the tile, slice
+ * and block: results do not depend on M. Integer sums are exact.
  *
- * gemm    global size {ceil(group / block), ceil(panels / run), groups * batch}, work-group
- *         {1, 1, 1}: a group is `group` rows of X that stay in the core's cache while all panels
+ * gemm    global size {ceil(band / block), ceil(panels / run), bands * batch}, work-group
+ *         {1, 1, 1}: a band is `band` rows of X that stay in the core's cache while all panels
  *         pass; block <= ELCL_GEMM_BLOCK
  *
  * -D GEMM_ROWS  rows of accumulators: GEMM_ROWS * 2 + 3 vector registers are in use
@@ -46,7 +46,7 @@
 
 /* Sums from column j of a panel on, as f32: of all VW, and of one. */
 #ifdef DOT_WHOLE
-/* It stands behind the row. */
+/* It follows the row. */
 #define GEMM_X_SCALE(r) as_float(x[(size_t)(r) * x_ld + x_ld - 1])
 static inline floatv gemm_sums(const dot_sum *sums, __global const weight_t *panel, int k_size,
                                int j, float x_scale)
@@ -75,7 +75,7 @@ static inline float gemm_sum(const dot_sum *sums, __global const weight_t *panel
 }
 #endif
 
-/* Writes one row of a panel: what a GEMM does behind its sums. */
+/* Writes one row of a panel: the last steps of a GEMM, after its sums. */
 static inline void gemm_put(__global float *y, const dot_sum *sums, __global const weight_t *panel,
                             int k_size, int n, float x_scale, __global const float *bias,
                             __global const float *residual, int flags, int act)
@@ -114,9 +114,9 @@ static inline void gemm_weights(dot_w *wv, __global const weight_t *w)
 
 /*
  * sums [panels][rows][NR] += x [rows, steps] w: one tile over one slice; the first slice takes the
- * sums as zero. `rows` and `panels` are constants at every call; the loops have their bounds as in
- * attn_el_cpu.cl, so that acc lives in registers. Panels lie w_next elements apart. Step k asks for
- * `stride` bytes of each panel from ahead + k stride bytes behind w on, up to GEMM_STEP of them.
+ * sums as zero. `rows` and `panels` are constants at every call; loop bounds are as in
+ * attn_el_cpu.cl, so that acc lives in registers. Panels lie w_next elements apart. Step k
+ * prefetches `stride` bytes of each panel, at most GEMM_STEP, at ahead + k stride bytes after w.
  */
 __attribute__((always_inline)) static inline void
 gemm_tile(const int rows, const int panels, dot_sum *sums, __global const dot_x *x,
@@ -159,7 +159,7 @@ gemm_tile(const int rows, const int panels, dot_sum *sums, __global const dot_x 
             STOREV(acc[i], sums + i * VW);
 }
 
-/* Rows of the next tile: as few thin ones as can be, and 16 in equal parts. */
+/* Rows of the next tile: as few thin tiles as possible, and 16 in equal parts. */
 static inline int gemm_tile_rows(int left)
 {
     if (GEMM_ROWS > 8 && left == 16)

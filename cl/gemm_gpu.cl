@@ -1,11 +1,11 @@
 /*
- * GEMM, GPU shape: Y[b, m, n] = act(sum_k X[b, m, k] W[b, n, k] + bias[b, n]) + residual[b, m, n]
+ * GEMM, GPU kernel: Y[b, m, n] = act(sum_k X[b, m, k] W[b, n, k] + bias[b, n]) + residual[b, m, n]
  *
- * W is the row-major transpose, W[b, n, k] at k * N + n of panel b; sums of int8 weights meet their
- * columns' scales at the end. The sum over k is cut into slices of `slice` terms, a multiple of
- * ELCL_TILE_K that depends on K only. A slice is one chain over k in rising order, and the slices are
- * added in rising order: this kernel for many rows and gemm_rows for few (gemm_rows.cl,
- * gemm_rows_mma.cl) give the same bits, and results do not depend on M.
+ * W is the row-major transpose, W[b, n, k] at k * N + n of panel b; sums of int8 weights meet the
+ * scales of their columns at the end. The sum over k is cut into slices of `slice` terms, a
+ * multiple of ELCL_TILE_K that depends only on K. A slice is one chain over k in ascending order,
+ * and the slices are added in ascending order: this kernel for many rows and gemm_rows for few
+ * (gemm_rows.cl, gemm_rows_mma.cl) give the same bits, and results do not depend on M.
  *
  * gemm   a work-group computes a tile of 64 x 64 outputs (tile.cl)
  *        global size {128 ceil(N / 64), ceil(M / 64), batch}, work-group {128, 1, 1}
@@ -24,8 +24,8 @@ static inline void gemm_put(__global float *y, __global const float *residual, s
             (flags & ELCL_GEMM_RESIDUAL ? residual[at] : 0.0f);
 }
 
-/* Four columns of W from n on, at k and at k + 1. X is zero beyond K: W's last row may stand for
- * those behind it. */
+/* Four columns of W from n on, at k and at k + 1. X is zero beyond K, so there W's last row is read
+ * again. */
 TILE_INLINE struct tile_columns gemm_read(__global const weight_t *w, int n, int k, int n_size,
                                           int k_size)
 {

@@ -1,9 +1,9 @@
 /*
- * GEMM of few rows by multiply-adds, GPU shape, where reading W is all the work: as gemm_gpu.cl, and
- * with the same bits as its tiles of tile_plain.cl.
+ * GEMM of few rows by multiply-adds, GPU kernel. Reading W is all the work here. As gemm_gpu.cl,
+ * and with the same bits as its tiles of tile_plain.cl.
  *
  * gemm_rows   an item takes 4 columns of one of 16 slices of K and ELCL_ROWS_M rows, a work-group
- *             32 columns of all slices, so that W streams through as many items as there are
+ *             32 columns of all slices, so that W streams through as many items as possible
  *             global size {128 ceil(N / 32), ceil(M / ELCL_ROWS_M), batch}, work-group {128, 1, 1}
  *             local memory: 16 KiB
  */

@@ -1,13 +1,13 @@
 /*
- * GEMM of few rows by matrix instructions, GPU shape, where reading W is all the work: as
+ * GEMM of few rows by matrix instructions, GPU kernel. Reading W is all the work here. As
  * gemm_gpu.cl, and with the same bits as its tiles of tile_mma.cl.
  *
- * gemm_rows   a work-group computes 16 x 32 outputs. It multiplies 16 terms of each of 8 slices of K
- *             at once, so that as much of W as possible is on its way; the next ones are read while
- *             these are multiplied. 16 x 16 outputs of a slice are one of 16 units, SUBGROUP / 8 of
- *             them to a group of SUBGROUP items.
+ * gemm_rows   a work-group computes 16 x 32 outputs. It multiplies 16 terms of each of 8 slices of
+ *             K at once, so that as much of W as possible is in flight; the next terms are read
+ *             while these are multiplied. 16 x 16 outputs of a slice are one of 16 units, SUBGROUP
+ *             / 8 of them for each sub-group of SUBGROUP items.
  *             global size {128 ceil(N / 32), ceil(M / 16), batch}, work-group {128, 1, 1}
- *             local memory: 22 KiB, of weights with low parts 32 KiB
+ *             local memory: 22 KiB, or 32 KiB for weights with low parts
  */
 // lint after: tile.cl mma_emulated.cl tile_mma.cl gemm_gpu.cl
 // lint: -DVW=4 -DSUBGROUP=32 -DELCL_WEIGHT_F16
@@ -18,8 +18,8 @@
 #define ROWS_W (ELCL_ROWS_MMA_SLICES * 8 * ELCL_ROWS_MMA_W_LD)
 ELCL_CHECK(rows_mma_bytes, ELCL_ROWS_MMA_BYTES(2) == 8 * (ROWS_X + ROWS_W));
 
-/* What an item brings of 16 terms of every slice: 16 elements of a row of X, and in four turns, of
- * two slices each, four columns of W at two k. */
+/* What an item loads of 16 terms of every slice: 16 elements of a row of X, and four columns of W
+ * at two k, in four turns of two slices each. */
 struct rows_part {
     float4 x[4];
     struct tile_columns w[4];
@@ -65,7 +65,7 @@ TILE_INLINE void rows_put(__local uint *x, __local uint *w, const struct rows_pa
     }
 }
 
-/* Unit u of the item's group, of outputs at columns u % 2 * 16 of slice u / 2. */
+/* Unit u of the item's sub-group, of outputs at columns u % 2 * 16 of slice u / 2. */
 #define ROWS_UNIT(u) ((int)get_local_id(0) / SUBGROUP * (SUBGROUP / 8) + (u))
 
 TILE_INLINE void rows_multiply(__local const uint *x, __local const uint *w, float4 *sums)

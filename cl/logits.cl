@@ -1,15 +1,15 @@
 /*
  * From logits to candidates, one row of V logits at a time:
  *     lse = m + log sum_v exp(x_v - m),  m = max_v x_v;  log-softmax of v: x_v - lse
- *     rules (src/search/rules.h), in place on the logits
+ *     rules (struct elcl_row_rules), in place on the logits
  *     the `width` best tokens by falling score, ties by lower token
- * With log_probs a rule sees x - lse and the score reported is x - lse after the rules; otherwise
+ * With log_probs a rule sees x - lse and the reported score is x - lse after the rules; otherwise
  * it sees x, and the score is the chosen token's x - lse before the rules. Banned tokens hold
  * ELCL_NEG_MAX; NaN and -inf count as banned, and +inf as the largest float that is safe.
  *
  * select_best   one work-group of WG items per row: global size {WG R}; local memory 2 WG words
- * renormalize   behind it, where a row's rules say so: scores become x - lse, both after the rules;
- *               a forced token's stays 0. One work-group per row; local memory WG words
+ * renormalize   follows if a row's rules ask for it: scores become x - lse, both after the rules; a
+ *               forced token keeps 0. One work-group per row; local memory WG words
  */
 // lint: -DVW=8 -DWG=1
 // lint: -DVW=4 -DWG=128
@@ -17,7 +17,7 @@
 /* The tokens of a row so far. */
 struct history {
     __global const int *prompt;  /* [n_prompt] tokens */
-    __global const int *lineage; /* [n - n_prompt] cache rows, of those behind the prompt */
+    __global const int *lineage; /* [n - n_prompt] cache rows of the tokens after the prompt */
     __global const int *tokens;  /* [cache rows] */
     int n_prompt, n;
 };
@@ -67,7 +67,7 @@ static inline void history_of(struct history *history, __global const int *row,
     history->n = row[ELCL_ROW_N_PROMPT] + row[ELCL_ROW_LENGTH];
 }
 
-/* The source's tokens in the place of a history; none where no rule reads them. */
+/* The source's tokens as a history; none if no rule reads them. */
 static inline void source_of(struct history *source, __global const int *step,
                              __global const struct elcl_row_rules *rules)
 {
@@ -77,7 +77,7 @@ static inline void source_of(struct history *source, __global const int *step,
     source->n_prompt = source->n = rules->n_source;
 }
 
-/* How often a token is in tokens from .. to - 1. */
+/* Counts a token in tokens from .. to - 1. */
 static inline int count_of(const struct history *history, int from, int to, int token)
 {
     int n = 0;
@@ -95,7 +95,8 @@ static inline bool seen_before(const struct history *history, int t)
     return false;
 }
 
-/* Every distinct token of the history once: score < 0 ? score * penalty : score / penalty. */
+/* Changes every distinct token of the history once: score < 0 ? score * penalty : score / penalty.
+ * */
 static inline void penalize(__global float *x, const struct history *history, float penalty,
                             float shift)
 {
@@ -109,7 +110,7 @@ static inline void penalize(__global float *x, const struct history *history, fl
     }
 }
 
-/* What each token generated before loses, and loses for each time that it was. */
+/* Applies the presence and frequency penalties to the generated tokens. */
 static inline void discourage(__global float *x, const struct history *history,
                               __global const struct elcl_row_rules *rules)
 {
@@ -120,7 +121,8 @@ static inline void discourage(__global float *x, const struct history *history,
         return;
     for (int t = first + get_local_id(0); t < history->n; t += WG) {
         const int token = history_at(history, t);
-        if (count_of(history, first, t, token)) /* before a look at x: one item alone has it */
+        if (count_of(history, first, t,
+                     token)) /* before it reads x: only one item handles a token */
             continue;
         if (x[token] > ELCL_NEG_MAX)
             x[token] -= presence + frequency * count_of(history, first, history->n, token);
@@ -140,7 +142,7 @@ static inline void ban_ngrams(__global float *x, const struct history *there,
     }
 }
 
-/* Whether a rising list holds a token. */
+/* Returns whether an ascending list holds a token. */
 static inline bool listed(__global const int *list, int n, int token)
 {
     int low = 0, high = n; /* the first one that is not below it */
@@ -168,12 +170,12 @@ static inline void apply_lists(__global float *x, int v_size, __global const int
                 x[i] = ELCL_NEG_MAX;
 }
 
-/* What fairseq's style has beyond the others: one token alone, no padding, a loss for UNK. */
+/* The rules of fairseq's style: only one token, no padding, a penalty for UNK. */
 static inline void apply_bans(__global float *x, int v_size,
                               __global const struct elcl_row_rules *rules)
 {
     const int only = rules->only_token, pad = rules->pad_token, unk = rules->unk_token;
-    const int lid = get_local_id(0); /* one item writes to one token: there is no order else */
+    const int lid = get_local_id(0); /* one item writes to a token, so that the order is fixed */
     if (unk >= 0 && lid == unk % WG && x[unk] > ELCL_NEG_MAX)
         x[unk] -= rules->unk_penalty;
     if (pad >= 0 && lid == pad % WG)
@@ -214,7 +216,7 @@ static inline void apply_rules(__global float *x, int v_size, __global const int
     GROUP_BARRIER();
 }
 
-/* A score before a penalty on the tokens of a list. */
+/* Returns a score as it was before a penalty on the tokens of a list. */
 static inline float before_penalty(float v, int token, float penalty, const struct history *list)
 {
     if (!count_of(list, 0, list->n, token))
@@ -222,8 +224,8 @@ static inline float before_penalty(float v, int token, float penalty, const stru
     return v < 0.0f ? v / penalty : v * penalty;
 }
 
-/* The score that counts for a token whose logit after the rules is v: v itself with log_probs, the
- * logit before the rules otherwise. */
+/* Returns the score that counts for a token whose logit after the rules is v: v itself with
+ * log_probs, otherwise the logit before the rules. */
 static inline float raw_score(float v, int token, __global const int *step,
                               __global const struct elcl_row_rules *rules,
                               const struct history *history)
@@ -248,7 +250,7 @@ static inline float raw_score(float v, int token, __global const int *step,
     return v;
 }
 
-/* The score to report for it. */
+/* Returns the score to report for it. */
 static inline float report(float v, int token, __global const int *step,
                            __global const struct elcl_row_rules *rules,
                            const struct history *history, float lse)
@@ -257,7 +259,7 @@ static inline float report(float v, int token, __global const int *step,
 }
 
 #if WG == 1
-/* Keeps the best of the row in a sorted list; only what beats its last entry goes in. */
+/* Keeps the row's best tokens in a sorted list; a token enters only if it beats the last entry. */
 static inline int best_tokens(float *value, int *token, __global const float *x, int v_size,
                               int width)
 {
@@ -284,8 +286,8 @@ static inline int best_tokens(float *value, int *token, __global const float *x,
     return n;
 }
 #else
-/* The best token behind (value, token) in the order of falling value and rising token; the
- * token is v_size when there is none. The result is the same in every item. */
+/* Finds the best token after (value, token) in the order of falling value and rising token; the
+ * token is v_size if there is none. The result is the same in every item. */
 static inline void next_best(float *value, int *token, __global const float *x, int v_size,
                              __local float *values, __local int *tokens)
 {
@@ -294,8 +296,8 @@ static inline void next_best(float *value, int *token, __global const float *x, 
     int best_token = v_size;
     for (int i = lid; i < v_size; i += WG) {
         const float v = x[i];
-        const bool behind = v < *value || (v == *value && i > *token);
-        if (behind && v > best) {
+        const bool later = v < *value || (v == *value && i > *token);
+        if (later && v > best) {
             best = v;
             best_token = i;
         }
@@ -345,7 +347,7 @@ __kernel void select_best(__global int2 *candidates, /* [R, width] token, bits o
     history_of(&history, row, lineage + r * lineage_ld, tokens);
     candidates += r * width;
     const float lse = log_sum_exp(x, v_size, scratch);
-    /* No barrier stands in a branch: a forced token goes through the rules too, to no effect. */
+    /* No barrier stands in a branch: the rules also run for a forced token, without effect. */
     const int forced = rules->forced_token;
     int found = forced >= 0;
     const int wanted = forced >= 0 ? 1 : width;

@@ -1,6 +1,6 @@
 /*
- * The matrix instruction of AMD's CDNA2 and CDNA3 (gfx90a, gfx94x), wave64; the interface is told in
- * tile_mma.cl. C[16, 16] += A[16, 16] B[16, 16] by 64 items, A and B in bf16, C in f32. With
+ * The matrix instruction of AMD's CDNA2 and CDNA3 (gfx90a, gfx94x), wave64; tile_mma.cl describes
+ * the interface. C[16, 16] += A[16, 16] B[16, 16] by 64 items, A and B in bf16, C in f32. With
  * q = lane / 16 an item holds
  *     a  A[lane % 16][4 q ..], 4 elements
  *     b  B[4 q ..][lane % 16], 4 elements
@@ -17,7 +17,7 @@ typedef short4 mma_b;
 
 #define mma_pack bf16_pair
 
-/* 16 rows of A and 16 columns of B are held in the same way. */
+/* Items hold 16 rows of A and 16 columns of B in the same way. */
 TILE_INLINE short4 mma_load(__local const uint *p, int ld)
 {
     const int lane = get_local_id(0) % SUBGROUP;

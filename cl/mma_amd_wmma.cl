@@ -1,5 +1,5 @@
 /*
- * The matrix instruction of AMD's RDNA3 (gfx11), wave32; the interface is told in tile_mma.cl.
+ * The matrix instruction of AMD's RDNA3 (gfx11), wave32; tile_mma.cl describes the interface.
  * C[16, 16] += A[16, 16] B[16, 16] by 32 items, A and B in bf16, C in f32. An item holds
  *     a  row lane % 16 of A, 16 elements: both halves of the wave hold the same
  *     b  column lane % 16 of B, likewise
@@ -16,7 +16,7 @@ typedef short16 mma_b;
 
 #define mma_pack bf16_pair
 
-/* 16 rows of A and 16 columns of B are held in the same way. */
+/* Items hold 16 rows of A and 16 columns of B in the same way. */
 TILE_INLINE short16 mma_load(__local const uint *p, int ld)
 {
     p += get_local_id(0) % 16;

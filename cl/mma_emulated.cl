@@ -1,7 +1,7 @@
 /*
- * A matrix instruction in plain OpenCL C, for tests of the kernels that use one, on any device; the
- * interface is told in tile_mma.cl. An item's parts are the places of A and B in local memory, and
- * its outputs are neighbors in a row.
+ * A matrix instruction in plain OpenCL C, to test the kernels that use one on any device;
+ * tile_mma.cl describes the interface. The parts of an item are the places of A and B in local
+ * memory, and its outputs are neighbors in a row.
  *
  * -D SUBGROUP   items that share 16 x 16 outputs: 8, 16, 32 or 64
  */

@@ -1,6 +1,6 @@
 /*
- * The matrix instruction of Intel devices with cl_intel_subgroup_matrix_multiply_accumulate; the
- * interface is told in tile_mma.cl. C[8, N] += A[8, 16] B[16, N] by a sub-group of N items, the
+ * The matrix instruction of Intel devices with cl_intel_subgroup_matrix_multiply_accumulate;
+ * tile_mma.cl describes the interface. C[8, N] += A[8, 16] B[16, N] by a sub-group of N items, the
  * smallest that the device has: A and B in bf16, C in f32. An item holds
  *     a  N = 8: A[i][2 lane ..], pairs; N = 16: A[i][lane]; i < 8
  *     b  B[2 i ..][lane], pairs down the column, i < 8

@@ -1,14 +1,14 @@
 /*
- * The matrix instruction of NVIDIA devices from compute capability 8.0 on, as inline PTX; the
- * interface is told in tile_mma.cl. C[16, 8] += A[16, 16] B[16, 8] by the 32 items of a warp, A and
- * B in bf16, C in f32: two of them for 16 x 16 outputs. With g = lane / 4 and l = lane % 4 an item
- * holds
+ * The matrix instruction of NVIDIA devices with compute capability 8.0 or higher, as inline PTX;
+ * tile_mma.cl describes the interface. C[16, 8] += A[16, 16] B[16, 8] by the 32 items of a warp, A
+ * and B in bf16, C in f32: two of them for 16 x 16 outputs. With g = lane / 4 and l = lane % 4 an
+ * item holds
  *     a  {A[g][2l..], A[g + 8][2l..], A[g][2l + 8..], A[g + 8][2l + 8..]}, pairs of neighbors
  *     b  {B[2l..][g], B[2l + 8..][g]}, pairs of neighbors down the column
  *     c  {C[g][2l], C[g][2l + 1], C[g + 8][2l], C[g + 8][2l + 1]}
- * A pair's first element is in the low half of a uint. PTX ISA, "Matrix Fragments for mma.m16n8k16".
- * ldmatrix would read a panel of rows, not of pairs, in one instruction for four, but no faster:
- * four loads without bank conflicts move the same 512 bytes.
+ * The first element of a pair is in the low half of a uint. PTX ISA, "Matrix Fragments for
+ * mma.m16n8k16". ldmatrix would read a panel of rows, not of pairs, in one instruction instead of
+ * four, but no faster: four loads without bank conflicts move the same 512 bytes.
  */
 #define SUBGROUP 32
 #define MMA_KERNEL
@@ -39,7 +39,7 @@ TILE_INLINE mma_b mma_load_b(__local const uint *p, int ld)
     return (uint4)(p[0], p[4 * ld], p[8], p[4 * ld + 8]);
 }
 
-/* Not volatile: nothing but the result counts, and what is read around it may be read once. */
+/* Not volatile: only the result counts, and surrounding reads may be merged. */
 TILE_INLINE float4 mma_m16n8k16(float4 c, uint4 a, uint2 b)
 {
     __asm__("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "

@@ -1,23 +1,24 @@
 /*
- * Embedding and norms, by the numbers of NORM_*:
+ * Embedding and norms, by enum elcl_norm_kind:
  *     layer   (v - mean(v)) / sqrt(variance(v) + eps) * weight + bias
  *     rms     v / sqrt(mean(v^2) + eps) * weight
  *     none    v
- * Mean and variance in two passes over the row, in f32.
+ * Mean and variance take two passes over the row, in f32.
  *
- * embed      x[r] = norm(scale * E[token] + P[position + offset]); without ELCL_EMBED_TOKENS x[r] itself
- *            stands for the first term, without ELCL_EMBED_POSITIONS the second one is left out
- * add_norm   x[r] += y[r], then out[r] = norm(x[r]); out may be x, and y may be absent (without has_y)
- * Both also write the normalized row to state[slot] when `has_state` or ELCL_EMBED_STATE. token, position and slot come from the
- * row's record in `step`. One work-group of WG items per row: global size {WG R}.
+ * embed      x[r] = norm(scale * E[token] + P[position + offset]); without ELCL_EMBED_TOKENS x[r]
+ *            itself is the first term, without ELCL_EMBED_POSITIONS there is no second one
+ * add_norm   x[r] += y[r], then out[r] = norm(x[r]); out may be x; without has_y there is no y
+ * With ELCL_EMBED_STATE or has_state both also write the normalized row to its cache row in state.
+ * Token, position and cache row come from the row's record in `step`. One work-group of WG items
+ * per row: global size {WG R}.
  */
 // lint: -DVW=8 -DWG=1
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_BF16 -DELCL_WEIGHT_INT8
 // lint: -DVW=8 -DWG=1 -DELCL_WEIGHT_INT8 -DK_PACK=2
 
-/* out = norm(x) on rows [D], which may be the same. No norm passes the same barriers, because
- * PoCL 3.1 corrupts private variables around a barrier in a branch. Every item sees the elements
- * that it wrote itself: chunks of VW from lid * VW, then the tail one by one. */
+/* out = norm(x) on rows [D], which may be the same. ELCL_NORM_NONE passes the same barriers,
+ * because PoCL 3.1 corrupts private variables around a barrier in a branch. Every item sees the
+ * elements that it wrote itself: chunks of VW from lid * VW, then the tail one by one. */
 static inline void norm_row(__global float *out, __global const float *x,
                             __global const float *weight, __global const float *bias, float eps,
                             int d_size, int norm, __local float *scratch)
@@ -72,21 +73,22 @@ static inline void store_state(__global state_t *state, __global const float *x,
         STATE_PUT(state, d, x[d]);
 }
 
-/* An element of what embed() norms; `position` is its row's own, `lane` the token's in its panel. */
+/* An element of the row that embed() norms; `position` is the row of its position, `column` the
+ * token's column in its panel. */
 static inline float embedded(__global const float *x, __global const weight_t *tokens,
-                             __global const float *position, int d, int panel, int lane,
+                             __global const float *position, int d, int panel, int column,
                              float scale, float token_scale, int flags)
 {
     float v = x[d];
     if (flags & ELCL_EMBED_TOKENS)
-        v = scale * (WEIGHT_GET(tokens, weight_at(d, panel, lane)) * token_scale);
+        v = scale * (WEIGHT_GET(tokens, weight_at(d, panel, column)) * token_scale);
     if (flags & ELCL_EMBED_POSITIONS)
         v += position[d];
     return v;
 }
 
 __kernel void embed(__global float *x,       /* [R, D] */
-                    __global state_t *state, /* [pool, D], with ELCL_EMBED_STATE */
+                    __global state_t *state, /* [cache rows, D], with ELCL_EMBED_STATE */
                     __global const int *step, ulong rows_at,
                     __global const weight_t *tokens, /* [V, D] in panels of `panel` rows */
                     __global const float *positions, /* [P, D] */
@@ -98,17 +100,17 @@ __kernel void embed(__global float *x,       /* [R, D] */
     const size_t r = get_group_id(0);
     const int lid = get_local_id(0), whole = d_size / VW * VW;
     __global const int *row = step + rows_at + r * ELCL_ROW_INTS;
-    const int token = row[ELCL_ROW_TOKEN], lane = token % panel;
+    const int token = row[ELCL_ROW_TOKEN], column = token % panel;
     tokens += (token / panel) * weight_panel(d_size, panel);
     const float token_scale =
-        flags & ELCL_EMBED_TOKENS ? weight_scale(tokens, d_size, panel, lane) : 1.0f;
+        flags & ELCL_EMBED_TOKENS ? weight_scale(tokens, d_size, panel, column) : 1.0f;
     positions += (size_t)(row[ELCL_ROW_POSITION] + offset) * d_size;
     x += r * d_size;
     for (int d0 = lid * VW; d0 < whole; d0 += WG * VW)
         for (int d = d0; d < d0 + VW; d++)
-            x[d] = embedded(x, tokens, positions, d, panel, lane, scale, token_scale, flags);
+            x[d] = embedded(x, tokens, positions, d, panel, column, scale, token_scale, flags);
     for (int d = whole + lid; d < d_size; d += WG)
-        x[d] = embedded(x, tokens, positions, d, panel, lane, scale, token_scale, flags);
+        x[d] = embedded(x, tokens, positions, d, panel, column, scale, token_scale, flags);
     norm_row(x, x, weight, bias, eps, d_size, norm, scratch);
     if (flags & ELCL_EMBED_STATE)
         store_state(state + (size_t)row[ELCL_ROW_CACHE_ROW] * d_size, x, d_size);
@@ -116,7 +118,7 @@ __kernel void embed(__global float *x,       /* [R, D] */
 
 __kernel void add_norm(__global float *out,     /* [R, D] */
                        __global float *x,       /* [R, D], in and, with has_y, out */
-                       __global state_t *state, /* [pool, D], with has_state */
+                       __global state_t *state, /* [cache rows, D], with has_state */
                        __global const float *y, /* [R, D], with has_y */
                        __global const int *step, ulong rows_at,
                        __global const float *weight, /* [D], with a norm */

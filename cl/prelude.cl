@@ -1,15 +1,16 @@
 /*
- * What every kernel file may use: the host puts this text before each program.
+ * What every kernel file may use: the host puts this text before each program, after records.h.
  *
  *   ELCL_MAC(a, b, c)  a * b + c on float or a vector of floats, in the form that the device does
  *                      fastest: one of -DELCL_MAC_FMA=1, -DELCL_MAC_MAD=1, -DELCL_MAC_PLAIN=1
- *   ELCL_PREFETCH(p, n)  a hint that memory n bytes behind the global pointer p is read soon, for the
- *                      second-level cache: more than the first holds may be under way;
+ *   ELCL_PREFETCH(p, n)  hints that memory n bytes after the global pointer p is read soon, for the
+ *                      second-level cache: more may be in flight than the first one holds; only
  *                      with ELCL_POCL, whose own prefetch() does nothing
  *   ELCL_NEG_MAX       finite "minus infinity": masked scores, start of a running maximum
+ *   ELCL_CHECK         a condition at compile time
  *
- * -DELCL_POCL=1 says that PoCL compiles: where it needs other words.
- * -DELCL_TEST_WRONG makes every sum slightly wrong: the tests of `elcl selftest` alone define it.
+ * -DELCL_POCL=1 says that PoCL compiles, for the places where it needs other words.
+ * -DELCL_TEST_WRONG makes every sum slightly wrong: only the tests of `elcl selftest` define it.
  */
 #if defined(ELCL_TEST_WRONG)
 #define ELCL_MAC(a, b, c) ((a) * (b) + (c) * 0.9999f)

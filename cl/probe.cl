@@ -1,5 +1,6 @@
 /*
- * Kernels of the start-up probes: which multiply-add is fast here, and is vload_half exact.
+ * Kernels of the probes at startup: which multiply-add is fast here, is vload_half exact, how long
+ * may a loop run.
  *
  * probe_mac   out [G, 8]: x_k <- x_k a + b, n times, for 4 independent vectors x_k of 8 floats
  *             that start at b, 2b, 3b, 4b, then their sum. form 0: fma(), 1: mad(), 2: a * b + c.

@@ -1,5 +1,5 @@
 /*
- * Start-up probe of a multiply-accumulate (dot_*.cl): the tile of gemm_cpu.cl on one panel.
+ * Probe of a multiply-accumulate (dot_*.cl) at startup: the tile of gemm_cpu.cl on one panel.
  *
  * probe_dot   out [GEMM_ROWS, NR] = repeats times x [GEMM_ROWS, steps] w. One work-item.
  */

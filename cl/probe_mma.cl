@@ -1,6 +1,6 @@
 /*
- * Start-up probe of a matrix instruction (mma_*.cl, whose interface is told in tile_mma.cl):
- * C = A B + 1 for 16 x 16 outputs, by every group of SUBGROUP items.
+ * Probe of a matrix instruction (mma_*.cl; tile_mma.cl describes the interface) at startup:
+ * C = A B + 1 for 16 x 16 outputs, by every sub-group of SUBGROUP items.
  *
  * probe_mma   out [128 / SUBGROUP, 16, 16] = 1 + a [16 rows, 16] b [16 columns, 16]^T. Work-group
  *             {128}; local memory: two panels of [8][PROBE_LD] pairs

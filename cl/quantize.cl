@@ -1,22 +1,22 @@
 /*
- * Rows in the type of the weights, for GEMMs that multiply both as they are.
+ * Rounded inputs: rows in the type of the weights, for GEMMs that multiply both as they are.
  *
- * In whole numbers (DOT_WHOLE), ties to even:
+ * In int8 (DOT_WHOLE), ties to even:
  *     s[r] = max_k |x[r, k]| / 127,  q[r, k] = round(x[r, k] / s[r]) + DOT_OFFSET
- * A row whose largest magnitude is below 2^-120 counts as zeros, with s = 0; one with an element
- * that is not finite gets s = NaN, and with it NaN in all its products.
+ * A row whose largest magnitude is below 2^-120 counts as zeros, with s = 0. A row with an element
+ * that is not finite gets s = NaN, and so NaN in all its products.
  *
  * In bf16, without DOT_WHOLE: the nearest bf16, ties to even.
  *
- * quantize   rows [batch, M, words (+ 1)]: the words of a row hold K elements, then zeros; s of
- *            whole numbers is one more. One work-group of one item per row and batch: global size
- *            {M, batch}. CPU shape only.
+ * quantize   rows [batch, M, words (+ 1)]: the words of a row hold K elements, then zeros; int8 has
+ *            one more word for s. One work-group of one item per row and batch: global size
+ *            {M, batch}. CPU kernels only.
  */
 // lint after: dot_int8.cl
 // lint: -DVW=8 -DELCL_WEIGHT_INT8 -DK_PACK=4
 // lint: -DVW=16 -DELCL_WEIGHT_INT8 -DK_PACK=4
 
-/* Stores VW elements of a row by words: PoCL 3.1 stores vectors of narrower ones one by one. */
+/* Stores VW elements of a row as words: PoCL 3.1 stores vectors of smaller elements one by one. */
 #if VW == K_PACK
 #define PUT_WORDS(v, words) *(words) = as_uint(v)
 #elif VW == 2 * K_PACK
@@ -29,23 +29,23 @@
 
 #ifdef DOT_WHOLE
 
-/* The bits of x + QUANTIZE_ROUND, for |x| up to 2^22, less QUANTIZE_ZERO are the whole number next to
- * x, with DOT_OFFSET: rint() takes PoCL twenty instructions. */
+/* For |x| up to 2^22, the bits of x + QUANTIZE_ROUND minus QUANTIZE_ZERO are the integer nearest to
+ * x, plus DOT_OFFSET: rint() takes PoCL twenty instructions. */
 #define QUANTIZE_ROUND 0x1.8p23f
 #define QUANTIZE_ZERO (as_int(QUANTIZE_ROUND) - DOT_OFFSET)
 #pragma OPENCL FP_CONTRACT OFF /* the product is rounded before the sum */
 #define QUANTIZE_LEAST 0x1p-120f
 #define QUANTIZE_INFINITE 0x7f800000u /* magnitude bits from here on are not finite */
 
-/* The largest magnitude of a row, as bits: they are in the order of the numbers, NaN behind all. */
+/* The largest magnitude of a row, as bits: they order like the numbers, with NaN last. */
 static inline uint largest_bits(__global const float *x, int k_size)
 {
     const int whole = k_size / VW * VW;
-    uintv most = (uintv)(0);
+    uintv largest_v = (uintv)(0);
     for (int k = 0; k < whole; k += VW)
-        most = max(most, LOADV((__global const uint *)x + k) & 0x7fffffffu);
+        largest_v = max(largest_v, LOADV((__global const uint *)x + k) & 0x7fffffffu);
     uint parts[VW], largest = 0;
-    STOREV(most, parts);
+    STOREV(largest_v, parts);
     for (int i = 0; i < VW; i++)
         largest = max(largest, parts[i]);
     for (int k = whole; k < k_size; k++)

@@ -1,8 +1,8 @@
 /*
- * Work-group reductions for kernels that give one work-group to a row. In the CPU shape a
- * work-group is one item and reductions cost nothing.
+ * Work-group reductions for kernels that give one work-group to a row. A work-group of a CPU kernel
+ * is one item, and its reductions cost nothing.
  *
- * -D WG  items per work-group: 1 in the CPU shape, a power of two in the GPU shape
+ * -D WG  items per work-group: 1 for CPU kernels, a power of two for GPU kernels
  */
 // lint: -DVW=8 -DWG=1
 // lint: -DVW=4 -DWG=64
@@ -11,7 +11,7 @@
 #define WG 64
 #endif
 
-/* The sum and the maximum of `v` over the work-group, given to every item. All items must call
+/* The sum and the maximum of `v` over the work-group, returned to every item. All items must call
  * them; `scratch` has WG floats and is free again on return. */
 #if WG == 1
 #define GROUP_BARRIER()
@@ -56,12 +56,12 @@ static inline float group_max(float v, __local float *scratch)
 #endif
 
 /*
- * exp(x) for x <= 0. CPUs: 2^n exp(r) with n the whole number next to x / log 2, and exp(r) = 1 + r +
- * r^2 Q(r) on |r| <= log(2) / 2, fitted for the smallest largest error, 3.1e-9 before rounding; zero
- * below -87, where results would be subnormal. PoCL's own takes twice the time.
+ * exp(x) for x <= 0. On CPUs it is 2^n exp(r), with n the integer nearest to x / log 2 and exp(r) =
+ * 1 + r + r^2 Q(r) on |r| <= log(2) / 2, fitted for the smallest maximum error, 3.1e-9 before
+ * rounding; zero below -87, where results would be subnormal. PoCL's own exp takes twice the time.
  */
 #if WG == 1
-#define EXP_ROUND 0x1.8p23f /* x + EXP_ROUND has the whole number next to x in its last bits */
+#define EXP_ROUND 0x1.8p23f /* x + EXP_ROUND has the integer nearest to x in its last bits */
 static inline floatv exp_v(floatv x)
 {
     const floatv n = ELCL_MAC(x, (floatv)(1.44269504f), (floatv)(EXP_ROUND));
@@ -80,7 +80,7 @@ static inline floatv exp_v(floatv x)
 #endif
 
 /* p[s] = exp(p[s] - largest) for s < n and their sum, by one item. p has room up to a multiple of
- * VW; what lies beyond n comes out as zero. */
+ * VW; elements beyond n become zero. */
 static inline float softmax_block(float *p, int n, float largest)
 {
     floatv sum_v = (floatv)(0.0f);
@@ -94,8 +94,8 @@ static inline float softmax_block(float *p, int n, float largest)
     return SUMV(sum_v);
 }
 
-/* n more scores p join a running softmax: p becomes exp(p - largest), largest and sum go on. Gives
- * what earlier sums shrink by. p has room as in softmax_block(). */
+/* Adds n scores p to a running softmax: p becomes exp(p - largest), and largest and sum are
+ * updated. Returns the factor by which earlier sums shrink. p has room as in softmax_block(). */
 static inline float softmax_join(float *p, int n, float *largest, float *sum)
 {
     floatv largest_v = (floatv)(*largest);

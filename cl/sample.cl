@@ -1,24 +1,24 @@
 /*
- * Sampling: one token drawn from a row that select_best has been through, so that its logits hold
- * what the rules left and its first candidate is the best token. In transformers' order:
+ * Sampling: draws one token from a row after select_best, so that the logits hold what the rules
+ * left and the first candidate is the best token. In the order of transformers:
  *     y = (x - max x) / temperature,  w = exp(y)
  *     top_k     keeps the k largest x
- *     top_p     keeps a token when what is kept above it has less than top_p of the kept mass
+ *     top_p     keeps a token if the mass kept above it is less than top_p of the kept mass
  *     min_p     keeps w >= min_p (the largest w is 1)
- *     typical_p keeps a token when what lies nearer to the mean of y, |y - E y| smaller, has less
+ *     typical_p keeps a token if the tokens nearer to the mean of y, |y - E y| smaller, have less
  *               than typical_p of the kept mass: |y - E y| is |-log p - H|, H the entropy
- * Tokens that are equal stay or go together. Cut-offs come from bisection over the bits of a
- * float, so they are exact up to the rounding of the sums, whose order depends on V and WG
- * alone. Then the first token, in token order, up to which the kept mass exceeds uniform x all of it.
+ * Equal tokens stay or go together. Cut-offs come from bisection over the bits of a float, so they
+ * are exact up to the rounding of the sums, whose order depends only on V and WG. The result is the
+ * first token, in token order, up to which the kept mass exceeds uniform x all of it.
  *
- * Beams are drawn together and without replacement: those tokens of all beams whose score + g is
- * largest, g a Gumbel number for each, are draws from softmax of the scores. Here score is
- * log-softmax after the rules / temperature, or with renormalize log-softmax of what is kept; of each
- * row the best by score + g are given, with their scores, and the host puts the beams together.
- * The cut-offs behind top_k leave at least `keep` tokens.
+ * Beams are drawn together and without replacement: the tokens of all beams with the largest score
+ * + g, where g is a Gumbel number for each, are draws from softmax of the scores. The score is
+ * log-softmax after the rules / temperature or, with renormalize, log-softmax of the kept tokens.
+ * Each row gives its best tokens by score + g, with their scores, and the host merges the beams.
+ * The cut-offs after top_k leave at least `keep` tokens.
  *
- * sample_beams  one work-group per draw, whose row's candidates become those drawn; the logits
- *               are overwritten; local memory 2 WG words
+ * sample_beams  one work-group per draw, whose tokens replace the row's candidates; the logits are
+ *               overwritten; local memory 2 WG words
  * sample_token  one work-group of WG items per draw: global size {WG draws}; local memory WG words,
  *               as an argument: PoCL 3.1 lets threads share an array declared in a kernel whose
  *               helpers it does not inline
@@ -30,9 +30,10 @@
 #define TINY 1e-30f
 #define BLOCK 64 /* tokens summed at once: a sum over V is exact to about V / BLOCK + BLOCK ulps */
 
-#define LEAST as_float(as_int(ELCL_NEG_MAX) - 1) /* the float above it: what is not banned */
+#define LEAST                                                                                      \
+    as_float(as_int(ELCL_NEG_MAX) - 1) /* the next float above it: the least that is not banned */
 
-/* What is kept of a row: x >= least and |y - center| < radius. */
+/* The kept tokens of a row: x >= least and |y - center| < radius. */
 struct cut {
     float largest, scale; /* y = (x - largest) * scale */
     float least;
@@ -148,7 +149,7 @@ static inline float least_of_top_p(__global const float *x, int v_size, const st
     return bits ? as_float(ordered(high)) : cut->least;
 }
 
-/* Tokens that are kept; none are counted where no more than one is to be. */
+/* Counts the kept tokens, or none if keep is at most 1. */
 static inline float count_kept(__global const float *x, int v_size, const struct cut *cut, int keep,
                                __local float *scratch)
 {
@@ -160,8 +161,8 @@ static inline float count_kept(__global const float *x, int v_size, const struct
     return group_sum(sum, scratch);
 }
 
-/* The radius around the center up to which less than `mass` lies, itself included. What is nearer
- * than TINY counts as equal: devices may flush smaller numbers. */
+/* The radius around the center up to which, inclusively, less than `mass` lies. Distances below
+ * TINY count as equal: devices may flush smaller numbers. */
 static inline float typical_radius(__global const float *x, int v_size, const struct cut *cut,
                                    float mass, int bits, int keep, __local float *scratch)
 {
@@ -178,9 +179,9 @@ static inline float typical_radius(__global const float *x, int v_size, const st
     return bits ? as_float(low + 1) : cut->radius;
 }
 
-/* All cut-offs of a draw. No barrier stands in a branch: a bisection that is off is one of no
- * bits, and single sums are always made. (No struct is returned by value: that leaves hints in the
- * code at which Oclgrind stops.) */
+/* Computes all cut-offs of a draw. No barrier stands in a branch: a bisection that is off has zero
+ * bits, and single sums are always computed. (No struct is returned by value: that leaves hints in
+ * the code at which Oclgrind stops.) */
 static inline void make_cut(struct cut *cut, __global const float *x, int v_size,
                             __global const struct elcl_row_draw *draw, __local float *scratch)
 {
@@ -221,7 +222,7 @@ static inline float block_mass(__global const float *x, int from, int to, const 
 }
 
 /* The first token of from .. to - 1 up to which the mass, which starts at `sum`, exceeds target;
- * where rounding leaves none, the last one kept. */
+ * if rounding leaves none, the last kept token. */
 static inline int token_at(__global const float *x, int from, int to, const struct cut *cut,
                            float sum, float target)
 {
@@ -321,7 +322,7 @@ static inline float gumbel(__global const struct elcl_row_draw *draw, int token)
 __kernel void sample_beams(__global int2 *candidates, /* [R, width] as select_best left them */
                            __global float *logits,    /* [R, V] likewise */
                            __global const int *step, ulong rows_at, ulong rules_at, ulong draws_at,
-                           __global const int *lineage, /* not read, as tokens */
+                           __global const int *lineage, /* not read, like tokens */
                            __global const int *tokens, int lineage_ld, int v_size, int width,
                            __local float *scratch) /* [2 WG] */
 {

@@ -2,7 +2,7 @@
  * How likely given tokens are: for row r with logits x and target t,
  *     out[r] = x_t - log sum_v exp(x_v),
  * with the sums of logits.cl, so that a token has the score that a search without rules gives it.
- * The logits are made finite in place.
+ * The kernel makes the logits finite in place.
  *
  * log_prob   one work-group of WG items per row: global size {WG R}; local memory WG words
  */

@@ -1,24 +1,25 @@
 /*
- * Storage types: weights and state lie in memory as f32, f16 or bf16, weights also as int8, and are
- * f32 in registers.
+ * Storage types: in memory, weights and state are f32, f16 or bf16, and weights also int8; in
+ * registers they are f32.
  *
  * -D ELCL_WEIGHT_F32 | ELCL_WEIGHT_F16 | ELCL_WEIGHT_BF16 | ELCL_WEIGHT_INT8   type of weights
  * -D ELCL_STATE_F32  | ELCL_STATE_F16  | ELCL_STATE_BF16   type of caches and the encoder output
  * -D VW        floats per vector: 4, 8 or 16
  *
  * For a storage X: X_t, X_GET(p, i) one element, X_VEC(p) VW elements from p, X_PUT(p, i, v).
- * X_4(p) is four elements from p. Loads need element alignment only, X_ALIGNED4(p) needs p at a
- * multiple of four elements. vload_half and vstore_half are core OpenCL C 1.2.
+ * X_4(p) is four elements from p. Loads need only the alignment of an element, except that
+ * X_ALIGNED4(p) needs p at a multiple of four elements. vload_half and vstore_half are core OpenCL
+ * C 1.2.
  *
- * Weights lie in panels (src/ops/ops.h): weight_panel() elements each, column n's k-th weight of a
- * panel of `width` at weight_at(k, width, n). int8 weights are whole numbers that weight_scale() of
- * their column makes weights of; the scales stand behind a panel's values.
+ * Weights lie in panels (src/ops/ops.h): weight_panel() elements each, the k-th weight of column n
+ * of a panel of `width` at weight_at(k, width, n). int8 weights are integers; weight_scale() of
+ * their column turns them into weights. The scales follow a panel's values.
  *
- * -D K_PACK   of int8 and bf16, more than 1: so many k of a column lie side by side, for GEMMs
- *              that multiply them at once; K is rounded up to a multiple of 4, with zeros. Behind int8
- *              scales stand then the columns' sums of whole numbers, as int.
- * -D WEIGHT_PAIRS   bf16 in panels of 2 VW columns: columns j and j + VW lie side by side, so that a
- *              word widens to both by a shift and a mask.
+ * -D K_PACK    for int8 and bf16 compute, more than 1: K_PACK neighbors in k of a column lie side
+ *              by side, for GEMMs that multiply them at once; K is rounded up to a multiple of 4,
+ *              with zeros. In int8 the columns' sums of integers, as int, follow the scales.
+ * -D WEIGHT_PAIRS   bf16 in panels of 2 VW columns: columns j and j + VW lie side by side, so that
+ *              a shift and a mask widen a word to both.
  */
 // lint: -DVW=8
 // lint: -DVW=4 -DELCL_WEIGHT_F16 -DELCL_STATE_BF16
@@ -40,7 +41,7 @@ typedef CAT(float, VW) floatv;
 typedef CAT(int, VW) intv;
 typedef CAT(uint, VW) uintv;
 #define LOADV(p) CAT(vload, VW)(0, p)
-#ifdef ELCL_POCL /* its vstore() of 16 stores quarters, from which a load of all has to wait */
+#ifdef ELCL_POCL /* its vstore() of 16 stores quarters, and a load of all must wait for them */
 #define DEFINE_STOREV(T, space)                                                                    \
     static inline __attribute__((overloadable)) void storev(CAT(T, VW) v, space T *p)              \
     {                                                                                              \
@@ -137,7 +138,7 @@ static inline ushort bf16_round(float f)
     const uint nearest_even = x + 0x7fffu + ((x >> 16) & 1u);
     return (ushort)((isnan(f) ? x | 0x400000u : nearest_even) >> 16);
 }
-/* Two of them, the first in the low half. */
+/* Two bf16, the first in the low half. */
 static inline uint bf16_pair(float2 v)
 {
     return (uint)bf16_round(v.x) | (uint)bf16_round(v.y) << 16;
@@ -186,7 +187,7 @@ static inline float max4(float4 v)
 #define MAXV(v) max4(fmax(fmax((v).lo, (v).hi).lo, fmax((v).lo, (v).hi).hi))
 #endif
 
-/* Pool row of key s of a group: first the shared run, then the lineage table's row. */
+/* Returns the cache row of key s of a row group: first the shared run, then the row's lineage. */
 static inline int key_row(__global const struct elcl_row_group *group,
                           __global const int *lineage_row, int s)
 {

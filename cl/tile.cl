@@ -1,22 +1,22 @@
 /*
- * Tiles of products, GPU shape: the 128 items of a work-group compute 64 x 64 outputs
+ * Tiles of products, GPU kernels: the 128 items of a work-group compute 64 x 64 outputs
  *     Y[m][n] = sum_k X[m][k] W[n][k]
- * in blocks of ELCL_TILE_K terms. A block of 64 rows of an operand goes to local memory as a panel, into
- * two panels by turns, so that the next block is read while this one is multiplied. Panels and the
- * multiplication are those of tile_plain.cl or tile_mma.cl; kernels call the one of them that stands
- * last before them as TILE(name):
+ * in blocks of ELCL_TILE_K terms. A block of 64 rows of an operand goes to local memory as a panel,
+ * alternating between two panels, so that the next block is read while this one is multiplied.
+ * tile_plain.cl and tile_mma.cl each define panels and the multiplication; kernels use those of the
+ * last one before them as TILE(name):
  *
- *     union TILE(tile)                       local memory: panels.x[2] and panels.w[2], or y, outputs
- *     put_rows(panel, rows, low)             the item's part of a block, read along k
- *     put_columns(panel, columns, low)       the same, read across rows
- *     multiply(x, w, sums, low, rows)        adds a block's products to the item's 32 outputs; of X
- *                                            only the first `rows` rows need count
- *     give(y, sums, row, rows)               outputs of `rows` rows from `row` on, all of the tile's or a
- *                                            half, to y [rows][ELCL_TILE_LD]
- *     TILE_KERNEL                            attributes of a kernel that calls them
+ *     union TILE(tile)                  local memory: panels.x[2] and panels.w[2], or outputs y
+ *     put_rows(panel, rows, low)        stores the item's part of a block, read along k
+ *     put_columns(panel, columns, low)  the same, read across rows
+ *     multiply(x, w, sums, low, rows)   adds a block's products to the item's 32 outputs; only the
+ *                                       first `rows` rows of X need count
+ *     give(y, sums, row, rows)          writes the outputs of `rows` rows from `row` on, all of the
+ *                                       tile's or a half, to y [rows][ELCL_TILE_LD]
+ *     TILE_KERNEL                       attributes of a kernel that calls them
  *
- * low: of W, and always true of X: elements need more than the 8 bits of a bf16 (tile_mma.cl). A
- * constant where it stands.
+ * low: elements of W need more than the 8 bits of a bf16 (tile_mma.cl); always true of X. It is a
+ * constant at every call.
  */
 // lint: -DVW=4
 
@@ -71,7 +71,7 @@ DEFINE_LOAD4(state_load4, state_t, STATE_GET, STATE_4, STATE_ALIGNED4)
 #define STATE_LOW true
 #endif
 
-/* Before the first block: sums [8], the item's 32 outputs. */
+/* Clears sums [8], the item's 32 outputs. */
 TILE_INLINE void tile_clear(float4 *sums)
 {
 #pragma unroll
@@ -89,7 +89,7 @@ TILE_INLINE struct tile_rows tile_read(__global const float *row, int k, int k_s
     return part;
 }
 
-/* Elements i .. i + 3 of a row of n: beyond its end `other`. */
+/* Elements i .. i + 3 of a row of n; `other` beyond its end. */
 TILE_INLINE float4 tile_before4(float4 v, float other, int i, int n)
 {
     return select((float4)(other), v, (int4)(i, i + 1, i + 2, i + 3) < (int4)(n));

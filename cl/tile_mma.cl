@@ -1,19 +1,20 @@
 /*
  * Tiles (tile.cl) by the matrix instruction of the mma_*.cl before. It multiplies bf16, but nothing
- * is rounded to that: a number is the sum of two bf16, high + low, to 2^-16 of it. Of (x_high +
+ * is rounded to bf16: a number is the sum of two bf16, high + low, to 2^-16 of it. Of (x_high +
  * x_low) (w_high + w_low) the product of the low parts, below 2^-16 of the whole, is left out; w in
  * bf16 has no low part, and in f16 its two parts are exact. Sums are f32.
  *
- * A panel is [k / 2][row] of pairs, two neighbors in k, the first in the low half of a uint. Lanes
- * read 8 or 16 neighboring rows of one k or of several: with ELCL_MMA_LD = 8 (mod 32) words from one k
- * / 2 to the next, 4 x 8 rows as well as 2 x 16 at every other k / 2 lie in 32 different banks.
+ * A panel is [k / 2][row] of pairs, two neighbors in k, the first in the low half of a uint. Items
+ * read 8 or 16 neighboring rows of one k or of several: with ELCL_MMA_LD = 8 (mod 32) words from
+ * one k / 2 to the next, both 4 x 8 rows and 2 x 16 at every other k / 2 lie in 32 different banks.
  *
- * A mma_*.cl multiplies 16 x 16 outputs by SUBGROUP neighboring items, 256 / SUBGROUP of them each:
+ * In a mma_*.cl SUBGROUP neighboring items multiply 16 x 16 outputs, 256 / SUBGROUP of them each.
+ * It defines, with an item's number in its sub-group as `lane`:
  *     mma_pack(float2)              two floats to a pair, rounded to nearest even
- *     mma_load_a(p, ld)             the lane's part of 16 rows x 16 k, p at their [0][0], of X
+ *     mma_load_a(p, ld)             the item's part of 16 rows x 16 k, p at their [0][0], of X
  *     mma_load_b(p, ld)             the same of W
- *     mma_16x16(sums, a, b)      sums [64 / SUBGROUP] float4
- *     MMA_ROW(lane, i), MMA_COLUMN(lane, i)   of a lane's output i
+ *     mma_16x16(sums, a, b)         sums [64 / SUBGROUP] float4
+ *     MMA_ROW(lane, i), MMA_COLUMN(lane, i)   row and column of the item's output i
  *     MMA_KERNEL                    attributes of a kernel that calls them
  *
  * union mma_tile: 18 KiB
@@ -22,8 +23,8 @@
 // lint: -DVW=4 -DSUBGROUP=32
 // lint: -DVW=4 -DSUBGROUP=8
 
-#define MMA_SUMS (64 / SUBGROUP) /* float4 of a lane for 16 x 16 outputs */
-/* 16 x 16 outputs of a group of SUBGROUP items: MMA_R below each other, MMA_C side by side. */
+#define MMA_SUMS (64 / SUBGROUP) /* float4 of an item for 16 x 16 outputs */
+/* Tiles of 16 x 16 outputs of a sub-group: MMA_R below each other, MMA_C side by side. */
 #define MMA_R (SUBGROUP < 16 ? 1 : 2)
 #define MMA_C (SUBGROUP / 8 / MMA_R)
 
@@ -39,7 +40,7 @@ union mma_tile {
 ELCL_CHECK(mma_tile_bytes,
            sizeof(union mma_tile) == ELCL_TILE_BYTES(ELCL_MMA_PANEL_BYTES, 4, ELCL_TILE_SIZE));
 
-/* What the high part of a pair leaves over, as a pair. */
+/* The rest of a pair after its high part, as a pair. */
 TILE_INLINE uint mma_rest(float2 v, uint high)
 {
     return mma_pack(v - (float2)(as_float(high << 16), as_float(high & 0xffff0000u)));
@@ -63,7 +64,7 @@ TILE_INLINE void mma_put_rows(__local struct mma_panel *panel, struct tile_rows 
     mma_put_pair(panel, k + 3, part.hi.zw, low);
 }
 
-/* Four columns' pairs, and with `low` what they leave over, to where high and low point. */
+/* Stores four columns' pairs at high and, with `low`, their rests at low_to. */
 TILE_INLINE void mma_put_pairs(__local uint *high, __local uint *low_to, float4 even, float4 odd,
                                bool low)
 {
@@ -83,7 +84,7 @@ TILE_INLINE void mma_put_columns(__local struct mma_panel *panel, struct tile_co
     mma_put_pairs(&panel->high[k][row], &panel->low[k][row], part.even, part.odd, low);
 }
 
-/* First row and column of the outputs of this item's group. */
+/* First row and column of the outputs of this item's sub-group. */
 TILE_INLINE int mma_group_row(void)
 {
     return (int)get_local_id(0) / SUBGROUP % (4 / MMA_R) * 16 * MMA_R;
@@ -101,7 +102,7 @@ TILE_INLINE void mma_multiply(__local const struct mma_panel *x, __local const s
 #pragma unroll
     for (int r = 0; r < MMA_R; r++) {
         if (16 * r >=
-            rows) /* the same for all groups: what is less would not be uniform to compilers */
+            rows) /* the same for all sub-groups; less would not look uniform to compilers */
             break;
         const int row = mma_group_row() + 16 * r;
         const mma_a high = mma_load_a(&x->high[0][row], ELCL_MMA_LD);
@@ -119,7 +120,7 @@ TILE_INLINE void mma_multiply(__local const struct mma_panel *x, __local const s
     }
 }
 
-/* The lane's outputs of 16 x 16 go to y, rows of y_ld. */
+/* Writes the item's outputs of 16 x 16 to y, rows of y_ld. */
 TILE_INLINE void mma_put_sums(__local float *y, int y_ld, const float4 *sums)
 {
     const int lane = get_local_id(0) % SUBGROUP;

@@ -1,5 +1,5 @@
 /*
- * widen   wide[b, k, n] = W[b, n, k] as f32, for GEMM back ends that read f32 only; W is one panel
+ * widen   wide[b, k, n] = W[b, n, k] as f32, for GEMM back ends that read only f32; W is one panel
  *         of all columns. One work-group of WG items per k and batch: global size {WG K, batch}
  */
 // lint: -DVW=8 -DWG=1 -DELCL_WEIGHT_F16
