@@ -12,7 +12,7 @@
 
 static int admit(struct elcl_state *state, const struct elcl_records *records, elcl_error *err)
 {
-    const struct elcl_scatter_args args = {.pool = &state->buffers[ELCL_B_SOURCE],
+    const struct elcl_scatter_args args = {.cache = &state->buffers[ELCL_B_SOURCE],
                                            .x = &state->buffers[state->h],
                                            .step = &state->buffers[ELCL_B_ENCODE],
                                            .rows_at = records->rows_at,

@@ -18,7 +18,7 @@ static int inner_width(const struct elcl_state *state)
 static int put_rows(struct elcl_state *state, int pool, int step, size_t rows_at, int field, int r,
                     int x_ld, int x_at, elcl_error *err)
 {
-    const struct elcl_scatter_args args = {.pool = &state->buffers[pool],
+    const struct elcl_scatter_args args = {.cache = &state->buffers[pool],
                                            .x = &state->buffers[ELCL_B_QKV],
                                            .step = &state->buffers[step],
                                            .rows_at = rows_at,

@@ -6,14 +6,14 @@
 
 #define MHA_ITEMS_PER_CORE 2
 
-/* Work-items for each group in the CPU shape, at least so many for a core altogether that the last
- * ones do not leave cores idle: a driver may hand out half of what is left at a time. */
+/* Work-items per row group for CPU kernels: `per_core` for each core altogether, so that the last
+ * ones do not leave cores idle: a driver may hand out half of the rest at a time. */
 static size_t items_per_group(const struct elcl_ops *ops, int n_groups, int per_core)
 {
     return elcl_div_up((size_t)per_core * ops->device->desc.compute_units, (size_t)n_groups);
 }
 
-/* (row, head) pairs per work-item of the CPU shape: as many as fit, so that Y is read once for
+/* (row, head) pairs per work-item of CPU kernels: as many as fit, so that one read of Y serves
  * them. */
 static int pairs_per_item(const struct elcl_ops *ops, int n_groups, int max_pairs)
 {
@@ -22,7 +22,7 @@ static int pairs_per_item(const struct elcl_ops *ops, int n_groups, int max_pair
     return elcl_min_int(elcl_max_int(pairs, 2 * ELCL_EL_TILE), ELCL_EL_MAX_PAIRS);
 }
 
-/* Heads per work-item of the CPU shape: the more, the longer the runs that are read. */
+/* Heads per work-item of CPU kernels: more heads make the runs of memory longer. */
 static int heads_per_item(const struct elcl_ops *ops, int n_groups, int h)
 {
     const int heads =
@@ -77,7 +77,7 @@ static int launch_el_tiles(struct elcl_launch *launch, const struct elcl_attn_el
     return elcl_launch_run(launch, 3, global, local, err);
 }
 
-/* GPU shape. Keys are counted once, as what the operation needs: the second launch finds them in
+/* GPU kernels. Keys are counted once, as the operation needs them: the second launch finds them in
  * the cache as far as they fit. */
 static int run_el_tiles(struct elcl_ops *ops, const struct elcl_attn_el_args *args, elcl_error *err)
 {
@@ -110,7 +110,7 @@ fail:
     return rc;
 }
 
-/* CPU shape. */
+/* CPU kernel. */
 static int launch_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, elcl_error *err)
 {
     const int max_pairs = args->max_rows * args->h;
@@ -139,7 +139,7 @@ int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, 
                                             : run_el_tiles(ops, args, err);
 }
 
-/* What both kernels of multi-head attention read. */
+/* The buffers that both kernels of multi-head attention take. */
 static void mha_buffers(struct elcl_launch *launch, const struct elcl_attn_mha_args *args)
 {
     elcl_launch_buffer(launch, args->o);

@@ -1,4 +1,4 @@
-/* What beam search does to cached state: beams.cl. */
+/* How beam search changes cached state: beams.cl. */
 #include "ops/launch.h"
 
 int elcl_op_lineage(struct elcl_ops *ops, const struct elcl_lineage_args *args, elcl_error *err)

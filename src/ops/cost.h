@@ -1,4 +1,4 @@
-/* What operations would take on a device of given ceilings: the model behind elcl_predict(). */
+/* Predicts the time of operations on a device with given rates: the model of elcl_predict(). */
 #ifndef ELCL_OPS_COST_H
 #define ELCL_OPS_COST_H
 
@@ -10,7 +10,7 @@ struct elcl_cost {
     double memory_bytes_per_ns, cache_bytes_per_ns;
     double cache_bytes;    /* operations that touch less find it in the cache; 0: none do */
     bool weights_in_cache; /* all weights together fit */
-    bool overlap;          /* traffic hides behind arithmetic, or they take turns */
+    bool overlap;          /* traffic and arithmetic overlap; otherwise they take turns */
     double gemm_flop_per_ns, attention_flop_per_ns, other_flop_per_ns;
     double launch_ns;
     double ns; /* running total */

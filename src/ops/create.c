@@ -17,7 +17,7 @@ static const char *const cpu_files[] = {
     "widen.cl",   "attn_el_cpu.cl", "attn_mha_cpu.cl", "attn_packed_cpu.cl",
     "beams.cl",   "logits.cl",      "sample.cl",       "score.cl",
 };
-/* Behind those and a dot_*.cl; the second where rows are rounded before a product. */
+/* Follow the files above and one dot_*.cl. quantize.cl is needed only if inputs are rounded. */
 static const char *const cpu_gemm_files[] = {"gemm_cpu.cl", "quantize.cl"};
 static const char *const gpu_files[] = {
     "storage.cl", "reduce.cl", "activation.cl", "norm.cl",  "widen.cl", "attn_mha_gpu.cl",
@@ -38,7 +38,7 @@ static void add_file(struct elcl_program_parts *parts, const char *file)
     add_files(parts, &file, 1);
 }
 
-/* What multiplies in the kernels that follow. */
+/* Adds the tile files for the following kernels. */
 static void add_tiles(struct elcl_program_parts *parts, enum elcl_mma mma)
 {
     if (mma)
@@ -46,7 +46,7 @@ static void add_tiles(struct elcl_program_parts *parts, enum elcl_mma mma)
     add_file(parts, mma ? "tile_mma.cl" : "tile_plain.cl");
 }
 
-/* A matrix instruction multiplies what f16 and bf16 hold. */
+/* Matrix instructions multiply f16 and bf16 storage. */
 static enum elcl_mma mma_of(enum elcl_mma mma, enum elcl_storage storage)
 {
     return storage == ELCL_F16 || storage == ELCL_BF16 ? mma : ELCL_MMA_NONE;
@@ -154,8 +154,8 @@ static void choose_shape(struct elcl_ops *ops)
     ops->weight_pairs = ops->panel && ops->weights == ELCL_BF16 && !ops->dot;
 }
 
-/* CLBlast multiplies row-major matrices, the CPU shape has panels. Where nothing was measured it is
- * taken to pay on GPUs only. Matrix instructions leave it behind. */
+/* CLBlast multiplies row-major matrices, CPU kernels have panels. Without a measurement it counts
+ * as faster only on GPUs. Matrix instructions are always faster. */
 static enum elcl_gemm choose_gemm(const struct elcl_ops *ops, const struct elcl_ops_params *params)
 {
     const bool pays = params->clblast_rows ? params->clblast_rows != ELCL_CLBLAST_NEVER
@@ -177,8 +177,8 @@ static void choose_mma(struct elcl_ops *ops, const struct elcl_features *feature
     ops->attn_mma = mma_of(mma, ops->state);
 }
 
-/* All matrices of a program are multiplied in one way: the panels of the CPU shape are packed for
- * it. */
+/* All matrices of a program are multiplied in one way: the panels of CPU kernels are packed for it.
+ */
 static enum elcl_dot choose_dot(const struct elcl_ops *ops, const struct elcl_features *features,
                                 const struct elcl_ops_params *params)
 {
@@ -193,7 +193,7 @@ static enum elcl_dot choose_dot(const struct elcl_ops *ops, const struct elcl_fe
     return !params->plain_dot ? dot->kind : int8 ? ELCL_DOT_PLAIN_INT8 : ELCL_DOT_PLAIN_BF16;
 }
 
-/* CLBlast is used without being asked for only where it multiplies as our kernel does: some of its
+/* Unless it is requested, CLBlast is used only if its result agrees with our kernel: some of its
  * versions were wrong on some GPUs. */
 static void distrust_clblast(struct elcl_ops *ops)
 {

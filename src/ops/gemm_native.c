@@ -5,9 +5,9 @@
 #include "ops/gemm_native.h"
 #include "ops/launch.h"
 
-/* GPU shape */
+/* GPU kernels */
 #define GPU_FEW_ROWS 16 /* gemm_rows up to here: it reads W at most twice */
-/* CPU shape */
+/* CPU kernels */
 #define MIN_BLOCK_ROWS 24       /* a panel's way through the caches has to pay */
 #define BAND_FLOATS (64 * 1024) /* of X in a core's second-level cache */
 #define MIN_BAND_ROWS 48        /* so that W, from further away, is read seldom */
@@ -42,14 +42,14 @@ static void common_arguments(struct elcl_launch *launch, const struct elcl_gemm_
     elcl_launch_ulong(launch, args->y_batch);
 }
 
-/* How the CPU shape divides a product, see gemm_cpu.cl. */
+/* How the CPU kernel divides a product, see gemm_cpu.cl. */
 struct division {
     int band, bands; /* rows of X that a core's cache keeps while all panels pass */
     int block;       /* rows of a work-item */
     int run;         /* panels of a work-item */
 };
 
-/* Enough work-items that the last ones do not leave cores idle, but none too small. */
+/* Cuts enough work-items that the last ones do not leave cores idle, but none too small. */
 static struct division divide(const struct elcl_ops *ops, const struct elcl_matrix *w, int m)
 {
     const int tile = ops->tile_rows, wanted = ITEMS_PER_CORE * (int)ops->device->desc.compute_units;
@@ -94,7 +94,7 @@ static int launch_cpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, e
     return elcl_launch_run(&launch, 3, global, local, err);
 }
 
-/* 4-byte words of a row of K rounded elements; the scale of whole numbers is one more. */
+/* 4-byte words of a row of K rounded elements; int8 has one more for the scale. */
 static size_t rounded_words(int k, size_t element_bytes)
 {
     return elcl_round_up((size_t)k, 4) * element_bytes / sizeof(uint32_t);
@@ -144,8 +144,7 @@ fail:
     return rc;
 }
 
-/* A kernel of the GPU shape, with the tile of its work-groups of 128 items and in how many slices
- * it cuts K. */
+/* A GPU kernel, the tile of its work-groups, and the slices that it cuts K into. */
 struct gpu_gemm {
     enum elcl_kernel_id id;
     const char *name;
@@ -158,8 +157,8 @@ static size_t gpu_groups(const struct gpu_gemm *gemm, const struct elcl_gemm_arg
            elcl_div_up((size_t)args->w->n, gemm->tile_n) * (size_t)args->w->batch;
 }
 
-/* The kernel for tiles and that for few rows give the same bits: there the number of rows may
- * choose. That for few rows cuts K among items, so that it has more work-groups. */
+/* The kernel for tiles and the one for few rows give the same bits, so the number of rows may
+ * choose. The one for few rows cuts K among items, and so has more work-groups. */
 static struct gpu_gemm choose_gpu_gemm(const struct elcl_ops *ops,
                                        const struct elcl_gemm_args *args)
 {
@@ -185,8 +184,8 @@ static struct gpu_gemm choose_gpu_gemm(const struct elcl_ops *ops,
 static int launch_gpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
 {
     const struct gpu_gemm gemm = choose_gpu_gemm(ops, args);
-    const size_t slice =
-        elcl_round_up(elcl_div_up((size_t)args->w->k, gemm.slices), ELCL_TILE_K); /* of K alone */
+    const size_t slice = elcl_round_up(elcl_div_up((size_t)args->w->k, gemm.slices),
+                                       ELCL_TILE_K); /* depends only on K */
     struct elcl_launch launch = elcl_launch_begin(ops, gemm.id, gemm.name);
     common_arguments(&launch, args);
     elcl_launch_int(&launch, (int)slice);

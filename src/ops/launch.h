@@ -12,7 +12,7 @@ struct elcl_kernel_kind {
 };
 extern const struct elcl_kernel_kind elcl_kernel_table[ELCL_N_KERNELS];
 
-/* A launch being put together: arguments in the kernel's order, then elcl_launch_run(). The first
+/* A launch in preparation: arguments in the kernel's order, then elcl_launch_run(). The first
  * failure is kept until then. */
 struct elcl_launch {
     struct elcl_ops *ops;
@@ -35,8 +35,8 @@ void elcl_launch_ulong(struct elcl_launch *launch, uint64_t value);
 /* Local memory of the work-group. */
 void elcl_launch_local(struct elcl_launch *launch, size_t bytes);
 void elcl_launch_float(struct elcl_launch *launch, float value);
-/* Enqueues over `dims` dimensions. The local size is always ours: some drivers compile a kernel
- * anew for every local size, and a size of their own choice changes with the global one. A zero
+/* Enqueues over `dims` dimensions. We always choose the local size: some drivers compile a kernel
+ * again for every local size, and the size that they choose changes with the global one. A zero
  * global size launches nothing. */
 int elcl_launch_run(struct elcl_launch *launch, int dims, const size_t *global, const size_t *local,
                     elcl_error *err);
@@ -44,7 +44,7 @@ int elcl_launch_run(struct elcl_launch *launch, int dims, const size_t *global, 
 /* Enqueues one work-group of elcl_work_group_items() per row and batch. */
 int elcl_launch_rows(struct elcl_launch *launch, int rows, int batch, elcl_error *err);
 
-/* Items of a work-group that has a row for itself: 1 in the CPU shape. */
+/* Returns the items of a work-group that has a row for itself: 1 for CPU kernels. */
 size_t elcl_work_group_items(const struct elcl_ops *ops);
 
 /* Local memory of a panel: of tile_mma.cl, or of tile_plain.cl without a matrix instruction. */

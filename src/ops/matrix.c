@@ -7,8 +7,8 @@
 #include "base/util.h"
 #include "ops/ops.h"
 
-/* values [n]: elements 0, step, ... behind `from`. Large models start as fast as these loops run:
- * they choose nothing inside. Tensors in files are not aligned. */
+/* Loads values [n]: elements 0, step, ... after `from`. Large models start as fast as these loops
+ * run: they decide nothing inside. Tensors in files are not aligned. */
 static inline void load_strided(enum elcl_storage dtype, const char *from, size_t step, size_t n,
                                 float *values)
 {
@@ -74,8 +74,8 @@ static struct layout layout_of(const struct elcl_ops *ops, const struct elcl_mat
                            ops->weight_pairs};
 }
 
-/* Bytes of a panel's values, and of the scales behind those of int8, which stand at a multiple of
- * 4, and with products of int8 of the sums behind these. */
+/* Returns the bytes of a panel's values. In int8 the scales follow, at a multiple of 4, and with
+ * int8 compute the sums follow the scales. */
 static size_t values_bytes(const struct layout *l)
 {
     const size_t k = l->rounded ? elcl_round_up((size_t)l->k, 4) : (size_t)l->k;
@@ -91,8 +91,8 @@ static size_t panel_bytes(const struct layout *l)
     return values_bytes(l) + (size_t)l->width * tail;
 }
 
-/* Where column `column` begins in a panel. Its next elements stand behind it up to `k_pack`, the
- * next groups a multiple of width * k_pack further. */
+/* Returns where a column begins in a panel. k_pack of its elements are neighbors; the next k_pack
+ * are width * k_pack further. */
 static size_t column_start(const struct layout *l, int column)
 {
     if (l->pairs)
@@ -122,7 +122,7 @@ static void pack_chunk(const struct layout *l, const struct elcl_matrix_source *
  * with it every sum of the column. */
 static float column_scale(const float *values, size_t n)
 {
-    uint32_t largest = 0; /* as bits, which are in the order of the numbers, NaN behind all */
+    uint32_t largest = 0; /* as bits, which order like the numbers, with NaN last */
     for (size_t k = 0; k < n; k++) {
         const uint32_t bits = elcl_f32_to_bits(values[k]) & 0x7fffffffu;
         largest = bits > largest ? bits : largest;
@@ -192,8 +192,8 @@ static struct column find_column(const struct packing *p, int b, int n)
     return c;
 }
 
-/* Columns that a worker packs at once: enough to be worth a thread, and whole panels of the CPU
- * shape. */
+/* Columns that a worker packs at once: enough to be worth a thread, and whole panels of CPU
+ * kernels. */
 #define TASK_WEIGHTS 131072
 static int task_columns(int k)
 {

@@ -1,8 +1,8 @@
 /*
- * Operations on device buffers: one function per operation. The only launchers of the kernels in
- * cl/: each computes its sizes beside the launch, names itself in errors and, with a profile,
- * records its time. All functions enqueue and return without waiting; buffers of f32 unless said
- * otherwise; sizes in elements. Not thread-safe: one elcl_ops per thread.
+ * Operations on device buffers: one function per operation. Only these functions launch the kernels
+ * of cl/: each computes its sizes beside the launch, names itself in errors and, with a profile,
+ * records its time. They enqueue and return without waiting. Buffers hold f32 unless noted; sizes
+ * are in elements. Not thread-safe: one elcl_ops per thread.
  *
  * Letters: R rows, D width, H heads, Dh head width, S keys; "state" is the storage type of caches
  * and of the shared encoder output (f32, f16 or bf16).
@@ -22,13 +22,13 @@ enum elcl_kernel_id {
     ELCL_K_EMBED,
     ELCL_K_ADD_NORM,
     ELCL_K_GEMM,
-    ELCL_K_GEMM_ROWS, /* GPU shape only */
+    ELCL_K_GEMM_ROWS, /* GPU kernels only */
     ELCL_K_EPILOGUE,
     ELCL_K_GATE,
     ELCL_K_WIDEN,
-    ELCL_K_QUANTIZE,       /* with integer products only */
-    ELCL_K_ATTN_EL,        /* CPU shape only */
-    ELCL_K_ATTN_EL_SCORES, /* GPU shape only, and the next one */
+    ELCL_K_QUANTIZE,       /* with int8 or bf16 compute only */
+    ELCL_K_ATTN_EL,        /* CPU kernels only */
+    ELCL_K_ATTN_EL_SCORES, /* GPU kernels only, and the next one */
     ELCL_K_ATTN_EL_CONTEXT,
     ELCL_K_ATTN_MHA,
     ELCL_K_ATTN_PACKED,
@@ -51,10 +51,10 @@ struct elcl_ops_params {
     enum elcl_storage state; /* not INT8 */
     enum elcl_compute compute;
     bool profile;
-    int clblast_rows; /* AUTO: from so many rows of X CLBlast was measured to be faster than our GPU
-                       * shape; ELCL_CLBLAST_NEVER; 0: not measured, by device */
-    bool plain_dot;   /* for tests: narrow products in plain OpenCL C whatever the device has */
-    enum elcl_mma mma; /* for tests: not NONE: as if this were the device's matrix instruction */
+    int clblast_rows;  /* AUTO: rows of X from which CLBlast was measured to be faster than our GPU
+                        * kernels; ELCL_CLBLAST_NEVER; 0: not measured, by device */
+    bool plain_dot;    /* for tests: int8 and bf16 compute in plain OpenCL C on any device */
+    enum elcl_mma mma; /* for tests: the matrix instruction to use; NONE: the device's */
     const char *build_options; /* added to the program's, at most 200 bytes; NULL: none */
 };
 
@@ -65,29 +65,29 @@ struct elcl_kernel_set {
 };
 
 struct elcl_ops {
-    struct elcl_cost *cost; /* not NULL: operations add to it, and nothing else happens; buffers are
-                             * empty, and of the device the description alone is read */
+    struct elcl_cost *cost; /* not NULL: operations only add to it; buffers are empty, and only the
+                             * description of the device is read */
     struct elcl_device *device;
     cl_command_queue queue; /* in order */
     enum elcl_mac mac;
-    enum elcl_kernels kernels; /* shape */
+    enum elcl_kernels kernels; /* CPU or GPU */
     enum elcl_gemm gemm;       /* AUTO: by the number of rows */
-    int clblast_rows;          /* AUTO: CLBlast from so many on */
+    int clblast_rows;          /* AUTO: CLBlast from this number on */
     enum elcl_storage weights, state;
     enum elcl_mma gemm_mma;         /* the matrix instruction of GEMM and attn_packed, or NONE */
     enum elcl_mma attn_mma;         /* that of EL-attention by tiles, by `state` */
-    enum elcl_dot dot;              /* not NONE: weights meet rows in their own type */
+    enum elcl_dot dot;              /* not NONE: int8 or bf16 compute */
     struct elcl_kernel_set set;     /* built for `state` */
     struct elcl_kernel_set set_f32; /* the same for f32 state; aliases `set` when that is f32 */
     struct elcl_profile *profile;   /* NULL: off */
     struct elcl_buffer dummy;       /* stands for an absent buffer argument */
     struct elcl_buffer widened;     /* f32 copy of a weight for CLBlast, grown on demand */
-    struct elcl_buffer rounded;     /* rows in the weights' type, grown on demand */
-    int vector_width;               /* CPU shape: floats per vector, 4, 8 or 16 */
+    struct elcl_buffer rounded;     /* rounded inputs of a GEMM, grown on demand */
+    int vector_width;               /* CPU kernels: floats per vector, 4, 8 or 16 */
     int panel;                      /* columns per weight panel; 0: one panel of all columns */
-    int tile_rows;                  /* CPU shape: rows of accumulators */
+    int tile_rows;                  /* CPU kernels: rows of accumulators */
     bool weight_pairs;              /* the order of bf16 in panels, see struct elcl_matrix */
-    size_t busy_groups;             /* GPU shape: fewer work-groups leave the device idle */
+    size_t busy_groups;             /* GPU kernels: fewer work-groups leave the device idle */
     uint64_t bytes_moved, flop;     /* running totals of what the operations need */
     bool stored;                    /* the program's binary went to the cache */
     char build_options[208];        /* " " and the params' */
@@ -95,8 +95,8 @@ struct elcl_ops {
 
 int elcl_ops_create(struct elcl_device *device, const struct elcl_features *features,
                     const struct elcl_ops_params *params, struct elcl_ops **ops, elcl_error *err);
-/* A second elcl_ops on the same program: a queue and kernels of its own, and a profile when it is
- * asked for or `other` has one. `other` must not be destroyed meanwhile. */
+/* Creates a second elcl_ops on the same program, with its own queue and kernels, and with a profile
+ * if `profile` is set or `other` has one. Destroy it before `other`. */
 int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops **ops,
                    elcl_error *err);
 void elcl_ops_destroy(struct elcl_ops **ops); /* NULL is fine */
@@ -136,15 +136,15 @@ struct elcl_matrix_source {
  * of `panel` columns, K-major:
  *     W[b, n, k] at k * panel + n % panel of panel b * panels + n / panel
  * with zeros in columns beyond N. panel == N is the plain row-major transpose [K, N]. In int8 the
- * values q of a column are round(w / s), s = max |w| / 127, and behind those of a panel, at the
- * next multiple of four bytes, stand s of its columns in f32.
+ * values q of a column are round(w / s), s = max |w| / 127, and after those of a panel, at the
+ * next multiple of four bytes, follow the s of its columns in f32.
  *
- * For products of int8 or of bf16 G neighbors in k lie side by side (elcl_dot_kinds[].k_pack):
+ * For int8 and bf16 compute, G neighbors in k lie side by side (elcl_dot_kinds[].k_pack):
  *     W[b, n, k] at (k / G * panel + n % panel) * G + k % G,
- * K is rounded up to a multiple of 4, with zeros, and behind the scales of int8 stand the sums of q
- * of the panel's columns as int.
+ * K is rounded up to a multiple of 4, with zeros. In int8 the sums of q of the panel's columns, as
+ * int, follow the scales.
  *
- * In bf16 for products of f32 the columns j and j + panel / 2 of a panel lie side by side: j at 2
+ * In bf16 with f32 compute the columns j and j + panel / 2 of a panel lie side by side: j at 2
  * j, j + panel / 2 at 2 j + 1. Whole panels (panel == N) have plain rows in bf16, too.
  */
 struct elcl_matrix {
@@ -156,8 +156,7 @@ struct elcl_matrix {
 int elcl_matrix_create(struct elcl_ops *ops, const char *label, int batch, int k,
                        const struct elcl_matrix_source *sources, int n_sources,
                        struct elcl_matrix *matrix, elcl_error *err);
-/* Bytes of the buffer that elcl_matrix_create() creates; rounded: for products of int8 or of bf16.
- */
+/* Returns the bytes of the buffer of elcl_matrix_create(); rounded: for int8 or bf16 compute. */
 size_t elcl_matrix_bytes(int panel, bool rounded, enum elcl_storage storage, int batch, int n,
                          int k);
 
@@ -166,8 +165,8 @@ size_t elcl_matrix_bytes(int panel, bool rounded, enum elcl_storage storage, int
 /*
  * Y[b, m, n] = act(sum_k X[b, m, k] W[b, n, k] + bias[b, n]) + residual[b, m, n]
  * X element (b, m, k) at b * x_batch + m * x_ld + k; Y and residual at b * y_batch + m * y_ld + n;
- * bias at b * N + n. NULL bias or residual: none. residual may be y, with CLBlast only where act is
- * ELCL_ACT_NONE. With the native back end a row's result depends on that row, N and K only.
+ * bias at b * N + n. NULL bias or residual: none. residual may be y, with CLBlast only if act is
+ * ELCL_ACT_NONE. With the native back end a row's result depends only on that row, N and K.
  */
 struct elcl_gemm_args {
     const struct elcl_buffer *y, *x, *bias, *residual;
@@ -179,20 +178,20 @@ struct elcl_gemm_args {
 };
 int elcl_op_gemm(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err);
 
-/* With products of int8 or of bf16 x is rounded before the product: to bf16, or row by row to q =
- * round(x / s), s = max |x| / 127, see quantize.cl. It lies in ops->rounded, which so many bytes
- * hold for any kind of them. */
+/* With int8 or bf16 compute, x is rounded before the product: to bf16, or row by row to q =
+ * round(x / s), s = max |x| / 127, see quantize.cl. Returns the bytes of ops->rounded that hold it,
+ * whatever the instruction. */
 size_t elcl_rounded_bytes(int batch, int m, int k);
-/* Makes ops->rounded at least so large. */
+/* Makes ops->rounded hold at least `bytes`. */
 int elcl_ops_reserve_rounded(struct elcl_ops *ops, size_t bytes, elcl_error *err);
-/* What the GEMM multiplies: never AUTO. */
+/* Returns what the GEMM multiplies: never AUTO. */
 static inline enum elcl_compute elcl_ops_compute(const struct elcl_ops *ops)
 {
     return ops->dot == ELCL_DOT_NONE   ? ELCL_COMPUTE_F32
            : ops->weights == ELCL_INT8 ? ELCL_COMPUTE_INT8
                                        : ELCL_COMPUTE_BF16;
 }
-/* Whether these products, if not AUTO, round rows to the type of the weights. */
+/* Returns whether this compute, if not AUTO, rounds inputs to the type of the weights. */
 static inline bool elcl_compute_rounds_inputs(enum elcl_compute compute, enum elcl_storage weights)
 {
     return weights == ELCL_INT8   ? compute == ELCL_COMPUTE_INT8
@@ -220,7 +219,7 @@ struct elcl_norm {
  */
 struct elcl_embed_args {
     const struct elcl_buffer *x;         /* [R, D]; read without tokens */
-    const struct elcl_buffer *state;     /* [pool, D] state, or NULL */
+    const struct elcl_buffer *state;     /* [cache rows, D] state, or NULL */
     const struct elcl_buffer *step;      /* row records */
     size_t rows_at;                      /* of row 0's record in step, in ints */
     const struct elcl_matrix *tokens;    /* N = V, K = D; or NULL */
@@ -234,14 +233,14 @@ int elcl_op_embed(struct elcl_ops *ops, const struct elcl_embed_args *args, elcl
 
 /*
  * x[r] += y[r], then out[r] = norm(x[r]), for a layer norm (x - mean) / sqrt(variance + eps) *
- * weight + bias, and, when state is not NULL, the same row into state[slot[r]]. Behind a sublayer y
+ * weight + bias, and, when state is not NULL, the same row into state[slot[r]]. After a sublayer y
  * of a post-norm model out is x; of a pre-norm model it is what the next sublayer reads.
  */
 struct elcl_add_norm_args {
     const struct elcl_buffer *out;   /* [R, D], or NULL: x */
     const struct elcl_buffer *x;     /* [R, D], in and out */
     const struct elcl_buffer *y;     /* [R, D], or NULL: nothing is added */
-    const struct elcl_buffer *state; /* [pool, D] state, or NULL */
+    const struct elcl_buffer *state; /* [cache rows, D] state, or NULL */
     const struct elcl_buffer *step;
     size_t rows_at;
     const struct elcl_norm *norm;
@@ -249,11 +248,11 @@ struct elcl_add_norm_args {
 };
 int elcl_op_add_norm(struct elcl_ops *ops, const struct elcl_add_norm_args *args, elcl_error *err);
 
-/* pool[map[r]][0 .. n) = x[r][x_at .. x_at + n), converted to state storage; map is the int
+/* cache[map[r]][0 .. n) = x[r][x_at .. x_at + n), converted to state storage; map is the int
  * `field` of the row's record. */
 struct elcl_scatter_args {
-    const struct elcl_buffer *pool; /* [cache rows, n] state */
-    const struct elcl_buffer *x;    /* [R, x_ld] */
+    const struct elcl_buffer *cache; /* [cache rows, n] state */
+    const struct elcl_buffer *x;     /* [R, x_ld] */
     const struct elcl_buffer *step;
     size_t rows_at;
     int field; /* ELCL_ROW_* */
@@ -288,15 +287,15 @@ struct elcl_attn_el_args {
     size_t rows_at;                        /* of row 0's record in step; read with a bias */
     int n_groups, max_rows;                /* the largest n_rows */
     const struct elcl_buffer
-        *probabilities; /* [R, H, elcl_attn_el_probabilities_ld()]: scratch of the GPU shape */
-    int max_keys;       /* the most of a group; GPU shape */
+        *probabilities; /* [R, H, elcl_attn_el_probabilities_ld()]: scratch of GPU kernels */
+    int max_keys;       /* of the largest group; GPU kernels */
     int h, d;
     float scale;
     /* For the totals of arithmetic and of traffic: sum over groups of rows x keys, and of keys. */
     uint64_t keys, reads;
 };
-/* Row stride of the probabilities that the GPU shape keeps in memory for groups of up to max_keys
- * keys. */
+/* Returns the row stride of the probabilities that GPU kernels keep in memory for groups of up to
+ * max_keys keys. */
 size_t elcl_attn_el_probabilities_ld(int max_keys);
 int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, elcl_error *err);
 
@@ -327,7 +326,7 @@ int elcl_op_attn_mha(struct elcl_ops *ops, const struct elcl_attn_mha_args *args
 
 /*
  * The same for n_groups rows that follow one another in sentences, as in encoders and prompts:
- * group g is row g alone, without private keys, and the rows of a sentence have the same start.
+ * group g is only row g, without private keys, and the rows of a sentence have the same start.
  * Loads of keys and values are shared by the rows of a sentence. lineage is not read.
  */
 int elcl_op_attn_packed(struct elcl_ops *ops, const struct elcl_attn_mha_args *args,
@@ -337,7 +336,7 @@ int elcl_op_attn_packed(struct elcl_ops *ops, const struct elcl_attn_mha_args *a
 
 /*
  * next[r][t] = previous[parent[r]][t] for t < length[r] - 1, next[r][length[r] - 1] = slot[r];
- * tokens[slot[r]] = token[r]. A row of length 0 has no lineage: its token alone is stored.
+ * tokens[slot[r]] = token[r]. A row of length 0 has no lineage: only its token is stored.
  */
 struct elcl_lineage_args {
     const struct elcl_buffer *next, *previous; /* [rows, ld] int */

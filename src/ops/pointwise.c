@@ -1,4 +1,4 @@
-/* Embedding, norms, gates and rows into the pool: norm.cl, activation.cl, beams.cl. */
+/* Embedding, norms, gates and rows into the cache: norm.cl, activation.cl, beams.cl. */
 #include "base/util.h"
 #include "ops/launch.h"
 
@@ -58,7 +58,7 @@ int elcl_op_add_norm(struct elcl_ops *ops, const struct elcl_add_norm_args *args
 int elcl_op_scatter(struct elcl_ops *ops, const struct elcl_scatter_args *args, elcl_error *err)
 {
     struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_SCATTER, "scatter");
-    elcl_launch_buffer(&launch, args->pool);
+    elcl_launch_buffer(&launch, args->cache);
     elcl_launch_buffer(&launch, args->x);
     elcl_launch_buffer(&launch, args->step);
     elcl_launch_ulong(&launch, args->rows_at);

@@ -152,7 +152,7 @@ void elcl_ref_reorder(void *next, const void *previous, const int32_t *map, int 
 
 /* What happens to the scores of one row, in this order: encoder repetition penalty, repetition
  * penalty, presence and frequency penalty, no-repeat n-grams, EOS ban, forced token; and bans and a
- * loss whose order does not matter. Zeros behind `length` are off. */
+ * loss whose order does not matter. Zeros after `length` are off. */
 struct elcl_ref_rules {
     bool log_probs;            /* the rules see log-softmax, not raw logits */
     int32_t forced_token;      /* -1: none; otherwise it scores 0 and all others are banned */
@@ -165,7 +165,7 @@ struct elcl_ref_rules {
     int32_t pad_token;  /* -1: none; banned */
     int32_t unk_token;  /* -1: none; loses unk_penalty */
     double unk_penalty;
-    bool renormalize;       /* with log_probs: log-softmax again behind the rules */
+    bool renormalize;       /* with log_probs: log-softmax again after the rules */
     const int32_t *history; /* [length] the row's tokens so far */
     int length;
     const int32_t *source; /* [n_source] */
@@ -207,7 +207,8 @@ struct elcl_ref_sampling {
     double top_p;     /* 1: off */
     double min_p;     /* 0: off */
     double typical_p; /* 1: off */
-    int keep; /* top_p, min_p and typical_p leave so many tokens, where there are; 0, 1: off */
+    int keep; /* top_p, min_p and typical_p leave at least `keep` tokens, if there are any; 0, 1:
+                 off */
 };
 
 /* p [V]: the distribution that temperature, top_k, top_p, min_p and typical_p, in this order, leave

@@ -235,7 +235,7 @@ void elcl_check_scatter(struct elcl_fixture *fx, int r, int n, int gap)
     fields[field] = map;
     if (x)
         set_edges(x, n_x);
-    const struct elcl_scatter_args args = {.pool = make_cache(fx, cache_rows, n),
+    const struct elcl_scatter_args args = {.cache = make_cache(fx, cache_rows, n),
                                            .x = elcl_fixture_upload(fx, x, n_x),
                                            .step = elcl_fixture_records(fx, at, r, fields),
                                            .rows_at = at,

@@ -412,7 +412,7 @@ static void bench_rows(struct suite *s, int r, int d)
                                        .norm = &c.norm,
                                        .r = r,
                                        .d = d};
-    c.scatter = (struct elcl_scatter_args){.pool = c.add_norm.state,
+    c.scatter = (struct elcl_scatter_args){.cache = c.add_norm.state,
                                            .x = c.add_norm.x,
                                            .step = step,
                                            .field = ELCL_ROW_CACHE_ROW,

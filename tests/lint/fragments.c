@@ -5,7 +5,7 @@
  *
  *     fragments NAME   one of the layouts below
  *
- * Written apart from cl/: a mistake in reading the documents shows on a device alone.
+ * It shares nothing with cl/: a mistake in reading the documents shows only on a device.
  */
 #include <stdint.h>
 #include <stdio.h>

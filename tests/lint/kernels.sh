@@ -1,11 +1,11 @@
 #!/bin/sh
-# Every kernel file of cl/ is OpenCL C 1.2 without warnings. A file names the -D sets that it is
-# to be tried with in comment lines of its own, one set a line:
+# Every kernel file of cl/ is OpenCL C 1.2 without warnings. A file names the -D sets to try it with
+# in comment lines, one set a line:
 #     // lint: -DVW=8 -DWG=1
 # A file without such a line is tried without -D. Before it stand the files that others build
 # upon, as in the host's programs, and those that it names itself:
 #     // lint after: gemm_gpu.cl
-# mma_*.cl of a vendor compile for its devices alone: see targets.sh.
+# The mma_*.cl of a vendor compile only for its devices: see targets.sh.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lint/lint.sh
 

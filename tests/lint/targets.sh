@@ -1,5 +1,5 @@
 #!/bin/sh
-# The GPU shape's program compiles for NVIDIA, AMD and Intel without a device of theirs, with plain
+# The program of GPU kernels compiles for NVIDIA, AMD and Intel without such a device, with plain
 # tiles and with those of their matrix instructions, which then are there, and keeps its variables in
 # registers: ptxas reports no spills, the AMD back end no scratch memory. For Intel it becomes SPIR-V
 # that calls what the extension has. Tools that are not installed are skipped: clang-15 with
@@ -12,8 +12,8 @@ trap 'rm -rf "$work"' EXIT
 clc=/usr/lib/clc
 PATH=$PATH:/usr/local/cuda/bin
 
-# program FILE...: the GPU shape's files, as src/ops/create.c joins them; FILE... are those that it
-# chooses by instruction.
+# program FILE...: the files of GPU kernels, as src/ops/create.c joins them; FILE... are those that
+# depend on the instruction.
 program() {
     for part in records.h prelude.cl $(sed -n '/gpu_files\[\]/,/};/p' src/ops/create.c |
         grep -o '[a-z_0-9]*\.cl') "$@"; do
