@@ -137,7 +137,7 @@ __kernel void add_norm(__global float *out,     /* [R, D] */
         x[d] += y[d];
     norm_row(out, x, weight, bias, eps, d_size, norm, scratch);
     if (has_state) {
-        const size_t slot = step[rows_at + r * ELCL_ROW_INTS + ELCL_ROW_CACHE_ROW];
-        store_state(state + slot * d_size, out, d_size);
+        const size_t cache_row = step[rows_at + r * ELCL_ROW_INTS + ELCL_ROW_CACHE_ROW];
+        store_state(state + cache_row * d_size, out, d_size);
     }
 }

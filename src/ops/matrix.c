@@ -224,7 +224,7 @@ static void pack_columns(void *user, int task, int worker)
         }
 }
 
-/* What no weight goes to, a last panel's columns and the rest of a last k_pack, is zero. */
+/* Places without a weight, in the last panel and after the last k, are zero. */
 static void pack(void *user, void *memory)
 {
     struct packing *p = user;

@@ -213,8 +213,8 @@ struct elcl_norm {
 
 /*
  * x[r] = norm(scale * E[token[r]] + P[position[r] + offset]), and, when state is not NULL, the
- * same row into state[slot[r]]. Without tokens x[r] itself stands for the first term, without
- * positions the second one is left out. token, position and slot are ints 0, 1 and 3 of the row's
+ * same row into state[cache_row[r]]. Without tokens x[r] itself is the first term, without
+ * positions there is no second one. token, position and cache_row are fields of the row's
  * record (ELCL_ROW_*) in `step`.
  */
 struct elcl_embed_args {
@@ -233,8 +233,8 @@ int elcl_op_embed(struct elcl_ops *ops, const struct elcl_embed_args *args, elcl
 
 /*
  * x[r] += y[r], then out[r] = norm(x[r]), for a layer norm (x - mean) / sqrt(variance + eps) *
- * weight + bias, and, when state is not NULL, the same row into state[slot[r]]. After a sublayer y
- * of a post-norm model out is x; of a pre-norm model it is what the next sublayer reads.
+ * weight + bias, and, when state is not NULL, the same row into state[cache_row[r]]. After a
+ * sublayer y of a post-norm model out is x; of a pre-norm model it is what the next sublayer reads.
  */
 struct elcl_add_norm_args {
     const struct elcl_buffer *out;   /* [R, D], or NULL: x */
@@ -335,8 +335,9 @@ int elcl_op_attn_packed(struct elcl_ops *ops, const struct elcl_attn_mha_args *a
 /* ---- beams (beams.c) ----------------------------------------------------------------------- */
 
 /*
- * next[r][t] = previous[parent[r]][t] for t < length[r] - 1, next[r][length[r] - 1] = slot[r];
- * tokens[slot[r]] = token[r]. A row of length 0 has no lineage: only its token is stored.
+ * next[r][t] = previous[parent[r]][t] for t < length[r] - 1, next[r][length[r] - 1] = c[r], and
+ * tokens[c[r]] = token[r], c the cache rows. A row of length 0 has no lineage: only its token is
+ * stored.
  */
 struct elcl_lineage_args {
     const struct elcl_buffer *next, *previous; /* [rows, ld] int */

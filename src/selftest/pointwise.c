@@ -245,7 +245,7 @@ void elcl_check_scatter(struct elcl_fixture *fx, int r, int n, int gap)
                                            .x_ld = x_ld,
                                            .x_at = gap};
     if (ELCL_FIXTURE_TRY(fx, elcl_op_scatter(fx->ops, &args, &fx->err)))
-        compare_cache(fx, args.pool, cache_rows, map, x, r, n, x_ld, gap);
+        compare_cache(fx, args.cache, cache_rows, map, x, r, n, x_ld, gap);
     elcl_fixture_finish(fx);
 }
 
