@@ -1,24 +1,26 @@
-"""What fairseq 0.10 answers, written from a description of its search, and fairseq/cases.json.
+"""Searches like fairseq 0.10, written from a description of its search. Makes fairseq/cases.json.
 
 usage: fairseq_reference.py
 
-numpy in double precision; nothing here is shared with elcl's code. The description:
+Uses numpy in double precision, and shares nothing with elcl's code. The description:
 
 - A row starts with the start token. Step s = 0, 1, ... chooses the token at position s + 1.
-- max_len = min(int(max_len_a * source length + max_len_b), decoder positions - 1). From s = max_len on
-  only EOS is allowed, at its own log-probability. Before, while s < min_len, EOS is banned. A forced
-  first token stands alone at its own log-probability, and the minimum does not apply to it; so does
-  the token of a prefix at its step, where the padding token leaves the step free.
+- max_len = min(int(max_len_a * source length + max_len_b), decoder positions - 1). From s =
+  max_len on only EOS is allowed, and keeps its log-probability. Before, EOS is banned while
+  s < min_len. If there is a forced first token, only it is allowed in its step, with its own
+  log-probability, and the minimum does not apply. The same holds for each token of a prefix, but
+  a padding token in a prefix leaves its step free.
 - The padding token is never chosen, the unknown token loses unk_penalty. NaN counts as -inf.
-- n-gram block of size n: from s + 2 - n >= 0 on, a token that earlier followed the last n - 1 tokens
-  is banned. The history includes the start token.
+- n-gram block of size n: from s + 2 - n >= 0 on, a token that earlier followed the last n - 1
+  tokens is banned. The history includes the start token.
 - The K beams form G groups: beam i is in group i % G. Groups take turns. Each ranks its best 2 K/G
-  candidates of (sum of the beam + log-probability), at s = 0 those of its first beam alone. A group
-  loses strength * n for a token that stands n times among the candidates of the groups before it.
+  candidates by (sum of the beam + log-probability); at s = 0 only its first beam has candidates. A
+  group loses strength * n for a token that occurs n times among the candidates of earlier groups.
 - Candidate r of group g has rank r G + g. EOS among the first K ranks ends a hypothesis; the first
   K candidates that are not EOS are the next beams. A candidate of -inf is an empty place.
-- A hypothesis has score sum / (s + 1) ** length_penalty. The end is when K hypotheses are there
-  (patience times K, rounded), later ones of the same step are lost, or after s = max_len. The result is sorted by score.
+- A hypothesis has score sum / (s + 1) ** length_penalty. The search ends with K hypotheses
+  (patience times K, rounded) and drops later ones of the same step, or it ends after s = max_len.
+  The result is sorted by score.
 """
 import math
 import random
@@ -48,7 +50,7 @@ def log_softmax(logits):
 
 
 def banned_by_ngrams(ids, n):
-    """Tokens that stood behind an earlier occurrence of the last n - 1 tokens."""
+    """Returns the tokens that followed an earlier occurrence of the last n - 1 tokens."""
     s = len(ids) - 1
     if n == 0 or s + 2 - n < 0:
         return []
@@ -83,7 +85,7 @@ def log_probs(logits, ids, max_len, o):
 
 
 def best(totals, beams, n, gap):
-    """The n best (sum, beam, token); totals [len(beams), V] are of the beams with these numbers."""
+    """Returns the n best (sum, beam, token). Row i of totals [len(beams), V] is of beams[i]."""
     V = totals.shape[1]
     order = numpy.argsort(-totals, axis=None, kind="stable")[:n + 1]
     values = [float(v) for v in totals.flatten()[order] if v > -numpy.inf]
@@ -109,7 +111,7 @@ def rank_candidates(lprobs, sums, s, o, gap):
 
 
 def search(logits_of, o, source_length, positions):
-    """logits_of(ids) answers [V]. Gives ([{"ids", "score"}, ...], smallest gap)."""
+    """logits_of(ids) returns [V]. Returns ([{"ids", "score"}, ...], smallest gap)."""
     K, eos = o["num_beams"], o["eos_token_id"]
     limit = max(1, int(K * o.get("patience", 1) + 0.5))
     max_len = min(int(o["max_len_a"] * source_length + o["max_len_b"]), positions - 1)
@@ -134,7 +136,7 @@ def search(logits_of, o, source_length, positions):
         histories = [ids for _, ids in beams[:K]]
         if not (sums > -numpy.inf).any():
             break
-        # An empty place has no history of its own: its sum of -inf lets nothing come of it.
+        # An empty place has no history. Its sum of -inf excludes all its candidates.
         histories = [ids if v > -numpy.inf else [o["decoder_start_token_id"]] * (s + 2)
                      for v, ids in zip(sums, histories)]
     finished.sort(key=lambda hypothesis: -hypothesis["score"])
@@ -148,7 +150,7 @@ def search(logits_of, o, source_length, positions):
 # ---- random cases -----------------------------------------------------------------------------
 
 def random_table(rng):
-    """[V][period][V] logits of 3 decimals; in every third table some are None, which is NaN."""
+    """Returns [V][period][V] logits of 3 decimals. In every third table some are None for NaN."""
     V, period = rng.randint(8, 12), rng.randint(1, 4)
     eos_bonus, holes = rng.uniform(-0.5, 2.0), rng.choice([0, 0, 0.4])
     table = [[[None if rng.random() < holes else round(rng.gauss(0, 1.5), 3) for _ in range(V)]

@@ -60,21 +60,22 @@ def common(**changes):
         encoder_attention_heads=4, decoder_attention_heads=2, encoder_ffn_dim=27,
         decoder_ffn_dim=23, dropout=0.1, bos_token_id=0, pad_token_id=1, eos_token_id=2,
         forced_eos_token_id=None, tie_word_embeddings=True, is_encoder_decoder=True,
-        scale_embedding=True, decoder_start_token_id=2, activation_function="gelu", torch_dtype="float32",
+        scale_embedding=True, decoder_start_token_id=2, activation_function="gelu",
+        torch_dtype="float32",
     )
     config.update(changes)
     return {key: value for key, value in config.items() if value != "absent"}
 
 
-MARIAN = dict(  # as the converted Opus-MT models have them: padding last, and EOS first
+MARIAN = dict(  # as in converted Opus-MT models: padding last, and EOS first
     vocab_size=47, d_model=21, bos_token_id="absent", eos_token_id=0, pad_token_id=46,
     decoder_start_token_id=46, activation_function="swish", encoder_attention_heads=3,
     decoder_attention_heads=7, normalize_before=False, normalize_embedding=False,
     static_position_embeddings=True, add_final_layer_norm=False,
 )
 
-# generation: what the family's generation_config.json adds. pad_bias: of the padding token, which
-# Marian's files ban: there it is likely.
+# generation: the additions of the family's generation_config.json. pad_bias makes the padding token
+# likely, which Marian's files ban.
 MODELS = {
     "tiny-marian": dict(
         family="Marian", model="MarianMTModel", seed=1, eos_bias=3.0, pad_bias=3.0,
@@ -128,14 +129,14 @@ MODELS["tiny-fsmt-shared"] = dict(
 
 def fsmt_step(model, decoder_input_ids, past_key_values=None, attention_mask=None,
               encoder_outputs=None, use_cache=None, **kwargs):
-    """FSMT counts positions in the ids that it is given, but generate 4.47 hands it the last one
-    alone: every token would stand at the first position. Here it gets all of them."""
+    """Passes all ids to FSMT, which counts positions in them. generate 4.47 passes only the last
+    one, so that every token would be at the first position."""
     return dict(input_ids=None, encoder_outputs=encoder_outputs, past_key_values=past_key_values,
                 decoder_input_ids=decoder_input_ids, attention_mask=attention_mask,
                 use_cache=use_cache)
 
 
-def random_kin(family, model, config, seed, eos_bias, pad_bias=-8.0):
+def random_bart_like(family, model, config, seed, eos_bias, pad_bias=-8.0):
     torch.manual_seed(seed)
     config_class = getattr(transformers, family + "Config")
     net = getattr(transformers, model)(config_class(**config)).eval()
@@ -159,7 +160,7 @@ def random_kin(family, model, config, seed, eos_bias, pad_bias=-8.0):
 
 
 def stored_tensors(net, config):
-    """As such files are stored: each table once, and Marian's positions not at all."""
+    """Returns what such files store: each table once, and no positions of Marian."""
     tensors, seen = {}, set()
     for name, tensor in net.state_dict().items():
         if name == "lm_head.weight" or tensor.data_ptr() in seen:
@@ -172,7 +173,7 @@ def stored_tensors(net, config):
 
 
 def cases_of(config, generation):
-    """Marian's ban of padding holds in all cases, its renormalization in every other one."""
+    """All cases have Marian's ban of padding, and every other one its renormalization."""
     fixed = {key: config[key] for key in
              ("decoder_start_token_id", "pad_token_id", "eos_token_id")}
     fixed["bos_token_id"] = config.get("bos_token_id")
@@ -192,8 +193,8 @@ def cases_of(config, generation):
 def make(name, family, model, config, seed, generation, **biases):
     directory = HERE / name
     directory.mkdir(exist_ok=True)
-    net = random_kin(family, model, config, seed, **biases)
-    if name == "tiny-fsmt":  # as most such models have it: all names, and one storage behind two
+    net = random_bart_like(family, model, config, seed, **biases)
+    if name == "tiny-fsmt":  # as in most such models: all names, and two of them share a storage
         torch.save(net.state_dict(), directory / "pytorch_model.bin")
     else:
         save_tensors(stored_tensors(net, config), directory / "model.safetensors")
@@ -206,10 +207,10 @@ def make(name, family, model, config, seed, generation, **biases):
 
 
 if __name__ == "__main__":
-    # As synced_gpus in reference.py: asking torch 1.13 is what Python 3.11 refuses.
+    # Like synced_gpus in reference.py: Python 3.11 refuses this query in torch 1.13.
     modeling_m2m_100.is_fsdp_managed_module = lambda module: False
     transformers.FSMTForConditionalGeneration.prepare_inputs_for_generation = fsmt_step
-    # Its own goes through float, which the forward goldens' double precision overflows.
+    # The original converts to float, and the double precision of the goldens overflows there.
     modeling_fsmt.fill_with_neg_inf = lambda t: t.fill_(float("-inf"))
     logging.set_verbosity_error()
     torch.set_num_threads(1)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/bench: result files in the form of elcl bench, for the tests of elcl compare.
+"""Writes tests/golden/bench: result files in the format of elcl bench, for tests of elcl compare.
 
-The figures are made up from simple formulas; no device is behind them.
+The figures come from simple formulas, not from a device.
 """
 import json
 import pathlib
@@ -20,7 +20,7 @@ def result(variant, batch, speed, hashes):
     state = {"el": 1 << 20, "mha": 24 << 20, "mha-beam": 96 << 20}[variant] * batch
     planned = 600_000_000 + state + (batch << 22)
     fits = planned < 3_500_000_000
-    # ordinary attention gains less from a larger batch
+    # standard attention gains less from a larger batch
     rate = speed * VARIANTS[variant] * batch ** (0.85 if variant == "el" else 0.72)
     return {
         "model": "bart-base", "synthetic": True, "seed": 0, "parameters": 139470681,
@@ -63,8 +63,8 @@ def run(name, device, speed, batches, hashes, old_names=False):
                    "vendor": "Example", "driver": "1.2.3", "version": "OpenCL 1.2",
                    "compute_units": 64, "clock_mhz": 2000, "memory_bytes": 1 << 34,
                    "unified_memory": False},
-        "rates": {"copy_gbs": 80.0 * speed, "memory_gbs": 90.0 * speed, "f32_gflops": 1000.0 * speed,
-                  "launch_us": 5.2, "wait_us": 30.1},
+        "rates": {"copy_gbs": 80.0 * speed, "memory_gbs": 90.0 * speed,
+                  "f32_gflops": 1000.0 * speed, "launch_us": 5.2, "wait_us": 30.1},
         "results": [result(v, b, speed, hashes) for v in VARIANTS for b in batches],
     }
     if old_names:

@@ -1,5 +1,5 @@
-"""Makes tiny-opt/, tiny-opt-post/ and tiny-opt-plain/: random checkpoints and what transformers
-makes of them.
+"""Makes tiny-opt/, tiny-opt-post/ and tiny-opt-plain/: random checkpoints and the
+answers of transformers to them.
 
 usage: make_opt.py [tiny-opt|tiny-opt-post|tiny-opt-plain]...
 """
@@ -32,7 +32,7 @@ MODELS = {
                     activation_function="relu", do_layer_norm_before=False,
                     word_embed_proj_dim=13),
     ),
-    "tiny-opt-plain": dict(  # what Galactica and the first OPT files use, and embeddings wider than D
+    "tiny-opt-plain": dict(  # as Galactica and the first OPT files; embeddings wider than D
         seed=4, eos_bias=7.0, prefix="model.",
         config=dict(COMMON, vocab_size=47, hidden_size=15, num_hidden_layers=2,
                     num_attention_heads=5, ffn_dim=29, max_position_embeddings=48,
@@ -44,14 +44,14 @@ MODELS = {
 
 
 def random_model(config, seed, eos_bias):
-    """Random weights, large enough that every prompt gives another text, and texts end."""
+    """Random weights, large enough that prompts give different texts, and that texts end."""
     torch.manual_seed(seed)
     model = OPTForCausalLM(OPTConfig(**config)).eval()
     for name, p in model.named_parameters():
         noise = torch.randn_like(p)
         if "layer_norm" in name:
             values = 0.1 * noise
-            if name.endswith("weight"):  # random signs, or each token would ask for itself again
+            if name.endswith("weight"):  # random signs, or each token would repeat itself
                 values += torch.randint_like(p, 2) * 2 - 1
         elif name.endswith("bias"):
             values = 0.2 * noise
@@ -67,7 +67,7 @@ def random_model(config, seed, eos_bias):
         constant = decoder.layers[-1].final_layer_norm.bias.data
     elif decoder.final_layer_norm is not None:
         constant = decoder.final_layer_norm.bias.data
-    else:  # the residual stream itself: a part that all positions have
+    else:  # the residual stream: a part that all positions have
         constant = 0.5 * torch.randn(config["hidden_size"])
         decoder.embed_positions.weight.data += constant
     constant += 0.3 * constant.sign()
@@ -80,7 +80,7 @@ def random_model(config, seed, eos_bias):
 
 
 def save_checkpoint(model, config, prefix, directory):
-    """Names with and without `model.`; the table that is input and output at once stands once."""
+    """Names start with the prefix. A table that is both input and output is stored once."""
     directory.mkdir(exist_ok=True)
     tensors = {name: t.contiguous() for name, t in model.state_dict().items()}
     if config.get("tie_word_embeddings", True):

@@ -1,16 +1,16 @@
-"""Makes golden/pieces: small SentencePiece, Unigram, Marian and FSMT tokenizers and what
-transformers makes of the texts of golden/tokenizer/strings.jsonl with them.
+"""Makes golden/pieces: small SentencePiece, Unigram, Marian and FSMT tokenizers and the ids and
+texts of transformers for golden/tokenizer/strings.jsonl.
 
 usage: make_pieces.py
 
-Each folder NAME holds a tokenizer's files as a model directory has them; NAME.txt has one line a
-text: 24 bits of the hash of its ids (with special tokens) and of the text that these ids decode to
-(without special tokens), or - for a text left out; then one for each list of ids that a small
-generator draws, of their text. Hashes are FNV-1a, ids as four bytes each. --full FOLDER writes ids
-and texts themselves.
+Each folder NAME holds a tokenizer's files as in a model directory. NAME.txt has one line for each
+text: 24 bits of the hash of its ids (with special tokens) and of the text to which these ids decode
+(without special tokens), or "-" for a text left out. More lines follow with the hashes of the texts
+of random lists of ids. Hashes are FNV-1a; an id has four bytes. --full FOLDER writes the ids and
+texts.
 
-Folders of translation models hold a random model too; translate.txt has the options, a text, the
-ids and the text that generate() makes of it, with languages chosen as transformers documents it.
+Folders of translation models also hold a random model. translate.txt has options, a text, and the
+ids and text that generate() returns for it. The languages are chosen as transformers documents it.
 """
 import json
 import os
@@ -27,7 +27,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 HERE = Path(__file__).resolve().parent
 OUT = HERE / "pieces"
 sys.path.insert(0, str(HERE / "tokenizer"))
-LICENCES = Path("/usr/share/common-licenses")
+LICENSES = Path("/usr/share/common-licenses")
 N_DRAWN = 300
 
 EXTRA = [
@@ -45,7 +45,7 @@ EXTRA = [
 
 
 def rules(path):
-    """A small table in place of the 240 KB of nmt_nfkc: wide letters, ligatures, marks, spaces."""
+    """A small table instead of the 240 KB of nmt_nfkc: wide letters, ligatures, marks, spaces."""
     codes = [*range(0xFF01, 0xFF5F), *range(0xFB00, 0xFB07), *range(0x2460, 0x2474), 0x2026, 0xA0,
              0x3000, 0x2003, 0x33A5, 0xE33, *range(0xFF66, 0xFF9E), 9, 10, 13]
     lines = []
@@ -63,7 +63,7 @@ def training_text(path):
     lines = (HERE / "tokenizer" / "languages.txt").read_text(encoding="utf-8").splitlines()
     lines = [line for line in lines if max(map(ord, line), default=0) < 0x500] * 3
     for name in ("Apache-2.0", "GPL-3"):
-        lines += (LICENCES / name).read_text(encoding="utf-8").splitlines()
+        lines += (LICENSES / name).read_text(encoding="utf-8").splitlines()
     lines += (HERE.parent.parent / "models/kjv-gpt2/heldout.txt").read_text().splitlines()[:400]
     lines = [line.strip() for line in lines if line.strip()]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -116,7 +116,7 @@ def make_marian(work):
     two = fresh("marian-separate")
     shutil.copy(source, two / "source.spm")
     shutil.copy(target, two / "target.spm")
-    # The reference takes special ids of the source for special in the target too: let them agree.
+    # The reference treats the source's special ids as special in the target too: they must agree.
     own = ["</s>", "<unk>", "<pad>"]
     for name, model in ("vocab.json", source), ("target_vocab.json", target):
         write_json(two / name, {n: i for i, n in enumerate(own + pieces_of(model)[2:])})
@@ -201,7 +201,7 @@ def make_bytes(work):
 
 
 def make_fsmt(lines):
-    """Texts are cut at white space only: Moses' part is left out on both sides."""
+    """Splits texts only at white space: elcl and transformers both skip the steps of Moses."""
     folder = fresh("fsmt")
     bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     bpe.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -239,7 +239,7 @@ def hash_ids(ids):
 
 
 def drawn(n, size):
-    """n lists of ids below size, by a generator that the test repeats."""
+    """Yields n random lists of ids below size. The test has the same generator."""
     state = 12345
     for _ in range(n):
         ids = []
@@ -255,14 +255,14 @@ def decode(tokenizer, ids):
 
 
 def known(tokenizer, size):
-    """Ids that have a token."""
+    """Returns the ids that have a token."""
     if hasattr(tokenizer, "decoder") and isinstance(tokenizer.decoder, dict):
         return set(tokenizer.decoder) | set(tokenizer.added_tokens_decoder)
     return set(range(size))
 
 
 def newer_marks(name, text):
-    """The reference's NFKC does not order combining marks that Unicode 14 added."""
+    """The NFKC of tokenizers does not order combining marks that Unicode 14 added."""
     return name == "unigram-bytes-json" and \
         normalizers.NFKC().normalize_str(text) != unicodedata.normalize("NFKC", text)
 
@@ -290,7 +290,7 @@ def record(name, tokenizer, texts, full):
     print(name, len(tokenizer), size)
 
 
-# Source and target as options, and what transformers is told.
+# Source and target language.
 LANGUAGES = {
     "m2m_100": [("", ""), ("en", "fr"), ("zu", "de"), ("", "af")],
     "mbart": [("", ""), ("de_DE", "ro_RO"), ("", "ar_AR"), ("zh_CN", "")],
@@ -304,7 +304,7 @@ TRANSLATED = ["The people of the land", "Free software!", "la terre et la mer", 
 
 
 def tiny_model(name, tokenizer):
-    """A random model over the tokenizer's ids; weights large enough to make choices clear."""
+    """Returns a random model over the tokenizer's ids, with weights that make choices clear."""
     size = len(tokenizer)
     shared = dict(vocab_size=size, d_model=8, encoder_layers=1, decoder_layers=1,
                   encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=8,
@@ -332,19 +332,19 @@ def language_id(name, tokenizer, code):
 
 
 def generate(name, tokenizer, model, source, target, text, beams):
-    told = {}
+    chosen = {}
     if source:
         tokenizer.src_lang = source
     if target and name == "marian":
         text = ">>%s<< %s" % (target, text)
     elif target and name in ("mbart", "mbart-json"):
-        told["decoder_start_token_id"] = language_id(name, tokenizer, target)
+        chosen["decoder_start_token_id"] = language_id(name, tokenizer, target)
     elif target:
-        told["forced_bos_token_id"] = language_id(name, tokenizer, target)
+        chosen["forced_bos_token_id"] = language_id(name, tokenizer, target)
     with torch.no_grad():
         out = model.generate(**tokenizer(text, return_tensors="pt"), num_beams=beams,
                              max_new_tokens=7, synced_gpus=False,
-                             no_repeat_ngram_size=1, **told)[0].tolist()
+                             no_repeat_ngram_size=1, **chosen)[0].tolist()
     return out, decode(tokenizer, out)
 
 
@@ -366,11 +366,11 @@ def translate(name, tokenizer, rows):
                     " ".join(map(str, ids)), again]))
 
 
-SEPARATE = {"marian-separate", "fsmt"}  # ids of sources are not those of outputs
+SEPARATE = {"marian-separate", "fsmt"}  # sources and outputs have different ids
 
 
 def main():
-    # It imports a part of torch 1.13 that Python 3.11 refuses.
+    # The original imports a part of torch 1.13 that Python 3.11 refuses.
     m2m_100 = transformers.models.m2m_100.modeling_m2m_100
     m2m_100.is_fsdp_managed_module = lambda module: False
     full = Path(sys.argv[2]) if sys.argv[1:2] == ["--full"] else None

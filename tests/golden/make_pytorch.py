@@ -1,4 +1,4 @@
-"""Makes PyTorch files for the tests: pytorch/*.bin, and tiny-bart once more as two shards
+"""Makes PyTorch files for the tests: pytorch/*.bin, and tiny-bart as two shards
 (tiny-bart-shards)."""
 import collections
 import json
@@ -12,7 +12,7 @@ HERE = pathlib.Path(__file__).parent
 
 
 def state():
-    """Every kind of entry that a state dictionary may have."""
+    """Returns a state dictionary with every kind of entry that one may have."""
     base = torch.arange(6, dtype=torch.float32).reshape(2, 3)
     state = collections.OrderedDict(
         f32=base, f16=base.half() / 2, bf16=-base.bfloat16(), f64=base.double() + 0.25,
@@ -39,7 +39,7 @@ def state_files():
 
 
 def split(tensors):
-    """Two halves, the names of the second one sorted behind those of the first."""
+    """Returns two halves: all names of the second one follow those of the first."""
     names = sorted(tensors)
     cut = names.index("model.encoder.embed_positions.weight")
     return [{n: tensors[n] for n in part} for part in (names[:cut], names[cut:])]
@@ -51,7 +51,7 @@ def shards():
     for file in ("config.json", "generation_config.json"):
         shutil.copy(source / file, target / file)
     tensors = load_file(source / "model.safetensors")
-    shared = tensors["model.shared.weight"]  # as such files have it: one storage, several names
+    shared = tensors["model.shared.weight"]  # as in such files: one storage, several names
     for name in ("model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight",
                  "lm_head.weight"):
         tensors[name] = shared

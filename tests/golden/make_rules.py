@@ -1,10 +1,11 @@
-"""Makes rules.json beside tiny checkpoints, rules that golden.json does not have, and kjv/stop.json.
+"""Makes rules.json of tiny checkpoints, for rules that golden.json lacks, and kjv/stop.json.
 
 usage: make_rules.py [NAME...]
 
-Over the inputs of golden.json, by transformers' generate and by fairseq_reference.py. Tokens that a
-rule is about are taken from what the model says without it, and each case must change the result
-of some input; where it does not, the case is left out with a word, and another model has to have it.
+Runs transformers' generate and fairseq_reference.py on the inputs of golden.json. The tokens of a
+rule come from the model's output without the rule, and each case must change the result of some
+input. If it does not, the script leaves out the case and prints a message; another model must
+have it.
 """
 import json
 import sys
@@ -12,8 +13,8 @@ from pathlib import Path
 
 import numpy
 import torch
-from transformers import (AutoTokenizer, BartForConditionalGeneration, BlenderbotForConditionalGeneration,
-                          GenerationConfig, GPT2LMHeadModel)
+from transformers import (AutoTokenizer, BartForConditionalGeneration,
+                          BlenderbotForConditionalGeneration, GenerationConfig, GPT2LMHeadModel)
 from transformers.utils import logging
 
 from make_searches import FAIRSEQ, fairseq_search, run_case
@@ -28,8 +29,8 @@ MODELS = {
 
 
 def common_cases(texts, source):
-    """texts: what greedy search generates, a list of tokens for each input. The first option of a
-    case is the one that must change a result."""
+    """texts: the tokens that greedy search generates for each input. The first option of a case is
+    the one that must change a result."""
     a, b, c = sorted(texts, key=len)[-3:]
     w, x, y, z = source[1:5]
     words = [[a[0]], a[1:3], b[1:4], c[0:3], [c[1]], [2]]
@@ -95,7 +96,7 @@ def open_model(name):
 
 
 def no_padding(decode):
-    """An input for which the model chooses the padding token is left out."""
+    """Leaves out inputs for which the model chooses the padding token."""
     def decode_or_none(*arguments):
         try:
             return decode(*arguments)
@@ -105,7 +106,7 @@ def no_padding(decode):
 
 
 def changed(decode, model, inputs, case, without):
-    """Whether other options give another result for one of its inputs."""
+    """Returns whether other options give another result for one of the case's inputs."""
     return any(decode(model, inputs[i], without)[0] != outputs
                for i, outputs in zip(case["inputs"], case["outputs"]))
 
@@ -151,7 +152,7 @@ STOP_CASES = [[" the"], ["and", "shall"], [" of the L"], ["he"], [", "], ["nothi
 
 @torch.no_grad()
 def make_stop():
-    """kjv/stop.json: stop strings, with the model and the tokenizer that ship."""
+    """Makes kjv/stop.json: stop strings, with the model and tokenizer of models/kjv-gpt2."""
     directory = HERE.parents[1] / "models" / "kjv-gpt2"
     tokenizer = AutoTokenizer.from_pretrained(directory)
     model = GPT2LMHeadModel.from_pretrained(directory, torch_dtype=torch.float32).eval()

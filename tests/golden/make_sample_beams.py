@@ -1,12 +1,12 @@
-"""Makes tiny-bart/sample_beams.json: beam search that draws its candidates (num_beams and do_sample),
-as generate() of transformers does it, with the uniform numbers of elcl in the place of torch's.
+"""Makes tiny-bart/sample_beams.json: beam search that draws its candidates (num_beams and
+do_sample) by generate() of transformers, with the uniform numbers of elcl instead of torch's.
 
 usage: make_sample_beams.py
 
-torch.multinomial() without replacement becomes: the tokens of the largest log p - log(-log1p(-u)),
-u the number that docs/options.md gives for seed, sample 0, beam, token and length. That these are
-such draws is checked on small distributions against exact probabilities. Philox is written
-down here once more. Seeds are tried until no choice is nearer than MARGIN.
+Instead of torch.multinomial() without replacement, it takes the tokens with the largest
+log p - log(-log1p(-u)). docs/options.md gives the number u for seed, sample 0, beam, token and
+length. The script compares the distribution of such draws with exact probabilities. It has its own
+Philox. It tries seeds until no choice is nearer than MARGIN.
 """
 import itertools
 import json
@@ -121,7 +121,7 @@ def run(model, options, source, seed):
 
 
 def check_distribution():
-    """Two of five without replacement: each ordered pair as often as it must be."""
+    """Draws two of five without replacement and compares the frequency of each ordered pair."""
     p = np.array([0.5, 0.2, 0.15, 0.1, 0.05])
     n = 40000
     seen = dict.fromkeys(itertools.permutations(range(5), 2), 0)
@@ -155,8 +155,8 @@ def main():
         else:
             print(name + ": no seed")
             continue
-        cases.append({"name": name, "options": dict(options, seed=seed), "inputs": list(range(len(outputs))),
-                      "outputs": outputs})
+        cases.append({"name": name, "options": dict(options, seed=seed),
+                      "inputs": list(range(len(outputs))), "outputs": outputs})
         print(name, seed, "%.2g" % gap, len({tuple(o[0]["ids"]) for o in outputs}), flush=True)
     write_json(MODEL / "sample_beams.json",
                {"versions": versions(), "inputs": golden["inputs"], "cases": cases})

@@ -1,10 +1,10 @@
-"""Makes sampling/cases.json: what transformers' generate leaves of a distribution before it draws.
+"""Makes sampling/cases.json: the distributions from which transformers' generate draws.
 
 usage: make_sampling.py
 
-One step of generate with do_sample over a model that answers with fixed logits: `scores` are what
-all processors and warpers, in generate's own order, made of them. A case is kept only if cut-offs
-a little higher and lower keep the same tokens, so that rounding cannot change it.
+Runs one step of generate with do_sample on a model with fixed logits: `scores` are the logits after
+all processors and warpers, in generate's order. The script keeps a case only if slightly higher and
+lower cut-offs keep the same tokens, so that rounding cannot change it.
 """
 import random
 from pathlib import Path
@@ -44,7 +44,7 @@ CASES = [
 
 
 def leave(logits, options):
-    """The probabilities from which generate draws its first token after token 0."""
+    """Returns the probabilities from which generate draws its first token after token 0."""
     V = len(logits)
     table = torch.tensor(logits).expand(V, 1, V).clone()
     options = {**options, "min_p": options["min_p"] or None}
@@ -57,7 +57,8 @@ def leave(logits, options):
 
 def nudged(options, factor):
     def nudge(key, value):
-        return value * factor if key in ("top_p", "min_p", "typical_p") and value != OFF[key] else value
+        cut_off = key in ("top_p", "min_p", "typical_p") and value != OFF[key]
+        return value * factor if cut_off else value
     return {key: nudge(key, value) for key, value in options.items()}
 
 
@@ -65,8 +66,8 @@ def make_case(changes, rng):
     options = {**OFF, **changes}
     while True:
         V = rng.randint(25, 60)
-        # A third of the tokens share their logits with others. Not with top_p: there transformers
-        # parts ties by the order of a sort, and elcl keeps them together.
+        # A third of the tokens share their logits with others, but not with top_p: transformers
+        # separates equal logits by the order of a sort, and elcl keeps them together.
         logits = [round(rng.gauss(0, 2), 3) for _ in range(V)]
         if options["top_p"] == 1 and options["typical_p"] == 1:
             logits = [round(x) if rng.random() < 0.3 else x for x in logits]
@@ -76,7 +77,8 @@ def make_case(changes, rng):
         others = [leave(logits, nudged(options, f)) for f in (0.9999, 1.0001)]
         if all(((kept > 0) == (other > 0)).all() for other in others):
             break
-    return {"options": options, "logits": logits, "probabilities": [nine_digits(p) for p in kept.tolist()]}
+    return {"options": options, "logits": logits,
+            "probabilities": [nine_digits(p) for p in kept.tolist()]}
 
 
 def main():

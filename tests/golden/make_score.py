@@ -1,10 +1,11 @@
-"""Makes score/: log-probabilities of given targets by transformers, of random requests.
+"""Makes score/: log-probabilities of random targets by transformers.
 
 usage: make_score.py [MODEL]...
 
 A request has a source and a target. The reference is the forward pass in double precision over
-decoder_start_token_id and the target (decoder-only: source and target), and log-softmax at each
-target token; of tiny-gpt2 also the sliding windows of Hugging Face's guide to perplexity over one long text.
+decoder_start_token_id and the target (decoder-only: source and target), and the log-softmax at each
+target token. For tiny-gpt2 it also scores one long text in sliding windows, as Hugging Face's guide
+to perplexity does.
 """
 import random
 import sys
@@ -37,12 +38,12 @@ def score(model, decoder_only, source, target):
     loss = model(input_ids=torch.tensor([source]), labels=torch.tensor([target]),
                  decoder_input_ids=torch.tensor([[start] + target[:-1]]))
     values = log_probs(loss.logits[0], target)
-    assert abs(loss.loss.item() + sum(values) / len(target)) < 1e-9  # it is what training sees
+    assert abs(loss.loss.item() + sum(values) / len(target)) < 1e-9  # as the training loss has it
     return values
 
 
 def windows(model, ids, stride):
-    """Sum of the log-probabilities of ids[1:], each token scored once, as the guide's loop does."""
+    """Sums the log-probabilities of ids[1:], each token once, as the guide's loop does."""
     total, n, previous = 0.0, 0, 0
     for begin in range(0, len(ids), stride):
         end = min(begin + WINDOW, len(ids))

@@ -1,10 +1,10 @@
-"""Makes search/cases.json: transformers' generate over models that are nothing but a table.
+"""Makes search/cases.json: transformers' generate on models that are only a table.
 
 usage: make_search.py
 
-The model of a case answers with logits = table[last token][position % period], where position 0 is
-the start token's. It is decoder-only with a prompt of one token, the start token: then every length
-rule is that of an encoder-decoder model, whose decoder prompt is the start token alone.
+The model of a case returns logits = table[last token][position % period], and the start token is
+at position 0. The model is decoder-only, and its prompt is only the start token. Every length rule
+is then that of an encoder-decoder model, because there the decoder's prompt is the start token.
 """
 import random
 from pathlib import Path
@@ -130,7 +130,7 @@ CASES = [
 
 
 def random_table(rng):
-    """Logits of 3 decimals, with an EOS that is rare in some tables and common in others."""
+    """Returns logits of 3 decimals. EOS is rare in some tables and common in others."""
     V, period = rng.randint(8, 12), rng.randint(1, 4)
     eos_bonus = rng.uniform(-0.5, 2.0)
     table = torch.empty(V, period, V)
@@ -144,7 +144,7 @@ def random_table(rng):
 
 
 def make_case(changes, rng):
-    """Draws tables until the search over one is decided clearly."""
+    """Draws tables until no decision of the search is close."""
     options = options_of(**changes)
     gap = 0.0
     while gap < SMALLEST_GAP:

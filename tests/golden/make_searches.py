@@ -1,9 +1,9 @@
-"""Makes searches.json beside tiny checkpoints: searches that golden.json does not have.
+"""Makes searches.json of tiny checkpoints: searches that golden.json lacks.
 
 usage: make_searches.py [NAME...]
 
-Over the inputs of golden.json: group beam search by transformers' generate, and fairseq style by
-fairseq_reference.py over the logits of the same model.
+On the inputs of golden.json, runs group beam search by transformers' generate, and fairseq style by
+fairseq_reference.py on the logits of the same model.
 """
 import json
 import sys
@@ -76,7 +76,7 @@ def fairseq_search(model, source, options):
 
 
 def run_case(name, decode, model, inputs, options):
-    """The inputs whose searches are decided clearly."""
+    """Returns a case with the inputs for which no decision of the search is close."""
     kept = []
     for i, source in enumerate(inputs):
         results, gap = decode(model, source, options)

@@ -1,5 +1,5 @@
-"""Makes tiny checkpoints of T5 and its kin and what transformers makes of them: tiny-t5,
-tiny-flan-t5, tiny-mt5, tiny-umt5; and position-buckets.json.
+"""Makes tiny checkpoints of T5-like families and the answers of transformers to them: tiny-t5,
+tiny-flan-t5, tiny-mt5, tiny-umt5. Also makes position-buckets.json.
 
 usage: make_t5.py [NAME]...
 """
@@ -18,7 +18,7 @@ from make_tiny_bart import (HERE, choose_inputs, forward_goldens, save_config, s
 from reference import options_of, versions, write_json
 
 PAD, EOS = 0, 1
-SOURCE_LENGTHS = [1, 2, 9, 17, 45]  # the last one is longer than any of the distances
+SOURCE_LENGTHS = [1, 2, 9, 17, 45]  # the last one is longer than all max_distances
 ENCODED = [1, 4]
 TEACHER_FORCED = [2, 4]
 TEACHER_FORCED_STEPS = 26
@@ -40,7 +40,7 @@ MODELS = {
                     num_decoder_layers=2, feed_forward_proj="gated-gelu", dense_act_fn="gelu_new",
                     is_gated_act=True, tie_word_embeddings=False, n_positions=64,
                     relative_attention_num_buckets=13, relative_attention_max_distance=11)),
-    "tiny-mt5": dict(  # narrower; keys that have a default are left out
+    "tiny-mt5": dict(  # heads narrower than the model; without the keys that have a default
         family="MT5", seed=2, eos_bias=2.0,
         config=dict(COMMON, vocab_size=41, d_model=21, d_kv=3, num_heads=5, d_ff=23, num_layers=2,
                     relative_attention_num_buckets=8, relative_attention_max_distance=20)),
@@ -53,15 +53,15 @@ MODELS = {
 
 
 def random_t5(family, config, seed, eos_bias):
-    """Random weights, large enough that every source gives another text, and texts end: all
-    embeddings have a part in common, which EOS asks for."""
+    """Random weights, large enough that sources give different texts, and that texts end: EOS
+    matches a part that all embeddings have in common."""
     torch.manual_seed(seed)
     config_class = getattr(transformers, family + "Config")
     net = getattr(transformers, family + "ForConditionalGeneration")(config_class(**config)).eval()
     constant = 0.6 * torch.randn(config["d_model"])
     for name, p in net.named_parameters():
         noise = torch.randn_like(p)
-        if "layer_norm" in name:  # random signs, or each token would ask for itself again
+        if "layer_norm" in name:  # random signs, or each token would repeat itself
             values = 0.1 * noise + torch.randint_like(p, 2) * 2 - 1
         elif "relative_attention_bias" in name:
             values = 1.5 * noise
@@ -77,9 +77,9 @@ def random_t5(family, config, seed, eos_bias):
             values = 1.1 * p.shape[1] ** -0.5 * noise
         p.data.copy_(values)
     seen = constant * net.decoder.final_layer_norm.weight.data
-    if net.config.tie_word_embeddings:  # as hidden states are
+    if net.config.tie_word_embeddings:  # as hidden states are scaled
         seen = seen * config["d_model"] ** -0.5
-    # The start token's own embedding, where it is one table: near zero loses against the best.
+    # A tied table is also the start token's embedding: a value near zero loses to the best token.
     tied = net.config.tie_word_embeddings
     net.lm_head.weight.data[PAD] *= 0.05 if tied else 0
     net.lm_head.weight.data[EOS] += eos_bias * seen / seen.square().sum()
@@ -88,7 +88,7 @@ def random_t5(family, config, seed, eos_bias):
 
 
 def stored_tensors(name, net):
-    """Each table once; tiny-mt5's under a name that its files have beside `shared`."""
+    """Returns each table once; for tiny-mt5 under another name than `shared`, as in its files."""
     tensors, seen = {}, set()
     for tensor_name, tensor in net.state_dict().items():
         if tensor.data_ptr() in seen:
@@ -121,19 +121,19 @@ def make(name, family, config, seed, eos_bias):
 
 
 def make_buckets():
-    """Runs of equal buckets over all distances: [first distance, bucket]."""
+    """Stores runs of equal buckets over all distances: [first distance, bucket]."""
     entries = []
     for n, distance in [(32, 128), (8, 20), (13, 11), (4, 3), (16, 64), (64, 128), (32, 1000),
                         (24, 96), (10, 50), (128, 512), (32, 20), (5, 4096)]:
         for both in (True, False):
-            reach = 2 * distance + 3
-            distances = torch.arange(-reach, reach + 1)
+            last = 2 * distance + 3
+            distances = torch.arange(-last, last + 1)
             buckets = T5Attention._relative_position_bucket(distances, both, n, distance).tolist()
-            runs = [[-reach, buckets[0]]]
+            runs = [[-last, buckets[0]]]
             for d, bucket in zip(distances.tolist(), buckets):
                 if bucket != runs[-1][1]:
                     runs.append([d, bucket])
-            entries.append({"buckets": n, "max_distance": distance, "both": both, "last": reach,
+            entries.append({"buckets": n, "max_distance": distance, "both": both, "last": last,
                             "runs": runs})
     write_json(HERE / "position-buckets.json", {"versions": versions(), "entries": entries})
 

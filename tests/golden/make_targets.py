@@ -1,11 +1,11 @@
-"""Makes pieces/targets.txt: what transformers scores for a source and a target text with the random
-models and the tokenizers of pieces/ (make_pieces.py).
+"""Makes pieces/targets.txt: scores by transformers for source and target texts, with the random
+models and tokenizers of pieces/ (make_pieces.py).
 
 usage: make_targets.py
 
 A line has model, options of elcl score, source, target, the target's ids and the sum of their
-log-probabilities in double precision. The ids are the tokenizer's text_target; mBART's end with the
-language, which in training goes round to become the decoder's first token, and here is that alone.
+log-probabilities in double precision. The ids are the tokenizer's text_target. mBART's end with the
+language, which training moves to the front as the decoder's first token. Here it is only that.
 """
 from pathlib import Path
 
@@ -73,7 +73,7 @@ if __name__ == "__main__":
     transformers.utils.logging.set_verbosity_error()
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
-    # It imports a part of torch 1.13 that Python 3.11 refuses.
+    # The original imports a part of torch 1.13 that Python 3.11 refuses.
     transformers.models.m2m_100.modeling_m2m_100.is_fsdp_managed_module = lambda module: False
     lines = []
     for each in sorted(TOKENIZERS):

@@ -1,4 +1,4 @@
-"""Makes tiny-bart/ and tiny-bart-untied/: random checkpoints and what transformers makes of them.
+"""Makes tiny-bart/ and tiny-bart-untied/: random checkpoints, and the answers of transformers.
 
 usage: make_tiny_bart.py [tiny-bart|tiny-bart-untied]...
 """
@@ -69,7 +69,7 @@ UNTIED = dict(
     torch_dtype="bfloat16",
 )
 
-# The options of the generation_config.json beside each checkpoint. The first case uses them.
+# The options of each checkpoint's generation_config.json. The first case uses them.
 GENERATION_CONFIG = dict(
     num_beams=3, max_length=26, min_length=4, length_penalty=1.5, early_stopping=True,
     no_repeat_ngram_size=3,
@@ -139,15 +139,15 @@ CASES = [
 
 
 def random_model(model, config, position_scale=4.0, residual_scale=0.6):
-    """Random weights, large enough that every source gives another text. Tables that a model makes
-    for itself stay as they are."""
+    """Sets random weights, large enough that sources give different texts. Does not change tables
+    that a model computes."""
     for name, p in model.named_parameters():
         if not p.requires_grad:
             continue
         noise = torch.randn_like(p)
         if "layer_norm" in name or "layernorm" in name:
             values = 0.1 * noise
-            if name.endswith("weight"):  # random signs, or each token would ask for itself again
+            if name.endswith("weight"):  # random signs, or each token would repeat itself
                 values += torch.randint_like(p, 2) * 2 - 1
         elif name.endswith("bias"):
             values = 0.1 * noise
@@ -168,7 +168,7 @@ def random_model(model, config, position_scale=4.0, residual_scale=0.6):
 
 
 def random_bart(config, seed, eos_bias):
-    """A model whose texts end."""
+    """Returns a model whose texts end."""
     torch.manual_seed(seed)
     model = BartForConditionalGeneration(BartConfig(**config)).eval()
     random_model(model, config)
@@ -184,7 +184,7 @@ def random_bart(config, seed, eos_bias):
 
 
 def checkpoint_tensors(model, tied):
-    """The tensors as they are stored: one shared embedding, lm_head only where it is its own."""
+    """Returns the tensors to store: one shared embedding, and lm_head only if it is not tied."""
     copies = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
     drop = copies + (("lm_head.weight",) if tied else ("final_logits_bias",))
     return {
@@ -195,7 +195,7 @@ def checkpoint_tensors(model, tied):
 
 
 def rounded(name, tensor):
-    """The stored type of a tensor of tiny-bart-untied."""
+    """Returns a tensor of tiny-bart-untied in its stored type."""
     if "layer_norm" in name or "layernorm" in name:
         return tensor
     if "decoder" in name or "lm_head" in name:
@@ -233,7 +233,7 @@ def save_config(model_type, config, generation_config, directory):
 
 
 def save_checkpoint(model, config, directory):
-    """Stores the model and replaces its weights by what was stored, upcast to float32."""
+    """Stores the model and replaces its weights by the stored ones, upcast to float32."""
     directory.mkdir(exist_ok=True)
     tied = config["tie_word_embeddings"]
     tensors = checkpoint_tensors(model, tied)
@@ -248,7 +248,7 @@ def save_checkpoint(model, config, directory):
 
 
 def random_source(length, config, rng):
-    """<s> ... </s>, where there is room for it and the model has them."""
+    """Returns <s> ... </s>, if there is room and the model has these tokens."""
     special = {v for k, v in config.items() if k.endswith("_token_id")}
     tokens = [rng.randrange(4, source_vocabulary(config)) for _ in range(length)]
     tokens = [3 if token in special else token for token in tokens]
@@ -260,7 +260,7 @@ def random_source(length, config, rng):
 
 
 def decode_all(model, source, cases):
-    """Outputs of all cases for one source, and the smallest gap; None when a gap is too small."""
+    """Returns the outputs of all cases and the smallest gap, or None if a gap is too small."""
     outputs, smallest = [], float("inf")
     for _, options in cases:
         results, gap = generate(model, source, options)
@@ -272,7 +272,7 @@ def decode_all(model, source, cases):
 
 
 def choose_inputs(model, config, cases, rng, lengths=SOURCE_LENGTHS):
-    """One source of each length whose searches are all decided clearly."""
+    """Returns a source of each length for which no decision of a search is close."""
     inputs, outputs, smallest = [], [], float("inf")
     for length in lengths:
         decoded = None
@@ -298,7 +298,7 @@ def target_vocabulary(config):
 @torch.no_grad()
 def forward_goldens(model, config, inputs, rng, encoded=ENCODED, teacher_forced=TEACHER_FORCED,
                     steps=TEACHER_FORCED_STEPS):
-    """Encoder output and decoder logits, in double precision, one sentence at a time."""
+    """Returns encoder output and decoder logits in double precision, one sentence at a time."""
     torch.set_default_dtype(torch.float64)
     model = model.double()
     encode = lambda source: model.get_encoder()(torch.tensor([source])).last_hidden_state
@@ -307,7 +307,7 @@ def forward_goldens(model, config, inputs, rng, encoded=ENCODED, teacher_forced=
     for i in teacher_forced:
         ids = [config["decoder_start_token_id"]]
         ids += [rng.randrange(target_vocabulary(config)) for _ in range(steps - 1)]
-        if model.config.model_type in ("m2m_100", "fsmt"):  # there padding has no position of its own
+        if model.config.model_type in ("m2m_100", "fsmt"):  # padding has no position there
             ids = [3 if token == config["pad_token_id"] else token for token in ids]
         out = model(input_ids=torch.tensor([inputs[i]]), decoder_input_ids=torch.tensor([ids]),
                     use_cache=False)

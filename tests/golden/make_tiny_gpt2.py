@@ -1,4 +1,4 @@
-"""Makes tiny-gpt2/ and tiny-gpt2-by-layer/: random checkpoints and what transformers makes of them.
+"""Makes tiny-gpt2/ and tiny-gpt2-by-layer/: random checkpoints, and the answers of transformers.
 
 usage: make_tiny_gpt2.py [tiny-gpt2|tiny-gpt2-by-layer]...
 """
@@ -17,7 +17,7 @@ from reference import SMALLEST_GAP, generate, options_of, rows, versions, write_
 HERE = Path(__file__).resolve().parent
 PAD, EOS = 1, 2
 PROMPT_LENGTHS = [1, 2, 3, 5, 8, 13, 17]
-TEACHER_FORCED = [0, 2, 5]  # the prompts behind which logits are stored
+TEACHER_FORCED = [0, 2, 5]  # the prompts after which logits are stored
 TEACHER_FORCED_STEPS = 12
 
 COMMON_CONFIG = dict(
@@ -87,14 +87,14 @@ CASES = [
 
 
 def random_model(config, seed, eos_bias):
-    """Random weights, large enough that every prompt gives another text, and texts end."""
+    """Random weights, large enough that prompts give different texts, and that texts end."""
     torch.manual_seed(seed)
     model = GPT2LMHeadModel(GPT2Config(**config)).eval()
     for name, p in model.named_parameters():
         noise = torch.randn_like(p)
         if ".ln_" in name:
             values = 0.1 * noise
-            if name.endswith("weight"):  # random signs, or each token would ask for itself again
+            if name.endswith("weight"):  # random signs, or each token would repeat itself
                 values += torch.randint_like(p, 2) * 2 - 1
         elif name.endswith("bias"):
             values = 0.2 * noise
@@ -120,8 +120,8 @@ def write_plain(path, document):
 
 
 def save_checkpoint(model, config, directory):
-    """tiny-gpt2 with the causal masks that old files hold and without `transformer.`, as those
-    files have it; the other as files are written today."""
+    """Stores tiny-gpt2 as in old files, with causal masks and without `transformer.`, and the other
+    model as in new files."""
     directory.mkdir(exist_ok=True)
     tensors = {name: t.contiguous() for name, t in model.state_dict().items()}
     if config["tie_word_embeddings"]:
@@ -140,12 +140,12 @@ def save_checkpoint(model, config, directory):
 
 
 def decode_all(model, prompt, cases):
-    """Outputs of all cases for one prompt, and the smallest gap; None when it is no good."""
+    """Returns outputs of all cases and the smallest gap, or None if the prompt is unsuitable."""
     outputs, smallest = [], float("inf")
     for _, options in cases:
         try:
             results, gap = generate(model, prompt, options)
-        except AssertionError:  # the padding token was chosen: it could not be told from padding
+        except AssertionError:  # the model chose the padding token, which looks like padding
             return None
         if gap < SMALLEST_GAP:
             return None
@@ -155,7 +155,7 @@ def decode_all(model, prompt, cases):
 
 
 def choose_inputs(model, config, cases, rng):
-    """One prompt of each length whose searches are all decided clearly."""
+    """Returns a prompt of each length for which no decision of a search is close."""
     inputs, outputs, smallest = [], [], float("inf")
     for length in PROMPT_LENGTHS:
         decoded = None
@@ -171,7 +171,7 @@ def choose_inputs(model, config, cases, rng):
 
 @torch.no_grad()
 def forward_goldens(model, config, inputs, rng):
-    """Logits in double precision: of a prompt's last token and of forced tokens behind it."""
+    """Returns logits in double precision of a prompt's last token and of the forced tokens."""
     torch.set_default_dtype(torch.float64)
     model = model.double()
     forced = []
@@ -186,7 +186,7 @@ def forward_goldens(model, config, inputs, rng):
 
 
 def write_golden(name, model, config, seed):
-    """golden.json of a decoder-only model, in the folder `name`."""
+    """Writes golden.json of a decoder-only model to the folder `name`."""
     cases = [(case, options_of(**{"bos_token_id": EOS, "decoder_start_token_id": None, **changes}))
              for case, changes in CASES]
     rng = random.Random(seed)

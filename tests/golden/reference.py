@@ -1,9 +1,9 @@
-"""What the make_*.py scripts share: an observed call of transformers' generate, and JSON output.
+"""Shared by the make_*.py scripts: an observed call of transformers' generate, and JSON output.
 
-A golden is only worth storing if rounding cannot change it. So every comparison that decides the
-outcome of a search is watched while generate runs, and the smallest distance seen is returned
-beside the result: candidates kept and rejected, EOS inside or outside the first K, hypotheses that
-enter or leave the list of finished ones, the stopping test, the order of the result.
+A golden is worth storing only if rounding cannot change it. While generate runs, this file watches
+every comparison that decides the outcome of a search, and returns the smallest distance with the
+result: candidates kept and rejected, EOS inside or outside the first K, hypotheses that enter or
+leave the list of finished ones, the stopping test, the order of the result.
 """
 import json
 import math
@@ -15,7 +15,7 @@ from transformers import EncoderRepetitionPenaltyLogitsProcessor, LogitsProcesso
 from transformers.generation import beam_search
 from transformers.generation import utils as generation_utils
 
-SMALLEST_GAP = 1e-4  # a golden whose decisions are closer than this is thrown away
+SMALLEST_GAP = 1e-4  # the scripts discard goldens with closer decisions
 
 OPTIONS = {  # every option of a case, with the value that means "off"
     "num_beams": 1,
@@ -38,7 +38,7 @@ OPTIONS = {  # every option of a case, with the value that means "off"
     "eos_token_id": 2,
     "do_sample": False,
 }
-MORE_OPTIONS = (  # present where a case has them
+MORE_OPTIONS = (  # present if a case has them
     "bad_words_ids", "renormalize_logits", "suppress_tokens", "begin_suppress_tokens",
     "encoder_no_repeat_ngram_size", "encoder_repetition_penalty",
     "prefix", "alternatives", "presence_penalty", "frequency_penalty", "patience",  # see generate()
@@ -46,7 +46,7 @@ MORE_OPTIONS = (  # present where a case has them
 
 
 class Penalties(LogitsProcessor):
-    """OpenAI's presence and frequency penalties, which transformers lacks: over generated tokens."""
+    """OpenAI's presence and frequency penalties on generated tokens, which transformers lacks."""
 
     def __init__(self, n_prompt, presence, frequency):
         self.n_prompt, self.presence, self.frequency = n_prompt, presence, frequency
@@ -61,7 +61,7 @@ class Penalties(LogitsProcessor):
 
 
 class EveryBeam(EncoderRepetitionPenaltyLogitsProcessor):
-    """That of 4.47.1 changes the scores of the first beam alone: the source has one row."""
+    """Changes the scores of all beams. 4.47.1 changes only the first: the source has one row."""
 
     def __call__(self, input_ids, scores):
         self.encoder_input_ids = self.encoder_input_ids[:1].expand(len(scores), -1)
@@ -69,13 +69,13 @@ class EveryBeam(EncoderRepetitionPenaltyLogitsProcessor):
 
 
 class Gaps(LogitsProcessor):
-    """Watches one search. As the last logits processor it sees what the search chooses from."""
+    """Watches one search. As the last logits processor, it sees the final scores."""
 
     def __init__(self, renormalize=False):
-        self.renormalize = renormalize  # the search does so behind the last processor
+        self.renormalize = renormalize  # the search does so after the last processor
         self.smallest = math.inf
-        self.beam_scores = None  # per group [K], set in beam search only
-        self.scores = None       # [K, V] of the group that is being looked at
+        self.beam_scores = None  # per group [K], only in beam search
+        self.scores = None       # [K, V] of the current group
 
     def __call__(self, input_ids, scores):
         if self.beam_scores is None:
@@ -86,12 +86,12 @@ class Gaps(LogitsProcessor):
         return scores
 
     def note(self, a, b):
-        """Two numbers were compared and the outcome matters. Two infinities are a gap of 0."""
+        """Records a comparison that matters. Two infinities are a gap of 0."""
         gap = abs(a - b)
         self.smallest = min(self.smallest, 0.0 if math.isnan(gap) else gap)
 
     def note_selection(self, group, eos_ids):
-        """The first K candidates that are not EOS live on; EOS counts among the first K of all."""
+        """The first K candidates that are not EOS continue. EOS counts among the first K of all."""
         totals = self.scores + self.beam_scores[group][:, None]
         K, V = totals.shape
         values, order = totals.flatten().sort(descending=True)
@@ -122,7 +122,7 @@ class ObservedHypotheses(beam_search.BeamHypotheses):
             if self.early_stopping == "never" and self.length_penalty > 0:
                 length = self.max_length - decoder_prompt_len
             attainable = best_sum_logprobs / length**self.length_penalty
-            # Equality is exact when the worst finished hypothesis is this step's best candidate.
+            # Equality is exact if the worst finished hypothesis is this step's best candidate.
             if attainable != self.worst_score:
                 self.gaps.note(attainable, self.worst_score)
         return super().is_done(best_sum_logprobs, cur_len, decoder_prompt_len)
@@ -130,13 +130,14 @@ class ObservedHypotheses(beam_search.BeamHypotheses):
 
 class ObservedScorer(beam_search.BeamSearchScorer):
     gaps = None
-    patience = 1  # as in Kasai et al. (2022): the list of finished hypotheses is so much longer
+    patience = 1  # factor for the length of the list of finished ones: Kasai et al. (2022)
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self._beam_hyps = [
             ObservedHypotheses(
-                max(1, int(self.patience * self.group_size + 0.5)), self.length_penalty, self.do_early_stopping, kwargs["max_length"]
+                max(1, int(self.patience * self.group_size + 0.5)), self.length_penalty,
+                self.do_early_stopping, kwargs["max_length"]
             )
             for _ in range(self.num_beam_groups)
         ]
@@ -164,7 +165,7 @@ class ObservedScorer(beam_search.BeamSearchScorer):
 
 
 def options_of(**changes):
-    """A complete set of options: nothing is left to generation_config.json or to defaults."""
+    """Returns a complete set of options, without generation_config.json or defaults."""
     unknown = set(changes) - set(OPTIONS) - set(MORE_OPTIONS)
     assert not unknown, unknown
     options = {**OPTIONS, **changes}
@@ -176,10 +177,10 @@ def options_of(**changes):
 
 
 def generate(model, source, options):
-    """Decodes one source alone. Returns ([{"ids", "score"}, ...], smallest gap).
+    """Decodes one source in a batch of one. Returns ([{"ids", "score"}, ...], smallest gap).
 
-    What transformers calls otherwise or lacks: prefix is decoder_input_ids behind the start token,
-    alternatives are the tokens allowed as first, second ... generated one.
+    Options that transformers lacks or calls otherwise: prefix is decoder_input_ids after the start
+    token. alternatives lists the tokens allowed as first, second ... generated token.
     """
     options = dict(options)
     prefix, alternatives = options.pop("prefix", []), options.pop("alternatives", [])
@@ -220,7 +221,7 @@ def generate(model, source, options):
 
 def without_padding(ids, options):
     pad = options["pad_token_id"]
-    if pad == options["eos_token_id"]:  # the first one behind the start token is the end
+    if pad == options["eos_token_id"]:  # the first one after the start token is the end
         return ids[:ids.index(pad, 1) + 1] if pad in ids[1:] else ids
     n = len(ids)
     while ids[-1] == pad:
@@ -232,7 +233,7 @@ def without_padding(ids, options):
 
 
 def sum_of_log_probs(step_logits, ids):
-    """Sum of log_softmax(raw logits) over the generated tokens, for searches that give no score."""
+    """Sums log_softmax(raw logits) over the generated tokens, for searches without a score."""
     steps = zip(step_logits, ids[-len(step_logits):])
     return sum(logits[0].double().log_softmax(-1)[token].item() for logits, token in steps)
 
@@ -254,7 +255,7 @@ def versions():
 
 
 def write_json(path, document):
-    """Writes an object whose long lists have one element a line."""
+    """Writes an object whose long lists have one element on each line."""
     members = []
     for key, value in document.items():
         if isinstance(value, list):

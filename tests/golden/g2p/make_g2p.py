@@ -1,11 +1,11 @@
 """Decodes the held-out words of g2p-en with transformers: greedy.txt, beam4.txt, beam4-scores.txt.
 
 usage: make_g2p.py MODEL_DIRECTORY                    writes the files here, prints error rates
-       make_g2p.py MODEL_DIRECTORY --beams N --time   prints the seconds for all words, no more
+       make_g2p.py MODEL_DIRECTORY --beams N --time   only prints the seconds for all words
 
 The words are the first column of MODEL_DIRECTORY/test.tsv, the other columns are the accepted
-pronunciations. Weights are float16 in the file and float32 in memory. Everything but the number of
-beams comes from the model's generation_config.json. Batches are made of words of like length.
+pronunciations. Weights are float16 in the file and float32 in memory. All options but the number of
+beams come from the model's generation_config.json. A batch has words of similar length.
 """
 import argparse
 import time
@@ -43,7 +43,7 @@ def decode(model, tokenizer, words, beams, batch_size):
             num_beams=beams,
             output_scores=beams > 1,
             return_dict_in_generate=True,
-            synced_gpus=False,  # left open, it imports what Python 3.11 refuses in torch 1.13
+            synced_gpus=False,  # None imports a part of torch 1.13 that Python 3.11 refuses
         )
         texts = tokenizer.batch_decode(
             out.sequences, skip_special_tokens=True, clean_up_tokenization_spaces=False
@@ -55,7 +55,7 @@ def decode(model, tokenizer, words, beams, batch_size):
 
 
 def check_source_ids(tokenizer, words):
-    """The tokenizer must spell a word: <s>, one token a character, </s>."""
+    """Checks the ids of a word: <s>, one token for each character, </s>."""
     vocabulary = tokenizer.get_vocab()
     for word in words:
         letters = [vocabulary["\u0120" if c == " " else c] for c in word]
@@ -72,7 +72,7 @@ def edit_distance(a, b):
 
 
 def error_rates(test, texts):
-    """Word and phoneme error rate, each word against the closest of its pronunciations."""
+    """Returns word and phoneme error rate, by the closest pronunciation of each word."""
     wrong = distance = length = 0
     for (_, pronunciations), text in zip(test, texts):
         phonemes = text.split()

@@ -1,10 +1,10 @@
-"""Continuations by kjv-gpt2 with transformers: golden.txt; the likelihood of given lines:
-perplexity.txt.
+"""Makes golden.txt, continuations by kjv-gpt2 with transformers, and perplexity.txt, the
+likelihood of given lines.
 
 usage: make_kjv.py MODEL_DIRECTORY
 
-One line a continuation: the options of the command, a tab, the prompt, a tab, all token ids. The
-weights are float16 in the file and float32 in memory.
+Each line has the options of the command, a tab, the prompt, a tab, and all token ids. The weights
+are float16 in the file and float32 in memory.
 """
 import sys
 from pathlib import Path

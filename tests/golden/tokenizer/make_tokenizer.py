@@ -19,12 +19,12 @@ from transformers import (
     GPT2TokenizerFast,
 )
 
-from strings import CODE_POINTS, HERE, LICENCES, SPACES, all_strings, lines_of
+from strings import CODE_POINTS, HERE, LICENSES, SPACES, all_strings, lines_of
 
 SEED = 1
 SIZE_B = 3000
 N_DECODE = 120
-BYTE_0 = "\u0100"  # how byte-level vocabularies spell it; it would end a C string
+BYTE_0 = "\u0100"  # as byte-level vocabularies spell it: it would end a C string
 B = HERE / "b"
 
 G2P_STRINGS = [
@@ -36,7 +36,7 @@ G2P_STRINGS = [
 
 
 def check_regex_engine():
-    """On code points of Unicode 14 the engine's \\p{L}, \\p{N} and \\s are those of unicodedata."""
+    """Checks that \\p{L}, \\p{N} and \\s agree with unicodedata on all Unicode 14 code points."""
     split = pre_tokenizers.ByteLevel(add_prefix_space=False).pre_tokenize_str
     joins = lambda before, c: len(split(before + c)) == 1
     for c in CODE_POINTS:
@@ -47,10 +47,10 @@ def check_regex_engine():
 
 
 def training_text():
-    """The licences' English, and every script of languages.txt often enough to win merges."""
+    """The licenses' English, and each script of languages.txt often enough to win merges."""
     lines = lines_of(HERE / "languages.txt", 1000) * 10
-    for licence in "Apache-2.0", "GPL-3", "GFDL-1.3":
-        lines += lines_of(LICENCES / licence, 10000)
+    for license in "Apache-2.0", "GPL-3", "GFDL-1.3":
+        lines += lines_of(LICENSES / license, 10000)
     return lines
 
 
@@ -93,14 +93,14 @@ def make_strings(fast_a, fast_b, kjv_directory):
 
 
 def random_ids(tokens, rng):
-    """Tokens drawn evenly (parts of characters meet each other), or mostly single bytes."""
+    """Draws tokens evenly (parts of characters follow each other), or mostly single bytes."""
     if rng.random() < 0.5:
         tokens = [(token, i) for token, i in tokens if len(token) == 1 or rng.random() < 0.02]
     return [rng.choice(tokens)[1] for _ in range(rng.randint(1, 24))]
 
 
 def make_decode(tokenizers):
-    """Fast and slow tokenizer must agree on the text."""
+    """Stores ids and texts. Fast and slow tokenizer must agree on the text."""
     rng = random.Random(SEED)
     rows = []
     for n in range(N_DECODE):

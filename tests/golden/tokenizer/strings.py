@@ -1,14 +1,14 @@
-"""The texts of strings.jsonl: real ones and hostile ones, always the same list for one seed.
+"""Makes the texts of strings.jsonl: real and hostile ones, the same list for the same seed.
 
-Left out are code points that Unicode 14 does not assign (newer regex engines know more letters),
-lone surrogates (no UTF-8) and U+0000 (it would end a C string).
+Leaves out code points that Unicode 14 does not assign (newer regex engines know more letters), lone
+surrogates (no UTF-8) and U+0000 (it would end a C string).
 """
 import random
 import unicodedata
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-LICENCES = Path("/usr/share/common-licenses")
+LICENSES = Path("/usr/share/common-licenses")
 CODE_POINTS = [
     chr(c) for c in range(1, 0x110000) if unicodedata.category(chr(c)) not in ("Cn", "Cs")
 ]
@@ -113,14 +113,14 @@ HAND_WRITTEN = [
 
 
 def lines_of(path, n):
-    """n non-empty lines, evenly spread over the file, indentation kept."""
+    """Returns n non-empty lines with their indentation, evenly spread over the file."""
     with open(path, encoding="utf-8") as f:
         lines = [line.rstrip("\n") for line in f if line.strip()]
     return lines[:: max(1, len(lines) // n)][:n]
 
 
 def around_spaces():
-    """Every white space, and what is easily taken for it, in every position."""
+    """Every white space, and characters that look like it, in every position."""
     patterns = ["a%sb", "%sa", "a%s", "a %sb", "a%s b", "a%s%sb", "1%s!%s\u00e9%s", "%s"]
     return [
         pattern.replace("%s", space)
@@ -151,7 +151,7 @@ def around_special_tokens(rng, n):
 
 
 def stretches_of_unicode(rng, n):
-    """Neighbouring code points: words and signs of one script."""
+    """Adjacent code points: words and signs of one script."""
     texts = []
     for _ in range(n):
         start = rng.randrange(len(CODE_POINTS)) if rng.random() < 0.2 else rng.randrange(12000)
@@ -183,7 +183,7 @@ def all_strings(kjv_directory, seed):
     texts = HAND_WRITTEN + sentences + around_spaces() + contractions() + numbers()
     texts += around_special_tokens(rng, 150)
     texts += lines_of(kjv_directory / "heldout.txt", 100)
-    texts += lines_of(LICENCES / "GPL-3", 100) + lines_of(LICENCES / "Apache-2.0", 50)
+    texts += lines_of(LICENSES / "GPL-3", 100) + lines_of(LICENSES / "Apache-2.0", 50)
     texts += slices_of(sentences, rng, 400)
     texts += stretches_of_unicode(rng, 400)
     texts += mixtures(rng, 500)
