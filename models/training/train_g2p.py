@@ -2,12 +2,12 @@
 
 usage: train_g2p.py DICTIONARY OUT [--minutes M] [--init DIRECTORY --lr RATE]
 
-DICTIONARY has one word a line, in lower case, and its pronunciations behind tabs:
+Each line of DICTIONARY has a word in lower case and its pronunciations, separated by tabs:
     word<TAB>PH ON EM ES[<TAB>another pronunciation]...
-Words with md5(word) % 20 == 0 are held out. OUT becomes a Hugging Face model directory of
-BartForConditionalGeneration (float16), with the held-out words in test.tsv.
+Words with md5(word) % 20 == 0 are held out, and go to test.tsv. OUT becomes a Hugging Face model
+directory of BartForConditionalGeneration (float16).
 
-Needs PyTorch. Runs on the CPU; the clock ends the training, so results differ between machines.
+Needs PyTorch. Runs on the CPU. The clock ends the training, so results differ between machines.
 """
 import argparse
 import hashlib
@@ -25,7 +25,7 @@ from torch import nn
 WIDTH, HEADS, FEED_FORWARD, ENCODER_LAYERS, DECODER_LAYERS, POSITIONS = 192, 6, 768, 3, 3, 128
 DROPOUT = 0.1
 BOS, PAD, EOS, UNK = range(4)
-SPACE = "\u0120"  # how byte-level BPE writes a blank
+SPACE = "\u0120"  # as byte-level BPE writes a blank
 WARM_UP_STEPS = 600
 MASKED = -1e9
 
@@ -34,7 +34,7 @@ MASKED = -1e9
 
 
 def read_dictionary(path):
-    """[[word, pronunciation, ...], ...] for training, and the same held out."""
+    """Returns [[word, pronunciation, ...], ...] for training, and the held-out ones."""
     with open(path, encoding="utf-8") as f:
         words = [line.rstrip("\n").split("\t") for line in f]
     parts = [], []
@@ -61,7 +61,7 @@ class Vocabulary:
         return [BOS] + [self.ids[SPACE if c == " " else c] for c in text] + [EOS]
 
     def target(self, words):
-        """Phonemes of the words, joined by the separator, without special tokens."""
+        """Returns the ids of the words' phonemes, with separators, without special tokens."""
         ids = []
         for word in words:
             if ids:
@@ -80,7 +80,7 @@ def pad(rows):
 
 
 def make_samples(train, vocabulary):
-    """(source ids, target ids) once over the training words; 40% of them join 2 to 6 words."""
+    """Returns (source ids, target ids) for all training words; 40% join 2 to 6 words."""
     pool = train[:]
     random.shuffle(pool)
     samples = []
@@ -97,7 +97,7 @@ def make_samples(train, vocabulary):
 
 
 def make_batches(samples, max_tokens):
-    """Batches of similar source length, of at most max_tokens with padding, in random order."""
+    """Returns batches of similar source length, of at most max_tokens with padding, shuffled."""
     samples = sorted(samples, key=lambda sample: len(sample[0]) + random.random() * 3)
     batches, batch, longest = [], [], 0
     for sample in samples:
@@ -123,7 +123,7 @@ class Attention(nn.Module):
             setattr(self, name, nn.Linear(WIDTH, WIDTH))
 
     def forward(self, x, memory, mask):
-        """x [B, T, D] looks at memory [B, S, D]; mask is added to the scores [B, H, T, S]."""
+        """x [B, T, D] attends to memory [B, S, D]. Adds mask to the scores [B, H, T, S]."""
         head = WIDTH // HEADS
 
         def split(y):
@@ -137,7 +137,7 @@ class Attention(nn.Module):
 
 
 class Layer(nn.Module):
-    """A post-norm layer; with cross attention it is a decoder layer."""
+    """A post-norm layer. With cross-attention it is a decoder layer."""
 
     def __init__(self, cross):
         super().__init__()
@@ -210,7 +210,7 @@ class Bart(nn.Module):
 
 @torch.no_grad()
 def greedy(net, vocabulary, texts):
-    """The phonemes of each text by greedy search."""
+    """Returns the phonemes of each text by greedy search."""
     net.eval()
     n = len(texts)
     memory, mask = net.encode(pad([vocabulary.source(text) for text in texts]))
@@ -238,7 +238,7 @@ def edit_distance(a, b):
 
 
 def evaluate(net, vocabulary, words):
-    """Word and phoneme error rates; the nearest accepted pronunciation counts."""
+    """Returns word and phoneme error rates, by the nearest accepted pronunciation."""
     wrong = edits = length = 0
     for at in range(0, len(words), 500):
         part = words[at:at + 500]
@@ -255,7 +255,7 @@ def evaluate(net, vocabulary, words):
 
 
 def save_weights(net, path):
-    """All tensors as float16 safetensors, in order of their names."""
+    """Writes all tensors as float16 safetensors, in order of their names."""
     header, blobs, offset = {"__metadata__": {"format": "pt"}}, [], 0
     for name, tensor in sorted(net.state_dict().items()):
         blob = tensor.detach().half().contiguous().numpy().tobytes()
@@ -286,7 +286,7 @@ def load_weights(net, path):
 
 
 def save(net, vocabulary, held_out, out):
-    """The whole model directory."""
+    """Writes the whole model directory."""
     special = dict(bos_token_id=BOS, pad_token_id=PAD, eos_token_id=EOS,
                    decoder_start_token_id=EOS, forced_bos_token_id=BOS, forced_eos_token_id=EOS)
     config = dict(
@@ -313,7 +313,7 @@ def save(net, vocabulary, held_out, out):
 
 
 def loss_of(net, batch):
-    """Label-smoothed cross-entropy of a batch; the forced first token is not learned."""
+    """Returns the label-smoothed cross-entropy of a batch, without the forced first token."""
     target = pad([[EOS, BOS] + ids + [EOS] for _, ids in batch])
     memory, mask = net.encode(pad([source for source, _ in batch]))
     logits = net.decode(target[:, :-1], memory, mask)[:, 1:]
@@ -322,7 +322,7 @@ def loss_of(net, batch):
 
 
 def train(net, vocabulary, words, args, after_epoch):
-    """Epochs until the time is up. The rate warms up, then falls with the time on a cosine."""
+    """Trains until the time is up. The rate warms up, then falls on a cosine over the time."""
     optimizer = torch.optim.AdamW(net.parameters(), lr=args.lr, betas=(0.9, 0.98),
                                   weight_decay=0.01)
     start, duration = time.time(), args.minutes * 60
@@ -358,7 +358,7 @@ def arguments():
     parser.add_argument("--tokens", type=int, default=3500, help="tokens in a batch, with padding")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--lr", type=float, default=1.2e-3, help="the highest learning rate")
-    parser.add_argument("--init", help="go on from this directory's model.safetensors")
+    parser.add_argument("--init", help="start from this directory's model.safetensors")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 
