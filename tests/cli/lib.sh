@@ -1,4 +1,4 @@
-# Checks for the tests of the command, to be sourced. Ends with "N passed, N failed".
+# Checks for the tests of the command. Source it. end prints "N passed, N failed".
 passed=0
 failed=0
 skipped=0
@@ -6,13 +6,13 @@ tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# run COMMAND...: leaves $code, $tmp/out and $tmp/err; standard input is empty.
+# run COMMAND...: runs it without standard input and sets $code, $tmp/out and $tmp/err.
 run() {
     "$@" </dev/null >"$tmp/out" 2>"$tmp/err"
     code=$?
 }
 
-# The same with standard input from $tmp/in.
+# run_in COMMAND...: the same, with standard input from $tmp/in.
 run_in() {
     "$@" <"$tmp/in" >"$tmp/out" 2>"$tmp/err"
     code=$?
@@ -36,7 +36,7 @@ skip() {
     echo "skipped: $1"
 }
 
-# check NAME COMMAND...: the command succeeds.
+# check NAME COMMAND...: passes if the command succeeds.
 check() {
     name=$1
     shift
@@ -47,7 +47,7 @@ check() {
     fi
 }
 
-# same NAME GOT WANT
+# same NAME GOT WANT: passes if both are equal.
 same() {
     if [ "$2" = "$3" ]; then
         pass
@@ -64,7 +64,7 @@ exits() {
     fi
 }
 
-# prints NAME LINE...: standard output is these lines.
+# prints NAME LINE...: passes if standard output has exactly these lines.
 prints() {
     name=$1
     shift
@@ -80,7 +80,7 @@ prints() {
     fi
 }
 
-# says NAME TEXT: standard error is one line "elcl: error: ..." that holds the text.
+# says NAME TEXT: passes if standard error is one line "elcl: error: ..." with the text.
 says() {
     if [ "$(grep -c '^elcl: error: ' "$tmp/err")" = 1 ] && [ "$(wc -l <"$tmp/err")" = 1 ] &&
         grep -qF -e "$2" "$tmp/err"; then
@@ -90,7 +90,7 @@ says() {
     fi
 }
 
-# refuses NAME CODE TEXT COMMAND...
+# refuses NAME CODE TEXT COMMAND...: passes if the command exits with CODE and says TEXT.
 refuses() {
     name=$1
     want_code=$2
@@ -101,7 +101,7 @@ refuses() {
     says "$name" "$text"
 }
 
-# waits COMMAND...: until it succeeds, at most 20 seconds.
+# waits COMMAND...: repeats it until it succeeds, for at most 20 seconds.
 waits() {
     tries=200
     while [ $tries -gt 0 ]; do
@@ -112,7 +112,7 @@ waits() {
     return 1
 }
 
-# send FORMAT: printf to descriptor 3. Later checks find a reader that has died.
+# send FORMAT: prints it to descriptor 3. Later checks find a reader that has died.
 send() {
     (
         trap '' PIPE
@@ -125,13 +125,13 @@ has_lines() {
     [ "$(wc -l <"$1")" -ge "$2" ]
 }
 
-# narrow NAME: every line of standard output fits in 80 columns.
+# narrow NAME: passes if every line of standard output fits in 80 columns.
 narrow() {
     long=$(awk 'length($0) > 80' "$tmp/out")
     same "$1 fits in 80 columns" "$long" ""
 }
 
-# json NAME EXPRESSION: Python's value of it is true, with `lines` the parsed lines of stdout.
+# json NAME EXPRESSION: passes if the Python expression on `lines`, the parsed output, is true.
 json() {
     if python3 -c '
 import json, sys
@@ -143,7 +143,7 @@ sys.exit(0 if eval(sys.argv[2]) else 1)' "$tmp/out" "$2" 2>"$tmp/json_err"; then
     fi
 }
 
-# runs COMMAND...: the program runs at all; otherwise every check would fail for the same reason.
+# runs COMMAND...: ends the test if the command fails, because all checks would fail then.
 runs() {
     if ! "$@" >/dev/null; then
         fail "$* does not run"

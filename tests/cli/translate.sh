@@ -75,7 +75,8 @@ refuses "no languages" 2 'has no languages' \
 refuses "no languages in sources" 2 'have no language' \
     "$elcl" generate "$here/../../models/g2p-en" x --src-lang fr
 if [ -n "$spm" ]; then
-    refuses "Marian: unknown language" 2 'does not know the target language "xx": it has 2, fra, deu' \
+    refuses "Marian: unknown language" 2 \
+        'does not know the target language "xx": it has 2, fra, deu' \
         "$elcl" generate "$pieces/marian" x --tgt-lang xx
     refuses "score: no language chosen" 1 'outputs begin with their language' \
         "$elcl" score --quiet "$pieces/m2m_100" "x${tab}y"

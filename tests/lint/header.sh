@@ -11,14 +11,14 @@ compiles() {
     fi
     for header in include/elcl/*.h; do
         nothing "header ${header##*/} $2 $3" "$(printf '#include "%s"\n' "${header#include/}" |
-            "$3" -x "$1" -std="$2" -Wall -Wextra -Wpedantic -Werror -fsyntax-only -Iinclude - 2>&1 ||
-            echo 'does not compile')"
+            "$3" -x "$1" -std="$2" -Wall -Wextra -Wpedantic -Werror -fsyntax-only -Iinclude - \
+                2>&1 || echo 'does not compile')"
     done
 }
 
 compiles c c99 cc
 compiles c c17 cc
-# Either compiler shows it; clang is what check.sh installs.
+# Any of these compilers will do; check.sh installs clang.
 for compiler in clang++ g++ c++; do
     command -v "$compiler" >/dev/null && break
 done

@@ -1,12 +1,13 @@
 #!/bin/sh
-# A file includes its own layer or a lower one:
-#     base, cl/records.h < format, ref, device, search < text, probe < ops < model, selftest < engine < elcl.c < tools
-# Layers side by side do not see each other, OpenCL starts at device, and only ops/gemm* calls
-# CLBlast. Tools see elcl/ and base; a verb does not see another verb.
+# A file includes only its own layer and lower ones:
+#     base, cl/records.h < format, ref, device, search < text, probe < ops < model, selftest
+#         < engine < elcl.c < tools
+# Layers side by side do not see each other. base, format, ref, search and text do not see OpenCL,
+# and only ops/gemm* calls CLBlast. Tools see elcl/ and base; a verb does not see another verb.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lint/lint.sh
 
-# Reads lines "path:#include ..." and prints those that break the rule.
+# Reads lines "path:#include ..." and prints the ones that break the rule.
 breaches() {
     awk '
     function layer_of(path) {
@@ -24,7 +25,8 @@ breaches() {
     }
     function say(why) { print $0 ": " why }
     BEGIN {
-        n = split("cl 0 base 0 format 1 text 2 ref 1 device 1 search 1 probe 2 ops 3 selftest 4 model 4 engine 5 elcl.c 6", r, " ")
+        n = split("cl 0 base 0 format 1 ref 1 device 1 search 1 text 2 probe 2 ops 3 " \
+                  "model 4 selftest 4 engine 5 elcl.c 6", r, " ")
         for (i = 1; i < n; i += 2) rank[r[i]] = r[i + 1]
     }
     {
@@ -37,13 +39,15 @@ breaches() {
         if (from == "tools") {
             if (name ~ /^(CL|OpenCL)\/|^clblast/)
                 say("tools reach devices through elcl/elcl.h")
-            else if (quoted && name ~ /\// && name !~ /^(elcl|base|common)\// && folder(name) != folder(path))
+            else if (quoted && name ~ /\// && name !~ /^(elcl|base|common)\// &&
+                     folder(name) != folder(path))
                 say("a verb includes elcl/elcl.h, base, common and its own folder")
             next
         }
         if (!(from in rank)) { say("no such layer"); next }
-        if (name ~ /^(CL|OpenCL)\// && rank[from] < 2 && from != "device") say(from " never sees OpenCL")
-        if (name ~ /^clblast/ && path !~ /^src\/ops\/gemm/) say("CLBlast is called by ops/gemm* alone")
+        if (name ~ /^(CL|OpenCL)\// && (rank[from] < 2 || from == "text") && from != "device")
+            say(from " may not see OpenCL")
+        if (name ~ /^clblast/ && path !~ /^src\/ops\/gemm/) say("only ops/gemm* calls CLBlast")
         if (!quoted || name ~ /^elcl\//) next
         if (name !~ /\//) { say("paths start at src/"); next }
         to = name
@@ -66,5 +70,6 @@ something 'layers: tools' "$(echo 'tools/bench/a.c:#include "model/arch.h"' | br
 something 'layers: verbs' "$(echo 'tools/bench/a.c:#include "plan/plan.h"' | breaches)"
 nothing 'layers: allowed' "$(printf '%s\n' 'src/ops/a.c:#include "device/device.h"' \
     'src/format/a.c:#include "base/os.h"' 'src/elcl.c:#include "engine/plan.h"' \
-    'tools/plan/a.c:#include "common/args.h"' 'tools/plan/a.c:#include "base/util.h"' 'src/device/a.h:#include <CL/cl.h>' | breaches)"
+    'tools/plan/a.c:#include "common/args.h"' 'tools/plan/a.c:#include "base/util.h"' \
+    'src/device/a.h:#include <CL/cl.h>' | breaches)"
 finish

@@ -1,11 +1,11 @@
-# What the lint tests share; sourced from the repository's root. A test is passed when the command
-# that looks for breaches prints nothing.
+# Shared by the lint tests, which source it in the root of the repository. A test passes if the
+# command that looks for breaches prints nothing.
 
 passed=0
 failed=0
 skipped=0
 
-# nothing NAME TEXT: one test; TEXT lists the breaches.
+# nothing NAME TEXT: passes if TEXT, the list of breaches, is empty.
 nothing() {
     if [ -z "$2" ]; then
         passed=$((passed + 1))
@@ -15,7 +15,7 @@ nothing() {
     fi
 }
 
-# something NAME TEXT: the other way round, for inputs that are known to breach the rule.
+# something NAME TEXT: passes if TEXT is not empty. For inputs that break the rule.
 something() {
     if [ -n "$2" ]; then
         passed=$((passed + 1))
@@ -40,7 +40,7 @@ finish() {
     exit
 }
 
-# files PATTERN...: the project's own text files whose names match, without build folders.
+# files PATTERN...: prints the project's files with matching names, without build folders.
 files() {
     for pattern in "$@"; do
         find . \( -name .git -o -name 'build*' -type d -o -path './subprojects/*/*' \

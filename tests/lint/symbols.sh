@@ -1,7 +1,7 @@
 #!/bin/sh
 # usage: symbols.sh STATIC_LIBRARY SHARED_LIBRARY
-# All global symbols are elcl_*, so that nothing collides with a program that links the library;
-# the shared library exports what the public headers declare and nothing else.
+# All global symbols start with elcl_, so that none collides with those of a program that links the
+# library. The shared library exports exactly the functions of the public headers.
 root=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 static=$1
 shared=$2
@@ -17,7 +17,7 @@ static_symbols=$(defined --extern-only "$static")
 exports=$(defined --dynamic "$shared")
 
 something 'symbols: the static library has some' "$static_symbols"
-# The C++ of spm.cc brings instances of standard templates, which the shared library hides.
+# spm.cc instantiates C++ standard templates, which the shared library hides.
 nothing 'symbols: static library' "$(printf '%s\n' "$static_symbols" |
     grep -vE '^elcl_|^_ZN?K?St|^_ZT[ISV]|^_ZNK?9__gnu_cxx|^DW\.ref\.')"
 something 'symbols: the shared library has some' "$exports"

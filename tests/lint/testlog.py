@@ -2,8 +2,8 @@
 
 usage: testlog.py build/meson-logs/testlog.json
 
-Every program must end with "N passed, N failed" or "N passed, N failed, N skipped". One line per
-program, the end of the output of those that failed, and the sum as the last line.
+Every program must end with "N passed, N failed" or "N passed, N failed, N skipped". Prints one line
+for each program, the last lines of those that failed, and the sum as the last line.
 """
 import collections
 import json
@@ -16,7 +16,7 @@ LINES_SHOWN = 60
 
 
 def judge(test):
-    """[passed, failed, skipped] of one program and a remark."""
+    """Returns [passed, failed, skipped] of one program, and a remark."""
     found = SUMMARY.findall(test.get("stdout") or "")
     passed, failed, skipped = (int(n or 0) for n in found[-1]) if found else (0, 0, 0)
     if test["result"] == "SKIP":
