@@ -10,8 +10,8 @@
 #define ELCL_PRINTF(fmt, args)
 #endif
 
-/* Writes code and message into err, unless err is NULL or already holds an earlier cause, and
- * returns code: `return elcl_fail(err, ELCL_E_IO, "%s: cannot open: %s", path, why);` */
+/* Writes code and message to err, unless err is NULL or holds an earlier cause, and returns code:
+ * `return elcl_fail(err, ELCL_E_IO, "%s: cannot open: %s", path, why);` */
 int elcl_fail(elcl_error *err, int code, const char *fmt, ...) ELCL_PRINTF(3, 4);
 
 int elcl_fail_nomem(elcl_error *err);

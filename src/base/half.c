@@ -22,7 +22,7 @@ uint16_t elcl_f32_to_f16(float f)
         return (uint16_t)(sign | 0x7e00u);
     if (magnitude >= 0x477ff000u) /* 65520 and above round to infinity */
         return (uint16_t)(sign | 0x7c00u);
-    if (magnitude < 0x38800000u) { /* below 2^-14: the sum's low bits are the subnormal half */
+    if (magnitude < 0x38800000u) { /* below 2^-14: the low bits of the sum are the subnormal half */
         const float shifted = elcl_bits_to_f32(magnitude) + 0.5f;
         return (uint16_t)(sign | (elcl_f32_to_bits(shifted) - 0x3f000000u));
     }

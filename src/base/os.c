@@ -103,7 +103,7 @@ static bool write_all(int fd, const char *data, size_t bytes)
     return true;
 }
 
-/* Writes all parts; *rc is a part's own failure. false with errno otherwise. */
+/* Writes all parts. Returns false with errno; *rc is set if a part itself failed. */
 static bool write_parts(int fd, size_t n, elcl_part_fn part, void *user, int *rc, elcl_error *err)
 {
     for (size_t i = 0; i < n; i++) {
@@ -183,7 +183,7 @@ int elcl_make_directories(const char *path, elcl_error *err)
         if (*p != '/')
             continue;
         *p = '\0';
-        mkdir(copy, 0777); /* the last mkdir below tells whether all worked */
+        mkdir(copy, 0777); /* the last mkdir below shows whether all worked */
         *p = '/';
     }
     const bool ok = !mkdir(copy, 0777) || elcl_is_directory(copy);

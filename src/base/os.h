@@ -1,4 +1,4 @@
-/* The operating system: files, clock, directories. POSIX is used in os.c only. */
+/* Files, directories and the clock. Only os.c uses POSIX. */
 #ifndef ELCL_BASE_OS_H
 #define ELCL_BASE_OS_H
 
@@ -15,18 +15,18 @@ struct elcl_mapping {
 };
 int elcl_map_file(const char *path, struct elcl_mapping *mapping, elcl_error *err);
 void elcl_unmap_file(struct elcl_mapping *mapping);
-/* Pages that were read leave the process's memory, and are mapped again when they are read again.
- */
+/* Drops pages that were read from memory; reading them again maps them again. */
 void elcl_drop_pages(const struct elcl_mapping *mapping);
 
-/* The whole file in memory and a NUL after it; *data is freed with elcl_free(). Refuses files
- * above max_bytes. */
+/* Reads a whole file and adds a NUL. The caller frees *data with elcl_free(). Refuses files above
+ * max_bytes. */
 int elcl_read_file(const char *path, size_t max_bytes, char **data, size_t *bytes, elcl_error *err);
 
-/* Writes a temporary file beside `path` and renames it over `path`: readers see the old content
- * or the new, never a part. */
+/* Writes a temporary file next to `path` and renames it to `path`: readers see the old content or
+ * the new, never a part. */
 int elcl_write_file_atomic(const char *path, const void *data, size_t bytes, elcl_error *err);
-/* The same of n parts, asked for one after another; a part need only live until the next is. */
+/* Writes n parts in the same way. Calls part() for one after another; a part must live until the
+ * next call. */
 typedef int (*elcl_part_fn)(void *user, size_t part, const void **data, size_t *bytes,
                             elcl_error *err);
 int elcl_write_parts_atomic(const char *path, size_t n, elcl_part_fn part, void *user,
@@ -35,11 +35,11 @@ int elcl_write_parts_atomic(const char *path, size_t n, elcl_part_fn part, void 
 bool elcl_is_file(const char *path);
 bool elcl_is_directory(const char *path);
 
-/* Makes `path` and its parents. */
+/* Creates `path` and its parents. */
 int elcl_make_directories(const char *path, elcl_error *err);
 
-/* The plain files of a directory, in no order; nothing is listed of a directory that cannot be
- * read. false when memory is short. */
+/* Lists the plain files of a directory in no order; an unreadable directory has none. Returns false
+ * if memory is short. */
 struct elcl_file_info {
     char *name; /* without the directory */
     uint64_t bytes;
@@ -48,18 +48,18 @@ struct elcl_file_info {
 bool elcl_list_files(const char *directory, struct elcl_file_info **files, size_t *n);
 void elcl_free_files(struct elcl_file_info *files, size_t n);
 
-/* Sets a file's time of modification to now. Failures do not matter. */
+/* Sets a file's modification time to now. Ignores failures. */
 void elcl_touch_file(const char *path);
 void elcl_remove_file(const char *path);
 
-/* ELCL_CACHE_DIR, or XDG_CACHE_HOME/elcl, or HOME/.cache/elcl; NULL when none is set. Freed with
- * elcl_free(). */
+/* Returns ELCL_CACHE_DIR, XDG_CACHE_HOME/elcl or HOME/.cache/elcl, or NULL if none is set. Freed
+ * with elcl_free(). */
 char *elcl_cache_directory(void);
 
-/* "directory/name", freed with elcl_free(); NULL when memory is short. */
+/* Returns "directory/name", freed with elcl_free(), or NULL if memory is short. */
 char *elcl_path_join(const char *directory, const char *name);
 
-/* Instruction sets of the processor that this runs on, which the system lets programs use. */
+/* Instruction sets that this processor has and that the system lets programs use. */
 enum elcl_cpu_feature {
     ELCL_CPU_AVX2,
     ELCL_CPU_AVX512BW,
@@ -68,7 +68,7 @@ enum elcl_cpu_feature {
 };
 bool elcl_cpu_has(enum elcl_cpu_feature feature);
 
-/* Nanoseconds of a clock that never goes back. */
+/* Returns the nanoseconds of a monotonic clock. */
 uint64_t elcl_clock_ns(void);
 
 #endif

@@ -1,18 +1,18 @@
-/* A loop on all processors, for work on the host that takes seconds otherwise. */
+/* Runs a loop on all processors, for host work that would take seconds. */
 #ifndef ELCL_BASE_PARALLEL_H
 #define ELCL_BASE_PARALLEL_H
 
 #define ELCL_MAX_WORKERS 16
 
-/* Task 0 .. n - 1 in any order, each once; `worker` tells those that run at the same time apart, 0
- * .. ELCL_MAX_WORKERS - 1. */
+/* Runs one task, 0 .. n - 1. Tasks that run at the same time have different workers,
+ * 0 .. ELCL_MAX_WORKERS - 1. */
 typedef void (*elcl_task_fn)(void *user, int task, int worker);
 
-/* How many workers elcl_parallel() starts at most: one for each processor. */
+/* Returns how many workers elcl_parallel() uses at most: one per processor. */
 int elcl_workers(void);
 
-/* Runs n tasks and returns when all are done. The caller's thread is a worker; threads that cannot
- * be had leave their work to the others, so that it cannot fail. */
+/* Runs n tasks, each once, in any order, and waits for all. The caller's thread is a worker. Cannot
+ * fail: if threads cannot be started, the others do their work. */
 void elcl_parallel(int n, elcl_task_fn fn, void *user);
 
 #endif

@@ -24,7 +24,7 @@ static uint32_t hash_of(const char *s, size_t n)
     return (uint32_t)(hash ^ hash >> 32);
 }
 
-/* The slot that holds the string, or the empty one where it belongs. */
+/* Returns the slot that holds the string, or the empty slot where it belongs. */
 static struct elcl_strmap_slot *slot_of(const struct elcl_strmap *map, const char *s, size_t n,
                                         uint32_t hash)
 {

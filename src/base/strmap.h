@@ -1,6 +1,6 @@
 /* A hash table from byte strings to numbers >= 0: vocabularies, tensor names. */
-#ifndef ELCL_FORMAT_STRMAP_H
-#define ELCL_FORMAT_STRMAP_H
+#ifndef ELCL_BASE_STRMAP_H
+#define ELCL_BASE_STRMAP_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -17,11 +17,11 @@ struct elcl_strmap {
 /* {0} is a valid empty map. */
 void elcl_strmap_finish(struct elcl_strmap *map);
 
-/* The string's number, or -1. */
+/* Returns the string's number, or -1. */
 int32_t elcl_strmap_get(const struct elcl_strmap *map, const char *s, size_t n);
 
-/* Stores value >= 0 unless the string is there already; *found is the number it then has.
- * ELCL_E_NOMEM when memory is short. */
+/* Stores value >= 0 unless the map has the string; *found is the number that it has then. Fails
+ * with ELCL_E_NOMEM. */
 int elcl_strmap_add(struct elcl_strmap *map, const char *s, size_t n, int32_t value, int32_t *found,
                     elcl_error *err);
 

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* The second byte's range depends on the first: that is what keeps out overlong forms, surrogates
- * and codes above U+10FFFF. */
+/* The range of the second byte depends on the first. This excludes overlong forms, surrogates and
+ * codes above U+10FFFF. */
 static int sequence_length(unsigned char first, unsigned char *low, unsigned char *high)
 {
     *low = 0x80;

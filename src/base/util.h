@@ -1,4 +1,4 @@
-/* Small helpers that every layer uses: checked arithmetic, arrays, hashing. */
+/* Small helpers for every layer: checked arithmetic, arrays, strings, hashing. */
 #ifndef ELCL_BASE_UTIL_H
 #define ELCL_BASE_UTIL_H
 
@@ -10,7 +10,7 @@
 
 #define ELCL_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* A call and its error check stay together; the function must have `int rc` and a `fail:` label. */
+/* Calls and checks for an error; the function needs `int rc` and a `fail:` label. */
 #define ELCL_TRY(call)                                                                             \
     do {                                                                                           \
         rc = (call);                                                                               \
@@ -38,7 +38,7 @@ static inline size_t elcl_round_up(size_t a, size_t b)
     return elcl_div_up(a, b) * b;
 }
 
-/* false when the result does not fit; *out is then unchanged. */
+/* Return false and leave *out unchanged if the result does not fit. */
 static inline bool elcl_mul_size(size_t a, size_t b, size_t *out)
 {
     if (b && a > SIZE_MAX / b)
@@ -55,26 +55,27 @@ static inline bool elcl_add_size(size_t a, size_t b, size_t *out)
     return true;
 }
 
-/* n zeroed elements, at least one; NULL when memory is short or n * size overflows. */
+/* Allocates n zeroed elements, at least one. Returns NULL if memory is short or n * size
+ * overflows. */
 void *elcl_calloc(size_t n, size_t size);
 
-/* Makes room for at least `need` elements in *array of *capacity, doubling it. false when memory
- * is short: the array stays valid. */
+/* Doubles *capacity until *array has room for `need` elements. Returns false if memory is short;
+ * the array stays valid. */
 bool elcl_grow(void **array, size_t *capacity, size_t need, size_t size);
 
-/* A copy of n bytes and a NUL after them; NULL when memory is short. */
+/* Copies n bytes and adds a NUL. Returns NULL if memory is short. */
 char *elcl_strndup(const char *s, size_t n);
 char *elcl_strdup(const char *s);
 
-/* Whether `word` is one of the words of a list with blanks between them. */
+/* Returns whether a list of words with blanks between them has `word`. */
 bool elcl_has_word(const char *words, const char *word);
 
-/* 64-bit FNV-1a; start with ELCL_HASH_INIT and chain. */
+/* 64-bit FNV-1a; start with ELCL_HASH_INIT, then chain calls. */
 #define ELCL_HASH_INIT UINT64_C(0xcbf29ce484222325)
 uint64_t elcl_hash(uint64_t hash, const void *bytes, size_t n);
 
-/* A growing NUL-terminated string; {0} is a valid empty one. After a failed append `failed` is
- * set and further appends do nothing, so that one check at the end is enough. */
+/* A growing NUL-terminated string; {0} is a valid empty one. A failed append sets `failed`, and
+ * later appends do nothing, so one check at the end is enough. */
 struct elcl_str {
     char *data; /* NULL while empty; freed with elcl_free() */
     size_t n;   /* bytes without the NUL */

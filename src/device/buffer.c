@@ -5,8 +5,8 @@
 
 #include "base/util.h"
 
-/* Takes `bytes` out of the budget before anything is created, so that two threads cannot both
- * pass the check. *live is the sum with these bytes. */
+/* Takes `bytes` from the budget before the buffer is created: two threads cannot both pass the
+ * check. *live is the sum including these bytes. */
 static int reserve(struct elcl_device *device, const char *label, size_t bytes, uint64_t *live,
                    elcl_error *err)
 {
@@ -47,9 +47,9 @@ static cl_int fill_with_zeros(cl_command_queue queue, cl_mem mem, size_t bytes)
     return code ? code : clFinish(queue);
 }
 
-/* A blocking write is over when the host's memory is free again, not when the buffer has the data:
- * Intel's CPU driver keeps a copy of small ones in its queue, as OpenCL 1.2 allows. Kernels run in
- * queues of their own, which do not wait for this one. */
+/* Writes, then waits for the queue. A blocking write returns when the host may reuse its memory,
+ * not when the buffer has the data: Intel's CPU driver keeps a copy of small writes in its queue,
+ * as OpenCL 1.2 allows. Kernels run in other queues, which do not wait for this one. */
 static cl_int write_through(cl_command_queue queue, cl_mem mem, size_t offset, const void *data,
                             size_t bytes)
 {
@@ -58,16 +58,14 @@ static cl_int write_through(cl_command_queue queue, cl_mem mem, size_t offset, c
     return code ? code : clFinish(queue);
 }
 
-/* How a buffer gets its first contents: zeros without `make`. Filling it at once makes a shortage
- * show now, not at the first use. */
+/* Computes the first contents of a buffer; without `compute` they are zeros. */
 struct contents {
-    void (*make)(void *user, void *memory);
+    void (*compute)(void *user, void *memory);
     void *user;
 };
 
-/* In the buffer itself. */
-static cl_int make_in_place(cl_command_queue queue, cl_mem mem, size_t bytes,
-                            const struct contents *contents, const char **call)
+static cl_int compute_in_place(cl_command_queue queue, cl_mem mem, size_t bytes,
+                               const struct contents *contents, const char **call)
 {
     cl_int code;
     *call = "clEnqueueMapBuffer";
@@ -75,20 +73,20 @@ static cl_int make_in_place(cl_command_queue queue, cl_mem mem, size_t bytes,
                                       0, NULL, NULL, &code);
     if (code)
         return code;
-    contents->make(contents->user, memory);
+    contents->compute(contents->user, memory);
     *call = "clEnqueueUnmapMemObject";
     code = clEnqueueUnmapMemObject(queue, mem, memory, 0, NULL, NULL);
     return code ? code : clFinish(queue);
 }
 
-static cl_int make_and_copy(cl_command_queue queue, cl_mem mem, size_t bytes,
-                            const struct contents *contents, const char **call)
+static cl_int compute_and_copy(cl_command_queue queue, cl_mem mem, size_t bytes,
+                               const struct contents *contents, const char **call)
 {
     void *memory = elcl_calloc(bytes, 1);
-    *call = "memory of the host";
+    *call = "host memory";
     if (!memory)
         return CL_OUT_OF_HOST_MEMORY;
-    contents->make(contents->user, memory);
+    contents->compute(contents->user, memory);
     *call = "clEnqueueWriteBuffer";
     const cl_int code = write_through(queue, mem, 0, memory, bytes);
     elcl_free(memory);
@@ -98,10 +96,10 @@ static cl_int make_and_copy(cl_command_queue queue, cl_mem mem, size_t bytes,
 static cl_int fill(struct elcl_device *device, cl_mem mem, size_t bytes,
                    const struct contents *contents, const char **call)
 {
-    if (contents->make)
+    if (contents->compute)
         return device->desc.unified_memory
-                   ? make_in_place(device->queue, mem, bytes, contents, call)
-                   : make_and_copy(device->queue, mem, bytes, contents, call);
+                   ? compute_in_place(device->queue, mem, bytes, contents, call)
+                   : compute_and_copy(device->queue, mem, bytes, contents, call);
     *call = "clEnqueueFillBuffer";
     return fill_with_zeros(device->queue, mem, bytes);
 }
@@ -110,7 +108,7 @@ static int create(struct elcl_device *device, const char *label, size_t bytes,
                   const struct contents *contents, struct elcl_buffer *buffer, elcl_error *err)
 {
     if (!bytes)
-        return elcl_fail(err, ELCL_E_INTERNAL, "%s: a buffer of 0 bytes was asked for", label);
+        return elcl_fail(err, ELCL_E_INTERNAL, "%s: a buffer needs at least 1 byte", label);
     uint64_t live = 0;
     const int rc = reserve(device, label, bytes, &live, err);
     if (rc)
@@ -143,10 +141,10 @@ int elcl_buffer_create(struct elcl_device *device, const char *label, size_t byt
 }
 
 int elcl_buffer_create_computed(struct elcl_device *device, const char *label, size_t bytes,
-                                void (*make)(void *user, void *memory), void *user,
+                                void (*compute)(void *user, void *memory), void *user,
                                 struct elcl_buffer *buffer, elcl_error *err)
 {
-    const struct contents contents = {make, user};
+    const struct contents contents = {compute, user};
     return create(device, label, bytes, &contents, buffer, err);
 }
 

@@ -9,10 +9,10 @@ struct elcl_cl_source {
     const unsigned char *text;
     size_t bytes;
 };
-/* The last has a NULL name. Generated. */
+/* Generated at build time; the last entry has a NULL name. */
 extern const struct elcl_cl_source elcl_cl_sources[];
 
-/* NULL when there is no such file. */
+/* Returns NULL if there is no such file. */
 const struct elcl_cl_source *elcl_cl_find(const char *name);
 
 #endif

@@ -5,8 +5,8 @@
 
 #include "base/util.h"
 
-/* Exactly one of platform and device is given. A property that is refused reads as "". Returns
- * the offset of the string in `strings`. */
+/* Appends a property of the platform or of the device, of which exactly one is given, and returns
+ * its offset in `strings`. A property that the driver refuses reads as "". */
 static size_t read_string(struct elcl_str *strings, cl_platform_id platform, cl_device_id device,
                           cl_uint property)
 {
@@ -32,19 +32,19 @@ static size_t read_string(struct elcl_str *strings, cl_platform_id platform, cl_
     return offset;
 }
 
-/* An integer property of 4 or 8 bytes; 0 when it is refused. */
+/* Returns an integer property of 4 or 8 bytes, or 0 if the driver refuses it. */
 static uint64_t read_number(cl_device_id device, cl_device_info property)
 {
     union {
-        cl_uint narrow;
-        cl_ulong wide;
-    } value = {.wide = 0};
+        cl_uint u32;
+        cl_ulong u64;
+    } value = {.u64 = 0};
     size_t bytes = 0;
     if (clGetDeviceInfo(device, property, sizeof(value), &value, &bytes))
         return 0;
-    if (bytes == sizeof(value.narrow))
-        return value.narrow;
-    return bytes == sizeof(value.wide) ? value.wide : 0;
+    if (bytes == sizeof(value.u32))
+        return value.u32;
+    return bytes == sizeof(value.u64) ? value.u64 : 0;
 }
 
 static enum elcl_device_type read_type(cl_device_id device)

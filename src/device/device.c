@@ -31,11 +31,11 @@ static int apply_params(struct elcl_device *device, const struct elcl_device_par
                                           : ELCL_KERNELS_CPU;
     if (device->quirks.gpu_kernels_crash && device->kernels == ELCL_KERNELS_GPU)
         return elcl_fail(err, ELCL_E_UNSUPPORTED,
-                         "%s: its driver (%s %s) crashes on GPU-shape kernels; --kernels cpu works",
+                         "%s: its driver (%s %s) crashes on GPU kernels; --kernels cpu works",
                          desc->name, desc->platform, desc->driver);
     device->memory_limit_bytes = params->memory_limit_bytes ? params->memory_limit_bytes
                                  : desc->memory_bytes       ? desc->memory_bytes
-                                                            : UINT64_MAX; /* the driver's refusal */
+                                                            : UINT64_MAX; /* not known */
     device->log = params->log;
     device->log_user = params->log_user;
     if (!params->no_cache)

@@ -1,7 +1,5 @@
-/*
- * OpenCL devices: listing, choosing, opening; buffers with accounting. The only layer that talks
- * to clGet*Info, clCreateBuffer and clBuildProgram. Floor: OpenCL 1.2, no extension.
- */
+/* An open OpenCL device. This layer lists and opens devices, counts buffers and builds programs; it
+ * needs OpenCL 1.2 and no extension. Only it calls clCreateBuffer() and clBuildProgram(). */
 #ifndef ELCL_DEVICE_DEVICE_H
 #define ELCL_DEVICE_DEVICE_H
 
@@ -22,21 +20,21 @@ struct elcl_device_entry;
 struct elcl_device_params {
     const char *device; /* as elcl_model_params.device */
     enum elcl_kernels kernels;
-    uint64_t memory_limit_bytes; /* 0: what the device says */
+    uint64_t memory_limit_bytes; /* 0: the device's memory */
     bool no_cache;
     elcl_log_fn log;
     void *log_user;
 };
 
-/* An opened device. Fields are read-only after elcl_device_open(), but for the counters. */
+/* Fields other than the counters are read-only after elcl_device_open(). */
 struct elcl_device {
     cl_platform_id platform;
     cl_device_id id;
     cl_context context;
-    cl_command_queue queue;    /* in order; uploads, probes */
-    elcl_device_desc desc;     /* */
-    char *strings;             /* their memory; NULL: a list's */
-    enum elcl_kernels kernels; /* the kernel shape: CPU or GPU */
+    cl_command_queue queue; /* in order; for uploads and probes */
+    elcl_device_desc desc;
+    char *strings;             /* memory of desc's strings; NULL: a list has it */
+    enum elcl_kernels kernels; /* CPU or GPU */
     struct elcl_quirks quirks;
     uint64_t memory_limit_bytes;
     elcl_log_fn log; /* may be NULL */
@@ -49,20 +47,20 @@ struct elcl_device {
 
 int elcl_device_open(const struct elcl_device_params *params, struct elcl_device **device,
                      elcl_error *err);
-/* Opens a device of a list, which must outlive it; params->device is not read. */
+/* Opens a device of a list, which must outlive the device; ignores params->device. */
 int elcl_device_open_entry(const struct elcl_device_entry *entry,
                            const struct elcl_device_params *params, struct elcl_device **device,
                            elcl_error *err);
-void elcl_device_close(struct elcl_device **device); /* NULL is fine */
+void elcl_device_close(struct elcl_device **device); /* NULL is allowed */
 
-/* Logs one line when the device has a log function. */
+/* Calls the device's log function, if it has one. */
 void elcl_device_log(const struct elcl_device *device, enum elcl_log_level level, const char *fmt,
                      ...) ELCL_PRINTF(3, 4);
 
-/* "CL_OUT_OF_RESOURCES" for -5, and so on. */
+/* Returns "CL_OUT_OF_RESOURCES" for -5, and so on. */
 const char *elcl_cl_error_name(cl_int code);
-/* Writes "call(what): CL_NAME" and returns ELCL_E_DEVICE_NOMEM for the codes that mean a shortage
- * of memory, ELCL_E_DEVICE otherwise; ELCL_OK for CL_SUCCESS. */
+/* Returns ELCL_OK for CL_SUCCESS. Else writes "call(what): CL_NAME" and returns ELCL_E_DEVICE_NOMEM
+ * if the code means a shortage of memory, ELCL_E_DEVICE if not. */
 int elcl_cl_check(cl_int code, const char *call, const char *what, elcl_error *err);
 
 #endif

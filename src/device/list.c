@@ -31,7 +31,7 @@ static int add_device(elcl_device_list *list, cl_platform_id platform, cl_device
     return ELCL_OK;
 }
 
-/* A platform that refuses to name its devices counts as one without devices. */
+/* A platform that refuses to list its devices counts as a platform without devices. */
 static int add_platform(elcl_device_list *list, cl_platform_id platform, elcl_error *err)
 {
     cl_uint n = 0;
@@ -134,11 +134,11 @@ static bool same_word(const char *a, const char *b)
     return strlen(a) == strlen(b) && starts_with(a, b);
 }
 
-/* Lower comes first when several devices fit. */
+/* If several devices match, the lowest rank is chosen. */
 static int rank(const elcl_device_desc *desc)
 {
     if (elcl_quirks_find(desc).gpu_like)
-        return 2; /* any other CPU runtime is many times faster */
+        return 2; /* other CPU drivers are many times faster */
     return desc->type == ELCL_DEVICE_GPU ? 0 : desc->type == ELCL_DEVICE_CPU ? 1 : 3;
 }
 
@@ -162,7 +162,7 @@ static int fail_no_match(const elcl_device_list *list, const char *which, elcl_e
         const elcl_device_desc *d = &list->entries[i].desc;
         elcl_str_printf(&names, "%s%d %s (%s)", i ? ", " : "", d->index, d->name, d->platform);
     }
-    const int rc = elcl_fail(err, ELCL_E_DEVICE, "no OpenCL device matches \"%s\"; there are: %s",
+    const int rc = elcl_fail(err, ELCL_E_DEVICE, "no OpenCL device matches \"%s\"; found: %s",
                              which, names.data ? names.data : "");
     elcl_str_finish(&names);
     return rc;

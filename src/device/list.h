@@ -1,4 +1,4 @@
-/* The devices of this machine: what elcl_device_list_*() hands out. */
+/* The list of devices that elcl_device_list_create() returns. */
 #ifndef ELCL_DEVICE_LIST_H
 #define ELCL_DEVICE_LIST_H
 

@@ -5,11 +5,11 @@
 
 #include "base/util.h"
 
-#define MAX_PENDING 4096 /* events are driver memory: many of them are collected at once */
+#define MAX_PENDING 4096 /* then all are collected: events hold memory of the driver */
 
 struct pending {
     cl_event event;
-    elcl_kernel_span span; /* times are known later */
+    elcl_kernel_span span; /* without times */
 };
 
 struct elcl_profile {
@@ -22,7 +22,7 @@ struct elcl_profile {
     elcl_kernel_span *spans;
     size_t n_spans;
     size_t max_spans;
-    elcl_kernel_span next; /* phase and needs of the next call */
+    elcl_kernel_span next; /* phase, bytes and FLOP of the next call */
 };
 
 struct elcl_profile *elcl_profile_create(void)
@@ -33,7 +33,7 @@ struct elcl_profile *elcl_profile_create(void)
     return profile;
 }
 
-/* NULL when memory is short. */
+/* Returns NULL if memory is short. */
 static elcl_kernel_time *find_entry(struct elcl_profile *profile, const char *name)
 {
     for (size_t i = 0; i < profile->n_entries; i++) {
@@ -50,7 +50,7 @@ static elcl_kernel_time *find_entry(struct elcl_profile *profile, const char *na
     return entry;
 }
 
-/* A command that was not flushed may never start. */
+/* Flushes the queue first: a command that was not flushed may never start. */
 static void wait_for(cl_event event)
 {
     cl_command_queue queue = NULL;
@@ -60,7 +60,7 @@ static void wait_for(cl_event event)
     clWaitForEvents(1, &event);
 }
 
-/* Past the limit, or when memory is short, spans are dropped: times and counts go on. */
+/* Drops the span past the limit or if memory is short; times and counts go on. */
 static void add_span(struct elcl_profile *profile, const elcl_kernel_span *span)
 {
     void *spans = profile->spans;
@@ -71,7 +71,7 @@ static void add_span(struct elcl_profile *profile, const elcl_kernel_span *span)
     profile->spans[profile->n_spans++] = *span;
 }
 
-/* Counts and releases the event. An event without times counts as a call of 0 ns. */
+/* Adds the event's time and releases it. An event without times counts as a call of 0 ns. */
 static void collect(struct elcl_profile *profile, const struct pending *pending)
 {
     elcl_kernel_span span = pending->span;

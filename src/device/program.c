@@ -7,9 +7,9 @@
 #include "device/cl_source.h"
 #include "device/program_cache.h"
 
-#define CACHE_FORMAT_VERSION 1 /* of what the key and the payload mean */
+#define CACHE_FORMAT_VERSION 1 /* of the key and of the file's contents */
 
-/* All that a build depends on. */
+/* Everything that a build depends on. */
 struct program_text {
     struct elcl_str source;
     struct elcl_str options;
@@ -59,7 +59,7 @@ static void append_options(struct elcl_str *s, const char *options)
         elcl_str_printf(s, " %s", options);
 }
 
-/* On failure `text` is finished. */
+/* Finishes `text` if it fails. */
 static int make_text(struct program_text *text, const struct elcl_device *device,
                      const struct elcl_program_parts *parts, elcl_error *err)
 {
@@ -78,7 +78,7 @@ static int make_text(struct program_text *text, const struct elcl_device *device
 
 /* ---- build log ----------------------------------------------------------------------------- */
 
-/* NULL when there is none. */
+/* Returns NULL if there is none. */
 static char *read_log(const struct elcl_device *device, cl_program program)
 {
     size_t bytes = 0;
@@ -92,7 +92,7 @@ static char *read_log(const struct elcl_device *device, cl_program program)
     return log;
 }
 
-/* Cuts the line at `*rest` off, without blanks around it; NULL at the end. */
+/* Cuts off the line at *rest, and returns it without blanks around it; NULL at the end. */
 static char *next_line(char **rest)
 {
     char *line = *rest;
@@ -106,8 +106,8 @@ static char *next_line(char **rest)
     return line + strspn(line, " \t");
 }
 
-/* Hands every line to the log function; *first is the first line that speaks of an error, else
- * the first that is not empty, else "". */
+/* Logs every line. *first is the first line with the word "error", else the first line that is not
+ * empty, else "". */
 static void log_lines(const struct elcl_device *device, enum elcl_log_level level, char *log,
                       const char **first)
 {
@@ -164,7 +164,7 @@ static int build_source(struct elcl_device *device, const struct program_text *t
     return ELCL_OK;
 }
 
-/* With the NUL, so that "ab", "c" and "a", "bc" differ. */
+/* Hashes the NUL too, so that "ab", "c" and "a", "bc" differ. */
 static uint64_t hash_string(uint64_t hash, const char *s)
 {
     return elcl_hash(hash, s, strlen(s) + 1);
@@ -186,7 +186,7 @@ static uint64_t cache_key(const struct elcl_device *device, const struct program
     return hash_string(key, device->desc.platform);
 }
 
-/* NULL when the cache has no binary or the driver does not take it; such a file is removed. */
+/* Returns NULL if the cache has no binary, or if the driver refuses it; then removes the file. */
 static cl_program build_cached(struct elcl_device *device, const struct program_text *text)
 {
     if (device->quirks.caches_programs)
@@ -241,7 +241,7 @@ bool elcl_program_hash(const struct elcl_device *device, const struct elcl_progr
 
 /* ---- storing ------------------------------------------------------------------------------- */
 
-/* The binary of a program for one device; NULL when the driver gives none. */
+/* Returns the binary of a program for one device, or NULL if the driver gives none. */
 static unsigned char *read_binary(cl_program program, size_t *bytes)
 {
     cl_uint n = 0;

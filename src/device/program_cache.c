@@ -11,7 +11,8 @@
 #define VERSION 1
 #define SUFFIX ".bin"
 
-/* Before the payload, in the machine's own byte order: on another kind of machine nothing fits. */
+/* Precedes the payload, in the machine's byte order: a machine of another order refuses the file.
+ */
 struct header {
     char magic[8];
     uint64_t version;
@@ -31,7 +32,7 @@ static struct header make_header(uint64_t key, const void *data, size_t bytes)
     };
 }
 
-/* NULL without a directory or memory; freed with elcl_free(). */
+/* Returns NULL without a directory or memory; freed with elcl_free(). */
 static char *file_path(const char *directory, uint64_t key)
 {
     struct elcl_str path = {0};
@@ -63,7 +64,7 @@ bool elcl_cache_load(const char *directory, uint64_t key, void **data, size_t *b
             *data = file;
             *bytes = n;
             file = NULL;
-            elcl_touch_file(path); /* the time of the last use, for elcl_cache_trim() */
+            elcl_touch_file(path); /* its last use, for elcl_cache_trim() */
         }
     }
     elcl_free(file);
@@ -94,8 +95,8 @@ void elcl_cache_remove(const char *directory, uint64_t key)
     elcl_free(path);
 }
 
-/* 16 hexadecimal digits and the suffix, or the temporary name of such a file that a writer left
- * behind when it was stopped. */
+/* Accepts 16 hexadecimal digits and the suffix, and the temporary name of such a file, which stays
+ * if its writer was stopped. */
 static bool is_cache_file(const char *name)
 {
     return strspn(name, "0123456789abcdef") == 16 && !strncmp(name + 16, SUFFIX, strlen(SUFFIX));

@@ -12,7 +12,7 @@ static const struct rule {
     int driver;           /* from this major version on */
     struct elcl_quirks quirks;
 } rules[] = {
-    /* PoCL 3.1 aborts now and then when several queues run at the same time: an assertion on its
+    /* PoCL 3.1 sometimes aborts when several queues run at the same time: an assertion on its
      * cache of loaded kernels. Its prefetch() does nothing, and its vstore16() stores quarters:
      * ELCL_POCL in cl/. */
     {"Portable Computing Language",
@@ -22,12 +22,12 @@ static const struct rule {
       .queues_take_turns = true,
       .inline_assembly = true,
       .options = "-DELCL_POCL=1"}},
-    /* It ends the process on a binary that it does not know. */
+    /* It ends the process if it does not know a binary. */
     {"rusticl", NULL, 0, {.caches_programs = true}},
     /* Mesa's software rasterizer. */
     {NULL, "llvmpipe", 0, {.gpu_like = true}},
-    /* rusticl 25.0 (Debian 13) reads a null pointer of its own when embed or select_best of the
-     * GPU kernels are first run; the CPU kernels work there, and 22.3 runs both. */
+    /* rusticl 25.0 (Debian 13) dereferences a null pointer at the first run of the GPU kernels
+     * embed and select_best; its CPU kernels work, and 22.3 runs both. */
     {NULL, "llvmpipe", 25, {.gpu_kernels_crash = true}},
     {"Oclgrind", NULL, 0, {.simulator = true}},
 };

@@ -1,5 +1,5 @@
-/* What is wrong with known drivers: the only place that names one to work around it. Features that
- * a driver may or may not have are probed instead, see probe/. */
+/* Known defects of drivers: the only place that names a driver to work around it. What a driver may
+ * or may not support is probed instead, see probe/. */
 #ifndef ELCL_DEVICE_QUIRKS_H
 #define ELCL_DEVICE_QUIRKS_H
 
@@ -8,12 +8,12 @@
 #include "base/error.h"
 
 struct elcl_quirks {
-    bool gpu_like;          /* says that it is a CPU, but compiles and schedules like a GPU */
+    bool gpu_like;          /* reports a CPU, but compiles and schedules like a GPU */
     bool gpu_kernels_crash; /* some GPU kernels end the process */
-    bool caches_programs;   /* keeps compiled programs on disk: no binaries of ours */
+    bool caches_programs;   /* keeps compiled programs on disk itself, so we do not */
     bool queues_take_turns; /* two queues must not run at the same time */
-    bool inline_assembly;   /* compiles x86 assembly or drops it; other drivers crash on it */
-    bool simulator;         /* its times say nothing, and its results are exact */
+    bool inline_assembly;   /* accepts x86 assembly in kernels; other drivers crash on it */
+    bool simulator;         /* its times mean nothing, and its results are exact */
     const char *options;    /* of every program; NULL: none */
 };
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "device/describe.h"
 #include "engine/choose.h"
 #include "engine/tune_file.h"
 #include "engine/tune_gemm.h"

@@ -1,4 +1,4 @@
-/* Which products of narrow types work here, and whether they pay: probe_dot.cl on each. */
+/* Finds which dot products work here and whether they pay: runs probe_dot.cl with each kind. */
 #include "probe/dot.h"
 
 #include <stdio.h>
@@ -25,7 +25,7 @@ enum { K = 512, MAX_ROWS = 12, MAX_COLUMNS = 32, REPEATS = 400, ROUNDS = 5 };
 #define MAX_W (sizeof(uint16_t) * MAX_COLUMNS * K)
 #define PAYS 0.9
 
-/* One kind, built. */
+/* One kind under test. */
 struct trial {
     struct elcl_device *device;
     enum elcl_mac mac;
@@ -48,7 +48,7 @@ static int value_w(int k, int column)
     return k % 7 == 0 ? (column % 3 ? 127 : -127) : (13 * k + 29 * column) % 255 - 127;
 }
 
-/* Element `at` of x or w in a type of so many bytes. */
+/* Writes element `at` of x or w, in a type of `bytes` bytes. */
 static void put(unsigned char *to, size_t at, enum elcl_storage type, size_t bytes, int value)
 {
     const float f = (float)value;
@@ -136,7 +136,7 @@ static void trial_finish(struct trial *t)
         clReleaseProgram(t->program);
 }
 
-/* Nanoseconds; negative when the driver refuses. */
+/* Returns nanoseconds, or a negative number if the driver refuses. */
 static double run(struct trial *t, cl_int repeats)
 {
     const cl_int steps = K / elcl_dot_kinds[t->dot].k_pack;
@@ -153,7 +153,7 @@ static double run(struct trial *t, cl_int repeats)
     return (double)(elcl_clock_ns() - start);
 }
 
-/* Every sum, exactly. */
+/* Compares every sum exactly. */
 static bool is_right(struct trial *t)
 {
     union {
@@ -174,19 +174,20 @@ static bool is_right(struct trial *t)
     return true;
 }
 
-/* Time of one kind by that of f32 products, each the least of some rounds, by turns; 0: unknown. */
+/* Returns the kind's time divided by the time of f32, or 0 if it is not known. Each is the shortest
+ * of several rounds that alternate. */
 static double share_of_time(struct trial *t)
 {
-    struct trial wide;
-    double best = 0, best_wide = 0;
-    const bool ok = !trial_init(&wide, t->device, t->mac, ELCL_DOT_NONE, t->weights);
+    struct trial f32;
+    double best = 0, best_f32 = 0;
+    const bool ok = !trial_init(&f32, t->device, t->mac, ELCL_DOT_NONE, t->weights);
     for (int i = 0; ok && i <= ROUNDS; i++) {
-        const double ns = run(t, REPEATS), ns_wide = run(&wide, REPEATS);
+        const double ns = run(t, REPEATS), ns_f32 = run(&f32, REPEATS);
         best = i < 2 || ns < best ? ns : best; /* the first round compiles */
-        best_wide = i < 2 || ns_wide < best_wide ? ns_wide : best_wide;
+        best_f32 = i < 2 || ns_f32 < best_f32 ? ns_f32 : best_f32;
     }
-    trial_finish(&wide);
-    return best > 0 && best_wide > 0 ? best / best_wide : 0;
+    trial_finish(&f32);
+    return best > 0 && best_f32 > 0 ? best / best_f32 : 0;
 }
 
 static bool may_have(const struct elcl_device *device, enum elcl_dot dot, enum elcl_storage weights)
@@ -207,7 +208,7 @@ bool elcl_dot_is_instruction(enum elcl_dot dot)
     return dot != ELCL_DOT_NONE && dot != ELCL_DOT_PLAIN_INT8 && dot != ELCL_DOT_PLAIN_BF16;
 }
 
-/* The best first. */
+/* In order of preference. */
 static const enum elcl_dot instructions[] = {ELCL_DOT_VPDPBUSD, ELCL_DOT_VPMADDWD,
                                              ELCL_DOT_VDPBF16PS};
 
@@ -233,7 +234,7 @@ void elcl_probe_dot(struct elcl_device *device, enum elcl_mac mac, enum elcl_sto
 {
     const bool int8 = weights == ELCL_INT8;
     *choice = (struct elcl_dot_choice){int8 ? ELCL_DOT_PLAIN_INT8 : ELCL_DOT_PLAIN_BF16, false};
-    (void)snprintf(why, n, "known on PoCL, on x86 with %s alone",
+    (void)snprintf(why, n, "known only on PoCL, on x86 with %s",
                    int8 ? "AVX2 or AVX-512" : "AVX512_BF16");
     for (size_t i = 0; i < ELCL_COUNT(instructions); i++) {
         const enum elcl_dot dot = instructions[i];
@@ -248,8 +249,8 @@ void elcl_probe_dot(struct elcl_device *device, enum elcl_mac mac, enum elcl_sto
         if (!right)
             continue;
         *choice = (struct elcl_dot_choice){dot, share > 0 && share < PAYS};
-        (void)snprintf(why, n, "%s takes %.2f of the time of f32 products%s", name, share,
-                       choice->pays ? "" : ": too much");
+        (void)snprintf(why, n, "%s takes %.2f of the time of f32%s", name, share,
+                       choice->pays ? "" : ": too slow");
         return;
     }
 }

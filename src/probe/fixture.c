@@ -1,7 +1,7 @@
 #include "base/util.h"
 #include "probe/probe_impl.h"
 
-/* What ELCL_MAC is, is not known yet. */
+/* The fastest ELCL_MAC is not known yet. */
 static const struct elcl_program_parts parts = {.files = {"probe.cl"}, .mac = ELCL_MAC_PLAIN};
 
 bool elcl_probe_fixture_hash(const struct elcl_device *device, uint64_t *hash)

@@ -1,4 +1,4 @@
-/* Whether vload_half reads what the host wrote. */
+/* Checks that vload_half() converts like the host. */
 #include <math.h>
 
 #include "base/half.h"
@@ -10,8 +10,8 @@ static bool same_float(float a, float b)
     return elcl_f32_to_bits(a) == elcl_f32_to_bits(b) || (isnan(a) && isnan(b));
 }
 
-/* Returns how many of all halves differ from the host's conversion, or -1; *subnormal says how
- * many of them are subnormal halves. */
+/* Returns how many halves differ from the host's conversion, or -1 if the probe cannot be run.
+ * *subnormal is how many of them are subnormal. */
 static int count_wrong_halves(struct elcl_probe_fixture *f, int *subnormal)
 {
     uint16_t *halves = elcl_calloc(ELCL_N_HALVES, sizeof(*halves));

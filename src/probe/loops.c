@@ -1,7 +1,7 @@
 #include "probe/probe_impl.h"
 
-/* llvmpipe ends all loops of a work-item after 65,535 iterations, without a word: the CPU shape,
- * whose work-items go through whole vocabularies, would give wrong results. */
+/* llvmpipe silently ends all loops of a work-item after 65,535 iterations. CPU kernels, whose
+ * work-items loop over whole vocabularies, would give wrong results. */
 void elcl_probe_loops(struct elcl_probe_fixture *f, struct elcl_features *features)
 {
     const cl_int n = 1 << 18;
@@ -16,9 +16,8 @@ void elcl_probe_loops(struct elcl_probe_fixture *f, struct elcl_features *featur
     }
     features->short_loops = got != want;
     if (features->short_loops)
-        elcl_verdict_set(
-            features, ELCL_PROBE_LOOPS, false,
-            "a loop of %d steps ended early: small models alone with CPU-shape kernels", n);
+        elcl_verdict_set(features, ELCL_PROBE_LOOPS, false,
+                         "a loop of %d steps ended early: only small models with CPU kernels", n);
     else
         elcl_verdict_set(features, ELCL_PROBE_LOOPS, true, "a loop of %d steps ran to its end", n);
 }

@@ -1,4 +1,4 @@
-/* The form of multiply-adds that kernels use. */
+/* Chooses the form of multiply-adds that kernels use. */
 #include <math.h>
 
 #include "base/os.h"
@@ -12,7 +12,7 @@ _Static_assert((int)ELCL_PROBE_FMA == (int)ELCL_MAC_FMA &&
                    (int)ELCL_PROBE_PLAIN == (int)ELCL_MAC_PLAIN,
                "probes of the multiply-adds are numbered as the multiply-adds");
 
-/* Nanoseconds of n steps in one form; negative when the driver refuses. */
+/* Returns the nanoseconds of n steps in one form, or a negative number if the driver refuses. */
 static double time_mac(struct elcl_probe_fixture *fixture, enum elcl_mac form, cl_int n)
 {
     const cl_float a = MAC_A;
@@ -29,7 +29,7 @@ static double time_mac(struct elcl_probe_fixture *fixture, enum elcl_mac form, c
     return (double)(elcl_clock_ns() - start);
 }
 
-/* Few steps, so that each of them shows in the sum. */
+/* Takes few steps, so that each of them changes the sum. */
 static bool mac_is_right(struct elcl_probe_fixture *fixture, enum elcl_mac form)
 {
     const int n = 8;
@@ -51,8 +51,8 @@ static bool mac_is_right(struct elcl_probe_fixture *fixture, enum elcl_mac form)
     return true;
 }
 
-/* Nanoseconds per step, from the difference between one step and n steps: n grows until the steps
- * outweigh the launch, so that a form that is a hundred times slower costs milliseconds too. */
+/* Returns nanoseconds per step, from the difference between one step and n steps. n grows until the
+ * steps outweigh the launch, so a form that is a hundred times slower also takes milliseconds. */
 static double ns_per_step(struct elcl_probe_fixture *fixture, enum elcl_mac form)
 {
     const double enough = 2e6;
@@ -71,8 +71,8 @@ static double ns_per_step(struct elcl_probe_fixture *fixture, enum elcl_mac form
     return best > one ? (best - one) / (n - 1) : -1;
 }
 
-/* In this order a form is taken that is at most 20% slower than the fastest: fma() rounds once
- * and means the same everywhere. ns[f] < 0: the form does not work. false when none does. */
+/* Takes the first form that is at most 20% slower than the fastest: fma() comes first because it
+ * rounds once, everywhere. ns[f] < 0: the form does not work. Returns false if none works. */
 static bool choose_mac(const double ns[3], enum elcl_mac *mac)
 {
     double best = -1;
@@ -102,13 +102,12 @@ void elcl_probe_mac(struct elcl_probe_fixture *fixture, struct elcl_features *fe
     for (int f = 0; f < 3; f++) {
         if (ns[f] < 0)
             elcl_verdict_set(features, (enum elcl_probe)f, f == (int)mac,
-                             "it gave a wrong result or could not be run");
+                             "gave a wrong result or could not be run");
         else if (f == (int)mac)
-            elcl_verdict_set(features, (enum elcl_probe)f, true,
-                             "the form that kernels use: fast enough");
+            elcl_verdict_set(features, (enum elcl_probe)f, true, "used by kernels: fast enough");
         else
             elcl_verdict_set(features, (enum elcl_probe)f, false,
-                             "%s is used: this takes %.2f times its time", elcl_probe_names[mac],
-                             ns[f] / ns[mac]);
+                             "takes %.2f times as long as %s, which is used", ns[f] / ns[mac],
+                             elcl_probe_names[mac]);
     }
 }

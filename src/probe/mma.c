@@ -1,4 +1,5 @@
-/* Which matrix instruction works here: what compilers may see, and probe_mma.cl on it. */
+/* Finds the matrix instruction that works here: one that the compiler may see, checked by
+ * probe_mma.cl. */
 #include "probe/mma.h"
 
 #include <stdio.h>
@@ -13,14 +14,14 @@ const struct elcl_mma_kind elcl_mma_kinds[] = {
     [ELCL_MMA_NVIDIA] = {"mma_nvidia.cl", "", "mma.sync", 32},
     [ELCL_MMA_AMD_WMMA] = {"mma_amd_wmma.cl", "", "v_wmma", 32},
     [ELCL_MMA_AMD_MFMA] = {"mma_amd_mfma.cl", "", "v_mfma", 64},
-    [ELCL_MMA_INTEL_8] = {"mma_intel.cl", " -DSUBGROUP=8", "dpas of 8 subgroup", 8},
-    [ELCL_MMA_INTEL_16] = {"mma_intel.cl", " -DSUBGROUP=16", "dpas of 16 subgroup", 16},
+    [ELCL_MMA_INTEL_8] = {"mma_intel.cl", " -DSUBGROUP=8", "dpas, 8 items", 8},
+    [ELCL_MMA_INTEL_16] = {"mma_intel.cl", " -DSUBGROUP=16", "dpas, 16 items", 16},
     [ELCL_MMA_EMULATED_8] = {"mma_emulated.cl", " -DSUBGROUP=8", "an emulation", 8},
     [ELCL_MMA_EMULATED_16] = {"mma_emulated.cl", " -DSUBGROUP=16", "an emulation", 16},
     [ELCL_MMA_EMULATED_32] = {"mma_emulated.cl", " -DSUBGROUP=32", "an emulation", 32},
     [ELCL_MMA_EMULATED_64] = {"mma_emulated.cl", " -DSUBGROUP=64", "an emulation", 64},
 };
-_Static_assert(ELCL_COUNT(elcl_mma_kinds) == ELCL_N_MMA, "every instruction has its kind");
+_Static_assert(ELCL_COUNT(elcl_mma_kinds) == ELCL_N_MMA, "one entry for each instruction");
 
 /* ---- what a compiler may see --------------------------------------------------------------- */
 
@@ -35,7 +36,7 @@ static enum elcl_mma allowed_nvidia(const struct elcl_mma_facts *facts, char *wh
 {
     if (facts->nvidia_major >= 8)
         return ELCL_MMA_NVIDIA;
-    (void)snprintf(why, n, "compute capability %u.x: they need 8.0", facts->nvidia_major);
+    (void)snprintf(why, n, "compute capability %u.x, needed is 8.0", facts->nvidia_major);
     return ELCL_MMA_NONE;
 }
 
@@ -48,7 +49,7 @@ static enum elcl_mma allowed_amd(const struct elcl_mma_facts *facts, char *why, 
             return ELCL_MMA_AMD_MFMA;
     if (!strncmp(facts->name, "gfx11", 5))
         return ELCL_MMA_AMD_WMMA;
-    (void)snprintf(why, n, "%.40s: known on gfx90a, gfx94x and gfx11xx", facts->name);
+    (void)snprintf(why, n, "%.40s: known only on gfx90a, gfx94x and gfx11xx", facts->name);
     return ELCL_MMA_NONE;
 }
 
@@ -58,7 +59,7 @@ static enum elcl_mma allowed_intel(const struct elcl_mma_facts *facts, char *why
         return ELCL_MMA_INTEL_8;
     if (facts->sub_group == 16)
         return ELCL_MMA_INTEL_16;
-    (void)snprintf(why, n, "sub-groups of %u: they are known of 8 and 16", facts->sub_group);
+    (void)snprintf(why, n, "subgroups of %u: known only for 8 and 16", facts->sub_group);
     return ELCL_MMA_NONE;
 }
 
@@ -72,7 +73,7 @@ enum elcl_mma elcl_mma_allowed(const struct elcl_mma_facts *facts, char *why, si
     if (elcl_has_word(facts->extensions, "cl_intel_subgroup_matrix_multiply_accumulate") &&
         elcl_has_word(facts->extensions, "cl_intel_required_subgroup_size"))
         return allowed_intel(facts, why, n);
-    (void)snprintf(why, n, "known with the drivers of NVIDIA, AMD and Intel alone");
+    (void)snprintf(why, n, "known only with the drivers of NVIDIA, AMD and Intel");
     return ELCL_MMA_NONE;
 }
 
@@ -80,11 +81,11 @@ enum elcl_mma elcl_mma_allowed(const struct elcl_mma_facts *facts, char *why, si
 
 enum { ITEMS = 128, SIDE = 16, TILE = SIDE * SIDE, PANELS_BYTES = 2 * 8 * 24 * 4 };
 
-/* Buffers of probe_mma.cl. Every sum is exact in f32: a [row][k] times whole numbers b [column][k],
- * where the elements of a lie between two bf16, at times in the middle. */
+/* Buffers of probe_mma.cl. a [row][k] lies between two bf16, sometimes in the middle; b [column][k]
+ * are whole numbers. Every sum is exact in f32. */
 struct trial {
     float a[TILE], b[TILE];
-    float c[ITEMS / 8][TILE]; /* of as many groups as there are at most */
+    float c[ITEMS / 8][TILE]; /* by subgroup, of 8 items or more */
 };
 
 static void fill(struct trial *t)
@@ -171,7 +172,7 @@ bool elcl_mma_works(struct elcl_device *device, enum elcl_mma kind)
 #define CL_COMPUTE_CAPABILITY_MAJOR_NV 0x4000 /* of cl_nv_device_attribute_query */
 #define CL_SUB_GROUP_SIZES_INTEL 0x4108       /* of cl_intel_required_subgroup_size */
 
-/* 0: not said. */
+/* Returns 0 if the driver does not say. */
 static unsigned smallest_sub_group(cl_device_id id)
 {
     size_t sizes[8], bytes = 0;
@@ -184,7 +185,7 @@ static unsigned smallest_sub_group(cl_device_id id)
     return least;
 }
 
-/* Drivers are asked about the extensions that they report, and about nothing else. */
+/* Queries only the extensions that the driver reports. */
 static struct elcl_mma_facts gather(const struct elcl_device *device)
 {
     const elcl_device_desc *d = &device->desc;
@@ -207,7 +208,7 @@ enum elcl_mma elcl_probe_mma(struct elcl_device *device, char *why, size_t n)
         return kind;
     const bool right = elcl_mma_works(device, kind);
     (void)snprintf(why, n, "%s%s", elcl_mma_kinds[kind].name,
-                   right ? ", for weights in f16 and bf16"
+                   right ? ", for f16 and bf16 weights"
                          : " gave a wrong result or could not be run");
     return right ? kind : ELCL_MMA_NONE;
 }

@@ -1,12 +1,11 @@
-/* Matrix instructions of the GPU kernel shape: one file cl/mma_*.cl each, whose interface
- * cl/tile_mma.cl tells. */
+/* Matrix instructions in GPU kernels: each is one file cl/mma_*.cl with the interface that
+ * cl/tile_mma.cl describes. */
 #ifndef ELCL_PROBE_MMA_H
 #define ELCL_PROBE_MMA_H
 
 #include "device/device.h"
 
-/* Matrix instructions. Those of Intel and the emulation, which is for tests, by the number of items
- * that multiply together. */
+/* The number in a name is the subgroup's size. Emulations are for tests. */
 enum elcl_mma {
     ELCL_MMA_NONE,
     ELCL_MMA_NVIDIA,
@@ -23,31 +22,32 @@ enum elcl_mma {
 
 struct elcl_mma_kind {
     const char *file;    /* "mma_nvidia.cl" */
-    const char *options; /* of every program with the file; "" where none are needed */
-    const char *name;    /* of the instruction, for people */
+    const char *options; /* of every program with the file, or "" */
+    const char *name;    /* of the instruction, for messages */
     int subgroup;        /* items that multiply together */
 };
 
-/* By enum elcl_mma; nothing at ELCL_MMA_NONE. */
+/* Indexed by enum elcl_mma; ELCL_MMA_NONE has no entry. */
 extern const struct elcl_mma_kind elcl_mma_kinds[];
 
-/* What of a device's description tells which instruction its compiler may see. */
+/* The part of a device's description that decides which instruction its compiler may see. */
 struct elcl_mma_facts {
     const char *platform, *vendor, *name, *extensions;
     unsigned nvidia_major; /* compute capability; 0: unknown */
     unsigned sub_group;    /* smallest of cl_intel_required_subgroup_size; 0: unknown */
 };
-/* NONE, with the reason in why [n], where there is none: some compilers crash on what they do not
- * know. */
+/* Returns the instruction that the compiler may see. Returns NONE and writes the reason to why[n]
+ * if no instruction is allowed: some compilers crash on unknown intrinsics. */
 enum elcl_mma elcl_mma_allowed(const struct elcl_mma_facts *facts, char *why, size_t n);
 
-/* Whether a program of probe_mma.cl multiplies right with an instruction of so many subgroup. */
+/* Returns whether a program with probe_mma.cl gives right sums. */
 bool elcl_mma_is_right(struct elcl_device *device, cl_program program, int subgroup);
-/* Builds and asks it; not for an instruction that is not allowed. */
+/* Builds that program and checks it. Do not call it for an instruction that is not allowed. */
 bool elcl_mma_works(struct elcl_device *device, enum elcl_mma kind);
-/* The instruction that is allowed and right, or NONE; `why` [n] says how it was judged. */
+/* Returns the instruction that is allowed and gives right sums, or NONE. Writes the reason to
+ * why[n]. */
 enum elcl_mma elcl_probe_mma(struct elcl_device *device, char *why, size_t n);
-/* Adds the program that elcl_probe_mma() may build here, as elcl_program_hash(). */
+/* Hashes the program that elcl_probe_mma() may build here, like elcl_program_hash(). */
 bool elcl_probe_mma_hash(const struct elcl_device *device, uint64_t *hash);
 
 #endif

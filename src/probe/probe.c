@@ -8,22 +8,22 @@
 
 static void judge_unused_paths(const struct elcl_device *device, struct elcl_features *features)
 {
-    static const char unused[] = "no kernel of this version uses them";
     if (elcl_has_word(device->desc.extensions, "cl_khr_fp16"))
         elcl_verdict_set(features, ELCL_PROBE_FP16, false,
-                         "cl_khr_fp16 is reported, but no kernel uses it yet");
+                         "the driver reports cl_khr_fp16, but no kernel uses it yet");
     else
         elcl_verdict_set(features, ELCL_PROBE_FP16, false,
                          "the driver does not report cl_khr_fp16");
     if (elcl_has_word(device->desc.extensions, "cl_khr_subgroups") ||
         elcl_has_word(device->desc.extensions, "cl_intel_subgroups"))
-        elcl_verdict_set(features, ELCL_PROBE_SUBGROUPS, false, "reported, but %s yet", unused);
+        elcl_verdict_set(features, ELCL_PROBE_SUBGROUPS, false,
+                         "the driver reports them, but no kernel uses them yet");
     else
         elcl_verdict_set(features, ELCL_PROBE_SUBGROUPS, false,
                          "the driver reports no subgroup extension");
 }
 
-/* Of the GPU shape, which a CPU device may be asked for, too. */
+/* For GPU kernels, which a CPU device can run too. */
 static void judge_mma(struct elcl_device *device, struct elcl_features *features)
 {
     char why[sizeof(features->verdicts[0].reason)] = "";
@@ -31,13 +31,13 @@ static void judge_mma(struct elcl_device *device, struct elcl_features *features
     elcl_verdict_set(features, ELCL_PROBE_MATRIX, features->mma != ELCL_MMA_NONE, "%s", why);
 }
 
-/* Of the CPU shape alone; the others' verdict is that they have none. */
+/* For CPU kernels. */
 static void judge_dot(struct elcl_device *device, enum elcl_storage weights,
                       struct elcl_features *features)
 {
     const bool int8 = weights == ELCL_INT8;
     struct elcl_dot_choice *choice = int8 ? &features->int8_dot : &features->bf16_dot;
-    char why[sizeof(features->verdicts[0].reason)] = "CPU kernels alone have them";
+    char why[sizeof(features->verdicts[0].reason)] = "only CPU kernels have them";
     if (device->kernels == ELCL_KERNELS_CPU)
         elcl_probe_dot(device, features->mac, weights, choice, why, sizeof(why));
     elcl_verdict_set(features, int8 ? ELCL_PROBE_INT8_DOT : ELCL_PROBE_BF16_DOT, choice->pays, "%s",
@@ -64,7 +64,7 @@ static void judge_failure(struct elcl_features *features, const elcl_error *err)
     features->mac = ELCL_MAC_PLAIN;
 }
 
-/* false: the verdicts are of this run only and not worth keeping. */
+/* Returns false if the verdicts hold for this run only and must not be stored. */
 static bool judge_by_running(struct elcl_device *device, struct elcl_features *features)
 {
     elcl_error err = {0};
@@ -87,10 +87,10 @@ static bool judge_by_running(struct elcl_device *device, struct elcl_features *f
 
 /* ---- the cache key ------------------------------------------------------------------------- */
 
-#define VERDICTS_VERSION 7 /* of struct elcl_features and of what the probes ask */
+#define VERDICTS_VERSION 7 /* of struct elcl_features and of the probes */
 
-/* Every program that the probes may build, with its options, and everything that chooses among
- * them. false: memory is short. */
+/* Hashes every program that the probes may build, with its options, and everything that chooses
+ * among them. Returns false if memory is short. */
 static bool cache_key(const struct elcl_device *device, uint64_t *key)
 {
     static const char what[] = "probe";
@@ -107,7 +107,7 @@ static bool cache_key(const struct elcl_device *device, uint64_t *key)
 
 /* ---- all probes ---------------------------------------------------------------------------- */
 
-/* false: the verdicts are of this run only and not worth keeping. */
+/* Returns false if the verdicts must not be stored. */
 static bool judge(struct elcl_device *device, struct elcl_features *features)
 {
     bool keep = true;
@@ -126,7 +126,7 @@ void elcl_probe_features(struct elcl_device *device, struct elcl_features *featu
 {
     const uint64_t limit = device->memory_limit_bytes;
     uint64_t key;
-    memset(features, 0, sizeof(*features)); /* padding too: it is stored */
+    memset(features, 0, sizeof(*features)); /* also the padding, which is stored */
     const bool has_key = cache_key(device, &key);
     if (has_key && elcl_verdicts_load(device->cache_directory, key, features))
         return;
@@ -142,7 +142,7 @@ void elcl_probe_features(struct elcl_device *device, struct elcl_features *featu
 /* ---- for the list of devices --------------------------------------------------------------- */
 
 struct listed {
-    elcl_probe_verdict verdicts[ELCL_N_PROBES]; /* the entry's; their reasons lie in features */
+    elcl_probe_verdict verdicts[ELCL_N_PROBES]; /* of the list's entry; reasons lie in features */
     struct elcl_features features;
 };
 

@@ -1,4 +1,4 @@
-/* What works on a device, and what is fast: small kernels are built, run, compared and timed. */
+/* Finds out what a device can do: builds, runs, checks and times small kernels. */
 #ifndef ELCL_PROBE_PROBE_H
 #define ELCL_PROBE_PROBE_H
 
@@ -7,7 +7,7 @@
 #include "probe/mma.h"
 
 enum elcl_probe {
-    ELCL_PROBE_FMA, /* the first three are numbered as enum elcl_mac */
+    ELCL_PROBE_FMA, /* the first three are numbered like enum elcl_mac */
     ELCL_PROBE_MAD,
     ELCL_PROBE_PLAIN,
     ELCL_PROBE_HALF,
@@ -23,7 +23,7 @@ enum elcl_probe {
 struct elcl_features {
     enum elcl_mac mac;                         /* the fastest form of multiply-adds */
     enum elcl_mma mma;                         /* the matrix instruction that works here */
-    struct elcl_dot_choice int8_dot, bf16_dot; /* by type of weights */
+    struct elcl_dot_choice int8_dot, bf16_dot; /* by the type of the weights */
     bool short_loops;                          /* the driver ends long loops early */
     struct {
         bool on;
@@ -31,8 +31,8 @@ struct elcl_features {
     } verdicts[ELCL_N_PROBES];
 };
 
-/* Runs all probes, or takes their verdicts from the device's cache directory. A probe that fails is
- * a verdict. The probes' buffers count neither against the memory limit nor in the peak. */
+/* Runs all probes, or reads their verdicts from the device's cache directory. Cannot fail: a probe
+ * that fails is a verdict. Its buffers count neither against the memory limit nor in the peak. */
 void elcl_probe_features(struct elcl_device *device, struct elcl_features *features);
 
 #endif

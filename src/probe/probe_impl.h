@@ -1,4 +1,4 @@
-/* What the files of probe/ share. */
+/* Shared by the files of probe/. */
 #ifndef ELCL_PROBE_PROBE_IMPL_H
 #define ELCL_PROBE_PROBE_IMPL_H
 
@@ -12,7 +12,7 @@ extern const char *const elcl_probe_names[ELCL_N_PROBES];
 void elcl_verdict_set(struct elcl_features *features, enum elcl_probe probe, bool on,
                       const char *fmt, ...) ELCL_PRINTF(4, 5);
 
-/* The cache of verdicts; false: they are not there. directory may be NULL. */
+/* Read and write the cache of verdicts; false: they are not there. directory may be NULL. */
 bool elcl_verdicts_load(const char *directory, uint64_t key, struct elcl_features *features);
 void elcl_verdicts_store(const char *directory, uint64_t key, const struct elcl_features *features);
 
@@ -34,17 +34,17 @@ struct elcl_probe_fixture {
 int elcl_probe_fixture_init(struct elcl_probe_fixture *fixture, struct elcl_device *device,
                             elcl_error *err);
 void elcl_probe_fixture_finish(struct elcl_probe_fixture *fixture);
-/* Launches and waits. */
+/* Launches the kernel and waits. */
 int elcl_probe_launch(struct elcl_probe_fixture *fixture, cl_kernel kernel, size_t items,
                       size_t group);
-/* Adds the program to *hash, as elcl_program_hash(). */
+/* Hashes the fixture's program, like elcl_program_hash(). */
 bool elcl_probe_fixture_hash(const struct elcl_device *device, uint64_t *hash);
 
 /* ---- probes on the fixture ----------------------------------------------------------------- */
 
 /* Chooses the form of multiply-adds (mac.c). */
 void elcl_probe_mac(struct elcl_probe_fixture *fixture, struct elcl_features *features);
-/* Judges storage in f16 (half.c). */
+/* Checks f16 storage (half.c). */
 void elcl_probe_half(struct elcl_probe_fixture *fixture, struct elcl_features *features);
 /* Finds drivers that end long loops early (loops.c). */
 void elcl_probe_loops(struct elcl_probe_fixture *fixture, struct elcl_features *features);

@@ -1,5 +1,5 @@
-/* Rates: the kernels of ceiling.cl and ceiling_dot.cl, each timed as the least of some
- * repetitions. */
+/* Measures rates with the kernels of ceiling.cl and ceiling_dot.cl: each time is the shortest of
+ * several repetitions. */
 #include "probe/rates.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "probe/options.h"
 
 #define CHAINS 12         /* of both files */
-#define MAC_ROUNDS 100000 /* of an item on a CPU */
+#define MAC_ROUNDS 100000 /* of a work-item on a CPU */
 #define LARGE ((size_t)256 << 20)
 #define SMALL ((size_t)1 << 20)
 #define REPETITIONS 7
@@ -25,10 +25,10 @@ struct bench {
     cl_program program;
     int vector; /* floats */
     size_t global, local;
-    cl_kernel kernel; /* the one at hand, its arguments set */
+    cl_kernel kernel; /* the current one, with its arguments */
 };
 
-static void choose_shape(struct bench *b)
+static void choose_sizes(struct bench *b)
 {
     const elcl_device_desc *desc = &b->device->desc;
     const bool cpu = desc->type == ELCL_DEVICE_CPU;
@@ -45,12 +45,12 @@ static int finish(const struct bench *b, elcl_error *err)
     return elcl_cl_check(clFinish(b->device->queue), "clFinish", "rates", err);
 }
 
-/* Nanoseconds of one call. */
+/* Nanoseconds of one call; core: processor time of all threads of this process. */
 struct times {
-    double wall, core; /* core: processor time of all threads of the process */
+    double wall, core;
 };
 
-/* So many in the queue. */
+/* Queues `calls` calls, waits, and averages. */
 static int time_calls(const struct bench *b, size_t global, size_t local, int calls,
                       struct times *times, elcl_error *err)
 {
@@ -69,7 +69,8 @@ static int time_calls(const struct bench *b, size_t global, size_t local, int ca
     return rc;
 }
 
-/* The least of all repetitions; the first call compiles. max_calls 1: each call is waited for. */
+/* Returns the shortest of all repetitions; the first call compiles. With max_calls 1 it waits after
+ * each call. */
 static int least_ns(const struct bench *b, size_t global, size_t local, int max_calls,
                     struct times *ns, elcl_error *err)
 {
@@ -108,7 +109,7 @@ static int set(const struct bench *b, cl_uint index, size_t bytes, const void *v
                          err);
 }
 
-/* GB/s of copying `bytes` from one buffer to another, both ways counted. */
+/* Measures a copy of `bytes` between two buffers, in GB/s read plus written. */
 static int measure_copy(struct bench *b, size_t bytes, double *gbs, elcl_error *err)
 {
     struct elcl_buffer to = {0}, from = {0};
@@ -129,7 +130,7 @@ fail:
     return rc;
 }
 
-/* A rate of `amount` per call, in 1e9 per second. */
+/* Converts `amount` per call to 1e9 per second. */
 static void set_rates(double amount, const struct times *ns, double *wall, double *core)
 {
     *wall = amount / ns->wall;
@@ -176,7 +177,7 @@ fail:
     return rc;
 }
 
-/* 1e9 operations a second; 0 where there is no instruction. A program of its own. */
+/* Measures dot products, in 1e9 operations per second; 0 if they have no instruction. */
 static int measure_dot(struct bench *b, enum elcl_dot kind, double *rate, double *core,
                        elcl_error *err)
 {
@@ -235,7 +236,7 @@ fail:
     return rc;
 }
 
-/* Two of them, far larger than any cache, and no more than half of the memory. */
+/* Two such buffers are far larger than any cache, and take at most half of the memory. */
 static size_t large_bytes(const struct elcl_device *device)
 {
     const uint64_t alloc = device->desc.max_alloc_bytes, all = device->memory_limit_bytes / 4;
@@ -254,7 +255,7 @@ int elcl_rates_measure(struct elcl_device *device, const struct elcl_features *f
                            .cache_bytes = (double)device->desc.cache_bytes};
     elcl_device_rates c = {.type = r.type, .kernels = r.kernels};
     int rc;
-    choose_shape(&b);
+    choose_sizes(&b);
     elcl_kernel_options_write(&(struct elcl_kernel_options){.vector = b.vector, .items = b.local},
                               &parts);
     ELCL_TRY(elcl_program_build(device, &parts, &b.program, err));

@@ -14,8 +14,8 @@ const char *const elcl_probe_names[ELCL_N_PROBES] = {
     [ELCL_PROBE_FP16] = "fp16 arithmetic",
     [ELCL_PROBE_SUBGROUPS] = "subgroups",
     [ELCL_PROBE_MATRIX] = "matrix instructions",
-    [ELCL_PROBE_INT8_DOT] = "integer products",
-    [ELCL_PROBE_BF16_DOT] = "bf16 products",
+    [ELCL_PROBE_INT8_DOT] = "int8 dot products",
+    [ELCL_PROBE_BF16_DOT] = "bf16 dot products",
     [ELCL_PROBE_LOOPS] = "long loops",
 };
 
@@ -30,7 +30,7 @@ void elcl_verdict_set(struct elcl_features *features, enum elcl_probe probe, boo
     features->verdicts[probe].on = on;
 }
 
-/* The key tells versions and machines apart, and the cache checks the bytes. */
+/* The key differs between versions and machines, and the cache checks the bytes. */
 bool elcl_verdicts_load(const char *directory, uint64_t key, struct elcl_features *features)
 {
     void *data;

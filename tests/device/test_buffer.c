@@ -50,12 +50,12 @@ static void put_bytes(void *user, void *memory)
     memcpy(memory, bytes->data, bytes->n);
 }
 
-/* In memory that is shared with the host and in memory that is not, whichever this device has. */
-static void test_buffer_made(struct elcl_device *device)
+/* Tests both paths, whether or not this device shares memory with the host. */
+static void test_buffer_computed(struct elcl_device *device)
 {
     static const size_t sizes[] = {1, 17, 100003};
     const int unified = device->desc.unified_memory;
-    if (!check_case("buffer: made"))
+    if (!check_case("buffer: computed"))
         return;
     for (size_t i = 0; i < 2 * ELCL_COUNT(sizes); i++) {
         const size_t n = sizes[i / 2];
@@ -66,7 +66,8 @@ static void test_buffer_made(struct elcl_device *device)
         for (size_t k = 0; k < n; k++)
             data[k] = (unsigned char)check_random();
         device->desc.unified_memory = i % 2;
-        if (CHECK(!elcl_buffer_create_computed(device, "made", n, put_bytes, &bytes, &buffer, &err),
+        if (CHECK(!elcl_buffer_create_computed(device, "computed", n, put_bytes, &bytes, &buffer,
+                                               &err),
                   "%s", err.msg))
             CHECK(!elcl_buffer_read(&buffer, 0, back, n, &err) && !memcmp(data, back, n),
                   "%zu bytes differ, in place %zu, %s", n, i % 2, err.msg);
@@ -150,7 +151,7 @@ static void test_buffer_single(const struct check_options *options)
 void test_buffers(struct elcl_device *device, const struct check_options *options)
 {
     test_buffer_data(device);
-    test_buffer_made(device);
+    test_buffer_computed(device);
     test_buffer_ranges(device);
     test_buffer_accounting(options);
     test_buffer_single(options);

@@ -1,4 +1,4 @@
-/* The cache on disk: what is found, what is not taken, what is removed. */
+/* The cache on disk: what it finds, refuses and removes. */
 #define _POSIX_C_SOURCE 200809L
 
 #include "tests.h"

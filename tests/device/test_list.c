@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Runs in a process of its own, because the ICD loader reads its list of drivers once. Returns 0
+/* Runs in its own process, because the ICD loader reads its list of drivers once. Returns 0
  * when all is as it should be, 77 when there are devices all the same. */
 static int without_drivers(void)
 {
@@ -80,7 +80,7 @@ static void test_list(const elcl_device_list *list)
     elcl_device_list_destroy(NULL);
 }
 
-/* A list in a funny order, as no machine has it. */
+/* A list that no machine has. */
 static struct elcl_device_entry made_up[] = {
     {.desc = {.name = "Stick 1", .platform = "Accelerators", .type = ELCL_DEVICE_OTHER}},
     {.desc = {.name = "llvmpipe (LLVM 15)",
@@ -96,7 +96,7 @@ static void test_choose(void)
 {
     static const struct {
         const char *which;
-        size_t n; /* of made_up that are there */
+        size_t n; /* of made_up in the list */
         int want;
     } cases[] = {
         {NULL, 5, 3},          {"", 5, 3},

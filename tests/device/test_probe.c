@@ -1,4 +1,4 @@
-/* Probes: their verdicts, and what the cache of verdicts depends on. */
+/* Probes: their verdicts, and the key of their cache. */
 #include "tests.h"
 
 #include <stdlib.h>
@@ -33,7 +33,7 @@ static void test_verdicts(struct elcl_device *device, const char *directory)
     char *path = only_file(directory);
     if (!CHECK(path, "the verdicts were not stored"))
         return;
-    /* What is in the file is what comes back: nothing is measured again. */
+    /* The file has the same verdicts: nothing is measured again. */
     elcl_probe_features(device, &second);
     check_same(&first, &second);
     elcl_cache_store(directory, strtoull(strrchr(path, '/') + 1, NULL, 16), "short", 5);
@@ -42,15 +42,15 @@ static void test_verdicts(struct elcl_device *device, const char *directory)
     elcl_free(path);
 }
 
-#ifdef ELCL_TEST_WRAP /* the linker puts __wrap_f in the place of f; __real_f is f */
+#ifdef ELCL_TEST_WRAP /* the linker calls __wrap_f for f; __real_f is f */
 
 const struct elcl_cl_source *__real_elcl_cl_find(const char *name);
 const struct elcl_cl_source *__wrap_elcl_cl_find(const char *name);
 
 static struct {
-    const struct elcl_cl_source *used[32]; /* the files that were asked for */
+    const struct elcl_cl_source *used[32]; /* the files of all programs */
     size_t n;
-    const char *broken; /* this file is an #error; NULL: none is */
+    const char *broken; /* this file has an #error; NULL: none */
 } files;
 
 const struct elcl_cl_source *__wrap_elcl_cl_find(const char *name)

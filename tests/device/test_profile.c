@@ -5,7 +5,7 @@
 
 #include "device/profile.h"
 
-/* The event's own time, asked for beside the profile. */
+/* Returns the event's time without the profile. */
 static uint64_t event_ns(cl_event event)
 {
     cl_ulong start = 0, end = 0;

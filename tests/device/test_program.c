@@ -62,13 +62,14 @@ static void test_program_errors(struct elcl_device *device)
     elcl_str_finish(&log.text);
 }
 
-/* Damage of the one file, whose binary the driver itself gave. */
+/* Damages the only file of the cache, a binary of this driver. */
 static void check_binary_damage(struct elcl_device *device, const char *directory, const char *path)
 {
     const uint64_t key = strtoull(strrchr(path, '/') + 1, NULL, 16);
     build_probe_file(device, true);
     CHECK(count_files(directory) == 1, "the second build has another key");
-    /* A whole file whose content the driver cannot take: built from source, and the file goes. */
+    /* If the driver refuses the content of a sound file, the source is built and the file removed.
+     */
     elcl_cache_store(directory, key, "this is no program", 18);
     build_probe_file(device, false);
     CHECK(count_files(directory) == 0, "a binary that was refused is kept");
@@ -93,8 +94,7 @@ static void test_program_cache(struct elcl_device *device)
     const bool by_itself = device->quirks.caches_programs;
     build_probe_file(device, true);
     CHECK(!by_itself || count_files(directory) == 0, "stored, although the driver caches");
-    device->quirks.caches_programs =
-        false; /* PoCL's binaries serve to test what other drivers need */
+    device->quirks.caches_programs = false; /* PoCL's binaries can test what other drivers need */
     build_probe_file(device, true);
     char *path = only_file(directory);
     if (path)

@@ -1,6 +1,6 @@
-/* Two queues of a driver that is as late as OpenCL 1.2 allows: its blocking write copies the host's
- * memory and returns, and the buffer has the data when the same queue is next waited for or read
- * from. Linked with --wrap= of the three functions below. */
+/* Tests two queues of a driver that writes as late as OpenCL 1.2 allows: a blocking write copies
+ * the host's memory and returns, and the buffer gets the data when the program next waits for or
+ * reads from the same queue. Linked with --wrap= of the three functions below. */
 #include "check.h"
 
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "base/util.h"
 #include "device/buffer.h"
 
-/* The linker's names: __wrap_f takes the place of f, and __real_f is f. */
+/* The linker calls __wrap_f for f, and __real_f is f. */
 cl_int __real_clEnqueueWriteBuffer(cl_command_queue queue, cl_mem mem, cl_bool blocking,
                                    size_t offset, size_t bytes, const void *data, cl_uint n_wait,
                                    const cl_event *wait, cl_event *event);
@@ -26,7 +26,7 @@ cl_int __wrap_clFinish(cl_command_queue queue);
 
 static struct {
     bool on;
-    cl_command_queue queue; /* of the write that waits; NULL: none does */
+    cl_command_queue queue; /* of the pending write; NULL: none */
     cl_mem mem;
     size_t offset, bytes;
     unsigned char data[4096];
@@ -75,7 +75,7 @@ cl_int __wrap_clFinish(cl_command_queue queue)
 
 #define N 64
 
-/* What commands of the queue find in the buffer. */
+/* Returns whether commands of the queue find `value` in the buffer. */
 static bool finds(cl_command_queue queue, const struct elcl_buffer *buffer, unsigned char value)
 {
     unsigned char got[N];
@@ -102,7 +102,7 @@ static void test_queues(struct elcl_device *device, cl_command_queue other)
         CHECK(finds(device->queue, &buffer, 1), "the same queue does not");
         CHECK(finds(other, &buffer, 1), "nor the other one afterwards");
     }
-    if (check_case("queues: what is written is there for every queue")) {
+    if (check_case("queues: every queue sees what was written")) {
         memset(data, 2, N);
         CHECK(!elcl_buffer_write(&buffer, 0, data, N, &err), "%s", err.msg);
         CHECK(finds(other, &buffer, 2), "another queue finds what was there before");

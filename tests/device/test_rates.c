@@ -1,4 +1,4 @@
-/* Rates: plausible, within the memory limit, and nothing left behind. */
+/* Rates: they are plausible, stay within the memory limit, and free all buffers. */
 #include "tests.h"
 
 #include "probe/rates.h"

@@ -1,4 +1,4 @@
-/* What the files of the device tests share. */
+/* Shared by the device tests. */
 #ifndef ELCL_TESTS_DEVICE_TESTS_H
 #define ELCL_TESTS_DEVICE_TESTS_H
 
@@ -7,32 +7,32 @@
 #include "device/list.h"
 #include "probe/probe.h"
 
-/* A check that err holds the code and a message with both parts. */
+/* Checks that err has the code, and a message with both parts. */
 bool says(const elcl_error *err, int code, const char *a, const char *b);
 
-/* A log function's memory; text is finished by the caller. */
+/* The memory of collect_log(); the caller finishes `text`. */
 struct log {
     int lines;
     struct elcl_str text;
 };
 void collect_log(void *user, enum elcl_log_level level, const char *line);
 
-/* NULL after a failed check. */
+/* Returns NULL after a failed check. */
 struct elcl_device *open_device(const struct elcl_device_params *params);
 /* Checks that no buffer is left. */
 void close_device(struct elcl_device **device);
 
-/* A new directory for the cache, which the library takes from the environment. */
+/* Points ELCL_CACHE_DIR to a new directory, and returns it. */
 const char *fresh_cache(void);
 size_t count_files(const char *directory);
-/* The path of the only file, freed by the caller; NULL when there are none or more. */
+/* Returns the path of the only file, freed by the caller, or NULL if there is not exactly one. */
 char *only_file(const char *directory);
 
-/* A kernel `twice`: x <- x * 2 + ADD; NULL after a failed check. */
+/* Builds the kernel `twice`, x <- x * 2 + 3. Returns NULL after a failed check. */
 cl_program build_twice(struct elcl_device *device, enum elcl_mac mac);
-/* Checks the kernel's result; *event (event may be NULL) is the launch. */
+/* Runs it and checks the result. *event is the launch; event may be NULL. */
 bool run_twice(struct elcl_device *device, cl_program program, cl_event *event);
-/* Builds probe.cl and, when asked to, stores it in the device's cache. */
+/* Builds probe.cl; with `store`, stores it in the device's cache. */
 void build_probe_file(struct elcl_device *device, bool store);
 
 void test_no_drivers(void);
