@@ -46,12 +46,12 @@ static void judge_dot(struct elcl_device *device, enum elcl_storage weights,
 
 static void judge_simulator(struct elcl_features *features)
 {
-    static const char why[] = "not timed: Oclgrind is a simulator";
+    static const char why[] = "not timed: the device is a simulator";
     elcl_verdict_set(features, ELCL_PROBE_FMA, false, "%s", why);
     elcl_verdict_set(features, ELCL_PROBE_MAD, true, "%s", why);
     elcl_verdict_set(features, ELCL_PROBE_PLAIN, false, "%s", why);
-    elcl_verdict_set(features, ELCL_PROBE_HALF, true, "not checked: Oclgrind is a simulator");
-    elcl_verdict_set(features, ELCL_PROBE_LOOPS, true, "not checked: Oclgrind is a simulator");
+    elcl_verdict_set(features, ELCL_PROBE_HALF, true, "not checked: the device is a simulator");
+    elcl_verdict_set(features, ELCL_PROBE_LOOPS, true, "not checked: the device is a simulator");
     features->mac = ELCL_MAC_MAD;
 }
 

@@ -136,7 +136,7 @@ static const struct elcl_buffer *make_buffer(struct elcl_fixture *fx, const void
                                              bool input)
 {
     static const struct elcl_buffer none = {0};
-    const bool guarded = !input || !used || strcmp(fx->device->desc.platform, "Oclgrind") != 0;
+    const bool guarded = !input || !used || !fx->device->quirks.simulator;
     const size_t bytes = used + (guarded ? GUARD_BYTES : 0);
     struct elcl_fixture_buffer *b = new_buffer(fx);
     unsigned char *content = b ? elcl_fixture_memory(fx, bytes, 1) : NULL;

@@ -134,6 +134,33 @@ static void test_choose(void)
     says(&err, ELCL_E_DEVICE, "no OpenCL device", "install");
 }
 
+static void test_quirks(void)
+{
+    static const struct {
+        elcl_device_desc desc;
+        struct elcl_quirks want;
+    } cases[] = {
+        {{.name = "cpu", .platform = "Portable Computing Language", .driver = "3.1"},
+         {.caches_programs = true, .queues_take_turns = true, .inline_assembly = true}},
+        {{.name = "llvmpipe (LLVM 15)", .platform = "rusticl", .driver = "22.3.6"},
+         {.caches_programs = true, .gpu_like = true}},
+        {{.name = "llvmpipe (LLVM 19)", .platform = "rusticl", .driver = "25.0.7"},
+         {.caches_programs = true, .gpu_like = true, .gpu_kernels_crash = true}},
+        {{.name = "GeForce", .platform = "NVIDIA CUDA", .driver = "550.1"}, {.simulator = false}},
+    };
+    if (!check_case("quirks: by platform, name and driver"))
+        return;
+    for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
+        const struct elcl_quirks got = elcl_quirks_find(&cases[i].desc), *want = &cases[i].want;
+        CHECK(got.gpu_like == want->gpu_like && got.gpu_kernels_crash == want->gpu_kernels_crash &&
+                  got.caches_programs == want->caches_programs &&
+                  got.queues_take_turns == want->queues_take_turns &&
+                  got.inline_assembly == want->inline_assembly && !got.simulator &&
+                  (got.options != NULL) == (i == 0),
+              "%s of %s %s", cases[i].desc.name, cases[i].desc.platform, cases[i].desc.driver);
+    }
+}
+
 static void test_choose_here(const elcl_device_list *list)
 {
     if (!check_case("choose: the devices of this machine"))
@@ -237,6 +264,7 @@ void test_listing(elcl_device_list *list, const struct check_options *options)
     test_codes();
     test_list(list);
     test_choose();
+    test_quirks();
     test_choose_here(list);
     test_open(options);
     test_list_probe(list, options);
