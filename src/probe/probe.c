@@ -87,7 +87,7 @@ static bool judge_by_running(struct elcl_device *device, struct elcl_features *f
 
 /* ---- the cache key ------------------------------------------------------------------------- */
 
-#define VERDICTS_VERSION 7 /* of struct elcl_features and of the probes */
+#define VERDICTS_VERSION 8 /* of struct elcl_features and of the probes */
 
 /* Hashes every program that the probes may build, with its options, and everything that chooses
  * among them. Returns false if memory is short. */
