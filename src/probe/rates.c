@@ -1,4 +1,4 @@
-/* Measures rates with the kernels of ceiling.cl and ceiling_dot.cl: each time is the shortest of
+/* Measures rates with the kernels of rates.cl and rates_dot.cl: each time is the shortest of
  * several repetitions. */
 #include "probe/rates.h"
 
@@ -118,7 +118,7 @@ static int measure_copy(struct bench *b, size_t bytes, double *gbs, elcl_error *
     int rc;
     ELCL_TRY(elcl_buffer_create(b->device, "rates", bytes, &to, err));
     ELCL_TRY(elcl_buffer_create(b->device, "rates", bytes, &from, err));
-    ELCL_TRY(take_kernel(b, "ceiling_copy", err));
+    ELCL_TRY(take_kernel(b, "rates_copy", err));
     ELCL_TRY(set(b, 0, sizeof(cl_mem), &to.mem, err));
     ELCL_TRY(set(b, 1, sizeof(cl_mem), &from.mem, err));
     ELCL_TRY(set(b, 2, sizeof(n), &n, err));
@@ -145,7 +145,7 @@ static int measure_read(struct bench *b, size_t bytes, double *gbs, double *core
     int rc;
     ELCL_TRY(elcl_buffer_create(b->device, "rates", b->global * sizeof(float), &out, err));
     ELCL_TRY(elcl_buffer_create(b->device, "rates", bytes, &from, err));
-    ELCL_TRY(take_kernel(b, "ceiling_read", err));
+    ELCL_TRY(take_kernel(b, "rates_read", err));
     ELCL_TRY(set(b, 0, sizeof(cl_mem), &out.mem, err));
     ELCL_TRY(set(b, 1, sizeof(cl_mem), &from.mem, err));
     ELCL_TRY(set(b, 2, sizeof(n), &n, err));
@@ -165,7 +165,7 @@ static int measure_mac(struct bench *b, double *gflops, double *core, elcl_error
     struct times ns;
     int rc;
     ELCL_TRY(elcl_buffer_create(b->device, "rates", b->global * sizeof(float), &out, err));
-    ELCL_TRY(take_kernel(b, "ceiling_mac", err));
+    ELCL_TRY(take_kernel(b, "rates_mac", err));
     ELCL_TRY(set(b, 0, sizeof(cl_mem), &out.mem, err));
     ELCL_TRY(set(b, 1, sizeof(a), &a, err));
     ELCL_TRY(set(b, 2, sizeof(c), &c, err));
@@ -182,7 +182,7 @@ static int measure_dot(struct bench *b, enum elcl_dot kind, double *rate, double
                        elcl_error *err)
 {
     const struct elcl_dot_kind *dot = &elcl_dot_kinds[kind];
-    struct elcl_program_parts parts = {.files = {"storage.cl", dot->file, "ceiling_dot.cl"},
+    struct elcl_program_parts parts = {.files = {"storage.cl", dot->file, "rates_dot.cl"},
                                        .mac = b->mac};
     struct bench own = *b;
     struct elcl_buffer out = {0};
@@ -201,7 +201,7 @@ static int measure_dot(struct bench *b, enum elcl_dot kind, double *rate, double
         &parts);
     ELCL_TRY(elcl_program_build(b->device, &parts, &own.program, err));
     ELCL_TRY(elcl_buffer_create(b->device, "rates", b->global * sizeof(cl_int), &out, err));
-    ELCL_TRY(take_kernel(&own, "ceiling_dot", err));
+    ELCL_TRY(take_kernel(&own, "rates_dot", err));
     ELCL_TRY(set(&own, 0, sizeof(cl_mem), &out.mem, err));
     ELCL_TRY(set(&own, 1, sizeof(a), &a, err));
     ELCL_TRY(set(&own, 2, sizeof(n), &n, err));
@@ -224,7 +224,7 @@ static int measure_launch(struct bench *b, elcl_device_rates *rates, elcl_error 
     struct times ns, waited;
     int rc;
     ELCL_TRY(elcl_buffer_create(b->device, "rates", sizeof(float), &out, err));
-    ELCL_TRY(take_kernel(b, "ceiling_touch", err));
+    ELCL_TRY(take_kernel(b, "rates_touch", err));
     ELCL_TRY(set(b, 0, sizeof(cl_mem), &out.mem, err));
     ELCL_TRY(set(b, 1, sizeof(value), &value, err));
     ELCL_TRY(least_ns(b, 1, 1, MAX_CALLS, &ns, err));
@@ -248,7 +248,7 @@ static size_t large_bytes(const struct elcl_device *device)
 int elcl_rates_measure(struct elcl_device *device, const struct elcl_features *features,
                        elcl_device_rates *rates, elcl_device_rates *core, elcl_error *err)
 {
-    struct elcl_program_parts parts = {.files = {"ceiling.cl"}, .mac = features->mac};
+    struct elcl_program_parts parts = {.files = {"rates.cl"}, .mac = features->mac};
     struct bench b = {.device = device, .mac = features->mac};
     elcl_device_rates r = {.type = device->desc.type,
                            .kernels = device->kernels,

@@ -1,5 +1,5 @@
 // Measures the peak rate of multiply-adds of int8 or bf16, with the dot_*.cl before it: see
-// ceiling.cl.
+// rates.cl.
 //
 //     dot     x[c] = mac(x[c], a, x[c]), CHAINS independent chains per item. Weights are the bits
 //             of the sums themselves, so that no product is the same twice; a = 0 keeps them small.
@@ -10,8 +10,8 @@
 
 #define CHAINS 12
 
-__kernel void ceiling_dot(__global dot_sum *out, // [items]
-                          uint a, int n)
+__kernel void rates_dot(__global dot_sum *out, // [items]
+                        uint a, int n)
 {
     dot_sums x[CHAINS];
 #pragma unroll

@@ -11,17 +11,17 @@
 // lint: -DVW=8 -DWG=1
 // lint: -DVW=4 -DWG=128
 
-#define CEILING_CAT_(a, b) a##b
-#define CEILING_CAT(a, b) CEILING_CAT_(a, b)
-typedef CEILING_CAT(float, VW) ceiling_vector;
+#define RATES_CAT_(a, b) a##b
+#define RATES_CAT(a, b) RATES_CAT_(a, b)
+typedef RATES_CAT(float, VW) rates_vector;
 #define CHAINS 12
-#define CEILING_AHEAD 4096
+#define RATES_AHEAD 4096
 
 // n vectors. On CPU devices an item copies a run of them, on others neighboring items copy
 // neighboring vectors.
-__kernel void ceiling_copy(__global ceiling_vector *restrict to,         // [n]
-                           __global const ceiling_vector *restrict from, // [n]
-                           ulong n)
+__kernel void rates_copy(__global rates_vector *restrict to,         // [n]
+                         __global const rates_vector *restrict from, // [n]
+                         ulong n)
 {
     const ulong id = get_global_id(0), items = get_global_size(0);
 #if WG == 1
@@ -33,16 +33,16 @@ __kernel void ceiling_copy(__global ceiling_vector *restrict to,         // [n]
 }
 
 // Sums n vectors, the same way; on CPUs in four chains, so that loads overlap.
-__kernel void ceiling_read(__global float *out, // [items]
-                           __global const ceiling_vector *restrict from, ulong n)
+__kernel void rates_read(__global float *out, // [items]
+                         __global const rates_vector *restrict from, ulong n)
 {
     const ulong id = get_global_id(0), items = get_global_size(0);
-    ceiling_vector x0 = (ceiling_vector)(0.0f), x1 = x0, x2 = x0, x3 = x0;
+    rates_vector x0 = (rates_vector)(0.0f), x1 = x0, x2 = x0, x3 = x0;
 #if WG == 1
     const ulong end = n * (id + 1) / items;
     for (ulong i = n * id / items; i + 4 <= end; i += 4) {
         for (int b = 0; b < 16 * VW; b += 64)
-            ELCL_PREFETCH(from + i, CEILING_AHEAD + b);
+            ELCL_PREFETCH(from + i, RATES_AHEAD + b);
         x0 += from[i];
         x1 += from[i + 1];
         x2 += from[i + 2];
@@ -53,37 +53,37 @@ __kernel void ceiling_read(__global float *out, // [items]
         x0 += from[i];
 #endif
     float lanes[VW], total = 0.0f;
-    CEILING_CAT(vstore, VW)(x0 + x1 + x2 + x3, 0, lanes);
+    RATES_CAT(vstore, VW)(x0 + x1 + x2 + x3, 0, lanes);
     for (int i = 0; i < VW; i++)
         total += lanes[i];
     out[id] = total;
 }
 
-__kernel void ceiling_mac(__global float *out, // [items]
-                          float a, float b, int n)
+__kernel void rates_mac(__global float *out, // [items]
+                        float a, float b, int n)
 {
-    ceiling_vector x[CHAINS];
-    const ceiling_vector av = (ceiling_vector)(a), bv = (ceiling_vector)(b);
+    rates_vector x[CHAINS];
+    const rates_vector av = (rates_vector)(a), bv = (rates_vector)(b);
 #pragma unroll
     for (int c = 0; c < CHAINS; c++)
-        x[c] = (ceiling_vector)((float)(c + (int)get_global_id(0)));
+        x[c] = (rates_vector)((float)(c + (int)get_global_id(0)));
     for (int i = 0; i < n; i++) {
 #pragma unroll
         for (int c = 0; c < CHAINS; c++)
             x[c] = ELCL_MAC(x[c], av, bv);
     }
-    ceiling_vector sum = x[0];
+    rates_vector sum = x[0];
 #pragma unroll
     for (int c = 1; c < CHAINS; c++)
         sum += x[c];
     float lanes[VW], total = 0.0f;
-    CEILING_CAT(vstore, VW)(sum, 0, lanes);
+    RATES_CAT(vstore, VW)(sum, 0, lanes);
     for (int i = 0; i < VW; i++)
         total += lanes[i];
     out[get_global_id(0)] = total;
 }
 
-__kernel void ceiling_touch(__global float *out, float value) // [1]
+__kernel void rates_touch(__global float *out, float value) // [1]
 {
     out[0] = value;
 }
