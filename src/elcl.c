@@ -1,12 +1,8 @@
-/* The public entry points that need no more than a check and a call. */
-#include "elcl/measure.h"
+/* Public entry points that need no more than a check and a call. */
+#include "elcl/plan.h"
 
-#include <string.h>
-
-#include "base/util.h"
-#include "engine/engine.h"
-#include "probe/rates.h"
-#include "search/rules.h"
+#include "engine/choose.h"
+#include "model/model.h"
 
 _Static_assert(10000 * ELCL_VERSION_MAJOR + 100 * ELCL_VERSION_MINOR + ELCL_VERSION_PATCH ==
                    ELCL_VERSION_NUMBER,
@@ -32,15 +28,6 @@ elcl_model_params elcl_model_params_default(void)
                                .compute = ELCL_COMPUTE_AUTO};
 }
 
-static int source_end(const elcl_model *model)
-{
-    struct elcl_wrap wrap = {0};
-    if (!model->tokenizer || !elcl_tokenizer_wraps(model->tokenizer))
-        return model->eos >= 0;
-    return elcl_tokenizer_wrap(model->tokenizer, NULL, 0, NULL, NULL, &wrap, NULL) ? 0
-                                                                                   : wrap.n_after;
-}
-
 void elcl_model_get_info(const elcl_model *model, elcl_model_info *info)
 {
     const elcl_device_desc *device = &model->device->desc;
@@ -61,7 +48,7 @@ void elcl_model_get_info(const elcl_model *model, elcl_model_info *info)
                               .vocabulary = model->arch.vocabulary,
                               .source_vocabulary = model->arch.source_vocabulary,
                               .has_tokenizer = model->tokenizer != NULL,
-                              .source_end = source_end(model),
+                              .source_end = elcl_model_source_end(model),
                               .decoder_only = model->arch.decoder_only,
                               .text_start = model->arch.decoder_only ? model->empty : -1,
                               .weight_bytes = model->weight_bytes};
@@ -72,249 +59,12 @@ void elcl_model_gen_defaults(const elcl_model *model, elcl_gen_options *options)
     *options = model->defaults;
 }
 
-static int require_tokenizer(const elcl_model *model, elcl_error *err)
+int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params,
+                 const elcl_device_rates *rates, elcl_prediction *prediction, elcl_error *err)
 {
-    if (model->tokenizer)
-        return ELCL_OK;
-    return elcl_fail(err, ELCL_E_UNSUPPORTED,
-                     "%s: the model directory has no tokenizer (" ELCL_TOKENIZER_FILES
-                     "); use token ids",
-                     model->config.path);
-}
-
-int elcl_languages(const char *directory, char **codes, elcl_error *err)
-{
-    struct elcl_tokenizer *tokenizer = NULL;
-    struct elcl_str text = {0};
-    int rc = elcl_tokenizer_load(directory, &tokenizer, err);
-    elcl_str_text(&text, "");
-    if (!rc && tokenizer)
-        rc = elcl_tokenizer_list_languages(tokenizer, &text, err);
-    if (!rc && text.failed)
-        rc = elcl_fail_nomem(err);
-    elcl_tokenizer_destroy(&tokenizer);
-    if (!rc)
-        *codes = text.data;
-    else
-        elcl_str_finish(&text);
-    return rc;
-}
-
-/* Where the tokenizer leaves it to the configuration: its bos and eos. An empty text may need a
- * token. */
-static void complete_wrap(const elcl_model *model, size_t n, struct elcl_wrap *wrap)
-{
-    if (!elcl_tokenizer_wraps(model->tokenizer)) {
-        if (model->bos >= 0)
-            wrap->before[wrap->n_before++] = model->bos;
-        if (model->eos >= 0)
-            wrap->after[wrap->n_after++] = model->eos;
-    }
-    if (!n && !wrap->n_before && !wrap->n_after && model->empty >= 0)
-        wrap->before[wrap->n_before++] = model->empty;
-}
-
-/* What stands around the ids of a text. */
-static int find_wrap(const elcl_model *model, const int32_t *ids, size_t n, const char *source,
-                     const char *target, struct elcl_wrap *wrap, elcl_error *err)
-{
-    const int rc = elcl_tokenizer_wrap(model->tokenizer, ids, n, source, target, wrap, err);
-    if (!rc)
-        complete_wrap(model, n, wrap);
-    return rc;
-}
-
-/* The same around an output. Where it begins with its language, that is the chosen one or the one
- * that the configuration forces. */
-static int find_target_wrap(const elcl_model *model, const int32_t *ids, size_t n,
-                            const char *target, struct elcl_wrap *wrap, elcl_error *err)
-{
-    int32_t id = model->defaults.forced_bos_token_id;
-    int rc =
-        target ? elcl_tokenizer_language(model->tokenizer, "target", target, &id, err) : ELCL_OK;
-    if (rc)
-        return rc;
-    elcl_tokenizer_wrap_target(model->tokenizer, ids, n, wrap);
-    complete_wrap(model, n, wrap);
-    if (elcl_tokenizer_target_language(model->tokenizer) != ELCL_TARGET_FIRST)
-        return ELCL_OK;
-    if (id < 0)
-        return elcl_fail(err, ELCL_E_ARG,
-                         "%s: outputs begin with their language, and none is chosen",
-                         model->config.path);
-    wrap->before[wrap->n_before++] = id;
-    return ELCL_OK;
-}
-
-static int put_wrap(const struct elcl_wrap *wrap, const int32_t *inner, size_t n_inner,
-                    int32_t **ids, size_t *n_ids, elcl_error *err)
-{
-    const size_t before = (size_t)wrap->n_before, after = (size_t)wrap->n_after;
-    int32_t *all = elcl_calloc(n_inner + before + after, sizeof(*all));
-    if (!all)
-        return elcl_fail_nomem(err);
-    memcpy(all, wrap->before, before * sizeof(*all));
-    if (n_inner)
-        memcpy(all + before, inner, n_inner * sizeof(*all));
-    memcpy(all + before + n_inner, wrap->after, after * sizeof(*all));
-    *ids = all;
-    *n_ids = before + n_inner + after;
-    return ELCL_OK;
-}
-
-int elcl_encode_lang(const elcl_model *model, const char *text, size_t n, const char *source,
-                     const char *target, int32_t **ids, size_t *n_ids, elcl_error *err)
-{
-    if (!model || (!text && n) || !ids || !n_ids)
-        return elcl_fail(err, ELCL_E_ARG, "elcl_encode: arguments must not be NULL");
-    int32_t *inner = NULL;
-    size_t n_inner = 0;
-    struct elcl_wrap wrap = {0};
-    int rc;
-    ELCL_TRY(require_tokenizer(model, err));
-    ELCL_TRY(elcl_tokenizer_encode(model->tokenizer, text ? text : "", n, &inner, &n_inner, err));
-    ELCL_TRY(find_wrap(model, inner, n_inner, source, target, &wrap, err));
-    ELCL_TRY(put_wrap(&wrap, inner, n_inner, ids, n_ids, err));
-fail:
-    elcl_free(inner);
-    return rc;
-}
-
-int elcl_encode_target(const elcl_model *model, const char *text, size_t n, const char *target,
-                       int32_t **ids, size_t *n_ids, elcl_error *err)
-{
-    if (!model || (!text && n) || !ids || !n_ids)
-        return elcl_fail(err, ELCL_E_ARG, "elcl_encode_target: arguments must not be NULL");
-    if (model->arch.decoder_only)
-        return elcl_fail(err, ELCL_E_ARG,
-                         "elcl_encode_target is for models with an encoder; %s has none",
-                         model->family->model_type);
-    int32_t *inner = NULL;
-    size_t n_inner = 0;
-    struct elcl_wrap wrap = {0};
-    int rc;
-    ELCL_TRY(require_tokenizer(model, err));
-    ELCL_TRY(
-        elcl_tokenizer_encode_target(model->tokenizer, text ? text : "", n, &inner, &n_inner, err));
-    ELCL_TRY(find_target_wrap(model, inner, n_inner, target, &wrap, err));
-    ELCL_TRY(put_wrap(&wrap, inner, n_inner, ids, n_ids, err));
-fail:
-    elcl_free(inner);
-    return rc;
-}
-
-int elcl_encode(const elcl_model *model, const char *text, size_t n, int32_t **ids, size_t *n_ids,
-                elcl_error *err)
-{
-    return elcl_encode_lang(model, text, n, NULL, NULL, ids, n_ids, err);
-}
-
-int elcl_gen_options_language(const elcl_model *model, const char *target,
-                              elcl_gen_options *options, elcl_error *err)
-{
-    if (!model || !target || !options)
-        return elcl_fail(err, ELCL_E_ARG, "elcl_gen_options_language: arguments must not be NULL");
-    int32_t id;
-    int rc = require_tokenizer(model, err);
-    if (!rc)
-        rc = elcl_tokenizer_language(model->tokenizer, "target", target, &id, err);
-    if (rc)
-        return rc;
-    switch (elcl_tokenizer_target_language(model->tokenizer)) {
-    case ELCL_TARGET_START:
-        options->decoder_start_token_id = id;
-        break;
-    case ELCL_TARGET_FIRST:
-        options->forced_bos_token_id = id;
-        break;
-    case ELCL_TARGET_SOURCE:
-    case ELCL_TARGET_NONE:
-        break;
-    }
-    return ELCL_OK;
-}
-
-int elcl_decode(const elcl_model *model, const int32_t *ids, size_t n_ids, char **text,
-                elcl_error *err)
-{
-    if (!model || (!ids && n_ids) || !text)
-        return elcl_fail(err, ELCL_E_ARG, "elcl_decode: arguments must not be NULL");
-    const int rc = require_tokenizer(model, err);
-    return rc ? rc : elcl_tokenizer_decode(model->tokenizer, ids, n_ids, true, text, err);
-}
-
-/* What elcl_generate()'s callback leaves behind. */
-struct one_result {
-    const elcl_model *model;
-    char *text;
-    int rc;
-    elcl_error *err;
-};
-
-static void take_result(void *user, const elcl_result *result)
-{
-    struct one_result *one = user;
-    one->rc = result->n_hypotheses
-                  ? elcl_decode(one->model, result->hypotheses[0].ids, result->hypotheses[0].n_ids,
-                                &one->text, one->err)
-                  : elcl_fail(one->err, ELCL_E_INTERNAL, "the search found nothing");
-}
-
-/* Models whose positions have no end take more than an engine is usually made for. */
-static void fit_lengths(const elcl_model *model, const elcl_request *request,
-                        elcl_engine_params *params)
-{
-    const int usual = elcl_arch_default_positions(&model->arch), most = model->arch.max_positions;
-    const int target = elcl_rules_max_length(&request->options);
-    if (request->n_source > (size_t)usual && request->n_source <= (size_t)most)
-        params->max_source = (int)request->n_source;
-    if (target > usual && target <= most)
-        params->max_target = target;
-}
-
-int elcl_generate(elcl_model *model, const char *text, const elcl_gen_options *options, char **out,
-                  elcl_error *err)
-{
-    if (!model || !text || !out)
-        return elcl_fail(err, ELCL_E_ARG, "elcl_generate: arguments must not be NULL");
-    struct one_result one = {.model = model, .err = err};
-    elcl_request request = {.options = options ? *options : model->defaults};
-    elcl_engine_params params = elcl_engine_params_default();
-    elcl_engine *engine = NULL;
-    int32_t *ids = NULL;
-    int rc;
-    ELCL_TRY(elcl_encode(model, text, strlen(text), &ids, &request.n_source, err));
-    request.source = ids;
-    fit_lengths(model, &request, &params);
-    params.batch_size = 1;
-    params.max_beams = elcl_rules_max_rows(&request.options);
-    params.on_result = take_result;
-    params.user = &one;
-    ELCL_TRY(elcl_engine_create(model, &params, &engine, err));
-    ELCL_TRY(elcl_engine_submit(engine, &request, NULL, err));
-    ELCL_TRY(elcl_engine_run(engine, err));
-    ELCL_TRY(one.rc);
-    *out = one.text;
-    one.text = NULL;
-fail:
-    elcl_engine_destroy(&engine);
-    elcl_free(ids);
-    elcl_free(one.text);
-    return rc;
-}
-
-int elcl_measure_rates(const char *device, elcl_device_rates *rates, elcl_error *err)
-{
-    const struct elcl_device_params params = {.device = device};
-    struct elcl_device *opened = NULL;
-    if (!rates)
-        return elcl_fail(err, ELCL_E_ARG, "elcl_measure_rates: rates must not be NULL");
-    struct elcl_features features;
-    int rc = elcl_device_open(&params, &opened, err);
-    if (!rc) {
-        elcl_probe_features(opened, &features);
-        rc = elcl_rates_measure(opened, &features, rates, NULL, err);
-    }
-    elcl_device_close(&opened);
-    return rc;
+    if (!blueprint || !params || !rates || !prediction)
+        return elcl_fail(err, ELCL_E_ARG, "elcl_predict: arguments must not be NULL");
+    elcl_plan_params p = *params;
+    p.attention = elcl_choose_attention(p.device_type, p.attention, NULL);
+    return elcl_predict_variant(blueprint, &p, rates, prediction, err);
 }

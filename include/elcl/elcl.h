@@ -100,7 +100,8 @@ enum elcl_status {
     ELCL_E_DEVICE_NOMEM = -6, /* device memory, or the memory limit, is too small */
     ELCL_E_DEVICE = -7,       /* an OpenCL call failed, or no device matches */
     ELCL_E_BUILD = -8,        /* the driver's compiler rejected a kernel */
-    ELCL_E_INTERNAL = -9      /* a bug in elcl */
+    ELCL_E_INTERNAL = -9,     /* a bug in elcl */
+    ELCL_E_INTERRUPTED = -10  /* the caller asked the call to stop */
 };
 
 /* Start with {0}. The first error wins: functions do not overwrite one that is already there. */

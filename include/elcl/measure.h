@@ -159,7 +159,7 @@ typedef struct elcl_tune_params {
     double budget_seconds;     /* no part starts later; default 60, 0: no limit */
     int again;                 /* 1: forget what is stored; 0 (default): improve it */
     /* Called with one line after each part; may be NULL. If it does not return 0, elcl_tune()
-     * stops, keeps what is done and succeeds. */
+     * stops with ELCL_E_INTERRUPTED. */
     int (*report)(void *user, const char *line);
     void *user; /* first argument of report */
     unsigned reserved[8];
@@ -190,6 +190,7 @@ typedef struct elcl_tuned {
  *
  * params: may be NULL.
  *
+ * ELCL_E_INTERRUPTED:  report() asked to stop. Finished parts are stored, and *tuned has them.
  * ELCL_E_IO:           the result cannot be stored.
  * ELCL_E_DEVICE:       no device matches, or an OpenCL call failed.
  * ELCL_E_UNSUPPORTED:  these kernels are known to crash this device's driver.

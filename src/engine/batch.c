@@ -148,7 +148,7 @@ static void put_draws(struct elcl_engine *engine, const struct elcl_sentence *se
     struct elcl_records *records = &engine->step;
     int n;
     const struct elcl_search_draw *draws = elcl_search_draws(sentence->search, &n);
-    const bool beams = elcl_rules_sample_beams(&sentence->options);
+    const bool beams = elcl_options_sample_beams(&sentence->options);
     for (int i = 0; i < n; i++) {
         struct elcl_row_draw draw;
         const size_t n_all = (size_t)records->n_draws + (size_t)records->n_beam_draws;
@@ -167,7 +167,7 @@ static void put_all_draws(struct elcl_engine *engine)
     for (int beams = 0; beams < 2; beams++)
         for (int i = 0; i < engine->state.capacity.sentences; i++) {
             const struct elcl_sentence *sentence = engine->slots[i];
-            if (sentence && elcl_rules_sample_beams(&sentence->options) == (beams == 1))
+            if (sentence && elcl_options_sample_beams(&sentence->options) == (beams == 1))
                 put_draws(engine, sentence);
         }
 }

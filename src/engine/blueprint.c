@@ -1,10 +1,7 @@
-/* Plans without a device. */
+/* Blueprints: opening one, and what a plan or a prediction takes from it. */
 #include "engine/blueprint.h"
 
-#include <string.h>
-
 #include "base/util.h"
-#include "engine/choose.h"
 #include "engine/plan.h"
 #include "model/synthetic.h"
 
@@ -171,39 +168,4 @@ int elcl_blueprint_batch(const struct elcl_blueprint *b, const elcl_plan_params 
     return elcl_plan_sentences(&b->arch, attention, p->state, &c, weight_bytes,
                                p->memory_limit_bytes ? p->memory_limit_bytes : UINT64_MAX,
                                p->max_alloc_bytes ? p->max_alloc_bytes : UINT64_MAX, most);
-}
-
-int elcl_plan_memory(const elcl_blueprint *blueprint, const elcl_plan_params *params,
-                     elcl_memory_plan *plan, elcl_error *err)
-{
-    if (!blueprint || !params || !plan)
-        return elcl_fail(err, ELCL_E_ARG, "elcl_plan_memory: arguments must not be NULL");
-    elcl_plan_params p = *params;
-    uint64_t weight_bytes = 0;
-    struct elcl_plan made = {0};
-    struct elcl_attention_choice choice = {0};
-    int rc;
-    ELCL_TRY(elcl_blueprint_check(blueprint, &p, err));
-    ELCL_TRY(elcl_choose_variant(blueprint, &p, &choice, err));
-    const enum elcl_attention attention = choice.attention;
-    ELCL_TRY(elcl_blueprint_weight_bytes(blueprint, attention, p.weights, 2 * p.vector_width,
-                                         elcl_blueprint_rounds_inputs(&p), &weight_bytes, err));
-    struct elcl_capacity c = elcl_blueprint_capacity(blueprint, &p);
-    const bool limited = p.memory_limit_bytes || p.max_alloc_bytes;
-    const int largest =
-        elcl_blueprint_batch(blueprint, &p, attention, weight_bytes, ELCL_MAX_SENTENCES);
-    if (!p.batch_size && !limited)
-        return elcl_fail(err, ELCL_E_ARG,
-                         "without a memory limit any batch fits: expected one of "
-                         "batch_size and memory_limit_bytes above 0");
-    c.sentences = p.batch_size ? p.batch_size : elcl_max_int(largest, 1);
-    c.encode_rows = elcl_plan_encode_rows(c.sentences, c.max_source);
-    if (!elcl_plan_make(&blueprint->arch, attention, p.state, &c, weight_bytes, &made))
-        return elcl_fail(err, ELCL_E_ARG, "a batch of %d is too large to count", c.sentences);
-    elcl_plan_publish(&made, attention, c.sentences, plan);
-    memcpy(plan->reason, choice.reason, sizeof(plan->reason));
-    plan->largest_batch = limited ? largest : -1;
-    plan->fits = c.sentences <= largest;
-fail:
-    return rc;
 }

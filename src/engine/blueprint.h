@@ -34,4 +34,9 @@ int elcl_blueprint_batch(const struct elcl_blueprint *blueprint, const elcl_plan
 int elcl_blueprint_check(const struct elcl_blueprint *blueprint, elcl_plan_params *params,
                          elcl_error *err);
 
+/* predict.c: elcl_predict() for checked pointers and an attention that is not AUTO. */
+int elcl_predict_variant(const struct elcl_blueprint *blueprint, const elcl_plan_params *params,
+                         const elcl_device_rates *rates, elcl_prediction *prediction,
+                         elcl_error *err);
+
 #endif

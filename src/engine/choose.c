@@ -6,6 +6,23 @@
 #include "base/util.h"
 #include "engine/plan.h"
 
+/* EL-attention where arithmetic is cheap against memory traffic: its scores and contexts take H
+ * times the arithmetic of `mha`. */
+enum elcl_attention elcl_choose_attention(enum elcl_device_type type, enum elcl_attention asked,
+                                          const char **reason)
+{
+    const bool cpu = type == ELCL_DEVICE_CPU;
+    if (reason)
+        *reason =
+            cpu ? "a CPU has little arithmetic for each byte of memory traffic, and el takes "
+                  "H times the arithmetic of mha for scores and contexts"
+                : "a GPU has arithmetic to spare for each byte of memory traffic, and el reads "
+                  "least and keeps the smallest state";
+    if (asked != ELCL_ATTN_AUTO)
+        return asked;
+    return cpu ? ELCL_ATTN_MHA : ELCL_ATTN_EL;
+}
+
 /* A variant at the largest useful batch that fits. */
 struct candidate {
     enum elcl_attention attention;
@@ -57,7 +74,7 @@ static int reckon(const struct elcl_blueprint *b, const elcl_plan_params *params
     p.attention = c->attention;
     p.batch_size = c->batch;
     p.max_target = elcl_max_int(2, p.max_target);
-    rc = elcl_predict(b, &p, rates, &prediction, err);
+    rc = elcl_predict_variant(b, &p, rates, &prediction, err);
     c->samples_per_second = rc ? 0 : prediction.samples_per_second;
     return rc;
 }

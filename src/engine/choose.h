@@ -5,6 +5,11 @@
 
 #include "engine/blueprint.h"
 
+/* The variant asked for. AUTO takes one by the type of device only, and *reason (may be NULL)
+ * says why, a literal. */
+enum elcl_attention elcl_choose_attention(enum elcl_device_type type, enum elcl_attention asked,
+                                          const char **reason);
+
 struct elcl_attention_choice {
     enum elcl_attention attention; /* resolved */
     char reason[256];              /* of AUTO's choice, one sentence; "" where it was asked for */

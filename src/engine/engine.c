@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/util.h"
-#include "search/rules.h"
+#include "search/options.h"
 
 elcl_engine_params elcl_engine_params_default(void)
 {
@@ -258,7 +258,7 @@ static int check_request(const struct elcl_engine *e, const elcl_request *reques
         if (request->source[i] < 0 || request->source[i] >= vocabulary)
             return elcl_fail(err, ELCL_E_ARG, "source token %zu is %d, outside 0 .. %d", i,
                              request->source[i], vocabulary - 1);
-    const int rows = elcl_rules_max_rows(&request->options);
+    const int rows = elcl_options_max_rows(&request->options);
     if (rows > c->beams)
         return elcl_fail(err, ELCL_E_ARG, "%s %d exceeds the engine's %d",
                          request->options.do_sample && request->options.num_beams == 1
@@ -268,12 +268,12 @@ static int check_request(const struct elcl_engine *e, const elcl_request *reques
     *options = request->options;
     int rc = e->model->arch.decoder_only ? prompt_options(e, request, options, err) : ELCL_OK;
     if (!rc)
-        rc = elcl_rules_check(options, e->model->arch.vocabulary, c->max_target, err);
-    if (!rc && elcl_rules_list_tokens(options) > (size_t)c->lists)
+        rc = elcl_options_check(options, e->model->arch.vocabulary, c->max_target, err);
+    if (!rc && elcl_options_list_tokens(options) > (size_t)c->lists)
         return elcl_fail(err, ELCL_E_ARG,
                          "bad_words, suppress_tokens and alternatives take %zu tokens, the "
                          "engine's max_list_tokens allows %d",
-                         elcl_rules_list_tokens(options), c->lists);
+                         elcl_options_list_tokens(options), c->lists);
     if (!rc && options->n_stop_strings && !e->model->tokenizer)
         return elcl_fail(err, ELCL_E_ARG, "stop_strings need a tokenizer, and %s has none",
                          e->model->config.path);
@@ -287,8 +287,8 @@ static int bind_request(const struct elcl_engine *e, const elcl_request *request
     elcl_gen_options checked;
     const int rc = check_request(e, request, &checked, err);
     return rc ? rc
-              : elcl_rules_bind(&checked, (int)request->n_source, e->model->arch.max_positions,
-                                e->capacity.max_target, options, err);
+              : elcl_options_bind(&checked, (int)request->n_source, e->model->arch.max_positions,
+                                  e->capacity.max_target, options, err);
 }
 
 int elcl_engine_check(const struct elcl_engine *engine, const elcl_request *request,
@@ -312,7 +312,7 @@ int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_
     struct elcl_sentence *s = elcl_calloc(1, sizeof(*s) + bytes);
     if (!s)
         return elcl_fail_nomem(err);
-    rc = elcl_rules_copy_lists(&options, &s->lists, err);
+    rc = elcl_options_copy_lists(&options, &s->lists, err);
     if (!rc)
         rc = elcl_search_create(&options, engine->model->arch.vocabulary, &s->search, err);
     if (rc) {

@@ -9,7 +9,7 @@
 #include "engine/tune_gemm.h"
 #include "model/model.h"
 #include "model/synthetic.h"
-#include "search/rules.h"
+#include "search/options.h"
 
 static int cut(int value, int usual, int least, int most)
 {
@@ -31,7 +31,7 @@ static elcl_plan_params expected_use(const struct elcl_model *m, const elcl_mode
         .state = params->state,
         .compute = params->compute,
         .batch_size = cut(params->expected_batch, 0, 0, ELCL_MAX_SENTENCES),
-        .num_beams = cut(params->expected_beams, elcl_rules_max_rows(o), 1, ELCL_MAX_BEAMS),
+        .num_beams = cut(params->expected_beams, elcl_options_max_rows(o), 1, ELCL_MAX_BEAMS),
         .max_source = cut(params->expected_source, elcl_arch_default_positions(&m->arch), 1, most),
         .max_target = cut(params->expected_target, target, elcl_min_int(2, most), most),
         .memory_limit_bytes = m->device->memory_limit_bytes,

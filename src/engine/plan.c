@@ -1,7 +1,7 @@
 #include "engine/plan.h"
 
 #include "base/util.h"
-#include "search/rules.h"
+#include "search/options.h"
 
 #define LIST_TOKENS 256  /* a kilobyte a row, little beside its logits */
 #define ENCODE_ROWS 2048 /* enough rows for efficient GEMMs, few enough for a small workspace */
@@ -99,5 +99,5 @@ int elcl_plan_width(const struct elcl_arch *arch, int beams)
 
 int elcl_plan_lists(const elcl_gen_options *defaults)
 {
-    return elcl_max_int(LIST_TOKENS, defaults ? (int)elcl_rules_list_tokens(defaults) : 0);
+    return elcl_max_int(LIST_TOKENS, defaults ? (int)elcl_options_list_tokens(defaults) : 0);
 }

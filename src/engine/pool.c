@@ -5,7 +5,7 @@
 
 #include "base/util.h"
 #include "engine/engine.h"
-#include "search/rules.h"
+#include "search/options.h"
 
 /* A request on its way; what a worker's engine knows as its user. */
 struct item {
@@ -337,7 +337,7 @@ int elcl_pool_submit(elcl_pool *pool, const elcl_request *request, uint64_t *id,
     if (!item)
         return elcl_fail_nomem(err);
     item->request = *request;
-    const int rc = elcl_rules_copy_lists(&item->request.options, &item->lists, err);
+    const int rc = elcl_options_copy_lists(&item->request.options, &item->lists, err);
     if (rc) {
         item_destroy(item);
         return rc;

@@ -61,13 +61,13 @@ static struct elcl_cost make_cost(const elcl_plan_params *p, const elcl_device_r
 }
 
 static int dry_run_init(struct dry *d, const struct elcl_blueprint *b, const elcl_plan_params *p,
-                        enum elcl_attention attention, const elcl_device_rates *m, elcl_error *err)
+                        const elcl_device_rates *m, elcl_error *err)
 {
     const enum elcl_kernels kernels = m->kernels                   ? m->kernels
                                       : m->type == ELCL_DEVICE_CPU ? ELCL_KERNELS_CPU
                                                                    : ELCL_KERNELS_GPU;
     struct elcl_loader loader = {
-        .plan = true, .storage = p->weights, .attention = attention, .err = err};
+        .plan = true, .storage = p->weights, .attention = p->attention, .err = err};
     d->device.desc = (elcl_device_desc){.type = m->type, .compute_units = 1};
     d->ops = (struct elcl_ops){.cost = &d->cost,
                                .device = &d->device,
@@ -78,7 +78,7 @@ static int dry_run_init(struct dry *d, const struct elcl_blueprint *b, const elc
                                .tile_rows = 6};
     d->state = (struct elcl_state){.arch = &b->arch,
                                    .weights = &d->weights,
-                                   .variant = elcl_attention_variant(attention),
+                                   .variant = elcl_attention_variant(p->attention),
                                    .ops = &d->ops,
                                    .h = b->arch.pre_norm ? ELCL_B_H : ELCL_B_X,
                                    .n_buffers = elcl_state_n_buffers(&b->arch)};
@@ -157,11 +157,10 @@ static int step(struct dry *d, int length, double *ns, elcl_error *err)
     return rc;
 }
 
-int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params,
-                 const elcl_device_rates *rates, elcl_prediction *prediction, elcl_error *err)
+int elcl_predict_variant(const struct elcl_blueprint *blueprint, const elcl_plan_params *params,
+                         const elcl_device_rates *rates, elcl_prediction *prediction,
+                         elcl_error *err)
 {
-    if (!blueprint || !params || !rates || !prediction)
-        return elcl_fail(err, ELCL_E_ARG, "elcl_predict: arguments must not be NULL");
     if (!(rates->memory_gbs > 0) || !(rates->f32_gflops > 0) || !(rates->half_gflops > 0) ||
         !(rates->launch_us >= 0) || !(rates->wait_us >= 0) || !(rates->int8_gops >= 0) ||
         !(rates->bf16_gflops >= 0) || (rates->cache_bytes > 0 && !(rates->cache_gbs > 0)))
@@ -178,8 +177,7 @@ int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params
                          "elcl_predict: batch_size is %d and max_target %d, expected at least 1 "
                          "and 2",
                          p.batch_size, p.max_target);
-    const enum elcl_attention attention = elcl_choose_attention(p.device_type, p.attention, NULL);
-    ELCL_TRY(dry_run_init(&d, blueprint, &p, attention, rates, err));
+    ELCL_TRY(dry_run_init(&d, blueprint, &p, rates, err));
     ELCL_TRY(encode(&d, &encode_ns, err));
     ELCL_TRY(step(&d, elcl_max_int(1, p.max_target / 2), &step_ns, err));
     const int steps = p.max_target - 1;

@@ -9,7 +9,7 @@
 #include "base/util.h"
 #include "engine/engine.h"
 #include "model/attn.h"
-#include "search/rules.h"
+#include "search/options.h"
 
 #define PASS_ROWS 2048 /* enough rows for efficient GEMMs, few enough for a small workspace */
 #define LOGIT_ROWS 256 /* of the vocabulary's width at once */

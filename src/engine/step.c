@@ -6,7 +6,7 @@
 #include "base/util.h"
 #include "engine/engine.h"
 #include "ops/ops.h"
-#include "search/rules.h"
+#include "search/options.h"
 
 /* Encodes all new sentences, in as many passes as their tokens need. */
 static int encode_new(struct elcl_engine *e, elcl_error *err)
@@ -68,7 +68,7 @@ static int deliver(struct elcl_engine *e, const struct elcl_sentence *sentence, 
     e->stats.samples++;
     if (result.n_hypotheses)
         e->stats.output_tokens +=
-            result.hypotheses[0].n_ids - (size_t)elcl_rules_prompt(&sentence->options);
+            result.hypotheses[0].n_ids - (size_t)elcl_options_prompt(&sentence->options);
     if (result.n_hypotheses && sentence->n_prompt)
         rc = put_prompt_before(sentence, &result, &own, err);
     if (!rc && e->params.on_result)

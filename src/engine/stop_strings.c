@@ -4,7 +4,7 @@
 
 #include "base/util.h"
 #include "engine/engine.h"
-#include "search/rules.h"
+#include "search/options.h"
 
 /* The text of ids [n]; NULL only with *rc set. */
 static char *text_of(const struct elcl_engine *e, const int32_t *ids, int n, int *rc,
@@ -36,7 +36,7 @@ static int stop_row(const struct elcl_engine *e, struct elcl_sentence *sentence,
 {
     const int length = elcl_search_length(sentence->search), n = sentence->n_prompt + length;
     int rc = ELCL_OK;
-    if (length <= elcl_rules_prompt(&sentence->options))
+    if (length <= elcl_options_prompt(&sentence->options))
         return ELCL_OK;
     memcpy(ids, sentence->source, (size_t)sentence->n_prompt * sizeof(*ids));
     elcl_search_history(sentence->search, row, ids + sentence->n_prompt);

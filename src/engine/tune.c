@@ -189,8 +189,27 @@ int elcl_tune(const elcl_tune_params *params, elcl_tuned *tuned, elcl_error *err
                           .clblast_rows_f32 = rows_emitted(&t, ELCL_F32),
                           .clblast_rows_half = rows_emitted(&t, ELCL_F16),
                           .complete = !t.stopped && !t.left};
+    if (t.stopped)
+        rc =
+            elcl_fail(err, ELCL_E_INTERRUPTED, "tuning was interrupted; finished parts are stored");
 fail:
     elcl_device_close(&t.device);
     elcl_free(t.directory);
+    return rc;
+}
+
+int elcl_measure_rates(const char *device, elcl_device_rates *rates, elcl_error *err)
+{
+    const struct elcl_device_params params = {.device = device};
+    struct elcl_device *opened = NULL;
+    if (!rates)
+        return elcl_fail(err, ELCL_E_ARG, "elcl_measure_rates: rates must not be NULL");
+    struct elcl_features features;
+    int rc = elcl_device_open(&params, &opened, err);
+    if (!rc) {
+        elcl_probe_features(opened, &features);
+        rc = elcl_rates_measure(opened, &features, rates, NULL, err);
+    }
+    elcl_device_close(&opened);
     return rc;
 }

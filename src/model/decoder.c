@@ -1,7 +1,6 @@
 /* One decoding step of all live rows, the prompts of decoder-only models, and teacher forcing. */
 #include "base/util.h"
 #include "model/attn.h"
-#include "search/rules.h"
 
 /* The lineage tables change places, so that ELCL_B_LINEAGE is the current one. */
 static int continue_lineage(struct elcl_state *state, const struct elcl_records *records,

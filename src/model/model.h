@@ -26,6 +26,9 @@ struct elcl_model {
     uint64_t weight_bytes;
 };
 
+/* Tokens that stand after the ids of every encoded source. */
+int elcl_model_source_end(const elcl_model *model);
+
 struct elcl_synthetic;
 
 /* Everything but kernels and weights: the device is open, `attention` and `clblast_rows` are left

@@ -4,7 +4,6 @@
 
 #include "base/util.h"
 #include "model/attn.h"
-#include "search/rules.h"
 
 size_t elcl_capacity_step(const struct elcl_capacity *c)
 {
@@ -236,23 +235,6 @@ const struct elcl_attention_variant *elcl_attention_variant(enum elcl_attention 
         if (variants[i]->id == attention)
             return variants[i];
     return NULL;
-}
-
-/* EL-attention where arithmetic is cheap against memory traffic: its scores and contexts take H
- * times the arithmetic of `mha`. */
-enum elcl_attention elcl_choose_attention(enum elcl_device_type type, enum elcl_attention asked,
-                                          const char **reason)
-{
-    const bool cpu = type == ELCL_DEVICE_CPU;
-    if (reason)
-        *reason =
-            cpu ? "a CPU has little arithmetic for each byte of memory traffic, and el takes "
-                  "H times the arithmetic of mha for scores and contexts"
-                : "a GPU has arithmetic to spare for each byte of memory traffic, and el reads "
-                  "least and keeps the smallest state";
-    if (asked != ELCL_ATTN_AUTO)
-        return asked;
-    return cpu ? ELCL_ATTN_MHA : ELCL_ATTN_EL;
 }
 
 float elcl_attention_scale(const struct elcl_arch *arch, int heads)

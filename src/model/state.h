@@ -7,6 +7,7 @@
 
 #include "model/arch.h"
 #include "model/weights.h"
+#include "search/rules.h"
 
 /* What a state has room for. */
 struct elcl_capacity {

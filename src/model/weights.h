@@ -50,11 +50,6 @@ struct elcl_weights {
     struct elcl_buffer head_bias;   /* [V], or none */
 };
 
-/* The variant asked for; AUTO picks one for the type of device alone, and *reason (may be NULL)
- * says why, a literal. engine/choose.h knows more. */
-enum elcl_attention elcl_choose_attention(enum elcl_device_type type, enum elcl_attention asked,
-                                          const char **reason);
-
 /* Where an attention stands. */
 enum elcl_site { ELCL_SITE_ENCODER, ELCL_SITE_SELF, ELCL_SITE_CROSS };
 

@@ -18,7 +18,7 @@
  */
 #include "base/util.h"
 #include "search/beam_group.h"
-#include "search/rules.h"
+#include "search/options.h"
 
 struct beam_search {
     struct elcl_search base;
@@ -36,7 +36,7 @@ static int beam_init(struct elcl_search *s, elcl_error *err)
     struct beam_search *b = (struct beam_search *)s;
     const int K = s->options.num_beams;
     return elcl_beam_group_init(&b->group, K, beam_width(&s->options),
-                                elcl_rules_finished_limit(&s->options), -1e9f, err);
+                                elcl_options_finished_limit(&s->options), -1e9f, err);
 }
 
 static void beam_finish(struct elcl_search *s)

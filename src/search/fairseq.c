@@ -22,7 +22,7 @@
 
 #include "base/util.h"
 #include "search/beam_group.h"
-#include "search/rules.h"
+#include "search/options.h"
 
 struct fairseq_search {
     struct elcl_search base;
@@ -68,7 +68,7 @@ static int fairseq_init(struct elcl_search *s, elcl_error *err)
     f->groups = elcl_calloc((size_t)G, sizeof(*f->groups));
     f->n_picks = elcl_calloc((size_t)G, sizeof(*f->n_picks));
     int rc = f->groups && f->n_picks ? ELCL_OK : elcl_fail_nomem(err);
-    f->limit = elcl_rules_finished_limit(&s->options);
+    f->limit = elcl_options_finished_limit(&s->options);
     for (int g = 0; !rc && g < G; g++)
         rc = elcl_beam_group_init(&f->groups[g], K / G, 2 * K / G, elcl_max_int(K, f->limit),
                                   -INFINITY, err);

@@ -11,7 +11,7 @@
  * one. */
 static bool is_begin(const elcl_gen_options *o, int length)
 {
-    const int prompt = elcl_rules_prompt(o);
+    const int prompt = elcl_options_prompt(o);
     return length == prompt + (prompt == 1 && o->forced_bos_token_id >= 0);
 }
 
@@ -30,11 +30,11 @@ int elcl_rules_suppressed(const elcl_gen_options *options, int length, int32_t *
 
 const elcl_tokens *elcl_rules_allowed(const elcl_gen_options *options, int length)
 {
-    const int i = length - elcl_rules_prompt(options);
+    const int i = length - elcl_options_prompt(options);
     return i >= 0 && i < options->n_alternatives ? &options->alternatives[i] : NULL;
 }
 
-size_t elcl_rules_list_tokens(const elcl_gen_options *o)
+size_t elcl_options_list_tokens(const elcl_gen_options *o)
 {
     int largest = 0;
     for (int i = 0; i < o->n_alternatives; i++)
@@ -107,7 +107,7 @@ static const char *const *copy_strings(struct room *room, const char *const *str
     return n ? to : NULL;
 }
 
-int elcl_rules_copy_lists(elcl_gen_options *options, void **memory, elcl_error *err)
+int elcl_options_copy_lists(elcl_gen_options *options, void **memory, elcl_error *err)
 {
     elcl_gen_options *o = options;
     struct room room = {0};
@@ -137,61 +137,4 @@ int elcl_rules_copy_lists(elcl_gen_options *options, void **memory, elcl_error *
     sort_sets(o->alternatives, o->n_alternatives, first);
     o->stop_strings = copy_strings(&room, o->stop_strings, o->n_stop_strings);
     return ELCL_OK;
-}
-
-/* ---- checks -------------------------------------------------------------------------------- */
-
-static int check_tokens(const char *option, const elcl_tokens *list, int vocabulary,
-                        elcl_error *err)
-{
-    if (list->n < 0 || (list->n > 0 && !list->ids))
-        return elcl_fail(err, ELCL_E_ARG, "%s has %d tokens at %s", option, list->n,
-                         list->ids ? "an address" : "NULL");
-    for (int i = 0; i < list->n; i++)
-        if (list->ids[i] < 0 || list->ids[i] >= vocabulary)
-            return elcl_fail(err, ELCL_E_ARG,
-                             "%s has token %d, must be 0 .. %d (the vocabulary has %d tokens)",
-                             option, (int)list->ids[i], vocabulary - 1, vocabulary);
-    return ELCL_OK;
-}
-
-static int check_sets(const char *option, const elcl_tokens *sets, int n, int vocabulary,
-                      elcl_error *err)
-{
-    if (n < 0 || (n > 0 && !sets))
-        return elcl_fail(err, ELCL_E_ARG, "%s has %d lists at %s", option, n,
-                         sets ? "an address" : "NULL");
-    for (int i = 0; i < n; i++) {
-        const int rc = check_tokens(option, &sets[i], vocabulary, err);
-        if (rc)
-            return rc;
-        if (!sets[i].n)
-            return elcl_fail(err, ELCL_E_ARG, "%s has a list without tokens", option);
-    }
-    return ELCL_OK;
-}
-
-static int check_strings(const elcl_gen_options *o, elcl_error *err)
-{
-    if (o->n_stop_strings < 0 || (o->n_stop_strings > 0 && !o->stop_strings))
-        return elcl_fail(err, ELCL_E_ARG, "stop_strings has %d strings at %s", o->n_stop_strings,
-                         o->stop_strings ? "an address" : "NULL");
-    for (int i = 0; i < o->n_stop_strings; i++)
-        if (!o->stop_strings[i] || !*o->stop_strings[i])
-            return elcl_fail(err, ELCL_E_ARG, "stop_strings has an empty string");
-    return ELCL_OK;
-}
-
-int elcl_rules_check_lists(const elcl_gen_options *options, int vocabulary, elcl_error *err)
-{
-    const elcl_gen_options *o = options;
-    int rc;
-    ELCL_TRY(check_sets("bad_words", o->bad_words, o->n_bad_words, vocabulary, err));
-    ELCL_TRY(check_tokens("suppress_tokens", &o->suppress_tokens, vocabulary, err));
-    ELCL_TRY(check_tokens("begin_suppress_tokens", &o->begin_suppress_tokens, vocabulary, err));
-    ELCL_TRY(check_tokens("prefix", &o->prefix, vocabulary, err));
-    ELCL_TRY(check_sets("alternatives", o->alternatives, o->n_alternatives, vocabulary, err));
-    ELCL_TRY(check_strings(o, err));
-fail:
-    return rc;
 }

@@ -41,7 +41,7 @@ static int sample_beams_init(struct elcl_search *s, elcl_error *err)
         return elcl_fail_nomem(err);
     s->n_draws = 1; /* of row 0 */
     return elcl_beam_group_init(&b->group, K, sample_beams_width(&s->options),
-                                elcl_rules_finished_limit(&s->options), -INFINITY, err);
+                                elcl_options_finished_limit(&s->options), -INFINITY, err);
 }
 
 static void sample_beams_finish(struct elcl_search *s)

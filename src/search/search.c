@@ -4,13 +4,13 @@
 #include <math.h>
 
 #include "base/util.h"
-#include "search/rules.h"
+#include "search/options.h"
 
 static const struct elcl_search_strategy *choose(const elcl_gen_options *options)
 {
     if (options->search_style == ELCL_STYLE_FAIRSEQ)
         return &elcl_search_fairseq;
-    if (elcl_rules_sample_beams(options))
+    if (elcl_options_sample_beams(options))
         return &elcl_search_sample_beams;
     if (options->do_sample)
         return &elcl_search_sample;
@@ -22,7 +22,7 @@ static const struct elcl_search_strategy *choose(const elcl_gen_options *options
 /* All memory that a search ever needs. */
 static int allocate(struct elcl_search *s, elcl_error *err)
 {
-    const size_t n_beams = (size_t)elcl_rules_max_rows(&s->options);
+    const size_t n_beams = (size_t)elcl_options_max_rows(&s->options);
     const size_t n_results = (size_t)s->options.num_return_sequences;
     size_t n_nodes, n_ids;
     if (!elcl_mul_size(n_beams, (size_t)s->max_length, &n_nodes) || n_nodes > INT_MAX ||
@@ -51,7 +51,7 @@ int elcl_search_create(const elcl_gen_options *options, int vocabulary, struct e
     s->strategy = strategy;
     s->options = *options;
     s->vocabulary = vocabulary;
-    s->max_length = elcl_rules_max_length(options);
+    s->max_length = elcl_options_max_length(options);
     s->width = strategy->width(options);
     if (strategy != &elcl_search_sample)
         s->width = elcl_min_int(s->width, vocabulary);
@@ -65,7 +65,7 @@ int elcl_search_create(const elcl_gen_options *options, int vocabulary, struct e
     s->rows[0] = (struct elcl_search_row){options->decoder_start_token_id, 0};
     s->n_rows = 1;
     s->length = 1;
-    s->prompt = elcl_rules_prompt(options);
+    s->prompt = elcl_options_prompt(options);
     *search = s;
     return ELCL_OK;
 }

@@ -49,9 +49,9 @@ struct elcl_search_token {
 
 struct elcl_search;
 
-/* `options` is copied and must come from elcl_rules_bind(). Chooses by search_style; there sampling
- * with do_sample (of beams where there are several), greedy search for one beam, diverse beam
- * search for several groups, and beam search otherwise. */
+/* `options` is copied and must come from elcl_options_bind(). Chooses by search_style; there
+ * sampling with do_sample (of beams where there are several), greedy search for one beam, diverse
+ * beam search for several groups, and beam search otherwise. */
 int elcl_search_create(const elcl_gen_options *options, int vocabulary, struct elcl_search **search,
                        elcl_error *err);
 void elcl_search_destroy(struct elcl_search **search); /* NULL is fine */

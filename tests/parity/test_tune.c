@@ -112,7 +112,8 @@ static elcl_tuned tune(elcl_tune_params params, struct parts *parts)
     elcl_error err = {0};
     params.report = count_part;
     params.user = parts;
-    CHECK(!elcl_tune(&params, &tuned, &err), "%s", err.msg);
+    const int rc = elcl_tune(&params, &tuned, &err);
+    CHECK(rc == (parts->n < parts->most ? ELCL_OK : ELCL_E_INTERRUPTED), "%d: %s", rc, err.msg);
     CHECK(parts->n <= parts->most, "%d parts after a stop at %d", parts->n, parts->most);
     return tuned;
 }

@@ -105,7 +105,7 @@ static void outcome_init(struct outcome *outcome, const elcl_gen_options *option
 {
     const size_t n = (size_t)options->num_return_sequences;
     memset(outcome, 0, sizeof(*outcome));
-    outcome->max_length = elcl_rules_max_length(options);
+    outcome->max_length = elcl_options_max_length(options);
     outcome->ids = allocate(n * (size_t)outcome->max_length, sizeof(*outcome->ids));
     outcome->n_ids = allocate(n, sizeof(*outcome->n_ids));
     outcome->scores = allocate(n, sizeof(*outcome->scores));
@@ -349,7 +349,7 @@ void run_plain_beams(const elcl_gen_options *options, const struct table_model *
                              .model = model,
                              .K = options->num_beams,
                              .V = model->vocabulary,
-                             .max_length = elcl_rules_max_length(options),
+                             .max_length = elcl_options_max_length(options),
                              .length = 1,
                              .n_beams = options->num_beams};
     outcome_init(outcome, options);

@@ -92,10 +92,10 @@ static void check_golden(const cJSON *json, const cJSON *tables)
     const int n = cJSON_GetArraySize(results), positions = int_of(json, "positions");
     float *table = read_table(cJSON_GetArrayItem(tables, int_of(json, "table")), &model);
     const bool ok =
-        CHECK(!elcl_rules_check(&o, model.vocabulary, positions, &err), "%s", err.msg) &&
-        CHECK(
-            !elcl_rules_bind(&o, int_of(json, "source_length"), positions, positions, &bound, &err),
-            "%s", err.msg) &&
+        CHECK(!elcl_options_check(&o, model.vocabulary, positions, &err), "%s", err.msg) &&
+        CHECK(!elcl_options_bind(&o, int_of(json, "source_length"), positions, positions, &bound,
+                                 &err),
+              "%s", err.msg) &&
         CHECK(!run_search(&bound, &model, &got, &err), "%s", err.msg);
     /* Where the reference has no result the open beams are there. */
     for (int i = 0; ok && !n && i < got.n; i++)
@@ -147,9 +147,9 @@ static void refused(const elcl_gen_options *o, const char *message)
 {
     elcl_error err = {0};
     elcl_gen_options bound;
-    int rc = elcl_rules_check(o, 100, 64, &err);
+    int rc = elcl_options_check(o, 100, 64, &err);
     if (!rc)
-        rc = elcl_rules_bind(o, 10, 64, 32, &bound, &err);
+        rc = elcl_options_bind(o, 10, 64, 32, &bound, &err);
     CHECK(rc == ELCL_E_ARG && strstr(err.msg, message), "rc %d: %s", rc, err.msg);
 }
 
@@ -229,8 +229,8 @@ static void test_lengths(void)
         elcl_error err = {0};
         o.max_len_a = cases[i].a;
         o.max_len_b = cases[i].b;
-        CHECK(!elcl_rules_bind(&o, cases[i].source, cases[i].positions, cases[i].positions, &bound,
-                               &err),
+        CHECK(!elcl_options_bind(&o, cases[i].source, cases[i].positions, cases[i].positions,
+                                 &bound, &err),
               "%s", err.msg);
         CHECK(bound.max_length == cases[i].max_len + 2, "max_length %d, want %d", bound.max_length,
               cases[i].max_len + 2);

@@ -77,11 +77,11 @@ static void test_steps(void)
         o.num_beams = 4;
         o.num_beam_groups = 2;
         o.diversity_penalty = 1;
-        CHECK(elcl_rules_check(&o, VOCABULARY, MAX_TARGET, &err) == ELCL_E_ARG &&
+        CHECK(elcl_options_check(&o, VOCABULARY, MAX_TARGET, &err) == ELCL_E_ARG &&
                   strstr(err.msg, "renormalize_logits has no meaning where num_beam_groups is 2"),
               "%s", err.msg);
         o.renormalize_logits = 0;
-        CHECK(!elcl_rules_check(&o, VOCABULARY, MAX_TARGET, &err), "%s", err.msg);
+        CHECK(!elcl_options_check(&o, VOCABULARY, MAX_TARGET, &err), "%s", err.msg);
     }
     if (check_case("record is plain 32-bit fields"))
         CHECK(sizeof(struct elcl_row_rules) == ELCL_RULES_INTS * sizeof(int32_t), "%zu bytes",
@@ -93,30 +93,30 @@ static void test_limits(void)
     elcl_gen_options o = plain_options();
     if (check_case("limits")) {
         o.min_length = 3;
-        CHECK(elcl_rules_max_length(&o) == 12 && elcl_rules_min_length(&o) == 3, "as set");
+        CHECK(elcl_options_max_length(&o) == 12 && elcl_options_min_length(&o) == 3, "as set");
         o.max_new_tokens = 5;
         o.min_new_tokens = 1;
-        CHECK(elcl_rules_max_length(&o) == 6, "max %d", elcl_rules_max_length(&o));
-        CHECK(elcl_rules_min_length(&o) == 2, "min %d", elcl_rules_min_length(&o));
+        CHECK(elcl_options_max_length(&o) == 6, "max %d", elcl_options_max_length(&o));
+        CHECK(elcl_options_min_length(&o) == 2, "min %d", elcl_options_min_length(&o));
         o.max_new_tokens = o.min_new_tokens = INT_MAX;
-        CHECK(elcl_rules_max_length(&o) == INT_MAX, "max %d", elcl_rules_max_length(&o));
-        CHECK(elcl_rules_min_length(&o) == INT_MAX, "min %d", elcl_rules_min_length(&o));
+        CHECK(elcl_options_max_length(&o) == INT_MAX, "max %d", elcl_options_max_length(&o));
+        CHECK(elcl_options_min_length(&o) == INT_MAX, "min %d", elcl_options_min_length(&o));
     }
 }
 
 static void accepted(const elcl_gen_options *o)
 {
     elcl_error err = {0};
-    CHECK(!elcl_rules_check(o, VOCABULARY, MAX_TARGET, &err), "%s", err.msg);
+    CHECK(!elcl_options_check(o, VOCABULARY, MAX_TARGET, &err), "%s", err.msg);
 }
 
 static void refused(const elcl_gen_options *o, const char *message)
 {
     elcl_error err = {0};
-    const int rc = elcl_rules_check(o, VOCABULARY, MAX_TARGET, &err);
+    const int rc = elcl_options_check(o, VOCABULARY, MAX_TARGET, &err);
     CHECK(rc == ELCL_E_ARG && err.code == rc, "want \"%s\", got %d", message, rc);
     CHECK(strstr(err.msg, message) == err.msg, "want \"%s\", got \"%s\"", message, err.msg);
-    CHECK(elcl_rules_check(o, VOCABULARY, MAX_TARGET, NULL) == rc, "without a message");
+    CHECK(elcl_options_check(o, VOCABULARY, MAX_TARGET, NULL) == rc, "without a message");
 }
 
 #define OF(field) offsetof(elcl_gen_options, field)
@@ -184,13 +184,13 @@ static void test_ranges(void)
         o = with(i, ints[i].low - 1);
         refused(&o, ints[i].below);
         o = with(i, INT_MIN);
-        CHECK(elcl_rules_check(&o, VOCABULARY, MAX_TARGET, NULL) == ELCL_E_ARG, "INT_MIN");
+        CHECK(elcl_options_check(&o, VOCABULARY, MAX_TARGET, NULL) == ELCL_E_ARG, "INT_MIN");
         if (!ints[i].above)
             continue;
         o = with(i, ints[i].high + 1);
         refused(&o, ints[i].above);
         o = with(i, INT_MAX);
-        CHECK(elcl_rules_check(&o, VOCABULARY, MAX_TARGET, NULL) == ELCL_E_ARG, "INT_MAX");
+        CHECK(elcl_options_check(&o, VOCABULARY, MAX_TARGET, NULL) == ELCL_E_ARG, "INT_MAX");
     }
 }
 
@@ -292,8 +292,8 @@ static void test_copies(void)
     elcl_error err = {0};
     void *memory = NULL;
     accepted(&o);
-    CHECK(elcl_rules_list_tokens(&o) == 8, "%zu tokens", elcl_rules_list_tokens(&o));
-    CHECK(!elcl_rules_copy_lists(&o, &memory, &err) && memory, "%s", err.msg);
+    CHECK(elcl_options_list_tokens(&o) == 8, "%zu tokens", elcl_options_list_tokens(&o));
+    CHECK(!elcl_options_copy_lists(&o, &memory, &err) && memory, "%s", err.msg);
     CHECK(o.bad_words != sets && o.bad_words[0].n == 3 && o.bad_words[0].ids[0] == 9 &&
               o.bad_words[1].ids[0] == 4,
           "bad words");
@@ -305,7 +305,7 @@ static void test_copies(void)
     CHECK(o.stop_strings != strings && !strcmp(o.stop_strings[1], "c"), "strings");
     elcl_free(memory);
     o = plain_options();
-    CHECK(!elcl_rules_copy_lists(&o, &memory, &err) && !memory, "memory without lists");
+    CHECK(!elcl_options_copy_lists(&o, &memory, &err) && !memory, "memory without lists");
 }
 
 static void test_list_steps(void)
@@ -341,8 +341,8 @@ static void test_prefix_limits(void)
     elcl_gen_options o = all_lists();
     o.max_new_tokens = 5;
     o.min_new_tokens = 2;
-    CHECK(elcl_rules_prompt(&o) == 4 && elcl_rules_max_length(&o) == 9, "most");
-    CHECK(elcl_rules_min_length(&o) == 6, "fewest %d", elcl_rules_min_length(&o));
+    CHECK(elcl_options_prompt(&o) == 4 && elcl_options_max_length(&o) == 9, "most");
+    CHECK(elcl_options_min_length(&o) == 6, "fewest %d", elcl_options_min_length(&o));
     o.max_new_tokens = 61;
     refused(&o, "max_new_tokens is 61, must be 0 .. 60");
     o.max_new_tokens = 0;

@@ -235,13 +235,13 @@ static void test_options(void)
     elcl_error err = {0};
     o.temperature = -1; /* means nothing without do_sample */
     if (check_case("options of sampling are not looked at without it"))
-        CHECK(!elcl_rules_check(&o, 30, 40, &err), "%s", err.msg);
+        CHECK(!elcl_options_check(&o, 30, 40, &err), "%s", err.msg);
     o = plain_options();
     o.do_sample = 1;
     o.temperature = o.top_p = o.typical_p = 1;
     o.num_return_sequences = 9;
     if (check_case("sampling takes more sequences than beams"))
-        CHECK(!elcl_rules_check(&o, 30, 40, &err), "%s", err.msg);
+        CHECK(!elcl_options_check(&o, 30, 40, &err), "%s", err.msg);
     static const struct {
         const char *message;
         float temperature, top_p, min_p, typical_p;
@@ -267,7 +267,7 @@ static void test_options(void)
         b.num_beams = b.num_beam_groups = bad[i].groups;
         b.diversity_penalty = bad[i].groups > 1;
         err = (elcl_error){0};
-        CHECK(elcl_rules_check(&b, 30, 40, &err) == bad[i].code &&
+        CHECK(elcl_options_check(&b, 30, 40, &err) == bad[i].code &&
                   strstr(err.msg, bad[i].message) == err.msg,
               "got \"%s\"", err.msg);
     }

@@ -123,7 +123,7 @@ static void check_golden(const cJSON *json, const elcl_gen_options *o)
     elcl_error err = {0};
     struct outcome got = {0};
     const int n = cJSON_GetArraySize(results);
-    CHECK(!elcl_rules_check(o, model.vocabulary, 1024, &err), "%s", err.msg);
+    CHECK(!elcl_options_check(o, model.vocabulary, 1024, &err), "%s", err.msg);
     CHECK(!run_search(o, &model, &got, &err), "%s", err.msg);
     CHECK(got.n == n && n == o->num_return_sequences, "got %d hypotheses, want %d", got.n, n);
     for (int i = 0; i < got.n && i < n; i++)
@@ -228,7 +228,7 @@ static void compare_with_plain(const elcl_gen_options *o, const struct table_mod
 {
     struct outcome got = {0}, want = {0};
     elcl_error err = {0};
-    CHECK(!elcl_rules_check(o, model->vocabulary, 64, &err), "%s", err.msg);
+    CHECK(!elcl_options_check(o, model->vocabulary, 64, &err), "%s", err.msg);
     if (CHECK(!run_search(o, model, &got, &err), "%s", err.msg)) {
         check_sound(&got, o, model->vocabulary);
         if (o->num_beams > 1) {

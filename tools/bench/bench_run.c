@@ -248,7 +248,7 @@ static int repeat(struct work *w, double *seconds, uint64_t *first_tokens, elcl_
             *first_tokens = after.source_tokens - before.source_tokens;
         }
         if (!rc && cli_sys_interrupted())
-            return elcl_fail(err, ELCL_E_INTERNAL, "interrupted");
+            return elcl_fail(err, ELCL_E_INTERRUPTED, "interrupted");
     }
     return rc;
 }
@@ -483,7 +483,7 @@ int cli_bench_measure(const struct cli_bench *bench, const struct cli_bench_conf
         rc = run_all(bench, model->model, vocabulary, &r, trace, &why);
     if (cli_sys_interrupted()) {
         free(r.kernels);
-        return elcl_fail(err, ELCL_E_INTERNAL, "interrupted");
+        return elcl_fail(err, ELCL_E_INTERRUPTED, "interrupted");
     }
     if (rc) {
         r.status = rc == ELCL_E_DEVICE_NOMEM || rc == ELCL_E_NOMEM ? CLI_BENCH_NO_MEMORY

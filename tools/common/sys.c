@@ -219,7 +219,7 @@ int cli_sys_write(struct cli_sys_file *file, const void *bytes, size_t n, elcl_e
             return elcl_fail(err, ELCL_E_IO, "%s: cannot write: %s", file->path, strerror(errno));
         }
         if (cli_sys_interrupted())
-            return elcl_fail(err, ELCL_E_IO, "%s: interrupted while writing", file->path);
+            return elcl_fail(err, ELCL_E_INTERRUPTED, "%s: interrupted while writing", file->path);
     }
     return ELCL_OK;
 }

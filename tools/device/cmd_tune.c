@@ -94,6 +94,9 @@ static int run_tune(struct tune_options *o)
     params.report = print_part;
     params.user = o;
     int rc = elcl_tune(&params, &t, &err);
+    const bool interrupted = rc == ELCL_E_INTERRUPTED;
+    if (interrupted) /* the finished parts count */
+        rc = ELCL_OK;
     if (!rc && o->common.format == CLI_FORMAT_JSON)
         rc = put_json(&out, &t, &err);
     else if (!rc)
@@ -103,7 +106,7 @@ static int run_tune(struct tune_options *o)
     elcl_str_finish(&out);
     if (rc)
         return cli_error(CLI_EXIT_FAILURE, "%s", err.msg);
-    return cli_sys_interrupted() ? CLI_EXIT_SIGNAL + cli_sys_interrupted() : CLI_EXIT_OK;
+    return interrupted ? CLI_EXIT_SIGNAL + cli_sys_interrupted() : CLI_EXIT_OK;
 }
 
 int cli_cmd_tune(int argc, char **argv)
