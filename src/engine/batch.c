@@ -1,4 +1,4 @@
-/* Who is in flight, and the records that tell the device. */
+/* The sentences in flight, and the records that describe them to the device. */
 #include <string.h>
 
 #include "base/util.h"
@@ -38,14 +38,14 @@ void elcl_records_group(struct elcl_records *records, size_t at, int i, struct e
     memcpy(records->data + at + (size_t)i * ELCL_ROW_GROUP_INTS, &group, sizeof(group));
 }
 
-void elcl_records_source(struct elcl_records *records, const int32_t *tokens, int n, int pool)
+void elcl_records_source(struct elcl_records *records, const int32_t *tokens, int n, int cache_row)
 {
     const int first = records->n_rows;
     for (int s = 0; s < n; s++) {
         const int r = first + s;
         const int32_t record[ELCL_ROW_INTS] = {[ELCL_ROW_TOKEN] = tokens[s],
                                                [ELCL_ROW_POSITION] = s,
-                                               [ELCL_ROW_CACHE_ROW] = pool + s,
+                                               [ELCL_ROW_CACHE_ROW] = cache_row + s,
                                                [ELCL_ROW_LENGTH] = n};
         elcl_records_row(records, records->rows_at, r, record);
         elcl_records_group(records, records->self_at, r,
@@ -56,7 +56,7 @@ void elcl_records_source(struct elcl_records *records, const int32_t *tokens, in
     records->self_keys += (uint64_t)n * (uint64_t)n;
 }
 
-/* Room for n ints behind what the records have so far. */
+/* Reserves n ints after the current end of the records. */
 static int32_t *append(struct elcl_records *records, size_t n, int32_t *at)
 {
     *at = (int32_t)records->n;
@@ -64,7 +64,7 @@ static int32_t *append(struct elcl_records *records, size_t n, int32_t *at)
     return records->data + *at;
 }
 
-/* The lists that all rows of a sentence share, where `rules` counts some. */
+/* Writes the lists that all rows of a sentence share, if `rules` counts any. */
 static void put_lists(struct elcl_engine *engine, const struct elcl_sentence *sentence,
                       struct elcl_row_rules *rules)
 {
@@ -86,7 +86,7 @@ static void put_lists(struct elcl_engine *engine, const struct elcl_sentence *se
     }
 }
 
-/* The rules of row k with the ends of bad words that it is at. */
+/* Writes the rules of row k, with the tokens that would complete a bad word there. */
 static void put_rules(struct elcl_engine *engine, const struct elcl_sentence *sentence, int r,
                       int k, struct elcl_row_rules rules)
 {
@@ -101,7 +101,7 @@ static void put_rules(struct elcl_engine *engine, const struct elcl_sentence *se
     memcpy(records->data + records->rules_at + (size_t)r * ELCL_RULES_INTS, &rules, sizeof(rules));
 }
 
-/* The records of one row: row `k` of its sentence, `r` of the step. */
+/* Writes the records of one row: row `k` of its sentence, row `r` of the step. */
 static void put_row(struct elcl_engine *engine, const struct elcl_sentence *sentence, int r, int k,
                     int parent_row)
 {
@@ -142,7 +142,7 @@ static void put_row(struct elcl_engine *engine, const struct elcl_sentence *sent
     }
 }
 
-/* The sentence's draws, when it samples. */
+/* Writes the draws of a sentence that samples. */
 static void put_draws(struct elcl_engine *engine, const struct elcl_sentence *sentence)
 {
     struct elcl_records *records = &engine->step;
@@ -161,7 +161,7 @@ static void put_draws(struct elcl_engine *engine, const struct elcl_sentence *se
     }
 }
 
-/* Those for beams come last. */
+/* Draws for beams come last. */
 static void put_all_draws(struct elcl_engine *engine)
 {
     for (int beams = 0; beams < 2; beams++)
@@ -230,20 +230,20 @@ void elcl_batch_step_records(struct elcl_engine *engine)
     put_all_draws(engine);
 }
 
-/* One row per prompt token; its keys are the prompt up to itself. */
+/* Writes one row per prompt token; its keys are the prompt up to itself. */
 static void put_prompt(struct elcl_engine *engine, const struct elcl_sentence *sentence)
 {
     struct elcl_records *records = &engine->encode;
     const struct elcl_capacity *c = &engine->state.capacity;
     const bool by_row = engine->state.variant->cache_by_row;
-    const int pool = elcl_capacity_prompt_at(c, sentence->slot), n = sentence->n_prompt;
+    const int cache_row = elcl_capacity_prompt_at(c, sentence->slot), n = sentence->n_prompt;
     const int cache =
-        by_row ? sentence->first_row * elcl_capacity_row_cache(engine->state.arch, c) : pool;
+        by_row ? sentence->first_row * elcl_capacity_row_cache(engine->state.arch, c) : cache_row;
     for (int s = 0; s < n; s++) {
         const int r = records->n_rows + s;
         const int32_t record[ELCL_ROW_INTS] = {[ELCL_ROW_TOKEN] = sentence->source[s],
                                                [ELCL_ROW_POSITION] = s,
-                                               [ELCL_ROW_CACHE_ROW] = pool + s,
+                                               [ELCL_ROW_CACHE_ROW] = cache_row + s,
                                                [ELCL_ROW_KV_ROW] = cache + s};
         elcl_records_row(records, records->rows_at, r, record);
         elcl_records_group(records, records->self_at, r,

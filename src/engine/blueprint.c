@@ -105,12 +105,12 @@ static int check_range(const char *name, int value, int min, int max, elcl_error
 int elcl_blueprint_check(const struct elcl_blueprint *blueprint, elcl_plan_params *p,
                          elcl_error *err)
 {
-    const int most = blueprint->arch.max_positions;
+    const int max = blueprint->arch.max_positions;
     int rc;
     ELCL_TRY(check_range("batch_size", p->batch_size, 0, ELCL_MAX_SENTENCES, err));
     ELCL_TRY(check_range("num_beams", p->num_beams, 1, ELCL_MAX_BEAMS, err));
-    ELCL_TRY(check_range("max_source", p->max_source, 0, most, err));
-    ELCL_TRY(check_range("max_target", p->max_target, 0, most, err));
+    ELCL_TRY(check_range("max_source", p->max_source, 0, max, err));
+    ELCL_TRY(check_range("max_target", p->max_target, 0, max, err));
     if (p->state == ELCL_INT8)
         return elcl_fail(err, ELCL_E_ARG,
                          "state cannot be ELCL_INT8, which is for weights; expected ELCL_F32, "
@@ -162,10 +162,10 @@ struct elcl_capacity elcl_blueprint_capacity(const struct elcl_blueprint *b,
 }
 
 int elcl_blueprint_batch(const struct elcl_blueprint *b, const elcl_plan_params *p,
-                         enum elcl_attention attention, uint64_t weight_bytes, int most)
+                         enum elcl_attention attention, uint64_t weight_bytes, int max)
 {
     const struct elcl_capacity c = elcl_blueprint_capacity(b, p);
     return elcl_plan_sentences(&b->arch, attention, p->state, &c, weight_bytes,
                                p->memory_limit_bytes ? p->memory_limit_bytes : UINT64_MAX,
-                               p->max_alloc_bytes ? p->max_alloc_bytes : UINT64_MAX, most);
+                               p->max_alloc_bytes ? p->max_alloc_bytes : UINT64_MAX, max);
 }

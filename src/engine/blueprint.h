@@ -6,7 +6,7 @@
 #include "model/family.h"
 #include "model/state.h"
 
-#define ELCL_MAX_SENTENCES (1 << 20) /* as an engine takes */
+#define ELCL_MAX_SENTENCES (1 << 20) /* the most that an engine takes */
 
 struct elcl_blueprint {
     const struct elcl_family *family;
@@ -16,25 +16,26 @@ struct elcl_blueprint {
     uint64_t parameters;
 };
 
-/* Bytes of the weights on a device, by planning their loading. */
+/* Counts the bytes of the weights on a device by planning to load them. */
 int elcl_blueprint_weight_bytes(const struct elcl_blueprint *blueprint,
                                 enum elcl_attention attention, enum elcl_storage storage, int panel,
                                 bool rounds_inputs, uint64_t *bytes, elcl_error *err);
 
-/* Whether a plan counts buffers of products of int8 or of bf16. */
+/* Returns whether a plan counts buffers for int8 or bf16 compute. */
 bool elcl_blueprint_rounds_inputs(const elcl_plan_params *params);
-/* Room for one sentence after another: lengths, beams and lists of the parameters. */
+/* Returns the lengths, beams and lists of the parameters; the caller sets the sentences. */
 struct elcl_capacity elcl_blueprint_capacity(const struct elcl_blueprint *blueprint,
                                              const elcl_plan_params *params);
-/* The largest batch up to `most` within the limits in params; 0 where not one sentence fits. */
+/* Returns the largest batch up to `max` within the limits in params, or 0 if not even one sentence
+ * fits. */
 int elcl_blueprint_batch(const struct elcl_blueprint *blueprint, const elcl_plan_params *params,
-                         enum elcl_attention attention, uint64_t weight_bytes, int most);
+                         enum elcl_attention attention, uint64_t weight_bytes, int max);
 
-/* Checks a plan's parameters; 0 lengths become the model's limits. */
+/* Checks the parameters of a plan and replaces lengths of 0 by the model's limits. */
 int elcl_blueprint_check(const struct elcl_blueprint *blueprint, elcl_plan_params *params,
                          elcl_error *err);
 
-/* predict.c: elcl_predict() for checked pointers and an attention that is not AUTO. */
+/* predict.c: elcl_predict() after its checks; params->attention is not AUTO. */
 int elcl_predict_variant(const struct elcl_blueprint *blueprint, const elcl_plan_params *params,
                          const elcl_device_rates *rates, elcl_prediction *prediction,
                          elcl_error *err);

@@ -6,7 +6,7 @@
 #include "base/util.h"
 #include "engine/plan.h"
 
-/* EL-attention where arithmetic is cheap against memory traffic: its scores and contexts take H
+/* EL-attention if arithmetic is cheap compared with memory traffic: its scores and contexts take H
  * times the arithmetic of `mha`. */
 enum elcl_attention elcl_choose_attention(enum elcl_device_type type, enum elcl_attention asked,
                                           const char **reason)
@@ -33,8 +33,7 @@ struct candidate {
 
 #define N_CANDIDATES 3
 
-/* What devices of a type usually do: orders of magnitude, which decide only where memory is short.
- */
+/* Typical rates for a type of device: orders of magnitude, used only if memory is short. */
 static elcl_device_rates default_rates(enum elcl_device_type type)
 {
     if (type == ELCL_DEVICE_CPU)
@@ -67,7 +66,7 @@ static int reckon(const struct elcl_blueprint *b, const elcl_plan_params *params
         elcl_plan_useful_rows(cpu ? ELCL_KERNELS_CPU : ELCL_KERNELS_GPU, p.weights, weight_bytes);
     c->wanted = p.batch_size ? p.batch_size : elcl_max_int(1, rows / p.num_beams);
     c->batch = elcl_blueprint_batch(b, &p, c->attention, weight_bytes, c->wanted);
-    if (p.batch_size && c->batch < p.batch_size) /* a given batch is had whole or not */
+    if (p.batch_size && c->batch < p.batch_size) /* it fits as a whole or not at all */
         c->batch = 0;
     if (!c->batch)
         return ELCL_OK;
@@ -109,7 +108,7 @@ static void say_numbers(struct elcl_attention_choice *choice, const elcl_plan_pa
     size_t n = 0;
     const char *type = p->device_type == ELCL_DEVICE_CPU ? "CPU" : "GPU";
     if (!p->rates)
-        say(choice, &n, "memory is short, and the usual rates of a %s", type);
+        say(choice, &n, "memory is short, and typical rates of a %s", type);
     else
         say(choice, &n, "the device's rates");
     say(choice, &n, " (%.3g GB/s, %.3g GFLOP/s) predict", rates->memory_gbs,
@@ -131,27 +130,27 @@ int elcl_choose_variant(const struct elcl_blueprint *b, const elcl_plan_params *
                                           {.attention = ELCL_ATTN_MHA, .name = "mha"},
                                           {.attention = ELCL_ATTN_MHA_BEAM, .name = "mha-beam"}};
     const char *why;
-    struct elcl_attention_choice made = {
+    struct elcl_attention_choice chosen = {
         .attention = elcl_choose_attention(p->device_type, p->attention, &why)};
     const elcl_device_rates rates = p->rates ? *p->rates : default_rates(p->device_type);
     if (p->attention != ELCL_ATTN_AUTO) {
-        *choice = made;
+        *choice = chosen;
         return ELCL_OK;
     }
-    const struct candidate *usual = NULL;
+    const struct candidate *by_type = NULL;
     for (int i = 0; b->arch.max_positions >= 2 && i < N_CANDIDATES; i++) {
         const int rc = reckon(b, p, &rates, &all[i], err);
         if (rc)
             return rc;
-        if (all[i].attention == made.attention)
-            usual = &all[i];
+        if (all[i].attention == chosen.attention)
+            by_type = &all[i];
     }
-    if (usual && (p->rates || usual->batch < usual->wanted)) {
-        made.attention = fastest(all, usual)->attention;
-        say_numbers(&made, p, &rates, all);
+    if (by_type && (p->rates || by_type->batch < by_type->wanted)) {
+        chosen.attention = fastest(all, by_type)->attention;
+        say_numbers(&chosen, p, &rates, all);
     } else {
-        (void)snprintf(made.reason, sizeof(made.reason), "%s", why);
+        (void)snprintf(chosen.reason, sizeof(chosen.reason), "%s", why);
     }
-    *choice = made;
+    *choice = chosen;
     return ELCL_OK;
 }

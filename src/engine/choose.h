@@ -1,26 +1,26 @@
-/* Which attention variant AUTO takes: by predictions where it can, by the type of device where not.
- */
+/* The choice of the attention variant for AUTO: by predictions if there are rates, otherwise by the
+ * type of device. */
 #ifndef ELCL_ENGINE_CHOOSE_H
 #define ELCL_ENGINE_CHOOSE_H
 
 #include "engine/blueprint.h"
 
-/* The variant asked for. AUTO takes one by the type of device only, and *reason (may be NULL)
- * says why, a literal. */
+/* Returns `asked`, or for AUTO the variant that suits the type of device. *reason (may be NULL)
+ * becomes a literal that says why. */
 enum elcl_attention elcl_choose_attention(enum elcl_device_type type, enum elcl_attention asked,
                                           const char **reason);
 
 struct elcl_attention_choice {
     enum elcl_attention attention; /* resolved */
-    char reason[256];              /* of AUTO's choice, one sentence; "" where it was asked for */
+    char reason[256];              /* why AUTO chose it, one sentence; "" if the caller chose */
 };
 
 /*
- * Resolves params->attention. `params` as elcl_blueprint_check() leaves them; their batch_size is
- * the batch that is wanted, 0: what keeps the device busy. Every variant is predicted at as much of
- * that as the limits in params leave it. With rates (params->rates) the fastest is taken; without
- * any, that of the device's type, unless memory leaves it less than the wanted batch and another is
- * faster with rates that are usual for the type.
+ * Resolves params->attention. Call elcl_blueprint_check() on the params first. Their batch_size is
+ * the wanted batch; 0 means enough to keep the device busy. Predicts each variant at that batch, or
+ * at the largest that fits the limits in params. With rates (params->rates) it takes the fastest
+ * variant. Without rates it takes the variant for the type of device, unless memory cannot hold the
+ * wanted batch and another variant is faster at rates typical for the type.
  */
 int elcl_choose_variant(const struct elcl_blueprint *blueprint, const elcl_plan_params *params,
                         struct elcl_attention_choice *choice, elcl_error *err);

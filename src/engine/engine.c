@@ -14,26 +14,27 @@ elcl_engine_params elcl_engine_params_default(void)
 static int check_params(const struct elcl_model *model, const elcl_engine_params *p,
                         elcl_error *err)
 {
-    const int most = model->arch.max_positions;
+    const int max = model->arch.max_positions;
     if (p->batch_size < 0 || p->batch_size > 1 << 20)
         return elcl_fail(err, ELCL_E_ARG, "batch_size %d is outside 0 .. %d", p->batch_size,
                          1 << 20);
     if (p->max_beams < 1 || p->max_beams > ELCL_MAX_BEAMS)
         return elcl_fail(err, ELCL_E_ARG, "max_beams %d is outside 1 .. %d", p->max_beams,
                          ELCL_MAX_BEAMS);
-    if (p->max_source < 0 || p->max_source > most)
+    if (p->max_source < 0 || p->max_source > max)
         return elcl_fail(err, ELCL_E_ARG, "max_source %d is outside 0 .. %d, the model's positions",
-                         p->max_source, most);
+                         p->max_source, max);
     if (p->max_list_tokens < 0 || p->max_list_tokens > 1 << 24)
         return elcl_fail(err, ELCL_E_ARG, "max_list_tokens %d is outside 0 .. %d",
                          p->max_list_tokens, 1 << 24);
-    if (p->max_target < 0 || p->max_target == 1 || p->max_target > most)
+    if (p->max_target < 0 || p->max_target == 1 || p->max_target > max)
         return elcl_fail(err, ELCL_E_ARG, "max_target %d is outside 2 .. %d, the model's positions",
-                         p->max_target, most);
+                         p->max_target, max);
     return ELCL_OK;
 }
 
-/* Bytes that the plan of a run may take. The plan counts the model's elcl_ops, which is live. */
+/* Returns the bytes that the plan of a state may take. The plan counts the model's elcl_ops, which
+ * is live already. */
 uint64_t elcl_engine_memory_limit(const struct elcl_device *device)
 {
     const uint64_t all = device->memory_limit_bytes ? device->memory_limit_bytes
@@ -42,16 +43,16 @@ uint64_t elcl_engine_memory_limit(const struct elcl_device *device)
     return all > live ? all - live : 0;
 }
 
-/* The capacity asked for; sentences from memory and device when that is 0. */
+/* Takes the requested capacity; 0 sentences become as many as memory and device allow. */
 static int choose_capacity(struct elcl_engine *e, elcl_error *err)
 {
     const struct elcl_model *m = e->model;
     const elcl_engine_params *p = &e->params;
-    const int usual = elcl_arch_default_positions(&m->arch);
+    const int positions = elcl_arch_default_positions(&m->arch);
     struct elcl_capacity c = {.sentences = p->batch_size,
                               .beams = p->max_beams,
-                              .max_source = p->max_source ? p->max_source : usual,
-                              .max_target = p->max_target ? p->max_target : usual,
+                              .max_source = p->max_source ? p->max_source : positions,
+                              .max_target = p->max_target ? p->max_target : positions,
                               .width = elcl_plan_width(&m->arch, p->max_beams),
                               .lists = p->max_list_tokens,
                               .rounds_inputs = m->ops->dot != ELCL_DOT_NONE,
@@ -96,15 +97,15 @@ static int create_state(struct elcl_engine *e, int sentences, elcl_error *err)
             return elcl_fail(err, rc, "%s", first.msg);
         capacity.sentences = elcl_max_int(1, capacity.sentences * 3 / 4);
         e->capacity.sentences = capacity.sentences;
-        elcl_device_log(m->device, ELCL_LOG_WARNING, "%s: going on with a batch of %d", first.msg,
+        elcl_device_log(m->device, ELCL_LOG_WARNING, "%s: continuing with a batch of %d", first.msg,
                         capacity.sentences);
     }
     elcl_plan_make(&m->arch, m->attention, m->ops->state, &capacity, m->weight_bytes,
-                   &e->plan); /* the run exists: it cannot overflow */
+                   &e->plan); /* the state exists: this cannot overflow */
     return ELCL_OK;
 }
 
-/* The run and the host arrays of its size; the totals of its work are kept. */
+/* Frees the state and the host arrays of its size; keeps the totals of its work. */
 static void drop_state(struct elcl_engine *e)
 {
     if (e->state.ops) {
@@ -206,14 +207,14 @@ void elcl_engine_destroy(elcl_engine **engine)
 }
 
 /*
- * The options of a decoder-only model as the search takes them. The prompt's last token is the
- * start token of the search, which sees none of the n_prompt tokens before it: lengths that count
- * them lose them here, and a token that is forced at length 1 follows a prompt of one token only.
+ * Converts the options of a decoder-only model to those of the search. The prompt's last token is
+ * the start token of the search, which does not see the n_prompt tokens before it. So lengths lose
+ * these tokens here, and a token that is forced at length 1 only follows a prompt of one token.
  */
 static int prompt_options(const struct elcl_engine *e, const elcl_request *request,
                           elcl_gen_options *o, elcl_error *err)
 {
-    const int n = (int)request->n_source, most = e->model->arch.max_positions;
+    const int n = (int)request->n_source, max = e->model->arch.max_positions;
     *o = request->options;
     if (o->search_style != ELCL_STYLE_HF)
         return elcl_fail(err, ELCL_E_ARG,
@@ -224,15 +225,15 @@ static int prompt_options(const struct elcl_engine *e, const elcl_request *reque
                          "prefix is for models with an encoder; %s has none: it continues the "
                          "source, so put the prefix there",
                          e->model->family->model_type);
-    if (o->max_new_tokens > 0 && (int64_t)n + o->max_new_tokens > most)
+    if (o->max_new_tokens > 0 && (int64_t)n + o->max_new_tokens > max)
         return elcl_fail(err, ELCL_E_ARG,
-                         "max_new_tokens is %d behind a prompt of %d tokens, the model has %d "
+                         "max_new_tokens is %d after a prompt of %d tokens, the model has %d "
                          "positions",
-                         o->max_new_tokens, n, most);
-    if (o->max_new_tokens == 0 && (o->max_length <= n || o->max_length > most))
+                         o->max_new_tokens, n, max);
+    if (o->max_new_tokens == 0 && (o->max_length <= n || o->max_length > max))
         return elcl_fail(err, ELCL_E_ARG,
                          "max_length is %d, must be %d .. %d (the prompt has %d tokens and counts)",
-                         o->max_length, n + 1, most, n);
+                         o->max_length, n + 1, max, n);
     o->decoder_start_token_id = request->source[n - 1];
     if (o->max_new_tokens == 0)
         o->max_length -= n - 1;
@@ -243,7 +244,7 @@ static int prompt_options(const struct elcl_engine *e, const elcl_request *reque
     return ELCL_OK;
 }
 
-/* Gives the options for the search. */
+/* Fills the options for the search. */
 static int check_request(const struct elcl_engine *e, const elcl_request *request,
                          elcl_gen_options *options, elcl_error *err)
 {
@@ -280,7 +281,7 @@ static int check_request(const struct elcl_engine *e, const elcl_request *reques
     return rc;
 }
 
-/* Gives the options for the search, bound to the source's length. */
+/* Fills the options for the search, bound to the source's length. */
 static int bind_request(const struct elcl_engine *e, const elcl_request *request,
                         elcl_gen_options *options, elcl_error *err)
 {

@@ -5,7 +5,7 @@
 #include "model/model.h"
 #include "search/options.h"
 
-/* What elcl_generate()'s callback leaves behind. */
+/* What the callback of elcl_generate() writes. */
 struct one_result {
     const elcl_model *model;
     char *text;
@@ -22,15 +22,16 @@ static void take_result(void *user, const elcl_result *result)
                   : elcl_fail(one->err, ELCL_E_INTERNAL, "the search found nothing");
 }
 
-/* Models whose positions have no end take more than an engine is usually made for. */
+/* Raises the default lengths for a long request to a model without a limit of positions. */
 static void fit_lengths(const elcl_model *model, const elcl_request *request,
                         elcl_engine_params *params)
 {
-    const int usual = elcl_arch_default_positions(&model->arch), most = model->arch.max_positions;
+    const int positions = elcl_arch_default_positions(&model->arch),
+              max = model->arch.max_positions;
     const int target = elcl_options_max_length(&request->options);
-    if (request->n_source > (size_t)usual && request->n_source <= (size_t)most)
+    if (request->n_source > (size_t)positions && request->n_source <= (size_t)max)
         params->max_source = (int)request->n_source;
-    if (target > usual && target <= most)
+    if (target > positions && target <= max)
         params->max_target = target;
 }
 

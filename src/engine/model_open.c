@@ -1,5 +1,5 @@
-/* Opening a model: what is read and loaded is the model's, which attention variant it is loaded for
- * is decided here, between the two, since that takes plans. */
+/* Opening a model. model/ reads and loads it; the choice of the attention variant comes in between
+ * and is made here, because it needs plans. */
 #include <string.h>
 
 #include "base/util.h"
@@ -11,16 +11,16 @@
 #include "model/synthetic.h"
 #include "search/options.h"
 
-static int cut(int value, int usual, int least, int most)
+static int cut(int value, int fallback, int min, int max)
 {
-    return elcl_min_int(elcl_max_int(value > 0 ? value : usual, least), most);
+    return elcl_min_int(elcl_max_int(value > 0 ? value : fallback, min), max);
 }
 
-/* What AUTO reckons with: hints of the caller, or the model's own options. */
+/* Returns what AUTO assumes: the caller's hints, or the model's own options. */
 static elcl_plan_params expected_use(const struct elcl_model *m, const elcl_model_params *params)
 {
     const elcl_gen_options *o = &m->defaults;
-    const int most = m->arch.max_positions;
+    const int max = m->arch.max_positions;
     const int target = o->max_new_tokens > 0 ? o->max_new_tokens + 1 : o->max_length;
     const bool panels = m->device->kernels == ELCL_KERNELS_CPU && params->gemm != ELCL_GEMM_CLBLAST;
     return (elcl_plan_params){
@@ -32,8 +32,8 @@ static elcl_plan_params expected_use(const struct elcl_model *m, const elcl_mode
         .compute = params->compute,
         .batch_size = cut(params->expected_batch, 0, 0, ELCL_MAX_SENTENCES),
         .num_beams = cut(params->expected_beams, elcl_options_max_rows(o), 1, ELCL_MAX_BEAMS),
-        .max_source = cut(params->expected_source, elcl_arch_default_positions(&m->arch), 1, most),
-        .max_target = cut(params->expected_target, target, elcl_min_int(2, most), most),
+        .max_source = cut(params->expected_source, elcl_arch_default_positions(&m->arch), 1, max),
+        .max_target = cut(params->expected_target, target, elcl_min_int(2, max), max),
         .memory_limit_bytes = m->device->memory_limit_bytes,
         .max_alloc_bytes = m->device->desc.max_alloc_bytes};
 }
@@ -59,7 +59,7 @@ static int choose(struct elcl_model *m, const elcl_model_params *params,
     return ELCL_OK;
 }
 
-/* What is stored of the device; nothing where that cannot be read. */
+/* Returns the stored measurements of the device, or nothing if they cannot be read. */
 static struct elcl_tune_file read_tuned(const struct elcl_device *device)
 {
     struct elcl_tune_file tuned = {0};

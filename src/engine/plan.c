@@ -3,11 +3,11 @@
 #include "base/util.h"
 #include "search/options.h"
 
-#define LIST_TOKENS 256  /* a kilobyte a row, little beside its logits */
+#define LIST_TOKENS 256  /* a kilobyte per row, little compared with its logits */
 #define ENCODE_ROWS 2048 /* enough rows for efficient GEMMs, few enough for a small workspace */
 #define GPU_ROWS 2048    /* keep a GPU busy */
-/* On CPUs a step should take some milliseconds, beside which its launches are small: so many
- * multiply-adds of weights and rows. More rows than that make steps longer, not better. */
+/* On CPUs a step should take some milliseconds, so that its launches cost little: this many
+ * multiply-adds of weights and rows. More rows make steps longer, not better. */
 #define CPU_STEP_MACS 3e9
 #define CPU_MIN_ROWS 128 /* enough for GEMMs that reuse the weights */
 #define CPU_MAX_ROWS 1024
@@ -20,7 +20,7 @@ bool elcl_plan_make(const struct elcl_arch *arch, enum elcl_attention attention,
     struct elcl_buffer_spec *specs = elcl_calloc((size_t)n, sizeof(*specs));
     bool ok = specs && elcl_state_buffers(arch, attention, state, capacity, specs);
     struct elcl_plan p = {.weights = weight_bytes};
-    p.category[ELCL_BUFFERS_WORKSPACE] = 2 * ELCL_OPS_BYTES; /* the model's and the run's */
+    p.category[ELCL_BUFFERS_WORKSPACE] = 2 * ELCL_OPS_BYTES; /* those of model and engine */
     for (int i = 0; ok && i < n; i++) {
         p.category[specs[i].category] += specs[i].bytes;
         if (specs[i].bytes > p.largest_buffer)
@@ -57,10 +57,10 @@ int elcl_plan_useful_rows(enum elcl_kernels kernels, enum elcl_storage weights,
 int elcl_plan_sentences(const struct elcl_arch *arch, enum elcl_attention attention,
                         enum elcl_storage state, const struct elcl_capacity *capacity,
                         uint64_t weight_bytes, uint64_t limit_bytes, uint64_t max_buffer_bytes,
-                        int most)
+                        int max)
 {
     struct elcl_capacity c = *capacity;
-    int low = 0, high = most; /* low fits */
+    int low = 0, high = max; /* `low` always fits */
     while (low < high) {
         const int middle = low + (high - low + 1) / 2;
         struct elcl_plan plan;

@@ -1,4 +1,4 @@
-/* elcl_plan_memory(): the memory of an engine on a device that need not be there. */
+/* elcl_plan_memory(): the memory of an engine, without a device. */
 #include <string.h>
 
 #include "base/util.h"
@@ -12,7 +12,7 @@ int elcl_plan_memory(const elcl_blueprint *blueprint, const elcl_plan_params *pa
         return elcl_fail(err, ELCL_E_ARG, "elcl_plan_memory: arguments must not be NULL");
     elcl_plan_params p = *params;
     uint64_t weight_bytes = 0;
-    struct elcl_plan made = {0};
+    struct elcl_plan counted = {0};
     struct elcl_attention_choice choice = {0};
     int rc;
     ELCL_TRY(elcl_blueprint_check(blueprint, &p, err));
@@ -30,9 +30,9 @@ int elcl_plan_memory(const elcl_blueprint *blueprint, const elcl_plan_params *pa
                          "batch_size and memory_limit_bytes above 0");
     c.sentences = p.batch_size ? p.batch_size : elcl_max_int(largest, 1);
     c.encode_rows = elcl_plan_encode_rows(c.sentences, c.max_source);
-    if (!elcl_plan_make(&blueprint->arch, attention, p.state, &c, weight_bytes, &made))
+    if (!elcl_plan_make(&blueprint->arch, attention, p.state, &c, weight_bytes, &counted))
         return elcl_fail(err, ELCL_E_ARG, "a batch of %d is too large to count", c.sentences);
-    elcl_plan_publish(&made, attention, c.sentences, plan);
+    elcl_plan_publish(&counted, attention, c.sentences, plan);
     memcpy(plan->reason, choice.reason, sizeof(plan->reason));
     plan->largest_batch = limited ? largest : -1;
     plan->fits = c.sentences <= largest;

@@ -1,5 +1,6 @@
-/* Pools: one queue of requests before several engines. One engine runs on the caller's thread; more
- * have a thread each, which leaves copies of what its engine tells for the caller's thread. */
+/* Pools: one queue of requests for several engines. A single engine runs on the caller's thread.
+ * Several engines get a thread each and queue copies of their results, which elcl_pool_step()
+ * delivers on the caller's thread. */
 #include <pthread.h>
 #include <string.h>
 
@@ -7,22 +8,22 @@
 #include "engine/engine.h"
 #include "search/options.h"
 
-/* A request on its way; what a worker's engine knows as its user. */
+/* A request in the pool; the user pointer of its engine request. */
 struct item {
     struct item *next;
     uint64_t id;
-    elcl_request request; /* source and lists are the item's own */
+    elcl_request request; /* source and lists are owned */
     void *lists;
     int32_t source[];
 };
 
-/* Something told by an engine, for the caller's thread. */
+/* An event from an engine for the caller's thread. */
 struct event {
     struct event *next;
-    struct item *item; /* of a result: owned */
+    struct item *item; /* owned if this is a result */
     bool is_token;
     elcl_token token;
-    elcl_result result; /* hypotheses lie behind the event */
+    elcl_result result; /* hypotheses follow the event in its allocation */
 };
 
 struct item_list {
@@ -36,16 +37,16 @@ struct worker {
     pthread_t thread;
     bool started;
     elcl_engine_stats stats; /* after the worker's last step */
-    elcl_error failure;      /* in a callback of the current step; its own thread's */
+    elcl_error failure;      /* of a callback in the current step; used by its own thread only */
 };
 
 struct elcl_pool {
     elcl_engine_params params;
     int n_workers;
     uint64_t next_id;
-    size_t pending;             /* the caller's thread counts */
-    struct item_list submitted; /* likewise: shared from the next step on */
-    pthread_mutex_t mutex;      /* of all that follows */
+    size_t pending;             /* counted by the caller's thread */
+    struct item_list submitted; /* likewise; shared when the next step begins */
+    pthread_mutex_t mutex;      /* protects all members below */
     pthread_cond_t work, news;
     struct item_list waiting;
     struct event *events, **events_end;
@@ -102,7 +103,7 @@ static size_t hypothesis_bytes(const elcl_hypothesis *h)
     return h->n_ids * (sizeof(int32_t) + (h->token_logprobs ? sizeof(float) : 0));
 }
 
-/* The result with its hypotheses, in one allocation. */
+/* Copies a result and its hypotheses into one allocation. */
 static struct event *copy_result(const elcl_result *result)
 {
     const size_t n = (size_t)result->n_hypotheses;
@@ -161,8 +162,8 @@ static void worker_token(void *user, const elcl_token *token)
     post(worker->pool, event);
 }
 
-/* Takes the worker's part of what waits: what its batch has room for, and no more than its share.
- */
+/* Takes the worker's part of the waiting requests: as many as its batch has room for, and at most
+ * its share. */
 static void take_portion(struct worker *worker, struct item_list *portion)
 {
     struct elcl_pool *pool = worker->pool;
@@ -278,7 +279,7 @@ fail:
     return rc;
 }
 
-/* The engine's users are its items, which go with it. */
+/* Destroys the engine and the items that its requests point to. */
 static void worker_finish(struct worker *worker)
 {
     if (!worker->engine)

@@ -1,11 +1,11 @@
-/* The cost model: the step itself, run on operations that count and do nothing. */
+/* The cost model: runs the step on operations that count and do nothing. */
 #include "base/util.h"
 #include "engine/blueprint.h"
 #include "engine/plan.h"
 #include "model/attn.h"
 #include "model/state.h"
 
-/* A run without memory. */
+/* A state without memory. */
 struct dry {
     struct elcl_device device; /* its description */
     struct elcl_ops ops;
@@ -14,21 +14,21 @@ struct dry {
     struct elcl_state state;
 };
 
-/* What part of a device's multiply-add rate the operations reach, by kind:
+/* Fraction of a device's multiply-add rate that each kind of operation reaches:
  * docs/measurements/devices.md, "Predictions". Other operations compute exponentials and compare,
- * which count as few FLOP. GPU kernels have not been timed on a GPU: what is predicted there is a
- * bound. */
-struct reach {
+ * which count as few FLOP. The GPU kernels have not been timed on a GPU: predictions there are
+ * bounds. */
+struct efficiency {
     double gemm, attention, other;
-    double launches; /* what a launch costs in those of the ceiling's one-item kernel */
+    double launches; /* cost of a launch, relative to the one-item kernel of the measured rates */
 };
 
-static const struct reach cpu_kernels = {0.9, 0.6, 0.05, 1};
-/* A CPU takes the items of a work-group apart at every barrier. */
-static const struct reach gpu_kernels_on_cpu = {0.08, 0.1, 0.05, 5};
-static const struct reach gpu_kernels = {1, 1, 1, 1};
+static const struct efficiency cpu_kernels = {0.9, 0.6, 0.05, 1};
+/* A CPU splits the items of a work-group at every barrier. */
+static const struct efficiency gpu_kernels_on_cpu = {0.08, 0.1, 0.05, 5};
+static const struct efficiency gpu_kernels = {1, 1, 1, 1};
 
-/* AUTO takes narrow products where they pay: where their rate is the higher one, or nearly so. */
+/* AUTO rounds inputs if the device then computes faster, or nearly as fast. */
 static double gemm_rate(const elcl_plan_params *p, const elcl_device_rates *m)
 {
     const bool rounded =
@@ -44,9 +44,9 @@ static struct elcl_cost make_cost(const elcl_plan_params *p, const elcl_device_r
                                   enum elcl_kernels kernels, uint64_t weight_bytes)
 {
     const bool cpu = m->type == ELCL_DEVICE_CPU;
-    const struct reach *reach = !cpu                          ? &gpu_kernels
-                                : kernels == ELCL_KERNELS_CPU ? &cpu_kernels
-                                                              : &gpu_kernels_on_cpu;
+    const struct efficiency *efficiency = !cpu                          ? &gpu_kernels
+                                          : kernels == ELCL_KERNELS_CPU ? &cpu_kernels
+                                                                        : &gpu_kernels_on_cpu;
     const double state_rate = p->state == ELCL_F32 ? m->f32_gflops : m->half_gflops;
     return (struct elcl_cost){.memory_bytes_per_ns = m->memory_gbs,
                               .cache_bytes_per_ns =
@@ -54,10 +54,10 @@ static struct elcl_cost make_cost(const elcl_plan_params *p, const elcl_device_r
                               .cache_bytes = m->cache_bytes,
                               .weights_in_cache = (double)weight_bytes <= m->cache_bytes,
                               .overlap = !cpu,
-                              .gemm_flop_per_ns = reach->gemm * gemm_rate(p, m),
-                              .attention_flop_per_ns = reach->attention * state_rate,
-                              .other_flop_per_ns = reach->other * m->f32_gflops,
-                              .launch_ns = 1e3 * reach->launches * m->launch_us};
+                              .gemm_flop_per_ns = efficiency->gemm * gemm_rate(p, m),
+                              .attention_flop_per_ns = efficiency->attention * state_rate,
+                              .other_flop_per_ns = efficiency->other * m->f32_gflops,
+                              .launch_ns = 1e3 * efficiency->launches * m->launch_us};
 }
 
 static int dry_run_init(struct dry *d, const struct elcl_blueprint *b, const elcl_plan_params *p,
@@ -103,7 +103,7 @@ static void dry_run_finish(struct dry *d)
     elcl_weights_finish(&d->weights);
 }
 
-/* ns of encoding the batch, in passes of whole sources as the engine makes them. */
+/* Predicts the encoding of the batch in ns, in passes of whole sources like those of the engine. */
 static int encode(struct dry *d, double *ns, elcl_error *err)
 {
     const struct elcl_capacity *c = &d->state.capacity;
@@ -127,7 +127,7 @@ static int encode(struct dry *d, double *ns, elcl_error *err)
     return rc;
 }
 
-/* ns of one step of all rows, `length` tokens in. */
+/* Predicts one step of all rows after `length` tokens in ns. */
 static int step(struct dry *d, int length, double *ns, elcl_error *err)
 {
     const struct elcl_capacity *c = &d->state.capacity;

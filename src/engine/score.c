@@ -1,5 +1,5 @@
-/* Scores of given targets: requests are packed into passes as they come, and each pass is the
- * encoder over all their sources and the decoder over all their targets at once. */
+/* Scores of given targets. Requests are packed into passes in their order; a pass runs the encoder
+ * over all its sources and the decoder over all its targets at once. */
 #include "engine/score.h"
 
 #include <math.h>
@@ -12,7 +12,7 @@
 #include "search/options.h"
 
 #define PASS_ROWS 2048 /* enough rows for efficient GEMMs, few enough for a small workspace */
-#define LOGIT_ROWS 256 /* of the vocabulary's width at once */
+#define LOGIT_ROWS 256 /* logits of a row have the vocabulary's width */
 
 _Static_assert(ELCL_SCORE_INTS <= ELCL_STEP_INTS, "the step buffer holds a pass's records");
 
@@ -41,7 +41,7 @@ int elcl_scorer_create(elcl_model *model, const elcl_scorer_params *params, elcl
 
 /* ---- memory -------------------------------------------------------------------------------- */
 
-/* What a run has room for that packs `rows` rows of decoder and of encoder. */
+/* Returns the capacity of a state that packs `rows` rows of decoder and encoder. */
 static struct elcl_capacity capacity_for(const struct elcl_arch *arch, const struct elcl_ops *ops,
                                          int rows)
 {
@@ -56,7 +56,7 @@ static struct elcl_capacity capacity_for(const struct elcl_arch *arch, const str
                                   .score_block = elcl_min_int(rows, LOGIT_ROWS)};
 }
 
-/* The run and the host arrays of its size; the totals of its work are kept. */
+/* Frees the state and the host arrays of its size; keeps the totals of its work. */
 static void drop_state(struct elcl_scorer *s)
 {
     if (s->state.ops) {
@@ -102,11 +102,11 @@ fail:
     return rc;
 }
 
-/* Makes room for passes of `least` rows, and for up to `useful` where memory allows. */
-static int fit(struct elcl_scorer *s, int least, int useful, elcl_error *err)
+/* Makes room for passes of `min_rows` rows, and for up to `useful` where memory allows. */
+static int fit(struct elcl_scorer *s, int min_rows, int useful, elcl_error *err)
 {
     int want = elcl_min_int(s->batch_tokens ? s->batch_tokens : PASS_ROWS, useful);
-    want = elcl_max_int(least, elcl_min_int(want, s->limit));
+    want = elcl_max_int(min_rows, elcl_min_int(want, s->limit));
     if (s->state.ops && s->state.capacity.sentences >= want)
         return ELCL_OK;
     drop_state(s);
@@ -115,15 +115,15 @@ static int fit(struct elcl_scorer *s, int least, int useful, elcl_error *err)
         const int rc = create_state(s, want, &first);
         if (!rc)
             return ELCL_OK;
-        if (rc != ELCL_E_DEVICE_NOMEM || want == least || s->batch_tokens)
+        if (rc != ELCL_E_DEVICE_NOMEM || want == min_rows || s->batch_tokens)
             return elcl_fail(err, rc, "%s", first.msg);
-        want = s->limit = elcl_max_int(least, want / 2);
+        want = s->limit = elcl_max_int(min_rows, want / 2);
     }
 }
 
 /* ---- requests ------------------------------------------------------------------------------ */
 
-/* Rows of the decoder: all tokens but the last one, which nothing follows. */
+/* Returns the decoder's rows: all tokens but the last one, which nothing follows. */
 static int decoder_rows(const struct elcl_scorer *s, const elcl_score_request *q)
 {
     const size_t before = s->model->arch.decoder_only ? q->n_source - 1 : 0;
@@ -150,18 +150,18 @@ static int check_request(const struct elcl_scorer *s, const elcl_score_request *
                          elcl_error *err)
 {
     const struct elcl_arch *arch = &s->model->arch;
-    const size_t most = (size_t)arch->max_positions;
+    const size_t max = (size_t)arch->max_positions;
     int rc;
     if (!q->source || !q->n_source || (q->n_target && (!q->target || !q->log_probs)))
         return elcl_fail(err, ELCL_E_ARG,
                          "request %zu: the source has no tokens, or target or log_probs is NULL",
                          i);
     const size_t in_decoder = arch->decoder_only ? q->n_source : 0;
-    if (q->n_source > most || q->n_target > most || in_decoder + q->n_target > most)
+    if (q->n_source > max || q->n_target > max || in_decoder + q->n_target > max)
         return elcl_fail(err, ELCL_E_ARG,
                          "request %zu: %zu source and %zu target tokens, the model has %zu "
                          "positions",
-                         i, q->n_source, q->n_target, most);
+                         i, q->n_source, q->n_target, max);
     ELCL_TRY(check_tokens("source", q->source, q->n_source, arch->source_vocabulary, i, err));
     ELCL_TRY(check_tokens("target", q->target, q->n_target, arch->vocabulary, i, err));
     if (!arch->decoder_only &&
@@ -175,7 +175,7 @@ fail:
 
 /* ---- records ------------------------------------------------------------------------------- */
 
-/* The cross groups of n decoder rows from `first` on, over source rows from `source` on. */
+/* Writes the cross groups of n decoder rows from `first` on, over source rows from `source` on. */
 static void put_cross(struct elcl_scorer *s, int first, int n, int source, int n_source)
 {
     struct elcl_records *records = &s->step;
@@ -190,7 +190,7 @@ static void put_cross(struct elcl_scorer *s, int first, int n, int source, int n
     records->max_source = elcl_max_int(records->max_source, n_source);
 }
 
-/* Token t of what the decoder reads. */
+/* Returns token t of the decoder's input. */
 static int32_t decoder_token(const struct elcl_scorer *s, const elcl_score_request *q, int t)
 {
     if (s->model->arch.decoder_only)
@@ -201,7 +201,7 @@ static int32_t decoder_token(const struct elcl_scorer *s, const elcl_score_reque
                                           : s->model->defaults.decoder_start_token_id;
 }
 
-/* One row per token that the decoder reads; its keys are those before it and itself. */
+/* Writes one row per token of the decoder's input; its keys are itself and those before it. */
 static void put_target(struct elcl_scorer *s, const elcl_score_request *q)
 {
     struct elcl_records *records = &s->step;
@@ -227,7 +227,7 @@ static void put_target(struct elcl_scorer *s, const elcl_score_request *q)
     records->max_keys = records->max_length = elcl_max_int(records->max_length, n);
 }
 
-/* Packs requests from *next on, as many as fit, and moves *next behind them. */
+/* Packs requests from *next on, as many as fit, and moves *next past them. */
 static void put_requests(struct elcl_scorer *s, const elcl_score_request *requests, size_t n,
                          size_t *next)
 {
@@ -259,7 +259,7 @@ static void put_requests(struct elcl_scorer *s, const elcl_score_request *reques
 
 /* ---- passes -------------------------------------------------------------------------------- */
 
-/* Gives requests [first, end) their numbers. */
+/* Copies the log-probabilities of requests [first, end) to them. */
 static int deliver(struct elcl_scorer *s, const elcl_score_request *requests, size_t first,
                    size_t end, elcl_error *err)
 {
@@ -301,19 +301,20 @@ fail:
     return rc;
 }
 
-static int run(struct elcl_scorer *s, const elcl_score_request *requests, size_t n, elcl_error *err)
+static int run_passes(struct elcl_scorer *s, const elcl_score_request *requests, size_t n,
+                      elcl_error *err)
 {
-    int least = 0, useful = 0;
+    int min_rows = 0, useful = 0;
     int rc = ELCL_OK;
     for (size_t i = 0; i < n; i++) {
         ELCL_TRY(check_request(s, &requests[i], i, err));
         const int rows = rows_of(s, &requests[i]);
-        least = elcl_max_int(least, rows);
+        min_rows = elcl_max_int(min_rows, rows);
         useful = elcl_min_int(useful + rows, 1 << 20);
     }
-    if (least)
-        ELCL_TRY(fit(s, least, elcl_max_int(least, useful), err));
-    for (size_t next = 0; least && next < n;) {
+    if (min_rows)
+        ELCL_TRY(fit(s, min_rows, elcl_max_int(min_rows, useful), err));
+    for (size_t next = 0; min_rows && next < n;) {
         const size_t first = next;
         put_requests(s, requests, n, &next);
         ELCL_TRY(pass(s, err));
@@ -329,7 +330,7 @@ int elcl_scorer_run(elcl_scorer *scorer, const elcl_score_request *requests, siz
     if (!scorer || (!requests && n))
         return elcl_fail(err, ELCL_E_ARG, "elcl_scorer_run: arguments must not be NULL");
     const uint64_t start = elcl_clock_ns();
-    const int rc = run(scorer, requests, n, err);
+    const int rc = run_passes(scorer, requests, n, err);
     scorer->stats.seconds += 1e-9 * (double)(elcl_clock_ns() - start);
     return rc;
 }

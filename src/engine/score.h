@@ -8,11 +8,11 @@
 
 struct elcl_scorer {
     struct elcl_model *model;
-    int batch_tokens;           /* as asked for */
-    int limit;                  /* rows of a pass that memory was found to allow */
+    int batch_tokens;           /* as requested */
+    int limit;                  /* most rows of a pass that fitted into memory */
     struct elcl_state state;    /* {0} until there is work */
-    struct elcl_plan plan;      /* of the run */
-    struct elcl_records step;   /* decoder rows; host side, data owned */
+    struct elcl_plan plan;      /* of the state */
+    struct elcl_records step;   /* decoder rows, on the host; data is owned */
     struct elcl_records encode; /* encoder rows */
     float *log_probs;           /* [rows] of one pass */
     elcl_engine_stats stats;

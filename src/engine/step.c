@@ -1,4 +1,4 @@
-/* The step loop: admit, encode, decode, search, hand out results. */
+/* The step loop: admit, encode, decode, search, deliver results. */
 #include <math.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 #include "ops/ops.h"
 #include "search/options.h"
 
-/* Encodes all new sentences, in as many passes as their tokens need. */
+/* Encodes all new sentences in as many passes as their tokens need. */
 static int encode_new(struct elcl_engine *e, elcl_error *err)
 {
     int rc = ELCL_OK;
@@ -17,7 +17,7 @@ static int encode_new(struct elcl_engine *e, elcl_error *err)
         ELCL_TRY(e->state.arch->decoder_only ? elcl_decoder_prefill(&e->state, &e->encode, err)
                                              : elcl_encoder_run(&e->state, &e->encode, err));
         e->stats.source_tokens += (uint64_t)e->encode.n_rows;
-        if (slot < e->state.capacity.sentences) /* the records are to be overwritten */
+        if (slot < e->state.capacity.sentences) /* the next pass overwrites the records */
             ELCL_TRY(elcl_ops_finish(e->state.ops, err));
     }
     elcl_profile_phase(e->state.ops->profile, ELCL_PHASE_STEP);
@@ -25,8 +25,8 @@ fail:
     return rc;
 }
 
-/* The prompt goes before what the search found: *own are hypotheses whose ids and log-probabilities
- * lie behind them in the same allocation. */
+/* Puts the prompt before what the search found. *own becomes the hypotheses; their ids and
+ * log-probabilities follow in the same allocation. */
 static int put_prompt_before(const struct elcl_sentence *sentence, elcl_result *result,
                              elcl_hypothesis **own, elcl_error *err)
 {
@@ -89,7 +89,7 @@ static void tell_tokens(const struct elcl_engine *e, const struct elcl_sentence 
                                                          .log_prob = added[i].score});
 }
 
-/* Gives every sentence its rows' candidates; finished ones leave. */
+/* Passes every sentence its rows' candidates; removes finished sentences. */
 static int advance(struct elcl_engine *e, elcl_error *err)
 {
     const int width = e->step.width;

@@ -1,22 +1,22 @@
-/* Stop strings: looked for in the text as tokens come. As in transformers 4.47.1 one may begin in
- * what stands before the first generated token, but must end in the last token. */
+/* Stop strings, searched in the text as tokens arrive. As in transformers 4.47.1 a match may begin
+ * before the first generated token but must end in the last token. */
 #include <string.h>
 
 #include "base/util.h"
 #include "engine/engine.h"
 #include "search/options.h"
 
-/* The text of ids [n]; NULL only with *rc set. */
-static char *text_of(const struct elcl_engine *e, const int32_t *ids, int n, int *rc,
-                     elcl_error *err)
+/* Returns the text of ids [n], or NULL and sets *rc. */
+static char *decode_text(const struct elcl_engine *e, const int32_t *ids, int n, int *rc,
+                         elcl_error *err)
 {
     char *text = NULL;
     *rc = elcl_tokenizer_decode(e->model->tokenizer, ids, (size_t)n, true, &text, err);
     return *rc ? NULL : text;
 }
 
-/* Whether the text holds a stop string that ends behind what both texts have in common: an earlier
- * one would have ended the output. */
+/* Returns whether the text has a stop string that ends after the common beginning of both texts: an
+ * earlier one would have ended the output. */
 static bool completes(const elcl_gen_options *o, const char *before, const char *text)
 {
     size_t common = 0;
@@ -40,8 +40,8 @@ static int stop_row(const struct elcl_engine *e, struct elcl_sentence *sentence,
         return ELCL_OK;
     memcpy(ids, sentence->source, (size_t)sentence->n_prompt * sizeof(*ids));
     elcl_search_history(sentence->search, row, ids + sentence->n_prompt);
-    char *before = text_of(e, ids, n - 1, &rc, err);
-    char *text = before ? text_of(e, ids, n, &rc, err) : NULL;
+    char *before = decode_text(e, ids, n - 1, &rc, err);
+    char *text = before ? decode_text(e, ids, n, &rc, err) : NULL;
     if (text && completes(&sentence->options, before, text))
         elcl_search_stop(sentence->search, row);
     elcl_free(before);

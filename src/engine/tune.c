@@ -1,4 +1,4 @@
-/* Measuring a device once, for the choices of later runs. */
+/* Measures a device once, for the choices of later runs. */
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -16,14 +16,14 @@ struct tuning {
     struct elcl_features features;
     char *directory;
     struct elcl_tune_file file;
-    bool stopped; /* report() asked for it */
+    bool stopped; /* report() asked to stop */
     bool left;    /* the budget left parts out */
     uint64_t start_ns;
 };
 
 /* ---- rates --------------------------------------------------------------------------------- */
 
-/* The better of what was and what is, and how far the worse falls short. */
+/* Keeps the better of the stored and the new value, and how far the worse one falls short. */
 static void keep(double *best, double now, bool lower_is_better, double *spread)
 {
     const double high = *best > now ? *best : now, low = *best > now ? now : *best;
@@ -49,7 +49,7 @@ static void keep_rates(struct elcl_tune_file *file, const elcl_device_rates *now
     file->has_rates = true;
 }
 
-/* Without matrix instructions 16-bit inputs are multiplied as f32, by a GEMM that does not reach
+/* Without matrix instructions 16-bit inputs are multiplied as f32, by a GEMM that falls short of
  * the device's rate. */
 static int measure_rates(struct tuning *t, elcl_device_rates *rates, elcl_error *err)
 {
@@ -122,7 +122,7 @@ static int finish_trial(struct tuning *t, const struct elcl_tune_trial *trial,
                        trial->rows, trial->native_ms, trial->clblast_ms);
 }
 
-/* Trials from where the file ends. Nothing to choose from with the CPU shape, and CLBlast has no
+/* Continues the trials of the file. With CPU kernels there is nothing to choose, and CLBlast has no
  * matrix instructions. */
 static int tune_clblast(struct tuning *t, enum elcl_storage weights, elcl_error *err)
 {
@@ -148,7 +148,7 @@ fail:
     return rc;
 }
 
-/* As elcl_tuned has it. */
+/* Returns the rows in the form of elcl_tuned. */
 static int rows_emitted(const struct tuning *t, enum elcl_storage weights)
 {
     const int rows = elcl_tune_clblast_rows(&t->file, weights, NULL);
@@ -163,7 +163,7 @@ static int tuning_init(struct tuning *t, elcl_error *err)
     const int rc = elcl_device_open(&params, &t->device, err);
     if (!rc)
         elcl_probe_features(t->device, &t->features);
-    if (!rc && !t->params->again) /* what cannot be read is replaced */
+    if (!rc && !t->params->again) /* an unreadable file is replaced */
         (void)elcl_tune_file_read(t->directory, &t->device->desc, &t->file, NULL);
     return rc;
 }

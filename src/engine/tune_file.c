@@ -12,7 +12,7 @@
 #define MAX_BYTES ((size_t)1 << 20)
 #define MAX_RATE 1e9
 
-/* What a file is of: keys and values of its head. */
+/* The device, driver and version that a file belongs to: keys and values of its head. */
 struct identity {
     const char *key, *value;
 };
@@ -137,7 +137,7 @@ static int read_trials(const cJSON *root, const char *path, struct elcl_tune_fil
 int elcl_tune_file_read(const char *directory, const elcl_device_desc *device,
                         struct elcl_tune_file *file, elcl_error *err)
 {
-    struct elcl_tune_file made = {0};
+    struct elcl_tune_file parsed = {0};
     char *path = elcl_tune_file_path(directory, device), *text = NULL;
     cJSON *root = NULL;
     size_t n = 0;
@@ -147,10 +147,10 @@ int elcl_tune_file_read(const char *directory, const elcl_device_desc *device,
         ELCL_TRY(elcl_json_parse(text, n, path, &root, err));
         ELCL_TRY(elcl_json_unique_keys(root, path, err));
         ELCL_TRY(check_identity(root, path, device, err));
-        ELCL_TRY(read_rates(root, path, device, &made, err));
-        ELCL_TRY(read_trials(root, path, &made, err));
+        ELCL_TRY(read_rates(root, path, device, &parsed, err));
+        ELCL_TRY(read_trials(root, path, &parsed, err));
     }
-    *file = made;
+    *file = parsed;
 fail:
     cJSON_Delete(root);
     elcl_free(text);

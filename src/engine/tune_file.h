@@ -1,7 +1,7 @@
 /*
- * What was measured on a device: one small JSON file per device, driver, platform and version of
- * the library, in the directory of the program cache. Nothing about it can fail a run: what is not
- * there or cannot be used is not known.
+ * The measurements of a device: one small JSON file per device, driver, platform and library
+ * version in the directory of the program cache. A file that is missing or unusable never fails a
+ * generation; its values are then unknown.
  */
 #ifndef ELCL_ENGINE_TUNE_FILE_H
 #define ELCL_ENGINE_TUNE_FILE_H
@@ -12,11 +12,11 @@
 
 #include "base/error.h"
 
-/* Some products with weights of a storage and so many rows of X, in the GPU shape. */
+/* GEMMs with weights of one storage and `rows` rows of X, with GPU kernels. */
 struct elcl_tune_trial {
     enum elcl_storage weights;
     int rows;
-    double native_ms, clblast_ms; /* 0 where one is wrong */
+    double native_ms, clblast_ms; /* 0 if that one is wrong */
     bool native_wrong, clblast_wrong;
 };
 
@@ -30,16 +30,16 @@ struct elcl_tune_file {
     int n_trials;
 };
 
-/* directory/tune-KEY.json; NULL without a directory or memory. Freed with elcl_free(). */
+/* Returns directory/tune-KEY.json, or NULL without a directory or memory. Free with elcl_free(). */
 char *elcl_tune_file_path(const char *directory, const elcl_device_desc *device);
 
-/* ELCL_OK and zeros where there is no file. An error says why a file that is there is of no use:
- * ELCL_E_FORMAT for what is broken or of another device, driver or version. `directory` may be
- * NULL. */
+/* Reads the file; gives ELCL_OK and zeros if there is none. An error says why an existing file is
+ * of no use: ELCL_E_FORMAT if it is broken or belongs to another device, driver or version.
+ * `directory` may be NULL. */
 int elcl_tune_file_read(const char *directory, const elcl_device_desc *device,
                         struct elcl_tune_file *file, elcl_error *err);
 
-/* Makes or replaces the file, whole or not at all. ELCL_E_IO also where `directory` is NULL. */
+/* Creates or replaces the file atomically. ELCL_E_IO also if `directory` is NULL. */
 int elcl_tune_file_write(const char *directory, const elcl_device_desc *device,
                          const struct elcl_tune_file *file, elcl_error *err);
 

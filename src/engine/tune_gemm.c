@@ -37,7 +37,7 @@ static float *make_values(size_t n, uint32_t seed)
     return values;
 }
 
-/* On failure too, p is product_finish()'s. */
+/* Call product_finish() also after a failure. */
 static int product_init(struct product *p, struct elcl_ops *ops, int m, int n, int k,
                         elcl_error *err)
 {
@@ -59,7 +59,7 @@ fail:
     return rc;
 }
 
-/* Nanoseconds of each of so many calls. */
+/* Measures the nanoseconds of each of `calls` calls. */
 static int time_calls(struct product *p, int calls, double *ns, elcl_error *err)
 {
     const struct elcl_gemm_args args = {.y = &p->y_buffer,
@@ -79,7 +79,7 @@ static int time_calls(struct product *p, int calls, double *ns, elcl_error *err)
     return rc;
 }
 
-#define CALLS_NS 1e7 /* of a measurement, at least */
+#define CALLS_NS 1e7 /* the least for a measurement */
 #define MAX_CALLS 200
 
 static int calls_for(double ns)
@@ -110,18 +110,18 @@ int elcl_tune_half_gemm(struct elcl_device *device, const struct elcl_features *
     const int n = square_width(gflops_before);
     struct elcl_ops *ops = NULL;
     struct product p = {0};
-    double ns, least;
+    double ns, best;
     int rc;
     ELCL_TRY(elcl_ops_create(device, features, &params, &ops, err));
     ELCL_TRY(product_init(&p, ops, n, n, n, err));
     ELCL_TRY(time_calls(&p, 1, &ns, err)); /* compiles */
-    ELCL_TRY(time_calls(&p, 1, &least, err));
-    const int calls = calls_for(least);
+    ELCL_TRY(time_calls(&p, 1, &best, err));
+    const int calls = calls_for(best);
     for (int i = 0; i < SQUARE_REPETITIONS; i++) {
         ELCL_TRY(time_calls(&p, calls, &ns, err));
-        least = ns < least ? ns : least;
+        best = ns < best ? ns : best;
     }
-    *gflops = 2.0 * n * n * n / least;
+    *gflops = 2.0 * n * n * n / best;
 fail:
     product_finish(&p);
     elcl_ops_destroy(&ops);
@@ -135,10 +135,10 @@ static const int row_counts[] = {512, 256, 128, 64, 32, 16};
 /* N and K of the layers of models: projections, the feed-forward up and down. */
 static const int widths[][2] = {{1024, 1024}, {2048, 1024}, {1024, 2048}};
 
-#define FASTER 0.95 /* what CLBlast has to gain: it costs batch invariance */
+#define FASTER 0.95 /* CLBlast must gain this much: it costs batch invariance */
 #define CHECKED_ROWS 8
 #define TRIAL_REPETITIONS 3
-#define SLOW_NS 1e8 /* a call is then timed twice */
+#define SLOW_NS 1e8 /* calls this slow are timed twice */
 
 static const struct elcl_tune_trial *find_trial(const struct elcl_tune_file *file,
                                                 enum elcl_storage weights, int rows)
@@ -171,7 +171,7 @@ int elcl_tune_clblast_rows(const struct elcl_tune_file *file, enum elcl_storage 
     return rows;
 }
 
-/* One row of Y against the reference; |w| is at most 1. */
+/* Compares one row of Y with the reference; |w| is at most 1. */
 static bool right_row(const struct product *p, int row, const float *y, double *want)
 {
     const float *x = p->x + (size_t)row * (size_t)p->k;
@@ -195,7 +195,7 @@ static bool right_row(const struct product *p, int row, const float *y, double *
     return true;
 }
 
-/* Runs the product once into a Y of zeros; *wrong is set where that is not what it should be. */
+/* Runs the GEMM once into a Y of zeros; sets *wrong if the result is wrong. */
 static int check_product(struct product *p, bool *wrong, elcl_error *err)
 {
     const size_t bytes = (size_t)p->m * (size_t)p->n * sizeof(float);
@@ -218,23 +218,24 @@ fail:
     return rc;
 }
 
-/* Takes turns, so that what else runs slows down both; the least of all repetitions. */
+/* Times both in turns, so that other load slows down both, and keeps the least time of all
+ * repetitions. */
 static int time_both(struct product *p, double *native_ns, double *clblast_ns, elcl_error *err)
 {
     static const enum elcl_gemm gemm[] = {ELCL_GEMM_NATIVE, ELCL_GEMM_CLBLAST};
-    double least[2], ns;
+    double best[2], ns;
     for (int i = 0; i < 2 * (1 + TRIAL_REPETITIONS); i++) {
         const int b = i % 2;
-        if (i >= 4 && least[b] > SLOW_NS)
+        if (i >= 4 && best[b] > SLOW_NS)
             continue;
         p->ops->gemm = gemm[b];
-        const int rc = time_calls(p, i < 2 ? 1 : calls_for(least[b]), &ns, err);
+        const int rc = time_calls(p, i < 2 ? 1 : calls_for(best[b]), &ns, err);
         if (rc)
             return rc;
-        least[b] = i < 2 || ns < least[b] ? ns : least[b];
+        best[b] = i < 2 || ns < best[b] ? ns : best[b];
     }
-    *native_ns = least[0];
-    *clblast_ns = least[1];
+    *native_ns = best[0];
+    *clblast_ns = best[1];
     return ELCL_OK;
 }
 
@@ -247,7 +248,7 @@ static int try_product(struct product *p, struct elcl_tune_trial *t, elcl_error 
     ELCL_TRY(check_product(p, &t->native_wrong, err));
     p->ops->gemm = ELCL_GEMM_CLBLAST;
     if (check_product(p, &t->clblast_wrong, wrong))
-        t->clblast_wrong = true; /* it says why */
+        t->clblast_wrong = true; /* the message says why */
     else if (t->native_wrong || t->clblast_wrong)
         (void)elcl_fail(wrong, ELCL_E_DEVICE, "the product %dx%dx%d differs from the reference",
                         p->m, p->n, p->k);

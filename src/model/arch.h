@@ -13,23 +13,23 @@ struct elcl_arch {
     int head_width;                     /* Dh; 0: D / H */
     int embed_width;                    /* W of the token embeddings; 0: D */
     int encoder_ffn, decoder_ffn;       /* F */
-    int max_positions;                  /* tokens that have a position, of source and target */
-    int default_positions;              /* what an engine is made for unless asked; 0: all */
+    int max_positions;                  /* tokens that have a position, in source and target */
+    int default_positions;              /* default lengths of an engine; 0: all positions */
     int position_offset;                /* row of position 0 in the position tables */
-    int distance_buckets, max_distance; /* t5: of position biases */
+    int distance_buckets, max_distance; /* t5: for position biases */
     float embed_scale;
     float norm_eps;
     enum elcl_activation act;
-    bool pre_norm;        /* norms stand before the sublayers, and one behind each stack */
-    bool final_norm;      /* opt: the one behind the stack is there */
+    bool pre_norm;        /* norms come before the sublayers, and one after each stack */
+    bool final_norm;      /* opt: the norm after the stack exists */
     bool plain_norms;     /* opt: norms have neither weight nor bias */
-    bool no_bias;         /* opt: nor have the layers' maps biases */
+    bool no_bias;         /* opt: linear layers have no bias */
     bool tied;            /* the output projection is the decoder's token embedding */
     bool shared;          /* encoder and decoder have the same vocabulary */
-    bool decoder_only;    /* no encoder, no cross attention: the source is the output's beginning */
-    bool gated;           /* the feed-forward layer's first map is two: act(x W0) * (x W1) */
+    bool decoder_only;    /* no encoder, no cross attention: the source begins the output */
+    bool gated;           /* the feed-forward layer has two first maps: act(x W0) * (x W1) */
     bool unscaled_scores; /* not divided by sqrt(Dh) */
-    bool scores_by_layer; /* of decoder self attention: divided by the layer's number, from 1 */
+    bool scores_by_layer; /* decoder self attention divides scores by the layer's number, from 1 */
 };
 
 static inline int elcl_arch_dh(const struct elcl_arch *arch, int heads)
@@ -37,7 +37,7 @@ static inline int elcl_arch_dh(const struct elcl_arch *arch, int heads)
     return arch->head_width ? arch->head_width : arch->d / heads;
 }
 
-/* H Dh: the width of all heads together. */
+/* Returns H Dh, the width of all heads together. */
 static inline int elcl_arch_inner(const struct elcl_arch *arch, int heads)
 {
     return heads * elcl_arch_dh(arch, heads);

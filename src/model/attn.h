@@ -1,4 +1,4 @@
-/* Attention variants of the decoder, behind one table. */
+/* Attention variants of the decoder: one table of functions each. */
 #ifndef ELCL_MODEL_ATTN_H
 #define ELCL_MODEL_ATTN_H
 
@@ -7,18 +7,19 @@
 struct elcl_attention_variant {
     const char *name;
     enum elcl_attention id;
-    bool cache_by_row; /* caches belong to rows (mha-beam), else to sentences; so do cross groups */
-    bool packs_rows;   /* of packed records each row is a group, in cross too */
-    /* Encoder output in buffer state->h [n_rows, D] -> encoder-derived state. */
+    bool cache_by_row; /* caches and cross groups belong to rows (mha-beam), else to sentences */
+    bool packs_rows;   /* packed records have a group for each row, in cross attention too */
+    /* Converts the encoder output in buffer state->h [n_rows, D] to encoder-derived state. */
     int (*admit)(struct elcl_state *state, const struct elcl_records *records, elcl_error *err);
-    /* Moves caches before a step; NULL: nothing moves. */
+    /* Moves caches before a step; NULL: nothing to move. */
     int (*reorder)(struct elcl_state *state, const struct elcl_records *records, elcl_error *err);
-    /* Rows [R, D] in buffer state->h -> sublayer output in ELCL_B_Y, residual not added. */
+    /* Computes the sublayer output of rows [R, D] in buffer state->h into ELCL_B_Y, without the
+     * residual. */
     int (*self)(struct elcl_state *state, const struct elcl_records *records, int layer,
                 elcl_error *err);
     int (*cross)(struct elcl_state *state, const struct elcl_records *records, int layer,
                  elcl_error *err);
-    /* The cached row is what the sublayer reads: embedding and norms write it along (el). */
+    /* The sublayer reads the cached row: embedding and norms write it too (el). */
     bool caches_h;
 };
 
@@ -28,34 +29,34 @@ extern const struct elcl_attention_variant elcl_attn_mha_beam;
 
 const struct elcl_attention_variant *elcl_attention_variant(enum elcl_attention attention);
 
-/* Y = act(X W^T + bias) from buffer to buffer of the state, with the linear's own sizes; x_ld is
+/* Computes Y = act(X W^T + bias) between buffers of the state, with the sizes of `linear`; x_ld is
  * the row stride of X. */
 int elcl_state_linear(struct elcl_state *state, int y, int x, int x_ld,
                       const struct elcl_linear *linear, int m, enum elcl_activation act,
                       elcl_error *err);
-/* What scores of so many heads are multiplied by; self attention of the decoder may differ by
+/* Return the factor of the scores for `heads` heads; self attention of the decoder may differ by
  * layer. */
 float elcl_attention_scale(const struct elcl_arch *arch, int heads);
 float elcl_self_scale(const struct elcl_arch *arch, int layer);
 float elcl_cross_scale(const struct elcl_arch *arch);
-/* The buffer, or NULL where there is none. */
+/* Returns the buffer, or NULL if it does not exist. */
 static inline const struct elcl_buffer *elcl_buffer_or_none(const struct elcl_buffer *buffer)
 {
     return buffer->mem ? buffer : NULL;
 }
-/* Which records an operation goes by. */
+/* The records that an operation reads. */
 struct elcl_step_place {
     int step; /* ELCL_B_STEP or ELCL_B_ENCODE */
     size_t rows_at;
     int n_rows;
 };
-/* Behind a sublayer: ELCL_B_X += y, then its norm into state->h and into `cache`. y or
- * cache -1: none. */
+/* After a sublayer: ELCL_B_X += y, then its norm into state->h and into `cache`. -1 for y or cache:
+ * none. */
 int elcl_state_add_norm(struct elcl_state *state, const struct elcl_step_place *place, int y,
                         const struct elcl_norm *norm, int cache, elcl_error *err);
-/* The position bias of a layer's self attention; its table may be absent. */
+/* Returns the position bias of a layer's self attention; it may have no table. */
 const struct elcl_position_bias *elcl_layer_bias(const struct elcl_stack_weights *stack, int layer);
-/* Feed-forward sublayer of m rows: state->h -> ELCL_B_Y. */
+/* Runs the feed-forward sublayer on m rows: state->h -> ELCL_B_Y. */
 int elcl_state_ffn(struct elcl_state *state, const struct elcl_layer_weights *layer, int m,
                    elcl_error *err);
 

@@ -1,11 +1,11 @@
 /*
- * EL-attention (arXiv 2105.04779): the query is expanded per head, and hidden states are key and
- * value at once.
+ * EL-attention (arXiv 2105.04779): the query is expanded per head; hidden states serve as both keys
+ * and values.
  *     q = x Wq + bq,  e_h = q_h Wk_h,  p_h = softmax(s e_h Y^T),  c_h = p_h Y,  o_h = c_h Wv_h^T,
  *     out = o Wo + (bo + Wo bv)
- * bk adds the same number to every score of a query and falls out of the softmax. Cross attention:
- * Y is the encoder output, one buffer for all layers, heads and beams. Self attention: Y is the
- * layer's own input rows, found through the lineage table.
+ * bk adds the same number to every score of a query, and softmax drops it. Cross attention: Y is
+ * the encoder output, one buffer for all layers, heads and beams. Self attention: Y is the layer's
+ * own input rows, found through the lineage table.
  */
 #include "base/util.h"
 #include "model/attn.h"
@@ -23,8 +23,7 @@ static int admit(struct elcl_state *state, const struct elcl_records *records, e
     return elcl_op_scatter(state->ops, &args, err);
 }
 
-/* The products around the attention itself; `attn` comes with y, groups, keys and scale filled in.
- */
+/* Runs the GEMMs around the attention; the caller fills y, groups, keys and scale of `attn`. */
 static int attend(struct elcl_state *state, const struct elcl_records *records,
                   const struct elcl_attention_weights *w, struct elcl_attn_el_args attn,
                   elcl_error *err)

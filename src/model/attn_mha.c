@@ -1,9 +1,9 @@
 /*
  * Multi-head attention with cached keys and values, the baselines:
- *     mha       cross K/V once per sentence, shared by its beams; self K/V in a pool, found
- *               through the lineage table
- *     mha-beam  K/V per beam, cross ones too; every step copies all caches to where the beams'
- *               children are (as fairseq 0.9.0 does)
+ *     mha       cross K/V once per sentence, shared by its beams; self K/V in cache rows that the
+ *               lineage table finds
+ *     mha-beam  K/V per beam, cross K/V too; every step copies all caches to the children of the
+ *               beams (as fairseq 0.9.0 does)
  * A cache row is [K | V], 2 H Dh wide.
  */
 #include "base/util.h"
@@ -14,11 +14,11 @@ static int inner_width(const struct elcl_state *state)
     return elcl_arch_inner(state->arch, state->arch->decoder_heads);
 }
 
-/* [K | V] of r rows of x, at column x_at, into a layer's cache. */
-static int put_rows(struct elcl_state *state, int pool, int step, size_t rows_at, int field, int r,
+/* Stores [K | V] of r rows of x, from column x_at on, in a layer's cache. */
+static int put_rows(struct elcl_state *state, int cache, int step, size_t rows_at, int field, int r,
                     int x_ld, int x_at, elcl_error *err)
 {
-    const struct elcl_scatter_args args = {.cache = &state->buffers[pool],
+    const struct elcl_scatter_args args = {.cache = &state->buffers[cache],
                                            .x = &state->buffers[ELCL_B_QKV],
                                            .step = &state->buffers[step],
                                            .rows_at = rows_at,
@@ -45,8 +45,8 @@ fail:
     return rc;
 }
 
-/* Attention over a layer's cache and the output projection; queries are in ELCL_B_QKV. `args` comes
- * with cache, groups, keys, scale and bias filled in. */
+/* Runs attention over a layer's cache and the output projection; queries are in ELCL_B_QKV. The
+ * caller fills cache, groups, keys, scale and bias of `args`. */
 static int attend(struct elcl_state *state, const struct elcl_records *records,
                   const struct elcl_attention_weights *w, struct elcl_attn_mha_args args,
                   elcl_error *err)
@@ -77,8 +77,8 @@ static int self(struct elcl_state *state, const struct elcl_records *records, in
 {
     const struct elcl_attention_weights *w = &state->weights->decoder.layers[layer].self;
     const int d = state->arch->d, inner = inner_width(state), r = records->n_rows;
-    const int pool = elcl_b_self(layer);
-    const struct elcl_attn_mha_args args = {.kv = &state->buffers[pool],
+    const int cache = elcl_b_self(layer);
+    const struct elcl_attn_mha_args args = {.kv = &state->buffers[cache],
                                             .groups_at = records->self_at,
                                             .n_groups = r,
                                             .max_rows = 1,
@@ -91,8 +91,8 @@ static int self(struct elcl_state *state, const struct elcl_records *records, in
                                             .reads = records->self_keys};
     int rc;
     ELCL_TRY(elcl_state_linear(state, ELCL_B_QKV, state->h, d, &w->qkv, r, ELCL_ACT_NONE, err));
-    ELCL_TRY(put_rows(state, pool, records->buffer, records->rows_at, ELCL_ROW_KV_ROW, r, 3 * inner,
-                      inner, err));
+    ELCL_TRY(put_rows(state, cache, records->buffer, records->rows_at, ELCL_ROW_KV_ROW, r,
+                      3 * inner, inner, err));
     ELCL_TRY(attend(state, records, w, args, err));
 fail:
     return rc;
@@ -120,7 +120,7 @@ fail:
     return rc;
 }
 
-/* Copies one layer's cache, n elements of each row, into the spare buffer and takes that one. */
+/* Copies one layer's cache, n elements of each row, into the spare buffer and swaps the two. */
 static int reorder_cache(struct elcl_state *state, const struct elcl_records *records, int cache,
                          int spare, size_t ld, size_t n, elcl_error *err)
 {

@@ -7,20 +7,20 @@
 
 /* ---- hyper-parameters ---- */
 
-/* Keys that older files carry to tell BART's kin apart. model_type does that now; what contradicts
- * it would change the result. */
-static int refuse_variations(const struct elcl_bart_like *kin, const struct elcl_config *config,
+/* Keys with which older files tell BART-like models apart. model_type does that now; a value that
+ * contradicts it would change the result. */
+static int refuse_variations(const struct elcl_bart_like *traits, const struct elcl_config *config,
                              elcl_error *err)
 {
-    const bool sinusoidal = kin->positions != ELCL_POSITIONS_LEARNED;
+    const bool sinusoidal = traits->positions != ELCL_POSITIONS_LEARNED;
     const struct {
         const char *key;
         bool want;
     } keys[] = {
-        {"normalize_before", kin->pre_norm},
-        {"add_final_layer_norm", kin->pre_norm},
+        {"normalize_before", traits->pre_norm},
+        {"add_final_layer_norm", traits->pre_norm},
         {"static_position_embeddings", sinusoidal},
-        {"normalize_embedding", kin->embedding_norm},
+        {"normalize_embedding", traits->embedding_norm},
         {"is_encoder_decoder", true},
     };
     for (size_t i = 0; i < ELCL_COUNT(keys); i++) {
@@ -31,12 +31,12 @@ static int refuse_variations(const struct elcl_bart_like *kin, const struct elcl
         if (value != keys[i].want)
             return elcl_fail(err, ELCL_E_UNSUPPORTED, "%s: %s must be %s for model_type %s",
                              config->path, keys[i].key, keys[i].want ? "true" : "false",
-                             kin->model_type);
+                             traits->model_type);
     }
     return ELCL_OK;
 }
 
-static int read_vocabularies(const struct elcl_bart_like *kin, const struct elcl_config *config,
+static int read_vocabularies(const struct elcl_bart_like *traits, const struct elcl_config *config,
                              struct elcl_arch *a, elcl_error *err)
 {
     int rc;
@@ -44,7 +44,7 @@ static int read_vocabularies(const struct elcl_bart_like *kin, const struct elcl
     a->vocabulary = a->source_vocabulary;
     a->shared = true;
     ELCL_TRY(elcl_config_bool_or(config, "tie_word_embeddings", true, &a->tied, err));
-    if (!kin->vocabularies)
+    if (!traits->vocabularies)
         return ELCL_OK;
     ELCL_TRY(
         elcl_config_bool_or(config, "share_encoder_decoder_embeddings", true, &a->shared, err));
@@ -72,14 +72,14 @@ fail:
     return rc;
 }
 
-static int read_positions(const struct elcl_bart_like *kin, const struct elcl_config *config,
+static int read_positions(const struct elcl_bart_like *traits, const struct elcl_config *config,
                           struct elcl_arch *a, elcl_error *err)
 {
     int rc;
-    ELCL_TRY(elcl_config_int_or(config, "max_position_embeddings", 2, 1 << 20, kin->max_positions,
-                                &a->max_positions, err));
-    a->position_offset = kin->position_offset;
-    if (kin->positions == ELCL_POSITIONS_AFTER_PADDING) {
+    ELCL_TRY(elcl_config_int_or(config, "max_position_embeddings", 2, 1 << 20,
+                                traits->max_positions, &a->max_positions, err));
+    a->position_offset = traits->position_offset;
+    if (traits->positions == ELCL_POSITIONS_AFTER_PADDING) {
         int pad;
         ELCL_TRY(
             elcl_config_int_or(config, "pad_token_id", 0, a->source_vocabulary - 1, 1, &pad, err));
@@ -88,19 +88,19 @@ static int read_positions(const struct elcl_bart_like *kin, const struct elcl_co
             return elcl_fail(err, ELCL_E_UNSUPPORTED,
                              "%s: d_model %d: sinusoidal positions of "
                              "model_type %s need 4 or more",
-                             config->path, a->d, kin->model_type);
+                             config->path, a->d, traits->model_type);
     }
 fail:
     return rc;
 }
 
-int elcl_bart_like_arch(const struct elcl_bart_like *kin, const struct elcl_config *config,
+int elcl_bart_like_arch(const struct elcl_bart_like *traits, const struct elcl_config *config,
                         struct elcl_arch *arch, elcl_error *err)
 {
-    struct elcl_arch a = {.pre_norm = kin->pre_norm, .norm_eps = 1e-5f};
+    struct elcl_arch a = {.pre_norm = traits->pre_norm, .norm_eps = 1e-5f};
     bool scale;
     int rc;
-    ELCL_TRY(refuse_variations(kin, config, err));
+    ELCL_TRY(refuse_variations(traits, config, err));
     ELCL_TRY(elcl_config_int(config, "d_model", 1, ELCL_MAX_WIDTH, &a.d, err));
     ELCL_TRY(elcl_config_int(config, "encoder_layers", 1, ELCL_MAX_LAYERS, &a.encoder_layers, err));
     ELCL_TRY(elcl_config_int(config, "decoder_layers", 1, ELCL_MAX_LAYERS, &a.decoder_layers, err));
@@ -108,11 +108,11 @@ int elcl_bart_like_arch(const struct elcl_bart_like *kin, const struct elcl_conf
     ELCL_TRY(elcl_config_int(config, "decoder_attention_heads", 1, 1024, &a.decoder_heads, err));
     ELCL_TRY(elcl_config_int(config, "encoder_ffn_dim", 1, 1 << 20, &a.encoder_ffn, err));
     ELCL_TRY(elcl_config_int(config, "decoder_ffn_dim", 1, 1 << 20, &a.decoder_ffn, err));
-    ELCL_TRY(elcl_config_bool_or(config, "scale_embedding", kin->scale_embedding, &scale, err));
-    ELCL_TRY(kin->fairseq_keys ? read_fairseq_vocabularies(config, &a, err)
-                               : read_vocabularies(kin, config, &a, err));
-    ELCL_TRY(read_positions(kin, config, &a, err));
-    ELCL_TRY(elcl_read_activation(config, kin->activation, &a.act, err));
+    ELCL_TRY(elcl_config_bool_or(config, "scale_embedding", traits->scale_embedding, &scale, err));
+    ELCL_TRY(traits->fairseq_keys ? read_fairseq_vocabularies(config, &a, err)
+                                  : read_vocabularies(traits, config, &a, err));
+    ELCL_TRY(read_positions(traits, config, &a, err));
+    ELCL_TRY(elcl_read_activation(config, traits->activation, &a.act, err));
     if (a.d % a.encoder_heads || a.d % a.decoder_heads)
         return elcl_fail(err, ELCL_E_FORMAT,
                          "%s: d_model %d is not a multiple of the attention heads (%d and %d)",
@@ -125,7 +125,7 @@ fail:
 
 /* ---- positions ---- */
 
-/* The columns of sines come first; where D is odd there is one more of them. */
+/* The sines come first; if D is odd they have one column more. */
 static void sinusoidal_row(float *row, int position, int d)
 {
     const int n_sin = (d + 1) / 2;
@@ -136,8 +136,8 @@ static void sinusoidal_row(float *row, int position, int d)
     }
 }
 
-/* Angles are rounded to float on the way, as in the tables that such models were trained with:
- * at position 1000 that moves them by 6e-5. Where D is odd the last column is 0. */
+/* Rounds angles to float, as in the tables that such models were trained with: at position 1000
+ * that moves them by 6e-5. If D is odd the last column is 0. */
 static void after_padding_row(float *row, int position, int d)
 {
     const int half = d / 2;
@@ -151,16 +151,16 @@ static void after_padding_row(float *row, int position, int d)
     }
 }
 
-static int load_positions(const struct elcl_bart_like *kin, struct elcl_loader *loader,
+static int load_positions(const struct elcl_bart_like *traits, struct elcl_loader *loader,
                           const struct elcl_arch *arch, const char *stack,
                           struct elcl_buffer *positions)
 {
     const int rows = arch->max_positions + arch->position_offset;
     char name[64];
     snprintf(name, sizeof(name), "%s.embed_positions.weight", stack);
-    if (kin->positions == ELCL_POSITIONS_AFTER_PADDING)
+    if (traits->positions == ELCL_POSITIONS_AFTER_PADDING)
         return elcl_load_computed_table(loader, after_padding_row, rows, arch->d, positions);
-    if (kin->positions == ELCL_POSITIONS_SINUSOIDAL && !loader->plan &&
+    if (traits->positions == ELCL_POSITIONS_SINUSOIDAL && !loader->plan &&
         !elcl_load_find(loader, name))
         return elcl_load_computed_table(loader, sinusoidal_row, rows, arch->d, positions);
     return elcl_load_table(loader, name, rows, arch->d, positions);
@@ -194,19 +194,19 @@ fail:
     return rc;
 }
 
-static int load_stack(const struct elcl_bart_like *kin, struct elcl_loader *loader,
+static int load_stack(const struct elcl_bart_like *traits, struct elcl_loader *loader,
                       const struct elcl_arch *arch, bool decoder, struct elcl_stack_weights *out)
 {
     const char *stack = decoder ? "decoder" : "encoder";
     const int n_layers = decoder ? arch->decoder_layers : arch->encoder_layers;
     char name[64];
     int rc;
-    ELCL_TRY(load_positions(kin, loader, arch, stack, &out->positions));
+    ELCL_TRY(load_positions(traits, loader, arch, stack, &out->positions));
     snprintf(name, sizeof(name), "%s.layernorm_embedding", stack);
-    if (kin->embedding_norm)
+    if (traits->embedding_norm)
         ELCL_TRY(elcl_load_norm(loader, name, arch->d, arch->norm_eps, &out->embedding_norm));
     snprintf(name, sizeof(name), "%s.layer_norm", stack);
-    if (kin->pre_norm)
+    if (traits->pre_norm)
         ELCL_TRY(elcl_load_norm(loader, name, arch->d, arch->norm_eps, &out->final_norm));
     ELCL_TRY(elcl_stack_create(out, n_layers, loader->err));
     for (int i = 0; i < n_layers; i++)
@@ -215,7 +215,7 @@ fail:
     return rc;
 }
 
-/* One table for all three places, stored under any of its names. */
+/* Loads one table for all three uses, stored under any of its names. */
 static int load_one_table(struct elcl_loader *loader, const struct elcl_arch *arch,
                           struct elcl_weights *weights)
 {
@@ -227,16 +227,16 @@ static int load_one_table(struct elcl_loader *loader, const struct elcl_arch *ar
     return rc;
 }
 
-/* With tie_word_embeddings false the output has a table of its own, and encoder and decoder may
- * have theirs; they have them for certain where they do not share one vocabulary. */
-static int load_tables(const struct elcl_bart_like *kin, struct elcl_loader *loader,
+/* With tie_word_embeddings false the output has its own table, and encoder and decoder may have
+ * theirs; they always do if they do not share one vocabulary. */
+static int load_tables(const struct elcl_bart_like *traits, struct elcl_loader *loader,
                        const struct elcl_arch *arch, struct elcl_weights *weights)
 {
     static const char *const encoder[] = {"encoder.embed_tokens.weight", "shared.weight",
                                           "decoder.embed_tokens.weight", NULL};
     static const char *const only_encoder[] = {"encoder.embed_tokens.weight", NULL};
     static const char *const decoder[] = {"decoder.embed_tokens.weight", NULL};
-    const char *const head[] = {kin->head ? kin->head : "lm_head.weight", NULL};
+    const char *const head[] = {traits->head ? traits->head : "lm_head.weight", NULL};
     const char *const decoder_or_head[] = {decoder[0], head[0], NULL};
     const int v = arch->vocabulary, d = arch->d;
     int rc;
@@ -255,17 +255,17 @@ fail:
     return rc;
 }
 
-int elcl_bart_like_load(const struct elcl_bart_like *kin, struct elcl_loader *loader,
+int elcl_bart_like_load(const struct elcl_bart_like *traits, struct elcl_loader *loader,
                         const struct elcl_arch *arch, struct elcl_weights *weights)
 {
     int rc;
     if (arch->tied && arch->shared)
         ELCL_TRY(load_one_table(loader, arch, weights));
     else
-        ELCL_TRY(load_tables(kin, loader, arch, weights));
-    ELCL_TRY(load_stack(kin, loader, arch, false, &weights->encoder));
-    ELCL_TRY(load_stack(kin, loader, arch, true, &weights->decoder));
-    if (kin->logits_bias && (!loader->st || elcl_load_find(loader, "final_logits_bias")))
+        ELCL_TRY(load_tables(traits, loader, arch, weights));
+    ELCL_TRY(load_stack(traits, loader, arch, false, &weights->encoder));
+    ELCL_TRY(load_stack(traits, loader, arch, true, &weights->decoder));
+    if (traits->logits_bias && (!loader->st || elcl_load_find(loader, "final_logits_bias")))
         ELCL_TRY(
             elcl_load_vector(loader, "final_logits_bias", arch->vocabulary, &weights->head_bias));
 fail:

@@ -1,5 +1,5 @@
-/* What BART and its kin share: names of keys and tensors, and how a stack is wired. A family is a
- * description of its own, in family_*.c. */
+/* What BART-like models share: names of keys and tensors, and how a stack is wired. Each family
+ * describes itself in family_*.c. */
 #ifndef ELCL_MODEL_BART_LIKE_H
 #define ELCL_MODEL_BART_LIKE_H
 
@@ -7,35 +7,35 @@
 
 enum elcl_positions {
     ELCL_POSITIONS_LEARNED, /* a stored table */
-    /* Stored, or made: sin in the first half of a row and cos in the second, of angles
-     * position / 10000^(2 i / D). */
+    /* Stored, or computed: sin in the first half of a row and cos in the second, of angles position
+       / 10000^(2 i / D). */
     ELCL_POSITIONS_SINUSOIDAL,
-    /* Always made: the same with exponents i / (D/2 - 1), and row 0 is pad_token_id + 1. */
+    /* Always computed: exponents i / (D/2 - 1) instead; row 0 is position pad_token_id + 1. */
     ELCL_POSITIONS_AFTER_PADDING,
 };
 
 struct elcl_bart_like {
     const char *model_type;
-    bool pre_norm;       /* and then a norm behind each stack: layer_norm */
+    bool pre_norm;       /* and a norm after each stack: layer_norm */
     bool embedding_norm; /* layernorm_embedding */
     enum elcl_positions positions;
     int position_offset; /* rows of the table before position 0 */
     bool logits_bias;    /* final_logits_bias may be stored */
-    bool vocabularies;   /* encoder and decoder may have a vocabulary each */
-    /* Keys of fairseq's Transformer: vocabulary sizes src_vocab_size and tgt_vocab_size, one table
-     * for all places with tie_word_embeddings, and the output's own table with
-     * share_decoder_input_output_embed false. */
+    bool vocabularies;   /* encoder and decoder may have separate vocabularies */
+    /* Has the keys of fairseq's Transformer: src_vocab_size and tgt_vocab_size, one table for all
+     * uses if tie_word_embeddings, a table for the output if share_decoder_input_output_embed is
+     * false. */
     bool fairseq_keys;
-    const char *head; /* name of the output's table; NULL: lm_head.weight */
-    /* Values of keys that config.json lacks. */
+    const char *head; /* tensor name of the output's table; NULL: lm_head.weight */
+    /* Defaults for keys that config.json lacks. */
     int max_positions;
     bool scale_embedding;
     const char *activation;
 };
 
-int elcl_bart_like_arch(const struct elcl_bart_like *kin, const struct elcl_config *config,
+int elcl_bart_like_arch(const struct elcl_bart_like *traits, const struct elcl_config *config,
                         struct elcl_arch *arch, elcl_error *err);
-int elcl_bart_like_load(const struct elcl_bart_like *kin, struct elcl_loader *loader,
+int elcl_bart_like_load(const struct elcl_bart_like *traits, struct elcl_loader *loader,
                         const struct elcl_arch *arch, struct elcl_weights *weights);
 
 #endif

@@ -2,7 +2,7 @@
 #include "base/util.h"
 #include "model/attn.h"
 
-/* The lineage tables change places, so that ELCL_B_LINEAGE is the current one. */
+/* Updates the lineage and swaps its tables: ELCL_B_LINEAGE is the current one. */
 static int continue_lineage(struct elcl_state *state, const struct elcl_records *records,
                             elcl_error *err)
 {
@@ -34,7 +34,7 @@ fail:
     return rc;
 }
 
-/* Logits of m rows of last hidden states in buffer x. */
+/* Computes the logits of m rows of last hidden states in buffer x. */
 static int head(struct elcl_state *state, int x, int m, elcl_error *err)
 {
     struct elcl_buffer *b = state->buffers;
@@ -56,7 +56,7 @@ fail:
     return rc;
 }
 
-/* Logits, the rules, the best tokens, the draws. */
+/* Computes logits, applies the rules, selects the best tokens, draws. */
 static int candidates(struct elcl_state *state, const struct elcl_records *records, elcl_error *err)
 {
     struct elcl_buffer *b = state->buffers;
@@ -85,7 +85,7 @@ fail:
     return rc;
 }
 
-/* Token embeddings of another width than D, projected into ELCL_B_X. */
+/* Projects token embeddings whose width is not D into ELCL_B_X. */
 static int embed_projected(struct elcl_state *state, const struct elcl_records *records,
                            elcl_error *err)
 {
@@ -127,7 +127,7 @@ static int embed(struct elcl_state *state, const struct elcl_records *records, i
     return rc ? rc : elcl_op_embed(state->ops, &args, err);
 }
 
-/* Cross attention, and the norm between it and what follows. */
+/* Runs cross attention and the norm after it. */
 static int cross(struct elcl_state *state, const struct elcl_records *records,
                  const struct elcl_step_place *place, int l, elcl_error *err)
 {
@@ -137,7 +137,7 @@ static int cross(struct elcl_state *state, const struct elcl_records *records,
     return rc ? rc : elcl_state_add_norm(state, place, ELCL_B_Y, norm, -1, err);
 }
 
-/* All layers. Of a prompt the states count alone: what follows the last layer's is left out. */
+/* Runs all layers. A prompt only needs the states: the last layer stops after self attention. */
 static int layers(struct elcl_state *state, const struct elcl_records *records, bool prompt,
                   elcl_error *err)
 {
@@ -202,8 +202,8 @@ fail:
     return rc;
 }
 
-/* Log-probabilities of the scored tokens from `at` on, m of them. The hidden states behind which
- * they stand are gathered, as what is given is not scored. */
+/* Computes the log-probabilities of m scored tokens from `at` on. Gathers the hidden states before
+ * them, because given tokens are not scored. */
 static int score_block(struct elcl_state *state, const struct elcl_records *records, int at, int m,
                        elcl_error *err)
 {

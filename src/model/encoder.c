@@ -1,5 +1,5 @@
-/* The encoder on packed tokens: no padding, work follows real tokens. The norm behind a sublayer is
- * its own in post-norm models, and the next sublayer's in pre-norm ones. */
+/* The encoder on packed tokens: without padding, work is proportional to real tokens. The norm
+ * after a sublayer is its own in post-norm models and the next sublayer's in pre-norm models. */
 #include "base/util.h"
 #include "model/attn.h"
 

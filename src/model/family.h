@@ -1,4 +1,4 @@
-/* Model families: what a model_type's configuration keys and tensor names mean. A further family
+/* Model families: the meaning of a model_type's configuration keys and tensor names. A new family
  * is one file and one line in family.c. */
 #ifndef ELCL_MODEL_FAMILY_H
 #define ELCL_MODEL_FAMILY_H
@@ -8,15 +8,15 @@
 
 struct elcl_family {
     const char *model_type;
-    /* Token ids and the like that the reference takes where config.json lacks the key; ends with
-     * a NULL key. May be NULL. */
+    /* Token ids and similar values that the reference assumes if config.json lacks the key. Ends
+     * with a NULL key. May be NULL. */
     const struct elcl_config_default *defaults;
-    /* Decoder-only models: bos_token_id stands before a text, unless tokenizer_config.json's
-     * add_bos_token says no; otherwise only where that says yes. */
+    /* Decoder-only models: bos_token_id precedes a text unless add_bos_token in
+     * tokenizer_config.json says no; otherwise only if that says yes. */
     bool prompt_bos;
-    /* config.json -> hyper-parameters; refuses what the family does not support, by name. */
+    /* Reads the hyper-parameters from config.json; refuses unsupported values by name. */
     int (*read_arch)(const struct elcl_config *config, struct elcl_arch *arch, elcl_error *err);
-    /* Wires all tensors; partly filled weights are finished by the caller. */
+    /* Wires all tensors. The caller finishes the weights, also after a failure. */
     int (*load)(struct elcl_loader *loader, const struct elcl_arch *arch,
                 struct elcl_weights *weights);
 };
@@ -34,17 +34,17 @@ extern const struct elcl_family elcl_family_pegasus;
 extern const struct elcl_family elcl_family_t5;
 extern const struct elcl_family elcl_family_umt5;
 
-/* ELCL_E_UNSUPPORTED names the model_type and lists those that are supported. */
+/* Finds the family. ELCL_E_UNSUPPORTED names the model_type and lists the supported ones. */
 int elcl_family_find(const struct elcl_config *config, const struct elcl_family **family,
                      elcl_error *err);
 
-/* Limits of hyper-parameters, far above any model, that keep sizes in range. */
+/* Limits of hyper-parameters, far above any model: they keep sizes in range. */
 #define ELCL_MAX_LAYERS 256
 #define ELCL_MAX_WIDTH 65536
 
-/* An activation by a name of Hugging Face; false: there is none of that name here. */
+/* Finds an activation by its Hugging Face name; returns false if the name is unknown. */
 bool elcl_activation_named(const char *name, enum elcl_activation *act);
-/* The one of activation_function, or of `fallback` where config.json lacks the key. */
+/* Reads activation_function, or takes `fallback` if config.json lacks the key. */
 int elcl_read_activation(const struct elcl_config *config, const char *fallback,
                          enum elcl_activation *act, elcl_error *err);
 

@@ -1,7 +1,7 @@
-/* Blenderbot: pre-norm, learned positions from row 0 on, no norm behind the embedding. */
+/* Blenderbot: pre-norm, learned positions from row 0 on, no norm after the embedding. */
 #include "model/bart_like.h"
 
-static const struct elcl_bart_like kin = {
+static const struct elcl_bart_like traits = {
     .model_type = "blenderbot",
     .pre_norm = true,
     .positions = ELCL_POSITIONS_LEARNED,
@@ -22,13 +22,13 @@ static const struct elcl_config_default defaults[] = {
 
 static int read_arch(const struct elcl_config *config, struct elcl_arch *arch, elcl_error *err)
 {
-    return elcl_bart_like_arch(&kin, config, arch, err);
+    return elcl_bart_like_arch(&traits, config, arch, err);
 }
 
 static int load(struct elcl_loader *loader, const struct elcl_arch *arch,
                 struct elcl_weights *weights)
 {
-    return elcl_bart_like_load(&kin, loader, arch, weights);
+    return elcl_bart_like_load(&traits, loader, arch, weights);
 }
 
 const struct elcl_family elcl_family_blenderbot = {

@@ -1,9 +1,9 @@
 /* FSMT (fairseq's Transformer): post-norm, sinusoidal positions counted from pad_token_id + 1, no
- * norm behind the embedding; source and target have a vocabulary each, and the decoder starts with
+ * norm after the embedding; source and target have separate vocabularies; the decoder starts with
  * EOS. */
 #include "model/bart_like.h"
 
-static const struct elcl_bart_like kin = {
+static const struct elcl_bart_like traits = {
     .model_type = "fsmt",
     .positions = ELCL_POSITIONS_AFTER_PADDING,
     .fairseq_keys = true,
@@ -22,13 +22,13 @@ static const struct elcl_config_default defaults[] = {
 
 static int read_arch(const struct elcl_config *config, struct elcl_arch *arch, elcl_error *err)
 {
-    return elcl_bart_like_arch(&kin, config, arch, err);
+    return elcl_bart_like_arch(&traits, config, arch, err);
 }
 
 static int load(struct elcl_loader *loader, const struct elcl_arch *arch,
                 struct elcl_weights *weights)
 {
-    return elcl_bart_like_load(&kin, loader, arch, weights);
+    return elcl_bart_like_load(&traits, loader, arch, weights);
 }
 
 const struct elcl_family elcl_family_fsmt = {

@@ -1,7 +1,7 @@
-/* M2M-100 and NLLB: pre-norm, sinusoidal positions counted from behind the padding token's id. */
+/* M2M-100 and NLLB: pre-norm, sinusoidal positions counted from pad_token_id + 1. */
 #include "model/bart_like.h"
 
-static const struct elcl_bart_like kin = {
+static const struct elcl_bart_like traits = {
     .model_type = "m2m_100",
     .pre_norm = true,
     .positions = ELCL_POSITIONS_AFTER_PADDING,
@@ -17,13 +17,13 @@ static const struct elcl_config_default defaults[] = {
 
 static int read_arch(const struct elcl_config *config, struct elcl_arch *arch, elcl_error *err)
 {
-    return elcl_bart_like_arch(&kin, config, arch, err);
+    return elcl_bart_like_arch(&traits, config, arch, err);
 }
 
 static int load(struct elcl_loader *loader, const struct elcl_arch *arch,
                 struct elcl_weights *weights)
 {
-    return elcl_bart_like_load(&kin, loader, arch, weights);
+    return elcl_bart_like_load(&traits, loader, arch, weights);
 }
 
 const struct elcl_family elcl_family_m2m_100 = {

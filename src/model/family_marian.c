@@ -1,8 +1,8 @@
-/* Marian (Opus-MT): post-norm, sinusoidal positions, no norm behind the embedding; the decoder
- * starts with the padding token, and source and target may have a vocabulary each. */
+/* Marian (Opus-MT): post-norm, sinusoidal positions, no norm after the embedding; the decoder
+ * starts with the padding token; source and target may have separate vocabularies. */
 #include "model/bart_like.h"
 
-static const struct elcl_bart_like kin = {
+static const struct elcl_bart_like traits = {
     .model_type = "marian",
     .positions = ELCL_POSITIONS_SINUSOIDAL,
     .logits_bias = true,
@@ -18,13 +18,13 @@ static const struct elcl_config_default defaults[] = {
 
 static int read_arch(const struct elcl_config *config, struct elcl_arch *arch, elcl_error *err)
 {
-    return elcl_bart_like_arch(&kin, config, arch, err);
+    return elcl_bart_like_arch(&traits, config, arch, err);
 }
 
 static int load(struct elcl_loader *loader, const struct elcl_arch *arch,
                 struct elcl_weights *weights)
 {
-    return elcl_bart_like_load(&kin, loader, arch, weights);
+    return elcl_bart_like_load(&traits, loader, arch, weights);
 }
 
 const struct elcl_family elcl_family_marian = {

@@ -1,5 +1,5 @@
 /* OPT: a decoder with learned positions from row 2 on, pre-norm or, as OPT-350M, post-norm without
- * a norm behind the stack; its embeddings may be narrower than the model and are then projected. */
+ * a norm after the stack. Embeddings narrower than D are projected. */
 #include <stdio.h>
 
 #include "base/util.h"
@@ -52,7 +52,7 @@ fail:
     return rc;
 }
 
-/* Without weights of its own a norm has ones and zeros. */
+/* A norm without stored weights has ones and zeros. */
 static int load_norm(struct elcl_loader *loader, const struct elcl_arch *arch, const char *prefix,
                      struct elcl_norm *norm)
 {
@@ -90,7 +90,7 @@ fail:
     return rc;
 }
 
-/* What stands before the decoder's names. */
+/* The prefix of the decoder's tensor names. */
 static const char *find_base(const struct elcl_loader *loader)
 {
     static const char *const bases[] = {"model.decoder.", "decoder."};

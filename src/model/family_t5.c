@@ -1,6 +1,6 @@
-/* T5, T5 v1.1 with Flan, mT5 and umT5: pre-norm with RMS norms, no biases, heads of any width,
- * unscaled queries, no positions but a bias by distance; umT5 has one for each layer, the others
- * one for each stack. */
+/* T5, T5 v1.1 and Flan-T5, mT5 and umT5: pre-norm with RMS norms, no biases, heads of any width,
+ * unscaled queries, no positions but a bias by distance; umT5 has one bias for each layer, the
+ * others one for each stack. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,15 +9,15 @@
 #include "model/family.h"
 #include "model/position_bias.h"
 
-/* Positions have no end here. A batch is made for so many tokens unless asked for others, up to a
- * limit that keeps sizes in range. */
+/* Positions have no limit in these models. An engine's default lengths, and a limit that keeps
+ * sizes in range. */
 #define DEFAULT_POSITIONS 512
 #define MAX_POSITIONS 65536
 
 /* ---- hyper-parameters ---- */
 
-/* "relu" or "gated-silu"; "gated-gelu" stands for gelu_new. Newer files name the same in two keys
- * more, which the reference goes by. */
+/* "relu" or "gated-silu"; "gated-gelu" means gelu_new. Newer files say the same in two more keys,
+ * which the reference reads. */
 static int read_feed_forward(const struct elcl_config *config, const char *fallback,
                              struct elcl_arch *a, elcl_error *err)
 {
@@ -131,7 +131,7 @@ static int read_arch_mt5(const struct elcl_config *config, struct elcl_arch *arc
 
 /* ---- tensors ---- */
 
-/* An RMS norm whose weight is multiplied by `scale`. */
+/* Loads an RMS norm and multiplies its weight by `scale`. */
 static int load_norm(struct elcl_loader *loader, const struct elcl_arch *arch, const char *prefix,
                      float scale, struct elcl_norm *norm)
 {
@@ -201,7 +201,7 @@ fail:
     return rc;
 }
 
-/* A tied output matrix takes hidden states divided by sqrt(D): its norm's weight is. */
+/* A tied output matrix takes hidden states divided by sqrt(D): the norm's weight is divided. */
 static int load_stack(struct elcl_loader *loader, const struct elcl_arch *arch, bool decoder,
                       bool own_biases, struct elcl_stack_weights *out)
 {

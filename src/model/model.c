@@ -7,13 +7,13 @@
 #include "base/util.h"
 #include "model/synthetic.h"
 
-/* On devices that end loops after 65,535 iterations. */
+/* Limits on devices that end loops after 65,535 iterations. */
 #define SHORT_LOOPS_VOCABULARY 8192
 #define SHORT_LOOPS_POSITIONS 128
 
-/* A prompt is the text, and before it the token that texts begin with where the family or the
- * tokenizer has it so; an empty one is that token. Hugging Face's default length is so many tokens
- * behind the prompt. */
+/* Sets the defaults of a prompt. The token that begins texts precedes it if the family or the
+ * tokenizer says so; an empty prompt is that token. Hugging Face's default length counts tokens
+ * after the prompt. */
 static int set_prompt_defaults(struct elcl_model *m, const char *directory, elcl_error *err)
 {
     bool add_bos = m->family->prompt_bos;
@@ -32,7 +32,7 @@ static int set_prompt_defaults(struct elcl_model *m, const char *directory, elcl
     return ELCL_OK;
 }
 
-/* What config.json says, once it is there. */
+/* Interprets the loaded config.json. */
 static int read_config(struct elcl_model *m, elcl_error *err)
 {
     int rc;
@@ -44,7 +44,7 @@ fail:
     return rc;
 }
 
-/* What stands around a text; directory may be NULL. */
+/* Reads the tokens around a text; directory may be NULL. */
 static int read_special_tokens(struct elcl_model *m, const char *directory, elcl_error *err)
 {
     int bos, rc;
@@ -59,7 +59,7 @@ fail:
     return rc;
 }
 
-/* Everything that is read from the directory's small files. */
+/* Reads all small files of the directory. */
 static int read_directory(struct elcl_model *m, const char *directory, elcl_error *err)
 {
     int rc;
@@ -82,8 +82,8 @@ fail:
     return rc;
 }
 
-/* Some drivers end long loops early; work-items of the CPU shape have some that are as long as the
- * vocabulary or as all keys of a block of rows. */
+/* Refuses large models on drivers that end long loops early; CPU kernels loop over the vocabulary
+ * and over all keys of a block of rows. */
 static int check_loops(const struct elcl_model *m, elcl_error *err)
 {
     const int positions = elcl_arch_default_positions(&m->arch);
@@ -91,7 +91,7 @@ static int check_loops(const struct elcl_model *m, elcl_error *err)
         (m->arch.vocabulary <= SHORT_LOOPS_VOCABULARY && positions <= SHORT_LOOPS_POSITIONS))
         return ELCL_OK;
     return elcl_fail(err, ELCL_E_UNSUPPORTED,
-                     "%s ends long loops early, so that CPU-shape kernels would be wrong for a "
+                     "%s ends long loops early, so CPU kernels would be wrong for a "
                      "vocabulary of %d and %d positions, expected at most %d and %d: use "
                      "--kernels gpu or another device",
                      m->device->desc.name, m->arch.vocabulary, positions, SHORT_LOOPS_VOCABULARY,
@@ -184,7 +184,7 @@ int elcl_synthetic_export(const char *name, uint64_t seed, const char *directory
     if (!name || !directory)
         return elcl_fail(err, ELCL_E_ARG,
                          "elcl_synthetic_export: name and directory must not be NULL");
-    struct elcl_model m = {0}; /* its configuration alone */
+    struct elcl_model m = {0}; /* only its configuration is used */
     struct elcl_synthetic tensors = {0};
     char *config = elcl_path_join(directory, "config.json");
     char *weights = elcl_path_join(directory, "model.safetensors");

@@ -1,5 +1,5 @@
-/* A model on a device: what elcl_model_open() makes of a directory, in two steps with the choice of
- * the attention variant between them, which needs the plans of engine/. */
+/* A model on a device. elcl_model_open() builds it in two steps; engine/ chooses the attention
+ * variant between them because that needs plans. */
 #ifndef ELCL_MODEL_MODEL_H
 #define ELCL_MODEL_MODEL_H
 
@@ -26,16 +26,16 @@ struct elcl_model {
     uint64_t weight_bytes;
 };
 
-/* Tokens that stand after the ids of every encoded source. */
+/* Returns how many tokens follow the ids of every encoded source. */
 int elcl_model_source_end(const elcl_model *model);
 
 struct elcl_synthetic;
 
-/* Everything but kernels and weights: the device is open, `attention` and `clblast_rows` are left
- * to be set. */
+/* Does everything except kernels and weights: opens the device; the caller sets `attention` and
+ * `clblast_rows`. */
 int elcl_model_begin(const char *directory, const elcl_model_params *params,
                      struct elcl_model **model, elcl_error *err);
-/* The same of a synthetic model, with the tensors to load it from. */
+/* The same for a synthetic model; fills the tensors to load it from. */
 int elcl_model_begin_synthetic(const char *name, uint64_t seed, const elcl_model_params *params,
                                struct elcl_synthetic *tensors, struct elcl_model **model,
                                elcl_error *err);

@@ -5,15 +5,15 @@
 
 #include "base/util.h"
 
-/* Buckets of one side, and how many of them are for one distance each. */
-static int of_side(const struct elcl_position_buckets *buckets)
+/* Returns the buckets of one side, and how many of them have one distance each. */
+static int side_buckets(const struct elcl_position_buckets *buckets)
 {
     return buckets->both ? buckets->n / 2 : buckets->n;
 }
 
 static int exact(const struct elcl_position_buckets *buckets)
 {
-    return of_side(buckets) / 2;
+    return side_buckets(buckets) / 2;
 }
 
 bool elcl_position_buckets_valid(const struct elcl_position_buckets *buckets)
@@ -21,11 +21,11 @@ bool elcl_position_buckets_valid(const struct elcl_position_buckets *buckets)
     return exact(buckets) > 0 && buckets->max_distance > exact(buckets);
 }
 
-/* Where a distance is the edge of a bucket, rounding decides: all steps are in f32, as in the
- * arithmetic that models are trained with. */
+/* At the edge of a bucket rounding decides: all steps are in f32, like the arithmetic that models
+ * are trained with. */
 static int far_bucket(const struct elcl_position_buckets *buckets, int distance)
 {
-    const int n = of_side(buckets), near = exact(buckets);
+    const int n = side_buckets(buckets), near = exact(buckets);
     const float whole = (float)log((double)buckets->max_distance / near);
     const float ratio = (float)distance / (float)near;
     const float part = (float)log((double)ratio) / whole;
@@ -35,9 +35,9 @@ static int far_bucket(const struct elcl_position_buckets *buckets, int distance)
 
 int elcl_position_bucket(const struct elcl_position_buckets *buckets, int distance)
 {
-    const int behind = buckets->both && distance > 0 ? of_side(buckets) : 0;
+    const int side = buckets->both && distance > 0 ? side_buckets(buckets) : 0;
     const int away = buckets->both ? abs(distance) : distance < 0 ? -distance : 0;
-    return behind + (away < exact(buckets) ? away : far_bucket(buckets, away));
+    return side + (away < exact(buckets) ? away : far_bucket(buckets, away));
 }
 
 int elcl_load_position_bias(struct elcl_loader *loader, const char *name,

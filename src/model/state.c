@@ -16,7 +16,7 @@ int elcl_state_n_buffers(const struct elcl_arch *arch)
     return ELCL_B_LAYERS + 2 * arch->decoder_layers;
 }
 
-/* a * b * c * d, or SIZE_MAX when that does not fit. */
+/* Returns a * b * c * d, or SIZE_MAX if it overflows. */
 static size_t product(size_t a, size_t b, size_t c, size_t d)
 {
     size_t n = a;
@@ -64,8 +64,8 @@ static int widest_heads(const struct elcl_arch *arch)
                               : elcl_max_int(decoder, elcl_arch_inner(arch, arch->encoder_heads));
 }
 
-/* A GEMM's input in the type of its weights, of the GEMM that takes most: widths of a layer, of the
- * head, and of all heads' contexts. */
+/* Returns the bytes of the largest rounded GEMM input: of the widths of a layer, of the head, or of
+ * all heads' contexts. */
 static size_t rounded_bytes(const struct elcl_arch *arch, enum elcl_attention attention,
                             const struct elcl_capacity *c)
 {
@@ -82,16 +82,16 @@ static size_t rounded_bytes(const struct elcl_arch *arch, enum elcl_attention at
     return contexts > layer ? contexts : layer;
 }
 
-/* EL-attention's, of the GPU shape: of rows and heads with `keys` at most. */
+/* Returns the bytes of the GPU kernels' probabilities for rows with at most `keys` keys. */
 static size_t some_probabilities(const struct elcl_arch *arch, int rows, int keys)
 {
     return product((size_t)rows, (size_t)arch->decoder_heads, elcl_attn_el_probabilities_ld(keys),
                    sizeof(float));
 }
 
-/* Of a step's rows with the longest source or output, or both behind each other, and of a prompt's.
- * Teacher-forced passes have rows of some targets, no longer than all rows, and their sources
- * together are no longer either. */
+/* Returns the bytes for the rows of a step with the longest source or output (one after the other
+ * in decoder-only models), or of a prompt. Teacher-forced passes have the rows of some targets: no
+ * target, and no sum of their sources, is longer than all rows. */
 static size_t probability_bytes(const struct elcl_arch *arch, const struct elcl_capacity *c)
 {
     const int r = elcl_capacity_rows(c);
@@ -140,8 +140,8 @@ static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention 
         product(r * t + (size_t)c->sentences * (size_t)elcl_capacity_prompt(arch, c), i, 1, 1));
 }
 
-/* Teacher-forced passes: few rows of logits at once, no histories, nothing to reorder; and rows of
- * hidden states apart from the residual stream in every model. */
+/* Adjusts the buffers of teacher-forced passes: few rows of logits at once, no histories, nothing
+ * to reorder, and in every model rows of hidden states apart from the residual stream. */
 static void score_buffers(const struct elcl_arch *arch, const struct elcl_capacity *c,
                           struct elcl_buffer_spec *specs)
 {
@@ -220,7 +220,7 @@ int elcl_state_init(struct elcl_state *state, const struct elcl_arch *arch,
 
 void elcl_state_finish(struct elcl_state *state)
 {
-    elcl_ops_destroy(&state->ops); /* waits: buffers are in no one's use then */
+    elcl_ops_destroy(&state->ops); /* waits: then nothing uses the buffers */
     for (int i = 0; state->buffers && i < state->n_buffers; i++)
         elcl_buffer_destroy(&state->buffers[i]);
     elcl_free(state->buffers);

@@ -1,6 +1,6 @@
 /*
- * A state: the device buffers of one engine, and what its steps share. The list of buffers is made
- * by arithmetic alone (elcl_state_buffers): the plan sums it, the allocation executes it.
+ * The state of an engine: its device buffers, and what its steps share. elcl_state_buffers()
+ * computes the list of buffers by arithmetic only: the plan adds it up, the allocation executes it.
  */
 #ifndef ELCL_MODEL_STATE_H
 #define ELCL_MODEL_STATE_H
@@ -9,21 +9,21 @@
 #include "model/weights.h"
 #include "search/rules.h"
 
-/* What a state has room for. */
+/* The sizes that a state has room for. */
 struct elcl_capacity {
-    int sentences;      /* B in flight */
-    int beams;          /* K per sentence */
-    int max_source;     /* S: tokens of the longest source */
-    int max_target;     /* T: tokens of the longest output, the start token included; decoder-only
-                         * models start with the source's last token */
-    int encode_rows;    /* source tokens encoded at once, >= max_source */
-    int width;          /* candidates per row */
-    int lists;          /* ints of a row's lists at a step */
-    bool rounds_inputs; /* products of int8 or of bf16: rows are rounded before them */
-    bool gpu;           /* kernels of the GPU shape */
-    int score_block;    /* 0: generation. Else rows of logits at once in teacher-forced passes, for
-                         * which `sentences` counts the packed rows of decoder and encoder, beams and
-                         * max_target are 1, and max_source is 1, of decoder-only models 0 */
+    int sentences;   /* B in flight */
+    int beams;       /* K per sentence */
+    int max_source;  /* S: tokens of the longest source */
+    int max_target;  /* T: tokens of the longest output, start token included; decoder-only models
+                        start with the source's last token */
+    int encode_rows; /* source tokens encoded at once, >= max_source */
+    int width;       /* candidates per row */
+    int lists;       /* ints of a row's lists at a step */
+    bool rounds_inputs; /* int8 or bf16 compute: GEMMs round their inputs */
+    bool gpu;           /* GPU kernels */
+    int score_block;    /* 0: generation. Otherwise rows of logits at once in teacher-forced passes:
+                           `sentences` then counts the packed rows of decoder and encoder, beams and
+                           max_target are 1, max_source is 1 (0 in decoder-only models) */
 };
 
 static inline int elcl_capacity_rows(const struct elcl_capacity *c)
@@ -31,20 +31,20 @@ static inline int elcl_capacity_rows(const struct elcl_capacity *c)
     return c->sentences * c->beams;
 }
 
-/* Rows of the source in the decoder's pools: decoder-only models keep the prompt there, behind the
- * rows of all outputs, once for all beams. */
+/* Returns the rows of a source in the decoder's caches: decoder-only models keep the prompt there,
+ * after the rows of all outputs, once for all beams. */
 static inline int elcl_capacity_prompt(const struct elcl_arch *arch, const struct elcl_capacity *c)
 {
     return arch->decoder_only ? c->max_source : 0;
 }
 
-/* Pool row of a sentence's first prompt token. */
+/* Returns the cache row of a sentence's first prompt token. */
 static inline int elcl_capacity_prompt_at(const struct elcl_capacity *c, int slot)
 {
     return elcl_capacity_rows(c) * c->max_target + slot * c->max_source;
 }
 
-/* Rows of the cache that belongs to one row in mha-beam: prompt, then output. */
+/* Returns the cache rows of one row in mha-beam: prompt, then output. */
 static inline int elcl_capacity_row_cache(const struct elcl_arch *arch,
                                           const struct elcl_capacity *c)
 {
@@ -58,28 +58,28 @@ enum elcl_buffer_category {
     ELCL_N_BUFFER_CATEGORIES
 };
 
-/* Indices of the fixed buffers in elcl_state.buffers; those of the layers follow. */
+/* Indices of the fixed buffers in elcl_state.buffers; the layers' buffers follow. */
 enum elcl_state_buffer {
-    ELCL_B_STEP,          /* records of a decoding step, ints */
-    ELCL_B_ENCODE,        /* records of an encoding, ints */
-    ELCL_B_X,             /* [rows, D] the residual stream */
-    ELCL_B_Y,             /* [rows, D] a sublayer's output; [rows, W] beside projections */
-    ELCL_B_H,             /* [rows, D] a sublayer's input, of pre-norm models only */
-    ELCL_B_QKV,           /* [rows, 3 H Dh] projections */
-    ELCL_B_O,             /* [rows, H Dh] heads' outputs */
-    ELCL_B_FFN,           /* [rows, F], gated [rows, 2 F] */
-    ELCL_B_E,             /* [R, H, D] expanded queries (el); decoder-only: [rows, H, D] */
-    ELCL_B_C,             /* the same: contexts (el) */
-    ELCL_B_PROBABILITIES, /* [rows, H, keys and more] (el, GPU shape) */
+    ELCL_B_STEP,   /* records of a decoding step, ints */
+    ELCL_B_ENCODE, /* records of an encoding, ints */
+    ELCL_B_X,      /* [rows, D] the residual stream */
+    ELCL_B_Y,      /* [rows, D] a sublayer's output; [rows, W] around embedding projections */
+    ELCL_B_H,      /* [rows, D] a sublayer's input, in pre-norm models only */
+    ELCL_B_QKV,    /* [rows, 3 H Dh] projections */
+    ELCL_B_O,      /* [rows, H Dh] heads' outputs */
+    ELCL_B_FFN,    /* [rows, F], gated [rows, 2 F] */
+    ELCL_B_E,      /* [R, H, D] expanded queries (el); decoder-only: [rows, H, D] */
+    ELCL_B_C,      /* the same: contexts (el) */
+    ELCL_B_PROBABILITIES, /* [rows, H, keys and more] (el, GPU kernels) */
     ELCL_B_LOGITS,        /* [R, V] */
     ELCL_B_CANDIDATES,    /* [R, width] pairs */
     ELCL_B_LINEAGE,       /* [R, T] ints */
     ELCL_B_LINEAGE_NEXT,  /* the other half of the double buffer */
     ELCL_B_TOKENS,        /* [B K T + prompts] token of each cache row, int */
     ELCL_B_SOURCE,        /* [B S, D] state: the shared encoder output (el) */
-    ELCL_B_SPARE_SELF,    /* mha-beam: what the next layer's caches are reordered into */
+    ELCL_B_SPARE_SELF,    /* mha-beam: the next layer's caches are reordered into it */
     ELCL_B_SPARE_CROSS,
-    ELCL_B_ROUNDED, /* elcl_ops.rounded: a GEMM's input in the type of its weights */
+    ELCL_B_ROUNDED, /* the rounded input of a GEMM, in the type of its weights */
     ELCL_B_LAYERS   /* then per decoder layer: self, cross */
 };
 
@@ -99,7 +99,8 @@ struct elcl_buffer_spec {
     size_t bytes; /* 0: not needed by this variant */
 };
 
-/* Fills specs[0 .. elcl_state_n_buffers() - 1]. Pure arithmetic; false when a size overflows. */
+/* Fills specs[0 .. elcl_state_n_buffers() - 1] by arithmetic only; returns false if a size
+ * overflows. */
 int elcl_state_n_buffers(const struct elcl_arch *arch);
 bool elcl_state_buffers(const struct elcl_arch *arch, enum elcl_attention attention,
                         enum elcl_storage state_storage, const struct elcl_capacity *capacity,
@@ -114,78 +115,79 @@ struct elcl_state {
     struct elcl_ops *ops; /* owned */
     struct elcl_capacity capacity;
     struct elcl_buffer *buffers; /* [elcl_state_n_buffers()] */
-    int h;                       /* what sublayers read: ELCL_B_H, or ELCL_B_X in post-norm */
+    int h; /* input buffer of sublayers: ELCL_B_H, or ELCL_B_X in post-norm models */
     int n_buffers;
 };
 
-/* Allocates all buffers; takes ownership of ops on success only. */
+/* Allocates all buffers; takes ownership of ops only on success. */
 int elcl_state_init(struct elcl_state *state, const struct elcl_arch *arch,
                     const struct elcl_weights *weights, enum elcl_attention attention,
                     const struct elcl_capacity *capacity, struct elcl_ops *ops, elcl_error *err);
 void elcl_state_finish(struct elcl_state *state);
 
-/* Ints of a step's records for each row: two groups, and at most one draw. */
+/* Ints per row in the records of a step: two groups and at most one draw. */
 #define ELCL_STEP_INTS (ELCL_ROW_INTS + 2 * ELCL_ROW_GROUP_INTS + ELCL_RULES_INTS + ELCL_DRAW_INTS)
 
-/* Ints of the step buffer: the records, each row's lists, and the sources for rules that read them.
- */
+/* Returns the ints of the step buffer: the records, each row's lists, and the sources for rules
+ * that read them. */
 size_t elcl_capacity_step(const struct elcl_capacity *c);
 
-/* One encoding or step as the host describes it: records in one int array, uploaded as it is. */
+/* One encoding or step as the host describes it: records in one int array, uploaded unchanged. */
 struct elcl_records {
     int32_t *data;
-    int buffer; /* ELCL_B_STEP, or ELCL_B_ENCODE where decoder code runs on a prompt */
+    int buffer; /* ELCL_B_STEP, or ELCL_B_ENCODE if decoder code runs on a prompt */
     size_t n;   /* ints in use */
     size_t rows_at, self_at, cross_at, rules_at, draws_at; /* sections; rows first */
-    size_t scored_at; /* teacher-forced passes: row records of what is scored: token and row */
+    size_t
+        scored_at; /* teacher-forced passes: a row record (token and row) for each scored token */
     int n_rows, n_self, n_cross, n_draws, n_scored;
-    int n_beam_draws;     /* behind the n_draws others */
-    bool packed;          /* rows of a sentence follow one another, keys lie in the pools alone */
+    int n_beam_draws;     /* after the n_draws others */
+    bool packed;          /* rows of a sentence are consecutive; all keys are shared cache rows */
     int max_rows;         /* of a cross group */
     int max_length;       /* of a row */
-    int max_keys;         /* the most self keys of a row: the prompt and its length */
-    uint64_t self_keys;   /* sum over rows, of the keys they read */
+    int max_keys;         /* largest number of self keys of a row: the prompt and its length */
+    uint64_t self_keys;   /* sum over rows of the keys they read */
     uint64_t cross_keys;  /* the same */
-    uint64_t cross_reads; /* sum over groups: rows of one group read together */
+    uint64_t cross_reads; /* sum over groups: the rows of a group read together */
     int max_source;       /* longest source of a cross group */
-    int width;            /* candidates per row, the largest of the sentences */
+    int width;            /* candidates per row, the largest number of any sentence */
     bool renormalize;     /* some row's rules ask for it */
 };
 
 /*
- * The encoder over packed tokens: n_rows rows with token and position, one self group per row that
- * names its sentence's rows. Leaves the output [n_rows, D] in buffer state->h and puts what the
- * variant needs into its encoder-derived state, at cache row ELCL_ROW_CACHE_ROW of each record.
+ * Runs the encoder over packed tokens: n_rows rows with token and position, and one self group per
+ * row that names its sentence's rows. Leaves the output [n_rows, D] in buffer state->h and fills
+ * the variant's encoder-derived state at cache row ELCL_ROW_CACHE_ROW of each record.
  */
 int elcl_encoder_run(struct elcl_state *state, const struct elcl_records *records, elcl_error *err);
 
 /*
- * Decoder-only models: the prompts' states into the pools, and their tokens. One row per prompt
+ * Decoder-only models: writes the prompts' states and tokens to the cache rows. One row per prompt
  * token, with a self group of the prompt up to itself: every layer stores the states of all rows
  * before its attention runs, so this is causal attention.
  */
 int elcl_decoder_prefill(struct elcl_state *state, const struct elcl_records *records,
                          elcl_error *err);
 
-/* mha-beam: moves the caches of all rows to where their children are. To be called before the
- * encoder admits new sentences. `records` of the step to come; uploads them. */
+/* Uploads the `records` of the coming step. mha-beam: moves the caches of all rows to their
+ * children. Call it before the encoder admits new sentences. */
 int elcl_decoder_begin(struct elcl_state *state, const struct elcl_records *records,
                        elcl_error *err);
-/* The decoder for one token of every row; leaves candidates [n_rows, width] in
- * ELCL_B_CANDIDATES. Nothing waits. */
+/* Runs the decoder for one token of every row; leaves candidates [n_rows, width] in
+ * ELCL_B_CANDIDATES. Does not wait. */
 int elcl_decoder_step(struct elcl_state *state, const struct elcl_records *records,
                       elcl_error *err);
 
 /*
- * Teacher forcing: all rows of all targets in one pass, in a state with score_block. A row's self
- * group is the cache rows of its target up to itself, and cache row r belongs to row r. Leaves the
- * log-probability of each scored token, the ROW_TOKEN of its record behind row ROW_PARENT, in
- * ELCL_B_CANDIDATES as floats [n_scored]. Uploads the records; nothing waits.
+ * Teacher forcing: runs all rows of all targets in one pass, in a state with score_block. The self
+ * group of a row is the cache rows of its target up to itself; cache row r belongs to row r. Leaves
+ * the log-probabilities of the scored tokens (ROW_TOKEN of their records, after row ROW_PARENT) in
+ * ELCL_B_CANDIDATES as floats [n_scored]. Uploads the records; does not wait.
  */
 int elcl_decoder_score(struct elcl_state *state, const struct elcl_records *records,
                        elcl_error *err);
 
-/* Ints of a teacher-forced pass's records for each row: two records, two groups. */
+/* Ints per row in the records of a teacher-forced pass: two records, two groups. */
 #define ELCL_SCORE_INTS (2 * ELCL_ROW_INTS + 2 * ELCL_ROW_GROUP_INTS)
 
 #endif

@@ -104,7 +104,7 @@ int elcl_synthetic_config(const char *name, struct elcl_config *config, elcl_err
 
 /* ---- tensors ---- */
 
-/* A list being written; the first failure is kept. */
+/* A list under construction; keeps the first failure. */
 struct list {
     struct elcl_synthetic *tensors;
     const struct elcl_arch *arch;
@@ -129,7 +129,7 @@ static void add_norm(struct list *l, const char *prefix, const char *role)
     add(l, name, ".bias", ELCL_SYNTHETIC_SMALL, l->arch->d, 0, 0);
 }
 
-/* [n, k], or [k, n] where `conv`. */
+/* [n, k], or [k, n] with `conv`. */
 static void add_linear(struct list *l, const char *prefix, const char *role, int n, int k,
                        bool conv)
 {
@@ -174,7 +174,7 @@ static void add_stack(struct list *l, bool decoder, bool bart)
     }
 }
 
-/* Sinusoidal positions of Marian are made by whoever opens the model. */
+/* Marian does not store its sinusoidal positions; the loader computes them. */
 static void list_bart_or_marian(struct list *l, bool bart)
 {
     const struct elcl_arch *a = l->arch;

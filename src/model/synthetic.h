@@ -1,4 +1,4 @@
-/* Models of true shape with random weights: configurations and tensor names. */
+/* Synthetic models: configurations and tensor names of real models, with random weights. */
 #ifndef ELCL_MODEL_SYNTHETIC_H
 #define ELCL_MODEL_SYNTHETIC_H
 
@@ -6,12 +6,12 @@
 #include "format/synthetic.h"
 #include "model/arch.h"
 
-/* The name of model i, NULL past the last one. */
+/* Returns the name of model i, or NULL after the last one. */
 const char *elcl_synthetic_model_name(int i);
 
-/* config.json of the model of that name. ELCL_E_ARG lists the names there are. */
+/* Builds the config.json of a model. ELCL_E_ARG lists the known names. */
 int elcl_synthetic_config(const char *name, struct elcl_config *config, elcl_error *err);
-/* The same as text, to be written beside the weights. */
+/* Builds the same as text, to be written next to the weights. */
 const char *elcl_synthetic_config_text(const char *name);
 
 /* Lists the tensors of a model of elcl_synthetic_config(), as its family names them. */

@@ -41,8 +41,8 @@ int elcl_languages(const char *directory, char **codes, elcl_error *err)
     return rc;
 }
 
-/* Where the tokenizer leaves it to the configuration: its bos and eos. An empty text may need a
- * token. */
+/* Adds bos and eos of the configuration if the tokenizer leaves them to it. An empty text may need
+ * a token. */
 static void complete_wrap(const elcl_model *model, size_t n, struct elcl_wrap *wrap)
 {
     if (!elcl_tokenizer_wraps(model->tokenizer)) {
@@ -55,7 +55,7 @@ static void complete_wrap(const elcl_model *model, size_t n, struct elcl_wrap *w
         wrap->before[wrap->n_before++] = model->empty;
 }
 
-/* What stands around the ids of a text. */
+/* Finds the tokens around the ids of a source. */
 static int find_wrap(const elcl_model *model, const int32_t *ids, size_t n, const char *source,
                      const char *target, struct elcl_wrap *wrap, elcl_error *err)
 {
@@ -65,8 +65,8 @@ static int find_wrap(const elcl_model *model, const int32_t *ids, size_t n, cons
     return rc;
 }
 
-/* The same around an output. Where it begins with its language, that is the chosen one or the one
- * that the configuration forces. */
+/* The same for an output. If it begins with its language, that is the chosen one or the one that
+ * the configuration forces. */
 static int find_target_wrap(const elcl_model *model, const int32_t *ids, size_t n,
                             const char *target, struct elcl_wrap *wrap, elcl_error *err)
 {

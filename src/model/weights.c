@@ -25,7 +25,7 @@ const struct elcl_tensor *elcl_load_find(const struct elcl_loader *loader, const
     return elcl_tensors_find(loader->st, prefixed);
 }
 
-/* Not there, or there in a form that cannot be used. */
+/* Reports a tensor that is missing or has an unusable form. */
 static int missing(const struct elcl_loader *loader, const char *name)
 {
     const char *path = loader->st->path;
@@ -39,7 +39,8 @@ static int missing(const struct elcl_loader *loader, const char *name)
     return elcl_fail(loader->err, ELCL_E_FORMAT, "%s: tensor %s is missing", path, name);
 }
 
-/* The tensor as rows x columns; leading dimensions of 1 are ignored. columns 0: one dimension. */
+/* Checks the tensor's shape, rows x columns; ignores leading dimensions of 1. columns 0: one
+ * dimension. */
 static int require(const struct elcl_loader *loader, const char *name, int rows, int columns,
                    const struct elcl_tensor **tensor)
 {
@@ -66,7 +67,7 @@ static int require(const struct elcl_loader *loader, const char *name, int rows,
     return elcl_tensors_load(loader->st, t, loader->err);
 }
 
-/* What was required is on the device. */
+/* Returns whether everything required is on the device. */
 static int done(const struct elcl_loader *loader, int rc)
 {
     if (!loader->plan)
@@ -199,8 +200,8 @@ static int create_matrix(struct elcl_loader *loader, const char *label, int batc
 
 /* ---- projections ---- */
 
-/* The host side of a linear map: element (n, k) of the weight is element at + n * n_stride +
- * k * k_stride of its tensor, and the bias is the n elements from `at` on. */
+/* The host side of a linear map: element (n, k) of the weight is element at + n * n_stride + k *
+ * k_stride of its tensor; the bias is the n elements from `at` on. */
 struct projection {
     const struct elcl_tensor *weight, *bias;
     bool has_bias;
@@ -208,7 +209,7 @@ struct projection {
     size_t at, n_stride, k_stride;
 };
 
-/* Without data when planning. */
+/* Has no data when planning. */
 static struct elcl_matrix_source source_of(const struct projection *p)
 {
     struct elcl_matrix_source source = {
@@ -220,7 +221,7 @@ static struct elcl_matrix_source source_of(const struct projection *p)
     return source;
 }
 
-/* `prefix``role`.weight as rows x columns, and .bias. */
+/* Reads `prefix``role`.weight as rows x columns, and .bias. */
 static int find_named(const struct elcl_loader *loader, const char *prefix, const char *role,
                       int rows, int columns, int n_bias, struct projection *p)
 {
@@ -236,7 +237,7 @@ static int find_named(const struct elcl_loader *loader, const char *prefix, cons
     return require(loader, name, n_bias, 0, &p->bias);
 }
 
-/* torch layout: weight [n, k]. */
+/* The layout of torch: weight [n, k]. */
 static int find_projection(const struct elcl_loader *loader, const char *prefix, const char *role,
                            int n, int k, struct projection *p)
 {
@@ -248,7 +249,7 @@ static int find_projection(const struct elcl_loader *loader, const char *prefix,
     return rc;
 }
 
-/* Several projections of the same input stacked into one. */
+/* Uploads several projections of the same input, stacked into one. */
 static int load_stacked(struct elcl_loader *loader, const struct projection *parts, int n_parts,
                         struct elcl_linear *linear)
 {
@@ -290,7 +291,7 @@ int elcl_load_linears(struct elcl_loader *loader, const char *const *prefixes, i
     return done(loader, rc ? rc : load_stacked(loader, parts, n_prefixes, linear));
 }
 
-/* `n` of the columns from `at` on of a weight [k, columns]. */
+/* `n` columns from `at` on of a weight [k, columns]. */
 static int find_conv1d(const struct elcl_loader *loader, const char *prefix, const char *role,
                        int columns, int at, int n, int k, struct projection *p)
 {
@@ -342,7 +343,7 @@ int elcl_load_embedding(struct elcl_loader *loader, const char *const *names, in
 
 /* ---- attention ---- */
 
-/* bo + Wo bv: the value bias passes through softmax unchanged, because each p sums to 1. */
+/* Computes bo + Wo bv: the value bias passes through softmax unchanged, as each p sums to 1. */
 static int fold_value_bias(struct elcl_loader *loader, const struct projection *v,
                            const struct projection *out, struct elcl_buffer *bias)
 {
@@ -370,7 +371,7 @@ static int fold_value_bias(struct elcl_loader *loader, const struct projection *
     return rc;
 }
 
-/* K and V of one attention as per-head expansion and contraction. */
+/* Loads K and V of one attention as per-head expansion and contraction. */
 static int load_el(struct elcl_loader *loader, const struct projection *k,
                    const struct projection *v, const struct projection *out, int heads,
                    struct elcl_attention_weights *a)

@@ -1,7 +1,7 @@
 /*
- * A model's weights on the device, and the loader that families wire them with. What is loaded
- * depends on the attention variant: `el` needs K and V per head as expansion and contraction,
- * `mha` needs them stacked for one GEMM.
+ * A model's weights on the device, and the loader that families wire them with. The attention
+ * variant decides what is loaded: `el` needs K and V per head as expansion and contraction, `mha`
+ * needs them stacked for one GEMM.
  */
 #ifndef ELCL_MODEL_WEIGHTS_H
 #define ELCL_MODEL_WEIGHTS_H
@@ -14,7 +14,7 @@ struct elcl_linear {
     struct elcl_buffer bias; /* [N], or none */
 };
 
-/* One attention. Which members are there depends on where it stands and on the variant. */
+/* One attention. Its place and the variant decide which members exist. */
 struct elcl_attention_weights {
     struct elcl_linear q;        /* [H Dh, D]: el, and cross of mha */
     struct elcl_linear qkv;      /* [3 H Dh, D]: encoder, and decoder self of mha */
@@ -26,7 +26,7 @@ struct elcl_attention_weights {
 
 struct elcl_layer_weights {
     struct elcl_attention_weights self, cross; /* cross in decoders only */
-    struct elcl_position_bias bias;            /* of self attention; none: the first layer's */
+    struct elcl_position_bias bias; /* of self attention; without one the first layer's applies */
     struct elcl_norm self_norm, cross_norm, ffn_norm;
     struct elcl_linear fc1, fc2; /* [F, D], gated [2 F, D]; [D, F] */
 };
@@ -36,13 +36,13 @@ struct elcl_stack_weights {
     struct elcl_linear project_in;    /* [D, W], or none where W is D */
     struct elcl_buffer positions;     /* [P, D], or none */
     struct elcl_norm embedding_norm;  /* or none */
-    struct elcl_norm final_norm;      /* behind the last layer, or none: pre-norm models */
+    struct elcl_norm final_norm;      /* after the last layer, or none: pre-norm models */
     struct elcl_layer_weights *layers;
     int n_layers;
 };
 
 struct elcl_weights {
-    struct elcl_matrix embeddings[3]; /* distinct tables only; the rest is empty */
+    struct elcl_matrix embeddings[3]; /* distinct tables only; unused ones are empty */
     int n_embeddings;
     struct elcl_stack_weights encoder, decoder;
     struct elcl_linear project_out; /* [W, D], or none where W is D */
@@ -50,70 +50,71 @@ struct elcl_weights {
     struct elcl_buffer head_bias;   /* [V], or none */
 };
 
-/* Where an attention stands. */
+/* The place of an attention. */
 enum elcl_site { ELCL_SITE_ENCODER, ELCL_SITE_SELF, ELCL_SITE_CROSS };
 
-/* Loads tensors by name into device memory. With `plan` nothing is read or allocated and only
- * `bytes` is counted: the plan of the weights is the loading itself. Matrices then have their sizes
- * and no memory. */
+/* Loads tensors by name into device memory. With `plan` it reads and allocates nothing and only
+ * counts `bytes`: the plan of the weights is the loading itself. Matrices then have sizes but no
+ * memory. */
 struct elcl_loader {
-    struct elcl_ops *ops;    /* NULL when planning */
-    struct elcl_tensors *st; /* stored; may be NULL when planning: all optional tensors count */
+    struct elcl_ops *ops; /* NULL when planning */
+    struct elcl_tensors
+        *st; /* the file; may be NULL when planning: then all optional tensors count */
     bool plan;
     int panel;                     /* as elcl_ops.panel */
     bool rounds_inputs;            /* elcl_ops.dot is not NONE */
     enum elcl_storage storage;     /* of matrices */
     enum elcl_attention attention; /* resolved */
-    const char *base;              /* what stored names may begin with; NULL: "model." */
+    const char *base;              /* optional prefix of stored names; NULL: "model." */
     bool no_bias;                  /* linear maps are loaded without biases */
     uint64_t bytes;                /* of device buffers, running total */
     elcl_error *err;
 };
 
-/* All take names without the base prefix (elcl_loader.base); stored names may have it. Shapes are
- * checked and a mismatch names tensor, expected and found shape. */
+/* All take names without the base prefix (elcl_loader.base), which stored names may have. They
+ * check shapes; an error names the tensor, the expected and the found shape. */
 const struct elcl_tensor *elcl_load_find(const struct elcl_loader *loader, const char *name);
 int elcl_load_vector(struct elcl_loader *loader, const char *name, int n,
                      struct elcl_buffer *vector);
-/* A [rows, d] table in f32. */
+/* Loads a [rows, d] table in f32. */
 int elcl_load_table(struct elcl_loader *loader, const char *name, int rows, int d,
                     struct elcl_buffer *table);
-/* The same, made instead of read: `row` writes row `position`. */
+/* Computes such a table instead: `row` writes row `position`. */
 int elcl_load_computed_table(struct elcl_loader *loader,
                              void (*row)(float *values, int position, int d), int rows, int d,
                              struct elcl_buffer *table);
-/* A [rows, columns] tensor on the host, to be freed with elcl_free(); columns 0: one dimension.
+/* Reads a [rows, columns] tensor to the host; free it with elcl_free(). columns 0: one dimension.
  * NULL when planning. */
 int elcl_load_values(struct elcl_loader *loader, const char *name, int rows, int columns,
                      float **values);
-/* n values of the host; not read when planning. */
+/* Uploads n values of the host, which are not read when planning. */
 int elcl_load_computed(struct elcl_loader *loader, const char *label, const float *values, size_t n,
                        struct elcl_buffer *buffer);
-/* `prefix`.weight and `prefix`.bias */
+/* Loads `prefix`.weight and `prefix`.bias. */
 int elcl_load_norm(struct elcl_loader *loader, const char *prefix, int d, float eps,
                    struct elcl_norm *norm);
 int elcl_load_linear(struct elcl_loader *loader, const char *prefix, int n, int k,
                      struct elcl_linear *linear);
-/* Up to 3 of the same input and size, stacked. */
+/* Loads up to 3 linear maps of the same input and size, stacked. */
 int elcl_load_linears(struct elcl_loader *loader, const char *const *prefixes, int n_prefixes,
                       int n, int k, struct elcl_linear *linear);
-/* The first of `names` (NULL-terminated) that is stored, as a [v, d] table; a table that is
- * loaded already is shared. */
+/* Loads the first of `names` (NULL-terminated) that is stored as a [v, d] table; shares a table
+ * that is already loaded. */
 int elcl_load_embedding(struct elcl_loader *loader, const char *const *names, int v, int d,
                         struct elcl_weights *weights, const struct elcl_matrix **table);
-/* `prefix`.{q_proj, k_proj, v_proj, out_proj}.{weight, bias} */
+/* Loads `prefix`.{q_proj, k_proj, v_proj, out_proj}.{weight, bias}. */
 int elcl_load_attention(struct elcl_loader *loader, const char *prefix, int heads, int d,
                         enum elcl_site site, struct elcl_attention_weights *attention);
-/* The same with heads of Dh and with names for query, key, value and output. */
+/* The same with heads of width Dh and with names for query, key, value and output. */
 int elcl_load_attention_named(struct elcl_loader *loader, const char *prefix,
                               const char *const names[4], int heads, int dh, int d,
                               enum elcl_site site, struct elcl_attention_weights *attention);
 
-/* The same from weights that are stored as [K, N]. */
+/* Loads a linear map that is stored as [K, N]. */
 int elcl_load_conv1d(struct elcl_loader *loader, const char *prefix, int n, int k,
                      struct elcl_linear *linear);
-/* Self attention of a decoder from such weights: `prefix`.c_attn is [D, 3 D], queries, keys and
- * values side by side, and `prefix`.c_proj [D, D]. */
+/* Loads the self attention of a decoder from such weights: `prefix`.c_attn is [D, 3 D], queries,
+ * keys and values side by side; `prefix`.c_proj is [D, D]. */
 int elcl_load_attention_conv1d(struct elcl_loader *loader, const char *prefix, int heads, int d,
                                struct elcl_attention_weights *attention);
 

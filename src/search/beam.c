@@ -1,20 +1,20 @@
 /*
  * Beam search as in transformers 4.47.1 (BeamSearchScorer, BeamHypotheses) for one sentence.
  *
- * Lengths under the penalty count generated tokens: EOS is one, start token and prefix are none. So
- * without prefix a hypothesis of n ids, finished or cut off at max_length, is divided by
+ * The length penalty counts generated tokens: EOS counts, start token and prefix do not. So without
+ * prefix a hypothesis of n ids, finished or cut off at max_length, is divided by
  * (n - 1)^length_penalty.
  *
- * Patience p (Kasai et al., 2022, of which transformers has none) makes the list of finished
- * hypotheses, which ends the search when it is full and is then tested, p times as long.
+ * Patience p (Kasai et al., 2022; not in transformers) makes the list of finished hypotheses p
+ * times as long. The search ends when the list is full and passes the test.
  *
- * A candidate of -inf is never taken. Hugging Face carries on with beams of -inf whose tokens
- * torch.topk picks from equals, and may return them; here such a beam ends, and fewer hypotheses
- * than asked for may come back. Hypotheses of finite score are the same. When no hypothesis was
- * found and nothing may follow, the open beams are taken as at max_length.
+ * A candidate of -inf is never taken. Hugging Face continues beams of -inf, whose tokens torch.topk
+ * picks from equal scores, and may return them; here such a beam ends, and the search may return
+ * fewer hypotheses than requested. Hypotheses of finite score are the same. If no hypothesis was
+ * found and nothing may follow, the open beams count as at max_length.
  *
- * Equal sums (torch.topk leaves their order open): the lower beam first, then the better
- * candidate of the row, which is the lower token where these are equal too.
+ * Equal sums (torch.topk leaves their order open): the lower beam first, then the better candidate
+ * of the row, which is the lower token if these are equal too.
  */
 #include "base/util.h"
 #include "search/beam_group.h"

@@ -48,7 +48,7 @@ void elcl_beam_group_read(struct elcl_beam_group *group, const struct elcl_candi
         group->lists[k] = candidates + (size_t)group->beams[k].row * (size_t)stride;
 }
 
-/* The next candidate of beam k with its sum, -inf when there is none. */
+/* Returns the next candidate of beam k with its sum, -inf if there is none. */
 static float head(const struct elcl_beam_group *g, int k, int width, int32_t *token)
 {
     if (g->cursor[k] == width)
@@ -82,7 +82,7 @@ int elcl_beam_group_merge(struct elcl_beam_group *group, int width)
 
 double elcl_beam_penalized(const struct elcl_search *s, float sum, int generated)
 {
-    /* 0 tokens: only when the very first step allows none. */
+    /* 0 tokens: only if the very first step allows none. */
     const double n = elcl_max_int(generated, 1);
     return (double)sum / pow(n, (double)s->options.length_penalty);
 }
@@ -127,8 +127,8 @@ void elcl_beam_group_add_open(struct elcl_beam_group *group, const struct elcl_s
 
 /* ---- one step ------------------------------------------------------------------------------ */
 
-/* Whether no open beam is expected to beat the worst hypothesis kept. `best` is the best sum of
- * the step, EOS candidates included; `generated` tokens stand behind it. */
+/* Returns whether no open beam is expected to beat the worst kept hypothesis. `best` is the best
+ * sum of the step, EOS candidates included, over `generated` tokens. */
 static bool enough(const struct elcl_beam_group *g, const struct elcl_search *s, float best,
                    int generated)
 {
@@ -191,7 +191,7 @@ void elcl_beam_group_take(struct elcl_beam_group *group, struct elcl_search *s, 
     }
 }
 
-/* The group whose finished[*at] is the best one; NULL when none is left. */
+/* Returns the group whose finished[*at] is the best one, or NULL if none is left. */
 static struct elcl_beam_group *best_group(struct elcl_beam_group *groups, int n_groups, int *at)
 {
     struct elcl_beam_group *best = NULL;

@@ -1,17 +1,18 @@
 /*
  * Diverse beam search as in transformers 4.47.1 (_group_beam_search, BeamSearchScorer with groups,
- * HammingDiversityLogitsProcessor). The groups are runs of neighboring beams and take a step one
- * after another; a later group loses diversity_penalty for each beam of an earlier one that has
- * just taken the same token. Each group has its own finished hypotheses and its own end; a group
- * at its end takes the padding token with all its beams, as Hugging Face pads it.
+ * HammingDiversityLogitsProcessor). The groups are neighboring beams and step one after another; a
+ * later group loses diversity_penalty for each beam of an earlier one that has just taken the same
+ * token. Each group has its own finished hypotheses and its own end; at its end all its beams take
+ * the padding token, as in Hugging Face.
  *
- * One read of candidates for all groups is exact: the penalty only lowers, and at most P = K - K/G
- * tokens, so that the best of a group are among the P + (K/G) max(2, 1 + n_eos) best without it.
+ * One read of candidates is exact for all groups: the penalty only lowers scores, of at most
+ * P = K - K/G tokens, so a group's best are among the P + (K/G) max(2, 1 + n_eos) best without it.
  *
- * Hugging Face subtracts before all other rules, here it is the last one. That is the same:
- *   - bans stay bans, and a forced token scores 0 whatever it had before: no penalty then;
- *   - the repetition penalty p sees log-probabilities x <= 0, and (x - d) p = x p - d p: for the
- *     row's own tokens the diversity penalty is multiplied by p.
+ * Hugging Face subtracts the penalty before all other rules, here it comes last. The result is the
+ * same:
+ *   - bans stay bans, and a forced token scores 0 in any case: no penalty then;
+ *   - the repetition penalty p sees log-probabilities x <= 0, and (x - d) p = x p - d p: the
+ *     diversity penalty of the row's own tokens is multiplied by p.
  */
 #include <math.h>
 
@@ -50,7 +51,7 @@ void elcl_diversity_count(struct elcl_diversity *d, int32_t token, int times)
     int i = 0;
     while (i < d->n && d->counts[i].token != token)
         i++;
-    if (i == d->max) /* after the last group nobody asks */
+    if (i == d->max) /* no group follows */
         return;
     if (i == d->n)
         d->counts[d->n++] = (struct elcl_candidate){token, 0};
@@ -66,7 +67,7 @@ static float count_of(const struct elcl_diversity *d, int32_t token)
     return 0;
 }
 
-/* `row` is one of the step before. */
+/* `row` is a row of the previous step. */
 static bool in_history(const struct elcl_search *s, int row, int32_t token)
 {
     for (int node = s->previous_node + row; node >= 0; node = s->nodes[node].parent) {
@@ -156,7 +157,7 @@ static void diverse_finish(struct elcl_search *s)
     elcl_diversity_finish(&d->diversity);
 }
 
-/* 0 where a token is forced. */
+/* Returns 0 if a token is forced. */
 static float penalty_now(const struct elcl_search *s)
 {
     struct elcl_row_rules rules;

@@ -2,21 +2,21 @@
  * Greedy, beam and diverse beam search as in fairseq 0.10 (SequenceGenerator, BeamSearch,
  * DiverseBeamSearch) for one sentence. Greedy search is one beam of the same loop.
  *
- * What differs from Hugging Face: EOS that is forced at the greatest length keeps its
+ * Differences from Hugging Face: an EOS that is forced at the largest length keeps its
  * log-probability; all hypotheses are finished ones; the first num_beams hypotheses (patience times
- * as many) that finish are the result, however good others would become; no bound is tested against
+ * as many) to finish are the result, however good others would become; no bound is tested against
  * the open beams.
  *
  * Groups of diverse beams are interleaved: beam i is beam i / G of group i % G. A group loses
  * diversity_penalty for each of the 2 K/G candidates of each earlier group, taken or not, that has
  * the token. Candidate r of group g has rank r G + g; the first K that are not EOS are the next
- * beams, so a beam may go over to another group. A candidate of -inf is none and counts nowhere
- * (fairseq takes its token from equals), but its rank, and the beam that comes of it, stay empty.
+ * beams, so a beam may move to another group. A candidate of -inf does not exist and never counts
+ * (fairseq picks its token from equal scores), but its rank, and the resulting beam, stay empty.
  *
  * One read of candidates is exact for all groups: earlier ones penalize at most 2 K - 2 K/G tokens,
  * so a group's best are among the 2 K best without the penalty.
  *
- * When no hypothesis was found, the open beams are the result; fairseq has none then.
+ * If no hypothesis was found, the open beams are the result; fairseq returns none then.
  */
 #include <math.h>
 
@@ -26,7 +26,7 @@
 
 struct fairseq_search {
     struct elcl_search base;
-    struct elcl_beam_group *groups; /* [G]; all hypotheses are those of the first one */
+    struct elcl_beam_group *groups; /* [G]; the first one holds all hypotheses */
     int n_groups;                   /* G */
     struct elcl_diversity diversity;
     int *n_picks; /* [G] of this step */
@@ -102,7 +102,7 @@ static void pick(struct fairseq_search *f, const struct elcl_candidate *candidat
     }
 }
 
-/* An EOS among the first K of all ranks; those beyond the limit of hypotheses are lost. */
+/* Adds an EOS among the first K of all ranks; those over the limit of hypotheses are lost. */
 static void finish_pick(struct fairseq_search *f, struct elcl_pick p, int row)
 {
     const struct elcl_search *s = &f->base;
@@ -118,8 +118,8 @@ static void finish_pick(struct fairseq_search *f, struct elcl_pick p, int row)
                                        });
 }
 
-/* Turns the interleaved picks into hypotheses and the beams of the next step; gives back how many
- * of these are alive. */
+/* Turns the interleaved picks into hypotheses and the beams of the next step; returns how many
+ * beams are alive. */
 static int take(struct fairseq_search *f)
 {
     struct elcl_search *s = &f->base;

@@ -19,8 +19,8 @@ static void end(struct greedy *g, enum elcl_finish_reason finish)
                        g->score, finish);
 }
 
-/* Every token banned: Hugging Face takes the argmax of a row of -inf, which is token 0 at each
- * further step up to max_length. Such a tail says nothing, so the sentence ends here. */
+/* If every token is banned, Hugging Face takes the argmax of a row of -inf, which is token 0 at
+ * each further step up to max_length. Such a tail has no meaning, so the sentence ends here. */
 static void greedy_advance(struct elcl_search *s, const struct elcl_candidate *candidates,
                            int stride)
 {

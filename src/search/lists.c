@@ -1,4 +1,4 @@
-/* The lists of generation options: checks, copies, and what they say of one step. */
+/* The lists of generation options: their copies, and their effect on one step. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,8 +7,7 @@
 
 /* ---- one step ------------------------------------------------------------------------------ */
 
-/* begin_suppress_tokens act on the first token that is free: behind a forced BOS where there is
- * one. */
+/* begin_suppress_tokens apply to the first free token: after a forced BOS if there is one. */
 static bool is_begin(const elcl_gen_options *o, int length)
 {
     const int prompt = elcl_options_prompt(o);
@@ -45,7 +44,7 @@ size_t elcl_options_list_tokens(const elcl_gen_options *o)
 
 /* ---- copies -------------------------------------------------------------------------------- */
 
-/* One allocation: what holds pointers first, then tokens, then text. */
+/* One allocation: arrays of pointers first, then tokens, then text. */
 struct room {
     size_t holders, tokens, text; /* bytes */
     char *holder_at, *token_at, *text_at;
@@ -85,7 +84,7 @@ static int rising(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* The copies of the alternatives are the last tokens of the room. */
+/* The copied alternatives are the last tokens of the room. */
 static void sort_sets(const elcl_tokens *sets, int n, char *first)
 {
     for (int i = 0; i < n; i++) {

@@ -1,4 +1,4 @@
-/* Generation options before a search: the limits that follow from them, and their checks. */
+/* Generation options before a search: their limits and checks. */
 #include "search/options.h"
 
 #include <limits.h>
@@ -122,7 +122,7 @@ static int check_lengths(const elcl_gen_options *o, int max_target, elcl_error *
 {
     int rc;
     if (o->search_style == ELCL_STYLE_FAIRSEQ)
-        return ELCL_OK; /* elcl_options_bind() knows the source */
+        return ELCL_OK; /* elcl_options_bind() knows the source and checks them */
     const int prompt = elcl_options_prompt(o);
     if (prompt >= max_target)
         return elcl_fail(err, ELCL_E_ARG,
@@ -156,8 +156,8 @@ fail:
     return rc;
 }
 
-/* Scores are divided by length^length_penalty in double precision: the longest hypothesis must
- * give a number that can be divided by. */
+/* Scores are divided by length^length_penalty in double precision: the longest hypothesis must give
+ * a valid divisor. */
 static int check_length_penalty(const elcl_gen_options *o, elcl_error *err)
 {
     const double divisor = pow(elcl_options_max_length(o), (double)o->length_penalty);
@@ -169,7 +169,7 @@ static int check_length_penalty(const elcl_gen_options *o, elcl_error *err)
                      (double)o->length_penalty, elcl_options_max_length(o));
 }
 
-/* As Hugging Face has it: groups of one size, and what makes them differ. */
+/* As in Hugging Face: groups of equal size, and something that makes them differ. */
 static int check_groups(const elcl_gen_options *o, elcl_error *err)
 {
     const int groups = elcl_max_int(1, o->num_beam_groups);
@@ -185,18 +185,18 @@ static int check_groups(const elcl_gen_options *o, elcl_error *err)
                          (double)penalty);
     if (groups == 1 && penalty > 0)
         return elcl_fail(err, ELCL_E_ARG,
-                         "diversity_penalty is %g, must be 0 where num_beam_groups is not above 1: "
+                         "diversity_penalty is %g, must be 0 unless num_beam_groups is above 1: "
                          "it acts between groups",
                          (double)penalty);
     if (groups > 1 && penalty == 0 && o->search_style == ELCL_STYLE_HF)
         return elcl_fail(err, ELCL_E_ARG,
-                         "diversity_penalty is 0, must be above 0 where num_beam_groups is %d: all "
+                         "diversity_penalty is 0, must be above 0 if num_beam_groups is %d: all "
                          "groups would be the same",
                          groups);
     if (groups > 1 && o->renormalize_logits)
         return elcl_fail(err, ELCL_E_ARG,
-                         "renormalize_logits has no meaning where num_beam_groups is %d: the "
-                         "penalty between groups comes behind it",
+                         "renormalize_logits has no meaning if num_beam_groups is %d: the "
+                         "penalty between groups comes after it",
                          groups);
     return ELCL_OK;
 fail:
@@ -211,7 +211,7 @@ static int check_range(const char *option, float value, float low, float high, e
                      (double)value, (double)low, (double)high);
 }
 
-/* Without do_sample these options mean nothing and may hold anything. */
+/* Without do_sample these options have no effect and any value. */
 static int check_sampling(const elcl_gen_options *o, elcl_error *err)
 {
     int rc;
@@ -236,13 +236,13 @@ fail:
     return rc;
 }
 
-/* A factor that does something. */
+/* Returns whether a factor has an effect. */
 static bool is_on(float factor)
 {
     return factor != 0 && factor != 1;
 }
 
-/* Penalties, patience and stop strings: their ranges and what they cannot go with. */
+/* Checks penalties, patience and stop strings: their ranges and the options they exclude. */
 static int check_more(const elcl_gen_options *o, elcl_error *err)
 {
     int rc;
@@ -258,12 +258,12 @@ static int check_more(const elcl_gen_options *o, elcl_error *err)
     const int groups = elcl_max_int(1, o->num_beam_groups);
     if (groups > 1 && is_on(o->encoder_repetition_penalty))
         return elcl_fail(err, ELCL_E_ARG,
-                         "encoder_repetition_penalty has no meaning where num_beam_groups is %d",
+                         "encoder_repetition_penalty has no meaning if num_beam_groups is %d",
                          groups);
     if (is_on(o->patience) &&
         (groups > 1 || o->do_sample || (o->num_beams == 1 && o->search_style == ELCL_STYLE_HF)))
         return elcl_fail(err, ELCL_E_ARG,
-                         "patience is %g, must be 1 without beam search or where num_beam_groups "
+                         "patience is %g, must be 1 without beam search or if num_beam_groups "
                          "is above 1",
                          (double)o->patience);
     if (is_on(o->patience) && o->num_return_sequences > elcl_options_finished_limit(o))
@@ -272,14 +272,14 @@ static int check_more(const elcl_gen_options *o, elcl_error *err)
             o->num_return_sequences, (double)o->patience, elcl_options_finished_limit(o));
     if (o->n_stop_strings && o->num_beams > 1)
         return elcl_fail(err, ELCL_E_ARG,
-                         "stop_strings go with num_beams 1, which is %d: an output that stops "
+                         "stop_strings need num_beams 1, found %d: an output that stops "
                          "cannot be ranked among open beams",
                          o->num_beams);
 fail:
     return rc;
 }
 
-/* Options that a style does not have must be off: none is ignored. */
+/* Refuses options that the style does not have: none is ignored. */
 static int check_style(const elcl_gen_options *o, elcl_error *err)
 {
     const bool fairseq = o->search_style == ELCL_STYLE_FAIRSEQ;
@@ -332,11 +332,11 @@ static int check_fairseq(const elcl_gen_options *o, int vocabulary, elcl_error *
     if (!isfinite(o->unk_penalty))
         return elcl_fail(err, ELCL_E_ARG, "unk_penalty is %g, must be a number",
                          (double)o->unk_penalty);
-    if (o->unk_penalty != 0) /* an UNK that is not known cannot lose anything */
+    if (o->unk_penalty != 0) /* without an UNK token there is nothing to penalize */
         ELCL_TRY(check_token("unk_token_id", o->unk_token_id, 0, vocabulary, err));
     if (o->n_eos != 1)
         return elcl_fail(err, ELCL_E_ARG,
-                         "there are %d eos_token_ids, search_style fairseq has one", o->n_eos);
+                         "there are %d eos_token_ids, search_style fairseq needs one", o->n_eos);
     for (int i = 0; i < o->prefix.n; i++)
         if (o->prefix.ids[i] == o->eos_token_ids[0] && o->eos_token_ids[0] != o->pad_token_id)
             return elcl_fail(err, ELCL_E_ARG,
@@ -344,7 +344,7 @@ static int check_fairseq(const elcl_gen_options *o, int vocabulary, elcl_error *
                              (int)o->eos_token_ids[0]);
     if (o->prefix.n && o->forced_bos_token_id >= 0)
         return elcl_fail(err, ELCL_E_ARG,
-                         "prefix and forced_bos_token_id are one thing in search_style fairseq, "
+                         "prefix and forced_bos_token_id are the same in search_style fairseq, "
                          "found both");
     return ELCL_OK;
 fail:
@@ -356,7 +356,7 @@ int elcl_options_bind(const elcl_gen_options *options, int n_source, int positio
 {
     elcl_gen_options o = *options;
     if (o.search_style == ELCL_STYLE_FAIRSEQ) {
-        /* The number that was written, in double as Python has it: 10 times 0.7 is 7. */
+        /* The written number, in double as in Python: 10 times 0.7 is 7. */
         const double a = round((double)o.max_len_a * 1e5) / 1e5;
         const int max_len = (int)fmin(a * n_source + o.max_len_b, positions - ELCL_START_TOKENS);
         if (o.min_len > max_len)

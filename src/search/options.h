@@ -1,4 +1,4 @@
-/* Generation options before a search: the limits that follow from them, their checks and copies. */
+/* Generation options before a search: their limits, checks and copies. */
 #ifndef ELCL_SEARCH_OPTIONS_H
 #define ELCL_SEARCH_OPTIONS_H
 
@@ -9,41 +9,41 @@
 
 enum { ELCL_START_TOKENS = 1 }; /* every output begins with the start token */
 
-/* true: do_sample with beams. */
+/* Returns true for do_sample with several beams. */
 bool elcl_options_sample_beams(const elcl_gen_options *options);
 
-/* Rows that a request can have at a step: num_beams, or without beams num_return_sequences when
- * sampling. */
+/* Returns the most rows of a request in a step: num_beams, or num_return_sequences when sampling
+ * without beams. */
 int elcl_options_max_rows(const elcl_gen_options *options);
 
-/* Tokens that stand before the first generated one: the start token, and in Hugging Face's style
+/* Returns the tokens before the first generated one: the start token, and in Hugging Face's style
  * the prefix. */
 int elcl_options_prompt(const elcl_gen_options *options);
-/* Hypotheses that end beam search: patience * num_beams, rounded. */
+/* Returns how many hypotheses end beam search: patience * num_beams, rounded. */
 int elcl_options_finished_limit(const elcl_gen_options *options);
 
-/* The effective limits: max_new_tokens and min_new_tokens folded in, behind the prompt. */
+/* Return the effective limits, after the prompt: max_new_tokens and min_new_tokens are included. */
 int elcl_options_max_length(const elcl_gen_options *options);
 int elcl_options_min_length(const elcl_gen_options *options);
 
-/* Refuses options outside their range, naming the option. `vocabulary` and `max_target` are the
- * model's (tokens, the start token included). */
+/* Refuses options outside their range and names the option. `vocabulary` and `max_target` (tokens,
+ * start token included) are the model's. */
 int elcl_options_check(const elcl_gen_options *options, int vocabulary, int max_target,
                        elcl_error *err);
 
-/* The options of one sentence, from checked ones: in fairseq style the greatest length depends on
- * the source. There max_length becomes start token + max_len + EOS, where max_len is at most
- * `positions` - 1, the decoder's of the model; refused when max_len is below min_len or its rows
- * exceed max_target. In Hugging Face style a copy. */
+/* Binds checked options to one sentence. In Hugging Face style that is a copy. In fairseq style the
+ * largest length depends on the source: max_length becomes start token + max_len + EOS, where
+ * max_len is at most `positions` - 1 (those of the decoder). Refuses a max_len below min_len, or
+ * one whose rows exceed max_target. */
 int elcl_options_bind(const elcl_gen_options *options, int n_source, int positions, int max_target,
                       elcl_gen_options *bound, elcl_error *err);
 
-/* Most ints that the lists of a row can take at a step, the source not counted. */
+/* Returns the most ints that the lists of a row take in a step, without the source. */
 size_t elcl_options_list_tokens(const elcl_gen_options *options);
 
-/* Replaces what lists point to by copies in one allocation, *memory, freed with elcl_free() when
- * the options are no longer used (NULL where there are no lists). Alternatives come out rising. The
- * lists must be checked. */
+/* Copies the lists into one allocation, *memory, and points the options there. Free it with
+ * elcl_free() after the last use of the options (NULL if there are no lists). Sorts alternatives by
+ * token. The lists must be checked. */
 int elcl_options_copy_lists(elcl_gen_options *options, void **memory, elcl_error *err);
 
 #endif

@@ -9,9 +9,9 @@ _Static_assert(ELCL_RULES_EOS == ELCL_MAX_EOS && ELCL_BEAM_STREAMS == ELCL_MAX_B
                "records.h repeats the limits of elcl.h");
 _Static_assert(sizeof(int) == sizeof(int32_t), "records are 32-bit words on devices");
 
-/* A forced token stands after all other rules and overrides them; the forced EOS comes after the
- * forced BOS and wins where both meet (max_length 2). The forced EOS need not be one of
- * eos_token_ids: then it is a token like any other and the hypothesis ends by length. */
+/* A forced token overrides all other rules. The forced EOS comes after the forced BOS and wins if
+ * both apply (max_length 2). It need not be one of eos_token_ids: then it is an ordinary token and
+ * the hypothesis ends by length. */
 static int32_t forced_token(const elcl_gen_options *options, int length)
 {
     if (options->forced_eos_token_id >= 0 && length == elcl_options_max_length(options) - 1)
@@ -28,7 +28,7 @@ static void fairseq_rules_at(const elcl_gen_options *o, int length, struct elcl_
     const int32_t eos = o->eos_token_ids[0];
     rules->log_probs = 1;
     rules->ngram = o->no_repeat_ngram_size;
-    if (o->pad_token_id != eos) /* models without padding have their EOS there */
+    if (o->pad_token_id != eos) /* models without padding have their EOS as pad_token_id */
         rules->pad_token = o->pad_token_id;
     if (o->unk_penalty != 0) {
         rules->unk_token = o->unk_token_id;
@@ -37,7 +37,7 @@ static void fairseq_rules_at(const elcl_gen_options *o, int length, struct elcl_
     const bool in_prefix = step < o->prefix.n;
     if (step >= max_len)
         rules->only_token = eos;
-    else if (in_prefix) /* the minimum does not apply, nor to a free place */
+    else if (in_prefix) /* the minimum does not apply; a padding token leaves the place free */
         rules->only_token = o->prefix.ids[step] == o->pad_token_id ? -1 : o->prefix.ids[step];
     else if (step == 0 && o->forced_bos_token_id >= 0) /* a prefix: the minimum does not apply */
         rules->only_token = o->forced_bos_token_id;
@@ -53,7 +53,7 @@ static bool contains(const elcl_tokens *list, int32_t token)
     return false;
 }
 
-/* Suppressed tokens are banned behind a forced one: then nothing is left. */
+/* Suppressed tokens are banned after the forced token: then nothing is left. */
 static void force(const elcl_gen_options *o, int length, int32_t token,
                   struct elcl_row_rules *rules)
 {
@@ -96,7 +96,7 @@ void elcl_rules_at(const elcl_gen_options *options, int length, struct elcl_row_
         fairseq_rules_at(options, length, rules);
         return;
     }
-    if (length < elcl_options_prompt(options)) { /* the search takes it whatever comes */
+    if (length < elcl_options_prompt(options)) { /* the search takes it in any case */
         rules->forced_token = options->prefix.ids[length - ELCL_START_TOKENS];
         return;
     }
@@ -127,7 +127,7 @@ void elcl_rules_draw(const elcl_gen_options *options, uint64_t sample, int strea
     };
     if (!elcl_options_sample_beams(options))
         return;
-    draw->keep = elcl_max_int(2, 1 + options->n_eos); /* one of them is not EOS */
+    draw->keep = elcl_max_int(2, 1 + options->n_eos); /* at least one of them is not EOS */
     if (draw->top_k > 0)
         draw->top_k = elcl_max_int(draw->top_k, draw->keep);
     draw->renormalize = options->renormalize_logits;
@@ -139,7 +139,7 @@ void elcl_rules_draw(const elcl_gen_options *options, uint64_t sample, int strea
     draw->length = (uint32_t)length;
 }
 
-/* Streams below ELCL_MAX_BEAMS are those of sampling without beams. */
+/* Streams below ELCL_MAX_BEAMS belong to sampling without beams. */
 double elcl_rules_gumbel(const elcl_gen_options *options, uint64_t sample, int beam, int32_t token,
                          int length)
 {

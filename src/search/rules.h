@@ -8,25 +8,25 @@
 #include "cl/records.h"
 #include "search/options.h"
 
-/* The rules for choosing the token after `length` tokens (the start token counts), 1 <= length
- * < max_length. Options must come from elcl_options_bind(). Lists are counted, except n_bans and
- * n_source; where they stand, and a prompt before first_generated, is the caller's to add. */
+/* Fills the rules for the token after `length` tokens (start token included), 1 <= length <
+ * max_length. Options must come from elcl_options_bind(). Counts the lists except n_bans and
+ * n_source; the caller sets their places and adds a prompt to first_generated. */
 void elcl_rules_at(const elcl_gen_options *options, int length, struct elcl_row_rules *rules);
 
-/* Writes the tokens that are suppressed after `length` tokens, unless `tokens` is NULL; gives their
- * number. */
+/* Writes the tokens that are suppressed after `length` tokens, unless `tokens` is NULL; returns
+ * their number. */
 int elcl_rules_suppressed(const elcl_gen_options *options, int length, int32_t *tokens);
-/* The tokens of which one must follow `length` tokens; NULL: any. */
+/* Returns the tokens of which one must follow `length` tokens; NULL: any. */
 const elcl_tokens *elcl_rules_allowed(const elcl_gen_options *options, int length);
 
-/* The draw of stream `stream` of the request that numbers itself `sample`, after `length` tokens;
- * row and slot are left 0. Its random number depends on seed, sample, stream and length alone. */
+/* Fills the draw of stream `stream` of request number `sample` after `length` tokens; leaves row
+ * and slot 0. Its random number depends only on seed, sample, stream and length. */
 void elcl_rules_draw(const elcl_gen_options *options, uint64_t sample, int stream, int length,
                      struct elcl_row_draw *draw);
 
-/* Beams are drawn as the tokens of the largest score + g, g the Gumbel number of a beam's token at
- * this length: as many draws without replacement from softmax of the scores. It depends on
- * seed, sample, beam, token and length alone. */
+/* Returns the Gumbel number g of a beam's token at this length. The tokens with the largest score +
+ * g are draws without replacement from softmax of the scores. It depends only on seed, sample,
+ * beam, token and length. */
 double elcl_rules_gumbel(const elcl_gen_options *options, uint64_t sample, int beam, int32_t token,
                          int length);
 

@@ -1,15 +1,15 @@
 /*
- * Sampling: num_return_sequences independent streams of one source. Streams with the same history
- * share a row, as beams do, so the first step has one row; each stream has a draw of its own from
- * its row at every step, and leaves when it ends.
+ * Sampling: num_return_sequences independent streams from one source. Streams with the same history
+ * share a row, as beams do, so the first step has one row. Each stream has its own draw from its
+ * row at every step, and leaves when it ends.
  */
 #include "base/util.h"
 #include "search/search_impl.h"
 
 struct stream {
-    int node, length;           /* of an ended one: its tokens but the last, in the trace */
+    int node, length;           /* of an ended stream: its tokens but the last, in the trace */
     struct elcl_candidate last; /* token -1: none, every token was banned */
-    double score; /* log-probability of its tokens: before rules and cut-offs, as for greedy */
+    double score; /* log-probability of its tokens before rules and cut-offs, as in greedy search */
     enum elcl_finish_reason finish;
 };
 
@@ -18,7 +18,7 @@ struct sample {
     struct stream *streams; /* [num_return_sequences] */
 };
 
-/* The row's best token, from which the device counts, then the draws. */
+/* The row's best token, the reference for the device, then the draws. */
 static int sample_width(const elcl_gen_options *options)
 {
     return 1 + options->num_return_sequences;
@@ -43,8 +43,8 @@ static void sample_finish(struct elcl_search *s)
     elcl_free(((struct sample *)s)->streams);
 }
 
-/* Number of the live draws before `d` from the same row. */
-static int slot_of(const struct elcl_search_draw *draws, int d)
+/* Returns the number of live draws before `d` from the same row. */
+static int draw_index(const struct elcl_search_draw *draws, int d)
 {
     int slot = 0;
     for (int i = 0; i < d; i++)
@@ -52,7 +52,7 @@ static int slot_of(const struct elcl_search_draw *draws, int d)
     return slot;
 }
 
-/* Takes the stream's token; false when that was its last. */
+/* Appends the stream's token; returns false if it was the last one. */
 static bool take(struct sample *sample, const struct elcl_search_draw *draw,
                  const struct elcl_candidate *drawn)
 {
@@ -78,7 +78,7 @@ static void end_if_none_is_left(struct sample *sample)
     }
 }
 
-/* The row stays for a step that has no draw from it. */
+/* The row stays for a step without a draw from it. */
 static void sample_stop(struct elcl_search *s, int row)
 {
     struct sample *sample = (struct sample *)s;
@@ -113,7 +113,7 @@ static void sample_advance(struct elcl_search *s, const struct elcl_candidate *c
             continue;
         const int row = elcl_search_push(s, draw.row, drawn->token);
         s->draws[s->n_draws] = (struct elcl_search_draw){.row = row, .stream = draw.stream};
-        s->draws[s->n_draws].slot = slot_of(s->draws, s->n_draws);
+        s->draws[s->n_draws].slot = draw_index(s->draws, s->n_draws);
         s->n_draws++;
     }
     end_if_none_is_left(sample);

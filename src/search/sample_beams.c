@@ -1,11 +1,11 @@
 /*
  * Beam search that draws its candidates, as transformers 4.47.1 does with do_sample and several
- * beams: as many as beam search has, without replacement, from softmax of all beams' scores (sums
- * with the beams') together; then they are sorted by score, and all goes on as in beam search.
+ * beams: it draws as many as beam search has, without replacement, from softmax of the scores of
+ * all beams (sums with the beams') together, sorts them by score, and continues like beam search.
  *
- * The draws are the tokens of the largest score + Gumbel number. The device gives each row's best
- * by that, and here the rows are put together. Beams never share a row: no two of them were drawn
- * alike, and at the first step one alone counts.
+ * The draws are the tokens with the largest score + Gumbel number. The device returns the best ones
+ * of each row by that sum; here the rows are merged. Beams never share a row: no two of them were
+ * drawn alike, and in the first step only one counts.
  */
 #include <math.h>
 
@@ -16,7 +16,7 @@
 struct sample_beams {
     struct elcl_search base;
     struct elcl_beam_group group; /* all beams */
-    double *heads;                /* [num_beams] score + Gumbel number of each list's next one */
+    double *heads; /* [num_beams] score + Gumbel number of the next candidate in each list */
 };
 
 static int sample_beams_width(const elcl_gen_options *options)
@@ -51,7 +51,7 @@ static void sample_beams_finish(struct elcl_search *s)
     elcl_free(b->heads);
 }
 
-/* Of the next candidate in beam k's list; -inf: none. */
+/* Returns that of the next candidate in beam k's list; -inf: none. */
 static void set_head(struct sample_beams *b, int k)
 {
     const struct elcl_search *s = &b->base;
@@ -72,7 +72,7 @@ static bool goes_before(const struct elcl_pick *a, const struct elcl_pick *b)
     return a->beam != b->beam ? a->beam < b->beam : a->token < b->token;
 }
 
-/* Draws picks[], sorted by score; gives back how many. */
+/* Draws picks[], sorted by score; returns how many. */
 static int draw(struct sample_beams *b)
 {
     struct elcl_beam_group *g = &b->group;

@@ -19,7 +19,7 @@ static const struct elcl_search_strategy *choose(const elcl_gen_options *options
     return options->num_beams > 1 ? &elcl_search_beam : &elcl_search_greedy;
 }
 
-/* All memory that a search ever needs. */
+/* Allocates all memory that a search needs. */
 static int allocate(struct elcl_search *s, elcl_error *err)
 {
     const size_t n_beams = (size_t)elcl_options_max_rows(&s->options);
@@ -124,7 +124,7 @@ void elcl_search_history(const struct elcl_search *search, int row, int32_t *tok
     }
 }
 
-/* Whether prompt and row end with the word's tokens but the last. */
+/* Returns whether prompt and row end with the word's tokens except the last. */
 static bool is_next(const struct elcl_search *s, int row, const int32_t *prompt, int n_prompt,
                     const elcl_tokens *word)
 {
@@ -165,8 +165,8 @@ int elcl_search_width(const struct elcl_search *search)
     return search->width;
 }
 
-/* A token outside the vocabulary or a NaN is a failure of whoever made the candidates: it is
- * named here, before anything changes, rather than hidden in a strange hypothesis. */
+/* Names a token outside the vocabulary or a NaN before anything changes: a faulty device must not
+ * hide in a strange hypothesis. */
 static int check_candidates(const struct elcl_search *s, const struct elcl_candidate *candidates,
                             int stride, elcl_error *err)
 {
@@ -193,7 +193,7 @@ static void add_token(struct elcl_search *s, int stream, struct elcl_candidate c
         s->added[s->n_added++] = (struct elcl_search_token){stream, chosen.token, chosen.score};
 }
 
-/* What the step will add for good. */
+/* Lists the tokens that the step will add to outputs. */
 static void note_added(struct elcl_search *s)
 {
     s->n_added = 0;
@@ -206,7 +206,7 @@ static void note_added(struct elcl_search *s)
     }
 }
 
-/* The next token of a given beginning; its score may be unknown. */
+/* Appends the next token of a given beginning; its score may be unknown. */
 static void take_prefix(struct elcl_search *s)
 {
     const int32_t token = s->options.prefix.ids[s->length - 1];

@@ -1,6 +1,6 @@
 /*
- * What the searches share: the trace of tokens, the rows of the next step, the results. A strategy
- * is one file: a struct that begins with struct elcl_search, and a const vtable.
+ * The common part of the searches: the trace of tokens, the rows of the next step, the results. A
+ * strategy is one file: a struct that begins with struct elcl_search, and a const vtable.
  *
  * Every row of every step is one node of the trace and points to the node before it, so histories
  * are never copied: a hypothesis is a node and a length until the results are written.
@@ -13,15 +13,17 @@
 #include "search/search.h"
 
 struct elcl_search_strategy {
-    size_t size;                                   /* of the struct that begins with elcl_search */
-    int (*width)(const elcl_gen_options *options); /* candidates per row, before the vocabulary */
+    size_t size; /* of the struct that begins with elcl_search */
+    int (*width)(const elcl_gen_options
+                     *options); /* candidates per row, not yet limited by the vocabulary */
     int (*init)(struct elcl_search *s,
                 elcl_error *err);          /* the strategy's own arrays; may be NULL */
     void (*finish)(struct elcl_search *s); /* frees them, also after a failed init; may be NULL */
-    /* One step: candidates [n_rows, stride] are checked. Calls elcl_search_step() and, for each
-     * row of the next step, elcl_search_push(); or elcl_search_result() best first and done. */
+    /* Does one step on checked candidates [n_rows, stride]. Calls elcl_search_step() and
+     * elcl_search_push() for each row of the next step; or elcl_search_result(), best first, and
+     * done. */
     void (*advance)(struct elcl_search *s, const struct elcl_candidate *candidates, int stride);
-    /* Ends what continues from a row; NULL where stop strings are refused. */
+    /* Ends the outputs that continue from a row; NULL if stop strings are refused. */
     void (*stop)(struct elcl_search *s, int row);
 };
 
@@ -43,17 +45,17 @@ struct elcl_search {
     int length; /* tokens of a live row, the start token included */
     int prompt; /* tokens before the first generated one */
     bool done;
-    uint64_t sample; /* numbers the request's random numbers */
+    uint64_t sample; /* selects the request's random numbers */
 
     struct elcl_search_row *rows; /* [n_beams], the first n_rows are live; n_beams: streams when
                                    * sampling */
     int n_rows;
-    struct elcl_search_draw *draws; /* of sampling: [n_beams], n_draws are live */
+    struct elcl_search_draw *draws; /* sampling: [n_beams], n_draws are live */
     int n_draws;
     struct elcl_trace_node *nodes; /* [1 + n_beams (max_length - 1)] */
     int n_nodes;
     int first_node;    /* node of rows[0]; row r is node first_node + r */
-    int previous_node; /* node of rows[0] of the step before */
+    int previous_node; /* node of rows[0] of the previous step */
 
     elcl_hypothesis *results; /* [num_return_sequences], the first n_results are written */
     int n_results;
@@ -70,15 +72,15 @@ bool elcl_search_is_eos(const struct elcl_search *s, int32_t token);
 
 /* Starts the rows of the next step: the current ones become parents. */
 void elcl_search_step(struct elcl_search *s);
-/* A row of the next step, the one that is there already when token and parent (a row of the step
- * before) are the same. Gives back its index. */
+/* Adds a row to the next step, unless one with the same token and parent (a row of the previous
+ * step) exists. Returns its index. */
 int elcl_search_push(struct elcl_search *s, int parent, int32_t token);
 
-/* The score of a row's candidate, while it advances; NAN where the token is none of them. */
+/* Returns the score of a row's candidate, while it advances; NAN if the token is none of them. */
 float elcl_search_score(const struct elcl_search *s, int row, int32_t token);
 
 /* Appends a hypothesis to the results: the `length` tokens that end at `node`, then `last` unless
- * its token is -1. Beyond num_return_sequences nothing happens. */
+ * its token is -1. Does nothing after num_return_sequences. */
 void elcl_search_result(struct elcl_search *s, int node, int length, struct elcl_candidate last,
                         double score, enum elcl_finish_reason finish);
 

@@ -8,7 +8,7 @@ static struct {
     int fail_from, n_fail;
 } state;
 
-/* The linker's names: __wrap_f takes the place of f, and __real_f is f. */
+/* Names for the linker: __wrap_f replaces f, and __real_f is f. */
 cl_mem __real_clCreateBuffer(cl_context context, cl_mem_flags flags, size_t bytes, void *host,
                              cl_int *code);
 cl_int __real_clReleaseMemObject(cl_mem mem);
@@ -16,7 +16,7 @@ cl_mem __wrap_clCreateBuffer(cl_context context, cl_mem_flags flags, size_t byte
                              cl_int *code);
 cl_int __wrap_clReleaseMemObject(cl_mem mem);
 
-static size_t size_of(cl_mem mem)
+static size_t buffer_bytes(cl_mem mem)
 {
     size_t bytes = 0;
     clGetMemObjectInfo(mem, CL_MEM_SIZE, sizeof(bytes), &bytes, NULL);
@@ -36,7 +36,7 @@ cl_mem __wrap_clCreateBuffer(cl_context context, cl_mem_flags flags, size_t byte
     cl_mem mem = __real_clCreateBuffer(context, flags, bytes, host, code);
     if (mem) {
         a->live++;
-        a->live_bytes += size_of(mem);
+        a->live_bytes += buffer_bytes(mem);
         a->peak_bytes = a->peak_bytes > a->live_bytes ? a->peak_bytes : a->live_bytes;
     }
     return mem;
@@ -45,7 +45,7 @@ cl_mem __wrap_clCreateBuffer(cl_context context, cl_mem_flags flags, size_t byte
 cl_int __wrap_clReleaseMemObject(cl_mem mem)
 {
     state.count.live--;
-    state.count.live_bytes -= size_of(mem);
+    state.count.live_bytes -= buffer_bytes(mem);
     return __real_clReleaseMemObject(mem);
 }
 

@@ -123,20 +123,20 @@ double *golden_rows(const cJSON *rows, int *n_rows, int *n_columns)
     return values;
 }
 
-static int int_of(const cJSON *options, const char *key, int none)
+static int read_int(const cJSON *options, const char *key, int none)
 {
     const cJSON *item = get(options, key);
     return cJSON_IsNumber(item) ? (int)item->valuedouble : none;
 }
 
-static enum elcl_early_stopping early_stopping_of(const cJSON *item)
+static enum elcl_early_stopping read_early_stopping(const cJSON *item)
 {
     if (cJSON_IsString(item))
         return ELCL_EARLY_NEVER;
     return cJSON_IsTrue(item) ? ELCL_EARLY_TRUE : ELCL_EARLY_FALSE;
 }
 
-static float float_of(const cJSON *options, const char *key, float none)
+static float read_float(const cJSON *options, const char *key, float none)
 {
     const cJSON *item = get(options, key);
     return cJSON_IsNumber(item) ? (float)item->valuedouble : none;
@@ -154,13 +154,13 @@ static int32_t *put_list(const cJSON *array, int *n)
     return ids;
 }
 
-static void list_of(const cJSON *options, const char *key, elcl_tokens *out)
+static void read_list(const cJSON *options, const char *key, elcl_tokens *out)
 {
     if (cJSON_GetArraySize(get(options, key)))
         out->ids = put_list(get(options, key), &out->n);
 }
 
-static const elcl_tokens *lists_of(const cJSON *options, const char *key, int *n)
+static const elcl_tokens *read_lists(const cJSON *options, const char *key, int *n)
 {
     const cJSON *array = get(options, key), *item;
     *n = cJSON_GetArraySize(array);
@@ -177,8 +177,8 @@ static const elcl_tokens *lists_of(const cJSON *options, const char *key, int *n
     return lists;
 }
 
-/* They live as long as the JSON. */
-static const char *const *strings_of(const cJSON *options, const char *key, int *n)
+/* They stay valid as long as the JSON. */
+static const char *const *read_strings(const cJSON *options, const char *key, int *n)
 {
     const cJSON *array = get(options, key), *item;
     *n = cJSON_GetArraySize(array);
@@ -193,66 +193,66 @@ static const char *const *strings_of(const cJSON *options, const char *key, int 
 
 static void rule_options(const cJSON *options, elcl_gen_options *o)
 {
-    o->bad_words = lists_of(options, "bad_words_ids", &o->n_bad_words);
+    o->bad_words = read_lists(options, "bad_words_ids", &o->n_bad_words);
     if (o->n_bad_words == 1 && o->bad_words[0].n == 1 &&
         o->bad_words[0].ids[0] == o->pad_token_id) { /* as generation_config.json is read */
         o->n_bad_words = 0;
         o->ban_pad = 1;
     }
-    o->alternatives = lists_of(options, "alternatives", &o->n_alternatives);
-    list_of(options, "suppress_tokens", &o->suppress_tokens);
-    list_of(options, "begin_suppress_tokens", &o->begin_suppress_tokens);
-    list_of(options, "prefix", &o->prefix);
-    o->encoder_no_repeat_ngram_size = int_of(options, "encoder_no_repeat_ngram_size", 0);
-    o->encoder_repetition_penalty = float_of(options, "encoder_repetition_penalty", 1);
-    o->presence_penalty = float_of(options, "presence_penalty", 0);
-    o->frequency_penalty = float_of(options, "frequency_penalty", 0);
-    o->stop_strings = strings_of(options, "stop_strings", &o->n_stop_strings);
-    o->patience = float_of(options, "patience", 1);
+    o->alternatives = read_lists(options, "alternatives", &o->n_alternatives);
+    read_list(options, "suppress_tokens", &o->suppress_tokens);
+    read_list(options, "begin_suppress_tokens", &o->begin_suppress_tokens);
+    read_list(options, "prefix", &o->prefix);
+    o->encoder_no_repeat_ngram_size = read_int(options, "encoder_no_repeat_ngram_size", 0);
+    o->encoder_repetition_penalty = read_float(options, "encoder_repetition_penalty", 1);
+    o->presence_penalty = read_float(options, "presence_penalty", 0);
+    o->frequency_penalty = read_float(options, "frequency_penalty", 0);
+    o->stop_strings = read_strings(options, "stop_strings", &o->n_stop_strings);
+    o->patience = read_float(options, "patience", 1);
 }
 
 static void fairseq_options(const cJSON *options, elcl_gen_options *o)
 {
     elcl_gen_options_fairseq(o);
-    o->diversity_penalty = float_of(options, "diversity_penalty", 0);
-    o->forced_bos_token_id = int_of(options, "forced_bos_token_id", -1);
-    o->min_len = int_of(options, "min_len", 1);
-    o->max_len_a = float_of(options, "max_len_a", 0);
-    o->max_len_b = int_of(options, "max_len_b", 200);
-    o->unk_penalty = float_of(options, "unk_penalty", 0);
-    o->unk_token_id = int_of(options, "unk_token_id", -1);
+    o->diversity_penalty = read_float(options, "diversity_penalty", 0);
+    o->forced_bos_token_id = read_int(options, "forced_bos_token_id", -1);
+    o->min_len = read_int(options, "min_len", 1);
+    o->max_len_a = read_float(options, "max_len_a", 0);
+    o->max_len_b = read_int(options, "max_len_b", 200);
+    o->unk_penalty = read_float(options, "unk_penalty", 0);
+    o->unk_token_id = read_int(options, "unk_token_id", -1);
 }
 
 void golden_options(const cJSON *options, elcl_gen_options *out)
 {
     const cJSON *eos = get(options, "eos_token_id"), *item;
     elcl_gen_options o = {
-        .num_beams = int_of(options, "num_beams", 1),
-        .num_return_sequences = int_of(options, "num_return_sequences", 1),
-        .num_beam_groups = int_of(options, "num_beam_groups", 0),
-        .diversity_penalty = float_of(options, "diversity_penalty", 0),
+        .num_beams = read_int(options, "num_beams", 1),
+        .num_return_sequences = read_int(options, "num_return_sequences", 1),
+        .num_beam_groups = read_int(options, "num_beam_groups", 0),
+        .diversity_penalty = read_float(options, "diversity_penalty", 0),
         .length_penalty = (float)get(options, "length_penalty")->valuedouble,
-        .early_stopping = early_stopping_of(get(options, "early_stopping")),
-        .max_length = int_of(options, "max_length", 20),
-        .max_new_tokens = int_of(options, "max_new_tokens", 0),
-        .min_length = int_of(options, "min_length", 0),
-        .min_new_tokens = int_of(options, "min_new_tokens", 0),
-        .no_repeat_ngram_size = int_of(options, "no_repeat_ngram_size", 0),
-        .repetition_penalty = float_of(options, "repetition_penalty", 1),
-        .decoder_start_token_id = int_of(options, "decoder_start_token_id", -1),
-        .forced_bos_token_id = int_of(options, "forced_bos_token_id", -1),
-        .forced_eos_token_id = int_of(options, "forced_eos_token_id", -1),
-        .pad_token_id = int_of(options, "pad_token_id", -1),
+        .early_stopping = read_early_stopping(get(options, "early_stopping")),
+        .max_length = read_int(options, "max_length", 20),
+        .max_new_tokens = read_int(options, "max_new_tokens", 0),
+        .min_length = read_int(options, "min_length", 0),
+        .min_new_tokens = read_int(options, "min_new_tokens", 0),
+        .no_repeat_ngram_size = read_int(options, "no_repeat_ngram_size", 0),
+        .repetition_penalty = read_float(options, "repetition_penalty", 1),
+        .decoder_start_token_id = read_int(options, "decoder_start_token_id", -1),
+        .forced_bos_token_id = read_int(options, "forced_bos_token_id", -1),
+        .forced_eos_token_id = read_int(options, "forced_eos_token_id", -1),
+        .pad_token_id = read_int(options, "pad_token_id", -1),
         .renormalize_logits = cJSON_IsTrue(cJSON_GetObjectItem(options, "renormalize_logits")),
     };
     if (cJSON_IsTrue(get(options, "do_sample"))) {
         o.do_sample = 1;
-        o.temperature = float_of(options, "temperature", 1);
-        o.top_k = int_of(options, "top_k", 0);
-        o.top_p = float_of(options, "top_p", 1);
-        o.min_p = float_of(options, "min_p", 0);
-        o.typical_p = float_of(options, "typical_p", 1);
-        o.seed = (uint64_t)int_of(options, "seed", 0);
+        o.temperature = read_float(options, "temperature", 1);
+        o.top_k = read_int(options, "top_k", 0);
+        o.top_p = read_float(options, "top_p", 1);
+        o.min_p = read_float(options, "min_p", 0);
+        o.typical_p = read_float(options, "typical_p", 1);
+        o.seed = (uint64_t)read_int(options, "seed", 0);
     }
     if (cJSON_IsNumber(eos))
         o.eos_token_ids[o.n_eos++] = (int32_t)eos->valuedouble;
@@ -313,7 +313,7 @@ elcl_model_params setup_params(const struct setup *setup, const struct check_opt
     return params;
 }
 
-/* Weights of the GPU shape lie in the same way for all instructions. */
+/* GPU kernels have one layout of weights for all instructions. */
 static void emulate(elcl_model *model, enum elcl_mma mma)
 {
     const struct elcl_ops_params params = {.gemm = ELCL_GEMM_NATIVE,
@@ -345,7 +345,7 @@ static void count_warnings(void *user, enum elcl_log_level level, const char *li
     ++*(int *)user;
 }
 
-/* What is left after the weights are gone shows as a warning of the closing device. */
+/* The device warns of buffers that are left when it closes. */
 void setup_close(elcl_model **model)
 {
     if (!*model)

@@ -1,4 +1,4 @@
-/* The driver: records made by hand, so that encoder and decoder are tested without the engine. */
+/* The driver: its own records test encoder and decoder without the engine. */
 #include <string.h>
 
 #include "base/util.h"
@@ -72,13 +72,13 @@ static void put_group(struct elcl_records *records, size_t at, int i, struct elc
     put(records, at + (size_t)i * ELCL_ROW_GROUP_INTS, &group, sizeof(group));
 }
 
-/* Tokens of a decoder-only model's source before the one that its first step takes. */
-static int prompt_of(const struct driver *d, int sentence)
+/* Returns the tokens of a decoder-only model's source before the one that its first step takes. */
+static int prompt_tokens(const struct driver *d, int sentence)
 {
     return d->model->arch.decoder_only ? d->sources[sentence].n - 1 : 0;
 }
 
-/* All tokens of all prompts but the last ones, packed; at the first step row i is sentence i. */
+/* Packs all tokens of all prompts except the last ones; at the first step row i is sentence i. */
 static void prompt_records(struct driver *d)
 {
     struct elcl_records *records = &d->encode;
@@ -86,15 +86,16 @@ static void prompt_records(struct driver *d)
     *records = (struct elcl_records){.data = records->data, .buffer = ELCL_B_ENCODE};
     records->self_at = (size_t)c->encode_rows * ELCL_ROW_INTS;
     for (int i = 0; i < d->n_sources; i++) {
-        const int pool = elcl_capacity_prompt_at(c, i);
-        const int cache =
-            d->state.variant->cache_by_row ? i * elcl_capacity_row_cache(&d->model->arch, c) : pool;
-        for (int s = 0; s < prompt_of(d, i); s++) {
+        const int cache_row = elcl_capacity_prompt_at(c, i);
+        const int cache = d->state.variant->cache_by_row
+                              ? i * elcl_capacity_row_cache(&d->model->arch, c)
+                              : cache_row;
+        for (int s = 0; s < prompt_tokens(d, i); s++) {
             const int r = records->n_rows++;
             const int32_t row[ELCL_ROW_INTS] = {
                 [ELCL_ROW_TOKEN] = d->sources[i].ids[s],
                 [ELCL_ROW_POSITION] = s,
-                [ELCL_ROW_CACHE_ROW] = pool + s,
+                [ELCL_ROW_CACHE_ROW] = cache_row + s,
                 [ELCL_ROW_KV_ROW] = cache + s,
             };
             put(records, (size_t)r * ELCL_ROW_INTS, row, sizeof(row));
@@ -108,7 +109,7 @@ static void prompt_records(struct driver *d)
     records->n = records->self_at + (size_t)records->n_rows * ELCL_ROW_GROUP_INTS;
 }
 
-/* Source tokens of all sentences, packed; at the first step row i is sentence i. */
+/* Packs the source tokens of all sentences; at the first step row i is sentence i. */
 static void encode_records(struct driver *d)
 {
     struct elcl_records *records = &d->encode;
@@ -133,7 +134,7 @@ static void encode_records(struct driver *d)
     records->n = records->self_at + (size_t)records->n_rows * ELCL_ROW_GROUP_INTS;
 }
 
-/* Histories and cache rows of the new rows; `k` counts the rows of a sentence. */
+/* Sets histories and cache rows of the new rows; `k` counts the rows of a sentence. */
 static void follow(struct driver *d, const struct driver_row *rows, int n_rows)
 {
     const struct elcl_capacity *c = &d->state.capacity;
@@ -168,7 +169,7 @@ static void step_row(struct driver *d, int r, int parent)
     const struct elcl_attention_variant *variant = d->state.variant;
     const struct elcl_capacity *c = &d->state.capacity;
     const int i = d->sentence[r], n = d->length, slot = d->slots[r].ids[n - 1];
-    const int n_prompt = prompt_of(d, i), keys = n_prompt + n;
+    const int n_prompt = prompt_tokens(d, i), keys = n_prompt + n;
     const int prompt = n_prompt ? elcl_capacity_prompt_at(c, i) : 0;
     const int cache = r * elcl_capacity_row_cache(&d->model->arch, c);
     const int32_t row[ELCL_ROW_INTS] = {
@@ -223,7 +224,7 @@ static void step_records(struct driver *d, const struct driver_row *rows)
     }
 }
 
-/* The one candidate of each row must be its largest logit, the lower token of equal ones. */
+/* Checks that the one candidate of each row is its largest logit, the lower token of equal ones. */
 static bool check_candidates(struct driver *d, elcl_error *err)
 {
     const int v = d->model->arch.vocabulary;

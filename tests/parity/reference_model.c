@@ -45,7 +45,7 @@ struct reference {
     struct elcl_safetensors *st;
     struct stack encoder, decoder;
     double *head, *head_bias;
-    void *memory[4096]; /* everything that was allocated */
+    void *memory[4096]; /* all allocations */
     int n_memory;
 };
 
@@ -90,7 +90,7 @@ static double *load(struct reference *ref, const char *name, size_t n)
     return widened(ref, load_values(ref, name, n), n);
 }
 
-/* [rows, k] as a matrix on the device holds it. */
+/* Rounds [rows, k] like a matrix on the device. */
 static double *load_weights(struct reference *ref, const char *name, size_t rows, size_t k)
 {
     float *values = load_values(ref, name, rows * k);
@@ -98,7 +98,7 @@ static double *load_weights(struct reference *ref, const char *name, size_t rows
     return widened(ref, values, rows * k);
 }
 
-/* The same of Wk [D, D] as EL-attention expands by it: a head's output channels are its columns. */
+/* The same for Wk [D, D] as EL-attention expands by it: a head's output channels are columns. */
 static double *load_expansion(struct reference *ref, const char *name, int heads)
 {
     const size_t d = (size_t)ref->arch.d, dh = d / (size_t)heads;
@@ -402,7 +402,7 @@ void reference_encode(const struct reference *ref, const int32_t *source, int n,
         encode_layer(ref, &ref->encoder.layers[l], out, n);
 }
 
-/* What an attention keeps of one of its input rows. */
+/* Computes what an attention keeps of one input row. */
 static void state_row(const struct reference *ref, const struct attention *a,
                       enum elcl_attention attention, const double *x, double *row)
 {
@@ -421,7 +421,7 @@ void reference_source_row(const struct reference *ref, enum elcl_attention atten
     state_row(ref, &ref->decoder.layers[layer].cross, attention, y, row);
 }
 
-/* Attention of one row over n cached rows. */
+/* Computes the attention of one row over n cached rows. */
 static void attend(const struct reference *ref, const struct attention *a,
                    enum elcl_attention attention, const double *x, const float *cached, int n,
                    double *out)

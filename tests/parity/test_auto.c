@@ -1,4 +1,4 @@
-/* What AUTO attention takes: with given rates, in given memory, from stored files good and bad. */
+/* The choice of AUTO attention: with given rates, in given memory, from good and bad files. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "engine/tune_file.h"
 #include "parity/common.h"
 
-/* Rates of devices at both ends. */
+/* Rates at both extremes. */
 static const elcl_device_rates much_arithmetic = {.type = ELCL_DEVICE_GPU,
                                                   .memory_gbs = 100,
                                                   .f32_gflops = 50000,
@@ -26,7 +26,7 @@ static const elcl_device_rates little_arithmetic = {.type = ELCL_DEVICE_CPU,
                                                     .launch_us = 1,
                                                     .wait_us = 1};
 
-/* Between them, as two cores are. */
+/* Between them, like two cores. */
 static const elcl_device_rates two_cores = {.type = ELCL_DEVICE_CPU,
                                             .memory_gbs = 35,
                                             .f32_gflops = 190,
@@ -36,7 +36,7 @@ static const elcl_device_rates two_cores = {.type = ELCL_DEVICE_CPU,
 
 /* ---- plans, without a device --------------------------------------------------------------- */
 
-static elcl_memory_plan plan_of(const char *name, const elcl_plan_params *p)
+static elcl_memory_plan make_plan(const char *name, const elcl_plan_params *p)
 {
     elcl_blueprint *blueprint = NULL;
     elcl_memory_plan plan = {0};
@@ -47,8 +47,8 @@ static elcl_memory_plan plan_of(const char *name, const elcl_plan_params *p)
     return plan;
 }
 
-static elcl_plan_params params_of(enum elcl_device_type type, const elcl_device_rates *rates,
-                                  int beams, uint64_t limit)
+static elcl_plan_params make_params(enum elcl_device_type type, const elcl_device_rates *rates,
+                                    int beams, uint64_t limit)
 {
     elcl_plan_params p = elcl_plan_params_default();
     p.device_type = type;
@@ -66,7 +66,7 @@ static void expect(const elcl_memory_plan *plan, enum elcl_attention want, const
     CHECK(strstr(plan->reason, part), "\"%s\" does not say \"%s\"", plan->reason, part);
 }
 
-/* Without rates and with room: by the type of device, whatever the model. */
+/* Without rates and with enough memory: by the type of device, for any model. */
 static void test_by_type(void)
 {
     for (int i = 0; elcl_synthetic_name(i); i++) {
@@ -74,11 +74,11 @@ static void test_by_type(void)
         if (!check_case("auto, by type, %s", name))
             continue;
         for (int beams = 1; beams <= 4; beams += 3) {
-            elcl_plan_params p = params_of(ELCL_DEVICE_CPU, NULL, beams, UINT64_C(1) << 40);
-            elcl_memory_plan plan = plan_of(name, &p);
+            elcl_plan_params p = make_params(ELCL_DEVICE_CPU, NULL, beams, UINT64_C(1) << 40);
+            elcl_memory_plan plan = make_plan(name, &p);
             expect(&plan, ELCL_ATTN_MHA, "a CPU has little arithmetic");
             p.device_type = ELCL_DEVICE_GPU;
-            plan = plan_of(name, &p);
+            plan = make_plan(name, &p);
             expect(&plan, ELCL_ATTN_EL, "a GPU has arithmetic to spare");
         }
     }
@@ -89,60 +89,60 @@ static void test_by_rates(void)
     if (!check_case("auto, by rates"))
         return;
     /* The rates overrule the type. */
-    elcl_plan_params p = params_of(ELCL_DEVICE_CPU, &much_arithmetic, 4, UINT64_C(1) << 40);
-    elcl_memory_plan plan = plan_of("bart-large", &p);
+    elcl_plan_params p = make_params(ELCL_DEVICE_CPU, &much_arithmetic, 4, UINT64_C(1) << 40);
+    elcl_memory_plan plan = make_plan("bart-large", &p);
     expect(&plan, ELCL_ATTN_EL, "the device's rates (100 GB/s, 5e+04 GFLOP/s)");
-    p = params_of(ELCL_DEVICE_GPU, &little_arithmetic, 4, UINT64_C(1) << 40);
-    plan = plan_of("bart-large", &p);
+    p = make_params(ELCL_DEVICE_GPU, &little_arithmetic, 4, UINT64_C(1) << 40);
+    plan = make_plan("bart-large", &p);
     expect(&plan, ELCL_ATTN_MHA, "the device's rates (100 GB/s, 200 GFLOP/s)");
-    /* A variant that is asked for needs no reason. */
+    /* An explicit variant needs no reason. */
     p.attention = ELCL_ATTN_MHA_BEAM;
-    plan = plan_of("bart-large", &p);
+    plan = make_plan("bart-large", &p);
     CHECK(plan.attention == ELCL_ATTN_MHA_BEAM && !*plan.reason, "%s", plan.reason);
 }
 
-/* The same rates: mha where its batch fits, el where memory leaves mha little. */
+/* At the same rates: mha if its batch fits, el if memory leaves mha little. */
 static void test_by_memory(const elcl_device_rates *rates)
 {
     if (!check_case("auto, by memory, %s rates", rates ? "given" : "no"))
         return;
-    elcl_plan_params p = params_of(ELCL_DEVICE_CPU, rates, 4, UINT64_C(1) << 40);
-    elcl_memory_plan plan = plan_of("bart-large", &p);
+    elcl_plan_params p = make_params(ELCL_DEVICE_CPU, rates, 4, UINT64_C(1) << 40);
+    elcl_memory_plan plan = make_plan("bart-large", &p);
     expect(&plan, ELCL_ATTN_MHA, "");
     p.attention = ELCL_ATTN_MHA;
     p.batch_size = 1;
-    const uint64_t one = plan_of("bart-large", &p).total_bytes;
+    const uint64_t one = make_plan("bart-large", &p).total_bytes;
     p.attention = ELCL_ATTN_AUTO;
     p.batch_size = 0;
     p.memory_limit_bytes = one;
-    plan = plan_of("bart-large", &p);
+    plan = make_plan("bart-large", &p);
     expect(&plan, ELCL_ATTN_EL, " at batch 1,"); /* mha's */
     CHECK(plan.largest_batch > 1, "el's batch is %d", plan.largest_batch);
-    p.memory_limit_bytes = one - 1; /* el goes on where mha ends */
-    plan = plan_of("bart-large", &p);
+    p.memory_limit_bytes = one - 1; /* el fits when mha no longer does */
+    plan = make_plan("bart-large", &p);
     expect(&plan, ELCL_ATTN_EL, "mha no batch that fits");
     CHECK(plan.fits && plan.largest_batch >= 1, "el does not fit");
-    p.memory_limit_bytes = 1000; /* nothing fits: the usual choice, and the plan says so */
-    plan = plan_of("bart-large", &p);
+    p.memory_limit_bytes = 1000; /* nothing fits: the choice by type, and the plan says so */
+    plan = make_plan("bart-large", &p);
     expect(&plan, ELCL_ATTN_MHA, "el no batch that fits");
     CHECK(!plan.fits, "a plan in 1000 bytes");
 }
 
-/* A given batch counts whole or not at all. */
+/* A requested batch fits as a whole or not at all. */
 static void test_given_batch(void)
 {
     if (!check_case("auto, a given batch"))
         return;
-    elcl_plan_params p = params_of(ELCL_DEVICE_CPU, NULL, 4, 0);
+    elcl_plan_params p = make_params(ELCL_DEVICE_CPU, NULL, 4, 0);
     p.attention = ELCL_ATTN_MHA;
     p.batch_size = 8;
-    const uint64_t eight = plan_of("bart-base", &p).total_bytes;
+    const uint64_t eight = make_plan("bart-base", &p).total_bytes;
     p.attention = ELCL_ATTN_AUTO;
     p.memory_limit_bytes = eight;
-    elcl_memory_plan plan = plan_of("bart-base", &p);
+    elcl_memory_plan plan = make_plan("bart-base", &p);
     expect(&plan, ELCL_ATTN_MHA, "a CPU");
     p.memory_limit_bytes = eight - 1;
-    plan = plan_of("bart-base", &p);
+    plan = make_plan("bart-base", &p);
     expect(&plan, ELCL_ATTN_EL, "mha no batch that fits");
     CHECK(plan.fits && plan.batch_size == 8, "batch %d", plan.batch_size);
 }
@@ -153,7 +153,7 @@ struct log {
     char reason[512], unused[1024];
 };
 
-/* Cut to what there is room for; `to` is all zeros behind it. */
+/* Cut to the available room; `to` is zeros after it. */
 static void keep_line(char *to, size_t room, const char *line)
 {
     const size_t n = strlen(line);
@@ -171,7 +171,7 @@ static void keep_lines(void *user, enum elcl_log_level level, const char *line)
     CHECK(level != ELCL_LOG_WARNING, "%s", line);
 }
 
-/* The head of a file of the device, with one value replaced; then the rates. */
+/* Writes the head of a file of the device, with one value replaced; then the rates. */
 static void write_tuned(const elcl_device_desc *d, const char *version, const char *rates)
 {
     char text[4096], *directory = elcl_cache_directory();
@@ -202,7 +202,7 @@ static enum elcl_attention opened(const struct check_options *options, elcl_mode
     snprintf(directory, sizeof(directory), "%s/tests/golden/tiny-bart", check_root());
     if (CHECK(!elcl_model_open(directory, &params, &model, &err), "%s", err.msg)) {
         elcl_model_get_info(model, &info);
-        CHECK(strstr(log->reason, info.attention_reason), "told %s, logged %s",
+        CHECK(strstr(log->reason, info.attention_reason), "reported %s, logged %s",
               info.attention_reason, log->reason);
     }
     elcl_model_close(&model);
@@ -213,7 +213,7 @@ static enum elcl_attention opened(const struct check_options *options, elcl_mode
     "\"rates\": {\"memory_gbs\": " memory ", \"cache_gbs\": " memory ", \"f32_gflops\": " f32      \
     ", \"half_gflops\": " f32 ", \"launch_us\": 0, \"wait_us\": 0, \"spread\": 0}"
 
-/* For the tiny model only traffic counts at one end, and only arithmetic at the other. */
+/* For the tiny model, at one extreme only traffic counts, at the other only arithmetic. */
 static const char *const for_el = RATES("0.001", "1000000");
 static const char *const for_mha = RATES("1000000", "0.001");
 
@@ -243,7 +243,7 @@ static void test_stored(const struct check_options *options, const elcl_device_d
     CHECK(opened(options, fresh, &log) == ELCL_ATTN_MHA_BEAM && !*log.reason, "%s", log.reason);
 }
 
-/* Memory for so many sentences of tiny-bart with mha, under rates that like mha better. */
+/* Returns the memory for this many sentences of tiny-bart with mha, at rates that favor mha. */
 static uint64_t bytes_of_mha(int sentences)
 {
     char directory[512];
@@ -275,11 +275,11 @@ static void test_stored_memory(const struct check_options *options, const elcl_d
                 "\"half_gflops\": 100, "
                 "\"launch_us\": 1000, \"wait_us\": 0, \"spread\": 0}");
     params.expected_beams = 4;
-    params.expected_target = 1 << 20; /* cut to what the model has */
+    params.expected_target = 1 << 20; /* cut to the model's positions */
     CHECK(opened(options, params, &log) == ELCL_ATTN_MHA, "with room: %s", log.reason);
     params.memory_limit_bytes = bytes_of_mha(8);
     CHECK(opened(options, params, &log) == ELCL_ATTN_EL, "in memory for 8: %s", log.reason);
-    params.expected_batch = 1; /* which mha has room for */
+    params.expected_batch = 1; /* mha has room for it */
     CHECK(opened(options, params, &log) == ELCL_ATTN_MHA, "one sentence: %s", log.reason);
 }
 
@@ -293,15 +293,15 @@ static void test_bad_files(const struct check_options *options, const elcl_devic
     const elcl_model_params params = elcl_model_params_default();
     struct log log;
     elcl_device_rates rates;
-    const enum elcl_attention usual = d->type == ELCL_DEVICE_CPU ? ELCL_ATTN_MHA : ELCL_ATTN_EL;
+    const enum elcl_attention by_type = d->type == ELCL_DEVICE_CPU ? ELCL_ATTN_MHA : ELCL_ATTN_EL;
     for (size_t i = 0; i < ELCL_COUNT(bad); i++) {
         write_tuned(d, elcl_version(), bad[i]);
-        CHECK(opened(options, params, &log) == usual, "%s: %s", bad[i], log.reason);
+        CHECK(opened(options, params, &log) == by_type, "%s: %s", bad[i], log.reason);
         CHECK(strstr(log.unused, "tune-"), "%s: no word on the file", bad[i]);
         CHECK(!elcl_stored_rates(d, &rates), "%s: rates", bad[i]);
     }
     write_tuned(d, "0.0.9", for_el);
-    CHECK(opened(options, params, &log) == usual, "another version: %s", log.reason);
+    CHECK(opened(options, params, &log) == by_type, "another version: %s", log.reason);
     CHECK(strstr(log.unused, "elcl: expected"), "%s", log.unused);
     elcl_device_desc other = *d; /* a file of another driver under this one's name */
     other.driver = "another driver";
@@ -310,7 +310,7 @@ static void test_bad_files(const struct check_options *options, const elcl_devic
     write_tuned(&other, elcl_version(), for_el);
     CHECK(from && to && strcmp(from, to) != 0, "one name for two drivers");
     CHECK(from && to && !rename(from, to), "cannot rename");
-    CHECK(opened(options, params, &log) == usual, "another driver: %s", log.reason);
+    CHECK(opened(options, params, &log) == by_type, "another driver: %s", log.reason);
     CHECK(strstr(log.unused, "driver: expected"), "%s", log.unused);
     elcl_free(from);
     elcl_free(to);

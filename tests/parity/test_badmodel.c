@@ -47,11 +47,11 @@ static void change_json(const char *directory, const char *name, const char *cha
     cJSON_Delete(object);
 }
 
-/* What happens to one tensor of the safetensors header. */
+/* A change of one tensor of the safetensors header. */
 struct header_change {
     const char *tensor;
     const char *rename;      /* or NULL */
-    const char *key, *value; /* of the tensor, value in JSON; or NULL */
+    const char *key, *value; /* of the tensor; value in JSON; or NULL */
 };
 
 static void change_header(const char *directory, const struct header_change *change)
@@ -323,7 +323,7 @@ static void test_files(const struct check_options *options)
     }
 }
 
-/* The tokenizer of the larger vocabulary beside the small model. */
+/* Puts the tokenizer of the larger vocabulary into the small model. */
 static void test_tokenizer(const struct check_options *options)
 {
     static const char *const names[] = {"vocab.json", "merges.txt"};
@@ -380,9 +380,9 @@ static void test_model_arguments(const struct check_options *options)
 
 enum { MAX_SOURCE = 20, MAX_TARGET = 24 };
 
-/* A field of the options and a value that it must not have. */
+/* A field of the options and a value that it refuses. */
 struct bad_option {
-    const char *name; /* that the message must give */
+    const char *name; /* the message must name it */
     void (*set)(elcl_gen_options *options);
 };
 
@@ -487,7 +487,7 @@ static void take(void *user, const elcl_result *result)
     memcpy(count->tokens.ids, best->ids, best->n_ids * sizeof(*best->ids));
 }
 
-/* The engine answers a good request as if nothing had been refused. */
+/* Checks that the engine answers a good request after all refusals. */
 static void expect_works(elcl_engine *engine, const elcl_request *good, struct count *count,
                          const struct tokens *want)
 {
@@ -574,7 +574,7 @@ static void test_engine_params(elcl_model *model)
     elcl_engine_destroy(NULL);
 }
 
-/* Without a tokenizer text is refused, ids are not. */
+/* Without a tokenizer, text is refused and ids are accepted. */
 static void test_text(elcl_model *model)
 {
     elcl_error err = {0};

@@ -1,5 +1,5 @@
-/* Buckets of distance against the reference's, and sources longer than usual where positions have
- * no end. */
+/* Buckets of distance against the reference's, and sources longer than the default for positions
+ * without a limit. */
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +17,7 @@ static int runs_value(const cJSON *runs, int i, int field)
     return (int)cJSON_GetArrayItem(cJSON_GetArrayItem(runs, i), field)->valuedouble;
 }
 
-/* Runs of distances that share a bucket, from -last to last. */
+/* Lists runs of distances that share a bucket, from -last to last. */
 static void test_entry(const cJSON *entry)
 {
     const struct elcl_position_buckets buckets = {number(entry, "buckets"),
@@ -65,7 +65,7 @@ static int submit(elcl_model *model, int max_source, const struct tokens *source
 /* tiny-t5 has n_positions 60. */
 static void test_long_source(const struct check_options *options)
 {
-    if (!check_case("distances, a source longer than usual"))
+    if (!check_case("distances, a source longer than the default"))
         return;
     char directory[512];
     const struct setup setup = {.attention = ELCL_ATTN_EL, .kernels = ELCL_KERNELS_CPU};

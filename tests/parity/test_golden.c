@@ -7,7 +7,7 @@
 #include "base/util.h"
 #include "parity/common.h"
 
-/* The stored rows are double precision; in f32 layer norms leave values of a few units, and sums
+/* The stored rows are double precision; in f32, layer norms leave values of a few units, and sums
  * are at most 45 long. */
 #define ENCODER_TOLERANCE 1e-5
 #define LOGITS_TOLERANCE 4e-5
@@ -92,7 +92,7 @@ static bool compare_hypothesis(const char *name, const struct hypothesis *got, c
                  "%s: score %.9g, stored %.9g", name, (double)got->score, score);
 }
 
-/* Every case x input in one engine, so that sentences of all kinds share steps. */
+/* Runs every case x input in one engine, so that sentences of all kinds share steps. */
 static void compare_results(const struct golden *golden, elcl_model *model, int case_step,
                             int batch_size)
 {
@@ -147,7 +147,7 @@ static void compare_defaults(const struct golden *golden, const elcl_model *mode
 static void test_setup(const struct golden *golden, const char *name, const struct setup *setup,
                        const struct check_options *options)
 {
-    /* CLBlast compiles a routine per shape class: part of the cases is enough to prove the path. */
+    /* CLBlast compiles a routine per shape class: some cases are enough to prove the path. */
     const bool clblast = setup->gemm == ELCL_GEMM_CLBLAST;
     if (!setup_case("golden", name, setup))
         return;
@@ -162,7 +162,7 @@ static void test_setup(const struct golden *golden, const char *name, const stru
     setup_close(&model);
 }
 
-/* Searches and rules that have a file of their own; each attention variant in one shape. */
+/* Searches and rules with their own file; each attention variant with one kind of kernels. */
 static void test_searches(const char *name, const char *file, const struct check_options *options)
 {
     struct golden golden;

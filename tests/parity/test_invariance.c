@@ -1,4 +1,4 @@
-/* What a request gives must not depend on its company: order, batch size and the options of its
+/* The result of a request must not depend on its company: order, batch size and the options of its
  * neighbors change no bit of ids or scores (native GEMM, f32). */
 #include <stdio.h>
 #include <string.h>
@@ -39,7 +39,7 @@ static int enough(const elcl_model *model, int n, int batch_size)
     return model->ops->kernels == ELCL_KERNELS_CPU ? n : elcl_min_int(n, 4 * batch_size);
 }
 
-/* The jobs again in another order and grouping. */
+/* Runs the jobs again in another order and grouping. */
 static void regroup(elcl_model *model, const struct job *jobs, int n, int batch_size, int beams,
                     bool shuffled)
 {
@@ -66,7 +66,7 @@ static void regroup(elcl_model *model, const struct job *jobs, int n, int batch_
     elcl_free(order);
 }
 
-/* The jobs again in a pool of engines on the one model. */
+/* Runs the jobs again in a pool of engines on the model. */
 static void share(elcl_model *model, const struct job *jobs, int n, int lanes, int batch_size,
                   int beams)
 {
@@ -170,12 +170,12 @@ int main(int argc, char **argv)
                 test_g2p(&setup, all_shapes[k] == ELCL_KERNELS_CPU ? 100 : 6, options);
             }
     for (int i = 0; i < 2; i++) {
-        const struct setup narrow = {.attention = ELCL_ATTN_EL,
-                                     .kernels = ELCL_KERNELS_CPU,
-                                     .gemm = ELCL_GEMM_NATIVE,
-                                     .weights = i ? ELCL_BF16 : ELCL_INT8,
-                                     .compute = i ? ELCL_COMPUTE_BF16 : ELCL_COMPUTE_INT8};
-        test_g2p(&narrow, 30, options);
+        const struct setup rounded = {.attention = ELCL_ATTN_EL,
+                                      .kernels = ELCL_KERNELS_CPU,
+                                      .gemm = ELCL_GEMM_NATIVE,
+                                      .weights = i ? ELCL_BF16 : ELCL_INT8,
+                                      .compute = i ? ELCL_COMPUTE_BF16 : ELCL_COMPUTE_INT8};
+        test_g2p(&rounded, 30, options);
     }
     const struct setup mma = {.attention = ELCL_ATTN_EL,
                               .kernels = ELCL_KERNELS_GPU,

@@ -1,5 +1,5 @@
-/* The memory plan against the paper's numbers, against what is allocated, and its use as a limit;
- * and every allocation failing once. */
+/* The memory plan against the paper's numbers and against real allocations, its use as a limit, and
+ * every allocation failing once. */
 #include <stdio.h>
 #include <string.h>
 
@@ -23,7 +23,7 @@ static const struct elcl_arch bart_large = {
     .max_positions = 1024,
 };
 
-static struct elcl_plan plan_of(enum elcl_attention attention, int b, int k, int s, int t)
+static struct elcl_plan make_plan(enum elcl_attention attention, int b, int k, int s, int t)
 {
     const struct elcl_capacity c = {.sentences = b,
                                     .beams = k,
@@ -50,9 +50,9 @@ static void test_paper_table(void)
         if (!check_case("plan, encoder-derived state, B %d S %d", b, s))
             continue;
         const uint64_t beam =
-            plan_of(ELCL_ATTN_MHA_BEAM, b, 4, s, 142).category[ELCL_BUFFERS_SOURCE];
-        const uint64_t mha = plan_of(ELCL_ATTN_MHA, b, 4, s, 142).category[ELCL_BUFFERS_SOURCE];
-        const uint64_t el = plan_of(ELCL_ATTN_EL, b, 4, s, 142).category[ELCL_BUFFERS_SOURCE];
+            make_plan(ELCL_ATTN_MHA_BEAM, b, 4, s, 142).category[ELCL_BUFFERS_SOURCE];
+        const uint64_t mha = make_plan(ELCL_ATTN_MHA, b, 4, s, 142).category[ELCL_BUFFERS_SOURCE];
+        const uint64_t el = make_plan(ELCL_ATTN_EL, b, 4, s, 142).category[ELCL_BUFFERS_SOURCE];
         CHECK(beam == (uint64_t)table[i].mha_beam * unit, "mha-beam %llu",
               (unsigned long long)beam);
         CHECK(el == (uint64_t)table[i].el * unit, "el %llu", (unsigned long long)el);
@@ -67,14 +67,14 @@ static void test_self_state(void)
     const uint64_t rows = 320 * 4, t = 142, layers = 12, d = 1024, bytes = 2;
     const uint64_t want = 2 * layers * rows * t * d * bytes; /* 8.32 GiB */
     CHECK(want / (1 << 20) == 8520, "%llu MiB", (unsigned long long)(want >> 20));
-    const struct elcl_plan beam = plan_of(ELCL_ATTN_MHA_BEAM, 320, 4, 256, 142);
-    const struct elcl_plan mha = plan_of(ELCL_ATTN_MHA, 320, 4, 256, 142);
-    const struct elcl_plan el = plan_of(ELCL_ATTN_EL, 320, 4, 256, 142);
+    const struct elcl_plan beam = make_plan(ELCL_ATTN_MHA_BEAM, 320, 4, 256, 142);
+    const struct elcl_plan mha = make_plan(ELCL_ATTN_MHA, 320, 4, 256, 142);
+    const struct elcl_plan el = make_plan(ELCL_ATTN_EL, 320, 4, 256, 142);
     CHECK(beam.category[ELCL_BUFFERS_SELF] == want, "mha-beam");
     CHECK(mha.category[ELCL_BUFFERS_SELF] == want, "mha");
     CHECK(el.category[ELCL_BUFFERS_SELF] == want / 2, "el");
-    const struct elcl_plan long_beam = plan_of(ELCL_ATTN_MHA_BEAM, 320, 4, 1024, 142);
-    const struct elcl_plan long_el = plan_of(ELCL_ATTN_EL, 320, 4, 1024, 142);
+    const struct elcl_plan long_beam = make_plan(ELCL_ATTN_MHA_BEAM, 320, 4, 1024, 142);
+    const struct elcl_plan long_el = make_plan(ELCL_ATTN_EL, 320, 4, 1024, 142);
     const double all_beam =
         (double)(long_beam.category[ELCL_BUFFERS_SELF] + long_beam.category[ELCL_BUFFERS_SOURCE]);
     const double all_el =
@@ -94,11 +94,11 @@ static uint64_t more_for_gpus(const struct elcl_arch *arch, enum elcl_attention 
     return gpu.total - cpu.total;
 }
 
-/* Probabilities of EL-attention's tiles, and two numbers for 32 of them: where S is as large as D,
- * half as much as E and C; none of other kernels and variants. */
+/* Returns the bytes of the probabilities of EL-attention's tiles, and of two numbers for 32 of
+ * them: if S is as large as D, half as much as E and C. Other kernels and variants have none. */
 static void test_probabilities(void)
 {
-    if (!check_case("plan, probabilities of the GPU shape"))
+    if (!check_case("plan, probabilities of GPU kernels"))
         return;
     const struct elcl_capacity c = {.sentences = 32,
                                     .beams = 4,
@@ -167,7 +167,7 @@ static void test_largest_batch(void)
         with.sentences = check_int(1, 70);
         with.encode_rows = elcl_plan_encode_rows(with.sentences, c.max_source);
         elcl_plan_make(&bart_large, attention, ELCL_F16, &with, 1000, &two);
-        /* limits on and just below what a batch needs */
+        /* limits at and just below the need of a batch */
         const uint64_t limit = one.total - (uint64_t)check_int(0, 1);
         const uint64_t max_buffer =
             i % 2 ? UINT64_MAX : two.largest_buffer - (uint64_t)check_int(0, 1);
@@ -194,7 +194,7 @@ static const elcl_engine_params engines[] = {
 static void test_engine_bytes(elcl_model *model, const struct golden *golden,
                               const elcl_engine_params *params)
 {
-    /* the peak of this engine, not of one before it */
+    /* the peak of this engine, not of an earlier one */
     atomic_store(&model->device->peak_bytes, atomic_load(&model->device->live_bytes));
     allocations_reset(0, 0);
     struct job job = {.source = &golden->inputs[0]}; /* one token */
@@ -254,7 +254,7 @@ static void expect_refusal(int rc, const elcl_error *err, const char *part)
     CHECK(strstr(err->msg, part), "\"%s\" does not say \"%s\"", err->msg, part);
 }
 
-/* Enough short requests to make an automatic batch as large as it can be, and one step. */
+/* Submits enough short requests for the largest automatic batch, and runs one step. */
 static int start_many(elcl_engine *engine, const elcl_model *model, const struct tokens *source,
                       elcl_error *err)
 {
@@ -267,7 +267,7 @@ static int start_many(elcl_engine *engine, const elcl_model *model, const struct
     return rc ? rc : elcl_engine_step(engine, NULL, err);
 }
 
-/* An automatic batch of `want` sentences under the limit; 0: not one fits. */
+/* Expects an automatic batch of `want` sentences under the limit; 0: not one fits. */
 static void test_automatic(const struct golden *golden, const struct setup *setup, uint64_t limit,
                            int want, const struct check_options *options)
 {
@@ -335,7 +335,7 @@ static void expect_failed(int rc, const elcl_error *err, int n)
           "allocation %d: code %d, \"%s\"", n, rc, err->msg);
 }
 
-/* Every allocation of opening a model, one at a time. */
+/* Fails every allocation of opening a model, one at a time. */
 static void test_failing_open(const struct golden *golden, const struct setup *setup,
                               const struct check_options *options)
 {
@@ -363,8 +363,8 @@ static void test_failing_open(const struct golden *golden, const struct setup *s
     CHECK(n > 40, "only %d allocations", n);
 }
 
-/* Creates an engine and lets it start on many requests while allocations fail. *engine may be
- * there beside an error. */
+/* Creates an engine and lets it start on many requests while allocations fail. *engine may exist
+ * beside an error. */
 static int start_failing(elcl_model *model, const struct golden *golden, int batch_size, int from,
                          int count, elcl_engine **engine, elcl_error *err)
 {
@@ -376,7 +376,7 @@ static int start_failing(elcl_model *model, const struct golden *golden, int bat
     return rc ? rc : start_many(*engine, model, &golden->inputs[0], err);
 }
 
-/* A fixed batch fails; an automatic one shrinks and goes on, or fails when nothing is left. */
+/* A fixed batch fails; an automatic one shrinks and continues, or fails if nothing is left. */
 static bool test_failing_engine(elcl_model *model, const struct golden *golden, int n,
                                 int full_batch)
 {
@@ -479,22 +479,22 @@ int main(int argc, char **argv)
             test_measured("tiny-flan-t5", &t5, &setup, options);
         }
         for (int i = 0; i < 2; i++) {
-            const struct setup narrow = {.attention = all_variants[a],
-                                         .kernels = ELCL_KERNELS_CPU,
-                                         .gemm = ELCL_GEMM_NATIVE,
-                                         .weights = i ? ELCL_BF16 : ELCL_INT8,
-                                         .compute = i ? ELCL_COMPUTE_BF16 : ELCL_COMPUTE_INT8};
-            test_measured("tiny-bart", &tiny, &narrow, options);
-            test_measured("tiny-gpt2", &gpt2, &narrow, options);
-            test_measured("tiny-opt-plain", &opt, &narrow, options);
-            test_measured("tiny-flan-t5", &t5, &narrow, options);
+            const struct setup rounded = {.attention = all_variants[a],
+                                          .kernels = ELCL_KERNELS_CPU,
+                                          .gemm = ELCL_GEMM_NATIVE,
+                                          .weights = i ? ELCL_BF16 : ELCL_INT8,
+                                          .compute = i ? ELCL_COMPUTE_BF16 : ELCL_COMPUTE_INT8};
+            test_measured("tiny-bart", &tiny, &rounded, options);
+            test_measured("tiny-gpt2", &gpt2, &rounded, options);
+            test_measured("tiny-opt-plain", &opt, &rounded, options);
+            test_measured("tiny-flan-t5", &t5, &rounded, options);
         }
         setup.weights = setup.state = ELCL_F32;
         setup.kernels = ELCL_KERNELS_GPU; /* wide enough for EL-attention by tiles */
         test_measured("g2p-en", &g2p, &setup, options);
         setup.kernels = all_shapes[a % 2];
         test_limits(&tiny, &setup, options);
-        setup.kernels = ELCL_KERNELS_CPU; /* as far as allocations go, the faster one here */
+        setup.kernels = ELCL_KERNELS_CPU; /* allocations are the same, and these are faster here */
         test_failing_open(&untied, &setup, options);
         test_failing_engines(&untied, &setup, options);
     }

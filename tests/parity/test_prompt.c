@@ -1,12 +1,11 @@
-/* What stands before the text of a decoder-only model: the family says, or tokenizer_config.json.
- */
+/* The token before the text of a decoder-only model: by family or tokenizer_config.json. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/util.h"
 #include "parity/common.h"
 
-/* A copy of the model with a tokenizer of two letters; flags NULL: no tokenizer_config.json. */
+/* Copies the model with a tokenizer of two letters; flags NULL: no tokenizer_config.json. */
 static const char *make_model(const char *model, const char *flags)
 {
     static const char vocab[] = "{\"<pad>\": 1, \"</s>\": 2, \"a\": 3, \"b\": 4}";

@@ -1,5 +1,5 @@
-/* Scores of given targets: against stored results of transformers, against what greedy search says
- * of its own output, alone and in company, and in the memory that the plan has for them. */
+/* Scores of given targets: against stored results of transformers, against greedy search's scores
+ * of its own output, singly and in company, and in the memory that the plan has for them. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +31,7 @@ static void add_request(struct scores *s, const struct tokens *source, const str
                                           .log_probs = s->got[i]};
 }
 
-/* The stored requests of a model; freed by the caller. */
+/* Reads the stored requests of a model; the caller frees them. */
 static struct scores *load(const char *name, cJSON **root)
 {
     char path[256];
@@ -51,7 +51,7 @@ static struct scores *load(const char *name, cJSON **root)
     return CHECK(s->n >= 8, "%d requests", s->n) ? s : NULL;
 }
 
-/* One call on a scorer of its own; false after a failed check. */
+/* Makes one call on a new scorer; returns false after a failed check. */
 static bool score(elcl_model *model, const elcl_score_request *requests, size_t n, int batch_tokens,
                   elcl_engine_stats *stats)
 {
@@ -92,7 +92,7 @@ static void check_company(elcl_model *model, struct scores *s)
 {
     float(*first)[MAX_TOKENS] = elcl_calloc(1, sizeof(s->got));
     elcl_score_request reversed[MAX_REQUESTS];
-    elcl_engine_stats all = {0}, alone = {0}, few = {0};
+    elcl_engine_stats all = {0}, single = {0}, few = {0};
     if (!CHECK(first != NULL, "no memory"))
         return;
     if (!score(model, s->requests, (size_t)s->n, 0, &all))
@@ -100,24 +100,24 @@ static void check_company(elcl_model *model, struct scores *s)
     memcpy(first, s->got, sizeof(s->got));
     memset(s->got, 0, sizeof(s->got));
     for (int i = 0; i < s->n; i++)
-        if (!score(model, &s->requests[i], 1, 0, &alone))
+        if (!score(model, &s->requests[i], 1, 0, &single))
             goto end;
-    CHECK(!memcmp(first, s->got, sizeof(s->got)), "alone: other numbers");
+    CHECK(!memcmp(first, s->got, sizeof(s->got)), "one by one: other numbers");
     memset(s->got, 0, sizeof(s->got));
     for (int i = 0; i < s->n; i++)
         reversed[i] = s->requests[s->n - 1 - i];
     if (!score(model, reversed, (size_t)s->n, 1, &few))
         goto end;
     CHECK(!memcmp(first, s->got, sizeof(s->got)), "in small passes: other numbers");
-    CHECK(all.steps == 1 && alone.steps == 1 && few.steps > 3, "%d, %d and %d passes",
-          (int)all.steps, (int)alone.steps, (int)few.steps);
+    CHECK(all.steps == 1 && single.steps == 1 && few.steps > 3, "%d, %d and %d passes",
+          (int)all.steps, (int)single.steps, (int)few.steps);
     CHECK(all.output_tokens == few.output_tokens && all.samples == (uint64_t)s->n,
           "%d and %d tokens", (int)all.output_tokens, (int)few.output_tokens);
 end:
     elcl_free(first);
 }
 
-/* Device memory is what the plan says, to the byte. */
+/* Device memory equals the plan, to the byte. */
 static void check_plan(elcl_model *model, const struct scores *s)
 {
     elcl_error err = {0};
@@ -133,7 +133,7 @@ static void check_plan(elcl_model *model, const struct scores *s)
     elcl_scorer_destroy(&scorer);
 }
 
-/* What greedy search found scores as it said, with rules that do not change its numbers too. */
+/* Scores of greedy search's output equal its own, also with rules that change no numbers. */
 static void check_greedy(const struct golden *golden, elcl_model *model)
 {
     struct job jobs[16] = {{0}};
@@ -175,8 +175,8 @@ end:
 
 #define STREAMS 3
 
-/* One request's output, as the callbacks told it. */
-struct told {
+/* One request's output, as the callbacks delivered it. */
+struct seen {
     struct tokens tokens[STREAMS]; /* by on_token */
     float log_probs[STREAMS][MAX_TOKENS];
     int n_results; /* by on_result */
@@ -188,59 +188,58 @@ struct told {
 
 static void on_token(void *user, const elcl_token *token)
 {
-    struct told *told = token->user;
-    struct tokens *tokens = &told->tokens[token->stream];
+    struct seen *seen = token->user;
+    struct tokens *tokens = &seen->tokens[token->stream];
     (void)user;
-    told->n_emitted_late += told->n_results > 0;
-    told->log_probs[token->stream][tokens->n] = token->log_prob;
+    seen->n_emitted_late += seen->n_results > 0;
+    seen->log_probs[token->stream][tokens->n] = token->log_prob;
     tokens->ids[tokens->n++] = token->token;
 }
 
 static void on_result(void *user, const elcl_result *result)
 {
-    struct told *told = result->user;
+    struct seen *seen = result->user;
     (void)user;
-    told->n_results = elcl_min_int(result->n_hypotheses, STREAMS);
-    for (int i = 0; i < told->n_results; i++) {
+    seen->n_results = elcl_min_int(result->n_hypotheses, STREAMS);
+    for (int i = 0; i < seen->n_results; i++) {
         const elcl_hypothesis *h = &result->hypotheses[i];
-        struct hypothesis *copy = &told->results[i];
+        struct hypothesis *copy = &seen->results[i];
         copy->score = h->score;
         copy->tokens.n = (int)h->n_ids;
         memcpy(copy->tokens.ids, h->ids, h->n_ids * sizeof(*h->ids));
-        told->has_log_probs = h->token_logprobs != NULL;
+        seen->has_log_probs = h->token_logprobs != NULL;
         if (h->token_logprobs)
-            memcpy(told->result_log_probs[i], h->token_logprobs, h->n_ids * sizeof(float));
+            memcpy(seen->result_log_probs[i], h->token_logprobs, h->n_ids * sizeof(float));
     }
 }
 
-/* The sum of a hypothesis' log-probabilities makes its score, and what comes before is no number.
- */
-static void check_sum(const struct told *told, int i, int n_before, float length_penalty,
+/* The sum of a hypothesis' log-probabilities gives its score; tokens before it have none. */
+static void check_sum(const struct seen *seen, int i, int n_before, float length_penalty,
                       const char *what)
 {
-    const struct hypothesis *h = &told->results[i];
+    const struct hypothesis *h = &seen->results[i];
     double sum = 0;
     for (int t = 0; t < h->tokens.n; t++) {
-        CHECK(isnan(told->result_log_probs[i][t]) == (t < n_before), "%s: token %d: %g", what, t,
-              (double)told->result_log_probs[i][t]);
+        CHECK(isnan(seen->result_log_probs[i][t]) == (t < n_before), "%s: token %d: %g", what, t,
+              (double)seen->result_log_probs[i][t]);
         if (t >= n_before)
-            sum += (double)told->result_log_probs[i][t];
+            sum += (double)seen->result_log_probs[i][t];
     }
     const double want = sum / pow(elcl_max_int(h->tokens.n - n_before, 1), (double)length_penalty);
     CHECK(fabs(want - (double)h->score) <= 1e-5 * (1 + fabs(want)), "%s: %.9g, score %.9g", what,
           want, (double)h->score);
 }
 
-/* What was told one by one is the result behind its beginning. */
-static void check_emitted(const struct told *told, int i, int n_before, const char *what)
+/* Streamed tokens equal the result after its beginning. */
+static void check_emitted(const struct seen *seen, int i, int n_before, const char *what)
 {
-    const struct tokens *got = &told->tokens[i], *whole = &told->results[i].tokens;
+    const struct tokens *got = &seen->tokens[i], *whole = &seen->results[i].tokens;
     const bool same =
         got->n == whole->n - n_before &&
         !memcmp(got->ids, whole->ids + n_before, (size_t)got->n * sizeof(*got->ids)) &&
-        !memcmp(told->log_probs[i], told->result_log_probs[i] + n_before,
+        !memcmp(seen->log_probs[i], seen->result_log_probs[i] + n_before,
                 (size_t)got->n * sizeof(float));
-    CHECK(same && !told->n_emitted_late, "%s: %d tokens told, the result has %d", what, got->n,
+    CHECK(same && !seen->n_emitted_late, "%s: %d tokens delivered, the result has %d", what, got->n,
           whole->n - n_before);
 }
 
@@ -248,7 +247,7 @@ static void check_tokens_emitted(const struct golden *golden, elcl_model *model)
 {
     static const char *const kinds[] = {"greedy", "sampling", "beam", "diverse beam", "off"};
     enum { KINDS = 5, INPUTS = 5 };
-    struct told *told = elcl_calloc((size_t)KINDS * INPUTS, sizeof(*told));
+    struct seen *seen = elcl_calloc((size_t)KINDS * INPUTS, sizeof(*seen));
     elcl_engine_params params = elcl_engine_params_default();
     elcl_engine *engine = NULL;
     elcl_error err = {0};
@@ -256,7 +255,7 @@ static void check_tokens_emitted(const struct golden *golden, elcl_model *model)
     params.max_beams = 4;
     params.on_result = on_result;
     params.on_token = on_token;
-    if (!CHECK(told != NULL, "no memory") ||
+    if (!CHECK(seen != NULL, "no memory") ||
         !CHECK(!elcl_engine_create(model, &params, &engine, &err), "%s", err.msg))
         goto end;
     for (int i = 0; i < KINDS * INPUTS; i++) {
@@ -276,29 +275,29 @@ static void check_tokens_emitted(const struct golden *golden, elcl_model *model)
         request.source = source->ids;
         request.n_source = (size_t)source->n;
         request.sample = (uint64_t)i;
-        request.user = &told[i];
+        request.user = &seen[i];
         CHECK(!elcl_engine_submit(engine, &request, NULL, &err), "%s", err.msg);
     }
     CHECK(!elcl_engine_run(engine, &err), "%s", err.msg);
     for (int i = 0; i < KINDS * INPUTS; i++) {
         const int kind = i / INPUTS;
         const int n_before = model->arch.decoder_only ? golden->inputs[i % INPUTS].n : 1;
-        CHECK(told[i].n_results == (kind ? STREAMS : 1), "%s: %d results", kinds[kind],
-              told[i].n_results);
-        CHECK(told[i].has_log_probs == (kind < 4), "%s", kinds[kind]);
-        for (int k = 0; k < told[i].n_results; k++) {
+        CHECK(seen[i].n_results == (kind ? STREAMS : 1), "%s: %d results", kinds[kind],
+              seen[i].n_results);
+        CHECK(seen[i].has_log_probs == (kind < 4), "%s", kinds[kind]);
+        for (int k = 0; k < seen[i].n_results; k++) {
             if (kind < 2)
-                check_emitted(&told[i], k, n_before, kinds[kind]);
+                check_emitted(&seen[i], k, n_before, kinds[kind]);
             else
-                CHECK(told[i].tokens[k].n == 0, "%s tells tokens", kinds[kind]);
+                CHECK(seen[i].tokens[k].n == 0, "%s delivers tokens", kinds[kind]);
             if (kind < 3)
-                check_sum(&told[i], k, n_before, kind < 2 ? 0 : model->defaults.length_penalty,
+                check_sum(&seen[i], k, n_before, kind < 2 ? 0 : model->defaults.length_penalty,
                           kinds[kind]);
         }
     }
 end:
     elcl_engine_destroy(&engine);
-    elcl_free(told);
+    elcl_free(seen);
 }
 
 static void check_refusals(elcl_model *model)

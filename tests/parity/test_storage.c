@@ -1,7 +1,7 @@
 /*
- * How far narrower weights take the logits from those of f32 weights, on the shipped models:
- * teacher forcing along the greedy results of f32. That the kernels multiply the rounded weights
- * rightly is for test_variants; this is what the rounding itself costs.
+ * How far smaller weights take the logits from those of f32 weights, on the shipped models: teacher
+ * forcing along the greedy results of f32. test_variants checks that the kernels multiply the
+ * rounded weights correctly; this measures the cost of the rounding itself.
  */
 #include <math.h>
 #include <stdio.h>
@@ -16,11 +16,12 @@ struct subject {
     const char *directory;
     struct tokens inputs[N_INPUTS];
     int vocabulary;
-    int32_t tokens[N_STEPS][N_INPUTS]; /* input of each step: the best token of f32 before */
+    int32_t tokens[N_STEPS][N_INPUTS]; /* input of each step: the best token of f32 before it */
     float *exact;                      /* [N_STEPS, N_INPUTS, V] */
 };
 
-/* Logits [N_STEPS, N_INPUTS, V], NULL after a failed check; the f32 run chooses the tokens. */
+/* Returns logits [N_STEPS, N_INPUTS, V], NULL after a failed check; the f32 pass chooses the
+ * tokens. */
 static float *run(struct subject *s, enum elcl_storage weights, enum elcl_compute compute,
                   const struct check_options *options)
 {
@@ -57,7 +58,7 @@ static float *run(struct subject *s, enum elcl_storage weights, enum elcl_comput
     return logits;
 }
 
-/* Rows are compared as softmax sees them: less their mean. */
+/* Compares rows as softmax sees them: less their mean. */
 static void compare(const char *name, const struct subject *s, const char *weights,
                     const float *logits, double most)
 {
@@ -98,12 +99,12 @@ static void test_model(const char *name, struct subject *s, const struct check_o
         enum elcl_storage storage;
         enum elcl_compute compute;
         const char *name;
-        double most; /* share of the logits' spread; the models are stored in f16 */
+        double most; /* fraction of the logits' spread; the models are stored in f16 */
     } weights[] = {{ELCL_F16, ELCL_COMPUTE_F32, "f16", 0},
                    {ELCL_BF16, ELCL_COMPUTE_F32, "bf16", 0.005},
-                   {ELCL_BF16, ELCL_COMPUTE_BF16, "bf16 in bf16 products", 0.01},
+                   {ELCL_BF16, ELCL_COMPUTE_BF16, "bf16 in bf16 compute", 0.01},
                    {ELCL_INT8, ELCL_COMPUTE_F32, "int8", 0.02},
-                   {ELCL_INT8, ELCL_COMPUTE_INT8, "int8 in integer products", 0.04}};
+                   {ELCL_INT8, ELCL_COMPUTE_INT8, "int8 in int8 compute", 0.04}};
     s->exact = run(s, ELCL_F32, ELCL_COMPUTE_F32, options);
     for (size_t i = 0; s->exact && i < ELCL_COUNT(weights); i++) {
         float *logits = run(s, weights[i].storage, weights[i].compute, options);

@@ -1,4 +1,4 @@
-/* elcl_tune() on a device: what it keeps, replaces and goes on with. Times are not looked at. */
+/* elcl_tune() on a device: what it keeps, replaces and continues. Times are not checked. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <math.h>
@@ -36,7 +36,7 @@ static bool is(const char *a, const char *b)
     return a && !strcmp(a, b);
 }
 
-/* Slow: a second after what is right. Wrong: the last element of Y is of another product. */
+/* Slow: a second longer than needed. Wrong: the last element of Y differs. */
 static int play(const char *name, struct elcl_ops *ops, const struct elcl_gemm_args *args,
                 elcl_error *err)
 {
@@ -86,7 +86,7 @@ static void store(const elcl_device_desc *d, const struct elcl_tune_file *file)
     elcl_free(directory);
 }
 
-/* Numbers in files have 15 digits at times. */
+/* Numbers in files sometimes have 15 digits. */
 static bool same(double a, double b)
 {
     return fabs(a - b) <= 1e-12 * fabs(b);
@@ -127,7 +127,7 @@ static void test_rates(elcl_tune_params params, const elcl_device_desc *d)
     CHECK(t.rates.half_gflops >= t.rates.f32_gflops, "16-bit inputs are slower");
     struct elcl_tune_file file = stored(d);
     CHECK(file.has_rates && same(file.rates.f32_gflops, t.rates.f32_gflops), "not stored");
-    file.rates.memory_gbs = 1e8; /* better than what comes */
+    file.rates.memory_gbs = 1e8; /* better than any measurement */
     file.rates.f32_gflops = 1e-3;
     file.rates.launch_us = 1e8;
     file.rates.wait_us = 1e-6;
@@ -143,7 +143,7 @@ static void test_rates(elcl_tune_params params, const elcl_device_desc *d)
     CHECK(same(stored(d).rates.memory_gbs, t.rates.memory_gbs), "again did not store");
 }
 
-/* So many parts of tuning the GPU shape without a budget; rates are three of them. */
+/* Runs parts of tuning for GPU kernels without a budget; rates are three of them. */
 static elcl_tuned tune_clblast(elcl_tune_params params, const char *wrong, const char *slow,
                                struct parts *parts)
 {

@@ -1,7 +1,7 @@
 /*
- * The attention variants against each other and against the whole model in double precision. In
- * f32 all three are the same function. With 16-bit state each rounds something else, so each is
- * held to a reference that sees the same rounded caches; how often their tokens agree is printed.
+ * The attention variants against each other and against the whole model in double precision. In f32
+ * all three are the same function. With 16-bit state each rounds something else, so each must match
+ * a reference that sees the same rounded caches; how often their tokens agree is printed.
  */
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 
 /* ---- f32: the variants are one function ---------------------------------------------------- */
 
-/* Tokens to force: the golden's greedy results, then whatever comes. */
+/* Tokens to force: the golden's greedy results, then anything. */
 static struct tokens *forced_tokens(const struct golden *golden)
 {
     struct tokens *forced = elcl_calloc((size_t)golden->n_inputs, sizeof(*forced));
@@ -32,7 +32,7 @@ static struct tokens *forced_tokens(const struct golden *golden)
     return forced;
 }
 
-/* What one variant gives for a golden's inputs. */
+/* The results of one variant for a golden's inputs. */
 struct outcome {
     float *logits; /* [N_STEPS, 2 inputs, V] */
     struct job *jobs;
@@ -127,19 +127,19 @@ static void test_equal(const char *name, enum elcl_kernels kernels, enum elcl_ge
 
 /* ---- against the reference ----------------------------------------------------------------- */
 
-/* Everything of one comparison. */
+/* The state of one comparison. */
 struct comparison {
     struct driver driver;
     const struct reference *reference;
     enum elcl_attention attention;
     enum elcl_storage state;
     int width, layers;
-    float **source, **self; /* [layers] pools, as numbers */
+    float **source, **self; /* [layers] cache rows, as numbers */
     double unit;            /* tolerance, of a row's largest value */
-    double worst;           /* error in tolerances, without what storage rounds */
+    double worst;           /* error in units of the tolerance, without the rounding of storage */
 };
 
-/* A pool of state rows from the device. */
+/* Reads the cache rows of a buffer. */
 static bool read_pool(struct comparison *c, int buffer, float **values)
 {
     const struct elcl_buffer *b = &c->driver.state.buffers[buffer];
@@ -180,7 +180,7 @@ static const float *self_row(const struct comparison *c, int layer, int r, int t
     return c->self[layer] + (size_t)row * (size_t)c->width;
 }
 
-/* Half the distance of neighbors of that storage around x. */
+/* Returns half the distance of neighbors of that storage around x. */
 static double half_step(enum elcl_storage storage, double x)
 {
     if (storage == ELCL_F16)
@@ -188,7 +188,7 @@ static double half_step(enum elcl_storage storage, double x)
     return storage == ELCL_BF16 ? fabs(x) * 0x1p-8 : 0;
 }
 
-/* got [n] came from want [n] by f32 arithmetic and one rounding to storage. */
+/* Compares got [n] with want [n] after f32 arithmetic and one rounding to storage. */
 static bool compare_row(struct comparison *c, const char *what, const float *got,
                         const double *want, int n, enum elcl_storage storage)
 {
@@ -211,7 +211,7 @@ static bool compare_row(struct comparison *c, const char *what, const float *got
                  (double)got[at], want[at], worst);
 }
 
-/* The encoder's output, and what the variant keeps of it. */
+/* Compares the encoder's output, and what the variant keeps of it. */
 static bool compare_sources(struct comparison *c)
 {
     const int d = c->driver.model->arch.d;
@@ -237,7 +237,7 @@ static bool compare_sources(struct comparison *c)
     return ok;
 }
 
-/* One row of a step: logits, and the row that the step put into every layer's cache. */
+/* Compares one row of a step: logits, and the row that the step put into every layer's cache. */
 static bool compare_step(struct comparison *c, int r)
 {
     const struct driver *d = &c->driver;
@@ -274,8 +274,8 @@ static int longest_sum(const struct elcl_arch *a)
     return elcl_max_int(a->d, elcl_max_int(a->encoder_ffn, a->decoder_ffn));
 }
 
-/* A sum of n products in f32 is off by at most n 2^-24 of what its terms add up to; layers pass
- * errors on, and norms keep them in proportion to the values. */
+/* A sum of n products in f32 is off by at most n 2^-24 of the sum of its terms' magnitudes; layers
+ * pass errors on, and norms keep them in proportion to the values. */
 static double rounding_unit(const struct elcl_arch *a)
 {
     const int layers = elcl_max_int(a->encoder_layers, a->decoder_layers);
@@ -335,7 +335,7 @@ static void test_reference(const char *name, const struct setup *setup,
     golden_finish(&golden);
 }
 
-/* A model of true width; its words' own tokens are as good as any to be forced. */
+/* A model of real width; its own tokens of words are good tokens to force. */
 static void test_g2p_reference(const struct setup *setup, const struct check_options *options)
 {
     if (!setup_case("variants, reference", "g2p-en", setup))
@@ -359,8 +359,8 @@ static void test_g2p_reference(const struct setup *setup, const struct check_opt
 
 /* ---- how often the variants agree ---------------------------------------------------------- */
 
-/* The storage of state that goes with that of weights. */
-static enum elcl_storage state_of(enum elcl_storage weights)
+/* Returns the storage of state that goes with that of weights. */
+static enum elcl_storage state_storage(enum elcl_storage weights)
 {
     return weights == ELCL_INT8 ? ELCL_F32 : weights;
 }
@@ -372,7 +372,7 @@ static struct job *decode_words(enum elcl_attention attention, enum elcl_storage
                                 .kernels = ELCL_KERNELS_CPU,
                                 .gemm = ELCL_GEMM_NATIVE,
                                 .weights = storage,
-                                .state = state_of(storage)};
+                                .state = state_storage(storage)};
     elcl_engine_params params = elcl_engine_params_default();
     params.batch_size = 64;
     params.max_source = params.max_target = 64;
@@ -391,7 +391,7 @@ static struct job *decode_words(enum elcl_attention attention, enum elcl_storage
     return jobs;
 }
 
-/* With narrower storage the variants round differently: reported, not demanded. */
+/* With smaller storage the variants round differently: reported, not required. */
 static void report_agreement(int n, const struct check_options *options)
 {
     static const enum elcl_storage storages[] = {ELCL_F32, ELCL_F16, ELCL_BF16, ELCL_INT8};
@@ -411,7 +411,7 @@ static void report_agreement(int n, const struct check_options *options)
         }
         printf("g2p-en, weights %s, state %s, tokens equal on %d words: mha = el %d, mha-beam = el "
                "%d; as in f32: el %d, mha %d, mha-beam %d\n",
-               storage_name(storages[s]), storage_name(state_of(storages[s])), n, with_el[1],
+               storage_name(storages[s]), storage_name(state_storage(storages[s])), n, with_el[1],
                with_el[2], with_exact[0], with_exact[1], with_exact[2]);
         if (storages[s] == ELCL_F32)
             CHECK(with_exact[0] == n && with_exact[1] == n && with_exact[2] == n,
@@ -457,7 +457,7 @@ int main(int argc, char **argv)
                                            .weights = ELCL_F16,
                                            .state = ELCL_F16},
                            options);
-    /* EL-attention by tiles, which the tiny models are too narrow for. */
+    /* EL-attention by tiles, for which the tiny models are too narrow. */
     static const struct setup tiles[] = {
         {.weights = ELCL_F32, .state = ELCL_F32},
         {.weights = ELCL_F16, .state = ELCL_F16, .mma = ELCL_MMA_EMULATED_32},

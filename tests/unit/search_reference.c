@@ -62,7 +62,7 @@ void table_logits(const struct table_model *model, const int32_t *history, int l
 
 /* ---- the device ---------------------------------------------------------------------------- */
 
-/* The candidates of one row as a device is to give them, from double-precision rules. */
+/* Computes the candidates of one row like a device, from double-precision rules. */
 static void choose(const struct elcl_row_rules *rules, const int32_t *history, int length,
                    const float *logits, int vocabulary, struct elcl_candidate *candidates,
                    int width)
@@ -133,7 +133,7 @@ static void outcome_add(struct outcome *outcome, const elcl_hypothesis *h)
 
 /* ---- elcl's search ------------------------------------------------------------------------- */
 
-/* The histories of the live rows, kept as a device keeps them: by (parent, token). */
+/* The histories of the live rows, kept like on a device: by (parent, token). */
 struct histories {
     int32_t *now, *next; /* [num_beams, max_length] */
     size_t stride;
@@ -250,7 +250,7 @@ static int by_sum(const void *a, const void *b)
     return x->rank - y->rank;
 }
 
-/* All candidates above -inf of all beams, best first. */
+/* Lists all candidates above -inf of all beams, best first. */
 static int plain_candidates(const struct plain_search *p, struct plain_candidate *all)
 {
     struct elcl_row_rules rules;

@@ -1,4 +1,4 @@
-/* fairseq style against results of a reference that was written from a description alone. */
+/* fairseq style against results of a reference that was written only from a description. */
 #include <math.h>
 #include <string.h>
 
@@ -14,36 +14,36 @@ static const cJSON *get(const cJSON *object, const char *key)
     return cJSON_GetObjectItemCaseSensitive(object, key);
 }
 
-static int int_of(const cJSON *object, const char *key) /* null: -1 */
+static int read_int(const cJSON *object, const char *key) /* null: -1 */
 {
     const cJSON *item = get(object, key);
     return cJSON_IsNumber(item) ? (int)item->valuedouble : -1;
 }
 
-static float float_of(const cJSON *object, const char *key)
+static float read_float(const cJSON *object, const char *key)
 {
     return (float)cJSON_GetNumberValue(get(object, key));
 }
 
-static elcl_gen_options options_of(const cJSON *json)
+static elcl_gen_options read_options(const cJSON *json)
 {
     elcl_gen_options o = plain_options();
-    o.num_beams = int_of(json, "num_beams");
-    o.num_beam_groups = int_of(json, "num_beam_groups");
+    o.num_beams = read_int(json, "num_beams");
+    o.num_beam_groups = read_int(json, "num_beam_groups");
     elcl_gen_options_fairseq(&o);
-    o.num_return_sequences = int_of(json, "num_return_sequences");
-    o.diversity_penalty = float_of(json, "diversity_penalty");
-    o.length_penalty = float_of(json, "length_penalty");
-    o.min_len = int_of(json, "min_len");
-    o.max_len_a = float_of(json, "max_len_a");
-    o.max_len_b = int_of(json, "max_len_b");
-    o.unk_penalty = float_of(json, "unk_penalty");
-    o.unk_token_id = int_of(json, "unk_token_id");
-    o.no_repeat_ngram_size = int_of(json, "no_repeat_ngram_size");
-    o.decoder_start_token_id = int_of(json, "decoder_start_token_id");
-    o.forced_bos_token_id = int_of(json, "forced_bos_token_id");
-    o.pad_token_id = int_of(json, "pad_token_id");
-    o.eos_token_ids[0] = int_of(json, "eos_token_id");
+    o.num_return_sequences = read_int(json, "num_return_sequences");
+    o.diversity_penalty = read_float(json, "diversity_penalty");
+    o.length_penalty = read_float(json, "length_penalty");
+    o.min_len = read_int(json, "min_len");
+    o.max_len_a = read_float(json, "max_len_a");
+    o.max_len_b = read_int(json, "max_len_b");
+    o.unk_penalty = read_float(json, "unk_penalty");
+    o.unk_token_id = read_int(json, "unk_token_id");
+    o.no_repeat_ngram_size = read_int(json, "no_repeat_ngram_size");
+    o.decoder_start_token_id = read_int(json, "decoder_start_token_id");
+    o.forced_bos_token_id = read_int(json, "forced_bos_token_id");
+    o.pad_token_id = read_int(json, "pad_token_id");
+    o.eos_token_ids[0] = read_int(json, "eos_token_id");
     return o;
 }
 
@@ -83,21 +83,21 @@ static void check_result(const struct outcome *got, int i, const cJSON *want)
 
 static void check_golden(const cJSON *json, const cJSON *tables)
 {
-    const elcl_gen_options o = options_of(get(json, "options"));
+    const elcl_gen_options o = read_options(get(json, "options"));
     elcl_gen_options bound;
     struct table_model model;
     struct outcome got = {0};
     elcl_error err = {0};
     const cJSON *results = get(json, "results");
-    const int n = cJSON_GetArraySize(results), positions = int_of(json, "positions");
-    float *table = read_table(cJSON_GetArrayItem(tables, int_of(json, "table")), &model);
+    const int n = cJSON_GetArraySize(results), positions = read_int(json, "positions");
+    float *table = read_table(cJSON_GetArrayItem(tables, read_int(json, "table")), &model);
     const bool ok =
         CHECK(!elcl_options_check(&o, model.vocabulary, positions, &err), "%s", err.msg) &&
-        CHECK(!elcl_options_bind(&o, int_of(json, "source_length"), positions, positions, &bound,
+        CHECK(!elcl_options_bind(&o, read_int(json, "source_length"), positions, positions, &bound,
                                  &err),
               "%s", err.msg) &&
         CHECK(!run_search(&bound, &model, &got, &err), "%s", err.msg);
-    /* Where the reference has no result the open beams are there. */
+    /* If the reference has no result, the open beams are the result. */
     for (int i = 0; ok && !n && i < got.n; i++)
         CHECK(got.finish[i] == ELCL_FINISH_LENGTH, "hypothesis %d is finished", i);
     if (ok && CHECK(n ? got.n == n : got.n > 0, "got %d hypotheses, want %d", got.n, n))
@@ -124,8 +124,8 @@ static void test_goldens(void)
     cJSON_ArrayForEach(json, cases)
     {
         const cJSON *o = get(json, "options");
-        if (check_case("golden %d K=%d G=%d", i++, int_of(o, "num_beams"),
-                       int_of(o, "num_beam_groups")))
+        if (check_case("golden %d K=%d G=%d", i++, read_int(o, "num_beams"),
+                       read_int(o, "num_beam_groups")))
             check_golden(json, get(file, "tables"));
     }
     cJSON_Delete(file);
@@ -185,7 +185,7 @@ static void test_refused(void)
     REFUSE(fairseq_options(), frequency_penalty, 1, in_fairseq);
     REFUSE(fairseq_options(), n_stop_strings, (o.stop_strings = text, 1), in_fairseq);
     REFUSE(fairseq_options(), prefix, with_eos, "prefix has the EOS 1");
-    REFUSE(fairseq_options(), forced_bos_token_id, (o.prefix = tokens, 4), "are one thing");
+    REFUSE(fairseq_options(), forced_bos_token_id, (o.prefix = tokens, 4), "are the same");
     REFUSE(fairseq_options(), max_len_b, (o.prefix = tokens, o.min_len = 0),
            "prefix has 1 tokens, must have at most 0 with a source of 10 tokens");
     REFUSE(plain_options(), min_len, 1, in_hf);

@@ -1,4 +1,4 @@
-/* Predictions: the cost of an operation by hand, and how speed follows the ceilings. */
+/* Predictions: the cost of an operation by hand, and how speed follows the measured rates. */
 #include <math.h>
 #include <string.h>
 
@@ -15,7 +15,7 @@ static const struct elcl_cost base = {.memory_bytes_per_ns = 10,
                                       .other_flop_per_ns = 2,
                                       .launch_ns = 7};
 
-static double ns_of(struct elcl_cost cost, enum elcl_op_class op_class, double bytes, double flop)
+static double cost_ns(struct elcl_cost cost, enum elcl_op_class op_class, double bytes, double flop)
 {
     elcl_cost_add(&cost, op_class, bytes, flop);
     return cost.ns;
@@ -32,16 +32,16 @@ static void test_operations(void)
     const struct {
         double got, want;
     } cases[] = {
-        {ns_of(base, ELCL_OP_GEMM, 500, 1000), 50 + 20 + 7},
-        {ns_of(base, ELCL_OP_GEMM_INT8, 500, 1000), 50 + 20 + 7},
-        {ns_of(cached, ELCL_OP_GEMM, 5000, 1000), 50 + 20 + 7},
-        {ns_of(gpu, ELCL_OP_GEMM, 500, 1000), 50 + 7},
-        {ns_of(gpu, ELCL_OP_GEMM, 500, 10000), 200 + 7},
-        {ns_of(base, ELCL_OP_ATTENTION, 1000, 40), 10 + 2 + 7},
-        {ns_of(base, ELCL_OP_ATTENTION, 1001, 40), 100.1 + 2 + 7},
-        {ns_of(base, ELCL_OP_OTHER, 200, 40), 2 + 20 + 7},
-        {ns_of(unknown, ELCL_OP_OTHER, 0, 0), 7},
-        {ns_of(unknown, ELCL_OP_OTHER, 20, 0), 2 + 7},
+        {cost_ns(base, ELCL_OP_GEMM, 500, 1000), 50 + 20 + 7},
+        {cost_ns(base, ELCL_OP_GEMM_INT8, 500, 1000), 50 + 20 + 7},
+        {cost_ns(cached, ELCL_OP_GEMM, 5000, 1000), 50 + 20 + 7},
+        {cost_ns(gpu, ELCL_OP_GEMM, 500, 1000), 50 + 7},
+        {cost_ns(gpu, ELCL_OP_GEMM, 500, 10000), 200 + 7},
+        {cost_ns(base, ELCL_OP_ATTENTION, 1000, 40), 10 + 2 + 7},
+        {cost_ns(base, ELCL_OP_ATTENTION, 1001, 40), 100.1 + 2 + 7},
+        {cost_ns(base, ELCL_OP_OTHER, 200, 40), 2 + 20 + 7},
+        {cost_ns(unknown, ELCL_OP_OTHER, 0, 0), 7},
+        {cost_ns(unknown, ELCL_OP_OTHER, 20, 0), 2 + 7},
     };
     for (size_t i = 0; i < ELCL_COUNT(cases); i++)
         CHECK(fabs(cases[i].got - cases[i].want) < 1e-9, "case %zu: %g ns, expected %g", i,
@@ -52,7 +52,7 @@ static void test_operations(void)
     CHECK(fabs(sum.ns - 106) < 1e-9, "running total %g", sum.ns);
 }
 
-/* samples/s of GPT-2 or BART-base on a device. */
+/* Returns the samples/s of GPT-2 or BART-base on a device. */
 static double speed(const char *name, const elcl_device_rates *rates, enum elcl_attention attention,
                     enum elcl_storage weights)
 {
@@ -114,12 +114,12 @@ static void test_ceilings(void)
         m.int8_gops = 800;
         CHECK(speed(names[i], &m, ELCL_ATTN_EL, ELCL_INT8) >
                   1.05 * speed(names[i], &rates, ELCL_ATTN_EL, ELCL_INT8),
-              "integer products count little");
+              "int8 compute counts little");
         m = rates;
         m.bf16_gflops = 2 * m.half_gflops;
         CHECK(speed(names[i], &m, ELCL_ATTN_EL, ELCL_BF16) >
                   1.02 * speed(names[i], &rates, ELCL_ATTN_EL, ELCL_BF16),
-              "bf16 products count little");
+              "bf16 compute counts little");
         CHECK(speed(names[i], &m, ELCL_ATTN_EL, ELCL_F32) == before,
               "f32 weights at the rate of integers");
     }
@@ -144,7 +144,7 @@ static void test_refusals(void)
         elcl_error err = {0};
         CHECK(elcl_predict(blueprint, &p, &bad[i], &prediction, &err) == ELCL_E_ARG &&
                   strstr(err.msg, "rates must be above 0"),
-              "machine %zu: %s", i, err.msg);
+              "rates %zu: %s", i, err.msg);
     }
     p.batch_size = 0;
     CHECK(elcl_predict(blueprint, &p, &good, &prediction, NULL) == ELCL_E_ARG, "no batch");

@@ -1,4 +1,4 @@
-/* Generation options: the rules of each step, the limits, and what is refused. */
+/* Generation options: the rules of each step, the limits, and refused values. */
 #include <limits.h>
 #include <math.h>
 #include <stddef.h>
@@ -78,7 +78,7 @@ static void test_steps(void)
         o.num_beam_groups = 2;
         o.diversity_penalty = 1;
         CHECK(elcl_options_check(&o, VOCABULARY, MAX_TARGET, &err) == ELCL_E_ARG &&
-                  strstr(err.msg, "renormalize_logits has no meaning where num_beam_groups is 2"),
+                  strstr(err.msg, "renormalize_logits has no meaning if num_beam_groups is 2"),
               "%s", err.msg);
         o.renormalize_logits = 0;
         CHECK(!elcl_options_check(&o, VOCABULARY, MAX_TARGET, &err), "%s", err.msg);
@@ -231,7 +231,7 @@ static void test_groups(void)
     o.num_beam_groups = 3;
     accepted(&o);
     o.diversity_penalty = 0;
-    refused(&o, "diversity_penalty is 0, must be above 0 where num_beam_groups is 3");
+    refused(&o, "diversity_penalty is 0, must be above 0 if num_beam_groups is 3");
     o.diversity_penalty = -1;
     refused(&o, "diversity_penalty is -1, must be a number, 0 or above");
     o.diversity_penalty = NAN;
@@ -240,7 +240,7 @@ static void test_groups(void)
     refused(&o, "diversity_penalty is ");
     o.diversity_penalty = 0.5f;
     o.num_beam_groups = 1;
-    refused(&o, "diversity_penalty is 0.5, must be 0 where num_beam_groups is not above 1");
+    refused(&o, "diversity_penalty is 0.5, must be 0 unless num_beam_groups is above 1");
 }
 
 static void test_combinations(void)
@@ -323,7 +323,7 @@ static void test_list_steps(void)
     CHECK(!at(&o, 6).allowed_only, "third one is free");
     o.prefix.n = 0;
     o.forced_bos_token_id = 3;
-    CHECK(at(&o, 1).forced_token == 3 && at(&o, 2).n_suppressed == 3, "behind the forced BOS");
+    CHECK(at(&o, 1).forced_token == 3 && at(&o, 2).n_suppressed == 3, "after the forced BOS");
     o.forced_bos_token_id = 4;
     CHECK(at(&o, 1).forced_token == -1 && at(&o, 1).allowed_only && !at(&o, 1).n_allowed,
           "a forced token that is suppressed leaves nothing");
@@ -336,7 +336,7 @@ static void test_list_steps(void)
 
 static void test_prefix_limits(void)
 {
-    if (!check_case("limits behind a prefix"))
+    if (!check_case("limits after a prefix"))
         return;
     elcl_gen_options o = all_lists();
     o.max_new_tokens = 5;
@@ -372,7 +372,7 @@ static void test_refused_lists(void)
     REFUSE(o.n_alternatives = -1, "alternatives has -1 lists");
     REFUSE(o.stop_strings = no_text, "stop_strings has an empty string");
     REFUSE(o.stop_strings = NULL, "stop_strings has 2 strings at NULL");
-    REFUSE(o.num_beams = 2, "stop_strings go with num_beams 1, which is 2");
+    REFUSE(o.num_beams = 2, "stop_strings need num_beams 1, found 2");
 #undef REFUSE
 }
 
@@ -397,7 +397,7 @@ static void test_refused_factors(void)
     REFUSE(o.frequency_penalty = NAN, "frequency_penalty is ");
     REFUSE(o.encoder_repetition_penalty = -2, "encoder_repetition_penalty is -2");
     REFUSE((o.encoder_repetition_penalty = 2, o.num_beam_groups = 2, o.diversity_penalty = 1),
-           "encoder_repetition_penalty has no meaning where num_beam_groups is 2");
+           "encoder_repetition_penalty has no meaning if num_beam_groups is 2");
     REFUSE(o.encoder_no_repeat_ngram_size = -1, "encoder_no_repeat_ngram_size is -1");
 #undef REFUSE
 }

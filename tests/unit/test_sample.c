@@ -1,4 +1,4 @@
-/* Sampling on the host: the random numbers, the distributions that transformers leaves, streams. */
+/* Sampling on the host: the random numbers, the distributions of transformers, streams. */
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 
 /* ---- random numbers ------------------------------------------------------------------------ */
 
-/* The known answers of the generator's authors. */
+/* Known answers by the generator's authors. */
 static void test_philox(void)
 {
     static const struct {
@@ -91,7 +91,7 @@ static double number(const cJSON *object, const char *key)
     return cJSON_GetObjectItemCaseSensitive(object, key)->valuedouble;
 }
 
-static void check_case_of(const cJSON *json)
+static void check_stored_case(const cJSON *json)
 {
     const cJSON *options = cJSON_GetObjectItemCaseSensitive(json, "options");
     const cJSON *logits = cJSON_GetObjectItemCaseSensitive(json, "logits");
@@ -142,7 +142,7 @@ static void test_goldens(void)
     {
         char *options = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(c, "options"));
         if (check_case("golden %d %s", i++, options))
-            check_case_of(c);
+            check_stored_case(c);
         cJSON_free(options);
     }
     if (check_case("goldens are there"))
@@ -152,13 +152,13 @@ static void test_goldens(void)
 
 /* ---- streams ------------------------------------------------------------------------------- */
 
-/* What the device gives to a stream's draw: chosen by the test. */
+/* The device's answer to a stream's draw, chosen by the test. */
 struct choice {
     int32_t token;
     float score;
 };
 
-/* One step in which stream s takes choices[s]. */
+/* Runs one step in which stream s takes choices[s]. */
 static void advance(struct elcl_search *s, const struct choice *choices)
 {
     elcl_error err = {0};
@@ -233,7 +233,7 @@ static void test_options(void)
 {
     elcl_gen_options o = plain_options();
     elcl_error err = {0};
-    o.temperature = -1; /* means nothing without do_sample */
+    o.temperature = -1; /* no effect without do_sample */
     if (check_case("options of sampling are not looked at without it"))
         CHECK(!elcl_options_check(&o, 30, 40, &err), "%s", err.msg);
     o = plain_options();

@@ -12,18 +12,18 @@
 
 /* ---- stored results ------------------------------------------------------------------------ */
 
-static int int_of(const cJSON *object, const char *key, int missing)
+static int read_int(const cJSON *object, const char *key, int missing)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
     return cJSON_IsNumber(item) ? (int)item->valuedouble : missing;
 }
 
-static float float_of(const cJSON *object, const char *key)
+static float read_float(const cJSON *object, const char *key)
 {
     return (float)cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(object, key));
 }
 
-static enum elcl_early_stopping early_of(const cJSON *options)
+static enum elcl_early_stopping read_early(const cJSON *options)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(options, "early_stopping");
     if (cJSON_IsString(item))
@@ -34,22 +34,22 @@ static enum elcl_early_stopping early_of(const cJSON *options)
 static elcl_gen_options golden_options(const cJSON *json)
 {
     elcl_gen_options o = {
-        .num_beams = int_of(json, "num_beams", -1),
-        .num_return_sequences = int_of(json, "num_return_sequences", -1),
-        .num_beam_groups = int_of(json, "num_beam_groups", -1),
-        .diversity_penalty = float_of(json, "diversity_penalty"),
-        .length_penalty = float_of(json, "length_penalty"),
-        .early_stopping = early_of(json),
-        .max_length = int_of(json, "max_length", 0),
-        .max_new_tokens = int_of(json, "max_new_tokens", 0),
-        .min_length = int_of(json, "min_length", 0),
-        .min_new_tokens = int_of(json, "min_new_tokens", 0),
-        .no_repeat_ngram_size = int_of(json, "no_repeat_ngram_size", -1),
-        .repetition_penalty = float_of(json, "repetition_penalty"),
-        .decoder_start_token_id = int_of(json, "decoder_start_token_id", -1),
-        .forced_bos_token_id = int_of(json, "forced_bos_token_id", -1),
-        .forced_eos_token_id = int_of(json, "forced_eos_token_id", -1),
-        .pad_token_id = int_of(json, "pad_token_id", -1),
+        .num_beams = read_int(json, "num_beams", -1),
+        .num_return_sequences = read_int(json, "num_return_sequences", -1),
+        .num_beam_groups = read_int(json, "num_beam_groups", -1),
+        .diversity_penalty = read_float(json, "diversity_penalty"),
+        .length_penalty = read_float(json, "length_penalty"),
+        .early_stopping = read_early(json),
+        .max_length = read_int(json, "max_length", 0),
+        .max_new_tokens = read_int(json, "max_new_tokens", 0),
+        .min_length = read_int(json, "min_length", 0),
+        .min_new_tokens = read_int(json, "min_new_tokens", 0),
+        .no_repeat_ngram_size = read_int(json, "no_repeat_ngram_size", -1),
+        .repetition_penalty = read_float(json, "repetition_penalty"),
+        .decoder_start_token_id = read_int(json, "decoder_start_token_id", -1),
+        .forced_bos_token_id = read_int(json, "forced_bos_token_id", -1),
+        .forced_eos_token_id = read_int(json, "forced_eos_token_id", -1),
+        .pad_token_id = read_int(json, "pad_token_id", -1),
     };
     const cJSON *eos = cJSON_GetObjectItemCaseSensitive(json, "eos_token_id"), *id;
     if (cJSON_IsNumber(eos))
@@ -99,8 +99,8 @@ static void check_golden_result(const struct outcome *got, int i, const cJSON *w
         const int id = (int)cJSON_GetArrayItem(ids, j)->valuedouble;
         CHECK(got_ids[j] == id, "hypothesis %d, id %d: got %d, want %d", i, j, (int)got_ids[j], id);
     }
-    const double score = (double)float_of(want, "score");
-    const double tolerance = 1e-5 + 5e-7 * fabs(score); /* some are in the hundreds */
+    const double score = (double)read_float(want, "score");
+    const double tolerance = 1e-5 + 5e-7 * fabs(score); /* some scores are in the hundreds */
     CHECK(fabs((double)got->scores[i] - score) <= tolerance,
           "hypothesis %d: got score %.9g, want %.9g", i, (double)got->scores[i], score);
     bool eos = false;
@@ -112,8 +112,8 @@ static void check_golden_result(const struct outcome *got, int i, const cJSON *w
 
 static void check_golden(const cJSON *json, const elcl_gen_options *o)
 {
-    struct table_model model = {.vocabulary = int_of(json, "vocab_size", 0),
-                                .period = int_of(json, "period", 0)};
+    struct table_model model = {.vocabulary = read_int(json, "vocab_size", 0),
+                                .period = read_int(json, "period", 0)};
     const cJSON *results = cJSON_GetObjectItemCaseSensitive(json, "results");
     float *table = golden_table(cJSON_GetObjectItemCaseSensitive(json, "table"), model.vocabulary,
                                 model.period);
@@ -188,7 +188,7 @@ static elcl_gen_options random_options(int num_beams, int vocabulary)
     return o;
 }
 
-/* What holds for every search: scores are numbers and fall, ids are in bounds. Greedy search counts
+/* Properties of every search: scores are numbers and fall, ids are in bounds. Greedy search counts
  * a forced token at its own log-probability, which may be -inf. */
 static void check_sound(const struct outcome *got, const elcl_gen_options *o, int vocabulary)
 {
@@ -240,8 +240,8 @@ static void compare_with_plain(const elcl_gen_options *o, const struct table_mod
     outcome_free(&want);
 }
 
-/* Beams that share rows against beams that never do, over vocabularies that are smaller than the
- * width too, with equal scores and with banned tokens. */
+/* Beams that share rows against beams that never do, also over vocabularies smaller than the width,
+ * with equal scores and with banned tokens. */
 static void test_random(void)
 {
     for (int K = 1; K <= 8; K++) {
@@ -362,7 +362,7 @@ static void test_rows(void)
     elcl_search_destroy(NULL);
 }
 
-/* Two finished hypotheses of equal score and a better third: the older one leaves. */
+/* Of two finished hypotheses of equal score and a better third, the older one leaves. */
 static void test_oldest_leaves(void)
 {
     if (!check_case("of equal hypotheses the older one leaves"))
@@ -424,7 +424,7 @@ static void test_greedy(void)
     elcl_search_destroy(&s);
 }
 
-/* Bad candidates are refused, and the search then goes on as if nothing had been. */
+/* Bad candidates are refused; the search then continues unchanged. */
 static void test_bad_candidates(void)
 {
     for (int K = 1; K <= 2; K++) {
