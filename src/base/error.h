@@ -16,4 +16,7 @@ int elcl_fail(elcl_error *err, int code, const char *fmt, ...) ELCL_PRINTF(3, 4)
 
 int elcl_fail_nomem(elcl_error *err);
 
+/* ELCL_E_ARG unless low <= value <= high; names the value. high may be INT_MAX: no limit. */
+int elcl_check_int(const char *name, int value, int low, int high, elcl_error *err);
+
 #endif

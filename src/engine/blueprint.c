@@ -7,14 +7,26 @@
 
 /* ---- life ---- */
 
-static int read_config(struct elcl_blueprint *b, elcl_error *err)
+/* directory NULL: the synthetic model of that name. */
+static int open_blueprint(const char *directory, const char *synthetic, elcl_blueprint **blueprint,
+                          elcl_error *err)
 {
+    struct elcl_synthetic tensors = {0};
+    struct elcl_blueprint *b = elcl_calloc(1, sizeof(*b));
+    if (!b)
+        return elcl_fail_nomem(err);
     int rc;
-    ELCL_TRY(elcl_family_find(&b->config, &b->family, err));
-    ELCL_TRY(elcl_config_add_defaults(&b->config, b->family->defaults, err));
-    ELCL_TRY(b->family->read_arch(&b->config, &b->arch, err));
-    ELCL_TRY(elcl_config_gen_options(&b->config, &b->defaults, err));
+    ELCL_TRY(directory ? elcl_config_load(directory, &b->config, err)
+                       : elcl_synthetic_config(synthetic, &b->config, err));
+    ELCL_TRY(elcl_family_read(&b->config, &b->family, &b->arch, &b->defaults, err));
+    if (synthetic)
+        ELCL_TRY(elcl_synthetic_model(&b->config, &b->arch, 0, &tensors, err));
+    b->parameters = tensors.parameters;
+    *blueprint = b;
+    b = NULL;
 fail:
+    elcl_synthetic_finish(&tensors);
+    elcl_blueprint_close(&b);
     return rc;
 }
 
@@ -23,17 +35,7 @@ int elcl_blueprint_open(const char *directory, elcl_blueprint **blueprint, elcl_
     if (!directory || !blueprint)
         return elcl_fail(err, ELCL_E_ARG,
                          "elcl_blueprint_open: directory and blueprint must not be NULL");
-    struct elcl_blueprint *b = elcl_calloc(1, sizeof(*b));
-    if (!b)
-        return elcl_fail_nomem(err);
-    int rc;
-    ELCL_TRY(elcl_config_load(directory, &b->config, err));
-    ELCL_TRY(read_config(b, err));
-    *blueprint = b;
-    return ELCL_OK;
-fail:
-    elcl_blueprint_close(&b);
-    return rc;
+    return open_blueprint(directory, NULL, blueprint, err);
 }
 
 int elcl_blueprint_open_synthetic(const char *name, elcl_blueprint **blueprint, elcl_error *err)
@@ -41,21 +43,7 @@ int elcl_blueprint_open_synthetic(const char *name, elcl_blueprint **blueprint, 
     if (!name || !blueprint)
         return elcl_fail(err, ELCL_E_ARG,
                          "elcl_blueprint_open_synthetic: name and blueprint must not be NULL");
-    struct elcl_synthetic tensors = {0};
-    struct elcl_blueprint *b = elcl_calloc(1, sizeof(*b));
-    if (!b)
-        return elcl_fail_nomem(err);
-    int rc;
-    ELCL_TRY(elcl_synthetic_config(name, &b->config, err));
-    ELCL_TRY(read_config(b, err));
-    ELCL_TRY(elcl_synthetic_model(&b->config, &b->arch, 0, &tensors, err));
-    b->parameters = tensors.parameters;
-    *blueprint = b;
-    b = NULL;
-fail:
-    elcl_synthetic_finish(&tensors);
-    elcl_blueprint_close(&b);
-    return rc;
+    return open_blueprint(NULL, name, blueprint, err);
 }
 
 void elcl_blueprint_close(elcl_blueprint **blueprint)
@@ -95,11 +83,13 @@ elcl_plan_params elcl_plan_params_default(void)
                               .num_beams = 1};
 }
 
-static int check_range(const char *name, int value, int min, int max, elcl_error *err)
+int elcl_check_state(enum elcl_storage state, elcl_error *err)
 {
-    if (value >= min && value <= max)
-        return ELCL_OK;
-    return elcl_fail(err, ELCL_E_ARG, "%s is %d, must be %d .. %d", name, value, min, max);
+    return state != ELCL_INT8
+               ? ELCL_OK
+               : elcl_fail(err, ELCL_E_ARG,
+                           "state cannot be ELCL_INT8, which is for weights; expected ELCL_F32, "
+                           "ELCL_F16 or ELCL_BF16");
 }
 
 int elcl_blueprint_check(const struct elcl_blueprint *blueprint, elcl_plan_params *p,
@@ -107,14 +97,11 @@ int elcl_blueprint_check(const struct elcl_blueprint *blueprint, elcl_plan_param
 {
     const int max = blueprint->arch.max_positions;
     int rc;
-    ELCL_TRY(check_range("batch_size", p->batch_size, 0, ELCL_MAX_SENTENCES, err));
-    ELCL_TRY(check_range("num_beams", p->num_beams, 1, ELCL_MAX_BEAMS, err));
-    ELCL_TRY(check_range("max_source", p->max_source, 0, max, err));
-    ELCL_TRY(check_range("max_target", p->max_target, 0, max, err));
-    if (p->state == ELCL_INT8)
-        return elcl_fail(err, ELCL_E_ARG,
-                         "state cannot be ELCL_INT8, which is for weights; expected ELCL_F32, "
-                         "ELCL_F16 or ELCL_BF16");
+    ELCL_TRY(elcl_check_int("batch_size", p->batch_size, 0, ELCL_MAX_SENTENCES, err));
+    ELCL_TRY(elcl_check_int("num_beams", p->num_beams, 1, ELCL_MAX_BEAMS, err));
+    ELCL_TRY(elcl_check_int("max_source", p->max_source, 0, max, err));
+    ELCL_TRY(elcl_check_int("max_target", p->max_target, 0, max, err));
+    ELCL_TRY(elcl_check_state(p->state, err));
     if (p->vector_width && p->vector_width != 4 && p->vector_width != 8 && p->vector_width != 16)
         return elcl_fail(err, ELCL_E_ARG, "vector_width is %d, must be 0, 4, 8 or 16",
                          p->vector_width);
@@ -137,7 +124,7 @@ int elcl_blueprint_weight_bytes(const struct elcl_blueprint *b, enum elcl_attent
                                  .storage = storage,
                                  .attention = attention,
                                  .err = err};
-    const int rc = b->family->load(&loader, &b->arch, &weights);
+    const int rc = b->family->load(b->family, &loader, &b->arch, &weights);
     elcl_weights_finish(&weights);
     if (!rc)
         *bytes = loader.bytes;

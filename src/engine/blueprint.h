@@ -31,6 +31,8 @@ struct elcl_capacity elcl_blueprint_capacity(const struct elcl_blueprint *bluepr
 int elcl_blueprint_batch(const struct elcl_blueprint *blueprint, const elcl_plan_params *params,
                          enum elcl_attention attention, uint64_t weight_bytes, int max);
 
+/* Refuses caches of int8. */
+int elcl_check_state(enum elcl_storage state, elcl_error *err);
 /* Checks the parameters of a plan and replaces lengths of 0 by the model's limits. */
 int elcl_blueprint_check(const struct elcl_blueprint *blueprint, elcl_plan_params *params,
                          elcl_error *err);

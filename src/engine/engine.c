@@ -15,22 +15,15 @@ static int check_params(const struct elcl_model *model, const elcl_engine_params
                         elcl_error *err)
 {
     const int max = model->arch.max_positions;
-    if (p->batch_size < 0 || p->batch_size > 1 << 20)
-        return elcl_fail(err, ELCL_E_ARG, "batch_size %d is outside 0 .. %d", p->batch_size,
-                         1 << 20);
-    if (p->max_beams < 1 || p->max_beams > ELCL_MAX_BEAMS)
-        return elcl_fail(err, ELCL_E_ARG, "max_beams %d is outside 1 .. %d", p->max_beams,
-                         ELCL_MAX_BEAMS);
-    if (p->max_source < 0 || p->max_source > max)
-        return elcl_fail(err, ELCL_E_ARG, "max_source %d is outside 0 .. %d, the model's positions",
-                         p->max_source, max);
-    if (p->max_list_tokens < 0 || p->max_list_tokens > 1 << 24)
-        return elcl_fail(err, ELCL_E_ARG, "max_list_tokens %d is outside 0 .. %d",
-                         p->max_list_tokens, 1 << 24);
-    if (p->max_target < 0 || p->max_target == 1 || p->max_target > max)
-        return elcl_fail(err, ELCL_E_ARG, "max_target %d is outside 2 .. %d, the model's positions",
-                         p->max_target, max);
-    return ELCL_OK;
+    int rc;
+    ELCL_TRY(elcl_check_int("batch_size", p->batch_size, 0, 1 << 20, err));
+    ELCL_TRY(elcl_check_int("max_beams", p->max_beams, 1, ELCL_MAX_BEAMS, err));
+    ELCL_TRY(elcl_check_int("max_source", p->max_source, 0, max, err));
+    ELCL_TRY(elcl_check_int("max_list_tokens", p->max_list_tokens, 0, 1 << 24, err));
+    if (p->max_target)
+        ELCL_TRY(elcl_check_int("max_target", p->max_target, 2, max, err));
+fail:
+    return rc;
 }
 
 /* Returns the bytes that the plan of a state may take. The plan counts the model's elcl_ops, which

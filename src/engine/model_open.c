@@ -78,58 +78,44 @@ static int complete(struct elcl_model *m, const elcl_model_params *params,
     return rc ? rc : elcl_model_load(m, params, tensors, err);
 }
 
-static int check_state(const char *function, const elcl_model_params *params, elcl_error *err)
+/* directory NULL: the synthetic model of that name and seed. */
+static int open_model(const char *directory, const char *synthetic, uint64_t seed,
+                      const elcl_model_params *params, elcl_model **model, elcl_error *err)
 {
-    if (params->state != ELCL_INT8)
-        return ELCL_OK;
-    return elcl_fail(err, ELCL_E_ARG,
-                     "%s: state cannot be ELCL_INT8, which is for weights; expected ELCL_F32, "
-                     "ELCL_F16 or ELCL_BF16",
-                     function);
+    const elcl_model_params defaults = elcl_model_params_default();
+    struct elcl_tensors *stored = NULL;
+    struct elcl_synthetic random = {0};
+    struct elcl_model *m = NULL;
+    if (!params)
+        params = &defaults;
+    int rc;
+    ELCL_TRY(elcl_check_state(params->state, err));
+    ELCL_TRY(elcl_model_begin(directory, synthetic, seed, params, &random, &m, err));
+    if (directory)
+        ELCL_TRY(elcl_tensors_open(directory, &stored, err));
+    ELCL_TRY(complete(m, params, directory ? stored : &random.base, err));
+    *model = m;
+    m = NULL;
+fail:
+    elcl_tensors_close(&stored);
+    elcl_synthetic_finish(&random);
+    elcl_model_close(&m);
+    return rc;
 }
 
 int elcl_model_open(const char *directory, const elcl_model_params *params, elcl_model **model,
                     elcl_error *err)
 {
-    const elcl_model_params defaults = elcl_model_params_default();
     if (!directory || !model)
         return elcl_fail(err, ELCL_E_ARG, "elcl_model_open: directory and model must not be NULL");
-    if (!params)
-        params = &defaults;
-    struct elcl_tensors *tensors = NULL;
-    struct elcl_model *m = NULL;
-    int rc;
-    ELCL_TRY(check_state("elcl_model_open", params, err));
-    ELCL_TRY(elcl_model_begin(directory, params, &m, err));
-    ELCL_TRY(elcl_tensors_open(directory, &tensors, err));
-    ELCL_TRY(complete(m, params, tensors, err));
-    *model = m;
-    m = NULL;
-fail:
-    elcl_tensors_close(&tensors);
-    elcl_model_close(&m);
-    return rc;
+    return open_model(directory, NULL, 0, params, model, err);
 }
 
 int elcl_model_open_synthetic(const char *name, uint64_t seed, const elcl_model_params *params,
                               elcl_model **model, elcl_error *err)
 {
-    const elcl_model_params defaults = elcl_model_params_default();
     if (!name || !model)
         return elcl_fail(err, ELCL_E_ARG,
                          "elcl_model_open_synthetic: name and model must not be NULL");
-    if (!params)
-        params = &defaults;
-    struct elcl_synthetic tensors = {0};
-    struct elcl_model *m = NULL;
-    int rc;
-    ELCL_TRY(check_state("elcl_model_open_synthetic", params, err));
-    ELCL_TRY(elcl_model_begin_synthetic(name, seed, params, &tensors, &m, err));
-    ELCL_TRY(complete(m, params, &tensors.base, err));
-    *model = m;
-    m = NULL;
-fail:
-    elcl_synthetic_finish(&tensors);
-    elcl_model_close(&m);
-    return rc;
+    return open_model(NULL, name, seed, params, model, err);
 }

@@ -92,7 +92,7 @@ static int dry_run_init(struct dry *d, const struct elcl_blueprint *b, const elc
     d->state.buffers = elcl_calloc((size_t)d->state.n_buffers, sizeof(*d->state.buffers));
     if (!d->state.buffers)
         return elcl_fail_nomem(err);
-    const int rc = b->family->load(&loader, &b->arch, &d->weights);
+    const int rc = b->family->load(b->family, &loader, &b->arch, &d->weights);
     d->cost = make_cost(p, m, kernels, loader.bytes);
     return rc;
 }

@@ -27,8 +27,9 @@ int elcl_scorer_create(elcl_model *model, const elcl_scorer_params *params, elcl
     if (!model || !scorer)
         return elcl_fail(err, ELCL_E_ARG, "elcl_scorer_create: model and scorer must not be NULL");
     const int tokens = params ? params->batch_tokens : 0;
-    if (tokens < 0 || tokens > 1 << 20)
-        return elcl_fail(err, ELCL_E_ARG, "batch_tokens %d is outside 0 .. %d", tokens, 1 << 20);
+    const int rc = elcl_check_int("batch_tokens", tokens, 0, 1 << 20, err);
+    if (rc)
+        return rc;
     struct elcl_scorer *s = elcl_calloc(1, sizeof(*s));
     if (!s)
         return elcl_fail_nomem(err);

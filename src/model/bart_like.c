@@ -31,7 +31,7 @@ static int refuse_variations(const struct elcl_bart_like *traits, const struct e
         if (value != keys[i].want)
             return elcl_fail(err, ELCL_E_UNSUPPORTED, "%s: %s must be %s for model_type %s",
                              config->path, keys[i].key, keys[i].want ? "true" : "false",
-                             traits->model_type);
+                             config->model_type);
     }
     return ELCL_OK;
 }
@@ -88,15 +88,16 @@ static int read_positions(const struct elcl_bart_like *traits, const struct elcl
             return elcl_fail(err, ELCL_E_UNSUPPORTED,
                              "%s: d_model %d: sinusoidal positions of "
                              "model_type %s need 4 or more",
-                             config->path, a->d, traits->model_type);
+                             config->path, a->d, config->model_type);
     }
 fail:
     return rc;
 }
 
-int elcl_bart_like_arch(const struct elcl_bart_like *traits, const struct elcl_config *config,
+int elcl_bart_like_arch(const struct elcl_family *family, const struct elcl_config *config,
                         struct elcl_arch *arch, elcl_error *err)
 {
+    const struct elcl_bart_like *traits = family->bart_like;
     struct elcl_arch a = {.pre_norm = traits->pre_norm, .norm_eps = 1e-5f};
     bool scale;
     int rc;
@@ -255,9 +256,10 @@ fail:
     return rc;
 }
 
-int elcl_bart_like_load(const struct elcl_bart_like *traits, struct elcl_loader *loader,
+int elcl_bart_like_load(const struct elcl_family *family, struct elcl_loader *loader,
                         const struct elcl_arch *arch, struct elcl_weights *weights)
 {
+    const struct elcl_bart_like *traits = family->bart_like;
     int rc;
     if (arch->tied && arch->shared)
         ELCL_TRY(load_one_table(loader, arch, weights));

@@ -1,5 +1,5 @@
 /* What BART-like models share: names of keys and tensors, and how a stack is wired. Each family
- * describes itself in family_*.c. */
+ * describes itself in family_*.c as elcl_family.bart_like. */
 #ifndef ELCL_MODEL_BART_LIKE_H
 #define ELCL_MODEL_BART_LIKE_H
 
@@ -7,15 +7,14 @@
 
 enum elcl_positions {
     ELCL_POSITIONS_LEARNED, /* a stored table */
-    /* Stored, or computed: sin in the first half of a row and cos in the second, of angles position
-       / 10000^(2 i / D). */
+    /* Stored, or computed: sin in the first half of a row and cos in the second, of the angles
+     * position / 10000^(2 i / D). */
     ELCL_POSITIONS_SINUSOIDAL,
     /* Always computed: exponents i / (D/2 - 1) instead; row 0 is position pad_token_id + 1. */
     ELCL_POSITIONS_AFTER_PADDING,
 };
 
 struct elcl_bart_like {
-    const char *model_type;
     bool pre_norm;       /* and a norm after each stack: layer_norm */
     bool embedding_norm; /* layernorm_embedding */
     enum elcl_positions positions;
@@ -33,9 +32,9 @@ struct elcl_bart_like {
     const char *activation;
 };
 
-int elcl_bart_like_arch(const struct elcl_bart_like *traits, const struct elcl_config *config,
+int elcl_bart_like_arch(const struct elcl_family *family, const struct elcl_config *config,
                         struct elcl_arch *arch, elcl_error *err);
-int elcl_bart_like_load(const struct elcl_bart_like *traits, struct elcl_loader *loader,
+int elcl_bart_like_load(const struct elcl_family *family, struct elcl_loader *loader,
                         const struct elcl_arch *arch, struct elcl_weights *weights);
 
 #endif

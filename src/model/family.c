@@ -10,8 +10,8 @@ static const struct elcl_family *const families[] = {
     &elcl_family_opt,     &elcl_family_pegasus,    &elcl_family_t5,    &elcl_family_umt5,
 };
 
-int elcl_family_find(const struct elcl_config *config, const struct elcl_family **family,
-                     elcl_error *err)
+static int find(const struct elcl_config *config, const struct elcl_family **family,
+                elcl_error *err)
 {
     struct elcl_str known = {0};
     for (size_t i = 0; i < ELCL_COUNT(families); i++) {
@@ -34,6 +34,18 @@ int elcl_family_find(const struct elcl_config *config, const struct elcl_family 
                            "%s: model_type \"%s\" is not supported; supported: %s", config->path,
                            config->model_type, known.data);
     elcl_str_finish(&known);
+    return rc;
+}
+
+int elcl_family_read(struct elcl_config *config, const struct elcl_family **family,
+                     struct elcl_arch *arch, elcl_gen_options *options, elcl_error *err)
+{
+    int rc;
+    ELCL_TRY(find(config, family, err));
+    ELCL_TRY(elcl_config_add_defaults(config, (*family)->defaults, err));
+    ELCL_TRY((*family)->read_arch(*family, config, arch, err));
+    ELCL_TRY(elcl_config_gen_options(config, options, err));
+fail:
     return rc;
 }
 

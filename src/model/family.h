@@ -14,11 +14,13 @@ struct elcl_family {
     /* Decoder-only models: bos_token_id precedes a text unless add_bos_token in
      * tokenizer_config.json says no; otherwise only if that says yes. */
     bool prompt_bos;
+    const struct elcl_bart_like *bart_like; /* for the functions of bart_like.h */
     /* Reads the hyper-parameters from config.json; refuses unsupported values by name. */
-    int (*read_arch)(const struct elcl_config *config, struct elcl_arch *arch, elcl_error *err);
+    int (*read_arch)(const struct elcl_family *family, const struct elcl_config *config,
+                     struct elcl_arch *arch, elcl_error *err);
     /* Wires all tensors. The caller finishes the weights, also after a failure. */
-    int (*load)(struct elcl_loader *loader, const struct elcl_arch *arch,
-                struct elcl_weights *weights);
+    int (*load)(const struct elcl_family *family, struct elcl_loader *loader,
+                const struct elcl_arch *arch, struct elcl_weights *weights);
 };
 
 extern const struct elcl_family elcl_family_bart;
@@ -34,9 +36,10 @@ extern const struct elcl_family elcl_family_pegasus;
 extern const struct elcl_family elcl_family_t5;
 extern const struct elcl_family elcl_family_umt5;
 
-/* Finds the family. ELCL_E_UNSUPPORTED names the model_type and lists the supported ones. */
-int elcl_family_find(const struct elcl_config *config, const struct elcl_family **family,
-                     elcl_error *err);
+/* Finds the family of a config.json, adds its defaults, and reads hyper-parameters and generation
+ * options. ELCL_E_UNSUPPORTED names the model_type and lists the supported ones. */
+int elcl_family_read(struct elcl_config *config, const struct elcl_family **family,
+                     struct elcl_arch *arch, elcl_gen_options *options, elcl_error *err);
 
 /* Limits of hyper-parameters, far above any model: they keep sizes in range. */
 #define ELCL_MAX_LAYERS 256

@@ -21,8 +21,10 @@ fail:
     return rc;
 }
 
-static int read_arch(const struct elcl_config *config, struct elcl_arch *arch, elcl_error *err)
+static int read_arch(const struct elcl_family *family, const struct elcl_config *config,
+                     struct elcl_arch *arch, elcl_error *err)
 {
+    (void)family;
     struct elcl_arch a = {.pre_norm = true, .decoder_only = true, .embed_scale = 1};
     int rc;
     ELCL_TRY(elcl_config_int(config, "n_embd", 1, ELCL_MAX_WIDTH, &a.d, err));
@@ -62,9 +64,10 @@ fail:
     return rc;
 }
 
-static int load(struct elcl_loader *loader, const struct elcl_arch *arch,
-                struct elcl_weights *weights)
+static int load(const struct elcl_family *family, struct elcl_loader *loader,
+                const struct elcl_arch *arch, struct elcl_weights *weights)
 {
+    (void)family;
     static const char *const tokens[] = {"wte.weight", NULL}, *const head[] = {"lm_head.weight",
                                                                                NULL};
     struct elcl_stack_weights *decoder = &weights->decoder;

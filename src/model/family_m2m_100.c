@@ -2,7 +2,6 @@
 #include "model/bart_like.h"
 
 static const struct elcl_bart_like traits = {
-    .model_type = "m2m_100",
     .pre_norm = true,
     .positions = ELCL_POSITIONS_AFTER_PADDING,
     .max_positions = 1024,
@@ -15,20 +14,10 @@ static const struct elcl_config_default defaults[] = {
     {"decoder_start_token_id", 2}, {NULL, 0},
 };
 
-static int read_arch(const struct elcl_config *config, struct elcl_arch *arch, elcl_error *err)
-{
-    return elcl_bart_like_arch(&traits, config, arch, err);
-}
-
-static int load(struct elcl_loader *loader, const struct elcl_arch *arch,
-                struct elcl_weights *weights)
-{
-    return elcl_bart_like_load(&traits, loader, arch, weights);
-}
-
 const struct elcl_family elcl_family_m2m_100 = {
     .model_type = "m2m_100",
     .defaults = defaults,
-    .read_arch = read_arch,
-    .load = load,
+    .bart_like = &traits,
+    .read_arch = elcl_bart_like_arch,
+    .load = elcl_bart_like_load,
 };

@@ -24,8 +24,10 @@ fail:
     return rc;
 }
 
-static int read_arch(const struct elcl_config *config, struct elcl_arch *arch, elcl_error *err)
+static int read_arch(const struct elcl_family *family, const struct elcl_config *config,
+                     struct elcl_arch *arch, elcl_error *err)
 {
+    (void)family;
     struct elcl_arch a = {
         .decoder_only = true, .embed_scale = 1, .position_offset = POSITION_OFFSET};
     int rc;
@@ -116,9 +118,10 @@ static int load_projections(struct elcl_loader *loader, const struct elcl_arch *
     return rc;
 }
 
-static int load(struct elcl_loader *loader, const struct elcl_arch *arch,
-                struct elcl_weights *weights)
+static int load(const struct elcl_family *family, struct elcl_loader *loader,
+                const struct elcl_arch *arch, struct elcl_weights *weights)
 {
+    (void)family;
     static const char *const tokens[] = {"embed_tokens.weight", NULL}, *const head[] = {
                                                                            "lm_head.weight", NULL};
     struct elcl_stack_weights *decoder = &weights->decoder;

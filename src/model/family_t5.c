@@ -89,9 +89,11 @@ fail:
     return rc;
 }
 
-static int read_arch(const struct elcl_config *config, bool tied, const char *feed_forward,
+static int read_arch(const struct elcl_family *family, const struct elcl_config *config,
                      struct elcl_arch *arch, elcl_error *err)
 {
+    const char *feed_forward = family == &elcl_family_t5 ? "relu" : "gated-gelu";
+    const bool tied = family != &elcl_family_mt5;
     struct elcl_arch a = {.pre_norm = true,
                           .shared = true,
                           .unscaled_scores = true,
@@ -112,21 +114,6 @@ static int read_arch(const struct elcl_config *config, bool tied, const char *fe
     *arch = a;
 fail:
     return rc;
-}
-
-static int read_arch_umt5(const struct elcl_config *config, struct elcl_arch *arch, elcl_error *err)
-{
-    return read_arch(config, true, "gated-gelu", arch, err);
-}
-
-static int read_arch_t5(const struct elcl_config *config, struct elcl_arch *arch, elcl_error *err)
-{
-    return read_arch(config, true, "relu", arch, err);
-}
-
-static int read_arch_mt5(const struct elcl_config *config, struct elcl_arch *arch, elcl_error *err)
-{
-    return read_arch(config, false, "gated-gelu", arch, err);
 }
 
 /* ---- tensors ---- */
@@ -219,9 +206,10 @@ fail:
     return rc;
 }
 
-static int load_all(struct elcl_loader *loader, const struct elcl_arch *arch, bool own_biases,
-                    struct elcl_weights *weights)
+static int load(const struct elcl_family *family, struct elcl_loader *loader,
+                const struct elcl_arch *arch, struct elcl_weights *weights)
 {
+    const bool own_biases = family == &elcl_family_umt5;
     static const char *const tokens[] = {"shared.weight", "encoder.embed_tokens.weight",
                                          "decoder.embed_tokens.weight", NULL},
                              *const head[] = {"lm_head.weight", NULL};
@@ -238,18 +226,6 @@ fail:
     return rc;
 }
 
-static int load(struct elcl_loader *loader, const struct elcl_arch *arch,
-                struct elcl_weights *weights)
-{
-    return load_all(loader, arch, false, weights);
-}
-
-static int load_umt5(struct elcl_loader *loader, const struct elcl_arch *arch,
-                     struct elcl_weights *weights)
-{
-    return load_all(loader, arch, true, weights);
-}
-
 static const struct elcl_config_default defaults[] = {
     {"pad_token_id", 0},
     {"eos_token_id", 1},
@@ -260,20 +236,20 @@ static const struct elcl_config_default defaults[] = {
 const struct elcl_family elcl_family_t5 = {
     .model_type = "t5",
     .defaults = defaults,
-    .read_arch = read_arch_t5,
+    .read_arch = read_arch,
     .load = load,
 };
 
 const struct elcl_family elcl_family_mt5 = {
     .model_type = "mt5",
     .defaults = defaults,
-    .read_arch = read_arch_mt5,
+    .read_arch = read_arch,
     .load = load,
 };
 
 const struct elcl_family elcl_family_umt5 = {
     .model_type = "umt5",
     .defaults = defaults,
-    .read_arch = read_arch_umt5,
-    .load = load_umt5,
+    .read_arch = read_arch,
+    .load = load,
 };

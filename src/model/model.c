@@ -32,18 +32,6 @@ static int set_prompt_defaults(struct elcl_model *m, const char *directory, elcl
     return ELCL_OK;
 }
 
-/* Interprets the loaded config.json. */
-static int read_config(struct elcl_model *m, elcl_error *err)
-{
-    int rc;
-    ELCL_TRY(elcl_family_find(&m->config, &m->family, err));
-    ELCL_TRY(elcl_config_add_defaults(&m->config, m->family->defaults, err));
-    ELCL_TRY(m->family->read_arch(&m->config, &m->arch, err));
-    ELCL_TRY(elcl_config_gen_options(&m->config, &m->defaults, err));
-fail:
-    return rc;
-}
-
 /* Reads the tokens around a text; directory may be NULL. */
 static int read_special_tokens(struct elcl_model *m, const char *directory, elcl_error *err)
 {
@@ -66,7 +54,7 @@ static int read_directory(struct elcl_model *m, const char *directory, elcl_erro
     if (!elcl_is_directory(directory))
         return elcl_fail(err, ELCL_E_IO, "%s: no such model directory", directory);
     ELCL_TRY(elcl_config_load(directory, &m->config, err));
-    ELCL_TRY(read_config(m, err));
+    ELCL_TRY(elcl_family_read(&m->config, &m->family, &m->arch, &m->defaults, err));
     ELCL_TRY(elcl_tokenizer_load(directory, &m->tokenizer, err));
     if (m->tokenizer && elcl_tokenizer_size(m->tokenizer) > m->arch.source_vocabulary)
         return elcl_fail(
@@ -114,39 +102,33 @@ static int open_device(struct elcl_model *m, const elcl_model_params *params, el
     return check_loops(m, err);
 }
 
-int elcl_model_begin(const char *directory, const elcl_model_params *params,
+static int read_synthetic(struct elcl_model *m, const char *name, uint64_t seed,
+                          struct elcl_synthetic *tensors, elcl_error *err)
+{
+    int rc;
+    ELCL_TRY(elcl_synthetic_config(name, &m->config, err));
+    ELCL_TRY(elcl_family_read(&m->config, &m->family, &m->arch, &m->defaults, err));
+    ELCL_TRY(read_special_tokens(m, NULL, err));
+    ELCL_TRY(elcl_synthetic_model(&m->config, &m->arch, seed, tensors, err));
+fail:
+    return rc;
+}
+
+int elcl_model_begin(const char *directory, const char *synthetic, uint64_t seed,
+                     const elcl_model_params *params, struct elcl_synthetic *tensors,
                      struct elcl_model **model, elcl_error *err)
 {
     struct elcl_model *m = elcl_calloc(1, sizeof(*m));
     if (!m)
         return elcl_fail_nomem(err);
-    int rc;
-    ELCL_TRY(read_directory(m, directory, err));
-    ELCL_TRY(open_device(m, params, err));
-    *model = m;
-    m = NULL;
-fail:
-    elcl_model_close(&m);
-    return rc;
-}
-
-int elcl_model_begin_synthetic(const char *name, uint64_t seed, const elcl_model_params *params,
-                               struct elcl_synthetic *tensors, struct elcl_model **model,
-                               elcl_error *err)
-{
-    struct elcl_model *m = elcl_calloc(1, sizeof(*m));
-    if (!m)
-        return elcl_fail_nomem(err);
-    int rc;
-    ELCL_TRY(elcl_synthetic_config(name, &m->config, err));
-    ELCL_TRY(read_config(m, err));
-    ELCL_TRY(read_special_tokens(m, NULL, err));
-    ELCL_TRY(elcl_synthetic_model(&m->config, &m->arch, seed, tensors, err));
-    ELCL_TRY(open_device(m, params, err));
-    *model = m;
-    m = NULL;
-fail:
-    elcl_model_close(&m);
+    int rc = directory ? read_directory(m, directory, err)
+                       : read_synthetic(m, synthetic, seed, tensors, err);
+    if (!rc)
+        rc = open_device(m, params, err);
+    if (rc)
+        elcl_model_close(&m);
+    else
+        *model = m;
     return rc;
 }
 
@@ -169,7 +151,7 @@ int elcl_model_load(struct elcl_model *m, const elcl_model_params *params, struc
                                  .storage = m->ops->weights,
                                  .attention = m->attention,
                                  .err = err};
-    rc = m->family->load(&loader, &m->arch, &m->weights);
+    rc = m->family->load(m->family, &loader, &m->arch, &m->weights);
     m->weight_bytes = loader.bytes;
     return rc;
 }
@@ -192,7 +174,7 @@ int elcl_synthetic_export(const char *name, uint64_t seed, const char *directory
     if (rc)
         goto fail;
     ELCL_TRY(elcl_synthetic_config(name, &m.config, err));
-    ELCL_TRY(read_config(&m, err));
+    ELCL_TRY(elcl_family_read(&m.config, &m.family, &m.arch, &m.defaults, err));
     ELCL_TRY(elcl_synthetic_model(&m.config, &m.arch, seed, &tensors, err));
     ELCL_TRY(elcl_make_directories(directory, err));
     const char *text = elcl_synthetic_config_text(name);

@@ -32,13 +32,11 @@ int elcl_model_source_end(const elcl_model *model);
 struct elcl_synthetic;
 
 /* Does everything except kernels and weights: opens the device; the caller sets `attention` and
- * `clblast_rows`. */
-int elcl_model_begin(const char *directory, const elcl_model_params *params,
+ * `clblast_rows`. directory NULL: the synthetic model of that name and seed, and the tensors to
+ * load it from. */
+int elcl_model_begin(const char *directory, const char *synthetic, uint64_t seed,
+                     const elcl_model_params *params, struct elcl_synthetic *tensors,
                      struct elcl_model **model, elcl_error *err);
-/* The same for a synthetic model; fills the tensors to load it from. */
-int elcl_model_begin_synthetic(const char *name, uint64_t seed, const elcl_model_params *params,
-                               struct elcl_synthetic *tensors, struct elcl_model **model,
-                               elcl_error *err);
 /* Builds the kernels and uploads the weights. */
 int elcl_model_load(struct elcl_model *model, const elcl_model_params *params,
                     struct elcl_tensors *tensors, elcl_error *err);

@@ -47,15 +47,6 @@ int elcl_options_max_rows(const elcl_gen_options *options)
 
 /* ---- checks -------------------------------------------------------------------------------- */
 
-static int check_int(const char *option, int value, int low, int high, elcl_error *err)
-{
-    if (value >= low && value <= high)
-        return ELCL_OK;
-    if (high == INT_MAX)
-        return elcl_fail(err, ELCL_E_ARG, "%s is %d, must be %d or more", option, value, low);
-    return elcl_fail(err, ELCL_E_ARG, "%s is %d, must be %d .. %d", option, value, low, high);
-}
-
 static int check_token(const char *option, int32_t token, int low, int vocabulary, elcl_error *err)
 {
     if (token >= low && token < vocabulary)
@@ -128,13 +119,12 @@ static int check_lengths(const elcl_gen_options *o, int max_target, elcl_error *
         return elcl_fail(err, ELCL_E_ARG,
                          "prefix has %d tokens, must have at most %d: outputs have up to %d",
                          o->prefix.n, max_target - ELCL_START_TOKENS - 1, max_target);
-    ELCL_TRY(check_int("max_new_tokens", o->max_new_tokens, 0, max_target - prompt, err));
+    ELCL_TRY(elcl_check_int("max_new_tokens", o->max_new_tokens, 0, max_target - prompt, err));
     if (!o->max_new_tokens)
-        ELCL_TRY(check_int("max_length", o->max_length, prompt + 1, max_target, err));
+        ELCL_TRY(elcl_check_int("max_length", o->max_length, prompt + 1, max_target, err));
     /* A minimum above the maximum is allowed, as in Hugging Face: EOS stays banned to the end. */
-    ELCL_TRY(check_int("min_length", o->min_length, 0, INT_MAX, err));
-    ELCL_TRY(check_int("min_new_tokens", o->min_new_tokens, 0, INT_MAX, err));
-    return ELCL_OK;
+    ELCL_TRY(elcl_check_int("min_length", o->min_length, 0, INT_MAX, err));
+    ELCL_TRY(elcl_check_int("min_new_tokens", o->min_new_tokens, 0, INT_MAX, err));
 fail:
     return rc;
 }
@@ -146,12 +136,11 @@ static int check_tokens(const elcl_gen_options *o, int vocabulary, elcl_error *e
     ELCL_TRY(check_token("forced_bos_token_id", o->forced_bos_token_id, -1, vocabulary, err));
     ELCL_TRY(check_token("forced_eos_token_id", o->forced_eos_token_id, -1, vocabulary, err));
     ELCL_TRY(check_token("pad_token_id", o->pad_token_id, -1, vocabulary, err));
-    ELCL_TRY(check_int("ban_pad", o->ban_pad, 0, 1, err));
-    ELCL_TRY(check_int("renormalize_logits", o->renormalize_logits, 0, 1, err));
-    ELCL_TRY(check_int("n_eos", o->n_eos, 0, ELCL_MAX_EOS, err));
+    ELCL_TRY(elcl_check_int("ban_pad", o->ban_pad, 0, 1, err));
+    ELCL_TRY(elcl_check_int("renormalize_logits", o->renormalize_logits, 0, 1, err));
+    ELCL_TRY(elcl_check_int("n_eos", o->n_eos, 0, ELCL_MAX_EOS, err));
     for (int i = 0; i < o->n_eos; i++)
         ELCL_TRY(check_token("eos_token_ids", o->eos_token_ids[i], 0, vocabulary, err));
-    return ELCL_OK;
 fail:
     return rc;
 }
@@ -175,7 +164,7 @@ static int check_groups(const elcl_gen_options *o, elcl_error *err)
     const int groups = elcl_max_int(1, o->num_beam_groups);
     const float penalty = o->diversity_penalty;
     int rc;
-    ELCL_TRY(check_int("num_beam_groups", o->num_beam_groups, 0, o->num_beams, err));
+    ELCL_TRY(elcl_check_int("num_beam_groups", o->num_beam_groups, 0, o->num_beams, err));
     if (o->num_beams % groups)
         return elcl_fail(err, ELCL_E_ARG,
                          "num_beam_groups is %d, must divide num_beams, which is %d", groups,
@@ -198,7 +187,6 @@ static int check_groups(const elcl_gen_options *o, elcl_error *err)
                          "renormalize_logits has no meaning if num_beam_groups is %d: the "
                          "penalty between groups comes after it",
                          groups);
-    return ELCL_OK;
 fail:
     return rc;
 }
@@ -215,9 +203,10 @@ static int check_range(const char *option, float value, float low, float high, e
 static int check_sampling(const elcl_gen_options *o, elcl_error *err)
 {
     int rc;
-    ELCL_TRY(check_int("do_sample", o->do_sample, 0, 1, err));
-    ELCL_TRY(check_int("num_return_sequences", o->num_return_sequences, 1,
-                       o->do_sample && o->num_beams == 1 ? ELCL_MAX_BEAMS : o->num_beams, err));
+    ELCL_TRY(elcl_check_int("do_sample", o->do_sample, 0, 1, err));
+    ELCL_TRY(elcl_check_int("num_return_sequences", o->num_return_sequences, 1,
+                            o->do_sample && o->num_beams == 1 ? ELCL_MAX_BEAMS : o->num_beams,
+                            err));
     if (!o->do_sample)
         return ELCL_OK;
     if (o->num_beam_groups > 1)
@@ -225,13 +214,12 @@ static int check_sampling(const elcl_gen_options *o, elcl_error *err)
                          "num_beam_groups is %d, must be 1 with do_sample: groups do not sample",
                          o->num_beam_groups);
     ELCL_TRY(check_range("temperature", o->temperature, 1e-6f, 1e6f, err));
-    ELCL_TRY(check_int("top_k", o->top_k, 0, INT_MAX, err));
+    ELCL_TRY(elcl_check_int("top_k", o->top_k, 0, INT_MAX, err));
     ELCL_TRY(check_range("top_p", o->top_p, 0, 1, err));
     ELCL_TRY(check_range("min_p", o->min_p, 0, 1, err));
     if (o->typical_p == 0)
         return elcl_fail(err, ELCL_E_ARG, "typical_p is 0, must be a number above 0 and at most 1");
     ELCL_TRY(check_range("typical_p", o->typical_p, 0, 1, err));
-    return ELCL_OK;
 fail:
     return rc;
 }
@@ -246,8 +234,8 @@ static bool is_on(float factor)
 static int check_more(const elcl_gen_options *o, elcl_error *err)
 {
     int rc;
-    ELCL_TRY(check_int("encoder_no_repeat_ngram_size", o->encoder_no_repeat_ngram_size, 0, INT_MAX,
-                       err));
+    ELCL_TRY(elcl_check_int("encoder_no_repeat_ngram_size", o->encoder_no_repeat_ngram_size, 0,
+                            INT_MAX, err));
     if (is_on(o->encoder_repetition_penalty))
         ELCL_TRY(check_range("encoder_repetition_penalty", o->encoder_repetition_penalty, 1e-3f,
                              1e3f, err));
@@ -324,8 +312,8 @@ static int check_style(const elcl_gen_options *o, elcl_error *err)
 static int check_fairseq(const elcl_gen_options *o, int vocabulary, elcl_error *err)
 {
     int rc;
-    ELCL_TRY(check_int("min_len", o->min_len, 0, INT_MAX, err));
-    ELCL_TRY(check_int("max_len_b", o->max_len_b, 0, INT_MAX, err));
+    ELCL_TRY(elcl_check_int("min_len", o->min_len, 0, INT_MAX, err));
+    ELCL_TRY(elcl_check_int("max_len_b", o->max_len_b, 0, INT_MAX, err));
     if (!(o->max_len_a >= 0 && o->max_len_a <= MAX_LEN_A))
         return elcl_fail(err, ELCL_E_ARG, "max_len_a is %g, must be 0 .. %d", (double)o->max_len_a,
                          MAX_LEN_A);
@@ -346,7 +334,6 @@ static int check_fairseq(const elcl_gen_options *o, int vocabulary, elcl_error *
         return elcl_fail(err, ELCL_E_ARG,
                          "prefix and forced_bos_token_id are the same in search_style fairseq, "
                          "found both");
-    return ELCL_OK;
 fail:
     return rc;
 }
@@ -387,12 +374,12 @@ int elcl_options_check(const elcl_gen_options *options, int vocabulary, int max_
 {
     const elcl_gen_options *o = options;
     int rc;
-    ELCL_TRY(check_int("num_beams", o->num_beams, 1, ELCL_MAX_BEAMS, err));
+    ELCL_TRY(elcl_check_int("num_beams", o->num_beams, 1, ELCL_MAX_BEAMS, err));
     ELCL_TRY(check_sampling(o, err));
-    ELCL_TRY(check_int("early_stopping", (int)o->early_stopping, ELCL_EARLY_FALSE, ELCL_EARLY_NEVER,
-                       err));
-    ELCL_TRY(
-        check_int("search_style", (int)o->search_style, ELCL_STYLE_HF, ELCL_STYLE_FAIRSEQ, err));
+    ELCL_TRY(elcl_check_int("early_stopping", (int)o->early_stopping, ELCL_EARLY_FALSE,
+                            ELCL_EARLY_NEVER, err));
+    ELCL_TRY(elcl_check_int("search_style", (int)o->search_style, ELCL_STYLE_HF, ELCL_STYLE_FAIRSEQ,
+                            err));
     ELCL_TRY(check_lists(o, vocabulary, err));
     ELCL_TRY(check_style(o, err));
     ELCL_TRY(check_groups(o, err));
@@ -400,14 +387,13 @@ int elcl_options_check(const elcl_gen_options *options, int vocabulary, int max_
     ELCL_TRY(check_lengths(o, max_target, err));
     if (o->search_style == ELCL_STYLE_HF)
         ELCL_TRY(check_length_penalty(o, err));
-    ELCL_TRY(check_int("no_repeat_ngram_size", o->no_repeat_ngram_size, 0, INT_MAX, err));
+    ELCL_TRY(elcl_check_int("no_repeat_ngram_size", o->no_repeat_ngram_size, 0, INT_MAX, err));
     if (!(o->repetition_penalty > 0) || isinf(o->repetition_penalty))
         return elcl_fail(err, ELCL_E_ARG, "repetition_penalty is %g, must be a number above 0",
                          (double)o->repetition_penalty);
     ELCL_TRY(check_tokens(o, vocabulary, err));
     if (o->search_style == ELCL_STYLE_FAIRSEQ)
         ELCL_TRY(check_fairseq(o, vocabulary, err));
-    return ELCL_OK;
 fail:
     return rc;
 }

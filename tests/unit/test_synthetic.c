@@ -105,10 +105,10 @@ static void test_sizes(void)
         struct elcl_arch arch;
         struct elcl_synthetic s = {0};
         const struct elcl_family *family;
+        elcl_gen_options options;
         elcl_error err = {0};
         CHECK(!elcl_synthetic_config(name, &config, &err) &&
-                  !elcl_family_find(&config, &family, &err) &&
-                  !family->read_arch(&config, &arch, &err) &&
+                  !elcl_family_read(&config, &family, &arch, &options, &err) &&
                   !elcl_synthetic_model(&config, &arch, 0, &s, &err),
               "%s", err.msg);
         CHECK(s.parameters > 50000000 && s.parameters < 500000000, "%llu parameters",
