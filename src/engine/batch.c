@@ -111,7 +111,7 @@ static void put_row(struct elcl_engine *engine, const struct elcl_sentence *sent
     int n_rows;
     const struct elcl_search_row *row = &elcl_search_rows(sentence->search, &n_rows)[k];
     const int length = elcl_search_length(sentence->search);
-    const int slot = (sentence->slot * c->max_target + length - 1) * c->beams + k;
+    const int cache_row = (sentence->slot * c->max_target + length - 1) * c->beams + k;
     const int n_prompt = sentence->n_prompt, keys = n_prompt + length;
     const int prompt = n_prompt ? elcl_capacity_prompt_at(c, sentence->slot) : 0;
     const int cache = r * elcl_capacity_row_cache(engine->state.arch, c);
@@ -119,9 +119,9 @@ static void put_row(struct elcl_engine *engine, const struct elcl_sentence *sent
         [ELCL_ROW_TOKEN] = row->token,
         [ELCL_ROW_POSITION] = keys - 1,
         [ELCL_ROW_PARENT] = parent_row + row->parent,
-        [ELCL_ROW_CACHE_ROW] = slot,
+        [ELCL_ROW_CACHE_ROW] = cache_row,
         [ELCL_ROW_LENGTH] = length,
-        [ELCL_ROW_KV_ROW] = variant->cache_by_row ? cache + keys - 1 : slot,
+        [ELCL_ROW_KV_ROW] = variant->cache_by_row ? cache + keys - 1 : cache_row,
         [ELCL_ROW_PROMPT] = prompt,
         [ELCL_ROW_N_PROMPT] = n_prompt,
     };
@@ -155,7 +155,7 @@ static void put_draws(struct elcl_engine *engine, const struct elcl_sentence *se
         elcl_rules_draw(&sentence->options, sentence->sample, draws[i].stream,
                         elcl_search_length(sentence->search), &draw);
         draw.row = sentence->first_row + draws[i].row;
-        draw.slot = draws[i].slot;
+        draw.slot = draws[i].index;
         memcpy(records->data + records->draws_at + n_all * ELCL_DRAW_INTS, &draw, sizeof(draw));
         *(beams ? &records->n_beam_draws : &records->n_draws) += 1;
     }

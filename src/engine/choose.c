@@ -51,8 +51,8 @@ static elcl_device_rates default_rates(enum elcl_device_type type)
                                .wait_us = 30};
 }
 
-static int reckon(const struct elcl_blueprint *b, const elcl_plan_params *params,
-                  const elcl_device_rates *rates, struct candidate *c, elcl_error *err)
+static int predict_candidate(const struct elcl_blueprint *b, const elcl_plan_params *params,
+                             const elcl_device_rates *rates, struct candidate *c, elcl_error *err)
 {
     const bool cpu = params->vector_width || params->device_type == ELCL_DEVICE_CPU;
     elcl_plan_params p = *params;
@@ -139,7 +139,7 @@ int elcl_choose_variant(const struct elcl_blueprint *b, const elcl_plan_params *
     }
     const struct candidate *by_type = NULL;
     for (int i = 0; b->arch.max_positions >= 2 && i < N_CANDIDATES; i++) {
-        const int rc = reckon(b, p, &rates, &all[i], err);
+        const int rc = predict_candidate(b, p, &rates, &all[i], err);
         if (rc)
             return rc;
         if (all[i].attention == chosen.attention)

@@ -103,7 +103,7 @@ fail:
     return rc;
 }
 
-/* Makes room for passes of `min_rows` rows, and for up to `useful` where memory allows. */
+/* Makes room for passes of `min_rows` rows, and for up to `useful` if memory allows. */
 static int fit(struct elcl_scorer *s, int min_rows, int useful, elcl_error *err)
 {
     int want = elcl_min_int(s->batch_tokens ? s->batch_tokens : PASS_ROWS, useful);

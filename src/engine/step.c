@@ -77,7 +77,7 @@ static int deliver(struct elcl_engine *e, const struct elcl_sentence *sentence, 
     return rc;
 }
 
-static void tell_tokens(const struct elcl_engine *e, const struct elcl_sentence *sentence)
+static void emit_tokens(const struct elcl_engine *e, const struct elcl_sentence *sentence)
 {
     int n;
     const struct elcl_search_token *added = elcl_search_added(sentence->search, &n);
@@ -104,7 +104,7 @@ static int advance(struct elcl_engine *e, elcl_error *err)
             rc = elcl_engine_stop(e, sentence, err);
         if (rc)
             return rc;
-        tell_tokens(e, sentence);
+        emit_tokens(e, sentence);
         if (!elcl_search_done(sentence->search))
             continue;
         rc = deliver(e, sentence, err);

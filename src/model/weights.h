@@ -33,7 +33,7 @@ struct elcl_layer_weights {
 
 struct elcl_stack_weights {
     const struct elcl_matrix *tokens; /* [V, W], one of elcl_weights' matrices */
-    struct elcl_linear project_in;    /* [D, W], or none where W is D */
+    struct elcl_linear project_in;    /* [D, W], or none if W is D */
     struct elcl_buffer positions;     /* [P, D], or none */
     struct elcl_norm embedding_norm;  /* or none */
     struct elcl_norm final_norm;      /* after the last layer, or none: pre-norm models */
@@ -45,7 +45,7 @@ struct elcl_weights {
     struct elcl_matrix embeddings[3]; /* distinct tables only; unused ones are empty */
     int n_embeddings;
     struct elcl_stack_weights encoder, decoder;
-    struct elcl_linear project_out; /* [W, D], or none where W is D */
+    struct elcl_linear project_out; /* [W, D], or none if W is D */
     const struct elcl_matrix *head; /* [V, W] */
     struct elcl_buffer head_bias;   /* [V], or none */
 };

@@ -124,7 +124,7 @@ static int take(struct fairseq_search *f)
 {
     struct elcl_search *s = &f->base;
     const int K = s->options.num_beams, G = f->n_groups;
-    int slot = 0, alive = 0;
+    int place = 0, alive = 0;
     for (int rank = 0; rank < 2 * K; rank++) {
         const struct elcl_beam_group *group = &f->groups[rank % G];
         struct elcl_beam next = {-INFINITY, 0};
@@ -136,14 +136,14 @@ static int take(struct fairseq_search *f)
                     finish_pick(f, p, row);
                 continue;
             }
-            if (slot < K) {
+            if (place < K) {
                 next = (struct elcl_beam){p.score, elcl_search_push(s, row, p.token)};
                 alive++;
             }
         }
-        if (slot < K)
-            f->groups[slot % G].next[slot / G] = next;
-        slot++;
+        if (place < K)
+            f->groups[place % G].next[place / G] = next;
+        place++;
     }
     return alive;
 }

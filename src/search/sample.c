@@ -33,7 +33,7 @@ static int sample_init(struct elcl_search *s, elcl_error *err)
     if (!sample->streams || !s->draws)
         return elcl_fail_nomem(err);
     for (int i = 0; i < n; i++)
-        s->draws[i] = (struct elcl_search_draw){.row = 0, .slot = i, .stream = i};
+        s->draws[i] = (struct elcl_search_draw){.row = 0, .index = i, .stream = i};
     s->n_draws = n;
     return ELCL_OK;
 }
@@ -46,10 +46,10 @@ static void sample_finish(struct elcl_search *s)
 /* Returns the number of live draws before `d` from the same row. */
 static int draw_index(const struct elcl_search_draw *draws, int d)
 {
-    int slot = 0;
+    int index = 0;
     for (int i = 0; i < d; i++)
-        slot += draws[i].row == draws[d].row;
-    return slot;
+        index += draws[i].row == draws[d].row;
+    return index;
 }
 
 /* Appends the stream's token; returns false if it was the last one. */
@@ -108,12 +108,12 @@ static void sample_advance(struct elcl_search *s, const struct elcl_candidate *c
     for (int d = 0; d < n_old; d++) {
         const struct elcl_search_draw draw = s->draws[d];
         const struct elcl_candidate *drawn =
-            &candidates[(size_t)draw.row * (size_t)stride + 1 + (size_t)draw.slot];
+            &candidates[(size_t)draw.row * (size_t)stride + 1 + (size_t)draw.index];
         if (!take(sample, &draw, drawn))
             continue;
         const int row = elcl_search_push(s, draw.row, drawn->token);
         s->draws[s->n_draws] = (struct elcl_search_draw){.row = row, .stream = draw.stream};
-        s->draws[s->n_draws].slot = draw_index(s->draws, s->n_draws);
+        s->draws[s->n_draws].index = draw_index(s->draws, s->n_draws);
         s->n_draws++;
     }
     end_if_none_is_left(sample);

@@ -202,7 +202,7 @@ static void note_added(struct elcl_search *s)
     for (int i = 0; s->strategy == &elcl_search_sample && i < s->n_draws; i++) {
         const struct elcl_search_draw *draw = &s->draws[i];
         add_token(s, draw->stream,
-                  s->candidates[(size_t)draw->row * (size_t)s->stride + 1 + (size_t)draw->slot]);
+                  s->candidates[(size_t)draw->row * (size_t)s->stride + 1 + (size_t)draw->index]);
     }
 }
 

@@ -35,7 +35,7 @@ struct elcl_search_row {
 /* A draw from a row: one token, or with beams all its candidates. Only sampling has draws. */
 struct elcl_search_draw {
     int32_t row;    /* among the rows of this step */
-    int32_t slot;   /* the token becomes the row's candidate 1 + slot */
+    int32_t index;  /* the token becomes the row's candidate 1 + index */
     int32_t stream; /* the sequence, 0 .. num_return_sequences - 1; selects its random numbers */
 };
 

@@ -457,15 +457,15 @@ bool jobs_run(elcl_model *model, const elcl_engine_params *params, struct job *j
     return CHECK(!rc, "%s", err.msg) && all_delivered(jobs, n);
 }
 
-bool jobs_run_lanes(elcl_model *model, int lanes, const elcl_engine_params *params,
-                    struct job *jobs, int n)
+bool jobs_run_pool(elcl_model *model, int n_engines, const elcl_engine_params *params,
+                   struct job *jobs, int n)
 {
     elcl_model *models[] = {model, model, model};
     elcl_engine_params p = *params;
     elcl_pool *pool = NULL;
     elcl_error err = {0};
     p.on_result = take_result;
-    int rc = elcl_pool_create(models, lanes, &p, &pool, &err);
+    int rc = elcl_pool_create(models, n_engines, &p, &pool, &err);
     for (int i = 0; !rc && i < n; i++) {
         const elcl_request request = job_begin(&jobs[i]);
         rc = elcl_pool_submit(pool, &request, NULL, &err);

@@ -110,8 +110,8 @@ void job_take(struct job *job, const elcl_result *result);
 bool jobs_run(elcl_model *model, const elcl_engine_params *params, struct job *jobs, int n,
               elcl_engine_stats *stats);
 /* The same in a pool of 1 to 3 engines on the model. */
-bool jobs_run_lanes(elcl_model *model, int lanes, const elcl_engine_params *params,
-                    struct job *jobs, int n);
+bool jobs_run_pool(elcl_model *model, int n_engines, const elcl_engine_params *params,
+                   struct job *jobs, int n);
 /* Makes jobs of all cases of the golden x their inputs; *n jobs, freed by the caller. want[i], if
  * given, is the stored output of job i. */
 struct job *golden_jobs(const struct golden *golden, int case_step, int *n, const cJSON ***want);
@@ -132,11 +132,11 @@ struct driver {
     int n_sources;
     int length; /* tokens of every row */
     int n_rows;
-    int *sentence;          /* [R] */
-    struct tokens *history; /* [R] tokens of each row so far */
-    struct tokens *slots;   /* [R] cache row of each of them */
-    float *encoded;         /* [sum of sources, D] */
-    float *logits;          /* [R, V] */
+    int *sentence;             /* [R] */
+    struct tokens *history;    /* [R] tokens of each row so far */
+    struct tokens *cache_rows; /* [R] cache row of each of them */
+    float *encoded;            /* [sum of sources, D] */
+    float *logits;             /* [R, V] */
     struct elcl_records step, encode;
 };
 

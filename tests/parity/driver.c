@@ -32,7 +32,7 @@ bool driver_create(struct driver *driver, elcl_model *model, const struct tokens
         elcl_ops_destroy(&ops);
     d.sentence = elcl_calloc(rows, sizeof(*d.sentence));
     d.history = elcl_calloc(rows, sizeof(*d.history));
-    d.slots = elcl_calloc(rows, sizeof(*d.slots));
+    d.cache_rows = elcl_calloc(rows, sizeof(*d.cache_rows));
     d.encoded = elcl_calloc(encode * (size_t)model->arch.d, sizeof(float));
     d.logits = elcl_calloc(rows * (size_t)model->arch.vocabulary, sizeof(float));
     d.step.data = elcl_calloc(rows * STEP_INTS, sizeof(int32_t));
@@ -46,7 +46,7 @@ void driver_finish(struct driver *driver)
     elcl_state_finish(&driver->state);
     elcl_free(driver->sentence);
     elcl_free(driver->history);
-    elcl_free(driver->slots);
+    elcl_free(driver->cache_rows);
     elcl_free(driver->encoded);
     elcl_free(driver->logits);
     elcl_free(driver->step.data);
@@ -139,21 +139,22 @@ static void follow(struct driver *d, const struct driver_row *rows, int n_rows)
 {
     const struct elcl_capacity *c = &d->state.capacity;
     struct tokens *history = elcl_calloc((size_t)elcl_capacity_rows(c), sizeof(*history));
-    struct tokens *slots = elcl_calloc((size_t)elcl_capacity_rows(c), sizeof(*slots));
+    struct tokens *cache_rows = elcl_calloc((size_t)elcl_capacity_rows(c), sizeof(*cache_rows));
     for (int r = 0, k = 0; r < n_rows; r++) {
         k = r && rows[r - 1].sentence == rows[r].sentence ? k + 1 : 0;
         if (d->length) {
             history[r] = d->history[rows[r].parent];
-            slots[r] = d->slots[rows[r].parent];
+            cache_rows[r] = d->cache_rows[rows[r].parent];
         }
         history[r].ids[history[r].n++] = rows[r].token;
-        slots[r].ids[slots[r].n++] = (rows[r].sentence * c->max_target + d->length) * c->beams + k;
+        cache_rows[r].ids[cache_rows[r].n++] =
+            (rows[r].sentence * c->max_target + d->length) * c->beams + k;
         d->sentence[r] = rows[r].sentence;
     }
     elcl_free(d->history);
-    elcl_free(d->slots);
+    elcl_free(d->cache_rows);
     d->history = history;
-    d->slots = slots;
+    d->cache_rows = cache_rows;
     d->n_rows = n_rows;
     d->length++;
 }
@@ -168,7 +169,7 @@ static void step_row(struct driver *d, int r, int parent)
     struct elcl_records *records = &d->step;
     const struct elcl_attention_variant *variant = d->state.variant;
     const struct elcl_capacity *c = &d->state.capacity;
-    const int i = d->sentence[r], n = d->length, slot = d->slots[r].ids[n - 1];
+    const int i = d->sentence[r], n = d->length, cache_row = d->cache_rows[r].ids[n - 1];
     const int n_prompt = prompt_tokens(d, i), keys = n_prompt + n;
     const int prompt = n_prompt ? elcl_capacity_prompt_at(c, i) : 0;
     const int cache = r * elcl_capacity_row_cache(&d->model->arch, c);
@@ -176,9 +177,9 @@ static void step_row(struct driver *d, int r, int parent)
         [ELCL_ROW_TOKEN] = d->history[r].ids[n - 1],
         [ELCL_ROW_POSITION] = keys - 1,
         [ELCL_ROW_PARENT] = parent,
-        [ELCL_ROW_CACHE_ROW] = slot,
+        [ELCL_ROW_CACHE_ROW] = cache_row,
         [ELCL_ROW_LENGTH] = n,
-        [ELCL_ROW_KV_ROW] = variant->cache_by_row ? cache + keys - 1 : slot,
+        [ELCL_ROW_KV_ROW] = variant->cache_by_row ? cache + keys - 1 : cache_row,
         [ELCL_ROW_PROMPT] = prompt,
         [ELCL_ROW_N_PROMPT] = n_prompt,
     };

@@ -67,7 +67,7 @@ static void regroup(elcl_model *model, const struct job *jobs, int n, int batch_
 }
 
 /* Runs the jobs again in a pool of engines on the model. */
-static void share(elcl_model *model, const struct job *jobs, int n, int lanes, int batch_size,
+static void share(elcl_model *model, const struct job *jobs, int n, int n_engines, int batch_size,
                   int beams)
 {
     struct job *again = elcl_calloc((size_t)n, sizeof(*again));
@@ -79,10 +79,10 @@ static void share(elcl_model *model, const struct job *jobs, int n, int lanes, i
         memset(again[i].hypotheses, 0, sizeof(again[i].hypotheses));
     }
     const int n_again = enough(model, n, 3);
-    if (jobs_run_lanes(model, lanes, &params, again, n_again))
+    if (jobs_run_pool(model, n_engines, &params, again, n_again))
         for (int i = 0; i < n_again; i++, n_compared++)
-            CHECK(same_result(&again[i], &jobs[i]), "%d lanes, batch %d: job %d differs", lanes,
-                  batch_size, i);
+            CHECK(same_result(&again[i], &jobs[i]), "%d engines, batch %d: job %d differs",
+                  n_engines, batch_size, i);
     elcl_free(again);
 }
 

@@ -155,9 +155,9 @@ static void test_models(const struct golden *golden, const struct check_options 
     setup_close(&a);
 }
 
-static void test_refusals(elcl_model *model, const struct golden *golden, int lanes)
+static void test_refusals(elcl_model *model, const struct golden *golden, int n_engines)
 {
-    if (!check_case("pool, %d engines: refusals cost nothing but themselves", lanes))
+    if (!check_case("pool, %d engines: refusals cost nothing but themselves", n_engines))
         return;
     elcl_model *models[] = {model, model};
     elcl_pool *pool = NULL;
@@ -168,7 +168,7 @@ static void test_refusals(elcl_model *model, const struct golden *golden, int la
           "more models than a pool takes");
     int n, calls = 0;
     struct seen *seen = emitted_jobs(golden, 20, &n);
-    pool = open_pool(models, lanes, 2, &calls);
+    pool = open_pool(models, n_engines, 2, &calls);
     if (pool && submit_all(pool, seen, n)) {
         elcl_request bad = make_request(&seen[0]);
         bad.options.num_beams = 9; /* max_beams is 8 */
@@ -194,15 +194,15 @@ static void test_refusals(elcl_model *model, const struct golden *golden, int la
 }
 
 /* Requests in flight, waiting, and submitted but not yet seen; undelivered results. */
-static void test_destroy(elcl_model *model, const struct golden *golden, int lanes)
+static void test_destroy(elcl_model *model, const struct golden *golden, int n_engines)
 {
-    if (!check_case("pool, %d engines: destroyed with requests in flight", lanes))
+    if (!check_case("pool, %d engines: destroyed with requests in flight", n_engines))
         return;
     elcl_model *models[] = {model, model};
     for (int steps = 0; steps < 6; steps++) {
         int n, calls = 0;
         struct seen *seen = emitted_jobs(golden, 5, &n);
-        elcl_pool *pool = open_pool(models, lanes, 3, &calls);
+        elcl_pool *pool = open_pool(models, n_engines, 3, &calls);
         elcl_error err = {0};
         size_t pending = 1;
         bool ok = pool && submit_all(pool, seen, n - 1);
@@ -218,24 +218,24 @@ static void test_destroy(elcl_model *model, const struct golden *golden, int lan
 }
 
 /* An engine without memory fails the pool: at once, in a sentence, and for good. */
-static void test_failure(elcl_model *model, const struct golden *golden, int lanes)
+static void test_failure(elcl_model *model, const struct golden *golden, int n_engines)
 {
-    if (!check_case("pool, %d engines: no memory for a batch", lanes))
+    if (!check_case("pool, %d engines: no memory for a batch", n_engines))
         return;
     elcl_model *models[] = {model, model};
     int n, calls = 0;
     struct seen *seen = emitted_jobs(golden, 20, &n);
-    elcl_pool *pool = open_pool(models, lanes, 0, &calls);
+    elcl_pool *pool = open_pool(models, n_engines, 0, &calls);
     if (pool && submit_all(pool, seen, n)) {
         elcl_error err = {0}, again = {0};
         allocations_reset(1, 1 << 30);
         CHECK(elcl_pool_run(pool, &err) == ELCL_E_DEVICE_NOMEM && err.msg[0], "%s", err.msg);
         CHECK(allocations_get().failed > 0, "no allocation was tried");
         allocations_reset(0, 0);
-        CHECK(lanes == 1 || strstr(err.msg, model->device->desc.name),
+        CHECK(n_engines == 1 || strstr(err.msg, model->device->desc.name),
               "the device is not named: %s", err.msg);
-        CHECK(lanes == 1 || (elcl_pool_run(pool, &again) == ELCL_E_DEVICE_NOMEM &&
-                             !strcmp(err.msg, again.msg)),
+        CHECK(n_engines == 1 || (elcl_pool_run(pool, &again) == ELCL_E_DEVICE_NOMEM &&
+                                 !strcmp(err.msg, again.msg)),
               "again: %s", again.msg);
         CHECK(!calls, "%d callbacks", calls);
     }
@@ -254,10 +254,10 @@ int main(int argc, char **argv)
     test_models(&golden, options);
     check_case("pool, the model of the cases below");
     elcl_model *model = setup_open(golden.directory, &setup, options);
-    for (int lanes = 1; model && lanes <= 2; lanes++) {
-        test_refusals(model, &golden, lanes);
-        test_destroy(model, &golden, lanes);
-        test_failure(model, &golden, lanes);
+    for (int n_engines = 1; model && n_engines <= 2; n_engines++) {
+        test_refusals(model, &golden, n_engines);
+        test_destroy(model, &golden, n_engines);
+        test_failure(model, &golden, n_engines);
     }
     setup_close(&model);
     golden_finish(&golden);

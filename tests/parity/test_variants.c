@@ -176,7 +176,7 @@ static const float *self_row(const struct comparison *c, int layer, int r, int t
 {
     const bool by_row = c->driver.state.variant->cache_by_row;
     const int row =
-        by_row ? r * c->driver.state.capacity.max_target + t : c->driver.slots[r].ids[t];
+        by_row ? r * c->driver.state.capacity.max_target + t : c->driver.cache_rows[r].ids[t];
     return c->self[layer] + (size_t)row * (size_t)c->width;
 }
 

@@ -169,9 +169,9 @@ static void advance(struct elcl_search *s, const struct choice *choices)
     for (int i = 0; i < n_rows * width; i++)
         candidates[i] = (struct elcl_candidate){-1, -3e38f};
     for (int d = 0; d < n_draws; d++) {
-        struct elcl_candidate *at = &candidates[draws[d].row * width + 1 + draws[d].slot];
-        CHECK(at->token == -1, "two draws meet in row %d, slot %d", (int)draws[d].row,
-              (int)draws[d].slot);
+        struct elcl_candidate *at = &candidates[draws[d].row * width + 1 + draws[d].index];
+        CHECK(at->token == -1, "two draws meet in row %d, index %d", (int)draws[d].row,
+              (int)draws[d].index);
         *at =
             (struct elcl_candidate){choices[draws[d].stream].token, choices[draws[d].stream].score};
     }
@@ -208,7 +208,8 @@ static void test_streams(void)
     const struct elcl_search_row *rows = elcl_search_rows(s, &n);
     CHECK(n == 2 && rows[0].token == 2 && rows[1].token == 0, "%d rows", n);
     const struct elcl_search_draw *draws = elcl_search_draws(s, &n);
-    CHECK(n == 3 && draws[2].stream == 2 && draws[2].row == 0 && draws[2].slot == 1, "%d draws", n);
+    CHECK(n == 3 && draws[2].stream == 2 && draws[2].row == 0 && draws[2].index == 1, "%d draws",
+          n);
     advance(s, (struct choice[]){{0, -1}, {-1, 0}, {2, -0.5f}, {0, 0}}); /* 1: all banned */
     rows = elcl_search_rows(s, &n);
     CHECK(n == 2 && rows[0].parent == 0 && rows[1].parent == 0, "%d rows", n);
