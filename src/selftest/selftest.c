@@ -1,8 +1,6 @@
 /* elcl_selftest(): which kernels are opened and which cases run on them, in which order. */
 #include "selftest/selftest.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/os.h"
@@ -28,87 +26,6 @@ struct storages {
 elcl_selftest_params elcl_selftest_params_default(void)
 {
     return (elcl_selftest_params){.kernels = ELCL_KERNELS_AUTO};
-}
-
-/* ---- the report ---------------------------------------------------------------------------- */
-
-static double seconds_since(uint64_t ns)
-{
-    return (double)(elcl_clock_ns() - ns) * 1e-9;
-}
-
-static void start(struct elcl_selftest_state *st, const char *operation, const char *shape)
-{
-    st->result = (elcl_selftest_case){.device = &st->fx.device->desc,
-                                      .operation = operation,
-                                      .shape = shape,
-                                      .kernels = st->fx.device->kernels,
-                                      .weights = st->result.weights,
-                                      .state = st->result.state,
-                                      .reason = ""};
-    st->case_ns = elcl_clock_ns();
-    st->running = true;
-    elcl_fixture_begin(&st->fx, shape);
-}
-
-static void end(struct elcl_selftest_state *st)
-{
-    elcl_selftest_case *c = &st->result;
-    if (!st->running)
-        return;
-    st->running = false;
-    c->seconds = seconds_since(st->case_ns);
-    c->error = st->fx.error;
-    c->tolerance = st->fx.tolerance;
-    c->ratio = st->fx.ratio;
-    st->summary.passed += c->verdict == ELCL_SELFTEST_PASS;
-    st->summary.failed += c->verdict == ELCL_SELFTEST_FAIL;
-    st->summary.skipped += c->verdict == ELCL_SELFTEST_SKIP;
-    if (st->params->on_case)
-        st->params->on_case(st->params->user, c);
-}
-
-static void skip(struct elcl_selftest_state *st, const char *operation, const char *shape,
-                 const char *reason)
-{
-    end(st);
-    start(st, operation, shape);
-    st->result.verdict = ELCL_SELFTEST_SKIP;
-    st->result.reason = reason;
-    end(st);
-}
-
-/* The first failure counts. A shortage of memory does not mean that a kernel is wrong. */
-static void on_failure(void *user, int status, const char *reason)
-{
-    struct elcl_selftest_state *st = user;
-    st->nomem |= status == ELCL_E_NOMEM;
-    if (st->result.verdict != ELCL_SELFTEST_PASS)
-        return;
-    (void)snprintf(st->reason, sizeof(st->reason), "%s", reason);
-    st->result.reason = st->reason;
-    st->result.verdict = status == ELCL_E_NOMEM || status == ELCL_E_DEVICE_NOMEM
-                             ? ELCL_SELFTEST_SKIP
-                             : ELCL_SELFTEST_FAIL;
-}
-
-bool elcl_selftest_begin(struct elcl_selftest_state *st, const char *operation, const char *fmt,
-                         ...)
-{
-    const double budget = st->params->budget_seconds;
-    char shape[sizeof(st->shape)];
-    va_list args;
-    va_start(args, fmt);
-    (void)vsnprintf(shape, sizeof(shape), fmt, args);
-    va_end(args);
-    end(st);
-    memcpy(st->shape, shape, sizeof(shape));
-    if (!st->nomem && (budget <= 0 || seconds_since(st->begun_ns) < budget)) {
-        start(st, operation, st->shape);
-        return true;
-    }
-    skip(st, operation, st->shape, st->nomem ? "host memory is short" : "the time budget is spent");
-    return false;
 }
 
 /* ---- the kernels --------------------------------------------------------------------------- */
@@ -153,7 +70,7 @@ static void run_kernels(struct elcl_selftest_state *st, enum elcl_gemm gemm,
         run_cases(st, clblast);
     else
         elcl_fixture_finish(&st->fx);
-    end(st);
+    elcl_selftest_end(st);
     elcl_ops_destroy(&st->fx.ops);
 }
 
@@ -170,7 +87,7 @@ static void run_clblast(struct elcl_selftest_state *st)
         st->result.weights = storages[i].weights;
         st->result.state = storages[i].state;
         if (reason)
-            skip(st, "gemm clblast", "all", reason);
+            elcl_selftest_skip(st, "gemm clblast", "all", reason);
         else
             run_kernels(st, ELCL_GEMM_CLBLAST, &storages[i]);
     }
@@ -193,7 +110,7 @@ int elcl_selftest(const elcl_selftest_params *params, elcl_selftest_summary *sum
     st->params = params ? params : &defaults;
     st->begun_ns = elcl_clock_ns();
     st->fx.seed = st->params->seed;
-    st->fx.on_failure = on_failure;
+    st->fx.on_failure = elcl_selftest_on_failure;
     st->fx.user = st;
     const struct elcl_device_params device = {.device = st->params->device,
                                               .kernels = st->params->kernels,
@@ -207,7 +124,7 @@ int elcl_selftest(const elcl_selftest_params *params, elcl_selftest_summary *sum
     run_clblast(st);
     if (st->nomem)
         ELCL_TRY(elcl_fail_nomem(err));
-    st->summary.seconds = seconds_since(st->begun_ns);
+    st->summary.seconds = (double)(elcl_clock_ns() - st->begun_ns) * 1e-9;
     *summary = st->summary;
     rc = ELCL_OK;
 fail:

@@ -24,10 +24,18 @@ struct elcl_selftest_state {
     elcl_selftest_summary summary;
 };
 
-/* Ends the running case and starts the next one. Returns false when that is skipped, because the
- * time budget is spent or memory is short. */
+/* report.c. Ends the running case and starts the next one. Returns false when that is skipped,
+ * because the time budget is spent or memory is short. */
 bool elcl_selftest_begin(struct elcl_selftest_state *st, const char *operation, const char *fmt,
                          ...) ELCL_PRINTF(3, 4);
+
+/* Ends the running case, if there is one, and reports it. */
+void elcl_selftest_end(struct elcl_selftest_state *st);
+/* Reports a case that does not run. */
+void elcl_selftest_skip(struct elcl_selftest_state *st, const char *operation, const char *shape,
+                        const char *reason);
+/* elcl_fixture.on_failure: `user` is the state. */
+void elcl_selftest_on_failure(void *user, int status, const char *reason);
 
 /* cases.c: all cases of one model's widths. */
 void elcl_selftest_gemms(struct elcl_selftest_state *st, const struct elcl_selftest_shape *s);
