@@ -1,5 +1,6 @@
 /* Values of options: text to the type that the table names. */
 #include "common/args.h"
+#include "common/words.h"
 
 #include <limits.h>
 #include <math.h>
@@ -39,32 +40,6 @@ static bool read_decimal(const char *text, double *value, const char **end)
     *value = strtod(copy, &stop);
     *end = text + n;
     return stop == copy + n && isfinite(*value);
-}
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-/* Ignores the case of `text`: F16 is f16. */
-static bool is_word(const char *word, const char *text)
-{
-    while (*word && *word == lower(*text)) {
-        word++;
-        text++;
-    }
-    return !*word && !*text;
-}
-
-bool cli_find_choice(const struct cli_choice *choices, const char *text, int *value)
-{
-    for (const struct cli_choice *c = choices; c && c->word; c++) {
-        if (is_word(c->word, text)) {
-            *value = c->value;
-            return true;
-        }
-    }
-    return false;
 }
 
 static int parse_int(const struct cli_opt *opt, const char *text, void *field, elcl_error *err)
@@ -112,13 +87,13 @@ static int parse_number(const struct cli_opt *opt, const char *text, void *field
 static double unit_factor(const char *unit)
 {
     static const char units[] = "bkmgt";
-    const char *known = strchr(units, lower(*unit));
+    const char *known = strchr(units, cli_lower(*unit));
     if (!*unit)
         return 1;
     if (!known)
         return 0;
     const bool ok =
-        !unit[1] || (known > units && (is_word("b", unit + 1) || is_word("ib", unit + 1)));
+        !unit[1] || (known > units && (cli_is_word("b", unit + 1) || cli_is_word("ib", unit + 1)));
     return ok ? (double)(UINT64_C(1) << 10 * (known - units)) : 0;
 }
 

@@ -279,18 +279,14 @@ int cli_blueprint_open(const char *model, bool synthetic, elcl_blueprint **bluep
 
 #define MAX_NEAR 3
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 /* Codes that begin like the given one, as en_XX for en and fra_Latn for french; else the nearest.
  */
 static void near_codes(const char *code, const char **codes, size_t n, struct elcl_str *near)
 {
     int found = 0;
     for (size_t i = 0; i < n && found < MAX_NEAR; i++)
-        if (lower(code[0]) == lower(codes[i][0]) && lower(code[1]) == lower(codes[i][1]))
+        if (cli_lower(code[0]) == cli_lower(codes[i][0]) &&
+            cli_lower(code[1]) == cli_lower(codes[i][1]))
             elcl_str_printf(near, "%s%s", found++ ? ", " : "", codes[i]);
     const char *nearest = found ? NULL : cli_nearest(code, codes, n);
     if (nearest)

@@ -7,6 +7,10 @@
 extern const struct cli_choice cli_format_words[], cli_attention_words[], cli_gemm_words[],
     cli_kernel_words[], cli_weight_words[], cli_compute_words[], cli_state_words[];
 
+/* Converts only ASCII letters, in any locale. */
+char cli_lower(char c);
+/* Ignores the case of `text`: F16 is f16. */
+bool cli_is_word(const char *word, const char *text);
 /* Returns the word for a value, or "unknown". */
 const char *cli_word_of(const struct cli_choice *words, int value);
 const char *cli_attention_word(int value);

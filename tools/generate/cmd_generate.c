@@ -54,15 +54,6 @@ static void log_line(void *user, enum elcl_log_level level, const char *line)
     cli_log(level, line);
 }
 
-void cli_generate_warn_sampling(struct cli_generation *r, const char *ignored)
-{
-    if (!ignored || r->warned_sampling || r->opt->common.quiet)
-        return;
-    r->warned_sampling = true;
-    cli_progress_clear(&r->progress);
-    cli_warn("--%s does nothing without sampling: add --do-sample", ignored);
-}
-
 /* Does everything up to the first step. */
 static int start(struct cli_generation *r, elcl_error *err)
 {

@@ -8,16 +8,13 @@
 /* How long the first line of an idle stream waits for more lines. */
 #define GRACE_MS 2
 
-void cli_generate_fail_sample(struct cli_sample *sample, const char *place, const char *message)
+void cli_generate_warn_sampling(struct cli_generation *r, const char *ignored)
 {
-    elcl_str_printf(&sample->out, "%s%s%s", place, *place ? ": " : "", message);
-    sample->state = CLI_SAMPLE_FAILED;
-}
-
-const struct cli_resolved *cli_generate_options_of(const struct cli_generation *r,
-                                                   const struct cli_sample *sample)
-{
-    return sample->own ? sample->own : &r->resolved;
+    if (!ignored || r->warned_sampling || r->opt->common.quiet)
+        return;
+    r->warned_sampling = true;
+    cli_progress_clear(&r->progress);
+    cli_warn("--%s does nothing without sampling: add --do-sample", ignored);
 }
 
 /* Copies or encodes the source to token ids. free() *ids. */
@@ -144,7 +141,7 @@ static int take_line(struct cli_generation *r, const char *line, size_t n,
     if (rc) {
         char place[256];
         cli_input_place(&r->input, sample->line, place, sizeof(place));
-        cli_generate_fail_sample(sample, place, bad.msg);
+        cli_sample_fail(sample, place, bad.msg);
     } else {
         cut_source(r, sample);
     }
@@ -160,7 +157,7 @@ static int end_input(struct cli_generation *r, const elcl_error *why, elcl_error
     struct cli_sample *sample = cli_queue_push(&r->queue);
     if (!sample)
         return elcl_fail_nomem(err);
-    cli_generate_fail_sample(sample, "", why->msg);
+    cli_sample_fail(sample, "", why->msg);
     sample->fatal = true;
     return ELCL_OK;
 }
@@ -204,7 +201,7 @@ static int submit_sample(struct cli_generation *r, struct cli_sample *sample, el
     if (rc) { /* the sample's own options */
         char place[256];
         cli_input_place(&r->input, sample->line, place, sizeof(place));
-        cli_generate_fail_sample(sample, place, bad.msg);
+        cli_sample_fail(sample, place, bad.msg);
         r->input_done = r->input_done || !r->opt->keep_going;
         return ELCL_OK;
     }

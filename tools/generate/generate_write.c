@@ -28,7 +28,7 @@ void cli_generate_on_result(void *user, const elcl_result *result)
     r->in_flight--;
     cli_input_place(&r->input, sample->line, place, sizeof(place));
     if (result->error) {
-        cli_generate_fail_sample(sample, place, result->error->msg);
+        cli_sample_fail(sample, place, result->error->msg);
         r->input_done = r->input_done || !r->opt->keep_going;
         return;
     }
@@ -41,7 +41,7 @@ void cli_generate_on_result(void *user, const elcl_result *result)
         r->callback_error = err;
     } else if (rc) {
         elcl_str_finish(&sample->out);
-        cli_generate_fail_sample(sample, place, err.msg);
+        cli_sample_fail(sample, place, err.msg);
     }
 }
 

@@ -47,16 +47,18 @@ struct cli_generation {
     elcl_error callback_error; /* a failure inside on_result */
 };
 
+/* The options of the sample, its own or those of the command line. */
+static inline const struct cli_resolved *cli_generate_options_of(const struct cli_generation *r,
+                                                                 const struct cli_sample *sample)
+{
+    return sample->own ? sample->own : &r->resolved;
+}
+
 /* ---- from a line to a submitted sample (generate_read.c) ------------------------------------ */
 
 /* Reads the lines that are there, up to a window, and submits them before the step that sizes the
  * engines' batches. Waits for a line only if the engines have nothing to do. */
 int cli_generate_read(struct cli_generation *r, elcl_error *err);
-/* The options of the sample, its own or those of the command line. */
-const struct cli_resolved *cli_generate_options_of(const struct cli_generation *r,
-                                                   const struct cli_sample *sample);
-/* The sample has failed: "place: message", or only the message if place is "". */
-void cli_generate_fail_sample(struct cli_sample *sample, const char *place, const char *message);
 /* Warns once that an option of sampling is ignored. */
 void cli_generate_warn_sampling(struct cli_generation *r, const char *ignored);
 

@@ -7,6 +7,12 @@
 
 #include <cjson/cJSON.h>
 
+void cli_sample_fail(struct cli_sample *sample, const char *place, const char *message)
+{
+    elcl_str_printf(&sample->out, "%s%s%s", place, *place ? ": " : "", message);
+    sample->state = CLI_SAMPLE_FAILED;
+}
+
 /* ---- queue --------------------------------------------------------------------------------- */
 
 struct cli_sample *cli_queue_push(struct cli_queue *q)

@@ -25,6 +25,9 @@ struct cli_sample {
     struct elcl_str out; /* DONE: its lines; FAILED: one sentence */
 };
 
+/* The sample has failed: "place: message", or only the message if place is "". */
+void cli_sample_fail(struct cli_sample *sample, const char *place, const char *message);
+
 /* The samples that are not written yet, in input order; {0} is empty. */
 struct cli_queue {
     struct cli_sample **items; /* [head, head + n) */
