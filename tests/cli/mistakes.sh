@@ -240,7 +240,7 @@ rows "$real" <<'END'
 2 @ generate "$mbart" --tgt-lang tlh hello @ lists all
 2 @ score "$mbart" --tgt-lang german 'a	b' @ elcl languages
 2 @ generate "$g2p" --tgt-lang fr hello @ the model has no languages
-1 @ generate "$g2p" --device cuda hello @ no OpenCL device matches "cuda"; there are
+1 @ generate "$g2p" --device cuda hello @ no OpenCL device matches "cuda"; found: 0
 1 @ generate "$g2p" --memory-limit 1K hello @ memory
 END
 if [ "$(id -u)" != 0 ]; then

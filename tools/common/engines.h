@@ -1,4 +1,4 @@
-/* The engines of a generation: one or more on each device, behind one pool. */
+/* The engines of a generation: one or more on each device, in one pool. */
 #ifndef CLI_ENGINES_H
 #define CLI_ENGINES_H
 
