@@ -90,16 +90,18 @@ int elcl_tokenizer_language(const struct elcl_tokenizer *tokenizer, const char *
             elcl_str_printf(&known, "%s%.*s", n_known > 1 ? ", " : "",
                             (int)(length > 20 ? 20 : length), s);
     }
-    const int rc =
-        known.failed ? elcl_fail_nomem(err)
-        : n_known    ? elcl_fail(err, ELCL_E_ARG,
-                                 "%s: the model does not know the %s language \"%.40s\": it has %d, "
-                                    "%s%s",
-                                 t->path, role, code, n_known, known.data, n_known > 5 ? " ..." : "")
-                     : elcl_fail(err, ELCL_E_ARG,
-                                 "%s: the model has no languages, so the %s language \"%.40s\" "
-                                    "cannot be chosen",
-                                 t->path, role, code);
+    const char *more = n_known > 5 ? " ..." : "";
+    const int rc = known.failed ? elcl_fail_nomem(err)
+                   : n_known
+                       ? elcl_fail(err, ELCL_E_ARG,
+                                   "%s: the model does not know the %s language "
+                                   "\"%.40s\": it has %d, "
+                                   "%s%s",
+                                   t->path, role, code, n_known, known.data, more)
+                       : elcl_fail(err, ELCL_E_ARG,
+                                   "%s: the model has no languages, so the %s language \"%.40s\" "
+                                   "cannot be chosen",
+                                   t->path, role, code);
     elcl_str_finish(&known);
     return rc;
 }

@@ -58,7 +58,9 @@ run "$elcl" plan m --attention el,mha-beam --batch-size 1-4*2 --source-length 10
     --target-length 5 --num-beams 2 -o csv
 exits "plan csv" 0
 prints "plan csv" \
-    "model,attention,weights,state,batch_size,num_beams,source_length,target_length,weight_bytes,source_state_bytes,self_state_bytes,workspace_bytes,total_bytes,largest_buffer_bytes,largest_batch,fits" \
+    "model,attention,weights,state,batch_size,num_beams,source_length,target_length,\
+weight_bytes,source_state_bytes,self_state_bytes,workspace_bytes,total_bytes,\
+largest_buffer_bytes,largest_batch,fits" \
     "m,el,f32,f32,1,2,10,5,1000,100,30,7,1137,100,,1" \
     "m,el,f32,f32,1,2,20,5,1000,200,30,7,1237,200,,1" \
     "m,el,f32,f32,2,2,10,5,1000,200,60,7,1267,200,,1" \
@@ -214,7 +216,8 @@ for r in lines[0]["results"]] == [("el", 1, 1, "ok"), ("el", 4, 4, "ok"), ("mha"
 s["max"] == max(s["values"]) and s["min"] <= s["median"] <= s["max"] and
 sorted(s["values"])[1] <= s["median"] <= sorted(s["values"])[2]
 for r in lines[0]["results"] if r["status"] == "ok" for s in [r["samples_per_second"]]))'
-    json "json: kernels" 'lines[0]["results"][0]["kernel_times"][0] == {"name": "gemm", "class": "gemm",
+    json "json: kernels" 'lines[0]["results"][0]["kernel_times"][0] == {
+        "name": "gemm", "class": "gemm",
 "calls": 3,
 "seconds": 6e-06, "share": 0.75, "gbs": 50, "gflops": 500, "copy_fraction": 0.5,
 "mac_fraction": 0.5, "limit_fraction": 0.5}'

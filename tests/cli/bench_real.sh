@@ -48,7 +48,8 @@ json "plan: int8 takes a quarter" '(lambda w: 0.25 < w[1] / w[0] < 0.27)(
 workspace() {
     run "$elcl" plan "$model" --device cpu --weights int8 --compute "$1" --attention mha \
         --batch-size 4 --source-length 8 --target-length 8 --format json
-    tr -d '\n' <"$tmp/out" | sed 's/.*"weight_bytes":[[:space:]]*\([0-9]*\).*"workspace_bytes":[[:space:]]*\([0-9]*\).*/\1 \2/'
+    tr -d '\n\t ' <"$tmp/out" |
+        sed 's/.*"weight_bytes":\([0-9]*\).*"workspace_bytes":\([0-9]*\).*/\1 \2/'
 }
 f32=$(workspace f32)
 int=$(workspace int8)

@@ -145,7 +145,8 @@ run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 4
 cp "$tmp/out" "$tmp/want"
 run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 4 --format jsonl
 cp "$tmp/out" "$tmp/want_jsonl"
-for options in "--device 0,0" "--device 0,0 --engines 2" "--engines 2" "--engines 2 --batch-size 3" \
+for options in "--device 0,0" "--device 0,0 --engines 2" "--engines 2" \
+    "--engines 2 --batch-size 3" \
     "--engines 5 --batch-size 1"; do
     run_in "$elcl" generate --quiet "$model" --gemm native --num-beams 4 $options
     exits "$options" 0

@@ -53,8 +53,8 @@ for example in score stream threads translate; do
     check "$example: says so" grep -q '/no/such/model' "$tmp/err"
 done
 
-# The command in the first comment compiles without warnings, and so does the program in elcl.h. Linking is left to meson, which knows
-# the sanitizers of a build.
+# The command in the first comment compiles without warnings, and so does the program in elcl.h.
+# Meson links, because it knows the sanitizers of a build.
 PKG_CONFIG_PATH=$build/meson-uninstalled
 export PKG_CONFIG_PATH
 sed -n '/^ \*     #include/,/^ \*     }$/s/^ \* \{0,5\}//p' "$here/../../include/elcl/elcl.h" \

@@ -28,7 +28,8 @@ same 'kinds of options' "$(wc -l <"$tmp/options")" 4
 for attention in el mha mha-beam; do
     for kernels in cpu gpu; do
         while IFS= read -r options; do
-            awk -F '\t' -v o="$options" '$1 == o {print "{\"text\": \"" $2 "\"}"}' "$golden" >"$tmp/in"
+            awk -F '\t' -v o="$options" '$1 == o {print "{\"text\": \"" $2 "\"}"}' "$golden" \
+                >"$tmp/in"
             awk -F '\t' -v o="$options" '$1 == o {print $3}' "$golden" >"$tmp/want"
             run_in "$elcl" generate --quiet "$model" --input-format jsonl --format ids \
                 --attention $attention --kernels $kernels $options

@@ -287,7 +287,6 @@ for old in --lanes=2 --products=int --profile=trace.json; do
     same "$old is silent" "$(cat "$tmp/err")" ""
 done
 run "$fake" generate m hello --lanes 2 --products int --verbose
-check "old names with --verbose: one warning" grep -qx \
-    'elcl: warning: --lanes is now --engines, --products is now --compute; the next release drops old names' \
-    "$tmp/err"
+warning='--lanes is now --engines, --products is now --compute; the next release drops old names'
+check "old names with --verbose: one warning" grep -qx "elcl: warning: $warning" "$tmp/err"
 end

@@ -41,7 +41,9 @@ echo '__kernel void f(__global float *y) { y[get_global_id(0)] = x; }' >"$source
 something 'kernels: finds an error' "$(compile)"
 
 for file in cl/*.cl; do
-    case $file in cl/mma_nvidia.cl | cl/mma_amd*.cl | cl/mma_intel.cl | cl/dot_v[dp]*.cl) continue ;; esac
+    case $file in
+    cl/mma_nvidia.cl | cl/mma_amd*.cl | cl/mma_intel.cl | cl/dot_v[dp]*.cl) continue ;;
+    esac
     program "$file" >"$source"
     sets=$(sed -n 's,^// lint:,,p' "$file")
     if [ "$file" = cl/prelude.cl ]; then

@@ -1,9 +1,10 @@
 #!/bin/sh
-# The program of GPU kernels compiles for NVIDIA, AMD and Intel without such a device, with plain
-# tiles and with those of their matrix instructions, which then are there, and keeps its variables in
-# registers: ptxas reports no spills, the AMD back end no scratch memory. For Intel it becomes SPIR-V
-# that calls what the extension has. Tools that are not installed are skipped: clang-15 with
-# libclc-15, clang-16, ptxas of the CUDA toolkit, llvm-spirv-15 and spirv-val.
+# The GPU kernels compile for NVIDIA, AMD and Intel without such a device, with plain tiles and with
+# tiles of matrix instructions. The code contains the matrix instructions and keeps its variables in
+# registers: ptxas reports no spills, and the AMD back end no scratch memory. For Intel,
+# the code becomes SPIR-V that calls the functions of the extension. Checks whose tools are not
+# installed are skipped: clang-15 with libclc-15, clang-16, ptxas of the CUDA toolkit, llvm-spirv-15
+# and spirv-val.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lint/lint.sh
 
@@ -66,7 +67,8 @@ amd() {
     clang=clang-16
     nothing "targets: $name compiles" "$(compile "$work/k.s" -S -target amdgcn-amd-amdhsa \
         -mcpu="$gpu" -nogpulib -Xclang -mlink-builtin-bitcode -Xclang $clc/amdgcn--amdhsa.bc "$@")"
-    nothing "targets: $name uses scratch memory" "$(awk '/^; -- End function/ || /\.globl/ { f = $2 }
+    nothing "targets: $name uses scratch memory" "$(awk '
+        /^; -- End function/ || /\.globl/ { f = $2 }
         /^; ScratchSize:/ && $3 != 0 { print f, $0 }' "$work/k.s")"
     clang=clang-15
 }
@@ -124,8 +126,8 @@ END
 
 # x86 FILE INSTRUCTION WEIGHTS GROUP CPU VW ROWS: complaints.
 x86() {
-    { loads "$6" && cat cl/records.h cl/prelude.cl cl/storage.cl cl/activation.cl "cl/$1" cl/gemm_cpu.cl; } \
-        >"$work/program.cl"
+    { loads "$6" && cat cl/records.h cl/prelude.cl cl/storage.cl cl/activation.cl \
+        "cl/$1" cl/gemm_cpu.cl; } >"$work/program.cl"
     clang-15 -x cl -cl-std=CL1.2 -Xclang -finclude-default-header -O3 -S \
         -target x86_64-unknown-linux-gnu -march="$5" -mprefer-vector-width=512 -DELCL_MAC_FMA=1 \
         -DELCL_WEIGHT_"$3" -DK_PACK="$4" -DVW="$6" -DWG=1 -DGEMM_ROWS="$7" \
