@@ -1,7 +1,5 @@
 #include "model/state.h"
 
-#include <math.h>
-
 #include "base/util.h"
 #include "model/attn.h"
 
@@ -235,73 +233,4 @@ const struct elcl_attention_variant *elcl_attention_variant(enum elcl_attention 
         if (variants[i]->id == attention)
             return variants[i];
     return NULL;
-}
-
-float elcl_attention_scale(const struct elcl_arch *arch, int heads)
-{
-    return arch->unscaled_scores ? 1.0f : 1.0f / sqrtf((float)elcl_arch_dh(arch, heads));
-}
-
-float elcl_self_scale(const struct elcl_arch *arch, int layer)
-{
-    const float by_width = elcl_attention_scale(arch, arch->decoder_heads);
-    return arch->scores_by_layer ? by_width / (float)(layer + 1) : by_width;
-}
-
-float elcl_cross_scale(const struct elcl_arch *arch)
-{
-    return elcl_attention_scale(arch, arch->decoder_heads);
-}
-
-const struct elcl_position_bias *elcl_layer_bias(const struct elcl_stack_weights *stack, int layer)
-{
-    const struct elcl_position_bias *own = &stack->layers[layer].bias;
-    return own->table.mem ? own : &stack->layers[0].bias;
-}
-
-int elcl_state_linear(struct elcl_state *state, int y, int x, int x_ld,
-                      const struct elcl_linear *linear, int m, enum elcl_activation act,
-                      elcl_error *err)
-{
-    const struct elcl_gemm_args args = {.y = &state->buffers[y],
-                                        .x = &state->buffers[x],
-                                        .bias = elcl_buffer_or_none(&linear->bias),
-                                        .w = &linear->w,
-                                        .m = m,
-                                        .x_ld = x_ld,
-                                        .y_ld = linear->w.n,
-                                        .act = act};
-    return elcl_op_gemm(state->ops, &args, err);
-}
-
-int elcl_state_ffn(struct elcl_state *state, const struct elcl_layer_weights *layer, int m,
-                   elcl_error *err)
-{
-    const enum elcl_activation act = state->arch->act;
-    const bool gated = state->arch->gated;
-    int rc;
-    ELCL_TRY(elcl_state_linear(state, ELCL_B_FFN, state->h, state->arch->d, &layer->fc1, m,
-                               gated ? ELCL_ACT_NONE : act, err));
-    if (gated)
-        ELCL_TRY(
-            elcl_op_gate(state->ops, &state->buffers[ELCL_B_FFN], m, layer->fc2.w.k, act, err));
-    ELCL_TRY(elcl_state_linear(state, ELCL_B_Y, ELCL_B_FFN, layer->fc1.w.n, &layer->fc2, m,
-                               ELCL_ACT_NONE, err));
-fail:
-    return rc;
-}
-
-int elcl_state_add_norm(struct elcl_state *state, const struct elcl_step_place *place, int y,
-                        const struct elcl_norm *norm, int cache, elcl_error *err)
-{
-    const struct elcl_add_norm_args args = {.out = &state->buffers[state->h],
-                                            .x = &state->buffers[ELCL_B_X],
-                                            .y = y >= 0 ? &state->buffers[y] : NULL,
-                                            .state = cache >= 0 ? &state->buffers[cache] : NULL,
-                                            .step = &state->buffers[place->step],
-                                            .rows_at = place->rows_at,
-                                            .norm = norm,
-                                            .r = place->n_rows,
-                                            .d = state->arch->d};
-    return elcl_op_add_norm(state->ops, &args, err);
 }

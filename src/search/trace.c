@@ -1,0 +1,69 @@
+/* The trace of tokens that all strategies write. */
+#include "search/search_impl.h"
+
+#include <math.h>
+
+bool elcl_search_is_eos(const struct elcl_search *s, int32_t token)
+{
+    for (int i = 0; i < s->options.n_eos; i++) {
+        if (s->options.eos_token_ids[i] == token)
+            return true;
+    }
+    return false;
+}
+
+float elcl_search_score(const struct elcl_search *s, int row, int32_t token)
+{
+    const struct elcl_candidate *list = s->candidates + (size_t)row * (size_t)s->stride;
+    for (int i = 0; i < s->width; i++) {
+        if (list[i].token == token)
+            return list[i].score;
+    }
+    return NAN;
+}
+
+void elcl_search_step(struct elcl_search *s)
+{
+    s->previous_node = s->first_node;
+    s->first_node = s->n_nodes;
+    s->n_rows = 0;
+    s->length++;
+}
+
+int elcl_search_push(struct elcl_search *s, int parent, int32_t token)
+{
+    for (int r = 0; r < s->n_rows; r++) {
+        if (s->rows[r].parent == parent && s->rows[r].token == token)
+            return r;
+    }
+    s->nodes[s->n_nodes++] = (struct elcl_trace_node){token, s->previous_node + parent,
+                                                      elcl_search_score(s, parent, token)};
+    s->rows[s->n_rows] = (struct elcl_search_row){token, parent};
+    return s->n_rows++;
+}
+
+void elcl_search_result(struct elcl_search *s, int node, int length, struct elcl_candidate last,
+                        double score, enum elcl_finish_reason finish)
+{
+    if (s->n_results == s->options.num_return_sequences)
+        return;
+    const size_t at = (size_t)s->n_results * (size_t)s->max_length;
+    int32_t *ids = s->result_ids + at;
+    float *log_probs = s->result_log_probs ? s->result_log_probs + at : NULL;
+    const int n_ids = length + (last.token >= 0);
+    for (int i = n_ids - 1; i >= 0; i--) {
+        const struct elcl_trace_node *n = &s->nodes[node];
+        ids[i] = i == length ? last.token : n->token;
+        if (log_probs)
+            log_probs[i] = i == length ? last.score : n->score;
+        if (i < length)
+            node = n->parent;
+    }
+    s->results[s->n_results++] = (elcl_hypothesis){
+        .ids = ids,
+        .n_ids = (size_t)n_ids,
+        .score = (float)score,
+        .finish = finish,
+        .token_logprobs = log_probs,
+    };
+}
