@@ -73,14 +73,14 @@ struct elcl_row_rules {
  * transformers: temperature, top_k, top_p, min_p, typical_p. */
 struct elcl_row_draw {
     int row;         /* of the step */
-    int slot;        /* the token becomes the row's candidate 1 + slot */
+    int index;       /* the token becomes the row's candidate 1 + index */
     int top_k;       /* 0: off */
     float uniform;   /* in (0, 1) */
     float scale;     /* 1 / temperature */
     float top_p;     /* 1: off */
     float min_p;     /* 0: off */
     float typical_p; /* 1: off */
-    /* Only for draws of beams, which have no uniform and no slot: the draws replace all candidates
+    /* Only for draws of beams, which have no uniform and no index: the draws replace all candidates
      * of the row, see elcl_rules_gumbel(). */
     int keep;        /* the cut-offs after top_k leave at least `keep` tokens, if there are any */
     int renormalize; /* 1: scores are log-softmax of what the cut-offs leave */

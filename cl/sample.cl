@@ -265,7 +265,7 @@ __kernel void sample_token(__global int2 *candidates,    /* [R, width] as select
     struct history history;
     history_of(&history, row, lineage + r * lineage_ld, tokens);
     const int2 best = candidates[r * width];
-    candidates += r * width + 1 + draw->slot;
+    candidates += r * width + 1 + draw->index;
     struct cut cut;
     make_cut(&cut, x, v_size, draw, scratch);
 

@@ -155,7 +155,7 @@ static void put_draws(struct elcl_engine *engine, const struct elcl_sentence *se
         elcl_rules_draw(&sentence->options, sentence->sample, draws[i].stream,
                         elcl_search_length(sentence->search), &draw);
         draw.row = sentence->first_row + draws[i].row;
-        draw.slot = draws[i].index;
+        draw.index = draws[i].index;
         memcpy(records->data + records->draws_at + n_all * ELCL_DRAW_INTS, &draw, sizeof(draw));
         *(beams ? &records->n_beam_draws : &records->n_draws) += 1;
     }

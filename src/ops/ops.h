@@ -386,7 +386,7 @@ int elcl_op_select(struct elcl_ops *ops, const struct elcl_select_args *args, el
 
 /*
  * After elcl_op_select() on the same arguments: n_draws tokens drawn by the draws of search/rules.h
- * from what the rules left. Draw d goes to candidate 1 + slot of its row, slot < width - 1, with
+ * from what the rules left. Draw d goes to candidate 1 + index of its row, index < width - 1, with
  * the score that the token would have had as a candidate. A forced token is drawn, and where all
  * are banned {-1, ELCL_NEG_MAX}.
  */

@@ -20,7 +20,7 @@ int elcl_rules_suppressed(const elcl_gen_options *options, int length, int32_t *
 const elcl_tokens *elcl_rules_allowed(const elcl_gen_options *options, int length);
 
 /* Fills the draw of stream `stream` of request number `sample` after `length` tokens; leaves row
- * and slot 0. Its random number depends only on seed, sample, stream and length. */
+ * and index 0. Its random number depends only on seed, sample, stream and length. */
 void elcl_rules_draw(const elcl_gen_options *options, uint64_t sample, int stream, int length,
                      struct elcl_row_draw *draw);
 

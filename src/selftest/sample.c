@@ -39,7 +39,7 @@ struct elcl_rows elcl_sample_rows(struct elcl_fixture *fx, int v, const float *l
     for (int d = 0; elcl_fixture_ok(fx) && d < n_draws; d++) {
         rows.draws[d] = *cuts;
         rows.draws[d].row = 1;
-        rows.draws[d].slot = d;
+        rows.draws[d].index = d;
         rows.draws[d].uniform = ((float)d + 0.5f) / (float)n_draws;
     }
     return rows;

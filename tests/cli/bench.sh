@@ -233,7 +233,7 @@ if r["status"] == "ok"}) == 2)'
 if e["ph"] == "X"][:2] == [("gemm", 1, 0, 2), ("attn_el", 1, 2.5, 2)] and
 len(lines[0]["traceEvents"]) == 6 * 3)'
     bench_in jsonl
-    json "jsonl: a result a line" '(len(lines) == 8 and all(l["run"]["schema"] == "elcl-bench-1"
+    json "jsonl: a result a line" '(len(lines) == 8 and all(l["run"]["schema"] == "elcl-bench-2"
 and l["run"]["device"]["name"] == "Fake \"GPU\"" for l in lines))'
     bench_in csv
     check "csv reads back" python3 -c '

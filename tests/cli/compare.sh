@@ -63,13 +63,13 @@ json "json: rows" 'len(lines[0]["results"]) == 15 and lines[0]["schema"] == "elc
 
 # ---- refusals --------------------------------------------------------------------------------
 
-echo '{"schema": "elcl-bench-2", "results": []}' >newer.json
+echo '{"schema": "elcl-bench-3", "results": []}' >newer.json
 echo '{"cases": []}' >other.json
 echo 'no JSON' >text.json
 : >empty.json
 head -c 2000 a.json >cut.json
 sed 's/"attention": "el"/"attention": ""/' a.json >bare.json
-refuses "another version" 1 "expected elcl-bench-1, found elcl-bench-2: run elcl bench" \
+refuses "another version" 1 "expected elcl-bench-2, found elcl-bench-3: run elcl bench" \
     "$elcl" compare a.json newer.json
 refuses "other JSON" 1 "other.json: not a result file of elcl bench" "$elcl" compare other.json
 refuses "no JSON" 1 "text.json: not a result file of elcl bench" "$elcl" compare a.json text.json

@@ -67,7 +67,7 @@ check 'the end of a long prompt' cmp -s "$tmp/out" "$tmp/cut"
 # Scores: transformers' numbers for a part of the held-out lines, and for all of them the perplexity
 # in the model's README.md.
 run "$elcl" score --quiet "$model" --input "$model/heldout.txt" --summary --format jsonl
-stated=$(sed -n 's/.*perplexity \([0-9.]*\) per token.*/\1/p' "$model/README.md")
+stated=$(sed -n 's/.*[Pp]erplexity \([0-9.]*\) per token.*/\1/p' "$model/README.md")
 json "perplexity $stated" "abs(lines[0]['summary']['perplexity'] / $stated - 1) < 0.005"
 head -n 100 "$model/heldout.txt" >"$tmp/in"
 read -r tokens nll <"$here/../golden/kjv/perplexity.txt"

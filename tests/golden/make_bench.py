@@ -56,7 +56,7 @@ def result(variant, batch, speed, hashes):
 
 def run(name, device, speed, batches, hashes, old_names=False):
     tree = {
-        "schema": "elcl-bench-1", "elcl": "0.1.0", "commit": "0123456789ab",
+        "schema": f"elcl-bench-{1 if old_names else 2}", "elcl": "0.1.0", "commit": "0123456789ab",
         "date": "2026-01-31T12:00:00Z",
         "command": "elcl bench --synthetic bart-base --attention el,mha,mha-beam",
         "device": {"name": device, "type": "gpu", "platform": "Example OpenCL",

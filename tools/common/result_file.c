@@ -106,7 +106,7 @@ static int fill_file(struct cli_result_file *file, elcl_error *err)
                          "%.200s: not a result file of elcl bench (--format json), which begins "
                          "with \"schema\": \"" CLI_BENCH_SCHEMA "\"",
                          file->path);
-    if (strcmp(schema, CLI_BENCH_SCHEMA) != 0)
+    if (strcmp(schema, CLI_BENCH_SCHEMA) != 0 && strcmp(schema, CLI_BENCH_OLD_SCHEMA) != 0)
         return elcl_fail(err, ELCL_E_FORMAT,
                          "%.200s: expected " CLI_BENCH_SCHEMA
                          ", found %.40s: run elcl bench of this version again",
