@@ -21,24 +21,23 @@
 
 /* Bytes of one element. */
 size_t elcl_ref_bytes(enum elcl_storage storage);
-/* values [n] to what a reader of that storage would see. */
+/* Rounds values [n] to what a reader of that storage sees. */
 void elcl_ref_round(enum elcl_storage storage, float *values, size_t n);
-/* values [n] -> bits, n elements of the storage. */
+/* Converts values [n] to bits, n elements of the storage. */
 void elcl_ref_store(enum elcl_storage storage, const float *values, void *bits, size_t n);
-/* bits, n elements of the storage -> values [n]. */
+/* Converts bits, n elements of the storage, to values [n]. */
 void elcl_ref_load(enum elcl_storage storage, const void *bits, float *values, size_t n);
 
-/* values [rows, n], each row an output channel, to what a matrix of that storage would hold; in
- * int8 a row is whole numbers from -127 to 127 times max |w| / 127. */
+/* Rounds values [rows, n], each row an output channel, to what a matrix of that storage holds. In
+ * int8 a row is integers from -127 to 127 times max |w| / 127. */
 void elcl_ref_round_rows(enum elcl_storage storage, float *values, size_t rows, size_t n);
-/* A row's whole numbers; its scale is returned. */
+/* Writes the integers of a row and returns its scale. */
 float elcl_ref_quantize(const float *values, size_t n, int8_t *whole);
 
-/* A row of a GEMM's input, x [n], to what products with weights in int8 or bf16 see of it: the
- * nearest bf16; or whole numbers from -127 to 127 times max |x| / 127, zeros where the largest is
- * below 2^-120, NaN where an element is not finite. doubt [n]: how far rounding the other way would
- * take an element, where it is so near a tie that the rounding errors of a quotient decide;
- * otherwise 0. */
+/* Rounds a row of a GEMM's input, x [n], as bf16 or int8 compute does: to the nearest bf16, or to
+ * integers from -127 to 127 times max |x| / 127. The row is zeros if the largest magnitude is below
+ * 2^-120, and NaN if an element is not finite. doubt [n] is 0, except for elements so near a tie
+ * that the rounding error of a quotient decides: there it is the distance to the other result. */
 void elcl_ref_round_input(enum elcl_storage weights, float *x, float *doubt, size_t n);
 
 /* ---- GEMM (ref_gemm.c) --------------------------------------------------------------------- */
@@ -79,8 +78,8 @@ struct elcl_ref_norm {
  */
 void elcl_ref_layer_norm(double *x, const struct elcl_ref_norm *norm, int d);
 
-/* x[r] = norm(scale * E[token[r]] + P[position[r] + offset]); NULL norm: none. Without tokens x[r]
- * itself stands for the first term, without positions the second one is left out. */
+/* x[r] = norm(scale * E[token[r]] + P[position[r] + offset]); NULL norm: none. Without tokens the
+ * first term is x[r] itself, without positions the second term is 0. */
 struct elcl_ref_embed_args {
     double *x;               /* [R, D] */
     const int32_t *token;    /* [R] */
@@ -98,8 +97,8 @@ void elcl_ref_embed(const struct elcl_ref_embed_args *args);
 void elcl_ref_add_norm(double *out, const float *x, const float *y,
                        const struct elcl_ref_norm *norm, int r, int d);
 
-/* pool[map[r]][0 .. n) = x[r][x_at .. x_at + n); pool [rows, n] storage, x [R, x_ld]. */
-void elcl_ref_scatter(enum elcl_storage storage, void *pool, const int32_t *map, const float *x,
+/* cache[map[r]][0 .. n) = x[r][x_at .. x_at + n); cache [rows, n] storage, x [R, x_ld]. */
+void elcl_ref_scatter(enum elcl_storage storage, void *cache, const int32_t *map, const float *x,
                       int r, int n, int x_ld, int x_at);
 
 /* ---- attention (ref_attention.c) ----------------------------------------------------------- */
@@ -117,8 +116,8 @@ struct elcl_ref_keys {
 };
 
 /* p [n_shared + n_private] = softmax(scale * <q, key j> + bias) of one row and head, whose bias is
- * the first one of keys; q [d]; key j is pool[row_j * ld .. + d). */
-void elcl_ref_attn_weights(double *p, const float *q, const float *pool, size_t ld,
+ * the first one of keys; q [d]; key j is cache[row_j * ld .. + d). */
+void elcl_ref_attn_weights(double *p, const float *q, const float *cache, size_t ld,
                            const struct elcl_ref_keys *keys, int d, double scale);
 
 /* One row: p_h = softmax(scale * e[h] Y^T), c[h] = p_h Y. c, e [H, D]; y [cache rows, D]. No keys
@@ -133,13 +132,13 @@ void elcl_ref_attn_mha(double *o, const float *q, const float *kv, const struct 
 
 /* ---- beams (ref_beams.c) ------------------------------------------------------------------- */
 
-/* next[r][t] = previous[parent[r]][t] for t < length[r] - 1, next[r][length[r] - 1] = slot[r];
- * (a row of length 0 has none), tokens[slot[r]] = token[r]. next, previous [rows, ld]; tokens [pool
- * rows]; the others [R]. */
+/* next[r][t] = previous[parent[r]][t] for t < length[r] - 1, next[r][length[r] - 1] = cache_row[r];
+ * (a row of length 0 has none), tokens[cache_row[r]] = token[r]. next, previous [rows, ld]; tokens
+ * [cache rows]; the others [R]. */
 struct elcl_ref_lineage_args {
     int32_t *next, *tokens;
     const int32_t *previous;
-    const int32_t *token, *parent, *slot, *length;
+    const int32_t *token, *parent, *cache_row, *length;
     int r, ld;
 };
 void elcl_ref_lineage(const struct elcl_ref_lineage_args *args);

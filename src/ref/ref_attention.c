@@ -7,15 +7,15 @@ static int count(const struct elcl_ref_keys *keys)
     return keys->n_shared + keys->n_private;
 }
 
-static size_t pool_row(const struct elcl_ref_keys *keys, int j)
+static size_t cache_row(const struct elcl_ref_keys *keys, int j)
 {
     return (size_t)(j < keys->n_shared ? keys->start + j : keys->lineage[j - keys->n_shared]);
 }
 
-static double score(const float *q, const float *pool, size_t ld, const struct elcl_ref_keys *keys,
+static double score(const float *q, const float *cache, size_t ld, const struct elcl_ref_keys *keys,
                     int j, int d, double scale)
 {
-    const float *key = pool + pool_row(keys, j) * ld;
+    const float *key = cache + cache_row(keys, j) * ld;
     double sum = 0;
     for (int i = 0; i < d; i++)
         sum += (double)q[i] * (double)key[i];
@@ -37,13 +37,13 @@ static struct elcl_ref_keys of_head(const struct elcl_ref_keys *keys, int h)
     return own;
 }
 
-void elcl_ref_attn_weights(double *p, const float *q, const float *pool, size_t ld,
+void elcl_ref_attn_weights(double *p, const float *q, const float *cache, size_t ld,
                            const struct elcl_ref_keys *keys, int d, double scale)
 {
     const int n = count(keys);
     double max = -INFINITY, sum = 0;
     for (int j = 0; j < n; j++) {
-        p[j] = score(q, pool, ld, keys, j, d, scale);
+        p[j] = score(q, cache, ld, keys, j, d, scale);
         max = fmax(max, p[j]);
     }
     for (int j = 0; j < n; j++) {
@@ -67,7 +67,7 @@ static void attend(double *out, const float *q, const float *k, const float *v, 
         out[i] = 0;
     for (int j = 0; j < n; j++) {
         const double p = exp(score(q, k, ld, keys, j, d, scale) - max);
-        const float *value = v + pool_row(keys, j) * ld;
+        const float *value = v + cache_row(keys, j) * ld;
         sum += p;
         for (int i = 0; i < d; i++)
             out[i] += p * (double)value[i];

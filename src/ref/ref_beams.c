@@ -10,8 +10,8 @@ void elcl_ref_lineage(const struct elcl_ref_lineage_args *args)
         for (int t = 0; t < args->length[r] - 1; t++)
             next[t] = previous[t];
         if (args->length[r])
-            next[args->length[r] - 1] = args->slot[r];
-        args->tokens[args->slot[r]] = args->token[r];
+            next[args->length[r] - 1] = args->cache_row[r];
+        args->tokens[args->cache_row[r]] = args->token[r];
     }
 }
 

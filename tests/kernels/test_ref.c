@@ -246,10 +246,10 @@ static void test_beam_values(void)
     if (!check_case("ref lineage and reorder"))
         return;
     const int32_t previous[] = {10, 11, 12, 20, 21, 22}, token[] = {7, 8}, parent[] = {1, 1};
-    const int32_t slot[] = {2, 0}, length[] = {3, 1};
+    const int32_t cache_row[] = {2, 0}, length[] = {3, 1};
     int32_t next[6] = {0}, tokens[3] = {0};
-    const struct elcl_ref_lineage_args args = {next, tokens, previous, token, parent,
-                                               slot, length, 2,        3};
+    const struct elcl_ref_lineage_args args = {next,      tokens, previous, token, parent,
+                                               cache_row, length, 2,        3};
     elcl_ref_lineage(&args);
     const int32_t want[] = {20, 21, 2, 0, 0, 0}, want_tokens[] = {8, 0, 7};
     CHECK(!memcmp(next, want, sizeof(want)), "next");
