@@ -111,7 +111,7 @@ static void check_counts(const int *count, const double *p)
     double chi = 0, small = 0;
     int n_classes = 0, rest = 0;
     for (int i = 0; i < DISTRIBUTION_V; i++) {
-        const double want = p[i] * MAX_DRAWS * RUNS;
+        const double want = p[i] * (double)(MAX_DRAWS * RUNS);
         CHECK(p[i] > 0 || !count[i], "token %d is cut off and came %d times", i, count[i]);
         if (want < 10) {
             small += want;

@@ -267,7 +267,7 @@ static struct box note_box(double x, double y, const char *note, size_t side)
 
 static bool is_free(struct box b, const struct box *taken, int n)
 {
-    bool free = b.left >= LEFT && b.right <= WIDTH;
+    bool free = b.left >= (double)LEFT && b.right <= (double)WIDTH;
     for (int i = 0; i < n && free; i++)
         free = b.right < taken[i].left || b.left > taken[i].right || b.bottom < taken[i].top ||
                b.top > taken[i].bottom;
@@ -333,7 +333,7 @@ static int draw_legend(struct elcl_str *out, const struct cli_chart *c, int top)
 {
     for (int i = 0; i < c->n_series; i++) {
         const struct cli_series *s = &c->series[i];
-        const double x = i % 2 ? WIDTH / 2.0 + 10 : 24, y = top + i / 2 * ROW;
+        const double x = i % 2 ? (double)WIDTH / 2 + 10 : 24, y = top + (double)(i / 2 * ROW);
         if (s->line)
             elcl_str_printf(out,
                             "<line class=\"line s%d\" stroke-dasharray=\"%s\" x1=\"%.0f\" "
