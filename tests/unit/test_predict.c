@@ -78,7 +78,7 @@ static double speed(const char *name, const elcl_device_rates *rates, enum elcl_
     return prediction.samples_per_second;
 }
 
-static void test_ceilings(void)
+static void test_measured_rates(void)
 {
     static const char *const names[] = {"bart-base", "gpt2"};
     const elcl_device_rates rates = {.type = ELCL_DEVICE_CPU,
@@ -88,7 +88,7 @@ static void test_ceilings(void)
                                      .launch_us = 3,
                                      .wait_us = 20};
     for (size_t i = 0; i < ELCL_COUNT(names); i++) {
-        if (!check_case("predict: ceilings, %s", names[i]))
+        if (!check_case("predict: measured rates, %s", names[i]))
             continue;
         const double before = speed(names[i], &rates, ELCL_ATTN_EL, ELCL_F32);
         elcl_device_rates m = rates;
@@ -155,7 +155,7 @@ int main(int argc, char **argv)
 {
     check_begin(argc, argv);
     test_operations();
-    test_ceilings();
+    test_measured_rates();
     test_refusals();
     return check_end();
 }
