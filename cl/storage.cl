@@ -1,9 +1,12 @@
 /*
- * Storage types: in memory, weights and state are f32, f16 or bf16, and weights also int8; in
- * registers they are f32.
+ * Storage types: in memory, weights, state and activations are f32, f16 or bf16, and weights also
+ * int8; in registers they are f32.
  *
  * -D ELCL_WEIGHT_F32 | ELCL_WEIGHT_F16 | ELCL_WEIGHT_BF16 | ELCL_WEIGHT_INT8   type of weights
  * -D ELCL_STATE_F32  | ELCL_STATE_F16  | ELCL_STATE_BF16   type of caches and the encoder output
+ * -D ELCL_ACT_F32    | ELCL_ACT_F16    | ELCL_ACT_BF16     type of activations (GPU kernels; f32 if
+ *              none is given): what a kernel writes only for matrix products to read. The residual
+ *              stream, logits, probabilities and everything else stay f32.
  * -D VW        floats per vector: 4, 8 or 16
  *
  * For a storage X: X_t, X_GET(p, i) one element, X_VEC(p) VW elements from p, X_PUT(p, i, v).
@@ -24,6 +27,8 @@
 // lint: -DVW=8
 // lint: -DVW=4 -DELCL_WEIGHT_F16 -DELCL_STATE_BF16
 // lint: -DVW=16 -DELCL_WEIGHT_BF16 -DELCL_STATE_F16
+// lint: -DVW=4 -DELCL_WEIGHT_F16 -DELCL_ACT_F16
+// lint: -DVW=4 -DELCL_WEIGHT_BF16 -DELCL_ACT_BF16
 // lint: -DVW=8 -DELCL_WEIGHT_INT8
 // lint: -DVW=8 -DELCL_WEIGHT_INT8 -DK_PACK=4
 // lint: -DVW=8 -DELCL_WEIGHT_BF16 -DK_PACK=2
@@ -165,6 +170,29 @@ typedef float state_t;
 #define STATE_4(p) vload4(0, p)
 #define STATE_ALIGNED4(p) (*(__global const float4 *)(p))
 #define STATE_PUT(p, i, v) (p)[i] = (v)
+#endif
+
+#if defined(ELCL_ACT_F16)
+typedef half act_t;
+#define ACT_GET(p, i) vload_half(i, p)
+#define ACT_VEC(p) CAT(vload_half, VW)(0, p)
+#define ACT_4(p) vload_half4(0, p)
+#define ACT_ALIGNED4(p) vloada_half4(0, p)
+#define ACT_PUT(p, i, v) vstore_half_rte(v, i, p)
+#elif defined(ELCL_ACT_BF16)
+typedef ushort act_t;
+#define ACT_GET(p, i) BF16_GET(p, i)
+#define ACT_VEC(p) BF16_VEC(p)
+#define ACT_4(p) as_float4(convert_uint4(vload4(0, p)) << 16)
+#define ACT_ALIGNED4(p) as_float4(convert_uint4(*(__global const ushort4 *)(p)) << 16)
+#define ACT_PUT(p, i, v) (p)[i] = bf16_round(v)
+#else
+typedef float act_t;
+#define ACT_GET(p, i) (p)[i]
+#define ACT_VEC(p) LOADV(p)
+#define ACT_4(p) vload4(0, p)
+#define ACT_ALIGNED4(p) (*(__global const float4 *)(p))
+#define ACT_PUT(p, i, v) (p)[i] = (v)
 #endif
 
 /* Sum and maximum of a vector's elements, in a fixed order. */

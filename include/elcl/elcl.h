@@ -206,13 +206,15 @@ enum elcl_storage {
     ELCL_INT8, /* weights only: integers in -127 .. 127 and an f32 factor for each output channel */
 };
 
-/* Types in which matrix products with int8 or bf16 weights are computed. INT8 and BF16 work only
- * with CPU kernels and without CLBlast; elsewhere, and with other weights, the type is F32. */
+/* Types in which matrix products are computed. Sums are f32 (int8: int). INT8 works only with CPU
+ * kernels, F16 only with GPU kernels, BF16 with both; all need weights of that type and do not go
+ * with CLBlast. Elsewhere the type is F32. */
 enum elcl_compute {
     ELCL_COMPUTE_AUTO, /* INT8 or BF16 if the device has an instruction that was measured to pay */
     ELCL_COMPUTE_F32,  /* inputs stay in f32 */
     ELCL_COMPUTE_INT8, /* int8 weights: inputs are rounded to int8 with a factor for each row */
     ELCL_COMPUTE_BF16, /* bf16 weights: inputs are rounded to bf16, sums are f32 */
+    ELCL_COMPUTE_F16,  /* f16 weights: inputs are rounded to f16, sums are f32 */
 };
 
 typedef struct elcl_model_params {

@@ -80,6 +80,7 @@ static struct elcl_program_parts program_parts(const struct elcl_ops *ops, enum 
     }
     elcl_kernel_options_write(&(struct elcl_kernel_options){.weights = ops->weights,
                                                             .state = state,
+                                                            .activations = ops->activations,
                                                             .dot = ops->dot,
                                                             .weight_pairs = ops->weight_pairs,
                                                             .vector = ops->vector_width,
@@ -193,6 +194,15 @@ static enum elcl_dot choose_dot(const struct elcl_ops *ops, const struct elcl_fe
     return !params->plain_dot ? dot->kind : int8 ? ELCL_DOT_PLAIN_INT8 : ELCL_DOT_PLAIN_BF16;
 }
 
+/* CPU kernels round inputs beside the products instead, see choose_dot(). */
+static enum elcl_storage choose_activations(const struct elcl_ops *ops,
+                                            const struct elcl_ops_params *params)
+{
+    const bool rounds =
+        ops->weights != ELCL_INT8 && elcl_compute_rounds_inputs(params->compute, ops->weights);
+    return ops->kernels == ELCL_KERNELS_CPU || !rounds ? ELCL_F32 : ops->weights;
+}
+
 /* Unless it is requested, CLBlast is used only if its result agrees with our kernel: some of its
  * versions were wrong on some GPUs. */
 static void distrust_clblast(struct elcl_ops *ops)
@@ -244,6 +254,7 @@ int elcl_ops_create(struct elcl_device *device, const struct elcl_features *feat
     o->gemm = choose_gemm(o, params);
     o->clblast_rows = params->clblast_rows ? params->clblast_rows : CLBLAST_ROWS;
     o->dot = choose_dot(o, features, params);
+    o->activations = choose_activations(o, params);
     if (params->build_options)
         ELCL_TRY(take_options(o, params->build_options, err));
     choose_shape(o);
@@ -273,6 +284,7 @@ int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops *
                            .clblast_rows = other->clblast_rows,
                            .weights = other->weights,
                            .state = other->state,
+                           .activations = other->activations,
                            .gemm_mma = other->gemm_mma,
                            .attn_mma = other->attn_mma,
                            .busy_groups = other->busy_groups,

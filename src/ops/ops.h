@@ -74,6 +74,8 @@ struct elcl_ops {
     enum elcl_gemm gemm;       /* AUTO: by the number of rows */
     int clblast_rows;          /* AUTO: CLBlast from this number on */
     enum elcl_storage weights, state;
+    enum elcl_storage activations;  /* GPU kernels: F32, or the type of 16-bit weights (act_t of
+                                     * storage.cl) */
     enum elcl_mma gemm_mma;         /* the matrix instruction of GEMM and attn_packed, or NONE */
     enum elcl_mma attn_mma;         /* that of EL-attention by tiles, by `state` */
     enum elcl_dot dot;              /* not NONE: int8 or bf16 compute */
@@ -187,15 +189,18 @@ int elcl_ops_reserve_rounded(struct elcl_ops *ops, size_t bytes, elcl_error *err
 /* Returns what the GEMM multiplies: never AUTO. */
 static inline enum elcl_compute elcl_ops_compute(const struct elcl_ops *ops)
 {
-    return ops->dot == ELCL_DOT_NONE   ? ELCL_COMPUTE_F32
-           : ops->weights == ELCL_INT8 ? ELCL_COMPUTE_INT8
-                                       : ELCL_COMPUTE_BF16;
+    return ops->activations == ELCL_F16    ? ELCL_COMPUTE_F16
+           : ops->activations == ELCL_BF16 ? ELCL_COMPUTE_BF16
+           : ops->dot == ELCL_DOT_NONE     ? ELCL_COMPUTE_F32
+           : ops->weights == ELCL_INT8     ? ELCL_COMPUTE_INT8
+                                           : ELCL_COMPUTE_BF16;
 }
 /* Returns whether this compute, if not AUTO, rounds inputs to the type of the weights. */
 static inline bool elcl_compute_rounds_inputs(enum elcl_compute compute, enum elcl_storage weights)
 {
     return weights == ELCL_INT8   ? compute == ELCL_COMPUTE_INT8
            : weights == ELCL_BF16 ? compute == ELCL_COMPUTE_BF16
+           : weights == ELCL_F16  ? compute == ELCL_COMPUTE_F16
                                   : false;
 }
 

@@ -20,8 +20,9 @@ void elcl_kernel_options_write(const struct elcl_kernel_options *o,
     static const char *const suffixes[] = {
         [ELCL_F32] = "F32", [ELCL_F16] = "F16", [ELCL_BF16] = "BF16", [ELCL_INT8] = "INT8"};
     (void)snprintf(parts->options, sizeof(parts->options),
-                   "-DELCL_WEIGHT_%s -DELCL_STATE_%s -DVW=%d -DWG=%zu -DGEMM_ROWS=%d -DK_PACK=%d%s",
-                   suffixes[o->weights], suffixes[o->state], o->vector, o->items,
-                   elcl_cpu_tile_rows(o->vector), elcl_dot_kinds[o->dot].k_pack,
+                   "-DELCL_WEIGHT_%s -DELCL_STATE_%s -DELCL_ACT_%s -DVW=%d -DWG=%zu -DGEMM_ROWS=%d "
+                   "-DK_PACK=%d%s",
+                   suffixes[o->weights], suffixes[o->state], suffixes[o->activations], o->vector,
+                   o->items, elcl_cpu_tile_rows(o->vector), elcl_dot_kinds[o->dot].k_pack,
                    o->weight_pairs ? " -DWEIGHT_PAIRS" : "");
 }

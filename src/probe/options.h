@@ -6,11 +6,11 @@
 #include "probe/dot.h"
 
 struct elcl_kernel_options {
-    enum elcl_storage weights, state;
-    enum elcl_dot dot; /* gives K_PACK */
-    bool weight_pairs; /* see struct elcl_matrix */
-    int vector;        /* VW: floats per vector */
-    size_t items;      /* WG: items of a work-group that has a row for itself; 1: CPU kernels */
+    enum elcl_storage weights, state, activations; /* activations: F32 in CPU kernels */
+    enum elcl_dot dot;                             /* gives K_PACK */
+    bool weight_pairs;                             /* see struct elcl_matrix */
+    int vector;                                    /* VW: floats per vector */
+    size_t items; /* WG: items of a work-group that has a row for itself; 1: CPU kernels */
 };
 
 /* Writes the options to parts->options. */

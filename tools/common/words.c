@@ -27,7 +27,8 @@ const struct cli_choice cli_weight_words[] = {
     FLOAT_WORDS, {"int8", ELCL_INT8}, {"i8", ELCL_INT8}, {NULL, 0}};
 const struct cli_choice cli_compute_words[] = {
     {"auto", ELCL_COMPUTE_AUTO}, {"f32", ELCL_COMPUTE_F32}, {"int8", ELCL_COMPUTE_INT8},
-    {"bf16", ELCL_COMPUTE_BF16}, {"fp32", ELCL_COMPUTE_F32}, {"float32", ELCL_COMPUTE_F32},
+    {"bf16", ELCL_COMPUTE_BF16}, {"f16", ELCL_COMPUTE_F16}, {"fp32", ELCL_COMPUTE_F32},
+    {"float32", ELCL_COMPUTE_F32}, {"fp16", ELCL_COMPUTE_F16}, {"half", ELCL_COMPUTE_F16},
     {"i8", ELCL_COMPUTE_INT8}, {"int", ELCL_COMPUTE_INT8}, {"bfloat16", ELCL_COMPUTE_BF16},
     {NULL, 0}};
 const struct cli_choice cli_state_words[] = {
