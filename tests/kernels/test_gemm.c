@@ -120,7 +120,7 @@ static void check_invariance(struct suite *s, struct elcl_gemm_shape shape, int 
         elcl_fixture_equal(fx, "y", elcl_gemm_run(fx, &shape, &one, w), together + (size_t)row * n,
                            (size_t)n, 4);
     }
-    if (s->params.mma) { /* all rows by the kernel for few */
+    if (fx->ops->gemm_mma) { /* all rows by the kernel for few */
         shape.m = m;
         fx->ops->busy_groups = SIZE_MAX;
         elcl_fixture_equal(fx, "y of m", elcl_gemm_run(fx, &shape, &all, w), together,
