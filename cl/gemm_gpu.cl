@@ -11,18 +11,10 @@
  *        global size {128 ceil(N / 64), ceil(M / 64), batch}, work-group {128, 1, 1}
  *        local memory: union TILE(tile)
  */
-// lint after: tile.cl tile_plain.cl
+// lint after: tile.cl tile_plain.cl gemm_put.cl
 // lint: -DVW=4
-// lint: -DVW=4 -DELCL_WEIGHT_BF16
+// lint: -DVW=4 -DELCL_WEIGHT_BF16 -DELCL_ACT_BF16
 // lint: -DVW=4 -DELCL_WEIGHT_INT8
-
-/* An explicit multiply-add, so that all kernels give the same bits. */
-static inline void gemm_put(__global float *y, __global const float *residual, size_t at, float sum,
-                            float scale, float bias, int flags, int act)
-{
-    y[at] = activate(ELCL_MAC(sum, scale, bias), act) +
-            (flags & ELCL_GEMM_RESIDUAL ? residual[at] : 0.0f);
-}
 
 /* Four columns of W from n on, at k and at k + 1. X is zero beyond K, so there W's last row is read
  * again. */
@@ -37,13 +29,13 @@ TILE_INLINE struct tile_columns gemm_read(__global const weight_t *w, int n, int
 }
 
 TILE_KERNEL __kernel void
-gemm(__global float *y,              /* [batch, M, y_ld] */
-     __global const float *x,        /* [batch, M, x_ld] */
+gemm(__global void *y,               /* [batch, M, y_ld] as gemm_put.cl says */
+     __global const act_t *x,        /* [batch, M, x_ld] */
      __global const weight_t *w,     /* [batch, K, N] */
      __global const float *bias,     /* [batch, N], read with ELCL_GEMM_BIAS */
      __global const float *residual, /* as y, read with ELCL_GEMM_RESIDUAL */
      int m_size, int n_size, int k_size, int x_ld, int y_ld, ulong x_batch, ulong y_batch,
-     int slice, int flags, int act, __local union TILE(tile) *t)
+     ulong y_low, int slice, int flags, int act, __local union TILE(tile) *t)
 {
     const int item = get_local_id(0);
     const size_t batch = get_global_id(2);
@@ -56,7 +48,7 @@ gemm(__global float *y,              /* [batch, M, y_ld] */
     tile_clear(sums);
     tile_clear(total);
     int now = 0, slice_end = slice;
-    struct tile_rows rows = tile_read(x, 0, k_size, aligned);
+    struct tile_rows rows = tile_read_act(x, 0, k_size, aligned);
     struct tile_columns columns = gemm_read(w, w_n, w_k, n_size, k_size);
     for (int k0 = 0; k0 < k_size; k0 += ELCL_TILE_K) {
         const int next = k0 + ELCL_TILE_K;
@@ -64,7 +56,7 @@ gemm(__global float *y,              /* [batch, M, y_ld] */
         TILE(put_columns)(&t->panels.w[now], columns, WEIGHT_LOW);
         barrier(CLK_LOCAL_MEM_FENCE);
         if (next < k_size) {
-            rows = tile_read(x, next, k_size, aligned);
+            rows = tile_read_act(x, next, k_size, aligned);
             columns = gemm_read(w, w_n, next + w_k, n_size, k_size);
         }
         TILE(multiply)(&t->panels.x[now], &t->panels.w[now], sums, WEIGHT_LOW, ELCL_TILE_SIZE);
@@ -83,7 +75,7 @@ gemm(__global float *y,              /* [batch, M, y_ld] */
     for (int i = item; i < ELCL_TILE_SIZE * ELCL_TILE_SIZE; i += ELCL_TILE_ITEMS) {
         const int m = m0 + i / ELCL_TILE_SIZE, n = n0 + i % ELCL_TILE_SIZE;
         if (m < m_size && n < n_size)
-            gemm_put(y, residual, batch * y_batch + (size_t)m * y_ld + n,
+            gemm_put(y, residual, batch * y_batch + (size_t)m * y_ld + n, y_low,
                      t->y[i / ELCL_TILE_SIZE * ELCL_TILE_LD + i % ELCL_TILE_SIZE],
                      weight_scale(w, k_size, n_size, n),
                      flags & ELCL_GEMM_BIAS ? bias[batch * n_size + n] : 0.0f, flags, act);

@@ -7,18 +7,19 @@
  *             global size {128 ceil(N / 32), ceil(M / ELCL_ROWS_M), batch}, work-group {128, 1, 1}
  *             local memory: 16 KiB
  */
-// lint after: tile.cl tile_plain.cl gemm_gpu.cl
+// lint after: tile.cl tile_plain.cl gemm_put.cl gemm_gpu.cl
 // lint: -DVW=4
+// lint: -DVW=4 -DELCL_WEIGHT_F16 -DELCL_ACT_F16
 // lint: -DVW=4 -DELCL_WEIGHT_INT8
 
 __attribute__((reqd_work_group_size(ELCL_TILE_ITEMS, 1, 1))) __kernel void
-gemm_rows(__global float *y,              /* [batch, M, y_ld] */
-          __global const float *x,        /* [batch, M, x_ld] */
+gemm_rows(__global void *y,               /* [batch, M, y_ld] as gemm_put.cl says */
+          __global const act_t *x,        /* [batch, M, x_ld] */
           __global const weight_t *w,     /* [batch, K, N] */
           __global const float *bias,     /* [batch, N], read with ELCL_GEMM_BIAS */
           __global const float *residual, /* as y, read with ELCL_GEMM_RESIDUAL */
           int m_size, int n_size, int k_size, int x_ld, int y_ld, ulong x_batch, ulong y_batch,
-          int slice, int flags, int act,
+          ulong y_low, int slice, int flags, int act,
           __local float4 *parts) /* [ELCL_ROWS_SLICES][ELCL_ROWS_M][n / 4] */
 {
     const int item = get_local_id(0), i = item % 8, s = item / 8;
@@ -39,7 +40,7 @@ gemm_rows(__global float *y,              /* [batch, M, y_ld] */
         const float4 v = weight_load4(w + (size_t)k * n_size, n0 + 4 * i, n_size, aligned);
 #pragma unroll
         for (int r = 0; r < ELCL_ROWS_M; r++)
-            acc[r] = ELCL_MAC((float4)(x[x_at[r] + k]), v, acc[r]);
+            acc[r] = ELCL_MAC((float4)(ACT_GET(x, x_at[r] + k)), v, acc[r]);
     }
 #pragma unroll
     for (int r = 0; r < ELCL_ROWS_M; r++)
@@ -51,7 +52,7 @@ gemm_rows(__global float *y,              /* [batch, M, y_ld] */
         for (int part = 0; part < ELCL_ROWS_SLICES; part++)
             sum += ((__local const float *)parts)[part * ELCL_ROWS_M * 32 + t];
         if (m < m_size && n < n_size)
-            gemm_put(y, residual, batch * y_batch + (size_t)m * y_ld + n, sum,
+            gemm_put(y, residual, batch * y_batch + (size_t)m * y_ld + n, y_low, sum,
                      weight_scale(w, k_size, n_size, n),
                      flags & ELCL_GEMM_BIAS ? bias[batch * n_size + n] : 0.0f, flags, act);
     }

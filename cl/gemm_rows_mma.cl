@@ -9,9 +9,9 @@
  *             global size {128 ceil(N / 32), ceil(M / 16), batch}, work-group {128, 1, 1}
  *             local memory: 22 KiB, or 32 KiB for weights with low parts
  */
-// lint after: tile.cl mma_emulated.cl tile_mma.cl gemm_gpu.cl
+// lint after: tile.cl mma_emulated.cl tile_mma.cl gemm_put.cl gemm_gpu.cl
 // lint: -DVW=4 -DSUBGROUP=32 -DELCL_WEIGHT_F16
-// lint: -DVW=4 -DSUBGROUP=64 -DELCL_WEIGHT_BF16
+// lint: -DVW=4 -DSUBGROUP=64 -DELCL_WEIGHT_BF16 -DELCL_ACT_BF16
 
 /* Words from one k / 2 to the next: 8 or 24 (mod 32), as ELCL_MMA_LD. */
 #define ROWS_X (ELCL_ROWS_MMA_SLICES * 8 * ELCL_ROWS_MMA_X_LD)
@@ -31,14 +31,14 @@ TILE_INLINE int rows_w_slice(int item, int turn)
 }
 
 /* x: the item's row; k counts within a slice. */
-TILE_INLINE void rows_read(struct rows_part *part, __global const float *x,
+TILE_INLINE void rows_read(struct rows_part *part, __global const act_t *x,
                            __global const weight_t *w, int n, int k, int slice, int n_size,
                            int k_size, bool aligned)
 {
     const int item = get_local_id(0);
 #pragma unroll
     for (int i = 0; i < 4; i++)
-        part->x[i] = f32_load4(x, item / ELCL_ROWS_MMA_M * slice + k + 4 * i, k_size, aligned);
+        part->x[i] = act_load4(x, item / ELCL_ROWS_MMA_M * slice + k + 4 * i, k_size, aligned);
 #pragma unroll
     for (int i = 0; i < 4; i++)
         part->w[i] =
@@ -87,13 +87,13 @@ TILE_INLINE void rows_multiply(__local const uint *x, __local const uint *w, flo
 }
 
 TILE_KERNEL __kernel void
-gemm_rows(__global float *y,              /* [batch, M, y_ld] */
-          __global const float *x,        /* [batch, M, x_ld] */
+gemm_rows(__global void *y,               /* [batch, M, y_ld] as gemm_put.cl says */
+          __global const act_t *x,        /* [batch, M, x_ld] */
           __global const weight_t *w,     /* [batch, K, N] */
           __global const float *bias,     /* [batch, N], read with ELCL_GEMM_BIAS */
           __global const float *residual, /* as y, read with ELCL_GEMM_RESIDUAL */
           int m_size, int n_size, int k_size, int x_ld, int y_ld, ulong x_batch, ulong y_batch,
-          int slice, int flags, int act,
+          ulong y_low, int slice, int flags, int act,
           __local uint4 *local_memory) /* x high, x low, w high(, w low); then the slices' sums */
 {
     const int item = get_local_id(0);
@@ -130,7 +130,7 @@ gemm_rows(__global float *y,              /* [batch, M, y_ld] */
         for (int s = 0; s < ELCL_ROWS_MMA_SLICES; s++)
             sum += parts[s * ELCL_ROWS_MMA_M * ELCL_ROWS_MMA_N + t];
         if (m < m_size && n < n_size)
-            gemm_put(y, residual, batch * y_batch + (size_t)m * y_ld + n, sum, 1.0f,
+            gemm_put(y, residual, batch * y_batch + (size_t)m * y_ld + n, y_low, sum, 1.0f,
                      flags & ELCL_GEMM_BIAS ? bias[batch * n_size + n] : 0.0f, flags, act);
     }
 }

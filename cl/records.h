@@ -98,8 +98,8 @@ enum elcl_activation {
     ELCL_ACT_SILU
 };
 
-/* Flags of the gemm kernels and of epilogue. */
-enum { ELCL_GEMM_BIAS = 1, ELCL_GEMM_RESIDUAL = 2 };
+/* Flags of the gemm kernels and of epilogue; the last two only of GPU kernels, see gemm_put.cl. */
+enum { ELCL_GEMM_BIAS = 1, ELCL_GEMM_RESIDUAL = 2, ELCL_GEMM_ACT = 4, ELCL_GEMM_PLANES = 8 };
 
 /* norm.cl */
 enum elcl_norm_kind { ELCL_NORM_NONE, ELCL_NORM_LAYER, ELCL_NORM_RMS, ELCL_N_NORMS };

@@ -195,6 +195,24 @@ typedef float act_t;
 #define ACT_PUT(p, i, v) (p)[i] = (v)
 #endif
 
+/* Expanded queries are two planes of the state's type, see gemm_put.cl. STATE_ROUND(v) is v as the
+ * state holds it. */
+#if defined(ELCL_ACT_F16) || defined(ELCL_ACT_BF16)
+#if defined(ELCL_STATE_F16)
+#define ELCL_PLANES
+static inline float f16_round(float v)
+{
+    ushort bits;
+    vstore_half_rte(v, 0, (half *)&bits);
+    return vload_half(0, (const half *)&bits);
+}
+#define STATE_ROUND(v) f16_round(v)
+#elif defined(ELCL_STATE_BF16)
+#define ELCL_PLANES
+#define STATE_ROUND(v) as_float((uint)bf16_round(v) << 16)
+#endif
+#endif
+
 /* Sum and maximum of a vector's elements, in a fixed order. */
 static inline float sum4(float4 v)
 {

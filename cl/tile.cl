@@ -56,6 +56,7 @@ struct tile_columns {
 #define F32_4(p) vload4(0, p)
 #define F32_ALIGNED4(p) (*(__global const float4 *)(p))
 DEFINE_LOAD4(f32_load4, float, F32_GET, F32_4, F32_ALIGNED4)
+DEFINE_LOAD4(act_load4, act_t, ACT_GET, ACT_4, ACT_ALIGNED4)
 DEFINE_LOAD4(weight_load4, weight_t, WEIGHT_GET, WEIGHT_4, WEIGHT_ALIGNED4)
 DEFINE_LOAD4(state_load4, state_t, STATE_GET, STATE_4, STATE_ALIGNED4)
 
@@ -86,6 +87,17 @@ TILE_INLINE struct tile_rows tile_read(__global const float *row, int k, int k_s
     struct tile_rows part;
     part.lo = f32_load4(row, at, k_size, aligned);
     part.hi = f32_load4(row, at + 4, k_size, aligned);
+    return part;
+}
+
+/* tile_read() of rows of activations. */
+TILE_INLINE struct tile_rows tile_read_act(__global const act_t *row, int k, int k_size,
+                                           bool aligned)
+{
+    const int at = k + TILE_PART_K((int)get_local_id(0));
+    struct tile_rows part;
+    part.lo = act_load4(row, at, k_size, aligned);
+    part.hi = act_load4(row, at + 4, k_size, aligned);
     return part;
 }
 

@@ -58,6 +58,7 @@ static void add_gpu_files(struct elcl_program_parts *parts, const struct elcl_op
     const enum elcl_mma attn_mma = mma_of(ops->attn_mma, state);
     add_files(parts, gpu_files, ELCL_COUNT(gpu_files));
     add_tiles(parts, ops->gemm_mma);
+    add_file(parts, "gemm_put.cl");
     add_file(parts, "gemm_gpu.cl");
     add_file(parts, ops->gemm_mma ? "gemm_rows_mma.cl" : "gemm_rows.cl");
     add_file(parts, "attn_packed_gpu.cl");
@@ -155,15 +156,26 @@ static void choose_shape(struct elcl_ops *ops)
     ops->weight_pairs = ops->panel && ops->weights == ELCL_BF16 && !ops->dot;
 }
 
+/* CPU kernels round inputs beside the products instead, see choose_dot(). */
+static enum elcl_storage choose_activations(const struct elcl_ops *ops,
+                                            const struct elcl_ops_params *params)
+{
+    const bool rounds = ops->kernels != ELCL_KERNELS_CPU && params->gemm != ELCL_GEMM_CLBLAST &&
+                        ops->weights != ELCL_INT8 &&
+                        elcl_compute_rounds_inputs(params->compute, ops->weights);
+    return rounds ? ops->weights : ELCL_F32;
+}
+
 /* CLBlast multiplies row-major matrices, CPU kernels have panels. Without a measurement it counts
- * as faster only on GPUs. Matrix instructions are always faster. */
+ * as faster only on GPUs. Matrix instructions are always faster, and it
+ * reads and writes f32. */
 static enum elcl_gemm choose_gemm(const struct elcl_ops *ops, const struct elcl_ops_params *params)
 {
     const bool pays = params->clblast_rows ? params->clblast_rows != ELCL_CLBLAST_NEVER
                                            : ops->device->desc.type != ELCL_DEVICE_CPU;
     if (params->gemm != ELCL_GEMM_AUTO)
         return params->gemm;
-    if (ops->kernels == ELCL_KERNELS_CPU || ops->gemm_mma || !pays)
+    if (ops->kernels == ELCL_KERNELS_CPU || ops->gemm_mma || ops->activations != ELCL_F32 || !pays)
         return ELCL_GEMM_NATIVE;
     return ELCL_GEMM_AUTO;
 }
@@ -192,15 +204,6 @@ static enum elcl_dot choose_dot(const struct elcl_ops *ops, const struct elcl_fe
     if (!panels || !wanted || (!int8 && ops->weights != ELCL_BF16))
         return ELCL_DOT_NONE;
     return !params->plain_dot ? dot->kind : int8 ? ELCL_DOT_PLAIN_INT8 : ELCL_DOT_PLAIN_BF16;
-}
-
-/* CPU kernels round inputs beside the products instead, see choose_dot(). */
-static enum elcl_storage choose_activations(const struct elcl_ops *ops,
-                                            const struct elcl_ops_params *params)
-{
-    const bool rounds =
-        ops->weights != ELCL_INT8 && elcl_compute_rounds_inputs(params->compute, ops->weights);
-    return ops->kernels == ELCL_KERNELS_CPU || !rounds ? ELCL_F32 : ops->weights;
 }
 
 /* Unless it is requested, CLBlast is used only if its result agrees with our kernel: some of its
@@ -251,10 +254,10 @@ int elcl_ops_create(struct elcl_device *device, const struct elcl_features *feat
     o->weights = params->weights;
     o->state = params->state;
     choose_mma(o, features, params->mma);
+    o->activations = choose_activations(o, params);
     o->gemm = choose_gemm(o, params);
     o->clblast_rows = params->clblast_rows ? params->clblast_rows : CLBLAST_ROWS;
     o->dot = choose_dot(o, features, params);
-    o->activations = choose_activations(o, params);
     if (params->build_options)
         ELCL_TRY(take_options(o, params->build_options, err));
     choose_shape(o);

@@ -21,7 +21,10 @@ void elcl_gemm_count(struct elcl_ops *ops, const char *name, enum elcl_op_class 
     const struct elcl_matrix *w = args->w;
     const uint64_t outputs = (uint64_t)w->batch * args->m * w->n;
     const uint64_t inputs = (uint64_t)w->batch * args->m * w->k;
-    elcl_ops_count(ops, name, op_class, w->buffer.bytes + (outputs + inputs) * sizeof(float),
+    const size_t planes = args->out == ELCL_OUT_PLANES && elcl_ops_planes(ops) != ELCL_F32 ? 2 : 1;
+    elcl_ops_count(ops, name, op_class,
+                   w->buffer.bytes + inputs * elcl_storage_bytes(ops->activations) +
+                       outputs * planes * elcl_storage_bytes(elcl_gemm_out_storage(ops, args->out)),
                    2 * outputs * w->k);
 }
 
@@ -181,6 +184,13 @@ static struct gpu_gemm choose_gpu_gemm(const struct elcl_ops *ops,
     return !few ? tiles : mma ? rows_mma : rows;
 }
 
+static int gpu_flags(const struct elcl_gemm_args *args)
+{
+    return elcl_gemm_flags(args) | (args->out == ELCL_OUT_ACT      ? ELCL_GEMM_ACT
+                                    : args->out == ELCL_OUT_PLANES ? ELCL_GEMM_PLANES
+                                                                   : 0);
+}
+
 static int launch_gpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
 {
     const struct gpu_gemm gemm = choose_gpu_gemm(ops, args);
@@ -188,8 +198,9 @@ static int launch_gpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, e
                                        ELCL_TILE_K); /* depends only on K */
     struct elcl_launch launch = elcl_launch_begin(ops, gemm.id, gemm.name);
     common_arguments(&launch, args);
+    elcl_launch_ulong(&launch, args->y_low);
     elcl_launch_int(&launch, (int)slice);
-    elcl_launch_int(&launch, elcl_gemm_flags(args));
+    elcl_launch_int(&launch, gpu_flags(args));
     elcl_launch_int(&launch, (int)args->act);
     elcl_launch_local(&launch, gemm.local_bytes);
     const size_t global[] = {ELCL_TILE_ITEMS * elcl_div_up((size_t)args->w->n, gemm.tile_n),

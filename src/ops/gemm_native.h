@@ -4,7 +4,7 @@
 
 #include "ops/ops.h"
 
-/* ELCL_GEMM_* of the kernels. */
+/* ELCL_GEMM_* of all kernels. */
 static inline int elcl_gemm_flags(const struct elcl_gemm_args *args)
 {
     return (args->bias ? ELCL_GEMM_BIAS : 0) | (args->residual ? ELCL_GEMM_RESIDUAL : 0);

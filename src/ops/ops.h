@@ -164,19 +164,42 @@ size_t elcl_matrix_bytes(int panel, bool rounded, enum elcl_storage storage, int
 
 /* ---- GEMM (gemm.c, gemm_native.c, gemm_clblast.c) ------------------------------------------ */
 
+/* What a GEMM writes, see cl/gemm_put.cl. */
+enum elcl_gemm_out {
+    ELCL_OUT_F32,
+    ELCL_OUT_ACT,    /* activations */
+    ELCL_OUT_PLANES, /* numbers in two parts, high and low, of elcl_ops_planes() each */
+};
+/* Returns the type of the planes of ELCL_OUT_PLANES; F32: there is only one. */
+static inline enum elcl_storage elcl_ops_planes(const struct elcl_ops *ops)
+{
+    return ops->activations == ELCL_F32 ? ELCL_F32 : ops->state;
+}
+/* Returns the type of an element of such an output. */
+static inline enum elcl_storage elcl_gemm_out_storage(const struct elcl_ops *ops,
+                                                      enum elcl_gemm_out out)
+{
+    return out == ELCL_OUT_ACT      ? ops->activations
+           : out == ELCL_OUT_PLANES ? elcl_ops_planes(ops)
+                                    : ELCL_F32;
+}
+
 /*
  * Y[b, m, n] = act(sum_k X[b, m, k] W[b, n, k] + bias[b, n]) + residual[b, m, n]
  * X element (b, m, k) at b * x_batch + m * x_ld + k; Y and residual at b * y_batch + m * y_ld + n;
- * bias at b * N + n. NULL bias or residual: none. residual may be y, with CLBlast only if act is
- * ELCL_ACT_NONE. With the native back end a row's result depends only on that row, N and K.
+ * bias at b * N + n. NULL bias or residual: none. residual may be y if that is f32, with CLBlast
+ * only if act is ELCL_ACT_NONE. With the native back end a row's result depends only on that row, N
+ * and K.
  */
 struct elcl_gemm_args {
-    const struct elcl_buffer *y, *x, *bias, *residual;
+    const struct elcl_buffer *y, *x, *bias, *residual; /* x: activations; residual: f32 */
     const struct elcl_matrix *w;
     int m;
     int x_ld, y_ld;
     size_t x_batch, y_batch;
     enum elcl_activation act;
+    enum elcl_gemm_out out;
+    size_t y_low; /* PLANES: elements from a high part to its low part */
 };
 int elcl_op_gemm(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err);
 

@@ -34,10 +34,11 @@ void elcl_ref_round_rows(enum elcl_storage storage, float *values, size_t rows, 
 /* Writes the integers of a row and returns its scale. */
 float elcl_ref_quantize(const float *values, size_t n, int8_t *whole);
 
-/* Rounds a row of a GEMM's input, x [n], as bf16 or int8 compute does: to the nearest bf16, or to
- * integers from -127 to 127 times max |x| / 127. The row is zeros if the largest magnitude is below
- * 2^-120, and NaN if an element is not finite. doubt [n] is 0, except for elements so near a tie
- * that the rounding error of a quotient decides: there it is the distance to the other result. */
+/* Rounds a row of a GEMM's input, x [n], as f16, bf16 or int8 compute does: to the nearest f16 or
+ * bf16, or to integers from -127 to 127 times max |x| / 127. Then the row is zeros if the largest
+ * magnitude is below 2^-120, and NaN if an element is not finite. doubt [n] is 0, except for
+ * elements so near a tie that the rounding error of a quotient decides: there it is the distance to
+ * the other result. */
 void elcl_ref_round_input(enum elcl_storage weights, float *x, float *doubt, size_t n);
 
 /* ---- GEMM (ref_gemm.c) --------------------------------------------------------------------- */

@@ -65,8 +65,8 @@ void elcl_ref_round_rows(enum elcl_storage storage, float *values, size_t rows, 
 void elcl_ref_round_input(enum elcl_storage weights, float *x, float *doubt, size_t n)
 {
     double largest = 0;
-    if (weights == ELCL_BF16) {
-        elcl_ref_round(ELCL_BF16, x, n);
+    if (weights != ELCL_INT8) {
+        elcl_ref_round(weights, x, n);
         memset(doubt, 0, n * sizeof(*doubt));
         return;
     }

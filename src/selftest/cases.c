@@ -27,22 +27,24 @@ void elcl_selftest_gemms(struct elcl_selftest_state *st, const struct elcl_selft
         int batch, m, n, k;
         bool bias, residual;
         enum elcl_activation act;
+        enum elcl_gemm_out out;
     } cases[] = {
-        {"step", 1, 1, s->d, s->d, true, true, ELCL_ACT_NONE},
-        {"up", 1, 5, s->f, s->d, true, false, ELCL_ACT_GELU},
-        {"down", 1, 5, s->d, s->f, true, true, ELCL_ACT_NONE},
-        {"encoder", 1, s->rows, s->d, s->d, true, false, ELCL_ACT_NONE},
-        {"relu", 1, 13, s->d, s->d, false, false, ELCL_ACT_RELU},
-        {"gelu_tanh", 1, 2, s->d, s->d, false, false, ELCL_ACT_GELU_TANH},
-        {"silu", 1, 3, s->d, s->d, false, false, ELCL_ACT_SILU},
-        {"expand", s->h, 4, s->d, dh, false, false, ELCL_ACT_NONE},
-        {"contract", s->h, 4, dh, s->d, true, false, ELCL_ACT_NONE},
-        {"logits", 1, 4, v, s->d, false, false, ELCL_ACT_NONE},
+        {"step", 1, 1, s->d, s->d, true, true, ELCL_ACT_NONE, ELCL_OUT_F32},
+        {"up", 1, 5, s->f, s->d, true, false, ELCL_ACT_GELU, ELCL_OUT_ACT},
+        {"down", 1, 5, s->d, s->f, true, true, ELCL_ACT_NONE, ELCL_OUT_F32},
+        {"encoder", 1, s->rows, s->d, s->d, true, false, ELCL_ACT_NONE, ELCL_OUT_ACT},
+        {"relu", 1, 13, s->d, s->d, false, false, ELCL_ACT_RELU, ELCL_OUT_ACT},
+        {"gelu_tanh", 1, 2, s->d, s->d, false, false, ELCL_ACT_GELU_TANH, ELCL_OUT_F32},
+        {"silu", 1, 3, s->d, s->d, false, false, ELCL_ACT_SILU, ELCL_OUT_ACT},
+        {"expand", s->h, 4, s->d, dh, false, false, ELCL_ACT_NONE, ELCL_OUT_PLANES},
+        {"contract", s->h, 4, dh, s->d, true, false, ELCL_ACT_NONE, ELCL_OUT_ACT},
+        {"logits", 1, 4, v, s->d, false, false, ELCL_ACT_NONE, ELCL_OUT_F32},
     };
     for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
         struct elcl_gemm_shape shape =
             elcl_gemm_dense(cases[i].batch, cases[i].m, cases[i].n, cases[i].k);
         shape.act = cases[i].act;
+        shape.out = cases[i].out;
         shape.bias = cases[i].bias;
         shape.residual = cases[i].residual ? ELCL_RESIDUAL_SEPARATE : ELCL_RESIDUAL_NONE;
         run_gemm(st, s->name, cases[i].name, &shape);

@@ -213,17 +213,39 @@ const struct elcl_buffer *elcl_fixture_records(struct elcl_fixture *fx, size_t a
     return elcl_fixture_input(fx, step, n * sizeof(*step));
 }
 
-void *elcl_fixture_read(struct elcl_fixture *fx, const struct elcl_buffer *buffer)
+static size_t used_bytes(const struct elcl_fixture *fx, const struct elcl_buffer *buffer)
 {
-    size_t used = buffer->bytes;
     for (int i = 0; i < fx->n_buffers; i++)
         if (fx->buffers[i].buffer.mem == buffer->mem)
-            used = fx->buffers[i].used;
+            return fx->buffers[i].used;
+    return buffer->bytes;
+}
+
+void *elcl_fixture_read(struct elcl_fixture *fx, const struct elcl_buffer *buffer)
+{
+    const size_t used = used_bytes(fx, buffer);
     void *data = elcl_fixture_memory(fx, used, 1);
     const bool read =
         ELCL_FIXTURE_TRY(fx, elcl_ops_finish(fx->ops, &fx->err)) &&
         (!used || elcl_fixture_try(fx, elcl_buffer_read(buffer, 0, data, used, &fx->err)));
     return read ? data : NULL;
+}
+
+float *elcl_fixture_read_as(struct elcl_fixture *fx, enum elcl_storage storage,
+                            const struct elcl_buffer *buffer)
+{
+    const size_t n = used_bytes(fx, buffer) / elcl_ref_bytes(storage);
+    uint16_t *bits = elcl_fixture_read(fx, buffer);
+    if (storage == ELCL_F32 || !bits)
+        return (float *)bits;
+    float *values = elcl_fixture_memory(fx, n, sizeof(*values));
+    if (!values)
+        return NULL;
+    elcl_ref_load(storage, bits, values, n);
+    for (size_t i = 0; i < n; i++)
+        if (bits[i] == UINT16_MAX)
+            memset(&values[i], 0xff, sizeof(*values));
+    return values;
 }
 
 /* ---- random inputs ------------------------------------------------------------------------- */

@@ -19,6 +19,12 @@
 
 #define ELCL_FIXTURE_U 0x1p-24 /* half a unit in the last place of 1: one rounding to f32 */
 
+/* The same of a storage. */
+static inline double elcl_storage_unit(enum elcl_storage storage)
+{
+    return storage == ELCL_F16 ? 0x1p-11 : storage == ELCL_BF16 ? 0x1p-8 : ELCL_FIXTURE_U;
+}
+
 struct elcl_fixture_buffer {
     struct elcl_buffer buffer;
     size_t used;   /* bytes before the guard */
@@ -86,6 +92,10 @@ const struct elcl_buffer *elcl_fixture_records(struct elcl_fixture *fx, size_t a
                                                const int32_t *const fields[ELCL_ROW_INTS]);
 /* The used bytes after everything enqueued has run; NULL after a failure. */
 void *elcl_fixture_read(struct elcl_fixture *fx, const struct elcl_buffer *buffer);
+
+/* The same as floats: the values of a storage. Guard bytes are guard bytes. */
+float *elcl_fixture_read_as(struct elcl_fixture *fx, enum elcl_storage storage,
+                            const struct elcl_buffer *buffer);
 
 /* ---- random inputs ------------------------------------------------------------------------- */
 

@@ -4,8 +4,9 @@
  * U A. (The certain bound K U A is 16 times looser at K = 1024. A kernel that dropped or doubled
  * one term of typical size would pass it.) An activation stretches the error by at most 1.13 and
  * adds its own: with erf, tanh and exp right to a few units, 4 U |sum|. The residual adds one
- * rounding. Matrix instructions see x as the sum of two 16-bit numbers and lose less than 2^-16
- * (bf16) or 2^-15 (f16) of A. bf16 compute rounds x to bf16. int8 compute rounds x to whole
+ * rounding, and an output of 16 bits another one, of its type. Matrix instructions see x as the sum
+ * of two 16-bit numbers and lose less than 2^-16 (bf16) or 2^-15 (f16) of A. bf16 and f16 compute
+ * round x to that type. int8 compute rounds x to whole
  * numbers, where an element near a tie may go either way: the bound has sum |doubt w| more. Its
  * sums are exact.
  */
@@ -65,15 +66,28 @@ struct elcl_gemm_operands elcl_gemm_operands(struct elcl_fixture *fx,
     return o;
 }
 
+/* Returns the numbers of a buffer with a plane of high parts and one of low parts. */
+static float *read_planes(struct elcl_fixture *fx, enum elcl_storage storage,
+                          const struct elcl_buffer *y, size_t n)
+{
+    float *high = elcl_fixture_read_as(fx, storage, y);
+    for (size_t i = 0; high && i < n; i++)
+        if (!isnan(high[i]) || !isnan(high[n + i]))
+            high[i] += high[n + i];
+    return high;
+}
+
 float *elcl_gemm_run(struct elcl_fixture *fx, const struct elcl_gemm_shape *s,
                      const struct elcl_gemm_operands *o, const struct elcl_matrix *w)
 {
     const bool in_place = s->residual == ELCL_RESIDUAL_IN_PLACE;
-    const struct elcl_buffer *y =
-        elcl_fixture_output(fx, in_place ? o->residual : NULL, o->n_y * sizeof(float));
+    const enum elcl_storage storage = elcl_gemm_out_storage(fx->ops, s->out);
+    const bool planes = s->out == ELCL_OUT_PLANES && storage != ELCL_F32;
+    const struct elcl_buffer *y = elcl_fixture_output(
+        fx, in_place ? o->residual : NULL, (planes ? 2 : 1) * o->n_y * elcl_storage_bytes(storage));
     const struct elcl_gemm_args args = {
         .y = y,
-        .x = elcl_fixture_upload(fx, o->x, o->n_x),
+        .x = elcl_fixture_stored(fx, fx->ops->activations, o->x, o->n_x),
         .bias = o->bias ? elcl_fixture_upload(fx, o->bias, (size_t)s->batch * s->n) : NULL,
         .residual = in_place      ? y
                     : o->residual ? elcl_fixture_upload(fx, o->residual, o->n_y)
@@ -84,9 +98,11 @@ float *elcl_gemm_run(struct elcl_fixture *fx, const struct elcl_gemm_shape *s,
         .y_ld = s->y_ld,
         .x_batch = s->x_batch,
         .y_batch = s->y_batch,
-        .act = s->act};
+        .act = s->act,
+        .out = s->out,
+        .y_low = o->n_y};
     (void)ELCL_FIXTURE_TRY(fx, elcl_op_gemm(fx->ops, &args, &fx->err));
-    return elcl_fixture_read(fx, y);
+    return planes ? read_planes(fx, storage, y, o->n_y) : elcl_fixture_read_as(fx, storage, y);
 }
 
 void elcl_gemm_reference(const struct elcl_gemm_shape *s, const struct elcl_gemm_operands *o,
@@ -141,10 +157,14 @@ static void find_bounds(const struct elcl_ops *ops, const struct elcl_gemm_shape
     const double stretch = s->act == ELCL_ACT_NONE ? 1 : 1.13;
     const double own = s->act == ELCL_ACT_NONE ? 0 : 4;
     const double split = !ops->gemm_mma ? 0 : ops->weights == ELCL_F16 ? 0x1p-15 : 0x1p-16;
+    const enum elcl_storage out = elcl_gemm_out_storage(ops, s->out);
+    const double one = elcl_storage_unit(out), unit = s->out == ELCL_OUT_PLANES ? one * one : one;
     for (size_t i = 0; i < o->n_y; i++)
         bound[i] = (((4 + 2 * sqrt(s->k)) * stretch + own) * U + split * stretch) * bound[i] +
                    stretch * doubt[i] + 2 * U * fabs(want[i]) +
                    (o->residual ? U * fabs((double)o->residual[i]) : 0) + 1e-37;
+    for (size_t i = 0; out != ELCL_F32 && i < o->n_y; i++)
+        bound[i] += 1.01 * unit * (fabs(want[i]) + bound[i]) + (out == ELCL_F16 ? 0x1p-25 : 0);
 }
 
 void elcl_gemm_compare(struct elcl_fixture *fx, const struct elcl_gemm_shape *s,
@@ -155,7 +175,7 @@ void elcl_gemm_compare(struct elcl_fixture *fx, const struct elcl_gemm_shape *s,
     double *doubt = elcl_fixture_doubles(fx, o->n_y);
     const struct elcl_matrix *w = elcl_fixture_matrix(fx, s->batch, s->n, s->k, o->w);
     const float *got = elcl_gemm_run(fx, s, o, w);
-    if (got && fx->ops->dot)
+    if (got && elcl_ops_compute(fx->ops) != ELCL_COMPUTE_F32)
         elcl_gemm_round(fx, s, o);
     if (elcl_fixture_ok(fx)) {
         elcl_gemm_reference(s, o, want, true);

@@ -12,7 +12,8 @@ struct elcl_gemm_shape {
     size_t x_batch, y_batch;
     enum elcl_activation act;
     bool bias;
-    enum elcl_residual residual;
+    enum elcl_residual residual; /* IN_PLACE only with ELCL_OUT_F32 */
+    enum elcl_gemm_out out;
 };
 
 /* The host's side of one run. */
@@ -27,10 +28,10 @@ struct elcl_gemm_shape elcl_gemm_dense(int batch, int m, int n, int k);
 /* Random ones. */
 struct elcl_gemm_operands elcl_gemm_operands(struct elcl_fixture *fx,
                                              const struct elcl_gemm_shape *s);
-/* Runs the GEMM; returns y as elcl_fixture_read() does. */
+/* Runs the GEMM; returns y as elcl_fixture_read_as() does; the sums of two planes. */
 float *elcl_gemm_run(struct elcl_fixture *fx, const struct elcl_gemm_shape *s,
                      const struct elcl_gemm_operands *o, const struct elcl_matrix *w);
-/* Rounds x to what int8 and bf16 compute see of it. */
+/* Rounds x to what GEMMs see of it with int8, bf16 and f16 compute. */
 void elcl_gemm_round(struct elcl_fixture *fx, const struct elcl_gemm_shape *s,
                      struct elcl_gemm_operands *o);
 /* want [n_y]; `epilogue`: with activation and residual. */

@@ -39,7 +39,7 @@ static void run_cases(struct elcl_selftest_state *st, bool gemm_only)
         n = 2;
     for (size_t i = 0; i < n; i++) {
         elcl_selftest_gemms(st, &all[i]);
-        if (gemm_only)
+        if (gemm_only || st->fx.ops->activations != ELCL_F32) /* the others write f32 */
             continue;
         elcl_selftest_pointwise(st, &all[i]);
         if (st->fx.ops->weights == ELCL_INT8 || st->fx.ops->dot) /* nothing else reads weights */
@@ -93,13 +93,21 @@ static void run_clblast(struct elcl_selftest_state *st)
     }
 }
 
+/* CPU kernels round inputs whatever the state is, so that f32 is enough. */
+static bool has_compute(enum elcl_kernels kernels, const struct storages *s)
+{
+    return s->compute == ELCL_COMPUTE_F32 ||
+           (kernels == ELCL_KERNELS_CPU ? s->state == ELCL_F32 : s->weights != ELCL_INT8);
+}
+
 int elcl_selftest(const elcl_selftest_params *params, elcl_selftest_summary *summary,
                   elcl_error *err)
 {
     static const struct storages storages[] = {
-        {ELCL_F32, ELCL_F32, ELCL_COMPUTE_F32},   {ELCL_F16, ELCL_BF16, ELCL_COMPUTE_F32},
-        {ELCL_BF16, ELCL_F16, ELCL_COMPUTE_F32},  {ELCL_INT8, ELCL_F32, ELCL_COMPUTE_F32},
-        {ELCL_INT8, ELCL_F32, ELCL_COMPUTE_INT8}, {ELCL_BF16, ELCL_F32, ELCL_COMPUTE_BF16}};
+        {ELCL_F32, ELCL_F32, ELCL_COMPUTE_F32},    {ELCL_F16, ELCL_BF16, ELCL_COMPUTE_F32},
+        {ELCL_BF16, ELCL_F16, ELCL_COMPUTE_F32},   {ELCL_INT8, ELCL_F32, ELCL_COMPUTE_F32},
+        {ELCL_INT8, ELCL_F32, ELCL_COMPUTE_INT8},  {ELCL_BF16, ELCL_F32, ELCL_COMPUTE_BF16},
+        {ELCL_BF16, ELCL_BF16, ELCL_COMPUTE_BF16}, {ELCL_F16, ELCL_F16, ELCL_COMPUTE_F16}};
     const elcl_selftest_params defaults = elcl_selftest_params_default();
     if (!summary)
         return elcl_fail(err, ELCL_E_ARG, "elcl_selftest: the summary must not be NULL");
@@ -118,8 +126,7 @@ int elcl_selftest(const elcl_selftest_params *params, elcl_selftest_summary *sum
     ELCL_TRY(elcl_device_open(&device, &st->fx.device, err));
     elcl_probe_features(st->fx.device, &st->fx.features);
     for (size_t i = 0; i < ELCL_COUNT(storages); i++)
-        if (storages[i].compute == ELCL_COMPUTE_F32 ||
-            st->fx.device->kernels == ELCL_KERNELS_CPU) /* GPU kernels have none */
+        if (has_compute(st->fx.device->kernels, &storages[i]))
             run_kernels(st, ELCL_GEMM_NATIVE, &storages[i]);
     run_clblast(st);
     if (st->nomem)

@@ -47,10 +47,20 @@ static const struct subject {
         .gemm = ELCL_GEMM_NATIVE, .weights = ELCL_##w, .state = ELCL_##s,                          \
         .compute = ELCL_COMPUTE_F32                                                                \
     }
+#define ACT(w, s)                                                                                  \
+    {                                                                                              \
+        .gemm = ELCL_GEMM_NATIVE, .weights = ELCL_##w, .state = ELCL_##s,                          \
+        .compute = ELCL_COMPUTE_##w                                                                \
+    }
 #define MMA(size, w, s)                                                                            \
     {                                                                                              \
         .gemm = ELCL_GEMM_NATIVE, .weights = ELCL_##w, .state = ELCL_##s,                          \
         .compute = ELCL_COMPUTE_F32, .mma = ELCL_MMA_EMULATED_##size                               \
+    }
+#define MMA_ACT(size, w, s)                                                                        \
+    {                                                                                              \
+        .gemm = ELCL_GEMM_NATIVE, .weights = ELCL_##w, .state = ELCL_##s,                          \
+        .compute = ELCL_COMPUTE_##w, .mma = ELCL_MMA_EMULATED_##size                               \
     }
 #define DOT(w, plain)                                                                              \
     {                                                                                              \
@@ -87,6 +97,9 @@ static const struct description {
     {"gpu bf16/bf16", ELCL_KERNELS_GPU, F32(BF16, BF16), false, BENCH},
     {"gpu f16/f16", ELCL_KERNELS_GPU, F32(F16, F16), false, BENCH},
     {"gpu int8/f32", ELCL_KERNELS_GPU, F32(INT8, F32), false, GEMM | POINTWISE | BENCH},
+    {"gpu bf16/bf16 bf16 compute", ELCL_KERNELS_GPU, ACT(BF16, BF16), true, GEMM},
+    {"gpu f16/f16 f16 compute", ELCL_KERNELS_GPU, ACT(F16, F16), true, GEMM},
+    {"gpu bf16/f32 bf16 compute", ELCL_KERNELS_GPU, ACT(BF16, F32), false, GEMM},
     /* Matrix instructions can be emulated on any device. With --small one kind of tiles is enough:
      * the kinds differ only in mma_emulated.cl. */
     {"mma 32 f16/bf16", ELCL_KERNELS_GPU, MMA(32, F16, BF16), true, GEMM | TILES},
@@ -94,6 +107,10 @@ static const struct description {
     {"mma 16 f16/f16", ELCL_KERNELS_GPU, MMA(16, F16, F16), false, GEMM | TILES_LARGE},
     {"mma 8 bf16/bf16", ELCL_KERNELS_GPU, MMA(8, BF16, BF16), false, GEMM | TILES_LARGE},
     {"mma 32 f32/bf16", ELCL_KERNELS_GPU, MMA(32, F32, BF16), false, TILES},
+    {"mma 32 bf16/bf16 bf16 compute", ELCL_KERNELS_GPU, MMA_ACT(32, BF16, BF16), true, GEMM},
+    {"mma 64 f16/f16 f16 compute", ELCL_KERNELS_GPU, MMA_ACT(64, F16, F16), true, GEMM},
+    {"mma 16 bf16/f16 bf16 compute", ELCL_KERNELS_GPU, MMA_ACT(16, BF16, F16), false, GEMM},
+    {"mma 8 f16/bf16 f16 compute", ELCL_KERNELS_GPU, MMA_ACT(8, F16, BF16), false, GEMM},
     /* Last, because CLBlast compiles for seconds. */
     {"gpu f32/f32", ELCL_KERNELS_GPU, BLAS(F32), true, CLBLAST},
     {"gpu f16/f32", ELCL_KERNELS_GPU, BLAS(F16), false, CLBLAST},

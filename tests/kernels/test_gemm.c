@@ -19,6 +19,8 @@ static struct elcl_gemm_shape random_shape(struct suite *s, int m, int n, int k)
     shape.act = (enum elcl_activation)elcl_fixture_int(&s->fx, 0, ELCL_ACT_SILU);
     shape.bias = elcl_fixture_int(&s->fx, 0, 1);
     shape.residual = (enum elcl_residual)elcl_fixture_int(&s->fx, 0, ELCL_RESIDUAL_IN_PLACE);
+    if (shape.residual != ELCL_RESIDUAL_IN_PLACE)
+        shape.out = (enum elcl_gemm_out)elcl_fixture_int(&s->fx, 0, ELCL_OUT_PLANES);
     return shape;
 }
 
@@ -62,9 +64,11 @@ static void test_heads(struct suite *s)
     const size_t n = s->options->small ? 2 : ELCL_COUNT(sizes);
     for (size_t i = 0; i < n; i++) {
         const int r = sizes[i][0], h = sizes[i][1], d = sizes[i][2], dh = sizes[i][3];
-        const struct elcl_gemm_shape expand = elcl_gemm_dense(h, r, d, dh);
+        struct elcl_gemm_shape expand = elcl_gemm_dense(h, r, d, dh);
         struct elcl_gemm_shape contract = elcl_gemm_dense(h, r, dh, d);
+        expand.out = ELCL_OUT_PLANES;
         contract.bias = true;
+        contract.out = ELCL_OUT_ACT;
         if (!suite_case(s, "gemm", "heads R=%d H=%d D=%d Dh=%d", r, h, d, dh))
             continue;
         elcl_check_gemm(&s->fx, &expand);
@@ -72,7 +76,8 @@ static void test_heads(struct suite *s)
     }
 }
 
-/* y = act(x) over the whole range: W is the 1 x 1 identity. */
+/* y = act(x) over the whole range, of f16 if that is the type of activations: W is the 1 x 1
+ * identity. */
 static void test_activations(struct suite *s)
 {
     static const float xs[] = {0.0f,   -0.0f, 1e-30f, -1e-30f, 1e-4f,  -1e-4f, 0.5f,
@@ -87,6 +92,8 @@ static void test_activations(struct suite *s)
             continue;
         struct elcl_gemm_operands o = elcl_gemm_operands(&s->fx, &shape);
         memcpy(o.x, xs, sizeof(xs));
+        for (size_t i = 0; s->fx.ops->activations == ELCL_F16 && i < ELCL_COUNT(xs); i++)
+            o.x[i] = fmaxf(-65504, fminf(o.x[i], 65504));
         for (int i = 0; i < N; i++)
             o.w[i] = 1;
         elcl_gemm_compare(&s->fx, &shape, &o);
@@ -141,6 +148,7 @@ static void test_invariance(struct suite *s)
         shape.act = ELCL_ACT_GELU;
         shape.bias = true;
         shape.residual = ELCL_RESIDUAL_SEPARATE;
+        shape.out = (enum elcl_gemm_out)(i % (ELCL_OUT_PLANES + 1));
         if (suite_case(s, "gemm", "M=1 as in M=%d, N=%d K=%d", m, n, k))
             check_invariance(s, shape, small ? 6 : 12);
     }
@@ -206,6 +214,7 @@ void test_clblast(struct suite *s)
         }
         struct elcl_gemm_shape shape =
             heads ? elcl_gemm_dense(3, 5, 20, 6) : random_shape(s, z[0], z[1], z[2]);
+        shape.out = ELCL_OUT_F32;
         if (shape.residual == ELCL_RESIDUAL_IN_PLACE) /* added to the product: no activation */
             shape.act = ELCL_ACT_NONE;
         elcl_check_gemm(&s->fx, &shape);

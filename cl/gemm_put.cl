@@ -1,0 +1,42 @@
+/*
+ * How GPU kernels store an output of a GEMM, after its sum. Y is f32, or with ELCL_GEMM_ACT
+ * activations, or with ELCL_GEMM_PLANES two planes of the state's type: the sum of both numbers is
+ * the output, and the low one lies y_low elements after the high one. Expanded queries are planes
+ * (attn_el_gpu.cl): their products with keys are long sums that may cancel, so that one rounding of
+ * them would show. Where activations or state are f32, a plane of f32 takes both.
+ */
+// lint: -DVW=4
+// lint: -DVW=4 -DELCL_ACT_BF16 -DELCL_STATE_F16
+// lint: -DVW=4 -DELCL_ACT_F16 -DELCL_STATE_BF16
+
+/* act(sum * scale + bias) + residual[at]. An explicit multiply-add, so that all kernels give the
+ * same bits. */
+static inline float gemm_output(__global const float *residual, size_t at, float sum, float scale,
+                                float bias, int flags, int act)
+{
+    return activate(ELCL_MAC(sum, scale, bias), act) +
+           (flags & ELCL_GEMM_RESIDUAL ? residual[at] : 0.0f);
+}
+
+/* y[at] = v */
+static inline void gemm_store(__global void *y, size_t at, ulong y_low, float v, int flags)
+{
+#ifdef ELCL_PLANES
+    if (flags & ELCL_GEMM_PLANES) {
+        __global state_t *high = (__global state_t *)y;
+        STATE_PUT(high, at, v);
+        STATE_PUT(high, at + y_low, v - STATE_ROUND(v));
+        return;
+    }
+#endif
+    if (flags & ELCL_GEMM_ACT)
+        ACT_PUT((__global act_t *)y, at, v);
+    else
+        ((__global float *)y)[at] = v;
+}
+
+static inline void gemm_put(__global void *y, __global const float *residual, size_t at,
+                            ulong y_low, float sum, float scale, float bias, int flags, int act)
+{
+    gemm_store(y, at, y_low, gemm_output(residual, at, sum, scale, bias, flags, act), flags);
+}
