@@ -76,6 +76,19 @@ static int make_text(struct program_text *text, const struct elcl_device *device
     return rc;
 }
 
+int elcl_program_text(const struct elcl_device *device, const struct elcl_program_parts *parts,
+                      struct elcl_str *source, struct elcl_str *options, elcl_error *err)
+{
+    struct program_text text = {0};
+    const int rc = make_text(&text, device, parts, err);
+    if (rc)
+        return rc;
+    *source = text.source;
+    *options = text.options;
+    elcl_str_finish(&text.names);
+    return ELCL_OK;
+}
+
 /* ---- build log ----------------------------------------------------------------------------- */
 
 /* Returns NULL if there is none. */

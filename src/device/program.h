@@ -2,6 +2,7 @@
 #ifndef ELCL_DEVICE_PROGRAM_H
 #define ELCL_DEVICE_PROGRAM_H
 
+#include "base/util.h"
 #include "device/device.h"
 
 /* How kernels multiply and add: the form of ELCL_MAC. */
@@ -28,6 +29,11 @@ int elcl_program_build(struct elcl_device *device, const struct elcl_program_par
  * the kernels. Never fails; does nothing if the driver caches programs itself. */
 void elcl_program_store(struct elcl_device *device, const struct elcl_program_parts *parts,
                         cl_program program);
+
+/* Sets *source and *options to what elcl_program_build() gives to the compiler; reads only the
+ * device's quirks. The caller finishes both. */
+int elcl_program_text(const struct elcl_device *device, const struct elcl_program_parts *parts,
+                      struct elcl_str *source, struct elcl_str *options, elcl_error *err);
 
 /* Adds all source text and all options to *hash. Returns false if memory is short. */
 bool elcl_program_hash(const struct elcl_device *device, const struct elcl_program_parts *parts,

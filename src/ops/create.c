@@ -241,13 +241,11 @@ static int take_options(struct elcl_ops *ops, const char *options, elcl_error *e
     return ELCL_OK;
 }
 
-int elcl_ops_create(struct elcl_device *device, const struct elcl_features *features,
-                    const struct elcl_ops_params *params, struct elcl_ops **ops, elcl_error *err)
+/* Everything that follows from the description of the device. */
+static int choose(struct elcl_ops *o, struct elcl_device *device,
+                  const struct elcl_features *features, const struct elcl_ops_params *params,
+                  elcl_error *err)
 {
-    struct elcl_ops *o = elcl_calloc(1, sizeof(*o));
-    if (!o)
-        return elcl_fail_nomem(err);
-    int rc;
     o->device = device;
     o->mac = features->mac;
     o->kernels = device->kernels;
@@ -258,9 +256,30 @@ int elcl_ops_create(struct elcl_device *device, const struct elcl_features *feat
     o->gemm = choose_gemm(o, params);
     o->clblast_rows = params->clblast_rows ? params->clblast_rows : CLBLAST_ROWS;
     o->dot = choose_dot(o, features, params);
-    if (params->build_options)
-        ELCL_TRY(take_options(o, params->build_options, err));
     choose_shape(o);
+    return params->build_options ? take_options(o, params->build_options, err) : ELCL_OK;
+}
+
+int elcl_ops_program_text(struct elcl_device *device, const struct elcl_features *features,
+                          const struct elcl_ops_params *params, struct elcl_str *source,
+                          struct elcl_str *options, elcl_error *err)
+{
+    struct elcl_ops o = {0};
+    const int rc = choose(&o, device, features, params, err);
+    if (rc)
+        return rc;
+    const struct elcl_program_parts parts = program_parts(&o, o.state);
+    return elcl_program_text(device, &parts, source, options, err);
+}
+
+int elcl_ops_create(struct elcl_device *device, const struct elcl_features *features,
+                    const struct elcl_ops_params *params, struct elcl_ops **ops, elcl_error *err)
+{
+    struct elcl_ops *o = elcl_calloc(1, sizeof(*o));
+    if (!o)
+        return elcl_fail_nomem(err);
+    int rc;
+    ELCL_TRY(choose(o, device, features, params, err));
     ELCL_TRY(create_base(o, params->profile, err));
     ELCL_TRY(build_set(o, o->state, &o->set, err));
     if (o->state != ELCL_F32)

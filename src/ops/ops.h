@@ -97,6 +97,12 @@ struct elcl_ops {
 
 int elcl_ops_create(struct elcl_device *device, const struct elcl_features *features,
                     const struct elcl_ops_params *params, struct elcl_ops **ops, elcl_error *err);
+/* Sets *source and *options to what elcl_ops_create() would give to the compiler for params->state.
+ * Of the device it reads only desc, kernels and quirks, so that no such device need be here. The
+ * caller finishes both. */
+int elcl_ops_program_text(struct elcl_device *device, const struct elcl_features *features,
+                          const struct elcl_ops_params *params, struct elcl_str *source,
+                          struct elcl_str *options, elcl_error *err);
 /* Creates a second elcl_ops on the same program, with its own queue and kernels, and with a profile
  * if `profile` is set or `other` has one. Destroy it before `other`. */
 int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops **ops,

@@ -1,9 +1,14 @@
 /*
  * Every kernel against its double-precision reference, in the manner of checkasm: the kernels for
  * CPUs and those for GPUs on whatever device there is, in all storages. --bench times them instead.
+ *     --print-program NAME  print a program as a driver would get it; no device is needed
+ *     --list-programs       print the names of these programs
  */
 #include "base/util.h"
 #include "suite.h"
+
+#include <stdio.h>
+#include <string.h>
 
 enum {
     GEMM = 1,
@@ -160,8 +165,32 @@ static bool has_kernels(const struct check_options *options, enum elcl_kernels k
     return !refused;
 }
 
+static int list_all_programs(void)
+{
+    for (size_t i = 0; i < ELCL_COUNT(descriptions); i++)
+        if (descriptions[i].subjects != CLBLAST)
+            list_programs(descriptions[i].name, descriptions[i].kernels, &descriptions[i].params);
+    return 0;
+}
+
+/* NAME is a description's, and words for print_program(). */
+static int print_named_program(const char *name)
+{
+    for (size_t i = 0; i < ELCL_COUNT(descriptions); i++) {
+        const size_t n = strlen(descriptions[i].name);
+        if (!strncmp(name, descriptions[i].name, n) && (!name[n] || name[n] == ' '))
+            return print_program(descriptions[i].kernels, descriptions[i].params, name + n);
+    }
+    fprintf(stderr, "kernels: no such program: '%s': see --list-programs\n", name);
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 2 && !strcmp(argv[1], "--list-programs"))
+        return list_all_programs();
+    if (argc == 3 && !strcmp(argv[1], "--print-program"))
+        return print_named_program(argv[2]);
     static const char *const names[] = {[ELCL_KERNELS_CPU] = "cpu", [ELCL_KERNELS_GPU] = "gpu"};
     const struct check_options *options = check_begin(argc, argv);
     struct elcl_device *devices[ELCL_COUNT(names)] = {0};

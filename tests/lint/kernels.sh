@@ -5,8 +5,12 @@
 # A file without such a line is tried without -D. Before it stand the files that others build
 # upon, as in the host's programs, and those that it names itself:
 #     // lint after: gemm_gpu.cl
-# The mma_*.cl of a vendor compile only for its devices: see targets.sh.
+# The mma_*.cl of a vendor compile only for its devices: see targets.sh. The programs that
+# tests/kernels prints compile too.
+#     sh tests/lint/kernels.sh [KERNELS]    the program of tests/kernels (default: of build/)
+kernels=${1:+$(realpath "$1")}
 cd "$(dirname "$0")/../.." || exit 1
+kernels=${kernels:-build/tests/kernels}
 . tests/lint/lint.sh
 
 base='cl/records.h cl/prelude.cl cl/storage.cl cl/reduce.cl cl/activation.cl cl/logits.cl'
@@ -55,4 +59,19 @@ for file in cl/*.cl; do
 $sets
 END
 done
+
+if ! [ -x "$kernels" ]; then
+    skip "kernels: no $kernels here"
+    finish
+fi
+programs=$("$kernels" --list-programs | grep -v ' nvidia\| amd-\| intel-')
+something 'kernels: there are programs' "$programs"
+while read -r name; do
+    "$kernels" --print-program "$name" >"$source"
+    nothing "kernels: $name" "$(compile $(sed -n '1s,^// ,,p' "$source"))"
+done <<END
+$programs
+END
+something 'kernels: an unknown program is refused' \
+    "$("$kernels" --print-program 'gpu f32/f32 compute=f16' 2>&1 | grep 'no such program')"
 finish

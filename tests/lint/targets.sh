@@ -5,7 +5,10 @@
 # the code becomes SPIR-V that calls the functions of the extension. Checks whose tools are not
 # installed are skipped: clang-15 with libclc-15, clang-16, ptxas of the CUDA toolkit, llvm-spirv-15
 # and spirv-val.
+#     sh tests/lint/targets.sh [KERNELS]    the program of tests/kernels (default: of build/)
+kernels=${1:+$(realpath "$1")}
 cd "$(dirname "$0")/../.." || exit 1
+kernels=${kernels:-build/tests/kernels}
 . tests/lint/lint.sh
 
 work=$(mktemp -d) || exit 1
@@ -13,34 +16,27 @@ trap 'rm -rf "$work"' EXIT
 clc=/usr/lib/clc
 PATH=$PATH:/usr/local/cuda/bin
 
-# program FILE...: the files of GPU kernels, as src/ops/create.c joins them; FILE... are those that
-# depend on the instruction.
+# program NAME: the program, and the options for it.
 program() {
-    for part in records.h prelude.cl $(sed -n '/gpu_files\[\]/,/};/p' src/ops/create.c |
-        grep -o '[a-z_0-9]*\.cl') "$@"; do
-        printf '#line 1 "%s"\n' "$part"
-        cat "cl/$part"
-    done
+    "$kernels" --print-program "$1" >"$work/program.cl" || exit 1
+    options=$(sed -n '1s,^// ,,p' "$work/program.cl")
 }
-
-plain='tile_plain.cl gemm_gpu.cl gemm_rows.cl attn_packed_gpu.cl attn_el_gpu.cl'
-matrix='tile_mma.cl gemm_gpu.cl gemm_rows_mma.cl attn_packed_gpu.cl attn_el_gpu.cl'
 
 # compile OUTPUT FLAG...: complaints.
 compile() {
     output=$1
     shift
-    "$clang" -x cl -cl-std=CL1.2 -Xclang -finclude-default-header -Wno-linker-warnings -O3 \
-        -DELCL_MAC_FMA=1 -DVW=4 -DWG=128 "$@" "$work/program.cl" -o "$output" 2>&1
+    "$clang" -x cl -Xclang -finclude-default-header -Wno-linker-warnings -O3 \
+        $options "$@" "$work/program.cl" -o "$output" 2>&1
 }
 
-# nvidia NAME FLAG...: the same PTX for both architectures.
+# nvidia NAME: the same PTX for both architectures.
 nvidia() {
     name=$1
-    shift
+    program "$name"
     nothing "targets: $name compiles to PTX" "$(compile "$work/k.ptx" -S \
         -target nvptx64--nvidiacl -Xclang -target-feature -Xclang +ptx75 -Xclang -target-cpu \
-        -Xclang sm_80 -Xclang -mlink-builtin-bitcode -Xclang $clc/nvptx64--nvidiacl.bc "$@")"
+        -Xclang sm_80 -Xclang -mlink-builtin-bitcode -Xclang $clc/nvptx64--nvidiacl.bc)"
     if ! command -v ptxas >/dev/null; then
         skip "targets: $name: no ptxas here"
         return
@@ -55,38 +51,34 @@ nvidia() {
     done
 }
 
-# amd NAME GPU FLAG...: clang-15 crashes on matrix instructions, and gives gfx11 half its registers.
+# amd NAME GPU: clang-15 crashes on matrix instructions, and gives gfx11 half its registers.
 amd() {
     name=$1
     gpu=$2
-    shift 2
+    program "$name"
     if ! command -v clang-16 >/dev/null; then
         skip "targets: $name: no clang-16 here"
         return 1
     fi
     clang=clang-16
-    nothing "targets: $name compiles" "$(compile "$work/k.s" -S -target amdgcn-amd-amdhsa \
-        -mcpu="$gpu" -nogpulib -Xclang -mlink-builtin-bitcode -Xclang $clc/amdgcn--amdhsa.bc "$@")"
-    nothing "targets: $name uses scratch memory" "$(awk '
+    nothing "targets: $gpu $name compiles" "$(compile "$work/k.s" -S -target amdgcn-amd-amdhsa \
+        -mcpu="$gpu" -nogpulib -Xclang -mlink-builtin-bitcode -Xclang $clc/amdgcn--amdhsa.bc)"
+    nothing "targets: $gpu $name uses scratch memory" "$(awk '
         /^; -- End function/ || /\.globl/ { f = $2 }
         /^; ScratchSize:/ && $3 != 0 { print f, $0 }' "$work/k.s")"
     clang=clang-15
 }
 
-# amd_matrix GPU FILE INSTRUCTION FLAG...
+# amd_matrix NAME GPU INSTRUCTION
 amd_matrix() {
-    gpu=$1
-    instruction=$3
-    program "mma_amd_$2.cl" $matrix >"$work/program.cl"
-    shift 3
-    amd "$gpu $storage with $instruction" "$gpu" "$@" || return
-    something "targets: $gpu $storage: no $instruction" "$(grep "$instruction" "$work/k.s")"
+    amd "$1" "$2" || return
+    something "targets: $2 $1: no $3" "$(grep "$3" "$work/k.s")"
 }
 
-# intel NAME FLAG...: the built-in functions are those of the extension's text.
+# intel NAME: the built-in functions are those of the extension's text.
 intel() {
     name=$1
-    shift
+    program "$name"
     {
         cat <<'END'
 __attribute__((overloadable, convergent))
@@ -94,18 +86,18 @@ float8 intel_sub_group_bf16_bf16_matrix_mad_k16(int8 a, int8 b, float8 c);
 __attribute__((overloadable, convergent))
 float8 intel_sub_group_bf16_bf16_matrix_mad_k16(short8 a, int8 b, float8 c);
 END
-        program mma_intel.cl $matrix
-        cat cl/probe_mma.cl
-    } >"$work/program.cl"
-    nothing "targets: Intel $name compiles" "$(compile "$work/k.bc" -O0 -c -emit-llvm -Werror \
-        -target spir64-unknown-unknown "$@")"
+        cat "$work/program.cl" cl/probe_mma.cl
+    } >"$work/intel.cl"
+    mv "$work/intel.cl" "$work/program.cl"
+    nothing "targets: $name compiles" "$(compile "$work/k.bc" -O0 -c -emit-llvm -Werror \
+        -target spir64-unknown-unknown)"
     if ! command -v llvm-spirv-15 >/dev/null || ! command -v spirv-val >/dev/null; then
-        skip "targets: Intel $name: no llvm-spirv-15 or spirv-val here"
+        skip "targets: $name: no llvm-spirv-15 or spirv-val here"
         return
     fi
-    nothing "targets: Intel $name is valid SPIR-V" \
+    nothing "targets: $name is valid SPIR-V" \
         "$({ llvm-spirv-15 "$work/k.bc" -o "$work/k.spv" && spirv-val "$work/k.spv"; } 2>&1)"
-    something "targets: Intel $name has no sub-group size" \
+    something "targets: $name has no sub-group size" \
         "$(spirv-dis "$work/k.spv" | grep 'SubgroupSize')"
 }
 
@@ -163,30 +155,29 @@ if ! [ -f $clc/nvptx64--nvidiacl.bc ]; then
     finish
 fi
 
-program $plain >"$work/program.cl"
-for storage in F32 F16 BF16 INT8; do
-    state=$storage
-    [ $storage = INT8 ] && state=F32
-    flags="-DELCL_WEIGHT_$storage -DELCL_STATE_$state"
-    nvidia "$storage" $flags
+if ! [ -x "$kernels" ]; then
+    skip "targets: no $kernels here"
+    finish
+fi
+
+for storage in f32/f32 f16/f16 bf16/bf16 int8/f32; do
+    nvidia "gpu $storage"
     for gpu in gfx90a gfx1100; do
-        amd "$gpu $storage" "$gpu" $flags
+        amd "gpu $storage" "$gpu"
     done
 done
 
 # With matrix instructions, which are to be there.
-for storage in F16 BF16; do
-    flags="-DELCL_WEIGHT_$storage -DELCL_STATE_$storage"
-    program mma_nvidia.cl $matrix >"$work/program.cl"
-    nvidia "$storage with mma" $flags
-    something "targets: $storage: PTX has no mma.sync" \
-        "$(grep 'mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32' "$work/k.ptx")"
-    for target in 'gfx1100 wmma v_wmma_f32_16x16x16_bf16' 'gfx90a mfma v_mfma_f32_16x16x16bf16_1k' \
-        'gfx940 mfma v_mfma_f32_16x16x16_bf16'; do
-        amd_matrix $target $flags
-    done
-    for lanes in 8 16; do
-        intel "$storage, $lanes lanes" $flags -DSUBGROUP=$lanes
+for type in f16 bf16; do
+    for name in "gpu $type/$type" "gpu $type/$type compute=$type"; do
+        nvidia "$name nvidia"
+        something "targets: $name: PTX has no mma.sync" \
+            "$(grep 'mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32' "$work/k.ptx")"
+        amd_matrix "$name amd-wmma" gfx1100 v_wmma_f32_16x16x16_bf16
+        amd_matrix "$name amd-mfma" gfx90a v_mfma_f32_16x16x16bf16_1k
+        amd_matrix "$name amd-mfma" gfx940 v_mfma_f32_16x16x16_bf16
+        intel "$name intel-8"
+        intel "$name intel-16"
     done
 done
 
@@ -199,6 +190,7 @@ __kernel void f(__global int *y, int n) {
     y[get_global_id(0)] = a[n];
 }
 END
+options=-cl-std=CL1.2
 compile "$work/k.s" -S -target amdgcn-amd-amdhsa -mcpu=gfx90a -nogpulib -Xclang \
     -mlink-builtin-bitcode -Xclang $clc/amdgcn--amdhsa.bc >/dev/null
 something 'targets: scratch memory is noticed' "$(grep '^; ScratchSize: [1-9]' "$work/k.s")"

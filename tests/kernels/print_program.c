@@ -1,0 +1,89 @@
+/* Prints programs for tools that have no such device: compilers, emulators, audits. */
+#include "base/util.h"
+#include "suite.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Matrix instructions of vendors. */
+static const struct {
+    const char *word;
+    enum elcl_mma mma;
+} instructions[] = {
+    {"nvidia", ELCL_MMA_NVIDIA},   {"amd-wmma", ELCL_MMA_AMD_WMMA}, {"amd-mfma", ELCL_MMA_AMD_MFMA},
+    {"intel-8", ELCL_MMA_INTEL_8}, {"intel-16", ELCL_MMA_INTEL_16},
+};
+
+/* GPU kernels that round activations to the type of the weights. */
+static const struct {
+    const char *word;
+    enum elcl_compute compute;
+} computes[] = {
+    {"compute=f16", ELCL_COMPUTE_F16},
+    {"compute=bf16", ELCL_COMPUTE_BF16},
+};
+
+static bool is_16_bit(enum elcl_storage storage)
+{
+    return storage == ELCL_F16 || storage == ELCL_BF16;
+}
+
+void list_programs(const char *name, enum elcl_kernels kernels,
+                   const struct elcl_ops_params *params)
+{
+    puts(name);
+    if (kernels == ELCL_KERNELS_CPU || params->mma)
+        return;
+    const bool matrix = is_16_bit(params->weights) || is_16_bit(params->state);
+    for (size_t i = 0; matrix && i < ELCL_COUNT(instructions); i++)
+        printf("%s %s\n", name, instructions[i].word);
+    for (size_t c = 0; c < ELCL_COUNT(computes); c++) {
+        if (!elcl_compute_rounds_inputs(computes[c].compute, params->weights))
+            continue;
+        printf("%s %s\n", name, computes[c].word);
+        for (size_t i = 0; i < ELCL_COUNT(instructions); i++)
+            printf("%s %s %s\n", name, instructions[i].word, computes[c].word);
+    }
+}
+
+/* Returns false if the kernels do not know the word. */
+static bool apply(const char *word, size_t n, struct elcl_ops_params *params)
+{
+    for (size_t i = 0; i < ELCL_COUNT(instructions); i++)
+        if (strlen(instructions[i].word) == n && !memcmp(instructions[i].word, word, n)) {
+            params->mma = instructions[i].mma;
+            return true;
+        }
+    for (size_t c = 0; c < ELCL_COUNT(computes); c++)
+        if (strlen(computes[c].word) == n && !memcmp(computes[c].word, word, n)) {
+            params->compute = computes[c].compute;
+            return elcl_compute_rounds_inputs(params->compute, params->weights);
+        }
+    return false;
+}
+
+int print_program(enum elcl_kernels kernels, struct elcl_ops_params params, const char *words)
+{
+    struct elcl_device device = {
+        .kernels = kernels,
+        .desc = {.type = kernels == ELCL_KERNELS_CPU ? ELCL_DEVICE_CPU : ELCL_DEVICE_GPU,
+                 .vector_width = 8,
+                 .max_work_group = 1024}};
+    const struct elcl_features features = {.mac = ELCL_MAC_FMA,
+                                           .int8_dot = {.kind = ELCL_DOT_PLAIN_INT8},
+                                           .bf16_dot = {.kind = ELCL_DOT_PLAIN_BF16}};
+    struct elcl_str source = {0}, options = {0};
+    elcl_error err = {0};
+    for (size_t n; *(words += strspn(words, " ")); words += n) {
+        n = strcspn(words, " ");
+        if (!apply(words, n, &params)) {
+            fprintf(stderr, "kernels: no such program: '%s': see --list-programs\n", words);
+            return 2;
+        }
+    }
+    suite_must(elcl_ops_program_text(&device, &features, &params, &source, &options, &err), &err);
+    printf("// %s\n%s", options.data, source.data);
+    elcl_str_finish(&source);
+    elcl_str_finish(&options);
+    return 0;
+}
