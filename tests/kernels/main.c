@@ -173,14 +173,22 @@ static int list_all_programs(void)
     return 0;
 }
 
-/* NAME is a description's, and words for print_program(). */
+/* `name` is a description's, the longest that fits, and a matrix instruction. */
 static int print_named_program(const char *name)
 {
+    const struct description *best = NULL;
+    size_t longest = 0;
     for (size_t i = 0; i < ELCL_COUNT(descriptions); i++) {
         const size_t n = strlen(descriptions[i].name);
-        if (!strncmp(name, descriptions[i].name, n) && (!name[n] || name[n] == ' '))
-            return print_program(descriptions[i].kernels, descriptions[i].params, name + n);
+        if (n > longest && !strncmp(name, descriptions[i].name, n) &&
+            (!name[n] || name[n] == ' ')) {
+            best = &descriptions[i];
+            longest = n;
+        }
     }
+    const char *rest = name + longest + (name[longest] == ' ');
+    if (best && print_program(best->kernels, best->params, rest))
+        return 0;
     fprintf(stderr, "kernels: no such program: '%s': see --list-programs\n", name);
     return 2;
 }

@@ -14,15 +14,6 @@ static const struct {
     {"intel-8", ELCL_MMA_INTEL_8}, {"intel-16", ELCL_MMA_INTEL_16},
 };
 
-/* GPU kernels that round activations to the type of the weights. */
-static const struct {
-    const char *word;
-    enum elcl_compute compute;
-} computes[] = {
-    {"compute=f16", ELCL_COMPUTE_F16},
-    {"compute=bf16", ELCL_COMPUTE_BF16},
-};
-
 static bool is_16_bit(enum elcl_storage storage)
 {
     return storage == ELCL_F16 || storage == ELCL_BF16;
@@ -37,32 +28,10 @@ void list_programs(const char *name, enum elcl_kernels kernels,
     const bool matrix = is_16_bit(params->weights) || is_16_bit(params->state);
     for (size_t i = 0; matrix && i < ELCL_COUNT(instructions); i++)
         printf("%s %s\n", name, instructions[i].word);
-    for (size_t c = 0; c < ELCL_COUNT(computes); c++) {
-        if (!elcl_compute_rounds_inputs(computes[c].compute, params->weights))
-            continue;
-        printf("%s %s\n", name, computes[c].word);
-        for (size_t i = 0; i < ELCL_COUNT(instructions); i++)
-            printf("%s %s %s\n", name, instructions[i].word, computes[c].word);
-    }
 }
 
-/* Returns false if the kernels do not know the word. */
-static bool apply(const char *word, size_t n, struct elcl_ops_params *params)
-{
-    for (size_t i = 0; i < ELCL_COUNT(instructions); i++)
-        if (strlen(instructions[i].word) == n && !memcmp(instructions[i].word, word, n)) {
-            params->mma = instructions[i].mma;
-            return true;
-        }
-    for (size_t c = 0; c < ELCL_COUNT(computes); c++)
-        if (strlen(computes[c].word) == n && !memcmp(computes[c].word, word, n)) {
-            params->compute = computes[c].compute;
-            return elcl_compute_rounds_inputs(params->compute, params->weights);
-        }
-    return false;
-}
-
-int print_program(enum elcl_kernels kernels, struct elcl_ops_params params, const char *words)
+bool print_program(enum elcl_kernels kernels, struct elcl_ops_params params,
+                   const char *instruction)
 {
     struct elcl_device device = {
         .kernels = kernels,
@@ -74,16 +43,14 @@ int print_program(enum elcl_kernels kernels, struct elcl_ops_params params, cons
                                            .bf16_dot = {.kind = ELCL_DOT_PLAIN_BF16}};
     struct elcl_str source = {0}, options = {0};
     elcl_error err = {0};
-    for (size_t n; *(words += strspn(words, " ")); words += n) {
-        n = strcspn(words, " ");
-        if (!apply(words, n, &params)) {
-            fprintf(stderr, "kernels: no such program: '%s': see --list-programs\n", words);
-            return 2;
-        }
-    }
+    for (size_t i = 0; i < ELCL_COUNT(instructions); i++)
+        if (!strcmp(instruction, instructions[i].word))
+            params.mma = instructions[i].mma;
+    if (*instruction && !params.mma)
+        return false;
     suite_must(elcl_ops_program_text(&device, &features, &params, &source, &options, &err), &err);
     printf("// %s\n%s", options.data, source.data);
     elcl_str_finish(&source);
     elcl_str_finish(&options);
-    return 0;
+    return true;
 }

@@ -32,12 +32,13 @@ void suite_close(struct suite *s);
 /* Set-up that has to work. */
 void suite_must(int rc, const elcl_error *err);
 
-/* Prints the names of programs: `name`, and with the words that print_program() takes. */
+/* Prints the names of programs: `name`, and with each instruction that print_program() takes. */
 void list_programs(const char *name, enum elcl_kernels kernels,
                    const struct elcl_ops_params *params);
-/* Prints a program's options, as a comment, and its text. The words change `params`: a vendor's
- * matrix instruction, "compute=bf16". Returns an exit code. */
-int print_program(enum elcl_kernels kernels, struct elcl_ops_params params, const char *words);
+/* Prints a program's options, as a comment, and its text. `instruction` is a vendor's matrix
+ * instruction, or ""; returns false if it is neither. */
+bool print_program(enum elcl_kernels kernels, struct elcl_ops_params params,
+                   const char *instruction);
 
 /* The tests, one subject a file. */
 void test_ref(void);

@@ -73,5 +73,5 @@ done <<END
 $programs
 END
 something 'kernels: an unknown program is refused' \
-    "$("$kernels" --print-program 'gpu f32/f32 compute=f16' 2>&1 | grep 'no such program')"
+    "$("$kernels" --print-program 'gpu f32/f32 nvidia now' 2>&1 | grep 'no such program')"
 finish

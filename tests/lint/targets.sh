@@ -169,7 +169,7 @@ done
 
 # With matrix instructions, which are to be there.
 for type in f16 bf16; do
-    for name in "gpu $type/$type" "gpu $type/$type compute=$type"; do
+    for name in "gpu $type/$type" "gpu $type/$type $type compute"; do
         nvidia "$name nvidia"
         something "targets: $name: PTX has no mma.sync" \
             "$(grep 'mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32' "$work/k.ptx")"
