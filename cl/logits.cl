@@ -7,7 +7,16 @@
  * it sees x, and the score is the chosen token's x - lse before the rules. Banned tokens hold
  * ELCL_NEG_MAX; NaN and -inf count as banned, and +inf as the largest float that is safe.
  *
- * select_best   one work-group of WG items per row: global size {WG R}; local memory 2 WG words
+ * Rows start at multiples of ELCL_LOGITS_LD(V) floats; what follows a row's V logits is not read as
+ * logits.
+ *
+ * GPU kernels read a row once: an item keeps the running maximum and sum of its tokens and, in
+ * local memory, the best token of each of its ELCL_SELECT_CHUNKS segments. Rules change few tokens,
+ * whose segments are read again, as is the segment of each candidate found. A row whose rules allow
+ * only some tokens is written and read a second time.
+ *
+ * select_best   one work-group of WG items per row: global size {WG R}; local memory
+ *               ELCL_SELECT_BYTES(WG)
  * renormalize   follows if a row's rules ask for it: scores become x - lse, both after the rules; a
  *               forced token keeps 0. One work-group per row; local memory WG words
  */
@@ -28,18 +37,19 @@ static inline int history_at(const struct history *history, int t)
     return own < 0 ? history->prompt[t] : history->tokens[history->lineage[own]];
 }
 
+#if WG == 1
 /* Makes all logits finite and returns the row's log-sum-exp. */
 static inline float log_sum_exp(__global float *x, int v_size, __local float *scratch)
 {
-    const int lid = get_local_id(0), whole = v_size / VW * VW;
+    const int whole = v_size / VW * VW;
     floatv largest_v = (floatv)(ELCL_NEG_MAX);
     float largest = ELCL_NEG_MAX;
-    for (int i = lid * VW; i < whole; i += WG * VW) {
+    for (int i = 0; i < whole; i += VW) {
         const floatv v = fmin(fmax(LOADV(x + i), ELCL_NEG_MAX), -ELCL_NEG_MAX);
         STOREV(v, x + i);
         largest_v = fmax(largest_v, v);
     }
-    for (int i = whole + lid; i < v_size; i += WG) {
+    for (int i = whole; i < v_size; i++) {
         x[i] = fmin(fmax(x[i], ELCL_NEG_MAX), -ELCL_NEG_MAX);
         largest = fmax(largest, x[i]);
     }
@@ -47,15 +57,141 @@ static inline float log_sum_exp(__global float *x, int v_size, __local float *sc
     STOREV(largest_v, lanes);
     for (int i = 0; i < VW; i++)
         largest = fmax(largest, lanes[i]);
-    largest = group_max(largest, scratch);
     floatv sum_v = (floatv)(0.0f);
     float sum = 0.0f;
-    for (int i = lid * VW; i < whole; i += WG * VW)
+    for (int i = 0; i < whole; i += VW)
         sum_v += exp_v(LOADV(x + i) - largest);
-    for (int i = whole + lid; i < v_size; i += WG)
+    for (int i = whole; i < v_size; i++)
         sum += exp(x[i] - largest);
-    return largest + log(group_sum(sum + SUMV(sum_v), scratch));
+    return largest + log(sum + SUMV(sum_v));
 }
+static inline float read_row(__global float *x, int v_size, __local ulong *heads,
+                             __local ulong *scratch)
+{
+    return log_sum_exp(x, v_size, (__local float *)scratch);
+}
+static inline void put_logit(__global float *x, int v_size, int token, float v,
+                             __local ulong *heads)
+{
+    x[token] = v;
+}
+#else
+/* The items of a group read 16 WG neighboring tokens in a step, each item four float4. The segment
+ * of an item in a chunk of steps has the tokens that it reads in them. */
+#define STEP_TOKENS (16 * WG)
+#define CHUNK_STEPS(v_size)                                                                        \
+    (((v_size) + ELCL_SELECT_CHUNKS * STEP_TOKENS - 1) / (ELCL_SELECT_CHUNKS * STEP_TOKENS))
+#define SEGMENT_OF(token, v_size)                                                                  \
+    ((token) / (CHUNK_STEPS(v_size) * STEP_TOKENS) * WG + (token) / 4 % WG)
+#define NO_TOKEN 0ul        /* the key of a banned token */
+#define CHANGED ULONG_MAX /* of a segment, until it is read again */
+
+/* A number that is larger for a better token: of a higher value or, at the same, of a lower number.
+ * Adding 0 makes -0 the same as 0. */
+static inline ulong key_of(float v, int token)
+{
+    const uint bits = as_uint(v + 0.0f);
+    const uint order = bits >> 31 ? ~bits : bits | 0x80000000u;
+    return v > ELCL_NEG_MAX ? (ulong)order << 32 | (uint)~token : NO_TOKEN;
+}
+static inline int token_of(ulong key)
+{
+    return (int)~(uint)key;
+}
+static inline float value_of(ulong key)
+{
+    const uint order = (uint)(key >> 32);
+    return as_float(order >> 31 ? order & 0x7fffffffu : ~order);
+}
+
+/* Tokens i .. i + 3, i a multiple of 4: ELCL_NEG_MAX beyond the row. */
+static inline float4 logits4(__global const float *x, int i, int v_size)
+{
+    if (i >= v_size)
+        return (float4)(ELCL_NEG_MAX);
+    const float4 v = *(__global const float4 *)(x + i);
+    return select((float4)(ELCL_NEG_MAX), v, (int4)(i, i + 1, i + 2, i + 3) < (int4)(v_size));
+}
+
+/* Makes the item's logits of a step, from token i on, finite. */
+static inline void read_step(float4 *v, __global float *x, int i, int v_size)
+{
+#pragma unroll
+    for (int q = 0; q < 4; q++)
+        v[q] = logits4(x, i + 4 * WG * q, v_size);
+#pragma unroll
+    for (int q = 0; q < 4; q++) {
+        const float4 finite = fmin(fmax(v[q], ELCL_NEG_MAX), -ELCL_NEG_MAX);
+        if (any(finite != v[q]))
+            *(__global float4 *)(x + i + 4 * WG * q) = finite;
+        v[q] = finite;
+    }
+}
+
+/* The first token of a step whose logit is v. */
+static inline int find_in_step(const float4 *v, float wanted, int i)
+{
+    int token = i;
+#pragma unroll
+    for (int q = 3; q >= 0; q--) {
+        const int4 same = v[q] == (float4)(wanted);
+        const int from = i + 4 * WG * q;
+        token = same.w ? from + 3 : token;
+        token = same.z ? from + 2 : token;
+        token = same.y ? from + 1 : token;
+        token = same.x ? from : token;
+    }
+    return token;
+}
+
+/* Makes all logits finite and returns the row's log-sum-exp; with `keep`, heads
+ * [ELCL_SELECT_CHUNKS][WG] become the keys of the segments' best tokens. Inlined: `keep` is a
+ * constant. */
+__attribute__((always_inline)) static inline float
+read_once(__global float *x, int v_size, bool keep, __local ulong *heads, __local float *scratch)
+{
+    const int lid = get_local_id(0), length = CHUNK_STEPS(v_size) * STEP_TOKENS;
+    float largest = ELCL_NEG_MAX, sum = 0.0f;
+    for (int chunk = 0; chunk < ELCL_SELECT_CHUNKS; chunk++) {
+        const int end = min((chunk + 1) * length, v_size);
+        float best = ELCL_NEG_MAX;
+        int token = 0;
+        for (int i = chunk * length + 4 * lid; i < end; i += STEP_TOKENS) {
+            float4 v[4];
+            read_step(v, x, i, v_size);
+            const float high = max4(fmax(fmax(v[0], v[1]), fmax(v[2], v[3])));
+            const float now = fmax(largest, high);
+            const float4 low_terms = exp(v[0] - now) + exp(v[1] - now);
+            const float4 high_terms = exp(v[2] - now) + exp(v[3] - now);
+            sum = sum * exp(largest - now) + sum4(low_terms + high_terms);
+            largest = now;
+            if (keep && high > best) {
+                best = high;
+                token = find_in_step(v, high, i);
+            }
+        }
+        if (keep)
+            heads[chunk * WG + lid] = key_of(best, token);
+    }
+    const float all = group_max(largest, scratch);
+    return all + log(group_sum(sum * exp(largest - all), scratch));
+}
+static inline float read_row(__global float *x, int v_size, __local ulong *heads,
+                             __local ulong *scratch)
+{
+    return read_once(x, v_size, true, heads, (__local float *)scratch);
+}
+static inline float log_sum_exp(__global float *x, int v_size, __local float *scratch)
+{
+    return read_once(x, v_size, false, (__local ulong *)scratch, scratch);
+}
+static inline void put_logit(__global float *x, int v_size, int token, float v,
+                             __local ulong *heads)
+{
+    x[token] = v;
+    heads[SEGMENT_OF(token, v_size)] = CHANGED;
+}
+#endif
 
 static inline void history_of(struct history *history, __global const int *row,
                               __global const int *lineage, __global const int *tokens)
@@ -97,8 +233,8 @@ static inline bool seen_before(const struct history *history, int t)
 
 /* Changes every distinct token of the history once: score < 0 ? score * penalty : score / penalty.
  * */
-static inline void penalize(__global float *x, const struct history *history, float penalty,
-                            float shift)
+static inline void penalize(__global float *x, int v_size, const struct history *history,
+                            float penalty, float shift, __local ulong *heads)
 {
     for (int t = get_local_id(0); t < history->n; t += WG) {
         if (seen_before(history, t))
@@ -106,13 +242,14 @@ static inline void penalize(__global float *x, const struct history *history, fl
         const int token = history_at(history, t);
         const float score = x[token] - shift;
         if (x[token] > ELCL_NEG_MAX)
-            x[token] = (score < 0.0f ? score * penalty : score / penalty) + shift;
+            put_logit(x, v_size, token,
+                      (score < 0.0f ? score * penalty : score / penalty) + shift, heads);
     }
 }
 
 /* Applies the presence and frequency penalties to the generated tokens. */
-static inline void discourage(__global float *x, const struct history *history,
-                              __global const struct elcl_row_rules *rules)
+static inline void discourage(__global float *x, int v_size, const struct history *history,
+                              __global const struct elcl_row_rules *rules, __local ulong *heads)
 {
     const float presence = rules->presence_penalty;
     const float frequency = rules->frequency_penalty;
@@ -125,20 +262,23 @@ static inline void discourage(__global float *x, const struct history *history,
                      token)) /* before it reads x: only one item handles a token */
             continue;
         if (x[token] > ELCL_NEG_MAX)
-            x[token] -= presence + frequency * count_of(history, first, history->n, token);
+            put_logit(x, v_size, token,
+                      x[token] - (presence +
+                                  frequency * count_of(history, first, history->n, token)),
+                      heads);
     }
 }
 
 /* Bans what would end an n-gram that `there` holds: the history itself, or the source. */
-static inline void ban_ngrams(__global float *x, const struct history *there,
-                              const struct history *history, int n)
+static inline void ban_ngrams(__global float *x, int v_size, const struct history *there,
+                              const struct history *history, int n, __local ulong *heads)
 {
     for (int t = get_local_id(0); t + n <= there->n && n - 1 <= history->n; t += WG) {
         bool same = true;
         for (int i = 0; i < n - 1 && same; i++)
             same = history_at(there, t + i) == history_at(history, history->n - n + 1 + i);
         if (same)
-            x[history_at(there, t + n - 1)] = ELCL_NEG_MAX;
+            put_logit(x, v_size, history_at(there, t + n - 1), ELCL_NEG_MAX, heads);
     }
 }
 
@@ -157,62 +297,62 @@ static inline bool listed(__global const int *list, int n, int token)
 }
 
 static inline void apply_lists(__global float *x, int v_size, __global const int *step,
-                               __global const struct elcl_row_rules *rules)
+                               __global const struct elcl_row_rules *rules, __local ulong *heads)
 {
     const int lid = get_local_id(0);
     for (int i = lid; i < rules->n_bans; i += WG)
-        x[step[rules->bans_at + i]] = ELCL_NEG_MAX;
+        put_logit(x, v_size, step[rules->bans_at + i], ELCL_NEG_MAX, heads);
     for (int i = lid; i < rules->n_suppressed; i += WG)
-        x[step[rules->suppressed_at + i]] = ELCL_NEG_MAX;
+        put_logit(x, v_size, step[rules->suppressed_at + i], ELCL_NEG_MAX, heads);
     if (rules->allowed_only)
         for (int i = lid; i < v_size; i += WG)
             if (!listed(step + rules->allowed_at, rules->n_allowed, i))
-                x[i] = ELCL_NEG_MAX;
+                put_logit(x, v_size, i, ELCL_NEG_MAX, heads);
 }
 
 /* The rules of fairseq's style: only one token, no padding, a penalty for UNK. */
 static inline void apply_bans(__global float *x, int v_size,
-                              __global const struct elcl_row_rules *rules)
+                              __global const struct elcl_row_rules *rules, __local ulong *heads)
 {
     const int only = rules->only_token, pad = rules->pad_token, unk = rules->unk_token;
     const int lid = get_local_id(0); /* one item writes to a token, so that the order is fixed */
     if (unk >= 0 && lid == unk % WG && x[unk] > ELCL_NEG_MAX)
-        x[unk] -= rules->unk_penalty;
+        put_logit(x, v_size, unk, x[unk] - rules->unk_penalty, heads);
     if (pad >= 0 && lid == pad % WG)
-        x[pad] = ELCL_NEG_MAX;
+        put_logit(x, v_size, pad, ELCL_NEG_MAX, heads);
     if (only >= 0)
         for (int i = lid; i < v_size; i += WG)
             if (i != only)
-                x[i] = ELCL_NEG_MAX;
+                put_logit(x, v_size, i, ELCL_NEG_MAX, heads);
 }
 
 static inline void apply_rules(__global float *x, int v_size, __global const int *step,
                                __global const struct elcl_row_rules *rules,
-                               const struct history *history, float lse)
+                               const struct history *history, float lse, __local ulong *heads)
 {
     const float penalty = rules->repetition_penalty;
     const float shift = rules->log_probs ? lse : 0.0f;
     struct history source;
     source_of(&source, step, rules);
     if (rules->encoder_penalty > 0.0f)
-        penalize(x, &source, rules->encoder_penalty, shift);
+        penalize(x, v_size, &source, rules->encoder_penalty, shift, heads);
     GROUP_BARRIER();
     if (penalty != 1.0f)
-        penalize(x, history, penalty, shift);
+        penalize(x, v_size, history, penalty, shift, heads);
     GROUP_BARRIER();
-    discourage(x, history, rules);
+    discourage(x, v_size, history, rules, heads);
     GROUP_BARRIER();
     if (rules->ngram > 0)
-        ban_ngrams(x, history, history, rules->ngram);
+        ban_ngrams(x, v_size, history, history, rules->ngram, heads);
     if (rules->encoder_ngram > 0)
-        ban_ngrams(x, &source, history, rules->encoder_ngram);
+        ban_ngrams(x, v_size, &source, history, rules->encoder_ngram, heads);
     if (rules->ban_eos && get_local_id(0) == 0)
         for (int i = 0; i < rules->n_eos; i++)
-            x[rules->eos[i]] = ELCL_NEG_MAX;
+            put_logit(x, v_size, rules->eos[i], ELCL_NEG_MAX, heads);
     GROUP_BARRIER();
-    apply_bans(x, v_size, rules);
+    apply_bans(x, v_size, rules, heads);
     GROUP_BARRIER();
-    apply_lists(x, v_size, step, rules);
+    apply_lists(x, v_size, step, rules, heads);
     GROUP_BARRIER();
 }
 
@@ -286,39 +426,47 @@ static inline int best_tokens(float *value, int *token, __global const float *x,
     return n;
 }
 #else
-/* Finds the best token after (value, token) in the order of falling value and rising token; the
- * token is v_size if there is none. The result is the same in every item. */
-static inline void next_best(float *value, int *token, __global const float *x, int v_size,
-                             __local float *values, __local int *tokens)
+/* Returns the largest key below `below` of the item's segment in a chunk. */
+static inline ulong best_of_segment(__global const float *x, int v_size, int chunk, ulong below)
 {
-    const int lid = get_local_id(0);
-    float best = ELCL_NEG_MAX;
-    int best_token = v_size;
-    for (int i = lid; i < v_size; i += WG) {
-        const float v = x[i];
-        const bool later = v < *value || (v == *value && i > *token);
-        if (later && v > best) {
-            best = v;
-            best_token = i;
-        }
+    const int length = CHUNK_STEPS(v_size) * STEP_TOKENS, lid = get_local_id(0);
+    const int end = min((chunk + 1) * length, v_size);
+    ulong best = NO_TOKEN;
+    for (int i = chunk * length + 4 * lid; i < end; i += 4 * WG) {
+        const float4 v = logits4(x, i, v_size);
+        const ulong4 keys = (ulong4)(key_of(v.x, i), key_of(v.y, i + 1), key_of(v.z, i + 2),
+                                     key_of(v.w, i + 3));
+        const ulong4 open = select((ulong4)(NO_TOKEN), keys, keys < (ulong4)(below));
+        best = max(best, max(max(open.x, open.y), max(open.z, open.w)));
     }
-    values[lid] = best;
-    tokens[lid] = best_token;
-    for (int half_n = WG / 2; half_n > 0; half_n /= 2) {
-        barrier(CLK_LOCAL_MEM_FENCE);
-        if (lid >= half_n)
-            continue;
-        const float v = values[lid + half_n];
-        const int t = tokens[lid + half_n];
-        if (v > values[lid] || (v == values[lid] && t < tokens[lid])) {
-            values[lid] = v;
-            tokens[lid] = t;
-        }
+    return best;
+}
+
+/* Reads the item's changed segments again and returns the largest of its keys. */
+static inline ulong best_of_item(__global const float *x, int v_size, __local ulong *heads)
+{
+    __local ulong *own = heads + get_local_id(0);
+    ulong best = NO_TOKEN;
+    for (int chunk = 0; chunk < ELCL_SELECT_CHUNKS; chunk++) {
+        if (own[chunk * WG] == CHANGED)
+            own[chunk * WG] = best_of_segment(x, v_size, chunk, CHANGED);
+        best = max(best, own[chunk * WG]);
     }
-    barrier(CLK_LOCAL_MEM_FENCE);
-    *value = values[0];
-    *token = tokens[0];
-    barrier(CLK_LOCAL_MEM_FENCE);
+    return best;
+}
+
+/* Takes the row's best token and returns its key, in every item; `best` is the item's largest key,
+ * before and after. */
+static inline ulong take_best(ulong *best, __global const float *x, int v_size,
+                              __local ulong *heads, __local ulong *scratch)
+{
+    const ulong key = group_max_key(*best, scratch);
+    if (key != NO_TOKEN && key == *best) {
+        const int segment = SEGMENT_OF(token_of(key), v_size);
+        heads[segment] = best_of_segment(x, v_size, segment / WG, key);
+        *best = best_of_item(x, v_size, heads);
+    }
+    return key;
 }
 #endif
 
@@ -328,25 +476,23 @@ static inline void put_candidate(__global int2 *candidates, int i, int token, fl
 }
 
 __kernel void select_best(__global int2 *candidates, /* [R, width] token, bits of the score */
-                          __global float *logits,    /* [R, V] */
+                          __global float *logits,    /* [R, ELCL_LOGITS_LD(V)] */
                           __global const int *step, ulong rows_at, ulong rules_at,
                           __global const int *lineage, /* [rows, lineage_ld] */
                           __global const int *tokens,  /* [cache rows] */
-                          int lineage_ld, int v_size, int width)
+                          int lineage_ld, int v_size, int width,
+                          __local ulong *heads) /* [ELCL_SELECT_CHUNKS WG], [WG] */
 {
-    __local float scratch[WG];
-#if WG > 1
-    __local int best_of_item[WG];
-#endif
+    __local ulong *scratch = heads + ELCL_SELECT_CHUNKS * WG;
     const size_t r = get_group_id(0);
     __global const struct elcl_row_rules *rules =
         (__global const struct elcl_row_rules *)(step + rules_at) + r;
-    __global float *x = logits + r * v_size;
+    __global float *x = logits + r * ELCL_LOGITS_LD(v_size);
     __global const int *row = step + rows_at + r * ELCL_ROW_INTS;
     struct history history;
     history_of(&history, row, lineage + r * lineage_ld, tokens);
     candidates += r * width;
-    const float lse = log_sum_exp(x, v_size, scratch);
+    const float lse = read_row(x, v_size, heads, scratch);
     /* No barrier stands in a branch: the rules also run for a forced token, without effect. */
     const int forced = rules->forced_token;
     int found = forced >= 0;
@@ -355,7 +501,7 @@ __kernel void select_best(__global int2 *candidates, /* [R, width] token, bits o
     if (forced >= 0 && get_local_id(0) == 0)
         put_candidate(candidates, 0, forced, rules->log_probs ? 0.0f : x[forced] - lse);
     GROUP_BARRIER();
-    apply_rules(x, v_size, step, rules, &history, lse);
+    apply_rules(x, v_size, step, rules, &history, lse, heads);
 #if WG == 1
     float value[ELCL_MAX_CANDIDATES];
     int token[ELCL_MAX_CANDIDATES];
@@ -365,15 +511,14 @@ __kernel void select_best(__global int2 *candidates, /* [R, width] token, bits o
         put_candidate(candidates, i, token[i],
                       report(value[i], token[i], step, rules, &history, lse));
 #else
-    float value = INFINITY;
-    int token = -1;
+    ulong best = best_of_item(x, v_size, heads);
     while (found < wanted) {
-        next_best(&value, &token, x, v_size, scratch, best_of_item);
-        if (token == v_size)
+        const ulong key = take_best(&best, x, v_size, heads, scratch);
+        if (key == NO_TOKEN)
             break;
         if (get_local_id(0) == 0)
-            put_candidate(candidates, found, token,
-                          report(value, token, step, rules, &history, lse));
+            put_candidate(candidates, found, token_of(key),
+                          report(value_of(key), token_of(key), step, rules, &history, lse));
         found++;
     }
 #endif
@@ -382,20 +527,19 @@ __kernel void select_best(__global int2 *candidates, /* [R, width] token, bits o
 }
 
 __kernel void renormalize(__global int2 *candidates, /* [R, width], of select_best */
-                          __global float *logits,    /* [R, V] after the rules */
+                          __global float *logits,    /* [R, ELCL_LOGITS_LD(V)] after the rules */
                           __global const int *step, ulong rules_at, int v_size, int width)
 {
     __local float scratch[WG];
     const size_t r = get_group_id(0);
     __global const struct elcl_row_rules *rules =
         (__global const struct elcl_row_rules *)(step + rules_at) + r;
-    __global const float *x = logits + r * v_size;
-    const float lse = log_sum_exp(logits + r * v_size, v_size, scratch);
+    __global float *x = logits + r * ELCL_LOGITS_LD(v_size);
+    const bool asked = rules->renormalize && rules->forced_token < 0;
+    const float lse = log_sum_exp(x, asked ? v_size : 0, scratch);
     GROUP_BARRIER(); /* log_sum_exp rewrites what others read below */
     candidates += r * width;
-    if (!rules->renormalize || rules->forced_token >= 0)
-        return;
-    for (int i = get_local_id(0); i < width; i += WG)
+    for (int i = get_local_id(0); asked && i < width; i += WG)
         if (candidates[i].x >= 0)
             put_candidate(candidates, i, candidates[i].x, x[candidates[i].x] - lse);
 }

@@ -107,6 +107,13 @@ enum { ELCL_EMBED_TOKENS = 1, ELCL_EMBED_POSITIONS = 2, ELCL_EMBED_STATE = 4 };
 
 /* ---- sizes that a launch must know ----------------------------------------------------------- */
 
+/* Floats from one row of V logits to the next: rows start at multiples of 32 bytes. */
+#define ELCL_LOGITS_LD(v) (((v) + 7) / 8 * 8)
+/* logits.cl: segments of a row that an item remembers the best token of, and the local memory of a
+ * group of `items`: the keys of those tokens, and one more of each item. */
+#define ELCL_SELECT_CHUNKS 8
+#define ELCL_SELECT_BYTES(items) ((ELCL_SELECT_CHUNKS + 1) * (items)*8)
+
 /* CPU kernels: rows of a work-item of gemm_cpu.cl, at most. */
 #define ELCL_GEMM_BLOCK 96
 /* attn_el_cpu.cl: pairs (row, head) of a work-item, at most, and of a tile. */

@@ -53,6 +53,20 @@ static inline float group_max(float v, __local float *scratch)
     barrier(CLK_LOCAL_MEM_FENCE);
     return largest;
 }
+static inline ulong group_max_key(ulong key, __local ulong *scratch)
+{
+    const int i = get_local_id(0);
+    scratch[i] = key;
+    for (int half_n = WG / 2; half_n > 0; half_n /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (i < half_n)
+            scratch[i] = max(scratch[i], scratch[i + half_n]);
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    const ulong largest = scratch[0];
+    barrier(CLK_LOCAL_MEM_FENCE);
+    return largest;
+}
 #endif
 
 /*

@@ -18,7 +18,7 @@
  * The cut-offs after top_k leave at least `keep` tokens.
  *
  * sample_beams  one work-group per draw, whose tokens replace the row's candidates; the logits are
- *               overwritten; local memory 2 WG words
+ *               overwritten; local memory ELCL_SELECT_BYTES(WG)
  * sample_token  one work-group of WG items per draw: global size {WG draws}; local memory WG words,
  *               as an argument: PoCL 3.1 lets threads share an array declared in a kernel whose
  *               helpers it does not inline
@@ -248,7 +248,7 @@ static inline int token_at(__global const float *x, int from, int to, const stru
 }
 
 __kernel void sample_token(__global int2 *candidates,    /* [R, width] as select_best left them */
-                           __global const float *logits, /* [R, V] likewise */
+                           __global const float *logits, /* [R, ELCL_LOGITS_LD(V)] likewise */
                            __global const int *step, ulong rows_at, ulong rules_at, ulong draws_at,
                            __global const int *lineage, /* [rows, lineage_ld] */
                            __global const int *tokens,  /* [cache rows] */
@@ -260,7 +260,7 @@ __kernel void sample_token(__global int2 *candidates,    /* [R, width] as select
     const int lid = get_local_id(0);
     __global const struct elcl_row_rules *rules =
         (__global const struct elcl_row_rules *)(step + rules_at) + r;
-    __global const float *x = logits + r * v_size;
+    __global const float *x = logits + r * ELCL_LOGITS_LD(v_size);
     __global const int *row = step + rows_at + r * ELCL_ROW_INTS;
     struct history history;
     history_of(&history, row, lineage + r * lineage_ld, tokens);
@@ -320,19 +320,21 @@ static inline float gumbel(__global const struct elcl_row_draw *draw, int token)
 }
 
 __kernel void sample_beams(__global int2 *candidates, /* [R, width] as select_best left them */
-                           __global float *logits,    /* [R, V] likewise */
+                           __global float *logits,    /* [R, ELCL_LOGITS_LD(V)] likewise */
                            __global const int *step, ulong rows_at, ulong rules_at, ulong draws_at,
                            __global const int *lineage, /* not read, like tokens */
                            __global const int *tokens, int lineage_ld, int v_size, int width,
-                           __local float *scratch) /* [2 WG] */
+                           __local ulong *heads) /* ELCL_SELECT_BYTES(WG), as in select_best */
 {
+    __local ulong *keys = heads + ELCL_SELECT_CHUNKS * WG;
+    __local float *scratch = (__local float *)keys;
     __global const struct elcl_row_draw *draw =
         (__global const struct elcl_row_draw *)(step + draws_at) + get_group_id(0);
     const size_t r = draw->row;
     const int lid = get_local_id(0);
     __global const struct elcl_row_rules *rules =
         (__global const struct elcl_row_rules *)(step + rules_at) + r;
-    __global float *x = logits + r * v_size;
+    __global float *x = logits + r * ELCL_LOGITS_LD(v_size);
     candidates += r * width;
     const int2 best = candidates[0];
     const bool open = rules->forced_token < 0 && best.x >= 0;
@@ -355,13 +357,17 @@ __kernel void sample_beams(__global int2 *candidates, /* [R, width] as select_be
     for (int i = 0; i < found; i++)
         put_candidate(candidates, i, token[i], value[i] - gumbel(draw, token[i]));
 #else
-    float value = INFINITY;
-    int token = -1;
-    while (found < width && token < v_size) {
-        next_best(&value, &token, x, v_size, scratch, (__local int *)(scratch + WG));
-        if (lid == 0 && token < v_size)
-            put_candidate(candidates, found, token, value - gumbel(draw, token));
-        found += token < v_size;
+    for (int chunk = 0; chunk < ELCL_SELECT_CHUNKS; chunk++)
+        heads[chunk * WG + lid] = CHANGED;
+    ulong best_key = best_of_item(x, v_size, heads);
+    while (found < width) {
+        const ulong key = take_best(&best_key, x, v_size, heads, keys);
+        if (key == NO_TOKEN)
+            break;
+        if (lid == 0)
+            put_candidate(candidates, found, token_of(key),
+                          value_of(key) - gumbel(draw, token_of(key)));
+        found++;
     }
 #endif
     for (int i = found + lid; open && i < width; i += WG)

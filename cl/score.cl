@@ -10,12 +10,12 @@
 // lint: -DVW=4 -DWG=128
 
 __kernel void log_prob(__global float *out,    /* [out_at + R] */
-                       __global float *logits, /* [R, V] */
+                       __global float *logits, /* [R, ELCL_LOGITS_LD(V)] */
                        __global const int *step, ulong rows_at, ulong out_at, int v_size)
 {
     __local float scratch[WG];
     const size_t r = get_group_id(0);
-    __global float *x = logits + r * v_size;
+    __global float *x = logits + r * ELCL_LOGITS_LD(v_size);
     const int target = step[rows_at + r * ELCL_ROW_INTS + ELCL_ROW_TOKEN];
     const float lse = log_sum_exp(x, v_size, scratch);
     GROUP_BARRIER(); /* log_sum_exp rewrites what is read below */

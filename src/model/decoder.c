@@ -46,7 +46,7 @@ static int head(struct elcl_state *state, int x, int m, elcl_error *err)
                                         .w = state->weights->head,
                                         .m = m,
                                         .x_ld = elcl_arch_embed_width(state->arch),
-                                        .y_ld = state->arch->vocabulary};
+                                        .y_ld = ELCL_LOGITS_LD(state->arch->vocabulary)};
     int rc = ELCL_OK;
     if (projected)
         ELCL_TRY(

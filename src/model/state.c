@@ -102,6 +102,12 @@ static size_t probability_bytes(const struct elcl_arch *arch, const struct elcl_
     return step > prompt ? step : prompt;
 }
 
+/* Floats from one row of logits to the next. */
+static size_t logits_ld(const struct elcl_arch *arch)
+{
+    return ELCL_LOGITS_LD((size_t)arch->vocabulary);
+}
+
 static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention attention,
                               const struct elcl_capacity *c, struct elcl_buffer_spec *specs)
 {
@@ -128,7 +134,7 @@ static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention 
     put(specs, ELCL_B_C, "contexts", w, heads);
     put(specs, ELCL_B_PROBABILITIES, "probabilities", w,
         attention == ELCL_ATTN_EL && c->gpu ? probability_bytes(arch, c) : 0);
-    put(specs, ELCL_B_LOGITS, "logits", w, product(r, (size_t)arch->vocabulary, f, 1));
+    put(specs, ELCL_B_LOGITS, "logits", w, product(r, logits_ld(arch), f, 1));
     put(specs, ELCL_B_CANDIDATES, "candidates", w, product(r, (size_t)c->width, 2 * i, 1));
     put(specs, ELCL_B_LINEAGE, "lineage", w, product(r, t, i, 1));
     put(specs, ELCL_B_LINEAGE_NEXT, "lineage", w, product(r, t, i, 1));
@@ -149,7 +155,7 @@ static void score_buffers(const struct elcl_arch *arch, const struct elcl_capaci
     for (size_t i = 0; i < ELCL_COUNT(absent); i++)
         specs[absent[i]].bytes = 0;
     put(specs, ELCL_B_LOGITS, "logits", ELCL_BUFFERS_WORKSPACE,
-        product(block, (size_t)arch->vocabulary, sizeof(float), 1));
+        product(block, logits_ld(arch), sizeof(float), 1));
     put(specs, ELCL_B_H, "h", ELCL_BUFFERS_WORKSPACE,
         product(rows, (size_t)arch->d, sizeof(float), 1));
 }

@@ -51,6 +51,7 @@ int elcl_op_select(struct elcl_ops *ops, const struct elcl_select_args *args, el
 {
     struct elcl_launch launch = begin(ops, ELCL_K_SELECT, "select", args);
     go_on(&launch, args);
+    elcl_launch_local(&launch, ELCL_SELECT_BYTES(elcl_work_group_items(ops)));
     const int rc = run(&launch, args, args->r, err);
     return rc || !args->renormalize ? rc : renormalize(ops, args, err);
 }
@@ -71,7 +72,7 @@ int elcl_op_sample_beams(struct elcl_ops *ops, const struct elcl_select_args *ar
     struct elcl_launch launch = begin(ops, ELCL_K_SAMPLE_BEAMS, "sample_beams", args);
     elcl_launch_ulong(&launch, draws_at);
     go_on(&launch, args);
-    elcl_launch_local(&launch, 2 * elcl_work_group_items(ops) * sizeof(float));
+    elcl_launch_local(&launch, ELCL_SELECT_BYTES(elcl_work_group_items(ops)));
     return run(&launch, args, n_draws, err);
 }
 

@@ -407,7 +407,7 @@ int elcl_op_reorder(struct elcl_ops *ops, const struct elcl_reorder_args *args, 
  */
 struct elcl_select_args {
     const struct elcl_buffer *candidates; /* [R, width] pairs */
-    const struct elcl_buffer *logits;     /* [R, V] */
+    const struct elcl_buffer *logits;     /* [R, ELCL_LOGITS_LD(V)] */
     const struct elcl_buffer *step;
     size_t rows_at, rules_at; /* in ints; rules are ELCL_RULES_INTS ints a row */
     const struct elcl_buffer *lineage;
@@ -437,7 +437,7 @@ int elcl_op_sample_beams(struct elcl_ops *ops, const struct elcl_select_args *ar
  */
 struct elcl_log_prob_args {
     const struct elcl_buffer *out;    /* [out_at + R] */
-    const struct elcl_buffer *logits; /* [R, V] */
+    const struct elcl_buffer *logits; /* [R, ELCL_LOGITS_LD(V)] */
     const struct elcl_buffer *step;   /* row records: their tokens */
     size_t rows_at;                   /* of row 0's record, in ints */
     size_t out_at;

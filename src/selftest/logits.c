@@ -148,6 +148,16 @@ static struct step make_step(struct elcl_fixture *fx, const struct elcl_rows *ro
     return s;
 }
 
+const struct elcl_buffer *elcl_rows_logits(struct elcl_fixture *fx, const float *logits, int r,
+                                           int v)
+{
+    const size_t ld = ELCL_LOGITS_LD((size_t)v);
+    float *rows = elcl_fixture_memory(fx, (size_t)r * ld, sizeof(*rows));
+    for (size_t i = 0; elcl_fixture_ok(fx) && i < (size_t)r * ld; i++)
+        rows[i] = i % ld < (size_t)v ? logits[i / ld * (size_t)v + i % ld] : 1e30f;
+    return elcl_fixture_output(fx, rows, (size_t)r * ld * sizeof(*rows));
+}
+
 struct elcl_rows_result elcl_rows_run(struct elcl_fixture *fx, const struct elcl_rows *rows,
                                       elcl_rows_draw draw)
 {
@@ -156,7 +166,7 @@ struct elcl_rows_result elcl_rows_run(struct elcl_fixture *fx, const struct elcl
     const struct elcl_select_args args = {
         .candidates =
             elcl_fixture_output(fx, NULL, r * rows->width * sizeof(struct elcl_candidate)),
-        .logits = elcl_fixture_output(fx, rows->logits, r * rows->v * sizeof(float)),
+        .logits = elcl_rows_logits(fx, rows->logits, rows->r, rows->v),
         .step = elcl_fixture_input(fx, s.ints, s.n * size),
         .rows_at = s.rows_at,
         .rules_at = s.rules_at,

@@ -46,6 +46,9 @@ struct elcl_rows elcl_rows(struct elcl_fixture *fx, int r, int v, int width, int
 void elcl_rows_fill(struct elcl_fixture *fx, float *logits, int v, enum elcl_logits kind);
 /* The reference's view of a row's rules. */
 struct elcl_ref_rules elcl_rows_reference(struct elcl_rows *rows, int row);
+/* Logits [R, V] as rows of ELCL_LOGITS_LD(V), with what would be the best tokens after them. */
+const struct elcl_buffer *elcl_rows_logits(struct elcl_fixture *fx, const float *logits, int r,
+                                           int v);
 /* Candidates [R, width] after elcl_op_select(), and unless `draw` is NULL after that. */
 typedef int (*elcl_rows_draw)(struct elcl_ops *ops, const struct elcl_select_args *args,
                               size_t draws_at, int n_draws, elcl_error *err);

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "selftest/checks.h"
+#include "selftest/logits.h"
 
 void elcl_check_log_prob(struct elcl_fixture *fx, int r, int v, double scale)
 {
@@ -23,14 +24,13 @@ void elcl_check_log_prob(struct elcl_fixture *fx, int r, int v, double scale)
                                     (2 + fabs((double)row[token[i]]) + fabs(log_softmax[token[i]]));
     }
     const int32_t *const fields[ELCL_ROW_INTS] = {[ELCL_ROW_TOKEN] = token};
-    const struct elcl_log_prob_args args = {
-        .out = elcl_fixture_output(fx, NULL, n * sizeof(float)),
-        .logits = elcl_fixture_output(fx, logits, (size_t)r * v * sizeof(float)),
-        .step = elcl_fixture_records(fx, rows_at, r, fields),
-        .rows_at = rows_at,
-        .out_at = out_at,
-        .r = r,
-        .v = v};
+    const struct elcl_log_prob_args args = {.out = elcl_fixture_output(fx, NULL, n * sizeof(float)),
+                                            .logits = elcl_rows_logits(fx, logits, r, v),
+                                            .step = elcl_fixture_records(fx, rows_at, r, fields),
+                                            .rows_at = rows_at,
+                                            .out_at = out_at,
+                                            .r = r,
+                                            .v = v};
     if (ELCL_FIXTURE_TRY(fx, elcl_op_log_prob(fx->ops, &args, &fx->err)))
         elcl_fixture_compare(fx, "log-probabilities", elcl_fixture_read(fx, args.out), want, bound,
                              n);

@@ -18,6 +18,7 @@
 #include "base/os.h"
 #include "base/util.h"
 #include "search/rules.h"
+#include "selftest/logits.h"
 #include "suite.h"
 
 #define REPETITIONS 7
@@ -489,9 +490,8 @@ static void bench_select(struct suite *s, int r, int v, int width)
     struct call c = {.ops = s->fx.ops};
     c.select = (struct elcl_select_args){
         .candidates = unfilled(s, 2 * (size_t)r * width),
-        .logits =
-            elcl_fixture_output(&s->fx, elcl_fixture_normals(&s->fx, ELCL_F32, (size_t)r * v, 3),
-                                (size_t)r * v * sizeof(float)),
+        .logits = elcl_rows_logits(&s->fx, elcl_fixture_normals(&s->fx, ELCL_F32, (size_t)r * v, 3),
+                                   r, v),
         .step = elcl_fixture_input(&s->fx, step, (rows_ints + rules_ints) * sizeof(*step)),
         .rules_at = rows_ints,
         .lineage = make_lineage(s, &all),
