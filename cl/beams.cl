@@ -2,7 +2,7 @@
  * Rows that enter, move and continue: how beam search changes cached state.
  *
  * scatter   cache[map[r]][i] = x[r][x_at + i], i < n, in state storage
- * reorder   next[r][i] = previous[map[r]][i], i < n; the copying baseline
+ * reorder   next[r][i] = previous[map[r]][i], i < n; rows of any type as 4-byte words
  *           map[r] is int `field` of the row's record in `step`
  * lineage   next[r][t] = previous[parent[r]][t] for t < length - 1, next[r][length - 1] = the row's
  *           cache row, and tokens[cache row] = token; a row of length 0 only writes the token
@@ -22,15 +22,15 @@ __kernel void scatter(__global state_t *cache, /* [cache rows, n] */
         STATE_PUT(cache, i, x[i]);
 }
 
-__kernel void reorder(__global state_t *next,           /* [rows, ld] */
-                      __global const state_t *previous, /* [rows, ld] */
+__kernel void reorder(__global uint *next,           /* [rows, ld] */
+                      __global const uint *previous, /* [rows, ld] */
                       __global const int *step, ulong rows_at, int field, ulong ld, ulong n)
 {
     const size_t r = get_group_id(0);
     next += r * ld;
     previous += (size_t)step[rows_at + r * ELCL_ROW_INTS + field] * ld;
     for (size_t i = get_local_id(0); i < n; i += WG)
-        STATE_PUT(next, i, STATE_GET(previous, i));
+        next[i] = previous[i];
 }
 
 __kernel void lineage(__global int *next,           /* [rows, ld] */

@@ -43,6 +43,7 @@ struct elcl_device {
     atomic_ullong live_bytes;
     atomic_ullong peak_bytes;
     atomic_int live_buffers;
+    atomic_int compilations; /* programs built from their text; for tests */
 };
 
 int elcl_device_open(const struct elcl_device_params *params, struct elcl_device **device,

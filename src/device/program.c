@@ -163,6 +163,7 @@ static int build_source(struct elcl_device *device, const struct program_text *t
     if (code)
         return elcl_cl_check(code, "clCreateProgramWithSource", text->names.data, err);
     code = clBuildProgram(p, 1, &device->id, text->options.data, NULL, NULL);
+    atomic_fetch_add(&device->compilations, 1);
     if (code) {
         const int rc = fail_build(device, text, p, code, err);
         clReleaseProgram(p);

@@ -125,14 +125,15 @@ static int reorder_cache(struct elcl_state *state, const struct elcl_records *re
                          int spare, size_t ld, size_t n, elcl_error *err)
 {
     struct elcl_buffer *b = state->buffers;
+    const size_t element = elcl_storage_bytes(state->ops->state);
     const struct elcl_reorder_args args = {.next = &b[spare],
                                            .previous = &b[cache],
                                            .step = &b[ELCL_B_STEP],
                                            .rows_at = records->rows_at,
                                            .field = ELCL_ROW_PARENT,
                                            .r = records->n_rows,
-                                           .ld = ld,
-                                           .n = n};
+                                           .ld_bytes = ld * element,
+                                           .bytes = n * element};
     const int rc = elcl_op_reorder(state->ops, &args, err);
     const struct elcl_buffer old = b[cache];
     b[cache] = b[spare];

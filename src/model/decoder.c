@@ -210,15 +210,15 @@ static int score_block(struct elcl_state *state, const struct elcl_records *reco
     struct elcl_buffer *b = state->buffers;
     const int gathered = state->h == ELCL_B_H ? ELCL_B_X : ELCL_B_H; /* both are free by now */
     const size_t rows_at = records->scored_at + (size_t)at * ELCL_ROW_INTS;
-    const struct elcl_reorder_args gather = {.f32 = true,
-                                             .next = &b[gathered],
+    const size_t row_bytes = (size_t)state->arch->d * sizeof(float);
+    const struct elcl_reorder_args gather = {.next = &b[gathered],
                                              .previous = &b[state->h],
                                              .step = &b[records->buffer],
                                              .rows_at = rows_at,
                                              .field = ELCL_ROW_PARENT,
                                              .r = m,
-                                             .ld = (size_t)state->arch->d,
-                                             .n = (size_t)state->arch->d};
+                                             .ld_bytes = row_bytes,
+                                             .bytes = row_bytes};
     const struct elcl_log_prob_args log_prob = {.out = &b[ELCL_B_CANDIDATES],
                                                 .logits = &b[ELCL_B_LOGITS],
                                                 .step = &b[records->buffer],

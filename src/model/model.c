@@ -141,6 +141,7 @@ int elcl_model_load(struct elcl_model *m, const elcl_model_params *params, struc
         .weights = params->weights,
         .state = params->state,
         .compute = m->device->kernels == ELCL_KERNELS_GPU ? ELCL_COMPUTE_F32 : params->compute,
+        .f32_keys = !m->arch.decoder_only,
         .profile = params->profile != 0};
     int rc = elcl_ops_create(m->device, &m->features, &ops_params, &m->ops, err);
     if (rc)

@@ -170,19 +170,13 @@ static void count_mha(const struct elcl_launch *launch, const struct elcl_attn_m
     elcl_launch_count(launch, 2 * reads * width * element, 4 * args->keys * width);
 }
 
-static struct elcl_launch mha_begin(struct elcl_ops *ops, const struct elcl_attn_mha_args *args,
-                                    enum elcl_kernel_id id, const char *name)
-{
-    return args->kv_f32 ? elcl_launch_begin_f32(ops, id, name) : elcl_launch_begin(ops, id, name);
-}
-
 int elcl_op_attn_mha(struct elcl_ops *ops, const struct elcl_attn_mha_args *args, elcl_error *err)
 {
     if (!args->n_groups)
         return ELCL_OK;
     const bool cpu = ops->kernels == ELCL_KERNELS_CPU;
     const int heads = heads_per_item(ops, args->n_groups, args->h);
-    struct elcl_launch launch = mha_begin(ops, args, ELCL_K_ATTN_MHA, "attn_mha");
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_ATTN_MHA, "attn_mha");
     mha_buffers(&launch, args);
     elcl_launch_buffer(&launch, args->lineage);
     elcl_launch_int(&launch, args->lineage_ld);
@@ -204,7 +198,9 @@ int elcl_op_attn_packed(struct elcl_ops *ops, const struct elcl_attn_mha_args *a
 {
     const bool cpu = ops->kernels == ELCL_KERNELS_CPU;
     const size_t rows = cpu ? ELCL_PACKED_ROWS : ELCL_TILE_SIZE, items = cpu ? 1 : ELCL_TILE_ITEMS;
-    struct elcl_launch launch = mha_begin(ops, args, ELCL_K_ATTN_PACKED, "attn_packed");
+    struct elcl_launch launch = args->kv_f32
+                                    ? elcl_launch_begin_f32(ops, ELCL_K_ATTN_PACKED, "attn_packed")
+                                    : elcl_launch_begin(ops, ELCL_K_ATTN_PACKED, "attn_packed");
     mha_buffers(&launch, args);
     elcl_launch_int(&launch, args->n_groups);
     mha_sizes(&launch, args);

@@ -52,33 +52,23 @@ static enum elcl_mma mma_of(enum elcl_mma mma, enum elcl_storage storage)
     return storage == ELCL_F16 || storage == ELCL_BF16 ? mma : ELCL_MMA_NONE;
 }
 
-static void add_gpu_files(struct elcl_program_parts *parts, const struct elcl_ops *ops,
-                          enum elcl_storage state)
+static void add_gpu_files(struct elcl_program_parts *parts, const struct elcl_ops *ops)
 {
-    const enum elcl_mma attn_mma = mma_of(ops->attn_mma, state);
     add_files(parts, gpu_files, ELCL_COUNT(gpu_files));
     add_tiles(parts, ops->gemm_mma);
     add_file(parts, "gemm_put.cl");
     add_file(parts, "gemm_gpu.cl");
     add_file(parts, ops->gemm_mma ? "gemm_rows_mma.cl" : "gemm_rows.cl");
     add_file(parts, "attn_packed_gpu.cl");
-    if (attn_mma != ops->gemm_mma)
-        add_tiles(parts, attn_mma);
+    if (ops->attn_mma != ops->gemm_mma)
+        add_tiles(parts, ops->attn_mma);
     add_file(parts, "attn_el_gpu.cl");
 }
 
-/* For one type of state. */
-static struct elcl_program_parts program_parts(const struct elcl_ops *ops, enum elcl_storage state)
+static void add_options(struct elcl_program_parts *parts, const struct elcl_ops *ops,
+                        enum elcl_storage state)
 {
     const enum elcl_mma mma = ops->gemm_mma ? ops->gemm_mma : ops->attn_mma;
-    struct elcl_program_parts parts = {.mac = ops->mac};
-    if (ops->kernels == ELCL_KERNELS_CPU) {
-        add_files(&parts, cpu_files, ELCL_COUNT(cpu_files));
-        add_file(&parts, elcl_dot_kinds[ops->dot].file);
-        add_files(&parts, cpu_gemm_files, ops->dot ? 2 : 1);
-    } else {
-        add_gpu_files(&parts, ops, state);
-    }
     elcl_kernel_options_write(&(struct elcl_kernel_options){.weights = ops->weights,
                                                             .state = state,
                                                             .activations = ops->activations,
@@ -86,10 +76,38 @@ static struct elcl_program_parts program_parts(const struct elcl_ops *ops, enum 
                                                             .weight_pairs = ops->weight_pairs,
                                                             .vector = ops->vector_width,
                                                             .items = elcl_work_group_items(ops)},
-                              &parts);
-    const size_t used = strlen(parts.options);
-    snprintf(parts.options + used, sizeof(parts.options) - used, "%s%s",
+                              parts);
+    const size_t used = strlen(parts->options);
+    snprintf(parts->options + used, sizeof(parts->options) - used, "%s%s",
              mma ? elcl_mma_kinds[mma].options : "", ops->build_options);
+}
+
+static struct elcl_program_parts program_parts(const struct elcl_ops *ops)
+{
+    struct elcl_program_parts parts = {.mac = ops->mac};
+    if (ops->kernels == ELCL_KERNELS_CPU) {
+        add_files(&parts, cpu_files, ELCL_COUNT(cpu_files));
+        add_file(&parts, elcl_dot_kinds[ops->dot].file);
+        add_files(&parts, cpu_gemm_files, ops->dot ? 2 : 1);
+    } else {
+        add_gpu_files(&parts, ops);
+    }
+    add_options(&parts, ops, ops->state);
+    return parts;
+}
+
+/* Only attn_packed: compilers take seconds for all kernels. */
+static struct elcl_program_parts f32_program_parts(const struct elcl_ops *ops)
+{
+    struct elcl_program_parts parts = {.mac = ops->mac, .files = {"storage.cl", "reduce.cl"}};
+    if (ops->kernels == ELCL_KERNELS_CPU) {
+        add_file(&parts, "attn_packed_cpu.cl");
+    } else {
+        add_file(&parts, "tile.cl");
+        add_tiles(&parts, ops->gemm_mma);
+        add_file(&parts, "attn_packed_gpu.cl");
+    }
+    add_options(&parts, ops, ELCL_F32);
     return parts;
 }
 
@@ -110,40 +128,44 @@ static bool has_kernel(const struct elcl_ops *ops, int id)
            (id != ELCL_K_QUANTIZE || ops->dot != ELCL_DOT_NONE);
 }
 
-/* Kernels of the set's program. */
-static int create_kernels(const struct elcl_ops *ops, struct elcl_kernel_set *set, elcl_error *err)
+static int create_kernel(struct elcl_kernel_set *set, int id, elcl_error *err)
 {
-    for (int i = 0; i < ELCL_N_KERNELS; i++) {
-        cl_int code;
-        if (!has_kernel(ops, i))
-            continue;
-        set->kernel[i] = clCreateKernel(set->program, elcl_kernel_table[i].name, &code);
-        const int rc = elcl_cl_check(code, "clCreateKernel", elcl_kernel_table[i].name, err);
-        if (rc)
-            return rc;
-    }
-    return ELCL_OK;
+    cl_int code;
+    set->kernel[id] = clCreateKernel(set->program, elcl_kernel_table[id].name, &code);
+    return elcl_cl_check(code, "clCreateKernel", elcl_kernel_table[id].name, err);
 }
 
-static int build_set(struct elcl_ops *ops, enum elcl_storage state, struct elcl_kernel_set *set,
-                     elcl_error *err)
+/* Kernels of the programs. */
+static int create_kernels(struct elcl_ops *ops, elcl_error *err)
 {
-    const struct elcl_program_parts parts = program_parts(ops, state);
-    const int rc = elcl_program_build(ops->device, &parts, &set->program, err);
-    return rc ? rc : create_kernels(ops, set, err);
+    int rc = ELCL_OK;
+    for (int i = 0; !rc && i < ELCL_N_KERNELS; i++)
+        if (has_kernel(ops, i))
+            rc = create_kernel(&ops->set, i, err);
+    if (!rc && ops->set_f32.program)
+        rc = create_kernel(&ops->set_f32, ELCL_K_ATTN_PACKED, err);
+    return rc;
 }
 
-static int share_set(const struct elcl_ops *ops, const struct elcl_kernel_set *other,
-                     struct elcl_kernel_set *set, elcl_error *err)
+static int build_programs(struct elcl_ops *ops, bool f32_keys, elcl_error *err)
 {
-    if (!other->program)
-        return ELCL_OK;
-    const int rc =
-        elcl_cl_check(clRetainProgram(other->program), "clRetainProgram", "kernels", err);
-    if (rc)
-        return rc;
-    set->program = other->program;
-    return create_kernels(ops, set, err);
+    const struct elcl_program_parts parts = program_parts(ops);
+    const struct elcl_program_parts f32_parts = f32_program_parts(ops);
+    int rc = elcl_program_build(ops->device, &parts, &ops->set.program, err);
+    if (!rc && f32_keys && ops->state != ELCL_F32)
+        rc = elcl_program_build(ops->device, &f32_parts, &ops->set_f32.program, err);
+    return rc;
+}
+
+static int share_program(const struct elcl_kernel_set *other, struct elcl_kernel_set *set,
+                         elcl_error *err)
+{
+    const int rc = !other->program ? ELCL_OK
+                                   : elcl_cl_check(clRetainProgram(other->program),
+                                                   "clRetainProgram", "kernels", err);
+    if (!rc)
+        set->program = other->program;
+    return rc;
 }
 
 static void choose_shape(struct elcl_ops *ops)
@@ -268,7 +290,7 @@ int elcl_ops_program_text(struct elcl_device *device, const struct elcl_features
     const int rc = choose(&o, device, features, params, err);
     if (rc)
         return rc;
-    const struct elcl_program_parts parts = program_parts(&o, o.state);
+    const struct elcl_program_parts parts = program_parts(&o);
     return elcl_program_text(device, &parts, source, options, err);
 }
 
@@ -281,9 +303,8 @@ int elcl_ops_create(struct elcl_device *device, const struct elcl_features *feat
     int rc;
     ELCL_TRY(choose(o, device, features, params, err));
     ELCL_TRY(create_base(o, params->profile, err));
-    ELCL_TRY(build_set(o, o->state, &o->set, err));
-    if (o->state != ELCL_F32)
-        ELCL_TRY(build_set(o, ELCL_F32, &o->set_f32, err));
+    ELCL_TRY(build_programs(o, params->f32_keys, err));
+    ELCL_TRY(create_kernels(o, err));
     distrust_clblast(o);
     *ops = o;
     return ELCL_OK;
@@ -318,8 +339,9 @@ int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops *
                            .stored = other->stored};
     memcpy(o->build_options, other->build_options, sizeof(o->build_options));
     ELCL_TRY(create_base(o, profile || other->profile, err));
-    ELCL_TRY(share_set(o, &other->set, &o->set, err));
-    ELCL_TRY(share_set(o, &other->set_f32, &o->set_f32, err));
+    ELCL_TRY(share_program(&other->set, &o->set, err));
+    ELCL_TRY(share_program(&other->set_f32, &o->set_f32, err));
+    ELCL_TRY(create_kernels(o, err));
     *ops = o;
     return ELCL_OK;
 fail:
@@ -351,6 +373,8 @@ void elcl_ops_store_program(struct elcl_ops *ops)
     if (ops->stored)
         return;
     ops->stored = true;
-    const struct elcl_program_parts parts = program_parts(ops, ops->state);
+    const struct elcl_program_parts parts = program_parts(ops), f32_parts = f32_program_parts(ops);
     elcl_program_store(ops->device, &parts, ops->set.program);
+    if (ops->set_f32.program)
+        elcl_program_store(ops->device, &f32_parts, ops->set_f32.program);
 }

@@ -25,7 +25,7 @@ struct elcl_launch {
 
 struct elcl_launch elcl_launch_begin(struct elcl_ops *ops, enum elcl_kernel_id id,
                                      const char *name);
-/* The same kernel built for f32 state. */
+/* The same for f32 state: attn_packed only. */
 struct elcl_launch elcl_launch_begin_f32(struct elcl_ops *ops, enum elcl_kernel_id id,
                                          const char *name);
 /* NULL stands for a buffer that the kernel will not touch. */

@@ -50,6 +50,7 @@ struct elcl_ops_params {
     enum elcl_storage weights;
     enum elcl_storage state; /* not INT8 */
     enum elcl_compute compute;
+    bool f32_keys; /* elcl_op_attn_packed() gets keys of f32, too, whatever the state */
     bool profile;
     int clblast_rows;  /* AUTO: rows of X from which CLBlast was measured to be faster than our GPU
                         * kernels; ELCL_CLBLAST_NEVER; 0: not measured, by device */
@@ -80,7 +81,8 @@ struct elcl_ops {
     enum elcl_mma attn_mma;         /* that of EL-attention by tiles, by `state` */
     enum elcl_dot dot;              /* not NONE: int8 or bf16 compute */
     struct elcl_kernel_set set;     /* built for `state` */
-    struct elcl_kernel_set set_f32; /* the same for f32 state; aliases `set` when that is f32 */
+    struct elcl_kernel_set set_f32; /* attn_packed for f32 keys; empty if `set` has it, or without
+                                     * f32_keys */
     struct elcl_profile *profile;   /* NULL: off */
     struct elcl_buffer dummy;       /* stands for an absent buffer argument */
     struct elcl_buffer widened;     /* f32 copy of a weight for CLBlast, grown on demand */
@@ -91,7 +93,7 @@ struct elcl_ops {
     bool weight_pairs;              /* the order of bf16 in panels, see struct elcl_matrix */
     size_t busy_groups;             /* GPU kernels: fewer work-groups leave the device idle */
     uint64_t bytes_moved, flop;     /* running totals of what the operations need */
-    bool stored;                    /* the program's binary went to the cache */
+    bool stored;                    /* the programs' binaries went to the cache */
     char build_options[208];        /* " " and the params' */
 };
 
@@ -111,7 +113,7 @@ void elcl_ops_destroy(struct elcl_ops **ops); /* NULL is fine */
 
 #define ELCL_OPS_BYTES 64 /* device memory of one elcl_ops */
 
-/* Puts the program's binary into the cache, once: call it after the kernels' first use. */
+/* Puts the programs' binaries into the cache, once: call it after the kernels' first use. */
 void elcl_ops_store_program(struct elcl_ops *ops);
 
 /* Waits for everything enqueued. */
@@ -342,7 +344,7 @@ struct elcl_attn_mha_args {
     const struct elcl_buffer *o;  /* [R, H * Dh] */
     const struct elcl_buffer *q;  /* [R, q_ld] */
     const struct elcl_buffer *kv; /* [cache rows, kv_ld] state, or f32 */
-    bool kv_f32;
+    bool kv_f32;                  /* attn_packed only, with elcl_ops_params.f32_keys */
     const struct elcl_buffer *step;
     size_t groups_at;
     const struct elcl_buffer *lineage;
@@ -382,16 +384,15 @@ struct elcl_lineage_args {
 };
 int elcl_op_lineage(struct elcl_ops *ops, const struct elcl_lineage_args *args, elcl_error *err);
 
-/* The copying baseline: next[r][j] = previous[map[r]][j] for j < n, rows of `ld` state elements;
- * map is the int `field` of the row's record. */
+/* Copies rows: the first `bytes` bytes of row r of `next` become those of row map[r] of `previous`,
+ * where map is the int `field` of the row's record. Both sizes are multiples of 4. */
 struct elcl_reorder_args {
-    bool f32;                                  /* rows of f32, whatever the state */
-    const struct elcl_buffer *next, *previous; /* [rows, ld] state */
+    const struct elcl_buffer *next, *previous; /* [rows, ld_bytes] of any type */
     const struct elcl_buffer *step;
     size_t rows_at;
     int field;
     int r;
-    size_t ld, n;
+    size_t ld_bytes, bytes;
 };
 int elcl_op_reorder(struct elcl_ops *ops, const struct elcl_reorder_args *args, elcl_error *err);
 

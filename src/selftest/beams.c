@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "selftest/checks.h"
 
 void elcl_check_lineage(struct elcl_fixture *fx, int r, int max_length)
@@ -44,24 +42,21 @@ void elcl_check_reorder(struct elcl_fixture *fx, int r, size_t ld, size_t n)
     const int rows = r + 1,
               field = elcl_fixture_int(fx, 0, 1) ? ELCL_ROW_PARENT : ELCL_ROW_CACHE_ROW;
     const size_t all = (size_t)rows * ld, at = (size_t)elcl_fixture_int(fx, 0, 9);
-    const size_t size = elcl_ref_bytes(fx->ops->state);
-    const float *values = elcl_fixture_normals(fx, fx->ops->state, all, 1);
+    const size_t size = sizeof(int32_t);
+    const int32_t *previous = elcl_fixture_random_ints(fx, all, INT_MIN, INT_MAX);
     const int32_t *map = elcl_fixture_random_ints(fx, (size_t)r, 0, rows - 1);
-    void *previous = elcl_fixture_memory(fx, all, size), *next = elcl_fixture_memory(fx, all, size);
+    int32_t *next = elcl_fixture_random_ints(fx, all, -1, -1);
     const int32_t *fields[ELCL_ROW_INTS] = {0};
     fields[field] = map;
-    if (elcl_fixture_ok(fx))
-        elcl_ref_store(fx->ops->state, values, previous, all);
     const struct elcl_reorder_args args = {.next = elcl_fixture_output(fx, NULL, all * size),
                                            .previous = elcl_fixture_input(fx, previous, all * size),
                                            .step = elcl_fixture_records(fx, at, r, fields),
                                            .rows_at = at,
                                            .field = field,
                                            .r = r,
-                                           .ld = ld,
-                                           .n = n};
+                                           .ld_bytes = ld * size,
+                                           .bytes = n * size};
     if (ELCL_FIXTURE_TRY(fx, elcl_op_reorder(fx->ops, &args, &fx->err))) {
-        memset(next, 0xff, all * size);
         elcl_ref_reorder(next, previous, map, r, ld, n, size);
         elcl_fixture_equal(fx, "next", elcl_fixture_read(fx, args.next), next, all, size);
     }

@@ -437,14 +437,15 @@ static void bench_beams(struct suite *s, int r, int t, int d)
     if (!begin(s, name))
         return;
     const size_t row = (size_t)t * 2 * d, table = (size_t)r * t;
+    const size_t row_bytes = row * elcl_storage_bytes(s->params.state);
     struct call c = {.ops = s->fx.ops};
     c.reorder = (struct elcl_reorder_args){.next = filled_state(s, r * row),
                                            .previous = filled_state(s, r * row),
                                            .step = make_step(s, r, t),
                                            .field = ELCL_ROW_PARENT,
                                            .r = r,
-                                           .ld = row,
-                                           .n = row};
+                                           .ld_bytes = row_bytes,
+                                           .bytes = row_bytes};
     c.lineage = (struct elcl_lineage_args){.next = unfilled(s, table),
                                            .previous = unfilled(s, table),
                                            .tokens = unfilled(s, (size_t)r),

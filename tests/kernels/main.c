@@ -23,6 +23,7 @@ enum {
     CLBLAST = 512,
     BENCH = 1024,
     BENCH_GEMMS = 2048,
+    PROGRAMS = 4096,
     STATE = GEMM | POINTWISE | ATTENTION | BEAMS | SELECT,
     ANY_BENCH = BENCH | BENCH_GEMMS
 };
@@ -41,6 +42,7 @@ static const struct subject {
     {SELECT, test_select},
     {LOGITS, test_sample},
     {LOGITS, test_score},
+    {PROGRAMS, test_programs},
     {CLBLAST, test_clblast},
     {BENCH, bench},
     {BENCH_GEMMS, bench_gemms},
@@ -85,7 +87,7 @@ static const struct description {
     int subjects;
 } descriptions[] = {
     {"cpu f32/f32", ELCL_KERNELS_CPU, F32(F32, F32), true, STATE | LOGITS | BENCH},
-    {"cpu f16/bf16", ELCL_KERNELS_CPU, F32(F16, BF16), false, STATE},
+    {"cpu f16/bf16", ELCL_KERNELS_CPU, F32(F16, BF16), false, STATE | PROGRAMS},
     {"cpu bf16/f16", ELCL_KERNELS_CPU, F32(BF16, F16), false, STATE},
     {"cpu bf16/bf16", ELCL_KERNELS_CPU, F32(BF16, BF16), false, BENCH},
     {"cpu f16/f16", ELCL_KERNELS_CPU, F32(F16, F16), false, BENCH},
@@ -97,7 +99,7 @@ static const struct description {
     {"bf16 dot device", ELCL_KERNELS_CPU, DOT(BF16, false), true,
      GEMM | ROUNDED | POINTWISE | BENCH_GEMMS},
     {"gpu f32/f32", ELCL_KERNELS_GPU, F32(F32, F32), true, STATE | LOGITS | BENCH},
-    {"gpu f16/bf16", ELCL_KERNELS_GPU, F32(F16, BF16), false, STATE},
+    {"gpu f16/bf16", ELCL_KERNELS_GPU, F32(F16, BF16), false, STATE | PROGRAMS},
     {"gpu bf16/f16", ELCL_KERNELS_GPU, F32(BF16, F16), false, STATE},
     {"gpu bf16/bf16", ELCL_KERNELS_GPU, F32(BF16, BF16), false, BENCH},
     {"gpu f16/f16", ELCL_KERNELS_GPU, F32(F16, F16), false, BENCH},

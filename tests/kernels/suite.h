@@ -53,6 +53,7 @@ void test_beams(struct suite *s);
 void test_select(struct suite *s);
 void test_sample(struct suite *s);
 void test_score(struct suite *s);
+void test_programs(struct suite *s);
 void bench(struct suite *s);
 void bench_gemms(struct suite *s);
 

@@ -50,7 +50,7 @@ static void check(struct suite *s, enum elcl_attn_op op, const struct elcl_attn_
         elcl_check_attention(fx, op, l, h, dh, (enum elcl_attn_inputs)inputs, false, false);
     elcl_check_attention(fx, op, l, h, dh, ELCL_INPUTS_NORMAL, false, true);
     elcl_check_attention(fx, op, l, h, dh, ELCL_INPUTS_ZERO_QUERY, false, true);
-    if (op != ELCL_ATTN_OP_EL && s->params.state != ELCL_F32)
+    if (op == ELCL_ATTN_OP_PACKED && s->params.state != ELCL_F32)
         elcl_check_attention(fx, op, l, h, dh, ELCL_INPUTS_NORMAL, true, true);
 }
 
