@@ -58,6 +58,7 @@ static int attend(struct elcl_state *state, const struct elcl_records *records,
     args.step = &b[records->buffer];
     args.lineage = &b[ELCL_B_LINEAGE];
     args.lineage_ld = state->capacity.max_target;
+    args.parts = &b[ELCL_B_PARTS];
     args.h = state->arch->decoder_heads;
     args.dh = elcl_arch_dh(state->arch, args.h);
     args.kv_ld = 2 * inner;
@@ -82,6 +83,7 @@ static int self(struct elcl_state *state, const struct elcl_records *records, in
                                             .groups_at = records->self_at,
                                             .n_groups = r,
                                             .max_rows = 1,
+                                            .max_keys = records->max_keys,
                                             .bias =
                                                 elcl_layer_bias(&state->weights->decoder, layer),
                                             .rows_at = records->rows_at,
@@ -108,6 +110,7 @@ static int cross(struct elcl_state *state, const struct elcl_records *records, i
                                             .groups_at = records->cross_at,
                                             .n_groups = records->n_cross,
                                             .max_rows = by_row ? 1 : records->max_rows,
+                                            .max_keys = records->max_source,
                                             .q_ld = inner_width(state),
                                             .scale = elcl_cross_scale(state->arch),
                                             .keys = records->cross_keys,

@@ -108,6 +108,18 @@ static size_t logits_ld(const struct elcl_arch *arch)
     return ELCL_LOGITS_LD((size_t)arch->vocabulary);
 }
 
+/* Returns the bytes of the parts that the GPU kernels of multi-head attention cut contexts into. */
+static size_t part_bytes(const struct elcl_arch *arch, const struct elcl_capacity *c)
+{
+    const int keys = arch->decoder_only ? elcl_capacity_row_cache(arch, c)
+                                        : elcl_max_int(c->max_source, c->max_target);
+    const size_t parts = (size_t)elcl_attn_mha_parts(keys);
+    const size_t dh = (size_t)elcl_arch_dh(arch, arch->decoder_heads);
+    return parts == 1 ? 0
+                      : product((size_t)elcl_capacity_rows(c) * (size_t)arch->decoder_heads, parts,
+                                dh + 2, sizeof(float));
+}
+
 static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention attention,
                               const struct elcl_capacity *c, struct elcl_buffer_spec *specs)
 {
@@ -134,6 +146,8 @@ static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention 
     put(specs, ELCL_B_C, "contexts", w, heads);
     put(specs, ELCL_B_PROBABILITIES, "probabilities", w,
         attention == ELCL_ATTN_EL && c->gpu ? probability_bytes(arch, c) : 0);
+    put(specs, ELCL_B_PARTS, "parts of contexts", w,
+        attention != ELCL_ATTN_EL && c->gpu ? part_bytes(arch, c) : 0);
     put(specs, ELCL_B_LOGITS, "logits", w, product(r, logits_ld(arch), f, 1));
     put(specs, ELCL_B_CANDIDATES, "candidates", w, product(r, (size_t)c->width, 2 * i, 1));
     put(specs, ELCL_B_LINEAGE, "lineage", w, product(r, t, i, 1));
@@ -149,8 +163,8 @@ static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention 
 static void score_buffers(const struct elcl_arch *arch, const struct elcl_capacity *c,
                           struct elcl_buffer_spec *specs)
 {
-    static const int absent[] = {ELCL_B_LINEAGE, ELCL_B_LINEAGE_NEXT, ELCL_B_TOKENS,
-                                 ELCL_B_SPARE_SELF, ELCL_B_SPARE_CROSS};
+    static const int absent[] = {ELCL_B_PARTS,  ELCL_B_LINEAGE,    ELCL_B_LINEAGE_NEXT,
+                                 ELCL_B_TOKENS, ELCL_B_SPARE_SELF, ELCL_B_SPARE_CROSS};
     const size_t rows = (size_t)elcl_capacity_rows(c), block = (size_t)c->score_block;
     for (size_t i = 0; i < ELCL_COUNT(absent); i++)
         specs[absent[i]].bytes = 0;

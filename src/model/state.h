@@ -71,6 +71,7 @@ enum elcl_state_buffer {
     ELCL_B_E,      /* [R, H, D] expanded queries (el); decoder-only: [rows, H, D] */
     ELCL_B_C,      /* the same: contexts (el) */
     ELCL_B_PROBABILITIES, /* [rows, H, keys and more] (el, GPU kernels) */
+    ELCL_B_PARTS,         /* [R, H, parts, Dh + 2] (mha, GPU kernels) */
     ELCL_B_LOGITS,        /* [R, ELCL_LOGITS_LD(V)] */
     ELCL_B_CANDIDATES,    /* [R, width] pairs */
     ELCL_B_LINEAGE,       /* [R, T] ints */

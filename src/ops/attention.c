@@ -160,37 +160,109 @@ static void mha_sizes(struct elcl_launch *launch, const struct elcl_attn_mha_arg
     elcl_launch_float(launch, args->scale);
 }
 
+static size_t kv_element_bytes(const struct elcl_ops *ops, const struct elcl_attn_mha_args *args)
+{
+    return elcl_storage_bytes(args->kv_f32 ? ELCL_F32 : ops->state);
+}
+
 /* `reads`: how many rows of keys and values are read from memory. */
 static void count_mha(const struct elcl_launch *launch, const struct elcl_attn_mha_args *args,
                       uint64_t reads)
 {
-    struct elcl_ops *ops = launch->ops;
+    const struct elcl_ops *ops = launch->ops;
     const uint64_t width = (uint64_t)args->h * args->dh;
-    const size_t element = elcl_storage_bytes(args->kv_f32 ? ELCL_F32 : ops->state);
-    elcl_launch_count(launch, 2 * reads * width * element, 4 * args->keys * width);
+    elcl_launch_count(launch, 2 * reads * width * kv_element_bytes(ops, args),
+                      4 * args->keys * width);
+}
+
+/* CPU kernel. */
+static int launch_mha(struct elcl_ops *ops, const struct elcl_attn_mha_args *args, elcl_error *err)
+{
+    const int heads = heads_per_item(ops, args->n_groups, args->h);
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_ATTN_MHA, "attn_mha");
+    mha_buffers(&launch, args);
+    elcl_launch_buffer(&launch, args->lineage);
+    elcl_launch_int(&launch, args->lineage_ld);
+    elcl_launch_int(&launch, args->h);
+    elcl_launch_int(&launch, heads);
+    mha_sizes(&launch, args);
+    count_mha(&launch, args, args->reads);
+    const size_t global[] = {elcl_div_up((size_t)args->h, (size_t)heads), (size_t)args->n_groups};
+    const size_t local[] = {1, 1};
+    return elcl_launch_run(&launch, 2, global, local, err);
+}
+
+int elcl_attn_mha_parts(int max_keys)
+{
+    return elcl_max_int(1, (int)elcl_div_up((size_t)max_keys, ELCL_MHA_PART));
+}
+
+/* Local memory of a work-group of attn_mha_gpu.cl. */
+static size_t mha_bytes(const struct elcl_ops *ops, const struct elcl_attn_mha_args *args, int rows)
+{
+    const size_t chunk = 16 / kv_element_bytes(ops, args), items = elcl_work_group_items(ops);
+    return ELCL_MHA_BYTES((size_t)args->dh, chunk, items, (size_t)rows);
+}
+
+/* Rows of a work-group of attn_mha_gpu.cl. Several rows of wide heads may not fit. */
+static int mha_rows(const struct elcl_ops *ops, const struct elcl_attn_mha_args *args)
+{
+    const bool fit = elcl_work_group_items(ops) >= ELCL_MHA_ROWS &&
+                     mha_bytes(ops, args, ELCL_MHA_ROWS) <= ops->device->desc.local_bytes;
+    return args->max_rows > 1 && fit ? ELCL_MHA_ROWS : 1;
+}
+
+static int join_mha_parts(struct elcl_ops *ops, const struct elcl_attn_mha_args *args, int parts,
+                          elcl_error *err)
+{
+    const size_t items = elcl_work_group_items(ops), width = (size_t)args->h * (size_t)args->dh;
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_ATTN_MHA_JOIN, "attn_mha_join");
+    elcl_launch_buffer(&launch, args->o);
+    elcl_launch_buffer(&launch, args->parts);
+    elcl_launch_buffer(&launch, args->step);
+    elcl_launch_ulong(&launch, args->groups_at);
+    elcl_launch_int(&launch, (int)width);
+    elcl_launch_int(&launch, args->dh);
+    elcl_launch_int(&launch, parts);
+    const size_t global[] = {elcl_round_up(width, items), (size_t)args->n_groups,
+                             (size_t)args->max_rows};
+    const size_t local[] = {items, 1, 1};
+    return elcl_launch_run(&launch, 3, global, local, err);
+}
+
+/* GPU kernels. */
+static int run_mha_parts(struct elcl_ops *ops, const struct elcl_attn_mha_args *args,
+                         elcl_error *err)
+{
+    const int parts = elcl_attn_mha_parts(args->max_keys), rows = mha_rows(ops, args);
+    const size_t items = elcl_work_group_items(ops);
+    int rc;
+    struct elcl_launch launch =
+        elcl_launch_begin(ops, rows > 1 ? ELCL_K_ATTN_MHA_ROWS : ELCL_K_ATTN_MHA, "attn_mha");
+    mha_buffers(&launch, args);
+    elcl_launch_buffer(&launch, args->lineage);
+    elcl_launch_int(&launch, args->lineage_ld);
+    mha_sizes(&launch, args);
+    elcl_launch_buffer(&launch, parts > 1 ? args->parts : NULL);
+    elcl_launch_int(&launch, parts);
+    elcl_launch_local(&launch, mha_bytes(ops, args, rows));
+    count_mha(&launch, args, args->reads);
+    const size_t global[] = {items * (size_t)args->h, (size_t)args->n_groups,
+                             elcl_div_up((size_t)args->max_rows, (size_t)rows) * (size_t)parts};
+    const size_t local[] = {items, 1, 1};
+    ELCL_TRY(elcl_launch_run(&launch, 3, global, local, err));
+    if (parts > 1)
+        ELCL_TRY(join_mha_parts(ops, args, parts, err));
+fail:
+    return rc;
 }
 
 int elcl_op_attn_mha(struct elcl_ops *ops, const struct elcl_attn_mha_args *args, elcl_error *err)
 {
     if (!args->n_groups)
         return ELCL_OK;
-    const bool cpu = ops->kernels == ELCL_KERNELS_CPU;
-    const int heads = heads_per_item(ops, args->n_groups, args->h);
-    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_ATTN_MHA, "attn_mha");
-    mha_buffers(&launch, args);
-    elcl_launch_buffer(&launch, args->lineage);
-    elcl_launch_int(&launch, args->lineage_ld);
-    if (cpu) {
-        elcl_launch_int(&launch, args->h);
-        elcl_launch_int(&launch, heads);
-    }
-    mha_sizes(&launch, args);
-    count_mha(&launch, args, args->reads);
-    const size_t items = elcl_work_group_items(ops), h = (size_t)args->h;
-    const size_t global[] = {cpu ? elcl_div_up(h, (size_t)heads) : items * h,
-                             (size_t)args->n_groups, (size_t)args->max_rows};
-    const size_t local[] = {items, 1, 1};
-    return elcl_launch_run(&launch, cpu ? 2 : 3, global, local, err);
+    return ops->kernels == ELCL_KERNELS_CPU ? launch_mha(ops, args, err)
+                                            : run_mha_parts(ops, args, err);
 }
 
 int elcl_op_attn_packed(struct elcl_ops *ops, const struct elcl_attn_mha_args *args,

@@ -20,8 +20,8 @@ static const char *const cpu_files[] = {
 /* Follow the files above and one dot_*.cl. quantize.cl is needed only if inputs are rounded. */
 static const char *const cpu_gemm_files[] = {"gemm_cpu.cl", "quantize.cl"};
 static const char *const gpu_files[] = {
-    "storage.cl", "reduce.cl", "activation.cl", "norm.cl",  "widen.cl", "attn_mha_gpu.cl",
-    "beams.cl",   "logits.cl", "sample.cl",     "score.cl", "tile.cl",
+    "storage.cl", "reduce.cl", "activation.cl", "norm.cl", "widen.cl",        "beams.cl",
+    "logits.cl",  "sample.cl", "score.cl",      "tile.cl", "attn_mha_gpu.cl",
 };
 
 static void add_files(struct elcl_program_parts *parts, const char *const *files, size_t n)

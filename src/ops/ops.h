@@ -31,6 +31,8 @@ enum elcl_kernel_id {
     ELCL_K_ATTN_EL_SCORES, /* GPU kernels only, and the next one */
     ELCL_K_ATTN_EL_CONTEXT,
     ELCL_K_ATTN_MHA,
+    ELCL_K_ATTN_MHA_ROWS, /* GPU kernels only, and the next one */
+    ELCL_K_ATTN_MHA_JOIN,
     ELCL_K_ATTN_PACKED,
     ELCL_K_SCATTER,
     ELCL_K_REORDER,
@@ -352,12 +354,17 @@ struct elcl_attn_mha_args {
     const struct elcl_position_bias *bias; /* as above */
     size_t rows_at;
     int n_groups;
-    int max_rows; /* of a group; packed rows have a group each */
+    int max_rows;                    /* of a group; packed rows have a group each */
+    int max_keys;                    /* of a group; not for packed rows */
+    const struct elcl_buffer *parts; /* [R, H, elcl_attn_mha_parts(), Dh + 2] f32: scratch of GPU
+                                      * kernels, not read with one part; not for packed rows */
     int h, dh, q_ld, kv_ld, k_at, v_at;
     float scale;
     uint64_t keys;  /* sum over rows, of the keys they read */
     uint64_t reads; /* sum over groups; not for packed rows */
 };
+/* Returns how many parts GPU kernels cut the keys of a group into. */
+int elcl_attn_mha_parts(int max_keys);
 int elcl_op_attn_mha(struct elcl_ops *ops, const struct elcl_attn_mha_args *args, elcl_error *err);
 
 /*

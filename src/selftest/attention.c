@@ -115,6 +115,16 @@ static void run_el(struct elcl_fixture *fx, const struct elcl_attn_case *a,
     elcl_fixture_check(fx, fx->ops->bytes_moved - bytes == keys + more, "traffic");
 }
 
+/* Room for the parts that GPU kernels cut long groups into. */
+static const struct elcl_buffer *mha_parts(struct elcl_fixture *fx, const struct elcl_attn_keys *k,
+                                           const struct elcl_attn_case *a)
+{
+    const size_t parts = (size_t)elcl_attn_mha_parts(k->max_keys);
+    const size_t n = (size_t)k->n_rows * a->h * parts * (a->dh + 2);
+    return a->op == ELCL_ATTN_OP_MHA && parts > 1 ? elcl_fixture_output(fx, NULL, n * sizeof(float))
+                                                  : NULL;
+}
+
 float *elcl_attn_run(struct elcl_fixture *fx, const struct elcl_attn_keys *k,
                      const struct elcl_attn_case *a)
 {
@@ -137,6 +147,8 @@ float *elcl_attn_run(struct elcl_fixture *fx, const struct elcl_attn_keys *k,
         .rows_at = at + (size_t)k->n_groups * ELCL_ROW_GROUP_INTS,
         .n_groups = k->n_groups,
         .max_rows = k->max_rows,
+        .max_keys = k->max_keys,
+        .parts = mha_parts(fx, k, a),
         .h = a->h,
         .dh = a->dh,
         .q_ld = a->q_ld,

@@ -302,23 +302,27 @@ static void bench_mha(struct suite *s, const struct attention *a)
         return;
     const int r = a->b * a->k, rows = a->shared ? a->k : 1;
     const size_t n = (size_t)r * a->d, cache_rows = (size_t)(a->shared ? a->b : r) * a->s;
-    const struct call call = {.ops = s->fx.ops,
-                              .attn_mha = {.o = unfilled(s, n),
-                                           .q = filled(s, n),
-                                           .kv = filled_state(s, cache_rows * 2 * a->d),
-                                           .step = make_groups(s, a, rows),
-                                           .lineage = make_lineage(s, a),
-                                           .lineage_ld = a->s,
-                                           .n_groups = r / rows,
-                                           .max_rows = rows,
-                                           .h = a->h,
-                                           .dh = a->d / a->h,
-                                           .q_ld = a->d,
-                                           .kv_ld = 2 * a->d,
-                                           .v_at = a->d,
-                                           .scale = 0.125f,
-                                           .keys = (uint64_t)r * a->s,
-                                           .reads = (uint64_t)cache_rows}};
+    const struct call call = {
+        .ops = s->fx.ops,
+        .attn_mha = {
+            .o = unfilled(s, n),
+            .q = filled(s, n),
+            .kv = filled_state(s, cache_rows * 2 * a->d),
+            .step = make_groups(s, a, rows),
+            .lineage = make_lineage(s, a),
+            .lineage_ld = a->s,
+            .n_groups = r / rows,
+            .max_rows = rows,
+            .max_keys = a->s,
+            .parts = unfilled(s, (size_t)r * a->h * elcl_attn_mha_parts(a->s) * (a->d / a->h + 2)),
+            .h = a->h,
+            .dh = a->d / a->h,
+            .q_ld = a->d,
+            .kv_ld = 2 * a->d,
+            .v_at = a->d,
+            .scale = 0.125f,
+            .keys = (uint64_t)r * a->s,
+            .reads = (uint64_t)cache_rows}};
     report(s, name, call_attn_mha, &call);
     elcl_fixture_finish(&s->fx);
 }

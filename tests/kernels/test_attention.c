@@ -30,7 +30,7 @@ static const struct elcl_attn_layout mha_layouts[] = {
     {"lineages", 5, {G(1, 0, 5), G(1, 0, 1), G(1, 0, 64), G(1, 0, 33), G(1, 0, 17)}},
     {"shared and private", 3, {G(1, 31, 2), G(1, 3, 64), G(1, 1, 1)}},
     {"beams of sentences", 3, {G(4, 70, 0), G(1, 9, 0), G(17, 66, 0)}},
-    {"many keys", 2, {G(1, 300, 0), G(1, 190, 75)}},
+    {"many keys", 5, {G(1, 300, 0), G(1, 190, 75), G(3, 513, 0), G(9, 256, 0), G(1, 20, 245)}},
 };
 
 static const struct elcl_attn_layout packed_layouts[] = {
@@ -70,8 +70,9 @@ static void test_el(struct suite *s)
 
 static void test_mha(struct suite *s)
 {
-    static const int sizes[][2] = {{2, 5}, {3, 32}, {1, 16}, {6, 37}, {33, 64}, {1, 1}};
-    const size_t n_sizes = s->full ? ELCL_COUNT(sizes) : 2;
+    static const int sizes[][2] = {{2, 5},  {3, 64}, {1, 270}, {3, 32},
+                                   {1, 16}, {6, 37}, {33, 80}, {1, 1}};
+    const size_t n_sizes = s->full ? ELCL_COUNT(sizes) : s->options->small ? 2 : 3;
     const size_t n = ELCL_COUNT(mha_layouts) - (s->options->small ? 1 : 0);
     for (size_t i = 0; i < n_sizes; i++)
         for (size_t j = 0; j < n; j++)
@@ -122,7 +123,8 @@ static void check_invariance(struct suite *s, enum elcl_attn_op op,
             k.group[0] = all.group[g];
             k.group[0].row = 0;
             k.group[0].n_rows = 1;
-            k.total = k.reads = (uint64_t)all.group[g].n_shared + (uint64_t)all.group[g].n_private;
+            k.max_keys = all.group[g].n_shared + all.group[g].n_private;
+            k.total = k.reads = (uint64_t)k.max_keys;
             elcl_fixture_equal(fx, "row", elcl_attn_run(fx, &k, &one), together + at * width, width,
                                4);
         }
@@ -149,11 +151,20 @@ void test_attention_tiles(struct suite *s)
     test_el_invariance(s, 150, 0);
 }
 
+/* A row in a call of its own and among others, keys in one part and in several. */
+static void test_mha_invariance(struct suite *s)
+{
+    const struct elcl_attn_layout few = {"", 3, {G(2, 70, 0), G(1, 3, 9), G(1, 1, 66)}},
+                                  many = {"", 3, {G(1, 80, 445), G(6, 300, 0), G(4, 20, 0)}};
+    if (suite_case(s, "attn_mha", "one row as among others"))
+        check_invariance(s, ELCL_ATTN_OP_MHA, &few, 3, 5, 1);
+    if (suite_case(s, "attn_mha", "one row as among others, many keys"))
+        check_invariance(s, ELCL_ATTN_OP_MHA, &many, 2, 64, 5);
+}
+
 void test_attention(struct suite *s)
 {
-    const struct elcl_attn_layout l = {"", 3, {G(2, 70, 0), G(1, 3, 9), G(1, 1, 66)}};
     test_attention_tiles(s);
     test_mha(s);
-    if (suite_case(s, "attn_mha", "one row as among others"))
-        check_invariance(s, ELCL_ATTN_OP_MHA, &l, 3, 5, 1);
+    test_mha_invariance(s);
 }
