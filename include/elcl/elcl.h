@@ -231,11 +231,13 @@ typedef struct elcl_model_params {
      * from the model's own generation options, its default source length, and a batch that keeps
      * the device busy. Values beyond the model's limits are reduced to them. */
     int expected_batch, expected_beams, expected_source, expected_target;
-    int no_cache;    /* 1: compile every kernel from source and store nothing; default 0 */
+    int no_cache; /* 1: compile every kernel from source and store nothing; default 0 */
+    int no_matrix_instructions; /* 1: do not use the matrix instructions of a GPU; default 0. So
+                                 * does ELCL_MATRIX_INSTRUCTIONS=off in the environment */
     int profile;     /* 1: as elcl_engine_params.profile, for all engines on the model; default 0 */
     elcl_log_fn log; /* default NULL: no log */
     void *log_user;  /* first argument of log */
-    unsigned reserved[3];
+    unsigned reserved[2];
 } elcl_model_params;
 
 ELCL_API elcl_model_params elcl_model_params_default(void);

@@ -41,12 +41,13 @@ typedef struct elcl_selftest_params {
     double budget_seconds;     /* cases that would start later are skipped; 0 (default): no limit */
     uint64_t seed;             /* of all inputs, default 0 */
     int no_cache; /* 1: compile every kernel from source and store nothing; default 0 */
+    int no_matrix_instructions; /* as in elcl_model_params, default 0 */
     /* More options for the kernels' compiler, or NULL (default). Use a driver's own options to find
      * out what a failure depends on. */
     const char *build_options;
     elcl_selftest_fn on_case; /* may be NULL */
     void *user;               /* first argument of on_case */
-    unsigned reserved[8];
+    unsigned reserved[7];
 } elcl_selftest_params;
 
 typedef struct elcl_selftest_summary {

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/os.h"
@@ -20,6 +21,18 @@ void elcl_device_log(const struct elcl_device *device, enum elcl_log_level level
     vsnprintf(line, sizeof(line), fmt, args);
     va_end(args);
     device->log(device->log_user, level, line);
+}
+
+static int read_matrix_switch(struct elcl_device *device, const struct elcl_device_params *params,
+                              elcl_error *err)
+{
+    static const char name[] = "ELCL_MATRIX_INSTRUCTIONS";
+    const char *value = getenv(name);
+    const bool off = value && !strcmp(value, "off");
+    if (value && *value && !off && strcmp(value, "auto") != 0)
+        return elcl_fail(err, ELCL_E_ARG, "%s: expected auto or off, found '%.80s'", name, value);
+    device->no_matrix_why = params->no_matrix_instructions ? "the caller" : off ? name : NULL;
+    return ELCL_OK;
 }
 
 static int apply_params(struct elcl_device *device, const struct elcl_device_params *params,
@@ -40,7 +53,7 @@ static int apply_params(struct elcl_device *device, const struct elcl_device_par
     device->log_user = params->log_user;
     if (!params->no_cache)
         device->cache_directory = elcl_cache_directory();
-    return ELCL_OK;
+    return read_matrix_switch(device, params, err);
 }
 
 static int create_context(struct elcl_device *device, elcl_error *err)

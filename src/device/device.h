@@ -22,6 +22,7 @@ struct elcl_device_params {
     enum elcl_kernels kernels;
     uint64_t memory_limit_bytes; /* 0: the device's memory */
     bool no_cache;
+    bool no_matrix_instructions;
     elcl_log_fn log;
     void *log_user;
 };
@@ -39,7 +40,8 @@ struct elcl_device {
     uint64_t memory_limit_bytes;
     elcl_log_fn log; /* may be NULL */
     void *log_user;
-    char *cache_directory; /* NULL: no cache */
+    char *cache_directory;     /* NULL: no cache */
+    const char *no_matrix_why; /* who turned matrix instructions off; NULL: nobody */
     atomic_ullong live_bytes;
     atomic_ullong peak_bytes;
     atomic_int live_buffers;

@@ -88,17 +88,22 @@ static int check_loops(const struct elcl_model *m, elcl_error *err)
 
 static int open_device(struct elcl_model *m, const elcl_model_params *params, elcl_error *err)
 {
-    const struct elcl_device_params device_params = {.device = params->device,
-                                                     .kernels = params->kernels,
-                                                     .memory_limit_bytes =
-                                                         params->memory_limit_bytes,
-                                                     .no_cache = params->no_cache != 0,
-                                                     .log = params->log,
-                                                     .log_user = params->log_user};
+    const struct elcl_device_params device_params = {
+        .device = params->device,
+        .kernels = params->kernels,
+        .memory_limit_bytes = params->memory_limit_bytes,
+        .no_cache = params->no_cache != 0,
+        .no_matrix_instructions = params->no_matrix_instructions != 0,
+        .log = params->log,
+        .log_user = params->log_user};
     const int rc = elcl_device_open(&device_params, &m->device, err);
     if (rc)
         return rc;
     elcl_probe_features(m->device, &m->features);
+    if (m->device->kernels == ELCL_KERNELS_GPU)
+        elcl_device_log(m->device, ELCL_LOG_INFO, "matrix instructions: %s, %s",
+                        m->features.mma ? "on" : "off",
+                        m->features.verdicts[ELCL_PROBE_MATRIX].reason);
     return check_loops(m, err);
 }
 

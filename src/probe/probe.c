@@ -23,10 +23,16 @@ static void judge_unused_paths(const struct elcl_device *device, struct elcl_fea
                          "the driver reports no subgroup extension");
 }
 
-/* For GPU kernels, which a CPU device can run too. */
+/* For GPU kernels, which a CPU device can run too. A driver that crashes on the instructions does
+ * not see them if they are off. */
 static void judge_mma(struct elcl_device *device, struct elcl_features *features)
 {
     char why[sizeof(features->verdicts[0].reason)] = "";
+    if (device->no_matrix_why) {
+        elcl_verdict_set(features, ELCL_PROBE_MATRIX, false, "turned off by %s",
+                         device->no_matrix_why);
+        return;
+    }
     features->mma = elcl_probe_mma(device, why, sizeof(why));
     elcl_verdict_set(features, ELCL_PROBE_MATRIX, features->mma != ELCL_MMA_NONE, "%s", why);
 }
@@ -95,8 +101,10 @@ static bool cache_key(const struct elcl_device *device, uint64_t *key)
 {
     static const char what[] = "probe";
     const uint32_t numbers[] = {VERDICTS_VERSION, (uint32_t)device->kernels};
-    const char *const names[] = {device->desc.name, device->desc.version, device->desc.driver,
-                                 device->desc.platform, device->desc.extensions};
+    const char *const names[] = {
+        device->desc.name,       device->desc.version,
+        device->desc.driver,     device->desc.platform,
+        device->desc.extensions, device->no_matrix_why ? device->no_matrix_why : ""};
     *key = elcl_hash(ELCL_HASH_INIT, what, sizeof(what));
     *key = elcl_hash(*key, numbers, sizeof(numbers));
     for (size_t i = 0; i < ELCL_COUNT(names); i++)

@@ -122,7 +122,9 @@ int elcl_selftest(const elcl_selftest_params *params, elcl_selftest_summary *sum
     st->fx.user = st;
     const struct elcl_device_params device = {.device = st->params->device,
                                               .kernels = st->params->kernels,
-                                              .no_cache = st->params->no_cache};
+                                              .no_cache = st->params->no_cache,
+                                              .no_matrix_instructions =
+                                                  st->params->no_matrix_instructions != 0};
     ELCL_TRY(elcl_device_open(&device, &st->fx.device, err));
     elcl_probe_features(st->fx.device, &st->fx.features);
     for (size_t i = 0; i < ELCL_COUNT(storages); i++)

@@ -34,6 +34,8 @@ for verb in plan bench; do
         refuses "$verb $bad" 2 "${bad%%=*}: expected" "$elcl" $verb --synthetic bart-base "$bad"
     done
 done
+refuses "bench --matrix-instructions" 2 "matrix-instructions: expected one of auto|off" \
+    "$elcl" bench --synthetic bart-base --matrix-instructions on
 refuses "plan: S beyond positions" 2 "max_source" "$elcl" plan m --batch-size 1 --source-length 65
 refuses "bench: S beyond positions" 2 "--source-length is 65, but m has positions for 64" \
     "$elcl" bench m --source-length 65

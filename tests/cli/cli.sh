@@ -117,6 +117,14 @@ run "$elcl" generate --quiet "$model" attention --weights bf16 --compute bf16
 prints "bf16 weights, bf16 products" "$attention"
 refuses "unknown compute" 2 "--compute: expected one of auto|f32|int8|bf16, found 'int4'" \
     "$elcl" generate --quiet "$model" a --compute int4
+run "$elcl" generate --verbose "$model" attention --kernels gpu --matrix-instructions off
+prints "without matrix instructions" "$attention"
+check "and says who turned them off" grep -q "turned off by the caller" "$tmp/err"
+run env ELCL_MATRIX_INSTRUCTIONS=off "$elcl" devices
+check "devices without matrix instructions" grep -q "turned off by" "$tmp/out"
+refuses "a wrong word in the environment" 1 \
+    "ELCL_MATRIX_INSTRUCTIONS: expected auto or off, found 'no'" \
+    env ELCL_MATRIX_INSTRUCTIONS=no "$elcl" generate --quiet "$model" attention
 run "$elcl" generate --quiet "$model" attention --num-beams 4 --num-beam-groups 4 \
     --diversity-penalty 1 --num-return-sequences 4
 check "groups of beams differ" test "$(sort -u "$tmp/out" | wc -l)" -ge 2

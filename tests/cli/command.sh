@@ -59,6 +59,7 @@ for bad in --num-beams=0 --num-beams=65 --num-beams=x --num-beams=3x --num-beams
     --max-len-a=-1 --max-len-a=65 --min-len=-1 --max-len-b=x --unk-penalty=nan \
     --length-penalty=0x10 --repetition-penalty=0 --repetition-penalty=-1 \
     --early-stopping=yes --attention=fast --gemm=blas --kernels=tpu --weights=f8 --state=int8 \
+    --matrix-instructions=on \
     --format=xml --input-format=csv --long-source=split --memory-limit=0 --memory-limit=-1 \
     --memory-limit=2X --memory-limit=2GG --memory-limit=G --memory-limit= \
     --eos-token-id=1,x --eos-token-id=1, --eos-token-id= --eos-token-id=-1 \
@@ -766,5 +767,7 @@ refuses "an engine of several that fails" 1 "the device was lost" \
 refuses "selftest on no device" 1 "there is no device gone" "$elcl" selftest --device gone
 refuses "selftest with a word" 2 "found 'x'" "$elcl" selftest x
 refuses "selftest --kernels" 2 "kernels" "$elcl" selftest --kernels tpu
+refuses "selftest --matrix-instructions" 2 "expected one of auto|off" \
+    "$elcl" selftest --matrix-instructions on
 
 end

@@ -1,4 +1,6 @@
-/* Probes: their verdicts, and the key of their cache. */
+/* Probes: their verdicts, the key of their cache, and the switch of matrix instructions. */
+#define _POSIX_C_SOURCE 200809L
+
 #include "tests.h"
 
 #include <stdlib.h>
@@ -40,6 +42,42 @@ static void test_verdicts(struct elcl_device *device, const char *directory)
     elcl_probe_features(device, &second);
     CHECK(second.verdicts[first.mac].reason[0], "after damage");
     elcl_free(path);
+}
+
+static void check_switch(const struct elcl_device_params *params, const char *reason)
+{
+    struct elcl_features features;
+    struct elcl_device *device = open_device(params);
+    if (!device)
+        return;
+    elcl_probe_features(device, &features);
+    CHECK(!features.mma && !features.verdicts[ELCL_PROBE_MATRIX].on &&
+              !strcmp(features.verdicts[ELCL_PROBE_MATRIX].reason, reason),
+          "\"%s\", want \"%s\"", features.verdicts[ELCL_PROBE_MATRIX].reason, reason);
+    close_device(&device);
+}
+
+/* The cache holds the verdicts of the switch that is on. */
+static void test_matrix_switch(const struct check_options *options)
+{
+    const struct elcl_device_params as_is = {.device = options->device};
+    struct elcl_device_params off = as_is;
+    struct elcl_device *device = NULL;
+    elcl_error err = {0};
+    if (!check_case("probe: matrix instructions turned off"))
+        return;
+    off.no_matrix_instructions = true;
+    fresh_cache();
+    for (int i = 0; i < 2; i++) {
+        check_switch(&off, "turned off by the caller");
+        setenv("ELCL_MATRIX_INSTRUCTIONS", "off", 1);
+        check_switch(&as_is, "turned off by ELCL_MATRIX_INSTRUCTIONS");
+        unsetenv("ELCL_MATRIX_INSTRUCTIONS");
+    }
+    setenv("ELCL_MATRIX_INSTRUCTIONS", "no", 1);
+    CHECK(elcl_device_open(&as_is, &device, &err), "a wrong word was taken");
+    says(&err, ELCL_E_ARG, "ELCL_MATRIX_INSTRUCTIONS", "found 'no'");
+    unsetenv("ELCL_MATRIX_INSTRUCTIONS");
 }
 
 #ifdef ELCL_TEST_WRAP /* the linker calls __wrap_f for f; __real_f is f */
@@ -109,4 +147,5 @@ void test_probes(const struct check_options *options)
     test_verdicts(device, directory);
     test_key(device, directory);
     close_device(&device);
+    test_matrix_switch(options);
 }

@@ -20,7 +20,7 @@ struct cli_bench_options {
     float scale; /* multiplies the lengths of a preset */
     uint64_t memory_limit_bytes;
     int compute; /* enum elcl_compute */
-    int no_profile, no_cache;
+    int no_profile, no_cache, no_matrix_instructions;
 };
 
 /* Parses the command line; false if the verb ends, with *exit_code. */

@@ -55,6 +55,7 @@ static const struct cli_opt options_table[] = {
                   "matrix multiplication (default auto)"),
     CLI_ROW_WORDS("kernels", "auto|cpu|gpu", kernels, cli_kernel_words,
                   "CPU or GPU kernels (default: by the device's type)"),
+    CLI_ROW_MATRIX(no_matrix_instructions),
 
     CLI_ROW_GROUP("Measurement:"),
     CLI_ROW_INT("samples", "N", samples, 1, 1 << 20,

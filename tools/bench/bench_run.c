@@ -73,6 +73,7 @@ static int open_model(const struct cli_bench *bench, const struct cli_bench_conf
     p.state = c->state;
     p.memory_limit_bytes = bench->options->memory_limit_bytes;
     p.no_cache = bench->options->no_cache;
+    p.no_matrix_instructions = bench->options->no_matrix_instructions;
     p.compute = (enum elcl_compute)bench->options->compute;
     model->key = *c;
     if (c->synthetic)

@@ -115,6 +115,9 @@ struct cli_common_options {
                  "(default: a GPU before a CPU)")
 #define CLI_ROW_NO_CACHE(field) \
     CLI_ROW_FLAG("no-cache", field, "build all kernels from source and store nothing")
+#define CLI_MATRIX_HELP "off: use no matrix instructions of a GPU (default auto: those that work)"
+#define CLI_ROW_MATRIX(field) \
+    CLI_ROW_CHOICE("matrix-instructions", "auto|off", field, cli_matrix_words, CLI_MATRIX_HELP)
 #define CLI_SYNTHETIC_NAMES \
     "bart-large, bart-base, transformer-270m, marian-base, gpt2, gpt2-medium, t5-base"
 

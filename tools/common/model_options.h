@@ -13,7 +13,7 @@ struct cli_model_options {
     int weights, state;           /* enum elcl_storage */
     int compute;                  /* enum elcl_compute */
     uint64_t memory_limit_bytes;
-    int no_cache;
+    int no_cache, no_matrix_instructions;
     /* The expected workload, as far as the command line tells it; 0: unknown. */
     int expected_batch, expected_beams, expected_source, expected_target;
 };
@@ -53,6 +53,8 @@ struct cli_model_options {
     {CLI_OPT_CHOICE, "kernels", "auto|cpu|gpu", \
      "CPU kernels or GPU kernels (default auto: by the type of the device)", \
      (at) + offsetof(struct cli_model_options, kernels), 0, 0, cli_kernel_words}, \
+    {CLI_OPT_CHOICE, "matrix-instructions", "auto|off", CLI_MATRIX_HELP, \
+     (at) + offsetof(struct cli_model_options, no_matrix_instructions), 0, 0, cli_matrix_words}, \
     {CLI_OPT_FLAG, "no-cache", NULL, "build all kernels from source and store nothing", \
      (at) + offsetof(struct cli_model_options, no_cache), 0, 0, NULL}
 /* clang-format on */

@@ -23,6 +23,7 @@ const struct cli_choice cli_gemm_words[] = {
     {NULL, 0}};
 const struct cli_choice cli_kernel_words[] = {
     {"auto", ELCL_KERNELS_AUTO}, {"cpu", ELCL_KERNELS_CPU}, {"gpu", ELCL_KERNELS_GPU}, {NULL, 0}};
+const struct cli_choice cli_matrix_words[] = {{"auto", 0}, {"off", 1}, {NULL, 0}};
 const struct cli_choice cli_weight_words[] = {
     FLOAT_WORDS, {"int8", ELCL_INT8}, {"i8", ELCL_INT8}, {NULL, 0}};
 const struct cli_choice cli_compute_words[] = {

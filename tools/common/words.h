@@ -5,7 +5,8 @@
 #include "common/args.h"
 
 extern const struct cli_choice cli_format_words[], cli_attention_words[], cli_gemm_words[],
-    cli_kernel_words[], cli_weight_words[], cli_compute_words[], cli_state_words[];
+    cli_kernel_words[], cli_weight_words[], cli_compute_words[], cli_state_words[],
+    cli_matrix_words[];
 
 /* Converts only ASCII letters, in any locale. */
 char cli_lower(char c);

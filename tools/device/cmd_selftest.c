@@ -11,7 +11,7 @@ struct selftest_options {
     struct cli_common_options common; /* format: enum cli_format */
     const char *device, *build_options;
     int kernels, budget, seed;
-    int small, no_cache;
+    int small, no_cache, no_matrix_instructions;
 };
 
 #define FIELD(name) offsetof(struct selftest_options, name)
@@ -23,6 +23,7 @@ static const struct cli_opt options_table[] = {
     CLI_ROW_GROUP("Work:"),
     CLI_ROW_CHOICE("kernels", "auto|cpu|gpu", kernels, cli_kernel_words,
                    "CPU or GPU kernels (default: by the device's type)"),
+    CLI_ROW_MATRIX(no_matrix_instructions),
     CLI_ROW_FLAG("small", small, "only tiny shapes, for slow OpenCL implementations"),
     CLI_ROW_INT("budget", "SECONDS", budget, 0, 86400,
                 "begin no case after this time (default 120); 0: no limit"),
@@ -242,6 +243,7 @@ static int run_selftest(const struct selftest_options *o)
     params.budget_seconds = o->budget;
     params.seed = (uint64_t)o->seed;
     params.no_cache = o->no_cache;
+    params.no_matrix_instructions = o->no_matrix_instructions;
     params.build_options = o->build_options;
     params.on_case = take_case;
     params.user = &r;
