@@ -1,11 +1,11 @@
 /*
  * GEMM, GPU kernel: Y[b, m, n] = act(sum_k X[b, m, k] W[b, n, k] + bias[b, n]) + residual[b, m, n]
  *
- * W is the row-major transpose, W[b, n, k] at k * N + n of panel b; sums of int8 weights meet the
- * scales of their columns at the end. The sum over k is cut into slices of `slice` terms, a
- * multiple of ELCL_TILE_K that depends only on K. A slice is one chain over k in ascending order,
- * and the slices are added in ascending order: this kernel for many rows and gemm_rows for few
- * (gemm_rows.cl, gemm_rows_mma.cl) give the same bits, and results do not depend on M.
+ * W is the row-major transpose, W[b, n, k] at k * weight_width(N) + n of panel b; sums of int8
+ * weights meet the scales of their columns at the end. The sum over k is cut into slices of `slice`
+ * terms, a multiple of ELCL_TILE_K that depends only on K. A slice is one chain over k in ascending
+ * order, and the slices are added in ascending order: this kernel for many rows and gemm_rows for
+ * few (gemm_rows.cl, gemm_rows_mma.cl) give the same bits, and results do not depend on M.
  *
  * gemm   a work-group computes a tile of 64 x 64 outputs (tile.cl)
  *        global size {128 ceil(N / 64), ceil(M / 64), batch}, work-group {128, 1, 1}
@@ -16,40 +16,40 @@
 // lint: -DVW=4 -DELCL_WEIGHT_BF16 -DELCL_ACT_BF16
 // lint: -DVW=4 -DELCL_WEIGHT_INT8
 
-/* Four columns of W from n on, at k and at k + 1. X is zero beyond K, so there W's last row is read
- * again. */
-TILE_INLINE struct tile_columns gemm_read(__global const weight_t *w, int n, int k, int n_size,
+/* Four columns of W from n on, at k and at k + 1, of rows of `width`. X is zero beyond K, so there
+ * W's last row is read again. */
+TILE_INLINE struct tile_columns gemm_read(__global const weight_t *w, int n, int k, int width,
                                           int k_size)
 {
-    const bool aligned = n_size % 4 == 0;
+    const bool aligned = WEIGHT_ALIGNED(width);
     struct tile_columns part;
-    part.even = weight_load4(w + (size_t)min(k, k_size - 1) * n_size, n, n_size, aligned);
-    part.odd = weight_load4(w + (size_t)min(k + 1, k_size - 1) * n_size, n, n_size, aligned);
+    part.even = weight_load4(w + (size_t)min(k, k_size - 1) * width, n, width, aligned);
+    part.odd = weight_load4(w + (size_t)min(k + 1, k_size - 1) * width, n, width, aligned);
     return part;
 }
 
 TILE_KERNEL __kernel void
 gemm(__global void *y,               /* [batch, M, y_ld] as gemm_put.cl says */
      __global const act_t *x,        /* [batch, M, x_ld] */
-     __global const weight_t *w,     /* [batch, K, N] */
+     __global const weight_t *w,     /* [batch, K, weight_width(N)] */
      __global const float *bias,     /* [batch, N], read with ELCL_GEMM_BIAS */
      __global const float *residual, /* as y, read with ELCL_GEMM_RESIDUAL */
      int m_size, int n_size, int k_size, int x_ld, int y_ld, ulong x_batch, ulong y_batch,
      ulong y_low, int slice, int flags, int act, __local union TILE(tile) *t)
 {
-    const int item = get_local_id(0);
+    const int item = get_local_id(0), width = weight_width(n_size);
     const size_t batch = get_global_id(2);
     const int n0 = get_group_id(0) * ELCL_TILE_SIZE, m0 = get_group_id(1) * ELCL_TILE_SIZE;
     const bool aligned = x_ld % 4 == 0 && x_batch % 4 == 0;
     const int w_n = n0 + TILE_PART_ROWS(item), w_k = TILE_PART_PAIR(item);
     x += batch * x_batch + (size_t)min(m0 + TILE_PART_ROW(item), m_size - 1) * x_ld;
-    w += batch * weight_panel(k_size, n_size);
+    w += batch * weight_panel(k_size, width);
     float4 sums[8], total[8];
     tile_clear(sums);
     tile_clear(total);
     int now = 0, slice_end = slice;
     struct tile_rows rows = tile_read_act(x, 0, k_size, aligned);
-    struct tile_columns columns = gemm_read(w, w_n, w_k, n_size, k_size);
+    struct tile_columns columns = gemm_read(w, w_n, w_k, width, k_size);
     for (int k0 = 0; k0 < k_size; k0 += ELCL_TILE_K) {
         const int next = k0 + ELCL_TILE_K;
         TILE(put_rows)(&t->panels.x[now], rows, true);
@@ -57,7 +57,7 @@ gemm(__global void *y,               /* [batch, M, y_ld] as gemm_put.cl says */
         barrier(CLK_LOCAL_MEM_FENCE);
         if (next < k_size) {
             rows = tile_read_act(x, next, k_size, aligned);
-            columns = gemm_read(w, w_n, next + w_k, n_size, k_size);
+            columns = gemm_read(w, w_n, next + w_k, width, k_size);
         }
         TILE(multiply)(&t->panels.x[now], &t->panels.w[now], sums, WEIGHT_LOW, ELCL_TILE_SIZE);
         if (next >= slice_end || next >= k_size) {

@@ -40,3 +40,25 @@ static inline void gemm_put(__global void *y, __global const float *residual, si
 {
     gemm_store(y, at, y_low, gemm_output(residual, at, sum, scale, bias, flags, act), flags);
 }
+
+/* gemm_put() of four neighbors, `at` at a multiple of four elements; the scale is 1. */
+static inline void gemm_put4(__global void *y, __global const float *residual, size_t at,
+                             ulong y_low, float4 sum, float4 bias, int flags, int act)
+{
+    float4 v = activate_v(ELCL_MAC(sum, (float4)(1.0f), bias), act);
+    if (flags & ELCL_GEMM_RESIDUAL)
+        v += *(__global const float4 *)(residual + at);
+#ifdef ELCL_PLANES
+    if (flags & ELCL_GEMM_PLANES) {
+        const float4 high = (float4)(STATE_ROUND(v.x), STATE_ROUND(v.y), STATE_ROUND(v.z),
+                                     STATE_ROUND(v.w));
+        STATE_PUT4((__global state_t *)y + at, high);
+        STATE_PUT4((__global state_t *)y + at + y_low, v - high);
+        return;
+    }
+#endif
+    if (flags & ELCL_GEMM_ACT)
+        ACT_PUT4((__global act_t *)y + at, v);
+    else
+        *(__global float4 *)((__global float *)y + at) = v;
+}

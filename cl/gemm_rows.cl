@@ -15,19 +15,18 @@
 __attribute__((reqd_work_group_size(ELCL_TILE_ITEMS, 1, 1))) __kernel void
 gemm_rows(__global void *y,               /* [batch, M, y_ld] as gemm_put.cl says */
           __global const act_t *x,        /* [batch, M, x_ld] */
-          __global const weight_t *w,     /* [batch, K, N] */
+          __global const weight_t *w,     /* [batch, K, weight_width(N)] */
           __global const float *bias,     /* [batch, N], read with ELCL_GEMM_BIAS */
           __global const float *residual, /* as y, read with ELCL_GEMM_RESIDUAL */
           int m_size, int n_size, int k_size, int x_ld, int y_ld, ulong x_batch, ulong y_batch,
           ulong y_low, int slice, int flags, int act,
           __local float4 *parts) /* [ELCL_ROWS_SLICES][ELCL_ROWS_M][n / 4] */
 {
-    const int item = get_local_id(0), i = item % 8, s = item / 8;
+    const int item = get_local_id(0), i = item % 8, s = item / 8, width = weight_width(n_size);
     const size_t batch = get_global_id(2);
     const int n0 = get_group_id(0) * 32, m0 = get_group_id(1) * ELCL_ROWS_M;
-    const bool aligned = n_size % 4 == 0;
     const int k_end = min((s + 1) * slice, k_size);
-    w += batch * weight_panel(k_size, n_size);
+    w += batch * weight_panel(k_size, width);
     x += batch * x_batch;
     size_t x_at[ELCL_ROWS_M];
     float4 acc[ELCL_ROWS_M];
@@ -37,7 +36,8 @@ gemm_rows(__global void *y,               /* [batch, M, y_ld] as gemm_put.cl say
         acc[r] = (float4)(0.0f);
     }
     for (int k = s * slice; k < k_end; k++) {
-        const float4 v = weight_load4(w + (size_t)k * n_size, n0 + 4 * i, n_size, aligned);
+        const float4 v =
+            weight_load4(w + (size_t)k * width, n0 + 4 * i, width, WEIGHT_ALIGNED(width));
 #pragma unroll
         for (int r = 0; r < ELCL_ROWS_M; r++)
             acc[r] = ELCL_MAC((float4)(ACT_GET(x, x_at[r] + k)), v, acc[r]);

@@ -9,7 +9,7 @@
  *             global size {128 ceil(N / 32), ceil(M / 16), batch}, work-group {128, 1, 1}
  *             local memory: 22 KiB, or 32 KiB for weights with low parts
  */
-// lint after: tile.cl mma_emulated.cl tile_mma.cl gemm_put.cl gemm_gpu.cl
+// lint after: tile.cl swizzle.cl mma_emulated.cl tile_mma.cl gemm_put.cl gemm_gpu.cl
 // lint: -DVW=4 -DSUBGROUP=32 -DELCL_WEIGHT_F16
 // lint: -DVW=4 -DSUBGROUP=64 -DELCL_WEIGHT_BF16 -DELCL_ACT_BF16
 
@@ -32,7 +32,7 @@ TILE_INLINE int rows_w_slice(int item, int turn)
 
 /* x: the item's row; k counts within a slice. */
 TILE_INLINE void rows_read(struct rows_part *part, __global const act_t *x,
-                           __global const weight_t *w, int n, int k, int slice, int n_size,
+                           __global const weight_t *w, int n, int k, int slice, int width,
                            int k_size, bool aligned)
 {
     const int item = get_local_id(0);
@@ -42,7 +42,7 @@ TILE_INLINE void rows_read(struct rows_part *part, __global const act_t *x,
 #pragma unroll
     for (int i = 0; i < 4; i++)
         part->w[i] =
-            gemm_read(w, n, rows_w_slice(item, i) * slice + k + item % 64 / 8 * 2, n_size, k_size);
+            gemm_read(w, n, rows_w_slice(item, i) * slice + k + item % 64 / 8 * 2, width, k_size);
 }
 
 TILE_INLINE void rows_put(__local uint *x, __local uint *w, const struct rows_part *part)
@@ -89,14 +89,14 @@ TILE_INLINE void rows_multiply(__local const uint *x, __local const uint *w, flo
 TILE_KERNEL __kernel void
 gemm_rows(__global void *y,               /* [batch, M, y_ld] as gemm_put.cl says */
           __global const act_t *x,        /* [batch, M, x_ld] */
-          __global const weight_t *w,     /* [batch, K, N] */
+          __global const weight_t *w,     /* [batch, K, weight_width(N)] */
           __global const float *bias,     /* [batch, N], read with ELCL_GEMM_BIAS */
           __global const float *residual, /* as y, read with ELCL_GEMM_RESIDUAL */
           int m_size, int n_size, int k_size, int x_ld, int y_ld, ulong x_batch, ulong y_batch,
           ulong y_low, int slice, int flags, int act,
           __local uint4 *local_memory) /* x high, x low, w high(, w low); then the slices' sums */
 {
-    const int item = get_local_id(0);
+    const int item = get_local_id(0), width = weight_width(n_size);
     const size_t batch = get_global_id(2);
     const int n0 = get_group_id(0) * ELCL_ROWS_MMA_N, m0 = get_group_id(1) * ELCL_ROWS_MMA_M;
     const bool aligned = x_ld % 4 == 0 && x_batch % 4 == 0;
@@ -105,16 +105,16 @@ gemm_rows(__global void *y,               /* [batch, M, y_ld] as gemm_put.cl say
     __local float *parts = (__local float *)
         local_memory; /* [ELCL_ROWS_MMA_SLICES][ELCL_ROWS_MMA_M][ELCL_ROWS_MMA_N] */
     x += batch * x_batch + (size_t)min(m0 + item % ELCL_ROWS_MMA_M, m_size - 1) * x_ld;
-    w += batch * weight_panel(k_size, n_size);
+    w += batch * weight_panel(k_size, width);
     float4 sums[8];
     tile_clear(sums);
     struct rows_part part;
-    rows_read(&part, x, w, w_n, 0, slice, n_size, k_size, aligned);
+    rows_read(&part, x, w, w_n, 0, slice, width, k_size, aligned);
     for (int k = 0; k < slice; k += ELCL_TILE_K) {
         rows_put(xs, ws, &part);
         barrier(CLK_LOCAL_MEM_FENCE);
         if (k + ELCL_TILE_K < slice)
-            rows_read(&part, x, w, w_n, k + ELCL_TILE_K, slice, n_size, k_size, aligned);
+            rows_read(&part, x, w, w_n, k + ELCL_TILE_K, slice, width, k_size, aligned);
         rows_multiply(xs, ws, sums);
         barrier(CLK_LOCAL_MEM_FENCE);
     }

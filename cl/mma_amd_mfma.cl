@@ -31,3 +31,40 @@ TILE_INLINE void mma_16x16(float4 *sums, mma_a a, mma_b b)
 {
     sums[0] = __builtin_amdgcn_mfma_f32_16x16x16bf16_1k(a, b, sums[0], 0, 0, 0);
 }
+
+/* ---- wide tiles (tile_wide.cl) --------------------------------------------------------------- */
+
+#pragma OPENCL EXTENSION cl_khr_fp16 : enable
+
+typedef mma_a wide_a;
+typedef mma_b wide_b;
+
+TILE_INLINE short4 wide_load_rows(__local const uint4 *memory, int tile, int row, int chunk)
+{
+    const int lane = get_local_id(0) % SUBGROUP;
+    memory += tile + swizzle_row(row + lane % 16, chunk + lane / 32);
+    return ((__local const short4 *)memory)[lane / 16 % 2];
+}
+#define wide_load_a wide_load_rows
+#define wide_load_b_rows wide_load_rows
+
+TILE_INLINE wide_b wide_load_b_columns(__local const uint4 *memory, int tile, int k, int chunk,
+                                       int width)
+{
+    const int lane = get_local_id(0) % SUBGROUP, column = lane % 16;
+    short v[4];
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+        v[i] = ((__local const short *)(memory + tile +
+                                        swizzle_column(k + lane / 16 * 4 + i, chunk + column / 8,
+                                                       width)))[column % 8];
+    return (short4)(v[0], v[1], v[2], v[3]);
+}
+
+TILE_INLINE void wide_16x16(__local const uint4 *memory, float4 *sums, wide_a a, wide_b b, bool f16)
+{
+    if (f16)
+        sums[0] = __builtin_amdgcn_mfma_f32_16x16x16f16(as_half4(a), as_half4(b), sums[0], 0, 0, 0);
+    else
+        mma_16x16(sums, a, b);
+}

@@ -5,7 +5,7 @@
  *
  * -D SUBGROUP   items that share 16 x 16 outputs: 8, 16, 32 or 64
  */
-// lint after: tile.cl
+// lint after: tile.cl swizzle.cl
 // lint: -DSUBGROUP=8
 // lint: -DSUBGROUP=64
 
@@ -50,4 +50,68 @@ TILE_INLINE void mma_16x16(float4 *sums, mma_a a, mma_b b)
     for (int i = 0; i < 64 / SUBGROUP; i++)
         sums[i] = mma_dot4(sums[i], a.at + MMA_ROW(lane, 4 * i), a.ld,
                            b.at + MMA_COLUMN(lane, 4 * i), b.ld);
+}
+
+/* ---- wide tiles (tile_wide.cl) --------------------------------------------------------------- */
+
+/* Numbers, because llvmpipe crashed on arrays of pointers to local memory. */
+typedef struct {
+    int tile, row, chunk; /* of A's first element; of B in a tile of columns, row is k */
+    int width;            /* of a tile of columns; 0: a tile of rows */
+} wide_a;
+typedef wide_a wide_b;
+
+TILE_INLINE wide_b wide_load_b_columns(__local const uint4 *memory, int tile, int k, int chunk,
+                                       int width)
+{
+    wide_b b;
+    b.tile = tile;
+    b.row = k;
+    b.chunk = chunk;
+    b.width = width;
+    return b;
+}
+
+TILE_INLINE wide_a wide_load_rows(__local const uint4 *memory, int tile, int row, int chunk)
+{
+    return wide_load_b_columns(memory, tile, row, chunk, 0);
+}
+#define wide_load_a wide_load_rows
+#define wide_load_b_rows wide_load_rows
+
+TILE_INLINE float wide_get(__local const uint4 *chunk, int i, bool f16)
+{
+    if (f16)
+        return vload_half(i, (__local const half *)chunk);
+    return as_float((uint)((__local const ushort *)chunk)[i] << 16);
+}
+
+/* Element k of row i of A, and of column i of B. */
+TILE_INLINE float wide_row_element(__local const uint4 *memory, wide_a a, int i, int k, bool f16)
+{
+    return wide_get(memory + a.tile + swizzle_row(a.row + i, a.chunk + k / 8), k % 8, f16);
+}
+
+TILE_INLINE float wide_b_element(__local const uint4 *memory, wide_b b, int i, int k, bool f16)
+{
+    if (!b.width)
+        return wide_row_element(memory, b, i, k, f16);
+    return wide_get(memory + b.tile + swizzle_column(b.row + k, b.chunk + i / 8, b.width), i % 8,
+                    f16);
+}
+
+TILE_INLINE void wide_16x16(__local const uint4 *memory, float4 *sums, wide_a a, wide_b b, bool f16)
+{
+    const int lane = get_local_id(0) % SUBGROUP;
+    for (int i = 0; i < 64 / SUBGROUP; i++) {
+        const int row = MMA_ROW(lane, 4 * i), column = MMA_COLUMN(lane, 4 * i);
+        for (int k = 0; k < 16; k++) {
+            const float x = wide_row_element(memory, a, row, k, f16);
+            const float4 w = (float4)(wide_b_element(memory, b, column, k, f16),
+                                      wide_b_element(memory, b, column + 1, k, f16),
+                                      wide_b_element(memory, b, column + 2, k, f16),
+                                      wide_b_element(memory, b, column + 3, k, f16));
+            sums[i] = ELCL_MAC((float4)(x), w, sums[i]);
+        }
+    }
 }

@@ -75,3 +75,89 @@ TILE_INLINE void mma_16x16(float4 *sums, mma_a a, mma_b b)
         sums[3] = bottom.hi;
     }
 }
+
+/* ---- wide tiles (tile_wide.cl) --------------------------------------------------------------- */
+
+typedef mma_a wide_a;
+typedef mma_b wide_b;
+
+/* 8 neighboring rows of a tile of rows. */
+TILE_INLINE mma_rows wide_load_rows(__local const uint4 *tile, int row, int chunk)
+{
+    const int lane = get_local_id(0) % SUBGROUP;
+#if SUBGROUP == 8
+    int v[8];
+#pragma unroll
+    for (int i = 0; i < 8; i++)
+        v[i] = ((__local const int *)(tile + swizzle_row(row + i, chunk + lane / 4)))[lane % 4];
+    return (int8)(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]);
+#else
+    short v[8];
+#pragma unroll
+    for (int i = 0; i < 8; i++)
+        v[i] = ((__local const short *)(tile + swizzle_row(row + i, chunk + lane / 8)))[lane % 8];
+    return (short8)(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]);
+#endif
+}
+
+TILE_INLINE wide_a wide_load_a(__local const uint4 *memory, int tile, int row, int chunk)
+{
+    wide_a a;
+    a.top = wide_load_rows(memory + tile, row, chunk);
+    a.bottom = wide_load_rows(memory + tile, row + 8, chunk);
+    return a;
+}
+
+TILE_INLINE wide_b wide_load_b_rows(__local const uint4 *memory, int tile, int row, int chunk)
+{
+    wide_b b;
+    row += get_local_id(0) % SUBGROUP;
+    memory += tile;
+#pragma unroll
+    for (int c = 0; c < 16 / SUBGROUP; c++, row += SUBGROUP)
+        b.columns[c] = as_int8(
+            (uint8)(memory[swizzle_row(row, chunk)], memory[swizzle_row(row, chunk + 1)]));
+    return b;
+}
+
+TILE_INLINE wide_b wide_load_b_columns(__local const uint4 *memory, int tile, int k, int chunk,
+                                       int width)
+{
+    wide_b b;
+    int column = get_local_id(0) % SUBGROUP;
+    memory += tile;
+#pragma unroll
+    for (int c = 0; c < 16 / SUBGROUP; c++, column += SUBGROUP) {
+        uint v[8];
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            const int at = chunk + column / 8;
+            __local const uint4 *even = memory + swizzle_column(k + 2 * i, at, width);
+            __local const uint4 *odd = memory + swizzle_column(k + 2 * i + 1, at, width);
+            v[i] = (uint)((__local const ushort *)even)[column % 8] |
+                   (uint)((__local const ushort *)odd)[column % 8] << 16;
+        }
+        b.columns[c] = (int8)(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]);
+    }
+    return b;
+}
+
+TILE_INLINE void wide_f16(float4 *sums, mma_rows a, int8 b)
+{
+    const float8 c = intel_sub_group_f16_f16_matrix_mad_k16(a, b, (float8)(sums[0], sums[1]));
+    sums[0] = c.lo;
+    sums[1] = c.hi;
+}
+
+TILE_INLINE void wide_16x16(__local const uint4 *memory, float4 *sums, wide_a a, wide_b b, bool f16)
+{
+    if (!f16) {
+        mma_16x16(sums, a, b);
+        return;
+    }
+#pragma unroll
+    for (int c = 0; c < 16 / SUBGROUP; c++, sums += 4) {
+        wide_f16(sums, a.top, b.columns[c]);
+        wide_f16(sums + 2, a.bottom, b.columns[c]);
+    }
+}

@@ -8,7 +8,10 @@
  *     c  {C[g][2l], C[g][2l + 1], C[g + 8][2l], C[g + 8][2l + 1]}
  * The first element of a pair is in the low half of a uint. PTX ISA, "Matrix Fragments for
  * mma.m16n8k16". ldmatrix would read a panel of rows, not of pairs, in one instruction instead of
- * four, but no faster: four loads without bank conflicts move the same 512 bytes.
+ * four, but no faster: four loads without bank conflicts move the same 512 bytes. Wide tiles have
+ * such rows, and there the fewer instructions count.
+ *
+ * -D MMA_PLAIN   without cp.async and ldmatrix
  */
 #define SUBGROUP 32
 #define MMA_KERNEL
@@ -54,3 +57,139 @@ TILE_INLINE void mma_16x16(float4 *sums, mma_a a, mma_b b)
     sums[0] = mma_m16n8k16(sums[0], a, b.xy);
     sums[1] = mma_m16n8k16(sums[1], a, b.zw);
 }
+
+/* ---- wide tiles (tile_wide.cl) --------------------------------------------------------------- */
+
+TILE_INLINE float4 mma_m16n8k16_f16(float4 c, uint4 a, uint2 b)
+{
+    __asm__("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+            "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+            : "+f"(c.x), "+f"(c.y), "+f"(c.z), "+f"(c.w)
+            : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b.x), "r"(b.y));
+    return c;
+}
+
+typedef mma_a wide_a;
+typedef mma_b wide_b;
+
+TILE_INLINE void wide_16x16(__local const uint4 *memory, float4 *sums, wide_a a, wide_b b, bool f16)
+{
+    sums[0] = f16 ? mma_m16n8k16_f16(sums[0], a, b.xy) : mma_m16n8k16(sums[0], a, b.xy);
+    sums[1] = f16 ? mma_m16n8k16_f16(sums[1], a, b.zw) : mma_m16n8k16(sums[1], a, b.zw);
+}
+
+#ifndef MMA_PLAIN
+#define WIDE_ASYNC
+
+/* PTX takes 32-bit addresses of local memory. Volatile, and said to touch memory, so that nothing
+ * moves these across a barrier. */
+TILE_INLINE void wide_copy(__local uint4 *to, __global const void *from, int bytes)
+{
+    __asm__ volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
+                     :
+                     : "r"((uint)(size_t)to), "l"(from), "r"(bytes)
+                     : "memory");
+}
+
+TILE_INLINE void wide_commit(void)
+{
+    __asm__ volatile("cp.async.commit_group;" : : : "memory");
+}
+
+/* Waits until at most `open` groups of copies are on their way. */
+TILE_INLINE void wide_wait(int open)
+{
+    if (open == 0)
+        __asm__ volatile("cp.async.wait_group 0;" : : : "memory");
+    else if (open == 1)
+        __asm__ volatile("cp.async.wait_group 1;" : : : "memory");
+    else if (open == 2)
+        __asm__ volatile("cp.async.wait_group 2;" : : : "memory");
+    else if (open == 3)
+        __asm__ volatile("cp.async.wait_group 3;" : : : "memory");
+    else
+        __asm__ volatile("cp.async.wait_group 6;" : : : "memory");
+}
+
+/* Four 8 x 8 matrices; items 8 i .. 8 i + 7 give the rows of matrix i. */
+TILE_INLINE uint4 ldmatrix(__local const uint4 *row)
+{
+    uint4 v;
+    __asm__ volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                     : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+                     : "r"((uint)(size_t)row)
+                     : "memory");
+    return v;
+}
+
+TILE_INLINE uint4 ldmatrix_transposed(__local const uint4 *row)
+{
+    uint4 v;
+    __asm__ volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                     : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+                     : "r"((uint)(size_t)row)
+                     : "memory");
+    return v;
+}
+
+TILE_INLINE wide_a wide_load_a(__local const uint4 *memory, int tile, int row, int chunk)
+{
+    const int lane = get_local_id(0) % SUBGROUP;
+    return ldmatrix(memory + tile + swizzle_row(lane % 16, chunk + lane / 16) + row * 4);
+}
+
+TILE_INLINE wide_b wide_load_b_rows(__local const uint4 *memory, int tile, int row, int chunk)
+{
+    const int lane = get_local_id(0) % SUBGROUP;
+    return ldmatrix(memory + tile +
+                    swizzle_row(lane % 8 + lane / 16 * 8, chunk + lane / 8 % 2) + row * 4);
+}
+
+TILE_INLINE wide_b wide_load_b_columns(__local const uint4 *memory, int tile, int k, int chunk,
+                                       int width)
+{
+    const int lane = get_local_id(0) % SUBGROUP;
+    return ldmatrix_transposed(memory + tile +
+                               swizzle_column(lane % 16, chunk + lane / 16, width) + k * width);
+}
+#else
+TILE_INLINE uint wide_pair(__local const uint4 *memory, int tile, int row, int chunk)
+{
+    return ((__local const uint *)(memory + tile +
+                                   swizzle_row(row, chunk)))[get_local_id(0) % 4];
+}
+
+TILE_INLINE wide_a wide_load_a(__local const uint4 *memory, int tile, int row, int chunk)
+{
+    row += get_local_id(0) % SUBGROUP / 4;
+    return (uint4)(wide_pair(memory, tile, row, chunk), wide_pair(memory, tile, row + 8, chunk),
+                   wide_pair(memory, tile, row, chunk + 1),
+                   wide_pair(memory, tile, row + 8, chunk + 1));
+}
+
+TILE_INLINE wide_b wide_load_b_rows(__local const uint4 *memory, int tile, int row, int chunk)
+{
+    return wide_load_a(memory, tile, row, chunk).xzyw;
+}
+
+/* The item's pair down a column. */
+TILE_INLINE uint wide_pair_down(__local const uint4 *memory, int tile, int k, int chunk, int width)
+{
+    const int lane = get_local_id(0) % SUBGROUP;
+    k += lane % 4 * 2;
+    const ushort even = ((__local const ushort *)(memory + tile +
+                                                  swizzle_column(k, chunk, width)))[lane / 4];
+    const ushort odd = ((__local const ushort *)(memory + tile +
+                                                 swizzle_column(k + 1, chunk, width)))[lane / 4];
+    return (uint)even | (uint)odd << 16;
+}
+
+TILE_INLINE wide_b wide_load_b_columns(__local const uint4 *memory, int tile, int k, int chunk,
+                                       int width)
+{
+    return (uint4)(wide_pair_down(memory, tile, k, chunk, width),
+                   wide_pair_down(memory, tile, k + 8, chunk, width),
+                   wide_pair_down(memory, tile, k, chunk + 1, width),
+                   wide_pair_down(memory, tile, k + 8, chunk + 1, width));
+}
+#endif

@@ -5,7 +5,7 @@
  * probe_mma   out [128 / SUBGROUP, 16, 16] = 1 + a [16 rows, 16] b [16 columns, 16]^T. Work-group
  *             {128}; local memory: two panels of [8][PROBE_LD] pairs
  */
-// lint after: tile.cl mma_emulated.cl
+// lint after: tile.cl swizzle.cl mma_emulated.cl
 // lint: -DSUBGROUP=16
 
 #define PROBE_LD 24

@@ -184,5 +184,21 @@ enum { ELCL_EMBED_TOKENS = 1, ELCL_EMBED_POSITIONS = 2, ELCL_EMBED_STATE = 4 };
 #define ELCL_ROWS_MMA_BYTES(w_parts)                                                               \
     (ELCL_ROWS_MMA_SLICES * ELCL_TILE_K / 2 *                                                      \
      (2 * ELCL_ROWS_MMA_X_LD + (w_parts)*ELCL_ROWS_MMA_W_LD) * 4)
+/* tile_wide.cl: items of a work-group, columns of its tile of bm x WIDE_N outputs, terms of a step,
+ * and the row stride of outputs in local memory. */
+#define ELCL_WIDE_ITEMS 256
+#define ELCL_WIDE_N 128
+#define ELCL_WIDE_K 32
+#define ELCL_WIDE_LD (ELCL_WIDE_N + 4)
+/* Bytes of a stage, and how many stages asynchronous copies fill: as many as 48 KiB hold, at most
+ * 4. Without such copies it is two. */
+#define ELCL_WIDE_STAGE_BYTES(bm, parts) (((bm) * (parts) + ELCL_WIDE_N) * ELCL_WIDE_K * 2)
+#define ELCL_WIDE_ASYNC_STAGES(bm, parts)                                                          \
+    (49152 / ELCL_WIDE_STAGE_BYTES(bm, parts) < 4 ? 49152 / ELCL_WIDE_STAGE_BYTES(bm, parts) : 4)
+/* Local memory: the stages, which the outputs of up to 64 rows replace later. */
+#define ELCL_WIDE_BYTES(stages, bm, parts)                                                         \
+    ((stages)*ELCL_WIDE_STAGE_BYTES(bm, parts) > 64 * ELCL_WIDE_LD * 4                             \
+         ? (stages)*ELCL_WIDE_STAGE_BYTES(bm, parts)                                               \
+         : 64 * ELCL_WIDE_LD * 4)
 
 #endif

@@ -12,7 +12,7 @@
  * For a storage X: X_t, X_GET(p, i) one element, X_VEC(p) VW elements from p, X_PUT(p, i, v).
  * X_4(p) is four elements from p. Loads need only the alignment of an element, except that
  * X_ALIGNED4(p) needs p at a multiple of four elements. vload_half and vstore_half are core OpenCL
- * C 1.2.
+ * C 1.2. X_PUT4(p, v) stores four elements at a multiple of four.
  *
  * Weights lie in panels (src/ops/ops.h): weight_panel() elements each, the k-th weight of column n
  * of a panel of `width` at weight_at(k, width, n). int8 weights are integers; weight_scale() of
@@ -91,6 +91,23 @@ typedef float weight_t;
 #define WEIGHT_ALIGNED4(p) (*(__global const float4 *)(p))
 #endif
 
+/* The columns of a panel of all n columns. Rows of 16-bit weights begin at multiples of 16 bytes,
+ * for wide loads; the columns beyond n are zeros. */
+static inline int weight_width(int n)
+{
+#if defined(ELCL_WEIGHT_F16) || defined(ELCL_WEIGHT_BF16)
+    return (n + 7) / 8 * 8;
+#else
+    return n;
+#endif
+}
+/* Whether rows of such a panel begin at multiples of four elements: a constant where it can be,
+ * because compilers merge both kinds of loads into narrow ones. */
+#if defined(ELCL_WEIGHT_F16) || defined(ELCL_WEIGHT_BF16)
+#define WEIGHT_ALIGNED(width) true
+#else
+#define WEIGHT_ALIGNED(width) ((width) % 4 == 0)
+#endif
 static inline size_t weight_at(int k, int width, int n)
 {
 #ifdef WEIGHT_PAIRS
@@ -143,6 +160,26 @@ static inline ushort bf16_round(float f)
     const uint nearest_even = x + 0x7fffu + ((x >> 16) & 1u);
     return (ushort)((isnan(f) ? x | 0x400000u : nearest_even) >> 16);
 }
+static inline ushort4 bf16_round4(float4 v)
+{
+    return (ushort4)(bf16_round(v.x), bf16_round(v.y), bf16_round(v.z), bf16_round(v.w));
+}
+/* The same for f16, as bits. Some drivers have vstore_half4 as a function that is not inlined. */
+static inline ushort f16_bits(float v)
+{
+    ushort bits;
+    vstore_half_rte(v, 0, (half *)&bits);
+    return bits;
+}
+static inline ushort4 f16_bits4(float4 v)
+{
+    return (ushort4)(f16_bits(v.x), f16_bits(v.y), f16_bits(v.z), f16_bits(v.w));
+}
+static inline float f16_round(float v)
+{
+    const ushort bits = f16_bits(v);
+    return vload_half(0, (const half *)&bits);
+}
 /* Two bf16, the first in the low half. */
 static inline uint bf16_pair(float2 v)
 {
@@ -156,6 +193,7 @@ typedef half state_t;
 #define STATE_4(p) vload_half4(0, p)
 #define STATE_ALIGNED4(p) vloada_half4(0, p)
 #define STATE_PUT(p, i, v) vstore_half_rte(v, i, p)
+#define STATE_PUT4(p, v) *(__global ushort4 *)(p) = f16_bits4(v)
 #elif defined(ELCL_STATE_BF16)
 typedef ushort state_t;
 #define STATE_GET(p, i) BF16_GET(p, i)
@@ -163,6 +201,7 @@ typedef ushort state_t;
 #define STATE_4(p) as_float4(convert_uint4(vload4(0, p)) << 16)
 #define STATE_ALIGNED4(p) as_float4(convert_uint4(*(__global const ushort4 *)(p)) << 16)
 #define STATE_PUT(p, i, v) (p)[i] = bf16_round(v)
+#define STATE_PUT4(p, v) *(__global ushort4 *)(p) = bf16_round4(v)
 #else
 typedef float state_t;
 #define STATE_GET(p, i) (p)[i]
@@ -170,6 +209,7 @@ typedef float state_t;
 #define STATE_4(p) vload4(0, p)
 #define STATE_ALIGNED4(p) (*(__global const float4 *)(p))
 #define STATE_PUT(p, i, v) (p)[i] = (v)
+#define STATE_PUT4(p, v) *(__global float4 *)(p) = (v)
 #endif
 
 #if defined(ELCL_ACT_F16)
@@ -179,6 +219,7 @@ typedef half act_t;
 #define ACT_4(p) vload_half4(0, p)
 #define ACT_ALIGNED4(p) vloada_half4(0, p)
 #define ACT_PUT(p, i, v) vstore_half_rte(v, i, p)
+#define ACT_PUT4(p, v) *(__global ushort4 *)(p) = f16_bits4(v)
 #elif defined(ELCL_ACT_BF16)
 typedef ushort act_t;
 #define ACT_GET(p, i) BF16_GET(p, i)
@@ -186,6 +227,7 @@ typedef ushort act_t;
 #define ACT_4(p) as_float4(convert_uint4(vload4(0, p)) << 16)
 #define ACT_ALIGNED4(p) as_float4(convert_uint4(*(__global const ushort4 *)(p)) << 16)
 #define ACT_PUT(p, i, v) (p)[i] = bf16_round(v)
+#define ACT_PUT4(p, v) *(__global ushort4 *)(p) = bf16_round4(v)
 #else
 typedef float act_t;
 #define ACT_GET(p, i) (p)[i]
@@ -193,6 +235,7 @@ typedef float act_t;
 #define ACT_4(p) vload4(0, p)
 #define ACT_ALIGNED4(p) (*(__global const float4 *)(p))
 #define ACT_PUT(p, i, v) (p)[i] = (v)
+#define ACT_PUT4(p, v) *(__global float4 *)(p) = (v)
 #endif
 
 /* Expanded queries are two planes of the state's type, see gemm_put.cl. STATE_ROUND(v) is v as the
@@ -200,12 +243,6 @@ typedef float act_t;
 #if defined(ELCL_ACT_F16) || defined(ELCL_ACT_BF16)
 #if defined(ELCL_STATE_F16)
 #define ELCL_PLANES
-static inline float f16_round(float v)
-{
-    ushort bits;
-    vstore_half_rte(v, 0, (half *)&bits);
-    return vload_half(0, (const half *)&bits);
-}
 #define STATE_ROUND(v) f16_round(v)
 #elif defined(ELCL_STATE_BF16)
 #define ELCL_PLANES

@@ -19,7 +19,7 @@
  *
  * union mma_tile: 18 KiB
  */
-// lint after: tile.cl mma_emulated.cl
+// lint after: tile.cl swizzle.cl mma_emulated.cl
 // lint: -DVW=4 -DSUBGROUP=32
 // lint: -DVW=4 -DSUBGROUP=8
 

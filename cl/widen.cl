@@ -8,8 +8,9 @@
 __kernel void widen(__global float *wide, __global const weight_t *weights, int n_size, int k_size)
 {
     const size_t k = get_group_id(0), batch = get_group_id(1);
-    weights += batch * weight_panel(k_size, n_size);
+    const int width = weight_width(n_size);
+    weights += batch * weight_panel(k_size, width);
     wide += (batch * k_size + k) * n_size;
     for (int n = get_local_id(0); n < n_size; n += WG)
-        wide[n] = WEIGHT_GET(weights, k * n_size + n) * weight_scale(weights, k_size, n_size, n);
+        wide[n] = WEIGHT_GET(weights, k * width + n) * weight_scale(weights, k_size, n_size, n);
 }

@@ -8,7 +8,7 @@
 /* How kernels multiply and add: the form of ELCL_MAC. */
 enum elcl_mac { ELCL_MAC_FMA, ELCL_MAC_MAD, ELCL_MAC_PLAIN };
 
-#define ELCL_MAX_PROGRAM_FILES 24
+#define ELCL_MAX_PROGRAM_FILES 32
 
 /* A program's parts; records.h and prelude.cl always come first. */
 struct elcl_program_parts {

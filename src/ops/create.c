@@ -23,6 +23,8 @@ static const char *const gpu_files[] = {
     "storage.cl", "reduce.cl", "activation.cl", "norm.cl", "widen.cl",        "beams.cl",
     "logits.cl",  "sample.cl", "score.cl",      "tile.cl", "attn_mha_gpu.cl",
 };
+/* Follow the tiles by a matrix instruction. */
+static const char *const wide_files[] = {"tile_wide.cl", "gemm_wide.cl"};
 
 static void add_files(struct elcl_program_parts *parts, const char *const *files, size_t n)
 {
@@ -41,8 +43,10 @@ static void add_file(struct elcl_program_parts *parts, const char *file)
 /* Adds the tile files for the following kernels. */
 static void add_tiles(struct elcl_program_parts *parts, enum elcl_mma mma)
 {
-    if (mma)
+    if (mma) {
+        add_file(parts, "swizzle.cl");
         add_file(parts, elcl_mma_kinds[mma].file);
+    }
     add_file(parts, mma ? "tile_mma.cl" : "tile_plain.cl");
 }
 
@@ -59,6 +63,8 @@ static void add_gpu_files(struct elcl_program_parts *parts, const struct elcl_op
     add_file(parts, "gemm_put.cl");
     add_file(parts, "gemm_gpu.cl");
     add_file(parts, ops->gemm_mma ? "gemm_rows_mma.cl" : "gemm_rows.cl");
+    if (ops->wide)
+        add_files(parts, wide_files, ELCL_COUNT(wide_files));
     add_file(parts, "attn_packed_gpu.cl");
     if (ops->attn_mma != ops->gemm_mma)
         add_tiles(parts, ops->attn_mma);
@@ -125,7 +131,8 @@ static bool has_kernel(const struct elcl_ops *ops, int id)
 {
     const enum elcl_kernels kernels = elcl_kernel_table[id].kernels;
     return (kernels == ELCL_KERNELS_AUTO || kernels == ops->kernels) &&
-           (id != ELCL_K_QUANTIZE || ops->dot != ELCL_DOT_NONE);
+           (id != ELCL_K_QUANTIZE || ops->dot != ELCL_DOT_NONE) &&
+           ((id != ELCL_K_GEMM_WIDE && id != ELCL_K_GEMM_WIDE_64) || ops->wide);
 }
 
 static int create_kernel(struct elcl_kernel_set *set, int id, elcl_error *err)
@@ -228,6 +235,16 @@ static enum elcl_dot choose_dot(const struct elcl_ops *ops, const struct elcl_fe
     return !params->plain_dot ? dot->kind : int8 ? ELCL_DOT_PLAIN_INT8 : ELCL_DOT_PLAIN_BF16;
 }
 
+/* Whether the device can run tile_wide.cl. */
+static bool choose_wide(const struct elcl_ops *ops)
+{
+    const elcl_device_desc *d = &ops->device->desc;
+    const int stages = elcl_wide_stages(ops->gemm_mma, 128, 1);
+    return ops->activations != ELCL_F32 && ops->gemm_mma != ELCL_MMA_NONE &&
+           d->max_work_group >= ELCL_WIDE_ITEMS &&
+           d->local_bytes >= (uint64_t)ELCL_WIDE_BYTES(stages, 128, 1);
+}
+
 /* Unless it is requested, CLBlast is used only if its result agrees with our kernel: some of its
  * versions were wrong on some GPUs. */
 static void distrust_clblast(struct elcl_ops *ops)
@@ -275,6 +292,7 @@ static int choose(struct elcl_ops *o, struct elcl_device *device,
     o->state = params->state;
     choose_mma(o, features, params->mma);
     o->activations = choose_activations(o, params);
+    o->wide = choose_wide(o);
     o->gemm = choose_gemm(o, params);
     o->clblast_rows = params->clblast_rows ? params->clblast_rows : CLBLAST_ROWS;
     o->dot = choose_dot(o, features, params);
@@ -330,6 +348,7 @@ int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops *
                            .activations = other->activations,
                            .gemm_mma = other->gemm_mma,
                            .attn_mma = other->attn_mma,
+                           .wide = other->wide,
                            .busy_groups = other->busy_groups,
                            .dot = other->dot,
                            .vector_width = other->vector_width,

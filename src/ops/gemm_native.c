@@ -7,6 +7,9 @@
 
 /* GPU kernels */
 #define GPU_FEW_ROWS 16 /* gemm_rows up to here: it reads W at most twice */
+#define WIDE_SLICES 8
+#define WIDE_MANY_COLUMNS 2048
+#define WIDE_SHORT_SUM 256
 /* CPU kernels */
 #define MIN_BLOCK_ROWS 24       /* a panel's way through the caches has to pay */
 #define BAND_FLOATS (64 * 1024) /* of X in a core's second-level cache */
@@ -184,6 +187,36 @@ static struct gpu_gemm choose_gpu_gemm(const struct elcl_ops *ops,
     return !few ? tiles : mma ? rows_mma : rows;
 }
 
+/* The slices of K for gemm_wide*.cl: by N and K only, so that a row's result does not depend on M.
+ * Few columns make few work-groups, which then share K. */
+static size_t wide_slices(const struct elcl_matrix *w)
+{
+    return w->n >= WIDE_MANY_COLUMNS || w->k <= WIDE_SHORT_SUM ? 1 : WIDE_SLICES;
+}
+
+static size_t wide_bytes(const struct elcl_ops *ops, int rows)
+{
+    return (size_t)ELCL_WIDE_BYTES(elcl_wide_stages(ops->gemm_mma, rows, 1), rows, 1);
+}
+
+/* Whether all chunks of X are whole and lie at multiples of 16 bytes. */
+static bool suits_wide(const struct elcl_ops *ops, const struct elcl_gemm_args *args)
+{
+    return ops->wide && args->w->k % 8 == 0 && args->x_ld % 8 == 0 && args->x_batch % 8 == 0;
+}
+
+static struct gpu_gemm choose_wide_gemm(const struct elcl_ops *ops,
+                                        const struct elcl_gemm_args *args)
+{
+    const size_t slices = wide_slices(args->w);
+    const struct gpu_gemm tiles = {ELCL_K_GEMM_WIDE, "gemm_wide", 128,
+                                   ELCL_WIDE_N,      1,           wide_bytes(ops, 128)};
+    const struct gpu_gemm low_tiles = {ELCL_K_GEMM_WIDE_64, "gemm_wide_64", 64,
+                                       ELCL_WIDE_N,         slices,         wide_bytes(ops, 64)};
+    const bool tall = slices == 1 && gpu_groups(&tiles, args) >= ops->busy_groups;
+    return tall ? tiles : low_tiles;
+}
+
 static int gpu_flags(const struct elcl_gemm_args *args)
 {
     return elcl_gemm_flags(args) | (args->out == ELCL_OUT_ACT      ? ELCL_GEMM_ACT
@@ -193,9 +226,12 @@ static int gpu_flags(const struct elcl_gemm_args *args)
 
 static int launch_gpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
 {
-    const struct gpu_gemm gemm = choose_gpu_gemm(ops, args);
+    const bool wide = suits_wide(ops, args);
+    const struct gpu_gemm gemm = wide ? choose_wide_gemm(ops, args) : choose_gpu_gemm(ops, args);
+    const size_t step = wide ? ELCL_WIDE_K : ELCL_TILE_K;
+    const size_t items = wide ? ELCL_WIDE_ITEMS : ELCL_TILE_ITEMS;
     const size_t slice = elcl_round_up(elcl_div_up((size_t)args->w->k, gemm.slices),
-                                       ELCL_TILE_K); /* depends only on K */
+                                       step); /* depends only on N and K */
     struct elcl_launch launch = elcl_launch_begin(ops, gemm.id, gemm.name);
     common_arguments(&launch, args);
     elcl_launch_ulong(&launch, args->y_low);
@@ -203,9 +239,9 @@ static int launch_gpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, e
     elcl_launch_int(&launch, gpu_flags(args));
     elcl_launch_int(&launch, (int)args->act);
     elcl_launch_local(&launch, gemm.local_bytes);
-    const size_t global[] = {ELCL_TILE_ITEMS * elcl_div_up((size_t)args->w->n, gemm.tile_n),
+    const size_t global[] = {items * elcl_div_up((size_t)args->w->n, gemm.tile_n),
                              elcl_div_up((size_t)args->m, gemm.tile_m), (size_t)args->w->batch};
-    const size_t local[] = {ELCL_TILE_ITEMS, 1, 1};
+    const size_t local[] = {items, 1, 1};
     return elcl_launch_run(&launch, 3, global, local, err);
 }
 

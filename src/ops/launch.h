@@ -53,6 +53,12 @@ static inline size_t elcl_panel_bytes(enum elcl_mma mma)
     return mma ? ELCL_MMA_PANEL_BYTES : ELCL_PLAIN_PANEL_BYTES;
 }
 
+/* Stages of tile_wide.cl for tiles of bm x 128. */
+static inline int elcl_wide_stages(enum elcl_mma mma, int bm, int parts)
+{
+    return elcl_mma_kinds[mma].async ? ELCL_WIDE_ASYNC_STAGES(bm, parts) : 2;
+}
+
 /* Adds what the launch needs to the running totals and to the profile. */
 void elcl_launch_count(const struct elcl_launch *launch, uint64_t bytes, uint64_t flop);
 /* The same for an operation that is not a launch of ours. `name` is a literal. */

@@ -240,10 +240,17 @@ static void pack(void *user, void *memory)
     elcl_parallel(m->batch * tasks_of(m), pack_columns, p);
 }
 
+/* Columns of a panel; weight_width() of cl/storage.cl gives those of a whole one. */
+static int panel_width(int panel, enum elcl_storage storage, int n)
+{
+    const bool half = storage == ELCL_F16 || storage == ELCL_BF16;
+    return panel ? panel : half ? (int)elcl_round_up((size_t)n, 8) : n;
+}
+
 size_t elcl_matrix_bytes(int panel, bool rounded, enum elcl_storage storage, int batch, int n,
                          int k)
 {
-    const struct layout l = {storage, panel ? panel : n, k, 1, rounded, false};
+    const struct layout l = {storage, panel_width(panel, storage, n), k, 1, rounded, false};
     return (size_t)batch * elcl_div_up((size_t)n, (size_t)l.width) * panel_bytes(&l);
 }
 
@@ -257,7 +264,7 @@ int elcl_matrix_create(struct elcl_ops *ops, const char *label, int batch, int k
     struct elcl_matrix m = {.batch = batch, .k = k};
     for (int i = 0; i < n_sources; i++)
         m.n += sources[i].n;
-    m.panel = ops->panel ? ops->panel : m.n;
+    m.panel = panel_width(ops->panel, ops->weights, m.n);
     m.panels = (int)elcl_div_up((size_t)m.n, (size_t)m.panel);
     if (ops->dot && ops->weights == ELCL_INT8 && k > MAX_K_OF_INTEGERS)
         return elcl_fail(err, ELCL_E_UNSUPPORTED,

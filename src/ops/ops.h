@@ -23,6 +23,8 @@ enum elcl_kernel_id {
     ELCL_K_ADD_NORM,
     ELCL_K_GEMM,
     ELCL_K_GEMM_ROWS, /* GPU kernels only */
+    ELCL_K_GEMM_WIDE, /* with wide tiles only, and the next one */
+    ELCL_K_GEMM_WIDE_64,
     ELCL_K_EPILOGUE,
     ELCL_K_GATE,
     ELCL_K_WIDEN,
@@ -81,6 +83,7 @@ struct elcl_ops {
                                      * storage.cl) */
     enum elcl_mma gemm_mma;         /* the matrix instruction of GEMM and attn_packed, or NONE */
     enum elcl_mma attn_mma;         /* that of EL-attention by tiles, by `state` */
+    bool wide;                      /* wide tiles for 16-bit activations (tile_wide.cl) */
     enum elcl_dot dot;              /* not NONE: int8 or bf16 compute */
     struct elcl_kernel_set set;     /* built for `state` */
     struct elcl_kernel_set set_f32; /* attn_packed for f32 keys; empty if `set` has it, or without
@@ -147,9 +150,10 @@ struct elcl_matrix_source {
  * W [batch, N, K] on the device in ops->weights storage, packed for the GEMM back end: in panels
  * of `panel` columns, K-major:
  *     W[b, n, k] at k * panel + n % panel of panel b * panels + n / panel
- * with zeros in columns beyond N. panel == N is the plain row-major transpose [K, N]. In int8 the
- * values q of a column are round(w / s), s = max |w| / 127, and after those of a panel, at the
- * next multiple of four bytes, follow the s of its columns in f32.
+ * with zeros in columns beyond N. A single panel of all columns is the plain row-major transpose
+ * [K, N]; in 16 bits its width is N rounded up to a multiple of 8. In int8 the values q of a column
+ * are round(w / s), s = max |w| / 127, and after those of a panel, at the next multiple of four
+ * bytes, follow the s of its columns in f32.
  *
  * For int8 and bf16 compute, G neighbors in k lie side by side (elcl_dot_kinds[].k_pack):
  *     W[b, n, k] at (k / G * panel + n % panel) * G + k % G,
@@ -157,7 +161,7 @@ struct elcl_matrix_source {
  * int, follow the scales.
  *
  * In bf16 with f32 compute the columns j and j + panel / 2 of a panel lie side by side: j at 2
- * j, j + panel / 2 at 2 j + 1. Whole panels (panel == N) have plain rows in bf16, too.
+ * j, j + panel / 2 at 2 j + 1. A single panel of all columns has plain rows in bf16, too.
  */
 struct elcl_matrix {
     struct elcl_buffer buffer;

@@ -11,7 +11,9 @@
 #include "device/program.h"
 
 const struct elcl_mma_kind elcl_mma_kinds[] = {
-    [ELCL_MMA_NVIDIA] = {"mma_nvidia.cl", "", "mma.sync", 32},
+    [ELCL_MMA_NVIDIA] = {"mma_nvidia.cl", "", "mma.sync, ldmatrix and cp.async", 32, true},
+    [ELCL_MMA_NVIDIA_PLAIN] = {"mma_nvidia.cl", " -DMMA_PLAIN",
+                               "mma.sync without ldmatrix and cp.async", 32},
     [ELCL_MMA_AMD_WMMA] = {"mma_amd_wmma.cl", "", "v_wmma", 32},
     [ELCL_MMA_AMD_MFMA] = {"mma_amd_mfma.cl", "", "v_mfma", 64},
     [ELCL_MMA_INTEL_8] = {"mma_intel.cl", " -DSUBGROUP=8", "dpas, 8 items", 8},
@@ -150,8 +152,9 @@ bool elcl_mma_is_right(struct elcl_device *device, cl_program program, int subgr
 static struct elcl_program_parts program_parts(enum elcl_mma kind)
 {
     const struct elcl_mma_kind *k = &elcl_mma_kinds[kind];
-    struct elcl_program_parts parts = {.files = {"storage.cl", "tile.cl", k->file, "probe_mma.cl"},
-                                       .mac = ELCL_MAC_PLAIN};
+    struct elcl_program_parts parts = {
+        .files = {"storage.cl", "tile.cl", "swizzle.cl", k->file, "probe_mma.cl"},
+        .mac = ELCL_MAC_PLAIN};
     (void)snprintf(parts.options, sizeof(parts.options), "%s", k->options);
     return parts;
 }

@@ -9,6 +9,7 @@
 enum elcl_mma {
     ELCL_MMA_NONE,
     ELCL_MMA_NVIDIA,
+    ELCL_MMA_NVIDIA_PLAIN, /* without cp.async and ldmatrix */
     ELCL_MMA_AMD_WMMA,
     ELCL_MMA_AMD_MFMA,
     ELCL_MMA_INTEL_8,
@@ -25,6 +26,7 @@ struct elcl_mma_kind {
     const char *options; /* of every program with the file, or "" */
     const char *name;    /* of the instruction, for messages */
     int subgroup;        /* items that multiply together */
+    bool async;          /* copies to local memory run beside the kernel: WIDE_ASYNC there */
 };
 
 /* Indexed by enum elcl_mma; ELCL_MMA_NONE has no entry. */

@@ -60,7 +60,7 @@ static void test_allowed(void)
 static void test_numbers(struct elcl_device *device)
 {
     static const struct elcl_program_parts parts = {
-        .files = {"storage.cl", "tile.cl", "mma_emulated.cl", "probe_mma.cl"},
+        .files = {"storage.cl", "tile.cl", "swizzle.cl", "mma_emulated.cl", "probe_mma.cl"},
         .mac = ELCL_MAC_PLAIN,
         .options = "-DSUBGROUP=32 -DELCL_TEST_WRONG"};
     elcl_error err = {0};

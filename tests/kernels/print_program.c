@@ -37,7 +37,8 @@ bool print_program(enum elcl_kernels kernels, struct elcl_ops_params params,
         .kernels = kernels,
         .desc = {.type = kernels == ELCL_KERNELS_CPU ? ELCL_DEVICE_CPU : ELCL_DEVICE_GPU,
                  .vector_width = 8,
-                 .max_work_group = 1024}};
+                 .max_work_group = 1024,
+                 .local_bytes = 49152}};
     const struct elcl_features features = {.mac = ELCL_MAC_FMA,
                                            .int8_dot = {.kind = ELCL_DOT_PLAIN_INT8},
                                            .bf16_dot = {.kind = ELCL_DOT_PLAIN_BF16}};

@@ -7,6 +7,7 @@ int this_item(void);
 #include "cl/prelude.cl"
 #include "cl/storage.cl"
 #include "cl/tile.cl"
+#include "cl/swizzle.cl"
 
 /* c += a b of the lanes' fragments. */
 void exchange(const void *a, const void *b, float *c);
@@ -25,6 +26,12 @@ DEFINE_INSTRUCTION(float8, intel_sub_group_bf16_bf16_matrix_mad_k16, short8, int
 #define __builtin_amdgcn_wmma_f32_16x16x16_bf16_w32 wmma_f32_16x16x16_bf16
 #define __builtin_amdgcn_mfma_f32_16x16x16bf16_1k(a, b, c, cbsz, abid, blgp)                       \
     mfma_f32_16x16x16bf16_1k(a, b, c)
+/* The elements of f16 stand where those of bf16 do. */
+#define __builtin_amdgcn_wmma_f32_16x16x16_f16_w32(a, b, c)                                        \
+    wmma_f32_16x16x16_bf16(as_short16(a), as_short16(b), c)
+#define __builtin_amdgcn_mfma_f32_16x16x16f16(a, b, c, cbsz, abid, blgp)                           \
+    mfma_f32_16x16x16bf16_1k(as_short4(a), as_short4(b), c)
+#define intel_sub_group_f16_f16_matrix_mad_k16 intel_sub_group_bf16_bf16_matrix_mad_k16
 
 #include MMA_FILE
 

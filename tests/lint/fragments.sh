@@ -33,7 +33,7 @@ nvidia() {
 }
 
 nvidia >"$work/mac.cl"
-nothing 'fragments: NVIDIA' "$(check mma_nvidia "$work/mac.cl")"
+nothing 'fragments: NVIDIA' "$(check mma_nvidia "$work/mac.cl" -DMMA_PLAIN)"
 nothing 'fragments: AMD, wmma' "$(check mma_amd_wmma cl/mma_amd_wmma.cl)"
 nothing 'fragments: AMD, mfma' "$(check mma_amd_mfma cl/mma_amd_mfma.cl)"
 nothing 'fragments: Intel, 8 lanes' "$(check 'mma_intel 8' cl/mma_intel.cl -DSUBGROUP=8)"
@@ -42,5 +42,5 @@ nothing 'fragments: Intel, 16 lanes' "$(check 'mma_intel 16' cl/mma_intel.cl -DS
 # One element of A at another place.
 nvidia | sed 's/p\[4 \* ld\]/p[3 * ld]/' >"$work/mac.cl"
 something 'fragments: a wrong element is noticed' \
-    "$(check mma_nvidia "$work/mac.cl" | grep 'elements are wrong')"
+    "$(check mma_nvidia "$work/mac.cl" -DMMA_PLAIN | grep 'elements are wrong')"
 finish
