@@ -60,6 +60,7 @@ static void run_kernels(struct elcl_selftest_state *st, enum elcl_gemm gemm,
                                            .weights = storages->weights,
                                            .state = storages->state,
                                            .compute = storages->compute,
+                                           .f32_keys = true,
                                            .build_options = st->params->build_options};
     st->result.weights = storages->weights;
     st->result.state = storages->state;

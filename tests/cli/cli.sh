@@ -122,7 +122,7 @@ prints "without matrix instructions" "$attention"
 check "and says who turned them off" grep -q "turned off by the caller" "$tmp/err"
 run env ELCL_MATRIX_INSTRUCTIONS=off "$elcl" devices
 check "devices without matrix instructions" grep -q "turned off by" "$tmp/out"
-refuses "a wrong word in the environment" 1 \
+refuses "a wrong word in the environment" 2 \
     "ELCL_MATRIX_INSTRUCTIONS: expected auto or off, found 'no'" \
     env ELCL_MATRIX_INSTRUCTIONS=no "$elcl" generate --quiet "$model" attention
 run "$elcl" generate --quiet "$model" attention --num-beams 4 --num-beam-groups 4 \
