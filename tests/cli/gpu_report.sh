@@ -17,21 +17,23 @@ report() {
     run sh "$root/tools/gpu-report.sh" --quick --output "$tmp/r.tar.gz" "$@"
     [ -f "$tmp/r.tar.gz" ] && tar -C "$tmp/r" --strip-components=1 -xzf "$tmp/r.tar.gz"
 }
-# Prints the exit codes of devices, selftest, bench-quick and kernels.
-codes() {
-    cut -f 1,2 "$tmp/r/steps.tsv" | tr '\t\n' '= '
+# Prints the names of all steps that ended with exit code 0.
+passed_steps() {
+    awk -F '\t' '$2 == 0 { printf "%s ", $1 }' "$tmp/r/steps.tsv"
 }
+texts='text-f32 text-bf16-exact text-bf16 text-bf16-mha text-f16'
+rows='row-el-bf16 row-mha-bf16 row-mha-beam-bf16 row-el-exact row-mha-beam-exact row-one-sentence'
+benches='bench-bf16-bf16 bench-f16-f16 bench-f32-f32'
 
 report --no-build "$build" --device cpu
 exits "a report" 0
-same "a report: all steps" "$(codes)" "devices=0 selftest=0 bench-quick=0 kernels=0 "
+same "a report: all steps" "$(passed_steps)" "devices selftest $texts $rows $benches "
 check "a report: where it is" grep -qF "the report to send: $tmp/r.tar.gz (" "$tmp/out"
 check "a report: versions" grep -q '^elcl [0-9]' "$tmp/r/versions.txt"
-check "a report: kernels" grep -q 'gemm batch=1 M=1 N=768 K=768' "$tmp/r/kernels.out"
+check "a report: kernels" grep -q 'gemm batch=1 M=4 N=768 K=768' "$tmp/r/bench-bf16-bf16.out"
+same "a report: words" "$(grep -c '[0-9] of 40 words differ' "$tmp/r/summary.txt")" 5
 if command -v python3 >/dev/null; then
-    for step in devices selftest bench-quick; do
-        check "a report: json of $step" python3 -m json.tool "$tmp/r/$step.out" "$tmp/json"
-    done
+    same "a report: rows" "$(grep -c ' samples/s, ' "$tmp/r/summary.txt")" 7
 fi
 
 # Stand-ins: the script names the step that FAILS and runs the others.
@@ -45,18 +47,18 @@ cp "$tmp/stub/elcl" "$tmp/stub/tests/kernels"
 chmod +x "$tmp/stub/elcl" "$tmp/stub/tests/kernels"
 FAILS=bench report --no-build "$tmp/stub" --device 'Some GPU'
 exits "a benchmark fails" 0
-same "a benchmark fails: the others" "$(codes)" "devices=0 selftest=0 bench-quick=1 kernels=0 "
-check "a benchmark fails: is named" grep -qx '== failed: bench-quick' "$tmp/out"
+same "a benchmark fails: the others" "$(passed_steps)" "devices selftest $texts $benches "
+check "a benchmark fails: is named" grep -q '^== failed: row-el-bf16 ' "$tmp/out"
 check "a benchmark fails: its words" grep -q '^  | no luck$' "$tmp/out"
-same "the device is handed on" "$(grep -h -o 'device[= ]Some GPU' "$tmp/r"/*.out | wc -l)" 3
+check "the device is handed on" grep -qF 'Some GPU' "$tmp/r/bench-f32-f32.out"
 FAILS=selftest report --no-build "$tmp/stub"
 exits "the self-test fails" 1
-same "the self-test fails: the others" "$(codes)" "devices=0 selftest=1 bench-quick=0 kernels=0 "
+same "the self-test fails: the others" "$(passed_steps)" "devices $texts $rows $benches "
 report --no-build "$tmp/none"
 exits "nothing there" 1
-same "nothing there: the file" "$(codes)" "devices=127 selftest=127 bench-quick=127 kernels=127 "
+same "nothing there: no step" "$(passed_steps)" ""
 
-for bad in "--budget x" "--budget 0" --device --fast; do
+for bad in "--budget x" "--budget 0" "--batch x" --device --fast; do
     # shellcheck disable=SC2086
     run sh "$root/tools/gpu-report.sh" $bad
     exits "usage: $bad" 2
