@@ -40,10 +40,11 @@ finish() {
     exit
 }
 
-# files PATTERN...: prints the project's files with matching names, without build folders.
+# files PATTERN...: prints the project's files with matching names, without build folders and
+# bundles.
 files() {
     for pattern in "$@"; do
-        find . \( -name .git -o -name 'build*' -type d -o -path './subprojects/*/*' \
+        find . \( -name .git -o -name .gpu -o -name 'build*' -type d -o -path './subprojects/*/*' \
             -not -path './subprojects/packagefiles*' \) -prune -o -type f -name "$pattern" -print
     done | sed 's,^\./,,' | sort
 }
