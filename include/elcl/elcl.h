@@ -226,7 +226,8 @@ typedef struct elcl_model_params {
     enum elcl_storage state;       /* encoder output and caches, not ELCL_INT8; default ELCL_F32 */
     enum elcl_compute compute;     /* default ELCL_COMPUTE_AUTO */
     uint64_t memory_limit_bytes;   /* of all device buffers together; 0 (default): the device's
-                                    * memory */
+                                    * memory, and plans leave some for others, see
+                                    * elcl_planned_memory() in elcl/plan.h */
     /* Expected workload. Used only to resolve ELCL_ATTN_AUTO. 0 (default): beams and output length
      * from the model's own generation options, its default source length, and a batch that keeps
      * the device busy. Values beyond the model's limits are reduced to them. */

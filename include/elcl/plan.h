@@ -68,6 +68,11 @@ ELCL_API int elcl_cpu_vector_width(const elcl_device_desc *device);
 
 /* ---- memory -------------------------------------------------------------------------------- */
 
+/* Returns the bytes of the device's memory that models and engines plan with if nobody sets a
+ * limit: all of it on CPUs. On other devices 5 % and 256 MiB remain for the driver and for other
+ * programs, but at most half. 0: the driver does not say. Reads type and memory_bytes. */
+ELCL_API uint64_t elcl_planned_memory(const elcl_device_desc *device);
+
 typedef struct elcl_plan_params {
     enum elcl_attention attention;     /* default ELCL_ATTN_AUTO: what elcl_model_open() would take
                                         * with these lengths, beams and limits */

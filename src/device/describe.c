@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "elcl/plan.h"
 
 /* Appends a property of the platform or of the device, of which exactly one is given, and returns
  * its offset in `strings`. A property that the driver refuses reads as "". */
@@ -53,6 +54,14 @@ static enum elcl_device_type read_type(cl_device_id device)
     if (type & CL_DEVICE_TYPE_GPU)
         return ELCL_DEVICE_GPU;
     return type & CL_DEVICE_TYPE_CPU ? ELCL_DEVICE_CPU : ELCL_DEVICE_OTHER;
+}
+
+uint64_t elcl_planned_memory(const elcl_device_desc *device)
+{
+    const uint64_t all = device->memory_bytes, kept = all / 20 + (UINT64_C(256) << 20);
+    if (device->type == ELCL_DEVICE_CPU)
+        return all;
+    return all - (kept < all / 2 ? kept : all / 2);
 }
 
 int elcl_device_describe(cl_platform_id platform, cl_device_id id, elcl_device_desc *desc,

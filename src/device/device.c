@@ -9,6 +9,7 @@
 #include "base/os.h"
 #include "base/util.h"
 #include "device/list.h"
+#include "elcl/plan.h"
 
 void elcl_device_log(const struct elcl_device *device, enum elcl_log_level level, const char *fmt,
                      ...)
@@ -49,6 +50,9 @@ static int apply_params(struct elcl_device *device, const struct elcl_device_par
     device->memory_limit_bytes = params->memory_limit_bytes ? params->memory_limit_bytes
                                  : desc->memory_bytes       ? desc->memory_bytes
                                                             : UINT64_MAX; /* not known */
+    device->plan_limit_bytes = params->memory_limit_bytes ? params->memory_limit_bytes
+                               : desc->memory_bytes       ? elcl_planned_memory(desc)
+                                                          : UINT64_MAX;
     device->log = params->log;
     device->log_user = params->log_user;
     if (!params->no_cache)

@@ -37,8 +37,9 @@ struct elcl_device {
     char *strings;             /* memory of desc's strings; NULL: a list has it */
     enum elcl_kernels kernels; /* CPU or GPU */
     struct elcl_quirks quirks;
-    uint64_t memory_limit_bytes;
-    elcl_log_fn log; /* may be NULL */
+    uint64_t memory_limit_bytes; /* what buffers must not exceed */
+    uint64_t plan_limit_bytes;   /* what plans must not exceed */
+    elcl_log_fn log;             /* may be NULL */
     void *log_user;
     char *cache_directory;     /* NULL: no cache */
     const char *no_matrix_why; /* who turned matrix instructions off; NULL: nobody */

@@ -30,8 +30,7 @@ fail:
  * is live already. */
 uint64_t elcl_engine_memory_limit(const struct elcl_device *device)
 {
-    const uint64_t all = device->memory_limit_bytes ? device->memory_limit_bytes
-                                                    : device->desc.memory_bytes / 10 * 9;
+    const uint64_t all = device->plan_limit_bytes;
     const uint64_t live = device->live_bytes - ELCL_OPS_BYTES;
     return all > live ? all - live : 0;
 }

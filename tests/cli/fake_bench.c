@@ -127,6 +127,11 @@ void elcl_blueprint_get_info(const elcl_blueprint *blueprint, elcl_blueprint_inf
 
 /* ---- plans --------------------------------------------------------------------------------- */
 
+uint64_t elcl_planned_memory(const elcl_device_desc *device)
+{
+    return device->memory_bytes;
+}
+
 int elcl_cpu_vector_width(const elcl_device_desc *device)
 {
     (void)device;

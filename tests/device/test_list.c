@@ -1,6 +1,7 @@
 /* Listing, choosing and opening devices. */
 #define _POSIX_C_SOURCE 200809L
 
+#include "elcl/plan.h"
 #include "tests.h"
 
 #include <stdio.h>
@@ -185,6 +186,26 @@ static void test_choose_here(const elcl_device_list *list)
     says(&err, ELCL_E_DEVICE, "no such name", elcl_device_list_get(list, 0)->name);
 }
 
+/* A GPU's driver reports all memory, and needs some itself. */
+static void test_planned_memory(void)
+{
+    static const uint64_t mib = 1 << 20;
+    static const struct {
+        enum elcl_device_type type;
+        uint64_t all, planned; /* MiB */
+    } cases[] = {
+        {ELCL_DEVICE_GPU, 80000, 75744}, {ELCL_DEVICE_GPU, 8000, 7344}, {ELCL_DEVICE_GPU, 400, 200},
+        {ELCL_DEVICE_OTHER, 8000, 7344}, {ELCL_DEVICE_CPU, 8000, 8000}, {ELCL_DEVICE_GPU, 0, 0},
+    };
+    if (!check_case("list: memory that plans take"))
+        return;
+    for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
+        const elcl_device_desc d = {.type = cases[i].type, .memory_bytes = cases[i].all * mib};
+        const uint64_t got = elcl_planned_memory(&d);
+        CHECK(got == cases[i].planned * mib, "%zu: %llu bytes", i, (unsigned long long)got);
+    }
+}
+
 static void test_open(const struct check_options *options)
 {
     if (!check_case("open: parameters"))
@@ -197,6 +218,8 @@ static void test_open(const struct check_options *options)
     CHECK(device->kernels == (cpu ? ELCL_KERNELS_CPU : ELCL_KERNELS_GPU), "%d", device->kernels);
     CHECK(device->memory_limit_bytes == device->desc.memory_bytes, "limit %llu",
           (unsigned long long)device->memory_limit_bytes);
+    CHECK(device->plan_limit_bytes == elcl_planned_memory(&device->desc), "plans up to %llu",
+          (unsigned long long)device->plan_limit_bytes);
     CHECK(device->cache_directory, "no cache");
     params.kernels = cpu ? ELCL_KERNELS_GPU : ELCL_KERNELS_CPU;
     params.memory_limit_bytes = 12345;
@@ -216,7 +239,7 @@ static void test_open(const struct check_options *options)
     device->log = NULL;
     CHECK(atomic_load(&device->peak_bytes) == 0, "peak %llu", atomic_load(&device->peak_bytes));
     CHECK(device->kernels == params.kernels, "%d", device->kernels);
-    CHECK(device->memory_limit_bytes == 12345, "limit");
+    CHECK(device->memory_limit_bytes == 12345 && device->plan_limit_bytes == 12345, "limit");
     CHECK(!device->cache_directory, "cache %s", device->cache_directory);
     close_device(&device);
     elcl_device_close(&device);
@@ -266,6 +289,7 @@ void test_listing(elcl_device_list *list, const struct check_options *options)
     test_choose();
     test_quirks();
     test_choose_here(list);
+    test_planned_memory();
     test_open(options);
     test_list_probe(list, options);
 }

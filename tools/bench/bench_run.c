@@ -116,8 +116,8 @@ static int plan(const struct cli_bench *bench, struct cli_bench_result *r, int *
     p.num_beams = c->num_beams;
     p.max_source = c->source_length;
     p.max_target = c->new_tokens + 1;
-    p.memory_limit_bytes =
-        bench->options->memory_limit_bytes ? bench->options->memory_limit_bytes : d->memory_bytes;
+    p.memory_limit_bytes = bench->options->memory_limit_bytes ? bench->options->memory_limit_bytes
+                                                              : elcl_planned_memory(d);
     p.max_alloc_bytes = d->max_alloc_bytes;
     p.rates = !bench->options->no_cache && elcl_stored_rates(d, &measured) ? &measured : NULL;
     p.batch_size = c->batch_size;

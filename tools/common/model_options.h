@@ -45,7 +45,7 @@ struct cli_model_options {
      (at) + offsetof(struct cli_model_options, compute), 0, 0, cli_compute_words}, \
     {CLI_OPT_BYTES, "memory-limit", "BYTES", \
      "use at most this much device memory, as in 512M or 2G (powers of 1024; default: what the " \
-     "device reports)", \
+     "device reports, of a GPU less 5 % and 256M)", \
      (at) + offsetof(struct cli_model_options, memory_limit_bytes), 0, 0, NULL}, \
     {CLI_OPT_CHOICE, "gemm", "auto|clblast|native", \
      "implementation of matrix products (default auto)", \

@@ -48,7 +48,7 @@ static const struct cli_opt options_table[] = {
                  "before a CPU; with --batch-size or --memory-limit a GPU without limits)"),
     CLI_ROW_BYTES("memory-limit", memory_limit_bytes,
                   "maximum device memory, such as 512M or 2G (powers of 1024; default: the "
-                  "device's)"),
+                  "device's, of a GPU less 5 % and 256M)"),
     CLI_ROW_TEXT("device-model", "NAME|FILE|measured", device_model,
                  "also predict speed, from a data sheet (v100, h100, mi300x, a770, adreno740 or a "
                  "JSON file) or from rates measured on --device; sets the default memory limit"),
@@ -97,8 +97,9 @@ static int read_model(struct cli_plan_options *o, elcl_plan_params *p, elcl_erro
     const int rc = cli_device_model_find(o->device_model, &o->sheet, err);
     p->device_type = o->sheet.rates.type;
     p->rates = &o->sheet.rates;
+    const elcl_device_desc d = {.type = o->sheet.rates.type, .memory_bytes = o->sheet.memory_bytes};
     if (!p->memory_limit_bytes)
-        p->memory_limit_bytes = o->sheet.memory_bytes;
+        p->memory_limit_bytes = elcl_planned_memory(&d);
     return rc;
 }
 
@@ -116,7 +117,7 @@ static int read_device(struct cli_plan_options *o, elcl_plan_params *p, elcl_err
         p->device_type = d->type;
         p->max_alloc_bytes = d->max_alloc_bytes;
         if (!p->memory_limit_bytes)
-            p->memory_limit_bytes = d->memory_bytes;
+            p->memory_limit_bytes = elcl_planned_memory(d);
         if (!d->gpu_kernels)
             p->vector_width = elcl_cpu_vector_width(d);
         if (is_measured(o))
