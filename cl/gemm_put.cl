@@ -45,7 +45,9 @@ static inline void gemm_put(__global void *y, __global const float *residual, si
 static inline void gemm_put4(__global void *y, __global const float *residual, size_t at,
                              ulong y_low, float4 sum, float4 bias, int flags, int act)
 {
-    float4 v = activate_v(ELCL_MAC(sum, (float4)(1.0f), bias), act);
+    const float4 u = ELCL_MAC(sum, (float4)(1.0f), bias); /* functions of vectors may differ: */
+    float4 v =
+        (float4)(activate(u.x, act), activate(u.y, act), activate(u.z, act), activate(u.w, act));
     if (flags & ELCL_GEMM_RESIDUAL)
         v += *(__global const float4 *)(residual + at);
 #ifdef ELCL_PLANES

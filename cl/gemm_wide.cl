@@ -75,34 +75,62 @@ struct gemm_epilogue {
     bool aligned; /* four neighbors of a row of Y lie at a multiple of four */
 };
 
-/* Stores the item's four columns of the rows that are in y_part, of a part of the tile; y_at is the
- * place of the tile's first row at these columns. */
+TILE_INLINE struct gemm_epilogue gemm_epilogue_begin(__global void *y, __global const float *bias,
+                                                     __global const float *residual, int y_ld,
+                                                     ulong y_batch, ulong y_low, int flags, int act)
+{
+    struct gemm_epilogue e;
+    e.y = y;
+    e.bias = bias;
+    e.residual = residual;
+    e.y_low = y_low;
+    e.flags = flags;
+    e.act = act;
+    e.aligned = y_ld % 4 == 0 && y_batch % 4 == 0 && y_low % 4 == 0;
+    return e;
+}
+
+/* Of the item's four columns, of which `columns` exist. */
+TILE_INLINE float4 gemm_bias4(const struct gemm_epilogue *e, int columns)
+{
+    if (!(e->flags & ELCL_GEMM_BIAS) || columns <= 0)
+        return (float4)(0.0f);
+    return columns >= 4 ? vload4(0, e->bias)
+                        : (float4)(e->bias[0], columns > 1 ? e->bias[1] : 0.0f,
+                                   columns > 2 ? e->bias[2] : 0.0f, 0.0f);
+}
+
+/* Stores those of four neighbors of a row that exist. */
+TILE_INLINE void gemm_put_columns(const struct gemm_epilogue *e, size_t at, float4 sum, float4 bias,
+                                  int columns)
+{
+    if (columns >= 4 && e->aligned) {
+        gemm_put4(e->y, e->residual, at, e->y_low, sum, bias, e->flags, e->act);
+        return;
+    }
+    if (columns > 0)
+        gemm_put(e->y, e->residual, at, e->y_low, sum.x, 1.0f, bias.x, e->flags, e->act);
+    if (columns > 1)
+        gemm_put(e->y, e->residual, at + 1, e->y_low, sum.y, 1.0f, bias.y, e->flags, e->act);
+    if (columns > 2)
+        gemm_put(e->y, e->residual, at + 2, e->y_low, sum.z, 1.0f, bias.z, e->flags, e->act);
+    if (columns > 3)
+        gemm_put(e->y, e->residual, at + 3, e->y_low, sum.w, 1.0f, bias.w, e->flags, e->act);
+}
+
+/* Stores the item's four columns of the rows in y_part, a part of the tile; y_at is the place of
+ * the tile's first row at these columns. */
 TILE_INLINE void gemm_put_rows(const struct gemm_epilogue *e, __local const float *y_part,
                                size_t y_at, int y_ld, int rows, int columns, int part, int bm)
 {
     const int item = get_local_id(0);
-    float4 bias = (float4)(0.0f);
-    if (e->flags & ELCL_GEMM_BIAS && columns > 0)
-        bias = columns >= 4 ? vload4(0, e->bias)
-                            : (float4)(e->bias[0], columns > 1 ? e->bias[1] : 0.0f,
-                                       columns > 2 ? e->bias[2] : 0.0f, 0.0f);
+    const float4 bias = gemm_bias4(e, columns);
     for (int r = item / 32; r < WIDE_GIVEN_ROWS; r += WIDE_ITEMS / 32) {
         const int row = wide_given_row(r, part, bm);
-        const float4 sum = *(__local const float4 *)(y_part + r * ELCL_WIDE_LD + item % 32 * 4);
-        const size_t at = y_at + (size_t)row * y_ld;
-        if (row >= rows || columns <= 0)
-            continue;
-        if (columns >= 4 && e->aligned) {
-            gemm_put4(e->y, e->residual, at, e->y_low, sum, bias, e->flags, e->act);
-            continue;
-        }
-        gemm_put(e->y, e->residual, at, e->y_low, sum.x, 1.0f, bias.x, e->flags, e->act);
-        if (columns > 1)
-            gemm_put(e->y, e->residual, at + 1, e->y_low, sum.y, 1.0f, bias.y, e->flags, e->act);
-        if (columns > 2)
-            gemm_put(e->y, e->residual, at + 2, e->y_low, sum.z, 1.0f, bias.z, e->flags, e->act);
-        if (columns > 3)
-            gemm_put(e->y, e->residual, at + 3, e->y_low, sum.w, 1.0f, bias.w, e->flags, e->act);
+        if (row < rows)
+            gemm_put_columns(e, y_at + (size_t)row * y_ld,
+                             *(__local const float4 *)(y_part + r * ELCL_WIDE_LD + item % 32 * 4),
+                             bias, columns);
     }
 }
 
@@ -179,14 +207,8 @@ TILE_INLINE void gemm_wide_tile(__global void *y, __global const act_t *x,
                                    m_size, k_size, x_ld, weight_width(n_size));
     run.steps = (k_size + WIDE_K - 1) / WIDE_K;
     gemm_wide_sums(memory, &run, sums, slice, bm, sliced);
-    struct gemm_epilogue e;
-    e.y = y;
-    e.bias = bias + batch * n_size + column;
-    e.residual = residual;
-    e.y_low = y_low;
-    e.flags = flags;
-    e.act = act;
-    e.aligned = y_ld % 4 == 0 && y_batch % 4 == 0 && y_low % 4 == 0;
+    const struct gemm_epilogue e = gemm_epilogue_begin(y, bias + batch * n_size + column, residual,
+                                                       y_ld, y_batch, y_low, flags, act);
     for (int part = 0; part < WIDE_I(bm); part++) {
         barrier(CLK_LOCAL_MEM_FENCE);
         wide_give((__local float *)memory, sums, part, bm);
@@ -198,7 +220,7 @@ TILE_INLINE void gemm_wide_tile(__global void *y, __global const act_t *x,
 }
 
 #define WIDE_KERNEL MMA_KERNEL __attribute__((reqd_work_group_size(ELCL_WIDE_ITEMS, 1, 1)))
-#define DEFINE_GEMM_WIDE(NAME, BM, SLICED)                                                         \
+#define DEFINE_GEMM_WIDE(NAME, TILE_FUNCTION, ...)                                                 \
     WIDE_KERNEL __kernel void NAME(                                                                \
         __global void *y,               /* [batch, M, y_ld] as gemm_put.cl says */                 \
         __global const act_t *x,        /* [batch, M, x_ld] */                                     \
@@ -208,8 +230,8 @@ TILE_INLINE void gemm_wide_tile(__global void *y, __global const act_t *x,
         int m_size, int n_size, int k_size, int x_ld, int y_ld, ulong x_batch, ulong y_batch,      \
         ulong y_low, int slice, int flags, int act, __local uint4 *memory)                         \
     {                                                                                              \
-        gemm_wide_tile(y, x, w, bias, residual, m_size, n_size, k_size, x_ld, y_ld, x_batch,       \
-                       y_batch, y_low, slice, flags, act, memory, BM, SLICED);                     \
+        TILE_FUNCTION(y, x, w, bias, residual, m_size, n_size, k_size, x_ld, y_ld, x_batch,        \
+                      y_batch, y_low, slice, flags, act, memory, __VA_ARGS__);                     \
     }
-DEFINE_GEMM_WIDE(gemm_wide, 128, false)
-DEFINE_GEMM_WIDE(gemm_wide_64, 64, true)
+DEFINE_GEMM_WIDE(gemm_wide, gemm_wide_tile, 128, false)
+DEFINE_GEMM_WIDE(gemm_wide_64, gemm_wide_tile, 64, true)

@@ -96,7 +96,7 @@ TILE_INLINE void wide_commit(void)
     __asm__ volatile("cp.async.commit_group;" : : : "memory");
 }
 
-/* Waits until at most `open` groups of copies are on their way. */
+/* Waits until at most `open` groups of copies are on their way: a constant, 0 to 3 or 6. */
 TILE_INLINE void wide_wait(int open)
 {
     if (open == 0)

@@ -200,5 +200,14 @@ enum { ELCL_EMBED_TOKENS = 1, ELCL_EMBED_POSITIONS = 2, ELCL_EMBED_STATE = 4 };
     ((stages)*ELCL_WIDE_STAGE_BYTES(bm, parts) > 64 * ELCL_WIDE_LD * 4                             \
          ? (stages)*ELCL_WIDE_STAGE_BYTES(bm, parts)                                               \
          : 64 * ELCL_WIDE_LD * 4)
+/* gemm_rows_wide.cl: slices of K, row stride of outputs, bytes of a stage, how many stages, and
+ * local memory, where the slices' sums replace the stages later. */
+#define ELCL_ROWS_WIDE_SLICES 8
+#define ELCL_ROWS_WIDE_LD (64 + 4)
+#define ELCL_ROWS_WIDE_STAGE_BYTES(sliced)                                                         \
+    ((sliced) ? ELCL_ROWS_WIDE_SLICES * (16 + 16) * ELCL_WIDE_K * 2 : (16 + 64) * ELCL_WIDE_K * 2)
+#define ELCL_ROWS_WIDE_STAGES(async, sliced) (!(async) ? 2 : (sliced) ? 3 : 8)
+#define ELCL_ROWS_WIDE_BYTES(async, sliced)                                                        \
+    (ELCL_ROWS_WIDE_STAGES(async, sliced) * ELCL_ROWS_WIDE_STAGE_BYTES(sliced))
 
 #endif

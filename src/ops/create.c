@@ -24,7 +24,7 @@ static const char *const gpu_files[] = {
     "logits.cl",  "sample.cl", "score.cl",      "tile.cl", "attn_mha_gpu.cl",
 };
 /* Follow the tiles by a matrix instruction. */
-static const char *const wide_files[] = {"tile_wide.cl", "gemm_wide.cl"};
+static const char *const wide_files[] = {"tile_wide.cl", "gemm_wide.cl", "gemm_rows_wide.cl"};
 
 static void add_files(struct elcl_program_parts *parts, const char *const *files, size_t n)
 {
@@ -132,7 +132,7 @@ static bool has_kernel(const struct elcl_ops *ops, int id)
     const enum elcl_kernels kernels = elcl_kernel_table[id].kernels;
     return (kernels == ELCL_KERNELS_AUTO || kernels == ops->kernels) &&
            (id != ELCL_K_QUANTIZE || ops->dot != ELCL_DOT_NONE) &&
-           ((id != ELCL_K_GEMM_WIDE && id != ELCL_K_GEMM_WIDE_64) || ops->wide);
+           (id < ELCL_K_GEMM_WIDE || id > ELCL_K_GEMM_ROWS_WIDE_64 || ops->wide);
 }
 
 static int create_kernel(struct elcl_kernel_set *set, int id, elcl_error *err)

@@ -6,10 +6,11 @@
 #include "ops/launch.h"
 
 /* GPU kernels */
-#define GPU_FEW_ROWS 16 /* gemm_rows up to here: it reads W at most twice */
-#define WIDE_SLICES 8
-#define WIDE_MANY_COLUMNS 2048
+#define GPU_FEW_ROWS 16        /* gemm_rows up to here: it reads W at most twice */
+#define WIDE_MANY_COLUMNS 2048 /* from here on, and up to this K, a sum is one slice */
 #define WIDE_SHORT_SUM 256
+#define WIDE_FEW                                                                                   \
+    4 /* unmeasured: with tiles for fewer than 1 of 4 busy groups, W is read more often */
 /* CPU kernels */
 #define MIN_BLOCK_ROWS 24       /* a panel's way through the caches has to pay */
 #define BAND_FLOATS (64 * 1024) /* of X in a core's second-level cache */
@@ -150,11 +151,14 @@ fail:
     return rc;
 }
 
-/* A GPU kernel, the tile of its work-groups, and the slices that it cuts K into. */
+/* ---- GPU kernels --------------------------------------------------------------------------- */
+
+/* A GPU kernel, the items and the tile of its work-groups, and the slices that it cuts K into, each
+ * a multiple of `step` terms. */
 struct gpu_gemm {
     enum elcl_kernel_id id;
     const char *name;
-    size_t tile_m, tile_n, slices, local_bytes;
+    size_t items, tile_m, tile_n, slices, step, local_bytes;
 };
 
 static size_t gpu_groups(const struct gpu_gemm *gemm, const struct elcl_gemm_args *args)
@@ -163,40 +167,39 @@ static size_t gpu_groups(const struct gpu_gemm *gemm, const struct elcl_gemm_arg
            elcl_div_up((size_t)args->w->n, gemm->tile_n) * (size_t)args->w->batch;
 }
 
+static struct gpu_gemm tile_gemm(enum elcl_kernel_id id, const char *name, size_t tile_m,
+                                 size_t tile_n, size_t slices, size_t local_bytes)
+{
+    return (struct gpu_gemm){id,     name,   ELCL_TILE_ITEMS, tile_m,
+                             tile_n, slices, ELCL_TILE_K,     local_bytes};
+}
+
 /* The kernel for tiles and the one for few rows give the same bits, so the number of rows may
  * choose. The one for few rows cuts K among items, and so has more work-groups. */
-static struct gpu_gemm choose_gpu_gemm(const struct elcl_ops *ops,
-                                       const struct elcl_gemm_args *args)
+static struct gpu_gemm choose_tile_gemm(const struct elcl_ops *ops,
+                                        const struct elcl_gemm_args *args)
 {
     const bool mma = ops->gemm_mma != ELCL_MMA_NONE;
-    const struct gpu_gemm tiles = {
-        ELCL_K_GEMM,
-        mma ? "gemm_mma" : "gemm",
-        ELCL_TILE_SIZE,
-        ELCL_TILE_SIZE,
-        mma ? ELCL_ROWS_MMA_SLICES : ELCL_ROWS_SLICES,
-        ELCL_TILE_BYTES(elcl_panel_bytes(ops->gemm_mma), 4, ELCL_TILE_SIZE)};
-    const struct gpu_gemm rows = {ELCL_K_GEMM_ROWS, "gemm_rows",      ELCL_ROWS_M,
-                                  ELCL_ROWS_N,      ELCL_ROWS_SLICES, ELCL_ROWS_BYTES};
-    const struct gpu_gemm rows_mma = {
-        ELCL_K_GEMM_ROWS,     "gemm_rows_mma",
-        ELCL_ROWS_MMA_M,      ELCL_ROWS_MMA_N,
-        ELCL_ROWS_MMA_SLICES, ELCL_ROWS_MMA_BYTES(ops->weights == ELCL_BF16 ? 1 : 2)};
+    const struct gpu_gemm tiles =
+        tile_gemm(ELCL_K_GEMM, mma ? "gemm_mma" : "gemm", ELCL_TILE_SIZE, ELCL_TILE_SIZE,
+                  mma ? ELCL_ROWS_MMA_SLICES : ELCL_ROWS_SLICES,
+                  ELCL_TILE_BYTES(elcl_panel_bytes(ops->gemm_mma), 4, ELCL_TILE_SIZE));
     const bool few =
         args->m <= GPU_FEW_ROWS || (mma && gpu_groups(&tiles, args) < ops->busy_groups);
-    return !few ? tiles : mma ? rows_mma : rows;
+    if (few && mma)
+        return tile_gemm(ELCL_K_GEMM_ROWS, "gemm_rows_mma", ELCL_ROWS_MMA_M, ELCL_ROWS_MMA_N,
+                         ELCL_ROWS_MMA_SLICES,
+                         ELCL_ROWS_MMA_BYTES(ops->weights == ELCL_BF16 ? 1 : 2));
+    return few ? tile_gemm(ELCL_K_GEMM_ROWS, "gemm_rows", ELCL_ROWS_M, ELCL_ROWS_N,
+                           ELCL_ROWS_SLICES, ELCL_ROWS_BYTES)
+               : tiles;
 }
 
-/* The slices of K for gemm_wide*.cl: by N and K only, so that a row's result does not depend on M.
- * Few columns make few work-groups, which then share K. */
+/* Slices of K of the wide kernels: by N and K only, so that a row's result does not depend on M.
+ * Few columns make few work-groups, so that these share a long sum. */
 static size_t wide_slices(const struct elcl_matrix *w)
 {
-    return w->n >= WIDE_MANY_COLUMNS || w->k <= WIDE_SHORT_SUM ? 1 : WIDE_SLICES;
-}
-
-static size_t wide_bytes(const struct elcl_ops *ops, int rows)
-{
-    return (size_t)ELCL_WIDE_BYTES(elcl_wide_stages(ops->gemm_mma, rows, 1), rows, 1);
+    return w->n >= WIDE_MANY_COLUMNS || w->k <= WIDE_SHORT_SUM ? 1 : ELCL_ROWS_WIDE_SLICES;
 }
 
 /* Whether all chunks of X are whole and lie at multiples of 16 bytes. */
@@ -205,16 +208,33 @@ static bool suits_wide(const struct elcl_ops *ops, const struct elcl_gemm_args *
     return ops->wide && args->w->k % 8 == 0 && args->x_ld % 8 == 0 && args->x_batch % 8 == 0;
 }
 
+static struct gpu_gemm wide_gemm(enum elcl_kernel_id id, const char *name, size_t tile_m,
+                                 size_t tile_n, size_t slices, int local_bytes)
+{
+    return (struct gpu_gemm){id,     name,   ELCL_WIDE_ITEMS, tile_m,
+                             tile_n, slices, ELCL_WIDE_K,     (size_t)local_bytes};
+}
+
+/* All of them give the same bits. */
 static struct gpu_gemm choose_wide_gemm(const struct elcl_ops *ops,
                                         const struct elcl_gemm_args *args)
 {
     const size_t slices = wide_slices(args->w);
-    const struct gpu_gemm tiles = {ELCL_K_GEMM_WIDE, "gemm_wide", 128,
-                                   ELCL_WIDE_N,      1,           wide_bytes(ops, 128)};
-    const struct gpu_gemm low_tiles = {ELCL_K_GEMM_WIDE_64, "gemm_wide_64", 64,
-                                       ELCL_WIDE_N,         slices,         wide_bytes(ops, 64)};
-    const bool tall = slices == 1 && gpu_groups(&tiles, args) >= ops->busy_groups;
-    return tall ? tiles : low_tiles;
+    const bool async = elcl_mma_kinds[ops->gemm_mma].async;
+    const struct gpu_gemm tiles =
+        wide_gemm(ELCL_K_GEMM_WIDE, "gemm_wide", 128, ELCL_WIDE_N, 1,
+                  ELCL_WIDE_BYTES(elcl_wide_stages(ops->gemm_mma, 128, 1), 128, 1));
+    const struct gpu_gemm low_tiles =
+        wide_gemm(ELCL_K_GEMM_WIDE_64, "gemm_wide_64", 64, ELCL_WIDE_N, slices,
+                  ELCL_WIDE_BYTES(elcl_wide_stages(ops->gemm_mma, 64, 1), 64, 1));
+    const bool few =
+        args->m <= GPU_FEW_ROWS || gpu_groups(&low_tiles, args) < ops->busy_groups / WIDE_FEW;
+    if (few)
+        return slices > 1 ? wide_gemm(ELCL_K_GEMM_ROWS_WIDE, "gemm_rows_wide", 16, 16, slices,
+                                      ELCL_ROWS_WIDE_BYTES(async, true))
+                          : wide_gemm(ELCL_K_GEMM_ROWS_WIDE_64, "gemm_rows_wide_64", 16, 64, 1,
+                                      ELCL_ROWS_WIDE_BYTES(async, false));
+    return slices == 1 && gpu_groups(&tiles, args) >= ops->busy_groups ? tiles : low_tiles;
 }
 
 static int gpu_flags(const struct elcl_gemm_args *args)
@@ -226,12 +246,10 @@ static int gpu_flags(const struct elcl_gemm_args *args)
 
 static int launch_gpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
 {
-    const bool wide = suits_wide(ops, args);
-    const struct gpu_gemm gemm = wide ? choose_wide_gemm(ops, args) : choose_gpu_gemm(ops, args);
-    const size_t step = wide ? ELCL_WIDE_K : ELCL_TILE_K;
-    const size_t items = wide ? ELCL_WIDE_ITEMS : ELCL_TILE_ITEMS;
+    const struct gpu_gemm gemm =
+        suits_wide(ops, args) ? choose_wide_gemm(ops, args) : choose_tile_gemm(ops, args);
     const size_t slice = elcl_round_up(elcl_div_up((size_t)args->w->k, gemm.slices),
-                                       step); /* depends only on N and K */
+                                       gemm.step); /* depends only on N and K */
     struct elcl_launch launch = elcl_launch_begin(ops, gemm.id, gemm.name);
     common_arguments(&launch, args);
     elcl_launch_ulong(&launch, args->y_low);
@@ -239,9 +257,9 @@ static int launch_gpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, e
     elcl_launch_int(&launch, gpu_flags(args));
     elcl_launch_int(&launch, (int)args->act);
     elcl_launch_local(&launch, gemm.local_bytes);
-    const size_t global[] = {items * elcl_div_up((size_t)args->w->n, gemm.tile_n),
+    const size_t global[] = {gemm.items * elcl_div_up((size_t)args->w->n, gemm.tile_n),
                              elcl_div_up((size_t)args->m, gemm.tile_m), (size_t)args->w->batch};
-    const size_t local[] = {items, 1, 1};
+    const size_t local[] = {gemm.items, 1, 1};
     return elcl_launch_run(&launch, 3, global, local, err);
 }
 

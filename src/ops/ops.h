@@ -23,8 +23,10 @@ enum elcl_kernel_id {
     ELCL_K_ADD_NORM,
     ELCL_K_GEMM,
     ELCL_K_GEMM_ROWS, /* GPU kernels only */
-    ELCL_K_GEMM_WIDE, /* with wide tiles only, and the next one */
+    ELCL_K_GEMM_WIDE, /* with wide tiles only, and the next three */
     ELCL_K_GEMM_WIDE_64,
+    ELCL_K_GEMM_ROWS_WIDE,
+    ELCL_K_GEMM_ROWS_WIDE_64,
     ELCL_K_EPILOGUE,
     ELCL_K_GATE,
     ELCL_K_WIDEN,

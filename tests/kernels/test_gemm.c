@@ -55,6 +55,22 @@ static void test_large(struct suite *s)
     }
 }
 
+/* Wide tiles, which need K and the rows of X in multiples of 8: ragged ones, several of them, and
+ * slices. */
+static void test_wide(struct suite *s)
+{
+    static const int sizes[][3] = {{18, 40, 72},   {131, 137, 40}, {70, 130, 328}, {1, 24, 1032},
+                                   {140, 300, 64}, {33, 2051, 48}, {5, 129, 520}};
+    const size_t n = s->options->small ? 2 : ELCL_COUNT(sizes);
+    for (size_t i = 0; i < n; i++) {
+        const int *z = sizes[i];
+        struct elcl_gemm_shape shape = random_shape(s, z[0], z[1], z[2]);
+        shape.x_ld = (int)elcl_round_up((size_t)shape.x_ld, 8);
+        if (suite_case(s, "gemm", "wide M=%d N=%d K=%d", z[0], z[1], z[2]))
+            elcl_check_gemm(&s->fx, &shape);
+    }
+}
+
 /* The per-head GEMMs of EL-attention: q [R, H, Dh] -> e [R, H, D] and c [R, H, D] -> o [R, H, Dh].
  */
 static void test_heads(struct suite *s)
@@ -127,9 +143,11 @@ static void check_invariance(struct suite *s, struct elcl_gemm_shape shape, int 
         elcl_fixture_equal(fx, "y", elcl_gemm_run(fx, &shape, &one, w), together + (size_t)row * n,
                            (size_t)n, 4);
     }
-    if (fx->ops->gemm_mma) { /* all rows by the kernel for few */
-        shape.m = m;
-        fx->ops->busy_groups = SIZE_MAX;
+    /* All rows by the kernel for few, and by lower tiles: as on larger devices. */
+    const size_t busy[] = {SIZE_MAX, elcl_div_up((size_t)n, ELCL_WIDE_N) + 1};
+    shape.m = m;
+    for (size_t i = 0; fx->ops->gemm_mma && i < ELCL_COUNT(busy); i++) {
+        fx->ops->busy_groups = busy[i];
         elcl_fixture_equal(fx, "y of m", elcl_gemm_run(fx, &shape, &all, w), together,
                            (size_t)m * n, 4);
         fx->ops->busy_groups = 0;
@@ -139,9 +157,10 @@ static void check_invariance(struct suite *s, struct elcl_gemm_shape shape, int 
 
 static void test_invariance(struct suite *s)
 {
-    static const int sizes[][2] = {{33, 20}, {130, 100}, {40, 600}, {70, 1100}};
+    static const int sizes[][2] = {{33, 20},   {30, 264},   {130, 100}, {40, 600},
+                                   {70, 1100}, {200, 1104}, {40, 64},   {2056, 288}};
     const bool small = s->options->small;
-    const size_t n_sizes = small ? 1 : ELCL_COUNT(sizes);
+    const size_t n_sizes = small ? 2 : ELCL_COUNT(sizes);
     for (size_t i = 0; i < n_sizes; i++) {
         const int n = sizes[i][0], k = sizes[i][1], m = small ? 18 : 37;
         struct elcl_gemm_shape shape = elcl_gemm_dense(1, m, n, k);
@@ -159,6 +178,7 @@ void test_gemm(struct suite *s)
     test_packing(s);
     test_sizes(s);
     test_large(s);
+    test_wide(s);
     test_heads(s);
     test_activations(s);
     test_gate(s);
