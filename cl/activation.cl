@@ -9,6 +9,7 @@
  *             work-group of WG items per row and batch: global size {WG M, batch}
  */
 // lint: -DVW=8 -DWG=1
+// lint: -DVW=4 -DWG=64 -DELCL_ACT_BF16
 
 /*
  * erf as a rational function x P(x^2) / Q(x^2) on |x| <= 3.92, where it reaches 1 in f32: fitted
@@ -46,16 +47,16 @@
 DEFINE_ACTIVATE(float, erf_rational, activate)
 DEFINE_ACTIVATE(floatv, erf_rational_v, activate_v)
 
-__kernel void gate(__global float *y, /* [R, 2 F] */
+__kernel void gate(__global act_t *y, /* [R, 2 F] */
                    int f_size, int act)
 {
     const int lid = get_local_id(0), whole = f_size / VW * VW;
     y += get_group_id(0) * (size_t)(2 * f_size);
-    __global const float *factor = y + f_size;
+    __global const act_t *factor = y + f_size;
     for (int f = lid * VW; f < whole; f += WG * VW)
-        STOREV(activate_v(LOADV(y + f), act) * LOADV(factor + f), y + f);
+        ACT_STOREV(activate_v(ACT_VEC(y + f), act) * ACT_VEC(factor + f), y + f);
     for (int f = whole + lid; f < f_size; f += WG)
-        y[f] = activate(y[f], act) * factor[f];
+        ACT_PUT(y, f, activate(ACT_GET(y, f), act) * ACT_GET(factor, f));
 }
 
 __kernel void epilogue(__global float *y,              /* [batch, M, y_ld] */

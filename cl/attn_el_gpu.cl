@@ -10,6 +10,8 @@
  * of Y serves 64 of them. Sums run over D or S in ascending order: a pair's result does not depend
  * on the others.
  *
+ * e may be two planes, the low one e_low elements after the high one (gemm_put.cl).
+ *
  * p has a row of ELCL_EL_LD(max_keys) floats per pair, max_keys a multiple of ELCL_TILE_SIZE:
  * max_keys probabilities, then the largest score and the sum of each part.
  *
@@ -23,6 +25,7 @@
 // lint after: tile.cl tile_plain.cl
 // lint: -DVW=4
 // lint: -DVW=4 -DELCL_STATE_F16
+// lint: -DVW=4 -DELCL_STATE_F16 -DELCL_ACT_F16
 
 /* Key j of a group, or the last key if there are fewer; any row if there are none. */
 TILE_INLINE __global const state_t *el_key(__global const state_t *y,
@@ -62,13 +65,13 @@ TILE_INLINE float2 el_softmax_part(__local float4 *p, float scale, int n)
 
 TILE_KERNEL __kernel void
 attn_el_scores(__global float *p,         /* [R, H, ELCL_EL_LD(max_keys)] */
-               __global const float *e,   /* [R, H, D] */
+               __global const plane_t *e, /* [R, H, D], see gemm_put.cl */
                __global const state_t *y, /* [cache rows, D] */
                __global const int *step, ulong groups_at,
                __global const int *lineage,                /* [rows, lineage_ld] */
                int lineage_ld, __global const float *bias, /* [H, 2 max_distance + 1], or none */
-               int max_distance, ulong rows_at, int h_size, int d_size, int max_keys, float scale,
-               __local union TILE(tile) *t)
+               int max_distance, ulong rows_at, ulong e_low, int h_size, int d_size, int max_keys,
+               float scale, __local union TILE(tile) *t)
 {
     __global const struct elcl_row_group *group =
         (__global const struct elcl_row_group *)(step + groups_at) + get_group_id(2);
@@ -86,14 +89,14 @@ attn_el_scores(__global float *p,         /* [R, H, ELCL_EL_LD(max_keys)] */
     float4 sums[8];
     tile_clear(sums);
     int now = 0;
-    struct tile_rows query = tile_read(e, 0, d_end, aligned);
+    struct tile_rows query = tile_read_planes(e, e_low, 0, d_end, aligned);
     struct tile_rows key = tile_read_key(y, 0, d_end, aligned);
     for (int d = 0; d < d_end; d += ELCL_TILE_K) {
         TILE(put_rows)(&t->panels.x[now], query, true);
         TILE(put_rows)(&t->panels.w[now], key, STATE_LOW);
         barrier(CLK_LOCAL_MEM_FENCE);
         if (d + ELCL_TILE_K < d_end) {
-            query = tile_read(e, d + ELCL_TILE_K, d_end, aligned);
+            query = tile_read_planes(e, e_low, d + ELCL_TILE_K, d_end, aligned);
             key = tile_read_key(y, d + ELCL_TILE_K, d_end, aligned);
         }
         TILE(multiply)(&t->panels.x[now], &t->panels.w[now], sums, STATE_LOW, pairs);
@@ -135,7 +138,7 @@ TILE_INLINE float2 el_join_parts(__global const float4 *parts, int keys)
 }
 
 TILE_KERNEL __kernel void
-attn_el_context(__global float *c,         /* [R, H, D] */
+attn_el_context(__global act_t *c,         /* [R, H, D] */
                 __global const float *p,   /* [R, H, ELCL_EL_LD(max_keys)] */
                 __global const state_t *y, /* [cache rows, D] */
                 __global const int *step, ulong groups_at,
@@ -185,6 +188,6 @@ attn_el_context(__global float *c,         /* [R, H, D] */
     c += pair * d_size + n0;
     for (int i = item; i < ELCL_TILE_SIZE * ELCL_TILE_SIZE; i += ELCL_TILE_ITEMS)
         if (i / ELCL_TILE_SIZE < pairs && n0 + i % ELCL_TILE_SIZE < d_size)
-            c[(size_t)(i / ELCL_TILE_SIZE) * d_size + i % ELCL_TILE_SIZE] =
-                t->y[i / ELCL_TILE_SIZE * ELCL_TILE_LD + i % ELCL_TILE_SIZE];
+            ACT_PUT(c, (size_t)(i / ELCL_TILE_SIZE) * d_size + i % ELCL_TILE_SIZE,
+                    t->y[i / ELCL_TILE_SIZE * ELCL_TILE_LD + i % ELCL_TILE_SIZE]);
 }

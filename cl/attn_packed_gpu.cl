@@ -2,7 +2,8 @@
  * Multi-head attention of many rows, GPU kernel: as attn_packed_cpu.cl, by tiles (tile.cl). A
  * work-group takes PACKED_ROWS rows of a sentence and goes through blocks of PACKED_KEYS keys:
  * scores are a tile of rows x keys over the elements of q and K, two items compute the softmax of a
- * row, and sums are tiles of rows x 64 elements of V. Between blocks o is kept in global memory.
+ * row, and sums are tiles of rows x 64 elements of V. Between blocks the sums are kept in global
+ * memory, in f32.
  *
  * attn_packed   one work-group of 128 items per (head, PACKED_ROWS rows): global size
  *               {128 H, ceil(R / PACKED_ROWS)}; local memory: struct packed_tile, 29 KiB
@@ -10,6 +11,7 @@
 // lint after: tile.cl tile_plain.cl
 // lint: -DVW=4 -DWG=64
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_F16
+// lint: -DVW=4 -DWG=64 -DELCL_STATE_F16 -DELCL_ACT_F16
 
 #define PACKED_ROWS ELCL_TILE_SIZE
 #define PACKED_KEYS ELCL_TILE_SIZE
@@ -33,7 +35,7 @@ ELCL_CHECK(packed_tile_bytes,
 
 /* Where q, K and V of a head lie. */
 struct packed_source {
-    __global const float *q;       /* [rows, q_ld] */
+    __global const act_t *q;       /* [rows, q_ld] */
     __global const state_t *k, *v; /* [keys, kv_ld] */
     int q_ld, kv_ld, dh;
     bool aligned; /* all rows, as f32_load4() wants them */
@@ -44,19 +46,19 @@ TILE_INLINE void packed_scores(__local struct packed_tile *t, const struct packe
                                int rows, int s0, int n)
 {
     const int row = TILE_PART_ROW((int)get_local_id(0)), dh = from->dh;
-    __global const float *q = from->q + (size_t)min(row, rows - 1) * from->q_ld;
+    __global const act_t *q = from->q + (size_t)min(row, rows - 1) * from->q_ld;
     __global const state_t *k = from->k + (size_t)(s0 + min(row, n - 1)) * from->kv_ld;
     float4 sums[8];
     tile_clear(sums);
     int now = 0;
-    struct tile_rows query = tile_read(q, 0, dh, from->aligned);
+    struct tile_rows query = tile_read_act(q, 0, dh, from->aligned);
     struct tile_rows key = tile_read_key(k, 0, dh, from->aligned);
     for (int d = 0; d < dh; d += ELCL_TILE_K) {
         TILE(put_rows)(&t->u.tile.panels.x[now], query, true);
         TILE(put_rows)(&t->u.tile.panels.w[now], key, STATE_LOW);
         barrier(CLK_LOCAL_MEM_FENCE);
         if (d + ELCL_TILE_K < dh) {
-            query = tile_read(q, d + ELCL_TILE_K, dh, from->aligned);
+            query = tile_read_act(q, d + ELCL_TILE_K, dh, from->aligned);
             key = tile_read_key(k, d + ELCL_TILE_K, dh, from->aligned);
         }
         TILE(multiply)(&t->u.tile.panels.x[now], &t->u.tile.panels.w[now], sums, STATE_LOW, rows);
@@ -195,33 +197,35 @@ TILE_INLINE void packed_begin(__local struct packed_tile *t, int rows,
 }
 
 /* All blocks of keys, up to the largest number of them; `bias` is that of the head. */
-TILE_INLINE void packed_run(__local struct packed_tile *t, __global float *o, size_t o_ld,
-                            const struct packed_source *from, int rows, int keys, float scale,
+TILE_INLINE void packed_run(__local struct packed_tile *t, __global act_t *o, __global float *sums,
+                            size_t o_ld, const struct packed_source *from, int rows, int keys,
+                            float scale,
                             __global const float *bias, int max_distance)
 {
     for (int s0 = 0; s0 < keys; s0 += PACKED_KEYS) {
         const int n = min(PACKED_KEYS, keys - s0);
         packed_scores(t, from, rows, s0, n);
         packed_softmax(t, s0, scale, bias, max_distance);
-        packed_sums(t, o, o_ld, from, rows, s0, n);
+        packed_sums(t, sums, o_ld, from, rows, s0, n);
     }
     barrier(CLK_GLOBAL_MEM_FENCE);
     for (int at = get_local_id(0); at < rows * from->dh; at += ELCL_TILE_ITEMS) {
         const int row = at / from->dh;
-        __global float *to = o + row * o_ld + at % from->dh;
-        *to = t->keys[row] ? *to / t->sum[row] : 0.0f;
+        const size_t i = row * o_ld + at % from->dh;
+        ACT_PUT(o, i, t->keys[row] ? sums[i] / t->sum[row] : 0.0f);
     }
     barrier(CLK_LOCAL_MEM_FENCE);
 }
 
 TILE_KERNEL __kernel void
-attn_packed(__global float *o,                         /* [R, H Dh] */
-            __global const float *q,                   /* [R, q_ld] */
+attn_packed(__global act_t *o,                         /* [R, H Dh] */
+            __global const act_t *q,                   /* [R, q_ld] */
             __global const state_t *kv,                /* [cache rows, kv_ld] */
             __global const int *step, ulong groups_at, /* a group per row */
             int n_rows, __global const float *bias,    /* [H, 2 max_distance + 1], or none */
             int max_distance, ulong rows_at, int dh, int q_ld, int kv_ld, int k_at, int v_at,
-            float scale, __local struct packed_tile *t)
+            float scale, __global float *sums, /* [R, H Dh], scratch */
+            __local struct packed_tile *t)
 {
     const int h = get_group_id(0);
     const int r_end = min((int)(get_group_id(1) + 1) * PACKED_ROWS, n_rows);
@@ -230,6 +234,7 @@ attn_packed(__global float *o,                         /* [R, H Dh] */
     int rows;
     from.aligned = (dh | q_ld | kv_ld | k_at | v_at) % 4 == 0;
     o += h * dh;
+    sums += h * dh;
     bias += h * BIAS_ROW(max_distance);
     for (int r = get_group_id(1) * PACKED_ROWS; r < r_end; r += rows) {
         __global const struct elcl_row_group *group =
@@ -241,6 +246,7 @@ attn_packed(__global float *o,                         /* [R, H Dh] */
         from.q = q + (size_t)r * q_ld + h * dh;
         from.k = kv + (size_t)group->start * kv_ld + h * dh + k_at;
         from.v = from.k - k_at + v_at;
-        packed_run(t, o + r * o_ld, o_ld, &from, rows, keys, scale, bias, max_distance);
+        packed_run(t, o + r * o_ld, sums + r * o_ld, o_ld, &from, rows, keys, scale, bias,
+                   max_distance);
     }
 }

@@ -10,16 +10,17 @@
  */
 // lint: -DVW=8 -DWG=1
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_F16
+// lint: -DVW=4 -DWG=64 -DELCL_STATE_F16 -DELCL_ACT_BF16
 
 __kernel void scatter(__global state_t *cache, /* [cache rows, n] */
-                      __global const float *x, /* [R, x_ld] */
+                      __global const act_t *x, /* [R, x_ld] */
                       __global const int *step, ulong rows_at, int field, int n, int x_ld, int x_at)
 {
     const size_t r = get_group_id(0);
     cache += (size_t)step[rows_at + r * ELCL_ROW_INTS + field] * n;
     x += r * x_ld + x_at;
     for (int i = get_local_id(0); i < n; i += WG)
-        STATE_PUT(cache, i, x[i]);
+        STATE_PUT(cache, i, ACT_GET(x, i));
 }
 
 __kernel void reorder(__global uint *next,           /* [rows, ld] */

@@ -7,19 +7,48 @@
  *
  * embed      x[r] = norm(scale * E[token] + P[position + offset]); without ELCL_EMBED_TOKENS x[r]
  *            itself is the first term, without ELCL_EMBED_POSITIONS there is no second one
- * add_norm   x[r] += y[r], then out[r] = norm(x[r]); out may be x; without has_y there is no y
- * With ELCL_EMBED_STATE or has_state both also write the normalized row to its cache row in state.
+ * add_norm   with ELCL_ADD_Y x[r] += y[r], then norm(x[r])
+ * Both write the normalized row to any of: h[r], as activations (ELCL_EMBED_H, ELCL_ADD_TO_H), x[r]
+ * itself (always; ELCL_ADD_TO_X) and its cache row in state (ELCL_EMBED_STATE, ELCL_ADD_TO_STATE).
  * Token, position and cache row come from the row's record in `step`. One work-group of WG items
  * per row: global size {WG R}.
  */
 // lint: -DVW=8 -DWG=1
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_BF16 -DELCL_WEIGHT_INT8
+// lint: -DVW=4 -DWG=64 -DELCL_STATE_F16 -DELCL_WEIGHT_BF16 -DELCL_ACT_BF16
 // lint: -DVW=8 -DWG=1 -DELCL_WEIGHT_INT8 -DK_PACK=2
 
-/* out = norm(x) on rows [D], which may be the same. ELCL_NORM_NONE passes the same barriers,
+/* Where a normalized row goes; NULL: not there. */
+struct norm_outputs {
+    __global act_t *h;
+    __global float *x;
+    __global state_t *state;
+};
+
+static inline void norm_put_v(const struct norm_outputs *to, int d, floatv v)
+{
+    if (to->h)
+        ACT_STOREV(v, to->h + d);
+    if (to->x)
+        STOREV(v, to->x + d);
+    if (to->state)
+        STATE_STOREV(v, to->state + d);
+}
+
+static inline void norm_put(const struct norm_outputs *to, int d, float v)
+{
+    if (to->h)
+        ACT_PUT(to->h, d, v);
+    if (to->x)
+        to->x[d] = v;
+    if (to->state)
+        STATE_PUT(to->state, d, v);
+}
+
+/* Writes norm(x) of a row [D], which may be an output. ELCL_NORM_NONE passes the same barriers,
  * because PoCL 3.1 corrupts private variables around a barrier in a branch. Every item sees the
  * elements that it wrote itself: chunks of VW from lid * VW, then the tail one by one. */
-static inline void norm_row(__global float *out, __global const float *x,
+static inline void norm_row(const struct norm_outputs *to, __global const float *x,
                             __global const float *weight, __global const float *bias, float eps,
                             int d_size, int norm, __local float *scratch)
 {
@@ -50,7 +79,7 @@ static inline void norm_row(__global float *out, __global const float *x,
             v = (v - mean) * factor * LOADV(weight + d);
         if (norm == ELCL_NORM_LAYER)
             v += LOADV(bias + d);
-        STOREV(v, out + d);
+        norm_put_v(to, d, v);
     }
     for (int d = whole + lid; d < d_size; d += WG) {
         float v = x[d];
@@ -58,19 +87,8 @@ static inline void norm_row(__global float *out, __global const float *x,
             v = (v - mean) * factor * weight[d];
         if (norm == ELCL_NORM_LAYER)
             v += bias[d];
-        out[d] = v;
+        norm_put(to, d, v);
     }
-}
-
-/* Copies the item's own elements of x [D] into the state row. */
-static inline void store_state(__global state_t *state, __global const float *x, int d_size)
-{
-    const int lid = get_local_id(0), whole = d_size / VW * VW;
-    for (int d0 = lid * VW; d0 < whole; d0 += WG * VW)
-        for (int d = d0; d < d0 + VW; d++)
-            STATE_PUT(state, d, x[d]);
-    for (int d = whole + lid; d < d_size; d += WG)
-        STATE_PUT(state, d, x[d]);
 }
 
 /* An element of the row that embed() norms; `position` is the row of its position, `column` the
@@ -87,7 +105,8 @@ static inline float embedded(__global const float *x, __global const weight_t *t
     return v;
 }
 
-__kernel void embed(__global float *x,       /* [R, D] */
+__kernel void embed(__global act_t *h,       /* [R, D], with ELCL_EMBED_H */
+                    __global float *x,       /* [R, D] */
                     __global state_t *state, /* [cache rows, D], with ELCL_EMBED_STATE */
                     __global const int *step, ulong rows_at,
                     __global const weight_t *tokens, /* [V, D] in panels of `panel` rows */
@@ -111,33 +130,33 @@ __kernel void embed(__global float *x,       /* [R, D] */
             x[d] = embedded(x, tokens, positions, d, panel, column, scale, token_scale, flags);
     for (int d = whole + lid; d < d_size; d += WG)
         x[d] = embedded(x, tokens, positions, d, panel, column, scale, token_scale, flags);
-    norm_row(x, x, weight, bias, eps, d_size, norm, scratch);
-    if (flags & ELCL_EMBED_STATE)
-        store_state(state + (size_t)row[ELCL_ROW_CACHE_ROW] * d_size, x, d_size);
+    const struct norm_outputs to = {
+        flags & ELCL_EMBED_H ? h + r * d_size : 0, x,
+        flags & ELCL_EMBED_STATE ? state + (size_t)row[ELCL_ROW_CACHE_ROW] * d_size : 0};
+    norm_row(&to, x, weight, bias, eps, d_size, norm, scratch);
 }
 
-__kernel void add_norm(__global float *out,     /* [R, D] */
-                       __global float *x,       /* [R, D], in and, with has_y, out */
-                       __global state_t *state, /* [cache rows, D], with has_state */
-                       __global const float *y, /* [R, D], with has_y */
+__kernel void add_norm(__global act_t *h,       /* [R, D], with ELCL_ADD_TO_H */
+                       __global float *x,       /* [R, D], in, and out with ADD_Y or ADD_TO_X */
+                       __global state_t *state, /* [cache rows, D], with ELCL_ADD_TO_STATE */
+                       __global const float *y, /* [R, D], with ELCL_ADD_Y */
                        __global const int *step, ulong rows_at,
                        __global const float *weight, /* [D], with a norm */
-                       __global const float *bias, int d_size, float eps, int norm, int has_y,
-                       int has_state)
+                       __global const float *bias, int d_size, float eps, int norm, int flags)
 {
     __local float scratch[WG];
     const size_t r = get_group_id(0);
-    const int lid = get_local_id(0), whole = d_size / VW * VW;
-    out += r * d_size;
+    const int lid = get_local_id(0), whole = d_size / VW * VW, has_y = flags & ELCL_ADD_Y;
     x += r * d_size;
     y += r * d_size;
     for (int d = lid * VW; has_y && d < whole; d += WG * VW)
         STOREV(LOADV(x + d) + LOADV(y + d), x + d);
     for (int d = whole + lid; has_y && d < d_size; d += WG)
         x[d] += y[d];
-    norm_row(out, x, weight, bias, eps, d_size, norm, scratch);
-    if (has_state) {
-        const size_t cache_row = step[rows_at + r * ELCL_ROW_INTS + ELCL_ROW_CACHE_ROW];
-        store_state(state + cache_row * d_size, out, d_size);
-    }
+    struct norm_outputs to = {flags & ELCL_ADD_TO_H ? h + r * d_size : 0,
+                              flags & ELCL_ADD_TO_X ? x : 0, 0};
+    if (flags & ELCL_ADD_TO_STATE)
+        to.state =
+            state + (size_t)step[rows_at + r * ELCL_ROW_INTS + ELCL_ROW_CACHE_ROW] * d_size;
+    norm_row(&to, x, weight, bias, eps, d_size, norm, scratch);
 }

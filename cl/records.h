@@ -103,7 +103,8 @@ enum { ELCL_GEMM_BIAS = 1, ELCL_GEMM_RESIDUAL = 2, ELCL_GEMM_ACT = 4, ELCL_GEMM_
 
 /* norm.cl */
 enum elcl_norm_kind { ELCL_NORM_NONE, ELCL_NORM_LAYER, ELCL_NORM_RMS, ELCL_N_NORMS };
-enum { ELCL_EMBED_TOKENS = 1, ELCL_EMBED_POSITIONS = 2, ELCL_EMBED_STATE = 4 };
+enum { ELCL_EMBED_TOKENS = 1, ELCL_EMBED_POSITIONS = 2, ELCL_EMBED_STATE = 4, ELCL_EMBED_H = 8 };
+enum { ELCL_ADD_Y = 1, ELCL_ADD_TO_H = 2, ELCL_ADD_TO_X = 4, ELCL_ADD_TO_STATE = 8 };
 
 /* ---- sizes that a launch must know ----------------------------------------------------------- */
 

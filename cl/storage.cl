@@ -9,10 +9,10 @@
  *              stream, logits, probabilities and everything else stay f32.
  * -D VW        floats per vector: 4, 8 or 16
  *
- * For a storage X: X_t, X_GET(p, i) one element, X_VEC(p) VW elements from p, X_PUT(p, i, v).
- * X_4(p) is four elements from p. Loads need only the alignment of an element, except that
- * X_ALIGNED4(p) needs p at a multiple of four elements. vload_half and vstore_half are core OpenCL
- * C 1.2. X_PUT4(p, v) stores four elements at a multiple of four.
+ * For a storage X: X_t, X_GET(p, i) one element, X_VEC(p) VW elements from p, X_PUT(p, i, v) and
+ * X_STOREV(v, p) store one and VW of them. X_4(p) is four elements from p. Loads and stores need
+ * only the alignment of an element, except that X_ALIGNED4(p) and X_PUT4(p, v), which stores four,
+ * need p at a multiple of four elements. vload_half and vstore_half are core OpenCL C 1.2.
  *
  * Weights lie in panels (src/ops/ops.h): weight_panel() elements each, the k-th weight of column n
  * of a panel of `width` at weight_at(k, width, n). int8 weights are integers; weight_scale() of
@@ -180,6 +180,18 @@ static inline float f16_round(float v)
     const ushort bits = f16_bits(v);
     return vload_half(0, (const half *)&bits);
 }
+static inline CAT(ushort, VW) bf16_round_v(floatv v)
+{
+    const uintv x = CAT(as_uint, VW)(v);
+    const uintv nearest_even = x + 0x7fffu + ((x >> 16) & 1u);
+    return CAT(convert_ushort, VW)(select(nearest_even, x | 0x400000u, isnan(v)) >> 16);
+}
+#define BF16_STOREV(v, p) CAT(vstore, VW)(bf16_round_v(v), 0, p)
+#if VW == 4
+#define F16_STOREV(v, p) vstore4(f16_bits4(v), 0, (__global ushort *)(p))
+#else
+#define F16_STOREV(v, p) CAT(CAT(vstore_half, VW), _rte)(v, 0, p)
+#endif
 /* Two bf16, the first in the low half. */
 static inline uint bf16_pair(float2 v)
 {
@@ -194,6 +206,7 @@ typedef half state_t;
 #define STATE_ALIGNED4(p) vloada_half4(0, p)
 #define STATE_PUT(p, i, v) vstore_half_rte(v, i, p)
 #define STATE_PUT4(p, v) *(__global ushort4 *)(p) = f16_bits4(v)
+#define STATE_STOREV(v, p) F16_STOREV(v, p)
 #elif defined(ELCL_STATE_BF16)
 typedef ushort state_t;
 #define STATE_GET(p, i) BF16_GET(p, i)
@@ -202,6 +215,7 @@ typedef ushort state_t;
 #define STATE_ALIGNED4(p) as_float4(convert_uint4(*(__global const ushort4 *)(p)) << 16)
 #define STATE_PUT(p, i, v) (p)[i] = bf16_round(v)
 #define STATE_PUT4(p, v) *(__global ushort4 *)(p) = bf16_round4(v)
+#define STATE_STOREV(v, p) BF16_STOREV(v, p)
 #else
 typedef float state_t;
 #define STATE_GET(p, i) (p)[i]
@@ -210,6 +224,7 @@ typedef float state_t;
 #define STATE_ALIGNED4(p) (*(__global const float4 *)(p))
 #define STATE_PUT(p, i, v) (p)[i] = (v)
 #define STATE_PUT4(p, v) *(__global float4 *)(p) = (v)
+#define STATE_STOREV(v, p) STOREV(v, p)
 #endif
 
 #if defined(ELCL_ACT_F16)
@@ -220,6 +235,7 @@ typedef half act_t;
 #define ACT_ALIGNED4(p) vloada_half4(0, p)
 #define ACT_PUT(p, i, v) vstore_half_rte(v, i, p)
 #define ACT_PUT4(p, v) *(__global ushort4 *)(p) = f16_bits4(v)
+#define ACT_STOREV(v, p) F16_STOREV(v, p)
 #elif defined(ELCL_ACT_BF16)
 typedef ushort act_t;
 #define ACT_GET(p, i) BF16_GET(p, i)
@@ -228,6 +244,7 @@ typedef ushort act_t;
 #define ACT_ALIGNED4(p) as_float4(convert_uint4(*(__global const ushort4 *)(p)) << 16)
 #define ACT_PUT(p, i, v) (p)[i] = bf16_round(v)
 #define ACT_PUT4(p, v) *(__global ushort4 *)(p) = bf16_round4(v)
+#define ACT_STOREV(v, p) BF16_STOREV(v, p)
 #else
 typedef float act_t;
 #define ACT_GET(p, i) (p)[i]
@@ -236,6 +253,7 @@ typedef float act_t;
 #define ACT_ALIGNED4(p) (*(__global const float4 *)(p))
 #define ACT_PUT(p, i, v) (p)[i] = (v)
 #define ACT_PUT4(p, v) *(__global float4 *)(p) = (v)
+#define ACT_STOREV(v, p) STOREV(v, p)
 #endif
 
 /* Expanded queries are two planes of the state's type, see gemm_put.cl. STATE_ROUND(v) is v as the
@@ -248,6 +266,11 @@ typedef float act_t;
 #define ELCL_PLANES
 #define STATE_ROUND(v) as_float((uint)bf16_round(v) << 16)
 #endif
+#endif
+#ifdef ELCL_PLANES
+typedef state_t plane_t;
+#else
+typedef float plane_t;
 #endif
 
 /* Sum and maximum of a vector's elements, in a fixed order. */

@@ -101,6 +101,22 @@ TILE_INLINE struct tile_rows tile_read_act(__global const act_t *row, int k, int
     return part;
 }
 
+/* tile_read() of rows of planes: the sums of high parts and of those `low` elements after them. */
+TILE_INLINE struct tile_rows tile_read_planes(__global const plane_t *row, ulong low, int k,
+                                              int k_size, bool aligned)
+{
+#ifdef ELCL_PLANES
+    const int at = k + TILE_PART_K((int)get_local_id(0));
+    struct tile_rows part;
+    part.lo = state_load4(row, at, k_size, aligned) + state_load4(row + low, at, k_size, aligned);
+    part.hi = state_load4(row, at + 4, k_size, aligned) +
+              state_load4(row + low, at + 4, k_size, aligned);
+    return part;
+#else
+    return tile_read(row, k, k_size, aligned);
+#endif
+}
+
 /* Elements i .. i + 3 of a row of n; `other` beyond its end. */
 TILE_INLINE float4 tile_before4(float4 v, float other, int i, int n)
 {

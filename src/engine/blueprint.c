@@ -139,13 +139,16 @@ bool elcl_blueprint_rounds_inputs(const elcl_plan_params *p)
 struct elcl_capacity elcl_blueprint_capacity(const struct elcl_blueprint *b,
                                              const elcl_plan_params *p)
 {
-    return (struct elcl_capacity){.beams = p->num_beams,
-                                  .max_source = p->max_source,
-                                  .max_target = p->max_target,
-                                  .width = elcl_plan_width(&b->arch, p->num_beams),
-                                  .lists = elcl_plan_lists(&b->defaults),
-                                  .rounds_inputs = elcl_blueprint_rounds_inputs(p),
-                                  .gpu = !p->vector_width};
+    return (struct elcl_capacity){
+        .beams = p->num_beams,
+        .max_source = p->max_source,
+        .max_target = p->max_target,
+        .width = elcl_plan_width(&b->arch, p->num_beams),
+        .lists = elcl_plan_lists(&b->defaults),
+        .rounds_inputs = elcl_blueprint_rounds_inputs(p),
+        .gpu = !p->vector_width,
+        .activations = elcl_compute_activations(
+            p->compute, p->weights, p->vector_width ? ELCL_KERNELS_CPU : ELCL_KERNELS_GPU)};
 }
 
 int elcl_blueprint_batch(const struct elcl_blueprint *b, const elcl_plan_params *p,

@@ -48,7 +48,8 @@ static int choose_capacity(struct elcl_engine *e, elcl_error *err)
                               .width = elcl_plan_width(&m->arch, p->max_beams),
                               .lists = p->max_list_tokens,
                               .rounds_inputs = m->ops->dot != ELCL_DOT_NONE,
-                              .gpu = m->ops->kernels == ELCL_KERNELS_GPU};
+                              .gpu = m->ops->kernels == ELCL_KERNELS_GPU,
+                              .activations = m->ops->activations};
     if (!c.lists)
         c.lists = elcl_plan_lists(&m->defaults);
     if (!c.sentences) {

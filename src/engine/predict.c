@@ -40,6 +40,18 @@ static double gemm_rate(const elcl_plan_params *p, const elcl_device_rates *m)
     return p->weights == ELCL_F16 || p->weights == ELCL_BF16 ? m->half_gflops : m->f32_gflops;
 }
 
+/* AUTO takes 16-bit activations if a GPU then computes faster. */
+static enum elcl_storage activations_of(const elcl_plan_params *p, const elcl_device_rates *m,
+                                        enum elcl_kernels kernels)
+{
+    const bool pays = p->compute == ELCL_COMPUTE_AUTO && m->type != ELCL_DEVICE_CPU &&
+                      m->half_gflops > m->f32_gflops;
+    const enum elcl_compute compute = !pays                     ? p->compute
+                                      : p->weights == ELCL_BF16 ? ELCL_COMPUTE_BF16
+                                                                : ELCL_COMPUTE_F16;
+    return elcl_compute_activations(compute, p->weights, kernels);
+}
+
 static struct elcl_cost make_cost(const elcl_plan_params *p, const elcl_device_rates *m,
                                   enum elcl_kernels kernels, uint64_t weight_bytes)
 {
@@ -66,6 +78,7 @@ static int dry_run_init(struct dry *d, const struct elcl_blueprint *b, const elc
     const enum elcl_kernels kernels = m->kernels                   ? m->kernels
                                       : m->type == ELCL_DEVICE_CPU ? ELCL_KERNELS_CPU
                                                                    : ELCL_KERNELS_GPU;
+    const enum elcl_storage activations = activations_of(p, m, kernels);
     struct elcl_loader loader = {
         .plan = true, .storage = p->weights, .attention = p->attention, .err = err};
     d->device.desc = (elcl_device_desc){.type = m->type, .compute_units = 1};
@@ -74,13 +87,14 @@ static int dry_run_init(struct dry *d, const struct elcl_blueprint *b, const elc
                                .kernels = kernels,
                                .weights = p->weights,
                                .state = p->state,
+                               .activations = activations,
                                .vector_width = 8,
                                .tile_rows = 6};
     d->state = (struct elcl_state){.arch = &b->arch,
                                    .weights = &d->weights,
                                    .variant = elcl_attention_variant(p->attention),
                                    .ops = &d->ops,
-                                   .h = b->arch.pre_norm ? ELCL_B_H : ELCL_B_X,
+                                   .h = elcl_arch_input(&b->arch, activations),
                                    .n_buffers = elcl_state_n_buffers(&b->arch)};
     d->state.capacity = (struct elcl_capacity){.sentences = p->batch_size,
                                                .beams = p->num_beams,

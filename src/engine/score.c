@@ -54,6 +54,7 @@ static struct elcl_capacity capacity_for(const struct elcl_arch *arch, const str
                                   .width = 1,
                                   .rounds_inputs = ops->dot != ELCL_DOT_NONE,
                                   .gpu = ops->kernels == ELCL_KERNELS_GPU,
+                                  .activations = ops->activations,
                                   .score_block = elcl_min_int(rows, LOGIT_ROWS)};
 }
 

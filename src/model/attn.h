@@ -9,7 +9,8 @@ struct elcl_attention_variant {
     enum elcl_attention id;
     bool cache_by_row; /* caches and cross groups belong to rows (mha-beam), else to sentences */
     bool packs_rows;   /* packed records have a group for each row, in cross attention too */
-    /* Converts the encoder output in buffer state->h [n_rows, D] to encoder-derived state. */
+    /* Converts the encoder output in buffer state->h [n_rows, D] to encoder-derived state; NULL:
+     * that is the output itself, which the last norm stores in ELCL_B_SOURCE (el). */
     int (*admit)(struct elcl_state *state, const struct elcl_records *records, elcl_error *err);
     /* Moves caches before a step; NULL: nothing to move. */
     int (*reorder)(struct elcl_state *state, const struct elcl_records *records, elcl_error *err);
@@ -31,7 +32,7 @@ const struct elcl_attention_variant *elcl_attention_variant(enum elcl_attention 
 
 /* Computes Y = act(X W^T + bias) between buffers of the state, with the sizes of `linear`; x_ld is
  * the row stride of X. */
-int elcl_state_linear(struct elcl_state *state, int y, int x, int x_ld,
+int elcl_state_linear(struct elcl_state *state, int y, enum elcl_gemm_out out, int x, int x_ld,
                       const struct elcl_linear *linear, int m, enum elcl_activation act,
                       elcl_error *err);
 /* Return the factor of the scores for `heads` heads; self attention of the decoder may differ by
@@ -43,6 +44,11 @@ float elcl_cross_scale(const struct elcl_arch *arch);
 static inline const struct elcl_buffer *elcl_buffer_or_none(const struct elcl_buffer *buffer)
 {
     return buffer->mem ? buffer : NULL;
+}
+/* Returns the sublayers' input, or NULL if that is the residual stream itself. */
+static inline const struct elcl_buffer *elcl_state_input(const struct elcl_state *state)
+{
+    return state->h == ELCL_B_H ? &state->buffers[ELCL_B_H] : NULL;
 }
 /* The records that an operation reads. */
 struct elcl_step_place {

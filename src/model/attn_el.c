@@ -10,19 +10,6 @@
 #include "base/util.h"
 #include "model/attn.h"
 
-static int admit(struct elcl_state *state, const struct elcl_records *records, elcl_error *err)
-{
-    const struct elcl_scatter_args args = {.cache = &state->buffers[ELCL_B_SOURCE],
-                                           .x = &state->buffers[state->h],
-                                           .step = &state->buffers[ELCL_B_ENCODE],
-                                           .rows_at = records->rows_at,
-                                           .field = ELCL_ROW_CACHE_ROW,
-                                           .r = records->n_rows,
-                                           .n = state->arch->d,
-                                           .x_ld = state->arch->d};
-    return elcl_op_scatter(state->ops, &args, err);
-}
-
 /* Runs the GEMMs around the attention; the caller fills y, groups, keys and scale of `attn`. */
 static int attend(struct elcl_state *state, const struct elcl_records *records,
                   const struct elcl_attention_weights *w, struct elcl_attn_el_args attn,
@@ -38,7 +25,9 @@ static int attend(struct elcl_state *state, const struct elcl_records *records,
                                           .x_ld = h * dh,
                                           .y_ld = h * d,
                                           .x_batch = (size_t)dh,
-                                          .y_batch = (size_t)d};
+                                          .y_batch = (size_t)d,
+                                          .out = ELCL_OUT_PLANES,
+                                          .y_low = (size_t)r * h * d};
     const struct elcl_gemm_args contract = {.y = &b[ELCL_B_O],
                                             .x = &b[ELCL_B_C],
                                             .w = &w->contract,
@@ -46,19 +35,23 @@ static int attend(struct elcl_state *state, const struct elcl_records *records,
                                             .x_ld = h * d,
                                             .y_ld = h * dh,
                                             .x_batch = (size_t)d,
-                                            .y_batch = (size_t)dh};
+                                            .y_batch = (size_t)dh,
+                                            .out = ELCL_OUT_ACT};
     attn.c = &b[ELCL_B_C];
     attn.e = &b[ELCL_B_E];
+    attn.e_low = expand.y_low;
     attn.probabilities = &b[ELCL_B_PROBABILITIES];
     attn.step = &b[records->buffer];
     attn.h = h;
     attn.d = d;
     int rc;
-    ELCL_TRY(elcl_state_linear(state, ELCL_B_QKV, state->h, d, &w->q, r, ELCL_ACT_NONE, err));
+    ELCL_TRY(elcl_state_linear(state, ELCL_B_QKV, ELCL_OUT_ACT, state->h, d, &w->q, r,
+                               ELCL_ACT_NONE, err));
     ELCL_TRY(elcl_op_gemm(state->ops, &expand, err));
     ELCL_TRY(elcl_op_attn_el(state->ops, &attn, err));
     ELCL_TRY(elcl_op_gemm(state->ops, &contract, err));
-    ELCL_TRY(elcl_state_linear(state, ELCL_B_Y, ELCL_B_O, h * dh, &w->out, r, ELCL_ACT_NONE, err));
+    ELCL_TRY(elcl_state_linear(state, ELCL_B_Y, ELCL_OUT_F32, ELCL_B_O, h * dh, &w->out, r,
+                               ELCL_ACT_NONE, err));
 fail:
     return rc;
 }
@@ -95,9 +88,5 @@ static int cross(struct elcl_state *state, const struct elcl_records *records, i
     return attend(state, records, &state->weights->decoder.layers[layer].cross, attn, err);
 }
 
-const struct elcl_attention_variant elcl_attn_el = {.name = "el",
-                                                    .id = ELCL_ATTN_EL,
-                                                    .admit = admit,
-                                                    .self = self,
-                                                    .cross = cross,
-                                                    .caches_h = true};
+const struct elcl_attention_variant elcl_attn_el = {
+    .name = "el", .id = ELCL_ATTN_EL, .self = self, .cross = cross, .caches_h = true};

@@ -36,8 +36,8 @@ static int admit(struct elcl_state *state, const struct elcl_records *records, e
     int rc = ELCL_OK;
     for (int l = 0; l < state->arch->decoder_layers; l++) {
         const struct elcl_linear *kv = &state->weights->decoder.layers[l].cross.kv;
-        ELCL_TRY(elcl_state_linear(state, ELCL_B_QKV, state->h, d, kv, records->n_rows,
-                                   ELCL_ACT_NONE, err));
+        ELCL_TRY(elcl_state_linear(state, ELCL_B_QKV, ELCL_OUT_ACT, state->h, d, kv,
+                                   records->n_rows, ELCL_ACT_NONE, err));
         ELCL_TRY(put_rows(state, elcl_b_cross(l), ELCL_B_ENCODE, records->rows_at,
                           ELCL_ROW_CACHE_ROW, records->n_rows, 2 * inner_width(state), 0, err));
     }
@@ -54,6 +54,7 @@ static int attend(struct elcl_state *state, const struct elcl_records *records,
     struct elcl_buffer *b = state->buffers;
     const int inner = inner_width(state);
     args.o = &b[ELCL_B_O];
+    args.sums = &b[ELCL_B_Y];
     args.q = &b[ELCL_B_QKV];
     args.step = &b[records->buffer];
     args.lineage = &b[ELCL_B_LINEAGE];
@@ -67,8 +68,8 @@ static int attend(struct elcl_state *state, const struct elcl_records *records,
     int rc;
     ELCL_TRY(packed ? elcl_op_attn_packed(state->ops, &args, err)
                     : elcl_op_attn_mha(state->ops, &args, err));
-    ELCL_TRY(elcl_state_linear(state, ELCL_B_Y, ELCL_B_O, inner, &w->out, records->n_rows,
-                               ELCL_ACT_NONE, err));
+    ELCL_TRY(elcl_state_linear(state, ELCL_B_Y, ELCL_OUT_F32, ELCL_B_O, inner, &w->out,
+                               records->n_rows, ELCL_ACT_NONE, err));
 fail:
     return rc;
 }
@@ -92,7 +93,8 @@ static int self(struct elcl_state *state, const struct elcl_records *records, in
                                             .keys = records->self_keys,
                                             .reads = records->self_keys};
     int rc;
-    ELCL_TRY(elcl_state_linear(state, ELCL_B_QKV, state->h, d, &w->qkv, r, ELCL_ACT_NONE, err));
+    ELCL_TRY(elcl_state_linear(state, ELCL_B_QKV, ELCL_OUT_ACT, state->h, d, &w->qkv, r,
+                               ELCL_ACT_NONE, err));
     ELCL_TRY(put_rows(state, cache, records->buffer, records->rows_at, ELCL_ROW_KV_ROW, r,
                       3 * inner, inner, err));
     ELCL_TRY(attend(state, records, w, args, err));
@@ -116,7 +118,7 @@ static int cross(struct elcl_state *state, const struct elcl_records *records, i
                                             .keys = records->cross_keys,
                                             .reads = records->cross_reads};
     int rc;
-    ELCL_TRY(elcl_state_linear(state, ELCL_B_QKV, state->h, d, &w->q, records->n_rows,
+    ELCL_TRY(elcl_state_linear(state, ELCL_B_QKV, ELCL_OUT_ACT, state->h, d, &w->q, records->n_rows,
                                ELCL_ACT_NONE, err));
     ELCL_TRY(attend(state, records, w, args, err));
 fail:

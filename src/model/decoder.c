@@ -49,8 +49,8 @@ static int head(struct elcl_state *state, int x, int m, elcl_error *err)
                                         .y_ld = ELCL_LOGITS_LD(state->arch->vocabulary)};
     int rc = ELCL_OK;
     if (projected)
-        ELCL_TRY(
-            elcl_state_linear(state, ELCL_B_Y, x, state->arch->d, project, m, ELCL_ACT_NONE, err));
+        ELCL_TRY(elcl_state_linear(state, ELCL_B_Y, ELCL_OUT_ACT, x, state->arch->d, project, m,
+                                   ELCL_ACT_NONE, err));
     ELCL_TRY(elcl_op_gemm(state->ops, &args, err));
 fail:
     return rc;
@@ -85,14 +85,18 @@ fail:
     return rc;
 }
 
-/* Projects token embeddings whose width is not D into ELCL_B_X. */
+/* Projects token embeddings whose width is not D into ELCL_B_X. The product reads activations:
+ * ELCL_B_Y itself, or a copy in ELCL_B_H. */
 static int embed_projected(struct elcl_state *state, const struct elcl_records *records,
                            elcl_error *err)
 {
     const struct elcl_stack_weights *w = &state->weights->decoder;
     const struct elcl_norm no_norm = {.eps = 0};
     const int width = elcl_arch_embed_width(state->arch);
+    const int embedded = state->ops->activations == ELCL_F32 ? ELCL_B_Y : ELCL_B_H;
     const struct elcl_embed_args args = {.x = &state->buffers[ELCL_B_Y],
+                                         .h = embedded == ELCL_B_H ? &state->buffers[ELCL_B_H]
+                                                                   : NULL,
                                          .step = &state->buffers[records->buffer],
                                          .rows_at = records->rows_at,
                                          .tokens = w->tokens,
@@ -102,8 +106,8 @@ static int embed_projected(struct elcl_state *state, const struct elcl_records *
                                          .d = width};
     const int rc = elcl_op_embed(state->ops, &args, err);
     return rc ? rc
-              : elcl_state_linear(state, ELCL_B_X, ELCL_B_Y, width, &w->project_in, records->n_rows,
-                                  ELCL_ACT_NONE, err);
+              : elcl_state_linear(state, ELCL_B_X, ELCL_OUT_F32, embedded, width, &w->project_in,
+                                  records->n_rows, ELCL_ACT_NONE, err);
 }
 
 static int embed(struct elcl_state *state, const struct elcl_records *records, int cache,
@@ -113,6 +117,8 @@ static int embed(struct elcl_state *state, const struct elcl_records *records, i
     const struct elcl_stack_weights *w = &state->weights->decoder;
     const bool projected = w->project_in.w.buffer.mem != NULL;
     const struct elcl_embed_args args = {.x = &b[ELCL_B_X],
+                                         .h =
+                                             state->arch->pre_norm ? NULL : elcl_state_input(state),
                                          .state = cache >= 0 ? &b[cache] : NULL,
                                          .step = &b[records->buffer],
                                          .rows_at = records->rows_at,
@@ -210,7 +216,7 @@ static int score_block(struct elcl_state *state, const struct elcl_records *reco
     struct elcl_buffer *b = state->buffers;
     const int gathered = state->h == ELCL_B_H ? ELCL_B_X : ELCL_B_H; /* both are free by now */
     const size_t rows_at = records->scored_at + (size_t)at * ELCL_ROW_INTS;
-    const size_t row_bytes = (size_t)state->arch->d * sizeof(float);
+    const size_t row_bytes = (size_t)state->arch->d * elcl_storage_bytes(state->ops->activations);
     const struct elcl_reorder_args gather = {.next = &b[gathered],
                                              .previous = &b[state->h],
                                              .step = &b[records->buffer],

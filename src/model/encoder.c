@@ -11,12 +11,13 @@ static int self_attention(struct elcl_state *state, const struct elcl_records *r
     const int d = state->arch->d, h = state->arch->encoder_heads, n = records->n_rows;
     const int inner = elcl_arch_inner(state->arch, h);
     int rc;
-    ELCL_TRY(
-        elcl_state_linear(state, ELCL_B_QKV, state->h, d, &layer->self.qkv, n, ELCL_ACT_NONE, err));
+    ELCL_TRY(elcl_state_linear(state, ELCL_B_QKV, ELCL_OUT_ACT, state->h, d, &layer->self.qkv, n,
+                               ELCL_ACT_NONE, err));
     const struct elcl_attn_mha_args args = {.o = &b[ELCL_B_O],
+                                            .sums = &b[ELCL_B_Y],
                                             .q = &b[ELCL_B_QKV],
                                             .kv = &b[ELCL_B_QKV],
-                                            .kv_f32 = true,
+                                            .kv_act = true,
                                             .step = &b[ELCL_B_ENCODE],
                                             .groups_at = records->self_at,
                                             .bias = elcl_layer_bias(&state->weights->encoder, l),
@@ -31,8 +32,8 @@ static int self_attention(struct elcl_state *state, const struct elcl_records *r
                                             .scale = elcl_attention_scale(state->arch, h),
                                             .keys = records->self_keys};
     ELCL_TRY(elcl_op_attn_packed(state->ops, &args, err));
-    ELCL_TRY(elcl_state_linear(state, ELCL_B_Y, ELCL_B_O, inner, &layer->self.out, n, ELCL_ACT_NONE,
-                               err));
+    ELCL_TRY(elcl_state_linear(state, ELCL_B_Y, ELCL_OUT_F32, ELCL_B_O, inner, &layer->self.out, n,
+                               ELCL_ACT_NONE, err));
 fail:
     return rc;
 }
@@ -45,7 +46,9 @@ int elcl_encoder_run(struct elcl_state *state, const struct elcl_records *record
     int rc;
     ELCL_TRY(elcl_ops_upload(state->ops, &b[ELCL_B_ENCODE], records->data,
                              records->n * sizeof(*records->data), err));
+    const bool pre = state->arch->pre_norm;
     const struct elcl_embed_args embed = {.x = &b[ELCL_B_X],
+                                          .h = pre ? NULL : elcl_state_input(state),
                                           .step = &b[ELCL_B_ENCODE],
                                           .rows_at = records->rows_at,
                                           .tokens = w->tokens,
@@ -57,20 +60,22 @@ int elcl_encoder_run(struct elcl_state *state, const struct elcl_records *record
                                           .d = d};
     ELCL_TRY(elcl_op_embed(state->ops, &embed, err));
     const struct elcl_step_place place = {ELCL_B_ENCODE, records->rows_at, n};
-    const bool pre = state->arch->pre_norm;
     if (pre)
         ELCL_TRY(elcl_state_add_norm(state, &place, -1, &w->layers[0].self_norm, -1, err));
     for (int l = 0; l < w->n_layers; l++) {
         const struct elcl_layer_weights *layer = &w->layers[l], *next = layer + 1;
-        const struct elcl_norm *end = l + 1 == w->n_layers ? &w->final_norm : &next->self_norm;
+        const bool last = l + 1 == w->n_layers;
+        const struct elcl_norm *end = last ? &w->final_norm : &next->self_norm;
+        const int source = last && !state->variant->admit ? (int)ELCL_B_SOURCE : -1;
         ELCL_TRY(self_attention(state, records, l, err));
         ELCL_TRY(elcl_state_add_norm(state, &place, ELCL_B_Y,
                                      pre ? &layer->ffn_norm : &layer->self_norm, -1, err));
         ELCL_TRY(elcl_state_ffn(state, layer, n, err));
-        ELCL_TRY(
-            elcl_state_add_norm(state, &place, ELCL_B_Y, pre ? end : &layer->ffn_norm, -1, err));
+        ELCL_TRY(elcl_state_add_norm(state, &place, ELCL_B_Y, pre ? end : &layer->ffn_norm, source,
+                                     err));
     }
-    ELCL_TRY(state->variant->admit(state, records, err));
+    if (state->variant->admit)
+        ELCL_TRY(state->variant->admit(state, records, err));
 fail:
     return rc;
 }

@@ -140,14 +140,13 @@ int elcl_model_begin(const char *directory, const char *synthetic, uint64_t seed
 int elcl_model_load(struct elcl_model *m, const elcl_model_params *params, struct elcl_tensors *st,
                     elcl_error *err)
 {
-    const struct elcl_ops_params ops_params = {
-        .gemm = params->gemm,
-        .clblast_rows = m->clblast_rows,
-        .weights = params->weights,
-        .state = params->state,
-        .compute = m->device->kernels == ELCL_KERNELS_GPU ? ELCL_COMPUTE_F32 : params->compute,
-        .f32_keys = !m->arch.decoder_only,
-        .profile = params->profile != 0};
+    const struct elcl_ops_params ops_params = {.gemm = params->gemm,
+                                               .clblast_rows = m->clblast_rows,
+                                               .weights = params->weights,
+                                               .state = params->state,
+                                               .compute = params->compute,
+                                               .act_keys = !m->arch.decoder_only,
+                                               .profile = params->profile != 0};
     int rc = elcl_ops_create(m->device, &m->features, &ops_params, &m->ops, err);
     if (rc)
         return rc;

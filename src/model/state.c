@@ -128,22 +128,24 @@ static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention 
     const size_t encode = (size_t)c->encode_rows, rows = r > encode ? r : encode;
     const size_t t = (size_t)c->max_target, f = sizeof(float), i = sizeof(int32_t);
     const size_t ffn = (size_t)elcl_max_int(arch->encoder_ffn, arch->decoder_ffn);
-    const size_t y = (size_t)elcl_max_int(arch->d, elcl_arch_embed_width(arch));
-    const size_t inner = (size_t)widest_heads(arch);
+    const size_t widest = (size_t)elcl_max_int(arch->d, elcl_arch_embed_width(arch));
+    const size_t inner = (size_t)widest_heads(arch), a = elcl_storage_bytes(c->activations);
     const size_t heads = attention == ELCL_ATTN_EL ? product(arch->decoder_only ? rows : r,
-                                                             (size_t)arch->decoder_heads, d, f)
+                                                             (size_t)arch->decoder_heads, d, 1)
                                                    : 0;
+    const bool narrow = c->activations != ELCL_F32,
+               apart = elcl_arch_input(arch, c->activations) == ELCL_B_H;
     put(specs, ELCL_B_STEP, "step records", w, product(elcl_capacity_step(c), i, 1, 1));
     put(specs, ELCL_B_ENCODE, "encode records", w,
         product(encode, ELCL_ROW_INTS + ELCL_ROW_GROUP_INTS, i, 1));
     put(specs, ELCL_B_X, "x", w, product(rows, d, f, 1));
-    put(specs, ELCL_B_Y, "y", w, product(rows, y, f, 1));
-    put(specs, ELCL_B_H, "h", w, arch->pre_norm ? product(rows, d, f, 1) : 0);
-    put(specs, ELCL_B_QKV, "qkv", w, product(rows, 3 * inner, f, 1));
-    put(specs, ELCL_B_O, "o", w, product(rows, inner, f, 1));
-    put(specs, ELCL_B_FFN, "ffn", w, product(rows, arch->gated ? 2 * ffn : ffn, f, 1));
-    put(specs, ELCL_B_E, "expanded queries", w, heads);
-    put(specs, ELCL_B_C, "contexts", w, heads);
+    put(specs, ELCL_B_Y, "y", w, product(rows, c->gpu && inner > widest ? inner : widest, f, 1));
+    put(specs, ELCL_B_H, "h", w, apart ? product(rows, narrow ? widest : d, a, 1) : 0);
+    put(specs, ELCL_B_QKV, "qkv", w, product(rows, 3 * inner, a, 1));
+    put(specs, ELCL_B_O, "o", w, product(rows, inner, a, 1));
+    put(specs, ELCL_B_FFN, "ffn", w, product(rows, arch->gated ? 2 * ffn : ffn, a, 1));
+    put(specs, ELCL_B_E, "expanded queries", w, product(heads, f, 1, 1)); /* one plane or two */
+    put(specs, ELCL_B_C, "contexts", w, product(heads, a, 1, 1));
     put(specs, ELCL_B_PROBABILITIES, "probabilities", w,
         attention == ELCL_ATTN_EL && c->gpu ? probability_bytes(arch, c) : 0);
     put(specs, ELCL_B_PARTS, "parts of contexts", w,
@@ -170,8 +172,9 @@ static void score_buffers(const struct elcl_arch *arch, const struct elcl_capaci
         specs[absent[i]].bytes = 0;
     put(specs, ELCL_B_LOGITS, "logits", ELCL_BUFFERS_WORKSPACE,
         product(block, logits_ld(arch), sizeof(float), 1));
-    put(specs, ELCL_B_H, "h", ELCL_BUFFERS_WORKSPACE,
-        product(rows, (size_t)arch->d, sizeof(float), 1));
+    if (!specs[ELCL_B_H].bytes)
+        put(specs, ELCL_B_H, "h", ELCL_BUFFERS_WORKSPACE,
+            product(rows, (size_t)arch->d, elcl_storage_bytes(c->activations), 1));
 }
 
 bool elcl_state_buffers(const struct elcl_arch *arch, enum elcl_attention attention,
@@ -214,7 +217,7 @@ int elcl_state_init(struct elcl_state *state, const struct elcl_arch *arch,
                            .variant = elcl_attention_variant(attention),
                            .capacity = *capacity,
                            .n_buffers = elcl_state_n_buffers(arch),
-                           .h = arch->pre_norm ? ELCL_B_H : ELCL_B_X};
+                           .h = elcl_arch_input(arch, ops->activations)};
     struct elcl_buffer_spec *specs = elcl_calloc((size_t)r.n_buffers, sizeof(*specs));
     r.buffers = elcl_calloc((size_t)r.n_buffers, sizeof(*r.buffers));
     int rc = specs && r.buffers ? ELCL_OK : elcl_fail_nomem(err);

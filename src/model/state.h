@@ -19,11 +19,12 @@ struct elcl_capacity {
     int encode_rows; /* source tokens encoded at once, >= max_source */
     int width;       /* candidates per row */
     int lists;       /* ints of a row's lists at a step */
-    bool rounds_inputs; /* int8 or bf16 compute: GEMMs round their inputs */
-    bool gpu;           /* GPU kernels */
-    int score_block;    /* 0: generation. Otherwise rows of logits at once in teacher-forced passes:
-                           `sentences` then counts the packed rows of decoder and encoder, beams and
-                           max_target are 1, max_source is 1 (0 in decoder-only models) */
+    bool rounds_inputs;            /* int8 or bf16 compute: GEMMs round their inputs */
+    bool gpu;                      /* GPU kernels */
+    enum elcl_storage activations; /* elcl_ops.activations */
+    int score_block; /* 0: generation. Otherwise rows of logits at once in teacher-forced passes:
+                        `sentences` then counts the packed rows of decoder and encoder, beams and
+                        max_target are 1, max_source is 1 (0 in decoder-only models) */
 };
 
 static inline int elcl_capacity_rows(const struct elcl_capacity *c)
@@ -63,13 +64,16 @@ enum elcl_state_buffer {
     ELCL_B_STEP,   /* records of a decoding step, ints */
     ELCL_B_ENCODE, /* records of an encoding, ints */
     ELCL_B_X,      /* [rows, D] the residual stream */
-    ELCL_B_Y,      /* [rows, D] a sublayer's output; [rows, W] around embedding projections */
-    ELCL_B_H,      /* [rows, D] a sublayer's input, in pre-norm models only */
-    ELCL_B_QKV,    /* [rows, 3 H Dh] projections */
-    ELCL_B_O,      /* [rows, H Dh] heads' outputs */
-    ELCL_B_FFN,    /* [rows, F], gated [rows, 2 F] */
-    ELCL_B_E,      /* [R, H, D] expanded queries (el); decoder-only: [rows, H, D] */
-    ELCL_B_C,      /* the same: contexts (el) */
+    ELCL_B_Y,      /* [rows, D] a sublayer's output; [rows, W] around embedding projections, as
+                    * activations where a product reads it; [rows, H Dh] scratch of attention */
+    ELCL_B_H,      /* [rows, D] activations: a sublayer's input; not in post-norm models with f32
+                    * activations. 16-bit activations: [rows, W] around embedding projections */
+    ELCL_B_QKV,    /* [rows, 3 H Dh] activations: projections */
+    ELCL_B_O,      /* [rows, H Dh] activations: heads' outputs */
+    ELCL_B_FFN,    /* [rows, F], gated [rows, 2 F] activations */
+    ELCL_B_E,      /* [R, H, D] as of ELCL_OUT_PLANES: expanded queries (el); decoder-only: [rows,
+                    * H, D] */
+    ELCL_B_C,      /* the same of activations: contexts (el) */
     ELCL_B_PROBABILITIES, /* [rows, H, keys and more] (el, GPU kernels) */
     ELCL_B_PARTS,         /* [R, H, parts, Dh + 2] (mha, GPU kernels) */
     ELCL_B_LOGITS,        /* [R, ELCL_LOGITS_LD(V)] */
@@ -94,6 +98,13 @@ static inline int elcl_b_cross(int layer)
     return ELCL_B_LAYERS + 2 * layer + 1;
 }
 
+/* Returns the buffer that sublayers read: ELCL_B_H, or in post-norm models the residual stream if
+ * it has the type of activations. */
+static inline int elcl_arch_input(const struct elcl_arch *arch, enum elcl_storage activations)
+{
+    return arch->pre_norm || activations != ELCL_F32 ? ELCL_B_H : ELCL_B_X;
+}
+
 struct elcl_buffer_spec {
     const char *label; /* a literal */
     enum elcl_buffer_category category;
@@ -116,7 +127,7 @@ struct elcl_state {
     struct elcl_ops *ops; /* owned */
     struct elcl_capacity capacity;
     struct elcl_buffer *buffers; /* [elcl_state_n_buffers()] */
-    int h; /* input buffer of sublayers: ELCL_B_H, or ELCL_B_X in post-norm models */
+    int h;                       /* input buffer of sublayers, see elcl_arch_input() */
     int n_buffers;
 };
 

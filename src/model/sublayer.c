@@ -27,7 +27,7 @@ const struct elcl_position_bias *elcl_layer_bias(const struct elcl_stack_weights
     return own->table.mem ? own : &stack->layers[0].bias;
 }
 
-int elcl_state_linear(struct elcl_state *state, int y, int x, int x_ld,
+int elcl_state_linear(struct elcl_state *state, int y, enum elcl_gemm_out out, int x, int x_ld,
                       const struct elcl_linear *linear, int m, enum elcl_activation act,
                       elcl_error *err)
 {
@@ -38,7 +38,8 @@ int elcl_state_linear(struct elcl_state *state, int y, int x, int x_ld,
                                         .m = m,
                                         .x_ld = x_ld,
                                         .y_ld = linear->w.n,
-                                        .act = act};
+                                        .act = act,
+                                        .out = out};
     return elcl_op_gemm(state->ops, &args, err);
 }
 
@@ -48,13 +49,13 @@ int elcl_state_ffn(struct elcl_state *state, const struct elcl_layer_weights *la
     const enum elcl_activation act = state->arch->act;
     const bool gated = state->arch->gated;
     int rc;
-    ELCL_TRY(elcl_state_linear(state, ELCL_B_FFN, state->h, state->arch->d, &layer->fc1, m,
-                               gated ? ELCL_ACT_NONE : act, err));
+    ELCL_TRY(elcl_state_linear(state, ELCL_B_FFN, ELCL_OUT_ACT, state->h, state->arch->d,
+                               &layer->fc1, m, gated ? ELCL_ACT_NONE : act, err));
     if (gated)
         ELCL_TRY(
             elcl_op_gate(state->ops, &state->buffers[ELCL_B_FFN], m, layer->fc2.w.k, act, err));
-    ELCL_TRY(elcl_state_linear(state, ELCL_B_Y, ELCL_B_FFN, layer->fc1.w.n, &layer->fc2, m,
-                               ELCL_ACT_NONE, err));
+    ELCL_TRY(elcl_state_linear(state, ELCL_B_Y, ELCL_OUT_F32, ELCL_B_FFN, layer->fc1.w.n,
+                               &layer->fc2, m, ELCL_ACT_NONE, err));
 fail:
     return rc;
 }
@@ -62,7 +63,8 @@ fail:
 int elcl_state_add_norm(struct elcl_state *state, const struct elcl_step_place *place, int y,
                         const struct elcl_norm *norm, int cache, elcl_error *err)
 {
-    const struct elcl_add_norm_args args = {.out = &state->buffers[state->h],
+    const struct elcl_add_norm_args args = {.h = elcl_state_input(state),
+                                            .norm_x = !state->arch->pre_norm,
                                             .x = &state->buffers[ELCL_B_X],
                                             .y = y >= 0 ? &state->buffers[y] : NULL,
                                             .state = cache >= 0 ? &state->buffers[cache] : NULL,

@@ -92,6 +92,7 @@ static int run_el_tiles(struct elcl_ops *ops, const struct elcl_attn_el_args *ar
     elcl_launch_buffer(&launch, args->e);
     el_keys(&launch, args);
     bias_arguments(&launch, args->bias, args->rows_at);
+    elcl_launch_ulong(&launch, args->e_low);
     elcl_launch_int(&launch, args->h);
     elcl_launch_int(&launch, args->d);
     elcl_launch_int(&launch, (int)room);
@@ -162,7 +163,7 @@ static void mha_sizes(struct elcl_launch *launch, const struct elcl_attn_mha_arg
 
 static size_t kv_element_bytes(const struct elcl_ops *ops, const struct elcl_attn_mha_args *args)
 {
-    return elcl_storage_bytes(args->kv_f32 ? ELCL_F32 : ops->state);
+    return elcl_storage_bytes(args->kv_act ? ops->activations : ops->state);
 }
 
 /* `reads`: how many rows of keys and values are read from memory. */
@@ -270,14 +271,16 @@ int elcl_op_attn_packed(struct elcl_ops *ops, const struct elcl_attn_mha_args *a
 {
     const bool cpu = ops->kernels == ELCL_KERNELS_CPU;
     const size_t rows = cpu ? ELCL_PACKED_ROWS : ELCL_TILE_SIZE, items = cpu ? 1 : ELCL_TILE_ITEMS;
-    struct elcl_launch launch = args->kv_f32
-                                    ? elcl_launch_begin_f32(ops, ELCL_K_ATTN_PACKED, "attn_packed")
+    struct elcl_launch launch = args->kv_act
+                                    ? elcl_launch_begin_act(ops, ELCL_K_ATTN_PACKED, "attn_packed")
                                     : elcl_launch_begin(ops, ELCL_K_ATTN_PACKED, "attn_packed");
     mha_buffers(&launch, args);
     elcl_launch_int(&launch, args->n_groups);
     mha_sizes(&launch, args);
-    if (!cpu)
+    if (!cpu) {
+        elcl_launch_buffer(&launch, args->sums);
         elcl_launch_local(&launch, ELCL_PACKED_BYTES(elcl_panel_bytes(ops->gemm_mma)));
+    }
     count_mha(&launch, args, elcl_div_up(args->keys, rows));
     const size_t global[] = {items * (size_t)args->h, elcl_div_up((size_t)args->n_groups, rows)};
     const size_t local[] = {items, 1};

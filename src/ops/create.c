@@ -103,7 +103,7 @@ static struct elcl_program_parts program_parts(const struct elcl_ops *ops)
 }
 
 /* Only attn_packed: compilers take seconds for all kernels. */
-static struct elcl_program_parts f32_program_parts(const struct elcl_ops *ops)
+static struct elcl_program_parts act_program_parts(const struct elcl_ops *ops)
 {
     struct elcl_program_parts parts = {.mac = ops->mac, .files = {"storage.cl", "reduce.cl"}};
     if (ops->kernels == ELCL_KERNELS_CPU) {
@@ -113,7 +113,7 @@ static struct elcl_program_parts f32_program_parts(const struct elcl_ops *ops)
         add_tiles(&parts, ops->gemm_mma);
         add_file(&parts, "attn_packed_gpu.cl");
     }
-    add_options(&parts, ops, ELCL_F32);
+    add_options(&parts, ops, ops->activations);
     return parts;
 }
 
@@ -149,18 +149,18 @@ static int create_kernels(struct elcl_ops *ops, elcl_error *err)
     for (int i = 0; !rc && i < ELCL_N_KERNELS; i++)
         if (has_kernel(ops, i))
             rc = create_kernel(&ops->set, i, err);
-    if (!rc && ops->set_f32.program)
-        rc = create_kernel(&ops->set_f32, ELCL_K_ATTN_PACKED, err);
+    if (!rc && ops->set_act.program)
+        rc = create_kernel(&ops->set_act, ELCL_K_ATTN_PACKED, err);
     return rc;
 }
 
-static int build_programs(struct elcl_ops *ops, bool f32_keys, elcl_error *err)
+static int build_programs(struct elcl_ops *ops, bool act_keys, elcl_error *err)
 {
     const struct elcl_program_parts parts = program_parts(ops);
-    const struct elcl_program_parts f32_parts = f32_program_parts(ops);
+    const struct elcl_program_parts act_parts = act_program_parts(ops);
     int rc = elcl_program_build(ops->device, &parts, &ops->set.program, err);
-    if (!rc && f32_keys && ops->state != ELCL_F32)
-        rc = elcl_program_build(ops->device, &f32_parts, &ops->set_f32.program, err);
+    if (!rc && act_keys && ops->state != ops->activations)
+        rc = elcl_program_build(ops->device, &act_parts, &ops->set_act.program, err);
     return rc;
 }
 
@@ -185,14 +185,18 @@ static void choose_shape(struct elcl_ops *ops)
     ops->weight_pairs = ops->panel && ops->weights == ELCL_BF16 && !ops->dot;
 }
 
-/* CPU kernels round inputs beside the products instead, see choose_dot(). */
+/* AUTO: in the type of the weights with a matrix instruction, because plain multiply-adds are not
+ * faster. CLBlast reads and writes f32. */
 static enum elcl_storage choose_activations(const struct elcl_ops *ops,
                                             const struct elcl_ops_params *params)
 {
-    const bool rounds = ops->kernels != ELCL_KERNELS_CPU && params->gemm != ELCL_GEMM_CLBLAST &&
-                        ops->weights != ELCL_INT8 &&
-                        elcl_compute_rounds_inputs(params->compute, ops->weights);
-    return rounds ? ops->weights : ELCL_F32;
+    const enum elcl_compute compute = params->compute != ELCL_COMPUTE_AUTO ? params->compute
+                                      : !ops->gemm_mma                     ? ELCL_COMPUTE_F32
+                                      : ops->weights == ELCL_F16           ? ELCL_COMPUTE_F16
+                                                                           : ELCL_COMPUTE_BF16;
+    return params->gemm == ELCL_GEMM_CLBLAST
+               ? ELCL_F32
+               : elcl_compute_activations(compute, ops->weights, ops->kernels);
 }
 
 /* CLBlast multiplies row-major matrices, CPU kernels have panels. Without a measurement it counts
@@ -321,7 +325,7 @@ int elcl_ops_create(struct elcl_device *device, const struct elcl_features *feat
     int rc;
     ELCL_TRY(choose(o, device, features, params, err));
     ELCL_TRY(create_base(o, params->profile, err));
-    ELCL_TRY(build_programs(o, params->f32_keys, err));
+    ELCL_TRY(build_programs(o, params->act_keys, err));
     ELCL_TRY(create_kernels(o, err));
     distrust_clblast(o);
     *ops = o;
@@ -359,7 +363,7 @@ int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops *
     memcpy(o->build_options, other->build_options, sizeof(o->build_options));
     ELCL_TRY(create_base(o, profile || other->profile, err));
     ELCL_TRY(share_program(&other->set, &o->set, err));
-    ELCL_TRY(share_program(&other->set_f32, &o->set_f32, err));
+    ELCL_TRY(share_program(&other->set_act, &o->set_act, err));
     ELCL_TRY(create_kernels(o, err));
     *ops = o;
     return ELCL_OK;
@@ -376,7 +380,7 @@ void elcl_ops_destroy(struct elcl_ops **ops)
     if (o->queue)
         clFinish(o->queue);
     kernel_set_finish(&o->set);
-    kernel_set_finish(&o->set_f32);
+    kernel_set_finish(&o->set_act);
     elcl_buffer_destroy(&o->dummy);
     elcl_buffer_destroy(&o->widened);
     elcl_buffer_destroy(&o->rounded);
@@ -392,8 +396,8 @@ void elcl_ops_store_program(struct elcl_ops *ops)
     if (ops->stored)
         return;
     ops->stored = true;
-    const struct elcl_program_parts parts = program_parts(ops), f32_parts = f32_program_parts(ops);
+    const struct elcl_program_parts parts = program_parts(ops), act_parts = act_program_parts(ops);
     elcl_program_store(ops->device, &parts, ops->set.program);
-    if (ops->set_f32.program)
-        elcl_program_store(ops->device, &f32_parts, ops->set_f32.program);
+    if (ops->set_act.program)
+        elcl_program_store(ops->device, &act_parts, ops->set_act.program);
 }

@@ -103,10 +103,10 @@ struct elcl_launch elcl_launch_begin(struct elcl_ops *ops, enum elcl_kernel_id i
     return begin(ops, &ops->set, id, name);
 }
 
-struct elcl_launch elcl_launch_begin_f32(struct elcl_ops *ops, enum elcl_kernel_id id,
+struct elcl_launch elcl_launch_begin_act(struct elcl_ops *ops, enum elcl_kernel_id id,
                                          const char *name)
 {
-    return begin(ops, ops->state == ELCL_F32 ? &ops->set : &ops->set_f32, id, name);
+    return begin(ops, ops->state == ops->activations ? &ops->set : &ops->set_act, id, name);
 }
 
 static void set_argument(struct elcl_launch *launch, size_t bytes, const void *value)

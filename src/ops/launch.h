@@ -25,8 +25,8 @@ struct elcl_launch {
 
 struct elcl_launch elcl_launch_begin(struct elcl_ops *ops, enum elcl_kernel_id id,
                                      const char *name);
-/* The same for f32 state: attn_packed only. */
-struct elcl_launch elcl_launch_begin_f32(struct elcl_ops *ops, enum elcl_kernel_id id,
+/* The same for state of the type of activations: attn_packed only. */
+struct elcl_launch elcl_launch_begin_act(struct elcl_ops *ops, enum elcl_kernel_id id,
                                          const char *name);
 /* NULL stands for a buffer that the kernel will not touch. */
 void elcl_launch_buffer(struct elcl_launch *launch, const struct elcl_buffer *buffer);

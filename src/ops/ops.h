@@ -4,6 +4,9 @@
  * records its time. They enqueue and return without waiting. Buffers hold f32 unless noted; sizes
  * are in elements. Not thread-safe: one elcl_ops per thread.
  *
+ * "Activations" are what only matrix products read, in the type elcl_ops.activations: f32, or with
+ * GPU kernels the 16-bit type of the weights. The residual stream is always f32.
+ *
  * Letters: R rows, D width, H heads, Dh head width, S keys; "state" is the storage type of caches
  * and of the shared encoder output (f32, f16 or bf16).
  */
@@ -56,7 +59,7 @@ struct elcl_ops_params {
     enum elcl_storage weights;
     enum elcl_storage state; /* not INT8 */
     enum elcl_compute compute;
-    bool f32_keys; /* elcl_op_attn_packed() gets keys of f32, too, whatever the state */
+    bool act_keys; /* elcl_op_attn_packed() gets keys that are activations, too */
     bool profile;
     int clblast_rows;  /* AUTO: rows of X from which CLBlast was measured to be faster than our GPU
                         * kernels; ELCL_CLBLAST_NEVER; 0: not measured, by device */
@@ -88,8 +91,8 @@ struct elcl_ops {
     bool wide;                      /* wide tiles for 16-bit activations (tile_wide.cl) */
     enum elcl_dot dot;              /* not NONE: int8 or bf16 compute */
     struct elcl_kernel_set set;     /* built for `state` */
-    struct elcl_kernel_set set_f32; /* attn_packed for f32 keys; empty if `set` has it, or without
-                                     * f32_keys */
+    struct elcl_kernel_set set_act; /* attn_packed for keys that are activations; empty if `set` has
+                                     * it, or without act_keys */
     struct elcl_profile *profile;   /* NULL: off */
     struct elcl_buffer dummy;       /* stands for an absent buffer argument */
     struct elcl_buffer widened;     /* f32 copy of a weight for CLBlast, grown on demand */
@@ -242,8 +245,16 @@ static inline bool elcl_compute_rounds_inputs(enum elcl_compute compute, enum el
            : weights == ELCL_F16  ? compute == ELCL_COMPUTE_F16
                                   : false;
 }
+/* Returns elcl_ops.activations: CPU kernels round inputs beside the products instead. */
+static inline enum elcl_storage elcl_compute_activations(enum elcl_compute compute,
+                                                         enum elcl_storage weights,
+                                                         enum elcl_kernels kernels)
+{
+    const bool rounds = weights != ELCL_INT8 && elcl_compute_rounds_inputs(compute, weights);
+    return rounds && kernels == ELCL_KERNELS_GPU ? weights : ELCL_F32;
+}
 
-/* y[r][f] = act(y[r][f]) * y[r][F + f] for f < F, in place; y [R, 2 F]. */
+/* y[r][f] = act(y[r][f]) * y[r][F + f] for f < F, in place; y [R, 2 F] activations. */
 int elcl_op_gate(struct elcl_ops *ops, const struct elcl_buffer *y, int r, int f,
                  enum elcl_activation act, elcl_error *err);
 
@@ -256,13 +267,14 @@ struct elcl_norm {
 };
 
 /*
- * x[r] = norm(scale * E[token[r]] + P[position[r] + offset]), and, when state is not NULL, the
- * same row into state[cache_row[r]]. Without tokens x[r] itself is the first term, without
+ * x[r] = norm(scale * E[token[r]] + P[position[r] + offset]), and the same row into h[r] and
+ * state[cache_row[r]], unless these are NULL. Without tokens x[r] itself is the first term, without
  * positions there is no second one. token, position and cache_row are fields of the row's
  * record (ELCL_ROW_*) in `step`.
  */
 struct elcl_embed_args {
     const struct elcl_buffer *x;         /* [R, D]; read without tokens */
+    const struct elcl_buffer *h;         /* [R, D] activations, or NULL */
     const struct elcl_buffer *state;     /* [cache rows, D] state, or NULL */
     const struct elcl_buffer *step;      /* row records */
     size_t rows_at;                      /* of row 0's record in step, in ints */
@@ -276,15 +288,16 @@ struct elcl_embed_args {
 int elcl_op_embed(struct elcl_ops *ops, const struct elcl_embed_args *args, elcl_error *err);
 
 /*
- * x[r] += y[r], then out[r] = norm(x[r]), for a layer norm (x - mean) / sqrt(variance + eps) *
- * weight + bias, and, when state is not NULL, the same row into state[cache_row[r]]. After a
- * sublayer y of a post-norm model out is x; of a pre-norm model it is what the next sublayer reads.
+ * x[r] += y[r], then norm(x[r]), for a layer norm (x - mean) / sqrt(variance + eps) * weight +
+ * bias, into h[r], into x[r] if norm_x, and into state[cache_row[r]]. After a sublayer y of a
+ * post-norm model both h and x are the norm; of a pre-norm model h is what the next sublayer reads.
  */
 struct elcl_add_norm_args {
-    const struct elcl_buffer *out;   /* [R, D], or NULL: x */
+    const struct elcl_buffer *h;     /* [R, D] activations, or NULL */
     const struct elcl_buffer *x;     /* [R, D], in and out */
     const struct elcl_buffer *y;     /* [R, D], or NULL: nothing is added */
     const struct elcl_buffer *state; /* [cache rows, D] state, or NULL */
+    bool norm_x;
     const struct elcl_buffer *step;
     size_t rows_at;
     const struct elcl_norm *norm;
@@ -296,7 +309,7 @@ int elcl_op_add_norm(struct elcl_ops *ops, const struct elcl_add_norm_args *args
  * `field` of the row's record. */
 struct elcl_scatter_args {
     const struct elcl_buffer *cache; /* [cache rows, n] state */
-    const struct elcl_buffer *x;     /* [R, x_ld] */
+    const struct elcl_buffer *x;     /* [R, x_ld] activations */
     const struct elcl_buffer *step;
     size_t rows_at;
     int field; /* ELCL_ROW_* */
@@ -320,8 +333,9 @@ struct elcl_position_bias {
  * Accumulation in f32. No keys at all give zeros.
  */
 struct elcl_attn_el_args {
-    const struct elcl_buffer *c;       /* [R, H, D] */
-    const struct elcl_buffer *e;       /* [R, H, D] */
+    const struct elcl_buffer *c;       /* [R, H, D] activations */
+    const struct elcl_buffer *e;       /* [R, H, D] as of ELCL_OUT_PLANES */
+    size_t e_low;                      /* from its high parts to the low ones */
     const struct elcl_buffer *y;       /* [cache rows, D] state */
     const struct elcl_buffer *step;    /* groups */
     size_t groups_at;                  /* of group 0 in step, in ints */
@@ -349,10 +363,11 @@ int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, 
  * where key and value h of cache row j are kv[j * kv_ld + k_at + h * Dh ..] and + v_at.
  */
 struct elcl_attn_mha_args {
-    const struct elcl_buffer *o;  /* [R, H * Dh] */
-    const struct elcl_buffer *q;  /* [R, q_ld] */
-    const struct elcl_buffer *kv; /* [cache rows, kv_ld] state, or f32 */
-    bool kv_f32;                  /* attn_packed only, with elcl_ops_params.f32_keys */
+    const struct elcl_buffer *o;    /* [R, H * Dh] activations */
+    const struct elcl_buffer *sums; /* [R, H * Dh] f32: scratch of the GPU kernel for packed rows */
+    const struct elcl_buffer *q;    /* [R, q_ld] activations */
+    const struct elcl_buffer *kv;   /* [cache rows, kv_ld] state, or activations */
+    bool kv_act;                    /* attn_packed only, with elcl_ops_params.act_keys */
     const struct elcl_buffer *step;
     size_t groups_at;
     const struct elcl_buffer *lineage;

@@ -13,8 +13,9 @@ int elcl_op_embed(struct elcl_ops *ops, const struct elcl_embed_args *args, elcl
 {
     const int flags = (args->tokens ? ELCL_EMBED_TOKENS : 0) |
                       (args->positions ? ELCL_EMBED_POSITIONS : 0) |
-                      (args->state ? ELCL_EMBED_STATE : 0);
+                      (args->state ? ELCL_EMBED_STATE : 0) | (args->h ? ELCL_EMBED_H : 0);
     struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_EMBED, "embed");
+    elcl_launch_buffer(&launch, args->h);
     elcl_launch_buffer(&launch, args->x);
     elcl_launch_buffer(&launch, args->state);
     elcl_launch_buffer(&launch, args->step);
@@ -36,8 +37,10 @@ int elcl_op_embed(struct elcl_ops *ops, const struct elcl_embed_args *args, elcl
 
 int elcl_op_add_norm(struct elcl_ops *ops, const struct elcl_add_norm_args *args, elcl_error *err)
 {
+    const int flags = (args->y ? ELCL_ADD_Y : 0) | (args->h ? ELCL_ADD_TO_H : 0) |
+                      (args->norm_x ? ELCL_ADD_TO_X : 0) | (args->state ? ELCL_ADD_TO_STATE : 0);
     struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_ADD_NORM, "add_norm");
-    elcl_launch_buffer(&launch, args->out ? args->out : args->x);
+    elcl_launch_buffer(&launch, args->h);
     elcl_launch_buffer(&launch, args->x);
     elcl_launch_buffer(&launch, args->state);
     elcl_launch_buffer(&launch, args->y);
@@ -48,8 +51,7 @@ int elcl_op_add_norm(struct elcl_ops *ops, const struct elcl_add_norm_args *args
     elcl_launch_int(&launch, args->d);
     elcl_launch_float(&launch, args->norm->eps);
     elcl_launch_int(&launch, norm_kind(args->norm));
-    elcl_launch_int(&launch, args->y != NULL);
-    elcl_launch_int(&launch, args->state != NULL);
+    elcl_launch_int(&launch, flags);
     const uint64_t elements = (uint64_t)args->r * args->d;
     elcl_launch_count(&launch, 3 * sizeof(float) * elements, 9 * elements);
     return elcl_launch_rows(&launch, args->r, 1, err);
@@ -66,8 +68,10 @@ int elcl_op_scatter(struct elcl_ops *ops, const struct elcl_scatter_args *args, 
     elcl_launch_int(&launch, args->n);
     elcl_launch_int(&launch, args->x_ld);
     elcl_launch_int(&launch, args->x_at);
-    elcl_launch_count(
-        &launch, (sizeof(float) + elcl_storage_bytes(ops->state)) * (uint64_t)args->r * args->n, 0);
+    elcl_launch_count(&launch,
+                      (elcl_storage_bytes(ops->activations) + elcl_storage_bytes(ops->state)) *
+                          (uint64_t)args->r * args->n,
+                      0);
     return elcl_launch_rows(&launch, args->r, 1, err);
 }
 
@@ -79,6 +83,6 @@ int elcl_op_gate(struct elcl_ops *ops, const struct elcl_buffer *y, int r, int f
     elcl_launch_int(&launch, f);
     elcl_launch_int(&launch, (int)act);
     const uint64_t elements = (uint64_t)r * f;
-    elcl_launch_count(&launch, 3 * sizeof(float) * elements, elements);
+    elcl_launch_count(&launch, 3 * elcl_storage_bytes(ops->activations) * elements, elements);
     return elcl_launch_rows(&launch, r, 1, err);
 }

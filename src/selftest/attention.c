@@ -5,7 +5,8 @@
  * of opposite values compete. exp, the sums and the division add (16 + 2 sqrt S) U sum_j p_j |y_j|.
  * Equal keys make all roundings of a sum go the same way, which adds S / 2 U. Matrix instructions
  * see numbers as the sum of two 16-bit ones: delta and the last term have SPLIT of them more. A
- * bias is one rounding more, of the largest score that it makes.
+ * bias is one rounding more, of the largest score that it makes. Results of 16 bits are rounded to
+ * their type.
  */
 #include "selftest/attention.h"
 
@@ -42,9 +43,34 @@ static float *make_cache(struct elcl_fixture *fx, const struct elcl_attn_keys *k
     return cache;
 }
 
+/* The planes of n queries, high and low, as numbers. */
+static float *split_queries(struct elcl_fixture *fx, const float *q, size_t n)
+{
+    float *planes = elcl_fixture_memory(fx, 2 * n, sizeof(*planes));
+    if (!elcl_fixture_ok(fx))
+        return planes;
+    memcpy(planes, q, n * sizeof(*q));
+    elcl_ref_round(elcl_ops_planes(fx->ops), planes, n);
+    for (size_t i = 0; i < n; i++)
+        planes[n + i] = q[i] - planes[i];
+    elcl_ref_round(elcl_ops_planes(fx->ops), planes + n, n);
+    return planes;
+}
+
+/* n random queries: activations, or of EL-attention the sums of two planes. */
+static float *make_queries(struct elcl_fixture *fx, bool el, size_t n, double scale)
+{
+    const bool planes = el && elcl_ops_planes(fx->ops) != ELCL_F32;
+    float *q = elcl_fixture_normals(fx, el ? ELCL_F32 : fx->ops->activations, n, scale);
+    const float *split = planes ? split_queries(fx, q, n) : NULL;
+    for (size_t i = 0; split && i < n; i++)
+        q[i] = split[i] + split[n + i];
+    return q;
+}
+
 struct elcl_attn_case elcl_attn_case(struct elcl_fixture *fx, enum elcl_attn_op op,
                                      const struct elcl_attn_keys *k, int h, int dh,
-                                     enum elcl_attn_inputs inputs, bool kv_f32)
+                                     enum elcl_attn_inputs inputs, bool kv_act)
 {
     const bool el = op == ELCL_ATTN_OP_EL;
     const int width = h * dh, gap = el ? 0 : 3 * elcl_fixture_int(fx, 0, 1);
@@ -55,13 +81,14 @@ struct elcl_attn_case elcl_attn_case(struct elcl_fixture *fx, enum elcl_attn_op 
                                .kv_ld = el ? dh : 2 * width + 2 * gap,
                                .k_at = gap,
                                .v_at = el ? 0 : width + gap,
-                               .kv_f32 = kv_f32,
+                               .kv_act = kv_act,
                                .scale = (float)(1 / sqrt(dh))};
-    const double scale = inputs == ELCL_INPUTS_HUGE_SCORES  ? 1e5
+    const bool f16 = fx->ops->activations == ELCL_F16 || elcl_ops_planes(fx->ops) == ELCL_F16;
+    const double scale = inputs == ELCL_INPUTS_HUGE_SCORES  ? f16 ? 1e4 : 1e5
                          : inputs == ELCL_INPUTS_ZERO_QUERY ? 0
                                                             : 2;
-    a.q = elcl_fixture_normals(fx, ELCL_F32, (size_t)k->n_rows * a.q_ld, scale);
-    a.kv = make_cache(fx, k, a.kv_ld, inputs, kv_f32 ? ELCL_F32 : fx->ops->state);
+    a.q = make_queries(fx, el, (size_t)k->n_rows * a.q_ld, scale);
+    a.kv = make_cache(fx, k, a.kv_ld, inputs, kv_act ? fx->ops->activations : fx->ops->state);
     return a;
 }
 
@@ -88,6 +115,7 @@ static void run_el(struct elcl_fixture *fx, const struct elcl_attn_case *a,
     const size_t n = (size_t)k->n_rows * a->h * elcl_attn_el_probabilities_ld(k->max_keys);
     const struct elcl_attn_el_args args = {.c = m->o,
                                            .e = m->q,
+                                           .e_low = (size_t)k->n_rows * a->q_ld,
                                            .y = m->kv,
                                            .step = m->step,
                                            .groups_at = m->groups_at,
@@ -125,6 +153,16 @@ static const struct elcl_buffer *mha_parts(struct elcl_fixture *fx, const struct
                                                   : NULL;
 }
 
+static const struct elcl_buffer *upload_queries(struct elcl_fixture *fx,
+                                                const struct elcl_attn_case *a, size_t n)
+{
+    const enum elcl_storage planes = elcl_ops_planes(fx->ops);
+    if (a->op != ELCL_ATTN_OP_EL)
+        return elcl_fixture_stored(fx, fx->ops->activations, a->q, n);
+    return planes == ELCL_F32 ? elcl_fixture_upload(fx, a->q, n)
+                              : elcl_fixture_stored(fx, planes, split_queries(fx, a->q, n), 2 * n);
+}
+
 float *elcl_attn_run(struct elcl_fixture *fx, const struct elcl_attn_keys *k,
                      const struct elcl_attn_case *a)
 {
@@ -133,11 +171,13 @@ float *elcl_attn_run(struct elcl_fixture *fx, const struct elcl_attn_keys *k,
     if (k->bias)
         bias.table = *elcl_fixture_upload(fx, k->bias, (size_t)a->h * (2 * k->max_distance + 1));
     const struct elcl_attn_mha_args args = {
-        .o = elcl_fixture_output(fx, NULL, n * sizeof(float)),
-        .q = elcl_fixture_upload(fx, a->q, (size_t)k->n_rows * a->q_ld),
-        .kv = elcl_fixture_stored(fx, a->kv_f32 ? ELCL_F32 : fx->ops->state, a->kv,
+        .o = elcl_fixture_output(fx, NULL, n * elcl_ref_bytes(fx->ops->activations)),
+        .sums =
+            a->op == ELCL_ATTN_OP_PACKED ? elcl_fixture_output(fx, NULL, n * sizeof(float)) : NULL,
+        .q = upload_queries(fx, a, (size_t)k->n_rows * a->q_ld),
+        .kv = elcl_fixture_stored(fx, a->kv_act ? fx->ops->activations : fx->ops->state, a->kv,
                                   (size_t)k->cache_rows * a->kv_ld),
-        .kv_f32 = a->kv_f32,
+        .kv_act = a->kv_act,
         .step = upload_groups(fx, k, at),
         .groups_at = at,
         .lineage = elcl_fixture_input(
@@ -164,7 +204,7 @@ float *elcl_attn_run(struct elcl_fixture *fx, const struct elcl_attn_keys *k,
         (void)ELCL_FIXTURE_TRY(fx, a->op == ELCL_ATTN_OP_PACKED
                                        ? elcl_op_attn_packed(fx->ops, &args, &fx->err)
                                        : elcl_op_attn_mha(fx->ops, &args, &fx->err));
-    return elcl_fixture_read(fx, args.o);
+    return elcl_fixture_read_as(fx, fx->ops->activations, args.o);
 }
 
 /* ---- the reference ------------------------------------------------------------------------- */
@@ -254,12 +294,12 @@ static void row_reference(struct head *head, const struct elcl_attn_keys *k, int
 
 void elcl_check_attention(struct elcl_fixture *fx, enum elcl_attn_op op,
                           const struct elcl_attn_layout *l, int h, int dh,
-                          enum elcl_attn_inputs inputs, bool kv_f32, bool bias)
+                          enum elcl_attn_inputs inputs, bool kv_act, bool bias)
 {
     struct elcl_attn_keys k = elcl_attn_keys(fx, op, l);
     if (bias)
         elcl_attn_give_bias(fx, &k, h);
-    const struct elcl_attn_case a = elcl_attn_case(fx, op, &k, h, dh, inputs, kv_f32);
+    const struct elcl_attn_case a = elcl_attn_case(fx, op, &k, h, dh, inputs, kv_act);
     const enum elcl_mma mma = op == ELCL_ATTN_OP_EL       ? fx->ops->attn_mma
                               : op == ELCL_ATTN_OP_PACKED ? fx->ops->gemm_mma
                                                           : ELCL_MMA_NONE;
@@ -272,6 +312,8 @@ void elcl_check_attention(struct elcl_fixture *fx, enum elcl_attn_op op,
     for (int g = 0; got && g < k.n_groups; g++)
         for (int r = k.group[g].row; r < k.group[g].row + k.group[g].n_rows; r++)
             row_reference(&head, &k, g, r, want + r * width, bound + r * width);
+    if (got)
+        elcl_storage_bounds(fx->ops->activations, want, bound, n);
     elcl_fixture_compare(fx, input_names[inputs], got, want, bound, n);
     elcl_fixture_finish(fx);
 }

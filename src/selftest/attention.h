@@ -49,7 +49,7 @@ struct elcl_attn_case {
     int h, dh;       /* el: Dh is D */
     int q_ld, kv_ld; /* el: H D and D */
     int k_at, v_at;  /* el: 0 */
-    bool kv_f32;     /* otherwise the state's storage */
+    bool kv_act;     /* the storage of activations, otherwise of state */
     float scale;
     const float *q, *kv;
 };
@@ -61,13 +61,13 @@ void elcl_attn_give_bias(struct elcl_fixture *fx, struct elcl_attn_keys *k, int 
 /* Random queries and cache, with gaps at random as in a packed [Q K V] and a cache of [K V]. */
 struct elcl_attn_case elcl_attn_case(struct elcl_fixture *fx, enum elcl_attn_op op,
                                      const struct elcl_attn_keys *k, int h, int dh,
-                                     enum elcl_attn_inputs inputs, bool kv_f32);
+                                     enum elcl_attn_inputs inputs, bool kv_act);
 /* Runs it; the result [n_rows, H, Dh] as elcl_fixture_read() returns it. */
 float *elcl_attn_run(struct elcl_fixture *fx, const struct elcl_attn_keys *k,
                      const struct elcl_attn_case *a);
 /* All of it, compared with the reference; ends the run. */
 void elcl_check_attention(struct elcl_fixture *fx, enum elcl_attn_op op,
                           const struct elcl_attn_layout *l, int h, int dh,
-                          enum elcl_attn_inputs inputs, bool kv_f32, bool bias);
+                          enum elcl_attn_inputs inputs, bool kv_act, bool bias);
 
 #endif

@@ -367,6 +367,13 @@ void elcl_fixture_compare(struct elcl_fixture *fx, const char *what, const float
         elcl_fixture_near(fx, what, at, (double)got[at], want[at], bound[at]);
 }
 
+void elcl_storage_bounds(enum elcl_storage storage, const double *want, double *bound, size_t n)
+{
+    for (size_t i = 0; storage != ELCL_F32 && i < n; i++)
+        bound[i] += elcl_storage_unit(storage) * (fabs(want[i]) + bound[i]) +
+                    (storage == ELCL_F16 ? 0x1p-25 : 0);
+}
+
 void elcl_fixture_equal(struct elcl_fixture *fx, const char *what, const void *got,
                         const void *want, size_t n, size_t size)
 {

@@ -46,7 +46,7 @@ struct elcl_fixture {
     uint64_t stream;
     uint32_t counter;
     elcl_error err; /* of the run */
-    struct elcl_fixture_buffer buffers[32];
+    struct elcl_fixture_buffer buffers[48];
     void *memory[96];
     int n_buffers, n_memory;
 };
@@ -117,6 +117,9 @@ bool elcl_fixture_near(struct elcl_fixture *fx, const char *what, size_t index, 
 /* The same element by element. Where want is NaN, got must be guard bytes. */
 void elcl_fixture_compare(struct elcl_fixture *fx, const char *what, const float *got,
                           const double *want, const double *bound, size_t n);
+/* Adds to bound [n] what the rounding of want [n] +- bound to a storage may add. Nothing for F32,
+ * which bounds are for. */
+void elcl_storage_bounds(enum elcl_storage storage, const double *want, double *bound, size_t n);
 /* Equal bytes; names the first element of `size` bytes that differs. */
 void elcl_fixture_equal(struct elcl_fixture *fx, const char *what, const void *got,
                         const void *want, size_t n, size_t size);

@@ -158,13 +158,16 @@ static void find_bounds(const struct elcl_ops *ops, const struct elcl_gemm_shape
     const double own = s->act == ELCL_ACT_NONE ? 0 : 4;
     const double split = !ops->gemm_mma ? 0 : ops->weights == ELCL_F16 ? 0x1p-15 : 0x1p-16;
     const enum elcl_storage out = elcl_gemm_out_storage(ops, s->out);
-    const double one = elcl_storage_unit(out), unit = s->out == ELCL_OUT_PLANES ? one * one : one;
+    const double unit = elcl_storage_unit(out);
     for (size_t i = 0; i < o->n_y; i++)
         bound[i] = (((4 + 2 * sqrt(s->k)) * stretch + own) * U + split * stretch) * bound[i] +
                    stretch * doubt[i] + 2 * U * fabs(want[i]) +
                    (o->residual ? U * fabs((double)o->residual[i]) : 0) + 1e-37;
-    for (size_t i = 0; out != ELCL_F32 && i < o->n_y; i++)
-        bound[i] += 1.01 * unit * (fabs(want[i]) + bound[i]) + (out == ELCL_F16 ? 0x1p-25 : 0);
+    if (s->out != ELCL_OUT_PLANES)
+        elcl_storage_bounds(out, want, bound, o->n_y);
+    else
+        for (size_t i = 0; out != ELCL_F32 && i < o->n_y; i++) /* the low part is rounded */
+            bound[i] += unit * unit * (fabs(want[i]) + bound[i]) + (out == ELCL_F16 ? 0x1p-25 : 0);
 }
 
 void elcl_gemm_compare(struct elcl_fixture *fx, const struct elcl_gemm_shape *s,

@@ -27,7 +27,7 @@ static void change_row(struct elcl_fixture *fx, float *x, int d, enum rows kind)
         x[i] = kind == ROWS_LARGE_MEAN ? 100 * level + x[i]
                : kind == ROWS_EQUAL    ? level
                : kind == ROWS_ZERO     ? 0
-               : kind == ROWS_HUGE     ? 1e15f * x[i]
+               : kind == ROWS_HUGE     ? (fx->ops->activations == ELCL_F16 ? 1e3f : 1e15f) * x[i]
                : kind == ROWS_TINY     ? 1e-15f * x[i]
                                        : x[i];
 }
@@ -99,15 +99,30 @@ static void compare_cache(struct elcl_fixture *fx, const struct elcl_buffer *cac
     elcl_fixture_equal(fx, "state", got, want, n, size);
 }
 
-void elcl_check_add_norm(struct elcl_fixture *fx, int r, int d, enum elcl_norm_kind kind,
-                         bool with_state)
+/* Checks that the activations are the n numbers, rounded. */
+static void compare_copy(struct elcl_fixture *fx, const struct elcl_buffer *h, const float *x,
+                         size_t n)
+{
+    const size_t size = elcl_ref_bytes(fx->ops->activations);
+    void *want = elcl_fixture_memory(fx, n, size);
+    const void *got = elcl_fixture_read(fx, h);
+    if (!elcl_fixture_ok(fx))
+        return;
+    elcl_ref_store(fx->ops->activations, x, want, n);
+    elcl_fixture_equal(fx, "h", got, want, n, size);
+}
+
+/* post: x becomes the norm as well, and h is a copy of it. */
+static void check_add_norm(struct elcl_fixture *fx, int r, int d, enum elcl_norm_kind kind,
+                           bool with_state, bool post)
 {
     const size_t n = (size_t)r * d, at = (size_t)elcl_fixture_int(fx, 0, 9);
     const int cache_rows = r + 3;
+    const enum elcl_storage storage = fx->ops->activations;
     float *x = elcl_fixture_normals(fx, ELCL_F32, n, 1);
     float *y = elcl_fixture_normals(fx, ELCL_F32, n, 1);
     double *v = elcl_fixture_doubles(fx, n), *want = elcl_fixture_doubles(fx, n);
-    double *bound = elcl_fixture_doubles(fx, n);
+    double *sum_bound = elcl_fixture_doubles(fx, n), *bound = elcl_fixture_doubles(fx, n);
     for (int row = 0; elcl_fixture_ok(fx) && row < r; row++) {
         change_row(fx, x + (size_t)row * d, d, (enum rows)(row % N_ROWS));
         change_row(fx, y + (size_t)row * d, d, (enum rows)(row % N_ROWS));
@@ -116,27 +131,46 @@ void elcl_check_add_norm(struct elcl_fixture *fx, int r, int d, enum elcl_norm_k
     const int32_t *cache_row = elcl_fixture_permutation(fx, cache_rows);
     const int32_t *const fields[ELCL_ROW_INTS] = {[ELCL_ROW_CACHE_ROW] = cache_row};
     const struct elcl_buffer *cache = make_cache(fx, cache_rows, d);
-    const struct elcl_add_norm_args args = {.x = elcl_fixture_output(fx, x, n * sizeof(float)),
-                                            .y = elcl_fixture_upload(fx, y, n),
-                                            .state = with_state ? cache : NULL,
-                                            .step = elcl_fixture_records(fx, at, r, fields),
-                                            .rows_at = at,
-                                            .norm = &norm.device,
-                                            .r = r,
-                                            .d = d};
+    const struct elcl_add_norm_args args = {
+        .h = elcl_fixture_output(fx, NULL, n * elcl_ref_bytes(storage)),
+        .x = elcl_fixture_output(fx, x, n * sizeof(float)),
+        .y = elcl_fixture_upload(fx, y, n),
+        .state = with_state ? cache : NULL,
+        .norm_x = post,
+        .step = elcl_fixture_records(fx, at, r, fields),
+        .rows_at = at,
+        .norm = &norm.device,
+        .r = r,
+        .d = d};
     if (ELCL_FIXTURE_TRY(fx, elcl_op_add_norm(fx->ops, &args, &fx->err))) {
         elcl_ref_add_norm(want, x, y, given(&norm), r, d);
         for (size_t i = 0; i < n; i++) {
             v[i] = (double)x[i] + (double)y[i];
+            sum_bound[i] = U * fabs(v[i]);
             bound[i] = U * fabs(want[i]);
         }
         for (size_t i = 0; given(&norm) && i < n; i += (size_t)d)
             norm_bounds(bound + i, v + i, want + i, &norm.ref, d);
         const float *got = elcl_fixture_read(fx, args.x);
-        elcl_fixture_compare(fx, "x", got, want, bound, n);
-        compare_cache(fx, cache, cache_rows, cache_row, got, with_state ? r : 0, d, d, 0);
+        elcl_fixture_compare(fx, "x", got, post ? want : v, post ? bound : sum_bound, n);
+        if (post) {
+            compare_copy(fx, args.h, got, n);
+        } else {
+            elcl_storage_bounds(storage, want, bound, n);
+            got = elcl_fixture_read_as(fx, storage, args.h);
+            elcl_fixture_compare(fx, "h", got, want, bound, n);
+        }
+        if (post || storage == ELCL_F32)
+            compare_cache(fx, cache, cache_rows, cache_row, got, with_state ? r : 0, d, d, 0);
     }
     elcl_fixture_finish(fx);
+}
+
+void elcl_check_add_norm(struct elcl_fixture *fx, int r, int d, enum elcl_norm_kind kind,
+                         bool with_state)
+{
+    check_add_norm(fx, r, d, kind, with_state, false);
+    check_add_norm(fx, r, d, kind, with_state, true);
 }
 
 /* want and bound [R, D]; want comes with x where there are no tokens. */
@@ -184,6 +218,9 @@ void elcl_check_embed(struct elcl_fixture *fx, const struct elcl_embed_shape *s)
     const struct elcl_buffer *cache = make_cache(fx, cache_rows, d);
     const struct elcl_embed_args args = {
         .x = elcl_fixture_output(fx, s->tokens ? NULL : x, n * sizeof(float)),
+        .h = elcl_fixture_int(fx, 0, 1)
+                 ? elcl_fixture_output(fx, NULL, n * elcl_ref_bytes(fx->ops->activations))
+                 : NULL,
         .state = s->state ? cache : NULL,
         .step = elcl_fixture_records(fx, at, r, fields),
         .rows_at = at,
@@ -207,6 +244,8 @@ void elcl_check_embed(struct elcl_fixture *fx, const struct elcl_embed_shape *s)
         embed_reference(fx, &ref, want, bound);
         const float *got = elcl_fixture_read(fx, args.x);
         elcl_fixture_compare(fx, "x", got, want, bound, n);
+        if (args.h)
+            compare_copy(fx, args.h, got, n);
         compare_cache(fx, cache, cache_rows, cache_row, got, s->state ? r : 0, d, d, 0);
     }
     elcl_fixture_finish(fx);
@@ -233,17 +272,20 @@ void elcl_check_scatter(struct elcl_fixture *fx, int r, int n, int gap)
     const int32_t *fields[ELCL_ROW_INTS] = {0};
     const int field = gap ? ELCL_ROW_CACHE_ROW : ELCL_ROW_PARENT;
     fields[field] = map;
-    if (x)
+    if (x) {
         set_edges(x, n_x);
-    const struct elcl_scatter_args args = {.cache = make_cache(fx, cache_rows, n),
-                                           .x = elcl_fixture_upload(fx, x, n_x),
-                                           .step = elcl_fixture_records(fx, at, r, fields),
-                                           .rows_at = at,
-                                           .field = field,
-                                           .r = r,
-                                           .n = n,
-                                           .x_ld = x_ld,
-                                           .x_at = gap};
+        elcl_ref_round(fx->ops->activations, x, n_x);
+    }
+    const struct elcl_scatter_args args = {
+        .cache = make_cache(fx, cache_rows, n),
+        .x = elcl_fixture_stored(fx, fx->ops->activations, x, n_x),
+        .step = elcl_fixture_records(fx, at, r, fields),
+        .rows_at = at,
+        .field = field,
+        .r = r,
+        .n = n,
+        .x_ld = x_ld,
+        .x_at = gap};
     if (ELCL_FIXTURE_TRY(fx, elcl_op_scatter(fx->ops, &args, &fx->err)))
         compare_cache(fx, args.cache, cache_rows, map, x, r, n, x_ld, gap);
     elcl_fixture_finish(fx);
@@ -254,19 +296,26 @@ void elcl_check_scatter(struct elcl_fixture *fx, int r, int n, int gap)
 void elcl_check_gate(struct elcl_fixture *fx, int r, int f, enum elcl_activation act)
 {
     const size_t half = (size_t)r * f, n = 2 * half, width = (size_t)f;
-    float *y = elcl_fixture_normals(fx, ELCL_F32, n, 3);
+    const enum elcl_storage storage = fx->ops->activations;
+    float *y = elcl_fixture_normals(fx, storage, n, 3);
     double *product = elcl_fixture_doubles(fx, half), *want = elcl_fixture_doubles(fx, n);
     double *bound = elcl_fixture_doubles(fx, n);
-    const struct elcl_buffer *buffer = elcl_fixture_output(fx, y, n * sizeof(float));
+    void *bits = elcl_fixture_memory(fx, n, elcl_ref_bytes(storage));
+    if (elcl_fixture_ok(fx))
+        elcl_ref_store(storage, y, bits, n);
+    const struct elcl_buffer *buffer = elcl_fixture_output(fx, bits, n * elcl_ref_bytes(storage));
     if (ELCL_FIXTURE_TRY(fx, elcl_op_gate(fx->ops, buffer, r, f, act, &fx->err))) {
         elcl_ref_gate(product, y, elcl_gemm_activations[act], r, f);
         for (size_t i = 0; i < n; i++) {
             const size_t row = i / (2 * width), j = i % (2 * width);
             want[i] = j < width ? product[row * width + j] : (double)y[i];
-            if (j < width)
+            if (j < width) {
                 bound[i] = 8 * U * fabs((double)y[i] * (double)y[i + width]) + 1e-37;
+                elcl_storage_bounds(storage, want + i, bound + i, 1);
+            }
         }
-        elcl_fixture_compare(fx, "gate", elcl_fixture_read(fx, buffer), want, bound, n);
+        const float *got = elcl_fixture_read_as(fx, storage, buffer);
+        elcl_fixture_compare(fx, "gate", got, want, bound, n);
     }
     elcl_fixture_finish(fx);
 }

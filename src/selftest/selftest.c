@@ -39,7 +39,7 @@ static void run_cases(struct elcl_selftest_state *st, bool gemm_only)
         n = 2;
     for (size_t i = 0; i < n; i++) {
         elcl_selftest_gemms(st, &all[i]);
-        if (gemm_only || st->fx.ops->activations != ELCL_F32) /* the others write f32 */
+        if (gemm_only)
             continue;
         elcl_selftest_pointwise(st, &all[i]);
         if (st->fx.ops->weights == ELCL_INT8 || st->fx.ops->dot) /* nothing else reads weights */
@@ -60,7 +60,7 @@ static void run_kernels(struct elcl_selftest_state *st, enum elcl_gemm gemm,
                                            .weights = storages->weights,
                                            .state = storages->state,
                                            .compute = storages->compute,
-                                           .f32_keys = true,
+                                           .act_keys = true,
                                            .build_options = st->params->build_options};
     st->result.weights = storages->weights;
     st->result.state = storages->state;

@@ -41,7 +41,7 @@ static void open_kernels(struct suite *s)
     s->fx.seed = s->options->seed;
     s->fx.on_failure = on_failure;
     elcl_probe_features(*s->device, &s->fx.features);
-    s->params.f32_keys = true;
+    s->params.act_keys = true;
     suite_must(elcl_ops_create(*s->device, &s->fx.features, &s->params, &s->fx.ops, &err), &err);
     if (!s->options->bench)
         s->fx.ops->busy_groups = 0; /* the same kernels on devices of all sizes */

@@ -319,7 +319,7 @@ static void emulate(elcl_model *model, enum elcl_mma mma)
     const struct elcl_ops_params params = {.gemm = ELCL_GEMM_NATIVE,
                                            .weights = model->ops->weights,
                                            .state = model->ops->state,
-                                           .f32_keys = !model->arch.decoder_only,
+                                           .act_keys = !model->arch.decoder_only,
                                            .mma = mma};
     elcl_error err = {0};
     elcl_ops_destroy(&model->ops);

@@ -3,6 +3,7 @@
 
 #include "base/util.h"
 #include "parity/common.h"
+#include "ref/ref.h"
 #include "search/rules.h"
 
 #define STEP_INTS ELCL_STEP_INTS
@@ -16,7 +17,8 @@ bool driver_create(struct driver *driver, elcl_model *model, const struct tokens
                               .beams = beams,
                               .max_target = length,
                               .width = 1,
-                              .gpu = model->ops->kernels == ELCL_KERNELS_GPU};
+                              .gpu = model->ops->kernels == ELCL_KERNELS_GPU,
+                              .activations = model->ops->activations};
     for (int i = 0; i < n_sources; i++) {
         c.max_source = elcl_max_int(c.max_source, sources[i].n);
         c.encode_rows += sources[i].n;
@@ -245,6 +247,21 @@ static bool check_candidates(struct driver *d, elcl_error *err)
     return ok;
 }
 
+/* Reads the encoder's output: activations. */
+static int read_encoded(struct driver *d, elcl_error *err)
+{
+    const enum elcl_storage storage = d->state.ops->activations;
+    const size_t n = (size_t)d->encode.n_rows * (size_t)d->model->arch.d;
+    void *bits = elcl_calloc(n, elcl_ref_bytes(storage));
+    int rc;
+    ELCL_TRY(elcl_ops_download(d->state.ops, &d->state.buffers[d->state.h], bits,
+                               n * elcl_ref_bytes(storage), err));
+    elcl_ref_load(storage, bits, d->encoded, n);
+fail:
+    elcl_free(bits);
+    return rc;
+}
+
 bool driver_step(struct driver *d, const struct driver_row *rows, int n_rows)
 {
     const bool first = !d->length;
@@ -260,9 +277,7 @@ bool driver_step(struct driver *d, const struct driver_row *rows, int n_rows)
     } else if (first) {
         encode_records(d);
         ELCL_TRY(elcl_encoder_run(&d->state, &d->encode, &err));
-        ELCL_TRY(elcl_ops_download(
-            d->state.ops, &d->state.buffers[d->state.h], d->encoded,
-            (size_t)d->encode.n_rows * (size_t)d->model->arch.d * sizeof(float), &err));
+        ELCL_TRY(read_encoded(d, &err));
     }
     ELCL_TRY(elcl_decoder_step(&d->state, &d->step, &err));
     ELCL_TRY(elcl_ops_download(d->state.ops, &d->state.buffers[ELCL_B_LOGITS], d->logits,
