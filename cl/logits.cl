@@ -87,12 +87,14 @@ static inline void put_logit(__global float *x, int v_size, int token, float v,
 #define CHANGED ULONG_MAX /* of a segment, until it is read again */
 
 /* A number that is larger for a better token: of a higher value or, at the same, of a lower number.
- * Adding 0 makes -0 the same as 0. */
+ * Adding 0 makes -0 the same as 0. Each half is chosen for itself: LLVM 18 in PoCL 6 dies on a
+ * choice between two keys. */
 static inline ulong key_of(float v, int token)
 {
     const uint bits = as_uint(v + 0.0f);
     const uint order = bits >> 31 ? ~bits : bits | 0x80000000u;
-    return v > ELCL_NEG_MAX ? (ulong)order << 32 | (uint)~token : NO_TOKEN;
+    const bool open = v > ELCL_NEG_MAX;
+    return (ulong)(open ? order : 0u) << 32 | (open ? (uint)~token : 0u);
 }
 static inline int token_of(ulong key)
 {
