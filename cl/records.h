@@ -148,9 +148,8 @@ enum { ELCL_ADD_Y = 1, ELCL_ADD_TO_H = 2, ELCL_ADD_TO_X = 4, ELCL_ADD_TO_STATE =
  * part follow. */
 #define ELCL_EL_PART (ELCL_TILE_SIZE / 2)
 #define ELCL_EL_LD(max_keys) ((max_keys) / ELCL_EL_PART * (ELCL_EL_PART + 2))
-/* attn_mha_gpu.cl: keys of a work-group, its rows at most, and the keys in flight of an item. */
+/* attn_mha_parts.cl: keys of a work-group, and the keys in flight of an item. */
 #define ELCL_MHA_PART 256
-#define ELCL_MHA_ROWS 8
 #define ELCL_MHA_KEYS 4
 /* Items that read a row of Dh elements in chunks of 16 bytes together. */
 #define ELCL_MHA_LANES(dh, chunk, items)                                                           \
@@ -160,17 +159,16 @@ enum { ELCL_ADD_Y = 1, ELCL_ADD_TO_H = 2, ELCL_ADD_TO_X = 4, ELCL_ADD_TO_STATE =
                                              : 4)
 #define ELCL_MHA_MIN(a, b) ((a) < (b) ? (a) : (b))
 /* Partial scores lie in local memory as [rows][lanes][LD]: LD is 4 (mod 8) floats, with 4 lanes 8
- * (mod 16), and a row has 4 more, against bank conflicts. The same memory holds the sums of all
+ * (mod 16), and a row has a few more, against bank conflicts. The same memory holds the sums of all
  * items, of one row or of half of the rows. */
 #define ELCL_MHA_LD(items, lanes) (ELCL_MHA_KEYS * (items) / (lanes) + ((lanes) < 8 ? 8 : 4))
-#define ELCL_MHA_ROW_LD(items, lanes) ((lanes)*ELCL_MHA_LD(items, lanes) + 4)
+#define ELCL_MHA_ROW_LD(items, lanes, rows) ((lanes)*ELCL_MHA_LD(items, lanes) + 32 / (rows))
 #define ELCL_MHA_WORK(items, lanes, rows)                                                          \
-    ((rows) == 1 ? 8 * (items) + 4 * (lanes) + 4 : (rows)*ELCL_MHA_ROW_LD(items, lanes))
-/* Local memory: queries, WORK, scores, two numbers per item, and cache rows. */
+    ((rows) == 1 ? 8 * (items) + 4 * (lanes) + 4 : (rows)*ELCL_MHA_ROW_LD(items, lanes, rows))
+/* Local memory: queries, WORK, scores, two numbers per item, and where keys begin. */
 #define ELCL_MHA_BYTES(dh, chunk, items, rows)                                                     \
-    (4 * ((rows) * (((dh) + (chunk)-1) / (chunk) * (chunk)) +                                      \
-          ELCL_MHA_WORK(items, ELCL_MHA_LANES(dh, chunk, items), rows) + ELCL_MHA_PART * (rows) +  \
-          2 * (items) + ELCL_MHA_PART))
+    (4 * ((rows) * (dh) + ELCL_MHA_WORK(items, ELCL_MHA_LANES(dh, chunk, items), rows) +           \
+          ELCL_MHA_PART * (rows) + 2 * (items) + 2 * ELCL_MHA_PART))
 /* gemm_rows.cl: outputs of a work-group, slices of K, and local memory. */
 #define ELCL_ROWS_M 8
 #define ELCL_ROWS_N 32

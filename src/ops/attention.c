@@ -198,19 +198,26 @@ int elcl_attn_mha_parts(int max_keys)
     return elcl_max_int(1, (int)elcl_div_up((size_t)max_keys, ELCL_MHA_PART));
 }
 
-/* Local memory of a work-group of attn_mha_gpu.cl. */
+/* True if attn_mha_parts.cl can load the keys: in chunks of 16 bytes. */
+static bool mha_has_chunks(const struct elcl_ops *ops, const struct elcl_attn_mha_args *args)
+{
+    const int chunk = 16 / (int)kv_element_bytes(ops, args);
+    return (args->dh | args->kv_ld | args->k_at | args->v_at) % chunk == 0;
+}
+
+/* Local memory of a work-group for `rows` rows. */
 static size_t mha_bytes(const struct elcl_ops *ops, const struct elcl_attn_mha_args *args, int rows)
 {
     const size_t chunk = 16 / kv_element_bytes(ops, args), items = elcl_work_group_items(ops);
     return ELCL_MHA_BYTES((size_t)args->dh, chunk, items, (size_t)rows);
 }
 
-/* Rows of a work-group of attn_mha_gpu.cl. Several rows of wide heads may not fit. */
-static int mha_rows(const struct elcl_ops *ops, const struct elcl_attn_mha_args *args)
+/* A kernel of attn_mha_parts.cl for `rows` rows per work-group: there are enough items, and wide
+ * heads fit into local memory. */
+static bool mha_fits(const struct elcl_ops *ops, const struct elcl_attn_mha_args *args, int rows)
 {
-    const bool fit = elcl_work_group_items(ops) >= ELCL_MHA_ROWS &&
-                     mha_bytes(ops, args, ELCL_MHA_ROWS) <= ops->device->desc.local_bytes;
-    return args->max_rows > 1 && fit ? ELCL_MHA_ROWS : 1;
+    return elcl_work_group_items(ops) >= (size_t)rows &&
+           mha_bytes(ops, args, rows) <= ops->device->desc.local_bytes;
 }
 
 static int join_mha_parts(struct elcl_ops *ops, const struct elcl_attn_mha_args *args, int parts,
@@ -231,15 +238,15 @@ static int join_mha_parts(struct elcl_ops *ops, const struct elcl_attn_mha_args 
     return elcl_launch_run(&launch, 3, global, local, err);
 }
 
-/* GPU kernels. */
-static int run_mha_parts(struct elcl_ops *ops, const struct elcl_attn_mha_args *args,
-                         elcl_error *err)
+/* Launches attn_mha_*() with work-groups for `rows` rows of a group. */
+static int launch_mha_parts(struct elcl_ops *ops, const struct elcl_attn_mha_args *args, int parts,
+                            int rows, elcl_error *err)
 {
-    const int parts = elcl_attn_mha_parts(args->max_keys), rows = mha_rows(ops, args);
+    const enum elcl_kernel_id id = rows == 1   ? ELCL_K_ATTN_MHA_1
+                                   : rows == 4 ? ELCL_K_ATTN_MHA_4
+                                               : ELCL_K_ATTN_MHA_8;
     const size_t items = elcl_work_group_items(ops);
-    int rc;
-    struct elcl_launch launch =
-        elcl_launch_begin(ops, rows > 1 ? ELCL_K_ATTN_MHA_ROWS : ELCL_K_ATTN_MHA, "attn_mha");
+    struct elcl_launch launch = elcl_launch_begin(ops, id, "attn_mha");
     mha_buffers(&launch, args);
     elcl_launch_buffer(&launch, args->lineage);
     elcl_launch_int(&launch, args->lineage_ld);
@@ -251,19 +258,49 @@ static int run_mha_parts(struct elcl_ops *ops, const struct elcl_attn_mha_args *
     const size_t global[] = {items * (size_t)args->h, (size_t)args->n_groups,
                              elcl_div_up((size_t)args->max_rows, (size_t)rows) * (size_t)parts};
     const size_t local[] = {items, 1, 1};
-    ELCL_TRY(elcl_launch_run(&launch, 3, global, local, err));
+    return elcl_launch_run(&launch, 3, global, local, err);
+}
+
+static int run_mha_parts(struct elcl_ops *ops, const struct elcl_attn_mha_args *args,
+                         elcl_error *err)
+{
+    const int parts = elcl_attn_mha_parts(args->max_keys);
+    const int rows = args->max_rows > 4 && mha_fits(ops, args, 8)   ? 8
+                     : args->max_rows > 1 && mha_fits(ops, args, 4) ? 4
+                                                                    : 1;
+    int rc;
+    ELCL_TRY(launch_mha_parts(ops, args, parts, rows, err));
     if (parts > 1)
         ELCL_TRY(join_mha_parts(ops, args, parts, err));
 fail:
     return rc;
 }
 
+/* attn_mha_gpu.cl */
+static int launch_mha_rows(struct elcl_ops *ops, const struct elcl_attn_mha_args *args,
+                           elcl_error *err)
+{
+    const size_t items = elcl_work_group_items(ops);
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_ATTN_MHA, "attn_mha");
+    mha_buffers(&launch, args);
+    elcl_launch_buffer(&launch, args->lineage);
+    elcl_launch_int(&launch, args->lineage_ld);
+    mha_sizes(&launch, args);
+    elcl_launch_local(&launch, (size_t)args->dh * sizeof(float));
+    count_mha(&launch, args, args->keys);
+    const size_t global[] = {items * (size_t)args->h, (size_t)args->n_groups,
+                             (size_t)args->max_rows};
+    const size_t local[] = {items, 1, 1};
+    return elcl_launch_run(&launch, 3, global, local, err);
+}
+
 int elcl_op_attn_mha(struct elcl_ops *ops, const struct elcl_attn_mha_args *args, elcl_error *err)
 {
     if (!args->n_groups)
         return ELCL_OK;
-    return ops->kernels == ELCL_KERNELS_CPU ? launch_mha(ops, args, err)
-                                            : run_mha_parts(ops, args, err);
+    return ops->kernels == ELCL_KERNELS_CPU                      ? launch_mha(ops, args, err)
+           : mha_has_chunks(ops, args) && mha_fits(ops, args, 1) ? run_mha_parts(ops, args, err)
+                                                                 : launch_mha_rows(ops, args, err);
 }
 
 int elcl_op_attn_packed(struct elcl_ops *ops, const struct elcl_attn_mha_args *args,

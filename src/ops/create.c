@@ -21,7 +21,7 @@ static const char *const cpu_files[] = {
 static const char *const cpu_gemm_files[] = {"gemm_cpu.cl", "quantize.cl"};
 static const char *const gpu_files[] = {
     "storage.cl", "reduce.cl", "activation.cl", "norm.cl", "widen.cl",        "beams.cl",
-    "logits.cl",  "sample.cl", "score.cl",      "tile.cl", "attn_mha_gpu.cl",
+    "logits.cl",  "sample.cl", "score.cl",      "tile.cl", "attn_mha_gpu.cl", "attn_mha_parts.cl",
 };
 /* Follow the tiles by a matrix instruction. */
 static const char *const wide_files[] = {"tile_wide.cl", "gemm_wide.cl", "gemm_rows_wide.cl"};

@@ -38,7 +38,9 @@ enum elcl_kernel_id {
     ELCL_K_ATTN_EL_SCORES, /* GPU kernels only, and the next one */
     ELCL_K_ATTN_EL_CONTEXT,
     ELCL_K_ATTN_MHA,
-    ELCL_K_ATTN_MHA_ROWS, /* GPU kernels only, and the next one */
+    ELCL_K_ATTN_MHA_1, /* GPU kernels only, and the next ones */
+    ELCL_K_ATTN_MHA_4,
+    ELCL_K_ATTN_MHA_8,
     ELCL_K_ATTN_MHA_JOIN,
     ELCL_K_ATTN_PACKED,
     ELCL_K_SCATTER,

@@ -70,7 +70,7 @@ static void test_el(struct suite *s)
 
 static void test_mha(struct suite *s)
 {
-    static const int sizes[][2] = {{2, 5},  {3, 64}, {1, 270}, {3, 32},
+    static const int sizes[][2] = {{2, 5},  {3, 64}, {1, 272}, {3, 32},
                                    {1, 16}, {6, 37}, {33, 80}, {1, 1}};
     const size_t n_sizes = s->full ? ELCL_COUNT(sizes) : s->options->small ? 2 : 3;
     const size_t n = ELCL_COUNT(mha_layouts) - (s->options->small ? 1 : 0);
