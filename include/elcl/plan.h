@@ -91,8 +91,10 @@ typedef struct elcl_plan_params {
                                      * elcl_blueprint_info.default_length */
     uint64_t memory_limit_bytes;    /* of all buffers together; 0 (default): no limit */
     uint64_t max_alloc_bytes;       /* of one buffer; 0 (default): no limit */
+    int compute_units;              /* of a GPU; more of them encode more source tokens at once,
+                                     * which takes memory. 0 (default): as few as on CPUs */
     const elcl_device_rates *rates; /* measured rates for ELCL_ATTN_AUTO; NULL (default): none */
-    unsigned reserved[5];
+    unsigned reserved[4];
 } elcl_plan_params;
 
 ELCL_API elcl_plan_params elcl_plan_params_default(void);

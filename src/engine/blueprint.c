@@ -101,6 +101,7 @@ int elcl_blueprint_check(const struct elcl_blueprint *blueprint, elcl_plan_param
     ELCL_TRY(elcl_check_int("num_beams", p->num_beams, 1, ELCL_MAX_BEAMS, err));
     ELCL_TRY(elcl_check_int("max_source", p->max_source, 0, max, err));
     ELCL_TRY(elcl_check_int("max_target", p->max_target, 0, max, err));
+    ELCL_TRY(elcl_check_int("compute_units", p->compute_units, 0, INT_MAX, err));
     ELCL_TRY(elcl_check_state(p->state, err));
     if (p->vector_width && p->vector_width != 4 && p->vector_width != 8 && p->vector_width != 16)
         return elcl_fail(err, ELCL_E_ARG, "vector_width is %d, must be 0, 4, 8 or 16",
@@ -137,10 +138,12 @@ bool elcl_blueprint_rounds_inputs(const elcl_plan_params *p)
 }
 
 struct elcl_capacity elcl_blueprint_capacity(const struct elcl_blueprint *b,
-                                             const elcl_plan_params *p)
+                                             const elcl_plan_params *p,
+                                             enum elcl_attention attention)
 {
     return (struct elcl_capacity){
         .beams = p->num_beams,
+        .encode_most = elcl_plan_encode_most(&b->arch, attention, (uint32_t)p->compute_units),
         .max_source = p->max_source,
         .max_target = p->max_target,
         .width = elcl_plan_width(&b->arch, p->num_beams),
@@ -152,10 +155,11 @@ struct elcl_capacity elcl_blueprint_capacity(const struct elcl_blueprint *b,
 }
 
 int elcl_blueprint_batch(const struct elcl_blueprint *b, const elcl_plan_params *p,
-                         enum elcl_attention attention, uint64_t weight_bytes, int max)
+                         enum elcl_attention attention, uint64_t weight_bytes, int max,
+                         struct elcl_capacity *capacity)
 {
-    const struct elcl_capacity c = elcl_blueprint_capacity(b, p);
-    return elcl_plan_sentences(&b->arch, attention, p->state, &c, weight_bytes,
+    *capacity = elcl_blueprint_capacity(b, p, attention);
+    return elcl_plan_sentences(&b->arch, attention, p->state, capacity, weight_bytes,
                                p->memory_limit_bytes ? p->memory_limit_bytes : UINT64_MAX,
                                p->max_alloc_bytes ? p->max_alloc_bytes : UINT64_MAX, max);
 }

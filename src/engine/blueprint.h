@@ -25,11 +25,13 @@ int elcl_blueprint_weight_bytes(const struct elcl_blueprint *blueprint,
 bool elcl_blueprint_rounds_inputs(const elcl_plan_params *params);
 /* Returns the lengths, beams and lists of the parameters; the caller sets the sentences. */
 struct elcl_capacity elcl_blueprint_capacity(const struct elcl_blueprint *blueprint,
-                                             const elcl_plan_params *params);
+                                             const elcl_plan_params *params,
+                                             enum elcl_attention attention);
 /* Returns the largest batch up to `max` within the limits in params, or 0 if not even one sentence
- * fits. */
+ * fits. The capacity is as elcl_plan_sentences() leaves it. */
 int elcl_blueprint_batch(const struct elcl_blueprint *blueprint, const elcl_plan_params *params,
-                         enum elcl_attention attention, uint64_t weight_bytes, int max);
+                         enum elcl_attention attention, uint64_t weight_bytes, int max,
+                         struct elcl_capacity *capacity);
 
 /* Refuses caches of int8. */
 int elcl_check_state(enum elcl_storage state, elcl_error *err);

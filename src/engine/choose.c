@@ -57,6 +57,7 @@ static int predict_candidate(const struct elcl_blueprint *b, const elcl_plan_par
     const bool cpu = params->vector_width || params->device_type == ELCL_DEVICE_CPU;
     elcl_plan_params p = *params;
     elcl_prediction prediction;
+    struct elcl_capacity capacity;
     uint64_t weight_bytes;
     int rc = elcl_blueprint_weight_bytes(b, c->attention, p.weights, 2 * p.vector_width,
                                          elcl_blueprint_rounds_inputs(&p), &weight_bytes, err);
@@ -65,7 +66,7 @@ static int predict_candidate(const struct elcl_blueprint *b, const elcl_plan_par
     const int rows =
         elcl_plan_useful_rows(cpu ? ELCL_KERNELS_CPU : ELCL_KERNELS_GPU, p.weights, weight_bytes);
     c->wanted = p.batch_size ? p.batch_size : elcl_max_int(1, rows / p.num_beams);
-    c->batch = elcl_blueprint_batch(b, &p, c->attention, weight_bytes, c->wanted);
+    c->batch = elcl_blueprint_batch(b, &p, c->attention, weight_bytes, c->wanted, &capacity);
     if (p.batch_size && c->batch < p.batch_size) /* it fits as a whole or not at all */
         c->batch = 0;
     if (!c->batch)

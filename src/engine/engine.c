@@ -35,7 +35,35 @@ uint64_t elcl_engine_memory_limit(const struct elcl_device *device)
     return all > live ? all - live : 0;
 }
 
-/* Takes the requested capacity; 0 sentences become as many as memory and device allow. */
+/* 0 sentences become as many as memory and device allow. Chooses how many source tokens to encode
+ * at once: few if memory is short. */
+static int fit_capacity(const struct elcl_engine *e, struct elcl_capacity *c, elcl_error *err)
+{
+    const struct elcl_model *m = e->model;
+    const uint64_t max_alloc = m->device->desc.max_alloc_bytes;
+    const uint64_t limit = elcl_engine_memory_limit(m->device) / (uint64_t)e->sharers;
+    const int rows = elcl_plan_useful_rows(m->ops->kernels, m->ops->weights, m->weight_bytes);
+    const int max = c->sentences ? c->sentences : elcl_max_int(1, rows / c->beams);
+    c->encode_most =
+        elcl_plan_encode_most(&m->arch, m->attention, c->gpu ? m->device->desc.compute_units : 0);
+    const int n = elcl_plan_sentences(&m->arch, m->attention, m->ops->state, c, 0, limit,
+                                      max_alloc ? max_alloc : UINT64_MAX, max);
+    if (c->sentences) {
+        if (n < c->sentences) /* the device may have more memory than the plan counts on */
+            c->encode_most = elcl_plan_encode_most(&m->arch, m->attention, 0);
+        return ELCL_OK;
+    }
+    c->sentences = n;
+    if (n)
+        return ELCL_OK;
+    return elcl_fail(err, ELCL_E_DEVICE_NOMEM,
+                     "not one sentence with %d beams, %d source and %d target tokens fits into the "
+                     "%llu MiB left on %s; lower the lengths or the beams",
+                     c->beams, c->max_source, c->max_target, (unsigned long long)(limit >> 20),
+                     m->device->desc.name);
+}
+
+/* Takes the requested capacity. */
 static int choose_capacity(struct elcl_engine *e, elcl_error *err)
 {
     const struct elcl_model *m = e->model;
@@ -52,23 +80,9 @@ static int choose_capacity(struct elcl_engine *e, elcl_error *err)
                               .activations = m->ops->activations};
     if (!c.lists)
         c.lists = elcl_plan_lists(&m->defaults);
-    if (!c.sentences) {
-        const uint64_t max_alloc = m->device->desc.max_alloc_bytes;
-        const int rows = elcl_plan_useful_rows(m->ops->kernels, m->ops->weights, m->weight_bytes);
-        c.sentences = elcl_plan_sentences(
-            &m->arch, m->attention, m->ops->state, &c, 0,
-            elcl_engine_memory_limit(m->device) / (uint64_t)e->sharers,
-            max_alloc ? max_alloc : UINT64_MAX, elcl_max_int(1, rows / c.beams));
-        if (!c.sentences)
-            return elcl_fail(err, ELCL_E_DEVICE_NOMEM,
-                             "not one sentence with %d beams, %d source and %d target tokens fits "
-                             "into the %llu MiB left on %s; lower the lengths or the beams",
-                             c.beams, c.max_source, c.max_target,
-                             (unsigned long long)(elcl_engine_memory_limit(m->device) >> 20),
-                             m->device->desc.name);
-    }
+    const int rc = fit_capacity(e, &c, err);
     e->capacity = c;
-    return ELCL_OK;
+    return rc;
 }
 
 static int create_state(struct elcl_engine *e, int sentences, elcl_error *err)
@@ -78,7 +92,8 @@ static int create_state(struct elcl_engine *e, int sentences, elcl_error *err)
     for (capacity.sentences = sentences;;) {
         struct elcl_ops *ops = NULL;
         elcl_error first = {0};
-        capacity.encode_rows = elcl_plan_encode_rows(capacity.sentences, capacity.max_source);
+        capacity.encode_rows =
+            elcl_plan_encode_rows(capacity.sentences, capacity.max_source, capacity.encode_most);
         int rc = elcl_ops_clone(m->ops, e->params.profile != 0, &ops, &first);
         if (!rc)
             rc = elcl_state_init(&e->state, &m->arch, &m->weights, m->attention, &capacity, ops,

@@ -30,6 +30,8 @@ static elcl_plan_params expected_use(const struct elcl_model *m, const elcl_mode
         .weights = params->weights,
         .state = params->state,
         .compute = params->compute,
+        .compute_units =
+            m->device->kernels == ELCL_KERNELS_GPU ? (int)m->device->desc.compute_units : 0,
         .batch_size = cut(params->expected_batch, 0, 0, ELCL_MAX_SENTENCES),
         .num_beams = cut(params->expected_beams, elcl_options_max_rows(o), 1, ELCL_MAX_BEAMS),
         .max_source = cut(params->expected_source, elcl_arch_default_positions(&m->arch), 1, max),

@@ -3,9 +3,16 @@
 #include "base/util.h"
 #include "search/options.h"
 
-#define LIST_TOKENS 256  /* a kilobyte per row, little compared with its logits */
-#define ENCODE_ROWS 2048 /* enough rows for efficient GEMMs, few enough for a small workspace */
-#define GPU_ROWS 2048    /* keep a GPU busy */
+#define LIST_TOKENS 256 /* a kilobyte per row, little compared with its logits */
+/* Source tokens at once: enough rows for efficient GEMMs, few enough for a small workspace. */
+#define ENCODE_ROWS 2048
+#define ENCODE_MAX_ROWS 16384
+/* On GPUs, the work-groups of the narrowest GEMM for each compute unit: with four turns, the last
+ * one wastes little although it does not fill the device. With GEMM_TILE outputs of a work-group it
+ * makes the workspace proportional to the compute units, whatever the width of the model. */
+#define ENCODE_TURNS 4
+#define GEMM_TILE (128 * 128)
+#define GPU_ROWS 2048 /* keep a GPU busy */
 /* On CPUs a step should take some milliseconds, so that its launches cost little: this many
  * multiply-adds of weights and rows. More rows make steps longer, not better. */
 #define CPU_STEP_MACS 3e9
@@ -38,10 +45,20 @@ bool elcl_plan_make(const struct elcl_arch *arch, enum elcl_attention attention,
     return ok;
 }
 
-int elcl_plan_encode_rows(int sentences, int max_source)
+int elcl_plan_encode_most(const struct elcl_arch *arch, enum elcl_attention attention,
+                          uint32_t compute_units)
+{
+    /* EL-attention expands the queries of prompts to H D. */
+    const bool expands = arch->decoder_only && attention == ELCL_ATTN_EL;
+    const uint64_t width = (uint64_t)arch->d * (uint64_t)(expands ? arch->decoder_heads : 1);
+    const uint64_t rows = (uint64_t)ENCODE_TURNS * GEMM_TILE * compute_units / width;
+    return rows > ENCODE_MAX_ROWS ? ENCODE_MAX_ROWS : elcl_max_int(ENCODE_ROWS, (int)rows);
+}
+
+int elcl_plan_encode_rows(int sentences, int max_source, int encode_most)
 {
     const int64_t all = (int64_t)sentences * max_source;
-    return elcl_max_int(max_source, all < ENCODE_ROWS ? (int)all : ENCODE_ROWS);
+    return elcl_max_int(max_source, all < encode_most ? (int)all : encode_most);
 }
 
 int elcl_plan_useful_rows(enum elcl_kernels kernels, enum elcl_storage weights,
@@ -54,10 +71,11 @@ int elcl_plan_useful_rows(enum elcl_kernels kernels, enum elcl_storage weights,
     return rows > CPU_MAX_ROWS ? CPU_MAX_ROWS : elcl_max_int(CPU_MIN_ROWS, (int)rows);
 }
 
-int elcl_plan_sentences(const struct elcl_arch *arch, enum elcl_attention attention,
-                        enum elcl_storage state, const struct elcl_capacity *capacity,
-                        uint64_t weight_bytes, uint64_t limit_bytes, uint64_t max_buffer_bytes,
-                        int max)
+/* elcl_plan_sentences() with capacity->encode_most as it is. */
+static int largest_batch(const struct elcl_arch *arch, enum elcl_attention attention,
+                         enum elcl_storage state, const struct elcl_capacity *capacity,
+                         uint64_t weight_bytes, uint64_t limit_bytes, uint64_t max_buffer_bytes,
+                         int max)
 {
     struct elcl_capacity c = *capacity;
     int low = 0, high = max; /* `low` always fits */
@@ -65,7 +83,7 @@ int elcl_plan_sentences(const struct elcl_arch *arch, enum elcl_attention attent
         const int middle = low + (high - low + 1) / 2;
         struct elcl_plan plan;
         c.sentences = middle;
-        c.encode_rows = elcl_plan_encode_rows(middle, c.max_source);
+        c.encode_rows = elcl_plan_encode_rows(middle, c.max_source, c.encode_most);
         const bool fits = elcl_plan_make(arch, attention, state, &c, weight_bytes, &plan) &&
                           plan.total <= limit_bytes && plan.largest_buffer <= max_buffer_bytes;
         if (fits)
@@ -74,6 +92,24 @@ int elcl_plan_sentences(const struct elcl_arch *arch, enum elcl_attention attent
             high = middle - 1;
     }
     return low;
+}
+
+int elcl_plan_sentences(const struct elcl_arch *arch, enum elcl_attention attention,
+                        enum elcl_storage state, struct elcl_capacity *capacity,
+                        uint64_t weight_bytes, uint64_t limit_bytes, uint64_t max_buffer_bytes,
+                        int max)
+{
+    struct elcl_capacity least = *capacity;
+    const int n = largest_batch(arch, attention, state, capacity, weight_bytes, limit_bytes,
+                                max_buffer_bytes, max);
+    if (n == max || capacity->encode_most <= ENCODE_ROWS)
+        return n;
+    least.encode_most = ENCODE_ROWS;
+    const int more = largest_batch(arch, attention, state, &least, weight_bytes, limit_bytes,
+                                   max_buffer_bytes, max);
+    if (more > n)
+        *capacity = least;
+    return more;
 }
 
 void elcl_plan_publish(const struct elcl_plan *plan, enum elcl_attention attention, int batch_size,

@@ -18,10 +18,10 @@ bool elcl_plan_make(const struct elcl_arch *arch, enum elcl_attention attention,
                     uint64_t weight_bytes, struct elcl_plan *plan);
 
 /* Returns the largest number of sentences up to `max` for which the plan stays within limit_bytes
- * and each buffer within max_buffer_bytes, or 0 if not even one fits. Does not read
- * capacity->sentences. */
+ * and each buffer within max_buffer_bytes, or 0 if not even one fits. Reduces capacity->encode_most
+ * to the least if more sentences fit then. Does not read capacity->sentences. */
 int elcl_plan_sentences(const struct elcl_arch *arch, enum elcl_attention attention,
-                        enum elcl_storage state, const struct elcl_capacity *capacity,
+                        enum elcl_storage state, struct elcl_capacity *capacity,
                         uint64_t weight_bytes, uint64_t limit_bytes, uint64_t max_buffer_bytes,
                         int max);
 
@@ -40,7 +40,13 @@ int elcl_plan_width(const struct elcl_arch *arch, int beams);
  * `defaults` may be NULL. */
 int elcl_plan_lists(const elcl_gen_options *defaults);
 
-/* Returns how many source tokens an engine for this many sentences encodes at once. */
-int elcl_plan_encode_rows(int sentences, int max_source);
+/* Returns how many source tokens are worth encoding at once, with `compute_units` of a GPU, or 0 if
+ * they are not known or the kernels are those for CPUs. */
+int elcl_plan_encode_most(const struct elcl_arch *arch, enum elcl_attention attention,
+                          uint32_t compute_units);
+
+/* Returns how many source tokens an engine encodes at once: those of so many sentences, and at most
+ * encode_most unless one source has more. */
+int elcl_plan_encode_rows(int sentences, int max_source, int encode_most);
 
 #endif

@@ -20,16 +20,21 @@ int elcl_plan_memory(const elcl_blueprint *blueprint, const elcl_plan_params *pa
     const enum elcl_attention attention = choice.attention;
     ELCL_TRY(elcl_blueprint_weight_bytes(blueprint, attention, p.weights, 2 * p.vector_width,
                                          elcl_blueprint_rounds_inputs(&p), &weight_bytes, err));
-    struct elcl_capacity c = elcl_blueprint_capacity(blueprint, &p);
+    struct elcl_capacity c;
     const bool limited = p.memory_limit_bytes || p.max_alloc_bytes;
     const int largest =
-        elcl_blueprint_batch(blueprint, &p, attention, weight_bytes, ELCL_MAX_SENTENCES);
+        elcl_blueprint_batch(blueprint, &p, attention, weight_bytes, ELCL_MAX_SENTENCES, &c);
     if (!p.batch_size && !limited)
         return elcl_fail(err, ELCL_E_ARG,
                          "without a memory limit any batch fits: expected one of "
                          "batch_size and memory_limit_bytes above 0");
-    c.sentences = p.batch_size ? p.batch_size : elcl_max_int(largest, 1);
-    c.encode_rows = elcl_plan_encode_rows(c.sentences, c.max_source);
+    const int sentences = p.batch_size ? p.batch_size : elcl_max_int(largest, 1);
+    if (sentences > largest)
+        c.encode_most = elcl_plan_encode_most(&blueprint->arch, attention, 0);
+    else /* perhaps with more source tokens at once than the largest batch */
+        (void)elcl_blueprint_batch(blueprint, &p, attention, weight_bytes, sentences, &c);
+    c.sentences = sentences;
+    c.encode_rows = elcl_plan_encode_rows(c.sentences, c.max_source, c.encode_most);
     if (!elcl_plan_make(&blueprint->arch, attention, p.state, &c, weight_bytes, &counted))
         return elcl_fail(err, ELCL_E_ARG, "a batch of %d is too large to count", c.sentences);
     elcl_plan_publish(&counted, attention, c.sentences, plan);

@@ -102,7 +102,8 @@ static int dry_run_init(struct dry *d, const struct elcl_blueprint *b, const elc
                                                .max_target = p->max_target,
                                                .width = 2 * p->num_beams,
                                                .lists = elcl_plan_lists(&b->defaults)};
-    d->state.capacity.encode_rows = elcl_plan_encode_rows(p->batch_size, p->max_source);
+    const int most = elcl_plan_encode_most(&b->arch, p->attention, (uint32_t)p->compute_units);
+    d->state.capacity.encode_rows = elcl_plan_encode_rows(p->batch_size, p->max_source, most);
     d->state.buffers = elcl_calloc((size_t)d->state.n_buffers, sizeof(*d->state.buffers));
     if (!d->state.buffers)
         return elcl_fail_nomem(err);

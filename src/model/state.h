@@ -17,6 +17,7 @@ struct elcl_capacity {
     int max_target;  /* T: tokens of the longest output, start token included; decoder-only models
                         start with the source's last token */
     int encode_rows; /* source tokens encoded at once, >= max_source */
+    int encode_most; /* plans: encode_rows of many sentences */
     int width;       /* candidates per row */
     int lists;       /* ints of a row's lists at a step */
     bool rounds_inputs;            /* int8 or bf16 compute: GEMMs round their inputs */

@@ -23,13 +23,15 @@ static const struct elcl_arch bart_large = {
     .max_positions = 1024,
 };
 
+#define ENCODE_MOST 2048 /* source tokens at once, on CPUs */
+
 static struct elcl_plan make_plan(enum elcl_attention attention, int b, int k, int s, int t)
 {
     const struct elcl_capacity c = {.sentences = b,
                                     .beams = k,
                                     .max_source = s,
                                     .max_target = t,
-                                    .encode_rows = elcl_plan_encode_rows(b, s),
+                                    .encode_rows = elcl_plan_encode_rows(b, s, ENCODE_MOST),
                                     .width = 2 * k};
     struct elcl_plan plan = {0};
     CHECK(elcl_plan_make(&bart_large, attention, ELCL_F16, &c, 0, &plan), "B %d S %d overflows", b,
@@ -94,8 +96,9 @@ static uint64_t more_for_gpus(const struct elcl_arch *arch, enum elcl_attention 
     return gpu.total - cpu.total;
 }
 
-/* Returns the bytes of the probabilities of EL-attention's tiles, and of two numbers for 32 of
- * them: if S is as large as D, half as much as E and C. Other kernels and variants have none. */
+/* EL-attention's tiles have probabilities, and two numbers for 32 of them: if S is as large as D,
+ * half as much as E and C. Multi-head attention has contexts and two numbers for each part of 256
+ * keys. */
 static void test_probabilities(void)
 {
     if (!check_case("plan, probabilities of GPU kernels"))
@@ -112,10 +115,12 @@ static void test_probabilities(void)
         const bool el = all_variants[a] == ELCL_ATTN_EL;
         const uint64_t bart = more_for_gpus(&bart_large, all_variants[a], c);
         const uint64_t gpt = more_for_gpus(&only, all_variants[a], c);
-        CHECK(bart == (el ? UINT64_C(32) * 4 * 16 * (1024 / 32 * 34) * 4 : 0), "%s: %llu more",
-              attention_name(all_variants[a]), (unsigned long long)bart);
-        CHECK(gpt == (el ? UINT64_C(2048) * 16 * (1024 / 32 * 34) * 4 : 0),
-              "%s, prompts: %llu more", attention_name(all_variants[a]), (unsigned long long)gpt);
+        const uint64_t row = el ? 16 * (1024 / 32 * 34) * 4 : 16 * (1024 / 256) * (64 + 2) * 4;
+        const uint64_t prompt = el ? row : 16 * (1166 / 256 + 1) * (64 + 2) * 4;
+        CHECK(bart == 32 * 4 * row, "%s: %llu more", attention_name(all_variants[a]),
+              (unsigned long long)bart);
+        CHECK(gpt == (el ? 2048 : 32 * 4) * prompt, "%s, prompts: %llu more",
+              attention_name(all_variants[a]), (unsigned long long)gpt);
     }
 }
 
@@ -143,7 +148,7 @@ static bool fits(enum elcl_attention attention, struct elcl_capacity c, int sent
 {
     struct elcl_plan plan;
     c.sentences = sentences;
-    c.encode_rows = elcl_plan_encode_rows(sentences, c.max_source);
+    c.encode_rows = elcl_plan_encode_rows(sentences, c.max_source, c.encode_most);
     return elcl_plan_make(&bart_large, attention, ELCL_F16, &c, 1000, &plan) &&
            plan.total <= limit && plan.largest_buffer <= max_buffer;
 }
@@ -154,18 +159,20 @@ static void test_largest_batch(void)
         return;
     for (int i = 0; i < 200; i++) {
         const enum elcl_attention attention = all_variants[check_int(0, 2)];
-        const struct elcl_capacity c = {.beams = check_int(1, 6),
-                                        .max_source = check_int(1, 600),
-                                        .max_target = check_int(2, 200),
-                                        .width = 12};
+        /* few source tokens at once, so that no other number can have more sentences */
+        struct elcl_capacity c = {.beams = check_int(1, 6),
+                                  .encode_most = ENCODE_MOST,
+                                  .max_source = check_int(1, 600),
+                                  .max_target = check_int(2, 200),
+                                  .width = 12};
         const int most = check_int(1, 60);
         struct elcl_plan one = {0}, two = {0};
         struct elcl_capacity with = c;
         with.sentences = check_int(1, 70);
-        with.encode_rows = elcl_plan_encode_rows(with.sentences, c.max_source);
+        with.encode_rows = elcl_plan_encode_rows(with.sentences, c.max_source, ENCODE_MOST);
         elcl_plan_make(&bart_large, attention, ELCL_F16, &with, 1000, &one);
         with.sentences = check_int(1, 70);
-        with.encode_rows = elcl_plan_encode_rows(with.sentences, c.max_source);
+        with.encode_rows = elcl_plan_encode_rows(with.sentences, c.max_source, ENCODE_MOST);
         elcl_plan_make(&bart_large, attention, ELCL_F16, &with, 1000, &two);
         /* limits at and just below the need of a batch */
         const uint64_t limit = one.total - (uint64_t)check_int(0, 1);
@@ -180,6 +187,60 @@ static void test_largest_batch(void)
         CHECK(got == want, "%s K %d S %d T %d: %d, by counting %d", attention_name(attention),
               c.beams, c.max_source, c.max_target, got, want);
     }
+}
+
+static struct elcl_memory_plan plan_with(const elcl_blueprint *blueprint,
+                                         enum elcl_attention attention, int compute_units,
+                                         uint64_t limit, int batch_size)
+{
+    elcl_plan_params p = elcl_plan_params_default();
+    elcl_memory_plan plan = {0};
+    elcl_error err = {0};
+    p.attention = attention;
+    p.compute_units = compute_units;
+    p.memory_limit_bytes = limit;
+    p.batch_size = batch_size;
+    CHECK(!elcl_plan_memory(blueprint, &p, &plan, &err), "%s", err.msg);
+    return plan;
+}
+
+/* A GPU encodes more source tokens at once if that costs no sentence. */
+static void test_encode_most(void)
+{
+    static const struct {
+        int d, heads, decoder_only;
+        enum elcl_attention attention;
+        uint32_t units;
+        int rows;
+    } cases[] = {
+        {1024, 16, 0, ELCL_ATTN_EL, 0, 2048},    {1024, 16, 0, ELCL_ATTN_EL, 20, 2048},
+        {1024, 16, 0, ELCL_ATTN_EL, 132, 8448},  {768, 12, 0, ELCL_ATTN_MHA, 132, 11264},
+        {512, 8, 0, ELCL_ATTN_MHA, 132, 16384},  {768, 12, 1, ELCL_ATTN_EL, 132, 2048},
+        {768, 12, 1, ELCL_ATTN_MHA, 132, 11264},
+    };
+    if (!check_case("plan, source tokens at once"))
+        return;
+    for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
+        const struct elcl_arch arch = {.d = cases[i].d,
+                                       .decoder_heads = cases[i].heads,
+                                       .decoder_only = cases[i].decoder_only != 0};
+        const int rows = elcl_plan_encode_most(&arch, cases[i].attention, cases[i].units);
+        CHECK(rows == cases[i].rows, "case %zu: %d, want %d", i, rows, cases[i].rows);
+    }
+    elcl_blueprint *b = NULL;
+    elcl_error err = {0};
+    if (!CHECK(!elcl_blueprint_open_synthetic("bart-large", &b, &err), "%s", err.msg))
+        return;
+    const elcl_memory_plan few = plan_with(b, ELCL_ATTN_EL, 0, UINT64_C(8) << 30, 0);
+    const elcl_memory_plan many = plan_with(b, ELCL_ATTN_EL, 132, UINT64_C(8) << 30, 0);
+    CHECK(many.batch_size == few.batch_size && many.total_bytes == few.total_bytes,
+          "short memory: a batch of %d, with few tokens at once %d", many.batch_size,
+          few.batch_size);
+    const elcl_memory_plan least = plan_with(b, ELCL_ATTN_EL, 0, UINT64_C(8) << 30, 10);
+    const elcl_memory_plan most = plan_with(b, ELCL_ATTN_EL, 132, UINT64_C(8) << 30, 10);
+    CHECK(most.fits && most.workspace_bytes > least.workspace_bytes, "%llu and %llu bytes",
+          (unsigned long long)most.workspace_bytes, (unsigned long long)least.workspace_bytes);
+    elcl_blueprint_close(&b);
 }
 
 /* ---- measured ------------------------------------------------------------------------------ */
@@ -450,6 +511,7 @@ static void test_arithmetic(void)
     test_self_state();
     test_probabilities();
     test_overflow();
+    test_encode_most();
     test_largest_batch();
 }
 

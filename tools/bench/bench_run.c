@@ -110,6 +110,8 @@ static int plan(const struct cli_bench *bench, struct cli_bench_result *r, int *
         c->kernels = d->gpu_kernels ? ELCL_KERNELS_GPU : ELCL_KERNELS_CPU;
     if (c->kernels == ELCL_KERNELS_CPU && c->gemm != ELCL_GEMM_CLBLAST)
         p.vector_width = elcl_cpu_vector_width(d);
+    if (c->kernels == ELCL_KERNELS_GPU)
+        p.compute_units = (int)d->compute_units;
     p.weights = c->weights;
     p.compute = (enum elcl_compute)bench->options->compute;
     p.state = c->state;

@@ -118,7 +118,9 @@ static int read_device(struct cli_plan_options *o, elcl_plan_params *p, elcl_err
         p->max_alloc_bytes = d->max_alloc_bytes;
         if (!p->memory_limit_bytes)
             p->memory_limit_bytes = elcl_planned_memory(d);
-        if (!d->gpu_kernels)
+        if (d->gpu_kernels)
+            p->compute_units = (int)d->compute_units;
+        else
             p->vector_width = elcl_cpu_vector_width(d);
         if (is_measured(o))
             rc = cli_device_model_measure(d, &o->sheet, err);
