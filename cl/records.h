@@ -208,5 +208,7 @@ enum { ELCL_ADD_Y = 1, ELCL_ADD_TO_H = 2, ELCL_ADD_TO_X = 4, ELCL_ADD_TO_STATE =
 #define ELCL_ROWS_WIDE_STAGES(async, sliced) (!(async) ? 2 : (sliced) ? 3 : 8)
 #define ELCL_ROWS_WIDE_BYTES(async, sliced)                                                        \
     (ELCL_ROWS_WIDE_STAGES(async, sliced) * ELCL_ROWS_WIDE_STAGE_BYTES(sliced))
+/* probe_wide.cl: terms of a sum, whole chunks, but no whole steps. */
+#define ELCL_PROBE_WIDE_K 168
 
 #endif

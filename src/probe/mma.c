@@ -7,11 +7,13 @@
 
 #include "base/half.h"
 #include "base/util.h"
+#include "cl/records.h"
 #include "device/buffer.h"
 #include "device/program.h"
 
 const struct elcl_mma_kind elcl_mma_kinds[] = {
-    [ELCL_MMA_NVIDIA] = {"mma_nvidia.cl", "", "mma.sync, ldmatrix and cp.async", 32, true},
+    [ELCL_MMA_NVIDIA] = {"mma_nvidia.cl", "", "mma.sync, ldmatrix and cp.async", 32, true,
+                         ELCL_MMA_NVIDIA_PLAIN},
     [ELCL_MMA_NVIDIA_PLAIN] = {"mma_nvidia.cl", " -DMMA_PLAIN",
                                "mma.sync without ldmatrix and cp.async", 32},
     [ELCL_MMA_AMD_WMMA] = {"mma_amd_wmma.cl", "", "v_wmma", 32},
@@ -114,57 +116,154 @@ static bool sums_are_right(const struct trial *t, int groups)
     return true;
 }
 
-static bool multiply(struct elcl_device *device, cl_kernel kernel, struct trial *t)
+/* A kernel of one work-group: its output, then its inputs, then local memory. */
+struct probe_run {
+    const char *kernel;
+    size_t items, local_bytes;
+    struct {
+        void *data;
+        size_t bytes;
+    } buffers[4]; /* the output first; unused ones are zeros */
+};
+
+static bool enqueue(struct elcl_device *device, cl_kernel kernel, const struct probe_run *r)
 {
-    struct elcl_buffer c = {0}, a = {0}, b = {0};
-    const size_t items = ITEMS;
-    const bool ok =
-        !elcl_buffer_create(device, "probe output", sizeof(t->c), &c, NULL) &&
-        !elcl_buffer_create(device, "probe input", sizeof(t->a), &a, NULL) &&
-        !elcl_buffer_create(device, "probe input", sizeof(t->b), &b, NULL) &&
-        !elcl_buffer_write(&a, 0, t->a, sizeof(t->a), NULL) &&
-        !elcl_buffer_write(&b, 0, t->b, sizeof(t->b), NULL) &&
-        !clSetKernelArg(kernel, 0, sizeof(cl_mem), &c.mem) &&
-        !clSetKernelArg(kernel, 1, sizeof(cl_mem), &a.mem) &&
-        !clSetKernelArg(kernel, 2, sizeof(cl_mem), &b.mem) &&
-        !clSetKernelArg(kernel, 3, PANELS_BYTES, NULL) &&
-        !clEnqueueNDRangeKernel(device->queue, kernel, 1, NULL, &items, &items, 0, NULL, NULL) &&
-        !clFinish(device->queue) && !elcl_buffer_read(&c, 0, t->c, sizeof(t->c), NULL);
-    elcl_buffer_destroy(&b);
-    elcl_buffer_destroy(&a);
-    elcl_buffer_destroy(&c);
+    struct elcl_buffer b[ELCL_COUNT(r->buffers)] = {{0}};
+    cl_uint n = 0;
+    bool ok = true;
+    for (; ok && n < ELCL_COUNT(b) && r->buffers[n].data; n++)
+        ok = !elcl_buffer_create(device, "probe", r->buffers[n].bytes, &b[n], NULL) &&
+             (!n || !elcl_buffer_write(&b[n], 0, r->buffers[n].data, r->buffers[n].bytes, NULL)) &&
+             !clSetKernelArg(kernel, n, sizeof(cl_mem), &b[n].mem);
+    ok = ok && !clSetKernelArg(kernel, n, r->local_bytes, NULL) &&
+         !clEnqueueNDRangeKernel(device->queue, kernel, 1, NULL, &r->items, &r->items, 0, NULL,
+                                 NULL) &&
+         !clFinish(device->queue) &&
+         !elcl_buffer_read(&b[0], 0, r->buffers[0].data, r->buffers[0].bytes, NULL);
+    for (size_t i = 0; i < ELCL_COUNT(b); i++)
+        elcl_buffer_destroy(&b[i]);
     return ok;
 }
 
-bool elcl_mma_is_right(struct elcl_device *device, cl_program program, int subgroup)
+static bool run(struct elcl_device *device, cl_program program, const struct probe_run *r)
 {
-    struct trial t = {.c = {{0}}};
     cl_int code;
-    fill(&t);
-    cl_kernel kernel = clCreateKernel(program, "probe_mma", &code);
-    const bool right =
-        !code && multiply(device, kernel, &t) && sums_are_right(&t, ITEMS / subgroup);
+    cl_kernel kernel = clCreateKernel(program, r->kernel, &code);
+    const bool ok = !code && enqueue(device, kernel, r);
     if (kernel)
         clReleaseKernel(kernel);
+    return ok;
+}
+
+static bool fragments_are_right(struct elcl_device *device, cl_program program, int subgroup)
+{
+    struct trial t = {.c = {{0}}};
+    fill(&t);
+    const struct probe_run r = {
+        "probe_mma",
+        ITEMS,
+        PANELS_BYTES,
+        {{t.c, sizeof(t.c)}, {t.a, sizeof(t.a)}, {t.b, sizeof(t.b)}, {NULL, 0}}};
+    return run(device, program, &r) && sums_are_right(&t, ITEMS / subgroup);
+}
+
+/* ---- numbers of wide tiles ----------------------------------------------------------------- */
+
+enum { WIDE_M = 64, WIDE_N = ELCL_WIDE_N, WIDE_TERMS = ELCL_PROBE_WIDE_K };
+
+/* Buffers of probe_wide.cl, f16 first: whole numbers, so that every sum is exact. */
+struct wide_trial {
+    uint16_t x[2][WIDE_M][WIDE_TERMS], w[2][WIDE_N][WIDE_TERMS], w_k[2][WIDE_TERMS][WIDE_N];
+    float y[2][2][WIDE_M][WIDE_N]; /* by type and order of w */
+};
+
+static int x_number(int m, int k)
+{
+    return (7 * m + 5 * k + m * k / 3) % 17 - 8;
+}
+
+static int w_number(int n, int k)
+{
+    return (3 * k + 11 * n + n * k / 5) % 13 - 6;
+}
+
+static void fill_wide(struct wide_trial *t)
+{
+    for (int k = 0; k < WIDE_TERMS; k++) {
+        for (int m = 0; m < WIDE_M; m++) {
+            t->x[0][m][k] = elcl_f32_to_f16((float)x_number(m, k));
+            t->x[1][m][k] = elcl_f32_to_bf16((float)x_number(m, k));
+        }
+        for (int n = 0; n < WIDE_N; n++) {
+            t->w[0][n][k] = t->w_k[0][k][n] = elcl_f32_to_f16((float)w_number(n, k));
+            t->w[1][n][k] = t->w_k[1][k][n] = elcl_f32_to_bf16((float)w_number(n, k));
+        }
+    }
+}
+
+static bool wide_sums_are_right(const struct wide_trial *t)
+{
+    for (int m = 0; m < WIDE_M; m++)
+        for (int n = 0; n < WIDE_N; n++) {
+            int sum = 0;
+            for (int k = 0; k < WIDE_TERMS; k++)
+                sum += x_number(m, k) * w_number(n, k);
+            for (int i = 0; i < 4; i++)
+                if (t->y[i / 2][i % 2][m][n] != (float)sum)
+                    return false;
+        }
+    return true;
+}
+
+/* Devices with less local memory or smaller work-groups use no wide tiles. */
+static bool wide_tiles_are_right(struct elcl_device *device, cl_program program, bool async)
+{
+    const int stages = async ? ELCL_WIDE_ASYNC_STAGES(WIDE_M, 1) : 2;
+    const size_t local_bytes = (size_t)ELCL_WIDE_BYTES(stages, WIDE_M, 1);
+    if (device->desc.max_work_group < ELCL_WIDE_ITEMS || device->desc.local_bytes < local_bytes)
+        return true;
+    struct wide_trial *t = elcl_calloc(1, sizeof(*t));
+    if (!t)
+        return false;
+    fill_wide(t);
+    const struct probe_run r = {"probe_wide",
+                                ELCL_WIDE_ITEMS,
+                                local_bytes,
+                                {{t->y, sizeof(t->y)},
+                                 {t->x, sizeof(t->x)},
+                                 {t->w, sizeof(t->w)},
+                                 {t->w_k, sizeof(t->w_k)}}};
+    const bool right = run(device, program, &r) && wide_sums_are_right(t);
+    elcl_free(t);
     return right;
 }
 
-static struct elcl_program_parts program_parts(enum elcl_mma kind)
+/* ---- programs ------------------------------------------------------------------------------ */
+
+struct elcl_program_parts elcl_mma_program(enum elcl_mma kind)
 {
     const struct elcl_mma_kind *k = &elcl_mma_kinds[kind];
-    struct elcl_program_parts parts = {
-        .files = {"storage.cl", "tile.cl", "swizzle.cl", k->file, "probe_mma.cl"},
-        .mac = ELCL_MAC_PLAIN};
-    (void)snprintf(parts.options, sizeof(parts.options), "%s", k->options);
+    struct elcl_program_parts parts = {.files = {"storage.cl", "tile.cl", "swizzle.cl", k->file,
+                                                 "tile_mma.cl", "tile_wide.cl", "probe_mma.cl",
+                                                 "probe_wide.cl"},
+                                       .mac = ELCL_MAC_PLAIN};
+    (void)snprintf(parts.options, sizeof(parts.options), "-DVW=4%s", k->options);
     return parts;
+}
+
+bool elcl_mma_is_right(struct elcl_device *device, cl_program program, enum elcl_mma kind)
+{
+    const struct elcl_mma_kind *k = &elcl_mma_kinds[kind];
+    return fragments_are_right(device, program, k->subgroup) &&
+           wide_tiles_are_right(device, program, k->async);
 }
 
 bool elcl_mma_works(struct elcl_device *device, enum elcl_mma kind)
 {
-    const struct elcl_program_parts parts = program_parts(kind);
+    const struct elcl_program_parts parts = elcl_mma_program(kind);
     cl_program program = NULL;
     const bool right = !elcl_program_build(device, &parts, &program, NULL) &&
-                       elcl_mma_is_right(device, program, elcl_mma_kinds[kind].subgroup);
+                       elcl_mma_is_right(device, program, kind);
     if (program)
         clReleaseProgram(program);
     return right;
@@ -209,11 +308,13 @@ enum elcl_mma elcl_probe_mma(struct elcl_device *device, char *why, size_t n)
     const enum elcl_mma kind = elcl_mma_allowed(&facts, why, n);
     if (kind == ELCL_MMA_NONE)
         return kind;
-    const bool right = elcl_mma_works(device, kind);
-    (void)snprintf(why, n, "%s%s", elcl_mma_kinds[kind].name,
-                   right ? ", for f16 and bf16 weights"
-                         : " gave a wrong result or could not be run");
-    return right ? kind : ELCL_MMA_NONE;
+    for (enum elcl_mma k = kind; k != ELCL_MMA_NONE; k = elcl_mma_kinds[k].fallback)
+        if (elcl_mma_works(device, k)) {
+            (void)snprintf(why, n, "%s, for f16 and bf16 weights", elcl_mma_kinds[k].name);
+            return k;
+        }
+    (void)snprintf(why, n, "%s gave a wrong result or could not be run", elcl_mma_kinds[kind].name);
+    return ELCL_MMA_NONE;
 }
 
 bool elcl_probe_mma_hash(const struct elcl_device *device, uint64_t *hash)
@@ -221,6 +322,10 @@ bool elcl_probe_mma_hash(const struct elcl_device *device, uint64_t *hash)
     char why[160];
     const struct elcl_mma_facts facts = gather(device);
     const enum elcl_mma kind = elcl_mma_allowed(&facts, why, sizeof(why));
-    const struct elcl_program_parts parts = program_parts(kind);
-    return kind == ELCL_MMA_NONE || elcl_program_hash(device, &parts, hash);
+    for (enum elcl_mma k = kind; k != ELCL_MMA_NONE; k = elcl_mma_kinds[k].fallback) {
+        const struct elcl_program_parts parts = elcl_mma_program(k);
+        if (!elcl_program_hash(device, &parts, hash))
+            return false;
+    }
+    return true;
 }

@@ -3,7 +3,7 @@
 #ifndef ELCL_PROBE_MMA_H
 #define ELCL_PROBE_MMA_H
 
-#include "device/device.h"
+#include "device/program.h"
 
 /* The number in a name is the subgroup's size. Emulations are for tests. */
 enum elcl_mma {
@@ -22,11 +22,12 @@ enum elcl_mma {
 };
 
 struct elcl_mma_kind {
-    const char *file;    /* "mma_nvidia.cl" */
-    const char *options; /* of every program with the file, or "" */
-    const char *name;    /* of the instruction, for messages */
-    int subgroup;        /* items that multiply together */
-    bool async;          /* copies to local memory run beside the kernel: WIDE_ASYNC there */
+    const char *file;       /* "mma_nvidia.cl" */
+    const char *options;    /* of every program with the file, or "" */
+    const char *name;       /* of the instruction, for messages */
+    int subgroup;           /* items that multiply together */
+    bool async;             /* copies to local memory run beside the kernel: WIDE_ASYNC there */
+    enum elcl_mma fallback; /* what to try where this one does not work, or NONE */
 };
 
 /* Indexed by enum elcl_mma; ELCL_MMA_NONE has no entry. */
@@ -42,14 +43,16 @@ struct elcl_mma_facts {
  * if no instruction is allowed: some compilers crash on unknown intrinsics. */
 enum elcl_mma elcl_mma_allowed(const struct elcl_mma_facts *facts, char *why, size_t n);
 
-/* Returns whether a program with probe_mma.cl gives right sums. */
-bool elcl_mma_is_right(struct elcl_device *device, cl_program program, int subgroup);
-/* Builds that program and checks it. Do not call it for an instruction that is not allowed. */
+/* The program with probe_mma.cl and probe_wide.cl. */
+struct elcl_program_parts elcl_mma_program(enum elcl_mma kind);
+/* Returns whether it gives right sums. */
+bool elcl_mma_is_right(struct elcl_device *device, cl_program program, enum elcl_mma kind);
+/* Builds it and checks it. Do not call it for an instruction that is not allowed. */
 bool elcl_mma_works(struct elcl_device *device, enum elcl_mma kind);
-/* Returns the instruction that is allowed and gives right sums, or NONE. Writes the reason to
- * why[n]. */
+/* Returns the instruction that is allowed and gives right sums, or its fallback, or NONE. Writes
+ * the reason to why[n]. */
 enum elcl_mma elcl_probe_mma(struct elcl_device *device, char *why, size_t n);
-/* Hashes the program that elcl_probe_mma() may build here, like elcl_program_hash(). */
+/* Hashes the programs that elcl_probe_mma() may build here, like elcl_program_hash(). */
 bool elcl_probe_mma_hash(const struct elcl_device *device, uint64_t *hash);
 
 #endif

@@ -59,10 +59,7 @@ static void test_allowed(void)
 
 static void test_numbers(struct elcl_device *device)
 {
-    static const struct elcl_program_parts parts = {
-        .files = {"storage.cl", "tile.cl", "swizzle.cl", "mma_emulated.cl", "probe_mma.cl"},
-        .mac = ELCL_MAC_PLAIN,
-        .options = "-DSUBGROUP=32 -DELCL_TEST_WRONG"};
+    struct elcl_program_parts parts = elcl_mma_program(ELCL_MMA_EMULATED_32);
     elcl_error err = {0};
     cl_program wrong = NULL;
     if (!check_case("matrix instructions, numbers"))
@@ -70,9 +67,10 @@ static void test_numbers(struct elcl_device *device)
     for (int kind = ELCL_MMA_EMULATED_8; kind <= ELCL_MMA_EMULATED_64; kind++)
         CHECK(elcl_mma_works(device, (enum elcl_mma)kind), "%d items",
               elcl_mma_kinds[kind].subgroup);
+    strcat(parts.options, " -DELCL_TEST_WRONG");
     if (!CHECK(!elcl_program_build(device, &parts, &wrong, &err), "%s", err.msg))
         return;
-    CHECK(!elcl_mma_is_right(device, wrong, 32), "wrong sums pass");
+    CHECK(!elcl_mma_is_right(device, wrong, ELCL_MMA_EMULATED_32), "wrong sums pass");
     clReleaseProgram(wrong);
 }
 
