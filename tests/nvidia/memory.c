@@ -114,14 +114,15 @@ static void read_cell(struct warp *w, struct instr *i, int lane, struct cell *c)
     c->read = worker->epoch;
 }
 
-static void write_cell(struct warp *w, struct instr *i, int lane, struct cell *c)
+/* same: what is there already. Items may store the same. */
+static void write_cell(struct warp *w, struct instr *i, int lane, struct cell *c, bool same)
 {
     const struct worker *worker = w->worker;
     const uint16_t item = (uint16_t)(w->number * WARP + (uint32_t)lane);
     if (c->copier)
         complain(w, i, lane, IN_FLIGHT, "writes what a cp.async of item %d has yet to write",
                  c->copier - 1);
-    if (c->written == worker->epoch && c->writer != item)
+    if (c->written == worker->epoch && c->writer != item && !same)
         complain(w, i, lane, RACE, "writes what item %d wrote since the last barrier", c->writer);
     if (c->read == worker->epoch && c->reader == MANY)
         complain(w, i, lane, RACE, "writes what several items read since the last barrier");
@@ -147,7 +148,20 @@ static bool local_is_right(struct warp *w, struct instr *i, int lane, enum acces
     return address % bytes == 0;
 }
 
-/* Returns the lanes whose accesses are right; offset: in local memory. */
+/* Stores a lane's elements; returns whether they were there already. */
+static bool store_lane(const struct warp *w, const struct instr *i, int lane, uint8_t *to)
+{
+    bool same = true;
+    for (uint32_t e = 0; e < i->count; e++, to += i->bytes) {
+        const uint8_t *from = (uint8_t *)slot(w, i->b[e]) + lane * i->width;
+        same &= !memcmp(to, from, i->bytes);
+        memcpy(to, from, i->bytes);
+    }
+    return same;
+}
+
+/* Returns the lanes whose accesses are right; offset: in local memory. Does stores, lane by lane.
+ */
 static uint32_t check_local(struct warp *w, struct instr *i, enum access access,
                             const uint64_t *address, uint32_t bytes, uint32_t *offset)
 {
@@ -160,8 +174,9 @@ static uint32_t check_local(struct warp *w, struct instr *i, enum access access,
         lanes |= 1u << l;
         offset[l] = (uint32_t)address[l] - LOCAL_BASE;
         struct cell *c = &w->worker->cells[offset[l] >> shift];
+        const bool same = i->run == run_store && store_lane(w, i, l, w->worker->local + offset[l]);
         for (uint32_t n = 0; n < cells; n++, c++)
-            access == WRITE ? write_cell(w, i, l, c) : read_cell(w, i, l, c);
+            access == WRITE ? write_cell(w, i, l, c, same) : read_cell(w, i, l, c);
     }
     if (report_counts)
         tally_local(i, offset, lanes, bytes);
@@ -272,12 +287,9 @@ void run_store(struct warp *w, struct instr *i)
 {
     uint8_t *at[WARP];
     const uint32_t lanes = find_memory(w, i, WRITE, at);
-    for (uint32_t e = 0; e < i->count; e++) {
-        const uint8_t *b = slot(w, i->b[e]);
-        for (int l = 0; l < WARP; l++)
-            if (lanes >> l & 1)
-                memcpy(at[l] + e * i->bytes, b + l * i->width, i->bytes);
-    }
+    for (int l = 0; l < WARP; l++)
+        if (lanes >> l & 1)
+            store_lane(w, i, l, at[l]); /* in local memory for the second time */
 }
 
 void run_load_param(struct warp *w, struct instr *i)
@@ -416,7 +428,7 @@ static void complete(struct warp *w, struct copy *copy, uint32_t lanes)
         struct cell *c = &w->worker->cells[copy->to[l] >> shift];
         for (uint32_t n = 0; n < (uint32_t)i->bytes >> shift; n++) {
             c[n].copier = 0;
-            write_cell(w, i, l, &c[n]);
+            write_cell(w, i, l, &c[n], false);
         }
     }
     copy->lanes &= ~lanes;

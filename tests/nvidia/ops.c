@@ -276,6 +276,8 @@ static inline s32 dot4(u32 a, u32 b, s32 c, bool a_signed, bool b_signed)
     X(bfe_u32, "bfe.u32", u32, u32, u32, u32, field(a, b & 255, c & 255, 32))                      \
     X(bfe_u64, "bfe.u64", u64, u64, u32, u32, field(a, b & 255, c & 255, 64))                      \
     X(bfe_s32, "bfe.s32", s32, u32, u32, u32, signed_field(a, b & 255, c & 255))                   \
+    X(shf_r, "shf.r.wrap.b32", b32, b32, b32, u32, ((u64)b << 32 | a) >> (c & 31))                 \
+    X(shf_l, "shf.l.wrap.b32", b32, b32, b32, u32, ((u64)b << 32 | a) << (c & 31) >> 32)           \
     X(prmt, "prmt.b32", b32, b32, b32, b32, permute(a, b, c))                                      \
     X(clz, "clz.b32", u32, b32, none, none, a ? __builtin_clz(a) : 32)                             \
     X(popc, "popc.b32", u32, b32, none, none, __builtin_popcount(a))                               \

@@ -190,9 +190,11 @@ static void run_group(struct worker *worker)
 
 /* ---- launches ------------------------------------------------------------------------------ */
 
+/* width: 1 for a predicate, whose 0 or ~0 has 4 bytes */
 static void fill(struct warp *w, uint32_t number, uint8_t width, uint64_t value)
 {
     uint8_t *to = slot(w, number);
+    width = width == 1 ? 4 : width;
     for (int l = 0; l < WARP; l++, to += width)
         memcpy(to, &value, width);
 }

@@ -327,13 +327,13 @@ static uint32_t plain_prmt(uint32_t x, uint32_t y, uint32_t selector)
 
 static void test_integers(void)
 {
-    uint32_t words[192], want[768];
+    uint32_t words[192], want[896];
     if (!check_case("integers"))
         return;
     fill_random(words, 192);
     for (int i = 0; i < 64; i++) {
         const uint32_t x = words[3 * i], y = words[3 * i + 1], z = words[3 * i + 2];
-        uint32_t *to = &want[12 * i];
+        uint32_t *to = &want[14 * i];
         int zeros = 0, ones = 0;
         to[0] = to[1] = z;
         for (int b = 0; b < 32; b += 8) {
@@ -357,13 +357,15 @@ static void test_integers(void)
         const bool nan_high = (high & 0x7fff) > 0x7f80, nan_low = (low & 0x7fff) > 0x7f80;
         to[10] = (uint32_t)(nan_high ? 0x7fff : high) << 16 | (nan_low ? 0x7fff : low);
         to[11] = (uint32_t)((int32_t)x / (int32_t)y);
+        to[12] = 2;
+        to[13] = x >> 5 | y << 27;
     }
     struct run r = {.kernel = "integers",
                     .items = 64,
                     .groups = 1,
                     .in = {words},
                     .words = {192},
-                    .out_words = 768};
+                    .out_words = 896};
     if (runs(&r))
         is(&r, want);
 }

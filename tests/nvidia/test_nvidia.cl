@@ -160,13 +160,13 @@ __kernel void shuffles(__global uint *out, __global const uint *in)
     INSTRUCTION(instruction " %0, " operands ";" : "=r"(v) : "r"(x), "r"(y), "r"(z));              \
     *out++ = v
 
-/* out [64, 12], in [64, 3] */
+/* out [64, 14], in [64, 3] */
 __kernel void integers(__global uint *out, __global const uint *in)
 {
     const int item = get_local_id(0);
     const uint x = in[3 * item], y = in[3 * item + 1], z = in[3 * item + 2];
     uint v;
-    out += 12 * item;
+    out += 14 * item;
     OUT("dp4a.s32.s32", "%1, %2, %3");
     OUT("dp4a.u32.u32", "%1, %2, %3");
     OUT("prmt.b32", "%1, %2, %3");
@@ -179,6 +179,8 @@ __kernel void integers(__global uint *out, __global const uint *in)
     OUT("popc.b32", "%1");
     OUT("cvt.rn.bf16x2.f32", "%1, %2");
     OUT("div.s32", "%1, %2");
+    OUT("{ .reg .pred p; mov.pred p, 0; selp.u32", "1, 2, p; }");
+    OUT("shf.r.wrap.b32", "%1, %2, 37");
 }
 
 /* Paths that part and meet again: out [64]. */
@@ -235,10 +237,10 @@ MISTAKE(race_write)
     m[item] = 1;
 }
 
-MISTAKE(race_both)
+MISTAKE(race_both) /* items may store the same */
 {
     ITEM;
-    m[CHOOSE(item, item / 2)] = in[item];
+    m[item / 2] = CHOOSE(in[item] / 2, in[item]);
     SYNC();
     out[item] = m[item / 2];
 }
