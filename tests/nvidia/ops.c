@@ -253,11 +253,36 @@ static inline s32 dot4(u32 a, u32 b, s32 c, bool a_signed, bool b_signed)
     X(from_u32, "cvt.rn.f32.u32", f32, u32, none, none, (f32)a)                                    \
     X(from_s64, "cvt.rn.f32.s64", f32, s64, none, none, (f32)a)                                    \
     X(from_u64, "cvt.rn.f32.u64", f32, u64, none, none, (f32)a)                                    \
-    X(from_f16, "cvt.f32.f16", f32, u16, none, none, from_f16(a))                                  \
-    X(num_f16, "setp.num.f16", pred, u16, u16, none,                                               \
-      EITHER((a & 0x7fff) <= 0x7c00 && (b & 0x7fff) <= 0x7c00))                                    \
-    X(nan_f16, "setp.nan.f16", pred, u16, u16, none,                                               \
-      EITHER((a & 0x7fff) > 0x7c00 || (b & 0x7fff) > 0x7c00))
+    X(from_f16, "cvt.f32.f16", f32, u16, none, none, from_f16(a))
+
+#define H(x) from_f16(x)
+#define OPS_F16(X)                                                                                 \
+    X(lt_f16, "setp.lt.f16", pred, u16, u16, none, EITHER(H(a) < H(b)))                            \
+    X(le_f16, "setp.le.f16", pred, u16, u16, none, EITHER(H(a) <= H(b)))                           \
+    X(gt_f16, "setp.gt.f16", pred, u16, u16, none, EITHER(H(a) > H(b)))                            \
+    X(ge_f16, "setp.ge.f16", pred, u16, u16, none, EITHER(H(a) >= H(b)))                           \
+    X(eq_f16, "setp.eq.f16", pred, u16, u16, none, EITHER(H(a) == H(b)))                           \
+    X(ne_f16, "setp.ne.f16", pred, u16, u16, none, EITHER(H(a) < H(b) || H(a) > H(b)))             \
+    X(ltu_f16, "setp.ltu.f16", pred, u16, u16, none, EITHER(!(H(a) >= H(b))))                      \
+    X(leu_f16, "setp.leu.f16", pred, u16, u16, none, EITHER(!(H(a) > H(b))))                       \
+    X(gtu_f16, "setp.gtu.f16", pred, u16, u16, none, EITHER(!(H(a) <= H(b))))                      \
+    X(geu_f16, "setp.geu.f16", pred, u16, u16, none, EITHER(!(H(a) < H(b))))                       \
+    X(equ_f16, "setp.equ.f16", pred, u16, u16, none, EITHER(!(H(a) < H(b) || H(a) > H(b))))        \
+    X(neu_f16, "setp.neu.f16", pred, u16, u16, none, EITHER(H(a) != H(b)))                         \
+    X(num_f16, "setp.num.f16", pred, u16, u16, none, EITHER(H(a) == H(a) && H(b) == H(b)))         \
+    X(nan_f16, "setp.nan.f16", pred, u16, u16, none, EITHER(H(a) != H(a) || H(b) != H(b)))         \
+    X(add_f16, "add.rn.f16", u16, u16, u16, none, to_f16(H(a) + H(b)))                             \
+    X(add_f16_, "add.f16", u16, u16, u16, none, to_f16(H(a) + H(b)))                               \
+    X(sub_f16, "sub.rn.f16", u16, u16, u16, none, to_f16(H(a) - H(b)))                             \
+    X(sub_f16_, "sub.f16", u16, u16, u16, none, to_f16(H(a) - H(b)))                               \
+    X(mul_f16, "mul.rn.f16", u16, u16, u16, none, to_f16(H(a) * H(b)))                             \
+    X(mul_f16_, "mul.f16", u16, u16, u16, none, to_f16(H(a) * H(b)))                               \
+    X(min_f16, "min.f16", u16, u16, u16, none, to_f16(minimum(H(a), H(b))))                        \
+    X(max_f16, "max.f16", u16, u16, u16, none, to_f16(maximum(H(a), H(b))))                        \
+    X(min_nan_f16, "min.NaN.f16", u16, u16, u16, none, H(a) != H(a) || H(a) < H(b) ? a : b)        \
+    X(max_nan_f16, "max.NaN.f16", u16, u16, u16, none, H(a) != H(a) || H(a) > H(b) ? a : b)        \
+    X(neg_f16, "neg.f16", u16, u16, none, none, a ^ 0x8000)                                        \
+    X(abs_f16, "abs.f16", u16, u16, none, none, a & 0x7fff)
 
 #define OPS_MIXED(X)                                                                               \
     X(and_pred, "and.pred", pred, pred, pred, none, a &b)                                          \
@@ -325,6 +350,7 @@ static void op_bfi(struct warp *w, struct instr *i)
     OPS_F32(X)                                                                                     \
     OPS_FROM_F32(X)                                                                                \
     OPS_TO_F32(X)                                                                                  \
+    OPS_F16(X)                                                                                     \
     OPS_MIXED(X)                                                                                   \
     OPS_CONVERT(X, u16, u32)                                                                       \
     OPS_CONVERT(X, u16, u64)                                                                       \

@@ -420,7 +420,7 @@ static bool only_parts(const char *op, const char *words)
 
 #define MEMORY_WORDS                                                                               \
     "global shared local const ca cg cs lu cv wb wt nc volatile relaxed cta gpu v2 v4 b8 u8 s8 "   \
-    "b16 u16 s16 b32 u32 s32 f32 b64 u64 s64 L1::evict_first L1::evict_last L1::no_allocate "      \
+    "b16 u16 s16 f16 b32 u32 s32 f32 b64 u64 s64 L1::evict_first L1::evict_last L1::no_allocate "  \
     "L1::evict_normal L2::64B L2::128B L2::256B"
 
 static bool parse_load(struct parser *p, struct instr *i, const struct statement *s)
