@@ -2,7 +2,8 @@
  * Rows that enter, move and continue: how beam search changes cached state.
  *
  * scatter   cache[map[r]][i] = x[r][x_at + i], i < n, in state storage
- * reorder   next[r][i] = previous[map[r]][i], i < n; rows of any type as 4-byte words
+ * reorder   next[r][i] = previous[map[r]][i], i < n; rows of any type as 2-byte words, copied in
+ *           pairs if n and ld are even
  *           map[r] is int `field` of the row's record in `step`
  * lineage   next[r][t] = previous[parent[r]][t] for t < length - 1, next[r][length - 1] = the row's
  *           cache row, and tokens[cache row] = token; a row of length 0 only writes the token
@@ -23,15 +24,22 @@ __kernel void scatter(__global state_t *cache, /* [cache rows, n] */
         STATE_PUT(cache, i, ACT_GET(x, i));
 }
 
-__kernel void reorder(__global uint *next,           /* [rows, ld] */
-                      __global const uint *previous, /* [rows, ld] */
+__kernel void reorder(__global ushort *next,           /* [rows, ld] */
+                      __global const ushort *previous, /* [rows, ld] */
                       __global const int *step, ulong rows_at, int field, ulong ld, ulong n)
 {
     const size_t r = get_group_id(0);
     next += r * ld;
     previous += (size_t)step[rows_at + r * ELCL_ROW_INTS + field] * ld;
-    for (size_t i = get_local_id(0); i < n; i += WG)
-        next[i] = previous[i];
+    if ((n | ld) % 2 == 0) {
+        __global uint *to = (__global uint *)next;
+        __global const uint *from = (__global const uint *)previous;
+        for (size_t i = get_local_id(0); i < n / 2; i += WG)
+            to[i] = from[i];
+    } else {
+        for (size_t i = get_local_id(0); i < n; i += WG)
+            next[i] = previous[i];
+    }
 }
 
 __kernel void lineage(__global int *next,           /* [rows, ld] */

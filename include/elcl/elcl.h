@@ -208,9 +208,12 @@ enum elcl_storage {
 
 /* Types in which matrix products are computed. Sums are f32 (int8: int). INT8 works only with CPU
  * kernels, F16 only with GPU kernels, BF16 with both; all need weights of that type and do not go
- * with CLBlast. Elsewhere the type is F32. */
+ * with CLBlast. Elsewhere the type is F32, and a warning goes to the log. With F16 and BF16 GPU
+ * kernels keep what only products read in 16 bits. */
 enum elcl_compute {
-    ELCL_COMPUTE_AUTO, /* INT8 or BF16 if the device has an instruction that was measured to pay */
+    ELCL_COMPUTE_AUTO, /* CPU kernels: INT8 or BF16 if the device has an instruction that was
+                        * measured to pay; GPU kernels: F16 or BF16 if it has a matrix instruction
+                        */
     ELCL_COMPUTE_F32,  /* inputs stay in f32 */
     ELCL_COMPUTE_INT8, /* int8 weights: inputs are rounded to int8 with a factor for each row */
     ELCL_COMPUTE_BF16, /* bf16 weights: inputs are rounded to bf16, sums are f32 */

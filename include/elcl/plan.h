@@ -82,17 +82,18 @@ typedef struct elcl_plan_params {
                                         * no padding */
     enum elcl_storage weights;         /* default ELCL_F32 */
     enum elcl_storage state;           /* not ELCL_INT8; default ELCL_F32 */
-    enum elcl_compute compute;      /* INT8 and BF16 add buffers for rounded inputs; AUTO (default)
-                                     * adds none, since it depends on the device */
-    int batch_size;                 /* requests in flight, 0 .. 2^20; 0 (default): the most that
-                                     * the limits allow */
-    int num_beams;                  /* 1 .. ELCL_MAX_BEAMS, default 1 */
-    int max_source, max_target;     /* tokens, as in elcl_engine_params; 0 (default):
-                                     * elcl_blueprint_info.default_length */
-    uint64_t memory_limit_bytes;    /* of all buffers together; 0 (default): no limit */
-    uint64_t max_alloc_bytes;       /* of one buffer; 0 (default): no limit */
-    int compute_units;              /* of a GPU; more of them encode more source tokens at once,
-                                     * which takes memory. 0 (default): as few as on CPUs */
+    enum elcl_compute compute;   /* CPU kernels: INT8 and BF16 add buffers for rounded inputs; GPU
+                                  * kernels: F16 and BF16 make buffers smaller. AUTO (default)
+                                  * counts F32, since it depends on the device */
+    int batch_size;              /* requests in flight, 0 .. 2^20; 0 (default): the most that
+                                  * the limits allow */
+    int num_beams;               /* 1 .. ELCL_MAX_BEAMS, default 1 */
+    int max_source, max_target;  /* tokens, as in elcl_engine_params; 0 (default):
+                                  * elcl_blueprint_info.default_length */
+    uint64_t memory_limit_bytes; /* of all buffers together; 0 (default): no limit */
+    uint64_t max_alloc_bytes;    /* of one buffer; 0 (default): no limit */
+    int compute_units;           /* of a GPU; more of them encode more source tokens at once,
+                                  * which takes memory. 0 (default): as few as on CPUs */
     const elcl_device_rates *rates; /* measured rates for ELCL_ATTN_AUTO; NULL (default): none */
     unsigned reserved[4];
 } elcl_plan_params;

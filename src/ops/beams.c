@@ -16,7 +16,7 @@ int elcl_op_lineage(struct elcl_ops *ops, const struct elcl_lineage_args *args, 
 
 int elcl_op_reorder(struct elcl_ops *ops, const struct elcl_reorder_args *args, elcl_error *err)
 {
-    const size_t word = sizeof(cl_uint);
+    const size_t word = sizeof(cl_ushort);
     struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_REORDER, "reorder");
     if (args->ld_bytes % word || args->bytes % word)
         return elcl_fail(err, ELCL_E_INTERNAL,

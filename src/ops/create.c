@@ -260,6 +260,20 @@ static void distrust_clblast(struct elcl_ops *ops)
     ops->gemm = ELCL_GEMM_NATIVE;
 }
 
+/* Says why the type that was asked for cannot be had. */
+static void warn_of_compute(const struct elcl_ops *ops, enum elcl_compute asked)
+{
+    static const char *const needs[] = {
+        [ELCL_COMPUTE_INT8] = "int8 compute needs int8 weights and CPU kernels",
+        [ELCL_COMPUTE_BF16] = "bf16 compute needs bf16 weights",
+        [ELCL_COMPUTE_F16] = "f16 compute needs f16 weights and GPU kernels",
+    };
+    if (asked > ELCL_COMPUTE_F32 && asked != elcl_ops_compute(ops))
+        elcl_device_log(ops->device, ELCL_LOG_WARNING,
+                        "%s, and does not go with CLBlast: products are computed in f32",
+                        needs[asked]);
+}
+
 /* Queue, profile and dummy buffer; the program comes after. */
 static int create_base(struct elcl_ops *o, bool profile, elcl_error *err)
 {
@@ -328,6 +342,7 @@ int elcl_ops_create(struct elcl_device *device, const struct elcl_features *feat
     ELCL_TRY(build_programs(o, params->act_keys, err));
     ELCL_TRY(create_kernels(o, err));
     distrust_clblast(o);
+    warn_of_compute(o, params->compute);
     *ops = o;
     return ELCL_OK;
 fail:

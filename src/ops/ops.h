@@ -415,7 +415,7 @@ struct elcl_lineage_args {
 int elcl_op_lineage(struct elcl_ops *ops, const struct elcl_lineage_args *args, elcl_error *err);
 
 /* Copies rows: the first `bytes` bytes of row r of `next` become those of row map[r] of `previous`,
- * where map is the int `field` of the row's record. Both sizes are multiples of 4. */
+ * where map is the int `field` of the row's record. Both sizes are even. */
 struct elcl_reorder_args {
     const struct elcl_buffer *next, *previous; /* [rows, ld_bytes] of any type */
     const struct elcl_buffer *step;

@@ -42,10 +42,10 @@ void elcl_check_reorder(struct elcl_fixture *fx, int r, size_t ld, size_t n)
     const int rows = r + 1,
               field = elcl_fixture_int(fx, 0, 1) ? ELCL_ROW_PARENT : ELCL_ROW_CACHE_ROW;
     const size_t all = (size_t)rows * ld, at = (size_t)elcl_fixture_int(fx, 0, 9);
-    const size_t size = sizeof(int32_t);
-    const int32_t *previous = elcl_fixture_random_ints(fx, all, INT_MIN, INT_MAX);
+    const size_t size = sizeof(int16_t), words = (all + 1) / 2;
+    const int32_t *previous = elcl_fixture_random_ints(fx, words, INT_MIN, INT_MAX);
     const int32_t *map = elcl_fixture_random_ints(fx, (size_t)r, 0, rows - 1);
-    int32_t *next = elcl_fixture_random_ints(fx, all, -1, -1);
+    int32_t *next = elcl_fixture_random_ints(fx, words, -1, -1);
     const int32_t *fields[ELCL_ROW_INTS] = {0};
     fields[field] = map;
     const struct elcl_reorder_args args = {.next = elcl_fixture_output(fx, NULL, all * size),

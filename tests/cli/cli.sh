@@ -115,7 +115,10 @@ for compute in f32 int8; do
 done
 run "$elcl" generate --quiet "$model" attention --weights bf16 --compute bf16
 prints "bf16 weights, bf16 products" "$attention"
-refuses "unknown compute" 2 "--compute: expected one of auto|f32|int8|bf16, found 'int4'" \
+run "$elcl" generate "$model" attention --compute f16
+prints "f16 products of f32 weights" "$attention"
+check "and says what they need" grep -q "f16 compute needs f16 weights" "$tmp/err"
+refuses "unknown compute" 2 "--compute: expected one of auto|f32|f16|bf16|int8, found 'int4'" \
     "$elcl" generate --quiet "$model" a --compute int4
 run "$elcl" generate --verbose "$model" attention --kernels gpu --matrix-instructions off
 prints "without matrix instructions" "$attention"

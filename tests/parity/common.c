@@ -292,11 +292,17 @@ const char *storage_name(enum elcl_storage storage)
                                   : "int8";
 }
 
+static enum elcl_compute compute_of(const struct setup *setup)
+{
+    return setup->compute ? setup->compute : ELCL_COMPUTE_F32;
+}
+
 bool setup_case(const char *what, const char *model, const struct setup *s)
 {
-    return check_case("%s, %s, %s, %s kernels, %s, weights %s, state %s%s", what, model,
+    return check_case("%s, %s, %s, %s kernels, %s, weights %s, state %s%s%s", what, model,
                       attention_name(s->attention), kernels_name(s->kernels), gemm_name(s->gemm),
                       storage_name(s->weights), storage_name(s->state),
+                      compute_of(s) == ELCL_COMPUTE_F32 ? "" : ", rounded inputs",
                       s->mma ? ", matrix instructions" : "");
 }
 
@@ -309,18 +315,19 @@ elcl_model_params setup_params(const struct setup *setup, const struct check_opt
     params.gemm = setup->gemm;
     params.weights = setup->weights;
     params.state = setup->state;
-    params.compute = setup->compute ? setup->compute : ELCL_COMPUTE_F32;
+    params.compute = compute_of(setup);
     return params;
 }
 
 /* GPU kernels have one layout of weights for all instructions. */
-static void emulate(elcl_model *model, enum elcl_mma mma)
+static void emulate(elcl_model *model, const struct setup *setup)
 {
     const struct elcl_ops_params params = {.gemm = ELCL_GEMM_NATIVE,
                                            .weights = model->ops->weights,
                                            .state = model->ops->state,
+                                           .compute = compute_of(setup),
                                            .act_keys = !model->arch.decoder_only,
-                                           .mma = mma};
+                                           .mma = setup->mma};
     elcl_error err = {0};
     elcl_ops_destroy(&model->ops);
     CHECK(!elcl_ops_create(model->device, &model->features, &params, &model->ops, &err), "%s",
@@ -335,7 +342,7 @@ elcl_model *setup_open(const char *directory, const struct setup *setup,
     elcl_error err = {0};
     CHECK(!elcl_model_open(directory, &params, &model, &err), "%s", err.msg);
     if (model && setup->mma)
-        emulate(model, setup->mma);
+        emulate(model, setup);
     return model;
 }
 

@@ -177,6 +177,26 @@ int main(int argc, char **argv)
                                       .compute = i ? ELCL_COMPUTE_BF16 : ELCL_COMPUTE_INT8};
         test_g2p(&rounded, 30, options);
     }
+    for (size_t a = 0; a < 2; a++) {
+        const struct setup narrow = {.attention = all_variants[a],
+                                     .kernels = ELCL_KERNELS_GPU,
+                                     .gemm = ELCL_GEMM_NATIVE,
+                                     .weights = a ? ELCL_F16 : ELCL_BF16,
+                                     .state = a ? ELCL_F16 : ELCL_BF16,
+                                     .compute = a ? ELCL_COMPUTE_F16 : ELCL_COMPUTE_BF16};
+        test_tiny("tiny-bart", &golden, &narrow, options);
+        test_tiny("tiny-gpt2", &gpt2, &narrow, options);
+        test_tiny("tiny-flan-t5", &t5, &narrow, options);
+        test_g2p(&narrow, 6, options);
+    }
+    const struct setup narrow_mma = {.attention = ELCL_ATTN_EL,
+                                     .kernels = ELCL_KERNELS_GPU,
+                                     .gemm = ELCL_GEMM_NATIVE,
+                                     .weights = ELCL_BF16,
+                                     .state = ELCL_BF16,
+                                     .compute = ELCL_COMPUTE_BF16,
+                                     .mma = ELCL_MMA_EMULATED_32};
+    test_g2p(&narrow_mma, 6, options);
     const struct setup mma = {.attention = ELCL_ATTN_EL,
                               .kernels = ELCL_KERNELS_GPU,
                               .gemm = ELCL_GEMM_NATIVE,

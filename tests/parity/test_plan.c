@@ -519,7 +519,7 @@ int main(int argc, char **argv)
 {
     const struct check_options *options = check_begin(argc, argv);
     static const enum elcl_storage storages[] = {ELCL_F32, ELCL_F16, ELCL_BF16, ELCL_INT8};
-    struct golden tiny, untied, gpt2, opt, t5, g2p = {.n_inputs = 1};
+    struct golden tiny, untied, gpt2, opt, post, t5, g2p = {.n_inputs = 1};
     struct tokens letter = {1, {5}};
     snprintf(g2p.directory, sizeof(g2p.directory), "%s", g2p_directory());
     g2p.inputs = &letter;
@@ -527,7 +527,7 @@ int main(int argc, char **argv)
     check_case("plan, stored sources");
     if (!golden_load("tiny-bart", &tiny) || !golden_load("tiny-bart-untied", &untied) ||
         !golden_load("tiny-gpt2", &gpt2) || !golden_load("tiny-opt-plain", &opt) ||
-        !golden_load("tiny-flan-t5", &t5))
+        !golden_load("tiny-opt-post", &post) || !golden_load("tiny-flan-t5", &t5))
         return check_end();
     for (size_t a = 0; a < ELCL_COUNT(all_variants); a++) {
         struct setup setup = {
@@ -551,6 +551,15 @@ int main(int argc, char **argv)
             test_measured("tiny-opt-plain", &opt, &rounded, options);
             test_measured("tiny-flan-t5", &t5, &rounded, options);
         }
+        const struct setup narrow = {.attention = all_variants[a],
+                                     .kernels = ELCL_KERNELS_GPU,
+                                     .gemm = ELCL_GEMM_NATIVE,
+                                     .weights = ELCL_F16,
+                                     .state = a ? ELCL_F16 : ELCL_BF16,
+                                     .compute = ELCL_COMPUTE_F16};
+        test_measured("tiny-bart", &tiny, &narrow, options);
+        test_measured("tiny-gpt2", &gpt2, &narrow, options);
+        test_measured("tiny-opt-post", &post, &narrow, options);
         setup.weights = setup.state = ELCL_F32;
         setup.kernels = ELCL_KERNELS_GPU; /* wide enough for EL-attention by tiles */
         test_measured("g2p-en", &g2p, &setup, options);
@@ -564,6 +573,7 @@ int main(int argc, char **argv)
     golden_finish(&untied);
     golden_finish(&gpt2);
     golden_finish(&opt);
+    golden_finish(&post);
     golden_finish(&t5);
     return check_end();
 }

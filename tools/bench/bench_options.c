@@ -46,8 +46,8 @@ static const struct cli_opt options_table[] = {
                  "tokens of every output; none ends earlier (default 16)"),
     CLI_ROW_WORDS("weights", "f32|f16|bf16|int8", weights, cli_weight_words,
                   "storage of weights on the device (default f32)"),
-    CLI_ROW_CHOICE("compute", "auto|f32|int8|bf16", compute, cli_compute_words,
-                   "arithmetic with int8 or bf16 weights (default: their own type if that is "
+    CLI_ROW_CHOICE("compute", "auto|f32|f16|bf16|int8", compute, cli_compute_words,
+                   "arithmetic of matrix products (default: the type of the weights if that is "
                    "faster)"),
     CLI_ROW_WORDS("state", "f32|f16|bf16", state, cli_state_words,
                   "storage of encoder output and caches (default f32)"),

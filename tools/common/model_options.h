@@ -39,9 +39,8 @@ struct cli_model_options {
     {CLI_OPT_CHOICE, "state", "f32|f16|bf16", \
      "storage of the encoder output and the caches (default f32)", \
      (at) + offsetof(struct cli_model_options, state), 0, 0, cli_state_words}, \
-    {CLI_OPT_CHOICE, "compute", "auto|f32|int8|bf16", \
-     "arithmetic with int8 or bf16 weights (default auto: the type of the weights where that is " \
-     "faster)", \
+    {CLI_OPT_CHOICE, "compute", "auto|f32|f16|bf16|int8", \
+     "arithmetic of matrix products (default auto: the type of the weights where that is faster)", \
      (at) + offsetof(struct cli_model_options, compute), 0, 0, cli_compute_words}, \
     {CLI_OPT_BYTES, "memory-limit", "BYTES", \
      "use at most this much device memory, as in 512M or 2G (powers of 1024; default: what the " \

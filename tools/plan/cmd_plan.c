@@ -32,8 +32,8 @@ static const struct cli_opt options_table[] = {
                  "longest output in tokens, the start token included (default: the model's)"),
     CLI_ROW_WORDS("weights", "f32|f16|bf16|int8", weights, cli_weight_words,
                   "storage of weights (default f32)"),
-    CLI_ROW_CHOICE("compute", "auto|f32|int8|bf16", compute, cli_compute_words,
-                   "arithmetic with int8 or bf16 weights; auto counts f32 (default auto)"),
+    CLI_ROW_CHOICE("compute", "auto|f32|f16|bf16|int8", compute, cli_compute_words,
+                   "arithmetic of matrix products; auto counts f32 (default auto)"),
     CLI_ROW_WORDS("state", "f32|f16|bf16", state, cli_state_words,
                   "storage of encoder output and caches (default f32)"),
 
