@@ -210,5 +210,21 @@ enum { ELCL_ADD_Y = 1, ELCL_ADD_TO_H = 2, ELCL_ADD_TO_X = 4, ELCL_ADD_TO_STATE =
     (ELCL_ROWS_WIDE_STAGES(async, sliced) * ELCL_ROWS_WIDE_STAGE_BYTES(sliced))
 /* probe_wide.cl: terms of a sum, whole chunks, but no whole steps. */
 #define ELCL_PROBE_WIDE_K 168
+/* attn_el_wide.cl: keys that get a softmax of their own; the elements of a pair's row of
+ * probabilities, a multiple of 16 bytes, for max_keys keys, a multiple of ELCL_EL_WIDE_PART; and
+ * local memory: the stages, and three with what contexts need of two parts, or 64 rows of outputs
+ * with 16 numbers for each. */
+#define ELCL_EL_WIDE_PART ELCL_WIDE_N
+#define ELCL_EL_WIDE_LD(max_keys) ((max_keys) + ((max_keys) / ELCL_EL_WIDE_PART + 1) / 2 * 8)
+#define ELCL_EL_PARTS_BYTES (2 * (ELCL_EL_WIDE_PART + 64) * 4)
+#define ELCL_EL_OUTPUT_BYTES (64 * (ELCL_WIDE_LD + 16) * 4)
+#define ELCL_EL_SCORES_BYTES(stages, bm)                                                           \
+    ((stages)*ELCL_WIDE_STAGE_BYTES(bm, 2) > ELCL_EL_OUTPUT_BYTES                                  \
+         ? (stages)*ELCL_WIDE_STAGE_BYTES(bm, 2)                                                   \
+         : ELCL_EL_OUTPUT_BYTES)
+#define ELCL_EL_CONTEXT_BYTES(bm)                                                                  \
+    (3 * ELCL_WIDE_STAGE_BYTES(bm, 1) + ELCL_EL_PARTS_BYTES > ELCL_EL_OUTPUT_BYTES                 \
+         ? 3 * ELCL_WIDE_STAGE_BYTES(bm, 1) + ELCL_EL_PARTS_BYTES                                  \
+         : ELCL_EL_OUTPUT_BYTES)
 
 #endif

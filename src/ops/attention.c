@@ -64,16 +64,55 @@ static void el_keys(struct elcl_launch *launch, const struct elcl_attn_el_args *
     elcl_launch_int(launch, args->lineage_ld);
 }
 
-/* A kernel of attn_el_gpu.cl, whose work-groups are tiles of pairs x `columns`. */
+/* The kernels of attn_el_gpu.cl or of attn_el_wide.cl, whose work-groups are tiles of `rows` pairs
+ * x `columns`. */
+struct el_kernels {
+    enum elcl_kernel_id scores, context;
+    size_t rows, columns, items;
+    size_t room;        /* keys in a pair's row of probabilities */
+    size_t probability; /* bytes */
+    size_t scores_local, context_local;
+};
+
+static struct el_kernels el_tiles(const struct elcl_ops *ops, int max_keys)
+{
+    const size_t local = ELCL_TILE_BYTES(elcl_panel_bytes(ops->attn_mma), 4, ELCL_TILE_SIZE);
+    return (struct el_kernels){.scores = ELCL_K_ATTN_EL_SCORES,
+                               .context = ELCL_K_ATTN_EL_CONTEXT,
+                               .rows = ELCL_TILE_SIZE,
+                               .columns = ELCL_TILE_SIZE,
+                               .items = ELCL_TILE_ITEMS,
+                               .room = el_room(max_keys),
+                               .probability = sizeof(float),
+                               .scores_local = local,
+                               .context_local = local};
+}
+
+static struct el_kernels el_wide_tiles(const struct elcl_ops *ops, size_t pairs, int max_keys)
+{
+    const bool few = pairs <= 32;
+    const int rows = few ? 32 : 64, stages = elcl_wide_stages(ops->attn_mma, rows, 2);
+    return (struct el_kernels){
+        .scores = few ? ELCL_K_ATTN_EL_WIDE_SCORES_32 : ELCL_K_ATTN_EL_WIDE_SCORES,
+        .context = few ? ELCL_K_ATTN_EL_WIDE_CONTEXT_32 : ELCL_K_ATTN_EL_WIDE_CONTEXT,
+        .rows = (size_t)rows,
+        .columns = ELCL_WIDE_N,
+        .items = ELCL_WIDE_ITEMS,
+        .room = elcl_round_up((size_t)max_keys, ELCL_EL_WIDE_PART),
+        .probability = elcl_storage_bytes(ops->state),
+        .scores_local = (size_t)ELCL_EL_SCORES_BYTES(stages, rows),
+        .context_local = (size_t)ELCL_EL_CONTEXT_BYTES(rows)};
+}
+
 static int launch_el_tiles(struct elcl_launch *launch, const struct elcl_attn_el_args *args,
-                           size_t columns, elcl_error *err)
+                           const struct el_kernels *kernels, size_t columns, size_t local_bytes,
+                           elcl_error *err)
 {
     const size_t pairs = (size_t)args->max_rows * (size_t)args->h;
-    const size_t global[] = {ELCL_TILE_ITEMS * elcl_div_up(columns, ELCL_TILE_SIZE),
-                             elcl_div_up(pairs, ELCL_TILE_SIZE), (size_t)args->n_groups};
-    const size_t local[] = {ELCL_TILE_ITEMS, 1, 1};
-    elcl_launch_local(launch,
-                      ELCL_TILE_BYTES(elcl_panel_bytes(launch->ops->attn_mma), 4, ELCL_TILE_SIZE));
+    const size_t global[] = {kernels->items * elcl_div_up(columns, kernels->columns),
+                             elcl_div_up(pairs, kernels->rows), (size_t)args->n_groups};
+    const size_t local[] = {kernels->items, 1, 1};
+    elcl_launch_local(launch, local_bytes);
     return elcl_launch_run(launch, 3, global, local, err);
 }
 
@@ -81,12 +120,15 @@ static int launch_el_tiles(struct elcl_launch *launch, const struct elcl_attn_el
  * the cache as far as they fit. */
 static int run_el_tiles(struct elcl_ops *ops, const struct elcl_attn_el_args *args, elcl_error *err)
 {
-    const size_t room = el_room(args->max_keys);
+    const struct el_kernels kernels =
+        elcl_el_is_wide(ops, args->d)
+            ? el_wide_tiles(ops, (size_t)args->max_rows * (size_t)args->h, args->max_keys)
+            : el_tiles(ops, args->max_keys);
     const uint64_t flop = 2 * args->keys * (uint64_t)args->h * (uint64_t)args->d;
-    const uint64_t probabilities = args->keys * (uint64_t)args->h * sizeof(float);
+    const uint64_t probabilities = args->keys * (uint64_t)args->h * kernels.probability;
     const uint64_t keys = args->reads * (uint64_t)args->d * elcl_storage_bytes(ops->state);
     int rc;
-    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_ATTN_EL_SCORES, "attn_el_scores");
+    struct elcl_launch launch = elcl_launch_begin(ops, kernels.scores, "attn_el_scores");
     elcl_launch_count(&launch, keys + probabilities, flop);
     elcl_launch_buffer(&launch, args->probabilities);
     elcl_launch_buffer(&launch, args->e);
@@ -95,18 +137,18 @@ static int run_el_tiles(struct elcl_ops *ops, const struct elcl_attn_el_args *ar
     elcl_launch_ulong(&launch, args->e_low);
     elcl_launch_int(&launch, args->h);
     elcl_launch_int(&launch, args->d);
-    elcl_launch_int(&launch, (int)room);
+    elcl_launch_int(&launch, (int)kernels.room);
     elcl_launch_float(&launch, args->scale);
-    ELCL_TRY(launch_el_tiles(&launch, args, room, err));
-    launch = elcl_launch_begin(ops, ELCL_K_ATTN_EL_CONTEXT, "attn_el_context");
+    ELCL_TRY(launch_el_tiles(&launch, args, &kernels, kernels.room, kernels.scores_local, err));
+    launch = elcl_launch_begin(ops, kernels.context, "attn_el_context");
     elcl_launch_count(&launch, probabilities, flop);
     elcl_launch_buffer(&launch, args->c);
     elcl_launch_buffer(&launch, args->probabilities);
     el_keys(&launch, args);
     elcl_launch_int(&launch, args->h);
     elcl_launch_int(&launch, args->d);
-    elcl_launch_int(&launch, (int)room);
-    ELCL_TRY(launch_el_tiles(&launch, args, (size_t)args->d, err));
+    elcl_launch_int(&launch, (int)kernels.room);
+    ELCL_TRY(launch_el_tiles(&launch, args, &kernels, (size_t)args->d, kernels.context_local, err));
 fail:
     return rc;
 }

@@ -69,6 +69,8 @@ static void add_gpu_files(struct elcl_program_parts *parts, const struct elcl_op
     if (ops->attn_mma != ops->gemm_mma)
         add_tiles(parts, ops->attn_mma);
     add_file(parts, "attn_el_gpu.cl");
+    if (ops->wide_el)
+        add_file(parts, "attn_el_wide.cl");
 }
 
 static void add_options(struct elcl_program_parts *parts, const struct elcl_ops *ops,
@@ -130,9 +132,15 @@ static void kernel_set_finish(struct elcl_kernel_set *set)
 static bool has_kernel(const struct elcl_ops *ops, int id)
 {
     const enum elcl_kernels kernels = elcl_kernel_table[id].kernels;
-    return (kernels == ELCL_KERNELS_AUTO || kernels == ops->kernels) &&
-           (id != ELCL_K_QUANTIZE || ops->dot != ELCL_DOT_NONE) &&
-           (id < ELCL_K_GEMM_WIDE || id > ELCL_K_GEMM_ROWS_WIDE_64 || ops->wide);
+    if (kernels != ELCL_KERNELS_AUTO && kernels != ops->kernels)
+        return false;
+    if (id == ELCL_K_QUANTIZE)
+        return ops->dot != ELCL_DOT_NONE;
+    if (id >= ELCL_K_GEMM_WIDE && id <= ELCL_K_GEMM_ROWS_WIDE_64)
+        return ops->wide;
+    if (id >= ELCL_K_ATTN_EL_WIDE_SCORES && id <= ELCL_K_ATTN_EL_WIDE_CONTEXT_32)
+        return ops->wide_el;
+    return true;
 }
 
 static int create_kernel(struct elcl_kernel_set *set, int id, elcl_error *err)
@@ -249,6 +257,14 @@ static bool choose_wide(const struct elcl_ops *ops)
            d->local_bytes >= (uint64_t)ELCL_WIDE_BYTES(stages, 128, 1);
 }
 
+/* Whether it can run attn_el_wide.cl. */
+static bool choose_wide_el(const struct elcl_ops *ops)
+{
+    const int stages = elcl_wide_stages(ops->attn_mma, 64, 2);
+    return ops->wide && ops->attn_mma == ops->gemm_mma &&
+           ops->device->desc.local_bytes >= (uint64_t)ELCL_EL_SCORES_BYTES(stages, 64);
+}
+
 /* Unless it is requested, CLBlast is used only if its result agrees with our kernel: some of its
  * versions were wrong on some GPUs. */
 static void distrust_clblast(struct elcl_ops *ops)
@@ -311,6 +327,7 @@ static int choose(struct elcl_ops *o, struct elcl_device *device,
     choose_mma(o, features, params->mma);
     o->activations = choose_activations(o, params);
     o->wide = choose_wide(o);
+    o->wide_el = choose_wide_el(o);
     o->gemm = choose_gemm(o, params);
     o->clblast_rows = params->clblast_rows ? params->clblast_rows : CLBLAST_ROWS;
     o->dot = choose_dot(o, features, params);
@@ -368,6 +385,7 @@ int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops *
                            .gemm_mma = other->gemm_mma,
                            .attn_mma = other->attn_mma,
                            .wide = other->wide,
+                           .wide_el = other->wide_el,
                            .busy_groups = other->busy_groups,
                            .dot = other->dot,
                            .vector_width = other->vector_width,

@@ -37,6 +37,10 @@ enum elcl_kernel_id {
     ELCL_K_ATTN_EL,        /* CPU kernels only */
     ELCL_K_ATTN_EL_SCORES, /* GPU kernels only, and the next one */
     ELCL_K_ATTN_EL_CONTEXT,
+    ELCL_K_ATTN_EL_WIDE_SCORES, /* elcl_ops.wide_el only, and the next three */
+    ELCL_K_ATTN_EL_WIDE_CONTEXT,
+    ELCL_K_ATTN_EL_WIDE_SCORES_32,
+    ELCL_K_ATTN_EL_WIDE_CONTEXT_32,
     ELCL_K_ATTN_MHA,
     ELCL_K_ATTN_MHA_1, /* GPU kernels only, and the next ones */
     ELCL_K_ATTN_MHA_4,
@@ -91,6 +95,7 @@ struct elcl_ops {
     enum elcl_mma gemm_mma;         /* the matrix instruction of GEMM and attn_packed, or NONE */
     enum elcl_mma attn_mma;         /* that of EL-attention by tiles, by `state` */
     bool wide;                      /* wide tiles for 16-bit activations (tile_wide.cl) */
+    bool wide_el;                   /* EL-attention by them, if state has 16 bits, too */
     enum elcl_dot dot;              /* not NONE: int8 or bf16 compute */
     struct elcl_kernel_set set;     /* built for `state` */
     struct elcl_kernel_set set_act; /* attn_packed for keys that are activations; empty if `set` has
@@ -355,8 +360,13 @@ struct elcl_attn_el_args {
     uint64_t keys, reads;
 };
 /* Returns the row stride of the probabilities that GPU kernels keep in memory for groups of up to
- * max_keys keys. */
+ * max_keys keys, in floats. Wide tiles have rows of 16 bits, which are never longer. */
 size_t elcl_attn_el_probabilities_ld(int max_keys);
+/* Returns whether GPU kernels multiply by wide tiles: then probabilities have the type of state. */
+static inline bool elcl_el_is_wide(const struct elcl_ops *ops, int d)
+{
+    return ops->wide_el && d % 8 == 0;
+}
 int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, elcl_error *err);
 
 /*

@@ -7,6 +7,11 @@
  * see numbers as the sum of two 16-bit ones: delta and the last term have SPLIT of them more. A
  * bias is one rounding more, of the largest score that it makes. Results of 16 bits are rounded to
  * their type.
+ *
+ * Wide tiles of EL-attention multiply the numbers themselves, with sums in f32 that matrix units
+ * may truncate: WIDE instead of SPLIT. Their p are rounded to the state's type and divided by the
+ * sum of the rounded ones, which adds at most that unit of sum_j p_j |y_j - c|, and in f16 2^-25 of
+ * sum_j |y_j - c|.
  */
 #include "selftest/attention.h"
 
@@ -17,6 +22,7 @@
 
 #define U ELCL_FIXTURE_U
 #define SPLIT 0x1p-15
+#define WIDE 0x1p-17
 
 static const char *const input_names[ELCL_N_INPUTS] = {
     "normal", "huge scores", "equal keys", "zero query", "large mean", "rising scores"};
@@ -138,7 +144,8 @@ static void run_el(struct elcl_fixture *fx, const struct elcl_attn_case *a,
         return;
     const uint64_t keys = k->reads * a->dh * elcl_storage_bytes(fx->ops->state);
     /* GPU kernels write probabilities and read them. */
-    const uint64_t more = fx->ops->kernels == ELCL_KERNELS_GPU ? 8 * k->total * a->h : 0;
+    const uint64_t written = k->total * a->h * (elcl_el_is_wide(fx->ops, a->dh) ? 2 : 4);
+    const uint64_t more = fx->ops->kernels == ELCL_KERNELS_GPU ? 2 * written : 0;
     elcl_fixture_check(fx, fx->ops->flop - flop == 4 * k->total * a->h * a->dh, "arithmetic");
     elcl_fixture_check(fx, fx->ops->bytes_moved - bytes == keys + more, "traffic");
 }
@@ -214,8 +221,9 @@ struct head {
     const struct elcl_attn_case *a;
     struct elcl_ref_keys keys; /* with the bias of the head */
     const float *q, *k, *v;
-    double sums, split; /* see find_bounds() */
-    double *p;          /* scratch for the weights of all keys */
+    double sums, split;        /* see find_bounds() */
+    enum elcl_storage weights; /* of p on the device */
+    double *p;                 /* scratch for the weights of all keys */
 };
 
 static size_t key_at(const struct head *head, int j)
@@ -249,14 +257,17 @@ static void find_bounds(const struct head *head, const double *want, double *bou
                           (double)head->a->scale);
     const double delta = ((6 + 2 * sqrt(dh)) * U + head->split) * largest_score(head, n);
     const double moved = expm1(2 * delta), sums = (16 + 2 * sqrt(n) + head->sums * n) * U;
+    const double unit = head->weights == ELCL_F32 ? 0 : 1.01 * elcl_storage_unit(head->weights);
+    const double tiny = head->weights == ELCL_F16 ? 0x1p-25 : 0;
     for (int i = 0; i < dh; i++) {
-        double spread = 0, size = 0;
+        double spread = 0, size = 0, all = 0;
         for (int j = 0; j < n; j++) {
             const double y = (double)head->v[key_at(head, j) + i];
             spread += head->p[j] * fabs(y - want[i]);
             size += head->p[j] * fabs(y);
+            all += fabs(y - want[i]);
         }
-        bound[i] = moved * spread + (sums + head->split) * size + 1e-37;
+        bound[i] = (moved + unit) * spread + tiny * all + (sums + head->split) * size + 1e-37;
     }
 }
 
@@ -306,7 +317,13 @@ void elcl_check_attention(struct elcl_fixture *fx, enum elcl_attn_op op,
     const bool equal = inputs == ELCL_INPUTS_EQUAL_KEYS || inputs == ELCL_INPUTS_ZERO_QUERY;
     const size_t width = (size_t)h * dh, n = k.n_rows * width;
     double *want = elcl_fixture_unwritten(fx, n), *bound = elcl_fixture_unwritten(fx, n);
-    struct head head = {.a = &a, .sums = equal ? 0.5 : 0, .split = mma ? SPLIT : 0};
+    const bool wide = op == ELCL_ATTN_OP_EL && elcl_el_is_wide(fx->ops, dh);
+    struct head head = {.a = &a,
+                        .sums = equal ? 0.5 : 0,
+                        .split = wide  ? WIDE
+                                 : mma ? SPLIT
+                                       : 0,
+                        .weights = wide ? fx->ops->state : ELCL_F32};
     head.p = elcl_fixture_doubles(fx, (size_t)k.cache_rows); /* keys are different rows of it */
     const float *got = elcl_attn_run(fx, &k, &a);
     for (int g = 0; got && g < k.n_groups; g++)

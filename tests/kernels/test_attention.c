@@ -23,6 +23,16 @@ static const struct elcl_attn_layout el_layouts[] = {
     {"many keys", 2, {G(2, 300, 0), G(1, 190, 75)}},
 };
 
+/* Around the edges of wide tiles: 128 keys, and with H heads 32 and 64 pairs. */
+static const struct elcl_attn_layout wide_layouts[] = {
+    {"keys of tiles",
+     8,
+     {G(1, 0, 0), G(1, 1, 0), G(1, 63, 0), G(1, 64, 0), G(2, 65, 0), G(1, 127, 0), G(1, 128, 0),
+      G(1, 129, 0)}},
+    {"pairs of tiles", 5, {G(1, 33, 0), G(31, 3, 0), G(33, 2, 0), G(64, 9, 0), G(130, 5, 0)}},
+    {"lineages of tiles", 4, {G(1, 0, 127), G(1, 0, 129), G(1, 100, 30), G(1, 257, 1)}},
+};
+
 static const struct elcl_attn_layout mha_layouts[] = {
     {"one key", 1, {G(1, 1, 0)}},
     {"beams", 5, {G(1, 33, 0), G(1, 7, 0), G(1, 1, 0), G(1, 64, 0), G(1, 65, 0)}},
@@ -66,6 +76,21 @@ static void test_el(struct suite *s)
                            el_layouts[j].name))
                 check(s, ELCL_ATTN_OP_EL, &el_layouts[j], sizes[i][0], sizes[i][1],
                       s->options->small ? 2 : ELCL_N_INPUTS);
+}
+
+/* Sizes of wide tiles, for 16-bit activations and state. */
+static void test_el_wide(struct suite *s)
+{
+    static const int sizes[][2] = {{1, 40}, {16, 8}, {2, 136}, {1, 1024}};
+    const size_t n_sizes = s->full ? ELCL_COUNT(sizes) : s->options->small ? 1 : 2;
+    if (s->params.compute == ELCL_COMPUTE_F32 || s->params.state == ELCL_F32)
+        return;
+    for (size_t i = 0; i < n_sizes; i++)
+        for (size_t j = 0; j < ELCL_COUNT(wide_layouts); j++)
+            if (suite_case(s, "attn_el", "H=%d D=%d %s", sizes[i][0], sizes[i][1],
+                           wide_layouts[j].name))
+                check(s, ELCL_ATTN_OP_EL, &wide_layouts[j], sizes[i][0], sizes[i][1],
+                      s->options->small ? 1 : ELCL_N_INPUTS);
 }
 
 static void test_mha(struct suite *s)
@@ -138,6 +163,14 @@ static void test_el_invariance(struct suite *s, int d, int private)
         check_invariance(s, ELCL_ATTN_OP_EL, &l, 3, d, 3);
 }
 
+/* Groups of more and of fewer than 32 pairs have different tiles. */
+static void test_el_wide_invariance(struct suite *s)
+{
+    const struct elcl_attn_layout l = {"", 2, {G(14, 300, 0), G(1, 3, 130)}};
+    if (suite_case(s, "attn_el", "one row as in a group of several tiles"))
+        check_invariance(s, ELCL_ATTN_OP_EL, &l, 3, 72, 5);
+}
+
 void test_attention_tiles(struct suite *s)
 {
     const struct elcl_attn_layout l = {
@@ -146,6 +179,8 @@ void test_attention_tiles(struct suite *s)
     if (suite_case(s, "attn_packed", "one row as among others"))
         check_invariance(s, ELCL_ATTN_OP_PACKED, &l, 2, 21, 37);
     test_el(s);
+    test_el_wide(s);
+    test_el_wide_invariance(s);
     test_el_invariance(s, 37, 9);
     test_el_invariance(s, 37, 0);
     test_el_invariance(s, 150, 0);
