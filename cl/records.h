@@ -128,6 +128,8 @@ enum { ELCL_ADD_Y = 1, ELCL_ADD_TO_H = 2, ELCL_ADD_TO_X = 4, ELCL_ADD_TO_STATE =
 /* GPU kernels, tile.cl: the items of a work-group, the outputs of its tile, TILE_SIZE x TILE_SIZE,
  * in steps of TILE_K terms, and the row stride of outputs in local memory. */
 #define ELCL_TILE_ITEMS 128
+/* rates_mma.cl: tiles of 16 x 16 that a sub-group adds to at the same time. */
+#define ELCL_RATES_MMA_CHAINS(subgroup) ((subgroup) < 16 ? 2 : 4)
 #define ELCL_TILE_SIZE 64
 #define ELCL_TILE_K 16
 #define ELCL_TILE_LD (ELCL_TILE_SIZE + 4) /* one float4 more against bank conflicts */

@@ -53,7 +53,9 @@ enum elcl_op_class {
     ELCL_OP_GEMM, /* matrix products in f32, also of smaller weights */
     ELCL_OP_GEMM_INT8,
     ELCL_OP_GEMM_BF16,
-    ELCL_OP_ATTENTION
+    ELCL_OP_ATTENTION,
+    ELCL_OP_GEMM_MATRIX,     /* by a matrix instruction, also of numbers in several parts */
+    ELCL_OP_ATTENTION_MATRIX /* likewise */
 };
 
 /* All calls of one operation. */
@@ -131,11 +133,13 @@ typedef struct elcl_device_rates {
                                 * half_gflops */
     double launch_us;          /* a small kernel among many in a queue */
     double wait_us;            /* a small kernel and the wait for it */
-    double reserved[6];
+    double matrix_gflops;      /* measured: 16-bit multiply-adds of a GPU's matrix instruction, with
+                                * f32 sums; 0: none */
+    double reserved[5];
 } elcl_device_rates;
 
-/* Measures a device in about two seconds, with up to 512 MiB of its memory; half_gflops is
- * f32_gflops. Blocks.
+/* Measures a device in about two seconds, with up to 512 MiB of its memory; half_gflops is the
+ * larger of f32_gflops and matrix_gflops. Blocks.
  *
  * device: as in elcl_device_list_find(); NULL: the default device.
  *

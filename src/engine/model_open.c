@@ -49,6 +49,10 @@ static int choose(struct elcl_model *m, const elcl_model_params *params,
     struct elcl_attention_choice choice;
     elcl_device_rates rates = tuned->rates;
     rates.kernels = m->device->kernels;
+    if (m->device->no_matrix_why) {
+        rates.half_gflops = rates.f32_gflops;
+        rates.matrix_gflops = 0;
+    }
     if (tuned->has_rates)
         p.rates = &rates;
     const int rc = elcl_choose_variant(&b, &p, &choice, err);

@@ -28,7 +28,8 @@ static const struct efficiency cpu_kernels = {0.9, 0.6, 0.05, 1};
 static const struct efficiency gpu_kernels_on_cpu = {0.08, 0.1, 0.05, 5};
 static const struct efficiency gpu_kernels = {1, 1, 1, 1};
 
-/* AUTO rounds inputs if the device then computes faster, or nearly as fast. */
+/* AUTO rounds inputs if the device then computes faster, or nearly as fast. F32 multiplies f32
+ * inputs by matrix instructions of GPUs in two or three parts. */
 static double gemm_rate(const elcl_plan_params *p, const elcl_device_rates *m)
 {
     const bool rounded =
@@ -37,7 +38,12 @@ static double gemm_rate(const elcl_plan_params *p, const elcl_device_rates *m)
         return m->int8_gops;
     if (rounded && p->weights == ELCL_BF16 && m->bf16_gflops > 0)
         return m->bf16_gflops;
-    return p->weights == ELCL_F16 || p->weights == ELCL_BF16 ? m->half_gflops : m->f32_gflops;
+    if (p->weights != ELCL_F16 && p->weights != ELCL_BF16)
+        return m->f32_gflops;
+    if (p->compute != ELCL_COMPUTE_F32 || m->type == ELCL_DEVICE_CPU)
+        return m->half_gflops;
+    const double exact = m->half_gflops / (p->weights == ELCL_BF16 ? 2 : 3);
+    return exact > m->f32_gflops ? exact : m->f32_gflops;
 }
 
 /* AUTO takes 16-bit activations if a GPU then computes faster. */

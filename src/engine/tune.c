@@ -44,6 +44,7 @@ static void keep_rates(struct elcl_tune_file *file, const elcl_device_rates *now
     keep(&m->half_gflops, now->half_gflops, false, &file->spread);
     keep(&m->int8_gops, now->int8_gops, false, &file->spread);
     keep(&m->bf16_gflops, now->bf16_gflops, false, &file->spread);
+    keep(&m->matrix_gflops, now->matrix_gflops, false, &file->spread);
     keep(&m->launch_us, now->launch_us, true, &file->spread);
     keep(&m->wait_us, now->wait_us, true, &file->spread);
     file->has_rates = true;
@@ -57,8 +58,7 @@ static int measure_rates(struct tuning *t, elcl_device_rates *rates, elcl_error 
     int rc;
     ELCL_TRY(elcl_rates_measure(t->device, &t->features, rates, NULL, err));
     ELCL_TRY(elcl_tune_half_gemm(t->device, &t->features, rates->f32_gflops, &half, err));
-    if (half > rates->half_gflops)
-        rates->half_gflops = half;
+    rates->half_gflops = half > rates->f32_gflops ? half : rates->f32_gflops;
 fail:
     return rc;
 }

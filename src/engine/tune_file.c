@@ -86,6 +86,8 @@ static int read_rates(const cJSON *root, const char *path, const elcl_device_des
         ELCL_TRY(read_rate(rates, path, "int8_gops", 0, &m.int8_gops, err));
     if (elcl_json_get(rates, "bf16_gflops"))
         ELCL_TRY(read_rate(rates, path, "bf16_gflops", 0, &m.bf16_gflops, err));
+    if (elcl_json_get(rates, "matrix_gflops"))
+        ELCL_TRY(read_rate(rates, path, "matrix_gflops", 0, &m.matrix_gflops, err));
     ELCL_TRY(read_rate(rates, path, "launch_us", 0, &m.launch_us, err));
     ELCL_TRY(read_rate(rates, path, "wait_us", 0, &m.wait_us, err));
     ELCL_TRY(read_rate(rates, path, "spread", 0, &file->spread, err));
@@ -193,6 +195,7 @@ static cJSON *to_json(const elcl_device_desc *device, const struct elcl_tune_fil
              cJSON_AddNumberToObject(rates, "half_gflops", m->half_gflops) &&
              cJSON_AddNumberToObject(rates, "int8_gops", m->int8_gops) &&
              cJSON_AddNumberToObject(rates, "bf16_gflops", m->bf16_gflops) &&
+             cJSON_AddNumberToObject(rates, "matrix_gflops", m->matrix_gflops) &&
              cJSON_AddNumberToObject(rates, "launch_us", m->launch_us) &&
              cJSON_AddNumberToObject(rates, "wait_us", m->wait_us) &&
              cJSON_AddNumberToObject(rates, "spread", file->spread);

@@ -97,13 +97,24 @@ const struct elcl_kernel_kind elcl_kernel_table[ELCL_N_KERNELS] = {
     [ELCL_K_LOG_PROB] = {"log_prob", ELCL_OP_OTHER, ELCL_KERNELS_AUTO},
 };
 
+/* A matrix instruction has a rate of its own; multi-head attention of few rows uses none. */
+static enum elcl_op_class class_of(const struct elcl_ops *ops, enum elcl_kernel_id id)
+{
+    const enum elcl_op_class op_class = elcl_kernel_table[id].op_class;
+    const bool mha = id >= ELCL_K_ATTN_MHA && id <= ELCL_K_ATTN_MHA_JOIN;
+    const enum elcl_mma attn_mma = id == ELCL_K_ATTN_PACKED ? ops->gemm_mma : ops->attn_mma;
+    if (op_class == ELCL_OP_GEMM && ops->gemm_mma)
+        return ELCL_OP_GEMM_MATRIX;
+    if (op_class == ELCL_OP_ATTENTION && attn_mma && !mha)
+        return ELCL_OP_ATTENTION_MATRIX;
+    return op_class;
+}
+
 static struct elcl_launch begin(struct elcl_ops *ops, const struct elcl_kernel_set *set,
                                 enum elcl_kernel_id id, const char *name)
 {
-    return (struct elcl_launch){.ops = ops,
-                                .kernel = set->kernel[id],
-                                .name = name,
-                                .op_class = elcl_kernel_table[id].op_class};
+    return (struct elcl_launch){
+        .ops = ops, .kernel = set->kernel[id], .name = name, .op_class = class_of(ops, id)};
 }
 
 struct elcl_launch elcl_launch_begin(struct elcl_ops *ops, enum elcl_kernel_id id, const char *name)

@@ -1,5 +1,5 @@
-/* Measures rates with the kernels of rates.cl and rates_dot.cl: each time is the shortest of
- * several repetitions. */
+/* Measures rates with the kernels of rates.cl, rates_dot.cl and rates_mma.cl: each time is the
+ * shortest of several repetitions. */
 #include "probe/rates.h"
 
 #include <stdio.h>
@@ -7,16 +7,21 @@
 
 #include "base/os.h"
 #include "base/util.h"
+#include "cl/records.h"
 #include "device/buffer.h"
 #include "elcl/plan.h"
 #include "probe/options.h"
 
-#define CHAINS 12         /* of both files */
+#define CHAINS 12         /* of rates.cl and rates_dot.cl */
 #define MAC_ROUNDS 100000 /* of a work-item on a CPU */
 #define LARGE ((size_t)256 << 20)
 #define SMALL ((size_t)1 << 20)
 #define REPETITIONS 7
 #define REPETITION_NS 2e7
+#define MMA_GROUPS 4 /* for each compute unit */
+#define MMA_MIN_ROUNDS 4
+#define MMA_MAX_ROUNDS (1 << 16)
+#define MMA_CALL_NS 5e6
 #define MAX_CALLS 1000
 
 struct bench {
@@ -217,6 +222,66 @@ fail:
     return rc;
 }
 
+/* Sets the rounds of a call so that it takes MMA_CALL_NS: devices differ by many orders. */
+static int choose_rounds(struct bench *b, cl_int *n, elcl_error *err)
+{
+    struct times ns;
+    int rc;
+    *n = MMA_MIN_ROUNDS;
+    ELCL_TRY(set(b, 2, sizeof(*n), n, err));
+    ELCL_TRY(time_calls(b, b->global, b->local, 1, &ns, err)); /* compiles */
+    ELCL_TRY(time_calls(b, b->global, b->local, 1, &ns, err));
+    const double rounds = MMA_MIN_ROUNDS * MMA_CALL_NS / (ns.wall > 1 ? ns.wall : 1);
+    *n = rounds < MMA_MIN_ROUNDS   ? MMA_MIN_ROUNDS
+         : rounds > MMA_MAX_ROUNDS ? MMA_MAX_ROUNDS
+                                   : (cl_int)rounds;
+    ELCL_TRY(set(b, 2, sizeof(*n), n, err));
+fail:
+    return rc;
+}
+
+/* Measures a matrix instruction, in 1e9 operations per second; 0 if there is none. */
+static int measure_mma(const struct bench *b, enum elcl_mma mma, double *gflops, elcl_error *err)
+{
+    const struct elcl_mma_kind *kind = &elcl_mma_kinds[mma];
+    struct elcl_program_parts parts = {.mac = b->mac};
+    struct bench own = *b;
+    struct elcl_buffer out = {0};
+    const cl_float a = 0x1p-8f;
+    cl_int n;
+    struct times ns;
+    int rc;
+    *gflops = 0;
+    if (mma == ELCL_MMA_NONE)
+        return ELCL_OK;
+    const char *const files[] = {"storage.cl", "tile.cl", "swizzle.cl", kind->file, "rates_mma.cl"};
+    for (size_t i = 0; i < ELCL_COUNT(files); i++)
+        parts.files[i] = files[i];
+    (void)snprintf(parts.options, sizeof(parts.options), "%s", kind->options);
+    own.program = NULL;
+    own.kernel = NULL;
+    own.local = ELCL_TILE_ITEMS;
+    own.global = own.local * MMA_GROUPS *
+                 (b->device->desc.compute_units ? b->device->desc.compute_units : 1);
+    ELCL_TRY(elcl_program_build(b->device, &parts, &own.program, err));
+    ELCL_TRY(elcl_buffer_create(b->device, "rates", own.global * sizeof(float), &out, err));
+    ELCL_TRY(take_kernel(&own, "rates_mma", err));
+    ELCL_TRY(set(&own, 0, sizeof(cl_mem), &out.mem, err));
+    ELCL_TRY(set(&own, 1, sizeof(a), &a, err));
+    ELCL_TRY(choose_rounds(&own, &n, err));
+    ELCL_TRY(least_ns(&own, own.global, own.local, MAX_CALLS, &ns, err));
+    elcl_program_store(b->device, &parts, own.program);
+    *gflops = 2.0 * 16 * 16 * 16 * ELCL_RATES_MMA_CHAINS(kind->subgroup) * n *
+              (double)(own.global / (size_t)kind->subgroup) / ns.wall;
+fail:
+    elcl_buffer_destroy(&out);
+    if (own.kernel)
+        clReleaseKernel(own.kernel);
+    if (own.program)
+        clReleaseProgram(own.program);
+    return rc;
+}
+
 static int measure_launch(struct bench *b, elcl_device_rates *rates, elcl_error *err)
 {
     struct elcl_buffer out = {0};
@@ -265,9 +330,10 @@ int elcl_rates_measure(struct elcl_device *device, const struct elcl_features *f
     ELCL_TRY(measure_mac(&b, &r.f32_gflops, &c.f32_gflops, err));
     ELCL_TRY(measure_dot(&b, features->int8_dot.kind, &r.int8_gops, &c.int8_gops, err));
     ELCL_TRY(measure_dot(&b, features->bf16_dot.kind, &r.bf16_gflops, &c.bf16_gflops, err));
+    ELCL_TRY(measure_mma(&b, features->mma, &r.matrix_gflops, err));
     ELCL_TRY(measure_launch(&b, &r, err));
     elcl_program_store(device, &parts, b.program);
-    r.half_gflops = r.f32_gflops;
+    r.half_gflops = r.matrix_gflops > r.f32_gflops ? r.matrix_gflops : r.f32_gflops;
     *rates = r;
     if (core)
         *core = c;

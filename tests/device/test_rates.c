@@ -1,6 +1,8 @@
 /* Rates: they are plausible, stay within the memory limit, and free all buffers. */
 #include "tests.h"
 
+#include <math.h>
+
 #include "probe/rates.h"
 
 static void check_dot(const char *type, double rate, enum elcl_dot dot)
@@ -9,8 +11,25 @@ static void check_dot(const char *type, double rate, enum elcl_dot dot)
           rate, type);
 }
 
+/* An emulated instruction shows that the kernel and the count of its work are right. */
+static void test_matrix_rate(struct elcl_device *device, const struct elcl_features *features)
+{
+    elcl_error err = {0};
+    elcl_device_rates c = {0};
+    struct elcl_features emulated = *features;
+    emulated.mma = ELCL_MMA_EMULATED_32;
+    if (!check_case("rates: of a matrix instruction"))
+        return;
+    if (!CHECK(!elcl_rates_measure(device, &emulated, &c, NULL, &err), "%s", err.msg))
+        return;
+    CHECK(c.matrix_gflops > 1e-3 && c.matrix_gflops < 2 * c.f32_gflops,
+          "%g GFLOP/s of an emulation by multiply-adds with %g", c.matrix_gflops, c.f32_gflops);
+    CHECK(c.half_gflops == fmax(c.f32_gflops, c.matrix_gflops), "16-bit: %g", c.half_gflops);
+}
+
 void test_rates(struct elcl_device *device, const struct elcl_features *features)
 {
+    test_matrix_rate(device, features);
     if (!check_case("rates: plausible, within a limit of 16 MiB"))
         return;
     elcl_error err = {0};
@@ -26,6 +45,8 @@ void test_rates(struct elcl_device *device, const struct elcl_features *features
         CHECK(c.f32_gflops > 0.1 && c.f32_gflops < 1e6, "%g GFLOP/s", c.f32_gflops);
         check_dot("int8", c.int8_gops, features->int8_dot.kind);
         check_dot("bf16", c.bf16_gflops, features->bf16_dot.kind);
+        CHECK((c.matrix_gflops > 0) == (features->mma != ELCL_MMA_NONE), "matrix %g GFLOP/s",
+              c.matrix_gflops);
         CHECK(c.launch_us > 0 && c.launch_us < 1e6, "launch %g us", c.launch_us);
         CHECK(c.wait_us > c.launch_us / 2, "launch %g us, with a wait %g us", c.launch_us,
               c.wait_us);

@@ -99,10 +99,25 @@ static struct bench_ns measure(struct suite *s, call_fn fn, const struct call *c
     return (struct bench_ns){wall[REPETITIONS / 2], core[REPETITIONS / 2]};
 }
 
-/* The peak rate of the multiply-adds that the GEMM uses. */
-static double mac_rate(const struct suite *s, const elcl_device_rates *rates)
+/* The parts that a matrix instruction multiplies one number in: f32 activations are two 16-bit
+ * numbers, and with f16, which it sees as two bf16 numbers, the least of four products is left out.
+ */
+static double n_parts(const struct elcl_ops *ops, enum elcl_storage other)
 {
-    const enum elcl_compute compute = elcl_ops_compute(s->fx.ops);
+    return ops->activations != ELCL_F32 ? 1 : other == ELCL_BF16 ? 2 : 3;
+}
+
+/* The peak rate of the multiply-adds that a call uses. */
+static double mac_rate(const struct suite *s, const elcl_device_rates *rates, call_fn fn)
+{
+    const struct elcl_ops *ops = s->fx.ops;
+    const enum elcl_compute compute = elcl_ops_compute(ops);
+    if (rates->matrix_gflops > 0 && ops->gemm_mma && (fn == call_gemm || fn == call_attn_packed))
+        return rates->matrix_gflops / n_parts(ops, ops->weights);
+    if (rates->matrix_gflops > 0 && ops->attn_mma && fn == call_attn_el)
+        return rates->matrix_gflops / n_parts(ops, ops->state);
+    if (fn != call_gemm)
+        return rates->f32_gflops;
     const double rounded = compute == ELCL_COMPUTE_INT8   ? rates->int8_gops
                            : compute == ELCL_COMPUTE_BF16 ? rates->bf16_gflops
                                                           : 0;
@@ -119,12 +134,12 @@ static void report(struct suite *s, const char *name, call_fn fn, const struct c
     const double n_flop = (double)(s->fx.ops->flop - flop);
     const struct bench_ns ns = measure(s, fn, call);
     const double by_bytes = n_bytes / s->rates.memory_gbs,
-                 by_flop = n_flop / mac_rate(s, &s->rates);
+                 by_flop = n_flop / mac_rate(s, &s->rates, fn);
     printf("  %-44s %9.1f us %6.1f GB/s %6.1f GFLOP/s %4.0f %% of limit by %s, %4.0f %% in core "
            "time\n",
            name, ns.wall / 1e3, n_bytes / ns.wall, n_flop / ns.wall,
            100 * fmax(by_bytes, by_flop) / ns.wall, by_bytes > by_flop ? "bytes" : "FLOP ",
-           100 * fmax(n_bytes / s->core.memory_gbs, n_flop / mac_rate(s, &s->core)) / ns.core);
+           100 * fmax(n_bytes / s->core.memory_gbs, n_flop / mac_rate(s, &s->core, fn)) / ns.core);
 }
 
 static void measure_rates(struct suite *s)
@@ -133,12 +148,13 @@ static void measure_rates(struct suite *s)
     const elcl_device_rates *c = &s->rates;
     suite_must(elcl_rates_measure(s->fx.device, &s->fx.features, &s->rates, &s->core, &err), &err);
     printf("  copy %.1f GB/s, read %.1f GB/s, 1 MiB copy %.1f GB/s, multiply-add %.1f GFLOP/s, "
-           "of int8 %.1f GOP/s, of bf16 %.1f GFLOP/s, launch %.1f us, launch and wait %.1f us; per "
+           "of int8 %.1f GOP/s, of bf16 %.1f GFLOP/s, of matrices %.1f GFLOP/s, launch %.1f us, "
+           "launch and wait %.1f us; per "
            "second of one core: "
            "read %.1f GB, multiply-add %.1f GFLOP, of int8 %.1f GOP, of bf16 %.1f GFLOP\n",
            c->copy_gbs, c->memory_gbs, c->cache_gbs, c->f32_gflops, c->int8_gops, c->bf16_gflops,
-           c->launch_us, c->wait_us, s->core.memory_gbs, s->core.f32_gflops, s->core.int8_gops,
-           s->core.bf16_gflops);
+           c->matrix_gflops, c->launch_us, c->wait_us, s->core.memory_gbs, s->core.f32_gflops,
+           s->core.int8_gops, s->core.bf16_gflops);
 }
 
 /* Starts a bench case, after the rates are known. */

@@ -353,7 +353,9 @@ double cli_bench_mac_rate(const elcl_device_rates *rates, enum elcl_op_class op_
 {
     const double rate = op_class == ELCL_OP_GEMM_INT8   ? rates->int8_gops
                         : op_class == ELCL_OP_GEMM_BF16 ? rates->bf16_gflops
-                                                        : 0;
+                        : op_class == ELCL_OP_GEMM_MATRIX || op_class == ELCL_OP_ATTENTION_MATRIX
+                            ? rates->matrix_gflops
+                            : 0;
     return rate > 0 ? rate : rates->f32_gflops;
 }
 

@@ -264,7 +264,8 @@ static void add_roof(struct panel *p, int file, int color, const char *name, dou
     cli_series_add(roof, (struct cli_point){.x = fmax(high, 2 * ridge), .y = rate});
 }
 
-/* Adds the roof of f32 over the kernels `s`, and those of int8 and bf16 if a kernel has them. */
+/* Adds the roof of f32 over the kernels `s`, and those of other multiply-adds if a kernel has them.
+ */
 static void add_roofs(struct panel *p, int file, const struct cli_series *s)
 {
     const elcl_device_rates *r = &p->comparison->files[file].rates;
@@ -274,6 +275,7 @@ static void add_roofs(struct panel *p, int file, const struct cli_series *s)
         int color;
     } roofs[] = {{"gemm_int8", "peak of int8 multiply-adds", r->int8_gops, 5},
                  {"gemm_bf16", "peak of bf16 multiply-adds", r->bf16_gflops, 6},
+                 {"gemm_matrix", "peak of the matrix instruction", r->matrix_gflops, 4},
                  {NULL, "peak of f32 multiply-adds", r->f32_gflops, 7}};
     const double gbs = fmax(r->copy_gbs, r->memory_gbs);
     double low = 1e9, high = 0;

@@ -117,11 +117,15 @@ static void put_limits(struct elcl_str *out, const elcl_device_desc *d)
 static void put_rates(struct elcl_str *out, const elcl_device_desc *d)
 {
     elcl_device_rates m;
-    char row[128];
+    char row[192];
     if (!elcl_stored_rates(d, &m))
         return;
-    (void)snprintf(row, sizeof(row), "measured: %.4g GB/s, %.4g GFLOP/s, %.4g of 16-bit weights",
-                   m.memory_gbs, m.f32_gflops, m.half_gflops);
+    const int n =
+        snprintf(row, sizeof(row), "measured: %.4g GB/s, %.4g GFLOP/s, %.4g of 16-bit weights",
+                 m.memory_gbs, m.f32_gflops, m.half_gflops);
+    if (m.matrix_gflops > 0)
+        (void)snprintf(row + n, sizeof(row) - (size_t)n, ", %.4g of the matrix instruction",
+                       m.matrix_gflops);
     put_row(out, "rates", row);
 }
 
@@ -193,6 +197,7 @@ static bool add_rates(cJSON *o, const elcl_device_desc *d)
     cli_add_real(&cells, "half_gflops", m.half_gflops);
     cli_add_real(&cells, "int8_gops", m.int8_gops);
     cli_add_real(&cells, "bf16_gflops", m.bf16_gflops);
+    cli_add_real(&cells, "matrix_gflops", m.matrix_gflops);
     cli_add_real(&cells, "launch_us", m.launch_us);
     cli_add_real(&cells, "wait_us", m.wait_us);
     return cli_cells_object(o, "rates", &cells);
