@@ -145,14 +145,14 @@ TILE_INLINE void gemm_begin(__local uint4 *memory, struct gemm_run *run, int bm)
 {
     run->step = run->now = run->next = 0;
     for (int i = 0; i < WIDE_AHEAD(bm, 1); i++) {
-        if (i < run->steps)
-            gemm_fetch(memory, &run->held, &run->source, run->next, bm);
+        gemm_fetch(memory, &run->held, &run->source, run->next, bm);
         wide_commit();
-        run->next = wide_after(run->next, bm, 1);
+        run->next += WIDE_STAGE(bm, 1);
     }
 }
 
-/* Adds the steps before `end`. */
+/* Adds the steps before `end`. Fetches beyond the last step bring zeros. The stage that was
+ * multiplied is the next to be filled. */
 TILE_INLINE void gemm_advance(__local uint4 *memory, struct gemm_run *run, float4 *sums, int end,
                               int bm)
 {
@@ -160,12 +160,11 @@ TILE_INLINE void gemm_advance(__local uint4 *memory, struct gemm_run *run, float
         wide_land_all(memory, &run->held, run->now, bm, 1, false);
         wide_wait(WIDE_AHEAD(bm, 1) - 1);
         barrier(CLK_LOCAL_MEM_FENCE);
-        if (run->step + WIDE_AHEAD(bm, 1) < run->steps)
-            gemm_fetch(memory, &run->held, &run->source, run->next, bm);
+        gemm_fetch(memory, &run->held, &run->source, run->next, bm);
         wide_commit();
         wide_multiply(memory, run->now, sums, bm, 1, false, GEMM_F16);
+        run->next = run->now;
         run->now = wide_after(run->now, bm, 1);
-        run->next = wide_after(run->next, bm, 1);
     }
 }
 
@@ -177,6 +176,7 @@ TILE_INLINE void gemm_wide_sums(__local uint4 *memory, struct gemm_run *run, flo
     gemm_begin(memory, run, bm);
     if (!sliced) {
         gemm_advance(memory, run, sums, run->steps, bm);
+        wide_wait(0);
         return;
     }
     while (run->step < run->steps) {
@@ -188,6 +188,7 @@ TILE_INLINE void gemm_wide_sums(__local uint4 *memory, struct gemm_run *run, flo
             if (i < bm / 8)
                 sums[i] += part[i];
     }
+    wide_wait(0);
 }
 
 TILE_INLINE void gemm_wide_tile(__global void *y, __global const act_t *x,

@@ -135,22 +135,22 @@ TILE_INLINE uint4 ldmatrix_transposed(__local const uint4 *row)
 TILE_INLINE wide_a wide_load_a(__local const uint4 *memory, int tile, int row, int chunk)
 {
     const int lane = get_local_id(0) % SUBGROUP;
-    return ldmatrix(memory + tile + swizzle_row(lane % 16, chunk + lane / 16) + row * 4);
+    return ldmatrix(memory + swizzle_row(lane % 16, chunk + lane / 16) + (row * 4 + tile));
 }
 
 TILE_INLINE wide_b wide_load_b_rows(__local const uint4 *memory, int tile, int row, int chunk)
 {
     const int lane = get_local_id(0) % SUBGROUP;
-    return ldmatrix(memory + tile +
-                    swizzle_row(lane % 8 + lane / 16 * 8, chunk + lane / 8 % 2) + row * 4);
+    return ldmatrix(memory + swizzle_row(lane % 8 + lane / 16 * 8, chunk + lane / 8 % 2) +
+                    row * 4 + tile);
 }
 
 TILE_INLINE wide_b wide_load_b_columns(__local const uint4 *memory, int tile, int k, int chunk,
                                        int width)
 {
     const int lane = get_local_id(0) % SUBGROUP;
-    return ldmatrix_transposed(memory + tile +
-                               swizzle_column(lane % 16, chunk + lane / 16, width) + k * width);
+    return ldmatrix_transposed(memory + swizzle_column(lane % 16, chunk + lane / 16, width) + tile +
+                               k * width);
 }
 #else
 TILE_INLINE uint wide_pair(__local const uint4 *memory, int tile, int row, int chunk)

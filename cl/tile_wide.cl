@@ -130,15 +130,13 @@ TILE_INLINE void wide_wait(int open)
 TILE_INLINE __local uint4 *wide_row_place(__local uint4 *memory, int tile, int i)
 {
     const int item = get_local_id(0);
-    return memory + (tile + swizzle_row(WIDE_ROW(item, 0), WIDE_ROW_CHUNK(item))) + 256 * i;
+    return memory + swizzle_row(WIDE_ROW(item, 0), WIDE_ROW_CHUNK(item)) + tile + 256 * i;
 }
 TILE_INLINE __local uint4 *wide_column_place(__local uint4 *memory, int tile, int i)
 {
     const int item = get_local_id(0);
-    return memory +
-           (tile +
-            swizzle_column(WIDE_COLUMN(item, 0), WIDE_COLUMN_CHUNK(item), WIDE_N / 8)) +
-           256 * i;
+    return memory + swizzle_column(WIDE_COLUMN(item, 0), WIDE_COLUMN_CHUNK(item), WIDE_N / 8) +
+           tile + 256 * i;
 }
 
 TILE_INLINE void wide_fetch_row(__local uint4 *memory, uint4 *held, int tile, int i,
@@ -204,7 +202,7 @@ TILE_INLINE void wide_multiply_part(__local const uint4 *memory, int x, const wi
 #pragma unroll
     for (int i = 0; i < WIDE_MAX_I; i++)
         if (i < WIDE_I(bm))
-            a[i] = wide_load_a(memory, x + wide_group_row(bm) * 4, 16 * i, k / 8);
+            a[i] = wide_load_a(memory, x, wide_group_row(bm) + 16 * i, k / 8);
 #pragma unroll
     for (int i = 0; i < WIDE_MAX_I; i++)
 #pragma unroll
@@ -217,18 +215,19 @@ TILE_INLINE void wide_multiply_part(__local const uint4 *memory, int x, const wi
 TILE_INLINE void wide_multiply(__local const uint4 *memory, int stage, float4 *sums, int bm,
                                int parts, bool w_rows, bool f16)
 {
-    const int column = wide_group_column(), w = stage + WIDE_X(bm, parts);
+    const int column = wide_group_column(), w = WIDE_X(bm, parts);
+    memory += stage; /* so that the addresses of fragments are this and constants of the item */
 #pragma unroll
     for (int k = 0; k < WIDE_K; k += 16) {
         wide_b b[WIDE_J];
 #pragma unroll
         for (int j = 0; j < WIDE_J; j++)
             b[j] = w_rows
-                       ? wide_load_b_rows(memory, w + column * 4, 16 * j, k / 8)
+                       ? wide_load_b_rows(memory, w, column + 16 * j, k / 8)
                        : wide_load_b_columns(memory, w, k, column / 8 + 2 * j, WIDE_N / 8);
         if (parts == 2)
-            wide_multiply_part(memory, stage + bm * 4, b, sums, k, bm, f16);
-        wide_multiply_part(memory, stage, b, sums, k, bm, f16);
+            wide_multiply_part(memory, bm * 4, b, sums, k, bm, f16);
+        wide_multiply_part(memory, 0, b, sums, k, bm, f16);
     }
 }
 
