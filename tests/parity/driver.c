@@ -36,7 +36,7 @@ bool driver_create(struct driver *driver, elcl_model *model, const struct tokens
     d.history = elcl_calloc(rows, sizeof(*d.history));
     d.cache_rows = elcl_calloc(rows, sizeof(*d.cache_rows));
     d.encoded = elcl_calloc(encode * (size_t)model->arch.d, sizeof(float));
-    d.logits = elcl_calloc(rows * (size_t)model->arch.vocabulary, sizeof(float));
+    d.logits = elcl_calloc(rows * ELCL_LOGITS_LD((size_t)model->arch.vocabulary), sizeof(float));
     d.step.data = elcl_calloc(rows * STEP_INTS, sizeof(int32_t));
     d.encode.data = elcl_calloc(encode * ENCODE_INTS, sizeof(int32_t));
     *driver = d;
@@ -265,7 +265,7 @@ fail:
 bool driver_step(struct driver *d, const struct driver_row *rows, int n_rows)
 {
     const bool first = !d->length;
-    const size_t v = (size_t)d->model->arch.vocabulary;
+    const size_t v = (size_t)d->model->arch.vocabulary, ld = ELCL_LOGITS_LD(v);
     elcl_error err = {0};
     int rc;
     follow(d, rows, n_rows);
@@ -281,7 +281,9 @@ bool driver_step(struct driver *d, const struct driver_row *rows, int n_rows)
     }
     ELCL_TRY(elcl_decoder_step(&d->state, &d->step, &err));
     ELCL_TRY(elcl_ops_download(d->state.ops, &d->state.buffers[ELCL_B_LOGITS], d->logits,
-                               (size_t)n_rows * v * sizeof(float), &err));
+                               (size_t)n_rows * ld * sizeof(float), &err));
+    for (size_t r = 1; r < (size_t)n_rows; r++) /* to dense rows */
+        memmove(d->logits + r * v, d->logits + r * ld, v * sizeof(float));
     return check_candidates(d, &err);
 fail:
     return CHECK(!rc, "%s", err.msg);

@@ -1,5 +1,5 @@
 /*
- * How far smaller weights take the logits from those of f32 weights, on the shipped models: teacher
+ * How far smaller types take the logits from those of f32, on the shipped models: teacher
  * forcing along the greedy results of f32. test_variants checks that the kernels multiply the
  * rounded weights correctly; this measures the cost of the rounding itself.
  */
@@ -22,13 +22,15 @@ struct subject {
 
 /* Returns logits [N_STEPS, N_INPUTS, V], NULL after a failed check; the f32 pass chooses the
  * tokens. */
-static float *run(struct subject *s, enum elcl_storage weights, enum elcl_compute compute,
+static float *run(struct subject *s, enum elcl_kernels kernels, enum elcl_storage weights,
+                  enum elcl_storage state, enum elcl_compute compute,
                   const struct check_options *options)
 {
     const struct setup setup = {.attention = ELCL_ATTN_EL,
-                                .kernels = ELCL_KERNELS_CPU,
+                                .kernels = kernels,
                                 .gemm = ELCL_GEMM_NATIVE,
                                 .weights = weights,
+                                .state = state,
                                 .compute = compute};
     const size_t v = (size_t)s->vocabulary;
     float *logits = elcl_calloc(N_STEPS * N_INPUTS * v, sizeof(*logits));
@@ -96,20 +98,27 @@ static void compare(const char *name, const struct subject *s, const char *weigh
 static void test_model(const char *name, struct subject *s, const struct check_options *options)
 {
     static const struct {
-        enum elcl_storage storage;
+        enum elcl_kernels kernels;
+        enum elcl_storage weights, state;
         enum elcl_compute compute;
         const char *name;
         double most; /* fraction of the logits' spread; the models are stored in f16 */
-    } weights[] = {{ELCL_F16, ELCL_COMPUTE_F32, "f16", 0},
-                   {ELCL_BF16, ELCL_COMPUTE_F32, "bf16", 0.005},
-                   {ELCL_BF16, ELCL_COMPUTE_BF16, "bf16 in bf16 compute", 0.01},
-                   {ELCL_INT8, ELCL_COMPUTE_F32, "int8", 0.02},
-                   {ELCL_INT8, ELCL_COMPUTE_INT8, "int8 in int8 compute", 0.04}};
-    s->exact = run(s, ELCL_F32, ELCL_COMPUTE_F32, options);
-    for (size_t i = 0; s->exact && i < ELCL_COUNT(weights); i++) {
-        float *logits = run(s, weights[i].storage, weights[i].compute, options);
+    } types[] = {
+        {ELCL_KERNELS_CPU, ELCL_F16, ELCL_F32, ELCL_COMPUTE_F32, "f16", 0},
+        {ELCL_KERNELS_CPU, ELCL_BF16, ELCL_F32, ELCL_COMPUTE_F32, "bf16", 0.005},
+        {ELCL_KERNELS_CPU, ELCL_BF16, ELCL_F32, ELCL_COMPUTE_BF16, "bf16 in bf16 compute", 0.01},
+        {ELCL_KERNELS_CPU, ELCL_INT8, ELCL_F32, ELCL_COMPUTE_F32, "int8", 0.02},
+        {ELCL_KERNELS_CPU, ELCL_INT8, ELCL_F32, ELCL_COMPUTE_INT8, "int8 in int8 compute", 0.04},
+        /* 16 bits everywhere */
+        {ELCL_KERNELS_GPU, ELCL_F16, ELCL_F16, ELCL_COMPUTE_F16, "f16, gpu f16 compute", 0.002},
+        {ELCL_KERNELS_GPU, ELCL_BF16, ELCL_BF16, ELCL_COMPUTE_BF16, "bf16, gpu bf16 compute",
+         0.01}};
+    s->exact = run(s, ELCL_KERNELS_CPU, ELCL_F32, ELCL_F32, ELCL_COMPUTE_F32, options);
+    for (size_t i = 0; s->exact && i < ELCL_COUNT(types); i++) {
+        float *logits =
+            run(s, types[i].kernels, types[i].weights, types[i].state, types[i].compute, options);
         if (logits)
-            compare(name, s, weights[i].name, logits, weights[i].most);
+            compare(name, s, types[i].name, logits, types[i].most);
         elcl_free(logits);
     }
     elcl_free(s->exact);
