@@ -125,6 +125,76 @@ static void test_measured_rates(void)
     }
 }
 
+/* The prediction of a batch of 8 on a GPU. */
+static elcl_prediction on_gpu(const char *name, const elcl_device_rates *rates,
+                              enum elcl_attention attention, enum elcl_storage weights,
+                              enum elcl_compute compute)
+{
+    elcl_blueprint *blueprint = NULL;
+    elcl_plan_params p = elcl_plan_params_default();
+    elcl_prediction prediction = {.step_ms = 0};
+    elcl_error err = {0};
+    p.attention = attention;
+    p.weights = weights;
+    p.compute = compute;
+    p.batch_size = 8;
+    p.max_source = 100;
+    p.max_target = 100;
+    CHECK(!elcl_blueprint_open_synthetic(name, &blueprint, &err) &&
+              !elcl_predict(blueprint, &p, rates, &prediction, &err),
+          "%s", err.msg);
+    elcl_blueprint_close(&blueprint);
+    return prediction;
+}
+
+/* Where only launches take time, a prediction counts them: those of a decoder layer are what 12
+ * layers have more than 6. A launch costs a GPU some microseconds whatever it does, so for few rows
+ * their number decides. */
+static void test_launches(void)
+{
+    static const struct {
+        enum elcl_attention attention;
+        int launches;
+    } cases[] = {{ELCL_ATTN_EL, 17}, {ELCL_ATTN_MHA, 12}, {ELCL_ATTN_MHA_BEAM, 14}};
+    const elcl_device_rates rates = {.type = ELCL_DEVICE_GPU,
+                                     .memory_gbs = 1e15,
+                                     .f32_gflops = 1e15,
+                                     .half_gflops = 1e15,
+                                     .launch_us = 1000};
+    if (!check_case("predict: launches of a decoder layer"))
+        return;
+    for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
+        const enum elcl_attention a = cases[i].attention;
+        const double large = on_gpu("bart-large", &rates, a, ELCL_F32, ELCL_COMPUTE_AUTO).step_ms;
+        const double small = on_gpu("bart-base", &rates, a, ELCL_F32, ELCL_COMPUTE_AUTO).step_ms;
+        const double launches = (large - small) / 6;
+        CHECK(fabs(launches - cases[i].launches) < 1e-3, "variant %d: %g launches, want %d", a,
+              launches, cases[i].launches);
+    }
+}
+
+/* A matrix instruction multiplies f32 inputs by 16-bit weights in two or three parts. */
+static void test_parts(void)
+{
+    const elcl_device_rates rates = {.type = ELCL_DEVICE_GPU,
+                                     .memory_gbs = 1e6,
+                                     .f32_gflops = 100,
+                                     .half_gflops = 1200,
+                                     .launch_us = 0};
+    if (!check_case("predict: f32 inputs of matrix instructions"))
+        return;
+    for (int bf16 = 0; bf16 < 2; bf16++) {
+        const enum elcl_storage weights = bf16 ? ELCL_BF16 : ELCL_F16;
+        const double rounded =
+            on_gpu("bart-base", &rates, ELCL_ATTN_MHA, weights, ELCL_COMPUTE_AUTO).encode_ms;
+        const double exact =
+            on_gpu("bart-base", &rates, ELCL_ATTN_MHA, weights, ELCL_COMPUTE_F32).encode_ms;
+        const double parts = bf16 ? 2 : 3;
+        CHECK(exact > 0.8 * parts * rounded && exact < 1.001 * parts * rounded,
+              "%g ms exact, %g ms rounded", exact, rounded);
+    }
+}
+
 static void test_refusals(void)
 {
     if (!check_case("predict: what is refused"))
@@ -156,6 +226,8 @@ int main(int argc, char **argv)
     check_begin(argc, argv);
     test_operations();
     test_measured_rates();
+    test_launches();
+    test_parts();
     test_refusals();
     return check_end();
 }
