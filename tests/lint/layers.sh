@@ -37,6 +37,7 @@ breaches() {
         quoted = substr($0, RSTART, 1) == "\""
         from = layer_of(path)
         if (from == "tools") {
+            if (path ~ /^tools\/gpu-day\/cuda\//) next # an OpenCL driver
             if (name ~ /^(CL|OpenCL)\/|^clblast/)
                 say("tools reach devices through elcl/elcl.h")
             else if (quoted && name ~ /\// && name !~ /^(elcl|base|common)\// &&

@@ -3,9 +3,17 @@
 # programs and their libraries, the model g2p-en and its texts, the scripts. FOLDER needs nothing
 # else, neither this checkout nor root.
 #
-#     sh tools/gpu-day/bundle.sh FOLDER [BUILD]     BUILD: a finished build folder (default: build)
+#     sh tools/gpu-day/bundle.sh [--cuda] FOLDER [BUILD]
+#
+#     --cuda   for a machine of NVIDIA that has CUDA but no OpenCL, too: every program that the
+#              steps need, compiled to PTX here, and a driver that runs it by libcuda (cuda/icd.c).
+#              Needs clang-15 and libclc-15, and minutes: the steps run once on the emulated device
+#              of tests/nvidia, which shows which programs they need
+#     BUILD    a finished build folder (default: build)
 set -eu
 . "$(dirname "$0")/../setup.sh"
+cuda=
+[ "${1:-}" != --cuda ] || { cuda=1 && shift; }
 case ${1:-} in
 --help | -h) print_help "$0" && exit ;;
 '' | -*) refuse "$0" 'FOLDER is missing' ;;
@@ -37,6 +45,34 @@ cp -r "$root/models/g2p-en" "$folder/models/"
 cp "$root/tests/golden/g2p/beam4.txt" "$folder/tests/golden/g2p/"
 cp "$root/tools/gpu-day/steps.sh" "$root"/tools/gpu-day/*.py "$folder/tools/gpu-day/"
 cp "$root/tools/gpu-day/gpu-day.sh" "$folder/"
+# record COMMAND...: runs it on the emulated device; its programs come to $folder/cuda/KEY.cl.
+record() {
+    env LD_PRELOAD="$work/record.so" ELCL_RECORD="$folder/cuda" ELCL_NVIDIA_DIR="$work" \
+        OCL_ICD_VENDORS="$build/tests/nvidia" ELCL_CACHE_DIR="$work/cache" "$@" >"$work/log" 2>&1 ||
+        { cat "$work/log" && return 1; }
+}
+
+if [ -n "$cuda" ]; then
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    mkdir "$folder/cuda"
+    folder=$(cd "$folder" && pwd)
+    build=$(cd "$build" && pwd)
+    library='cc -std=c17 -D_GNU_SOURCE -O2 -shared -fPIC'
+    $library -o "$folder/cuda/icd.so" "$root/tools/gpu-day/cuda/icd.c" -ldl
+    $library -o "$work/record.so" "$root/tools/gpu-day/cuda/record.c" -ldl
+    record "$build/elcl" selftest --small --budget 0
+    echo transformer >"$work/word"
+    for types in 'f32 f32 f32' 'bf16 bf16 f32' 'bf16 bf16 bf16' 'f16 f16 f16'; do
+        set -- $types
+        record "$build/elcl" generate --gemm native --weights "$1" --state "$2" --compute "$3" \
+            --input "$work/word" "$root/models/g2p-en"
+    done
+    record "$build/elcl" bench --synthetic marian-base --batch-size 1 --source-length 4 \
+        --new-tokens 2 --warmup 0 --repetitions 1 --no-profile --weights bf16 --state bf16
+    sh "$root/tools/gpu-day/cuda/ptx.sh" "$folder/cuda"
+fi
+
 # The newest version of the C library that a file asks for.
 needed=$(objdump -T "$folder"/bin/* "$folder"/lib/*.so* | grep -o 'GLIBC_2[0-9.]*' | sort -Vu |
     tail -n 1)

@@ -13,6 +13,7 @@
 #     ONLY='STEP...'   these steps only
 #     SMALL=1          tiny sizes: shows that everything runs
 #     KERNELS=gpu      kernels for GPUs, on a stand-in that is none
+#     SLACK=N          factor of the limits of the steps, for a slow stand-in
 set -u
 started=$(date +%s)
 root=$(cd "$(dirname "$0")" && pwd) || exit 1
@@ -28,12 +29,12 @@ on=--device=$device
 shape=${KERNELS:+--kernels=$KERNELS}
 small=${SMALL:-}
 batch=320
-slack=1
+slack=${SLACK:-1}
 deadline=$((started + ${BUDGET:-480}))
 only=${ONLY:-}
-mkdir -p "$OUT" "$report" "$work/vendors" || exit 1
+mkdir -p "$OUT" "$report" "$work/vendors" "$work/cuda" || exit 1
 # What the driver makes of the programs becomes a part of the report, and is there in the next run.
-export ELCL_CACHE_DIR=$report/cache CUDA_CACHE_PATH=$work/cuda CUDA_CACHE_MAXSIZE=2147483648
+export ELCL_CACHE_DIR=$report/cache CUDA_CACHE_PATH=$work/cuda-cache CUDA_CACHE_MAXSIZE=2147483648
 export LC_ALL=C PYTHONUNBUFFERED=1
 
 save_report() {
@@ -43,7 +44,7 @@ save_report() {
 }
 
 # The libraries of the bundle, and C++'s own where the machine has none. The loader of OpenCL finds
-# NVIDIA's library wherever it is.
+# NVIDIA's library wherever it is; where there is none, OpenCL goes by CUDA if the bundle can.
 find_libraries() {
     LD_LIBRARY_PATH=$root/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
     nvidia=$(ldconfig -p 2>/dev/null | awk '/libnvidia-opencl\.so/ { print $NF; exit }')
@@ -53,11 +54,18 @@ find_libraries() {
         echo "$nvidia" >"$work/vendors/nvidia.icd"
         LD_LIBRARY_PATH=$LD_LIBRARY_PATH:$(dirname "$nvidia")
     fi
+    opencl=${nvidia:-none of NVIDIA}
+    if [ -z "$nvidia" ] && [ -f "$root/cuda/icd.so" ]; then
+        opencl='by libcuda, from PTX of clang'
+        echo "$root/cuda/icd.so" >"$work/vendors/cuda.icd"
+        export ELCL_CUDA_PTX=$root/cuda
+        LD_LIBRARY_PATH=$LD_LIBRARY_PATH:/usr/local/nvidia/lib64
+    fi
     cp /etc/OpenCL/vendors/*.icd "$work/vendors/" 2>/dev/null
     [ -n "${OCL_ICD_VENDORS:-}" ] || export OCL_ICD_VENDORS=$work/vendors/
     export LD_LIBRARY_PATH
     "$elcl" --version >/dev/null 2>&1 || LD_LIBRARY_PATH=$LD_LIBRARY_PATH:$root/lib/cxx
-    note "$("$elcl" --version 2>&1 | head -n 1); OpenCL of NVIDIA: ${nvidia:-none}"
+    note "$("$elcl" --version 2>&1 | head -n 1); OpenCL: $opencl"
 }
 
 # Further rows of the paper's table.
@@ -84,8 +92,17 @@ step kernels 60 "$kernels" --device "$device" --case ' gpu ' $(size '' --small)
 quote grep -E '^FAILED|^[0-9]+ passed' "$report/kernels.out"
 row el-f16 40 $all --weights f16 --state f16 --compute f16 --attention el
 step_kernels_bench f16/f16 f32/f32
-step ceilings 40 python3 "$root/tools/gpu-day/ceilings.py" $(size '' --small)
+python3 -c 'import importlib.util as u; exit(not u.find_spec("torch"))' 2>/dev/null &&
+    step ceilings 40 python3 "$root/tools/gpu-day/ceilings.py" $(size '' --small)
 step_more_rows
+# ncu sees kernels that go by CUDA only.
+if [ -f "$root/cuda/icd.so" ] && command -v ncu >/dev/null; then
+    echo "$root/cuda/icd.so" >"$work/cuda/elcl.icd"
+    step ncu 60 env OCL_ICD_VENDORS="$work/cuda" ELCL_CUDA_PTX="$root/cuda" ncu --set full \
+        --clock-control none -k 'regex:gemm|attn' --launch-count 16 --csv --page details \
+        "$elcl" bench "$on" --quiet $model $bf16 --attention el --batch-size "$(size 32 1)" \
+        --warmup 0 --repetitions 1 --no-profile
+fi
 step tune 40 "$elcl" tune "$on" ${shape:+"$shape"} --budget "$(size 30 5)"
 table
 note "done${failed:+; failed:$failed}"

@@ -107,8 +107,8 @@ step_compile() {
         (
             set -- $types
             began=$(date +%s)
-            timeout 90 "$elcl" generate ${on:+"$on"} ${shape:+"$shape"} --quiet --weights "$1" \
-                --state "$2" --compute "$3" --attention el --input "$work/word" \
+            timeout -k 3 90 "$elcl" generate ${on:+"$on"} ${shape:+"$shape"} --quiet --gemm native \
+                --weights "$1" --state "$2" --compute "$3" --attention el --input "$work/word" \
                 "$root/models/g2p-en" >"$report/compile-$1-$3.out" 2>&1 </dev/null
             note "compile $types: exit code $?, $(($(date +%s) - began)) s"
         ) &
@@ -130,7 +130,7 @@ step_texts() {
     n=$(size 2000 40)
     head -n "$n" "$root/models/g2p-en/test.tsv" | cut -f 1 >"$work/words"
     head -n "$n" "$root/tests/golden/g2p/beam4.txt" >"$work/golden"
-    text f32 --weights f32 --attention el
+    text f32 --weights f32 --gemm native --attention el
     text bf16-exact --weights bf16 --state bf16 --compute f32 --attention el
     text bf16 --weights bf16 --state bf16 --compute bf16 --attention el
     text bf16-mha --weights bf16 --state bf16 --compute bf16 --attention mha --batch-size 7
