@@ -174,6 +174,15 @@ static bool is_foreign(const struct suite *s)
     return s->options->small || cpu_device != (s->kernels == ELCL_KERNELS_CPU);
 }
 
+/* Skips the case if it has more multiply-adds than foreign kernels should do. */
+static bool is_too_slow(const struct suite *s, double macs, double most)
+{
+    const bool slow = is_foreign(s) && macs > most;
+    if (slow)
+        check_skip("too slow here");
+    return slow;
+}
+
 /* n values in [-1, 1), quickly. */
 static float *fill(struct suite *s, size_t n)
 {
@@ -194,14 +203,26 @@ static const struct elcl_buffer *filled(struct suite *s, size_t n)
     return elcl_fixture_output(&s->fx, fill(s, n), n * sizeof(float));
 }
 
+static const struct elcl_buffer *filled_as(struct suite *s, enum elcl_storage storage, size_t n)
+{
+    void *bits = elcl_fixture_memory(&s->fx, n, elcl_ref_bytes(storage));
+    elcl_ref_store(storage, fill(s, n), bits, n);
+    return elcl_fixture_output(&s->fx, bits, n * elcl_ref_bytes(storage));
+}
+
 static const struct elcl_buffer *filled_state(struct suite *s, size_t n)
 {
-    void *bits = elcl_fixture_memory(&s->fx, n, elcl_ref_bytes(s->params.state));
-    elcl_ref_store(s->params.state, fill(s, n), bits, n);
-    return elcl_fixture_output(&s->fx, bits, n * elcl_ref_bytes(s->params.state));
+    return filled_as(s, s->params.state, n);
+}
+
+static const struct elcl_buffer *filled_act(struct suite *s, size_t n)
+{
+    return filled_as(s, s->fx.ops->activations, n);
 }
 
 /* ---- GEMM ---------------------------------------------------------------------------------- */
+
+#define VOCABULARY 50265 /* columns of logits, which are f32 */
 
 /* With batch > 1 heads lie side by side in x and y. */
 static void bench_gemm(struct suite *s, int batch, int m, int n, int k)
@@ -210,14 +231,13 @@ static void bench_gemm(struct suite *s, int batch, int m, int n, int k)
     snprintf(name, sizeof(name), "gemm batch=%d M=%d N=%d K=%d", batch, m, n, k);
     if (!begin(s, name))
         return;
-    if (is_foreign(s) && (double)batch * m * n * k > 2e7) {
-        check_skip("too slow here");
+    if (is_too_slow(s, (double)batch * m * n * k, 2e7))
         return;
-    }
     float *w = fill(s, (size_t)batch * n * k);
     const struct call call = {.ops = s->fx.ops,
                               .gemm = {.y = unfilled(s, (size_t)batch * m * n),
-                                       .x = filled(s, (size_t)batch * m * k),
+                                       .x = filled_act(s, (size_t)batch * m * k),
+                                       .out = n < VOCABULARY ? ELCL_OUT_ACT : ELCL_OUT_F32,
                                        .w = elcl_fixture_matrix(&s->fx, batch, n, k, w),
                                        .m = m,
                                        .x_ld = batch * k,
@@ -242,9 +262,17 @@ void bench_gemms(struct suite *s)
     bench_gemm(s, 1, 200, 192, 768);
     bench_gemm(s, 16, 16, 1024, 64);
     bench_gemm(s, 16, 16, 64, 1024);
-    bench_gemm(s, 1, 1, 50265, 1024);
-    bench_gemm(s, 1, 4, 50265, 1024);
-    bench_gemm(s, 1, 16, 50265, 1024);
+    bench_gemm(s, 1, 1, VOCABULARY, 1024);
+    bench_gemm(s, 1, 4, VOCABULARY, 1024);
+    bench_gemm(s, 1, 16, VOCABULARY, 1024);
+    if (s->kernels == ELCL_KERNELS_GPU) { /* what fills a large one */
+        bench_gemm(s, 1, 1280, VOCABULARY, 1024);
+        bench_gemm(s, 1, 8192, 1024, 1024);
+        bench_gemm(s, 1, 8192, 4096, 1024);
+        bench_gemm(s, 1, 8192, 1024, 4096);
+        bench_gemm(s, 16, 1280, 1024, 64);
+        bench_gemm(s, 16, 1280, 64, 1024);
+    }
 }
 
 /* ---- attention ----------------------------------------------------------------------------- */
@@ -288,10 +316,14 @@ static void bench_el(struct suite *s, const struct attention *a)
         return;
     const int r = a->b * a->k, rows = a->shared ? a->k : 1;
     const size_t n = (size_t)r * a->h * a->d, cache_rows = (size_t)(a->shared ? a->b : r) * a->s;
+    if (is_too_slow(s, (double)n * a->s, 2e8))
+        return;
     const size_t ld = elcl_attn_el_probabilities_ld(a->s);
+    const enum elcl_storage planes = elcl_ops_planes(s->fx.ops);
     const struct call call = {.ops = s->fx.ops,
                               .attn_el = {.c = unfilled(s, n),
-                                          .e = filled(s, n),
+                                          .e = filled_as(s, planes, 2 * n),
+                                          .e_low = n,
                                           .y = filled_state(s, cache_rows * a->d),
                                           .step = make_groups(s, a, rows),
                                           .lineage = a->shared ? NULL : make_lineage(s, a),
@@ -318,11 +350,13 @@ static void bench_mha(struct suite *s, const struct attention *a)
         return;
     const int r = a->b * a->k, rows = a->shared ? a->k : 1;
     const size_t n = (size_t)r * a->d, cache_rows = (size_t)(a->shared ? a->b : r) * a->s;
+    if (is_too_slow(s, (double)n * a->s, 1e7))
+        return;
     const struct call call = {
         .ops = s->fx.ops,
         .attn_mha = {
             .o = unfilled(s, n),
-            .q = filled(s, n),
+            .q = filled_act(s, n),
             .kv = filled_state(s, cache_rows * 2 * a->d),
             .step = make_groups(s, a, rows),
             .lineage = make_lineage(s, a),
@@ -351,6 +385,8 @@ static void bench_packed(struct suite *s, int b, int h, int d, int n_keys)
     if (!begin(s, name))
         return;
     const int r = b * n_keys;
+    if (is_too_slow(s, (double)r * d * n_keys, 2e9))
+        return;
     struct elcl_row_group *groups = elcl_fixture_memory(&s->fx, (size_t)r, sizeof(*groups));
     for (int g = 0; g < r; g++)
         groups[g] = (struct elcl_row_group){
@@ -360,8 +396,8 @@ static void bench_packed(struct suite *s, int b, int h, int d, int n_keys)
         .ops = s->fx.ops,
         .attn_packed = {.o = unfilled(s, n),
                         .sums = unfilled(s, n),
-                        .q = filled(s, 3 * n),
-                        .kv = filled(s, 3 * n),
+                        .q = filled_act(s, 3 * n),
+                        .kv = filled_act(s, 3 * n),
                         .kv_act = true,
                         .step = elcl_fixture_input(&s->fx, groups, (size_t)r * sizeof(*groups)),
                         .n_groups = r,
@@ -380,16 +416,19 @@ static void bench_packed(struct suite *s, int b, int h, int d, int n_keys)
 
 static void bench_attention(struct suite *s)
 {
-    static const struct attention shapes[] = {{"cross", 4, 4, 12, 768, 512, true},
-                                              {"cross", 4, 4, 16, 1024, 512, true},
-                                              {"self", 4, 4, 12, 768, 64, false},
-                                              {"self", 4, 4, 16, 1024, 64, false}};
-    for (size_t i = 0; i < ELCL_COUNT(shapes); i++) {
+    static const struct attention shapes[] = {
+        {"cross", 4, 4, 12, 768, 512, true},    {"cross", 4, 4, 16, 1024, 512, true},
+        {"self", 4, 4, 12, 768, 64, false},     {"self", 4, 4, 16, 1024, 64, false},
+        {"cross", 32, 4, 16, 1024, 1024, true}, {"self", 32, 4, 16, 1024, 128, false}};
+    const size_t n = s->kernels == ELCL_KERNELS_GPU ? ELCL_COUNT(shapes) : 4;
+    for (size_t i = 0; i < n; i++) {
         bench_el(s, &shapes[i]);
         bench_mha(s, &shapes[i]);
     }
     bench_packed(s, 4, 16, 1024, 512);
     bench_packed(s, 16, 12, 768, 64);
+    if (s->kernels == ELCL_KERNELS_GPU)
+        bench_packed(s, 8, 16, 1024, 1024);
 }
 
 /* ---- rows ---------------------------------------------------------------------------------- */
@@ -436,7 +475,7 @@ static void bench_rows(struct suite *s, int r, int d)
                                        .r = r,
                                        .d = d};
     c.scatter = (struct elcl_scatter_args){.cache = c.add_norm.state,
-                                           .x = c.add_norm.x,
+                                           .x = filled_act(s, n),
                                            .step = step,
                                            .field = ELCL_ROW_CACHE_ROW,
                                            .r = r,
