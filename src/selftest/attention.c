@@ -25,7 +25,16 @@
 #define WIDE 0x1p-17
 
 static const char *const input_names[ELCL_N_INPUTS] = {
-    "normal", "huge scores", "equal keys", "zero query", "large mean", "rising scores"};
+    "normal",     "huge scores",   "equal keys",     "zero query",
+    "large mean", "rising scores", "cancelling sums"};
+
+/* Cancelling sums: three elements of a query are 1 + t, -1 and -t, and those of a key are all the
+ * same multiple of 1 / (4 t), so that their products add up to 0. A query that is rounded once to
+ * 16 bits loses the t of 1 + t, and the keys' scores move apart. */
+static float least_part(const struct elcl_ops *ops)
+{
+    return elcl_ops_planes(ops) == ELCL_F16 ? 0x1p-12f : 0x1p-9f;
+}
 
 /* Cache [cache_rows, width], rounded to storage; rows that no group names are NaN. */
 static float *make_cache(struct elcl_fixture *fx, const struct elcl_attn_keys *k, int width,
@@ -41,6 +50,8 @@ static float *make_cache(struct elcl_fixture *fx, const struct elcl_attn_keys *k
                 *v += 30;
             else if (inputs == ELCL_INPUTS_RISING && i == 0)
                 *v = (float)row; /* every block raises the maximum */
+            else if (inputs == ELCL_INPUTS_CANCELLING && i < 3)
+                *v = (float)(row % 20) / (4 * least_part(fx->ops));
             if (!k->in_use[row])
                 *v = NAN;
         }
@@ -74,6 +85,14 @@ static float *make_queries(struct elcl_fixture *fx, bool el, size_t n, double sc
     return q;
 }
 
+/* Changes the query of a head, q [dh]. */
+static void make_cancelling(struct elcl_fixture *fx, float *q, int dh)
+{
+    const float least = least_part(fx->ops), three[] = {1 + least, -1, -least};
+    for (int i = 0; i < elcl_min_int(dh, 3); i++)
+        q[i] = three[i];
+}
+
 struct elcl_attn_case elcl_attn_case(struct elcl_fixture *fx, enum elcl_attn_op op,
                                      const struct elcl_attn_keys *k, int h, int dh,
                                      enum elcl_attn_inputs inputs, bool kv_act)
@@ -93,7 +112,11 @@ struct elcl_attn_case elcl_attn_case(struct elcl_fixture *fx, enum elcl_attn_op 
     const double scale = inputs == ELCL_INPUTS_HUGE_SCORES  ? f16 ? 1e4 : 1e5
                          : inputs == ELCL_INPUTS_ZERO_QUERY ? 0
                                                             : 2;
-    a.q = make_queries(fx, el, (size_t)k->n_rows * a.q_ld, scale);
+    float *q = make_queries(fx, el, (size_t)k->n_rows * a.q_ld, scale);
+    const int heads = inputs == ELCL_INPUTS_CANCELLING ? k->n_rows * h : 0;
+    for (int i = 0; elcl_fixture_ok(fx) && i < heads; i++)
+        make_cancelling(fx, q + (size_t)(i / h) * a.q_ld + (size_t)(i % h) * dh, dh);
+    a.q = q;
     a.kv = make_cache(fx, k, a.kv_ld, inputs, kv_act ? fx->ops->activations : fx->ops->state);
     return a;
 }
@@ -303,6 +326,31 @@ static void row_reference(struct head *head, const struct elcl_attn_keys *k, int
     }
 }
 
+/* Checks that the bounds find queries of EL-attention that were rounded once: otherwise nothing
+ * tests their second plane. */
+static void check_one_rounding(struct elcl_fixture *fx, struct head *head,
+                               const struct elcl_attn_keys *k, const double *want,
+                               const double *bound)
+{
+    const size_t width = (size_t)head->a->h * head->a->dh, n = k->n_rows * width;
+    struct elcl_attn_case rounded = *head->a;
+    float *q = elcl_fixture_memory(fx, n, sizeof(*q));
+    double *other = elcl_fixture_doubles(fx, n), *unused = elcl_fixture_doubles(fx, n);
+    bool found = false;
+    if (!elcl_fixture_ok(fx))
+        return;
+    memcpy(q, rounded.q, n * sizeof(*q));
+    elcl_ref_round(elcl_ops_planes(fx->ops), q, n);
+    rounded.q = q;
+    head->a = &rounded;
+    for (int g = 0; g < k->n_groups; g++)
+        for (int r = k->group[g].row; r < k->group[g].row + k->group[g].n_rows; r++)
+            row_reference(head, k, g, r, other + r * width, unused + r * width);
+    for (size_t i = 0; i < n; i++)
+        found = found || fabs(other[i] - want[i]) > bound[i]; /* not where want is NaN */
+    elcl_fixture_check(fx, found, "queries of one plane would pass");
+}
+
 void elcl_check_attention(struct elcl_fixture *fx, enum elcl_attn_op op,
                           const struct elcl_attn_layout *l, int h, int dh,
                           enum elcl_attn_inputs inputs, bool kv_act, bool bias)
@@ -332,5 +380,8 @@ void elcl_check_attention(struct elcl_fixture *fx, enum elcl_attn_op op,
     if (got)
         elcl_storage_bounds(fx->ops->activations, want, bound, n);
     elcl_fixture_compare(fx, input_names[inputs], got, want, bound, n);
+    const bool planes = op == ELCL_ATTN_OP_EL && elcl_ops_planes(fx->ops) != ELCL_F32;
+    if (got && planes && inputs == ELCL_INPUTS_CANCELLING && dh >= 3 && !mma)
+        check_one_rounding(fx, &head, &k, want, bound);
     elcl_fixture_finish(fx);
 }

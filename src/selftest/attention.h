@@ -13,6 +13,7 @@ enum elcl_attn_inputs {
     ELCL_INPUTS_ZERO_QUERY,
     ELCL_INPUTS_LARGE_MEAN,
     ELCL_INPUTS_RISING,
+    ELCL_INPUTS_CANCELLING, /* large products that cancel each other in a score */
     ELCL_N_INPUTS
 };
 

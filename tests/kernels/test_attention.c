@@ -173,8 +173,12 @@ static void test_el_wide_invariance(struct suite *s)
 
 void test_attention_tiles(struct suite *s)
 {
+    const struct elcl_attn_layout cancelling = {"", 2, {G(4, 30, 0), G(1, 3, 20)}};
     const struct elcl_attn_layout l = {
         "", 3, {{50, 70, 0, false}, {20, 0, 0, true}, {40, 66, 0, false}}};
+    if (suite_case(s, "attn_el", "cancelling sums"))
+        elcl_check_attention(&s->fx, ELCL_ATTN_OP_EL, &cancelling, 3, 37, ELCL_INPUTS_CANCELLING,
+                             false, false);
     test_packed(s);
     if (suite_case(s, "attn_packed", "one row as among others"))
         check_invariance(s, ELCL_ATTN_OP_PACKED, &l, 2, 21, 37);
