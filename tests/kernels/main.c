@@ -101,17 +101,16 @@ static const struct description {
     {"gpu f32/f32", ELCL_KERNELS_GPU, F32(F32, F32), true, STATE | LOGITS | BENCH},
     {"gpu f16/bf16", ELCL_KERNELS_GPU, F32(F16, BF16), false, STATE | PROGRAMS},
     {"gpu bf16/f16", ELCL_KERNELS_GPU, F32(BF16, F16), false, STATE},
-    {"gpu bf16/bf16", ELCL_KERNELS_GPU, F32(BF16, BF16), false, BENCH},
-    {"gpu f16/f16", ELCL_KERNELS_GPU, F32(F16, F16), false, BENCH},
-    {"gpu int8/f32", ELCL_KERNELS_GPU, F32(INT8, F32), false, GEMM | POINTWISE | BENCH},
     {"gpu bf16/bf16 bf16 compute", ELCL_KERNELS_GPU, ACT(BF16, BF16), true,
      GEMM | POINTWISE | ATTENTION | BENCH},
     {"gpu f16/f16 f16 compute", ELCL_KERNELS_GPU, ACT(F16, F16), true,
      GEMM | POINTWISE | ATTENTION | BENCH},
+    {"gpu bf16/bf16", ELCL_KERNELS_GPU, F32(BF16, BF16), false, BENCH},
+    {"gpu f16/f16", ELCL_KERNELS_GPU, F32(F16, F16), false, BENCH},
+    {"gpu int8/f32", ELCL_KERNELS_GPU, F32(INT8, F32), false, GEMM | POINTWISE | BENCH},
     {"gpu bf16/f32 bf16 compute", ELCL_KERNELS_GPU, ACT(BF16, F32), false,
      GEMM | POINTWISE | ATTENTION},
     {"gpu f16/bf16 f16 compute", ELCL_KERNELS_GPU, ACT(F16, BF16), false, ATTENTION},
-
     /* Matrix instructions can be emulated on any device. With --small one kind of tiles is enough:
      * the kinds differ only in mma_emulated.cl. */
     {"mma 32 f16/bf16", ELCL_KERNELS_GPU, MMA(32, F16, BF16), true, GEMM | TILES},
