@@ -82,7 +82,7 @@ TILE_INLINE struct el_score_source el_score_source_begin(const struct el_tile *t
     s.e[1] = s.e[0] + e_low;
     if (WIDE_ROW(item, 0) >= bm)
         s.e[0] = s.e[1];
-    s.e_left = row < t->pairs ? d_size - at : 0;
+    s.e_left = row < t->pairs && n0 < t->keys ? d_size - at : 0;
 #pragma unroll
     for (int i = 0; i < 2; i++) {
         const int j = n0 + WIDE_ROW(item, i);
@@ -127,8 +127,7 @@ TILE_INLINE void el_score_sums(__local uint4 *memory, struct el_score_source s, 
     int now = 0, next = 0;
     wide_clear(sums);
     for (int i = 0; i < WIDE_AHEAD(bm, 2); i++) {
-        if (i < steps)
-            el_score_fetch(memory, &held, &s, next, bm);
+        el_score_fetch(memory, &held, &s, next, bm);
         wide_commit();
         next = wide_after(next, bm, 2);
     }
@@ -136,13 +135,13 @@ TILE_INLINE void el_score_sums(__local uint4 *memory, struct el_score_source s, 
         el_score_land(memory, &held, now, bm);
         wide_wait(WIDE_AHEAD(bm, 2) - 1);
         barrier(CLK_LOCAL_MEM_FENCE);
-        if (step + WIDE_AHEAD(bm, 2) < steps)
-            el_score_fetch(memory, &held, &s, next, bm);
+        el_score_fetch(memory, &held, &s, next, bm);
         wide_commit();
         wide_multiply(memory, now, sums, bm, 2, true, EL_F16);
         next = now; /* what was multiplied is filled next */
         now = wide_after(now, bm, 2);
     }
+    wide_wait(0);
 }
 
 /* The softmax of the rows in `memory`, outputs of 32 or 64 rows of a tile (wide_give()). An item
@@ -290,20 +289,17 @@ TILE_INLINE int el_after(int stage, int bm)
 struct el_context_source {
     __global const state_t *p;
     __global const uint4 *y;
-    int at, last; /* next and last element of p */
-    int key;      /* the next one in el_parts */
+    int key; /* the next one in el_parts */
     bool p_inside;
 };
 
 TILE_INLINE struct el_context_source el_context_source_begin(const struct el_tile *t,
                                                              __global const state_t *p,
                                                              __global const state_t *y, int ld,
-                                                             int steps, int n0, int d_size, int bm)
+                                                             int n0, int d_size, int bm)
 {
     const int item = get_local_id(0), row = WIDE_ROW(item, 0);
     struct el_context_source s;
-    s.at = 0;
-    s.last = max(steps - 1, 0) * WIDE_K;
     s.p_inside = row < min(bm, t->pairs);
     s.p = p + (t->pair + (s.p_inside ? row : 0)) * ld + WIDE_ROW_CHUNK(item) * 8;
     s.y = (__global const uint4 *)(y + min(n0 + WIDE_COLUMN_CHUNK(item) * 8, d_size - 8));
@@ -311,8 +307,8 @@ TILE_INLINE struct el_context_source el_context_source_begin(const struct el_til
     return s;
 }
 
-/* Brings the next step; after the last one, p is that of the last one again, which is never used.
- * The copies stand side by side: compilers put three instructions before such a sequence. */
+/* Brings the next step; after the last one, what follows in the row of p, which is not used. The
+ * copies stand side by side: compilers put three instructions before such a sequence. */
 TILE_INLINE void el_context_fetch(__local uint4 *memory, __local const struct el_parts *parts,
                                   struct wide_held *held, struct el_context_source *s, int stage,
                                   int bm)
@@ -320,13 +316,12 @@ TILE_INLINE void el_context_fetch(__local uint4 *memory, __local const struct el
     __local const uint *key = parts->key[0] + s->key;
     const uint key0 = key[0], key1 = key[16];
     __global const uint4 *y0 = s->y + key0, *y1 = s->y + key1;
-    __global const state_t *p = s->p + s->at;
     s->key = (s->key + WIDE_K) & (2 * ELCL_EL_WIDE_PART - 1);
-    s->at = min(s->at + WIDE_K, s->last);
     if (bm == 64 || WIDE_ROW((int)get_local_id(0), 0) < bm)
-        wide_fetch_row(memory, &held->x[0], stage, 0, p, s->p_inside);
+        wide_fetch_row(memory, &held->x[0], stage, 0, s->p, s->p_inside);
     wide_fetch_column(memory, &held->w[0], stage + WIDE_X(bm, 1), 0, y0, key0 != EL_NO_KEY);
     wide_fetch_column(memory, &held->w[1], stage + WIDE_X(bm, 1), 1, y1, key1 != EL_NO_KEY);
+    s->p += WIDE_K;
 }
 
 TILE_INLINE void el_context_land(__local uint4 *memory, const struct wide_held *held, int stage,
@@ -450,8 +445,8 @@ TILE_INLINE void el_context_tile(__global act_t *c, __global const state_t *p,
     const float largest = el_largest(own, n_parts);
     float4 sums[WIDE_SUMS];
     el_context_sums(memory, parts, &t,
-                    el_context_source_begin(&t, p, y, ld, steps, n0, d_size, bm), own, largest,
-                    sums, steps, d_size, bm);
+                    el_context_source_begin(&t, p, y, ld, n0, d_size, bm), own, largest, sums,
+                    steps, d_size, bm);
     __local float *last = (__local float *)memory + WIDE_GIVEN_ROWS * ELCL_WIDE_LD; /* [bm] */
     barrier(CLK_LOCAL_MEM_FENCE);
     if (item < bm)

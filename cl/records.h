@@ -212,12 +212,16 @@ enum { ELCL_ADD_Y = 1, ELCL_ADD_TO_H = 2, ELCL_ADD_TO_X = 4, ELCL_ADD_TO_STATE =
     (ELCL_ROWS_WIDE_STAGES(async, sliced) * ELCL_ROWS_WIDE_STAGE_BYTES(sliced))
 /* probe_wide.cl: terms of a sum, whole chunks, but no whole steps. */
 #define ELCL_PROBE_WIDE_K 168
-/* attn_el_wide.cl: keys that get a softmax of their own; the elements of a pair's row of
- * probabilities, a multiple of 16 bytes, for max_keys keys, a multiple of ELCL_EL_WIDE_PART; and
- * local memory: the stages, and three with what contexts need of two parts, or 64 rows of outputs
- * with 16 numbers for each. */
+/* attn_el_wide.cl: keys that get a softmax of their own, and the 16-bit elements of a pair's row of
+ * probabilities for max_keys keys, a multiple of ELCL_EL_WIDE_PART: two numbers of f32 for each
+ * part follow, and room for two steps, which are fetched after the last one. */
 #define ELCL_EL_WIDE_PART ELCL_WIDE_N
-#define ELCL_EL_WIDE_LD(max_keys) ((max_keys) + ((max_keys) / ELCL_EL_WIDE_PART + 1) / 2 * 8)
+#define ELCL_EL_WIDE_LD(max_keys)                                                                  \
+    ((max_keys) + ((max_keys) / ELCL_EL_WIDE_PART > 16                                             \
+                       ? ((max_keys) / ELCL_EL_WIDE_PART + 1) / 2 * 8                              \
+                       : 2 * ELCL_WIDE_K))
+/* Local memory: the stages, and three with what contexts need of two parts, or 64 rows of outputs
+ * with 16 numbers for each. */
 #define ELCL_EL_PARTS_BYTES (2 * (ELCL_EL_WIDE_PART + 64) * 4)
 #define ELCL_EL_OUTPUT_BYTES (64 * (ELCL_WIDE_LD + 16) * 4)
 #define ELCL_EL_SCORES_BYTES(stages, bm)                                                           \

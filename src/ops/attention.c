@@ -50,9 +50,17 @@ static size_t el_room(int max_keys)
     return elcl_round_up((size_t)max_keys, ELCL_TILE_SIZE);
 }
 
+/* The same for attn_el_wide.cl. */
+static size_t el_wide_room(int max_keys)
+{
+    return elcl_round_up((size_t)max_keys, ELCL_EL_WIDE_PART);
+}
+
 size_t elcl_attn_el_probabilities_ld(int max_keys)
 {
-    return ELCL_EL_LD(el_room(max_keys));
+    const size_t floats = ELCL_EL_LD(el_room(max_keys));
+    const size_t wide = ELCL_EL_WIDE_LD(el_wide_room(max_keys)) / 2;
+    return wide > floats ? wide : floats;
 }
 
 static void el_keys(struct elcl_launch *launch, const struct elcl_attn_el_args *args)
@@ -98,7 +106,7 @@ static struct el_kernels el_wide_tiles(const struct elcl_ops *ops, size_t pairs,
         .rows = (size_t)rows,
         .columns = ELCL_WIDE_N,
         .items = ELCL_WIDE_ITEMS,
-        .room = elcl_round_up((size_t)max_keys, ELCL_EL_WIDE_PART),
+        .room = el_wide_room(max_keys),
         .probability = elcl_storage_bytes(ops->state),
         .scores_local = (size_t)ELCL_EL_SCORES_BYTES(stages, rows),
         .context_local = (size_t)ELCL_EL_CONTEXT_BYTES(rows)};

@@ -360,7 +360,7 @@ struct elcl_attn_el_args {
     uint64_t keys, reads;
 };
 /* Returns the row stride of the probabilities that GPU kernels keep in memory for groups of up to
- * max_keys keys, in floats. Wide tiles have rows of 16 bits, which are never longer. */
+ * max_keys keys, in floats: enough for both kinds of tiles, because plans do not know which. */
 size_t elcl_attn_el_probabilities_ld(int max_keys);
 /* Returns whether GPU kernels multiply by wide tiles: then probabilities have the type of state. */
 static inline bool elcl_el_is_wide(const struct elcl_ops *ops, int d)
