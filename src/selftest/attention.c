@@ -116,6 +116,8 @@ struct elcl_attn_case elcl_attn_case(struct elcl_fixture *fx, enum elcl_attn_op 
     const int heads = inputs == ELCL_INPUTS_CANCELLING ? k->n_rows * h : 0;
     for (int i = 0; elcl_fixture_ok(fx) && i < heads; i++)
         make_cancelling(fx, q + (size_t)(i / h) * a.q_ld + (size_t)(i % h) * dh, dh);
+    if (elcl_fixture_ok(fx) && !el)
+        elcl_ref_round(fx->ops->activations, q, (size_t)k->n_rows * a.q_ld);
     a.q = q;
     a.kv = make_cache(fx, k, a.kv_ld, inputs, kv_act ? fx->ops->activations : fx->ops->state);
     return a;
@@ -381,7 +383,8 @@ void elcl_check_attention(struct elcl_fixture *fx, enum elcl_attn_op op,
         elcl_storage_bounds(fx->ops->activations, want, bound, n);
     elcl_fixture_compare(fx, input_names[inputs], got, want, bound, n);
     const bool planes = op == ELCL_ATTN_OP_EL && elcl_ops_planes(fx->ops) != ELCL_F32;
-    if (got && planes && inputs == ELCL_INPUTS_CANCELLING && dh >= 3 && !mma)
+    const bool differ = dh >= 3 && k.max_keys >= 20; /* the keys do, by what is rounded */
+    if (got && planes && inputs == ELCL_INPUTS_CANCELLING && differ && !mma)
         check_one_rounding(fx, &head, &k, want, bound);
     elcl_fixture_finish(fx);
 }
