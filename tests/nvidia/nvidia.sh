@@ -1,10 +1,12 @@
 #!/bin/sh
-# usage: nvidia.sh ELCL DIRECTORY MODEL
-# elcl on the emulated NVIDIA device, whose .icd file is in DIRECTORY: the self-test, and words of
-# models/g2p-en, which have the phonemes of the reference. The device must have no complaint.
+# usage: nvidia.sh ELCL DIRECTORY MODEL KERNELS
+# elcl on the emulated NVIDIA device, whose .icd file is in DIRECTORY: the self-test, words of
+# models/g2p-en, which have the phonemes of the reference, and how much of the logits select_best
+# reads, by tests/kernels. The device must have no complaint.
 . "$(dirname "$0")/../cli/lib.sh"
 elcl=$1
 model=$3
+kernels=$4
 golden=$(dirname "$0")/../golden/g2p
 OCL_ICD_VENDORS=$2
 ELCL_CACHE_DIR=$tmp/cache
@@ -32,4 +34,14 @@ for options in '' '--attention mha' '--attention mha-beam'; do
     right "words $options"
     check "words $options: phonemes" cmp -s "$tmp/out" "$tmp/want"
 done
+
+# Two rows of 50,265 logits. Each is read once; the rules of one allow only some tokens, so that it
+# is read a second time, and so is the list. A second pass over both rows would be more than 3.
+export ELCL_NVIDIA_COUNTS="$tmp/counts"
+run "$kernels" --case 'select gpu f16/bf16 V=50265 width=12'
+right 'select'
+passes=$(awk -F '\t' '$1 == "select_best" && $4 ~ /^ld\.global/ && $5 == "sectors" { n += $6 * $7 }
+    END { print n / (2 * 50265 / 8) }' "$tmp/counts")
+check "select reads $passes times the sectors of its logits" \
+    awk -v passes="$passes" 'BEGIN { exit !(passes > 1 && passes < 2.5) }'
 end
