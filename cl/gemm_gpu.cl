@@ -21,10 +21,9 @@
 TILE_INLINE struct tile_columns gemm_read(__global const weight_t *w, int n, int k, int width,
                                           int k_size)
 {
-    const bool aligned = WEIGHT_ALIGNED(width);
     struct tile_columns part;
-    part.even = weight_load4(w + (size_t)min(k, k_size - 1) * width, n, width, aligned);
-    part.odd = weight_load4(w + (size_t)min(k + 1, k_size - 1) * width, n, width, aligned);
+    part.even = weight_row4(w + (size_t)min(k, k_size - 1) * width, n, width);
+    part.odd = weight_row4(w + (size_t)min(k + 1, k_size - 1) * width, n, width);
     return part;
 }
 

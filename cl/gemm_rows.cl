@@ -36,8 +36,7 @@ gemm_rows(__global void *y,               /* [batch, M, y_ld] as gemm_put.cl say
         acc[r] = (float4)(0.0f);
     }
     for (int k = s * slice; k < k_end; k++) {
-        const float4 v =
-            weight_load4(w + (size_t)k * width, n0 + 4 * i, width, WEIGHT_ALIGNED(width));
+        const float4 v = weight_row4(w + (size_t)k * width, n0 + 4 * i, width);
 #pragma unroll
         for (int r = 0; r < ELCL_ROWS_M; r++)
             acc[r] = ELCL_MAC((float4)(ACT_GET(x, x_at[r] + k)), v, acc[r]);

@@ -65,18 +65,33 @@ DEFINE_STOREV(uint, __private)
 #define BF16_GET(p, i) as_float((uint)(p)[i] << 16)
 #define BF16_VEC(p) CAT(as_float, VW)(CAT(convert_uint, VW)(CAT(vload, VW)(0, p)) << 16)
 
+/* Four elements by one load of 8 bytes. It is a load of other elements than the one that needs no
+ * alignment: compilers merge branches with equal loads, and four loads of 2 bytes are what is left.
+ */
+static inline float4 f16_aligned4(__global const half *p)
+{
+    const uint2 bits = *(__global const uint2 *)p;
+    return vload_half4(0, (const half *)&bits);
+}
+static inline float4 bf16_aligned4(__global const ushort *p)
+{
+    const uint2 bits = *(__global const uint2 *)p;
+    return as_float4((uint4)(bits.x << 16, bits.x & 0xffff0000u, bits.y << 16,
+                             bits.y & 0xffff0000u));
+}
+
 #if defined(ELCL_WEIGHT_F16)
 typedef half weight_t;
 #define WEIGHT_GET(p, i) vload_half(i, p)
 #define WEIGHT_VEC(p) CAT(vload_half, VW)(0, p)
 #define WEIGHT_4(p) vload_half4(0, p)
-#define WEIGHT_ALIGNED4(p) vloada_half4(0, p)
+#define WEIGHT_ALIGNED4(p) f16_aligned4(p)
 #elif defined(ELCL_WEIGHT_BF16)
 typedef ushort weight_t;
 #define WEIGHT_GET(p, i) BF16_GET(p, i)
 #define WEIGHT_VEC(p) BF16_VEC(p)
 #define WEIGHT_4(p) as_float4(convert_uint4(vload4(0, p)) << 16)
-#define WEIGHT_ALIGNED4(p) as_float4(convert_uint4(*(__global const ushort4 *)(p)) << 16)
+#define WEIGHT_ALIGNED4(p) bf16_aligned4(p)
 #elif defined(ELCL_WEIGHT_INT8)
 typedef char weight_t;
 #define WEIGHT_GET(p, i) ((float)(p)[i])
@@ -101,13 +116,6 @@ static inline int weight_width(int n)
     return n;
 #endif
 }
-/* Whether rows of such a panel begin at multiples of four elements: a constant where it can be,
- * because compilers merge both kinds of loads into narrow ones. */
-#if defined(ELCL_WEIGHT_F16) || defined(ELCL_WEIGHT_BF16)
-#define WEIGHT_ALIGNED(width) true
-#else
-#define WEIGHT_ALIGNED(width) ((width) % 4 == 0)
-#endif
 static inline size_t weight_at(int k, int width, int n)
 {
 #ifdef WEIGHT_PAIRS
@@ -203,7 +211,7 @@ typedef half state_t;
 #define STATE_GET(p, i) vload_half(i, p)
 #define STATE_VEC(p) CAT(vload_half, VW)(0, p)
 #define STATE_4(p) vload_half4(0, p)
-#define STATE_ALIGNED4(p) vloada_half4(0, p)
+#define STATE_ALIGNED4(p) f16_aligned4(p)
 #define STATE_PUT(p, i, v) vstore_half_rte(v, i, p)
 #define STATE_PUT4(p, v) *(__global ushort4 *)(p) = f16_bits4(v)
 #define STATE_STOREV(v, p) F16_STOREV(v, p)
@@ -212,7 +220,7 @@ typedef ushort state_t;
 #define STATE_GET(p, i) BF16_GET(p, i)
 #define STATE_VEC(p) BF16_VEC(p)
 #define STATE_4(p) as_float4(convert_uint4(vload4(0, p)) << 16)
-#define STATE_ALIGNED4(p) as_float4(convert_uint4(*(__global const ushort4 *)(p)) << 16)
+#define STATE_ALIGNED4(p) bf16_aligned4(p)
 #define STATE_PUT(p, i, v) (p)[i] = bf16_round(v)
 #define STATE_PUT4(p, v) *(__global ushort4 *)(p) = bf16_round4(v)
 #define STATE_STOREV(v, p) BF16_STOREV(v, p)
@@ -232,7 +240,7 @@ typedef half act_t;
 #define ACT_GET(p, i) vload_half(i, p)
 #define ACT_VEC(p) CAT(vload_half, VW)(0, p)
 #define ACT_4(p) vload_half4(0, p)
-#define ACT_ALIGNED4(p) vloada_half4(0, p)
+#define ACT_ALIGNED4(p) f16_aligned4(p)
 #define ACT_PUT(p, i, v) vstore_half_rte(v, i, p)
 #define ACT_PUT4(p, v) *(__global ushort4 *)(p) = f16_bits4(v)
 #define ACT_STOREV(v, p) F16_STOREV(v, p)
@@ -241,7 +249,7 @@ typedef ushort act_t;
 #define ACT_GET(p, i) BF16_GET(p, i)
 #define ACT_VEC(p) BF16_VEC(p)
 #define ACT_4(p) as_float4(convert_uint4(vload4(0, p)) << 16)
-#define ACT_ALIGNED4(p) as_float4(convert_uint4(*(__global const ushort4 *)(p)) << 16)
+#define ACT_ALIGNED4(p) bf16_aligned4(p)
 #define ACT_PUT(p, i, v) (p)[i] = bf16_round(v)
 #define ACT_PUT4(p, v) *(__global ushort4 *)(p) = bf16_round4(v)
 #define ACT_STOREV(v, p) BF16_STOREV(v, p)

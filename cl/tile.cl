@@ -60,6 +60,16 @@ DEFINE_LOAD4(act_load4, act_t, ACT_GET, ACT_4, ACT_ALIGNED4)
 DEFINE_LOAD4(weight_load4, weight_t, WEIGHT_GET, WEIGHT_4, WEIGHT_ALIGNED4)
 DEFINE_LOAD4(state_load4, state_t, STATE_GET, STATE_4, STATE_ALIGNED4)
 
+/* Columns n .. n + 3 of a row of `width` weights, a panel of all columns; zeros beyond it. */
+TILE_INLINE float4 weight_row4(__global const weight_t *row, int n, int width)
+{
+#if defined(ELCL_WEIGHT_F16) || defined(ELCL_WEIGHT_BF16)
+    return n < width ? WEIGHT_ALIGNED4(row + n) : (float4)(0.0f); /* width is a multiple of 8 */
+#else
+    return weight_load4(row, n, width, width % 4 == 0);
+#endif
+}
+
 /* `low` of weights and of state. */
 #ifdef ELCL_WEIGHT_BF16
 #define WEIGHT_LOW false
