@@ -89,7 +89,7 @@ step_texts
 step_paper_row
 step_kernels_bench bf16/bf16
 step kernels 60 "$kernels" --device "$device" --case ' gpu ' $(size '' --small)
-quote grep -E '^FAILED|^[0-9]+ passed' "$report/kernels.out"
+quote grep -sE '^FAILED|^[0-9]+ passed' "$report/kernels.out"
 row el-f16 40 $all --weights f16 --state f16 --compute f16 --attention el
 step_kernels_bench f16/f16 f32/f32
 python3 -c 'import importlib.util as u; exit(not u.find_spec("torch"))' 2>/dev/null &&

@@ -87,7 +87,7 @@ versions() {
 step_devices() {
     versions >"$report/versions.txt" 2>&1
     step devices 60 "$elcl" devices
-    quote grep -E '^[0-9]|driver  |matrix instructions|^  *(local )?memory ' "$report/devices.out"
+    quote grep -sE '^[0-9]|driver  |matrix instructions|^  *(local )?memory ' "$report/devices.out"
 }
 
 # Returns 1 if the device computes wrong results.
@@ -95,7 +95,7 @@ step_selftest() {
     step selftest 75 "$elcl" selftest ${on:+"$on"} ${shape:+"$shape"} $(size '' --small) \
         --budget $(size $((45 * slack)) 4)
     sound=$code
-    quote grep -E '  FAIL|^[0-9]+ passed' "$report/selftest.out"
+    quote grep -sE '  FAIL|^[0-9]+ passed' "$report/selftest.out"
     [ "$sound" -eq 0 ]
 }
 
