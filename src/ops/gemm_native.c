@@ -9,8 +9,6 @@
 #define GPU_FEW_ROWS 16        /* gemm_rows up to here: it reads W at most twice */
 #define WIDE_MANY_COLUMNS 2048 /* from here on, and up to this K, a sum is one slice */
 #define WIDE_SHORT_SUM 256
-#define WIDE_FEW                                                                                   \
-    4 /* unmeasured: with tiles for fewer than 1 of 4 busy groups, W is read more often */
 /* CPU kernels */
 #define MIN_BLOCK_ROWS 24       /* a panel's way through the caches has to pay */
 #define BAND_FLOATS (64 * 1024) /* of X in a core's second-level cache */
@@ -208,6 +206,22 @@ static bool suits_wide(const struct elcl_ops *ops, const struct elcl_gemm_args *
     return ops->wide && args->w->k % 8 == 0 && args->x_ld % 8 == 0 && args->x_batch % 8 == 0;
 }
 
+/* Which kernel suits a shape, by the class of device. */
+struct device_class {
+    int few_rows; /* gemm_rows_wide up to here, */
+    size_t few;   /* or where tiles of 64 rows keep fewer than 1 of `few` units busy */
+    size_t units; /* compute units of the driver that a work-group of 256 items keeps busy */
+};
+
+/* Unmeasured. Intel's drivers count vector engines, 8 of which share a local memory. */
+static const struct device_class device_classes[ELCL_N_MMA] = {
+    [ELCL_MMA_NVIDIA] = {16, 4, 1},      [ELCL_MMA_NVIDIA_PLAIN] = {16, 4, 1},
+    [ELCL_MMA_AMD_WMMA] = {16, 4, 1},    [ELCL_MMA_AMD_MFMA] = {16, 4, 1},
+    [ELCL_MMA_INTEL_8] = {16, 4, 8},     [ELCL_MMA_INTEL_16] = {16, 4, 8},
+    [ELCL_MMA_EMULATED_8] = {16, 4, 1},  [ELCL_MMA_EMULATED_16] = {16, 4, 1},
+    [ELCL_MMA_EMULATED_32] = {16, 4, 1}, [ELCL_MMA_EMULATED_64] = {16, 4, 1},
+};
+
 static struct gpu_gemm wide_gemm(enum elcl_kernel_id id, const char *name, size_t tile_m,
                                  size_t tile_n, size_t slices, int local_bytes)
 {
@@ -220,6 +234,8 @@ static struct gpu_gemm choose_wide_gemm(const struct elcl_ops *ops,
                                         const struct elcl_gemm_args *args)
 {
     const size_t slices = wide_slices(args->w);
+    const struct device_class *class = &device_classes[ops->gemm_mma];
+    const size_t busy = ops->busy_groups / class->units;
     const bool async = elcl_mma_kinds[ops->gemm_mma].async;
     const struct gpu_gemm tiles =
         wide_gemm(ELCL_K_GEMM_WIDE, "gemm_wide", 128, ELCL_WIDE_N, 1,
@@ -227,14 +243,13 @@ static struct gpu_gemm choose_wide_gemm(const struct elcl_ops *ops,
     const struct gpu_gemm low_tiles =
         wide_gemm(ELCL_K_GEMM_WIDE_64, "gemm_wide_64", 64, ELCL_WIDE_N, slices,
                   ELCL_WIDE_BYTES(elcl_wide_stages(ops->gemm_mma, 64, 1), 64, 1));
-    const bool few =
-        args->m <= GPU_FEW_ROWS || gpu_groups(&low_tiles, args) < ops->busy_groups / WIDE_FEW;
+    const bool few = args->m <= class->few_rows || gpu_groups(&low_tiles, args) < busy / class->few;
     if (few)
         return slices > 1 ? wide_gemm(ELCL_K_GEMM_ROWS_WIDE, "gemm_rows_wide", 16, 16, slices,
                                       ELCL_ROWS_WIDE_BYTES(async, true))
                           : wide_gemm(ELCL_K_GEMM_ROWS_WIDE_64, "gemm_rows_wide_64", 16, 64, 1,
                                       ELCL_ROWS_WIDE_BYTES(async, false));
-    return slices == 1 && gpu_groups(&tiles, args) >= ops->busy_groups ? tiles : low_tiles;
+    return slices == 1 && gpu_groups(&tiles, args) >= busy ? tiles : low_tiles;
 }
 
 static int gpu_flags(const struct elcl_gemm_args *args)

@@ -14,6 +14,9 @@
 /* cl/, see fragments.cl */
 extern const int lanes;
 void multiply(const uint32_t *a, const uint32_t *b, int ld, float *sums);
+void multiply_wide(const void *x, const void *w, int width, int f16, float *sums);
+int row_place(int row, int chunk);
+int column_place(int k, int chunk, int width);
 int row(int lane, int i);
 int column(int lane, int i);
 
@@ -195,29 +198,76 @@ static int check_sums(float sums[MAX_LANES][32])
     return wrong;
 }
 
-int main(int argc, char **argv)
+/* Both rounds over all lanes; `wide`: of the tiles a and b, where b has rows or `width` chunks. */
+static int run(const void *a, const void *b, int ld, int wide, int width, int f16)
 {
-    enum { LD = 24 };
-    uint32_t a[8 * LD] = {0}, b[8 * LD] = {0};
     static float sums[MAX_LANES][32];
-    for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++)
-        if (argc == 2 && !strcmp(argv[1], layouts[i].name))
-            all.layout = &layouts[i];
-    if (!all.layout)
-        return 2;
-    for (int i = 0; i < 16; i++)
-        for (int k = 0; k < 8; k++) {
-            a[k * LD + i] = pair_of(element(0, i, 2 * k), element(0, i, 2 * k + 1));
-            b[k * LD + i] = pair_of(element(1, i, 2 * k), element(1, i, 2 * k + 1));
-        }
+    memset(all.a, 0, sizeof(all.a));
+    memset(all.b, 0, sizeof(all.b));
+    all.twice = 0;
     for (all.second_round = 0; all.second_round < 2; all.second_round++)
         for (all.lane = 0; all.lane < lanes; all.lane++) {
             for (int i = 0; i < 256 / lanes; i++)
                 sums[all.lane][i] = 1;
             all.call = 0;
-            multiply(a, b, LD, sums[all.lane]);
+            if (wide)
+                multiply_wide(a, b, width, f16, sums[all.lane]);
+            else
+                multiply(a, b, ld, sums[all.lane]);
         }
-    const int wrong = check_sums(sums) + all.twice;
+    return check_sums(sums) + all.twice;
+}
+
+static uint16_t bf16_of(float value)
+{
+    return (uint16_t)(pair_of(value, 0) & 0xffff);
+}
+
+static int run_panels(void)
+{
+    enum { LD = 24 };
+    uint32_t a[8 * LD] = {0}, b[8 * LD] = {0};
+    for (int i = 0; i < 16; i++)
+        for (int k = 0; k < 8; k++) {
+            a[k * LD + i] = pair_of(element(0, i, 2 * k), element(0, i, 2 * k + 1));
+            b[k * LD + i] = pair_of(element(1, i, 2 * k), element(1, i, 2 * k + 1));
+        }
+    return run(a, b, LD, 0, 0, 0);
+}
+
+/* Rows and terms 16 .. 31 of tiles, in chunks of 8; the last 16 columns of tiles of columns. */
+static int run_tiles(void)
+{
+    static const int widths[] = {0, 2, 16};
+    enum { CHUNKS = 32 * 16 };
+    static uint16_t x[CHUNKS][8], w[CHUNKS][8];
+    int wrong = 0;
+    for (int v = 0; v < 3 * 2; v++) {
+        const int width = widths[v / 2];
+        memset(x, 0x41, sizeof(x)); /* not 0 */
+        memset(w, 0x41, sizeof(w));
+        for (int i = 0; i < 16; i++)
+            for (int k = 0; k < 16; k++) {
+                x[row_place(16 + i, 2 + k / 8)][k % 8] = bf16_of(element(0, i, k));
+                if (width)
+                    w[column_place(16 + k, width - 2 + i / 8, width)][i % 8] =
+                        bf16_of(element(1, i, k));
+                else
+                    w[row_place(16 + i, 2 + k / 8)][k % 8] = bf16_of(element(1, i, k));
+            }
+        wrong += run(x, w, 0, 1, width, v % 2);
+    }
+    return wrong;
+}
+
+int main(int argc, char **argv)
+{
+    for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++)
+        if (argc == 2 && !strcmp(argv[1], layouts[i].name))
+            all.layout = &layouts[i];
+    if (!all.layout)
+        return 2;
+    const int wrong = run_panels() + run_tiles();
     if (wrong)
         printf("%s: %d elements are wrong\n", argv[1], wrong);
     return wrong != 0;

@@ -42,6 +42,29 @@ void multiply(__local const uint *a, __local const uint *b, int ld, float *sums)
     mma_16x16((float4 *)sums, mma_load_a(a, ld), mma_load_b(b, ld));
 }
 
+/* The same of 16 rows and terms of a tile of rows, x, and of one of rows or of columns, w, at the
+ * given chunks. */
+void multiply_wide(__local const uint4 *x, __local const uint4 *w, int width, int f16, float *sums)
+{
+    const wide_a a = wide_load_a(x, 0, 16, 2);
+    const wide_b b = width ? wide_load_b_columns(w, 0, 16, width - 2, width)
+                           : wide_load_b_rows(w, 0, 16, 2);
+    if (f16)
+        wide_16x16(x, (float4 *)sums, a, b, true);
+    else
+        wide_16x16(x, (float4 *)sums, a, b, false);
+}
+
+int row_place(int row_of_tile, int chunk)
+{
+    return swizzle_row(row_of_tile, chunk);
+}
+
+int column_place(int k, int chunk, int width)
+{
+    return swizzle_column(k, chunk, width);
+}
+
 int row(int lane, int i)
 {
     return MMA_ROW(lane, i);

@@ -43,4 +43,7 @@ nothing 'fragments: Intel, 16 lanes' "$(check 'mma_intel 16' cl/mma_intel.cl -DS
 nvidia | sed 's/p\[4 \* ld\]/p[3 * ld]/' >"$work/mac.cl"
 something 'fragments: a wrong element is noticed' \
     "$(check mma_nvidia "$work/mac.cl" -DMMA_PLAIN | grep 'elements are wrong')"
+nvidia | sed 's/tile, row + 8, chunk + 1/tile, row, chunk + 1/' >"$work/mac.cl"
+something 'fragments: a wrong element of a wide tile is noticed' \
+    "$(check mma_nvidia "$work/mac.cl" -DMMA_PLAIN | grep 'elements are wrong')"
 finish

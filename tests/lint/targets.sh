@@ -85,6 +85,10 @@ __attribute__((overloadable, convergent))
 float8 intel_sub_group_bf16_bf16_matrix_mad_k16(int8 a, int8 b, float8 c);
 __attribute__((overloadable, convergent))
 float8 intel_sub_group_bf16_bf16_matrix_mad_k16(short8 a, int8 b, float8 c);
+__attribute__((overloadable, convergent))
+float8 intel_sub_group_f16_f16_matrix_mad_k16(int8 a, int8 b, float8 c);
+__attribute__((overloadable, convergent))
+float8 intel_sub_group_f16_f16_matrix_mad_k16(short8 a, int8 b, float8 c);
 END
         cat "$work/program.cl" cl/probe_mma.cl
     } >"$work/intel.cl"
@@ -167,15 +171,17 @@ for storage in f32/f32 f16/f16 bf16/bf16 int8/f32; do
     done
 done
 
-# With matrix instructions, which are to be there.
+# With matrix instructions, which are to be there. Exact products are of bf16 in any case.
 for type in f16 bf16; do
     for name in "gpu $type/$type" "gpu $type/$type $type compute"; do
+        operands=bf16 cdna2=bf16_1k
+        [ "$name" = "gpu f16/f16 f16 compute" ] && operands=f16 cdna2=f16
         nvidia "$name nvidia"
         something "targets: $name: PTX has no mma.sync" \
-            "$(grep 'mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32' "$work/k.ptx")"
-        amd_matrix "$name amd-wmma" gfx1100 v_wmma_f32_16x16x16_bf16
-        amd_matrix "$name amd-mfma" gfx90a v_mfma_f32_16x16x16bf16_1k
-        amd_matrix "$name amd-mfma" gfx940 v_mfma_f32_16x16x16_bf16
+            "$(grep "mma.sync.aligned.m16n8k16.row.col.f32.$operands.$operands.f32" "$work/k.ptx")"
+        amd_matrix "$name amd-wmma" gfx1100 v_wmma_f32_16x16x16_$operands
+        amd_matrix "$name amd-mfma" gfx90a v_mfma_f32_16x16x16$cdna2
+        amd_matrix "$name amd-mfma" gfx940 v_mfma_f32_16x16x16_$operands
         intel "$name intel-8"
         intel "$name intel-16"
     done
