@@ -6,7 +6,8 @@
 #
 #     sh tools/check.sh [OPTION]
 #
-#     --all      run every kernel test on rusticl and under Oclgrind too (very slow)
+#     --all      run every kernel test on rusticl, under Oclgrind and on the emulated NVIDIA device
+#                too (very slow)
 #     --help     print this text
 #
 # Exit codes: 0 if all tests passed, 1 if one failed, 2 for wrong usage.
@@ -175,6 +176,28 @@ finish_oclgrind() {
         quote "$logs/kernels-oclgrind.log"
 }
 
+# A program on the emulated NVIDIA device, which must have no complaint (tests/nvidia/README.md).
+on_emulated_nvidia() {
+    OCL_ICD_VENDORS=$PWD/build/tests/nvidia ELCL_NVIDIA_DIR=$PWD/build/tests/nvidia/ptx \
+        ELCL_NVIDIA_LOG=$PWD/$logs/nvidia-complaints.log "$@" || return 1
+    tail -n 1 "$logs/nvidia-complaints.log" | grep -q '^[1-9][0-9]* launches, 0 complaints$'
+}
+
+# The suite has the device's own tests and a sample of these.
+all_on_emulated_nvidia() {
+    if ! [ -f build/tests/nvidia/elcl-nvidia.icd ] || ! command -v clang-15 >/dev/null ||
+        ! [ -f /usr/lib/clc/nvptx64--nvidiacl.bc ]; then
+        skip 'kernels on an emulated NVIDIA device: no clang-15 with libclc-15, or no _Float16'
+        return
+    fi
+    rm -f "$logs/nvidia-complaints.log"
+    program 'kernels on an emulated NVIDIA device' kernels-nvidia \
+        on_emulated_nvidia build/tests/kernels
+    program 'elcl on an emulated NVIDIA device' nvidia \
+        sh tests/nvidia/nvidia.sh build/elcl "$PWD/build/tests/nvidia" models/g2p-en \
+        build/tests/kernels --all
+}
+
 with_clang() (
     CC=clang CXX=clang++
     export CC CXX
@@ -215,6 +238,7 @@ if step 'build, warnings are errors' build build build -Dwerror=true; then
     suite tests suite build
     start_oclgrind
     kernels_on_rusticl
+    [ -n "$small" ] || all_on_emulated_nvidia
     built=yes
 fi
 step 'build with clang, warnings are errors' build-clang with_clang

@@ -30,6 +30,7 @@ static const struct rule {
      * embed and select_best; its CPU kernels work, and 22.3 runs both. */
     {NULL, "llvmpipe", 25, {.gpu_kernels_crash = true}},
     {"Oclgrind", NULL, 0, {.simulator = true}},
+    {NULL, "(emulated)", 0, {.simulator = true}}, /* tests/nvidia */
 };
 
 struct elcl_quirks elcl_quirks_find(const elcl_device_desc *desc)

@@ -8,7 +8,7 @@
 
 #include "nvidia.h"
 
-enum access { READ, WRITE };
+enum access { READ, WRITE }; /* of 1, 2, 4, 8 or 16 bytes */
 
 static const char *const verbs[] = {[READ] = "reads", [WRITE] = "writes"};
 
@@ -65,9 +65,9 @@ static void complain_bounds(struct warp *w, struct instr *i, int lane, enum acce
 static bool global_is_right(struct warp *w, struct instr *i, int lane, enum access access,
                             uint64_t address, uint32_t bytes)
 {
-    if (address % bytes) {
+    if (address & (bytes - 1)) {
         complain(w, i, lane, MISALIGNED, "%s %u bytes at an address that is %u beyond a multiple",
-                 verbs[access], bytes, (unsigned)(address % bytes));
+                 verbs[access], bytes, (unsigned)(address & (bytes - 1)));
         return false;
     }
     if (in_region(w->worker->region, address, bytes) || find_region(w->worker, address, bytes))
@@ -83,7 +83,8 @@ static uint32_t check_global(struct warp *w, struct instr *i, enum access access
     const struct region r = *w->worker->region;
     const uint64_t last = r.bytes - bytes;
     uint32_t wrong = bytes > r.bytes;
-    EACH_LANE wrong |= w->active[l] & ((address[l] - r.begin > last) | (address[l] % bytes != 0));
+    EACH_LANE wrong |=
+        w->active[l] & ((address[l] - r.begin > last) | ((address[l] & (bytes - 1)) != 0));
     if (report_counts)
         tally_global(i, address, w->lanes, bytes);
     if (!wrong)
@@ -142,21 +143,29 @@ static bool local_is_right(struct warp *w, struct instr *i, int lane, enum acces
                  verbs[access], bytes, (long long)offset, limit);
         return false;
     }
-    if (address % bytes)
+    if (address & (bytes - 1))
         complain(w, i, lane, MISALIGNED, "%s %u bytes at %llu of local memory", verbs[access],
                  bytes, (unsigned long long)offset);
-    return address % bytes == 0;
+    return !(address & (bytes - 1));
+}
+
+/* Stores an element; returns whether it was there already. Most have 4 bytes. */
+static inline bool store_element(uint8_t *to, const uint8_t *from, uint32_t bytes)
+{
+    const bool same = bytes == 4 ? !memcmp(to, from, 4) : !memcmp(to, from, bytes);
+    if (bytes == 4)
+        memcpy(to, from, 4);
+    else
+        memcpy(to, from, bytes);
+    return same;
 }
 
 /* Stores a lane's elements; returns whether they were there already. */
 static bool store_lane(const struct warp *w, const struct instr *i, int lane, uint8_t *to)
 {
     bool same = true;
-    for (uint32_t e = 0; e < i->count; e++, to += i->bytes) {
-        const uint8_t *from = (uint8_t *)slot(w, i->b[e]) + lane * i->width;
-        same &= !memcmp(to, from, i->bytes);
-        memcpy(to, from, i->bytes);
-    }
+    for (uint32_t e = 0; e < i->count; e++, to += i->bytes)
+        same &= store_element(to, (uint8_t *)slot(w, i->b[e]) + lane * i->width, i->bytes);
     return same;
 }
 
@@ -215,7 +224,7 @@ static uint32_t find_memory(struct warp *w, struct instr *i, enum access access,
         for (uint32_t l = 0; l < WARP; l++) {
             const uint32_t limit = w->worker->launch->kernel->private_bytes;
             const uint64_t in = address[l] - PRIVATE_BASE;
-            const bool right = in <= limit && in + bytes <= limit && in % bytes == 0;
+            const bool right = in <= limit && in + bytes <= limit && !(in & (bytes - 1));
             if (w->active[l] && !right)
                 complain(w, i, (int)l, OUT_OF_BOUNDS, "%s %u bytes at %lld of %u of its own",
                          verbs[access], bytes, (long long)in, limit);

@@ -215,13 +215,8 @@ static void prepare_warp(struct warp *w, const struct launch *launch)
         fill(w, NTID + d, 4, launch->items[d]);
         fill(w, NCTAID + d, 4, launch->groups[d]);
     }
-    for (size_t i = 0; i < k->n_constants; i++) {
-        const struct constant *c = &k->constants[i];
-        if (c->width == 1) /* a predicate, which is 0 or ~0 in 32 bits */
-            fill(w, c->slot, 4, c->value ? UINT64_MAX : 0);
-        else
-            fill(w, c->slot, c->width, c->value);
-    }
+    for (size_t i = 0; i < k->n_constants; i++)
+        fill(w, k->constants[i].slot, k->constants[i].width, k->constants[i].value);
     w->state = RUNS;
     w->steps = w->matrix_steps = 0;
 }
