@@ -12,6 +12,9 @@
 #define MMA_KERNEL
 #define MMA_ROW(lane, i) (((lane) * (256 / SUBGROUP) + (i)) / 16)
 #define MMA_COLUMN(lane, i) (((lane) * (256 / SUBGROUP) + (i)) % 16)
+#define MMA_FIRST(i) ((i) / 16 * 16)
+#define MMA_SLOTS (SUBGROUP > 16 ? SUBGROUP / 16 : 1)
+#define MMA_SLOT(lane) ((lane) % MMA_SLOTS)
 
 typedef struct {
     __local const uint *at;

@@ -17,6 +17,9 @@
 #define MMA_KERNEL
 #define MMA_ROW(lane, i) ((lane) / 4 + (i) / 2 % 2 * 8)
 #define MMA_COLUMN(lane, i) ((lane) % 4 * 2 + (i) % 2 + (i) / 4 * 8)
+#define MMA_FIRST(i) ((i) & 2)
+#define MMA_SLOTS 4
+#define MMA_SLOT(lane) ((lane) % 4)
 
 typedef uint4 mma_a;
 typedef uint4 mma_b; /* columns 0 .. 7, then 8 .. 15 */
@@ -68,6 +71,23 @@ TILE_INLINE float4 mma_m16n8k16_f16(float4 c, uint4 a, uint2 b)
             : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b.x), "r"(b.y));
     return c;
 }
+
+TILE_INLINE uint mma_pack_f16(float2 x)
+{
+    uint pair;
+    __asm__("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(x.y), "f"(x.x));
+    return pair;
+}
+#define MMA_PACK_F16(x) mma_pack_f16(x)
+
+/* 2^x; subnormal numbers become zero. */
+TILE_INLINE float mma_exp2(float x)
+{
+    float y;
+    __asm__("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+#define MMA_EXP2(x) mma_exp2(x)
 
 typedef mma_a wide_a;
 typedef mma_b wide_b;

@@ -201,6 +201,12 @@ enum { ELCL_ADD_Y = 1, ELCL_ADD_TO_H = 2, ELCL_ADD_TO_X = 4, ELCL_ADD_TO_STATE =
     ((stages)*ELCL_WIDE_STAGE_BYTES(bm, parts) > 64 * ELCL_WIDE_LD * 4                             \
          ? (stages)*ELCL_WIDE_STAGE_BYTES(bm, parts)                                               \
          : 64 * ELCL_WIDE_LD * 4)
+/* attn_packed_wide.cl: rows of a work-group, and local memory: tiles of queries, of keys, of values
+ * and of probabilities, up to 4 parts of a number of each row, and four ints per row at most. */
+#define ELCL_FLASH_ROWS 64
+#define ELCL_FLASH_BYTES(width)                                                                    \
+    (ELCL_FLASH_ROWS * (width)*2 + 2 * 4096 * 2 + ELCL_FLASH_ROWS * (4096 / (width)) * 2 +         \
+     ELCL_FLASH_ROWS * (4 * 4 + 4 * 4))
 /* gemm_rows_wide.cl: slices of K, row stride of outputs, bytes of a stage, how many stages, and
  * local memory, where the slices' sums replace the stages later. */
 #define ELCL_ROWS_WIDE_SLICES 8

@@ -353,9 +353,36 @@ int elcl_op_attn_mha(struct elcl_ops *ops, const struct elcl_attn_mha_args *args
                                                                  : launch_mha_rows(ops, args, err);
 }
 
+bool elcl_packed_is_wide(const struct elcl_ops *ops, const struct elcl_attn_mha_args *args)
+{
+    return ops->wide_packed && (args->kv_act || ops->state == ops->activations) &&
+           args->dh <= 128 &&
+           (args->dh | args->q_ld | args->kv_ld | args->k_at | args->v_at) % 8 == 0;
+}
+
+static int launch_packed_wide(struct elcl_ops *ops, const struct elcl_attn_mha_args *args,
+                              elcl_error *err)
+{
+    const bool narrow = args->dh <= 64;
+    const size_t items = 4 * (size_t)elcl_mma_kinds[ops->gemm_mma].subgroup;
+    struct elcl_launch launch = elcl_launch_begin(
+        ops, narrow ? ELCL_K_ATTN_PACKED_WIDE_64 : ELCL_K_ATTN_PACKED_WIDE_128, "attn_packed");
+    mha_buffers(&launch, args);
+    elcl_launch_int(&launch, args->n_groups);
+    mha_sizes(&launch, args);
+    elcl_launch_local(&launch, narrow ? ELCL_FLASH_BYTES(64) : ELCL_FLASH_BYTES(128));
+    count_mha(&launch, args, elcl_div_up(args->keys, ELCL_FLASH_ROWS));
+    const size_t global[] = {items * (size_t)args->h,
+                             elcl_div_up((size_t)args->n_groups, ELCL_FLASH_ROWS)};
+    const size_t local[] = {items, 1};
+    return elcl_launch_run(&launch, 2, global, local, err);
+}
+
 int elcl_op_attn_packed(struct elcl_ops *ops, const struct elcl_attn_mha_args *args,
                         elcl_error *err)
 {
+    if (elcl_packed_is_wide(ops, args))
+        return launch_packed_wide(ops, args, err);
     const bool cpu = ops->kernels == ELCL_KERNELS_CPU;
     const size_t rows = cpu ? ELCL_PACKED_ROWS : ELCL_TILE_SIZE, items = cpu ? 1 : ELCL_TILE_ITEMS;
     struct elcl_launch launch = args->kv_act

@@ -65,6 +65,8 @@ static void add_gpu_files(struct elcl_program_parts *parts, const struct elcl_op
     add_file(parts, ops->gemm_mma ? "gemm_rows_mma.cl" : "gemm_rows.cl");
     if (ops->wide)
         add_files(parts, wide_files, ELCL_COUNT(wide_files));
+    if (ops->wide_packed)
+        add_file(parts, "attn_packed_wide.cl");
     add_file(parts, "attn_packed_gpu.cl");
     if (ops->attn_mma != ops->gemm_mma)
         add_tiles(parts, ops->attn_mma);
@@ -140,6 +142,8 @@ static bool has_kernel(const struct elcl_ops *ops, int id)
         return ops->wide;
     if (id >= ELCL_K_ATTN_EL_WIDE_SCORES && id <= ELCL_K_ATTN_EL_WIDE_CONTEXT_32)
         return ops->wide_el;
+    if (id == ELCL_K_ATTN_PACKED_WIDE_64 || id == ELCL_K_ATTN_PACKED_WIDE_128)
+        return ops->wide_packed;
     return true;
 }
 
@@ -205,6 +209,16 @@ static enum elcl_storage choose_activations(const struct elcl_ops *ops,
     return params->gemm == ELCL_GEMM_CLBLAST
                ? ELCL_F32
                : elcl_compute_activations(compute, ops->weights, ops->kernels);
+}
+
+/* Whether the device can run attn_packed_wide.cl. An item of a small sub-group, or one with outputs
+ * in many rows, would need more registers than there are: on gfx1100 1.5 KiB of scratch memory. */
+static bool choose_wide_packed(const struct elcl_ops *ops)
+{
+    const struct elcl_mma_kind *kind = &elcl_mma_kinds[ops->gemm_mma];
+    return ops->wide && kind->subgroup >= 32 && kind->row_items &&
+           ops->device->desc.max_work_group >= 4 * (uint64_t)kind->subgroup &&
+           ops->device->desc.local_bytes >= (uint64_t)ELCL_FLASH_BYTES(128);
 }
 
 /* CLBlast multiplies row-major matrices, CPU kernels have panels. Without a measurement it counts
@@ -328,6 +342,7 @@ static int choose(struct elcl_ops *o, struct elcl_device *device,
     o->activations = choose_activations(o, params);
     o->wide = choose_wide(o);
     o->wide_el = choose_wide_el(o);
+    o->wide_packed = choose_wide_packed(o);
     o->gemm = choose_gemm(o, params);
     o->clblast_rows = params->clblast_rows ? params->clblast_rows : CLBLAST_ROWS;
     o->dot = choose_dot(o, features, params);
@@ -386,6 +401,7 @@ int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops *
                            .attn_mma = other->attn_mma,
                            .wide = other->wide,
                            .wide_el = other->wide_el,
+                           .wide_packed = other->wide_packed,
                            .busy_groups = other->busy_groups,
                            .dot = other->dot,
                            .vector_width = other->vector_width,

@@ -47,6 +47,8 @@ enum elcl_kernel_id {
     ELCL_K_ATTN_MHA_8,
     ELCL_K_ATTN_MHA_JOIN,
     ELCL_K_ATTN_PACKED,
+    ELCL_K_ATTN_PACKED_WIDE_64, /* with wide_packed only, and the next one */
+    ELCL_K_ATTN_PACKED_WIDE_128,
     ELCL_K_SCATTER,
     ELCL_K_REORDER,
     ELCL_K_LINEAGE,
@@ -94,6 +96,7 @@ struct elcl_ops {
                                      * storage.cl) */
     enum elcl_mma gemm_mma;         /* the matrix instruction of GEMM and attn_packed, or NONE */
     enum elcl_mma attn_mma;         /* that of EL-attention by tiles, by `state` */
+    bool wide_packed;               /* attn_packed_wide.cl */
     bool wide;                      /* wide tiles for 16-bit activations (tile_wide.cl) */
     bool wide_el;                   /* EL-attention by them, if state has 16 bits, too */
     enum elcl_dot dot;              /* not NONE: int8 or bf16 compute */
@@ -407,6 +410,9 @@ int elcl_op_attn_mha(struct elcl_ops *ops, const struct elcl_attn_mha_args *args
  */
 int elcl_op_attn_packed(struct elcl_ops *ops, const struct elcl_attn_mha_args *args,
                         elcl_error *err);
+/* Returns whether GPU kernels multiply 16-bit operands: if keys have the activations' type, and
+ * chunks of 8 elements divide all sizes. Then probabilities are rounded to it, too. */
+bool elcl_packed_is_wide(const struct elcl_ops *ops, const struct elcl_attn_mha_args *args);
 
 /* ---- beams (beams.c) ----------------------------------------------------------------------- */
 

@@ -28,6 +28,8 @@ struct elcl_mma_kind {
     int subgroup;           /* items that multiply together */
     bool async;             /* copies to local memory run beside the kernel: WIDE_ASYNC there */
     enum elcl_mma fallback; /* what to try where this one does not work, or NONE */
+    int row_items; /* that share a row of outputs, MMA_SLOTS; 0: attn_packed_wide.cl has not
+                      been tried */
 };
 
 /* Indexed by enum elcl_mma; ELCL_MMA_NONE has no entry. */

@@ -8,10 +8,9 @@
  * bias is one rounding more, of the largest score that it makes. Results of 16 bits are rounded to
  * their type.
  *
- * Wide tiles of EL-attention multiply the numbers themselves, with sums in f32 that matrix units
- * may truncate: WIDE instead of SPLIT. Their p are rounded to the state's type and divided by the
- * sum of the rounded ones, which adds at most that unit of sum_j p_j |y_j - c|, and in f16 2^-25 of
- * sum_j |y_j - c|.
+ * Wide tiles multiply the numbers themselves, with sums in f32 that matrix units may truncate: WIDE
+ * instead of SPLIT. Their p are rounded to 16 bits and divided by the sum of the rounded ones,
+ * which adds at most that unit of sum_j p_j |y_j - c|, and in f16 2^-25 of sum_j |y_j - c|.
  */
 #include "selftest/attention.h"
 
@@ -353,6 +352,17 @@ static void check_one_rounding(struct elcl_fixture *fx, struct head *head,
     elcl_fixture_check(fx, found, "queries of one plane would pass");
 }
 
+static bool packed_is_wide(const struct elcl_ops *ops, const struct elcl_attn_case *a)
+{
+    const struct elcl_attn_mha_args args = {.kv_act = a->kv_act,
+                                            .dh = a->dh,
+                                            .q_ld = a->q_ld,
+                                            .kv_ld = a->kv_ld,
+                                            .k_at = a->k_at,
+                                            .v_at = a->v_at};
+    return elcl_packed_is_wide(ops, &args);
+}
+
 void elcl_check_attention(struct elcl_fixture *fx, enum elcl_attn_op op,
                           const struct elcl_attn_layout *l, int h, int dh,
                           enum elcl_attn_inputs inputs, bool kv_act, bool bias)
@@ -367,13 +377,16 @@ void elcl_check_attention(struct elcl_fixture *fx, enum elcl_attn_op op,
     const bool equal = inputs == ELCL_INPUTS_EQUAL_KEYS || inputs == ELCL_INPUTS_ZERO_QUERY;
     const size_t width = (size_t)h * dh, n = k.n_rows * width;
     double *want = elcl_fixture_unwritten(fx, n), *bound = elcl_fixture_unwritten(fx, n);
-    const bool wide = op == ELCL_ATTN_OP_EL && elcl_el_is_wide(fx->ops, dh);
+    const bool wide_el = op == ELCL_ATTN_OP_EL && elcl_el_is_wide(fx->ops, dh);
+    const bool wide_packed = op == ELCL_ATTN_OP_PACKED && packed_is_wide(fx->ops, &a);
     struct head head = {.a = &a,
                         .sums = equal ? 0.5 : 0,
-                        .split = wide  ? WIDE
-                                 : mma ? SPLIT
-                                       : 0,
-                        .weights = wide ? fx->ops->state : ELCL_F32};
+                        .split = wide_el || wide_packed ? WIDE
+                                 : mma                  ? SPLIT
+                                                        : 0,
+                        .weights = wide_el       ? fx->ops->state
+                                   : wide_packed ? fx->ops->activations
+                                                 : ELCL_F32};
     head.p = elcl_fixture_doubles(fx, (size_t)k.cache_rows); /* keys are different rows of it */
     const float *got = elcl_attn_run(fx, &k, &a);
     for (int g = 0; got && g < k.n_groups; g++)

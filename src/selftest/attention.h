@@ -34,7 +34,7 @@ struct elcl_attn_keys {
     int n_rows; /* of queries and results; rows between groups belong to none */
     int cache_rows, lineage_rows, lineage_ld;
     int32_t *lineage;
-    struct elcl_row_group group[160];
+    struct elcl_row_group group[288];
     int n_groups, max_rows, max_keys;
     uint64_t total, reads; /* rows x keys, and keys, over groups */
     bool no_lineage;       /* no group has private keys, and EL-attention gets no lineage */

@@ -123,6 +123,28 @@ static void test_packed(struct suite *s)
                       small ? 1 : ELCL_N_INPUTS);
 }
 
+/* Sizes of wide tiles, for 16-bit activations: sentences that begin and end inside of 64 rows, and
+ * several of them there. */
+static void test_packed_wide(struct suite *s)
+{
+    static const int sizes[][2] = {{2, 64}, {1, 80}, {2, 128}, {3, 8}};
+    static const struct elcl_attn_layout layouts[] = {
+        {"tiles",
+         6,
+         {G(60, 60, 0), G(1, 1, 0), G(64, 64, 0), G(2, 0, 0), G(67, 130, 0), PROMPT(66)}},
+        {"short", 5, {G(3, 3, 0), G(16, 16, 0), PROMPT(5), G(17, 31, 0), G(15, 33, 0)}},
+    };
+    const size_t n_sizes = s->options->small ? 1 : s->full ? ELCL_COUNT(sizes) : 3;
+    if (s->params.compute == ELCL_COMPUTE_F32)
+        return;
+    for (size_t i = 0; i < n_sizes; i++)
+        for (size_t j = 0; j < ELCL_COUNT(layouts); j++)
+            if (suite_case(s, "attn_packed", "H=%d Dh=%d %s", sizes[i][0], sizes[i][1],
+                           layouts[j].name))
+                check(s, ELCL_ATTN_OP_PACKED, &layouts[j], sizes[i][0], sizes[i][1],
+                      s->options->small ? 1 : ELCL_N_INPUTS);
+}
+
 /* ---- a row's bits do not depend on the other rows ------------------------------------------ */
 
 /* All rows in one call against every step-th row in a call with one row. */
@@ -180,8 +202,11 @@ void test_attention_tiles(struct suite *s)
         elcl_check_attention(&s->fx, ELCL_ATTN_OP_EL, &cancelling, 3, 37, ELCL_INPUTS_CANCELLING,
                              false, false);
     test_packed(s);
+    test_packed_wide(s);
     if (suite_case(s, "attn_packed", "one row as among others"))
         check_invariance(s, ELCL_ATTN_OP_PACKED, &l, 2, 21, 37);
+    if (suite_case(s, "attn_packed", "one row as among others, Dh=64"))
+        check_invariance(s, ELCL_ATTN_OP_PACKED, &l, 2, 64, 37);
     test_el(s);
     test_el_wide(s);
     test_el_wide_invariance(s);

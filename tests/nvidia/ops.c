@@ -202,6 +202,8 @@ static inline s32 dot4(u32 a, u32 b, s32 c, bool a_signed, bool b_signed)
     X(sqrt_approx, "sqrt.approx.f32", f32, f32, none, none, sqrtf(a))                              \
     X(rsqrt_approx, "rsqrt.approx.f32", f32, f32, none, none, 1 / sqrtf(a))                        \
     X(ex2_approx, "ex2.approx.f32", f32, f32, none, none, exp2f(a))                                \
+    X(ex2_approx_ftz, "ex2.approx.ftz.f32", f32, f32, none, none,                                  \
+      exp2f(a) < 0x1p-126f ? 0 : exp2f(a))                                                         \
     X(lg2_approx, "lg2.approx.f32", f32, f32, none, none, log2f(a))                                \
     X(neg_f32, "neg.f32", f32, f32, none, none, -a)                                                \
     X(abs_f32, "abs.f32", f32, f32, none, none, fabsf(a))                                          \
