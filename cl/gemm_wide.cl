@@ -6,6 +6,7 @@
  * gemm_wide      a work-group computes a tile of 128 x 128 outputs, each one chain over k
  * gemm_wide_64   a tile of 64 x 128; the sum over k is cut into slices of `slice` terms, a multiple
  *                of WIDE_K, which are added in ascending order
+ * gemm_wide_32   the same of WIDE_LEAST x 128
  *                global size {256 ceil(N / 128), ceil(M / bm), batch}, work-group {256, 1, 1}
  *                local memory: ELCL_WIDE_BYTES(stages, bm, 1)
  */
@@ -52,8 +53,9 @@ TILE_INLINE void gemm_fetch(__local uint4 *memory, struct wide_held *held, struc
 {
 #pragma unroll
     for (int i = 0; i < 2; i++)
-        if (i < bm / 64) {
-            wide_fetch_row(memory, &held->x[i], stage, i, s->x[i], s->x_left > 0);
+        if (64 * i < bm) {
+            if (bm >= 64 || get_local_id(0) < bm * 4)
+                wide_fetch_row(memory, &held->x[i], stage, i, s->x[i], s->x_left > 0);
             s->x[i] += WIDE_K;
         }
 #pragma unroll
@@ -236,3 +238,4 @@ TILE_INLINE void gemm_wide_tile(__global void *y, __global const act_t *x,
     }
 DEFINE_GEMM_WIDE(gemm_wide, gemm_wide_tile, 128, false)
 DEFINE_GEMM_WIDE(gemm_wide_64, gemm_wide_tile, 64, true)
+DEFINE_GEMM_WIDE(gemm_wide_32, gemm_wide_tile, WIDE_LEAST, true)

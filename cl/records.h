@@ -191,6 +191,8 @@ enum { ELCL_ADD_Y = 1, ELCL_ADD_TO_H = 2, ELCL_ADD_TO_X = 4, ELCL_ADD_TO_STATE =
 #define ELCL_WIDE_N 128
 #define ELCL_WIDE_K 32
 #define ELCL_WIDE_LD (ELCL_WIDE_N + 8)
+/* The smallest bm: one tile of 16 x 16 for each sub-group below another. */
+#define ELCL_WIDE_LEAST(subgroup) ((subgroup) < 32 ? 64 : 32)
 /* Bytes of a stage, and how many stages asynchronous copies fill: as many as 48 KiB hold, at most
  * 4. Without such copies it is two. */
 #define ELCL_WIDE_STAGE_BYTES(bm, parts) (((bm) * (parts) + ELCL_WIDE_N) * ELCL_WIDE_K * 2)

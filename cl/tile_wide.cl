@@ -46,8 +46,9 @@
  * of the work-group run all of it. After the loop and a barrier, wide_give() writes sums to local
  * memory, part by part.
  *
- * bm (64 or 128), parts (1 or 2), w_rows, f16 (true: f16, false: bf16) and i are constants at every
- * call. Everything is inlined: loops run to constant bounds that do not depend on them.
+ * bm (64, 128 or WIDE_LEAST, and below 64 only the first 4 bm items bring chunks of X), parts (1 or
+ * 2), w_rows, f16 (true: f16, false: bf16) and i are constants at every call. Everything is
+ * inlined: loops run to constant bounds that do not depend on them.
  *
  * A mma_*.cl has these functions, with f16 a constant, row, k and chunk constants or nearly so, and
  * row and k multiples of 16:
@@ -73,6 +74,8 @@
 #define WIDE_MAX_I (8 / WIDE_GROUPS_M)
 #define WIDE_I(bm) ((bm) / 16 / WIDE_GROUPS_M)
 #define WIDE_J (8 / WIDE_GROUPS_N)
+#define WIDE_LEAST ELCL_WIDE_LEAST(SUBGROUP) /* the smallest bm */
+ELCL_CHECK(wide_least, WIDE_I(WIDE_LEAST) == 1);
 #define WIDE_SUMS 16 /* float4 of an item for 128 x 128 outputs; of the first half for 64 x 128 */
 
 #ifdef WIDE_ASYNC
@@ -159,7 +162,7 @@ TILE_INLINE void wide_land_all(__local uint4 *memory, const struct wide_held *he
     for (int part = 0; part < 2; part++)
 #pragma unroll
         for (int i = 0; i < 2; i++)
-            if (part < parts && i < bm / 64)
+            if (part < parts && 64 * i < bm && (bm >= 64 || get_local_id(0) < bm * 4))
                 wide_land(wide_row_place(memory, stage + part * bm * 4, i),
                           &held->x[2 * part + i]);
 #pragma unroll

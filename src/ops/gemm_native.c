@@ -229,27 +229,34 @@ static struct gpu_gemm wide_gemm(enum elcl_kernel_id id, const char *name, size_
                              tile_n, slices, ELCL_WIDE_K,     (size_t)local_bytes};
 }
 
+/* Tiles of `rows` x 128. */
+static struct gpu_gemm wide_tiles(const struct elcl_ops *ops, enum elcl_kernel_id id,
+                                  const char *name, int rows, size_t slices)
+{
+    const int stages = elcl_wide_stages(ops->gemm_mma, rows, 1);
+    return wide_gemm(id, name, (size_t)rows, ELCL_WIDE_N, slices, ELCL_WIDE_BYTES(stages, rows, 1));
+}
+
 /* All of them give the same bits. */
 static struct gpu_gemm choose_wide_gemm(const struct elcl_ops *ops,
                                         const struct elcl_gemm_args *args)
 {
     const size_t slices = wide_slices(args->w);
+    const struct elcl_mma_kind *kind = &elcl_mma_kinds[ops->gemm_mma];
     const struct device_class *class = &device_classes[ops->gemm_mma];
     const size_t busy = ops->busy_groups / class->units;
-    const bool async = elcl_mma_kinds[ops->gemm_mma].async;
-    const struct gpu_gemm tiles =
-        wide_gemm(ELCL_K_GEMM_WIDE, "gemm_wide", 128, ELCL_WIDE_N, 1,
-                  ELCL_WIDE_BYTES(elcl_wide_stages(ops->gemm_mma, 128, 1), 128, 1));
-    const struct gpu_gemm low_tiles =
-        wide_gemm(ELCL_K_GEMM_WIDE_64, "gemm_wide_64", 64, ELCL_WIDE_N, slices,
-                  ELCL_WIDE_BYTES(elcl_wide_stages(ops->gemm_mma, 64, 1), 64, 1));
-    const bool few = args->m <= class->few_rows || gpu_groups(&low_tiles, args) < busy / class->few;
-    if (few)
+    const struct gpu_gemm tall = wide_tiles(ops, ELCL_K_GEMM_WIDE, "gemm_wide", 128, 1);
+    const struct gpu_gemm low = wide_tiles(ops, ELCL_K_GEMM_WIDE_64, "gemm_wide_64", 64, slices);
+    if (args->m <= class->few_rows || gpu_groups(&low, args) < busy / class->few)
         return slices > 1 ? wide_gemm(ELCL_K_GEMM_ROWS_WIDE, "gemm_rows_wide", 16, 16, slices,
-                                      ELCL_ROWS_WIDE_BYTES(async, true))
+                                      ELCL_ROWS_WIDE_BYTES(kind->async, true))
                           : wide_gemm(ELCL_K_GEMM_ROWS_WIDE_64, "gemm_rows_wide_64", 16, 64, 1,
-                                      ELCL_ROWS_WIDE_BYTES(async, false));
-    return slices == 1 && gpu_groups(&tiles, args) >= busy ? tiles : low_tiles;
+                                      ELCL_ROWS_WIDE_BYTES(kind->async, false));
+    if (slices == 1 && gpu_groups(&tall, args) >= busy)
+        return tall;
+    return gpu_groups(&low, args) >= busy ? low
+                                          : wide_tiles(ops, ELCL_K_GEMM_WIDE_32, "gemm_wide_32",
+                                                       ELCL_WIDE_LEAST(kind->subgroup), slices);
 }
 
 static int gpu_flags(const struct elcl_gemm_args *args)

@@ -26,8 +26,9 @@ enum elcl_kernel_id {
     ELCL_K_ADD_NORM,
     ELCL_K_GEMM,
     ELCL_K_GEMM_ROWS, /* GPU kernels only */
-    ELCL_K_GEMM_WIDE, /* with wide tiles only, and the next three */
+    ELCL_K_GEMM_WIDE, /* with wide tiles only, and the next four */
     ELCL_K_GEMM_WIDE_64,
+    ELCL_K_GEMM_WIDE_32,
     ELCL_K_GEMM_ROWS_WIDE,
     ELCL_K_GEMM_ROWS_WIDE_64,
     ELCL_K_EPILOGUE,

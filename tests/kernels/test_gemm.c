@@ -144,7 +144,8 @@ static void check_invariance(struct suite *s, struct elcl_gemm_shape shape, int 
                            (size_t)n, 4);
     }
     /* All rows by the kernel for few, and by lower tiles: as on larger devices. */
-    const size_t busy[] = {SIZE_MAX, elcl_div_up((size_t)n, ELCL_WIDE_N) + 1};
+    const size_t across = elcl_div_up((size_t)n, ELCL_WIDE_N);
+    const size_t busy[] = {SIZE_MAX, across + 1, across * elcl_div_up((size_t)m, 64) + 1};
     shape.m = m;
     for (size_t i = 0; fx->ops->gemm_mma && i < ELCL_COUNT(busy); i++) {
         fx->ops->busy_groups = busy[i];
@@ -162,14 +163,14 @@ static void test_invariance(struct suite *s)
     const bool small = s->options->small;
     const size_t n_sizes = small ? 2 : ELCL_COUNT(sizes);
     for (size_t i = 0; i < n_sizes; i++) {
-        const int n = sizes[i][0], k = sizes[i][1], m = small ? 18 : 37;
+        const int n = sizes[i][0], k = sizes[i][1], m = small ? 18 : 67;
         struct elcl_gemm_shape shape = elcl_gemm_dense(1, m, n, k);
         shape.act = ELCL_ACT_GELU;
         shape.bias = true;
         shape.residual = ELCL_RESIDUAL_SEPARATE;
         shape.out = (enum elcl_gemm_out)(i % (ELCL_OUT_PLANES + 1));
         if (suite_case(s, "gemm", "M=1 as in M=%d, N=%d K=%d", m, n, k))
-            check_invariance(s, shape, small ? 6 : 12);
+            check_invariance(s, shape, small ? 6 : 22);
     }
 }
 
