@@ -188,16 +188,19 @@ static inline float f16_round(float v)
     const ushort bits = f16_bits(v);
     return vload_half(0, (const half *)&bits);
 }
-static inline CAT(ushort, VW) bf16_round_v(floatv v)
-{
-    const uintv x = CAT(as_uint, VW)(v);
-    const uintv nearest_even = x + 0x7fffu + ((x >> 16) & 1u);
-    return CAT(convert_ushort, VW)(select(nearest_even, x | 0x400000u, isnan(v)) >> 16);
-}
-#define BF16_STOREV(v, p) CAT(vstore, VW)(bf16_round_v(v), 0, p)
 #if VW == 4
+#define BF16_STOREV(v, p) vstore4(bf16_round4(v), 0, p)
 #define F16_STOREV(v, p) vstore4(f16_bits4(v), 0, (__global ushort *)(p))
 #else
+/* On PoCL faster than convert_ushort16() of a vector. */
+static inline void bf16_storev(floatv v, __global ushort *p)
+{
+    float each[VW];
+    STOREV(v, each);
+    for (int i = 0; i < VW; i++)
+        p[i] = bf16_round(each[i]);
+}
+#define BF16_STOREV(v, p) bf16_storev(v, p)
 #define F16_STOREV(v, p) CAT(CAT(vstore_half, VW), _rte)(v, 0, p)
 #endif
 /* Two bf16, the first in the low half. */
