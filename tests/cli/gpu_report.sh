@@ -58,6 +58,31 @@ report --no-build "$tmp/none"
 exits "nothing there" 1
 same "nothing there: no step" "$(passed_steps)" ""
 
+# The day, with the stand-ins: a second run does what failed in the first.
+run sh "$root/tools/gpu-day/bundle.sh" "$tmp/day" "$build"
+exits "a bundle" 0
+run env LD_LIBRARY_PATH="$tmp/day/lib" "$tmp/day/bin/elcl" --version
+exits "a bundle: its program" 0
+cp "$tmp/stub/elcl" "$tmp/day/bin/elcl"
+cp "$tmp/stub/elcl" "$tmp/day/bin/kernels"
+day() {
+    run env STATE="$tmp/state" OUT="$tmp/results" DEVICE='Some GPU' SMALL=1 \
+        ONLY='devices selftest row-el-bf16' "$@" bash "$tmp/day/gpu-day.sh"
+    exits "a day" 0
+    cp "$tmp/state/report/steps.tsv" "$tmp/r/"
+}
+day FAILS=bench
+same "a day: steps" "$(passed_steps)" "devices selftest "
+check "a day: what failed" grep -q '  done; failed: row-el-bf16$' "$tmp/results/summary.txt"
+day FAILS=
+same "a day: the rest" "$(passed_steps)" "devices selftest row-el-bf16 "
+check "a day: what is done" grep -q ' devices: done before$' "$tmp/results/summary.txt"
+same "a day: results" "$(ls "$tmp/results" | tr '\n' ' ')" "bench.jsonl report.tar.gz summary.txt "
+day FAILS= BUDGET=3 STATE="$tmp/late"
+check "a day: no time" grep -q ' selftest: no time left$' "$tmp/results/summary.txt"
+run sh "$root/tools/gpu-day/bundle.sh" "$tmp/r" "$build"
+exits "a bundle: not over other files" 2
+
 for bad in "--budget x" "--budget 0" "--batch x" --device --fast; do
     # shellcheck disable=SC2086
     run sh "$root/tools/gpu-report.sh" $bad

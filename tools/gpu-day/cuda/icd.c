@@ -545,8 +545,12 @@ static cl_int CL_API_CALL enqueue_marker(cl_command_queue queue, cl_uint n, cons
 static cl_mem CL_API_CALL create_buffer(cl_context c, cl_mem_flags flags, size_t n, void *host,
                                         cl_int *code)
 {
-    (void)c, (void)flags, (void)host;
+    (void)c, (void)flags;
     address at = 0;
+    if (host) {
+        *code = CL_INVALID_HOST_PTR;
+        return NULL;
+    }
     enter();
     const int error = cu.cuMemAlloc_v2(&at, n);
     cl_mem m = NULL;
