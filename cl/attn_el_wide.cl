@@ -9,8 +9,8 @@
  *     attn_el_wide_context   c[r, h] = sum_t f_t sum_j p[r, h, j] Y[j], with the factor f_t =
  *                            exp(the part's largest - the largest of all) of part t. Sums are kept
  *                            in units of f_t: before part t they are multiplied by f_{t-1} / f_t.
- *                            f_t is at least 2^-40, so that this ratio is a float. What it should
- *                            be less is lost in the rounding of the others.
+ *                            f_t is at least 2^-40, so that this ratio is a float. A smaller one
+ *                            would be lost in the rounding of the other parts.
  *
  * p has a row of ELCL_EL_WIDE_LD(max_keys) elements per pair, max_keys a multiple of
  * ELCL_EL_WIDE_PART: max_keys probabilities, then the largest score and the sum of each part, in
