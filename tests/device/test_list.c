@@ -148,6 +148,8 @@ static void test_quirks(void)
         {{.name = "llvmpipe (LLVM 19)", .platform = "rusticl", .driver = "25.0.7"},
          {.caches_programs = true, .gpu_like = true, .gpu_kernels_crash = true}},
         {{.name = "GeForce", .platform = "NVIDIA CUDA", .driver = "550.1"}, {.simulator = false}},
+        {{.name = "NVIDIA H200 (emulated)", .platform = "NVIDIA CUDA", .driver = "580.0"},
+         {.simulator = true}},
     };
     if (!check_case("quirks: by platform, name and driver"))
         return;
@@ -156,8 +158,8 @@ static void test_quirks(void)
         CHECK(got.gpu_like == want->gpu_like && got.gpu_kernels_crash == want->gpu_kernels_crash &&
                   got.caches_programs == want->caches_programs &&
                   got.queues_take_turns == want->queues_take_turns &&
-                  got.inline_assembly == want->inline_assembly && !got.simulator &&
-                  (got.options != NULL) == (i == 0),
+                  got.inline_assembly == want->inline_assembly &&
+                  got.simulator == want->simulator && (got.options != NULL) == (i == 0),
               "%s of %s %s", cases[i].desc.name, cases[i].desc.platform, cases[i].desc.driver);
     }
 }

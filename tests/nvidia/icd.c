@@ -342,7 +342,8 @@ static cl_mem CL_API_CALL create_buffer(cl_context c, cl_mem_flags flags, size_t
         return NULL;
     m->block = aligned_alloc(PADDING, (n + 3 * PADDING) / PADDING * PADDING);
     if (!m->block || !n) {
-        *code = n ? CL_MEM_OBJECT_ALLOCATION_FAILURE : CL_INVALID_BUFFER_SIZE;
+        if (code)
+            *code = n ? CL_MEM_OBJECT_ALLOCATION_FAILURE : CL_INVALID_BUFFER_SIZE;
         free(m->block);
         free(m);
         return NULL;

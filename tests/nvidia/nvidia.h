@@ -124,7 +124,7 @@ struct program {
 struct program *ptx_parse(const char *text, char *error, size_t n);
 void ptx_destroy(struct program *program);
 
-/* flow.c: the joins of branches, and slots for registers whose lives do not overlap. */
+/* flow.c */
 void flow_find_joins(struct kernel *k);
 
 /* A range of global or constant memory that a kernel may access. */

@@ -330,7 +330,7 @@ static inline s32 dot4(u32 a, u32 b, s32 c, bool a_signed, bool b_signed)
     X(cvta_to_global, "cvta.to.global.u64", u64, u64, none, none, a)                               \
     X(cvta_to_const, "cvta.to.const.u64", u64, u64, none, none, a)
 
-/* bfi has four inputs: in1 is d in the macro's words. */
+/* Of four inputs: parse.c puts the last one into c[1]. */
 static void op_bfi(struct warp *w, struct instr *i)
 {
     u32 *d = slot(w, i->d[0]);
