@@ -173,17 +173,17 @@ done
 
 # With matrix instructions, which are to be there. Exact products are of bf16 in any case.
 for type in f16 bf16; do
-    for name in "gpu $type/$type" "gpu $type/$type $type compute"; do
+    for suite in "gpu $type/$type" "gpu $type/$type $type compute"; do
         operands=bf16 cdna2=bf16_1k
-        [ "$name" = "gpu f16/f16 f16 compute" ] && operands=f16 cdna2=f16
-        nvidia "$name nvidia"
-        something "targets: $name: PTX has no mma.sync" \
+        [ "$suite" = "gpu f16/f16 f16 compute" ] && operands=f16 cdna2=f16
+        nvidia "$suite nvidia"
+        something "targets: $suite: PTX has no mma.sync" \
             "$(grep "mma.sync.aligned.m16n8k16.row.col.f32.$operands.$operands.f32" "$work/k.ptx")"
-        amd_matrix "$name amd-wmma" gfx1100 v_wmma_f32_16x16x16_$operands
-        amd_matrix "$name amd-mfma" gfx90a v_mfma_f32_16x16x16$cdna2
-        amd_matrix "$name amd-mfma" gfx940 v_mfma_f32_16x16x16_$operands
-        intel "$name intel-8"
-        intel "$name intel-16"
+        amd_matrix "$suite amd-wmma" gfx1100 v_wmma_f32_16x16x16_$operands
+        amd_matrix "$suite amd-mfma" gfx90a v_mfma_f32_16x16x16$cdna2
+        amd_matrix "$suite amd-mfma" gfx940 v_mfma_f32_16x16x16_$operands
+        intel "$suite intel-8"
+        intel "$suite intel-16"
     done
 done
 
