@@ -45,10 +45,13 @@ cp -r "$root/models/g2p-en" "$folder/models/"
 cp "$root/tests/golden/g2p/beam4.txt" "$folder/tests/golden/g2p/"
 cp "$root/tools/gpu-day/steps.sh" "$root"/tools/gpu-day/*.py "$folder/tools/gpu-day/"
 cp "$root/tools/gpu-day/gpu-day.sh" "$folder/"
-# record COMMAND...: runs it on the emulated device; its programs come to $folder/cuda/KEY.cl.
+
+# record ARGUMENT...: runs elcl on the emulated device; its programs come to
+# $folder/cuda/KEY.cl.
 record() {
-    env LD_PRELOAD="$work/record.so" ELCL_RECORD="$folder/cuda" ELCL_NVIDIA_DIR="$work" \
-        OCL_ICD_VENDORS="$build/tests/nvidia" ELCL_CACHE_DIR="$work/cache" "$@" >"$work/log" 2>&1 ||
+    env LD_LIBRARY_PATH="$folder/lib" LD_PRELOAD="$work/record.so" ELCL_RECORD="$folder/cuda" \
+        ELCL_NVIDIA_DIR="$work" OCL_ICD_VENDORS="$build/tests/nvidia" \
+        ELCL_CACHE_DIR="$work/cache" "$folder/bin/elcl" "$@" >"$work/log" 2>&1 ||
         { cat "$work/log" && return 1; }
 }
 
@@ -61,14 +64,14 @@ if [ -n "$cuda" ]; then
     library='cc -std=c17 -D_GNU_SOURCE -O2 -shared -fPIC'
     $library -o "$folder/cuda/icd.so" "$root/tools/gpu-day/cuda/icd.c" -ldl
     $library -o "$work/record.so" "$root/tools/gpu-day/cuda/record.c" -ldl
-    record "$build/elcl" selftest --small --budget 0
+    record selftest --small --budget 0
     echo transformer >"$work/word"
     for types in 'f32 f32 f32' 'bf16 bf16 f32' 'bf16 bf16 bf16' 'f16 f16 f16'; do
         set -- $types
-        record "$build/elcl" generate --gemm native --weights "$1" --state "$2" --compute "$3" \
+        record generate --gemm native --weights "$1" --state "$2" --compute "$3" \
             --input "$work/word" "$root/models/g2p-en"
     done
-    record "$build/elcl" bench --synthetic marian-base --batch-size 1 --source-length 4 \
+    record bench --synthetic marian-base --batch-size 1 --source-length 4 \
         --new-tokens 2 --warmup 0 --repetitions 1 --no-profile --weights bf16 --state bf16
     sh "$root/tools/gpu-day/cuda/ptx.sh" "$folder/cuda"
 fi
