@@ -28,7 +28,7 @@ fi
 
 # nvidia: mma_nvidia.cl with calls in the place of PTX.
 nvidia() {
-    sed -e 's/__asm__("cvt.*/pair = bf16_pair(x);/' \
+    sed -e 's/__asm__("cvt.*/pair = bf16_pair(x);/' -e 's/__asm__("ex2.*/y = exp2(x);/' \
         -e '/__asm__("mma/,/;$/c\    c = mma_m16n8k16(a, b, c);' cl/mma_nvidia.cl
 }
 
