@@ -5,7 +5,8 @@
  *     the `width` best tokens by falling score, ties by lower token
  * With log_probs a rule sees x - lse and the reported score is x - lse after the rules; otherwise
  * it sees x, and the score is the chosen token's x - lse before the rules. Banned tokens hold
- * ELCL_NEG_MAX; NaN and -inf count as banned, and +inf as the largest float that is safe.
+ * ELCL_NEG_MAX; NaN and -inf count as banned, and +inf as the largest float that is safe. The
+ * candidates of a row of only NaN and -inf are ELCL_TOKEN_NO_LOGIT.
  *
  * Rows start at multiples of ELCL_LOGITS_LD(V) floats; what follows a row's V logits is not read as
  * logits.
@@ -524,8 +525,9 @@ __kernel void select_best(__global int2 *candidates, /* [R, width] token, bits o
         found++;
     }
 #endif
+    const int none = lse > ELCL_NEG_MAX ? ELCL_TOKEN_NONE : ELCL_TOKEN_NO_LOGIT;
     for (int i = found + get_local_id(0); i < width; i += WG)
-        put_candidate(candidates, i, -1, ELCL_NEG_MAX);
+        put_candidate(candidates, i, none, ELCL_NEG_MAX);
 }
 
 __kernel void renormalize(__global int2 *candidates, /* [R, width], of select_best */

@@ -101,6 +101,12 @@ enum elcl_activation {
 /* Flags of the gemm kernels and of epilogue; the last two only of GPU kernels, see gemm_put.cl. */
 enum { ELCL_GEMM_BIAS = 1, ELCL_GEMM_RESIDUAL = 2, ELCL_GEMM_ACT = 4, ELCL_GEMM_PLANES = 8 };
 
+/* logits.cl: the token of a candidate that a row does not have. */
+enum {
+    ELCL_TOKEN_NONE = -1,    /* the rules leave fewer tokens */
+    ELCL_TOKEN_NO_LOGIT = -2 /* no logit of the row is a number */
+};
+
 /* norm.cl */
 enum elcl_norm_kind { ELCL_NORM_NONE, ELCL_NORM_LAYER, ELCL_NORM_RMS, ELCL_N_NORMS };
 enum { ELCL_EMBED_TOKENS = 1, ELCL_EMBED_POSITIONS = 2, ELCL_EMBED_STATE = 4, ELCL_EMBED_H = 8 };

@@ -371,5 +371,5 @@ __kernel void sample_beams(__global int2 *candidates, /* [R, width] as select_be
     }
 #endif
     for (int i = found + lid; open && i < width; i += WG)
-        put_candidate(candidates, i, -1, ELCL_NEG_MAX);
+        put_candidate(candidates, i, ELCL_TOKEN_NONE, ELCL_NEG_MAX);
 }

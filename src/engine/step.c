@@ -97,10 +97,14 @@ static int advance(struct elcl_engine *e, elcl_error *err)
         struct elcl_sentence *sentence = e->slots[i];
         if (!sentence)
             continue;
+        elcl_error why = {0};
         int rc = elcl_search_advance(sentence->search,
                                      e->candidates + (size_t)sentence->first_row * (size_t)width,
-                                     width, err);
-        if (!rc && !elcl_search_done(sentence->search) && sentence->options.n_stop_strings)
+                                     width, &why);
+        if (rc)
+            return elcl_fail(err, rc, "request %llu: %s", (unsigned long long)sentence->id,
+                             why.msg);
+        if (!elcl_search_done(sentence->search) && sentence->options.n_stop_strings)
             rc = elcl_engine_stop(e, sentence, err);
         if (rc)
             return rc;

@@ -165,15 +165,20 @@ int elcl_search_width(const struct elcl_search *search)
     return search->width;
 }
 
-/* Names a token outside the vocabulary or a NaN before anything changes: a faulty device must not
- * hide in a strange hypothesis. */
+/* Names a token outside the vocabulary, a NaN or a row of them before anything changes: a faulty
+ * device must not hide in a strange hypothesis. */
 static int check_candidates(const struct elcl_search *s, const struct elcl_candidate *candidates,
                             int stride, elcl_error *err)
 {
     for (int r = 0; r < s->n_rows; r++) {
         const struct elcl_candidate *row = candidates + (size_t)r * (size_t)stride;
         for (int i = 0; i < s->width; i++) {
-            if (row[i].token < -1 || row[i].token >= s->vocabulary)
+            if (row[i].token == ELCL_TOKEN_NO_LOGIT)
+                return elcl_fail(err, ELCL_E_DEVICE,
+                                 "no logit of the next token is a number after %d tokens: the "
+                                 "weights are damaged or too large for the compute type",
+                                 s->length);
+            if (row[i].token < ELCL_TOKEN_NONE || row[i].token >= s->vocabulary)
                 return elcl_fail(err, ELCL_E_INTERNAL,
                                  "candidate %d of row %d is token %d, the vocabulary has %d", i, r,
                                  (int)row[i].token, s->vocabulary);

@@ -21,9 +21,11 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "cl/records.h"
 
 struct elcl_candidate {
-    int32_t token; /* -1: none (fewer tokens than the width are allowed) */
+    int32_t token; /* ELCL_TOKEN_NONE: none (fewer tokens than the width are allowed), or
+                    * ELCL_TOKEN_NO_LOGIT */
     float score;   /* log-probability after the rules */
 };
 

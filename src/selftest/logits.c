@@ -185,9 +185,18 @@ struct elcl_rows_result elcl_rows_run(struct elcl_fixture *fx, const struct elcl
     return result;
 }
 
-void elcl_rows_check_none(struct elcl_fixture *fx, const struct elcl_candidate *got, int rank)
+int32_t elcl_rows_none(const float *logits, int v)
 {
-    elcl_fixture_check(fx, got->token == -1 && got->score == -3.0e38f,
+    for (int i = 0; i < v; i++)
+        if (logits[i] > -3.0e38f)
+            return ELCL_TOKEN_NONE;
+    return ELCL_TOKEN_NO_LOGIT;
+}
+
+void elcl_rows_check_none(struct elcl_fixture *fx, const struct elcl_candidate *got, int rank,
+                          int32_t none)
+{
+    elcl_fixture_check(fx, got->token == none && got->score == -3.0e38f,
                        "rank %d: token %d, score %g where none is left", rank, got->token,
                        (double)got->score);
 }

@@ -135,7 +135,7 @@ bool elcl_check_sample(struct elcl_fixture *fx, int v, int n_draws, enum elcl_lo
     for (int d = 0; got && d < n_draws; d++) {
         const int token = got[d].token;
         if (none)
-            elcl_rows_check_none(fx, &got[d], d);
+            elcl_rows_check_none(fx, &got[d], d, elcl_rows_none(logits, v));
         else if (elcl_fixture_check(fx, token >= 0 && token < v, "draw %d: token %d", d, token))
             check_draw(fx, &got[d], (size_t)d, (double)rows.draws[d].uniform, p, report[token],
                        (double)logits[token], v);

@@ -21,6 +21,7 @@ struct expected {
     double *scores, *p, *keys, *values, *gumbel; /* [V] */
     double largest;                              /* of |logits| */
     double scale;                                /* 1 / temperature */
+    int32_t none;                                /* the token of a missing candidate */
 };
 
 static struct elcl_row_draw random_draw(struct elcl_fixture *fx, int v)
@@ -107,7 +108,7 @@ static void check_candidate(struct elcl_fixture *fx, const struct expected *e,
 {
     const int token = got[rank].token;
     if (want < 0) {
-        elcl_rows_check_none(fx, &got[rank], rank);
+        elcl_rows_check_none(fx, &got[rank], rank, e->none);
         return;
     }
     if (!elcl_fixture_check(fx, token >= 0 && token < v, "rank %d: token %d", rank, token) ||
@@ -134,6 +135,8 @@ void elcl_check_sample_beams(struct elcl_fixture *fx, int v, int width, enum elc
             elcl_beams_fill(fx, &rows, r, kind);
             clear = expect(fx, &rows, r, &expected[r]);
         }
+        if (elcl_fixture_ok(fx))
+            expected[r].none = elcl_rows_none(rows.logits + (size_t)r * (size_t)v, v);
         if (elcl_fixture_ok(fx))
             elcl_fixture_check(fx, clear, "no row is far enough from every cut-off");
     }

@@ -146,7 +146,7 @@ static void check_candidate(struct elcl_fixture *fx, const struct elcl_candidate
                             int rank)
 {
     if (want->token < 0) {
-        elcl_rows_check_none(fx, got, rank);
+        elcl_rows_check_none(fx, got, rank, elcl_rows_none(e->logits, v));
         return;
     }
     if (!elcl_fixture_check(fx, got->token >= 0 && got->token < v, "rank %d: token %d, want %d",

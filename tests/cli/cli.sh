@@ -191,6 +191,24 @@ refuses "an empty directory" 1 "config.json" "$elcl" generate --quiet "$tmp" a
 refuses "longer than the model" 2 "--max-length" \
     "$elcl" generate --quiet "$model" a --max-length 100000
 
+# ---- weights that are no numbers -------------------------------------------------------------
+
+mkdir "$tmp/damaged" && cp "$model"/*.json "$model/merges.txt" "$tmp/damaged/"
+middle=$(($(wc -c <"$model/model.safetensors") / 8 * 4))
+{
+    head -c "$middle" "$model/model.safetensors"
+    printf '\377\377\377\377\377\377\377\377'
+    tail -c +$((middle + 9)) "$model/model.safetensors"
+} >"$tmp/damaged/model.safetensors"
+for options in '--num-beams 1' '--num-beams 4' '--do-sample' '--kernels gpu'; do
+    refuses "weights that are no numbers, $options" 1 "request 0: no logit " \
+        "$elcl" generate --quiet "$tmp/damaged" attention $options
+done
+printf 'attention\tAH0 T\n' >"$tmp/in"
+run_in "$elcl" score --quiet "$tmp/damaged"
+exits "score: weights that are no numbers" 1
+says "score: weights that are no numbers" "is not finite"
+
 # ---- bad samples -----------------------------------------------------------------------------
 
 printf 'attention\nbad \377\nattention\n' >"$tmp/in"

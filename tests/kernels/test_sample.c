@@ -97,7 +97,7 @@ static void test_special(struct suite *s)
         rows.draws[1].typical_p = 0.5f;
         const struct elcl_candidate *got = elcl_sample_run(&s->fx, &rows);
         for (int d = 0; got && d < 2; d++)
-            elcl_rows_check_none(&s->fx, &got[d], d);
+            elcl_rows_check_none(&s->fx, &got[d], d, elcl_rows_none(nothing, 4));
         elcl_fixture_finish(&s->fx);
     }
 }
@@ -221,8 +221,8 @@ static void test_closed(struct suite *s)
     elcl_fixture_equal(&s->fx, "candidates", got.drawn, got.selected, (size_t)ELCL_ROWS_MAX * WIDTH,
                        sizeof(*got.drawn));
     for (int r = 0; got.drawn && r < ELCL_ROWS_MAX; r++)
-        CHECK(got.drawn[r * WIDTH].token == (r % 2 ? r : -1), "row %d: token %d", r,
-              got.drawn[r * WIDTH].token);
+        CHECK(got.drawn[r * WIDTH].token == (r % 2 ? r : ELCL_TOKEN_NO_LOGIT), "row %d: token %d",
+              r, got.drawn[r * WIDTH].token);
     elcl_fixture_finish(&s->fx);
 }
 

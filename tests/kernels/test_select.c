@@ -50,7 +50,7 @@ static void test_all_banned(struct suite *s)
         }
         const struct elcl_candidate *got = elcl_rows_run(&s->fx, &rows, NULL).selected;
         for (int i = 0; got && i < 2 * WIDTH; i++)
-            elcl_rows_check_none(&s->fx, &got[i], i % WIDTH);
+            elcl_rows_check_none(&s->fx, &got[i], i % WIDTH, ELCL_TOKEN_NONE);
         elcl_fixture_finish(&s->fx);
     }
 }

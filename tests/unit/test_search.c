@@ -438,18 +438,22 @@ static void test_bad_candidates(void)
             return;
         const int width = elcl_search_width(s);
         struct elcl_candidate good[4] = {{2, -1}, {3, -2}, {4, -3}, {5, -4}}, bad[4];
-        for (int kind = 0; kind < 4; kind++) {
+        for (int kind = 0; kind < 5; kind++) {
             static const char *const messages[] = {
-                "candidate 0 of row 0 is token 10", "candidate 0 of row 0 is token -2",
-                "score of token 2 after 1 tokens", "candidates per row given"};
+                "candidate 0 of row 0 is token 10", "candidate 0 of row 0 is token -3",
+                "score of token 2 after 1 tokens", "candidates per row given",
+                "no logit of the next token is a number after 1 tokens"};
             err = (elcl_error){0};
             memcpy(bad, good, sizeof(bad));
             if (kind < 2)
-                bad[0].token = kind ? -2 : 10;
+                bad[0].token = kind ? -3 : 10;
             else if (kind == 2)
                 bad[0].score = NAN;
+            else if (kind == 4)
+                bad[0].token = ELCL_TOKEN_NO_LOGIT;
             const int rc = elcl_search_advance(s, bad, kind == 3 ? width - 1 : width, &err);
-            CHECK(rc == (kind == 2 ? ELCL_E_DEVICE : ELCL_E_INTERNAL), "kind %d: %d", kind, rc);
+            CHECK(rc == (kind == 2 || kind == 4 ? ELCL_E_DEVICE : ELCL_E_INTERNAL), "kind %d: %d",
+                  kind, rc);
             CHECK(strstr(err.msg, messages[kind]), "kind %d: %s", kind, err.msg);
             CHECK(elcl_search_length(s) == 1, "length %d", elcl_search_length(s));
         }
