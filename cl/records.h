@@ -9,7 +9,7 @@
 
 /* ---- limits of elcl.h, which kernels cannot include ------------------------------------------ */
 
-#define ELCL_RULES_EOS 8     /* ELCL_MAX_EOS */
+#define ELCL_RULES_EOS 32    /* ELCL_MAX_EOS */
 #define ELCL_BEAM_STREAMS 64 /* ELCL_MAX_BEAMS */
 /* Candidates of a row, at most. */
 #define ELCL_MAX_CANDIDATES (ELCL_BEAM_STREAMS * (1 + ELCL_RULES_EOS))

@@ -370,7 +370,7 @@ ELCL_API int elcl_decode(const elcl_model *model, const int32_t *ids, size_t n_i
 
 /* ---- generation options -------------------------------------------------------------------- */
 
-#define ELCL_MAX_EOS 8
+#define ELCL_MAX_EOS 32
 #define ELCL_MAX_BEAMS 64
 
 /* When beam search ends: Hugging Face's early_stopping. */

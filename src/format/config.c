@@ -128,18 +128,6 @@ bool elcl_config_has(const struct elcl_config *config, const char *key)
     return lookup(config, key) != NULL;
 }
 
-int elcl_config_add_defaults(struct elcl_config *config, const struct elcl_config_default *defaults,
-                             elcl_error *err)
-{
-    if (config->generation || !defaults)
-        return ELCL_OK;
-    for (; defaults->key; defaults++)
-        if (!elcl_json_get(config->model, defaults->key) &&
-            !cJSON_AddNumberToObject(config->model, defaults->key, defaults->value))
-            return elcl_fail_nomem(err);
-    return ELCL_OK;
-}
-
 int elcl_config_int(const struct elcl_config *config, const char *key, int min, int max, int *out,
                     elcl_error *err)
 {

@@ -48,17 +48,20 @@ struct elcl_config_default {
     int value;
 };
 
-/* Adds the keys that config.json does not have; null counts as having it. Does nothing if there is
- * a generation_config.json: then generation options come only from there. */
+/* Decides which file has the generation options: generation_config.json if there is one. It does
+ * not count if it says that it is a copy ("_from_model_config": true) and config.json has values
+ * other than the class's. Without it, adds the keys that config.json does not have; null counts as
+ * having it. */
 int elcl_config_add_defaults(struct elcl_config *config, const struct elcl_config_default *defaults,
                              elcl_error *err);
 
-/* Reads the generation options: generation_config.json overrides config.json, which overrides
- * Hugging Face's defaults (num_beams 1, max_length 20, length_penalty 1, early_stopping false,
- * ...). Names and refuses options that would change the result and that elcl does not have
- * (sequence_bias, ...). decoder_start_token_id falls back to bos_token_id. Lists live as long as
- * the config, or until the next call. */
-int elcl_config_gen_options(struct elcl_config *config, elcl_gen_options *options, elcl_error *err);
+/* Reads the generation options from the file that counts, over Hugging Face's defaults (num_beams
+ * 1, max_length 20, length_penalty 1, early_stopping false, ...). Names and refuses options that
+ * would change the result and that elcl does not have (sequence_bias, ...). decoder_start_token_id
+ * falls back to bos_token_id. EOS, padding and suppressed tokens outside the vocabulary are left
+ * out: they never occur. Lists live as long as the config, or until the next call. */
+int elcl_config_gen_options(struct elcl_config *config, int vocabulary, elcl_gen_options *options,
+                            elcl_error *err);
 /* Whether max_length is Hugging Face's own default, which does not count the prompt. */
 bool elcl_config_default_length(const struct elcl_config *config);
 

@@ -17,18 +17,92 @@ struct found {
     const cJSON *value; /* NULL when absent or null */
 };
 
-/* A null in generation_config.json means "not set" and hides the value in config.json. */
+/* Looks in generation_config.json if there is one, otherwise in config.json. */
 static struct found find(const struct elcl_config *config, const char *key)
 {
-    struct found f = {key, config->generation_path, elcl_json_get(config->generation, key)};
-    if (!f.value) {
-        f.file = config->path;
-        f.value = elcl_json_get(config->model, key);
-    }
+    const bool own = config->generation != NULL;
+    struct found f = {key, own ? config->generation_path : config->path,
+                      elcl_json_get(own ? config->generation : config->model, key)};
     if (cJSON_IsNull(f.value))
         f.value = NULL;
     return f;
 }
+
+/* ---- which file counts ---- */
+
+/* The generation keys that Hugging Face's configuration classes had up to version 4, with their
+ * defaults. NAN: null. */
+static const struct {
+    const char *key;
+    double value;
+} model_keys[] = {
+    {"max_length", 20},
+    {"min_length", 0},
+    {"do_sample", 0},
+    {"early_stopping", 0},
+    {"num_beams", 1},
+    {"num_beam_groups", 1},
+    {"diversity_penalty", 0},
+    {"temperature", 1},
+    {"top_k", 50},
+    {"top_p", 1},
+    {"typical_p", 1},
+    {"repetition_penalty", 1},
+    {"length_penalty", 1},
+    {"no_repeat_ngram_size", 0},
+    {"encoder_no_repeat_ngram_size", 0},
+    {"bad_words_ids", NAN},
+    {"num_return_sequences", 1},
+    {"forced_bos_token_id", NAN},
+    {"forced_eos_token_id", NAN},
+    {"exponential_decay_length_penalty", NAN},
+    {"suppress_tokens", NAN},
+    {"begin_suppress_tokens", NAN},
+};
+
+static bool is_default(const cJSON *value, const char *key, double fallback,
+                       const struct elcl_config_default *defaults)
+{
+    for (; defaults && defaults->key; defaults++)
+        if (!strcmp(defaults->key, key))
+            fallback = defaults->value;
+    if (!value || cJSON_IsNull(value))
+        return true;
+    if (cJSON_IsBool(value))
+        return fallback == cJSON_IsTrue(value);
+    return cJSON_IsNumber(value) && value->valuedouble == fallback;
+}
+
+/* Whether generation_config.json repeats what config.json once said ("_from_model_config"), and
+ * config.json says more than its class: then transformers 4 reads only config.json. */
+static bool is_copy(const struct elcl_config *config, const struct elcl_config_default *defaults)
+{
+    if (!cJSON_IsTrue(elcl_json_get(config->generation, "_from_model_config")))
+        return false;
+    for (size_t i = 0; i < ELCL_COUNT(model_keys); i++)
+        if (!is_default(elcl_json_get(config->model, model_keys[i].key), model_keys[i].key,
+                        model_keys[i].value, defaults))
+            return true;
+    return false;
+}
+
+int elcl_config_add_defaults(struct elcl_config *config, const struct elcl_config_default *defaults,
+                             elcl_error *err)
+{
+    if (is_copy(config, defaults)) {
+        cJSON_Delete(config->generation);
+        config->generation = NULL;
+    }
+    if (config->generation || !defaults)
+        return ELCL_OK;
+    for (; defaults->key; defaults++)
+        if (!elcl_json_get(config->model, defaults->key) &&
+            !cJSON_AddNumberToObject(config->model, defaults->key, defaults->value))
+            return elcl_fail_nomem(err);
+    return ELCL_OK;
+}
+
+/* ---- values ---- */
 
 static int read_int(const struct elcl_config *config, const char *key, int min, int max,
                     int fallback, int *out, elcl_error *err)
@@ -44,15 +118,70 @@ static int read_int(const struct elcl_config *config, const char *key, int min, 
     return ELCL_OK;
 }
 
-/* fallback -1: none. */
-static int read_token(const struct elcl_config *config, const char *key, int32_t fallback,
-                      int32_t *out, elcl_error *err)
+static bool is_token(const cJSON *value, int64_t *token)
 {
-    int token = 0;
-    const int rc = read_int(config, key, 0, INT32_MAX, fallback, &token, err);
-    if (!rc)
-        *out = token;
-    return rc;
+    return elcl_json_int(value, INT32_MIN, INT32_MAX, token);
+}
+
+/* Reads an id. One outside the vocabulary never occurs, so it is none (-1), as is no id. */
+static int read_token(const struct elcl_config *config, const char *key, int vocabulary,
+                      int32_t fallback, int32_t *out, elcl_error *err)
+{
+    const struct found f = find(config, key);
+    int64_t token = fallback;
+    if (f.value && !is_token(f.value, &token))
+        return elcl_json_mismatch(f.file, key, "a token id", f.value, err);
+    *out = token >= 0 && token < vocabulary ? (int32_t)token : -1;
+    return ELCL_OK;
+}
+
+/* Reads the id of a forced token, or a list: all of its tokens score 0, and of equal tokens greedy
+ * search takes the lowest. */
+static int read_forced(const struct elcl_config *config, const char *key, int32_t *out,
+                       elcl_error *err)
+{
+    const struct found f = find(config, key);
+    int32_t lowest = -1;
+    for (const cJSON *item = cJSON_IsArray(f.value) ? f.value->child : f.value; item;
+         item = cJSON_IsArray(f.value) ? item->next : NULL) {
+        int64_t token;
+        if (!elcl_json_int(item, 0, INT32_MAX, &token))
+            return elcl_json_mismatch(f.file, key, "a token id of 0 or more, or a list of them",
+                                      item, err);
+        if (lowest < 0 || token < lowest)
+            lowest = (int32_t)token;
+    }
+    *out = lowest;
+    return ELCL_OK;
+}
+
+/* Reads the start token, or a list with one for each text of a batch, which must be the same. */
+static int read_start(const struct elcl_config *config, int32_t bos, int32_t *out, elcl_error *err)
+{
+    const struct found f = find(config, "decoder_start_token_id");
+    const cJSON *first = cJSON_IsArray(f.value) ? f.value->child : f.value;
+    int64_t start = bos, token;
+    if (f.value && !elcl_json_int(first, 0, INT32_MAX, &start))
+        return elcl_json_mismatch(f.file, f.key, "a token id of 0 or more", first, err);
+    for (const cJSON *item = cJSON_IsArray(f.value) ? first->next : NULL; item; item = item->next)
+        if (!is_token(item, &token) || token != start)
+            return elcl_fail(err, ELCL_E_UNSUPPORTED,
+                             "%s: decoder_start_token_id has a token for each text of a batch; "
+                             "elcl starts all texts with one: keep that one, and use "
+                             "--decoder-start-token-id for others",
+                             f.file);
+    *out = (int32_t)start;
+    return ELCL_OK;
+}
+
+static int read_flag(const struct elcl_config *config, const char *key, int *out, elcl_error *err)
+{
+    const struct found f = find(config, key);
+    int64_t number = cJSON_IsTrue(f.value);
+    if (f.value && !cJSON_IsBool(f.value) && !elcl_json_int(f.value, 0, 1, &number))
+        return elcl_json_mismatch(f.file, key, "true or false", f.value, err);
+    *out = (int)number;
+    return ELCL_OK;
 }
 
 static int read_float(const struct elcl_config *config, const char *key, float fallback, float *out,
@@ -65,18 +194,22 @@ static int read_float(const struct elcl_config *config, const char *key, float f
     return ELCL_OK;
 }
 
-/* Reads one id or a list of ids. */
-static int read_eos(const struct elcl_config *config, elcl_gen_options *options, elcl_error *err)
+/* Reads one id or a list of ids. Ids outside the vocabulary never end an output. */
+static int read_eos(const struct elcl_config *config, int vocabulary, elcl_gen_options *options,
+                    elcl_error *err)
 {
     const struct found f = find(config, "eos_token_id");
     const cJSON *item = cJSON_IsArray(f.value) ? f.value->child : f.value;
     options->n_eos = 0;
     for (; item; item = cJSON_IsArray(f.value) ? item->next : NULL) {
         int64_t token;
-        if (!elcl_json_int(item, 0, INT32_MAX, &token))
+        if (!is_token(item, &token))
             return elcl_json_mismatch(f.file, f.key, "a token id or a list of them", item, err);
+        if (token < 0 || token >= vocabulary)
+            continue;
         if (options->n_eos == ELCL_MAX_EOS)
-            return elcl_fail(err, ELCL_E_UNSUPPORTED, "%s: eos_token_id: more than %d ids", f.file,
+            return elcl_fail(err, ELCL_E_UNSUPPORTED,
+                             "%s: eos_token_id: more than %d ids, which is elcl's limit", f.file,
                              ELCL_MAX_EOS);
         options->eos_token_ids[options->n_eos++] = (int32_t)token;
     }
@@ -85,11 +218,13 @@ static int read_eos(const struct elcl_config *config, elcl_gen_options *options,
     return ELCL_OK;
 }
 
+/* Numbers mean false: transformers 5 accepts 0 and 1 and then asks whether the value is true. */
 static int read_early_stopping(const struct elcl_config *config, enum elcl_early_stopping *out,
                                elcl_error *err)
 {
     const struct found f = find(config, "early_stopping");
-    if (!f.value || cJSON_IsFalse(f.value))
+    int64_t number;
+    if (!f.value || cJSON_IsFalse(f.value) || elcl_json_int(f.value, 0, 1, &number))
         *out = ELCL_EARLY_FALSE;
     else if (cJSON_IsTrue(f.value))
         *out = ELCL_EARLY_TRUE;
@@ -180,14 +315,15 @@ static int read_bad_words(struct elcl_config *config, elcl_gen_options *o, elcl_
     return ELCL_OK;
 }
 
-static int read_tokens(const struct elcl_config *config, const char *key, elcl_tokens *tokens,
-                       void **memory, elcl_error *err)
+/* Reads tokens to be suppressed; those outside the vocabulary never occur. */
+static int read_tokens(const struct elcl_config *config, const char *key, int vocabulary,
+                       elcl_tokens *tokens, void **memory, elcl_error *err)
 {
     static const double neutral[2] = {0, 0};
     const struct found f = find(config, key);
     return does_nothing(f.value, neutral)
                ? ELCL_OK
-               : elcl_json_tokens(f.value, f.file, f.key, tokens, memory, err);
+               : elcl_json_tokens(f.value, f.file, f.key, vocabulary, tokens, memory, err);
 }
 
 static int read_stop_strings(struct elcl_config *config, elcl_gen_options *o, elcl_error *err)
@@ -200,7 +336,8 @@ static int read_stop_strings(struct elcl_config *config, elcl_gen_options *o, el
                                    &config->lists[3], err);
 }
 
-static int read_lists(struct elcl_config *config, elcl_gen_options *o, elcl_error *err)
+static int read_lists(struct elcl_config *config, int vocabulary, elcl_gen_options *o,
+                      elcl_error *err)
 {
     int rc;
     for (size_t i = 0; i < ELCL_COUNT(config->lists); i++) {
@@ -208,32 +345,21 @@ static int read_lists(struct elcl_config *config, elcl_gen_options *o, elcl_erro
         config->lists[i] = NULL;
     }
     ELCL_TRY(read_bad_words(config, o, err));
-    ELCL_TRY(read_tokens(config, "suppress_tokens", &o->suppress_tokens, &config->lists[1], err));
-    ELCL_TRY(read_tokens(config, "begin_suppress_tokens", &o->begin_suppress_tokens,
+    ELCL_TRY(read_tokens(config, "suppress_tokens", vocabulary, &o->suppress_tokens,
+                         &config->lists[1], err));
+    ELCL_TRY(read_tokens(config, "begin_suppress_tokens", vocabulary, &o->begin_suppress_tokens,
                          &config->lists[2], err));
     ELCL_TRY(read_stop_strings(config, o, err));
 fail:
     return rc;
 }
 
-static int read_renormalize(const struct elcl_config *config, elcl_gen_options *o, elcl_error *err)
-{
-    const struct found f = find(config, "renormalize_logits");
-    if (f.value && !cJSON_IsBool(f.value))
-        return elcl_json_mismatch(f.file, f.key, "true or false", f.value, err);
-    o->renormalize_logits = cJSON_IsTrue(f.value);
-    return ELCL_OK;
-}
-
 /* Sampling cut-offs that elcl does not have matter only if sampling is on. */
 static int read_sampling(const struct elcl_config *config, elcl_gen_options *o, elcl_error *err)
 {
     static const char *const cutoffs[] = {"epsilon_cutoff", "eta_cutoff"};
-    const struct found sample = find(config, "do_sample");
     int rc;
-    if (sample.value && !cJSON_IsBool(sample.value))
-        return elcl_json_mismatch(sample.file, sample.key, "true or false", sample.value, err);
-    o->do_sample = cJSON_IsTrue(sample.value);
+    ELCL_TRY(read_flag(config, "do_sample", &o->do_sample, err));
     for (size_t i = 0; i < ELCL_COUNT(cutoffs); i++) {
         const struct found f = find(config, cutoffs[i]);
         const double off[2] = {0, 1};
@@ -250,10 +376,38 @@ fail:
     return rc;
 }
 
-int elcl_config_gen_options(struct elcl_config *config, elcl_gen_options *options, elcl_error *err)
+/* Files of BART from 2020 force their bos_token_id by a flag, which counts only in config.json. */
+static int read_first_token(const struct elcl_config *config, int32_t bos, elcl_gen_options *o,
+                            elcl_error *err)
+{
+    const int rc = read_forced(config, "forced_bos_token_id", &o->forced_bos_token_id, err);
+    if (!config->generation && o->forced_bos_token_id < 0 &&
+        cJSON_IsTrue(elcl_json_get(config->model, "force_bos_token_to_be_generated")))
+        o->forced_bos_token_id = bos;
+    return rc;
+}
+
+static int read_special_tokens(const struct elcl_config *config, int vocabulary,
+                               elcl_gen_options *o, elcl_error *err)
+{
+    int32_t bos = -1;
+    int rc;
+    ELCL_TRY(read_eos(config, vocabulary, o, err));
+    ELCL_TRY(read_token(config, "bos_token_id", vocabulary, -1, &bos, err));
+    ELCL_TRY(read_start(config, bos, &o->decoder_start_token_id, err));
+    ELCL_TRY(read_first_token(config, bos, o, err));
+    ELCL_TRY(read_forced(config, "forced_eos_token_id", &o->forced_eos_token_id, err));
+    ELCL_TRY(read_token(config, "unk_token_id", vocabulary, -1, &o->unk_token_id, err));
+    ELCL_TRY(read_token(config, "pad_token_id", vocabulary, o->n_eos ? o->eos_token_ids[0] : -1,
+                        &o->pad_token_id, err));
+fail:
+    return rc;
+}
+
+int elcl_config_gen_options(struct elcl_config *config, int vocabulary, elcl_gen_options *options,
+                            elcl_error *err)
 {
     elcl_gen_options o = {.patience = 1};
-    int32_t bos = -1;
     int rc;
     ELCL_TRY(refuse_others(config, err));
     ELCL_TRY(read_int(config, "num_beams", 1, ELCL_MAX_BEAMS, 1, &o.num_beams, err));
@@ -272,20 +426,13 @@ int elcl_config_gen_options(struct elcl_config *config, elcl_gen_options *option
     ELCL_TRY(read_int(config, "min_new_tokens", 0, INT_MAX, 0, &o.min_new_tokens, err));
     ELCL_TRY(read_int(config, "no_repeat_ngram_size", 0, INT_MAX, 0, &o.no_repeat_ngram_size, err));
     ELCL_TRY(read_float(config, "repetition_penalty", 1, &o.repetition_penalty, err));
-    ELCL_TRY(read_eos(config, &o, err));
-    ELCL_TRY(read_token(config, "bos_token_id", -1, &bos, err));
-    ELCL_TRY(read_token(config, "decoder_start_token_id", bos, &o.decoder_start_token_id, err));
-    ELCL_TRY(read_token(config, "forced_bos_token_id", -1, &o.forced_bos_token_id, err));
-    ELCL_TRY(read_token(config, "forced_eos_token_id", -1, &o.forced_eos_token_id, err));
-    ELCL_TRY(read_token(config, "unk_token_id", -1, &o.unk_token_id, err));
-    ELCL_TRY(read_token(config, "pad_token_id", o.n_eos ? o.eos_token_ids[0] : -1, &o.pad_token_id,
-                        err));
-    ELCL_TRY(read_lists(config, &o, err));
+    ELCL_TRY(read_special_tokens(config, vocabulary, &o, err));
+    ELCL_TRY(read_lists(config, vocabulary, &o, err));
     ELCL_TRY(read_int(config, "encoder_no_repeat_ngram_size", 0, INT_MAX, 0,
                       &o.encoder_no_repeat_ngram_size, err));
     ELCL_TRY(
         read_float(config, "encoder_repetition_penalty", 1, &o.encoder_repetition_penalty, err));
-    ELCL_TRY(read_renormalize(config, &o, err));
+    ELCL_TRY(read_flag(config, "renormalize_logits", &o.renormalize_logits, err));
     ELCL_TRY(read_sampling(config, &o, err));
     *options = o;
     return ELCL_OK;

@@ -6,6 +6,21 @@
 #include "base/util.h"
 #include "format/json.h"
 
+/* Writes the ids of an array that are below `limit`. */
+static int put_below(const cJSON *array, const char *file, const char *key, int limit, int32_t *to,
+                     int *n, elcl_error *err)
+{
+    *n = 0;
+    for (const cJSON *item = array->child; item; item = item->next) {
+        int64_t id;
+        if (!elcl_json_int(item, INT32_MIN, INT32_MAX, &id))
+            return elcl_json_mismatch(file, key, "token ids", item, err);
+        if (id >= 0 && id < limit)
+            to[(*n)++] = (int32_t)id;
+    }
+    return ELCL_OK;
+}
+
 static int put_tokens(const cJSON *array, const char *file, const char *key, int32_t *to,
                       elcl_error *err)
 {
@@ -18,16 +33,16 @@ static int put_tokens(const cJSON *array, const char *file, const char *key, int
     return ELCL_OK;
 }
 
-int elcl_json_tokens(const cJSON *value, const char *file, const char *key, elcl_tokens *tokens,
-                     void **memory, elcl_error *err)
+int elcl_json_tokens(const cJSON *value, const char *file, const char *key, int limit,
+                     elcl_tokens *tokens, void **memory, elcl_error *err)
 {
     if (!cJSON_IsArray(value))
         return elcl_json_mismatch(file, key, "a list of token ids", value, err);
-    const int n = cJSON_GetArraySize(value);
+    int n = cJSON_GetArraySize(value);
     int32_t *ids = elcl_calloc((size_t)n + 1, sizeof(*ids));
     if (!ids)
         return elcl_fail_nomem(err);
-    const int rc = put_tokens(value, file, key, ids, err);
+    const int rc = put_below(value, file, key, limit, ids, &n, err);
     if (rc) {
         elcl_free(ids);
         return rc;

@@ -7,8 +7,8 @@
 
 struct cJSON;
 
-/* [id, ...] */
-int elcl_json_tokens(const struct cJSON *value, const char *file, const char *key,
+/* [id, ...] without those outside 0 .. limit - 1 */
+int elcl_json_tokens(const struct cJSON *value, const char *file, const char *key, int limit,
                      elcl_tokens *tokens, void **memory, elcl_error *err);
 /* [[id, ...], ...], none of them empty */
 int elcl_json_token_lists(const struct cJSON *value, const char *file, const char *key,

@@ -44,7 +44,7 @@ int elcl_family_read(struct elcl_config *config, const struct elcl_family **fami
     ELCL_TRY(find(config, family, err));
     ELCL_TRY(elcl_config_add_defaults(config, (*family)->defaults, err));
     ELCL_TRY((*family)->read_arch(*family, config, arch, err));
-    ELCL_TRY(elcl_config_gen_options(config, options, err));
+    ELCL_TRY(elcl_config_gen_options(config, arch->vocabulary, options, err));
 fail:
     return rc;
 }

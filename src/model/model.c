@@ -36,9 +36,9 @@ static int set_prompt_defaults(struct elcl_model *m, const char *directory, elcl
 static int read_special_tokens(struct elcl_model *m, const char *directory, elcl_error *err)
 {
     int bos, rc;
-    const int last = m->arch.vocabulary - 1;
-    ELCL_TRY(elcl_config_int_or(&m->config, "bos_token_id", -1, last, -1, &bos, err));
-    m->bos = bos;
+    ELCL_TRY(elcl_config_int_or(&m->config, "bos_token_id", INT32_MIN, INT32_MAX, -1, &bos, err));
+    /* A small model may keep the class's default outside its vocabulary: then it has no BOS. */
+    m->bos = bos >= 0 && bos < m->arch.vocabulary ? bos : -1;
     m->eos = m->defaults.n_eos ? m->defaults.eos_token_ids[0] : -1;
     m->empty = -1;
     if (m->arch.decoder_only)

@@ -63,7 +63,7 @@ for bad in --num-beams=0 --num-beams=65 --num-beams=x --num-beams=3x --num-beams
     --format=xml --input-format=csv --long-source=split --memory-limit=0 --memory-limit=-1 \
     --memory-limit=2X --memory-limit=2GG --memory-limit=G --memory-limit= \
     --eos-token-id=1,x --eos-token-id=1, --eos-token-id= --eos-token-id=-1 \
-    --eos-token-id=1,2,3,4,5,6,7,8,9 --forced-bos-token-id=-2 --forced-eos-token-id=some \
+    --eos-token-id="$(seq -s, 33)" --forced-bos-token-id=-2 --forced-eos-token-id=some \
     --decoder-start-token-id=1.5 --device= --input= --output=; do
     refuses "$bad" 2 "${bad%%=*}: expected" "$elcl" generate m "$bad" hello
 done

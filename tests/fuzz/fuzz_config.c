@@ -32,11 +32,13 @@ static void check_values(const struct elcl_config *config)
     }
 }
 
+#define VOCABULARY 100
+
 static void check_options(struct elcl_config *config)
 {
     elcl_gen_options options = {0};
     elcl_error err = {0};
-    const int rc = elcl_config_gen_options(config, &options, &err);
+    const int rc = elcl_config_gen_options(config, VOCABULARY, &options, &err);
     fuzz_check_error(rc, &err);
     if (rc)
         return;
@@ -44,8 +46,9 @@ static void check_options(struct elcl_config *config)
     FUZZ_REQUIRE(options.n_eos >= 0 && options.n_eos <= ELCL_MAX_EOS);
     FUZZ_REQUIRE(options.max_length >= 1 && options.pad_token_id >= -1);
     for (int i = 0; i < ELCL_MAX_EOS; i++)
-        FUZZ_REQUIRE(i < options.n_eos ? options.eos_token_ids[i] >= 0
-                                       : options.eos_token_ids[i] == -1);
+        FUZZ_REQUIRE(i < options.n_eos
+                         ? options.eos_token_ids[i] >= 0 && options.eos_token_ids[i] < VOCABULARY
+                         : options.eos_token_ids[i] == -1);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

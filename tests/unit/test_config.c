@@ -223,7 +223,7 @@ static void test_load(void)
     path = elcl_path_join(dir, "generation_config.json");
     CHECK(!elcl_write_file_atomic(path, "{\"num_beams\":3}", 15, &err), "%s", err.msg);
     elcl_gen_options o = {0};
-    CHECK(!elcl_config_load(dir, &c, &err) && !elcl_config_gen_options(&c, &o, &err), "%s",
+    CHECK(!elcl_config_load(dir, &c, &err) && !elcl_config_gen_options(&c, 100, &o, &err), "%s",
           err.msg);
     CHECK(o.num_beams == 3, "%d beams", o.num_beams);
     elcl_config_finish(&c);
@@ -238,7 +238,7 @@ static int options_of(const char *model, const char *generation, elcl_gen_option
     struct elcl_config c = {0};
     int rc = parse(model, generation, &c, err);
     if (!rc)
-        rc = elcl_config_gen_options(&c, o, err);
+        rc = elcl_config_gen_options(&c, 100, o, err);
     elcl_config_finish(&c);
     return rc;
 }
@@ -264,26 +264,101 @@ static void test_defaults(void)
         CHECK(o.eos_token_ids[i] == -1, "eos %d", i);
 }
 
-static void test_order(void)
+/* Hugging Face's two classes of files: the results are those of transformers 4.47.1, and without
+ * the flag also of 5.24, which does not know it. */
+static void test_which_file(void)
 {
-    if (!check_case("options: generation_config.json over config.json"))
-        return;
+    static const struct elcl_config_default defaults[] = {{"forced_eos_token_id", 2}, {NULL, 0}};
+    static const char model[] =
+        "{\"model_type\":\"x\",\"num_beams\":2,\"max_length\":50,\"eos_token_id\":2,"
+        "\"forced_eos_token_id\":2,\"min_length\":4,\"no_repeat_ngram_size\":3}",
+                      plain[] = "{\"model_type\":\"x\",\"eos_token_id\":2,\"num_beams\":1,"
+                                "\"do_sample\":false,\"forced_eos_token_id\":2}",
+                      forced[] = "{\"model_type\":\"x\",\"eos_token_id\":2,"
+                                 "\"forced_eos_token_id\":3}";
+    static const struct {
+        const char *what, *model, *generation;
+        int beams, length, min, eos;
+    } cases[] = {
+        {"only config.json", model, NULL, 2, 50, 4, 2},
+        {"both files", model, "{\"eos_token_id\":5}", 1, 21, 0, 5},
+        {"both, no EOS", model, "{\"num_beams\":4}", 4, 21, 0, -1},
+        {"no copy", model, "{\"_from_model_config\":false,\"eos_token_id\":5}", 1, 21, 0, 5},
+        {"a copy", model, "{\"_from_model_config\":true,\"eos_token_id\":5,\"num_beams\":3}", 2, 50,
+         4, 2},
+        {"a copy of defaults", plain,
+         "{\"_from_model_config\":true,\"eos_token_id\":5,\"num_beams\":3}", 3, 21, 0, 5},
+        {"a copy of more than the class's", forced,
+         "{\"_from_model_config\":true,\"eos_token_id\":5,\"num_beams\":3}", 1, 21, 0, 2},
+    };
+    for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
+        if (!check_case("options: %s", cases[i].what))
+            continue;
+        struct elcl_config c = {0};
+        elcl_gen_options o;
+        elcl_error err = {0};
+        CHECK(!parse(cases[i].model, cases[i].generation, &c, &err) &&
+                  !elcl_config_add_defaults(&c, defaults, &err) &&
+                  !elcl_config_gen_options(&c, 100, &o, &err),
+              "%s", err.msg);
+        CHECK(o.num_beams == cases[i].beams && o.max_length == cases[i].length &&
+                  o.min_length == cases[i].min,
+              "beams %d, lengths %d and %d", o.num_beams, o.max_length, o.min_length);
+        CHECK(o.eos_token_ids[0] == cases[i].eos, "EOS %d", (int)o.eos_token_ids[0]);
+        elcl_config_finish(&c);
+    }
+}
+
+/* Values that transformers accepts. */
+static void test_token_values(void)
+{
     elcl_gen_options o;
     elcl_error err = {0};
-    CHECK(
-        !options_of("{\"model_type\":\"bart\",\"num_beams\":2,\"max_length\":50,\"eos_token_id\":2,"
-                    "\"bos_token_id\":0,\"forced_eos_token_id\":2,\"min_length\":4}",
-                    "{\"num_beams\":4,\"eos_token_id\":[5,6],\"early_stopping\":\"never\","
-                    "\"forced_eos_token_id\":null,\"length_penalty\":2.5,\"min_length\":null}",
-                    &o, &err),
-        "%s", err.msg);
-    CHECK(o.num_beams == 4 && o.max_length == 50, "beams %d, length %d", o.num_beams, o.max_length);
-    CHECK(o.n_eos == 2 && o.eos_token_ids[0] == 5 && o.eos_token_ids[1] == 6, "eos");
-    CHECK(o.early_stopping == ELCL_EARLY_NEVER && o.length_penalty == 2.5f, "early, penalty");
-    CHECK(o.forced_eos_token_id == -1, "a null hides config.json: %d", (int)o.forced_eos_token_id);
-    CHECK(o.min_length == 0, "a null stands for the default: %d", o.min_length);
-    CHECK(o.decoder_start_token_id == 0, "falls back to bos: %d", (int)o.decoder_start_token_id);
-    CHECK(o.pad_token_id == 5, "falls back to the first eos: %d", (int)o.pad_token_id);
+    if (check_case("options: lists of one token, numbers for flags")) {
+        CHECK(!options_of("{\"model_type\":\"bart\"}",
+                          "{\"decoder_start_token_id\":[2,2],\"forced_bos_token_id\":[40],"
+                          "\"forced_eos_token_id\":[9,2,17],\"early_stopping\":1,\"num_beams\":2,"
+                          "\"renormalize_logits\":1,\"do_sample\":0,\"eos_token_id\":[],"
+                          "\"bos_token_id\":7,\"pad_token_id\":null}",
+                          &o, &err),
+              "%s", err.msg);
+        CHECK(o.decoder_start_token_id == 2, "start %d", (int)o.decoder_start_token_id);
+        CHECK(o.forced_bos_token_id == 40 && o.forced_eos_token_id == 2, "forced %d, %d",
+              (int)o.forced_bos_token_id, (int)o.forced_eos_token_id);
+        CHECK(o.early_stopping == ELCL_EARLY_FALSE && o.renormalize_logits == 1 && !o.do_sample,
+              "flags");
+        CHECK(o.n_eos == 0 && o.pad_token_id == -1, "EOS %d, pad %d", o.n_eos, (int)o.pad_token_id);
+    }
+    if (check_case("options: tokens outside the vocabulary")) {
+        CHECK(!options_of("{\"model_type\":\"bart\"}",
+                          "{\"bos_token_id\":50256,\"eos_token_id\":[-1,50256,100,99],"
+                          "\"pad_token_id\":-1,\"unk_token_id\":100,\"suppress_tokens\":[-1],"
+                          "\"begin_suppress_tokens\":[100,41,-7]}",
+                          &o, &err),
+              "%s", err.msg);
+        CHECK(o.decoder_start_token_id == -1, "start %d", (int)o.decoder_start_token_id);
+        CHECK(o.n_eos == 1 && o.eos_token_ids[0] == 99, "%d EOS", o.n_eos);
+        CHECK(o.pad_token_id == -1 && o.unk_token_id == -1, "pad, unk");
+        CHECK(o.suppress_tokens.n == 0 && o.begin_suppress_tokens.n == 1, "suppressed");
+    }
+    if (check_case("options: a flag of BART's first files")) {
+        static const char flag[] = "{\"model_type\":\"bart\",\"bos_token_id\":7,"
+                                   "\"force_bos_token_to_be_generated\":true}";
+        CHECK(!options_of(flag, NULL, &o, &err) && o.forced_bos_token_id == 7, "%d",
+              (int)o.forced_bos_token_id);
+        CHECK(!options_of(flag, "{\"bos_token_id\":7}", &o, &err) && o.forced_bos_token_id == -1,
+              "%d", (int)o.forced_bos_token_id);
+    }
+    if (check_case("options: a null is the default")) {
+        CHECK(!options_of("{\"model_type\":\"bart\",\"bos_token_id\":0}",
+                          "{\"eos_token_id\":[5,6],\"forced_eos_token_id\":null,"
+                          "\"min_length\":null,\"num_beams\":null,\"bos_token_id\":3}",
+                          &o, &err),
+              "%s", err.msg);
+        CHECK(o.forced_eos_token_id == -1 && o.min_length == 0 && o.num_beams == 1, "nulls");
+        CHECK(o.decoder_start_token_id == 3, "falls back to bos");
+        CHECK(o.pad_token_id == 5, "falls back to the first eos: %d", (int)o.pad_token_id);
+    }
 }
 
 static void test_all_options(void)
@@ -362,7 +437,7 @@ static void test_lists(void)
     if (!CHECK(!elcl_config_parse(model, strlen(model), NULL, 0, &config, &err), "%s", err.msg))
         return;
     for (int again = 0; again < 2; again++) {
-        CHECK(!elcl_config_gen_options(&config, &o, &err), "%s", err.msg);
+        CHECK(!elcl_config_gen_options(&config, 100, &o, &err), "%s", err.msg);
         CHECK(o.n_bad_words == 2 && !o.ban_pad, "%d words", o.n_bad_words);
         CHECK(o.bad_words[0].n == 1 && o.bad_words[0].ids[0] == 1, "first word");
         CHECK(o.bad_words[1].n == 3 && o.bad_words[1].ids[2] == 6, "second word");
@@ -394,9 +469,9 @@ static void test_class_defaults(void)
             continue;
         CHECK(!elcl_config_add_defaults(&config, NULL, &err), "%s", err.msg);
         CHECK(!elcl_config_add_defaults(&config, defaults, &err), "%s", err.msg);
-        CHECK(!elcl_config_gen_options(&config, &o, &err), "%s", err.msg);
+        CHECK(!elcl_config_gen_options(&config, 100, &o, &err), "%s", err.msg);
         CHECK(o.n_eos == !with && (with || o.eos_token_ids[0] == 7), "%d EOS", o.n_eos);
-        CHECK(o.pad_token_id == 3, "pad %d", (int)o.pad_token_id);
+        CHECK(o.pad_token_id == (with ? -1 : 3), "pad %d", (int)o.pad_token_id);
         CHECK(o.forced_eos_token_id == -1, "null was replaced by %d", (int)o.forced_eos_token_id);
         elcl_config_finish(&config);
     }
@@ -409,7 +484,7 @@ static void test_refused_options(void)
         int code;
         const char *message;
     } cases[] = {
-        {"\"do_sample\":1", ELCL_E_FORMAT, "generation_config.json: do_sample"},
+        {"\"do_sample\":2", ELCL_E_FORMAT, "generation_config.json: do_sample"},
         {"\"do_sample\":true,\"eta_cutoff\":0.5", ELCL_E_UNSUPPORTED,
          "generation_config.json: eta_cutoff is 0.5, which elcl does not support"},
         {"\"penalty_alpha\":0.6", ELCL_E_UNSUPPORTED, "penalty_alpha is 0.5999"},
@@ -424,7 +499,8 @@ static void test_refused_options(void)
         {"\"bad_words_ids\":true", ELCL_E_FORMAT, "bad_words_ids: expected lists"},
         {"\"force_words_ids\":[[1]]", ELCL_E_UNSUPPORTED, "force_words_ids is an array"},
         {"\"constraints\":[1]", ELCL_E_UNSUPPORTED, "constraints is an array"},
-        {"\"renormalize_logits\":1", ELCL_E_FORMAT, "renormalize_logits: expected true or false"},
+        {"\"renormalize_logits\":\"x\"", ELCL_E_FORMAT,
+         "renormalize_logits: expected true or false"},
         {"\"exponential_decay_length_penalty\":[3,1.5]", ELCL_E_UNSUPPORTED,
          "exponential_decay_length_penalty is an array"},
         {"\"suppress_tokens\":4", ELCL_E_FORMAT,
@@ -449,15 +525,25 @@ static void test_refused_options(void)
         {"\"length_penalty\":1e60", ELCL_E_FORMAT, "length_penalty: expected a number"},
         {"\"early_stopping\":\"yes\"", ELCL_E_FORMAT,
          "early_stopping: expected true, false or \"never\", found \"yes\""},
-        {"\"early_stopping\":1", ELCL_E_FORMAT, "early_stopping: expected true, false"},
-        {"\"eos_token_id\":-1", ELCL_E_FORMAT,
-         "eos_token_id: expected a token id or a list of them, found -1"},
+        {"\"early_stopping\":2", ELCL_E_FORMAT, "early_stopping: expected true, false"},
+        {"\"eos_token_id\":true", ELCL_E_FORMAT,
+         "eos_token_id: expected a token id or a list of them, found true"},
         {"\"eos_token_id\":[1,\"2\"]", ELCL_E_FORMAT,
          "eos_token_id: expected a token id or a list of them, found \"2\""},
-        {"\"eos_token_id\":[1,2,3,4,5,6,7,8,9]", ELCL_E_UNSUPPORTED,
-         "eos_token_id: more than 8 ids"},
+        {"\"eos_token_id\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,"
+         "27,28,29,30,31,32,33]",
+         ELCL_E_UNSUPPORTED, "eos_token_id: more than 32 ids"},
+        {"\"pad_token_id\":\"x\"", ELCL_E_FORMAT, "pad_token_id: expected a token id, found"},
+        {"\"suppress_tokens\":[1,1.5]", ELCL_E_FORMAT, "suppress_tokens: expected token ids"},
+        {"\"decoder_start_token_id\":[]", ELCL_E_FORMAT,
+         "decoder_start_token_id: expected a token id of 0 or more, found nothing"},
+        {"\"decoder_start_token_id\":[2,3]", ELCL_E_UNSUPPORTED,
+         "decoder_start_token_id has a token for each text of a batch; elcl starts all texts"},
         {"\"forced_bos_token_id\":4294967296", ELCL_E_FORMAT,
-         "forced_bos_token_id: expected an integer in 0 .. 2147483647, found 4294967296"},
+         "forced_bos_token_id: expected a token id of 0 or more, or a list of them, found "
+         "4294967296"},
+        {"\"forced_eos_token_id\":[2,-1]", ELCL_E_FORMAT,
+         "forced_eos_token_id: expected a token id of 0 or more, or a list of them, found -1"},
     };
     for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
         if (!check_case("options: %s", cases[i].option))
@@ -511,7 +597,8 @@ int main(int argc, char **argv)
     test_load();
     test_foreign();
     test_defaults();
-    test_order();
+    test_which_file();
+    test_token_values();
     test_all_options();
     test_padding_ban();
     test_lists();

@@ -156,8 +156,8 @@ static const struct {
      "forced_eos_token_id is 100, must be -1 (none) or 0 .. 99"},
     {"pad_token_id", OF(pad_token_id), -1, 99, "pad_token_id is -2, must be -1 (none) or 0 .. 99",
      "pad_token_id is 100, must be -1 (none) or 0 .. 99"},
-    {"n_eos", OF(n_eos), 0, ELCL_MAX_EOS, "n_eos is -1, must be 0 .. 8",
-     "n_eos is 9, must be 0 .. 8"},
+    {"n_eos", OF(n_eos), 0, ELCL_MAX_EOS, "n_eos is -1, must be 0 .. 32",
+     "n_eos is 33, must be 0 .. 32"},
     {"eos_token_ids", OF(eos_token_ids[1]), 0, 99, "eos_token_ids is -1, must be 0 .. 99",
      "eos_token_ids is 100, must be 0 .. 99"},
 };
