@@ -13,25 +13,31 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-static bool has_nul_escape(const char *text, size_t n)
+#define NUL_ESCAPE "\\u0000"
+#define NUL_BYTES "\xc0\x80" /* no UTF-8, so that no other character can be spelled this way */
+
+/* Returns the offset of the next escaped U+0000 from `at` on, or n. */
+static size_t find_nul_escape(const char *text, size_t n, size_t at)
 {
-    for (size_t i = 0; i + 1 < n; i++) {
-        if (text[i] != '\\')
+    for (; at + 1 < n; at++) {
+        if (text[at] != '\\')
             continue;
-        if (n - i >= 6 && !memcmp(text + i, "\\u0000", 6))
-            return true;
-        i++; /* skips the escaped character, which may be a backslash */
+        if (n - at >= 6 && !memcmp(text + at, NUL_ESCAPE, 6))
+            return at;
+        at++; /* skips the escaped character, which may be a backslash */
     }
-    return false;
+    return n;
 }
 
-int elcl_json_parse(const char *text, size_t n, const char *name, cJSON **root, elcl_error *err)
+static int check_utf8(const char *text, size_t n, const char *name, elcl_error *err)
 {
     const size_t bad = elcl_utf8_check(text, n);
-    if (bad < n)
-        return elcl_fail(err, ELCL_E_FORMAT, "%s: not UTF-8 at byte %zu", name, bad);
-    if (has_nul_escape(text, n))
-        return elcl_fail(err, ELCL_E_FORMAT, "%s: a string contains U+0000", name);
+    return bad == n ? ELCL_OK
+                    : elcl_fail(err, ELCL_E_FORMAT, "%s: not UTF-8 at byte %zu", name, bad);
+}
+
+static int parse(const char *text, size_t n, const char *name, cJSON **root, elcl_error *err)
+{
     const char *end = text;
     cJSON *value = n ? cJSON_ParseWithLengthOpts(text, n, &end, 0) : NULL;
     size_t at = (size_t)(end - text);
@@ -49,6 +55,47 @@ int elcl_json_parse(const char *text, size_t n, const char *name, cJSON **root, 
     }
     *root = value;
     return ELCL_OK;
+}
+
+int elcl_json_parse(const char *text, size_t n, const char *name, cJSON **root, elcl_error *err)
+{
+    const int rc = check_utf8(text, n, name, err);
+    if (!rc && find_nul_escape(text, n, 0) < n)
+        return elcl_fail(err, ELCL_E_FORMAT, "%s: a string contains U+0000", name);
+    return rc ? rc : parse(text, n, name, root, err);
+}
+
+int elcl_json_parse_nul(const char *text, size_t n, const char *name, cJSON **root, elcl_error *err)
+{
+    struct elcl_str copy = {0};
+    size_t at = find_nul_escape(text, n, 0);
+    int rc = check_utf8(text, n, name, err);
+    if (rc || at == n)
+        return rc ? rc : parse(text, n, name, root, err);
+    for (size_t done = 0; done < n; at = find_nul_escape(text, n, done)) {
+        elcl_str_append(&copy, text + done, at - done);
+        elcl_str_append(&copy, NUL_BYTES, at < n ? 2 : 0);
+        done = at < n ? at + 6 : n;
+    }
+    rc = copy.failed ? elcl_fail_nomem(err) : parse(copy.data, copy.n, name, root, err);
+    elcl_str_finish(&copy);
+    return rc;
+}
+
+size_t elcl_json_restore_nul(char *s)
+{
+    char *to = s;
+    for (const char *from = s; *from; to++) {
+        const bool nul = !strncmp(from, NUL_BYTES, 2);
+        *to = nul ? '\0' : *from;
+        from += nul ? 2 : 1;
+    }
+    return (size_t)(to - s);
+}
+
+bool elcl_json_has_nul(const char *s)
+{
+    return strstr(s, NUL_BYTES) != NULL;
 }
 
 static int compare_keys(const void *a, const void *b)

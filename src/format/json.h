@@ -19,6 +19,13 @@
  * *root is freed with cJSON_Delete(). */
 int elcl_json_parse(const char *text, size_t n, const char *name, cJSON **root, elcl_error *err);
 
+/* The same, but accepts U+0000 in strings. There it stands as the bytes C0 80. */
+int elcl_json_parse_nul(const char *text, size_t n, const char *name, cJSON **root,
+                        elcl_error *err);
+/* Puts U+0000 back into a string of such a tree, once, and returns its length in bytes. */
+size_t elcl_json_restore_nul(char *s);
+bool elcl_json_has_nul(const char *s);
+
 /* Refuses an object with the same key twice: readers differ on which one counts. */
 int elcl_json_unique_keys(const cJSON *object, const char *name, elcl_error *err);
 

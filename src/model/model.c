@@ -56,15 +56,6 @@ static int read_directory(struct elcl_model *m, const char *directory, elcl_erro
     ELCL_TRY(elcl_config_load(directory, &m->config, err));
     ELCL_TRY(elcl_family_read(&m->config, &m->family, &m->arch, &m->defaults, err));
     ELCL_TRY(elcl_tokenizer_load(directory, &m->tokenizer, err));
-    if (m->tokenizer && elcl_tokenizer_size(m->tokenizer) > m->arch.source_vocabulary)
-        return elcl_fail(
-            err, ELCL_E_FORMAT, "%s: the tokenizer has ids up to %d, the model's vocab_size is %d",
-            directory, elcl_tokenizer_size(m->tokenizer) - 1, m->arch.source_vocabulary);
-    if (m->tokenizer && elcl_tokenizer_target_size(m->tokenizer) > m->arch.vocabulary)
-        return elcl_fail(
-            err, ELCL_E_FORMAT,
-            "%s: the target's tokenizer has ids up to %d, the model's vocabulary has %d", directory,
-            elcl_tokenizer_target_size(m->tokenizer) - 1, m->arch.vocabulary);
     ELCL_TRY(read_special_tokens(m, directory, err));
 fail:
     return rc;

@@ -87,8 +87,28 @@ static int find_target_wrap(const elcl_model *model, const int32_t *ids, size_t 
     return ELCL_OK;
 }
 
-static int put_wrap(const struct elcl_wrap *wrap, const int32_t *inner, size_t n_inner,
-                    int32_t **ids, size_t *n_ids, elcl_error *err)
+/* A tokenizer may have more ids than the model has embeddings. */
+static int check_ids(const elcl_model *model, const int32_t *ids, size_t n, int vocabulary,
+                     elcl_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (ids[i] < vocabulary)
+            continue;
+        char *token = NULL;
+        const int bad = elcl_tokenizer_decode(model->tokenizer, &ids[i], 1, false, &token, NULL);
+        const int rc = elcl_fail(err, ELCL_E_ARG,
+                                 "%s: the text needs the token \"%.100s\" with the id %d, and the "
+                                 "model has only the ids 0 .. %d",
+                                 model->config.path, bad ? "" : token, (int)ids[i], vocabulary - 1);
+        elcl_free(token);
+        return rc;
+    }
+    return ELCL_OK;
+}
+
+static int put_wrap(const elcl_model *model, int vocabulary, const struct elcl_wrap *wrap,
+                    const int32_t *inner, size_t n_inner, int32_t **ids, size_t *n_ids,
+                    elcl_error *err)
 {
     const size_t before = (size_t)wrap->n_before, after = (size_t)wrap->n_after;
     int32_t *all = elcl_calloc(n_inner + before + after, sizeof(*all));
@@ -98,6 +118,11 @@ static int put_wrap(const struct elcl_wrap *wrap, const int32_t *inner, size_t n
     if (n_inner)
         memcpy(all + before, inner, n_inner * sizeof(*all));
     memcpy(all + before + n_inner, wrap->after, after * sizeof(*all));
+    const int rc = check_ids(model, all, n_inner + before + after, vocabulary, err);
+    if (rc) {
+        elcl_free(all);
+        return rc;
+    }
     *ids = all;
     *n_ids = before + n_inner + after;
     return ELCL_OK;
@@ -115,7 +140,8 @@ int elcl_encode_lang(const elcl_model *model, const char *text, size_t n, const 
     ELCL_TRY(require_tokenizer(model, err));
     ELCL_TRY(elcl_tokenizer_encode(model->tokenizer, text ? text : "", n, &inner, &n_inner, err));
     ELCL_TRY(find_wrap(model, inner, n_inner, source, target, &wrap, err));
-    ELCL_TRY(put_wrap(&wrap, inner, n_inner, ids, n_ids, err));
+    ELCL_TRY(
+        put_wrap(model, model->arch.source_vocabulary, &wrap, inner, n_inner, ids, n_ids, err));
 fail:
     elcl_free(inner);
     return rc;
@@ -138,7 +164,7 @@ int elcl_encode_target(const elcl_model *model, const char *text, size_t n, cons
     ELCL_TRY(
         elcl_tokenizer_encode_target(model->tokenizer, text ? text : "", n, &inner, &n_inner, err));
     ELCL_TRY(find_target_wrap(model, inner, n_inner, target, &wrap, err));
-    ELCL_TRY(put_wrap(&wrap, inner, n_inner, ids, n_ids, err));
+    ELCL_TRY(put_wrap(model, model->arch.vocabulary, &wrap, inner, n_inner, ids, n_ids, err));
 fail:
     elcl_free(inner);
     return rc;

@@ -32,6 +32,7 @@ struct elcl_symbol {
 enum elcl_tokenizer_class {
     ELCL_CLASS_GPT2,
     ELCL_CLASS_BART,
+    ELCL_CLASS_BLENDERBOT,
     ELCL_CLASS_FSMT,
     ELCL_CLASS_M2M_100,
     ELCL_CLASS_MARIAN,
@@ -40,6 +41,8 @@ enum elcl_tokenizer_class {
     ELCL_CLASS_NLLB,
     ELCL_CLASS_PEGASUS,
     ELCL_CLASS_T5,
+    ELCL_CLASS_XGLM,
+    ELCL_CLASS_BERT,
     ELCL_CLASS_OTHER
 };
 

@@ -42,6 +42,8 @@ static int copy_string(const cJSON *value, const char *file, const char *key, ch
 {
     if (!cJSON_IsString(value))
         return elcl_json_mismatch(file, key, "a string", value, err);
+    if (elcl_json_has_nul(value->valuestring))
+        return elcl_fail(err, ELCL_E_UNSUPPORTED, "%s: %s contains U+0000", file, key);
     *out = elcl_strndup(value->valuestring, strlen(value->valuestring));
     return *out ? ELCL_OK : elcl_fail_nomem(err);
 }

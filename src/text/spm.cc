@@ -60,9 +60,11 @@ int32_t elcl_spm_size(const elcl_spm *spm)
     return spm->processor.GetPieceSize();
 }
 
-const char *elcl_spm_piece(const elcl_spm *spm, int32_t id)
+const char *elcl_spm_piece(const elcl_spm *spm, int32_t id, size_t *n)
 {
-    return spm->processor.IdToPiece(id).c_str();
+    const std::string &piece = spm->processor.IdToPiece(id);
+    *n = piece.size();
+    return piece.c_str();
 }
 
 int32_t elcl_spm_unknown(const elcl_spm *spm)

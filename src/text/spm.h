@@ -22,8 +22,8 @@ void elcl_spm_destroy(struct elcl_spm **spm); /* NULL is fine */
 
 /* Returns the number of pieces. */
 int32_t elcl_spm_size(const struct elcl_spm *spm);
-/* Returns a piece's spelling, NUL-terminated and owned by the model; 0 <= id < size. */
-const char *elcl_spm_piece(const struct elcl_spm *spm, int32_t id);
+/* Returns the n bytes of a piece's spelling, owned by the model; 0 <= id < size. */
+const char *elcl_spm_piece(const struct elcl_spm *spm, int32_t id, size_t *n);
 /* Returns the id of the piece for unknown characters. */
 int32_t elcl_spm_unknown(const struct elcl_spm *spm);
 

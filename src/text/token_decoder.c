@@ -62,6 +62,8 @@ static int copy_string(const cJSON *object, const char *key, const char *file, c
     const cJSON *value = elcl_json_get(object, key);
     if (!cJSON_IsString(value) || !*value->valuestring)
         return elcl_json_mismatch(file, key, "a string that is not empty", value, err);
+    if (elcl_json_has_nul(value->valuestring))
+        return elcl_fail(err, ELCL_E_UNSUPPORTED, "%s: %s contains U+0000", file, key);
     *out = elcl_strndup(value->valuestring, strlen(value->valuestring));
     return *out ? ELCL_OK : elcl_fail_nomem(err);
 }

@@ -50,12 +50,16 @@ static const struct {
     {"T5", "t5", ELCL_CLASS_T5},
     {"MT5", "mt5", ELCL_CLASS_T5},
     {"GPT2", "gpt2", ELCL_CLASS_GPT2},
+    {"GPT2", "opt", ELCL_CLASS_GPT2},
+    {"GPT2", "gpt_neo", ELCL_CLASS_GPT2},
     {"Bart", "bart", ELCL_CLASS_BART},
-    {"Roberta", NULL, ELCL_CLASS_BART},
-    {"Longformer", NULL, ELCL_CLASS_BART},
-    {"LED", NULL, ELCL_CLASS_BART},
-    {"Mvp", NULL, ELCL_CLASS_BART},
-    {"Blenderbot", NULL, ELCL_CLASS_BART},
+    {"Roberta", "roberta", ELCL_CLASS_BART},
+    {"Longformer", "longformer", ELCL_CLASS_BART},
+    {"LED", "led", ELCL_CLASS_BART},
+    {"Mvp", "mvp", ELCL_CLASS_BART},
+    {"Blenderbot", "blenderbot", ELCL_CLASS_BLENDERBOT},
+    {"XGLM", "xglm", ELCL_CLASS_XGLM},
+    {"Bert", "bert", ELCL_CLASS_BERT},
 };
 
 static enum elcl_tokenizer_class class_of_name(const char *name)
@@ -89,17 +93,50 @@ int elcl_class_find_byte_level(struct elcl_tokenizer *t, const cJSON *config, co
 {
     const cJSON *name = elcl_json_get(config, "tokenizer_class");
     if (!name || cJSON_IsNull(name)) {
-        t->class = elcl_token_id(t, "<s>") >= 0 ? ELCL_CLASS_BART : ELCL_CLASS_GPT2;
+        if (t->class != ELCL_CLASS_BLENDERBOT)
+            t->class = elcl_token_id(t, "<s>") >= 0 ? ELCL_CLASS_BART : ELCL_CLASS_GPT2;
         return ELCL_OK;
     }
     if (!cJSON_IsString(name))
         return elcl_json_mismatch(file, "tokenizer_class", "a string", name, err);
     t->class = class_of_name(name->valuestring);
-    if (t->class == ELCL_CLASS_GPT2 || t->class == ELCL_CLASS_BART)
+    if (t->class == ELCL_CLASS_GPT2 || t->class == ELCL_CLASS_BART ||
+        t->class == ELCL_CLASS_BLENDERBOT)
         return ELCL_OK;
     return elcl_fail(err, ELCL_E_UNSUPPORTED,
                      "%s: tokenizer_class is %.100s, which elcl does not support", file,
                      name->valuestring);
+}
+
+void elcl_class_wrap(struct elcl_tokenizer *t, int32_t cls, int32_t sep)
+{
+    int32_t before = -1, after = -1;
+    switch (t->class) {
+    case ELCL_CLASS_BART:
+    case ELCL_CLASS_BERT:
+        before = cls;
+        after = sep;
+        if (cls < 0 || sep < 0)
+            return;
+        break;
+    case ELCL_CLASS_XGLM:
+        before = t->eos;
+        break;
+    case ELCL_CLASS_BLENDERBOT:
+        after = t->python ? t->eos : -1;
+        break;
+    case ELCL_CLASS_T5:
+    case ELCL_CLASS_PEGASUS:
+        after = t->eos;
+        break;
+    default:
+        break;
+    }
+    if (before < 0 && after < 0)
+        return;
+    t->wraps = true;
+    t->wrap = (struct elcl_wrap){
+        .n_before = before >= 0, .n_after = after >= 0, .before = {before}, .after = {after}};
 }
 
 const char *const *elcl_class_languages(enum elcl_tokenizer_class class, const cJSON *config,

@@ -19,6 +19,12 @@ static bool is_type(const cJSON *part, const char *type)
     return cJSON_IsString(found) && !strcmp(found->valuestring, type);
 }
 
+/* Old files do not name the type: a model with merges is BPE, a list of pieces is Unigram. */
+static bool is_model(const cJSON *model, const char *type, const char *key)
+{
+    return elcl_json_get(model, "type") ? is_type(model, type) : elcl_json_get(model, key) != NULL;
+}
+
 /* Refuses options of the model that are set: each changes the result. */
 static int check_options(const cJSON *model, const char *const *keys, size_t n, const char *file,
                          elcl_error *err)
@@ -72,9 +78,10 @@ static int check_byte_level(struct elcl_tokenizer *t, const cJSON *root, const c
     return ELCL_OK;
 }
 
-static int build_byte_level(struct elcl_tokenizer *t, const cJSON *root, const char *file,
-                            elcl_error *err)
+static int build_byte_level(struct elcl_tokenizer *t, const cJSON *root, const cJSON *config,
+                            const struct elcl_text_file *files, elcl_error *err)
 {
+    const char *file = files[ELCL_FILE_TOKENIZER].path;
     static const char *const keys[] = {"dropout", "continuing_subword_prefix", "end_of_word_suffix",
                                        "byte_fallback", "ignore_merges"};
     const cJSON *model = elcl_json_get(root, "model");
@@ -85,6 +92,8 @@ static int build_byte_level(struct elcl_tokenizer *t, const cJSON *root, const c
     ELCL_TRY(elcl_vocab_read(t, elcl_json_get(model, "vocab"), file, err));
     ELCL_TRY(elcl_special_read_json(t, elcl_json_get(root, "added_tokens"), file, err));
     ELCL_TRY(read_unk(t, model, file, err));
+    ELCL_TRY(elcl_post_processor_read(t, elcl_json_get(root, "post_processor"), file, err));
+    ELCL_TRY(elcl_special_read(t, config, files, err));
     ELCL_TRY(elcl_vocab_spell_bytes(t, err));
     ELCL_TRY(elcl_merges_read_json(t, elcl_json_get(model, "merges"), file, err));
     return ELCL_OK;
@@ -146,76 +155,6 @@ static int read_pre_tokenizer(struct elcl_tokenizer *t, const cJSON *root, const
                        elcl_json_get(part, "type"), err);
 }
 
-static int put_around(struct elcl_tokenizer *t, const cJSON *id, bool before, const char *file,
-                      elcl_error *err)
-{
-    int64_t number;
-    int *n = before ? &t->wrap.n_before : &t->wrap.n_after;
-    if (!elcl_json_int(id, 0, ELCL_MAX_TOKEN_ID, &number))
-        return elcl_json_mismatch(file, "post_processor", "token ids", id, err);
-    if (*n == ELCL_MAX_WRAP)
-        return elcl_fail(err, ELCL_E_UNSUPPORTED,
-                         "%s: post_processor: expected at most %d tokens on a side", file,
-                         ELCL_MAX_WRAP);
-    (before ? t->wrap.before : t->wrap.after)[(*n)++] = (int32_t)number;
-    return ELCL_OK;
-}
-
-/* Reads the list `single`: {"SpecialToken": {"id": name}}, and {"Sequence": {"id": "A"}} once. */
-static int read_template(struct elcl_tokenizer *t, const cJSON *part, const char *file,
-                         elcl_error *err)
-{
-    const cJSON *single = elcl_json_get(part, "single");
-    bool before = true;
-    if (!cJSON_IsArray(single))
-        return elcl_json_mismatch(file, "single", "an array", single, err);
-    for (const cJSON *item = single->child; item; item = item->next) {
-        if (elcl_json_get(item, "Sequence")) {
-            before = false;
-            continue;
-        }
-        const cJSON *name = elcl_json_get(elcl_json_get(item, "SpecialToken"), "id");
-        const cJSON *token =
-            cJSON_IsString(name)
-                ? elcl_json_get(elcl_json_get(part, "special_tokens"), name->valuestring)
-                : NULL;
-        const cJSON *ids = elcl_json_get(token, "ids");
-        if (!cJSON_IsArray(ids))
-            return elcl_json_mismatch(file, "single", "special tokens with ids", name, err);
-        for (const cJSON *id = ids->child; id; id = id->next) {
-            const int rc = put_around(t, id, before, file, err);
-            if (rc)
-                return rc;
-        }
-    }
-    return ELCL_OK;
-}
-
-/* ["</s>", 2] */
-static int read_pair(struct elcl_tokenizer *t, const cJSON *pair, bool before, const char *file,
-                     elcl_error *err)
-{
-    const cJSON *name = cJSON_IsArray(pair) ? pair->child : NULL;
-    return put_around(t, name ? name->next : NULL, before, file, err);
-}
-
-static int read_post_processor(struct elcl_tokenizer *t, const cJSON *root, const char *file,
-                               elcl_error *err)
-{
-    const cJSON *part = elcl_json_get(root, "post_processor");
-    t->wraps = true;
-    if (!part || cJSON_IsNull(part))
-        return ELCL_OK;
-    if (is_type(part, "TemplateProcessing"))
-        return read_template(t, part, file, err);
-    if (!is_type(part, "BertProcessing") && !is_type(part, "RobertaProcessing"))
-        return unsupported(file, "post_processor",
-                           "TemplateProcessing, BertProcessing or RobertaProcessing",
-                           elcl_json_get(part, "type"), err);
-    const int rc = read_pair(t, elcl_json_get(part, "cls"), true, file, err);
-    return rc ? rc : read_pair(t, elcl_json_get(part, "sep"), false, file, err);
-}
-
 /* ---- Unigram, and BPE over characters ------------------------------------------------------ */
 
 /* Reads vocab: [["piece", score], ...]. A piece's index is its id. */
@@ -240,7 +179,7 @@ static int read_unigram(struct elcl_tokenizer *t, const cJSON *model, const char
                            elcl_json_describe(item).s);
             break;
         }
-        const size_t n = strlen(piece->valuestring);
+        const size_t n = elcl_json_restore_nul(piece->valuestring);
         pieces[id] = (struct elcl_unigram_piece){
             .s = piece->valuestring, .n = (uint32_t)n, .id = id, .score = score->valuedouble};
         rc = elcl_vocab_add(t, piece->valuestring, n, id, 0, file, err);
@@ -281,12 +220,13 @@ static void find_bytes(struct elcl_tokenizer *t, const cJSON *model)
     }
 }
 
-static int build_pieces(struct elcl_tokenizer *t, const cJSON *root, const char *file,
-                        elcl_error *err)
+static int build_pieces(struct elcl_tokenizer *t, const cJSON *root, const cJSON *config,
+                        const struct elcl_text_file *files, elcl_error *err)
 {
+    const char *file = files[ELCL_FILE_TOKENIZER].path;
     const cJSON *model = elcl_json_get(root, "model");
     int rc;
-    t->kind = is_type(model, "Unigram") ? &elcl_kind_unigram : &elcl_kind_characters;
+    t->kind = is_model(model, "Unigram", "unk_id") ? &elcl_kind_unigram : &elcl_kind_characters;
     ELCL_TRY(elcl_normalizer_read(&t->normalizer, elcl_json_get(root, "normalizer"), file, err));
     ELCL_TRY(read_pre_tokenizer(t, root, file, err));
     ELCL_TRY(elcl_decoder_read(&t->decoder, elcl_json_get(root, "decoder"), file, err));
@@ -296,27 +236,24 @@ static int build_pieces(struct elcl_tokenizer *t, const cJSON *root, const char 
         ELCL_TRY(read_characters(t, model, file, err));
     find_bytes(t, model);
     ELCL_TRY(elcl_special_read_json(t, elcl_json_get(root, "added_tokens"), file, err));
-    ELCL_TRY(read_post_processor(t, root, file, err));
-    for (int i = 0; i < t->wrap.n_before + t->wrap.n_after; i++) {
-        const int32_t id =
-            i < t->wrap.n_before ? t->wrap.before[i] : t->wrap.after[i - t->wrap.n_before];
-        if (!elcl_is_token(t, id))
-            return elcl_fail(err, ELCL_E_FORMAT,
-                             "%s: post_processor: id %d is not in the vocabulary", file, (int)id);
-    }
-    t->eos = elcl_token_id(t, "</s>");
+    ELCL_TRY(elcl_post_processor_read(t, elcl_json_get(root, "post_processor"), file, err));
+    ELCL_TRY(elcl_special_read(t, config, files, err));
+    if (t->eos < 0)
+        t->eos = elcl_token_id(t, "</s>");
 fail:
     return rc;
 }
 
-int elcl_json_build(struct elcl_tokenizer *t, const cJSON *root, const char *file, elcl_error *err)
+int elcl_json_build(struct elcl_tokenizer *t, const cJSON *root, const cJSON *config,
+                    const struct elcl_text_file *files, elcl_error *err)
 {
     const cJSON *model = elcl_json_get(root, "model");
-    const bool bpe = is_type(model, "BPE");
-    if (!bpe && !is_type(model, "Unigram"))
-        return unsupported(file, "model", "BPE or Unigram", elcl_json_get(model, "type"), err);
+    const bool bpe = is_model(model, "BPE", "merges");
+    if (!bpe && !is_model(model, "Unigram", "unk_id"))
+        return unsupported(files[ELCL_FILE_TOKENIZER].path, "model", "BPE or Unigram",
+                           elcl_json_get(model, "type"), err);
     if (bpe && (is_type(elcl_json_get(root, "pre_tokenizer"), "ByteLevel") ||
                 is_type(elcl_json_get(root, "decoder"), "ByteLevel")))
-        return build_byte_level(t, root, file, err);
-    return build_pieces(t, root, file, err);
+        return build_byte_level(t, root, config, files, err);
+    return build_pieces(t, root, config, files, err);
 }

@@ -37,18 +37,21 @@ static int build(struct elcl_tokenizer *t, const struct elcl_text_file *files, e
     int rc;
     ELCL_TRY(parse_file(&files[ELCL_FILE_CONFIG], &config, err));
     ELCL_TRY(parse_file(&files[ELCL_FILE_MODEL], &model, err));
-    ELCL_TRY(parse_file(json, &root, err));
+    if (json->data)
+        ELCL_TRY(elcl_json_parse_nul(json->data, json->n, json->path, &root, err));
     t->class =
         files[ELCL_FILE_SOURCE_SPM].data ? ELCL_CLASS_MARIAN : elcl_class_find(config, model);
     if (json->data)
-        ELCL_TRY(elcl_json_build(t, root, json->path, err));
+        ELCL_TRY(elcl_json_build(t, root, config, files, err));
     else
         ELCL_TRY(elcl_python_build(t, files, config, err));
-    if (t->kind == &elcl_kind_bytes)
-        /* Overrides tokenizer.json, as in transformers. */
+    if (t->kind == &elcl_kind_bytes) {
+        /* Overrides tokenizer.json, as do the defaults of these classes in transformers 5. */
+        if (t->class != ELCL_CLASS_OTHER)
+            t->add_prefix_space = t->class == ELCL_CLASS_BLENDERBOT;
         ELCL_TRY(
             elcl_json_bool(config, "add_prefix_space", config_path, &t->add_prefix_space, err));
-    else
+    } else
         ELCL_TRY(elcl_languages_read(t, config, config_path, err));
     ELCL_TRY(
         elcl_json_bool(config, "clean_up_tokenization_spaces", config_path, &t->clean_up, err));

@@ -41,8 +41,15 @@ int elcl_tokenizer_build(const struct elcl_text_file files[ELCL_N_TOKENIZER_FILE
 
 /* ---- tokenizer_json.c: tokenizer.json -------------------------------------------------------- */
 
-int elcl_json_build(struct elcl_tokenizer *t, const struct cJSON *root, const char *file,
-                    elcl_error *err);
+/* `config` is tokenizer_config.json or NULL. */
+int elcl_json_build(struct elcl_tokenizer *t, const struct cJSON *root, const struct cJSON *config,
+                    const struct elcl_text_file *files, elcl_error *err);
+
+/* ---- post_processor.c ------------------------------------------------------------------------ */
+
+/* Reads the ids around a text from the value of the key `post_processor`. */
+int elcl_post_processor_read(struct elcl_tokenizer *t, const struct cJSON *part, const char *file,
+                             elcl_error *err);
 
 /* ---- tokenizer_python.c: files of transformers' Python classes ------------------------------- */
 
@@ -58,6 +65,9 @@ enum elcl_tokenizer_class elcl_class_find(const struct cJSON *config, const stru
 /* Sets t->class for vocab.json + merges.txt; refuses classes that are not byte-level. */
 int elcl_class_find_byte_level(struct elcl_tokenizer *t, const struct cJSON *config,
                                const char *file, elcl_error *err);
+/* Sets the ids around a text where the class decides. `cls` and `sep` are -1 if there is no such
+ * token. */
+void elcl_class_wrap(struct elcl_tokenizer *t, int32_t cls, int32_t sep);
 /* Returns the *n language codes of a class in the order of their ids, or NULL. */
 const char *const *elcl_class_languages(enum elcl_tokenizer_class class, const struct cJSON *config,
                                         size_t *n);
@@ -89,10 +99,10 @@ int elcl_special_add(struct elcl_tokenizer *t, const struct elcl_added *added, b
 /* Reads added_tokens of tokenizer.json. */
 int elcl_special_read_json(struct elcl_tokenizer *t, const struct cJSON *array, const char *file,
                            elcl_error *err);
-/* Reads tokenizer_config.json, special_tokens_map.json and added_tokens.json, each NULL or an
- * object. They override the defaults of t->class. */
+/* Reads the special tokens of tokenizer_config.json (`config`, an object or NULL),
+ * special_tokens_map.json and added_tokens.json, and completes the ids around a text. They override
+ * the defaults of t->class. Call it before elcl_vocab_spell_bytes(). */
 int elcl_special_read(struct elcl_tokenizer *t, const struct cJSON *config,
-                      const struct cJSON *special_map, const struct cJSON *added_tokens,
                       const struct elcl_text_file *files, elcl_error *err);
 
 #endif

@@ -20,7 +20,7 @@ static int read_vocab(struct elcl_tokenizer *t, const struct elcl_text_file *fil
     cJSON *root = NULL;
     int rc = need(t, file, err);
     if (!rc)
-        rc = elcl_json_parse(file->data, file->n, file->path, &root, err);
+        rc = elcl_json_parse_nul(file->data, file->n, file->path, &root, err);
     if (!rc)
         rc = elcl_vocab_read(t, root, file->path, err);
     cJSON_Delete(root);
@@ -47,9 +47,10 @@ static int add_pieces(struct elcl_tokenizer *t, int32_t first, int32_t offset, e
                          ELCL_MAX_TOKEN_ID - (int)offset, (int)n);
     int rc = ELCL_OK;
     for (int32_t i = first; i < n && !rc; i++) {
-        const char *piece = elcl_spm_piece(t->spm, i);
-        if (elcl_token_id(t, piece) < 0 && !elcl_is_token(t, i + offset))
-            rc = elcl_vocab_add(t, piece, strlen(piece), i + offset, 0, t->path, err);
+        size_t length;
+        const char *piece = elcl_spm_piece(t->spm, i, &length);
+        if (elcl_strmap_get(&t->symbol_of, piece, length) < 0 && !elcl_is_token(t, i + offset))
+            rc = elcl_vocab_add(t, piece, length, i + offset, 0, t->path, err);
     }
     return rc;
 }
@@ -278,21 +279,12 @@ fail:
 
 /* ---- all of them --------------------------------------------------------------------------- */
 
-/* *root stays NULL when there is no such file. */
-static int parse_file(const struct elcl_text_file *file, cJSON **root, elcl_error *err)
-{
-    return file->data ? elcl_json_parse(file->data, file->n, file->path, root, err) : ELCL_OK;
-}
-
 /* Reads the vocabulary first, then its special tokens. */
 int elcl_python_build(struct elcl_tokenizer *t, const struct elcl_text_file *files,
                       const cJSON *config, elcl_error *err)
 {
-    cJSON *special_map = NULL, *added_tokens = NULL;
     const char *config_path = files[ELCL_FILE_CONFIG].path;
     int rc;
-    ELCL_TRY(parse_file(&files[ELCL_FILE_SPECIAL_MAP], &special_map, err));
-    ELCL_TRY(parse_file(&files[ELCL_FILE_ADDED_TOKENS], &added_tokens, err));
     if (files[ELCL_FILE_SOURCE_WORDS].data) {
         ELCL_TRY(build_fsmt(t, files, config, err));
     } else if (files[ELCL_FILE_SPM].data || files[ELCL_FILE_SOURCE_SPM].data) {
@@ -303,7 +295,7 @@ int elcl_python_build(struct elcl_tokenizer *t, const struct elcl_text_file *fil
         ELCL_TRY(read_vocab(t, &files[ELCL_FILE_VOCAB], err));
         ELCL_TRY(elcl_class_find_byte_level(t, config, config_path, err));
     }
-    ELCL_TRY(elcl_special_read(t, config, special_map, added_tokens, files, err));
+    ELCL_TRY(elcl_special_read(t, config, files, err));
     if (t->kind == &elcl_kind_bytes) {
         ELCL_TRY(elcl_vocab_spell_bytes(t, err));
         ELCL_TRY(elcl_merges_read_text(t, &files[ELCL_FILE_MERGES], err));
@@ -313,7 +305,5 @@ int elcl_python_build(struct elcl_tokenizer *t, const struct elcl_text_file *fil
             t->wrap = (struct elcl_wrap){.n_after = 1, .after = {t->eos}};
     }
 fail:
-    cJSON_Delete(special_map);
-    cJSON_Delete(added_tokens);
     return rc;
 }

@@ -1,4 +1,5 @@
 /* Reads which tokens are recognized inside a text, and which of them are special. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +46,8 @@ static int read_added(const cJSON *entry, const char *file, struct elcl_added *a
     const cJSON *content = elcl_json_get(entry, "content");
     if (!cJSON_IsString(content) || !*content->valuestring)
         return elcl_json_mismatch(file, "content of an added token", "a string", content, err);
+    if (elcl_json_has_nul(content->valuestring))
+        return elcl_fail(err, ELCL_E_UNSUPPORTED, "%s: an added token contains U+0000", file);
     bool single_word = false;
     int rc;
     *added = (struct elcl_added){.content = content->valuestring};
@@ -87,7 +90,16 @@ fail:
     return rc;
 }
 
-/* ---- with vocab.json or SentencePiece models ------------------------------------------------ */
+/* ---- files beside the vocabulary ------------------------------------------------------------ */
+
+/* The vocabulary of tokenizer.json decides about its ids. */
+static int32_t choose_id(const struct elcl_tokenizer *t, const char *content, int32_t id)
+{
+    const int32_t known = elcl_token_id(t, content);
+    if (t->python)
+        return id;
+    return known >= 0 ? known : elcl_is_token(t, id) ? t->size : id;
+}
 
 /* Reads added_tokens_decoder of tokenizer_config.json: id -> description. */
 static int read_added_decoder(struct elcl_tokenizer *t, const cJSON *object, const char *file,
@@ -106,7 +118,7 @@ static int read_added_decoder(struct elcl_tokenizer *t, const cJSON *object, con
             return elcl_fail(err, ELCL_E_FORMAT,
                              "%s: added_tokens_decoder: expected a token id, found \"%.100s\"",
                              file, entry->string);
-        added.id = (int32_t)id;
+        added.id = choose_id(t, added.content, (int32_t)id);
         rc = elcl_special_add(t, &added, special, file, err);
     }
 fail:
@@ -122,46 +134,46 @@ static int read_added_tokens(struct elcl_tokenizer *t, const cJSON *object, cons
         int64_t id;
         if (!*entry->string || !elcl_json_int(entry, 0, ELCL_MAX_TOKEN_ID, &id))
             return elcl_json_mismatch(file, entry->string, "a token id", entry, err);
-        const struct elcl_added added = {
-            .content = entry->string, .n = strlen(entry->string), .id = (int32_t)id};
+        const struct elcl_added added = {.content = entry->string,
+                                         .n = strlen(entry->string),
+                                         .id = choose_id(t, entry->string, (int32_t)id)};
         rc = elcl_special_add(t, &added, false, file, err);
     }
     return rc;
 }
 
-#define BIT(class) (1u << ELCL_CLASS_##class)
-#define MBARTS (BIT(MBART) | BIT(MBART_50) | BIT(NLLB))
-#define ENDED (BIT(BART) | BIT(M2M_100) | BIT(MARIAN) | MBARTS | BIT(PEGASUS) | BIT(T5))
+enum { BOS, EOS, UNK, SEP, PAD, CLS, MASK, N_ROLES };
+static const char *const role_keys[N_ROLES] = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                               "pad_token", "cls_token", "mask_token"};
 
 /* The defaults of each class. */
-static const struct {
-    const char *key, *content;
-    unsigned classes; /* flags: BIT(class) */
-} roles[] = {
-    {"bos_token", "<|endoftext|>", BIT(GPT2)},
-    {"bos_token", "<s>", BIT(BART) | BIT(FSMT) | BIT(M2M_100) | BIT(MBART) | BIT(NLLB)},
-    {"bos_token", NULL, BIT(MARIAN) | BIT(MBART_50) | BIT(PEGASUS) | BIT(T5)},
-    {"eos_token", "<|endoftext|>", BIT(GPT2)},
-    {"eos_token", "</s>", ENDED},
-    {"eos_token", NULL, BIT(FSMT)},
-    {"unk_token", "<unk>", ENDED | BIT(FSMT)},
-    {"unk_token", NULL, BIT(GPT2)},
-    {"sep_token", "</s>", BIT(BART) | BIT(FSMT) | BIT(M2M_100) | MBARTS},
-    {"sep_token", NULL, BIT(GPT2) | BIT(MARIAN) | BIT(PEGASUS) | BIT(T5)},
-    {"pad_token", "<pad>", ENDED | BIT(FSMT)},
-    {"pad_token", NULL, BIT(GPT2)},
-    {"cls_token", "<s>", BIT(BART) | MBARTS},
-    {"cls_token", NULL,
-     BIT(GPT2) | BIT(FSMT) | BIT(M2M_100) | BIT(MARIAN) | BIT(PEGASUS) | BIT(T5)},
-    {"mask_token", "<mask>", BIT(BART) | MBARTS},
-    {"mask_token", "<mask_2>", BIT(PEGASUS)},
-    {"mask_token", NULL, BIT(GPT2) | BIT(FSMT) | BIT(M2M_100) | BIT(MARIAN) | BIT(T5)},
+static const char *const defaults[ELCL_CLASS_OTHER + 1][N_ROLES] = {
+    [ELCL_CLASS_GPT2] = {"<|endoftext|>", "<|endoftext|>"},
+    [ELCL_CLASS_BART] = {"<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>"},
+    [ELCL_CLASS_BLENDERBOT] = {"<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>"},
+    [ELCL_CLASS_FSMT] = {"<s>", NULL, "<unk>", "</s>", "<pad>"},
+    [ELCL_CLASS_M2M_100] = {"<s>", "</s>", "<unk>", "</s>", "<pad>"},
+    [ELCL_CLASS_MARIAN] = {NULL, "</s>", "<unk>", NULL, "<pad>"},
+    [ELCL_CLASS_MBART] = {"<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>"},
+    [ELCL_CLASS_MBART_50] = {NULL, "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>"},
+    [ELCL_CLASS_NLLB] = {"<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>"},
+    [ELCL_CLASS_PEGASUS] = {NULL, "</s>", "<unk>", NULL, "<pad>", NULL, "<mask_2>"},
+    [ELCL_CLASS_T5] = {NULL, "</s>", "<unk>", NULL, "<pad>"},
+    [ELCL_CLASS_XGLM] = {"<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>"},
+    [ELCL_CLASS_BERT] = {NULL, NULL, "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"},
 };
 
-/* Adds a special token from a string or a description. Ignores one without an id: the model has no
- * row for it. */
+/* <mask> removes the white space before it in these classes. */
+static bool strips_mask(enum elcl_tokenizer_class class)
+{
+    return class == ELCL_CLASS_BART || class == ELCL_CLASS_BLENDERBOT ||
+           class == ELCL_CLASS_MBART || class == ELCL_CLASS_MBART_50 || class == ELCL_CLASS_NLLB;
+}
+
+/* Adds a special token from a string or a description. A token that the vocabulary lacks gets the
+ * next id. */
 static int add_special(struct elcl_tokenizer *t, const cJSON *value, bool lstrip, const char *file,
-                       const char *key, const char **content, elcl_error *err)
+                       const char *key, int32_t *id, elcl_error *err)
 {
     struct elcl_added added = {.lstrip = lstrip};
     if (cJSON_IsObject(value)) {
@@ -175,10 +187,27 @@ static int add_special(struct elcl_tokenizer *t, const cJSON *value, bool lstrip
     } else {
         return elcl_json_mismatch(file, key, "a string or an object", value, err);
     }
+    if (!added.n)
+        return ELCL_OK;
     added.id = elcl_token_id(t, added.content);
-    if (content)
-        *content = added.content;
-    return added.id < 0 || !added.n ? ELCL_OK : elcl_special_add(t, &added, true, file, err);
+    if (added.id < 0)
+        added.id = t->size;
+    if (id)
+        *id = added.id;
+    return elcl_special_add(t, &added, true, file, err);
+}
+
+/* Adds a token of the class if the vocabulary has it. */
+static int add_default(struct elcl_tokenizer *t, const char *content, bool lstrip, int32_t *id,
+                       elcl_error *err)
+{
+    struct elcl_added added = {.n = strlen(content), .lstrip = lstrip};
+    added.content = (char *)(uintptr_t)content;
+    added.id = elcl_token_id(t, content);
+    if (added.id < 0)
+        return ELCL_OK;
+    *id = added.id;
+    return elcl_special_add(t, &added, true, t->path, err);
 }
 
 /* Finds a key and its file: special_tokens_map.json, if given, overrides the config. */
@@ -191,54 +220,91 @@ static const cJSON *find_key(const cJSON *config, const cJSON *special_map, cons
 }
 
 static int read_roles(struct elcl_tokenizer *t, const cJSON *config, const cJSON *special_map,
-                      const struct elcl_text_file *files, elcl_error *err)
+                      const struct elcl_text_file *files, int32_t ids[N_ROLES], elcl_error *err)
 {
-    const unsigned bit = 1u << t->class;
-    const char *file;
-    for (size_t i = 0; i < ELCL_COUNT(roles); i++) {
-        if (!(roles[i].classes & bit))
-            continue;
-        const char *key = roles[i].key, *content = NULL;
-        const cJSON *value = find_key(config, special_map, key, files, &file);
-        cJSON fallback = {.type = cJSON_String};
-        fallback.valuestring = (char *)(uintptr_t)roles[i].content;
-        if (!value && fallback.valuestring)
-            value = &fallback;
-        if (!value || cJSON_IsNull(value))
-            continue;
-        const bool lstrip = bit & (BIT(BART) | MBARTS) && !strcmp(key, "mask_token");
-        const int rc = add_special(t, value, lstrip, file, key, &content, err);
+    for (int i = 0; i < N_ROLES; i++) {
+        const char *file, *content = defaults[t->class][i];
+        const cJSON *value = find_key(config, special_map, role_keys[i], files, &file);
+        const bool lstrip = i == MASK && strips_mask(t->class);
+        int rc = ELCL_OK;
+        ids[i] = -1;
+        if (value && !cJSON_IsNull(value))
+            rc = add_special(t, value, lstrip, file, role_keys[i], &ids[i], err);
+        else if (!value && content)
+            rc = add_default(t, content, lstrip, &ids[i], err);
         if (rc)
             return rc;
-        if (!strcmp(key, "unk_token"))
-            t->unk = elcl_token_id(t, content);
-        if (!strcmp(key, t->class == ELCL_CLASS_FSMT ? "sep_token" : "eos_token"))
-            t->eos = elcl_token_id(t, content);
     }
-    const cJSON *more = find_key(config, special_map, "additional_special_tokens", files, &file);
-    if (more && !cJSON_IsNull(more) && !cJSON_IsArray(more))
-        return elcl_json_mismatch(file, "additional_special_tokens", "an array", more, err);
+    return ELCL_OK;
+}
+
+/* Reads a list of tokens, or an object with tokens as values. */
+static int read_more(struct elcl_tokenizer *t, const cJSON *config, const cJSON *special_map,
+                     const struct elcl_text_file *files, elcl_error *err)
+{
+    static const char *const keys[] = {"additional_special_tokens", "extra_special_tokens"};
     int rc = ELCL_OK;
-    for (const cJSON *item = more ? more->child : NULL; item && !rc; item = item->next)
-        rc = add_special(t, item, false, file, "additional_special_tokens", NULL, err);
+    for (size_t i = 0; i < ELCL_COUNT(keys) && !rc; i++) {
+        const char *file;
+        const cJSON *more = find_key(config, special_map, keys[i], files, &file);
+        if (!more || cJSON_IsNull(more))
+            continue;
+        if (!cJSON_IsArray(more) && !cJSON_IsObject(more))
+            return elcl_json_mismatch(file, keys[i], "an array", more, err);
+        for (const cJSON *item = more->child; item && !rc; item = item->next)
+            rc = add_special(t, item, false, file, keys[i], NULL, err);
+    }
     return rc;
 }
 
-int elcl_special_read(struct elcl_tokenizer *t, const cJSON *config, const cJSON *special_map,
-                      const cJSON *added_tokens, const struct elcl_text_file *files,
-                      elcl_error *err)
+/* Adds the languages and sentinels of the class that the vocabulary of tokenizer.json has. */
+static int add_class_tokens(struct elcl_tokenizer *t, const cJSON *config, elcl_error *err)
 {
-    const char *config_path = files[ELCL_FILE_CONFIG].path;
+    size_t n = 0;
+    const char *const *codes = elcl_class_languages(t->class, config, &n);
+    int32_t id = 0;
+    int rc = ELCL_OK;
+    for (size_t i = 0; i < n && !rc; i++)
+        rc = add_default(t, codes[i], false, &id, err);
+    for (int i = 0; t->class == ELCL_CLASS_T5 && id >= 0 && !rc; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "<extra_id_%d>", i);
+        id = -1;
+        rc = add_default(t, name, false, &id, err);
+    }
+    return rc;
+}
+
+/* *root stays NULL when there is no such file. */
+static int parse_file(const struct elcl_text_file *file, cJSON **root, elcl_error *err)
+{
+    return file->data ? elcl_json_parse(file->data, file->n, file->path, root, err) : ELCL_OK;
+}
+
+int elcl_special_read(struct elcl_tokenizer *t, const cJSON *config,
+                      const struct elcl_text_file *files, elcl_error *err)
+{
     const cJSON *decoder = elcl_json_get(config, "added_tokens_decoder");
+    cJSON *special_map = NULL, *added_tokens = NULL;
+    int32_t ids[N_ROLES];
     int rc;
-    if (decoder && !cJSON_IsNull(decoder)) {
-        ELCL_TRY(read_added_decoder(t, decoder, config_path, err));
-        special_map = NULL; /* a config with this key is complete */
+    if (decoder && !cJSON_IsNull(decoder)) { /* a config with this key is complete */
+        ELCL_TRY(read_added_decoder(t, decoder, files[ELCL_FILE_CONFIG].path, err));
     } else {
+        ELCL_TRY(parse_file(&files[ELCL_FILE_SPECIAL_MAP], &special_map, err));
+        ELCL_TRY(parse_file(&files[ELCL_FILE_ADDED_TOKENS], &added_tokens, err));
         ELCL_TRY(read_added_tokens(t, added_tokens, files[ELCL_FILE_ADDED_TOKENS].path, err));
     }
-    ELCL_TRY(read_roles(t, config, special_map, files, err));
-    return ELCL_OK;
+    ELCL_TRY(read_roles(t, config, special_map, files, ids, err));
+    ELCL_TRY(read_more(t, config, special_map, files, err));
+    if (!t->python)
+        ELCL_TRY(add_class_tokens(t, config, err));
+    if (t->python && ids[UNK] >= 0)
+        t->unk = ids[UNK];
+    t->eos = ids[t->class == ELCL_CLASS_FSMT ? SEP : EOS];
+    elcl_class_wrap(t, ids[CLS], ids[SEP]);
 fail:
+    cJSON_Delete(special_map);
+    cJSON_Delete(added_tokens);
     return rc;
 }

@@ -65,16 +65,16 @@ int elcl_vocab_read(struct elcl_tokenizer *t, const cJSON *vocab, const char *fi
     if (!cJSON_IsObject(vocab) || !vocab->child)
         return elcl_json_mismatch(file, "vocab", "an object of tokens and ids", vocab, err);
     for (const cJSON *item = vocab->child; item; item = item->next) {
+        const size_t n = elcl_json_restore_nul(item->string);
         int64_t id;
         if (!elcl_json_int(item, 0, ELCL_MAX_TOKEN_ID, &id))
             return elcl_fail(err, ELCL_E_FORMAT,
                              "%s: token \"%.100s\": expected an id in 0 .. %d, found %s", file,
                              item->string, ELCL_MAX_TOKEN_ID, elcl_json_describe(item).s);
-        if (elcl_strmap_get(&t->symbol_of, item->string, strlen(item->string)) >= 0)
+        if (elcl_strmap_get(&t->symbol_of, item->string, n) >= 0)
             return elcl_fail(err, ELCL_E_FORMAT, "%s: token \"%.100s\" appears twice", file,
                              item->string);
-        const int rc =
-            elcl_vocab_add(t, item->string, strlen(item->string), (int32_t)id, 0, file, err);
+        const int rc = elcl_vocab_add(t, item->string, n, (int32_t)id, 0, file, err);
         if (rc)
             return rc;
     }
@@ -200,6 +200,11 @@ int elcl_merges_read_text(struct elcl_tokenizer *t, const struct elcl_text_file 
     return ELCL_OK;
 }
 
+static struct piece piece_of(const cJSON *string)
+{
+    return (struct piece){string->valuestring, elcl_json_restore_nul(string->valuestring)};
+}
+
 int elcl_merges_read_json(struct elcl_tokenizer *t, const cJSON *merges, const char *file,
                           elcl_error *err)
 {
@@ -209,8 +214,8 @@ int elcl_merges_read_json(struct elcl_tokenizer *t, const cJSON *merges, const c
     for (const cJSON *item = merges->child; item && line < INT32_MAX; item = item->next, line++) {
         int rc;
         if (cJSON_IsString(item)) {
-            rc =
-                add_spelled_merge(t, item->valuestring, strlen(item->valuestring), line, file, err);
+            rc = add_spelled_merge(t, item->valuestring, elcl_json_restore_nul(item->valuestring),
+                                   line, file, err);
         } else {
             const cJSON *left = cJSON_IsArray(item) ? item->child : NULL;
             const cJSON *right = left ? left->next : NULL;
@@ -218,9 +223,7 @@ int elcl_merges_read_json(struct elcl_tokenizer *t, const cJSON *merges, const c
                 !*left->valuestring || !*right->valuestring)
                 return elcl_fail(err, ELCL_E_FORMAT, "%s: merge %d: expected two pieces, found %s",
                                  file, (int)line, elcl_json_describe(item).s);
-            rc = add_merge(t, (struct piece){left->valuestring, strlen(left->valuestring)},
-                           (struct piece){right->valuestring, strlen(right->valuestring)}, line,
-                           file, err);
+            rc = add_merge(t, piece_of(left), piece_of(right), line, file, err);
         }
         if (rc)
             return rc;

@@ -12,6 +12,7 @@ int build(const struct texts *texts, struct elcl_tokenizer **t, elcl_error *err)
         [ELCL_FILE_CONFIG] = texts->config,
         [ELCL_FILE_SPECIAL_MAP] = texts->special_map,
         [ELCL_FILE_ADDED_TOKENS] = texts->added_tokens,
+        [ELCL_FILE_MODEL] = texts->model,
     };
     for (int i = 0; i < ELCL_N_TOKENIZER_FILES; i++) {
         files[i].path = (char *)(uintptr_t)elcl_tokenizer_file_names[i];

@@ -7,7 +7,7 @@
 
 /* The files of a case; NULL: no such file. */
 struct texts {
-    const char *json, *config, *vocab, *merges, *special_map, *added_tokens;
+    const char *json, *config, *vocab, *merges, *special_map, *added_tokens, *model;
 };
 
 int build(const struct texts *texts, struct elcl_tokenizer **t, elcl_error *err);
