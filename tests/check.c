@@ -19,7 +19,8 @@
 static struct {
     struct check_options options;
     const char *program;
-    const char *pattern, *without;
+    const char *pattern, *without[4];
+    int n_without;
     bool list, times;
     double began;   /* of the running case, in seconds */
     char name[256]; /* of the running case; "" before the first */
@@ -51,10 +52,12 @@ const struct check_options *check_begin(int argc, char **argv)
             state.options.bench = true;
         else if (!strcmp(argv[i], "--small"))
             state.options.small = true;
+        else if (!strcmp(argv[i], "--all"))
+            state.options.all = true;
         else if (!strcmp(argv[i], "--case") && more)
             state.pattern = argv[++i];
-        else if (!strcmp(argv[i], "--without") && more)
-            state.without = argv[++i];
+        else if (!strcmp(argv[i], "--without") && more && state.n_without < 4)
+            state.without[state.n_without++] = argv[++i];
         else if (!strcmp(argv[i], "--seed") && more)
             state.options.seed = strtoull(argv[++i], NULL, 10);
         else if (!strcmp(argv[i], "--device") && more)
@@ -110,6 +113,14 @@ static void reseed(void)
     state.counter = 0;
 }
 
+static bool left_out(const char *name)
+{
+    for (int i = 0; i < state.n_without; i++)
+        if (strstr(name, state.without[i]))
+            return true;
+    return false;
+}
+
 bool check_case(const char *fmt, ...)
 {
     end_case();
@@ -118,8 +129,7 @@ bool check_case(const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(name, sizeof(name), fmt, args);
     va_end(args);
-    if ((state.pattern && !strstr(name, state.pattern)) ||
-        (state.without && strstr(name, state.without)))
+    if ((state.pattern && !strstr(name, state.pattern)) || left_out(name))
         return false;
     if (state.list) {
         puts(name);

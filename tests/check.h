@@ -3,11 +3,12 @@
  * Every program takes these options:
  *     --list             print the case names and run nothing
  *     --case PATTERN     run only cases whose name contains PATTERN
- *     --without PATTERN  run no case whose name contains PATTERN
+ *     --without PATTERN  run no case whose name contains PATTERN; up to four times
  *     --seed N           seed of all random inputs (printed at the start)
  *     --times            print how long each case took
  *     --bench            run benches instead of checks, in programs that have them
  *     --small            small sizes only, for slow OpenCL implementations
+ *     --all              cases too that repeat others with another type or another width
  *     --device NAME      as elcl's --device
  * It ends with the line "N passed, N failed" (", N skipped").
  */
@@ -22,6 +23,7 @@ struct check_options {
     uint64_t seed;
     bool bench;
     bool small;
+    bool all;
     const char *device; /* NULL: the default */
 };
 

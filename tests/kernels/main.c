@@ -24,6 +24,7 @@ enum {
     BENCH = 1024,
     BENCH_GEMMS = 2048,
     PROGRAMS = 4096,
+    REPEATS = 8192, /* the code of others with another type or another width: only with --all */
     STATE = GEMM | POINTWISE | ATTENTION | BEAMS | SELECT,
     ANY_BENCH = BENCH | BENCH_GEMMS
 };
@@ -100,22 +101,22 @@ static const struct description {
      GEMM | ROUNDED | POINTWISE | BENCH_GEMMS},
     {"gpu f32/f32", ELCL_KERNELS_GPU, F32(F32, F32), true, STATE | LOGITS | BENCH},
     {"gpu f16/bf16", ELCL_KERNELS_GPU, F32(F16, BF16), false, STATE | PROGRAMS},
-    {"gpu bf16/f16", ELCL_KERNELS_GPU, F32(BF16, F16), false, STATE},
+    {"gpu bf16/f16", ELCL_KERNELS_GPU, F32(BF16, F16), false, STATE | REPEATS},
     {"gpu bf16/bf16 bf16 compute", ELCL_KERNELS_GPU, ACT(BF16, BF16), true,
      GEMM | POINTWISE | ATTENTION | BENCH},
     {"gpu f16/f16 f16 compute", ELCL_KERNELS_GPU, ACT(F16, F16), true,
-     GEMM | POINTWISE | ATTENTION | BENCH},
+     GEMM | POINTWISE | ATTENTION | BENCH | REPEATS},
     {"gpu bf16/bf16", ELCL_KERNELS_GPU, F32(BF16, BF16), false, BENCH},
     {"gpu f16/f16", ELCL_KERNELS_GPU, F32(F16, F16), false, BENCH},
     {"gpu int8/f32", ELCL_KERNELS_GPU, F32(INT8, F32), false, GEMM | POINTWISE | BENCH},
     {"gpu bf16/f32 bf16 compute", ELCL_KERNELS_GPU, ACT(BF16, F32), false,
      GEMM | POINTWISE | ATTENTION},
-    {"gpu f16/bf16 f16 compute", ELCL_KERNELS_GPU, ACT(F16, BF16), false, ATTENTION},
+    {"gpu f16/bf16 f16 compute", ELCL_KERNELS_GPU, ACT(F16, BF16), false, ATTENTION | REPEATS},
     /* Matrix instructions can be emulated on any device. With --small one kind of tiles is enough:
      * the kinds differ only in mma_emulated.cl. */
     {"mma 32 f16/bf16", ELCL_KERNELS_GPU, MMA(32, F16, BF16), true, GEMM | TILES},
-    {"mma 64 bf16/f16", ELCL_KERNELS_GPU, MMA(64, BF16, F16), true, GEMM | TILES_LARGE},
-    {"mma 16 f16/f16", ELCL_KERNELS_GPU, MMA(16, F16, F16), false, GEMM | TILES_LARGE},
+    {"mma 64 bf16/f16", ELCL_KERNELS_GPU, MMA(64, BF16, F16), true, GEMM | TILES_LARGE | REPEATS},
+    {"mma 16 f16/f16", ELCL_KERNELS_GPU, MMA(16, F16, F16), false, GEMM | TILES_LARGE | REPEATS},
     {"mma 8 bf16/bf16", ELCL_KERNELS_GPU, MMA(8, BF16, BF16), false, GEMM | TILES_LARGE},
     {"mma 32 f32/bf16", ELCL_KERNELS_GPU, MMA(32, F32, BF16), false, TILES},
     {"mma 32 bf16/bf16 bf16 compute", ELCL_KERNELS_GPU, MMA_ACT(32, BF16, BF16), true,
@@ -125,7 +126,7 @@ static const struct description {
     {"mma 16 bf16/f16 bf16 compute", ELCL_KERNELS_GPU, MMA_ACT(16, BF16, F16), false,
      GEMM | TILES_LARGE},
     {"mma 8 f16/bf16 f16 compute", ELCL_KERNELS_GPU, MMA_ACT(8, F16, BF16), false,
-     GEMM | TILES_LARGE},
+     GEMM | TILES_LARGE | REPEATS},
     /* Last, because CLBlast compiles for seconds. */
     {"gpu f32/f32", ELCL_KERNELS_GPU, BLAS(F32), true, CLBLAST},
     {"gpu f16/f32", ELCL_KERNELS_GPU, BLAS(F16), false, CLBLAST},
@@ -135,6 +136,8 @@ static const struct description {
 static void run(const struct description *d, const struct check_options *options,
                 struct elcl_device **device)
 {
+    if ((d->subjects & REPEATS) && !options->all && !options->bench)
+        return;
     struct suite s = {.options = options,
                       .kernels = d->kernels,
                       .params = d->params,

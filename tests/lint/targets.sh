@@ -5,7 +5,9 @@
 # the code becomes SPIR-V that calls the functions of the extension. Checks whose tools are not
 # installed are skipped: clang-15 with libclc-15, clang-16, ptxas of the CUDA toolkit, llvm-spirv-15
 # and spirv-val.
-#     sh tests/lint/targets.sh [KERNELS]    the program of tests/kernels (default: of build/)
+#     sh tests/lint/targets.sh [KERNELS [--all]]    the program of tests/kernels (default: of
+#                                                   build/); --all: types too that repeat others
+all=${2-}
 kernels=${1:+$(realpath "$1")}
 cd "$(dirname "$0")/../.." || exit 1
 kernels=${kernels:-build/tests/kernels}
@@ -164,7 +166,7 @@ if ! [ -x "$kernels" ]; then
     finish
 fi
 
-for storage in f32/f32 f16/f16 bf16/bf16 int8/f32; do
+for storage in f32/f32 ${all:+f16/f16 bf16/bf16} int8/f32; do
     nvidia "gpu $storage"
     for gpu in gfx90a gfx1100; do
         amd "gpu $storage" "$gpu"
@@ -176,6 +178,10 @@ for type in f16 bf16; do
     for suite in "gpu $type/$type" "gpu $type/$type $type compute"; do
         operands=bf16 cdna2=bf16_1k
         [ "$suite" = "gpu f16/f16 f16 compute" ] && operands=f16 cdna2=f16
+        # One type for exact products, and one for products of 16 bits.
+        case $suite in
+        'gpu f16/f16' | 'gpu bf16/bf16 bf16 compute') [ "$all" ] || continue ;;
+        esac
         nvidia "$suite nvidia"
         something "targets: $suite: PTX has no mma.sync" \
             "$(grep "mma.sync.aligned.m16n8k16.row.col.f32.$operands.$operands.f32" "$work/k.ptx")"
