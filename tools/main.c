@@ -16,6 +16,8 @@ struct verb {
 static const struct verb verbs[] = {
     {"generate", "MODEL [TEXT...]", "generate text from text", cli_cmd_generate},
     {"score", "MODEL [TEXT...]", "log-probabilities of given text", cli_cmd_score},
+    {"encode", "MODEL [TEXT...]", "token ids of texts", cli_cmd_encode},
+    {"decode", "MODEL [ID...]", "texts of token ids", cli_cmd_decode},
     {"languages", "MODEL", "language codes of a model", cli_cmd_languages},
     {"plan", "MODEL", "memory for each variant and batch size", cli_cmd_plan},
     {"bench", "MODEL", "speed and memory for lists of parameters", cli_cmd_bench},

@@ -368,6 +368,39 @@ ELCL_API int elcl_encode_target(const elcl_model *model, const char *text, size_
 ELCL_API int elcl_decode(const elcl_model *model, const int32_t *ids, size_t n_ids, char **text,
                          elcl_error *err);
 
+/* A model's tokenizer without the model: needs no weights and no device. Threads may share it. */
+typedef struct elcl_codec elcl_codec;
+
+/* Opens the tokenizer of a directory. config.json may be missing there.
+ *
+ * ELCL_E_FORMAT, ELCL_E_IO, ELCL_E_UNSUPPORTED: the tokenizer cannot be read, or there is none. */
+ELCL_API int elcl_codec_open(const char *directory, elcl_codec **codec, elcl_error *err);
+ELCL_API void elcl_codec_close(elcl_codec **codec);
+
+typedef struct elcl_codec_options {
+    const char *source,
+        *target;           /* languages, as elcl_encode_lang() takes them; NULL: the model's */
+    int as_target;         /* 1: encode as elcl_encode_target() does */
+    int no_special_tokens; /* 1: encode: add no tokens around the text; decode: leave special
+                            * tokens out */
+} elcl_codec_options;
+
+/* Encodes a text. The ids are those of elcl_encode_lang() or elcl_encode_target(); ids that the
+ * model has no row for are not refused.
+ *
+ * options: NULL: all zero.
+ * ids:     receives the array; free it with elcl_free(). */
+ELCL_API int elcl_codec_encode(const elcl_codec *codec, const char *text, size_t n,
+                               const elcl_codec_options *options, int32_t **ids, size_t *n_ids,
+                               elcl_error *err);
+/* Decodes the ids of an output, with its special tokens unless an option leaves them out. */
+ELCL_API int elcl_codec_decode(const elcl_codec *codec, const int32_t *ids, size_t n_ids,
+                               const elcl_codec_options *options, char **text, elcl_error *err);
+/* Returns a token's n bytes as the vocabulary spells them, not NUL-terminated and owned by the
+ * codec; NULL if there is no such token. */
+ELCL_API const char *elcl_codec_token(const elcl_codec *codec, int32_t id, int as_target,
+                                      size_t *n);
+
 /* ---- generation options -------------------------------------------------------------------- */
 
 #define ELCL_MAX_EOS 32

@@ -1,5 +1,6 @@
 #include "model/model.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,6 +59,27 @@ static int read_directory(struct elcl_model *m, const char *directory, elcl_erro
     ELCL_TRY(elcl_tokenizer_load(directory, &m->tokenizer, err));
     ELCL_TRY(read_special_tokens(m, directory, err));
 fail:
+    return rc;
+}
+
+int elcl_model_read_texts(struct elcl_model *m, const char *directory, elcl_error *err)
+{
+    elcl_error config_err = {0};
+    if (!elcl_is_directory(directory))
+        return elcl_fail(err, ELCL_E_IO, "%s: no such model directory", directory);
+    int rc = elcl_config_load(directory, &m->config, &config_err);
+    if (!rc)
+        rc = elcl_family_read(&m->config, &m->family, &m->arch, &m->defaults, &config_err);
+    const bool known = !rc;
+    if (rc && rc != ELCL_E_IO && rc != ELCL_E_UNSUPPORTED)
+        return elcl_fail(err, rc, "%s", config_err.msg);
+    m->bos = m->eos = m->empty = -1;
+    if (!known)
+        m->defaults.forced_bos_token_id = -1;
+    rc = elcl_tokenizer_load(directory, &m->tokenizer, err);
+    if (!rc && known)
+        rc = read_special_tokens(m, directory, err);
+    m->arch.vocabulary = m->arch.source_vocabulary = INT_MAX;
     return rc;
 }
 

@@ -26,6 +26,10 @@ struct elcl_model {
     uint64_t weight_bytes;
 };
 
+/* Reads what texts need of a directory: the tokenizer, and the special tokens of config.json if
+ * there is one of a known family. */
+int elcl_model_read_texts(struct elcl_model *model, const char *directory, elcl_error *err);
+
 /* Returns how many tokens follow the ids of every encoded source. */
 int elcl_model_source_end(const elcl_model *model);
 

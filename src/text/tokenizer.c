@@ -39,6 +39,16 @@ int32_t elcl_tokenizer_target_size(const struct elcl_tokenizer *tokenizer)
     return tokenizer->target ? tokenizer->target->size : tokenizer->size;
 }
 
+const char *elcl_tokenizer_token(const struct elcl_tokenizer *tokenizer, int32_t id, bool target,
+                                 size_t *n)
+{
+    const struct elcl_tokenizer *t = target && tokenizer->target ? tokenizer->target : tokenizer;
+    if (!elcl_is_token(t, id))
+        return NULL;
+    *n = t->symbols[id].length;
+    return elcl_symbol_text(t, id);
+}
+
 /* ---- encoding -------------------------------------------------------------------------------- */
 
 static int encode_after_space(struct elcl_encoder *e, const char *s, size_t n, bool begins,

@@ -36,6 +36,9 @@ int elcl_tokenizer_encode_target(const struct elcl_tokenizer *tokenizer, const c
  * vocabulary are an error. */
 int elcl_tokenizer_decode(const struct elcl_tokenizer *tokenizer, const int32_t *ids, size_t n_ids,
                           bool skip_special, char **text, elcl_error *err);
+/* Returns a token's n bytes as the vocabulary spells them, or NULL if there is no such token. */
+const char *elcl_tokenizer_token(const struct elcl_tokenizer *tokenizer, int32_t id, bool target,
+                                 size_t *n);
 /* Return the largest id + 1 of sources and of outputs. */
 int32_t elcl_tokenizer_size(const struct elcl_tokenizer *tokenizer);
 int32_t elcl_tokenizer_target_size(const struct elcl_tokenizer *tokenizer);

@@ -668,6 +668,46 @@ void elcl_scorer_get_stats(const elcl_scorer *scorer, elcl_engine_stats *stats)
     *stats = scorer->stats;
 }
 
+/* ---- texts without a model ----------------------------------------------------------------- */
+
+int elcl_codec_open(const char *directory, elcl_codec **codec, elcl_error *err)
+{
+    const elcl_model_params params = {0};
+    elcl_model *model = NULL;
+    const int rc = elcl_model_open(directory, &params, &model, err);
+    *codec = (elcl_codec *)model;
+    return rc;
+}
+
+void elcl_codec_close(elcl_codec **codec)
+{
+    free(*codec);
+    *codec = NULL;
+}
+
+int elcl_codec_encode(const elcl_codec *codec, const char *text, size_t n,
+                      const elcl_codec_options *options, int32_t **ids, size_t *n_ids,
+                      elcl_error *err)
+{
+    return elcl_encode_lang((const elcl_model *)codec, text, n, options->source, options->target,
+                            ids, n_ids, err);
+}
+
+int elcl_codec_decode(const elcl_codec *codec, const int32_t *ids, size_t n_ids,
+                      const elcl_codec_options *options, char **text, elcl_error *err)
+{
+    (void)options;
+    return elcl_decode((const elcl_model *)codec, ids, n_ids, text, err);
+}
+
+const char *elcl_codec_token(const elcl_codec *codec, int32_t id, int as_target, size_t *n)
+{
+    (void)codec;
+    (void)as_target;
+    *n = 1;
+    return id < FIRST_BYTE ? "^" : "x";
+}
+
 /* ---- self-test ----------------------------------------------------------------------------- */
 
 elcl_selftest_params elcl_selftest_params_default(void)

@@ -20,6 +20,8 @@ enum cli_exit {
 /* One verb: argv[0] is the verb's own name. Gives an exit code and has printed its message. */
 int cli_cmd_generate(int argc, char **argv);
 int cli_cmd_score(int argc, char **argv);
+int cli_cmd_encode(int argc, char **argv);
+int cli_cmd_decode(int argc, char **argv);
 int cli_cmd_languages(int argc, char **argv);
 int cli_cmd_devices(int argc, char **argv);
 int cli_cmd_plan(int argc, char **argv);
