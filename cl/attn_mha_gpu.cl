@@ -7,6 +7,10 @@
  * of keys. No keys give zeros. With a position bias, the score of key j for a row at `position`
  * gets bias[h][j - position] added (storage.cl).
  *
+ * With own_at > 0 each group has one row, whose own key and value, the group's last, are not cached
+ * yet: they follow its query, from q[r][own_at + h Dh] and q[r][own_at + v_at - k_at + h Dh] on.
+ * The work-group of head h stores and then reads them.
+ *
  * attn_mha   one work-group of WG items per (head, group, row): global size
  *            {WG H, groups, max rows}; local memory: MHA_BLOCK + WG + Dh floats
  */
@@ -28,12 +32,24 @@ static inline float mha_dot_row(__global const act_t *q, __global const state_t 
     return sum + SUMV(sum_v);
 }
 
-__kernel void attn_mha(__global act_t *o,          /* [R, H Dh] */
-                       __global const act_t *q,    /* [R, q_ld] */
-                       __global const state_t *kv, /* [cache rows, kv_ld] */
+/* Stores what a row's own key and value of a head have, from `own` on, in row j of kv, which begins
+ * at the head. A barrier for global memory must follow. */
+static inline void mha_store_own(__global state_t *kv, __global const act_t *own, size_t j, int dh,
+                                 int kv_ld, int k_at, int v_at)
+{
+    kv += j * kv_ld;
+    for (int d = get_local_id(0); d < dh; d += WG) {
+        STATE_PUT(kv, k_at + d, ACT_GET(own, d));
+        STATE_PUT(kv, v_at + d, ACT_GET(own, v_at - k_at + d));
+    }
+}
+
+__kernel void attn_mha(__global act_t *o,       /* [R, H Dh] */
+                       __global const act_t *q, /* [R, q_ld] */
+                       __global state_t *kv,    /* [cache rows, kv_ld]; written with own_at */
                        __global const int *step, ulong groups_at,
                        __global const int *lineage, /* [rows, lineage_ld] */
-                       int lineage_ld,
+                       int lineage_ld, int own_at,
                        __global const float *bias, /* [H, 2 max_distance + 1], or none */
                        int max_distance, ulong rows_at, int dh, int q_ld, int kv_ld, int k_at,
                        int v_at, float scale, __local float *sums) /* [Dh] */
@@ -43,19 +59,22 @@ __kernel void attn_mha(__global act_t *o,          /* [R, H Dh] */
     const int lid = get_local_id(0), h = get_group_id(0);
     __global const struct elcl_row_group *group =
         (__global const struct elcl_row_group *)(step + groups_at) + get_group_id(1);
-    const int keys = group->n_shared + group->n_private;
+    const bool idle = (int)get_group_id(2) >= group->n_rows;
+    const int keys = idle ? 0 : group->n_shared + group->n_private;
     const size_t r = group->row + get_group_id(2);
-    if ((int)get_group_id(2) >= group->n_rows)
-        return;
-    const int position = max_distance ? step[rows_at + r * ELCL_ROW_INTS + ELCL_ROW_POSITION] : 0;
+    const int position =
+        max_distance && !idle ? step[rows_at + r * ELCL_ROW_INTS + ELCL_ROW_POSITION] : 0;
     bias += h * BIAS_ROW(max_distance);
     lineage += (size_t)group->lineage_row * lineage_ld;
     q += r * q_ld + h * dh;
     o += (r * get_num_groups(0) + h) * dh;
     kv += h * dh;
     float largest = ELCL_NEG_MAX, sum = 0.0f;
+    if (own_at && keys)
+        mha_store_own(kv, q + own_at, key_row(group, lineage, keys - 1), dh, kv_ld, k_at, v_at);
     for (int d = lid; d < dh; d += WG)
         sums[d] = 0.0f;
+    GROUP_BARRIER();
     for (int s0 = 0; s0 < keys; s0 += MHA_BLOCK) {
         const int n = min(MHA_BLOCK, keys - s0);
         float block_largest = ELCL_NEG_MAX;
@@ -87,6 +106,6 @@ __kernel void attn_mha(__global act_t *o,          /* [R, H Dh] */
         GROUP_BARRIER();
     }
     const float factor = keys ? 1.0f / sum : 0.0f;
-    for (int d = lid; d < dh; d += WG)
+    for (int d = lid; !idle && d < dh; d += WG)
         ACT_PUT(o, d, sums[d] * factor);
 }

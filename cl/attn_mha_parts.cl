@@ -8,7 +8,8 @@
  *     o[r, h] = sum_parts exp(m - M) o / sum_parts exp(m - M) l
  * A row's result depends on its own keys only: the parts are cut by their number, and both kernels
  * add in the same order. No keys give zeros. With a position bias, the score of key j for a row at
- * `position` gets bias[h][j - position] added (storage.cl).
+ * `position` gets bias[h][j - position] added (storage.cl). own_at is as in attn_mha_gpu.cl: the
+ * part that has the last key stores it.
  *
  * An item reads a chunk of 16 bytes, MHA_CHUNK elements, of a key's row, so Dh, kv_ld, k_at and
  * v_at are multiples of it: `lanes` neighboring items read a row, or as much of it as they can at
@@ -22,7 +23,7 @@
  * attn_mha_join   an item per (head and element, group, row): global size {ceil(H Dh / WG) WG,
  *                 groups, max rows}
  */
-// lint after: tile.cl
+// lint after: tile.cl attn_mha_gpu.cl
 // lint: -DVW=4 -DWG=64
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_F16
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_BF16 -DELCL_ACT_BF16
@@ -329,15 +330,15 @@ TILE_INLINE void mha_fetch(const struct mha_task *t, const struct mha_local *l,
     }
     for (int s = get_local_id(0); s < (t->n + t->block - 1) / t->block * t->block; s += WG)
         l->row[s] = (long)key_row(group, lineage, first + min(s, t->n - 1)) * kv_ld;
-    barrier(CLK_LOCAL_MEM_FENCE);
+    barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE); /* global: mha_store_own() */
 }
 
 TILE_INLINE void mha_group(int max_rows, __global act_t *o, __global const act_t *q,
-                           __global const state_t *kv, __global const int *step, ulong groups_at,
-                           __global const int *lineage, int lineage_ld, __global const float *bias,
-                           int max_distance, ulong rows_at, int dh, int q_ld, int kv_ld, int k_at,
-                           int v_at, float scale, __global float *parts, int max_parts,
-                           __local float4 *memory)
+                           __global state_t *kv, __global const int *step, ulong groups_at,
+                           __global const int *lineage, int lineage_ld, int own_at,
+                           __global const float *bias, int max_distance, ulong rows_at, int dh,
+                           int q_ld, int kv_ld, int k_at, int v_at, float scale,
+                           __global float *parts, int max_parts, __local float4 *memory)
 {
     const int item = get_local_id(0), h = get_group_id(0), n_heads = get_num_groups(0);
     __global const struct elcl_row_group *group =
@@ -365,27 +366,32 @@ TILE_INLINE void mha_group(int max_rows, __global act_t *o, __global const act_t
     int distance = first;
     if (max_distance && item % max_rows < t.rows)
         distance -= step[rows_at + (r + item % max_rows) * ELCL_ROW_INTS + ELCL_ROW_POSITION];
-    mha_fetch(&t, &l, q + r * q_ld + h * dh, q_ld, group,
-              lineage + (size_t)group->lineage_row * lineage_ld, first, kv_ld);
+    lineage += (size_t)group->lineage_row * lineage_ld;
+    q += r * q_ld + h * dh;
     kv += h * dh;
+    if (max_rows == 1 && own_at && t.n > 0 && first + t.n == keys)
+        mha_store_own(kv, q + own_at, key_row(group, lineage, keys - 1), dh, kv_ld, k_at, v_at);
+    mha_fetch(&t, &l, q, q_ld, group, lineage, first, kv_ld);
     mha_scores(&t, &l, kv + k_at, scale, bias + h * BIAS_ROW(max_distance), max_distance, distance);
     mha_contexts(&t, &l, kv + v_at, &to);
 }
 
 #define MHA_KERNEL(NAME, MAX_ROWS)                                                                 \
     __kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void NAME(                            \
-        __global act_t *o,          /* [R, H Dh] */                                                \
-        __global const act_t *q,    /* [R, q_ld] */                                                \
-        __global const state_t *kv, /* [cache rows, kv_ld] */                                      \
+        __global act_t *o,       /* [R, H Dh] */                                                   \
+        __global const act_t *q, /* [R, q_ld] */                                                   \
+        __global state_t *kv,    /* [cache rows, kv_ld]; written with own_at */                    \
         __global const int *step, ulong groups_at,                                                 \
         __global const int *lineage, /* [rows, lineage_ld] */                                      \
-        int lineage_ld, __global const float *bias, /* [H, 2 max_distance + 1], or none */         \
+        int lineage_ld, int own_at,                                                                \
+        __global const float *bias, /* [H, 2 max_distance + 1], or none */                         \
         int max_distance, ulong rows_at, int dh, int q_ld, int kv_ld, int k_at, int v_at,          \
         float scale, __global float *parts, /* [R, H, max_parts, Dh + 2], or none */               \
         int max_parts, __local float4 *memory)                                                     \
     {                                                                                              \
-        mha_group(MAX_ROWS, o, q, kv, step, groups_at, lineage, lineage_ld, bias, max_distance,    \
-                  rows_at, dh, q_ld, kv_ld, k_at, v_at, scale, parts, max_parts, memory);          \
+        mha_group(MAX_ROWS, o, q, kv, step, groups_at, lineage, lineage_ld, own_at, bias,          \
+                  max_distance, rows_at, dh, q_ld, kv_ld, k_at, v_at, scale, parts, max_parts,     \
+                  memory);                                                                         \
     }
 MHA_KERNEL(attn_mha_1, 1)
 MHA_KERNEL(attn_mha_4, 4)

@@ -45,6 +45,11 @@ fail:
     return rc;
 }
 
+static bool is_packed(const struct elcl_records *records)
+{
+    return records->packed || records->buffer == ELCL_B_ENCODE;
+}
+
 /* Runs attention over a layer's cache and the output projection; queries are in ELCL_B_QKV. The
  * caller fills cache, groups, keys, scale and bias of `args`. */
 static int attend(struct elcl_state *state, const struct elcl_records *records,
@@ -64,10 +69,9 @@ static int attend(struct elcl_state *state, const struct elcl_records *records,
     args.dh = elcl_arch_dh(state->arch, args.h);
     args.kv_ld = 2 * inner;
     args.v_at = inner;
-    const bool packed = records->packed || records->buffer == ELCL_B_ENCODE;
     int rc;
-    ELCL_TRY(packed ? elcl_op_attn_packed(state->ops, &args, err)
-                    : elcl_op_attn_mha(state->ops, &args, err));
+    ELCL_TRY(is_packed(records) ? elcl_op_attn_packed(state->ops, &args, err)
+                                : elcl_op_attn_mha(state->ops, &args, err));
     ELCL_TRY(elcl_state_linear(state, ELCL_B_Y, ELCL_OUT_F32, ELCL_B_O, inner, &w->out,
                                records->n_rows, ELCL_ACT_NONE, err));
 fail:
@@ -80,6 +84,7 @@ static int self(struct elcl_state *state, const struct elcl_records *records, in
     const struct elcl_attention_weights *w = &state->weights->decoder.layers[layer].self;
     const int d = state->arch->d, inner = inner_width(state), r = records->n_rows;
     const int cache = elcl_b_self(layer);
+    const bool stores = elcl_attn_mha_stores(state->ops) && !is_packed(records);
     const struct elcl_attn_mha_args args = {.kv = &state->buffers[cache],
                                             .groups_at = records->self_at,
                                             .n_groups = r,
@@ -89,14 +94,16 @@ static int self(struct elcl_state *state, const struct elcl_records *records, in
                                                 elcl_layer_bias(&state->weights->decoder, layer),
                                             .rows_at = records->rows_at,
                                             .q_ld = 3 * inner,
+                                            .own_at = stores ? inner : 0,
                                             .scale = elcl_self_scale(state->arch, layer),
                                             .keys = records->self_keys,
                                             .reads = records->self_keys};
     int rc;
     ELCL_TRY(elcl_state_linear(state, ELCL_B_QKV, ELCL_OUT_ACT, state->h, d, &w->qkv, r,
                                ELCL_ACT_NONE, err));
-    ELCL_TRY(put_rows(state, cache, records->buffer, records->rows_at, ELCL_ROW_KV_ROW, r,
-                      3 * inner, inner, err));
+    if (!stores)
+        ELCL_TRY(put_rows(state, cache, records->buffer, records->rows_at, ELCL_ROW_KV_ROW, r,
+                          3 * inner, inner, err));
     ELCL_TRY(attend(state, records, w, args, err));
 fail:
     return rc;

@@ -200,6 +200,14 @@ static void mha_buffers(struct elcl_launch *launch, const struct elcl_attn_mha_a
     elcl_launch_ulong(launch, args->groups_at);
 }
 
+/* Of the GPU kernels for groups. */
+static void mha_lineage(struct elcl_launch *launch, const struct elcl_attn_mha_args *args)
+{
+    elcl_launch_buffer(launch, args->lineage);
+    elcl_launch_int(launch, args->lineage_ld);
+    elcl_launch_int(launch, args->own_at);
+}
+
 static void mha_sizes(struct elcl_launch *launch, const struct elcl_attn_mha_args *args)
 {
     bias_arguments(launch, args->bias, args->rows_at);
@@ -216,13 +224,15 @@ static size_t kv_element_bytes(const struct elcl_ops *ops, const struct elcl_att
     return elcl_storage_bytes(args->kv_act ? ops->activations : ops->state);
 }
 
-/* `reads`: how many rows of keys and values are read from memory. */
+/* `reads`: how many rows of keys and values are read from memory. The rows' own ones are written.
+ */
 static void count_mha(const struct elcl_launch *launch, const struct elcl_attn_mha_args *args,
                       uint64_t reads)
 {
     const struct elcl_ops *ops = launch->ops;
     const uint64_t width = (uint64_t)args->h * args->dh;
-    elcl_launch_count(launch, 2 * reads * width * kv_element_bytes(ops, args),
+    const uint64_t own = args->own_at ? (uint64_t)args->n_groups : 0;
+    elcl_launch_count(launch, 2 * (reads + own) * width * kv_element_bytes(ops, args),
                       4 * args->keys * width);
 }
 
@@ -298,8 +308,7 @@ static int launch_mha_parts(struct elcl_ops *ops, const struct elcl_attn_mha_arg
     const size_t items = elcl_work_group_items(ops);
     struct elcl_launch launch = elcl_launch_begin(ops, id, "attn_mha");
     mha_buffers(&launch, args);
-    elcl_launch_buffer(&launch, args->lineage);
-    elcl_launch_int(&launch, args->lineage_ld);
+    mha_lineage(&launch, args);
     mha_sizes(&launch, args);
     elcl_launch_buffer(&launch, parts > 1 ? args->parts : NULL);
     elcl_launch_int(&launch, parts);
@@ -333,8 +342,7 @@ static int launch_mha_rows(struct elcl_ops *ops, const struct elcl_attn_mha_args
     const size_t items = elcl_work_group_items(ops);
     struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_ATTN_MHA, "attn_mha");
     mha_buffers(&launch, args);
-    elcl_launch_buffer(&launch, args->lineage);
-    elcl_launch_int(&launch, args->lineage_ld);
+    mha_lineage(&launch, args);
     mha_sizes(&launch, args);
     elcl_launch_local(&launch, (size_t)args->dh * sizeof(float));
     count_mha(&launch, args, args->keys);

@@ -377,6 +377,10 @@ int elcl_op_attn_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, 
  * Multi-head attention: for the rows r of a group
  *     p = softmax(scale * q[r, h] K_h^T + bias),  o[r, h] = p V_h
  * where key and value h of cache row j are kv[j * kv_ld + k_at + h * Dh ..] and + v_at.
+ *
+ * With own_at > 0 each group is a row whose last key is its own and not cached yet: key and value
+ * follow the row's query, at q[r * q_ld + own_at] and + v_at - k_at. The operation stores them.
+ * Only if elcl_attn_mha_stores().
  */
 struct elcl_attn_mha_args {
     const struct elcl_buffer *o;    /* [R, H * Dh] activations */
@@ -396,12 +400,18 @@ struct elcl_attn_mha_args {
     const struct elcl_buffer *parts; /* [R, H, elcl_attn_mha_parts(), Dh + 2] f32: scratch of GPU
                                       * kernels, not read with one part; not for packed rows */
     int h, dh, q_ld, kv_ld, k_at, v_at;
+    int own_at; /* elcl_op_attn_mha() only */
     float scale;
     uint64_t keys;  /* sum over rows, of the keys they read */
     uint64_t reads; /* sum over groups; not for packed rows */
 };
 /* Returns how many parts GPU kernels cut the keys of a group into. */
 int elcl_attn_mha_parts(int max_keys);
+/* Returns whether elcl_op_attn_mha() can store keys and values: GPU kernels save a launch so. */
+static inline bool elcl_attn_mha_stores(const struct elcl_ops *ops)
+{
+    return ops->kernels == ELCL_KERNELS_GPU;
+}
 int elcl_op_attn_mha(struct elcl_ops *ops, const struct elcl_attn_mha_args *args, elcl_error *err);
 
 /*

@@ -92,19 +92,48 @@ static void make_cancelling(struct elcl_fixture *fx, float *q, int dh)
         q[i] = three[i];
 }
 
+/* Half of the cases where it is possible. */
+static bool brings_own(struct elcl_fixture *fx, enum elcl_attn_op op,
+                       const struct elcl_attn_keys *k)
+{
+    return op == ELCL_ATTN_OP_MHA && k->max_rows == 1 && elcl_attn_mha_stores(fx->ops) &&
+           elcl_fixture_int(fx, 0, 1);
+}
+
+/* Copies the last key and value of each group to its row of q, and stores there what the cache
+ * will get. */
+static void make_own(const struct elcl_ops *ops, const struct elcl_attn_keys *k,
+                     const struct elcl_attn_case *a, float *q, float *kv)
+{
+    const size_t n = (size_t)(a->v_at - a->k_at) + (size_t)a->h * a->dh;
+    for (int g = 0; g < k->n_groups; g++) {
+        const int row = elcl_attn_last_key(k, g);
+        float *own = q + (size_t)k->group[g].row * a->q_ld + a->own_at;
+        float *cached = kv + (size_t)row * a->kv_ld + a->k_at;
+        if (row < 0)
+            continue;
+        memcpy(own, cached, n * sizeof(*own));
+        elcl_ref_round(ops->activations, own, n);
+        memcpy(cached, own, n * sizeof(*own));
+        elcl_ref_round(ops->state, cached, n);
+    }
+}
+
 struct elcl_attn_case elcl_attn_case(struct elcl_fixture *fx, enum elcl_attn_op op,
                                      const struct elcl_attn_keys *k, int h, int dh,
                                      enum elcl_attn_inputs inputs, bool kv_act)
 {
     const bool el = op == ELCL_ATTN_OP_EL;
     const int width = h * dh, gap = el ? 0 : 3 * elcl_fixture_int(fx, 0, 1);
+    const bool own = brings_own(fx, op, k);
     struct elcl_attn_case a = {.op = op,
                                .h = h,
                                .dh = dh,
-                               .q_ld = width + gap,
+                               .q_ld = (own ? 3 : 1) * (width + gap),
                                .kv_ld = el ? dh : 2 * width + 2 * gap,
                                .k_at = gap,
                                .v_at = el ? 0 : width + gap,
+                               .own_at = own ? width + gap : 0,
                                .kv_act = kv_act,
                                .scale = (float)(1 / sqrt(dh))};
     const bool f16 = fx->ops->activations == ELCL_F16 || elcl_ops_planes(fx->ops) == ELCL_F16;
@@ -117,8 +146,11 @@ struct elcl_attn_case elcl_attn_case(struct elcl_fixture *fx, enum elcl_attn_op 
         make_cancelling(fx, q + (size_t)(i / h) * a.q_ld + (size_t)(i % h) * dh, dh);
     if (elcl_fixture_ok(fx) && !el)
         elcl_ref_round(fx->ops->activations, q, (size_t)k->n_rows * a.q_ld);
+    float *kv = make_cache(fx, k, a.kv_ld, inputs, kv_act ? fx->ops->activations : fx->ops->state);
+    if (own && elcl_fixture_ok(fx))
+        make_own(fx->ops, k, &a, q, kv);
     a.q = q;
-    a.kv = make_cache(fx, k, a.kv_ld, inputs, kv_act ? fx->ops->activations : fx->ops->state);
+    a.kv = kv;
     return a;
 }
 
@@ -194,6 +226,51 @@ static const struct elcl_buffer *upload_queries(struct elcl_fixture *fx,
                               : elcl_fixture_stored(fx, planes, split_queries(fx, a->q, n), 2 * n);
 }
 
+static enum elcl_storage cache_storage(const struct elcl_fixture *fx,
+                                       const struct elcl_attn_case *a)
+{
+    return a->kv_act ? fx->ops->activations : fx->ops->state;
+}
+
+/* The bytes of the cache. */
+static char *stored_cache(struct elcl_fixture *fx, const struct elcl_attn_keys *k,
+                          const struct elcl_attn_case *a)
+{
+    const size_t n = (size_t)k->cache_rows * a->kv_ld;
+    char *bits = elcl_fixture_memory(fx, n, elcl_ref_bytes(cache_storage(fx, a)));
+    if (elcl_fixture_ok(fx))
+        elcl_ref_store(cache_storage(fx, a), a->kv, bits, n);
+    return bits;
+}
+
+/* The cache, with NaN where the device is to store rows' own keys and values. */
+static const struct elcl_buffer *upload_cache(struct elcl_fixture *fx,
+                                              const struct elcl_attn_keys *k,
+                                              const struct elcl_attn_case *a)
+{
+    const size_t size = elcl_ref_bytes(cache_storage(fx, a)), row_bytes = a->kv_ld * size;
+    const size_t width = (size_t)a->h * a->dh * size;
+    char *bits = stored_cache(fx, k, a);
+    for (int g = 0; elcl_fixture_ok(fx) && g < k->n_groups; g++) {
+        const int row = elcl_attn_last_key(k, g);
+        if (row < 0)
+            continue;
+        memset(bits + row * row_bytes + a->k_at * size, 0xff, width);
+        memset(bits + row * row_bytes + a->v_at * size, 0xff, width);
+    }
+    return elcl_fixture_output(fx, bits, k->cache_rows * row_bytes);
+}
+
+/* Checks that the device stored them, and nothing else. */
+static void check_cache(struct elcl_fixture *fx, const struct elcl_attn_keys *k,
+                        const struct elcl_attn_case *a, const struct elcl_buffer *kv)
+{
+    const void *got = elcl_fixture_read(fx, kv), *want = stored_cache(fx, k, a);
+    if (elcl_fixture_ok(fx))
+        elcl_fixture_equal(fx, "cache", got, want, (size_t)k->cache_rows * a->kv_ld,
+                           elcl_ref_bytes(cache_storage(fx, a)));
+}
+
 float *elcl_attn_run(struct elcl_fixture *fx, const struct elcl_attn_keys *k,
                      const struct elcl_attn_case *a)
 {
@@ -206,8 +283,9 @@ float *elcl_attn_run(struct elcl_fixture *fx, const struct elcl_attn_keys *k,
         .sums =
             a->op == ELCL_ATTN_OP_PACKED ? elcl_fixture_output(fx, NULL, n * sizeof(float)) : NULL,
         .q = upload_queries(fx, a, (size_t)k->n_rows * a->q_ld),
-        .kv = elcl_fixture_stored(fx, a->kv_act ? fx->ops->activations : fx->ops->state, a->kv,
-                                  (size_t)k->cache_rows * a->kv_ld),
+        .kv = a->own_at ? upload_cache(fx, k, a)
+                        : elcl_fixture_stored(fx, cache_storage(fx, a), a->kv,
+                                              (size_t)k->cache_rows * a->kv_ld),
         .kv_act = a->kv_act,
         .step = upload_groups(fx, k, at),
         .groups_at = at,
@@ -226,6 +304,7 @@ float *elcl_attn_run(struct elcl_fixture *fx, const struct elcl_attn_keys *k,
         .kv_ld = a->kv_ld,
         .k_at = a->k_at,
         .v_at = a->v_at,
+        .own_at = a->own_at,
         .scale = a->scale,
         .keys = k->total,
         .reads = k->reads};
@@ -235,6 +314,8 @@ float *elcl_attn_run(struct elcl_fixture *fx, const struct elcl_attn_keys *k,
         (void)ELCL_FIXTURE_TRY(fx, a->op == ELCL_ATTN_OP_PACKED
                                        ? elcl_op_attn_packed(fx->ops, &args, &fx->err)
                                        : elcl_op_attn_mha(fx->ops, &args, &fx->err));
+    if (a->own_at)
+        check_cache(fx, k, a, args.kv);
     return elcl_fixture_read_as(fx, fx->ops->activations, args.o);
 }
 

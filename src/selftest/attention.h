@@ -50,6 +50,7 @@ struct elcl_attn_case {
     int h, dh;       /* el: Dh is D */
     int q_ld, kv_ld; /* el: H D and D */
     int k_at, v_at;  /* el: 0 */
+    int own_at;      /* > 0: rows bring their own keys and values, see elcl_attn_mha_args */
     bool kv_act;     /* the storage of activations, otherwise of state */
     float scale;
     const float *q, *kv;
@@ -59,6 +60,8 @@ struct elcl_attn_keys elcl_attn_keys(struct elcl_fixture *fx, enum elcl_attn_op 
                                      const struct elcl_attn_layout *l);
 /* Adds a position bias. Some positions stand before the first key and some after the last one. */
 void elcl_attn_give_bias(struct elcl_fixture *fx, struct elcl_attn_keys *k, int heads);
+/* Returns the cache row of the last key of group g, or -1 if it has none. */
+int elcl_attn_last_key(const struct elcl_attn_keys *k, int g);
 /* Random queries and cache, with gaps at random as in a packed [Q K V] and a cache of [K V]. */
 struct elcl_attn_case elcl_attn_case(struct elcl_fixture *fx, enum elcl_attn_op op,
                                      const struct elcl_attn_keys *k, int h, int dh,

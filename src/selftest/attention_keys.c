@@ -91,3 +91,11 @@ struct elcl_attn_keys elcl_attn_keys(struct elcl_fixture *fx, enum elcl_attn_op 
         add_groups(fx, &k, l, shared, private);
     return k;
 }
+
+int elcl_attn_last_key(const struct elcl_attn_keys *k, int g)
+{
+    const struct elcl_row_group *group = &k->group[g];
+    if (group->n_private)
+        return k->lineage[(size_t)group->lineage_row * k->lineage_ld + group->n_private - 1];
+    return group->n_shared ? group->start + group->n_shared - 1 : -1;
+}

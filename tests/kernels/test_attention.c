@@ -39,6 +39,7 @@ static const struct elcl_attn_layout mha_layouts[] = {
     {"no keys", 3, {G(1, 0, 0), G(1, 5, 0), G(1, 0, 0)}},
     {"lineages", 5, {G(1, 0, 5), G(1, 0, 1), G(1, 0, 64), G(1, 0, 33), G(1, 0, 17)}},
     {"shared and private", 3, {G(1, 31, 2), G(1, 3, 64), G(1, 1, 1)}},
+    {"long rows", 4, {G(1, 0, 257), G(1, 256, 0), G(1, 300, 213), G(1, 5, 251)}},
     {"beams of sentences", 3, {G(4, 70, 0), G(1, 9, 0), G(17, 66, 0)}},
     {"many keys", 5, {G(1, 300, 0), G(1, 190, 75), G(3, 513, 0), G(9, 256, 0), G(1, 20, 245)}},
 };

@@ -155,7 +155,7 @@ static void test_launches(void)
     static const struct {
         enum elcl_attention attention;
         int launches;
-    } cases[] = {{ELCL_ATTN_EL, 17}, {ELCL_ATTN_MHA, 12}, {ELCL_ATTN_MHA_BEAM, 14}};
+    } cases[] = {{ELCL_ATTN_EL, 17}, {ELCL_ATTN_MHA, 11}, {ELCL_ATTN_MHA_BEAM, 13}};
     const elcl_device_rates rates = {.type = ELCL_DEVICE_GPU,
                                      .memory_gbs = 1e15,
                                      .f32_gflops = 1e15,
