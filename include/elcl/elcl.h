@@ -357,13 +357,13 @@ ELCL_API int elcl_languages(const char *directory, char **codes, elcl_error *err
 ELCL_API int elcl_encode_target(const elcl_model *model, const char *text, size_t n,
                                 const char *target, int32_t **ids, size_t *n_ids, elcl_error *err);
 
-/* Decodes token ids into text. Leaves special tokens out, and writes U+FFFD for bytes that are not
- * UTF-8.
+/* Decodes token ids into text. Leaves out special tokens, and ids that have no token because the
+ * vocabulary is padded. Writes U+FFFD for bytes that are not UTF-8.
  *
  * ids:  may be NULL if n_ids is 0.
  * text: receives a NUL-terminated string; free it with elcl_free().
  *
- * ELCL_E_ARG:         an id is not in the vocabulary.
+ * ELCL_E_ARG:         an id is below 0.
  * ELCL_E_UNSUPPORTED: the model has no tokenizer. */
 ELCL_API int elcl_decode(const elcl_model *model, const int32_t *ids, size_t n_ids, char **text,
                          elcl_error *err);

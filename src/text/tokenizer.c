@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "base/util.h"
 #include "text/characters.h"
 #include "text/core.h"
 
@@ -150,17 +151,38 @@ static void repair(const struct elcl_str *bytes, struct elcl_str *text)
     }
 }
 
+/* Copies the ids that have a token. A padded vocabulary has ids without one, which decode to
+ * nothing. elcl_free() *known. */
+static int keep_known(const struct elcl_tokenizer *t, const int32_t *ids, size_t n_ids,
+                      int32_t **known, size_t *n_known, elcl_error *err)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < n_ids; i++)
+        if (ids[i] < 0)
+            return elcl_fail(err, ELCL_E_ARG, "%s: token id %d is below 0", t->path, (int)ids[i]);
+    int32_t *kept = elcl_calloc(n_ids + 1, sizeof(*kept));
+    if (!kept)
+        return elcl_fail_nomem(err);
+    for (size_t i = 0; i < n_ids; i++)
+        if (elcl_is_token(t, ids[i]))
+            kept[n++] = ids[i];
+    *known = kept;
+    *n_known = n;
+    return ELCL_OK;
+}
+
 int elcl_tokenizer_decode(const struct elcl_tokenizer *tokenizer, const int32_t *ids, size_t n_ids,
                           bool skip_special, char **text, elcl_error *err)
 {
     const struct elcl_tokenizer *t = tokenizer->target ? tokenizer->target : tokenizer;
     struct elcl_str bytes = {0}, out = {0};
-    for (size_t i = 0; i < n_ids; i++) {
-        if (!elcl_is_token(t, ids[i]))
-            return elcl_fail(err, ELCL_E_ARG, "%s: token id %d is not in the vocabulary", t->path,
-                             (int)ids[i]);
-    }
-    int rc = t->kind->decode(t, ids, n_ids, skip_special, &bytes, err);
+    int32_t *known = NULL;
+    size_t n_known = 0;
+    int rc = keep_known(t, ids, n_ids, &known, &n_known, err);
+    if (rc)
+        return rc;
+    rc = t->kind->decode(t, known, n_known, skip_special, &bytes, err);
+    elcl_free(known);
     if (tokenizer->clean_up)
         elcl_clean_up(&bytes);
     repair(&bytes, &out);

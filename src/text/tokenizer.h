@@ -32,8 +32,8 @@ int elcl_tokenizer_encode(const struct elcl_tokenizer *tokenizer, const char *te
 int elcl_tokenizer_encode_target(const struct elcl_tokenizer *tokenizer, const char *text, size_t n,
                                  int32_t **ids, size_t *n_ids, elcl_error *err);
 /* Decodes ids to UTF-8, NUL-terminated, freed with elcl_free(). Ill-formed bytes become U+FFFD as
- * with Python's errors="replace". So does U+0000, which would end the string. Ids outside the
- * vocabulary are an error. */
+ * with Python's errors="replace". So does U+0000, which would end the string. Ids without
+ * a token, as padded vocabularies have them, add nothing. An id below 0 is an error. */
 int elcl_tokenizer_decode(const struct elcl_tokenizer *tokenizer, const int32_t *ids, size_t n_ids,
                           bool skip_special, char **text, elcl_error *err);
 /* Returns a token's n bytes as the vocabulary spells them, or NULL if there is no such token. */
