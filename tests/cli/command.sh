@@ -183,6 +183,28 @@ END
 printf '  {"text": ""} \t\n' >>"$tmp/in"
 run_in "$elcl" generate --quiet m --input-format jsonl
 prints "jsonl input" "ONE" 'Té "Q"' "AB" ""
+# Ids come back byte by byte, whatever stands before them, in generate and in score.
+cat >"$tmp/ids" <<'END'
+1234567890123456789
+-0
+1.0
+1e400
+0.10
+"tab\t \u00e9 \/ \"}, {"
+"é"
+END
+while read -r id; do
+    printf '\357\273\277{"text" : "a, \\"b\\": {" ,"bad_words_ids":[[5,7],[9]], "id" : %s }\n' "$id"
+done <"$tmp/ids" >"$tmp/in"
+run_in "$elcl" generate --quiet m --input-format jsonl --format jsonl
+sed 's/^.*"id":\(.*\),"sequence".*/\1/' "$tmp/out" >"$tmp/found"
+check "jsonl: spelling of ids" cmp -s "$tmp/found" "$tmp/ids"
+while read -r id; do
+    printf '%s\n' "{\"id\":$id,\"source\":[5],\"target\":[7]}"
+done <"$tmp/ids" >"$tmp/in"
+run_in "$elcl" score --quiet m --input-format jsonl --format jsonl
+sed -n 's/^.*"id": \(.*\), "log_prob".*/\1/p' "$tmp/out" >"$tmp/found"
+check "score: spelling of ids" cmp -s "$tmp/found" "$tmp/ids"
 printf '0 5  6\t2 \n0 2\n' >"$tmp/in"
 run_in "$elcl" generate --quiet m --input-format ids --format ids
 prints "ids input" "2 5 6 2" "2 2"
@@ -207,6 +229,8 @@ item {"ids": [-1]}
 below {"ids": [0, 260, 2]}
 both {"ids": [1], "text": "a"}
 U+0000 {"text": "a\u0000b"}
+strict {"text": "a", "id": 01}
+strict {"text": "a", "id": "tab	"}
 END
 for line in "" "1 x" "1 -2" "99999999999" "0 260 2"; do
     printf '%s\n' "$line" >"$tmp/in"

@@ -1,5 +1,6 @@
 /* Samples as JSON objects, one per line. */
 #include "common/input.h"
+#include "common/json_raw.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -66,18 +67,31 @@ static int take_side(const cJSON *root, const char *key, struct cli_side *side, 
                      item ? "another type" : "no such key");
 }
 
-static int take_id(const cJSON *root, struct cli_parsed *line, elcl_error *err)
+/* Takes the id as the line spells it: a double would lose digits of a number. */
+static int take_id(const cJSON *root, const char *text, size_t n, struct cli_parsed *line,
+                   elcl_error *err)
 {
     const cJSON *id = cJSON_GetObjectItemCaseSensitive(root, "id");
+    int at = 0;
     if (!id)
         return ELCL_OK;
     if (!cJSON_IsString(id) && !cJSON_IsNumber(id))
         return elcl_fail(err, ELCL_E_FORMAT,
                          "expected a string or a number as \"id\", found another type");
-    char *printed = cJSON_PrintUnformatted(id);
-    line->id = printed ? elcl_strdup(printed) : NULL;
-    cJSON_free(printed);
-    return line->id ? ELCL_OK : elcl_fail_nomem(err);
+    for (const cJSON *item = root->child; item != id; item = item->next)
+        at++;
+    const char *raw = text;
+    const size_t n_raw = cli_json_member(text, n, at, &raw);
+    if (!cli_json_is_scalar(raw, n_raw))
+        return elcl_fail(err, ELCL_E_FORMAT,
+                         "expected \"id\" as strict JSON, which repeats in the output: a number "
+                         "like 10 or -0.5, or a string without control characters");
+    line->id = malloc(n_raw + 1);
+    if (!line->id)
+        return elcl_fail_nomem(err);
+    memcpy(line->id, raw, n_raw);
+    line->id[n_raw] = '\0';
+    return ELCL_OK;
 }
 
 bool cli_input_is_own_key(const char *key)
@@ -104,8 +118,9 @@ static int check_keys(const cJSON *root, enum cli_sample_parts parts, elcl_error
     return ELCL_OK;
 }
 
-static int take_object(const cJSON *root, enum cli_sample_parts parts, struct cli_parsed *line,
-                       elcl_error *err)
+/* `text` [n] is the line of the object. */
+static int take_object(const cJSON *root, const char *text, size_t n, enum cli_sample_parts parts,
+                       struct cli_parsed *line, elcl_error *err)
 {
     if (!cJSON_IsObject(root))
         return elcl_fail(err, ELCL_E_FORMAT,
@@ -113,7 +128,7 @@ static int take_object(const cJSON *root, enum cli_sample_parts parts, struct cl
                          "value");
     int rc = check_keys(root, parts, err);
     if (!rc)
-        rc = take_id(root, line, err);
+        rc = take_id(root, text, n, line, err);
     if (rc)
         return rc;
     const bool pair = cJSON_GetObjectItemCaseSensitive(root, "source") ||
@@ -161,5 +176,5 @@ int cli_input_parse_json(enum cli_sample_parts parts, const char *line, size_t n
         if (!is_blank(*at))
             return elcl_fail(err, ELCL_E_FORMAT, "expected one JSON object, found more after it");
     }
-    return take_object(parsed->json, parts, parsed, err);
+    return take_object(parsed->json, line, n, parts, parsed, err);
 }
