@@ -8,6 +8,7 @@
 
 #include "base/os.h"
 #include "base/util.h"
+#include "format/ctranslate2.h"
 #include "format/foreign.h"
 #include "format/json.h"
 
@@ -41,6 +42,23 @@ static int read_model_type(struct elcl_config *config, const char *directory, el
                          config->path, type->valuestring);
     snprintf(config->model_type, sizeof(config->model_type), "%s", type->valuestring);
     return ELCL_OK;
+}
+
+/* The model type and the rest of a CTranslate2 directory. */
+static int load_ctranslate2(const char *directory, struct elcl_config *config, elcl_error *err)
+{
+    struct elcl_config c = {.path = elcl_path_join(directory, ELCL_CT2_FILE),
+                            .generation_path = elcl_path_join(directory, "config.json")};
+    int rc = c.path && c.generation_path ? ELCL_OK : elcl_fail_nomem(err);
+    if (!rc)
+        rc = elcl_ct2_config(directory, &c.model, err);
+    if (!rc)
+        rc = read_model_type(&c, NULL, err);
+    if (rc)
+        elcl_config_finish(&c);
+    else
+        *config = c;
+    return rc;
 }
 
 /* Takes ownership of both paths; `directory` is NULL for texts in memory. */
@@ -78,6 +96,8 @@ int elcl_config_load(const char *directory, struct elcl_config *config, elcl_err
 {
     if (!elcl_is_directory(directory))
         return elcl_fail(err, ELCL_E_IO, "%s: no such directory", directory);
+    if (elcl_ct2_is_directory(directory))
+        return load_ctranslate2(directory, config, err);
     char *path = elcl_path_join(directory, "config.json");
     char *generation_path = elcl_path_join(directory, "generation_config.json");
     char *model = NULL, *generation = NULL;

@@ -18,7 +18,6 @@ static const struct {
      "(merge_and_unload(), then save_pretrained())"},
     {".onnx", "is an ONNX model" CONVERTED},
     {".gguf", "is a GGUF model" CONVERTED},
-    {"model.bin", "is a CTranslate2 model" CONVERTED},
 };
 
 int elcl_foreign_pointer(const void *data, size_t bytes, const char *file, elcl_error *err)

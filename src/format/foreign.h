@@ -9,8 +9,8 @@
 /* Refuses the content of a file that is a Git LFS pointer. */
 int elcl_foreign_pointer(const void *data, size_t bytes, const char *file, elcl_error *err);
 
-/* Refuses a directory that holds a PEFT adapter or a model for another program (ONNX, GGUF,
- * CTranslate2). For directories that lack a file which elcl needs. */
+/* Refuses a directory that holds a PEFT adapter or a model for another program (ONNX, GGUF). For
+ * directories that lack a file which elcl needs. */
 int elcl_foreign_directory(const char *directory, elcl_error *err);
 
 #endif

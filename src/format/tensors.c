@@ -4,13 +4,14 @@
 
 #include "base/os.h"
 #include "base/util.h"
+#include "format/ctranslate2.h"
 #include "format/foreign.h"
 #include "format/pytorch.h"
 #include "format/safetensors.h"
 
 /* safetensors come first: if a directory has both kinds, their content is the same. */
 static const char *const names[] = {ELCL_SAFETENSORS_FILE, ELCL_SAFETENSORS_INDEX,
-                                    ELCL_PYTORCH_FILE, ELCL_PYTORCH_INDEX};
+                                    ELCL_PYTORCH_FILE, ELCL_PYTORCH_INDEX, ELCL_CT2_FILE};
 
 /* Finds the first of the names that the directory has, and its path, freed by the caller. */
 static int find_file(const char *directory, const char **name, char **path, elcl_error *err)
@@ -27,8 +28,8 @@ static int find_file(const char *directory, const char **name, char **path, elcl
     const int rc = elcl_foreign_directory(directory, err);
     if (rc)
         return rc;
-    return elcl_fail(err, ELCL_E_IO, "%s: has none of %s, %s, %s and %s", directory, names[0],
-                     names[1], names[2], names[3]);
+    return elcl_fail(err, ELCL_E_IO, "%s: has none of %s, %s, %s, %s and %s", directory, names[0],
+                     names[1], names[2], names[3], names[4]);
 }
 
 int elcl_tensors_open(const char *directory, struct elcl_tensors **tensors, elcl_error *err)
@@ -43,6 +44,8 @@ int elcl_tensors_open(const char *directory, struct elcl_tensors **tensors, elcl
         rc = elcl_pytorch_open_file(path, tensors, err);
     } else if (!strcmp(name, ELCL_PYTORCH_INDEX)) {
         rc = elcl_pytorch_open_index(directory, path, tensors, err);
+    } else if (!strcmp(name, ELCL_CT2_FILE)) {
+        rc = elcl_ct2_tensors_open(path, tensors, err);
     } else {
         rc = elcl_safetensors_open(directory, &st, err);
         if (!rc)

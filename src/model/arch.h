@@ -21,7 +21,9 @@ struct elcl_arch {
     float norm_eps;
     enum elcl_activation act;
     bool pre_norm;        /* norms come before the sublayers, and one after each stack */
-    bool final_norm;      /* opt: the norm after the stack exists */
+    bool final_norm;      /* opt, ctranslate2: the norm after the stack exists */
+    bool embedding_norm;  /* ctranslate2: a norm after the embedding exists */
+    bool head_bias;       /* ctranslate2: the output has a bias */
     bool plain_norms;     /* opt: norms have neither weight nor bias */
     bool no_bias;         /* opt: linear layers have no bias */
     bool tied;            /* the output projection is the decoder's token embedding */

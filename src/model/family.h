@@ -25,6 +25,7 @@ struct elcl_family {
 
 extern const struct elcl_family elcl_family_bart;
 extern const struct elcl_family elcl_family_blenderbot;
+extern const struct elcl_family elcl_family_ctranslate2;
 extern const struct elcl_family elcl_family_fsmt;
 extern const struct elcl_family elcl_family_gpt2;
 extern const struct elcl_family elcl_family_m2m_100;

@@ -212,8 +212,8 @@ rows "$real" <<'END'
 1 @ generate https://huggingface.co/facebook/bart-base hello @ hf download facebook/bart-base --local-dir DIR
 1 @ generate gguf/model-q4.gguf hello @ is a GGUF file of llama.cpp: elcl reads the Hugging Face model that it was made from
 1 @ generate gguf hello @ model-q4.gguf is a GGUF file of llama.cpp
-1 @ generate ct2 hello @ model.bin is a CTranslate2 model
-1 @ plan ct2 @ model.bin is a CTranslate2 model
+1 @ generate ct2 hello @ ct2/model.bin: ends inside a number; is the file complete?
+1 @ plan ct2 @ ct2/model.bin: ends inside a number; is the file complete?
 1 @ generate onnx hello @ decoder_model.onnx is an ONNX model
 1 @ generate fairseq hello @ tools/convert_fairseq.py converts
 1 @ generate fairseq/checkpoint_best.pt hello @ tools/convert_fairseq.py converts

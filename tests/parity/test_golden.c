@@ -248,6 +248,9 @@ int main(int argc, char **argv)
         "tiny-opt",     "tiny-opt-post",    "tiny-opt-plain",  "tiny-t5",
         "tiny-flan-t5", "tiny-mt5",         "tiny-umt5",
     };
+    /* what CTranslate2 answers */
+    static const char *const converted[] = {"ct2-opennmt", "ct2-marian", "ct2-mbart", "ct2-gpt2",
+                                            "ct2-opt-post"};
     const struct check_options *options = check_begin(argc, argv);
     for (size_t i = 0; i < ELCL_COUNT(models); i++)
         test_model(models[i], options);
@@ -256,6 +259,8 @@ int main(int argc, char **argv)
     test_searches("tiny-bart", "sample_beams.json", options);
     test_searches("tiny-blenderbot", "rules.json", options);
     test_searches("tiny-gpt2", "rules.json", options);
+    for (size_t i = 0; i < ELCL_COUNT(converted); i++)
+        test_searches(converted[i], "golden.json", options);
     test_stop(options);
     test_files("tiny-bart-shards", "tiny-bart", options);
     printf("compared %ld hypotheses and %ld rows of logits with stored ones\n", n_compared,

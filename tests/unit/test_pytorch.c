@@ -273,7 +273,7 @@ static void test_directory(void)
     elcl_error err = {0};
     check_failure("nothing", elcl_tensors_open(dir, &tensors, &err), &err, ELCL_E_IO,
                   "has none of model.safetensors, model.safetensors.index.json, "
-                  "pytorch_model.bin and pytorch_model.bin.index.json");
+                  "pytorch_model.bin, pytorch_model.bin.index.json and model.bin");
     err = (elcl_error){0};
     write_text("decoder_model.onnx", "");
     check_failure("ONNX", elcl_tensors_open(dir, &tensors, &err), &err, ELCL_E_UNSUPPORTED,

@@ -90,7 +90,6 @@ static const struct foreign {
     {"adapter_config.json", "an adapter, not a whole model",
      "merge it into its base model with merge_and_unload() and save_pretrained() of peft"},
     {"*.gguf", "a GGUF file of llama.cpp", NULL},
-    {"model.bin", "a CTranslate2 model", NULL},
     {"*.onnx", "an ONNX model", NULL},
     {"tf_model.h5", "TensorFlow weights",
      "load them with from_pretrained(..., from_tf=True) and save_pretrained() of transformers"},
@@ -160,8 +159,9 @@ static void look(const char *directory, struct listing *l)
         l->n = 0;
     for (size_t i = 0; i < l->n; i++) {
         const char *name = l->files[i].name;
-        l->config = l->config || !strcmp(name, "config.json");
-        l->weights = l->weights || ends_with(name, ".safetensors") ||
+        const bool ctranslate2 = !strcmp(name, "model.bin");
+        l->config = l->config || ctranslate2 || !strcmp(name, "config.json");
+        l->weights = l->weights || ctranslate2 || ends_with(name, ".safetensors") ||
                      (!strncmp(name, "pytorch_model", 13) && ends_with(name, ".bin"));
         if (!l->pointer && is_pointer(directory, &l->files[i]))
             l->pointer = name;

@@ -1,0 +1,125 @@
+/*
+ * model.bin of CTranslate2: u32 version, the name of a specification, u32 revision, then variables
+ * {name, u8 rank, u32 dimensions, u8 type, u32 bytes, data} and aliases {name, name of a variable}.
+ * A name is u16 length with the NUL, then the characters. Versions before 4 have the size of an
+ * element instead of its type, and u32 elements; version 2 has no aliases. All is little-endian.
+ */
+#ifndef ELCL_FORMAT_CTRANSLATE2_H
+#define ELCL_FORMAT_CTRANSLATE2_H
+
+#include <stdbool.h>
+
+#include "base/os.h"
+#include "base/strmap.h"
+#include "format/tensors.h"
+
+#define ELCL_CT2_FILE "model.bin"
+
+/* In the order of the numbers in files. */
+enum elcl_ct2_type {
+    ELCL_CT2_F32,
+    ELCL_CT2_I8,
+    ELCL_CT2_I16,
+    ELCL_CT2_I32,
+    ELCL_CT2_F16,
+    ELCL_CT2_BF16,
+    ELCL_CT2_N_TYPES
+};
+
+struct elcl_ct2_variable {
+    const char *name; /* NUL-terminated, in the file */
+    enum elcl_ct2_type type;
+    int n_dims; /* 0: a number */
+    int64_t shape[ELCL_MAX_DIMS];
+    size_t n;         /* elements */
+    const char *data; /* not aligned */
+    int32_t scale;    /* the variable with the factors of integers, or -1 */
+};
+
+struct elcl_ct2 {
+    char *path;
+    struct elcl_mapping mapping; /* none if the file is in memory */
+    uint32_t version, revision;
+    const char *spec;
+    struct elcl_ct2_variable *variables; /* [n_variables] */
+    size_t n_variables;
+    struct elcl_strmap names; /* -> variable, aliases too */
+};
+
+/* Maps a file. The caller calls elcl_ct2_finish(), after a failure too. */
+int elcl_ct2_open(const char *path, struct elcl_ct2 *ct2, elcl_error *err);
+/* Reads a file in memory, which must outlive ct2; messages name `path`. */
+int elcl_ct2_parse(const void *data, size_t bytes, const char *path, struct elcl_ct2 *ct2,
+                   elcl_error *err);
+void elcl_ct2_finish(struct elcl_ct2 *ct2); /* {0} is fine */
+
+/* Returns the index of a variable or of what an alias stands for, or -1. */
+int32_t elcl_ct2_find(const struct elcl_ct2 *ct2, const char *name);
+/* Returns an element as a float, integers without their factor. */
+float elcl_ct2_element(const struct elcl_ct2_variable *variable, size_t i);
+size_t elcl_ct2_type_bytes(enum elcl_ct2_type type);
+
+/* Whether a directory holds a model of CTranslate2 and no other. */
+bool elcl_ct2_is_directory(const char *directory);
+
+/* ---- ctranslate2_tensors.c ----------------------------------------------------------------- */
+
+/* Opens the file as a source of tensors with the names of BART: encoder.layers.0.self_attn.q_proj
+ * .weight ... Matrices that the file has side by side are cut; absent biases are zeros; integers
+ * become f32 when loaded. Refuses a variable whose meaning it does not know. */
+int elcl_ct2_tensors_open(const char *path, struct elcl_tensors **tensors, elcl_error *err);
+int elcl_ct2_tensors_open_memory(const void *data, size_t bytes, const char *path,
+                                 struct elcl_tensors **tensors, elcl_error *err);
+/* Returns the name of the i-th tensor, for tests; NULL after the last. */
+const char *elcl_ct2_tensors_name(const struct elcl_tensors *tensors, size_t i);
+
+/* The added row of a vocabulary that starts from zeros is never chosen. */
+#define ELCL_CT2_NEVER (-1e30f)
+
+/* ---- ctranslate2_vocabulary.c ---------------------------------------------------------------- */
+
+struct elcl_ct2_vocabulary {
+    char *path;
+    struct elcl_str text; /* all tokens, each with a NUL */
+    size_t *offsets;      /* [n], in text */
+    size_t n, max_tokens;
+    struct elcl_strmap ids; /* -> the first id of a token */
+};
+
+enum elcl_ct2_side { ELCL_CT2_SOURCE, ELCL_CT2_TARGET };
+
+/* Reads {shared, source or target, none}_vocabulary.{json, txt} of a directory. The caller calls
+ * elcl_ct2_vocabulary_finish(), after a failure too. */
+int elcl_ct2_vocabulary_read(const char *directory, enum elcl_ct2_side side,
+                             struct elcl_ct2_vocabulary *vocabulary, elcl_error *err);
+/* Reads the text of a file in memory. */
+int elcl_ct2_vocabulary_parse(const char *text, size_t n, bool json, const char *path,
+                              struct elcl_ct2_vocabulary *vocabulary, elcl_error *err);
+void elcl_ct2_vocabulary_finish(struct elcl_ct2_vocabulary *vocabulary); /* {0} is fine */
+
+static inline const char *elcl_ct2_token(const struct elcl_ct2_vocabulary *vocabulary, size_t id)
+{
+    return vocabulary->text.data + vocabulary->offsets[id];
+}
+int32_t elcl_ct2_token_id(const struct elcl_ct2_vocabulary *vocabulary, const char *token);
+
+/* ---- ctranslate2_config.c ----------------------------------------------------------------------
+ */
+
+struct cJSON;
+
+/* The special tokens of config.json. */
+struct elcl_ct2_tokens {
+    char unk[64], bos[64], eos[64], start[64]; /* start "": the caller gives it */
+    bool source_bos, source_eos;               /* around a source */
+    bool from_zero;                            /* the decoder starts from a zero embedding */
+};
+
+/* Makes what config.json of another family holds: the sizes from model.bin, the ids of special
+ * tokens from config.json and the vocabularies, and CTranslate2's own generation options.
+ * model_type is ctranslate2. *config is freed with cJSON_Delete(). */
+int elcl_ct2_config(const char *directory, struct cJSON **config, elcl_error *err);
+/* Reads the special tokens. */
+int elcl_ct2_tokens_read(const char *directory, struct elcl_ct2_tokens *tokens, elcl_error *err);
+
+#endif
