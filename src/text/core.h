@@ -73,6 +73,7 @@ extern const struct elcl_tokenizer_kind elcl_kind_bytes; /* byte-level BPE */
 extern const struct elcl_tokenizer_kind elcl_kind_unigram, elcl_kind_characters;
 extern const struct elcl_tokenizer_kind elcl_kind_spm; /* SentencePiece model files */
 extern const struct elcl_tokenizer_kind elcl_kind_fsmt;
+extern const struct elcl_tokenizer_kind elcl_kind_words; /* tokens separated by blanks */
 
 struct elcl_tokenizer {
     const struct elcl_tokenizer_kind *kind;
@@ -106,7 +107,8 @@ struct elcl_tokenizer {
     struct elcl_tokenizer *target; /* another vocabulary for decoding; NULL: the same */
     /* The ids around a text, unless the model's configuration decides. */
     bool wraps;
-    bool eos_once; /* no second end after a text that ends with it */
+    bool eos_once;     /* no second end after a text that ends with it */
+    bool ends_targets; /* outputs end with eos, whatever is around a source */
     struct elcl_wrap wrap;
     char source_language[32]; /* the default; "": none */
     bool language_last;       /* the source's language follows the text */

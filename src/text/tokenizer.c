@@ -128,7 +128,7 @@ int elcl_tokenizer_encode_target(const struct elcl_tokenizer *tokenizer, const c
 {
     const struct elcl_tokenizer *t = tokenizer->target ? tokenizer->target : tokenizer;
     struct elcl_encoder e = {.t = t, .spm = t->target_spm ? t->target_spm : t->spm};
-    if (tokenizer->target && !e.spm)
+    if (tokenizer->target && t->kind == &elcl_kind_fsmt && !t->merges.n)
         return elcl_fail(err, ELCL_E_UNSUPPORTED,
                          "%s: the target language has no merges to encode texts; use token ids",
                          t->path);

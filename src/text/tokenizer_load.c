@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "format/ctranslate2.h"
 #include "format/foreign.h"
 #include "format/json.h"
 #include "text/tokenizer_load.h"
@@ -132,12 +133,28 @@ static int read_files(const char *directory, struct elcl_text_file *files, elcl_
     return rc;
 }
 
+/* Whether a directory of CTranslate2 has a copy of the tokenizer of the model's origin. */
+static bool has_origin(const struct elcl_text_file *files)
+{
+    return files[ELCL_FILE_TOKENIZER].data || files[ELCL_FILE_CONFIG].data ||
+           files[ELCL_FILE_VOCAB].data;
+}
+
 int elcl_tokenizer_load(const char *directory, struct elcl_tokenizer **tokenizer, elcl_error *err)
 {
+    const bool ctranslate2 = elcl_ct2_is_directory(directory);
     struct elcl_text_file files[ELCL_N_TOKENIZER_FILES] = {{0}};
     int rc = read_files(directory, files, err);
-    if (!rc)
-        rc = elcl_tokenizer_build(files, tokenizer, err);
+    struct elcl_tokenizer *t = NULL;
+    if (!rc && (!ctranslate2 || has_origin(files)))
+        rc = elcl_tokenizer_build(files, &t, err);
+    if (!rc && ctranslate2)
+        rc = t ? elcl_ct2_tokenizer_check(directory, t, err)
+               : elcl_ct2_tokenizer_load(directory, &t, err);
+    if (rc)
+        elcl_tokenizer_destroy(&t);
+    else
+        *tokenizer = t;
     for (int i = 0; i < ELCL_N_TOKENIZER_FILES; i++) {
         free(files[i].path);
         free(files[i].data);

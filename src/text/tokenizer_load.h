@@ -57,6 +57,15 @@ int elcl_post_processor_read(struct elcl_tokenizer *t, const struct cJSON *part,
 int elcl_python_build(struct elcl_tokenizer *t, const struct elcl_text_file *files,
                       const struct cJSON *config, elcl_error *err);
 
+/* ---- tokenizer_ctranslate2.c -------------------------------------------------------------------
+ */
+
+int elcl_ct2_tokenizer_load(const char *directory, struct elcl_tokenizer **tokenizer,
+                            elcl_error *err);
+/* Checks that a tokenizer from other files has the ids of the directory's vocabulary. */
+int elcl_ct2_tokenizer_check(const char *directory, const struct elcl_tokenizer *tokenizer,
+                             elcl_error *err);
+
 /* ---- tokenizer_class.c: classes and languages ------------------------------------------------ */
 
 /* Finds the class in tokenizer_config.json or config.json, each NULL or an object; OTHER if neither

@@ -166,9 +166,9 @@ void elcl_tokenizer_wrap_target(const struct elcl_tokenizer *tokenizer, const in
 {
     const struct elcl_tokenizer *t = tokenizer;
     struct elcl_wrap found = t->wrap;
-    if (*t->source_language) {
+    if (*t->source_language || t->ends_targets) {
         found = (struct elcl_wrap){0};
-        put_last(&found, t->eos);
+        put_last(&found, t->target && t->ends_targets ? t->target->eos : t->eos);
     } else if (t->target && found.n_after == 1) {
         found.after[0] = elcl_token_id(t->target, "</s>");
         found.n_after = found.after[0] >= 0;

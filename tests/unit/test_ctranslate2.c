@@ -12,6 +12,7 @@
 #include "files.h"
 #include "format/config.h"
 #include "format/ctranslate2.h"
+#include "text/tokenizer.h"
 
 /* ---- files in memory ------------------------------------------------------------------------- */
 
@@ -259,6 +260,157 @@ static void test_spec(void)
     elcl_str_finish(&file);
 }
 
+/* ---- texts ------------------------------------------------------------------------------------
+ */
+
+/* Encodes a text with the ids around it, and compares all ids. */
+static void check_text(const struct elcl_tokenizer *t, const char *text, const int32_t *want,
+                       size_t n_want)
+{
+    struct elcl_wrap wrap = {0};
+    elcl_error err = {0};
+    int32_t *ids = NULL;
+    size_t n = 0;
+    if (!CHECK(!elcl_tokenizer_encode(t, text, strlen(text), &ids, &n, &err), "%s", err.msg))
+        return;
+    const int rc = elcl_tokenizer_wrap(t, ids, n, NULL, NULL, &wrap, &err);
+    const size_t before = (size_t)wrap.n_before, all = before + n + (size_t)wrap.n_after;
+    CHECK(!rc && all == n_want, "%s: %zu ids, want %zu", text, all, n_want);
+    for (size_t i = 0; i < all && all == n_want; i++) {
+        const int32_t id = i < before       ? wrap.before[i]
+                           : i < before + n ? ids[i - before]
+                                            : wrap.after[i - before - n];
+        CHECK(id == want[i], "%s: id %zu is %d, want %d", text, i, (int)id, (int)want[i]);
+    }
+    elcl_free(ids);
+}
+
+static void check_decoded(const struct elcl_tokenizer *t, const int32_t *ids, size_t n,
+                          const char *want)
+{
+    elcl_error err = {0};
+    char *text = NULL;
+    if (CHECK(!elcl_tokenizer_decode(t, ids, n, true, &text, &err), "%s", err.msg))
+        CHECK(!strcmp(text, want), "\"%s\", want \"%s\"", text, want);
+    elcl_free(text);
+}
+
+#define TEXT(t, text, ...)                                                                         \
+    check_text(t, text, (const int32_t[]){__VA_ARGS__},                                            \
+               sizeof((const int32_t[]){__VA_ARGS__}) / sizeof(int32_t))
+
+/* A model without weights: the tokenizer only needs its variables. */
+static void write_model(const char *name, bool source_eos)
+{
+    struct elcl_str file = begin(6, "TransformerSpec", 1);
+    const signed char flag = source_eos;
+    put_variable(&file, 6, "with_source_eos", ELCL_CT2_I8, 0, 0, &flag);
+    put_number(&file, 0, 4);
+    write_file(name, file.data, file.n);
+    elcl_str_finish(&file);
+}
+
+static void test_words(void)
+{
+    if (!check_case("tokens separated by blanks, two vocabularies"))
+        return;
+    const char *dir = directory("words");
+    struct elcl_tokenizer *t = NULL;
+    elcl_error err = {0};
+    write_model("words/model.bin", true);
+    write_text("words/source_vocabulary.txt", "<blank>\n<unk>\n</s>\nab\nc\nab\n");
+    write_text("words/target_vocabulary.txt", "<s>\n</s>\nx\nc\n");
+    if (!CHECK(!elcl_tokenizer_load(dir, &t, &err) && t, "%s", err.msg))
+        return;
+    TEXT(t, " ab  c zz", 3, 4, 1, 2);
+    TEXT(t, "c </s>", 4, 2);
+    check_decoded(t, (const int32_t[]){0, 3, 2, 1}, 4, "c x");
+    int32_t *ids = NULL;
+    size_t n = 0;
+    struct elcl_wrap wrap = {0};
+    if (CHECK(!elcl_tokenizer_encode_target(t, "x c", 3, &ids, &n, &err), "%s", err.msg)) {
+        elcl_tokenizer_wrap_target(t, ids, n, &wrap);
+        CHECK(n == 2 && ids[0] == 2 && ids[1] == 3, "%zu ids of the target", n);
+        CHECK(!wrap.n_before && wrap.n_after == 1 && wrap.after[0] == 1, "the target's end");
+    }
+    elcl_free(ids);
+    elcl_tokenizer_destroy(&t);
+}
+
+/* Codes beside the directory, as in a package. */
+static void test_codes(void)
+{
+    if (!check_case("codes of subword-nmt"))
+        return;
+    directory("bpe");
+    const char *dir = directory("bpe/model");
+    struct elcl_tokenizer *t = NULL;
+    elcl_error err = {0};
+    write_text("bpe/metadata.json", "{}");
+    write_text("bpe/bpe.model", "#version: 0.2\nl o\nlo w</w>\n");
+    write_model("bpe/model/model.bin", false);
+    write_text("bpe/model/shared_vocabulary.json",
+               "[\"<unk>\",\"<s>\",\"</s>\",\"low\",\"lo@@\",\"s@@\",\"s\",\".\"]");
+    if (!CHECK(!elcl_tokenizer_load(dir, &t, &err) && t, "%s", err.msg))
+        return;
+    TEXT(t, "low slow los .", 3, 5, 3, 4, 6, 7);
+    TEXT(t, "lox", 4, 0);
+    check_decoded(t, (const int32_t[]){1, 5, 3, 4, 6, 7, 2}, 7, "slow los .");
+    elcl_tokenizer_destroy(&t);
+}
+
+/* A copied tokenizer must be the model's. */
+static void test_copied(void)
+{
+    if (!check_case("files of another tokenizer"))
+        return;
+    const char *dir = directory("copied");
+    struct elcl_tokenizer *t = NULL;
+    elcl_error err = {0};
+    write_model("copied/model.bin", false);
+    write_text("copied/vocab.json", "{\"a\": 0, \"b\": 1, \"ab\": 2}");
+    write_text("copied/merges.txt", "a b\n");
+    write_text("copied/shared_vocabulary.json", "[\"a\",\"b\",\"ab\"]");
+    CHECK(!elcl_tokenizer_load(dir, &t, &err) && t, "%s", err.msg);
+    elcl_tokenizer_destroy(&t);
+    write_text("copied/shared_vocabulary.json", "[\"a\",\"ab\",\"b\"]");
+    check_failure("copied", elcl_tokenizer_load(dir, &t, &err), &err, ELCL_E_FORMAT,
+                  "token \"ab\" has the id 2, but 1 in");
+    CHECK(!t, "a tokenizer with an error");
+}
+
+/* Texts of ct2-opennmt: the ids that the SentencePiece model and the vocabulary give. */
+static void test_pieces(void)
+{
+    if (!check_case("a SentencePiece model"))
+        return;
+    struct elcl_tokenizer *t = NULL;
+    elcl_error err = {0};
+    char path[512];
+    snprintf(path, sizeof(path), "%s/tests/golden/ct2-opennmt", check_root());
+    const int rc = elcl_tokenizer_load(path, &t, &err);
+    if (rc == ELCL_E_UNSUPPORTED && strstr(err.msg, "Dsentencepiece=enabled")) {
+        check_skip("this build has no SentencePiece");
+        return;
+    }
+    size_t n = 0;
+    char *text = read_golden_file("tests/golden/ct2-opennmt/golden.json", &n);
+    cJSON *golden = text ? cJSON_ParseWithLength(text, n) : NULL;
+    const cJSON *rows = cJSON_GetObjectItem(golden, "texts"), *row;
+    CHECK(!rc && cJSON_GetArraySize(rows) == 4, "%s", err.msg);
+    cJSON_ArrayForEach(row, rows)
+    {
+        int32_t want[64];
+        const cJSON *ids = cJSON_GetObjectItem(row, "ids"), *id;
+        size_t n_want = 0;
+        cJSON_ArrayForEach(id, ids) want[n_want++] = (int32_t)id->valuedouble;
+        check_text(t, cJSON_GetObjectItem(row, "text")->valuestring, want, n_want);
+    }
+    cJSON_Delete(golden);
+    elcl_free(text);
+    elcl_tokenizer_destroy(&t);
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
@@ -267,5 +419,9 @@ int main(int argc, char **argv)
     test_refused();
     test_config();
     test_spec();
+    test_words();
+    test_codes();
+    test_copied();
+    test_pieces();
     return check_end();
 }
