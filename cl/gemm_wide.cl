@@ -9,6 +9,11 @@
  * gemm_wide_32   the same of WIDE_LEAST x 128
  *                global size {256 ceil(N / 128), ceil(M / bm), batch}, work-group {256, 1, 1}
  *                local memory: ELCL_WIDE_BYTES(stages, bm, 1)
+ *
+ * The same slices may be sums of work-groups of their own: a batch of products, each of the next
+ * `slice` terms of X and W, whose outputs gemm_join adds in the same order.
+ *
+ * gemm_join      global size {ceil(N / 4) rounded up to 64, M}, work-group {64, 1}
  */
 // lint after: tile.cl swizzle.cl mma_emulated.cl tile_mma.cl gemm_put.cl tile_wide.cl
 // lint: -DVW=4 -DSUBGROUP=32 -DELCL_WEIGHT_F16 -DELCL_ACT_F16
@@ -239,3 +244,24 @@ TILE_INLINE void gemm_wide_tile(__global void *y, __global const act_t *x,
 DEFINE_GEMM_WIDE(gemm_wide, gemm_wide_tile, 128, false)
 DEFINE_GEMM_WIDE(gemm_wide_64, gemm_wide_tile, 64, true)
 DEFINE_GEMM_WIDE(gemm_wide_32, gemm_wide_tile, WIDE_LEAST, true)
+
+__kernel __attribute__((reqd_work_group_size(ELCL_JOIN_ITEMS, 1, 1))) void gemm_join(
+    __global void *y,               /* [M, y_ld] as gemm_put.cl says */
+    __global const float4 *parts,   /* [ELCL_ROWS_WIDE_SLICES, M, ceil(N / 4)] */
+    __global const float *bias,     /* [N], read with ELCL_GEMM_BIAS */
+    __global const float *residual, /* as y, read with ELCL_GEMM_RESIDUAL */
+    int m_size, int n_size, int y_ld, ulong y_low, int flags, int act)
+{
+    const int ld = (n_size + 3) / 4, column = get_global_id(0) * 4, columns = n_size - column;
+    const size_t row = get_global_id(1);
+    if (columns <= 0)
+        return;
+    const struct gemm_epilogue e =
+        gemm_epilogue_begin(y, bias + column, residual, y_ld, 0, y_low, flags, act);
+    float4 sum = (float4)(0.0f);
+    parts += row * ld + column / 4;
+#pragma unroll
+    for (int s = 0; s < ELCL_ROWS_WIDE_SLICES; s++)
+        sum += parts[(size_t)s * m_size * ld];
+    gemm_put_columns(&e, row * y_ld + column, sum, gemm_bias4(&e, columns), columns);
+}

@@ -219,6 +219,7 @@ enum { ELCL_ADD_Y = 1, ELCL_ADD_TO_H = 2, ELCL_ADD_TO_X = 4, ELCL_ADD_TO_STATE =
  * local memory, where the slices' sums replace the stages later. */
 #define ELCL_ROWS_WIDE_SLICES 8
 #define ELCL_ROWS_WIDE_LD (64 + 4)
+#define ELCL_JOIN_ITEMS 64 /* gemm_join of gemm_wide.cl */
 #define ELCL_ROWS_WIDE_STAGE_BYTES(sliced)                                                         \
     ((sliced) ? ELCL_ROWS_WIDE_SLICES * (16 + 16) * ELCL_WIDE_K * 2 : (16 + 64) * ELCL_WIDE_K * 2)
 #define ELCL_ROWS_WIDE_STAGES(async, sliced) (!(async) ? 2 : (sliced) ? 3 : 8)

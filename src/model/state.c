@@ -62,17 +62,22 @@ static int widest_heads(const struct elcl_arch *arch)
                               : elcl_max_int(decoder, elcl_arch_inner(arch, arch->encoder_heads));
 }
 
+/* Returns the most terms of a sum of a layer's products. */
+static int longest_sum(const struct elcl_arch *arch)
+{
+    const int ffn = elcl_max_int(arch->encoder_ffn, arch->decoder_ffn);
+    return elcl_max_int(elcl_max_int(arch->d, widest_heads(arch)),
+                        elcl_max_int(ffn, elcl_arch_embed_width(arch)));
+}
+
 /* Returns the bytes of the largest rounded GEMM input: of the widths of a layer, of the head, or of
  * all heads' contexts. */
 static size_t rounded_bytes(const struct elcl_arch *arch, enum elcl_attention attention,
                             const struct elcl_capacity *c)
 {
     const int r = elcl_capacity_rows(c), rows = elcl_max_int(r, c->encode_rows);
-    const int ffn = elcl_max_int(arch->encoder_ffn, arch->decoder_ffn);
-    const int inner = widest_heads(arch), heads = arch->decoder_heads;
-    const int widest =
-        elcl_max_int(elcl_max_int(arch->d, inner), elcl_max_int(ffn, elcl_arch_embed_width(arch)));
-    const size_t layer = elcl_rounded_bytes(1, rows, widest);
+    const int heads = arch->decoder_heads;
+    const size_t layer = elcl_rounded_bytes(1, rows, longest_sum(arch));
     if (attention != ELCL_ATTN_EL)
         return layer;
     const size_t contexts = elcl_rounded_bytes(heads, arch->decoder_only ? rows : r,
@@ -156,6 +161,8 @@ static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention 
     put(specs, ELCL_B_LINEAGE_NEXT, "lineage", w, product(r, t, i, 1));
     put(specs, ELCL_B_ROUNDED, "rounded rows", w,
         c->rounds_inputs ? rounded_bytes(arch, attention, c) : 0);
+    put(specs, ELCL_B_SLICES, "slices of sums", w,
+        c->gpu && narrow ? elcl_slices_bytes((int)rows, longest_sum(arch)) : 0);
     put(specs, ELCL_B_TOKENS, "tokens", w,
         product(r * t + (size_t)c->sentences * (size_t)elcl_capacity_prompt(arch, c), i, 1, 1));
 }
@@ -201,6 +208,8 @@ static int create_buffers(struct elcl_state *state, struct elcl_ops *ops,
     for (int i = 0; !rc && i < state->n_buffers; i++) {
         if (i == ELCL_B_ROUNDED)
             rc = elcl_ops_reserve_rounded(ops, specs[i].bytes, err);
+        else if (i == ELCL_B_SLICES)
+            rc = elcl_ops_reserve_slices(ops, specs[i].bytes, err);
         else if (specs[i].bytes)
             rc = elcl_buffer_create(ops->device, specs[i].label, specs[i].bytes, &state->buffers[i],
                                     err);

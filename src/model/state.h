@@ -86,6 +86,7 @@ enum elcl_state_buffer {
     ELCL_B_SPARE_SELF,    /* mha-beam: the next layer's caches are reordered into it */
     ELCL_B_SPARE_CROSS,
     ELCL_B_ROUNDED, /* the rounded input of a GEMM, in the type of its weights */
+    ELCL_B_SLICES,  /* slices of the sums of a GEMM that work-groups share */
     ELCL_B_LAYERS   /* then per decoder layer: self, cross */
 };
 

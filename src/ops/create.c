@@ -138,7 +138,7 @@ static bool has_kernel(const struct elcl_ops *ops, int id)
         return false;
     if (id == ELCL_K_QUANTIZE)
         return ops->dot != ELCL_DOT_NONE;
-    if (id >= ELCL_K_GEMM_WIDE && id <= ELCL_K_GEMM_ROWS_WIDE_64)
+    if (id >= ELCL_K_GEMM_WIDE && id <= ELCL_K_GEMM_JOIN)
         return ops->wide;
     if (id >= ELCL_K_ATTN_EL_WIDE_SCORES && id <= ELCL_K_ATTN_EL_WIDE_CONTEXT_32)
         return ops->wide_el;
@@ -433,6 +433,7 @@ void elcl_ops_destroy(struct elcl_ops **ops)
     elcl_buffer_destroy(&o->dummy);
     elcl_buffer_destroy(&o->widened);
     elcl_buffer_destroy(&o->rounded);
+    elcl_buffer_destroy(&o->slices);
     elcl_profile_destroy(&o->profile);
     if (o->queue)
         clReleaseCommandQueue(o->queue);

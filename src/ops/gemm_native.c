@@ -9,6 +9,8 @@
 #define GPU_FEW_ROWS 16        /* gemm_rows up to here: it reads W at most twice */
 #define WIDE_MANY_COLUMNS 2048 /* from here on, and up to this K, a sum is one slice */
 #define WIDE_SHORT_SUM 256
+#define SPLIT_ROWS 256 /* work-groups share sums up to here: parts of more are slow to add */
+#define SPLIT_SUM 2048 /* and from here on: a shorter sum takes no longer than one launch more */
 /* CPU kernels */
 #define MIN_BLOCK_ROWS 24       /* a panel's way through the caches has to pay */
 #define BAND_FLOATS (64 * 1024) /* of X in a core's second-level cache */
@@ -110,15 +112,26 @@ size_t elcl_rounded_bytes(int batch, int m, int k)
     return (size_t)batch * (size_t)m * (rounded_words(k, 2) + 1) * sizeof(uint32_t);
 }
 
-int elcl_ops_reserve_rounded(struct elcl_ops *ops, size_t bytes, elcl_error *err)
+static int reserve(struct elcl_ops *ops, const char *label, size_t bytes,
+                   struct elcl_buffer *buffer, elcl_error *err)
 {
-    if (ops->rounded.bytes >= bytes)
+    if (buffer->bytes >= bytes)
         return ELCL_OK;
     const int rc = elcl_ops_finish(ops, err); /* what it holds is in use until then */
     if (rc)
         return rc;
-    elcl_buffer_destroy(&ops->rounded);
-    return elcl_buffer_create(ops->device, "rounded inputs", bytes, &ops->rounded, err);
+    elcl_buffer_destroy(buffer);
+    return elcl_buffer_create(ops->device, label, bytes, buffer, err);
+}
+
+int elcl_ops_reserve_rounded(struct elcl_ops *ops, size_t bytes, elcl_error *err)
+{
+    return reserve(ops, "rounded inputs", bytes, &ops->rounded, err);
+}
+
+int elcl_ops_reserve_slices(struct elcl_ops *ops, size_t bytes, elcl_error *err)
+{
+    return reserve(ops, "slices of sums", bytes, &ops->slices, err);
 }
 
 /* Rounds x, then multiplies. */
@@ -208,18 +221,19 @@ static bool suits_wide(const struct elcl_ops *ops, const struct elcl_gemm_args *
 
 /* Which kernel suits a shape, by the class of device. */
 struct device_class {
-    int few_rows; /* gemm_rows_wide up to here, */
-    size_t few;   /* or where tiles of 64 rows keep fewer than 1 of `few` units busy */
-    size_t units; /* compute units of the driver that a work-group of 256 items keeps busy */
+    int few_rows;   /* gemm_rows_wide up to here, */
+    size_t few;     /* or where tiles of 64 rows keep fewer than 1 of `few` units busy */
+    int split_from; /* with more rows than this, such long sums are split instead */
+    size_t units;   /* compute units of the driver that a work-group of 256 items keeps busy */
 };
 
 /* Unmeasured. Intel's drivers count vector engines, 8 of which share a local memory. */
 static const struct device_class device_classes[ELCL_N_MMA] = {
-    [ELCL_MMA_NVIDIA] = {16, 4, 1},      [ELCL_MMA_NVIDIA_PLAIN] = {16, 4, 1},
-    [ELCL_MMA_AMD_WMMA] = {16, 4, 1},    [ELCL_MMA_AMD_MFMA] = {16, 4, 1},
-    [ELCL_MMA_INTEL_8] = {16, 4, 8},     [ELCL_MMA_INTEL_16] = {16, 4, 8},
-    [ELCL_MMA_EMULATED_8] = {16, 4, 1},  [ELCL_MMA_EMULATED_16] = {16, 4, 1},
-    [ELCL_MMA_EMULATED_32] = {16, 4, 1}, [ELCL_MMA_EMULATED_64] = {16, 4, 1},
+    [ELCL_MMA_NVIDIA] = {16, 4, 32, 1},      [ELCL_MMA_NVIDIA_PLAIN] = {16, 4, 32, 1},
+    [ELCL_MMA_AMD_WMMA] = {16, 4, 32, 1},    [ELCL_MMA_AMD_MFMA] = {16, 4, 32, 1},
+    [ELCL_MMA_INTEL_8] = {16, 4, 32, 8},     [ELCL_MMA_INTEL_16] = {16, 4, 32, 8},
+    [ELCL_MMA_EMULATED_8] = {16, 4, 32, 1},  [ELCL_MMA_EMULATED_16] = {16, 4, 32, 1},
+    [ELCL_MMA_EMULATED_32] = {16, 4, 32, 1}, [ELCL_MMA_EMULATED_64] = {16, 4, 32, 1},
 };
 
 static struct gpu_gemm wide_gemm(enum elcl_kernel_id id, const char *name, size_t tile_m,
@@ -237,26 +251,72 @@ static struct gpu_gemm wide_tiles(const struct elcl_ops *ops, enum elcl_kernel_i
     return wide_gemm(id, name, (size_t)rows, ELCL_WIDE_N, slices, ELCL_WIDE_BYTES(stages, rows, 1));
 }
 
-/* All of them give the same bits. */
-static struct gpu_gemm choose_wide_gemm(const struct elcl_ops *ops,
-                                        const struct elcl_gemm_args *args)
+static struct gpu_gemm few_rows(const struct elcl_ops *ops, size_t slices)
+{
+    const bool async = elcl_mma_kinds[ops->gemm_mma].async;
+    return slices > 1 ? wide_gemm(ELCL_K_GEMM_ROWS_WIDE, "gemm_rows_wide", 16, 16, slices,
+                                  ELCL_ROWS_WIDE_BYTES(async, true))
+                      : wide_gemm(ELCL_K_GEMM_ROWS_WIDE_64, "gemm_rows_wide_64", 16, 64, 1,
+                                  ELCL_ROWS_WIDE_BYTES(async, false));
+}
+
+/* The kernel of a way, for sums of so many slices in a work-group. */
+static struct gpu_gemm kernel_of(const struct elcl_ops *ops, enum elcl_gemm_way way, size_t slices)
+{
+    switch (way) {
+    case ELCL_WAY_128:
+    case ELCL_WAY_SPLIT_128:
+        return wide_tiles(ops, ELCL_K_GEMM_WIDE, "gemm_wide", 128, 1);
+    case ELCL_WAY_64:
+    case ELCL_WAY_SPLIT_64:
+        return wide_tiles(ops, ELCL_K_GEMM_WIDE_64, "gemm_wide_64", 64, slices);
+    case ELCL_WAY_32:
+    case ELCL_WAY_SPLIT_32:
+        return wide_tiles(ops, ELCL_K_GEMM_WIDE_32, "gemm_wide_32",
+                          ELCL_WIDE_LEAST(elcl_mma_kinds[ops->gemm_mma].subgroup), slices);
+    default:
+        return few_rows(ops, slices);
+    }
+}
+
+static bool is_split(enum elcl_gemm_way way)
+{
+    return way >= ELCL_WAY_SPLIT_16;
+}
+
+/* Work-groups share only sums whose slices are equal. */
+static bool can_split(const struct elcl_matrix *w)
+{
+    return w->batch == 1 && wide_slices(w) > 1 && w->k % (ELCL_ROWS_WIDE_SLICES * ELCL_WIDE_K) == 0;
+}
+
+bool elcl_gemm_way_suits(const struct elcl_matrix *w, enum elcl_gemm_way way)
+{
+    return is_split(way) ? can_split(w) : way != ELCL_WAY_128 || wide_slices(w) == 1;
+}
+
+/* Few rows are not split: one launch more takes longer than their whole product. */
+static enum elcl_gemm_way choose_way(const struct elcl_ops *ops, const struct elcl_gemm_args *args)
 {
     const size_t slices = wide_slices(args->w);
-    const struct elcl_mma_kind *kind = &elcl_mma_kinds[ops->gemm_mma];
     const struct device_class *class = &device_classes[ops->gemm_mma];
     const size_t busy = ops->busy_groups / class->units;
-    const struct gpu_gemm tall = wide_tiles(ops, ELCL_K_GEMM_WIDE, "gemm_wide", 128, 1);
-    const struct gpu_gemm low = wide_tiles(ops, ELCL_K_GEMM_WIDE_64, "gemm_wide_64", 64, slices);
-    if (args->m <= class->few_rows || gpu_groups(&low, args) < busy / class->few)
-        return slices > 1 ? wide_gemm(ELCL_K_GEMM_ROWS_WIDE, "gemm_rows_wide", 16, 16, slices,
-                                      ELCL_ROWS_WIDE_BYTES(kind->async, true))
-                          : wide_gemm(ELCL_K_GEMM_ROWS_WIDE_64, "gemm_rows_wide_64", 16, 64, 1,
-                                      ELCL_ROWS_WIDE_BYTES(kind->async, false));
+    const struct gpu_gemm tall = kernel_of(ops, ELCL_WAY_128, slices);
+    const struct gpu_gemm low = kernel_of(ops, ELCL_WAY_64, slices);
+    const size_t groups = gpu_groups(&low, args);
+    if (ops->way && elcl_gemm_way_suits(args->w, ops->way))
+        return ops->way;
+    if (args->m <= class->few_rows)
+        return ELCL_WAY_16;
+    if (groups < busy / class->few) {
+        if (args->m <= class->split_from || args->m > SPLIT_ROWS || args->w->k < SPLIT_SUM ||
+            !can_split(args->w))
+            return ELCL_WAY_16;
+        return groups * slices >= busy - busy / 8 ? ELCL_WAY_SPLIT_64 : ELCL_WAY_SPLIT_32;
+    }
     if (slices == 1 && gpu_groups(&tall, args) >= busy)
-        return tall;
-    return gpu_groups(&low, args) >= busy ? low
-                                          : wide_tiles(ops, ELCL_K_GEMM_WIDE_32, "gemm_wide_32",
-                                                       ELCL_WIDE_LEAST(kind->subgroup), slices);
+        return ELCL_WAY_128;
+    return groups >= busy ? ELCL_WAY_64 : ELCL_WAY_32;
 }
 
 static int gpu_flags(const struct elcl_gemm_args *args)
@@ -266,28 +326,99 @@ static int gpu_flags(const struct elcl_gemm_args *args)
                                                                    : 0);
 }
 
-static int launch_gpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
+static int launch_gpu(struct elcl_ops *ops, const struct elcl_gemm_args *args,
+                      const struct gpu_gemm *gemm, elcl_error *err)
 {
-    const struct gpu_gemm gemm =
-        suits_wide(ops, args) ? choose_wide_gemm(ops, args) : choose_tile_gemm(ops, args);
-    const size_t slice = elcl_round_up(elcl_div_up((size_t)args->w->k, gemm.slices),
-                                       gemm.step); /* depends only on N and K */
-    struct elcl_launch launch = elcl_launch_begin(ops, gemm.id, gemm.name);
+    const size_t slice = elcl_round_up(elcl_div_up((size_t)args->w->k, gemm->slices),
+                                       gemm->step); /* depends only on N and K */
+    struct elcl_launch launch = elcl_launch_begin(ops, gemm->id, gemm->name);
     common_arguments(&launch, args);
     elcl_launch_ulong(&launch, args->y_low);
     elcl_launch_int(&launch, (int)slice);
     elcl_launch_int(&launch, gpu_flags(args));
     elcl_launch_int(&launch, (int)args->act);
-    elcl_launch_local(&launch, gemm.local_bytes);
-    const size_t global[] = {gemm.items * elcl_div_up((size_t)args->w->n, gemm.tile_n),
-                             elcl_div_up((size_t)args->m, gemm.tile_m), (size_t)args->w->batch};
-    const size_t local[] = {gemm.items, 1, 1};
+    elcl_launch_local(&launch, gemm->local_bytes);
+    const size_t global[] = {gemm->items * elcl_div_up((size_t)args->w->n, gemm->tile_n),
+                             elcl_div_up((size_t)args->m, gemm->tile_m), (size_t)args->w->batch};
+    const size_t local[] = {gemm->items, 1, 1};
     return elcl_launch_run(&launch, 3, global, local, err);
+}
+
+/* ---- sums that work-groups share ------------------------------------------------------------- */
+
+static size_t slices_bytes(int m, int n)
+{
+    return ELCL_ROWS_WIDE_SLICES * (size_t)m * elcl_round_up((size_t)n, 4) * sizeof(float);
+}
+
+size_t elcl_slices_bytes(int rows, int k)
+{
+    return k < SPLIT_SUM ? 0 : slices_bytes(elcl_min_int(rows, SPLIT_ROWS), WIDE_MANY_COLUMNS);
+}
+
+static int join_slices(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
+{
+    const size_t n = (size_t)args->w->n;
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_GEMM_JOIN, "gemm_join");
+    elcl_launch_count(&launch, slices_bytes(args->m, args->w->n) + (size_t)args->m * n * 4,
+                      ELCL_ROWS_WIDE_SLICES * (uint64_t)args->m * n);
+    elcl_launch_buffer(&launch, args->y);
+    elcl_launch_buffer(&launch, &ops->slices);
+    elcl_launch_buffer(&launch, args->bias);
+    elcl_launch_buffer(&launch, args->residual);
+    elcl_launch_int(&launch, args->m);
+    elcl_launch_int(&launch, args->w->n);
+    elcl_launch_int(&launch, args->y_ld);
+    elcl_launch_ulong(&launch, args->y_low);
+    elcl_launch_int(&launch, gpu_flags(args));
+    elcl_launch_int(&launch, (int)args->act);
+    const size_t global[] = {elcl_round_up(elcl_div_up(n, 4), ELCL_JOIN_ITEMS), (size_t)args->m};
+    const size_t local[] = {ELCL_JOIN_ITEMS, 1};
+    return elcl_launch_run(&launch, 2, global, local, err);
+}
+
+/* Multiplies slice by slice, as a batch: the rows of X and W of a slice follow those of the slice
+ * before. Then adds the products. */
+static int launch_split(struct elcl_ops *ops, const struct elcl_gemm_args *args,
+                        enum elcl_gemm_way way, elcl_error *err)
+{
+    struct elcl_matrix w = *args->w;
+    w.batch = ELCL_ROWS_WIDE_SLICES;
+    w.k /= ELCL_ROWS_WIDE_SLICES;
+    const int ld = (int)elcl_round_up((size_t)w.n, 4);
+    const struct gpu_gemm gemm = kernel_of(ops, way, 1);
+    const struct elcl_gemm_args parts = {.y = &ops->slices,
+                                         .x = args->x,
+                                         .w = &w,
+                                         .m = args->m,
+                                         .x_ld = args->x_ld,
+                                         .y_ld = ld,
+                                         .x_batch = (size_t)w.k,
+                                         .y_batch = (size_t)args->m * (size_t)ld};
+    int rc;
+    ELCL_TRY(elcl_ops_reserve_slices(ops, slices_bytes(args->m, w.n), err));
+    ELCL_TRY(launch_gpu(ops, &parts, &gemm, err));
+    ELCL_TRY(join_slices(ops, args, err));
+fail:
+    return rc;
+}
+
+static int multiply_gpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
+{
+    if (!suits_wide(ops, args)) {
+        const struct gpu_gemm gemm = choose_tile_gemm(ops, args);
+        return launch_gpu(ops, args, &gemm, err);
+    }
+    const enum elcl_gemm_way way = choose_way(ops, args);
+    if (is_split(way))
+        return launch_split(ops, args, way, err);
+    const struct gpu_gemm gemm = kernel_of(ops, way, wide_slices(args->w));
+    return launch_gpu(ops, args, &gemm, err);
 }
 
 int elcl_gemm_native(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
 {
     if (ops->kernels != ELCL_KERNELS_CPU)
-        return launch_gpu(ops, args, err);
+        return multiply_gpu(ops, args, err);
     return ops->dot ? multiply_rounded(ops, args, err) : launch_cpu(ops, args, err);
 }

@@ -69,6 +69,7 @@ const struct elcl_kernel_kind elcl_kernel_table[ELCL_N_KERNELS] = {
     [ELCL_K_GEMM_WIDE_32] = {"gemm_wide_32", ELCL_OP_GEMM, ELCL_KERNELS_GPU},
     [ELCL_K_GEMM_ROWS_WIDE] = {"gemm_rows_wide", ELCL_OP_GEMM, ELCL_KERNELS_GPU},
     [ELCL_K_GEMM_ROWS_WIDE_64] = {"gemm_rows_wide_64", ELCL_OP_GEMM, ELCL_KERNELS_GPU},
+    [ELCL_K_GEMM_JOIN] = {"gemm_join", ELCL_OP_OTHER, ELCL_KERNELS_GPU},
     [ELCL_K_EPILOGUE] = {"epilogue", ELCL_OP_OTHER, ELCL_KERNELS_AUTO},
     [ELCL_K_GATE] = {"gate", ELCL_OP_OTHER, ELCL_KERNELS_AUTO},
     [ELCL_K_WIDEN] = {"widen", ELCL_OP_OTHER, ELCL_KERNELS_AUTO},

@@ -26,11 +26,12 @@ enum elcl_kernel_id {
     ELCL_K_ADD_NORM,
     ELCL_K_GEMM,
     ELCL_K_GEMM_ROWS, /* GPU kernels only */
-    ELCL_K_GEMM_WIDE, /* with wide tiles only, and the next four */
+    ELCL_K_GEMM_WIDE, /* with wide tiles only, and the next five */
     ELCL_K_GEMM_WIDE_64,
     ELCL_K_GEMM_WIDE_32,
     ELCL_K_GEMM_ROWS_WIDE,
     ELCL_K_GEMM_ROWS_WIDE_64,
+    ELCL_K_GEMM_JOIN,
     ELCL_K_EPILOGUE,
     ELCL_K_GATE,
     ELCL_K_WIDEN,
@@ -62,6 +63,22 @@ enum elcl_kernel_id {
 };
 
 #define ELCL_CLBLAST_NEVER INT_MAX
+
+/* How wide tiles compute a product: 16 rows of a work-group, or tiles of 32, 64 or 128 rows; after
+ * SPLIT each slice of K by work-groups of its own, with one launch more that adds them. All ways
+ * give the same bits. */
+enum elcl_gemm_way {
+    ELCL_WAY_AUTO, /* by shape and device */
+    ELCL_WAY_16,
+    ELCL_WAY_32,
+    ELCL_WAY_64,
+    ELCL_WAY_128,
+    ELCL_WAY_SPLIT_16,
+    ELCL_WAY_SPLIT_32,
+    ELCL_WAY_SPLIT_64,
+    ELCL_WAY_SPLIT_128,
+    ELCL_N_WAYS
+};
 
 struct elcl_ops_params {
     enum elcl_gemm gemm; /* AUTO: by device */
@@ -108,6 +125,8 @@ struct elcl_ops {
     struct elcl_buffer dummy;       /* stands for an absent buffer argument */
     struct elcl_buffer widened;     /* f32 copy of a weight for CLBlast, grown on demand */
     struct elcl_buffer rounded;     /* rounded inputs of a GEMM, grown on demand */
+    struct elcl_buffer slices;      /* sums of slices of K, grown on demand */
+    enum elcl_gemm_way way;         /* AUTO; others where they suit: tests and tuning set it */
     int vector_width;               /* CPU kernels: floats per vector, 4, 8 or 16 */
     int panel;                      /* columns per weight panel; 0: one panel of all columns */
     int tile_rows;                  /* CPU kernels: rows of accumulators */
@@ -239,6 +258,13 @@ int elcl_op_gemm(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_e
 size_t elcl_rounded_bytes(int batch, int m, int k);
 /* Makes ops->rounded hold at least `bytes`. */
 int elcl_ops_reserve_rounded(struct elcl_ops *ops, size_t bytes, elcl_error *err);
+/* Returns whether the way can compute products of W by wide tiles. */
+bool elcl_gemm_way_suits(const struct elcl_matrix *w, enum elcl_gemm_way way);
+/* Returns the bytes of ops->slices for products of up to `rows` rows and sums of up to k terms with
+ * ELCL_WAY_AUTO. */
+size_t elcl_slices_bytes(int rows, int k);
+/* Makes ops->slices hold at least `bytes`. */
+int elcl_ops_reserve_slices(struct elcl_ops *ops, size_t bytes, elcl_error *err);
 /* Returns what the GEMM multiplies: never AUTO. */
 static inline enum elcl_compute elcl_ops_compute(const struct elcl_ops *ops)
 {

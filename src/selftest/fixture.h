@@ -46,7 +46,7 @@ struct elcl_fixture {
     uint64_t stream;
     uint32_t counter;
     elcl_error err; /* of the run */
-    struct elcl_fixture_buffer buffers[48];
+    struct elcl_fixture_buffer buffers[64];
     void *memory[96];
     int n_buffers, n_memory;
 };

@@ -143,23 +143,28 @@ static void check_invariance(struct suite *s, struct elcl_gemm_shape shape, int 
         elcl_fixture_equal(fx, "y", elcl_gemm_run(fx, &shape, &one, w), together + (size_t)row * n,
                            (size_t)n, 4);
     }
-    /* All rows by the kernel for few, and by lower tiles: as on larger devices. */
-    const size_t across = elcl_div_up((size_t)n, ELCL_WIDE_N);
-    const size_t busy[] = {SIZE_MAX, across + 1, across * elcl_div_up((size_t)m, 64) + 1};
     shape.m = m;
-    for (size_t i = 0; fx->ops->gemm_mma && i < ELCL_COUNT(busy); i++) {
-        fx->ops->busy_groups = busy[i];
+    if (fx->ops->gemm_mma) { /* as on larger devices */
+        fx->ops->busy_groups = SIZE_MAX;
         elcl_fixture_equal(fx, "y of m", elcl_gemm_run(fx, &shape, &all, w), together,
                            (size_t)m * n, 4);
         fx->ops->busy_groups = 0;
+    }
+    for (int way = ELCL_WAY_16; fx->ops->wide && way < ELCL_N_WAYS; way++) {
+        if (!elcl_gemm_way_suits(w, (enum elcl_gemm_way)way))
+            continue;
+        fx->ops->way = (enum elcl_gemm_way)way;
+        elcl_fixture_equal(fx, "y of a way", elcl_gemm_run(fx, &shape, &all, w), together,
+                           (size_t)m * n, 4);
+        fx->ops->way = ELCL_WAY_AUTO;
     }
     elcl_fixture_finish(fx);
 }
 
 static void test_invariance(struct suite *s)
 {
-    static const int sizes[][2] = {{33, 20},   {30, 264},   {130, 100}, {40, 600},
-                                   {70, 1100}, {200, 1104}, {40, 64},   {2056, 288}};
+    static const int sizes[][2] = {{33, 20},    {30, 512}, {130, 100},  {40, 600}, {70, 1100},
+                                   {200, 1104}, {40, 64},  {2056, 288}, {38, 2048}};
     const bool small = s->options->small;
     const size_t n_sizes = small ? 2 : ELCL_COUNT(sizes);
     for (size_t i = 0; i < n_sizes; i++) {
