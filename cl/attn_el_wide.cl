@@ -20,7 +20,8 @@
  *                        {256 max_keys / 128, ceil(max pairs / bm), groups}
  * attn_el_wide_context   one work-group per tile of bm pairs x 128 elements: global size
  *                        {256 ceil(D / 128), ceil(max pairs / bm), groups}
- * bm is 64. The kernels that end in _32 have tiles of at least 32 pairs for groups of up to 32.
+ * bm is 64. The kernels that end in _32 have tiles of at least 32 pairs, for groups of up to 32 and
+ * for devices that larger tiles leave idle.
  * Local memory: ELCL_EL_SCORES_BYTES(stages, bm) and ELCL_EL_CONTEXT_BYTES(bm).
  */
 // lint after: tile.cl swizzle.cl mma_emulated.cl tile_mma.cl tile_wide.cl
@@ -34,8 +35,6 @@
 #endif
 #define EL_LEAST -27.7258872f /* log 2^-40 */
 
-/* Pairs of the smaller tile: 16 for each of the sub-groups below each other. */
-#define EL_FEW (16 * WIDE_GROUPS_M)
 #define EL_TURNS (WIDE_GIVEN_ROWS / 32) /* rows of outputs of 8 items each */
 
 /* A group's keys, and the pairs and keys of a tile. */
@@ -492,4 +491,4 @@ TILE_INLINE void el_context_tile(__global act_t *c, __global const state_t *p,
                         memory, BM);                                                               \
     }
 DEFINE_EL_WIDE(attn_el_wide_scores, attn_el_wide_context, 64)
-DEFINE_EL_WIDE(attn_el_wide_scores_32, attn_el_wide_context_32, EL_FEW)
+DEFINE_EL_WIDE(attn_el_wide_scores_32, attn_el_wide_context_32, WIDE_LEAST)

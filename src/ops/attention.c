@@ -96,17 +96,24 @@ static struct el_kernels el_tiles(const struct elcl_ops *ops, int max_keys)
                                .context_local = local};
 }
 
-static struct el_kernels el_wide_tiles(const struct elcl_ops *ops, size_t pairs, int max_keys)
+/* Tiles of 32 pairs multiply at half the rate of those of 64: they pay where a group has no more
+ * pairs, and where twice as many work-groups still find idle units. All give the same bits. */
+static struct el_kernels el_wide_tiles(const struct elcl_ops *ops,
+                                       const struct elcl_attn_el_args *args)
 {
-    const bool few = pairs <= 32;
-    const int rows = few ? 32 : 64, stages = elcl_wide_stages(ops->attn_mma, rows, 2);
+    const size_t pairs = (size_t)args->max_rows * (size_t)args->h;
+    const size_t across = elcl_div_up((size_t)elcl_max_int(args->max_keys, args->d), ELCL_WIDE_N);
+    const size_t groups = across * elcl_div_up(pairs, 64) * (size_t)args->n_groups;
+    const bool few = pairs <= 32 || groups <= elcl_wide_busy(ops) / 2;
+    const int rows = few ? ELCL_WIDE_LEAST(elcl_mma_kinds[ops->attn_mma].subgroup) : 64;
+    const int stages = elcl_wide_stages(ops->attn_mma, rows, 2);
     return (struct el_kernels){
         .scores = few ? ELCL_K_ATTN_EL_WIDE_SCORES_32 : ELCL_K_ATTN_EL_WIDE_SCORES,
         .context = few ? ELCL_K_ATTN_EL_WIDE_CONTEXT_32 : ELCL_K_ATTN_EL_WIDE_CONTEXT,
         .rows = (size_t)rows,
         .columns = ELCL_WIDE_N,
         .items = ELCL_WIDE_ITEMS,
-        .room = el_wide_room(max_keys),
+        .room = el_wide_room(args->max_keys),
         .probability = elcl_storage_bytes(ops->state),
         .scores_local = (size_t)ELCL_EL_SCORES_BYTES(stages, rows),
         .context_local = (size_t)ELCL_EL_CONTEXT_BYTES(rows)};
@@ -129,9 +136,7 @@ static int launch_el_tiles(struct elcl_launch *launch, const struct elcl_attn_el
 static int run_el_tiles(struct elcl_ops *ops, const struct elcl_attn_el_args *args, elcl_error *err)
 {
     const struct el_kernels kernels =
-        elcl_el_is_wide(ops, args->d)
-            ? el_wide_tiles(ops, (size_t)args->max_rows * (size_t)args->h, args->max_keys)
-            : el_tiles(ops, args->max_keys);
+        elcl_el_is_wide(ops, args->d) ? el_wide_tiles(ops, args) : el_tiles(ops, args->max_keys);
     const uint64_t flop = 2 * args->keys * (uint64_t)args->h * (uint64_t)args->d;
     const uint64_t probabilities = args->keys * (uint64_t)args->h * kernels.probability;
     const uint64_t keys = args->reads * (uint64_t)args->d * elcl_storage_bytes(ops->state);

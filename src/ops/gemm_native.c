@@ -236,6 +236,11 @@ static const struct device_class device_classes[ELCL_N_MMA] = {
     [ELCL_MMA_EMULATED_32] = {16, 4, 32, 1}, [ELCL_MMA_EMULATED_64] = {16, 4, 32, 1},
 };
 
+size_t elcl_wide_busy(const struct elcl_ops *ops)
+{
+    return ops->busy_groups / device_classes[ops->gemm_mma].units;
+}
+
 static struct gpu_gemm wide_gemm(enum elcl_kernel_id id, const char *name, size_t tile_m,
                                  size_t tile_n, size_t slices, int local_bytes)
 {
@@ -300,7 +305,7 @@ static enum elcl_gemm_way choose_way(const struct elcl_ops *ops, const struct el
 {
     const size_t slices = wide_slices(args->w);
     const struct device_class *class = &device_classes[ops->gemm_mma];
-    const size_t busy = ops->busy_groups / class->units;
+    const size_t busy = elcl_wide_busy(ops);
     const struct gpu_gemm tall = kernel_of(ops, ELCL_WAY_128, slices);
     const struct gpu_gemm low = kernel_of(ops, ELCL_WAY_64, slices);
     const size_t groups = gpu_groups(&low, args);

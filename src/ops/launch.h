@@ -59,6 +59,9 @@ static inline int elcl_wide_stages(enum elcl_mma mma, int bm, int parts)
     return elcl_mma_kinds[mma].async ? ELCL_WIDE_ASYNC_STAGES(bm, parts) : 2;
 }
 
+/* Returns how many work-groups of wide tiles keep the device busy. */
+size_t elcl_wide_busy(const struct elcl_ops *ops);
+
 /* Adds what the launch needs to the running totals and to the profile. */
 void elcl_launch_count(const struct elcl_launch *launch, uint64_t bytes, uint64_t flop);
 /* The same for an operation that is not a launch of ours. `name` is a literal. */
