@@ -24,15 +24,14 @@ bool elcl_activation_named(const char *name, enum elcl_activation *act)
     return false;
 }
 
-int elcl_read_activation(const struct elcl_config *config, const char *fallback,
+int elcl_read_activation(const struct elcl_config *config, const char *key, const char *fallback,
                          enum elcl_activation *act, elcl_error *err)
 {
     const char *name;
-    const int rc = elcl_config_string_or(config, "activation_function", fallback, &name, err);
+    const int rc = elcl_config_string_or(config, key, fallback, &name, err);
     if (rc || elcl_activation_named(name, act))
         return rc;
     return elcl_fail(err, ELCL_E_UNSUPPORTED,
-                     "%s: activation_function \"%s\" is not supported; supported: gelu, gelu_new, "
-                     "relu, silu",
-                     config->path, name);
+                     "%s: %s \"%s\" is not supported; supported: gelu, gelu_new, relu, silu",
+                     config->path, key, name);
 }

@@ -113,7 +113,7 @@ int elcl_bart_like_arch(const struct elcl_family *family, const struct elcl_conf
     ELCL_TRY(traits->fairseq_keys ? read_fairseq_vocabularies(config, &a, err)
                                   : read_vocabularies(traits, config, &a, err));
     ELCL_TRY(read_positions(traits, config, &a, err));
-    ELCL_TRY(elcl_read_activation(config, traits->activation, &a.act, err));
+    ELCL_TRY(elcl_read_activation(config, "activation_function", traits->activation, &a.act, err));
     if (a.d % a.encoder_heads || a.d % a.decoder_heads)
         return elcl_fail(err, ELCL_E_FORMAT,
                          "%s: d_model %d is not a multiple of the attention heads (%d and %d)",
@@ -139,7 +139,7 @@ static void sinusoidal_row(float *row, int position, int d)
 
 /* Rounds angles to float, as in the tables that such models were trained with: at position 1000
  * that moves them by 6e-5. If D is odd the last column is 0. */
-static void after_padding_row(float *row, int position, int d)
+void elcl_after_padding_row(float *row, int position, int d)
 {
     const int half = d / 2;
     const float step = (float)-(log(10000.0) / (half - 1));
@@ -160,7 +160,7 @@ static int load_positions(const struct elcl_bart_like *traits, struct elcl_loade
     char name[64];
     snprintf(name, sizeof(name), "%s.embed_positions.weight", stack);
     if (traits->positions == ELCL_POSITIONS_AFTER_PADDING)
-        return elcl_load_computed_table(loader, after_padding_row, rows, arch->d, positions);
+        return elcl_load_computed_table(loader, elcl_after_padding_row, rows, arch->d, positions);
     if (traits->positions == ELCL_POSITIONS_SINUSOIDAL && !loader->plan &&
         !elcl_load_find(loader, name))
         return elcl_load_computed_table(loader, sinusoidal_row, rows, arch->d, positions);
@@ -169,19 +169,19 @@ static int load_positions(const struct elcl_bart_like *traits, struct elcl_loade
 
 /* ---- tensors ---- */
 
-static int load_layer(struct elcl_loader *loader, const struct elcl_arch *arch, const char *stack,
-                      int i, bool decoder, struct elcl_layer_weights *layer)
+int elcl_bart_like_layer(struct elcl_loader *loader, const struct elcl_arch *arch,
+                         const char *prefix, bool decoder, struct elcl_layer_weights *layer)
 {
     const int d = arch->d, ffn = decoder ? arch->decoder_ffn : arch->encoder_ffn;
     const int heads = decoder ? arch->decoder_heads : arch->encoder_heads;
     char name[128];
     int rc;
-#define NAME(role) (snprintf(name, sizeof(name), "%s.layers.%d.%s", stack, i, role), name)
+#define NAME(role) (snprintf(name, sizeof(name), "%s.%s", prefix, role), name)
     ELCL_TRY(elcl_load_attention(loader, NAME("self_attn"), heads, d,
                                  decoder ? ELCL_SITE_SELF : ELCL_SITE_ENCODER, &layer->self));
     ELCL_TRY(
         elcl_load_norm(loader, NAME("self_attn_layer_norm"), d, arch->norm_eps, &layer->self_norm));
-    if (decoder) {
+    if (decoder && !arch->decoder_only) {
         ELCL_TRY(elcl_load_attention(loader, NAME("encoder_attn"), heads, d, ELCL_SITE_CROSS,
                                      &layer->cross));
         ELCL_TRY(elcl_load_norm(loader, NAME("encoder_attn_layer_norm"), d, arch->norm_eps,
@@ -210,8 +210,10 @@ static int load_stack(const struct elcl_bart_like *traits, struct elcl_loader *l
     if (traits->pre_norm)
         ELCL_TRY(elcl_load_norm(loader, name, arch->d, arch->norm_eps, &out->final_norm));
     ELCL_TRY(elcl_stack_create(out, n_layers, loader->err));
-    for (int i = 0; i < n_layers; i++)
-        ELCL_TRY(load_layer(loader, arch, stack, i, decoder, &out->layers[i]));
+    for (int i = 0; i < n_layers; i++) {
+        snprintf(name, sizeof(name), "%s.layers.%d", stack, i);
+        ELCL_TRY(elcl_bart_like_layer(loader, arch, name, decoder, &out->layers[i]));
+    }
 fail:
     return rc;
 }

@@ -32,6 +32,13 @@ struct elcl_bart_like {
     const char *activation;
 };
 
+/* Loads the layer `prefix` of an encoder or a decoder; one of a decoder-only model has no cross
+ * attention. */
+int elcl_bart_like_layer(struct elcl_loader *loader, const struct elcl_arch *arch,
+                         const char *prefix, bool decoder, struct elcl_layer_weights *layer);
+/* Writes row `position` of the table of ELCL_POSITIONS_AFTER_PADDING. */
+void elcl_after_padding_row(float *row, int position, int d);
+
 int elcl_bart_like_arch(const struct elcl_family *family, const struct elcl_config *config,
                         struct elcl_arch *arch, elcl_error *err);
 int elcl_bart_like_load(const struct elcl_family *family, struct elcl_loader *loader,

@@ -4,12 +4,26 @@
 
 #include "base/util.h"
 
+/* clang-format off */
 static const struct elcl_family *const families[] = {
-    &elcl_family_bart, &elcl_family_blenderbot, &elcl_family_ctranslate2, &elcl_family_fsmt,
-    &elcl_family_gpt2, &elcl_family_m2m_100,    &elcl_family_marian,      &elcl_family_mbart,
-    &elcl_family_mt5,  &elcl_family_opt,        &elcl_family_pegasus,     &elcl_family_t5,
+    &elcl_family_bart,
+    &elcl_family_biogpt,
+    &elcl_family_blenderbot,
+    &elcl_family_ctranslate2,
+    &elcl_family_fsmt,
+    &elcl_family_gpt2,
+    &elcl_family_m2m_100,
+    &elcl_family_marian,
+    &elcl_family_mbart,
+    &elcl_family_mt5,
+    &elcl_family_openai_gpt,
+    &elcl_family_opt,
+    &elcl_family_pegasus,
+    &elcl_family_t5,
     &elcl_family_umt5,
+    &elcl_family_xglm,
 };
+/* clang-format on */
 
 static int find(const struct elcl_config *config, const struct elcl_family **family,
                 elcl_error *err)

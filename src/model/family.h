@@ -24,6 +24,7 @@ struct elcl_family {
 };
 
 extern const struct elcl_family elcl_family_bart;
+extern const struct elcl_family elcl_family_biogpt;
 extern const struct elcl_family elcl_family_blenderbot;
 extern const struct elcl_family elcl_family_ctranslate2;
 extern const struct elcl_family elcl_family_fsmt;
@@ -32,10 +33,12 @@ extern const struct elcl_family elcl_family_m2m_100;
 extern const struct elcl_family elcl_family_marian;
 extern const struct elcl_family elcl_family_mbart;
 extern const struct elcl_family elcl_family_mt5;
+extern const struct elcl_family elcl_family_openai_gpt;
 extern const struct elcl_family elcl_family_opt;
 extern const struct elcl_family elcl_family_pegasus;
 extern const struct elcl_family elcl_family_t5;
 extern const struct elcl_family elcl_family_umt5;
+extern const struct elcl_family elcl_family_xglm;
 
 /* Finds the family of a config.json, adds its defaults, and reads hyper-parameters and generation
  * options. ELCL_E_UNSUPPORTED names the model_type and lists the supported ones. */
@@ -48,8 +51,8 @@ int elcl_family_read(struct elcl_config *config, const struct elcl_family **fami
 
 /* Finds an activation by its Hugging Face name; returns false if the name is unknown. */
 bool elcl_activation_named(const char *name, enum elcl_activation *act);
-/* Reads activation_function, or takes `fallback` if config.json lacks the key. */
-int elcl_read_activation(const struct elcl_config *config, const char *fallback,
+/* Reads the activation that `key` names, or takes `fallback` if config.json lacks the key. */
+int elcl_read_activation(const struct elcl_config *config, const char *key, const char *fallback,
                          enum elcl_activation *act, elcl_error *err);
 
 #endif

@@ -38,7 +38,7 @@ static int read_traits(const struct elcl_config *config, struct elcl_arch *a, el
     ELCL_TRY(elcl_config_bool_or(config, "stored_positions", true, &stored, err));
     ELCL_TRY(elcl_config_float_or(config, "embed_scale", 0, 1e6, 1, &a->embed_scale, err));
     ELCL_TRY(elcl_config_float_or(config, "layer_norm_epsilon", 0, 1, 1e-5, &a->norm_eps, err));
-    ELCL_TRY(elcl_read_activation(config, "relu", &a->act, err));
+    ELCL_TRY(elcl_read_activation(config, "activation_function", "relu", &a->act, err));
     a->position_offset = stored ? 0 : 1;
     if (!stored && a->d < 4)
         return elcl_fail(err, ELCL_E_UNSUPPORTED,

@@ -36,7 +36,7 @@ static int read_arch(const struct elcl_family *family, const struct elcl_config 
     ELCL_TRY(elcl_config_int_or(config, "n_inner", 1, 1 << 20, 4 * a.d, &a.decoder_ffn, err));
     ELCL_TRY(elcl_config_float_or(config, "layer_norm_epsilon", 0, 1, 1e-5, &a.norm_eps, err));
     ELCL_TRY(elcl_config_bool_or(config, "tie_word_embeddings", true, &a.tied, err));
-    ELCL_TRY(elcl_read_activation(config, "gelu_new", &a.act, err));
+    ELCL_TRY(elcl_read_activation(config, "activation_function", "gelu_new", &a.act, err));
     ELCL_TRY(read_scales(config, &a, err));
     if (a.d % a.decoder_heads)
         return elcl_fail(err, ELCL_E_FORMAT, "%s: n_embd %d is not a multiple of n_head %d",

@@ -43,7 +43,7 @@ static int read_arch(const struct elcl_family *family, const struct elcl_config 
     ELCL_TRY(elcl_config_int_or(config, "word_embed_proj_dim", 1, ELCL_MAX_WIDTH, a.d,
                                 &a.embed_width, err));
     ELCL_TRY(elcl_config_bool_or(config, "tie_word_embeddings", true, &a.tied, err));
-    ELCL_TRY(elcl_read_activation(config, "relu", &a.act, err));
+    ELCL_TRY(elcl_read_activation(config, "activation_function", "relu", &a.act, err));
     ELCL_TRY(read_norms(config, &a, err));
     if (a.d % a.decoder_heads)
         return elcl_fail(err, ELCL_E_FORMAT,

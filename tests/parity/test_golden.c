@@ -239,8 +239,26 @@ static void test_files(const char *name, const char *stored, const struct check_
     golden_finish(&golden);
 }
 
+/* Goldens of transformers 5, in files as it saves them. The variants take turns with the kernels,
+ * so that each model has every variant and both kinds of kernels. */
+static void test_family(const char *name, int turn, const struct check_options *options)
+{
+    struct golden golden;
+    check_case("golden, %s, stored results", name);
+    if (!golden_load(name, &golden))
+        return;
+    for (size_t i = 0; i < ELCL_COUNT(all_variants); i++)
+        test_setup(&golden, name,
+                   &(struct setup){.attention = all_variants[i],
+                                   .kernels = all_shapes[(i + (size_t)turn) % 2],
+                                   .gemm = ELCL_GEMM_NATIVE},
+                   options);
+    golden_finish(&golden);
+}
+
 int main(int argc, char **argv)
 {
+    static const char *const families[] = {"tiny-xglm", "tiny-biogpt", "tiny-openai-gpt"};
     static const char *const models[] = {
         "tiny-bart",    "tiny-bart-untied", "tiny-marian",     "tiny-marian-separate",
         "tiny-mbart",   "tiny-pegasus",     "tiny-blenderbot", "tiny-m2m_100",
@@ -254,6 +272,8 @@ int main(int argc, char **argv)
     const struct check_options *options = check_begin(argc, argv);
     for (size_t i = 0; i < ELCL_COUNT(models); i++)
         test_model(models[i], options);
+    for (size_t i = 0; i < ELCL_COUNT(families); i++)
+        test_family(families[i], (int)i, options);
     test_searches("tiny-bart", "searches.json", options);
     test_searches("tiny-bart", "rules.json", options);
     test_searches("tiny-bart", "sample_beams.json", options);

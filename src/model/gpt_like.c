@@ -1,0 +1,75 @@
+#include "model/gpt_like.h"
+
+#include <math.h>
+
+#include "base/util.h"
+
+static int read_sizes(const struct elcl_config *config, const struct elcl_gpt_keys *keys,
+                      struct elcl_arch *a, elcl_error *err)
+{
+    int rc;
+    ELCL_TRY(elcl_config_int(config, keys->width, 1, ELCL_MAX_WIDTH, &a->d, err));
+    ELCL_TRY(elcl_config_int(config, keys->layers, 1, ELCL_MAX_LAYERS, &a->decoder_layers, err));
+    ELCL_TRY(elcl_config_int(config, keys->heads, 1, 1024, &a->decoder_heads, err));
+    ELCL_TRY(elcl_config_int(config, "vocab_size", 1, 1 << 24, &a->vocabulary, err));
+    a->source_vocabulary = a->vocabulary;
+    a->decoder_ffn = 4 * a->d;
+    if (keys->inner)
+        ELCL_TRY(
+            elcl_config_int_or(config, keys->inner, 1, 1 << 20, 4 * a->d, &a->decoder_ffn, err));
+    if (keys->positions)
+        ELCL_TRY(elcl_config_int_or(config, keys->positions, 2, 1 << 20, keys->max_positions,
+                                    &a->max_positions, err));
+    if (a->d % a->decoder_heads)
+        return elcl_fail(err, ELCL_E_FORMAT, "%s: %s %d is not a multiple of %s %d", config->path,
+                         keys->width, a->d, keys->heads, a->decoder_heads);
+fail:
+    return rc;
+}
+
+int elcl_gpt_like_arch(const struct elcl_config *config, const struct elcl_gpt_keys *keys,
+                       struct elcl_arch *arch, elcl_error *err)
+{
+    struct elcl_arch a = {
+        .pre_norm = true, .decoder_only = true, .embed_scale = 1, .norm_eps = 1e-5f};
+    bool cross;
+    int rc;
+    ELCL_TRY(read_sizes(config, keys, &a, err));
+    ELCL_TRY(elcl_config_bool_or(config, "tie_word_embeddings", true, &a.tied, err));
+    ELCL_TRY(elcl_config_bool_or(config, "add_cross_attention", false, &cross, err));
+    ELCL_TRY(elcl_read_activation(config, keys->activation, keys->default_activation, &a.act, err));
+    if (keys->norm_eps)
+        ELCL_TRY(elcl_config_float_or(config, keys->norm_eps, 0, 1, 1e-5, &a.norm_eps, err));
+    if (cross)
+        return elcl_fail(err, ELCL_E_UNSUPPORTED,
+                         "%s: add_cross_attention must be false for model_type %s", config->path,
+                         config->model_type);
+    *arch = a;
+fail:
+    return rc;
+}
+
+int elcl_gpt_like_scale(const struct elcl_config *config, struct elcl_arch *arch, elcl_error *err)
+{
+    bool scale;
+    const int rc = elcl_config_bool_or(config, "scale_embedding", true, &scale, err);
+    if (!rc && scale)
+        arch->embed_scale = sqrtf((float)arch->d);
+    return rc;
+}
+
+int elcl_gpt_like_begin(struct elcl_loader *loader, const struct elcl_arch *arch,
+                        const char *tokens, const char *head, struct elcl_weights *weights)
+{
+    const char *const inputs[] = {tokens, arch->tied ? head : NULL, NULL};
+    const char *const outputs[] = {head, NULL};
+    const int v = arch->vocabulary, d = arch->d;
+    int rc;
+    ELCL_TRY(elcl_load_embedding(loader, inputs, v, d, weights, &weights->decoder.tokens));
+    weights->head = weights->decoder.tokens;
+    if (!arch->tied)
+        ELCL_TRY(elcl_load_embedding(loader, outputs, v, d, weights, &weights->head));
+    ELCL_TRY(elcl_stack_create(&weights->decoder, arch->decoder_layers, loader->err));
+fail:
+    return rc;
+}
