@@ -14,6 +14,15 @@ bool elcl_is_python_space(uint32_t code)
     return elcl_is_white_space(code) || (code >= 0x1c && code <= 0x1f);
 }
 
+uint32_t elcl_spell_byte(unsigned char byte)
+{
+    if (byte <= 0x20)
+        return 0x100u + byte;
+    if (byte >= 0x7f && byte <= 0xa0)
+        return 0x121u + byte - 0x7fu;
+    return byte == 0xad ? 0x143u : byte;
+}
+
 bool elcl_begins_with(const char *s, size_t n, const char *prefix)
 {
     const size_t length = strlen(prefix);

@@ -35,6 +35,10 @@ void elcl_append_replaced(struct elcl_str *out, const char *s, size_t n, const c
 void elcl_append_stripped(struct elcl_str *out, const char *s, size_t n, bool left, bool right,
                           bool (*is_space)(uint32_t code));
 
+/* The character that spells a byte in a byte-level vocabulary: the one of the same code if that is
+ * printable, else one from U+0100 on. */
+uint32_t elcl_spell_byte(unsigned char byte);
+
 /* Python's str.isspace(): White_Space and four more separators. */
 bool elcl_is_python_space(uint32_t code);
 

@@ -7,6 +7,7 @@
 #include "text/added_tokens.h"
 #include "text/bpe.h"
 #include "text/normalizer.h"
+#include "text/pretokenizer.h"
 #include "text/spm.h"
 #include "text/token_decoder.h"
 #include "text/tokenizer.h"
@@ -46,15 +47,10 @@ enum elcl_tokenizer_class {
     ELCL_CLASS_OTHER
 };
 
-/* How tokenizer.json cuts normalized text into words. */
-struct elcl_cutting {
-    bool at_white_space; /* white space separates words and is dropped */
-    bool metaspace;      /* spaces become U+2581, and words begin there */
-    bool whole;          /* ... but words are not cut there */
-    enum { ELCL_PREPEND_ALWAYS, ELCL_PREPEND_FIRST, ELCL_PREPEND_NEVER } prepend;
-};
-
 struct elcl_encoder;
+
+/* Encodes a word of tokenizer.json: at least one byte. */
+typedef int (*elcl_word_fn)(struct elcl_encoder *e, const char *s, size_t n, elcl_error *err);
 
 /* Encodes valid UTF-8 of at least one byte; `begins`: s is the start of the whole text. */
 typedef int (*elcl_encode_fn)(struct elcl_encoder *e, const char *s, size_t n, bool begins,
@@ -69,9 +65,10 @@ struct elcl_tokenizer_kind {
                   struct elcl_str *out, elcl_error *err);
 };
 extern const struct elcl_tokenizer_kind elcl_kind_bytes; /* byte-level BPE */
-/* tokenizer.json of type Unigram, or of type BPE over characters. */
-extern const struct elcl_tokenizer_kind elcl_kind_unigram, elcl_kind_characters;
-extern const struct elcl_tokenizer_kind elcl_kind_spm; /* SentencePiece model files */
+extern const struct elcl_tokenizer_kind
+    elcl_kind_json; /* tokenizer.json, unless it is byte-level */
+extern const struct elcl_tokenizer_kind elcl_kind_byt5; /* a byte is a token */
+extern const struct elcl_tokenizer_kind elcl_kind_spm;  /* SentencePiece model files */
 extern const struct elcl_tokenizer_kind elcl_kind_fsmt;
 extern const struct elcl_tokenizer_kind elcl_kind_words; /* tokens separated by blanks */
 
@@ -92,14 +89,18 @@ struct elcl_tokenizer {
     bool fuse_unk;                         /* neighboring unknown pieces make one unk */
     bool add_prefix_space;                 /* byte-level BPE: a text begins with a space */
     bool clean_up;                         /* of decoded text: elcl_clean_up() */
-    /* From tokenizer.json, unless it is byte-level. */
+    /* From tokenizer.json. */
+    elcl_word_fn encode_word; /* by the type of the model */
     struct elcl_normalizer normalizer;
     struct elcl_added_list normalized; /* added tokens that are searched for in normalized text */
-    struct elcl_cutting cutting;
+    struct elcl_pretokenizer pre;      /* empty where GPT-2's rule cuts words into bytes */
     struct elcl_decoder decoder;
     struct elcl_unigram unigram;
-    bool byte_fallback;      /* unknown characters become tokens of their bytes, if all are there */
-    bool ignore_merges;      /* a word that is a token is not cut */
+    bool byte_fallback; /* unknown characters become tokens of their bytes, if all are there */
+    bool ignore_merges; /* a word that is a token is not cut */
+    char *word_mark;    /* BPE: ends the last character of a word; WordPiece: begins all pieces of a
+                         * word    but the first; NULL: none */
+    size_t max_word;    /* WordPiece: a word of more characters is unknown */
     int32_t byte_token[256]; /* -1: none */
     /* From SentencePiece model files. */
     struct elcl_spm *spm;
@@ -160,6 +161,14 @@ int elcl_encoder_emit_symbols(struct elcl_encoder *e, size_t n, elcl_error *err)
 /* Emits the added tokens of `list` found in the text; passes the text between them to `encode`. */
 int elcl_encode_around(struct elcl_encoder *e, const struct elcl_added_list *list, const char *s,
                        size_t n, bool begins, elcl_encode_fn encode, elcl_error *err);
+/* Normalizes, cuts into words and encodes text between added tokens. */
+int elcl_encode_json(struct elcl_encoder *e, const char *s, size_t n, bool begins, elcl_error *err);
+int elcl_word_unigram(struct elcl_encoder *e, const char *s, size_t n, elcl_error *err);
+int elcl_word_characters(struct elcl_encoder *e, const char *s, size_t n,
+                         elcl_error *err);                                             /* BPE */
+int elcl_word_bytes(struct elcl_encoder *e, const char *s, size_t n, elcl_error *err); /* BPE */
+int elcl_word_level(struct elcl_encoder *e, const char *s, size_t n, elcl_error *err);
+int elcl_word_piece(struct elcl_encoder *e, const char *s, size_t n, elcl_error *err);
 /* Passes each word between white space to `encode`. */
 int elcl_encode_words(struct elcl_encoder *e, const char *s, size_t n, bool begins,
                       bool (*is_space)(uint32_t code), elcl_encode_fn encode, elcl_error *err);

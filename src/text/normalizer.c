@@ -9,13 +9,27 @@
 #include "format/json.h"
 #include "text/characters.h"
 #include "text/charsmap.h"
+#include "text/regex.h"
 
-enum kind { CHARSMAP, REPLACE, SQUEEZE, PREPEND, UNICODE, LOWERCASE, STRIP };
+enum kind {
+    CHARSMAP,
+    REPLACE,
+    REGEX,
+    PREPEND,
+    UNICODE,
+    LOWERCASE,
+    STRIP,
+    CLEAN,            /* BERT: drops control characters, spells white space as a space */
+    SPACE_IDEOGRAPHS, /* BERT: a space on both sides of each */
+    DROP              /* characters of some categories */
+};
 
 struct elcl_normalizer_step {
     enum kind kind;
     struct elcl_charsmap map;
-    char *from, *to;          /* REPLACE; SQUEEZE (two or more spaces) and PREPEND use only `to` */
+    char *from, *to;          /* REPLACE; REGEX and PREPEND use only `to` */
+    struct elcl_regex *regex; /* REGEX */
+    uint32_t categories;      /* DROP: mask of general categories, 1 << utf8proc's number */
     utf8proc_option_t option; /* UNICODE */
     bool left, right;         /* STRIP */
 };
@@ -23,6 +37,7 @@ struct elcl_normalizer_step {
 static void finish_step(struct elcl_normalizer_step *step)
 {
     elcl_charsmap_finish(&step->map);
+    elcl_regex_destroy(&step->regex);
     free(step->from);
     free(step->to);
 }
@@ -54,13 +69,11 @@ static int read_replace(struct elcl_normalizer_step *step, const cJSON *value, c
     const cJSON *pattern = elcl_json_get(value, "pattern");
     const cJSON *text = elcl_json_get(pattern, "String");
     const cJSON *regex = elcl_json_get(pattern, "Regex");
-    step->kind = text ? REPLACE : SQUEEZE;
-    if (!text && (!cJSON_IsString(regex) || strcmp(regex->valuestring, " {2,}") != 0))
-        return elcl_fail(err, ELCL_E_UNSUPPORTED,
-                         "%s: normalizer: Replace: only a String or the Regex \" {2,}\" is "
-                         "supported, found %s",
-                         file, elcl_json_describe(regex).s);
-    int rc = text ? copy_string(text, file, "pattern", &step->from, err) : ELCL_OK;
+    step->kind = text ? REPLACE : REGEX;
+    if (!text && (!cJSON_IsString(regex) || elcl_json_has_nul(regex->valuestring)))
+        return elcl_json_mismatch(file, "pattern", "a String or a Regex", regex, err);
+    int rc = text ? copy_string(text, file, "pattern", &step->from, err)
+                  : elcl_regex_create(regex->valuestring, file, &step->regex, err);
     if (!rc && text && !*step->from)
         rc = elcl_json_mismatch(file, "pattern", "a string that is not empty", text, err);
     return rc ? rc : copy_string(elcl_json_get(value, "content"), file, "content", &step->to, err);
@@ -75,6 +88,9 @@ static int read_charsmap(struct elcl_normalizer_step *step, const cJSON *value, 
         return elcl_json_mismatch(file, "precompiled_charsmap", "a string", map, err);
     return elcl_charsmap_read(&step->map, map->valuestring, file, err);
 }
+
+#define BIT(category) (1u << UTF8PROC_CATEGORY_##category)
+#define MARKS (BIT(MN) | BIT(MC) | BIT(ME))
 
 static const struct {
     const char *name;
@@ -109,6 +125,11 @@ static int read_step(struct elcl_normalizer_step *step, const cJSON *value, cons
         step->right = cJSON_IsTrue(elcl_json_get(value, "strip_right"));
         return ELCL_OK;
     }
+    if (!strcmp(name, "StripAccents")) {
+        step->kind = DROP;
+        step->categories = MARKS;
+        return ELCL_OK;
+    }
     for (size_t i = 0; i < ELCL_COUNT(forms); i++) {
         if (!strcmp(name, forms[i].name)) {
             step->kind = UNICODE;
@@ -117,24 +138,62 @@ static int read_step(struct elcl_normalizer_step *step, const cJSON *value, cons
         }
     }
     return elcl_fail(err, ELCL_E_UNSUPPORTED,
-                     "%s: normalizer: only Precompiled, Replace, Prepend, Lowercase, Strip, NFC, "
-                     "NFD, NFKC, NFKD and sequences of them are supported, found %s",
+                     "%s: normalizer: only Precompiled, Replace, Prepend, Lowercase, Strip, "
+                     "StripAccents, BertNormalizer, NFC, NFD, NFKC, NFKD and sequences of them are "
+                     "supported, found %s",
                      file, elcl_json_describe(type).s);
+}
+
+static int append(struct elcl_normalizer *normalizer, struct elcl_normalizer_step step,
+                  elcl_error *err)
+{
+    void *steps = normalizer->steps;
+    if (!elcl_grow(&steps, &normalizer->max, normalizer->n + 1, sizeof(step))) {
+        finish_step(&step);
+        return elcl_fail_nomem(err);
+    }
+    normalizer->steps = steps;
+    normalizer->steps[normalizer->n++] = step;
+    return ELCL_OK;
+}
+
+/* BertNormalizer is a list of steps. Accents go with lower case if strip_accents is null. */
+static int add_bert(struct elcl_normalizer *normalizer, const cJSON *value, const char *file,
+                    elcl_error *err)
+{
+    bool clean = true, ideographs = true, lowercase = true;
+    int rc;
+    ELCL_TRY(elcl_json_bool(value, "clean_text", file, &clean, err));
+    ELCL_TRY(elcl_json_bool(value, "handle_chinese_chars", file, &ideographs, err));
+    ELCL_TRY(elcl_json_bool(value, "lowercase", file, &lowercase, err));
+    bool accents = lowercase;
+    ELCL_TRY(elcl_json_bool(value, "strip_accents", file, &accents, err));
+    const struct {
+        bool wanted;
+        struct elcl_normalizer_step step;
+    } steps[] = {{clean, {.kind = CLEAN}},
+                 {ideographs, {.kind = SPACE_IDEOGRAPHS}},
+                 {accents, {.kind = UNICODE, .option = forms[1].option}},
+                 {accents, {.kind = DROP, .categories = BIT(MN)}},
+                 {lowercase, {.kind = LOWERCASE}}};
+    for (size_t i = 0; i < ELCL_COUNT(steps); i++)
+        if (steps[i].wanted)
+            ELCL_TRY(append(normalizer, steps[i].step, err));
+fail:
+    return rc;
 }
 
 static int add_step(struct elcl_normalizer *normalizer, const cJSON *value, const char *file,
                     elcl_error *err)
 {
+    const cJSON *type = elcl_json_get(value, "type");
+    if (cJSON_IsString(type) && !strcmp(type->valuestring, "BertNormalizer"))
+        return add_bert(normalizer, value, file, err);
     struct elcl_normalizer_step step = {0};
-    void *steps = normalizer->steps;
-    int rc = read_step(&step, value, file, err);
-    if (!rc && !elcl_grow(&steps, &normalizer->max, normalizer->n + 1, sizeof(step)))
-        rc = elcl_fail_nomem(err);
-    normalizer->steps = steps;
-    if (rc)
-        finish_step(&step);
-    else
-        normalizer->steps[normalizer->n++] = step;
+    const int rc = read_step(&step, value, file, err);
+    if (!rc)
+        return append(normalizer, step, err);
+    finish_step(&step);
     return rc;
 }
 
@@ -158,18 +217,64 @@ int elcl_normalizer_read(struct elcl_normalizer *normalizer, const cJSON *value,
 
 /* ---- running ------------------------------------------------------------------------------- */
 
-static void squeeze(const char *to, const char *s, size_t n, struct elcl_str *out)
+static int replace_matches(const struct elcl_normalizer_step *step, const char *s, size_t n,
+                           struct elcl_str *out, elcl_error *err)
+{
+    size_t at = 0, begin, end;
+    bool failed = false;
+    while (at < n && elcl_regex_find(step->regex, s, n, at, &begin, &end, &failed)) {
+        elcl_str_append(out, s + at, begin - at);
+        elcl_str_append(out, step->to, strlen(step->to));
+        at = end;
+    }
+    elcl_str_append(out, s + at, n - at);
+    return failed ? elcl_fail(err, ELCL_E_FORMAT,
+                              "a regular expression of the tokenizer takes too many steps with "
+                              "the text")
+                  : ELCL_OK;
+}
+
+static bool is_ideograph(uint32_t code)
+{
+    return (code >= 0x4e00 && code <= 0x9fff) || (code >= 0x3400 && code <= 0x4dbf) ||
+           (code >= 0x20000 && code <= 0x2a6df) || (code >= 0x2a700 && code <= 0x2b73f) ||
+           (code >= 0x2b740 && code <= 0x2b81f) || (code >= 0x2b920 && code <= 0x2ceaf) ||
+           (code >= 0xf900 && code <= 0xfaff) || (code >= 0x2f800 && code <= 0x2fa1f);
+}
+
+static bool is_control(uint32_t code)
+{
+    const utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)code);
+    return code == 0xfffd || category == UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_CF ||
+           category == UTF8PROC_CATEGORY_CO;
+}
+
+/* White space for CLEAN, which drops some of it as control characters. */
+static bool is_clean_space(uint32_t code)
+{
+    return elcl_is_white_space(code) && code != 0x0b && code != 0x0c && code != 0x85;
+}
+
+/* Steps that look at one character at a time. */
+static void by_character(const struct elcl_normalizer_step *step, const char *s, size_t n,
+                         struct elcl_str *out)
 {
     for (size_t i = 0; i < n;) {
-        size_t end = i;
-        while (end < n && s[end] == ' ')
-            end++;
-        if (end - i >= 2) {
-            elcl_str_append(out, to, strlen(to));
-            i = end;
-        } else {
-            elcl_str_append(out, s + i++, 1);
-        }
+        uint32_t code;
+        const size_t length = elcl_character(s + i, n - i, &code);
+        const bool clean = step->kind == CLEAN, space = clean && is_clean_space(code);
+        const bool ideograph = step->kind == SPACE_IDEOGRAPHS && is_ideograph(code);
+        const bool dropped =
+            clean ? is_control(code)
+                  : step->kind == DROP &&
+                        step->categories >> utf8proc_category((utf8proc_int32_t)code) & 1;
+        if (space || ideograph)
+            elcl_str_append(out, " ", 1);
+        if (!space && !dropped)
+            elcl_str_append(out, s + i, length);
+        if (ideograph)
+            elcl_str_append(out, " ", 1);
+        i += length;
     }
 }
 
@@ -220,8 +325,12 @@ static int run_step(const struct elcl_normalizer_step *step, const char *s, size
     case REPLACE:
         elcl_append_replaced(out, s, n, step->from, step->to);
         break;
-    case SQUEEZE:
-        squeeze(step->to, s, n, out);
+    case REGEX:
+        return replace_matches(step, s, n, out, err);
+    case CLEAN:
+    case SPACE_IDEOGRAPHS:
+    case DROP:
+        by_character(step, s, n, out);
         break;
     case PREPEND:
         if (n)

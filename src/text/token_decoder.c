@@ -7,12 +7,14 @@
 #include "format/json.h"
 #include "text/characters.h"
 
-enum kind { METASPACE, REPLACE, BYTES, FUSE, STRIP };
+enum kind { METASPACE, REPLACE, BYTES, FUSE, STRIP, WORDPIECE, SUFFIX, JOIN };
 
 struct elcl_decoder_step {
     enum kind kind;
     bool keep_first; /* METASPACE: the first word keeps its space */
-    char *from, *to; /* METASPACE, REPLACE; STRIP: `from`, one character */
+    bool clean_up;   /* WORDPIECE: elcl_clean_up() for each token */
+    char *from, *to; /* METASPACE, REPLACE; STRIP: `from`, one character; WORDPIECE: `from` marks a
+                      * token that continues a word; SUFFIX: `from` ends a word */
     int left, right; /* STRIP: at most this many */
 };
 
@@ -120,21 +122,33 @@ static int read_step(struct elcl_decoder_step *step, const cJSON *value, const c
         return read_replace(step, value, file, err);
     if (!strcmp(name, "Strip"))
         return read_strip(step, value, file, err);
+    if (!strcmp(name, "WordPiece")) {
+        step->kind = WORDPIECE;
+        step->clean_up = !cJSON_IsFalse(elcl_json_get(value, "cleanup"));
+        return copy_string(value, "prefix", file, &step->from, err);
+    }
+    if (!strcmp(name, "BPEDecoder")) {
+        step->kind = SUFFIX;
+        return copy_string(value, "suffix", file, &step->from, err);
+    }
     step->kind = !strcmp(name, "Fuse") ? FUSE : BYTES;
     if (strcmp(name, "Fuse") != 0 && strcmp(name, "ByteFallback") != 0)
         return elcl_fail(err, ELCL_E_UNSUPPORTED,
                          "%s: decoder: only ByteLevel, Metaspace, Replace, ByteFallback, Fuse, "
-                         "Strip and sequences of the last five are supported, found %s",
+                         "Strip, WordPiece, BPEDecoder and sequences of all but the first are "
+                         "supported, found %s",
                          file, elcl_json_describe(type).s);
     return ELCL_OK;
 }
 
+/* Without a decoder, blanks join the tokens. */
 static int add_step(struct elcl_decoder *decoder, const cJSON *value, const char *file,
                     elcl_error *err)
 {
-    struct elcl_decoder_step step = {0};
+    struct elcl_decoder_step step = {.kind = JOIN};
     void *steps = decoder->steps;
-    int rc = read_step(&step, value, file, err);
+    const bool none = !value || cJSON_IsNull(value);
+    int rc = none ? ELCL_OK : read_step(&step, value, file, err);
     if (!rc && !elcl_grow(&steps, &decoder->max, decoder->n + 1, sizeof(step)))
         rc = elcl_fail_nomem(err);
     decoder->steps = steps;
@@ -207,6 +221,26 @@ static void strip(const struct elcl_decoder_step *step, const char *s, size_t n,
     elcl_str_append(out, s, n);
 }
 
+/* WordPiece and BPE with a suffix: puts blanks between words. */
+static void join_words(const struct elcl_decoder_step *step, const char *s, size_t n, bool first,
+                       bool last, struct elcl_str *out)
+{
+    struct elcl_str text = {0};
+    const bool continues = step->kind == WORDPIECE && elcl_begins_with(s, n, step->from);
+    const size_t mark = continues && !first ? strlen(step->from) : 0;
+    if (step->kind == SUFFIX)
+        elcl_append_replaced(&text, s, n, step->from, last ? "" : " ");
+    else {
+        elcl_str_append(&text, " ", !first && !continues);
+        elcl_str_append(&text, s + mark, n - mark);
+    }
+    if (step->clean_up)
+        elcl_clean_up(&text);
+    elcl_str_append(out, text.data, text.n);
+    out->failed = out->failed || text.failed;
+    elcl_str_finish(&text);
+}
+
 static void run_step(const struct elcl_decoder_step *step, const struct elcl_spellings *in,
                      struct elcl_spellings *out)
 {
@@ -228,6 +262,8 @@ static void run_step(const struct elcl_decoder_step *step, const struct elcl_spe
         } else {
             if (step->kind == STRIP)
                 strip(step, s, n, &out->text);
+            else if (step->kind == WORDPIECE || step->kind == SUFFIX || step->kind == JOIN)
+                join_words(step, s, n, !i, i + 1 == in->n, &out->text);
             else if (step->kind == METASPACE && !i && !step->keep_first)
                 elcl_append_replaced(&out->text, s, n, step->from, "");
             else

@@ -19,12 +19,14 @@ void elcl_tokenizer_destroy(struct elcl_tokenizer **tokenizer)
     elcl_added_finish(&t->added);
     elcl_added_finish(&t->normalized);
     elcl_normalizer_finish(&t->normalizer);
+    elcl_pretokenizer_finish(&t->pre);
     elcl_decoder_finish(&t->decoder);
     elcl_unigram_finish(&t->unigram);
     elcl_spm_destroy(&t->spm);
     elcl_spm_destroy(&t->target_spm);
     elcl_tokenizer_destroy(&t->target);
     free(t->symbols);
+    free(t->word_mark);
     free(t->path);
     free(t);
     *tokenizer = NULL;

@@ -3,20 +3,50 @@
 #include "text/core.h"
 #include "text/pretoken.h"
 
+static void put_byte(struct elcl_encoder *e, size_t *n, unsigned char byte)
+{
+    const int32_t symbol = e->t->byte_symbol[byte];
+    /* Without unk the tokenizers library drops what it does not know. */
+    if (e->t->python || e->t->unk >= 0 || elcl_is_token(e->t, symbol))
+        e->symbols[(*n)++] = symbol;
+}
+
 static int encode_word(struct elcl_encoder *e, const char *s, size_t n, elcl_error *err)
 {
+    size_t n_symbols = 0;
     const int rc = elcl_encoder_room(e, n, err);
     if (rc)
         return rc;
     for (size_t i = 0; i < n; i++)
-        e->symbols[i] = e->t->byte_symbol[(unsigned char)s[i]];
-    return elcl_encoder_emit_symbols(e, n, err);
+        put_byte(e, &n_symbols, (unsigned char)s[i]);
+    return elcl_encoder_emit_symbols(e, n_symbols, err);
+}
+
+int elcl_word_bytes(struct elcl_encoder *e, const char *s, size_t n, elcl_error *err)
+{
+    const struct elcl_tokenizer *t = e->t;
+    const int32_t whole = t->ignore_merges ? elcl_strmap_get(&t->symbol_of, s, n) : -1;
+    size_t n_symbols = 0;
+    if (elcl_is_token(t, whole))
+        return elcl_encoder_emit(e, whole, err);
+    const int rc = elcl_encoder_room(e, n, err);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < n;) {
+        uint32_t code;
+        i += elcl_character(s + i, n - i, &code);
+        const int byte = code < ELCL_BYTE_CODES ? t->byte_of_code[code] : -1;
+        if (byte >= 0)
+            put_byte(e, &n_symbols, (unsigned char)byte);
+    }
+    return elcl_encoder_emit_symbols(e, n_symbols, err);
 }
 
 static int encode(struct elcl_encoder *e, const char *s, size_t n, bool begins, elcl_error *err)
 {
-    (void)begins;
     int rc = ELCL_OK;
+    if (e->t->pre.n)
+        return elcl_encode_json(e, s, n, begins, err);
     for (size_t at = 0; at < n && !rc;) {
         const size_t word = elcl_pretoken(s + at, n - at);
         rc = encode_word(e, s + at, word, err);

@@ -19,7 +19,6 @@ static bool is_type(const cJSON *part, const char *type)
     return cJSON_IsString(found) && !strcmp(found->valuestring, type);
 }
 
-/* Old files do not name the type: a model with merges is BPE, a list of pieces is Unigram. */
 static bool is_model(const cJSON *model, const char *type, const char *key)
 {
     return elcl_json_get(model, "type") ? is_type(model, type) : elcl_json_get(model, key) != NULL;
@@ -56,26 +55,30 @@ static int read_unk(struct elcl_tokenizer *t, const cJSON *model, const char *fi
 
 /* ---- byte-level BPE ------------------------------------------------------------------------ */
 
-static int check_byte_level(struct elcl_tokenizer *t, const cJSON *root, const char *file,
-                            elcl_error *err)
+/* GPT-2's rule needs no list of steps. */
+static int read_byte_level(struct elcl_tokenizer *t, const cJSON *root, const char *file,
+                           elcl_error *err)
 {
     const cJSON *part = elcl_json_get(root, "pre_tokenizer");
-    const cJSON *prefix = elcl_json_get(part, "add_prefix_space");
-    const cJSON *use_regex = elcl_json_get(part, "use_regex");
     const cJSON *normalizer = elcl_json_get(root, "normalizer");
     const cJSON *decoder = elcl_json_get(root, "decoder");
-    if (!is_type(part, "ByteLevel"))
-        return unsupported(file, "pre_tokenizer", "ByteLevel", elcl_json_get(part, "type"), err);
+    bool prefix = true, regex = true; /* the library's defaults */
+    int rc;
     if (!is_type(decoder, "ByteLevel"))
         return unsupported(file, "decoder", "ByteLevel", elcl_json_get(decoder, "type"), err);
-    if (use_regex && !cJSON_IsTrue(use_regex))
-        return unsupported(file, "use_regex", "true", use_regex, err);
-    if (prefix && !cJSON_IsBool(prefix))
-        return elcl_json_mismatch(file, "add_prefix_space", "true or false", prefix, err);
-    t->add_prefix_space = !prefix || cJSON_IsTrue(prefix); /* true is the library's default */
-    if (normalizer && !cJSON_IsNull(normalizer))
-        return unsupported(file, "normalizer", "null", elcl_json_get(normalizer, "type"), err);
-    return ELCL_OK;
+    ELCL_TRY(elcl_normalizer_read(&t->normalizer, normalizer, file, err));
+    ELCL_TRY(elcl_json_bool(part, "add_prefix_space", file, &prefix, err));
+    ELCL_TRY(elcl_json_bool(part, "use_regex", file, &regex, err));
+    if (is_type(part, "ByteLevel") && regex && !t->normalizer.n && !t->ignore_merges) {
+        t->add_prefix_space = prefix;
+        return ELCL_OK;
+    }
+    ELCL_TRY(elcl_pretokenizer_read(&t->pre, part, file, err));
+    if (!t->pre.bytes)
+        return unsupported(file, "pre_tokenizer", "one with ByteLevel", elcl_json_get(part, "type"),
+                           err);
+fail:
+    return rc;
 }
 
 static int build_byte_level(struct elcl_tokenizer *t, const cJSON *root, const cJSON *config,
@@ -83,11 +86,13 @@ static int build_byte_level(struct elcl_tokenizer *t, const cJSON *root, const c
 {
     const char *file = files[ELCL_FILE_TOKENIZER].path;
     static const char *const keys[] = {"dropout", "continuing_subword_prefix", "end_of_word_suffix",
-                                       "byte_fallback", "ignore_merges"};
+                                       "byte_fallback"};
     const cJSON *model = elcl_json_get(root, "model");
     int rc;
     t->kind = &elcl_kind_bytes;
-    ELCL_TRY(check_byte_level(t, root, file, err));
+    t->encode_word = elcl_word_bytes;
+    t->ignore_merges = cJSON_IsTrue(elcl_json_get(model, "ignore_merges"));
+    ELCL_TRY(read_byte_level(t, root, file, err));
     ELCL_TRY(check_options(model, keys, ELCL_COUNT(keys), file, err));
     ELCL_TRY(elcl_vocab_read(t, elcl_json_get(model, "vocab"), file, err));
     ELCL_TRY(elcl_special_read_json(t, elcl_json_get(root, "added_tokens"), file, err));
@@ -99,60 +104,6 @@ static int build_byte_level(struct elcl_tokenizer *t, const cJSON *root, const c
     return ELCL_OK;
 fail:
     return rc;
-}
-
-/* ---- words and what stands around a text --------------------------------------------------- */
-
-static int read_metaspace(struct elcl_tokenizer *t, const cJSON *part, const char *file,
-                          elcl_error *err)
-{
-    static const struct {
-        const char *name;
-        int value;
-    } schemes[] = {{"always", ELCL_PREPEND_ALWAYS},
-                   {"first", ELCL_PREPEND_FIRST},
-                   {"never", ELCL_PREPEND_NEVER}};
-    const cJSON *scheme = elcl_json_get(part, "prepend_scheme");
-    const cJSON *replacement = elcl_json_get(part, "replacement");
-    struct elcl_cutting *cutting = &t->cutting;
-    cutting->metaspace = true;
-    cutting->whole = cJSON_IsFalse(elcl_json_get(part, "split"));
-    cutting->prepend = cJSON_IsFalse(elcl_json_get(part, "add_prefix_space")) ? ELCL_PREPEND_NEVER
-                                                                              : ELCL_PREPEND_ALWAYS;
-    if (!cJSON_IsString(replacement) || strcmp(replacement->valuestring, ELCL_UNDERLINE) != 0)
-        return unsupported(file, "replacement", "U+2581", replacement, err);
-    if (!scheme)
-        return ELCL_OK;
-    for (size_t i = 0; i < ELCL_COUNT(schemes); i++) {
-        if (cJSON_IsString(scheme) && !strcmp(scheme->valuestring, schemes[i].name)) {
-            cutting->prepend = schemes[i].value;
-            return ELCL_OK;
-        }
-    }
-    return elcl_json_mismatch(file, "prepend_scheme", "always, first or never", scheme, err);
-}
-
-static int read_pre_tokenizer(struct elcl_tokenizer *t, const cJSON *root, const char *file,
-                              elcl_error *err)
-{
-    const cJSON *part = elcl_json_get(root, "pre_tokenizer");
-    const cJSON *list = elcl_json_get(part, "pretokenizers");
-    if (!part || cJSON_IsNull(part))
-        return ELCL_OK;
-    if (is_type(part, "Metaspace"))
-        return read_metaspace(t, part, file, err);
-    const cJSON *first = is_type(part, "Sequence") && cJSON_IsArray(list) ? list->child : part;
-    const cJSON *second = first && first != part ? first->next : NULL;
-    t->cutting.at_white_space = is_type(first, "WhitespaceSplit");
-    if (t->cutting.at_white_space && !second)
-        return ELCL_OK;
-    if (t->cutting.at_white_space && is_type(second, "Metaspace") && !second->next)
-        return read_metaspace(t, second, file, err);
-    if (first != part && is_type(first, "Metaspace") && !second)
-        return read_metaspace(t, first, file, err);
-    return unsupported(file, "pre_tokenizer",
-                       "ByteLevel, Metaspace, WhitespaceSplit or the last two in this order",
-                       elcl_json_get(part, "type"), err);
 }
 
 /* ---- Unigram, and BPE over characters ------------------------------------------------------ */
@@ -195,19 +146,62 @@ static int read_unigram(struct elcl_tokenizer *t, const cJSON *model, const char
     return rc;
 }
 
+/* Reads a string of the model that may be null or empty. */
+static int read_mark(struct elcl_tokenizer *t, const cJSON *model, const char *key,
+                     const char *file, elcl_error *err)
+{
+    const cJSON *mark = elcl_json_get(model, key);
+    if (!mark || cJSON_IsNull(mark))
+        return ELCL_OK;
+    if (!cJSON_IsString(mark))
+        return elcl_json_mismatch(file, key, "a string", mark, err);
+    if (*mark->valuestring)
+        t->word_mark = elcl_strdup(mark->valuestring);
+    return !*mark->valuestring || t->word_mark ? ELCL_OK : elcl_fail_nomem(err);
+}
+
 static int read_characters(struct elcl_tokenizer *t, const cJSON *model, const char *file,
                            elcl_error *err)
 {
-    static const char *const keys[] = {"dropout", "continuing_subword_prefix",
-                                       "end_of_word_suffix"};
+    static const char *const keys[] = {"dropout", "continuing_subword_prefix"};
     int rc;
     ELCL_TRY(check_options(model, keys, ELCL_COUNT(keys), file, err));
+    ELCL_TRY(read_mark(t, model, "end_of_word_suffix", file, err));
     ELCL_TRY(elcl_vocab_read(t, elcl_json_get(model, "vocab"), file, err));
     ELCL_TRY(read_unk(t, model, file, err));
     ELCL_TRY(elcl_merges_read_json(t, elcl_json_get(model, "merges"), file, err));
     t->ignore_merges = cJSON_IsTrue(elcl_json_get(model, "ignore_merges"));
 fail:
     return rc;
+}
+
+/* WordLevel and WordPiece. A missing unk_token is an error only when a text needs it. */
+static int read_words(struct elcl_tokenizer *t, const cJSON *model, const char *file,
+                      elcl_error *err)
+{
+    const cJSON *unk = elcl_json_get(model, "unk_token");
+    const cJSON *most = elcl_json_get(model, "max_input_chars_per_word");
+    int64_t max_word = 100;
+    int rc;
+    ELCL_TRY(elcl_vocab_read(t, elcl_json_get(model, "vocab"), file, err));
+    ELCL_TRY(read_mark(t, model, "continuing_subword_prefix", file, err));
+    if (most && !elcl_json_int(most, 0, INT32_MAX, &max_word))
+        return elcl_json_mismatch(file, "max_input_chars_per_word", "a count", most, err);
+    if (unk && !cJSON_IsString(unk))
+        return elcl_json_mismatch(file, "unk_token", "a string", unk, err);
+    t->unk = unk ? elcl_token_id(t, unk->valuestring) : -1;
+    t->max_word = (size_t)max_word;
+fail:
+    return rc;
+}
+
+static int read_model(struct elcl_tokenizer *t, const cJSON *model, const char *file,
+                      elcl_error *err)
+{
+    if (t->encode_word == elcl_word_unigram)
+        return read_unigram(t, model, file, err);
+    return t->encode_word == elcl_word_characters ? read_characters(t, model, file, err)
+                                                  : read_words(t, model, file, err);
 }
 
 static void find_bytes(struct elcl_tokenizer *t, const cJSON *model)
@@ -226,14 +220,14 @@ static int build_pieces(struct elcl_tokenizer *t, const cJSON *root, const cJSON
     const char *file = files[ELCL_FILE_TOKENIZER].path;
     const cJSON *model = elcl_json_get(root, "model");
     int rc;
-    t->kind = is_model(model, "Unigram", "unk_id") ? &elcl_kind_unigram : &elcl_kind_characters;
+    t->kind = &elcl_kind_json;
     ELCL_TRY(elcl_normalizer_read(&t->normalizer, elcl_json_get(root, "normalizer"), file, err));
-    ELCL_TRY(read_pre_tokenizer(t, root, file, err));
+    ELCL_TRY(elcl_pretokenizer_read(&t->pre, elcl_json_get(root, "pre_tokenizer"), file, err));
+    if (t->pre.bytes)
+        return unsupported(file, "pre_tokenizer", "ByteLevel with BPE and its decoder",
+                           elcl_json_get(elcl_json_get(root, "decoder"), "type"), err);
     ELCL_TRY(elcl_decoder_read(&t->decoder, elcl_json_get(root, "decoder"), file, err));
-    if (t->kind == &elcl_kind_unigram)
-        ELCL_TRY(read_unigram(t, model, file, err));
-    else
-        ELCL_TRY(read_characters(t, model, file, err));
+    ELCL_TRY(read_model(t, model, file, err));
     find_bytes(t, model);
     ELCL_TRY(elcl_special_read_json(t, elcl_json_get(root, "added_tokens"), file, err));
     ELCL_TRY(elcl_post_processor_read(t, elcl_json_get(root, "post_processor"), file, err));
@@ -244,16 +238,37 @@ fail:
     return rc;
 }
 
+/* Whether a step of the pre_tokenizer has this type. */
+static bool has_step(const cJSON *root, const char *type)
+{
+    const cJSON *part = elcl_json_get(root, "pre_tokenizer");
+    const cJSON *list = elcl_json_get(part, "pretokenizers");
+    bool found = is_type(part, type);
+    for (const cJSON *item = list ? list->child : NULL; item && !found; item = item->next)
+        found = is_type(item, type);
+    return found;
+}
+
 int elcl_json_build(struct elcl_tokenizer *t, const cJSON *root, const cJSON *config,
                     const struct elcl_text_file *files, elcl_error *err)
 {
     const cJSON *model = elcl_json_get(root, "model");
-    const bool bpe = is_model(model, "BPE", "merges");
-    if (!bpe && !is_model(model, "Unigram", "unk_id"))
-        return unsupported(files[ELCL_FILE_TOKENIZER].path, "model", "BPE or Unigram",
-                           elcl_json_get(model, "type"), err);
-    if (bpe && (is_type(elcl_json_get(root, "pre_tokenizer"), "ByteLevel") ||
-                is_type(elcl_json_get(root, "decoder"), "ByteLevel")))
+    static const struct {
+        const char *type, *key; /* a key that only this type has: old files do not name the type */
+        elcl_word_fn encode_word;
+    } types[] = {{"BPE", "merges", elcl_word_characters},
+                 {"Unigram", "unk_id", elcl_word_unigram},
+                 {"WordPiece", "max_input_chars_per_word", elcl_word_piece},
+                 {"WordLevel", "unk_token", elcl_word_level}};
+    for (size_t i = 0; i < ELCL_COUNT(types) && !t->encode_word; i++)
+        if (is_model(model, types[i].type, types[i].key))
+            t->encode_word = types[i].encode_word;
+    if (!t->encode_word)
+        return unsupported(files[ELCL_FILE_TOKENIZER].path, "model",
+                           "BPE, Unigram, WordPiece or WordLevel", elcl_json_get(model, "type"),
+                           err);
+    if (t->encode_word == elcl_word_characters &&
+        (has_step(root, "ByteLevel") || is_type(elcl_json_get(root, "decoder"), "ByteLevel")))
         return build_byte_level(t, root, config, files, err);
     return build_pieces(t, root, config, files, err);
 }

@@ -82,8 +82,8 @@ int elcl_special_read_json(struct elcl_tokenizer *t, const cJSON *array, const c
         if (!elcl_json_int(number, 0, ELCL_MAX_TOKEN_ID, &id))
             return elcl_json_mismatch(file, added.content, "a token id", number, err);
         added.id = (int32_t)id;
-        added.normalized =
-            t->kind != &elcl_kind_bytes && cJSON_IsTrue(elcl_json_get(entry, "normalized"));
+        added.normalized = (t->kind != &elcl_kind_bytes || t->pre.n) &&
+                           cJSON_IsTrue(elcl_json_get(entry, "normalized"));
         rc = elcl_special_add(t, &added, special, file, err);
     }
 fail:

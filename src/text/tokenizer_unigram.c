@@ -13,7 +13,7 @@ static bool all_bytes(const struct elcl_tokenizer *t, const char *s, size_t n)
 
 /* ---- words to pieces ------------------------------------------------------------------------ */
 
-static int unigram_word(struct elcl_encoder *e, const char *s, size_t n, elcl_error *err)
+int elcl_word_unigram(struct elcl_encoder *e, const char *s, size_t n, elcl_error *err)
 {
     const struct elcl_tokenizer *t = e->t;
     int rc = elcl_unigram_cut(&t->unigram, t->unk, s, n, &e->cuts, err);
@@ -32,6 +32,19 @@ static int unigram_word(struct elcl_encoder *e, const char *s, size_t n, elcl_er
     return rc;
 }
 
+/* Returns the symbol of a character, or -1. */
+static int32_t spell_character(const struct elcl_tokenizer *t, const char *s, size_t n, bool last)
+{
+    if (!last || !t->word_mark)
+        return elcl_strmap_get(&t->symbol_of, s, n);
+    struct elcl_str marked = {0};
+    elcl_str_append(&marked, s, n);
+    elcl_str_text(&marked, t->word_mark);
+    const int32_t id = marked.failed ? -1 : elcl_strmap_get(&t->symbol_of, marked.data, marked.n);
+    elcl_str_finish(&marked);
+    return id;
+}
+
 /* Spells the characters as at most n symbols: tokens, tokens of their bytes, or unk. Without unk an
  * unknown character is dropped, as in the tokenizers library. */
 static size_t spell(struct elcl_encoder *e, const char *s, size_t n)
@@ -41,7 +54,7 @@ static size_t spell(struct elcl_encoder *e, const char *s, size_t n)
     for (size_t i = 0; i < n;) {
         uint32_t code;
         const size_t length = elcl_character(s + i, n - i, &code);
-        const int32_t id = elcl_strmap_get(&t->symbol_of, s + i, length);
+        const int32_t id = spell_character(t, s + i, length, i + length == n);
         if (elcl_is_token(t, id)) {
             if (n_unknown)
                 e->symbols[n_symbols++] = t->unk;
@@ -62,7 +75,7 @@ static size_t spell(struct elcl_encoder *e, const char *s, size_t n)
     return n_symbols;
 }
 
-static int bpe_word(struct elcl_encoder *e, const char *s, size_t n, elcl_error *err)
+int elcl_word_characters(struct elcl_encoder *e, const char *s, size_t n, elcl_error *err)
 {
     const struct elcl_tokenizer *t = e->t;
     if (t->ignore_merges) {
@@ -74,53 +87,20 @@ static int bpe_word(struct elcl_encoder *e, const char *s, size_t n, elcl_error 
     return rc ? rc : elcl_encoder_emit_symbols(e, spell(e, s, n), err);
 }
 
-static int encode_word(struct elcl_encoder *e, const char *s, size_t n, elcl_error *err)
-{
-    return e->t->kind == &elcl_kind_unigram ? unigram_word(e, s, n, err) : bpe_word(e, s, n, err);
-}
-
 /* ---- text to words -------------------------------------------------------------------------- */
-
-/* Cuts a text into words at each U+2581, which stands for a space and begins a word. */
-static int encode_spelled(struct elcl_encoder *e, const char *s, size_t n, elcl_error *err)
-{
-    size_t begin = 0;
-    int rc = ELCL_OK;
-    for (size_t i = 1; i <= n && !rc; i++) {
-        if (i < n && (e->t->cutting.whole || !elcl_begins_with(s + i, n - i, ELCL_UNDERLINE)))
-            continue;
-        rc = encode_word(e, s + begin, i - begin, err);
-        begin = i;
-    }
-    return rc;
-}
-
-static int encode_metaspace(struct elcl_encoder *e, const char *s, size_t n, bool begins,
-                            elcl_error *err)
-{
-    const struct elcl_cutting *cutting = &e->t->cutting;
-    struct elcl_str text = {0};
-    if (!cutting->metaspace)
-        return encode_word(e, s, n, err);
-    const bool prepend = cutting->prepend == ELCL_PREPEND_ALWAYS ||
-                         (cutting->prepend == ELCL_PREPEND_FIRST && begins);
-    if (prepend && *s != ' ' && !elcl_begins_with(s, n, ELCL_UNDERLINE))
-        elcl_str_append(&text, ELCL_UNDERLINE, 3);
-    elcl_append_replaced(&text, s, n, " ", ELCL_UNDERLINE);
-    const int rc = text.failed ? elcl_fail_nomem(err) : encode_spelled(e, text.data, text.n, err);
-    elcl_str_finish(&text);
-    return rc;
-}
 
 static int encode_normalized(struct elcl_encoder *e, const char *s, size_t n, bool begins,
                              elcl_error *err)
 {
-    return e->t->cutting.at_white_space
-               ? elcl_encode_words(e, s, n, begins, elcl_is_white_space, encode_metaspace, err)
-               : encode_metaspace(e, s, n, begins, err);
+    struct elcl_spellings words = {0};
+    int rc = elcl_pretokenizer_run(&e->t->pre, s, n, begins, &words, err);
+    for (size_t i = 0, begin = 0; i < words.n && !rc; begin = words.ends[i++])
+        rc = e->t->encode_word(e, words.text.data + begin, words.ends[i] - begin, err);
+    elcl_spellings_finish(&words);
+    return rc;
 }
 
-static int encode(struct elcl_encoder *e, const char *s, size_t n, bool begins, elcl_error *err)
+int elcl_encode_json(struct elcl_encoder *e, const char *s, size_t n, bool begins, elcl_error *err)
 {
     struct elcl_str text = {0};
     int rc = elcl_normalizer_run(&e->t->normalizer, s, n, &text, err);
@@ -148,5 +128,4 @@ static int decode(const struct elcl_tokenizer *t, const int32_t *ids, size_t n, 
     return ELCL_OK;
 }
 
-const struct elcl_tokenizer_kind elcl_kind_unigram = {encode, decode};
-const struct elcl_tokenizer_kind elcl_kind_characters = {encode, decode};
+const struct elcl_tokenizer_kind elcl_kind_json = {elcl_encode_json, decode};

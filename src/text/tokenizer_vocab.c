@@ -6,6 +6,7 @@
 #include "format/json.h"
 #include "text/tokenizer_load.h"
 #include "base/utf8.h"
+#include "text/characters.h"
 
 static bool append_text(struct elcl_tokenizer *t, const char *s, size_t n, uint32_t *offset)
 {
@@ -94,18 +95,15 @@ static int symbol_of(struct elcl_tokenizer *t, const char *s, size_t n, int32_t 
     return rc;
 }
 
-/* A printable byte is spelled as the character of the same code. The other bytes are spelled in
- * order as the characters from U+0100 on. */
 int elcl_vocab_spell_bytes(struct elcl_tokenizer *t, elcl_error *err)
 {
+    int rc = ELCL_OK;
     for (int code = 0; code < ELCL_BYTE_CODES; code++)
         t->byte_of_code[code] = -1;
-    int next = 256, rc = ELCL_OK;
     for (int byte = 0; byte < 256 && !rc; byte++) {
-        const bool printable = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte != 0xad);
-        const int code = printable ? byte : next++;
         char spelled[4];
-        const int n = elcl_utf8_put((uint32_t)code, spelled);
+        const uint32_t code = elcl_spell_byte((unsigned char)byte);
+        const int n = elcl_utf8_put(code, spelled);
         t->byte_of_code[code] = (int16_t)byte;
         rc = symbol_of(t, spelled, (size_t)n, &t->byte_symbol[byte], err);
     }
