@@ -330,6 +330,12 @@ static const char *refusal(const struct elcl_tensors *tensors, const char *name)
     return item ? item->refusal : NULL;
 }
 
+static const char *name(const struct elcl_tensors *tensors, size_t i)
+{
+    const struct pytorch *pt = (const struct pytorch *)tensors;
+    return i < pt->n_items ? pt->items[i].t.name : NULL;
+}
+
 /* Copies in row-major order; 64-bit floats become 32-bit ones. */
 static void copy(const struct item *item, char *out)
 {
@@ -400,19 +406,17 @@ static void destroy(struct elcl_tensors *tensors)
     elcl_free(pt);
 }
 
-const char *elcl_pytorch_name(const struct elcl_tensors *tensors, size_t i)
-{
-    const struct pytorch *pt = (const struct pytorch *)tensors;
-    return i < pt->n_items ? pt->items[i].t.name : NULL;
-}
-
 /* ---- opening ---- */
 
 /* Returns NULL when memory is short. */
 static struct pytorch *create(const char *path, elcl_error *err)
 {
-    static const struct elcl_tensors_source source = {
-        .find = find, .refusal = refusal, .load = load, .drop = drop, .close = destroy};
+    static const struct elcl_tensors_source source = {.find = find,
+                                                      .refusal = refusal,
+                                                      .name = name,
+                                                      .load = load,
+                                                      .drop = drop,
+                                                      .close = destroy};
     struct pytorch *pt = elcl_calloc(1, sizeof(*pt));
     if (pt)
         pt->path = elcl_strndup(path, strlen(path));

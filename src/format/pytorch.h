@@ -21,7 +21,4 @@ int elcl_pytorch_open_index(const char *directory, const char *index, struct elc
 int elcl_pytorch_open_memory(const void *data, size_t bytes, const char *name,
                              struct elcl_tensors **tensors, elcl_error *err);
 
-/* Returns the name of the i-th tensor, usable or not, for tests; NULL after the last. */
-const char *elcl_pytorch_name(const struct elcl_tensors *tensors, size_t i);
-
 #endif

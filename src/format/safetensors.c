@@ -324,6 +324,15 @@ static const char *source_refusal(const struct elcl_tensors *tensors, const char
     return elcl_safetensors_refusal((const struct elcl_safetensors *)tensors, name);
 }
 
+static const char *source_name(const struct elcl_tensors *tensors, size_t i)
+{
+    const struct elcl_safetensors *st = (const struct elcl_safetensors *)tensors;
+    if (i < st->n_tensors)
+        return st->tensors[i].name;
+    i -= st->n_tensors;
+    return i < st->n_refused ? st->refused[i].name : NULL;
+}
+
 static void source_drop(struct elcl_tensors *tensors)
 {
     const struct elcl_safetensors *st = (const struct elcl_safetensors *)tensors;
@@ -341,6 +350,7 @@ static void source_close(struct elcl_tensors *tensors)
 static const struct elcl_tensors_source source = {
     .find = source_find,
     .refusal = source_refusal,
+    .name = source_name,
     .drop = source_drop,
     .close = source_close,
 };

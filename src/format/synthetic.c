@@ -127,6 +127,12 @@ static const char *refusal(const struct elcl_tensors *tensors, const char *name)
     return NULL;
 }
 
+static const char *name_at(const struct elcl_tensors *tensors, size_t i)
+{
+    const struct elcl_synthetic *s = (const struct elcl_synthetic *)tensors;
+    return i < s->n ? s->items[i].tensor.name : NULL;
+}
+
 static int load(struct elcl_tensors *tensors, const struct elcl_tensor *tensor, elcl_error *err)
 {
     struct elcl_synthetic *s = (struct elcl_synthetic *)tensors;
@@ -147,6 +153,7 @@ static void close_source(struct elcl_tensors *tensors)
 static const struct elcl_tensors_source source = {
     .find = find,
     .refusal = refusal,
+    .name = name_at,
     .load = load,
     .drop = drop_source,
     .close = close_source,

@@ -72,6 +72,11 @@ const char *elcl_tensors_refusal(const struct elcl_tensors *tensors, const char 
     return tensors->source->refusal(tensors, name);
 }
 
+const char *elcl_tensors_name(const struct elcl_tensors *tensors, size_t i)
+{
+    return tensors->source->name(tensors, i);
+}
+
 int elcl_tensors_load(struct elcl_tensors *tensors, const struct elcl_tensor *tensor,
                       elcl_error *err)
 {

@@ -28,6 +28,8 @@ struct elcl_tensors_source {
     const struct elcl_tensor *(*find)(const struct elcl_tensors *tensors, const char *name);
     /* Returns why an existing tensor cannot be used ("has dtype I64; ..."), otherwise NULL. */
     const char *(*refusal)(const struct elcl_tensors *tensors, const char *name);
+    /* Returns the name of the i-th tensor, usable or not; NULL after the last. */
+    const char *(*name)(const struct elcl_tensors *tensors, size_t i);
     /* Provides the data of a tensor that has none. NULL if data is always there. */
     int (*load)(struct elcl_tensors *tensors, const struct elcl_tensor *tensor, elcl_error *err);
     /* Frees the data from load and releases pages of files. NULL if there is nothing to free. */
@@ -46,6 +48,7 @@ void elcl_tensors_close(struct elcl_tensors **tensors); /* NULL is fine */
 
 const struct elcl_tensor *elcl_tensors_find(const struct elcl_tensors *tensors, const char *name);
 const char *elcl_tensors_refusal(const struct elcl_tensors *tensors, const char *name);
+const char *elcl_tensors_name(const struct elcl_tensors *tensors, size_t i);
 /* Sets tensor->data, which stays valid until elcl_tensors_drop(). */
 int elcl_tensors_load(struct elcl_tensors *tensors, const struct elcl_tensor *tensor,
                       elcl_error *err);

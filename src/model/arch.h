@@ -26,7 +26,9 @@ struct elcl_arch {
     bool head_bias;       /* ctranslate2: the output has a bias */
     bool plain_norms;     /* opt: norms have neither weight nor bias */
     bool no_bias;         /* opt: linear layers have no bias */
-    bool tied;            /* the output projection is the decoder's token embedding */
+    bool tied;            /* the output projection is the decoder's token embedding, unless it is
+                           * stored and differs */
+    bool scaled_output;   /* t5: hidden states are divided by sqrt(D) before the output */
     bool shared;          /* encoder and decoder have the same vocabulary */
     bool decoder_only;    /* no encoder, no cross attention: the source begins the output */
     bool gated;           /* the feed-forward layer has two first maps: act(x W0) * (x W1) */

@@ -218,42 +218,46 @@ fail:
     return rc;
 }
 
-/* Loads one table for all three uses, stored under any of its names. */
-static int load_one_table(struct elcl_loader *loader, const struct elcl_arch *arch,
-                          struct elcl_weights *weights)
+#define ENCODER_TABLE "encoder.embed_tokens.weight"
+#define DECODER_TABLE "decoder.embed_tokens.weight"
+#define SHARED_TABLE "shared.weight"
+
+/* Encoder and decoder have separate vocabularies, and so two tables. */
+static int load_separate_tables(struct elcl_loader *loader, const struct elcl_arch *arch,
+                                const char *head, struct elcl_weights *weights)
 {
-    static const char *const names[] = {"shared.weight", "encoder.embed_tokens.weight",
-                                        "decoder.embed_tokens.weight", "lm_head.weight", NULL};
-    const int rc = elcl_load_embedding(loader, names, arch->vocabulary, arch->d, weights,
-                                       &weights->encoder.tokens);
-    weights->decoder.tokens = weights->head = weights->encoder.tokens;
+    const char *const encoders[] = {ENCODER_TABLE, NULL};
+    const char *const decoders[] = {DECODER_TABLE, arch->tied ? head : NULL, NULL};
+    const char *const heads[] = {head, arch->tied ? DECODER_TABLE : NULL, NULL};
+    const int v = arch->vocabulary, d = arch->d;
+    int rc;
+    ELCL_TRY(elcl_load_embedding(loader, encoders, arch->source_vocabulary, d, NULL, weights,
+                                 &weights->encoder.tokens));
+    ELCL_TRY(elcl_load_embedding(loader, decoders, v, d, NULL, weights, &weights->decoder.tokens));
+    ELCL_TRY(elcl_load_embedding(loader, heads, v, d, arch->tied ? weights->decoder.tokens : NULL,
+                                 weights, &weights->head));
+fail:
     return rc;
 }
 
-/* With tie_word_embeddings false the output has its own table, and encoder and decoder may have
- * theirs; they always do if they do not share one vocabulary. */
-static int load_tables(const struct elcl_bart_like *traits, struct elcl_loader *loader,
-                       const struct elcl_arch *arch, struct elcl_weights *weights)
+/* Each use takes its own table if that is stored, otherwise the shared one; if that is not stored
+ * either, the output's or the decoder's is the shared one, as in transformers 5. With
+ * tie_word_embeddings false the output's table must be stored, and is of no other use. */
+static int load_shared_tables(struct elcl_loader *loader, const struct elcl_arch *arch,
+                              const char *head, struct elcl_weights *weights)
 {
-    static const char *const encoder[] = {"encoder.embed_tokens.weight", "shared.weight",
-                                          "decoder.embed_tokens.weight", NULL};
-    static const char *const only_encoder[] = {"encoder.embed_tokens.weight", NULL};
-    static const char *const decoder[] = {"decoder.embed_tokens.weight", NULL};
-    const char *const head[] = {traits->head ? traits->head : "lm_head.weight", NULL};
-    const char *const decoder_or_head[] = {decoder[0], head[0], NULL};
+    const char *const of_output = arch->tied ? head : DECODER_TABLE;
+    const char *const encoders[] = {ENCODER_TABLE, SHARED_TABLE, of_output, DECODER_TABLE, NULL};
+    const char *const decoders[] = {DECODER_TABLE, SHARED_TABLE, of_output, ENCODER_TABLE, NULL};
+    const char *const heads[] = {head, arch->tied ? SHARED_TABLE : NULL, DECODER_TABLE,
+                                 ENCODER_TABLE, NULL};
     const int v = arch->vocabulary, d = arch->d;
     int rc;
-    ELCL_TRY(elcl_load_embedding(loader, arch->shared ? encoder : only_encoder,
-                                 arch->source_vocabulary, d, weights, &weights->encoder.tokens));
-    weights->decoder.tokens = weights->encoder.tokens;
-    const bool both =
-        loader->st && elcl_load_find(loader, encoder[0]) && elcl_load_find(loader, decoder[0]);
-    if (!arch->shared || both)
-        ELCL_TRY(elcl_load_embedding(loader, arch->tied ? decoder_or_head : decoder, v, d, weights,
-                                     &weights->decoder.tokens));
-    weights->head = weights->decoder.tokens;
-    if (!arch->tied)
-        ELCL_TRY(elcl_load_embedding(loader, head, v, d, weights, &weights->head));
+    ELCL_TRY(elcl_load_embedding(loader, encoders, v, d, NULL, weights, &weights->encoder.tokens));
+    ELCL_TRY(elcl_load_embedding(loader, decoders, v, d, weights->encoder.tokens, weights,
+                                 &weights->decoder.tokens));
+    ELCL_TRY(elcl_load_embedding(loader, heads, v, d, arch->tied ? weights->decoder.tokens : NULL,
+                                 weights, &weights->head));
 fail:
     return rc;
 }
@@ -263,10 +267,9 @@ int elcl_bart_like_load(const struct elcl_family *family, struct elcl_loader *lo
 {
     const struct elcl_bart_like *traits = family->bart_like;
     int rc;
-    if (arch->tied && arch->shared)
-        ELCL_TRY(load_one_table(loader, arch, weights));
-    else
-        ELCL_TRY(load_tables(traits, loader, arch, weights));
+    const char *const head = traits->head ? traits->head : "lm_head.weight";
+    ELCL_TRY(arch->shared ? load_shared_tables(loader, arch, head, weights)
+                          : load_separate_tables(loader, arch, head, weights));
     ELCL_TRY(load_stack(traits, loader, arch, false, &weights->encoder));
     ELCL_TRY(load_stack(traits, loader, arch, true, &weights->decoder));
     if (traits->logits_bias && (!loader->st || elcl_load_find(loader, "final_logits_bias")))

@@ -68,16 +68,15 @@ static int load(const struct elcl_family *family, struct elcl_loader *loader,
                 const struct elcl_arch *arch, struct elcl_weights *weights)
 {
     (void)family;
-    static const char *const tokens[] = {"wte.weight", NULL}, *const head[] = {"lm_head.weight",
-                                                                               NULL};
+    const char *const tokens[] = {"wte.weight", arch->tied ? "lm_head.weight" : NULL, NULL};
+    const char *const heads[] = {"lm_head.weight", arch->tied ? tokens[0] : NULL, NULL};
     struct elcl_stack_weights *decoder = &weights->decoder;
     const int v = arch->vocabulary, d = arch->d;
     int rc;
     loader->base = "transformer.";
-    ELCL_TRY(elcl_load_embedding(loader, tokens, v, d, weights, &decoder->tokens));
-    weights->head = decoder->tokens;
-    if (!arch->tied)
-        ELCL_TRY(elcl_load_embedding(loader, head, v, d, weights, &weights->head));
+    ELCL_TRY(elcl_load_embedding(loader, tokens, v, d, NULL, weights, &decoder->tokens));
+    ELCL_TRY(elcl_load_embedding(loader, heads, v, d, arch->tied ? decoder->tokens : NULL, weights,
+                                 &weights->head));
     ELCL_TRY(elcl_load_table(loader, "wpe.weight", arch->max_positions, d, &decoder->positions));
     ELCL_TRY(elcl_stack_create(decoder, arch->decoder_layers, loader->err));
     for (int i = 0; i < arch->decoder_layers; i++)

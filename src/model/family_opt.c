@@ -122,16 +122,16 @@ static int load(const struct elcl_family *family, struct elcl_loader *loader,
                 const struct elcl_arch *arch, struct elcl_weights *weights)
 {
     (void)family;
-    static const char *const tokens[] = {"embed_tokens.weight", NULL}, *const head[] = {
-                                                                           "lm_head.weight", NULL};
+    const char *const tokens[] = {"embed_tokens.weight", arch->tied ? "lm_head.weight" : NULL,
+                                  NULL};
+    const char *const heads[] = {"lm_head.weight", arch->tied ? tokens[0] : NULL, NULL};
     struct elcl_stack_weights *decoder = &weights->decoder;
     const int v = arch->vocabulary, w = arch->embed_width;
     int rc;
     loader->base = find_base(loader);
-    ELCL_TRY(elcl_load_embedding(loader, tokens, v, w, weights, &decoder->tokens));
-    weights->head = decoder->tokens;
-    if (!arch->tied)
-        ELCL_TRY(elcl_load_embedding(loader, head, v, w, weights, &weights->head));
+    ELCL_TRY(elcl_load_embedding(loader, tokens, v, w, NULL, weights, &decoder->tokens));
+    ELCL_TRY(elcl_load_embedding(loader, heads, v, w, arch->tied ? decoder->tokens : NULL, weights,
+                                 &weights->head));
     ELCL_TRY(load_projections(loader, arch, weights));
     ELCL_TRY(elcl_load_table(loader, "embed_positions.weight",
                              arch->max_positions + POSITION_OFFSET, arch->d, &decoder->positions));

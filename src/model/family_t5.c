@@ -89,11 +89,26 @@ fail:
     return rc;
 }
 
+/* Up to transformers 4, tie_word_embeddings said whether the output is scaled. Version 5 always
+ * writes true there and has a key of its own; mT5 never scales. An output table of its own is used
+ * if it is stored. Without files, those models whose output is not scaled are taken to have it. */
+static int read_output_scale(const struct elcl_family *family, const struct elcl_config *config,
+                             struct elcl_arch *a, elcl_error *err)
+{
+    bool tied;
+    int rc;
+    ELCL_TRY(elcl_config_bool_or(config, "tie_word_embeddings", true, &tied, err));
+    ELCL_TRY(elcl_config_bool_or(config, "scale_decoder_outputs", tied, &a->scaled_output, err));
+    a->scaled_output = a->scaled_output && family != &elcl_family_mt5;
+    a->tied = a->scaled_output;
+fail:
+    return rc;
+}
+
 static int read_arch(const struct elcl_family *family, const struct elcl_config *config,
                      struct elcl_arch *arch, elcl_error *err)
 {
     const char *feed_forward = family == &elcl_family_t5 ? "relu" : "gated-gelu";
-    const bool tied = family != &elcl_family_mt5;
     struct elcl_arch a = {.pre_norm = true,
                           .shared = true,
                           .unscaled_scores = true,
@@ -110,7 +125,7 @@ static int read_arch(const struct elcl_family *family, const struct elcl_config 
     ELCL_TRY(read_distances(config, &a, err));
     ELCL_TRY(read_feed_forward(config, feed_forward, &a, err));
     ELCL_TRY(elcl_config_float_or(config, "layer_norm_epsilon", 0, 1, 1e-6, &a.norm_eps, err));
-    ELCL_TRY(elcl_config_bool_or(config, "tie_word_embeddings", tied, &a.tied, err));
+    ELCL_TRY(read_output_scale(family, config, &a, err));
     *arch = a;
 fail:
     return rc;
@@ -188,13 +203,13 @@ fail:
     return rc;
 }
 
-/* A tied output matrix takes hidden states divided by sqrt(D): the norm's weight is divided. */
+/* A scaled output matrix takes hidden states divided by sqrt(D): the norm's weight is divided. */
 static int load_stack(struct elcl_loader *loader, const struct elcl_arch *arch, bool decoder,
                       bool own_biases, struct elcl_stack_weights *out)
 {
     const char *stack = decoder ? "decoder" : "encoder";
     const int n_layers = decoder ? arch->decoder_layers : arch->encoder_layers;
-    const float scale = decoder && arch->tied ? (float)(1 / sqrt((double)arch->d)) : 1;
+    const float scale = decoder && arch->scaled_output ? (float)(1 / sqrt((double)arch->d)) : 1;
     char name[96];
     int rc;
     ELCL_TRY(elcl_stack_create(out, n_layers, loader->err));
@@ -210,16 +225,19 @@ static int load(const struct elcl_family *family, struct elcl_loader *loader,
                 const struct elcl_arch *arch, struct elcl_weights *weights)
 {
     const bool own_biases = family == &elcl_family_umt5;
-    static const char *const tokens[] = {"shared.weight", "encoder.embed_tokens.weight",
-                                         "decoder.embed_tokens.weight", NULL},
-                             *const head[] = {"lm_head.weight", NULL};
+    static const char shared[] = "shared.weight", encoder[] = "encoder.embed_tokens.weight",
+                      decoder[] = "decoder.embed_tokens.weight", head[] = "lm_head.weight";
+    static const char *const encoders[] = {encoder, shared, decoder, head, NULL},
+                             *const decoders[] = {decoder, shared, encoder, head, NULL},
+                             *const heads[] = {head, shared, encoder, decoder, NULL};
     const int v = arch->vocabulary, d = arch->d;
     int rc;
     loader->no_bias = true;
-    ELCL_TRY(elcl_load_embedding(loader, tokens, v, d, weights, &weights->encoder.tokens));
-    weights->decoder.tokens = weights->head = weights->encoder.tokens;
-    if (!arch->tied)
-        ELCL_TRY(elcl_load_embedding(loader, head, v, d, weights, &weights->head));
+    ELCL_TRY(elcl_load_embedding(loader, encoders, v, d, NULL, weights, &weights->encoder.tokens));
+    ELCL_TRY(elcl_load_embedding(loader, decoders, v, d, weights->encoder.tokens, weights,
+                                 &weights->decoder.tokens));
+    ELCL_TRY(elcl_load_embedding(loader, heads, v, d, arch->tied ? weights->decoder.tokens : NULL,
+                                 weights, &weights->head));
     ELCL_TRY(load_stack(loader, arch, false, own_biases, &weights->encoder));
     ELCL_TRY(load_stack(loader, arch, true, own_biases, &weights->decoder));
 fail:

@@ -7,6 +7,7 @@
 #include "base/os.h"
 #include "base/util.h"
 #include "model/synthetic.h"
+#include "model/unused.h"
 
 /* Limits on devices that end loops after 65,535 iterations. */
 #define SHORT_LOOPS_VOCABULARY 8192
@@ -150,6 +151,22 @@ int elcl_model_begin(const char *directory, const char *synthetic, uint64_t seed
     return rc;
 }
 
+/* The reference warns too. A tensor that nothing reads may mean that the configuration does not fit
+ * the file. */
+static int warn_of_unused(const struct elcl_model *m, const struct elcl_tensors *st,
+                          const struct elcl_strmap *used, elcl_error *err)
+{
+    struct elcl_str names = {0};
+    const size_t n = elcl_unused_tensors(st, used, &names);
+    const int rc = names.failed ? elcl_fail_nomem(err) : ELCL_OK;
+    if (!rc && n)
+        elcl_device_log(m->device, ELCL_LOG_WARNING,
+                        "%s: %zu tensors are stored but have no use in model_type %s: %s", st->path,
+                        n, m->config.model_type, names.data);
+    elcl_str_finish(&names);
+    return rc;
+}
+
 int elcl_model_load(struct elcl_model *m, const elcl_model_params *params, struct elcl_tensors *st,
                     elcl_error *err)
 {
@@ -163,8 +180,10 @@ int elcl_model_load(struct elcl_model *m, const elcl_model_params *params, struc
     int rc = elcl_ops_create(m->device, &m->features, &ops_params, &m->ops, err);
     if (rc)
         return rc;
+    struct elcl_strmap used = {0};
     struct elcl_loader loader = {.ops = m->ops,
                                  .st = st,
+                                 .used = &used,
                                  .panel = m->ops->panel,
                                  .rounds_inputs = m->ops->dot != ELCL_DOT_NONE,
                                  .storage = m->ops->weights,
@@ -172,6 +191,9 @@ int elcl_model_load(struct elcl_model *m, const elcl_model_params *params, struc
                                  .err = err};
     rc = m->family->load(m->family, &loader, &m->arch, &m->weights);
     m->weight_bytes = loader.bytes;
+    if (!rc)
+        rc = warn_of_unused(m, st, &used, err);
+    elcl_strmap_finish(&used);
     return rc;
 }
 

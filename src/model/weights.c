@@ -39,6 +39,14 @@ static int missing(const struct elcl_loader *loader, const char *name)
     return elcl_fail(loader->err, ELCL_E_FORMAT, "%s: tensor %s is missing", path, name);
 }
 
+static int mark_used(const struct elcl_loader *loader, const struct elcl_tensor *t)
+{
+    int32_t found;
+    return loader->used
+               ? elcl_strmap_add(loader->used, t->name, strlen(t->name), 0, &found, loader->err)
+               : ELCL_OK;
+}
+
 /* Checks the tensor's shape, rows x columns; ignores leading dimensions of 1. columns 0: one
  * dimension. */
 static int require(const struct elcl_loader *loader, const char *name, int rows, int columns,
@@ -64,7 +72,8 @@ static int require(const struct elcl_loader *loader, const char *name, int rows,
                          expected, found);
     }
     *tensor = t;
-    return elcl_tensors_load(loader->st, t, loader->err);
+    const int rc = mark_used(loader, t);
+    return rc ? rc : elcl_tensors_load(loader->st, t, loader->err);
 }
 
 /* Returns whether everything required is on the device. */
@@ -312,32 +321,102 @@ int elcl_load_conv1d(struct elcl_loader *loader, const char *prefix, int n, int 
     return done(loader, rc ? rc : load_stacked(loader, &p, 1, linear));
 }
 
-int elcl_load_embedding(struct elcl_loader *loader, const char *const *names, int v, int d,
-                        struct elcl_weights *weights, const struct elcl_matrix **table)
+/* ---- token embeddings ---- */
+
+static bool same_content(const struct elcl_tensor *a, const struct elcl_tensor *b)
 {
-    const struct elcl_tensor *tensor = NULL;
-    if (!loader->plan) {
-        for (int i = 0; names[i] && !tensor; i++)
-            tensor = elcl_load_find(loader, names[i]);
-        if (!tensor)
-            return missing(loader, names[0]);
-        const int rc = require(loader, tensor->name, v, d, &tensor);
+    return a->dtype == b->dtype && a->n == b->n &&
+           (a->data == b->data || !memcmp(a->data, b->data, a->n * elcl_storage_bytes(a->dtype)));
+}
+
+/* Reports that no name of a table is stored, or that one has an unusable form. */
+static int missing_table(const struct elcl_loader *loader, const char *const *names)
+{
+    if (!names[1])
+        return missing(loader, names[0]);
+    struct elcl_str all = {0};
+    for (int i = 0; names[i]; i++) {
+        char prefixed[MAX_NAME];
+        with_base(loader, names[i], prefixed);
+        if (elcl_tensors_refusal(loader->st, names[i]) ||
+            elcl_tensors_refusal(loader->st, prefixed)) {
+            elcl_str_finish(&all);
+            return missing(loader, names[i]);
+        }
+        elcl_str_printf(&all, "%s%s", i ? ", " : "", names[i]);
+    }
+    const int rc =
+        all.failed ? elcl_fail_nomem(loader->err)
+                   : elcl_fail(loader->err, ELCL_E_FORMAT, "%s: tensor missing: expected one of %s",
+                               loader->st->path, all.data);
+    elcl_str_finish(&all);
+    return rc;
+}
+
+/* Finds the first stored name; the others are its copies, or the reference does not use them. */
+static int find_table(const struct elcl_loader *loader, const char *const *names, int v, int d,
+                      const struct elcl_tensor **table)
+{
+    const struct elcl_tensor *first = NULL;
+    for (int i = 0; names[i]; i++) {
+        const struct elcl_tensor *t = elcl_load_find(loader, names[i]);
+        const int rc = t ? mark_used(loader, t) : ELCL_OK;
         if (rc)
             return rc;
+        if (!first)
+            first = t;
     }
-    if (weights->n_embeddings == (int)ELCL_COUNT(weights->embeddings))
+    return first ? require(loader, first->name, v, d, table) : missing_table(loader, names);
+}
+
+/* Finds a loaded table with the same content. */
+static int find_loaded(struct elcl_loader *loader, const struct elcl_tensor *tensor, int v, int d,
+                       struct elcl_weights *weights, const struct elcl_matrix **table)
+{
+    for (int i = 0; i < weights->n_embeddings; i++) {
+        const struct elcl_tensor *other = loader->tables[i];
+        if (weights->embeddings[i].n != v || weights->embeddings[i].k != d)
+            continue;
+        const int rc = elcl_tensors_load(loader->st, other, loader->err);
+        if (rc)
+            return rc;
+        if (same_content(tensor, other)) {
+            *table = &weights->embeddings[i];
+            return ELCL_OK;
+        }
+    }
+    return ELCL_OK;
+}
+
+int elcl_load_embedding(struct elcl_loader *loader, const char *const *names, int v, int d,
+                        const struct elcl_matrix *planned, struct elcl_weights *weights,
+                        const struct elcl_matrix **table)
+{
+    const struct elcl_tensor *tensor = NULL;
+    const struct elcl_matrix *loaded = loader->plan ? planned : NULL;
+    int rc = ELCL_OK;
+    if (!loader->plan)
+        rc = find_table(loader, names, v, d, &tensor);
+    if (!rc && tensor)
+        rc = find_loaded(loader, tensor, v, d, weights, &loaded);
+    if (rc || loaded) {
+        *table = loaded;
+        return done(loader, rc);
+    }
+    const int at = weights->n_embeddings;
+    if (at == ELCL_MAX_TABLES)
         return elcl_fail(loader->err, ELCL_E_INTERNAL, "too many embedding tables");
-    struct elcl_matrix *matrix = &weights->embeddings[weights->n_embeddings];
     struct elcl_matrix_source source = {.n = v, .n_stride = (size_t)d, .k_stride = 1};
     if (tensor) {
         source.data = tensor->data;
         source.dtype = tensor->dtype;
     }
-    const int rc = create_matrix(loader, "token embedding", 1, v, d, &source, 1, matrix);
+    rc = create_matrix(loader, "token embedding", 1, v, d, &source, 1, &weights->embeddings[at]);
     if (rc)
         return rc;
+    loader->tables[at] = tensor;
+    *table = &weights->embeddings[at];
     weights->n_embeddings++;
-    *table = matrix;
     return done(loader, ELCL_OK);
 }
 
@@ -441,66 +520,4 @@ int elcl_load_attention_conv1d(struct elcl_loader *loader, const char *prefix, i
     ELCL_TRY(load_stacked(loader, &out, 1, &attention->out));
 fail:
     return done(loader, rc);
-}
-
-/* ---- life ---- */
-
-int elcl_stack_create(struct elcl_stack_weights *stack, int n_layers, elcl_error *err)
-{
-    stack->layers = elcl_calloc((size_t)n_layers, sizeof(*stack->layers));
-    stack->n_layers = stack->layers ? n_layers : 0;
-    return stack->layers ? ELCL_OK : elcl_fail_nomem(err);
-}
-
-static void linear_finish(struct elcl_linear *linear)
-{
-    elcl_buffer_destroy(&linear->w.buffer);
-    elcl_buffer_destroy(&linear->bias);
-}
-
-static void attention_finish(struct elcl_attention_weights *a)
-{
-    linear_finish(&a->q);
-    linear_finish(&a->qkv);
-    linear_finish(&a->kv);
-    linear_finish(&a->out);
-    elcl_buffer_destroy(&a->expand.buffer);
-    elcl_buffer_destroy(&a->contract.buffer);
-}
-
-static void norm_finish(struct elcl_norm *norm)
-{
-    elcl_buffer_destroy(&norm->weight);
-    elcl_buffer_destroy(&norm->bias);
-}
-
-static void stack_finish(struct elcl_stack_weights *stack)
-{
-    for (int i = 0; i < stack->n_layers; i++) {
-        struct elcl_layer_weights *layer = &stack->layers[i];
-        attention_finish(&layer->self);
-        attention_finish(&layer->cross);
-        elcl_buffer_destroy(&layer->bias.table);
-        norm_finish(&layer->self_norm);
-        norm_finish(&layer->cross_norm);
-        norm_finish(&layer->ffn_norm);
-        linear_finish(&layer->fc1);
-        linear_finish(&layer->fc2);
-    }
-    elcl_free(stack->layers);
-    elcl_buffer_destroy(&stack->positions);
-    linear_finish(&stack->project_in);
-    norm_finish(&stack->embedding_norm);
-    norm_finish(&stack->final_norm);
-}
-
-void elcl_weights_finish(struct elcl_weights *weights)
-{
-    stack_finish(&weights->encoder);
-    stack_finish(&weights->decoder);
-    for (int i = 0; i < weights->n_embeddings; i++)
-        elcl_buffer_destroy(&weights->embeddings[i].buffer);
-    elcl_buffer_destroy(&weights->head_bias);
-    linear_finish(&weights->project_out);
-    *weights = (struct elcl_weights){0};
 }

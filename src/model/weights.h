@@ -6,6 +6,7 @@
 #ifndef ELCL_MODEL_WEIGHTS_H
 #define ELCL_MODEL_WEIGHTS_H
 
+#include "base/strmap.h"
 #include "format/tensors.h"
 #include "model/arch.h"
 
@@ -41,8 +42,10 @@ struct elcl_stack_weights {
     int n_layers;
 };
 
+#define ELCL_MAX_TABLES 3 /* of the encoder, the decoder and the output */
+
 struct elcl_weights {
-    struct elcl_matrix embeddings[3]; /* distinct tables only; unused ones are empty */
+    struct elcl_matrix embeddings[ELCL_MAX_TABLES]; /* distinct tables; unused ones are empty */
     int n_embeddings;
     struct elcl_stack_weights encoder, decoder;
     struct elcl_linear project_out; /* [W, D], or none if W is D */
@@ -68,6 +71,8 @@ struct elcl_loader {
     const char *base;              /* optional prefix of stored names; NULL: "model." */
     bool no_bias;                  /* linear maps are loaded without biases */
     uint64_t bytes;                /* of device buffers, running total */
+    struct elcl_strmap *used;      /* receives the stored names of tensors in use, unless NULL */
+    const struct elcl_tensor *tables[ELCL_MAX_TABLES]; /* what elcl_weights.embeddings hold */
     elcl_error *err;
 };
 
@@ -98,10 +103,11 @@ int elcl_load_linear(struct elcl_loader *loader, const char *prefix, int n, int 
 /* Loads up to 3 linear maps of the same input and size, stacked. */
 int elcl_load_linears(struct elcl_loader *loader, const char *const *prefixes, int n_prefixes,
                       int n, int k, struct elcl_linear *linear);
-/* Loads the first of `names` (NULL-terminated) that is stored as a [v, d] table; shares a table
- * that is already loaded. */
+/* Loads the first of `names` (NULL-terminated) that is stored as a [v, d] table. A loaded table
+ * with the same content serves again. When planning, *table is `planned` unless that is NULL. */
 int elcl_load_embedding(struct elcl_loader *loader, const char *const *names, int v, int d,
-                        struct elcl_weights *weights, const struct elcl_matrix **table);
+                        const struct elcl_matrix *planned, struct elcl_weights *weights,
+                        const struct elcl_matrix **table);
 /* Loads `prefix`.{q_proj, k_proj, v_proj, out_proj}.{weight, bias}. */
 int elcl_load_attention(struct elcl_loader *loader, const char *prefix, int heads, int d,
                         enum elcl_site site, struct elcl_attention_weights *attention);

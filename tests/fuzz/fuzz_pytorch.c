@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     fuzz_check_error(rc, &err);
     FUZZ_REQUIRE(!rc == (tensors != NULL));
     const char *name;
-    for (size_t i = 0; tensors && (name = elcl_pytorch_name(tensors, i)); i++)
+    for (size_t i = 0; tensors && (name = elcl_tensors_name(tensors, i)); i++)
         check_tensor(tensors, name, copy, n);
     elcl_tensors_close(&tensors);
     free(copy);

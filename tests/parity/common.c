@@ -30,8 +30,13 @@ void write_file(const char *directory, const char *name, const void *data, size_
 
 const char *copy_golden_model(const char *model)
 {
-    static const char *const files[] = {"config.json", "generation_config.json",
-                                        "model.safetensors"};
+    static const char *const files[] = {"config.json",
+                                        "generation_config.json",
+                                        "model.safetensors",
+                                        "model.safetensors.index.json",
+                                        "model-00001-of-00003.safetensors",
+                                        "model-00002-of-00003.safetensors",
+                                        "model-00003-of-00003.safetensors"};
     static char directory[256];
     static int count;
     elcl_error err = {0};
@@ -41,6 +46,8 @@ const char *copy_golden_model(const char *model)
         char path[512];
         size_t n = 0;
         snprintf(path, sizeof(path), "%s/tests/golden/%s/%s", check_root(), model, files[i]);
+        if (!elcl_is_file(path))
+            continue;
         char *data = read_text(path, &n);
         write_file(directory, files[i], data, n);
         elcl_free(data);
@@ -56,6 +63,55 @@ cJSON *read_json(const char *path)
     CHECK(root, "%s is no JSON", path);
     elcl_free(data);
     return root;
+}
+
+void change_json(const char *directory, const char *name, const char *changes)
+{
+    char path[512];
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
+    cJSON *root = read_json(path), *object = cJSON_Parse(changes);
+    while (CHECK(root && object, "%s: %s", name, changes) && object->child) {
+        cJSON *item = cJSON_DetachItemViaPointer(object, object->child);
+        cJSON_DeleteItemFromObjectCaseSensitive(root, item->string);
+        if (cJSON_IsNull(item))
+            cJSON_Delete(item);
+        else
+            cJSON_AddItemToObject(root, item->string, item);
+    }
+    char *text = cJSON_Print(root);
+    write_file(directory, name, text, strlen(text));
+    cJSON_free(text);
+    cJSON_Delete(root);
+    cJSON_Delete(object);
+}
+
+void change_header(const char *directory, const struct header_change *change)
+{
+    char path[512];
+    size_t bytes = 0;
+    snprintf(path, sizeof(path), "%s/model.safetensors", directory);
+    unsigned char *data = (unsigned char *)read_text(path, &bytes);
+    size_t n = 0;
+    for (int i = 3; i >= 0; i--)
+        n = n << 8 | data[i];
+    cJSON *header = cJSON_ParseWithLength((char *)data + 8, n);
+    cJSON *tensor = cJSON_GetObjectItemCaseSensitive(header, change->tensor);
+    if (CHECK(tensor, "no tensor %s", change->tensor) && change->key)
+        cJSON_ReplaceItemInObjectCaseSensitive(tensor, change->key, cJSON_Parse(change->value));
+    if (tensor && change->rename)
+        cJSON_AddItemToObject(header, change->rename, cJSON_DetachItemViaPointer(header, tensor));
+    char *text = cJSON_PrintUnformatted(header);
+    const size_t n_text = strlen(text), rest = bytes - 8 - n;
+    unsigned char *out = elcl_calloc(8 + n_text + rest, 1);
+    for (int i = 0; i < 8; i++)
+        out[i] = (unsigned char)((uint64_t)n_text >> 8 * i);
+    memcpy(out + 8, text, n_text);
+    memcpy(out + 8 + n_text, data + 8 + n, rest);
+    write_file(directory, "model.safetensors", out, 8 + n_text + rest);
+    elcl_free(out);
+    cJSON_free(text);
+    cJSON_Delete(header);
+    elcl_free(data);
 }
 
 static const cJSON *get(const cJSON *object, const char *key)

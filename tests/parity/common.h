@@ -52,6 +52,17 @@ void write_file(const char *directory, const char *name, const void *data, size_
 const char *copy_golden_model(const char *model);
 /* Parses a file; NULL after a failed check. */
 cJSON *read_json(const char *path);
+/* Sets, or with null removes, keys of a JSON file; `changes` is a JSON object. */
+void change_json(const char *directory, const char *name, const char *changes);
+
+/* A change of one tensor of the safetensors header. */
+struct header_change {
+    const char *tensor;
+    const char *rename;      /* or NULL */
+    const char *key, *value; /* of the tensor; value in JSON; or NULL */
+};
+
+void change_header(const char *directory, const struct header_change *change);
 
 /* ---- models -------------------------------------------------------------------------------- */
 

@@ -117,7 +117,7 @@ static void test_nesting(void)
         struct elcl_tensors *tensors = NULL;
         elcl_error err = {0};
         CHECK(!open_pickle(self, sizeof(self) - 1, &tensors, &file, &err), "%s", err.msg);
-        CHECK(tensors && !elcl_pytorch_name(tensors, 0), "a tensor in it");
+        CHECK(tensors && !elcl_tensors_name(tensors, 0), "a tensor in it");
         elcl_tensors_close(&tensors);
         elcl_str_finish(&file);
     }
