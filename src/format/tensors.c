@@ -74,7 +74,7 @@ const char *elcl_tensors_refusal(const struct elcl_tensors *tensors, const char 
 
 const char *elcl_tensors_name(const struct elcl_tensors *tensors, size_t i)
 {
-    return tensors->source->name(tensors, i);
+    return tensors->source->name ? tensors->source->name(tensors, i) : NULL;
 }
 
 int elcl_tensors_load(struct elcl_tensors *tensors, const struct elcl_tensor *tensor,

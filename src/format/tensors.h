@@ -28,7 +28,8 @@ struct elcl_tensors_source {
     const struct elcl_tensor *(*find)(const struct elcl_tensors *tensors, const char *name);
     /* Returns why an existing tensor cannot be used ("has dtype I64; ..."), otherwise NULL. */
     const char *(*refusal)(const struct elcl_tensors *tensors, const char *name);
-    /* Returns the name of the i-th tensor, usable or not; NULL after the last. */
+    /* Returns the name of the i-th tensor, usable or not; NULL after the last. NULL if the source
+     * itself refuses what nobody uses. */
     const char *(*name)(const struct elcl_tensors *tensors, size_t i);
     /* Provides the data of a tensor that has none. NULL if data is always there. */
     int (*load)(struct elcl_tensors *tensors, const struct elcl_tensor *tensor, elcl_error *err);

@@ -157,13 +157,13 @@ static int load_tables(struct elcl_loader *loader, const struct elcl_arch *arch,
     static const char *const head[] = {"lm_head.weight", NULL};
     const int v = arch->vocabulary, w = arch->embed_width;
     int rc;
-    ELCL_TRY(elcl_load_embedding(loader, decoder, v, w, weights, &weights->decoder.tokens));
+    ELCL_TRY(elcl_load_embedding(loader, decoder, v, w, NULL, weights, &weights->decoder.tokens));
     weights->encoder.tokens = weights->head = weights->decoder.tokens;
     if (!arch->decoder_only && !arch->shared)
-        ELCL_TRY(elcl_load_embedding(loader, encoder, arch->source_vocabulary, w, weights,
+        ELCL_TRY(elcl_load_embedding(loader, encoder, arch->source_vocabulary, w, NULL, weights,
                                      &weights->encoder.tokens));
     if (!arch->tied)
-        ELCL_TRY(elcl_load_embedding(loader, head, v, w, weights, &weights->head));
+        ELCL_TRY(elcl_load_embedding(loader, head, v, w, NULL, weights, &weights->head));
     if (arch->head_bias)
         ELCL_TRY(elcl_load_vector(loader, "final_logits_bias", v, &weights->head_bias));
     if (arch->d != w) {
