@@ -62,13 +62,12 @@ int elcl_gpt_like_begin(struct elcl_loader *loader, const struct elcl_arch *arch
                         const char *tokens, const char *head, struct elcl_weights *weights)
 {
     const char *const inputs[] = {tokens, arch->tied ? head : NULL, NULL};
-    const char *const outputs[] = {head, NULL};
+    const char *const outputs[] = {head, arch->tied ? tokens : NULL, NULL};
     const int v = arch->vocabulary, d = arch->d;
     int rc;
-    ELCL_TRY(elcl_load_embedding(loader, inputs, v, d, weights, &weights->decoder.tokens));
-    weights->head = weights->decoder.tokens;
-    if (!arch->tied)
-        ELCL_TRY(elcl_load_embedding(loader, outputs, v, d, weights, &weights->head));
+    ELCL_TRY(elcl_load_embedding(loader, inputs, v, d, NULL, weights, &weights->decoder.tokens));
+    ELCL_TRY(elcl_load_embedding(loader, outputs, v, d, arch->tied ? weights->decoder.tokens : NULL,
+                                 weights, &weights->head));
     ELCL_TRY(elcl_stack_create(&weights->decoder, arch->decoder_layers, loader->err));
 fail:
     return rc;
