@@ -3,6 +3,7 @@
 
 #include "base/util.h"
 #include "engine/plan.h"
+#include "format/package.h"
 #include "model/synthetic.h"
 
 /* ---- life ---- */
@@ -15,9 +16,12 @@ static int open_blueprint(const char *directory, const char *synthetic, elcl_blu
     struct elcl_blueprint *b = elcl_calloc(1, sizeof(*b));
     if (!b)
         return elcl_fail_nomem(err);
+    char *inner = NULL; /* of a package */
     int rc;
-    ELCL_TRY(directory ? elcl_config_load(directory, &b->config, err)
-                       : elcl_synthetic_config(synthetic, &b->config, err));
+    if (directory)
+        ELCL_TRY(elcl_package_open(directory, &inner, err));
+    ELCL_TRY(inner ? elcl_config_load(inner, &b->config, err)
+                   : elcl_synthetic_config(synthetic, &b->config, err));
     ELCL_TRY(elcl_family_read(&b->config, &b->family, &b->arch, &b->defaults, err));
     if (synthetic)
         ELCL_TRY(elcl_synthetic_model(&b->config, &b->arch, 0, &tensors, err));
@@ -25,6 +29,7 @@ static int open_blueprint(const char *directory, const char *synthetic, elcl_blu
     *blueprint = b;
     b = NULL;
 fail:
+    elcl_free(inner);
     elcl_synthetic_finish(&tensors);
     elcl_blueprint_close(&b);
     return rc;

@@ -7,6 +7,7 @@
 #include "engine/choose.h"
 #include "engine/tune_file.h"
 #include "engine/tune_gemm.h"
+#include "format/package.h"
 #include "model/model.h"
 #include "model/synthetic.h"
 #include "search/options.h"
@@ -92,18 +93,22 @@ static int open_model(const char *directory, const char *synthetic, uint64_t see
     struct elcl_tensors *stored = NULL;
     struct elcl_synthetic random = {0};
     struct elcl_model *m = NULL;
+    char *inner = NULL; /* of a package */
     if (!params)
         params = &defaults;
     int rc;
-    ELCL_TRY(elcl_check_state(params->state, err));
-    ELCL_TRY(elcl_model_begin(directory, synthetic, seed, params, &random, &m, err));
     if (directory)
-        ELCL_TRY(elcl_tensors_open(directory, &stored, err));
-    ELCL_TRY(complete(m, params, directory ? stored : &random.base, err));
+        ELCL_TRY(elcl_package_open(directory, &inner, err));
+    ELCL_TRY(elcl_check_state(params->state, err));
+    ELCL_TRY(elcl_model_begin(inner, synthetic, seed, params, &random, &m, err));
+    if (inner)
+        ELCL_TRY(elcl_tensors_open(inner, &stored, err));
+    ELCL_TRY(complete(m, params, inner ? stored : &random.base, err));
     *model = m;
     m = NULL;
 fail:
     elcl_tensors_close(&stored);
+    elcl_free(inner);
     elcl_synthetic_finish(&random);
     elcl_model_close(&m);
     return rc;

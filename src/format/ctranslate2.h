@@ -111,6 +111,7 @@ struct cJSON;
 /* The special tokens of config.json. */
 struct elcl_ct2_tokens {
     char unk[64], bos[64], eos[64], start[64]; /* start "": the caller gives it */
+    char prefix[64];                           /* begins every output; "": none */
     bool source_bos, source_eos;               /* around a source */
     bool from_zero;                            /* the decoder starts from a zero embedding */
 };

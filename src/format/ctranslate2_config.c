@@ -14,6 +14,10 @@
 #define MAX_OUTPUT 256
 #define NUM_BEAMS 2
 
+/* What argostranslate asks for. */
+#define PACKAGE_BEAMS 4
+#define PACKAGE_LENGTH_PENALTY 0.2
+
 /* Sinusoidal positions have no end; the reference computes as many as it meets. */
 #define COMPUTED_POSITIONS 4096
 
@@ -21,8 +25,9 @@ struct builder {
     struct elcl_ct2 ct2;
     struct elcl_ct2_vocabulary source, target;
     struct elcl_ct2_tokens tokens;
-    cJSON *stored; /* config.json, or NULL */
-    char *config_path;
+    cJSON *stored;  /* config.json, or NULL */
+    cJSON *package; /* metadata.json of a package of argostranslate, or NULL */
+    char *config_path, *package_path;
     cJSON *made;
     bool decoder_only;
     elcl_error *err;
@@ -238,6 +243,18 @@ static int read_token(const struct builder *b, const char *key, const char *fall
     return ELCL_OK;
 }
 
+/* A package may say which token begins its outputs. */
+static int read_prefix(struct builder *b)
+{
+    const cJSON *value = elcl_json_get(b->package, "target_prefix");
+    const char *text = cJSON_IsString(value) ? value->valuestring : "";
+    if (strlen(text) >= sizeof(b->tokens.prefix))
+        return elcl_json_mismatch(b->package_path, "target_prefix", "a token below 64 bytes", value,
+                                  b->err);
+    strcpy(b->tokens.prefix, text);
+    return ELCL_OK;
+}
+
 static int read_flag(const struct builder *b, const char *key, const char *old, bool *out)
 {
     *out = number_or(b, "", old, 0) != 0;
@@ -254,6 +271,7 @@ static int read_tokens(struct builder *b)
     ELCL_TRY(read_token(b, "bos_token", "<s>", t->bos));
     ELCL_TRY(read_token(b, "eos_token", "</s>", t->eos));
     ELCL_TRY(read_token(b, "decoder_start_token", start_is_bos ? t->bos : t->eos, t->start));
+    ELCL_TRY(read_prefix(b));
     ELCL_TRY(read_flag(b, "add_source_bos", "with_source_bos", &t->source_bos));
     ELCL_TRY(read_flag(b, "add_source_eos", "with_source_eos", &t->source_eos));
 fail:
@@ -275,6 +293,10 @@ static int put_tokens(struct builder *b)
     ELCL_TRY(put_id(b, "bos_token_id", t->bos));
     ELCL_TRY(put_id(b, "eos_token_id", t->eos));
     ELCL_TRY(put_id(b, "unk_token_id", t->unk));
+    ELCL_TRY(put_id(b, "forced_bos_token_id", t->prefix));
+    if (*t->prefix && elcl_ct2_token_id(&b->target, t->prefix) < 0)
+        return elcl_fail(b->err, ELCL_E_FORMAT, "%s: target_prefix \"%s\" is not in the vocabulary",
+                         b->package_path, t->prefix);
     if (t->from_zero) {
         ELCL_TRY(put(b, "decoder_start_token_id", (double)v));
         ELCL_TRY(put(b, "pad_token_id", (double)v));
@@ -315,7 +337,8 @@ static int put_others(struct builder *b)
     ELCL_TRY(put(b, "layer_norm_epsilon", cJSON_IsNumber(eps) ? eps->valuedouble : 1e-5));
     if (!b->decoder_only) {
         const double length = fmin(MAX_OUTPUT, max_positions(b, "decoder"));
-        ELCL_TRY(put(b, "num_beams", NUM_BEAMS));
+        ELCL_TRY(put(b, "num_beams", b->package ? PACKAGE_BEAMS : NUM_BEAMS));
+        ELCL_TRY(put(b, "length_penalty", b->package ? PACKAGE_LENGTH_PENALTY : 1));
         ELCL_TRY(put_bool(b, "early_stopping", true));
         ELCL_TRY(put(b, "max_length", length));
         ELCL_TRY(put(b, "min_new_tokens", 1));
@@ -328,19 +351,21 @@ fail:
 /* ---- all of it --------------------------------------------------------------------------------
  */
 
-static int read_config(struct builder *b, const char *directory)
+/* *root stays NULL if there is no such file. */
+static int read_object(struct builder *b, const char *directory, const char *name, char **path,
+                       cJSON **root)
 {
     char *text = NULL;
     size_t n = 0;
     int rc = ELCL_OK;
-    b->config_path = elcl_path_join(directory, "config.json");
-    if (!b->config_path)
+    *path = elcl_path_join(directory, name);
+    if (!*path)
         return elcl_fail_nomem(b->err);
-    if (!elcl_is_file(b->config_path))
+    if (!elcl_is_file(*path))
         return ELCL_OK;
-    ELCL_TRY(elcl_read_file(b->config_path, MAX_CONFIG_BYTES, &text, &n, b->err));
-    ELCL_TRY(elcl_json_parse(text, n, b->config_path, &b->stored, b->err));
-    ELCL_TRY(elcl_json_unique_keys(b->stored, b->config_path, b->err));
+    ELCL_TRY(elcl_read_file(*path, MAX_CONFIG_BYTES, &text, &n, b->err));
+    ELCL_TRY(elcl_json_parse(text, n, *path, root, b->err));
+    ELCL_TRY(elcl_json_unique_keys(*root, *path, b->err));
 fail:
     elcl_free(text);
     return rc;
@@ -373,7 +398,8 @@ static int open_files(struct builder *b, const char *directory)
     if (rc)
         return rc;
     ELCL_TRY(read_spec(b));
-    ELCL_TRY(read_config(b, directory));
+    ELCL_TRY(read_object(b, directory, "config.json", &b->config_path, &b->stored));
+    ELCL_TRY(read_object(b, directory, "../metadata.json", &b->package_path, &b->package));
     ELCL_TRY(read_tokens(b));
 fail:
     return rc;
@@ -385,6 +411,8 @@ static void finish(struct builder *b)
     elcl_ct2_vocabulary_finish(&b->source);
     elcl_ct2_vocabulary_finish(&b->target);
     cJSON_Delete(b->stored);
+    cJSON_Delete(b->package);
+    elcl_free(b->package_path);
     cJSON_Delete(b->made);
     elcl_free(b->config_path);
 }

@@ -20,6 +20,8 @@
 #define MAX_COMMENT 65535
 #define MAX_ENTRIES ((uint64_t)1 << 22)
 
+#define DEFLATED 8 /* a method; 0: stored */
+
 #define IN_ZIP64_32 0xffffffffu /* the value is in a zip64 field */
 
 /* The state of reading an archive. */
@@ -27,6 +29,7 @@ struct reader {
     const unsigned char *p;
     size_t n;
     const char *file;
+    bool deflated;      /* entries may be */
     struct span *spans; /* [zip->n] the bytes of each entry */
 };
 
@@ -44,6 +47,7 @@ struct record {
     const unsigned char *name;
     size_t n_name;
     unsigned flags, method;
+    uint32_t checksum;
     uint64_t stored, size, at; /* bytes in the file, bytes of the content, the local header */
 };
 
@@ -159,6 +163,7 @@ static int read_record(const struct reader *r, const unsigned char **p, size_t *
         .n_name = n_name,
         .flags = (unsigned)number(q + 8, 2),
         .method = (unsigned)number(q + 10, 2),
+        .checksum = (uint32_t)number(q + 16, 4),
         .stored = number(q + 20, 4),
         .size = number(q + 24, 4),
         .at = number(q + 42, 4),
@@ -182,9 +187,13 @@ static int locate(const struct reader *r, const struct record *record, size_t li
 {
     if (record->flags & 1)
         return bad_entry(r, record, "is encrypted", err);
-    if (record->method)
-        return bad_entry(r, record, "is compressed; expected a stored entry", err);
-    if (record->stored != record->size)
+    const bool deflated = r->deflated && record->method == DEFLATED;
+    if (record->method && !deflated)
+        return bad_entry(r, record,
+                         r->deflated ? "is compressed in a way that elcl does not know"
+                                     : "is compressed; expected a stored entry",
+                         err);
+    if (!deflated && record->stored != record->size)
         return bad_entry(r, record, "is stored but has two different sizes", err);
     if (record->at > limit || limit - record->at < LOCAL_BYTES ||
         number(r->p + record->at, 4) != LOCAL)
@@ -193,15 +202,18 @@ static int locate(const struct reader *r, const struct record *record, size_t li
     const size_t n_name = number(local + 26, 2);
     const size_t skip = LOCAL_BYTES + n_name + number(local + 28, 2);
     const size_t left = limit - (size_t)record->at;
-    if (skip > left || record->size > left - skip)
+    if (skip > left || record->stored > left - skip)
         return bad_entry(r, record, "reaches beyond the entries' end", err);
     if (n_name != record->n_name || memcmp(local + LOCAL_BYTES, record->name, n_name) != 0)
         return bad_entry(r, record, "has another name in its own header", err);
     *entry = (struct elcl_zip_entry){.name = (const char *)record->name,
                                      .n_name = record->n_name,
                                      .data = (const char *)local + skip,
-                                     .bytes = (size_t)record->size};
-    *span = (struct span){(size_t)record->at, (size_t)record->at + skip + (size_t)record->size};
+                                     .bytes = (size_t)record->stored,
+                                     .deflated = deflated,
+                                     .checksum = record->checksum,
+                                     .size = (size_t)record->size};
+    *span = (struct span){(size_t)record->at, (size_t)record->at + skip + (size_t)record->stored};
     return ELCL_OK;
 }
 
@@ -238,10 +250,10 @@ static int read_entries(struct reader *r, const struct directory *d, struct elcl
     return ELCL_OK;
 }
 
-int elcl_zip_open(const void *data, size_t bytes, const char *file, struct elcl_zip *zip,
-                  elcl_error *err)
+static int open_archive(const void *data, size_t bytes, const char *file, bool deflated,
+                        struct elcl_zip *zip, elcl_error *err)
 {
-    struct reader r = {.p = data, .n = bytes, .file = file};
+    struct reader r = {.p = data, .n = bytes, .file = file, .deflated = deflated};
     struct elcl_zip z = {0};
     struct directory d = {0};
     int rc;
@@ -259,6 +271,18 @@ fail:
     elcl_zip_finish(&z);
     elcl_free(r.spans);
     return rc;
+}
+
+int elcl_zip_open(const void *data, size_t bytes, const char *file, struct elcl_zip *zip,
+                  elcl_error *err)
+{
+    return open_archive(data, bytes, file, false, zip, err);
+}
+
+int elcl_zip_open_deflated(const void *data, size_t bytes, const char *file, struct elcl_zip *zip,
+                           elcl_error *err)
+{
+    return open_archive(data, bytes, file, true, zip, err);
 }
 
 void elcl_zip_finish(struct elcl_zip *zip)

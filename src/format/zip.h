@@ -1,10 +1,12 @@
-/* Reads zip archives in memory with stored, uncompressed entries, as torch.save writes them. The
- * central directory, including zip64, and the entries' own headers are checked against the file and
- * against each other; checksums are not. */
+/* Reads zip archives in memory: stored, uncompressed entries, as torch.save writes them, and on
+ * request deflated ones. The central directory, including zip64, and the entries' own headers are
+ * checked against the file and against each other; checksums are not. */
 #ifndef ELCL_FORMAT_ZIP_H
 #define ELCL_FORMAT_ZIP_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "base/strmap.h"
@@ -14,6 +16,9 @@ struct elcl_zip_entry {
     size_t n_name;
     const char *data; /* [bytes] */
     size_t bytes;
+    bool deflated;
+    uint32_t checksum; /* CRC-32 of the content, as stored */
+    size_t size;       /* of the content: bytes, unless the entry is deflated */
 };
 
 /* {0} is a valid empty archive. */
@@ -26,6 +31,9 @@ struct elcl_zip {
 /* Opens an archive; `data` must outlive it, and messages name `file`. */
 int elcl_zip_open(const void *data, size_t bytes, const char *file, struct elcl_zip *zip,
                   elcl_error *err);
+/* The same for archives that may have deflated entries. */
+int elcl_zip_open_deflated(const void *data, size_t bytes, const char *file, struct elcl_zip *zip,
+                           elcl_error *err);
 void elcl_zip_finish(struct elcl_zip *zip);
 
 /* Returns NULL if there is no such entry. */

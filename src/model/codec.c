@@ -1,5 +1,6 @@
 /* A tokenizer without its model. */
 #include "base/util.h"
+#include "format/package.h"
 #include "model/model.h"
 
 struct elcl_codec {
@@ -13,7 +14,11 @@ int elcl_codec_open(const char *directory, elcl_codec **codec, elcl_error *err)
     elcl_codec *c = elcl_calloc(1, sizeof(*c));
     if (!c)
         return elcl_fail_nomem(err);
-    int rc = elcl_model_read_texts(&c->model, directory, err);
+    char *inner = NULL; /* of a package */
+    int rc = elcl_package_open(directory, &inner, err);
+    if (!rc)
+        rc = elcl_model_read_texts(&c->model, inner, err);
+    elcl_free(inner);
     if (!rc && !c->model.tokenizer)
         rc = elcl_fail(err, ELCL_E_UNSUPPORTED,
                        "%s: the directory has no tokenizer (" ELCL_TOKENIZER_FILES ")", directory);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "format/package.h"
 #include "model/model.h"
 
 int elcl_model_source_end(const elcl_model *model)
@@ -27,7 +28,11 @@ int elcl_languages(const char *directory, char **codes, elcl_error *err)
 {
     struct elcl_tokenizer *tokenizer = NULL;
     struct elcl_str text = {0};
-    int rc = elcl_tokenizer_load(directory, &tokenizer, err);
+    char *inner = NULL; /* of a package */
+    int rc = elcl_package_open(directory, &inner, err);
+    if (!rc)
+        rc = elcl_tokenizer_load(inner, &tokenizer, err);
+    elcl_free(inner);
     elcl_str_text(&text, "");
     if (!rc && tokenizer)
         rc = elcl_tokenizer_list_languages(tokenizer, &text, err);

@@ -82,8 +82,8 @@ static int open_pieces(const struct builder *b, const char *path, struct elcl_sp
 
 static bool is_special(const struct builder *b, const char *token)
 {
-    const char *const special[] = {b->tokens.unk,   b->tokens.bos, b->tokens.eos,
-                                   b->tokens.start, "<blank>",     "<pad>"};
+    const char *const special[] = {b->tokens.unk,    b->tokens.bos, b->tokens.eos, b->tokens.start,
+                                   b->tokens.prefix, "<blank>",     "<pad>"};
     for (size_t i = 0; i < ELCL_COUNT(special); i++)
         if (!strcmp(token, special[i]))
             return true;

@@ -75,6 +75,13 @@ refuses "no languages" 2 'has no languages' \
 refuses "no languages in sources" 2 'have no language' \
     "$elcl" generate "$here/../../models/g2p-en" x --src-lang fr
 if [ -n "$spm" ]; then
+    # CTranslate2's answers, with the options of argostranslate.
+    argos=$here/../golden/ct2-argos
+    sed -n 's/.*"text": "\(.*\)",*/\1/p' "$argos.json" >"$tmp/in"
+    sed -n 's/.*"output": "\(.*\)",*/\1/p' "$argos.json" >"$tmp/want"
+    run_in "$elcl" generate --quiet "$argos.argosmodel"
+    exits "a package of argostranslate" 0
+    check "a package of argostranslate: the same texts" cmp "$tmp/out" "$tmp/want"
     refuses "Marian: unknown language" 2 \
         'does not know the target language "xx": it has 2, fra, deu' \
         "$elcl" generate "$pieces/marian" x --tgt-lang xx

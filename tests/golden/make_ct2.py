@@ -15,6 +15,7 @@ import json
 import random
 import shutil
 import zipfile
+import zlib
 from pathlib import Path
 
 import ctranslate2
@@ -182,13 +183,14 @@ def continue_greedily(directory, tokens, inputs):
     return dict(options=options, inputs=list(range(len(inputs))), outputs=outputs)
 
 
-def texts_of(directory, tokens, model):
+def texts_of(directory, tokens, model, **options):
     """What argostranslate does with a text, without its sentence splitter."""
+    options = options or dict(beam_size=2, max_decoding_length=LONGEST)
     translator = ctranslate2.Translator(str(directory), compute_type="float32", intra_threads=1)
     rows = []
     for text in ("the license applies", "a copy of the work", "terms, and", "\u00e9t\u00e9 Q"):
         pieces = model.encode(text, out_type=str)
-        best = translator.translate_batch([pieces], beam_size=2, max_decoding_length=LONGEST)[0]
+        best = translator.translate_batch([pieces], **options)[0]
         rows.append(dict(text=text, ids=[tokens.index(p) if p in tokens else 0 for p in pieces],
                          output="".join(best.hypotheses[0]).replace("\u2581", " ").strip()))
     return rows
@@ -248,6 +250,14 @@ def make_seed(path, directory):
     shutil.copy(directory / "model.bin", path)
 
 
+def write_deflated(name, data, level):
+    """Writes a seed of the fuzzer: the size, then data with no header."""
+    packer = zlib.compressobj(level, zlib.DEFLATED, -15)
+    path = HERE / ".." / "fuzz" / "seeds" / "inflate" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(len(data).to_bytes(2, "little") + packer.compress(data) + packer.flush())
+
+
 if __name__ == "__main__":
     torch.manual_seed(0)
     for source, to, quantization, number in (
@@ -263,7 +273,10 @@ if __name__ == "__main__":
     small = HERE / "ct2.tmp"
     save(opennmt(pieces, 35), small, "int8")
     make_argos(HERE / "ct2-argos.argosmodel", small, target / "sentencepiece.model")
-    rows = texts_of(small, pieces, model)
-    (HERE / "ct2-argos.json").write_text(json.dumps(rows, indent=1) + "\n")
+    rows = texts_of(small, pieces, model, beam_size=4, length_penalty=0.2)
+    (HERE / "ct2-argos.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+    for level, name in ((0, "plain"), (9, "dynamic")):
+        write_deflated(name, (HERE / ".." / ".." / "LICENSE").read_bytes()[:1500], level)
+    write_deflated("fixed", b"abcabcabcd", 9)
     make_seed(HERE / ".." / "fuzz" / "seeds" / "ctranslate2" / "small.bin", small)
     shutil.rmtree(small)

@@ -1,0 +1,141 @@
+/* Packages of argostranslate: deflated data, archives that are unpacked, directories. */
+#define _POSIX_C_SOURCE 200809L
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "base/util.h"
+#include "check.h"
+#include "files.h"
+#include "format/inflate.h"
+#include "format/package.h"
+
+/* The seeds of the fuzzer: blocks without compression, with the fixed code, with codes of their
+ * own. */
+static void test_inflate(void)
+{
+    static const char *const names[] = {"plain", "dynamic", "fixed"};
+    size_t n_license = 0;
+    char *license = read_golden_file("LICENSE", &n_license);
+    for (size_t i = 0; license && i < ELCL_COUNT(names); i++) {
+        char path[128], out[1500];
+        size_t n = 0;
+        elcl_error err = {0};
+        check_case("deflated: %s", names[i]);
+        snprintf(path, sizeof(path), "tests/fuzz/seeds/inflate/%s", names[i]);
+        char *seed = read_golden_file(path, &n);
+        if (!seed)
+            continue;
+        const char *want = i < 2 ? license : "abcabcabcd";
+        const size_t size = i < 2 ? sizeof(out) : 10;
+        const int rc = elcl_inflate(seed + 2, n - 2, "f", out, size, &err);
+        CHECK(!rc && !memcmp(out, want, size), "%s", err.msg);
+        for (size_t k = 2; k < n; k++) { /* every shorter input is refused */
+            err = (elcl_error){0};
+            CHECK(elcl_inflate(seed + 2, k - 2, "f", out, size, &err) == ELCL_E_FORMAT, "%zu bytes",
+                  k);
+        }
+        err = (elcl_error){0};
+        check_failure("size", elcl_inflate(seed + 2, n - 2, "f", out, size - 1, &err), &err,
+                      ELCL_E_FORMAT, "f: its compressed data is damaged");
+        elcl_free(seed);
+    }
+    elcl_free(license);
+}
+
+static void check_same(const char *directory, const char *name, const char *golden)
+{
+    char path[1024], *data = NULL;
+    size_t n = 0, n_want = 0;
+    elcl_error err = {0};
+    char *want = read_golden_file(golden, &n_want);
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
+    if (CHECK(!elcl_read_file(path, 1 << 20, &data, &n, &err), "%s", err.msg))
+        CHECK(want && n == n_want && !memcmp(data, want, n), "%s: other bytes", name);
+    elcl_free(data);
+    elcl_free(want);
+}
+
+static void test_archive(void)
+{
+    if (!check_case("an archive is unpacked once"))
+        return;
+    char path[512], *model = NULL, *again = NULL, *inside = NULL;
+    elcl_error err = {0};
+    snprintf(path, sizeof(path), "%s/tests/golden/ct2-argos.argosmodel", check_root());
+    if (!CHECK(!elcl_package_open(path, &model, &err), "%s", err.msg))
+        return;
+    check_same(model, "../sentencepiece.model", "tests/golden/ct2-opennmt/sentencepiece.model");
+    check_same(model, "shared_vocabulary.json", "tests/golden/ct2-opennmt/shared_vocabulary.json");
+    char *stanza = elcl_path_join(model, "../stanza");
+    CHECK(stanza && !elcl_is_directory(stanza), "other files stay in the archive");
+    CHECK(!elcl_package_open(path, &again, &err) && !strcmp(model, again), "another directory");
+    /* The unpacked package is one itself. */
+    model[strlen(model) - strlen("/model")] = '\0';
+    CHECK(!elcl_package_open(model, &inside, &err) && !strcmp(inside, again), "%s",
+          inside ? inside : err.msg);
+    elcl_free(stanza);
+    elcl_free(model);
+    elcl_free(again);
+    elcl_free(inside);
+}
+
+/* Opens the archive with n bytes at `at` changed to those of `bytes`. */
+static void open_changed(const char *find, const char *replace, const char *message)
+{
+    size_t n = 0;
+    char *data = read_golden_file("tests/golden/ct2-argos.argosmodel", &n), *directory = NULL;
+    elcl_error err = {0};
+    const size_t length = strlen(find);
+    for (size_t i = 0; data && i + length <= n; i++)
+        if (!memcmp(data + i, find, length))
+            memcpy(data + i, replace, length);
+    write_file("changed.argosmodel", data, n);
+    char *path = elcl_path_join(check_temporary_directory(), "changed.argosmodel");
+    const int rc = elcl_package_open(path, &directory, &err);
+    if (message)
+        check_failure(find, rc, &err, ELCL_E_FORMAT, message);
+    else
+        CHECK(!rc, "%s", err.msg);
+    elcl_free(directory);
+    elcl_free(path);
+    elcl_free(data);
+}
+
+static void test_refused(void)
+{
+    if (!check_case("archives that are refused"))
+        return;
+    open_changed("model.bin", "Model.bin", "is an archive without model/model.bin");
+    open_changed("PK\5\6", "PK\5\7", "not a whole zip archive");
+}
+
+/* Names that lead out of the folder are left in the archive. */
+static void test_names(void)
+{
+    if (!check_case("names outside the package"))
+        return;
+    open_changed("model/config.json", "model/../fig.json", NULL);
+    open_changed("sentencepiece.model", "../../../../a.model", NULL);
+    char *cache = elcl_cache_directory();
+    char *outside = cache ? elcl_path_join(cache, "../a.model") : NULL;
+    CHECK(outside && !elcl_is_file(outside), "written outside");
+    elcl_free(outside);
+    elcl_free(cache);
+}
+
+int main(int argc, char **argv)
+{
+    check_begin(argc, argv);
+    char *cache = elcl_path_join(check_temporary_directory(), "cache");
+    if (cache)
+        setenv("ELCL_CACHE_DIR", cache, 1);
+    elcl_free(cache);
+    test_inflate();
+    test_archive();
+    test_refused();
+    test_names();
+    return check_end();
+}
