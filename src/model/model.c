@@ -68,18 +68,20 @@ int elcl_model_read_texts(struct elcl_model *m, const char *directory, elcl_erro
     elcl_error config_err = {0};
     if (!elcl_is_directory(directory))
         return elcl_fail(err, ELCL_E_IO, "%s: no such model directory", directory);
-    int rc = elcl_config_load(directory, &m->config, &config_err);
-    if (!rc)
-        rc = elcl_family_read(&m->config, &m->family, &m->arch, &m->defaults, &config_err);
-    const bool known = !rc;
-    if (rc && rc != ELCL_E_IO && rc != ELCL_E_UNSUPPORTED)
-        return elcl_fail(err, rc, "%s", config_err.msg);
     m->bos = m->eos = m->empty = -1;
-    if (!known)
-        m->defaults.forced_bos_token_id = -1;
-    rc = elcl_tokenizer_load(directory, &m->tokenizer, err);
-    if (!rc && known)
+    int rc = elcl_tokenizer_load(directory, &m->tokenizer, err);
+    if (rc || !m->tokenizer)
+        return rc;
+    const int bad = elcl_config_load(directory, &m->config, &config_err);
+    const bool known =
+        !bad && !elcl_family_read(&m->config, &m->family, &m->arch, &m->defaults, &config_err);
+    if (known)
         rc = read_special_tokens(m, directory, err);
+    else if (!elcl_tokenizer_wraps(m->tokenizer) && config_err.code != ELCL_E_IO &&
+             config_err.code != ELCL_E_UNSUPPORTED)
+        rc = elcl_fail(err, config_err.code, "%s", config_err.msg);
+    else
+        m->defaults.forced_bos_token_id = -1;
     m->arch.vocabulary = m->arch.source_vocabulary = INT_MAX;
     return rc;
 }

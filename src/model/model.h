@@ -26,8 +26,8 @@ struct elcl_model {
     uint64_t weight_bytes;
 };
 
-/* Reads what texts need of a directory: the tokenizer, and the special tokens of config.json if
- * there is one of a known family. */
+/* Reads what texts need of a directory: the tokenizer if there is one, and the special tokens of
+ * config.json where the tokenizer leaves them to it. */
 int elcl_model_read_texts(struct elcl_model *model, const char *directory, elcl_error *err);
 
 /* Returns how many tokens follow the ids of every encoded source. */

@@ -44,6 +44,7 @@ enum elcl_tokenizer_class {
     ELCL_CLASS_T5,
     ELCL_CLASS_XGLM,
     ELCL_CLASS_BERT,
+    ELCL_CLASS_BYT5,
     ELCL_CLASS_OTHER
 };
 

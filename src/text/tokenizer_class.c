@@ -60,6 +60,7 @@ static const struct {
     {"Blenderbot", "blenderbot", ELCL_CLASS_BLENDERBOT},
     {"XGLM", "xglm", ELCL_CLASS_XGLM},
     {"Bert", "bert", ELCL_CLASS_BERT},
+    {"ByT5", NULL, ELCL_CLASS_BYT5},
 };
 
 static enum elcl_tokenizer_class class_of_name(const char *name)

@@ -30,6 +30,22 @@ static const struct elcl_text_file *find_vocab(const struct elcl_text_file *file
     return NULL;
 }
 
+/* ByT5 has no vocabulary: sets *vocab to the file that names its class. */
+static int find_byt5(const struct elcl_text_file *files, const struct elcl_text_file **vocab,
+                     elcl_error *err)
+{
+    static const enum elcl_tokenizer_file order[] = {ELCL_FILE_CONFIG, ELCL_FILE_MODEL};
+    int rc = ELCL_OK;
+    for (size_t i = 0; i < ELCL_COUNT(order) && !rc && !*vocab; i++) {
+        cJSON *root = NULL;
+        rc = parse_file(&files[order[i]], &root, err);
+        if (!rc && elcl_class_find(root, root) == ELCL_CLASS_BYT5)
+            *vocab = &files[order[i]];
+        cJSON_Delete(root);
+    }
+    return rc;
+}
+
 static int build(struct elcl_tokenizer *t, const struct elcl_text_file *files, elcl_error *err)
 {
     const struct elcl_text_file *json = &files[ELCL_FILE_TOKENIZER];
@@ -46,13 +62,14 @@ static int build(struct elcl_tokenizer *t, const struct elcl_text_file *files, e
         ELCL_TRY(elcl_json_build(t, root, config, files, err));
     else
         ELCL_TRY(elcl_python_build(t, files, config, err));
-    if (t->kind == &elcl_kind_bytes) {
+    if (t->kind == &elcl_kind_bytes && !t->pre.n) {
         /* Overrides tokenizer.json, as do the defaults of these classes in transformers 5. */
         if (t->class != ELCL_CLASS_OTHER)
             t->add_prefix_space = t->class == ELCL_CLASS_BLENDERBOT;
         ELCL_TRY(
             elcl_json_bool(config, "add_prefix_space", config_path, &t->add_prefix_space, err));
-    } else
+    }
+    if (t->kind != &elcl_kind_bytes)
         ELCL_TRY(elcl_languages_read(t, config, config_path, err));
     ELCL_TRY(
         elcl_json_bool(config, "clean_up_tokenization_spaces", config_path, &t->clean_up, err));
@@ -74,9 +91,10 @@ int elcl_tokenizer_build(const struct elcl_text_file files[ELCL_N_TOKENIZER_FILE
     if (!vocab && files[ELCL_FILE_MERGES].data)
         return elcl_fail(err, ELCL_E_IO, "%s: is missing, but merges.txt is there",
                          files[ELCL_FILE_VOCAB].path);
-    if (!vocab) {
+    const int found = vocab ? ELCL_OK : find_byt5(files, &vocab, err);
+    if (found || !vocab) {
         *tokenizer = NULL;
-        return ELCL_OK;
+        return found;
     }
     struct elcl_tokenizer *t = elcl_calloc(1, sizeof(*t));
     if (!t)

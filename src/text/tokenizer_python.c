@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "format/json.h"
 #include "text/tokenizer_load.h"
 
@@ -277,6 +278,36 @@ fail:
     return rc;
 }
 
+/* ---- ByT5 ---------------------------------------------------------------------------------- */
+
+/* A byte is a token three above it, and the sentinels follow. */
+static int build_byt5(struct elcl_tokenizer *t, const cJSON *config, elcl_error *err)
+{
+    static const char *const names[] = {"<pad>", "</s>", "<unk>"};
+    const bool listed = elcl_json_get(config, "additional_special_tokens") ||
+                        elcl_json_get(config, "extra_special_tokens") ||
+                        elcl_json_get(config, "added_tokens_decoder");
+    int64_t extra = 0;
+    int rc;
+    t->kind = &elcl_kind_byt5;
+    t->eos_once = true;
+    ELCL_TRY(read_count(config, "extra_ids", 125, &extra, err));
+    for (int32_t i = 0; i < 3; i++)
+        ELCL_TRY(elcl_vocab_add(t, names[i], strlen(names[i]), i, 0, t->path, err));
+    for (int32_t byte = 0; byte < 256; byte++) {
+        char spelled[4];
+        const int n = elcl_utf8_put((uint32_t)byte, spelled);
+        ELCL_TRY(elcl_vocab_add(t, spelled, (size_t)n, byte + 3, 0, t->path, err));
+    }
+    for (int32_t i = 0; i < (int32_t)extra && !listed; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "<extra_id_%d>", (int)i);
+        ELCL_TRY(add_special(t, name, 259 + i, false, err));
+    }
+fail:
+    return rc;
+}
+
 /* ---- all of them --------------------------------------------------------------------------- */
 
 /* Reads the vocabulary first, then its special tokens. */
@@ -285,7 +316,9 @@ int elcl_python_build(struct elcl_tokenizer *t, const struct elcl_text_file *fil
 {
     const char *config_path = files[ELCL_FILE_CONFIG].path;
     int rc;
-    if (files[ELCL_FILE_SOURCE_WORDS].data) {
+    if (t->class == ELCL_CLASS_BYT5) {
+        ELCL_TRY(build_byt5(t, config, err));
+    } else if (files[ELCL_FILE_SOURCE_WORDS].data) {
         ELCL_TRY(build_fsmt(t, files, config, err));
     } else if (files[ELCL_FILE_SPM].data || files[ELCL_FILE_SOURCE_SPM].data) {
         ELCL_TRY(build_spm(t, files, config, err));

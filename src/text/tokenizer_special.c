@@ -160,6 +160,7 @@ static const char *const defaults[ELCL_CLASS_OTHER + 1][N_ROLES] = {
     [ELCL_CLASS_PEGASUS] = {NULL, "</s>", "<unk>", NULL, "<pad>", NULL, "<mask_2>"},
     [ELCL_CLASS_T5] = {NULL, "</s>", "<unk>", NULL, "<pad>"},
     [ELCL_CLASS_XGLM] = {"<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>"},
+    [ELCL_CLASS_BYT5] = {NULL, "</s>", "<unk>", NULL, "<pad>"},
     [ELCL_CLASS_BERT] = {NULL, NULL, "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"},
 };
 
@@ -202,6 +203,7 @@ static int add_default(struct elcl_tokenizer *t, const char *content, bool lstri
                        elcl_error *err)
 {
     struct elcl_added added = {.n = strlen(content), .lstrip = lstrip};
+    added.rstrip = lstrip && t->class == ELCL_CLASS_BYT5;
     added.content = (char *)(uintptr_t)content;
     added.id = elcl_token_id(t, content);
     if (added.id < 0)
@@ -226,12 +228,13 @@ static int read_roles(struct elcl_tokenizer *t, const cJSON *config, const cJSON
         const char *file, *content = defaults[t->class][i];
         const cJSON *value = find_key(config, special_map, role_keys[i], files, &file);
         const bool lstrip = i == MASK && strips_mask(t->class);
+        const bool both = t->class == ELCL_CLASS_BYT5;
         int rc = ELCL_OK;
         ids[i] = -1;
         if (value && !cJSON_IsNull(value))
             rc = add_special(t, value, lstrip, file, role_keys[i], &ids[i], err);
         else if (!value && content)
-            rc = add_default(t, content, lstrip, &ids[i], err);
+            rc = add_default(t, content, lstrip || both, &ids[i], err);
         if (rc)
             return rc;
     }

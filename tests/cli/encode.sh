@@ -31,6 +31,8 @@ prints "an empty text without special tokens" ""
 check "decode is the inverse of encode" cmp -s "$tmp/texts" "$kjv/heldout.txt"
 run "$elcl" decode "$kjv" 1134 258 1823 1249
 prints "the ID arguments are one text" "In the beginning"
+run "$elcl" decode "$kjv" 99999999 1134
+prints "an id without a token" "In"
 printf '%s\n' '{"ids":[1134],"id":7}' >"$tmp/in"
 run_in "$elcl" decode "$kjv" --input-format jsonl --format jsonl
 prints "decode jsonl" '{"index": 0, "id": 7, "text": "In"}'
@@ -51,9 +53,14 @@ cp -r "$pieces/t5-json" "$tmp/bare"
 run "$elcl" encode "$tmp/bare" "Free"
 prints "without config.json" "658 1"
 
+mkdir "$tmp/byt5"
+echo '{"model_type": "t5", "tokenizer_class": "ByT5Tokenizer"}' >"$tmp/byt5/config.json"
+run "$elcl" encode "$tmp/byt5" "a é<extra_id_0>"
+prints "a config.json without sizes" "100 35 198 172 259 1"
+
 # ---- mistakes --------------------------------------------------------------------------------
 
-refuses "no such token" 1 "argument 1: " "$elcl" decode "$kjv" 99999999
+refuses "no directory" 1 "no such directory" "$elcl" encode "$tmp/none" a
 refuses "no id" 1 "expected token ids separated by blanks, found 'x'" "$elcl" decode "$kjv" 5 x
 refuses "unknown language" 2 "did you mean fr_XX?" "$elcl" encode "$pieces/mbart-json" \
     --src-lang fr Free

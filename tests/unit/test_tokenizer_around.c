@@ -184,6 +184,35 @@ static void test_nul(void)
     elcl_tokenizer_destroy(&t);
 }
 
+static void test_byt5(void)
+{
+#define CONFIG "\"tokenizer_class\":\"ByT5Tokenizer\""
+    static const struct {
+        const char *config, *text, *want;
+    } cases[] = {
+        {"{" CONFIG "}", "a \303\251", "100 35 198 172 1 "},
+        {"{" CONFIG "}", "", "1 "},
+        {"{" CONFIG "}", "a <extra_id_0></s> </s>", "100 35 259 1 1 "},
+        {"{" CONFIG "}", "a </s>  b", "100 1 101 1 "},
+        {"{" CONFIG "}", "A<extra_id_124>", "68 383 1 "},
+        {"{" CONFIG ",\"eos_token\":{\"content\":\"</s>\"}}", "c </s> d", "102 35 1 35 103 1 "},
+        {"{" CONFIG ",\"extra_ids\":1,\"additional_special_tokens\":[\"<x>\"]}", "<x><extra_id_0",
+         "259 63 104 123 119 117 100 98 108 103 98 51 1 "},
+    };
+    for (size_t i = 0; i < ELCL_COUNT(cases); i++)
+        if (check_case("ByT5: %s", cases[i].text))
+            check_around(&(struct texts){.config = cases[i].config}, cases[i].text, cases[i].want);
+    if (!check_case("ByT5: decoding"))
+        return;
+    struct elcl_tokenizer *t =
+        must_build(&(struct texts){.model = "{\"model_type\":\"t5\"," CONFIG "}"});
+    check_decode(t, (int32_t[]){198, 68}, 2, false, "A");
+    check_decode(t, (int32_t[]){198, 259, 172, 1}, 4, false, "<extra_id_0></s>");
+    check_decode(t, (int32_t[]){198, 259, 172, 1}, 4, true, "\303\251");
+    check_decode(t, (int32_t[]){243, 162, 155, 70}, 4, true, "C");
+    elcl_tokenizer_destroy(&t);
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
@@ -191,5 +220,6 @@ int main(int argc, char **argv)
     test_two_templates();
     test_named_tokens();
     test_nul();
+    test_byt5();
     return check_end();
 }

@@ -146,7 +146,7 @@ static int start(struct conversion *r, elcl_error *err)
     struct cli_conversion *c = r->c;
     char *directory = cli_model_directory(c->samples.model);
     int rc = directory ? elcl_codec_open(directory, &c->codec, err) : elcl_fail_nomem(err);
-    if (rc && directory)
+    if (rc == ELCL_E_IO) /* any other failure is the tokenizer's */
         rc = cli_explain_model(directory, rc, err);
     free(directory);
     c->options = (elcl_codec_options){.source = c->samples.src_lang,
