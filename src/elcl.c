@@ -43,7 +43,7 @@ void elcl_model_get_info(const elcl_model *model, elcl_model_info *info)
                               .state = model->ops->state,
                               .compute = elcl_ops_compute(model->ops),
                               .max_source = model->arch.max_positions,
-                              .max_target = model->arch.max_positions,
+                              .max_target = elcl_arch_max_target(&model->arch),
                               .default_length = elcl_arch_default_positions(&model->arch),
                               .vocabulary = model->arch.vocabulary,
                               .source_vocabulary = model->arch.source_vocabulary,

@@ -289,7 +289,8 @@ typedef struct elcl_model_info {
     enum elcl_storage state;
     enum elcl_compute compute; /* resolved */
     int max_source;            /* the most source tokens */
-    int max_target;            /* the most output tokens, including the start token */
+    int max_target;            /* the most output tokens, including the start token or the prompt:
+                                * one more than the positions, since the last needs none */
     int default_length;        /* what an engine takes if its max_source or max_target is 0; below
                                 * the limits above if the model's positions have no end */
     int vocabulary;            /* tokens that outputs can have */
@@ -519,7 +520,8 @@ ELCL_API void elcl_model_gen_defaults(const elcl_model *model, elcl_gen_options 
 
 /* Makes outputs be in the language `target`: sets forced_bos_token_id (mBART-50, M2M-100, NLLB) or
  * decoder_start_token_id (mBART) to its token. Does not change Marian's options, since its
- * sources name the language: call elcl_encode_lang().
+ * sources name the language: call elcl_encode_lang(). A forced token only follows the start token,
+ * so a prefix for mBART-50, M2M-100 and NLLB begins with the language itself.
  *
  * ELCL_E_ARG:         the model does not know the language, or has no languages.
  * ELCL_E_UNSUPPORTED: the model has no tokenizer. */
@@ -731,12 +733,12 @@ ELCL_API int elcl_pool_run(elcl_pool *pool, elcl_error *err);
  *
  * for all i in one pass (teacher forcing). Generation options play no part. An encoder reads the
  * source; in decoder-only models the source is the start of the text, and n_source + n_target may
- * not exceed the model's positions. What greedy search found has the same score here. */
+ * not exceed elcl_model_info.max_target. What greedy search found has the same score here. */
 typedef struct elcl_score_request {
     const int32_t *source;          /* [n_source] */
     size_t n_source;                /* 1 .. elcl_model_info.max_source */
     const int32_t *target;          /* [n_target] with EOS if that is to count */
-    size_t n_target;                /* 0 .. elcl_model_info.max_target */
+    size_t n_target;                /* 0 .. elcl_model_info.max_target - 1 */
     int32_t decoder_start_token_id; /* stands before the target; -1: the model's. No effect in
                                      * decoder-only models */
     float *log_probs;               /* [n_target] receives natural logarithms */

@@ -48,7 +48,7 @@ ELCL_API void elcl_blueprint_close(elcl_blueprint **blueprint);
 typedef struct elcl_blueprint_info {
     const char *family; /* model_type of config.json */
     int max_source;     /* the most source tokens */
-    int max_target;     /* the most output tokens, including the start token */
+    int max_target;     /* the most output tokens, including the start token or the prompt */
     int default_length; /* as in elcl_model_info */
     int vocabulary;     /* tokens that outputs can have */
     int source_vocabulary;

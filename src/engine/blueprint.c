@@ -65,7 +65,7 @@ void elcl_blueprint_get_info(const elcl_blueprint *blueprint, elcl_blueprint_inf
     const struct elcl_arch *a = &blueprint->arch;
     *info = (elcl_blueprint_info){.family = blueprint->family->model_type,
                                   .max_source = a->max_positions,
-                                  .max_target = a->max_positions,
+                                  .max_target = elcl_arch_max_target(a),
                                   .default_length = elcl_arch_default_positions(a),
                                   .vocabulary = a->vocabulary,
                                   .source_vocabulary = a->source_vocabulary,
@@ -105,7 +105,8 @@ int elcl_blueprint_check(const struct elcl_blueprint *blueprint, elcl_plan_param
     ELCL_TRY(elcl_check_int("batch_size", p->batch_size, 0, ELCL_MAX_SENTENCES, err));
     ELCL_TRY(elcl_check_int("num_beams", p->num_beams, 1, ELCL_MAX_BEAMS, err));
     ELCL_TRY(elcl_check_int("max_source", p->max_source, 0, max, err));
-    ELCL_TRY(elcl_check_int("max_target", p->max_target, 0, max, err));
+    ELCL_TRY(elcl_check_int("max_target", p->max_target, 0, elcl_arch_max_target(&blueprint->arch),
+                            err));
     ELCL_TRY(elcl_check_int("compute_units", p->compute_units, 0, INT_MAX, err));
     ELCL_TRY(elcl_check_state(p->state, err));
     if (p->vector_width && p->vector_width != 4 && p->vector_width != 8 && p->vector_width != 16)

@@ -21,7 +21,8 @@ static int check_params(const struct elcl_model *model, const elcl_engine_params
     ELCL_TRY(elcl_check_int("max_source", p->max_source, 0, max, err));
     ELCL_TRY(elcl_check_int("max_list_tokens", p->max_list_tokens, 0, 1 << 24, err));
     if (p->max_target)
-        ELCL_TRY(elcl_check_int("max_target", p->max_target, 2, max, err));
+        ELCL_TRY(elcl_check_int("max_target", p->max_target, 2, elcl_arch_max_target(&model->arch),
+                                err));
 fail:
     return rc;
 }
@@ -222,7 +223,8 @@ void elcl_engine_destroy(elcl_engine **engine)
 static int prompt_options(const struct elcl_engine *e, const elcl_request *request,
                           elcl_gen_options *o, elcl_error *err)
 {
-    const int n = (int)request->n_source, max = e->model->arch.max_positions;
+    const int n = (int)request->n_source, positions = e->model->arch.max_positions;
+    const int max = elcl_arch_max_target(&e->model->arch);
     *o = request->options;
     if (o->search_style != ELCL_STYLE_HF)
         return elcl_fail(err, ELCL_E_ARG,
@@ -237,7 +239,7 @@ static int prompt_options(const struct elcl_engine *e, const elcl_request *reque
         return elcl_fail(err, ELCL_E_ARG,
                          "max_new_tokens is %d after a prompt of %d tokens, the model has %d "
                          "positions",
-                         o->max_new_tokens, n, max);
+                         o->max_new_tokens, n, positions);
     if (o->max_new_tokens == 0 && (o->max_length <= n || o->max_length > max))
         return elcl_fail(err, ELCL_E_ARG,
                          "max_length is %d, must be %d .. %d (the prompt has %d tokens and counts)",
@@ -261,7 +263,8 @@ static int check_request(const struct elcl_engine *e, const elcl_request *reques
     if (!request->source || !request->n_source)
         return elcl_fail(err, ELCL_E_ARG, "the source has no tokens");
     if (request->n_source > (size_t)c->max_source)
-        return elcl_fail(err, ELCL_E_ARG, "the source has %zu tokens, at most %d are possible",
+        return elcl_fail(err, ELCL_E_ARG,
+                         "the source has %zu tokens, the engine's max_source allows %d",
                          request->n_source, c->max_source);
     for (size_t i = 0; i < request->n_source; i++)
         if (request->source[i] < 0 || request->source[i] >= vocabulary)

@@ -22,16 +22,16 @@ static void take_result(void *user, const elcl_result *result)
                   : elcl_fail(one->err, ELCL_E_INTERNAL, "the search found nothing");
 }
 
-/* Raises the default lengths for a long request to a model without a limit of positions. */
+/* Raises the default lengths for a long request that the model has positions for. */
 static void fit_lengths(const elcl_model *model, const elcl_request *request,
                         elcl_engine_params *params)
 {
-    const int positions = elcl_arch_default_positions(&model->arch),
-              max = model->arch.max_positions;
+    const int positions = elcl_arch_default_positions(&model->arch);
     const int target = elcl_options_max_length(&request->options);
-    if (request->n_source > (size_t)positions && request->n_source <= (size_t)max)
+    if (request->n_source > (size_t)positions &&
+        request->n_source <= (size_t)model->arch.max_positions)
         params->max_source = (int)request->n_source;
-    if (target > positions && target <= max)
+    if (target > positions && target <= elcl_arch_max_target(&model->arch))
         params->max_target = target;
 }
 

@@ -36,7 +36,7 @@ static elcl_plan_params expected_use(const struct elcl_model *m, const elcl_mode
         .batch_size = cut(params->expected_batch, 0, 0, ELCL_MAX_SENTENCES),
         .num_beams = cut(params->expected_beams, elcl_options_max_rows(o), 1, ELCL_MAX_BEAMS),
         .max_source = cut(params->expected_source, elcl_arch_default_positions(&m->arch), 1, max),
-        .max_target = cut(params->expected_target, target, elcl_min_int(2, max), max),
+        .max_target = cut(params->expected_target, target, 2, elcl_arch_max_target(&m->arch)),
         .memory_limit_bytes = m->device->plan_limit_bytes,
         .max_alloc_bytes = m->device->desc.max_alloc_bytes};
 }

@@ -159,7 +159,8 @@ static int check_request(const struct elcl_scorer *s, const elcl_score_request *
                          "request %zu: the source has no tokens, or target or log_probs is NULL",
                          i);
     const size_t in_decoder = arch->decoder_only ? q->n_source : 0;
-    if (q->n_source > max || q->n_target > max || in_decoder + q->n_target > max)
+    const size_t longest = (size_t)elcl_arch_max_target(arch); /* nothing follows its last token */
+    if (q->n_source > max || q->n_target > max || in_decoder + q->n_target > longest)
         return elcl_fail(err, ELCL_E_ARG,
                          "request %zu: %zu source and %zu target tokens, the model has %zu "
                          "positions",

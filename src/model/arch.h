@@ -52,6 +52,13 @@ static inline int elcl_arch_default_positions(const struct elcl_arch *arch)
     return arch->default_positions ? arch->default_positions : arch->max_positions;
 }
 
+/* Returns the most tokens of an output with its start token or prompt: nothing follows the last
+ * one, so it needs no position. */
+static inline int elcl_arch_max_target(const struct elcl_arch *arch)
+{
+    return arch->max_positions + 1;
+}
+
 static inline int elcl_arch_embed_width(const struct elcl_arch *arch)
 {
     return arch->embed_width ? arch->embed_width : arch->d;

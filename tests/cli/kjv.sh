@@ -48,8 +48,18 @@ check 'the text begins with the prompt' grep -q '^In the beginning of' "$tmp/out
 # The prompt counts in max_length, which must leave room for a token.
 refuses 'no room for a token' 1 'expected at most 3 source tokens, found 4' \
     "$elcl" generate --quiet "$model" --long-source refuse --max-length 4 'In the beginning'
-refuses 'more tokens than positions' 1 'expected at most 1 source tokens, found 4' \
-    "$elcl" generate --quiet "$model" --long-source refuse --max-new-tokens 255 'In the beginning'
+# A prompt that has positions stays whole; the output takes what is left, one token more than the
+# positions, and the result says so.
+for new in 253 254; do
+    run "$elcl" generate "$model" --long-source refuse --max-new-tokens $new --eos-token-id none \
+        --format jsonl 'In the beginning'
+    exits "$new tokens after 4" 0
+    json "$new tokens after 4" "(lambda l: len(l['ids']) == min(4 + $new, 257) and
+        l.get('max_new_tokens', $new) == min($new, 253) and 'source_cut' not in l and
+        l['text'].startswith('In the beginning'))(lines[0])"
+    check "$new tokens after 4: a warning" sh -c 'test $1 = $(grep -c positions "$2")' sh \
+        $((new > 253)) "$tmp/err"
+done
 
 refuses 'no fairseq style without an encoder' 2 'is for models with an encoder' \
     "$elcl" generate --quiet "$model" --search-style fairseq 'In the beginning'
@@ -126,7 +136,7 @@ while read -r stride log_prob; do
 done <"$tmp/rows"
 run_in "$elcl" score --quiet "$tiny" --input-format jsonl --no-bos
 exits 'a long text without a stride' 1
-says 'a long text without a stride' 'line 1: expected at most 50 tokens, found 137 (--stride N'
+says 'a long text without a stride' 'line 1: expected at most 51 tokens, found 137 (--stride N'
 refuses 'a stride that leaves no context' 2 'less than the context of 50 tokens' \
     "$elcl" score "$tiny" --input-format ids --stride 50 '5 6'
 refuses 'no start token to choose' 2 'has no start token' \

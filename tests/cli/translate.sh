@@ -82,6 +82,16 @@ if [ -n "$spm" ]; then
     run_in "$elcl" generate --quiet "$argos.argosmodel"
     exits "a package of argostranslate" 0
     check "a package of argostranslate: the same texts" cmp "$tmp/out" "$tmp/want"
+    # transformers' ids for decoder_input_ids 2 703 113: the language stays before a prefix.
+    want='2 703 113 52 562 587 587'
+    given='--tgt-lang fra_Latn --format ids --max-new-tokens 4'
+    run "$elcl" generate --quiet "$pieces/nllb" $given --decoder-prefix The 'Free software'
+    prints "NLLB: language and prefix" "$want"
+    run "$elcl" generate --quiet "$pieces/nllb" $given --decoder-prefix-ids 703,113 'Free software'
+    prints "NLLB: language in the prefix" "$want"
+    echo '{"text": "Free software", "decoder_prefix_ids": [113]}' >"$tmp/in"
+    run_in "$elcl" generate --quiet "$pieces/nllb" $given --input-format jsonl
+    prints "NLLB: language and the prefix of a line" "$want"
     refuses "Marian: unknown language" 2 \
         'does not know the target language "xx": it has 2, fra, deu' \
         "$elcl" generate "$pieces/marian" x --tgt-lang xx

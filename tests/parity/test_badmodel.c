@@ -508,7 +508,7 @@ static void test_engine_params(elcl_model *model)
         {{.max_beams = ELCL_MAX_BEAMS + 1}, "max_beams"},
         {{.max_beams = 4, .max_source = 51}, "max_source"},
         {{.max_beams = 4, .max_source = -1}, "max_source"},
-        {{.max_beams = 4, .max_target = 51}, "max_target"},
+        {{.max_beams = 4, .max_target = 52}, "max_target"},
         {{.max_beams = 4, .max_target = 1}, "max_target"},
     };
     for (size_t i = 0; i < ELCL_COUNT(tests); i++) {

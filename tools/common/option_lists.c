@@ -134,6 +134,24 @@ int cli_option_lists_resolve(struct cli_option_lists *l, const elcl_model *model
     return rc;
 }
 
+int cli_option_lists_begin_prefix(struct cli_option_lists *l, int32_t token, elcl_gen_options *gen,
+                                  elcl_error *err)
+{
+    const elcl_tokens before = gen->prefix;
+    if (before.n && before.ids[0] == token)
+        return ELCL_OK;
+    int32_t *ids = calloc((size_t)before.n + 1, sizeof(*ids));
+    if (!ids)
+        return elcl_fail_nomem(err);
+    ids[0] = token;
+    if (before.n)
+        memcpy(ids + 1, before.ids, (size_t)before.n * sizeof(*ids));
+    free(l->memory[6]);
+    l->memory[6] = ids;
+    gen->prefix = (elcl_tokens){ids, before.n + 1};
+    return ELCL_OK;
+}
+
 void cli_option_lists_share(struct cli_option_lists *lists)
 {
     lists->n_kept = 0;

@@ -18,7 +18,7 @@ struct cli_option_lists {
     struct cli_opt_texts stop;
     char *kept[CLI_MAX_STOPS + 6]; /* [n_kept] the texts above that this struct owns */
     int n_kept;
-    void *memory[6]; /* of the lists that the library's options point to */
+    void *memory[7]; /* of the lists that the library's options point to */
 };
 
 /* Turns a copy of the command line's lists into a sample's own: it owns none of their memory yet.
@@ -28,6 +28,9 @@ void cli_option_lists_share(struct cli_option_lists *lists);
 /* Lays the given lists over `gen`. Finish them when `gen` is no longer used. */
 int cli_option_lists_resolve(struct cli_option_lists *lists, const elcl_model *model,
                              elcl_gen_options *gen, elcl_error *err);
+/* Makes a token the first one of gen->prefix, unless it is. */
+int cli_option_lists_begin_prefix(struct cli_option_lists *lists, int32_t token,
+                                  elcl_gen_options *gen, elcl_error *err);
 void cli_option_lists_finish(struct cli_option_lists *lists);
 
 /* Returns the elcl_engine_params.max_list_tokens that these options need. */

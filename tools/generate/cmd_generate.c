@@ -67,6 +67,8 @@ static int start(struct cli_generation *r, elcl_error *err)
     ELCL_TRY(cli_engines_open(&r->engines, &o->model, o->n_engines, o->samples.model, log_line, r,
                               &r->info, err));
     r->model = r->engines.models[0];
+    if (r->info.decoder_only && r->info.has_tokenizer)
+        ELCL_TRY(elcl_encode(r->model, "", 0, &r->opening, &r->n_opening, err));
     ELCL_TRY(cli_generate_resolve(r->opt, r->model, &r->resolved, err));
     r->max_target = r->resolved.max_target;
     cli_generate_warn_sampling(r, r->resolved.ignored);
@@ -79,7 +81,7 @@ fail:
 /* How to get longer outputs. */
 static const char *length_advice(const struct cli_generation *r)
 {
-    if (r->limited.tokens >= (size_t)r->info.max_target)
+    if (r->limited.tokens + 1 >= (size_t)r->info.max_target)
         return "the model has no more positions";
     return r->resolved.gen.search_style == ELCL_STYLE_FAIRSEQ ? "--max-len-b raises it"
                                                               : "--max-new-tokens raises it";
@@ -140,6 +142,7 @@ static void finish(struct cli_generation *r)
     cli_input_close(&r->input);
     cli_queue_finish(&r->queue);
     free(r->window);
+    elcl_free(r->opening);
     elcl_str_finish(&r->trace);
     cli_option_lists_finish(&r->opt->lists);
 }

@@ -2,6 +2,7 @@
 #include "generate/generation.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "common/trace.h"
 
@@ -16,6 +17,7 @@ static int beams_of(const elcl_gen_options *gen)
 void cli_generate_size_engines(struct cli_generation *r, const elcl_gen_options *gen)
 {
     r->max_beams = beams_of(gen);
+    r->max_source = r->opt->max_source;
     r->max_lists = cli_option_lists_tokens(gen);
 }
 
@@ -25,7 +27,7 @@ int cli_generate_start_engines(struct cli_generation *r, elcl_error *err)
     elcl_engine_stats stats;
     params.batch_size = r->opt->batch_size;
     params.max_beams = r->max_beams;
-    params.max_source = r->opt->max_source;
+    params.max_source = r->max_source;
     params.max_target = r->max_target;
     params.max_list_tokens = r->max_lists;
     params.on_result = cli_generate_on_result;
@@ -71,16 +73,41 @@ int cli_generate_save_trace(struct cli_generation *r, elcl_error *err)
     return cli_sys_save(r->opt->common.trace, &r->trace, err);
 }
 
-int cli_generate_make_room(struct cli_generation *r, const struct cli_sample *sample,
-                           elcl_error *err)
+/* The sizes of engines. */
+struct sizes {
+    int beams, source, target, lists;
+};
+
+static int larger(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+static struct sizes sizes_of(const struct cli_generation *r)
+{
+    return (struct sizes){r->max_beams, r->max_source ? r->max_source : r->info.default_length,
+                          r->max_target, r->max_lists ? r->max_lists : DEFAULT_LISTS};
+}
+
+/* The sizes that the sample needs, besides those that there are. */
+static struct sizes sizes_for(const struct cli_generation *r, const struct cli_sample *sample)
 {
     const struct cli_resolved *o = cli_generate_options_of(r, sample);
-    const int beams = beams_of(&o->gen), lists = cli_option_lists_tokens(&o->gen);
-    if (!sample->own || (beams <= r->max_beams && o->max_target <= r->max_target &&
-                         lists <= (r->max_lists ? r->max_lists : DEFAULT_LISTS)))
-        return ELCL_OK;
+    const struct sizes now = sizes_of(r);
+    const int n = (int)sample->n_ids;
+    int target = o->max_target;
+    if (o->gen.search_style == ELCL_STYLE_FAIRSEQ && n > now.source)
+        target = cli_fairseq_target(&o->gen, &r->info, n);
+    return (struct sizes){larger(now.beams, beams_of(&o->gen)), larger(now.source, n),
+                          larger(now.target, target),
+                          larger(now.lists, cli_option_lists_tokens(&o->gen))};
+}
+
+/* Ends the engines with their work. */
+static int retire_engines(struct cli_generation *r, elcl_error *err)
+{
     elcl_engine_stats stats;
-    int rc = elcl_pool_run(r->engines.pool, err);
+    const int rc = elcl_pool_run(r->engines.pool, err);
     if (rc)
         return rc;
     cli_engines_stats(&r->engines, &stats);
@@ -88,11 +115,37 @@ int cli_generate_make_room(struct cli_generation *r, const struct cli_sample *sa
     if (r->opt->common.trace)
         trace_engines(r);
     elcl_pool_destroy(&r->engines.pool);
-    r->max_beams = beams > r->max_beams ? beams : r->max_beams;
-    r->max_target = o->max_target > r->max_target ? o->max_target : r->max_target;
-    if (lists > (r->max_lists ? r->max_lists : DEFAULT_LISTS))
-        r->max_lists = lists;
+    return ELCL_OK;
+}
+
+static int start_with(struct cli_generation *r, const struct sizes *sizes, elcl_error *err)
+{
+    const struct sizes now = sizes_of(r);
+    if (sizes->source > now.source)
+        r->max_source = sizes->source;
+    if (sizes->lists > now.lists)
+        r->max_lists = sizes->lists;
+    r->max_beams = sizes->beams;
+    r->max_target = sizes->target;
     return cli_generate_start_engines(r, err);
+}
+
+int cli_generate_make_room(struct cli_generation *r, const struct cli_sample *sample,
+                           elcl_error *why, elcl_error *err)
+{
+    const struct sizes now = sizes_of(r), need = sizes_for(r, sample);
+    const int source = r->max_source, lists = r->max_lists;
+    if (!memcmp(&now, &need, sizeof(now)))
+        return ELCL_OK;
+    int rc = retire_engines(r, err);
+    if (rc)
+        return rc;
+    rc = start_with(r, &need, why);
+    if (rc != ELCL_E_DEVICE_NOMEM)
+        return rc ? elcl_fail(err, rc, "%s", why->msg) : ELCL_OK;
+    r->max_source = source;
+    r->max_lists = lists;
+    return start_with(r, &now, err);
 }
 
 void cli_generate_stats(const struct cli_generation *r, elcl_engine_stats *stats)

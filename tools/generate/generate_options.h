@@ -52,6 +52,9 @@ struct cli_resolved {
     const char *ignored; /* an option of sampling that was given without sampling, or NULL */
 };
 
+/* The longest output in fairseq's style after so many source tokens, rounded up. */
+int cli_fairseq_target(const elcl_gen_options *gen, const elcl_model_info *info, int source);
+
 /* Lays the given options over the model's defaults (resolve.c). Fails with ELCL_E_ARG if they
  * contradict each other or the model. */
 int cli_generate_resolve(struct cli_generate_options *options, const elcl_model *model,

@@ -41,17 +41,36 @@ static int encode(struct cli_generation *r, const struct cli_side *source, int32
     return ELCL_OK;
 }
 
-/* The longest source. A prompt must leave room for the text after it. */
+/* The longest source that fits. max_length counts a prompt and the token after it. */
 static size_t longest_source(const struct cli_generation *r, const struct cli_sample *sample)
 {
     const elcl_gen_options *gen = &cli_generate_options_of(r, sample)->gen;
     const int given = r->opt->max_source ? r->opt->max_source : r->info.max_source;
-    if (!r->info.decoder_only)
+    if (!r->info.decoder_only || gen->max_new_tokens > 0 || given < gen->max_length)
         return (size_t)given;
-    int room =
-        gen->max_new_tokens > 0 ? r->info.max_target - gen->max_new_tokens : gen->max_length - 1;
-    room = room > 1 ? room : 1;
-    return (size_t)(given < room ? given : room);
+    return (size_t)(gen->max_length > 1 ? gen->max_length - 1 : 1);
+}
+
+/* What stays of a longer source. A prompt leaves room for the new tokens. */
+static size_t cut_length(const struct cli_generation *r, const struct cli_sample *sample)
+{
+    const elcl_gen_options *gen = &cli_generate_options_of(r, sample)->gen;
+    const size_t longest = longest_source(r, sample);
+    if (!r->info.decoder_only || gen->max_new_tokens <= 0)
+        return longest;
+    const int room = r->info.max_target - gen->max_new_tokens;
+    return room < 1 ? 1 : (size_t)room < longest ? (size_t)room : longest;
+}
+
+/* Lowers max_new_tokens to what the model's positions leave after the prompt, which stays whole.
+ * As in Hugging Face a default length ends one token earlier. */
+static void fit_output(const struct cli_generation *r, struct cli_sample *sample)
+{
+    const struct cli_resolved *o = cli_generate_options_of(r, sample);
+    const int last = r->info.max_target - (o->own_limit ? 0 : 1);
+    const int left = last - (int)sample->n_ids;
+    if (r->info.decoder_only && o->gen.max_new_tokens > left)
+        sample->max_new_tokens = left > 1 ? left : 1;
 }
 
 /* Resolves the sample's own options, if it has any. */
@@ -94,18 +113,30 @@ static int check_ids(const struct cli_generation *r, const struct cli_sample *sa
     return ELCL_OK;
 }
 
+/* Returns how many special tokens a prompt begins with. */
+static size_t count_opening(const struct cli_generation *r, const struct cli_sample *sample)
+{
+    size_t n = 0;
+    while (n < r->n_opening && n < sample->n_ids && sample->ids[n] == r->opening[n])
+        n++;
+    return n;
+}
+
 /* Truncates a long source but keeps the special tokens at its end, which encoders are trained with.
- * Of a prompt the end stays, since the output continues it. */
+ * Of a prompt the end stays, since the output continues it, and the special tokens before it. */
 static void cut_source(struct cli_generation *r, struct cli_sample *sample)
 {
-    const size_t max = longest_source(r, sample);
-    if (sample->n_ids <= max)
+    const size_t max = cut_length(r, sample), opening = count_opening(r, sample);
+    if (sample->n_ids <= longest_source(r, sample))
         return;
+    const size_t kept = opening < max ? opening : max - 1;
     if (r->info.decoder_only)
-        memmove(sample->ids, sample->ids + sample->n_ids - max, max * sizeof(*sample->ids));
+        memmove(sample->ids + kept, sample->ids + sample->n_ids - (max - kept),
+                (max - kept) * sizeof(*sample->ids));
     else
         for (size_t i = 1; i <= (size_t)r->info.source_end && i < max; i++)
             sample->ids[max - i] = sample->ids[sample->n_ids - i];
+    sample->n_cut = sample->n_ids - max;
     sample->n_ids = max;
     if (!r->cut.n++) {
         r->cut.first_line = sample->line;
@@ -144,6 +175,7 @@ static int take_line(struct cli_generation *r, const char *line, size_t n,
         cli_sample_fail(sample, place, bad.msg);
     } else {
         cut_source(r, sample);
+        fit_output(r, sample);
     }
     *taken = sample;
     return ELCL_OK;
@@ -183,22 +215,33 @@ static void keep_prompt(const struct cli_generation *r, struct cli_sample *sampl
     sample->ids = NULL;
 }
 
+/* Whether a refusal is about the options of the command line: the engines get the longest sample
+ * first, so that nothing else can be wrong with it. */
+static bool refuses_options(const struct cli_generation *r, const struct cli_sample *sample, int rc)
+{
+    return rc == ELCL_E_ARG && !sample->own && !r->n_submitted && !r->opt->keep_going;
+}
+
 static int submit_sample(struct cli_generation *r, struct cli_sample *sample, elcl_error *err)
 {
-    const elcl_request request = {.source = sample->ids,
-                                  .n_source = sample->n_ids,
-                                  .options = cli_generate_options_of(r, sample)->gen,
-                                  .user = sample,
-                                  .sample = sample->index};
+    elcl_request request = {.source = sample->ids,
+                            .n_source = sample->n_ids,
+                            .options = cli_generate_options_of(r, sample)->gen,
+                            .user = sample,
+                            .sample = sample->index};
     elcl_error bad = {0};
-    int rc = cli_generate_make_room(r, sample, err);
-    if (rc)
-        return rc;
-    rc = elcl_pool_submit(r->engines.pool, &request, NULL, &bad);
+    if (sample->max_new_tokens)
+        request.options.max_new_tokens = sample->max_new_tokens;
+    const int failed = cli_generate_make_room(r, sample, &bad, err);
+    if (failed)
+        return failed;
+    int rc = bad.code;
+    if (!rc)
+        rc = elcl_pool_submit(r->engines.pool, &request, NULL, &bad);
     cli_generate_override_free(&sample->given); /* the pool has a copy of the lists */
-    if (rc && !(rc == ELCL_E_ARG && sample->own))
+    if (rc == ELCL_E_NOMEM || refuses_options(r, sample, rc))
         return elcl_fail(err, rc, "%s", bad.msg);
-    if (rc) { /* the sample's own options */
+    if (rc) {
         char place[256];
         cli_input_place(&r->input, sample->line, place, sizeof(place));
         cli_sample_fail(sample, place, bad.msg);
@@ -206,6 +249,7 @@ static int submit_sample(struct cli_generation *r, struct cli_sample *sample, el
         return ELCL_OK;
     }
     keep_prompt(r, sample);
+    r->n_submitted++;
     r->in_flight++;
     return ELCL_OK;
 }

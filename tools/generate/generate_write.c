@@ -1,14 +1,15 @@
 /* elcl generate: from an engine's result to written lines. */
 #include "generate/generation.h"
 
-/* Counts samples whose best output ended at the length limit; one that the user chose is reported
- * only with --verbose. */
+/* Counts samples whose best output ended at the length limit; one that the user chose, and that the
+ * model has positions for, is reported only with --verbose. */
 static void note_limit(struct cli_generation *r, const struct cli_sample *sample,
                        const elcl_result *result)
 {
     const struct cli_resolved *o = cli_generate_options_of(r, sample);
     const elcl_hypothesis *best = result->hypotheses;
-    if (!result->n_hypotheses || (o->own_limit && !r->opt->common.verbose))
+    const bool chosen = o->own_limit && !sample->max_new_tokens;
+    if (!result->n_hypotheses || (chosen && !r->opt->common.verbose))
         return;
     const bool forced = !r->info.decoder_only && o->gen.forced_eos_token_id >= 0 &&
                         best->n_ids >= (size_t)o->max_target;

@@ -26,6 +26,7 @@ struct cli_generation {
     elcl_model_info info;
     struct cli_resolved resolved;
     int max_beams, max_target; /* of the engines */
+    int max_source;            /* likewise; 0: the library's choice */
     int max_lists;             /* likewise; 0: the library's choice */
     elcl_engine_stats past;    /* of engines that a sample outgrew */
     struct elcl_str trace;     /* with --trace: theirs, until cli_generate_save_trace() */
@@ -39,8 +40,10 @@ struct cli_generation {
     size_t refill;              /* more samples are read when this few are in flight */
     bool input_done;
     bool shares_terminal; /* the bar and the results meet on one screen */
-    uint64_t n_samples, n_written, n_failed;
-    struct cli_tally cut;     /* sources that were truncated */
+    uint64_t n_samples, n_submitted, n_written, n_failed;
+    struct cli_tally cut; /* sources that were truncated */
+    int32_t *opening;     /* [n_opening] decoder-only: the special tokens before a prompt */
+    size_t n_opening;
     struct cli_tally limited; /* outputs that ended at a length limit */
     bool warned_sampling;
     uint64_t input_bytes;      /* of the samples written */
@@ -64,12 +67,13 @@ void cli_generate_warn_sampling(struct cli_generation *r, const char *ignored);
 
 /* ---- engines (generate_engines.c) ----------------------------------------------------------- */
 
-/* Sets max_beams and max_lists for these options. */
+/* Sets max_beams, max_source and max_lists for these options. */
 void cli_generate_size_engines(struct cli_generation *r, const elcl_gen_options *gen);
 int cli_generate_start_engines(struct cli_generation *r, elcl_error *err);
-/* Replaces engines that are too small for the sample, after they have finished what they have. */
+/* Replaces engines that are too small for the sample, after they have finished what they have. Sets
+ * *why, and keeps engines of the size before, if the sample is too long for the device's memory. */
 int cli_generate_make_room(struct cli_generation *r, const struct cli_sample *sample,
-                           elcl_error *err);
+                           elcl_error *why, elcl_error *err);
 /* The statistics of all engines so far. */
 void cli_generate_stats(const struct cli_generation *r, elcl_engine_stats *stats);
 /* Writes the file of --trace once nothing is pending; does nothing without the option. */

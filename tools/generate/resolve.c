@@ -49,7 +49,20 @@ static const char *find_ignored(const struct cli_generate_options *o, const elcl
     return NULL;
 }
 
-static int resolve_languages(const struct cli_generate_options *o, const elcl_model *model,
+/* Puts a language that outputs begin with before the prefix: a forced token only follows the start
+ * token itself. */
+static int begin_prefix(struct cli_generate_options *o, const elcl_model *model,
+                        elcl_gen_options *gen, elcl_error *err)
+{
+    elcl_gen_options probe = {.forced_bos_token_id = -1};
+    int rc = elcl_gen_options_language(model, o->samples.tgt_lang, &probe, err);
+    if (rc || !gen->prefix.n || probe.forced_bos_token_id < 0)
+        return rc;
+    gen->forced_bos_token_id = -1;
+    return cli_option_lists_begin_prefix(&o->lists, probe.forced_bos_token_id, gen, err);
+}
+
+static int resolve_languages(struct cli_generate_options *o, const elcl_model *model,
                              elcl_gen_options *gen, elcl_error *err)
 {
     const elcl_gen_options before = *gen;
@@ -63,14 +76,11 @@ static int resolve_languages(const struct cli_generate_options *o, const elcl_mo
     const char *rival = starts ? "decoder-start-token-id" : "forced-bos-token-id";
     if (cli_args_seen(&o->args, rival))
         return elcl_fail(err, ELCL_E_ARG, "--tgt-lang and --%s contradict each other", rival);
-    return ELCL_OK;
+    return begin_prefix(o, model, gen, err);
 }
 
-/* The longest output in fairseq's style, rounded up. */
-static int fairseq_target(const struct cli_generate_options *o, const elcl_model_info *info,
-                          const elcl_gen_options *gen)
+int cli_fairseq_target(const elcl_gen_options *gen, const elcl_model_info *info, int source)
 {
-    const int source = o->max_source ? o->max_source : info->default_length;
     const double target = (double)gen->max_len_a * source + gen->max_len_b + 2;
     return target < info->max_target ? (int)target : info->max_target;
 }
@@ -81,7 +91,8 @@ static int resolve_lengths(const struct cli_generate_options *o, const elcl_mode
 {
     elcl_gen_options *gen = &r->gen;
     if (gen->search_style == ELCL_STYLE_FAIRSEQ) {
-        r->max_target = fairseq_target(o, info, gen);
+        r->max_target =
+            cli_fairseq_target(gen, info, o->max_source ? o->max_source : info->default_length);
         return info->decoder_only
                    ? elcl_fail(err, ELCL_E_ARG,
                                "--search-style fairseq is for models with an encoder; %s has none",

@@ -143,6 +143,14 @@ static const char *finish_word(enum elcl_finish_reason finish)
     return finish == ELCL_FINISH_EOS ? "eos" : "length";
 }
 
+/* Adds what did not fit into the model. */
+static bool add_json_limits(cJSON *line, const struct cli_sample *s)
+{
+    return (!s->n_cut || cJSON_AddNumberToObject(line, "source_cut", (double)s->n_cut)) &&
+           (!s->max_new_tokens ||
+            cJSON_AddNumberToObject(line, "max_new_tokens", s->max_new_tokens));
+}
+
 static int append_jsonl(const elcl_model *model, struct cli_sample *sample, int sequence,
                         const elcl_hypothesis *h, elcl_error *err)
 {
@@ -160,7 +168,7 @@ static int append_jsonl(const elcl_model *model, struct cli_sample *sample, int 
               (!text || cJSON_AddStringToObject(line, "text", text)) && add_json_ids(line, h) &&
               add_json_score(line, h->score) && add_json_log_probs(line, h) &&
               cJSON_AddStringToObject(line, "finish_reason", finish_word(h->finish)) &&
-              append_json(line, &sample->out);
+              add_json_limits(line, sample) && append_json(line, &sample->out);
     cJSON_Delete(line);
     elcl_free(text);
     return ok ? ELCL_OK : elcl_fail_nomem(err);

@@ -12,6 +12,8 @@ struct cli_sample {
     uint64_t input_bytes; /* of the input up to its end */
     int32_t *ids;         /* [n_ids] source, until it is submitted */
     size_t n_ids;
+    size_t n_cut;             /* source tokens that were cut off */
+    int max_new_tokens;       /* what the model's positions leave after the prompt; 0: enough */
     char *id;                 /* JSON text of the sample's own name, or NULL */
     struct cli_resolved *own; /* the sample's own options, or NULL */
     /* What own's lists point into, until the sample is submitted. */

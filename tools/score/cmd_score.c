@@ -139,10 +139,11 @@ static int take_pair(const struct scoring *r, const struct cli_parsed *line, str
         return rc;
     if (!s->n_source)
         return elcl_fail(err, ELCL_E_FORMAT, "the tokenizer found no token in the source");
-    if (s->n_source > (size_t)r->info.max_source || s->n_ids > (size_t)r->info.max_target)
+    const int most = r->info.max_target - 1; /* without the start token */
+    if (s->n_source > (size_t)r->info.max_source || s->n_ids > (size_t)most)
         return elcl_fail(err, ELCL_E_FORMAT,
                          "expected at most %d source and %d target tokens, found %zu and %zu",
-                         r->info.max_source, r->info.max_target, s->n_source, s->n_ids);
+                         r->info.max_source, most, s->n_source, s->n_ids);
     return ELCL_OK;
 }
 

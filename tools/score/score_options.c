@@ -124,8 +124,8 @@ static int check_context(struct cli_score_options *o, const elcl_model_info *inf
         return elcl_fail(err, ELCL_E_ARG,
                          "--context: expected at most %d with this model, found %d",
                          info->max_target, o->context);
-    if (!o->context)
-        o->context = info->max_target;
+    if (!o->context) /* a window of a longer text has as many tokens as the model has positions */
+        o->context = o->stride ? info->max_target - 1 : info->max_target;
     if (o->stride >= o->context)
         return elcl_fail(err, ELCL_E_ARG,
                          "--stride: expected less than the context of %d tokens, found %d",
