@@ -17,6 +17,8 @@ struct elcl_arch {
     int default_positions;              /* default lengths of an engine; 0: all positions */
     int position_offset;                /* row of position 0 in the position tables */
     int distance_buckets, max_distance; /* t5: for position biases */
+    int window;                         /* gpt_neo, led: keys this far away are hidden; 0: none */
+    uint64_t local[4]; /* gpt_neo: bit l % 64 of word l / 64: layer l has the window */
     float embed_scale;
     float norm_eps;
     enum elcl_activation act;
@@ -30,6 +32,7 @@ struct elcl_arch {
                            * stored and differs */
     bool scaled_output;   /* t5: hidden states are divided by sqrt(D) before the output */
     bool shared;          /* encoder and decoder have the same vocabulary */
+    bool multi_query;     /* gpt_bigcode: all heads have one key and one value */
     bool decoder_only;    /* no encoder, no cross attention: the source begins the output */
     bool gated;           /* the feed-forward layer has two first maps: act(x W0) * (x W1) */
     bool unscaled_scores; /* not divided by sqrt(Dh) */

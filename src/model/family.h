@@ -26,12 +26,16 @@ struct elcl_family {
 extern const struct elcl_family elcl_family_bart;
 extern const struct elcl_family elcl_family_biogpt;
 extern const struct elcl_family elcl_family_blenderbot;
+extern const struct elcl_family elcl_family_bloom;
 extern const struct elcl_family elcl_family_ctranslate2;
 extern const struct elcl_family elcl_family_fsmt;
 extern const struct elcl_family elcl_family_gpt2;
+extern const struct elcl_family elcl_family_gpt_bigcode;
+extern const struct elcl_family elcl_family_gpt_neo;
 extern const struct elcl_family elcl_family_m2m_100;
 extern const struct elcl_family elcl_family_marian;
 extern const struct elcl_family elcl_family_mbart;
+extern const struct elcl_family elcl_family_mpt;
 extern const struct elcl_family elcl_family_mt5;
 extern const struct elcl_family elcl_family_openai_gpt;
 extern const struct elcl_family elcl_family_opt;

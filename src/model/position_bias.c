@@ -66,3 +66,49 @@ fail:
     elcl_free(values);
     return rc;
 }
+
+/* A slope is 2^(-8 i / n), i from 1 on, where n is the number of heads if that is a power of two;
+ * further heads take every other slope of twice as many. */
+static double slope_of(int head, int heads)
+{
+    int n = 1;
+    while (2 * n <= heads)
+        n *= 2;
+    return head < n ? exp2(-8.0 * (head + 1) / n) : exp2(-4.0 * (2 * (head - n) + 1) / n);
+}
+
+int elcl_load_alibi(struct elcl_loader *loader, int heads, int max_distance,
+                    struct elcl_position_bias *bias)
+{
+    const size_t width = 2 * (size_t)max_distance + 1, n = (size_t)heads * width;
+    float *values = loader->plan ? NULL : elcl_calloc(n, sizeof(*values));
+    if (!values && !loader->plan)
+        return elcl_fail_nomem(loader->err);
+    for (int h = 0; values && h < heads; h++)
+        for (int i = 0; i < max_distance; i++)
+            values[(size_t)h * width + (size_t)i] =
+                (float)(slope_of(h, heads) * (double)(i - max_distance));
+    const int rc = elcl_load_computed(loader, "position bias", values, n, &bias->table);
+    bias->max_distance = max_distance;
+    elcl_free(values);
+    return rc;
+}
+
+/* Far below every score, and far from the end of the range: sums with scores stay finite. */
+#define HIDDEN -1e30f
+
+int elcl_load_window(struct elcl_loader *loader, int heads, int window,
+                     struct elcl_position_bias *bias)
+{
+    const int max_distance = window ? window : 1;
+    const size_t width = 2 * (size_t)max_distance + 1, n = (size_t)heads * width;
+    float *values = elcl_calloc(n, sizeof(*values));
+    if (!values)
+        return elcl_fail_nomem(loader->err);
+    for (size_t h = 0; window && h < (size_t)heads; h++)
+        values[h * width] = values[h * width + width - 1] = HIDDEN;
+    const int rc = elcl_load_computed(loader, "position bias", values, n, &bias->table);
+    bias->max_distance = max_distance;
+    elcl_free(values);
+    return rc;
+}

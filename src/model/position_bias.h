@@ -1,4 +1,5 @@
-/* Relative position biases by buckets of distance, as in T5. */
+/* Biases of scores by the distance of a key from the query: buckets of distance as in T5, linear
+ * biases (ALiBi), and windows. */
 #ifndef ELCL_MODEL_POSITION_BIAS_H
 #define ELCL_MODEL_POSITION_BIAS_H
 
@@ -21,5 +22,13 @@ int elcl_position_bucket(const struct elcl_position_buckets *buckets, int distan
 int elcl_load_position_bias(struct elcl_loader *loader, const char *name,
                             const struct elcl_position_buckets *buckets, int heads,
                             struct elcl_position_bias *bias);
+
+/* Computes ALiBi: minus the distance times a slope for each head (arXiv 2108.12409), for keys up to
+ * max_distance before the query. */
+int elcl_load_alibi(struct elcl_loader *loader, int heads, int max_distance,
+                    struct elcl_position_bias *bias);
+/* Hides keys that are `window` or more positions away, on either side. 0: hides none. */
+int elcl_load_window(struct elcl_loader *loader, int heads, int window,
+                     struct elcl_position_bias *bias);
 
 #endif

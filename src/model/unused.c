@@ -11,6 +11,8 @@
 static const char *const harmless[] = {
     ".attn.bias",
     ".attn.masked_bias",
+    ".attn.attention.bias",
+    ".attn.attention.masked_bias",
     "position_ids",
     "embed_positions.weight",
     "embed_positions.weights",

@@ -437,7 +437,8 @@ static int fold_value_bias(struct elcl_loader *loader, const struct projection *
         return elcl_fail_nomem(loader->err);
     float *bv = values + n, *wo = bv + k;
     to_f32(out->bias, values);
-    part_to_f32(v->bias, v->at, k, bv);
+    if (v->has_bias)
+        part_to_f32(v->bias, v->at, k, bv);
     to_f32(out->weight, wo);
     for (size_t i = 0; i < n; i++) {
         double sum = (double)values[i];
@@ -479,8 +480,11 @@ int elcl_load_attention_named(struct elcl_loader *loader, const char *prefix,
 {
     struct projection qkv[3], out;
     int rc;
+    const bool no_bias = loader->no_bias;
+    loader->no_bias = no_bias || loader->no_qkv_bias;
     for (int i = 0; i < 3; i++)
         ELCL_TRY(find_projection(loader, prefix, names[i], heads * dh, d, &qkv[i]));
+    loader->no_bias = no_bias;
     ELCL_TRY(find_projection(loader, prefix, names[3], d, heads * dh, &out));
     if (site != ELCL_SITE_ENCODER && loader->attention == ELCL_ATTN_EL) {
         ELCL_TRY(load_stacked(loader, qkv, 1, &attention->q));
@@ -519,5 +523,76 @@ int elcl_load_attention_conv1d(struct elcl_loader *loader, const char *prefix, i
     ELCL_TRY(load_stacked(loader, qkv, 3, &attention->qkv));
     ELCL_TRY(load_stacked(loader, &out, 1, &attention->out));
 fail:
+    return done(loader, rc);
+}
+
+/* Copies the rows of one projection, n elements each, from `from` on. */
+static void gather_rows(const struct elcl_tensor *fused, int from, int stride, int heads, int dh,
+                        size_t n, struct elcl_tensor *part, char *memory)
+{
+    const size_t head_bytes = (size_t)dh * n * elcl_storage_bytes(fused->dtype);
+    const size_t row_bytes = n * elcl_storage_bytes(fused->dtype);
+    *part = *fused;
+    part->n = (size_t)heads * (size_t)dh * n;
+    part->data = memory;
+    for (int h = 0; h < heads; h++)
+        memcpy(memory + (size_t)h * head_bytes,
+               (const char *)fused->data + (size_t)(from + h * stride) * row_bytes, head_bytes);
+}
+
+/* The three projections of a fused one, with copies of their rows in *memory. */
+struct fused {
+    struct elcl_tensor weights[3], biases[3];
+    char *memory;
+};
+
+static int split_fused(struct elcl_loader *loader, const struct projection *p,
+                       const struct elcl_fused_rows *rows, int heads, int dh, struct fused *out)
+{
+    const int from[] = {0, rows->k_at, rows->v_at};
+    const size_t inner = (size_t)heads * (size_t)dh, k = (size_t)p->k;
+    const size_t bias_bytes = p->has_bias ? inner * elcl_storage_bytes(p->bias->dtype) : 0;
+    const size_t bytes = inner * k * elcl_storage_bytes(p->weight->dtype) + bias_bytes;
+    out->memory = elcl_calloc(3, bytes);
+    if (!out->memory)
+        return elcl_fail_nomem(loader->err);
+    for (int i = 0; i < 3; i++) {
+        const int stride = i ? rows->kv_stride : rows->q_stride;
+        char *memory = out->memory + (size_t)i * bytes;
+        gather_rows(p->weight, from[i], stride, heads, dh, k, &out->weights[i],
+                    memory + bias_bytes);
+        if (p->has_bias)
+            gather_rows(p->bias, from[i], stride, heads, dh, 1, &out->biases[i], memory);
+    }
+    return ELCL_OK;
+}
+
+int elcl_load_attention_fused(struct elcl_loader *loader, const char *prefix,
+                              const char *const names[2], int heads, int d,
+                              const struct elcl_fused_rows *rows,
+                              struct elcl_attention_weights *attention)
+{
+    struct projection all, out, qkv[3];
+    struct fused parts = {.memory = NULL};
+    int rc;
+    ELCL_TRY(find_projection(loader, prefix, names[0], rows->rows, d, &all));
+    ELCL_TRY(find_projection(loader, prefix, names[1], d, d, &out));
+    if (!loader->plan)
+        ELCL_TRY(split_fused(loader, &all, rows, heads, d / heads, &parts));
+    for (int i = 0; i < 3; i++) {
+        qkv[i] = all;
+        qkv[i].n = d;
+        qkv[i].weight = loader->plan ? NULL : &parts.weights[i];
+        qkv[i].bias = loader->plan ? NULL : &parts.biases[i];
+    }
+    if (loader->attention == ELCL_ATTN_EL) {
+        ELCL_TRY(load_stacked(loader, qkv, 1, &attention->q));
+        ELCL_TRY(load_el(loader, &qkv[1], &qkv[2], &out, heads, attention));
+    } else {
+        ELCL_TRY(load_stacked(loader, qkv, 3, &attention->qkv));
+        ELCL_TRY(load_stacked(loader, &out, 1, &attention->out));
+    }
+fail:
+    elcl_free(parts.memory);
     return done(loader, rc);
 }

@@ -70,6 +70,7 @@ struct elcl_loader {
     enum elcl_attention attention; /* resolved */
     const char *base;              /* optional prefix of stored names; NULL: "model." */
     bool no_bias;                  /* linear maps are loaded without biases */
+    bool no_qkv_bias;              /* queries, keys and values are */
     uint64_t bytes;                /* of device buffers, running total */
     struct elcl_strmap *used;      /* receives the stored names of tensors in use, unless NULL */
     const struct elcl_tensor *tables[ELCL_MAX_TABLES]; /* what elcl_weights.embeddings hold */
@@ -123,6 +124,21 @@ int elcl_load_conv1d(struct elcl_loader *loader, const char *prefix, int n, int 
  * keys and values side by side; `prefix`.c_proj is [D, D]. */
 int elcl_load_attention_conv1d(struct elcl_loader *loader, const char *prefix, int heads, int d,
                                struct elcl_attention_weights *attention);
+
+/* How one stored matrix [rows, D] holds the projections of all heads: queries of head h begin at
+ * row h q_stride, keys at k_at + h kv_stride, values at v_at + h kv_stride. */
+struct elcl_fused_rows {
+    int rows;
+    int q_stride;
+    int k_at, v_at, kv_stride; /* 0: all heads share keys and values */
+};
+
+/* Loads the self attention of a decoder from such a matrix, `prefix``names[0]`, and the output
+ * `prefix``names[1]`. Keys and values that heads share are repeated. */
+int elcl_load_attention_fused(struct elcl_loader *loader, const char *prefix,
+                              const char *const names[2], int heads, int d,
+                              const struct elcl_fused_rows *rows,
+                              struct elcl_attention_weights *attention);
 
 /* Allocates the layers of a stack. */
 int elcl_stack_create(struct elcl_stack_weights *stack, int n_layers, elcl_error *err);

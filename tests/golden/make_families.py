@@ -57,6 +57,24 @@ MODELS = {
     "tiny-openai-gpt": dict(
         model="OpenAIGPTLMHeadModel", seed=3, eos_bias=3.0,
         config=dict(vocab_size=47, n_embd=20, n_layer=3, n_head=4, n_positions=40)),
+    "tiny-gpt_neo": dict(
+        model="GPTNeoForCausalLM", seed=14, eos_bias=3.0,
+        config=dict(vocab_size=47, hidden_size=20, num_layers=3, num_heads=4,
+                    max_position_embeddings=40, window_size=4,
+                    attention_types=[[["local", "global"], 1], [["local"], 1]])),
+    "tiny-gpt_bigcode": dict(
+        model="GPTBigCodeForCausalLM", seed=5, eos_bias=3.0,
+        config=dict(vocab_size=47, n_embd=20, n_layer=2, n_head=4, n_positions=40, n_inner=37)),
+    "tiny-gpt_bigcode-heads": dict(
+        model="GPTBigCodeForCausalLM", seed=26, eos_bias=3.0,
+        config=dict(vocab_size=47, n_embd=20, n_layer=2, n_head=4, n_positions=40,
+                    multi_query=False)),
+    "tiny-bloom": dict(  # the slopes of 5 heads are not a geometric series
+        model="BloomForCausalLM", seed=7, eos_bias=3.0,
+        config=dict(vocab_size=47, hidden_size=20, n_layer=2, n_head=5)),
+    "tiny-mpt": dict(
+        model="MptForCausalLM", seed=8, eos_bias=3.0,
+        config=dict(vocab_size=47, d_model=20, n_layers=2, n_heads=4, max_seq_len=40)),
 }
 
 

@@ -112,6 +112,18 @@ static void test_other_configs(const struct check_options *options)
         int code;
         const char *a, *b;
     } tests[] = {
+        {"tiny-xglm", "{\"add_cross_attention\": true}", ELCL_E_UNSUPPORTED,
+         "add_cross_attention must be false for model_type xglm", ""},
+        {"tiny-gpt_neo", "{\"attention_types\": [[[\"near\"], 3]]}", ELCL_E_FORMAT,
+         "attention_types", "\"global\" and \"local\""},
+        {"tiny-gpt_neo", "{\"attention_types\": [[[\"local\"], 2]]}", ELCL_E_FORMAT,
+         "attention_types is for 2 layers", "num_layers is 3"},
+        {"tiny-gpt_bigcode", "{\"multi_query\": false}", ELCL_E_FORMAT, "c_attn.weight",
+         "expected shape [60,20], found [30,20]"},
+        {"tiny-bloom", "{\"apply_residual_connection_post_layernorm\": true}", ELCL_E_UNSUPPORTED,
+         "apply_residual_connection_post_layernorm", "must be false"},
+        {"tiny-mpt", "{\"attn_config\": {\"clip_qkv\": 6}}", ELCL_E_UNSUPPORTED,
+         "attn_config.clip_qkv must be null", "found 6"},
         {"tiny-opt", "{\"hidden_size\": null}", ELCL_E_FORMAT, "config.json", "hidden_size"},
         {"tiny-opt", "{\"num_attention_heads\": 4}", ELCL_E_FORMAT, "hidden_size 21",
          "num_attention_heads 4"},
