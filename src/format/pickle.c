@@ -10,8 +10,6 @@
 #include "base/util.h"
 #include "base/utf8.h"
 
-#define MAX_BYTES ((size_t)32 << 20)
-
 /* ---- marks ---- */
 
 static int push_mark(struct elcl_pickle *m)
@@ -252,6 +250,37 @@ static int set_items_to_mark(struct elcl_pickle *m)
     return rc ? rc : set_items(m, begin);
 }
 
+/* ---- the list of keys ---- */
+
+static int push_list(struct elcl_pickle *m)
+{
+    if (m->n_lists++)
+        return elcl_pickle_bad(m, "a second list");
+    return elcl_pickle_push_kind(m, ELCL_VALUE_LIST, 0);
+}
+
+/* Moves the values from `begin` on into the list below them. */
+static int list_append(struct elcl_pickle *m, size_t begin)
+{
+    const size_t bottom = m->n_marks ? m->marks[m->n_marks - 1] : 0;
+    if (begin <= bottom)
+        return elcl_pickle_bad(m, "the stack is empty");
+    if (m->stack.v[begin - 1].kind != ELCL_VALUE_LIST)
+        return elcl_pickle_unexpected(m, "APPEND", "a list", m->stack.v[begin - 1].kind);
+    for (size_t i = begin; i < m->stack.n; i++)
+        if (!elcl_pickle_append(&m->keys, m->stack.v[i]))
+            return elcl_fail_nomem(m->err);
+    m->stack.n = begin;
+    return ELCL_OK;
+}
+
+static int list_append_to_mark(struct elcl_pickle *m)
+{
+    size_t begin = 0;
+    const int rc = pop_mark(m, &begin);
+    return rc ? rc : list_append(m, begin);
+}
+
 /* ---- the machine ---- */
 
 static int check_protocol(struct elcl_pickle *m)
@@ -334,17 +363,30 @@ static int step(struct elcl_pickle *m, unsigned char opcode)
         return get_numbered(m, 1);
     case 'j':
         return get_numbered(m, 4);
+    case ']':
+        if (m->keys_wanted)
+            return push_list(m);
+        break;
+    case 'a':
+        if (m->keys_wanted)
+            return list_append(m, m->stack.n - (m->stack.n > 0));
+        break;
+    case 'e':
+        if (m->keys_wanted)
+            return list_append_to_mark(m);
+        break;
     default:
-        return elcl_fail(m->err, ELCL_E_UNSUPPORTED,
-                         "%s: pickle, byte %zu: opcode %s (0x%02x), which a dictionary of tensors "
-                         "does not need; nothing was executed",
-                         m->file, m->opcode_at, elcl_pickle_opcode(opcode), opcode);
+        break;
     }
+    return elcl_fail(m->err, ELCL_E_UNSUPPORTED,
+                     "%s: pickle, byte %zu: opcode %s (0x%02x), which a dictionary of tensors "
+                     "does not need; nothing was executed",
+                     m->file, m->opcode_at, elcl_pickle_opcode(opcode), opcode);
 }
 
-/* Runs the pickle up to STOP; then one value must be left, a dictionary. */
-static int run(struct elcl_pickle *m, size_t *dictionary)
+int elcl_pickle_run(struct elcl_pickle *m, struct elcl_pickle_value *result)
 {
+    m->memo.n = 0;
     for (;;) {
         const unsigned char *opcode = NULL;
         m->opcode_at = m->at;
@@ -356,28 +398,21 @@ static int run(struct elcl_pickle *m, size_t *dictionary)
         if (rc)
             return rc;
     }
-    if (m->at != m->n)
-        return elcl_pickle_bad(m, "something follows the end");
-    struct elcl_pickle_value result = {0};
-    const int rc = elcl_pickle_pop(m, &result);
+    const int rc = elcl_pickle_pop(m, result);
     if (rc)
         return rc;
-    if (m->stack.n || m->n_marks)
-        return elcl_pickle_bad(m, "values are left over at the end");
-    if (result.kind != ELCL_VALUE_DICTIONARY)
-        return elcl_pickle_unexpected(m, "result", "a dictionary of tensors", result.kind);
-    *dictionary = (size_t)result.i;
-    return ELCL_OK;
+    return m->stack.n || m->n_marks ? elcl_pickle_bad(m, "values are left over at the end")
+                                    : ELCL_OK;
 }
 
 /* Lists the tensors of one dictionary with their names; one tensor may have several names. */
-static int collect(const struct elcl_pickle *m, size_t dictionary,
-                   struct elcl_pickle_tensor *tensors, size_t *n)
+static int list_tensors(const struct elcl_pickle *m, int64_t dictionary,
+                        struct elcl_pickle_tensor *tensors, size_t *n)
 {
     *n = 0;
     for (size_t i = 0; i < m->n_pairs; i++) {
         const struct elcl_pickle_pair *pair = &m->pairs[i];
-        if (pair->dictionary != dictionary || pair->value.kind != ELCL_VALUE_TENSOR)
+        if (pair->dictionary != (size_t)dictionary || pair->value.kind != ELCL_VALUE_TENSOR)
             continue;
         if (pair->key.kind != ELCL_VALUE_TEXT)
             return elcl_pickle_unexpected(m, "name of a tensor", "a string", pair->key.kind);
@@ -392,11 +427,28 @@ static int collect(const struct elcl_pickle *m, size_t dictionary,
     return ELCL_OK;
 }
 
-static void finish(struct elcl_pickle *m)
+int elcl_pickle_collect(const struct elcl_pickle *m, struct elcl_pickle_value dictionary,
+                        struct elcl_pickle_tensor **tensors, size_t *n_tensors)
+{
+    if (dictionary.kind != ELCL_VALUE_DICTIONARY)
+        return elcl_pickle_unexpected(m, "result", "a dictionary of tensors", dictionary.kind);
+    struct elcl_pickle_tensor *found = elcl_calloc(m->n_pairs, sizeof(*found));
+    if (!found)
+        return elcl_fail_nomem(m->err);
+    const int rc = list_tensors(m, dictionary.i, found, n_tensors);
+    if (rc)
+        elcl_free(found);
+    else
+        *tensors = found;
+    return rc;
+}
+
+void elcl_pickle_finish(struct elcl_pickle *m)
 {
     elcl_free(m->stack.v);
     elcl_free(m->items.v);
     elcl_free(m->memo.v);
+    elcl_free(m->keys.v);
     elcl_free(m->marks);
     elcl_free(m->pairs);
     elcl_free(m->storages);
@@ -407,24 +459,18 @@ int elcl_pickle_read(const void *pickle, size_t n, const char *file,
                      struct elcl_pickle_tensor **tensors, size_t *n_tensors, elcl_error *err)
 {
     struct elcl_pickle m = {.p = pickle, .n = n, .file = file, .err = err};
-    struct elcl_pickle_tensor *found = NULL;
-    size_t dictionary = 0, n_found = 0;
+    struct elcl_pickle_value result = {0};
     int rc;
-    if (n > MAX_BYTES)
+    if (n > ELCL_PICKLE_MAX_BYTES)
         return elcl_fail(err, ELCL_E_UNSUPPORTED, "%s: a pickle of %zu bytes; expected at most %zu",
-                         file, n, MAX_BYTES);
-    ELCL_TRY(run(&m, &dictionary));
-    found = elcl_calloc(m.n_pairs, sizeof(*found));
-    if (!found) {
-        rc = elcl_fail_nomem(err);
+                         file, n, ELCL_PICKLE_MAX_BYTES);
+    ELCL_TRY(elcl_pickle_run(&m, &result));
+    if (m.at != m.n) {
+        rc = elcl_pickle_bad(&m, "something follows the end");
         goto fail;
     }
-    ELCL_TRY(collect(&m, dictionary, found, &n_found));
-    *tensors = found;
-    *n_tensors = n_found;
-    found = NULL;
+    ELCL_TRY(elcl_pickle_collect(&m, result, tensors, n_tensors));
 fail:
-    elcl_free(found);
-    finish(&m);
+    elcl_pickle_finish(&m);
     return rc;
 }

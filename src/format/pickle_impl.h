@@ -7,6 +7,8 @@
 #include "format/pickle.h"
 #include "format/pickle_names.h"
 
+#define ELCL_PICKLE_MAX_BYTES ((size_t)32 << 20)
+
 enum elcl_pickle_kind {
     ELCL_VALUE_NONE,
     ELCL_VALUE_BOOLEAN,
@@ -16,6 +18,7 @@ enum elcl_pickle_kind {
     ELCL_VALUE_GLOBAL,
     ELCL_VALUE_TUPLE,
     ELCL_VALUE_DICTIONARY,
+    ELCL_VALUE_LIST,
     ELCL_VALUE_STORAGE,
     ELCL_VALUE_TENSOR,
 };
@@ -35,6 +38,7 @@ struct elcl_pickle_storage {
     const struct elcl_pickle_type *type;
     struct elcl_pickle_value key;
     int64_t n;
+    int64_t first; /* element of the storage that offsets count from */
 };
 
 struct elcl_pickle_values {
@@ -57,6 +61,9 @@ struct elcl_pickle {
     size_t n_storages, max_storages;
     struct elcl_pickle_tensor *tensors; /* unnamed */
     size_t n_tensors, max_tensors;
+    bool keys_wanted; /* one list of strings is allowed, and becomes `keys` */
+    size_t n_lists;
+    struct elcl_pickle_values keys;
     elcl_error *err;
 };
 
@@ -74,6 +81,13 @@ int elcl_pickle_pop(struct elcl_pickle *m, struct elcl_pickle_value *value);
 size_t elcl_pickle_reachable(const struct elcl_pickle *m);
 /* Returns the string of a TEXT value. */
 const char *elcl_pickle_text(const struct elcl_pickle *m, struct elcl_pickle_value value);
+
+/* Runs one pickle from m->at on, up to its STOP; one value must be left. */
+int elcl_pickle_run(struct elcl_pickle *m, struct elcl_pickle_value *result);
+/* Returns the tensors of a dictionary; freed with elcl_free(). */
+int elcl_pickle_collect(const struct elcl_pickle *m, struct elcl_pickle_value dictionary,
+                        struct elcl_pickle_tensor **tensors, size_t *n_tensors);
+void elcl_pickle_finish(struct elcl_pickle *m);
 
 /* Run BINPERSID, REDUCE and BUILD. */
 int elcl_pickle_push_storage(struct elcl_pickle *m);

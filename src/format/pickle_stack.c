@@ -7,7 +7,8 @@ static const char *const kinds[] = {
     [ELCL_VALUE_INTEGER] = "an integer", [ELCL_VALUE_REAL] = "a real number",
     [ELCL_VALUE_TEXT] = "a string",      [ELCL_VALUE_GLOBAL] = "a name",
     [ELCL_VALUE_TUPLE] = "a tuple",      [ELCL_VALUE_DICTIONARY] = "a dictionary",
-    [ELCL_VALUE_STORAGE] = "a storage",  [ELCL_VALUE_TENSOR] = "a tensor",
+    [ELCL_VALUE_LIST] = "a list",        [ELCL_VALUE_STORAGE] = "a storage",
+    [ELCL_VALUE_TENSOR] = "a tensor",
 };
 
 /* ---- messages ---- */

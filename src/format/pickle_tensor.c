@@ -8,15 +8,29 @@
 
 #define MAX_EXTENTS 64 /* torch's own limit */
 
-/* Reads the persistent id ("storage", class, key, location, elements). */
+/* Reads where a view begins: None, or in old files (key of the view, first element, elements). */
+static int read_view(const struct elcl_pickle *m, struct elcl_pickle_value view, int64_t *first)
+{
+    *first = 0;
+    if (view.kind == ELCL_VALUE_NONE)
+        return ELCL_OK;
+    const struct elcl_pickle_value *v = m->items.v + view.i;
+    if (view.kind != ELCL_VALUE_TUPLE || view.n != 3 || v[1].kind != ELCL_VALUE_INTEGER ||
+        v[1].i < 0)
+        return elcl_pickle_unexpected(m, "persistent id", "None or a view of 3 values", view.kind);
+    *first = v[1].i;
+    return ELCL_OK;
+}
+
+/* Reads the persistent id ("storage", class, key, location, elements), in old files with a view. */
 int elcl_pickle_push_storage(struct elcl_pickle *m)
 {
     struct elcl_pickle_value id = {0};
     const int rc = elcl_pickle_pop(m, &id);
     if (rc)
         return rc;
-    if (id.kind != ELCL_VALUE_TUPLE || id.n != 5)
-        return elcl_pickle_unexpected(m, "persistent id", "a tuple of 5 values", id.kind);
+    if (id.kind != ELCL_VALUE_TUPLE || (id.n != 5 && id.n != 6))
+        return elcl_pickle_unexpected(m, "persistent id", "a tuple of 5 or 6 values", id.kind);
     const struct elcl_pickle_value *v = m->items.v + id.i;
     if (v[0].kind != ELCL_VALUE_TEXT || v[0].n != 7 ||
         memcmp(elcl_pickle_text(m, v[0]), "storage", 7) != 0)
@@ -29,11 +43,15 @@ int elcl_pickle_push_storage(struct elcl_pickle *m)
         return elcl_pickle_unexpected(m, "persistent id", "a key", v[2].kind);
     if (v[4].kind != ELCL_VALUE_INTEGER || v[4].i < 0)
         return elcl_pickle_unexpected(m, "persistent id", "a number of elements", v[4].kind);
+    int64_t first = 0;
+    const int bad = id.n == 6 ? read_view(m, v[5], &first) : ELCL_OK;
+    if (bad)
+        return bad;
     void *array = m->storages;
     if (!elcl_grow(&array, &m->max_storages, m->n_storages + 1, sizeof(*m->storages)))
         return elcl_fail_nomem(m->err);
     m->storages = array;
-    m->storages[m->n_storages] = (struct elcl_pickle_storage){type, v[2], v[4].i};
+    m->storages[m->n_storages] = (struct elcl_pickle_storage){type, v[2], v[4].i, first};
     return elcl_pickle_push_kind(m, ELCL_VALUE_STORAGE, (int64_t)m->n_storages++);
 }
 
@@ -71,11 +89,13 @@ static int push_tensor(struct elcl_pickle *m, struct elcl_pickle_value arguments
     if (v[1].kind != ELCL_VALUE_INTEGER || v[1].i < 0)
         return elcl_pickle_unexpected(m, "_rebuild_tensor_v2", "an offset of 0 or more", v[1].kind);
     const struct elcl_pickle_storage *storage = &m->storages[v[0].i];
+    if (v[1].i > INT64_MAX - storage->first)
+        return elcl_pickle_bad(m, "an offset that overflows");
     struct elcl_pickle_tensor t = {.type = storage->type,
                                    .key = elcl_pickle_text(m, storage->key),
                                    .n_key = storage->key.n,
                                    .n_storage = storage->n,
-                                   .offset = v[1].i};
+                                   .offset = storage->first + v[1].i};
     int n_strides = 0;
     int rc = read_extents(m, v[2], "shape", t.shape, &t.n_dims);
     if (!rc)

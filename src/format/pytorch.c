@@ -8,6 +8,7 @@
 #include "base/util.h"
 #include "format/foreign.h"
 #include "format/pickle.h"
+#include "format/pytorch_legacy.h"
 #include "format/shards.h"
 #include "format/zip.h"
 
@@ -25,6 +26,14 @@ struct item {
 struct file {
     char *path;
     struct elcl_mapping mapping;
+};
+
+/* What holds the storages of a file: one of both. */
+struct archive {
+    const struct elcl_zip *zip;
+    const char *prefix; /* of the zip's entries */
+    size_t n_prefix;
+    const struct elcl_legacy *legacy;
 };
 
 struct pytorch {
@@ -95,18 +104,26 @@ static int find_entry(const struct elcl_zip *zip, const char *prefix, size_t n_p
     return rc;
 }
 
-/* Finds the bytes of the tensor's storage. */
-static int find_storage(const struct elcl_zip *zip, const char *prefix, size_t n_prefix,
-                        const char *file, const struct elcl_pickle_tensor *p,
-                        const struct elcl_zip_entry **entry, elcl_error *err)
+/* Finds the first byte of the tensor's storage. */
+static int find_storage(const struct archive *archive, const char *file,
+                        const struct elcl_pickle_tensor *p, const char **data, elcl_error *err)
 {
-    const int rc = find_entry(zip, prefix, n_prefix, "data/", p->key, p->n_key, entry, err);
-    if (rc)
-        return rc;
-    if (!*entry)
+    const struct elcl_zip_entry *entry = NULL;
+    size_t bytes = 0, wanted;
+    *data = NULL;
+    if (archive->legacy) {
+        *data = elcl_legacy_find(archive->legacy, p->key, p->n_key, &bytes);
+    } else {
+        const int rc = find_entry(archive->zip, archive->prefix, archive->n_prefix, "data/", p->key,
+                                  p->n_key, &entry, err);
+        if (rc)
+            return rc;
+        *data = entry ? entry->data : NULL;
+        bytes = entry ? entry->bytes : 0;
+    }
+    if (!*data)
         return bad_tensor(file, p, "its storage is not in the file", err);
-    size_t bytes;
-    if (!elcl_mul_size((size_t)p->n_storage, p->type->bytes, &bytes) || bytes > (*entry)->bytes)
+    if (!elcl_mul_size((size_t)p->n_storage, p->type->bytes, &wanted) || wanted > bytes)
         return bad_tensor(file, p, "its storage is shorter than the pickle says", err);
     return ELCL_OK;
 }
@@ -148,13 +165,12 @@ static int judge(const struct elcl_pickle_tensor *p, size_t n, enum elcl_storage
 }
 
 /* Describes a tensor; the caller sets item->t.name and file. */
-static int describe(const struct elcl_zip *zip, const char *prefix, size_t n_prefix,
-                    const char *file, const struct elcl_pickle_tensor *p, struct item *item,
-                    elcl_error *err)
+static int describe(const struct archive *archive, const char *file,
+                    const struct elcl_pickle_tensor *p, struct item *item, elcl_error *err)
 {
-    const struct elcl_zip_entry *entry = NULL;
+    const char *data = NULL;
     size_t n = 0, span = 0, end;
-    int rc = find_storage(zip, prefix, n_prefix, file, p, &entry, err);
+    int rc = find_storage(archive, file, p, &data, err);
     if (rc)
         return rc;
     if (p->n_dims <= ELCL_MAX_DIMS) {
@@ -171,20 +187,19 @@ static int describe(const struct elcl_zip *zip, const char *prefix, size_t n_pre
     memcpy(item->stride, p->stride, sizeof(p->stride));
     item->t.n = n;
     item->bytes = p->type->bytes;
-    item->storage = entry->data + (n ? (size_t)p->offset * item->bytes : 0);
+    item->storage = data + (n ? (size_t)p->offset * item->bytes : 0);
     if (!n || (is_contiguous(p) && item->bytes == (item->t.dtype == ELCL_F32 ? 4u : 2u)))
         item->t.data = item->storage;
     return ELCL_OK;
 }
 
-static int add_tensor(struct pytorch *pt, const struct elcl_zip *zip, const char *prefix,
-                      size_t n_prefix, const char *file, const struct elcl_pickle_tensor *p,
-                      elcl_error *err)
+static int add_tensor(struct pytorch *pt, const struct archive *archive, const char *file,
+                      const struct elcl_pickle_tensor *p, elcl_error *err)
 {
     struct item item = {.file = pt->n_files};
     void *array = pt->items;
     int rc;
-    ELCL_TRY(describe(zip, prefix, n_prefix, file, p, &item, err));
+    ELCL_TRY(describe(archive, file, p, &item, err));
     char *name = elcl_strndup(p->name, p->n_name);
     item.t.name = name;
     item.t.file = file;
@@ -243,13 +258,27 @@ static int check_byte_order(const struct elcl_zip *zip, const char *prefix, size
 /* Refuses files that often replace the zip archive. */
 static int check_start(const void *data, size_t bytes, const char *file, elcl_error *err)
 {
-    static const unsigned char legacy[] = {0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46};
-    if (bytes >= sizeof(legacy) && !memcmp(data, legacy, sizeof(legacy)))
+    static const char tar[] = "ustar";
+    const size_t at = 257; /* of its name in a tar archive */
+    if (bytes >= at + 5 && !memcmp((const char *)data + at, tar, 5))
         return elcl_fail(err, ELCL_E_UNSUPPORTED,
-                         "%s: is in the format of torch before 1.6; load it with torch.load and "
+                         "%s: is a tar archive of torch before 0.1.10; load it with torch.load and "
                          "save it again with torch.save, or as safetensors",
                          file);
     return elcl_foreign_pointer(data, bytes, file, err);
+}
+
+static int add_tensors(struct pytorch *pt, const struct archive *archive, const char *file,
+                       const struct elcl_pickle_tensor *tensors, size_t n, elcl_error *err)
+{
+    if (pt->n_items + n > INT32_MAX / 2)
+        return elcl_fail(err, ELCL_E_FORMAT, "%s: too many tensors", file);
+    for (size_t i = 0; i < n; i++) {
+        const int rc = add_tensor(pt, archive, file, &tensors[i], err);
+        if (rc)
+            return rc;
+    }
+    return ELCL_OK;
 }
 
 static int read_archive(struct pytorch *pt, const struct elcl_zip *zip, const char *file,
@@ -263,17 +292,25 @@ static int read_archive(struct pytorch *pt, const struct elcl_zip *zip, const ch
                          "%s: a zip archive without data.pkl, which torch.save "
                          "writes",
                          file);
+    const struct archive archive = {.zip = zip, .prefix = pickle->name, .n_prefix = n_prefix};
     int rc;
     ELCL_TRY(check_byte_order(zip, pickle->name, n_prefix, file, err));
     ELCL_TRY(elcl_pickle_read(pickle->data, pickle->bytes, file, &tensors, &n, err));
-    if (pt->n_items + n > INT32_MAX / 2) {
-        rc = elcl_fail(err, ELCL_E_FORMAT, "%s: too many tensors", file);
-        goto fail;
-    }
-    for (size_t i = 0; i < n; i++)
-        ELCL_TRY(add_tensor(pt, zip, pickle->name, n_prefix, file, &tensors[i], err));
+    ELCL_TRY(add_tensors(pt, &archive, file, tensors, n, err));
 fail:
     elcl_free(tensors);
+    return rc;
+}
+
+static int add_legacy(struct pytorch *pt, const void *data, size_t bytes, const char *file,
+                      elcl_error *err)
+{
+    struct elcl_legacy legacy = {0};
+    const struct archive archive = {.legacy = &legacy};
+    int rc = elcl_legacy_open(data, bytes, file, &legacy, err);
+    if (!rc)
+        rc = add_tensors(pt, &archive, file, legacy.tensors, legacy.n_tensors, err);
+    elcl_legacy_finish(&legacy);
     return rc;
 }
 
@@ -283,6 +320,8 @@ static int add_file(struct pytorch *pt, const void *data, size_t bytes, const ch
 {
     struct elcl_zip zip = {0};
     int rc;
+    if (elcl_legacy_is(data, bytes))
+        return add_legacy(pt, data, bytes, file, err);
     ELCL_TRY(check_start(data, bytes, file, err));
     ELCL_TRY(elcl_zip_open(data, bytes, file, &zip, err));
     ELCL_TRY(read_archive(pt, &zip, file, err));

@@ -1,7 +1,8 @@
-/* PyTorch files (torch.save of a state dictionary since torch 1.6): a zip archive with a pickle,
- * which describes the tensors, and one stored entry per storage. Files are mapped. Every offset,
- * size and stride is checked before a tensor is returned. Row-major tensors are used in place;
- * views in other orders and 64-bit floats are copied when loaded. */
+/* PyTorch files (torch.save of a state dictionary): since torch 1.6 a zip archive with a pickle,
+ * which describes the tensors, and one stored entry per storage; before that, pickles and then the
+ * storages (pytorch_legacy.h). Files are mapped. Every offset, size and stride is checked before a
+ * tensor is returned. Row-major tensors are used in place; views in other orders and 64-bit floats
+ * are copied when loaded. */
 #ifndef ELCL_FORMAT_PYTORCH_H
 #define ELCL_FORMAT_PYTORCH_H
 

@@ -32,8 +32,7 @@ def state_files():
     for protocol in (2, 3, 4):
         torch.save(state(), directory / f"protocol{protocol}.bin", pickle_protocol=protocol)
     torch.save(dict(state()), directory / "plain.bin")
-    torch.save(dict(w=torch.zeros(2)), directory / "legacy.bin",
-               _use_new_zipfile_serialization=False)
+    torch.save(state(), directory / "legacy.bin", _use_new_zipfile_serialization=False)
     quantized = torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)
     torch.save(dict(w=quantized), directory / "quantized.bin")
 
