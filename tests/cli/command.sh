@@ -151,6 +151,8 @@ run "$elcl" generate --quiet m a b --num-return-sequences 3
 prints "n-best" "A|0" "A|1" "A|2" "B|0" "B|1" "B|2"
 run "$elcl" generate --quiet m a --src-lang aa --tgt-lang aa
 prints "languages" "A"
+refuses "no prompt to leave out" 2 "--no-prompt is for decoder-only models" "$elcl" generate \
+    --quiet m a --no-prompt
 run "$elcl" generate --quiet m a --src-lang bb
 prints "language of the source" "A~"
 run "$elcl" generate --quiet m a --tgt-lang bb

@@ -45,6 +45,21 @@ run "$elcl" generate --quiet "$model" --max-new-tokens 4 'In the beginning'
 exits 'text' 0
 check 'the text begins with the prompt' grep -q '^In the beginning of' "$tmp/out"
 
+# The continuation only.
+four="$elcl generate --quiet $model --max-new-tokens 4"
+continued=$(sed 's/^In the beginning //' "$tmp/out")
+ids=$($four --format ids 'In the beginning' | cut -d ' ' -f 5-)
+for how in '' --stream; do
+    run $four --no-prompt $how 'In the beginning'
+    prints "no prompt $how" "$continued"
+done
+run $four --no-prompt --format ids 'In the beginning'
+prints 'no prompt in ids' "$ids"
+run $four --no-prompt --format jsonl --token-logprobs 'In the beginning'
+check 'no prompt in jsonl' grep -qF "\"text\":\" $continued\",\"ids\":[$(echo "$ids" | tr ' ' ,)]" \
+    "$tmp/out"
+check 'as many log-probabilities' grep -qE '"token_logprobs":\[(-[0-9.]+,){3}-[0-9.]+\]' "$tmp/out"
+
 # The prompt counts in max_length, which must leave room for a token.
 refuses 'no room for a token' 1 'expected at most 3 source tokens, found 4' \
     "$elcl" generate --quiet "$model" --long-source refuse --max-length 4 'In the beginning'

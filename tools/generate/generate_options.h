@@ -12,7 +12,7 @@ struct cli_generate_options {
     struct cli_args args;
     struct cli_common_options common; /* format: enum cli_format */
     struct cli_sample_options samples;
-    int scores;
+    int scores, no_prompt;
     int keep_going;
     int stream;
     /* The options of decoding, from here to `model`, which a sample in jsonl may change. Only those

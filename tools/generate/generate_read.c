@@ -203,10 +203,12 @@ static int longest_first(const void *a, const void *b)
     return x->index < y->index ? -1 : x->index > y->index;
 }
 
-/* A stream of a decoder-only model begins with the prompt. */
+/* A stream of a decoder-only model begins with the prompt, unless an option leaves it out. */
 static void keep_prompt(const struct cli_generation *r, struct cli_sample *sample)
 {
-    if (r->opt->stream && r->info.decoder_only) {
+    if (r->opt->no_prompt)
+        sample->n_prompt = sample->n_ids;
+    if (r->opt->stream && r->info.decoder_only && !r->opt->no_prompt) {
         sample->emitted = sample->ids;
         sample->n_emitted = sample->emitted_capacity = sample->n_ids;
     } else {

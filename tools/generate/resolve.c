@@ -171,6 +171,10 @@ static int check_model(const struct cli_generate_options *o, const elcl_model_in
                          "--decoder-start-token-id: a model of type %s has no start token, "
                          "its output begins with the prompt",
                          info->family);
+    if (o->no_prompt && !info->decoder_only)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--no-prompt is for decoder-only models: the output of %s has no prompt",
+                         info->family);
     int rc = ELCL_OK;
     if (o->common.format == CLI_FORMAT_TEXT)
         rc = cli_check_tokenizer(&o->samples, info, "--input-format ids and --format", err);
