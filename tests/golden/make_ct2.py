@@ -5,8 +5,9 @@ types, and a random one with OpenNMT's structure: norms before the sublayers and
 computed positions, no biases of queries, keys and values, a SentencePiece model.
 
 golden.json has the form that reference.py writes. CTranslate2 computes in float32 from the stored
-weights. A beam search that reaches the longest length is left out: there CTranslate2 counts its
-open beams as results, and transformers only while results are missing.
+weights; for int8.json, with integers. A beam search that reaches the longest length is left out:
+there CTranslate2 counts its open beams as results, and transformers only while results are
+missing.
 
 usage: make_ct2.py (versions: README.md)
 """
@@ -139,9 +140,9 @@ def read_vocabulary(directory):
             return json.loads((directory / name).read_text())
 
 
-def translate(directory, tokens, inputs, beams, penalty, from_zero):
+def translate(directory, tokens, inputs, beams, penalty, from_zero, compute):
     """Returns the options of a case and, per input, the ids and scores of the best results."""
-    translator = ctranslate2.Translator(str(directory), compute_type="float32", intra_threads=1)
+    translator = ctranslate2.Translator(str(directory), compute_type=compute, intra_threads=1)
     ids = {t: i for i, t in enumerate(tokens)}
     start = len(tokens) if from_zero else ids["</s>"]
     if not from_zero and json.loads((directory / "config.json").read_text())[
@@ -196,7 +197,7 @@ def texts_of(directory, tokens, model, **options):
     return rows
 
 
-def write_golden(directory, seed, pieces=None):
+def write_golden(directory, seed, pieces=None, compute="float32"):
     rng = random.Random(seed)
     tokens = read_vocabulary(directory)
     generates = (directory / "vocabulary.json").exists()
@@ -204,12 +205,13 @@ def write_golden(directory, seed, pieces=None):
     inputs = [[rng.randrange(4, len(tokens)) for _ in range(n)] + ends for n in (1, 3, 5, 8, 14)]
     from_zero = "marian" in directory.name
     cases = [continue_greedily(directory, tokens, inputs)] if generates else [
-        translate(directory, tokens, inputs, beams, penalty, from_zero)
+        translate(directory, tokens, inputs, beams, penalty, from_zero, compute)
         for beams, penalty in ((1, 1.0), (2, 1.0), (4, 1.0), (4, 0.2))]
     golden = dict(versions=dict(ctranslate2=ctranslate2.__version__), inputs=inputs, cases=cases)
     if pieces:
         golden["texts"] = texts_of(directory, tokens, pieces)
-    with open(directory / "golden.json", "w") as f:
+    name = "golden.json" if compute == "float32" else compute + ".json"
+    with open(directory / name, "w") as f:
         json.dump(golden, f, separators=(", ", ": "))
         f.write("\n")
 
@@ -265,6 +267,7 @@ if __name__ == "__main__":
             ("tiny-gpt2", "ct2-gpt2", "int16", 3), ("tiny-opt-post", "ct2-opt-post", "float16", 4)):
         make_converted(source, to, quantization)
         write_golden(HERE / to, number)
+    write_golden(HERE / "ct2-marian", 1, compute="int8")
     target = HERE / "ct2-opennmt"
     pieces, model = make_pieces(HERE / "pieces.tmp")
     save(opennmt(pieces, 35), target, None)

@@ -182,6 +182,26 @@ static void test_searches(const char *name, const char *file, const struct check
     golden_finish(&golden);
 }
 
+/* The integers of the file, and inputs rounded to integers, as CTranslate2 computes in int8. MHA
+ * keeps all matrices as they are stored. */
+static void test_int8(const struct check_options *options)
+{
+    struct golden golden;
+    const struct setup setup = {.attention = ELCL_ATTN_MHA,
+                                .kernels = ELCL_KERNELS_CPU,
+                                .gemm = ELCL_GEMM_NATIVE,
+                                .weights = ELCL_INT8,
+                                .compute = ELCL_COMPUTE_INT8};
+    if (!setup_case("int8.json", "ct2-marian", &setup) ||
+        !golden_load_file("ct2-marian", "int8.json", &golden))
+        return;
+    elcl_model *model = setup_open(golden.directory, &setup, options);
+    if (model)
+        compare_results(&golden, model, 1, 16);
+    setup_close(&model);
+    golden_finish(&golden);
+}
+
 /* Stop strings need a tokenizer: the model that ships. */
 static void test_stop(const struct check_options *options)
 {
@@ -285,6 +305,7 @@ int main(int argc, char **argv)
     test_searches("tiny-gpt2", "rules.json", options);
     for (size_t i = 0; i < ELCL_COUNT(converted); i++)
         test_searches(converted[i], "golden.json", options);
+    test_int8(options);
     test_stop(options);
     test_files("tiny-bart-shards", "tiny-bart", options);
     printf("compared %ld hypotheses and %ld rows of logits with stored ones\n", n_compared,

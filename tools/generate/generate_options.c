@@ -243,8 +243,9 @@ static int check(const struct cli_args *args, void *target, elcl_error *err)
 bool cli_generate_parse(struct cli_generate_options *options, int argc, char **argv, int *exit_code)
 {
     static const char about[] =
-        "Generates text with the Hugging Face model in the directory MODEL. MODEL can also\n"
-        "be the name of a model in the Hugging Face cache, like facebook/bart-large-cnn.\n"
+        "Generates text with the Hugging Face or CTranslate2 model in the directory MODEL.\n"
+        "MODEL can also be a package of argostranslate (.argosmodel), or the name of a model\n"
+        "in the Hugging Face cache, like facebook/bart-large-cnn.\n"
         "\n"
         "The samples are the TEXT arguments, or the lines of --input FILE, or the lines of\n"
         "standard input. Each sample produces at least one line, in input order.\n";
