@@ -148,6 +148,13 @@ bool elcl_config_has(const struct elcl_config *config, const char *key)
     return lookup(config, key) != NULL;
 }
 
+bool elcl_config_is_set(const struct elcl_config *config, const char *key)
+{
+    const cJSON *value = lookup(config, key);
+    const bool empty = (cJSON_IsObject(value) || cJSON_IsArray(value)) && !value->child;
+    return value && !cJSON_IsFalse(value) && !empty;
+}
+
 int elcl_config_int(const struct elcl_config *config, const char *key, int min, int max, int *out,
                     elcl_error *err)
 {
@@ -203,4 +210,26 @@ int elcl_config_string_or(const struct elcl_config *config, const char *key, con
         return elcl_json_mismatch(config->path, key, "a string", value, err);
     *out = value ? value->valuestring : fallback;
     return ELCL_OK;
+}
+
+int elcl_config_alias(struct elcl_config *config, const char *other, const char *key,
+                      bool key_counts, elcl_error *err)
+{
+    const cJSON *there = lookup(config, other), *own = lookup(config, key);
+    if (!there || (own && key_counts))
+        return ELCL_OK;
+    if (own)
+        return cJSON_Compare(own, there, true)
+                   ? ELCL_OK
+                   : elcl_fail(err, ELCL_E_FORMAT,
+                               "%s: %s is %s and %s is %s, which are two names of one number; "
+                               "remove the wrong one",
+                               config->path, key, elcl_json_describe(own).s, other,
+                               elcl_json_describe(there).s);
+    cJSON *copy = cJSON_Duplicate(there, true);
+    cJSON_DeleteItemFromObjectCaseSensitive(config->model, key); /* a null */
+    if (copy && cJSON_AddItemToObject(config->model, key, copy))
+        return ELCL_OK;
+    cJSON_Delete(copy);
+    return elcl_fail_nomem(err);
 }

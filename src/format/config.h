@@ -41,12 +41,19 @@ int elcl_config_string_or(const struct elcl_config *config, const char *key, con
                           const char **out, elcl_error *err);
 /* Whether config.json has the key with a value other than null. */
 bool elcl_config_has(const struct elcl_config *config, const char *key);
+/* Whether it has the key with a value other than null, false, {} and []. */
+bool elcl_config_is_set(const struct elcl_config *config, const char *key);
 
 /* The integer to use if config.json lacks the key. */
 struct elcl_config_default {
     const char *key; /* NULL ends a list */
     int value;
 };
+
+/* One number may have two names: adds `key` with the value of `other` if config.json has only that.
+ * Unless `key` counts in any case, refuses two different values. */
+int elcl_config_alias(struct elcl_config *config, const char *other, const char *key,
+                      bool key_counts, elcl_error *err);
 
 /* Decides which file has the generation options: generation_config.json if there is one. It does
  * not count if it says that it is a copy ("_from_model_config": true) and config.json has values

@@ -56,11 +56,55 @@ static int find(const struct elcl_config *config, const struct elcl_family **fam
     return rc;
 }
 
+/* ---- keys of all families ---- */
+
+static const struct elcl_key_alias bart_aliases[] = {
+    {"hidden_size", "d_model"},
+    {"num_attention_heads", "encoder_attention_heads"},
+    {"num_hidden_layers", "encoder_layers"},
+    {NULL, NULL},
+};
+
+/* Distilled BART models keep num_hidden_layers of their teacher, which transformers 4 ignores. */
+static int read_aliases(const struct elcl_family *family, struct elcl_config *config,
+                        elcl_error *err)
+{
+    const bool bart = family->bart_like != NULL;
+    const struct elcl_key_alias *a = bart ? bart_aliases : family->aliases;
+    for (; a && a->key; a++) {
+        const int rc = elcl_config_alias(config, a->other, a->key, bart, err);
+        if (rc)
+            return rc;
+    }
+    return ELCL_OK;
+}
+
+/* Refuses what changes the tensors of any family. */
+static int refuse_keys(const struct elcl_config *config, elcl_error *err)
+{
+    static const struct {
+        const char *key, *why;
+    } refused[] = {
+        {"quantization_config", "the weights are quantized by another program; elcl reads f32, f16 "
+                                "and bf16, and rounds them itself (--weights int8)"},
+        {"pruned_heads", "heads were removed, which elcl does not support"},
+        {"tie_encoder_decoder", "encoder and decoder share their layers, which elcl does not "
+                                "support"},
+    };
+    for (size_t i = 0; i < ELCL_COUNT(refused); i++)
+        if (elcl_config_is_set(config, refused[i].key))
+            return elcl_fail(err, ELCL_E_UNSUPPORTED, "%s: %s: %s", config->path, refused[i].key,
+                             refused[i].why);
+    return ELCL_OK;
+}
+
 int elcl_family_read(struct elcl_config *config, const struct elcl_family **family,
                      struct elcl_arch *arch, elcl_gen_options *options, elcl_error *err)
 {
     int rc;
     ELCL_TRY(find(config, family, err));
+    ELCL_TRY(refuse_keys(config, err));
+    ELCL_TRY(read_aliases(*family, config, err));
     ELCL_TRY(elcl_config_add_defaults(config, (*family)->defaults, err));
     ELCL_TRY((*family)->read_arch(*family, config, arch, err));
     ELCL_TRY(elcl_config_gen_options(config, arch->vocabulary, options, err));

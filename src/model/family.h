@@ -6,8 +6,16 @@
 #include "format/config.h"
 #include "model/weights.h"
 
+/* Another name of a key (attribute_map of the reference's class). */
+struct elcl_key_alias {
+    const char *other, *key; /* NULL ends a list */
+};
+
+extern const struct elcl_key_alias elcl_gpt2_aliases[];
+
 struct elcl_family {
     const char *model_type;
+    const struct elcl_key_alias *aliases; /* may be NULL; bart_like families have their own */
     /* Token ids and similar values that the reference assumes if config.json lacks the key. Ends
      * with a NULL key. May be NULL. */
     const struct elcl_config_default *defaults;

@@ -88,6 +88,7 @@ fail:
 
 const struct elcl_family elcl_family_gpt2 = {
     .model_type = "gpt2",
+    .aliases = elcl_gpt2_aliases,
     .read_arch = read_arch,
     .load = load,
 };

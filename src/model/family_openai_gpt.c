@@ -64,6 +64,7 @@ fail:
 
 const struct elcl_family elcl_family_openai_gpt = {
     .model_type = "openai-gpt",
+    .aliases = elcl_gpt2_aliases,
     .read_arch = read_arch,
     .load = load,
 };

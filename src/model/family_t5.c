@@ -251,8 +251,17 @@ static const struct elcl_config_default defaults[] = {
     {NULL, 0},
 };
 
+static const struct elcl_key_alias aliases[] = {
+    {"hidden_size", "d_model"},
+    {"num_attention_heads", "num_heads"},
+    {"num_hidden_layers", "num_layers"},
+    {"head_dim", "d_kv"},
+    {NULL, NULL},
+};
+
 const struct elcl_family elcl_family_t5 = {
     .model_type = "t5",
+    .aliases = aliases,
     .defaults = defaults,
     .read_arch = read_arch,
     .load = load,
@@ -260,6 +269,7 @@ const struct elcl_family elcl_family_t5 = {
 
 const struct elcl_family elcl_family_mt5 = {
     .model_type = "mt5",
+    .aliases = aliases,
     .defaults = defaults,
     .read_arch = read_arch,
     .load = load,
@@ -267,6 +277,7 @@ const struct elcl_family elcl_family_mt5 = {
 
 const struct elcl_family elcl_family_umt5 = {
     .model_type = "umt5",
+    .aliases = aliases,
     .defaults = defaults,
     .read_arch = read_arch,
     .load = load,

@@ -61,8 +61,16 @@ static const struct elcl_config_default defaults[] = {
     {NULL, 0},
 };
 
+static const struct elcl_key_alias aliases[] = {
+    {"hidden_size", "d_model"},
+    {"num_attention_heads", "attention_heads"},
+    {"num_hidden_layers", "num_layers"},
+    {NULL, NULL},
+};
+
 const struct elcl_family elcl_family_xglm = {
     .model_type = "xglm",
+    .aliases = aliases,
     .defaults = defaults,
     .read_arch = read_arch,
     .load = load,

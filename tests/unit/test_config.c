@@ -96,6 +96,36 @@ static void test_values(void)
     elcl_config_finish(&c);
 }
 
+static void test_names(void)
+{
+    static const char model[] = "{\"model_type\":\"x\",\"a\":7,\"b\":8,\"n\":null,\"o\":{},"
+                                "\"p\":{\"q\":1},\"f\":false}";
+    struct elcl_config c = {0};
+    elcl_error err = {0};
+    int i = 0;
+    if (!check_case("other names of a key"))
+        return;
+    CHECK(!parse(model, NULL, &c, &err), "%s", err.msg);
+    CHECK(!elcl_config_alias(&c, "absent", "a", false, &err), "%s", err.msg);
+    CHECK(!elcl_config_alias(&c, "a", "new", false, &err) &&
+              !elcl_config_int(&c, "new", 0, 9, &i, &err) && i == 7,
+          "new is %d", i);
+    CHECK(!elcl_config_alias(&c, "a", "new", false, &err), "the same value: %s", err.msg);
+    CHECK(!elcl_config_alias(&c, "b", "n", false, &err) &&
+              !elcl_config_int(&c, "n", 0, 9, &i, &err) && i == 8,
+          "for a null: %d", i);
+    CHECK(!elcl_config_alias(&c, "b", "a", true, &err) &&
+              !elcl_config_int(&c, "a", 0, 9, &i, &err) && i == 7,
+          "a counts: %d", i);
+    check_failure("two values", elcl_config_alias(&c, "b", "a", false, &err), &err, ELCL_E_FORMAT,
+                  "config.json: a is 7 and b is 8, which are two names of one number");
+    CHECK(elcl_config_is_set(&c, "a") && elcl_config_is_set(&c, "p"), "set");
+    CHECK(!elcl_config_is_set(&c, "o") && !elcl_config_is_set(&c, "f") &&
+              !elcl_config_is_set(&c, "absent"),
+          "not set");
+    elcl_config_finish(&c);
+}
+
 enum kind { INT, INT_OR, FLOAT_OR, BOOL_OR, STRING_OR };
 
 static int get(const struct elcl_config *c, enum kind kind, const char *key, elcl_error *err)
@@ -592,6 +622,7 @@ int main(int argc, char **argv)
     check_begin(argc, argv);
     test_parse_errors();
     test_values();
+    test_names();
     test_wrong_values();
     test_load();
     test_foreign();
