@@ -88,9 +88,13 @@ struct elcl_ct2_vocabulary {
 
 enum elcl_ct2_side { ELCL_CT2_SOURCE, ELCL_CT2_TARGET };
 
-/* Reads {shared, source or target, none}_vocabulary.{json, txt} of a directory. The caller calls
+struct elcl_ct2_tokens;
+
+/* Reads {shared, source or target, none}_vocabulary.{json, txt} of a directory. Adds the unknown
+ * token if it is not there and the model has a row for it. The caller calls
  * elcl_ct2_vocabulary_finish(), after a failure too. */
 int elcl_ct2_vocabulary_read(const char *directory, enum elcl_ct2_side side,
+                             const struct elcl_ct2_tokens *tokens,
                              struct elcl_ct2_vocabulary *vocabulary, elcl_error *err);
 /* Reads the text of a file in memory. */
 int elcl_ct2_vocabulary_parse(const char *text, size_t n, bool json, const char *path,
@@ -113,6 +117,7 @@ struct elcl_ct2_tokens {
     char unk[64], bos[64], eos[64], start[64]; /* start "": the caller gives it */
     char prefix[64];                           /* begins every output; "": none */
     bool source_bos, source_eos;               /* around a source */
+    size_t rows[2];                            /* of the model's tables, by enum elcl_ct2_side */
     bool from_zero;                            /* the decoder starts from a zero embedding */
 };
 

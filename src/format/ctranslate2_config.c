@@ -156,7 +156,7 @@ static int check_stacks(const struct builder *b)
 /* Flags that change the result and that elcl does not have. */
 static int refuse_flags(const struct builder *b)
 {
-    static const char *const flags[] = {"alibi", "multi_query_attention"};
+    static const char *const flags[] = {"alibi", "multi_query_attention", "with_relative_position"};
     for (size_t i = 0; i < ELCL_COUNT(flags); i++)
         if (number_or(b, "decoder", flags[i], 0) != 0 || number_or(b, "encoder", flags[i], 0) != 0)
             return elcl_fail(b->err, ELCL_E_UNSUPPORTED, "%s: %s is not supported", b->ct2.path,
@@ -266,6 +266,8 @@ static int read_tokens(struct builder *b)
     struct elcl_ct2_tokens *t = &b->tokens;
     const bool start_is_bos = number_or(b, "", "with_target_bos", 1) != 0;
     int rc;
+    t->rows[ELCL_CT2_SOURCE] = (size_t)extent(token_table(b, "encoder"), 0);
+    t->rows[ELCL_CT2_TARGET] = (size_t)extent(token_table(b, "decoder"), 0);
     t->from_zero = number_or(b, "decoder", "start_from_zero_embedding", 0) != 0;
     ELCL_TRY(read_token(b, "unk_token", "<unk>", t->unk));
     ELCL_TRY(read_token(b, "bos_token", "<s>", t->bos));
@@ -434,10 +436,10 @@ int elcl_ct2_config(const char *directory, cJSON **config, elcl_error *err)
         return rc;
     ELCL_TRY(open_files(&b, directory));
     ELCL_TRY(put_arch(&b));
-    ELCL_TRY(elcl_ct2_vocabulary_read(directory, ELCL_CT2_TARGET, &b.target, err));
+    ELCL_TRY(elcl_ct2_vocabulary_read(directory, ELCL_CT2_TARGET, &b.tokens, &b.target, err));
     ELCL_TRY(check_vocabulary(&b, &b.target, "decoder"));
     if (!b.decoder_only) {
-        ELCL_TRY(elcl_ct2_vocabulary_read(directory, ELCL_CT2_SOURCE, &b.source, err));
+        ELCL_TRY(elcl_ct2_vocabulary_read(directory, ELCL_CT2_SOURCE, &b.tokens, &b.source, err));
         ELCL_TRY(check_vocabulary(&b, &b.source, "encoder"));
     }
     ELCL_TRY(put_tokens(&b));

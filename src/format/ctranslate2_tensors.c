@@ -286,7 +286,8 @@ static bool is_known(const char *name)
                                         "scale_alibi",
                                         "with_source_bos",
                                         "with_source_eos",
-                                        "with_target_bos"};
+                                        "with_target_bos",
+                                        "with_relative_position"};
     const char *slash = strrchr(name, '/');
     const size_t n = strlen(name);
     for (size_t i = 0; i < ELCL_COUNT(known); i++)

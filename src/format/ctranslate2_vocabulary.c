@@ -92,7 +92,8 @@ static int read_path(const char *path, struct elcl_ct2_vocabulary *v, elcl_error
 }
 
 int elcl_ct2_vocabulary_read(const char *directory, enum elcl_ct2_side side,
-                             struct elcl_ct2_vocabulary *v, elcl_error *err)
+                             const struct elcl_ct2_tokens *tokens, struct elcl_ct2_vocabulary *v,
+                             elcl_error *err)
 {
     const bool source = side == ELCL_CT2_SOURCE;
     const char *const names[] = {"shared_vocabulary.json",
@@ -104,8 +105,11 @@ int elcl_ct2_vocabulary_read(const char *directory, enum elcl_ct2_side side,
     for (size_t i = 0; i < ELCL_COUNT(names); i++) {
         char *path = elcl_path_join(directory, names[i]);
         const bool there = path && elcl_is_file(path);
-        const int rc = !path ? elcl_fail_nomem(err) : there ? read_path(path, v, err) : ELCL_OK;
+        int rc = !path ? elcl_fail_nomem(err) : there ? read_path(path, v, err) : ELCL_OK;
         elcl_free(path);
+        if (!rc && there && v->n + 1 == tokens->rows[side] && *tokens->unk &&
+            elcl_ct2_token_id(v, tokens->unk) < 0)
+            rc = add_token(v, tokens->unk, strlen(tokens->unk), err);
         if (rc || there)
             return rc;
     }

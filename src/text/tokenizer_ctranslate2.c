@@ -207,8 +207,8 @@ int elcl_ct2_tokenizer_load(const char *directory, struct elcl_tokenizer **token
     struct elcl_tokenizer *t = NULL;
     int rc;
     ELCL_TRY(elcl_ct2_tokens_read(directory, &b.tokens, err));
-    ELCL_TRY(elcl_ct2_vocabulary_read(directory, ELCL_CT2_SOURCE, &source, err));
-    ELCL_TRY(elcl_ct2_vocabulary_read(directory, ELCL_CT2_TARGET, &target, err));
+    ELCL_TRY(elcl_ct2_vocabulary_read(directory, ELCL_CT2_SOURCE, &b.tokens, &source, err));
+    ELCL_TRY(elcl_ct2_vocabulary_read(directory, ELCL_CT2_TARGET, &b.tokens, &target, err));
     ELCL_TRY(build_both(&b, &source, &target, &t));
     *tokenizer = t;
     t = NULL;
@@ -222,7 +222,10 @@ fail:
 int elcl_ct2_tokenizer_check(const char *directory, const struct elcl_tokenizer *t, elcl_error *err)
 {
     struct elcl_ct2_vocabulary v = {0};
-    int rc = elcl_ct2_vocabulary_read(directory, ELCL_CT2_SOURCE, &v, err);
+    struct elcl_ct2_tokens tokens;
+    int rc = elcl_ct2_tokens_read(directory, &tokens, err);
+    if (!rc)
+        rc = elcl_ct2_vocabulary_read(directory, ELCL_CT2_SOURCE, &tokens, &v, err);
     for (size_t i = 0; i < v.n && !rc; i++) {
         const char *token = elcl_ct2_token(&v, i);
         const int32_t id = elcl_token_id(t, token);

@@ -302,7 +302,8 @@ static void check_decoded(const struct elcl_tokenizer *t, const int32_t *ids, si
 /* A model without weights: the tokenizer only needs its variables. */
 static void write_model(const char *name, bool source_eos)
 {
-    struct elcl_str file = begin(6, "TransformerSpec", 1);
+    struct elcl_str file = begin(6, "TransformerSpec", 2);
+    put_variable(&file, 6, "encoder/embeddings_0/weight", ELCL_CT2_F32, 6, 2, floats);
     const signed char flag = source_eos;
     put_variable(&file, 6, "with_source_eos", ELCL_CT2_I8, 0, 0, &flag);
     put_number(&file, 0, 4);
@@ -318,12 +319,12 @@ static void test_words(void)
     struct elcl_tokenizer *t = NULL;
     elcl_error err = {0};
     write_model("words/model.bin", true);
-    write_text("words/source_vocabulary.txt", "<blank>\n<unk>\n</s>\nab\nc\nab\n");
+    write_text("words/source_vocabulary.txt", "<blank>\n</s>\nab\nc\nab\n");
     write_text("words/target_vocabulary.txt", "<s>\n</s>\nx\nc\n");
     if (!CHECK(!elcl_tokenizer_load(dir, &t, &err) && t, "%s", err.msg))
         return;
-    TEXT(t, " ab  c zz", 3, 4, 1, 2);
-    TEXT(t, "c </s>", 4, 2);
+    TEXT(t, " ab  c zz", 2, 3, 5, 1); /* the model has one row more: for <unk> */
+    TEXT(t, "c </s>", 3, 1);
     check_decoded(t, (const int32_t[]){0, 3, 2, 1}, 4, "c x");
     int32_t *ids = NULL;
     size_t n = 0;
