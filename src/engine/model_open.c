@@ -82,6 +82,7 @@ static int complete(struct elcl_model *m, const elcl_model_params *params,
     const struct elcl_tune_file tuned = read_tuned(m->device);
     const int rc = choose(m, params, &tuned, err);
     m->clblast_rows = elcl_tune_clblast_rows(&tuned, params->weights, NULL);
+    m->ways = tuned.ways;
     return rc ? rc : elcl_model_load(m, params, tensors, err);
 }
 

@@ -148,6 +148,38 @@ fail:
     return rc;
 }
 
+/* ---- ways of wide tiles ---------------------------------------------------------------------- */
+
+/* Continues the ways of the file. Those of f16 weights serve bf16, whose tiles are the same. */
+static int tune_ways(struct tuning *t, elcl_error *err)
+{
+    const struct elcl_ops_params params = {
+        .gemm = ELCL_GEMM_NATIVE, .weights = ELCL_F16, .state = ELCL_F32};
+    struct elcl_tuned_ways *ways = &t->file.ways;
+    struct elcl_tuned_way way;
+    struct elcl_ops *ops = NULL;
+    double ns[2];
+    int rc = ELCL_OK;
+    while (t->device->kernels == ELCL_KERNELS_GPU && t->features.mma && !t->stopped &&
+           elcl_tune_next_way(ways, &way)) {
+        t->left = t->left || is_spent(t, 1);
+        if (t->left)
+            break;
+        if (!ops)
+            ELCL_TRY(elcl_ops_create(t->device, &t->features, &params, &ops, err));
+        if (!ops->wide)
+            break;
+        ELCL_TRY(elcl_tune_way(ops, &way, ns, err));
+        ways->way[ways->n++] = way;
+        ELCL_TRY(finish_part(t, err, "16-bit weights, %d rows, N=%d K=%d: %s, %.3g us (auto %.3g)",
+                             way.rows, way.n, way.k, elcl_tune_way_name(way.way), ns[1] / 1e3,
+                             ns[0] / 1e3));
+    }
+fail:
+    elcl_ops_destroy(&ops);
+    return rc;
+}
+
 /* Returns the rows in the form of elcl_tuned. */
 static int rows_emitted(const struct tuning *t, enum elcl_storage weights)
 {
@@ -184,6 +216,7 @@ int elcl_tune(const elcl_tune_params *params, elcl_tuned *tuned, elcl_error *err
     ELCL_TRY(tune_rates(&t, err));
     ELCL_TRY(tune_clblast(&t, ELCL_F32, err));
     ELCL_TRY(tune_clblast(&t, ELCL_F16, err));
+    ELCL_TRY(tune_ways(&t, err));
     *tuned = (elcl_tuned){.rates = t.file.rates,
                           .spread = t.file.spread,
                           .clblast_rows_f32 = rows_emitted(&t, ELCL_F32),

@@ -136,6 +136,45 @@ static int read_trials(const cJSON *root, const char *path, struct elcl_tune_fil
     return ELCL_OK;
 }
 
+static const char *const way_names[ELCL_N_WAYS] = {
+    "auto", "16", "32", "64", "128", "split 16", "split 32", "split 64", "split 128"};
+
+static int read_way(const cJSON *json, const char *path, struct elcl_tuned_way *way,
+                    elcl_error *err)
+{
+    const cJSON *name = elcl_json_get(json, "way");
+    double n = 0, k = 0, rows = 0;
+    int rc, at = 0;
+    ELCL_TRY(read_rate(json, path, "n", 1, &n, err));
+    ELCL_TRY(read_rate(json, path, "k", 1, &k, err));
+    ELCL_TRY(read_rate(json, path, "rows", 1, &rows, err));
+    while (at < ELCL_N_WAYS &&
+           !(cJSON_IsString(name) && strcmp(name->valuestring, way_names[at]) == 0))
+        at++;
+    if (at == ELCL_N_WAYS)
+        return elcl_json_mismatch(path, "way", "a name such as \"split 64\"", name, err);
+    *way = (struct elcl_tuned_way){(int)n, (int)k, (int)rows, (enum elcl_gemm_way)at};
+fail:
+    return rc;
+}
+
+static int read_ways(const cJSON *root, const char *path, struct elcl_tuned_ways *ways,
+                     elcl_error *err)
+{
+    const cJSON *list = elcl_json_get(root, "ways"), *json;
+    if (!list)
+        return ELCL_OK;
+    if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) > ELCL_MAX_TUNED_WAYS)
+        return elcl_json_mismatch(path, "ways", "a list of at most 24", list, err);
+    cJSON_ArrayForEach(json, list)
+    {
+        const int rc = read_way(json, path, &ways->way[ways->n++], err);
+        if (rc)
+            return rc;
+    }
+    return ELCL_OK;
+}
+
 int elcl_tune_file_read(const char *directory, const elcl_device_desc *device,
                         struct elcl_tune_file *file, elcl_error *err)
 {
@@ -151,6 +190,7 @@ int elcl_tune_file_read(const char *directory, const elcl_device_desc *device,
         ELCL_TRY(check_identity(root, path, device, err));
         ELCL_TRY(read_rates(root, path, device, &parsed, err));
         ELCL_TRY(read_trials(root, path, &parsed, err));
+        ELCL_TRY(read_ways(root, path, &parsed.ways, err));
     }
     *file = parsed;
 fail:
@@ -178,6 +218,21 @@ static bool add_trials(cJSON *root, const struct elcl_tune_file *file)
     return ok;
 }
 
+static bool add_ways(cJSON *root, const struct elcl_tuned_ways *ways)
+{
+    cJSON *list = cJSON_AddArrayToObject(root, "ways");
+    bool ok = list != NULL;
+    for (int i = 0; ok && i < ways->n; i++) {
+        const struct elcl_tuned_way *w = &ways->way[i];
+        cJSON *o = cJSON_CreateObject();
+        ok = o && cJSON_AddNumberToObject(o, "n", w->n) && cJSON_AddNumberToObject(o, "k", w->k) &&
+             cJSON_AddNumberToObject(o, "rows", w->rows) &&
+             cJSON_AddStringToObject(o, "way", way_names[w->way]);
+        ok = cJSON_AddItemToArray(list, o) && ok;
+    }
+    return ok;
+}
+
 static cJSON *to_json(const elcl_device_desc *device, const struct elcl_tune_file *file)
 {
     struct identity id[N_IDENTITY];
@@ -200,10 +255,15 @@ static cJSON *to_json(const elcl_device_desc *device, const struct elcl_tune_fil
              cJSON_AddNumberToObject(rates, "wait_us", m->wait_us) &&
              cJSON_AddNumberToObject(rates, "spread", file->spread);
     }
-    if (ok && add_trials(root, file))
+    if (ok && add_trials(root, file) && add_ways(root, &file->ways))
         return root;
     cJSON_Delete(root);
     return NULL;
+}
+
+const char *elcl_tune_way_name(enum elcl_gemm_way way)
+{
+    return way_names[way];
 }
 
 int elcl_tune_file_write(const char *directory, const elcl_device_desc *device,

@@ -11,6 +11,7 @@
 #include "elcl/measure.h"
 
 #include "base/error.h"
+#include "ops/ops.h"
 
 /* GEMMs with weights of one storage and `rows` rows of X, with GPU kernels. */
 struct elcl_tune_trial {
@@ -28,10 +29,14 @@ struct elcl_tune_file {
     double spread; /* 0 .. 1, as in elcl_tuned */
     struct elcl_tune_trial trials[ELCL_TUNE_MAX_TRIALS];
     int n_trials;
+    struct elcl_tuned_ways ways; /* of wide tiles, with 16-bit weights */
 };
 
 /* Returns directory/tune-KEY.json, or NULL without a directory or memory. Free with elcl_free(). */
 char *elcl_tune_file_path(const char *directory, const elcl_device_desc *device);
+
+/* Returns the name of a way in the file. */
+const char *elcl_tune_way_name(enum elcl_gemm_way way);
 
 /* Reads the file; gives ELCL_OK and zeros if there is none. An error says why an existing file is
  * of no use: ELCL_E_FORMAT if it is broken or belongs to another device, driver or version.

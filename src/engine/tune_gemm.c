@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "base/os.h"
 #include "base/util.h"
 #include "ref/ref.h"
@@ -37,6 +38,22 @@ static float *make_values(size_t n, uint32_t seed)
     return values;
 }
 
+/* X as activations. */
+static int upload_x(struct product *p, elcl_error *err)
+{
+    const size_t n = (size_t)p->m * (size_t)p->k;
+    if (p->ops->activations == ELCL_F32)
+        return elcl_buffer_write(&p->x_buffer, 0, p->x, n * sizeof(float), err);
+    uint16_t *x = elcl_calloc(n, sizeof(*x));
+    for (size_t i = 0; x && i < n; i++)
+        x[i] =
+            p->ops->activations == ELCL_F16 ? elcl_f32_to_f16(p->x[i]) : elcl_f32_to_bf16(p->x[i]);
+    const int rc =
+        x ? elcl_buffer_write(&p->x_buffer, 0, x, n * sizeof(*x), err) : elcl_fail_nomem(err);
+    elcl_free(x);
+    return rc;
+}
+
 /* Call product_finish() also after a failure. */
 static int product_init(struct product *p, struct elcl_ops *ops, int m, int n, int k,
                         elcl_error *err)
@@ -54,7 +71,7 @@ static int product_init(struct product *p, struct elcl_ops *ops, int m, int n, i
     ELCL_TRY(elcl_matrix_create(ops, "tuning", 1, k, &source, 1, &p->matrix, err));
     ELCL_TRY(elcl_buffer_create(ops->device, "tuning", x_bytes, &p->x_buffer, err));
     ELCL_TRY(elcl_buffer_create(ops->device, "tuning", y_bytes, &p->y_buffer, err));
-    ELCL_TRY(elcl_buffer_write(&p->x_buffer, 0, p->x, x_bytes, err));
+    ELCL_TRY(upload_x(p, err));
 fail:
     return rc;
 }
@@ -135,7 +152,7 @@ static const int row_counts[] = {512, 256, 128, 64, 32, 16};
 /* N and K of the layers of models: projections, the feed-forward up and down. */
 static const int widths[][2] = {{1024, 1024}, {2048, 1024}, {1024, 2048}};
 
-#define FASTER 0.95 /* CLBlast must gain this much: it costs batch invariance */
+#define FASTER 0.95 /* CLBlast must gain this much: it costs batch invariance; ways must, too */
 #define CHECKED_ROWS 8
 #define TRIAL_REPETITIONS 3
 #define SLOW_NS 1e8 /* calls this slow are timed twice */
@@ -279,5 +296,79 @@ int elcl_tune_try(struct elcl_ops *ops, int rows, struct elcl_tune_trial *trial,
     }
     if (!rc)
         *trial = t;
+    return rc;
+}
+
+/* ---- ways of wide tiles ---------------------------------------------------------------------- */
+
+/* N and K of products of a layer, and rows: of few sentences, of many, and of an encoder. */
+static const int way_widths[][2] = {{1024, 1024}, {1024, 4096}, {4096, 1024}};
+static const int way_rows[] = {4, 16, 64, 128, 256, 512, 1280};
+_Static_assert(ELCL_COUNT(way_widths) * ELCL_COUNT(way_rows) <= ELCL_MAX_TUNED_WAYS, "room");
+
+static bool has_way(const struct elcl_tuned_ways *ways, const struct elcl_tuned_way *way)
+{
+    for (int i = 0; i < ways->n; i++)
+        if (ways->way[i].n == way->n && ways->way[i].k == way->k && ways->way[i].rows == way->rows)
+            return true;
+    return false;
+}
+
+bool elcl_tune_next_way(const struct elcl_tuned_ways *ways, struct elcl_tuned_way *way)
+{
+    for (size_t i = 0; i < ELCL_COUNT(way_widths); i++)
+        for (size_t j = 0; j < ELCL_COUNT(way_rows); j++) {
+            *way = (struct elcl_tuned_way){way_widths[i][0], way_widths[i][1], way_rows[j],
+                                           ELCL_WAY_AUTO};
+            if (!has_way(ways, way))
+                return true;
+        }
+    return false;
+}
+
+/* Times the right ways in turns and keeps the least time of each; 0: not right. */
+static int time_ways(struct product *p, double best[ELCL_N_WAYS], elcl_error *err)
+{
+    double ns;
+    for (int turn = 0; turn < 1 + TRIAL_REPETITIONS; turn++)
+        for (int way = ELCL_WAY_AUTO; way < ELCL_N_WAYS; way++) {
+            if (best[way] == 0 || (turn >= 2 && best[way] > SLOW_NS))
+                continue;
+            p->ops->way = (enum elcl_gemm_way)way;
+            const int rc = time_calls(p, turn ? calls_for(best[way]) : 1, &ns, err);
+            if (rc)
+                return rc;
+            best[way] = turn == 0 || ns < best[way] ? ns : best[way];
+        }
+    return ELCL_OK;
+}
+
+/* Without the table's ways, AUTO is what the class of device suggests. A way that cannot run or is
+ * wrong has no time; if AUTO is, there is nothing to choose. */
+int elcl_tune_way(struct elcl_ops *ops, struct elcl_tuned_way *way, double ns[2], elcl_error *err)
+{
+    double best[ELCL_N_WAYS] = {0};
+    struct product p;
+    bool wrong = true;
+    ops->ways.n = 0;
+    int rc = product_init(&p, ops, way->rows, way->n, way->k, err), fastest = ELCL_WAY_AUTO;
+    for (int i = ELCL_N_WAYS - 1; !rc && i >= ELCL_WAY_AUTO; i--) {
+        ops->way = (enum elcl_gemm_way)i;
+        if (!elcl_gemm_way_planned(&p.matrix, way->rows, ops->way))
+            continue;
+        const int code = check_product(&p, &wrong, i ? NULL : err);
+        rc = i ? ELCL_OK : code;
+        best[i] = code || wrong ? 0 : 1;
+    }
+    if (!rc && best[ELCL_WAY_AUTO] > 0)
+        rc = time_ways(&p, best, err);
+    for (int i = ELCL_WAY_16; i < ELCL_N_WAYS; i++)
+        if (best[i] > 0 && best[i] < FASTER * best[fastest])
+            fastest = i;
+    ops->way = ELCL_WAY_AUTO;
+    way->way = (enum elcl_gemm_way)fastest;
+    ns[0] = best[ELCL_WAY_AUTO];
+    ns[1] = best[fastest];
+    product_finish(&p);
     return rc;
 }

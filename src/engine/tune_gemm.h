@@ -15,6 +15,13 @@ int elcl_tune_half_gemm(struct elcl_device *device, const struct elcl_features *
  * rows and end when CLBlast is not faster. */
 int elcl_tune_clblast_rows(const struct elcl_tune_file *file, enum elcl_storage weights, int *next);
 
+/* Sets n, k and rows of the first product whose ways are not in the table; false: there is none. */
+bool elcl_tune_next_way(const struct elcl_tuned_ways *ways, struct elcl_tuned_way *way);
+
+/* Times all ways of that product that the reference finds right, and sets way->way. `ops` has wide
+ * tiles; its `way` is AUTO again after it. ns: of AUTO, and of the fastest way. */
+int elcl_tune_way(struct elcl_ops *ops, struct elcl_tuned_way *way, double ns[2], elcl_error *err);
+
 /* Compares both back ends with the reference and times them if both are right. `ops` has GPU
  * kernels without matrix instructions; its `gemm` changes. `wrong` says what a wrong back end did.
  * Fails if the native one cannot run; a CLBlast that cannot run counts as wrong. */

@@ -174,6 +174,7 @@ int elcl_model_load(struct elcl_model *m, const elcl_model_params *params, struc
 {
     const struct elcl_ops_params ops_params = {.gemm = params->gemm,
                                                .clblast_rows = m->clblast_rows,
+                                               .ways = &m->ways,
                                                .weights = params->weights,
                                                .state = params->state,
                                                .compute = params->compute,

@@ -19,6 +19,7 @@ struct elcl_model {
     enum elcl_attention attention; /* resolved */
     char attention_reason[256];    /* of AUTO's choice, or "" */
     int clblast_rows;              /* as in elcl_ops_params; 0: not measured */
+    struct elcl_tuned_ways ways;   /* likewise */
     struct elcl_device *device;
     struct elcl_features features; /* of the device */
     struct elcl_ops *ops;          /* uploads and programs; engines clone it */
@@ -36,8 +37,8 @@ int elcl_model_source_end(const elcl_model *model);
 struct elcl_synthetic;
 
 /* Does everything except kernels and weights: opens the device; the caller sets `attention` and
- * `clblast_rows`. directory NULL: the synthetic model of that name and seed, and the tensors to
- * load it from. */
+ * `clblast_rows` and `ways`. directory NULL: the synthetic model of that name and seed, and the
+ * tensors to load it from. */
 int elcl_model_begin(const char *directory, const char *synthetic, uint64_t seed,
                      const elcl_model_params *params, struct elcl_synthetic *tensors,
                      struct elcl_model **model, elcl_error *err);

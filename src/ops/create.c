@@ -344,6 +344,7 @@ static int choose(struct elcl_ops *o, struct elcl_device *device,
     o->wide_el = choose_wide_el(o);
     o->wide_packed = choose_wide_packed(o);
     o->gemm = choose_gemm(o, params);
+    o->ways = params->ways ? *params->ways : (struct elcl_tuned_ways){0};
     o->clblast_rows = params->clblast_rows ? params->clblast_rows : CLBLAST_ROWS;
     o->dot = choose_dot(o, features, params);
     choose_shape(o);
@@ -394,6 +395,7 @@ int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops *
                            .kernels = other->kernels,
                            .gemm = other->gemm,
                            .clblast_rows = other->clblast_rows,
+                           .ways = other->ways,
                            .weights = other->weights,
                            .state = other->state,
                            .activations = other->activations,

@@ -9,8 +9,9 @@
 #define GPU_FEW_ROWS 16        /* gemm_rows up to here: it reads W at most twice */
 #define WIDE_MANY_COLUMNS 2048 /* from here on, and up to this K, a sum is one slice */
 #define WIDE_SHORT_SUM 256
-#define SPLIT_ROWS 256 /* work-groups share sums up to here: parts of more are slow to add */
-#define SPLIT_SUM 2048 /* and from here on: a shorter sum takes no longer than one launch more */
+#define SPLIT_ROWS 256   /* work-groups share sums up to here: parts of more are slow to add */
+#define SPLIT_SUM 2048   /* and from here on: a shorter sum takes no longer than one launch more */
+#define WAY_DISTANCE 2.0 /* a product is like a measured one up to here */
 /* CPU kernels */
 #define MIN_BLOCK_ROWS 24       /* a panel's way through the caches has to pay */
 #define BAND_FLOATS (64 * 1024) /* of X in a core's second-level cache */
@@ -300,8 +301,40 @@ bool elcl_gemm_way_suits(const struct elcl_matrix *w, enum elcl_gemm_way way)
     return is_split(way) ? can_split(w) : way != ELCL_WAY_128 || wide_slices(w) == 1;
 }
 
-/* Few rows are not split: one launch more takes longer than their whole product. */
-static enum elcl_gemm_way choose_way(const struct elcl_ops *ops, const struct elcl_gemm_args *args)
+bool elcl_gemm_way_planned(const struct elcl_matrix *w, int m, enum elcl_gemm_way way)
+{
+    return elcl_gemm_way_suits(w, way) &&
+           (!is_split(way) || (m <= SPLIT_ROWS && w->k >= SPLIT_SUM));
+}
+
+/* How far a measured product is from this one, in powers of two of rows and columns. */
+static double distance(const struct elcl_tuned_way *t, const struct elcl_gemm_args *args)
+{
+    return fabs(log2((double)args->m / t->rows)) + fabs(log2((double)args->w->n / t->n));
+}
+
+/* The way of the nearest product of the same kind of sum that was measured. */
+static enum elcl_gemm_way tuned_way(const struct elcl_ops *ops, const struct elcl_gemm_args *args)
+{
+    const struct elcl_matrix *w = args->w;
+    enum elcl_gemm_way way = ELCL_WAY_AUTO;
+    double nearest = WAY_DISTANCE;
+    for (int i = 0; w->batch == 1 && i < ops->ways.n; i++) {
+        const struct elcl_tuned_way *t = &ops->ways.way[i];
+        const bool same =
+            wide_slices(&(struct elcl_matrix){.n = t->n, .k = t->k}) == wide_slices(w) &&
+            (t->k >= SPLIT_SUM) == (w->k >= SPLIT_SUM);
+        if (same && distance(t, args) < nearest) {
+            nearest = distance(t, args);
+            way = t->way;
+        }
+    }
+    return elcl_gemm_way_planned(w, args->m, way) ? way : ELCL_WAY_AUTO;
+}
+
+/* By the device's class. Few rows are not split: one launch more takes longer than their whole
+ * product. */
+static enum elcl_gemm_way class_way(const struct elcl_ops *ops, const struct elcl_gemm_args *args)
 {
     const size_t slices = wide_slices(args->w);
     const struct device_class *class = &device_classes[ops->gemm_mma];
@@ -309,19 +342,26 @@ static enum elcl_gemm_way choose_way(const struct elcl_ops *ops, const struct el
     const struct gpu_gemm tall = kernel_of(ops, ELCL_WAY_128, slices);
     const struct gpu_gemm low = kernel_of(ops, ELCL_WAY_64, slices);
     const size_t groups = gpu_groups(&low, args);
-    if (ops->way && elcl_gemm_way_suits(args->w, ops->way))
-        return ops->way;
     if (args->m <= class->few_rows)
         return ELCL_WAY_16;
     if (groups < busy / class->few) {
-        if (args->m <= class->split_from || args->m > SPLIT_ROWS || args->w->k < SPLIT_SUM ||
-            !can_split(args->w))
+        if (args->m <= class->split_from ||
+            !elcl_gemm_way_planned(args->w, args->m, ELCL_WAY_SPLIT_64))
             return ELCL_WAY_16;
         return groups * slices >= busy - busy / 8 ? ELCL_WAY_SPLIT_64 : ELCL_WAY_SPLIT_32;
     }
     if (slices == 1 && gpu_groups(&tall, args) >= busy)
         return ELCL_WAY_128;
     return groups >= busy ? ELCL_WAY_64 : ELCL_WAY_32;
+}
+
+enum elcl_gemm_way elcl_gemm_choose_way(const struct elcl_ops *ops,
+                                        const struct elcl_gemm_args *args)
+{
+    if (ops->way && elcl_gemm_way_suits(args->w, ops->way))
+        return ops->way;
+    const enum elcl_gemm_way way = tuned_way(ops, args);
+    return way ? way : class_way(ops, args);
 }
 
 static int gpu_flags(const struct elcl_gemm_args *args)
@@ -414,7 +454,7 @@ static int multiply_gpu(struct elcl_ops *ops, const struct elcl_gemm_args *args,
         const struct gpu_gemm gemm = choose_tile_gemm(ops, args);
         return launch_gpu(ops, args, &gemm, err);
     }
-    const enum elcl_gemm_way way = choose_way(ops, args);
+    const enum elcl_gemm_way way = elcl_gemm_choose_way(ops, args);
     if (is_split(way))
         return launch_split(ops, args, way, err);
     const struct gpu_gemm gemm = kernel_of(ops, way, wide_slices(args->w));

@@ -16,4 +16,8 @@ void elcl_gemm_count(struct elcl_ops *ops, const char *name, enum elcl_op_class 
 
 int elcl_gemm_native(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err);
 
+/* Returns how wide tiles compute the product; never AUTO. Of `ops` it reads no buffers. */
+enum elcl_gemm_way elcl_gemm_choose_way(const struct elcl_ops *ops,
+                                        const struct elcl_gemm_args *args);
+
 #endif

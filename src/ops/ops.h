@@ -80,6 +80,17 @@ enum elcl_gemm_way {
     ELCL_N_WAYS
 };
 
+/* The fastest way that was measured for a product. */
+struct elcl_tuned_way {
+    int n, k, rows;
+    enum elcl_gemm_way way; /* AUTO: no other is clearly faster */
+};
+#define ELCL_MAX_TUNED_WAYS 24
+struct elcl_tuned_ways {
+    int n;
+    struct elcl_tuned_way way[ELCL_MAX_TUNED_WAYS];
+};
+
 struct elcl_ops_params {
     enum elcl_gemm gemm; /* AUTO: by device */
     enum elcl_storage weights;
@@ -87,8 +98,9 @@ struct elcl_ops_params {
     enum elcl_compute compute;
     bool act_keys; /* elcl_op_attn_packed() gets keys that are activations, too */
     bool profile;
-    int clblast_rows;  /* AUTO: rows of X from which CLBlast was measured to be faster than our GPU
-                        * kernels; ELCL_CLBLAST_NEVER; 0: not measured, by device */
+    int clblast_rows; /* AUTO: rows of X from which CLBlast was measured to be faster than our GPU
+                       * kernels; ELCL_CLBLAST_NEVER; 0: not measured, by device */
+    const struct elcl_tuned_ways *ways; /* copied; NULL: not measured */
     bool plain_dot;    /* for tests: int8 and bf16 compute in plain OpenCL C on any device */
     enum elcl_mma mma; /* for tests: the matrix instruction to use; NONE: the device's */
     const char *build_options; /* added to the program's, at most 200 bytes; NULL: none */
@@ -127,6 +139,7 @@ struct elcl_ops {
     struct elcl_buffer rounded;     /* rounded inputs of a GEMM, grown on demand */
     struct elcl_buffer slices;      /* sums of slices of K, grown on demand */
     enum elcl_gemm_way way;         /* AUTO; others where they suit: tests and tuning set it */
+    struct elcl_tuned_ways ways;    /* for AUTO, where a similar product was measured */
     int vector_width;               /* CPU kernels: floats per vector, 4, 8 or 16 */
     int panel;                      /* columns per weight panel; 0: one panel of all columns */
     int tile_rows;                  /* CPU kernels: rows of accumulators */
@@ -260,6 +273,8 @@ size_t elcl_rounded_bytes(int batch, int m, int k);
 int elcl_ops_reserve_rounded(struct elcl_ops *ops, size_t bytes, elcl_error *err);
 /* Returns whether the way can compute products of W by wide tiles. */
 bool elcl_gemm_way_suits(const struct elcl_matrix *w, enum elcl_gemm_way way);
+/* Returns whether AUTO may take it, too: the plan of memory has room for the slices of m rows. */
+bool elcl_gemm_way_planned(const struct elcl_matrix *w, int m, enum elcl_gemm_way way);
 /* Returns the bytes of ops->slices for products of up to `rows` rows and sums of up to k terms with
  * ELCL_WAY_AUTO. */
 size_t elcl_slices_bytes(int rows, int k);

@@ -215,8 +215,10 @@ int main(int argc, char **argv)
     static const char *const names[] = {[ELCL_KERNELS_CPU] = "cpu", [ELCL_KERNELS_GPU] = "gpu"};
     const struct check_options *options = check_begin(argc, argv);
     struct elcl_device *devices[ELCL_COUNT(names)] = {0};
-    if (!options->bench)
+    if (!options->bench) {
         test_ref();
+        test_gemm_ways();
+    }
     for (int k = ELCL_KERNELS_CPU; k <= ELCL_KERNELS_GPU; k++)
         if (has_kernels(options, (enum elcl_kernels)k, names[k]))
             for (size_t i = 0; i < ELCL_COUNT(descriptions); i++)

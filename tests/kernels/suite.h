@@ -43,6 +43,7 @@ bool print_program(enum elcl_kernels kernels, struct elcl_ops_params params,
 /* The tests, one subject a file. */
 void test_ref(void);
 void test_gemm(struct suite *s);
+void test_gemm_ways(void);
 void test_packing(struct suite *s);
 void test_rounded_inputs(struct suite *s); /* of int8 and bf16 compute */
 void test_clblast(struct suite *s);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "ops/gemm_native.h"
 #include "selftest/checks.h"
 #include "selftest/gemm.h"
 #include "suite.h"
@@ -177,6 +178,43 @@ static void test_invariance(struct suite *s)
         if (suite_case(s, "gemm", "M=1 as in M=%d, N=%d K=%d", m, n, k))
             check_invariance(s, shape, small ? 6 : 22);
     }
+}
+
+/* Ways for an NVIDIA GPU of 132 multiprocessors. No device is needed. */
+static void check_ways(const struct elcl_ops *ops, const int (*want)[4], size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct elcl_matrix w = {.batch = 1, .n = want[i][1], .k = want[i][2]};
+        const struct elcl_gemm_args args = {.w = &w, .m = want[i][0], .x_ld = w.k};
+        const int way = (int)elcl_gemm_choose_way(ops, &args);
+        CHECK(way == want[i][3], "M=%d N=%d K=%d: way %d, expected %d", args.m, w.n, w.k, way,
+              want[i][3]);
+    }
+}
+
+void test_gemm_ways(void)
+{
+    static const int by_class[][4] = {
+        {4, 1024, 4096, ELCL_WAY_16},         {16, 4096, 1024, ELCL_WAY_16},
+        {32, 1024, 4096, ELCL_WAY_16},        {64, 1024, 4096, ELCL_WAY_SPLIT_32},
+        {128, 1024, 4096, ELCL_WAY_SPLIT_64}, {128, 1024, 1024, ELCL_WAY_16},
+        {128, 1024, 4104, ELCL_WAY_16},       {256, 1024, 4096, ELCL_WAY_SPLIT_64},
+        {512, 1024, 4096, ELCL_WAY_32},       {1280, 1024, 4096, ELCL_WAY_64},
+        {1280, 4096, 1024, ELCL_WAY_128}};
+    static const int tuned[][4] = {
+        {64, 1024, 4096, ELCL_WAY_64},         /* measured */
+        {100, 768, 3072, ELCL_WAY_64},         /* near that */
+        {64, 1024, 1024, ELCL_WAY_16},         /* another kind of sum */
+        {230, 1024, 4096, ELCL_WAY_SPLIT_128}, /* nearer to 256 rows */
+        {300, 1024, 4096, ELCL_WAY_32},        /* no room is planned for so many slices */
+        {8, 1024, 4096, ELCL_WAY_16}};         /* far from all */
+    struct elcl_ops ops = {.gemm_mma = ELCL_MMA_NVIDIA, .wide = true, .busy_groups = 132};
+    if (!check_case("gemm ways by shape, device and measurement"))
+        return;
+    check_ways(&ops, by_class, ELCL_COUNT(by_class));
+    ops.ways = (struct elcl_tuned_ways){
+        2, {{1024, 4096, 64, ELCL_WAY_64}, {1024, 4096, 256, ELCL_WAY_SPLIT_128}}};
+    check_ways(&ops, tuned, ELCL_COUNT(tuned));
 }
 
 void test_gemm(struct suite *s)

@@ -20,6 +20,7 @@
 
 static struct {
     const char *wrong, *slow; /* "native", "clblast" */
+    unsigned right_ways;      /* not 0: bits of the only right ways; AUTO is slow */
 } act;
 
 int __real_elcl_gemm_native(struct elcl_ops *ops, const struct elcl_gemm_args *args,
@@ -40,13 +41,15 @@ static bool is(const char *a, const char *b)
 static int play(const char *name, struct elcl_ops *ops, const struct elcl_gemm_args *args,
                 elcl_error *err)
 {
-    const struct timespec second = {.tv_sec = 1};
+    const struct timespec second = {.tv_sec = 1}, moment = {.tv_nsec = 50000000};
     const size_t last = (size_t)args->m * (size_t)args->y_ld * sizeof(float) - sizeof(float);
     struct elcl_buffer y = *args->y;
     const float zero = 0;
     if (is(act.slow, name))
         (void)nanosleep(&second, NULL);
-    if (!is(act.wrong, name))
+    if (act.right_ways && !ops->way)
+        (void)nanosleep(&moment, NULL);
+    if (act.right_ways ? act.right_ways >> ops->way & 1 : !is(act.wrong, name))
         return ELCL_OK;
     const int rc = elcl_ops_finish(ops, err);
     return rc ? rc : elcl_buffer_write(&y, last, &zero, sizeof(zero), err);
@@ -200,6 +203,43 @@ static void test_wrong(elcl_tune_params params, const elcl_device_desc *d)
     CHECK(t.clblast_rows_f32 == 512, "from %d rows", t.clblast_rows_f32);
 }
 
+/* Without wide tiles all ways are the same product, but for what this test makes of them. */
+static void expect_way(struct elcl_ops *ops, unsigned right, enum elcl_gemm_way want)
+{
+    struct elcl_tuned_way way = {.n = 40, .k = 2048, .rows = 18};
+    elcl_error err = {0};
+    double ns[2];
+    act.right_ways = right;
+    CHECK(!elcl_tune_way(ops, &way, ns, &err), "%s", err.msg);
+    act.right_ways = 0;
+    CHECK(way.way == want, "way %d, expected %d", (int)way.way, (int)want);
+    CHECK(!ops->way, "the ops keep way %d", (int)ops->way);
+}
+
+static void test_ways(const struct check_options *options)
+{
+    const struct elcl_device_params device_params = {.device = options->device,
+                                                     .kernels = ELCL_KERNELS_GPU};
+    const struct elcl_ops_params params = {
+        .gemm = ELCL_GEMM_NATIVE, .weights = ELCL_F32, .state = ELCL_F32};
+    struct elcl_device *device = NULL;
+    struct elcl_ops *ops = NULL;
+    struct elcl_features features;
+    elcl_error err = {0};
+    if (!check_case("tune, ways of wide tiles"))
+        return;
+    if (CHECK(!elcl_device_open(&device_params, &device, &err), "%s", err.msg)) {
+        elcl_probe_features(device, &features);
+        if (CHECK(!elcl_ops_create(device, &features, &params, &ops, &err), "%s", err.msg)) {
+            expect_way(ops, 1 << ELCL_WAY_AUTO | 1 << ELCL_WAY_SPLIT_32, ELCL_WAY_SPLIT_32);
+            expect_way(ops, 1 << ELCL_WAY_AUTO, ELCL_WAY_AUTO);
+            expect_way(ops, 1 << ELCL_WAY_SPLIT_32, ELCL_WAY_AUTO);
+        }
+    }
+    elcl_ops_destroy(&ops);
+    elcl_device_close(&device);
+}
+
 static void test_budget(elcl_tune_params params, const elcl_device_desc *d)
 {
     struct parts parts = {.most = 100};
@@ -224,6 +264,10 @@ static void expect_gemm(elcl_model_params params, enum elcl_gemm gemm, int rows)
     if (CHECK(!elcl_model_open(directory, &params, &model, &err), "%s", err.msg))
         CHECK(model->ops->gemm == gemm && (!rows || model->ops->clblast_rows == rows),
               "gemm %d from %d rows", (int)model->ops->gemm, model->ops->clblast_rows);
+    const struct elcl_tuned_ways *ways = model ? &model->ops->ways : NULL;
+    CHECK(ways && ways->n == 1 && ways->way[0].n == 1024 && ways->way[0].k == 4096 &&
+              ways->way[0].rows == 64 && ways->way[0].way == ELCL_WAY_SPLIT_128,
+          "stored ways are not used");
     elcl_model_close(&model);
 }
 
@@ -233,7 +277,8 @@ static void test_use(const struct check_options *options, const elcl_device_desc
                                              {ELCL_F32, 256, 9, 5, false, false},
                                              {ELCL_F32, 128, 5, 9, false, false},
                                              {ELCL_F16, 512, 5, 5, false, false}},
-                                  .n_trials = 4};
+                                  .n_trials = 4,
+                                  .ways = {1, {{1024, 4096, 64, ELCL_WAY_SPLIT_128}}}};
     elcl_model_params params = elcl_model_params_default();
     if (!check_case("tune, the GEMM that AUTO takes"))
         return;
@@ -273,6 +318,7 @@ int main(int argc, char **argv)
         test_clblast(params, d);
         test_wrong(params, d);
         test_budget(params, d);
+        test_ways(options);
         test_use(options, d);
     }
     elcl_device_list_destroy(&list);
