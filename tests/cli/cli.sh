@@ -188,6 +188,8 @@ says "a device of the list that is not there" "99"
 
 refuses "missing model" 1 "$tmp/none" "$elcl" generate --quiet "$tmp/none" a
 refuses "an empty directory" 1 "config.json" "$elcl" generate --quiet "$tmp" a
+refuses "a token outside the vocabulary" 2 "--prefix-alternatives: alternatives has token 99999" \
+    "$elcl" generate --quiet "$model" a --prefix-alternatives 99999
 refuses "longer than the model" 2 "--max-length" \
     "$elcl" generate --quiet "$model" a --max-length 100000
 

@@ -534,6 +534,7 @@ done <<'END'
 {"text": "a", "num_beams": 2, "num_beams": 3}@key "num_beams" is there twice
 {"text": "a", "do_sample": "perhaps"}@key "do_sample": --do-sample: expected true or false, found 'perhaps'
 {"text": "a", "max_length": 65}@--max-length: expected at most 64
+{"text": "a", "max_length": 1}@--max-length: expected 2 to 64 with this model, found 1
 {"text": "a", "search_style": "fairseq", "max_length": 9}@--max-length has no meaning with
 {"text": "a", "length_penalty": 13}@length_penalty: 13 is not liked
 {"text": "a", "token_logprobs": true}@--token-logprobs needs --format jsonl

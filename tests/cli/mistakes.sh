@@ -108,6 +108,7 @@ rows "$fake" <<'END'
 2 @ generate m --length-penalty 1,5 hello @ --length-penalty: expected a number
 2 @ generate m --max-new-tokens 1000 hello @ --max-new-tokens: expected at most 63 with this model
 2 @ generate m --max-length 1000 hello @ --max-length: expected at most 64 with this model
+2 @ generate m --max-length 1 hello @ --max-length: expected 2 to 64 with this model, found 1
 2 @ generate m --memory-limit 8X hello @ as in 512M, 2G or 8GiB, found '8X'
 2 @ generate m --weights q4_0 hello @ --weights: expected one of f32|f16|bf16|int8, found 'q4_0'
 2 @ generate m --format json hello @ --format: expected one of text|jsonl|ids, found 'json'

@@ -204,3 +204,40 @@ bool cli_args_seen(const struct cli_args *args, const char *name)
     }
     return false;
 }
+
+/* The option of a field of the library; `name` receives its dashed spelling. */
+static void option_of(const char *field, size_t n, char name[64])
+{
+    static const struct {
+        const char *field, *option;
+    } others[] = {
+        {"alternatives", "prefix-alternatives"},
+        {"bad_words", "bad-words-ids"},
+        {"eos_token_ids", "eos-token-id"},
+        {"max_beams", "num-beams"},
+        {"max_target", "max-length"},
+        {"prefix", "decoder-prefix-ids"},
+        {"stop_strings", "stop"},
+    };
+    (void)snprintf(name, 64, "%.*s", (int)n, field);
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+        if (!strcmp(name, others[i].field))
+            (void)snprintf(name, 64, "%s", others[i].option);
+    for (char *c = name; *c; c++)
+        if (*c == '_')
+            *c = '-';
+}
+
+void cli_args_name_option(const struct cli_args *args, elcl_error *err)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz_";
+    const size_t n = strspn(err->msg, letters);
+    char name[64], message[sizeof(err->msg)];
+    if (!n || n >= sizeof(name) || err->msg[n] != ' ')
+        return;
+    option_of(err->msg, n, name);
+    if (!cli_args_seen(args, name))
+        return;
+    (void)snprintf(message, sizeof(message), "--%.60s: %.400s", name, err->msg);
+    memcpy(err->msg, message, sizeof(message));
+}

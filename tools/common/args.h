@@ -157,6 +157,10 @@ int cli_args_set(struct cli_args *args, const char *name, const char *value, voi
 /* Whether the option stood on the command line. */
 bool cli_args_seen(const struct cli_args *args, const char *name);
 
+/* A message of the library begins with the name of a field or key: puts the option in its place if
+ * that stood on the command line. */
+void cli_args_name_option(const struct cli_args *args, elcl_error *err);
+
 /* ---- values (args_value.c, args_list.c) ------------------------------------------------------ */
 
 /* Writes the value that `text` has into the option's field of `target`. */

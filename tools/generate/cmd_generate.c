@@ -175,6 +175,7 @@ static int generate(struct cli_generate_options *options)
                            !options->common.quiet && !r.input.interactive && !options->stream);
         rc = run_steps(&r, &err);
     }
+    cli_args_name_option(&options->args, &err);
     rc = end_output(&r, rc, &err);
     const int code = exit_code(&r, rc);
     if (!rc && !cli_sys_interrupted()) {

@@ -109,6 +109,11 @@ static int resolve_lengths(const struct cli_generate_options *o, const elcl_mode
         return elcl_fail(err, ELCL_E_ARG,
                          "--max-length: expected at most %d with this model, found %d",
                          info->max_target, gen->max_length);
+    const int least = 2 + gen->prefix.n; /* the start token and one more */
+    if (given_max && !given_new && gen->max_length < least)
+        return elcl_fail(
+            err, ELCL_E_ARG, "--max-length: expected %d to %d with this model%s, found %d", least,
+            info->max_target, gen->prefix.n ? " and this prefix" : "", gen->max_length);
     if (gen->max_new_tokens > info->max_target - 1)
         gen->max_new_tokens = info->max_target - 1;
     if (gen->max_length > info->max_target)
