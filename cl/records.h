@@ -225,6 +225,14 @@ enum { ELCL_ADD_Y = 1, ELCL_ADD_TO_H = 2, ELCL_ADD_TO_X = 4, ELCL_ADD_TO_STATE =
 #define ELCL_ROWS_WIDE_STAGES(async, sliced) (!(async) ? 2 : (sliced) ? 3 : 8)
 #define ELCL_ROWS_WIDE_BYTES(async, sliced)                                                        \
     (ELCL_ROWS_WIDE_STAGES(async, sliced) * ELCL_ROWS_WIDE_STAGE_BYTES(sliced))
+/* The kernels that take the norm of rows: stages have W only, and rows of k elements follow. */
+#define ELCL_ROWS_NORM_M 16
+#define ELCL_ROWS_NORM_STAGE_BYTES(sliced)                                                         \
+    (((sliced) ? ELCL_ROWS_WIDE_SLICES * 16 : 64) * ELCL_WIDE_K * 2)
+#define ELCL_ROWS_NORM_STAGES(async, sliced) ((async) && !(sliced) ? 4 : 2)
+#define ELCL_ROWS_NORM_BYTES(async, sliced, k)                                                     \
+    (ELCL_ROWS_NORM_STAGES(async, sliced) * ELCL_ROWS_NORM_STAGE_BYTES(sliced) +                   \
+     (k)*ELCL_ROWS_NORM_M * 2)
 /* probe_wide.cl: terms of a sum, whole chunks, but no whole steps. */
 #define ELCL_PROBE_WIDE_K 168
 /* attn_el_wide.cl: keys that get a softmax of their own, and the 16-bit elements of a pair's row of

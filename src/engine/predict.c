@@ -5,6 +5,8 @@
 #include "model/attn.h"
 #include "model/state.h"
 
+#define LOCAL_BYTES 49152 /* local memory of NVIDIA GPUs, the least of those with matrix units */
+
 /* A state without memory. */
 struct dry {
     struct elcl_device device; /* its description */
@@ -94,6 +96,7 @@ static int dry_run_init(struct dry *d, const struct elcl_blueprint *b, const elc
                                .weights = p->weights,
                                .state = p->state,
                                .activations = activations,
+                               .norm_bytes = activations != ELCL_F32 ? LOCAL_BYTES : 0,
                                .vector_width = 8,
                                .tile_rows = 6};
     d->state = (struct elcl_state){.arch = &b->arch,

@@ -14,8 +14,8 @@ struct elcl_attention_variant {
     int (*admit)(struct elcl_state *state, const struct elcl_records *records, elcl_error *err);
     /* Moves caches before a step; NULL: nothing to move. */
     int (*reorder)(struct elcl_state *state, const struct elcl_records *records, elcl_error *err);
-    /* Computes the sublayer output of rows [R, D] in buffer state->h into ELCL_B_Y, without the
-     * residual. */
+    /* Computes a sublayer's output from its input, rows [R, D]: elcl_state_from_input() to
+     * elcl_state_to_output(). */
     int (*self)(struct elcl_state *state, const struct elcl_records *records, int layer,
                 elcl_error *err);
     int (*cross)(struct elcl_state *state, const struct elcl_records *records, int layer,
@@ -35,6 +35,13 @@ const struct elcl_attention_variant *elcl_attention_variant(enum elcl_attention 
 int elcl_state_linear(struct elcl_state *state, int y, enum elcl_gemm_out out, int x, int x_ld,
                       const struct elcl_linear *linear, int m, enum elcl_activation act,
                       elcl_error *err);
+/* Computes Y = act(X W^T + bias) of the m rows of a sublayer's input, as activations. */
+int elcl_state_from_input(struct elcl_state *state, int y, const struct elcl_linear *linear, int m,
+                          enum elcl_activation act, elcl_error *err);
+/* Computes a sublayer's output ELCL_B_Y = X W^T + bias, for elcl_state_add_norm(); with
+ * state->folds it is added to the residual stream. */
+int elcl_state_to_output(struct elcl_state *state, int x, int x_ld,
+                         const struct elcl_linear *linear, int m, elcl_error *err);
 /* Return the factor of the scores for `heads` heads; self attention of the decoder may differ by
  * layer. */
 float elcl_attention_scale(const struct elcl_arch *arch, int heads);
@@ -57,12 +64,12 @@ struct elcl_step_place {
     int n_rows;
 };
 /* After a sublayer: ELCL_B_X += y, then its norm into state->h and into `cache`. -1 for y or cache:
- * none. */
+ * none. With state->folds elcl_state_from_input() does it next. */
 int elcl_state_add_norm(struct elcl_state *state, const struct elcl_step_place *place, int y,
                         const struct elcl_norm *norm, int cache, elcl_error *err);
 /* Returns the position bias of a layer's self attention; it may have no table. */
 const struct elcl_position_bias *elcl_layer_bias(const struct elcl_stack_weights *stack, int layer);
-/* Runs the feed-forward sublayer on m rows: state->h -> ELCL_B_Y. */
+/* Runs the feed-forward sublayer on m rows. */
 int elcl_state_ffn(struct elcl_state *state, const struct elcl_layer_weights *layer, int m,
                    elcl_error *err);
 

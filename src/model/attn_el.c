@@ -45,13 +45,11 @@ static int attend(struct elcl_state *state, const struct elcl_records *records,
     attn.h = h;
     attn.d = d;
     int rc;
-    ELCL_TRY(elcl_state_linear(state, ELCL_B_QKV, ELCL_OUT_ACT, state->h, d, &w->q, r,
-                               ELCL_ACT_NONE, err));
+    ELCL_TRY(elcl_state_from_input(state, ELCL_B_QKV, &w->q, r, ELCL_ACT_NONE, err));
     ELCL_TRY(elcl_op_gemm(state->ops, &expand, err));
     ELCL_TRY(elcl_op_attn_el(state->ops, &attn, err));
     ELCL_TRY(elcl_op_gemm(state->ops, &contract, err));
-    ELCL_TRY(elcl_state_linear(state, ELCL_B_Y, ELCL_OUT_F32, ELCL_B_O, h * dh, &w->out, r,
-                               ELCL_ACT_NONE, err));
+    ELCL_TRY(elcl_state_to_output(state, ELCL_B_O, h * dh, &w->out, r, err));
 fail:
     return rc;
 }

@@ -72,8 +72,7 @@ static int attend(struct elcl_state *state, const struct elcl_records *records,
     int rc;
     ELCL_TRY(is_packed(records) ? elcl_op_attn_packed(state->ops, &args, err)
                                 : elcl_op_attn_mha(state->ops, &args, err));
-    ELCL_TRY(elcl_state_linear(state, ELCL_B_Y, ELCL_OUT_F32, ELCL_B_O, inner, &w->out,
-                               records->n_rows, ELCL_ACT_NONE, err));
+    ELCL_TRY(elcl_state_to_output(state, ELCL_B_O, inner, &w->out, records->n_rows, err));
 fail:
     return rc;
 }
@@ -82,7 +81,7 @@ static int self(struct elcl_state *state, const struct elcl_records *records, in
                 elcl_error *err)
 {
     const struct elcl_attention_weights *w = &state->weights->decoder.layers[layer].self;
-    const int d = state->arch->d, inner = inner_width(state), r = records->n_rows;
+    const int inner = inner_width(state), r = records->n_rows;
     const int cache = elcl_b_self(layer);
     const bool stores = elcl_attn_mha_stores(state->ops) && !is_packed(records);
     const struct elcl_attn_mha_args args = {.kv = &state->buffers[cache],
@@ -99,8 +98,7 @@ static int self(struct elcl_state *state, const struct elcl_records *records, in
                                             .keys = records->self_keys,
                                             .reads = records->self_keys};
     int rc;
-    ELCL_TRY(elcl_state_linear(state, ELCL_B_QKV, ELCL_OUT_ACT, state->h, d, &w->qkv, r,
-                               ELCL_ACT_NONE, err));
+    ELCL_TRY(elcl_state_from_input(state, ELCL_B_QKV, &w->qkv, r, ELCL_ACT_NONE, err));
     if (!stores)
         ELCL_TRY(put_rows(state, cache, records->buffer, records->rows_at, ELCL_ROW_KV_ROW, r,
                           3 * inner, inner, err));
@@ -113,7 +111,6 @@ static int cross(struct elcl_state *state, const struct elcl_records *records, i
                  elcl_error *err)
 {
     const struct elcl_attention_weights *w = &state->weights->decoder.layers[layer].cross;
-    const int d = state->arch->d;
     const bool by_row = state->variant->cache_by_row;
     const struct elcl_attn_mha_args args = {.kv = &state->buffers[elcl_b_cross(layer)],
                                             .groups_at = records->cross_at,
@@ -125,8 +122,7 @@ static int cross(struct elcl_state *state, const struct elcl_records *records, i
                                             .keys = records->cross_keys,
                                             .reads = records->cross_reads};
     int rc;
-    ELCL_TRY(elcl_state_linear(state, ELCL_B_QKV, ELCL_OUT_ACT, state->h, d, &w->q, records->n_rows,
-                               ELCL_ACT_NONE, err));
+    ELCL_TRY(elcl_state_from_input(state, ELCL_B_QKV, &w->q, records->n_rows, ELCL_ACT_NONE, err));
     ELCL_TRY(attend(state, records, w, args, err));
 fail:
     return rc;

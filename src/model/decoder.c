@@ -153,6 +153,7 @@ static int layers(struct elcl_state *state, const struct elcl_records *records, 
     const bool pre = state->arch->pre_norm, only = state->arch->decoder_only;
     const int first = variant->caches_h ? elcl_b_self(0) : -1;
     int rc;
+    state->folds = elcl_gemm_takes_norm(state->ops, records->n_rows, state->arch->d);
     ELCL_TRY(embed(state, records, pre ? -1 : first, err));
     if (pre)
         ELCL_TRY(elcl_state_add_norm(state, &place, -1, &w->layers[0].self_norm, first, err));
@@ -169,11 +170,14 @@ static int layers(struct elcl_state *state, const struct elcl_records *records, 
                                      err));
         if (!only)
             ELCL_TRY(cross(state, records, &place, l, err));
+        state->folds = state->folds && !last; /* the head reads buffer h */
         ELCL_TRY(elcl_state_ffn(state, layer, records->n_rows, err));
         ELCL_TRY(
             elcl_state_add_norm(state, &place, ELCL_B_Y, pre ? end : &layer->ffn_norm, cache, err));
     }
 fail:
+    state->folds = false;
+    state->input.norm = NULL;
     return rc;
 }
 

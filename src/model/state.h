@@ -131,6 +131,11 @@ struct elcl_state {
     struct elcl_buffer *buffers; /* [elcl_state_n_buffers()] */
     int h;                       /* input buffer of sublayers, see elcl_arch_input() */
     int n_buffers;
+    /* Of few rows products add the residual stream and take the norms, so that no launch stands
+     * between two of them (the decoder's layers): */
+    bool folds;
+    struct elcl_gemm_norm input; /* the norm that gives the sublayer's input; norm NULL: it is in
+                                  * buffer h */
 };
 
 /* Allocates all buffers; takes ownership of ops only on success. */

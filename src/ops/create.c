@@ -342,6 +342,7 @@ static int choose(struct elcl_ops *o, struct elcl_device *device,
     o->activations = choose_activations(o, params);
     o->wide = choose_wide(o);
     o->wide_el = choose_wide_el(o);
+    o->norm_bytes = o->wide ? (size_t)device->desc.local_bytes : 0;
     o->wide_packed = choose_wide_packed(o);
     o->gemm = choose_gemm(o, params);
     o->ways = params->ways ? *params->ways : (struct elcl_tuned_ways){0};

@@ -364,6 +364,31 @@ enum elcl_gemm_way elcl_gemm_choose_way(const struct elcl_ops *ops,
     return way ? way : class_way(ops, args);
 }
 
+/* The kernels for few rows, with the same bits. */
+static struct gpu_gemm norm_gemm(const struct elcl_ops *ops, const struct elcl_matrix *w)
+{
+    const size_t slices = wide_slices(w);
+    const bool async = elcl_mma_kinds[ops->gemm_mma].async, sliced = slices > 1;
+    const int k = (int)(slices * elcl_round_up(elcl_div_up((size_t)w->k, slices), ELCL_WIDE_K));
+    return wide_gemm(sliced ? ELCL_K_GEMM_ROWS_NORM : ELCL_K_GEMM_ROWS_NORM_64,
+                     sliced ? "gemm_rows_norm" : "gemm_rows_norm_64", 16, sliced ? 16 : 64, slices,
+                     ELCL_ROWS_NORM_BYTES(async, sliced, k));
+}
+
+static void norm_arguments(struct elcl_launch *launch, const struct elcl_gemm_norm *norm)
+{
+    elcl_launch_buffer(launch, norm->x_norm);
+    elcl_launch_buffer(launch, norm->state);
+    elcl_launch_buffer(launch, &norm->norm->weight);
+    elcl_launch_buffer(launch, &norm->norm->bias);
+    elcl_launch_buffer(launch, norm->step);
+    elcl_launch_ulong(launch, norm->rows_at);
+    elcl_launch_float(launch, norm->norm->eps);
+    elcl_launch_int(launch, (int)elcl_norm_kind(norm->norm));
+    elcl_launch_int(launch,
+                    (norm->x_norm ? ELCL_ADD_TO_X : 0) | (norm->state ? ELCL_ADD_TO_STATE : 0));
+}
+
 static int gpu_flags(const struct elcl_gemm_args *args)
 {
     return elcl_gemm_flags(args) | (args->out == ELCL_OUT_ACT      ? ELCL_GEMM_ACT
@@ -382,6 +407,8 @@ static int launch_gpu(struct elcl_ops *ops, const struct elcl_gemm_args *args,
     elcl_launch_int(&launch, (int)slice);
     elcl_launch_int(&launch, gpu_flags(args));
     elcl_launch_int(&launch, (int)args->act);
+    if (args->norm)
+        norm_arguments(&launch, args->norm);
     elcl_launch_local(&launch, gemm->local_bytes);
     const size_t global[] = {gemm->items * elcl_div_up((size_t)args->w->n, gemm->tile_n),
                              elcl_div_up((size_t)args->m, gemm->tile_m), (size_t)args->w->batch};
@@ -450,6 +477,10 @@ fail:
 
 static int multiply_gpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
 {
+    if (args->norm) {
+        const struct gpu_gemm gemm = norm_gemm(ops, args->w);
+        return launch_gpu(ops, args, &gemm, err);
+    }
     if (!suits_wide(ops, args)) {
         const struct gpu_gemm gemm = choose_tile_gemm(ops, args);
         return launch_gpu(ops, args, &gemm, err);

@@ -47,6 +47,13 @@ int elcl_launch_rows(struct elcl_launch *launch, int rows, int batch, elcl_error
 /* Returns the items of a work-group that has a row for itself: 1 for CPU kernels. */
 size_t elcl_work_group_items(const struct elcl_ops *ops);
 
+static inline enum elcl_norm_kind elcl_norm_kind(const struct elcl_norm *norm)
+{
+    if (!norm->weight.mem)
+        return ELCL_NORM_NONE;
+    return norm->rms ? ELCL_NORM_RMS : ELCL_NORM_LAYER;
+}
+
 /* Local memory of a panel: of tile_mma.cl, or of tile_plain.cl without a matrix instruction. */
 static inline size_t elcl_panel_bytes(enum elcl_mma mma)
 {

@@ -26,11 +26,13 @@ enum elcl_kernel_id {
     ELCL_K_ADD_NORM,
     ELCL_K_GEMM,
     ELCL_K_GEMM_ROWS, /* GPU kernels only */
-    ELCL_K_GEMM_WIDE, /* with wide tiles only, and the next five */
+    ELCL_K_GEMM_WIDE, /* with wide tiles only, and the next seven */
     ELCL_K_GEMM_WIDE_64,
     ELCL_K_GEMM_WIDE_32,
     ELCL_K_GEMM_ROWS_WIDE,
     ELCL_K_GEMM_ROWS_WIDE_64,
+    ELCL_K_GEMM_ROWS_NORM,
+    ELCL_K_GEMM_ROWS_NORM_64,
     ELCL_K_GEMM_JOIN,
     ELCL_K_EPILOGUE,
     ELCL_K_GATE,
@@ -129,6 +131,8 @@ struct elcl_ops {
     bool wide_packed;               /* attn_packed_wide.cl */
     bool wide;                      /* wide tiles for 16-bit activations (tile_wide.cl) */
     bool wide_el;                   /* EL-attention by them, if state has 16 bits, too */
+    size_t norm_bytes;              /* local memory for products that take the norm of their rows,
+                                     * see elcl_gemm_takes_norm(); 0: none do */
     enum elcl_dot dot;              /* not NONE: int8 or bf16 compute */
     struct elcl_kernel_set set;     /* built for `state` */
     struct elcl_kernel_set set_act; /* attn_packed for keys that are activations; empty if `set` has
@@ -246,6 +250,12 @@ static inline enum elcl_storage elcl_gemm_out_storage(const struct elcl_ops *ops
                                     : ELCL_F32;
 }
 
+struct elcl_norm {
+    struct elcl_buffer weight, bias; /* [D] f32; weight.mem NULL: no norm */
+    float eps;
+    bool rms; /* no mean and no bias: x / sqrt(mean of x^2 + eps) * weight */
+};
+
 /*
  * Y[b, m, n] = act(sum_k X[b, m, k] W[b, n, k] + bias[b, n]) + residual[b, m, n]
  * X element (b, m, k) at b * x_batch + m * x_ld + k; Y and residual at b * y_batch + m * y_ld + n;
@@ -253,6 +263,7 @@ static inline enum elcl_storage elcl_gemm_out_storage(const struct elcl_ops *ops
  * only if act is ELCL_ACT_NONE. With the native back end a row's result depends only on that row, N
  * and K.
  */
+struct elcl_gemm_norm;
 struct elcl_gemm_args {
     const struct elcl_buffer *y, *x, *bias, *residual; /* x: activations; residual: f32 */
     const struct elcl_matrix *w;
@@ -261,8 +272,27 @@ struct elcl_gemm_args {
     size_t x_batch, y_batch;
     enum elcl_activation act;
     enum elcl_gemm_out out;
-    size_t y_low; /* PLANES: elements from a high part to its low part */
+    size_t y_low;                      /* PLANES: elements from a high part to its low part */
+    const struct elcl_gemm_norm *norm; /* NULL, or X is the norm of x, f32 [M, K]; batch is 1. Only
+                                        * if elcl_gemm_takes_norm() */
 };
+/* The norm of the rows of a product: the bits are those of elcl_op_add_norm() and of a product of
+ * its h. The row is stored as well in x_norm[m] and state[cache_row[m]], as far as these exist. */
+struct elcl_gemm_norm {
+    const struct elcl_norm *norm;
+    const struct elcl_buffer *x_norm; /* [M, K] f32, not x; or NULL */
+    const struct elcl_buffer *state;  /* [cache rows, K] state; or NULL */
+    const struct elcl_buffer *step;   /* row records */
+    size_t rows_at;
+};
+/* Returns whether a product of m rows of k elements can take their norm: every work-group does so,
+ * so there are few rows, and they fit into local memory. Saves a launch. */
+static inline bool elcl_gemm_takes_norm(const struct elcl_ops *ops, int m, int k)
+{
+    const size_t width = ((size_t)k + 255) / 256 * 256; /* eight slices of whole steps */
+    return m <= ELCL_ROWS_NORM_M && k % 8 == 0 &&
+           ELCL_ROWS_NORM_BYTES(true, true, width) <= ops->norm_bytes;
+}
 int elcl_op_gemm(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err);
 
 /* With int8 or bf16 compute, x is rounded before the product: to bf16, or row by row to q =
@@ -311,12 +341,6 @@ int elcl_op_gate(struct elcl_ops *ops, const struct elcl_buffer *y, int r, int f
                  enum elcl_activation act, elcl_error *err);
 
 /* ---- pointwise (pointwise.c) --------------------------------------------------------------- */
-
-struct elcl_norm {
-    struct elcl_buffer weight, bias; /* [D] f32; weight.mem NULL: no norm */
-    float eps;
-    bool rms; /* no mean and no bias: x / sqrt(mean of x^2 + eps) * weight */
-};
 
 /*
  * x[r] = norm(scale * E[token[r]] + P[position[r] + offset]), and the same row into h[r] and

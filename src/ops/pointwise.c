@@ -2,13 +2,6 @@
 #include "base/util.h"
 #include "ops/launch.h"
 
-static int norm_kind(const struct elcl_norm *norm)
-{
-    if (!norm->weight.mem)
-        return ELCL_NORM_NONE;
-    return norm->rms ? ELCL_NORM_RMS : ELCL_NORM_LAYER;
-}
-
 int elcl_op_embed(struct elcl_ops *ops, const struct elcl_embed_args *args, elcl_error *err)
 {
     const int flags = (args->tokens ? ELCL_EMBED_TOKENS : 0) |
@@ -29,7 +22,7 @@ int elcl_op_embed(struct elcl_ops *ops, const struct elcl_embed_args *args, elcl
     elcl_launch_int(&launch, args->offset);
     elcl_launch_float(&launch, args->scale);
     elcl_launch_float(&launch, args->norm->eps);
-    elcl_launch_int(&launch, norm_kind(args->norm));
+    elcl_launch_int(&launch, (int)elcl_norm_kind(args->norm));
     elcl_launch_int(&launch, flags);
     elcl_launch_count(&launch, 3u * sizeof(float) * (uint64_t)args->r * args->d, 0);
     return elcl_launch_rows(&launch, args->r, 1, err);
@@ -50,7 +43,7 @@ int elcl_op_add_norm(struct elcl_ops *ops, const struct elcl_add_norm_args *args
     elcl_launch_buffer(&launch, &args->norm->bias);
     elcl_launch_int(&launch, args->d);
     elcl_launch_float(&launch, args->norm->eps);
-    elcl_launch_int(&launch, norm_kind(args->norm));
+    elcl_launch_int(&launch, (int)elcl_norm_kind(args->norm));
     elcl_launch_int(&launch, flags);
     const uint64_t elements = (uint64_t)args->r * args->d;
     elcl_launch_count(&launch, 3 * sizeof(float) * elements, 9 * elements);

@@ -180,6 +180,83 @@ static void test_invariance(struct suite *s)
     }
 }
 
+/* A product that takes the norm of its rows against the two operations, bit by bit. */
+static void check_norm(struct suite *s, int m, int n, int k, enum elcl_norm_kind kind, bool to_x)
+{
+    struct elcl_fixture *fx = &s->fx;
+    const size_t at = (size_t)elcl_fixture_int(fx, 0, 9), n_x = (size_t)m * k, n_y = (size_t)m * n;
+    const size_t x_bytes = n_x * sizeof(float), y_bytes = n_y * sizeof(float);
+    const size_t state_bytes = (size_t)(m + 3) * k * elcl_storage_bytes(fx->ops->state);
+    const int32_t *const fields[ELCL_ROW_INTS] = {[ELCL_ROW_CACHE_ROW] =
+                                                      elcl_fixture_permutation(fx, m + 3)};
+    const float *x = elcl_fixture_normals(fx, ELCL_F32, n_x, 3);
+    const struct elcl_matrix *w = elcl_fixture_matrix(
+        fx, 1, n, k, elcl_fixture_normals(fx, ELCL_F32, (size_t)n * k, 1 / sqrt(k)));
+    struct elcl_norm norm = {.eps = 1e-5f, .rms = kind == ELCL_NORM_RMS};
+    if (kind != ELCL_NORM_NONE)
+        norm.weight =
+            *elcl_fixture_upload(fx, elcl_fixture_normals(fx, ELCL_F32, (size_t)k, 1), (size_t)k);
+    if (kind == ELCL_NORM_LAYER)
+        norm.bias =
+            *elcl_fixture_upload(fx, elcl_fixture_normals(fx, ELCL_F32, (size_t)k, 1), (size_t)k);
+    const struct elcl_add_norm_args two = {
+        .h = elcl_fixture_output(fx, NULL, n_x * elcl_storage_bytes(fx->ops->activations)),
+        .x = elcl_fixture_output(fx, x, x_bytes),
+        .state = elcl_fixture_output(fx, NULL, state_bytes),
+        .norm_x = true,
+        .step = elcl_fixture_records(fx, at, m, fields),
+        .rows_at = at,
+        .norm = &norm,
+        .r = m,
+        .d = k};
+    const struct elcl_gemm_norm one = {
+        .norm = &norm,
+        .x_norm = to_x ? elcl_fixture_output(fx, NULL, x_bytes) : NULL,
+        .state = to_x ? elcl_fixture_output(fx, NULL, state_bytes) : NULL,
+        .step = two.step,
+        .rows_at = at};
+    struct elcl_gemm_args args = {.y = elcl_fixture_output(fx, NULL, y_bytes),
+                                  .x = two.h,
+                                  .w = w,
+                                  .m = m,
+                                  .x_ld = k,
+                                  .y_ld = n};
+    (void)ELCL_FIXTURE_TRY(fx, elcl_op_add_norm(fx->ops, &two, &fx->err));
+    (void)ELCL_FIXTURE_TRY(fx, elcl_op_gemm(fx->ops, &args, &fx->err));
+    const void *y = elcl_fixture_read(fx, args.y);
+    args.y = elcl_fixture_output(fx, NULL, y_bytes);
+    args.x = elcl_fixture_upload(fx, x, n_x);
+    args.norm = &one;
+    (void)ELCL_FIXTURE_TRY(fx, elcl_op_gemm(fx->ops, &args, &fx->err));
+    if (elcl_fixture_ok(fx)) {
+        elcl_fixture_equal(fx, "y", elcl_fixture_read(fx, args.y), y, n_y, sizeof(float));
+        if (to_x)
+            elcl_fixture_equal(fx, "x", elcl_fixture_read(fx, one.x_norm),
+                               elcl_fixture_read(fx, two.x), n_x, sizeof(float));
+        if (to_x)
+            elcl_fixture_equal(fx, "state", elcl_fixture_read(fx, one.state),
+                               elcl_fixture_read(fx, two.state), state_bytes, 1);
+    }
+    elcl_fixture_finish(fx);
+}
+
+static void test_norm(struct suite *s)
+{
+    static const int sizes[][3] = {{5, 40, 72}, {16, 24, 1024}, {1, 2050, 40}, {13, 2048, 520}};
+    const size_t n = s->options->small ? 3 : ELCL_COUNT(sizes);
+    if (s->kernels == ELCL_KERNELS_CPU || s->params.compute == ELCL_COMPUTE_F32)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        const int *z = sizes[i];
+        if (!suite_case(s, "gemm", "norm M=%d N=%d K=%d", z[0], z[1], z[2]))
+            continue;
+        const bool takes = elcl_gemm_takes_norm(s->fx.ops, z[0], z[2]);
+        elcl_fixture_check(&s->fx, takes == s->fx.ops->wide, "this size");
+        for (int kind = 0; takes && kind < ELCL_N_NORMS; kind++)
+            check_norm(s, z[0], z[1], z[2], (enum elcl_norm_kind)kind, kind != ELCL_NORM_NONE);
+    }
+}
+
 /* Ways for an NVIDIA GPU of 132 multiprocessors. No device is needed. */
 static void check_ways(const struct elcl_ops *ops, const int (*want)[4], size_t n)
 {
@@ -223,6 +300,7 @@ void test_gemm(struct suite *s)
     test_sizes(s);
     test_large(s);
     test_wide(s);
+    test_norm(s);
     test_heads(s);
     test_activations(s);
     test_gate(s);
