@@ -14,6 +14,7 @@ struct elcl_arch {
     int embed_width;                    /* W of the token embeddings; 0: D */
     int encoder_ffn, decoder_ffn;       /* F */
     int max_positions;                  /* tokens that have a position, in source and target */
+    int target_positions;               /* led: those of the target; 0: max_positions */
     int default_positions;              /* default lengths of an engine; 0: all positions */
     int position_offset;                /* row of position 0 in the position tables */
     int distance_buckets, max_distance; /* t5: for position biases */
@@ -22,12 +23,13 @@ struct elcl_arch {
     float embed_scale;
     float norm_eps;
     enum elcl_activation act;
-    bool pre_norm;        /* norms come before the sublayers, and one after each stack */
-    bool final_norm;      /* opt, ctranslate2: the norm after the stack exists */
-    bool embedding_norm;  /* ctranslate2: a norm after the embedding exists */
-    bool head_bias;       /* ctranslate2: the output has a bias */
-    bool plain_norms;     /* opt: norms have neither weight nor bias */
-    bool no_bias;         /* opt: linear layers have no bias */
+    bool pre_norm;              /* norms come before the sublayers, and one after each stack */
+    bool norm_before_positions; /* the decoder adds positions after the embedding's norm */
+    bool final_norm;            /* opt, ctranslate2: the norm after the stack exists */
+    bool embedding_norm;        /* ctranslate2: a norm after the embedding exists */
+    bool head_bias;             /* ctranslate2: the output has a bias */
+    bool plain_norms;           /* opt: norms have neither weight nor bias */
+    bool no_bias;               /* opt: linear layers have no bias */
     bool tied;            /* the output projection is the decoder's token embedding, unless it is
                            * stored and differs */
     bool scaled_output;   /* t5: hidden states are divided by sqrt(D) before the output */
@@ -55,11 +57,16 @@ static inline int elcl_arch_default_positions(const struct elcl_arch *arch)
     return arch->default_positions ? arch->default_positions : arch->max_positions;
 }
 
+static inline int elcl_arch_target_positions(const struct elcl_arch *arch)
+{
+    return arch->target_positions ? arch->target_positions : arch->max_positions;
+}
+
 /* Returns the most tokens of an output with its start token or prompt: nothing follows the last
  * one, so it needs no position. */
 static inline int elcl_arch_max_target(const struct elcl_arch *arch)
 {
-    return arch->max_positions + 1;
+    return elcl_arch_target_positions(arch) + 1;
 }
 
 static inline int elcl_arch_embed_width(const struct elcl_arch *arch)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/util.h"
+#include "model/position_bias.h"
 
 /* ---- hyper-parameters ---- */
 
@@ -75,9 +76,15 @@ fail:
 static int read_positions(const struct elcl_bart_like *traits, const struct elcl_config *config,
                           struct elcl_arch *a, elcl_error *err)
 {
+    const char *key = traits->encoder_positions_key;
     int rc;
-    ELCL_TRY(elcl_config_int_or(config, "max_position_embeddings", 2, 1 << 20,
+    ELCL_TRY(elcl_config_int_or(config, key ? key : "max_position_embeddings", 2, 1 << 20,
                                 traits->max_positions, &a->max_positions, err));
+    if (traits->decoder_positions_key) {
+        ELCL_TRY(elcl_config_int_or(config, traits->decoder_positions_key, 2, 1 << 20,
+                                    traits->target_positions, &a->target_positions, err));
+        a->default_positions = elcl_min_int(a->max_positions, a->target_positions);
+    }
     a->position_offset = traits->position_offset;
     if (traits->positions == ELCL_POSITIONS_AFTER_PADDING) {
         int pad;
@@ -98,7 +105,9 @@ int elcl_bart_like_arch(const struct elcl_family *family, const struct elcl_conf
                         struct elcl_arch *arch, elcl_error *err)
 {
     const struct elcl_bart_like *traits = family->bart_like;
-    struct elcl_arch a = {.pre_norm = traits->pre_norm, .norm_eps = 1e-5f};
+    struct elcl_arch a = {.pre_norm = traits->pre_norm,
+                          .norm_before_positions = traits->norm_before_positions,
+                          .norm_eps = 1e-5f};
     bool scale;
     int rc;
     ELCL_TRY(refuse_variations(traits, config, err));
@@ -153,12 +162,12 @@ void elcl_after_padding_row(float *row, int position, int d)
 }
 
 static int load_positions(const struct elcl_bart_like *traits, struct elcl_loader *loader,
-                          const struct elcl_arch *arch, const char *stack,
-                          struct elcl_buffer *positions)
+                          const struct elcl_arch *arch, bool decoder, struct elcl_buffer *positions)
 {
-    const int rows = arch->max_positions + arch->position_offset;
+    const int all = decoder ? elcl_arch_target_positions(arch) : arch->max_positions;
+    const int rows = all + arch->position_offset;
     char name[64];
-    snprintf(name, sizeof(name), "%s.embed_positions.weight", stack);
+    snprintf(name, sizeof(name), "%s.embed_positions.weight", decoder ? "decoder" : "encoder");
     if (traits->positions == ELCL_POSITIONS_AFTER_PADDING)
         return elcl_load_computed_table(loader, elcl_after_padding_row, rows, arch->d, positions);
     if (traits->positions == ELCL_POSITIONS_SINUSOIDAL && !loader->plan &&
@@ -170,15 +179,18 @@ static int load_positions(const struct elcl_bart_like *traits, struct elcl_loade
 /* ---- tensors ---- */
 
 int elcl_bart_like_layer(struct elcl_loader *loader, const struct elcl_arch *arch,
-                         const char *prefix, bool decoder, struct elcl_layer_weights *layer)
+                         const char *prefix, const char *const *self, bool decoder,
+                         struct elcl_layer_weights *layer)
 {
+    static const char *const same_names[] = {".q_proj", ".k_proj", ".v_proj", ".out_proj"};
     const int d = arch->d, ffn = decoder ? arch->decoder_ffn : arch->encoder_ffn;
     const int heads = decoder ? arch->decoder_heads : arch->encoder_heads;
     char name[128];
     int rc;
 #define NAME(role) (snprintf(name, sizeof(name), "%s.%s", prefix, role), name)
-    ELCL_TRY(elcl_load_attention(loader, NAME("self_attn"), heads, d,
-                                 decoder ? ELCL_SITE_SELF : ELCL_SITE_ENCODER, &layer->self));
+    ELCL_TRY(elcl_load_attention_named(loader, NAME("self_attn"), self ? self : same_names, heads,
+                                       d / heads, d, decoder ? ELCL_SITE_SELF : ELCL_SITE_ENCODER,
+                                       &layer->self));
     ELCL_TRY(
         elcl_load_norm(loader, NAME("self_attn_layer_norm"), d, arch->norm_eps, &layer->self_norm));
     if (decoder && !arch->decoder_only) {
@@ -202,7 +214,8 @@ static int load_stack(const struct elcl_bart_like *traits, struct elcl_loader *l
     const int n_layers = decoder ? arch->decoder_layers : arch->encoder_layers;
     char name[64];
     int rc;
-    ELCL_TRY(load_positions(traits, loader, arch, stack, &out->positions));
+    const char *const *self = decoder ? NULL : traits->encoder_attention;
+    ELCL_TRY(load_positions(traits, loader, arch, decoder, &out->positions));
     snprintf(name, sizeof(name), "%s.layernorm_embedding", stack);
     if (traits->embedding_norm)
         ELCL_TRY(elcl_load_norm(loader, name, arch->d, arch->norm_eps, &out->embedding_norm));
@@ -212,8 +225,10 @@ static int load_stack(const struct elcl_bart_like *traits, struct elcl_loader *l
     ELCL_TRY(elcl_stack_create(out, n_layers, loader->err));
     for (int i = 0; i < n_layers; i++) {
         snprintf(name, sizeof(name), "%s.layers.%d", stack, i);
-        ELCL_TRY(elcl_bart_like_layer(loader, arch, name, decoder, &out->layers[i]));
+        ELCL_TRY(elcl_bart_like_layer(loader, arch, name, self, decoder, &out->layers[i]));
     }
+    if (arch->window && !decoder)
+        ELCL_TRY(elcl_load_window(loader, arch->encoder_heads, arch->window, &out->layers[0].bias));
 fail:
     return rc;
 }
@@ -268,6 +283,8 @@ int elcl_bart_like_load(const struct elcl_family *family, struct elcl_loader *lo
     const struct elcl_bart_like *traits = family->bart_like;
     int rc;
     const char *const head = traits->head ? traits->head : "lm_head.weight";
+    if (traits->base)
+        loader->base = traits->base;
     ELCL_TRY(arch->shared ? load_shared_tables(loader, arch, head, weights)
                           : load_separate_tables(loader, arch, head, weights));
     ELCL_TRY(load_stack(traits, loader, arch, false, &weights->encoder));

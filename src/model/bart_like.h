@@ -15,8 +15,9 @@ enum elcl_positions {
 };
 
 struct elcl_bart_like {
-    bool pre_norm;       /* and a norm after each stack: layer_norm */
-    bool embedding_norm; /* layernorm_embedding */
+    bool pre_norm;              /* and a norm after each stack: layer_norm */
+    bool embedding_norm;        /* layernorm_embedding */
+    bool norm_before_positions; /* the decoder adds positions after it */
     enum elcl_positions positions;
     int position_offset; /* rows of the table before position 0 */
     bool logits_bias;    /* final_logits_bias may be stored */
@@ -26,16 +27,22 @@ struct elcl_bart_like {
      * false. */
     bool fairseq_keys;
     const char *head; /* tensor name of the output's table; NULL: lm_head.weight */
+    const char *base; /* prefix of stored names; NULL: "model." */
+    const char *const *encoder_attention; /* names in the encoder's self attention, or NULL */
+    /* NULL: max_position_embeddings for both */
+    const char *encoder_positions_key, *decoder_positions_key;
     /* Defaults for keys that config.json lacks. */
-    int max_positions;
+    int max_positions, target_positions;
     bool scale_embedding;
     const char *activation;
 };
 
 /* Loads the layer `prefix` of an encoder or a decoder; one of a decoder-only model has no cross
- * attention. */
+ * attention. `self` are the names in its self attention, as of elcl_load_attention_named(); NULL:
+ * BART's. */
 int elcl_bart_like_layer(struct elcl_loader *loader, const struct elcl_arch *arch,
-                         const char *prefix, bool decoder, struct elcl_layer_weights *layer);
+                         const char *prefix, const char *const *self, bool decoder,
+                         struct elcl_layer_weights *layer);
 /* Writes row `position` of the table of ELCL_POSITIONS_AFTER_PADDING. */
 void elcl_after_padding_row(float *row, int position, int d);
 

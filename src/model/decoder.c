@@ -110,9 +110,27 @@ static int embed_projected(struct elcl_state *state, const struct elcl_records *
                                   records->n_rows, ELCL_ACT_NONE, err);
 }
 
+/* Writes the norms of token embeddings to ELCL_B_X. */
+static int embed_normed(struct elcl_state *state, const struct elcl_records *records,
+                        elcl_error *err)
+{
+    const struct elcl_stack_weights *w = &state->weights->decoder;
+    const struct elcl_embed_args args = {.x = &state->buffers[ELCL_B_X],
+                                         .step = &state->buffers[records->buffer],
+                                         .rows_at = records->rows_at,
+                                         .tokens = w->tokens,
+                                         .scale = state->arch->embed_scale,
+                                         .norm = &w->embedding_norm,
+                                         .r = records->n_rows,
+                                         .d = state->arch->d};
+    return elcl_op_embed(state->ops, &args, err);
+}
+
 static int embed(struct elcl_state *state, const struct elcl_records *records, int cache,
                  elcl_error *err)
 {
+    const struct elcl_norm no_norm = {.eps = 0};
+    const bool normed = state->arch->norm_before_positions;
     struct elcl_buffer *b = state->buffers;
     const struct elcl_stack_weights *w = &state->weights->decoder;
     const bool projected = w->project_in.w.buffer.mem != NULL;
@@ -122,14 +140,16 @@ static int embed(struct elcl_state *state, const struct elcl_records *records, i
                                          .state = cache >= 0 ? &b[cache] : NULL,
                                          .step = &b[records->buffer],
                                          .rows_at = records->rows_at,
-                                         .tokens = projected ? NULL : w->tokens,
+                                         .tokens = projected || normed ? NULL : w->tokens,
                                          .positions = elcl_buffer_or_none(&w->positions),
                                          .offset = state->arch->position_offset,
                                          .scale = state->arch->embed_scale,
-                                         .norm = &w->embedding_norm,
+                                         .norm = normed ? &no_norm : &w->embedding_norm,
                                          .r = records->n_rows,
                                          .d = state->arch->d};
-    const int rc = projected ? embed_projected(state, records, err) : ELCL_OK;
+    const int rc = projected ? embed_projected(state, records, err)
+                   : normed  ? embed_normed(state, records, err)
+                             : ELCL_OK;
     return rc ? rc : elcl_op_embed(state->ops, &args, err);
 }
 

@@ -9,12 +9,14 @@ static const struct elcl_family *const families[] = {
     &elcl_family_bart,
     &elcl_family_biogpt,
     &elcl_family_blenderbot,
+    &elcl_family_blenderbot_small,
     &elcl_family_bloom,
     &elcl_family_ctranslate2,
     &elcl_family_fsmt,
     &elcl_family_gpt2,
     &elcl_family_gpt_bigcode,
     &elcl_family_gpt_neo,
+    &elcl_family_led,
     &elcl_family_m2m_100,
     &elcl_family_marian,
     &elcl_family_mbart,
@@ -23,11 +25,32 @@ static const struct elcl_family *const families[] = {
     &elcl_family_openai_gpt,
     &elcl_family_opt,
     &elcl_family_pegasus,
+    &elcl_family_plbart,
     &elcl_family_t5,
     &elcl_family_umt5,
     &elcl_family_xglm,
 };
 /* clang-format on */
+
+/* Returns why a family cannot be supported, or NULL. */
+static const char *refusal(const struct elcl_config *config)
+{
+    static const struct {
+        const char *model_type, *why;
+    } refused[] = {
+        {"nllb-moe", "has mixtures of experts"},
+        {"prophetnet", "predicts several tokens at once (n-gram attention)"},
+        {"xlm-prophetnet", "predicts several tokens at once (n-gram attention)"},
+    };
+    for (size_t i = 0; i < ELCL_COUNT(refused); i++)
+        if (!strcmp(config->model_type, refused[i].model_type))
+            return refused[i].why;
+    const bool rotary = elcl_config_has(config, "rope_theta") || /* 5: in rope_parameters */
+                        elcl_config_has(config, "rope_parameters") ||
+                        elcl_config_has(config, "rotary_dim") ||
+                        elcl_config_has(config, "rotary_pct");
+    return rotary ? "has rotary positions, which EL-attention cannot reorder" : NULL;
+}
 
 static int find(const struct elcl_config *config, const struct elcl_family **family,
                 elcl_error *err)
@@ -41,17 +64,11 @@ static int find(const struct elcl_config *config, const struct elcl_family **fam
         }
         elcl_str_printf(&known, "%s%s", i ? ", " : "", families[i]->model_type);
     }
-    const bool rotary = elcl_config_has(config, "rope_theta") ||
-                        elcl_config_has(config, "rotary_dim") ||
-                        elcl_config_has(config, "rotary_pct");
-    const int rc =
-        rotary ? elcl_fail(err, ELCL_E_UNSUPPORTED,
-                           "%s: model_type \"%s\" has rotary positions, which EL-attention cannot "
-                           "reorder; supported: %s",
-                           config->path, config->model_type, known.data)
-               : elcl_fail(err, ELCL_E_UNSUPPORTED,
-                           "%s: model_type \"%s\" is not supported; supported: %s", config->path,
-                           config->model_type, known.data);
+    const char *why = refusal(config);
+    const int rc = elcl_fail(err, ELCL_E_UNSUPPORTED,
+                             why ? "%s: model_type \"%s\" %s; supported: %s"
+                                 : "%s: model_type \"%s\" is not supported%s; supported: %s",
+                             config->path, config->model_type, why ? why : "", known.data);
     elcl_str_finish(&known);
     return rc;
 }

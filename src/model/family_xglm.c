@@ -47,7 +47,7 @@ static int load(const struct elcl_family *family, struct elcl_loader *loader,
                                       &decoder->positions));
     for (int i = 0; i < arch->decoder_layers; i++) {
         snprintf(name, sizeof(name), "layers.%d", i);
-        ELCL_TRY(elcl_bart_like_layer(loader, arch, name, true, &decoder->layers[i]));
+        ELCL_TRY(elcl_bart_like_layer(loader, arch, name, NULL, true, &decoder->layers[i]));
     }
     ELCL_TRY(elcl_load_norm(loader, "layer_norm", arch->d, arch->norm_eps, &decoder->final_norm));
 fail:

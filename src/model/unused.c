@@ -14,6 +14,8 @@ static const char *const harmless[] = {
     ".attn.attention.bias",
     ".attn.attention.masked_bias",
     "position_ids",
+    "_global.weight", /* LED: no token has global attention */
+    "_global.bias",
     "embed_positions.weight",
     "embed_positions.weights",
     "embed_positions._float_tensor",

@@ -279,9 +279,12 @@ static void test_family(const char *name, int turn, const struct check_options *
 int main(int argc, char **argv)
 {
     static const char *const families[] = {
-        "tiny-xglm",    "tiny-biogpt",      "tiny-openai-gpt",
-        "tiny-gpt_neo", "tiny-gpt_bigcode", "tiny-gpt_bigcode-heads",
-        "tiny-bloom",   "tiny-mpt",
+        "tiny-xglm",        "tiny-biogpt",
+        "tiny-openai-gpt",  "tiny-gpt_neo",
+        "tiny-gpt_bigcode", "tiny-gpt_bigcode-heads",
+        "tiny-bloom",       "tiny-mpt",
+        "tiny-plbart",      "tiny-blenderbot-small",
+        "tiny-led",
     };
     static const char *const models[] = {
         "tiny-bart",    "tiny-bart-untied", "tiny-marian",     "tiny-marian-separate",
