@@ -1,14 +1,17 @@
 /* Lets the n-th allocation fail, for every n: each call must fail cleanly, free its memory and
  * write no output. Linked with --wrap for the allocation functions. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cJSON.h>
 
 #include "format/config.h"
+#include "format/ctranslate2.h"
 #include "format/pytorch.h"
 #include "format/safetensors.h"
 #include "pytorch_files.h"
+#include "text/tokenizer_load.h"
 #include "tokenizer_texts.h"
 
 /* ---- allocation ---------------------------------------------------------------------------- */
@@ -92,6 +95,38 @@ static int use_pytorch(elcl_error *err)
         rc = elcl_tensors_load(tensors, elcl_tensors_find(tensors, "w"), err);
     elcl_tensors_close(&tensors);
     elcl_str_finish(&file);
+    return rc;
+}
+
+/* A file of int8 with a decoder that starts from zeros: all tensors are made when loaded. */
+static int use_ctranslate2(elcl_error *err)
+{
+    char path[512];
+    snprintf(path, sizeof(path), "%s/tests/fuzz/seeds/ctranslate2/small.bin", check_root());
+    struct elcl_tensors *tensors = NULL;
+    const char *name;
+    int rc = elcl_ct2_tensors_open(path, &tensors, err);
+    CHECK(!rc == (tensors != NULL), "output with code %d", rc);
+    for (size_t i = 0; !rc && (name = elcl_ct2_tensors_name(tensors, i)); i++)
+        rc = elcl_tensors_load(tensors, elcl_tensors_find(tensors, name), err);
+    elcl_tensors_close(&tensors);
+    return rc;
+}
+
+/* The configuration and the tokenizer of a directory. */
+static int use_ctranslate2_directory(elcl_error *err)
+{
+    char path[512];
+    snprintf(path, sizeof(path), "%s/tests/golden/ct2-marian", check_root());
+    cJSON *config = NULL;
+    struct elcl_tokenizer *t = NULL;
+    int rc = elcl_ct2_config(path, &config, err);
+    CHECK(!rc == (config != NULL), "output with code %d", rc);
+    if (!rc)
+        rc = elcl_ct2_tokenizer_load(path, &t, err);
+    CHECK(!rc == (t != NULL), "output with code %d", rc);
+    elcl_tokenizer_destroy(&t);
+    cJSON_Delete(config);
     return rc;
 }
 
@@ -192,6 +227,8 @@ int main(int argc, char **argv)
     cJSON_InitHooks(&hooks);
     test_exhaustion("safetensors", use_safetensors);
     test_exhaustion("pytorch", use_pytorch);
+    test_exhaustion("ctranslate2", use_ctranslate2);
+    test_exhaustion("a directory of ctranslate2", use_ctranslate2_directory);
     test_exhaustion("config", use_config);
     test_exhaustion("vocab.json", use_vocab);
     test_exhaustion("tokenizer.json", use_json);
