@@ -121,6 +121,7 @@ void elcl_beam_group_add_open(struct elcl_beam_group *group, const struct elcl_s
                                     .score = elcl_beam_penalized(s, beam.score, length - s->prompt),
                                     .node = first_node + beam.row,
                                     .length = length,
+                                    .eos = {-1, 0},
                                 });
     }
 }
@@ -159,8 +160,7 @@ static void take(struct elcl_beam_group *g, struct elcl_search *s, int n)
                                        .score = elcl_beam_penalized(s, pick.score, generated),
                                        .node = s->previous_node + row,
                                        .length = length,
-                                       .eos = true,
-                                       .eos_score = elcl_search_score(s, row, pick.token),
+                                       .eos = {pick.token, elcl_search_score(s, row, pick.token)},
                                    });
         }
     }
@@ -215,9 +215,8 @@ void elcl_beam_group_results(struct elcl_beam_group *groups, int n_groups, struc
         if (!g)
             return;
         const struct elcl_finished f = g->finished[at];
-        const struct elcl_candidate last = {f.eos ? o->eos_token_ids[0] : -1, f.eos_score};
-        elcl_search_result(s, f.node, f.length, last, f.score,
-                           f.eos ? ELCL_FINISH_EOS : ELCL_FINISH_LENGTH);
+        elcl_search_result(s, f.node, f.length, f.eos, f.score,
+                           f.eos.token >= 0 ? ELCL_FINISH_EOS : ELCL_FINISH_LENGTH);
         g->n_finished--;
         memmove(g->finished + at, g->finished + at + 1,
                 (size_t)(g->n_finished - at) * sizeof(*g->finished));

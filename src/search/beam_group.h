@@ -24,11 +24,11 @@ struct elcl_pick {
 };
 
 struct elcl_finished {
-    double score; /* length penalty applied */
-    int node;     /* last token before EOS */
-    int length;   /* tokens up to node */
-    bool eos;
-    float eos_score; /* its log-probability */
+    double score;              /* length penalty applied */
+    int node;                  /* last token before EOS */
+    int length;                /* tokens up to node */
+    struct elcl_candidate eos; /* the one that ends it, of any of several; its token is -1 if the
+                                * length ends it */
 };
 
 struct elcl_beam_group {

@@ -113,8 +113,7 @@ static void finish_pick(struct fairseq_search *f, struct elcl_pick p, int row)
                                            .score = elcl_beam_penalized(s, p.score, length),
                                            .node = s->previous_node + row,
                                            .length = length,
-                                           .eos = true,
-                                           .eos_score = elcl_search_score(s, row, p.token),
+                                           .eos = {p.token, elcl_search_score(s, row, p.token)},
                                        });
 }
 

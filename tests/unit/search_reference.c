@@ -219,7 +219,7 @@ struct plain_candidate {
 struct plain_hypothesis {
     double score;
     int n_ids, order;
-    bool eos;
+    int32_t eos; /* the token that ends it, or -1 */
     int32_t *ids;
 };
 
@@ -282,20 +282,20 @@ static int worst_first(const void *a, const void *b)
 }
 
 static void plain_add(struct plain_search *p, const int32_t *ids, int length, float sum,
-                      int generated, bool eos)
+                      int generated, int32_t eos)
 {
     const double n = generated > 0 ? generated : 1;
     struct plain_hypothesis *h = &p->finished[p->n_finished];
     *h = (struct plain_hypothesis){
         .score = (double)sum / pow(n, (double)p->o->length_penalty),
-        .n_ids = length + eos,
+        .n_ids = length + (eos >= 0),
         .order = p->arrivals++,
         .eos = eos,
         .ids = allocate((size_t)p->max_length, sizeof(*ids)),
     };
     memcpy(h->ids, ids, (size_t)length * sizeof(*ids));
-    if (eos)
-        h->ids[length] = p->o->eos_token_ids[0];
+    if (eos >= 0)
+        h->ids[length] = eos;
     if (p->n_finished < p->K) {
         p->n_finished++;
     } else if (h->score > p->finished[0].score) {
@@ -316,7 +316,7 @@ static void plain_take(struct plain_search *p, const struct plain_candidate *all
         const int32_t *ids = p->beams[all[i].beam].ids;
         if (plain_is_eos(p->o, all[i].token)) {
             if (i < p->K)
-                plain_add(p, ids, p->length, all[i].sum, p->length, true);
+                plain_add(p, ids, p->length, all[i].sum, p->length, all[i].token);
             continue;
         }
         struct plain_beam *beam = &next[n_next++];
@@ -371,12 +371,12 @@ void run_plain_beams(const elcl_gen_options *options, const struct table_model *
     }
     const bool open = !done && (p.length == p.max_length || !p.n_finished);
     for (int k = 0; open && k < p.n_beams; k++)
-        plain_add(&p, p.beams[k].ids, p.length, p.beams[k].score, p.length - 1, false);
+        plain_add(&p, p.beams[k].ids, p.length, p.beams[k].score, p.length - 1, -1);
     for (int i = p.n_finished - 1; i >= 0 && outcome->n < options->num_return_sequences; i--) {
         const struct plain_hypothesis *h = &p.finished[i];
         outcome_add(outcome,
                     &(elcl_hypothesis){h->ids, (size_t)h->n_ids, (float)h->score,
-                                       h->eos ? ELCL_FINISH_EOS : ELCL_FINISH_LENGTH, NULL});
+                                       h->eos >= 0 ? ELCL_FINISH_EOS : ELCL_FINISH_LENGTH, NULL});
     }
     for (int k = 0; k < p.n_beams; k++)
         free(p.beams[k].ids);

@@ -87,6 +87,14 @@ static float *golden_table(const cJSON *json, int vocabulary, int period)
     return NULL;
 }
 
+static bool is_eos(const elcl_gen_options *o, int32_t token)
+{
+    for (int i = 0; i < o->n_eos; i++)
+        if (o->eos_token_ids[i] == token)
+            return true;
+    return false;
+}
+
 static void check_golden_result(const struct outcome *got, int i, const cJSON *want,
                                 const elcl_gen_options *o)
 {
@@ -97,17 +105,17 @@ static void check_golden_result(const struct outcome *got, int i, const cJSON *w
         return;
     for (int j = 0; j < n; j++) {
         const int id = (int)cJSON_GetArrayItem(ids, j)->valuedouble;
-        CHECK(got_ids[j] == id, "hypothesis %d, id %d: got %d, want %d", i, j, (int)got_ids[j], id);
+        /* Beam search of 4.47.1 writes the first EOS at the end, whichever EOS it was. */
+        const bool any = o->num_beams > 1 && j == n - 1 && id == o->eos_token_ids[0];
+        CHECK(any ? is_eos(o, got_ids[j]) || got_ids[j] == id : got_ids[j] == id,
+              "hypothesis %d, id %d: got %d, want %d", i, j, (int)got_ids[j], id);
     }
     const double score = (double)read_float(want, "score");
     const double tolerance = 1e-5 + 5e-7 * fabs(score); /* some scores are in the hundreds */
     CHECK(fabs((double)got->scores[i] - score) <= tolerance,
           "hypothesis %d: got score %.9g, want %.9g", i, (double)got->scores[i], score);
-    bool eos = false;
-    for (int j = 0; j < o->n_eos; j++)
-        eos = eos || got_ids[n - 1] == o->eos_token_ids[j];
-    CHECK((got->finish[i] == ELCL_FINISH_EOS) == eos, "hypothesis %d: finish reason %d", i,
-          (int)got->finish[i]);
+    CHECK((got->finish[i] == ELCL_FINISH_EOS) == is_eos(o, got_ids[n - 1]),
+          "hypothesis %d: finish reason %d", i, (int)got->finish[i]);
 }
 
 static void check_golden(const cJSON *json, const elcl_gen_options *o)
