@@ -16,49 +16,18 @@ static int use_piece(void *user, const char *piece, size_t n, elcl_error *err)
     return elcl_encoder_emit_unknown(e, piece, n, err);
 }
 
-/* Finds `>>.+<<` in one line: from the first >> to the last << after it. */
-static bool find_code(const char *s, size_t n, size_t *begin, size_t *end)
-{
-    size_t last = n;
-    for (size_t i = n; i >= 2 && last == n; i--)
-        if (!memcmp(s + i - 2, "<<", 2))
-            last = i - 2;
-    if (last == n)
-        return false;
-    for (size_t i = 0; i + 3 <= last; i++) {
-        if (!memcmp(s + i, ">>", 2)) {
-            *begin = i;
-            *end = last + 2;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Marian: a target language in >>...<< at the start of the text is a token; elsewhere it is
- * dropped. */
+/* Marian: a target language in >>...<< at the start of the text is a token. */
 static int encode_marian(struct elcl_encoder *e, const char *s, size_t n, elcl_error *err)
 {
-    struct elcl_str rest = {0};
+    size_t end = elcl_begins_with(s, n, ">>") ? 2 : n;
     int rc = ELCL_OK;
-    for (size_t at = 0; at < n;) {
-        const char *newline = memchr(s + at, '\n', n - at);
-        const size_t line = newline ? (size_t)(newline - s) - at : n - at;
-        size_t begin = line, end = line;
-        const bool found = find_code(s + at, line, &begin, &end);
-        if (found && at + begin == 0 && !rc)
-            rc = use_piece(e, s, end, err);
-        elcl_str_append(&rest, s + at, begin);
-        elcl_str_append(&rest, s + at + end, line - end);
-        if (newline)
-            elcl_str_append(&rest, "\n", 1);
-        at += line + (newline ? 1 : 0);
-    }
-    if (!rc && rest.failed)
-        rc = elcl_fail_nomem(err);
-    if (!rc && rest.n)
-        rc = elcl_spm_encode(e->spm, rest.data, rest.n, use_piece, e, err);
-    elcl_str_finish(&rest);
+    while (end < n && !elcl_begins_with(s + end, n - end, "<<"))
+        end++;
+    end = end < n ? end + 2 : 0;
+    if (end)
+        rc = use_piece(e, s, end, err);
+    if (!rc && end < n)
+        rc = elcl_spm_encode(e->spm, s + end, n - end, use_piece, e, err);
     return rc;
 }
 

@@ -2,21 +2,21 @@
 
 usage: make_kinds.py [FILE]
 
-kinds.json has "words" and "wordpiece", two small vocabularies, and "cases". A case changes keys of
-a base: tokenizer/b/tokenizer.json (bytes), pieces/bpe-json and pieces/unigram-bytes-json (chars,
-unigram), or a model of one of the vocabularies. "model" changes keys inside the model. The texts
-are those of tokenizer/strings.jsonl and pieces/extra.json but "left_out", which have characters
-that are younger than some tables of the tokenizers library. "hashes" has, for every 16 texts, 24
-bits for the ids and 24 bits for the texts that these decode to. Hashes are FNV-1a, with four bytes
-for an id and a zero byte after each text. Ids include those around a text; decoding leaves special
-tokens out. FILE gets all ids and texts.
+kinds.json has "words" and "wordpiece", two small vocabularies, "suffix", a BPE model that marks
+the ends of words, and "cases". A case changes keys of a base: tokenizer/b/tokenizer.json (bytes),
+pieces/bpe-json and pieces/unigram-bytes-json (chars, unigram), or one of the three. "model" changes
+keys inside the model. The texts are those of tokenizer/strings.jsonl and pieces/extra.json but
+"left_out", which have characters that are younger than some tables of the tokenizers library.
+"hashes" has, for every 16 texts, 24 bits for the ids and 24 bits for the texts that they decode to.
+Hashes are FNV-1a, with four bytes for an id and a zero byte after each text. Ids include those
+around a text; decoding leaves special tokens out. FILE gets all ids and texts.
 """
 import collections
 import json
 import sys
 from pathlib import Path
 
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 HERE = Path(__file__).resolve().parent
 GROUP = 16
@@ -115,6 +115,11 @@ CASES = [
     ("Punctuation", "chars", {"pre_tokenizer": sequence(punctuation("MergedWithNext"),
                                                         digits(True), metaspace("first"))}),
     ("no decoder", "chars", {"pre_tokenizer": WHITE, "decoder": None}),
+    ("GPT", "suffix", {"normalizer": bert(), "pre_tokenizer": BERT,
+                       "decoder": {"type": "BPEDecoder", "suffix": "</w>"}}),
+    ("GPT, unknown characters joined", "suffix", {
+        "pre_tokenizer": BERT, "decoder": {"type": "BPEDecoder", "suffix": "</w>"},
+        "model": {"fuse_unk": True}}),
     ("Metaspace never", "unigram", {"pre_tokenizer": metaspace("never")}),
     ("Metaspace first, whole", "unigram", {"pre_tokenizer": metaspace("first", False)}),
     ("Metaspace after Digits", "unigram", {"pre_tokenizer": sequence(digits(True), metaspace())}),
@@ -166,11 +171,26 @@ def vocabularies(samples):
             list(dict.fromkeys(special + letters + frequent + lower + parts)))
 
 
+def suffix_model(samples):
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", end_of_word_suffix="</w>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.train_from_iterator(samples, trainers.BpeTrainer(
+        vocab_size=500, special_tokens=["<unk>"], end_of_word_suffix="</w>", limit_alphabet=80,
+        show_progress=False))
+    model = json.loads(tokenizer.to_str())["model"]
+    model["merges"] = [" ".join(merge) for merge in model["merges"]]
+    return model
+
+
 def base_of(name, vocabulary):
     files = {"bytes": "tokenizer/b", "chars": "pieces/bpe-json",
              "unigram": "pieces/unigram-bytes-json"}
     if name in files:
         return json.loads((HERE / files[name] / "tokenizer.json").read_text())
+    rest = {"version": "1.0", "truncation": None, "padding": None, "normalizer": None,
+            "pre_tokenizer": None, "post_processor": None, "decoder": None}
+    if name == "suffix":
+        return {"added_tokens": [], "model": vocabulary, **rest}
     vocab = {word: i for i, word in enumerate(vocabulary)}
     model = {"type": "WordLevel", "vocab": vocab, "unk_token": "[UNK]"}
     if name == "wordpiece":
@@ -178,9 +198,7 @@ def base_of(name, vocabulary):
                  "max_input_chars_per_word": 100, "vocab": vocab}
     added = [{"id": i, "content": vocabulary[i], "single_word": False, "lstrip": False,
               "rstrip": False, "normalized": False, "special": True} for i in range(5)]
-    return {"version": "1.0", "truncation": None, "padding": None, "added_tokens": added,
-            "normalizer": None, "pre_tokenizer": None, "post_processor": None, "decoder": None,
-            "model": model}
+    return {"added_tokens": added, "model": model, **rest}
 
 
 def hashes(tokenizer, samples):
@@ -200,9 +218,10 @@ def main():
                 if any(low <= ord(c) <= high for c in text for low, high in YOUNG)]
     samples = [text for i, text in enumerate(samples) if i not in set(left_out)]
     words, wordpiece = vocabularies(samples)
+    own = {"words": words, "wordpiece": wordpiece, "suffix": suffix_model(samples)}
     cases, full = [], {}
     for name, base, changes in CASES:
-        file = base_of(base, {"words": words, "wordpiece": wordpiece}.get(base))
+        file = json.loads(json.dumps(base_of(base, own.get(base))))
         for key, value in changes.items():
             if key == "model":
                 file["model"].update(value)
@@ -211,7 +230,7 @@ def main():
         row, *results = hashes(Tokenizer.from_str(json.dumps(file)), samples)
         cases.append({"name": name, "base": base, "changes": changes, "hashes": row})
         full[name] = [file, *results]
-    out = {"left_out": left_out, "words": words, "wordpiece": wordpiece, "cases": cases}
+    out = {"left_out": left_out, **own, "cases": cases}
     (HERE / "kinds/kinds.json").write_text(json.dumps(out, separators=(",", ":")) + "\n")
     if sys.argv[1:]:
         Path(sys.argv[1]).write_text(json.dumps({"texts": samples, "cases": full}))

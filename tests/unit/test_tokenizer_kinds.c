@@ -85,13 +85,21 @@ static cJSON *word_base(const struct golden *g, const char *base)
     return root;
 }
 
+static cJSON *suffix_base(const struct golden *g)
+{
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddItemToObject(root, "model", cJSON_Duplicate(elcl_json_get(g->root, "suffix"), true));
+    return root;
+}
+
 static cJSON *read_base(const struct golden *g, const char *base)
 {
     return !strcmp(base, "bytes")   ? read_json("tests/golden/tokenizer/b/tokenizer.json")
            : !strcmp(base, "chars") ? read_json("tests/golden/pieces/bpe-json/tokenizer.json")
            : !strcmp(base, "unigram")
                ? read_json("tests/golden/pieces/unigram-bytes-json/tokenizer.json")
-               : word_base(g, base);
+           : !strcmp(base, "suffix") ? suffix_base(g)
+                                     : word_base(g, base);
 }
 
 static void put(cJSON *object, const cJSON *item)
