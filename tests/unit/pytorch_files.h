@@ -20,6 +20,20 @@
 #define ONE(storage, offset, shape, stride) ENTRY("w", TENSOR(storage, offset, shape, stride))
 #define F6 STORAGE("Float", "K\6")
 
+/* Pieces of a file of torch before 1.6. */
+#define MAGIC "\x80\2\x8a\12\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
+#define VERSION "\x80\2M\xe9\3."
+#define MACHINE(flag) "\x80\2}X\15\0\0\0little_endian" flag "s."
+#define BEGIN MAGIC VERSION MACHINE("\x88")
+#define OLD_STORAGE(type, key, n, view)                                                            \
+    "(" TEXT("\7", "storage") "ctorch\n" type "Storage\n" TEXT("\1", key) TEXT("\3", "cpu") n view \
+        "tQ"
+#define WHOLE OLD_STORAGE("Float", "0", "K\6", "N")
+#define KEYS                                                                                       \
+    "\x80\2]X\1\0\0\0"                                                                             \
+    "0a."
+#define COUNT "\6\0\0\0\0\0\0\0"
+
 struct part {
     const char *name, *data;
     size_t n;

@@ -130,6 +130,18 @@ static int use_ctranslate2_directory(elcl_error *err)
     return rc;
 }
 
+static int use_old_pytorch(elcl_error *err)
+{
+    static const char file[] = BEGIN "\x80\2}" PAIR(
+        "w", TENSOR(WHOLE, "K\0", "K\2K\3\x86", "K\3K\1\x86")) "s." KEYS COUNT
+                                                               "aaaaaaaaaaaaaaaaaaaaaaaa";
+    struct elcl_tensors *tensors = NULL;
+    const int rc = elcl_pytorch_open_memory(file, sizeof(file) - 1, "f", &tensors, err);
+    CHECK(!rc == (tensors != NULL), "output with code %d", rc);
+    elcl_tensors_close(&tensors);
+    return rc;
+}
+
 static int use_config(elcl_error *err)
 {
     static const char model[] = "{\"model_type\":\"bart\",\"d_model\":4}";
@@ -227,6 +239,7 @@ int main(int argc, char **argv)
     cJSON_InitHooks(&hooks);
     test_exhaustion("safetensors", use_safetensors);
     test_exhaustion("pytorch", use_pytorch);
+    test_exhaustion("pytorch before 1.6", use_old_pytorch);
     test_exhaustion("ctranslate2", use_ctranslate2);
     test_exhaustion("a directory of ctranslate2", use_ctranslate2_directory);
     test_exhaustion("config", use_config);

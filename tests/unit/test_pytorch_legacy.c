@@ -1,5 +1,4 @@
-/* PyTorch files of torch before 1.6: reads one, and refuses each kind of bad one with its message.
- */
+/* PyTorch files of torch before 1.6: reads one, and refuses each kind of bad one by name. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,18 +8,6 @@
 #include "format/pytorch.h"
 #include "pytorch_files.h"
 
-#define MAGIC "\x80\2\x8a\12\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
-#define VERSION "\x80\2M\xe9\3."
-#define MACHINE(flag) "\x80\2}X\15\0\0\0little_endian" flag "s."
-#define BEGIN MAGIC VERSION MACHINE("\x88")
-#define OLD_STORAGE(type, key, n, view)                                                            \
-    "(" TEXT("\7", "storage") "ctorch\n" type "Storage\n" TEXT("\1", key) TEXT("\3", "cpu") n view \
-        "tQ"
-#define WHOLE OLD_STORAGE("Float", "0", "K\6", "N")
-#define KEYS                                                                                       \
-    "\x80\2]X\1\0\0\0"                                                                             \
-    "0a."
-#define COUNT "\6\0\0\0\0\0\0\0"
 #define DICTIONARY(storage)                                                                        \
     "\x80\2}" PAIR("w", TENSOR(storage, "K\0", "K\2K\3\x86", "K\3K\1\x86")) "s."
 #define GOOD BEGIN DICTIONARY(WHOLE)
