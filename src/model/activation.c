@@ -11,9 +11,11 @@ bool elcl_activation_named(const char *name, enum elcl_activation *act)
         const char *name;
         enum elcl_activation act;
     } known[] = {
-        {"gelu", ELCL_ACT_GELU},          {"relu", ELCL_ACT_RELU},
-        {"gelu_new", ELCL_ACT_GELU_TANH}, {"gelu_pytorch_tanh", ELCL_ACT_GELU_TANH},
-        {"silu", ELCL_ACT_SILU},          {"swish", ELCL_ACT_SILU},
+        {"gelu", ELCL_ACT_GELU},           {"relu", ELCL_ACT_RELU},
+        {"gelu_new", ELCL_ACT_GELU_TANH},  {"gelu_pytorch_tanh", ELCL_ACT_GELU_TANH},
+        {"gelu_fast", ELCL_ACT_GELU_TANH}, {"gelu_accurate", ELCL_ACT_GELU_TANH},
+        {"gelu_python", ELCL_ACT_GELU},    {"silu", ELCL_ACT_SILU},
+        {"swish", ELCL_ACT_SILU},
     };
     for (size_t i = 0; i < ELCL_COUNT(known); i++) {
         if (!strcmp(name, known[i].name)) {

@@ -185,10 +185,34 @@ static void test_unused(const struct check_options *options)
     }
 }
 
+/* ---- names of activations -------------------------------------------------------------------- */
+
+static void test_activations(void)
+{
+    static const struct {
+        const char *name;
+        enum elcl_activation act;
+    } known[] = {
+        {"gelu", ELCL_ACT_GELU},           {"gelu_python", ELCL_ACT_GELU},
+        {"gelu_new", ELCL_ACT_GELU_TANH},  {"gelu_pytorch_tanh", ELCL_ACT_GELU_TANH},
+        {"gelu_fast", ELCL_ACT_GELU_TANH}, {"gelu_accurate", ELCL_ACT_GELU_TANH},
+        {"relu", ELCL_ACT_RELU},           {"silu", ELCL_ACT_SILU},
+        {"swish", ELCL_ACT_SILU},
+    };
+    enum elcl_activation act = ELCL_ACT_NONE;
+    if (!check_case("names of activations"))
+        return;
+    for (size_t i = 0; i < ELCL_COUNT(known); i++)
+        CHECK(elcl_activation_named(known[i].name, &act) && act == known[i].act, "%s",
+              known[i].name);
+    CHECK(!elcl_activation_named("quick_gelu", &act), "quick_gelu is another function");
+}
+
 int main(int argc, char **argv)
 {
     const struct check_options *options = check_begin(argc, argv);
     test_tables(options);
     test_unused(options);
+    test_activations();
     return check_end();
 }
