@@ -1,10 +1,7 @@
 /*
  * Rounded inputs: rows in the type of the weights, for GEMMs that multiply both as they are.
  *
- * In int8 (DOT_WHOLE), ties to even:
- *     s[r] = max_k |x[r, k]| / 127,  q[r, k] = round(x[r, k] / s[r]) + DOT_OFFSET
- * A row whose largest magnitude is below 2^-120 counts as zeros, with s = 0. A row with an element
- * that is not finite gets s = NaN, and so NaN in all its products.
+ * In int8 (DOT_WHOLE): quantize_row.cl.
  *
  * In bf16, without DOT_WHOLE: the nearest bf16, ties to even.
  *
@@ -12,7 +9,7 @@
  *            one more word for s. One work-group of one item per row and batch: global size
  *            {M, batch}. CPU kernels only.
  */
-// lint after: dot_int8.cl
+// lint after: dot_int8.cl quantize_row.cl
 // lint: -DVW=8 -DELCL_WEIGHT_INT8 -DK_PACK=4
 // lint: -DVW=16 -DELCL_WEIGHT_INT8 -DK_PACK=4
 
@@ -29,13 +26,7 @@
 
 #ifdef DOT_WHOLE
 
-/* For |x| up to 2^22, the bits of x + QUANTIZE_ROUND minus QUANTIZE_ZERO are the integer nearest to
- * x, plus DOT_OFFSET: rint() takes PoCL twenty instructions. */
-#define QUANTIZE_ROUND 0x1.8p23f
-#define QUANTIZE_ZERO (as_int(QUANTIZE_ROUND) - DOT_OFFSET)
-#pragma OPENCL FP_CONTRACT OFF /* the product is rounded before the sum */
-#define QUANTIZE_LEAST 0x1p-120f
-#define QUANTIZE_INFINITE 0x7f800000u /* magnitude bits from here on are not finite */
+#pragma OPENCL FP_CONTRACT OFF
 
 /* The largest magnitude of a row, as bits: they order like the numbers, with NaN last. */
 static inline uint largest_bits(__global const float *x, int k_size)
@@ -61,18 +52,17 @@ __kernel void quantize(__global uint *rows, __global const float *x, /* [batch, 
     rows += (batch * get_global_size(0) + m) * (words + 1);
     __global DOT_WHOLE *q = (__global DOT_WHOLE *)rows;
     const uint bits = largest_bits(x, k_size);
-    const float largest = as_float(bits);
-    const bool finite = bits < QUANTIZE_INFINITE, some = finite && largest >= QUANTIZE_LEAST;
-    const float factor = some ? 127.0f / largest : 0.0f;
-    rows[words] = as_uint(finite ? (some ? largest / 127.0f : 0.0f) : NAN);
+    const bool finite = quantize_finite(bits);
+    const float factor = quantize_factor(bits);
+    rows[words] = as_uint(quantize_scale(bits));
     const int whole = finite ? k_size / VW * VW : 0;
     for (int k = 0; k < whole; k += VW) {
-        const intv v = CAT(as_int, VW)(LOADV(x + k) * factor + QUANTIZE_ROUND) - QUANTIZE_ZERO;
+        const intv v = QUANTIZE_WHOLE(CAT(as_int, VW), LOADV(x + k), factor);
         PUT_WORDS(CAT(convert_, CAT(DOT_WHOLE, VW))(v), rows + k / K_PACK);
     }
     for (int k = whole; k < words * (int)(sizeof(uint) / sizeof(DOT_WHOLE)); k++) {
         const float v = finite && k < k_size ? x[k] : 0.0f;
-        q[k] = (DOT_WHOLE)(as_int(v * factor + QUANTIZE_ROUND) - QUANTIZE_ZERO);
+        q[k] = (DOT_WHOLE)QUANTIZE_WHOLE(as_int, v, factor);
     }
 }
 

@@ -182,6 +182,14 @@ enum { ELCL_ADD_Y = 1, ELCL_ADD_TO_H = 2, ELCL_ADD_TO_X = 4, ELCL_ADD_TO_STATE =
 #define ELCL_ROWS_N 32
 #define ELCL_ROWS_SLICES 16
 #define ELCL_ROWS_BYTES (ELCL_ROWS_SLICES * ELCL_ROWS_M * ELCL_ROWS_N * 4)
+/* gemm_int8.cl: outputs of a work-group of gemm_rows and slices of K, local memory, and the words
+ * after a rounded row, of which the first is its scale: rows are whole chunks of 16 bytes. */
+#define ELCL_INT8_ROWS_M 8
+#define ELCL_INT8_ROWS_N 16
+#define ELCL_INT8_SLICES 8
+#define ELCL_INT8_ROWS_BYTES (ELCL_TILE_ITEMS * ELCL_INT8_SLICES * 4)
+#define ELCL_INT8_TILE_BYTES (ELCL_TILE_SIZE * ELCL_TILE_LD * 4)
+#define ELCL_INT8_TAIL 4
 /* gemm_rows_mma.cl: the same; words from one k / 2 to the next, of rows of X and columns of W. */
 #define ELCL_ROWS_MMA_M 16
 #define ELCL_ROWS_MMA_N 32

@@ -20,7 +20,9 @@
  *
  * -D K_PACK    for int8 and bf16 compute, more than 1: K_PACK neighbors in k of a column lie side
  *              by side, for GEMMs that multiply them at once; K is rounded up to a multiple of 4,
- *              with zeros. In int8 the columns' sums of integers, as int, follow the scales.
+ *              or of K_PACK if that is more, with zeros. In int8 the columns' sums of integers, as
+ *              int, follow the scales. With 16 neighbors (GPU kernels) panels begin at multiples of
+ *              16 bytes.
  * -D WEIGHT_PAIRS   bf16 in panels of 2 VW columns: columns j and j + VW lie side by side, so that
  *              a shift and a mask widen a word to both.
  */
@@ -31,6 +33,7 @@
 // lint: -DVW=4 -DELCL_WEIGHT_BF16 -DELCL_ACT_BF16
 // lint: -DVW=8 -DELCL_WEIGHT_INT8
 // lint: -DVW=8 -DELCL_WEIGHT_INT8 -DK_PACK=4
+// lint: -DVW=4 -DELCL_WEIGHT_INT8 -DK_PACK=16
 // lint: -DVW=8 -DELCL_WEIGHT_BF16 -DK_PACK=2
 
 #ifndef VW
@@ -127,12 +130,14 @@ static inline size_t weight_at(int k, int width, int n)
 #ifdef ELCL_WEIGHT_INT8
 static inline size_t weight_values(int k_size, int width)
 {
-    return K_PACK > 1 ? (size_t)((k_size + 3) / 4 * 4) * width
-                      : ((size_t)k_size * width + 3) / 4 * 4;
+    return K_PACK > 4   ? (size_t)((k_size + K_PACK - 1) / K_PACK * K_PACK) * width
+           : K_PACK > 1 ? (size_t)((k_size + 3) / 4 * 4) * width
+                        : ((size_t)k_size * width + 3) / 4 * 4;
 }
 static inline size_t weight_panel(int k_size, int width)
 {
-    return weight_values(k_size, width) + (K_PACK > 1 ? 2 : 1) * sizeof(float) * width;
+    const size_t tail = (K_PACK > 1 ? 2 : 1) * sizeof(float) * width;
+    return weight_values(k_size, width) + (K_PACK > 4 ? (tail + 15) / 16 * 16 : tail);
 }
 static inline __global const int *weight_sums(__global const weight_t *panel, int k_size, int width)
 {

@@ -206,9 +206,9 @@ enum elcl_storage {
     ELCL_INT8, /* weights only: integers in -127 .. 127 and an f32 factor for each output channel */
 };
 
-/* Types in which matrix products are computed. Sums are f32 (int8: int). INT8 works only with CPU
- * kernels, F16 only with GPU kernels, BF16 with both; all need weights of that type and do not go
- * with CLBlast. Elsewhere the type is F32, and a warning goes to the log. With F16 and BF16 GPU
+/* Types in which matrix products are computed. Sums are f32 (int8: int). F16 works only with GPU
+ * kernels, INT8 and BF16 with both kinds; all need weights of that type and do not go with
+ * CLBlast. Elsewhere the type is F32, and a warning goes to the log. With F16 and BF16 GPU
  * kernels keep what only products read in 16 bits. */
 enum elcl_compute {
     ELCL_COMPUTE_AUTO, /* CPU kernels: INT8 or BF16 if the device has an instruction that was

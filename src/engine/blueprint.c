@@ -140,7 +140,8 @@ int elcl_blueprint_weight_bytes(const struct elcl_blueprint *b, enum elcl_attent
 
 bool elcl_blueprint_rounds_inputs(const elcl_plan_params *p)
 {
-    return elcl_compute_rounds_inputs(p->compute, p->weights) && p->vector_width;
+    return elcl_compute_rounds_inputs(p->compute, p->weights) &&
+           (p->vector_width || p->weights == ELCL_INT8);
 }
 
 struct elcl_capacity elcl_blueprint_capacity(const struct elcl_blueprint *b,

@@ -30,12 +30,14 @@ static const struct efficiency cpu_kernels = {0.9, 0.6, 0.05, 1};
 static const struct efficiency gpu_kernels_on_cpu = {0.08, 0.1, 0.05, 5};
 static const struct efficiency gpu_kernels = {1, 1, 1, 1};
 
-/* AUTO rounds inputs if the device then computes faster, or nearly as fast. F32 multiplies f32
- * inputs by matrix instructions of GPUs in two or three parts. */
-static double gemm_rate(const elcl_plan_params *p, const elcl_device_rates *m)
+/* AUTO rounds inputs if the device then computes faster, or nearly as fast, and to int8 only in CPU
+ * kernels. F32 multiplies f32 inputs by matrix instructions of GPUs in two or three parts. */
+static double gemm_rate(const elcl_plan_params *p, const elcl_device_rates *m,
+                        enum elcl_kernels kernels)
 {
-    const bool rounded =
-        p->compute == ELCL_COMPUTE_AUTO || elcl_compute_rounds_inputs(p->compute, p->weights);
+    const bool may = p->weights != ELCL_INT8 || kernels == ELCL_KERNELS_CPU;
+    const bool rounded = (p->compute == ELCL_COMPUTE_AUTO && may) ||
+                         elcl_compute_rounds_inputs(p->compute, p->weights);
     if (rounded && p->weights == ELCL_INT8 && m->int8_gops > 0)
         return m->int8_gops;
     if (rounded && p->weights == ELCL_BF16 && m->bf16_gflops > 0)
@@ -74,7 +76,7 @@ static struct elcl_cost make_cost(const elcl_plan_params *p, const elcl_device_r
                               .cache_bytes = m->cache_bytes,
                               .weights_in_cache = (double)weight_bytes <= m->cache_bytes,
                               .overlap = !cpu,
-                              .gemm_flop_per_ns = efficiency->gemm * gemm_rate(p, m),
+                              .gemm_flop_per_ns = efficiency->gemm * gemm_rate(p, m, kernels),
                               .attention_flop_per_ns = efficiency->attention * state_rate,
                               .other_flop_per_ns = efficiency->other * m->f32_gflops,
                               .launch_ns = 1e3 * efficiency->launches * m->launch_us};

@@ -17,27 +17,32 @@ static const char *const cpu_files[] = {
     "widen.cl",   "attn_el_cpu.cl", "attn_mha_cpu.cl", "attn_packed_cpu.cl",
     "beams.cl",   "logits.cl",      "sample.cl",       "score.cl",
 };
-/* Follow the files above and one dot_*.cl. quantize.cl is needed only if inputs are rounded. */
-static const char *const cpu_gemm_files[] = {"gemm_cpu.cl", "quantize.cl"};
+/* Follow the files above and one dot_*.cl. All but the first are needed only if inputs are rounded.
+ */
+static const char *const cpu_gemm_files[] = {"gemm_cpu.cl", "quantize_row.cl", "quantize.cl"};
 static const char *const gpu_files[] = {
     "storage.cl", "reduce.cl", "activation.cl", "norm.cl", "widen.cl",        "beams.cl",
     "logits.cl",  "sample.cl", "score.cl",      "tile.cl", "attn_mha_gpu.cl", "attn_mha_parts.cl",
 };
+/* Follow one dot4_*.cl. */
+static const char *const int8_files[] = {"gemm_int8.cl", "quantize_row.cl", "quantize_gpu.cl"};
 /* Follow the tiles by a matrix instruction. */
 static const char *const wide_files[] = {"tile_wide.cl", "gemm_wide.cl", "gemm_rows_wide.cl"};
 
-static void add_files(struct elcl_program_parts *parts, const char *const *files, size_t n)
-{
-    size_t at = 0;
-    while (parts->files[at])
-        at++;
-    for (size_t i = 0; i < n && at < ELCL_MAX_PROGRAM_FILES; i++)
-        parts->files[at++] = files[i];
-}
-
+/* Adds a file that is not there yet. */
 static void add_file(struct elcl_program_parts *parts, const char *file)
 {
-    add_files(parts, &file, 1);
+    size_t at = 0;
+    while (parts->files[at] && strcmp(parts->files[at], file))
+        at++;
+    if (at < ELCL_MAX_PROGRAM_FILES)
+        parts->files[at] = file;
+}
+
+static void add_files(struct elcl_program_parts *parts, const char *const *files, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        add_file(parts, files[i]);
 }
 
 /* Adds the tile files for the following kernels. */
@@ -56,13 +61,24 @@ static enum elcl_mma mma_of(enum elcl_mma mma, enum elcl_storage storage)
     return storage == ELCL_F16 || storage == ELCL_BF16 ? mma : ELCL_MMA_NONE;
 }
 
+static void add_gemm_files(struct elcl_program_parts *parts, const struct elcl_ops *ops)
+{
+    if (ops->dot) {
+        add_file(parts, "swizzle.cl");
+        add_file(parts, elcl_dot_kinds[ops->dot].file);
+        add_files(parts, int8_files, ELCL_COUNT(int8_files));
+        return;
+    }
+    add_file(parts, "gemm_gpu.cl");
+    add_file(parts, ops->gemm_mma ? "gemm_rows_mma.cl" : "gemm_rows.cl");
+}
+
 static void add_gpu_files(struct elcl_program_parts *parts, const struct elcl_ops *ops)
 {
     add_files(parts, gpu_files, ELCL_COUNT(gpu_files));
     add_tiles(parts, ops->gemm_mma);
     add_file(parts, "gemm_put.cl");
-    add_file(parts, "gemm_gpu.cl");
-    add_file(parts, ops->gemm_mma ? "gemm_rows_mma.cl" : "gemm_rows.cl");
+    add_gemm_files(parts, ops);
     if (ops->wide)
         add_files(parts, wide_files, ELCL_COUNT(wide_files));
     if (ops->wide_packed)
@@ -98,7 +114,7 @@ static struct elcl_program_parts program_parts(const struct elcl_ops *ops)
     if (ops->kernels == ELCL_KERNELS_CPU) {
         add_files(&parts, cpu_files, ELCL_COUNT(cpu_files));
         add_file(&parts, elcl_dot_kinds[ops->dot].file);
-        add_files(&parts, cpu_gemm_files, ops->dot ? 2 : 1);
+        add_files(&parts, cpu_gemm_files, ops->dot ? ELCL_COUNT(cpu_gemm_files) : 1);
     } else {
         add_gpu_files(&parts, ops);
     }
@@ -230,7 +246,8 @@ static enum elcl_gemm choose_gemm(const struct elcl_ops *ops, const struct elcl_
                                            : ops->device->desc.type != ELCL_DEVICE_CPU;
     if (params->gemm != ELCL_GEMM_AUTO)
         return params->gemm;
-    if (ops->kernels == ELCL_KERNELS_CPU || ops->gemm_mma || ops->activations != ELCL_F32 || !pays)
+    if (ops->kernels == ELCL_KERNELS_CPU || ops->gemm_mma || ops->activations != ELCL_F32 ||
+        ops->dot || !pays)
         return ELCL_GEMM_NATIVE;
     return ELCL_GEMM_AUTO;
 }
@@ -245,18 +262,30 @@ static void choose_mma(struct elcl_ops *ops, const struct elcl_features *feature
     ops->attn_mma = mma_of(mma, ops->state);
 }
 
-/* All matrices of a program are multiplied in one way: the panels of CPU kernels are packed for it.
- */
+/* GPU kernels multiply integers only when asked: nothing has measured that they are faster so. */
+static enum elcl_dot choose_gpu_dot(const struct elcl_ops *ops,
+                                    const struct elcl_features *features,
+                                    const struct elcl_ops_params *params)
+{
+    if (ops->weights != ELCL_INT8 || params->compute != ELCL_COMPUTE_INT8)
+        return ELCL_DOT_NONE;
+    return params->plain_dot ? ELCL_DOT_GPU_PLAIN : features->int8_dot.kind;
+}
+
+/* All matrices of a program are multiplied in one way: their panels are packed for it. */
 static enum elcl_dot choose_dot(const struct elcl_ops *ops, const struct elcl_features *features,
                                 const struct elcl_ops_params *params)
 {
-    const bool panels = ops->kernels == ELCL_KERNELS_CPU && ops->gemm != ELCL_GEMM_CLBLAST;
     const bool int8 = ops->weights == ELCL_INT8;
     const struct elcl_dot_choice *dot = int8 ? &features->int8_dot : &features->bf16_dot;
     const bool wanted = params->compute == ELCL_COMPUTE_AUTO
                             ? dot->pays
                             : elcl_compute_rounds_inputs(params->compute, ops->weights);
-    if (!panels || !wanted || (!int8 && ops->weights != ELCL_BF16))
+    if (params->gemm == ELCL_GEMM_CLBLAST)
+        return ELCL_DOT_NONE;
+    if (ops->kernels != ELCL_KERNELS_CPU)
+        return choose_gpu_dot(ops, features, params);
+    if (!wanted || (!int8 && ops->weights != ELCL_BF16))
         return ELCL_DOT_NONE;
     return !params->plain_dot ? dot->kind : int8 ? ELCL_DOT_PLAIN_INT8 : ELCL_DOT_PLAIN_BF16;
 }
@@ -294,7 +323,7 @@ static void distrust_clblast(struct elcl_ops *ops)
 static void warn_of_compute(const struct elcl_ops *ops, enum elcl_compute asked)
 {
     static const char *const needs[] = {
-        [ELCL_COMPUTE_INT8] = "int8 compute needs int8 weights and CPU kernels",
+        [ELCL_COMPUTE_INT8] = "int8 compute needs int8 weights",
         [ELCL_COMPUTE_BF16] = "bf16 compute needs bf16 weights",
         [ELCL_COMPUTE_F16] = "f16 compute needs f16 weights and GPU kernels",
     };
@@ -344,10 +373,10 @@ static int choose(struct elcl_ops *o, struct elcl_device *device,
     o->wide_el = choose_wide_el(o);
     o->norm_bytes = o->wide ? (size_t)device->desc.local_bytes : 0;
     o->wide_packed = choose_wide_packed(o);
+    o->dot = choose_dot(o, features, params);
     o->gemm = choose_gemm(o, params);
     o->ways = params->ways ? *params->ways : (struct elcl_tuned_ways){0};
     o->clblast_rows = params->clblast_rows ? params->clblast_rows : CLBLAST_ROWS;
-    o->dot = choose_dot(o, features, params);
     choose_shape(o);
     return params->build_options ? take_options(o, params->build_options, err) : ELCL_OK;
 }

@@ -1,4 +1,5 @@
-/* GEMM by gemm_cpu.cl, or by gemm_gpu.cl and gemm_rows*.cl. */
+/* GEMM by gemm_cpu.cl, or by gemm_gpu.cl, gemm_rows*.cl and gemm_wide.cl; gemm_int8.c has
+ * that in integers. */
 #include <math.h>
 
 #include "base/util.h"
@@ -19,36 +20,6 @@
 #define ITEMS_PER_CORE 32
 #define MIN_ITEM_MACS 131072.0 /* below, handing out work-items costs more than their work */
 #define MAX_RUN 8
-
-void elcl_gemm_count(struct elcl_ops *ops, const char *name, enum elcl_op_class op_class,
-                     const struct elcl_gemm_args *args)
-{
-    const struct elcl_matrix *w = args->w;
-    const uint64_t outputs = (uint64_t)w->batch * args->m * w->n;
-    const uint64_t inputs = (uint64_t)w->batch * args->m * w->k;
-    const size_t planes = args->out == ELCL_OUT_PLANES && elcl_ops_planes(ops) != ELCL_F32 ? 2 : 1;
-    elcl_ops_count(ops, name, op_class,
-                   w->buffer.bytes + inputs * elcl_storage_bytes(ops->activations) +
-                       outputs * planes * elcl_storage_bytes(elcl_gemm_out_storage(ops, args->out)),
-                   2 * outputs * w->k);
-}
-
-static void common_arguments(struct elcl_launch *launch, const struct elcl_gemm_args *args)
-{
-    elcl_gemm_count(launch->ops, launch->name, launch->op_class, args);
-    elcl_launch_buffer(launch, args->y);
-    elcl_launch_buffer(launch, args->x);
-    elcl_launch_buffer(launch, &args->w->buffer);
-    elcl_launch_buffer(launch, args->bias);
-    elcl_launch_buffer(launch, args->residual);
-    elcl_launch_int(launch, args->m);
-    elcl_launch_int(launch, args->w->n);
-    elcl_launch_int(launch, args->w->k);
-    elcl_launch_int(launch, args->x_ld);
-    elcl_launch_int(launch, args->y_ld);
-    elcl_launch_ulong(launch, args->x_batch);
-    elcl_launch_ulong(launch, args->y_batch);
-}
 
 /* How the CPU kernel divides a product, see gemm_cpu.cl. */
 struct division {
@@ -88,7 +59,7 @@ static int launch_cpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, e
         launch.name = "gemm_bf16";
         launch.op_class = ELCL_OP_GEMM_BF16;
     }
-    common_arguments(&launch, args);
+    elcl_gemm_arguments(&launch, args);
     elcl_launch_int(&launch, d.band);
     elcl_launch_int(&launch, d.bands);
     elcl_launch_int(&launch, d.block);
@@ -102,15 +73,33 @@ static int launch_cpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, e
     return elcl_launch_run(&launch, 3, global, local, err);
 }
 
-/* 4-byte words of a row of K rounded elements; int8 has one more for the scale. */
-static size_t rounded_words(int k, size_t element_bytes)
+/* 4-byte words of a row of K rounded elements, and those that follow it: the scale of int8. */
+struct rounded_row {
+    size_t words, tail;
+};
+
+static struct rounded_row rounded_row(enum elcl_dot dot, int k)
 {
-    return elcl_round_up((size_t)k, 4) * element_bytes / sizeof(uint32_t);
+    const struct elcl_dot_kind *kind = &elcl_dot_kinds[dot];
+    const size_t step = kind->gpu ? ELCL_DOT_GPU_PACK : 4;
+    return (struct rounded_row){elcl_round_up((size_t)k, step) * kind->activation_bytes /
+                                    sizeof(uint32_t),
+                                kind->gpu                    ? ELCL_INT8_TAIL
+                                : kind->weights == ELCL_INT8 ? 1
+                                                             : 0};
+}
+
+static size_t rounded_stride(enum elcl_dot dot, int k)
+{
+    const struct rounded_row row = rounded_row(dot, k);
+    return row.words + row.tail;
 }
 
 size_t elcl_rounded_bytes(int batch, int m, int k)
 {
-    return (size_t)batch * (size_t)m * (rounded_words(k, 2) + 1) * sizeof(uint32_t);
+    const size_t cpu = rounded_stride(ELCL_DOT_VPMADDWD, k); /* the longest */
+    const size_t gpu = rounded_stride(ELCL_DOT_GPU_PLAIN, k);
+    return (size_t)batch * (size_t)m * (cpu > gpu ? cpu : gpu) * sizeof(uint32_t);
 }
 
 static int reserve(struct elcl_ops *ops, const char *label, size_t bytes,
@@ -133,34 +122,6 @@ int elcl_ops_reserve_rounded(struct elcl_ops *ops, size_t bytes, elcl_error *err
 int elcl_ops_reserve_slices(struct elcl_ops *ops, size_t bytes, elcl_error *err)
 {
     return reserve(ops, "slices of sums", bytes, &ops->slices, err);
-}
-
-/* Rounds x, then multiplies. */
-static int multiply_rounded(struct elcl_ops *ops, const struct elcl_gemm_args *args,
-                            elcl_error *err)
-{
-    const int batch = args->w->batch, m = args->m, k = args->w->k;
-    const struct elcl_dot_kind *kind = &elcl_dot_kinds[ops->dot];
-    const size_t words = rounded_words(k, kind->activation_bytes);
-    const size_t stride = words + (kind->weights == ELCL_INT8 ? 1 : 0);
-    int rc;
-    ELCL_TRY(elcl_ops_reserve_rounded(ops, elcl_rounded_bytes(batch, m, k), err));
-    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_QUANTIZE, "quantize");
-    elcl_launch_buffer(&launch, &ops->rounded);
-    elcl_launch_buffer(&launch, args->x);
-    elcl_launch_int(&launch, k);
-    elcl_launch_int(&launch, (int)words);
-    elcl_launch_int(&launch, args->x_ld);
-    elcl_launch_ulong(&launch, args->x_batch);
-    elcl_launch_count(&launch, (uint64_t)batch * m * (k * sizeof(float) + words * 4), 0);
-    ELCL_TRY(elcl_launch_rows(&launch, m, batch, err));
-    struct elcl_gemm_args rounded = *args;
-    rounded.x = &ops->rounded;
-    rounded.x_ld = (int)stride;
-    rounded.x_batch = (size_t)m * stride;
-    ELCL_TRY(launch_cpu(ops, &rounded, err));
-fail:
-    return rc;
 }
 
 /* ---- GPU kernels --------------------------------------------------------------------------- */
@@ -389,23 +350,16 @@ static void norm_arguments(struct elcl_launch *launch, const struct elcl_gemm_no
                     (norm->x_norm ? ELCL_ADD_TO_X : 0) | (norm->state ? ELCL_ADD_TO_STATE : 0));
 }
 
-static int gpu_flags(const struct elcl_gemm_args *args)
-{
-    return elcl_gemm_flags(args) | (args->out == ELCL_OUT_ACT      ? ELCL_GEMM_ACT
-                                    : args->out == ELCL_OUT_PLANES ? ELCL_GEMM_PLANES
-                                                                   : 0);
-}
-
 static int launch_gpu(struct elcl_ops *ops, const struct elcl_gemm_args *args,
                       const struct gpu_gemm *gemm, elcl_error *err)
 {
     const size_t slice = elcl_round_up(elcl_div_up((size_t)args->w->k, gemm->slices),
                                        gemm->step); /* depends only on N and K */
     struct elcl_launch launch = elcl_launch_begin(ops, gemm->id, gemm->name);
-    common_arguments(&launch, args);
+    elcl_gemm_arguments(&launch, args);
     elcl_launch_ulong(&launch, args->y_low);
     elcl_launch_int(&launch, (int)slice);
-    elcl_launch_int(&launch, gpu_flags(args));
+    elcl_launch_int(&launch, elcl_gemm_gpu_flags(args));
     elcl_launch_int(&launch, (int)args->act);
     if (args->norm)
         norm_arguments(&launch, args->norm);
@@ -442,7 +396,7 @@ static int join_slices(struct elcl_ops *ops, const struct elcl_gemm_args *args, 
     elcl_launch_int(&launch, args->w->n);
     elcl_launch_int(&launch, args->y_ld);
     elcl_launch_ulong(&launch, args->y_low);
-    elcl_launch_int(&launch, gpu_flags(args));
+    elcl_launch_int(&launch, elcl_gemm_gpu_flags(args));
     elcl_launch_int(&launch, (int)args->act);
     const size_t global[] = {elcl_round_up(elcl_div_up(n, 4), ELCL_JOIN_ITEMS), (size_t)args->m};
     const size_t local[] = {ELCL_JOIN_ITEMS, 1};
@@ -492,9 +446,39 @@ static int multiply_gpu(struct elcl_ops *ops, const struct elcl_gemm_args *args,
     return launch_gpu(ops, args, &gemm, err);
 }
 
+/* ---- both ------------------------------------------------------------------------------------ */
+
+/* Rounds x, then multiplies. */
+static int multiply_rounded(struct elcl_ops *ops, const struct elcl_gemm_args *args,
+                            elcl_error *err)
+{
+    const int batch = args->w->batch, m = args->m, k = args->w->k;
+    const size_t words = rounded_row(ops->dot, k).words, stride = rounded_stride(ops->dot, k);
+    const size_t step = elcl_dot_kinds[ops->dot].gpu ? 4 : 1; /* words of what kernels count */
+    int rc;
+    ELCL_TRY(elcl_ops_reserve_rounded(ops, elcl_rounded_bytes(batch, m, k), err));
+    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_QUANTIZE, "quantize");
+    elcl_launch_buffer(&launch, &ops->rounded);
+    elcl_launch_buffer(&launch, args->x);
+    elcl_launch_int(&launch, k);
+    elcl_launch_int(&launch, (int)words);
+    elcl_launch_int(&launch, args->x_ld);
+    elcl_launch_ulong(&launch, args->x_batch);
+    elcl_launch_count(&launch, (uint64_t)batch * m * (k * sizeof(float) + words * 4), 0);
+    ELCL_TRY(elcl_launch_rows(&launch, m, batch, err));
+    struct elcl_gemm_args rounded = *args;
+    rounded.x = &ops->rounded;
+    rounded.x_ld = (int)(stride / step);
+    rounded.x_batch = (size_t)m * stride / step;
+    ELCL_TRY(step > 1 ? elcl_gemm_int8(ops, &rounded, err) : launch_cpu(ops, &rounded, err));
+fail:
+    return rc;
+}
+
 int elcl_gemm_native(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
 {
-    if (ops->kernels != ELCL_KERNELS_CPU)
-        return multiply_gpu(ops, args, err);
-    return ops->dot ? multiply_rounded(ops, args, err) : launch_cpu(ops, args, err);
+    if (ops->dot)
+        return multiply_rounded(ops, args, err);
+    return ops->kernels == ELCL_KERNELS_CPU ? launch_cpu(ops, args, err)
+                                            : multiply_gpu(ops, args, err);
 }

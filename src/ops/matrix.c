@@ -74,21 +74,33 @@ static struct layout layout_of(const struct elcl_ops *ops, const struct elcl_mat
                            ops->weight_pairs};
 }
 
+/* K with zeros up to whole packs. */
+static size_t packed_k(const struct layout *l)
+{
+    return !l->rounded ? (size_t)l->k : elcl_round_up((size_t)l->k, l->k_pack > 4 ? l->k_pack : 4);
+}
+
 /* Returns the bytes of a panel's values. In int8 the scales follow, at a multiple of 4, and with
  * int8 compute the sums follow the scales. */
 static size_t values_bytes(const struct layout *l)
 {
-    const size_t k = l->rounded ? elcl_round_up((size_t)l->k, 4) : (size_t)l->k;
-    const size_t bytes = (size_t)l->width * k * elcl_storage_bytes(l->storage);
+    const size_t bytes = (size_t)l->width * packed_k(l) * elcl_storage_bytes(l->storage);
     return l->storage == ELCL_INT8 ? elcl_round_up(bytes, sizeof(float)) : bytes;
 }
 
+/* Returns the bytes of scales and sums. */
+static size_t tail_bytes(const struct layout *l)
+{
+    return (size_t)l->width * (l->storage != ELCL_INT8 ? 0
+                               : l->rounded            ? sizeof(float) + sizeof(int32_t)
+                                                       : sizeof(float));
+}
+
+/* GPU kernels read packs of 16 bytes at multiples of 16 bytes. */
 static size_t panel_bytes(const struct layout *l)
 {
-    const size_t tail = l->storage != ELCL_INT8 ? 0
-                        : l->rounded            ? sizeof(float) + sizeof(int32_t)
-                                                : sizeof(float);
-    return values_bytes(l) + (size_t)l->width * tail;
+    const size_t bytes = values_bytes(l) + tail_bytes(l);
+    return l->k_pack == ELCL_DOT_GPU_PACK ? elcl_round_up(bytes, ELCL_DOT_GPU_PACK) : bytes;
 }
 
 /* Returns where a column begins in a panel. k_pack of its elements are neighbors; the next k_pack
@@ -232,7 +244,7 @@ static void pack(void *user, void *memory)
     const struct elcl_matrix *m = p->m;
     const size_t bytes = panel_bytes(l);
     const bool whole_packs =
-        (size_t)l->k * (size_t)l->width * elcl_storage_bytes(l->storage) == values_bytes(l);
+        (size_t)l->k * (size_t)l->width * elcl_storage_bytes(l->storage) + tail_bytes(l) == bytes;
     p->packed = memory;
     for (size_t i = 0; i < (size_t)m->batch * (size_t)m->panels; i++)
         if (!whole_packs || (i % (size_t)m->panels == (size_t)m->panels - 1 && m->n % l->width))
@@ -250,7 +262,12 @@ static int panel_width(int panel, enum elcl_storage storage, int n)
 size_t elcl_matrix_bytes(int panel, bool rounded, enum elcl_storage storage, int batch, int n,
                          int k)
 {
-    const struct layout l = {storage, panel_width(panel, storage, n), k, 1, rounded, false};
+    const bool gpu = !panel && rounded; /* CLBlast rounds nothing */
+    const struct layout l = {.storage = storage,
+                             .width = panel_width(panel, storage, n),
+                             .k = k,
+                             .k_pack = gpu ? ELCL_DOT_GPU_PACK : 1,
+                             .rounded = rounded};
     return (size_t)batch * elcl_div_up((size_t)n, (size_t)l.width) * panel_bytes(&l);
 }
 

@@ -37,7 +37,7 @@ enum elcl_kernel_id {
     ELCL_K_EPILOGUE,
     ELCL_K_GATE,
     ELCL_K_WIDEN,
-    ELCL_K_QUANTIZE,       /* with int8 or bf16 compute only */
+    ELCL_K_QUANTIZE,       /* with elcl_ops.dot only */
     ELCL_K_ATTN_EL,        /* CPU kernels only */
     ELCL_K_ATTN_EL_SCORES, /* GPU kernels only, and the next one */
     ELCL_K_ATTN_EL_CONTEXT,
@@ -133,7 +133,7 @@ struct elcl_ops {
     bool wide_el;                   /* EL-attention by them, if state has 16 bits, too */
     size_t norm_bytes;              /* local memory for products that take the norm of their rows,
                                      * see elcl_gemm_takes_norm(); 0: none do */
-    enum elcl_dot dot;              /* not NONE: int8 or bf16 compute */
+    enum elcl_dot dot;              /* not NONE: int8 compute, or bf16 compute of CPU kernels */
     struct elcl_kernel_set set;     /* built for `state` */
     struct elcl_kernel_set set_act; /* attn_packed for keys that are activations; empty if `set` has
                                      * it, or without act_keys */
@@ -210,7 +210,8 @@ struct elcl_matrix_source {
  * For int8 and bf16 compute, G neighbors in k lie side by side (elcl_dot_kinds[].k_pack):
  *     W[b, n, k] at (k / G * panel + n % panel) * G + k % G,
  * K is rounded up to a multiple of 4, with zeros. In int8 the sums of q of the panel's columns, as
- * int, follow the scales.
+ * int, follow the scales. For int8 compute of GPU kernels G is 16, K is rounded up to a multiple of
+ * it, and so are the bytes of a panel.
  *
  * In bf16 with f32 compute the columns j and j + panel / 2 of a panel lie side by side: j at 2
  * j, j + panel / 2 at 2 j + 1. A single panel of all columns has plain rows in bf16, too.

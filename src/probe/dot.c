@@ -196,7 +196,8 @@ static bool may_have(const struct elcl_device *device, enum elcl_dot dot, enum e
 
 bool elcl_dot_is_instruction(enum elcl_dot dot)
 {
-    return dot != ELCL_DOT_NONE && dot != ELCL_DOT_PLAIN_INT8 && dot != ELCL_DOT_PLAIN_BF16;
+    return dot != ELCL_DOT_NONE && dot != ELCL_DOT_PLAIN_INT8 && dot != ELCL_DOT_PLAIN_BF16 &&
+           !elcl_dot_kinds[dot].gpu;
 }
 
 /* In order of preference. */

@@ -1,22 +1,30 @@
-/* Dot products of int8 and bf16 weights in CPU kernels: each kind is one file cl/dot_*.cl. */
+/* Dot products of int8 and bf16 weights: each kind is one file, cl/dot_*.cl for CPU kernels and
+ * cl/dot4_*.cl for GPU kernels. */
 #ifndef ELCL_PROBE_DOT_H
 #define ELCL_PROBE_DOT_H
 
 #include "device/program.h"
 
-/* How CPU kernels multiply int8 or bf16 weights with inputs that were rounded to the same type.
- * NONE: they convert the weights and multiply in f32. */
+/* How kernels multiply int8 or bf16 weights with inputs that were rounded to the same type. NONE:
+ * they convert the weights and multiply in f32; or 16-bit activations of GPU kernels. */
 enum elcl_dot {
     ELCL_DOT_NONE,
     ELCL_DOT_PLAIN_INT8, /* in plain OpenCL C, on any device */
     ELCL_DOT_VPMADDWD,
     ELCL_DOT_VPDPBUSD,
     ELCL_DOT_PLAIN_BF16,
-    ELCL_DOT_VDPBF16PS
+    ELCL_DOT_VDPBF16PS,
+    ELCL_DOT_GPU_PLAIN, /* GPU kernels, int8: in plain OpenCL C, and the next ones */
+    ELCL_DOT_GPU_KHR,
+    ELCL_DOT_GPU_NVIDIA
 };
+
+/* Neighbors in k of int8 weights in GPU kernels, 16 bytes. */
+#define ELCL_DOT_GPU_PACK 16
+
 struct elcl_dot_choice {
     enum elcl_dot kind; /* the best kind that works here */
-    bool pays;          /* it is faster than f32 */
+    bool pays;          /* it is faster than f32; GPU kernels do not compare */
 };
 
 struct elcl_dot_kind {
@@ -26,19 +34,35 @@ struct elcl_dot_kind {
     int k_pack;                /* neighbors in k of one dot product */
     size_t activation_bytes;   /* of an element of the inputs */
     int offset;                /* DOT_OFFSET */
+    bool gpu;                  /* of GPU kernels */
 };
 
 /* Indexed by enum elcl_dot; ELCL_DOT_NONE multiplies f32. */
 extern const struct elcl_dot_kind elcl_dot_kinds[];
 
-/* Returns whether it is an instruction rather than plain OpenCL C. */
+/* Returns whether it is an instruction of CPU kernels, which have a measured rate, rather than
+ * plain OpenCL C. */
 bool elcl_dot_is_instruction(enum elcl_dot dot);
-/* Chooses the best kind for INT8 or BF16 weights that this processor and its compiler have and that
- * gives right results; a PLAIN kind if there is none. choice->pays: it takes less than 0.9 of the
- * time of NONE. Writes the reason to why[n]. */
+/* For CPU kernels, chooses the best kind for INT8 or BF16 weights that this processor and its
+ * compiler have and that gives right results; a PLAIN kind if there is none. choice->pays: it takes
+ * less than 0.9 of the time of NONE. Writes the reason to why[n]. */
 void elcl_probe_dot(struct elcl_device *device, enum elcl_mac mac, enum elcl_storage weights,
                     struct elcl_dot_choice *choice, char *why, size_t n);
 /* Hashes the programs that elcl_probe_dot() may build here, like elcl_program_hash(). */
 bool elcl_probe_dot_hash(const struct elcl_device *device, uint64_t *hash);
+
+/* What decides which dot products the compiler may see. */
+struct elcl_int8_facts {
+    const char *vendor, *extensions;
+    unsigned nvidia_major, nvidia_minor; /* compute capability; 0: unknown */
+};
+/* Returns the kinds that the compiler may see, in order of preference, in kinds[2]; the rest is
+ * NONE. */
+void elcl_int8_allowed(const struct elcl_int8_facts *facts, enum elcl_dot *kinds);
+/* For GPU kernels, chooses the best kind for int8 that runs here and gives exact sums; GPU_PLAIN if
+ * there is none, or if no_matrix_why is set on the device. Writes the reason to why[n]. */
+enum elcl_dot elcl_probe_int8(struct elcl_device *device, enum elcl_mac mac, char *why, size_t n);
+/* Hashes the programs that elcl_probe_int8() may build here. */
+bool elcl_probe_int8_hash(const struct elcl_device *device, uint64_t *hash);
 
 #endif

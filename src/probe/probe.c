@@ -37,13 +37,26 @@ static void judge_mma(struct elcl_device *device, struct elcl_features *features
     elcl_verdict_set(features, ELCL_PROBE_MATRIX, features->mma != ELCL_MMA_NONE, "%s", why);
 }
 
-/* For CPU kernels. */
+/* GPU kernels multiply integers only when asked, so that nothing is timed. */
+static void judge_int8(struct elcl_device *device, struct elcl_features *features)
+{
+    char why[sizeof(features->verdicts[0].reason)] = "";
+    features->int8_dot.kind = elcl_probe_int8(device, features->mac, why, sizeof(why));
+    elcl_verdict_set(features, ELCL_PROBE_INT8_DOT, features->int8_dot.kind != ELCL_DOT_GPU_PLAIN,
+                     "%s", why);
+}
+
+/* For CPU kernels, and int8 for both. */
 static void judge_dot(struct elcl_device *device, enum elcl_storage weights,
                       struct elcl_features *features)
 {
     const bool int8 = weights == ELCL_INT8;
     struct elcl_dot_choice *choice = int8 ? &features->int8_dot : &features->bf16_dot;
     char why[sizeof(features->verdicts[0].reason)] = "only CPU kernels have them";
+    if (device->kernels != ELCL_KERNELS_CPU && int8) {
+        judge_int8(device, features);
+        return;
+    }
     if (device->kernels == ELCL_KERNELS_CPU)
         elcl_probe_dot(device, features->mac, weights, choice, why, sizeof(why));
     elcl_verdict_set(features, int8 ? ELCL_PROBE_INT8_DOT : ELCL_PROBE_BF16_DOT, choice->pays, "%s",
@@ -93,7 +106,7 @@ static bool judge_by_running(struct elcl_device *device, struct elcl_features *f
 
 /* ---- the cache key ------------------------------------------------------------------------- */
 
-#define VERDICTS_VERSION 8 /* of struct elcl_features and of the probes */
+#define VERDICTS_VERSION 9 /* of struct elcl_features and of the probes */
 
 /* Hashes every program that the probes may build, with its options, and everything that chooses
  * among them. Returns false if memory is short. */
@@ -110,7 +123,7 @@ static bool cache_key(const struct elcl_device *device, uint64_t *key)
     for (size_t i = 0; i < ELCL_COUNT(names); i++)
         *key = elcl_hash(*key, names[i], strlen(names[i]) + 1);
     return elcl_probe_fixture_hash(device, key) && elcl_probe_mma_hash(device, key) &&
-           elcl_probe_dot_hash(device, key);
+           elcl_probe_dot_hash(device, key) && elcl_probe_int8_hash(device, key);
 }
 
 /* ---- all probes ---------------------------------------------------------------------------- */

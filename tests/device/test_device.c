@@ -149,6 +149,7 @@ int main(int argc, char **argv)
     test_listing(list, options);
     test_cache(options);
     test_mma(device);
+    test_int8(device);
     test_probes(options);
     test_buffers(device, options);
     test_programs(device);

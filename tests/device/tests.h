@@ -41,6 +41,7 @@ void test_buffers(struct elcl_device *device, const struct check_options *option
 void test_programs(struct elcl_device *device);
 void test_cache(const struct check_options *options);
 void test_mma(struct elcl_device *device);
+void test_int8(struct elcl_device *device);
 void test_probes(const struct check_options *options);
 void test_rates(struct elcl_device *device, const struct elcl_features *features);
 void test_profiles(struct elcl_device *device);

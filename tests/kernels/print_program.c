@@ -39,8 +39,11 @@ bool print_program(enum elcl_kernels kernels, struct elcl_ops_params params,
                  .vector_width = 8,
                  .max_work_group = 1024,
                  .local_bytes = 49152}};
+    const enum elcl_dot int8_dot = kernels == ELCL_KERNELS_CPU      ? ELCL_DOT_PLAIN_INT8
+                                   : !strcmp(instruction, "nvidia") ? ELCL_DOT_GPU_NVIDIA
+                                                                    : ELCL_DOT_GPU_PLAIN;
     const struct elcl_features features = {.mac = ELCL_MAC_FMA,
-                                           .int8_dot = {.kind = ELCL_DOT_PLAIN_INT8},
+                                           .int8_dot = {.kind = int8_dot},
                                            .bf16_dot = {.kind = ELCL_DOT_PLAIN_BF16}};
     struct elcl_str source = {0}, options = {0};
     elcl_error err = {0};

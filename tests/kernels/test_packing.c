@@ -77,10 +77,13 @@ static unsigned char *pack(struct elcl_fixture *fx, const struct elcl_matrix *w,
     const bool whole = fx->ops->weights == ELCL_INT8, rounded = fx->ops->dot != ELCL_DOT_NONE;
     const bool pairs = fx->ops->weights == ELCL_BF16 && fx->ops->panel && !rounded;
     const size_t k_pack = (size_t)elcl_dot_kinds[fx->ops->dot].k_pack;
-    const size_t values_bytes = (size_t)w->panel * (rounded ? (k + 3) / 4 * 4 : k) * element;
+    const size_t k_step = k_pack > 4 ? k_pack : 4;
+    const size_t values_bytes =
+        (size_t)w->panel * (rounded ? (k + k_step - 1) / k_step * k_step : k) * element;
     const size_t scales_at = (values_bytes + 3) / 4 * 4;
     const size_t tail = (size_t)w->panel * (rounded ? 8 : 4);
-    const size_t panel = whole ? scales_at + tail : values_bytes;
+    const size_t end = whole ? scales_at + tail : values_bytes;
+    const size_t panel = k_pack == 16 ? (end + 15) / 16 * 16 : end;
     *bytes = (size_t)w->batch * w->panels * panel;
     unsigned char *packed = elcl_fixture_memory(fx, *bytes, 1);
     unsigned char *column = elcl_fixture_memory(fx, k, element);
