@@ -164,8 +164,8 @@ static void check_invariance(struct suite *s, struct elcl_gemm_shape shape, int 
 
 static void test_invariance(struct suite *s)
 {
-    static const int sizes[][2] = {{33, 20},    {30, 512}, {130, 100},  {40, 600}, {70, 1100},
-                                   {200, 1104}, {40, 64},  {2056, 288}, {38, 2048}};
+    static const int sizes[][2] = {{30, 512},   {33, 20}, {130, 100},  {40, 600}, {70, 1100},
+                                   {200, 1104}, {40, 64}, {2056, 288}, {38, 2048}};
     const bool small = s->options->small;
     const size_t n_sizes = small ? 2 : ELCL_COUNT(sizes);
     for (size_t i = 0; i < n_sizes; i++) {
