@@ -41,11 +41,11 @@ static inline void gemm_put(__global void *y, __global const float *residual, si
     gemm_store(y, at, y_low, gemm_output(residual, at, sum, scale, bias, flags, act), flags);
 }
 
-/* gemm_put() of four neighbors, `at` at a multiple of four elements; the scale is 1. */
+/* gemm_put() of four neighbors, `at` at a multiple of four elements. */
 static inline void gemm_put4(__global void *y, __global const float *residual, size_t at,
-                             ulong y_low, float4 sum, float4 bias, int flags, int act)
+                             ulong y_low, float4 sum, float4 scale, float4 bias, int flags, int act)
 {
-    const float4 u = ELCL_MAC(sum, (float4)(1.0f), bias); /* functions of vectors may differ: */
+    const float4 u = ELCL_MAC(sum, scale, bias); /* functions of vectors may differ: */
     float4 v =
         (float4)(activate(u.x, act), activate(u.y, act), activate(u.z, act), activate(u.w, act));
     if (flags & ELCL_GEMM_RESIDUAL)

@@ -112,7 +112,7 @@ TILE_INLINE void gemm_put_columns(const struct gemm_epilogue *e, size_t at, floa
                                   int columns)
 {
     if (columns >= 4 && e->aligned) {
-        gemm_put4(e->y, e->residual, at, e->y_low, sum, bias, e->flags, e->act);
+        gemm_put4(e->y, e->residual, at, e->y_low, sum, (float4)(1.0f), bias, e->flags, e->act);
         return;
     }
     if (columns > 0)

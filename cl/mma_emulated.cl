@@ -118,3 +118,27 @@ TILE_INLINE void wide_16x16(__local const uint4 *memory, float4 *sums, wide_a a,
         }
     }
 }
+
+/* ---- gemm_int8_wide.cl ----------------------------------------------------------------------- */
+
+#define WIDE_INT8
+/* Element k of row i, of int8 numbers in a tile of rows. */
+TILE_INLINE int wide_int8_element(__local const uint4 *memory, wide_a a, int i, int k)
+{
+    return ((__local const char *)(memory + a.tile +
+                                   swizzle_row(a.row + i, a.chunk + k / 16)))[k % 16];
+}
+
+TILE_INLINE void wide_16x16_int8(__local const uint4 *memory, int4 *sums, wide_a a, wide_b b)
+{
+    const int lane = get_local_id(0) % SUBGROUP;
+    for (int i = 0; i < 64 / SUBGROUP; i++) {
+        const int row = MMA_ROW(lane, 4 * i), column = MMA_COLUMN(lane, 4 * i);
+        for (int k = 0; k < 32; k++)
+            sums[i] += wide_int8_element(memory, a, row, k) *
+                       (int4)(wide_int8_element(memory, b, column, k),
+                              wide_int8_element(memory, b, column + 1, k),
+                              wide_int8_element(memory, b, column + 2, k),
+                              wide_int8_element(memory, b, column + 3, k));
+    }
+}

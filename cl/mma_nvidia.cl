@@ -98,6 +98,25 @@ TILE_INLINE void wide_16x16(__local const uint4 *memory, float4 *sums, wide_a a,
     sums[1] = f16 ? mma_m16n8k16_f16(sums[1], a, b.zw) : mma_m16n8k16(sums[1], a, b.zw);
 }
 
+/* gemm_int8_wide.cl: C[16, 8] += A[16, 32] B[32, 8] in integers. A fragment holds four neighbors
+ * where one of 16 bits holds a pair: in bytes both are the same. PTX ISA, "Matrix Fragments for
+ * mma.m16n8k32". */
+#define WIDE_INT8
+TILE_INLINE int4 mma_m16n8k32(int4 c, uint4 a, uint2 b)
+{
+    __asm__("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 "
+            "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+            : "+r"(c.x), "+r"(c.y), "+r"(c.z), "+r"(c.w)
+            : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b.x), "r"(b.y));
+    return c;
+}
+
+TILE_INLINE void wide_16x16_int8(__local const uint4 *memory, int4 *sums, wide_a a, wide_b b)
+{
+    sums[0] = mma_m16n8k32(sums[0], a, b.xy);
+    sums[1] = mma_m16n8k32(sums[1], a, b.zw);
+}
+
 #ifndef MMA_PLAIN
 #define WIDE_ASYNC
 

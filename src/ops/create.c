@@ -89,12 +89,19 @@ static void add_gpu_files(struct elcl_program_parts *parts, const struct elcl_op
     add_file(parts, "attn_el_gpu.cl");
     if (ops->wide_el)
         add_file(parts, "attn_el_wide.cl");
+    if (ops->int8_mma) {
+        add_tiles(parts, ops->int8_mma);
+        add_file(parts, "tile_wide.cl");
+        add_file(parts, "gemm_int8_wide.cl");
+    }
 }
 
 static void add_options(struct elcl_program_parts *parts, const struct elcl_ops *ops,
                         enum elcl_storage state)
 {
-    const enum elcl_mma mma = ops->gemm_mma ? ops->gemm_mma : ops->attn_mma;
+    const enum elcl_mma mma = ops->gemm_mma   ? ops->gemm_mma
+                              : ops->attn_mma ? ops->attn_mma
+                                              : ops->int8_mma;
     elcl_kernel_options_write(&(struct elcl_kernel_options){.weights = ops->weights,
                                                             .state = state,
                                                             .activations = ops->activations,
@@ -154,6 +161,8 @@ static bool has_kernel(const struct elcl_ops *ops, int id)
         return false;
     if (id == ELCL_K_QUANTIZE)
         return ops->dot != ELCL_DOT_NONE;
+    if (ops->int8_mma && id >= ELCL_K_GEMM_WIDE && id <= ELCL_K_GEMM_WIDE_32)
+        return true;
     if (id >= ELCL_K_GEMM_WIDE && id <= ELCL_K_GEMM_JOIN)
         return ops->wide;
     if (id >= ELCL_K_ATTN_EL_WIDE_SCORES && id <= ELCL_K_ATTN_EL_WIDE_CONTEXT_32)
@@ -291,13 +300,26 @@ static enum elcl_dot choose_dot(const struct elcl_ops *ops, const struct elcl_fe
 }
 
 /* Whether the device can run tile_wide.cl. */
-static bool choose_wide(const struct elcl_ops *ops)
+static bool has_room_for_wide(const struct elcl_ops *ops, enum elcl_mma mma)
 {
     const elcl_device_desc *d = &ops->device->desc;
-    const int stages = elcl_wide_stages(ops->gemm_mma, 128, 1);
-    return ops->activations != ELCL_F32 && ops->gemm_mma != ELCL_MMA_NONE &&
-           d->max_work_group >= ELCL_WIDE_ITEMS &&
+    const int stages = elcl_wide_stages(mma, 128, 1);
+    return d->max_work_group >= ELCL_WIDE_ITEMS &&
            d->local_bytes >= (uint64_t)ELCL_WIDE_BYTES(stages, 128, 1);
+}
+
+static bool choose_wide(const struct elcl_ops *ops)
+{
+    return ops->activations != ELCL_F32 && ops->gemm_mma != ELCL_MMA_NONE &&
+           has_room_for_wide(ops, ops->gemm_mma);
+}
+
+static enum elcl_mma choose_int8_mma(const struct elcl_ops *ops,
+                                     const struct elcl_features *features, enum elcl_mma asked)
+{
+    const enum elcl_mma mma = asked ? asked : features->int8_mma ? features->mma : ELCL_MMA_NONE;
+    const bool suits = elcl_dot_kinds[ops->dot].gpu && mma && elcl_mma_kinds[mma].int8;
+    return suits && has_room_for_wide(ops, mma) ? mma : ELCL_MMA_NONE;
 }
 
 /* Whether it can run attn_el_wide.cl. */
@@ -374,6 +396,7 @@ static int choose(struct elcl_ops *o, struct elcl_device *device,
     o->norm_bytes = o->wide ? (size_t)device->desc.local_bytes : 0;
     o->wide_packed = choose_wide_packed(o);
     o->dot = choose_dot(o, features, params);
+    o->int8_mma = choose_int8_mma(o, features, params->mma);
     o->gemm = choose_gemm(o, params);
     o->ways = params->ways ? *params->ways : (struct elcl_tuned_ways){0};
     o->clblast_rows = params->clblast_rows ? params->clblast_rows : CLBLAST_ROWS;
@@ -436,6 +459,7 @@ int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops *
                            .wide_packed = other->wide_packed,
                            .busy_groups = other->busy_groups,
                            .dot = other->dot,
+                           .int8_mma = other->int8_mma,
                            .vector_width = other->vector_width,
                            .panel = other->panel,
                            .weight_pairs = other->weight_pairs,

@@ -133,6 +133,7 @@ struct elcl_ops {
     bool wide_el;                   /* EL-attention by them, if state has 16 bits, too */
     size_t norm_bytes;              /* local memory for products that take the norm of their rows,
                                      * see elcl_gemm_takes_norm(); 0: none do */
+    enum elcl_mma int8_mma;         /* that of gemm_int8_wide.cl, with int8 compute, or NONE */
     enum elcl_dot dot;              /* not NONE: int8 compute, or bf16 compute of CPU kernels */
     struct elcl_kernel_set set;     /* built for `state` */
     struct elcl_kernel_set set_act; /* attn_packed for keys that are activations; empty if `set` has

@@ -4,6 +4,7 @@
 #define ELCL_PROBE_DOT_H
 
 #include "device/program.h"
+#include "probe/mma.h"
 
 /* How kernels multiply int8 or bf16 weights with inputs that were rounded to the same type. NONE:
  * they convert the weights and multiply in f32; or 16-bit activations of GPU kernels. */
@@ -62,7 +63,9 @@ void elcl_int8_allowed(const struct elcl_int8_facts *facts, enum elcl_dot *kinds
 /* For GPU kernels, chooses the best kind for int8 that runs here and gives exact sums; GPU_PLAIN if
  * there is none, or if no_matrix_why is set on the device. Writes the reason to why[n]. */
 enum elcl_dot elcl_probe_int8(struct elcl_device *device, enum elcl_mac mac, char *why, size_t n);
-/* Hashes the programs that elcl_probe_int8() may build here. */
+/* Returns whether gemm_int8_wide.cl with this matrix instruction gives exact sums. */
+bool elcl_int8_mma_works(struct elcl_device *device, enum elcl_mac mac, enum elcl_mma mma);
+/* Hashes the programs that both may build here. */
 bool elcl_probe_int8_hash(const struct elcl_device *device, uint64_t *hash);
 
 #endif

@@ -167,6 +167,48 @@ void elcl_int8_allowed(const struct elcl_int8_facts *facts, enum elcl_dot *kinds
         kinds[n] = ELCL_DOT_GPU_KHR;
 }
 
+/* ---- matrix instructions --------------------------------------------------------------------- */
+
+static struct elcl_program_parts mma_program_parts(enum elcl_mac mac, enum elcl_mma mma)
+{
+    struct elcl_program_parts parts = {
+        .files = {"storage.cl", "activation.cl", "tile.cl", "swizzle.cl", elcl_mma_kinds[mma].file,
+                  "tile_mma.cl", "gemm_put.cl", "tile_wide.cl", "dot4_plain.cl", "gemm_int8.cl",
+                  "gemm_int8_wide.cl"},
+        .mac = mac};
+    elcl_kernel_options_write(
+        &(struct elcl_kernel_options){
+            .weights = ELCL_INT8, .dot = ELCL_DOT_GPU_PLAIN, .vector = 4, .items = ELCL_TILE_ITEMS},
+        &parts);
+    const size_t used = strlen(parts.options);
+    (void)snprintf(parts.options + used, sizeof(parts.options) - used, "%s",
+                   elcl_mma_kinds[mma].options);
+    return parts;
+}
+
+bool elcl_int8_mma_works(struct elcl_device *device, enum elcl_mac mac, enum elcl_mma mma)
+{
+    const struct elcl_mma_kind *kind = &elcl_mma_kinds[mma];
+    if (mma == ELCL_MMA_NONE || !kind->int8)
+        return false;
+    const struct elcl_program_parts parts = mma_program_parts(mac, mma);
+    const int rows[] = {128, 64, ELCL_WIDE_LEAST(kind->subgroup)};
+    static const char *const names[] = {"gemm_wide", "gemm_wide_64", "gemm_wide_32"};
+    cl_program program = NULL;
+    bool right = !elcl_program_build(device, &parts, &program, NULL);
+    for (size_t i = 0; right && i < ELCL_COUNT(rows); i++) {
+        const int stages = kind->async ? ELCL_WIDE_ASYNC_STAGES(rows[i], 1) : 2;
+        const struct int8_kernel k = {names[i], ELCL_WIDE_ITEMS, (size_t)rows[i], ELCL_WIDE_N,
+                                      (size_t)ELCL_WIDE_BYTES(stages, rows[i], 1)};
+        right = kernel_is_right(device, program, &k);
+    }
+    if (program)
+        clReleaseProgram(program);
+    return right;
+}
+
+/* ---- what a compiler may see ----------------------------------------------------------------- */
+
 #define CL_COMPUTE_CAPABILITY_MAJOR_NV 0x4000 /* of cl_nv_device_attribute_query */
 #define CL_COMPUTE_CAPABILITY_MINOR_NV 0x4001
 
@@ -215,6 +257,11 @@ bool elcl_probe_int8_hash(const struct elcl_device *device, uint64_t *hash)
     allowed(device, kinds);
     for (size_t i = 0; i < ELCL_COUNT(kinds) && kinds[i]; i++) {
         const struct elcl_program_parts parts = program_parts(ELCL_MAC_PLAIN, kinds[i]);
+        ok = ok && elcl_program_hash(device, &parts, hash);
+    }
+    static const enum elcl_mma nvidia[] = {ELCL_MMA_NVIDIA, ELCL_MMA_NVIDIA_PLAIN};
+    for (size_t i = 0; i < ELCL_COUNT(nvidia) && kinds[0] == ELCL_DOT_GPU_NVIDIA; i++) {
+        const struct elcl_program_parts parts = mma_program_parts(ELCL_MAC_PLAIN, nvidia[i]);
         ok = ok && elcl_program_hash(device, &parts, hash);
     }
     return ok;

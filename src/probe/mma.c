@@ -13,18 +13,21 @@
 
 const struct elcl_mma_kind elcl_mma_kinds[] = {
     [ELCL_MMA_NVIDIA] = {"mma_nvidia.cl", "", "mma.sync, ldmatrix and cp.async", 32, true,
-                         ELCL_MMA_NVIDIA_PLAIN, .row_items = 4},
+                         ELCL_MMA_NVIDIA_PLAIN, .row_items = 4, .int8 = true},
     [ELCL_MMA_NVIDIA_PLAIN] = {"mma_nvidia.cl", " -DMMA_PLAIN",
-                               "mma.sync without ldmatrix and cp.async", 32, .row_items = 4},
+                               "mma.sync without ldmatrix and cp.async", 32, .row_items = 4,
+                               .int8 = true},
     [ELCL_MMA_AMD_WMMA] = {"mma_amd_wmma.cl", "", "v_wmma", .subgroup = 32},
     [ELCL_MMA_AMD_MFMA] = {"mma_amd_mfma.cl", "", "v_mfma", .subgroup = 64},
     [ELCL_MMA_INTEL_8] = {"mma_intel.cl", " -DSUBGROUP=8", "dpas, 8 items", .subgroup = 8},
     [ELCL_MMA_INTEL_16] = {"mma_intel.cl", " -DSUBGROUP=16", "dpas, 16 items", .subgroup = 16},
-    [ELCL_MMA_EMULATED_8] = {"mma_emulated.cl", " -DSUBGROUP=8", "an emulation", .subgroup = 8},
-    [ELCL_MMA_EMULATED_16] = {"mma_emulated.cl", " -DSUBGROUP=16", "an emulation", .subgroup = 16},
-    [ELCL_MMA_EMULATED_32] = {"mma_emulated.cl", " -DSUBGROUP=32", "an emulation", 32,
+    [ELCL_MMA_EMULATED_8] = {"mma_emulated.cl", " -DSUBGROUP=8", "an emulation", .subgroup = 8,
+                             .int8 = true},
+    [ELCL_MMA_EMULATED_16] = {"mma_emulated.cl", " -DSUBGROUP=16", "an emulation", .subgroup = 16,
+                              .int8 = true},
+    [ELCL_MMA_EMULATED_32] = {"mma_emulated.cl", " -DSUBGROUP=32", "an emulation", 32, .int8 = true,
                               .row_items = 2},
-    [ELCL_MMA_EMULATED_64] = {"mma_emulated.cl", " -DSUBGROUP=64", "an emulation", 64,
+    [ELCL_MMA_EMULATED_64] = {"mma_emulated.cl", " -DSUBGROUP=64", "an emulation", 64, .int8 = true,
                               .row_items = 4},
 };
 _Static_assert(ELCL_COUNT(elcl_mma_kinds) == ELCL_N_MMA, "one entry for each instruction");

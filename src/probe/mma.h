@@ -30,6 +30,7 @@ struct elcl_mma_kind {
     enum elcl_mma fallback; /* what to try where this one does not work, or NONE */
     int row_items; /* that share a row of outputs, MMA_SLOTS; 0: attn_packed_wide.cl has not
                       been tried */
+    bool int8;     /* it has integers: WIDE_INT8 there */
 };
 
 /* Indexed by enum elcl_mma; ELCL_MMA_NONE has no entry. */

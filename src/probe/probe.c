@@ -42,8 +42,9 @@ static void judge_int8(struct elcl_device *device, struct elcl_features *feature
 {
     char why[sizeof(features->verdicts[0].reason)] = "";
     features->int8_dot.kind = elcl_probe_int8(device, features->mac, why, sizeof(why));
+    features->int8_mma = elcl_int8_mma_works(device, features->mac, features->mma);
     elcl_verdict_set(features, ELCL_PROBE_INT8_DOT, features->int8_dot.kind != ELCL_DOT_GPU_PLAIN,
-                     "%s", why);
+                     "%s%s", why, features->int8_mma ? "; so are matrix instructions" : "");
 }
 
 /* For CPU kernels, and int8 for both. */

@@ -24,6 +24,7 @@ struct elcl_features {
     enum elcl_mac mac;                         /* the fastest form of multiply-adds */
     enum elcl_mma mma;                         /* the matrix instruction that works here */
     struct elcl_dot_choice int8_dot, bf16_dot; /* by the type of the weights */
+    bool int8_mma;                             /* mma multiplies integers too */
     bool short_loops;                          /* the driver ends long loops early */
     struct {
         bool on;

@@ -107,8 +107,19 @@ static void test_numbers(struct elcl_device *device)
     }
 }
 
+/* gemm_int8_wide.cl on an emulated instruction. */
+static void test_matrix(struct elcl_device *device)
+{
+    if (check_case("int8 matrix instructions, numbers"))
+        CHECK(elcl_int8_mma_works(device, ELCL_MAC_PLAIN, ELCL_MMA_EMULATED_32) &&
+                  !elcl_int8_mma_works(device, ELCL_MAC_PLAIN, ELCL_MMA_AMD_WMMA) &&
+                  !elcl_int8_mma_works(device, ELCL_MAC_PLAIN, ELCL_MMA_NONE),
+              "wrong sums, or a file without integers is taken");
+}
+
 void test_int8(struct elcl_device *device)
 {
+    test_matrix(device);
     test_allowed();
     test_numbers(device);
 }

@@ -131,6 +131,9 @@ static const struct description {
      GEMM | TILES_LARGE},
     {"mma 8 f16/bf16 f16 compute", ELCL_KERNELS_GPU, MMA_ACT(8, F16, BF16), false,
      GEMM | TILES_LARGE | REPEATS},
+    {"mma 32 int8 compute", ELCL_KERNELS_GPU, MMA_ACT(32, INT8, F32), true, GEMM | ROUNDED},
+    {"mma 8 int8/f16 int8 compute", ELCL_KERNELS_GPU, MMA_ACT(8, INT8, F16), false,
+     GEMM | TILES_LARGE | REPEATS},
     /* Last, because CLBlast compiles for seconds. */
     {"gpu f32/f32", ELCL_KERNELS_GPU, BLAS(F32), true, CLBLAST},
     {"gpu f16/f32", ELCL_KERNELS_GPU, BLAS(F16), false, CLBLAST},
