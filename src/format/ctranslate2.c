@@ -14,7 +14,7 @@
 #define FIRST_TYPED_VERSION 4
 #define FIRST_ALIAS_VERSION 3
 #define LAST_VERSION 6
-#define LEAST_VARIABLE_BYTES 9 /* the least */
+#define LEAST_VARIABLE_BYTES 9
 
 struct reader {
     struct elcl_ct2 *ct2;

@@ -16,7 +16,6 @@ import json
 import random
 import shutil
 import zipfile
-import zlib
 from pathlib import Path
 
 import ctranslate2
@@ -252,14 +251,6 @@ def make_seed(path, directory):
     shutil.copy(directory / "model.bin", path)
 
 
-def write_deflated(name, data, level):
-    """Writes a seed of the fuzzer: the size, then data with no header."""
-    packer = zlib.compressobj(level, zlib.DEFLATED, -15)
-    path = HERE / ".." / "fuzz" / "seeds" / "inflate" / name
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(len(data).to_bytes(2, "little") + packer.compress(data) + packer.flush())
-
-
 if __name__ == "__main__":
     torch.manual_seed(0)
     for source, to, quantization, number in (
@@ -278,8 +269,5 @@ if __name__ == "__main__":
     make_argos(HERE / "ct2-argos.argosmodel", small, target / "sentencepiece.model")
     rows = texts_of(small, pieces, model, beam_size=4, length_penalty=0.2)
     (HERE / "ct2-argos.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-    for level, name in ((0, "plain"), (9, "dynamic")):
-        write_deflated(name, (HERE / ".." / ".." / "LICENSE").read_bytes()[:1500], level)
-    write_deflated("fixed", b"abcabcabcd", 9)
     make_seed(HERE / ".." / "fuzz" / "seeds" / "ctranslate2" / "small.bin", small)
     shutil.rmtree(small)

@@ -12,37 +12,27 @@
 #include "format/inflate.h"
 #include "format/package.h"
 
-/* The seeds of the fuzzer: blocks without compression, with the fixed code, with codes of their
- * own. */
 static void test_inflate(void)
 {
-    static const char *const names[] = {"plain", "dynamic", "fixed"};
-    size_t n_license = 0;
-    char *license = read_golden_file("LICENSE", &n_license);
-    for (size_t i = 0; license && i < ELCL_COUNT(names); i++) {
-        char path[128], out[1500];
-        size_t n = 0;
-        elcl_error err = {0};
-        check_case("deflated: %s", names[i]);
-        snprintf(path, sizeof(path), "tests/fuzz/seeds/inflate/%s", names[i]);
-        char *seed = read_golden_file(path, &n);
-        if (!seed)
-            continue;
-        const char *want = i < 2 ? license : "abcabcabcd";
-        const size_t size = i < 2 ? sizeof(out) : 10;
-        const int rc = elcl_inflate(seed + 2, n - 2, "f", out, size, &err);
-        CHECK(!rc && !memcmp(out, want, size), "%s", err.msg);
-        for (size_t k = 2; k < n; k++) { /* every shorter input is refused */
-            err = (elcl_error){0};
-            CHECK(elcl_inflate(seed + 2, k - 2, "f", out, size, &err) == ELCL_E_FORMAT, "%zu bytes",
-                  k);
-        }
-        err = (elcl_error){0};
-        check_failure("size", elcl_inflate(seed + 2, n - 2, "f", out, size - 1, &err), &err,
-                      ELCL_E_FORMAT, "f: its compressed data is damaged");
-        elcl_free(seed);
+    static const char data[] = "KLJN\x04\xa3\x14"; /* with its last zero byte: the fixed code */
+    char out[16];
+    elcl_error err = {0};
+    check_case("deflated data");
+    int rc = elcl_inflate(data, sizeof(data), "f", out, 10, &err);
+    if (rc == ELCL_E_UNSUPPORTED && strstr(err.msg, "-Dzlib=enabled")) {
+        check_skip("built without zlib");
+        return;
     }
-    elcl_free(license);
+    CHECK(!rc && !memcmp(out, "abcabcabcd", 10), "%s", err.msg);
+    for (size_t n = 0; n < sizeof(data); n++) {
+        err = (elcl_error){0};
+        CHECK(elcl_inflate(data, n, "f", out, 10, &err) == ELCL_E_FORMAT, "%zu bytes", n);
+    }
+    for (size_t size = 9; size <= 11; size += 2) {
+        err = (elcl_error){0};
+        check_failure("size", elcl_inflate(data, sizeof(data), "f", out, size, &err), &err,
+                      ELCL_E_FORMAT, "f: its compressed data is damaged");
+    }
 }
 
 static void check_same(const char *directory, const char *name, const char *golden)
