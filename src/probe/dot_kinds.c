@@ -1,12 +1,12 @@
 #include "probe/dot.h"
 
 const struct elcl_dot_kind elcl_dot_kinds[] = {
-    [ELCL_DOT_NONE] = {"dot_f32.cl", "f32 multiply-adds", ELCL_F32, 1, sizeof(float), 0},
-    [ELCL_DOT_PLAIN_INT8] = {"dot_int8.cl", "plain integer arithmetic", ELCL_INT8, 4, 1, 0},
-    [ELCL_DOT_VPMADDWD] = {"dot_vpmaddwd.cl", "vpmaddwd", ELCL_INT8, 2, 2, 0},
-    [ELCL_DOT_VPDPBUSD] = {"dot_vpdpbusd.cl", "vpdpbusd", ELCL_INT8, 4, 1, 128},
-    [ELCL_DOT_PLAIN_BF16] = {"dot_bf16.cl", "plain f32 arithmetic", ELCL_BF16, 2, 2, 0},
-    [ELCL_DOT_VDPBF16PS] = {"dot_vdpbf16ps.cl", "vdpbf16ps", ELCL_BF16, 2, 2, 0},
+    [ELCL_DOT_NONE] = {"dot_f32.cl", "f32 multiply-adds", ELCL_F32, 1, sizeof(float), 0, false},
+    [ELCL_DOT_PLAIN_INT8] = {"dot_int8.cl", "plain integer arithmetic", ELCL_INT8, 4, 1, 0, false},
+    [ELCL_DOT_VPMADDWD] = {"dot_vpmaddwd.cl", "vpmaddwd", ELCL_INT8, 2, 2, 0, false},
+    [ELCL_DOT_VPDPBUSD] = {"dot_vpdpbusd.cl", "vpdpbusd", ELCL_INT8, 4, 1, 128, false},
+    [ELCL_DOT_PLAIN_BF16] = {"dot_bf16.cl", "plain f32 arithmetic", ELCL_BF16, 2, 2, 0, false},
+    [ELCL_DOT_VDPBF16PS] = {"dot_vdpbf16ps.cl", "vdpbf16ps", ELCL_BF16, 2, 2, 0, false},
     [ELCL_DOT_GPU_PLAIN] = {"dot4_plain.cl", "plain integer arithmetic", ELCL_INT8,
                             ELCL_DOT_GPU_PACK, 1, 0, true},
     [ELCL_DOT_GPU_KHR] = {"dot4_khr.cl", "cl_khr_integer_dot_product", ELCL_INT8, ELCL_DOT_GPU_PACK,
