@@ -1,5 +1,6 @@
 #include "probe/probe.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "base/util.h"
@@ -107,7 +108,24 @@ static bool judge_by_running(struct elcl_device *device, struct elcl_features *f
 
 /* ---- the cache key ------------------------------------------------------------------------- */
 
-#define VERDICTS_VERSION 9 /* of struct elcl_features and of the probes */
+#define VERDICTS_VERSION 9 /* of the probes */
+
+/* Changes with struct elcl_features, which the cache keeps as it is in memory. */
+static uint64_t hash_layout(uint64_t key)
+{
+    const size_t layout[] = {sizeof(struct elcl_features),
+                             offsetof(struct elcl_features, mac),
+                             offsetof(struct elcl_features, mma),
+                             offsetof(struct elcl_features, int8_dot),
+                             offsetof(struct elcl_features, bf16_dot),
+                             offsetof(struct elcl_features, int8_mma),
+                             offsetof(struct elcl_features, short_loops),
+                             offsetof(struct elcl_features, verdicts),
+                             ELCL_N_MMA,
+                             ELCL_DOT_GPU_NVIDIA,
+                             ELCL_N_PROBES};
+    return elcl_hash(key, layout, sizeof(layout));
+}
 
 /* Hashes every program that the probes may build, with its options, and everything that chooses
  * among them. Returns false if memory is short. */
@@ -120,7 +138,7 @@ static bool cache_key(const struct elcl_device *device, uint64_t *key)
         device->desc.driver,     device->desc.platform,
         device->desc.extensions, device->no_matrix_why ? device->no_matrix_why : ""};
     *key = elcl_hash(ELCL_HASH_INIT, what, sizeof(what));
-    *key = elcl_hash(*key, numbers, sizeof(numbers));
+    *key = elcl_hash(hash_layout(*key), numbers, sizeof(numbers));
     for (size_t i = 0; i < ELCL_COUNT(names); i++)
         *key = elcl_hash(*key, names[i], strlen(names[i]) + 1);
     return elcl_probe_fixture_hash(device, key) && elcl_probe_mma_hash(device, key) &&
