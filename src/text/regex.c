@@ -1,247 +1,90 @@
-/* Matches by backtracking. A repeat of one character is a loop, so that depth does not grow with
- * the text. */
-#include "text/regex_impl.h"
+/* Oniguruma's part: the tokenizers library uses the same engine with the same syntax. */
+#include "text/regex.h"
 
-#include <utf8proc.h>
+#include <pthread.h>
+#include <string.h>
 
-#include "text/characters.h"
+#include <oniguruma.h>
 
-#define MAX_STEPS 20000000 /* from one place */
-#define MAX_DEPTH 2000
+#include "base/util.h"
 
-#define NONE SIZE_MAX
+/* Attempts from one place and in one search, before a pattern counts as too slow for a text. */
+#define MAX_TRIES 20000000
 
-struct matcher {
-    const struct elcl_regex *re;
-    const char *s;
-    size_t n;
-    uint64_t steps;
-    int depth;
-    bool failed;
+struct elcl_regex {
+    OnigRegex compiled;
+    OnigMatchParam *limits;
 };
 
-/* What follows the current sequence: node `next`, or the count-th round of the repeat `node` that
- * began at `begin`. */
-struct after {
-    int next, repeat, count;
-    size_t begin;
-    const struct after *up;
-};
-
-/* ---- characters ---------------------------------------------------------------------------- */
-
-static bool in_class(const struct elcl_regex *re, const struct elcl_regex_class *class,
-                     uint32_t code)
+static void initialize(void)
 {
-    bool found = false;
-    for (size_t i = 0; i < class->n && !found; i++) {
-        const struct elcl_regex_item *item = &class->items[i];
-        bool is = false;
-        switch (item->kind) {
-        case ELCL_REGEX_RANGE:
-            is = code >= item->low && code <= item->high;
-            break;
-        case ELCL_REGEX_CATEGORY:
-            is = item->low >> utf8proc_category((utf8proc_int32_t)code) & 1;
-            break;
-        case ELCL_REGEX_SPACE:
-            is = elcl_is_white_space(code);
-            break;
-        case ELCL_REGEX_CLASS:
-            is = in_class(re, &re->classes[item->low], code);
-            break;
-        }
-        found = is != item->negated;
+    OnigEncoding encodings[] = {ONIG_ENCODING_UTF8};
+    (void)onig_initialize(encodings, 1);
+}
+
+int elcl_regex_create(const char *pattern, const char *file, struct elcl_regex **regex,
+                      elcl_error *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    const OnigUChar *const s = (const OnigUChar *)pattern;
+    OnigErrorInfo info = {0};
+    struct elcl_regex *re = elcl_calloc(1, sizeof(*re));
+    *regex = re;
+    if (!re)
+        return elcl_fail_nomem(err);
+    (void)pthread_once(&once, initialize);
+    const int code = onig_new(&re->compiled, s, s + strlen(pattern), ONIG_OPTION_NONE,
+                              ONIG_ENCODING_UTF8, ONIG_SYNTAX_RUBY, &info);
+    re->limits = code == ONIG_NORMAL ? onig_new_match_param() : NULL;
+    if (re->limits) {
+        (void)onig_initialize_match_param(re->limits);
+        (void)onig_set_retry_limit_in_match_of_match_param(re->limits, MAX_TRIES);
+        (void)onig_set_retry_limit_in_search_of_match_param(re->limits, MAX_TRIES);
+        return ELCL_OK;
     }
-    return found != class->negated;
+    elcl_regex_destroy(regex);
+    if (code == ONIG_NORMAL || code == ONIGERR_MEMORY)
+        return elcl_fail_nomem(err);
+    OnigUChar why[ONIG_MAX_ERROR_MESSAGE_LEN];
+    (void)onig_error_code_to_str(why, code, &info);
+    return elcl_fail(err, ELCL_E_UNSUPPORTED, "%s: the regular expression \"%.200s\": %s", file,
+                     pattern, (const char *)why);
 }
 
-static bool matches(const struct matcher *m, int class, uint32_t code)
+void elcl_regex_destroy(struct elcl_regex **regex)
 {
-    const struct elcl_regex_class *c = &m->re->classes[class];
-    const utf8proc_int32_t one = (utf8proc_int32_t)code;
-    return in_class(m->re, c, code) ||
-           (c->ignore_case && (in_class(m->re, c, (uint32_t)utf8proc_tolower(one)) ||
-                               in_class(m->re, c, (uint32_t)utf8proc_toupper(one))));
-}
-
-/* Returns the length of the character at `at` if the class has it, else 0. */
-static size_t step(const struct matcher *m, int class, size_t at)
-{
-    uint32_t code;
-    if (at >= m->n)
-        return 0;
-    const size_t length = elcl_character(m->s + at, m->n - at, &code);
-    return matches(m, class, code) ? length : 0;
-}
-
-/* ---- sequences ----------------------------------------------------------------------------- */
-
-static size_t match(struct matcher *m, int node, size_t at, const struct after *after);
-
-static size_t match_branches(struct matcher *m, int branch, size_t at, const struct after *after)
-{
-    size_t end = NONE;
-    for (; branch >= 0 && end == NONE && !m->failed; branch = m->re->nodes[branch].b)
-        end = match(m, m->re->nodes[branch].a, at, after);
-    return end;
-}
-
-/* A repeat of one character of a class. */
-static size_t repeat_set(struct matcher *m, const struct elcl_regex_node *node, size_t at,
-                         const struct after *after)
-{
-    const int class = m->re->nodes[node->a].a;
-    size_t end = at, least = at;
-    int count = 0;
-    for (size_t length; count < node->max && (length = step(m, class, end)) > 0; count++) {
-        end += length;
-        if (count + 1 == node->min)
-            least = end;
-        if (node->mode == ELCL_REGEX_LAZY && count + 1 >= node->min)
-            break;
+    if (*regex) {
+        onig_free_match_param((*regex)->limits);
+        onig_free((*regex)->compiled);
+        elcl_free(*regex);
     }
-    if (count < node->min)
-        return NONE;
-    if (node->mode == ELCL_REGEX_POSSESSIVE)
-        return match(m, node->next, end, after);
-    if (node->mode == ELCL_REGEX_LAZY) {
-        end = least;
-        for (count = node->min;; count++) {
-            const size_t found = match(m, node->next, end, after);
-            const size_t length = found == NONE && count < node->max ? step(m, class, end) : 0;
-            if (!length)
-                return found;
-            end += length;
-        }
-    }
-    for (;;) {
-        const size_t found = match(m, node->next, end, after);
-        if (found != NONE || end == least || m->failed)
-            return found;
-        do
-            end--;
-        while (((unsigned char)m->s[end] & 0xc0) == 0x80);
-    }
+    *regex = NULL;
 }
 
-/* Tries another round, or what follows the repeat. */
-static size_t repeat_any(struct matcher *m, int index, int count, size_t at,
-                         const struct after *after)
+static size_t character_bytes(const char *s)
 {
-    const struct elcl_regex_node *node = &m->re->nodes[index];
-    const struct after again = {
-        .next = -1, .repeat = index, .count = count + 1, .begin = at, .up = after};
-    const bool lazy = node->mode == ELCL_REGEX_LAZY && count >= node->min;
-    size_t end = lazy ? match(m, node->next, at, after) : NONE;
-    if (end == NONE && count < node->max)
-        end = match(m, node->a, at, &again);
-    if (end == NONE && !lazy && count >= node->min)
-        end = match(m, node->next, at, after);
-    return end;
-}
-
-static size_t resume(struct matcher *m, size_t at, const struct after *after)
-{
-    if (!after)
-        return at;
-    if (after->repeat < 0)
-        return match(m, after->next, at, after->up);
-    if (at == after->begin) /* an empty round ends the repeat */
-        return match(m, m->re->nodes[after->repeat].next, at, after->up);
-    return repeat_any(m, after->repeat, after->count, at, after->up);
-}
-
-/* Matches a group or a repeat on its own: what follows does not change its end. */
-static size_t match_alone(struct matcher *m, int index, size_t at)
-{
-    const struct elcl_regex_node *node = &m->re->nodes[index];
-    if (node->kind != ELCL_REGEX_REPEAT)
-        return match_branches(m, node->a, at, NULL);
-    for (int count = 0;; count++) {
-        const size_t end = count < node->max ? match(m, node->a, at, NULL) : NONE;
-        if (end == NONE || end == at)
-            return count >= node->min || end == at ? at : NONE;
-        at = end;
-    }
-}
-
-static size_t match_nodes(struct matcher *m, int index, size_t at, const struct after *after)
-{
-    for (; index >= 0; index = m->re->nodes[index].next) {
-        const struct elcl_regex_node *node = &m->re->nodes[index];
-        const struct after then = {.next = node->next, .repeat = -1, .up = after};
-        size_t length;
-        switch (node->kind) {
-        case ELCL_REGEX_SET:
-            length = step(m, node->a, at);
-            if (!length)
-                return NONE;
-            at += length;
-            break;
-        case ELCL_REGEX_GROUP:
-            if (node->mode != ELCL_REGEX_POSSESSIVE)
-                return match_branches(m, node->a, at, &then);
-            at = match_alone(m, index, at);
-            break;
-        case ELCL_REGEX_AHEAD:
-        case ELCL_REGEX_NOT_AHEAD:
-            if ((match_branches(m, node->a, at, NULL) == NONE) !=
-                (node->kind == ELCL_REGEX_NOT_AHEAD))
-                return NONE;
-            break;
-        case ELCL_REGEX_REPEAT:
-            if (m->re->nodes[node->a].kind == ELCL_REGEX_SET)
-                return repeat_set(m, node, at, after);
-            if (node->mode != ELCL_REGEX_POSSESSIVE)
-                return repeat_any(m, index, 0, at, after);
-            at = match_alone(m, index, at);
-            break;
-        case ELCL_REGEX_BEGIN:
-            if (at && m->s[at - 1] != '\n')
-                return NONE;
-            break;
-        case ELCL_REGEX_END:
-            if (at < m->n && m->s[at] != '\n')
-                return NONE;
-            break;
-        case ELCL_REGEX_BRANCH:
-            break;
-        }
-        if (at == NONE)
-            return NONE;
-    }
-    return resume(m, at, after);
-}
-
-static size_t match(struct matcher *m, int node, size_t at, const struct after *after)
-{
-    m->failed = m->failed || ++m->steps > MAX_STEPS || m->depth >= MAX_DEPTH;
-    if (m->failed)
-        return NONE;
-    m->depth++;
-    const size_t end = match_nodes(m, node, at, after);
-    m->depth--;
-    return end;
+    return (size_t)ONIGENC_MBC_ENC_LEN(ONIG_ENCODING_UTF8, (const OnigUChar *)s);
 }
 
 bool elcl_regex_find(const struct elcl_regex *regex, const char *s, size_t n, size_t at,
                      size_t *begin, size_t *end, bool *failed)
 {
-    struct matcher m = {.re = regex, .s = s, .n = n};
-    while (at < n) {
-        uint32_t code;
-        m.steps = 0;
-        const size_t found = match_branches(&m, regex->root, at, NULL);
-        *failed = m.failed;
-        if (m.failed)
-            return false;
-        if (found != NONE && found > at) {
-            *begin = at;
-            *end = found;
-            return true;
-        }
-        at += elcl_character(s + at, n - at, &code);
+    const OnigUChar *const text = (const OnigUChar *)s;
+    OnigRegion *region = onig_region_new();
+    bool found = false;
+    *failed = !region;
+    while (!*failed && !found && at < n) {
+        const int place = onig_search_with_param(regex->compiled, text, text + n, text + at,
+                                                 text + n, region, ONIG_OPTION_NONE, regex->limits);
+        *failed = place < 0 && place != ONIG_MISMATCH;
+        if (place < 0)
+            break;
+        *begin = (size_t)region->beg[0];
+        *end = (size_t)region->end[0];
+        found = *end > *begin;
+        at = *begin < n ? *begin + character_bytes(s + *begin) : n;
     }
-    return false;
+    if (region)
+        onig_region_free(region, 1);
+    return found;
 }

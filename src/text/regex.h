@@ -1,6 +1,4 @@
-/* Regular expressions of tokenizer.json, in the syntax and meaning of Oniguruma: alternatives,
- * groups, (?i:), lookahead, classes with nested classes, \p{category}, greedy, lazy and possessive
- * repeats. Everything else is refused by name. */
+/* Regular expressions of tokenizer.json, by Oniguruma, as in the tokenizers library. */
 #ifndef ELCL_TEXT_REGEX_H
 #define ELCL_TEXT_REGEX_H
 
@@ -12,7 +10,8 @@
 
 struct elcl_regex;
 
-/* Messages begin with `file`. */
+/* Messages begin with `file`. Fails if elcl was built without Oniguruma. Threads may share the
+ * result. */
 int elcl_regex_create(const char *pattern, const char *file, struct elcl_regex **regex,
                       elcl_error *err);
 void elcl_regex_destroy(struct elcl_regex **regex); /* NULL is fine */

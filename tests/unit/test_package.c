@@ -12,6 +12,15 @@
 #include "format/inflate.h"
 #include "format/package.h"
 
+/* Skips the case if zlib cannot be had. */
+static bool is_without_zlib(int rc, const elcl_error *err)
+{
+    const bool is = rc == ELCL_E_UNSUPPORTED && strstr(err->msg, "-Dzlib=enabled");
+    if (is)
+        check_skip("built without zlib");
+    return is;
+}
+
 static void test_inflate(void)
 {
     static const char data[] = "KLJN\x04\xa3\x14"; /* with its last zero byte: the fixed code */
@@ -19,10 +28,8 @@ static void test_inflate(void)
     elcl_error err = {0};
     check_case("deflated data");
     int rc = elcl_inflate(data, sizeof(data), "f", out, 10, &err);
-    if (rc == ELCL_E_UNSUPPORTED && strstr(err.msg, "-Dzlib=enabled")) {
-        check_skip("built without zlib");
+    if (is_without_zlib(rc, &err))
         return;
-    }
     CHECK(!rc && !memcmp(out, "abcabcabcd", 10), "%s", err.msg);
     for (size_t n = 0; n < sizeof(data); n++) {
         err = (elcl_error){0};
@@ -55,7 +62,8 @@ static void test_archive(void)
     char path[512], *model = NULL, *again = NULL, *inside = NULL;
     elcl_error err = {0};
     snprintf(path, sizeof(path), "%s/tests/golden/ct2-argos.argosmodel", check_root());
-    if (!CHECK(!elcl_package_open(path, &model, &err), "%s", err.msg))
+    const int rc = elcl_package_open(path, &model, &err);
+    if (is_without_zlib(rc, &err) || !CHECK(!rc, "%s", err.msg))
         return;
     check_same(model, "../sentencepiece.model", "tests/golden/ct2-opennmt/sentencepiece.model");
     check_same(model, "shared_vocabulary.json", "tests/golden/ct2-opennmt/shared_vocabulary.json");
@@ -87,7 +95,7 @@ static void open_changed(const char *find, const char *replace, const char *mess
     const int rc = elcl_package_open(path, &directory, &err);
     if (message)
         check_failure(find, rc, &err, ELCL_E_FORMAT, message);
-    else
+    else if (!is_without_zlib(rc, &err))
         CHECK(!rc, "%s", err.msg);
     elcl_free(directory);
     elcl_free(path);

@@ -187,40 +187,43 @@ static void test_kind(const struct golden *g, const cJSON *row)
     "{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" regex                       \
     "\"},\"behavior\":\"Isolated\"},\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0}}}"
 
+/* Skips the case if regular expressions cannot be had. */
+static bool has_regex(void)
+{
+    struct elcl_tokenizer *t = must_build(&(struct texts){.json = SPLIT("a")});
+    const bool has = t != NULL;
+    elcl_tokenizer_destroy(&t);
+    return has;
+}
+
 static void test_refused(void)
 {
     static const struct {
         const char *json, *message;
     } cases[] = {
-        {SPLIT("a(?<=b)"), "\"a(?<=b)\": this group at byte 2 is not supported"},
-        {SPLIT("(a"), "an open group at byte 2"},
-        {SPLIT("a)"), "a closing parenthesis at byte 1"},
-        {SPLIT("[a"), "an open class at byte 2"},
-        {SPLIT("[a&&b]"), "an intersection"},
-        {SPLIT("[[:alpha:]]"), "a POSIX class"},
-        {SPLIT("\\\\p{Han}"), "this property"},
-        {SPLIT("\\\\b"), "this escape"},
-        {SPLIT("a{2"), "this count"},
-        {SPLIT("[b-a]"), "this range"},
-        {SPLIT("*a"), "a repeat of nothing"},
-        {SPLIT("\\\\x{110000}"), "this number"},
+        {SPLIT("(a"), "\"(a\": end pattern with unmatched parenthesis"},
+        {SPLIT("a)"), "\"a)\": unmatched close parenthesis"},
+        {SPLIT("[a"), "\"[a\": premature end of char-class"},
+        {SPLIT("[b-a]"), "\"[b-a]\": empty range in char class"},
+        {SPLIT("*a"), "\"*a\": target of repeat operator is not specified"},
+        {SPLIT("\\\\p{Nobody}"), "invalid character property name {Nobody}"},
     };
     for (size_t i = 0; i < ELCL_COUNT(cases); i++)
-        if (check_case("regular expression: %s", cases[i].message))
+        if (check_case("regular expression: %s", cases[i].message) && has_regex())
             check_refused(&(struct texts){.json = cases[i].json}, ELCL_E_UNSUPPORTED,
                           cases[i].message);
 }
 
 static void test_steps(void)
 {
-    if (!check_case("a regular expression that takes too long"))
+    if (!check_case("a regular expression that takes too long") || !has_regex())
         return;
     struct elcl_tokenizer *t = must_build(&(struct texts){.json = SPLIT("(?:a|a)*b")});
     int32_t *ids = NULL;
     size_t n = 0;
     elcl_error err = {0};
     const int rc =
-        t ? elcl_tokenizer_encode(t, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 37, &ids, &n, &err)
+        t ? elcl_tokenizer_encode(t, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaacb", 39, &ids, &n, &err)
           : 0;
     CHECK(rc == ELCL_E_FORMAT && strstr(err.msg, "takes too many steps"), "%d: %s", rc, err.msg);
     elcl_tokenizer_destroy(&t);
