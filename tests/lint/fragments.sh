@@ -26,9 +26,11 @@ if [ "$clang" = none ]; then
     finish
 fi
 
-# nvidia: mma_nvidia.cl with calls in the place of PTX.
+# nvidia: mma_nvidia.cl with calls in the place of PTX. Fragments of int8 are, in bytes, those of 16
+# bits, and its instruction is left out.
 nvidia() {
     sed -e 's/__asm__("cvt.*/pair = bf16_pair(x);/' -e 's/__asm__("ex2.*/y = exp2(x);/' \
+        -e '/__asm__("mma.*s8.s8/,/;$/d' \
         -e '/__asm__("mma/,/;$/c\    c = mma_m16n8k16(a, b, c);' cl/mma_nvidia.cl
 }
 
