@@ -6,6 +6,7 @@ usage: make_targets.py
 A line has model, options of elcl score, source, target, the target's ids and the sum of their
 log-probabilities in double precision. The ids are the tokenizer's text_target. mBART's end with the
 language, which training moves to the front as the decoder's first token. Here it is only that.
+Marian's lines are those of transformers 5, which takes codes inside a text as text.
 """
 from pathlib import Path
 
