@@ -273,8 +273,8 @@ static void test_files(const char *name, const char *stored, const struct check_
     golden_finish(&golden);
 }
 
-/* Goldens of transformers 5, in files as it saves them. Each model has every variant, and one of the
- * kinds of kernels in turn: building programs takes most of the time. */
+/* Goldens of transformers 5, in files as it saves them. Each model has every variant, and one kind
+ * of kernels, in turn: building programs takes most of the time. */
 static void test_family(const char *name, int turn, const struct check_options *options)
 {
     struct golden golden;
