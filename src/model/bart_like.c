@@ -207,6 +207,14 @@ fail:
     return rc;
 }
 
+int elcl_bart_like_decoder_layer(struct elcl_loader *loader, const struct elcl_arch *arch, int i,
+                                 struct elcl_layer_weights *layer)
+{
+    char name[64];
+    snprintf(name, sizeof(name), "layers.%d", i);
+    return elcl_bart_like_layer(loader, arch, name, NULL, true, layer);
+}
+
 static int load_stack(const struct elcl_bart_like *traits, struct elcl_loader *loader,
                       const struct elcl_arch *arch, bool decoder, struct elcl_stack_weights *out)
 {

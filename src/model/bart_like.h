@@ -43,6 +43,9 @@ struct elcl_bart_like {
 int elcl_bart_like_layer(struct elcl_loader *loader, const struct elcl_arch *arch,
                          const char *prefix, const char *const *self, bool decoder,
                          struct elcl_layer_weights *layer);
+/* The same for layers.`i` of a decoder-only model. */
+int elcl_bart_like_decoder_layer(struct elcl_loader *loader, const struct elcl_arch *arch, int i,
+                                 struct elcl_layer_weights *layer);
 /* Writes row `position` of the table of ELCL_POSITIONS_AFTER_PADDING. */
 void elcl_after_padding_row(float *row, int position, int d);
 

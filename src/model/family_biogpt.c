@@ -1,7 +1,5 @@
 /* BioGPT: a pre-norm decoder with scaled embeddings and learned positions from row 2 on. Its norms
  * do not read layer_norm_eps. */
-#include <stdio.h>
-
 #include "base/util.h"
 #include "model/bart_like.h"
 #include "model/gpt_like.h"
@@ -34,21 +32,13 @@ static int load(const struct elcl_family *family, struct elcl_loader *loader,
                 const struct elcl_arch *arch, struct elcl_weights *weights)
 {
     (void)family;
-    struct elcl_stack_weights *decoder = &weights->decoder;
-    char name[64];
-    int rc;
-    loader->base = "biogpt.";
-    ELCL_TRY(elcl_gpt_like_begin(loader, arch, "embed_tokens.weight", "output_projection.weight",
-                                 weights));
-    ELCL_TRY(elcl_load_table(loader, "embed_positions.weight",
-                             arch->max_positions + POSITION_OFFSET, arch->d, &decoder->positions));
-    for (int i = 0; i < arch->decoder_layers; i++) {
-        snprintf(name, sizeof(name), "layers.%d", i);
-        ELCL_TRY(elcl_bart_like_layer(loader, arch, name, NULL, true, &decoder->layers[i]));
-    }
-    ELCL_TRY(elcl_load_norm(loader, "layer_norm", arch->d, arch->norm_eps, &decoder->final_norm));
-fail:
-    return rc;
+    static const struct elcl_gpt_tensors tensors = {.base = "biogpt.",
+                                                    .tokens = "embed_tokens.weight",
+                                                    .head = "output_projection.weight",
+                                                    .positions = "embed_positions.weight",
+                                                    .final_norm = "layer_norm",
+                                                    .load_layer = elcl_bart_like_decoder_layer};
+    return elcl_gpt_like_load(&tensors, loader, arch, weights);
 }
 
 static const struct elcl_config_default defaults[] = {

@@ -71,20 +71,16 @@ static int load(const struct elcl_family *family, struct elcl_loader *loader,
                 const struct elcl_arch *arch, struct elcl_weights *weights)
 {
     (void)family;
-    struct elcl_stack_weights *decoder = &weights->decoder;
-    int rc;
-    loader->base = "transformer.";
-    ELCL_TRY(
-        elcl_gpt_like_begin(loader, arch, "word_embeddings.weight", "lm_head.weight", weights));
-    ELCL_TRY(elcl_load_norm(loader, "word_embeddings_layernorm", arch->d, arch->norm_eps,
-                            &decoder->embedding_norm));
-    ELCL_TRY(elcl_load_alibi(loader, arch->decoder_heads, arch->max_positions,
-                             &decoder->layers[0].bias));
-    for (int i = 0; i < arch->decoder_layers; i++)
-        ELCL_TRY(load_layer(loader, arch, i, &decoder->layers[i]));
-    ELCL_TRY(elcl_load_norm(loader, "ln_f", arch->d, arch->norm_eps, &decoder->final_norm));
-fail:
-    return rc;
+    static const struct elcl_gpt_tensors tensors = {.base = "transformer.",
+                                                    .tokens = "word_embeddings.weight",
+                                                    .head = "lm_head.weight",
+                                                    .embedding_norm = "word_embeddings_layernorm",
+                                                    .final_norm = "ln_f",
+                                                    .load_layer = load_layer};
+    const int rc = elcl_gpt_like_load(&tensors, loader, arch, weights);
+    return rc ? rc
+              : elcl_load_alibi(loader, arch->decoder_heads, arch->max_positions,
+                                &weights->decoder.layers[0].bias);
 }
 
 static const struct elcl_config_default defaults[] = {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "base/util.h"
-#include "model/family.h"
+#include "model/bart_like.h"
 
 #define DEFAULT_POSITIONS 512
 
@@ -97,32 +97,6 @@ static void positions_row(float *row, int position, int d)
     }
 }
 
-static int load_layer(struct elcl_loader *loader, const struct elcl_arch *arch, const char *stack,
-                      int i, bool decoder, struct elcl_layer_weights *layer)
-{
-    const int d = arch->d, ffn = decoder ? arch->decoder_ffn : arch->encoder_ffn;
-    const int heads = decoder ? arch->decoder_heads : arch->encoder_heads;
-    const float eps = arch->norm_eps;
-    char name[64];
-    int rc;
-#define NAME(role) (snprintf(name, sizeof(name), "%s.layers.%d.%s", stack, i, role), name)
-    ELCL_TRY(elcl_load_attention(loader, NAME("self_attn"), heads, d,
-                                 decoder ? ELCL_SITE_SELF : ELCL_SITE_ENCODER, &layer->self));
-    ELCL_TRY(elcl_load_norm(loader, NAME("self_attn_layer_norm"), d, eps, &layer->self_norm));
-    if (decoder && !arch->decoder_only) {
-        ELCL_TRY(elcl_load_attention(loader, NAME("encoder_attn"), heads, d, ELCL_SITE_CROSS,
-                                     &layer->cross));
-        ELCL_TRY(
-            elcl_load_norm(loader, NAME("encoder_attn_layer_norm"), d, eps, &layer->cross_norm));
-    }
-    ELCL_TRY(elcl_load_linear(loader, NAME("fc1"), ffn, d, &layer->fc1));
-    ELCL_TRY(elcl_load_linear(loader, NAME("fc2"), d, ffn, &layer->fc2));
-    ELCL_TRY(elcl_load_norm(loader, NAME("final_layer_norm"), d, eps, &layer->ffn_norm));
-#undef NAME
-fail:
-    return rc;
-}
-
 static int load_stack(struct elcl_loader *loader, const struct elcl_arch *arch, bool decoder,
                       struct elcl_stack_weights *out)
 {
@@ -143,8 +117,10 @@ static int load_stack(struct elcl_loader *loader, const struct elcl_arch *arch, 
     if (arch->final_norm)
         ELCL_TRY(elcl_load_norm(loader, name, arch->d, arch->norm_eps, &out->final_norm));
     ELCL_TRY(elcl_stack_create(out, n_layers, loader->err));
-    for (int i = 0; i < n_layers; i++)
-        ELCL_TRY(load_layer(loader, arch, stack, i, decoder, &out->layers[i]));
+    for (int i = 0; i < n_layers; i++) {
+        snprintf(name, sizeof(name), "%s.layers.%d", stack, i);
+        ELCL_TRY(elcl_bart_like_layer(loader, arch, name, NULL, decoder, &out->layers[i]));
+    }
 fail:
     return rc;
 }

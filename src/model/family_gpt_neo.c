@@ -119,18 +119,14 @@ static int load(const struct elcl_family *family, struct elcl_loader *loader,
                 const struct elcl_arch *arch, struct elcl_weights *weights)
 {
     (void)family;
-    struct elcl_stack_weights *decoder = &weights->decoder;
-    int rc;
-    loader->base = "transformer.";
+    static const struct elcl_gpt_tensors tensors = {.base = "transformer.",
+                                                    .tokens = "wte.weight",
+                                                    .head = "lm_head.weight",
+                                                    .positions = "wpe.weight",
+                                                    .final_norm = "ln_f",
+                                                    .load_layer = load_layer};
     loader->no_qkv_bias = true;
-    ELCL_TRY(elcl_gpt_like_begin(loader, arch, "wte.weight", "lm_head.weight", weights));
-    ELCL_TRY(
-        elcl_load_table(loader, "wpe.weight", arch->max_positions, arch->d, &decoder->positions));
-    for (int i = 0; i < arch->decoder_layers; i++)
-        ELCL_TRY(load_layer(loader, arch, i, &decoder->layers[i]));
-    ELCL_TRY(elcl_load_norm(loader, "ln_f", arch->d, arch->norm_eps, &decoder->final_norm));
-fail:
-    return rc;
+    return elcl_gpt_like_load(&tensors, loader, arch, weights);
 }
 
 static const struct elcl_config_default defaults[] = {

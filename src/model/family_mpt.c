@@ -43,22 +43,6 @@ fail:
     return rc;
 }
 
-static int load_norm(struct elcl_loader *loader, const struct elcl_arch *arch, const char *prefix,
-                     struct elcl_norm *norm)
-{
-    char name[80];
-    float *zeros = elcl_calloc((size_t)arch->d, sizeof(*zeros));
-    if (!zeros)
-        return elcl_fail_nomem(loader->err);
-    snprintf(name, sizeof(name), "%s.weight", prefix);
-    norm->eps = arch->norm_eps;
-    int rc = elcl_load_vector(loader, name, arch->d, &norm->weight);
-    if (!rc)
-        rc = elcl_load_computed(loader, "weight vector", zeros, (size_t)arch->d, &norm->bias);
-    elcl_free(zeros);
-    return rc;
-}
-
 static int load_layer(struct elcl_loader *loader, const struct elcl_arch *arch, int i,
                       struct elcl_layer_weights *layer)
 {
@@ -69,10 +53,10 @@ static int load_layer(struct elcl_loader *loader, const struct elcl_arch *arch, 
     char name[64];
     int rc;
 #define NAME(role) (snprintf(name, sizeof(name), "blocks.%d.%s", i, role), name)
-    ELCL_TRY(load_norm(loader, arch, NAME("norm_1"), &layer->self_norm));
+    ELCL_TRY(elcl_load_norm(loader, NAME("norm_1"), d, arch->norm_eps, &layer->self_norm));
     ELCL_TRY(elcl_load_attention_fused(loader, NAME("attn"), names, arch->decoder_heads, d, &rows,
                                        &layer->self));
-    ELCL_TRY(load_norm(loader, arch, NAME("norm_2"), &layer->ffn_norm));
+    ELCL_TRY(elcl_load_norm(loader, NAME("norm_2"), d, arch->norm_eps, &layer->ffn_norm));
     ELCL_TRY(elcl_load_linear(loader, NAME("ffn.up_proj"), ffn, d, &layer->fc1));
     ELCL_TRY(elcl_load_linear(loader, NAME("ffn.down_proj"), d, ffn, &layer->fc2));
 #undef NAME
@@ -84,18 +68,16 @@ static int load(const struct elcl_family *family, struct elcl_loader *loader,
                 const struct elcl_arch *arch, struct elcl_weights *weights)
 {
     (void)family;
-    struct elcl_stack_weights *decoder = &weights->decoder;
-    int rc;
-    loader->base = "transformer.";
-    loader->no_bias = true;
-    ELCL_TRY(elcl_gpt_like_begin(loader, arch, "wte.weight", "lm_head.weight", weights));
-    ELCL_TRY(elcl_load_alibi(loader, arch->decoder_heads, arch->max_positions,
-                             &decoder->layers[0].bias));
-    for (int i = 0; i < arch->decoder_layers; i++)
-        ELCL_TRY(load_layer(loader, arch, i, &decoder->layers[i]));
-    ELCL_TRY(load_norm(loader, arch, "norm_f", &decoder->final_norm));
-fail:
-    return rc;
+    static const struct elcl_gpt_tensors tensors = {.base = "transformer.",
+                                                    .tokens = "wte.weight",
+                                                    .head = "lm_head.weight",
+                                                    .final_norm = "norm_f",
+                                                    .load_layer = load_layer};
+    loader->no_bias = loader->no_norm_bias = true;
+    const int rc = elcl_gpt_like_load(&tensors, loader, arch, weights);
+    return rc ? rc
+              : elcl_load_alibi(loader, arch->decoder_heads, arch->max_positions,
+                                &weights->decoder.layers[0].bias);
 }
 
 const struct elcl_family elcl_family_mpt = {

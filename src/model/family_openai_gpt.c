@@ -50,16 +50,12 @@ static int load(const struct elcl_family *family, struct elcl_loader *loader,
                 const struct elcl_arch *arch, struct elcl_weights *weights)
 {
     (void)family;
-    struct elcl_stack_weights *decoder = &weights->decoder;
-    int rc;
-    loader->base = "transformer.";
-    ELCL_TRY(elcl_gpt_like_begin(loader, arch, "tokens_embed.weight", "lm_head.weight", weights));
-    ELCL_TRY(elcl_load_table(loader, "positions_embed.weight", arch->max_positions, arch->d,
-                             &decoder->positions));
-    for (int i = 0; i < arch->decoder_layers; i++)
-        ELCL_TRY(load_layer(loader, arch, i, &decoder->layers[i]));
-fail:
-    return rc;
+    static const struct elcl_gpt_tensors tensors = {.base = "transformer.",
+                                                    .tokens = "tokens_embed.weight",
+                                                    .head = "lm_head.weight",
+                                                    .positions = "positions_embed.weight",
+                                                    .load_layer = load_layer};
+    return elcl_gpt_like_load(&tensors, loader, arch, weights);
 }
 
 const struct elcl_family elcl_family_openai_gpt = {

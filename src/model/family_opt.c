@@ -3,7 +3,8 @@
 #include <stdio.h>
 
 #include "base/util.h"
-#include "model/family.h"
+#include "model/bart_like.h"
+#include "model/gpt_like.h"
 
 #define POSITION_OFFSET 2
 #define NORM_EPS 1e-5f
@@ -54,44 +55,6 @@ fail:
     return rc;
 }
 
-/* A norm without stored weights has ones and zeros. */
-static int load_norm(struct elcl_loader *loader, const struct elcl_arch *arch, const char *prefix,
-                     struct elcl_norm *norm)
-{
-    if (!arch->plain_norms)
-        return elcl_load_norm(loader, prefix, arch->d, arch->norm_eps, norm);
-    const size_t n = (size_t)arch->d;
-    float *ones = elcl_calloc(2 * n, sizeof(*ones)), *zeros = ones ? ones + n : NULL;
-    if (!ones)
-        return elcl_fail_nomem(loader->err);
-    for (size_t i = 0; i < n; i++)
-        ones[i] = 1;
-    norm->eps = arch->norm_eps;
-    int rc = elcl_load_computed(loader, "weight vector", ones, n, &norm->weight);
-    if (!rc)
-        rc = elcl_load_computed(loader, "weight vector", zeros, n, &norm->bias);
-    elcl_free(ones);
-    return rc;
-}
-
-static int load_layer(struct elcl_loader *loader, const struct elcl_arch *arch, int i,
-                      struct elcl_layer_weights *layer)
-{
-    const int d = arch->d, ffn = arch->decoder_ffn;
-    char name[64];
-    int rc;
-#define NAME(role) (snprintf(name, sizeof(name), "layers.%d.%s", i, role), name)
-    ELCL_TRY(load_norm(loader, arch, NAME("self_attn_layer_norm"), &layer->self_norm));
-    ELCL_TRY(elcl_load_attention(loader, NAME("self_attn"), arch->decoder_heads, d, ELCL_SITE_SELF,
-                                 &layer->self));
-    ELCL_TRY(load_norm(loader, arch, NAME("final_layer_norm"), &layer->ffn_norm));
-    ELCL_TRY(elcl_load_linear(loader, NAME("fc1"), ffn, d, &layer->fc1));
-    ELCL_TRY(elcl_load_linear(loader, NAME("fc2"), d, ffn, &layer->fc2));
-#undef NAME
-fail:
-    return rc;
-}
-
 /* The prefix of the decoder's tensor names. */
 static const char *find_base(const struct elcl_loader *loader)
 {
@@ -122,27 +85,17 @@ static int load(const struct elcl_family *family, struct elcl_loader *loader,
                 const struct elcl_arch *arch, struct elcl_weights *weights)
 {
     (void)family;
-    const char *const tokens[] = {"embed_tokens.weight", arch->tied ? "lm_head.weight" : NULL,
-                                  NULL};
-    const char *const heads[] = {"lm_head.weight", arch->tied ? tokens[0] : NULL, NULL};
-    struct elcl_stack_weights *decoder = &weights->decoder;
-    const int v = arch->vocabulary, w = arch->embed_width;
-    int rc;
-    loader->base = find_base(loader);
-    ELCL_TRY(elcl_load_embedding(loader, tokens, v, w, NULL, weights, &decoder->tokens));
-    ELCL_TRY(elcl_load_embedding(loader, heads, v, w, arch->tied ? decoder->tokens : NULL, weights,
-                                 &weights->head));
-    ELCL_TRY(load_projections(loader, arch, weights));
-    ELCL_TRY(elcl_load_table(loader, "embed_positions.weight",
-                             arch->max_positions + POSITION_OFFSET, arch->d, &decoder->positions));
+    const struct elcl_gpt_tensors tensors = {.base = find_base(loader),
+                                             .tokens = "embed_tokens.weight",
+                                             .head = "lm_head.weight",
+                                             .positions = "embed_positions.weight",
+                                             .final_norm =
+                                                 arch->final_norm ? "final_layer_norm" : NULL,
+                                             .load_layer = elcl_bart_like_decoder_layer};
     loader->no_bias = arch->no_bias;
-    ELCL_TRY(elcl_stack_create(decoder, arch->decoder_layers, loader->err));
-    for (int i = 0; i < arch->decoder_layers; i++)
-        ELCL_TRY(load_layer(loader, arch, i, &decoder->layers[i]));
-    if (arch->final_norm)
-        ELCL_TRY(load_norm(loader, arch, "final_layer_norm", &decoder->final_norm));
-fail:
-    return rc;
+    loader->no_norm_weight = loader->no_norm_bias = arch->plain_norms;
+    const int rc = elcl_gpt_like_load(&tensors, loader, arch, weights);
+    return rc ? rc : load_projections(loader, arch, weights);
 }
 
 static const struct elcl_config_default defaults[] = {

@@ -1,6 +1,5 @@
 /* XGLM: a pre-norm decoder with scaled embeddings, and sinusoidal positions from row 2 of the table
  * on. */
-#include <stdio.h>
 
 #include "base/util.h"
 #include "model/bart_like.h"
@@ -38,20 +37,15 @@ static int load(const struct elcl_family *family, struct elcl_loader *loader,
                 const struct elcl_arch *arch, struct elcl_weights *weights)
 {
     (void)family;
-    struct elcl_stack_weights *decoder = &weights->decoder;
-    char name[64];
-    int rc;
-    ELCL_TRY(elcl_gpt_like_begin(loader, arch, "embed_tokens.weight", "lm_head.weight", weights));
-    ELCL_TRY(elcl_load_computed_table(loader, elcl_after_padding_row,
-                                      arch->max_positions + POSITION_OFFSET, arch->d,
-                                      &decoder->positions));
-    for (int i = 0; i < arch->decoder_layers; i++) {
-        snprintf(name, sizeof(name), "layers.%d", i);
-        ELCL_TRY(elcl_bart_like_layer(loader, arch, name, NULL, true, &decoder->layers[i]));
-    }
-    ELCL_TRY(elcl_load_norm(loader, "layer_norm", arch->d, arch->norm_eps, &decoder->final_norm));
-fail:
-    return rc;
+    static const struct elcl_gpt_tensors tensors = {.tokens = "embed_tokens.weight",
+                                                    .head = "lm_head.weight",
+                                                    .final_norm = "layer_norm",
+                                                    .load_layer = elcl_bart_like_decoder_layer};
+    const int rc = elcl_gpt_like_load(&tensors, loader, arch, weights);
+    return rc ? rc
+              : elcl_load_computed_table(loader, elcl_after_padding_row,
+                                         arch->max_positions + POSITION_OFFSET, arch->d,
+                                         &weights->decoder.positions);
 }
 
 static const struct elcl_config_default defaults[] = {

@@ -58,17 +58,40 @@ int elcl_gpt_like_scale(const struct elcl_config *config, struct elcl_arch *arch
     return rc;
 }
 
-int elcl_gpt_like_begin(struct elcl_loader *loader, const struct elcl_arch *arch,
-                        const char *tokens, const char *head, struct elcl_weights *weights)
+static int load_tables(const struct elcl_gpt_tensors *tensors, struct elcl_loader *loader,
+                       const struct elcl_arch *arch, struct elcl_weights *weights)
 {
-    const char *const inputs[] = {tokens, arch->tied ? head : NULL, NULL};
-    const char *const outputs[] = {head, arch->tied ? tokens : NULL, NULL};
-    const int v = arch->vocabulary, d = arch->d;
+    const char *const inputs[] = {tensors->tokens, arch->tied ? tensors->head : NULL, NULL};
+    const char *const outputs[] = {tensors->head, arch->tied ? tensors->tokens : NULL, NULL};
+    const int v = arch->vocabulary, w = elcl_arch_embed_width(arch);
     int rc;
-    ELCL_TRY(elcl_load_embedding(loader, inputs, v, d, NULL, weights, &weights->decoder.tokens));
-    ELCL_TRY(elcl_load_embedding(loader, outputs, v, d, arch->tied ? weights->decoder.tokens : NULL,
+    ELCL_TRY(elcl_load_embedding(loader, inputs, v, w, NULL, weights, &weights->decoder.tokens));
+    ELCL_TRY(elcl_load_embedding(loader, outputs, v, w, arch->tied ? weights->decoder.tokens : NULL,
                                  weights, &weights->head));
-    ELCL_TRY(elcl_stack_create(&weights->decoder, arch->decoder_layers, loader->err));
+fail:
+    return rc;
+}
+
+int elcl_gpt_like_load(const struct elcl_gpt_tensors *tensors, struct elcl_loader *loader,
+                       const struct elcl_arch *arch, struct elcl_weights *weights)
+{
+    struct elcl_stack_weights *decoder = &weights->decoder;
+    const int d = arch->d;
+    const float eps = arch->norm_eps;
+    int rc;
+    loader->base = tensors->base;
+    ELCL_TRY(load_tables(tensors, loader, arch, weights));
+    if (tensors->positions)
+        ELCL_TRY(elcl_load_table(loader, tensors->positions,
+                                 arch->max_positions + arch->position_offset, d,
+                                 &decoder->positions));
+    if (tensors->embedding_norm)
+        ELCL_TRY(elcl_load_norm(loader, tensors->embedding_norm, d, eps, &decoder->embedding_norm));
+    ELCL_TRY(elcl_stack_create(decoder, arch->decoder_layers, loader->err));
+    for (int i = 0; i < arch->decoder_layers; i++)
+        ELCL_TRY(tensors->load_layer(loader, arch, i, &decoder->layers[i]));
+    if (tensors->final_norm)
+        ELCL_TRY(elcl_load_norm(loader, tensors->final_norm, d, eps, &decoder->final_norm));
 fail:
     return rc;
 }

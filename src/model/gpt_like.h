@@ -1,5 +1,5 @@
-/* What decoder-only families share: the sizes in config.json, and the tables of tokens. Each family
- * names its keys and tensors in family_*.c. */
+/* What decoder-only families share: the sizes in config.json, and loading. Each family names its
+ * keys and tensors in family_*.c. */
 #ifndef ELCL_MODEL_GPT_LIKE_H
 #define ELCL_MODEL_GPT_LIKE_H
 
@@ -22,9 +22,19 @@ int elcl_gpt_like_arch(const struct elcl_config *config, const struct elcl_gpt_k
 /* Multiplies embeddings by sqrt(D) if scale_embedding says so or is absent. */
 int elcl_gpt_like_scale(const struct elcl_config *config, struct elcl_arch *arch, elcl_error *err);
 
-/* Loads the embedding `tokens` and the output's table `head`, one table if they are tied, and
- * allocates the layers. */
-int elcl_gpt_like_begin(struct elcl_loader *loader, const struct elcl_arch *arch,
-                        const char *tokens, const char *head, struct elcl_weights *weights);
+/* Names of tensors, and how a layer is loaded. */
+struct elcl_gpt_tensors {
+    const char *base;           /* of elcl_loader */
+    const char *tokens, *head;  /* the embedding and the output's table, one table if tied */
+    const char *positions;      /* NULL: not stored */
+    const char *embedding_norm; /* NULL: none */
+    const char *final_norm;     /* NULL: none */
+    int (*load_layer)(struct elcl_loader *loader, const struct elcl_arch *arch, int i,
+                      struct elcl_layer_weights *layer);
+};
+
+/* Loads a decoder. What the table does not name the family loads before or after. */
+int elcl_gpt_like_load(const struct elcl_gpt_tensors *tensors, struct elcl_loader *loader,
+                       const struct elcl_arch *arch, struct elcl_weights *weights);
 
 #endif

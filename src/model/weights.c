@@ -180,15 +180,31 @@ int elcl_load_computed_table(struct elcl_loader *loader,
     return rc;
 }
 
+static int load_constant(struct elcl_loader *loader, float value, int n, struct elcl_buffer *vector)
+{
+    float *values = elcl_calloc((size_t)n, sizeof(*values));
+    if (!values)
+        return elcl_fail_nomem(loader->err);
+    for (int i = 0; i < n; i++)
+        values[i] = value;
+    const int rc = elcl_load_computed(loader, "weight vector", values, (size_t)n, vector);
+    elcl_free(values);
+    return rc;
+}
+
 int elcl_load_norm(struct elcl_loader *loader, const char *prefix, int d, float eps,
                    struct elcl_norm *norm)
 {
     char name[MAX_NAME];
     norm->eps = eps;
     snprintf(name, sizeof(name), "%s.weight", prefix);
-    const int rc = elcl_load_vector(loader, name, d, &norm->weight);
+    const int rc = loader->no_norm_weight ? load_constant(loader, 1, d, &norm->weight)
+                                          : elcl_load_vector(loader, name, d, &norm->weight);
     snprintf(name, sizeof(name), "%s.bias", prefix);
-    return rc ? rc : elcl_load_vector(loader, name, d, &norm->bias);
+    if (rc)
+        return rc;
+    return loader->no_norm_bias ? load_constant(loader, 0, d, &norm->bias)
+                                : elcl_load_vector(loader, name, d, &norm->bias);
 }
 
 static int create_matrix(struct elcl_loader *loader, const char *label, int batch, int n, int k,

@@ -71,6 +71,8 @@ struct elcl_loader {
     const char *base;              /* optional prefix of stored names; NULL: "model." */
     bool no_bias;                  /* linear maps are loaded without biases */
     bool no_qkv_bias;              /* queries, keys and values are */
+    bool no_norm_bias;             /* norms are: they get zeros */
+    bool no_norm_weight;           /* and without weights: they get ones */
     uint64_t bytes;                /* of device buffers, running total */
     struct elcl_strmap *used;      /* receives the stored names of tensors in use, unless NULL */
     const struct elcl_tensor *tables[ELCL_MAX_TABLES]; /* what elcl_weights.embeddings hold */
@@ -96,7 +98,8 @@ int elcl_load_values(struct elcl_loader *loader, const char *name, int rows, int
 /* Uploads n values of the host, which are not read when planning. */
 int elcl_load_computed(struct elcl_loader *loader, const char *label, const float *values, size_t n,
                        struct elcl_buffer *buffer);
-/* Loads `prefix`.weight and `prefix`.bias. */
+/* Loads `prefix`.weight and `prefix`.bias. A norm's parts that the loader says are not stored are
+ * ones and zeros. */
 int elcl_load_norm(struct elcl_loader *loader, const char *prefix, int d, float eps,
                    struct elcl_norm *norm);
 int elcl_load_linear(struct elcl_loader *loader, const char *prefix, int n, int k,
