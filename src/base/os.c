@@ -265,6 +265,14 @@ char *elcl_path_join(const char *directory, const char *name)
     return path.data;
 }
 
+bool elcl_has_file(const char *directory, const char *name)
+{
+    char *path = elcl_path_join(directory, name);
+    const bool has = path && elcl_is_file(path);
+    elcl_free(path);
+    return has;
+}
+
 char *elcl_cache_directory(void)
 {
     const char *own = getenv("ELCL_CACHE_DIR");

@@ -58,6 +58,8 @@ char *elcl_cache_directory(void);
 
 /* Returns "directory/name", freed with elcl_free(), or NULL if memory is short. */
 char *elcl_path_join(const char *directory, const char *name);
+/* Whether directory/name is a file; false too if memory is short. */
+bool elcl_has_file(const char *directory, const char *name);
 
 /* Instruction sets that this processor has and that the system lets programs use. */
 enum elcl_cpu_feature {

@@ -10,6 +10,12 @@ void elcl_free(void *memory)
     free(memory);
 }
 
+bool elcl_ends_with(const char *s, size_t n, const char *end)
+{
+    const size_t n_end = strlen(end);
+    return n >= n_end && !memcmp(s + n - n_end, end, n_end);
+}
+
 void *elcl_calloc(size_t n, size_t size)
 {
     return calloc(n ? n : 1, size ? size : 1);

@@ -55,6 +55,9 @@ static inline bool elcl_add_size(size_t a, size_t b, size_t *out)
     return true;
 }
 
+/* Whether the n bytes at s end with the string `end`. */
+bool elcl_ends_with(const char *s, size_t n, const char *end);
+
 /* Allocates n zeroed elements, at least one. Returns NULL if memory is short or n * size
  * overflows. */
 void *elcl_calloc(size_t n, size_t size);

@@ -179,13 +179,11 @@ int elcl_tune_file_read(const char *directory, const elcl_device_desc *device,
                         struct elcl_tune_file *file, elcl_error *err)
 {
     struct elcl_tune_file parsed = {0};
-    char *path = elcl_tune_file_path(directory, device), *text = NULL;
+    char *path = elcl_tune_file_path(directory, device);
     cJSON *root = NULL;
-    size_t n = 0;
     int rc = ELCL_OK;
     if (path && elcl_is_file(path)) {
-        ELCL_TRY(elcl_read_file(path, MAX_BYTES, &text, &n, err));
-        ELCL_TRY(elcl_json_parse(text, n, path, &root, err));
+        ELCL_TRY(elcl_json_read(path, MAX_BYTES, &root, err));
         ELCL_TRY(elcl_json_unique_keys(root, path, err));
         ELCL_TRY(check_identity(root, path, device, err));
         ELCL_TRY(read_rates(root, path, device, &parsed, err));
@@ -195,7 +193,6 @@ int elcl_tune_file_read(const char *directory, const elcl_device_desc *device,
     *file = parsed;
 fail:
     cJSON_Delete(root);
-    elcl_free(text);
     elcl_free(path);
     return rc;
 }

@@ -281,20 +281,12 @@ int32_t elcl_ct2_find(const struct elcl_ct2 *ct2, const char *name)
     return elcl_strmap_get(&ct2->names, name, strlen(name));
 }
 
-static bool has_file(const char *directory, const char *name)
-{
-    char *path = elcl_path_join(directory, name);
-    const bool has = path && elcl_is_file(path);
-    elcl_free(path);
-    return has;
-}
-
 bool elcl_ct2_is_directory(const char *directory)
 {
     static const char *const others[] = {ELCL_SAFETENSORS_FILE, ELCL_SAFETENSORS_INDEX,
                                          ELCL_PYTORCH_FILE, ELCL_PYTORCH_INDEX};
     for (size_t i = 0; i < ELCL_COUNT(others); i++)
-        if (has_file(directory, others[i]))
+        if (elcl_has_file(directory, others[i]))
             return false;
-    return has_file(directory, ELCL_CT2_FILE);
+    return elcl_has_file(directory, ELCL_CT2_FILE);
 }

@@ -107,8 +107,7 @@ static inline const char *elcl_ct2_token(const struct elcl_ct2_vocabulary *vocab
 }
 int32_t elcl_ct2_token_id(const struct elcl_ct2_vocabulary *vocabulary, const char *token);
 
-/* ---- ctranslate2_config.c ----------------------------------------------------------------------
- */
+/* ---- ctranslate2_config.c -------------------------------------------------------------------- */
 
 struct cJSON;
 

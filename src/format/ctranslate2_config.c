@@ -320,8 +320,7 @@ static int check_vocabulary(const struct builder *b, const struct elcl_ct2_vocab
                      vocabulary->path, vocabulary->n, stack, b->ct2.path, (long long)rows);
 }
 
-/* ---- the rest of config.json ------------------------------------------------------------------
- */
+/* ---- the rest of config.json ----------------------------------------------------------------- */
 
 /* Keys that change the result and that elcl does not have. */
 static int put_others(struct builder *b)
@@ -350,27 +349,19 @@ fail:
     return rc;
 }
 
-/* ---- all of it --------------------------------------------------------------------------------
- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 /* *root stays NULL if there is no such file. */
 static int read_object(struct builder *b, const char *directory, const char *name, char **path,
                        cJSON **root)
 {
-    char *text = NULL;
-    size_t n = 0;
-    int rc = ELCL_OK;
     *path = elcl_path_join(directory, name);
     if (!*path)
         return elcl_fail_nomem(b->err);
     if (!elcl_is_file(*path))
         return ELCL_OK;
-    ELCL_TRY(elcl_read_file(*path, MAX_CONFIG_BYTES, &text, &n, b->err));
-    ELCL_TRY(elcl_json_parse(text, n, *path, root, b->err));
-    ELCL_TRY(elcl_json_unique_keys(*root, *path, b->err));
-fail:
-    elcl_free(text);
-    return rc;
+    const int rc = elcl_json_read(*path, MAX_CONFIG_BYTES, root, b->err);
+    return rc ? rc : elcl_json_unique_keys(*root, *path, b->err);
 }
 
 static int read_spec(struct builder *b)

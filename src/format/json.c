@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "base/util.h"
 #include "base/utf8.h"
 
@@ -101,6 +102,17 @@ bool elcl_json_has_nul(const char *s)
 static int compare_keys(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+int elcl_json_read(const char *path, size_t max_bytes, cJSON **root, elcl_error *err)
+{
+    char *text = NULL;
+    size_t n = 0;
+    int rc = elcl_read_file(path, max_bytes, &text, &n, err);
+    if (!rc)
+        rc = elcl_json_parse(text, n, path, root, err);
+    elcl_free(text);
+    return rc;
 }
 
 int elcl_json_unique_keys(const cJSON *object, const char *name, elcl_error *err)

@@ -18,6 +18,8 @@
  * `name`. Also refuses text that is not UTF-8, and strings with U+0000, where cJSON would cut them.
  * *root is freed with cJSON_Delete(). */
 int elcl_json_parse(const char *text, size_t n, const char *name, cJSON **root, elcl_error *err);
+/* Parses a file of at most max_bytes. */
+int elcl_json_read(const char *path, size_t max_bytes, cJSON **root, elcl_error *err);
 
 /* The same, but accepts U+0000 in strings. There it stands as the bytes C0 80. */
 int elcl_json_parse_nul(const char *text, size_t n, const char *name, cJSON **root,

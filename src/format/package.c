@@ -22,16 +22,11 @@ struct package {
     char *target;                       /* directory */
 };
 
-static bool ends_with(const char *s, size_t n, const char *end)
-{
-    const size_t n_end = strlen(end);
-    return n >= n_end && !memcmp(s + n - n_end, end, n_end);
-}
-
 static bool is_archive(const char *path)
 {
     const size_t n = strlen(path);
-    return (ends_with(path, n, ".argosmodel") || ends_with(path, n, ".zip")) && elcl_is_file(path);
+    return (elcl_ends_with(path, n, ".argosmodel") || elcl_ends_with(path, n, ".zip")) &&
+           elcl_is_file(path);
 }
 
 /* ---- unpacking ------------------------------------------------------------------------------- */
@@ -41,7 +36,8 @@ static int find_model(struct package *p, elcl_error *err)
     for (size_t i = 0; i < p->zip.n; i++) {
         const struct elcl_zip_entry *e = &p->zip.entries[i];
         const size_t folder = e->n_name - strlen(MODEL_FILE);
-        if (ends_with(e->name, e->n_name, MODEL_FILE) && (!folder || e->name[folder - 1] == '/')) {
+        if (elcl_ends_with(e->name, e->n_name, MODEL_FILE) &&
+            (!folder || e->name[folder - 1] == '/')) {
             p->model = e;
             p->n_folder = folder;
             return ELCL_OK;
@@ -166,21 +162,12 @@ fail:
 
 /* ---- directories ----------------------------------------------------------------------------- */
 
-/* Whether a directory has a file of that name. */
-static bool has(const char *directory, const char *name)
-{
-    char *path = elcl_path_join(directory, name);
-    const bool is = path && elcl_is_file(path);
-    elcl_free(path);
-    return is;
-}
-
 int elcl_package_open(const char *path, char **directory, elcl_error *err)
 {
     struct package p = {.path = path};
     if (is_archive(path))
         return unpack(&p, directory, err);
-    const bool package = has(path, METADATA) && has(path, MODEL_FILE);
+    const bool package = elcl_has_file(path, METADATA) && elcl_has_file(path, MODEL_FILE);
     char *found = package ? elcl_path_join(path, "model") : elcl_strdup(path);
     if (!found)
         return elcl_fail_nomem(err);

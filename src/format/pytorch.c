@@ -222,17 +222,11 @@ fail:
 
 /* ---- one file ---- */
 
-static bool ends_with(const struct elcl_zip_entry *entry, const char *end)
-{
-    const size_t n = strlen(end);
-    return entry->n_name >= n && !memcmp(entry->name + entry->n_name - n, end, n);
-}
-
 /* The pickle's entry is "PREFIX/data.pkl"; *n_prefix counts the slash. */
 static const struct elcl_zip_entry *find_pickle(const struct elcl_zip *zip, size_t *n_prefix)
 {
     for (size_t i = 0; i < zip->n; i++) {
-        if (ends_with(&zip->entries[i], "/data.pkl")) {
+        if (elcl_ends_with(zip->entries[i].name, zip->entries[i].n_name, "/data.pkl")) {
             *n_prefix = zip->entries[i].n_name - strlen("data.pkl");
             return &zip->entries[i];
         }

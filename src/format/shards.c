@@ -92,12 +92,9 @@ int elcl_shards_open(const char *directory, const char *index,
 {
     struct reader r = {
         .directory = directory, .index = index, .functions = functions, .user = user};
-    char *text = NULL;
-    size_t n = 0;
     cJSON *root = NULL;
     int rc;
-    ELCL_TRY(elcl_read_file(index, MAX_INDEX_BYTES, &text, &n, err));
-    ELCL_TRY(elcl_json_parse(text, n, index, &root, err));
+    ELCL_TRY(elcl_json_read(index, MAX_INDEX_BYTES, &root, err));
     const cJSON *map = elcl_json_get(root, "weight_map");
     if (cJSON_IsObject(map) && map->child)
         rc = read_weight_map(&r, map, err);
@@ -107,6 +104,5 @@ int elcl_shards_open(const char *directory, const char *index,
 fail:
     elcl_strmap_finish(&r.files);
     cJSON_Delete(root);
-    elcl_free(text);
     return rc;
 }

@@ -27,11 +27,9 @@ static const char *const harmless[] = {
 static bool is_harmless(const char *name)
 {
     const size_t n = strlen(name);
-    for (size_t i = 0; i < ELCL_COUNT(harmless); i++) {
-        const size_t end = strlen(harmless[i]);
-        if (n >= end && !strcmp(name + n - end, harmless[i]))
+    for (size_t i = 0; i < ELCL_COUNT(harmless); i++)
+        if (elcl_ends_with(name, n, harmless[i]))
             return true;
-    }
     return false;
 }
 

@@ -229,8 +229,7 @@ static size_t kv_element_bytes(const struct elcl_ops *ops, const struct elcl_att
     return elcl_storage_bytes(args->kv_act ? ops->activations : ops->state);
 }
 
-/* `reads`: how many rows of keys and values are read from memory. The rows' own ones are written.
- */
+/* `reads`: how many rows of keys and values are read from memory. Rows also write their own. */
 static void count_mha(const struct elcl_launch *launch, const struct elcl_attn_mha_args *args,
                       uint64_t reads)
 {

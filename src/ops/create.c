@@ -17,8 +17,7 @@ static const char *const cpu_files[] = {
     "widen.cl",   "attn_el_cpu.cl", "attn_mha_cpu.cl", "attn_packed_cpu.cl",
     "beams.cl",   "logits.cl",      "sample.cl",       "score.cl",
 };
-/* Follow the files above and one dot_*.cl. All but the first are needed only if inputs are rounded.
- */
+/* Follow the files above and one dot_*.cl. Only rounded inputs need more than the first. */
 static const char *const cpu_gemm_files[] = {"gemm_cpu.cl", "quantize_row.cl", "quantize.cl"};
 static const char *const gpu_files[] = {
     "storage.cl", "reduce.cl", "activation.cl", "norm.cl", "widen.cl",        "beams.cl",

@@ -100,7 +100,7 @@ struct elcl_tokenizer {
     bool byte_fallback; /* unknown characters become tokens of their bytes, if all are there */
     bool ignore_merges; /* a word that is a token is not cut */
     char *word_mark;    /* BPE: ends the last character of a word; WordPiece: begins all pieces of a
-                         * word    but the first; NULL: none */
+                         * word but the first; NULL: none */
     size_t max_word;    /* WordPiece: a word of more characters is unknown */
     int32_t byte_token[256]; /* -1: none */
     /* From SentencePiece model files. */

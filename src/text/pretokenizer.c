@@ -7,7 +7,7 @@
 
 #include "format/json.h"
 #include "text/characters.h"
-#include "text/pretoken.h"
+#include "text/gpt2_words.h"
 #include "text/regex.h"
 
 /* What a step cuts at. */
@@ -444,7 +444,7 @@ static void bytes(const struct elcl_pre_step *step, const char *s, size_t n, str
         elcl_str_append(text, " ", 1);
     elcl_str_append(text, s, n);
     for (size_t at = 0; !text->failed && at < text->n;) {
-        const size_t word = step->whole ? text->n : elcl_pretoken(text->data + at, text->n - at);
+        const size_t word = step->whole ? text->n : elcl_gpt2_word(text->data + at, text->n - at);
         add_spelled(text->data + at, word, out);
         at += word;
     }

@@ -1,7 +1,7 @@
 /* Byte-level BPE: cuts text into words as GPT-2 does and merges the bytes of each word. */
 #include "text/characters.h"
 #include "text/core.h"
-#include "text/pretoken.h"
+#include "text/gpt2_words.h"
 
 static void put_byte(struct elcl_encoder *e, size_t *n, unsigned char byte)
 {
@@ -48,7 +48,7 @@ static int encode(struct elcl_encoder *e, const char *s, size_t n, bool begins, 
     if (e->t->pre.n)
         return elcl_encode_json(e, s, n, begins, err);
     for (size_t at = 0; at < n && !rc;) {
-        const size_t word = elcl_pretoken(s + at, n - at);
+        const size_t word = elcl_gpt2_word(s + at, n - at);
         rc = encode_word(e, s + at, word, err);
         at += word;
     }

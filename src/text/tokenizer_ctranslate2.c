@@ -77,8 +77,7 @@ static int open_pieces(const struct builder *b, const char *path, struct elcl_sp
     return rc;
 }
 
-/* ---- vocabularies ------------------------------------------------------------------------------
- */
+/* ---- vocabularies ---------------------------------------------------------------------------- */
 
 static bool is_special(const struct builder *b, const char *token)
 {

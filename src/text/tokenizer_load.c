@@ -12,12 +12,6 @@
 
 /* ---- building ------------------------------------------------------------------------------ */
 
-/* *root stays NULL when there is no such file. */
-static int parse_file(const struct elcl_text_file *file, cJSON **root, elcl_error *err)
-{
-    return file->data ? elcl_json_parse(file->data, file->n, file->path, root, err) : ELCL_OK;
-}
-
 /* Returns the file that the vocabulary comes from, or NULL. */
 static const struct elcl_text_file *find_vocab(const struct elcl_text_file *files)
 {
@@ -38,7 +32,7 @@ static int find_byt5(const struct elcl_text_file *files, const struct elcl_text_
     int rc = ELCL_OK;
     for (size_t i = 0; i < ELCL_COUNT(order) && !rc && !*vocab; i++) {
         cJSON *root = NULL;
-        rc = parse_file(&files[order[i]], &root, err);
+        rc = elcl_text_file_parse(&files[order[i]], &root, err);
         if (!rc && elcl_class_find(root, root) == ELCL_CLASS_BYT5)
             *vocab = &files[order[i]];
         cJSON_Delete(root);
@@ -52,8 +46,8 @@ static int build(struct elcl_tokenizer *t, const struct elcl_text_file *files, e
     const char *config_path = files[ELCL_FILE_CONFIG].path;
     cJSON *root = NULL, *config = NULL, *model = NULL;
     int rc;
-    ELCL_TRY(parse_file(&files[ELCL_FILE_CONFIG], &config, err));
-    ELCL_TRY(parse_file(&files[ELCL_FILE_MODEL], &model, err));
+    ELCL_TRY(elcl_text_file_parse(&files[ELCL_FILE_CONFIG], &config, err));
+    ELCL_TRY(elcl_text_file_parse(&files[ELCL_FILE_MODEL], &model, err));
     if (json->data)
         ELCL_TRY(elcl_json_parse_nul(json->data, json->n, json->path, &root, err));
     t->class =
@@ -188,7 +182,7 @@ int elcl_tokenizer_config_bool(const char *directory, const char *key, bool fall
     bool flag = fallback;
     int rc;
     ELCL_TRY(read_file(directory, "tokenizer_config.json", &file, err));
-    ELCL_TRY(parse_file(&file, &root, err));
+    ELCL_TRY(elcl_text_file_parse(&file, &root, err));
     ELCL_TRY(elcl_json_bool(root, key, file.path, &flag, err));
     *out = flag;
 fail:

@@ -32,6 +32,7 @@ enum elcl_tokenizer_file {
     ELCL_FILE_TARGET_WORDS, /* vocab-tgt.json */
     ELCL_N_TOKENIZER_FILES
 };
+
 extern const char *const elcl_tokenizer_file_names[ELCL_N_TOKENIZER_FILES];
 
 /* Builds a tokenizer from texts in memory; otherwise the same as elcl_tokenizer_load(). The texts
@@ -57,8 +58,7 @@ int elcl_post_processor_read(struct elcl_tokenizer *t, const struct cJSON *part,
 int elcl_python_build(struct elcl_tokenizer *t, const struct elcl_text_file *files,
                       const struct cJSON *config, elcl_error *err);
 
-/* ---- tokenizer_ctranslate2.c -------------------------------------------------------------------
- */
+/* ---- tokenizer_ctranslate2.c ----------------------------------------------------------------- */
 
 int elcl_ct2_tokenizer_load(const char *directory, struct elcl_tokenizer **tokenizer,
                             elcl_error *err);
@@ -86,6 +86,8 @@ int elcl_languages_read(struct elcl_tokenizer *t, const struct cJSON *config, co
 
 /* ---- tokenizer_vocab.c: the vocabulary and the merges ---------------------------------------- */
 
+/* Parses a file of JSON. *root stays NULL if there is no such file. */
+int elcl_text_file_parse(const struct elcl_text_file *file, struct cJSON **root, elcl_error *err);
 /* Adds a token of n bytes with its id unless it exists; a contradiction is an error. */
 int elcl_vocab_add(struct elcl_tokenizer *t, const char *token, size_t n, int32_t id, unsigned kind,
                    const char *file, elcl_error *err);

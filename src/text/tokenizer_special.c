@@ -278,12 +278,6 @@ static int add_class_tokens(struct elcl_tokenizer *t, const cJSON *config, elcl_
     return rc;
 }
 
-/* *root stays NULL when there is no such file. */
-static int parse_file(const struct elcl_text_file *file, cJSON **root, elcl_error *err)
-{
-    return file->data ? elcl_json_parse(file->data, file->n, file->path, root, err) : ELCL_OK;
-}
-
 int elcl_special_read(struct elcl_tokenizer *t, const cJSON *config,
                       const struct elcl_text_file *files, elcl_error *err)
 {
@@ -294,8 +288,8 @@ int elcl_special_read(struct elcl_tokenizer *t, const cJSON *config,
     if (decoder && !cJSON_IsNull(decoder)) { /* a config with this key is complete */
         ELCL_TRY(read_added_decoder(t, decoder, files[ELCL_FILE_CONFIG].path, err));
     } else {
-        ELCL_TRY(parse_file(&files[ELCL_FILE_SPECIAL_MAP], &special_map, err));
-        ELCL_TRY(parse_file(&files[ELCL_FILE_ADDED_TOKENS], &added_tokens, err));
+        ELCL_TRY(elcl_text_file_parse(&files[ELCL_FILE_SPECIAL_MAP], &special_map, err));
+        ELCL_TRY(elcl_text_file_parse(&files[ELCL_FILE_ADDED_TOKENS], &added_tokens, err));
         ELCL_TRY(read_added_tokens(t, added_tokens, files[ELCL_FILE_ADDED_TOKENS].path, err));
     }
     ELCL_TRY(read_roles(t, config, special_map, files, ids, err));

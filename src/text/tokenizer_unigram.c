@@ -32,29 +32,28 @@ int elcl_word_unigram(struct elcl_encoder *e, const char *s, size_t n, elcl_erro
     return rc;
 }
 
-/* Returns the symbol of a character, or -1. */
-static int32_t spell_character(const struct elcl_tokenizer *t, const char *s, size_t n, bool last)
+/* Returns the symbol of a word's last character with its mark, or -1. Sets marked->failed if memory
+ * is short. */
+static int32_t find_last(const struct elcl_tokenizer *t, const char *s, size_t n,
+                         struct elcl_str *marked)
 {
-    if (!last || !t->word_mark)
-        return elcl_strmap_get(&t->symbol_of, s, n);
-    struct elcl_str marked = {0};
-    elcl_str_append(&marked, s, n);
-    elcl_str_text(&marked, t->word_mark);
-    const int32_t id = marked.failed ? -1 : elcl_strmap_get(&t->symbol_of, marked.data, marked.n);
-    elcl_str_finish(&marked);
-    return id;
+    elcl_str_append(marked, s, n);
+    elcl_str_text(marked, t->word_mark);
+    return marked->failed ? -1 : elcl_strmap_get(&t->symbol_of, marked->data, marked->n);
 }
 
 /* Spells the characters as at most n symbols: tokens, tokens of their bytes, or unk. Without unk an
- * unknown character is dropped, as in the tokenizers library. */
-static size_t spell(struct elcl_encoder *e, const char *s, size_t n)
+ * unknown character is dropped, as in the tokenizers library. `marked` is empty. */
+static size_t spell(struct elcl_encoder *e, const char *s, size_t n, struct elcl_str *marked)
 {
     const struct elcl_tokenizer *t = e->t;
     size_t n_symbols = 0, n_unknown = 0; /* waiting */
     for (size_t i = 0; i < n;) {
         uint32_t code;
         const size_t length = elcl_character(s + i, n - i, &code);
-        const int32_t id = spell_character(t, s + i, length, i + length == n);
+        const bool last = i + length == n && t->word_mark;
+        const int32_t id = last ? find_last(t, s + i, length, marked)
+                                : elcl_strmap_get(&t->symbol_of, s + i, length);
         if (elcl_is_token(t, id)) {
             if (n_unknown)
                 e->symbols[n_symbols++] = t->unk;
@@ -83,8 +82,14 @@ int elcl_word_characters(struct elcl_encoder *e, const char *s, size_t n, elcl_e
         if (elcl_is_token(t, id))
             return elcl_encoder_emit(e, id, err);
     }
-    const int rc = elcl_encoder_room(e, n, err);
-    return rc ? rc : elcl_encoder_emit_symbols(e, spell(e, s, n), err);
+    int rc = elcl_encoder_room(e, n, err);
+    if (rc)
+        return rc;
+    struct elcl_str marked = {0};
+    const size_t n_symbols = spell(e, s, n, &marked);
+    rc = marked.failed ? elcl_fail_nomem(err) : elcl_encoder_emit_symbols(e, n_symbols, err);
+    elcl_str_finish(&marked);
+    return rc;
 }
 
 /* ---- text to words -------------------------------------------------------------------------- */

@@ -228,3 +228,8 @@ int elcl_merges_read_json(struct elcl_tokenizer *t, const cJSON *merges, const c
     }
     return ELCL_OK;
 }
+
+int elcl_text_file_parse(const struct elcl_text_file *file, cJSON **root, elcl_error *err)
+{
+    return file->data ? elcl_json_parse(file->data, file->n, file->path, root, err) : ELCL_OK;
+}

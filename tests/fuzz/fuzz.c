@@ -1,3 +1,4 @@
+#include "format/tensors.h"
 #include "fuzz.h"
 
 #include <stdio.h>
@@ -40,4 +41,27 @@ char *fuzz_next(const uint8_t **data, size_t *n, size_t *length)
     *n = end ? *n - *length - 1 : 0;
     *data = end ? end + 1 : NULL;
     return copy;
+}
+
+void fuzz_check_tensor(struct elcl_tensors *tensors, const char *name, const char *data, size_t n,
+                       size_t most)
+{
+    const struct elcl_tensor *t = elcl_tensors_find(tensors, name);
+    FUZZ_REQUIRE(!t == (elcl_tensors_refusal(tensors, name) != NULL));
+    if (!t)
+        return;
+    FUZZ_REQUIRE(t->n_dims >= 0 && t->n_dims <= ELCL_MAX_DIMS);
+    size_t elements = 1;
+    for (int d = 0; d < t->n_dims; d++)
+        elements *= (size_t)t->shape[d];
+    FUZZ_REQUIRE(elements == t->n);
+    const size_t bytes = t->n * (t->dtype == ELCL_F32 ? 4u : 2u);
+    if (t->data) {
+        const size_t offset = (size_t)((const char *)t->data - data);
+        FUZZ_REQUIRE(offset <= n && bytes <= n - offset);
+        return;
+    }
+    FUZZ_REQUIRE(bytes <= most);
+    elcl_error err = {0};
+    FUZZ_REQUIRE(!elcl_tensors_load(tensors, t, &err) && t->data);
 }

@@ -26,6 +26,12 @@ void fuzz_check_error(int rc, const elcl_error *err);
  * free(). */
 char *fuzz_copy(const uint8_t *data, size_t n);
 
+/* Requires of a tensor of n bytes of data: elements as its shape says, that lie in the data or are
+ * made on request, in at most `most` bytes. */
+struct elcl_tensors;
+void fuzz_check_tensor(struct elcl_tensors *tensors, const char *name, const char *data, size_t n,
+                       size_t most);
+
 /* Takes the next of several texts between bytes 0xff, as fuzz_copy(); NULL after the last. */
 char *fuzz_next(const uint8_t **data, size_t *n, size_t *length);
 

@@ -8,7 +8,7 @@
 #include "text/added_tokens.h"
 #include "text/bpe.h"
 #include "text/characters.h"
-#include "text/pretoken.h"
+#include "text/gpt2_words.h"
 #include "base/strmap.h"
 #include "base/utf8.h"
 
@@ -108,7 +108,7 @@ static void test_words(void)
         const char *s = cases[i].text;
         size_t rest = strlen(s), k = 0;
         for (; rest; k++) {
-            const size_t n = elcl_pretoken(s, rest);
+            const size_t n = elcl_gpt2_word(s, rest);
             if (!CHECK(n && n <= rest && n == cases[i].lengths[k], "word %zu: %zu, want %d", k, n,
                        cases[i].lengths[k]))
                 break;

@@ -260,8 +260,7 @@ static void test_spec(void)
     elcl_str_finish(&file);
 }
 
-/* ---- texts ------------------------------------------------------------------------------------
- */
+/* ---- texts ----------------------------------------------------------------------------------- */
 
 /* Encodes a text with the ids around it, and compares all ids. */
 static void check_text(const struct elcl_tokenizer *t, const char *text, const int32_t *want,

@@ -112,15 +112,10 @@ static const struct foreign {
 static const char original[] = "elcl reads the Hugging Face model that it was made from "
                                "(hf download ORG/NAME --local-dir DIR)";
 
-static bool ends_with(const char *name, const char *end)
-{
-    const size_t n = strlen(name), n_end = strlen(end);
-    return n >= n_end && !strcmp(name + n - n_end, end);
-}
-
 static bool is_named(const char *name, const char *pattern)
 {
-    return *pattern == '*' ? ends_with(name, pattern + 1) : !strcmp(name, pattern);
+    return *pattern == '*' ? elcl_ends_with(name, strlen(name), pattern + 1)
+                           : !strcmp(name, pattern);
 }
 
 static const struct foreign *find_foreign(const char *name)
@@ -161,8 +156,9 @@ static void look(const char *directory, struct listing *l)
         const char *name = l->files[i].name;
         const bool ctranslate2 = !strcmp(name, "model.bin");
         l->config = l->config || ctranslate2 || !strcmp(name, "config.json");
-        l->weights = l->weights || ctranslate2 || ends_with(name, ".safetensors") ||
-                     (!strncmp(name, "pytorch_model", 13) && ends_with(name, ".bin"));
+        l->weights =
+            l->weights || ctranslate2 || elcl_ends_with(name, strlen(name), ".safetensors") ||
+            (!strncmp(name, "pytorch_model", 13) && elcl_ends_with(name, strlen(name), ".bin"));
         if (!l->pointer && is_pointer(directory, &l->files[i]))
             l->pointer = name;
         const struct foreign *f = find_foreign(name);

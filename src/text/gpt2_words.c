@@ -1,4 +1,4 @@
-#include "text/pretoken.h"
+#include "text/gpt2_words.h"
 
 #include <string.h>
 
@@ -63,7 +63,7 @@ static size_t contraction_length(const char *s, size_t n)
     return 0;
 }
 
-size_t elcl_pretoken(const char *s, size_t n)
+size_t elcl_gpt2_word(const char *s, size_t n)
 {
     size_t length, last = 0;
     if (*s == '\'') {
