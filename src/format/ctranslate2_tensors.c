@@ -289,11 +289,10 @@ static bool is_known(const char *name)
                                         "with_target_bos",
                                         "with_relative_position"};
     const char *slash = strrchr(name, '/');
-    const size_t n = strlen(name);
     for (size_t i = 0; i < ELCL_COUNT(known); i++)
         if (!strcmp(slash ? slash + 1 : name, known[i]))
             return true;
-    return n > 6 && !strcmp(name + n - 6, "_scale") && !strstr(name, "queries_scale");
+    return elcl_ends_with(name, strlen(name), "_scale") && !strstr(name, "queries_scale");
 }
 
 /* A variable that is not used would change the result. */

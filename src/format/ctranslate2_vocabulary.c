@@ -85,8 +85,8 @@ static int read_path(const char *path, struct elcl_ct2_vocabulary *v, elcl_error
     size_t n = 0;
     int rc = elcl_read_file(path, MAX_VOCABULARY_BYTES, &text, &n, err);
     if (!rc)
-        rc = elcl_ct2_vocabulary_parse(text, n, !strcmp(path + strlen(path) - 5, ".json"), path, v,
-                                       err);
+        rc = elcl_ct2_vocabulary_parse(text, n, elcl_ends_with(path, strlen(path), ".json"), path,
+                                       v, err);
     elcl_free(text);
     return rc;
 }

@@ -93,7 +93,7 @@ static bool is_special(const struct builder *b, const char *token)
 static void respell(struct elcl_str *token)
 {
     const size_t n = sizeof(CONTINUES) - 1;
-    if (token->n > n && !strcmp(token->data + token->n - n, CONTINUES))
+    if (token->n > n && elcl_ends_with(token->data, token->n, CONTINUES))
         token->n -= n;
     else
         elcl_str_text(token, "</w>");
