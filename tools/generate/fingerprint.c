@@ -1,0 +1,251 @@
+#include "generate/fingerprint.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/os.h"
+#include "common/remedy.h"
+
+/* ---- options ------------------------------------------------------------------------------- */
+
+static const struct cli_opt *find_option(const struct cli_args *args, const char *name)
+{
+    for (size_t i = 0; i < args->n_opts; i++)
+        if (args->opts[i].name && !strcmp(args->opts[i].name, name))
+            return &args->opts[i];
+    return NULL;
+}
+
+static bool add_text(cJSON *to, const char *name, const char *text)
+{
+    return cJSON_AddStringToObject(to, name, text) != NULL;
+}
+
+/* Adds an integer, or the word that the option has for it. */
+static bool add_int(cJSON *to, const struct cli_args *args, const char *name, int value)
+{
+    char text[16];
+    const struct cli_opt *opt = find_option(args, name);
+    (void)snprintf(text, sizeof(text), "%d", value);
+    return add_text(to, name,
+                    opt && opt->kind == CLI_OPT_CHOICE ? cli_word_of(opt->choices, value) : text);
+}
+
+/* Adds the options outside elcl_gen_options that change the text. */
+static bool add_own(cJSON *to, const struct cli_generate_options *o, const elcl_model_info *info)
+{
+    static const char *const ints[] = {"input-format", "format", "scores",     "no-prompt",
+                                       "weights",      "state",  "max-source", "long-source"};
+    bool ok = add_text(to, "attention", cli_attention_word(info->attention)) &&
+              add_text(to, "compute", cli_word_of(cli_compute_words, (int)info->compute)) &&
+              add_text(to, "src-lang", o->samples.src_lang ? o->samples.src_lang : "") &&
+              add_text(to, "tgt-lang", o->samples.tgt_lang ? o->samples.tgt_lang : "");
+    for (size_t i = 0; ok && i < ELCL_COUNT(ints); i++) {
+        const struct cli_opt *opt = find_option(&o->args, ints[i]);
+        int value;
+        memcpy(&value, (const char *)o + opt->offset, sizeof(value));
+        ok = add_int(to, &o->args, ints[i], value);
+    }
+    return ok;
+}
+
+#define INT(name, field)                                                                           \
+    {                                                                                              \
+        name, offsetof(elcl_gen_options, field), false                                             \
+    }
+#define FLOAT(name, field)                                                                         \
+    {                                                                                              \
+        name, offsetof(elcl_gen_options, field), true                                              \
+    }
+static const struct {
+    const char *name;
+    size_t offset;
+    bool is_float;
+} fields[] = {
+    INT("search-style", search_style),
+    INT("num-beams", num_beams),
+    INT("num-return-sequences", num_return_sequences),
+    FLOAT("length-penalty", length_penalty),
+    INT("early-stopping", early_stopping),
+    FLOAT("patience", patience),
+    INT("num-beam-groups", num_beam_groups),
+    FLOAT("diversity-penalty", diversity_penalty),
+    INT("do-sample", do_sample),
+    FLOAT("temperature", temperature),
+    INT("top-k", top_k),
+    FLOAT("top-p", top_p),
+    FLOAT("min-p", min_p),
+    FLOAT("typical-p", typical_p),
+    INT("max-length", max_length),
+    INT("max-new-tokens", max_new_tokens),
+    INT("min-length", min_length),
+    INT("min-new-tokens", min_new_tokens),
+    INT("decoder-start-token-id", decoder_start_token_id),
+    INT("forced-bos-token-id", forced_bos_token_id),
+    INT("forced-eos-token-id", forced_eos_token_id),
+    INT("pad-token-id", pad_token_id),
+    INT("no-repeat-ngram-size", no_repeat_ngram_size),
+    FLOAT("repetition-penalty", repetition_penalty),
+    FLOAT("presence-penalty", presence_penalty),
+    FLOAT("frequency-penalty", frequency_penalty),
+    INT("encoder-no-repeat-ngram-size", encoder_no_repeat_ngram_size),
+    FLOAT("encoder-repetition-penalty", encoder_repetition_penalty),
+    INT("ban-pad", ban_pad),
+    INT("renormalize-logits", renormalize_logits),
+    INT("min-len", min_len),
+    FLOAT("max-len-a", max_len_a),
+    INT("max-len-b", max_len_b),
+    FLOAT("unk-penalty", unk_penalty),
+    INT("unk-token-id", unk_token_id),
+    INT("token-logprobs", token_logprobs),
+};
+
+static bool add_fields(cJSON *to, const struct cli_args *args, const elcl_gen_options *gen)
+{
+    bool ok = true;
+    for (size_t i = 0; ok && i < ELCL_COUNT(fields); i++) {
+        const char *at = (const char *)gen + fields[i].offset;
+        char text[32];
+        float x;
+        int n;
+        memcpy(&x, at, sizeof(x));
+        memcpy(&n, at, sizeof(n));
+        (void)snprintf(text, sizeof(text), "%.9g", (double)x);
+        ok = fields[i].is_float ? add_text(to, fields[i].name, text)
+                                : add_int(to, args, fields[i].name, n);
+    }
+    char seed[24];
+    (void)snprintf(seed, sizeof(seed), "%" PRIu64, gen->seed);
+    return ok && add_text(to, "seed", seed);
+}
+
+/* Adds lists of token ids as the command line spells them. */
+static bool add_lists(cJSON *to, const char *name, const elcl_tokens *lists, int n)
+{
+    struct elcl_str text = {0};
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < lists[i].n; k++)
+            elcl_str_printf(&text, "%s%d", k ? "," : i ? ";" : "", (int)lists[i].ids[k]);
+    const bool ok = !text.failed && add_text(to, name, text.n ? text.data : "none");
+    elcl_str_finish(&text);
+    return ok;
+}
+
+static bool add_list(cJSON *to, const char *name, elcl_tokens list)
+{
+    return add_lists(to, name, &list, 1);
+}
+
+/* Adds the strings as the text of a JSON array. */
+static bool add_stop(cJSON *to, const elcl_gen_options *gen)
+{
+    cJSON *array = cJSON_CreateStringArray(gen->stop_strings, gen->n_stop_strings);
+    char *printed = array ? cJSON_PrintUnformatted(array) : NULL;
+    const bool ok = printed && add_text(to, "stop", printed);
+    cJSON_free(printed);
+    cJSON_Delete(array);
+    return ok;
+}
+
+static bool add_options(cJSON *to, const struct cli_generate_options *o,
+                        const elcl_model_info *info, const elcl_gen_options *gen)
+{
+    return add_own(to, o, info) && add_fields(to, &o->args, gen) &&
+           add_list(to, "eos-token-id", (elcl_tokens){gen->eos_token_ids, gen->n_eos}) &&
+           add_lists(to, "bad-words-ids", gen->bad_words, gen->n_bad_words) &&
+           add_list(to, "suppress-tokens", gen->suppress_tokens) &&
+           add_list(to, "begin-suppress-tokens", gen->begin_suppress_tokens) &&
+           add_list(to, "decoder-prefix-ids", gen->prefix) &&
+           add_lists(to, "prefix-alternatives", gen->alternatives, gen->n_alternatives) &&
+           add_stop(to, gen);
+}
+
+/* ---- files --------------------------------------------------------------------------------- */
+
+static bool add_digest(cJSON *to, const char *name, const struct cli_digest *digest)
+{
+    char text[64];
+    (void)snprintf(text, sizeof(text), "%" PRIu64 " bytes, %016" PRIx64, digest->bytes,
+                   digest->hash);
+    return add_text(to, name, text);
+}
+
+/* Whether a model may be read from the file. Records of runs are none of its files. */
+static bool is_model_file(const char *name)
+{
+    static const char *const endings[] = {".json", ".safetensors", ".bin",          ".model",
+                                          ".spm",  "merges.txt",   "vocabulary.txt"};
+    const size_t n = strlen(name);
+    for (size_t i = 0; i < ELCL_COUNT(endings); i++)
+        if (elcl_ends_with(name, n, endings[i]))
+            return !elcl_ends_with(name, n, CLI_RECORD_SUFFIX);
+    return false;
+}
+
+static int add_file(cJSON *to, const char *path, const char *name, elcl_error *err)
+{
+    struct cli_digest digest;
+    const int rc = cli_digest_sample(path, &digest, err);
+    return rc || add_digest(to, name, &digest) ? rc : elcl_fail_nomem(err);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct elcl_file_info *)a)->name,
+                  ((const struct elcl_file_info *)b)->name);
+}
+
+static int add_directory(cJSON *to, const char *directory, elcl_error *err)
+{
+    struct elcl_file_info *files;
+    size_t n;
+    int rc = ELCL_OK;
+    if (!elcl_list_files(directory, &files, &n))
+        return elcl_fail_nomem(err);
+    if (n)
+        qsort(files, n, sizeof(*files), by_name);
+    for (size_t i = 0; !rc && i < n; i++) {
+        if (!is_model_file(files[i].name))
+            continue;
+        char *path = elcl_path_join(directory, files[i].name);
+        rc = path ? add_file(to, path, files[i].name, err) : elcl_fail_nomem(err);
+        elcl_free(path);
+    }
+    elcl_free_files(files, n);
+    return rc;
+}
+
+/* Adds the files of a directory, or the package that the model is. */
+static int add_model(cJSON *to, const char *model, elcl_error *err)
+{
+    char *path = cli_model_directory(model);
+    if (!path)
+        return elcl_fail_nomem(err);
+    const int rc =
+        elcl_is_file(path) ? add_file(to, path, "the package", err) : add_directory(to, path, err);
+    free(path);
+    return rc;
+}
+
+int cli_fingerprint(const struct cli_generate_options *options, const elcl_model_info *info,
+                    const struct cli_resolved *resolved, const struct cli_digest *input,
+                    struct cli_run_record *record, elcl_error *err)
+{
+    cJSON *of = cJSON_CreateObject();
+    cJSON *given = cJSON_AddObjectToObject(of, "options");
+    cJSON *model = cJSON_AddObjectToObject(of, "model");
+    const bool ok = given && model && add_text(of, "elcl", elcl_version()) &&
+                    add_text(of, "device", info->device) && add_digest(of, "input", input) &&
+                    add_options(given, options, info, &resolved->gen);
+    const int rc = ok ? add_model(model, options->samples.model, err) : elcl_fail_nomem(err);
+    if (rc) {
+        cJSON_Delete(of);
+        return rc;
+    }
+    *record = (struct cli_run_record){.of = of, .shard = 1, .shards = 1, .samples = input->lines};
+    return ELCL_OK;
+}
