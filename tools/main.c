@@ -103,6 +103,8 @@ int main(int argc, char **argv)
     int code = run(argc, argv);
     errno = 0;
     bool lost = fflush(stdout) != 0;
+    if (cli_sys_pipe_closed() || ((lost || ferror(stdout)) && !cli_sys_has_reader(CLI_STDOUT)))
+        return CLI_EXIT_PIPE;
     if ((lost || ferror(stdout)) && code == CLI_EXIT_OK)
         code = cli_error(CLI_EXIT_FAILURE, "standard output: cannot write: %s",
                          errno ? strerror(errno) : "an earlier write failed");

@@ -5,6 +5,7 @@
 set -u
 . "$(dirname "$0")/lib.sh"
 elcl=$1
+root=$(cd "$(dirname "$0")/.." && pwd)
 LC_ALL=C
 export LC_ALL
 runs "$elcl" --version
@@ -312,7 +313,9 @@ same "a failure keeps the part" "$(cat o.txt.part)" "A"
 check "a failure names the part" grep -q 'o.txt.part' err
 run "$elcl" generate --quiet m new --output o.txt
 same "a success replaces the old file" "$(cat o.txt)" "NEW"
-check "and the old part" [ ! -e o.txt.part ]
+same "the kept part stays" "$(cat o.txt.part)" "A"
+check "the next part has another name, and goes" [ ! -e o.txt.part.1 ]
+rm -f o.txt.part
 same "the mode stays" "$(ls -l o.txt | cut -c1-10)" "-rw-r-----"
 ln -s o.txt link.txt
 run "$elcl" generate --quiet m linked --output link.txt
@@ -326,9 +329,84 @@ refuses "a directory as output" 1 "directory" "$elcl" generate --quiet m a --out
 run "$elcl" generate --quiet m a --output /dev/null
 exits "a device as output" 0
 check "a device stays a device" [ -c /dev/null ]
+
+# What is there already stays: a file, what a link names, a pipe.
+printf 'mine\n' >taken.part
+run "$elcl" generate --quiet m --input taken.part --output taken
+exits "the part's name is taken by the input" 0
+same "the part's name is taken by the input" "$(cat taken taken.part)" "MINE
+mine"
+printf 'precious\n' >precious
+ln -s precious linked.part
+run "$elcl" generate --quiet m a --output linked
+same "the part's name is taken by a link" "$(cat linked precious)" "A
+precious"
+mkfifo held.part
+run timeout 20 "$elcl" generate --quiet m a --output held
+exits "the part's name is taken by a pipe" 0
+same "the part's name is taken by a pipe" "$(cat held)" "A"
+name=$(printf '%0255d' 0)
+run "$elcl" generate --quiet m a --output "$name"
+exits "a name of 255 bytes" 0
+same "a name of 255 bytes" "$(cat "$name")" "A"
+same "a name of 255 bytes: no part is left" "$(find . -name '*~*')" ""
+rm -f "$name"
+refuses "a name of 256 bytes" 1 "File name too long" "$elcl" generate --quiet m a --output "0$name"
+name=$(printf '%084d' 0 | sed 's/0/é–/g' | cut -b 1-253)
+run "$elcl" generate --quiet m a '!request' --output "$name"
+check "a shortened name has whole characters" sh -c \
+    'printf "%s" *~????????.part | iconv -f UTF-8 -t UTF-8 >/dev/null'
+rm -f ./*~*.part
+
+# An output that is read, too.
 printf 'samein\n' >same.txt
-run "$elcl" generate --quiet m --input same.txt --output same.txt
-same "output over the input" "$(cat same.txt)" "SAMEIN"
+ln same.txt other.txt
+mkdir model
+echo weights >model/model.safetensors
+echo mine >model/out.txt
+while IFS='|' read -r arguments text; do
+    eval "refuses \"$arguments\" 2 \"$text are the same file\" \"\$elcl\" $arguments"
+done <<'END'
+generate m --input same.txt --output same.txt|--output same.txt and --input same.txt
+generate m --input same.txt --output ./other.txt|--output ./other.txt and --input same.txt
+generate m --input same.txt --trace other.txt|--trace other.txt and --input same.txt
+generate m --output new.txt --trace ./new.txt|--output new.txt and --trace ./new.txt
+generate same.txt a --output same.txt|--output same.txt and same.txt
+generate m same.txt --output same.txt|--output same.txt and same.txt
+generate model a --output model/model.safetensors|and model.safetensors of the model
+score m --input same.txt --output other.txt|--output other.txt and --input same.txt
+encode m --input same.txt --output same.txt|--output same.txt and --input same.txt
+decode m --input same.txt --output same.txt|--output same.txt and --input same.txt
+bench --synthetic gpt2 --output same.txt --baseline other.txt|and --baseline other.txt
+bench --synthetic gpt2 --output same.txt --trace same.txt|--output same.txt and --trace same.txt
+compare same.txt other.txt --output other.txt|--output other.txt and same.txt
+plan same.txt --output same.txt|--output same.txt and same.txt
+END
+same "an output that is read: it stays" "$(cat same.txt)" "samein"
+"$elcl" generate --quiet m <same.txt --output same.txt 2>err
+code=$?
+exits "output over standard input" 2
+says "output over standard input" "--output same.txt and standard input are the same file"
+"$elcl" generate --quiet m --input same.txt >>same.txt 2>err
+code=$?
+exits "standard output after the input" 2
+says "standard output after the input" "standard output and --input same.txt are the same file"
+same "standard output after the input: it stays" "$(cat same.txt)" "samein"
+run "$elcl" generate --quiet model mine --output model/out.txt
+same "an output in the model's directory" "$(cat model/out.txt)" "MINE"
+run "$elcl" generate --quiet m a --output /dev/null --trace /dev/null
+exits "a device twice" 0
+
+# What cannot be written is found before the run.
+for verb in "generate m a" "bench --synthetic gpt2"; do
+    # shellcheck disable=SC2086
+    refuses "$verb: an unwritable trace" 1 "none/t.json" "$elcl" $verb --trace none/t.json
+    prints "$verb: an unwritable trace: nothing has run"
+done
+for verb in "bench --synthetic gpt2" devices selftest tune "languages m" "compare a.json" "plan m"; do
+    # shellcheck disable=SC2086
+    refuses "$verb: an unwritable output" 1 "none/o.txt" "$elcl" $verb --output none/o.txt
+done
 if [ -c /dev/full ]; then
     refuses "disk full" 1 "/dev/full" "$elcl" generate --quiet m a --output /dev/full
     "$elcl" generate --quiet m a >/dev/full 2>err
@@ -343,15 +421,37 @@ if [ -c /dev/full ]; then
     code=$?
     exits "disk full, devices" 1
 fi
-# The reader has gone before the first write.
-{
-    sleep 0.5
-    "$elcl" generate --quiet m --input many 2>err
-    echo $? >code
-} | true
-code=$(cat code)
-exits "closed pipe" 1
-says "closed pipe" "standard output: cannot write"
+# The reader has gone before the first write: nothing is said, as in any filter.
+gone() {
+    python3 -c '
+import os, subprocess, sys
+r, w = os.pipe()
+os.close(r)
+code = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=w).returncode
+sys.exit(code if code >= 0 else 128 - code)' "$@" 2>err
+    code=$?
+    exits "closed pipe: $*" 141
+    same "closed pipe: $* is silent" "$(cat err)" ""
+}
+FAKE_SILENT=1
+export FAKE_SILENT
+gone "$elcl" --help
+gone "$elcl" --version
+gone "$elcl" help generate
+gone "$elcl" generate --help
+gone "$elcl" generate m --input many
+gone "$elcl" score m "a	b"
+gone "$elcl" encode m a
+gone "$elcl" decode m 70
+gone "$elcl" languages m
+gone "$elcl" devices
+gone "$elcl" devices --format json
+gone "$elcl" plan --synthetic bart-base
+gone "$elcl" bench --quiet --synthetic bart-base --batch-size 1
+gone "$elcl" compare "$root/golden/bench/a.json"
+gone "$elcl" selftest
+gone "$elcl" tune --quiet
+unset FAKE_SILENT
 "$elcl" generate --quiet m --input many 2>err | head -n 1 >head
 same "| head -n 1" "$(cat head)" "$(head -n 1 many_upper)"
 "$elcl" generate --quiet m a >&- 2>err

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "bench/bench.h"
+#include "common/output.h"
 #include "common/sys.h"
 #include "common/trace.h"
 #include "common/words.h"
@@ -98,9 +99,9 @@ static int write_results(struct cli_bench *bench, elcl_error *err)
     struct elcl_str out = {0};
     int rc = cli_bench_format(bench, (enum cli_format)o->common.format, &out, err);
     if (!rc && out.n)
-        rc = cli_sys_save(o->common.output, &out, err);
+        rc = cli_output_save(o->common.output, &out, err);
     if (!rc && o->common.trace)
-        rc = cli_sys_save(o->common.trace, &bench->trace, err);
+        rc = cli_output_save(o->common.trace, &bench->trace, err);
     elcl_str_finish(&out);
     return rc;
 }

@@ -160,7 +160,8 @@ static int check(const struct cli_args *args, void *target, elcl_error *err)
     if (args->n_words > args->max_words)
         return elcl_fail(err, ELCL_E_ARG, "expected elcl %s %s, found one more word, '%.100s'",
                          args->verb, args->use, args->words[args->max_words]);
-    return args->check ? args->check(args, target, err) : ELCL_OK;
+    const int rc = args->check ? args->check(args, target, err) : ELCL_OK;
+    return rc ? rc : cli_args_check_files(args, target, err);
 }
 
 bool cli_args_begin(struct cli_args *args, int argc, char **argv, void *target, int *exit_code)
@@ -169,7 +170,9 @@ bool cli_args_begin(struct cli_args *args, int argc, char **argv, void *target, 
     int rc = parse(args, argc, argv, target, &err);
     if (!rc && !args->asked)
         rc = check(args, target, &err);
-    *exit_code = rc ? cli_error(CLI_EXIT_USAGE, "%s", err.msg) : CLI_EXIT_OK;
+    *exit_code = CLI_EXIT_OK;
+    if (rc)
+        *exit_code = cli_error(rc == ELCL_E_IO ? CLI_EXIT_FAILURE : CLI_EXIT_USAGE, "%s", err.msg);
     if (!rc && args->asked && args->asked->kind == CLI_OPT_HELP)
         cli_args_print_help(args);
     else if (!rc && args->asked)

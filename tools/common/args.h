@@ -87,7 +87,7 @@ enum cli_format {
 
 /* The options that all verbs spell alike. A verb lists the rows that it supports. */
 struct cli_common_options {
-    const char *output; /* NULL or "-": standard output; as cli_sys_save() takes it */
+    const char *output; /* NULL or "-": standard output; as cli_output_save() takes it */
     const char *trace;  /* NULL: no trace */
     int format;
     int quiet, verbose;
@@ -172,6 +172,12 @@ int cli_args_parse_list(const struct cli_opt *opt, const char *text, struct cli_
 int cli_args_fail_value(const struct cli_opt *opt, const char *text, const char *expected,
                         elcl_error *err);
 bool cli_find_choice(const struct cli_choice *choices, const char *text, int *value);
+
+/* ---- files (args_files.c) -------------------------------------------------------------------- */
+
+/* Fails with ELCL_E_ARG if an output is the same file as an input, a word or another output, and
+ * with ELCL_E_IO if it cannot be written. */
+int cli_args_check_files(const struct cli_args *args, const void *target, elcl_error *err);
 
 /* ---- help (args_help.c) ---------------------------------------------------------------------- */
 

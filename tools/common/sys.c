@@ -15,12 +15,35 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A signal handler can write only to such a variable. */
+/* After the first signal a run may finish what it has begun, and ends at the last moment even in
+ * the middle of a step. */
+#define GRACE_SECONDS 3
+#define LAST_SECONDS 6
+
+/* A signal handler can write only to such variables. */
 static volatile sig_atomic_t caught_signal;
 
+static volatile sig_atomic_t caught_at;    /* seconds of the clock below */
+static volatile sig_atomic_t last_seconds; /* 0: wait for the command as long as it takes */
+
+/* The first signal asks to stop, the next one ends the process. */
 static void note_signal(int number)
 {
     caught_signal = number;
+    caught_at = (sig_atomic_t)(elcl_clock_ns() / 1000000000);
+    (void)signal(SIGINT, SIG_DFL);
+    (void)signal(SIGTERM, SIG_DFL);
+    if (last_seconds)
+        (void)alarm((unsigned)last_seconds);
+}
+
+/* A step of the device did not end in time. */
+static void stop_now(int number)
+{
+    static const char why[] = "elcl: error: interrupted in the middle of a step\n";
+    (void)number;
+    (void)!write(CLI_STDERR, why, sizeof(why) - 1);
+    _exit(CLI_EXIT_SIGNAL + (int)caught_signal);
 }
 
 /* Otherwise the first file opened would take the number of a closed stream and receive its output.
@@ -41,8 +64,9 @@ void cli_sys_start(void)
     sigemptyset(&action.sa_mask);
     action.sa_handler = SIG_IGN;
     (void)sigaction(SIGPIPE, &action, NULL);
+    action.sa_handler = stop_now;
+    (void)sigaction(SIGALRM, &action, NULL);
     action.sa_handler = note_signal;
-    action.sa_flags = (int)SA_RESETHAND;
     const int numbers[] = {SIGINT, SIGTERM};
     for (size_t i = 0; i < ELCL_COUNT(numbers); i++) {
         struct sigaction old;
@@ -54,6 +78,39 @@ void cli_sys_start(void)
 int cli_sys_interrupted(void)
 {
     return (int)caught_signal;
+}
+
+double cli_sys_grace_seconds(void)
+{
+    const double left = (double)caught_at + GRACE_SECONDS + 1 - cli_sys_seconds();
+    return left > 0 ? left : 0;
+}
+
+void cli_sys_stop_in_time(void)
+{
+    last_seconds = LAST_SECONDS;
+}
+
+void cli_sys_note_closed_pipe(void)
+{
+    caught_signal = SIGPIPE;
+}
+
+bool cli_sys_pipe_closed(void)
+{
+    return caught_signal == SIGPIPE;
+}
+
+void cli_sys_die_of_closed_pipe(void)
+{
+    (void)signal(SIGPIPE, SIG_DFL);
+    (void)raise(SIGPIPE);
+}
+
+bool cli_sys_has_reader(int fd)
+{
+    struct pollfd state = {.fd = fd, .events = POLLOUT};
+    return poll(&state, 1, 0) <= 0 || !(state.revents & (POLLERR | POLLHUP));
 }
 
 double cli_sys_seconds(void)
@@ -117,148 +174,6 @@ enum cli_read cli_sys_read(int fd, int timeout_ms, void *bytes, size_t capacity,
     return CLI_READ_FAILED;
 }
 
-static void free_file(struct cli_sys_file *file)
-{
-    free(file->path);
-    free(file->target);
-    free(file->part);
-    *file = (struct cli_sys_file){.fd = -1};
-}
-
-/* Refuses a second process that writes the same part, since their lines would mix. Succeeds on a
- * file system without locks. */
-static bool lock_part(const struct cli_sys_file *file)
-{
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (fcntl(file->fd, F_SETLK, &lock) == -1 && (errno == EACCES || errno == EAGAIN))
-        return false;
-    struct stat opened, named;
-    return !fstat(file->fd, &opened) && !stat(file->part, &named) &&
-           opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
-}
-
-/* Opens an empty "<target>.part" with the mode of the file that it will replace. */
-static int open_part(struct cli_sys_file *file, const struct stat *replaced, elcl_error *err)
-{
-    size_t room = strlen(file->target) + sizeof(".part");
-    file->part = malloc(room);
-    if (!file->part)
-        return elcl_fail_nomem(err);
-    (void)snprintf(file->part, room, "%s.part", file->target);
-    file->fd = open(file->part, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    if (file->fd < 0)
-        return elcl_fail(err, ELCL_E_IO, "%s: cannot create: %s", file->part, strerror(errno));
-    if (!lock_part(file)) {
-        /* It belongs to the other process: abandoning must not remove it. */
-        int rc = elcl_fail(err, ELCL_E_IO, "%s: another process is writing it", file->part);
-        free(file->part);
-        file->part = NULL;
-        return rc;
-    }
-    if (ftruncate(file->fd, 0))
-        return elcl_fail(err, ELCL_E_IO, "%s: cannot empty: %s", file->part, strerror(errno));
-    if (replaced)
-        (void)fchmod(file->fd, replaced->st_mode & 0777);
-    return ELCL_OK;
-}
-
-static int open_output(const char *path, struct cli_sys_file *file, elcl_error *err)
-{
-    if (!strcmp(path, "-")) {
-        file->path = elcl_strdup("standard output");
-        file->fd = CLI_STDOUT;
-        return file->path ? ELCL_OK : elcl_fail_nomem(err);
-    }
-    file->path = elcl_strdup(path);
-    if (!file->path)
-        return elcl_fail_nomem(err);
-    struct stat info;
-    bool exists = !stat(path, &info);
-    if (exists && S_ISDIR(info.st_mode))
-        return elcl_fail(err, ELCL_E_IO, "%s: cannot write: it is a directory", path);
-    if (exists && !S_ISREG(info.st_mode)) {
-        file->fd = open(path, O_WRONLY | O_CLOEXEC);
-        if (file->fd < 0)
-            return elcl_fail(err, ELCL_E_IO, "%s: cannot open: %s", path, strerror(errno));
-        return ELCL_OK;
-    }
-    /* Replaces the file that a link names, not the link. */
-    file->target = exists ? realpath(path, NULL) : elcl_strdup(path);
-    if (!file->target)
-        return elcl_fail(err, ELCL_E_IO, "%s: cannot resolve: %s", path, strerror(errno));
-    return open_part(file, exists ? &info : NULL, err);
-}
-
-int cli_sys_create(const char *path, struct cli_sys_file *file, elcl_error *err)
-{
-    struct cli_sys_file created = {.fd = -1};
-    int rc = open_output(path, &created, err);
-    if (rc) {
-        cli_sys_abandon(&created, NULL);
-        return rc;
-    }
-    *file = created;
-    return ELCL_OK;
-}
-
-int cli_sys_write(struct cli_sys_file *file, const void *bytes, size_t n, elcl_error *err)
-{
-    const char *at = bytes;
-    while (n) {
-        ssize_t wrote = write(file->fd, at, n);
-        if (wrote >= 0) {
-            at += wrote;
-            n -= (size_t)wrote;
-            file->bytes += (uint64_t)wrote;
-            continue;
-        }
-        if (errno == EAGAIN) {
-            struct pollfd ready = {.fd = file->fd, .events = POLLOUT};
-            (void)poll(&ready, 1, 1000);
-        } else if (errno != EINTR) {
-            return elcl_fail(err, ELCL_E_IO, "%s: cannot write: %s", file->path, strerror(errno));
-        }
-        if (cli_sys_interrupted())
-            return elcl_fail(err, ELCL_E_INTERRUPTED, "%s: interrupted while writing", file->path);
-    }
-    return ELCL_OK;
-}
-
-int cli_sys_commit(struct cli_sys_file *file, elcl_error *err)
-{
-    int rc = ELCL_OK;
-    if (file->fd <= CLI_STDERR) {
-        free_file(file);
-        return ELCL_OK;
-    }
-    /* Some file systems report a full disk only here. */
-    if (file->part && fsync(file->fd) && errno != EINVAL && errno != ENOTSUP)
-        rc = elcl_fail(err, ELCL_E_IO, "%s: cannot write: %s", file->part, strerror(errno));
-    if (close(file->fd) && !rc)
-        rc = elcl_fail(err, ELCL_E_IO, "%s: cannot write: %s", file->path, strerror(errno));
-    file->fd = -1;
-    if (!rc && file->part && rename(file->part, file->target))
-        rc = elcl_fail(err, ELCL_E_IO, "%s: cannot rename to %s: %s", file->part, file->target,
-                       strerror(errno));
-    if (!rc)
-        free_file(file);
-    return rc;
-}
-
-void cli_sys_abandon(struct cli_sys_file *file, char **kept)
-{
-    if (kept)
-        *kept = NULL;
-    cli_sys_close(&file->fd);
-    if (file->part && !file->bytes) {
-        (void)unlink(file->part);
-    } else if (file->part && kept) {
-        *kept = file->part;
-        file->part = NULL;
-    }
-    free_file(file);
-}
-
 bool cli_sys_exists(const char *path)
 {
     return !access(path, F_OK);
@@ -295,30 +210,6 @@ int cli_sys_make_directory(const char *path, elcl_error *err)
         return ELCL_OK;
     return elcl_fail(err, ELCL_E_IO, "%s: cannot make directory: %s", path,
                      errno == EEXIST ? "there is a file of that name" : strerror(errno));
-}
-
-int cli_sys_save(const char *path, const struct elcl_str *bytes, elcl_error *err)
-{
-    struct cli_sys_file file;
-    if (bytes->failed)
-        return elcl_fail_nomem(err);
-    int rc = cli_sys_create(path ? path : "-", &file, err);
-    if (rc)
-        return rc;
-    rc = cli_sys_write(&file, bytes->data, bytes->n, err);
-    if (!rc)
-        rc = cli_sys_commit(&file, err);
-    cli_sys_abandon(&file, NULL);
-    return rc;
-}
-
-void cli_sys_flush(const char *path, struct elcl_str *part)
-{
-    if ((path && strcmp(path, "-") != 0) || !part->n)
-        return;
-    (void)fwrite(part->data, 1, part->n, stdout);
-    (void)fflush(stdout);
-    part->n = 0;
 }
 
 int cli_sys_load(const char *path, size_t max_bytes, struct elcl_str *bytes, elcl_error *err)

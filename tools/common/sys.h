@@ -1,4 +1,4 @@
-/* The operating system. Only sys.c uses POSIX. */
+/* The operating system. Only sys.c and output.c use POSIX. */
 #ifndef CLI_SYS_H
 #define CLI_SYS_H
 
@@ -12,8 +12,22 @@
  * is used, turns a closed pipe into a write error, and notes SIGINT and SIGTERM (a second signal
  * ends the process). */
 void cli_sys_start(void);
-/* Returns the signal that asked to stop, or 0. */
+/* Returns the signal that asked to stop, or 0. It is SIGPIPE when the reader of standard output has
+ * gone. */
 int cli_sys_interrupted(void);
+/* After a signal: the seconds in which the run may finish what it has begun. */
+double cli_sys_grace_seconds(void);
+/* From now on a signal ends the process in time even if a step of the device takes longer. Only for
+ * a run that loses nothing else by that. */
+void cli_sys_stop_in_time(void);
+
+/* The reader of standard output has gone. */
+void cli_sys_note_closed_pipe(void);
+bool cli_sys_pipe_closed(void);
+/* Ends the process as a filter ends whose reader has gone. */
+void cli_sys_die_of_closed_pipe(void);
+/* Whether a pipe still has a reader; anything else has one. */
+bool cli_sys_has_reader(int fd);
 
 /* Returns the seconds of a clock that never goes back. */
 double cli_sys_seconds(void);
@@ -34,22 +48,6 @@ enum cli_read { CLI_READ_DATA, CLI_READ_NOTHING, CLI_READ_END, CLI_READ_FAILED }
 enum cli_read cli_sys_read(int fd, int timeout_ms, void *bytes, size_t capacity, size_t *n,
                            const char **why);
 
-/* A file that appears under its name only when it is complete: the bytes go to "<path>.part". A
- * device or a pipe is written directly, and "-" is standard output. */
-struct cli_sys_file {
-    int fd;
-    char *path;   /* for messages */
-    char *target; /* the final name of the part; NULL: written directly */
-    char *part;
-    uint64_t bytes; /* written */
-};
-int cli_sys_create(const char *path, struct cli_sys_file *file, elcl_error *err);
-int cli_sys_write(struct cli_sys_file *file, const void *bytes, size_t n, elcl_error *err);
-/* Gives the complete file its name. */
-int cli_sys_commit(struct cli_sys_file *file, elcl_error *err);
-/* Gives up the file, unless it is committed. *kept, which is to be freed, names the part that
- * stays; NULL if nothing was written. `kept` may be NULL. */
-void cli_sys_abandon(struct cli_sys_file *file, char **kept);
 bool cli_sys_exists(const char *path);
 /* Whether the directory can be listed and its files opened. */
 bool cli_sys_can_read(const char *path);
@@ -57,10 +55,6 @@ bool cli_sys_can_read(const char *path);
 char *cli_sys_newest_directory(const char *path);
 /* Makes a directory unless there is one. */
 int cli_sys_make_directory(const char *path, elcl_error *err);
-/* Writes a verb's result completely or not at all; NULL and "-" are standard output. */
-int cli_sys_save(const char *path, const struct elcl_str *bytes, elcl_error *err);
-/* If the result goes to standard output, prints the part that is ready, and empties it. */
-void cli_sys_flush(const char *path, struct elcl_str *part);
 /* Appends a whole file to *bytes; fails if it is larger than max_bytes. */
 int cli_sys_load(const char *path, size_t max_bytes, struct elcl_str *bytes, elcl_error *err);
 

@@ -1,4 +1,5 @@
 #include "common/tool.h"
+#include "common/sys.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,6 +8,8 @@
 static void say(const char *kind, const char *fmt, va_list args)
 {
     char line[1024];
+    if (cli_sys_pipe_closed())
+        return; /* as a filter ends */
     (void)vsnprintf(line, sizeof(line), fmt, args);
     for (char *c = line; *c; c++)
         if (*c == '\n' || *c == '\r')

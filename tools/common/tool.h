@@ -13,8 +13,9 @@ enum cli_exit {
     CLI_EXIT_OK = 0,
     CLI_EXIT_FAILURE = 1,
     CLI_EXIT_USAGE = 2,
-    CLI_EXIT_SLOWER = 3,  /* bench: a regression against --baseline */
-    CLI_EXIT_SIGNAL = 128 /* plus the signal's number, as a shell says it */
+    CLI_EXIT_SLOWER = 3,   /* bench: a regression against --baseline */
+    CLI_EXIT_SIGNAL = 128, /* plus the signal's number, as a shell says it */
+    CLI_EXIT_PIPE = 141    /* the reader of standard output has gone: SIGPIPE */
 };
 
 /* One verb: argv[0] is the verb's own name. Gives an exit code and has printed its message. */

@@ -1,5 +1,6 @@
 /* elcl compare: result files of elcl bench side by side, as a table, a page or charts. */
 #include "common/args.h"
+#include "common/output.h"
 #include "common/sys.h"
 #include "compare/compare.h"
 
@@ -55,7 +56,7 @@ static void write_svg(void *user, const char *name, const char *caption, const s
     if (path.failed)
         elcl_fail_nomem(&w->err);
     else
-        (void)cli_sys_save(path.data, &file, &w->err);
+        (void)cli_output_save(path.data, &file, &w->err);
     elcl_str_finish(&path);
     elcl_str_finish(&file);
 }
@@ -84,7 +85,7 @@ static int write_form(const struct cli_comparison *c, enum cli_format format, co
         cli_compare_html(&out, c);
     else
         cli_compare_markdown(&out, c);
-    const int rc = cli_sys_save(path, &out, err);
+    const int rc = cli_output_save(path, &out, err);
     elcl_str_finish(&out);
     return rc;
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/cells.h"
-#include "common/sys.h"
+#include "common/output.h"
 #include "common/words.h"
 #include "elcl/measure.h"
 
@@ -247,7 +247,7 @@ static bool show_devices(const struct devices_options *o, elcl_device_list *list
         }
         elcl_str_text(out, i ? "\n" : "");
         put_device(out, d, probed);
-        cli_sys_flush(o->common.output, out);
+        cli_output_flush(o->common.output, out);
     }
     return ok;
 }
@@ -272,7 +272,7 @@ static int run_devices(const struct devices_options *o, elcl_error *err)
     else if (!rc)
         (void)show_devices(o, list, &out, NULL);
     if (!rc)
-        rc = cli_sys_save(o->common.output, &out, err);
+        rc = cli_output_save(o->common.output, &out, err);
     if (!rc && !elcl_device_list_count(list))
         rc = elcl_fail(err, ELCL_E_DEVICE,
                        "no OpenCL device found: install the driver of your GPU, or "

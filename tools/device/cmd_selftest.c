@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "common/cells.h"
-#include "common/sys.h"
+#include "common/output.h"
 #include "common/words.h"
 #include "elcl/selftest.h"
 
@@ -139,7 +139,7 @@ static void put_case(struct report *r, const elcl_selftest_case *c)
         elcl_str_printf(&r->out, "FAIL %s, %s, %s/%s: %s\n", c->operation, c->shape,
                         cli_storage_word((int)c->weights), cli_storage_word((int)c->state),
                         c->reason);
-    cli_sys_flush(r->options->common.output, &r->out);
+    cli_output_flush(r->options->common.output, &r->out);
 }
 
 static void put_table(struct report *r, const elcl_selftest_summary *s)
@@ -228,7 +228,7 @@ static int finish_report(struct report *r, const elcl_selftest_summary *s, elcl_
     else
         put_table(r, s);
     r->root = NULL;
-    return rc ? rc : cli_sys_save(r->options->common.output, &r->out, err);
+    return rc ? rc : cli_output_save(r->options->common.output, &r->out, err);
 }
 
 static int run_selftest(const struct selftest_options *o)

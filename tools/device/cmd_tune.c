@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "common/cells.h"
+#include "common/output.h"
 #include "common/sys.h"
 #include "common/words.h"
 #include "elcl/measure.h"
@@ -103,7 +104,7 @@ static int run_tune(struct tune_options *o)
     else if (!rc)
         put_text(&out, &t);
     if (!rc)
-        rc = cli_sys_save(o->common.output, &out, &err);
+        rc = cli_output_save(o->common.output, &out, &err);
     elcl_str_finish(&out);
     if (rc)
         return cli_error(CLI_EXIT_FAILURE, "%s", err.msg);

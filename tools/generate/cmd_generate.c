@@ -2,6 +2,7 @@
  * lines of each sample in input order as soon as they are ready. */
 #include "generate/generation.h"
 #include "common/summary.h"
+#include "common/sys.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ static void show_progress(struct cli_generation *r)
 static int run_steps(struct cli_generation *r, elcl_error *err)
 {
     int rc = ELCL_OK;
+    cli_sys_stop_in_time();
     while (!rc && !cli_sys_interrupted()) {
         if (!r->input_done && r->in_flight <= r->refill && r->queue.n < MAX_QUEUE)
             rc = cli_generate_read(r, err);
@@ -63,7 +65,7 @@ static int start(struct cli_generation *r, elcl_error *err)
     if (!r->window)
         return elcl_fail_nomem(err);
     ELCL_TRY(cli_samples_open(&o->samples, &r->input, err));
-    ELCL_TRY(cli_sys_create(o->common.output ? o->common.output : "-", &r->output, err));
+    ELCL_TRY(cli_output_open(o->common.output ? o->common.output : "-", &r->output, err));
     ELCL_TRY(cli_engines_open(&r->engines, &o->model, o->n_engines, o->samples.model, log_line, r,
                               &r->info, err));
     r->model = r->engines.models[0];
@@ -115,10 +117,10 @@ static int end_output(struct cli_generation *r, int rc, elcl_error *err)
         (void)cli_generate_mark_incomplete(r, cli_queue_first(&r->queue), &unwritten);
     }
     if (!rc && !interrupted)
-        rc = cli_sys_commit(&r->output, err);
+        rc = cli_output_commit(&r->output, err);
     if (!rc && !interrupted)
         rc = cli_generate_save_trace(r, err);
-    cli_sys_abandon(&r->output, &kept);
+    cli_output_abandon(&r->output, &kept);
     if (rc || interrupted)
         cli_report_end(err, r->n_written, kept);
     else if (!r->opt->common.quiet)

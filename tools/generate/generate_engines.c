@@ -70,7 +70,7 @@ int cli_generate_save_trace(struct cli_generation *r, elcl_error *err)
         return ELCL_OK;
     trace_engines(r);
     cli_trace_end(&r->trace);
-    return cli_sys_save(r->opt->common.trace, &r->trace, err);
+    return cli_output_save(r->opt->common.trace, &r->trace, err);
 }
 
 /* The sizes of engines. */

@@ -69,7 +69,7 @@ int cli_generate_write_stream(struct cli_generation *r, elcl_error *err)
         return rc;
     rc = cli_format_stream(r->model, sample, &more, err);
     if (!rc && more.n)
-        rc = cli_sys_write(&r->output, more.data, more.n, err);
+        rc = cli_output_write(&r->output, more.data, more.n, err);
     elcl_str_finish(&more);
     return rc;
 }
@@ -78,7 +78,7 @@ int cli_generate_mark_incomplete(struct cli_generation *r, const struct cli_samp
                                  elcl_error *err)
 {
     static const char mark[] = " [incomplete]\n";
-    return sample && sample->streamed.n ? cli_sys_write(&r->output, mark, sizeof(mark) - 1, err)
+    return sample && sample->streamed.n ? cli_output_write(&r->output, mark, sizeof(mark) - 1, err)
                                         : ELCL_OK;
 }
 
@@ -97,8 +97,8 @@ static int write_failure(struct cli_generation *r, const struct cli_sample *samp
     cli_format_failure((enum cli_format)r->opt->common.format, sample,
                        cli_generate_options_of(r, sample)->gen.num_return_sequences, message,
                        &lines);
-    int rc =
-        lines.failed ? elcl_fail_nomem(err) : cli_sys_write(&r->output, lines.data, lines.n, err);
+    int rc = lines.failed ? elcl_fail_nomem(err)
+                          : cli_output_write(&r->output, lines.data, lines.n, err);
     elcl_str_finish(&lines);
     return rc;
 }
@@ -127,7 +127,7 @@ static int write_ready(struct cli_generation *r, elcl_error *err)
     if (!rc && lines.failed)
         rc = elcl_fail_nomem(err);
     else if (!rc && lines.n)
-        rc = cli_sys_write(&r->output, lines.data, lines.n, err);
+        rc = cli_output_write(&r->output, lines.data, lines.n, err);
     elcl_str_finish(&lines);
     return rc;
 }

@@ -5,8 +5,8 @@
 #define CLI_GENERATION_H
 
 #include "common/engines.h"
+#include "common/output.h"
 #include "common/progress.h"
-#include "common/sys.h"
 #include "generate/generate_options.h"
 #include "generate/sample.h"
 
@@ -32,7 +32,7 @@ struct cli_generation {
     struct elcl_str trace;     /* with --trace: theirs, until cli_generate_save_trace() */
     size_t n_traced;           /* engines in it */
     struct cli_input input;
-    struct cli_sys_file output;
+    struct cli_output output;
     struct cli_progress progress;
     struct cli_queue queue;
     struct cli_sample **window; /* [CLI_WINDOW_SAMPLES] read and not yet submitted */

@@ -2,7 +2,7 @@
 #include "base/os.h"
 #include "common/args.h"
 #include "common/remedy.h"
-#include "common/sys.h"
+#include "common/output.h"
 
 #include <stdlib.h>
 
@@ -24,7 +24,7 @@ static int list(const char *model, const char *output, elcl_error *err)
     if (!rc) {
         struct elcl_str text = {0};
         elcl_str_text(&text, codes);
-        rc = cli_sys_save(output, &text, err);
+        rc = cli_output_save(output, &text, err);
         elcl_str_finish(&text);
     }
     elcl_free(codes);

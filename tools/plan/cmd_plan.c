@@ -1,7 +1,7 @@
 /* elcl plan: memory by category for each variant and batch, without weights. Runs nothing. */
 #include "common/remedy.h"
 #include "common/args.h"
-#include "common/sys.h"
+#include "common/output.h"
 #include "common/words.h"
 #include "plan/plan.h"
 
@@ -217,7 +217,7 @@ static int run(struct cli_plan_options *o, elcl_error *err)
     if (!rc)
         rc = cli_plan_format(&table, (enum cli_format)o->common.format, &out, err);
     if (!rc)
-        rc = cli_sys_save(o->common.output, &out, err);
+        rc = cli_output_save(o->common.output, &out, err);
     elcl_str_finish(&out);
     free(table.rows);
     elcl_blueprint_close(&blueprint);

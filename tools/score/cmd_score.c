@@ -2,6 +2,7 @@
  * them in input order; the summary comes last. */
 #include "score/score_options.h"
 #include "common/summary.h"
+#include "common/output.h"
 #include "common/sys.h"
 
 #include <math.h>
@@ -32,7 +33,7 @@ struct scoring {
     elcl_scorer *scorer;
     elcl_model_info info;
     struct cli_input input;
-    struct cli_sys_file output;
+    struct cli_output output;
     struct scored *batch; /* [BATCH_SAMPLES], n_batch in use */
     size_t n_batch;
     elcl_score_request *requests; /* [n_requests] of the batch */
@@ -330,7 +331,7 @@ static int write_batch(struct scoring *r, elcl_error *err)
     r->n_batch = 0;
     int rc = lines.failed ? elcl_fail_nomem(err) : ELCL_OK;
     if (!rc && lines.n)
-        rc = cli_sys_write(&r->output, lines.data, lines.n, err);
+        rc = cli_output_write(&r->output, lines.data, lines.n, err);
     elcl_str_finish(&lines);
     return rc;
 }
@@ -352,7 +353,7 @@ static int write_summary(struct scoring *r, elcl_error *err)
     append_number(&line, text ? "%.6g" : "%.9g", perplexity(r->log_prob, r->n_tokens), none);
     elcl_str_text(&line, text ? "\n" : "}}\n");
     const int rc =
-        line.failed ? elcl_fail_nomem(err) : cli_sys_write(&r->output, line.data, line.n, err);
+        line.failed ? elcl_fail_nomem(err) : cli_output_write(&r->output, line.data, line.n, err);
     elcl_str_finish(&line);
     return rc;
 }
@@ -363,6 +364,7 @@ static int write_summary(struct scoring *r, elcl_error *err)
 static int score_all(struct scoring *r, elcl_error *err)
 {
     int rc = ELCL_OK;
+    cli_sys_stop_in_time();
     while (!rc && !r->input_done && !cli_sys_interrupted()) {
         rc = read_batch(r, err);
         if (!rc && !cli_sys_interrupted())
@@ -391,7 +393,7 @@ static int start(struct scoring *r, elcl_error *err)
     if (!r->batch)
         return elcl_fail_nomem(err);
     ELCL_TRY(cli_samples_open(&o->samples, &r->input, err));
-    ELCL_TRY(cli_sys_create(o->common.output ? o->common.output : "-", &r->output, err));
+    ELCL_TRY(cli_output_open(o->common.output ? o->common.output : "-", &r->output, err));
     ELCL_TRY(cli_model_open(&o->model, o->samples.model, log_line, &o->common, &r->model, &r->info,
                             err));
     ELCL_TRY(cli_score_resolve(o, r->model, &r->info, err));
@@ -406,8 +408,8 @@ static int end_output(struct scoring *r, int rc, elcl_error *err)
     char *kept = NULL;
     const bool interrupted = cli_sys_interrupted() != 0;
     if (!rc && !interrupted)
-        rc = cli_sys_commit(&r->output, err);
-    cli_sys_abandon(&r->output, &kept);
+        rc = cli_output_commit(&r->output, err);
+    cli_output_abandon(&r->output, &kept);
     if (rc || interrupted)
         cli_report_end(err, r->n_samples, kept);
     else if (!r->opt->common.quiet)

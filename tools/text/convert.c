@@ -7,6 +7,7 @@
 
 #include "base/utf8.h"
 #include "common/remedy.h"
+#include "common/output.h"
 #include "common/sys.h"
 
 /* Written at once, unless the input pauses. */
@@ -15,7 +16,7 @@
 struct conversion {
     struct cli_conversion *c;
     struct cli_input input;
-    struct cli_sys_file output;
+    struct cli_output output;
     struct elcl_str lines; /* not yet written */
     uint64_t n_samples;
 };
@@ -52,7 +53,7 @@ static int write_lines(struct conversion *r, elcl_error *err)
 {
     if (r->lines.failed)
         return elcl_fail_nomem(err);
-    const int rc = cli_sys_write(&r->output, r->lines.data, r->lines.n, err);
+    const int rc = cli_output_write(&r->output, r->lines.data, r->lines.n, err);
     r->lines.n = 0;
     return rc;
 }
@@ -157,7 +158,7 @@ static int start(struct conversion *r, elcl_error *err)
         rc = check_languages(c, err);
     if (!rc)
         rc = cli_samples_open(&c->samples, &r->input, err);
-    return rc ? rc : cli_sys_create(c->common.output ? c->common.output : "-", &r->output, err);
+    return rc ? rc : cli_output_open(c->common.output ? c->common.output : "-", &r->output, err);
 }
 
 int cli_convert(struct cli_conversion *c)
@@ -168,8 +169,8 @@ int cli_convert(struct cli_conversion *c)
     if (!rc)
         rc = convert_all(&r, &err);
     if (!rc && !cli_sys_interrupted())
-        rc = cli_sys_commit(&r.output, &err);
-    cli_sys_abandon(&r.output, NULL);
+        rc = cli_output_commit(&r.output, &err);
+    cli_output_abandon(&r.output, NULL);
     if (!rc && !c->common.quiet && !cli_sys_interrupted())
         cli_samples_warn(&c->samples, r.n_samples);
     cli_input_close(&r.input);
