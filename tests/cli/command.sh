@@ -403,7 +403,8 @@ for verb in "generate m a" "bench --synthetic gpt2"; do
     refuses "$verb: an unwritable trace" 1 "none/t.json" "$elcl" $verb --trace none/t.json
     prints "$verb: an unwritable trace: nothing has run"
 done
-for verb in "bench --synthetic gpt2" devices selftest tune "languages m" "compare a.json" "plan m"; do
+for verb in "bench --synthetic gpt2" devices selftest tune "languages m" "compare a.json" "plan m"
+do
     # shellcheck disable=SC2086
     refuses "$verb: an unwritable output" 1 "none/o.txt" "$elcl" $verb --output none/o.txt
 done

@@ -35,7 +35,7 @@ void cli_output_flush(const char *path, struct elcl_str *part);
 /* Whether both names are one regular file, or would become one. */
 bool cli_output_same(const char *a, const char *b);
 /* Returns `path` with `suffix`, in the same directory. Where the name would be too long, a hash
- * takes the place of its end. free() it; NULL when memory is short. */
+ * takes the place of its end. elcl_free() it; NULL when memory is short. */
 char *cli_output_beside(const char *path, const char *suffix);
 
 #endif

@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include "base/os.h"
+#include "common/output.h"
 #include "common/sys.h"
 
 #define SCHEMA "elcl-run-1"
@@ -17,11 +18,7 @@
 /* Returns the record's path, freed with elcl_free(), or NULL if memory is short. */
 static char *record_path(const char *output)
 {
-    struct elcl_str path = {0};
-    elcl_str_printf(&path, "%s" CLI_RECORD_SUFFIX, output);
-    if (path.failed)
-        elcl_str_finish(&path);
-    return path.data;
+    return cli_output_beside(output, CLI_RECORD_SUFFIX);
 }
 
 /* ---- writing ------------------------------------------------------------------------------- */
@@ -65,7 +62,7 @@ int cli_run_record_write(const char *output, const struct cli_run_record *record
     int rc = ELCL_OK;
     if (path && printed) {
         elcl_str_printf(&bytes, "%s\n", printed);
-        rc = cli_sys_save(path, &bytes, err);
+        rc = cli_output_save(path, &bytes, err);
     } else {
         rc = elcl_fail_nomem(err);
     }
