@@ -16,43 +16,159 @@
 
 #include "base/util.h"
 
-static int open_regular(const char *path, int *fd, size_t *bytes, elcl_error *err)
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static int not_regular(const char *path, mode_t mode, elcl_error *err)
+{
+    const char *kind = S_ISDIR(mode)    ? "a directory"
+                       : S_ISFIFO(mode) ? "a FIFO"
+                       : S_ISSOCK(mode) ? "a socket"
+                                        : "a device";
+    return elcl_fail(err, ELCL_E_IO, "%s: is %s, not a regular file", path, kind);
+}
+
+/* Fails with the reason `why` (an errno) for which a name cannot be used. */
+static int refuse_name(const char *path, int why, elcl_error *err)
 {
     struct stat st;
-    *fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (*fd < 0 || fstat(*fd, &st)) {
+    char target[256] = "";
+    if (why == ENOENT && !lstat(path, &st) && S_ISLNK(st.st_mode)) {
+        const ssize_t n = readlink(path, target, sizeof(target) - 1);
+        target[n > 0 ? n : 0] = '\0';
+        return elcl_fail(err, ELCL_E_IO,
+                         "%s: is a symbolic link to %s, which does not exist; is the download "
+                         "complete?",
+                         path, target);
+    }
+    if (why == ENXIO && !stat(path, &st) && !S_ISREG(st.st_mode)) /* how a socket is refused */
+        return not_regular(path, st.st_mode, err);
+    return elcl_fail(err, ELCL_E_IO, "%s: cannot open: %s", path, strerror(why));
+}
+
+int elcl_file_exists(const char *path, bool *there, elcl_error *err)
+{
+    struct stat st;
+    *there = !stat(path, &st);
+    if (*there)
+        return S_ISREG(st.st_mode) ? ELCL_OK : not_regular(path, st.st_mode, err);
+    const int why = errno;
+    if (why == ENOENT && lstat(path, &st) && errno == ENOENT)
+        return ELCL_OK;
+    return refuse_name(path, why, err);
+}
+
+int elcl_file_open(const char *path, struct elcl_file *file, elcl_error *err)
+{
+    struct stat st;
+    /* Opening a FIFO would wait for a writer, and a terminal would become the controlling one. */
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 || fstat(fd, &st)) {
         const int why = errno;
-        if (*fd >= 0)
-            close(*fd);
-        return elcl_fail(err, ELCL_E_IO, "%s: cannot open: %s", path, strerror(why));
+        if (fd >= 0)
+            close(fd);
+        return refuse_name(path, why, err);
     }
     if (!S_ISREG(st.st_mode)) {
-        close(*fd);
-        return elcl_fail(err, ELCL_E_IO, "%s: not a regular file", path);
+        close(fd);
+        return not_regular(path, st.st_mode, err);
     }
-    *bytes = (size_t)st.st_size;
+    *file = (struct elcl_file){.path = path, .fd = fd, .bytes = (size_t)st.st_size, .open = true};
     return ELCL_OK;
+}
+
+struct elcl_file elcl_file_of(const void *data, size_t bytes, const char *path)
+{
+    return (struct elcl_file){.path = path, .data = data, .bytes = bytes};
+}
+
+void elcl_file_close(struct elcl_file *file)
+{
+    if (file->open)
+        close(file->fd);
+    *file = (struct elcl_file){0};
+}
+
+int elcl_file_read(const struct elcl_file *file, size_t at, void *to, size_t n, elcl_error *err)
+{
+    char *p = to;
+    if (at > file->bytes || n > file->bytes - at)
+        return elcl_fail(err, ELCL_E_INTERNAL, "%s: %zu bytes at %zu are not in the file",
+                         file->path, n, at);
+    if (!file->open && n)
+        memcpy(p, file->data + at, n);
+    while (file->open && n) {
+        const ssize_t got = pread(file->fd, p, n, (off_t)at);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return elcl_fail(err, ELCL_E_IO, "%s: cannot read: %s", file->path, strerror(errno));
+        if (!got)
+            return elcl_fail(err, ELCL_E_IO,
+                             "%s: ends at byte %zu, and had %zu bytes when it was opened: another "
+                             "program changes it",
+                             file->path, at, file->bytes);
+        p += got;
+        at += (size_t)got;
+        n -= (size_t)got;
+    }
+    return ELCL_OK;
+}
+
+int elcl_file_copy(const struct elcl_file *file, size_t at, size_t n, char **data, elcl_error *err)
+{
+    char *copy = n < SIZE_MAX ? malloc(n + 1) : NULL;
+    const int rc = copy ? elcl_file_read(file, at, copy, n, err) : elcl_fail_nomem(err);
+    if (rc) {
+        free(copy);
+        return rc;
+    }
+    copy[n] = '\0';
+    *data = copy;
+    return ELCL_OK;
+}
+
+int elcl_read_file(const char *path, size_t max_bytes, char **data, size_t *bytes, elcl_error *err)
+{
+    struct elcl_file file;
+    int rc = elcl_file_open(path, &file, err);
+    if (rc)
+        return rc;
+    const size_t found = file.bytes;
+    rc = found > max_bytes
+             ? elcl_fail(err, ELCL_E_FORMAT, "%s: %zu bytes, at most %zu are expected", path, found,
+                         max_bytes)
+             : elcl_file_copy(&file, 0, found, data, err);
+    elcl_file_close(&file);
+    if (!rc)
+        *bytes = found;
+    return rc;
+}
+
+int elcl_read_optional_file(const char *path, size_t max_bytes, char **data, size_t *bytes,
+                            elcl_error *err)
+{
+    bool there;
+    const int rc = elcl_file_exists(path, &there, err);
+    *data = NULL;
+    return rc || !there ? rc : elcl_read_file(path, max_bytes, data, bytes, err);
 }
 
 int elcl_map_file(const char *path, struct elcl_mapping *mapping, elcl_error *err)
 {
-    int fd;
-    size_t bytes = 0;
-    const int rc = open_regular(path, &fd, &bytes, err);
+    struct elcl_file file;
+    int rc = elcl_file_open(path, &file, err);
     if (rc)
         return rc;
     void *data = NULL;
-    if (bytes) {
-        data = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (data == MAP_FAILED) {
-            const int why = errno;
-            close(fd);
-            return elcl_fail(err, ELCL_E_IO, "%s: cannot map: %s", path, strerror(why));
-        }
+    if (file.bytes) {
+        data = mmap(NULL, file.bytes, PROT_READ, MAP_PRIVATE, file.fd, 0);
+        if (data == MAP_FAILED)
+            rc = elcl_fail(err, ELCL_E_IO, "%s: cannot map: %s", path, strerror(errno));
     }
-    close(fd);
-    *mapping = (struct elcl_mapping){data, bytes};
-    return ELCL_OK;
+    if (!rc)
+        *mapping = (struct elcl_mapping){data, file.bytes};
+    elcl_file_close(&file);
+    return rc;
 }
 
 void elcl_unmap_file(struct elcl_mapping *mapping)
@@ -68,26 +184,7 @@ void elcl_drop_pages(const struct elcl_mapping *mapping)
         (void)madvise((void *)(uintptr_t)mapping->data, mapping->bytes, MADV_DONTNEED);
 }
 
-int elcl_read_file(const char *path, size_t max_bytes, char **data, size_t *bytes, elcl_error *err)
-{
-    struct elcl_mapping mapping;
-    const int rc = elcl_map_file(path, &mapping, err);
-    if (rc)
-        return rc;
-    if (mapping.bytes > max_bytes) {
-        const size_t found = mapping.bytes;
-        elcl_unmap_file(&mapping);
-        return elcl_fail(err, ELCL_E_FORMAT, "%s: %zu bytes, at most %zu are expected", path, found,
-                         max_bytes);
-    }
-    char *copy = elcl_strndup(mapping.data ? mapping.data : "", mapping.bytes);
-    if (copy) {
-        *data = copy;
-        *bytes = mapping.bytes;
-    }
-    elcl_unmap_file(&mapping);
-    return copy ? ELCL_OK : elcl_fail_nomem(err);
-}
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static bool write_all(int fd, const char *data, size_t bytes)
 {
@@ -174,6 +271,18 @@ bool elcl_is_directory(const char *path)
     return !stat(path, &st) && S_ISDIR(st.st_mode);
 }
 
+int elcl_check_directory(const char *path, elcl_error *err)
+{
+    struct stat st;
+    if (!stat(path, &st))
+        return S_ISDIR(st.st_mode) ? ELCL_OK
+                                   : elcl_fail(err, ELCL_E_IO, "%s: is not a directory", path);
+    const int why = errno;
+    return why == ENOENT && lstat(path, &st)
+               ? elcl_fail(err, ELCL_E_IO, "%s: no such directory", path)
+               : refuse_name(path, why, err);
+}
+
 int elcl_make_directories(const char *path, elcl_error *err)
 {
     char *copy = elcl_strndup(path, strlen(path));
@@ -200,15 +309,17 @@ void elcl_free_files(struct elcl_file_info *files, size_t n)
     free(files);
 }
 
-static bool add_file(struct elcl_file_info **files, size_t *n, size_t *capacity,
+/* A name that leads nowhere is no directory; it is listed if not only plain files are wanted. */
+static bool add_file(struct elcl_file_info **files, size_t *n, size_t *capacity, bool plain_only,
                      const char *directory, const char *name)
 {
     char *path = elcl_path_join(directory, name);
-    struct stat st;
-    const bool plain = path && !stat(path, &st) && S_ISREG(st.st_mode);
+    struct stat st = {0};
+    const bool known = path && !stat(path, &st);
+    const bool wanted = plain_only ? known && S_ISREG(st.st_mode) : !S_ISDIR(st.st_mode);
     const bool no_memory = !path;
     free(path);
-    if (!plain)
+    if (!wanted || no_memory)
         return !no_memory;
     void *grown = *files;
     if (!elcl_grow(&grown, capacity, *n + 1, sizeof(**files)))
@@ -226,15 +337,17 @@ static bool add_file(struct elcl_file_info **files, size_t *n, size_t *capacity,
     return true;
 }
 
-bool elcl_list_files(const char *directory, struct elcl_file_info **files, size_t *n)
+static bool list(const char *directory, bool plain_only, struct elcl_file_info **files, size_t *n,
+                 int *why)
 {
     struct elcl_file_info *found = NULL;
     size_t n_found = 0;
     size_t capacity = 0;
     bool ok = true;
     DIR *dir = opendir(directory);
+    *why = dir ? 0 : errno;
     for (const struct dirent *entry; ok && dir && (entry = readdir(dir));)
-        ok = add_file(&found, &n_found, &capacity, directory, entry->d_name);
+        ok = add_file(&found, &n_found, &capacity, plain_only, directory, entry->d_name);
     if (dir)
         closedir(dir);
     if (!ok) {
@@ -244,6 +357,23 @@ bool elcl_list_files(const char *directory, struct elcl_file_info **files, size_
     *files = found;
     *n = n_found;
     return true;
+}
+
+bool elcl_list_files(const char *directory, struct elcl_file_info **files, size_t *n)
+{
+    int why;
+    return list(directory, true, files, n, &why);
+}
+
+int elcl_list_names(const char *directory, struct elcl_file_info **files, size_t *n,
+                    elcl_error *err)
+{
+    int why;
+    if (!list(directory, false, files, n, &why))
+        return elcl_fail_nomem(err);
+    return why ? elcl_fail(err, ELCL_E_IO, "%s: cannot list the directory: %s", directory,
+                           strerror(why))
+               : ELCL_OK;
 }
 
 void elcl_touch_file(const char *path)
@@ -265,12 +395,12 @@ char *elcl_path_join(const char *directory, const char *name)
     return path.data;
 }
 
-bool elcl_has_file(const char *directory, const char *name)
+int elcl_has_file(const char *directory, const char *name, bool *there, elcl_error *err)
 {
     char *path = elcl_path_join(directory, name);
-    const bool has = path && elcl_is_file(path);
+    const int rc = path ? elcl_file_exists(path, there, err) : elcl_fail_nomem(err);
     elcl_free(path);
-    return has;
+    return rc;
 }
 
 char *elcl_cache_directory(void)

@@ -94,25 +94,27 @@ int elcl_config_parse(const char *model, size_t n_model, const char *generation,
 
 int elcl_config_load(const char *directory, struct elcl_config *config, elcl_error *err)
 {
-    if (!elcl_is_directory(directory))
-        return elcl_fail(err, ELCL_E_IO, "%s: no such directory", directory);
-    if (elcl_ct2_is_directory(directory))
-        return load_ctranslate2(directory, config, err);
+    bool ctranslate2 = false;
+    int rc = elcl_check_directory(directory, err);
+    if (!rc)
+        rc = elcl_ct2_detect(directory, &ctranslate2, err);
+    if (rc || ctranslate2)
+        return rc ? rc : load_ctranslate2(directory, config, err);
     char *path = elcl_path_join(directory, "config.json");
     char *generation_path = elcl_path_join(directory, "generation_config.json");
     char *model = NULL, *generation = NULL;
     size_t n_model = 0, n_generation = 0;
-    int rc;
     if (!path || !generation_path) {
         rc = elcl_fail_nomem(err);
         goto fail;
     }
-    if (!elcl_is_file(path))
+    ELCL_TRY(elcl_read_optional_file(path, MAX_CONFIG_BYTES, &model, &n_model, err));
+    if (!model) {
         ELCL_TRY(elcl_foreign_directory(directory, err));
-    ELCL_TRY(elcl_read_file(path, MAX_CONFIG_BYTES, &model, &n_model, err));
-    if (elcl_is_file(generation_path))
-        ELCL_TRY(
-            elcl_read_file(generation_path, MAX_CONFIG_BYTES, &generation, &n_generation, err));
+        ELCL_TRY(elcl_read_file(path, MAX_CONFIG_BYTES, &model, &n_model, err)); /* says why */
+    }
+    ELCL_TRY(elcl_read_optional_file(generation_path, MAX_CONFIG_BYTES, &generation, &n_generation,
+                                     err));
     rc = parse(path, generation_path, directory, model, n_model, generation, n_generation, config,
                err);
     path = generation_path = NULL;

@@ -281,12 +281,14 @@ int32_t elcl_ct2_find(const struct elcl_ct2 *ct2, const char *name)
     return elcl_strmap_get(&ct2->names, name, strlen(name));
 }
 
-bool elcl_ct2_is_directory(const char *directory)
+int elcl_ct2_detect(const char *directory, bool *is, elcl_error *err)
 {
     static const char *const others[] = {ELCL_SAFETENSORS_FILE, ELCL_SAFETENSORS_INDEX,
                                          ELCL_PYTORCH_FILE, ELCL_PYTORCH_INDEX};
-    for (size_t i = 0; i < ELCL_COUNT(others); i++)
-        if (elcl_has_file(directory, others[i]))
-            return false;
-    return elcl_has_file(directory, ELCL_CT2_FILE);
+    bool other = false;
+    int rc = ELCL_OK;
+    for (size_t i = 0; i < ELCL_COUNT(others) && !rc && !other; i++)
+        rc = elcl_has_file(directory, others[i], &other, err);
+    *is = false;
+    return rc || other ? rc : elcl_has_file(directory, ELCL_CT2_FILE, is, err);
 }

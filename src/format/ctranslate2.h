@@ -59,8 +59,8 @@ int32_t elcl_ct2_find(const struct elcl_ct2 *ct2, const char *name);
 float elcl_ct2_element(const struct elcl_ct2_variable *variable, size_t i);
 size_t elcl_ct2_type_bytes(enum elcl_ct2_type type);
 
-/* Whether a directory holds a model of CTranslate2 and no other. */
-bool elcl_ct2_is_directory(const char *directory);
+/* Finds whether a directory holds a model of CTranslate2 and no other. */
+int elcl_ct2_detect(const char *directory, bool *is, elcl_error *err);
 
 /* ---- ctranslate2_tensors.c ----------------------------------------------------------------- */
 

@@ -358,9 +358,11 @@ static int read_object(struct builder *b, const char *directory, const char *nam
     *path = elcl_path_join(directory, name);
     if (!*path)
         return elcl_fail_nomem(b->err);
-    if (!elcl_is_file(*path))
-        return ELCL_OK;
-    const int rc = elcl_json_read(*path, MAX_CONFIG_BYTES, root, b->err);
+    bool there;
+    int rc = elcl_file_exists(*path, &there, b->err);
+    if (rc || !there)
+        return rc;
+    rc = elcl_json_read(*path, MAX_CONFIG_BYTES, root, b->err);
     return rc ? rc : elcl_json_unique_keys(*root, *path, b->err);
 }
 

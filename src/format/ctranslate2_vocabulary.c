@@ -104,8 +104,10 @@ int elcl_ct2_vocabulary_read(const char *directory, enum elcl_ct2_side side,
                                  "vocabulary.txt"};
     for (size_t i = 0; i < ELCL_COUNT(names); i++) {
         char *path = elcl_path_join(directory, names[i]);
-        const bool there = path && elcl_is_file(path);
-        int rc = !path ? elcl_fail_nomem(err) : there ? read_path(path, v, err) : ELCL_OK;
+        bool there = false;
+        int rc = path ? elcl_file_exists(path, &there, err) : elcl_fail_nomem(err);
+        if (!rc && there)
+            rc = read_path(path, v, err);
         elcl_free(path);
         if (!rc && there && v->n + 1 == tokens->rows[side] && *tokens->unk &&
             elcl_ct2_token_id(v, tokens->unk) < 0)

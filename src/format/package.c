@@ -167,7 +167,12 @@ int elcl_package_open(const char *path, char **directory, elcl_error *err)
     struct package p = {.path = path};
     if (is_archive(path))
         return unpack(&p, directory, err);
-    const bool package = elcl_has_file(path, METADATA) && elcl_has_file(path, MODEL_FILE);
+    bool package = elcl_is_directory(path);
+    int rc = package ? elcl_has_file(path, METADATA, &package, err) : ELCL_OK;
+    if (!rc && package)
+        rc = elcl_has_file(path, MODEL_FILE, &package, err);
+    if (rc)
+        return rc;
     char *found = package ? elcl_path_join(path, "model") : elcl_strdup(path);
     if (!found)
         return elcl_fail_nomem(err);

@@ -38,14 +38,15 @@ int elcl_safetensors_open(const char *directory, struct elcl_safetensors **st, e
 {
     char *one = elcl_path_join(directory, ELCL_SAFETENSORS_FILE);
     char *index = elcl_path_join(directory, ELCL_SAFETENSORS_INDEX);
-    int rc;
-    if (!one || !index)
-        rc = elcl_fail_nomem(err);
-    else if (elcl_is_file(one))
+    bool has_one = false, has_index = false;
+    int rc = one && index ? elcl_file_exists(one, &has_one, err) : elcl_fail_nomem(err);
+    if (!rc && !has_one)
+        rc = elcl_file_exists(index, &has_index, err);
+    if (!rc && has_one)
         rc = elcl_safetensors_open_file(one, st, err);
-    else if (elcl_is_file(index))
+    else if (!rc && has_index)
         rc = open_index(directory, index, st, err);
-    else
+    else if (!rc)
         rc = elcl_fail(err, ELCL_E_IO,
                        "%s: has neither " ELCL_SAFETENSORS_FILE " nor " ELCL_SAFETENSORS_INDEX,
                        directory);

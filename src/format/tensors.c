@@ -21,9 +21,13 @@ static int find_file(const char *directory, const char **name, char **path, elcl
         *path = elcl_path_join(directory, names[i]);
         if (!*path)
             return elcl_fail_nomem(err);
-        if (elcl_is_file(*path))
+        bool there;
+        const int rc = elcl_file_exists(*path, &there, err);
+        if (!rc && there)
             return ELCL_OK;
         elcl_free(*path);
+        if (rc)
+            return rc;
     }
     const int rc = elcl_foreign_directory(directory, err);
     if (rc)

@@ -53,8 +53,7 @@ fail:
 static int read_directory(struct elcl_model *m, const char *directory, elcl_error *err)
 {
     int rc;
-    if (!elcl_is_directory(directory))
-        return elcl_fail(err, ELCL_E_IO, "%s: no such model directory", directory);
+    ELCL_TRY(elcl_check_directory(directory, err));
     ELCL_TRY(elcl_config_load(directory, &m->config, err));
     ELCL_TRY(elcl_family_read(&m->config, &m->family, &m->arch, &m->defaults, err));
     ELCL_TRY(elcl_tokenizer_load(directory, &m->tokenizer, err));
@@ -66,10 +65,13 @@ fail:
 int elcl_model_read_texts(struct elcl_model *m, const char *directory, elcl_error *err)
 {
     elcl_error config_err = {0};
-    if (!elcl_is_directory(directory))
-        return elcl_fail(err, ELCL_E_IO, "%s: no such model directory", directory);
+    bool has_config = false;
     m->bos = m->eos = m->empty = -1;
-    int rc = elcl_tokenizer_load(directory, &m->tokenizer, err);
+    int rc = elcl_check_directory(directory, err);
+    if (!rc)
+        rc = elcl_tokenizer_load(directory, &m->tokenizer, err);
+    if (!rc)
+        rc = elcl_has_file(directory, "config.json", &has_config, err);
     if (rc || !m->tokenizer)
         return rc;
     const int bad = elcl_config_load(directory, &m->config, &config_err);
@@ -77,8 +79,8 @@ int elcl_model_read_texts(struct elcl_model *m, const char *directory, elcl_erro
         !bad && !elcl_family_read(&m->config, &m->family, &m->arch, &m->defaults, &config_err);
     if (known)
         rc = read_special_tokens(m, directory, err);
-    else if (!elcl_tokenizer_wraps(m->tokenizer) && config_err.code != ELCL_E_IO &&
-             config_err.code != ELCL_E_UNSUPPORTED)
+    else if (has_config && config_err.code != ELCL_E_UNSUPPORTED &&
+             (!elcl_tokenizer_wraps(m->tokenizer) || config_err.code == ELCL_E_IO))
         rc = elcl_fail(err, config_err.code, "%s", config_err.msg);
     else
         m->defaults.forced_bos_token_id = -1;

@@ -22,25 +22,23 @@ struct builder {
  * it; NULL if there is none. Freed with elcl_free(). */
 static int find_named(const struct builder *b, const char *name, char **path)
 {
-    struct elcl_str beside = {0};
+    static const char *const places[] = {"", "../"};
+    bool there = false;
     int rc = ELCL_OK;
-    *path = elcl_path_join(b->directory, name);
-    if (!*path)
-        return elcl_fail_nomem(b->err);
-    if (elcl_is_file(*path))
-        return ELCL_OK;
-    elcl_free(*path);
     *path = NULL;
-    elcl_str_printf(&beside, "%s/../metadata.json", b->directory);
-    if (!beside.failed && elcl_is_file(beside.data)) {
-        elcl_str_finish(&beside);
-        elcl_str_printf(&beside, "%s/../%s", b->directory, name);
-        if (!beside.failed && elcl_is_file(beside.data))
-            *path = elcl_strdup(beside.data);
+    for (size_t i = 0; i < ELCL_COUNT(places) && !rc && !there; i++) {
+        struct elcl_str at = {0};
+        if (i)
+            rc = elcl_has_file(b->directory, "../metadata.json", &there, b->err);
+        if (rc || (i && !there))
+            break;
+        elcl_str_printf(&at, "%s/%s%s", b->directory, places[i], name);
+        rc = at.failed ? elcl_fail_nomem(b->err) : elcl_file_exists(at.data, &there, b->err);
+        if (!rc && there)
+            *path = at.data;
+        else
+            elcl_str_finish(&at);
     }
-    if (beside.failed)
-        rc = elcl_fail_nomem(b->err);
-    elcl_str_finish(&beside);
     return rc;
 }
 
@@ -55,8 +53,7 @@ static int find_pieces(const struct builder *b, const char *const *names, bool a
         rc = find_named(b, *names, path);
     if (rc || *path || !any)
         return rc;
-    if (!elcl_list_files(b->directory, &files, &n))
-        return elcl_fail_nomem(b->err);
+    rc = elcl_list_names(b->directory, &files, &n, b->err);
     for (size_t i = 0; i < n && !*path && !rc; i++) {
         const char *end = strrchr(files[i].name, '.');
         if (end && !strcmp(end, ".model") && strcmp(files[i].name, "bpe.model") != 0)

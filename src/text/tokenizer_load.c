@@ -113,10 +113,8 @@ static int read_file(const char *directory, const char *name, struct elcl_text_f
     file->path = elcl_path_join(directory, name);
     if (!file->path)
         return elcl_fail_nomem(err);
-    if (!elcl_is_file(file->path))
-        return ELCL_OK;
-    const int rc = elcl_read_file(file->path, MAX_FILE_BYTES, &file->data, &file->n, err);
-    return rc ? rc : elcl_foreign_pointer(file->data, file->n, file->path, err);
+    const int rc = elcl_read_optional_file(file->path, MAX_FILE_BYTES, &file->data, &file->n, err);
+    return rc || !file->data ? rc : elcl_foreign_pointer(file->data, file->n, file->path, err);
 }
 
 const char *const elcl_tokenizer_file_names[ELCL_N_TOKENIZER_FILES] = {
@@ -154,9 +152,11 @@ static bool has_origin(const struct elcl_text_file *files)
 
 int elcl_tokenizer_load(const char *directory, struct elcl_tokenizer **tokenizer, elcl_error *err)
 {
-    const bool ctranslate2 = elcl_ct2_is_directory(directory);
+    bool ctranslate2 = false;
     struct elcl_text_file files[ELCL_N_TOKENIZER_FILES] = {{0}};
-    int rc = read_files(directory, files, err);
+    int rc = elcl_ct2_detect(directory, &ctranslate2, err);
+    if (!rc)
+        rc = read_files(directory, files, err);
     struct elcl_tokenizer *t = NULL;
     if (!rc && (!ctranslate2 || has_origin(files)))
         rc = elcl_tokenizer_build(files, &t, err);

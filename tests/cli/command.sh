@@ -898,4 +898,20 @@ refuses "selftest --kernels" 2 "kernels" "$elcl" selftest --kernels tpu
 refuses "selftest --matrix-instructions" 2 "expected one of auto|off" \
     "$elcl" selftest --matrix-instructions on
 
+
+# ---- FIFOs -----------------------------------------------------------------------------------
+
+mkfifo "$tmp/fifo"
+for verb in generate encode score; do
+    "$elcl" $verb --quiet m --input "$tmp/fifo" >"$tmp/out" 2>"$tmp/err" &
+    waiting=$!
+    sleep 0.2
+    kill -TERM $waiting
+    wait $waiting
+    code=$?
+    exits "$verb: SIGTERM while an input waits for its writer" 143
+done
+echo late >"$tmp/fifo" &
+run "$elcl" generate --quiet m --input "$tmp/fifo"
+prints "an input that is a FIFO" LATE
 end

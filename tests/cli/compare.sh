@@ -10,6 +10,21 @@ runs "$elcl" --version
 cp "$here"/../golden/bench/*.json "$tmp" || exit 1
 cd "$tmp" || exit 1
 
+# ---- streams ---------------------------------------------------------------------------------
+
+mkfifo silent fed
+"$elcl" compare silent >silent.out 2>silent.err &
+waiting=$!
+cat a.json >fed &
+run "$elcl" compare fed
+check "a FIFO with a writer" grep -q '^| bart-base' out
+run_in_file() {
+    "$elcl" compare /dev/stdin <"$1" >"$tmp/out" 2>"$tmp/err"
+}
+run_in_file a.json
+check "standard input by its name" grep -q '^| bart-base' out
+refuses "no regular file" 1 "$tmp: cannot read: Is a directory" "$elcl" compare "$tmp"
+
 # ---- tables ----------------------------------------------------------------------------------
 
 run "$elcl" compare a.json b.json c.json
@@ -170,4 +185,9 @@ else
     skip "the page in a browser: no chromium"
 fi
 
+wait $waiting
+code=$?
+cp silent.err err
+exits "a FIFO without a writer" 1
+says "a FIFO without a writer" "silent: is a FIFO that no program writes to"
 end

@@ -193,6 +193,13 @@ files llama model.safetensors
 echo '{"model_type": "llama", "rope_theta": 10000}' >llama/config.json
 files broken model.safetensors
 echo '{"model_type": ' >broken/config.json
+for name in dangling fifo; do
+    mkdir $name
+    ln -s "$g2p"/*.json "$g2p"/*.safetensors "$g2p"/*.txt $name 2>/dev/null
+done
+rm dangling/generation_config.json fifo/config.json
+ln -s ../blobs/0123 dangling/generation_config.json
+mkfifo fifo/config.json
 mkdir nothing locked
 echo x >model.tar.gz
 mkdir -p "hf/hub/models--org--g2p/refs" "hf/hub/models--org--g2p/snapshots"
@@ -235,6 +242,11 @@ rows "$real" <<'END'
 1 @ generate model.tar.gz hello @ model.tar.gz is an archive: unpack it first
 1 @ generate llama hello @ rotary positions
 1 @ generate broken hello @ broken/config.json
+1 @ generate dangling hello @ dangling/generation_config.json: is a symbolic link to ../blobs/0123, which does not exist; is the download complete?
+1 @ encode dangling hello @ dangling/generation_config.json: is a symbolic link
+1 @ plan dangling @ dangling/generation_config.json: is a symbolic link
+1 @ generate fifo hello @ fifo/config.json: is a FIFO, not a regular file
+1 @ languages fifo @ fifo/config.json: is a FIFO, not a regular file
 1 @ languages "$g2p" @ the model has no languages
 2 @ generate "$mbart" --tgt-lang fr hello @ did you mean fr_XX? elcl languages
 2 @ generate "$mbart" --src-lang english hello @ did you mean en_XX?

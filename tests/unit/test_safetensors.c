@@ -407,7 +407,8 @@ static void test_index_lies(void)
         {"backslash", "{\"weight_map\":{\"a\":\"..\\\\1.safetensors\"}}", ELCL_E_FORMAT,
          "leaves the directory"},
         {"empty name", "{\"weight_map\":{\"a\":\"\"}}", ELCL_E_FORMAT, "leaves the directory"},
-        {"a directory", "{\"weight_map\":{\"a\":\"sub\"}}", ELCL_E_IO, "sub: not a regular file"},
+        {"a directory", "{\"weight_map\":{\"a\":\"sub\"}}", ELCL_E_IO,
+         "sub: is a directory, not a regular file"},
     };
     directory("lies/sub");
     write_shard("lies/1.safetensors",

@@ -3,6 +3,7 @@
 #define CLI_BENCH_H
 
 #include "common/args.h"
+#include "common/result_file.h"
 #include "elcl/measure.h"
 #include "elcl/plan.h"
 
@@ -131,10 +132,9 @@ const char *cli_bench_status_word(enum cli_bench_status status);
 /* Writes 16 hexadecimal digits. */
 void cli_bench_hash_text(uint64_t hash, char text[17]);
 
-/* Compares the results with those of an earlier bench in the file `path`. Prints one line to
- * standard error for each configuration that both have, and counts the ones that are slower beyond
- * noise in *n_slower. */
-int cli_bench_compare(const struct cli_bench *bench, const char *path, size_t *n_slower,
-                      elcl_error *err);
+/* Compares the results with those of an earlier bench. Prints one line to standard error for each
+ * configuration that both have, and counts the ones that are slower beyond noise in *n_slower. */
+int cli_bench_compare(const struct cli_bench *bench, const struct cli_result_file *before,
+                      size_t *n_slower, elcl_error *err);
 
 #endif

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/result_file.h"
 #include "common/words.h"
 
 static bool same_config(const struct cli_row *row, const struct cli_bench_config *c)
@@ -46,23 +45,18 @@ static bool judge(const struct cli_row *before, const struct cli_bench_result *r
     return slower;
 }
 
-int cli_bench_compare(const struct cli_bench *bench, const char *path, size_t *n_slower,
-                      elcl_error *err)
+int cli_bench_compare(const struct cli_bench *bench, const struct cli_result_file *before,
+                      size_t *n_slower, elcl_error *err)
 {
-    struct cli_result_file file;
     size_t both = 0;
-    int rc = cli_result_file_read(path, 0, &file, err);
-    if (rc)
-        return rc;
     for (size_t i = 0; i < bench->n; i++)
-        for (int j = 0; j < file.n_rows; j++)
-            if (same_config(&file.rows[j], &bench->results[i].config)) {
-                *n_slower += judge(&file.rows[j], &bench->results[i]);
+        for (int j = 0; j < before->n_rows; j++)
+            if (same_config(&before->rows[j], &bench->results[i].config)) {
+                *n_slower += judge(&before->rows[j], &bench->results[i]);
                 both++;
                 break;
             }
-    if (!both)
-        rc = elcl_fail(err, ELCL_E_ARG, "%.200s: has no configuration of this bench", path);
-    cli_result_file_finish(&file);
-    return rc;
+    return both ? ELCL_OK
+                : elcl_fail(err, ELCL_E_ARG, "%.200s: has no configuration of this bench",
+                            before->path);
 }

@@ -112,8 +112,11 @@ static int run_bench(const struct cli_bench_options *o, const struct cli_bench_c
 {
     struct cli_bench bench = {.options = o};
     elcl_error err = {0}, late = {0};
+    struct cli_result_file before = {0};
     size_t failed = 0, slower = 0;
-    int rc = open_bench(&bench, argc, argv, &err);
+    int rc = o->baseline ? cli_result_file_read(o->baseline, 0, &before, &err) : ELCL_OK;
+    if (!rc)
+        rc = open_bench(&bench, argc, argv, &err);
     if (!rc)
         rc = run_all(&bench, configs, &failed, &err);
     if (bench.n && write_results(&bench, &late) && !rc) {
@@ -121,8 +124,9 @@ static int run_bench(const struct cli_bench_options *o, const struct cli_bench_c
         err = late;
     }
     if (!rc && o->baseline)
-        rc = cli_bench_compare(&bench, o->baseline, &slower, &err);
+        rc = cli_bench_compare(&bench, &before, &slower, &err);
     close_bench(&bench);
+    cli_result_file_finish(&before);
     if (cli_sys_interrupted())
         return CLI_EXIT_SIGNAL + cli_sys_interrupted();
     if (rc)

@@ -150,7 +150,7 @@ static bool is_pointer(const char *directory, const struct elcl_file_info *file)
 
 static void look(const char *directory, struct listing *l)
 {
-    if (!elcl_list_files(directory, &l->files, &l->n))
+    if (elcl_list_names(directory, &l->files, &l->n, NULL))
         l->n = 0;
     for (size_t i = 0; i < l->n; i++) {
         const char *name = l->files[i].name;

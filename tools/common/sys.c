@@ -131,7 +131,8 @@ bool cli_sys_can_redraw(int fd)
 
 int cli_sys_open(const char *path, int *fd, elcl_error *err)
 {
-    int opened = open(path, O_RDONLY | O_CLOEXEC);
+    /* A FIFO opens at once: cli_sys_read() waits for its writer, and a signal ends the wait. */
+    int opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (opened < 0)
         return elcl_fail(err, ELCL_E_IO, "%s: cannot open: %s", path, strerror(errno));
     *fd = opened;
@@ -176,7 +177,8 @@ enum cli_read cli_sys_read(int fd, int timeout_ms, void *bytes, size_t capacity,
 
 bool cli_sys_exists(const char *path)
 {
-    return !access(path, F_OK);
+    struct stat info;
+    return !lstat(path, &info) || (errno != ENOENT && errno != ENOTDIR);
 }
 
 bool cli_sys_can_read(const char *path)
@@ -212,19 +214,40 @@ int cli_sys_make_directory(const char *path, elcl_error *err)
                      errno == EEXIST ? "there is a file of that name" : strerror(errno));
 }
 
+/* How long a FIFO may be without a program that writes to it. */
+#define WRITER_SECONDS 2
+
+/* Whether nobody has a FIFO open for writing: only then a read that does not wait finds an end. */
+static bool has_no_writer(int fd, struct elcl_str *bytes)
+{
+    struct stat info;
+    char byte;
+    if (fstat(fd, &info) || !S_ISFIFO(info.st_mode))
+        return false;
+    const ssize_t n = read(fd, &byte, 1);
+    elcl_str_append(bytes, &byte, n > 0 ? 1 : 0);
+    return n == 0;
+}
+
 int cli_sys_load(const char *path, size_t max_bytes, struct elcl_str *bytes, elcl_error *err)
 {
     enum cli_read state = CLI_READ_DATA;
+    const double start = cli_sys_seconds();
     int fd = -1;
     int rc = cli_sys_open(path, &fd, err);
     while (!rc && state != CLI_READ_END) {
         char block[65536];
         size_t n = 0;
         const char *why = "";
-        state = cli_sys_read(fd, -1, block, sizeof(block), &n, &why);
+        state = cli_sys_read(fd, 200, block, sizeof(block), &n, &why);
         elcl_str_append(bytes, block, n);
         if (state == CLI_READ_FAILED)
             rc = elcl_fail(err, ELCL_E_IO, "%.200s: cannot read: %s", path, why);
+        else if (cli_sys_interrupted())
+            rc = elcl_fail(err, ELCL_E_INTERRUPTED, "%.200s: interrupted while reading", path);
+        else if (state == CLI_READ_NOTHING && !bytes->n &&
+                 cli_sys_seconds() - start > WRITER_SECONDS && has_no_writer(fd, bytes))
+            rc = elcl_fail(err, ELCL_E_IO, "%.200s: is a FIFO that no program writes to", path);
         else if (bytes->n > max_bytes)
             rc = elcl_fail(err, ELCL_E_FORMAT, "%.200s: expected at most %zu bytes", path,
                            max_bytes);

@@ -35,7 +35,7 @@ bool cli_sys_is_terminal(int fd);
 /* Whether the terminal can redraw a progress bar. */
 bool cli_sys_can_redraw(int fd);
 
-/* Opens for reading. */
+/* Opens for reading, without waiting for the writer of a FIFO. */
 int cli_sys_open(const char *path, int *fd, elcl_error *err);
 /* Returns the rest of a regular file in bytes, 0 for anything else. */
 uint64_t cli_sys_bytes_left(int fd);
@@ -48,6 +48,7 @@ enum cli_read { CLI_READ_DATA, CLI_READ_NOTHING, CLI_READ_END, CLI_READ_FAILED }
 enum cli_read cli_sys_read(int fd, int timeout_ms, void *bytes, size_t capacity, size_t *n,
                            const char **why);
 
+/* Whether the name is there, even if it leads nowhere or is hidden by permissions. */
 bool cli_sys_exists(const char *path);
 /* Whether the directory can be listed and its files opened. */
 bool cli_sys_can_read(const char *path);
@@ -55,7 +56,8 @@ bool cli_sys_can_read(const char *path);
 char *cli_sys_newest_directory(const char *path);
 /* Makes a directory unless there is one. */
 int cli_sys_make_directory(const char *path, elcl_error *err);
-/* Appends a whole file to *bytes; fails if it is larger than max_bytes. */
+/* Appends a whole file to *bytes; fails if it is larger than max_bytes, and soon if it is a FIFO
+ * that nobody writes to. */
 int cli_sys_load(const char *path, size_t max_bytes, struct elcl_str *bytes, elcl_error *err);
 
 #endif

@@ -105,6 +105,8 @@ static int run_compare(const struct compare_options *o, char **paths, int n)
         rc = write_form(&c, (enum cli_format)o->common.format, o->common.output, &err);
     while (c.n_files > 0)
         cli_result_file_finish(&c.files[--c.n_files]);
+    if (rc == ELCL_E_INTERRUPTED)
+        return CLI_EXIT_SIGNAL + cli_sys_interrupted();
     return rc ? cli_error(CLI_EXIT_FAILURE, "%s", err.msg) : CLI_EXIT_OK;
 }
 

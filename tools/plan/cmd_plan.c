@@ -1,6 +1,7 @@
 /* elcl plan: memory by category for each variant and batch, without weights. Runs nothing. */
 #include "common/remedy.h"
 #include "common/args.h"
+#include "common/sys.h"
 #include "common/output.h"
 #include "common/words.h"
 #include "plan/plan.h"
@@ -244,6 +245,8 @@ int cli_cmd_plan(int argc, char **argv)
     if (!cli_args_begin(&args, argc, argv, &options, &exit_code))
         return exit_code;
     const int rc = run(&options, &err);
+    if (rc == ELCL_E_INTERRUPTED)
+        return CLI_EXIT_SIGNAL + cli_sys_interrupted();
     if (rc)
         return cli_error(rc == ELCL_E_ARG ? CLI_EXIT_USAGE : CLI_EXIT_FAILURE, "%s", err.msg);
     return CLI_EXIT_OK;
