@@ -114,7 +114,7 @@ static int create_state(struct elcl_engine *e, int sentences, elcl_error *err)
     return ELCL_OK;
 }
 
-/* Frees the state and the host arrays of its size; keeps the totals of its work. */
+/* Frees the state, the host memory of its queue, and the slots; keeps the totals of its work. */
 static void drop_state(struct elcl_engine *e)
 {
     if (e->state.ops) {
@@ -123,9 +123,6 @@ static void drop_state(struct elcl_engine *e)
     }
     elcl_state_finish(&e->state);
     elcl_free(e->slots);
-    elcl_free(e->step.data);
-    elcl_free(e->encode.data);
-    elcl_free(e->candidates);
     e->slots = NULL;
     e->step.data = e->encode.data = NULL;
     e->candidates = NULL;
@@ -134,11 +131,13 @@ static void drop_state(struct elcl_engine *e)
 static int allocate_host(struct elcl_engine *e, elcl_error *err)
 {
     const struct elcl_capacity *c = &e->state.capacity;
+    struct elcl_ops *ops = e->state.ops;
     const size_t rows = (size_t)elcl_capacity_rows(c), encode = (size_t)c->encode_rows;
     e->slots = elcl_calloc((size_t)c->sentences, sizeof(struct elcl_sentence *));
-    e->step.data = elcl_calloc(elcl_capacity_step(c), sizeof(int32_t));
-    e->encode.data = elcl_calloc(encode * (ELCL_ROW_INTS + ELCL_ROW_GROUP_INTS), sizeof(int32_t));
-    e->candidates = elcl_calloc(rows * (size_t)c->width, sizeof(*e->candidates));
+    e->step.data = elcl_ops_host_memory(ops, elcl_capacity_step(c), sizeof(int32_t));
+    e->encode.data =
+        elcl_ops_host_memory(ops, encode * (ELCL_ROW_INTS + ELCL_ROW_GROUP_INTS), sizeof(int32_t));
+    e->candidates = elcl_ops_host_memory(ops, rows * (size_t)c->width, sizeof(*e->candidates));
     const bool ok = e->slots && e->step.data && e->encode.data && e->candidates;
     return ok ? ELCL_OK : elcl_fail_nomem(err);
 }

@@ -36,8 +36,8 @@ struct elcl_engine {
     struct elcl_sentence **slots; /* [capacity.sentences], NULL: free */
     int n_live;
     uint64_t next_id;
-    struct elcl_records step, encode;  /* on the host; data is owned */
-    struct elcl_candidate *candidates; /* [R, width] */
+    struct elcl_records step, encode;  /* on the host */
+    struct elcl_candidate *candidates; /* [R, width], of elcl_ops_host_memory() */
     elcl_engine_stats stats;
 };
 

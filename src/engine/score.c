@@ -58,7 +58,7 @@ static struct elcl_capacity capacity_for(const struct elcl_arch *arch, const str
                                   .score_block = elcl_min_int(rows, LOGIT_ROWS)};
 }
 
-/* Frees the state and the host arrays of its size; keeps the totals of its work. */
+/* Frees the state and the host memory of its queue; keeps the totals of its work. */
 static void drop_state(struct elcl_scorer *s)
 {
     if (s->state.ops) {
@@ -66,9 +66,6 @@ static void drop_state(struct elcl_scorer *s)
         s->stats.flop += s->state.ops->flop;
     }
     elcl_state_finish(&s->state);
-    elcl_free(s->step.data);
-    elcl_free(s->encode.data);
-    elcl_free(s->log_probs);
     s->step.data = s->encode.data = NULL;
     s->log_probs = NULL;
 }
@@ -89,12 +86,13 @@ static int create_state(struct elcl_scorer *s, int rows, elcl_error *err)
                          rows, (unsigned long long)(limit >> 20), m->device->desc.name);
     ELCL_TRY(elcl_ops_clone(m->ops, false, &ops, err));
     ELCL_TRY(elcl_state_init(&s->state, &m->arch, &m->weights, m->attention, &c, ops, err));
-    ops = NULL;
     elcl_plan_make(&m->arch, m->attention, m->ops->state, &c, m->weight_bytes, &s->plan);
     const size_t n = (size_t)rows;
-    s->step.data = elcl_calloc(n * ELCL_SCORE_INTS, sizeof(int32_t));
-    s->encode.data = elcl_calloc(n * (ELCL_ROW_INTS + ELCL_ROW_GROUP_INTS), sizeof(int32_t));
-    s->log_probs = elcl_calloc(n, sizeof(*s->log_probs));
+    s->step.data = elcl_ops_host_memory(ops, n * ELCL_SCORE_INTS, sizeof(int32_t));
+    s->encode.data =
+        elcl_ops_host_memory(ops, n * (ELCL_ROW_INTS + ELCL_ROW_GROUP_INTS), sizeof(int32_t));
+    s->log_probs = elcl_ops_host_memory(ops, n, sizeof(*s->log_probs));
+    ops = NULL; /* the state has it */
     if (s->step.data && s->encode.data && s->log_probs)
         return ELCL_OK;
     rc = elcl_fail_nomem(err);
@@ -319,6 +317,7 @@ static int run_passes(struct elcl_scorer *s, const elcl_score_request *requests,
         ELCL_TRY(fit(s, min_rows, elcl_max_int(min_rows, useful), err));
     for (size_t next = 0; min_rows && next < n;) {
         const size_t first = next;
+        ELCL_TRY(elcl_ops_settle(s->state.ops, err)); /* after a pass that failed */
         put_requests(s, requests, n, &next);
         ELCL_TRY(pass(s, err));
         ELCL_TRY(deliver(s, requests, first, next, err));

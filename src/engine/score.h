@@ -12,9 +12,9 @@ struct elcl_scorer {
     int limit;                  /* most rows of a pass that fitted into memory */
     struct elcl_state state;    /* {0} until there is work */
     struct elcl_plan plan;      /* of the state */
-    struct elcl_records step;   /* decoder rows, on the host; data is owned */
+    struct elcl_records step;   /* decoder rows, on the host */
     struct elcl_records encode; /* encoder rows */
-    float *log_probs;           /* [rows] of one pass */
+    float *log_probs;           /* [rows] of one pass, of elcl_ops_host_memory() */
     elcl_engine_stats stats;
 };
 

@@ -153,9 +153,9 @@ size_t elcl_capacity_step(const struct elcl_capacity *c);
 
 /* One encoding or step as the host describes it: records in one int array, uploaded unchanged. */
 struct elcl_records {
-    int32_t *data;
-    int buffer; /* ELCL_B_STEP, or ELCL_B_ENCODE if decoder code runs on a prompt */
-    size_t n;   /* ints in use */
+    int32_t *data; /* of elcl_ops_host_memory() */
+    int buffer;    /* ELCL_B_STEP, or ELCL_B_ENCODE if decoder code runs on a prompt */
+    size_t n;      /* ints in use */
     size_t rows_at, self_at, cross_at, rules_at, draws_at; /* sections; rows first */
     size_t
         scored_at; /* teacher-forced passes: a row record (token and row) for each scored token */

@@ -481,8 +481,11 @@ void elcl_ops_destroy(struct elcl_ops **ops)
     struct elcl_ops *o = *ops;
     if (!o)
         return;
-    if (o->queue)
-        clFinish(o->queue);
+    const bool idle = !o->queue || !clFinish(o->queue) || !o->in_flight;
+    if (!idle)
+        elcl_device_log(o->device, ELCL_LOG_WARNING,
+                        "%s does not answer: memory that it may still use is not freed",
+                        o->device->desc.name);
     kernel_set_finish(&o->set);
     kernel_set_finish(&o->set_act);
     elcl_buffer_destroy(&o->dummy);
@@ -492,6 +495,7 @@ void elcl_ops_destroy(struct elcl_ops **ops)
     elcl_profile_destroy(&o->profile);
     if (o->queue)
         clReleaseCommandQueue(o->queue);
+    elcl_staging_finish(&o->staging, idle);
     elcl_free(o);
     *ops = NULL;
 }

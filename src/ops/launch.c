@@ -5,7 +5,19 @@
 
 int elcl_ops_finish(struct elcl_ops *ops, elcl_error *err)
 {
-    return elcl_cl_check(clFinish(ops->queue), "clFinish", ops->device->desc.name, err);
+    const int rc = elcl_cl_check(clFinish(ops->queue), "clFinish", ops->device->desc.name, err);
+    ops->in_flight = ops->in_flight && rc;
+    return rc;
+}
+
+void *elcl_ops_host_memory(struct elcl_ops *ops, size_t n, size_t size)
+{
+    return elcl_staging_alloc(&ops->staging, n, size);
+}
+
+int elcl_ops_settle(struct elcl_ops *ops, elcl_error *err)
+{
+    return ops->in_flight ? elcl_ops_finish(ops, err) : ELCL_OK;
 }
 
 int elcl_ops_upload(struct elcl_ops *ops, const struct elcl_buffer *buffer, const void *data,
@@ -16,6 +28,7 @@ int elcl_ops_upload(struct elcl_ops *ops, const struct elcl_buffer *buffer, cons
     if (bytes > buffer->bytes)
         return elcl_fail(err, ELCL_E_INTERNAL, "%s: upload of %zu bytes into %zu", buffer->label,
                          bytes, buffer->bytes);
+    ops->in_flight = true;
     return elcl_cl_check(
         clEnqueueWriteBuffer(ops->queue, buffer->mem, CL_FALSE, 0, bytes, data, 0, NULL, NULL),
         "clEnqueueWriteBuffer", buffer->label, err);
@@ -27,9 +40,12 @@ int elcl_ops_download(struct elcl_ops *ops, const struct elcl_buffer *buffer, vo
     if (bytes > buffer->bytes)
         return elcl_fail(err, ELCL_E_INTERNAL, "%s: download of %zu bytes from %zu", buffer->label,
                          bytes, buffer->bytes);
-    return elcl_cl_check(
+    ops->in_flight = true;
+    const int rc = elcl_cl_check(
         clEnqueueReadBuffer(ops->queue, buffer->mem, CL_TRUE, 0, bytes, data, 0, NULL, NULL),
         "clEnqueueReadBuffer", buffer->label, err);
+    ops->in_flight = rc != ELCL_OK;
+    return rc;
 }
 
 void elcl_ops_count(struct elcl_ops *ops, const char *name, enum elcl_op_class op_class,

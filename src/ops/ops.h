@@ -18,6 +18,7 @@
 #include "cl/records.h"
 #include "device/buffer.h"
 #include "device/profile.h"
+#include "device/staging.h"
 #include "ops/cost.h"
 #include "probe/probe.h"
 
@@ -119,6 +120,8 @@ struct elcl_ops {
                              * description of the device is read */
     struct elcl_device *device;
     cl_command_queue queue; /* in order */
+    struct elcl_staging staging;
+    bool in_flight; /* a copy from or to host memory may not be over */
     enum elcl_mac mac;
     enum elcl_kernels kernels; /* CPU or GPU */
     enum elcl_gemm gemm;       /* AUTO: by the number of rows */
@@ -176,10 +179,18 @@ void elcl_ops_store_program(struct elcl_ops *ops);
 
 /* Waits for everything enqueued. */
 int elcl_ops_finish(struct elcl_ops *ops, elcl_error *err);
-/* Copies to the device without waiting: `data` must stay unchanged until the next wait. */
+/* Returns n zeroed elements of host memory for uploads and downloads, or NULL if memory is short.
+ * They live as long as the elcl_ops, and longer if the device is lost while it uses them. */
+void *elcl_ops_host_memory(struct elcl_ops *ops, size_t n, size_t size);
+/* Waits until no upload reads host memory, which costs nothing after a download. Call it before
+ * changing that memory. */
+int elcl_ops_settle(struct elcl_ops *ops, elcl_error *err);
+/* Copies to the device without waiting: `data`, of elcl_ops_host_memory(), must stay unchanged
+ * until the next wait. */
 int elcl_ops_upload(struct elcl_ops *ops, const struct elcl_buffer *buffer, const void *data,
                     size_t bytes, elcl_error *err);
-/* Copies to the host and waits for everything before it. */
+/* Copies to the host and waits for everything before it. `data` is of elcl_ops_host_memory() unless
+ * it outlives the queue. */
 int elcl_ops_download(struct elcl_ops *ops, const struct elcl_buffer *buffer, void *data,
                       size_t bytes, elcl_error *err);
 

@@ -37,8 +37,10 @@ bool driver_create(struct driver *driver, elcl_model *model, const struct tokens
     d.cache_rows = elcl_calloc(rows, sizeof(*d.cache_rows));
     d.encoded = elcl_calloc(encode * (size_t)model->arch.d, sizeof(float));
     d.logits = elcl_calloc(rows * ELCL_LOGITS_LD((size_t)model->arch.vocabulary), sizeof(float));
-    d.step.data = elcl_calloc(rows * STEP_INTS, sizeof(int32_t));
-    d.encode.data = elcl_calloc(encode * ENCODE_INTS, sizeof(int32_t));
+    if (!rc) {
+        d.step.data = elcl_ops_host_memory(ops, rows * STEP_INTS, sizeof(int32_t));
+        d.encode.data = elcl_ops_host_memory(ops, encode * ENCODE_INTS, sizeof(int32_t));
+    }
     *driver = d;
     return CHECK(!rc, "%s", err.msg);
 }
@@ -51,8 +53,6 @@ void driver_finish(struct driver *driver)
     elcl_free(driver->cache_rows);
     elcl_free(driver->encoded);
     elcl_free(driver->logits);
-    elcl_free(driver->step.data);
-    elcl_free(driver->encode.data);
     *driver = (struct driver){0};
 }
 
