@@ -128,7 +128,7 @@ static const struct description {
     {"mma 64 f16/f16 f16 compute", ELCL_KERNELS_GPU, MMA_ACT(64, F16, F16), true,
      GEMM | TILES_LARGE},
     {"mma 16 bf16/f16 bf16 compute", ELCL_KERNELS_GPU, MMA_ACT(16, BF16, F16), false,
-     GEMM | TILES_LARGE},
+     GEMM | TILES_LARGE | REPEATS},
     {"mma 8 f16/bf16 f16 compute", ELCL_KERNELS_GPU, MMA_ACT(8, F16, BF16), false,
      GEMM | TILES_LARGE | REPEATS},
     {"mma 32 int8 compute", ELCL_KERNELS_GPU, MMA_ACT(32, INT8, F32), true, GEMM | ROUNDED},
