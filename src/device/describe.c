@@ -7,7 +7,8 @@
 #include "elcl/plan.h"
 
 /* Appends a property of the platform or of the device, of which exactly one is given, and returns
- * its offset in `strings`. A property that the driver refuses reads as "". */
+ * its offset in `strings`. A property that the driver refuses reads as ""; a lack of memory marks
+ * the strings as failed. */
 static size_t read_string(struct elcl_str *strings, cl_platform_id platform, cl_device_id device,
                           cl_uint property)
 {
@@ -15,6 +16,8 @@ static size_t read_string(struct elcl_str *strings, cl_platform_id platform, cl_
     const cl_int code = platform ? clGetPlatformInfo(platform, property, 0, NULL, &bytes)
                                  : clGetDeviceInfo(device, property, 0, NULL, &bytes);
     char *text = code || !bytes ? NULL : elcl_calloc(bytes + 1, 1);
+    if (!text && !code && bytes)
+        strings->failed = true;
     if (text) {
         if (platform ? clGetPlatformInfo(platform, property, bytes, text, NULL)
                      : clGetDeviceInfo(device, property, bytes, text, NULL))

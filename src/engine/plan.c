@@ -23,9 +23,9 @@ bool elcl_plan_make(const struct elcl_arch *arch, enum elcl_attention attention,
                     enum elcl_storage state, const struct elcl_capacity *capacity,
                     uint64_t weight_bytes, struct elcl_plan *plan)
 {
+    struct elcl_buffer_spec specs[ELCL_B_LAYERS + 2 * ELCL_MAX_LAYERS];
     const int n = elcl_state_n_buffers(arch);
-    struct elcl_buffer_spec *specs = elcl_calloc((size_t)n, sizeof(*specs));
-    bool ok = specs && elcl_state_buffers(arch, attention, state, capacity, specs);
+    bool ok = elcl_state_buffers(arch, attention, state, capacity, specs);
     struct elcl_plan p = {.weights = weight_bytes};
     p.category[ELCL_BUFFERS_WORKSPACE] = 2 * ELCL_OPS_BYTES; /* those of model and engine */
     for (int i = 0; ok && i < n; i++) {
@@ -34,7 +34,6 @@ bool elcl_plan_make(const struct elcl_arch *arch, enum elcl_attention attention,
             p.largest_buffer = specs[i].bytes;
         ok = p.category[specs[i].category] >= specs[i].bytes;
     }
-    elcl_free(specs);
     p.total = p.weights;
     for (int i = 0; ok && i < ELCL_N_BUFFER_CATEGORIES; i++) {
         p.total += p.category[i];

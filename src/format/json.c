@@ -5,14 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_scan.h"
 #include "base/os.h"
 #include "base/util.h"
 #include "base/utf8.h"
-
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
 
 #define NUL_ESCAPE "\\u0000"
 #define NUL_BYTES "\xc0\x80" /* no UTF-8, so that no other character can be spelled this way */
@@ -39,16 +35,12 @@ static int check_utf8(const char *text, size_t n, const char *name, elcl_error *
 
 static int parse(const char *text, size_t n, const char *name, cJSON **root, elcl_error *err)
 {
-    const char *end = text;
-    cJSON *value = n ? cJSON_ParseWithLengthOpts(text, n, &end, 0) : NULL;
-    size_t at = (size_t)(end - text);
-    while (value && at < n && is_space(text[at]))
-        at++;
-    if (!value || at < n) {
-        cJSON_Delete(value);
-        return elcl_fail(err, ELCL_E_FORMAT, "%s: not valid JSON at byte %zu", name,
-                         at < n ? at : n);
-    }
+    size_t end = 0;
+    if (!elcl_json_scan(text, n, &end) || end < n)
+        return elcl_fail(err, ELCL_E_FORMAT, "%s: not valid JSON at byte %zu", name, end);
+    cJSON *value = cJSON_ParseWithLength(text, n);
+    if (!value)
+        return elcl_fail_nomem(err);
     if (!cJSON_IsObject(value)) {
         const struct elcl_json_text found = elcl_json_describe(value);
         cJSON_Delete(value);

@@ -4,6 +4,10 @@
 
 #include "ops/ops.h"
 
+/* Limits of hyper-parameters, far above any model: they keep sizes in range. */
+#define ELCL_MAX_LAYERS 256
+#define ELCL_MAX_WIDTH 65536
+
 struct elcl_arch {
     int d;          /* D, of encoder and decoder */
     int vocabulary; /* V, of the output */

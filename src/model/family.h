@@ -60,10 +60,6 @@ extern const struct elcl_family elcl_family_xglm;
 int elcl_family_read(struct elcl_config *config, const struct elcl_family **family,
                      struct elcl_arch *arch, elcl_gen_options *options, elcl_error *err);
 
-/* Limits of hyper-parameters, far above any model: they keep sizes in range. */
-#define ELCL_MAX_LAYERS 256
-#define ELCL_MAX_WIDTH 65536
-
 /* Finds an activation by its Hugging Face name; returns false if the name is unknown. */
 bool elcl_activation_named(const char *name, enum elcl_activation *act);
 /* Reads the activation that `key` names, or takes `fallback` if config.json lacks the key. */

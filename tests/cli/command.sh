@@ -232,8 +232,8 @@ item {"ids": [-1]}
 below {"ids": [0, 260, 2]}
 both {"ids": [1], "text": "a"}
 U+0000 {"text": "a\u0000b"}
-strict {"text": "a", "id": 01}
-strict {"text": "a", "id": "tab	"}
+invalid {"text": "a", "id": 01}
+control {"text": "a", "id": "tab	"}
 END
 for line in "" "1 x" "1 -2" "99999999999" "0 260 2"; do
     printf '%s\n' "$line" >"$tmp/in"

@@ -61,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (model) {
         const int rc = elcl_config_parse(model, n_model, generation, n_generation, &config, &err);
         fuzz_check_error(rc, &err);
+        FUZZ_REQUIRE(rc != ELCL_E_NOMEM); /* cJSON refused what is JSON: see base/json_scan.h */
         if (!rc) {
             FUZZ_REQUIRE(config.model_type[0]);
             check_values(&config);

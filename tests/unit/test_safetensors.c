@@ -156,7 +156,7 @@ static void test_headers(void)
         size_t n_data;
         const char *message;
     } cases[] = {
-        {"not JSON", "{\"w\":", 0, "f: not valid JSON at byte 4"},
+        {"not JSON", "{\"w\":", 0, "f: not valid JSON at byte 5"},
         {"two values", "{} {}", 0, "f: not valid JSON at byte 3"},
         {"no object", "[1]", 0, "f: expected a JSON object, found an array"},
         {"empty header", "", 0, "f: not valid JSON at byte 0"},

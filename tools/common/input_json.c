@@ -82,10 +82,10 @@ static int take_id(const cJSON *root, const char *text, size_t n, struct cli_par
         at++;
     const char *raw = text;
     const size_t n_raw = cli_json_member(text, n, at, &raw);
-    if (!cli_json_is_scalar(raw, n_raw))
+    if (!cli_json_is_plain(raw, n_raw))
         return elcl_fail(err, ELCL_E_FORMAT,
-                         "expected \"id\" as strict JSON, which repeats in the output: a number "
-                         "like 10 or -0.5, or a string without control characters");
+                         "expected a string without control characters as \"id\", since the "
+                         "output repeats it");
     line->id = malloc(n_raw + 1);
     if (!line->id)
         return elcl_fail_nomem(err);
@@ -157,24 +157,19 @@ static bool has_escaped_nul(const char *line, size_t n)
     return false;
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
 int cli_input_parse_json(enum cli_sample_parts parts, const char *line, size_t n,
                          struct cli_parsed *parsed, elcl_error *err)
 {
     if (has_escaped_nul(line, n))
         return elcl_fail(err, ELCL_E_UNSUPPORTED, "U+0000 in a JSON string is not supported");
-    const char *end = NULL;
-    parsed->json = cJSON_ParseWithLengthOpts(line, n, &end, 0);
+    size_t end = 0;
+    const int rc = cli_json_parse(line, n, &parsed->json, &end, err);
+    if (rc)
+        return rc;
     if (!parsed->json)
         return elcl_fail(err, ELCL_E_FORMAT, "expected a JSON object, found %s",
                          n ? "invalid JSON" : "an empty line");
-    for (const char *at = end; at < line + n; at++) {
-        if (!is_blank(*at))
-            return elcl_fail(err, ELCL_E_FORMAT, "expected one JSON object, found more after it");
-    }
+    if (end < n)
+        return elcl_fail(err, ELCL_E_FORMAT, "expected one JSON object, found more after it");
     return take_object(parsed->json, line, n, parts, parsed, err);
 }

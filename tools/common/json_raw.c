@@ -2,6 +2,15 @@
 
 #include <string.h>
 
+#include "base/json_scan.h"
+
+int cli_json_parse(const char *text, size_t n, cJSON **root, size_t *end, elcl_error *err)
+{
+    const bool valid = elcl_json_scan(text, n, end);
+    *root = valid ? cJSON_ParseWithLength(text, *end) : NULL;
+    return valid && !*root ? elcl_fail_nomem(err) : ELCL_OK;
+}
+
 /* A place in the text. */
 struct place {
     const char *at, *end;
@@ -63,42 +72,8 @@ size_t cli_json_member(const char *text, size_t n, int index, const char **value
     return 0;
 }
 
-static size_t count_digits(const char *s, size_t n)
+bool cli_json_is_plain(const char *value, size_t n)
 {
-    size_t i = 0;
-    while (i < n && s[i] >= '0' && s[i] <= '9')
-        i++;
-    return i;
-}
-
-static bool is_number(const char *s, size_t n)
-{
-    size_t i = n && *s == '-';
-    const size_t whole = count_digits(s + i, n - i);
-    if (!whole || (whole > 1 && s[i] == '0'))
-        return false;
-    i += whole;
-    if (i < n && s[i] == '.') {
-        const size_t more = count_digits(s + i + 1, n - i - 1);
-        if (!more)
-            return false;
-        i += 1 + more;
-    }
-    if (i < n && (s[i] == 'e' || s[i] == 'E')) {
-        i++;
-        i += i < n && (s[i] == '+' || s[i] == '-');
-        const size_t power = count_digits(s + i, n - i);
-        if (!power)
-            return false;
-        i += power;
-    }
-    return i == n;
-}
-
-bool cli_json_is_scalar(const char *value, size_t n)
-{
-    if (!n || *value != '"')
-        return is_number(value, n);
     for (size_t i = 0; i < n; i++)
         if ((unsigned char)value[i] < ' ')
             return false;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/json_raw.h"
 #include "common/sys.h"
 
 #define MAX_FILE_BYTES ((size_t)256 << 20)
@@ -134,7 +135,10 @@ int cli_result_file_read(const char *path, int index, struct cli_result_file *fi
     *file = (struct cli_result_file){.path = path, .letter = (char)('A' + index)};
     int rc = cli_sys_load(path, MAX_FILE_BYTES, &bytes, err);
     if (!rc) {
-        file->tree = bytes.n ? cJSON_ParseWithLength(bytes.data, bytes.n) : NULL;
+        size_t end;
+        rc = cli_json_parse(bytes.data ? bytes.data : "", bytes.n, &file->tree, &end, err);
+    }
+    if (!rc) {
         rc = file->tree ? fill_file(file, err)
                         : elcl_fail(err, ELCL_E_FORMAT,
                                     "%.200s: not a result file of elcl bench (--format json): "

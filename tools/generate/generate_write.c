@@ -28,6 +28,10 @@ void cli_generate_on_result(void *user, const elcl_result *result)
     char place[256];
     r->in_flight--;
     cli_input_place(&r->input, sample->line, place, sizeof(place));
+    if (result->error && result->error->code == ELCL_E_NOMEM) {
+        r->callback_error = *result->error;
+        return;
+    }
     if (result->error) {
         cli_sample_fail(sample, place, result->error->msg);
         r->input_done = r->input_done || !r->opt->keep_going;
@@ -85,7 +89,9 @@ int cli_generate_mark_incomplete(struct cli_generation *r, const struct cli_samp
 /* Reports a failed sample and writes lines in its place, or ends the generation. */
 static int write_failure(struct cli_generation *r, const struct cli_sample *sample, elcl_error *err)
 {
-    const char *message = sample->out.data ? sample->out.data : "out of memory";
+    const char *message = sample->out.data;
+    if (sample->out.failed)
+        return elcl_fail_nomem(err); /* not the sample's fault */
     if (sample->fatal || !r->opt->keep_going)
         return elcl_fail(err, ELCL_E_FORMAT, "%s", message);
     struct elcl_str lines = {0};

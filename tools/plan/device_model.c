@@ -5,6 +5,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "common/json_raw.h"
 #include "common/sys.h"
 
 #define MAX_BYTES 65536
@@ -72,10 +73,13 @@ static int parse(const cJSON *root, const char *path, struct cli_device_model *m
 static int parse_text(const char *text, size_t n, const char *path, struct cli_device_model *model,
                       elcl_error *err)
 {
-    cJSON *root = cJSON_ParseWithLength(text, n);
-    const int rc = cJSON_IsObject(root)
-                       ? parse(root, path, model, err)
-                       : elcl_fail(err, ELCL_E_FORMAT, "%.200s: expected a JSON object", path);
+    cJSON *root = NULL;
+    size_t end;
+    int rc = cli_json_parse(text, n, &root, &end, err);
+    if (!rc)
+        rc = cJSON_IsObject(root)
+                 ? parse(root, path, model, err)
+                 : elcl_fail(err, ELCL_E_FORMAT, "%.200s: expected a JSON object", path);
     cJSON_Delete(root);
     return rc;
 }

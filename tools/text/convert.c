@@ -87,9 +87,11 @@ static int take_line(struct conversion *r, const char *text, size_t n, elcl_erro
         r->n_samples++;
         return r->lines.n < OUTPUT_BYTES ? ELCL_OK : write_lines(r, err);
     }
+    r->lines.n = before;
+    if (rc == ELCL_E_NOMEM)
+        return elcl_fail_nomem(err);
     char place[256];
     cli_input_place(&r->input, r->input.n_lines, place, sizeof(place));
-    r->lines.n = before;
     elcl_fail(err, ELCL_E_FORMAT, "%s: %s", place, bad.msg);
     return ELCL_E_FORMAT;
 }
