@@ -1,0 +1,56 @@
+/* Lets the n-th call of a kind fail. The functions are defined in the program itself, so that they
+ * stand before those of the system's libraries; calls of drivers do not count. */
+#ifndef ELCL_TESTS_FAULTS_H
+#define ELCL_TESTS_FAULTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum fault_kind {
+    FAULT_NONE,
+    FAULT_OPENCL, /* every call of OpenCL */
+    FAULT_MEMORY, /* malloc, calloc, realloc of elcl and of the libraries that read files */
+    FAULT_FILES,  /* open, write, fsync, rename, ... of elcl */
+};
+
+enum fault_way {
+    FAULT_ONCE,
+    FAULT_STICKY, /* all later calls fail too */
+    FAULT_AFTER,  /* OpenCL: once, but the call is executed, and then reported as failed */
+};
+
+struct fault_report {
+    long calls;       /* of the kind */
+    bool fired;       /* one has failed */
+    const char *name; /* of the first that failed */
+    int code;         /* that it returned: an OpenCL code or errno */
+};
+
+/* Lets call number n of the kind fail, the first is 1; 0: only counts. */
+void fault_arm(enum fault_kind kind, long n, enum fault_way way);
+/* No more calls count or fail. */
+void fault_pause(void);
+/* Does the same, and tells what happened. */
+struct fault_report fault_disarm(void);
+
+/* The OpenCL objects that were created and not released: contexts, queues, buffers, programs,
+ * kernels and events. */
+long fault_live_objects(void);
+long fault_live_buffers(void);
+
+/* ---- for the files that define the functions ----------------------------------------------- */
+
+struct fault_decision {
+    bool fails;
+    bool executed; /* and then fails */
+    int code;
+};
+/* Decides about one call; the code is one of codes [n_codes], by turns. */
+struct fault_decision fault_decide(enum fault_kind kind, const char *name, const int *codes,
+                                   int n_codes);
+
+/* Whether the code at this address is the program's own, or (FAULT_MEMORY) that of a library that
+ * reads files for it. */
+bool fault_counts_caller(enum fault_kind kind, const void *address);
+
+#endif

@@ -1,0 +1,46 @@
+/* malloc, calloc and realloc that fail on demand. Where a sanitizer owns them, the linker's --wrap
+ * puts these before the calls of the program's own objects. */
+#include "faults.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#ifdef FAULTS_WRAP
+#define NAME(f) __wrap_##f
+#define NEXT(f) __real_##f
+#else
+#define NAME(f) f
+#define NEXT(f) __libc_##f
+#endif
+
+void *NEXT(malloc)(size_t n);
+void *NEXT(calloc)(size_t n, size_t size);
+void *NEXT(realloc)(void *p, size_t n);
+void *NAME(malloc)(size_t n);
+void *NAME(calloc)(size_t n, size_t size);
+void *NAME(realloc)(void *p, size_t n);
+
+static bool refuses(const char *name, const void *caller)
+{
+    static const int codes[] = {ENOMEM};
+    if (!fault_counts_caller(FAULT_MEMORY, caller) ||
+        !fault_decide(FAULT_MEMORY, name, codes, 1).fails)
+        return false;
+    errno = ENOMEM;
+    return true;
+}
+
+void *NAME(malloc)(size_t n)
+{
+    return refuses("malloc", __builtin_return_address(0)) ? NULL : NEXT(malloc)(n);
+}
+
+void *NAME(calloc)(size_t n, size_t size)
+{
+    return refuses("calloc", __builtin_return_address(0)) ? NULL : NEXT(calloc)(n, size);
+}
+
+void *NAME(realloc)(void *p, size_t n)
+{
+    return refuses("realloc", __builtin_return_address(0)) ? NULL : NEXT(realloc)(p, n);
+}
