@@ -899,6 +899,19 @@ refuses "selftest --matrix-instructions" 2 "expected one of auto|off" \
     "$elcl" selftest --matrix-instructions on
 
 
+# ---- long lines ------------------------------------------------------------------------------
+
+# Twenty seconds are enough for any work that grows with the line, not with its square.
+seq 100000 | sed 's/.*/"k&": 1/' | paste -sd, >"$tmp/keys"
+echo "{\"text\": \"a\", $(cat "$tmp/keys"), \"k1\": 2}" >"$tmp/twice.jsonl"
+echo "{\"text\": \"a\", $(cat "$tmp/keys")}" >"$tmp/once.jsonl"
+for verb in generate encode; do
+    refuses "$verb: 100,000 keys" 1 'line 1: unknown key "k1"' timeout 20 \
+        "$elcl" $verb --quiet m --input "$tmp/once.jsonl" --input-format jsonl
+    refuses "$verb: a key twice" 1 'line 1: key "k1" is there twice' timeout 20 \
+        "$elcl" $verb --quiet m --input "$tmp/twice.jsonl" --input-format jsonl
+done
+
 # ---- FIFOs -----------------------------------------------------------------------------------
 
 mkfifo "$tmp/fifo"

@@ -99,15 +99,39 @@ bool cli_input_is_own_key(const char *key)
     return !strcmp(key, "text") || !strcmp(key, "ids") || !strcmp(key, "id");
 }
 
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Sorts the keys: comparing each with all others takes minutes for 100,000. */
+static int check_unique(const cJSON *root, elcl_error *err)
+{
+    const size_t n = (size_t)cJSON_GetArraySize(root);
+    const char **keys = elcl_calloc(n, sizeof(*keys)), **end = keys;
+    const cJSON *item;
+    int rc = ELCL_OK;
+    if (!keys)
+        return elcl_fail_nomem(err);
+    cJSON_ArrayForEach(item, root) *end++ = item->string;
+    qsort(keys, n, sizeof(*keys), compare_keys);
+    for (size_t i = 1; i < n && !rc; i++)
+        if (!strcmp(keys[i - 1], keys[i]))
+            rc = elcl_fail(err, ELCL_E_FORMAT, "key \"%.60s\" is there twice", keys[i]);
+    elcl_free(keys);
+    return rc;
+}
+
 /* Refuses keys that are there twice and keys that nobody reads: values would be ignored. */
 static int check_keys(const cJSON *root, enum cli_sample_parts parts, elcl_error *err)
 {
     const cJSON *item;
+    const int rc = check_unique(root, err);
+    if (rc)
+        return rc;
     cJSON_ArrayForEach(item, root)
     {
         const char *key = item->string;
-        if (cJSON_GetObjectItemCaseSensitive(root, key) != item)
-            return elcl_fail(err, ELCL_E_FORMAT, "key \"%.60s\" is there twice", key);
         const bool known =
             cli_input_is_own_key(key) || !strcmp(key, "source") || !strcmp(key, "target");
         if (parts != CLI_PARTS_SOURCE && !known)
