@@ -205,8 +205,8 @@ all_on_emulated_nvidia() {
 }
 
 with_clang() (
-    CC=clang CXX=clang++
-    export CC CXX
+    CC=clang
+    export CC
     build build-clang -Dwerror=true
 )
 

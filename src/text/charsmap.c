@@ -8,6 +8,9 @@
 #include "base/utf8.h"
 #include "text/characters.h"
 
+/* Bytes of a replacement; the longest that SentencePiece makes by itself has 33. */
+#define MAX_REPLACEMENT 1000
+
 void elcl_charsmap_finish(struct elcl_charsmap *map)
 {
     free(map->units);
@@ -54,27 +57,57 @@ static uint32_t read_u32(const char *s)
     return b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
 }
 
-/* The bytes are: size of the double array in bytes, the double array, the texts. */
-static int split(struct elcl_charsmap *map, const struct elcl_str *bytes, const char *file,
-                 elcl_error *err)
+/* A unit holds its label (bits 0-7 and 31), a flag for a value below it (8) and the distance of its
+ * children (10-30, times 256 if 9 is set). The unit of a value holds it in bits 0-30. */
+static uint32_t distance_of(uint32_t unit)
 {
-    const size_t size = bytes->n >= 4 ? read_u32(bytes->data) : 0;
-    if (bytes->n < 4 || size > bytes->n - 4 || size % 4)
+    return (unit >> 10) << ((unit & (UINT32_C(1) << 9)) >> 6);
+}
+
+/* Requires that every value is the place of a text, which begins with a character and is short: a
+ * character of a text must not become megabytes. */
+static bool has_good_values(const struct elcl_charsmap *map)
+{
+    for (size_t i = 0; i < map->n_units; i++) {
+        const uint32_t unit = map->units[i];
+        if (unit >> 31 || !(unit >> 8 & 1))
+            continue;
+        const size_t at = i ^ distance_of(unit);
+        const size_t value = at < map->n_units ? map->units[at] & 0x7fffffffu : SIZE_MAX;
+        if (value >= map->n_texts || ((uint8_t)map->texts[value] & 0xc0) == 0x80)
+            return false;
+        const size_t rest = map->n_texts - value;
+        if (rest > MAX_REPLACEMENT && !memchr(map->texts + value, '\0', MAX_REPLACEMENT))
+            return false;
+    }
+    return true;
+}
+
+int elcl_charsmap_parse(struct elcl_charsmap *map, const char *bytes, size_t n, const char *file,
+                        elcl_error *err)
+{
+    const size_t size = n >= 4 ? read_u32(bytes) : 0;
+    if (n < 4 || size > n - 4 || size % 4)
         return elcl_fail(err, ELCL_E_FORMAT,
                          "%s: precompiled_charsmap: expected a table of at most %zu bytes, found "
                          "%zu",
-                         file, bytes->n >= 4 ? bytes->n - 4 : 0, size);
-    map->n_texts = bytes->n - 4 - size;
-    if (elcl_utf8_check(bytes->data + 4 + size, map->n_texts) < map->n_texts)
+                         file, n >= 4 ? n - 4 : 0, size);
+    map->n_texts = n - 4 - size;
+    if (elcl_utf8_check(bytes + 4 + size, map->n_texts) < map->n_texts)
         return elcl_fail(err, ELCL_E_FORMAT, "%s: precompiled_charsmap: its texts are not UTF-8",
                          file);
-    map->texts = elcl_strndup(bytes->data + 4 + size, map->n_texts);
+    map->texts = elcl_strndup(bytes + 4 + size, map->n_texts);
     map->n_units = size / 4;
     map->units = elcl_calloc(map->n_units, sizeof(*map->units));
     if (!map->texts || !map->units)
         return elcl_fail_nomem(err);
     for (size_t i = 0; i < map->n_units; i++)
-        map->units[i] = read_u32(bytes->data + 4 + 4 * i);
+        map->units[i] = read_u32(bytes + 4 + 4 * i);
+    if (!has_good_values(map))
+        return elcl_fail(err, ELCL_E_FORMAT,
+                         "%s: precompiled_charsmap: expected places of texts of at most %d bytes, "
+                         "found others",
+                         file, MAX_REPLACEMENT);
     return ELCL_OK;
 }
 
@@ -86,23 +119,19 @@ int elcl_charsmap_read(struct elcl_charsmap *map, const char *base64, const char
     if (!decode_base64(base64, &bytes))
         rc = elcl_fail(err, ELCL_E_FORMAT, "%s: precompiled_charsmap: expected base64", file);
     else
-        rc = bytes.failed ? elcl_fail_nomem(err) : split(map, &bytes, file, err);
+        rc = bytes.failed ? elcl_fail_nomem(err)
+                          : elcl_charsmap_parse(map, bytes.data, bytes.n, file, err);
     elcl_str_finish(&bytes);
     return rc;
 }
 
 /* ---- looking up ---------------------------------------------------------------------------- */
 
-/* A unit holds its label (bits 0-7 and 31), a flag for a value below it (8) and the distance of its
- * children (10-30, times 256 if 9 is set). The unit of a value holds it in bits 0-30. */
-static uint32_t distance_of(uint32_t unit)
+/* Returns the text for the shortest or the longest sequence that s begins with, or NULL. */
+static const char *find(const struct elcl_charsmap *map, const char *s, size_t n, bool longest,
+                        size_t *length)
 {
-    return (unit >> 10) << ((unit & (UINT32_C(1) << 9)) >> 6);
-}
-
-/* Returns the text for the shortest sequence that s begins with, or NULL. */
-static const char *find(const struct elcl_charsmap *map, const char *s, size_t n)
-{
+    const char *text = NULL;
     if (!map->n_units)
         return NULL;
     uint32_t at = distance_of(map->units[0]);
@@ -110,15 +139,29 @@ static const char *find(const struct elcl_charsmap *map, const char *s, size_t n
         const uint32_t label = (uint8_t)s[i];
         at ^= label;
         if (at >= map->n_units || (map->units[at] & 0x800000ffu) != label)
-            return NULL;
+            break;
         const bool leaf = map->units[at] >> 8 & 1;
         at ^= distance_of(map->units[at]);
         if (!leaf)
             continue;
-        const uint32_t value = at < map->n_units ? map->units[at] & 0x7fffffffu : UINT32_MAX;
-        return value < map->n_texts ? map->texts + value : NULL;
+        text = map->texts + (map->units[at] & 0x7fffffffu);
+        *length = i + 1;
+        if (!longest)
+            break;
     }
-    return NULL;
+    return text;
+}
+
+const char *elcl_charsmap_longest(const struct elcl_charsmap *map, const char *s, size_t n,
+                                  size_t *length)
+{
+    return find(map, s, n, true, length);
+}
+
+static const char *find_shortest(const struct elcl_charsmap *map, const char *s, size_t n)
+{
+    size_t length;
+    return find(map, s, n, false, &length);
 }
 
 static void apply_to_characters(const struct elcl_charsmap *map, const char *s, size_t n,
@@ -127,7 +170,7 @@ static void apply_to_characters(const struct elcl_charsmap *map, const char *s, 
     for (size_t i = 0; i < n;) {
         uint32_t code;
         const size_t bytes = elcl_character(s + i, n - i, &code);
-        const char *text = find(map, s + i, bytes);
+        const char *text = find_shortest(map, s + i, bytes);
         if (text)
             elcl_str_append(out, text, strlen(text));
         else
@@ -158,7 +201,7 @@ void elcl_charsmap_apply(const struct elcl_charsmap *map, const char *s, size_t 
 {
     for (size_t i = 0; i < n;) {
         const size_t length = grapheme(s + i, n - i);
-        const char *text = length < 6 ? find(map, s + i, length) : NULL;
+        const char *text = length < 6 ? find_shortest(map, s + i, length) : NULL;
         if (text)
             elcl_str_append(out, text, strlen(text));
         else

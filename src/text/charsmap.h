@@ -20,6 +20,12 @@ void elcl_charsmap_finish(struct elcl_charsmap *map);
 /* Reads base64; messages name `file`. */
 int elcl_charsmap_read(struct elcl_charsmap *map, const char *base64, const char *file,
                        elcl_error *err);
+/* Reads the bytes themselves. */
+int elcl_charsmap_parse(struct elcl_charsmap *map, const char *bytes, size_t n, const char *file,
+                        elcl_error *err);
+/* Returns the text for the longest sequence of *length bytes that s begins with, or NULL. */
+const char *elcl_charsmap_longest(const struct elcl_charsmap *map, const char *s, size_t n,
+                                  size_t *length);
 /* Appends n bytes of valid UTF-8 with all replacements made. As in the tokenizers library, a
  * grapheme below six bytes is looked up first, then its characters one by one. The shortest
  * sequence in the table that it begins with is replaced. */

@@ -1,5 +1,5 @@
-/* SentencePiece model files through libsentencepiece; spm.cc is the only C++ file. In a build
- * without the library elcl_spm_create() refuses every file and names the remedy. */
+/* SentencePiece model files (unigram, BPE, word, char): their pieces, and texts cut into pieces and
+ * joined from them as libsentencepiece does. */
 #ifndef ELCL_TEXT_SPM_H
 #define ELCL_TEXT_SPM_H
 
@@ -8,10 +8,6 @@
 #include <stdint.h>
 
 #include "base/error.h"
-
-#ifdef __cplusplus
-extern "C" {
-#endif
 
 struct elcl_spm; /* immutable: safe to share */
 
@@ -40,9 +36,5 @@ struct elcl_spm_span {
 };
 int elcl_spm_decode(const struct elcl_spm *spm, const struct elcl_spm_span *pieces, size_t n,
                     char **text, size_t *n_text, elcl_error *err);
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

@@ -160,8 +160,15 @@ static const struct elcl_trie_node *child_of(const struct elcl_unigram *u,
     return NULL;
 }
 
-static void reach(struct elcl_unigram_step *step, double score, size_t begin, int32_t id)
+static double rounded(const struct elcl_unigram *u, double score)
 {
+    return u->single ? (double)(float)score : score;
+}
+
+static void reach(const struct elcl_unigram *u, struct elcl_unigram_step *step, double score,
+                  size_t begin, int32_t id)
+{
+    score = rounded(u, score);
     if (step->id < 0 || score > step->score)
         *step = (struct elcl_unigram_step){score, begin, id};
 }
@@ -179,11 +186,11 @@ static size_t extend(const struct elcl_unigram *u, int32_t unknown, const char *
         node = child_of(u, node, (uint8_t)s[i]);
         if (!node || node->id < 0)
             continue;
-        reach(&best[i + 1], score + u->scores[node->id], at, node->id);
+        reach(u, &best[i + 1], score + u->scores[node->id], at, node->id);
         single = single || i + 1 - at == character;
     }
     if (!single)
-        reach(&best[at + character], score + u->unknown_score, at, unknown < 0 ? 0 : unknown);
+        reach(u, &best[at + character], score + u->unknown_score, at, unknown < 0 ? 0 : unknown);
     return character;
 }
 
@@ -203,7 +210,8 @@ static int collect(int32_t unknown, size_t n, struct elcl_unigram_scratch *scrat
             scratch->spans = spans;
             if (!ok)
                 return elcl_fail_nomem(err);
-            scratch->spans[scratch->n_spans++] = (struct elcl_unigram_span){step->begin, end};
+            scratch->spans[scratch->n_spans++] =
+                (struct elcl_unigram_span){step->begin, end, step->id};
         }
         after = step->id;
         end = step->begin;

@@ -2,6 +2,7 @@
 #ifndef ELCL_TEXT_UNIGRAM_H
 #define ELCL_TEXT_UNIGRAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,7 @@ struct elcl_unigram {
     double *scores; /* [n_scores], of the ids */
     size_t n_scores;
     double unknown_score; /* the score of a character without a piece */
+    bool single;          /* sums are rounded to f32, as SentencePiece does */
 };
 
 /* {0} is a valid empty vocabulary. */
@@ -36,6 +38,7 @@ struct elcl_unigram_scratch {
     size_t max_best;
     struct elcl_unigram_span {
         size_t begin, end;
+        int32_t id;
     } * spans;
     size_t max_spans, n_spans;
 };

@@ -16,14 +16,6 @@ rows() {
     awk -F '\t' -v m="$2" -v o="$3" '$1 == m && $2 == o' "$1"
 }
 
-run "$elcl" generate --quiet "$pieces/mbart" x
-spm=mbart
-if grep -q 'Dsentencepiece=enabled' "$tmp/err"; then
-    spm=
-    golden=$tmp/golden
-    grep "^mbart-json$tab" "$pieces/translate.txt" >"$golden"
-fi
-
 # One process for all texts of a model and its options: one for each text would take minutes.
 cut -f 1,2 "$golden" | sort -u >"$tmp/groups"
 while IFS="$tab" read -r model options; do
@@ -39,10 +31,6 @@ while IFS="$tab" read -r model options; do
 done <"$tmp/groups"
 
 targets=$pieces/targets.txt
-if [ -z "$spm" ]; then
-    targets=$tmp/targets
-    grep "^mbart-json$tab" "$pieces/targets.txt" >"$targets"
-fi
 cut -f 1,2 "$targets" | sort -u >"$tmp/groups"
 while IFS="$tab" read -r model options; do
     rows "$targets" "$model" "$options" >"$tmp/rows"
@@ -74,30 +62,28 @@ refuses "no languages" 2 'has no languages' \
     "$elcl" generate "$here/../../models/g2p-en" x --tgt-lang fr
 refuses "no languages in sources" 2 'have no language' \
     "$elcl" generate "$here/../../models/g2p-en" x --src-lang fr
-if [ -n "$spm" ]; then
-    # CTranslate2's answers, with the options of argostranslate.
-    argos=$here/../golden/ct2-argos
-    sed -n 's/.*"text": "\(.*\)",*/\1/p' "$argos.json" >"$tmp/in"
-    sed -n 's/.*"output": "\(.*\)",*/\1/p' "$argos.json" >"$tmp/want"
-    run_in "$elcl" generate --quiet "$argos.argosmodel"
-    exits "a package of argostranslate" 0
-    check "a package of argostranslate: the same texts" cmp "$tmp/out" "$tmp/want"
-    # transformers' ids for decoder_input_ids 2 703 113: the language stays before a prefix.
-    want='2 703 113 52 562 587 587'
-    given='--tgt-lang fra_Latn --format ids --max-new-tokens 4'
-    run "$elcl" generate --quiet "$pieces/nllb" $given --decoder-prefix The 'Free software'
-    prints "NLLB: language and prefix" "$want"
-    run "$elcl" generate --quiet "$pieces/nllb" $given --decoder-prefix-ids 703,113 'Free software'
-    prints "NLLB: language in the prefix" "$want"
-    echo '{"text": "Free software", "decoder_prefix_ids": [113]}' >"$tmp/in"
-    run_in "$elcl" generate --quiet "$pieces/nllb" $given --input-format jsonl
-    prints "NLLB: language and the prefix of a line" "$want"
-    refuses "Marian: unknown language" 2 \
-        'does not know the target language "xx": it has 2, fra, deu' \
-        "$elcl" generate "$pieces/marian" x --tgt-lang xx
-    refuses "score: no language chosen" 1 'outputs begin with their language' \
-        "$elcl" score --quiet "$pieces/m2m_100" "x${tab}y"
-    refuses "Marian: ids" 2 '--tgt-lang changes nothing' \
-        "$elcl" generate "$pieces/marian" 5 --input-format ids --tgt-lang fra
-fi
+# CTranslate2's answers, with the options of argostranslate.
+argos=$here/../golden/ct2-argos
+sed -n 's/.*"text": "\(.*\)",*/\1/p' "$argos.json" >"$tmp/in"
+sed -n 's/.*"output": "\(.*\)",*/\1/p' "$argos.json" >"$tmp/want"
+run_in "$elcl" generate --quiet "$argos.argosmodel"
+exits "a package of argostranslate" 0
+check "a package of argostranslate: the same texts" cmp "$tmp/out" "$tmp/want"
+# transformers' ids for decoder_input_ids 2 703 113: the language stays before a prefix.
+want='2 703 113 52 562 587 587'
+given='--tgt-lang fra_Latn --format ids --max-new-tokens 4'
+run "$elcl" generate --quiet "$pieces/nllb" $given --decoder-prefix The 'Free software'
+prints "NLLB: language and prefix" "$want"
+run "$elcl" generate --quiet "$pieces/nllb" $given --decoder-prefix-ids 703,113 'Free software'
+prints "NLLB: language in the prefix" "$want"
+echo '{"text": "Free software", "decoder_prefix_ids": [113]}' >"$tmp/in"
+run_in "$elcl" generate --quiet "$pieces/nllb" $given --input-format jsonl
+prints "NLLB: language and the prefix of a line" "$want"
+refuses "Marian: unknown language" 2 \
+    'does not know the target language "xx": it has 2, fra, deu' \
+    "$elcl" generate "$pieces/marian" x --tgt-lang xx
+refuses "score: no language chosen" 1 'outputs begin with their language' \
+    "$elcl" score --quiet "$pieces/m2m_100" "x${tab}y"
+refuses "Marian: ids" 2 '--tgt-lang changes nothing' \
+    "$elcl" generate "$pieces/marian" 5 --input-format ids --tgt-lang fra
 end

@@ -1,7 +1,6 @@
 /* Input: texts separated by bytes 0xff: tokenizer.json (empty: none), tokenizer_config.json,
  * vocab.json, merges.txt, special_tokens_map.json, added_tokens.json, a text to encode,
- * config.json, vocab-src.json, vocab-tgt.json. SentencePiece's own files are not mutated: its
- * library trusts the tables in them. */
+ * config.json, vocab-src.json, vocab-tgt.json. fuzz_spm.c has SentencePiece's own files. */
 #include <stdlib.h>
 #include <string.h>
 
