@@ -15,6 +15,7 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"generate", "MODEL [TEXT...]", "generate text from text", cli_cmd_generate},
+    {"merge", "SHARD...", "join what many processes generated", cli_cmd_merge},
     {"score", "MODEL [TEXT...]", "log-probabilities of given text", cli_cmd_score},
     {"encode", "MODEL [TEXT...]", "token ids of texts", cli_cmd_encode},
     {"decode", "MODEL [ID...]", "texts of token ids", cli_cmd_decode},

@@ -12,7 +12,7 @@ runs "$elcl" --version
 
 # ---- help and usage --------------------------------------------------------------------------
 
-for verb in "" generate score encode decode devices selftest tune compare; do
+for verb in "" generate merge score encode decode devices selftest tune compare; do
     # shellcheck disable=SC2086
     run "$elcl" $verb --help
     exits "elcl $verb --help" 0

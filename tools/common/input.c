@@ -104,6 +104,12 @@ static void take_line(struct cli_input *in, size_t n_line, size_t n_end, const c
     *n = n_text;
 }
 
+static enum cli_next fail_shorter(const struct cli_input *in, elcl_error *err)
+{
+    elcl_fail(err, ELCL_E_IO, "%.200s: it has become shorter while it is read", in->name);
+    return CLI_NEXT_FAILED;
+}
+
 static enum cli_next next_word(struct cli_input *in, const char **line, size_t *n)
 {
     if (in->n_lines == in->n_words)
@@ -118,6 +124,8 @@ enum cli_next cli_input_next(struct cli_input *in, int timeout_ms, const char **
 {
     if (in->words)
         return next_word(in, line, n);
+    if (in->kept && in->n_lines == in->end_line)
+        return CLI_NEXT_END;
     for (;;) {
         size_t left = in->end - in->start;
         const char *text = left ? in->buffer + in->start : "";
@@ -128,7 +136,7 @@ enum cli_next cli_input_next(struct cli_input *in, int timeout_ms, const char **
         }
         in->scanned = left;
         if (in->at_end && !left)
-            return CLI_NEXT_END;
+            return in->kept ? fail_shorter(in, err) : CLI_NEXT_END;
         if (in->at_end) {
             take_line(in, left, 0, line, n);
             return CLI_NEXT_LINE;
@@ -137,6 +145,26 @@ enum cli_next cli_input_next(struct cli_input *in, int timeout_ms, const char **
         if (next != CLI_NEXT_LINE)
             return next;
     }
+}
+
+int cli_input_keep(struct cli_input *in, uint64_t first, uint64_t n, uint64_t n_lines,
+                   elcl_error *err)
+{
+    in->kept = true;
+    in->end_line = first;
+    for (enum cli_next next = CLI_NEXT_LINE; next != CLI_NEXT_END;) {
+        const char *line;
+        size_t n_line;
+        next = cli_input_next(in, -1, &line, &n_line, err);
+        if (next == CLI_NEXT_FAILED)
+            return ELCL_E_IO;
+    }
+    const uint64_t left = in->total_bytes - in->taken_bytes;
+    in->total_bytes =
+        n_lines > first ? (uint64_t)((double)left * (double)n / (double)(n_lines - first)) : 0;
+    in->taken_bytes = 0;
+    in->end_line = first + n;
+    return ELCL_OK;
 }
 
 void cli_input_place(const struct cli_input *in, uint64_t line, char *place, size_t room)

@@ -15,7 +15,9 @@ struct cli_input {
     uint64_t total_bytes; /* of a regular file, otherwise 0 */
     uint64_t taken_bytes; /* of the lines handed out, line ends included */
     uint64_t n_lines;     /* handed out */
-    char *buffer;         /* [start, end) is read but not handed out */
+    bool kept;            /* only the lines up to end_line are handed out */
+    uint64_t end_line;
+    char *buffer; /* [start, end) is read but not handed out */
     size_t start, end, capacity;
     size_t scanned; /* bytes after `start` that hold no line end */
 };
@@ -24,6 +26,10 @@ struct cli_input {
 void cli_input_words(struct cli_input *in, char **words, int n, enum cli_format format);
 /* Opens a file whose lines are the samples; "-" is standard input. */
 int cli_input_open(struct cli_input *in, const char *path, enum cli_format format, elcl_error *err);
+/* Hands out only n lines of a file of n_lines lines, from line `first` on, counted from 0. The file
+ * must still have them when they are read. Counts bytes from there, and estimates the total. */
+int cli_input_keep(struct cli_input *in, uint64_t first, uint64_t n, uint64_t n_lines,
+                   elcl_error *err);
 void cli_input_close(struct cli_input *in);
 
 enum cli_next { CLI_NEXT_LINE, CLI_NEXT_NOTHING, CLI_NEXT_END, CLI_NEXT_FAILED };

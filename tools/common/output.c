@@ -257,9 +257,9 @@ void cli_output_abandon(struct cli_output *file, char **kept)
     if (kept)
         *kept = NULL;
     cli_sys_close(&file->fd);
-    if (file->part && !file->bytes) {
+    if (file->part && (!file->bytes || !kept)) {
         (void)unlink(file->part);
-    } else if (file->part && kept) {
+    } else if (file->part) {
         *kept = file->part;
         file->part = NULL;
     }

@@ -22,7 +22,7 @@ int cli_output_write(struct cli_output *file, const void *bytes, size_t n, elcl_
 /* Gives the complete file its name. */
 int cli_output_commit(struct cli_output *file, elcl_error *err);
 /* Gives up the file, unless it is committed. *kept, which is to be freed, names the part that
- * stays; NULL if nothing was written. `kept` may be NULL. */
+ * stays; NULL if nothing was written. If `kept` is NULL, no part stays. */
 void cli_output_abandon(struct cli_output *file, char **kept);
 
 /* Finds out before a long run whether the output can be written: makes the part and removes it. */

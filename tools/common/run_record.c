@@ -190,9 +190,15 @@ int cli_run_record_read(const char *output, struct cli_run_record *record, elcl_
     return rc;
 }
 
-void cli_run_record_finish(struct cli_run_record *record)
+void cli_run_record_forget(struct cli_run_record *record)
 {
     cJSON_Delete(record->of);
+    record->of = NULL;
+}
+
+void cli_run_record_finish(struct cli_run_record *record)
+{
+    cli_run_record_forget(record);
     *record = (struct cli_run_record){0};
 }
 

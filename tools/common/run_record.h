@@ -26,6 +26,8 @@ bool cli_run_record_exists(const char *output);
 /* Reads and checks the record of the output file. Sets *record only on success. */
 int cli_run_record_read(const char *output, struct cli_run_record *record, elcl_error *err);
 void cli_run_record_remove(const char *output);
+/* Keeps only the numbers: the record can no longer be compared or written. */
+void cli_run_record_forget(struct cli_run_record *record);
 void cli_run_record_finish(struct cli_run_record *record);
 
 /* Fails with ELCL_E_ARG and names the first difference unless both are of one run, whatever their

@@ -64,7 +64,7 @@ static int start(struct cli_generation *r, elcl_error *err)
     r->window = calloc(CLI_WINDOW_SAMPLES, sizeof(struct cli_sample *));
     if (!r->window)
         return elcl_fail_nomem(err);
-    ELCL_TRY(cli_samples_open(&o->samples, &r->input, err));
+    ELCL_TRY(cli_generate_open_input(r, err));
     ELCL_TRY(cli_output_open(o->common.output ? o->common.output : "-", &r->output, err));
     ELCL_TRY(cli_engines_open(&r->engines, &o->model, o->n_engines, o->samples.model, log_line, r,
                               &r->info, err));
@@ -72,6 +72,7 @@ static int start(struct cli_generation *r, elcl_error *err)
     if (r->info.decoder_only && r->info.has_tokenizer)
         ELCL_TRY(elcl_encode(r->model, "", 0, &r->opening, &r->n_opening, err));
     ELCL_TRY(cli_generate_resolve(r->opt, r->model, &r->resolved, err));
+    ELCL_TRY(cli_generate_begin_record(r, err));
     r->max_target = r->resolved.max_target;
     cli_generate_warn_sampling(r, r->resolved.ignored);
     cli_generate_size_engines(r, &r->resolved.gen);
@@ -117,7 +118,7 @@ static int end_output(struct cli_generation *r, int rc, elcl_error *err)
         (void)cli_generate_mark_incomplete(r, cli_queue_first(&r->queue), &unwritten);
     }
     if (!rc && !interrupted)
-        rc = cli_output_commit(&r->output, err);
+        rc = cli_generate_end_output(r, err);
     if (!rc && !interrupted)
         rc = cli_generate_save_trace(r, err);
     cli_output_abandon(&r->output, &kept);
@@ -146,6 +147,7 @@ static void finish(struct cli_generation *r)
     free(r->window);
     elcl_free(r->opening);
     elcl_str_finish(&r->trace);
+    cli_run_record_finish(&r->record);
     cli_option_lists_finish(&r->opt->lists);
 }
 
@@ -181,7 +183,7 @@ static int generate(struct cli_generate_options *options)
     rc = end_output(&r, rc, &err);
     const int code = exit_code(&r, rc);
     if (!rc && !cli_sys_interrupted()) {
-        if (!options->common.quiet)
+        if (!options->common.quiet && !options->shard.index)
             cli_samples_warn(&options->samples, r.n_samples);
         print_summary(&r, began, ready);
     }

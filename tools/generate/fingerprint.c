@@ -143,9 +143,12 @@ static bool add_list(cJSON *to, const char *name, elcl_tokens list)
 /* Adds the strings as the text of a JSON array. */
 static bool add_stop(cJSON *to, const elcl_gen_options *gen)
 {
-    cJSON *array = cJSON_CreateStringArray(gen->stop_strings, gen->n_stop_strings);
-    char *printed = array ? cJSON_PrintUnformatted(array) : NULL;
-    const bool ok = printed && add_text(to, "stop", printed);
+    cJSON *array = cJSON_CreateArray();
+    bool ok = array != NULL;
+    for (int i = 0; ok && i < gen->n_stop_strings; i++)
+        ok = cJSON_AddItemToArray(array, cJSON_CreateString(gen->stop_strings[i]));
+    char *printed = ok ? cJSON_PrintUnformatted(array) : NULL;
+    ok = printed && add_text(to, "stop", printed);
     cJSON_free(printed);
     cJSON_Delete(array);
     return ok;

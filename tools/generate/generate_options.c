@@ -1,6 +1,7 @@
 #include "generate/generate_options.h"
 
 #include <limits.h>
+#include <string.h>
 
 #define FIELD(name) offsetof(struct cli_generate_options, name)
 
@@ -40,6 +41,14 @@ static const struct cli_opt options_table[] = {
          "search or sampling"),
     CLI_ROW_FLAG("keep-going", keep_going,
          "write an empty line for a bad sample, report it and continue; exit with 1 at the end"),
+
+    CLI_ROW_GROUP("Many processes (elcl merge joins the outputs of shards):"),
+    CLI_ROW_TEXT("shard", "I/N|auto|auto/N", shard_text,
+         "do only part I of N of the lines of --input, from 1 (1/4 is the first quarter); auto: "
+         "both from a Slurm job array; auto/N: I also from a Kubernetes Indexed Job"),
+    CLI_ROW_INT("first-sample", "N", first_sample, 0, INT32_MAX,
+        "number of the first sample, for random numbers and the index in jsonl (default 0); shards "
+        "count by themselves"),
 
     CLI_ROW_GROUP("Search (as in Hugging Face generate(); defaults come from the model's\n"
           "generation_config.json and config.json):"),
@@ -230,12 +239,25 @@ static void expect(struct cli_generate_options *o)
     o->model.expected_target = gen->max_new_tokens > 0 ? gen->max_new_tokens + 1 : gen->max_length;
 }
 
+/* Every process must see all lines to find its own. */
+static int check_shard(struct cli_generate_options *o, elcl_error *err)
+{
+    if (!o->shard_text)
+        return ELCL_OK;
+    if (!o->samples.input || !strcmp(o->samples.input, "-"))
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--shard is a part of a file's lines: give the file with --input");
+    return cli_shard_parse(o->shard_text, &o->shard, err);
+}
+
 static int check(const struct cli_args *args, void *target, elcl_error *err)
 {
     struct cli_generate_options *o = target;
     int rc = cli_sample_options_take(&o->samples, args, err);
     if (!rc)
         rc = check_combination(o, err);
+    if (!rc)
+        rc = check_shard(o, err);
     expect(o);
     return rc ? rc : cli_generate_check_style(o, err);
 }

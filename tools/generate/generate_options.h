@@ -5,6 +5,7 @@
 #include "common/args.h"
 #include "common/model_options.h"
 #include "common/sample_options.h"
+#include "generate/shard.h"
 
 enum cli_long_source { CLI_LONG_TRUNCATE, CLI_LONG_REFUSE };
 
@@ -14,6 +15,9 @@ struct cli_generate_options {
     struct cli_sample_options samples;
     int scores, no_prompt;
     int keep_going;
+    const char *shard_text;
+    struct cli_shard shard; /* what it says */
+    int first_sample;       /* number of the first sample */
     int stream;
     /* The options of decoding, from here to `model`, which a sample in jsonl may change. Only those
      * that were given count: cli_generate_resolve() lays them over the model's defaults. */

@@ -154,7 +154,7 @@ static int take_line(struct cli_generation *r, const char *line, size_t n,
     struct cli_sample *sample = cli_queue_push(&r->queue);
     if (!sample)
         return elcl_fail_nomem(err);
-    sample->index = r->n_samples++;
+    sample->index = r->first_sample + r->n_samples++;
     sample->line = r->input.n_lines;
     sample->input_bytes = r->input.taken_bytes;
     int rc = cli_input_parse(&r->input, CLI_PARTS_SOURCE, line, n, &parsed, &bad);

@@ -7,6 +7,7 @@
 #include "common/engines.h"
 #include "common/output.h"
 #include "common/progress.h"
+#include "common/run_record.h"
 #include "generate/generate_options.h"
 #include "generate/sample.h"
 
@@ -39,7 +40,11 @@ struct cli_generation {
     size_t in_flight;           /* submitted and not finished */
     size_t refill;              /* more samples are read when this few are in flight */
     bool input_done;
-    bool shares_terminal; /* the bar and the results meet on one screen */
+    bool shares_terminal;           /* the bar and the results meet on one screen */
+    uint64_t first_sample;          /* number of the first one */
+    struct cli_digest input_digest; /* with --shard */
+    uint64_t shard_samples;         /* likewise */
+    struct cli_run_record record;   /* likewise, of the output file */
     uint64_t n_samples, n_submitted, n_written, n_failed;
     struct cli_tally cut; /* sources that were truncated */
     int32_t *opening;     /* [n_opening] decoder-only: the special tokens before a prompt */
@@ -56,6 +61,15 @@ static inline const struct cli_resolved *cli_generate_options_of(const struct cl
 {
     return sample->own ? sample->own : &r->resolved;
 }
+
+/* ---- shards (generate_shard.c) -------------------------------------------------------------- */
+
+/* Opens the samples, of a shard only its own, and numbers the first one. */
+int cli_generate_open_input(struct cli_generation *r, elcl_error *err);
+/* Notes beside the output file of a shard what the run is. */
+int cli_generate_begin_record(struct cli_generation *r, elcl_error *err);
+/* Gives the whole output its name, and completes its record. */
+int cli_generate_end_output(struct cli_generation *r, elcl_error *err);
 
 /* ---- from a line to a submitted sample (generate_read.c) ------------------------------------ */
 
