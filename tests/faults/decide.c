@@ -12,6 +12,7 @@ static struct {
     _Atomic(enum fault_kind) kind;
     enum fault_way way;
     long n;
+    int turns;
     atomic_long calls;
     atomic_bool fired;
     const char *name; /* of the first that failed */
@@ -27,6 +28,11 @@ void fault_arm(enum fault_kind kind, long n, enum fault_way way)
     state.name = "";
     state.code = 0;
     state.kind = kind;
+}
+
+void fault_turn(int turns)
+{
+    state.turns = turns;
 }
 
 void fault_pause(void)
@@ -51,7 +57,9 @@ struct fault_decision fault_decide(enum fault_kind kind, const char *name, const
     if (!d.fails)
         return d;
     d.executed = state.way == FAULT_AFTER;
-    d.code = codes[state.n % n_codes];
+    /* A disk stays full, but an interruption, which also is a code of files, passes. */
+    const bool first = kind == FAULT_FILES && state.way == FAULT_STICKY;
+    d.code = codes[first ? 0 : (state.n + state.turns) % n_codes];
     if (!atomic_exchange(&state.fired, true)) {
         state.name = name;
         state.code = d.code;

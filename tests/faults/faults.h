@@ -28,6 +28,8 @@ struct fault_report {
 
 /* Lets call number n of the kind fail, the first is 1; 0: only counts. */
 void fault_arm(enum fault_kind kind, long n, enum fault_way way);
+/* Moves on by this many among the codes that a call may return. */
+void fault_turn(int turns);
 /* No more calls count or fail. */
 void fault_pause(void);
 /* Does the same, and tells what happened. */

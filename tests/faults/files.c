@@ -47,7 +47,7 @@ ssize_t write(int fd, const void *bytes, size_t n)
     ssize_t (*next)(int, const void *, size_t) = NULL;
     NEXT(write, next);
     const int code = decide("write", __builtin_return_address(0),
-                            CODES(ENOSPC, EINTR, SHORT_WRITE, EIO, EAGAIN));
+                            CODES(ENOSPC, EINTR, EIO, SHORT_WRITE, EAGAIN));
     if (code == SHORT_WRITE)
         return next(fd, bytes, n > 1 ? n / 2 : n);
     return fails(code) ? -1 : next(fd, bytes, n);

@@ -172,7 +172,7 @@ bool cli_args_begin(struct cli_args *args, int argc, char **argv, void *target, 
         rc = check(args, target, &err);
     *exit_code = CLI_EXIT_OK;
     if (rc)
-        *exit_code = cli_error(rc == ELCL_E_IO ? CLI_EXIT_FAILURE : CLI_EXIT_USAGE, "%s", err.msg);
+        *exit_code = cli_error(rc == ELCL_E_ARG ? CLI_EXIT_USAGE : CLI_EXIT_FAILURE, "%s", err.msg);
     if (!rc && args->asked && args->asked->kind == CLI_OPT_HELP)
         cli_args_print_help(args);
     else if (!rc && args->asked)

@@ -118,7 +118,7 @@ static int convert_all(struct conversion *r, elcl_error *err)
         }
     }
     elcl_error lost = {0};
-    const int written = r->lines.n ? write_lines(r, &lost) : ELCL_OK;
+    const int written = r->lines.n || r->lines.failed ? write_lines(r, &lost) : ELCL_OK;
     if (!rc && written)
         rc = elcl_fail(err, written, "%s", lost.msg);
     return rc;
