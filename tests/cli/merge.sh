@@ -286,6 +286,7 @@ refuses "other weights" 1 "model.safetensors has one content there and another o
 echo weights >model/model.safetensors
 touch model/model.safetensors
 echo notes >model/README.md
+echo '{}' >model/results.json
 cp -r model elsewhere
 "$elcl" generate --quiet elsewhere --input in --shard 1/2 --output s.1
 run "$elcl" merge s.1 s.2

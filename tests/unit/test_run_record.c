@@ -97,6 +97,7 @@ static void test_hostile(void)
         {"an option is no text", "\"4\"", "[4]", "\"run\""},
         {"another schema", "elcl-run-1", "elcl-run-2", "not a record"},
         {"the schema is a number", "\"elcl-run-1\"", "1", "not a record"},
+        {"more after it", "\"seed\":\"0\"}}}", "\"seed\":\"0\"}}}}", "not a record"},
         {"torn", "\"seed\":\"0\"}}}", "\"seed\":\"0\"", "not a record"},
     };
     for (size_t i = 0; i < ELCL_COUNT(cases); i++) {

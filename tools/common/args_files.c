@@ -5,6 +5,7 @@
 
 #include "base/os.h"
 #include "common/args.h"
+#include "common/model_files.h"
 #include "common/output.h"
 
 /* A file and how messages name it. */
@@ -47,21 +48,6 @@ static int check_pair(const struct named *output, const struct named *other, elc
                      output->title, other->title);
 }
 
-/* Whether the library reads a file of this name from a model's directory. */
-static bool is_model_file(const char *name)
-{
-    static const char *const ends[] = {".safetensors", ".bin", ".model", ".spm", ".index.json"};
-    static const char names[] = "config.json generation_config.json tokenizer.json "
-                                "tokenizer_config.json special_tokens_map.json vocab.json "
-                                "vocab-src.json vocab-tgt.json merges.txt vocabulary.json "
-                                "vocabulary.txt shared_vocabulary.json shared_vocabulary.txt "
-                                "source_vocabulary.json target_vocabulary.json";
-    for (size_t i = 0; i < ELCL_COUNT(ends); i++)
-        if (elcl_ends_with(name, strlen(name), ends[i]))
-            return true;
-    return elcl_has_word(names, name);
-}
-
 /* A word may be a file, a model's directory or a text. */
 static int check_word(const struct named *output, const char *word, elcl_error *err)
 {
@@ -75,7 +61,7 @@ static int check_word(const struct named *output, const char *word, elcl_error *
     if (!elcl_list_files(word, &files, &n))
         return elcl_fail_nomem(err);
     for (size_t i = 0; !rc && i < n; i++) {
-        char *path = is_model_file(files[i].name) ? elcl_path_join(word, files[i].name) : NULL;
+        char *path = cli_is_model_file(files[i].name) ? elcl_path_join(word, files[i].name) : NULL;
         file.path = path;
         (void)snprintf(file.title, sizeof(file.title), "%.150s of the model", files[i].name);
         rc = path ? check_pair(output, &file, err) : ELCL_OK;

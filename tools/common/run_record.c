@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include "base/os.h"
+#include "common/json_raw.h"
 #include "common/output.h"
 #include "common/sys.h"
 
@@ -160,9 +161,13 @@ static int parse(const char *path, const char *text, size_t n, struct cli_run_re
                  elcl_error *err)
 {
     struct cli_run_record r = {0};
-    cJSON *json = cJSON_ParseWithLength(text, n);
+    cJSON *json;
+    size_t end;
+    const int rc = cli_json_parse(text, n, &json, &end, err);
+    if (rc)
+        return rc;
     const char *schema = cJSON_GetStringValue(get(json, "schema"));
-    const bool known = schema && !strcmp(schema, SCHEMA);
+    const bool known = end == n && schema && !strcmp(schema, SCHEMA);
     const char *bad = known ? take_fields(json, &r) : NULL;
     if (known && !bad) {
         r.of = cJSON_DetachItemFromObjectCaseSensitive(json, "run");

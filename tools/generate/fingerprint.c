@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include "base/os.h"
+#include "common/model_files.h"
 #include "common/remedy.h"
 
 /* ---- options ------------------------------------------------------------------------------- */
@@ -177,18 +178,6 @@ static bool add_digest(cJSON *to, const char *name, const struct cli_digest *dig
     return add_text(to, name, text);
 }
 
-/* Whether a model may be read from the file. Records of runs are none of its files. */
-static bool is_model_file(const char *name)
-{
-    static const char *const endings[] = {".json", ".safetensors", ".bin",          ".model",
-                                          ".spm",  "merges.txt",   "vocabulary.txt"};
-    const size_t n = strlen(name);
-    for (size_t i = 0; i < ELCL_COUNT(endings); i++)
-        if (elcl_ends_with(name, n, endings[i]))
-            return !elcl_ends_with(name, n, CLI_RECORD_SUFFIX);
-    return false;
-}
-
 static int add_file(cJSON *to, const char *path, const char *name, elcl_error *err)
 {
     struct cli_digest digest;
@@ -212,7 +201,7 @@ static int add_directory(cJSON *to, const char *directory, elcl_error *err)
     if (n)
         qsort(files, n, sizeof(*files), by_name);
     for (size_t i = 0; !rc && i < n; i++) {
-        if (!is_model_file(files[i].name))
+        if (!cli_is_model_file(files[i].name))
             continue;
         char *path = elcl_path_join(directory, files[i].name);
         rc = path ? add_file(to, path, files[i].name, err) : elcl_fail_nomem(err);
