@@ -91,6 +91,10 @@ static int read_rates(const cJSON *root, const char *path, const elcl_device_des
     ELCL_TRY(read_rate(rates, path, "launch_us", 0, &m.launch_us, err));
     ELCL_TRY(read_rate(rates, path, "wait_us", 0, &m.wait_us, err));
     ELCL_TRY(read_rate(rates, path, "spread", 0, &file->spread, err));
+    if (file->spread > 1) {
+        rc = elcl_json_mismatch(path, "spread", "0 .. 1", elcl_json_get(rates, "spread"), err);
+        goto fail;
+    }
     file->rates = m;
     file->has_rates = true;
 fail:

@@ -1,9 +1,14 @@
+#define _POSIX_C_SOURCE 200809L
+
 #include "format/tensors.h"
 #include "fuzz.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "base/os.h"
 
 void fuzz_require(int ok, const char *file, int line, const char *cond)
 {
@@ -29,6 +34,53 @@ char *fuzz_copy(const uint8_t *data, size_t n)
     if (n)
         memcpy(copy, data, n);
     return copy;
+}
+
+static char directory[64];
+
+static void remove_directory(void)
+{
+    struct elcl_file_info *files = NULL;
+    size_t n = 0;
+    if (!elcl_list_files(directory, &files, &n))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        char *path = elcl_path_join(directory, files[i].name);
+        if (path)
+            unlink(path);
+        elcl_free(path);
+    }
+    elcl_free_files(files, n);
+    rmdir(directory);
+}
+
+const char *fuzz_directory(void)
+{
+    if (!*directory) {
+        const bool memory = elcl_is_directory("/dev/shm"); /* files on disk are ten times slower */
+        snprintf(directory, sizeof(directory), "%s/elcl-fuzz-XXXXXX", memory ? "/dev/shm" : "/tmp");
+        if (!mkdtemp(directory) || atexit(remove_directory))
+            abort();
+    }
+    return directory;
+}
+
+const char *fuzz_file(const char *name, const void *data, size_t n)
+{
+    static char path[128];
+    snprintf(path, sizeof(path), "%s/%.60s", fuzz_directory(), name);
+    FILE *file = fopen(path, "wb");
+    if (!file || fwrite(data, 1, n, file) != n || fclose(file))
+        abort();
+    return path;
+}
+
+uint8_t fuzz_choice(const uint8_t **data, size_t *n)
+{
+    if (!*n)
+        return 0;
+    (*n)--;
+    return *(*data)++;
 }
 
 char *fuzz_next(const uint8_t **data, size_t *n, size_t *length)

@@ -26,11 +26,20 @@ void fuzz_check_error(int rc, const elcl_error *err);
  * free(). */
 char *fuzz_copy(const uint8_t *data, size_t n);
 
+/* Writes a file for a reader that takes a path, in a temporary directory that ends with the
+ * program. Returns its path, valid until the next call. */
+const char *fuzz_file(const char *name, const void *data, size_t n);
+/* The directory of these files. */
+const char *fuzz_directory(void);
+
 /* Requires of a tensor of n bytes of data: elements as its shape says, that lie in the data or are
  * made on request, in at most `most` bytes. */
 struct elcl_tensors;
 void fuzz_check_tensor(struct elcl_tensors *tensors, const char *name, const char *data, size_t n,
                        size_t most);
+
+/* Takes the first byte, which chooses what to read; 0 if there is none. */
+uint8_t fuzz_choice(const uint8_t **data, size_t *n);
 
 /* Takes the next of several texts between bytes 0xff, as fuzz_copy(); NULL after the last. */
 char *fuzz_next(const uint8_t **data, size_t *n, size_t *length);

@@ -1,0 +1,89 @@
+/* Input: files of a model directory of CTranslate2, separated by bytes 0xff: config.json,
+ * shared_vocabulary.json, a text to encode, bpe.model, and last model.bin. If the first is empty,
+ * the second is an index of weights in several files. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/util.h"
+#include "format/ctranslate2.h"
+#include "format/shards.h"
+#include "fuzz.h"
+#include "text/tokenizer_load.h"
+
+/* ---- an index ------------------------------------------------------------------------------ */
+
+static int open_shard(void *user, const char *path, elcl_error *err)
+{
+    int *n = user;
+    (void)err;
+    FUZZ_REQUIRE(!strstr(path + strlen(fuzz_directory()), ".."));
+    return (*n)++ < 100 ? ELCL_OK : elcl_fail(err, ELCL_E_IO, "no more files");
+}
+
+static bool holds(const void *user, const char *name, int i)
+{
+    FUZZ_REQUIRE(i >= 0 && i < *(const int *)user);
+    return strlen(name) % 7 != 6;
+}
+
+static void read_index(const char *data, size_t n)
+{
+    static const struct elcl_shards_user functions = {open_shard, holds};
+    int n_files = 0;
+    elcl_error err = {0};
+    const char *path = fuzz_file("index.json", data, n);
+    fuzz_check_error(elcl_shards_open(fuzz_directory(), path, &functions, &n_files, &err), &err);
+}
+
+/* ---- a directory --------------------------------------------------------------------------- */
+
+static void check_text(const struct elcl_tokenizer *t, const char *text, size_t n)
+{
+    int32_t *ids = NULL;
+    size_t n_ids = 0;
+    elcl_error err = {0};
+    fuzz_check_error(elcl_tokenizer_encode(t, text, n, &ids, &n_ids, &err), &err);
+    for (size_t i = 0; i < n_ids; i++)
+        FUZZ_REQUIRE(ids[i] >= 0 && ids[i] < elcl_tokenizer_size(t));
+    elcl_free(ids);
+}
+
+static void read_directory(const char *text, size_t n_text)
+{
+    cJSON *config = NULL;
+    struct elcl_tokenizer *t = NULL;
+    elcl_error e1 = {0}, e2 = {0};
+    int rc = elcl_ct2_config(fuzz_directory(), &config, &e1);
+    fuzz_check_error(rc, &e1);
+    FUZZ_REQUIRE(!rc == (config != NULL));
+    cJSON_Delete(config);
+    rc = elcl_ct2_tokenizer_load(fuzz_directory(), &t, &e2);
+    fuzz_check_error(rc, &e2);
+    FUZZ_REQUIRE(!rc == (t != NULL));
+    if (t)
+        check_text(t, text ? text : "", n_text);
+    elcl_tokenizer_destroy(&t);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    static const char *const names[] = {"config.json", "shared_vocabulary.json", NULL, "bpe.model"};
+    char *parts[ELCL_COUNT(names)];
+    size_t sizes[ELCL_COUNT(names)] = {0};
+    for (size_t i = 0; i < ELCL_COUNT(names); i++)
+        parts[i] = fuzz_next(&data, &n, &sizes[i]);
+    if (!sizes[0]) {
+        read_index(parts[1] ? parts[1] : "", sizes[1]);
+    } else {
+        for (size_t i = 0; i < ELCL_COUNT(names); i++)
+            if (names[i])
+                fuzz_file(names[i], parts[i] ? parts[i] : "", sizes[i]);
+        fuzz_file("model.bin", data ? (const char *)data : "", n);
+        read_directory(parts[2], sizes[2]);
+    }
+    for (size_t i = 0; i < ELCL_COUNT(names); i++)
+        free(parts[i]);
+    return 0;
+}
