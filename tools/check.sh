@@ -214,6 +214,22 @@ with_sanitizers() {
     build build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dwerror=true -Doptimization=1
 }
 
+# Only two programs: a pool of engines, and engines in threads of their own on one model.
+with_thread_sanitizer() {
+    [ -f build-tsan/build.ninja ] || meson setup build-tsan -Db_sanitize=thread -Db_lundef=false \
+        -Dwerror=true -Doptimization=1 || return 1
+    ninja -C build-tsan tests/test_pool examples/threads
+}
+
+# A race makes the exit code 66.
+threads_sanitized() {
+    program 'tsan: pools of engines' pool-tsan \
+        env TSAN_OPTIONS=suppressions="$PWD/tests/tsan.supp" build-tsan/tests/test_pool
+    step 'tsan: engines in threads' threads-tsan \
+        env TSAN_OPTIONS=suppressions="$PWD/tests/tsan.supp" \
+        build-tsan/examples/threads models/g2p-en attention transformer kernel
+}
+
 sanitized() {
     # LeakSanitizer reports leaks inside rusticl, so this needs PoCL as the only driver.
     if [ -z "$(icd pocl)" ]; then
@@ -258,4 +274,5 @@ step 'build with clang, warnings are errors' build-clang with_clang
 step 'build with AddressSanitizer and UndefinedBehaviorSanitizer' build-asan with_sanitizers &&
     asan=yes
 [ -z "${asan-}" ] || sanitized
+step 'build with ThreadSanitizer' build-tsan with_thread_sanitizer && threads_sanitized
 [ -z "${built-}" ] || finish_oclgrind
