@@ -507,9 +507,9 @@ for signal in INT:130 TERM:143; do
         skip "SIG${signal%:*}: env has no --default-signal"
         continue
     fi
-    { echo a && echo '!slow'; } >in
-    FAKE_STEP_MS=50 env --default-signal=INT "$elcl" generate --quiet m --input in \
-        --output s.txt >out 2>err &
+    { echo a && echo '!slow' && yes b | head -n 100; } >in
+    FAKE_STEP_MS=10 env --default-signal=INT "$elcl" generate --quiet m --input in \
+        --batch-size 2 --output s.txt >out 2>err &
     pid=$!
     waits [ -s s.txt.part ]
     kill -"${signal%:*}" $pid
@@ -517,11 +517,34 @@ for signal in INT:130 TERM:143; do
     code=$?
     exits "SIG${signal%:*}" "${signal#*:}"
     check "SIG${signal%:*}: no file" [ ! -e s.txt ]
-    same "SIG${signal%:*}: the part" "$(cat s.txt.part)" "A"
-    same "SIG${signal%:*}: a sentence" "$(cat err)" \
-        "elcl: error: interrupted after 1 sample; the samples written so far are in s.txt.part"
-    rm -f s.txt.part
+    same "SIG${signal%:*}: what was in flight ends" "$(head -n 2 s.txt.part)" "A
+!SLOW"
+    check "SIG${signal%:*}: nothing more begins" sh -c '[ "$(wc -l <s.txt.part)" -lt 102 ]'
+    says "SIG${signal%:*}" "samples; the samples written so far are in s.txt.part, and --resume"
+    rm -f s.txt.part*
 done
+# What takes too long is given up; a second signal does not wait for that.
+FAKE_STEP_MS=60 "$elcl" generate --quiet m a '!slow' --output s.txt >out 2>err &
+pid=$!
+waits [ -s s.txt.part ]
+kill -TERM $pid
+wait $pid
+code=$?
+exits "SIGTERM in a long sample" 143
+same "SIGTERM in a long sample: the part" "$(cat s.txt.part)" "A"
+same "SIGTERM in a long sample: a sentence" "$(cat err)" \
+    "elcl: error: interrupted after 1 sample; the samples written so far are in s.txt.part"
+rm -f s.txt.part
+FAKE_STEP_MS=900 "$elcl" generate --quiet m a '!slow' >out 2>err &
+pid=$!
+waits has_lines out 1
+kill -TERM $pid
+sleep 0.1
+kill -TERM $pid
+wait $pid
+code=$?
+exits "two signals" 143
+same "two signals: nothing is said" "$(cat err)" ""
 "$elcl" generate --quiet m <pipe >out 2>err &
 pid=$!
 exec 3>pipe
@@ -723,15 +746,15 @@ check "stream: the same text" cmp -s "$tmp/out" "$tmp/streamed"
 stream "$elcl" generate --quiet m --stream --num-beams 1 --batch-size 2 a '!slow b' c d e f g h
 run "$elcl" generate --quiet m --num-beams 1 a '!slow b' c d e f g h
 check "stream: in input order" cmp -s "$tmp/out" "$tmp/streamed"
-# The longer sample is submitted first and ends at once; the other has shown a part of its line.
+# The first sample ends at once; the other one has then shown a part of its line.
 for cue in '!step' '!request'; do
-    run "$elcl" generate --quiet m --stream --num-beams 1 "$cue" 'a longer one'
+    run "$elcl" generate --quiet m --stream --num-beams 1 a "$cue"
     exits "stream: $cue in the middle" 1
-    prints "stream: $cue in the middle" "$(echo "$cue" | tr a-z A-Z | cut -c 1-7) [incomplete]"
+    prints "stream: $cue in the middle" A "$(echo "$cue" | tr a-z A-Z | cut -c 1-7) [incomplete]"
 done
-run "$elcl" generate --quiet m --stream --num-beams 1 --keep-going '!request' 'a longer one'
+run "$elcl" generate --quiet m --stream --num-beams 1 --keep-going a '!request' 'a longer one'
 exits "stream: keep going" 1
-prints "stream: keep going" '!REQUES [incomplete]' 'A LONGER ONE'
+prints "stream: keep going" A '!REQUES [incomplete]' 'A LONGER ONE'
 for option in --num-return-sequences=2 --search-style=fairseq; do
     refuses "stream with $option" 2 "--stream" \
         "$elcl" generate --quiet m --stream --num-beams 1 --do-sample "$option" a

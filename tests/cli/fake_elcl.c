@@ -5,10 +5,13 @@
  * repeats the source in upper case, with "|k" for the k-th sequence. Texts that start with a cue
  * control the engine: "!request" fails, "!step" makes the step fail that would finish it, "!slow"
  * takes a hundred steps, the output of "!lines" has a line end in it, and the output of "!lists"
- * shows the lists among the options. With FAKE_SILENT set the library logs nothing.
+ * shows the lists among the options. With FAKE_SILENT set the library logs nothing. A step takes
+ * FAKE_STEP_MS; step number FAKE_KILL_STEP kills the process; every submission adds a byte to the
+ * file FAKE_SUBMITTED.
  */
 #define _POSIX_C_SOURCE 200809L
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -389,6 +392,16 @@ static void put_lists(const elcl_gen_options *o, char *text, size_t room)
         (void)snprintf(text + strlen(text), room - strlen(text), "<%s>", o->stop_strings[i]);
 }
 
+static void count_submission(void)
+{
+    const char *path = getenv("FAKE_SUBMITTED");
+    FILE *file = path ? fopen(path, "a") : NULL;
+    if (file) {
+        (void)fputc('x', file);
+        (void)fclose(file);
+    }
+}
+
 int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_t *id,
                        elcl_error *err)
 {
@@ -412,6 +425,7 @@ int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_
     if (starts_with(request, "!lists"))
         put_lists(&request->options, job->lists, sizeof(job->lists));
     job->id = engine->n_submitted++;
+    count_submission();
     /* Neither the order of submission nor its reverse. */
     job->steps = 1 + (int)(job->id * 7 % 11);
     if (is_fixed(request))
@@ -507,9 +521,18 @@ static void emit(const elcl_engine *engine, struct job *job, int last)
     }
 }
 
+static void kill_in_step(void)
+{
+    static int steps;
+    const char *last = getenv("FAKE_KILL_STEP");
+    if (last && ++steps == atoi(last))
+        (void)raise(SIGKILL);
+}
+
 int elcl_engine_step(elcl_engine *engine, size_t *pending, elcl_error *err)
 {
     int running = 0;
+    kill_in_step();
     const char *slow = getenv("FAKE_STEP_MS");
     struct timespec pause = {0, slow ? atoi(slow) * 1000000L : 0};
     (void)nanosleep(&pause, NULL);

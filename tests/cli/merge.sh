@@ -207,7 +207,7 @@ waits grep -q '"complete":.false' s.2.run.json
 kill -KILL $!
 wait $! 2>/dev/null
 refuses "an interrupted shard" 1 "s.2: shard 2 of 2 has not ended: run it again" "$elcl" merge s.?
-"$elcl" generate --quiet m --input in --shard 2/2 --output s.2
+"$elcl" generate --quiet m --input in --shard 2/2 --output s.2 --resume
 run "$elcl" merge s.?
 exits "the shard was run again" 0
 same "the shard was run again" "$(wc -l <out)" 200

@@ -106,13 +106,18 @@ static bool is_locked(const char *path)
     return locked;
 }
 
+static char *part_of(const char *target, int n)
+{
+    char suffix[32];
+    (void)snprintf(suffix, sizeof(suffix), n ? ".part.%d" : ".part", n);
+    return cli_output_beside(target, suffix);
+}
+
 /* Makes part number n. Returns false with *rc set, ELCL_OK if the name is taken. */
 static bool make_part(struct cli_output *file, int n, int *rc, elcl_error *err)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    char suffix[32];
-    (void)snprintf(suffix, sizeof(suffix), n ? ".part.%d" : ".part", n);
-    char *part = cli_output_beside(file->target, suffix);
+    char *part = part_of(file->target, n);
     if (!part) {
         *rc = elcl_fail_nomem(err);
         return false;
@@ -151,18 +156,24 @@ static int open_part(struct cli_output *file, const struct stat *replaced, elcl_
                      file->target, MAX_PARTS);
 }
 
+/* Returns the file that a link names, not the link; NULL if it cannot be resolved. */
+static char *resolve(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) ? elcl_strdup(path) : realpath(path, NULL);
+}
+
 static int open_output(const char *path, struct cli_output *file, elcl_error *err)
 {
-    if (!strcmp(path, "-")) {
-        file->path = elcl_strdup("standard output");
-        file->fd = CLI_STDOUT;
-        return file->path ? ELCL_OK : elcl_fail_nomem(err);
-    }
-    file->path = elcl_strdup(path);
+    struct stat info;
+    file->path = elcl_strdup(strcmp(path, "-") ? path : "standard output");
     if (!file->path)
         return elcl_fail_nomem(err);
-    struct stat info;
-    bool exists = !stat(path, &info);
+    if (!strcmp(path, "-")) {
+        file->fd = CLI_STDOUT;
+        return ELCL_OK;
+    }
+    const bool exists = !stat(path, &info);
     if (exists && S_ISDIR(info.st_mode))
         return elcl_fail(err, ELCL_E_IO, "%s: cannot write: it is a directory", path);
     if (exists && !S_ISREG(info.st_mode)) {
@@ -171,8 +182,7 @@ static int open_output(const char *path, struct cli_output *file, elcl_error *er
             return elcl_fail(err, ELCL_E_IO, "%s: cannot open: %s", path, strerror(errno));
         return ELCL_OK;
     }
-    /* Replaces the file that a link names, not the link. */
-    file->target = exists ? realpath(path, NULL) : elcl_strdup(path);
+    file->target = resolve(path);
     if (!file->target)
         return elcl_fail(err, ELCL_E_IO, "%s: cannot resolve: %s", path, strerror(errno));
     return open_part(file, exists ? &info : NULL, err);
@@ -187,6 +197,74 @@ int cli_output_open(const char *path, struct cli_output *file, elcl_error *err)
         return rc;
     }
     *file = created;
+    return ELCL_OK;
+}
+
+bool cli_output_has_part(const char *path)
+{
+    struct stat info;
+    return strcmp(path, "-") != 0 && (stat(path, &info) || S_ISREG(info.st_mode));
+}
+
+char *cli_output_part(const char *path, int n)
+{
+    char *target = resolve(path);
+    char *part = target ? part_of(target, n) : NULL;
+    free(target);
+    return part;
+}
+
+static int reopen_part(const char *path, const char *part, struct cli_output *file, elcl_error *err)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct stat info;
+    file->path = elcl_strdup(path);
+    file->part = elcl_strdup(part);
+    file->target = resolve(path);
+    if (!file->path || !file->part || !file->target)
+        return elcl_fail_nomem(err);
+    file->fd = open(part, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (file->fd < 0)
+        return elcl_fail(err, ELCL_E_IO, "%s: cannot open: %s", part, strerror(errno));
+    if (fcntl(file->fd, F_SETLK, &lock) == -1 && (errno == EACCES || errno == EAGAIN))
+        return elcl_fail(err, ELCL_E_IO, "%s: another process is writing it", part);
+    if (fstat(file->fd, &info) || !S_ISREG(info.st_mode))
+        return elcl_fail(err, ELCL_E_IO, "%s: expected a regular file", part);
+    file->bytes = (uint64_t)info.st_size;
+    return ELCL_OK;
+}
+
+int cli_output_reopen(const char *path, const char *part, struct cli_output *file, elcl_error *err)
+{
+    struct cli_output opened = {.fd = -1, .keep = true};
+    const int rc = reopen_part(path, part, &opened, err);
+    if (rc)
+        cli_output_abandon(&opened, NULL);
+    else
+        *file = opened;
+    return rc;
+}
+
+int cli_output_cut(struct cli_output *file, uint64_t bytes, elcl_error *err)
+{
+    if (ftruncate(file->fd, (off_t)bytes) || lseek(file->fd, (off_t)bytes, SEEK_SET) < 0)
+        return elcl_fail(err, ELCL_E_IO, "%s: cannot cut it to %llu bytes: %s", file->part,
+                         (unsigned long long)bytes, strerror(errno));
+    file->bytes = bytes;
+    return ELCL_OK;
+}
+
+int cli_output_append(const char *path, struct cli_output *file, elcl_error *err)
+{
+    struct stat info;
+    char *name = elcl_strdup(path);
+    const int fd = name ? open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC) : -1;
+    if (fd < 0 || fstat(fd, &info)) {
+        free(name);
+        return name ? elcl_fail(err, ELCL_E_IO, "%s: cannot open: %s", path, strerror(errno))
+                    : elcl_fail_nomem(err);
+    }
+    *file = (struct cli_output){.fd = fd, .path = name, .bytes = (uint64_t)info.st_size};
     return ELCL_OK;
 }
 
@@ -239,7 +317,7 @@ int cli_output_commit(struct cli_output *file, elcl_error *err)
         return ELCL_OK;
     }
     /* Some file systems report a full disk only here. */
-    if (file->part && fsync(file->fd) && errno != EINVAL && errno != ENOTSUP)
+    if (file->part && !file->unsynced && fsync(file->fd) && errno != EINVAL && errno != ENOTSUP)
         rc = elcl_fail(err, ELCL_E_IO, "%s: cannot write: %s", file->part, strerror(errno));
     if (close(file->fd) && !rc)
         rc = elcl_fail(err, ELCL_E_IO, "%s: cannot write: %s", file->path, strerror(errno));
@@ -257,9 +335,9 @@ void cli_output_abandon(struct cli_output *file, char **kept)
     if (kept)
         *kept = NULL;
     cli_sys_close(&file->fd);
-    if (file->part && (!file->bytes || !kept)) {
+    if (file->part && !file->keep && (!file->bytes || !kept)) {
         (void)unlink(file->part);
-    } else if (file->part) {
+    } else if (file->part && kept) {
         *kept = file->part;
         file->part = NULL;
     }
@@ -279,7 +357,7 @@ int cli_output_try(const char *path, elcl_error *err)
     return rc;
 }
 
-int cli_output_save(const char *path, const struct elcl_str *bytes, elcl_error *err)
+static int save(const char *path, const struct elcl_str *bytes, bool unsynced, elcl_error *err)
 {
     struct cli_output file;
     if (bytes->failed)
@@ -287,11 +365,22 @@ int cli_output_save(const char *path, const struct elcl_str *bytes, elcl_error *
     int rc = cli_output_open(path ? path : "-", &file, err);
     if (rc)
         return rc;
+    file.unsynced = unsynced;
     rc = cli_output_write(&file, bytes->data, bytes->n, err);
     if (!rc)
         rc = cli_output_commit(&file, err);
     cli_output_abandon(&file, NULL);
     return rc;
+}
+
+int cli_output_save(const char *path, const struct elcl_str *bytes, elcl_error *err)
+{
+    return save(path, bytes, false, err);
+}
+
+int cli_output_save_unsynced(const char *path, const struct elcl_str *bytes, elcl_error *err)
+{
+    return save(path, bytes, true, err);
 }
 
 void cli_output_flush(const char *path, struct elcl_str *part)

@@ -54,22 +54,27 @@ static cJSON *to_json(const struct cli_run_record *r)
     return json;
 }
 
+int cli_run_record_print(const struct cli_run_record *record, struct elcl_str *text,
+                         elcl_error *err)
+{
+    cJSON *json = to_json(record);
+    char *printed = json ? cJSON_Print(json) : NULL;
+    if (printed)
+        elcl_str_printf(text, "%s\n", printed);
+    const bool ok = printed && !text->failed;
+    cJSON_free(printed);
+    cJSON_Delete(json);
+    return ok ? ELCL_OK : elcl_fail_nomem(err);
+}
+
 int cli_run_record_write(const char *output, const struct cli_run_record *record, elcl_error *err)
 {
     struct elcl_str bytes = {0};
     char *path = record_path(output);
-    cJSON *json = to_json(record);
-    char *printed = json ? cJSON_Print(json) : NULL;
-    int rc = ELCL_OK;
-    if (path && printed) {
-        elcl_str_printf(&bytes, "%s\n", printed);
+    int rc = path ? cli_run_record_print(record, &bytes, err) : elcl_fail_nomem(err);
+    if (!rc)
         rc = cli_output_save(path, &bytes, err);
-    } else {
-        rc = elcl_fail_nomem(err);
-    }
     elcl_str_finish(&bytes);
-    cJSON_free(printed);
-    cJSON_Delete(json);
     elcl_free(path);
     return rc;
 }
@@ -157,8 +162,8 @@ static const char *take_fields(const cJSON *json, struct cli_run_record *r)
     return is_run(get(json, "run")) ? NULL : "run";
 }
 
-static int parse(const char *path, const char *text, size_t n, struct cli_run_record *record,
-                 elcl_error *err)
+int cli_run_record_parse(const char *path, const char *text, size_t n,
+                         struct cli_run_record *record, elcl_error *err)
 {
     struct cli_run_record r = {0};
     cJSON *json;
@@ -189,7 +194,7 @@ int cli_run_record_read(const char *output, struct cli_run_record *record, elcl_
     size_t n = 0;
     int rc = path ? elcl_read_file(path, MAX_RECORD_BYTES, &text, &n, err) : elcl_fail_nomem(err);
     if (!rc)
-        rc = parse(path, text, n, record, err);
+        rc = cli_run_record_parse(path, text, n, record, err);
     elcl_free(text);
     elcl_free(path);
     return rc;

@@ -19,6 +19,12 @@ struct cli_run_record {
     bool complete;
 };
 
+/* Appends the record's JSON to *text. */
+int cli_run_record_print(const struct cli_run_record *record, struct elcl_str *text,
+                         elcl_error *err);
+/* Checks the JSON, from the file that messages name. Sets *record only on success. */
+int cli_run_record_parse(const char *path, const char *text, size_t n,
+                         struct cli_run_record *record, elcl_error *err);
 /* Writes the record of the output file atomically, readable like any other file. */
 int cli_run_record_write(const char *output, const struct cli_run_record *record, elcl_error *err);
 /* Whether there is a file of the record's name. */

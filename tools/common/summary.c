@@ -53,7 +53,7 @@ void cli_summary_score(const elcl_model_info *info, const elcl_engine_stats *sta
     print_machine(info, stats, ", tokens at once ");
 }
 
-void cli_report_end(const elcl_error *err, uint64_t n_written, const char *kept)
+void cli_report_end(const elcl_error *err, uint64_t n_written, const char *kept, bool resumable)
 {
     struct elcl_str text = {0};
     if (cli_sys_interrupted())
@@ -62,7 +62,8 @@ void cli_report_end(const elcl_error *err, uint64_t n_written, const char *kept)
     else
         elcl_str_text(&text, err->msg);
     if (kept)
-        elcl_str_printf(&text, "; the samples written so far are in %s", kept);
+        elcl_str_printf(&text, "; the samples written so far are in %s%s", kept,
+                        resumable ? ", and --resume goes on from there" : "");
     cli_error(CLI_EXIT_FAILURE, "%s", text.failed ? err->msg : text.data);
     elcl_str_finish(&text);
 }

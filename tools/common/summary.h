@@ -24,7 +24,7 @@ void cli_summary_print(const struct cli_summary *summary, const elcl_model_info 
 void cli_summary_score(const elcl_model_info *info, const elcl_engine_stats *stats);
 
 /* A run has failed or was interrupted: prints one sentence with the cause, and where the samples
- * written so far are (`kept`, or NULL). */
-void cli_report_end(const elcl_error *err, uint64_t n_written, const char *kept);
+ * written so far are (`kept`, or NULL), and whether --resume can go on from there. */
+void cli_report_end(const elcl_error *err, uint64_t n_written, const char *kept, bool resumable);
 
 #endif

@@ -1,5 +1,5 @@
-/* elcl generate: reads samples in a bounded window, keeps the engines' batches full, and writes the
- * lines of each sample in input order as soon as they are ready. */
+/* elcl generate: keeps the engines' batches full, and writes the lines of each sample in input
+ * order as soon as they are ready. */
 #include "generate/generation.h"
 #include "common/summary.h"
 #include "common/sys.h"
@@ -8,36 +8,26 @@
 #include <stdlib.h>
 
 /* The most samples in the queue, where finished samples wait for an earlier one. */
-#define MAX_QUEUE (4 * CLI_WINDOW_SAMPLES)
+#define MAX_QUEUE ((size_t)16384)
 
-static void show_progress(struct cli_generation *r)
+/* After a signal the samples in flight may end, for a moment. */
+static bool must_stop(const struct cli_generation *r)
 {
-    double fraction = -1;
-    if (r->input.words)
-        fraction = (double)r->n_written / (double)r->input.n_words;
-    else if (r->input.total_bytes)
-        fraction = (double)r->input_bytes / (double)r->input.total_bytes;
-    cli_progress_update(&r->progress, r->n_written, fraction > 1 ? 1 : fraction);
+    return cli_sys_interrupted() &&
+           (cli_sys_pipe_closed() || !r->in_flight || cli_sys_grace_seconds() <= 0);
 }
 
 static int run_steps(struct cli_generation *r, elcl_error *err)
 {
     int rc = ELCL_OK;
+    r->running = true;
     cli_sys_stop_in_time();
-    while (!rc && !cli_sys_interrupted()) {
-        if (!r->input_done && r->in_flight <= r->refill && r->queue.n < MAX_QUEUE)
+    while (!rc && !must_stop(r)) {
+        if (!cli_sys_interrupted() && !r->input_done && r->in_flight < r->most_in_flight &&
+            r->queue.n < MAX_QUEUE)
             rc = cli_generate_read(r, err);
-        if (!rc && r->in_flight && !cli_sys_interrupted()) {
-            size_t pending = 0;
-            rc = elcl_pool_step(r->engines.pool, &pending, err);
-        }
-        if (!rc && r->callback_error.code)
-            rc = elcl_fail(err, r->callback_error.code, "%s", r->callback_error.msg);
         if (!rc)
-            rc = cli_generate_write_finished(r, err);
-        if (!rc)
-            rc = cli_generate_write_stream(r, err);
-        show_progress(r);
+            rc = cli_generate_step(r, err);
         if (!r->in_flight && r->input_done)
             break;
     }
@@ -61,21 +51,22 @@ static int start(struct cli_generation *r, elcl_error *err)
 {
     const struct cli_generate_options *o = r->opt;
     int rc;
-    r->window = calloc(CLI_WINDOW_SAMPLES, sizeof(struct cli_sample *));
-    if (!r->window)
-        return elcl_fail_nomem(err);
     ELCL_TRY(cli_generate_open_input(r, err));
-    ELCL_TRY(cli_output_open(o->common.output ? o->common.output : "-", &r->output, err));
+    ELCL_TRY(cli_resume_open(r, err));
     ELCL_TRY(cli_engines_open(&r->engines, &o->model, o->n_engines, o->samples.model, log_line, r,
                               &r->info, err));
     r->model = r->engines.models[0];
     if (r->info.decoder_only && r->info.has_tokenizer)
         ELCL_TRY(elcl_encode(r->model, "", 0, &r->opening, &r->n_opening, err));
     ELCL_TRY(cli_generate_resolve(r->opt, r->model, &r->resolved, err));
-    ELCL_TRY(cli_generate_begin_record(r, err));
     r->max_target = r->resolved.max_target;
     cli_generate_warn_sampling(r, r->resolved.ignored);
     cli_generate_size_engines(r, &r->resolved.gen);
+    ELCL_TRY(cli_generate_make_record(r, err));
+    ELCL_TRY(cli_resume_begin(r, err));
+    if (r->resume.complete)
+        return ELCL_OK;
+    ELCL_TRY(cli_generate_begin_record(r, err));
     ELCL_TRY(cli_generate_start_engines(r, err));
 fail:
     return rc;
@@ -123,9 +114,10 @@ static int end_output(struct cli_generation *r, int rc, elcl_error *err)
         rc = cli_generate_save_trace(r, err);
     cli_output_abandon(&r->output, &kept);
     if (rc || interrupted)
-        cli_report_end(err, r->n_written, kept);
+        cli_report_end(err, r->n_written, r->running ? kept : NULL, r->resume.part != NULL);
     else if (!r->opt->common.quiet)
         warn_limits(r);
+    cli_resume_end(r, kept != NULL);
     free(kept);
     return rc;
 }
@@ -145,6 +137,7 @@ static void finish(struct cli_generation *r)
     cli_input_close(&r->input);
     cli_queue_finish(&r->queue);
     free(r->window);
+    free(r->fresh);
     elcl_free(r->opening);
     elcl_str_finish(&r->trace);
     cli_run_record_finish(&r->record);
@@ -153,7 +146,7 @@ static void finish(struct cli_generation *r)
 
 static void print_summary(const struct cli_generation *r, double began, double ready)
 {
-    struct cli_summary summary = {.samples = r->n_written,
+    struct cli_summary summary = {.samples = r->n_written - r->n_resumed,
                                   .failed = r->n_failed,
                                   .start_seconds = ready - began,
                                   .generate_seconds = cli_sys_seconds() - ready};
@@ -171,6 +164,10 @@ static int generate(struct cli_generate_options *options)
     const double began = cli_sys_seconds();
     int rc = start(&r, &err);
     const double ready = cli_sys_seconds();
+    if (!rc && r.resume.complete) {
+        finish(&r);
+        return CLI_EXIT_OK;
+    }
     if (!rc) {
         r.shares_terminal = cli_sys_is_terminal(r.output.fd);
         if (r.input.interactive && !options->common.quiet)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/sys.h"
 #include "common/trace.h"
 
 /* Tokens of lists that fit into an engine by default. */
@@ -38,7 +39,9 @@ int cli_generate_start_engines(struct cli_generation *r, elcl_error *err)
     if (rc)
         return rc;
     cli_engines_stats(&r->engines, &stats);
-    r->refill = stats.batch_size > 0 ? 2 * (size_t)stats.batch_size : 1;
+    /* The engines of a pool take samples while the command waits for the others. */
+    r->most_in_flight = stats.batch_size > 0 ? (size_t)stats.batch_size : 1;
+    r->most_in_flight += r->engines.n > 1 ? r->most_in_flight / 2 : 0;
     return ELCL_OK;
 }
 
@@ -89,25 +92,30 @@ static struct sizes sizes_of(const struct cli_generation *r)
                           r->max_target, r->max_lists ? r->max_lists : DEFAULT_LISTS};
 }
 
-/* The sizes that the sample needs, besides those that there are. */
-static struct sizes sizes_for(const struct cli_generation *r, const struct cli_sample *sample)
+/* Adds to *need what the sample needs. */
+static void add_need(const struct cli_generation *r, const struct cli_sample *sample,
+                     struct sizes *need)
 {
     const struct cli_resolved *o = cli_generate_options_of(r, sample);
-    const struct sizes now = sizes_of(r);
     const int n = (int)sample->n_ids;
     int target = o->max_target;
-    if (o->gen.search_style == ELCL_STYLE_FAIRSEQ && n > now.source)
+    if (o->gen.search_style == ELCL_STYLE_FAIRSEQ && n > sizes_of(r).source)
         target = cli_fairseq_target(&o->gen, &r->info, n);
-    return (struct sizes){larger(now.beams, beams_of(&o->gen)), larger(now.source, n),
-                          larger(now.target, target),
-                          larger(now.lists, cli_option_lists_tokens(&o->gen))};
+    *need = (struct sizes){larger(need->beams, beams_of(&o->gen)), larger(need->source, n),
+                           larger(need->target, target),
+                           larger(need->lists, cli_option_lists_tokens(&o->gen))};
 }
 
 /* Ends the engines with their work. */
 static int retire_engines(struct cli_generation *r, elcl_error *err)
 {
     elcl_engine_stats stats;
-    const int rc = elcl_pool_run(r->engines.pool, err);
+    int rc = ELCL_OK;
+    while (!rc && r->in_flight) {
+        rc = cli_generate_step(r, err);
+        if (!rc && cli_sys_interrupted() && cli_sys_grace_seconds() <= 0)
+            rc = elcl_fail(err, ELCL_E_INTERRUPTED, "interrupted");
+    }
     if (rc)
         return rc;
     cli_engines_stats(&r->engines, &stats);
@@ -130,17 +138,32 @@ static int start_with(struct cli_generation *r, const struct sizes *sizes, elcl_
     return cli_generate_start_engines(r, err);
 }
 
-int cli_generate_make_room(struct cli_generation *r, const struct cli_sample *sample,
+/* Longer sources may follow: a quarter more room saves most of the later restarts. */
+static struct sizes with_reserve(const struct cli_generation *r, const struct sizes *now,
+                                 const struct sizes *need)
+{
+    struct sizes s = *need;
+    const int more = now->source + now->source / 4;
+    if (need->source > now->source && more > need->source)
+        s.source = more < r->info.max_source ? more : larger(need->source, r->info.max_source);
+    return s;
+}
+
+int cli_generate_make_room(struct cli_generation *r, struct cli_sample *const *samples, size_t n,
                            elcl_error *why, elcl_error *err)
 {
-    const struct sizes now = sizes_of(r), need = sizes_for(r, sample);
+    const struct sizes now = sizes_of(r);
+    struct sizes need = now;
     const int source = r->max_source, lists = r->max_lists;
+    for (size_t i = 0; i < n; i++)
+        add_need(r, samples[i], &need);
     if (!memcmp(&now, &need, sizeof(now)))
         return ELCL_OK;
     int rc = retire_engines(r, err);
     if (rc)
         return rc;
-    rc = start_with(r, &need, why);
+    const struct sizes roomy = with_reserve(r, &now, &need);
+    rc = start_with(r, &roomy, why);
     if (rc != ELCL_E_DEVICE_NOMEM)
         return rc ? elcl_fail(err, rc, "%s", why->msg) : ELCL_OK;
     r->max_source = source;

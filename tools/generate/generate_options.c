@@ -39,6 +39,11 @@ static const struct cli_opt options_table[] = {
     CLI_ROW_FLAG("stream", stream,
          "write each token as soon as it is final, one sample after another; for text with greedy "
          "search or sampling"),
+    CLI_ROW_FLAG("unordered", unordered,
+         "jsonl: write each sample as soon as it has ended; \"index\" and \"id\" tell which it is"),
+    CLI_ROW_FLAG("resume", resume,
+         "go on with what an interrupted run has left in FILE.part; needs files as --input and "
+         "--output"),
     CLI_ROW_FLAG("keep-going", keep_going,
          "write an empty line for a bad sample, report it and continue; exit with 1 at the end"),
 
@@ -222,6 +227,9 @@ static int check_combination(const struct cli_generate_options *o, elcl_error *e
         return elcl_fail(err, ELCL_E_ARG,
                          "--stream cannot write the score first: expected --stream or --scores, "
                          "found both");
+    if (o->unordered && o->common.format != CLI_FORMAT_JSONL)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--unordered needs --format jsonl, whose lines tell their sample");
     if (o->scores && o->common.format == CLI_FORMAT_JSONL)
         return elcl_fail(err, ELCL_E_ARG,
                          "--scores is for text and ids: jsonl always holds the score");

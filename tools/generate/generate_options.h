@@ -18,7 +18,7 @@ struct cli_generate_options {
     const char *shard_text;
     struct cli_shard shard; /* what it says */
     int first_sample;       /* number of the first sample */
-    int stream;
+    int stream, unordered, resume;
     /* The options of decoding, from here to `model`, which a sample in jsonl may change. Only those
      * that were given count: cli_generate_resolve() lays them over the model's defaults. */
     elcl_gen_options gen;

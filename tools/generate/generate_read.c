@@ -144,6 +144,16 @@ static void cut_source(struct cli_generation *r, struct cli_sample *sample)
     }
 }
 
+/* A sample that the run before has finished. */
+static int take_done(struct cli_generation *r, struct cli_sample *sample,
+                     const struct cli_done *done, elcl_error *err)
+{
+    cli_generate_count_end(r, sample);
+    sample->state = done->lines ? CLI_SAMPLE_DONE : CLI_SAMPLE_WRITTEN;
+    elcl_str_append(&sample->out, done->lines, done->n_lines);
+    return sample->out.failed ? elcl_fail_nomem(err) : ELCL_OK;
+}
+
 /* Makes a line the last sample of the queue, ready for submission or failed. Returns an error only
  * if the generation cannot continue. */
 static int take_line(struct cli_generation *r, const char *line, size_t n,
@@ -156,7 +166,12 @@ static int take_line(struct cli_generation *r, const char *line, size_t n,
         return elcl_fail_nomem(err);
     sample->index = r->first_sample + r->n_samples++;
     sample->line = r->input.n_lines;
-    sample->input_bytes = r->input.taken_bytes;
+    sample->n_bytes = r->input.taken_bytes - r->read_bytes;
+    r->read_bytes = r->input.taken_bytes;
+    *taken = sample;
+    const struct cli_done *done = cli_done_take(&r->resume.made, r->n_samples - 1);
+    if (done)
+        return take_done(r, sample, done, err);
     int rc = cli_input_parse(&r->input, CLI_PARTS_SOURCE, line, n, &parsed, &bad);
     if (!rc)
         rc = encode(r, &parsed.source, &sample->ids, &sample->n_ids, &bad);
@@ -177,7 +192,6 @@ static int take_line(struct cli_generation *r, const char *line, size_t n,
         cut_source(r, sample);
         fit_output(r, sample);
     }
-    *taken = sample;
     return ELCL_OK;
 }
 
@@ -189,18 +203,10 @@ static int end_input(struct cli_generation *r, const elcl_error *why, elcl_error
     struct cli_sample *sample = cli_queue_push(&r->queue);
     if (!sample)
         return elcl_fail_nomem(err);
+    sample->index = r->first_sample + r->n_samples++;
     cli_sample_fail(sample, "", why->msg);
     sample->fatal = true;
-    return ELCL_OK;
-}
-
-static int longest_first(const void *a, const void *b)
-{
-    const struct cli_sample *x = *(struct cli_sample *const *)a;
-    const struct cli_sample *y = *(struct cli_sample *const *)b;
-    if (x->n_ids != y->n_ids)
-        return x->n_ids > y->n_ids ? -1 : 1;
-    return x->index < y->index ? -1 : x->index > y->index;
+    return cli_generate_note_end(r, sample, err);
 }
 
 /* A stream of a decoder-only model begins with the prompt, unless an option leaves it out. */
@@ -234,7 +240,7 @@ static int submit_sample(struct cli_generation *r, struct cli_sample *sample, el
     elcl_error bad = {0};
     if (sample->max_new_tokens)
         request.options.max_new_tokens = sample->max_new_tokens;
-    const int failed = cli_generate_make_room(r, sample, &bad, err);
+    const int failed = cli_generate_make_room(r, &sample, 1, &bad, err);
     if (failed)
         return failed;
     int rc = bad.code;
@@ -248,7 +254,7 @@ static int submit_sample(struct cli_generation *r, struct cli_sample *sample, el
         cli_input_place(&r->input, sample->line, place, sizeof(place));
         cli_sample_fail(sample, place, bad.msg);
         r->input_done = r->input_done || !r->opt->keep_going;
-        return ELCL_OK;
+        return cli_generate_note_end(r, sample, err);
     }
     keep_prompt(r, sample);
     r->n_submitted++;
@@ -256,43 +262,65 @@ static int submit_sample(struct cli_generation *r, struct cli_sample *sample, el
     return ELCL_OK;
 }
 
-static int submit_window(struct cli_generation *r, size_t n, elcl_error *err)
+/* Engines take samples in the order of submission. */
+static int submit_window(struct cli_generation *r, elcl_error *err)
 {
-    int rc = ELCL_OK;
-    qsort(r->window, n, sizeof(struct cli_sample *), longest_first);
-    for (size_t i = 0; !rc && i < n; i++)
+    elcl_error why = {0}; /* too long a sample is refused with its own message below */
+    int rc = cli_generate_make_room(r, r->window, r->n_window, &why, err);
+    for (size_t i = 0; !rc && i < r->n_window; i++)
         rc = submit_sample(r, r->window[i], err);
     return rc;
 }
 
+static int add_to_window(struct cli_generation *r, struct cli_sample *sample, elcl_error *err)
+{
+    void *window = r->window;
+    if (!elcl_grow(&window, &r->window_capacity, r->n_window + 1, sizeof(*r->window)))
+        return elcl_fail_nomem(err);
+    r->window = window;
+    r->window[r->n_window++] = sample;
+    return ELCL_OK;
+}
+
+/* Takes one line; *more is false when there is none for now, or for ever. */
+static int read_line(struct cli_generation *r, int wait_ms, bool *more, elcl_error *err)
+{
+    const char *line = NULL;
+    size_t n_line = 0;
+    elcl_error bad = {0};
+    struct cli_sample *sample = NULL;
+    int rc = ELCL_OK;
+    const enum cli_next next = cli_input_next(&r->input, wait_ms, &line, &n_line, &bad);
+    *more = next == CLI_NEXT_LINE;
+    if (next == CLI_NEXT_END)
+        r->input_done = true;
+    else if (next == CLI_NEXT_FAILED)
+        rc = end_input(r, &bad, err);
+    else if (next == CLI_NEXT_LINE)
+        rc = take_line(r, line, n_line, &sample, err);
+    if (rc || !sample)
+        return rc;
+    if (sample->state == CLI_SAMPLE_WAITING)
+        return add_to_window(r, sample, err);
+    if (sample->state != CLI_SAMPLE_FAILED)
+        return rc;
+    r->input_done = r->input_done || !r->opt->keep_going;
+    return cli_generate_note_end(r, sample, err);
+}
+
 int cli_generate_read(struct cli_generation *r, elcl_error *err)
 {
-    size_t n = 0, n_tokens = 0;
-    int wait_ms = r->in_flight ? 0 : -1;
-    while (!r->input_done && n < CLI_WINDOW_SAMPLES && n_tokens < WINDOW_TOKENS) {
-        const char *line = NULL;
-        size_t n_line = 0;
-        elcl_error bad = {0};
-        struct cli_sample *sample = NULL;
-        int rc = ELCL_OK;
-        enum cli_next next = cli_input_next(&r->input, wait_ms, &line, &n_line, &bad);
-        if (next == CLI_NEXT_NOTHING)
-            break;
-        if (next == CLI_NEXT_END)
-            r->input_done = true;
-        else if (next == CLI_NEXT_FAILED)
-            rc = end_input(r, &bad, err);
-        else
-            rc = take_line(r, line, n_line, &sample, err);
-        if (rc)
-            return rc;
-        if (sample && sample->state == CLI_SAMPLE_WAITING) {
-            r->window[n++] = sample;
-            n_tokens += sample->n_ids;
-        } else if (sample && !r->opt->keep_going) {
-            r->input_done = true;
-        }
+    int wait_ms = r->in_flight ? 0 : -1, rc = ELCL_OK;
+    size_t n_tokens = 0;
+    bool more = true;
+    r->n_window = 0;
+    while (!rc && more && !r->input_done && n_tokens < WINDOW_TOKENS &&
+           r->in_flight + r->n_window < r->most_in_flight) {
+        const size_t before = r->n_window;
+        rc = read_line(r, wait_ms, &more, err);
+        if (r->n_window > before)
+            n_tokens += r->window[before]->n_ids;
         wait_ms = r->in_flight || r->input.interactive ? 0 : GRACE_MS;
     }
-    return submit_window(r, n, err);
+    return rc ? rc : submit_window(r, err);
 }

@@ -1,4 +1,5 @@
 /* elcl generate: the shard that a run does, and the record beside its output. */
+#include "base/os.h"
 #include "generate/fingerprint.h"
 #include "generate/generation.h"
 
@@ -36,22 +37,29 @@ static int take_shard(struct cli_generation *r, elcl_error *err)
     return ELCL_OK;
 }
 
+/* A run from a file to a file can be resumed. */
+static bool has_files(const struct cli_generation *r)
+{
+    const char *input = r->opt->samples.input, *output = r->opt->common.output;
+    return input && output && elcl_is_file(input) && cli_output_has_part(output);
+}
+
 int cli_generate_open_input(struct cli_generation *r, elcl_error *err)
 {
     const struct cli_generate_options *o = r->opt;
     int rc = ELCL_OK;
     r->first_sample = (uint64_t)o->first_sample;
-    if (o->shard.index)
+    if (o->shard.index || has_files(r))
         rc = cli_digest_file(o->samples.input, &r->input_digest, err);
     if (!rc)
         rc = cli_samples_open(&o->samples, &r->input, err);
     return rc || !o->shard.index ? rc : take_shard(r, err);
 }
 
-/* A standard stream or a device has no place for a record. */
+/* Whether a record stays beside the output. A standard stream or a device has no place for it. */
 static bool has_record(const struct cli_generation *r)
 {
-    return r->opt->shard.index && r->output.target;
+    return (r->opt->shard.index || r->opt->resume) && has_files(r);
 }
 
 /* Refuses to replace the output of another shard of this run. */
@@ -59,8 +67,12 @@ static int check_owner(const struct cli_generation *r, elcl_error *err)
 {
     struct cli_run_record found = {0};
     const char *path = r->opt->common.output;
-    const bool known = cli_run_record_exists(path) && !cli_run_record_read(path, &found, NULL);
-    const bool other = known && !cli_run_record_compare(path, &found, NULL, &r->record, NULL) &&
+    if (!cli_run_record_exists(path))
+        return ELCL_OK;
+    const int unknown = cli_run_record_read(path, &found, err);
+    if (unknown)
+        return unknown;
+    const bool other = !cli_run_record_compare(path, &found, NULL, &r->record, NULL) &&
                        found.shard != r->record.shard;
     const int rc =
         other ? elcl_fail(err, ELCL_E_ARG,
@@ -72,20 +84,35 @@ static int check_owner(const struct cli_generation *r, elcl_error *err)
     return rc;
 }
 
-int cli_generate_begin_record(struct cli_generation *r, elcl_error *err)
+int cli_generate_make_record(struct cli_generation *r, elcl_error *err)
 {
     const struct cli_generate_options *o = r->opt;
-    if (!has_record(r))
+    if (!has_files(r))
         return ELCL_OK;
     int rc = cli_fingerprint(o, &r->info, &r->resolved, &r->input_digest, &r->record, err);
     if (rc)
         return rc;
-    r->record.shard = o->shard.index;
-    r->record.shards = o->shard.count;
     r->record.first_sample = r->first_sample;
-    r->record.samples = r->shard_samples;
-    rc = check_owner(r, err);
-    return rc ? rc : cli_run_record_write(o->common.output, &r->record, err);
+    if (o->shard.index) {
+        r->record.shard = o->shard.index;
+        r->record.shards = o->shard.count;
+        r->record.samples = r->shard_samples;
+    }
+    return has_record(r) ? check_owner(r, err) : ELCL_OK;
+}
+
+int cli_generate_begin_record(struct cli_generation *r, elcl_error *err)
+{
+    return has_record(r) ? cli_run_record_write(r->opt->common.output, &r->record, err) : ELCL_OK;
+}
+
+/* A record beside an output that was replaced says what is no longer there. */
+static void forget_record(const char *path)
+{
+    struct cli_run_record old = {0};
+    if (cli_run_record_exists(path) && !cli_run_record_read(path, &old, NULL))
+        cli_run_record_remove(path);
+    cli_run_record_finish(&old);
 }
 
 int cli_generate_end_output(struct cli_generation *r, elcl_error *err)
@@ -96,6 +123,8 @@ int cli_generate_end_output(struct cli_generation *r, elcl_error *err)
     int rc = recorded ? check_owner(r, err) : ELCL_OK;
     if (!rc)
         rc = cli_output_commit(&r->output, err);
+    if (!rc && !recorded && has_files(r))
+        forget_record(path);
     if (rc || !recorded)
         return rc;
     rc = cli_digest_file(path, &r->record.output, err);

@@ -21,6 +21,24 @@ static void note_limit(struct cli_generation *r, const struct cli_sample *sample
         r->limited.tokens = best->n_ids;
 }
 
+void cli_generate_count_end(struct cli_generation *r, const struct cli_sample *sample)
+{
+    r->n_ended++;
+    r->ended_bytes += sample->n_bytes;
+}
+
+int cli_generate_note_end(struct cli_generation *r, const struct cli_sample *sample,
+                          elcl_error *err)
+{
+    void *fresh = r->fresh;
+    if (!elcl_grow(&fresh, &r->fresh_capacity, r->n_fresh + 1, sizeof(*r->fresh)))
+        return elcl_fail_nomem(err);
+    r->fresh = fresh;
+    r->fresh[r->n_fresh++] = sample->index;
+    cli_generate_count_end(r, sample);
+    return ELCL_OK;
+}
+
 void cli_generate_on_result(void *user, const elcl_result *result)
 {
     struct cli_generation *r = user;
@@ -32,6 +50,8 @@ void cli_generate_on_result(void *user, const elcl_result *result)
         r->callback_error = *result->error;
         return;
     }
+    if (cli_generate_note_end(r, sample, &r->callback_error))
+        return;
     if (result->error) {
         cli_sample_fail(sample, place, result->error->msg);
         r->input_done = r->input_done || !r->opt->keep_going;
@@ -109,46 +129,87 @@ static int write_failure(struct cli_generation *r, const struct cli_sample *samp
     return rc;
 }
 
-/* Writes the finished samples at the head of the queue. */
-static int write_ready(struct cli_generation *r, elcl_error *err)
+/* Appends the lines of a finished sample that are not streamed already. */
+static int put_lines(struct cli_generation *r, struct cli_sample *sample, struct elcl_str *lines,
+                     elcl_error *err)
 {
-    struct elcl_str lines = {0};
-    struct cli_sample *sample = cli_queue_first(&r->queue);
-    int rc = ELCL_OK;
-    for (; sample && sample->state == CLI_SAMPLE_DONE; sample = cli_queue_first(&r->queue)) {
-        const size_t from = cli_streamed_bytes(sample);
-        if (from == SIZE_MAX) {
-            rc = elcl_fail(err, ELCL_E_INTERNAL,
-                           "sample %llu: its text differs from the part that was streamed",
-                           (unsigned long long)sample->index);
-            break;
-        }
-        elcl_str_append(&lines, sample->out.data + from, sample->out.n - from);
-        r->input_bytes = sample->input_bytes;
-        r->n_written++;
-        cli_queue_pop(&r->queue);
-    }
-    if (lines.n && r->shares_terminal)
+    const size_t from = cli_streamed_bytes(sample);
+    if (from == SIZE_MAX)
+        return elcl_fail(err, ELCL_E_INTERNAL,
+                         "sample %llu: its text differs from the part that was streamed",
+                         (unsigned long long)sample->index);
+    elcl_str_append(lines, sample->out.data + from, sample->out.n - from);
+    sample->state = CLI_SAMPLE_WRITTEN;
+    r->n_written++;
+    return ELCL_OK;
+}
+
+/* Writes the lines and empties them. */
+static int write_lines(struct cli_generation *r, struct elcl_str *lines, elcl_error *err)
+{
+    int rc = lines->failed ? elcl_fail_nomem(err) : ELCL_OK;
+    if (lines->n && r->shares_terminal)
         cli_progress_clear(&r->progress);
-    if (!rc && lines.failed)
-        rc = elcl_fail_nomem(err);
-    else if (!rc && lines.n)
-        rc = cli_output_write(&r->output, lines.data, lines.n, err);
-    elcl_str_finish(&lines);
+    if (!rc && lines->n)
+        rc = cli_output_write(&r->output, lines->data, lines->n, err);
+    lines->n = 0;
+    if (!rc) {
+        const struct cli_sample *first = cli_queue_first(&r->queue);
+        const bool begun = first && first->state != CLI_SAMPLE_WRITTEN;
+        r->whole_samples = r->n_written;
+        r->whole_bytes = r->output.bytes - (begun ? first->streamed.n : 0);
+    }
     return rc;
+}
+
+/* Writes the failed sample after the lines before it. */
+static int end_failed(struct cli_generation *r, struct cli_sample *sample, struct elcl_str *lines,
+                      elcl_error *err)
+{
+    int rc = write_lines(r, lines, err);
+    if (!rc)
+        rc = write_failure(r, sample, err);
+    if (rc)
+        return rc;
+    sample->state = CLI_SAMPLE_WRITTEN;
+    r->n_written++;
+    return rc;
+}
+
+static int put_sample(struct cli_generation *r, struct cli_sample *sample, struct elcl_str *lines,
+                      elcl_error *err)
+{
+    return sample->state == CLI_SAMPLE_FAILED ? end_failed(r, sample, lines, err)
+                                              : put_lines(r, sample, lines, err);
+}
+
+/* Whether the sample has ended and its lines are still to be written. */
+static bool is_ready(const struct cli_sample *sample)
+{
+    return sample->state == CLI_SAMPLE_DONE || sample->state == CLI_SAMPLE_FAILED;
 }
 
 int cli_generate_write_finished(struct cli_generation *r, elcl_error *err)
 {
-    for (;;) {
-        int rc = write_ready(r, err);
-        struct cli_sample *sample = cli_queue_first(&r->queue);
-        if (rc || !sample || sample->state != CLI_SAMPLE_FAILED)
-            return rc;
-        rc = write_failure(r, sample, err);
-        if (rc)
-            return rc;
-        r->n_written++;
-        cli_queue_pop(&r->queue);
+    struct elcl_str lines = {0};
+    struct cli_sample *sample;
+    int rc = ELCL_OK;
+    for (size_t i = 0; !rc && r->opt->unordered && i < r->n_fresh; i++) {
+        sample = cli_queue_at(&r->queue, r->fresh[i]);
+        if (sample && is_ready(sample))
+            rc = put_sample(r, sample, &lines, err);
     }
+    while (!rc && (sample = cli_queue_first(&r->queue)) && sample->state != CLI_SAMPLE_WAITING) {
+        if (is_ready(sample))
+            rc = put_sample(r, sample, &lines, err);
+        if (!rc)
+            cli_queue_pop(&r->queue);
+    }
+    if (!rc)
+        rc = write_lines(r, &lines, err);
+    elcl_str_finish(&lines);
+    elcl_error late = {0}; /* the first cause counts */
+    const int noted = cli_resume_note(r, &late);
+    r->n_fresh = 0;
+    return rc || !noted ? rc : elcl_fail(err, noted, "%s", late.msg);
 }

@@ -1,6 +1,6 @@
 /* What the parts of `elcl generate` share while it runs: generate_read.c takes lines to submitted
- * samples, generate_engines.c has the engines, generate_write.c takes results to written lines, and
- * cmd_generate.c has the loop around them. */
+ * samples, generate_engines.c has the engines, generate_step.c runs them, generate_write.c takes
+ * results to written lines, and cmd_generate.c has the loop around them. */
 #ifndef CLI_GENERATION_H
 #define CLI_GENERATION_H
 
@@ -9,10 +9,8 @@
 #include "common/progress.h"
 #include "common/run_record.h"
 #include "generate/generate_options.h"
+#include "generate/resume.h"
 #include "generate/sample.h"
-
-/* Engines take samples in the order of submission; within a window the longest go first. */
-#define CLI_WINDOW_SAMPLES ((size_t)4096)
 
 /* Samples to which something happened that one warning reports at the end. */
 struct cli_tally {
@@ -34,24 +32,33 @@ struct cli_generation {
     size_t n_traced;           /* engines in it */
     struct cli_input input;
     struct cli_output output;
+    struct cli_resume resume;
+    uint64_t whole_samples, whole_bytes; /* in the output */
+    uint64_t noted_samples;              /* of them, in the journal */
     struct cli_progress progress;
     struct cli_queue queue;
-    struct cli_sample **window; /* [CLI_WINDOW_SAMPLES] read and not yet submitted */
-    size_t in_flight;           /* submitted and not finished */
-    size_t refill;              /* more samples are read when this few are in flight */
+    struct cli_sample **window; /* [n_window] read and not yet submitted */
+    size_t n_window, window_capacity;
+    size_t in_flight;      /* submitted and not finished */
+    size_t most_in_flight; /* what the engines can take: a kill loses no more */
     bool input_done;
     bool shares_terminal;           /* the bar and the results meet on one screen */
     uint64_t first_sample;          /* number of the first one */
-    struct cli_digest input_digest; /* with --shard */
-    uint64_t shard_samples;         /* likewise */
-    struct cli_run_record record;   /* likewise, of the output file */
+    struct cli_digest input_digest; /* if the run keeps a record */
+    uint64_t shard_samples;         /* with --shard */
+    struct cli_run_record record;   /* of the output file, if input and output are files */
     uint64_t n_samples, n_submitted, n_written, n_failed;
+    uint64_t n_resumed;            /* of them by the run that is resumed */
+    uint64_t n_ended, ended_bytes; /* finished or failed, and the input's bytes up to there */
+    uint64_t *fresh;               /* [n_fresh] samples that have ended since the last step */
+    size_t n_fresh, fresh_capacity;
+    bool running;         /* the first sample has been read */
     struct cli_tally cut; /* sources that were truncated */
     int32_t *opening;     /* [n_opening] decoder-only: the special tokens before a prompt */
     size_t n_opening;
     struct cli_tally limited; /* outputs that ended at a length limit */
     bool warned_sampling;
-    uint64_t input_bytes;      /* of the samples written */
+    uint64_t read_bytes;       /* of the input, up to the last sample read */
     elcl_error callback_error; /* a failure inside on_result */
 };
 
@@ -66,27 +73,34 @@ static inline const struct cli_resolved *cli_generate_options_of(const struct cl
 
 /* Opens the samples, of a shard only its own, and numbers the first one. */
 int cli_generate_open_input(struct cli_generation *r, elcl_error *err);
-/* Notes beside the output file of a shard what the run is. */
+/* Makes the record of a run that keeps one. */
+int cli_generate_make_record(struct cli_generation *r, elcl_error *err);
+/* Notes beside the output file of a shard, or of a run with --resume, what the run is. */
 int cli_generate_begin_record(struct cli_generation *r, elcl_error *err);
 /* Gives the whole output its name, and completes its record. */
 int cli_generate_end_output(struct cli_generation *r, elcl_error *err);
 
 /* ---- from a line to a submitted sample (generate_read.c) ------------------------------------ */
 
-/* Reads the lines that are there, up to a window, and submits them before the step that sizes the
- * engines' batches. Waits for a line only if the engines have nothing to do. */
+/* Reads the lines that are there, up to what the engines can take, and submits them before the step
+ * that sizes the engines' batches. Waits for a line only if the engines have nothing to do. */
 int cli_generate_read(struct cli_generation *r, elcl_error *err);
 /* Warns once that an option of sampling is ignored. */
 void cli_generate_warn_sampling(struct cli_generation *r, const char *ignored);
+
+/* ---- a step (generate_step.c) --------------------------------------------------------------- */
+
+/* Runs one step of the engines, if they have work, and writes what has finished. */
+int cli_generate_step(struct cli_generation *r, elcl_error *err);
 
 /* ---- engines (generate_engines.c) ----------------------------------------------------------- */
 
 /* Sets max_beams, max_source and max_lists for these options. */
 void cli_generate_size_engines(struct cli_generation *r, const elcl_gen_options *gen);
 int cli_generate_start_engines(struct cli_generation *r, elcl_error *err);
-/* Replaces engines that are too small for the sample, after they have finished what they have. Sets
- * *why, and keeps engines of the size before, if the sample is too long for the device's memory. */
-int cli_generate_make_room(struct cli_generation *r, const struct cli_sample *sample,
+/* Replaces engines that are too small for the samples, after they have finished what they have.
+ * Sets *why, and keeps engines of the size before, if that is too much for the device's memory. */
+int cli_generate_make_room(struct cli_generation *r, struct cli_sample *const *samples, size_t n,
                            elcl_error *why, elcl_error *err);
 /* The statistics of all engines so far. */
 void cli_generate_stats(const struct cli_generation *r, elcl_engine_stats *stats);
@@ -95,11 +109,16 @@ int cli_generate_save_trace(struct cli_generation *r, elcl_error *err);
 
 /* ---- from a result to written lines (generate_write.c) -------------------------------------- */
 
+/* A sample has ended, well or not: cli_generate_write_finished() looks at it. */
+int cli_generate_note_end(struct cli_generation *r, const struct cli_sample *sample,
+                          elcl_error *err);
+/* Counts it for the progress bar only. */
+void cli_generate_count_end(struct cli_generation *r, const struct cli_sample *sample);
 /* Callbacks of the engines; `user` is the generation. */
 void cli_generate_on_result(void *user, const elcl_result *result);
 void cli_generate_on_token(void *user, const elcl_token *token);
-/* Writes the finished samples at the head of the queue. A failed sample ends the generation, or is
- * reported. */
+/* Writes the finished samples at the head of the queue, or all with --unordered. A failed sample
+ * ends the generation, or is reported. */
 int cli_generate_write_finished(struct cli_generation *r, elcl_error *err);
 /* Streaming: writes what is new of the first sample in the queue; the samples after it wait. */
 int cli_generate_write_stream(struct cli_generation *r, elcl_error *err);

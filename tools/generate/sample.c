@@ -36,6 +36,14 @@ struct cli_sample *cli_queue_first(const struct cli_queue *q)
     return q->n ? q->items[q->head] : NULL;
 }
 
+struct cli_sample *cli_queue_at(const struct cli_queue *q, uint64_t index)
+{
+    const struct cli_sample *first = cli_queue_first(q);
+    if (!first || index < first->index || index - first->index >= q->n)
+        return NULL;
+    return q->items[q->head + (size_t)(index - first->index)];
+}
+
 void cli_queue_pop(struct cli_queue *q)
 {
     struct cli_sample *sample = cli_queue_first(q);

@@ -4,13 +4,18 @@
 
 #include "generate/generate_options.h"
 
-enum cli_sample_state { CLI_SAMPLE_WAITING, CLI_SAMPLE_DONE, CLI_SAMPLE_FAILED };
+enum cli_sample_state {
+    CLI_SAMPLE_WAITING,
+    CLI_SAMPLE_DONE,
+    CLI_SAMPLE_FAILED,
+    CLI_SAMPLE_WRITTEN
+};
 
 struct cli_sample {
-    uint64_t index;       /* among the samples, from 0 */
-    uint64_t line;        /* its place in the input, from 1 */
-    uint64_t input_bytes; /* of the input up to its end */
-    int32_t *ids;         /* [n_ids] source, until it is submitted */
+    uint64_t index;   /* among the samples, from 0 */
+    uint64_t line;    /* its place in the input, from 1 */
+    uint64_t n_bytes; /* of the input that are its own */
+    int32_t *ids;     /* [n_ids] source, until it is submitted */
     size_t n_ids;
     size_t n_cut;             /* source tokens that were cut off */
     int max_new_tokens;       /* what the model's positions leave after the prompt; 0: enough */
@@ -38,6 +43,8 @@ struct cli_queue {
 };
 /* Adds a sample at the end, owned by the queue; NULL when memory is short. */
 struct cli_sample *cli_queue_push(struct cli_queue *q);
+/* The sample of this index, if it is in the queue, else NULL. */
+struct cli_sample *cli_queue_at(const struct cli_queue *q, uint64_t index);
 /* The first sample, or NULL. */
 struct cli_sample *cli_queue_first(const struct cli_queue *q);
 void cli_queue_pop(struct cli_queue *q);

@@ -411,7 +411,7 @@ static int end_output(struct scoring *r, int rc, elcl_error *err)
         rc = cli_output_commit(&r->output, err);
     cli_output_abandon(&r->output, &kept);
     if (rc || interrupted)
-        cli_report_end(err, r->n_samples, kept);
+        cli_report_end(err, r->n_samples, kept, false);
     else if (!r->opt->common.quiet)
         cli_samples_warn(&r->opt->samples, r->n_samples);
     free(kept);
