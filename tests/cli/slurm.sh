@@ -90,7 +90,7 @@ cat >job.sh <<END
 #!/bin/sh
 echo \$\$ >pid.\$SLURM_ARRAY_TASK_ID
 env | grep SLURM_ARRAY_TASK_ | sort >>env.\$SLURM_ARRAY_TASK_ID
-exec "$elcl" generate --quiet "$model" --input words $options --shard auto \
+exec "$elcl" generate --quiet "$model" --input words $options --shard auto --resume \
     --output shard.\$SLURM_ARRAY_TASK_ID
 END
 job=$(sbatch --parsable --array=1-4 --requeue --open-mode=append job.sh)
