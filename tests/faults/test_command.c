@@ -30,8 +30,7 @@ int elcl_main(int argc, char **argv);
 
 struct subject {
     const char *name;
-    const char
-        *arguments[12]; /* "OUT": the output file, "IN": the input, "RESULT": of elcl bench */
+    const char *arguments[12]; /* "OUT": the output file, "IN": the input, and other file_names */
     const char *input;
     bool measures; /* the numbers of its output vary */
 };
@@ -42,6 +41,9 @@ struct outcome {
     char *out, *file, *stderr; /* its output, the file OUT and its messages */
     struct fault_report fault;
 };
+
+/* Files of the temporary directory: "RESULT" is of elcl bench, the shards are of one run. */
+static const char *const file_names[] = {"OUT", "IN", "RESULT", "SHARD1", "SHARD2"};
 
 static void path_of(char *path, size_t n, const char *name)
 {
@@ -68,7 +70,7 @@ static char *get_file(const char *name)
 
 static void remove_outputs(void)
 {
-    static const char *const names[] = {"OUT", "OUT.part", "OUT.part.1", "OUT.run"};
+    static const char *const names[] = {"OUT", "OUT.part", "OUT.part.1", "OUT.run", "OUT.run.json"};
     char path[128];
     for (size_t i = 0; i < ELCL_COUNT(names); i++) {
         path_of(path, sizeof(path), names[i]);
@@ -96,11 +98,10 @@ static void run_command(const struct subject *s, enum fault_kind kind, long n, e
     for (; s->arguments[argc - 1]; argc++) {
         const char *a = s->arguments[argc - 1];
         char *to = arguments[argc - 1];
-        const bool file = !strcmp(a, "OUT") || !strcmp(a, "IN") || !strcmp(a, "RESULT");
-        if (file)
-            path_of(to, sizeof(arguments[0]), a);
-        else
-            snprintf(to, sizeof(arguments[0]), "%s", a);
+        snprintf(to, sizeof(arguments[0]), "%s", a);
+        for (size_t i = 0; i < ELCL_COUNT(file_names); i++)
+            if (!strcmp(a, file_names[i]))
+                path_of(to, sizeof(arguments[0]), a);
         argv[argc] = to;
     }
     alarm(HANG_SECONDS);
@@ -238,6 +239,20 @@ static void test(const struct subject *s, enum fault_kind kind, enum fault_way w
     finish(&want);
 }
 
+/* Writes the shards that the case of elcl merge joins. */
+static void make_shards(const char *text)
+{
+    static const struct subject shards[] = {
+        {.arguments = {"generate", "m", "--input", "IN", "--shard", "1/2", "--output", "SHARD1"}},
+        {.arguments = {"generate", "m", "--input", "IN", "--shard", "2/2", "--output", "SHARD2"}},
+    };
+    put_file("IN", text);
+    for (size_t i = 0; i < ELCL_COUNT(shards); i++) {
+        struct outcome o = run(&shards[i], FAULT_MEMORY, 0, FAULT_ONCE);
+        finish(&o);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const char text[] = "one\ntwo words\nthree\nfour\nfive\n";
@@ -256,6 +271,11 @@ int main(int argc, char **argv)
           "--keep-going", "--output", "OUT"},
          jsonl,
          false},
+        {"generate a shard",
+         {"generate", "m", "--input", "IN", "--shard", "2/2", "--output", "OUT", "--quiet"},
+         text,
+         false},
+        {"merge", {"merge", "SHARD2", "SHARD1", "--output", "OUT"}, NULL, false},
         {"score",
          {"score", "m", "--input", "IN", "--input-format", "jsonl", "--output", "OUT"},
          pairs,
@@ -281,6 +301,7 @@ int main(int argc, char **argv)
     if (!elcl_read_file(path, 1 << 24, &bench, &n, NULL))
         put_file("RESULT", bench);
     elcl_free(bench);
+    make_shards(text);
     for (size_t i = 0; i < ELCL_COUNT(subjects); i++) {
         for (enum fault_way way = FAULT_ONCE; way <= FAULT_STICKY; way++) {
             test(&subjects[i], FAULT_FILES, way, options->all);

@@ -88,12 +88,14 @@ static int take_words(struct merge *m, elcl_error *err)
 
 static int read_record(struct shard *shard, elcl_error *err)
 {
-    if (!cli_run_record_exists(shard->path))
-        return elcl_fail(err, ELCL_E_IO,
+    elcl_error why = {0};
+    const int rc = cli_run_record_read(shard->path, &shard->record, &why);
+    if (rc == ELCL_E_IO && !cli_run_record_exists(shard->path))
+        return elcl_fail(err, rc,
                          "%.200s has no record beside it (" CLI_RECORD_SUFFIX
                          "), which elcl generate --shard --output writes",
                          shard->path);
-    return cli_run_record_read(shard->path, &shard->record, err);
+    return rc ? elcl_fail(err, rc, "%s", why.msg) : ELCL_OK;
 }
 
 /* Reads all records; they must be of one run. */
