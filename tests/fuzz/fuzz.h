@@ -1,9 +1,7 @@
 /*
- * Fuzz targets: each file fuzz_*.c has one LLVMFuzzerTestOneInput(). With libFuzzer:
- *     clang -g -fsanitize=fuzzer,address,undefined ... fuzz_x.c fuzz.c <sources of src/base,
- * format>
- *     ./fuzz_x CORPUS tests/fuzz/seeds/x
- * In the test suite fuzz_main.c runs the seeds and some thousand fixed mutations of them.
+ * Fuzz targets: each file fuzz_*.c has one LLVMFuzzerTestOneInput(). run.sh builds them with
+ * libFuzzer and runs them. In the test suite fuzz_main.c runs the seeds and some thousand fixed
+ * mutations of them.
  */
 #ifndef ELCL_TESTS_FUZZ_H
 #define ELCL_TESTS_FUZZ_H
