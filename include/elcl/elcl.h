@@ -580,7 +580,9 @@ typedef struct elcl_result {
     int n_hypotheses;                  /* num_return_sequences; 0 if the search found nothing */
     const elcl_hypothesis *hypotheses; /* [n_hypotheses] best first (samples: as drawn), valid
                                         * during the callback */
-    const elcl_error *error;           /* NULL: elcl_engine_step() returns errors */
+    const elcl_error *error;           /* NULL, or why there are no hypotheses: ELCL_E_INTERRUPTED
+                                        * after elcl_engine_cancel(). Failures of the engine are not
+                                        * here: elcl_engine_step() returns them */
 } elcl_result;
 
 /* A token that is final. */
@@ -592,7 +594,9 @@ typedef struct elcl_token {
     float log_prob; /* as in elcl_hypothesis.token_logprobs */
 } elcl_token;
 
-/* Called once for each request, in the order in which they finish. */
+/* Called once for each request, in the order in which they finish. All callbacks run on the thread
+ * that calls elcl_engine_step(). They may submit and cancel requests of the same engine, but not
+ * step or destroy it. */
 typedef void (*elcl_result_fn)(void *engine_user, const elcl_result *result);
 
 /* Called for each token as soon as it is final, before the on_result of its request. Only greedy
@@ -623,9 +627,20 @@ typedef struct elcl_engine_params {
 ELCL_API elcl_engine_params elcl_engine_params_default(void);
 
 /* Generates for many requests at a time. Finished requests leave the batch and waiting ones enter
- * it between two steps.
+ * it between two steps. A server runs this in a thread of its own, and submits and cancels from
+ * others:
  *
- * Thread-safety: Unsafe. Engines on the same model may run in different threads at once. */
+ *     while (!stopping) {
+ *         elcl_engine_wait(engine, -1);
+ *         if (elcl_engine_step(engine, NULL, &err))
+ *             break;
+ *     }
+ *
+ * Thread-safety: elcl_engine_submit(), elcl_engine_cancel(), elcl_engine_wake() and
+ * elcl_engine_get_stats() are safe: any thread may call them at any time, also while another one is
+ * in elcl_engine_step(). The other functions are unsafe: one thread at a time calls
+ * elcl_engine_step(), _run() or _wait(), and none may use the engine any more when it is destroyed.
+ * Engines on the same model may run in different threads at once. */
 typedef struct elcl_engine elcl_engine;
 
 /* Creates an engine on a model, which must outlive it.
@@ -657,13 +672,29 @@ typedef struct elcl_request {
     uint64_t sample;
 } elcl_request;
 
-/* Copies a request and queues it. Never blocks.
+/* Copies a request and queues it. Never waits for a step. Any thread may call this.
  *
- * id: receives the request's number, counted from 0; may be NULL.
+ * id: receives the request's number, counted from 0, before a callback can see it; may be NULL.
  *
  * ELCL_E_ARG: an option, token or length is outside its range; the message names it. */
 ELCL_API int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_t *id,
                                 elcl_error *err);
+
+/* Cancels a request. When the next step begins, a request in flight leaves the batch and a waiting
+ * one leaves the queue; either gets its one result, without hypotheses and with the error
+ * ELCL_E_INTERRUPTED. A request that finishes before that keeps its result. An unknown or finished
+ * id does nothing. The outputs of other requests do not change. Any thread may call this. */
+ELCL_API void elcl_engine_cancel(elcl_engine *engine, uint64_t id);
+
+/* Blocks until a request is pending, elcl_engine_wake() is called or the time is over, and returns
+ * the number of unfinished requests. Returns at once if there are any, or after a call of
+ * elcl_engine_wake() since the last wait.
+ *
+ * seconds: how long to wait at most; below 0: without a limit. */
+ELCL_API size_t elcl_engine_wait(elcl_engine *engine, double seconds);
+
+/* Makes the present or next elcl_engine_wait() return. Any thread may call this. */
+ELCL_API void elcl_engine_wake(elcl_engine *engine);
 
 /* Admits waiting requests, runs one decoding step of all requests in flight, and calls the
  * callbacks. Blocks until the device has finished the step. Does nothing if nothing is pending.
@@ -686,8 +717,9 @@ ELCL_API int elcl_engine_run(elcl_engine *engine, elcl_error *err);
 /* Several engines that take requests from one queue: on several devices, or on the same device so
  * that one engine's work on the host overlaps with another's on the device.
  *
- * Thread-safety: Unsafe. The pool runs its own threads; callbacks run on the thread that calls
- * elcl_pool_step(). */
+ * Thread-safety: as engines: elcl_pool_submit(), elcl_pool_cancel(), elcl_pool_wake() and
+ * elcl_pool_get_stats() are safe, the others unsafe. The pool runs its own threads; callbacks run
+ * on the thread that calls elcl_pool_step(). */
 typedef struct elcl_pool elcl_pool;
 
 /* Creates one engine on each of n models, which must outlive the pool. Several engines get a thread
@@ -706,12 +738,17 @@ ELCL_API int elcl_pool_create(elcl_model *const *models, int n, const elcl_engin
  * not call this from a callback. */
 ELCL_API void elcl_pool_destroy(elcl_pool **pool);
 
-/* Copies a request and queues it, as elcl_engine_submit(). The engines see it from the next
- * elcl_pool_step() on; the first one with room takes it.
+/* Copies a request and queues it, as elcl_engine_submit(). The engines see it as soon as a thread
+ * is in elcl_pool_step(); the first one with room takes it.
  *
  * ELCL_E_ARG: one of the engines would reject the request. */
 ELCL_API int elcl_pool_submit(elcl_pool *pool, const elcl_request *request, uint64_t *id,
                               elcl_error *err);
+
+/* As elcl_engine_cancel(), elcl_engine_wait() and elcl_engine_wake(). */
+ELCL_API void elcl_pool_cancel(elcl_pool *pool, uint64_t id);
+ELCL_API size_t elcl_pool_wait(elcl_pool *pool, double seconds);
+ELCL_API void elcl_pool_wake(elcl_pool *pool);
 
 /* Blocks until at least one engine has finished a step, then calls the callbacks for everything
  * that the engines have reported.

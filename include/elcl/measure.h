@@ -20,6 +20,9 @@ extern "C" {
 typedef struct elcl_engine_stats {
     int batch_size;         /* the most requests in flight */
     uint64_t samples;       /* finished requests */
+    uint64_t cancelled;     /* requests, not among the samples */
+    uint64_t waiting;       /* requests in the queue now */
+    uint64_t in_flight;     /* requests in the batch now */
     uint64_t source_tokens; /* encoded */
     uint64_t output_tokens; /* of each request's best hypothesis, without start token or prompt */
     uint64_t steps;         /* decoding steps */
@@ -32,10 +35,11 @@ typedef struct elcl_engine_stats {
     uint64_t flop;          /* arithmetic that the operations need */
 } elcl_engine_stats;
 
-/* Writes the engine's statistics. */
-ELCL_API void elcl_engine_get_stats(const elcl_engine *engine, elcl_engine_stats *stats);
+/* Writes the engine's statistics after its last finished step. Any thread may call this. */
+ELCL_API void elcl_engine_get_stats(elcl_engine *engine, elcl_engine_stats *stats);
 
-/* Writes the statistics of engine i, 0 .. n-1, after its last finished step. */
+/* Writes the statistics of engine i, 0 .. n-1; the same rules apply. With several engines, requests
+ * that no engine has taken yet wait in the pool and are not counted. */
 ELCL_API void elcl_pool_get_stats(elcl_pool *pool, int i, elcl_engine_stats *stats);
 
 /* Writes the scorer's statistics: samples are requests, steps are passes, output tokens are scored

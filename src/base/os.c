@@ -434,3 +434,28 @@ uint64_t elcl_clock_ns(void)
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
 }
+
+uint64_t elcl_clock_after(double seconds)
+{
+    const double century = 100 * 366 * 86400.0;
+    return seconds >= 0 && seconds < century ? elcl_clock_ns() + (uint64_t)(1e9 * seconds)
+                                             : UINT64_MAX;
+}
+
+void elcl_condition_init(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+bool elcl_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, uint64_t end_ns)
+{
+    const struct timespec end = {.tv_sec = (time_t)(end_ns / UINT64_C(1000000000)),
+                                 .tv_nsec = (long)(end_ns % UINT64_C(1000000000))};
+    if (end_ns == UINT64_MAX)
+        return !pthread_cond_wait(condition, mutex);
+    return !pthread_cond_timedwait(condition, mutex, &end);
+}

@@ -1,7 +1,8 @@
-/* Files, directories and the clock. Only os.c uses POSIX. */
+/* Files, directories, the clock and waits. Only os.c uses POSIX, except for threads. */
 #ifndef ELCL_BASE_OS_H
 #define ELCL_BASE_OS_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -105,5 +106,13 @@ bool elcl_cpu_has(enum elcl_cpu_feature feature);
 
 /* Returns the nanoseconds of a monotonic clock. */
 uint64_t elcl_clock_ns(void);
+/* Returns what elcl_clock_ns() will be in so many seconds; UINT64_MAX if they are below 0 or a
+ * century and more. */
+uint64_t elcl_clock_after(double seconds);
+
+/* A condition whose waits end at a time of elcl_clock_ns(); UINT64_MAX: never. */
+void elcl_condition_init(pthread_cond_t *condition);
+/* Returns false if the time has come. May return true for no reason, as pthread_cond_wait(). */
+bool elcl_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, uint64_t end_ns);
 
 #endif

@@ -12,6 +12,7 @@ void elcl_batch_admit(struct elcl_engine *engine)
     const int free_slots = capacity - engine->n_live;
     if (engine->n_live && free_slots < elcl_max_int(1, capacity / 8))
         return;
+    pthread_mutex_lock(&engine->mutex);
     for (int slot = 0; slot < capacity && engine->waiting; slot++) {
         if (engine->slots[slot])
             continue;
@@ -25,6 +26,7 @@ void elcl_batch_admit(struct elcl_engine *engine)
         engine->slots[slot] = sentence;
         engine->n_live++;
     }
+    pthread_mutex_unlock(&engine->mutex);
 }
 
 void elcl_records_row(struct elcl_records *records, size_t at, int i,

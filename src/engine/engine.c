@@ -1,10 +1,10 @@
-/* Engines: creation, submission, statistics. */
+/* Engines: creation, buffers, statistics. */
 #include "engine/engine.h"
 
 #include <string.h>
 
+#include "base/os.h"
 #include "base/util.h"
-#include "search/options.h"
 
 elcl_engine_params elcl_engine_params_default(void)
 {
@@ -114,16 +114,24 @@ static int create_state(struct elcl_engine *e, int sentences, elcl_error *err)
     return ELCL_OK;
 }
 
+/* Other threads look for requests in the slots. */
+static void set_slots(struct elcl_engine *e, struct elcl_sentence **slots)
+{
+    pthread_mutex_lock(&e->mutex);
+    elcl_free(e->slots);
+    e->slots = slots;
+    pthread_mutex_unlock(&e->mutex);
+}
+
 /* Frees the state, the host memory of its queue, and the slots; keeps the totals of its work. */
 static void drop_state(struct elcl_engine *e)
 {
+    set_slots(e, NULL);
     if (e->state.ops) {
         e->stats.bytes_moved += e->state.ops->bytes_moved;
         e->stats.flop += e->state.ops->flop;
     }
     elcl_state_finish(&e->state);
-    elcl_free(e->slots);
-    e->slots = NULL;
     e->step.data = e->encode.data = NULL;
     e->candidates = NULL;
 }
@@ -133,7 +141,7 @@ static int allocate_host(struct elcl_engine *e, elcl_error *err)
     const struct elcl_capacity *c = &e->state.capacity;
     struct elcl_ops *ops = e->state.ops;
     const size_t rows = (size_t)elcl_capacity_rows(c), encode = (size_t)c->encode_rows;
-    e->slots = elcl_calloc((size_t)c->sentences, sizeof(struct elcl_sentence *));
+    set_slots(e, elcl_calloc((size_t)c->sentences, sizeof(struct elcl_sentence *)));
     e->step.data = elcl_ops_host_memory(ops, elcl_capacity_step(c), sizeof(int32_t));
     e->encode.data =
         elcl_ops_host_memory(ops, encode * (ELCL_ROW_INTS + ELCL_ROW_GROUP_INTS), sizeof(int32_t));
@@ -142,11 +150,11 @@ static int allocate_host(struct elcl_engine *e, elcl_error *err)
     return ok ? ELCL_OK : elcl_fail_nomem(err);
 }
 
-int elcl_engine_fit(struct elcl_engine *e, elcl_error *err)
+int elcl_engine_fit(struct elcl_engine *e, size_t n_waiting, elcl_error *err)
 {
     int want = e->capacity.sentences;
-    if (!e->params.batch_size && e->n_waiting < (size_t)want)
-        want = elcl_max_int(1, (int)e->n_waiting);
+    if (!e->params.batch_size && n_waiting < (size_t)want)
+        want = elcl_max_int(1, (int)n_waiting);
     if (e->state.ops && (e->n_live || want <= e->state.capacity.sentences))
         return ELCL_OK;
     drop_state(e);
@@ -177,11 +185,14 @@ int elcl_engine_create_shared(elcl_model *model, const elcl_engine_params *param
     e->params = params ? *params : defaults;
     e->sharers = sharers;
     e->waiting_end = &e->waiting;
+    pthread_mutex_init(&e->mutex, NULL);
+    elcl_condition_init(&e->news);
     int rc;
     ELCL_TRY(check_params(model, &e->params, err));
     ELCL_TRY(choose_capacity(e, err));
     if (e->params.batch_size)
-        ELCL_TRY(elcl_engine_fit(e, err));
+        ELCL_TRY(elcl_engine_fit(e, 0, err));
+    elcl_engine_publish(e);
     *engine = e;
     return ELCL_OK;
 fail:
@@ -210,154 +221,36 @@ void elcl_engine_destroy(elcl_engine **engine)
         elcl_sentence_destroy(s);
     }
     drop_state(e);
+    pthread_cond_destroy(&e->news);
+    pthread_mutex_destroy(&e->mutex);
     elcl_free(e);
     *engine = NULL;
 }
 
-/*
- * Converts the options of a decoder-only model to those of the search. The prompt's last token is
- * the start token of the search, which does not see the n_prompt tokens before it. So lengths lose
- * these tokens here, and a token that is forced at length 1 only follows a prompt of one token.
- */
-static int prompt_options(const struct elcl_engine *e, const elcl_request *request,
-                          elcl_gen_options *o, elcl_error *err)
+void elcl_engine_publish(struct elcl_engine *e)
 {
-    const int n = (int)request->n_source, positions = e->model->arch.max_positions;
-    const int max = elcl_arch_max_target(&e->model->arch);
-    *o = request->options;
-    if (o->search_style != ELCL_STYLE_HF)
-        return elcl_fail(err, ELCL_E_ARG,
-                         "search_style fairseq is for models with an encoder; %s has none",
-                         e->model->family->model_type);
-    if (o->prefix.n)
-        return elcl_fail(err, ELCL_E_ARG,
-                         "prefix is for models with an encoder; %s has none: it continues the "
-                         "source, so put the prefix there",
-                         e->model->family->model_type);
-    if (o->max_new_tokens > 0 && (int64_t)n + o->max_new_tokens > max)
-        return elcl_fail(err, ELCL_E_ARG,
-                         "max_new_tokens is %d after a prompt of %d tokens, the model has %d "
-                         "positions",
-                         o->max_new_tokens, n, positions);
-    if (o->max_new_tokens == 0 && (o->max_length <= n || o->max_length > max))
-        return elcl_fail(err, ELCL_E_ARG,
-                         "max_length is %d, must be %d .. %d (the prompt has %d tokens and counts)",
-                         o->max_length, n + 1, max, n);
-    o->decoder_start_token_id = request->source[n - 1];
-    if (o->max_new_tokens == 0)
-        o->max_length -= n - 1;
-    if (o->min_length > 0)
-        o->min_length = elcl_max_int(0, o->min_length - (n - 1));
-    if (n > 1)
-        o->forced_bos_token_id = -1;
-    return ELCL_OK;
-}
-
-/* Fills the options for the search. */
-static int check_request(const struct elcl_engine *e, const elcl_request *request,
-                         elcl_gen_options *options, elcl_error *err)
-{
-    const struct elcl_capacity *c = &e->capacity;
-    const int vocabulary = e->model->arch.source_vocabulary;
-    if (!request->source || !request->n_source)
-        return elcl_fail(err, ELCL_E_ARG, "the source has no tokens");
-    if (request->n_source > (size_t)c->max_source)
-        return elcl_fail(err, ELCL_E_ARG,
-                         "the source has %zu tokens, the engine's max_source allows %d",
-                         request->n_source, c->max_source);
-    for (size_t i = 0; i < request->n_source; i++)
-        if (request->source[i] < 0 || request->source[i] >= vocabulary)
-            return elcl_fail(err, ELCL_E_ARG, "source token %zu is %d, outside 0 .. %d", i,
-                             request->source[i], vocabulary - 1);
-    const int rows = elcl_options_max_rows(&request->options);
-    if (rows > c->beams)
-        return elcl_fail(err, ELCL_E_ARG, "%s %d exceeds the engine's %d",
-                         request->options.do_sample && request->options.num_beams == 1
-                             ? "num_return_sequences"
-                             : "num_beams",
-                         rows, c->beams);
-    *options = request->options;
-    int rc = e->model->arch.decoder_only ? prompt_options(e, request, options, err) : ELCL_OK;
-    if (!rc)
-        rc = elcl_options_check(options, e->model->arch.vocabulary, c->max_target, err);
-    if (!rc && elcl_options_list_tokens(options) > (size_t)c->lists)
-        return elcl_fail(err, ELCL_E_ARG,
-                         "bad_words, suppress_tokens and alternatives take %zu tokens, the "
-                         "engine's max_list_tokens allows %d",
-                         elcl_options_list_tokens(options), c->lists);
-    if (!rc && options->n_stop_strings && !e->model->tokenizer)
-        return elcl_fail(err, ELCL_E_ARG, "stop_strings need a tokenizer, and %s has none",
-                         e->model->config.path);
-    return rc;
-}
-
-/* Fills the options for the search, bound to the source's length. */
-static int bind_request(const struct elcl_engine *e, const elcl_request *request,
-                        elcl_gen_options *options, elcl_error *err)
-{
-    elcl_gen_options checked;
-    const int rc = check_request(e, request, &checked, err);
-    return rc ? rc
-              : elcl_options_bind(&checked, (int)request->n_source, e->model->arch.max_positions,
-                                  e->capacity.max_target, options, err);
-}
-
-int elcl_engine_check(const struct elcl_engine *engine, const elcl_request *request,
-                      elcl_error *err)
-{
-    elcl_gen_options options;
-    return bind_request(engine, request, &options, err);
-}
-
-int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_t *id,
-                       elcl_error *err)
-{
-    if (!engine || !request)
-        return elcl_fail(err, ELCL_E_ARG,
-                         "elcl_engine_submit: engine and request must not be NULL");
-    elcl_gen_options options;
-    int rc = bind_request(engine, request, &options, err);
-    if (rc)
-        return rc;
-    const size_t bytes = request->n_source * sizeof(int32_t);
-    struct elcl_sentence *s = elcl_calloc(1, sizeof(*s) + bytes);
-    if (!s)
-        return elcl_fail_nomem(err);
-    rc = elcl_options_copy_lists(&options, &s->lists, err);
-    if (!rc)
-        rc = elcl_search_create(&options, engine->model->arch.vocabulary, &s->search, err);
-    if (rc) {
-        elcl_sentence_destroy(s);
-        return rc;
+    elcl_engine_stats now = e->stats;
+    now.batch_size = e->capacity.sentences;
+    now.planned_bytes = e->plan.total;
+    if (e->state.ops) {
+        now.bytes_moved += e->state.ops->bytes_moved;
+        now.flop += e->state.ops->flop;
     }
-    s->id = engine->next_id++;
-    s->user = request->user;
-    s->options = options;
-    s->sample = request->sample;
-    elcl_search_number(s->search, request->sample);
-    s->n_source = (int)request->n_source;
-    s->n_prompt = engine->model->arch.decoder_only ? s->n_source - 1 : 0;
-    memcpy(s->source, request->source, bytes);
-    *engine->waiting_end = s;
-    engine->waiting_end = &s->next;
-    engine->n_waiting++;
-    if (id)
-        *id = s->id;
-    return ELCL_OK;
+    pthread_mutex_lock(&e->mutex);
+    e->published = now;
+    pthread_mutex_unlock(&e->mutex);
 }
 
-void elcl_engine_get_stats(const elcl_engine *engine, elcl_engine_stats *stats)
+void elcl_engine_get_stats(elcl_engine *engine, elcl_engine_stats *stats)
 {
     const struct elcl_device *device = engine->model->device;
-    *stats = engine->stats;
-    stats->batch_size = engine->capacity.sentences;
-    stats->planned_bytes = engine->plan.total;
+    pthread_mutex_lock(&engine->mutex);
+    *stats = engine->published;
+    stats->waiting = engine->n_waiting;
+    stats->in_flight = (uint64_t)engine->n_live;
+    pthread_mutex_unlock(&engine->mutex);
     stats->live_bytes = device->live_bytes;
     stats->peak_bytes = device->peak_bytes;
-    if (engine->state.ops) {
-        stats->bytes_moved += engine->state.ops->bytes_moved;
-        stats->flop += engine->state.ops->flop;
-    }
 }
 
 void elcl_engine_get_profile(elcl_engine *engine, elcl_engine_profile *profile)

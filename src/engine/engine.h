@@ -2,6 +2,8 @@
 #ifndef ELCL_ENGINE_ENGINE_H
 #define ELCL_ENGINE_ENGINE_H
 
+#include <pthread.h>
+
 #include "elcl/measure.h"
 #include "engine/plan.h"
 #include "model/model.h"
@@ -18,6 +20,7 @@ struct elcl_sentence {
     int slot;                   /* its place in the engine while in flight */
     int first_row;              /* of the current step */
     bool admitted;              /* encoded in an earlier step */
+    bool cancelled;             /* the engine's mutex protects it */
     struct elcl_sentence *next; /* in the waiting queue */
     int n_source;
     int n_prompt;     /* decoder-only: source tokens before the one that the first step takes */
@@ -31,11 +34,18 @@ struct elcl_engine {
     struct elcl_capacity capacity; /* the largest the state may get; encode_rows is not set */
     struct elcl_state state;       /* {0} until waiting work gives the size of an automatic batch */
     struct elcl_plan plan;         /* of the state */
+    /* Requests may come and be cancelled while a step runs. The mutex protects the members down to
+     * `published`. What only the step's thread writes (slots, n_live), it reads without. */
+    pthread_mutex_t mutex;
+    pthread_cond_t news;
     struct elcl_sentence *waiting, **waiting_end;
     size_t n_waiting;
-    struct elcl_sentence **slots; /* [capacity.sentences], NULL: free */
+    struct elcl_sentence **slots; /* [state.capacity.sentences], NULL: free */
     int n_live;
     uint64_t next_id;
+    bool has_cancelled; /* a request was marked since the last step */
+    bool woken;
+    elcl_engine_stats published;       /* for other threads, after the last step */
     struct elcl_records step, encode;  /* on the host */
     struct elcl_candidate *candidates; /* [R, width], of elcl_ops_host_memory() */
     elcl_engine_stats stats;
@@ -48,11 +58,25 @@ int elcl_engine_create_shared(elcl_model *model, const elcl_engine_params *param
 
 /* engine.c: creates the state if there is none, and a larger one if an automatic batch has more
  * requests waiting than fit and nothing is in flight. */
-int elcl_engine_fit(struct elcl_engine *engine, elcl_error *err);
+int elcl_engine_fit(struct elcl_engine *engine, size_t n_waiting, elcl_error *err);
+/* engine.c: makes the statistics of the steps so far visible to other threads. */
+void elcl_engine_publish(struct elcl_engine *engine);
 
-/* engine.c: refuses what elcl_engine_submit() would refuse. Reads nothing that a step changes. */
+/* What the result of a cancelled request says. */
+extern const elcl_error elcl_cancelled;
+
+/* request.c */
+
+/* Refuses what elcl_engine_submit() would refuse. Reads nothing that a step changes. */
 int elcl_engine_check(const struct elcl_engine *engine, const elcl_request *request,
                       elcl_error *err);
+/* elcl_engine_submit() of a request of a pool, which keeps its number. */
+int elcl_engine_submit_as(struct elcl_engine *engine, const elcl_request *request, uint64_t id,
+                          elcl_error *err);
+/* Removes the cancelled requests from queue and batch, and returns the list of them. */
+struct elcl_sentence *elcl_engine_take_cancelled(struct elcl_engine *engine);
+/* Returns the number of unfinished requests; n_waiting may be NULL. */
+size_t elcl_engine_pending(struct elcl_engine *engine, size_t *n_waiting);
 
 /* The sentence may be NULL. */
 void elcl_sentence_destroy(struct elcl_sentence *sentence);

@@ -1,17 +1,18 @@
 /* Pools: one queue of requests for several engines. A single engine runs on the caller's thread.
  * Several engines get a thread each and queue copies of their results, which elcl_pool_step()
  * delivers on the caller's thread. */
-#include <pthread.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "base/util.h"
 #include "engine/engine.h"
 #include "search/options.h"
 
-/* A request in the pool; the user pointer of its engine request. */
+/* A request in the pool; the user pointer of its engine request, which has the same number. */
 struct item {
     struct item *next;
     uint64_t id;
+    bool cancelled;       /* before an engine had it; the pool's mutex protects it */
     elcl_request request; /* source and lists are owned */
     void *lists;
     int32_t source[];
@@ -23,7 +24,7 @@ struct event {
     struct item *item; /* owned if this is a result */
     bool is_token;
     elcl_token token;
-    elcl_result result; /* hypotheses follow the event in its allocation */
+    elcl_result result; /* hypotheses and error follow the event in its allocation */
 };
 
 struct item_list {
@@ -36,22 +37,25 @@ struct worker {
     elcl_engine *engine;
     pthread_t thread;
     bool started;
-    elcl_engine_stats stats; /* after the worker's last step */
-    elcl_error failure;      /* of a callback in the current step; used by its own thread only */
+    struct item_list portion; /* on the way to the engine; the pool's mutex protects it */
+    elcl_error failure;       /* of a callback in the current step; used by its own thread only */
 };
 
 struct elcl_pool {
     elcl_engine_params params;
     int n_workers;
+    /* Protects all members below. An engine's mutex may be taken inside, never the other way. */
+    pthread_mutex_t mutex;
+    pthread_cond_t work, news; /* for the workers; for the caller of elcl_pool_step() */
     uint64_t next_id;
-    size_t pending;             /* counted by the caller's thread */
-    struct item_list submitted; /* likewise; shared when the next step begins */
-    pthread_mutex_t mutex;      /* protects all members below */
-    pthread_cond_t work, news;
+    size_t pending;             /* results that are not delivered */
+    struct item_list submitted; /* workers see them from the caller's next step on */
     struct item_list waiting;
+    bool has_cancelled; /* among these */
     struct event *events, **events_end;
-    uint64_t steps; /* of all workers */
-    bool stop;
+    size_t n_results; /* among the events */
+    uint64_t steps;   /* of all workers */
+    bool stop, woken;
     elcl_error failure; /* of the first worker that failed */
     struct worker workers[];
 };
@@ -88,6 +92,24 @@ static void list_finish(struct item_list *list)
         item_destroy(item);
 }
 
+static struct item *list_find(const struct item_list *list, uint64_t id)
+{
+    struct item *item = list->n ? list->first : NULL;
+    while (item && item->id != id)
+        item = item->next;
+    return item;
+}
+
+/* Moves the cancelled items of a list to `taken`. */
+static void list_take_cancelled(struct item_list *list, struct item_list *taken)
+{
+    struct item_list kept = {0};
+    for (struct item *item; (item = list_take(list));)
+        list_append(item->cancelled ? taken : &kept, item);
+    for (struct item *item; (item = list_take(&kept));)
+        list_append(list, item);
+}
+
 /* ---- on a worker's thread -------------------------------------------------------------------- */
 
 static void post(struct elcl_pool *pool, struct event *event)
@@ -95,6 +117,7 @@ static void post(struct elcl_pool *pool, struct event *event)
     pthread_mutex_lock(&pool->mutex);
     *pool->events_end = event;
     pool->events_end = &event->next;
+    pool->n_results += !event->is_token;
     pthread_mutex_unlock(&pool->mutex);
 }
 
@@ -103,11 +126,12 @@ static size_t hypothesis_bytes(const elcl_hypothesis *h)
     return h->n_ids * (sizeof(int32_t) + (h->token_logprobs ? sizeof(float) : 0));
 }
 
-/* Copies a result and its hypotheses into one allocation. */
+/* Copies a result, and its hypotheses or its error, into one allocation. */
 static struct event *copy_result(const elcl_result *result)
 {
     const size_t n = (size_t)result->n_hypotheses;
     size_t bytes = sizeof(struct event) + n * sizeof(elcl_hypothesis);
+    bytes += result->error ? sizeof(*result->error) : 0;
     for (size_t i = 0; i < n; i++)
         bytes += hypothesis_bytes(&result->hypotheses[i]);
     struct event *event = elcl_calloc(bytes, 1);
@@ -127,6 +151,8 @@ static struct event *copy_result(const elcl_result *result)
     }
     event->result = *result;
     event->result.hypotheses = copies;
+    if (result->error)
+        event->result.error = memcpy(at, result->error, sizeof(*result->error));
     return event;
 }
 
@@ -141,7 +167,6 @@ static void worker_result(void *user, const elcl_result *result)
         return;
     }
     event->item = item;
-    event->result.id = item->id;
     event->result.user = item->request.user;
     post(worker->pool, event);
 }
@@ -157,41 +182,49 @@ static void worker_token(void *user, const elcl_token *token)
     }
     event->is_token = true;
     event->token = *token;
-    event->token.id = item->id;
     event->token.user = item->request.user;
     post(worker->pool, event);
 }
 
 /* Takes the worker's part of the waiting requests: as many as its batch has room for, and at most
  * its share. */
-static void take_portion(struct worker *worker, struct item_list *portion)
+static void take_portion(struct worker *worker, size_t busy)
 {
     struct elcl_pool *pool = worker->pool;
-    const size_t busy = worker->engine->n_waiting + (size_t)worker->engine->n_live;
     const size_t batch = (size_t)worker->engine->capacity.sentences;
     const size_t workers = (size_t)pool->n_workers,
                  share = (pool->waiting.n + workers - 1) / workers;
     size_t n = batch > busy ? batch - busy : 0;
     for (n = n < share ? n : share; n; n--)
-        list_append(portion, list_take(&pool->waiting));
+        list_append(&worker->portion, list_take(&pool->waiting));
 }
 
-static int run_portion(struct worker *worker, struct item_list *portion, size_t *pending,
-                       elcl_error *err)
+/* Passes the first request of the portion to the engine. Only this thread takes from it. */
+static int submit_first(struct worker *worker, elcl_error *err)
+{
+    struct item *item = worker->portion.first;
+    elcl_request request = item->request;
+    request.user = item;
+    const int rc = elcl_engine_submit_as(worker->engine, &request, item->id, err);
+    if (rc)
+        return rc;
+    pthread_mutex_lock(&worker->pool->mutex);
+    list_take(&worker->portion);
+    if (item->cancelled)
+        elcl_engine_cancel(worker->engine, item->id);
+    pthread_mutex_unlock(&worker->pool->mutex);
+    return ELCL_OK;
+}
+
+static int run_portion(struct worker *worker, size_t *pending, elcl_error *err)
 {
     int rc = ELCL_OK;
-    for (struct item *item; !rc && (item = portion->first);) {
-        elcl_request request = item->request;
-        request.user = item;
-        rc = elcl_engine_submit(worker->engine, &request, NULL, err);
-        if (!rc)
-            list_take(portion);
-    }
+    while (!rc && worker->portion.n)
+        rc = submit_first(worker, err);
     if (!rc)
         rc = elcl_engine_step(worker->engine, pending, err);
     if (!rc && worker->failure.code)
         rc = elcl_fail(err, worker->failure.code, "%s", worker->failure.msg);
-    list_finish(portion);
     return rc;
 }
 
@@ -206,15 +239,14 @@ static void *worker_main(void *user)
             pthread_cond_wait(&pool->work, &pool->mutex);
         if (pool->stop)
             break;
-        struct item_list portion = {0};
         elcl_error err = {0};
-        take_portion(worker, &portion);
+        take_portion(worker, pending);
         pthread_mutex_unlock(&pool->mutex);
-        const int rc = run_portion(worker, &portion, &pending, &err);
+        const int rc = run_portion(worker, &pending, &err);
         pthread_mutex_lock(&pool->mutex);
-        elcl_engine_get_stats(worker->engine, &worker->stats);
         pool->steps++;
         if (rc) {
+            list_finish(&worker->portion);
             elcl_fail(&pool->failure, rc, "%s: %s", worker->engine->model->device->desc.name,
                       err.msg);
             pool->stop = true;
@@ -244,7 +276,6 @@ static int create_workers(struct elcl_pool *pool, elcl_model *const *models, elc
                                       sharers, &worker->engine, err);
         if (rc)
             return rc;
-        elcl_engine_get_stats(worker->engine, &worker->stats);
     }
     return ELCL_OK;
 }
@@ -261,7 +292,7 @@ int elcl_pool_create(elcl_model *const *models, int n, const elcl_engine_params 
         return elcl_fail_nomem(err);
     pthread_mutex_init(&p->mutex, NULL);
     pthread_cond_init(&p->work, NULL);
-    pthread_cond_init(&p->news, NULL);
+    elcl_condition_init(&p->news);
     p->params = params ? *params : elcl_engine_params_default();
     p->n_workers = n;
     p->events_end = &p->events;
@@ -344,28 +375,92 @@ int elcl_pool_submit(elcl_pool *pool, const elcl_request *request, uint64_t *id,
         return rc;
     }
     item->request.source = memcpy(item->source, request->source, bytes);
+    pthread_mutex_lock(&pool->mutex);
     item->id = pool->next_id++;
-    list_append(&pool->submitted, item);
-    pool->pending++;
     if (id)
         *id = item->id;
+    list_append(&pool->submitted, item);
+    pool->pending++;
+    pthread_cond_signal(&pool->news);
+    pthread_mutex_unlock(&pool->mutex);
     return ELCL_OK;
 }
 
-static void deliver_events(struct elcl_pool *pool, struct event *events)
+void elcl_pool_cancel(elcl_pool *pool, uint64_t id)
+{
+    if (!pool)
+        return;
+    pthread_mutex_lock(&pool->mutex);
+    struct item *item = list_find(&pool->submitted, id);
+    item = item ? item : list_find(&pool->waiting, id);
+    pool->has_cancelled = pool->has_cancelled || item;
+    for (int i = 0; !item && i < pool->n_workers; i++)
+        item = list_find(&pool->workers[i].portion, id);
+    if (item)
+        item->cancelled = true;
+    for (int i = 0; !item && i < pool->n_workers; i++)
+        elcl_engine_cancel(pool->workers[i].engine, id);
+    pthread_cond_signal(&pool->news);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+static void deliver_events(const struct elcl_pool *pool, struct event *events)
 {
     for (struct event *event = events, *next; event; event = next) {
         next = event->next;
-        if (event->is_token) {
+        if (event->is_token)
             pool->params.on_token(pool->params.user, &event->token);
-        } else {
-            pool->pending--;
-            if (pool->params.on_result)
-                pool->params.on_result(pool->params.user, &event->result);
-            item_destroy(event->item);
-        }
+        else if (pool->params.on_result)
+            pool->params.on_result(pool->params.user, &event->result);
+        item_destroy(event->item);
         elcl_free(event);
     }
+}
+
+/* Delivers the ends of requests that no engine had. */
+static void deliver_cancelled(const struct elcl_pool *pool, struct item_list *cancelled)
+{
+    for (struct item *item; (item = list_take(cancelled));) {
+        const elcl_result result = {
+            .id = item->id, .user = item->request.user, .error = &elcl_cancelled};
+        if (pool->params.on_result)
+            pool->params.on_result(pool->params.user, &result);
+        item_destroy(item);
+    }
+}
+
+/* Shows the workers what was submitted, and takes what was cancelled before an engine had it. */
+static void share_submitted(struct elcl_pool *pool, struct item_list *cancelled)
+{
+    if (pool->has_cancelled) {
+        list_take_cancelled(&pool->submitted, cancelled);
+        list_take_cancelled(&pool->waiting, cancelled);
+        pool->has_cancelled = false;
+    }
+    if (pool->submitted.n)
+        pthread_cond_broadcast(&pool->work);
+    for (struct item *item; (item = list_take(&pool->submitted));)
+        list_append(&pool->waiting, item);
+}
+
+/* Waits until there is something to deliver, a worker has finished a step, or nothing is pending.
+ * Returns the events. */
+static struct event *next_events(struct elcl_pool *pool, struct item_list *cancelled)
+{
+    const uint64_t before = pool->steps;
+    for (;;) {
+        share_submitted(pool, cancelled);
+        if (!pool->pending || cancelled->n || pool->events || pool->steps != before ||
+            pool->failure.code)
+            break;
+        pthread_cond_wait(&pool->news, &pool->mutex);
+    }
+    struct event *events = pool->events;
+    pool->pending -= pool->n_results + cancelled->n;
+    pool->n_results = 0;
+    pool->events = NULL;
+    pool->events_end = &pool->events;
+    return events;
 }
 
 int elcl_pool_step(elcl_pool *pool, size_t *pending, elcl_error *err)
@@ -374,35 +469,56 @@ int elcl_pool_step(elcl_pool *pool, size_t *pending, elcl_error *err)
         return elcl_fail(err, ELCL_E_ARG, "elcl_pool_step: pool must not be NULL");
     if (pool->n_workers == 1)
         return elcl_engine_step(pool->workers[0].engine, pending, err);
+    struct item_list cancelled = {0};
     pthread_mutex_lock(&pool->mutex);
-    for (struct item *item; (item = list_take(&pool->submitted));)
-        list_append(&pool->waiting, item);
-    pthread_cond_broadcast(&pool->work);
-    const uint64_t before = pool->steps;
-    while (pool->pending && !pool->events && pool->steps == before && !pool->failure.code)
-        pthread_cond_wait(&pool->news, &pool->mutex);
-    struct event *events = pool->events;
-    pool->events = NULL;
-    pool->events_end = &pool->events;
+    struct event *events = next_events(pool, &cancelled);
     const elcl_error failure = pool->failure;
     pthread_mutex_unlock(&pool->mutex);
+    deliver_cancelled(pool, &cancelled);
     deliver_events(pool, events);
     if (failure.code)
         return elcl_fail(err, failure.code, "%s", failure.msg);
+    pthread_mutex_lock(&pool->mutex);
     if (pending)
         *pending = pool->pending;
+    pthread_mutex_unlock(&pool->mutex);
     return ELCL_OK;
+}
+
+size_t elcl_pool_wait(elcl_pool *pool, double seconds)
+{
+    if (!pool)
+        return 0;
+    if (pool->n_workers == 1)
+        return elcl_engine_wait(pool->workers[0].engine, seconds);
+    const uint64_t end = elcl_clock_after(seconds);
+    bool in_time = true;
+    pthread_mutex_lock(&pool->mutex);
+    while (in_time && !pool->woken && !pool->pending)
+        in_time = elcl_condition_wait(&pool->news, &pool->mutex, end);
+    pool->woken = false;
+    const size_t pending = pool->pending;
+    pthread_mutex_unlock(&pool->mutex);
+    return pending;
+}
+
+void elcl_pool_wake(elcl_pool *pool)
+{
+    if (!pool)
+        return;
+    if (pool->n_workers == 1) {
+        elcl_engine_wake(pool->workers[0].engine);
+        return;
+    }
+    pthread_mutex_lock(&pool->mutex);
+    pool->woken = true;
+    pthread_cond_signal(&pool->news);
+    pthread_mutex_unlock(&pool->mutex);
 }
 
 void elcl_pool_get_stats(elcl_pool *pool, int i, elcl_engine_stats *stats)
 {
-    if (pool->n_workers == 1) {
-        elcl_engine_get_stats(pool->workers[0].engine, stats);
-        return;
-    }
-    pthread_mutex_lock(&pool->mutex);
-    *stats = pool->workers[i].stats;
-    pthread_mutex_unlock(&pool->mutex);
+    elcl_engine_get_stats(pool->workers[i].engine, stats);
 }
 
 void elcl_pool_get_profile(elcl_pool *pool, int i, elcl_engine_profile *profile)

@@ -8,6 +8,8 @@
 #include "ops/ops.h"
 #include "search/options.h"
 
+const elcl_error elcl_cancelled = {ELCL_E_INTERRUPTED, "the request was cancelled"};
+
 /* Encodes all new sentences in as many passes as their tokens need. */
 static int encode_new(struct elcl_engine *e, elcl_error *err)
 {
@@ -89,6 +91,30 @@ static void emit_tokens(const struct elcl_engine *e, const struct elcl_sentence 
                                                          .log_prob = added[i].score});
 }
 
+/* Removes a finished sentence after its result. */
+static void retire(struct elcl_engine *e, int slot)
+{
+    struct elcl_sentence *sentence = e->slots[slot];
+    pthread_mutex_lock(&e->mutex);
+    e->slots[slot] = NULL;
+    e->n_live--;
+    pthread_mutex_unlock(&e->mutex);
+    elcl_sentence_destroy(sentence);
+}
+
+/* Delivers the ends of requests that were cancelled since the last step. */
+static void deliver_cancelled(struct elcl_engine *e)
+{
+    for (struct elcl_sentence *s = elcl_engine_take_cancelled(e), *next; s; s = next) {
+        next = s->next;
+        const elcl_result result = {.id = s->id, .user = s->user, .error = &elcl_cancelled};
+        e->stats.cancelled++;
+        if (e->params.on_result)
+            e->params.on_result(e->params.user, &result);
+        elcl_sentence_destroy(s);
+    }
+}
+
 /* Passes every sentence its rows' candidates; removes finished sentences. */
 static int advance(struct elcl_engine *e, elcl_error *err)
 {
@@ -114,9 +140,7 @@ static int advance(struct elcl_engine *e, elcl_error *err)
         rc = deliver(e, sentence, err);
         if (rc)
             return rc;
-        elcl_sentence_destroy(sentence);
-        e->slots[i] = NULL;
-        e->n_live--;
+        retire(e, i);
     }
     return ELCL_OK;
 }
@@ -156,16 +180,19 @@ int elcl_engine_step(elcl_engine *engine, size_t *pending, elcl_error *err)
     if (!engine)
         return elcl_fail(err, ELCL_E_ARG, "elcl_engine_step: engine must not be NULL");
     const uint64_t start = elcl_clock_ns();
+    size_t n_waiting = 0;
     int rc = ELCL_OK;
-    if (engine->n_waiting || engine->n_live) {
-        ELCL_TRY(elcl_engine_fit(engine, err));
+    deliver_cancelled(engine);
+    if (elcl_engine_pending(engine, &n_waiting)) {
+        ELCL_TRY(elcl_engine_fit(engine, n_waiting, err));
         elcl_batch_admit(engine);
         ELCL_TRY(step(engine, err));
     }
 fail:
     engine->stats.seconds += 1e-9 * (double)(elcl_clock_ns() - start);
+    elcl_engine_publish(engine);
     if (!rc && pending)
-        *pending = engine->n_waiting + (size_t)engine->n_live;
+        *pending = elcl_engine_pending(engine, NULL);
     return rc;
 }
 

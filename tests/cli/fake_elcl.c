@@ -565,7 +565,7 @@ int elcl_engine_run(elcl_engine *engine, elcl_error *err)
     return rc;
 }
 
-void elcl_engine_get_stats(const elcl_engine *engine, elcl_engine_stats *stats)
+void elcl_engine_get_stats(elcl_engine *engine, elcl_engine_stats *stats)
 {
     *stats = engine->stats;
 }

@@ -478,6 +478,18 @@ void job_take(struct job *job, const elcl_result *result)
     }
 }
 
+bool job_same(const struct job *a, const struct job *b)
+{
+    bool same = a->n == b->n;
+    for (int k = 0; same && k < a->n; k++) {
+        const struct hypothesis *x = &a->hypotheses[k], *y = &b->hypotheses[k];
+        same = x->tokens.n == y->tokens.n && x->finish == y->finish &&
+               !memcmp(&x->score, &y->score, sizeof(x->score)) &&
+               !memcmp(x->tokens.ids, y->tokens.ids, (size_t)x->tokens.n * sizeof(int32_t));
+    }
+    return same;
+}
+
 static void take_result(void *user, const elcl_result *result)
 {
     (void)user;

@@ -117,6 +117,8 @@ struct job {
 elcl_request job_begin(struct job *job);
 /* Counts a delivery and keeps its hypotheses, as many as there is room for. */
 void job_take(struct job *job, const elcl_result *result);
+/* Whether two jobs have the same hypotheses, bit for bit. */
+bool job_same(const struct job *a, const struct job *b);
 /* Runs all jobs through one engine; sets on_result and user of params. stats may be NULL. */
 bool jobs_run(elcl_model *model, const elcl_engine_params *params, struct job *jobs, int n,
               elcl_engine_stats *stats);

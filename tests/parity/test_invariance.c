@@ -21,18 +21,6 @@ static void shuffle(int *order, int n)
     }
 }
 
-static bool same_result(const struct job *a, const struct job *b)
-{
-    bool same = a->n == b->n;
-    for (int k = 0; same && k < a->n; k++) {
-        const struct hypothesis *x = &a->hypotheses[k], *y = &b->hypotheses[k];
-        same = x->tokens.n == y->tokens.n && x->finish == y->finish &&
-               !memcmp(&x->score, &y->score, sizeof(x->score)) &&
-               !memcmp(x->tokens.ids, y->tokens.ids, (size_t)x->tokens.n * sizeof(int32_t));
-    }
-    return same;
-}
-
 /* GPU kernels on a CPU take as long for one sentence as for many: a few batches are enough. */
 static int enough(const elcl_model *model, int n, int batch_size)
 {
@@ -58,7 +46,7 @@ static void regroup(elcl_model *model, const struct job *jobs, int n, int batch_
     const int n_again = enough(model, n, batch_size);
     if (jobs_run(model, &params, again, n_again, NULL))
         for (int i = 0; i < n_again; i++, n_compared++)
-            CHECK(same_result(&again[i], &jobs[order[i]]),
+            CHECK(job_same(&again[i], &jobs[order[i]]),
                   "batch %d, %s: job %d differs: score %.9g, all together %.9g", batch_size,
                   shuffled ? "shuffled" : "in order", order[i],
                   (double)again[i].hypotheses[0].score, (double)jobs[order[i]].hypotheses[0].score);
@@ -81,8 +69,8 @@ static void share(elcl_model *model, const struct job *jobs, int n, int n_engine
     const int n_again = enough(model, n, 3);
     if (jobs_run_pool(model, n_engines, &params, again, n_again))
         for (int i = 0; i < n_again; i++, n_compared++)
-            CHECK(same_result(&again[i], &jobs[i]), "%d engines, batch %d: job %d differs",
-                  n_engines, batch_size, i);
+            CHECK(job_same(&again[i], &jobs[i]), "%d engines, batch %d: job %d differs", n_engines,
+                  batch_size, i);
     elcl_free(again);
 }
 
