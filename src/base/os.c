@@ -1,4 +1,3 @@
-#define _DEFAULT_SOURCE /* madvise(): glibc's posix_madvise() drops nothing */
 #define _POSIX_C_SOURCE 200809L
 
 #include "base/os.h"
@@ -9,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -151,37 +149,6 @@ int elcl_read_optional_file(const char *path, size_t max_bytes, char **data, siz
     const int rc = elcl_file_exists(path, &there, err);
     *data = NULL;
     return rc || !there ? rc : elcl_read_file(path, max_bytes, data, bytes, err);
-}
-
-int elcl_map_file(const char *path, struct elcl_mapping *mapping, elcl_error *err)
-{
-    struct elcl_file file;
-    int rc = elcl_file_open(path, &file, err);
-    if (rc)
-        return rc;
-    void *data = NULL;
-    if (file.bytes) {
-        data = mmap(NULL, file.bytes, PROT_READ, MAP_PRIVATE, file.fd, 0);
-        if (data == MAP_FAILED)
-            rc = elcl_fail(err, ELCL_E_IO, "%s: cannot map: %s", path, strerror(errno));
-    }
-    if (!rc)
-        *mapping = (struct elcl_mapping){data, file.bytes};
-    elcl_file_close(&file);
-    return rc;
-}
-
-void elcl_unmap_file(struct elcl_mapping *mapping)
-{
-    if (mapping->data)
-        munmap((void *)(uintptr_t)mapping->data, mapping->bytes);
-    *mapping = (struct elcl_mapping){0};
-}
-
-void elcl_drop_pages(const struct elcl_mapping *mapping)
-{
-    if (mapping->data)
-        (void)madvise((void *)(uintptr_t)mapping->data, mapping->bytes, MADV_DONTNEED);
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */

@@ -28,16 +28,6 @@ int elcl_file_read(const struct elcl_file *file, size_t at, void *to, size_t n, 
 /* The same into new memory with a NUL after it, freed with elcl_free(). */
 int elcl_file_copy(const struct elcl_file *file, size_t at, size_t n, char **data, elcl_error *err);
 
-/* A whole file mapped read-only. */
-struct elcl_mapping {
-    const void *data; /* NULL when the file is empty */
-    size_t bytes;
-};
-int elcl_map_file(const char *path, struct elcl_mapping *mapping, elcl_error *err);
-void elcl_unmap_file(struct elcl_mapping *mapping);
-/* Drops pages that were read from memory; reading them again maps them again. */
-void elcl_drop_pages(const struct elcl_mapping *mapping);
-
 /* Finds whether there is a file. Only a name that does not exist is absent; one that leads nowhere
  * (a symbolic link of a download that broke off), to a directory or to a device is an error: to go
  * on without the file would change results. */

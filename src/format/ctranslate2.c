@@ -2,7 +2,7 @@
 #include "format/ctranslate2.h"
 
 #include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/half.h"
@@ -16,10 +16,14 @@
 #define LAST_VERSION 6
 #define LEAST_VARIABLE_BYTES 9
 
+#define WINDOW 65536 /* holds a name */
+#define STEP 4096    /* is read at once, unless a name is longer */
+
 struct reader {
     struct elcl_ct2 *ct2;
-    const char *p;
-    size_t left;
+    size_t at;    /* the next byte of the file */
+    char *window; /* [WINDOW] bytes of the file from window_at on */
+    size_t window_at, n_window;
     elcl_error *err;
 };
 
@@ -30,32 +34,60 @@ static int damaged(const struct reader *r, const char *what)
 
 /* ---- numbers and names ----------------------------------------------------------------------- */
 
-static int read_number(struct reader *r, int bytes, uint32_t *value)
+static size_t bytes_left(const struct reader *r)
 {
-    if (r->left < (size_t)bytes)
-        return damaged(r, "ends inside a number");
-    *value = 0;
-    for (int i = 0; i < bytes; i++)
-        *value |= (uint32_t)(unsigned char)r->p[i] << (8 * i);
-    r->p += bytes;
-    r->left -= (size_t)bytes;
+    return r->ct2->file.bytes - r->at;
+}
+
+/* Points *p to the next n bytes, which the file has, and n <= WINDOW. */
+static int look(struct reader *r, size_t n, const char **p)
+{
+    if (r->at < r->window_at || r->at + n > r->window_at + r->n_window) {
+        const size_t left = bytes_left(r), want = n < STEP ? STEP : n;
+        const size_t take = left < want ? left : want;
+        const int rc = elcl_file_read(&r->ct2->file, r->at, r->window, take, r->err);
+        if (rc)
+            return rc;
+        r->window_at = r->at;
+        r->n_window = take;
+    }
+    *p = r->window + (r->at - r->window_at);
     return ELCL_OK;
 }
 
-static int read_name(struct reader *r, const char **name)
+static int read_number(struct reader *r, int bytes, uint32_t *value)
 {
-    uint32_t n = 0;
-    const int rc = read_number(r, 2, &n);
+    const char *p;
+    if (bytes_left(r) < (size_t)bytes)
+        return damaged(r, "ends inside a number");
+    const int rc = look(r, (size_t)bytes, &p);
     if (rc)
         return rc;
-    if (n > r->left)
-        return damaged(r, "ends inside a name");
-    if (!n || memchr(r->p, '\0', n) != r->p + n - 1)
-        return damaged(r, "a name does not end where its length says");
-    *name = r->p;
-    r->p += n;
-    r->left -= n;
+    *value = 0;
+    for (int i = 0; i < bytes; i++)
+        *value |= (uint32_t)(unsigned char)p[i] << (8 * i);
+    r->at += (size_t)bytes;
     return ELCL_OK;
+}
+
+/* *name is freed by the caller. */
+static int read_name(struct reader *r, char **name)
+{
+    const char *p;
+    uint32_t n = 0;
+    int rc = read_number(r, 2, &n);
+    if (rc)
+        return rc;
+    if (n > bytes_left(r))
+        return damaged(r, "ends inside a name");
+    rc = look(r, n, &p);
+    if (rc)
+        return rc;
+    if (!n || memchr(p, '\0', n) != p + n - 1)
+        return damaged(r, "a name does not end where its length says");
+    *name = elcl_strndup(p, n - 1);
+    r->at += n;
+    return *name ? ELCL_OK : elcl_fail_nomem(r->err);
 }
 
 size_t elcl_ct2_type_bytes(enum elcl_ct2_type type)
@@ -67,14 +99,14 @@ size_t elcl_ct2_type_bytes(enum elcl_ct2_type type)
     return bytes[type];
 }
 
-float elcl_ct2_element(const struct elcl_ct2_variable *v, size_t i)
+float elcl_ct2_element(enum elcl_ct2_type type, const char *stored, size_t i)
 {
-    const char *p = v->data + i * elcl_ct2_type_bytes(v->type);
+    const char *p = stored + i * elcl_ct2_type_bytes(type);
     uint16_t half = 0;
     int16_t short_value = 0;
     int32_t int_value = 0;
     float value = 0;
-    switch (v->type) {
+    switch (type) {
     case ELCL_CT2_I8:
         return (float)(signed char)*p;
     case ELCL_CT2_I16:
@@ -86,7 +118,7 @@ float elcl_ct2_element(const struct elcl_ct2_variable *v, size_t i)
     case ELCL_CT2_F16:
     case ELCL_CT2_BF16:
         memcpy(&half, p, sizeof(half));
-        return v->type == ELCL_CT2_F16 ? elcl_f16_to_f32(half) : elcl_bf16_to_f32(half);
+        return type == ELCL_CT2_F16 ? elcl_f16_to_f32(half) : elcl_bf16_to_f32(half);
     default:
         memcpy(&value, p, sizeof(value));
         return value;
@@ -143,6 +175,7 @@ static int read_type(struct reader *r, struct elcl_ct2_variable *v, size_t *byte
 static int read_variable(struct reader *r, struct elcl_ct2_variable *v)
 {
     size_t bytes = 0, expected;
+    const char *p;
     int rc;
     v->scale = -1;
     ELCL_TRY(read_name(r, &v->name));
@@ -150,11 +183,12 @@ static int read_variable(struct reader *r, struct elcl_ct2_variable *v)
     ELCL_TRY(read_type(r, v, &bytes));
     if (!elcl_mul_size(v->n, elcl_ct2_type_bytes(v->type), &expected) || expected != bytes)
         return bad_variable(r, v, "its bytes do not fit its shape");
-    if (bytes > r->left)
+    if (bytes > bytes_left(r))
         return bad_variable(r, v, "is cut off; is the file complete?");
-    v->data = r->p;
-    r->p += bytes;
-    r->left -= bytes;
+    ELCL_TRY(look(r, elcl_ct2_type_bytes(v->type), &p));
+    v->first = elcl_ct2_element(v->type, p, 0);
+    v->at = r->at;
+    r->at += bytes;
 fail:
     return rc;
 }
@@ -177,11 +211,12 @@ static int read_variables(struct reader *r)
     int rc = read_number(r, 4, &n);
     if (rc)
         return rc;
-    if (n > r->left / LEAST_VARIABLE_BYTES)
+    if (n > bytes_left(r) / LEAST_VARIABLE_BYTES)
         return damaged(r, "has fewer variables than it says");
     ct2->variables = elcl_calloc(n, sizeof(*ct2->variables));
     if (!ct2->variables)
         return elcl_fail_nomem(r->err);
+    ct2->max_variables = n;
     for (; ct2->n_variables < n && !rc; ct2->n_variables++) {
         rc = read_variable(r, &ct2->variables[ct2->n_variables]);
         if (!rc)
@@ -195,7 +230,7 @@ static int read_aliases(struct reader *r)
     uint32_t n = 0;
     int rc = r->ct2->version >= FIRST_ALIAS_VERSION ? read_number(r, 4, &n) : ELCL_OK;
     for (uint32_t i = 0; i < n && !rc; i++) {
-        const char *alias = "", *name = "";
+        char *alias = NULL, *name = NULL;
         rc = read_name(r, &alias);
         if (!rc)
             rc = read_name(r, &name);
@@ -205,6 +240,8 @@ static int read_aliases(struct reader *r)
                            r->ct2->path, alias, name);
         if (!rc)
             rc = add_name(r, alias, variable);
+        elcl_free(alias);
+        elcl_free(name);
     }
     return rc;
 }
@@ -243,35 +280,50 @@ fail:
     return rc;
 }
 
-int elcl_ct2_parse(const void *data, size_t bytes, const char *path, struct elcl_ct2 *ct2,
-                   elcl_error *err)
+/* Reads ct2->file. */
+static int read_file(struct elcl_ct2 *ct2, elcl_error *err)
 {
-    struct reader r = {.ct2 = ct2, .p = data, .left = bytes, .err = err};
-    int rc;
-    if (!ct2->path)
-        ct2->path = elcl_strdup(path);
-    if (!ct2->path)
-        return elcl_fail_nomem(err);
-    ELCL_TRY(elcl_foreign_pointer(data ? data : "", bytes, path, err));
+    struct reader r = {.ct2 = ct2, .window = malloc(WINDOW), .err = err};
+    int rc = r.window ? ELCL_OK : elcl_fail_nomem(err);
+    if (rc)
+        return rc;
+    ELCL_TRY(elcl_foreign_file(&ct2->file, err));
     ELCL_TRY(read_head(&r));
     ELCL_TRY(read_variables(&r));
     ELCL_TRY(read_aliases(&r));
     ELCL_TRY(find_scales(&r));
 fail:
+    elcl_free(r.window);
     return rc;
+}
+
+int elcl_ct2_parse(const void *data, size_t bytes, const char *path, struct elcl_ct2 *ct2,
+                   elcl_error *err)
+{
+    ct2->path = elcl_strdup(path);
+    if (!ct2->path)
+        return elcl_fail_nomem(err);
+    ct2->file = elcl_file_of(data, bytes, ct2->path);
+    return read_file(ct2, err);
 }
 
 int elcl_ct2_open(const char *path, struct elcl_ct2 *ct2, elcl_error *err)
 {
-    const int rc = elcl_map_file(path, &ct2->mapping, err);
-    return rc ? rc : elcl_ct2_parse(ct2->mapping.data, ct2->mapping.bytes, path, ct2, err);
+    ct2->path = elcl_strdup(path);
+    if (!ct2->path)
+        return elcl_fail_nomem(err);
+    const int rc = elcl_file_open(ct2->path, &ct2->file, err);
+    return rc ? rc : read_file(ct2, err);
 }
 
 void elcl_ct2_finish(struct elcl_ct2 *ct2)
 {
-    elcl_unmap_file(&ct2->mapping);
+    for (size_t i = 0; i < ct2->max_variables; i++)
+        elcl_free(ct2->variables[i].name);
+    elcl_file_close(&ct2->file);
     elcl_strmap_finish(&ct2->names);
     elcl_free(ct2->variables);
+    elcl_free(ct2->spec);
     elcl_free(ct2->path);
     *ct2 = (struct elcl_ct2){0};
 }

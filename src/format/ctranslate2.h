@@ -27,26 +27,27 @@ enum elcl_ct2_type {
 };
 
 struct elcl_ct2_variable {
-    const char *name; /* NUL-terminated, in the file */
+    char *name;
     enum elcl_ct2_type type;
     int n_dims; /* 0: a number */
     int64_t shape[ELCL_MAX_DIMS];
-    size_t n;         /* elements */
-    const char *data; /* not aligned */
-    int32_t scale;    /* the variable with the factors of integers, or -1 */
+    size_t n;      /* elements */
+    size_t at;     /* in the file */
+    float first;   /* element, integers without their factor */
+    int32_t scale; /* the variable with the factors of integers, or -1 */
 };
 
 struct elcl_ct2 {
     char *path;
-    struct elcl_mapping mapping; /* none if the file is in memory */
+    struct elcl_file file;
     uint32_t version, revision;
-    const char *spec;
+    char *spec;
     struct elcl_ct2_variable *variables; /* [n_variables] */
-    size_t n_variables;
+    size_t n_variables, max_variables;
     struct elcl_strmap names; /* -> variable, aliases too */
 };
 
-/* Maps a file. The caller calls elcl_ct2_finish(), after a failure too. */
+/* Opens a file, which stays open. The caller calls elcl_ct2_finish(), after a failure too. */
 int elcl_ct2_open(const char *path, struct elcl_ct2 *ct2, elcl_error *err);
 /* Reads a file in memory, which must outlive ct2; messages name `path`. */
 int elcl_ct2_parse(const void *data, size_t bytes, const char *path, struct elcl_ct2 *ct2,
@@ -55,8 +56,8 @@ void elcl_ct2_finish(struct elcl_ct2 *ct2); /* {0} is fine */
 
 /* Returns the index of a variable or of what an alias stands for, or -1. */
 int32_t elcl_ct2_find(const struct elcl_ct2 *ct2, const char *name);
-/* Returns an element as a float, integers without their factor. */
-float elcl_ct2_element(const struct elcl_ct2_variable *variable, size_t i);
+/* Returns element i of stored ones as a float, integers without their factor. */
+float elcl_ct2_element(enum elcl_ct2_type type, const char *stored, size_t i);
 size_t elcl_ct2_type_bytes(enum elcl_ct2_type type);
 
 /* Finds whether a directory holds a model of CTranslate2 and no other. */

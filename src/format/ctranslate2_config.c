@@ -77,7 +77,7 @@ static double number_or(const struct builder *b, const char *stack, const char *
                         double fallback)
 {
     const struct elcl_ct2_variable *v = attribute(b, stack, name);
-    return v ? (double)elcl_ct2_element(v, 0) : fallback;
+    return v ? (double)v->first : fallback;
 }
 
 static int64_t extent(const struct elcl_ct2_variable *v, int dimension)
@@ -123,7 +123,7 @@ static double embed_scale(const struct builder *b, const char *stack)
     const double by_width = sqrt((double)extent(table, 1));
     if (!scale)
         return by_width;
-    const double value = (double)elcl_ct2_element(scale, 0);
+    const double value = (double)scale->first;
     return scale->type != ELCL_CT2_I8 ? value : value != 0 ? by_width : 1;
 }
 

@@ -9,13 +9,13 @@
 
 /* Rows of a variable, then rows of one value. A tensor that cannot be used has a refusal. */
 struct item {
-    struct elcl_tensor t;                     /* name owned; data NULL until load() if it is made */
+    struct elcl_tensor t;                     /* name owned */
     const struct elcl_ct2_variable *variable; /* NULL: only added rows */
     size_t first;                             /* row */
     size_t rows, added;
     float added_value;
     const char *refusal;
-    void *copy;
+    bool as_stored; /* floats without added rows */
 };
 
 struct tensors {
@@ -96,14 +96,13 @@ static int add_part(struct tensors *ts, const char *name, int32_t index, struct 
     memcpy(item.t.shape, v->shape, sizeof(item.t.shape));
     item.t.shape[0] = (int64_t)(rows + cut.added);
     item.t.n = (rows + cut.added) * row_size(v);
-    const bool in_place =
+    const bool is_float =
         v->type == ELCL_CT2_F32 || v->type == ELCL_CT2_F16 || v->type == ELCL_CT2_BF16;
-    if (in_place && !cut.added) {
+    item.as_stored = is_float && !cut.added;
+    if (item.as_stored)
         item.t.dtype = v->type == ELCL_CT2_F32   ? ELCL_F32
                        : v->type == ELCL_CT2_F16 ? ELCL_F16
                                                  : ELCL_BF16;
-        item.t.data = v->data + item.first * row_size(v) * elcl_ct2_type_bytes(v->type);
-    }
     return add_item(ts, name, &item, err);
 }
 
@@ -234,7 +233,7 @@ static int add_stack(struct tensors *ts, const char *stack, struct cut rows, elc
 static bool has_flag(const struct elcl_ct2 *ct2, const char *name)
 {
     const int32_t i = elcl_ct2_find(ct2, name);
-    return i >= 0 && ct2->variables[i].n && elcl_ct2_element(&ct2->variables[i], 0) != 0;
+    return i >= 0 && ct2->variables[i].n && ct2->variables[i].first != 0;
 }
 
 /* A decoder that starts from a zero embedding gets one more token, whose embedding is zeros and
@@ -330,60 +329,92 @@ static const char *refusal(const struct elcl_tensors *tensors, const char *name)
 /* The factor of int16 in files that do not have one. */
 #define OLD_INT16_SCALE 1000.0f
 
-static float scale_of(const struct elcl_ct2 *ct2, const struct elcl_ct2_variable *v, size_t row)
+/* Reads `count` elements from `first` on; *stored is freed by the caller. */
+static int read_elements(const struct elcl_ct2 *ct2, const struct elcl_ct2_variable *v,
+                         size_t first, size_t count, char **stored, elcl_error *err)
 {
-    if (v->type != ELCL_CT2_I8 && v->type != ELCL_CT2_I16)
-        return 1;
-    if (v->scale < 0)
-        return OLD_INT16_SCALE;
-    const struct elcl_ct2_variable *scale = &ct2->variables[v->scale];
-    return elcl_ct2_element(scale, scale->n_dims ? row : 0);
+    const size_t bytes = elcl_ct2_type_bytes(v->type);
+    return elcl_file_copy(&ct2->file, v->at + first * bytes, count * bytes, stored, err);
 }
 
-static void fill(const struct tensors *ts, const struct item *item, float *out)
+/* The factors of a variable: `stored` ones for each row, or one for all. */
+struct scales {
+    float all;
+    char *stored; /* of type f32, from the item's first row on; NULL: `all` counts */
+};
+
+static int read_scales(const struct tensors *ts, const struct item *item, struct scales *scales,
+                       elcl_error *err)
 {
     const struct elcl_ct2_variable *v = item->variable;
-    const size_t width = v ? row_size(v) : 1;
-    for (size_t row = 0; v && row < item->rows; row++) {
-        const float scale = scale_of(&ts->ct2, v, item->first + row);
-        for (size_t i = 0; i < width; i++)
-            *out++ = elcl_ct2_element(v, (item->first + row) * width + i) / scale;
-    }
-    if (!v)
-        out += item->rows; /* zeros */
-    for (size_t i = 0; i < item->added * width; i++)
-        *out++ = item->added_value;
+    *scales = (struct scales){.all = 1};
+    if (v->type != ELCL_CT2_I8 && v->type != ELCL_CT2_I16)
+        return ELCL_OK;
+    scales->all = OLD_INT16_SCALE;
+    if (v->scale < 0)
+        return ELCL_OK;
+    const struct elcl_ct2_variable *scale = &ts->ct2.variables[v->scale];
+    scales->all = scale->first;
+    return scale->n_dims
+               ? read_elements(&ts->ct2, scale, item->first, item->rows, &scales->stored, err)
+               : ELCL_OK;
 }
 
-static int load(struct elcl_tensors *tensors, const struct elcl_tensor *tensor, elcl_error *err)
+#define BLOCK_BYTES ((size_t)1 << 20) /* stored, that are converted at once, but at least a row */
+
+static int convert_rows(const struct tensors *ts, const struct item *item,
+                        const struct scales *scales, float *out, elcl_error *err)
 {
-    struct tensors *ts = (struct tensors *)tensors;
-    struct item *item = item_of(ts, tensor->name);
-    item->copy = elcl_calloc(item->t.n, sizeof(float));
-    if (!item->copy)
-        return elcl_fail_nomem(err);
-    fill(ts, item, item->copy);
-    item->t.data = item->copy;
+    const struct elcl_ct2_variable *v = item->variable;
+    const size_t width = row_size(v), row_bytes = width * elcl_ct2_type_bytes(v->type);
+    const size_t step = row_bytes < BLOCK_BYTES ? BLOCK_BYTES / row_bytes : 1;
+    for (size_t row = 0; row < item->rows; row += step) {
+        const size_t n = item->rows - row < step ? item->rows - row : step;
+        char *stored = NULL;
+        const int rc =
+            read_elements(&ts->ct2, v, (item->first + row) * width, n * width, &stored, err);
+        if (rc)
+            return rc;
+        for (size_t i = 0; i < n; i++) {
+            const float scale = scales->stored
+                                    ? elcl_ct2_element(ELCL_CT2_F32, scales->stored, row + i)
+                                    : scales->all;
+            for (size_t k = 0; k < width; k++)
+                *out++ = elcl_ct2_element(v->type, stored, i * width + k) / scale;
+        }
+        elcl_free(stored);
+    }
     return ELCL_OK;
 }
 
-static void drop(struct elcl_tensors *tensors)
+static int read_tensor(struct elcl_tensors *tensors, const struct elcl_tensor *tensor, void *to,
+                       elcl_error *err)
 {
-    struct tensors *ts = (struct tensors *)tensors;
-    for (size_t i = 0; i < ts->n_items; i++) {
-        if (!ts->items[i].copy)
-            continue;
-        elcl_free(ts->items[i].copy);
-        ts->items[i].copy = NULL;
-        ts->items[i].t.data = NULL;
-    }
-    elcl_drop_pages(&ts->ct2.mapping);
+    const struct tensors *ts = (const struct tensors *)tensors;
+    const struct item *item = item_of(ts, tensor->name);
+    const struct elcl_ct2_variable *v = item->variable;
+    const size_t width = v ? row_size(v) : 1, n_rows = item->rows * width;
+    const size_t bytes = v ? elcl_ct2_type_bytes(v->type) : 0;
+    struct scales scales = {0};
+    float *out = to;
+    if (item->as_stored)
+        return elcl_file_read(&ts->ct2.file, v->at + item->first * width * bytes, to,
+                              n_rows * bytes, err);
+    int rc = v ? read_scales(ts, item, &scales, err) : ELCL_OK;
+    if (!rc && v)
+        rc = convert_rows(ts, item, &scales, out, err);
+    for (size_t i = 0; !v && i < n_rows; i++)
+        out[i] = 0;
+    for (size_t i = 0; i < item->added * width; i++)
+        out[n_rows + i] = item->added_value;
+    elcl_free(scales.stored);
+    return rc;
 }
 
 static void destroy(struct elcl_tensors *tensors)
 {
     struct tensors *ts = (struct tensors *)tensors;
-    drop(tensors);
+    elcl_tensors_finish(tensors);
     for (size_t i = 0; i < ts->n_items; i++)
         elcl_free((void *)(uintptr_t)ts->items[i].t.name);
     elcl_strmap_finish(&ts->names);
@@ -393,12 +424,12 @@ static void destroy(struct elcl_tensors *tensors)
     elcl_free(ts);
 }
 
-/* data NULL: maps the file. */
+/* data NULL: opens the file. */
 static int open_tensors(const void *data, size_t bytes, const char *path,
                         struct elcl_tensors **tensors, elcl_error *err)
 {
     static const struct elcl_tensors_source source = {
-        .find = find, .refusal = refusal, .load = load, .drop = drop, .close = destroy};
+        .find = find, .refusal = refusal, .read = read_tensor, .close = destroy};
     struct tensors *ts = elcl_calloc(1, sizeof(*ts));
     int rc;
     if (!ts)

@@ -20,15 +20,25 @@ static const struct {
     {".gguf", "is a GGUF model" CONVERTED},
 };
 
+static const char pointer[] = "version https://git-lfs";
+
 int elcl_foreign_pointer(const void *data, size_t bytes, const char *file, elcl_error *err)
 {
-    static const char begin[] = "version https://git-lfs";
-    if (bytes < sizeof(begin) - 1 || memcmp(data, begin, sizeof(begin) - 1) != 0)
+    if (bytes < sizeof(pointer) - 1 || memcmp(data, pointer, sizeof(pointer) - 1) != 0)
         return ELCL_OK;
     return elcl_fail(err, ELCL_E_FORMAT,
                      "%s: is a Git LFS pointer, not the file itself; run git lfs pull in its "
                      "directory",
                      file);
+}
+
+int elcl_foreign_file(const struct elcl_file *file, elcl_error *err)
+{
+    char start[sizeof(pointer)];
+    if (file->bytes < sizeof(start))
+        return ELCL_OK;
+    const int rc = elcl_file_read(file, 0, start, sizeof(start), err);
+    return rc ? rc : elcl_foreign_pointer(start, sizeof(start), file->path, err);
 }
 
 int elcl_foreign_directory(const char *directory, elcl_error *err)

@@ -4,10 +4,13 @@
 
 #include <stddef.h>
 
-#include "base/error.h"
+#include "base/os.h"
 
 /* Refuses the content of a file that is a Git LFS pointer. */
 int elcl_foreign_pointer(const void *data, size_t bytes, const char *file, elcl_error *err);
+
+/* The same of a file that is open. */
+int elcl_foreign_file(const struct elcl_file *file, elcl_error *err);
 
 /* Refuses a directory that holds a PEFT adapter or a model for another program (ONNX, GGUF). For
  * directories that lack a file which elcl needs. */

@@ -15,7 +15,7 @@
 /* An archive on its way to the cache. */
 struct package {
     const char *path; /* of the archive */
-    struct elcl_mapping mapping;
+    struct elcl_file file;
     struct elcl_zip zip;
     const struct elcl_zip_entry *model; /* FOLDER/model/model.bin */
     size_t n_folder;                    /* characters of FOLDER/ */
@@ -93,31 +93,59 @@ static bool is_wanted(const struct package *p, const struct elcl_zip_entry *e)
 /* Whether the file is there as a whole: files appear only when they are complete. */
 static bool is_there(const char *path, size_t bytes)
 {
-    struct elcl_mapping mapping = {0};
-    const bool there =
-        elcl_is_file(path) && !elcl_map_file(path, &mapping, NULL) && mapping.bytes == bytes;
-    elcl_unmap_file(&mapping);
+    struct elcl_file file = {0};
+    const bool there = !elcl_file_open(path, &file, NULL) && file.bytes == bytes;
+    elcl_file_close(&file);
     return there;
 }
 
 /* Deflated data is at most this many times larger when unpacked. */
 #define MAX_RATIO 1032
 
-static int write_entry(const struct package *p, const struct elcl_zip_entry *e, const char *to,
-                       elcl_error *err)
+/* A stored entry on its way into a file. */
+struct copying {
+    const struct package *package;
+    const struct elcl_zip_entry *entry;
+    char block[65536];
+};
+
+static int copy_block(void *user, size_t i, const void **data, size_t *bytes, elcl_error *err)
 {
-    if (!e->deflated)
-        return elcl_write_file_atomic(to, e->data, e->bytes, err);
+    struct copying *c = user;
+    const size_t at = i * sizeof(c->block), left = c->entry->bytes - at;
+    *bytes = left < sizeof(c->block) ? left : sizeof(c->block);
+    *data = c->block;
+    return elcl_file_read(&c->package->file, c->entry->at + at, c->block, *bytes, err);
+}
+
+static int write_stored(const struct package *p, const struct elcl_zip_entry *e, const char *to,
+                        elcl_error *err)
+{
+    struct copying *c = elcl_calloc(1, sizeof(*c));
+    if (!c)
+        return elcl_fail_nomem(err);
+    c->package = p;
+    c->entry = e;
+    const int rc =
+        elcl_write_parts_atomic(to, elcl_div_up(e->bytes, sizeof(c->block)), copy_block, c, err);
+    elcl_free(c);
+    return rc;
+}
+
+static int write_deflated(const struct package *p, const struct elcl_zip_entry *e, const char *to,
+                          elcl_error *err)
+{
     if (e->size / MAX_RATIO > e->bytes)
         return elcl_fail(err, ELCL_E_FORMAT, "%s: %.*s: its size cannot be right", p->path,
                          (int)e->n_name, e->name);
-    char *data = elcl_calloc(e->size, 1);
-    if (!data)
-        return elcl_fail_nomem(err);
-    int rc = elcl_inflate(e->data, e->bytes, p->path, data, e->size, err);
+    char *data = elcl_calloc(e->size, 1), *stored = NULL;
+    int rc = data ? elcl_file_copy(&p->file, e->at, e->bytes, &stored, err) : elcl_fail_nomem(err);
+    if (!rc)
+        rc = elcl_inflate(stored, e->bytes, p->path, data, e->size, err);
     if (!rc)
         rc = elcl_write_file_atomic(to, data, e->size, err);
     elcl_free(data);
+    elcl_free(stored);
     return rc;
 }
 
@@ -128,7 +156,7 @@ static int unpack_entry(const struct package *p, const struct elcl_zip_entry *e,
                     e->name + p->n_folder);
     int rc = to.failed ? elcl_fail_nomem(err) : ELCL_OK;
     if (!rc && !is_there(to.data, e->size))
-        rc = write_entry(p, e, to.data, err);
+        rc = e->deflated ? write_deflated(p, e, to.data, err) : write_stored(p, e, to.data, err);
     elcl_str_finish(&to);
     return rc;
 }
@@ -137,8 +165,8 @@ static int unpack(struct package *p, char **directory, elcl_error *err)
 {
     char *model = NULL;
     int rc;
-    ELCL_TRY(elcl_map_file(p->path, &p->mapping, err));
-    ELCL_TRY(elcl_zip_open_deflated(p->mapping.data, p->mapping.bytes, p->path, &p->zip, err));
+    ELCL_TRY(elcl_file_open(p->path, &p->file, err));
+    ELCL_TRY(elcl_zip_open_deflated(&p->file, &p->zip, err));
     ELCL_TRY(find_model(p, err));
     ELCL_TRY(name_target(p, err));
     model = elcl_path_join(p->target, "model");
@@ -156,7 +184,7 @@ fail:
     elcl_free(model);
     elcl_free(p->target);
     elcl_zip_finish(&p->zip);
-    elcl_unmap_file(&p->mapping);
+    elcl_file_close(&p->file);
     return rc;
 }
 

@@ -10,6 +10,8 @@
 #include "base/error.h"
 #include "format/tensors.h"
 
+#define ELCL_PICKLE_MAX_BYTES ((size_t)32 << 20)
+
 /* Types of elements: torch's storage classes. */
 struct elcl_pickle_type {
     const char *name; /* "FloatStorage" */

@@ -7,8 +7,6 @@
 #include "format/pickle.h"
 #include "format/pickle_names.h"
 
-#define ELCL_PICKLE_MAX_BYTES ((size_t)32 << 20)
-
 enum elcl_pickle_kind {
     ELCL_VALUE_NONE,
     ELCL_VALUE_BOOLEAN,

@@ -12,20 +12,23 @@
 #include "format/shards.h"
 #include "format/zip.h"
 
+#define TAR_NAME 257 /* where a tar archive has its name */
+#define START (TAR_NAME + 5)
+
 /* One tensor. A tensor that cannot be used has only a name and a reason. */
 struct item {
-    struct elcl_tensor t; /* name owned; data NULL until load() copies it, if it must be copied */
+    struct elcl_tensor t; /* name owned */
     char *refusal;
-    const char *storage;           /* the first element of a tensor that must be copied */
+    size_t file, at;               /* the file's index, and the first element in it */
     int64_t stride[ELCL_MAX_DIMS]; /* elements */
     size_t bytes;                  /* of a stored element */
-    void *copy;
-    size_t file; /* its index */
+    size_t span;                   /* stored elements from the first to the last one in use */
+    bool as_stored;                /* row-major, and of the same type */
 };
 
-struct file {
+struct opened {
     char *path;
-    struct elcl_mapping mapping;
+    struct elcl_file file;
 };
 
 /* What holds the storages of a file: one of both. */
@@ -39,7 +42,7 @@ struct archive {
 struct pytorch {
     struct elcl_tensors base;
     char *path;
-    struct file *files; /* [n_files] */
+    struct opened *files; /* [n_files] */
     size_t n_files, max_files;
     struct item *items; /* [n_items] */
     size_t n_items, max_items;
@@ -104,24 +107,25 @@ static int find_entry(const struct elcl_zip *zip, const char *prefix, size_t n_p
     return rc;
 }
 
-/* Finds the first byte of the tensor's storage. */
+/* Finds the first byte of the tensor's storage in the file. */
 static int find_storage(const struct archive *archive, const char *file,
-                        const struct elcl_pickle_tensor *p, const char **data, elcl_error *err)
+                        const struct elcl_pickle_tensor *p, size_t *at, elcl_error *err)
 {
     const struct elcl_zip_entry *entry = NULL;
     size_t bytes = 0, wanted;
-    *data = NULL;
+    bool found = false;
     if (archive->legacy) {
-        *data = elcl_legacy_find(archive->legacy, p->key, p->n_key, &bytes);
+        found = elcl_legacy_find(archive->legacy, p->key, p->n_key, at, &bytes);
     } else {
         const int rc = find_entry(archive->zip, archive->prefix, archive->n_prefix, "data/", p->key,
                                   p->n_key, &entry, err);
         if (rc)
             return rc;
-        *data = entry ? entry->data : NULL;
+        found = entry != NULL;
+        *at = entry ? entry->at : 0;
         bytes = entry ? entry->bytes : 0;
     }
-    if (!*data)
+    if (!found)
         return bad_tensor(file, p, "its storage is not in the file", err);
     if (!elcl_mul_size((size_t)p->n_storage, p->type->bytes, &wanted) || wanted > bytes)
         return bad_tensor(file, p, "its storage is shorter than the pickle says", err);
@@ -168,9 +172,8 @@ static int judge(const struct elcl_pickle_tensor *p, size_t n, enum elcl_storage
 static int describe(const struct archive *archive, const char *file,
                     const struct elcl_pickle_tensor *p, struct item *item, elcl_error *err)
 {
-    const char *data = NULL;
-    size_t n = 0, span = 0, end;
-    int rc = find_storage(archive, file, p, &data, err);
+    size_t at = 0, n = 0, span = 0, end;
+    int rc = find_storage(archive, file, p, &at, err);
     if (rc)
         return rc;
     if (p->n_dims <= ELCL_MAX_DIMS) {
@@ -187,16 +190,16 @@ static int describe(const struct archive *archive, const char *file,
     memcpy(item->stride, p->stride, sizeof(p->stride));
     item->t.n = n;
     item->bytes = p->type->bytes;
-    item->storage = data + (n ? (size_t)p->offset * item->bytes : 0);
-    if (!n || (is_contiguous(p) && item->bytes == (item->t.dtype == ELCL_F32 ? 4u : 2u)))
-        item->t.data = item->storage;
+    item->span = span;
+    item->at = at + (n ? (size_t)p->offset * item->bytes : 0);
+    item->as_stored = is_contiguous(p) && item->bytes == (item->t.dtype == ELCL_F32 ? 4u : 2u);
     return ELCL_OK;
 }
 
 static int add_tensor(struct pytorch *pt, const struct archive *archive, const char *file,
                       const struct elcl_pickle_tensor *p, elcl_error *err)
 {
-    struct item item = {.file = pt->n_files};
+    struct item item = {.file = pt->n_files - 1};
     void *array = pt->items;
     int rc;
     ELCL_TRY(describe(archive, file, p, &item, err));
@@ -235,31 +238,33 @@ static const struct elcl_zip_entry *find_pickle(const struct elcl_zip *zip, size
 }
 
 static int check_byte_order(const struct elcl_zip *zip, const char *prefix, size_t n_prefix,
-                            const char *file, elcl_error *err)
+                            const struct elcl_file *file, elcl_error *err)
 {
     const struct elcl_zip_entry *order = NULL;
-    const int rc = find_entry(zip, prefix, n_prefix, "byteorder", "", 0, &order, err);
+    char word[6] = "";
+    int rc = find_entry(zip, prefix, n_prefix, "byteorder", "", 0, &order, err);
+    if (!rc && order && order->bytes == sizeof(word))
+        rc = elcl_file_read(file, order->at, word, sizeof(word), err);
     if (rc)
         return rc;
-    if (!order || (order->bytes == 6 && !memcmp(order->data, "little", 6)))
+    if (!order || !memcmp(word, "little", sizeof(word)))
         return ELCL_OK;
     return elcl_fail(err, ELCL_E_UNSUPPORTED,
                      "%s: byteorder: expected little; save the file again on another machine, "
                      "or as safetensors",
-                     file);
+                     file->path);
 }
 
-/* Refuses files that often replace the zip archive. */
-static int check_start(const void *data, size_t bytes, const char *file, elcl_error *err)
+/* Refuses files that often replace the zip archive; `start` are the first n bytes. */
+static int check_start(const char *start, size_t n, const char *file, elcl_error *err)
 {
     static const char tar[] = "ustar";
-    const size_t at = 257; /* of its name in a tar archive */
-    if (bytes >= at + 5 && !memcmp((const char *)data + at, tar, 5))
+    if (n >= TAR_NAME + 5 && !memcmp(start + TAR_NAME, tar, 5))
         return elcl_fail(err, ELCL_E_UNSUPPORTED,
                          "%s: is a tar archive of torch before 0.1.10; load it with torch.load and "
                          "save it again with torch.save, or as safetensors",
                          file);
-    return elcl_foreign_pointer(data, bytes, file, err);
+    return elcl_foreign_pointer(start, n, file, err);
 }
 
 static int add_tensors(struct pytorch *pt, const struct archive *archive, const char *file,
@@ -275,72 +280,105 @@ static int add_tensors(struct pytorch *pt, const struct archive *archive, const 
     return ELCL_OK;
 }
 
-static int read_archive(struct pytorch *pt, const struct elcl_zip *zip, const char *file,
-                        elcl_error *err)
+static int read_pickle(struct pytorch *pt, const struct elcl_zip *zip,
+                       const struct elcl_zip_entry *pickle, size_t n_prefix, elcl_error *err)
 {
-    size_t n_prefix = 0, n = 0;
-    struct elcl_pickle_tensor *tensors = NULL;
-    const struct elcl_zip_entry *pickle = find_pickle(zip, &n_prefix);
-    if (!pickle)
-        return elcl_fail(err, ELCL_E_FORMAT,
-                         "%s: a zip archive without data.pkl, which torch.save "
-                         "writes",
-                         file);
+    const struct elcl_file *file = &pt->files[pt->n_files - 1].file;
     const struct archive archive = {.zip = zip, .prefix = pickle->name, .n_prefix = n_prefix};
+    struct elcl_pickle_tensor *tensors = NULL;
+    char *text = NULL;
+    size_t n = 0;
     int rc;
-    ELCL_TRY(check_byte_order(zip, pickle->name, n_prefix, file, err));
-    ELCL_TRY(elcl_pickle_read(pickle->data, pickle->bytes, file, &tensors, &n, err));
-    ELCL_TRY(add_tensors(pt, &archive, file, tensors, n, err));
+    if (pickle->bytes <= ELCL_PICKLE_MAX_BYTES)
+        ELCL_TRY(elcl_file_copy(file, pickle->at, pickle->bytes, &text, err));
+    ELCL_TRY(elcl_pickle_read(text, pickle->bytes, file->path, &tensors, &n, err));
+    ELCL_TRY(add_tensors(pt, &archive, file->path, tensors, n, err));
 fail:
     elcl_free(tensors);
+    elcl_free(text);
     return rc;
 }
 
-static int add_legacy(struct pytorch *pt, const void *data, size_t bytes, const char *file,
-                      elcl_error *err)
+static int add_zip(struct pytorch *pt, elcl_error *err)
 {
-    struct elcl_legacy legacy = {0};
-    const struct archive archive = {.legacy = &legacy};
-    int rc = elcl_legacy_open(data, bytes, file, &legacy, err);
-    if (!rc)
-        rc = add_tensors(pt, &archive, file, legacy.tensors, legacy.n_tensors, err);
-    elcl_legacy_finish(&legacy);
-    return rc;
-}
-
-/* `data` and `file` must outlive pt. */
-static int add_file(struct pytorch *pt, const void *data, size_t bytes, const char *file,
-                    elcl_error *err)
-{
+    const struct elcl_file *file = &pt->files[pt->n_files - 1].file;
     struct elcl_zip zip = {0};
+    size_t n_prefix = 0;
     int rc;
-    if (elcl_legacy_is(data, bytes))
-        return add_legacy(pt, data, bytes, file, err);
-    ELCL_TRY(check_start(data, bytes, file, err));
-    ELCL_TRY(elcl_zip_open(data, bytes, file, &zip, err));
-    ELCL_TRY(read_archive(pt, &zip, file, err));
+    ELCL_TRY(elcl_zip_open(file, &zip, err));
+    const struct elcl_zip_entry *pickle = find_pickle(&zip, &n_prefix);
+    if (!pickle) {
+        rc = elcl_fail(err, ELCL_E_FORMAT,
+                       "%s: a zip archive without data.pkl, which torch.save "
+                       "writes",
+                       file->path);
+        goto fail;
+    }
+    ELCL_TRY(check_byte_order(&zip, pickle->name, n_prefix, file, err));
+    ELCL_TRY(read_pickle(pt, &zip, pickle, n_prefix, err));
 fail:
     elcl_zip_finish(&zip);
     return rc;
 }
 
-static int map_file(void *user, const char *path, elcl_error *err)
+static int add_legacy(struct pytorch *pt, elcl_error *err)
 {
-    struct pytorch *pt = user;
+    const struct elcl_file *file = &pt->files[pt->n_files - 1].file;
+    struct elcl_legacy legacy = {0};
+    const struct archive archive = {.legacy = &legacy};
+    int rc = elcl_legacy_open(file, &legacy, err);
+    if (!rc)
+        rc = add_tensors(pt, &archive, file->path, legacy.tensors, legacy.n_tensors, err);
+    elcl_legacy_finish(&legacy);
+    return rc;
+}
+
+/* Adds the tensors of the last file. */
+static int read_last(struct pytorch *pt, elcl_error *err)
+{
+    const struct elcl_file *file = &pt->files[pt->n_files - 1].file;
+    char start[START];
+    const size_t n = file->bytes < sizeof(start) ? file->bytes : sizeof(start);
+    int rc = elcl_file_read(file, 0, start, n, err);
+    if (!rc && elcl_legacy_is(start, n))
+        return add_legacy(pt, err);
+    if (!rc)
+        rc = check_start(start, n, file->path, err);
+    return rc ? rc : add_zip(pt, err);
+}
+
+/* Makes room for a file, which is not open yet. */
+static int add_path(struct pytorch *pt, const char *path, elcl_error *err)
+{
     void *array = pt->files;
     if (!elcl_grow(&array, &pt->max_files, pt->n_files + 1, sizeof(*pt->files)))
         return elcl_fail_nomem(err);
     pt->files = array;
-    struct file *file = &pt->files[pt->n_files];
-    *file = (struct file){0};
-    int rc = elcl_map_file(path, &file->mapping, err);
+    char *copy = elcl_strdup(path);
+    if (!copy)
+        return elcl_fail_nomem(err);
+    pt->files[pt->n_files++] = (struct opened){.path = copy};
+    return ELCL_OK;
+}
+
+static int add_file(void *user, const char *path, elcl_error *err)
+{
+    struct pytorch *pt = user;
+    int rc = add_path(pt, path, err);
     if (rc)
         return rc;
-    file->path = elcl_strndup(path, strlen(path));
-    rc = file->path ? add_file(pt, file->mapping.data, file->mapping.bytes, file->path, err)
-                    : elcl_fail_nomem(err);
-    pt->n_files++;
-    return rc;
+    struct opened *last = &pt->files[pt->n_files - 1];
+    rc = elcl_file_open(last->path, &last->file, err);
+    return rc ? rc : read_last(pt, err);
+}
+
+static int add_memory(struct pytorch *pt, const void *data, size_t bytes, elcl_error *err)
+{
+    const int rc = add_path(pt, pt->path, err);
+    if (rc)
+        return rc;
+    pt->files[0].file = elcl_file_of(data, bytes, pt->files[0].path);
+    return read_last(pt, err);
 }
 
 /* ---- as a source ---- */
@@ -369,14 +407,14 @@ static const char *name(const struct elcl_tensors *tensors, size_t i)
     return i < pt->n_items ? pt->items[i].t.name : NULL;
 }
 
-/* Copies in row-major order; 64-bit floats become 32-bit ones. */
-static void copy(const struct item *item, char *out)
+/* Copies the stored elements in row-major order; 64-bit floats become 32-bit ones. */
+static void copy(const struct item *item, const char *stored, char *out)
 {
     const size_t bytes = item->t.dtype == ELCL_F32 ? 4 : 2;
     int64_t at[ELCL_MAX_DIMS] = {0}; /* indices of the element */
     int64_t place = 0;               /* its offset in the storage */
     for (size_t k = 0; k < item->t.n; k++, out += bytes) {
-        const char *in = item->storage + (size_t)place * item->bytes;
+        const char *in = stored + (size_t)place * item->bytes;
         if (item->bytes == 8) {
             double wide;
             memcpy(&wide, in, sizeof(wide));
@@ -395,41 +433,32 @@ static void copy(const struct item *item, char *out)
     }
 }
 
-static int load(struct elcl_tensors *tensors, const struct elcl_tensor *tensor, elcl_error *err)
+static int read_tensor(struct elcl_tensors *tensors, const struct elcl_tensor *tensor, void *to,
+                       elcl_error *err)
 {
-    struct item *item = item_of((struct pytorch *)tensors, tensor->name);
-    item->copy = elcl_calloc(item->t.n, item->t.dtype == ELCL_F32 ? 4 : 2);
-    if (!item->copy)
-        return elcl_fail_nomem(err);
-    copy(item, item->copy);
-    item->t.data = item->copy;
-    return ELCL_OK;
-}
-
-static void drop(struct elcl_tensors *tensors)
-{
-    struct pytorch *pt = (struct pytorch *)tensors;
-    for (size_t i = 0; i < pt->n_items; i++) {
-        if (!pt->items[i].copy)
-            continue;
-        elcl_free(pt->items[i].copy);
-        pt->items[i].copy = NULL;
-        pt->items[i].t.data = NULL;
-    }
-    for (size_t i = 0; i < pt->n_files; i++)
-        elcl_drop_pages(&pt->files[i].mapping);
+    const struct pytorch *pt = (const struct pytorch *)tensors;
+    const struct item *item = item_of(pt, tensor->name);
+    const struct elcl_file *file = &pt->files[item->file].file;
+    char *stored = NULL;
+    if (item->as_stored)
+        return elcl_file_read(file, item->at, to, item->t.n * item->bytes, err);
+    const int rc = elcl_file_copy(file, item->at, item->span * item->bytes, &stored, err);
+    if (!rc)
+        copy(item, stored, to);
+    elcl_free(stored);
+    return rc;
 }
 
 static void destroy(struct elcl_tensors *tensors)
 {
     struct pytorch *pt = (struct pytorch *)tensors;
-    drop(tensors);
+    elcl_tensors_finish(tensors);
     for (size_t i = 0; i < pt->n_items; i++) {
         free((void *)(uintptr_t)pt->items[i].t.name);
         elcl_free(pt->items[i].refusal);
     }
     for (size_t i = 0; i < pt->n_files; i++) {
-        elcl_unmap_file(&pt->files[i].mapping);
+        elcl_file_close(&pt->files[i].file);
         elcl_free(pt->files[i].path);
     }
     elcl_strmap_finish(&pt->names);
@@ -444,12 +473,8 @@ static void destroy(struct elcl_tensors *tensors)
 /* Returns NULL when memory is short. */
 static struct pytorch *create(const char *path, elcl_error *err)
 {
-    static const struct elcl_tensors_source source = {.find = find,
-                                                      .refusal = refusal,
-                                                      .name = name,
-                                                      .load = load,
-                                                      .drop = drop,
-                                                      .close = destroy};
+    static const struct elcl_tensors_source source = {
+        .find = find, .refusal = refusal, .name = name, .read = read_tensor, .close = destroy};
     struct pytorch *pt = elcl_calloc(1, sizeof(*pt));
     if (pt)
         pt->path = elcl_strndup(path, strlen(path));
@@ -458,12 +483,12 @@ static struct pytorch *create(const char *path, elcl_error *err)
         elcl_free(pt);
         return NULL;
     }
-    pt->base = (struct elcl_tensors){&source, pt->path};
+    pt->base = (struct elcl_tensors){.source = &source, .path = pt->path};
     return pt;
 }
 
 /* Returns pt in *tensors, or destroys it after a failure. */
-static int opened(struct pytorch *pt, int rc, struct elcl_tensors **tensors)
+static int finish_opening(struct pytorch *pt, int rc, struct elcl_tensors **tensors)
 {
     if (rc)
         destroy(&pt->base);
@@ -475,14 +500,14 @@ static int opened(struct pytorch *pt, int rc, struct elcl_tensors **tensors)
 int elcl_pytorch_open_file(const char *path, struct elcl_tensors **tensors, elcl_error *err)
 {
     struct pytorch *pt = create(path, err);
-    return pt ? opened(pt, map_file(pt, path, err), tensors) : ELCL_E_NOMEM;
+    return pt ? finish_opening(pt, add_file(pt, path, err), tensors) : ELCL_E_NOMEM;
 }
 
 int elcl_pytorch_open_memory(const void *data, size_t bytes, const char *name,
                              struct elcl_tensors **tensors, elcl_error *err)
 {
     struct pytorch *pt = create(name, err);
-    return pt ? opened(pt, add_file(pt, data, bytes, pt->path, err), tensors) : ELCL_E_NOMEM;
+    return pt ? finish_opening(pt, add_memory(pt, data, bytes, err), tensors) : ELCL_E_NOMEM;
 }
 
 static bool shard_holds(const void *user, const char *name, int i)
@@ -494,8 +519,8 @@ static bool shard_holds(const void *user, const char *name, int i)
 int elcl_pytorch_open_index(const char *directory, const char *index, struct elcl_tensors **tensors,
                             elcl_error *err)
 {
-    static const struct elcl_shards_user functions = {map_file, shard_holds};
+    static const struct elcl_shards_user functions = {add_file, shard_holds};
     struct pytorch *pt = create(index, err);
-    return pt ? opened(pt, elcl_shards_open(directory, index, &functions, pt, err), tensors)
+    return pt ? finish_opening(pt, elcl_shards_open(directory, index, &functions, pt, err), tensors)
               : ELCL_E_NOMEM;
 }

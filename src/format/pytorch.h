@@ -1,8 +1,8 @@
 /* PyTorch files (torch.save of a state dictionary): since torch 1.6 a zip archive with a pickle,
  * which describes the tensors, and one stored entry per storage; before that, pickles and then the
- * storages (pytorch_legacy.h). Files are mapped. Every offset, size and stride is checked before a
- * tensor is returned. Row-major tensors are used in place; views in other orders and 64-bit floats
- * are copied when loaded. */
+ * storages (pytorch_legacy.h). Files stay open, and a tensor is read when it is loaded. Every
+ * offset, size and stride is checked before a tensor is returned. Views become row-major, and
+ * 64-bit floats become f32. */
 #ifndef ELCL_FORMAT_PYTORCH_H
 #define ELCL_FORMAT_PYTORCH_H
 

@@ -8,8 +8,8 @@
 #define VERSION 1001
 
 /* A pickle of the integer 0x1950a86a20f9469cfc6c. */
-static const unsigned char magic[] = {0x80, 2,    0x8a, 10,   0x6c, 0xfc, 0x9c, 0x46,
-                                      0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
+static const unsigned char magic[ELCL_LEGACY_START] = {
+    0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
 
 bool elcl_legacy_is(const void *data, size_t bytes)
 {
@@ -94,8 +94,8 @@ static int list_storages(const struct elcl_pickle *m, struct elcl_legacy *legacy
 }
 
 /* Reads a storage at *at: the number of elements, then the elements. */
-static int place_storage(const struct elcl_pickle *m, struct elcl_legacy *legacy,
-                         struct elcl_pickle_value key, size_t n_file, size_t *at)
+static int place_storage(const struct elcl_pickle *m, const struct elcl_file *file,
+                         struct elcl_legacy *legacy, struct elcl_pickle_value key, size_t *at)
 {
     if (key.kind != ELCL_VALUE_TEXT)
         return elcl_pickle_unexpected(m, "keys of storages", "strings", key.kind);
@@ -103,37 +103,42 @@ static int place_storage(const struct elcl_pickle *m, struct elcl_legacy *legacy
     if (i < 0)
         return bad_storage(m, key, "no tensor uses it, so its type is unknown");
     struct elcl_legacy_storage *storage = &legacy->storages[i];
-    if (storage->data)
+    if (storage->at)
         return bad_storage(m, key, "is listed twice");
     uint64_t n = 0;
+    unsigned char size[sizeof(n)];
     size_t bytes;
-    if (n_file - *at < sizeof(n))
+    if (file->bytes - *at < sizeof(n))
         return bad_storage(m, key, "the file ends before it");
+    const int rc = elcl_file_read(file, *at, size, sizeof(size), m->err);
+    if (rc)
+        return rc;
     for (int b = (int)sizeof(n); b--;)
-        n = n << 8 | m->p[*at + (size_t)b];
+        n = n << 8 | size[b];
     if (n != (uint64_t)storage->n)
         return bad_storage(m, key, "has another size than the dictionary says");
     *at += sizeof(n);
-    if (!elcl_mul_size((size_t)n, storage->type->bytes, &bytes) || bytes > n_file - *at)
+    if (!elcl_mul_size((size_t)n, storage->type->bytes, &bytes) || bytes > file->bytes - *at)
         return bad_storage(m, key, "the file ends within it");
-    storage->data = (const char *)m->p + *at;
+    storage->at = *at;
     *at += bytes;
     return ELCL_OK;
 }
 
 /* ---- the file ---- */
 
-int elcl_legacy_open(const void *data, size_t bytes, const char *file, struct elcl_legacy *legacy,
-                     elcl_error *err)
+int elcl_legacy_open(const struct elcl_file *file, struct elcl_legacy *legacy, elcl_error *err)
 {
     struct elcl_legacy l = {0};
-    struct elcl_pickle m = {.p = data,
-                            .n = bytes < ELCL_PICKLE_MAX_BYTES ? bytes : ELCL_PICKLE_MAX_BYTES,
+    struct elcl_pickle m = {.n = file->bytes < ELCL_PICKLE_MAX_BYTES ? file->bytes
+                                                                     : ELCL_PICKLE_MAX_BYTES,
                             .at = sizeof(magic),
-                            .file = file,
+                            .file = file->path,
                             .err = err};
     struct elcl_pickle_value dictionary = {0};
     int rc;
+    ELCL_TRY(elcl_file_copy(file, 0, m.n, &l.pickles, err));
+    m.p = (const unsigned char *)l.pickles;
     ELCL_TRY(check_version(&m));
     ELCL_TRY(check_machine(&m));
     ELCL_TRY(elcl_pickle_run(&m, &dictionary));
@@ -142,7 +147,7 @@ int elcl_legacy_open(const void *data, size_t bytes, const char *file, struct el
     ELCL_TRY(read_keys(&m));
     size_t at = m.at;
     for (size_t i = 0; i < m.keys.n; i++)
-        ELCL_TRY(place_storage(&m, &l, m.keys.v[i], bytes, &at));
+        ELCL_TRY(place_storage(&m, file, &l, m.keys.v[i], &at));
     *legacy = l;
     l = (struct elcl_legacy){0};
 fail:
@@ -151,14 +156,15 @@ fail:
     return rc;
 }
 
-const char *elcl_legacy_find(const struct elcl_legacy *legacy, const char *key, size_t n,
-                             size_t *bytes)
+bool elcl_legacy_find(const struct elcl_legacy *legacy, const char *key, size_t n, size_t *at,
+                      size_t *bytes)
 {
     const int32_t i = elcl_strmap_get(&legacy->keys, key, n);
-    if (i < 0 || !legacy->storages[i].data)
-        return NULL;
+    if (i < 0 || !legacy->storages[i].at)
+        return false;
     *bytes = (size_t)legacy->storages[i].n * legacy->storages[i].type->bytes;
-    return legacy->storages[i].data;
+    *at = legacy->storages[i].at;
+    return true;
 }
 
 void elcl_legacy_finish(struct elcl_legacy *legacy)
@@ -166,5 +172,6 @@ void elcl_legacy_finish(struct elcl_legacy *legacy)
     elcl_free(legacy->tensors);
     elcl_free(legacy->storages);
     elcl_strmap_finish(&legacy->keys);
+    elcl_free(legacy->pickles);
     *legacy = (struct elcl_legacy){0};
 }

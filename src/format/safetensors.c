@@ -29,9 +29,8 @@ static const struct {
 struct reader {
     struct elcl_safetensors *st;
     const char *file;
-    const char *data; /* after the header */
-    size_t data_bytes;
-    struct span *spans; /* [n_spans] */
+    size_t data_at, data_bytes; /* after the header */
+    struct span *spans;         /* [n_spans] */
     size_t n_spans;
 };
 
@@ -144,12 +143,18 @@ static int keep_refused(struct elcl_safetensors *st, char *name, const char *dty
     return ELCL_OK;
 }
 
-static int keep_tensor(struct elcl_safetensors *st, const struct elcl_tensor *t, elcl_error *err)
+/* The tensor begins at `at` in the last file. */
+static int keep_tensor(struct elcl_safetensors *st, const struct elcl_tensor *t, size_t at,
+                       elcl_error *err)
 {
-    void *array = st->tensors;
-    if (!elcl_grow(&array, &st->max_tensors, st->n_tensors + 1, sizeof(*st->tensors)))
-        return elcl_fail_nomem(err);
+    void *array = st->tensors, *places = st->places;
+    const size_t n = st->n_tensors + 1;
+    const bool ok = elcl_grow(&array, &st->max_tensors, n, sizeof(*st->tensors));
     st->tensors = array;
+    if (!ok || !elcl_grow(&places, &st->max_places, n, sizeof(*st->places)))
+        return elcl_fail_nomem(err);
+    st->places = places;
+    st->places[st->n_tensors] = (struct elcl_place){st->n_files - 1, at};
     st->tensors[st->n_tensors++] = *t;
     return ELCL_OK;
 }
@@ -201,8 +206,7 @@ static int read_tensor(struct reader *r, const cJSON *entry, elcl_error *err)
         return keep_refused(r->st, copy, dtype->valuestring, t.n_dims, err);
     t.name = copy;
     t.dtype = (enum elcl_storage)storage;
-    t.data = r->data + begin;
-    rc = keep_tensor(r->st, &t, err);
+    rc = keep_tensor(r->st, &t, r->data_at + begin, err);
     if (rc)
         free(copy);
     return rc;
@@ -261,55 +265,74 @@ fail:
     return rc;
 }
 
-/* Adds the tensors of one file. `data` and `file` must outlive st. */
-static int add_file(struct elcl_safetensors *st, const void *data, size_t bytes, const char *file,
-                    elcl_error *err)
+/* Reads the 8 bytes of the header's length. */
+static int read_length(const struct elcl_file *file, size_t *n, elcl_error *err)
 {
-    const unsigned char *p = data;
-    int rc = elcl_foreign_pointer(data, bytes, file, err);
-    if (rc)
-        return rc;
-    if (bytes < 8)
+    unsigned char p[8];
+    uint64_t header_bytes = 0;
+    if (file->bytes < sizeof(p))
         return elcl_fail(err, ELCL_E_FORMAT,
                          "%s: %zu bytes, a safetensors file has at least 8 (the header's length)",
-                         file, bytes);
-    uint64_t header_bytes = 0;
+                         file->path, file->bytes);
+    const int rc = elcl_file_read(file, 0, p, sizeof(p), err);
+    if (rc)
+        return rc;
     for (int i = 7; i >= 0; i--)
         header_bytes = header_bytes << 8 | p[i];
-    if (header_bytes > bytes - 8 || header_bytes > MAX_HEADER_BYTES)
+    if (header_bytes > file->bytes - 8 || header_bytes > MAX_HEADER_BYTES)
         return elcl_fail(err, ELCL_E_FORMAT,
                          "%s: the header's length is given as %" PRIu64
                          " bytes, the file has %zu after it and at most %zu are allowed",
-                         file, header_bytes, bytes - 8, MAX_HEADER_BYTES);
-    const size_t n = (size_t)header_bytes;
+                         file->path, header_bytes, file->bytes - 8, MAX_HEADER_BYTES);
+    *n = (size_t)header_bytes;
+    return ELCL_OK;
+}
+
+/* Adds the tensors of the last file. */
+static int read_file(struct elcl_safetensors *st, elcl_error *err)
+{
+    const struct elcl_file *file = &st->files[st->n_files - 1].file;
+    char *text = NULL;
     cJSON *header = NULL;
-    rc = elcl_json_parse((const char *)data + 8, n, file, &header, err);
-    if (rc)
-        return rc;
-    struct reader r = {.st = st, .file = file};
-    r.data = (const char *)data + 8 + n;
-    r.data_bytes = bytes - 8 - n;
+    size_t n = 0;
+    int rc;
+    ELCL_TRY(elcl_foreign_file(file, err));
+    ELCL_TRY(read_length(file, &n, err));
+    ELCL_TRY(elcl_file_copy(file, 8, n, &text, err));
+    ELCL_TRY(elcl_json_parse(text, n, file->path, &header, err));
+    elcl_free(text);
+    text = NULL;
+    struct reader r = {
+        .st = st, .file = file->path, .data_at = 8 + n, .data_bytes = file->bytes - 8 - n};
     rc = read_header(&r, header, err);
+fail:
+    elcl_free(text);
     cJSON_Delete(header);
     return rc;
 }
 
-int elcl_safetensors_map(struct elcl_safetensors *st, const char *path, elcl_error *err)
+/* Makes room for a file, which is not open yet. */
+static int add_path(struct elcl_safetensors *st, const char *path, elcl_error *err)
 {
     void *array = st->files;
     if (!elcl_grow(&array, &st->max_files, st->n_files + 1, sizeof(*st->files)))
         return elcl_fail_nomem(err);
     st->files = array;
-    struct elcl_mapped *file = &st->files[st->n_files];
-    *file = (struct elcl_mapped){0};
-    const int rc = elcl_map_file(path, &file->mapping, err);
+    char *copy = elcl_strdup(path);
+    if (!copy)
+        return elcl_fail_nomem(err);
+    st->files[st->n_files++] = (struct elcl_opened){.path = copy};
+    return ELCL_OK;
+}
+
+int elcl_safetensors_add(struct elcl_safetensors *st, const char *path, elcl_error *err)
+{
+    int rc = add_path(st, path, err);
     if (rc)
         return rc;
-    st->n_files++;
-    file->path = elcl_strndup(path, strlen(path));
-    if (!file->path)
-        return elcl_fail_nomem(err);
-    return add_file(st, file->mapping.data, file->mapping.bytes, file->path, err);
+    struct elcl_opened *last = &st->files[st->n_files - 1];
+    rc = elcl_file_open(last->path, &last->file, err);
+    return rc ? rc : read_file(st, err);
 }
 
 /* ---- as a source ----------------------------------------------------------------------------- */
@@ -333,11 +356,13 @@ static const char *source_name(const struct elcl_tensors *tensors, size_t i)
     return i < st->n_refused ? st->refused[i].name : NULL;
 }
 
-static void source_drop(struct elcl_tensors *tensors)
+static int source_read(struct elcl_tensors *tensors, const struct elcl_tensor *tensor, void *to,
+                       elcl_error *err)
 {
     const struct elcl_safetensors *st = (const struct elcl_safetensors *)tensors;
-    for (size_t i = 0; i < st->n_files; i++)
-        elcl_drop_pages(&st->files[i].mapping);
+    const struct elcl_place *place = &st->places[tensor - st->tensors];
+    const size_t bytes = tensor->n * (tensor->dtype == ELCL_F32 ? 4 : 2);
+    return elcl_file_read(&st->files[place->file].file, place->at, to, bytes, err);
 }
 
 static void source_close(struct elcl_tensors *tensors)
@@ -346,12 +371,11 @@ static void source_close(struct elcl_tensors *tensors)
     elcl_safetensors_close(&st);
 }
 
-/* The files are mapped: all data is there. */
 static const struct elcl_tensors_source source = {
     .find = source_find,
     .refusal = source_refusal,
     .name = source_name,
-    .drop = source_drop,
+    .read = source_read,
     .close = source_close,
 };
 
@@ -371,7 +395,7 @@ int elcl_safetensors_create(const char *path, struct elcl_safetensors **st, elcl
         free(s);
         return elcl_fail_nomem(err);
     }
-    s->base = (struct elcl_tensors){&source, s->path};
+    s->base = (struct elcl_tensors){.source = &source, .path = s->path};
     *st = s;
     return ELCL_OK;
 }
@@ -381,7 +405,7 @@ int elcl_safetensors_open_file(const char *path, struct elcl_safetensors **st, e
     struct elcl_safetensors *s = NULL;
     int rc;
     ELCL_TRY(elcl_safetensors_create(path, &s, err));
-    ELCL_TRY(elcl_safetensors_map(s, path, err));
+    ELCL_TRY(elcl_safetensors_add(s, path, err));
     *st = s;
     return ELCL_OK;
 fail:
@@ -395,7 +419,9 @@ int elcl_safetensors_open_memory(const void *data, size_t bytes, const char *nam
     struct elcl_safetensors *s = NULL;
     int rc;
     ELCL_TRY(elcl_safetensors_create(name, &s, err));
-    ELCL_TRY(add_file(s, data, bytes, s->path, err));
+    ELCL_TRY(add_path(s, name, err));
+    s->files[0].file = elcl_file_of(data, bytes, s->files[0].path);
+    ELCL_TRY(read_file(s, err));
     *st = s;
     return ELCL_OK;
 fail:
@@ -408,6 +434,7 @@ void elcl_safetensors_close(struct elcl_safetensors **st)
     struct elcl_safetensors *s = *st;
     if (!s)
         return;
+    elcl_tensors_finish(&s->base);
     for (size_t i = 0; i < s->n_tensors; i++)
         free((void *)(uintptr_t)s->tensors[i].name);
     for (size_t i = 0; i < s->n_refused; i++) {
@@ -415,11 +442,12 @@ void elcl_safetensors_close(struct elcl_safetensors **st)
         free(s->refused[i].why);
     }
     for (size_t i = 0; i < s->n_files; i++) {
-        elcl_unmap_file(&s->files[i].mapping);
+        elcl_file_close(&s->files[i].file);
         free(s->files[i].path);
     }
     elcl_strmap_finish(&s->names);
     free(s->tensors);
+    free(s->places);
     free(s->refused);
     free(s->files);
     free(s->path);

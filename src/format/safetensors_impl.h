@@ -6,9 +6,14 @@
 #include "format/safetensors.h"
 #include "base/strmap.h"
 
-struct elcl_mapped {
+struct elcl_opened {
     char *path;
-    struct elcl_mapping mapping;
+    struct elcl_file file;
+};
+
+/* Where a tensor begins. */
+struct elcl_place {
+    size_t file, at;
 };
 
 /* A tensor that exists but cannot be used. */
@@ -20,10 +25,12 @@ struct elcl_refused {
 struct elcl_safetensors {
     struct elcl_tensors base;
     char *path;
-    struct elcl_mapped *files; /* [n_files] */
+    struct elcl_opened *files; /* [n_files] */
     size_t n_files, max_files;
     struct elcl_tensor *tensors; /* [n_tensors], names owned */
     size_t n_tensors, max_tensors;
+    struct elcl_place *places; /* [n_tensors] */
+    size_t max_places;
     struct elcl_refused *refused; /* [n_refused] */
     size_t n_refused, max_refused;
     struct elcl_strmap names; /* -> i in tensors, or INT32_MAX - i in refused */
@@ -31,7 +38,7 @@ struct elcl_safetensors {
 
 int elcl_safetensors_create(const char *path, struct elcl_safetensors **st, elcl_error *err);
 
-/* Adds the tensors of one file; st owns the mapping. */
-int elcl_safetensors_map(struct elcl_safetensors *st, const char *path, elcl_error *err);
+/* Adds the tensors of one file, which stays open. */
+int elcl_safetensors_add(struct elcl_safetensors *st, const char *path, elcl_error *err);
 
 #endif

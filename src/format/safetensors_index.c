@@ -9,7 +9,7 @@
 
 static int open_shard(void *user, const char *path, elcl_error *err)
 {
-    return elcl_safetensors_map(user, path, err);
+    return elcl_safetensors_add(user, path, err);
 }
 
 static bool shard_holds(const void *user, const char *name, int i)

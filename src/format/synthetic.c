@@ -18,26 +18,14 @@
 #define BLOCK 16 /* values of one Philox block */
 
 struct elcl_synthetic_tensor {
-    struct elcl_tensor tensor; /* data NULL until load(), name owned */
+    struct elcl_tensor tensor; /* name owned */
     enum elcl_synthetic_kind kind;
     int fan_in;
 };
 
-static void drop(struct elcl_synthetic_tensor *t)
-{
-    elcl_free((void *)t->tensor.data);
-    t->tensor.data = NULL;
-}
-
-static void drop_all(struct elcl_synthetic *s)
-{
-    for (size_t i = 0; i < s->n; i++)
-        drop(&s->items[i]);
-}
-
 void elcl_synthetic_finish(struct elcl_synthetic *s)
 {
-    drop_all(s);
+    elcl_tensors_finish(&s->base);
     for (size_t i = 0; i < s->n; i++)
         elcl_free((void *)s->items[i].tensor.name);
     elcl_free(s->items);
@@ -87,14 +75,11 @@ static void make_levels(const struct elcl_synthetic_tensor *t, uint16_t levels[2
                                                             : (float)ldexp(2 * b - 255, exponent));
 }
 
-static int make_values(const struct elcl_synthetic *s, struct elcl_synthetic_tensor *t,
-                       elcl_error *err)
+static void make_values(const struct elcl_synthetic *s, const struct elcl_synthetic_tensor *t,
+                        uint16_t *values)
 {
     uint16_t levels[256];
     const size_t n = t->tensor.n;
-    uint16_t *values = elcl_calloc(n, sizeof(*values));
-    if (!values)
-        return elcl_fail_nomem(err);
     make_levels(t, levels);
     const uint64_t name = elcl_hash(ELCL_HASH_INIT, t->tensor.name, strlen(t->tensor.name));
     const uint32_t key[2] = {(uint32_t)s->seed, (uint32_t)(s->seed >> 32)};
@@ -107,8 +92,6 @@ static int make_values(const struct elcl_synthetic *s, struct elcl_synthetic_ten
         for (size_t j = 0; j < BLOCK && i + j < n; j++)
             values[i + j] = levels[words[j / 4] >> j % 4 * 8 & 255];
     }
-    t->tensor.data = values;
-    return ELCL_OK;
 }
 
 /* ---- as a source ---- */
@@ -133,16 +116,14 @@ static const char *name_at(const struct elcl_tensors *tensors, size_t i)
     return i < s->n ? s->items[i].tensor.name : NULL;
 }
 
-static int load(struct elcl_tensors *tensors, const struct elcl_tensor *tensor, elcl_error *err)
+static int read_tensor(struct elcl_tensors *tensors, const struct elcl_tensor *tensor, void *to,
+                       elcl_error *err)
 {
-    struct elcl_synthetic *s = (struct elcl_synthetic *)tensors;
+    const struct elcl_synthetic *s = (const struct elcl_synthetic *)tensors;
     const int32_t i = elcl_strmap_get(&s->index, tensor->name, strlen(tensor->name));
-    return make_values(s, &s->items[i], err);
-}
-
-static void drop_source(struct elcl_tensors *tensors)
-{
-    drop_all((struct elcl_synthetic *)tensors);
+    (void)err;
+    make_values(s, &s->items[i], to);
+    return ELCL_OK;
 }
 
 static void close_source(struct elcl_tensors *tensors)
@@ -154,8 +135,7 @@ static const struct elcl_tensors_source source = {
     .find = find,
     .refusal = refusal,
     .name = name_at,
-    .load = load,
-    .drop = drop_source,
+    .read = read_tensor,
     .close = close_source,
 };
 
@@ -203,12 +183,11 @@ static int write_part(void *user, size_t part, const void **data, size_t *bytes,
         *bytes = w->header.n;
         return ELCL_OK;
     }
-    struct elcl_synthetic_tensor *t = &w->s->items[part - 1];
-    if (part > 1)
-        drop(&w->s->items[part - 2]);
-    const int rc = t->tensor.data ? ELCL_OK : make_values(w->s, t, err);
-    *data = t->tensor.data; /* the format and all supported hosts are little-endian */
-    *bytes = t->tensor.n * sizeof(uint16_t);
+    const struct elcl_tensor *t = &w->s->items[part - 1].tensor;
+    elcl_tensors_drop(&w->s->base); /* the part before */
+    const int rc = elcl_tensors_load(&w->s->base, t, err);
+    *data = t->data; /* the format and all supported hosts are little-endian */
+    *bytes = t->n * sizeof(uint16_t);
     return rc;
 }
 
@@ -219,6 +198,6 @@ int elcl_synthetic_write(struct elcl_synthetic *s, const char *path, elcl_error 
     const int rc = w.header.failed ? elcl_fail_nomem(err)
                                    : elcl_write_parts_atomic(path, s->n + 1, write_part, &w, err);
     elcl_str_finish(&w.header);
-    drop_all(s);
+    elcl_tensors_drop(&s->base);
     return rc;
 }

@@ -1,63 +1,8 @@
 #include "format/tensors.h"
 
-#include <string.h>
+#include <stdlib.h>
 
-#include "base/os.h"
 #include "base/util.h"
-#include "format/ctranslate2.h"
-#include "format/foreign.h"
-#include "format/pytorch.h"
-#include "format/safetensors.h"
-
-/* safetensors come first: if a directory has both kinds, their content is the same. */
-static const char *const names[] = {ELCL_SAFETENSORS_FILE, ELCL_SAFETENSORS_INDEX,
-                                    ELCL_PYTORCH_FILE, ELCL_PYTORCH_INDEX, ELCL_CT2_FILE};
-
-/* Finds the first of the names that the directory has, and its path, freed by the caller. */
-static int find_file(const char *directory, const char **name, char **path, elcl_error *err)
-{
-    for (size_t i = 0; i < ELCL_COUNT(names); i++) {
-        *name = names[i];
-        *path = elcl_path_join(directory, names[i]);
-        if (!*path)
-            return elcl_fail_nomem(err);
-        bool there;
-        const int rc = elcl_file_exists(*path, &there, err);
-        if (!rc && there)
-            return ELCL_OK;
-        elcl_free(*path);
-        if (rc)
-            return rc;
-    }
-    const int rc = elcl_foreign_directory(directory, err);
-    if (rc)
-        return rc;
-    return elcl_fail(err, ELCL_E_IO, "%s: has none of %s, %s, %s, %s and %s", directory, names[0],
-                     names[1], names[2], names[3], names[4]);
-}
-
-int elcl_tensors_open(const char *directory, struct elcl_tensors **tensors, elcl_error *err)
-{
-    struct elcl_safetensors *st = NULL;
-    const char *name;
-    char *path;
-    int rc = find_file(directory, &name, &path, err);
-    if (rc)
-        return rc;
-    if (!strcmp(name, ELCL_PYTORCH_FILE)) {
-        rc = elcl_pytorch_open_file(path, tensors, err);
-    } else if (!strcmp(name, ELCL_PYTORCH_INDEX)) {
-        rc = elcl_pytorch_open_index(directory, path, tensors, err);
-    } else if (!strcmp(name, ELCL_CT2_FILE)) {
-        rc = elcl_ct2_tensors_open(path, tensors, err);
-    } else {
-        rc = elcl_safetensors_open(directory, &st, err);
-        if (!rc)
-            *tensors = elcl_safetensors_tensors(st);
-    }
-    elcl_free(path);
-    return rc;
-}
 
 void elcl_tensors_close(struct elcl_tensors **tensors)
 {
@@ -84,13 +29,39 @@ const char *elcl_tensors_name(const struct elcl_tensors *tensors, size_t i)
 int elcl_tensors_load(struct elcl_tensors *tensors, const struct elcl_tensor *tensor,
                       elcl_error *err)
 {
-    if (tensor->data || !tensors->source->load)
+    if (tensor->data)
         return ELCL_OK;
-    return tensors->source->load(tensors, tensor, err);
+    struct elcl_tensor *own = (struct elcl_tensor *)(uintptr_t)tensor; /* the source's */
+    void *array = tensors->loaded;
+    size_t bytes;
+    if (!elcl_mul_size(tensor->n, tensor->dtype == ELCL_F32 ? 4 : 2, &bytes) ||
+        !elcl_grow(&array, &tensors->max_loaded, tensors->n_loaded + 1, sizeof(*tensors->loaded)))
+        return elcl_fail_nomem(err);
+    tensors->loaded = array;
+    void *data = malloc(bytes ? bytes : 1);
+    const int rc = data ? tensors->source->read(tensors, tensor, data, err) : elcl_fail_nomem(err);
+    if (rc) {
+        free(data);
+        return rc;
+    }
+    own->data = data;
+    tensors->loaded[tensors->n_loaded++] = own;
+    return ELCL_OK;
 }
 
 void elcl_tensors_drop(struct elcl_tensors *tensors)
 {
-    if (tensors->source->drop)
-        tensors->source->drop(tensors);
+    while (tensors->n_loaded) {
+        struct elcl_tensor *tensor = tensors->loaded[--tensors->n_loaded];
+        elcl_free((void *)(uintptr_t)tensor->data);
+        tensor->data = NULL;
+    }
+}
+
+void elcl_tensors_finish(struct elcl_tensors *tensors)
+{
+    elcl_tensors_drop(tensors);
+    elcl_free(tensors->loaded);
+    tensors->loaded = NULL;
+    tensors->max_loaded = 0;
 }

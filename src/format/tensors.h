@@ -17,7 +17,7 @@ struct elcl_tensor {
     int n_dims;
     int64_t shape[ELCL_MAX_DIMS]; /* outermost first */
     size_t n;                     /* elements */
-    const void *data; /* row-major, little-endian, not necessarily aligned; NULL: not loaded */
+    const void *data;             /* row-major, little-endian; NULL: not loaded */
 };
 
 struct elcl_tensors;
@@ -31,16 +31,17 @@ struct elcl_tensors_source {
     /* Returns the name of the i-th tensor, usable or not; NULL after the last. NULL if the source
      * itself refuses what nobody uses. */
     const char *(*name)(const struct elcl_tensors *tensors, size_t i);
-    /* Provides the data of a tensor that has none. NULL if data is always there. */
-    int (*load)(struct elcl_tensors *tensors, const struct elcl_tensor *tensor, elcl_error *err);
-    /* Frees the data from load and releases pages of files. NULL if there is nothing to free. */
-    void (*drop)(struct elcl_tensors *tensors);
+    /* Writes the n elements of a tensor to aligned memory. */
+    int (*read)(struct elcl_tensors *tensors, const struct elcl_tensor *tensor, void *to,
+                elcl_error *err);
     void (*close)(struct elcl_tensors *tensors);
 };
 
 struct elcl_tensors {
     const struct elcl_tensors_source *source;
-    const char *path; /* file, index or description, for messages; owned by the source */
+    const char *path;            /* file, index or description, for messages; owned by the source */
+    struct elcl_tensor **loaded; /* [n_loaded], whose data is to be freed */
+    size_t n_loaded, max_loaded;
 };
 
 /* Opens the weights of a model directory. */
@@ -55,5 +56,7 @@ int elcl_tensors_load(struct elcl_tensors *tensors, const struct elcl_tensor *te
                       elcl_error *err);
 /* Frees the data of all loaded tensors. */
 void elcl_tensors_drop(struct elcl_tensors *tensors);
+/* For sources that close: frees what elcl_tensors_load() has allocated. */
+void elcl_tensors_finish(struct elcl_tensors *tensors);
 
 #endif

@@ -18,6 +18,7 @@
 #define LOCATOR64 0x07064b50u
 #define LOCATOR64_BYTES 20
 #define MAX_COMMENT 65535
+#define MAX_NAME 65535
 #define MAX_ENTRIES ((uint64_t)1 << 22)
 
 #define DEFLATED 8 /* a method; 0: stored */
@@ -26,11 +27,12 @@
 
 /* The state of reading an archive. */
 struct reader {
-    const unsigned char *p;
-    size_t n;
-    const char *file;
-    bool deflated;      /* entries may be */
-    struct span *spans; /* [zip->n] the bytes of each entry */
+    const struct elcl_file *file;
+    const unsigned char *end; /* the last bytes of the file, from end_at on */
+    size_t end_at;
+    unsigned char *local; /* [LOCAL_BYTES + MAX_NAME] an entry's own header */
+    bool deflated;        /* entries may be */
+    struct span *spans;   /* [zip->n] the bytes of each entry */
 };
 
 struct span {
@@ -61,30 +63,37 @@ static uint64_t number(const unsigned char *p, int bytes)
 
 static int bad(const struct reader *r, const char *what, elcl_error *err)
 {
-    return elcl_fail(err, ELCL_E_FORMAT, "%s: not a whole zip archive: %s", r->file, what);
+    return elcl_fail(err, ELCL_E_FORMAT, "%s: not a whole zip archive: %s", r->file->path, what);
 }
 
 /* ---- the end of the archive ---- */
 
-/* Returns the last offset at which an end record with its comment fits exactly, or r->n. */
+/* Returns the last offset at which an end record with its comment fits exactly, or the file's
+ * size. */
 static size_t find_end(const struct reader *r)
 {
-    for (size_t comment = 0; comment <= MAX_COMMENT && comment + END_BYTES <= r->n; comment++) {
-        const size_t at = r->n - END_BYTES - comment;
-        if (number(r->p + at, 4) == END && number(r->p + at + 20, 2) == comment)
+    const size_t n = r->file->bytes;
+    for (size_t comment = 0; comment <= MAX_COMMENT && comment + END_BYTES <= n; comment++) {
+        const size_t at = n - END_BYTES - comment;
+        const unsigned char *p = r->end + (at - r->end_at);
+        if (number(p, 4) == END && number(p + 20, 2) == comment)
             return at;
     }
-    return r->n;
+    return n;
 }
 
 static int read_end64(const struct reader *r, size_t end, struct directory *d, elcl_error *err)
 {
-    const unsigned char *locator = r->p + end - LOCATOR64_BYTES;
+    const unsigned char *locator = r->end + (end - LOCATOR64_BYTES - r->end_at);
     const uint64_t at = number(locator + 8, 8);
-    if (end - LOCATOR64_BYTES < END64_BYTES || at > end - LOCATOR64_BYTES - END64_BYTES ||
-        number(r->p + at, 4) != END64)
+    unsigned char record[END64_BYTES] = {0};
+    int rc = ELCL_OK;
+    if (end - LOCATOR64_BYTES >= END64_BYTES && at <= end - LOCATOR64_BYTES - END64_BYTES)
+        rc = elcl_file_read(r->file, (size_t)at, record, sizeof(record), err);
+    if (rc)
+        return rc;
+    if (number(record, 4) != END64)
         return bad(r, "its zip64 end record is not where it should be", err);
-    const unsigned char *record = r->p + at;
     if (number(record + 16, 4) || number(record + 20, 4) ||
         number(record + 24, 8) != number(record + 32, 8))
         return bad(r, "it has several parts", err);
@@ -97,9 +106,9 @@ static int read_end64(const struct reader *r, size_t end, struct directory *d, e
 static int read_end(const struct reader *r, struct directory *d, elcl_error *err)
 {
     const size_t end = find_end(r);
-    if (end == r->n)
+    if (end == r->file->bytes)
         return bad(r, "it has no end record; is the file complete?", err);
-    const unsigned char *record = r->p + end;
+    const unsigned char *record = r->end + (end - r->end_at);
     if (end >= LOCATOR64_BYTES && number(record - LOCATOR64_BYTES, 4) == LOCATOR64) {
         const int rc = read_end64(r, end, d, err);
         if (rc)
@@ -176,9 +185,17 @@ static int read_record(const struct reader *r, const unsigned char **p, size_t *
 static int bad_entry(const struct reader *r, const struct record *record, const char *what,
                      elcl_error *err)
 {
-    return elcl_fail(err, ELCL_E_FORMAT, "%s: entry %.*s %s", r->file,
+    return elcl_fail(err, ELCL_E_FORMAT, "%s: entry %.*s %s", r->file->path,
                      record->n_name < 200 ? (int)record->n_name : 200, (const char *)record->name,
                      what);
+}
+
+/* Reads the own header of an entry with its name, as far as the file goes to `limit`. */
+static int read_local(const struct reader *r, const struct record *record, size_t limit,
+                      elcl_error *err)
+{
+    const size_t left = limit - (size_t)record->at, n = LOCAL_BYTES + record->n_name;
+    return elcl_file_read(r->file, (size_t)record->at, r->local, n < left ? n : left, err);
 }
 
 /* Finds the content after the entry's own header; entries end before the directory at `limit`. */
@@ -195,10 +212,13 @@ static int locate(const struct reader *r, const struct record *record, size_t li
                          err);
     if (!deflated && record->stored != record->size)
         return bad_entry(r, record, "is stored but has two different sizes", err);
-    if (record->at > limit || limit - record->at < LOCAL_BYTES ||
-        number(r->p + record->at, 4) != LOCAL)
+    const bool inside = record->at <= limit && limit - record->at >= LOCAL_BYTES;
+    const int rc = inside ? read_local(r, record, limit, err) : ELCL_OK;
+    const unsigned char *local = r->local;
+    if (rc)
+        return rc;
+    if (!inside || number(local, 4) != LOCAL)
         return bad_entry(r, record, "has no header where the directory says", err);
-    const unsigned char *local = r->p + record->at;
     const size_t n_name = number(local + 26, 2);
     const size_t skip = LOCAL_BYTES + n_name + number(local + 28, 2);
     const size_t left = limit - (size_t)record->at;
@@ -208,7 +228,7 @@ static int locate(const struct reader *r, const struct record *record, size_t li
         return bad_entry(r, record, "has another name in its own header", err);
     *entry = (struct elcl_zip_entry){.name = (const char *)record->name,
                                      .n_name = record->n_name,
-                                     .data = (const char *)local + skip,
+                                     .at = (size_t)record->at + skip,
                                      .bytes = (size_t)record->stored,
                                      .deflated = deflated,
                                      .checksum = record->checksum,
@@ -226,7 +246,7 @@ static int compare_spans(const void *a, const void *b)
 static int read_entries(struct reader *r, const struct directory *d, struct elcl_zip *zip,
                         elcl_error *err)
 {
-    const unsigned char *p = r->p + d->at;
+    const unsigned char *p = (const unsigned char *)zip->directory;
     size_t left = (size_t)d->bytes;
     for (; zip->n < d->n; zip->n++) {
         struct record record = {0};
@@ -245,22 +265,37 @@ static int read_entries(struct reader *r, const struct directory *d, struct elcl
     qsort(r->spans, zip->n, sizeof(*r->spans), compare_spans);
     for (size_t i = 1; i < zip->n; i++)
         if (r->spans[i].begin < r->spans[i - 1].end)
-            return elcl_fail(err, ELCL_E_FORMAT, "%s: two entries overlap at byte %zu", r->file,
-                             r->spans[i].begin);
+            return elcl_fail(err, ELCL_E_FORMAT, "%s: two entries overlap at byte %zu",
+                             r->file->path, r->spans[i].begin);
     return ELCL_OK;
 }
 
-static int open_archive(const void *data, size_t bytes, const char *file, bool deflated,
-                        struct elcl_zip *zip, elcl_error *err)
+/* Reads the last bytes, in which the end record is. */
+static int read_tail(struct reader *r, char **tail, elcl_error *err)
 {
-    struct reader r = {.p = data, .n = bytes, .file = file, .deflated = deflated};
+    const size_t most = LOCATOR64_BYTES + END_BYTES + MAX_COMMENT;
+    const size_t n = r->file->bytes < most ? r->file->bytes : most;
+    r->end_at = r->file->bytes - n;
+    const int rc = elcl_file_copy(r->file, r->end_at, n, tail, err);
+    r->end = (const unsigned char *)*tail;
+    return rc;
+}
+
+static int open_archive(const struct elcl_file *file, bool deflated, struct elcl_zip *zip,
+                        elcl_error *err)
+{
+    struct reader r = {.file = file, .deflated = deflated};
     struct elcl_zip z = {0};
     struct directory d = {0};
+    char *tail = NULL;
     int rc;
+    ELCL_TRY(read_tail(&r, &tail, err));
     ELCL_TRY(read_end(&r, &d, err));
+    ELCL_TRY(elcl_file_copy(file, (size_t)d.at, (size_t)d.bytes, &z.directory, err));
     z.entries = elcl_calloc((size_t)d.n, sizeof(*z.entries));
     r.spans = elcl_calloc((size_t)d.n, sizeof(*r.spans));
-    if (!z.entries || !r.spans) {
+    r.local = elcl_calloc(LOCAL_BYTES + MAX_NAME, 1);
+    if (!z.entries || !r.spans || !r.local) {
         rc = elcl_fail_nomem(err);
         goto fail;
     }
@@ -270,24 +305,25 @@ static int open_archive(const void *data, size_t bytes, const char *file, bool d
 fail:
     elcl_zip_finish(&z);
     elcl_free(r.spans);
+    elcl_free(r.local);
+    elcl_free(tail);
     return rc;
 }
 
-int elcl_zip_open(const void *data, size_t bytes, const char *file, struct elcl_zip *zip,
-                  elcl_error *err)
+int elcl_zip_open(const struct elcl_file *file, struct elcl_zip *zip, elcl_error *err)
 {
-    return open_archive(data, bytes, file, false, zip, err);
+    return open_archive(file, false, zip, err);
 }
 
-int elcl_zip_open_deflated(const void *data, size_t bytes, const char *file, struct elcl_zip *zip,
-                           elcl_error *err)
+int elcl_zip_open_deflated(const struct elcl_file *file, struct elcl_zip *zip, elcl_error *err)
 {
-    return open_archive(data, bytes, file, true, zip, err);
+    return open_archive(file, true, zip, err);
 }
 
 void elcl_zip_finish(struct elcl_zip *zip)
 {
     elcl_free(zip->entries);
+    elcl_free(zip->directory);
     elcl_strmap_finish(&zip->names);
     *zip = (struct elcl_zip){0};
 }

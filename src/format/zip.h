@@ -1,4 +1,4 @@
-/* Reads zip archives in memory: stored, uncompressed entries, as torch.save writes them, and on
+/* Reads zip archives: stored, uncompressed entries, as torch.save writes them, and on
  * request deflated ones. The central directory, including zip64, and the entries' own headers are
  * checked against the file and against each other; checksums are not. */
 #ifndef ELCL_FORMAT_ZIP_H
@@ -8,14 +8,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/error.h"
+#include "base/os.h"
 #include "base/strmap.h"
 
 struct elcl_zip_entry {
     const char *name; /* [n_name], not terminated */
     size_t n_name;
-    const char *data; /* [bytes] */
-    size_t bytes;
+    size_t at, bytes; /* in the file */
     bool deflated;
     uint32_t checksum; /* CRC-32 of the content, as stored */
     size_t size;       /* of the content: bytes, unless the entry is deflated */
@@ -26,14 +25,13 @@ struct elcl_zip {
     struct elcl_zip_entry *entries; /* [n] */
     size_t n;
     struct elcl_strmap names; /* -> entry */
+    char *directory;          /* as it stands in the file; has the entries' names */
 };
 
-/* Opens an archive; `data` must outlive it, and messages name `file`. */
-int elcl_zip_open(const void *data, size_t bytes, const char *file, struct elcl_zip *zip,
-                  elcl_error *err);
+/* Reads the directory of an archive, whose file may be closed afterwards. */
+int elcl_zip_open(const struct elcl_file *file, struct elcl_zip *zip, elcl_error *err);
 /* The same for archives that may have deflated entries. */
-int elcl_zip_open_deflated(const void *data, size_t bytes, const char *file, struct elcl_zip *zip,
-                           elcl_error *err);
+int elcl_zip_open_deflated(const struct elcl_file *file, struct elcl_zip *zip, elcl_error *err);
 void elcl_zip_finish(struct elcl_zip *zip);
 
 /* Returns NULL if there is no such entry. */

@@ -30,11 +30,10 @@ const char *fuzz_file(const char *name, const void *data, size_t n);
 /* The directory of these files. */
 const char *fuzz_directory(void);
 
-/* Requires of a tensor of n bytes of data: elements as its shape says, that lie in the data or are
- * made on request, in at most `most` bytes. */
+/* Requires of a tensor: elements as its shape says, which can be loaded into at most `most` bytes.
+ */
 struct elcl_tensors;
-void fuzz_check_tensor(struct elcl_tensors *tensors, const char *name, const char *data, size_t n,
-                       size_t most);
+void fuzz_check_tensor(struct elcl_tensors *tensors, const char *name, size_t most);
 
 /* Takes the first byte, which chooses what to read; 0 if there is none. */
 uint8_t fuzz_choice(const uint8_t **data, size_t *n);

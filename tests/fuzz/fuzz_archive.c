@@ -9,7 +9,7 @@
 
 enum { MOST_BYTES = 1 << 20 };
 
-static void unpack(const struct elcl_zip_entry *entry)
+static void unpack(const struct elcl_zip_entry *entry, const char *data)
 {
     elcl_error err = {0};
     if (!entry->deflated || entry->size > MOST_BYTES)
@@ -17,7 +17,7 @@ static void unpack(const struct elcl_zip_entry *entry)
     char *out = elcl_calloc(entry->size, 1);
     if (!out)
         abort();
-    const int rc = elcl_inflate(entry->data, entry->bytes, "input", out, entry->size, &err);
+    const int rc = elcl_inflate(data + entry->at, entry->bytes, "input", out, entry->size, &err);
     fuzz_check_error(rc, &err);
     free(out);
 }
@@ -27,14 +27,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     char *copy = fuzz_copy(data, n);
     struct elcl_zip zip = {0};
     elcl_error err = {0};
-    const int rc = elcl_zip_open_deflated(copy, n, "input", &zip, &err);
+    const struct elcl_file file = elcl_file_of(copy, n, "input");
+    const int rc = elcl_zip_open_deflated(&file, &zip, &err);
     fuzz_check_error(rc, &err);
     for (size_t i = 0; !rc && i < zip.n; i++) {
         const struct elcl_zip_entry *entry = &zip.entries[i];
-        const size_t at = (size_t)(entry->data - copy);
-        FUZZ_REQUIRE(at <= n && entry->bytes <= n - at);
+        FUZZ_REQUIRE(entry->at <= n && entry->bytes <= n - entry->at);
         FUZZ_REQUIRE(elcl_zip_find(&zip, entry->name, entry->n_name) != NULL);
-        unpack(entry);
+        unpack(entry, copy);
     }
     elcl_zip_finish(&zip);
     free(copy);

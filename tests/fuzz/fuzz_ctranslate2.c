@@ -14,7 +14,7 @@ static void read_model(const char *copy, size_t n)
     FUZZ_REQUIRE(!rc == (tensors != NULL));
     const char *name;
     for (size_t i = 0; tensors && (name = elcl_ct2_tensors_name(tensors, i)); i++)
-        fuzz_check_tensor(tensors, name, copy, n,
+        fuzz_check_tensor(tensors, name,
                           8 * n); /* f32 of integers of 8 bits, and rows of one value */
     elcl_tensors_close(&tensors);
 }

@@ -71,8 +71,11 @@ static float *load_values(struct reference *ref, const char *name, size_t n)
 {
     const struct elcl_tensor *t = find(ref, name);
     float *values = elcl_calloc(n, sizeof(*values));
-    if (CHECK(t && t->n == n, "reference: %s", name))
+    struct elcl_tensors *tensors = elcl_safetensors_tensors(ref->st);
+    elcl_error err = {0};
+    if (CHECK(t && t->n == n && !elcl_tensors_load(tensors, t, &err), "reference: %s", name))
         elcl_ref_load(t->dtype, t->data, values, n);
+    elcl_tensors_drop(tensors);
     return values;
 }
 

@@ -184,11 +184,52 @@ static void test_models(void)
         }
 }
 
+/* ---- files that change ----------------------------------------------------------------------- */
+
+static void test_shrinking(void)
+{
+    static const struct {
+        const char *golden, *name, *last; /* a tensor beyond the first kilobyte */
+    } files[] = {
+        {"tiny-bart", "model.safetensors", "model.shared.weight"},
+        {"tiny-fsmt", "pytorch_model.bin", "model.encoder.embed_tokens.weight"},
+        {"ct2-opennmt", "model.bin", "decoder.embed_tokens.weight"},
+        {"ct2-marian", "model.bin", "encoder.layers.0.fc1.weight"},
+    };
+    for (size_t i = 0; i < ELCL_COUNT(files); i++) {
+        if (!check_case("%s of %s becomes shorter", files[i].name, files[i].golden))
+            continue;
+        char name[256], path[1024];
+        size_t n = 0;
+        elcl_error err = {0};
+        struct elcl_tensors *tensors = NULL;
+        snprintf(name, sizeof(name), "tests/golden/%s/%s", files[i].golden, files[i].name);
+        char *data = read_golden_file(name, &n);
+        snprintf(name, sizeof(name), "shrinking-%zu", i);
+        const char *dir = directory(name);
+        snprintf(path, sizeof(path), "%s/%s", dir, files[i].name);
+        snprintf(name, sizeof(name), "shrinking-%zu/%s", i, files[i].name);
+        write_file(name, data, n);
+        elcl_free(data);
+        const struct elcl_tensor *t = NULL;
+        if (CHECK(!elcl_tensors_open(dir, &tensors, &err), "%s", err.msg))
+            t = elcl_tensors_find(tensors, files[i].last);
+        if (CHECK(t != NULL, "%s is not there", files[i].last)) {
+            CHECK(!truncate(path, 1024), "%s", strerror(errno));
+            check_failure("load", elcl_tensors_load(tensors, t, &err), &err, ELCL_E_IO,
+                          "bytes when it was opened: another program changes it");
+            CHECK(!t->data, "data in spite of the error");
+        }
+        elcl_tensors_close(&tensors);
+    }
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
     alarm(LIMIT_SECONDS);
     test_names();
     test_models();
+    test_shrinking();
     return check_end();
 }

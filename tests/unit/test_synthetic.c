@@ -154,6 +154,7 @@ static void test_file(void)
             CHECK(a->n == b->n && a->n_dims == b->n_dims && a->dtype == b->dtype &&
                       a->shape[0] == b->shape[0] && a->shape[1] == b->shape[1],
                   "%s: another shape", names[i]);
+            CHECK(!elcl_tensors_load(elcl_safetensors_tensors(st), b, &err), "%s", err.msg);
             CHECK(!memcmp(a->data, b->data, a->n * sizeof(uint16_t)), "%s: other values", names[i]);
         }
     }
