@@ -1,5 +1,5 @@
 /* Input: a byte that chooses a kind of small file, then its content: a device model, what a run of
- * generate was, measurements of a device, or a program of the cache. */
+ * generate was, measurements of a device, a program of the cache, or the journal of a run. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include "device/program_cache.h"
 #include "engine/tune_file.h"
 #include "fuzz.h"
+#include "generate/journal.h"
 #include "plan/device_model.h"
 
 static void read_device_model(const uint8_t *data, size_t n)
@@ -74,10 +75,42 @@ static void read_program(const uint8_t *data, size_t n)
     elcl_free(program);
 }
 
+static void check_journal(struct cli_progress_made *made, size_t n)
+{
+    for (size_t i = 0; i < made->n_done; i++) {
+        const struct cli_done *done = &made->done[i];
+        const size_t at = done->lines ? (size_t)(done->lines - made->text) : 0;
+        FUZZ_REQUIRE(done->sample >= made->samples);
+        FUZZ_REQUIRE(!i || done->sample >= done[-1].sample);
+        FUZZ_REQUIRE(at <= n && done->n_lines <= n - at);
+    }
+    for (uint64_t sample = made->samples; sample < made->samples + 4; sample++) {
+        const struct cli_done *done = cli_done_take(made, sample);
+        FUZZ_REQUIRE(!done || done->sample == sample);
+    }
+}
+
+static void read_journal(const uint8_t *data, size_t n)
+{
+    enum { PART_BYTES = 100 };
+    struct cli_progress_made made = {0};
+    char part[128];
+    elcl_error err = {0};
+    fuzz_file("part" CLI_JOURNAL_SUFFIX, data, n);
+    snprintf(part, sizeof(part), "%s/part", fuzz_directory());
+    const int rc = cli_journal_read(part, PART_BYTES, &made, &err);
+    fuzz_check_error(rc, &err);
+    if (!rc) {
+        FUZZ_REQUIRE(made.record.of && made.bytes <= PART_BYTES);
+        check_journal(&made, n);
+    }
+    cli_progress_made_finish(&made);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    static void (*const readers[])(const uint8_t *, size_t) = {read_device_model, read_record,
-                                                               read_tuning, read_program};
+    static void (*const readers[])(const uint8_t *, size_t) = {
+        read_device_model, read_record, read_tuning, read_program, read_journal};
     const uint8_t choice = fuzz_choice(&data, &n);
     readers[choice % ELCL_COUNT(readers)](data, n);
     return 0;

@@ -111,6 +111,8 @@ static bool read_entry(char **at, const char *end, struct entry *e)
     if (sscanf(line, "%15s %" SCNu64 " %" SCNu64 " %" SCNu64, e->word, &e->numbers[0],
                &e->numbers[1], &e->numbers[2]) != 4)
         return false;
+    if (!elcl_has_word("record written ahead unordered", e->word))
+        return false;
     char *next = line_end + 1;
     e->text = NULL;
     if (!strcmp(e->word, "record") || !strcmp(e->word, "ahead")) {
