@@ -221,17 +221,14 @@ static int replace_matches(const struct elcl_normalizer_step *step, const char *
                            struct elcl_str *out, elcl_error *err)
 {
     size_t at = 0, begin, end;
-    bool failed = false;
-    while (at < n && elcl_regex_find(step->regex, s, n, at, &begin, &end, &failed)) {
+    int rc = ELCL_OK;
+    while (at < n && elcl_regex_find(step->regex, s, n, at, &begin, &end, &rc, err)) {
         elcl_str_append(out, s + at, begin - at);
         elcl_str_append(out, step->to, strlen(step->to));
         at = end;
     }
     elcl_str_append(out, s + at, n - at);
-    return failed ? elcl_fail(err, ELCL_E_FORMAT,
-                              "a regular expression of the tokenizer takes too many steps with "
-                              "the text")
-                  : ELCL_OK;
+    return rc;
 }
 
 static bool is_ideograph(uint32_t code)

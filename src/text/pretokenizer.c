@@ -294,10 +294,10 @@ static bool next_gap(const char *s, size_t n, size_t at, size_t *begin, size_t *
 
 /* Finds the next match at or after `at` < n. */
 static bool next_match(const struct elcl_pre_step *step, const char *s, size_t n, size_t at,
-                       size_t *begin, size_t *end, bool *failed)
+                       size_t *begin, size_t *end, int *rc, elcl_error *err)
 {
     if (step->kind == REGEX)
-        return elcl_regex_find(step->regex, s, n, at, begin, end, failed);
+        return elcl_regex_find(step->regex, s, n, at, begin, end, rc, err);
     if (step->kind == WORDS)
         return next_gap(s, n, at, begin, end);
     const size_t length = step->kind == STRING ? strlen(step->text) : 0;
@@ -343,19 +343,14 @@ static int find_spans(const struct elcl_pre_step *step, const char *s, size_t n,
                       struct spans *spans, elcl_error *err)
 {
     size_t at = 0, begin, end;
-    bool failed = false;
     int rc = ELCL_OK;
     spans->n = 0;
-    while (!rc && at < n && next_match(step, s, n, at, &begin, &end, &failed)) {
+    while (!rc && at < n && next_match(step, s, n, at, &begin, &end, &rc, err)) {
         rc = add_span(spans, at, begin, step->invert, err);
         if (!rc)
             rc = add_span(spans, begin, end, !step->invert, err);
         at = end;
     }
-    if (failed)
-        return elcl_fail(err, ELCL_E_FORMAT,
-                         "a regular expression of the tokenizer takes too many steps with the "
-                         "text");
     return rc ? rc : add_span(spans, at, n, step->invert, err);
 }
 

@@ -66,17 +66,27 @@ static size_t character_bytes(const char *s)
     return (size_t)ONIGENC_MBC_ENC_LEN(ONIG_ENCODING_UTF8, (const OnigUChar *)s);
 }
 
+static int fail_search(int code, elcl_error *err)
+{
+    if (code == ONIGERR_MEMORY)
+        return elcl_fail_nomem(err);
+    return elcl_fail(err, ELCL_E_FORMAT,
+                     "a regular expression of the tokenizer takes too many steps with the text");
+}
+
 bool elcl_regex_find(const struct elcl_regex *regex, const char *s, size_t n, size_t at,
-                     size_t *begin, size_t *end, bool *failed)
+                     size_t *begin, size_t *end, int *rc, elcl_error *err)
 {
     const OnigUChar *const text = (const OnigUChar *)s;
     OnigRegion *region = onig_region_new();
     bool found = false;
-    *failed = !region;
-    while (!*failed && !found && at < n) {
+    if (!region)
+        *rc = elcl_fail_nomem(err);
+    while (region && !found && at < n) {
         const int place = onig_search_with_param(regex->compiled, text, text + n, text + at,
                                                  text + n, region, ONIG_OPTION_NONE, regex->limits);
-        *failed = place < 0 && place != ONIG_MISMATCH;
+        if (place < 0 && place != ONIG_MISMATCH)
+            *rc = fail_search(place, err);
         if (place < 0)
             break;
         *begin = (size_t)region->beg[0];

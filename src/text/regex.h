@@ -17,8 +17,9 @@ int elcl_regex_create(const char *pattern, const char *file, struct elcl_regex *
 void elcl_regex_destroy(struct elcl_regex **regex); /* NULL is fine */
 
 /* Finds the first match that is not empty in valid UTF-8 at or after `at`. Returns false if there
- * is none. Sets *failed if the search takes too many steps. */
+ * is none, and if it fails: then sets *rc to ELCL_E_FORMAT, for a search of too many steps, or to
+ * ELCL_E_NOMEM. */
 bool elcl_regex_find(const struct elcl_regex *regex, const char *s, size_t n, size_t at,
-                     size_t *begin, size_t *end, bool *failed);
+                     size_t *begin, size_t *end, int *rc, elcl_error *err);
 
 #endif

@@ -32,9 +32,10 @@ void elcl_regex_destroy(struct elcl_regex **regex)
 }
 
 bool elcl_regex_find(const struct elcl_regex *regex, const char *s, size_t n, size_t at,
-                     size_t *begin, size_t *end, bool *failed)
+                     size_t *begin, size_t *end, int *rc, elcl_error *err)
 {
-    *failed = false;
+    (void)rc;
+    (void)err;
     for (*begin = at; *begin < n; *begin = *end + 1) {
         for (*end = *begin; *end < n && s[*end] == ' ';)
             ++*end;

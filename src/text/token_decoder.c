@@ -39,10 +39,12 @@ void elcl_spellings_finish(struct elcl_spellings *list)
     *list = (struct elcl_spellings){0};
 }
 
+/* A text that lacks something gets no end: readers find only whole ones. */
 static void end_spelling(struct elcl_spellings *list)
 {
     void *ends = list->ends;
-    if (!elcl_grow(&ends, &list->max, list->n + 1, sizeof(*list->ends))) {
+    if (list->failed || list->text.failed ||
+        !elcl_grow(&ends, &list->max, list->n + 1, sizeof(*list->ends))) {
         list->failed = true;
         return;
     }
@@ -196,6 +198,7 @@ static int byte_of(const char *s, size_t n)
 /* Adds a run of bytes as text, or a U+FFFD for each byte if they are not UTF-8. */
 static void end_bytes(struct elcl_str *bytes, struct elcl_spellings *out)
 {
+    out->failed = out->failed || bytes->failed;
     if (!bytes->n)
         return;
     if (elcl_utf8_check(bytes->data, bytes->n) == bytes->n)
@@ -203,7 +206,6 @@ static void end_bytes(struct elcl_str *bytes, struct elcl_spellings *out)
     else
         for (size_t i = 0; i < bytes->n; i++)
             elcl_spellings_add(out, "\xef\xbf\xbd", 3);
-    out->failed = out->failed || bytes->failed;
     bytes->n = 0;
 }
 

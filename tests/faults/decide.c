@@ -9,7 +9,8 @@
 #include <string.h>
 
 static struct {
-    _Atomic(enum fault_kind) kind;
+    _Atomic(enum fault_kind) kind; /* NONE during a pause */
+    enum fault_kind armed;
     enum fault_way way;
     long n;
     int turns;
@@ -27,7 +28,7 @@ void fault_arm(enum fault_kind kind, long n, enum fault_way way)
     state.fired = false;
     state.name = "";
     state.code = 0;
-    state.kind = kind;
+    state.kind = state.armed = kind;
 }
 
 void fault_turn(int turns)
@@ -40,9 +41,14 @@ void fault_pause(void)
     state.kind = FAULT_NONE;
 }
 
+void fault_resume(void)
+{
+    state.kind = state.armed;
+}
+
 struct fault_report fault_disarm(void)
 {
-    fault_pause();
+    state.kind = state.armed = FAULT_NONE;
     return (struct fault_report){state.calls, state.fired, state.name, state.code};
 }
 
@@ -72,44 +78,41 @@ struct fault_decision fault_decide(enum fault_kind kind, const char *name, const
 #define MAX_RANGES 16
 
 static struct {
-    uintptr_t begin[MAX_RANGES], end[MAX_RANGES]; /* the program's are the first ones */
-    int n_own, n;
-} code;
+    uintptr_t begin, end;
+    enum fault_kind kind; /* of the calls that count from there; FILES: the program's own code */
+} ranges[MAX_RANGES];
+static int n_ranges;
 
-static bool reads_files(const char *library)
+/* Oniguruma is apart: it frees memory twice if there is none while it compiles an expression. */
+static enum fault_kind kind_of(const char *library)
 {
-    static const char *const names[] = {"libcjson", "libonig", "libutf8proc", "libz."};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strstr(library, names[i]))
-            return true;
+    static const char *const readers[] = {"libcjson", "libutf8proc", "libz."};
+    for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
+        if (strstr(library, readers[i]))
+            return FAULT_MEMORY;
     }
-    return false;
+    return !*library ? FAULT_FILES : strstr(library, "libonig") ? FAULT_REGEX : FAULT_NONE;
 }
 
-static int add_object(struct dl_phdr_info *object, size_t size, void *own)
+static int add_object(struct dl_phdr_info *object, size_t size, void *user)
 {
-    const char *name = object->dlpi_name;
+    const enum fault_kind kind = kind_of(object->dlpi_name);
     (void)size;
-    if (*(const bool *)own ? *name : !reads_files(name))
-        return 0;
-    for (int i = 0; i < object->dlpi_phnum && code.n < MAX_RANGES; i++) {
+    (void)user;
+    for (int i = 0; i < object->dlpi_phnum && n_ranges < MAX_RANGES && kind; i++) {
         const ElfW(Phdr) *part = &object->dlpi_phdr[i];
         if (part->p_type != PT_LOAD || !(part->p_flags & PF_X))
             continue;
-        code.begin[code.n] = object->dlpi_addr + part->p_vaddr;
-        code.end[code.n] = code.begin[code.n] + part->p_memsz;
-        code.n++;
+        ranges[n_ranges].begin = object->dlpi_addr + part->p_vaddr;
+        ranges[n_ranges].end = ranges[n_ranges].begin + part->p_memsz;
+        ranges[n_ranges++].kind = kind;
     }
     return 0;
 }
 
 static void find_code(void)
 {
-    bool own = true;
-    dl_iterate_phdr(add_object, &own);
-    code.n_own = code.n;
-    own = false;
-    dl_iterate_phdr(add_object, &own);
+    dl_iterate_phdr(add_object, NULL);
 }
 
 bool fault_counts_caller(enum fault_kind kind, const void *address)
@@ -119,10 +122,10 @@ bool fault_counts_caller(enum fault_kind kind, const void *address)
         return false;
     pthread_once(&once, find_code);
     const uintptr_t at = (uintptr_t)address;
-    const int n = kind == FAULT_MEMORY ? code.n : code.n_own;
-    for (int i = 0; i < n; i++) {
-        if (at >= code.begin[i] && at < code.end[i])
-            return true;
+    for (int i = 0; i < n_ranges; i++) {
+        if (at >= ranges[i].begin && at < ranges[i].end)
+            return ranges[i].kind == kind ||
+                   (kind == FAULT_MEMORY && ranges[i].kind == FAULT_FILES);
     }
     return false;
 }

@@ -10,6 +10,7 @@ enum fault_kind {
     FAULT_NONE,
     FAULT_OPENCL, /* every call of OpenCL */
     FAULT_MEMORY, /* malloc, calloc, realloc of elcl and of the libraries that read files */
+    FAULT_REGEX,  /* the same of Oniguruma */
     FAULT_FILES,  /* open, write, fsync, rename, ... of elcl */
 };
 
@@ -30,8 +31,9 @@ struct fault_report {
 void fault_arm(enum fault_kind kind, long n, enum fault_way way);
 /* Moves on by this many among the codes that a call may return. */
 void fault_turn(int turns);
-/* No more calls count or fail. */
+/* No more calls count or fail, until fault_resume(). */
 void fault_pause(void);
+void fault_resume(void);
 /* Does the same, and tells what happened. */
 struct fault_report fault_disarm(void);
 
@@ -51,8 +53,8 @@ struct fault_decision {
 struct fault_decision fault_decide(enum fault_kind kind, const char *name, const int *codes,
                                    int n_codes);
 
-/* Whether the code at this address is the program's own, or (FAULT_MEMORY) that of a library that
- * reads files for it. */
+/* Whether calls from the code at this address count: the program's own; FAULT_MEMORY: or that of a
+ * library that reads files for it; FAULT_REGEX: Oniguruma's. */
 bool fault_counts_caller(enum fault_kind kind, const void *address);
 
 #endif

@@ -23,8 +23,9 @@ void *NAME(realloc)(void *p, size_t n);
 static bool refuses(const char *name, const void *caller)
 {
     static const int codes[] = {ENOMEM};
-    if (!fault_counts_caller(FAULT_MEMORY, caller) ||
-        !fault_decide(FAULT_MEMORY, name, codes, 1).fails)
+    const enum fault_kind kind =
+        fault_counts_caller(FAULT_REGEX, caller) ? FAULT_REGEX : FAULT_MEMORY;
+    if (!fault_counts_caller(kind, caller) || !fault_decide(kind, name, codes, 1).fails)
         return false;
     errno = ENOMEM;
     return true;

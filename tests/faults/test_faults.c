@@ -21,14 +21,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/os.h"
 #include "base/util.h"
 #include "device/program_cache.h"
 #include "elcl/elcl.h"
 #include "engine/tune_file.h"
 #include "faults.h"
 
-#define SAMPLE 10       /* faults of a case without --all */
-#define HANG_SECONDS 60 /* for one fault */
+#define SAMPLE 10        /* faults of a case without --all */
+#define HANG_SECONDS 300 /* for one fault */
 
 /* ---- the work ------------------------------------------------------------------------------ */
 
@@ -56,6 +57,8 @@ struct work {
     enum elcl_attention attention;
     elcl_model *model; /* open already, or NULL: the work opens it */
     bool no_cache, profile;
+    bool opened;           /* tokenizers: faults only after the opening */
+    const char *directory; /* of a tokenizer; "": the one that main() writes */
     struct text result;
 };
 
@@ -170,6 +173,45 @@ static int work_score(struct work *w, elcl_error *err)
     return rc;
 }
 
+/* Normalizers, a regular expression and a decoder of tokenizer.json. */
+static const char parts_json[] =
+    "{\"added_tokens\":[{\"id\":0,\"content\":\"<s>\",\"special\":true}],"
+    "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFKC\"},"
+    "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"q+\"},\"content\":\"a\"}]},"
+    "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\","
+    "\"pattern\":{\"Regex\":\"\\\\p{L}+|[^a]\"},\"behavior\":\"Isolated\",\"invert\":false}]},"
+    "\"decoder\":{\"type\":\"ByteFallback\"},"
+    "\"model\":{\"type\":\"Unigram\",\"unk_id\":1,\"vocab\":[[\"<s>\",0],[\"<unk>\",0],[\"a\",-1],"
+    "[\"tt\",-2]]}}";
+
+/* Opens a tokenizer, encodes a text and decodes its ids. */
+static int work_codec(struct work *w, elcl_error *err)
+{
+    static const char text[] = "attention qq \xc3\xa9 \xef\xbc\xa1 12";
+    elcl_codec *codec = NULL;
+    int32_t *ids = NULL;
+    size_t n = 0;
+    char path[512], *decoded = NULL;
+    const bool golden = w->directory[0] != '\0';
+    snprintf(path, sizeof(path), "%s/%s", golden ? check_root() : check_temporary_directory(),
+             golden ? w->directory : "parts");
+    if (w->opened)
+        fault_pause();
+    int rc = elcl_codec_open(path, &codec, err);
+    fault_resume();
+    if (!rc)
+        rc = elcl_codec_encode(codec, text, strlen(text), NULL, &ids, &n, err);
+    if (!rc)
+        rc = elcl_codec_decode(codec, ids, n, NULL, &decoded, err);
+    for (size_t i = 0; i < n && !rc; i++)
+        add(&w->result, "%d ", (int)ids[i]);
+    add(&w->result, "%s", decoded ? decoded : "");
+    elcl_free(decoded);
+    elcl_free(ids);
+    elcl_codec_close(&codec);
+    return rc;
+}
+
 /* Stores a program, and loads it: as it was, or not at all. */
 static int work_store(struct work *w, elcl_error *err)
 {
@@ -264,7 +306,8 @@ static enum outcome judge(const struct subject *s, const struct attempt *a, cons
 {
     if (!a->rc)
         return a->objects ? LEFT : !strcmp(a->result.s, want) ? RECOVERED : WRONG;
-    const bool memory = s->kind != FAULT_MEMORY || a->rc == ELCL_E_NOMEM;
+    const bool is_memory = s->kind == FAULT_MEMORY || s->kind == FAULT_REGEX;
+    const bool memory = !is_memory || a->rc == ELCL_E_NOMEM;
     if (a->err.code != a->rc || !a->err.msg[0] || !memory)
         return UNNAMED;
     return a->objects ? LEFT : CLEAN;
@@ -354,7 +397,9 @@ static void test_subject(const struct subject *s, const struct check_options *op
                          struct report *report)
 {
     static const char *const ways[] = {"one", "all from one on", "one after the fact"};
-    const int n = options->all ? s->most : s->opens ? SAMPLE / 2 : SAMPLE;
+    const bool quick = s->run == work_codec || s->run == work_store || s->run == work_tune_file;
+    const int sample = quick ? 5 * SAMPLE : s->opens ? SAMPLE / 2 : SAMPLE;
+    const int n = options->all ? s->most : sample;
     if (!check_case("%s, %s", s->name, ways[s->way]))
         return;
     memset(report, 0, sizeof(*report));
@@ -375,8 +420,41 @@ static void test_subject(const struct subject *s, const struct check_options *op
     CHECK(!bad, "%ld bad outcomes", bad);
 }
 
+static void test_ways(const struct subject *subject, const struct check_options *options,
+                      struct report *report)
+{
+    struct subject s = *subject;
+    for (s.way = FAULT_ONCE; s.way <= FAULT_AFTER; s.way++) {
+        if ((s.way != FAULT_AFTER || s.kind == FAULT_OPENCL) && (!s.most || options->all))
+            test_subject(&s, options, report);
+    }
+}
+
+/* Writes the tokenizer of parts_json. */
+static void write_parts(void)
+{
+    char path[256];
+    elcl_error err = {0};
+    snprintf(path, sizeof(path), "%s/parts", check_temporary_directory());
+    if (elcl_make_directories(path, &err))
+        printf("%s\n", err.msg);
+    snprintf(path, sizeof(path), "%s/parts/tokenizer.json", check_temporary_directory());
+    if (elcl_write_file_atomic(path, parts_json, strlen(parts_json), &err))
+        printf("%s\n", err.msg);
+}
+
 int main(int argc, char **argv)
 {
+    static const char *const tokenizers[] = {"",
+                                             "tests/golden/pieces/marian",
+                                             "tests/golden/pieces/t5",
+                                             "tests/golden/pieces/t5-json",
+                                             "tests/golden/pieces/bpe-json",
+                                             "tests/golden/pieces/unigram-bytes-json",
+                                             "tests/golden/pieces/nllb",
+                                             "tests/golden/pieces/fsmt",
+                                             "tests/golden/ct2-marian",
+                                             "tests/golden/tokenizer/a"};
     const struct check_options *options = check_begin(argc, argv);
     const struct work el = {.attention = ELCL_ATTN_EL}, mha = {.attention = ELCL_ATTN_MHA};
     const struct work cold = {.attention = ELCL_ATTN_EL, .no_cache = true};
@@ -398,18 +476,31 @@ int main(int argc, char **argv)
         {"files: open", work_open, el, true, 0, FAULT_FILES, FAULT_ONCE},
         {"files: store what was tuned", work_tune_file, el, true, 0, FAULT_FILES, FAULT_ONCE},
         {"files: store a program", work_store, el, true, 0, FAULT_FILES, FAULT_ONCE},
+#ifndef FAULTS_WRAP /* which reaches no library */
+        {"memory of Oniguruma: encode",
+         work_codec,
+         {.directory = "", .opened = true},
+         true,
+         0,
+         FAULT_REGEX,
+         FAULT_ONCE},
+#endif
         /* Measures the device each time, which takes seconds. */
         {"OpenCL: open without caches", work_open, cold, true, 100, FAULT_OPENCL, FAULT_ONCE},
     };
     struct report *report =
         mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     setenv("ELCL_CACHE_DIR", check_temporary_directory(), 1);
-    for (size_t i = 0; i < ELCL_COUNT(subjects) && report != MAP_FAILED; i++) {
-        struct subject s = subjects[i];
-        for (s.way = FAULT_ONCE; s.way <= FAULT_AFTER; s.way++) {
-            if ((s.way != FAULT_AFTER || s.kind == FAULT_OPENCL) && (!s.most || options->all))
-                test_subject(&s, options, report);
-        }
+    write_parts();
+    for (size_t i = 0; i < ELCL_COUNT(tokenizers) && report != MAP_FAILED; i++) {
+        char name[64];
+        struct subject s = {name,         work_codec, {.directory = tokenizers[i]}, true, 0,
+                            FAULT_MEMORY, FAULT_ONCE};
+        snprintf(name, sizeof(name), "memory: encode by %s",
+                 i ? strrchr(tokenizers[i], '/') + 1 : "parts");
+        test_ways(&s, options, report);
     }
+    for (size_t i = 0; i < ELCL_COUNT(subjects) && report != MAP_FAILED; i++)
+        test_ways(&subjects[i], options, report);
     return check_end();
 }
