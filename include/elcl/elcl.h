@@ -30,8 +30,9 @@
  * which is much faster. A pool spreads them over several devices. A scorer computes how likely
  * given texts are.
  *
- * Other headers: elcl/measure.h (statistics, profiles, device speed, tuning), elcl/plan.h (memory
- * and speed of a model before you open it), elcl/selftest.h (is this driver correct?).
+ * Other headers: elcl/options.h (generation options by name), elcl/measure.h (statistics, profiles,
+ * device speed, tuning), elcl/plan.h (memory and speed of a model before you open it),
+ * elcl/selftest.h (is this driver correct?).
  *
  * Errors: a function that can fail returns ELCL_OK (0) or a negative ELCL_E_* code, and writes one
  * sentence to `err`, which may be NULL. It writes its outputs only if it succeeds. Each function

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/gen_options.h"
 #include "base/util.h"
 #include "format/config.h"
 #include "format/json.h"
@@ -30,39 +31,37 @@ static struct found find(const struct elcl_config *config, const char *key)
 
 /* ---- which file counts ---- */
 
-/* The generation keys that Hugging Face's configuration classes had up to version 4, with their
- * defaults. NAN: null. */
-static const struct {
-    const char *key;
-    double value;
-} model_keys[] = {
-    {"max_length", 20},
-    {"min_length", 0},
-    {"do_sample", 0},
-    {"early_stopping", 0},
-    {"num_beams", 1},
-    {"num_beam_groups", 1},
-    {"diversity_penalty", 0},
-    {"temperature", 1},
-    {"top_k", 50},
-    {"top_p", 1},
-    {"typical_p", 1},
-    {"repetition_penalty", 1},
-    {"length_penalty", 1},
-    {"no_repeat_ngram_size", 0},
-    {"encoder_no_repeat_ngram_size", 0},
-    {"bad_words_ids", NAN},
-    {"num_return_sequences", 1},
-    {"forced_bos_token_id", NAN},
-    {"forced_eos_token_id", NAN},
-    {"exponential_decay_length_penalty", NAN},
-    {"suppress_tokens", NAN},
-    {"begin_suppress_tokens", NAN},
+/* The generation keys that Hugging Face's configuration classes had up to version 4. */
+static const char *const model_keys[] = {
+    "max_length",
+    "min_length",
+    "do_sample",
+    "early_stopping",
+    "num_beams",
+    "num_beam_groups",
+    "diversity_penalty",
+    "temperature",
+    "top_k",
+    "top_p",
+    "typical_p",
+    "repetition_penalty",
+    "length_penalty",
+    "no_repeat_ngram_size",
+    "encoder_no_repeat_ngram_size",
+    "bad_words_ids",
+    "num_return_sequences",
+    "forced_bos_token_id",
+    "forced_eos_token_id",
+    "exponential_decay_length_penalty",
+    "suppress_tokens",
+    "begin_suppress_tokens",
 };
 
-static bool is_default(const cJSON *value, const char *key, double fallback,
+static bool is_default(const cJSON *value, const char *key,
                        const struct elcl_config_default *defaults)
 {
+    const struct elcl_gen_row *row = elcl_gen_row_find(key);
+    double fallback = row ? row->fallback : NAN;
     for (; defaults && defaults->key; defaults++)
         if (!strcmp(defaults->key, key))
             fallback = defaults->value;
@@ -80,8 +79,7 @@ static bool is_copy(const struct elcl_config *config, const struct elcl_config_d
     if (!cJSON_IsTrue(elcl_json_get(config->generation, "_from_model_config")))
         return false;
     for (size_t i = 0; i < ELCL_COUNT(model_keys); i++)
-        if (!is_default(elcl_json_get(config->model, model_keys[i].key), model_keys[i].key,
-                        model_keys[i].value, defaults))
+        if (!is_default(elcl_json_get(config->model, model_keys[i]), model_keys[i], defaults))
             return true;
     return false;
 }
@@ -238,7 +236,6 @@ static int read_early_stopping(const struct elcl_config *config, enum elcl_early
 /* Hugging Face counts its default max_length from the end of the decoder's prompt. */
 #define DEFAULT_MAX_LENGTH 20
 #define PROMPT 1
-#define DEFAULT_TOP_K 50
 
 /* Options that change the output and that elcl does not have. They have no effect at these values:
  * false, `neutral`, an empty list or object. */
@@ -355,11 +352,10 @@ fail:
 }
 
 /* Sampling cut-offs that elcl does not have matter only if sampling is on. */
-static int read_sampling(const struct elcl_config *config, elcl_gen_options *o, elcl_error *err)
+static int refuse_cutoffs(const struct elcl_config *config, const elcl_gen_options *o,
+                          elcl_error *err)
 {
     static const char *const cutoffs[] = {"epsilon_cutoff", "eta_cutoff"};
-    int rc;
-    ELCL_TRY(read_flag(config, "do_sample", &o->do_sample, err));
     for (size_t i = 0; i < ELCL_COUNT(cutoffs); i++) {
         const struct found f = find(config, cutoffs[i]);
         const double off[2] = {0, 1};
@@ -367,12 +363,39 @@ static int read_sampling(const struct elcl_config *config, elcl_gen_options *o, 
             return elcl_fail(err, ELCL_E_UNSUPPORTED, "%s: %s is %s, which elcl does not support",
                              f.file, f.key, elcl_json_describe(f.value).s);
     }
-    ELCL_TRY(read_float(config, "temperature", 1, &o->temperature, err));
-    ELCL_TRY(read_int(config, "top_k", 0, INT_MAX, DEFAULT_TOP_K, &o->top_k, err));
-    ELCL_TRY(read_float(config, "top_p", 1, &o->top_p, err));
-    ELCL_TRY(read_float(config, "min_p", 0, &o->min_p, err));
-    ELCL_TRY(read_float(config, "typical_p", 1, &o->typical_p, err));
-fail:
+    return ELCL_OK;
+}
+
+/* Reads a number or a flag. */
+static int read_row(const struct elcl_config *config, const struct elcl_gen_row *row,
+                    elcl_gen_options *o, elcl_error *err)
+{
+    const elcl_gen_option *about = &row->about;
+    char *field = (char *)o + row->offset;
+    float number = (float)row->fallback;
+    int rc = ELCL_OK, i = 0;
+    if (about->type == ELCL_OPTION_NUMBER) {
+        if (row->in_files)
+            rc = read_float(config, about->name, number, &number, err);
+        memcpy(field, &number, sizeof(number));
+        return rc;
+    }
+    if (!row->in_files)
+        return ELCL_OK;
+    rc = about->type == ELCL_OPTION_BOOL ? read_flag(config, about->name, &i, err)
+                                         : read_int(config, about->name, (int)about->min,
+                                                    (int)about->max, (int)row->fallback, &i, err);
+    if (!rc)
+        memcpy(field, &i, sizeof(i));
+    return rc;
+}
+
+static int read_rows(const struct elcl_config *config, elcl_gen_options *o, elcl_error *err)
+{
+    const struct elcl_gen_row *row;
+    int rc = ELCL_OK;
+    for (int i = 0; !rc && (row = elcl_gen_row_get(i)); i++)
+        rc = read_row(config, row, o, err);
     return rc;
 }
 
@@ -407,33 +430,17 @@ fail:
 int elcl_config_gen_options(struct elcl_config *config, int vocabulary, elcl_gen_options *options,
                             elcl_error *err)
 {
-    elcl_gen_options o = {.patience = 1};
+    elcl_gen_options o = {0};
     int rc;
     ELCL_TRY(refuse_others(config, err));
-    ELCL_TRY(read_int(config, "num_beams", 1, ELCL_MAX_BEAMS, 1, &o.num_beams, err));
-    ELCL_TRY(read_int(config, "num_return_sequences", 1, ELCL_MAX_BEAMS, 1, &o.num_return_sequences,
-                      err));
-    ELCL_TRY(read_int(config, "num_beam_groups", 1, ELCL_MAX_BEAMS, 1, &o.num_beam_groups, err));
-    ELCL_TRY(read_float(config, "diversity_penalty", 0, &o.diversity_penalty, err));
-    ELCL_TRY(read_float(config, "length_penalty", 1, &o.length_penalty, err));
+    ELCL_TRY(read_rows(config, &o, err));
+    ELCL_TRY(refuse_cutoffs(config, &o, err));
     ELCL_TRY(read_early_stopping(config, &o.early_stopping, err));
-    ELCL_TRY(read_int(config, "max_length", 1, INT_MAX, DEFAULT_MAX_LENGTH, &o.max_length, err));
-    ELCL_TRY(read_int(config, "max_new_tokens", 1, INT_MAX, 0, &o.max_new_tokens, err));
     if (o.max_length ==
         DEFAULT_MAX_LENGTH) /* the number of new tokens, unless the caller sets it */
         o.max_length += PROMPT;
-    ELCL_TRY(read_int(config, "min_length", 0, INT_MAX, 0, &o.min_length, err));
-    ELCL_TRY(read_int(config, "min_new_tokens", 0, INT_MAX, 0, &o.min_new_tokens, err));
-    ELCL_TRY(read_int(config, "no_repeat_ngram_size", 0, INT_MAX, 0, &o.no_repeat_ngram_size, err));
-    ELCL_TRY(read_float(config, "repetition_penalty", 1, &o.repetition_penalty, err));
     ELCL_TRY(read_special_tokens(config, vocabulary, &o, err));
     ELCL_TRY(read_lists(config, vocabulary, &o, err));
-    ELCL_TRY(read_int(config, "encoder_no_repeat_ngram_size", 0, INT_MAX, 0,
-                      &o.encoder_no_repeat_ngram_size, err));
-    ELCL_TRY(
-        read_float(config, "encoder_repetition_penalty", 1, &o.encoder_repetition_penalty, err));
-    ELCL_TRY(read_flag(config, "renormalize_logits", &o.renormalize_logits, err));
-    ELCL_TRY(read_sampling(config, &o, err));
     *options = o;
     return ELCL_OK;
 fail:

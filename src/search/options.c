@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <math.h>
 
+#include "base/gen_options.h"
 #include "base/util.h"
 
 int elcl_options_prompt(const elcl_gen_options *options)
@@ -46,6 +47,24 @@ int elcl_options_max_rows(const elcl_gen_options *options)
 }
 
 /* ---- checks -------------------------------------------------------------------------------- */
+
+static int check_range(const char *option, float value, float low, float high, elcl_error *err)
+{
+    if (value >= low && value <= high)
+        return ELCL_OK;
+    return elcl_fail(err, ELCL_E_ARG, "%s is %g, must be a number in %g .. %g", option,
+                     (double)value, (double)low, (double)high);
+}
+
+/* Checks a number against the range in the table. */
+static int check_row(const char *option, const elcl_gen_options *o, elcl_error *err)
+{
+    const struct elcl_gen_row *row = elcl_gen_row_find(option);
+    const double min = row->about.min, max = row->about.max;
+    return row->about.type == ELCL_OPTION_NUMBER
+               ? check_range(option, elcl_gen_row_float(row, o), (float)min, (float)max, err)
+               : elcl_check_int(option, elcl_gen_row_int(row, o), (int)min, (int)max, err);
+}
 
 static int check_token(const char *option, int32_t token, int low, int vocabulary, elcl_error *err)
 {
@@ -123,8 +142,8 @@ static int check_lengths(const elcl_gen_options *o, int max_target, elcl_error *
     if (!o->max_new_tokens)
         ELCL_TRY(elcl_check_int("max_length", o->max_length, prompt + 1, max_target, err));
     /* A minimum above the maximum is allowed, as in Hugging Face: EOS stays banned to the end. */
-    ELCL_TRY(elcl_check_int("min_length", o->min_length, 0, INT_MAX, err));
-    ELCL_TRY(elcl_check_int("min_new_tokens", o->min_new_tokens, 0, INT_MAX, err));
+    ELCL_TRY(check_row("min_length", o, err));
+    ELCL_TRY(check_row("min_new_tokens", o, err));
 fail:
     return rc;
 }
@@ -191,14 +210,6 @@ fail:
     return rc;
 }
 
-static int check_range(const char *option, float value, float low, float high, elcl_error *err)
-{
-    if (value >= low && value <= high)
-        return ELCL_OK;
-    return elcl_fail(err, ELCL_E_ARG, "%s is %g, must be a number in %g .. %g", option,
-                     (double)value, (double)low, (double)high);
-}
-
 /* Without do_sample these options have no effect and any value. */
 static int check_sampling(const elcl_gen_options *o, elcl_error *err)
 {
@@ -213,10 +224,10 @@ static int check_sampling(const elcl_gen_options *o, elcl_error *err)
         return elcl_fail(err, ELCL_E_ARG,
                          "num_beam_groups is %d, must be 1 with do_sample: groups do not sample",
                          o->num_beam_groups);
-    ELCL_TRY(check_range("temperature", o->temperature, 1e-6f, 1e6f, err));
-    ELCL_TRY(elcl_check_int("top_k", o->top_k, 0, INT_MAX, err));
-    ELCL_TRY(check_range("top_p", o->top_p, 0, 1, err));
-    ELCL_TRY(check_range("min_p", o->min_p, 0, 1, err));
+    ELCL_TRY(check_row("temperature", o, err));
+    ELCL_TRY(check_row("top_k", o, err));
+    ELCL_TRY(check_row("top_p", o, err));
+    ELCL_TRY(check_row("min_p", o, err));
     if (o->typical_p == 0)
         return elcl_fail(err, ELCL_E_ARG, "typical_p is 0, must be a number above 0 and at most 1");
     ELCL_TRY(check_range("typical_p", o->typical_p, 0, 1, err));
@@ -234,15 +245,13 @@ static bool is_on(float factor)
 static int check_more(const elcl_gen_options *o, elcl_error *err)
 {
     int rc;
-    ELCL_TRY(elcl_check_int("encoder_no_repeat_ngram_size", o->encoder_no_repeat_ngram_size, 0,
-                            INT_MAX, err));
+    ELCL_TRY(check_row("encoder_no_repeat_ngram_size", o, err));
     if (is_on(o->encoder_repetition_penalty))
-        ELCL_TRY(check_range("encoder_repetition_penalty", o->encoder_repetition_penalty, 1e-3f,
-                             1e3f, err));
-    ELCL_TRY(check_range("presence_penalty", o->presence_penalty, -100, 100, err));
-    ELCL_TRY(check_range("frequency_penalty", o->frequency_penalty, -100, 100, err));
+        ELCL_TRY(check_row("encoder_repetition_penalty", o, err));
+    ELCL_TRY(check_row("presence_penalty", o, err));
+    ELCL_TRY(check_row("frequency_penalty", o, err));
     if (is_on(o->patience))
-        ELCL_TRY(check_range("patience", o->patience, 1e-2f, 100, err));
+        ELCL_TRY(check_row("patience", o, err));
     const int groups = elcl_max_int(1, o->num_beam_groups);
     if (groups > 1 && is_on(o->encoder_repetition_penalty))
         return elcl_fail(err, ELCL_E_ARG,
@@ -271,40 +280,19 @@ fail:
 static int check_style(const elcl_gen_options *o, elcl_error *err)
 {
     const bool fairseq = o->search_style == ELCL_STYLE_FAIRSEQ;
-    const struct {
-        const char *name;
-        bool on, fairseq;
-    } options[] = {
-        {"max_length", o->max_length != 0, false},
-        {"max_new_tokens", o->max_new_tokens != 0, false},
-        {"min_length", o->min_length != 0, false},
-        {"min_new_tokens", o->min_new_tokens != 0, false},
-        {"early_stopping", o->early_stopping != ELCL_EARLY_FALSE, false},
-        {"repetition_penalty", o->repetition_penalty != 1, false},
-        {"forced_eos_token_id", o->forced_eos_token_id != -1, false},
-        {"ban_pad", o->ban_pad != 0, false},
-        {"renormalize_logits", o->renormalize_logits != 0, false},
-        {"do_sample", o->do_sample != 0, false},
-        {"bad_words", o->n_bad_words != 0, false},
-        {"suppress_tokens", o->suppress_tokens.n != 0, false},
-        {"begin_suppress_tokens", o->begin_suppress_tokens.n != 0, false},
-        {"alternatives", o->n_alternatives != 0, false},
-        {"encoder_no_repeat_ngram_size", o->encoder_no_repeat_ngram_size != 0, false},
-        {"encoder_repetition_penalty", is_on(o->encoder_repetition_penalty), false},
-        {"presence_penalty", o->presence_penalty != 0, false},
-        {"frequency_penalty", o->frequency_penalty != 0, false},
-        {"stop_strings", o->n_stop_strings != 0, false},
-        {"min_len", o->min_len != 0, true},
-        {"max_len_a", o->max_len_a != 0, true},
-        {"max_len_b", o->max_len_b != 0, true},
-        {"unk_penalty", o->unk_penalty != 0, true},
-    };
-    for (size_t i = 0; i < ELCL_COUNT(options); i++) {
-        if (options[i].on && options[i].fairseq != fairseq)
-            return elcl_fail(err, ELCL_E_ARG, "%s has no meaning in search_style %s",
-                             options[i].name, fairseq ? "fairseq" : "hf");
-    }
-    return ELCL_OK;
+    const struct elcl_gen_row *row;
+    const char *name = NULL;
+    if (fairseq && o->ban_pad)
+        name = "ban_pad";
+    else if (fairseq && o->do_sample)
+        name = "do_sample";
+    for (int i = 0; !name && (row = elcl_gen_row_get(i)); i++)
+        if (row->about.style >= 0 && row->about.style != (int)o->search_style &&
+            elcl_gen_row_is_on(row, o))
+            name = elcl_gen_row_field(row);
+    return name ? elcl_fail(err, ELCL_E_ARG, "%s has no meaning in search_style %s", name,
+                            fairseq ? "fairseq" : "hf")
+                : ELCL_OK;
 }
 
 #define MAX_LEN_A 64
@@ -312,8 +300,8 @@ static int check_style(const elcl_gen_options *o, elcl_error *err)
 static int check_fairseq(const elcl_gen_options *o, int vocabulary, elcl_error *err)
 {
     int rc;
-    ELCL_TRY(elcl_check_int("min_len", o->min_len, 0, INT_MAX, err));
-    ELCL_TRY(elcl_check_int("max_len_b", o->max_len_b, 0, INT_MAX, err));
+    ELCL_TRY(check_row("min_len", o, err));
+    ELCL_TRY(check_row("max_len_b", o, err));
     if (!(o->max_len_a >= 0 && o->max_len_a <= MAX_LEN_A))
         return elcl_fail(err, ELCL_E_ARG, "max_len_a is %g, must be 0 .. %d", (double)o->max_len_a,
                          MAX_LEN_A);
@@ -374,7 +362,7 @@ int elcl_options_check(const elcl_gen_options *options, int vocabulary, int max_
 {
     const elcl_gen_options *o = options;
     int rc;
-    ELCL_TRY(elcl_check_int("num_beams", o->num_beams, 1, ELCL_MAX_BEAMS, err));
+    ELCL_TRY(check_row("num_beams", o, err));
     ELCL_TRY(check_sampling(o, err));
     ELCL_TRY(elcl_check_int("early_stopping", (int)o->early_stopping, ELCL_EARLY_FALSE,
                             ELCL_EARLY_NEVER, err));
@@ -387,7 +375,7 @@ int elcl_options_check(const elcl_gen_options *options, int vocabulary, int max_
     ELCL_TRY(check_lengths(o, max_target, err));
     if (o->search_style == ELCL_STYLE_HF)
         ELCL_TRY(check_length_penalty(o, err));
-    ELCL_TRY(elcl_check_int("no_repeat_ngram_size", o->no_repeat_ngram_size, 0, INT_MAX, err));
+    ELCL_TRY(check_row("no_repeat_ngram_size", o, err));
     if (!(o->repetition_penalty > 0) || isinf(o->repetition_penalty))
         return elcl_fail(err, ELCL_E_ARG, "repetition_penalty is %g, must be a number above 0",
                          (double)o->repetition_penalty);
