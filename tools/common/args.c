@@ -86,11 +86,14 @@ static int parse_option(struct cli_args *args, int argc, char **argv, int *i, vo
         return fail_unknown(args, shown, err);
     }
     args->seen[opt - args->opts] = true;
-    if (!opt->value) { /* a flag, or a request for the help */
+    const char *form = cli_args_form(opt);
+    if (!form) { /* a flag, or a request for the help */
         int one = 1;
         if (!given.apart)
             return elcl_fail(err, ELCL_E_ARG, "--%s takes no value, found '%.100s'", opt->name,
                              given.value);
+        if (opt->kind == CLI_OPT_SETTING_FLAG)
+            return cli_args_parse_value(opt, "true", target, err);
         if (opt->kind == CLI_OPT_FLAG)
             memcpy((char *)target + opt->offset, &one, sizeof(one));
         else
@@ -98,12 +101,12 @@ static int parse_option(struct cli_args *args, int argc, char **argv, int *i, vo
         return ELCL_OK;
     }
     if (!given.value)
-        return elcl_fail(err, ELCL_E_ARG, "--%s needs a value: %s", opt->name, opt->value);
+        return elcl_fail(err, ELCL_E_ARG, "--%s needs a value: %s", opt->name, form);
     if (given.apart && is_option(args, given.value))
         return elcl_fail(err, ELCL_E_ARG,
                          "--%s needs a value: %s, found the option %.60s (--%s=%.60s takes it as "
                          "the value)",
-                         opt->name, opt->value, given.value, opt->name, given.value);
+                         opt->name, form, given.value, opt->name, given.value);
     *i += given.apart;
     return cli_args_parse_value(opt, given.value, target, err);
 }
@@ -211,21 +214,14 @@ bool cli_args_seen(const struct cli_args *args, const char *name)
 /* The option of a field of the library; `name` receives its dashed spelling. */
 static void option_of(const char *field, size_t n, char name[64])
 {
-    static const struct {
-        const char *field, *option;
-    } others[] = {
-        {"alternatives", "prefix-alternatives"},
-        {"bad_words", "bad-words-ids"},
-        {"eos_token_ids", "eos-token-id"},
-        {"max_beams", "num-beams"},
-        {"max_target", "max-length"},
-        {"prefix", "decoder-prefix-ids"},
-        {"stop_strings", "stop"},
-    };
     (void)snprintf(name, 64, "%.*s", (int)n, field);
-    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
-        if (!strcmp(name, others[i].field))
-            (void)snprintf(name, 64, "%s", others[i].option);
+    const elcl_gen_option *option = elcl_gen_option_find(name);
+    if (option)
+        (void)snprintf(name, 64, "%s", option->name);
+    else if (!strcmp(name, "max_beams"))
+        (void)snprintf(name, 64, "num_beams");
+    else if (!strcmp(name, "max_target"))
+        (void)snprintf(name, 64, "max_length");
     for (char *c = name; *c; c++)
         if (*c == '_')
             *c = '-';

@@ -13,8 +13,9 @@ enum cli_opt_kind {
     CLI_OPT_BYTES,   /* uint64_t: 512M, 1.5GB, 2GiB; K, M, G, T are powers of 1024 */
     CLI_OPT_TEXT,    /* const char *, not empty */
     CLI_OPT_CHOICE,  /* int, one of `choices` */
-    CLI_OPT_IDS,     /* struct cli_opt_ids: 0,2 or none */
-    CLI_OPT_TEXTS,   /* struct cli_opt_texts; may be given several times */
+    CLI_OPT_SETTING, /* struct cli_settings: an option of the library's table, which has all but
+                      * the name */
+    CLI_OPT_SETTING_FLAG, /* the same for a BOOL: true when given */
     CLI_OPT_INTS,    /* struct cli_opt_list: 1,4 or 1-64*2 or 10-30+10, each min .. max or one of
                       * `choices` */
     CLI_OPT_WORDS,   /* struct cli_opt_list of `choices`: el,mha */
@@ -29,11 +30,6 @@ struct cli_choice {
     int value;
 };
 
-struct cli_opt_ids {
-    int n;
-    int32_t ids[ELCL_MAX_EOS];
-};
-
 #define CLI_MAX_LIST 64
 
 struct cli_opt_list {
@@ -45,8 +41,8 @@ struct cli_opt {
     enum cli_opt_kind kind;
     const char *name;  /* without the dashes */
     const char *value; /* the value's name in the help; NULL for flags */
-    const char *help;
-    size_t offset; /* of the field in the target */
+    const char *help;  /* NULL: the library's own, or an old spelling without help */
+    size_t offset;     /* of the field in the target */
     double min, max;
     const struct cli_choice *choices;
 };
@@ -172,6 +168,16 @@ int cli_args_parse_list(const struct cli_opt *opt, const char *text, struct cli_
 int cli_args_fail_value(const struct cli_opt *opt, const char *text, const char *expected,
                         elcl_error *err);
 bool cli_find_choice(const struct cli_choice *choices, const char *text, int *value);
+
+/* ---- options of the library (args_setting.c) --------------------------------------------------
+ */
+
+/* Returns what the library says about an option of kind SETTING or SETTING_FLAG, else NULL. */
+const elcl_gen_option *cli_args_setting(const struct cli_opt *opt);
+/* Returns the value's name in the help; NULL: the option takes none. */
+const char *cli_args_form(const struct cli_opt *opt);
+/* Appends the help, with options as the command spells them. */
+void cli_args_describe(const struct cli_opt *opt, struct elcl_str *help);
 
 /* ---- files (args_files.c) -------------------------------------------------------------------- */
 

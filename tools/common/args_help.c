@@ -41,18 +41,22 @@ static void add_option(struct elcl_str *out, const struct cli_opt *opt)
         elcl_str_printf(out, "\n%s\n", opt->help);
         return;
     }
-    if (!opt->help) /* an old spelling */
+    if (!opt->help && !cli_args_setting(opt)) /* an old spelling */
         return;
+    struct elcl_str help = {0};
+    const char *form = cli_args_form(opt);
     const size_t before = out->n;
-    elcl_str_printf(out, "  %s--%s%s%s", short_name(opt), opt->name, opt->value ? " " : "",
-                    opt->value ? opt->value : "");
+    elcl_str_printf(out, "  %s--%s%s%s", short_name(opt), opt->name, form ? " " : "",
+                    form ? form : "");
     int n = (int)(out->n - before);
     if (n + 2 > HELP_COLUMN) {
         elcl_str_text(out, "\n");
         n = 0;
     }
     elcl_str_printf(out, "%*s", HELP_COLUMN - n, "");
-    cli_str_wrapped(out, opt->help, HELP_COLUMN, HELP_COLUMN);
+    cli_args_describe(opt, &help);
+    cli_str_wrapped(out, help.data ? help.data : "", HELP_COLUMN, HELP_COLUMN);
+    elcl_str_finish(&help);
 }
 
 /* Wraps paragraphs, which have an empty line between two. */

@@ -1,4 +1,5 @@
 /* Values of options: text to the type that the table names. */
+#include "base/number.h"
 #include "common/args.h"
 #include "common/words.h"
 
@@ -15,42 +16,15 @@ int cli_args_fail_value(const struct cli_opt *opt, const char *text, const char 
                      text, cli_args_remark(opt->name, text));
 }
 
-/* Reads decimal digits with an optional sign and nothing else. */
-static bool read_whole(const char *text, double min, double max, long long *value)
-{
-    const char *digits = text + (*text == '-' || *text == '+');
-    if (!*digits || strspn(digits, "0123456789") != strlen(digits) || strlen(digits) > 18)
-        return false;
-    long long v = strtoll(text, NULL, 10);
-    if ((double)v < min || (double)v > max)
-        return false;
-    *value = v;
-    return true;
-}
-
-/* Reads a finite decimal number; *end is the byte after it. */
-static bool read_decimal(const char *text, double *value, const char **end)
-{
-    size_t n = strspn(text, "+-.0123456789eE");
-    char copy[64], *stop;
-    if (!n || n >= sizeof(copy))
-        return false;
-    memcpy(copy, text, n);
-    copy[n] = '\0';
-    *value = strtod(copy, &stop);
-    *end = text + n;
-    return stop == copy + n && isfinite(*value);
-}
-
 static int parse_int(const struct cli_opt *opt, const char *text, void *field, elcl_error *err)
 {
-    long long v;
+    int64_t v;
     int word, n = 0;
     if (cli_find_choice(opt->choices, text, &word)) {
         memcpy(field, &word, sizeof(word));
         return ELCL_OK;
     }
-    if (!read_whole(text, opt->min, opt->max, &v)) {
+    if (!elcl_read_whole(text, opt->min, opt->max, &v)) {
         char expected[160];
         n = snprintf(expected, sizeof(expected), "a whole number from %.0f to %.0f", opt->min,
                      opt->max);
@@ -68,7 +42,7 @@ static int parse_number(const struct cli_opt *opt, const char *text, void *field
 {
     double v;
     const char *end;
-    if (!read_decimal(text, &v, &end) || *end || v < opt->min || v > opt->max) {
+    if (!elcl_read_decimal(text, &v, &end) || *end || v < opt->min || v > opt->max) {
         char expected[96];
         if (opt->min > 0)
             (void)snprintf(expected, sizeof(expected), "a number from %g to %g", opt->min,
@@ -87,13 +61,13 @@ static int parse_number(const struct cli_opt *opt, const char *text, void *field
 static double unit_factor(const char *unit)
 {
     static const char units[] = "bkmgt";
-    const char *known = strchr(units, cli_lower(*unit));
+    const char *known = strchr(units, elcl_lower(*unit));
     if (!*unit)
         return 1;
     if (!known)
         return 0;
-    const bool ok =
-        !unit[1] || (known > units && (cli_is_word("b", unit + 1) || cli_is_word("ib", unit + 1)));
+    const bool ok = !unit[1] || (known > units &&
+                                 (elcl_is_word("b", unit + 1) || elcl_is_word("ib", unit + 1)));
     return ok ? (double)(UINT64_C(1) << 10 * (known - units)) : 0;
 }
 
@@ -101,7 +75,7 @@ static int parse_bytes(const struct cli_opt *opt, const char *text, void *field,
 {
     double v;
     const char *end;
-    const bool ok = read_decimal(text, &v, &end);
+    const bool ok = elcl_read_decimal(text, &v, &end);
     if (ok)
         v *= unit_factor(end);
     if (!ok || v < 1 || v > (double)(UINT64_C(1) << 60))
@@ -124,41 +98,11 @@ static int parse_choice(const struct cli_opt *opt, const char *text, void *field
     return ELCL_OK;
 }
 
-static int parse_ids(const struct cli_opt *opt, const char *text, void *field, elcl_error *err)
+static int parse_setting(const struct cli_opt *opt, const char *text, void *field, elcl_error *err)
 {
-    struct cli_opt_ids list = {0};
-    char expected[96];
-    (void)snprintf(expected, sizeof(expected), "up to %d token ids separated by commas, or none",
-                   ELCL_MAX_EOS);
-    for (const char *at = text; strcmp(text, "none") != 0;) {
-        size_t n = strcspn(at, ",");
-        char number[24];
-        long long v;
-        if (n >= sizeof(number) || list.n == ELCL_MAX_EOS)
-            return cli_args_fail_value(opt, text, expected, err);
-        memcpy(number, at, n);
-        number[n] = '\0';
-        if (!read_whole(number, 0, INT32_MAX, &v))
-            return cli_args_fail_value(opt, text, expected, err);
-        list.ids[list.n++] = (int32_t)v;
-        if (!at[n])
-            break;
-        at += n + 1;
-    }
-    memcpy(field, &list, sizeof(list));
-    return ELCL_OK;
-}
-
-static int parse_texts(const struct cli_opt *opt, const char *text, void *field, elcl_error *err)
-{
-    struct cli_opt_texts *texts = field;
-    if (!*text)
-        return cli_args_fail_value(opt, text, opt->value, err);
-    if (texts->n == CLI_MAX_STOPS)
-        return elcl_fail(err, ELCL_E_ARG, "--%s: expected at most %d of them, found more",
-                         opt->name, CLI_MAX_STOPS);
-    texts->texts[texts->n++] = text;
-    return ELCL_OK;
+    elcl_error bad = {0};
+    const int rc = cli_settings_add(field, cli_args_setting(opt), text, &bad);
+    return rc ? elcl_fail(err, rc, "%s%s", bad.msg, cli_args_remark(opt->name, text)) : ELCL_OK;
 }
 
 static int parse_list(const struct cli_opt *opt, const char *text, void *field, elcl_error *err)
@@ -182,10 +126,9 @@ int cli_args_parse_value(const struct cli_opt *opt, const char *text, void *targ
         return parse_bytes(opt, text, field, err);
     case CLI_OPT_CHOICE:
         return parse_choice(opt, text, field, err);
-    case CLI_OPT_IDS:
-        return parse_ids(opt, text, field, err);
-    case CLI_OPT_TEXTS:
-        return parse_texts(opt, text, field, err);
+    case CLI_OPT_SETTING:
+    case CLI_OPT_SETTING_FLAG:
+        return parse_setting(opt, text, field, err);
     case CLI_OPT_INTS:
     case CLI_OPT_WORDS:
         return parse_list(opt, text, field, err);

@@ -1,81 +1,75 @@
 #include "common/option_lists.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int fail_list(const char *option, const char *text, elcl_error *err)
+/* ---- settings ------------------------------------------------------------------------------ */
+
+void cli_settings_drop(struct cli_settings *settings, const char *name)
 {
-    return elcl_fail(err, ELCL_E_ARG,
-                     "--%s: expected token ids separated by commas (lists of them by "
-                     "semicolons) or none, found '%.60s'",
-                     option, text);
+    size_t kept = 0;
+    for (size_t i = 0; i < settings->n; i++)
+        if (strcmp(settings->given[i].name, name) != 0)
+            settings->given[kept++] = settings->given[i];
+    settings->n = kept;
 }
 
-/* Reads one id; *end is the byte after it. */
-static bool read_id(const char *text, int32_t *id, const char **end)
+int cli_settings_add(struct cli_settings *settings, const elcl_gen_option *option,
+                     const char *value, elcl_error *err)
 {
-    int64_t value = 0;
-    const char *at = text;
-    for (; *at >= '0' && *at <= '9' && value <= INT32_MAX; at++)
-        value = value * 10 + (*at - '0');
-    *end = at;
-    *id = (int32_t)value;
-    return at > text && value <= INT32_MAX;
-}
-
-/* Reads lists of ids into one allocation. */
-static int read_lists(const char *option, const char *text, elcl_tokens **lists, int *n,
-                      elcl_error *err)
-{
-    const size_t length = strlen(text); /* an upper bound for the lists, and for the ids */
-    elcl_tokens *to = calloc(length + 1, sizeof(*to) + sizeof(int32_t));
-    if (!to)
-        return elcl_fail_nomem(err);
-    int32_t *ids = (int32_t *)(void *)(to + length + 1);
-    *lists = to;
-    *n = 0;
-    for (const char *at = text; strcmp(text, "none") != 0;) {
-        elcl_tokens *list = &to[*n];
-        if (!list->n)
-            list->ids = ids;
-        if (!read_id(at, ids++, &at) || (*at && *at != ',' && *at != ';'))
-            return fail_list(option, text, err);
-        list->n++;
-        *n += *at != ',';
-        if (!*at++)
-            break;
-    }
-    return ELCL_OK;
-}
-
-static int read_tokens(const char *option, const char *text, void **memory, elcl_tokens *tokens,
-                       elcl_error *err)
-{
-    elcl_tokens *lists = NULL;
-    int n = 0;
-    if (!text)
-        return ELCL_OK;
-    const int rc = read_lists(option, text, &lists, &n, err);
-    *memory = lists;
-    if (!rc && n > 1)
-        return fail_list(option, text, err);
+    struct cli_settings now = *settings;
+    elcl_gen_options ignored;
+    if (option->type != ELCL_OPTION_TEXTS)
+        cli_settings_drop(&now, option->name);
+    if (now.n == CLI_MAX_SETTINGS)
+        return elcl_fail(err, ELCL_E_ARG, "expected at most %d decoding options, found more",
+                         CLI_MAX_SETTINGS);
+    now.given[now.n++] = (elcl_gen_setting){option->name, value};
+    const int rc = cli_settings_read(&now, &ignored, err);
     if (!rc)
-        *tokens = lists[0]; /* zeros for "none" */
+        *settings = now;
     return rc;
 }
 
-static int read_sets(const char *option, const char *text, void **memory, const elcl_tokens **sets,
-                     int *n, elcl_error *err)
+/* "num_beams: expected ..." becomes "--num-beams: expected ...". */
+static int fail_named(const elcl_error *cause, elcl_error *err)
 {
-    elcl_tokens *lists = NULL;
-    if (!text)
-        return ELCL_OK;
-    const int rc = read_lists(option, text, &lists, n, err);
-    *memory = lists;
-    *sets = lists;
+    char name[64];
+    size_t n = strspn(cause->msg, "abcdefghijklmnopqrstuvwxyz_");
+    if (cause->msg[n] != ':' || n >= sizeof(name))
+        return elcl_fail(err, cause->code, "%s", cause->msg);
+    (void)snprintf(name, sizeof(name), "%.*s", (int)n, cause->msg);
+    for (char *c = name; *c; c++)
+        if (*c == '_')
+            *c = '-';
+    return elcl_fail(err, cause->code, "--%s%s", name, cause->msg + n);
+}
+
+int cli_settings_apply(const struct cli_settings *settings, elcl_gen_options *gen,
+                       elcl_gen_lists **lists, elcl_error *err)
+{
+    elcl_error cause = {0};
+    return elcl_gen_options_set_all(gen, settings->given, settings->n, lists, &cause)
+               ? fail_named(&cause, err)
+               : ELCL_OK;
+}
+
+int cli_settings_read(const struct cli_settings *settings, elcl_gen_options *gen, elcl_error *err)
+{
+    elcl_gen_lists *lists = NULL;
+    *gen = (elcl_gen_options){0};
+    const int rc = cli_settings_apply(settings, gen, &lists, err);
+    elcl_gen_lists_destroy(&lists);
+    gen->bad_words = gen->alternatives = NULL;
+    gen->stop_strings = NULL;
+    gen->prefix = gen->suppress_tokens = gen->begin_suppress_tokens = (elcl_tokens){NULL, 0};
+    gen->n_bad_words = gen->n_alternatives = gen->n_stop_strings = 0;
     return rc;
 }
+
+/* ---- lists --------------------------------------------------------------------------------- */
 
 /* Encodes a text without the special tokens that the model puts around it. */
 static int encode_inner(const elcl_model *model, const char *text, void **memory,
@@ -104,34 +98,10 @@ static int encode_inner(const elcl_model *model, const char *text, void **memory
     return rc;
 }
 
-int cli_option_lists_resolve(struct cli_option_lists *l, const elcl_model *model,
-                             elcl_gen_options *gen, elcl_error *err)
+int cli_option_lists_encode(struct cli_option_lists *l, const elcl_model *model,
+                            elcl_gen_options *gen, elcl_error *err)
 {
-    int rc = ELCL_OK;
-    if (l->prefix && l->prefix_ids)
-        return elcl_fail(err, ELCL_E_ARG,
-                         "expected --decoder-prefix or --decoder-prefix-ids, found both");
-    if (l->bad_words)
-        gen->ban_pad = 0;
-    rc = read_sets("bad-words-ids", l->bad_words, &l->memory[0], &gen->bad_words, &gen->n_bad_words,
-                   err);
-    if (!rc)
-        rc = read_tokens("suppress-tokens", l->suppress, &l->memory[1], &gen->suppress_tokens, err);
-    if (!rc)
-        rc = read_tokens("begin-suppress-tokens", l->begin_suppress, &l->memory[2],
-                         &gen->begin_suppress_tokens, err);
-    if (!rc)
-        rc = read_sets("prefix-alternatives", l->alternatives, &l->memory[3], &gen->alternatives,
-                       &gen->n_alternatives, err);
-    if (!rc)
-        rc = read_tokens("decoder-prefix-ids", l->prefix_ids, &l->memory[4], &gen->prefix, err);
-    if (!rc && l->prefix)
-        rc = encode_inner(model, l->prefix, &l->memory[5], &gen->prefix, err);
-    if (!rc && l->stop.n) {
-        gen->stop_strings = l->stop.texts;
-        gen->n_stop_strings = l->stop.n;
-    }
-    return rc;
+    return l->prefix ? encode_inner(model, l->prefix, &l->memory[0], &gen->prefix, err) : ELCL_OK;
 }
 
 int cli_option_lists_begin_prefix(struct cli_option_lists *l, int32_t token, elcl_gen_options *gen,
@@ -146,8 +116,8 @@ int cli_option_lists_begin_prefix(struct cli_option_lists *l, int32_t token, elc
     ids[0] = token;
     if (before.n)
         memcpy(ids + 1, before.ids, (size_t)before.n * sizeof(*ids));
-    free(l->memory[6]);
-    l->memory[6] = ids;
+    free(l->memory[1]);
+    l->memory[1] = ids;
     gen->prefix = (elcl_tokens){ids, before.n + 1};
     return ELCL_OK;
 }
@@ -155,11 +125,13 @@ int cli_option_lists_begin_prefix(struct cli_option_lists *l, int32_t token, elc
 void cli_option_lists_share(struct cli_option_lists *lists)
 {
     lists->n_kept = 0;
+    lists->lists = NULL;
     memset(lists->memory, 0, sizeof(lists->memory));
 }
 
 void cli_option_lists_finish(struct cli_option_lists *lists)
 {
+    elcl_gen_lists_destroy(&lists->lists);
     for (size_t i = 0; i < ELCL_COUNT(lists->memory); i++)
         free(lists->memory[i]);
     for (int i = 0; i < lists->n_kept; i++)

@@ -1,33 +1,43 @@
-/* Options of `elcl generate` that are lists, from the command line to the library's options. */
+/* Generation options as they were given, and the lists that the library's options point to. */
 #ifndef CLI_OPTION_LISTS_H
 #define CLI_OPTION_LISTS_H
 
 #include "common/tool.h"
+#include "elcl/options.h"
 
-#define CLI_MAX_STOPS 8
+#define CLI_MAX_SETTINGS 64 /* more than options, strings of --stop included */
 
-struct cli_opt_texts {
-    int n;
-    const char *texts[CLI_MAX_STOPS];
+/* The options of the library's table that were given, each once, but --stop as often as given. */
+struct cli_settings {
+    size_t n;
+    elcl_gen_setting given[CLI_MAX_SETTINGS];
 };
 
-/* The options as they were given; NULL or n 0: not given. A list of ids is ID,ID,...; lists of such
- * lists have semicolons between them; "none" is an empty list. */
+/* Adds an option, in the place of one with the same name. */
+int cli_settings_add(struct cli_settings *settings, const elcl_gen_option *option,
+                     const char *value, elcl_error *err);
+void cli_settings_drop(struct cli_settings *settings, const char *name);
+/* Lays the options over `gen`. Messages name them as the command does. */
+int cli_settings_apply(const struct cli_settings *settings, elcl_gen_options *gen,
+                       elcl_gen_lists **lists, elcl_error *err);
+/* Writes the given options over zeros, without their lists. */
+int cli_settings_read(const struct cli_settings *settings, elcl_gen_options *gen, elcl_error *err);
+
 struct cli_option_lists {
-    const char *bad_words, *suppress, *begin_suppress, *alternatives, *prefix_ids, *prefix;
-    struct cli_opt_texts stop;
-    char *kept[CLI_MAX_STOPS + 6]; /* [n_kept] the texts above that this struct owns */
+    const char *prefix;           /* text; NULL: not given */
+    char *kept[CLI_MAX_SETTINGS]; /* [n_kept] the texts of options that this struct owns */
     int n_kept;
-    void *memory[7]; /* of the lists that the library's options point to */
+    elcl_gen_lists *lists; /* of the settings */
+    void *memory[2];       /* of the prefix, and of one with a language before it */
 };
 
 /* Turns a copy of the command line's lists into a sample's own: it owns none of their memory yet.
  */
 void cli_option_lists_share(struct cli_option_lists *lists);
 
-/* Lays the given lists over `gen`. Finish them when `gen` is no longer used. */
-int cli_option_lists_resolve(struct cli_option_lists *lists, const elcl_model *model,
-                             elcl_gen_options *gen, elcl_error *err);
+/* Encodes the prefix, if one was given. Finish the lists when `gen` is no longer used. */
+int cli_option_lists_encode(struct cli_option_lists *lists, const elcl_model *model,
+                            elcl_gen_options *gen, elcl_error *err);
 /* Makes a token the first one of gen->prefix, unless it is. */
 int cli_option_lists_begin_prefix(struct cli_option_lists *lists, int32_t token,
                                   elcl_gen_options *gen, elcl_error *err);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "base/os.h"
 #include "common/sys.h"
 #include "common/words.h"
@@ -281,8 +282,8 @@ static void near_codes(const char *code, const char **codes, size_t n, struct el
 {
     int found = 0;
     for (size_t i = 0; i < n && found < MAX_NEAR; i++)
-        if (cli_lower(code[0]) == cli_lower(codes[i][0]) &&
-            cli_lower(code[1]) == cli_lower(codes[i][1]))
+        if (elcl_lower(code[0]) == elcl_lower(codes[i][0]) &&
+            elcl_lower(code[1]) == elcl_lower(codes[i][1]))
             elcl_str_printf(near, "%s%s", found++ ? ", " : "", codes[i]);
     const char *nearest = found ? NULL : cli_nearest(code, codes, n);
     if (nearest)

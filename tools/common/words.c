@@ -1,5 +1,7 @@
 #include "common/words.h"
 
+#include "base/number.h"
+
 #include "common/input.h"
 
 #include <stdint.h>
@@ -36,24 +38,10 @@ const struct cli_choice cli_state_words[] = {
     FLOAT_WORDS, {NULL, 0}};
 /* clang-format on */
 
-char cli_lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-bool cli_is_word(const char *word, const char *text)
-{
-    while (*word && *word == cli_lower(*text)) {
-        word++;
-        text++;
-    }
-    return !*word && !*text;
-}
-
 bool cli_find_choice(const struct cli_choice *choices, const char *text, int *value)
 {
     for (const struct cli_choice *c = choices; c && c->word; c++) {
-        if (cli_is_word(c->word, text)) {
+        if (elcl_is_word(c->word, text)) {
             *value = c->value;
             return true;
         }

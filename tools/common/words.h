@@ -8,10 +8,6 @@ extern const struct cli_choice cli_format_words[], cli_attention_words[], cli_ge
     cli_kernel_words[], cli_weight_words[], cli_compute_words[], cli_state_words[],
     cli_matrix_words[];
 
-/* Converts only ASCII letters, in any locale. */
-char cli_lower(char c);
-/* Ignores the case of `text`: F16 is f16. */
-bool cli_is_word(const char *word, const char *text);
 /* Returns the word for a value, or "unknown". */
 const char *cli_word_of(const struct cli_choice *words, int value);
 const char *cli_attention_word(int value);

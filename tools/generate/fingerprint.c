@@ -55,91 +55,21 @@ static bool add_own(cJSON *to, const struct cli_generate_options *o, const elcl_
     return ok;
 }
 
-#define INT(name, field)                                                                           \
-    {                                                                                              \
-        name, offsetof(elcl_gen_options, field), false                                             \
-    }
-#define FLOAT(name, field)                                                                         \
-    {                                                                                              \
-        name, offsetof(elcl_gen_options, field), true                                              \
-    }
-static const struct {
-    const char *name;
-    size_t offset;
-    bool is_float;
-} fields[] = {
-    INT("search-style", search_style),
-    INT("num-beams", num_beams),
-    INT("num-return-sequences", num_return_sequences),
-    FLOAT("length-penalty", length_penalty),
-    INT("early-stopping", early_stopping),
-    FLOAT("patience", patience),
-    INT("num-beam-groups", num_beam_groups),
-    FLOAT("diversity-penalty", diversity_penalty),
-    INT("do-sample", do_sample),
-    FLOAT("temperature", temperature),
-    INT("top-k", top_k),
-    FLOAT("top-p", top_p),
-    FLOAT("min-p", min_p),
-    FLOAT("typical-p", typical_p),
-    INT("max-length", max_length),
-    INT("max-new-tokens", max_new_tokens),
-    INT("min-length", min_length),
-    INT("min-new-tokens", min_new_tokens),
-    INT("decoder-start-token-id", decoder_start_token_id),
-    INT("forced-bos-token-id", forced_bos_token_id),
-    INT("forced-eos-token-id", forced_eos_token_id),
-    INT("pad-token-id", pad_token_id),
-    INT("no-repeat-ngram-size", no_repeat_ngram_size),
-    FLOAT("repetition-penalty", repetition_penalty),
-    FLOAT("presence-penalty", presence_penalty),
-    FLOAT("frequency-penalty", frequency_penalty),
-    INT("encoder-no-repeat-ngram-size", encoder_no_repeat_ngram_size),
-    FLOAT("encoder-repetition-penalty", encoder_repetition_penalty),
-    INT("ban-pad", ban_pad),
-    INT("renormalize-logits", renormalize_logits),
-    INT("min-len", min_len),
-    FLOAT("max-len-a", max_len_a),
-    INT("max-len-b", max_len_b),
-    FLOAT("unk-penalty", unk_penalty),
-    INT("unk-token-id", unk_token_id),
-    INT("token-logprobs", token_logprobs),
-};
-
-static bool add_fields(cJSON *to, const struct cli_args *args, const elcl_gen_options *gen)
+/* Adds what the run makes of each option of the library's table. */
+static bool add_settings(cJSON *to, const struct cli_args *args, const elcl_gen_options *gen)
 {
     bool ok = true;
-    for (size_t i = 0; ok && i < ELCL_COUNT(fields); i++) {
-        const char *at = (const char *)gen + fields[i].offset;
-        char text[32];
-        float x;
-        int n;
-        memcpy(&x, at, sizeof(x));
-        memcpy(&n, at, sizeof(n));
-        (void)snprintf(text, sizeof(text), "%.9g", (double)x);
-        ok = fields[i].is_float ? add_text(to, fields[i].name, text)
-                                : add_int(to, args, fields[i].name, n);
+    for (size_t i = 0; ok && i < args->n_opts; i++) {
+        const elcl_gen_option *option = cli_args_setting(&args->opts[i]);
+        char *value = NULL;
+        if (!option || option->type == ELCL_OPTION_TEXTS)
+            continue;
+        ok = !elcl_gen_options_get(gen, option->name, &value, NULL) &&
+             add_text(to, args->opts[i].name, value);
+        elcl_free(value);
     }
-    char seed[24];
-    (void)snprintf(seed, sizeof(seed), "%" PRIu64, gen->seed);
-    return ok && add_text(to, "seed", seed);
-}
-
-/* Adds lists of token ids as the command line spells them. */
-static bool add_lists(cJSON *to, const char *name, const elcl_tokens *lists, int n)
-{
-    struct elcl_str text = {0};
-    for (int i = 0; i < n; i++)
-        for (int k = 0; k < lists[i].n; k++)
-            elcl_str_printf(&text, "%s%d", k ? "," : i ? ";" : "", (int)lists[i].ids[k]);
-    const bool ok = !text.failed && add_text(to, name, text.n ? text.data : "none");
-    elcl_str_finish(&text);
-    return ok;
-}
-
-static bool add_list(cJSON *to, const char *name, elcl_tokens list)
-{
-    return add_lists(to, name, &list, 1);
+    return ok && add_int(to, args, "pad-token-id", gen->pad_token_id) &&
+           add_int(to, args, "ban-pad", gen->ban_pad);
 }
 
 /* Adds the strings as the text of a JSON array. */
@@ -159,14 +89,7 @@ static bool add_stop(cJSON *to, const elcl_gen_options *gen)
 static bool add_options(cJSON *to, const struct cli_generate_options *o,
                         const elcl_model_info *info, const elcl_gen_options *gen)
 {
-    return add_own(to, o, info) && add_fields(to, &o->args, gen) &&
-           add_list(to, "eos-token-id", (elcl_tokens){gen->eos_token_ids, gen->n_eos}) &&
-           add_lists(to, "bad-words-ids", gen->bad_words, gen->n_bad_words) &&
-           add_list(to, "suppress-tokens", gen->suppress_tokens) &&
-           add_list(to, "begin-suppress-tokens", gen->begin_suppress_tokens) &&
-           add_list(to, "decoder-prefix-ids", gen->prefix) &&
-           add_lists(to, "prefix-alternatives", gen->alternatives, gen->n_alternatives) &&
-           add_stop(to, gen);
+    return add_own(to, o, info) && add_settings(to, &o->args, gen) && add_stop(to, gen);
 }
 
 /* ---- files --------------------------------------------------------------------------------- */

@@ -6,20 +6,13 @@
 #define FIELD(name) offsetof(struct cli_generate_options, name)
 
 /* clang-format off */
-static const struct cli_choice early_words[] = {
-    {"true", ELCL_EARLY_TRUE}, {"false", ELCL_EARLY_FALSE}, {"never", ELCL_EARLY_NEVER}, {NULL, 0}};
-static const struct cli_choice bool_words[] = {{"true", 1}, {"false", 0}, {NULL, 0}};
-static const struct cli_choice style_words[] = {
-    {"hf", ELCL_STYLE_HF}, {"fairseq", ELCL_STYLE_FAIRSEQ}, {NULL, 0}};
 static const struct cli_choice long_words[] = {
     {"truncate", CLI_LONG_TRUNCATE}, {"refuse", CLI_LONG_REFUSE}, {NULL, 0}};
 static const struct cli_choice auto_word[] = {{"auto", 0}, {NULL, 0}};
-static const struct cli_choice none_word[] = {{"none", -1}, {NULL, 0}};
 
-#define TOKEN(name, field, help) \
-    {CLI_OPT_INT, name, "ID", help, FIELD(field), -1, INT32_MAX, none_word}
-#define NUMBER(name, field, min, max, help) \
-    {CLI_OPT_NUMBER, name, "X", help, FIELD(field), min, max, NULL}
+/* Options of the library's table. */
+#define SETTING(name) {CLI_OPT_SETTING, name, NULL, NULL, FIELD(given), 0, 0, NULL}
+#define SWITCH(name, help) {CLI_OPT_SETTING_FLAG, name, NULL, help, FIELD(given), 0, 0, NULL}
 
 static const struct cli_opt options_table[] = {
     CLI_ROW_GROUP("Input and output:"),
@@ -34,8 +27,7 @@ static const struct cli_opt options_table[] = {
     CLI_ROW_FLAG("scores", scores, "text and ids: begin each line with the score and a tab"),
     CLI_ROW_FLAG("no-prompt", no_prompt,
         "decoder-only models: write only what follows the prompt"),
-    CLI_ROW_FLAG("token-logprobs", gen.token_logprobs,
-        "jsonl: add the log-probability of each token"),
+    SWITCH("token-logprobs", "jsonl: add the log-probability of each token"),
     CLI_ROW_FLAG("stream", stream,
          "write each token as soon as it is final, one sample after another; for text with greedy "
          "search or sampling"),
@@ -57,102 +49,62 @@ static const struct cli_opt options_table[] = {
 
     CLI_ROW_GROUP("Search (as in Hugging Face generate(); defaults come from the model's\n"
           "generation_config.json and config.json):"),
-    CLI_ROW_INT("num-beams", "N", gen.num_beams, 1, ELCL_MAX_BEAMS,
-        "number of beams; 1 is greedy search (default: the model's, else 1)"),
-    CLI_ROW_INT("num-return-sequences", "N", gen.num_return_sequences, 1, ELCL_MAX_BEAMS,
-        "write the N best sequences of each sample, or N random ones with --do-sample (default 1)"),
-    NUMBER("length-penalty", gen.length_penalty, -1000, 1000,
-           "divide the score by the length to the power X; above 0 prefers long outputs (default "
-           "1)"),
-    CLI_ROW_CHOICE("early-stopping", "true|false|never", early_stopping, early_words,
-           "when to end a beam search: at the first complete beams, by an estimate, or only when "
-           "nothing better is possible (default false)"),
-    NUMBER("patience", gen.patience, 0.01, 100,
-           "end a beam search after X times --num-beams complete outputs (default 1)"),
-    CLI_ROW_INT("num-beam-groups", "N", gen.num_beam_groups, 1, ELCL_MAX_BEAMS,
-        "diverse beam search: divide the beams into N groups (default 1: off)"),
-    NUMBER("diversity-penalty", gen.diversity_penalty, 0, 1e6,
-           "diverse beam search: subtract X for each earlier group that chose the same token"),
-    CLI_ROW_CHOICE("renormalize-logits", "true|false", gen.renormalize_logits, bool_words,
-           "beam search: normalize the scores again after all penalties (default false)"),
+    SETTING("num-beams"),
+    SETTING("num-return-sequences"),
+    SETTING("length-penalty"),
+    SETTING("early-stopping"),
+    SETTING("patience"),
+    SETTING("num-beam-groups"),
+    SETTING("diversity-penalty"),
+    SETTING("renormalize-logits"),
 
     CLI_ROW_GROUP("Length (in tokens, the start token included; for decoder-only models the "
                   "prompt\n"
           "included):"),
-    CLI_ROW_INT("max-length", "N", gen.max_length, 1, INT32_MAX,
-        "longest output (default: the model's, else 20)"),
-    CLI_ROW_INT("max-new-tokens", "N", gen.max_new_tokens, 1, INT32_MAX,
-        "longest output without start token or prompt; overrides --max-length"),
-    CLI_ROW_INT("min-length", "N", gen.min_length, 0, INT32_MAX, "shortest output (default 0)"),
-    CLI_ROW_INT("min-new-tokens", "N", gen.min_new_tokens, 0, INT32_MAX,
-        "shortest output without start token or prompt"),
+    SETTING("max-length"),
+    SETTING("max-new-tokens"),
+    SETTING("min-length"),
+    SETTING("min-new-tokens"),
 
     CLI_ROW_GROUP("Repetition:"),
-    CLI_ROW_INT("no-repeat-ngram-size", "N", gen.no_repeat_ngram_size, 0, INT32_MAX,
-        "generate no sequence of N tokens twice (default 0: off)"),
-    NUMBER("repetition-penalty", gen.repetition_penalty, 1e-3, 1e3,
-           "above 1: make tokens that are already in the output less likely (default 1: off)"),
-    NUMBER("presence-penalty", gen.presence_penalty, -100, 100,
-           "subtract X from the score of every token that was generated (default 0: off)"),
-    NUMBER("frequency-penalty", gen.frequency_penalty, -100, 100,
-           "subtract X for each time that the token was generated (default 0: off)"),
-    CLI_ROW_INT("encoder-no-repeat-ngram-size", "N", gen.encoder_no_repeat_ngram_size, 0, INT32_MAX,
-        "generate no sequence of N tokens that the source has (default 0: off)"),
-    NUMBER("encoder-repetition-penalty", gen.encoder_repetition_penalty, 1e-3, 1e3,
-           "above 1: make tokens of the source more likely (default 1: off)"),
+    SETTING("no-repeat-ngram-size"),
+    SETTING("repetition-penalty"),
+    SETTING("presence-penalty"),
+    SETTING("frequency-penalty"),
+    SETTING("encoder-no-repeat-ngram-size"),
+    SETTING("encoder-repetition-penalty"),
 
     CLI_ROW_GROUP("Required and forbidden tokens:"),
-    {CLI_OPT_TEXTS, "stop", "STRING",
-     "end an output when its text contains STRING, which stays in it; repeat the option for up to "
-     "8 strings; needs --num-beams 1",
-     FIELD(lists.stop), 0, 0, NULL},
+    SETTING("stop"),
     CLI_ROW_TEXT("decoder-prefix", "TEXT", lists.prefix,
          "begin every output with TEXT, after the start token"),
-    CLI_ROW_TEXT("decoder-prefix-ids", "ID[,ID...]", lists.prefix_ids, "the same as token ids"),
-    CLI_ROW_TEXT("prefix-alternatives", "IDS[;IDS...]", lists.alternatives,
-         "5,7;9 allows only tokens 5 and 7 as the first token, only 9 as the second"),
-    CLI_ROW_TEXT("bad-words-ids", "IDS[;IDS...]", lists.bad_words,
-         "never generate these token sequences, as in 5,7;9, or none"),
-    CLI_ROW_TEXT("suppress-tokens", "ID[,ID...]", lists.suppress,
-        "never generate these tokens, or none"),
-    CLI_ROW_TEXT("begin-suppress-tokens", "ID[,ID...]", lists.begin_suppress,
-         "never generate these tokens first, or none"),
-    TOKEN("decoder-start-token-id", gen.decoder_start_token_id, "first token of every output"),
-    TOKEN("forced-bos-token-id", gen.forced_bos_token_id, "token after the start token, or none"),
-    TOKEN("forced-eos-token-id", gen.forced_eos_token_id,
-          "last token of an output that reaches the longest length, or none"),
-    {CLI_OPT_IDS, "eos-token-id", "ID[,ID...]", "tokens that end an output, or none", FIELD(eos),
-     0, 0, NULL},
+    SETTING("decoder-prefix-ids"),
+    SETTING("prefix-alternatives"),
+    SETTING("bad-words-ids"),
+    SETTING("suppress-tokens"),
+    SETTING("begin-suppress-tokens"),
+    SETTING("decoder-start-token-id"),
+    SETTING("forced-bos-token-id"),
+    SETTING("forced-eos-token-id"),
+    SETTING("eos-token-id"),
 
     CLI_ROW_GROUP("Sampling (applied in this order):"),
-    CLI_ROW_FLAG("do-sample", gen.do_sample,
-        "draw tokens at random; with several beams, the candidates"),
+    SWITCH("do-sample", NULL),
     CLI_ROW_FLAG("no-sample", no_sample, "search, even if generation_config.json says do_sample"),
-    NUMBER("temperature", gen.temperature, 1e-6, 1e6,
-           "divide the scores by X: below 1 sharpens, above 1 flattens (default 1)"),
-    CLI_ROW_INT("top-k", "N", gen.top_k, 0, INT32_MAX,
-        "keep only the N most likely tokens; 0: off (default 50, as in Hugging Face)"),
-    NUMBER("top-p", gen.top_p, 0, 1,
-           "keep the fewest most likely tokens that reach probability X (default 1: off)"),
-    NUMBER("min-p", gen.min_p, 0, 1,
-           "keep tokens with at least X times the highest probability (default 0: off)"),
-    NUMBER("typical-p", gen.typical_p, 1e-6, 1,
-           "keep the most typical tokens that reach probability X (default 1: off)"),
-    CLI_ROW_INT("seed", "N", seed, 0, INT32_MAX,
-        "seed of the random numbers, which depend only on the seed, the sample's position in the "
-        "input and the step (default 0)"),
+    SETTING("temperature"),
+    SETTING("top-k"),
+    SETTING("top-p"),
+    SETTING("min-p"),
+    SETTING("typical-p"),
+    SETTING("seed"),
 
     CLI_ROW_GROUP("Search as in fairseq (lengths exclude the start token and EOS):"),
-    CLI_ROW_CHOICE("search-style", "hf|fairseq", search_style, style_words,
-           "rules, limits and end of the search (default hf); options of the other style are "
-           "refused"),
-    CLI_ROW_INT("min-len", "N", gen.min_len, 0, INT32_MAX, "shortest output (default 1)"),
-    NUMBER("max-len-a", gen.max_len_a, 0, 64,
-           "longest output: X times the length of the source ... (default 0)"),
-    CLI_ROW_INT("max-len-b", "N", gen.max_len_b, 0, INT32_MAX, "... plus N (default 200)"),
-    NUMBER("unk-penalty", gen.unk_penalty, -1e6, 1e6,
-           "subtract X from the score of the unknown token (default 0)"),
-    TOKEN("unk-token-id", gen.unk_token_id, "the unknown token, or none"),
+    SETTING("search-style"),
+    SETTING("min-len"),
+    SETTING("max-len-a"),
+    SETTING("max-len-b"),
+    SETTING("unk-penalty"),
+    SETTING("unk-token-id"),
 
     CLI_ROW_GROUP("Model and device:"),
     CLI_MODEL_OPTIONS(FIELD(model),
@@ -177,49 +129,26 @@ static const struct cli_opt options_table[] = {
 
 _Static_assert(ELCL_COUNT(options_table) <= CLI_MAX_OPTS, "raise CLI_MAX_OPTS");
 
-/* Options of one style. The library refuses the same ones under its own names. */
-static const struct {
-    const char *name;
-    int style;
-} style_options[] = {
-    {"encoder-no-repeat-ngram-size", ELCL_STYLE_HF},
-    {"encoder-repetition-penalty", ELCL_STYLE_HF},
-    {"presence-penalty", ELCL_STYLE_HF},
-    {"frequency-penalty", ELCL_STYLE_HF},
-    {"bad-words-ids", ELCL_STYLE_HF},
-    {"suppress-tokens", ELCL_STYLE_HF},
-    {"begin-suppress-tokens", ELCL_STYLE_HF},
-    {"prefix-alternatives", ELCL_STYLE_HF},
-    {"stop", ELCL_STYLE_HF},
-    {"max-length", ELCL_STYLE_HF},
-    {"max-new-tokens", ELCL_STYLE_HF},
-    {"min-length", ELCL_STYLE_HF},
-    {"min-new-tokens", ELCL_STYLE_HF},
-    {"early-stopping", ELCL_STYLE_HF},
-    {"renormalize-logits", ELCL_STYLE_HF},
-    {"repetition-penalty", ELCL_STYLE_HF},
-    {"forced-eos-token-id", ELCL_STYLE_HF},
-    {"min-len", ELCL_STYLE_FAIRSEQ},
-    {"max-len-a", ELCL_STYLE_FAIRSEQ},
-    {"max-len-b", ELCL_STYLE_FAIRSEQ},
-    {"unk-penalty", ELCL_STYLE_FAIRSEQ},
-    {"unk-token-id", ELCL_STYLE_FAIRSEQ},
-};
-
 int cli_generate_check_style(const struct cli_generate_options *o, elcl_error *err)
 {
-    for (size_t i = 0; i < ELCL_COUNT(style_options); i++) {
-        if (style_options[i].style != o->search_style &&
-            cli_args_seen(&o->args, style_options[i].name))
+    elcl_gen_options gen;
+    const int rc = cli_settings_read(&o->given, &gen, err);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < o->args.n_opts; i++) {
+        const elcl_gen_option *option = cli_args_setting(&o->args.opts[i]);
+        if (option && o->args.seen[i] && option->style >= 0 &&
+            option->style != (int)gen.search_style)
             return elcl_fail(err, ELCL_E_ARG, "--%s has no meaning with --search-style %s",
-                             style_options[i].name, cli_word_of(style_words, o->search_style));
+                             o->args.opts[i].name,
+                             gen.search_style == ELCL_STYLE_FAIRSEQ ? "fairseq" : "hf");
     }
     return ELCL_OK;
 }
 
 static int check_combination(const struct cli_generate_options *o, elcl_error *err)
 {
-    if (o->gen.do_sample && o->no_sample)
+    if (o->no_sample && cli_args_seen(&o->args, "do-sample"))
         return elcl_fail(err, ELCL_E_ARG, "expected --do-sample or --no-sample, found both");
     if (o->stream && o->common.format != CLI_FORMAT_TEXT)
         return elcl_fail(err, ELCL_E_ARG, "--stream writes text: expected --format text");
@@ -237,9 +166,8 @@ static int check_combination(const struct cli_generate_options *o, elcl_error *e
 }
 
 /* Derives the expected workload from the options that were given. */
-static void expect(struct cli_generate_options *o)
+static void expect(struct cli_generate_options *o, const elcl_gen_options *gen)
 {
-    const elcl_gen_options *gen = &o->gen;
     o->model.expected_batch = o->batch_size;
     o->model.expected_beams =
         gen->num_beams > gen->num_return_sequences ? gen->num_beams : gen->num_return_sequences;
@@ -261,12 +189,16 @@ static int check_shard(struct cli_generate_options *o, elcl_error *err)
 static int check(const struct cli_args *args, void *target, elcl_error *err)
 {
     struct cli_generate_options *o = target;
+    elcl_gen_options gen;
     int rc = cli_sample_options_take(&o->samples, args, err);
     if (!rc)
         rc = check_combination(o, err);
     if (!rc)
         rc = check_shard(o, err);
-    expect(o);
+    if (!rc)
+        rc = cli_settings_read(&o->given, &gen, err);
+    if (!rc)
+        expect(o, &gen);
     return rc ? rc : cli_generate_check_style(o, err);
 }
 

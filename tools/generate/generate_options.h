@@ -21,11 +21,8 @@ struct cli_generate_options {
     int stream, unordered, resume;
     /* The options of decoding, from here to `model`, which a sample in jsonl may change. Only those
      * that were given count: cli_generate_resolve() lays them over the model's defaults. */
-    elcl_gen_options gen;
+    struct cli_settings given;
     int no_sample;
-    int seed;
-    int early_stopping, search_style;
-    struct cli_opt_ids eos;
     struct cli_option_lists lists;
     struct cli_model_options model;
     int batch_size; /* 0: automatic */

@@ -8,21 +8,12 @@
 
 #include <cjson/cJSON.h>
 
-/* Options whose JSON value is an array of token ids, or one of such arrays. */
-static const struct {
-    const char *name;
-    int depth;
-} list_options[] = {
-    {"bad-words-ids", 2}, {"begin-suppress-tokens", 1}, {"decoder-prefix-ids", 1},
-    {"eos-token-id", 1},  {"prefix-alternatives", 2},   {"suppress-tokens", 1},
-};
-
-static int depth_of(const char *name)
+/* How deep arrays of token ids are: 1, 2 for an array of arrays, or 0 for other values. */
+static int depth_of(const elcl_gen_option *option)
 {
-    for (size_t i = 0; i < ELCL_COUNT(list_options); i++)
-        if (!strcmp(list_options[i].name, name))
-            return list_options[i].depth;
-    return 0;
+    if (!option)
+        return 0;
+    return option->type == ELCL_OPTION_TOKENS ? 1 : option->type == ELCL_OPTION_TOKEN_LISTS ? 2 : 0;
 }
 
 /* Appends a JSON value in the spelling of the command line; false if it has none. A list of one
@@ -59,7 +50,7 @@ static bool append_value(const cJSON *item, int depth, struct elcl_str *text)
 /* Returns the decoding option that a key names, with underscores for dashes as in Hugging Face. */
 static const struct cli_opt *option_of_key(const struct cli_args *args, const char *key)
 {
-    const size_t first = offsetof(struct cli_generate_options, gen);
+    const size_t first = offsetof(struct cli_generate_options, given);
     const size_t end = offsetof(struct cli_generate_options, model);
     char name[48];
     if (strlen(key) >= sizeof(name) || strchr(key, '-'))
@@ -74,22 +65,20 @@ static const struct cli_opt *option_of_key(const struct cli_args *args, const ch
     return NULL;
 }
 
-/* Sets an option. One that points to its text gets a copy of it. */
+/* Sets an option to a copy of the text. */
 static int set_text(struct cli_generate_options *o, const struct cli_opt *opt, const char *key,
                     const char *text, elcl_error *err)
 {
-    const bool points = opt->kind == CLI_OPT_TEXT || opt->kind == CLI_OPT_TEXTS;
     elcl_error bad = {0};
-    if (points) {
-        char *copy = elcl_strdup(text);
-        if (!copy)
-            return elcl_fail_nomem(err);
-        o->lists.kept[o->lists.n_kept++] = copy; /* has room for each such option and stop */
-        text = copy;
-    }
-    if (cli_args_set(&o->args, opt->name, text, o, &bad))
-        return elcl_fail(err, ELCL_E_FORMAT, "key \"%s\": %s", key, bad.msg);
-    return ELCL_OK;
+    char *copy = elcl_strdup(text);
+    if (!copy)
+        return elcl_fail_nomem(err);
+    o->lists.kept[o->lists.n_kept++] = copy; /* has room for each option and string of stop */
+    if (!cli_args_set(&o->args, opt->name, copy, o, &bad))
+        return ELCL_OK;
+    return depth_of(cli_args_setting(opt))
+               ? elcl_fail(err, ELCL_E_FORMAT, "%s", bad.msg)
+               : elcl_fail(err, ELCL_E_FORMAT, "key \"%s\": %s", key, bad.msg);
 }
 
 static int fail_key(const cJSON *item, const char *expected, elcl_error *err)
@@ -97,28 +86,29 @@ static int fail_key(const cJSON *item, const char *expected, elcl_error *err)
     return elcl_fail(err, ELCL_E_FORMAT, "key \"%s\": expected %s", item->string, expected);
 }
 
-static int fail_stop(const cJSON *item, elcl_error *err)
+static int fail_stop(const cJSON *item, double most, elcl_error *err)
 {
     return elcl_fail(err, ELCL_E_FORMAT,
-                     "key \"%s\": expected a string or an array of at most %d strings",
-                     item->string, CLI_MAX_STOPS);
+                     "key \"%s\": expected a string or an array of at most %.0f strings",
+                     item->string, most);
 }
 
 /* Takes a string, an array of strings, or null. */
 static int take_stop(struct cli_generate_options *o, const struct cli_opt *opt, const cJSON *item,
                      elcl_error *err)
 {
+    const double most = cli_args_setting(opt)->max;
     const cJSON *part;
     int rc = ELCL_OK;
     if (cJSON_IsString(item))
         return set_text(o, opt, item->string, item->valuestring, err);
-    if (!cJSON_IsNull(item) && (!cJSON_IsArray(item) || cJSON_GetArraySize(item) > CLI_MAX_STOPS))
-        return fail_stop(item, err);
+    if (!cJSON_IsNull(item) && (!cJSON_IsArray(item) || cJSON_GetArraySize(item) > most))
+        return fail_stop(item, most, err);
     cJSON_ArrayForEach(part, item)
     {
         if (!rc)
             rc = cJSON_IsString(part) ? set_text(o, opt, item->string, part->valuestring, err)
-                                      : fail_stop(item, err);
+                                      : fail_stop(item, most, err);
     }
     return rc;
 }
@@ -133,12 +123,13 @@ static int take_key(struct cli_generate_options *o, const cJSON *item, elcl_erro
                          "unknown key \"%.60s\": expected text, ids, id or a decoding option "
                          "such as num_beams",
                          item->string);
-    const int depth = depth_of(opt->name);
-    if (opt->kind == CLI_OPT_TEXTS)
+    const elcl_gen_option *option = cli_args_setting(opt);
+    const int depth = depth_of(option);
+    if (option && option->type == ELCL_OPTION_TEXTS)
         return take_stop(o, opt, item, err);
     if (cJSON_IsString(item))
         return set_text(o, opt, item->string, item->valuestring, err);
-    if (opt->kind == CLI_OPT_TEXT && !depth)
+    if (opt->kind == CLI_OPT_TEXT)
         return cJSON_IsNull(item) ? ELCL_OK : fail_key(item, "a string", err);
     if (!append_value(item, depth, &text))
         rc = depth
@@ -158,26 +149,34 @@ static bool has(const cJSON *json, const char *key)
     return cJSON_GetObjectItemCaseSensitive(json, key) != NULL;
 }
 
-/* An option of the sample also replaces the one that says the same in another way. */
-static void replace(struct cli_generate_options *o, const cJSON *json, const char *key,
-                    const char *other)
+/* Forgets an option of the command line. */
+static void forget(struct cli_generate_options *o, const char *name)
 {
-    for (size_t i = 0; has(json, key) && i < o->args.n_opts; i++) {
-        if (o->args.opts[i].name && !strcmp(o->args.opts[i].name, other))
-            o->args.seen[i] = false;
+    for (size_t i = 0; i < o->args.n_opts; i++) {
+        if (!o->args.opts[i].name || strcmp(o->args.opts[i].name, name) != 0)
+            continue;
+        const elcl_gen_option *option = cli_args_setting(&o->args.opts[i]);
+        o->args.seen[i] = false;
+        if (option)
+            cli_settings_drop(&o->given, option->name);
     }
 }
 
+/* An option of the sample also replaces the one that says the same in another way. */
 static void replace_all(struct cli_generate_options *o, const cJSON *json)
 {
-    replace(o, json, "max_length", "max-new-tokens");
-    replace(o, json, "min_length", "min-new-tokens");
+    if (has(json, "max_length"))
+        forget(o, "max-new-tokens");
+    if (has(json, "min_length"))
+        forget(o, "min-new-tokens");
     if (has(json, "do_sample"))
         o->no_sample = 0;
-    if (has(json, "decoder_prefix") || has(json, "decoder_prefix_ids"))
-        o->lists.prefix = o->lists.prefix_ids = NULL;
+    if (has(json, "decoder_prefix") || has(json, "decoder_prefix_ids")) {
+        forget(o, "decoder-prefix-ids");
+        o->lists.prefix = NULL;
+    }
     if (has(json, "stop"))
-        o->lists.stop.n = 0;
+        forget(o, "stop");
 }
 
 int cli_generate_override(const struct cli_generate_options *base, const struct cli_parsed *sample,

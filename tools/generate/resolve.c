@@ -3,39 +3,18 @@
 
 #include <string.h>
 
-#define FIELD(name) offsetof(struct cli_generate_options, name)
-
-/* Copies each option that was given. The fields lie inside `gen`, except those that the parser
- * needs in another type. */
-static void overlay(const struct cli_generate_options *o, elcl_gen_options *gen)
+static int overlay(struct cli_generate_options *o, const elcl_model *model, elcl_gen_options *gen,
+                   elcl_error *err)
 {
-    if (cli_args_seen(&o->args, "num-beam-groups")) /* decides fairseq's default penalty */
-        gen->num_beam_groups = o->gen.num_beam_groups;
-    if (o->search_style == ELCL_STYLE_FAIRSEQ)
-        elcl_gen_options_fairseq(gen);
-    for (size_t i = 0; i < o->args.n_opts; i++) {
-        const struct cli_opt *opt = &o->args.opts[i];
-        const size_t at = opt->offset - FIELD(gen);
-        const bool inside = opt->offset >= FIELD(gen) && at < sizeof(*gen);
-        const size_t size = opt->kind == CLI_OPT_NUMBER ? sizeof(float) : sizeof(int);
-        if (o->args.seen[i] && inside)
-            memcpy((char *)gen + at, (const char *)&o->gen + at, size);
-    }
-    if (cli_args_seen(&o->args, "early-stopping"))
-        gen->early_stopping = (enum elcl_early_stopping)o->early_stopping;
-    if (cli_args_seen(&o->args, "eos-token-id")) {
-        gen->n_eos = o->eos.n;
-        memcpy(gen->eos_token_ids, o->eos.ids, sizeof(gen->eos_token_ids));
-    }
+    const int rc = cli_settings_apply(&o->given, gen, &o->lists.lists, err);
+    if (rc)
+        return rc;
     if (o->no_sample)
         gen->do_sample = 0;
-    if (cli_args_seen(&o->args, "seed"))
-        gen->seed = (uint64_t)o->seed;
-    /* A given length replaces a default one that is counted in the other way. */
-    if (cli_args_seen(&o->args, "max-length") && !cli_args_seen(&o->args, "max-new-tokens"))
-        gen->max_new_tokens = 0;
-    if (cli_args_seen(&o->args, "min-length") && !cli_args_seen(&o->args, "min-new-tokens"))
-        gen->min_new_tokens = 0;
+    if (o->lists.prefix && cli_args_seen(&o->args, "decoder-prefix-ids"))
+        return elcl_fail(err, ELCL_E_ARG,
+                         "expected --decoder-prefix or --decoder-prefix-ids, found both");
+    return cli_option_lists_encode(&o->lists, model, gen, err);
 }
 
 /* Returns an option of sampling that was given without sampling and does nothing, or NULL. */
@@ -151,7 +130,7 @@ static int check_stream(const struct cli_generate_options *o, const elcl_gen_opt
 static int check_beams(const struct cli_generate_options *o, const elcl_gen_options *gen,
                        elcl_error *err)
 {
-    if (cli_args_seen(&o->args, "renormalize-logits") && o->gen.renormalize_logits &&
+    if (cli_args_seen(&o->args, "renormalize-logits") && gen->renormalize_logits &&
         gen->num_beams == 1)
         return elcl_fail(err, ELCL_E_ARG,
                          "--renormalize-logits changes the scores of beam search: expected "
@@ -196,11 +175,10 @@ int cli_generate_resolve(struct cli_generate_options *options, const elcl_model 
     int rc;
     elcl_model_get_info(model, &info);
     elcl_model_gen_defaults(model, &r.gen);
-    overlay(options, &r.gen);
+    ELCL_TRY(overlay(options, model, &r.gen, err));
     r.ignored = find_ignored(options, &r.gen);
     if (r.gen.token_logprobs && options->common.format != CLI_FORMAT_JSONL)
         return elcl_fail(err, ELCL_E_ARG, "--token-logprobs needs --format jsonl");
-    ELCL_TRY(cli_option_lists_resolve(&options->lists, model, &r.gen, err));
     ELCL_TRY(check_stream(options, &r.gen, err));
     ELCL_TRY(check_beams(options, &r.gen, err));
     ELCL_TRY(check_model(options, &info, err));
