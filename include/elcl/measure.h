@@ -33,6 +33,8 @@ typedef struct elcl_engine_stats {
     uint64_t peak_bytes;    /* the highest live_bytes so far */
     uint64_t bytes_moved;   /* memory traffic that the operations need, estimated */
     uint64_t flop;          /* arithmetic that the operations need */
+    double compile_seconds; /* in which the driver compiled kernels for the model's device; short if
+                             * it had them in its cache */
 } elcl_engine_stats;
 
 /* Writes the engine's statistics after its last finished step. Any thread may call this. */

@@ -46,7 +46,8 @@ struct elcl_device {
     atomic_ullong live_bytes;
     atomic_ullong peak_bytes;
     atomic_int live_buffers;
-    atomic_int compilations; /* programs built from their text; for tests */
+    atomic_int compilations;  /* programs built from their text; for tests */
+    atomic_ullong compile_ns; /* in which the driver did so */
 };
 
 int elcl_device_open(const struct elcl_device_params *params, struct elcl_device **device,

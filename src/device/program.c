@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "base/util.h"
 #include "device/cl_source.h"
 #include "device/program_cache.h"
@@ -162,8 +163,11 @@ static int build_source(struct elcl_device *device, const struct program_text *t
     cl_program p = clCreateProgramWithSource(device->context, 1, &source, &text->source.n, &code);
     if (code)
         return elcl_cl_check(code, "clCreateProgramWithSource", text->names.data, err);
+    elcl_device_log(device, ELCL_LOG_INFO, "compiling kernels: %s", text->names.data);
+    const uint64_t start = elcl_clock_ns();
     code = clBuildProgram(p, 1, &device->id, text->options.data, NULL, NULL);
     atomic_fetch_add(&device->compilations, 1);
+    atomic_fetch_add(&device->compile_ns, elcl_clock_ns() - start);
     if (code) {
         const int rc = fail_build(device, text, p, code, err);
         clReleaseProgram(p);

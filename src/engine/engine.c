@@ -251,6 +251,7 @@ void elcl_engine_get_stats(elcl_engine *engine, elcl_engine_stats *stats)
     pthread_mutex_unlock(&engine->mutex);
     stats->live_bytes = device->live_bytes;
     stats->peak_bytes = device->peak_bytes;
+    stats->compile_seconds = 1e-9 * (double)atomic_load(&device->compile_ns);
 }
 
 void elcl_engine_get_profile(elcl_engine *engine, elcl_engine_profile *profile)

@@ -345,6 +345,7 @@ void elcl_scorer_get_stats(const elcl_scorer *scorer, elcl_engine_stats *stats)
     stats->planned_bytes = scorer->plan.total;
     stats->live_bytes = device->live_bytes;
     stats->peak_bytes = device->peak_bytes;
+    stats->compile_seconds = 1e-9 * (double)atomic_load(&device->compile_ns);
     if (scorer->state.ops) {
         stats->bytes_moved += scorer->state.ops->bytes_moved;
         stats->flop += scorer->state.ops->flop;

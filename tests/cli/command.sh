@@ -567,6 +567,8 @@ same "two runs, one output: the first is whole" "$(cat two.txt)" "!SLOW"
 run "$elcl" generate m hello
 prints "only results on stdout" "HELLO"
 check "no summary without a terminal" sh -c '! grep -q samples/s "$1"' sh err
+FAKE_COMPILE=1 run "$elcl" generate m hello --verbose
+check "a summary: compiling" grep -q 'of which compiling kernels 9.00 s; generation' err
 run "$elcl" generate m hello --verbose
 check "a summary" grep -q 'samples/s' err
 check "a summary: memory" grep -q 'peak device memory' err
@@ -583,6 +585,14 @@ if command -v script >/dev/null && script -qec true /dev/null >/dev/null 2>&1; t
         /dev/null >terminal 2>&1 </dev/null
     check "a progress bar on a terminal" grep -q '\[#*\.*\] *[0-9]*%  [0-9]* samples' terminal
     check "with a bar the output is whole" cmp -s t.txt upper
+    check "no kernels are compiled" sh -c '! grep -q compiling "$1"' sh terminal
+    TERM=xterm FAKE_COMPILE=1 script -qec "'$elcl' generate m a" /dev/null >terminal 2>&1 </dev/null
+    check "compiling kernels" grep -q 'compiling kernels (once per device)' terminal
+    { echo '!slow' && head -n 60 few; } >slow
+    TERM=xterm FAKE_STEP_MS=5 script -qec "'$elcl' generate m --input slow --output t.txt" \
+        /dev/null >terminal 2>&1 </dev/null
+    check "the bar counts what is finished, not what is written" \
+        grep -q '  [2-9][0-9] samples' terminal
     TERM=dumb FAKE_STEP_MS=2 script -qec "'$elcl' generate m --input few --output t.txt" \
         /dev/null >terminal 2>&1 </dev/null
     check "none on a dumb terminal" sh -c '! grep -q % "$1"' sh terminal

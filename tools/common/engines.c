@@ -39,6 +39,8 @@ void cli_engines_stats(const struct cli_engines *engines, elcl_engine_stats *sum
         sum->output_tokens += one.output_tokens;
         sum->bytes_moved += one.bytes_moved;
         sum->flop += one.flop;
+        if (one.compile_seconds > sum->compile_seconds)
+            sum->compile_seconds = one.compile_seconds;
         sum->seconds = one.seconds > sum->seconds ? one.seconds : sum->seconds;
         *model_peak = one.peak_bytes > *model_peak ? one.peak_bytes : *model_peak;
     }

@@ -21,8 +21,8 @@ int cli_engines_open(struct cli_engines *engines, const struct cli_model_options
 /* Creates the pool. */
 int cli_engines_start(struct cli_engines *engines, const elcl_engine_params *params,
                       elcl_error *err);
-/* Adds up the engines' statistics. Seconds are those of the busiest engine, and each model's memory
- * counts once. */
+/* Adds up the engines' statistics. Seconds are those of the busiest engine or device, and each
+ * model's memory counts once. */
 void cli_engines_stats(const struct cli_engines *engines, elcl_engine_stats *sum);
 void cli_engines_close(struct cli_engines *engines);
 

@@ -9,10 +9,25 @@
 
 void cli_progress_start(struct cli_progress *p, bool wanted)
 {
-    double now = cli_sys_seconds();
-    p->on = wanted && cli_sys_can_redraw(CLI_STDERR);
-    p->shown = false;
-    p->start = p->last = now;
+    *p = (struct cli_progress){.on = wanted && cli_sys_can_redraw(CLI_STDERR),
+                               .last = cli_sys_seconds()};
+}
+
+void cli_progress_say(struct cli_progress *p, const char *what)
+{
+    if (!p->on || p->begun)
+        return;
+    p->shown = true;
+    fprintf(stderr, "\r%s\033[K", what);
+    fflush(stderr);
+}
+
+void cli_progress_begin(struct cli_progress *p, double start, uint64_t samples, double fraction)
+{
+    p->begun = true;
+    p->start = start;
+    p->samples = samples;
+    p->fraction = fraction > 0 ? fraction : 0;
 }
 
 /* h:mm:ss or m:ss */
@@ -28,7 +43,7 @@ static void format_duration(double seconds, char *text, size_t room)
 void cli_progress_update(struct cli_progress *p, uint64_t samples, double fraction)
 {
     double now = cli_sys_seconds();
-    if (!p->on || now - p->last < REDRAW_SECONDS)
+    if (!p->on || !p->begun || now - p->last < REDRAW_SECONDS)
         return;
     p->last = now;
     p->shown = true;
@@ -42,10 +57,11 @@ void cli_progress_update(struct cli_progress *p, uint64_t samples, double fracti
         bar[BAR_CELLS] = '\0';
         fprintf(stderr, "[%s] %3d%%  ", bar, (int)(fraction * 100));
     }
-    fprintf(stderr, "%llu samples, %.1f/s", (unsigned long long)samples, (double)samples / elapsed);
-    if (fraction > 0) {
+    fprintf(stderr, "%llu samples, %.1f/s", (unsigned long long)samples,
+            elapsed > 0 ? (double)(samples - p->samples) / elapsed : 0);
+    if (fraction > p->fraction) {
         char eta[32];
-        format_duration(elapsed * (1 - fraction) / fraction, eta, sizeof(eta));
+        format_duration(elapsed * (1 - fraction) / (fraction - p->fraction), eta, sizeof(eta));
         fprintf(stderr, ", %s left", eta);
     }
     fputs("\033[K", stderr);

@@ -40,8 +40,11 @@ void cli_summary_print(const struct cli_summary *summary, const elcl_model_info 
     fprintf(stderr, ", %llu tokens: %.1f samples/s, %.1f tokens/s\n",
             (unsigned long long)stats->output_tokens, per_second((double)summary->samples, seconds),
             per_second((double)stats->output_tokens, seconds));
-    fprintf(stderr, "elcl: start-up %.2f s, generation %.2f s (%.2f s in the engine)\n",
-            summary->start_seconds, seconds, stats->seconds);
+    fprintf(
+        stderr,
+        "elcl: start-up %.2f s, of which compiling kernels %.2f s; generation %.2f s (%.2f s in "
+        "the engine)\n",
+        summary->start_seconds, stats->compile_seconds, seconds, stats->seconds);
     print_machine(info, stats, ", batch ");
 }
 

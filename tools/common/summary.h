@@ -9,7 +9,7 @@
 struct cli_summary {
     uint64_t samples;
     uint64_t failed;
-    double start_seconds;    /* until the engines were ready */
+    double start_seconds;    /* until the engines were ready, and their kernels compiled */
     double generate_seconds; /* from then until the last line was written */
 };
 

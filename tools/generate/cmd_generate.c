@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The most samples in the queue, where finished samples wait for an earlier one. */
 #define MAX_QUEUE ((size_t)16384)
@@ -23,12 +24,12 @@ static int run_steps(struct cli_generation *r, elcl_error *err)
     r->running = true;
     cli_sys_stop_in_time();
     while (!rc && !must_stop(r)) {
-        if (!cli_sys_interrupted() && !r->input_done && r->in_flight < r->most_in_flight &&
-            r->queue.n < MAX_QUEUE)
+        if (!cli_sys_interrupted() && r->in_flight < r->most_in_flight &&
+            (r->queue.n < MAX_QUEUE + 4 * r->most_in_flight || !r->in_flight))
             rc = cli_generate_read(r, err);
         if (!rc)
             rc = cli_generate_step(r, err);
-        if (!r->in_flight && r->input_done)
+        if (!r->in_flight && !r->n_window && r->input_done)
             break;
     }
     return rc;
@@ -40,6 +41,8 @@ static int run_steps(struct cli_generation *r, elcl_error *err)
 static void log_line(void *user, enum elcl_log_level level, const char *line)
 {
     struct cli_generation *r = user;
+    if (!strncmp(line, "compiling kernels", strlen("compiling kernels")))
+        cli_progress_say(&r->progress, "compiling kernels (once per device)");
     if (!cli_logs(&r->opt->common, level))
         return;
     cli_progress_clear(&r->progress);
@@ -53,6 +56,7 @@ static int start(struct cli_generation *r, elcl_error *err)
     int rc;
     ELCL_TRY(cli_generate_open_input(r, err));
     ELCL_TRY(cli_resume_open(r, err));
+    cli_progress_start(&r->progress, !o->common.quiet && !r->input.interactive && !o->stream);
     ELCL_TRY(cli_engines_open(&r->engines, &o->model, o->n_engines, o->samples.model, log_line, r,
                               &r->info, err));
     r->model = r->engines.models[0];
@@ -154,6 +158,8 @@ static void print_summary(const struct cli_generation *r, double began, double r
     if (!cli_summary_wanted(&r->opt->common, summary.generate_seconds))
         return;
     cli_generate_stats(r, &stats);
+    stats.seconds -= r->warmup_seconds;
+    stats.compile_seconds += r->warmup_seconds;
     cli_summary_print(&summary, &r->info, &stats);
 }
 
@@ -172,8 +178,6 @@ static int generate(struct cli_generate_options *options)
         r.shares_terminal = cli_sys_is_terminal(r.output.fd);
         if (r.input.interactive && !options->common.quiet)
             fputs("elcl: reading samples from the terminal, one per line; Ctrl-D ends\n", stderr);
-        cli_progress_start(&r.progress,
-                           !options->common.quiet && !r.input.interactive && !options->stream);
         rc = run_steps(&r, &err);
     }
     cli_args_name_option(&options->args, &err);
@@ -182,7 +186,7 @@ static int generate(struct cli_generate_options *options)
     if (!rc && !cli_sys_interrupted()) {
         if (!options->common.quiet && !options->shard.index)
             cli_samples_warn(&options->samples, r.n_samples);
-        print_summary(&r, began, ready);
+        print_summary(&r, began, r.work_began ? r.work_began : ready);
     }
     finish(&r);
     return code;

@@ -223,8 +223,8 @@ static void keep_prompt(const struct cli_generation *r, struct cli_sample *sampl
     sample->ids = NULL;
 }
 
-/* Whether a refusal is about the options of the command line: the engines get the longest sample
- * first, so that nothing else can be wrong with it. */
+/* Whether a refusal is about the options of the command line: the first sample is refused, which
+ * has none of its own. */
 static bool refuses_options(const struct cli_generation *r, const struct cli_sample *sample, int rc)
 {
     return rc == ELCL_E_ARG && !sample->own && !r->n_submitted && !r->opt->keep_going;
@@ -262,13 +262,31 @@ static int submit_sample(struct cli_generation *r, struct cli_sample *sample, el
     return ELCL_OK;
 }
 
-/* Engines take samples in the order of submission. */
+static int longest_first(const void *a, const void *b)
+{
+    const struct cli_sample *x = *(struct cli_sample *const *)a;
+    const struct cli_sample *y = *(struct cli_sample *const *)b;
+    if (x->n_ids != y->n_ids)
+        return x->n_ids > y->n_ids ? -1 : 1;
+    return x->index < y->index ? -1 : x->index > y->index;
+}
+
+/* Submits what the engines can take, in input order. Of the last samples the longest go first, so
+ * that the engines are not left with a few long ones at the end. */
 static int submit_window(struct cli_generation *r, elcl_error *err)
 {
     elcl_error why = {0}; /* too long a sample is refused with its own message below */
-    int rc = cli_generate_make_room(r, r->window, r->n_window, &why, err);
-    for (size_t i = 0; !rc && i < r->n_window; i++)
+    if (r->input_done && r->n_submitted && !r->opt->stream && r->n_window)
+        qsort(r->window, r->n_window, sizeof(struct cli_sample *), longest_first);
+    const size_t room = r->most_in_flight - r->in_flight;
+    const size_t n = r->n_window < room ? r->n_window : room;
+    int rc = cli_generate_make_room(r, r->window, n, &why, err);
+    for (size_t i = 0; !rc && i < n; i++) {
+        r->window_tokens -= r->window[i]->n_ids;
         rc = submit_sample(r, r->window[i], err);
+    }
+    r->n_window -= n;
+    memmove(r->window, r->window + n, r->n_window * sizeof(*r->window));
     return rc;
 }
 
@@ -279,6 +297,7 @@ static int add_to_window(struct cli_generation *r, struct cli_sample *sample, el
         return elcl_fail_nomem(err);
     r->window = window;
     r->window[r->n_window++] = sample;
+    r->window_tokens += sample->n_ids;
     return ELCL_OK;
 }
 
@@ -310,17 +329,13 @@ static int read_line(struct cli_generation *r, int wait_ms, bool *more, elcl_err
 
 int cli_generate_read(struct cli_generation *r, elcl_error *err)
 {
-    int wait_ms = r->in_flight ? 0 : -1, rc = ELCL_OK;
-    size_t n_tokens = 0;
+    const bool idle = !r->in_flight && !r->n_window;
+    int wait_ms = idle ? -1 : 0, rc = ELCL_OK;
     bool more = true;
-    r->n_window = 0;
-    while (!rc && more && !r->input_done && n_tokens < WINDOW_TOKENS &&
-           r->in_flight + r->n_window < r->most_in_flight) {
-        const size_t before = r->n_window;
+    while (!rc && more && !r->input_done && r->window_tokens < WINDOW_TOKENS &&
+           r->in_flight + r->n_window < 2 * r->most_in_flight) {
         rc = read_line(r, wait_ms, &more, err);
-        if (r->n_window > before)
-            n_tokens += r->window[before]->n_ids;
         wait_ms = r->in_flight || r->input.interactive ? 0 : GRACE_MS;
     }
-    return rc ? rc : submit_window(r, err);
+    return rc || !r->n_window ? rc : submit_window(r, err);
 }

@@ -36,9 +36,12 @@ struct cli_generation {
     uint64_t whole_samples, whole_bytes; /* in the output */
     uint64_t noted_samples;              /* of them, in the journal */
     struct cli_progress progress;
+    double work_began;           /* seconds; 0: not yet */
+    bool stepped, work_is_timed; /* one step has ended; work_began is final */
+    double warmup_seconds;       /* of steps before the work began */
     struct cli_queue queue;
     struct cli_sample **window; /* [n_window] read and not yet submitted */
-    size_t n_window, window_capacity;
+    size_t n_window, window_capacity, window_tokens;
     size_t in_flight;      /* submitted and not finished */
     size_t most_in_flight; /* what the engines can take: a kill loses no more */
     bool input_done;
@@ -82,8 +85,8 @@ int cli_generate_end_output(struct cli_generation *r, elcl_error *err);
 
 /* ---- from a line to a submitted sample (generate_read.c) ------------------------------------ */
 
-/* Reads the lines that are there, up to what the engines can take, and submits them before the step
- * that sizes the engines' batches. Waits for a line only if the engines have nothing to do. */
+/* Reads the lines that are there, up to twice what the engines can take, and submits what they can
+ * before the step that sizes their batches. Waits for a line only if they have nothing to do. */
 int cli_generate_read(struct cli_generation *r, elcl_error *err);
 /* Warns once that an option of sampling is ignored. */
 void cli_generate_warn_sampling(struct cli_generation *r, const char *ignored);
