@@ -111,7 +111,8 @@ typedef struct elcl_probe_verdict {
 } elcl_probe_verdict;
 
 /* Finds out which fast paths work on device i, by building and running small kernels. Takes up to
- * some seconds; results are cached on disk.
+ * some seconds; results are kept on disk unless a kernel could not run or other programs disturbed
+ * the times.
  *
  * verdicts: receives an array [n_verdicts] that the list owns.
  *
@@ -120,6 +121,21 @@ typedef struct elcl_probe_verdict {
 ELCL_API int elcl_device_list_probe(elcl_device_list *list, int i,
                                     const elcl_probe_verdict **verdicts, int *n_verdicts,
                                     elcl_error *err);
+
+/* The same, but always runs the kernels; what is sure replaces what is on disk. Arrays of earlier
+ * calls for the device are freed. */
+ELCL_API int elcl_device_list_probe_again(elcl_device_list *list, int i,
+                                          const elcl_probe_verdict **verdicts, int *n_verdicts,
+                                          elcl_error *err);
+
+/* Finds out whether the cache directory can be used, and creates it if it is missing: for built
+ * kernels, verdicts and measurements. It must belong to the user, and nobody else may write to it.
+ * Without it everything works, but nothing is kept.
+ *
+ * directory: receives its path, freed with elcl_free(), or NULL if the environment names none.
+ *
+ * ELCL_E_IO: it cannot be used; the message says why. */
+ELCL_API int elcl_check_cache(char **directory, elcl_error *err);
 
 /* How fast a device is: from its data sheet, or measured with small kernels. Rates count 1e9 per
  * second; a multiply-add is two operations. Other kernels are as good as the fraction of these

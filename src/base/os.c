@@ -343,11 +343,6 @@ int elcl_list_names(const char *directory, struct elcl_file_info **files, size_t
                : ELCL_OK;
 }
 
-void elcl_touch_file(const char *path)
-{
-    utimensat(AT_FDCWD, path, NULL, 0);
-}
-
 void elcl_remove_file(const char *path)
 {
     unlink(path);
@@ -376,23 +371,10 @@ char *elcl_cache_directory(void)
     if (own && *own)
         return elcl_strndup(own, strlen(own));
     const char *xdg = getenv("XDG_CACHE_HOME");
-    if (xdg && *xdg)
+    if (xdg && *xdg == '/') /* its specification: others are to be ignored */
         return elcl_path_join(xdg, "elcl");
     const char *home = getenv("HOME");
     return home && *home ? elcl_path_join(home, ".cache/elcl") : NULL;
-}
-
-bool elcl_cpu_has(enum elcl_cpu_feature feature)
-{
-#if defined(__x86_64__)
-    return feature == ELCL_CPU_AVX2          ? __builtin_cpu_supports("avx2")
-           : feature == ELCL_CPU_AVX512BW    ? __builtin_cpu_supports("avx512bw")
-           : feature == ELCL_CPU_AVX512_VNNI ? __builtin_cpu_supports("avx512vnni")
-                                             : __builtin_cpu_supports("avx512bf16");
-#else
-    (void)feature;
-    return false;
-#endif
 }
 
 uint64_t elcl_clock_ns(void)

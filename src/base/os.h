@@ -1,4 +1,5 @@
-/* Files, directories, the clock and waits. Only os.c uses POSIX, except for threads. */
+/* Files, directories, the clock and waits. Only os.c and own_files.c use POSIX, except for
+ * threads. */
 #ifndef ELCL_BASE_OS_H
 #define ELCL_BASE_OS_H
 
@@ -72,8 +73,7 @@ int elcl_list_names(const char *directory, struct elcl_file_info **files, size_t
                     elcl_error *err);
 void elcl_free_files(struct elcl_file_info *files, size_t n);
 
-/* Sets a file's modification time to now. Ignores failures. */
-void elcl_touch_file(const char *path);
+/* Ignores failures. */
 void elcl_remove_file(const char *path);
 
 /* Returns ELCL_CACHE_DIR, XDG_CACHE_HOME/elcl or HOME/.cache/elcl, or NULL if none is set. Freed
@@ -84,15 +84,6 @@ char *elcl_cache_directory(void);
 char *elcl_path_join(const char *directory, const char *name);
 /* elcl_file_exists() of directory/name. */
 int elcl_has_file(const char *directory, const char *name, bool *there, elcl_error *err);
-
-/* Instruction sets that this processor has and that the system lets programs use. */
-enum elcl_cpu_feature {
-    ELCL_CPU_AVX2,
-    ELCL_CPU_AVX512BW,
-    ELCL_CPU_AVX512_VNNI,
-    ELCL_CPU_AVX512_BF16
-};
-bool elcl_cpu_has(enum elcl_cpu_feature feature);
 
 /* Returns the nanoseconds of a monotonic clock. */
 uint64_t elcl_clock_ns(void);

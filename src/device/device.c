@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "base/os.h"
+#include "base/own_files.h"
 #include "base/util.h"
 #include "device/list.h"
 #include "elcl/plan.h"
@@ -36,6 +38,19 @@ static int read_matrix_switch(struct elcl_device *device, const struct elcl_devi
     return ELCL_OK;
 }
 
+/* Takes the directory unless it cannot be trusted or written: a run does without it. */
+static void open_cache(struct elcl_device *device)
+{
+    elcl_error why = {0};
+    char *directory = elcl_cache_directory();
+    if (directory && elcl_own_directory(directory, &why)) {
+        elcl_device_log(device, ELCL_LOG_INFO, "no cache: %s", why.msg);
+        elcl_free(directory);
+        directory = NULL;
+    }
+    device->cache_directory = directory;
+}
+
 static int apply_params(struct elcl_device *device, const struct elcl_device_params *params,
                         elcl_error *err)
 {
@@ -56,7 +71,8 @@ static int apply_params(struct elcl_device *device, const struct elcl_device_par
     device->log = params->log;
     device->log_user = params->log_user;
     if (!params->no_cache)
-        device->cache_directory = elcl_cache_directory();
+        open_cache(device);
+    device->processor = desc->type == ELCL_DEVICE_CPU ? elcl_cpu_hash() : 0;
     return read_matrix_switch(device, params, err);
 }
 

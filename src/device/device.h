@@ -42,6 +42,7 @@ struct elcl_device {
     elcl_log_fn log;             /* may be NULL */
     void *log_user;
     char *cache_directory;     /* NULL: no cache */
+    uint64_t processor;        /* CPU devices: elcl_cpu_hash(), for the keys of caches; else 0 */
     const char *no_matrix_why; /* who turned matrix instructions off; NULL: nobody */
     atomic_ullong live_bytes;
     atomic_ullong peak_bytes;

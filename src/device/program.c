@@ -8,7 +8,7 @@
 #include "device/cl_source.h"
 #include "device/program_cache.h"
 
-#define CACHE_FORMAT_VERSION 1 /* of the key and of the file's contents */
+#define CACHE_FORMAT_VERSION 2 /* of the key and of the file's contents */
 
 /* Everything that a build depends on. */
 struct program_text {
@@ -121,8 +121,8 @@ static char *next_line(char **rest)
 }
 
 /* Logs every line. *first is the first line with the word "error", else the first line that is not
- * empty, else "". */
-static void log_lines(const struct elcl_device *device, enum elcl_log_level level, char *log,
+ * empty, else "". Returns whether there is an error. */
+static bool log_lines(const struct elcl_device *device, enum elcl_log_level level, char *log,
                       const char **first)
 {
     const char *any = NULL;
@@ -137,18 +137,36 @@ static void log_lines(const struct elcl_device *device, enum elcl_log_level leve
         elcl_device_log(device, level, "%s", line);
     }
     *first = error ? error : any ? any : "";
+    return error != NULL;
 }
 
+/* Whether the code may mean that the compiler has judged the program. Others mean that it did not
+ * come to that: memory, a device that is not there. */
+static bool is_judgement(cl_int code)
+{
+    return code == CL_BUILD_PROGRAM_FAILURE || code == CL_COMPILE_PROGRAM_FAILURE ||
+           code == CL_INVALID_BUILD_OPTIONS || code == CL_INVALID_COMPILER_OPTIONS;
+}
+
+/* ELCL_E_BUILD only if the compiler says what is wrong: a full disk also ends in
+ * CL_BUILD_PROGRAM_FAILURE, and another time the program may compile. */
 static int fail_build(const struct elcl_device *device, const struct program_text *text,
                       cl_program program, cl_int code, elcl_error *err)
 {
     char *log = read_log(device, program);
     const char *first = "";
-    if (log)
-        log_lines(device, ELCL_LOG_WARNING, log, &first);
-    const int rc =
-        elcl_fail(err, ELCL_E_BUILD, "%s: the compiler of %s refused the kernels: %s",
-                  text->names.data, device->desc.name, *first ? first : elcl_cl_error_name(code));
+    const bool diagnosed = log && log_lines(device, ELCL_LOG_WARNING, log, &first);
+    int rc;
+    if (is_judgement(code) && (diagnosed || code == CL_INVALID_BUILD_OPTIONS))
+        rc = elcl_fail(err, ELCL_E_BUILD, "%s: the compiler of %s refused the kernels: %s",
+                       text->names.data, device->desc.name,
+                       *first ? first : elcl_cl_error_name(code));
+    else if (is_judgement(code))
+        rc = elcl_fail(err, ELCL_E_DEVICE, "%s: the compiler of %s failed%s%s (%s)",
+                       text->names.data, device->desc.name, *first ? ": " : " without a reason",
+                       first, elcl_cl_error_name(code));
+    else
+        rc = elcl_cl_check(code, "clBuildProgram", text->names.data, err);
     elcl_free(log);
     return rc;
 }
@@ -176,7 +194,7 @@ static int build_source(struct elcl_device *device, const struct program_text *t
     char *log = device->log ? read_log(device, p) : NULL;
     const char *first;
     if (log)
-        log_lines(device, ELCL_LOG_DEBUG, log, &first);
+        (void)log_lines(device, ELCL_LOG_DEBUG, log, &first);
     elcl_free(log);
     *program = p;
     return ELCL_OK;
@@ -198,6 +216,7 @@ static uint64_t cache_key(const struct elcl_device *device, const struct program
     const uint32_t version = CACHE_FORMAT_VERSION;
     uint64_t key = elcl_hash(ELCL_HASH_INIT, &version, sizeof(version));
     key = hash_text(key, text);
+    key = elcl_hash(key, &device->processor, sizeof(device->processor));
     key = hash_string(key, device->desc.name);
     key = hash_string(key, device->desc.version);
     key = hash_string(key, device->desc.driver);
@@ -244,17 +263,6 @@ int elcl_program_build(struct elcl_device *device, const struct elcl_program_par
         *program = p;
     finish_text(&text);
     return rc;
-}
-
-bool elcl_program_hash(const struct elcl_device *device, const struct elcl_program_parts *parts,
-                       uint64_t *hash)
-{
-    struct program_text text = {0};
-    if (make_text(&text, device, parts, NULL))
-        return false;
-    *hash = hash_text(*hash, &text);
-    finish_text(&text);
-    return true;
 }
 
 /* ---- storing ------------------------------------------------------------------------------- */

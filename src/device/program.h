@@ -20,7 +20,8 @@ struct elcl_program_parts {
 
 /* Builds with "-cl-std=CL1.2 -DELCL_MAC_...=1", the options of the device's quirks, and those of
  * `parts`. If the compiler refuses the text, err gets its first line and the log function gets its
- * whole log. A broken cache never fails a build: the sources are compiled instead. The cache's key
+ * whole log; ELCL_E_BUILD then means that it will refuse it again, other codes that it may not. A
+ * broken cache never fails a build: the sources are compiled instead. The cache's key
  * is all source text, all options, device, driver, platform and the format version. */
 int elcl_program_build(struct elcl_device *device, const struct elcl_program_parts *parts,
                        cl_program *program, elcl_error *err);
@@ -34,9 +35,5 @@ void elcl_program_store(struct elcl_device *device, const struct elcl_program_pa
  * device's quirks. The caller finishes both. */
 int elcl_program_text(const struct elcl_device *device, const struct elcl_program_parts *parts,
                       struct elcl_str *source, struct elcl_str *options, elcl_error *err);
-
-/* Adds all source text and all options to *hash. Returns false if memory is short. */
-bool elcl_program_hash(const struct elcl_device *device, const struct elcl_program_parts *parts,
-                       uint64_t *hash);
 
 #endif

@@ -1,11 +1,14 @@
 #include "device/program_cache.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/os.h"
+#include "base/own_files.h"
 #include "base/util.h"
+#include "elcl/measure.h"
 
 #define MAGIC "elclbin"
 #define VERSION 1
@@ -32,28 +35,27 @@ static struct header make_header(uint64_t key, const void *data, size_t bytes)
     };
 }
 
-/* Returns NULL without a directory or memory; freed with elcl_free(). */
-static char *file_path(const char *directory, uint64_t key)
+struct file_name {
+    char s[32];
+};
+
+static struct file_name name_file(uint64_t key)
 {
-    struct elcl_str path = {0};
-    if (directory)
-        elcl_str_printf(&path, "%s/%016" PRIx64 SUFFIX, directory, key);
-    if (path.failed)
-        elcl_str_finish(&path);
-    return path.data;
+    struct file_name name;
+    (void)snprintf(name.s, sizeof(name.s), "%016" PRIx64 SUFFIX, key);
+    return name;
 }
 
 bool elcl_cache_load(const char *directory, uint64_t key, void **data, size_t *bytes)
 {
-    char *path = file_path(directory, key);
+    const struct file_name name = name_file(key);
     char *file = NULL;
     size_t file_bytes = 0;
-    if (!path || elcl_read_file(path, ELCL_CACHE_MAX_BYTES, &file, &file_bytes, NULL)) {
-        elcl_free(path);
+    if (!directory ||
+        elcl_own_read(directory, name.s, ELCL_CACHE_MAX_BYTES, &file, &file_bytes, NULL))
         return false;
-    }
     struct header found;
-    bool ok = file_bytes >= sizeof(found);
+    bool ok = file && file_bytes >= sizeof(found);
     if (ok) {
         memcpy(&found, file, sizeof(found));
         const size_t n = file_bytes - sizeof(found);
@@ -64,35 +66,29 @@ bool elcl_cache_load(const char *directory, uint64_t key, void **data, size_t *b
             *data = file;
             *bytes = n;
             file = NULL;
-            elcl_touch_file(path); /* its last use, for elcl_cache_trim() */
+            elcl_own_touch(directory, name.s); /* its last use, for elcl_cache_trim() */
         }
     }
     elcl_free(file);
-    elcl_free(path);
     return ok;
 }
 
 void elcl_cache_store(const char *directory, uint64_t key, const void *data, size_t bytes)
 {
-    char *path = file_path(directory, key);
     struct elcl_str file = {0};
     const struct header header = make_header(key, data, bytes);
     elcl_str_append(&file, &header, sizeof(header));
     elcl_str_append(&file, data, bytes);
-    if (path && !file.failed && file.n <= ELCL_CACHE_MAX_BYTES &&
-        !elcl_make_directories(directory, NULL) &&
-        !elcl_write_file_atomic(path, file.data, file.n, NULL))
+    if (directory && !file.failed && file.n <= ELCL_CACHE_MAX_BYTES &&
+        !elcl_own_write(directory, name_file(key).s, file.data, file.n, NULL))
         elcl_cache_trim(directory, ELCL_CACHE_MAX_BYTES);
     elcl_str_finish(&file);
-    elcl_free(path);
 }
 
 void elcl_cache_remove(const char *directory, uint64_t key)
 {
-    char *path = file_path(directory, key);
-    if (path)
-        elcl_remove_file(path);
-    elcl_free(path);
+    if (directory)
+        elcl_own_remove(directory, name_file(key).s);
 }
 
 /* Accepts 16 hexadecimal digits and the suffix, and the temporary name of such a file, which stays
@@ -122,10 +118,16 @@ void elcl_cache_trim(const char *directory, uint64_t max_bytes)
         if (!is_cache_file(files[i].name))
             continue;
         sum += files[i].bytes;
-        char *path = sum > max_bytes ? elcl_path_join(directory, files[i].name) : NULL;
-        if (path)
-            elcl_remove_file(path);
-        elcl_free(path);
+        if (sum > max_bytes)
+            elcl_own_remove(directory, files[i].name);
     }
     elcl_free_files(files, n);
+}
+
+int elcl_check_cache(char **directory, elcl_error *err)
+{
+    if (!directory)
+        return elcl_fail(err, ELCL_E_ARG, "elcl_check_cache: directory must not be NULL");
+    *directory = elcl_cache_directory();
+    return *directory ? elcl_own_directory(*directory, err) : ELCL_OK;
 }

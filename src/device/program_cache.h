@@ -1,8 +1,9 @@
 /*
  * A directory of small files that maps 64-bit keys to bytes. A file has magic, format version, key,
  * size, hash of the payload and payload; it is written under a temporary name and renamed. A
- * damaged file counts as missing. If the directory exceeds its size cap, the least recently used
- * files are removed.
+ * damaged file counts as missing, and so does everything in a directory that others may write to
+ * (base/own_files.h): programs are run and verdicts are believed. If the directory exceeds its size
+ * cap, the least recently used files are removed.
  */
 #ifndef ELCL_DEVICE_PROGRAM_CACHE_H
 #define ELCL_DEVICE_PROGRAM_CACHE_H

@@ -18,6 +18,7 @@ struct tuning {
     struct elcl_tune_file file;
     bool stopped; /* report() asked to stop */
     bool left;    /* the budget left parts out */
+    bool unsure;  /* a part is not stored, because it could not run or was disturbed */
     uint64_t start_ns;
 };
 
@@ -111,6 +112,10 @@ static int finish_trial(struct tuning *t, const struct elcl_tune_trial *trial,
     if (t->file.n_trials == ELCL_TUNE_MAX_TRIALS)
         return elcl_fail(err, ELCL_E_INTERNAL, "tuning: too many trials");
     t->file.trials[t->file.n_trials++] = *trial;
+    t->unsure |= trial->unsure;
+    if (trial->unsure && trial->clblast_wrong)
+        return finish_part(t, err, "%s weights, %d rows: CLBlast could not be run: %.120s", weights,
+                           trial->rows, wrong->msg);
     if (trial->native_wrong || trial->clblast_wrong)
         return finish_part(t, err, "%s weights, %d rows: %s wrong and not used: %.120s", weights,
                            trial->rows,
@@ -171,6 +176,7 @@ static int tune_ways(struct tuning *t, elcl_error *err)
             break;
         ELCL_TRY(elcl_tune_way(ops, &way, ns, err));
         ways->way[ways->n++] = way;
+        t->unsure |= way.unsure;
         ELCL_TRY(finish_part(t, err, "16-bit weights, %d rows, N=%d K=%d: %s, %.3g us (auto %.3g)",
                              way.rows, way.n, way.k, elcl_tune_way_name(way.way), ns[1] / 1e3,
                              ns[0] / 1e3));
@@ -221,7 +227,7 @@ int elcl_tune(const elcl_tune_params *params, elcl_tuned *tuned, elcl_error *err
                           .spread = t.file.spread,
                           .clblast_rows_f32 = rows_emitted(&t, ELCL_F32),
                           .clblast_rows_half = rows_emitted(&t, ELCL_F16),
-                          .complete = !t.stopped && !t.left};
+                          .complete = !t.stopped && !t.left && !t.unsure};
     if (t.stopped)
         rc =
             elcl_fail(err, ELCL_E_INTERRUPTED, "tuning was interrupted; finished parts are stored");

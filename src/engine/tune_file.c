@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "base/os.h"
+#include "base/own_files.h"
 #include "base/util.h"
 #include "format/json.h"
 
-#define SCHEMA "elcl-tune-1"
+#define SCHEMA "elcl-tune-2"
 #define MAX_BYTES ((size_t)1 << 20)
 #define MAX_RATE 1e9
 
@@ -17,45 +19,79 @@ struct identity {
     const char *key, *value;
 };
 
-#define N_IDENTITY 6
+#define N_IDENTITY 7
 
-static void identify(const elcl_device_desc *d, struct identity id[N_IDENTITY])
+struct identities {
+    struct identity id[N_IDENTITY];
+    char processor[17]; /* of a CPU device, else "" */
+};
+
+static void identify(const elcl_device_desc *d, struct identities *all)
 {
-    const struct identity all[N_IDENTITY] = {{"schema", SCHEMA},    {"elcl", ELCL_VERSION},
-                                             {"device", d->name},   {"platform", d->platform},
-                                             {"driver", d->driver}, {"version", d->version}};
-    memcpy(id, all, sizeof(all));
+    const struct identity id[N_IDENTITY] = {{"schema", SCHEMA},           {"elcl", ELCL_VERSION},
+                                            {"device", d->name},          {"platform", d->platform},
+                                            {"driver", d->driver},        {"version", d->version},
+                                            {"processor", all->processor}};
+    all->processor[0] = '\0';
+    if (d->type == ELCL_DEVICE_CPU)
+        (void)snprintf(all->processor, sizeof(all->processor), "%016" PRIx64, elcl_cpu_hash());
+    memcpy(all->id, id, sizeof(id));
+}
+
+struct file_name {
+    char s[32];
+};
+
+static struct file_name name_file(const elcl_device_desc *device)
+{
+    struct identities all;
+    struct file_name name;
+    uint64_t key = ELCL_HASH_INIT;
+    identify(device, &all);
+    for (int i = 0; i < N_IDENTITY; i++)
+        key = elcl_hash(key, all.id[i].value, strlen(all.id[i].value) + 1);
+    (void)snprintf(name.s, sizeof(name.s), "tune-%016" PRIx64 ".json", key);
+    return name;
 }
 
 char *elcl_tune_file_path(const char *directory, const elcl_device_desc *device)
 {
-    struct identity id[N_IDENTITY];
-    struct elcl_str path = {0};
-    uint64_t key = ELCL_HASH_INIT;
-    identify(device, id);
-    for (int i = 0; i < N_IDENTITY; i++)
-        key = elcl_hash(key, id[i].value, strlen(id[i].value) + 1);
-    if (directory)
-        elcl_str_printf(&path, "%s/tune-%016" PRIx64 ".json", directory, key);
-    if (path.failed)
-        elcl_str_finish(&path);
-    return path.data;
+    return directory ? elcl_path_join(directory, name_file(device).s) : NULL;
 }
 
 static int check_identity(const cJSON *root, const char *path, const elcl_device_desc *device,
                           elcl_error *err)
 {
-    struct identity id[N_IDENTITY];
-    identify(device, id);
+    struct identities all;
+    identify(device, &all);
     for (int i = 0; i < N_IDENTITY; i++) {
-        const cJSON *found = elcl_json_get(root, id[i].key);
-        if (!cJSON_IsString(found) || strcmp(found->valuestring, id[i].value) != 0) {
+        const cJSON *found = elcl_json_get(root, all.id[i].key);
+        if (!cJSON_IsString(found) || strcmp(found->valuestring, all.id[i].value) != 0) {
             char want[160];
-            (void)snprintf(want, sizeof(want), "\"%.150s\"", id[i].value);
-            return elcl_json_mismatch(path, id[i].key, want, found, err);
+            (void)snprintf(want, sizeof(want), "\"%.150s\"", all.id[i].value);
+            return elcl_json_mismatch(path, all.id[i].key, want, found, err);
         }
     }
     return ELCL_OK;
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+#define CHECK_KEY ",\n\t\"check\":\t\""
+
+/* The last line of the object holds a hash of what stands before it. */
+static int check_text(const char *text, size_t n, const char *path, elcl_error *err)
+{
+    const size_t tail = strlen(CHECK_KEY) + 16 + strlen("\"\n}");
+    char want[17];
+    if (n > tail && !memcmp(text + n - tail, CHECK_KEY, strlen(CHECK_KEY))) {
+        (void)snprintf(want, sizeof(want), "%016" PRIx64,
+                       elcl_hash(ELCL_HASH_INIT, text, n - tail));
+        if (!memcmp(text + n - tail + strlen(CHECK_KEY), want, 16))
+            return ELCL_OK;
+    }
+    return elcl_fail(err, ELCL_E_FORMAT, "%s: is not as elcl tune wrote it: run elcl tune again",
+                     path);
 }
 
 static int read_rate(const cJSON *rates, const char *path, const char *key, double least,
@@ -157,7 +193,8 @@ static int read_way(const cJSON *json, const char *path, struct elcl_tuned_way *
         at++;
     if (at == ELCL_N_WAYS)
         return elcl_json_mismatch(path, "way", "a name such as \"split 64\"", name, err);
-    *way = (struct elcl_tuned_way){(int)n, (int)k, (int)rows, (enum elcl_gemm_way)at};
+    *way = (struct elcl_tuned_way){
+        .n = (int)n, .k = (int)k, .rows = (int)rows, .way = (enum elcl_gemm_way)at};
 fail:
     return rc;
 }
@@ -179,27 +216,43 @@ static int read_ways(const cJSON *root, const char *path, struct elcl_tuned_ways
     return ELCL_OK;
 }
 
+static int read_parts(const cJSON *root, const char *path, const elcl_device_desc *device,
+                      struct elcl_tune_file *file, elcl_error *err)
+{
+    int rc;
+    ELCL_TRY(elcl_json_unique_keys(root, path, err));
+    ELCL_TRY(check_identity(root, path, device, err));
+    ELCL_TRY(read_rates(root, path, device, file, err));
+    ELCL_TRY(read_trials(root, path, file, err));
+    ELCL_TRY(read_ways(root, path, &file->ways, err));
+fail:
+    return rc;
+}
+
 int elcl_tune_file_read(const char *directory, const elcl_device_desc *device,
                         struct elcl_tune_file *file, elcl_error *err)
 {
     struct elcl_tune_file parsed = {0};
-    char *path = elcl_tune_file_path(directory, device);
+    char *path = elcl_tune_file_path(directory, device), *text = NULL;
+    size_t n = 0;
     cJSON *root = NULL;
     int rc = ELCL_OK;
-    if (path && elcl_is_file(path)) {
-        ELCL_TRY(elcl_json_read(path, MAX_BYTES, &root, err));
-        ELCL_TRY(elcl_json_unique_keys(root, path, err));
-        ELCL_TRY(check_identity(root, path, device, err));
-        ELCL_TRY(read_rates(root, path, device, &parsed, err));
-        ELCL_TRY(read_trials(root, path, &parsed, err));
-        ELCL_TRY(read_ways(root, path, &parsed.ways, err));
+    if (path)
+        ELCL_TRY(elcl_own_read(directory, name_file(device).s, MAX_BYTES, &text, &n, err));
+    if (text) {
+        ELCL_TRY(check_text(text, n, path, err));
+        ELCL_TRY(elcl_json_parse(text, n, path, &root, err));
+        ELCL_TRY(read_parts(root, path, device, &parsed, err));
     }
     *file = parsed;
 fail:
     cJSON_Delete(root);
+    elcl_free(text);
     elcl_free(path);
     return rc;
 }
+
+/* ---- writing ------------------------------------------------------------------------------- */
 
 static bool add_trials(cJSON *root, const struct elcl_tune_file *file)
 {
@@ -207,6 +260,8 @@ static bool add_trials(cJSON *root, const struct elcl_tune_file *file)
     bool ok = list != NULL;
     for (int i = 0; ok && i < file->n_trials; i++) {
         const struct elcl_tune_trial *t = &file->trials[i];
+        if (t->unsure)
+            continue;
         cJSON *o = cJSON_CreateObject();
         ok = o && cJSON_AddStringToObject(o, "weights", trial_storages[t->weights]) &&
              cJSON_AddNumberToObject(o, "rows", t->rows) &&
@@ -225,6 +280,8 @@ static bool add_ways(cJSON *root, const struct elcl_tuned_ways *ways)
     bool ok = list != NULL;
     for (int i = 0; ok && i < ways->n; i++) {
         const struct elcl_tuned_way *w = &ways->way[i];
+        if (w->unsure)
+            continue;
         cJSON *o = cJSON_CreateObject();
         ok = o && cJSON_AddNumberToObject(o, "n", w->n) && cJSON_AddNumberToObject(o, "k", w->k) &&
              cJSON_AddNumberToObject(o, "rows", w->rows) &&
@@ -236,13 +293,13 @@ static bool add_ways(cJSON *root, const struct elcl_tuned_ways *ways)
 
 static cJSON *to_json(const elcl_device_desc *device, const struct elcl_tune_file *file)
 {
-    struct identity id[N_IDENTITY];
+    struct identities all;
     const elcl_device_rates *m = &file->rates;
     cJSON *root = cJSON_CreateObject();
     bool ok = root != NULL;
-    identify(device, id);
+    identify(device, &all);
     for (int i = 0; ok && i < N_IDENTITY; i++)
-        ok = cJSON_AddStringToObject(root, id[i].key, id[i].value);
+        ok = cJSON_AddStringToObject(root, all.id[i].key, all.id[i].value);
     if (ok && file->has_rates) {
         cJSON *rates = cJSON_AddObjectToObject(root, "rates");
         ok = rates && cJSON_AddNumberToObject(rates, "memory_gbs", m->memory_gbs) &&
@@ -262,6 +319,24 @@ static cJSON *to_json(const elcl_device_desc *device, const struct elcl_tune_fil
     return NULL;
 }
 
+/* Returns false if memory is short. */
+static bool to_text(const elcl_device_desc *device, const struct elcl_tune_file *file,
+                    struct elcl_str *text)
+{
+    cJSON *root = to_json(device, file);
+    char *printed = root ? cJSON_Print(root) : NULL;
+    const bool ok = printed != NULL;
+    if (ok) {
+        const size_t n = strlen(printed) - strlen("\n}");
+        elcl_str_append(text, printed, n);
+        elcl_str_printf(text, CHECK_KEY "%016" PRIx64 "\"\n}",
+                        elcl_hash(ELCL_HASH_INIT, printed, n));
+    }
+    cJSON_free(printed);
+    cJSON_Delete(root);
+    return ok && !text->failed;
+}
+
 const char *elcl_tune_way_name(enum elcl_gemm_way way)
 {
     return way_names[way];
@@ -274,17 +349,11 @@ int elcl_tune_file_write(const char *directory, const elcl_device_desc *device,
         return elcl_fail(err, ELCL_E_IO,
                          "no cache directory: expected one of ELCL_CACHE_DIR, XDG_CACHE_HOME and "
                          "HOME to be set");
-    char *path = elcl_tune_file_path(directory, device);
-    cJSON *root = to_json(device, file);
-    char *text = root ? cJSON_Print(root) : NULL;
-    int rc = path && text ? ELCL_OK : elcl_fail_nomem(err);
+    struct elcl_str text = {0};
+    int rc = to_text(device, file, &text) ? ELCL_OK : elcl_fail_nomem(err);
     if (!rc)
-        rc = elcl_make_directories(directory, err);
-    if (!rc)
-        rc = elcl_write_file_atomic(path, text, strlen(text), err);
-    cJSON_free(text);
-    cJSON_Delete(root);
-    elcl_free(path);
+        rc = elcl_own_write(directory, name_file(device).s, text.data, text.n, err);
+    elcl_str_finish(&text);
     return rc;
 }
 

@@ -1,7 +1,7 @@
 /*
  * The measurements of a device: one small JSON file per device, driver, platform and library
- * version in the directory of the program cache. A file that is missing or unusable never fails a
- * generation; its values are then unknown.
+ * version in the directory of the program cache, and per processor for CPU devices. A file that is
+ * missing or unusable never fails a generation; its values are then unknown.
  */
 #ifndef ELCL_ENGINE_TUNE_FILE_H
 #define ELCL_ENGINE_TUNE_FILE_H
@@ -19,6 +19,7 @@ struct elcl_tune_trial {
     int rows;
     double native_ms, clblast_ms; /* 0 if that one is wrong */
     bool native_wrong, clblast_wrong;
+    bool unsure; /* CLBlast could not run, or the times are disturbed: not stored */
 };
 
 #define ELCL_TUNE_MAX_TRIALS 16

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/half.h"
+#include "base/least.h"
 #include "base/os.h"
 #include "base/util.h"
 #include "ref/ref.h"
@@ -157,6 +158,11 @@ static const int widths[][2] = {{1024, 1024}, {2048, 1024}, {1024, 2048}};
 #define TRIAL_REPETITIONS 3
 #define SLOW_NS 1e8 /* calls this slow are timed twice */
 
+static bool pays(double native_ns, double clblast_ns)
+{
+    return clblast_ns <= FASTER * native_ns;
+}
+
 static const struct elcl_tune_trial *find_trial(const struct elcl_tune_file *file,
                                                 enum elcl_storage weights, int rows)
 {
@@ -177,7 +183,7 @@ int elcl_tune_clblast_rows(const struct elcl_tune_file *file, enum elcl_storage 
             missing = row_counts[i];
             break;
         }
-        if (t->clblast_wrong || (!t->native_wrong && t->clblast_ms > FASTER * t->native_ms)) {
+        if (t->clblast_wrong || (!t->native_wrong && !pays(t->native_ms, t->clblast_ms))) {
             rows = t->clblast_wrong || !rows ? ELCL_CLBLAST_NEVER : rows;
             break;
         }
@@ -235,45 +241,54 @@ fail:
     return rc;
 }
 
-/* Times both in turns, so that other load slows down both, and keeps the least time of all
- * repetitions. */
-static int time_both(struct product *p, double *native_ns, double *clblast_ns, elcl_error *err)
+/* Times both in turns, so that other load slows down both, and adds the two least times of each.
+ * The first turn compiles. */
+static int time_both(struct product *p, struct elcl_least sums[2], elcl_error *err)
 {
     static const enum elcl_gemm gemm[] = {ELCL_GEMM_NATIVE, ELCL_GEMM_CLBLAST};
-    double best[2], ns;
+    struct elcl_least least[2] = {{0}};
+    double ns[2];
     for (int i = 0; i < 2 * (1 + TRIAL_REPETITIONS); i++) {
         const int b = i % 2;
-        if (i >= 4 && best[b] > SLOW_NS)
+        if (i >= 6 && ns[b] > SLOW_NS)
             continue;
         p->ops->gemm = gemm[b];
-        const int rc = time_calls(p, i < 2 ? 1 : calls_for(best[b]), &ns, err);
+        const int rc = time_calls(p, i < 2 ? 1 : calls_for(ns[b]), &ns[b], err);
         if (rc)
             return rc;
-        best[b] = i < 2 || ns < best[b] ? ns : best[b];
+        if (i >= 2)
+            elcl_least_add(&least[b], ns[b]);
     }
-    *native_ns = best[0];
-    *clblast_ns = best[1];
+    for (int b = 0; b < 2; b++) {
+        sums[b].first += least[b].first;
+        sums[b].second += least[b].second;
+    }
     return ELCL_OK;
 }
 
-static int try_product(struct product *p, struct elcl_tune_trial *t, elcl_error *wrong,
-                       elcl_error *err)
+/* Whether the second best times of either would lead to the same choice. */
+static bool is_sound(const struct elcl_least sums[2])
 {
-    double native_ns, clblast_ns;
+    const bool choice = pays(sums[0].first, sums[1].first);
+    return pays(sums[0].second, sums[1].first) == choice &&
+           pays(sums[0].first, sums[1].second) == choice;
+}
+
+/* A CLBlast that cannot run is not used, but another time it may run. */
+static int try_product(struct product *p, struct elcl_tune_trial *t, struct elcl_least sums[2],
+                       elcl_error *wrong, elcl_error *err)
+{
     int rc;
     p->ops->gemm = ELCL_GEMM_NATIVE;
     ELCL_TRY(check_product(p, &t->native_wrong, err));
     p->ops->gemm = ELCL_GEMM_CLBLAST;
     if (check_product(p, &t->clblast_wrong, wrong))
-        t->clblast_wrong = true; /* the message says why */
+        t->clblast_wrong = t->unsure = true; /* the message says why */
     else if (t->native_wrong || t->clblast_wrong)
         (void)elcl_fail(wrong, ELCL_E_DEVICE, "the product %dx%dx%d differs from the reference",
                         p->m, p->n, p->k);
-    if (t->native_wrong || t->clblast_wrong)
-        return ELCL_OK;
-    ELCL_TRY(time_both(p, &native_ns, &clblast_ns, err));
-    t->native_ms += native_ns / 1e6;
-    t->clblast_ms += clblast_ns / 1e6;
+    if (!t->native_wrong && !t->clblast_wrong)
+        ELCL_TRY(time_both(p, sums, err));
 fail:
     return rc;
 }
@@ -282,17 +297,19 @@ int elcl_tune_try(struct elcl_ops *ops, int rows, struct elcl_tune_trial *trial,
                   elcl_error *err)
 {
     struct elcl_tune_trial t = {.weights = ops->weights, .rows = rows};
+    struct elcl_least sums[2] = {{0}}; /* native, CLBlast */
     int rc = ELCL_OK;
-    for (size_t i = 0; !rc && i < ELCL_COUNT(widths); i++) {
+    for (size_t i = 0; !rc && !t.native_wrong && !t.clblast_wrong && i < ELCL_COUNT(widths); i++) {
         struct product p;
         rc = product_init(&p, ops, rows, widths[i][0], widths[i][1], err);
         if (!rc)
-            rc = try_product(&p, &t, wrong, err);
+            rc = try_product(&p, &t, sums, wrong, err);
         product_finish(&p);
-        if (t.native_wrong || t.clblast_wrong) {
-            t.native_ms = t.clblast_ms = 0;
-            break;
-        }
+    }
+    if (!t.native_wrong && !t.clblast_wrong) {
+        t.native_ms = sums[0].first / 1e6;
+        t.clblast_ms = sums[1].first / 1e6;
+        t.unsure = !is_sound(sums);
     }
     if (!rc)
         *trial = t;
@@ -318,57 +335,76 @@ bool elcl_tune_next_way(const struct elcl_tuned_ways *ways, struct elcl_tuned_wa
 {
     for (size_t i = 0; i < ELCL_COUNT(way_widths); i++)
         for (size_t j = 0; j < ELCL_COUNT(way_rows); j++) {
-            *way = (struct elcl_tuned_way){way_widths[i][0], way_widths[i][1], way_rows[j],
-                                           ELCL_WAY_AUTO};
+            *way = (struct elcl_tuned_way){
+                .n = way_widths[i][0], .k = way_widths[i][1], .rows = way_rows[j]};
             if (!has_way(ways, way))
                 return true;
         }
     return false;
 }
 
-/* Times the right ways in turns and keeps the least time of each; 0: not right. */
-static int time_ways(struct product *p, double best[ELCL_N_WAYS], elcl_error *err)
+/* Times the right ways in turns. The first turn compiles. */
+static int time_ways(struct product *p, const bool right[ELCL_N_WAYS],
+                     struct elcl_least least[ELCL_N_WAYS], elcl_error *err)
 {
-    double ns;
+    double ns[ELCL_N_WAYS];
     for (int turn = 0; turn < 1 + TRIAL_REPETITIONS; turn++)
         for (int way = ELCL_WAY_AUTO; way < ELCL_N_WAYS; way++) {
-            if (best[way] == 0 || (turn >= 2 && best[way] > SLOW_NS))
+            if (!right[way] || (turn >= 3 && ns[way] > SLOW_NS))
                 continue;
             p->ops->way = (enum elcl_gemm_way)way;
-            const int rc = time_calls(p, turn ? calls_for(best[way]) : 1, &ns, err);
+            const int rc = time_calls(p, turn ? calls_for(ns[way]) : 1, &ns[way], err);
             if (rc)
                 return rc;
-            best[way] = turn == 0 || ns < best[way] ? ns : best[way];
+            if (turn)
+                elcl_least_add(&least[way], ns[way]);
         }
     return ELCL_OK;
 }
 
-/* Without the table's ways, AUTO is what the class of device suggests. A way that cannot run or is
- * wrong has no time; if AUTO is, there is nothing to choose. */
+/* Finds the ways that the reference finds right. Without the table's ways, AUTO is what the class
+ * of device suggests, and must run. */
+static int check_ways(struct product *p, const struct elcl_tuned_way *way, bool right[ELCL_N_WAYS],
+                      bool *unsure, elcl_error *err)
+{
+    bool wrong = true;
+    for (int i = ELCL_N_WAYS - 1; i >= ELCL_WAY_AUTO; i--) {
+        p->ops->way = (enum elcl_gemm_way)i;
+        right[i] = false;
+        if (!elcl_gemm_way_planned(&p->matrix, way->rows, p->ops->way))
+            continue;
+        const int code = check_product(p, &wrong, i ? NULL : err);
+        if (code && !i)
+            return code;
+        *unsure |= code != 0;
+        right[i] = !code && !wrong;
+    }
+    return ELCL_OK;
+}
+
+/* If AUTO is not right, there is nothing to choose. */
 int elcl_tune_way(struct elcl_ops *ops, struct elcl_tuned_way *way, double ns[2], elcl_error *err)
 {
-    double best[ELCL_N_WAYS] = {0};
+    struct elcl_least least[ELCL_N_WAYS] = {{0}};
+    bool right[ELCL_N_WAYS];
     struct product p;
-    bool wrong = true;
+    int fastest = ELCL_WAY_AUTO, rc;
     ops->ways.n = 0;
-    int rc = product_init(&p, ops, way->rows, way->n, way->k, err), fastest = ELCL_WAY_AUTO;
-    for (int i = ELCL_N_WAYS - 1; !rc && i >= ELCL_WAY_AUTO; i--) {
-        ops->way = (enum elcl_gemm_way)i;
-        if (!elcl_gemm_way_planned(&p.matrix, way->rows, ops->way))
-            continue;
-        const int code = check_product(&p, &wrong, i ? NULL : err);
-        rc = i ? ELCL_OK : code;
-        best[i] = code || wrong ? 0 : 1;
-    }
-    if (!rc && best[ELCL_WAY_AUTO] > 0)
-        rc = time_ways(&p, best, err);
+    way->unsure = false;
+    ELCL_TRY(product_init(&p, ops, way->rows, way->n, way->k, err));
+    ELCL_TRY(check_ways(&p, way, right, &way->unsure, err));
+    if (right[ELCL_WAY_AUTO])
+        ELCL_TRY(time_ways(&p, right, least, err));
     for (int i = ELCL_WAY_16; i < ELCL_N_WAYS; i++)
-        if (best[i] > 0 && best[i] < FASTER * best[fastest])
+        if (least[i].first > 0 && least[i].first < FASTER * least[fastest].first)
             fastest = i;
+    way->unsure |= right[ELCL_WAY_AUTO] && !(elcl_least_agrees(&least[ELCL_WAY_AUTO]) &&
+                                             elcl_least_agrees(&least[fastest]));
+fail:
     ops->way = ELCL_WAY_AUTO;
     way->way = (enum elcl_gemm_way)fastest;
-    ns[0] = best[ELCL_WAY_AUTO];
-    ns[1] = best[fastest];
+    ns[0] = least[ELCL_WAY_AUTO].first;
+    ns[1] = least[fastest].first;
     product_finish(&p);
     return rc;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "base/own_files.h"
 #include "base/util.h"
 #include "format/inflate.h"
 #include "format/zip.h"
@@ -56,6 +57,13 @@ static int name_target(struct package *p, elcl_error *err)
     char *cache = elcl_cache_directory();
     uint64_t hash = ELCL_HASH_INIT;
     struct elcl_str target = {0};
+    elcl_error why = {0};
+    if (cache && elcl_own_directory(cache, &why)) {
+        elcl_free(cache);
+        return elcl_fail(err, why.code,
+                         "%s: cannot be unpacked: %s; or unpack it and name its directory", p->path,
+                         why.msg);
+    }
     if (!cache)
         return elcl_fail(err, ELCL_E_IO,
                          "%s: there is no cache directory to unpack it; set ELCL_CACHE_DIR, or "

@@ -87,6 +87,7 @@ enum elcl_gemm_way {
 struct elcl_tuned_way {
     int n, k, rows;
     enum elcl_gemm_way way; /* AUTO: no other is clearly faster */
+    bool unsure;            /* one could not run, or the times are disturbed: not stored */
 };
 #define ELCL_MAX_TUNED_WAYS 24
 struct elcl_tuned_ways {

@@ -5,13 +5,15 @@
 #include <string.h>
 
 #include "base/half.h"
+#include "base/least.h"
+#include "base/cpu.h"
 #include "base/os.h"
 #include "base/util.h"
 #include "device/buffer.h"
 #include "elcl/plan.h"
 #include "probe/options.h"
 
-enum { K = 512, MAX_ROWS = 12, MAX_COLUMNS = 32, REPEATS = 400, ROUNDS = 5 };
+enum { K = 512, MAX_ROWS = 12, MAX_COLUMNS = 32, REPEATS = 400, ROUNDS = 5, MOST_ROUNDS = 12 };
 #define MAX_X (sizeof(float) * MAX_ROWS * K)
 #define MAX_W (sizeof(uint16_t) * MAX_COLUMNS * K)
 #define PAYS 0.9
@@ -145,14 +147,14 @@ static double run(struct trial *t, cl_int repeats)
 }
 
 /* Compares every sum exactly. */
-static bool is_right(struct trial *t)
+static enum elcl_outcome compare(struct trial *t)
 {
     union {
         int32_t ints[MAX_ROWS * MAX_COLUMNS];
         float floats[MAX_ROWS * MAX_COLUMNS];
     } sums;
     if (run(t, 1) < 0 || elcl_buffer_read(&t->out, 0, &sums, sizeof(sums), NULL))
-        return false;
+        return ELCL_UNKNOWN;
     for (int row = 0; row < t->rows; row++)
         for (int n = 0; n < t->columns; n++) {
             int32_t want = 0;
@@ -160,28 +162,35 @@ static bool is_right(struct trial *t)
                 want += (value_x(row, k) + elcl_dot_kinds[t->dot].offset) * value_w(k, n);
             const int at = row * t->columns + n;
             if (t->weights == ELCL_INT8 ? sums.ints[at] != want : sums.floats[at] != (float)want)
-                return false;
+                return ELCL_WRONG;
         }
-    return true;
+    return ELCL_RIGHT;
 }
 
 /* Returns the kind's time divided by the time of f32, or 0 if it is not known. Each is the shortest
- * of several rounds that alternate. */
-static double share_of_time(struct trial *t)
+ * of several rounds that alternate; *sound: neither was disturbed. */
+static double share_of_time(struct trial *t, bool *sound)
 {
+    struct elcl_least least = {0}, least_f32 = {0};
     struct trial f32;
-    double best = 0, best_f32 = 0;
-    const bool ok = !trial_init(&f32, t->device, t->mac, ELCL_DOT_NONE, t->weights);
-    for (int i = 0; ok && i <= ROUNDS; i++) {
+    bool ok = !trial_init(&f32, t->device, t->mac, ELCL_DOT_NONE, t->weights);
+    *sound = false;
+    for (int i = 0; ok && i <= MOST_ROUNDS && (i <= ROUNDS || !*sound); i++) {
         const double ns = run(t, REPEATS), ns_f32 = run(&f32, REPEATS);
-        best = i < 2 || ns < best ? ns : best; /* the first round compiles */
-        best_f32 = i < 2 || ns_f32 < best_f32 ? ns_f32 : best_f32;
+        ok = ns > 0 && ns_f32 > 0;
+        if (!ok || !i) /* the first round compiles */
+            continue;
+        elcl_least_add(&least, ns);
+        elcl_least_add(&least_f32, ns_f32);
+        *sound = elcl_least_agrees(&least) && elcl_least_agrees(&least_f32);
     }
     trial_finish(&f32);
-    return best > 0 && best_f32 > 0 ? best / best_f32 : 0;
+    *sound = *sound && ok;
+    return ok ? least.first / least_f32.first : 0;
 }
 
-static bool may_have(const struct elcl_device *device, enum elcl_dot dot, enum elcl_storage weights)
+bool elcl_dot_may_run(const struct elcl_device *device, enum elcl_dot dot,
+                      enum elcl_storage weights)
 {
     const uint32_t vector = device->desc.vector_width;
     if (elcl_dot_kinds[dot].weights != weights || !device->quirks.inline_assembly ||
@@ -204,25 +213,15 @@ bool elcl_dot_is_instruction(enum elcl_dot dot)
 static const enum elcl_dot instructions[] = {ELCL_DOT_VPDPBUSD, ELCL_DOT_VPMADDWD,
                                              ELCL_DOT_VDPBF16PS};
 
-bool elcl_probe_dot_hash(const struct elcl_device *device, uint64_t *hash)
+static enum elcl_outcome try_dot(struct trial *t, struct elcl_device *device, enum elcl_mac mac,
+                                 enum elcl_dot dot, enum elcl_storage weights)
 {
-    static const enum elcl_storage storages[] = {ELCL_INT8, ELCL_BF16};
-    bool ok = true;
-    for (size_t i = 0; i < ELCL_COUNT(storages); i++)
-        for (size_t k = 0; k < ELCL_COUNT(instructions); k++) {
-            if (!may_have(device, instructions[k], storages[i]))
-                continue;
-            const struct elcl_program_parts parts[] = {
-                program_parts(device, ELCL_MAC_PLAIN, instructions[k], storages[i]),
-                program_parts(device, ELCL_MAC_PLAIN, ELCL_DOT_NONE, storages[i])};
-            ok = ok && elcl_program_hash(device, &parts[0], hash) &&
-                 elcl_program_hash(device, &parts[1], hash);
-        }
-    return ok;
+    const enum elcl_outcome built = elcl_outcome_of_build(trial_init(t, device, mac, dot, weights));
+    return built == ELCL_RIGHT ? compare(t) : built;
 }
 
 void elcl_probe_dot(struct elcl_device *device, enum elcl_mac mac, enum elcl_storage weights,
-                    struct elcl_dot_choice *choice, char *why, size_t n)
+                    struct elcl_dot_choice *choice, bool *unsure, char *why, size_t n)
 {
     const bool int8 = weights == ELCL_INT8;
     *choice = (struct elcl_dot_choice){int8 ? ELCL_DOT_PLAIN_INT8 : ELCL_DOT_PLAIN_BF16, false};
@@ -232,17 +231,20 @@ void elcl_probe_dot(struct elcl_device *device, enum elcl_mac mac, enum elcl_sto
         const enum elcl_dot dot = instructions[i];
         const char *name = elcl_dot_kinds[dot].name;
         struct trial t;
-        if (!may_have(device, dot, weights))
+        bool sound = true;
+        if (!elcl_dot_may_run(device, dot, weights))
             continue;
-        const bool right = !trial_init(&t, device, mac, dot, weights) && is_right(&t);
-        const double share = right ? share_of_time(&t) : 0;
+        const enum elcl_outcome outcome = try_dot(&t, device, mac, dot, weights);
+        const double share = outcome == ELCL_RIGHT ? share_of_time(&t, &sound) : 0;
         trial_finish(&t);
-        (void)snprintf(why, n, "%s gave a wrong result or could not be run", name);
-        if (!right)
+        *unsure |= outcome == ELCL_UNKNOWN || !sound;
+        (void)snprintf(why, n, "%s %s", name, elcl_outcome_text(outcome));
+        if (outcome != ELCL_RIGHT)
             continue;
         *choice = (struct elcl_dot_choice){dot, share > 0 && share < PAYS};
-        (void)snprintf(why, n, "%s takes %.2f of the time of f32%s", name, share,
-                       choice->pays ? "" : ": too slow");
+        (void)snprintf(why, n, "%s takes %.2f of the time of f32%s%s", name, share,
+                       choice->pays ? "" : ": too slow",
+                       sound ? "" : "; to be measured again, for other programs ran");
         return;
     }
 }

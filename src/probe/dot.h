@@ -5,6 +5,7 @@
 
 #include "device/program.h"
 #include "probe/mma.h"
+#include "probe/outcome.h"
 
 /* How kernels multiply int8 or bf16 weights with inputs that were rounded to the same type. NONE:
  * they convert the weights and multiply in f32; or 16-bit activations of GPU kernels. */
@@ -17,7 +18,8 @@ enum elcl_dot {
     ELCL_DOT_VDPBF16PS,
     ELCL_DOT_GPU_PLAIN, /* GPU kernels, int8: in plain OpenCL C, and the next ones */
     ELCL_DOT_GPU_KHR,
-    ELCL_DOT_GPU_NVIDIA
+    ELCL_DOT_GPU_NVIDIA,
+    ELCL_DOT_LAST = ELCL_DOT_GPU_NVIDIA
 };
 
 /* Neighbors in k of int8 weights in GPU kernels, 16 bytes. */
@@ -46,11 +48,13 @@ extern const struct elcl_dot_kind elcl_dot_kinds[];
 bool elcl_dot_is_instruction(enum elcl_dot dot);
 /* For CPU kernels, chooses the best kind for INT8 or BF16 weights that this processor and its
  * compiler have and that gives right results; a PLAIN kind if there is none. choice->pays: it takes
- * less than 0.9 of the time of NONE. Writes the reason to why[n]. */
+ * less than 0.9 of the time of NONE. Sets *unsure if a kind could not run or the times are not
+ * sound. Writes the reason to why[n]. */
 void elcl_probe_dot(struct elcl_device *device, enum elcl_mac mac, enum elcl_storage weights,
-                    struct elcl_dot_choice *choice, char *why, size_t n);
-/* Hashes the programs that elcl_probe_dot() may build here, like elcl_program_hash(). */
-bool elcl_probe_dot_hash(const struct elcl_device *device, uint64_t *hash);
+                    struct elcl_dot_choice *choice, bool *unsure, char *why, size_t n);
+/* Returns whether this processor and this compiler have an instruction of CPU kernels. */
+bool elcl_dot_may_run(const struct elcl_device *device, enum elcl_dot dot,
+                      enum elcl_storage weights);
 
 /* What decides which dot products the compiler may see. */
 struct elcl_int8_facts {
@@ -61,11 +65,14 @@ struct elcl_int8_facts {
  * NONE. */
 void elcl_int8_allowed(const struct elcl_int8_facts *facts, enum elcl_dot *kinds);
 /* For GPU kernels, chooses the best kind for int8 that runs here and gives exact sums; GPU_PLAIN if
- * there is none, or if no_matrix_why is set on the device. Writes the reason to why[n]. */
-enum elcl_dot elcl_probe_int8(struct elcl_device *device, enum elcl_mac mac, char *why, size_t n);
-/* Returns whether gemm_int8_wide.cl with this matrix instruction gives exact sums. */
-bool elcl_int8_mma_works(struct elcl_device *device, enum elcl_mac mac, enum elcl_mma mma);
-/* Hashes the programs that both may build here. */
-bool elcl_probe_int8_hash(const struct elcl_device *device, uint64_t *hash);
+ * there is none, or if no_matrix_why is set on the device. Sets *unsure if a kind could not run.
+ * Writes the reason to why[n]. */
+enum elcl_dot elcl_probe_int8(struct elcl_device *device, enum elcl_mac mac, bool *unsure,
+                              char *why, size_t n);
+/* Tries gemm_int8_wide.cl with this matrix instruction: RIGHT if all sums are exact. */
+enum elcl_outcome elcl_int8_mma_try(struct elcl_device *device, enum elcl_mac mac,
+                                    enum elcl_mma mma);
+/* Returns whether the device's compiler may see a kind of GPU kernels. */
+bool elcl_int8_may_run(const struct elcl_device *device, enum elcl_dot dot);
 
 #endif

@@ -4,11 +4,6 @@
 /* The fastest ELCL_MAC is not known yet. */
 static const struct elcl_program_parts parts = {.files = {"probe.cl"}, .mac = ELCL_MAC_PLAIN};
 
-bool elcl_probe_fixture_hash(const struct elcl_device *device, uint64_t *hash)
-{
-    return elcl_program_hash(device, &parts, hash);
-}
-
 int elcl_probe_fixture_init(struct elcl_probe_fixture *f, struct elcl_device *device,
                             elcl_error *err)
 {

@@ -3,6 +3,7 @@
 
 #include "base/half.h"
 #include "base/util.h"
+#include "probe/outcome.h"
 #include "probe/probe_impl.h"
 
 static bool same_float(float a, float b)
@@ -40,8 +41,9 @@ void elcl_probe_half(struct elcl_probe_fixture *f, struct elcl_features *feature
 {
     int subnormal;
     const int wrong = count_wrong_halves(f, &subnormal);
+    features->unsure |= wrong < 0;
     if (wrong < 0)
-        elcl_verdict_set(features, ELCL_PROBE_HALF, false, "the probe could not be run");
+        elcl_verdict_set(features, ELCL_PROBE_HALF, false, "%s", elcl_outcome_text(ELCL_UNKNOWN));
     else if (!wrong)
         elcl_verdict_set(features, ELCL_PROBE_HALF, true,
                          "exact for all 65536 halves: f16 storage works");

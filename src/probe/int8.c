@@ -109,19 +109,21 @@ static bool run(struct elcl_device *device, cl_kernel kernel, const struct int8_
     return ok;
 }
 
-static bool kernel_is_right(struct elcl_device *device, cl_program program,
-                            const struct int8_kernel *k)
+static enum elcl_outcome try_kernel(struct elcl_device *device, cl_program program,
+                                    const struct int8_kernel *k)
 {
     cl_int code;
     cl_kernel kernel = clCreateKernel(program, k->name, &code);
     struct operands *o = elcl_calloc(1, sizeof(*o));
     if (o)
         fill(o);
-    const bool right = !code && o && run(device, kernel, k, o) && sums_are_right(o);
+    const enum elcl_outcome outcome = code || !o || !run(device, kernel, k, o) ? ELCL_UNKNOWN
+                                      : sums_are_right(o)                      ? ELCL_RIGHT
+                                                                               : ELCL_WRONG;
     elcl_free(o);
     if (kernel)
         clReleaseKernel(kernel);
-    return right;
+    return outcome;
 }
 
 /* ---- dot products ---------------------------------------------------------------------------- */
@@ -139,19 +141,20 @@ static struct elcl_program_parts program_parts(enum elcl_mac mac, enum elcl_dot 
     return parts;
 }
 
-static bool works(struct elcl_device *device, enum elcl_mac mac, enum elcl_dot dot)
+static enum elcl_outcome try_dot(struct elcl_device *device, enum elcl_mac mac, enum elcl_dot dot)
 {
     static const struct int8_kernel kernels[] = {
         {"gemm", ELCL_TILE_ITEMS, ELCL_TILE_SIZE, ELCL_TILE_SIZE, ELCL_INT8_TILE_BYTES},
         {"gemm_rows", ELCL_TILE_ITEMS, ELCL_INT8_ROWS_M, ELCL_INT8_ROWS_N, ELCL_INT8_ROWS_BYTES}};
     const struct elcl_program_parts parts = program_parts(mac, dot);
     cl_program program = NULL;
-    bool right = !elcl_program_build(device, &parts, &program, NULL);
-    for (size_t i = 0; right && i < ELCL_COUNT(kernels); i++)
-        right = kernel_is_right(device, program, &kernels[i]);
+    enum elcl_outcome outcome =
+        elcl_outcome_of_build(elcl_program_build(device, &parts, &program, NULL));
+    for (size_t i = 0; outcome == ELCL_RIGHT && i < ELCL_COUNT(kernels); i++)
+        outcome = try_kernel(device, program, &kernels[i]);
     if (program)
         clReleaseProgram(program);
-    return right;
+    return outcome;
 }
 
 void elcl_int8_allowed(const struct elcl_int8_facts *facts, enum elcl_dot *kinds)
@@ -186,25 +189,27 @@ static struct elcl_program_parts mma_program_parts(enum elcl_mac mac, enum elcl_
     return parts;
 }
 
-bool elcl_int8_mma_works(struct elcl_device *device, enum elcl_mac mac, enum elcl_mma mma)
+enum elcl_outcome elcl_int8_mma_try(struct elcl_device *device, enum elcl_mac mac,
+                                    enum elcl_mma mma)
 {
     const struct elcl_mma_kind *kind = &elcl_mma_kinds[mma];
     if (mma == ELCL_MMA_NONE || !kind->int8)
-        return false;
+        return ELCL_WRONG;
     const struct elcl_program_parts parts = mma_program_parts(mac, mma);
     const int rows[] = {128, 64, ELCL_WIDE_LEAST(kind->subgroup)};
     static const char *const names[] = {"gemm_wide", "gemm_wide_64", "gemm_wide_32"};
     cl_program program = NULL;
-    bool right = !elcl_program_build(device, &parts, &program, NULL);
-    for (size_t i = 0; right && i < ELCL_COUNT(rows); i++) {
+    enum elcl_outcome outcome =
+        elcl_outcome_of_build(elcl_program_build(device, &parts, &program, NULL));
+    for (size_t i = 0; outcome == ELCL_RIGHT && i < ELCL_COUNT(rows); i++) {
         const int stages = kind->async ? ELCL_WIDE_ASYNC_STAGES(rows[i], 1) : 2;
         const struct int8_kernel k = {names[i], ELCL_WIDE_ITEMS, (size_t)rows[i], ELCL_WIDE_N,
                                       (size_t)ELCL_WIDE_BYTES(stages, rows[i], 1)};
-        right = kernel_is_right(device, program, &k);
+        outcome = try_kernel(device, program, &k);
     }
     if (program)
         clReleaseProgram(program);
-    return right;
+    return outcome;
 }
 
 /* ---- what a compiler may see ----------------------------------------------------------------- */
@@ -231,7 +236,15 @@ static void allowed(const struct elcl_device *device, enum elcl_dot *kinds)
         elcl_int8_allowed(&facts, kinds);
 }
 
-enum elcl_dot elcl_probe_int8(struct elcl_device *device, enum elcl_mac mac, char *why, size_t n)
+bool elcl_int8_may_run(const struct elcl_device *device, enum elcl_dot dot)
+{
+    enum elcl_dot kinds[2];
+    allowed(device, kinds);
+    return dot != ELCL_DOT_NONE && (dot == kinds[0] || dot == kinds[1]);
+}
+
+enum elcl_dot elcl_probe_int8(struct elcl_device *device, enum elcl_mac mac, bool *unsure,
+                              char *why, size_t n)
 {
     enum elcl_dot kinds[2];
     allowed(device, kinds);
@@ -241,28 +254,13 @@ enum elcl_dot elcl_probe_int8(struct elcl_device *device, enum elcl_mac mac, cha
         (void)snprintf(why, n, "needs cl_khr_integer_dot_product or an NVIDIA GPU");
     for (size_t i = 0; i < ELCL_COUNT(kinds) && kinds[i]; i++) {
         const char *name = elcl_dot_kinds[kinds[i]].name;
-        if (works(device, mac, kinds[i])) {
+        const enum elcl_outcome outcome = try_dot(device, mac, kinds[i]);
+        *unsure |= outcome == ELCL_UNKNOWN;
+        if (outcome == ELCL_RIGHT) {
             (void)snprintf(why, n, "%s, with --compute int8", name);
             return kinds[i];
         }
-        (void)snprintf(why, n, "%s gave a wrong result or could not be run", name);
+        (void)snprintf(why, n, "%s %s", name, elcl_outcome_text(outcome));
     }
     return ELCL_DOT_GPU_PLAIN;
-}
-
-bool elcl_probe_int8_hash(const struct elcl_device *device, uint64_t *hash)
-{
-    enum elcl_dot kinds[2];
-    bool ok = true;
-    allowed(device, kinds);
-    for (size_t i = 0; i < ELCL_COUNT(kinds) && kinds[i]; i++) {
-        const struct elcl_program_parts parts = program_parts(ELCL_MAC_PLAIN, kinds[i]);
-        ok = ok && elcl_program_hash(device, &parts, hash);
-    }
-    static const enum elcl_mma nvidia[] = {ELCL_MMA_NVIDIA, ELCL_MMA_NVIDIA_PLAIN};
-    for (size_t i = 0; i < ELCL_COUNT(nvidia) && kinds[0] == ELCL_DOT_GPU_NVIDIA; i++) {
-        const struct elcl_program_parts parts = mma_program_parts(ELCL_MAC_PLAIN, nvidia[i]);
-        ok = ok && elcl_program_hash(device, &parts, hash);
-    }
-    return ok;
 }

@@ -1,3 +1,4 @@
+#include "probe/outcome.h"
 #include "probe/probe_impl.h"
 
 /* llvmpipe silently ends all loops of a work-item after 65,535 iterations. CPU kernels, whose
@@ -11,7 +12,8 @@ void elcl_probe_loops(struct elcl_probe_fixture *f, struct elcl_features *featur
     if (clSetKernelArg(f->loop, 0, sizeof(cl_mem), &f->out.mem) ||
         clSetKernelArg(f->loop, 1, sizeof(n), &n) || elcl_probe_launch(f, f->loop, 1, 1) ||
         elcl_buffer_read(&f->out, 0, &got, sizeof(got), NULL)) {
-        elcl_verdict_set(features, ELCL_PROBE_LOOPS, true, "the probe could not be run");
+        features->unsure = true;
+        elcl_verdict_set(features, ELCL_PROBE_LOOPS, true, "%s", elcl_outcome_text(ELCL_UNKNOWN));
         return;
     }
     features->short_loops = got != want;

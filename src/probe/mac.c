@@ -1,7 +1,9 @@
 /* Chooses the form of multiply-adds that kernels use. */
 #include <math.h>
 
+#include "base/least.h"
 #include "base/os.h"
+#include "probe/outcome.h"
 #include "probe/probe_impl.h"
 
 #define MAC_A 0.75f
@@ -30,7 +32,7 @@ static double time_mac(struct elcl_probe_fixture *fixture, enum elcl_mac form, c
 }
 
 /* Takes few steps, so that each of them changes the sum. */
-static bool mac_is_right(struct elcl_probe_fixture *fixture, enum elcl_mac form)
+static enum elcl_outcome try_mac(struct elcl_probe_fixture *fixture, enum elcl_mac form)
 {
     const int n = 8;
     double expected = 0;
@@ -43,64 +45,89 @@ static bool mac_is_right(struct elcl_probe_fixture *fixture, enum elcl_mac form)
     const size_t count = fixture->items * 8;
     if (time_mac(fixture, form, n) < 0 ||
         elcl_buffer_read(&fixture->out, 0, fixture->host, count * sizeof(float), NULL))
-        return false;
+        return ELCL_UNKNOWN;
     for (size_t i = 0; i < count; i++) {
         if (!(fabs((double)fixture->host[i] - expected) <= 1e-5 * expected))
-            return false;
+            return ELCL_WRONG;
     }
-    return true;
+    return ELCL_RIGHT;
 }
 
-/* The least times of a form in nanoseconds: of one step, and of n steps. Negative: it failed. */
+/* The least times of a form in nanoseconds: of one step, and of n steps. */
 struct mac_time {
     cl_int n;
-    double one, all;
+    bool failed;
+    struct elcl_least one, all;
 };
 
-static double less(double a, double b)
+static void add_time(struct elcl_probe_fixture *fixture, enum elcl_mac form, cl_int n,
+                     struct elcl_least *least, bool *failed)
 {
-    return b < a ? b : a;
+    const double ns = time_mac(fixture, form, n);
+    *failed |= ns < 0;
+    if (ns >= 0)
+        elcl_least_add(least, ns);
 }
 
 /* Finds how many steps outweigh the launch. n grows from 1, so a form that is a hundred times
- * slower also takes milliseconds. */
+ * slower also takes milliseconds. Every time is taken twice: one that was interrupted looks like
+ * many steps. */
 static struct mac_time first_time(struct elcl_probe_fixture *fixture, enum elcl_mac form)
 {
     const double enough = 2e6;
-    const double one = time_mac(fixture, form, 1);
-    struct mac_time time = {.n = 1, .one = one, .all = one};
-    while (time.all >= 0 && (time.all < enough || time.all < 4 * one) && time.n < (1 << 22)) {
-        time.n *= 4;
-        time.all = time_mac(fixture, form, time.n);
-    }
+    struct mac_time time = {.n = 0};
+    do {
+        time.n = time.n ? 4 * time.n : 1;
+        time.all = (struct elcl_least){0};
+        for (int i = 0; i < 2; i++) {
+            add_time(fixture, form, 1, &time.one, &time.failed);
+            add_time(fixture, form, time.n, &time.all, &time.failed);
+        }
+    } while (!time.failed && (time.all.first < enough || time.all.first < 4 * time.one.first) &&
+             time.n < (1 << 22));
     return time;
 }
 
-/* Sets nanoseconds per step of the forms that are right[f], others are -1. The forms take turns,
- * and the least time of each counts: another program that runs for a moment must not decide, since
- * the choice is kept in the cache. */
-static void time_forms(struct elcl_probe_fixture *fixture, const bool right[3], double ns[3])
+static bool all_agree(const struct mac_time times[3])
 {
-    const int rounds = 8;
+    for (int f = 0; f < 3; f++)
+        if (!times[f].failed && !elcl_least_agrees(&times[f].all))
+            return false;
+    return true;
+}
+
+/* Sets nanoseconds per step of the forms that are right; others are -1. The forms take turns, and
+ * the least time of each counts: another program that runs for a moment must not decide, since the
+ * choice is kept in the cache. Returns whether the times are sound. */
+static bool time_forms(struct elcl_probe_fixture *fixture, const enum elcl_outcome outcomes[3],
+                       double ns[3])
+{
+    const int rounds = 8, most = 16;      /* more if other programs disturb */
     const uint64_t budget_ns = 200000000; /* slow emulators see one round */
     const uint64_t start = elcl_clock_ns();
     struct mac_time times[3];
+    bool sound = true;
     for (int f = 0; f < 3; f++)
-        times[f] = right[f] ? first_time(fixture, (enum elcl_mac)f) : (struct mac_time){.all = -1};
-    for (int i = 0; i < rounds && (i == 0 || elcl_clock_ns() - start < budget_ns); i++) {
+        times[f] = outcomes[f] == ELCL_RIGHT ? first_time(fixture, (enum elcl_mac)f)
+                                             : (struct mac_time){.failed = true};
+    for (int i = 0; i < most && (i < rounds || !all_agree(times)); i++) {
+        if (i && elcl_clock_ns() - start > budget_ns)
+            break;
         for (int f = 0; f < 3; f++) {
             struct mac_time *time = &times[f];
-            if (time->all < 0)
+            if (time->failed)
                 continue;
-            time->one = less(time->one, time_mac(fixture, (enum elcl_mac)f, 1));
-            time->all = less(time->all, time_mac(fixture, (enum elcl_mac)f, time->n));
+            add_time(fixture, (enum elcl_mac)f, 1, &time->one, &time->failed);
+            add_time(fixture, (enum elcl_mac)f, time->n, &time->all, &time->failed);
         }
     }
     for (int f = 0; f < 3; f++) {
         const struct mac_time *time = &times[f];
-        const bool works = time->one >= 0 && time->all > time->one;
-        ns[f] = works ? (time->all - time->one) / (time->n - 1) : -1;
+        const bool works = !time->failed && time->all.first > time->one.first;
+        ns[f] = works ? (time->all.first - time->one.first) / (time->n - 1) : -1;
+        sound = sound && (works || outcomes[f] == ELCL_WRONG);
     }
+    return sound && all_agree(times);
 }
 
 /* Takes the first form that is at most 1.5 times slower than the fastest: fma() comes first because
@@ -122,25 +149,31 @@ static bool choose_mac(const double ns[3], enum elcl_mac *mac)
     return false;
 }
 
+static void set_verdict(struct elcl_features *features, enum elcl_probe form,
+                        enum elcl_outcome outcome, const double ns[3])
+{
+    const enum elcl_mac mac = features->mac;
+    const bool used = (int)form == (int)mac;
+    if (ns[form] < 0)
+        elcl_verdict_set(features, form, used, "%s",
+                         elcl_outcome_text(outcome == ELCL_WRONG ? outcome : ELCL_UNKNOWN));
+    else if (used)
+        elcl_verdict_set(features, form, true, "used by kernels: fast enough%s",
+                         features->unsure ? "; to be measured again, for other programs ran" : "");
+    else
+        elcl_verdict_set(features, form, false, "takes %.2f times as long as %s, which is used",
+                         ns[form] / ns[mac], elcl_probe_names[mac]);
+}
+
 void elcl_probe_mac(struct elcl_probe_fixture *fixture, struct elcl_features *features)
 {
     double ns[3];
-    bool right[3];
+    enum elcl_outcome outcomes[3];
     for (int f = 0; f < 3; f++)
-        right[f] = mac_is_right(fixture, (enum elcl_mac)f);
-    time_forms(fixture, right, ns);
+        outcomes[f] = try_mac(fixture, (enum elcl_mac)f);
+    features->unsure |= !time_forms(fixture, outcomes, ns);
     if (!choose_mac(ns, &features->mac))
         features->mac = ELCL_MAC_PLAIN;
-    const enum elcl_mac mac = features->mac;
-    for (int f = 0; f < 3; f++) {
-        if (ns[f] < 0)
-            elcl_verdict_set(features, (enum elcl_probe)f, f == (int)mac,
-                             "gave a wrong result or could not be run");
-        else if (f == (int)mac)
-            elcl_verdict_set(features, (enum elcl_probe)f, true, "used by kernels: fast enough");
-        else
-            elcl_verdict_set(features, (enum elcl_probe)f, false,
-                             "takes %.2f times as long as %s, which is used", ns[f] / ns[mac],
-                             elcl_probe_names[mac]);
-    }
+    for (int f = 0; f < 3; f++)
+        set_verdict(features, (enum elcl_probe)f, outcomes[f], ns);
 }

@@ -160,7 +160,7 @@ static bool run(struct elcl_device *device, cl_program program, const struct pro
     return ok;
 }
 
-static bool fragments_are_right(struct elcl_device *device, cl_program program, int subgroup)
+static enum elcl_outcome try_fragments(struct elcl_device *device, cl_program program, int subgroup)
 {
     struct trial t = {.c = {{0}}};
     fill(&t);
@@ -169,7 +169,9 @@ static bool fragments_are_right(struct elcl_device *device, cl_program program, 
         ITEMS,
         PANELS_BYTES,
         {{t.c, sizeof(t.c)}, {t.a, sizeof(t.a)}, {t.b, sizeof(t.b)}, {NULL, 0}}};
-    return run(device, program, &r) && sums_are_right(&t, ITEMS / subgroup);
+    return !run(device, program, &r)              ? ELCL_UNKNOWN
+           : sums_are_right(&t, ITEMS / subgroup) ? ELCL_RIGHT
+                                                  : ELCL_WRONG;
 }
 
 /* ---- numbers of wide tiles ----------------------------------------------------------------- */
@@ -221,15 +223,15 @@ static bool wide_sums_are_right(const struct wide_trial *t)
 }
 
 /* Devices with less local memory or smaller work-groups use no wide tiles. */
-static bool wide_tiles_are_right(struct elcl_device *device, cl_program program, bool async)
+static enum elcl_outcome try_wide_tiles(struct elcl_device *device, cl_program program, bool async)
 {
     const int stages = async ? ELCL_WIDE_ASYNC_STAGES(WIDE_M, 1) : 2;
     const size_t local_bytes = (size_t)ELCL_WIDE_BYTES(stages, WIDE_M, 1);
     if (device->desc.max_work_group < ELCL_WIDE_ITEMS || device->desc.local_bytes < local_bytes)
-        return true;
+        return ELCL_RIGHT;
     struct wide_trial *t = elcl_calloc(1, sizeof(*t));
     if (!t)
-        return false;
+        return ELCL_UNKNOWN;
     fill_wide(t);
     const struct probe_run r = {"probe_wide",
                                 ELCL_WIDE_ITEMS,
@@ -238,9 +240,11 @@ static bool wide_tiles_are_right(struct elcl_device *device, cl_program program,
                                  {t->x, sizeof(t->x)},
                                  {t->w, sizeof(t->w)},
                                  {t->w_k, sizeof(t->w_k)}}};
-    const bool right = run(device, program, &r) && wide_sums_are_right(t);
+    const enum elcl_outcome outcome = !run(device, program, &r) ? ELCL_UNKNOWN
+                                      : wide_sums_are_right(t)  ? ELCL_RIGHT
+                                                                : ELCL_WRONG;
     elcl_free(t);
-    return right;
+    return outcome;
 }
 
 /* ---- programs ------------------------------------------------------------------------------ */
@@ -256,22 +260,25 @@ struct elcl_program_parts elcl_mma_program(enum elcl_mma kind)
     return parts;
 }
 
-bool elcl_mma_is_right(struct elcl_device *device, cl_program program, enum elcl_mma kind)
+enum elcl_outcome elcl_mma_compare(struct elcl_device *device, cl_program program,
+                                   enum elcl_mma kind)
 {
     const struct elcl_mma_kind *k = &elcl_mma_kinds[kind];
-    return fragments_are_right(device, program, k->subgroup) &&
-           wide_tiles_are_right(device, program, k->async);
+    const enum elcl_outcome outcome = try_fragments(device, program, k->subgroup);
+    return outcome == ELCL_RIGHT ? try_wide_tiles(device, program, k->async) : outcome;
 }
 
-bool elcl_mma_works(struct elcl_device *device, enum elcl_mma kind)
+enum elcl_outcome elcl_mma_try(struct elcl_device *device, enum elcl_mma kind)
 {
     const struct elcl_program_parts parts = elcl_mma_program(kind);
     cl_program program = NULL;
-    const bool right = !elcl_program_build(device, &parts, &program, NULL) &&
-                       elcl_mma_is_right(device, program, kind);
+    enum elcl_outcome outcome =
+        elcl_outcome_of_build(elcl_program_build(device, &parts, &program, NULL));
+    if (outcome == ELCL_RIGHT)
+        outcome = elcl_mma_compare(device, program, kind);
     if (program)
         clReleaseProgram(program);
-    return right;
+    return outcome;
 }
 
 /* ---- the verdict --------------------------------------------------------------------------- */
@@ -307,30 +314,28 @@ static struct elcl_mma_facts gather(const struct elcl_device *device)
     return facts;
 }
 
-enum elcl_mma elcl_probe_mma(struct elcl_device *device, char *why, size_t n)
+enum elcl_mma elcl_probe_mma(struct elcl_device *device, bool *unsure, char *why, size_t n)
 {
     const struct elcl_mma_facts facts = gather(device);
-    const enum elcl_mma kind = elcl_mma_allowed(&facts, why, n);
-    if (kind == ELCL_MMA_NONE)
-        return kind;
-    for (enum elcl_mma k = kind; k != ELCL_MMA_NONE; k = elcl_mma_kinds[k].fallback)
-        if (elcl_mma_works(device, k)) {
+    for (enum elcl_mma k = elcl_mma_allowed(&facts, why, n); k; k = elcl_mma_kinds[k].fallback) {
+        const enum elcl_outcome outcome = elcl_mma_try(device, k);
+        *unsure |= outcome == ELCL_UNKNOWN;
+        if (outcome == ELCL_RIGHT) {
             (void)snprintf(why, n, "%s, for f16 and bf16 weights", elcl_mma_kinds[k].name);
             return k;
         }
-    (void)snprintf(why, n, "%s gave a wrong result or could not be run", elcl_mma_kinds[kind].name);
+        (void)snprintf(why, n, "%s %s", elcl_mma_kinds[k].name, elcl_outcome_text(outcome));
+    }
     return ELCL_MMA_NONE;
 }
 
-bool elcl_probe_mma_hash(const struct elcl_device *device, uint64_t *hash)
+bool elcl_mma_may_run(const struct elcl_device *device, enum elcl_mma kind)
 {
     char why[160];
     const struct elcl_mma_facts facts = gather(device);
-    const enum elcl_mma kind = elcl_mma_allowed(&facts, why, sizeof(why));
-    for (enum elcl_mma k = kind; k != ELCL_MMA_NONE; k = elcl_mma_kinds[k].fallback) {
-        const struct elcl_program_parts parts = elcl_mma_program(k);
-        if (!elcl_program_hash(device, &parts, hash))
-            return false;
-    }
-    return true;
+    enum elcl_mma k =
+        device->no_matrix_why ? ELCL_MMA_NONE : elcl_mma_allowed(&facts, why, sizeof(why));
+    while (k && k != kind)
+        k = elcl_mma_kinds[k].fallback;
+    return k != ELCL_MMA_NONE;
 }

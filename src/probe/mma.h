@@ -4,6 +4,7 @@
 #define ELCL_PROBE_MMA_H
 
 #include "device/program.h"
+#include "probe/outcome.h"
 
 /* The number in a name is the subgroup's size. Emulations are for tests. */
 enum elcl_mma {
@@ -48,14 +49,15 @@ enum elcl_mma elcl_mma_allowed(const struct elcl_mma_facts *facts, char *why, si
 
 /* The program with probe_mma.cl and probe_wide.cl. */
 struct elcl_program_parts elcl_mma_program(enum elcl_mma kind);
-/* Returns whether it gives right sums. */
-bool elcl_mma_is_right(struct elcl_device *device, cl_program program, enum elcl_mma kind);
-/* Builds it and checks it. Do not call it for an instruction that is not allowed. */
-bool elcl_mma_works(struct elcl_device *device, enum elcl_mma kind);
-/* Returns the instruction that is allowed and gives right sums, or its fallback, or NONE. Writes
- * the reason to why[n]. */
-enum elcl_mma elcl_probe_mma(struct elcl_device *device, char *why, size_t n);
-/* Hashes the programs that elcl_probe_mma() may build here, like elcl_program_hash(). */
-bool elcl_probe_mma_hash(const struct elcl_device *device, uint64_t *hash);
+/* Runs it: RIGHT if all sums are. */
+enum elcl_outcome elcl_mma_compare(struct elcl_device *device, cl_program program,
+                                   enum elcl_mma kind);
+/* Builds it and runs it. Do not call it for an instruction that is not allowed. */
+enum elcl_outcome elcl_mma_try(struct elcl_device *device, enum elcl_mma kind);
+/* Returns the instruction that is allowed and gives right sums, or its fallback, or NONE. Sets
+ * *unsure if one could not run. Writes the reason to why[n]. */
+enum elcl_mma elcl_probe_mma(struct elcl_device *device, bool *unsure, char *why, size_t n);
+/* Returns whether the device's compiler may see the instruction. */
+bool elcl_mma_may_run(const struct elcl_device *device, enum elcl_mma kind);
 
 #endif

@@ -1,10 +1,11 @@
 #include "probe/probe.h"
 
-#include <stddef.h>
 #include <string.h>
 
 #include "base/util.h"
+#include "device/cl_source.h"
 #include "device/list.h"
+#include "probe/outcome.h"
 #include "probe/probe_impl.h"
 
 static void judge_unused_paths(const struct elcl_device *device, struct elcl_features *features)
@@ -34,7 +35,7 @@ static void judge_mma(struct elcl_device *device, struct elcl_features *features
                          device->no_matrix_why);
         return;
     }
-    features->mma = elcl_probe_mma(device, why, sizeof(why));
+    features->mma = elcl_probe_mma(device, &features->unsure, why, sizeof(why));
     elcl_verdict_set(features, ELCL_PROBE_MATRIX, features->mma != ELCL_MMA_NONE, "%s", why);
 }
 
@@ -42,8 +43,11 @@ static void judge_mma(struct elcl_device *device, struct elcl_features *features
 static void judge_int8(struct elcl_device *device, struct elcl_features *features)
 {
     char why[sizeof(features->verdicts[0].reason)] = "";
-    features->int8_dot.kind = elcl_probe_int8(device, features->mac, why, sizeof(why));
-    features->int8_mma = elcl_int8_mma_works(device, features->mac, features->mma);
+    features->int8_dot.kind =
+        elcl_probe_int8(device, features->mac, &features->unsure, why, sizeof(why));
+    const enum elcl_outcome mma = elcl_int8_mma_try(device, features->mac, features->mma);
+    features->int8_mma = mma == ELCL_RIGHT;
+    features->unsure |= mma == ELCL_UNKNOWN;
     elcl_verdict_set(features, ELCL_PROBE_INT8_DOT, features->int8_dot.kind != ELCL_DOT_GPU_PLAIN,
                      "%s%s", why, features->int8_mma ? "; so are matrix instructions" : "");
 }
@@ -60,7 +64,7 @@ static void judge_dot(struct elcl_device *device, enum elcl_storage weights,
         return;
     }
     if (device->kernels == ELCL_KERNELS_CPU)
-        elcl_probe_dot(device, features->mac, weights, choice, why, sizeof(why));
+        elcl_probe_dot(device, features->mac, weights, choice, &features->unsure, why, sizeof(why));
     elcl_verdict_set(features, int8 ? ELCL_PROBE_INT8_DOT : ELCL_PROBE_BF16_DOT, choice->pays, "%s",
                      why);
 }
@@ -85,8 +89,7 @@ static void judge_failure(struct elcl_features *features, const elcl_error *err)
     features->mac = ELCL_MAC_PLAIN;
 }
 
-/* Returns false if the verdicts hold for this run only and must not be stored. */
-static bool judge_by_running(struct elcl_device *device, struct elcl_features *features)
+static void judge_by_running(struct elcl_device *device, struct elcl_features *features)
 {
     elcl_error err = {0};
     struct elcl_probe_fixture *f = elcl_calloc(1, sizeof(*f));
@@ -103,80 +106,92 @@ static bool judge_by_running(struct elcl_device *device, struct elcl_features *f
     if (f)
         elcl_probe_fixture_finish(f);
     elcl_free(f);
-    return rc == ELCL_OK || rc == ELCL_E_BUILD;
+    features->unsure |= elcl_outcome_of_build(rc) == ELCL_UNKNOWN;
 }
 
 /* ---- the cache key ------------------------------------------------------------------------- */
 
-#define VERDICTS_VERSION 9 /* of the probes */
+#define VERDICTS_VERSION 10 /* of the probes and of the file */
 
-/* Changes with struct elcl_features, which the cache keeps as it is in memory. */
-static uint64_t hash_layout(uint64_t key)
+static uint64_t hash_text(uint64_t hash, const char *text)
 {
-    const size_t layout[] = {sizeof(struct elcl_features),
-                             offsetof(struct elcl_features, mac),
-                             offsetof(struct elcl_features, mma),
-                             offsetof(struct elcl_features, int8_dot),
-                             offsetof(struct elcl_features, bf16_dot),
-                             offsetof(struct elcl_features, int8_mma),
-                             offsetof(struct elcl_features, short_loops),
-                             offsetof(struct elcl_features, verdicts),
-                             ELCL_N_MMA,
-                             ELCL_DOT_GPU_NVIDIA,
-                             ELCL_N_PROBES};
-    return elcl_hash(key, layout, sizeof(layout));
+    return elcl_hash(hash, text ? text : "", text ? strlen(text) + 1 : 1);
 }
 
-/* Hashes every program that the probes may build, with its options, and everything that chooses
- * among them. Returns false if memory is short. */
-static bool cache_key(const struct elcl_device *device, uint64_t *key)
+/* Changes when a kind is added or moves, because files have their numbers. */
+static uint64_t hash_kinds(uint64_t hash)
+{
+    for (int i = ELCL_MMA_NONE + 1; i < ELCL_N_MMA; i++) {
+        hash = hash_text(hash, elcl_mma_kinds[i].file);
+        hash = hash_text(hash, elcl_mma_kinds[i].options);
+    }
+    for (int i = ELCL_DOT_NONE; i <= ELCL_DOT_LAST; i++)
+        hash = hash_text(hash, elcl_dot_kinds[i].file);
+    for (int i = 0; i < ELCL_N_PROBES; i++)
+        hash = hash_text(hash, elcl_probe_names[i]);
+    return hash;
+}
+
+/* All source text of the library, and everything that chooses among it or is measured with it. */
+static uint64_t cache_key(const struct elcl_device *device)
 {
     static const char what[] = "probe";
-    const uint32_t numbers[] = {VERDICTS_VERSION, (uint32_t)device->kernels};
-    const char *const names[] = {
-        device->desc.name,       device->desc.version,
-        device->desc.driver,     device->desc.platform,
-        device->desc.extensions, device->no_matrix_why ? device->no_matrix_why : ""};
-    *key = elcl_hash(ELCL_HASH_INIT, what, sizeof(what));
-    *key = elcl_hash(hash_layout(*key), numbers, sizeof(numbers));
+    const elcl_device_desc *d = &device->desc;
+    const uint64_t numbers[] = {VERDICTS_VERSION, (uint64_t)device->kernels,
+                                elcl_cl_hash(elcl_cl_sources), device->processor, d->vector_width};
+    const char *const names[] = {d->name,
+                                 d->version,
+                                 d->driver,
+                                 d->platform,
+                                 d->vendor,
+                                 d->extensions,
+                                 ELCL_VERSION,
+                                 device->quirks.options,
+                                 device->no_matrix_why};
+    uint64_t key = elcl_hash(ELCL_HASH_INIT, what, sizeof(what));
+    key = elcl_hash(hash_kinds(key), numbers, sizeof(numbers));
     for (size_t i = 0; i < ELCL_COUNT(names); i++)
-        *key = elcl_hash(*key, names[i], strlen(names[i]) + 1);
-    return elcl_probe_fixture_hash(device, key) && elcl_probe_mma_hash(device, key) &&
-           elcl_probe_dot_hash(device, key) && elcl_probe_int8_hash(device, key);
+        key = hash_text(key, names[i]);
+    return key;
 }
 
 /* ---- all probes ---------------------------------------------------------------------------- */
 
-/* Returns false if the verdicts must not be stored. */
-static bool judge(struct elcl_device *device, struct elcl_features *features)
+static void judge(struct elcl_device *device, struct elcl_features *features)
 {
-    bool keep = true;
     judge_unused_paths(device, features);
     judge_mma(device, features);
     if (device->quirks.simulator)
         judge_simulator(features);
     else
-        keep = judge_by_running(device, features);
+        judge_by_running(device, features);
     judge_dot(device, ELCL_INT8, features);
     judge_dot(device, ELCL_BF16, features);
-    return keep;
+}
+
+static void probe(struct elcl_device *device, uint64_t key, struct elcl_features *features)
+{
+    const uint64_t limit = device->memory_limit_bytes;
+    const unsigned long long peak = atomic_load(&device->peak_bytes);
+    *features = (struct elcl_features){.unsure = false};
+    device->memory_limit_bytes = UINT64_MAX;
+    judge(device, features);
+    atomic_store(&device->peak_bytes, peak);
+    device->memory_limit_bytes = limit;
+    if (!features->unsure)
+        elcl_verdicts_store(device, key, features);
 }
 
 void elcl_probe_features(struct elcl_device *device, struct elcl_features *features)
 {
-    const uint64_t limit = device->memory_limit_bytes;
-    uint64_t key;
-    memset(features, 0, sizeof(*features)); /* also the padding, which is stored */
-    const bool has_key = cache_key(device, &key);
-    if (has_key && elcl_verdicts_load(device->cache_directory, key, features))
-        return;
-    device->memory_limit_bytes = UINT64_MAX;
-    const unsigned long long peak = atomic_load(&device->peak_bytes);
-    const bool keep = judge(device, features);
-    atomic_store(&device->peak_bytes, peak);
-    device->memory_limit_bytes = limit;
-    if (keep && has_key)
-        elcl_verdicts_store(device->cache_directory, key, features);
+    const uint64_t key = cache_key(device);
+    if (!elcl_verdicts_load(device, key, features))
+        probe(device, key, features);
+}
+
+void elcl_probe_again(struct elcl_device *device, struct elcl_features *features)
+{
+    probe(device, cache_key(device), features);
 }
 
 /* ---- for the list of devices --------------------------------------------------------------- */
@@ -186,7 +201,7 @@ struct listed {
     struct elcl_features features;
 };
 
-static int probe_entry(struct elcl_device_entry *entry, elcl_error *err)
+static int probe_entry(struct elcl_device_entry *entry, bool again, elcl_error *err)
 {
     struct elcl_device *device = NULL;
     struct listed *l = elcl_calloc(1, sizeof(*l));
@@ -197,28 +212,44 @@ static int probe_entry(struct elcl_device_entry *entry, elcl_error *err)
         elcl_free(l);
         return rc;
     }
-    elcl_probe_features(device, &l->features);
+    if (again)
+        elcl_probe_again(device, &l->features);
+    else
+        elcl_probe_features(device, &l->features);
     elcl_device_close(&device);
     for (int i = 0; i < ELCL_N_PROBES; i++)
         l->verdicts[i] = (elcl_probe_verdict){.name = elcl_probe_names[i],
                                               .on = l->features.verdicts[i].on,
                                               .reason = l->features.verdicts[i].reason};
+    elcl_free(entry->verdicts);
     entry->verdicts = l->verdicts;
     return ELCL_OK;
 }
 
-int elcl_device_list_probe(elcl_device_list *list, int i, const elcl_probe_verdict **verdicts,
-                           int *n_verdicts, elcl_error *err)
+static int list_probe(elcl_device_list *list, int i, bool again,
+                      const elcl_probe_verdict **verdicts, int *n_verdicts, elcl_error *err)
 {
     const int count = elcl_device_list_count(list);
     if (i < 0 || i >= count || !verdicts || !n_verdicts)
         return elcl_fail(err, ELCL_E_ARG, "elcl_device_list_probe: no device %d among %d", i,
                          count);
     struct elcl_device_entry *entry = &list->entries[i];
-    const int rc = entry->verdicts ? ELCL_OK : probe_entry(entry, err);
+    const int rc = entry->verdicts && !again ? ELCL_OK : probe_entry(entry, again, err);
     if (rc)
         return rc;
     *verdicts = entry->verdicts;
     *n_verdicts = ELCL_N_PROBES;
     return ELCL_OK;
+}
+
+int elcl_device_list_probe(elcl_device_list *list, int i, const elcl_probe_verdict **verdicts,
+                           int *n_verdicts, elcl_error *err)
+{
+    return list_probe(list, i, false, verdicts, n_verdicts, err);
+}
+
+int elcl_device_list_probe_again(elcl_device_list *list, int i, const elcl_probe_verdict **verdicts,
+                                 int *n_verdicts, elcl_error *err)
+{
+    return list_probe(list, i, true, verdicts, n_verdicts, err);
 }

@@ -26,6 +26,7 @@ struct elcl_features {
     struct elcl_dot_choice int8_dot, bf16_dot; /* by the type of the weights */
     bool int8_mma;                             /* mma multiplies integers too */
     bool short_loops;                          /* the driver ends long loops early */
+    bool unsure; /* a trial could not run, or other programs disturbed the times: not stored */
     struct {
         bool on;
         char reason[160];
@@ -33,7 +34,10 @@ struct elcl_features {
 };
 
 /* Runs all probes, or reads their verdicts from the device's cache directory. Cannot fail: a probe
- * that fails is a verdict. Its buffers count neither against the memory limit nor in the peak. */
+ * that fails is a verdict, but one that holds for this process only. Its buffers count neither
+ * against the memory limit nor in the peak. */
 void elcl_probe_features(struct elcl_device *device, struct elcl_features *features);
+/* The same, but always runs them; what is sure replaces the stored verdicts. */
+void elcl_probe_again(struct elcl_device *device, struct elcl_features *features);
 
 #endif

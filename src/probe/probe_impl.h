@@ -12,9 +12,12 @@ extern const char *const elcl_probe_names[ELCL_N_PROBES];
 void elcl_verdict_set(struct elcl_features *features, enum elcl_probe probe, bool on,
                       const char *fmt, ...) ELCL_PRINTF(4, 5);
 
-/* Read and write the cache of verdicts; false: they are not there. directory may be NULL. */
-bool elcl_verdicts_load(const char *directory, uint64_t key, struct elcl_features *features);
-void elcl_verdicts_store(const char *directory, uint64_t key, const struct elcl_features *features);
+/* Read and write the device's cache of verdicts. false: they are not there, or name something that
+ * this processor or this device does not have. */
+bool elcl_verdicts_load(const struct elcl_device *device, uint64_t key,
+                        struct elcl_features *features);
+void elcl_verdicts_store(const struct elcl_device *device, uint64_t key,
+                         const struct elcl_features *features);
 
 /* ---- the kernels of probe.cl (fixture.c) --------------------------------------------------- */
 
@@ -37,10 +40,8 @@ void elcl_probe_fixture_finish(struct elcl_probe_fixture *fixture);
 /* Launches the kernel and waits. */
 int elcl_probe_launch(struct elcl_probe_fixture *fixture, cl_kernel kernel, size_t items,
                       size_t group);
-/* Hashes the fixture's program, like elcl_program_hash(). */
-bool elcl_probe_fixture_hash(const struct elcl_device *device, uint64_t *hash);
 
-/* ---- probes on the fixture ----------------------------------------------------------------- */
+/* ---- probes on the fixture: they set features->unsure where they could not run --------------- */
 
 /* Chooses the form of multiply-adds (mac.c). */
 void elcl_probe_mac(struct elcl_probe_fixture *fixture, struct elcl_features *features);

@@ -30,21 +30,87 @@ void elcl_verdict_set(struct elcl_features *features, enum elcl_probe probe, boo
     features->verdicts[probe].on = on;
 }
 
-/* The key differs between versions and machines, and the cache checks the bytes. */
-bool elcl_verdicts_load(const char *directory, uint64_t key, struct elcl_features *features)
+/* What a file holds: only bytes, so that no content is undefined. */
+struct stored {
+    uint8_t mac, mma, int8_mma, short_loops;
+    struct {
+        uint8_t kind, pays;
+    } int8_dot, bf16_dot;
+    struct {
+        uint8_t on;
+        char reason[sizeof(((struct elcl_features *)0)->verdicts[0].reason)];
+    } verdicts[ELCL_N_PROBES];
+};
+
+/* Whether CPU kernels may have a dot product that the file names: the file may come from another
+ * processor, which has other instructions. */
+static bool may_have(const struct elcl_device *device, unsigned dot, enum elcl_storage weights)
+{
+    const bool int8 = weights == ELCL_INT8;
+    if (dot == ELCL_DOT_NONE)
+        return true;
+    if (dot > ELCL_DOT_LAST || elcl_dot_kinds[dot].weights != weights)
+        return false;
+    if (elcl_dot_kinds[dot].gpu)
+        return device->kernels == ELCL_KERNELS_GPU &&
+               (dot == ELCL_DOT_GPU_PLAIN || elcl_int8_may_run(device, (enum elcl_dot)dot));
+    return device->kernels == ELCL_KERNELS_CPU &&
+           (dot == (int8 ? (unsigned)ELCL_DOT_PLAIN_INT8 : (unsigned)ELCL_DOT_PLAIN_BF16) ||
+            elcl_dot_may_run(device, (enum elcl_dot)dot, weights));
+}
+
+static bool is_usable(const struct elcl_device *device, const struct stored *s)
+{
+    bool ok = s->mac <= ELCL_MAC_PLAIN && s->mma < ELCL_N_MMA &&
+              (s->mma == ELCL_MMA_NONE || elcl_mma_may_run(device, (enum elcl_mma)s->mma)) &&
+              may_have(device, s->int8_dot.kind, ELCL_INT8) &&
+              may_have(device, s->bf16_dot.kind, ELCL_BF16);
+    for (int i = 0; i < ELCL_N_PROBES; i++)
+        ok = ok && memchr(s->verdicts[i].reason, '\0', sizeof(s->verdicts[i].reason));
+    return ok;
+}
+
+static void unpack(const struct stored *s, struct elcl_features *features)
+{
+    *features =
+        (struct elcl_features){.mac = (enum elcl_mac)s->mac,
+                               .mma = (enum elcl_mma)s->mma,
+                               .int8_dot = {(enum elcl_dot)s->int8_dot.kind, s->int8_dot.pays != 0},
+                               .bf16_dot = {(enum elcl_dot)s->bf16_dot.kind, s->bf16_dot.pays != 0},
+                               .int8_mma = s->int8_mma != 0 && elcl_mma_kinds[s->mma].int8,
+                               .short_loops = s->short_loops != 0};
+    for (int i = 0; i < ELCL_N_PROBES; i++) {
+        features->verdicts[i].on = s->verdicts[i].on != 0;
+        memcpy(features->verdicts[i].reason, s->verdicts[i].reason, sizeof(s->verdicts[i].reason));
+    }
+}
+
+bool elcl_verdicts_load(const struct elcl_device *device, uint64_t key,
+                        struct elcl_features *features)
 {
     void *data;
     size_t bytes;
-    if (!elcl_cache_load(directory, key, &data, &bytes))
+    if (!elcl_cache_load(device->cache_directory, key, &data, &bytes))
         return false;
-    const bool ok = bytes == sizeof(*features);
+    const bool ok = bytes == sizeof(struct stored) && is_usable(device, data);
     if (ok)
-        memcpy(features, data, bytes);
+        unpack(data, features);
     elcl_free(data);
     return ok;
 }
 
-void elcl_verdicts_store(const char *directory, uint64_t key, const struct elcl_features *features)
+void elcl_verdicts_store(const struct elcl_device *device, uint64_t key,
+                         const struct elcl_features *features)
 {
-    elcl_cache_store(directory, key, features, sizeof(*features));
+    struct stored s = {.mac = (uint8_t)features->mac,
+                       .mma = (uint8_t)features->mma,
+                       .int8_mma = features->int8_mma,
+                       .short_loops = features->short_loops,
+                       .int8_dot = {(uint8_t)features->int8_dot.kind, features->int8_dot.pays},
+                       .bf16_dot = {(uint8_t)features->bf16_dot.kind, features->bf16_dot.pays}};
+    for (int i = 0; i < ELCL_N_PROBES; i++) {
+        s.verdicts[i].on = features->verdicts[i].on;
+        memcpy(s.verdicts[i].reason, features->verdicts[i].reason, sizeof(s.verdicts[i].reason));
+    }
+    elcl_cache_store(device->cache_directory, key, &s, sizeof(s));
 }

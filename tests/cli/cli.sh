@@ -270,8 +270,11 @@ prints "streaming" "$attention" "$attention"
 ELCL_CACHE_DIR=$tmp/cache run "$elcl" generate --quiet "$model" --no-cache attention
 prints "without a cache" "$attention"
 check "--no-cache stores nothing" [ ! -e "$tmp/cache" ]
-ELCL_CACHE_DIR=$tmp/cache run "$elcl" generate --quiet "$model" attention
-check "otherwise kernels are stored" [ "$(ls "$tmp/cache")" ]
+for _ in 1 2 3 4 5 6 7 8 9 10; do # nothing is stored of what other programs disturb
+    ELCL_CACHE_DIR=$tmp/cache run "$elcl" generate --quiet "$model" attention
+    [ ! "$(ls "$tmp/cache")" ] || break
+done
+check "otherwise verdicts or kernels are stored" [ "$(ls "$tmp/cache")" ]
 
 # ---- sampling --------------------------------------------------------------------------------
 

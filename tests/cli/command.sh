@@ -608,6 +608,16 @@ narrow "devices"
 check "devices: the default" grep -q '^0   Fake "GPU", gpu (default)$' out
 check "devices: why a path is off" grep -q 'fp16 off  the device does not report' out
 check "devices: a probe that failed" grep -q "cannot probe: the driver's compiler refused" out
+run "$elcl" devices --probe
+check "devices --probe" grep -q 'fma off  measured again' out
+run env FAKE_CACHE=1 "$elcl" devices
+check "devices: why nothing is cached" grep -q \
+    '^nothing is cached: /fake/cache: other users may write to it' out
+run env FAKE_CACHE=1 "$elcl" devices --format json
+tr -d '\n' <out >flat
+mv flat out
+json "devices --format json: the cache" \
+    'not lines[0]["cache"]["used"] and "may write" in lines[0]["cache"]["reason"]'
 run "$elcl" devices --no-probe
 check "devices --no-probe" sh -c '! grep -q probe: "$1" && ! grep -q fast "$1"' sh out
 run "$elcl" devices --format json

@@ -134,6 +134,23 @@ int elcl_device_list_probe(elcl_device_list *list, int i, const elcl_probe_verdi
     return ELCL_OK;
 }
 
+int elcl_device_list_probe_again(elcl_device_list *list, int i, const elcl_probe_verdict **verdicts,
+                                 int *n_verdicts, elcl_error *err)
+{
+    static const elcl_probe_verdict again[] = {{"fma", 0, "measured again"}};
+    const int rc = elcl_device_list_probe(list, i, verdicts, n_verdicts, err);
+    *verdicts = rc ? *verdicts : again;
+    *n_verdicts = rc ? *n_verdicts : 1;
+    return rc;
+}
+
+int elcl_check_cache(char **directory, elcl_error *err)
+{
+    *directory = strdup("/fake/cache");
+    return getenv("FAKE_CACHE") ? fail(err, ELCL_E_IO, "/fake/cache: other users may write to it")
+                                : ELCL_OK;
+}
+
 /* ---- model --------------------------------------------------------------------------------- */
 
 elcl_model_params elcl_model_params_default(void)

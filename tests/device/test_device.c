@@ -150,6 +150,7 @@ int main(int argc, char **argv)
     test_cache(options);
     test_mma(device);
     test_int8(device);
+    test_cache_trust(options);
     test_probes(options);
     test_buffers(device, options);
     test_programs(device);

@@ -111,9 +111,9 @@ static void test_numbers(struct elcl_device *device)
 static void test_matrix(struct elcl_device *device)
 {
     if (check_case("int8 matrix instructions, numbers"))
-        CHECK(elcl_int8_mma_works(device, ELCL_MAC_PLAIN, ELCL_MMA_EMULATED_32) &&
-                  !elcl_int8_mma_works(device, ELCL_MAC_PLAIN, ELCL_MMA_AMD_WMMA) &&
-                  !elcl_int8_mma_works(device, ELCL_MAC_PLAIN, ELCL_MMA_NONE),
+        CHECK(elcl_int8_mma_try(device, ELCL_MAC_PLAIN, ELCL_MMA_EMULATED_32) == ELCL_RIGHT &&
+                  elcl_int8_mma_try(device, ELCL_MAC_PLAIN, ELCL_MMA_AMD_WMMA) == ELCL_WRONG &&
+                  elcl_int8_mma_try(device, ELCL_MAC_PLAIN, ELCL_MMA_NONE) == ELCL_WRONG,
               "wrong sums, or a file without integers is taken");
 }
 

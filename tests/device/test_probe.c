@@ -1,4 +1,4 @@
-/* Probes: their verdicts, the key of their cache, and the switch of matrix instructions. */
+/* Probes: their verdicts, and the switch of matrix instructions. */
 #define _POSIX_C_SOURCE 200809L
 
 #include "tests.h"
@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "device/cl_source.h"
 #include "device/program_cache.h"
 
 static void check_same(const struct elcl_features *a, const struct elcl_features *b)
@@ -23,7 +22,7 @@ static void test_verdicts(struct elcl_device *device, const char *directory)
     if (!check_case("probe: verdicts and their cache"))
         return;
     struct elcl_features first, second;
-    elcl_probe_features(device, &first);
+    probe_surely(device, &first);
     int macs_on = 0;
     for (int i = 0; i < ELCL_N_PROBES; i++) {
         CHECK(first.verdicts[i].reason[0], "verdict %d", i);
@@ -42,6 +41,13 @@ static void test_verdicts(struct elcl_device *device, const char *directory)
     elcl_probe_features(device, &second);
     CHECK(second.verdicts[first.mac].reason[0], "after damage");
     elcl_free(path);
+}
+
+void probe_surely(struct elcl_device *device, struct elcl_features *features)
+{
+    elcl_probe_again(device, features);
+    for (int i = 0; i < 20 && features->unsure; i++)
+        elcl_probe_again(device, features);
 }
 
 static void check_switch(const struct elcl_device_params *params, const char *reason)
@@ -80,63 +86,6 @@ static void test_matrix_switch(const struct check_options *options)
     unsetenv("ELCL_MATRIX_INSTRUCTIONS");
 }
 
-#ifdef ELCL_TEST_WRAP /* the linker calls __wrap_f for f; __real_f is f */
-
-const struct elcl_cl_source *__real_elcl_cl_find(const char *name);
-const struct elcl_cl_source *__wrap_elcl_cl_find(const char *name);
-
-static struct {
-    const struct elcl_cl_source *used[32]; /* the files of all programs */
-    size_t n;
-    const char *broken; /* this file has an #error; NULL: none */
-} files;
-
-const struct elcl_cl_source *__wrap_elcl_cl_find(const char *name)
-{
-    static const unsigned char text[] = "#error broken\n";
-    static const struct elcl_cl_source broken = {"broken.cl", text, sizeof(text) - 1};
-    const struct elcl_cl_source *s = __real_elcl_cl_find(name);
-    size_t at = 0;
-    while (at < files.n && files.used[at] != s)
-        at++;
-    if (s && at == files.n && at < ELCL_COUNT(files.used))
-        files.used[files.n++] = s;
-    return files.broken && !strcmp(files.broken, name) ? &broken : s;
-}
-
-/* Verdicts of programs that no longer compile must not come from the cache. */
-static void test_key(struct elcl_device *device, const char *directory)
-{
-    if (!check_case("probe: the cache's key holds every file of every program"))
-        return;
-    struct elcl_features features;
-    elcl_cache_trim(directory, 0);
-    files.n = 0;
-    elcl_probe_features(device, &features);
-    const size_t n = files.n;
-    CHECK(n >= 2, "%zu files", n);
-    for (size_t i = 0; i < n; i++) {
-        const size_t stored = count_files(directory);
-        files.broken = files.used[i]->name;
-        elcl_probe_features(device, &features);
-        CHECK(count_files(directory) == stored + 1, "%s is not in the key", files.broken);
-        if (!strcmp(files.broken, "prelude.cl") && !device->quirks.simulator)
-            CHECK(!features.verdicts[ELCL_PROBE_HALF].on, "prelude.cl: %s",
-                  features.verdicts[ELCL_PROBE_HALF].reason);
-    }
-    files.broken = NULL;
-}
-
-#else
-static void test_key(struct elcl_device *device, const char *directory)
-{
-    (void)device;
-    (void)directory;
-    if (check_case("probe: the cache's key holds every file of every program"))
-        check_skip("the linker has no --wrap");
-}
-#endif
-
 void test_probes(const struct check_options *options)
 {
     const char *directory = fresh_cache();
@@ -144,8 +93,9 @@ void test_probes(const struct check_options *options)
         open_device(&(struct elcl_device_params){.device = options->device});
     if (!device)
         return;
+    probe_times_agree(true);
     test_verdicts(device, directory);
-    test_key(device, directory);
+    test_probe_cache(device);
     close_device(&device);
     test_matrix_switch(options);
 }

@@ -97,10 +97,15 @@ static void test_program_cache(struct elcl_device *device)
     device->quirks.caches_programs = false; /* PoCL's binaries can test what other drivers need */
     build_probe_file(device, true);
     char *path = only_file(directory);
-    if (path)
+    if (path) {
         check_binary_damage(device, directory, path);
-    else
+        device->processor ^= 1;
+        build_probe_file(device, true);
+        CHECK(count_files(directory) == 2, "binaries of another processor are taken");
+        device->processor ^= 1;
+    } else {
         check_skip("%s keeps no program binaries", device->desc.platform);
+    }
     elcl_free(path);
     device->quirks.caches_programs = by_itself;
     device->cache_directory = old;

@@ -43,6 +43,12 @@ void test_cache(const struct check_options *options);
 void test_mma(struct elcl_device *device);
 void test_int8(struct elcl_device *device);
 void test_probes(const struct check_options *options);
+void test_probe_cache(struct elcl_device *device);
+/* Probes until the times are sound, which may take several tries on a busy machine. */
+void probe_surely(struct elcl_device *device, struct elcl_features *features);
+/* Says what the probes hear about their times; on a busy machine little would be stored. */
+void probe_times_agree(bool agree);
+void test_cache_trust(const struct check_options *options);
 void test_rates(struct elcl_device *device, const struct elcl_features *features);
 void test_profiles(struct elcl_device *device);
 

@@ -290,7 +290,7 @@ void test_gemm_ways(void)
         return;
     check_ways(&ops, by_class, ELCL_COUNT(by_class));
     ops.ways = (struct elcl_tuned_ways){
-        2, {{1024, 4096, 64, ELCL_WAY_64}, {1024, 4096, 256, ELCL_WAY_SPLIT_128}}};
+        2, {{1024, 4096, 64, ELCL_WAY_64, false}, {1024, 4096, 256, ELCL_WAY_SPLIT_128, false}}};
     check_ways(&ops, tuned, ELCL_COUNT(tuned));
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "base/os.h"
 #include "base/util.h"
 #include "device/device.h"
@@ -177,10 +178,16 @@ static void write_tuned(const elcl_device_desc *d, const char *version, const ch
     char text[4096], *directory = elcl_cache_directory();
     char *path = elcl_tune_file_path(directory, d);
     elcl_error err = {0};
-    snprintf(text, sizeof(text),
-             "{\"schema\": \"elcl-tune-1\", \"elcl\": \"%s\", \"device\": \"%s\", \"platform\": "
-             "\"%s\", \"driver\": \"%s\", \"version\": \"%s\", %s}",
-             version, d->name, d->platform, d->driver, d->version, rates);
+    char processor[17] = "";
+    if (d->type == ELCL_DEVICE_CPU)
+        snprintf(processor, sizeof(processor), "%016llx", (unsigned long long)elcl_cpu_hash());
+    const int n = snprintf(
+        text, sizeof(text),
+        "{\"schema\": \"elcl-tune-2\", \"elcl\": \"%s\", \"device\": \"%s\", \"platform\": "
+        "\"%s\", \"driver\": \"%s\", \"version\": \"%s\", \"processor\": \"%s\", %s",
+        version, d->name, d->platform, d->driver, d->version, processor, rates);
+    snprintf(text + n, sizeof(text) - (size_t)n, ",\n\t\"check\":\t\"%016llx\"\n}",
+             (unsigned long long)elcl_hash(ELCL_HASH_INIT, text, (size_t)n));
     CHECK(path && !elcl_make_directories(directory, &err) &&
               !elcl_write_file_atomic(path, text, strlen(text), &err),
           "%s", err.msg);
@@ -312,6 +319,16 @@ static void test_bad_files(const struct check_options *options, const elcl_devic
     CHECK(from && to && !rename(from, to), "cannot rename");
     CHECK(opened(options, params, &log) == by_type, "another driver: %s", log.reason);
     CHECK(strstr(log.unused, "driver: expected"), "%s", log.unused);
+    write_tuned(d, elcl_version(), for_el);
+    size_t n = 0;
+    char *text = to ? read_text(to, &n) : NULL;
+    if (text) {
+        text[n / 2] ^= 1; /* a file that was torn or damaged */
+        CHECK(!elcl_write_file_atomic(to, text, n, NULL), "write");
+        CHECK(opened(options, params, &log) == by_type, "a damaged file: %s", log.reason);
+        CHECK(strstr(log.unused, "run elcl tune again"), "%s", log.unused);
+    }
+    elcl_free(text);
     elcl_free(from);
     elcl_free(to);
     elcl_free(directory);

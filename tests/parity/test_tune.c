@@ -20,6 +20,7 @@
 
 static struct {
     const char *wrong, *slow; /* "native", "clblast" */
+    bool no_clblast;          /* it fails */
     unsigned right_ways;      /* not 0: bits of the only right ways; AUTO is slow */
 } act;
 
@@ -65,6 +66,8 @@ int __wrap_elcl_gemm_native(struct elcl_ops *ops, const struct elcl_gemm_args *a
 int __wrap_elcl_gemm_clblast(struct elcl_ops *ops, const struct elcl_gemm_args *args,
                              elcl_error *err)
 {
+    if (act.no_clblast)
+        return elcl_fail(err, ELCL_E_DEVICE_NOMEM, "no memory");
     const int rc = __real_elcl_gemm_clblast(ops, args, err);
     return rc ? rc : play("clblast", ops, args, err);
 }
@@ -216,6 +219,20 @@ static void expect_way(struct elcl_ops *ops, unsigned right, enum elcl_gemm_way 
     CHECK(!ops->way, "the ops keep way %d", (int)ops->way);
 }
 
+/* What cannot run now may run another time. */
+static void expect_unsure(struct elcl_ops *ops, const elcl_device_desc *d)
+{
+    struct elcl_tune_file file = {.n_trials = 1, .ways = {.n = 1, .way = {{.unsure = true}}}};
+    elcl_error wrong = {0}, err = {0};
+    act.no_clblast = true;
+    CHECK(!elcl_tune_try(ops, 16, &file.trials[0], &wrong, &err), "%s", err.msg);
+    act.no_clblast = false;
+    CHECK(file.trials[0].clblast_wrong && file.trials[0].unsure && strstr(wrong.msg, "no memory"),
+          "\"%s\"", wrong.msg);
+    store(d, &file);
+    CHECK(stored(d).n_trials == 0 && stored(d).ways.n == 0, "it is stored");
+}
+
 static void test_ways(const struct check_options *options)
 {
     const struct elcl_device_params device_params = {.device = options->device,
@@ -234,6 +251,7 @@ static void test_ways(const struct check_options *options)
             expect_way(ops, 1 << ELCL_WAY_AUTO | 1 << ELCL_WAY_SPLIT_32, ELCL_WAY_SPLIT_32);
             expect_way(ops, 1 << ELCL_WAY_AUTO, ELCL_WAY_AUTO);
             expect_way(ops, 1 << ELCL_WAY_SPLIT_32, ELCL_WAY_AUTO);
+            expect_unsure(ops, &device->desc);
         }
     }
     elcl_ops_destroy(&ops);
@@ -273,12 +291,12 @@ static void expect_gemm(elcl_model_params params, enum elcl_gemm gemm, int rows)
 
 static void test_use(const struct check_options *options, const elcl_device_desc *d)
 {
-    struct elcl_tune_file file = {.trials = {{ELCL_F32, 512, 9, 5, false, false},
-                                             {ELCL_F32, 256, 9, 5, false, false},
-                                             {ELCL_F32, 128, 5, 9, false, false},
-                                             {ELCL_F16, 512, 5, 5, false, false}},
+    struct elcl_tune_file file = {.trials = {{ELCL_F32, 512, 9, 5, false, false, false},
+                                             {ELCL_F32, 256, 9, 5, false, false, false},
+                                             {ELCL_F32, 128, 5, 9, false, false, false},
+                                             {ELCL_F16, 512, 5, 5, false, false, false}},
                                   .n_trials = 4,
-                                  .ways = {1, {{1024, 4096, 64, ELCL_WAY_SPLIT_128}}}};
+                                  .ways = {1, {{1024, 4096, 64, ELCL_WAY_SPLIT_128, false}}}};
     elcl_model_params params = elcl_model_params_default();
     if (!check_case("tune, the GEMM that AUTO takes"))
         return;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/os.h"
 #include "base/util.h"
@@ -124,6 +125,21 @@ static void test_names(void)
     elcl_free(cache);
 }
 
+/* Another user could have put a model there. */
+static void test_directory(void)
+{
+    char *cache = elcl_cache_directory(), *model = NULL, path[512];
+    elcl_error err = {0};
+    if (!check_case("a cache directory that others may write to"))
+        return;
+    snprintf(path, sizeof(path), "%s/tests/golden/ct2-argos.argosmodel", check_root());
+    CHECK(cache && !elcl_make_directories(cache, &err) && !chmod(cache, 0777), "%s", err.msg);
+    check_failure(path, elcl_package_open(path, &model, &err), &err, ELCL_E_IO,
+                  "other users may write to it");
+    CHECK(cache && !chmod(cache, 0700), "chmod");
+    elcl_free(cache);
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
@@ -135,5 +151,6 @@ int main(int argc, char **argv)
     test_archive();
     test_refused();
     test_names();
+    test_directory();
     return check_end();
 }

@@ -13,7 +13,7 @@
 
 struct devices_options {
     struct cli_common_options common; /* format: enum cli_format */
-    int no_probe;
+    int no_probe, probe;
 };
 
 #define FIELD(name) offsetof(struct devices_options, name)
@@ -24,6 +24,7 @@ static const struct cli_choice formats[] = {
 static const struct cli_opt options_table[] = {
     CLI_OUTPUT_OPTION(FIELD(common)),
     CLI_FORMAT_OPTION(FIELD(common), "text|json", formats, "form of the list (default text)"),
+    CLI_ROW_FLAG("probe", probe, "try all fast paths again and replace what is stored"),
     CLI_ROW_FLAG("no-probe", no_probe, "list the drivers' information and try no fast paths"),
     CLI_COMMON_OPTIONS(FIELD(common)),
 };
@@ -240,7 +241,8 @@ static bool show_devices(const struct devices_options *o, elcl_device_list *list
         if (o->common.verbose && probed)
             fprintf(stderr, "elcl: probing %s\n", d->name);
         if (probed)
-            (void)elcl_device_list_probe(list, i, &v.items, &v.n, &v.error);
+            (void)(o->probe ? elcl_device_list_probe_again
+                            : elcl_device_list_probe)(list, i, &v.items, &v.n, &v.error);
         if (devices) {
             ok = add_device(devices, d, probed);
             continue;
@@ -252,14 +254,39 @@ static bool show_devices(const struct devices_options *o, elcl_device_list *list
     return ok;
 }
 
+/* Says why nothing can be stored. */
+static void put_cache(struct elcl_str *out)
+{
+    elcl_error why = {0};
+    char *directory = NULL;
+    if (elcl_check_cache(&directory, &why))
+        elcl_str_printf(out, "\nnothing is cached: %s\n", why.msg);
+    elcl_free(directory);
+}
+
+static bool add_cache(cJSON *root)
+{
+    elcl_error why = {0};
+    char *directory = NULL;
+    struct cli_cells cells = {.n = 0};
+    const bool used = !elcl_check_cache(&directory, &why) && directory;
+    cli_add_text(&cells, "directory", directory ? directory : "");
+    cli_add_bool(&cells, "used", used);
+    cli_add_text(&cells, "reason", why.msg);
+    const bool ok = cli_cells_object(root, "cache", &cells);
+    elcl_free(directory);
+    return ok;
+}
+
 static int write_json(const struct devices_options *o, elcl_device_list *list, struct elcl_str *out,
                       elcl_error *err)
 {
     cJSON *root = cJSON_CreateObject();
     const bool ok = cJSON_AddStringToObject(root, "elcl", elcl_version());
+    const bool cache = add_cache(root);
     cJSON *devices = cJSON_AddArrayToObject(root, "devices");
-    return cli_json_write(out, root, ok && devices && show_devices(o, list, out, devices), false,
-                          err);
+    return cli_json_write(out, root, ok && cache && devices && show_devices(o, list, out, devices),
+                          false, err);
 }
 
 static int run_devices(const struct devices_options *o, elcl_error *err)
@@ -271,6 +298,8 @@ static int run_devices(const struct devices_options *o, elcl_error *err)
         rc = write_json(o, list, &out, err);
     else if (!rc)
         (void)show_devices(o, list, &out, NULL);
+    if (!rc && o->common.format != CLI_FORMAT_JSON)
+        put_cache(&out);
     if (!rc)
         rc = cli_output_save(o->common.output, &out, err);
     if (!rc && !elcl_device_list_count(list))
