@@ -9,7 +9,7 @@
  * `input`. cli_run_record_finish() frees it.
  *
  * Two runs of the same fingerprint have the same text. The device, its kernels, the GEMM and the
- * batch are not in it: they change no more than the rounding of sums. */
+ * batch are not in it: they change only the rounding of sums. */
 int cli_fingerprint(const struct cli_generate_options *options, const elcl_model_info *info,
                     const struct cli_resolved *resolved, const struct cli_digest *input,
                     struct cli_run_record *record, elcl_error *err);

@@ -235,7 +235,7 @@ static int merge(struct merge *m, elcl_error *err)
     ELCL_TRY(check_complete(m, err));
     ELCL_TRY(check_files(m, err));
     if (m->mixed && !m->opt->common.quiet)
-        cli_warn("the shards ran on different devices: scores may differ in their last digits");
+        cli_warn("the shards ran on different devices, which may round scores differently");
     ELCL_TRY(write_merged(m, err));
 fail:
     return rc;
