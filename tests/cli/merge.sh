@@ -218,6 +218,7 @@ while [ $i -lt 40000 ]; do
     i=$((i + 1))
     echo "line $i"
 done >in
+: >got
 FAKE_STEP_MS=1 "$elcl" generate --quiet m --input in --shard 1/1 >got 2>err &
 waits has_lines got 1
 : >in
@@ -258,17 +259,17 @@ done <<'END'
 --long-source refuse|long-source is refuse
 --length-penalty 1.5|length-penalty is 1.5
 --early-stopping never|early-stopping is never
---do-sample --seed 7 --top-k 5|do-sample is 1
+--do-sample|do-sample is true
 --seed 2147483647|seed is 2147483647
 --max-new-tokens 9|max-new-tokens is 9
 --decoder-prefix-ids 5,7|decoder-prefix-ids is 5,7
 --bad-words-ids 5,7;9|bad-words-ids is 5,7;9
 --suppress-tokens 8|suppress-tokens is 8
 --eos-token-id 2,3|eos-token-id is 2,3
---forced-bos-token-id none|forced-bos-token-id is -1
+--forced-bos-token-id none|forced-bos-token-id is none
 --prefix-alternatives 5;6|prefix-alternatives is 5;6
 --num-beams 1 --stop x|num-beams is 1
---search-style fairseq|search-style is fairseq
+--search-style fairseq --min-len 3|max-length is 0 there and 64 in kept
 --attention mha|attention is mha
 END
 for same in --batch-size=3 --keep-going --no-cache --memory-limit=1G --num-beams=4 --gemm=native; do
