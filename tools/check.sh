@@ -265,6 +265,7 @@ if step 'build, warnings are errors' build build build -Dwerror=true; then
         program 'GPU kernels of all types for other targets' targets-all \
             sh tests/lint/targets.sh build/tests/kernels --all
         all_on_emulated_nvidia
+        program 'runs that are killed' kill sh tests/cli/kill.sh build/elcl models/g2p-en
         program 'shards under Slurm and GNU parallel' slurm \
             sh tests/cli/slurm.sh build/elcl models/g2p-en
     fi

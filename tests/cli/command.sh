@@ -839,6 +839,11 @@ run_in "$elcl" score --quiet m
 exits "score: a bad line" 1
 says "score: a bad line" "standard input: line 2: expected source, tab, target, found no tab"
 same "score: no sum after a bad line" "$(wc -l <"$tmp/out")" 1
+yes "short	$(printf '%050d' 0)" | head -n 500 >"$tmp/in"
+printf 'lost\t!\n' >>"$tmp/in"
+run_in "$elcl" score --quiet m
+exits "score: a device that is lost after 500 samples" 1
+check "score: most samples before it are written" has_lines "$tmp/out" 250
 printf 'good\tline\nlost\t!\n' >"$tmp/in"
 run_in "$elcl" score --quiet m
 exits "score: a lost device" 1

@@ -186,7 +186,7 @@ static int generate(struct cli_generate_options *options)
     if (!rc && !cli_sys_interrupted()) {
         if (!options->common.quiet && !options->shard.index)
             cli_samples_warn(&options->samples, r.n_samples);
-        print_summary(&r, began, r.work_began ? r.work_began : ready);
+        print_summary(&r, began, r.work_began > 0 ? r.work_began : ready);
     }
     finish(&r);
     return code;

@@ -23,7 +23,7 @@ static void begin_work(struct cli_generation *r)
     elcl_engine_stats stats;
     cli_engines_stats(&r->engines, &stats);
     const bool compiled = stats.compile_seconds > COMPILED_SECONDS;
-    if (!r->work_began || (compiled && r->in_flight)) {
+    if (r->work_began <= 0 || (compiled && r->in_flight)) {
         r->work_began = cli_sys_seconds();
         r->warmup_seconds = stats.seconds;
     }

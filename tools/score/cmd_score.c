@@ -13,7 +13,7 @@
 #include <cjson/cJSON.h>
 
 #define BATCH_SAMPLES ((size_t)1024)
-#define BATCH_TOKENS ((size_t)1 << 16)
+#define BATCH_TOKENS ((size_t)1 << 14) /* a failure or a signal loses no more */
 
 /* A sample and its scores. For decoder-only models the first n_given tokens of `ids` are the
  * source; others have it apart. */
