@@ -214,17 +214,19 @@ with_sanitizers() {
     build build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dwerror=true -Doptimization=1
 }
 
-# Only two programs: a pool of engines, and engines in threads of their own on one model.
+# Only these programs have threads that share a pool, an engine or a model.
 with_thread_sanitizer() {
     [ -f build-tsan/build.ninja ] || meson setup build-tsan -Db_sanitize=thread -Db_lundef=false \
         -Dwerror=true -Doptimization=1 || return 1
-    ninja -C build-tsan tests/test_pool examples/threads
+    ninja -C build-tsan tests/test_pool tests/test_control examples/threads
 }
 
 # A race makes the exit code 66.
 threads_sanitized() {
     program 'tsan: pools of engines' pool-tsan \
         env TSAN_OPTIONS=suppressions="$PWD/tests/tsan.supp" build-tsan/tests/test_pool
+    program 'tsan: requests from many threads' control-tsan \
+        env TSAN_OPTIONS=suppressions="$PWD/tests/tsan.supp" build-tsan/tests/test_control
     step 'tsan: engines in threads' threads-tsan \
         env TSAN_OPTIONS=suppressions="$PWD/tests/tsan.supp" \
         build-tsan/examples/threads models/g2p-en attention transformer kernel

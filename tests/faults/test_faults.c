@@ -28,8 +28,9 @@
 #include "engine/tune_file.h"
 #include "faults.h"
 
-#define SAMPLE 10        /* faults of a case without --all */
-#define HANG_SECONDS 300 /* for one fault */
+#define SAMPLE 10 /* faults of a case without --all */
+/* For one fault. Some values of a driver make it compile all kernels again. */
+#define HANG_SECONDS 1800
 
 /* ---- the work ------------------------------------------------------------------------------ */
 
