@@ -53,7 +53,7 @@ all() {
     end=$(($(date +%s) + 60 * amount))
     sent=0
     while [ "$(date +%s)" -lt $end ]; do
-        stream $sent 200
+        stream $sent 200 || return # the reader has gone
         sent=$((sent + 200))
     done
     echo $sent >"$tmp/sent"
@@ -63,6 +63,7 @@ run "$elcl" generate --quiet "$model" --input "$tmp/samples" "$@"
 exits 'each sample once' 0
 cp "$tmp/out" "$tmp/texts"
 same 'each sample once: lines' "$(wc -l <"$tmp/texts")" "$(wc -l <"$tmp/samples")"
+[ $failed = 0 ] || end
 
 began=$(date +%s)
 mkfifo "$tmp/in"
