@@ -4,8 +4,8 @@
 # A long run, by hand: a stream of samples that repeat, each of which must come out once, in order,
 # with the text that a short run gives it, while the memory of the process stays the same.
 #     short  words of MODEL/test.tsv (models/g2p-en), greedy
-#     mixed  starts of MODEL/heldout.txt of 1 to 200 words (models/kjv-gpt2), each with its own number
-#            of beams and of new tokens, for so many minutes
+#     mixed  starts of MODEL/heldout.txt of 1 to 200 words (models/kjv-gpt2), each with its own
+#            number of beams and of new tokens, for so many minutes
 set -u
 . "$(dirname "$0")/lib.sh"
 elcl=$(realpath "$1")
