@@ -1,6 +1,7 @@
 /* Input: texts separated by bytes 0xff: tokenizer.json (empty: none), tokenizer_config.json,
  * vocab.json, merges.txt, special_tokens_map.json, added_tokens.json, a text to encode,
- * config.json, vocab-src.json, vocab-tgt.json. fuzz_spm.c has SentencePiece's own files. */
+ * config.json, vocab-src.json, vocab-tgt.json, and last a SentencePiece model, which may have bytes
+ * 0xff. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,9 +83,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
             file->data = NULL;
         }
     }
+    if (data && n) {
+        files[ELCL_FILE_SPM].data = fuzz_copy(data, n);
+        files[ELCL_FILE_SPM].n = n;
+    }
     struct elcl_tokenizer *t = NULL;
     elcl_error err = {0};
-    if (files[ELCL_FILE_TOKENIZER].data || files[ELCL_FILE_SOURCE_WORDS].data ||
+    if (files[ELCL_FILE_TOKENIZER].data || files[ELCL_FILE_SPM].data ||
+        files[ELCL_FILE_SOURCE_WORDS].data ||
         (files[ELCL_FILE_VOCAB].data && files[ELCL_FILE_MERGES].data)) {
         const int rc = elcl_tokenizer_build(files, &t, &err);
         fuzz_check_error(rc, &err);
