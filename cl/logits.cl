@@ -5,8 +5,8 @@
  *     the `width` best tokens by falling score, ties by lower token
  * With log_probs a rule sees x - lse and the reported score is x - lse after the rules; otherwise
  * it sees x, and the score is the chosen token's x - lse before the rules. Banned tokens hold
- * ELCL_NEG_MAX; NaN and -inf count as banned, and +inf as the largest float that is safe. The
- * candidates of a row of only NaN and -inf are ELCL_TOKEN_NO_LOGIT.
+ * ELCL_NEG_MAX; NaN and -inf count as banned. The candidates of a row with +inf, or of only NaN and
+ * -inf, are ELCL_TOKEN_NO_LOGIT.
  *
  * Rows start at multiples of ELCL_LOGITS_LD(V) floats; what follows a row's V logits is not read as
  * logits.
@@ -499,7 +499,8 @@ __kernel void select_best(__global int2 *candidates, /* [R, width] token, bits o
     /* No barrier stands in a branch: the rules also run for a forced token, without effect. */
     const int forced = rules->forced_token;
     int found = forced >= 0;
-    const int wanted = forced >= 0 ? 1 : width;
+    const bool infinite = lse >= -ELCL_NEG_MAX;
+    const int wanted = forced >= 0 ? 1 : infinite ? 0 : width;
     GROUP_BARRIER();
     if (forced >= 0 && get_local_id(0) == 0)
         put_candidate(candidates, 0, forced, rules->log_probs ? 0.0f : x[forced] - lse);
@@ -525,7 +526,7 @@ __kernel void select_best(__global int2 *candidates, /* [R, width] token, bits o
         found++;
     }
 #endif
-    const int none = lse > ELCL_NEG_MAX ? ELCL_TOKEN_NONE : ELCL_TOKEN_NO_LOGIT;
+    const int none = lse > ELCL_NEG_MAX && !infinite ? ELCL_TOKEN_NONE : ELCL_TOKEN_NO_LOGIT;
     for (int i = found + get_local_id(0); i < width; i += WG)
         put_candidate(candidates, i, none, ELCL_NEG_MAX);
 }

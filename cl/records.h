@@ -104,7 +104,7 @@ enum { ELCL_GEMM_BIAS = 1, ELCL_GEMM_RESIDUAL = 2, ELCL_GEMM_ACT = 4, ELCL_GEMM_
 /* logits.cl: the token of a candidate that a row does not have. */
 enum {
     ELCL_TOKEN_NONE = -1,    /* the rules leave fewer tokens */
-    ELCL_TOKEN_NO_LOGIT = -2 /* no logit of the row is a number */
+    ELCL_TOKEN_NO_LOGIT = -2 /* the row's logits are not finite */
 };
 
 /* norm.cl */

@@ -2,7 +2,7 @@
  * How likely given tokens are: for row r with logits x and target t,
  *     out[r] = x_t - log sum_v exp(x_v),
  * with the sums of logits.cl, so that a token has the score that a search without rules gives it.
- * The kernel makes the logits finite in place. A row without a number has NaN.
+ * The kernel makes the logits finite in place. A row with +inf or without a number has NaN.
  *
  * log_prob   one work-group of WG items per row: global size {WG R}; local memory WG words
  */
@@ -20,5 +20,5 @@ __kernel void log_prob(__global float *out,    /* [out_at + R] */
     const float lse = log_sum_exp(x, v_size, scratch);
     GROUP_BARRIER(); /* log_sum_exp rewrites what is read below */
     if (get_local_id(0) == 0)
-        out[out_at + r] = lse > ELCL_NEG_MAX ? x[target] - lse : NAN;
+        out[out_at + r] = lse > ELCL_NEG_MAX && lse < -ELCL_NEG_MAX ? x[target] - lse : NAN;
 }

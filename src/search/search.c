@@ -175,8 +175,8 @@ static int check_candidates(const struct elcl_search *s, const struct elcl_candi
         for (int i = 0; i < s->width; i++) {
             if (row[i].token == ELCL_TOKEN_NO_LOGIT)
                 return elcl_fail(err, ELCL_E_DEVICE,
-                                 "no logit of the next token is a number after %d tokens: the "
-                                 "weights are damaged or too large for the compute type",
+                                 "the logits of the next token are not finite after %d tokens: "
+                                 "the weights are damaged or too large for the compute type",
                                  s->length);
             if (row[i].token < ELCL_TOKEN_NONE || row[i].token >= s->vocabulary)
                 return elcl_fail(err, ELCL_E_INTERNAL,

@@ -57,7 +57,7 @@ struct elcl_rows_result {
 };
 struct elcl_rows_result elcl_rows_run(struct elcl_fixture *fx, const struct elcl_rows *rows,
                                       elcl_rows_draw draw);
-/* Returns ELCL_TOKEN_NONE, or ELCL_TOKEN_NO_LOGIT for a row without a number. */
+/* Returns ELCL_TOKEN_NONE, or ELCL_TOKEN_NO_LOGIT for a row without a finite logit. */
 int32_t elcl_rows_none(const float *logits, int v);
 /* Checks that a candidate is missing, as where all tokens are banned. */
 void elcl_rows_check_none(struct elcl_fixture *fx, const struct elcl_candidate *got, int rank,

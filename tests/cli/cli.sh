@@ -203,7 +203,8 @@ middle=$(($(wc -c <"$model/model.safetensors") / 8 * 4))
     tail -c +$((middle + 9)) "$model/model.safetensors"
 } >"$tmp/damaged/model.safetensors"
 for options in '--num-beams 1' '--num-beams 4' '--do-sample' '--kernels gpu'; do
-    refuses "weights that are no numbers, $options" 1 "request 0: no logit " \
+    refuses "weights that are no numbers, $options" 1 \
+        "request 0: the logits of the next token are not finite" \
         "$elcl" generate --quiet "$tmp/damaged" attention $options
 done
 printf 'attention\tAH0 T\n' >"$tmp/in"

@@ -1,4 +1,5 @@
 /* Sizes and logits for rules, log-softmax and the best tokens; bans of all tokens; invariance. */
+#include <math.h>
 #include <string.h>
 
 #include "base/util.h"
@@ -55,6 +56,54 @@ static void test_all_banned(struct suite *s)
     }
 }
 
+/* One logit of +inf spoils a row, wherever it stands. */
+static void test_infinite(struct suite *s)
+{
+    enum { V = 61, WIDTH = 4 };
+    if (!suite_case(s, "select", "+inf"))
+        return;
+    struct elcl_rows rows =
+        elcl_rows_random(&s->fx, ELCL_ROWS_MAX, V, WIDTH, ELCL_LOGITS_NORMAL, true);
+    for (int row = 0; row < ELCL_ROWS_MAX; row++) {
+        rows.rules[row].forced_token = -1;
+        if (row % 2)
+            rows.logits[(size_t)row * V + (size_t)(row * 7 % V)] = INFINITY;
+    }
+    const struct elcl_candidate *got = elcl_rows_run(&s->fx, &rows, NULL).selected;
+    for (int i = 0; got && i < ELCL_ROWS_MAX * WIDTH; i++) {
+        if (i / WIDTH % 2)
+            elcl_rows_check_none(&s->fx, &got[i], i % WIDTH, ELCL_TOKEN_NO_LOGIT);
+        else
+            CHECK(got[i].token != ELCL_TOKEN_NO_LOGIT, "row %d: no logit", i / WIDTH);
+    }
+    elcl_fixture_finish(&s->fx);
+}
+
+/* The log-probability of any token of such a row is no number. */
+static void test_infinite_score(struct suite *s)
+{
+    enum { R = 6, V = 61 };
+    if (!suite_case(s, "log_prob", "+inf"))
+        return;
+    float *logits = elcl_fixture_normals(&s->fx, ELCL_F32, (size_t)R * V, 1);
+    int32_t *token = elcl_fixture_random_ints(&s->fx, R, 0, V - 1);
+    for (int row = 1; row < R && elcl_fixture_ok(&s->fx); row += 2)
+        logits[row * V + row * 7 % V] = INFINITY;
+    const int32_t *const fields[ELCL_ROW_INTS] = {[ELCL_ROW_TOKEN] = token};
+    const struct elcl_log_prob_args args = {
+        .out = elcl_fixture_output(&s->fx, NULL, R * sizeof(float)),
+        .logits = elcl_rows_logits(&s->fx, logits, R, V),
+        .step = elcl_fixture_records(&s->fx, 0, R, fields),
+        .r = R,
+        .v = V};
+    const float *got = ELCL_FIXTURE_TRY(&s->fx, elcl_op_log_prob(s->fx.ops, &args, &s->fx.err))
+                           ? elcl_fixture_read(&s->fx, args.out)
+                           : NULL;
+    for (int row = 0; got && row < R; row++)
+        CHECK(isnan(got[row]) == (row % 2 == 1), "row %d: %g", row, (double)got[row]);
+    elcl_fixture_finish(&s->fx);
+}
+
 /* A row's bits do not depend on the other rows. */
 static void test_invariance(struct suite *s)
 {
@@ -83,5 +132,7 @@ void test_select(struct suite *s)
     test_sizes(s);
     test_vocabulary(s);
     test_all_banned(s);
+    test_infinite(s);
+    test_infinite_score(s);
     test_invariance(s);
 }

@@ -450,7 +450,7 @@ static void test_bad_candidates(void)
             static const char *const messages[] = {
                 "candidate 0 of row 0 is token 10", "candidate 0 of row 0 is token -3",
                 "score of token 2 after 1 tokens", "candidates per row given",
-                "no logit of the next token is a number after 1 tokens"};
+                "the logits of the next token are not finite after 1 tokens"};
             err = (elcl_error){0};
             memcpy(bad, good, sizeof(bad));
             if (kind < 2)
