@@ -512,7 +512,9 @@ typedef struct elcl_gen_options {
     int32_t unk_token_id; /* has no effect if unk_penalty is 0 */
 
     int token_logprobs; /* 1: results give each token's log-probability */
-    unsigned reserved[8];
+    int no_prompt;      /* 1: ids, text and log-probabilities of decoder-only models begin after the
+                         * prompt; no effect in other models */
+    unsigned reserved[7];
 } elcl_gen_options;
 
 /* Writes the model's options: generation_config.json over config.json over Hugging Face's
@@ -572,6 +574,8 @@ typedef struct elcl_hypothesis {
      * elcl_gen_options.token_logprobs; NAN for the start token, the prompt and other tokens that
      * were not chosen. Without the penalty of diverse beam search. */
     const float *token_logprobs;
+    size_t n_generated; /* the last ids: after start token, prompt and prefix (in fairseq style the
+                         * prefix counts), with EOS */
 } elcl_hypothesis;
 
 /* The outputs of a request. */
@@ -584,6 +588,10 @@ typedef struct elcl_result {
     const elcl_error *error;           /* NULL, or why there are no hypotheses: ELCL_E_INTERRUPTED
                                         * after elcl_engine_cancel(). Failures of the engine are not
                                         * here: elcl_engine_step() returns them */
+    size_t n_source;                   /* tokens of the source; decoder-only: of the prompt */
+    /* Seconds from the submission until the request's first step began, until that step had its
+     * first token, and until now. The first two are 0 for a request that never started. */
+    double queued_seconds, first_token_seconds, total_seconds;
 } elcl_result;
 
 /* A token that is final. */

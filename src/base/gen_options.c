@@ -135,6 +135,7 @@ static const struct elcl_gen_row rows[] = {
 
     /* Results. */
     BOOL(token_logprobs, BOTH, false, "give the log-probability of each token"),
+    BOOL(no_prompt, BOTH, false, "decoder-only models: give only what follows the prompt"),
 };
 /* clang-format on */
 

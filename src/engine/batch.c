@@ -1,6 +1,7 @@
 /* The sentences in flight, and the records that describe them to the device. */
 #include <string.h>
 
+#include "base/os.h"
 #include "base/util.h"
 #include "engine/engine.h"
 #include "model/attn.h"
@@ -12,6 +13,7 @@ void elcl_batch_admit(struct elcl_engine *engine)
     const int free_slots = capacity - engine->n_live;
     if (engine->n_live && free_slots < elcl_max_int(1, capacity / 8))
         return;
+    const uint64_t now = elcl_clock_ns();
     pthread_mutex_lock(&engine->mutex);
     for (int slot = 0; slot < capacity && engine->waiting; slot++) {
         if (engine->slots[slot])
@@ -23,6 +25,7 @@ void elcl_batch_admit(struct elcl_engine *engine)
         engine->n_waiting--;
         sentence->next = NULL;
         sentence->slot = slot;
+        sentence->started_ns = now;
         engine->slots[slot] = sentence;
         engine->n_live++;
     }

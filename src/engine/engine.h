@@ -16,6 +16,7 @@ struct elcl_sentence {
     elcl_gen_options options; /* decoder-only: lengths without the n_prompt tokens */
     void *lists;              /* what the options point to */
     uint64_t sample;          /* selects its random numbers */
+    uint64_t submitted_ns, started_ns, first_token_ns; /* by elcl_clock_ns(); 0: not yet */
     struct elcl_search *search;
     int slot;                   /* its place in the engine while in flight */
     int first_row;              /* of the current step */
@@ -62,17 +63,19 @@ int elcl_engine_fit(struct elcl_engine *engine, size_t n_waiting, elcl_error *er
 /* engine.c: makes the statistics of the steps so far visible to other threads. */
 void elcl_engine_publish(struct elcl_engine *engine);
 
-/* What the result of a cancelled request says. */
+/* step.c: what the result of a cancelled request says. */
 extern const elcl_error elcl_cancelled;
+/* step.c: a result of no hypotheses, now. */
+elcl_result elcl_result_begin(uint64_t id, void *user, size_t n_source, uint64_t submitted_ns);
 
 /* request.c */
 
 /* Refuses what elcl_engine_submit() would refuse. Reads nothing that a step changes. */
 int elcl_engine_check(const struct elcl_engine *engine, const elcl_request *request,
                       elcl_error *err);
-/* elcl_engine_submit() of a request of a pool, which keeps its number. */
+/* elcl_engine_submit() of a request of a pool, which keeps its number and the time when it came. */
 int elcl_engine_submit_as(struct elcl_engine *engine, const elcl_request *request, uint64_t id,
-                          elcl_error *err);
+                          uint64_t submitted_ns, elcl_error *err);
 /* Removes the cancelled requests from queue and batch, and returns the list of them. */
 struct elcl_sentence *elcl_engine_take_cancelled(struct elcl_engine *engine);
 /* Returns the number of unfinished requests; n_waiting may be NULL. */

@@ -11,7 +11,7 @@
 /* A request in the pool; the user pointer of its engine request, which has the same number. */
 struct item {
     struct item *next;
-    uint64_t id;
+    uint64_t id, submitted_ns;
     bool cancelled;       /* before an engine had it; the pool's mutex protects it */
     elcl_request request; /* source and lists are owned */
     void *lists;
@@ -205,7 +205,8 @@ static int submit_first(struct worker *worker, elcl_error *err)
     struct item *item = worker->portion.first;
     elcl_request request = item->request;
     request.user = item;
-    const int rc = elcl_engine_submit_as(worker->engine, &request, item->id, err);
+    const int rc =
+        elcl_engine_submit_as(worker->engine, &request, item->id, item->submitted_ns, err);
     if (rc)
         return rc;
     pthread_mutex_lock(&worker->pool->mutex);
@@ -375,6 +376,7 @@ int elcl_pool_submit(elcl_pool *pool, const elcl_request *request, uint64_t *id,
         return rc;
     }
     item->request.source = memcpy(item->source, request->source, bytes);
+    item->submitted_ns = elcl_clock_ns();
     pthread_mutex_lock(&pool->mutex);
     item->id = pool->next_id++;
     if (id)
@@ -421,8 +423,9 @@ static void deliver_events(const struct elcl_pool *pool, struct event *events)
 static void deliver_cancelled(const struct elcl_pool *pool, struct item_list *cancelled)
 {
     for (struct item *item; (item = list_take(cancelled));) {
-        const elcl_result result = {
-            .id = item->id, .user = item->request.user, .error = &elcl_cancelled};
+        elcl_result result = elcl_result_begin(item->id, item->request.user, item->request.n_source,
+                                               item->submitted_ns);
+        result.error = &elcl_cancelled;
         if (pool->params.on_result)
             pool->params.on_result(pool->params.user, &result);
         item_destroy(item);

@@ -153,6 +153,7 @@ int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_
     const int rc = sentence_create(engine, request, &sentence, err);
     if (rc)
         return rc;
+    sentence->submitted_ns = elcl_clock_ns();
     pthread_mutex_lock(&engine->mutex);
     sentence->id = engine->next_id++;
     if (id)
@@ -163,13 +164,14 @@ int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_
 }
 
 int elcl_engine_submit_as(struct elcl_engine *engine, const elcl_request *request, uint64_t id,
-                          elcl_error *err)
+                          uint64_t submitted_ns, elcl_error *err)
 {
     struct elcl_sentence *sentence = NULL;
     const int rc = sentence_create(engine, request, &sentence, err);
     if (rc)
         return rc;
     sentence->id = id;
+    sentence->submitted_ns = submitted_ns;
     pthread_mutex_lock(&engine->mutex);
     enqueue(engine, sentence);
     pthread_mutex_unlock(&engine->mutex);

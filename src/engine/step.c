@@ -6,7 +6,6 @@
 #include "base/util.h"
 #include "engine/engine.h"
 #include "ops/ops.h"
-#include "search/options.h"
 
 const elcl_error elcl_cancelled = {ELCL_E_INTERRUPTED, "the request was cancelled"};
 
@@ -27,12 +26,14 @@ fail:
     return rc;
 }
 
-/* Puts the prompt before what the search found. *own becomes the hypotheses; their ids and
- * log-probabilities follow in the same allocation. */
-static int put_prompt_before(const struct elcl_sentence *sentence, elcl_result *result,
-                             elcl_hypothesis **own, elcl_error *err)
+/* Puts the prompt before what the search found; with no_prompt takes the prompt's last token away,
+ * which the search began with. *own becomes the hypotheses; their ids and log-probabilities follow
+ * in the same allocation. */
+static int set_prompt(const struct elcl_sentence *sentence, elcl_result *result,
+                      elcl_hypothesis **own, elcl_error *err)
 {
-    const size_t n = (size_t)result->n_hypotheses, n_prompt = (size_t)sentence->n_prompt;
+    const size_t skip = sentence->options.no_prompt ? 1 : 0;
+    const size_t n = (size_t)result->n_hypotheses, n_prompt = skip ? 0 : (size_t)sentence->n_prompt;
     size_t n_ids = 0;
     for (size_t i = 0; i < n; i++)
         n_ids += n_prompt + result->hypotheses[i].n_ids;
@@ -43,36 +44,56 @@ static int put_prompt_before(const struct elcl_sentence *sentence, elcl_result *
     float *log_probs = (float *)(ids + n_ids);
     for (size_t i = 0; i < n; i++) {
         const elcl_hypothesis *from = &result->hypotheses[i];
+        const size_t n_found = from->n_ids - skip;
         h[i] = *from;
         h[i].ids = ids;
-        h[i].n_ids += n_prompt;
+        h[i].n_ids = n_prompt + n_found;
         memcpy(ids, sentence->source, n_prompt * sizeof(*ids));
-        memcpy(ids + n_prompt, from->ids, from->n_ids * sizeof(*ids));
+        memcpy(ids + n_prompt, from->ids + skip, n_found * sizeof(*ids));
         ids += h[i].n_ids;
         if (!from->token_logprobs)
             continue;
         h[i].token_logprobs = log_probs;
         for (size_t t = 0; t < n_prompt; t++)
             log_probs[t] = NAN;
-        memcpy(log_probs + n_prompt, from->token_logprobs, from->n_ids * sizeof(*log_probs));
+        memcpy(log_probs + n_prompt, from->token_logprobs + skip, n_found * sizeof(*log_probs));
         log_probs += h[i].n_ids;
     }
     result->hypotheses = *own = h;
     return ELCL_OK;
 }
 
+elcl_result elcl_result_begin(uint64_t id, void *user, size_t n_source, uint64_t submitted_ns)
+{
+    return (elcl_result){.id = id,
+                         .user = user,
+                         .n_source = n_source,
+                         .total_seconds = 1e-9 * (double)(elcl_clock_ns() - submitted_ns)};
+}
+
+static elcl_result begin_result(const struct elcl_sentence *s)
+{
+    elcl_result result = elcl_result_begin(s->id, s->user, (size_t)s->n_source, s->submitted_ns);
+    if (s->started_ns)
+        result.queued_seconds = 1e-9 * (double)(s->started_ns - s->submitted_ns);
+    if (s->first_token_ns)
+        result.first_token_seconds = 1e-9 * (double)(s->first_token_ns - s->submitted_ns);
+    return result;
+}
+
 static int deliver(struct elcl_engine *e, const struct elcl_sentence *sentence, elcl_error *err)
 {
+    const bool changes =
+        sentence->n_prompt || (sentence->options.no_prompt && e->model->arch.decoder_only);
     elcl_hypothesis *own = NULL;
     int rc = ELCL_OK;
-    elcl_result result = {.id = sentence->id, .user = sentence->user};
+    elcl_result result = begin_result(sentence);
     elcl_search_results(sentence->search, &result.hypotheses, &result.n_hypotheses);
     e->stats.samples++;
     if (result.n_hypotheses)
-        e->stats.output_tokens +=
-            result.hypotheses[0].n_ids - (size_t)elcl_options_prompt(&sentence->options);
-    if (result.n_hypotheses && sentence->n_prompt)
-        rc = put_prompt_before(sentence, &result, &own, err);
+        e->stats.output_tokens += result.hypotheses[0].n_generated;
+    if (result.n_hypotheses && changes)
+        rc = set_prompt(sentence, &result, &own, err);
     if (!rc && e->params.on_result)
         e->params.on_result(e->params.user, &result);
     elcl_free(own);
@@ -107,7 +128,8 @@ static void deliver_cancelled(struct elcl_engine *e)
 {
     for (struct elcl_sentence *s = elcl_engine_take_cancelled(e), *next; s; s = next) {
         next = s->next;
-        const elcl_result result = {.id = s->id, .user = s->user, .error = &elcl_cancelled};
+        elcl_result result = begin_result(s);
+        result.error = &elcl_cancelled;
         e->stats.cancelled++;
         if (e->params.on_result)
             e->params.on_result(e->params.user, &result);
@@ -119,10 +141,13 @@ static void deliver_cancelled(struct elcl_engine *e)
 static int advance(struct elcl_engine *e, elcl_error *err)
 {
     const int width = e->step.width;
+    const uint64_t now = elcl_clock_ns();
     for (int i = 0; i < e->state.capacity.sentences; i++) {
         struct elcl_sentence *sentence = e->slots[i];
         if (!sentence)
             continue;
+        if (!sentence->first_token_ns)
+            sentence->first_token_ns = now;
         elcl_error why = {0};
         int rc = elcl_search_advance(sentence->search,
                                      e->candidates + (size_t)sentence->first_row * (size_t)width,

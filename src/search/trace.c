@@ -1,4 +1,5 @@
 /* The trace of tokens that all strategies write. */
+#include "search/options.h"
 #include "search/search_impl.h"
 
 #include <math.h>
@@ -62,6 +63,7 @@ void elcl_search_result(struct elcl_search *s, int node, int length, struct elcl
     s->results[s->n_results++] = (elcl_hypothesis){
         .ids = ids,
         .n_ids = (size_t)n_ids,
+        .n_generated = (size_t)(n_ids - elcl_options_prompt(&s->options)),
         .score = (float)score,
         .finish = finish,
         .token_logprobs = log_probs,

@@ -20,6 +20,22 @@ struct watched {
     bool cancelled; /* its result said so */
 };
 
+/* What a result says about its request. */
+static void check_counts(const struct watched *w, const elcl_result *result)
+{
+    CHECK(result->n_source == (size_t)w->job.source->n, "%d source tokens", (int)result->n_source);
+    CHECK(result->queued_seconds >= 0 &&
+              (result->error || result->queued_seconds < result->first_token_seconds) &&
+              result->first_token_seconds <= result->total_seconds && result->total_seconds < 600,
+          "queued %g s, first token %g s, total %g s", result->queued_seconds,
+          result->first_token_seconds, result->total_seconds);
+    if (result->n_hypotheses && w->job.options.num_beams == 1 &&
+        w->job.options.num_return_sequences == 1)
+        CHECK(result->hypotheses[0].n_generated == (size_t)w->n_tokens,
+              "%d tokens streamed, %d generated", w->n_tokens,
+              (int)result->hypotheses[0].n_generated);
+}
+
 /* What callbacks need. */
 struct run {
     elcl_pool *pool;
@@ -38,6 +54,7 @@ static void take_result(void *user, const elcl_result *result)
           "request %d: %s", (int)result->id, result->error ? result->error->msg : "");
     CHECK(result->id == w->id, "the result of request %d has the id %d", (int)w->id,
           (int)result->id);
+    check_counts(w, result);
     job_take(&w->job, result);
     elcl_pool_cancel(run->pool, w->id); /* it is finished: nothing may happen */
 }
@@ -48,7 +65,8 @@ static void take_token(void *user, const elcl_token *token)
     struct run *run = user;
     struct watched *w = token->user;
     CHECK(!w->job.deliveries, "a token after the result");
-    if (w->doomed && ++w->n_tokens == 2)
+    w->n_tokens += token->stream == 0;
+    if (w->doomed && w->n_tokens == 2)
         elcl_pool_cancel(run->pool, w->id);
 }
 
@@ -157,6 +175,64 @@ static void test_never_started(elcl_model *model, struct job *jobs, int n)
     elcl_free(run.all);
 }
 
+/* ---- prompts --------------------------------------------------------------------------------- */
+
+/* Keeps or compares the best hypothesis of a request with its prompt and without. */
+struct ends {
+    size_t n_source, n, n_generated;
+    int32_t ids[MAX_TOKENS];
+    float log_probs[MAX_TOKENS];
+};
+
+static void take_end(void *user, const elcl_result *result)
+{
+    struct ends *ends = user;
+    const elcl_hypothesis *h = result->hypotheses;
+    ends->n_source = result->n_source;
+    ends->n = (size_t)elcl_min_int((int)h->n_ids, MAX_TOKENS);
+    ends->n_generated = h->n_generated;
+    memcpy(ends->ids, h->ids, ends->n * sizeof(*ends->ids));
+    memcpy(ends->log_probs, h->token_logprobs, ends->n * sizeof(*ends->log_probs));
+}
+
+static void run_one(elcl_model *model, const elcl_request *request, struct ends *ends)
+{
+    elcl_engine_params params = elcl_engine_params_default();
+    elcl_engine *engine = NULL;
+    elcl_error err = {0};
+    params.on_result = take_end;
+    params.user = ends;
+    CHECK(!elcl_engine_create(model, &params, &engine, &err) &&
+              !elcl_engine_submit(engine, request, NULL, &err) && !elcl_engine_run(engine, &err),
+          "%s", err.msg);
+    elcl_engine_destroy(&engine);
+}
+
+/* With no_prompt, hypotheses of a decoder-only model lose exactly the prompt. */
+static void test_no_prompt(elcl_model *model, const struct tokens *source)
+{
+    for (int i = 0; i < 4; i++) {
+        struct ends with = {0}, without = {0};
+        elcl_request request = {.source = source->ids, .n_source = i % 2 ? 1 : (size_t)source->n};
+        elcl_model_gen_defaults(model, &request.options);
+        request.options.num_beams = i < 2 ? 1 : 3;
+        request.options.max_new_tokens = 6;
+        request.options.token_logprobs = 1;
+        run_one(model, &request, &with);
+        request.options.no_prompt = 1;
+        run_one(model, &request, &without);
+        const size_t n = model->arch.decoder_only ? request.n_source : 0;
+        CHECK(with.n_generated && with.n_generated == without.n_generated &&
+                  with.n == without.n + n && (!n || without.n == without.n_generated),
+              "%d tokens with the prompt, %d without, %d generated", (int)with.n, (int)without.n,
+              (int)without.n_generated);
+        CHECK(
+            !memcmp(with.ids + n, without.ids, without.n * sizeof(*with.ids)) &&
+                !memcmp(with.log_probs + n, without.log_probs, without.n * sizeof(*with.log_probs)),
+            "the continuations differ");
+    }
+}
+
 /* ---- threads --------------------------------------------------------------------------------- */
 
 struct client {
@@ -234,6 +310,7 @@ static void test_model(const struct golden *golden, enum elcl_attention attentio
             test_wait(model, n_engines);
         }
         test_never_started(model, jobs, n);
+        test_no_prompt(model, jobs[0].source);
     }
     elcl_free(jobs);
     setup_close(&model);

@@ -374,9 +374,11 @@ void run_plain_beams(const elcl_gen_options *options, const struct table_model *
         plain_add(&p, p.beams[k].ids, p.length, p.beams[k].score, p.length - 1, -1);
     for (int i = p.n_finished - 1; i >= 0 && outcome->n < options->num_return_sequences; i--) {
         const struct plain_hypothesis *h = &p.finished[i];
-        outcome_add(outcome,
-                    &(elcl_hypothesis){h->ids, (size_t)h->n_ids, (float)h->score,
-                                       h->eos >= 0 ? ELCL_FINISH_EOS : ELCL_FINISH_LENGTH, NULL});
+        outcome_add(outcome, &(elcl_hypothesis){.ids = h->ids,
+                                                .n_ids = (size_t)h->n_ids,
+                                                .score = (float)h->score,
+                                                .finish = h->eos >= 0 ? ELCL_FINISH_EOS
+                                                                      : ELCL_FINISH_LENGTH});
     }
     for (int k = 0; k < p.n_beams; k++)
         free(p.beams[k].ids);

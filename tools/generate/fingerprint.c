@@ -39,9 +39,8 @@ static bool add_int(cJSON *to, const struct cli_args *args, const char *name, in
 /* Adds the options outside elcl_gen_options that change the text. */
 static bool add_own(cJSON *to, const struct cli_generate_options *o, const elcl_model_info *info)
 {
-    static const char *const ints[] = {"input-format", "format",      "scores",
-                                       "no-prompt",    "weights",     "state",
-                                       "max-source",   "long-source", "unordered"};
+    static const char *const ints[] = {"input-format", "format",     "scores",      "weights",
+                                       "state",        "max-source", "long-source", "unordered"};
     bool ok = add_text(to, "attention", cli_attention_word(info->attention)) &&
               add_text(to, "compute", cli_word_of(cli_compute_words, (int)info->compute)) &&
               add_text(to, "src-lang", o->samples.src_lang ? o->samples.src_lang : "") &&

@@ -25,8 +25,7 @@ static const struct cli_opt options_table[] = {
         "write text (default), JSON objects or token ids, one line for each returned sequence"),
     CLI_LANGUAGE_OPTIONS(FIELD(samples)),
     CLI_ROW_FLAG("scores", scores, "text and ids: begin each line with the score and a tab"),
-    CLI_ROW_FLAG("no-prompt", no_prompt,
-        "decoder-only models: write only what follows the prompt"),
+    SWITCH("no-prompt", "decoder-only models: write only what follows the prompt"),
     SWITCH("token-logprobs", "jsonl: add the log-probability of each token"),
     CLI_ROW_FLAG("stream", stream,
          "write each token as soon as it is final, one sample after another; for text with greedy "

@@ -13,7 +13,7 @@ struct cli_generate_options {
     struct cli_args args;
     struct cli_common_options common; /* format: enum cli_format */
     struct cli_sample_options samples;
-    int scores, no_prompt;
+    int scores;
     int keep_going;
     const char *shard_text;
     struct cli_shard shard; /* what it says */

@@ -212,9 +212,8 @@ static int end_input(struct cli_generation *r, const elcl_error *why, elcl_error
 /* A stream of a decoder-only model begins with the prompt, unless an option leaves it out. */
 static void keep_prompt(const struct cli_generation *r, struct cli_sample *sample)
 {
-    if (r->opt->no_prompt)
-        sample->n_prompt = sample->n_ids;
-    if (r->opt->stream && r->info.decoder_only && !r->opt->no_prompt) {
+    if (r->opt->stream && r->info.decoder_only &&
+        !cli_generate_options_of(r, sample)->gen.no_prompt) {
         sample->emitted = sample->ids;
         sample->n_emitted = sample->emitted_capacity = sample->n_ids;
     } else {

@@ -17,8 +17,9 @@ static void note_limit(struct cli_generation *r, const struct cli_sample *sample
         return;
     if (!r->limited.n++ || sample->line < r->limited.first_line)
         r->limited.first_line = sample->line;
-    if (best->n_ids > r->limited.tokens)
-        r->limited.tokens = best->n_ids;
+    const size_t tokens = best->n_ids + (o->gen.no_prompt ? result->n_source : 0);
+    if (tokens > r->limited.tokens)
+        r->limited.tokens = tokens;
 }
 
 void cli_generate_count_end(struct cli_generation *r, const struct cli_sample *sample)

@@ -143,8 +143,8 @@ static int check_beams(const struct cli_generate_options *o, const elcl_gen_opti
     return ELCL_OK;
 }
 
-static int check_model(const struct cli_generate_options *o, const elcl_model_info *info,
-                       elcl_error *err)
+static int check_model(const struct cli_generate_options *o, const elcl_gen_options *gen,
+                       const elcl_model_info *info, elcl_error *err)
 {
     if (o->max_source > info->max_source)
         return elcl_fail(err, ELCL_E_ARG,
@@ -155,7 +155,7 @@ static int check_model(const struct cli_generate_options *o, const elcl_model_in
                          "--decoder-start-token-id: a model of type %s has no start token, "
                          "its output begins with the prompt",
                          info->family);
-    if (o->no_prompt && !info->decoder_only)
+    if (gen->no_prompt && !info->decoder_only)
         return elcl_fail(err, ELCL_E_ARG,
                          "--no-prompt is for decoder-only models: the output of %s has no prompt",
                          info->family);
@@ -181,7 +181,7 @@ int cli_generate_resolve(struct cli_generate_options *options, const elcl_model 
         return elcl_fail(err, ELCL_E_ARG, "--token-logprobs needs --format jsonl");
     ELCL_TRY(check_stream(options, &r.gen, err));
     ELCL_TRY(check_beams(options, &r.gen, err));
-    ELCL_TRY(check_model(options, &info, err));
+    ELCL_TRY(check_model(options, &r.gen, &info, err));
     ELCL_TRY(resolve_languages(options, model, &r.gen, err));
     ELCL_TRY(resolve_lengths(options, &info, &r, err));
     *resolved = r;

@@ -182,31 +182,21 @@ static int append_jsonl(const elcl_model *model, struct cli_sample *sample, int 
     return ok ? ELCL_OK : elcl_fail_nomem(err);
 }
 
-static elcl_hypothesis without_prompt(const elcl_hypothesis *whole, size_t n_prompt)
-{
-    elcl_hypothesis h = *whole;
-    h.ids += n_prompt;
-    h.n_ids -= n_prompt;
-    if (h.token_logprobs)
-        h.token_logprobs += n_prompt;
-    return h;
-}
-
 int cli_format_result(const elcl_model *model, enum cli_format format, bool scores,
                       const elcl_result *result, struct cli_sample *sample, elcl_error *err)
 {
     struct elcl_str *out = &sample->out;
     int rc = ELCL_OK;
     for (int i = 0; i < result->n_hypotheses && !rc; i++) {
-        const elcl_hypothesis h = without_prompt(&result->hypotheses[i], sample->n_prompt);
+        const elcl_hypothesis *h = &result->hypotheses[i];
         if (scores)
-            elcl_str_printf(out, "%.6f\t", (double)h.score);
+            elcl_str_printf(out, "%.6f\t", (double)h->score);
         if (format == CLI_FORMAT_JSONL)
-            rc = append_jsonl(model, sample, i, &h, err);
+            rc = append_jsonl(model, sample, i, h, err);
         else if (format == CLI_FORMAT_IDS)
-            append_ids(&h, out);
+            append_ids(h, out);
         else
-            rc = append_text(model, h.ids, h.n_ids, out, err);
+            rc = append_text(model, h->ids, h->n_ids, out, err);
         elcl_str_text(out, "\n");
     }
     return !rc && out->failed ? elcl_fail_nomem(err) : rc;

@@ -19,7 +19,6 @@ struct cli_sample {
     size_t n_ids;
     size_t n_cut;             /* source tokens that were cut off */
     int max_new_tokens;       /* what the model's positions leave after the prompt; 0: enough */
-    size_t n_prompt;          /* first tokens of the outputs that its lines leave out */
     char *id;                 /* JSON text of the sample's own name, or NULL */
     struct cli_resolved *own; /* the sample's own options, or NULL */
     /* What own's lists point into, until the sample is submitted. */
