@@ -370,6 +370,32 @@ ELCL_API int elcl_encode_target(const elcl_model *model, const char *text, size_
 ELCL_API int elcl_decode(const elcl_model *model, const int32_t *ids, size_t n_ids, char **text,
                          elcl_error *err);
 
+/* The text of an output while its tokens arrive, for elcl_token_fn. Texts have whole characters,
+ * and nothing in them changes later: what may change waits (the bytes of a character, a blank that
+ * clean-up may remove). All texts together are what elcl_decode() makes of all tokens.
+ *
+ * Thread-safety: Unsafe, but streams on one model may run in different threads at once. */
+typedef struct elcl_text_stream elcl_text_stream;
+
+/* Creates a stream on a model, which must outlive it.
+ *
+ * ELCL_E_UNSUPPORTED: the model has no tokenizer. */
+ELCL_API int elcl_text_stream_create(const elcl_model *model, elcl_text_stream **stream,
+                                     elcl_error *err);
+ELCL_API void elcl_text_stream_destroy(elcl_text_stream **stream);
+
+/* Adds tokens.
+ *
+ * ids:  [n_ids]
+ * text: receives what is new, NUL-terminated and often empty. The stream owns it; it is valid until
+ *       the stream's next call.
+ *
+ * ELCL_E_ARG: an id is below 0. */
+ELCL_API int elcl_text_stream_add(elcl_text_stream *stream, const int32_t *ids, size_t n_ids,
+                                  const char **text, elcl_error *err);
+/* Gives what has waited, after the last token. Then the stream is as new. */
+ELCL_API int elcl_text_stream_end(elcl_text_stream *stream, const char **text, elcl_error *err);
+
 /* A model's tokenizer without the model: needs no weights and no device. Threads may share it. */
 typedef struct elcl_codec elcl_codec;
 

@@ -4,6 +4,7 @@
 #include "base/util.h"
 #include "format/package.h"
 #include "model/model.h"
+#include "text/text_stream.h"
 
 int elcl_model_source_end(const elcl_model *model)
 {
@@ -213,4 +214,12 @@ int elcl_decode(const elcl_model *model, const int32_t *ids, size_t n_ids, char 
         return elcl_fail(err, ELCL_E_ARG, "elcl_decode: arguments must not be NULL");
     const int rc = require_tokenizer(model, err);
     return rc ? rc : elcl_tokenizer_decode(model->tokenizer, ids, n_ids, true, text, err);
+}
+
+int elcl_text_stream_create(const elcl_model *model, elcl_text_stream **stream, elcl_error *err)
+{
+    if (!model || !stream)
+        return elcl_fail(err, ELCL_E_ARG, "elcl_text_stream_create: arguments must not be NULL");
+    const int rc = require_tokenizer(model, err);
+    return rc ? rc : elcl_text_stream_of(model->tokenizer, stream, err);
 }

@@ -139,6 +139,10 @@ static inline bool elcl_is_skipped(const struct elcl_tokenizer *t, int32_t id, b
 /* Returns the id of a token spelled as in the vocabulary file, or -1. */
 int32_t elcl_token_id(const struct elcl_tokenizer *t, const char *token);
 
+/* Appends decoded bytes as text: what is not UTF-8 becomes U+FFFD, and so do NULs, which would end
+ * the caller's string. */
+void elcl_tokenizer_repair(const struct elcl_str *bytes, struct elcl_str *text);
+
 /* ---- encoding -------------------------------------------------------------------------------- */
 
 struct elcl_encoder {

@@ -290,6 +290,42 @@ void elcl_decoder_run(const struct elcl_decoder *decoder, struct elcl_spellings 
     }
 }
 
+enum elcl_decoder_reach elcl_decoder_reach(const struct elcl_decoder *decoder)
+{
+    enum elcl_decoder_reach reach = ELCL_REACH_TOKEN;
+    bool fused = false;
+    for (size_t i = 0; i < decoder->n; i++) {
+        const struct elcl_decoder_step *step = &decoder->steps[i];
+        uint32_t code;
+        const bool long_pattern = step->from && elcl_character(step->from, strlen(step->from),
+                                                               &code) < strlen(step->from);
+        const bool replaces = step->kind == REPLACE || step->kind == METASPACE;
+        if (step->kind == SUFFIX && decoder->n > 1)
+            return ELCL_REACH_ALL;
+        /* In joined text a pattern may lie across two tokens. */
+        if (fused && (replaces ? long_pattern : step->kind != STRIP && step->kind != FUSE))
+            return ELCL_REACH_ALL;
+        fused = fused || step->kind == FUSE;
+        if (fused || step->kind == BYTES)
+            reach = ELCL_REACH_RUN;
+    }
+    return reach;
+}
+
+bool elcl_decoder_open(const struct elcl_decoder *decoder, const char *s, size_t n)
+{
+    for (size_t i = 0; i < decoder->n; i++) {
+        const struct elcl_decoder_step *step = &decoder->steps[i];
+        const size_t mark = step->kind == SUFFIX ? strlen(step->from) : 0;
+        if (step->kind == BYTES && byte_of(s, n) >= 0)
+            return true;
+        for (size_t at = 0; mark && at + mark < n; at++) /* inside, it becomes a space or nothing */
+            if (!memcmp(s + at, step->from, mark))
+                return true;
+    }
+    return false;
+}
+
 void elcl_clean_up(struct elcl_str *text)
 {
     static const char *const pairs[][2] = {

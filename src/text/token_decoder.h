@@ -34,6 +34,18 @@ int elcl_decoder_read(struct elcl_decoder *decoder, const struct cJSON *value, c
                       elcl_error *err);
 /* Changes the list in place; its joined texts are the result. */
 void elcl_decoder_run(const struct elcl_decoder *decoder, struct elcl_spellings *list);
+
+/* What later tokens may change in the text of a list of tokens. */
+enum elcl_decoder_reach {
+    ELCL_REACH_TOKEN, /* nothing, and a token's text depends only on itself and on whether it is the
+                       * first or the last */
+    ELCL_REACH_RUN,   /* nothing but the text of last tokens that are open */
+    ELCL_REACH_ALL    /* anything */
+};
+enum elcl_decoder_reach elcl_decoder_reach(const struct elcl_decoder *decoder);
+/* Whether a last token of this spelling is open: what follows may change its text. */
+bool elcl_decoder_open(const struct elcl_decoder *decoder, const char *s, size_t n);
+
 /* transformers' clean_up_tokenization_spaces: removes the space before punctuation and English
  * endings. */
 void elcl_clean_up(struct elcl_str *text);

@@ -139,8 +139,7 @@ int elcl_tokenizer_encode_target(const struct elcl_tokenizer *tokenizer, const c
 
 /* ---- decoding -------------------------------------------------------------------------------- */
 
-/* Replaces NULs too: they would end the caller's string. */
-static void repair(const struct elcl_str *bytes, struct elcl_str *text)
+void elcl_tokenizer_repair(const struct elcl_str *bytes, struct elcl_str *text)
 {
     size_t at = 0;
     while (at < bytes->n) {
@@ -187,7 +186,7 @@ int elcl_tokenizer_decode(const struct elcl_tokenizer *tokenizer, const int32_t 
     elcl_free(known);
     if (tokenizer->clean_up)
         elcl_clean_up(&bytes);
-    repair(&bytes, &out);
+    elcl_tokenizer_repair(&bytes, &out);
     elcl_str_append(&out, "", 0); /* an empty text is a string too */
     if (!rc && (bytes.failed || out.failed))
         rc = elcl_fail_nomem(err);

@@ -30,6 +30,9 @@ run "$elcl" generate --quiet "$models/kjv-gpt2" --do-sample --top-k 40 --seed 1 
 cp "$tmp/out" "$tmp/want"
 run "$build/examples/stream" "$models/kjv-gpt2" 'In the beginning'
 as_command stream
+sed 's/;.*/;/' "$tmp/want" >"$tmp/part"
+run "$build/examples/stream" "$models/kjv-gpt2" 'In the beginning' ';'
+check 'stream: cancelled' cmp -s "$tmp/out" "$tmp/part"
 
 run "$elcl" generate --quiet "$models/g2p-en" hello world attention
 cp "$tmp/out" "$tmp/want"

@@ -308,6 +308,47 @@ int elcl_decode(const elcl_model *model, const int32_t *ids, size_t n_ids, char 
     return ELCL_OK;
 }
 
+struct elcl_text_stream {
+    int32_t ids[MAX_SOURCE + MAX_TARGET];
+    size_t n_ids, n_given;
+    char *text;
+};
+
+int elcl_text_stream_create(const elcl_model *model, elcl_text_stream **stream, elcl_error *err)
+{
+    (void)model;
+    *stream = calloc(1, sizeof(**stream));
+    return *stream ? ELCL_OK : fail(err, ELCL_E_NOMEM, "out of memory");
+}
+
+void elcl_text_stream_destroy(elcl_text_stream **stream)
+{
+    if (*stream)
+        free((*stream)->text);
+    free(*stream);
+    *stream = NULL;
+}
+
+int elcl_text_stream_add(elcl_text_stream *s, const int32_t *ids, size_t n_ids, const char **text,
+                         elcl_error *err)
+{
+    if (n_ids)
+        memcpy(s->ids + s->n_ids, ids, n_ids * sizeof(*ids));
+    s->n_ids += n_ids;
+    free(s->text);
+    s->text = NULL;
+    const int rc = elcl_decode(NULL, s->ids, s->n_ids, &s->text, err);
+    if (rc)
+        return rc;
+    size_t n = strlen(s->text);
+    while (n > s->n_given && n >= 3 && !memcmp(s->text + n - 3, "\xef\xbf\xbd", 3))
+        n -= 3;
+    s->text[n] = '\0';
+    *text = s->text + s->n_given;
+    s->n_given = n;
+    return ELCL_OK;
+}
+
 /* ---- generation ---------------------------------------------------------------------------- */
 
 void elcl_model_gen_defaults(const elcl_model *model, elcl_gen_options *options)

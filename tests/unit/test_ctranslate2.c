@@ -13,6 +13,7 @@
 #include "format/config.h"
 #include "format/ctranslate2.h"
 #include "text/tokenizer.h"
+#include "tokenizer_texts.h"
 
 /* ---- files in memory ------------------------------------------------------------------------- */
 
@@ -404,6 +405,7 @@ static void test_pieces(void)
     }
     cJSON_Delete(golden);
     elcl_free(text);
+    check_stream(t);
     elcl_tokenizer_destroy(&t);
 }
 

@@ -1,9 +1,11 @@
 /* The tokenizer as a whole: special tokens, unknown pieces, and every byte encoded and decoded. */
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
+#include "text/text_stream.h"
 #include "tokenizer_texts.h"
 
 /* ---- special tokens ------------------------------------------------------------------------ */
@@ -246,6 +248,87 @@ static void test_long_word(void)
     elcl_tokenizer_destroy(&t);
 }
 
+/* ---- streams --------------------------------------------------------------------------------- */
+
+/* Streams n tokens one by one and compares with decoding them at once. */
+static bool streams_as_decoded(const struct elcl_tokenizer *t, elcl_text_stream *stream,
+                               const int32_t *ids, size_t n)
+{
+    struct elcl_str all = {0};
+    const char *text = NULL;
+    char *want = NULL;
+    bool ok = true;
+    for (size_t i = 0; ok && i <= n; i++) {
+        ok = !(i < n ? elcl_text_stream_add(stream, &ids[i], 1, &text, NULL)
+                     : elcl_text_stream_end(stream, &text, NULL));
+        elcl_str_text(&all, text);
+    }
+    ok = ok && !elcl_tokenizer_decode(t, ids, n, true, &want, NULL) && !strcmp(all.data, want);
+    elcl_str_finish(&all);
+    elcl_free(want);
+    return ok;
+}
+
+/* All texts of seven letters that clean-up has patterns of: " n ' t" becomes "n't". */
+static void test_stream_clean_up(const char *letters)
+{
+    char vocab[64];
+    elcl_text_stream *stream = NULL;
+    if (!check_case("streams: clean-up of \"%s\"", letters))
+        return;
+    snprintf(vocab, sizeof(vocab), "{\"" SPACE "\":0,\"%c\":1,\"%c\":2,\"%c\":3}", letters[0],
+             letters[1], letters[2]);
+    struct elcl_tokenizer *t = must_build(&(struct texts){
+        .vocab = vocab, .merges = "", .config = "{\"clean_up_tokenization_spaces\":true}"});
+    if (t && CHECK(!elcl_text_stream_of(t, &stream, NULL), "a stream"))
+        for (int k = 0; k < 1 << 14; k++) {
+            int32_t ids[7];
+            for (int i = 0; i < 7; i++)
+                ids[i] = k >> 2 * i & 3;
+            if (!CHECK(streams_as_decoded(t, stream, ids, 7), "text %x differs", (unsigned)k))
+                break;
+        }
+    elcl_text_stream_destroy(&stream);
+    elcl_tokenizer_destroy(&t);
+}
+
+/* What is certain comes at once, and half a character waits. */
+static void test_stream_pieces(void)
+{
+    static const int32_t ids[] = {4, 7, 0, 5};
+    static const char *const want[] = {"a", " a", "", "b"};
+    static const char bytes[] = "{\"\303\203\":0,\"\302\251\":1,\"a\":2}"; /* of c3 and a9 */
+    const char *text = NULL;
+    elcl_text_stream *stream = NULL;
+    if (!check_case("streams: pieces"))
+        return;
+    struct elcl_tokenizer *t =
+        must_build(&(struct texts){.vocab = BART_VOCAB, .merges = BART_MERGES});
+    CHECK(t && !elcl_text_stream_of(t, &stream, NULL), "a stream");
+    for (size_t i = 0; stream && i < ELCL_COUNT(ids); i++)
+        CHECK(!elcl_text_stream_add(stream, &ids[i], 1, &text, NULL) && !strcmp(text, want[i]),
+              "token %zu: \"%s\"", i, text);
+    CHECK(stream && elcl_text_stream_add(stream, &(int32_t){-1}, 1, &text, NULL) == ELCL_E_ARG,
+          "an id below 0");
+    elcl_text_stream_destroy(&stream);
+    elcl_tokenizer_destroy(&t);
+    t = must_build(&(struct texts){.vocab = bytes, .merges = ""});
+    CHECK(t && !elcl_text_stream_of(t, &stream, NULL), "a stream");
+    if (stream) {
+        CHECK(!elcl_text_stream_add(stream, &(int32_t){0}, 1, &text, NULL) && !*text, "%s", text);
+        CHECK(!elcl_text_stream_add(stream, &(int32_t){1}, 1, &text, NULL) &&
+                  !strcmp(text, "\303\251"),
+              "%s", text);
+        CHECK(!elcl_text_stream_add(stream, &(int32_t){0}, 1, &text, NULL) && !*text, "%s", text);
+        CHECK(!elcl_text_stream_end(stream, &text, NULL) && !strcmp(text, "\357\277\275"), "%s",
+              text);
+        CHECK(!elcl_text_stream_add(stream, &(int32_t){2}, 1, &text, NULL) && !strcmp(text, "a"),
+              "after the end: %s", text);
+    }
+    elcl_text_stream_destroy(&stream);
+    elcl_tokenizer_destroy(&t);
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
@@ -258,5 +341,9 @@ int main(int argc, char **argv)
     test_bytes();
     test_round_trip();
     test_long_word();
+    test_stream_pieces();
+    test_stream_clean_up("'nt");
+    test_stream_clean_up("'s.");
+    test_stream_clean_up("'ve");
     return check_end();
 }

@@ -136,6 +136,7 @@ static void test_vocabulary(struct vocabulary v)
             for_each_row("tests/golden/tokenizer/decode.jsonl", use_decode, &v);
             CHECK(v.n >= 50, "only %d texts", v.n);
         }
+        check_stream(v.t);
         elcl_tokenizer_destroy(&v.t);
     }
 }

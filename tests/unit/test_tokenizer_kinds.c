@@ -178,6 +178,7 @@ static void test_kind(const struct golden *g, const cJSON *row)
         CHECK(!memcmp(got, want + i * DIGITS, DIGITS), "texts from %zu on, \"%.40s\"", i * GROUP,
               g->texts[i * GROUP]);
     }
+    check_stream(t);
     elcl_tokenizer_destroy(&t);
 }
 

@@ -10,6 +10,7 @@
 #include "files.h"
 #include "format/json.h"
 #include "text/tokenizer.h"
+#include "tokenizer_texts.h"
 
 enum { MAX_TEXTS = 4096, MAX_REPORTS = 5 };
 
@@ -194,6 +195,7 @@ static void test_golden(const struct golden *g, const char *name, bool separate)
     if (rows)
         compare(t, g, rows, separate);
     free(rows);
+    check_stream(t);
     elcl_tokenizer_destroy(&t);
 }
 

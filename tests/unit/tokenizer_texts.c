@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
+#include "text/core.h"
+#include "text/text_stream.h"
+
 int build(const struct texts *texts, struct elcl_tokenizer **t, elcl_error *err)
 {
     struct elcl_text_file files[ELCL_N_TOKENIZER_FILES];
@@ -82,4 +86,75 @@ void check_decode(const struct elcl_tokenizer *t, const int32_t *ids, size_t n, 
         return;
     CHECK(!strcmp(text, want), "\"%s\", want \"%s\"", text, want);
     elcl_free(text);
+}
+
+enum { STREAMS = 60, LONGEST = 24 };
+
+/* Half of them are short: bytes, punctuation and parts of endings, which depend on neighbors. */
+static int32_t draw_id(const struct elcl_tokenizer *t)
+{
+    int32_t id = 0;
+    for (int tries = 0; tries < 40; tries++) {
+        size_t n = 0;
+        id = check_int(0, elcl_tokenizer_target_size(t) - 1);
+        const char *s = elcl_tokenizer_token(t, id, true, &n);
+        if (tries % 2 || (s && n < 4) || (s && n == 6 && !memcmp(s, "<0x", 3)))
+            break;
+    }
+    return id;
+}
+
+/* Adds the ids in random parts and joins the texts. Returns the bytes before the end. */
+static size_t stream_ids(elcl_text_stream *stream, const int32_t *ids, size_t n,
+                         struct elcl_str *all)
+{
+    const char *text = NULL;
+    elcl_error err = {0};
+    for (size_t i = 0; i < n;) {
+        const size_t part = (size_t)check_int(1, (int)elcl_min_int(3, (int)(n - i)));
+        if (!CHECK(!elcl_text_stream_add(stream, ids + i, part, &text, &err), "%s", err.msg))
+            return 0;
+        CHECK(elcl_utf8_check(text, strlen(text)) == strlen(text), "half a character");
+        elcl_str_text(all, text);
+        i += part;
+    }
+    const size_t early = all->n;
+    if (CHECK(!elcl_text_stream_end(stream, &text, &err), "%s", err.msg))
+        elcl_str_text(all, text);
+    return early;
+}
+
+static void check_streams(const struct elcl_tokenizer *t)
+{
+    const bool late =
+        t->kind == &elcl_kind_json && elcl_decoder_reach(&t->decoder) == ELCL_REACH_ALL;
+    elcl_text_stream *stream = NULL;
+    size_t n_early = 0, n_all = 0;
+    elcl_error err = {0};
+    CHECK(!elcl_text_stream_of(t, &stream, &err), "%s", err.msg);
+    for (int k = 0; stream && k < STREAMS; k++) {
+        int32_t ids[LONGEST];
+        const size_t n = (size_t)check_int(1, LONGEST);
+        struct elcl_str all = {0};
+        char *want = NULL;
+        for (size_t i = 0; i < n; i++)
+            ids[i] = draw_id(t);
+        n_early += stream_ids(stream, ids, n, &all);
+        n_all += all.n;
+        if (CHECK(!elcl_tokenizer_decode(t, ids, n, true, &want, &err), "%s", err.msg))
+            CHECK(!strcmp(all.data ? all.data : "", want), "stream %d: \"%.200s\", want \"%.200s\"",
+                  k, all.data ? all.data : "", want);
+        elcl_free(want);
+        elcl_str_finish(&all);
+    }
+    CHECK(late || 2 * n_early >= n_all, "%zu of %zu bytes came before the end", n_early, n_all);
+    elcl_text_stream_destroy(&stream);
+}
+
+void check_stream(struct elcl_tokenizer *t)
+{
+    for (int i = 0; t && i < 2; i++) {
+        check_streams(t);
+        t->clean_up = !t->clean_up;
+    }
 }

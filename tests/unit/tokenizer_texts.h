@@ -23,6 +23,11 @@ void check_texts(const struct texts *texts, const char *text, const char *want);
 void check_decode(const struct elcl_tokenizer *t, const int32_t *ids, size_t n, bool skip,
                   const char *want);
 
+/* Streams random ids: the texts together are those of decoding all ids at once, each has whole
+ * characters, and most text comes before the end. Also with clean-up the other way. Does nothing if
+ * t is NULL. */
+void check_stream(struct elcl_tokenizer *t);
+
 /* A small BART: vocab.json and merges.txt. */
 #define SPACE "\304\240" /* the spelling of the byte of a space */
 #define BART_VOCAB                                                                                 \

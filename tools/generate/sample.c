@@ -54,6 +54,7 @@ void cli_queue_pop(struct cli_queue *q)
     free(sample->own);
     cli_generate_override_free(&sample->given);
     free(sample->emitted);
+    elcl_text_stream_destroy(&sample->stream);
     elcl_str_finish(&sample->streamed);
     elcl_str_finish(&sample->out);
     free(sample);
@@ -71,8 +72,18 @@ void cli_queue_finish(struct cli_queue *q)
 
 /* ---- lines --------------------------------------------------------------------------------- */
 
-/* Keeps the text on one line: line ends inside it become blanks. Drops the blank that tokenizers
- * put before the first word. */
+/* Keeps the text on one line: line ends inside it become blanks. At the start of a line drops the
+ * blank that tokenizers put before the first word. */
+static void append_line(const char *text, bool begins, struct elcl_str *out)
+{
+    const size_t from = out->n;
+    elcl_str_text(out, text + (begins && text[0] == ' '));
+    for (size_t i = from; i < out->n; i++) {
+        if (out->data[i] == '\n' || out->data[i] == '\r')
+            out->data[i] = ' ';
+    }
+}
+
 static int append_text(const elcl_model *model, const int32_t *ids, size_t n_ids,
                        struct elcl_str *out, elcl_error *err)
 {
@@ -80,11 +91,7 @@ static int append_text(const elcl_model *model, const int32_t *ids, size_t n_ids
     int rc = elcl_decode(model, ids, n_ids, &text, err);
     if (rc)
         return rc;
-    for (char *c = text; *c; c++) {
-        if (*c == '\n' || *c == '\r')
-            *c = ' ';
-    }
-    elcl_str_text(out, text + (text[0] == ' '));
+    append_line(text, true, out);
     elcl_free(text);
     return ELCL_OK;
 }
@@ -230,20 +237,20 @@ static bool begins_with(const struct elcl_str *line, const struct elcl_str *begi
 int cli_format_stream(const elcl_model *model, struct cli_sample *sample, struct elcl_str *out,
                       elcl_error *err)
 {
-    static const char replacement[] = "\xef\xbf\xbd"; /* for bytes that are no character */
-    struct elcl_str line = {0};
-    int rc = append_text(model, sample->emitted, sample->n_emitted, &line, err);
-    if (!rc && line.failed)
-        rc = elcl_fail_nomem(err);
-    while (!rc && line.n >= 3 && !memcmp(line.data + line.n - 3, replacement, 3))
-        line.n -= 3;
-    if (!rc && line.n > sample->streamed.n && begins_with(&line, &sample->streamed)) {
-        const size_t from = sample->streamed.n;
-        elcl_str_append(out, line.data + from, line.n - from);
-        elcl_str_append(&sample->streamed, line.data + from, line.n - from);
-    }
-    elcl_str_finish(&line);
-    return !rc && (out->failed || sample->streamed.failed) ? elcl_fail_nomem(err) : rc;
+    const char *text = NULL;
+    const size_t from = sample->streamed.n;
+    int rc = ELCL_OK;
+    if (!sample->stream)
+        rc = elcl_text_stream_create(model, &sample->stream, err);
+    if (!rc)
+        rc = elcl_text_stream_add(sample->stream, sample->emitted, sample->n_emitted, &text, err);
+    if (rc)
+        return rc;
+    sample->n_emitted = 0;
+    append_line(text, !sample->began, &sample->streamed);
+    sample->began = sample->began || *text;
+    elcl_str_append(out, sample->streamed.data + from, sample->streamed.n - from);
+    return out->failed || sample->streamed.failed ? elcl_fail_nomem(err) : ELCL_OK;
 }
 
 size_t cli_streamed_bytes(const struct cli_sample *sample)

@@ -23,9 +23,11 @@ struct cli_sample {
     struct cli_resolved *own; /* the sample's own options, or NULL */
     /* What own's lists point into, until the sample is submitted. */
     struct cli_generate_options *given;
-    int32_t
-        *emitted; /* streaming: [n_emitted] the output so far, after the prompt if there is one */
+    int32_t *emitted; /* streaming: [n_emitted] of the output (after the prompt if there is one),
+                       * not yet in `stream` */
     size_t n_emitted, emitted_capacity;
+    elcl_text_stream *stream;
+    bool began;               /* text came from it */
     struct elcl_str streamed; /* the part of its line that is written */
     enum cli_sample_state state;
     bool fatal;          /* FAILED, and nothing can follow it */
@@ -56,8 +58,8 @@ int cli_format_result(const elcl_model *model, enum cli_format format, bool scor
 void cli_format_failure(enum cli_format format, const struct cli_sample *sample, int n_lines,
                         const char *message, struct elcl_str *out);
 
-/* Streaming: appends the part of the line that `emitted` fixes and that is not written yet to
- * `streamed` and to `out`. An incomplete character waits for its other bytes. */
+/* Streaming: takes `emitted` and appends the part of the line that it fixes to `streamed` and to
+ * `out`. */
 int cli_format_stream(const elcl_model *model, struct cli_sample *sample, struct elcl_str *out,
                       elcl_error *err);
 /* How many bytes of `out` are streamed already; SIZE_MAX if `out` does not begin with them. */
