@@ -86,6 +86,22 @@ killed unordered 120 --input-format jsonl --format jsonl --unordered
 check "unordered: it is another order" sh -c '! cmp -s o ordered'
 refuses "unordered text" 2 "--unordered needs --format jsonl" "$elcl" generate m --unordered a
 
+# A journal that grows is rewritten.
+seq -f "%.0f $(printf '%050d' 0)" 1 8000 >in
+"$elcl" generate --quiet m --input in --num-beams 8 --num-return-sequences 8 >want
+rm -f o o.*
+largest=0
+for step in 900 4000 20000; do
+    FAKE_KILL_STEP=$step "$elcl" generate --quiet m --input in --num-beams 8 \
+        --num-return-sequences 8 --output o --resume 2>/dev/null
+    size=$({ wc -c <o.part.journal || echo 0; } 2>/dev/null)
+    [ "$size" -gt $largest ] && largest=$size
+    : >o.part.journal.part
+done
+check "a long journal: the output is that of one run" cmp -s o want
+check "a long journal is rewritten" [ "$largest" -lt 1200000 ]
+rm -f o o.*
+
 # ---- what is refused -------------------------------------------------------------------------
 
 half() {

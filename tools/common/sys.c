@@ -26,13 +26,23 @@ static volatile sig_atomic_t caught_signal;
 static volatile sig_atomic_t caught_at;    /* seconds of the clock below */
 static volatile sig_atomic_t last_seconds; /* 0: wait for the command as long as it takes */
 
+static void note_signal(int number);
+
+/* Does not touch a signal that was ignored from the start. */
+static void stop_noting(int number)
+{
+    struct sigaction now;
+    if (!sigaction(number, NULL, &now) && now.sa_handler == note_signal)
+        (void)signal(number, SIG_DFL);
+}
+
 /* The first signal asks to stop, the next one ends the process. */
 static void note_signal(int number)
 {
     caught_signal = number;
     caught_at = (sig_atomic_t)(elcl_clock_ns() / 1000000000);
-    (void)signal(SIGINT, SIG_DFL);
-    (void)signal(SIGTERM, SIG_DFL);
+    stop_noting(SIGINT);
+    stop_noting(SIGTERM);
     if (last_seconds)
         (void)alarm((unsigned)last_seconds);
 }

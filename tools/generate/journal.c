@@ -87,9 +87,13 @@ bool cli_journal_exists(const char *part)
 void cli_journal_remove(const char *part)
 {
     char *path = cli_output_beside(part, CLI_JOURNAL_SUFFIX);
+    char *torn = path ? cli_output_part(path, 0) : NULL; /* of a kill while it was rewritten */
     if (path)
         elcl_remove_file(path);
+    if (torn)
+        elcl_remove_file(torn);
     elcl_free(path);
+    elcl_free(torn);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
