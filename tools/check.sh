@@ -232,6 +232,21 @@ threads_sanitized() {
         build-tsan/examples/threads models/g2p-en attention transformer kernel
 }
 
+# Valgrind shows a processor without AVX-512: kernels of the machine's own cache would not run.
+under_valgrind() {
+    POCL_CACHE_DIR=$PWD/$logs/valgrind/pocl ELCL_CACHE_DIR=$PWD/$logs/valgrind/elcl \
+        valgrind -q --error-exitcode=9 --suppressions=tests/valgrind.supp \
+        build/elcl generate --quiet models/g2p-en --num-beams 2 --max-new-tokens 4 attention
+}
+
+generate_under_valgrind() {
+    if command -v valgrind >/dev/null; then
+        step 'generate under Valgrind' valgrind under_valgrind
+    else
+        skip 'generate under Valgrind: no valgrind here'
+    fi
+}
+
 sanitized() {
     # LeakSanitizer reports leaks inside rusticl, so this needs PoCL as the only driver.
     if [ -z "$(icd pocl)" ]; then
@@ -268,6 +283,7 @@ if step 'build, warnings are errors' build build build -Dwerror=true; then
             sh tests/lint/targets.sh build/tests/kernels --all
         all_on_emulated_nvidia
         program 'runs that are killed' kill sh tests/cli/kill.sh build/elcl models/g2p-en
+        generate_under_valgrind
         program 'shards under Slurm and GNU parallel' slurm \
             sh tests/cli/slurm.sh build/elcl models/g2p-en
     fi
