@@ -15,7 +15,6 @@ struct item {
     size_t rows, added;
     float added_value;
     const char *refusal;
-    bool as_stored; /* floats without added rows */
 };
 
 struct tensors {
@@ -98,8 +97,8 @@ static int add_part(struct tensors *ts, const char *name, int32_t index, struct 
     item.t.n = (rows + cut.added) * row_size(v);
     const bool is_float =
         v->type == ELCL_CT2_F32 || v->type == ELCL_CT2_F16 || v->type == ELCL_CT2_BF16;
-    item.as_stored = is_float && !cut.added;
-    if (item.as_stored)
+    item.t.in_parts = is_float && !cut.added;
+    if (item.t.in_parts)
         item.t.dtype = v->type == ELCL_CT2_F32   ? ELCL_F32
                        : v->type == ELCL_CT2_F16 ? ELCL_F16
                                                  : ELCL_BF16;
@@ -387,8 +386,8 @@ static int convert_rows(const struct tensors *ts, const struct item *item,
     return ELCL_OK;
 }
 
-static int read_tensor(struct elcl_tensors *tensors, const struct elcl_tensor *tensor, void *to,
-                       elcl_error *err)
+static int read_tensor(const struct elcl_tensors *tensors, const struct elcl_tensor *tensor,
+                       size_t first, size_t n, void *to, elcl_error *err)
 {
     const struct tensors *ts = (const struct tensors *)tensors;
     const struct item *item = item_of(ts, tensor->name);
@@ -397,9 +396,9 @@ static int read_tensor(struct elcl_tensors *tensors, const struct elcl_tensor *t
     const size_t bytes = v ? elcl_ct2_type_bytes(v->type) : 0;
     struct scales scales = {0};
     float *out = to;
-    if (item->as_stored)
-        return elcl_file_read(&ts->ct2.file, v->at + item->first * width * bytes, to,
-                              n_rows * bytes, err);
+    if (item->t.in_parts)
+        return elcl_file_read(&ts->ct2.file, v->at + (item->first * width + first) * bytes, to,
+                              n * bytes, err);
     int rc = v ? read_scales(ts, item, &scales, err) : ELCL_OK;
     if (!rc && v)
         rc = convert_rows(ts, item, &scales, out, err);

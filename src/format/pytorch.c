@@ -23,7 +23,6 @@ struct item {
     int64_t stride[ELCL_MAX_DIMS]; /* elements */
     size_t bytes;                  /* of a stored element */
     size_t span;                   /* stored elements from the first to the last one in use */
-    bool as_stored;                /* row-major, and of the same type */
 };
 
 struct opened {
@@ -192,7 +191,7 @@ static int describe(const struct archive *archive, const char *file,
     item->bytes = p->type->bytes;
     item->span = span;
     item->at = at + (n ? (size_t)p->offset * item->bytes : 0);
-    item->as_stored = is_contiguous(p) && item->bytes == (item->t.dtype == ELCL_F32 ? 4u : 2u);
+    item->t.in_parts = is_contiguous(p) && item->bytes == (item->t.dtype == ELCL_F32 ? 4u : 2u);
     return ELCL_OK;
 }
 
@@ -433,15 +432,15 @@ static void copy(const struct item *item, const char *stored, char *out)
     }
 }
 
-static int read_tensor(struct elcl_tensors *tensors, const struct elcl_tensor *tensor, void *to,
-                       elcl_error *err)
+static int read_tensor(const struct elcl_tensors *tensors, const struct elcl_tensor *tensor,
+                       size_t first, size_t n, void *to, elcl_error *err)
 {
     const struct pytorch *pt = (const struct pytorch *)tensors;
     const struct item *item = item_of(pt, tensor->name);
     const struct elcl_file *file = &pt->files[item->file].file;
     char *stored = NULL;
-    if (item->as_stored)
-        return elcl_file_read(file, item->at, to, item->t.n * item->bytes, err);
+    if (item->t.in_parts)
+        return elcl_file_read(file, item->at + first * item->bytes, to, n * item->bytes, err);
     const int rc = elcl_file_copy(file, item->at, item->span * item->bytes, &stored, err);
     if (!rc)
         copy(item, stored, to);

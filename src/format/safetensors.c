@@ -206,6 +206,7 @@ static int read_tensor(struct reader *r, const cJSON *entry, elcl_error *err)
         return keep_refused(r->st, copy, dtype->valuestring, t.n_dims, err);
     t.name = copy;
     t.dtype = (enum elcl_storage)storage;
+    t.in_parts = true;
     rc = keep_tensor(r->st, &t, r->data_at + begin, err);
     if (rc)
         free(copy);
@@ -356,13 +357,14 @@ static const char *source_name(const struct elcl_tensors *tensors, size_t i)
     return i < st->n_refused ? st->refused[i].name : NULL;
 }
 
-static int source_read(struct elcl_tensors *tensors, const struct elcl_tensor *tensor, void *to,
-                       elcl_error *err)
+static int source_read(const struct elcl_tensors *tensors, const struct elcl_tensor *tensor,
+                       size_t first, size_t n, void *to, elcl_error *err)
 {
     const struct elcl_safetensors *st = (const struct elcl_safetensors *)tensors;
     const struct elcl_place *place = &st->places[tensor - st->tensors];
-    const size_t bytes = tensor->n * (tensor->dtype == ELCL_F32 ? 4 : 2);
-    return elcl_file_read(&st->files[place->file].file, place->at, to, bytes, err);
+    const size_t bytes = tensor->dtype == ELCL_F32 ? 4 : 2;
+    return elcl_file_read(&st->files[place->file].file, place->at + first * bytes, to, n * bytes,
+                          err);
 }
 
 static void source_close(struct elcl_tensors *tensors)

@@ -116,11 +116,13 @@ static const char *name_at(const struct elcl_tensors *tensors, size_t i)
     return i < s->n ? s->items[i].tensor.name : NULL;
 }
 
-static int read_tensor(struct elcl_tensors *tensors, const struct elcl_tensor *tensor, void *to,
-                       elcl_error *err)
+static int read_tensor(const struct elcl_tensors *tensors, const struct elcl_tensor *tensor,
+                       size_t first, size_t n, void *to, elcl_error *err)
 {
     const struct elcl_synthetic *s = (const struct elcl_synthetic *)tensors;
     const int32_t i = elcl_strmap_get(&s->index, tensor->name, strlen(tensor->name));
+    (void)first;
+    (void)n;
     (void)err;
     make_values(s, &s->items[i], to);
     return ELCL_OK;

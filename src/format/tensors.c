@@ -39,7 +39,8 @@ int elcl_tensors_load(struct elcl_tensors *tensors, const struct elcl_tensor *te
         return elcl_fail_nomem(err);
     tensors->loaded = array;
     void *data = malloc(bytes ? bytes : 1);
-    const int rc = data ? tensors->source->read(tensors, tensor, data, err) : elcl_fail_nomem(err);
+    const int rc = data ? tensors->source->read(tensors, tensor, 0, tensor->n, data, err)
+                        : elcl_fail_nomem(err);
     if (rc) {
         free(data);
         return rc;
@@ -47,6 +48,12 @@ int elcl_tensors_load(struct elcl_tensors *tensors, const struct elcl_tensor *te
     own->data = data;
     tensors->loaded[tensors->n_loaded++] = own;
     return ELCL_OK;
+}
+
+int elcl_tensors_read(const struct elcl_tensors *tensors, const struct elcl_tensor *tensor,
+                      size_t first, size_t n, void *to, elcl_error *err)
+{
+    return tensors->source->read(tensors, tensor, first, n, to, err);
 }
 
 void elcl_tensors_drop(struct elcl_tensors *tensors)

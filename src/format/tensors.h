@@ -3,6 +3,7 @@
 #ifndef ELCL_FORMAT_TENSORS_H
 #define ELCL_FORMAT_TENSORS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ struct elcl_tensor {
     int n_dims;
     int64_t shape[ELCL_MAX_DIMS]; /* outermost first */
     size_t n;                     /* elements */
+    bool in_parts;                /* elcl_tensors_read() may read any part of it */
     const void *data;             /* row-major, little-endian; NULL: not loaded */
 };
 
@@ -31,9 +33,10 @@ struct elcl_tensors_source {
     /* Returns the name of the i-th tensor, usable or not; NULL after the last. NULL if the source
      * itself refuses what nobody uses. */
     const char *(*name)(const struct elcl_tensors *tensors, size_t i);
-    /* Writes the n elements of a tensor to aligned memory. */
-    int (*read)(struct elcl_tensors *tensors, const struct elcl_tensor *tensor, void *to,
-                elcl_error *err);
+    /* Writes n elements of a tensor from `first` on to aligned memory; all of them unless it is
+     * in_parts. Threads may call it at the same time. */
+    int (*read)(const struct elcl_tensors *tensors, const struct elcl_tensor *tensor, size_t first,
+                size_t n, void *to, elcl_error *err);
     void (*close)(struct elcl_tensors *tensors);
 };
 
@@ -54,6 +57,9 @@ const char *elcl_tensors_name(const struct elcl_tensors *tensors, size_t i);
 /* Sets tensor->data, which stays valid until elcl_tensors_drop(). */
 int elcl_tensors_load(struct elcl_tensors *tensors, const struct elcl_tensor *tensor,
                       elcl_error *err);
+/* Reads n elements from `first` on, of a tensor that is in_parts. Threads may share it. */
+int elcl_tensors_read(const struct elcl_tensors *tensors, const struct elcl_tensor *tensor,
+                      size_t first, size_t n, void *to, elcl_error *err);
 /* Frees the data of all loaded tensors. */
 void elcl_tensors_drop(struct elcl_tensors *tensors);
 /* For sources that close: frees what elcl_tensors_load() has allocated. */

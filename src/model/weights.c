@@ -47,10 +47,10 @@ static int mark_used(const struct elcl_loader *loader, const struct elcl_tensor 
                : ELCL_OK;
 }
 
-/* Checks the tensor's shape, rows x columns; ignores leading dimensions of 1. columns 0: one
- * dimension. */
-static int require(const struct elcl_loader *loader, const char *name, int rows, int columns,
-                   const struct elcl_tensor **tensor)
+/* Finds a tensor and checks its shape, rows x columns; ignores leading dimensions of 1. columns 0:
+ * one dimension. */
+static int find_shaped(const struct elcl_loader *loader, const char *name, int rows, int columns,
+                       const struct elcl_tensor **tensor)
 {
     const struct elcl_tensor *t = elcl_load_find(loader, name);
     if (!t)
@@ -72,8 +72,15 @@ static int require(const struct elcl_loader *loader, const char *name, int rows,
                          expected, found);
     }
     *tensor = t;
-    const int rc = mark_used(loader, t);
-    return rc ? rc : elcl_tensors_load(loader->st, t, loader->err);
+    return mark_used(loader, t);
+}
+
+/* The same, and loads it. */
+static int require(const struct elcl_loader *loader, const char *name, int rows, int columns,
+                   const struct elcl_tensor **tensor)
+{
+    const int rc = find_shaped(loader, name, rows, columns, tensor);
+    return rc ? rc : elcl_tensors_load(loader->st, *tensor, loader->err);
 }
 
 /* Returns whether everything required is on the device. */
@@ -228,34 +235,51 @@ static int create_matrix(struct elcl_loader *loader, const char *label, int batc
 /* The host side of a linear map: element (n, k) of the weight is element at + n * n_stride + k *
  * k_stride of its tensor; the bias is the n elements from `at` on. */
 struct projection {
+    const struct elcl_tensors *tensors; /* of the weight, which is loaded only if it must be */
     const struct elcl_tensor *weight, *bias;
     bool has_bias;
     int n, k;
     size_t at, n_stride, k_stride;
 };
 
-/* Has no data when planning. */
+static int read_weight(const void *user, size_t first, size_t n, void *to, elcl_error *err)
+{
+    const struct projection *p = user;
+    return elcl_tensors_read(p->tensors, p->weight, p->at + first, n, to, err);
+}
+
+/* The projection must outlive the source, which has no data when planning. */
 static struct elcl_matrix_source source_of(const struct projection *p)
 {
-    struct elcl_matrix_source source = {
-        .n = p->n, .n_stride = p->n_stride, .k_stride = p->k_stride};
-    if (p->weight) {
+    struct elcl_matrix_source source = {.n = p->n,
+                                        .n_stride = p->n_stride,
+                                        .k_stride = p->k_stride,
+                                        .read = read_weight,
+                                        .user = p};
+    if (p->weight)
         source.dtype = p->weight->dtype;
+    if (p->weight && p->weight->data)
         source.data = (const char *)p->weight->data + p->at * elcl_storage_bytes(p->weight->dtype);
-    }
     return source;
 }
 
-/* Reads `prefix``role`.weight as rows x columns, and .bias. */
+static int load_weight(const struct elcl_loader *loader, const struct projection *p)
+{
+    return p->weight ? elcl_tensors_load(loader->st, p->weight, loader->err) : ELCL_OK;
+}
+
+/* Finds `prefix``role`.weight as rows x columns, and reads .bias. */
 static int find_named(const struct elcl_loader *loader, const char *prefix, const char *role,
                       int rows, int columns, int n_bias, struct projection *p)
 {
-    *p = (struct projection){.has_bias = !loader->no_bias};
+    *p = (struct projection){.tensors = loader->st, .has_bias = !loader->no_bias};
     if (loader->plan)
         return ELCL_OK;
     char name[MAX_NAME];
     snprintf(name, sizeof(name), "%s%s.weight", prefix, role);
-    const int rc = require(loader, name, rows, columns, &p->weight);
+    int rc = find_shaped(loader, name, rows, columns, &p->weight);
+    if (!rc && !p->weight->in_parts)
+        rc = load_weight(loader, p);
     if (rc || !p->has_bias)
         return rc;
     snprintf(name, sizeof(name), "%s%s.bias", prefix, role);
@@ -316,11 +340,14 @@ int elcl_load_linears(struct elcl_loader *loader, const char *const *prefixes, i
     return done(loader, rc ? rc : load_stacked(loader, parts, n_prefixes, linear));
 }
 
-/* `n` columns from `at` on of a weight [k, columns]. */
+/* `n` columns from `at` on of a weight [k, columns]. A part of the columns is in many places of the
+ * file, and int8 needs whole columns: then the weight is loaded. */
 static int find_conv1d(const struct elcl_loader *loader, const char *prefix, const char *role,
                        int columns, int at, int n, int k, struct projection *p)
 {
-    const int rc = find_named(loader, prefix, role, k, columns, columns, p);
+    int rc = find_named(loader, prefix, role, k, columns, columns, p);
+    if (!rc && (n < columns || loader->storage == ELCL_INT8))
+        rc = load_weight(loader, p);
     p->n = n;
     p->k = k;
     p->at = (size_t)at;
@@ -382,7 +409,7 @@ static int find_table(const struct elcl_loader *loader, const char *const *names
         if (!first)
             first = t;
     }
-    return first ? require(loader, first->name, v, d, table) : missing_table(loader, names);
+    return first ? find_shaped(loader, first->name, v, d, table) : missing_table(loader, names);
 }
 
 /* Finds a loaded table with the same content. */
@@ -393,7 +420,9 @@ static int find_loaded(struct elcl_loader *loader, const struct elcl_tensor *ten
         const struct elcl_tensor *other = loader->tables[i];
         if (weights->embeddings[i].n != v || weights->embeddings[i].k != d)
             continue;
-        const int rc = elcl_tensors_load(loader->st, other, loader->err);
+        int rc = elcl_tensors_load(loader->st, other, loader->err);
+        if (!rc)
+            rc = elcl_tensors_load(loader->st, tensor, loader->err);
         if (rc)
             return rc;
         if (same_content(tensor, other)) {
@@ -422,11 +451,13 @@ int elcl_load_embedding(struct elcl_loader *loader, const char *const *names, in
     const int at = weights->n_embeddings;
     if (at == ELCL_MAX_TABLES)
         return elcl_fail(loader->err, ELCL_E_INTERNAL, "too many embedding tables");
-    struct elcl_matrix_source source = {.n = v, .n_stride = (size_t)d, .k_stride = 1};
-    if (tensor) {
-        source.data = tensor->data;
-        source.dtype = tensor->dtype;
-    }
+    struct projection p = {
+        .tensors = loader->st, .weight = tensor, .n = v, .n_stride = (size_t)d, .k_stride = 1};
+    if (tensor && !tensor->in_parts)
+        rc = load_weight(loader, &p);
+    if (rc)
+        return rc;
+    const struct elcl_matrix_source source = source_of(&p);
     rc = create_matrix(loader, "token embedding", 1, v, d, &source, 1, &weights->embeddings[at]);
     if (rc)
         return rc;
@@ -473,6 +504,11 @@ static int load_el(struct elcl_loader *loader, const struct projection *k,
                    struct elcl_attention_weights *a)
 {
     const int d = k->k, dh = k->n / heads;
+    int rc = loader->storage == ELCL_INT8 ? load_weight(loader, k) : ELCL_OK;
+    if (!rc && out->has_bias)
+        rc = load_weight(loader, out); /* for fold_value_bias() */
+    if (rc)
+        return rc;
     struct elcl_matrix_source expand = source_of(k), contract = source_of(v);
     const struct elcl_matrix_source project = source_of(out);
     expand.n = d; /* transposed: a head's Dh rows are the inner dimension */
@@ -481,7 +517,6 @@ static int load_el(struct elcl_loader *loader, const struct projection *k,
     expand.batch_stride = (size_t)dh * k->n_stride;
     contract.n = dh;
     contract.batch_stride = (size_t)dh * v->n_stride;
-    int rc;
     ELCL_TRY(create_matrix(loader, "weight matrix", heads, d, dh, &expand, 1, &a->expand));
     ELCL_TRY(create_matrix(loader, "weight matrix", heads, dh, d, &contract, 1, &a->contract));
     ELCL_TRY(create_matrix(loader, "weight matrix", 1, out->n, out->k, &project, 1, &a->out.w));
@@ -569,6 +604,9 @@ static int split_fused(struct elcl_loader *loader, const struct projection *p,
     const size_t inner = (size_t)heads * (size_t)dh, k = (size_t)p->k;
     const size_t bias_bytes = p->has_bias ? inner * elcl_storage_bytes(p->bias->dtype) : 0;
     const size_t bytes = inner * k * elcl_storage_bytes(p->weight->dtype) + bias_bytes;
+    const int rc = load_weight(loader, p);
+    if (rc)
+        return rc;
     out->memory = elcl_calloc(3, bytes);
     if (!out->memory)
         return elcl_fail_nomem(loader->err);

@@ -28,14 +28,23 @@ static inline void load_strided(enum elcl_storage dtype, const char *from, size_
         }
 }
 
-/* values [n]: elements at, at + k_stride, ... of the source. */
-static void load_values(const struct elcl_matrix_source *source, size_t at, size_t n, float *values)
+/* A column of a matrix: where its elements come from, and where they go to. */
+struct column {
+    const char *from; /* element k is k * step further */
+    size_t step;
+    enum elcl_storage dtype;
+    char *panel;
+    int column; /* in the panel */
+};
+
+/* values [n]: elements from k on. */
+static void load_values(const struct column *c, size_t k, size_t n, float *values)
 {
-    const char *from = (const char *)source->data + at * elcl_storage_bytes(source->dtype);
-    if (source->k_stride == 1) /* on its own, that compilers make vectors of it */
-        load_strided(source->dtype, from, 1, n, values);
+    const char *from = c->from + k * c->step * elcl_storage_bytes(c->dtype);
+    if (c->step == 1) /* on its own, that compilers make vectors of it */
+        load_strided(c->dtype, from, 1, n, values);
     else
-        load_strided(source->dtype, from, source->k_stride, n, values);
+        load_strided(c->dtype, from, c->step, n, values);
 }
 
 /* values [n] go to the elements at, at + step, ... of the panel. */
@@ -114,19 +123,18 @@ static size_t column_start(const struct layout *l, int column)
 
 #define CHUNK 64 /* elements of a column that are packed at once; a multiple of every k_pack */
 
-/* n elements of column `column` of a panel, from k on; the first of them is element `from` of the
- * source. */
-static void pack_chunk(const struct layout *l, const struct elcl_matrix_source *source, size_t from,
-                       char *panel, int column, size_t k, size_t n)
+/* n elements of a column, from k on; the column begins at `k_begin`. */
+static void pack_chunk(const struct layout *l, const struct column *c, size_t k_begin, size_t k,
+                       size_t n)
 {
     float values[CHUNK];
     const size_t k_pack = (size_t)l->k_pack, width = (size_t)l->width;
-    const size_t at = column_start(l, column) + k * width;
-    load_values(source, from, n, values);
+    const size_t at = column_start(l, c->column) + k * width;
+    load_values(c, k - k_begin, n, values);
     if (k_pack == 1)
-        store_values(panel, l->storage, at, width, n, values);
+        store_values(c->panel, l->storage, at, width, n, values);
     for (size_t i = 0; k_pack > 1 && i < n; i += k_pack)
-        store_values(panel, l->storage, at + i * width, 1, n - i < k_pack ? n - i : k_pack,
+        store_values(c->panel, l->storage, at + i * width, 1, n - i < k_pack ? n - i : k_pack,
                      values + i);
 }
 
@@ -151,14 +159,13 @@ static int32_t nearest_whole(float value)
 }
 
 /* A column of int8; values [K] are for its own use. */
-static void pack_int8_column(const struct layout *l, const struct elcl_matrix_source *source,
-                             size_t from, char *panel, int column, float *values)
+static void pack_int8_column(const struct layout *l, const struct column *c, float *values)
 {
     const size_t k_pack = (size_t)l->k_pack, next = (size_t)l->width * k_pack, n = (size_t)l->k;
-    load_values(source, from, n, values);
+    load_values(c, 0, n, values);
     const float scale = column_scale(values, n);
-    char *tail = panel + values_bytes(l) + (size_t)column * sizeof(scale);
-    int8_t *to = (int8_t *)panel + column_start(l, column);
+    char *tail = c->panel + values_bytes(l) + (size_t)c->column * sizeof(scale);
+    int8_t *to = (int8_t *)c->panel + column_start(l, c->column);
     int32_t sum = 0;
     const float divisor = scale > 0 ? scale : 1;
     if (!(scale > 0)) /* nothing to keep */
@@ -182,57 +189,149 @@ struct packing {
     const struct elcl_matrix_source *sources;
     char *packed;
     float *values; /* [workers, K], of int8 */
+    /* Of sources that are read: */
+    bool by_k;    /* n_stride is 1: tasks are ranges of k, otherwise of columns */
+    char *staged; /* [workers, staged_bytes] what a task has read, or NULL */
+    size_t staged_bytes;
+    elcl_error *errors; /* [workers] */
 };
 
-/* Where a column comes from and goes to. */
-struct column {
-    const struct elcl_matrix_source *source;
-    size_t from;
-    char *panel;
-    int column;
+/* What a task packs. */
+struct block {
+    int b, n_begin, n_end;
+    size_t k_begin, k_end;
 };
 
-static struct column find_column(const struct packing *p, int b, int n)
-{
-    const struct layout *l = &p->layout;
-    struct column c = {.source = p->sources, .column = n % l->width};
-    const size_t panel = (size_t)b * p->m->panels + n / l->width;
-    for (; n >= c.source->n; c.source++)
-        n -= c.source->n;
-    c.from = b * c.source->batch_stride + n * c.source->n_stride;
-    c.panel = p->packed + panel * panel_bytes(l);
-    return c;
-}
-
-/* Columns that a worker packs at once: enough to be worth a thread, and whole panels of CPU
- * kernels. */
+/* Weights of a task: enough to be worth a thread, and few enough for its cache. */
 #define TASK_WEIGHTS 131072
+
+/* Whole panels of CPU kernels. */
 static int task_columns(int k)
 {
     return (int)elcl_round_up(elcl_div_up(TASK_WEIGHTS, (size_t)k), 64);
 }
 
-static int tasks_of(const struct elcl_matrix *m)
+static size_t task_k(int n)
 {
-    return (int)elcl_div_up((size_t)m->n, (size_t)task_columns(m->k));
+    return elcl_round_up(elcl_div_up(TASK_WEIGHTS, (size_t)n), CHUNK);
 }
 
-static void pack_columns(void *user, int task, int worker)
+static int tasks_of(const struct packing *p)
+{
+    return p->by_k ? (int)elcl_div_up((size_t)p->m->k, task_k(p->m->n))
+                   : (int)elcl_div_up((size_t)p->m->n, (size_t)task_columns(p->m->k));
+}
+
+static struct block block_of(const struct packing *p, int task)
+{
+    const int tasks = tasks_of(p), i = task % tasks;
+    struct block block = {.b = task / tasks, .n_end = p->m->n, .k_end = (size_t)p->m->k};
+    if (p->by_k) {
+        block.k_begin = (size_t)i * task_k(p->m->n);
+        if (block.k_begin + task_k(p->m->n) < block.k_end)
+            block.k_end = block.k_begin + task_k(p->m->n);
+    } else {
+        block.n_begin = i * task_columns(p->m->k);
+        block.n_end = elcl_min_int(block.n_begin + task_columns(p->m->k), p->m->n);
+    }
+    return block;
+}
+
+/* The part of a source in a block, and where it is staged: columns one after another, or with by_k
+ * its rows of k. */
+struct part {
+    int begin, end;           /* columns of the source */
+    size_t first;             /* element of the source */
+    size_t rows, row, stride; /* rows of `row` elements, `stride` apart in the source */
+};
+
+/* The columns of the source begin at column `at` of the matrix. */
+static struct part part_of(const struct packing *p, const struct block *block,
+                           const struct elcl_matrix_source *s, int at)
+{
+    struct part part = {.begin = elcl_max_int(block->n_begin - at, 0),
+                        .end = elcl_min_int(block->n_end - at, s->n)};
+    if (part.begin >= part.end)
+        return (struct part){0};
+    const size_t columns = (size_t)(part.end - part.begin), k = block->k_end - block->k_begin;
+    part.first = (size_t)block->b * s->batch_stride + (size_t)part.begin * s->n_stride +
+                 block->k_begin * s->k_stride;
+    part.rows = p->by_k ? k : columns;
+    part.row = p->by_k ? columns : k;
+    part.stride = p->by_k ? s->k_stride : s->n_stride;
+    return part;
+}
+
+static int read_part(const struct elcl_matrix_source *s, const struct part *part, char *to,
+                     elcl_error *err)
+{
+    const size_t row_bytes = part->row * elcl_storage_bytes(s->dtype);
+    int rc = ELCL_OK;
+    if (part->stride == part->row)
+        return s->read(s->user, part->first, part->rows * part->row, to, err);
+    for (size_t i = 0; i < part->rows && !rc; i++)
+        rc = s->read(s->user, part->first + i * part->stride, part->row, to + i * row_bytes, err);
+    return rc;
+}
+
+/* Reads what a block needs. */
+static int stage(const struct packing *p, const struct block *block, char *staged, elcl_error *err)
+{
+    const struct elcl_matrix_source *s = p->sources;
+    int rc = ELCL_OK;
+    for (int at = 0; at < block->n_end && !rc; at += s++->n) {
+        const struct part part = part_of(p, block, s, at);
+        if (part.rows && !s->data)
+            rc = read_part(s, &part, staged, err);
+        staged += part.rows * part.row * elcl_storage_bytes(s->dtype);
+    }
+    return rc;
+}
+
+static struct column find_column(const struct packing *p, const struct block *block,
+                                 const char *staged, int n)
+{
+    const struct layout *l = &p->layout;
+    const struct elcl_matrix_source *s = p->sources;
+    struct column c = {.column = n % l->width};
+    const size_t panel = (size_t)block->b * (size_t)p->m->panels + (size_t)(n / l->width);
+    c.panel = p->packed + panel * panel_bytes(l);
+    int at = 0;
+    for (; n >= at + s->n; at += s++->n)
+        if (staged) {
+            const struct part part = part_of(p, block, s, at);
+            staged += part.rows * part.row * elcl_storage_bytes(s->dtype);
+        }
+    const struct part part = part_of(p, block, s, at);
+    const size_t bytes = elcl_storage_bytes(s->dtype), i = (size_t)(n - at - part.begin);
+    c.dtype = s->dtype;
+    if (s->data) {
+        c.from = (const char *)s->data + (part.first + i * s->n_stride) * bytes;
+        c.step = s->k_stride;
+    } else {
+        c.from = staged + i * (p->by_k ? 1 : part.row) * bytes;
+        c.step = p->by_k ? part.row : 1;
+    }
+    return c;
+}
+
+static void pack_block(void *user, int task, int worker)
 {
     const struct packing *p = user;
     const struct layout *l = &p->layout;
-    const int tasks = tasks_of(p->m), columns = task_columns(l->k), b = task / tasks;
-    const int begin = task % tasks * columns, end = elcl_min_int(begin + columns, p->m->n);
-    const size_t k_size = (size_t)l->k, step = l->storage == ELCL_INT8 ? k_size : CHUNK;
-    for (size_t k = 0; k < k_size; k += step)
-        for (int n = begin; n < end; n++) {
-            const struct column c = find_column(p, b, n);
+    const struct block block = block_of(p, task);
+    char *staged = p->staged ? p->staged + (size_t)worker * p->staged_bytes : NULL;
+    if (staged && (p->errors[worker].code || stage(p, &block, staged, &p->errors[worker])))
+        return;
+    const size_t step = l->storage == ELCL_INT8 ? (size_t)l->k : CHUNK;
+    for (size_t k = block.k_begin; k < block.k_end; k += step)
+        for (int n = block.n_begin; n < block.n_end; n++) {
+            const struct column c = find_column(p, &block, staged, n);
             if (l->storage == ELCL_INT8)
-                pack_int8_column(l, c.source, c.from, c.panel, c.column,
-                                 p->values + (size_t)worker * k_size);
+                pack_int8_column(l, &c, p->values + (size_t)worker * (size_t)l->k);
             else
-                pack_chunk(l, c.source, c.from + k * c.source->k_stride, c.panel, c.column, k,
-                           k_size - k < CHUNK ? k_size - k : CHUNK);
+                pack_chunk(l, &c, block.k_begin, k,
+                           block.k_end - k < CHUNK ? block.k_end - k : CHUNK);
         }
 }
 
@@ -249,7 +348,7 @@ static void pack(void *user, void *memory)
     for (size_t i = 0; i < (size_t)m->batch * (size_t)m->panels; i++)
         if (!whole_packs || (i % (size_t)m->panels == (size_t)m->panels - 1 && m->n % l->width))
             memset(p->packed + i * bytes, 0, bytes);
-    elcl_parallel(m->batch * tasks_of(m), pack_columns, p);
+    elcl_parallel(m->batch * tasks_of(p), pack_block, p);
 }
 
 /* Columns of a panel; weight_width() of cl/storage.cl gives those of a whole one. */
@@ -274,6 +373,37 @@ size_t elcl_matrix_bytes(int panel, bool rounded, enum elcl_storage storage, int
 /* Sums of whole numbers, of which one of a row may be twice as large, stay within int. */
 #define MAX_K_OF_INTEGERS 65536
 
+/* Allocates what the workers need. */
+static int begin_packing(struct packing *p, int n_sources, elcl_error *err)
+{
+    const struct elcl_matrix *m = p->m;
+    const size_t workers = (size_t)elcl_workers();
+    bool reads = false;
+    for (int i = 0; i < n_sources; i++) {
+        reads = reads || !p->sources[i].data;
+        p->by_k = p->by_k || (!p->sources[i].data && p->sources[i].k_stride != 1);
+    }
+    const size_t columns = (size_t)elcl_min_int(task_columns(m->k), m->n);
+    p->staged_bytes =
+        sizeof(float) * (p->by_k ? task_k(m->n) * (size_t)m->n : columns * (size_t)m->k);
+    p->values = elcl_calloc(workers * (size_t)m->k, sizeof(float));
+    p->errors = elcl_calloc(workers, sizeof(*p->errors));
+    p->staged = reads ? elcl_calloc(workers, p->staged_bytes) : NULL;
+    return p->values && p->errors && (p->staged || !reads) ? ELCL_OK : elcl_fail_nomem(err);
+}
+
+/* Returns the first error of the workers. */
+static int end_packing(struct packing *p, int rc, elcl_error *err)
+{
+    for (int i = 0; i < elcl_workers() && p->errors && !rc; i++)
+        if (p->errors[i].code)
+            rc = elcl_fail(err, p->errors[i].code, "%s", p->errors[i].msg);
+    elcl_free(p->values);
+    elcl_free(p->errors);
+    elcl_free(p->staged);
+    return rc;
+}
+
 int elcl_matrix_create(struct elcl_ops *ops, const char *label, int batch, int k,
                        const struct elcl_matrix_source *sources, int n_sources,
                        struct elcl_matrix *matrix, elcl_error *err)
@@ -289,15 +419,14 @@ int elcl_matrix_create(struct elcl_ops *ops, const char *label, int batch, int k
                          "--compute f32",
                          k, MAX_K_OF_INTEGERS);
     const size_t bytes = elcl_matrix_bytes(ops->panel, ops->dot, ops->weights, batch, m.n, k);
-    struct packing p = {.layout = layout_of(ops, &m),
-                        .m = &m,
-                        .sources = sources,
-                        .values = elcl_calloc((size_t)elcl_workers() * (size_t)k, sizeof(float))};
-    if (!p.values)
-        return elcl_fail_nomem(err);
-    const int rc = elcl_buffer_create_computed(ops->device, label, bytes, pack, &p, &m.buffer, err);
-    elcl_free(p.values);
+    struct packing p = {.layout = layout_of(ops, &m), .m = &m, .sources = sources};
+    int rc = begin_packing(&p, n_sources, err);
     if (!rc)
+        rc = elcl_buffer_create_computed(ops->device, label, bytes, pack, &p, &m.buffer, err);
+    rc = end_packing(&p, rc, err);
+    if (rc)
+        elcl_buffer_destroy(&m.buffer);
+    else
         *matrix = m;
     return rc;
 }

@@ -202,10 +202,18 @@ static inline size_t elcl_storage_bytes(enum elcl_storage s)
 
 /* ---- weights (matrix.c) -------------------------------------------------------------------- */
 
+/* Writes elements first .. first + n - 1 of a source. Threads call it at the same time. */
+typedef int (*elcl_matrix_read_fn)(const void *user, size_t first, size_t n, void *to,
+                                   elcl_error *err);
+
 /* Where a host matrix lies: element (b, n, k) is data[b * batch_stride + n * n_stride +
- * k * k_stride], as dtype. */
+ * k * k_stride], as dtype. Without data, elements are read while they are packed, which needs no
+ * memory for all of them; then k_stride is 1 in all sources of a matrix, or n_stride is, which
+ * int8 storage does not allow. */
 struct elcl_matrix_source {
     const void *data;
+    elcl_matrix_read_fn read; /* without data */
+    const void *user;
     enum elcl_storage dtype;
     int n; /* rows that this source gives */
     size_t n_stride, k_stride, batch_stride;

@@ -1,18 +1,32 @@
 /* Packed weights: every byte as ops.h describes it, from sources of all types and layouts. */
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/util.h"
 #include "selftest/gemm.h"
 #include "suite.h"
 
-/* Makes a random source of some dtype and layout; values [batch, n, k] are what it holds. */
+/* What a source is read from. */
+struct stored {
+    const char *bits;
+    size_t element; /* bytes */
+};
+
+static int read_stored(const void *user, size_t first, size_t n, void *to, elcl_error *err)
+{
+    const struct stored *s = user;
+    (void)err;
+    memcpy(to, s->bits + first * s->element, n * s->element);
+    return ELCL_OK;
+}
+
+/* Makes a random source of some dtype; values [batch, n, k] are what it holds. */
 static struct elcl_matrix_source make_source(struct elcl_fixture *fx, int batch, int n, int k,
-                                             float **values)
+                                             bool transposed, bool is_read, float **values)
 {
     static const enum elcl_storage dtypes[] = {ELCL_F32, ELCL_F16, ELCL_BF16};
     const enum elcl_storage dtype = dtypes[elcl_fixture_int(fx, 0, 2)];
-    const bool transposed = elcl_fixture_int(fx, 0, 1);
     const size_t all = (size_t)batch * n * k;
     *values = elcl_fixture_normals(fx, dtype, all, 1);
     float *laid = elcl_fixture_memory(fx, all, sizeof(*laid));
@@ -25,7 +39,11 @@ static struct elcl_matrix_source make_source(struct elcl_fixture *fx, int batch,
             }
     void *bits = elcl_fixture_memory(fx, all, elcl_ref_bytes(dtype));
     elcl_ref_store(dtype, laid, bits, all);
-    return (struct elcl_matrix_source){.data = bits,
+    struct stored *stored = elcl_fixture_memory(fx, 1, sizeof(*stored));
+    *stored = (struct stored){bits, elcl_ref_bytes(dtype)};
+    return (struct elcl_matrix_source){.data = is_read ? NULL : bits,
+                                       .read = read_stored,
+                                       .user = stored,
                                        .dtype = dtype,
                                        .n = n,
                                        .n_stride = transposed ? 1 : (size_t)k,
@@ -33,7 +51,8 @@ static struct elcl_matrix_source make_source(struct elcl_fixture *fx, int batch,
                                        .batch_stride = (size_t)n * k};
 }
 
-/* Sources and the values [batch, n, k] that they stack up to. */
+/* Sources and the values [batch, n, k] that they stack up to. Those that are read have one layout,
+ * which int8 has not transposed. */
 struct stack {
     struct elcl_matrix_source sources[3];
     float *values;
@@ -45,8 +64,11 @@ static struct stack make_stack(struct elcl_fixture *fx, int batch, const int *ns
 {
     struct stack s = {0};
     float *parts[3];
+    const bool is_read = elcl_fixture_int(fx, 0, 1);
+    const bool all_transposed = elcl_fixture_int(fx, 0, 1) && fx->ops->weights != ELCL_INT8;
     for (int i = 0; i < n_sources; i++) {
-        s.sources[i] = make_source(fx, batch, ns[i], k, &parts[i]);
+        const bool transposed = is_read ? all_transposed : elcl_fixture_int(fx, 0, 1);
+        s.sources[i] = make_source(fx, batch, ns[i], k, transposed, is_read, &parts[i]);
         s.n += ns[i];
     }
     s.values = elcl_fixture_memory(fx, (size_t)batch * s.n * k, sizeof(float));
@@ -150,6 +172,29 @@ static void test_odd_columns(struct suite *s)
     elcl_fixture_finish(&s->fx);
 }
 
+static int fail_read(const void *user, size_t first, size_t n, void *to, elcl_error *err)
+{
+    (void)user;
+    memset(to, 0, n * sizeof(float));
+    return first < 40000 ? ELCL_OK : elcl_fail(err, ELCL_E_IO, "f: ends at byte 9");
+}
+
+/* A file that ends while workers read it. */
+static void test_failed_read(struct suite *s)
+{
+    enum { N = 700, K = 301 };
+    if (!suite_case(s, "matrix", "a read that fails"))
+        return;
+    const struct elcl_matrix_source source = {
+        .read = fail_read, .dtype = ELCL_F32, .n = N, .n_stride = K, .k_stride = 1};
+    struct elcl_matrix w = {0};
+    elcl_error err = {0};
+    const int buffers = atomic_load(&s->fx.device->live_buffers);
+    const int rc = elcl_matrix_create(s->fx.ops, "test", 1, K, &source, 1, &w, &err);
+    CHECK(rc == ELCL_E_IO && !strcmp(err.msg, "f: ends at byte 9"), "%d: %s", rc, err.msg);
+    CHECK(!w.buffer.mem && atomic_load(&s->fx.device->live_buffers) == buffers, "a buffer is left");
+}
+
 void test_packing(struct suite *s)
 {
     static const int ns[][3] = {{1, 0, 0}, {16, 0, 0}, {33, 0, 0}, {5, 20, 17}, {32, 32, 0}};
@@ -164,4 +209,5 @@ void test_packing(struct suite *s)
     if (suite_case(s, "matrix", "of several workers"))
         check_packing(&s->fx, 2, (const int[]){300, 401}, 2, 602);
     test_odd_columns(s);
+    test_failed_read(s);
 }
