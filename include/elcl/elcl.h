@@ -814,12 +814,18 @@ typedef struct elcl_score_request {
     int32_t decoder_start_token_id; /* stands before the target; -1: the model's. No effect in
                                      * decoder-only models */
     float *log_probs;               /* [n_target] receives natural logarithms */
+    /* NULL, or receives [n_target, n_source]: what the decoder attends to in the source when it
+     * predicts each token of the target, the mean over the heads of one layer's cross attention.
+     * Each row sums to 1. Not for decoder-only models. */
+    float *alignments;
 } elcl_score_request;
 
 typedef struct elcl_scorer_params {
     int batch_tokens; /* tokens of one pass, 0 .. 2^20; more if one request needs more. 0 (default):
                        * from the memory limit */
-    unsigned reserved[8];
+    int alignment_layer; /* the decoder's layer, from 0, that gives alignments; -1 (default): the
+                          * last one */
+    unsigned reserved[7];
 } elcl_scorer_params;
 
 ELCL_API elcl_scorer_params elcl_scorer_params_default(void);
@@ -835,18 +841,20 @@ typedef struct elcl_scorer elcl_scorer;
  *
  * params: may be NULL.
  *
- * ELCL_E_ARG: batch_tokens is outside its range. */
+ * ELCL_E_ARG: batch_tokens or alignment_layer is outside its range. */
 ELCL_API int elcl_scorer_create(elcl_model *model, const elcl_scorer_params *params,
                                 elcl_scorer **scorer, elcl_error *err);
 ELCL_API void elcl_scorer_destroy(elcl_scorer **scorer);
 
-/* Fills the log_probs of n requests in as few passes as possible. Blocks until they are there. A
- * request's numbers do not depend on the other requests. After an error no log_probs are valid.
+/* Fills the log_probs and alignments of n requests in as few passes as possible. Blocks until they
+ * are there. A request's numbers do not depend on the other requests. After an error no log_probs
+ * are valid.
  *
  * requests: [n]
  *
  * ELCL_E_ARG:          a token or length is outside its range; the message names the request,
  *                      counted from 0.
+ * ELCL_E_UNSUPPORTED:  a request wants alignments from a decoder-only model.
  * ELCL_E_DEVICE_NOMEM: the longest request does not fit, or a pass of batch_tokens does not.
  * ELCL_E_DEVICE:       an OpenCL call failed, or the model's output is not finite. */
 ELCL_API int elcl_scorer_run(elcl_scorer *scorer, const elcl_score_request *requests, size_t n,

@@ -4,6 +4,7 @@
 
 #include "elcl/measure.h"
 #include "engine/plan.h"
+#include "model/cross_tap.h"
 #include "model/model.h"
 
 struct elcl_scorer {
@@ -14,7 +15,9 @@ struct elcl_scorer {
     struct elcl_plan plan;      /* of the state */
     struct elcl_records step;   /* decoder rows, on the host */
     struct elcl_records encode; /* encoder rows */
-    float *log_probs;           /* [rows] of one pass, of elcl_ops_host_memory() */
+    int alignment_layer;
+    struct elcl_cross_tap tap; /* {0} until a request wants alignments */
+    float *log_probs;          /* [rows] of one pass, of elcl_ops_host_memory() */
     elcl_engine_stats stats;
 };
 

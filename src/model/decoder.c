@@ -1,6 +1,7 @@
 /* One decoding step of all live rows, the prompts of decoder-only models, and teacher forcing. */
 #include "base/util.h"
 #include "model/attn.h"
+#include "model/cross_tap.h"
 
 /* Updates the lineage and swaps its tables: ELCL_B_LINEAGE is the current one. */
 static int continue_lineage(struct elcl_state *state, const struct elcl_records *records,
@@ -159,7 +160,9 @@ static int cross(struct elcl_state *state, const struct elcl_records *records,
 {
     const struct elcl_layer_weights *layer = &state->weights->decoder.layers[l];
     const struct elcl_norm *norm = state->arch->pre_norm ? &layer->ffn_norm : &layer->cross_norm;
-    const int rc = state->variant->cross(state, records, l, err);
+    int rc = state->variant->cross(state, records, l, err);
+    if (!rc && state->tap && state->tap->layer == l)
+        rc = elcl_cross_tap_copy(state->tap, state, records->n_rows, records->n_sources, err);
     return rc ? rc : elcl_state_add_norm(state, place, ELCL_B_Y, norm, -1, err);
 }
 

@@ -121,6 +121,7 @@ bool elcl_state_buffers(const struct elcl_arch *arch, enum elcl_attention attent
                         struct elcl_buffer_spec *specs);
 
 struct elcl_attention_variant;
+struct elcl_cross_tap;
 
 struct elcl_state {
     const struct elcl_arch *arch;
@@ -136,6 +137,7 @@ struct elcl_state {
     bool folds;
     struct elcl_gemm_norm input; /* the norm that gives the sublayer's input; norm NULL: it is in
                                   * buffer h */
+    struct elcl_cross_tap *tap;  /* NULL, or what copies a layer's cross attention */
 };
 
 /* Allocates all buffers; takes ownership of ops only on success. */
@@ -169,6 +171,7 @@ struct elcl_records {
     uint64_t cross_keys;  /* the same */
     uint64_t cross_reads; /* sum over groups: the rows of a group read together */
     int max_source;       /* longest source of a cross group */
+    int n_sources;        /* teacher-forced passes: tokens of all sources */
     int width;            /* candidates per row, the largest number of any sentence */
     bool renormalize;     /* some row's rules ask for it */
 };

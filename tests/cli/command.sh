@@ -820,6 +820,10 @@ printf '%s\n' '{"source": "ab", "target": "xy", "id": "first"}' \
 run_in "$elcl" score --quiet m --input-format jsonl --format jsonl --token-logprobs
 json "score: ids of samples" '[l.get("id") for l in lines] == ["first", 17, None]'
 json "score: tokens" 'lines[1]["ids"] == [7, 8] and lines[1]["token_logprobs"] == [-1/64, -2/64]'
+run "$elcl" score --quiet m --input-format ids --format jsonl --alignments "5 6	7 8 9" "4	7"
+json "score: alignments" 'lines[0]["alignments"] == [[.75, .125], [.125, .75], [.75, .125]]'
+json "score: one alignment" 'lines[1]["alignments"] == [[.75]] and "alignments" not in lines[2]'
+json "score: their tokens" 'lines[0]["source_ids"] == [5, 6] and lines[0]["ids"] == [7, 8, 9]'
 for pair in aa:0 bb:3; do
     run "$elcl" score --quiet m --tgt-lang ${pair%:*} --format jsonl --token-logprobs "a	b"
     json "score --tgt-lang ${pair%:*}" "lines[0][\"ids\"] == [${pair#*:}, 102, 2]"

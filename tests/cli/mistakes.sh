@@ -121,6 +121,9 @@ rows "$fake" <<'END'
 2 @ generate m --stream --num-beams 1 --format jsonl hello @ --stream writes text
 2 @ generate m --token-logprobs hello @ --token-logprobs needs --format jsonl
 2 @ generate m --search-style fairseq --max-length 9 hello @ --max-length has no meaning with --search-style fairseq
+2 @ score m --alignments 'a	b' @ --alignments needs --format jsonl
+2 @ score m --format jsonl --summary --alignments 'a	b' @ --alignments does nothing with --summary
+2 @ score m --format jsonl --alignment-layer 1 'a	b' @ --alignment-layer does nothing without --alignments
 2 @ generate m --src-lang french hello @ does not know the language; elcl languages m lists all
 2 @ generate m --tgt-lang a hello @ elcl languages m lists all
 2 @ generate m --src-lang aa --input-format ids 5 @ --src-lang does nothing with --input-format ids

@@ -160,11 +160,17 @@ static int work_score(struct work *w, elcl_error *err)
 {
     static const int32_t source[] = {4, 5, 6, 7, 2}, target[] = {8, 9, 10, 2};
     float log_probs[2][ELCL_COUNT(target)];
+    float alignments[ELCL_COUNT(target) * ELCL_COUNT(source)];
     elcl_score_request requests[2];
     elcl_scorer *scorer = NULL;
     for (int i = 0; i < 2; i++)
-        requests[i] = (elcl_score_request){source, ELCL_COUNT(source), target, ELCL_COUNT(target),
-                                           -1,     log_probs[i]};
+        requests[i] = (elcl_score_request){.source = source,
+                                           .n_source = ELCL_COUNT(source),
+                                           .target = target,
+                                           .n_target = ELCL_COUNT(target),
+                                           .decoder_start_token_id = -1,
+                                           .log_probs = log_probs[i],
+                                           .alignments = i ? alignments : NULL};
     int rc = elcl_scorer_create(w->model, NULL, &scorer, err);
     if (!rc)
         rc = elcl_scorer_run(scorer, requests, 2, err);

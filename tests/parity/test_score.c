@@ -119,6 +119,95 @@ end:
     elcl_free(first);
 }
 
+/* ---- alignments ---------------------------------------------------------------------------- */
+
+#define MAX_ALIGNED 256 /* [n_target, n_source] of a request that has stored alignments */
+
+/* Compares one request's alignments with stored millionths. */
+static void compare_aligned(const float *got, const cJSON *want, double tolerance, const char *what)
+{
+    const cJSON *row, *number;
+    cJSON_ArrayForEach(row, want)
+    {
+        double sum = 0;
+        cJSON_ArrayForEach(number, row)
+        {
+            sum += (double)*got;
+            CHECK(fabs((double)*got - 1e-6 * number->valuedouble) <= tolerance,
+                  "%s: %.6f, stored %.6f", what, (double)*got, 1e-6 * number->valuedouble);
+            got++;
+        }
+        CHECK(fabs(sum - 1) < 1e-5, "%s: a row sums to %.9g", what, sum);
+    }
+}
+
+/* In one pass with requests that want none, and each by itself: the same bits. */
+static void check_layer(elcl_model *model, const struct scores *s, const cJSON *root, bool last,
+                        double tolerance)
+{
+    float(*got)[MAX_ALIGNED] = elcl_calloc(2 * (size_t)s->n, sizeof(*got));
+    elcl_score_request requests[MAX_REQUESTS];
+    elcl_scorer_params params = elcl_scorer_params_default();
+    elcl_scorer *scorer = NULL;
+    elcl_error err = {0};
+    const cJSON *entry;
+    int i = 0, aligned = 0;
+    if (!last)
+        params.alignment_layer = 0;
+    if (!CHECK(got != NULL, "no memory") ||
+        !CHECK(!elcl_scorer_create(model, &params, &scorer, &err), "%s", err.msg))
+        goto end;
+    memcpy(requests, s->requests, sizeof(requests));
+    cJSON_ArrayForEach(entry, cJSON_GetObjectItem(root, "requests"))
+    {
+        elcl_score_request *q = &requests[i];
+        if (cJSON_GetObjectItem(entry, "alignments") && q->n_source * q->n_target <= MAX_ALIGNED)
+            q->alignments = got[s->n + i];
+        if (q->alignments)
+            CHECK(!elcl_scorer_run(scorer, q, 1, &err), "%s", err.msg);
+        if (q->alignments)
+            q->alignments = got[i];
+        i++;
+    }
+    CHECK(!elcl_scorer_run(scorer, requests, (size_t)s->n, &err), "%s", err.msg);
+    for (i = 0; i < s->n; i++) {
+        entry = cJSON_GetArrayItem(cJSON_GetObjectItem(root, "requests"), i);
+        const cJSON *want = cJSON_GetArrayItem(cJSON_GetObjectItem(entry, "alignments"), last);
+        compare_aligned(got[i], want, tolerance, last ? "the last layer" : "the first layer");
+        aligned += want != NULL;
+    }
+    CHECK(!memcmp(got, got + s->n, (size_t)s->n * sizeof(*got)), "one by one: other numbers");
+    CHECK(aligned >= 3, "%d requests with alignments", aligned);
+end:
+    elcl_scorer_destroy(&scorer);
+    elcl_free(got);
+}
+
+static void check_alignments(elcl_model *model, const struct scores *s, const cJSON *root,
+                             double tolerance)
+{
+    float alignments[1];
+    elcl_score_request q = s->requests[0];
+    elcl_scorer *scorer = NULL;
+    elcl_scorer_params params = elcl_scorer_params_default();
+    elcl_error err = {0};
+    if (!model->arch.decoder_only) {
+        check_layer(model, s, root, false, tolerance);
+        check_layer(model, s, root, true, tolerance);
+        params.alignment_layer = model->arch.decoder_layers;
+        CHECK(elcl_scorer_create(model, &params, &scorer, &err) == ELCL_E_ARG &&
+                  strstr(err.msg, "alignment_layer is "),
+              "a layer too high: %s", err.msg);
+        return;
+    }
+    q.alignments = alignments;
+    CHECK(!elcl_scorer_create(model, &params, &scorer, &err), "%s", err.msg);
+    CHECK(elcl_scorer_run(scorer, &q, 1, &err) == ELCL_E_UNSUPPORTED &&
+              strstr(err.msg, "request 0: alignments are of cross attention"),
+          "decoder-only: %s", err.msg);
+    elcl_scorer_destroy(&scorer);
+}
+
 /* Device memory equals the plan, to the byte. */
 static void check_plan(elcl_model *model, const struct scores *s)
 {
@@ -347,11 +436,12 @@ static void test_setup(const char *name, const struct setup *setup,
     struct scores *s = load(name, &root);
     elcl_model *model = s ? setup_open(golden.directory, setup, options) : NULL;
     if (model) {
+        const double tolerance = setup->compute == ELCL_COMPUTE_F16    ? F16_TOLERANCE
+                                 : setup->compute == ELCL_COMPUTE_BF16 ? BF16_TOLERANCE
+                                                                       : TOLERANCE;
         if (score(model, s->requests, (size_t)s->n, 0, NULL))
-            compare_stored(s, root,
-                           setup->compute == ELCL_COMPUTE_F16    ? F16_TOLERANCE
-                           : setup->compute == ELCL_COMPUTE_BF16 ? BF16_TOLERANCE
-                                                                 : TOLERANCE);
+            compare_stored(s, root, tolerance);
+        check_alignments(model, s, root, tolerance);
         check_company(model, s);
         check_plan(model, s);
         if (setup->compute == ELCL_COMPUTE_AUTO) { /* other kernels round in other places */

@@ -24,7 +24,8 @@ struct scored {
     size_t n_source;
     int32_t *ids; /* [n_ids] */
     size_t n_ids, n_given;
-    float *log_probs; /* [n_ids - n_given] */
+    float *log_probs;  /* [n_ids - n_given] */
+    float *alignments; /* [n_ids, n_source], or NULL */
 };
 
 struct scoring {
@@ -50,6 +51,7 @@ static void scored_finish(struct scored *s)
     free(s->source);
     free(s->ids);
     free(s->log_probs);
+    free(s->alignments);
     *s = (struct scored){0};
 }
 
@@ -187,12 +189,17 @@ static int add_sample(struct scoring *r, struct scored *s, elcl_error *err)
         return elcl_fail_nomem(err);
     if (r->info.decoder_only)
         return add_windows(r, s, err);
+    if (r->opt->alignments)
+        s->alignments = calloc(s->n_ids * s->n_source + 1, sizeof(*s->alignments));
+    if (r->opt->alignments && !s->alignments)
+        return elcl_fail_nomem(err);
     const elcl_score_request whole = {.source = s->source,
                                       .n_source = s->n_source,
                                       .target = s->ids,
                                       .n_target = s->n_ids,
                                       .decoder_start_token_id = r->opt->decoder_start_token_id,
-                                      .log_probs = s->log_probs};
+                                      .log_probs = s->log_probs,
+                                      .alignments = s->alignments};
     return add_request(r, &whole, err);
 }
 
@@ -277,10 +284,28 @@ static void append_log_probs(const struct scored *s, const char *between, struct
         elcl_str_printf(out, "%s%.9g", i ? between : "", (double)s->log_probs[i]);
 }
 
-static void append_ids(const struct scored *s, struct elcl_str *out)
+/* Appends a key and an array. */
+static void append_ids(const char *key, const int32_t *ids, size_t n, struct elcl_str *out)
 {
-    for (size_t i = s->n_given; i < s->n_ids; i++)
-        elcl_str_printf(out, "%s%d", i > s->n_given ? ", " : "", (int)s->ids[i]);
+    elcl_str_printf(out, ", \"%s\": [", key);
+    for (size_t i = 0; i < n; i++)
+        elcl_str_printf(out, "%s%d", i ? ", " : "", (int)ids[i]);
+    elcl_str_text(out, "]");
+}
+
+/* Appends the source's tokens, and an array of numbers for each token of the target. */
+static void append_alignments(const struct scored *s, struct elcl_str *out)
+{
+    const float *at = s->alignments;
+    append_ids("source_ids", s->source, s->n_source, out);
+    elcl_str_text(out, ", \"alignments\": [");
+    for (size_t t = 0; t < s->n_ids; t++) {
+        elcl_str_text(out, t ? ", [" : "[");
+        for (size_t i = 0; i < s->n_source; i++)
+            elcl_str_printf(out, "%s%.6g", i ? ", " : "", (double)*at++);
+        elcl_str_text(out, "]");
+    }
+    elcl_str_text(out, "]");
 }
 
 static void append_sample(const struct scoring *r, const struct scored *s, double log_prob,
@@ -302,13 +327,15 @@ static void append_sample(const struct scoring *r, const struct scored *s, doubl
         elcl_str_printf(out, "\"id\": %s, ", s->id);
     elcl_str_printf(out, "\"log_prob\": %.9g, \"tokens\": %zu, \"perplexity\": ", log_prob, n);
     append_number(out, "%.9g", perplexity(log_prob, n), "null");
+    if (r->opt->token_logprobs || s->alignments)
+        append_ids("ids", s->ids + s->n_given, n, out);
     if (r->opt->token_logprobs) {
-        elcl_str_text(out, ", \"ids\": [");
-        append_ids(s, out);
-        elcl_str_text(out, "], \"token_logprobs\": [");
+        elcl_str_text(out, ", \"token_logprobs\": [");
         append_log_probs(s, ", ", out);
         elcl_str_text(out, "]");
     }
+    if (s->alignments)
+        append_alignments(s, out);
     elcl_str_text(out, "}\n");
 }
 
@@ -388,7 +415,6 @@ static int start(struct scoring *r, elcl_error *err)
     struct cli_score_options *o = r->opt;
     elcl_scorer_params params = elcl_scorer_params_default();
     int rc;
-    params.batch_tokens = o->batch_tokens;
     r->batch = calloc(BATCH_SAMPLES, sizeof(*r->batch));
     if (!r->batch)
         return elcl_fail_nomem(err);
@@ -397,6 +423,8 @@ static int start(struct scoring *r, elcl_error *err)
     ELCL_TRY(cli_model_open(&o->model, o->samples.model, log_line, &o->common, &r->model, &r->info,
                             err));
     ELCL_TRY(cli_score_resolve(o, r->model, &r->info, err));
+    params.batch_tokens = o->batch_tokens;
+    params.alignment_layer = o->alignment_layer;
     ELCL_TRY(elcl_scorer_create(r->model, &params, &r->scorer, err));
 fail:
     return rc;
@@ -436,6 +464,7 @@ static int score(struct cli_score_options *options)
     int rc = start(&r, &err);
     if (!rc)
         rc = score_all(&r, &err);
+    cli_args_name_option(&options->args, &err);
     rc = end_output(&r, rc, &err);
     if (!rc && !cli_sys_interrupted()) {
         elcl_engine_stats stats;

@@ -20,6 +20,11 @@ static const struct cli_opt options_table[] = {
     CLI_LANGUAGE_OPTIONS(FIELD(samples)),
     CLI_ROW_FLAG("summary", summary, "write only the summary"),
     CLI_ROW_FLAG("token-logprobs", token_logprobs, "add the log-probability of each token"),
+    CLI_ROW_FLAG("alignments", alignments,
+        "jsonl, encoder-decoder models: add what the decoder attends to in the source when it "
+        "predicts each token of the target: the mean over the heads of a layer"),
+    CLI_ROW_INT("alignment-layer", "N", alignment_layer, 0, INT32_MAX,
+        "layer of the decoder that gives alignments, from 0 (default: the last one)"),
 
     CLI_ROW_GROUP("Scoring:"),
     CLI_ROW_INT("stride", "N", stride, 1, INT32_MAX,
@@ -54,6 +59,13 @@ static int check(const struct cli_args *args, void *target, elcl_error *err)
     if (!rc && o->summary && o->token_logprobs)
         return elcl_fail(err, ELCL_E_ARG,
                          "--token-logprobs does nothing with --summary: expected one of them");
+    if (!rc && o->alignments && o->common.format != CLI_FORMAT_JSONL)
+        return elcl_fail(err, ELCL_E_ARG, "--alignments needs --format jsonl");
+    if (!rc && o->alignments && o->summary)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--alignments does nothing with --summary: expected one of them");
+    if (!rc && !o->alignments && cli_args_seen(args, "alignment-layer"))
+        return elcl_fail(err, ELCL_E_ARG, "--alignment-layer does nothing without --alignments");
     return rc;
 }
 
@@ -91,6 +103,9 @@ static int check_kind(const struct cli_score_options *o, const elcl_model_info *
         if (!info->decoder_only && cli_args_seen(&o->args, only[i]))
             return elcl_fail(err, ELCL_E_ARG, "--%s is for decoder-only models; %s has an encoder",
                              only[i], info->family);
+    if (info->decoder_only && o->alignments)
+        return elcl_fail(err, ELCL_E_ARG, "--alignments is for models with an encoder; %s has none",
+                         info->family);
     if (info->decoder_only && cli_args_seen(&o->args, "decoder-start-token-id"))
         return elcl_fail(err, ELCL_E_ARG,
                          "--decoder-start-token-id: a model of type %s has no start token",
@@ -139,6 +154,8 @@ int cli_score_resolve(struct cli_score_options *options, const elcl_model *model
     int rc = check_kind(options, info, err);
     if (rc)
         return rc;
+    if (!cli_args_seen(&options->args, "alignment-layer"))
+        options->alignment_layer = -1;
     if (!cli_args_seen(&options->args, "decoder-start-token-id"))
         options->decoder_start_token_id = -1;
     else if (options->decoder_start_token_id >= info->vocabulary)
