@@ -377,6 +377,21 @@ char *elcl_cache_directory(void)
     return home && *home ? elcl_path_join(home, ".cache/elcl") : NULL;
 }
 
+int elcl_check_pocl_cache(elcl_error *err)
+{
+    const char *directory = getenv("POCL_CACHE_DIR");
+    elcl_error why = {0};
+    if (!directory || !*directory)
+        return ELCL_OK;
+    if (!elcl_make_directories(directory, &why) && access(directory, W_OK | X_OK))
+        elcl_fail(&why, ELCL_E_IO, "%s: %s", directory, strerror(errno));
+    return why.code ? elcl_fail(err, ELCL_E_DEVICE,
+                                "no OpenCL device found: PoCL has none while it cannot write to "
+                                "POCL_CACHE_DIR: %s",
+                                why.msg)
+                    : ELCL_OK;
+}
+
 uint64_t elcl_clock_ns(void)
 {
     struct timespec t;

@@ -80,6 +80,9 @@ void elcl_remove_file(const char *path);
  * with elcl_free(). */
 char *elcl_cache_directory(void);
 
+/* Call if no device is found: PoCL lists none if it cannot write its cache, and this says so. */
+int elcl_check_pocl_cache(elcl_error *err);
+
 /* Returns "directory/name", freed with elcl_free(), or NULL if memory is short. */
 char *elcl_path_join(const char *directory, const char *name);
 /* elcl_file_exists() of directory/name. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "base/util.h"
 #include "device/describe.h"
 
@@ -171,6 +172,8 @@ static int fail_no_match(const elcl_device_list *list, const char *which, elcl_e
 int elcl_device_list_choose(const elcl_device_list *list, const char *which, size_t *position,
                             elcl_error *err)
 {
+    if (!list->n && elcl_check_pocl_cache(err))
+        return ELCL_E_DEVICE;
     if (!list->n)
         return elcl_fail(err, ELCL_E_DEVICE,
                          "no OpenCL device was found: install a driver for the GPU, or one for "

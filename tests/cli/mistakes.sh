@@ -275,6 +275,16 @@ else
     skip "an unreadable directory: this is root, and there is no setpriv"
 fi
 
+if POCL_CACHE_DIR=/proc/none "$real" devices --no-probe >"$tmp/out" 2>&1; then
+    skip "a cache that PoCL cannot write: another device answers"
+else
+    for arguments in devices "generate $g2p a"; do
+        # shellcheck disable=SC2086
+        refuses "a cache that PoCL cannot write: $arguments" 1 "POCL_CACHE_DIR: /proc/none" \
+            env POCL_CACHE_DIR=/proc/none "$real" $arguments
+    done
+fi
+
 # ---- what works ------------------------------------------------------------------------------
 
 run "$real" generate --quiet org/g2p attention

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "common/cells.h"
 #include "common/output.h"
 #include "common/words.h"
@@ -302,7 +303,10 @@ static int run_devices(const struct devices_options *o, elcl_error *err)
         put_cache(&out);
     if (!rc)
         rc = cli_output_save(o->common.output, &out, err);
-    if (!rc && !elcl_device_list_count(list))
+    const bool none = !rc && !elcl_device_list_count(list);
+    if (none)
+        rc = elcl_check_pocl_cache(err);
+    if (none && !rc)
         rc = elcl_fail(err, ELCL_E_DEVICE,
                        "no OpenCL device found: install the driver of your GPU, or "
                        "pocl-opencl-icd for the CPU");
