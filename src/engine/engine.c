@@ -1,6 +1,7 @@
 /* Engines: creation, buffers, statistics. */
 #include "engine/engine.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/os.h"
@@ -86,6 +87,26 @@ static int choose_capacity(struct elcl_engine *e, elcl_error *err)
     return rc;
 }
 
+/* The state of a batch that the caller chose cannot be created: says how many sentences fit. */
+static int refuse_batch(const struct elcl_engine *e, const elcl_error *why, elcl_error *err)
+{
+    const struct elcl_model *m = e->model;
+    struct elcl_capacity c = e->capacity;
+    const uint64_t max_alloc = m->device->desc.max_alloc_bytes;
+    const uint64_t limit = elcl_engine_memory_limit(m->device) / (uint64_t)e->sharers;
+    const int n = elcl_plan_sentences(&m->arch, m->attention, m->ops->state, &c, 0, limit,
+                                      max_alloc ? max_alloc : UINT64_MAX, c.sentences);
+    char fit[32] = "not one request";
+    if (n == c.sentences) /* the plan is right only about its own buffers */
+        return elcl_fail(err, why->code, "%s", why->msg);
+    if (n)
+        (void)snprintf(fit, sizeof(fit), "at most %d requests", n);
+    return elcl_fail(
+        err, why->code,
+        "batch_size is %d, but %s of %d beams, %d source and %d target tokens can fit: %s",
+        c.sentences, fit, c.beams, c.max_source, c.max_target, why->msg);
+}
+
 static int create_state(struct elcl_engine *e, int sentences, elcl_error *err)
 {
     struct elcl_model *m = e->model;
@@ -102,7 +123,9 @@ static int create_state(struct elcl_engine *e, int sentences, elcl_error *err)
         if (!rc)
             break;
         elcl_ops_destroy(&ops);
-        if (rc != ELCL_E_DEVICE_NOMEM || e->params.batch_size || capacity.sentences == 1)
+        if (rc == ELCL_E_DEVICE_NOMEM && e->params.batch_size)
+            return refuse_batch(e, &first, err);
+        if (rc != ELCL_E_DEVICE_NOMEM || capacity.sentences == 1)
             return elcl_fail(err, rc, "%s", first.msg);
         capacity.sentences = elcl_max_int(1, capacity.sentences * 3 / 4);
         e->capacity.sentences = capacity.sentences;
