@@ -143,7 +143,8 @@ refuses "too little memory" 1 "memory" "$elcl" generate --quiet "$model" a --mem
 refuses "a batch that does not fit" 1 \
     "--batch-size: batch_size is 20000, but at most 25 requests of 4 beams" \
     "$elcl" generate --quiet "$model" a --memory-limit 100M --num-beams 4 --batch-size 20000
-refuses "a batch of which nothing fits" 1 "--batch-size: batch_size is 2, but not one request of 4 beams" \
+refuses "a batch of which nothing fits" 1 \
+    "--batch-size: batch_size is 2, but not one request of 4 beams" \
     "$elcl" generate --quiet "$model" a --memory-limit 13M --batch-size 2
 run "$elcl" generate --quiet --device nosuchdevice "$model" a
 check "unknown device: exit code" [ "$code" = 1 -o "$code" = 2 ]
