@@ -16,10 +16,12 @@
 #error "ELCL_SOURCE_ROOT names the repository's root"
 #endif
 
+#define MAX_WITHOUT 8
+
 static struct {
     struct check_options options;
     const char *program;
-    const char *pattern, *without[4];
+    const char *pattern, *without[MAX_WITHOUT];
     int n_without;
     bool list, times;
     double began;   /* of the running case, in seconds */
@@ -56,7 +58,7 @@ const struct check_options *check_begin(int argc, char **argv)
             state.options.all = true;
         else if (!strcmp(argv[i], "--case") && more)
             state.pattern = argv[++i];
-        else if (!strcmp(argv[i], "--without") && more && state.n_without < 4)
+        else if (!strcmp(argv[i], "--without") && more && state.n_without < MAX_WITHOUT)
             state.without[state.n_without++] = argv[++i];
         else if (!strcmp(argv[i], "--seed") && more)
             state.options.seed = strtoull(argv[++i], NULL, 10);

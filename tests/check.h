@@ -3,7 +3,7 @@
  * Every program takes these options:
  *     --list             print the case names and run nothing
  *     --case PATTERN     run only cases whose name contains PATTERN
- *     --without PATTERN  run no case whose name contains PATTERN; up to four times
+ *     --without PATTERN  run no case whose name contains PATTERN; up to eight times
  *     --seed N           seed of all random inputs (printed at the start)
  *     --times            print how long each case took
  *     --bench            run benches instead of checks, in programs that have them
