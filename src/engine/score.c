@@ -321,9 +321,10 @@ static int tap_cross(struct elcl_scorer *s, bool wanted, elcl_error *err)
     s->state.tap = NULL;
     if (!wanted)
         return ELCL_OK;
-    if (!s->tap.keys)
-        if (elcl_cross_tap_init(&s->tap, &s->state, s->alignment_layer, err))
-            return ELCL_E_NOMEM;
+    const int rc =
+        s->tap.keys ? ELCL_OK : elcl_cross_tap_init(&s->tap, &s->state, s->alignment_layer, err);
+    if (rc)
+        return rc;
     s->state.tap = &s->tap;
     return ELCL_OK;
 }

@@ -41,12 +41,15 @@ int elcl_cross_tap_init(struct elcl_cross_tap *tap, const struct elcl_state *sta
                         elcl_error *err)
 {
     const int rows = state->capacity.sentences;
-    *tap = (struct elcl_cross_tap){
+    const struct elcl_cross_tap made = {
         .layer = layer,
         .state = state,
         .queries = elcl_ops_host_memory(state->ops, query_bytes(state, rows), 1),
         .keys = elcl_ops_host_memory(state->ops, key_bytes(state, rows), 1)};
-    return tap->queries && tap->keys ? ELCL_OK : elcl_fail_nomem(err);
+    if (!made.queries || !made.keys)
+        return elcl_fail_nomem(err);
+    *tap = made;
+    return ELCL_OK;
 }
 
 int elcl_cross_tap_copy(struct elcl_cross_tap *tap, struct elcl_state *state, int n_rows,

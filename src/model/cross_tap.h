@@ -15,7 +15,8 @@ struct elcl_cross_tap {
     size_t plane;  /* el: elements of a plane of queries */
 };
 
-/* Allocates room for passes of as many rows as the state has. It lives as long as the state. */
+/* Allocates room for passes of as many rows as the state has. It lives as long as the state. After
+ * a failure *tap is as before. */
 int elcl_cross_tap_init(struct elcl_cross_tap *tap, const struct elcl_state *state, int layer,
                         elcl_error *err);
 /* Copies queries of n_rows rows, and keys of n_keys. Call it after the layer's cross attention. */

@@ -176,6 +176,11 @@ static int work_score(struct work *w, elcl_error *err)
         rc = elcl_scorer_run(scorer, requests, 2, err);
     for (size_t i = 0; i < ELCL_COUNT(target) && !rc; i++)
         add(&w->result, "%.6g %.6g ", (double)log_probs[0][i], (double)log_probs[1][i]);
+    if (rc == ELCL_E_NOMEM && scorer) { /* it works again when there is memory */
+        fault_pause();
+        if (elcl_scorer_run(scorer, requests, 2, NULL))
+            rc = ELCL_E_INTERNAL;
+    }
     elcl_scorer_destroy(&scorer);
     return rc;
 }
