@@ -2,7 +2,6 @@
 
 #include <math.h>
 
-#include "base/half.h"
 #include "base/util.h"
 #include "model/attn.h"
 
@@ -32,9 +31,14 @@ static size_t key_width(const struct elcl_state *state)
                         : 2 * (size_t)elcl_arch_inner(state->arch, state->arch->decoder_heads);
 }
 
+static size_t key_elements(const struct elcl_state *state, int n_keys)
+{
+    return (size_t)n_keys * key_width(state);
+}
+
 static size_t key_bytes(const struct elcl_state *state, int n_keys)
 {
-    return (size_t)n_keys * key_width(state) * elcl_storage_bytes(state->ops->state);
+    return key_elements(state, n_keys) * elcl_storage_bytes(state->ops->state);
 }
 
 int elcl_cross_tap_init(struct elcl_cross_tap *tap, const struct elcl_state *state, int layer,
@@ -45,8 +49,10 @@ int elcl_cross_tap_init(struct elcl_cross_tap *tap, const struct elcl_state *sta
         .layer = layer,
         .state = state,
         .queries = elcl_ops_host_memory(state->ops, query_bytes(state, rows), 1),
-        .keys = elcl_ops_host_memory(state->ops, key_bytes(state, rows), 1)};
-    if (!made.queries || !made.keys)
+        .stored = elcl_ops_host_memory(state->ops, key_bytes(state, rows), 1),
+        .keys = elcl_ops_host_memory(state->ops, key_elements(state, rows), sizeof(float)),
+        .query = elcl_ops_host_memory(state->ops, 2 * (size_t)head_width(state), sizeof(float))};
+    if (!made.queries || !made.stored || !made.keys || !made.query)
         return elcl_fail_nomem(err);
     *tap = made;
     return ELCL_OK;
@@ -62,29 +68,35 @@ int elcl_cross_tap_copy(struct elcl_cross_tap *tap, struct elcl_state *state, in
     tap->plane = (size_t)n_rows * (size_t)state->arch->decoder_heads * (size_t)head_width(state);
     ELCL_TRY(elcl_ops_download(state->ops, &state->buffers[queries], tap->queries,
                                query_bytes(state, n_rows), err));
-    ELCL_TRY(elcl_ops_download(state->ops, &state->buffers[keys], tap->keys,
+    ELCL_TRY(elcl_ops_download(state->ops, &state->buffers[keys], tap->stored,
                                key_bytes(state, n_keys), err));
+    elcl_storage_load(state->ops->state, tap->stored, key_elements(state, n_keys), tap->keys);
 fail:
     return rc;
 }
 
-static float element(const void *from, enum elcl_storage storage, size_t i)
+/* Converts a head's query, n elements from `first` on, which may have two planes. */
+static void load_query(const struct elcl_cross_tap *tap, size_t first, size_t n)
 {
-    if (storage == ELCL_F32)
-        return ((const float *)from)[i];
-    const uint16_t bits = ((const uint16_t *)from)[i];
-    return storage == ELCL_F16 ? elcl_f16_to_f32(bits) : elcl_bf16_to_f32(bits);
+    const enum elcl_gemm_out out = is_el(tap->state) ? ELCL_OUT_PLANES : ELCL_OUT_ACT;
+    const enum elcl_storage storage = elcl_gemm_out_storage(tap->state->ops, out);
+    const size_t bytes = elcl_storage_bytes(storage);
+    const char *from = tap->queries;
+    float *query = tap->query, *low = query + n;
+    elcl_storage_load(storage, from + first * bytes, n, query);
+    if (out == ELCL_OUT_ACT || storage == ELCL_F32)
+        return;
+    elcl_storage_load(storage, from + (tap->plane + first) * bytes, n, low);
+    for (size_t i = 0; i < n; i++)
+        query[i] += low[i];
 }
 
-/* Returns element i of the queries, which may have two planes. */
-static float query(const struct elcl_cross_tap *tap, size_t i)
+static double dot(const float *a, const float *b, size_t n)
 {
-    const struct elcl_ops *ops = tap->state->ops;
-    if (!is_el(tap->state))
-        return element(tap->queries, ops->activations, i);
-    const enum elcl_storage planes = elcl_ops_planes(ops);
-    const float high = element(tap->queries, planes, i);
-    return planes == ELCL_F32 ? high : high + element(tap->queries, planes, tap->plane + i);
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)a[i] * (double)b[i];
+    return sum;
 }
 
 /* Turns n scores into probabilities. */
@@ -103,21 +115,16 @@ void elcl_cross_tap_row(const struct elcl_cross_tap *tap, int row, int first, in
                         double *scores, float *out)
 {
     const struct elcl_state *state = tap->state;
-    const int heads = state->arch->decoder_heads, width = head_width(state);
+    const int heads = state->arch->decoder_heads;
+    const size_t width = (size_t)head_width(state);
     const double scale = (double)elcl_cross_scale(state->arch);
     for (int i = 0; i < n_keys; i++)
         out[i] = 0;
     for (int h = 0; h < heads; h++) {
-        const size_t q = ((size_t)row * (size_t)heads + (size_t)h) * (size_t)width;
-        const size_t k_at = is_el(state) ? 0 : (size_t)h * (size_t)width;
-        for (int i = 0; i < n_keys; i++) {
-            const size_t k = (size_t)(first + i) * key_width(state) + k_at;
-            double sum = 0;
-            for (int d = 0; d < width; d++)
-                sum += (double)query(tap, q + (size_t)d) *
-                       (double)element(tap->keys, state->ops->state, k + (size_t)d);
-            scores[i] = scale * sum;
-        }
+        const float *keys = tap->keys + (is_el(state) ? 0 : (size_t)h * width);
+        load_query(tap, ((size_t)row * (size_t)heads + (size_t)h) * width, width);
+        for (int i = 0; i < n_keys; i++)
+            scores[i] = scale * dot(tap->query, keys + key_elements(state, first + i), width);
         softmax(scores, n_keys);
         for (int i = 0; i < n_keys; i++)
             out[i] += (float)(scores[i] / heads);

@@ -93,16 +93,7 @@ static int done(const struct elcl_loader *loader, int rc)
 
 static void part_to_f32(const struct elcl_tensor *t, size_t at, size_t n, float *out)
 {
-    const char *p = (const char *)t->data + at * elcl_storage_bytes(t->dtype);
-    for (size_t i = 0; i < n; i++) {
-        uint16_t h;
-        if (t->dtype == ELCL_F32) {
-            memcpy(&out[i], p + i * sizeof(float), sizeof(float));
-            continue;
-        }
-        memcpy(&h, p + i * sizeof(h), sizeof(h));
-        out[i] = t->dtype == ELCL_F16 ? elcl_f16_to_f32(h) : elcl_bf16_to_f32(h);
-    }
+    elcl_storage_load(t->dtype, (const char *)t->data + at * elcl_storage_bytes(t->dtype), n, out);
 }
 
 static void to_f32(const struct elcl_tensor *t, float *out)

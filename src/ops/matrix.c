@@ -28,6 +28,11 @@ static inline void load_strided(enum elcl_storage dtype, const char *from, size_
         }
 }
 
+void elcl_storage_load(enum elcl_storage storage, const void *from, size_t n, float *values)
+{
+    load_strided(storage, from, 1, n, values);
+}
+
 /* A column of a matrix: where its elements come from, and where they go to. */
 struct column {
     const char *from; /* element k is k * step further */
@@ -42,7 +47,7 @@ static void load_values(const struct column *c, size_t k, size_t n, float *value
 {
     const char *from = c->from + k * c->step * elcl_storage_bytes(c->dtype);
     if (c->step == 1) /* on its own, that compilers make vectors of it */
-        load_strided(c->dtype, from, 1, n, values);
+        elcl_storage_load(c->dtype, from, n, values);
     else
         load_strided(c->dtype, from, c->step, n, values);
 }

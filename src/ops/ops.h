@@ -202,6 +202,9 @@ static inline size_t elcl_storage_bytes(enum elcl_storage s)
 
 /* ---- weights (matrix.c) -------------------------------------------------------------------- */
 
+/* Converts n elements of host memory, which may be unaligned, to floats. Not for INT8. */
+void elcl_storage_load(enum elcl_storage storage, const void *from, size_t n, float *values);
+
 /* Writes elements first .. first + n - 1 of a source. Threads call it at the same time. */
 typedef int (*elcl_matrix_read_fn)(const void *user, size_t first, size_t n, void *to,
                                    elcl_error *err);
