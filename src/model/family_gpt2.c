@@ -9,23 +9,11 @@ static int read_arch(const struct elcl_family *family, const struct elcl_config 
                      struct elcl_arch *arch, elcl_error *err)
 {
     (void)family;
-    static const struct elcl_gpt_keys keys = {.width = "n_embd",
-                                              .layers = "n_layer",
-                                              .heads = "n_head",
-                                              .inner = "n_inner",
-                                              .positions = "n_positions",
-                                              .max_positions = 1024,
-                                              .activation = "activation_function",
-                                              .default_activation = "gelu_new",
-                                              .norm_eps = "layer_norm_epsilon"};
     struct elcl_arch a;
-    bool scaled;
     int rc;
-    ELCL_TRY(elcl_gpt_like_arch(config, &keys, &a, err));
-    ELCL_TRY(elcl_config_bool_or(config, "scale_attn_weights", true, &scaled, err));
+    ELCL_TRY(elcl_gpt2_arch(config, "gelu_new", &a, err));
     ELCL_TRY(elcl_config_bool_or(config, "scale_attn_by_inverse_layer_idx", false,
                                  &a.scores_by_layer, err));
-    a.unscaled_scores = !scaled;
     *arch = a;
 fail:
     return rc;
@@ -53,13 +41,7 @@ static int load(const struct elcl_family *family, struct elcl_loader *loader,
                 const struct elcl_arch *arch, struct elcl_weights *weights)
 {
     (void)family;
-    static const struct elcl_gpt_tensors tensors = {.base = "transformer.",
-                                                    .tokens = "wte.weight",
-                                                    .head = "lm_head.weight",
-                                                    .positions = "wpe.weight",
-                                                    .final_norm = "ln_f",
-                                                    .load_layer = load_layer};
-    return elcl_gpt_like_load(&tensors, loader, arch, weights);
+    return elcl_gpt2_load(load_layer, loader, arch, weights);
 }
 
 const struct elcl_family elcl_family_gpt2 = {

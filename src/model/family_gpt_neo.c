@@ -119,14 +119,8 @@ static int load(const struct elcl_family *family, struct elcl_loader *loader,
                 const struct elcl_arch *arch, struct elcl_weights *weights)
 {
     (void)family;
-    static const struct elcl_gpt_tensors tensors = {.base = "transformer.",
-                                                    .tokens = "wte.weight",
-                                                    .head = "lm_head.weight",
-                                                    .positions = "wpe.weight",
-                                                    .final_norm = "ln_f",
-                                                    .load_layer = load_layer};
     loader->no_qkv_bias = true;
-    return elcl_gpt_like_load(&tensors, loader, arch, weights);
+    return elcl_gpt2_load(load_layer, loader, arch, weights);
 }
 
 static const struct elcl_config_default defaults[] = {

@@ -95,3 +95,38 @@ int elcl_gpt_like_load(const struct elcl_gpt_tensors *tensors, struct elcl_loade
 fail:
     return rc;
 }
+
+int elcl_gpt2_arch(const struct elcl_config *config, const char *default_activation,
+                   struct elcl_arch *arch, elcl_error *err)
+{
+    const struct elcl_gpt_keys keys = {.width = "n_embd",
+                                       .layers = "n_layer",
+                                       .heads = "n_head",
+                                       .inner = "n_inner",
+                                       .positions = "n_positions",
+                                       .max_positions = 1024,
+                                       .activation = "activation_function",
+                                       .default_activation = default_activation,
+                                       .norm_eps = "layer_norm_epsilon"};
+    struct elcl_arch a;
+    bool scaled;
+    int rc;
+    ELCL_TRY(elcl_gpt_like_arch(config, &keys, &a, err));
+    ELCL_TRY(elcl_config_bool_or(config, "scale_attn_weights", true, &scaled, err));
+    a.unscaled_scores = !scaled;
+    *arch = a;
+fail:
+    return rc;
+}
+
+int elcl_gpt2_load(elcl_load_layer_fn load_layer, struct elcl_loader *loader,
+                   const struct elcl_arch *arch, struct elcl_weights *weights)
+{
+    const struct elcl_gpt_tensors tensors = {.base = "transformer.",
+                                             .tokens = "wte.weight",
+                                             .head = "lm_head.weight",
+                                             .positions = "wpe.weight",
+                                             .final_norm = "ln_f",
+                                             .load_layer = load_layer};
+    return elcl_gpt_like_load(&tensors, loader, arch, weights);
+}

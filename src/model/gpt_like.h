@@ -22,6 +22,10 @@ int elcl_gpt_like_arch(const struct elcl_config *config, const struct elcl_gpt_k
 /* Multiplies embeddings by sqrt(D) if scale_embedding says so or is absent. */
 int elcl_gpt_like_scale(const struct elcl_config *config, struct elcl_arch *arch, elcl_error *err);
 
+/* Loads layer i of a decoder. */
+typedef int (*elcl_load_layer_fn)(struct elcl_loader *loader, const struct elcl_arch *arch, int i,
+                                  struct elcl_layer_weights *layer);
+
 /* Names of tensors, and how a layer is loaded. */
 struct elcl_gpt_tensors {
     const char *base;           /* of elcl_loader */
@@ -29,12 +33,18 @@ struct elcl_gpt_tensors {
     const char *positions;      /* NULL: not stored */
     const char *embedding_norm; /* NULL: none */
     const char *final_norm;     /* NULL: none */
-    int (*load_layer)(struct elcl_loader *loader, const struct elcl_arch *arch, int i,
-                      struct elcl_layer_weights *layer);
+    elcl_load_layer_fn load_layer;
 };
 
-/* Loads a decoder. What the table does not name the family loads before or after. */
+/* Loads a decoder. The family loads what the table does not name, before or after. */
 int elcl_gpt_like_load(const struct elcl_gpt_tensors *tensors, struct elcl_loader *loader,
                        const struct elcl_arch *arch, struct elcl_weights *weights);
+
+/* elcl_gpt_like_arch() with the keys of GPT-2, and scale_attn_weights. */
+int elcl_gpt2_arch(const struct elcl_config *config, const char *default_activation,
+                   struct elcl_arch *arch, elcl_error *err);
+/* elcl_gpt_like_load() with the tensor names of GPT-2 outside the layers. */
+int elcl_gpt2_load(elcl_load_layer_fn load_layer, struct elcl_loader *loader,
+                   const struct elcl_arch *arch, struct elcl_weights *weights);
 
 #endif
