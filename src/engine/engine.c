@@ -37,19 +37,33 @@ uint64_t elcl_engine_memory_limit(const struct elcl_device *device)
     return all > live ? all - live : 0;
 }
 
+/* Returns the engine's share of it. */
+static uint64_t memory_limit(const struct elcl_engine *e)
+{
+    return elcl_engine_memory_limit(e->model->device) / (uint64_t)e->sharers;
+}
+
+/* Returns how many sentences, up to `max`, fit into `limit` bytes by the plan; see
+ * elcl_plan_sentences(). */
+static int count_fitting(const struct elcl_model *m, struct elcl_capacity *c, uint64_t limit,
+                         int max)
+{
+    const uint64_t max_alloc = m->device->desc.max_alloc_bytes;
+    return elcl_plan_sentences(&m->arch, m->attention, m->ops->state, c, 0, limit,
+                               max_alloc ? max_alloc : UINT64_MAX, max);
+}
+
 /* 0 sentences become as many as memory and device allow. Chooses how many source tokens to encode
  * at once: few if memory is short. */
 static int fit_capacity(const struct elcl_engine *e, struct elcl_capacity *c, elcl_error *err)
 {
     const struct elcl_model *m = e->model;
-    const uint64_t max_alloc = m->device->desc.max_alloc_bytes;
-    const uint64_t limit = elcl_engine_memory_limit(m->device) / (uint64_t)e->sharers;
+    const uint64_t limit = memory_limit(e);
     const int rows = elcl_plan_useful_rows(m->ops->kernels, m->ops->weights, m->weight_bytes);
     const int max = c->sentences ? c->sentences : elcl_max_int(1, rows / c->beams);
     c->encode_most =
         elcl_plan_encode_most(&m->arch, m->attention, c->gpu ? m->device->desc.compute_units : 0);
-    const int n = elcl_plan_sentences(&m->arch, m->attention, m->ops->state, c, 0, limit,
-                                      max_alloc ? max_alloc : UINT64_MAX, max);
+    const int n = count_fitting(m, c, limit, max);
     if (c->sentences) {
         if (n < c->sentences) /* the device may have more memory than the plan counts on */
             c->encode_most = elcl_plan_encode_most(&m->arch, m->attention, 0);
@@ -90,12 +104,8 @@ static int choose_capacity(struct elcl_engine *e, elcl_error *err)
 /* The state of a batch that the caller chose cannot be created: says how many sentences fit. */
 static int refuse_batch(const struct elcl_engine *e, const elcl_error *why, elcl_error *err)
 {
-    const struct elcl_model *m = e->model;
     struct elcl_capacity c = e->capacity;
-    const uint64_t max_alloc = m->device->desc.max_alloc_bytes;
-    const uint64_t limit = elcl_engine_memory_limit(m->device) / (uint64_t)e->sharers;
-    const int n = elcl_plan_sentences(&m->arch, m->attention, m->ops->state, &c, 0, limit,
-                                      max_alloc ? max_alloc : UINT64_MAX, c.sentences);
+    const int n = count_fitting(e->model, &c, memory_limit(e), c.sentences);
     char fit[32] = "not one request";
     if (n == c.sentences) /* the plan is right only about its own buffers */
         return elcl_fail(err, why->code, "%s", why->msg);
