@@ -55,6 +55,16 @@ static inline bool elcl_add_size(size_t a, size_t b, size_t *out)
     return true;
 }
 
+/* Reads a little-endian number of n <= 8 bytes. */
+static inline uint64_t elcl_read_le(const void *bytes, int n)
+{
+    const unsigned char *p = bytes;
+    uint64_t value = 0;
+    while (n--)
+        value = value << 8 | p[n];
+    return value;
+}
+
 /* Whether the n bytes at s end with the string `end`. */
 bool elcl_ends_with(const char *s, size_t n, const char *end);
 

@@ -63,9 +63,7 @@ static int read_number(struct reader *r, int bytes, uint32_t *value)
     const int rc = look(r, (size_t)bytes, &p);
     if (rc)
         return rc;
-    *value = 0;
-    for (int i = 0; i < bytes; i++)
-        *value |= (uint32_t)(unsigned char)p[i] << (8 * i);
+    *value = (uint32_t)elcl_read_le(p, bytes);
     r->at += (size_t)bytes;
     return ELCL_OK;
 }

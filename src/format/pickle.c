@@ -46,9 +46,7 @@ static int take_number(struct elcl_pickle *m, int bytes, uint64_t *value)
 {
     const unsigned char *p = NULL;
     const int rc = take(m, (size_t)bytes, &p);
-    *value = 0;
-    for (int i = bytes; !rc && i--;)
-        *value = *value << 8 | p[i];
+    *value = rc ? 0 : elcl_read_le(p, bytes);
     return rc;
 }
 

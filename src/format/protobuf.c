@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/util.h"
+
 #define MAX_FIELD_NUMBER ((UINT64_C(1) << 29) - 1)
 
 /* A number of at most 64 bits, 7 of them in a byte, the lowest first. */
@@ -36,9 +38,7 @@ static bool take_fixed(struct elcl_pb *pb, int n, uint64_t *value)
     struct elcl_pb bytes;
     if (!take_bytes(pb, (uint64_t)n, &bytes))
         return false;
-    *value = 0;
-    for (int i = n; i--;)
-        *value = *value << 8 | (uint8_t)bytes.s[i];
+    *value = elcl_read_le(bytes.s, n);
     return true;
 }
 

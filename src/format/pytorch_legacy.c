@@ -105,19 +105,17 @@ static int place_storage(const struct elcl_pickle *m, const struct elcl_file *fi
     struct elcl_legacy_storage *storage = &legacy->storages[i];
     if (storage->at)
         return bad_storage(m, key, "is listed twice");
-    uint64_t n = 0;
-    unsigned char size[sizeof(n)];
+    char size[8];
     size_t bytes;
-    if (file->bytes - *at < sizeof(n))
+    if (file->bytes - *at < sizeof(size))
         return bad_storage(m, key, "the file ends before it");
     const int rc = elcl_file_read(file, *at, size, sizeof(size), m->err);
     if (rc)
         return rc;
-    for (int b = (int)sizeof(n); b--;)
-        n = n << 8 | size[b];
+    const uint64_t n = elcl_read_le(size, sizeof(size));
     if (n != (uint64_t)storage->n)
         return bad_storage(m, key, "has another size than the dictionary says");
-    *at += sizeof(n);
+    *at += sizeof(size);
     if (!elcl_mul_size((size_t)n, storage->type->bytes, &bytes) || bytes > file->bytes - *at)
         return bad_storage(m, key, "the file ends within it");
     storage->at = *at;

@@ -269,8 +269,7 @@ fail:
 /* Reads the 8 bytes of the header's length. */
 static int read_length(const struct elcl_file *file, size_t *n, elcl_error *err)
 {
-    unsigned char p[8];
-    uint64_t header_bytes = 0;
+    char p[8];
     if (file->bytes < sizeof(p))
         return elcl_fail(err, ELCL_E_FORMAT,
                          "%s: %zu bytes, a safetensors file has at least 8 (the header's length)",
@@ -278,8 +277,7 @@ static int read_length(const struct elcl_file *file, size_t *n, elcl_error *err)
     const int rc = elcl_file_read(file, 0, p, sizeof(p), err);
     if (rc)
         return rc;
-    for (int i = 7; i >= 0; i--)
-        header_bytes = header_bytes << 8 | p[i];
+    const uint64_t header_bytes = elcl_read_le(p, sizeof(p));
     if (header_bytes > file->bytes - 8 || header_bytes > MAX_HEADER_BYTES)
         return elcl_fail(err, ELCL_E_FORMAT,
                          "%s: the header's length is given as %" PRIu64

@@ -53,14 +53,6 @@ struct record {
     uint64_t stored, size, at; /* bytes in the file, bytes of the content, the local header */
 };
 
-static uint64_t number(const unsigned char *p, int bytes)
-{
-    uint64_t value = 0;
-    while (bytes--)
-        value = value << 8 | p[bytes];
-    return value;
-}
-
 static int bad(const struct reader *r, const char *what, elcl_error *err)
 {
     return elcl_fail(err, ELCL_E_FORMAT, "%s: not a whole zip archive: %s", r->file->path, what);
@@ -76,7 +68,7 @@ static size_t find_end(const struct reader *r)
     for (size_t comment = 0; comment <= MAX_COMMENT && comment + END_BYTES <= n; comment++) {
         const size_t at = n - END_BYTES - comment;
         const unsigned char *p = r->end + (at - r->end_at);
-        if (number(p, 4) == END && number(p + 20, 2) == comment)
+        if (elcl_read_le(p, 4) == END && elcl_read_le(p + 20, 2) == comment)
             return at;
     }
     return n;
@@ -85,21 +77,21 @@ static size_t find_end(const struct reader *r)
 static int read_end64(const struct reader *r, size_t end, struct directory *d, elcl_error *err)
 {
     const unsigned char *locator = r->end + (end - LOCATOR64_BYTES - r->end_at);
-    const uint64_t at = number(locator + 8, 8);
+    const uint64_t at = elcl_read_le(locator + 8, 8);
     unsigned char record[END64_BYTES] = {0};
     int rc = ELCL_OK;
     if (end - LOCATOR64_BYTES >= END64_BYTES && at <= end - LOCATOR64_BYTES - END64_BYTES)
         rc = elcl_file_read(r->file, (size_t)at, record, sizeof(record), err);
     if (rc)
         return rc;
-    if (number(record, 4) != END64)
+    if (elcl_read_le(record, 4) != END64)
         return bad(r, "its zip64 end record is not where it should be", err);
-    if (number(record + 16, 4) || number(record + 20, 4) ||
-        number(record + 24, 8) != number(record + 32, 8))
+    if (elcl_read_le(record + 16, 4) || elcl_read_le(record + 20, 4) ||
+        elcl_read_le(record + 24, 8) != elcl_read_le(record + 32, 8))
         return bad(r, "it has several parts", err);
-    d->n = number(record + 32, 8);
-    d->bytes = number(record + 40, 8);
-    d->at = number(record + 48, 8);
+    d->n = elcl_read_le(record + 32, 8);
+    d->bytes = elcl_read_le(record + 40, 8);
+    d->at = elcl_read_le(record + 48, 8);
     return ELCL_OK;
 }
 
@@ -109,17 +101,17 @@ static int read_end(const struct reader *r, struct directory *d, elcl_error *err
     if (end == r->file->bytes)
         return bad(r, "it has no end record; is the file complete?", err);
     const unsigned char *record = r->end + (end - r->end_at);
-    if (end >= LOCATOR64_BYTES && number(record - LOCATOR64_BYTES, 4) == LOCATOR64) {
+    if (end >= LOCATOR64_BYTES && elcl_read_le(record - LOCATOR64_BYTES, 4) == LOCATOR64) {
         const int rc = read_end64(r, end, d, err);
         if (rc)
             return rc;
     } else {
-        if (number(record + 4, 2) || number(record + 6, 2) ||
-            number(record + 8, 2) != number(record + 10, 2))
+        if (elcl_read_le(record + 4, 2) || elcl_read_le(record + 6, 2) ||
+            elcl_read_le(record + 8, 2) != elcl_read_le(record + 10, 2))
             return bad(r, "it has several parts", err);
-        d->n = number(record + 10, 2);
-        d->bytes = number(record + 12, 4);
-        d->at = number(record + 16, 4);
+        d->n = elcl_read_le(record + 10, 2);
+        d->bytes = elcl_read_le(record + 12, 4);
+        d->at = elcl_read_le(record + 16, 4);
     }
     if (d->at > end || d->bytes > end - d->at)
         return bad(r, "its directory lies outside the file", err);
@@ -136,10 +128,10 @@ static int read_zip64(const struct reader *r, const unsigned char *extra, size_t
 {
     uint64_t *const values[] = {&record->size, &record->stored, &record->at};
     size_t field = 4, left = 0;
-    for (size_t i = 0; i + 4 <= n && !left; i += 4 + number(extra + i + 2, 2)) {
-        if (number(extra + i, 2) == 1) {
+    for (size_t i = 0; i + 4 <= n && !left; i += 4 + elcl_read_le(extra + i + 2, 2)) {
+        if (elcl_read_le(extra + i, 2) == 1) {
             field = i + 4;
-            left = number(extra + i + 2, 2);
+            left = elcl_read_le(extra + i + 2, 2);
             if (left > n - field)
                 return bad(r, "an extra field is too long", err);
         }
@@ -149,7 +141,7 @@ static int read_zip64(const struct reader *r, const unsigned char *extra, size_t
             continue;
         if (left < 8)
             return bad(r, "a zip64 field is missing", err);
-        *values[i] = number(extra + field, 8);
+        *values[i] = elcl_read_le(extra + field, 8);
         field += 8;
         left -= 8;
     }
@@ -161,21 +153,21 @@ static int read_record(const struct reader *r, const unsigned char **p, size_t *
                        struct record *record, elcl_error *err)
 {
     const unsigned char *q = *p;
-    if (*left < CENTRAL_BYTES || number(q, 4) != CENTRAL)
+    if (*left < CENTRAL_BYTES || elcl_read_le(q, 4) != CENTRAL)
         return bad(r, "its directory is damaged", err);
-    const size_t n_name = number(q + 28, 2), n_extra = number(q + 30, 2);
-    const size_t bytes = CENTRAL_BYTES + n_name + n_extra + number(q + 32, 2);
+    const size_t n_name = elcl_read_le(q + 28, 2), n_extra = elcl_read_le(q + 30, 2);
+    const size_t bytes = CENTRAL_BYTES + n_name + n_extra + elcl_read_le(q + 32, 2);
     if (bytes > *left)
         return bad(r, "its directory is damaged", err);
     *record = (struct record){
         .name = q + CENTRAL_BYTES,
         .n_name = n_name,
-        .flags = (unsigned)number(q + 8, 2),
-        .method = (unsigned)number(q + 10, 2),
-        .checksum = (uint32_t)number(q + 16, 4),
-        .stored = number(q + 20, 4),
-        .size = number(q + 24, 4),
-        .at = number(q + 42, 4),
+        .flags = (unsigned)elcl_read_le(q + 8, 2),
+        .method = (unsigned)elcl_read_le(q + 10, 2),
+        .checksum = (uint32_t)elcl_read_le(q + 16, 4),
+        .stored = elcl_read_le(q + 20, 4),
+        .size = elcl_read_le(q + 24, 4),
+        .at = elcl_read_le(q + 42, 4),
     };
     *p += bytes;
     *left -= bytes;
@@ -217,10 +209,10 @@ static int locate(const struct reader *r, const struct record *record, size_t li
     const unsigned char *local = r->local;
     if (rc)
         return rc;
-    if (!inside || number(local, 4) != LOCAL)
+    if (!inside || elcl_read_le(local, 4) != LOCAL)
         return bad_entry(r, record, "has no header where the directory says", err);
-    const size_t n_name = number(local + 26, 2);
-    const size_t skip = LOCAL_BYTES + n_name + number(local + 28, 2);
+    const size_t n_name = elcl_read_le(local + 26, 2);
+    const size_t skip = LOCAL_BYTES + n_name + elcl_read_le(local + 28, 2);
     const size_t left = limit - (size_t)record->at;
     if (skip > left || record->stored > left - skip)
         return bad_entry(r, record, "reaches beyond the entries' end", err);

@@ -53,8 +53,7 @@ static bool decode_base64(const char *s, struct elcl_str *out)
 
 static uint32_t read_u32(const char *s)
 {
-    const uint8_t *b = (const uint8_t *)s;
-    return b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+    return (uint32_t)elcl_read_le(s, 4);
 }
 
 /* A unit holds its label (bits 0-7 and 31), a flag for a value below it (8) and the distance of its
