@@ -55,6 +55,12 @@ static inline bool elcl_add_size(size_t a, size_t b, size_t *out)
     return true;
 }
 
+/* Returns the bytes of an element. */
+static inline size_t elcl_storage_bytes(enum elcl_storage s)
+{
+    return s == ELCL_F32 ? 4 : s == ELCL_INT8 ? 1 : 2;
+}
+
 /* Reads a little-endian number of n <= 8 bytes. */
 static inline uint64_t elcl_read_le(const void *bytes, int n)
 {

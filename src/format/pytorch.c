@@ -191,7 +191,7 @@ static int describe(const struct archive *archive, const char *file,
     item->bytes = p->type->bytes;
     item->span = span;
     item->at = at + (n ? (size_t)p->offset * item->bytes : 0);
-    item->t.in_parts = is_contiguous(p) && item->bytes == (item->t.dtype == ELCL_F32 ? 4u : 2u);
+    item->t.in_parts = is_contiguous(p) && item->bytes == elcl_storage_bytes(item->t.dtype);
     return ELCL_OK;
 }
 
@@ -409,7 +409,7 @@ static const char *name(const struct elcl_tensors *tensors, size_t i)
 /* Copies the stored elements in row-major order; 64-bit floats become 32-bit ones. */
 static void copy(const struct item *item, const char *stored, char *out)
 {
-    const size_t bytes = item->t.dtype == ELCL_F32 ? 4 : 2;
+    const size_t bytes = elcl_storage_bytes(item->t.dtype);
     int64_t at[ELCL_MAX_DIMS] = {0}; /* indices of the element */
     int64_t place = 0;               /* its offset in the storage */
     for (size_t k = 0; k < item->t.n; k++, out += bytes) {

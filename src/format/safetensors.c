@@ -360,7 +360,7 @@ static int source_read(const struct elcl_tensors *tensors, const struct elcl_ten
 {
     const struct elcl_safetensors *st = (const struct elcl_safetensors *)tensors;
     const struct elcl_place *place = &st->places[tensor - st->tensors];
-    const size_t bytes = tensor->dtype == ELCL_F32 ? 4 : 2;
+    const size_t bytes = elcl_storage_bytes(tensor->dtype);
     return elcl_file_read(&st->files[place->file].file, place->at + first * bytes, to, n * bytes,
                           err);
 }

@@ -34,7 +34,7 @@ int elcl_tensors_load(struct elcl_tensors *tensors, const struct elcl_tensor *te
     struct elcl_tensor *own = (struct elcl_tensor *)(uintptr_t)tensor; /* the source's */
     void *array = tensors->loaded;
     size_t bytes;
-    if (!elcl_mul_size(tensor->n, tensor->dtype == ELCL_F32 ? 4 : 2, &bytes) ||
+    if (!elcl_mul_size(tensor->n, elcl_storage_bytes(tensor->dtype), &bytes) ||
         !elcl_grow(&array, &tensors->max_loaded, tensors->n_loaded + 1, sizeof(*tensors->loaded)))
         return elcl_fail_nomem(err);
     tensors->loaded = array;

@@ -195,11 +195,6 @@ int elcl_ops_upload(struct elcl_ops *ops, const struct elcl_buffer *buffer, cons
 int elcl_ops_download(struct elcl_ops *ops, const struct elcl_buffer *buffer, void *data,
                       size_t bytes, elcl_error *err);
 
-static inline size_t elcl_storage_bytes(enum elcl_storage s)
-{
-    return s == ELCL_F32 ? 4 : s == ELCL_INT8 ? 1 : 2;
-}
-
 /* ---- weights (matrix.c) -------------------------------------------------------------------- */
 
 /* Converts n elements of host memory, which may be unaligned, to floats. Not for INT8. */
