@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/os.h"
 #include "base/strmap.h"
 #include "base/util.h"
 #include "format/foreign.h"
+#include "format/open_files.h"
 #include "format/pickle.h"
 #include "format/pytorch_legacy.h"
 #include "format/shards.h"
@@ -25,11 +25,6 @@ struct item {
     size_t span;                   /* stored elements from the first to the last one in use */
 };
 
-struct opened {
-    char *path;
-    struct elcl_file file;
-};
-
 /* What holds the storages of a file: one of both. */
 struct archive {
     const struct elcl_zip *zip;
@@ -41,8 +36,7 @@ struct archive {
 struct pytorch {
     struct elcl_tensors base;
     char *path;
-    struct opened *files; /* [n_files] */
-    size_t n_files, max_files;
+    struct elcl_open_files files;
     struct item *items; /* [n_items] */
     size_t n_items, max_items;
     struct elcl_strmap names; /* -> item */
@@ -198,7 +192,7 @@ static int describe(const struct archive *archive, const char *file,
 static int add_tensor(struct pytorch *pt, const struct archive *archive, const char *file,
                       const struct elcl_pickle_tensor *p, elcl_error *err)
 {
-    struct item item = {.file = pt->n_files - 1};
+    struct item item = {.file = pt->files.n - 1};
     void *array = pt->items;
     int rc;
     ELCL_TRY(describe(archive, file, p, &item, err));
@@ -282,7 +276,7 @@ static int add_tensors(struct pytorch *pt, const struct archive *archive, const 
 static int read_pickle(struct pytorch *pt, const struct elcl_zip *zip,
                        const struct elcl_zip_entry *pickle, size_t n_prefix, elcl_error *err)
 {
-    const struct elcl_file *file = &pt->files[pt->n_files - 1].file;
+    const struct elcl_file *file = elcl_open_files_last(&pt->files);
     const struct archive archive = {.zip = zip, .prefix = pickle->name, .n_prefix = n_prefix};
     struct elcl_pickle_tensor *tensors = NULL;
     char *text = NULL;
@@ -300,7 +294,7 @@ fail:
 
 static int add_zip(struct pytorch *pt, elcl_error *err)
 {
-    const struct elcl_file *file = &pt->files[pt->n_files - 1].file;
+    const struct elcl_file *file = elcl_open_files_last(&pt->files);
     struct elcl_zip zip = {0};
     size_t n_prefix = 0;
     int rc;
@@ -322,7 +316,7 @@ fail:
 
 static int add_legacy(struct pytorch *pt, elcl_error *err)
 {
-    const struct elcl_file *file = &pt->files[pt->n_files - 1].file;
+    const struct elcl_file *file = elcl_open_files_last(&pt->files);
     struct elcl_legacy legacy = {0};
     const struct archive archive = {.legacy = &legacy};
     int rc = elcl_legacy_open(file, &legacy, err);
@@ -335,7 +329,7 @@ static int add_legacy(struct pytorch *pt, elcl_error *err)
 /* Adds the tensors of the last file. */
 static int read_last(struct pytorch *pt, elcl_error *err)
 {
-    const struct elcl_file *file = &pt->files[pt->n_files - 1].file;
+    const struct elcl_file *file = elcl_open_files_last(&pt->files);
     char start[START];
     const size_t n = file->bytes < sizeof(start) ? file->bytes : sizeof(start);
     int rc = elcl_file_read(file, 0, start, n, err);
@@ -346,38 +340,17 @@ static int read_last(struct pytorch *pt, elcl_error *err)
     return rc ? rc : add_zip(pt, err);
 }
 
-/* Makes room for a file, which is not open yet. */
-static int add_path(struct pytorch *pt, const char *path, elcl_error *err)
-{
-    void *array = pt->files;
-    if (!elcl_grow(&array, &pt->max_files, pt->n_files + 1, sizeof(*pt->files)))
-        return elcl_fail_nomem(err);
-    pt->files = array;
-    char *copy = elcl_strdup(path);
-    if (!copy)
-        return elcl_fail_nomem(err);
-    pt->files[pt->n_files++] = (struct opened){.path = copy};
-    return ELCL_OK;
-}
-
 static int add_file(void *user, const char *path, elcl_error *err)
 {
     struct pytorch *pt = user;
-    int rc = add_path(pt, path, err);
-    if (rc)
-        return rc;
-    struct opened *last = &pt->files[pt->n_files - 1];
-    rc = elcl_file_open(last->path, &last->file, err);
+    const int rc = elcl_open_files_add(&pt->files, path, err);
     return rc ? rc : read_last(pt, err);
 }
 
 static int add_memory(struct pytorch *pt, const void *data, size_t bytes, elcl_error *err)
 {
-    const int rc = add_path(pt, pt->path, err);
-    if (rc)
-        return rc;
-    pt->files[0].file = elcl_file_of(data, bytes, pt->files[0].path);
-    return read_last(pt, err);
+    const int rc = elcl_open_files_add_memory(&pt->files, data, bytes, pt->path, err);
+    return rc ? rc : read_last(pt, err);
 }
 
 /* ---- as a source ---- */
@@ -437,7 +410,7 @@ static int read_tensor(const struct elcl_tensors *tensors, const struct elcl_ten
 {
     const struct pytorch *pt = (const struct pytorch *)tensors;
     const struct item *item = item_of(pt, tensor->name);
-    const struct elcl_file *file = &pt->files[item->file].file;
+    const struct elcl_file *file = &pt->files.items[item->file].file;
     char *stored = NULL;
     if (item->t.in_parts)
         return elcl_file_read(file, item->at + first * item->bytes, to, n * item->bytes, err);
@@ -456,13 +429,9 @@ static void destroy(struct elcl_tensors *tensors)
         free((void *)(uintptr_t)pt->items[i].t.name);
         elcl_free(pt->items[i].refusal);
     }
-    for (size_t i = 0; i < pt->n_files; i++) {
-        elcl_file_close(&pt->files[i].file);
-        elcl_free(pt->files[i].path);
-    }
+    elcl_open_files_finish(&pt->files);
     elcl_strmap_finish(&pt->names);
     elcl_free(pt->items);
-    elcl_free(pt->files);
     elcl_free(pt->path);
     elcl_free(pt);
 }

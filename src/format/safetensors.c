@@ -154,7 +154,7 @@ static int keep_tensor(struct elcl_safetensors *st, const struct elcl_tensor *t,
     if (!ok || !elcl_grow(&places, &st->max_places, n, sizeof(*st->places)))
         return elcl_fail_nomem(err);
     st->places = places;
-    st->places[st->n_tensors] = (struct elcl_place){st->n_files - 1, at};
+    st->places[st->n_tensors] = (struct elcl_place){st->files.n - 1, at};
     st->tensors[st->n_tensors++] = *t;
     return ELCL_OK;
 }
@@ -290,7 +290,7 @@ static int read_length(const struct elcl_file *file, size_t *n, elcl_error *err)
 /* Adds the tensors of the last file. */
 static int read_file(struct elcl_safetensors *st, elcl_error *err)
 {
-    const struct elcl_file *file = &st->files[st->n_files - 1].file;
+    const struct elcl_file *file = elcl_open_files_last(&st->files);
     char *text = NULL;
     cJSON *header = NULL;
     size_t n = 0;
@@ -310,27 +310,9 @@ fail:
     return rc;
 }
 
-/* Makes room for a file, which is not open yet. */
-static int add_path(struct elcl_safetensors *st, const char *path, elcl_error *err)
-{
-    void *array = st->files;
-    if (!elcl_grow(&array, &st->max_files, st->n_files + 1, sizeof(*st->files)))
-        return elcl_fail_nomem(err);
-    st->files = array;
-    char *copy = elcl_strdup(path);
-    if (!copy)
-        return elcl_fail_nomem(err);
-    st->files[st->n_files++] = (struct elcl_opened){.path = copy};
-    return ELCL_OK;
-}
-
 int elcl_safetensors_add(struct elcl_safetensors *st, const char *path, elcl_error *err)
 {
-    int rc = add_path(st, path, err);
-    if (rc)
-        return rc;
-    struct elcl_opened *last = &st->files[st->n_files - 1];
-    rc = elcl_file_open(last->path, &last->file, err);
+    const int rc = elcl_open_files_add(&st->files, path, err);
     return rc ? rc : read_file(st, err);
 }
 
@@ -361,8 +343,8 @@ static int source_read(const struct elcl_tensors *tensors, const struct elcl_ten
     const struct elcl_safetensors *st = (const struct elcl_safetensors *)tensors;
     const struct elcl_place *place = &st->places[tensor - st->tensors];
     const size_t bytes = elcl_storage_bytes(tensor->dtype);
-    return elcl_file_read(&st->files[place->file].file, place->at + first * bytes, to, n * bytes,
-                          err);
+    return elcl_file_read(&st->files.items[place->file].file, place->at + first * bytes, to,
+                          n * bytes, err);
 }
 
 static void source_close(struct elcl_tensors *tensors)
@@ -419,8 +401,7 @@ int elcl_safetensors_open_memory(const void *data, size_t bytes, const char *nam
     struct elcl_safetensors *s = NULL;
     int rc;
     ELCL_TRY(elcl_safetensors_create(name, &s, err));
-    ELCL_TRY(add_path(s, name, err));
-    s->files[0].file = elcl_file_of(data, bytes, s->files[0].path);
+    ELCL_TRY(elcl_open_files_add_memory(&s->files, data, bytes, name, err));
     ELCL_TRY(read_file(s, err));
     *st = s;
     return ELCL_OK;
@@ -441,15 +422,11 @@ void elcl_safetensors_close(struct elcl_safetensors **st)
         free(s->refused[i].name);
         free(s->refused[i].why);
     }
-    for (size_t i = 0; i < s->n_files; i++) {
-        elcl_file_close(&s->files[i].file);
-        free(s->files[i].path);
-    }
+    elcl_open_files_finish(&s->files);
     elcl_strmap_finish(&s->names);
     free(s->tensors);
     free(s->places);
     free(s->refused);
-    free(s->files);
     free(s->path);
     free(s);
     *st = NULL;

@@ -2,14 +2,9 @@
 #ifndef ELCL_FORMAT_SAFETENSORS_IMPL_H
 #define ELCL_FORMAT_SAFETENSORS_IMPL_H
 
-#include "base/os.h"
-#include "format/safetensors.h"
 #include "base/strmap.h"
-
-struct elcl_opened {
-    char *path;
-    struct elcl_file file;
-};
+#include "format/open_files.h"
+#include "format/safetensors.h"
 
 /* Where a tensor begins. */
 struct elcl_place {
@@ -25,8 +20,7 @@ struct elcl_refused {
 struct elcl_safetensors {
     struct elcl_tensors base;
     char *path;
-    struct elcl_opened *files; /* [n_files] */
-    size_t n_files, max_files;
+    struct elcl_open_files files;
     struct elcl_tensor *tensors; /* [n_tensors], names owned */
     size_t n_tensors, max_tensors;
     struct elcl_place *places; /* [n_tensors] */

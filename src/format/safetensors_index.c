@@ -16,7 +16,7 @@ static bool shard_holds(const void *user, const char *name, int i)
 {
     const struct elcl_safetensors *st = user;
     const struct elcl_tensor *t = elcl_safetensors_find(st, name);
-    return t ? t->file == st->files[i].path : elcl_safetensors_refusal(st, name) != NULL;
+    return t ? t->file == st->files.items[i].path : elcl_safetensors_refusal(st, name) != NULL;
 }
 
 static int open_index(const char *directory, const char *path, struct elcl_safetensors **st,
