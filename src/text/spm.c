@@ -59,9 +59,8 @@ int32_t elcl_spm_unknown(const struct elcl_spm *spm)
 
 int32_t elcl_spm_id(const struct elcl_spm *spm, const char *s, size_t n)
 {
-    const int32_t reserved = elcl_strmap_get(&spm->reserved, s, n);
-    const int32_t id = reserved >= 0 ? reserved : elcl_strmap_get(&spm->ordinary, s, n);
-    return id >= 0 ? id : spm->unknown;
+    const int32_t id = elcl_strmap_get(&spm->reserved, s, n);
+    return id >= 0 ? id : elcl_spm_ordinary_id(spm, s, n);
 }
 
 /* ---- encoding -------------------------------------------------------------------------------- */
@@ -120,9 +119,8 @@ int elcl_spm_encode(const struct elcl_spm *spm, const char *text, size_t n, elcl
         rc = elcl_fail_nomem(err);
     else if (normal.n > INT32_MAX)
         rc = elcl_fail(err, ELCL_E_ARG,
-                       "%s: normalized, the text has %zu bytes, at most %d are "
-                       "allowed",
-                       spm->path, normal.n, INT32_MAX);
+                       "%s: normalized, the text has %zu bytes, at most %d are allowed", spm->path,
+                       normal.n, INT32_MAX);
     else if (normal.n)
         rc = elcl_spm_cut(spm, normal.data, normal.n, take, &out, err);
     if (!rc)

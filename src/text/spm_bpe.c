@@ -25,8 +25,8 @@ struct bpe {
     struct part *parts;     /* [n_parts] */
     struct candidate *heap; /* [n_heap]: the best first */
     size_t n_heap;
-    uint32_t
-        *splits; /* [pieces] of unused ones: length of the left of the last candidate; or NULL */
+    /* [pieces] of unused ones: the length of the left part of the last candidate; or NULL */
+    uint32_t *splits;
 };
 
 static bool is_better(const struct candidate *a, const struct candidate *b)
@@ -120,8 +120,7 @@ static int give(const struct bpe *b, const struct part *part, elcl_spm_take take
     size_t begin = part->begin, end = part->begin + part->length;
     int rc = ELCL_OK;
     while (!rc) {
-        const int32_t known = elcl_strmap_get(&b->spm->ordinary, b->s + begin, end - begin);
-        const int32_t id = known >= 0 ? known : b->spm->unknown;
+        const int32_t id = elcl_spm_ordinary_id(b->spm, b->s + begin, end - begin);
         if (b->splits && b->splits[id]) {
             void *grown = ends;
             if (!elcl_grow(&grown, &max_ends, n_ends + 1, sizeof(*ends))) {

@@ -1,13 +1,6 @@
-/* How a SentencePiece model cuts a text: into words, into characters, or by a unigram vocabulary.
- */
+/* How a SentencePiece model cuts a text: into words, characters, or the best pieces (unigram). */
 #include "text/characters.h"
 #include "text/spm_model.h"
-
-static int32_t ordinary_id(const struct elcl_spm *spm, const char *s, size_t n)
-{
-    const int32_t id = elcl_strmap_get(&spm->ordinary, s, n);
-    return id >= 0 ? id : spm->unknown;
-}
 
 /* A word begins at the start and at each U+2581. */
 static int cut_words(const struct elcl_spm *spm, const char *s, size_t n, elcl_spm_take take,
@@ -20,7 +13,7 @@ static int cut_words(const struct elcl_spm *spm, const char *s, size_t n, elcl_s
         i += elcl_character(s + i, n - i, &code);
         if (i < n && !elcl_begins_with(s + i, n - i, ELCL_UNDERLINE))
             continue;
-        rc = take(user, s + begin, i - begin, ordinary_id(spm, s + begin, i - begin), err);
+        rc = take(user, s + begin, i - begin, elcl_spm_ordinary_id(spm, s + begin, i - begin), err);
         begin = i;
     }
     return rc;
@@ -33,7 +26,7 @@ static int cut_characters(const struct elcl_spm *spm, const char *s, size_t n, e
     for (size_t i = 0; i < n && !rc;) {
         bool is_symbol;
         const size_t length = elcl_spm_symbol(&spm->symbols, s + i, n - i, &is_symbol);
-        rc = take(user, s + i, length, ordinary_id(spm, s + i, length), err);
+        rc = take(user, s + i, length, elcl_spm_ordinary_id(spm, s + i, length), err);
         i += length;
     }
     return rc;

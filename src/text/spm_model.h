@@ -63,6 +63,12 @@ int elcl_spm_read(struct elcl_spm *spm, const char *bytes, size_t n, elcl_error 
 
 /* Returns the id of a spelling, reserved pieces first; the unknown piece's if there is none. */
 int32_t elcl_spm_id(const struct elcl_spm *spm, const char *s, size_t n);
+/* The same without reserved pieces, which no text is cut into. */
+static inline int32_t elcl_spm_ordinary_id(const struct elcl_spm *spm, const char *s, size_t n)
+{
+    const int32_t id = elcl_strmap_get(&spm->ordinary, s, n);
+    return id >= 0 ? id : spm->unknown;
+}
 /* Returns the value of a piece such as <0x0A>, or -1. */
 int elcl_spm_byte(const char *s, size_t n);
 
