@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <cJSON.h>
+
 #include "base/os.h"
 #include "check.h"
 
@@ -19,6 +21,23 @@ char *read_golden_file(const char *name, size_t *n)
     snprintf(path, sizeof(path), "%s/%s", check_root(), name);
     CHECK(!elcl_read_file(path, (size_t)16 << 20, &text, n, &err), "%s", err.msg);
     return text;
+}
+
+cJSON *read_golden_texts(void)
+{
+    size_t n = 0;
+    char *lines = read_golden_file("tests/golden/tokenizer/strings.jsonl", &n);
+    cJSON *texts = cJSON_CreateArray();
+    for (char *line = lines ? strtok(lines, "\n") : NULL; line; line = strtok(NULL, "\n")) {
+        cJSON *row = cJSON_Parse(line);
+        cJSON *text = cJSON_DetachItemFromObject(row, "text");
+        if (CHECK(cJSON_IsString(text), "a row without text: %s", line))
+            cJSON_AddItemToArray(texts, text);
+        cJSON_Delete(row);
+    }
+    CHECK(cJSON_GetArraySize(texts) > 2000, "%d texts", cJSON_GetArraySize(texts));
+    elcl_free(lines);
+    return texts;
 }
 
 const char *directory(const char *name)

@@ -6,11 +6,15 @@
 
 #include "base/error.h"
 
+struct cJSON;
+
 /* Checks that the call `what` failed with this code and a message that contains `part`. */
 void check_failure(const char *what, int rc, const elcl_error *err, int code, const char *part);
 
 /* Reads a file by its path in the repository, freed with elcl_free(); NULL after a failed check. */
 char *read_golden_file(const char *name, size_t *n);
+/* Returns the texts of golden/tokenizer/strings.jsonl as an array of strings. */
+struct cJSON *read_golden_texts(void);
 
 /* Creates a directory in the temporary directory; returns its path, valid until the next call. */
 const char *directory(const char *name);

@@ -38,21 +38,15 @@ static void add_text(struct golden *g, int index, const char *text)
 
 static void read_golden(struct golden *g)
 {
-    size_t n = 0;
+    cJSON *strings = read_golden_texts(), *extra = read_json("tests/golden/pieces/extra.json");
+    const cJSON *const lists[] = {strings, elcl_json_get(extra, "texts")};
     int index = 0;
     g->root = read_json("tests/golden/kinds/kinds.json");
-    char *text = read_golden_file("tests/golden/tokenizer/strings.jsonl", &n);
-    for (char *s = text ? strtok(text, "\n") : NULL; s; s = strtok(NULL, "\n")) {
-        cJSON *row = cJSON_Parse(s);
-        add_text(g, index++, cJSON_GetStringValue(elcl_json_get(row, "text")));
-        cJSON_Delete(row);
-    }
-    cJSON *extra = read_json("tests/golden/pieces/extra.json");
-    const cJSON *list = elcl_json_get(extra, "texts");
-    for (const cJSON *item = list ? list->child : NULL; item; item = item->next)
-        add_text(g, index++, item->valuestring);
+    for (size_t i = 0; i < ELCL_COUNT(lists); i++)
+        for (const cJSON *item = lists[i] ? lists[i]->child : NULL; item; item = item->next)
+            add_text(g, index++, item->valuestring);
+    cJSON_Delete(strings);
     cJSON_Delete(extra);
-    elcl_free(text);
     CHECK(g->n >= 2000, "%d texts", g->n);
 }
 

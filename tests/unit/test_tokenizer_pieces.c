@@ -15,37 +15,31 @@
 enum { MAX_TEXTS = 4096, MAX_REPORTS = 5 };
 
 struct golden {
-    cJSON *strings[MAX_TEXTS]; /* rows of strings.jsonl, or NULL */
-    cJSON *extra;
+    cJSON *strings, *extra;
     const char *texts[MAX_TEXTS];
     int n;
 };
 
+static void add_texts(struct golden *g, const cJSON *list)
+{
+    for (const cJSON *item = list ? list->child : NULL; item && g->n < MAX_TEXTS; item = item->next)
+        g->texts[g->n++] = item->valuestring;
+}
+
 static void read_golden(struct golden *g)
 {
     size_t n = 0;
-    char *text = read_golden_file("tests/golden/tokenizer/strings.jsonl", &n);
-    for (char *s = text; s && *s && g->n < MAX_TEXTS;) {
-        char *end = strchr(s, '\n');
-        cJSON *row = cJSON_ParseWithLength(s, end ? (size_t)(end - s) : strlen(s));
-        const cJSON *value = elcl_json_get(row, "text");
-        g->strings[g->n] = row;
-        g->texts[g->n++] = CHECK(cJSON_IsString(value), "a row") ? value->valuestring : "";
-        s = end ? end + 1 : NULL;
-    }
-    free(text);
-    text = read_golden_file("tests/golden/pieces/extra.json", &n);
+    char *text = read_golden_file("tests/golden/pieces/extra.json", &n);
+    g->strings = read_golden_texts();
     g->extra = text ? cJSON_ParseWithLength(text, n) : NULL;
-    const cJSON *list = elcl_json_get(g->extra, "texts");
-    for (const cJSON *item = list ? list->child : NULL; item && g->n < MAX_TEXTS; item = item->next)
-        g->texts[g->n++] = item->valuestring;
+    add_texts(g, g->strings);
+    add_texts(g, elcl_json_get(g->extra, "texts"));
     free(text);
 }
 
 static void free_golden(struct golden *g)
 {
-    for (int i = 0; i < MAX_TEXTS; i++)
-        cJSON_Delete(g->strings[i]);
+    cJSON_Delete(g->strings);
     cJSON_Delete(g->extra);
 }
 
