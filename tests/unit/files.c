@@ -40,6 +40,13 @@ cJSON *read_golden_texts(void)
     return texts;
 }
 
+const char *temporary_path(const char *name)
+{
+    static char path[512];
+    snprintf(path, sizeof(path), "%s/%s", check_temporary_directory(), name);
+    return path;
+}
+
 const char *directory(const char *name)
 {
     static char path[512];

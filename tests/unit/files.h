@@ -16,6 +16,8 @@ char *read_golden_file(const char *name, size_t *n);
 /* Returns the texts of golden/tokenizer/strings.jsonl as an array of strings. */
 struct cJSON *read_golden_texts(void);
 
+/* Returns the path of a name in the temporary directory, valid until the next call. */
+const char *temporary_path(const char *name);
 /* Creates a directory in the temporary directory; returns its path, valid until the next call. */
 const char *directory(const char *name);
 /* Write a file by its path in the temporary directory. */

@@ -1,6 +1,5 @@
 /* Journals of runs that survive (tools/generate/journal.h): what is written is read again, and
  * which entries end what is believed. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,14 +21,12 @@ static void check_entries(const char *what, const char *entries, uint64_t sample
 {
     struct cli_progress_made made;
     struct elcl_str text = {0};
-    char part[512];
     elcl_error err = {0};
     if (!check_case("journal: %s", what))
         return;
     elcl_str_printf(&text, "record 0 %zu 0\n%s\n%s", strlen(RECORD), RECORD, entries);
     write_file("part" CLI_JOURNAL_SUFFIX, text.data, text.n);
-    (void)snprintf(part, sizeof(part), "%s/part", check_temporary_directory());
-    if (CHECK(!cli_journal_read(part, 50, &made, &err), "%s", err.msg))
+    if (CHECK(!cli_journal_read(temporary_path("part"), 50, &made, &err), "%s", err.msg))
         CHECK(made.samples == samples && made.n_done == n_done, "%llu samples, %zu done",
               (unsigned long long)made.samples, made.n_done);
     cli_progress_made_finish(&made);
@@ -40,12 +37,7 @@ static const char run[] = "{\"elcl\":\"0.2.0\",\"device\":\"d\",\"input\":\"9 by
                           "\"model\":{\"config.json\":\"3 bytes, 01\"},"
                           "\"options\":{\"num-beams\":\"4\"}}";
 
-static const char *part_path(void)
-{
-    static char path[512];
-    (void)snprintf(path, sizeof(path), "%s/out.part", check_temporary_directory());
-    return path;
-}
+#define PART "out.part"
 
 /* Two samples are written, the third is missing, the fourth and fifth wait for it. */
 static void put_entries(struct elcl_str *out)
@@ -65,15 +57,15 @@ static void write_journal(struct elcl_str *bytes)
     struct cli_run_record record = {.of = cJSON_Parse(run), .shard = 1, .shards = 1, .samples = 5};
     struct elcl_str first = {0}, entries = {0};
     elcl_error err = {0};
-    char *data, path[600];
+    char *data;
     size_t n;
     cli_journal_written(&first, 0, 0, 0);
     put_entries(&entries);
-    CHECK(!cli_journal_begin(&journal, part_path(), &record, &first, &err), "%s", err.msg);
+    CHECK(!cli_journal_begin(&journal, temporary_path(PART), &record, &first, &err), "%s", err.msg);
     CHECK(!cli_journal_append(&journal, &entries, &err), "%s", err.msg);
     CHECK(!cli_journal_is_long(&journal), "it is short");
     cli_journal_close(&journal);
-    (void)snprintf(path, sizeof(path), "%s" CLI_JOURNAL_SUFFIX, part_path());
+    const char *path = temporary_path(PART CLI_JOURNAL_SUFFIX);
     CHECK(!elcl_read_file(path, SIZE_MAX / 2, &data, &n, &err), "%s", err.msg);
     elcl_str_append(bytes, data, n);
     elcl_free(data);
@@ -85,11 +77,9 @@ static void write_journal(struct elcl_str *bytes)
 /* Reads a journal of these bytes, beside a part of 8. */
 static int read_journal(const void *bytes, size_t n, struct cli_progress_made *made)
 {
-    char path[600];
     elcl_error err = {0};
-    (void)snprintf(path, sizeof(path), "%s" CLI_JOURNAL_SUFFIX, part_path());
-    CHECK(!elcl_write_file_atomic(path, bytes, n, &err), "%s", err.msg);
-    return cli_journal_read(part_path(), 8, made, &err);
+    write_file(PART CLI_JOURNAL_SUFFIX, bytes, n);
+    return cli_journal_read(temporary_path(PART), 8, made, &err);
 }
 
 static void test_round_trip(const struct elcl_str *bytes)

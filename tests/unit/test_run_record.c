@@ -15,14 +15,6 @@ static const char run[] = "{\"elcl\":\"0.2.0\",\"device\":\"a GPU\",\"input\":\"
                           "\"model\":{\"config.json\":\"3 bytes, 01\",\"m.bin\":\"5 bytes, 02\"},"
                           "\"options\":{\"num-beams\":\"4\",\"seed\":\"0\"}}";
 
-/* The path of a file in the temporary directory; valid until the next call. */
-static const char *path_of(const char *name)
-{
-    static char path[512];
-    (void)snprintf(path, sizeof(path), "%s/%s", check_temporary_directory(), name);
-    return path;
-}
-
 static struct cli_run_record make_record(const char *of)
 {
     return (struct cli_run_record){.of = cJSON_Parse(of),
@@ -41,18 +33,18 @@ static void test_round_trip(void)
     if (!check_case("a record is read as it was written"))
         return;
     struct cli_run_record record = make_record(run);
-    CHECK(!cli_run_record_exists(path_of("out")), "there is one already");
-    CHECK(!cli_run_record_write(path_of("out"), &record, &err), "%s", err.msg);
-    CHECK(cli_run_record_exists(path_of("out")), "there is none");
-    CHECK(!cli_run_record_read(path_of("out"), &found, &err), "%s", err.msg);
+    CHECK(!cli_run_record_exists(temporary_path("out")), "there is one already");
+    CHECK(!cli_run_record_write(temporary_path("out"), &record, &err), "%s", err.msg);
+    CHECK(cli_run_record_exists(temporary_path("out")), "there is none");
+    CHECK(!cli_run_record_read(temporary_path("out"), &found, &err), "%s", err.msg);
     CHECK(found.shard == 2 && found.shards == 4 && found.complete && found.samples == 7 &&
               found.first_sample == record.first_sample,
           "other numbers");
     CHECK(!memcmp(&found.output, &record.output, sizeof(found.output)), "another output");
     CHECK(cJSON_Compare(found.of, record.of, true), "another run");
     CHECK(!strcmp(cli_run_record_device(&found), "a GPU"), "another device");
-    cli_run_record_remove(path_of("out"));
-    CHECK(!cli_run_record_exists(path_of("out")), "it is still there");
+    cli_run_record_remove(temporary_path("out"));
+    CHECK(!cli_run_record_exists(temporary_path("out")), "it is still there");
     cli_run_record_finish(&found);
     cli_run_record_finish(&record);
 }
@@ -65,7 +57,7 @@ static void check_refused(const char *text, size_t n, const char *message)
     struct cli_run_record found = {0};
     elcl_error err = {0};
     write_file("bad" CLI_RECORD_SUFFIX, text, n);
-    const int rc = cli_run_record_read(path_of("bad"), &found, &err);
+    const int rc = cli_run_record_read(temporary_path("bad"), &found, &err);
     CHECK(rc == ELCL_E_FORMAT, "code %d: %s", rc, err.msg);
     CHECK(strstr(err.msg, message) && strstr(err.msg, "bad" CLI_RECORD_SUFFIX), "%s", err.msg);
     CHECK(!found.of, "a record was set");
@@ -144,11 +136,12 @@ static void test_hostile_files(void)
     }
     if (check_case("hostile: a directory")) {
         directory("dir" CLI_RECORD_SUFFIX);
-        CHECK(cli_run_record_read(path_of("dir"), &found, &err) == ELCL_E_IO, "it was read");
+        CHECK(cli_run_record_read(temporary_path("dir"), &found, &err) == ELCL_E_IO, "it was read");
     }
     if (check_case("no record")) {
         err = (elcl_error){0};
-        CHECK(cli_run_record_read(path_of("none"), &found, &err) == ELCL_E_IO, "it was read");
+        CHECK(cli_run_record_read(temporary_path("none"), &found, &err) == ELCL_E_IO,
+              "it was read");
         CHECK(strstr(err.msg, "none" CLI_RECORD_SUFFIX ": cannot open"), "%s", err.msg);
     }
 }
@@ -209,7 +202,7 @@ static void test_lines(void)
         if (!check_case("digest: lines %zu", i))
             continue;
         write_text("lines", cases[i].text);
-        if (CHECK(!cli_digest_file(path_of("lines"), &digest, &err), "%s", err.msg))
+        if (CHECK(!cli_digest_file(temporary_path("lines"), &digest, &err), "%s", err.msg))
             CHECK(digest.lines == cases[i].lines && digest.bytes == strlen(cases[i].text),
                   "%d lines", (int)digest.lines);
     }
@@ -219,7 +212,8 @@ static void test_lines(void)
         CHECK(cli_digest_file("/dev/null", &digest, &err) == ELCL_E_IO, "it was read");
         CHECK(strstr(err.msg, "/dev/null: cannot open: it is not a regular file"), "%s", err.msg);
         err = (elcl_error){0};
-        CHECK(cli_digest_sample(path_of("absent"), &digest, &err) == ELCL_E_IO, "it was read");
+        CHECK(cli_digest_sample(temporary_path("absent"), &digest, &err) == ELCL_E_IO,
+              "it was read");
         CHECK(strstr(err.msg, "No such file"), "%s", err.msg);
     }
 }
@@ -229,7 +223,7 @@ static uint64_t sample_hash(const char *bytes, size_t n)
     struct cli_digest digest = {0};
     elcl_error err = {0};
     write_file("large", bytes, n);
-    CHECK(!cli_digest_sample(path_of("large"), &digest, &err), "%s", err.msg);
+    CHECK(!cli_digest_sample(temporary_path("large"), &digest, &err), "%s", err.msg);
     CHECK(digest.bytes == n, "%d bytes", (int)digest.bytes);
     return digest.hash;
 }
