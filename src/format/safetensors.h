@@ -1,7 +1,6 @@
 /* safetensors: an 8-byte little-endian header length, a JSON header of name -> {dtype, shape,
- * data_offsets}, then the raw tensors. Files stay open, and a tensor is
- * read when it is loaded. Every offset, size
- * and shape is checked against the file before a tensor is returned. */
+ * data_offsets}, then the raw tensors. Files stay open, and a tensor is read when it is loaded.
+ * Every offset, size and shape is checked against the file before a tensor is returned. */
 #ifndef ELCL_FORMAT_SAFETENSORS_H
 #define ELCL_FORMAT_SAFETENSORS_H
 

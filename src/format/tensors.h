@@ -1,5 +1,6 @@
-/* Tensors by name, from any source: safetensors files, PyTorch files, or computed on request. A
- * source is a struct whose first member is `struct elcl_tensors`, with a table of functions. */
+/* Tensors by name, from any source: files of safetensors, PyTorch or CTranslate2, or computed on
+ * request. A source is a struct whose first member is `struct elcl_tensors`, with a table of
+ * functions. */
 #ifndef ELCL_FORMAT_TENSORS_H
 #define ELCL_FORMAT_TENSORS_H
 

@@ -1,6 +1,6 @@
-/* Reads zip archives: stored, uncompressed entries, as torch.save writes them, and on
- * request deflated ones. The central directory, including zip64, and the entries' own headers are
- * checked against the file and against each other; checksums are not. */
+/* Reads zip archives: stored, uncompressed entries, as torch.save writes them, and on request
+ * deflated ones. The central directory, including zip64, and the entries' own headers are checked
+ * against the file and against each other; checksums are not. */
 #ifndef ELCL_FORMAT_ZIP_H
 #define ELCL_FORMAT_ZIP_H
 

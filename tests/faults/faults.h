@@ -31,10 +31,10 @@ struct fault_report {
 void fault_arm(enum fault_kind kind, long n, enum fault_way way);
 /* Moves on by this many among the codes that a call may return. */
 void fault_turn(int turns);
-/* No more calls count or fail, until fault_resume(). */
+/* Until fault_resume() no call counts or fails. */
 void fault_pause(void);
 void fault_resume(void);
-/* Does the same, and tells what happened. */
+/* Ends counting and failing, and returns what happened. */
 struct fault_report fault_disarm(void);
 
 /* The OpenCL objects that were created and not released: contexts, queues, buffers, programs,

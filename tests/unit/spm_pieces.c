@@ -1,4 +1,5 @@
-/* Cuts and joins texts by a SentencePiece model, for golden/compare_spm.py. Usage: spm_pieces MODEL
+/* Cuts and joins texts by a SentencePiece model, for golden/make_spm.py --compare.
+ * Usage: spm_pieces MODEL
  * Reads one JSON value a line: a string to cut, or an array of pieces to join. Writes an array of
  * pieces, or a string. */
 #define _POSIX_C_SOURCE 200809L
