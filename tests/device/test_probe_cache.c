@@ -12,6 +12,7 @@
 #include "device/cl_source.h"
 #include "device/program_cache.h"
 #include "probe/probe_impl.h"
+#include "wrap.h"
 
 static void test_least(void)
 {
@@ -39,33 +40,15 @@ static void test_hash(void)
     CHECK(elcl_cl_hash(first) != elcl_cl_hash(shorter), "a file less");
 }
 
-#ifdef ELCL_TEST_WRAP /* the linker calls __wrap_f for f; __real_f is f */
+#ifdef ELCL_TEST_WRAP
 
-const struct elcl_cl_source *__real_elcl_cl_find(const char *name);
-const struct elcl_cl_source *__wrap_elcl_cl_find(const char *name);
-uint64_t __real_elcl_cl_hash(const struct elcl_cl_source *sources);
-uint64_t __wrap_elcl_cl_hash(const struct elcl_cl_source *sources);
-bool __real_elcl_cpu_has(enum elcl_cpu_feature feature);
-bool __wrap_elcl_cpu_has(enum elcl_cpu_feature feature);
-bool __wrap_elcl_least_agrees(const struct elcl_least *least);
-cl_int __real_clBuildProgram(cl_program program, cl_uint n, const cl_device_id *devices,
-                             const char *options, void(CL_CALLBACK *notify)(cl_program, void *),
-                             void *user);
-cl_int __wrap_clBuildProgram(cl_program program, cl_uint n, const cl_device_id *devices,
-                             const char *options, void(CL_CALLBACK *notify)(cl_program, void *),
-                             void *user);
-cl_mem __real_clCreateBuffer(cl_context context, cl_mem_flags flags, size_t bytes, void *host,
-                             cl_int *code);
-cl_mem __wrap_clCreateBuffer(cl_context context, cl_mem_flags flags, size_t bytes, void *host,
-                             cl_int *code);
-cl_int __real_clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint dims,
-                                     const size_t *offset, const size_t *global,
-                                     const size_t *local, cl_uint n_wait, const cl_event *wait,
-                                     cl_event *event);
-cl_int __wrap_clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint dims,
-                                     const size_t *offset, const size_t *global,
-                                     const size_t *local, cl_uint n_wait, const cl_event *wait,
-                                     cl_event *event);
+WRAPPED(elcl_cl_find);
+WRAPPED(elcl_cl_hash);
+WRAPPED(elcl_cpu_has);
+WRAPPED(elcl_least_agrees);
+WRAPPED(clBuildProgram);
+WRAPPED(clCreateBuffer);
+WRAPPED(clEnqueueNDRangeKernel);
 
 static struct {
     const char *broken;           /* this file has an #error; NULL: none */

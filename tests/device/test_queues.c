@@ -7,22 +7,11 @@
 
 #include "base/util.h"
 #include "device/buffer.h"
+#include "wrap.h"
 
-/* The linker calls __wrap_f for f, and __real_f is f. */
-cl_int __real_clEnqueueWriteBuffer(cl_command_queue queue, cl_mem mem, cl_bool blocking,
-                                   size_t offset, size_t bytes, const void *data, cl_uint n_wait,
-                                   const cl_event *wait, cl_event *event);
-cl_int __real_clEnqueueReadBuffer(cl_command_queue queue, cl_mem mem, cl_bool blocking,
-                                  size_t offset, size_t bytes, void *data, cl_uint n_wait,
-                                  const cl_event *wait, cl_event *event);
-cl_int __real_clFinish(cl_command_queue queue);
-cl_int __wrap_clEnqueueWriteBuffer(cl_command_queue queue, cl_mem mem, cl_bool blocking,
-                                   size_t offset, size_t bytes, const void *data, cl_uint n_wait,
-                                   const cl_event *wait, cl_event *event);
-cl_int __wrap_clEnqueueReadBuffer(cl_command_queue queue, cl_mem mem, cl_bool blocking,
-                                  size_t offset, size_t bytes, void *data, cl_uint n_wait,
-                                  const cl_event *wait, cl_event *event);
-cl_int __wrap_clFinish(cl_command_queue queue);
+WRAPPED(clEnqueueWriteBuffer);
+WRAPPED(clEnqueueReadBuffer);
+WRAPPED(clFinish);
 
 static struct {
     bool on;

@@ -3,18 +3,15 @@
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl.h>
 
+#include "wrap.h"
+
 static struct {
     struct allocations count;
     int fail_from, n_fail;
 } state;
 
-/* Names for the linker: __wrap_f replaces f, and __real_f is f. */
-cl_mem __real_clCreateBuffer(cl_context context, cl_mem_flags flags, size_t bytes, void *host,
-                             cl_int *code);
-cl_int __real_clReleaseMemObject(cl_mem mem);
-cl_mem __wrap_clCreateBuffer(cl_context context, cl_mem_flags flags, size_t bytes, void *host,
-                             cl_int *code);
-cl_int __wrap_clReleaseMemObject(cl_mem mem);
+WRAPPED(clCreateBuffer);
+WRAPPED(clReleaseMemObject);
 
 static size_t buffer_bytes(cl_mem mem)
 {

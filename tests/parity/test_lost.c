@@ -7,26 +7,12 @@
 
 #include "base/util.h"
 #include "parity/common.h"
+#include "wrap.h"
 
-/* The linker calls __wrap_f for f, and __real_f is f. */
-cl_int __real_clEnqueueWriteBuffer(cl_command_queue queue, cl_mem mem, cl_bool blocking,
-                                   size_t offset, size_t bytes, const void *data, cl_uint n_wait,
-                                   const cl_event *wait, cl_event *event);
-cl_int __wrap_clEnqueueWriteBuffer(cl_command_queue queue, cl_mem mem, cl_bool blocking,
-                                   size_t offset, size_t bytes, const void *data, cl_uint n_wait,
-                                   const cl_event *wait, cl_event *event);
-cl_int __real_clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint dims,
-                                     const size_t *offset, const size_t *global,
-                                     const size_t *local, cl_uint n_wait, const cl_event *wait,
-                                     cl_event *event);
-cl_int __wrap_clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint dims,
-                                     const size_t *offset, const size_t *global,
-                                     const size_t *local, cl_uint n_wait, const cl_event *wait,
-                                     cl_event *event);
-cl_int __real_clFinish(cl_command_queue queue);
-cl_int __wrap_clFinish(cl_command_queue queue);
-void __real_free(void *memory);
-void __wrap_free(void *memory);
+WRAPPED(clEnqueueWriteBuffer);
+WRAPPED(clEnqueueNDRangeKernel);
+WRAPPED(clFinish);
+WRAPPED(free);
 
 static struct {
     int uploads;      /* uploads until the device is lost; 0: it is sound, or lost already */

@@ -14,6 +14,7 @@
 #include "ops/gemm_clblast.h"
 #include "ops/gemm_native.h"
 #include "parity/common.h"
+#include "wrap.h"
 
 /* ---- back ends that are slow or wrong: the linker puts these in front of both (meson.build) ----
  */
@@ -24,14 +25,8 @@ static struct {
     unsigned right_ways;      /* not 0: bits of the only right ways; AUTO is slow */
 } act;
 
-int __real_elcl_gemm_native(struct elcl_ops *ops, const struct elcl_gemm_args *args,
-                            elcl_error *err);
-int __real_elcl_gemm_clblast(struct elcl_ops *ops, const struct elcl_gemm_args *args,
-                             elcl_error *err);
-int __wrap_elcl_gemm_native(struct elcl_ops *ops, const struct elcl_gemm_args *args,
-                            elcl_error *err);
-int __wrap_elcl_gemm_clblast(struct elcl_ops *ops, const struct elcl_gemm_args *args,
-                             elcl_error *err);
+WRAPPED(elcl_gemm_native);
+WRAPPED(elcl_gemm_clblast);
 
 static bool is(const char *a, const char *b)
 {

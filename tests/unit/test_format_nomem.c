@@ -13,6 +13,7 @@
 #include "pytorch_files.h"
 #include "text/tokenizer_load.h"
 #include "tokenizer_texts.h"
+#include "wrap.h"
 
 /* ---- allocation ---------------------------------------------------------------------------- */
 
@@ -22,14 +23,10 @@ static struct {
     long live; /* blocks */
 } memory;
 
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void __real_free(void *p);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-void __wrap_free(void *p);
+WRAPPED(malloc);
+WRAPPED(calloc);
+WRAPPED(realloc);
+WRAPPED(free);
 
 static bool refuse(void)
 {
