@@ -250,20 +250,20 @@ int elcl_check_directory(const char *path, elcl_error *err)
                : refuse_name(path, why, err);
 }
 
-int elcl_make_directories(const char *path, elcl_error *err)
+int elcl_make_directories(const char *path, unsigned mode, elcl_error *err)
 {
     char *copy = elcl_strndup(path, strlen(path));
     if (!copy)
         return elcl_fail_nomem(err);
-    for (char *p = copy + 1; *p; p++) {
+    for (char *p = *copy ? copy + 1 : copy; *p; p++) {
         if (*p != '/')
             continue;
         *p = '\0';
-        mkdir(copy, 0777); /* the last mkdir below shows whether all worked */
+        (void)mkdir(copy, mode); /* the last mkdir below shows whether all worked */
         *p = '/';
     }
-    const bool ok = !mkdir(copy, 0777) || elcl_is_directory(copy);
-    const int why = errno;
+    const int why = mkdir(copy, mode) ? errno : 0;
+    const bool ok = !why || elcl_is_directory(copy);
     free(copy);
     return ok ? ELCL_OK
               : elcl_fail(err, ELCL_E_IO, "%s: cannot make directory: %s", path, strerror(why));
@@ -383,7 +383,7 @@ int elcl_check_pocl_cache(elcl_error *err)
     elcl_error why = {0};
     if (!directory || !*directory)
         return ELCL_OK;
-    if (!elcl_make_directories(directory, &why) && access(directory, W_OK | X_OK))
+    if (!elcl_make_directories(directory, 0777, &why) && access(directory, W_OK | X_OK))
         elcl_fail(&why, ELCL_E_IO, "%s: %s", directory, strerror(errno));
     return why.code ? elcl_fail(err, ELCL_E_DEVICE,
                                 "no OpenCL device found: PoCL has none while it cannot write to "

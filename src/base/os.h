@@ -57,8 +57,8 @@ bool elcl_is_directory(const char *path);
 /* Fails, with the reason, unless there is a directory. */
 int elcl_check_directory(const char *path, elcl_error *err);
 
-/* Creates `path` and its parents. */
-int elcl_make_directories(const char *path, elcl_error *err);
+/* Creates `path` and its parents with the mode, less the umask. */
+int elcl_make_directories(const char *path, unsigned mode, elcl_error *err);
 
 /* Lists the plain files of a directory in no order; an unreadable directory has none. Returns false
  * if memory is short. */

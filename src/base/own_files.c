@@ -6,35 +6,16 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/os.h"
 #include "base/util.h"
 
 #define OTHERS_WRITE (S_IWGRP | S_IWOTH)
 
 /* ---- directories --------------------------------------------------------------------------- */
-
-static int make_directories(const char *path, elcl_error *err)
-{
-    char *copy = elcl_strdup(path);
-    if (!copy)
-        return elcl_fail_nomem(err);
-    for (char *p = *copy ? copy + 1 : copy; *p; p++) {
-        if (*p != '/')
-            continue;
-        *p = '\0';
-        (void)mkdir(copy, 0700); /* the last mkdir below shows whether all worked */
-        *p = '/';
-    }
-    const bool ok = !mkdir(copy, 0700) || errno == EEXIST;
-    const int why = errno;
-    elcl_free(copy);
-    return ok ? ELCL_OK
-              : elcl_fail(err, ELCL_E_IO, "%s: cannot make directory: %s", path, strerror(why));
-}
 
 static int check_directory(const char *path, const struct stat *st, elcl_error *err)
 {
@@ -87,7 +68,7 @@ static int open_or_make(const char *path, int *fd, elcl_error *err)
     int rc = open_directory(path, fd, err);
     if (rc || *fd >= 0)
         return rc;
-    rc = make_directories(path, err);
+    rc = elcl_make_directories(path, 0700, err);
     if (!rc)
         rc = open_directory(path, fd, err);
     if (!rc && *fd < 0)

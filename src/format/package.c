@@ -182,7 +182,7 @@ static int unpack(struct package *p, char **directory, elcl_error *err)
         rc = elcl_fail_nomem(err);
         goto fail;
     }
-    ELCL_TRY(elcl_make_directories(model, err));
+    ELCL_TRY(elcl_make_directories(model, 0777, err));
     for (size_t i = 0; i < p->zip.n; i++)
         if (is_wanted(p, &p->zip.entries[i]))
             ELCL_TRY(unpack_entry(p, &p->zip.entries[i], err));

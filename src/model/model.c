@@ -222,7 +222,7 @@ int elcl_synthetic_export(const char *name, uint64_t seed, const char *directory
     ELCL_TRY(elcl_synthetic_config(name, &m.config, err));
     ELCL_TRY(elcl_family_read(&m.config, &m.family, &m.arch, &m.defaults, err));
     ELCL_TRY(elcl_synthetic_model(&m.config, &m.arch, seed, &tensors, err));
-    ELCL_TRY(elcl_make_directories(directory, err));
+    ELCL_TRY(elcl_make_directories(directory, 0777, err));
     const char *text = elcl_synthetic_config_text(name);
     ELCL_TRY(elcl_write_file_atomic(config, text, strlen(text), err));
     ELCL_TRY(elcl_synthetic_write(&tensors, weights, err));

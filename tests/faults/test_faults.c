@@ -448,7 +448,7 @@ static void write_parts(void)
     char path[256];
     elcl_error err = {0};
     snprintf(path, sizeof(path), "%s/parts", check_temporary_directory());
-    if (elcl_make_directories(path, &err))
+    if (elcl_make_directories(path, 0777, &err))
         printf("%s\n", err.msg);
     snprintf(path, sizeof(path), "%s/parts/tokenizer.json", check_temporary_directory());
     if (elcl_write_file_atomic(path, parts_json, strlen(parts_json), &err))

@@ -41,7 +41,7 @@ const char *copy_golden_model(const char *model)
     static int count;
     elcl_error err = {0};
     snprintf(directory, sizeof(directory), "%s/model-%d", check_temporary_directory(), count++);
-    CHECK(!elcl_make_directories(directory, &err), "%s", err.msg);
+    CHECK(!elcl_make_directories(directory, 0777, &err), "%s", err.msg);
     for (size_t i = 0; i < ELCL_COUNT(files); i++) {
         char path[512];
         size_t n = 0;

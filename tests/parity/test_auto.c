@@ -188,7 +188,7 @@ static void write_tuned(const elcl_device_desc *d, const char *version, const ch
         version, d->name, d->platform, d->driver, d->version, processor, rates);
     snprintf(text + n, sizeof(text) - (size_t)n, ",\n\t\"check\":\t\"%016llx\"\n}",
              (unsigned long long)elcl_hash(ELCL_HASH_INIT, text, (size_t)n));
-    CHECK(path && !elcl_make_directories(directory, &err) &&
+    CHECK(path && !elcl_make_directories(directory, 0777, &err) &&
               !elcl_write_file_atomic(path, text, strlen(text), &err),
           "%s", err.msg);
     elcl_free(path);

@@ -52,7 +52,7 @@ const char *directory(const char *name)
     static char path[512];
     elcl_error err = {0};
     snprintf(path, sizeof(path), "%s/%s", check_temporary_directory(), name);
-    CHECK(!elcl_make_directories(path, &err), "%s", err.msg);
+    CHECK(!elcl_make_directories(path, 0777, &err), "%s", err.msg);
     return path;
 }
 

@@ -100,6 +100,18 @@ static void test_names(void)
                   "3 bytes, at most 2 are expected");
 }
 
+static void test_make(void)
+{
+    char path[1024];
+    elcl_error err = {0};
+    if (!check_case("why a directory cannot be made"))
+        return;
+    snprintf(path, sizeof(path), "%s/nowhere", check_temporary_directory());
+    put_dangling(path);
+    check_failure(path, elcl_make_directories(path, 0777, &err), &err, ELCL_E_IO,
+                  "cannot make directory: File exists");
+}
+
 /* ---- a model's directory --------------------------------------------------------------------- */
 
 /* Links all files of the golden directory into an empty one, without `name`. */
@@ -229,6 +241,7 @@ int main(int argc, char **argv)
     check_begin(argc, argv);
     alarm(LIMIT_SECONDS);
     test_names();
+    test_make();
     test_models();
     test_shrinking();
     return check_end();

@@ -133,7 +133,7 @@ static void test_directory(void)
     if (!check_case("a cache directory that others may write to"))
         return;
     snprintf(path, sizeof(path), "%s/tests/golden/ct2-argos.argosmodel", check_root());
-    CHECK(cache && !elcl_make_directories(cache, &err) && !chmod(cache, 0777), "%s", err.msg);
+    CHECK(cache && !elcl_make_directories(cache, 0777, &err) && !chmod(cache, 0777), "%s", err.msg);
     check_failure(path, elcl_package_open(path, &model, &err), &err, ELCL_E_IO,
                   "other users may write to it");
     CHECK(cache && !chmod(cache, 0700), "chmod");
