@@ -73,6 +73,11 @@ uint64_t elcl_hash(uint64_t hash, const void *bytes, size_t n)
     return hash;
 }
 
+uint64_t elcl_hash_string(uint64_t hash, const char *s)
+{
+    return elcl_hash(hash, s ? s : "", s ? strlen(s) + 1 : 1);
+}
+
 void elcl_str_append(struct elcl_str *s, const void *bytes, size_t n)
 {
     void *data = s->data;

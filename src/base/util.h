@@ -92,6 +92,8 @@ bool elcl_has_word(const char *words, const char *word);
 /* 64-bit FNV-1a; start with ELCL_HASH_INIT, then chain calls. */
 #define ELCL_HASH_INIT UINT64_C(0xcbf29ce484222325)
 uint64_t elcl_hash(uint64_t hash, const void *bytes, size_t n);
+/* Hashes the NUL too, so that "ab", "c" and "a", "bc" differ. NULL counts as "". */
+uint64_t elcl_hash_string(uint64_t hash, const char *s);
 
 /* A growing NUL-terminated string; {0} is a valid empty one. A failed append sets `failed`, and
  * later appends do nothing, so one check at the end is enough. */

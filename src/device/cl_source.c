@@ -8,7 +8,7 @@ uint64_t elcl_cl_hash(const struct elcl_cl_source *sources)
 {
     uint64_t hash = ELCL_HASH_INIT;
     for (const struct elcl_cl_source *s = sources; s->name; s++) {
-        hash = elcl_hash(hash, s->name, strlen(s->name) + 1);
+        hash = elcl_hash_string(hash, s->name);
         hash = elcl_hash(hash, &s->bytes, sizeof(s->bytes));
         hash = elcl_hash(hash, s->text, s->bytes);
     }

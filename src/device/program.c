@@ -200,27 +200,17 @@ static int build_source(struct elcl_device *device, const struct program_text *t
     return ELCL_OK;
 }
 
-/* Hashes the NUL too, so that "ab", "c" and "a", "bc" differ. */
-static uint64_t hash_string(uint64_t hash, const char *s)
-{
-    return elcl_hash(hash, s, strlen(s) + 1);
-}
-
-static uint64_t hash_text(uint64_t hash, const struct program_text *text)
-{
-    return hash_string(hash_string(hash, text->source.data), text->options.data);
-}
-
 static uint64_t cache_key(const struct elcl_device *device, const struct program_text *text)
 {
     const uint32_t version = CACHE_FORMAT_VERSION;
     uint64_t key = elcl_hash(ELCL_HASH_INIT, &version, sizeof(version));
-    key = hash_text(key, text);
+    key = elcl_hash_string(key, text->source.data);
+    key = elcl_hash_string(key, text->options.data);
     key = elcl_hash(key, &device->processor, sizeof(device->processor));
-    key = hash_string(key, device->desc.name);
-    key = hash_string(key, device->desc.version);
-    key = hash_string(key, device->desc.driver);
-    return hash_string(key, device->desc.platform);
+    key = elcl_hash_string(key, device->desc.name);
+    key = elcl_hash_string(key, device->desc.version);
+    key = elcl_hash_string(key, device->desc.driver);
+    return elcl_hash_string(key, device->desc.platform);
 }
 
 /* Returns NULL if the cache has no binary, or if the driver refuses it; then removes the file. */

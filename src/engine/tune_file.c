@@ -49,7 +49,7 @@ static struct file_name name_file(const elcl_device_desc *device)
     uint64_t key = ELCL_HASH_INIT;
     identify(device, &all);
     for (int i = 0; i < N_IDENTITY; i++)
-        key = elcl_hash(key, all.id[i].value, strlen(all.id[i].value) + 1);
+        key = elcl_hash_string(key, all.id[i].value);
     (void)snprintf(name.s, sizeof(name.s), "tune-%016" PRIx64 ".json", key);
     return name;
 }

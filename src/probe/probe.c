@@ -1,7 +1,5 @@
 #include "probe/probe.h"
 
-#include <string.h>
-
 #include "base/util.h"
 #include "device/cl_source.h"
 #include "device/list.h"
@@ -113,22 +111,17 @@ static void judge_by_running(struct elcl_device *device, struct elcl_features *f
 
 #define VERDICTS_VERSION 10 /* of the probes and of the file */
 
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-    return elcl_hash(hash, text ? text : "", text ? strlen(text) + 1 : 1);
-}
-
 /* Changes when a kind is added or moves, because files have their numbers. */
 static uint64_t hash_kinds(uint64_t hash)
 {
     for (int i = ELCL_MMA_NONE + 1; i < ELCL_N_MMA; i++) {
-        hash = hash_text(hash, elcl_mma_kinds[i].file);
-        hash = hash_text(hash, elcl_mma_kinds[i].options);
+        hash = elcl_hash_string(hash, elcl_mma_kinds[i].file);
+        hash = elcl_hash_string(hash, elcl_mma_kinds[i].options);
     }
     for (int i = ELCL_DOT_NONE; i <= ELCL_DOT_LAST; i++)
-        hash = hash_text(hash, elcl_dot_kinds[i].file);
+        hash = elcl_hash_string(hash, elcl_dot_kinds[i].file);
     for (int i = 0; i < ELCL_N_PROBES; i++)
-        hash = hash_text(hash, elcl_probe_names[i]);
+        hash = elcl_hash_string(hash, elcl_probe_names[i]);
     return hash;
 }
 
@@ -151,7 +144,7 @@ static uint64_t cache_key(const struct elcl_device *device)
     uint64_t key = elcl_hash(ELCL_HASH_INIT, what, sizeof(what));
     key = elcl_hash(hash_kinds(key), numbers, sizeof(numbers));
     for (size_t i = 0; i < ELCL_COUNT(names); i++)
-        key = hash_text(key, names[i]);
+        key = elcl_hash_string(key, names[i]);
     return key;
 }
 
