@@ -24,10 +24,13 @@ struct identity {
 struct identities {
     struct identity id[N_IDENTITY];
     char processor[17]; /* of a CPU device, else "" */
+    char file[32];      /* tune-KEY.json */
 };
 
+/* Reads the system's description of the processor. */
 static void identify(const elcl_device_desc *d, struct identities *all)
 {
+    uint64_t key = ELCL_HASH_INIT;
     const struct identity id[N_IDENTITY] = {{"schema", SCHEMA},           {"elcl", ELCL_VERSION},
                                             {"device", d->name},          {"platform", d->platform},
                                             {"driver", d->driver},        {"version", d->version},
@@ -35,41 +38,29 @@ static void identify(const elcl_device_desc *d, struct identities *all)
     all->processor[0] = '\0';
     if (d->type == ELCL_DEVICE_CPU)
         (void)snprintf(all->processor, sizeof(all->processor), "%016" PRIx64, elcl_cpu_hash());
-    memcpy(all->id, id, sizeof(id));
-}
-
-struct file_name {
-    char s[32];
-};
-
-static struct file_name name_file(const elcl_device_desc *device)
-{
-    struct identities all;
-    struct file_name name;
-    uint64_t key = ELCL_HASH_INIT;
-    identify(device, &all);
     for (int i = 0; i < N_IDENTITY; i++)
-        key = elcl_hash_string(key, all.id[i].value);
-    (void)snprintf(name.s, sizeof(name.s), "tune-%016" PRIx64 ".json", key);
-    return name;
+        key = elcl_hash_string(key, id[i].value);
+    (void)snprintf(all->file, sizeof(all->file), "tune-%016" PRIx64 ".json", key);
+    memcpy(all->id, id, sizeof(id));
 }
 
 char *elcl_tune_file_path(const char *directory, const elcl_device_desc *device)
 {
-    return directory ? elcl_path_join(directory, name_file(device).s) : NULL;
-}
-
-static int check_identity(const cJSON *root, const char *path, const elcl_device_desc *device,
-                          elcl_error *err)
-{
     struct identities all;
     identify(device, &all);
+    return directory ? elcl_path_join(directory, all.file) : NULL;
+}
+
+static int check_identity(const cJSON *root, const char *path, const struct identities *all,
+                          elcl_error *err)
+{
     for (int i = 0; i < N_IDENTITY; i++) {
-        const cJSON *found = elcl_json_get(root, all.id[i].key);
-        if (!cJSON_IsString(found) || strcmp(found->valuestring, all.id[i].value) != 0) {
+        const struct identity *id = &all->id[i];
+        const cJSON *found = elcl_json_get(root, id->key);
+        if (!cJSON_IsString(found) || strcmp(found->valuestring, id->value) != 0) {
             char want[160];
-            (void)snprintf(want, sizeof(want), "\"%.150s\"", all.id[i].value);
-            return elcl_json_mismatch(path, all.id[i].key, want, found, err);
+            (void)snprintf(want, sizeof(want), "\"%.150s\"", id->value);
+            return elcl_json_mismatch(path, id->key, want, found, err);
         }
     }
     return ELCL_OK;
@@ -217,11 +208,11 @@ static int read_ways(const cJSON *root, const char *path, struct elcl_tuned_ways
 }
 
 static int read_parts(const cJSON *root, const char *path, const elcl_device_desc *device,
-                      struct elcl_tune_file *file, elcl_error *err)
+                      const struct identities *all, struct elcl_tune_file *file, elcl_error *err)
 {
     int rc;
     ELCL_TRY(elcl_json_unique_keys(root, path, err));
-    ELCL_TRY(check_identity(root, path, device, err));
+    ELCL_TRY(check_identity(root, path, all, err));
     ELCL_TRY(read_rates(root, path, device, file, err));
     ELCL_TRY(read_trials(root, path, file, err));
     ELCL_TRY(read_ways(root, path, &file->ways, err));
@@ -233,16 +224,23 @@ int elcl_tune_file_read(const char *directory, const elcl_device_desc *device,
                         struct elcl_tune_file *file, elcl_error *err)
 {
     struct elcl_tune_file parsed = {0};
-    char *path = elcl_tune_file_path(directory, device), *text = NULL;
+    struct identities all;
+    char *path, *text = NULL;
     size_t n = 0;
     cJSON *root = NULL;
     int rc = ELCL_OK;
+    if (!directory) {
+        *file = parsed;
+        return ELCL_OK;
+    }
+    identify(device, &all);
+    path = elcl_path_join(directory, all.file);
     if (path)
-        ELCL_TRY(elcl_own_read(directory, name_file(device).s, MAX_BYTES, &text, &n, err));
+        ELCL_TRY(elcl_own_read(directory, all.file, MAX_BYTES, &text, &n, err));
     if (text) {
         ELCL_TRY(check_text(text, n, path, err));
         ELCL_TRY(elcl_json_parse(text, n, path, &root, err));
-        ELCL_TRY(read_parts(root, path, device, &parsed, err));
+        ELCL_TRY(read_parts(root, path, device, &all, &parsed, err));
     }
     *file = parsed;
 fail:
@@ -291,15 +289,13 @@ static bool add_ways(cJSON *root, const struct elcl_tuned_ways *ways)
     return ok;
 }
 
-static cJSON *to_json(const elcl_device_desc *device, const struct elcl_tune_file *file)
+static cJSON *to_json(const struct identities *all, const struct elcl_tune_file *file)
 {
-    struct identities all;
     const elcl_device_rates *m = &file->rates;
     cJSON *root = cJSON_CreateObject();
     bool ok = root != NULL;
-    identify(device, &all);
     for (int i = 0; ok && i < N_IDENTITY; i++)
-        ok = cJSON_AddStringToObject(root, all.id[i].key, all.id[i].value);
+        ok = cJSON_AddStringToObject(root, all->id[i].key, all->id[i].value);
     if (ok && file->has_rates) {
         cJSON *rates = cJSON_AddObjectToObject(root, "rates");
         ok = rates && cJSON_AddNumberToObject(rates, "memory_gbs", m->memory_gbs) &&
@@ -320,10 +316,10 @@ static cJSON *to_json(const elcl_device_desc *device, const struct elcl_tune_fil
 }
 
 /* Returns false if memory is short. */
-static bool to_text(const elcl_device_desc *device, const struct elcl_tune_file *file,
+static bool to_text(const struct identities *all, const struct elcl_tune_file *file,
                     struct elcl_str *text)
 {
-    cJSON *root = to_json(device, file);
+    cJSON *root = to_json(all, file);
     char *printed = root ? cJSON_Print(root) : NULL;
     const bool ok = printed != NULL;
     if (ok) {
@@ -349,10 +345,12 @@ int elcl_tune_file_write(const char *directory, const elcl_device_desc *device,
         return elcl_fail(err, ELCL_E_IO,
                          "no cache directory: expected one of ELCL_CACHE_DIR, XDG_CACHE_HOME and "
                          "HOME to be set");
+    struct identities all;
     struct elcl_str text = {0};
-    int rc = to_text(device, file, &text) ? ELCL_OK : elcl_fail_nomem(err);
+    identify(device, &all);
+    int rc = to_text(&all, file, &text) ? ELCL_OK : elcl_fail_nomem(err);
     if (!rc)
-        rc = elcl_own_write(directory, name_file(device).s, text.data, text.n, err);
+        rc = elcl_own_write(directory, all.file, text.data, text.n, err);
     elcl_str_finish(&text);
     return rc;
 }
