@@ -185,11 +185,16 @@ bool cli_args_begin(struct cli_args *args, int argc, char **argv, void *target, 
     return !rc && !args->asked;
 }
 
+const struct cli_opt *cli_args_find(const struct cli_args *args, const char *name)
+{
+    return find_option(args, name, strlen(name));
+}
+
 int cli_args_set(struct cli_args *args, const char *name, const char *value, void *target,
                  elcl_error *err)
 {
     static const struct cli_choice truth[] = {{"true", 1}, {"false", 0}, {NULL, 0}};
-    const struct cli_opt *opt = find_option(args, name, strlen(name));
+    const struct cli_opt *opt = cli_args_find(args, name);
     if (!opt)
         return fail_unknown(args, name, err);
     args->seen[opt - args->opts] = true;
@@ -204,11 +209,8 @@ int cli_args_set(struct cli_args *args, const char *name, const char *value, voi
 
 bool cli_args_seen(const struct cli_args *args, const char *name)
 {
-    for (size_t i = 0; i < args->n_opts; i++) {
-        if (args->opts[i].name && !strcmp(args->opts[i].name, name))
-            return args->seen[i];
-    }
-    return false;
+    const struct cli_opt *opt = cli_args_find(args, name);
+    return opt && args->seen[opt - args->opts];
 }
 
 /* The option of a field of the library; `name` receives its dashed spelling. */

@@ -150,6 +150,8 @@ bool cli_args_begin(struct cli_args *args, int argc, char **argv, void *target, 
 int cli_args_set(struct cli_args *args, const char *name, const char *value, void *target,
                  elcl_error *err);
 
+/* Returns the option of a verb by its name; NULL if the verb has none. */
+const struct cli_opt *cli_args_find(const struct cli_args *args, const char *name);
 /* Whether the option stood on the command line. */
 bool cli_args_seen(const struct cli_args *args, const char *name);
 

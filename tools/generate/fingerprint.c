@@ -13,44 +13,38 @@
 
 /* ---- options ------------------------------------------------------------------------------- */
 
-static const struct cli_opt *find_option(const struct cli_args *args, const char *name)
-{
-    for (size_t i = 0; i < args->n_opts; i++)
-        if (args->opts[i].name && !strcmp(args->opts[i].name, name))
-            return &args->opts[i];
-    return NULL;
-}
-
 static bool add_text(cJSON *to, const char *name, const char *text)
 {
     return cJSON_AddStringToObject(to, name, text) != NULL;
 }
 
-/* Adds an integer, or the word that the option has for it. */
-static bool add_int(cJSON *to, const struct cli_args *args, const char *name, int value)
+static bool add_int(cJSON *to, const char *name, int value)
 {
     char text[16];
-    const struct cli_opt *opt = find_option(args, name);
     (void)snprintf(text, sizeof(text), "%d", value);
-    return add_text(to, name,
-                    opt && opt->kind == CLI_OPT_CHOICE ? cli_word_of(opt->choices, value) : text);
+    return add_text(to, name, text);
+}
+
+/* Adds an option that is an integer or a word. */
+static bool add_option(cJSON *to, const struct cli_generate_options *o, const struct cli_opt *opt)
+{
+    int value;
+    memcpy(&value, (const char *)o + opt->offset, sizeof(value));
+    return opt->kind == CLI_OPT_CHOICE ? add_text(to, opt->name, cli_word_of(opt->choices, value))
+                                       : add_int(to, opt->name, value);
 }
 
 /* Adds the options outside elcl_gen_options that change the text. */
 static bool add_own(cJSON *to, const struct cli_generate_options *o, const elcl_model_info *info)
 {
-    static const char *const ints[] = {"input-format", "format",     "scores",      "weights",
-                                       "state",        "max-source", "long-source", "unordered"};
+    static const char *const names[] = {"input-format", "format",     "scores",      "weights",
+                                        "state",        "max-source", "long-source", "unordered"};
     bool ok = add_text(to, "attention", cli_attention_word(info->attention)) &&
               add_text(to, "compute", cli_word_of(cli_compute_words, (int)info->compute)) &&
               add_text(to, "src-lang", o->samples.src_lang ? o->samples.src_lang : "") &&
               add_text(to, "tgt-lang", o->samples.tgt_lang ? o->samples.tgt_lang : "");
-    for (size_t i = 0; ok && i < ELCL_COUNT(ints); i++) {
-        const struct cli_opt *opt = find_option(&o->args, ints[i]);
-        int value;
-        memcpy(&value, (const char *)o + opt->offset, sizeof(value));
-        ok = add_int(to, &o->args, ints[i], value);
-    }
+    for (size_t i = 0; ok && i < ELCL_COUNT(names); i++)
+        ok = add_option(to, o, cli_args_find(&o->args, names[i]));
     return ok;
 }
 
@@ -67,8 +61,8 @@ static bool add_settings(cJSON *to, const struct cli_args *args, const elcl_gen_
              add_text(to, args->opts[i].name, value);
         elcl_free(value);
     }
-    return ok && add_int(to, args, "pad-token-id", gen->pad_token_id) &&
-           add_int(to, args, "ban-pad", gen->ban_pad);
+    return ok && add_int(to, "pad-token-id", gen->pad_token_id) &&
+           add_int(to, "ban-pad", gen->ban_pad);
 }
 
 /* Adds the strings as the text of a JSON array. */

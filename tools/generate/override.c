@@ -57,12 +57,8 @@ static const struct cli_opt *option_of_key(const struct cli_args *args, const ch
         return NULL;
     for (size_t i = 0; (name[i] = key[i] == '_' ? '-' : key[i]); i++)
         continue;
-    for (size_t i = 0; i < args->n_opts; i++) {
-        const struct cli_opt *opt = &args->opts[i];
-        if (opt->name && !strcmp(opt->name, name))
-            return opt->offset >= first && opt->offset < end ? opt : NULL;
-    }
-    return NULL;
+    const struct cli_opt *opt = cli_args_find(args, name);
+    return opt && opt->offset >= first && opt->offset < end ? opt : NULL;
 }
 
 /* Sets an option to a copy of the text. */
@@ -152,14 +148,9 @@ static bool has(const cJSON *json, const char *key)
 /* Forgets an option of the command line. */
 static void forget(struct cli_generate_options *o, const char *name)
 {
-    for (size_t i = 0; i < o->args.n_opts; i++) {
-        if (!o->args.opts[i].name || strcmp(o->args.opts[i].name, name) != 0)
-            continue;
-        const elcl_gen_option *option = cli_args_setting(&o->args.opts[i]);
-        o->args.seen[i] = false;
-        if (option)
-            cli_settings_drop(&o->given, option->name);
-    }
+    const struct cli_opt *opt = cli_args_find(&o->args, name);
+    o->args.seen[opt - o->args.opts] = false;
+    cli_settings_drop(&o->given, cli_args_setting(opt)->name);
 }
 
 /* An option of the sample also replaces the one that says the same in another way. */
