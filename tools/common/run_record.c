@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include "base/os.h"
+#include "common/cells.h"
 #include "common/json_raw.h"
 #include "common/output.h"
 #include "common/sys.h"
@@ -36,7 +37,7 @@ static bool add_hash(cJSON *to, uint64_t hash)
     return cJSON_AddStringToObject(to, "hash", text) != NULL;
 }
 
-static cJSON *to_json(const struct cli_run_record *r)
+int cli_run_record_print(const struct cli_run_record *r, struct elcl_str *text, elcl_error *err)
 {
     cJSON *json = cJSON_CreateObject();
     const bool ok = cJSON_AddStringToObject(json, "schema", SCHEMA) &&
@@ -47,24 +48,7 @@ static cJSON *to_json(const struct cli_run_record *r)
                     add_count(json, "lines", r->output.lines) &&
                     add_count(json, "bytes", r->output.bytes) && add_hash(json, r->output.hash) &&
                     cJSON_AddItemReferenceToObject(json, "run", r->of);
-    if (!ok) {
-        cJSON_Delete(json);
-        return NULL;
-    }
-    return json;
-}
-
-int cli_run_record_print(const struct cli_run_record *record, struct elcl_str *text,
-                         elcl_error *err)
-{
-    cJSON *json = to_json(record);
-    char *printed = json ? cJSON_Print(json) : NULL;
-    if (printed)
-        elcl_str_printf(text, "%s\n", printed);
-    const bool ok = printed && !text->failed;
-    cJSON_free(printed);
-    cJSON_Delete(json);
-    return ok ? ELCL_OK : elcl_fail_nomem(err);
+    return cli_json_write(text, json, ok, false, err);
 }
 
 int cli_run_record_write(const char *output, const struct cli_run_record *record, elcl_error *err)
