@@ -70,38 +70,41 @@ static int read_blocks(FILE *file, uint64_t n_bytes, const char *path, struct cl
     return ELCL_OK;
 }
 
-int cli_digest_file(const char *path, struct cli_digest *digest, elcl_error *err)
+/* Reads a large file in blocks and a small one whole. */
+static int read_sample(FILE *file, const char *path, struct cli_digest *digest, elcl_error *err)
 {
-    struct cli_digest whole = {.hash = ELCL_HASH_INIT};
+    errno = 0;
+    const long n = fseek(file, 0, SEEK_END) ? -1 : ftell(file);
+    if (n < 0)
+        return fail_read(path, err);
+    if ((uint64_t)n > N_BLOCKS * BLOCK_BYTES)
+        return read_blocks(file, (uint64_t)n, path, digest, err);
+    rewind(file);
+    return read_whole(file, path, digest, err);
+}
+
+typedef int (*read_fn)(FILE *file, const char *path, struct cli_digest *digest, elcl_error *err);
+
+static int digest_by(read_fn read, const char *path, struct cli_digest *digest, elcl_error *err)
+{
+    struct cli_digest found = {.hash = ELCL_HASH_INIT};
     FILE *file;
     int rc = open_regular(path, &file, err);
     if (rc)
         return rc;
-    rc = read_whole(file, path, &whole, err);
+    rc = read(file, path, &found, err);
     (void)fclose(file);
     if (!rc)
-        *digest = whole;
+        *digest = found;
     return rc;
+}
+
+int cli_digest_file(const char *path, struct cli_digest *digest, elcl_error *err)
+{
+    return digest_by(read_whole, path, digest, err);
 }
 
 int cli_digest_sample(const char *path, struct cli_digest *digest, elcl_error *err)
 {
-    struct cli_digest sample = {.hash = ELCL_HASH_INIT};
-    FILE *file;
-    int rc = open_regular(path, &file, err);
-    if (rc)
-        return rc;
-    errno = 0;
-    const long n = fseek(file, 0, SEEK_END) ? -1 : ftell(file);
-    if (n < 0)
-        rc = fail_read(path, err);
-    (void)fseek(file, 0, SEEK_SET);
-    if (!rc)
-        rc = (uint64_t)n <= N_BLOCKS * BLOCK_BYTES
-                 ? read_whole(file, path, &sample, err)
-                 : read_blocks(file, (uint64_t)n, path, &sample, err);
-    (void)fclose(file);
-    if (!rc)
-        *digest = sample;
-    return rc;
+    return digest_by(read_sample, path, digest, err);
 }
