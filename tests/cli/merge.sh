@@ -212,6 +212,15 @@ run "$elcl" merge s.?
 exits "the shard was run again" 0
 same "the shard was run again" "$(wc -l <out)" 200
 
+# The name of the input goes while the shard reads it.
+cp five in
+FAKE_STEP_MS=20 "$elcl" generate --quiet m --input in --shard 1/1 --output nameless 2>err &
+waits [ -e nameless.run.json ]
+rm in
+wait $!
+run "$elcl" merge nameless
+prints "an input that is removed" A B C D E
+
 # The file loses lines while the shard reads them.
 i=0
 while [ $i -lt 40000 ]; do

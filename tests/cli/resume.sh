@@ -165,12 +165,14 @@ printf 'text\n' >o.part
 "$elcl" generate --quiet m --input in --output o --resume
 same "a part that is no run's" "$(cat o.part)" "text"
 rm -f o o.*
+seq 1 50 >./- # is not what --input - reads
 for given in "--input in" "--output o" "--input in --output -" "--input - --output o" \
     "--input in --output /dev/null"; do
     # shellcheck disable=SC2086
     refuses "--resume $given" 2 "--resume needs files as --input and --output" \
         "$elcl" generate m --resume $given
 done
+rm ./-
 
 # Damaged journals: whatever is cut off or changed, the output is right or refused.
 seq 1 50 >want

@@ -4,6 +4,7 @@
 #include "generate/generation.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void announce(const struct cli_generate_options *o, uint64_t first, uint64_t n,
                      uint64_t n_lines)
@@ -37,11 +38,11 @@ static int take_shard(struct cli_generation *r, elcl_error *err)
     return ELCL_OK;
 }
 
-/* A run from a file to a file can be resumed. */
-static bool has_files(const struct cli_generation *r)
+bool cli_generate_has_files(const struct cli_generation *r)
 {
     const char *input = r->opt->samples.input, *output = r->opt->common.output;
-    return input && output && elcl_is_file(input) && cli_output_has_part(output);
+    return input && strcmp(input, "-") != 0 && elcl_is_file(input) && output &&
+           cli_output_has_part(output);
 }
 
 int cli_generate_open_input(struct cli_generation *r, elcl_error *err)
@@ -49,7 +50,7 @@ int cli_generate_open_input(struct cli_generation *r, elcl_error *err)
     const struct cli_generate_options *o = r->opt;
     int rc = ELCL_OK;
     r->first_sample = (uint64_t)o->first_sample;
-    if (o->shard.index || has_files(r))
+    if (o->shard.index || cli_generate_has_files(r))
         rc = cli_digest_file(o->samples.input, &r->input_digest, err);
     if (!rc)
         rc = cli_samples_open(&o->samples, &r->input, err);
@@ -59,7 +60,7 @@ int cli_generate_open_input(struct cli_generation *r, elcl_error *err)
 /* Whether a record stays beside the output. A standard stream or a device has no place for it. */
 static bool has_record(const struct cli_generation *r)
 {
-    return (r->opt->shard.index || r->opt->resume) && has_files(r);
+    return (r->opt->shard.index || r->opt->resume) && r->record.of;
 }
 
 /* Refuses to replace the output of another shard of this run. */
@@ -87,7 +88,7 @@ static int check_owner(const struct cli_generation *r, elcl_error *err)
 int cli_generate_make_record(struct cli_generation *r, elcl_error *err)
 {
     const struct cli_generate_options *o = r->opt;
-    if (!has_files(r))
+    if (!cli_generate_has_files(r))
         return ELCL_OK;
     int rc = cli_fingerprint(o, &r->info, &r->resolved, &r->input_digest, &r->record, err);
     if (rc)
@@ -123,7 +124,7 @@ int cli_generate_end_output(struct cli_generation *r, elcl_error *err)
     int rc = recorded ? check_owner(r, err) : ELCL_OK;
     if (!rc)
         rc = cli_output_commit(&r->output, err);
-    if (!rc && !recorded && has_files(r))
+    if (!rc && !recorded && r->record.of)
         forget_record(path);
     if (rc || !recorded)
         return rc;

@@ -74,6 +74,10 @@ static inline const struct cli_resolved *cli_generate_options_of(const struct cl
 
 /* ---- shards (generate_shard.c) -------------------------------------------------------------- */
 
+/* Whether --input and --output are files, so that the run can be resumed: it then has record.of
+ * once cli_generate_make_record() has made it. */
+bool cli_generate_has_files(const struct cli_generation *r);
+
 /* Opens the samples, of a shard only its own, and numbers the first one. */
 int cli_generate_open_input(struct cli_generation *r, elcl_error *err);
 /* Makes the record of a run that keeps one. */

@@ -50,8 +50,7 @@ int cli_resume_open(struct cli_generation *r, elcl_error *err)
     const char *path = r->opt->common.output ? r->opt->common.output : "-";
     char *kept = NULL;
     r->resume.journal.file.fd = -1;
-    const char *input = r->opt->samples.input; /* NULL: words, or standard input */
-    if (r->opt->resume && (!cli_output_has_part(path) || !input || !elcl_is_file(input)))
+    if (r->opt->resume && !cli_generate_has_files(r))
         return elcl_fail(err, ELCL_E_ARG, "--resume needs files as --input and --output");
     int rc = cli_output_has_part(path) ? find_kept(path, &kept, err) : ELCL_OK;
     if (!rc && kept)
