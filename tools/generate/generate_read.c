@@ -154,9 +154,10 @@ static int take_done(struct cli_generation *r, struct cli_sample *sample,
     return sample->out.failed ? elcl_fail_nomem(err) : ELCL_OK;
 }
 
-/* Makes a line the last sample of the queue, ready for submission or failed. Returns an error only
- * if the generation cannot continue. */
-static int take_line(struct cli_generation *r, const char *line, size_t n,
+/* Makes a line the last sample of the queue, ready for submission or failed. The line has
+ * n_bytes bytes of the input, its end included. Returns an error only if the generation cannot
+ * continue. */
+static int take_line(struct cli_generation *r, const char *line, size_t n, uint64_t n_bytes,
                      struct cli_sample **taken, elcl_error *err)
 {
     struct cli_parsed parsed = {0};
@@ -166,8 +167,7 @@ static int take_line(struct cli_generation *r, const char *line, size_t n,
         return elcl_fail_nomem(err);
     sample->index = r->first_sample + r->n_samples++;
     sample->line = r->input.n_lines;
-    sample->n_bytes = r->input.taken_bytes - r->read_bytes;
-    r->read_bytes = r->input.taken_bytes;
+    sample->n_bytes = n_bytes;
     *taken = sample;
     const struct cli_done *done = cli_done_take(&r->resume.made, r->n_samples - 1);
     if (done)
@@ -308,6 +308,7 @@ static int read_line(struct cli_generation *r, int wait_ms, bool *more, elcl_err
     elcl_error bad = {0};
     struct cli_sample *sample = NULL;
     int rc = ELCL_OK;
+    const uint64_t before = r->input.taken_bytes;
     const enum cli_next next = cli_input_next(&r->input, wait_ms, &line, &n_line, &bad);
     *more = next == CLI_NEXT_LINE;
     if (next == CLI_NEXT_END)
@@ -315,7 +316,7 @@ static int read_line(struct cli_generation *r, int wait_ms, bool *more, elcl_err
     else if (next == CLI_NEXT_FAILED)
         rc = end_input(r, &bad, err);
     else if (next == CLI_NEXT_LINE)
-        rc = take_line(r, line, n_line, &sample, err);
+        rc = take_line(r, line, n_line, r->input.taken_bytes - before, &sample, err);
     if (rc || !sample)
         return rc;
     if (sample->state == CLI_SAMPLE_WAITING)

@@ -61,7 +61,6 @@ struct cli_generation {
     size_t n_opening;
     struct cli_tally limited; /* outputs that ended at a length limit */
     bool warned_sampling;
-    uint64_t read_bytes;       /* of the input, up to the last sample read */
     elcl_error callback_error; /* a failure inside on_result */
 };
 

@@ -170,7 +170,7 @@ static int continue_part(struct cli_generation *r, elcl_error *err)
     r->whole_samples = r->noted_samples = r->n_written;
     r->whole_bytes = made->bytes;
     r->n_ended = made->samples;
-    r->ended_bytes = r->read_bytes = r->input.taken_bytes;
+    r->ended_bytes = r->input.taken_bytes;
     if (!r->opt->common.quiet)
         fprintf(stderr, "elcl: %s has %llu samples of %llu: going on after them\n", r->resume.part,
                 (unsigned long long)(made->samples + made->n_done),
