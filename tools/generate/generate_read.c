@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WINDOW_TOKENS ((size_t)1 << 19)
 /* How long the first line of an idle stream waits for more lines. */
 #define GRACE_MS 2
 
@@ -280,10 +279,8 @@ static int submit_window(struct cli_generation *r, elcl_error *err)
     const size_t room = r->most_in_flight - r->in_flight;
     const size_t n = r->n_window < room ? r->n_window : room;
     int rc = cli_generate_make_room(r, r->window, n, &why, err);
-    for (size_t i = 0; !rc && i < n; i++) {
-        r->window_tokens -= r->window[i]->n_ids;
+    for (size_t i = 0; !rc && i < n; i++)
         rc = submit_sample(r, r->window[i], err);
-    }
     r->n_window -= n;
     memmove(r->window, r->window + n, r->n_window * sizeof(*r->window));
     return rc;
@@ -296,7 +293,6 @@ static int add_to_window(struct cli_generation *r, struct cli_sample *sample, el
         return elcl_fail_nomem(err);
     r->window = window;
     r->window[r->n_window++] = sample;
-    r->window_tokens += sample->n_ids;
     return ELCL_OK;
 }
 
@@ -332,8 +328,7 @@ int cli_generate_read(struct cli_generation *r, elcl_error *err)
     const bool idle = !r->in_flight && !r->n_window;
     int wait_ms = idle ? -1 : 0, rc = ELCL_OK;
     bool more = true;
-    while (!rc && more && !r->input_done && r->window_tokens < WINDOW_TOKENS &&
-           r->in_flight + r->n_window < 2 * r->most_in_flight) {
+    while (!rc && more && !r->input_done && r->in_flight + r->n_window < 2 * r->most_in_flight) {
         rc = read_line(r, wait_ms, &more, err);
         wait_ms = r->in_flight || r->input.interactive ? 0 : GRACE_MS;
     }
