@@ -263,6 +263,11 @@ prints "keep going, n-best" "A|0" "A|1" "B|0" "B|1" "" "" "D|0" "D|1" "" "" "F|0
 run_in "$elcl" generate --quiet m --keep-going --format jsonl
 json "keep going, jsonl" '[l["index"] for l in lines] == [0, 1, 2, 3, 4, 5]'
 json "keep going, jsonl: errors" '[("error" in l) for l in lines] == [0, 0, 1, 0, 1, 0]'
+# Lines of failed samples are written before the rest is read, so that they do not fill the memory.
+{ yes '{"text": 1}' | head -n 40000 && echo '{"text": "a"}'; } >"$tmp/failing"
+FAKE_KILL_STEP=1 run "$elcl" generate --quiet m --input "$tmp/failing" --input-format jsonl \
+    --keep-going
+check "keep going, before the first step" has_lines "$tmp/out" 20000
 printf 'a\n!request\nc\n' >"$tmp/in"
 run_in "$elcl" generate --quiet m
 exits "a failed request" 1

@@ -8,9 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The most samples in the queue, where finished samples wait for an earlier one. */
-#define MAX_QUEUE ((size_t)16384)
-
 /* After a signal the samples in flight may end, for a moment. */
 static bool must_stop(const struct cli_generation *r)
 {
@@ -24,8 +21,7 @@ static int run_steps(struct cli_generation *r, elcl_error *err)
     r->running = true;
     cli_sys_stop_in_time();
     while (!rc && !must_stop(r)) {
-        if (!cli_sys_interrupted() && r->in_flight < r->most_in_flight &&
-            (r->queue.n < MAX_QUEUE + 4 * r->most_in_flight || !r->in_flight))
+        if (!cli_sys_interrupted() && r->in_flight < r->most_in_flight)
             rc = cli_generate_read(r, err);
         if (!rc)
             rc = cli_generate_step(r, err);

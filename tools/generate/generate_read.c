@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The most samples in the queue, where finished samples wait for an earlier one. */
+#define MAX_QUEUE ((size_t)16384)
 /* How long the first line of an idle stream waits for more lines. */
 #define GRACE_MS 2
 
@@ -323,12 +325,18 @@ static int read_line(struct cli_generation *r, int wait_ms, bool *more, elcl_err
     return cli_generate_note_end(r, sample, err);
 }
 
+static bool may_read(const struct cli_generation *r)
+{
+    return !r->input_done && r->in_flight + r->n_window < 2 * r->most_in_flight &&
+           r->queue.n < MAX_QUEUE + 4 * r->most_in_flight;
+}
+
 int cli_generate_read(struct cli_generation *r, elcl_error *err)
 {
     const bool idle = !r->in_flight && !r->n_window;
     int wait_ms = idle ? -1 : 0, rc = ELCL_OK;
     bool more = true;
-    while (!rc && more && !r->input_done && r->in_flight + r->n_window < 2 * r->most_in_flight) {
+    while (!rc && more && may_read(r)) {
         rc = read_line(r, wait_ms, &more, err);
         wait_ms = r->in_flight || r->input.interactive ? 0 : GRACE_MS;
     }
