@@ -103,7 +103,7 @@ int cli_args_check_files(const struct cli_args *args, const void *target, elcl_e
             rc = check_output(args, target, i, &output, err);
             if (!rc)
                 rc = cli_output_try(output.path, err);
-        } else if (!strcmp(args->opts[i].name, "output")) {
+        } else if (!strcmp(args->opts[i].name, "output") && elcl_is_file(standard.path)) {
             rc = check_output(args, target, i, &standard, err);
         }
     }
