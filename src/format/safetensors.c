@@ -147,15 +147,11 @@ static int keep_refused(struct elcl_safetensors *st, char *name, const char *dty
 static int keep_tensor(struct elcl_safetensors *st, const struct elcl_tensor *t, size_t at,
                        elcl_error *err)
 {
-    void *array = st->tensors, *places = st->places;
-    const size_t n = st->n_tensors + 1;
-    const bool ok = elcl_grow(&array, &st->max_tensors, n, sizeof(*st->tensors));
-    st->tensors = array;
-    if (!ok || !elcl_grow(&places, &st->max_places, n, sizeof(*st->places)))
+    void *array = st->tensors;
+    if (!elcl_grow(&array, &st->max_tensors, st->n_tensors + 1, sizeof(*st->tensors)))
         return elcl_fail_nomem(err);
-    st->places = places;
-    st->places[st->n_tensors] = (struct elcl_place){st->files.n - 1, at};
-    st->tensors[st->n_tensors++] = *t;
+    st->tensors = array;
+    st->tensors[st->n_tensors++] = (struct elcl_stored){*t, st->files.n - 1, at};
     return ELCL_OK;
 }
 
@@ -332,7 +328,7 @@ static const char *source_name(const struct elcl_tensors *tensors, size_t i)
 {
     const struct elcl_safetensors *st = (const struct elcl_safetensors *)tensors;
     if (i < st->n_tensors)
-        return st->tensors[i].name;
+        return st->tensors[i].t.name;
     i -= st->n_tensors;
     return i < st->n_refused ? st->refused[i].name : NULL;
 }
@@ -341,9 +337,9 @@ static int source_read(const struct elcl_tensors *tensors, const struct elcl_ten
                        size_t first, size_t n, void *to, elcl_error *err)
 {
     const struct elcl_safetensors *st = (const struct elcl_safetensors *)tensors;
-    const struct elcl_place *place = &st->places[tensor - st->tensors];
+    const struct elcl_stored *stored = (const struct elcl_stored *)tensor;
     const size_t bytes = elcl_storage_bytes(tensor->dtype);
-    return elcl_file_read(&st->files.items[place->file].file, place->at + first * bytes, to,
+    return elcl_file_read(&st->files.items[stored->file].file, stored->at + first * bytes, to,
                           n * bytes, err);
 }
 
@@ -417,7 +413,7 @@ void elcl_safetensors_close(struct elcl_safetensors **st)
         return;
     elcl_tensors_finish(&s->base);
     for (size_t i = 0; i < s->n_tensors; i++)
-        free((void *)(uintptr_t)s->tensors[i].name);
+        free((void *)(uintptr_t)s->tensors[i].t.name);
     for (size_t i = 0; i < s->n_refused; i++) {
         free(s->refused[i].name);
         free(s->refused[i].why);
@@ -425,7 +421,6 @@ void elcl_safetensors_close(struct elcl_safetensors **st)
     elcl_open_files_finish(&s->files);
     elcl_strmap_finish(&s->names);
     free(s->tensors);
-    free(s->places);
     free(s->refused);
     free(s->path);
     free(s);
@@ -435,7 +430,7 @@ void elcl_safetensors_close(struct elcl_safetensors **st)
 const struct elcl_tensor *elcl_safetensors_find(const struct elcl_safetensors *st, const char *name)
 {
     const int32_t i = elcl_strmap_get(&st->names, name, strlen(name));
-    return i >= 0 && (size_t)i < st->n_tensors ? &st->tensors[i] : NULL;
+    return i >= 0 && (size_t)i < st->n_tensors ? &st->tensors[i].t : NULL;
 }
 
 const char *elcl_safetensors_refusal(const struct elcl_safetensors *st, const char *name)
@@ -451,7 +446,7 @@ size_t elcl_safetensors_count(const struct elcl_safetensors *st)
 
 const struct elcl_tensor *elcl_safetensors_at(const struct elcl_safetensors *st, size_t i)
 {
-    return i < st->n_tensors ? &st->tensors[i] : NULL;
+    return i < st->n_tensors ? &st->tensors[i].t : NULL;
 }
 
 const char *elcl_safetensors_path(const struct elcl_safetensors *st)

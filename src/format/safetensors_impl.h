@@ -6,8 +6,9 @@
 #include "format/open_files.h"
 #include "format/safetensors.h"
 
-/* Where a tensor begins. */
-struct elcl_place {
+/* A tensor, and where it begins. */
+struct elcl_stored {
+    struct elcl_tensor t; /* name owned */
     size_t file, at;
 };
 
@@ -21,10 +22,8 @@ struct elcl_safetensors {
     struct elcl_tensors base;
     char *path;
     struct elcl_open_files files;
-    struct elcl_tensor *tensors; /* [n_tensors], names owned */
+    struct elcl_stored *tensors; /* [n_tensors] */
     size_t n_tensors, max_tensors;
-    struct elcl_place *places; /* [n_tensors] */
-    size_t max_places;
     struct elcl_refused *refused; /* [n_refused] */
     size_t n_refused, max_refused;
     struct elcl_strmap names; /* -> i in tensors, or INT32_MAX - i in refused */
