@@ -40,7 +40,6 @@ struct fault_report fault_disarm(void);
 /* The OpenCL objects that were created and not released: contexts, queues, buffers, programs,
  * kernels and events. */
 long fault_live_objects(void);
-long fault_live_buffers(void);
 
 /* ---- for the files that define the functions ----------------------------------------------- */
 

@@ -11,16 +11,11 @@
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl.h>
 
-static atomic_long live_objects, live_buffers;
+static atomic_long live_objects;
 
 long fault_live_objects(void)
 {
     return live_objects;
-}
-
-long fault_live_buffers(void)
-{
-    return live_buffers;
 }
 
 #define NEXT(f, pointer)                                                                           \
@@ -114,39 +109,11 @@ STATUS(clFinish, (cl_command_queue queue), (queue), CL_INVALID_COMMAND_QUEUE,
 
 /* ---- buffers ------------------------------------------------------------------------------- */
 
-cl_int CL_API_CALL clReleaseMemObject(cl_mem object)
-{
-    cl_int(CL_API_CALL * next)(cl_mem) = NULL;
-    const struct fault_decision d = decide("clReleaseMemObject", CODES(CL_INVALID_MEM_OBJECT));
-    NEXT(clReleaseMemObject, next);
-    atomic_fetch_sub(&live_objects, 1);
-    atomic_fetch_sub(&live_buffers, 1);
-    const cl_int status = next(object);
-    return d.fails ? d.code : status;
-}
-
-static cl_mem CL_API_CALL create_buffer(cl_context context, cl_mem_flags flags, size_t bytes,
-                                        void *host, cl_int *code)
-{
-    cl_mem(CL_API_CALL * next)(cl_context, cl_mem_flags, size_t, void *, cl_int *) = NULL;
-    NEXT(clCreateBuffer, next);
-    cl_mem mem = next(context, flags, bytes, host, code);
-    atomic_fetch_add(&live_objects, mem != NULL);
-    atomic_fetch_add(&live_buffers, mem != NULL);
-    return mem;
-}
-
-cl_mem CL_API_CALL clCreateBuffer(cl_context context, cl_mem_flags flags, size_t bytes, void *host,
-                                  cl_int *code)
-{
-    const struct fault_decision d =
-        decide("clCreateBuffer", CODES(CL_MEM_OBJECT_ALLOCATION_FAILURE, CL_INVALID_BUFFER_SIZE));
-    if (!d.fails)
-        return create_buffer(context, flags, bytes, host, code);
-    if (code)
-        *code = d.code;
-    return NULL;
-}
+RELEASE(cl_mem, clReleaseMemObject, CL_INVALID_MEM_OBJECT)
+CREATE(cl_mem, clCreateBuffer, clReleaseMemObject,
+       (cl_context context, cl_mem_flags flags, size_t bytes, void *host, cl_int *code),
+       (context, flags, bytes, host, code), CL_MEM_OBJECT_ALLOCATION_FAILURE,
+       CL_INVALID_BUFFER_SIZE)
 
 STATUS(clEnqueueReadBuffer,
        (cl_command_queue queue, cl_mem mem, cl_bool blocking, size_t offset, size_t bytes,
