@@ -56,4 +56,11 @@ struct fault_decision fault_decide(enum fault_kind kind, const char *name, const
  * library that reads files for it; FAULT_REGEX: Oniguruma's. */
 bool fault_counts_caller(enum fault_kind kind, const void *address);
 
+/* Sets a pointer to the function f of the next library; needs dlfcn.h and string.h. */
+#define NEXT(f, pointer)                                                                           \
+    do {                                                                                           \
+        void *address = dlsym(RTLD_NEXT, #f);                                                      \
+        memcpy(&(pointer), &address, sizeof(pointer));                                             \
+    } while (0)
+
 #endif

@@ -16,13 +16,6 @@
 
 #define SHORT_WRITE (-1) /* in place of an errno */
 
-/* The same function of the next library. */
-#define NEXT(f, pointer)                                                                           \
-    do {                                                                                           \
-        void *address = dlsym(RTLD_NEXT, #f);                                                      \
-        memcpy(&(pointer), &address, sizeof(pointer));                                             \
-    } while (0)
-
 static int decide(const char *name, const void *caller, const int *codes, int n)
 {
     if (!fault_counts_caller(FAULT_FILES, caller))

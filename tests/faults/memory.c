@@ -7,15 +7,15 @@
 
 #ifdef FAULTS_WRAP
 #define NAME(f) __wrap_##f
-#define NEXT(f) __real_##f
+#define REAL(f) __real_##f
 #else
 #define NAME(f) f
-#define NEXT(f) __libc_##f
+#define REAL(f) __libc_##f
 #endif
 
-void *NEXT(malloc)(size_t n);
-void *NEXT(calloc)(size_t n, size_t size);
-void *NEXT(realloc)(void *p, size_t n);
+void *REAL(malloc)(size_t n);
+void *REAL(calloc)(size_t n, size_t size);
+void *REAL(realloc)(void *p, size_t n);
 void *NAME(malloc)(size_t n);
 void *NAME(calloc)(size_t n, size_t size);
 void *NAME(realloc)(void *p, size_t n);
@@ -33,15 +33,15 @@ static bool refuses(const char *name, const void *caller)
 
 void *NAME(malloc)(size_t n)
 {
-    return refuses("malloc", __builtin_return_address(0)) ? NULL : NEXT(malloc)(n);
+    return refuses("malloc", __builtin_return_address(0)) ? NULL : REAL(malloc)(n);
 }
 
 void *NAME(calloc)(size_t n, size_t size)
 {
-    return refuses("calloc", __builtin_return_address(0)) ? NULL : NEXT(calloc)(n, size);
+    return refuses("calloc", __builtin_return_address(0)) ? NULL : REAL(calloc)(n, size);
 }
 
 void *NAME(realloc)(void *p, size_t n)
 {
-    return refuses("realloc", __builtin_return_address(0)) ? NULL : NEXT(realloc)(p, n);
+    return refuses("realloc", __builtin_return_address(0)) ? NULL : REAL(realloc)(p, n);
 }

@@ -18,12 +18,6 @@ long fault_live_objects(void)
     return live_objects;
 }
 
-#define NEXT(f, pointer)                                                                           \
-    do {                                                                                           \
-        void *address = dlsym(RTLD_NEXT, #f);                                                      \
-        memcpy(&(pointer), &address, sizeof(pointer));                                             \
-    } while (0)
-
 static struct fault_decision decide(const char *name, const int *codes, int n)
 {
     return fault_decide(FAULT_OPENCL, name, codes, n);
