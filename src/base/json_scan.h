@@ -8,10 +8,10 @@
 /* Scans one JSON value and the blanks around it. Returns true and where they end, or false and the
  * offset of the first byte that does not fit.
  *
- * cJSON accepts every value that this accepts, so that it fails on one only for want of memory: it
- * does not tell itself. Therefore numbers have less than 64 characters, at most 1000 lists and
- * objects contain each other, and escaped surrogates come in pairs. As cJSON does, this accepts a
- * byte order mark, and control characters in strings, though not NUL. */
+ * cJSON accepts every value that this accepts. So when it fails on one, memory is short, which it
+ * does not report itself. For that reason numbers have fewer than 64 characters, lists and objects
+ * nest at most 1000 deep, and escaped surrogates come in pairs. Like cJSON, this accepts a byte
+ * order mark, and control characters in strings, except NUL. Takes time linear in n. */
 bool elcl_json_scan(const char *text, size_t n, size_t *end);
 
 #endif
