@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "base/half.h"
 #include "base/least.h"
-#include "base/cpu.h"
 #include "base/os.h"
 #include "base/util.h"
 #include "device/buffer.h"
@@ -242,9 +242,12 @@ void elcl_probe_dot(struct elcl_device *device, enum elcl_mac mac, enum elcl_sto
         if (outcome != ELCL_RIGHT)
             continue;
         *choice = (struct elcl_dot_choice){dot, share > 0 && share < PAYS};
-        (void)snprintf(why, n, "%s takes %.2f of the time of f32%s%s", name, share,
-                       choice->pays ? "" : ": too slow",
-                       sound ? "" : "; to be measured again, for other programs ran");
+        if (share > 0)
+            (void)snprintf(why, n, "%s takes %.2f of the time of f32%s%s", name, share,
+                           choice->pays ? "" : ": too slow",
+                           sound ? "" : "; to be measured again, for other programs ran");
+        else
+            (void)snprintf(why, n, "%s %s", name, elcl_outcome_text(ELCL_UNKNOWN));
         return;
     }
 }

@@ -150,7 +150,7 @@ static bool choose_mac(const double ns[3], enum elcl_mac *mac)
 }
 
 static void set_verdict(struct elcl_features *features, enum elcl_probe form,
-                        enum elcl_outcome outcome, const double ns[3])
+                        enum elcl_outcome outcome, const double ns[3], bool sound)
 {
     const enum elcl_mac mac = features->mac;
     const bool used = (int)form == (int)mac;
@@ -159,7 +159,7 @@ static void set_verdict(struct elcl_features *features, enum elcl_probe form,
                          elcl_outcome_text(outcome == ELCL_WRONG ? outcome : ELCL_UNKNOWN));
     else if (used)
         elcl_verdict_set(features, form, true, "used by kernels: fast enough%s",
-                         features->unsure ? "; to be measured again, for other programs ran" : "");
+                         sound ? "" : "; to be measured again, for other programs ran");
     else
         elcl_verdict_set(features, form, false, "takes %.2f times as long as %s, which is used",
                          ns[form] / ns[mac], elcl_probe_names[mac]);
@@ -171,9 +171,10 @@ void elcl_probe_mac(struct elcl_probe_fixture *fixture, struct elcl_features *fe
     enum elcl_outcome outcomes[3];
     for (int f = 0; f < 3; f++)
         outcomes[f] = try_mac(fixture, (enum elcl_mac)f);
-    features->unsure |= !time_forms(fixture, outcomes, ns);
+    const bool sound = time_forms(fixture, outcomes, ns);
+    features->unsure |= !sound;
     if (!choose_mac(ns, &features->mac))
         features->mac = ELCL_MAC_PLAIN;
     for (int f = 0; f < 3; f++)
-        set_verdict(features, (enum elcl_probe)f, outcomes[f], ns);
+        set_verdict(features, (enum elcl_probe)f, outcomes[f], ns, sound);
 }

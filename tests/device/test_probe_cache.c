@@ -55,6 +55,7 @@ static struct {
     uint64_t salt;                /* changes the hash of the kernel files */
     bool no_instructions;         /* another processor */
     bool disagree;                /* other programs disturb the times */
+    const char *option;           /* builds with this option lack memory; NULL: none */
     cl_int build, create, launch; /* what these calls give; CL_SUCCESS: what they do */
 } act;
 
@@ -85,6 +86,8 @@ cl_int __wrap_clBuildProgram(cl_program program, cl_uint n, const cl_device_id *
                              const char *options, void(CL_CALLBACK *notify)(cl_program, void *),
                              void *user)
 {
+    if (act.option && strstr(options, act.option))
+        return CL_OUT_OF_HOST_MEMORY;
     return act.build ? act.build
                      : __real_clBuildProgram(program, n, devices, options, notify, user);
 }
@@ -158,6 +161,46 @@ static void test_transient(struct elcl_device *device)
               "%s", features.verdicts[features.mac].reason);
         act.disagree = false;
     }
+}
+
+/* A verdict says that times were disturbed only if they were. */
+static void test_mac_reason(struct elcl_device *device)
+{
+    if (!check_case("probe: why times are taken again"))
+        return;
+    if (device->quirks.simulator) {
+        check_skip("a simulator is not timed");
+        return;
+    }
+    struct elcl_features features = {.unsure = true}; /* for another reason */
+    struct elcl_probe_fixture *f = elcl_calloc(1, sizeof(*f));
+    elcl_error err = {0};
+    if (CHECK(f && !elcl_probe_fixture_init(f, device, &err), "%s", err.msg)) {
+        elcl_probe_mac(f, &features);
+        const char *reason = features.verdicts[features.mac].reason;
+        CHECK(!strstr(reason, "other programs"), "%s", reason);
+    }
+    if (f)
+        elcl_probe_fixture_finish(f);
+    elcl_free(f);
+}
+
+static void test_dot_reason(struct elcl_device *device)
+{
+    struct elcl_dot_choice choice;
+    bool unsure = false;
+    char why[160] = "";
+    if (!check_case("probe: a dot product without a time of f32"))
+        return;
+    if (!elcl_dot_may_run(device, ELCL_DOT_VDPBF16PS, ELCL_BF16)) {
+        check_skip("needs AVX512_BF16");
+        return;
+    }
+    act.option = "-DWEIGHT_PAIRS"; /* only the kernel of f32 has it */
+    elcl_probe_dot(device, ELCL_MAC_PLAIN, ELCL_BF16, &choice, &unsure, why, sizeof(why));
+    act.option = NULL;
+    CHECK(unsure && choice.kind == ELCL_DOT_VDPBF16PS && !choice.pays, "%s", why);
+    CHECK(strstr(why, "could not be probed"), "%s", why);
 }
 
 /* Makes the stored verdicts recognizable. */
@@ -253,6 +296,8 @@ void test_probe_cache(struct elcl_device *device)
     test_least();
     test_hash();
     test_transient(device);
+    test_mac_reason(device);
+    test_dot_reason(device);
     test_key(device);
     test_planted(device);
     device->cache_directory = own;
