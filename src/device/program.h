@@ -19,10 +19,11 @@ struct elcl_program_parts {
 };
 
 /* Builds with "-cl-std=CL1.2 -DELCL_MAC_...=1", the options of the device's quirks, and those of
- * `parts`. If the compiler refuses the text, err gets its first line and the log function gets its
- * whole log; ELCL_E_BUILD then means that it will refuse it again, other codes that it may not. A
- * broken cache never fails a build: the sources are compiled instead. The cache's key
- * is all source text, all options, device, driver, platform and the format version. */
+ * `parts`. If the compiler refuses the text, err gets the first error and the log function gets the
+ * whole log. ELCL_E_BUILD means that the compiler will refuse it again; after another code it may
+ * not. A broken cache never fails a build: the sources are compiled instead. The cache's key is all
+ * source text, all options, device, driver, platform, the processor of a CPU device and the format
+ * version. */
 int elcl_program_build(struct elcl_device *device, const struct elcl_program_parts *parts,
                        cl_program *program, elcl_error *err);
 

@@ -42,8 +42,8 @@ struct stored {
     } verdicts[ELCL_N_PROBES];
 };
 
-/* Whether CPU kernels may have a dot product that the file names: the file may come from another
- * processor, which has other instructions. */
+/* Whether the device's kernels may use a dot product that the file names: the file may come from
+ * another device or processor, which has other instructions. */
 static bool may_have(const struct elcl_device *device, unsigned dot, enum elcl_storage weights)
 {
     const bool int8 = weights == ELCL_INT8;
