@@ -282,9 +282,9 @@ static int check_style(const elcl_gen_options *o, elcl_error *err)
     const bool fairseq = o->search_style == ELCL_STYLE_FAIRSEQ;
     const struct elcl_gen_row *row;
     const char *name = NULL;
-    if (fairseq && o->ban_pad)
+    if (fairseq && o->ban_pad) /* the table lacks it */
         name = "ban_pad";
-    else if (fairseq && o->do_sample)
+    else if (fairseq && o->do_sample) /* both styles have the option: false is right */
         name = "do_sample";
     for (int i = 0; !name && (row = elcl_gen_row_get(i)); i++)
         if (row->about.style >= 0 && row->about.style != (int)o->search_style &&

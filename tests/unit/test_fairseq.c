@@ -170,6 +170,8 @@ static void test_refused(void)
     REFUSE(fairseq_options(), forced_eos_token_id, 1, in_fairseq);
     REFUSE(fairseq_options(), ban_pad, 1, in_fairseq);
     REFUSE(fairseq_options(), renormalize_logits, 1, in_fairseq);
+    REFUSE(fairseq_options(), do_sample, (o.temperature = o.top_p = o.typical_p = 1, 1),
+           in_fairseq);
     REFUSE(fairseq_options(), n_bad_words, 1, "bad_words has 1 lists at NULL");
     static const int32_t list[] = {3, 1}; /* 1 is EOS */
     static const elcl_tokens one[] = {{list, 1}};
