@@ -393,7 +393,9 @@ ELCL_API void elcl_text_stream_destroy(elcl_text_stream **stream);
  * ELCL_E_ARG: an id is below 0. */
 ELCL_API int elcl_text_stream_add(elcl_text_stream *stream, const int32_t *ids, size_t n_ids,
                                   const char **text, elcl_error *err);
-/* Gives what has waited, after the last token. Then the stream is as new. */
+/* Gives the rest of the text after the last token, and resets the stream for another output.
+ *
+ * text: as for elcl_text_stream_add(). */
 ELCL_API int elcl_text_stream_end(elcl_text_stream *stream, const char **text, elcl_error *err);
 
 /* A model's tokenizer without the model: needs no weights and no device. Threads may share it. */
@@ -600,8 +602,8 @@ typedef struct elcl_hypothesis {
      * elcl_gen_options.token_logprobs; NAN for the start token, the prompt and other tokens that
      * were not chosen. Without the penalty of diverse beam search. */
     const float *token_logprobs;
-    size_t n_generated; /* the last ids: after start token, prompt and prefix (in fairseq style the
-                         * prefix counts), with EOS */
+    size_t n_generated; /* how many of the ids follow start token, prompt and prefix, EOS included;
+                         * in fairseq style the prefix counts as generated */
 } elcl_hypothesis;
 
 /* The outputs of a request. */
@@ -847,7 +849,7 @@ ELCL_API int elcl_scorer_create(elcl_model *model, const elcl_scorer_params *par
 ELCL_API void elcl_scorer_destroy(elcl_scorer **scorer);
 
 /* Fills the log_probs and alignments of n requests in as few passes as possible. Blocks until they
- * are there. A request's numbers do not depend on the other requests. After an error no log_probs
+ * are there. A request's numbers do not depend on the other requests. After an error none of them
  * are valid.
  *
  * requests: [n]

@@ -57,7 +57,7 @@ ELCL_API const elcl_gen_option *elcl_gen_option_find(const char *name);
  * Thread-safety: Unsafe. */
 typedef struct elcl_gen_lists elcl_gen_lists;
 
-/* Frees the lists. Options that were set with them keep no valid lists. */
+/* Frees the lists. Their pointers in options are invalid after that. */
 ELCL_API void elcl_gen_lists_destroy(elcl_gen_lists **lists);
 
 /* Sets one option.

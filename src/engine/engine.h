@@ -65,7 +65,7 @@ void elcl_engine_publish(struct elcl_engine *engine);
 
 /* step.c: what the result of a cancelled request says. */
 extern const elcl_error elcl_cancelled;
-/* step.c: a result of no hypotheses, now. */
+/* step.c: returns a result without hypotheses, with the total time until now. */
 elcl_result elcl_result_begin(uint64_t id, void *user, size_t n_source, uint64_t submitted_ns);
 
 /* request.c */
