@@ -203,19 +203,24 @@ void elcl_engine_cancel(elcl_engine *engine, uint64_t id)
     pthread_mutex_unlock(&engine->mutex);
 }
 
-struct elcl_sentence *elcl_engine_take_cancelled(struct elcl_engine *e)
+/* Moves the cancelled requests of the batch to a list; *end becomes its new end. */
+static void take_from_batch(struct elcl_engine *e, struct elcl_sentence ***end)
 {
-    struct elcl_sentence *taken = NULL, **end = &taken, **at = &e->waiting;
-    pthread_mutex_lock(&e->mutex);
-    for (int i = 0; e->has_cancelled && e->slots && i < e->state.capacity.sentences; i++) {
+    for (int i = 0; e->slots && i < e->state.capacity.sentences; i++) {
         if (!e->slots[i] || !e->slots[i]->cancelled)
             continue;
-        *end = e->slots[i];
-        end = &(*end)->next;
+        **end = e->slots[i];
+        *end = &e->slots[i]->next;
         e->slots[i] = NULL;
         e->n_live--;
     }
-    while (e->has_cancelled && *at) {
+}
+
+/* The same for the queue. */
+static void take_from_queue(struct elcl_engine *e, struct elcl_sentence ***end)
+{
+    struct elcl_sentence **at = &e->waiting;
+    while (*at) {
         struct elcl_sentence *sentence = *at;
         if (!sentence->cancelled) {
             at = &sentence->next;
@@ -223,13 +228,22 @@ struct elcl_sentence *elcl_engine_take_cancelled(struct elcl_engine *e)
         }
         *at = sentence->next;
         sentence->next = NULL;
-        *end = sentence;
-        end = &sentence->next;
+        **end = sentence;
+        *end = &sentence->next;
         e->n_waiting--;
     }
-    if (e->has_cancelled)
-        e->waiting_end = at;
-    e->has_cancelled = false;
+    e->waiting_end = at;
+}
+
+struct elcl_sentence *elcl_engine_take_cancelled(struct elcl_engine *e)
+{
+    struct elcl_sentence *taken = NULL, **end = &taken;
+    pthread_mutex_lock(&e->mutex);
+    if (e->has_cancelled) {
+        take_from_batch(e, &end);
+        take_from_queue(e, &end);
+        e->has_cancelled = false;
+    }
     pthread_mutex_unlock(&e->mutex);
     return taken;
 }
