@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/os.h"
+#include "text/tokenizer.h"
 
 void fuzz_require(int ok, const char *file, int line, const char *cond)
 {
@@ -93,6 +94,19 @@ char *fuzz_next(const uint8_t **data, size_t *n, size_t *length)
     *n = end ? *n - *length - 1 : 0;
     *data = end ? end + 1 : NULL;
     return copy;
+}
+
+int fuzz_encode(const struct elcl_tokenizer *t, const char *text, size_t n, int32_t **ids,
+                size_t *n_ids)
+{
+    elcl_error err = {0};
+    *ids = NULL;
+    *n_ids = 0;
+    const int rc = elcl_tokenizer_encode(t, text, n, ids, n_ids, &err);
+    fuzz_check_error(rc, &err);
+    for (size_t i = 0; i < *n_ids; i++)
+        FUZZ_REQUIRE((*ids)[i] >= 0 && (*ids)[i] < elcl_tokenizer_size(t));
+    return rc;
 }
 
 void fuzz_check_tensor(struct elcl_tensors *tensors, const char *name, size_t most)

@@ -30,10 +30,16 @@ const char *fuzz_file(const char *name, const void *data, size_t n);
 /* The directory of these files. */
 const char *fuzz_directory(void);
 
-/* Requires of a tensor: elements as its shape says, which can be loaded into at most `most` bytes.
+/* Requires of a tensor: elements as its shape says, which fit into `most` bytes and can be loaded.
  */
 struct elcl_tensors;
 void fuzz_check_tensor(struct elcl_tensors *tensors, const char *name, size_t most);
+
+/* Encodes a text. Requires an error, or success with ids of the vocabulary; the caller frees *ids
+ * with elcl_free(). */
+struct elcl_tokenizer;
+int fuzz_encode(const struct elcl_tokenizer *t, const char *text, size_t n, int32_t **ids,
+                size_t *n_ids);
 
 /* Takes the first byte, which chooses what to read; 0 if there is none. */
 uint8_t fuzz_choice(const uint8_t **data, size_t *n);
