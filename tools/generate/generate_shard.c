@@ -33,7 +33,6 @@ static int take_shard(struct cli_generation *r, elcl_error *err)
     if (rc)
         return rc;
     r->first_sample += first;
-    r->shard_samples = n;
     announce(o, first, n, n_lines);
     return ELCL_OK;
 }
@@ -97,7 +96,7 @@ int cli_generate_make_record(struct cli_generation *r, elcl_error *err)
     if (o->shard.index) {
         r->record.shard = o->shard.index;
         r->record.shards = o->shard.count;
-        r->record.samples = r->shard_samples;
+        r->record.samples = cli_shard_lines(&o->shard, r->input_digest.lines);
     }
     return has_record(r) ? check_owner(r, err) : ELCL_OK;
 }

@@ -47,8 +47,7 @@ struct cli_generation {
     bool input_done;
     bool shares_terminal;           /* the bar and the results meet on one screen */
     uint64_t first_sample;          /* number of the first one */
-    struct cli_digest input_digest; /* if the run keeps a record */
-    uint64_t shard_samples;         /* with --shard */
+    struct cli_digest input_digest; /* with --shard, or if the run has files */
     struct cli_run_record record;   /* of the output file, if input and output are files */
     uint64_t n_samples, n_submitted, n_written, n_failed;
     uint64_t n_resumed;            /* of them by the run that is resumed */
