@@ -224,9 +224,7 @@ static void option_of(const char *field, size_t n, char name[64])
         (void)snprintf(name, 64, "num_beams");
     else if (!strcmp(name, "max_target"))
         (void)snprintf(name, 64, "max_length");
-    for (char *c = name; *c; c++)
-        if (*c == '_')
-            *c = '-';
+    cli_spell_option(name);
 }
 
 void cli_args_name_option(const struct cli_args *args, elcl_error *err)

@@ -1,5 +1,6 @@
 /* Options of the library's table: `num_beams` there is --num-beams here. */
 #include "common/args.h"
+#include "common/words.h"
 
 #include <string.h>
 
@@ -28,9 +29,8 @@ static void add_word(const char *word, size_t n, struct elcl_str *help)
         memcpy(name, word, n);
         name[n] = '\0';
         if (elcl_gen_option_find(name)) {
-            elcl_str_text(help, "--");
-            for (size_t i = 0; i < n; i++)
-                elcl_str_append(help, name[i] == '_' ? "-" : name + i, 1);
+            cli_spell_option(name);
+            elcl_str_printf(help, "--%s", name);
             return;
         }
     }

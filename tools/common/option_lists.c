@@ -1,4 +1,5 @@
 #include "common/option_lists.h"
+#include "common/words.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -41,9 +42,7 @@ static int fail_named(const elcl_error *cause, elcl_error *err)
     if (cause->msg[n] != ':' || n >= sizeof(name))
         return elcl_fail(err, cause->code, "%s", cause->msg);
     (void)snprintf(name, sizeof(name), "%.*s", (int)n, cause->msg);
-    for (char *c = name; *c; c++)
-        if (*c == '_')
-            *c = '-';
+    cli_spell_option(name);
     return elcl_fail(err, cause->code, "--%s%s", name, cause->msg + n);
 }
 

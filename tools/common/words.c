@@ -83,6 +83,13 @@ const char *cli_type_word(enum elcl_device_type type)
     return type == ELCL_DEVICE_CPU ? "cpu" : type == ELCL_DEVICE_GPU ? "gpu" : "other";
 }
 
+void cli_spell_option(char *name)
+{
+    for (; *name; name++)
+        if (*name == '_')
+            *name = '-';
+}
+
 /* ---- misspelt words ------------------------------------------------------------------------ */
 
 static size_t min_size(size_t a, size_t b)

@@ -16,6 +16,8 @@ const char *cli_kernels_word(int value);
 const char *cli_storage_word(int value);
 const char *cli_type_word(enum elcl_device_type type);
 
+/* Spells a name of the library as an option: num_beams becomes num-beams. */
+void cli_spell_option(char *name);
 /* Returns the word of `words` nearest to a misspelt one, or NULL if none is close. */
 const char *cli_nearest(const char *wrong, const char *const *words, size_t n);
 

@@ -1,5 +1,6 @@
 /* The decoding options of a sample in jsonl, over those of the command line. */
 #include "generate/generate_options.h"
+#include "common/words.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -55,8 +56,8 @@ static const struct cli_opt *option_of_key(const struct cli_args *args, const ch
     char name[48];
     if (strlen(key) >= sizeof(name) || strchr(key, '-'))
         return NULL;
-    for (size_t i = 0; (name[i] = key[i] == '_' ? '-' : key[i]); i++)
-        continue;
+    memcpy(name, key, strlen(key) + 1);
+    cli_spell_option(name);
     const struct cli_opt *opt = cli_args_find(args, name);
     return opt && opt->offset >= first && opt->offset < end ? opt : NULL;
 }
