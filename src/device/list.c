@@ -1,9 +1,9 @@
 #include "device/list.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "base/os.h"
 #include "base/util.h"
 #include "device/describe.h"
@@ -115,7 +115,7 @@ const elcl_device_desc *elcl_device_list_get(const elcl_device_list *list, int i
 static bool starts_with(const char *s, const char *prefix)
 {
     for (; *prefix; s++, prefix++) {
-        if (tolower((unsigned char)*s) != tolower((unsigned char)*prefix))
+        if (elcl_lower(*s) != elcl_lower(*prefix))
             return false;
     }
     return true;
@@ -128,11 +128,6 @@ static bool has_part(const char *s, const char *part)
             return true;
     }
     return false;
-}
-
-static bool same_word(const char *a, const char *b)
-{
-    return strlen(a) == strlen(b) && starts_with(a, b);
 }
 
 /* If several devices match, the lowest rank is chosen. */
@@ -149,9 +144,9 @@ static bool matches(const elcl_device_desc *desc, const char *which)
         return true;
     if (which[strspn(which, "0123456789")] == '\0')
         return strtoul(which, NULL, 10) == (unsigned long)desc->index;
-    if (same_word(which, "cpu"))
+    if (elcl_is_word("cpu", which))
         return desc->type == ELCL_DEVICE_CPU;
-    if (same_word(which, "gpu"))
+    if (elcl_is_word("gpu", which))
         return desc->type == ELCL_DEVICE_GPU;
     return has_part(desc->name, which) || has_part(desc->platform, which);
 }
