@@ -23,7 +23,7 @@
 extern "C" {
 #endif
 
-/* What a value is. Words are read in upper and lower case. */
+/* What a value is. Words are read in upper and lower case, but not the none of token lists. */
 enum elcl_option_type {
     ELCL_OPTION_BOOL,        /* true or false */
     ELCL_OPTION_INT,         /* a whole number, min .. max */

@@ -125,7 +125,7 @@ static bool read_id(const char *text, int32_t *id, const char **end)
 static bool read_lists(const char *text, elcl_tokens *lists, int32_t *ids, int *n)
 {
     *n = 0;
-    for (const char *at = text; !elcl_is_word("none", text);) {
+    for (const char *at = text; strcmp(text, "none") != 0;) {
         elcl_tokens *list = &lists[*n];
         if (!list->n)
             list->ids = ids;

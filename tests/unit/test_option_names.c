@@ -130,7 +130,6 @@ static void test_values(void)
             {"forced_eos_token_id", "NONE"},
             {"bad_words_ids", "5,7;9"},
             {"suppress_tokens", "none"},
-            {"begin_suppress_tokens", "None"},
             {"eos_token_id", "2,3"},
             {"stop", "a"},
             {"stop", "bc"},
