@@ -6,6 +6,8 @@
 
 /* The most samples in the queue, where finished samples wait for an earlier one. */
 #define MAX_QUEUE ((size_t)16384)
+/* The source tokens at which no more samples are read ahead. */
+#define WINDOW_TOKENS ((size_t)1 << 19)
 /* How long the first line of an idle stream waits for more lines. */
 #define GRACE_MS 2
 
@@ -281,8 +283,10 @@ static int submit_window(struct cli_generation *r, elcl_error *err)
     const size_t room = r->most_in_flight - r->in_flight;
     const size_t n = r->n_window < room ? r->n_window : room;
     int rc = cli_generate_make_room(r, r->window, n, &why, err);
-    for (size_t i = 0; !rc && i < n; i++)
+    for (size_t i = 0; !rc && i < n; i++) {
+        r->window_tokens -= r->window[i]->n_ids;
         rc = submit_sample(r, r->window[i], err);
+    }
     r->n_window -= n;
     memmove(r->window, r->window + n, r->n_window * sizeof(*r->window));
     return rc;
@@ -295,6 +299,7 @@ static int add_to_window(struct cli_generation *r, struct cli_sample *sample, el
         return elcl_fail_nomem(err);
     r->window = window;
     r->window[r->n_window++] = sample;
+    r->window_tokens += sample->n_ids;
     return ELCL_OK;
 }
 
@@ -327,7 +332,8 @@ static int read_line(struct cli_generation *r, int wait_ms, bool *more, elcl_err
 
 static bool may_read(const struct cli_generation *r)
 {
-    return !r->input_done && r->in_flight + r->n_window < 2 * r->most_in_flight &&
+    return !r->input_done && r->window_tokens < WINDOW_TOKENS &&
+           r->in_flight + r->n_window < 2 * r->most_in_flight &&
            r->queue.n < MAX_QUEUE + 4 * r->most_in_flight;
 }
 

@@ -41,7 +41,7 @@ struct cli_generation {
     double warmup_seconds;       /* of steps before the work began */
     struct cli_queue queue;
     struct cli_sample **window; /* [n_window] read and not yet submitted */
-    size_t n_window, window_capacity;
+    size_t n_window, window_capacity, window_tokens;
     size_t in_flight;      /* submitted and not finished */
     size_t most_in_flight; /* what the engines can take: a kill loses no more */
     bool input_done;
