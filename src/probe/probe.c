@@ -224,8 +224,8 @@ static int list_probe(elcl_device_list *list, int i, bool again,
 {
     const int count = elcl_device_list_count(list);
     if (i < 0 || i >= count || !verdicts || !n_verdicts)
-        return elcl_fail(err, ELCL_E_ARG, "elcl_device_list_probe: no device %d among %d", i,
-                         count);
+        return elcl_fail(err, ELCL_E_ARG, "elcl_device_list_probe%s: no device %d among %d",
+                         again ? "_again" : "", i, count);
     struct elcl_device_entry *entry = &list->entries[i];
     const int rc = entry->verdicts && !again ? ELCL_OK : probe_entry(entry, again, err);
     if (rc)
