@@ -223,12 +223,11 @@ with_thread_sanitizer() {
 
 # A race makes the exit code 66.
 threads_sanitized() {
-    program 'tsan: pools of engines' pool-tsan \
-        env TSAN_OPTIONS=suppressions="$PWD/tests/tsan.supp" build-tsan/tests/test_pool
-    program 'tsan: requests from many threads' control-tsan \
-        env TSAN_OPTIONS=suppressions="$PWD/tests/tsan.supp" build-tsan/tests/test_control
+    TSAN_OPTIONS=suppressions=$PWD/tests/tsan.supp
+    export TSAN_OPTIONS
+    program 'tsan: pools of engines' pool-tsan build-tsan/tests/test_pool
+    program 'tsan: requests from many threads' control-tsan build-tsan/tests/test_control
     step 'tsan: engines in threads' threads-tsan \
-        env TSAN_OPTIONS=suppressions="$PWD/tests/tsan.supp" \
         build-tsan/examples/threads models/g2p-en attention transformer kernel
 }
 
