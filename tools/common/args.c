@@ -240,3 +240,43 @@ void cli_args_name_option(const struct cli_args *args, elcl_error *err)
     (void)snprintf(message, sizeof(message), "--%.60s: %.400s", name, err->msg);
     memcpy(err->msg, message, sizeof(message));
 }
+
+static bool ends_word(char c)
+{
+    return !c || strchr(" :,;.)?", c) != NULL;
+}
+
+/* Whether a word [n] of a message that stands after `before` is an option in the library's
+ * spelling. One without underscores is an English word too, except in the first place. */
+static bool is_spelled(const struct cli_args *args, const char *word, size_t n, char before)
+{
+    char name[64];
+    if (!n || n >= sizeof(name) || !ends_word(word[n]) || (before && !strchr(" (", before)))
+        return false;
+    (void)snprintf(name, sizeof(name), "%.*s", (int)n, word);
+    if (!strchr(name, '_') && (before || !elcl_gen_option_find(name)))
+        return false;
+    cli_spell_option(name);
+    return cli_args_find(args, name) != NULL;
+}
+
+int cli_args_fail_spelled(const struct cli_args *args, const elcl_error *why, elcl_error *err)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz_";
+    char message[sizeof(why->msg)] = "";
+    size_t n_message = 0;
+    for (const char *at = why->msg; *at;) {
+        const size_t n = strspn(at, letters), take = n ? n : 1;
+        const bool spelled = is_spelled(args, at, n, at > why->msg ? at[-1] : '\0');
+        if (n_message + take + 3 > sizeof(message))
+            break;
+        if (spelled) {
+            memcpy(message + n_message, "--", 2);
+            n_message += 2;
+        }
+        for (size_t i = 0; i < take; i++)
+            message[n_message++] = spelled && at[i] == '_' ? '-' : at[i];
+        at += take;
+    }
+    return elcl_fail(err, why->code, "%.*s", (int)n_message, message);
+}

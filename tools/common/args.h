@@ -158,6 +158,9 @@ bool cli_args_seen(const struct cli_args *args, const char *name);
 /* A message of the library begins with the name of a field or key: puts the option in its place if
  * that stood on the command line. */
 void cli_args_name_option(const struct cli_args *args, elcl_error *err);
+/* Fails for the reason `why`, with the options in it as the command spells them: num_beams becomes
+ * --num-beams if the verb has that. */
+int cli_args_fail_spelled(const struct cli_args *args, const elcl_error *why, elcl_error *err);
 
 /* ---- values (args_value.c, args_list.c) ------------------------------------------------------ */
 

@@ -100,9 +100,15 @@ static int parse_choice(const struct cli_opt *opt, const char *text, void *field
 
 static int parse_setting(const struct cli_opt *opt, const char *text, void *field, elcl_error *err)
 {
+    const elcl_gen_option *option = cli_args_setting(opt);
+    const size_t n = strlen(option->name);
     elcl_error bad = {0};
-    const int rc = cli_settings_add(field, cli_args_setting(opt), text, &bad);
-    return rc ? elcl_fail(err, rc, "%s%s", bad.msg, cli_args_remark(opt->name, text)) : ELCL_OK;
+    const int rc = cli_settings_add(field, option, text, &bad);
+    if (!rc)
+        return rc;
+    const bool named = !strncmp(bad.msg, option->name, n) && bad.msg[n] == ':';
+    return elcl_fail(err, rc, "%s%s%s%s", named ? "--" : "", named ? opt->name : "",
+                     bad.msg + (named ? n : 0), cli_args_remark(opt->name, text));
 }
 
 static int parse_list(const struct cli_opt *opt, const char *text, void *field, elcl_error *err)

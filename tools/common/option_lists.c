@@ -1,8 +1,6 @@
 #include "common/option_lists.h"
-#include "common/words.h"
 
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,25 +32,18 @@ int cli_settings_add(struct cli_settings *settings, const elcl_gen_option *optio
     return rc;
 }
 
-/* "num_beams: expected ..." becomes "--num-beams: expected ...". */
-static int fail_named(const elcl_error *cause, elcl_error *err)
+bool cli_settings_has(const struct cli_settings *settings, const char *name)
 {
-    char name[64];
-    size_t n = strspn(cause->msg, "abcdefghijklmnopqrstuvwxyz_");
-    if (cause->msg[n] != ':' || n >= sizeof(name))
-        return elcl_fail(err, cause->code, "%s", cause->msg);
-    (void)snprintf(name, sizeof(name), "%.*s", (int)n, cause->msg);
-    cli_spell_option(name);
-    return elcl_fail(err, cause->code, "--%s%s", name, cause->msg + n);
+    for (size_t i = 0; i < settings->n; i++)
+        if (!strcmp(settings->given[i].name, name))
+            return true;
+    return false;
 }
 
 int cli_settings_apply(const struct cli_settings *settings, elcl_gen_options *gen,
                        elcl_gen_lists **lists, elcl_error *err)
 {
-    elcl_error cause = {0};
-    return elcl_gen_options_set_all(gen, settings->given, settings->n, lists, &cause)
-               ? fail_named(&cause, err)
-               : ELCL_OK;
+    return elcl_gen_options_set_all(gen, settings->given, settings->n, lists, err);
 }
 
 int cli_settings_read(const struct cli_settings *settings, elcl_gen_options *gen, elcl_error *err)

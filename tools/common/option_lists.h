@@ -17,7 +17,9 @@ struct cli_settings {
 int cli_settings_add(struct cli_settings *settings, const elcl_gen_option *option,
                      const char *value, elcl_error *err);
 void cli_settings_drop(struct cli_settings *settings, const char *name);
-/* Lays the options over `gen`. Messages name them as the command does. */
+/* Whether the option was given. */
+bool cli_settings_has(const struct cli_settings *settings, const char *name);
+/* Lays the options over `gen`. */
 int cli_settings_apply(const struct cli_settings *settings, elcl_gen_options *gen,
                        elcl_gen_lists **lists, elcl_error *err);
 /* Writes the given options over zeros, without their lists. */

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/os.h"
-#include "common/remedy.h"
 
 int cli_sample_options_take(struct cli_sample_options *o, const struct cli_args *args,
                             elcl_error *err)
@@ -50,29 +49,12 @@ int cli_check_tokenizer(const struct cli_sample_options *o, const elcl_model_inf
                      o->model, option);
 }
 
-int cli_apply_languages(const struct cli_sample_options *o, const elcl_model *model,
-                        elcl_gen_options *gen, elcl_error *err)
+struct cli_languages cli_sample_languages(const struct cli_sample_options *o)
 {
-    elcl_error why = {0};
-    int32_t *ids = NULL;
-    size_t n;
-    if (o->src_lang && o->input_format == CLI_FORMAT_IDS)
-        return elcl_fail(err, ELCL_E_ARG,
-                         "--src-lang does nothing with --input-format ids: the ids contain the "
-                         "language");
-    const char *code = o->tgt_lang;
-    int rc = code ? elcl_gen_options_language(model, code, gen, &why) : ELCL_OK;
-    if (!rc && o->src_lang) {
-        code = o->src_lang;
-        rc = elcl_encode_lang(model, "", 0, code, NULL, &ids, &n, &why);
-    }
-    elcl_free(ids);
-    return rc ? cli_fail_language(o->model, code, &why, err) : ELCL_OK;
-}
-
-int cli_fail_idle_language(elcl_error *err)
-{
-    return elcl_fail(err, ELCL_E_ARG,
-                     "--tgt-lang changes nothing here: with --input-format ids the ids or the "
-                     "model's defaults choose the language");
+    return (struct cli_languages){
+        .source = o->src_lang,
+        .target = o->tgt_lang,
+        .ids = o->input_format == CLI_FORMAT_IDS ? "--input-format ids" : NULL,
+        .model = o->model,
+    };
 }

@@ -4,6 +4,7 @@
 
 #include "common/args.h"
 #include "common/input.h"
+#include "common/languages.h"
 #include "common/words.h"
 
 struct cli_sample_options {
@@ -45,11 +46,7 @@ void cli_samples_warn(const struct cli_sample_options *o, uint64_t n_samples);
 /* Fails with ELCL_E_ARG if the model has no tokenizer; `option` ids is the way out. */
 int cli_check_tokenizer(const struct cli_sample_options *o, const elcl_model_info *info,
                         const char *option, elcl_error *err);
-/* Checks --src-lang and applies --tgt-lang to *gen. Fails with ELCL_E_ARG for a language that the
- * model does not know; the message has the nearest codes. */
-int cli_apply_languages(const struct cli_sample_options *o, const elcl_model *model,
-                        elcl_gen_options *gen, elcl_error *err);
-/* Fails because --tgt-lang with token ids changes nothing. */
-int cli_fail_idle_language(elcl_error *err);
+/* The languages of the samples. */
+struct cli_languages cli_sample_languages(const struct cli_sample_options *o);
 
 #endif

@@ -130,19 +130,9 @@ _Static_assert(ELCL_COUNT(options_table) <= CLI_MAX_OPTS, "raise CLI_MAX_OPTS");
 
 int cli_generate_check_style(const struct cli_generate_options *o, elcl_error *err)
 {
-    elcl_gen_options gen;
-    const int rc = cli_settings_read(&o->given, &gen, err);
-    if (rc)
-        return rc;
-    for (size_t i = 0; i < o->args.n_opts; i++) {
-        const elcl_gen_option *option = cli_args_setting(&o->args.opts[i]);
-        if (option && o->args.seen[i] && option->style >= 0 &&
-            option->style != (int)gen.search_style)
-            return elcl_fail(err, ELCL_E_ARG, "--%s has no meaning with --search-style %s",
-                             o->args.opts[i].name,
-                             gen.search_style == ELCL_STYLE_FAIRSEQ ? "fairseq" : "hf");
-    }
-    return ELCL_OK;
+    elcl_error why = {0};
+    const int rc = cli_decoding_check_style(&o->given, &why);
+    return rc ? cli_args_fail_spelled(&o->args, &why, err) : ELCL_OK;
 }
 
 static int check_combination(const struct cli_generate_options *o, elcl_error *err)

@@ -3,6 +3,7 @@
 #define CLI_GENERATE_OPTIONS_H
 
 #include "common/args.h"
+#include "common/decoding.h"
 #include "common/model_options.h"
 #include "common/sample_options.h"
 #include "generate/shard.h"
@@ -43,18 +44,6 @@ int cli_generate_override(const struct cli_generate_options *base, const struct 
                           struct cli_generate_options **own, elcl_error *err);
 /* Frees the lists that cli_generate_resolve() made, too. NULLs the pointer; NULL is fine. */
 void cli_generate_override_free(struct cli_generate_options **own);
-
-/* What cli_generate_resolve() makes of the options. Lists live until the options' lists are
- * finished. */
-struct cli_resolved {
-    elcl_gen_options gen;
-    int max_target;      /* the longest possible output, in tokens with the start token */
-    bool own_limit;      /* the length limit was given, not a default */
-    const char *ignored; /* an option of sampling that was given without sampling, or NULL */
-};
-
-/* The longest output in fairseq's style after so many source tokens, rounded up. */
-int cli_fairseq_target(const elcl_gen_options *gen, const elcl_model_info *info, int source);
 
 /* Lays the given options over the model's defaults (resolve.c). Fails with ELCL_E_ARG if they
  * contradict each other or the model. */

@@ -1,6 +1,7 @@
 /* elcl generate: from a line of the input to a submitted sample. */
 #include "generate/generation.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,9 +16,12 @@ void cli_generate_warn_sampling(struct cli_generation *r, const char *ignored)
 {
     if (!ignored || r->warned_sampling || r->opt->common.quiet)
         return;
+    char name[64];
+    (void)snprintf(name, sizeof(name), "%s", ignored);
+    cli_spell_option(name);
     r->warned_sampling = true;
     cli_progress_clear(&r->progress);
-    cli_warn("--%s does nothing without sampling: add --do-sample", ignored);
+    cli_warn("--%s does nothing without sampling: add --do-sample", name);
 }
 
 /* Copies or encodes the source to token ids. free() *ids. */

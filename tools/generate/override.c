@@ -1,52 +1,12 @@
 /* The decoding options of a sample in jsonl, over those of the command line. */
 #include "generate/generate_options.h"
+#include "common/gen_json.h"
 #include "common/words.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cjson/cJSON.h>
-
-/* How deep arrays of token ids are: 1, 2 for an array of arrays, or 0 for other values. */
-static int depth_of(const elcl_gen_option *option)
-{
-    if (!option)
-        return 0;
-    return option->type == ELCL_OPTION_TOKENS ? 1 : option->type == ELCL_OPTION_TOKEN_LISTS ? 2 : 0;
-}
-
-/* Appends a JSON value in the spelling of the command line; false if it has none. A list of one
- * number may be that number. */
-static bool append_value(const cJSON *item, int depth, struct elcl_str *text)
-{
-    const cJSON *part;
-    if (cJSON_IsNumber(item) && depth < 2) {
-        const double v = item->valuedouble;
-        elcl_str_printf(text, v == floor(v) && fabs(v) < 1e15 ? "%.0f" : "%.9g", v);
-        return true;
-    }
-    if (cJSON_IsNull(item) || (depth && cJSON_IsArray(item) && !item->child)) {
-        elcl_str_text(text, "none");
-        return true;
-    }
-    if (cJSON_IsBool(item) && !depth) {
-        elcl_str_text(text, cJSON_IsTrue(item) ? "true" : "false");
-        return true;
-    }
-    if (!depth || !cJSON_IsArray(item))
-        return false;
-    cJSON_ArrayForEach(part, item)
-    {
-        const bool fits = depth > 1 ? cJSON_IsArray(part) && part->child : cJSON_IsNumber(part);
-        if (part != item->child)
-            elcl_str_text(text, depth > 1 ? ";" : ",");
-        if (!fits || !append_value(part, depth - 1, text))
-            return false;
-    }
-    return true;
-}
 
 /* Returns the decoding option that a key names, with underscores for dashes as in Hugging Face. */
 static const struct cli_opt *option_of_key(const struct cli_args *args, const char *key)
@@ -62,83 +22,64 @@ static const struct cli_opt *option_of_key(const struct cli_args *args, const ch
     return opt && opt->offset >= first && opt->offset < end ? opt : NULL;
 }
 
-/* Sets an option to a copy of the text. */
-static int set_text(struct cli_generate_options *o, const struct cli_opt *opt, const char *key,
-                    const char *text, elcl_error *err)
+static bool is_list(const elcl_gen_option *option)
 {
+    return option &&
+           (option->type == ELCL_OPTION_TOKENS || option->type == ELCL_OPTION_TOKEN_LISTS);
+}
+
+/* An option that a key sets. */
+struct target {
+    struct cli_generate_options *o;
+    const struct cli_opt *opt;
+    const char *key;
+};
+
+/* Sets an option to a copy of the text; `user` is the target. */
+static int set_text(void *user, const char *text, elcl_error *err)
+{
+    const struct target *to = user;
     elcl_error bad = {0};
     char *copy = elcl_strdup(text);
     if (!copy)
         return elcl_fail_nomem(err);
-    o->lists.kept[o->lists.n_kept++] = copy; /* has room for each option and string of stop */
-    if (!cli_args_set(&o->args, opt->name, copy, o, &bad))
+    /* There is room for each option and string of stop. */
+    to->o->lists.kept[to->o->lists.n_kept++] = copy;
+    if (!cli_args_set(&to->o->args, to->opt->name, copy, to->o, &bad))
         return ELCL_OK;
-    return depth_of(cli_args_setting(opt))
+    return is_list(cli_args_setting(to->opt))
                ? elcl_fail(err, ELCL_E_FORMAT, "%s", bad.msg)
-               : elcl_fail(err, ELCL_E_FORMAT, "key \"%s\": %s", key, bad.msg);
+               : elcl_fail(err, ELCL_E_FORMAT, "key \"%s\": %s", to->key, bad.msg);
 }
 
-static int fail_key(const cJSON *item, const char *expected, elcl_error *err)
+/* Refuses a value that JSON cannot say so. */
+static int fail_value(const struct target *to, const elcl_error *why, elcl_error *err)
 {
-    return elcl_fail(err, ELCL_E_FORMAT, "key \"%s\": expected %s", item->string, expected);
-}
-
-static int fail_stop(const cJSON *item, double most, elcl_error *err)
-{
-    return elcl_fail(err, ELCL_E_FORMAT,
-                     "key \"%s\": expected a string or an array of at most %.0f strings",
-                     item->string, most);
-}
-
-/* Takes a string, an array of strings, or null. */
-static int take_stop(struct cli_generate_options *o, const struct cli_opt *opt, const cJSON *item,
-                     elcl_error *err)
-{
-    const double most = cli_args_setting(opt)->max;
-    const cJSON *part;
-    int rc = ELCL_OK;
-    if (cJSON_IsString(item))
-        return set_text(o, opt, item->string, item->valuestring, err);
-    if (!cJSON_IsNull(item) && (!cJSON_IsArray(item) || cJSON_GetArraySize(item) > most))
-        return fail_stop(item, most, err);
-    cJSON_ArrayForEach(part, item)
-    {
-        if (!rc)
-            rc = cJSON_IsString(part) ? set_text(o, opt, item->string, part->valuestring, err)
-                                      : fail_stop(item, most, err);
-    }
-    return rc;
+    const elcl_gen_option *option = cli_args_setting(to->opt);
+    if (why->code == ELCL_E_FORMAT && !is_list(option) &&
+        (!option || option->type != ELCL_OPTION_TEXTS))
+        return elcl_fail(err, ELCL_E_FORMAT, "key \"%s\": expected a value as --%s takes it",
+                         to->key, to->opt->name);
+    return elcl_fail(err, why->code, "key \"%s\": %s", to->key, why->msg);
 }
 
 static int take_key(struct cli_generate_options *o, const cJSON *item, elcl_error *err)
 {
-    const struct cli_opt *opt = option_of_key(&o->args, item->string);
-    struct elcl_str text = {0};
-    int rc;
-    if (!opt)
+    struct target to = {o, option_of_key(&o->args, item->string), item->string};
+    elcl_error why = {0};
+    if (!to.opt)
         return elcl_fail(err, ELCL_E_FORMAT,
                          "unknown key \"%.60s\": expected text, ids, id or a decoding option "
                          "such as num_beams",
                          item->string);
-    const elcl_gen_option *option = cli_args_setting(opt);
-    const int depth = depth_of(option);
-    if (option && option->type == ELCL_OPTION_TEXTS)
-        return take_stop(o, opt, item, err);
-    if (cJSON_IsString(item))
-        return set_text(o, opt, item->string, item->valuestring, err);
-    if (opt->kind == CLI_OPT_TEXT)
-        return cJSON_IsNull(item) ? ELCL_OK : fail_key(item, "a string", err);
-    if (!append_value(item, depth, &text))
-        rc = depth
-                 ? fail_key(item,
-                            depth > 1 ? "an array of arrays of token ids" : "an array of token ids",
-                            err)
-                 : elcl_fail(err, ELCL_E_FORMAT, "key \"%s\": expected a value as --%s takes it",
-                             item->string, opt->name);
-    else
-        rc = text.failed ? elcl_fail_nomem(err) : set_text(o, opt, item->string, text.data, err);
-    elcl_str_finish(&text);
-    return rc;
+    if (to.opt->kind == CLI_OPT_TEXT && cJSON_IsNull(item))
+        return ELCL_OK;
+    if (to.opt->kind == CLI_OPT_TEXT && !cJSON_IsString(item))
+        return elcl_fail(err, ELCL_E_FORMAT, "key \"%s\": expected a string", to.key);
+    const elcl_gen_option *option = cli_args_setting(to.opt);
+    return cli_gen_json_check(option, item, &why)
+               ? fail_value(&to, &why, err)
+               : cli_gen_json_each(option, item, set_text, &to, err);
 }
 
 static bool has(const cJSON *json, const char *key)

@@ -116,15 +116,17 @@ static int check_kind(const struct cli_score_options *o, const elcl_model_info *
 /* Sets the start token if it is a language. */
 static int resolve_languages(struct cli_score_options *o, const elcl_model *model, elcl_error *err)
 {
+    const struct cli_languages languages = cli_sample_languages(&o->samples);
     elcl_gen_options before, after;
+    elcl_error why = {0};
     elcl_model_gen_defaults(model, &before);
     after = before;
-    const int rc = cli_apply_languages(&o->samples, model, &after, err);
+    int rc = cli_languages_apply(&languages, model, &after, &why);
     const bool starts = after.decoder_start_token_id != before.decoder_start_token_id;
-    if (rc || !o->samples.tgt_lang)
-        return rc;
-    if (!starts && o->samples.input_format == CLI_FORMAT_IDS)
-        return cli_fail_idle_language(err);
+    if (!rc && languages.target && !starts && languages.ids)
+        rc = cli_languages_fail_idle(&languages, &why);
+    if (rc)
+        return cli_args_fail_spelled(&o->args, &why, err);
     if (starts && o->decoder_start_token_id >= 0)
         return elcl_fail(err, ELCL_E_ARG,
                          "--tgt-lang and --decoder-start-token-id contradict each other");
