@@ -1,26 +1,7 @@
-/* What the server counts: latencies in buckets, rates, requests by route and status. */
+/* What the server counts: rates, and requests by route and status. */
 #include "check.h"
-#include "serve/histogram.h"
 #include "serve/rate.h"
 #include "serve/request_counts.h"
-
-static void test_histogram(void)
-{
-    struct cli_histogram h = {0};
-    if (!check_case("histogram: a limit belongs to its bucket, and the last one has no limit"))
-        return;
-    cli_histogram_add(&h, 0);
-    cli_histogram_add(&h, 0.005);
-    cli_histogram_add(&h, 0.0051);
-    cli_histogram_add(&h, 120);
-    cli_histogram_add(&h, 121);
-    CHECK(h.counts[0] == 2 && h.counts[1] == 1, "%d %d", (int)h.counts[0], (int)h.counts[1]);
-    CHECK(h.counts[CLI_HISTOGRAM_LIMITS - 1] == 1 && h.counts[CLI_HISTOGRAM_LIMITS] == 1, "%d %d",
-          (int)h.counts[CLI_HISTOGRAM_LIMITS - 1], (int)h.counts[CLI_HISTOGRAM_LIMITS]);
-    CHECK(h.sum > 241.0100 && h.sum < 241.0102, "%g", h.sum);
-    for (int i = 1; i < CLI_HISTOGRAM_LIMITS; i++)
-        CHECK(cli_histogram_limits[i] > cli_histogram_limits[i - 1], "limit %d", i);
-}
 
 static void test_rate(void)
 {
@@ -61,7 +42,6 @@ static void test_requests(void)
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
-    test_histogram();
     test_rate();
     test_requests();
     return check_end();
