@@ -17,6 +17,7 @@ static const struct verb verbs[] = {
     {"generate", "MODEL [TEXT...]", "generate text from text", cli_cmd_generate},
     {"merge", "SHARD...", "join what many processes generated", cli_cmd_merge},
     {"score", "MODEL [TEXT...]", "log-probabilities of given text", cli_cmd_score},
+    {"serve", "MODEL...", "answer requests over HTTP", cli_cmd_serve},
     {"encode", "MODEL [TEXT...]", "token ids of texts", cli_cmd_encode},
     {"decode", "MODEL [ID...]", "texts of token ids", cli_cmd_decode},
     {"languages", "MODEL", "language codes of a model", cli_cmd_languages},

@@ -128,6 +128,14 @@ double cli_sys_seconds(void)
     return (double)elcl_clock_ns() * 1e-9;
 }
 
+void cli_sys_sleep(double seconds)
+{
+    const time_t whole = (time_t)seconds;
+    const struct timespec time = {.tv_sec = whole,
+                                  .tv_nsec = (long)((seconds - (double)whole) * 1e9)};
+    (void)nanosleep(&time, NULL);
+}
+
 bool cli_sys_is_terminal(int fd)
 {
     return isatty(fd) == 1;

@@ -1,4 +1,5 @@
-/* The operating system. Only sys.c and output.c use POSIX. */
+/* The operating system. Only sys.c, output.c and the sockets and threads of tools/serve use
+ * POSIX. */
 #ifndef CLI_SYS_H
 #define CLI_SYS_H
 
@@ -31,6 +32,8 @@ bool cli_sys_has_reader(int fd);
 
 /* Returns the seconds of a clock that never goes back. */
 double cli_sys_seconds(void);
+/* A signal may end it early. */
+void cli_sys_sleep(double seconds);
 bool cli_sys_is_terminal(int fd);
 /* Whether the terminal can redraw a progress bar. */
 bool cli_sys_can_redraw(int fd);

@@ -1,0 +1,40 @@
+/* Built without libmicrohttpd. */
+#include "serve/http.h"
+
+int cli_http_start(const struct cli_http_params *params, struct cli_http **http, elcl_error *err)
+{
+    (void)params;
+    (void)http;
+    return elcl_fail(err, ELCL_E_UNSUPPORTED,
+                     "this elcl is built without a server: install libmicrohttpd (Debian: "
+                     "libmicrohttpd-dev) and build it again");
+}
+
+const char *cli_http_url(const struct cli_http *http)
+{
+    (void)http;
+    return "";
+}
+
+int cli_http_connections(struct cli_http *http)
+{
+    (void)http;
+    return 0;
+}
+
+void cli_http_drain(struct cli_http *http)
+{
+    (void)http;
+}
+
+bool cli_http_wait_idle(struct cli_http *http, double seconds)
+{
+    (void)http;
+    (void)seconds;
+    return true;
+}
+
+void cli_http_stop(struct cli_http **http)
+{
+    (void)http;
+}

@@ -1,0 +1,16 @@
+/* The socket that the server listens on. */
+#ifndef CLI_SERVE_LISTEN_H
+#define CLI_SERVE_LISTEN_H
+
+#include "common/tool.h"
+
+#define CLI_URL_BYTES 128
+
+/* Listens on a name or address. Port 0: one that the system chooses. `url` is where clients find
+ * it, with the real port. Fails with ELCL_E_IO. */
+int cli_listen(const char *host, int port, int *fd, char url[CLI_URL_BYTES], elcl_error *err);
+/* Clients that come from now on are refused. The socket stays open. */
+void cli_listen_stop(int fd);
+void cli_listen_close(int *fd);
+
+#endif

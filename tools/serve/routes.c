@@ -1,0 +1,120 @@
+#include "serve/routes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "serve/health.h"
+
+static const struct cli_route routes[] = {
+    {"GET", "/health", CLI_ACCESS_PUBLIC, cli_serve_health},
+};
+
+_Static_assert(ELCL_COUNT(routes) <= CLI_MAX_ROUTES, "raise CLI_MAX_ROUTES");
+
+const struct cli_route *cli_route_at(size_t place)
+{
+    return place < ELCL_COUNT(routes) ? &routes[place] : NULL;
+}
+
+size_t cli_route_find(const struct cli_exchange_request *request)
+{
+    const char *method = strcmp(request->method, "HEAD") ? request->method : "GET";
+    for (size_t i = 0; i < ELCL_COUNT(routes); i++)
+        if (!strcmp(routes[i].path, request->path) && !strcmp(routes[i].method, method))
+            return i;
+    return CLI_NO_ROUTE;
+}
+
+/* Writes the methods of a path, as in "GET, HEAD, OPTIONS". Returns false if there is no such path;
+ * "*" is the whole server. */
+static bool methods_of(const char *path, char *allow, size_t size)
+{
+    static const char *const methods[] = {"GET", "POST"};
+    const bool all = !strcmp(path, "*");
+    size_t n = 0;
+    for (size_t m = 0; m < ELCL_COUNT(methods); m++) {
+        bool found = false;
+        for (size_t i = 0; i < ELCL_COUNT(routes); i++)
+            found |=
+                (all || !strcmp(routes[i].path, path)) && !strcmp(routes[i].method, methods[m]);
+        if (found)
+            n += (size_t)snprintf(allow + n, size - n, "%s, ", m ? methods[m] : "GET, HEAD");
+    }
+    (void)snprintf(allow + n, size - n, "OPTIONS");
+    return n > 0;
+}
+
+static bool asks_options(const struct cli_exchange_request *request)
+{
+    return !strcmp(request->method, "OPTIONS");
+}
+
+int cli_routes_check(const struct cli_server *server, const struct cli_exchange_request *request)
+{
+    char allow[64];
+    const struct cli_route *route = cli_route_at(cli_route_find(request));
+    if (!route)
+        return !methods_of(request->path, allow, sizeof(allow)) ? 404
+               : asks_options(request)                          ? 0
+                                                                : 405;
+    return route->access == CLI_ACCESS_KEY && !cli_server_key_is(server, request->key) ? 401 : 0;
+}
+
+static void refuse_method(struct cli_exchange *x)
+{
+    const struct cli_exchange_request *request = cli_exchange_request(x);
+    char allow[64], message[256];
+    (void)methods_of(request->path, allow, sizeof(allow));
+    (void)cli_exchange_header(x, "Allow", allow, NULL);
+    (void)snprintf(message, sizeof(message), "%.100s: expected one of %s, found %.32s",
+                   request->path, allow, request->method);
+    cli_serve_error(x, 405, message);
+}
+
+void cli_routes_refuse(const struct cli_server *server, struct cli_exchange *x, int status)
+{
+    char message[128];
+    switch (status) {
+    case 400:
+        cli_serve_error(x, status, "expected UTF-8 in the path and the body");
+        break;
+    case 401:
+        (void)cli_exchange_header(x, "WWW-Authenticate", "Bearer realm=\"elcl\"", NULL);
+        cli_serve_error(x, status,
+                        cli_exchange_request(x)->key
+                            ? "the API key is wrong"
+                            : "expected an API key, as in Authorization: Bearer KEY");
+        break;
+    case 404:
+        cli_serve_error(x, status, "there is nothing at this path");
+        break;
+    case 405:
+        refuse_method(x);
+        break;
+    case 413:
+        (void)snprintf(message, sizeof(message),
+                       "expected a body of at most %llu bytes (--max-body of the server)",
+                       (unsigned long long)server->options->max_body_bytes);
+        cli_serve_error(x, status, message);
+        break;
+    default:
+        (void)cli_exchange_header(x, "Retry-After", "1", NULL);
+        cli_serve_error(x, 503, "too many requests are arriving: try again later");
+        break;
+    }
+}
+
+void cli_routes_handle(struct cli_server *server, struct cli_exchange *x)
+{
+    const struct cli_exchange_request *request = cli_exchange_request(x);
+    const struct cli_route *route = cli_route_at(cli_route_find(request));
+    char allow[64];
+    struct elcl_str nothing = {0};
+    if (route) {
+        route->handler(server, x);
+        return;
+    }
+    (void)methods_of(request->path, allow, sizeof(allow));
+    (void)cli_exchange_header(x, "Allow", allow, NULL);
+    cli_exchange_reply(x, 204, "", &nothing);
+}

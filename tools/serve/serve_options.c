@@ -1,0 +1,77 @@
+#include "serve/serve_options.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+#define FIELD(name) offsetof(struct cli_serve_options, name)
+
+/* clang-format off */
+static const struct cli_opt options_table[] = {
+    CLI_ROW_GROUP("Clients:"),
+    CLI_ROW_TEXT("host", "ADDRESS", host,
+        "listen on this address (default 127.0.0.1: only programs on this machine reach it; "
+        "0.0.0.0 or :: for all)"),
+    CLI_ROW_INT("port", "N", port, 0, 65535,
+        "listen on this port (default 8080; 0: any that is free, which the first line names)"),
+    CLI_ROW_TEXT("api-key", "KEY", api_key,
+        "answer only requests with this key (default: the environment variable ELCL_API_KEY, "
+        "which other users cannot see, else no key)"),
+    CLI_ROW_INT("connections", "N", connections, 1, 65536,
+        "connections at a time; others wait (default 1024)"),
+    CLI_ROW_BYTES("max-body", max_body_bytes,
+        "largest body of a request, as in 512K or 8M (default 8M)"),
+    CLI_ROW_INT("request-seconds", "N", request_seconds, 1, 86400,
+        "close a connection whose request has not arrived whole by then (default 20)"),
+    CLI_ROW_INT("idle-seconds", "N", idle_seconds, 1, 86400,
+        "close a connection that does nothing for so long (default 60)"),
+    CLI_ROW_INT("drain-seconds", "N", drain_seconds, 0, 86400,
+        "after SIGTERM or SIGINT: end at the latest by then, answered or not (default 30)"),
+
+    CLI_ROW_GROUP("Messages:"),
+    CLI_COMMON_OPTIONS(FIELD(common)),
+};
+/* clang-format on */
+
+_Static_assert(ELCL_COUNT(options_table) <= CLI_MAX_OPTS, "raise CLI_MAX_OPTS");
+
+static int check(const struct cli_args *args, void *target, elcl_error *err)
+{
+    struct cli_serve_options *o = target;
+    const char *key = getenv("ELCL_API_KEY");
+    (void)args;
+    if (!o->api_key && key && *key)
+        o->api_key = key;
+    if (!o->max_body_bytes || o->max_body_bytes > UINT64_C(1) << 30)
+        return elcl_fail(err, ELCL_E_ARG, "--max-body: expected 1 .. 1G bytes");
+    return ELCL_OK;
+}
+
+bool cli_serve_parse(struct cli_serve_options *options, int argc, char **argv, int *exit_code)
+{
+    static const char about[] =
+        "Answers HTTP requests with one or more models. All clients share the batches.\n"
+        "\n"
+        "Each MODEL is a directory, a package or a name as elcl generate takes it. Clients\n"
+        "choose a model by its name: the last part of its path, or NAME in NAME=MODEL.\n";
+    static const char examples[] =
+        "  elcl serve models/g2p-en\n"
+        "  elcl serve --host 0.0.0.0 --api-key KEY de=Helsinki-NLP/opus-mt-en-de\n"
+        "  curl http://127.0.0.1:8080/v1/completions -d '{\"prompt\": \"attention\"}'\n";
+    *options = (struct cli_serve_options){.args = {.verb = "serve",
+                                                   .use = "[NAME=]MODEL...",
+                                                   .about = about,
+                                                   .examples = examples,
+                                                   .opts = options_table,
+                                                   .n_opts = ELCL_COUNT(options_table),
+                                                   .max_words = INT_MAX,
+                                                   .needs_model = true,
+                                                   .check = check},
+                                          .host = "127.0.0.1",
+                                          .port = 8080,
+                                          .connections = 1024,
+                                          .max_body_bytes = 8 << 20,
+                                          .request_seconds = 20,
+                                          .idle_seconds = 60,
+                                          .drain_seconds = 30};
+    return cli_args_begin(&options->args, argc, argv, options, exit_code);
+}

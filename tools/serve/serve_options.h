@@ -1,0 +1,21 @@
+/* The options of `elcl serve`. */
+#ifndef CLI_SERVE_OPTIONS_H
+#define CLI_SERVE_OPTIONS_H
+
+#include "common/args.h"
+#include "common/model_options.h"
+
+struct cli_serve_options {
+    struct cli_args args; /* words: the models, as [NAME=]PATH */
+    struct cli_common_options common;
+    const char *host, *api_key; /* NULL: no key */
+    int port;                   /* 0: any */
+    int connections;
+    uint64_t max_body_bytes;
+    int request_seconds, idle_seconds, drain_seconds;
+};
+
+/* false: the verb ends, with *exit_code. */
+bool cli_serve_parse(struct cli_serve_options *options, int argc, char **argv, int *exit_code);
+
+#endif

@@ -1,0 +1,74 @@
+#include "serve/server.h"
+
+#include <cjson/cJSON.h>
+#include <string.h>
+
+bool cli_server_draining(const struct cli_server *server)
+{
+    return atomic_load(&server->draining);
+}
+
+bool cli_server_key_is(const struct cli_server *server, const char *key)
+{
+    const char *right = server->options->api_key;
+    if (!right || !key)
+        return !right;
+    const size_t n = strlen(key), n_right = strlen(right);
+    unsigned char differ = n != n_right;
+    for (size_t i = 0; i < n; i++)
+        differ |= (unsigned char)(key[i] ^ right[i % n_right]);
+    return !differ;
+}
+
+void cli_serve_json(struct cli_exchange *x, int status, cJSON *json)
+{
+    struct elcl_str body = {0};
+    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+    cJSON_Delete(json);
+    if (text)
+        elcl_str_text(&body, text);
+    else
+        body.failed = true;
+    elcl_str_text(&body, "\n");
+    cJSON_free(text);
+    cli_exchange_reply(x, status, "application/json", &body);
+}
+
+static const char *error_type(int status)
+{
+    switch (status) {
+    case 401:
+    case 403:
+        return "authentication_error";
+    case 404:
+        return "not_found_error";
+    case 429:
+        return "rate_limit_error";
+    default:
+        return status < 500 ? "invalid_request_error" : "server_error";
+    }
+}
+
+void cli_serve_error_code(struct cli_exchange *x, int status, const char *code, const char *message)
+{
+    cJSON *root = cJSON_CreateObject();
+    cJSON *error = root;
+    if (!strncmp(cli_exchange_request(x)->path, "/v1/", 4)) {
+        error = cJSON_AddObjectToObject(root, "error");
+        cJSON_AddStringToObject(error, "message", message);
+        cJSON_AddStringToObject(error, "type", error_type(status));
+        cJSON_AddNullToObject(error, "param");
+        if (code)
+            cJSON_AddStringToObject(error, "code", code);
+        else
+            cJSON_AddNullToObject(error, "code");
+    } else {
+        cJSON_AddStringToObject(root, "error", message);
+    }
+    cli_serve_json(x, status, root);
+}
+
+void cli_serve_error(struct cli_exchange *x, int status, const char *message)
+{
+    cli_serve_error_code(x, status, NULL, message);
+}
