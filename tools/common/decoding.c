@@ -115,12 +115,12 @@ static int resolve_languages(const struct cli_decoding *d, const elcl_model *mod
                              elcl_gen_options *gen, elcl_error *err)
 {
     const elcl_gen_options before = *gen;
-    const int rc = cli_languages_apply(&d->languages, model, gen, err);
+    const int rc = cli_language_pair_apply(&d->languages, model, gen, err);
     if (rc || !d->languages.target)
         return rc;
     const bool starts = gen->decoder_start_token_id != before.decoder_start_token_id;
     if (d->languages.ids && !starts && gen->forced_bos_token_id == before.forced_bos_token_id)
-        return cli_languages_fail_idle(&d->languages, err);
+        return cli_language_pair_fail_idle(&d->languages, err);
     const char *rival = starts ? "decoder_start_token_id" : "forced_bos_token_id";
     if (cli_settings_has(d->given, rival))
         return elcl_fail(err, ELCL_E_ARG, "tgt_lang and %s contradict each other", rival);

@@ -4,7 +4,7 @@
 #ifndef CLI_DECODING_H
 #define CLI_DECODING_H
 
-#include "common/languages.h"
+#include "common/language_pair.h"
 #include "common/option_lists.h"
 
 /* What was given. */
@@ -12,7 +12,7 @@ struct cli_decoding {
     const struct cli_settings *given;
     struct cli_option_lists *lists; /* the text of a prefix; receives the options' lists */
     bool no_sample;                 /* as do_sample false */
-    struct cli_languages languages;
+    struct cli_language_pair languages;
     int max_source; /* 0: the model's default length */
 };
 

@@ -99,34 +99,11 @@ bool cli_input_is_own_key(const char *key)
     return !strcmp(key, "text") || !strcmp(key, "ids") || !strcmp(key, "id");
 }
 
-static int compare_keys(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Sorts the keys: comparing each with all others takes minutes for 100,000. */
-static int check_unique(const cJSON *root, elcl_error *err)
-{
-    const size_t n = (size_t)cJSON_GetArraySize(root);
-    const char **keys = elcl_calloc(n, sizeof(*keys)), **end = keys;
-    const cJSON *item;
-    int rc = ELCL_OK;
-    if (!keys)
-        return elcl_fail_nomem(err);
-    cJSON_ArrayForEach(item, root) *end++ = item->string;
-    qsort(keys, n, sizeof(*keys), compare_keys);
-    for (size_t i = 1; i < n && !rc; i++)
-        if (!strcmp(keys[i - 1], keys[i]))
-            rc = elcl_fail(err, ELCL_E_FORMAT, "key \"%.60s\" is there twice", keys[i]);
-    elcl_free(keys);
-    return rc;
-}
-
 /* Refuses keys that are there twice and keys that nobody reads: values would be ignored. */
 static int check_keys(const cJSON *root, enum cli_sample_parts parts, elcl_error *err)
 {
     const cJSON *item;
-    const int rc = check_unique(root, err);
+    const int rc = cli_json_check_keys(root, err);
     if (rc)
         return rc;
     cJSON_ArrayForEach(item, root)
@@ -168,23 +145,10 @@ static int take_object(const cJSON *root, const char *text, size_t n, enum cli_s
     return rc ? rc : take_side(root, "target", &line->target, err);
 }
 
-/* The parser ends a string at an escaped U+0000 and would lose its rest. */
-static bool has_escaped_nul(const char *line, size_t n)
-{
-    for (size_t i = 0; i + 1 < n; i++) {
-        if (line[i] != '\\')
-            continue;
-        if (i + 6 <= n && !memcmp(line + i, "\\u0000", 6))
-            return true;
-        i++;
-    }
-    return false;
-}
-
 int cli_input_parse_json(enum cli_sample_parts parts, const char *line, size_t n,
                          struct cli_parsed *parsed, elcl_error *err)
 {
-    if (has_escaped_nul(line, n))
+    if (cli_json_has_nul(line, n))
         return elcl_fail(err, ELCL_E_UNSUPPORTED, "U+0000 in a JSON string is not supported");
     size_t end = 0;
     const int rc = cli_json_parse(line, n, &parsed->json, &end, err);

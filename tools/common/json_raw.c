@@ -1,8 +1,10 @@
 #include "common/json_raw.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json_scan.h"
+#include "base/util.h"
 
 int cli_json_parse(const char *text, size_t n, cJSON **root, size_t *end, elcl_error *err)
 {
@@ -78,4 +80,39 @@ bool cli_json_is_plain(const char *value, size_t n)
         if ((unsigned char)value[i] < ' ')
             return false;
     return true;
+}
+
+bool cli_json_has_nul(const char *text, size_t n)
+{
+    for (size_t i = 0; i + 1 < n; i++) {
+        if (text[i] != '\\')
+            continue;
+        if (i + 6 <= n && !memcmp(text + i, "\\u0000", 6))
+            return true;
+        i++;
+    }
+    return false;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Sorts the keys: comparing each with all others takes minutes for 100,000. */
+int cli_json_check_keys(const cJSON *root, elcl_error *err)
+{
+    const size_t n = (size_t)cJSON_GetArraySize(root);
+    const char **keys = elcl_calloc(n, sizeof(*keys)), **end = keys;
+    const cJSON *item;
+    int rc = ELCL_OK;
+    if (!keys)
+        return elcl_fail_nomem(err);
+    cJSON_ArrayForEach(item, root) *end++ = item->string;
+    qsort(keys, n, sizeof(*keys), compare_keys);
+    for (size_t i = 1; i < n && !rc; i++)
+        if (!strcmp(keys[i - 1], keys[i]))
+            rc = elcl_fail(err, ELCL_E_FORMAT, "key \"%.60s\" is there twice", keys[i]);
+    elcl_free(keys);
+    return rc;
 }

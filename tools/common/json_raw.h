@@ -20,4 +20,9 @@ size_t cli_json_member(const char *text, size_t n, int index, const char **value
 /* Whether value [n] has no control characters, which JSON allows in no string. */
 bool cli_json_is_plain(const char *value, size_t n);
 
+/* Whether the text has an escaped U+0000, where the parser would end a string. */
+bool cli_json_has_nul(const char *text, size_t n);
+/* Fails with ELCL_E_FORMAT if an object has a key twice: one value would be ignored. */
+int cli_json_check_keys(const cJSON *root, elcl_error *err);
+
 #endif

@@ -49,9 +49,9 @@ int cli_check_tokenizer(const struct cli_sample_options *o, const elcl_model_inf
                      o->model, option);
 }
 
-struct cli_languages cli_sample_languages(const struct cli_sample_options *o)
+struct cli_language_pair cli_sample_languages(const struct cli_sample_options *o)
 {
-    return (struct cli_languages){
+    return (struct cli_language_pair){
         .source = o->src_lang,
         .target = o->tgt_lang,
         .ids = o->input_format == CLI_FORMAT_IDS ? "--input-format ids" : NULL,

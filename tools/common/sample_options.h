@@ -4,7 +4,7 @@
 
 #include "common/args.h"
 #include "common/input.h"
-#include "common/languages.h"
+#include "common/language_pair.h"
 #include "common/words.h"
 
 struct cli_sample_options {
@@ -47,6 +47,6 @@ void cli_samples_warn(const struct cli_sample_options *o, uint64_t n_samples);
 int cli_check_tokenizer(const struct cli_sample_options *o, const elcl_model_info *info,
                         const char *option, elcl_error *err);
 /* The languages of the samples. */
-struct cli_languages cli_sample_languages(const struct cli_sample_options *o);
+struct cli_language_pair cli_sample_languages(const struct cli_sample_options *o);
 
 #endif

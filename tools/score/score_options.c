@@ -116,15 +116,15 @@ static int check_kind(const struct cli_score_options *o, const elcl_model_info *
 /* Sets the start token if it is a language. */
 static int resolve_languages(struct cli_score_options *o, const elcl_model *model, elcl_error *err)
 {
-    const struct cli_languages languages = cli_sample_languages(&o->samples);
+    const struct cli_language_pair languages = cli_sample_languages(&o->samples);
     elcl_gen_options before, after;
     elcl_error why = {0};
     elcl_model_gen_defaults(model, &before);
     after = before;
-    int rc = cli_languages_apply(&languages, model, &after, &why);
+    int rc = cli_language_pair_apply(&languages, model, &after, &why);
     const bool starts = after.decoder_start_token_id != before.decoder_start_token_id;
     if (!rc && languages.target && !starts && languages.ids)
-        rc = cli_languages_fail_idle(&languages, &why);
+        rc = cli_language_pair_fail_idle(&languages, &why);
     if (rc)
         return cli_args_fail_spelled(&o->args, &why, err);
     if (starts && o->decoder_start_token_id >= 0)

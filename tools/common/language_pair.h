@@ -1,11 +1,11 @@
 /* The languages that somebody asked a multilingual model for. Messages spell options as the
  * library does: src_lang. cli_args_spell() makes that --src-lang. */
-#ifndef CLI_LANGUAGES_H
-#define CLI_LANGUAGES_H
+#ifndef CLI_LANGUAGE_PAIR_H
+#define CLI_LANGUAGE_PAIR_H
 
 #include "common/tool.h"
 
-struct cli_languages {
+struct cli_language_pair {
     const char *source, *target; /* NULL: not given */
     const char *ids;   /* what says that sources are token ids, for messages; NULL: they are text */
     const char *model; /* on the command line, to find the nearest codes; NULL: do not look */
@@ -13,9 +13,9 @@ struct cli_languages {
 
 /* Checks the source's language and applies the target's to *gen. Fails with ELCL_E_ARG for a
  * language that the model does not know. */
-int cli_languages_apply(const struct cli_languages *languages, const elcl_model *model,
-                        elcl_gen_options *gen, elcl_error *err);
+int cli_language_pair_apply(const struct cli_language_pair *languages, const elcl_model *model,
+                            elcl_gen_options *gen, elcl_error *err);
 /* Fails because the target's language with token ids changes nothing. */
-int cli_languages_fail_idle(const struct cli_languages *languages, elcl_error *err);
+int cli_language_pair_fail_idle(const struct cli_language_pair *languages, elcl_error *err);
 
 #endif

@@ -1,9 +1,9 @@
-#include "common/languages.h"
+#include "common/language_pair.h"
 
 #include "common/remedy.h"
 
-int cli_languages_apply(const struct cli_languages *l, const elcl_model *model,
-                        elcl_gen_options *gen, elcl_error *err)
+int cli_language_pair_apply(const struct cli_language_pair *l, const elcl_model *model,
+                            elcl_gen_options *gen, elcl_error *err)
 {
     elcl_error why = {0};
     int32_t *ids = NULL;
@@ -23,7 +23,7 @@ int cli_languages_apply(const struct cli_languages *l, const elcl_model *model,
     return rc ? elcl_fail(err, rc, "%s", why.msg) : ELCL_OK;
 }
 
-int cli_languages_fail_idle(const struct cli_languages *l, elcl_error *err)
+int cli_language_pair_fail_idle(const struct cli_language_pair *l, elcl_error *err)
 {
     return elcl_fail(err, ELCL_E_ARG,
                      "tgt_lang changes nothing here: with %s the ids or the model's defaults "

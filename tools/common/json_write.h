@@ -1,0 +1,14 @@
+/* JSON text from values. */
+#ifndef CLI_JSON_WRITE_H
+#define CLI_JSON_WRITE_H
+
+#include "base/util.h"
+
+/* Appends a string [n] with its quotes and escapes. What is not UTF-8 becomes U+FFFD. */
+void cli_json_string(struct elcl_str *out, const char *text, size_t n);
+/* The same for a NUL-terminated string; NULL becomes null. */
+void cli_json_text(struct elcl_str *out, const char *text);
+/* Appends a number in its shortest form; JSON has no infinity: that becomes null. */
+void cli_json_float(struct elcl_str *out, float value);
+
+#endif

@@ -1,0 +1,51 @@
+/* Answers in the form of OpenAI's API: completions, events of a stream, errors. */
+#ifndef CLI_SERVE_OPENAI_ANSWER_H
+#define CLI_SERVE_OPENAI_ANSWER_H
+
+#include "serve/openai_text.h"
+
+/* What the parts of an answer share. */
+struct cli_openai_head {
+    char id[32];
+    int64_t created; /* Unix seconds */
+    const char *model;
+    int64_t seed; /* of the samples; below 0: there are none */
+};
+
+/* One output, or the next piece of one. */
+struct cli_openai_choice {
+    int index;
+    const char *before; /* [n_before] text of the prompt that is repeated */
+    size_t n_before;
+    struct cli_openai_piece piece;
+    bool top;                       /* give the chosen tokens as the top ones too */
+    const char *const *token_texts; /* [piece.n_tokens] NULL: no log-probabilities */
+    const char *finish_reason;      /* NULL: it has not ended */
+    float score;                    /* once it has ended */
+    size_t source_cut;              /* tokens of the prompt that did not fit */
+};
+
+struct cli_openai_usage {
+    uint64_t prompt_tokens, completion_tokens;
+    double queued_seconds, first_token_seconds, total_seconds; /* the longest of all prompts */
+};
+
+void cli_openai_add_choice(struct elcl_str *out, const struct cli_openai_choice *choice);
+
+/* Appends a whole answer; `choices` has commas between them. */
+void cli_openai_add_answer(struct elcl_str *out, const struct cli_openai_head *head,
+                           const struct elcl_str *choices, const struct cli_openai_usage *usage);
+
+/* Appends an event of a stream. choice: NULL: the last event, with the usage. usage_follows: the
+ * stream will end with one. */
+void cli_openai_add_event(struct elcl_str *out, const struct cli_openai_head *head,
+                          const struct cli_openai_choice *choice,
+                          const struct cli_openai_usage *usage, bool usage_follows);
+/* Appends the event that ends every stream. */
+void cli_openai_add_done(struct elcl_str *out);
+
+/* Appends an error. param, code: NULL or "": none. */
+void cli_openai_add_error(struct elcl_str *out, int status, const char *param, const char *code,
+                          const char *message);
+
+#endif
