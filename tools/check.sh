@@ -218,7 +218,7 @@ with_sanitizers() {
 with_thread_sanitizer() {
     [ -f build-tsan/build.ninja ] || meson setup build-tsan -Db_sanitize=thread -Db_lundef=false \
         -Dwerror=true -Doptimization=1 || return 1
-    ninja -C build-tsan tests/test_pool tests/test_control examples/threads
+    ninja -C build-tsan tests/test_pool tests/test_control tests/test_worker examples/threads
 }
 
 # A race makes the exit code 66.
@@ -227,6 +227,7 @@ threads_sanitized() {
     export TSAN_OPTIONS
     program 'tsan: pools of engines' pool-tsan build-tsan/tests/test_pool
     program 'tsan: requests from many threads' control-tsan build-tsan/tests/test_control
+    program "tsan: a server's jobs from many threads" worker-tsan build-tsan/tests/test_worker
     step 'tsan: engines in threads' threads-tsan \
         build-tsan/examples/threads models/g2p-en attention transformer kernel
 }

@@ -7,10 +7,12 @@
  * takes a hundred steps, the output of "!lines" has a line end in it, and the output of "!lists"
  * shows the lists among the options. With FAKE_SILENT set the library logs nothing. A step takes
  * FAKE_STEP_MS; step number FAKE_KILL_STEP kills the process; every submission adds a byte to the
- * file FAKE_SUBMITTED. With FAKE_COMPILE the driver has no kernels in its cache.
+ * file FAKE_SUBMITTED. With FAKE_COMPILE the driver has no kernels in its cache. With FAKE_NO_POOL
+ * no pool can be created.
  */
 #define _POSIX_C_SOURCE 200809L
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +34,7 @@ struct job {
     struct job *next;
     uint64_t id;
     int steps;
+    int cancelled;
     size_t n_emitted;
     elcl_request request; /* the caller owns its lists until it is submitted */
     char lists[48];
@@ -41,8 +44,13 @@ struct elcl_engine {
     elcl_engine_params params;
     struct job *jobs;
     uint64_t n_submitted;
+    uint64_t first_id, id_stride; /* of its requests, so that the engines of a pool differ */
     elcl_engine_stats stats;
 };
+
+/* Of all engines: their lists of jobs, and news of them. */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t news = PTHREAD_COND_INITIALIZER;
 
 struct elcl_device_list {
     int count;
@@ -386,6 +394,8 @@ int elcl_engine_create(elcl_model *model, const elcl_engine_params *params, elcl
         return fail(err, ELCL_E_NOMEM, "out of memory");
     e->params = *params;
     e->stats.batch_size = params->batch_size ? params->batch_size : BATCH;
+    e->stats.planned_bytes = 1000 * (uint64_t)e->stats.batch_size;
+    e->id_stride = 1;
     *engine = e;
     return ELCL_OK;
 }
@@ -484,10 +494,12 @@ int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_
     job->request.source = source;
     if (starts_with(request, "!lists"))
         put_lists(&request->options, job->lists, sizeof(job->lists));
-    job->id = engine->n_submitted++;
+    pthread_mutex_lock(&mutex);
+    const uint64_t number = engine->n_submitted++;
+    job->id = engine->first_id + number * engine->id_stride;
     count_submission();
     /* Neither the order of submission nor its reverse. */
-    job->steps = 1 + (int)(job->id * 7 % 11);
+    job->steps = 1 + (int)(number * 7 % 11);
     if (is_fixed(request))
         job->steps = 2;
     if (starts_with(&job->request, "!slow"))
@@ -498,7 +510,15 @@ int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_
     *end = job;
     if (id)
         *id = job->id;
+    pthread_cond_broadcast(&news);
+    pthread_mutex_unlock(&mutex);
     return ELCL_OK;
+}
+
+static void cancel(elcl_engine *engine, uint64_t id)
+{
+    for (struct job *job = engine->jobs; job; job = job->next)
+        job->cancelled |= job->id == id;
 }
 
 static int32_t upper(int32_t id)
@@ -545,7 +565,10 @@ static void finish_job(elcl_engine *engine, const struct job *job)
     static const elcl_error bad = {ELCL_E_ARG, "the request asked for it"};
     int32_t ids[ELCL_MAX_BEAMS][MAX_SOURCE + 8];
     elcl_hypothesis hypotheses[ELCL_MAX_BEAMS];
-    elcl_result result = {.id = job->id, .user = job->request.user, .hypotheses = hypotheses};
+    elcl_result result = {.id = job->id,
+                          .user = job->request.user,
+                          .hypotheses = hypotheses,
+                          .n_source = job->request.n_source};
     if (starts_with(&job->request, "!request")) {
         result.error = &bad;
     } else {
@@ -554,15 +577,18 @@ static void finish_job(elcl_engine *engine, const struct job *job)
             size_t n = make_output(job, k, ids[k]);
             hypotheses[k] = (elcl_hypothesis){.ids = ids[k],
                                               .n_ids = n,
+                                              .n_generated = n - 1,
                                               .score = -0.125f * (float)(k + 1),
                                               .finish = is_fixed(&job->request) ? ELCL_FINISH_LENGTH
                                                                                 : ELCL_FINISH_EOS};
         }
     }
+    pthread_mutex_lock(&mutex);
     engine->stats.samples++;
     engine->stats.output_tokens += is_fixed(&job->request)
                                        ? (uint64_t)job->request.options.max_new_tokens
                                        : job->request.n_source;
+    pthread_mutex_unlock(&mutex);
     engine->params.on_result(engine->params.user, &result);
 }
 
@@ -589,6 +615,25 @@ static void kill_in_step(void)
         (void)raise(SIGKILL);
 }
 
+/* Whether the job has ended; the mutex is not held. */
+static int run_job(elcl_engine *engine, struct job *job, int is_cancelled)
+{
+    static const elcl_error cancelled = {ELCL_E_INTERRUPTED, "the request was cancelled"};
+    if (is_cancelled) {
+        engine->params.on_result(
+            engine->params.user,
+            &(elcl_result){.id = job->id, .user = job->request.user, .error = &cancelled});
+        return 1;
+    }
+    const int last = !--job->steps;
+    if (last && starts_with(&job->request, "!step"))
+        return -1;
+    emit(engine, job, last);
+    if (last)
+        finish_job(engine, job);
+    return last;
+}
+
 int elcl_engine_step(elcl_engine *engine, size_t *pending, elcl_error *err)
 {
     int running = 0;
@@ -596,23 +641,31 @@ int elcl_engine_step(elcl_engine *engine, size_t *pending, elcl_error *err)
     const char *slow = getenv("FAKE_STEP_MS");
     struct timespec pause = {0, slow ? atoi(slow) * 1000000L : 0};
     (void)nanosleep(&pause, NULL);
+    pthread_mutex_lock(&mutex);
+    engine->stats.steps += engine->jobs != NULL;
     for (struct job **at = &engine->jobs; *at && running < engine->stats.batch_size; running++) {
         struct job *job = *at;
-        if (--job->steps) {
-            emit(engine, job, 0);
+        const int is_cancelled = job->cancelled;
+        pthread_mutex_unlock(&mutex); /* others only append, and cancel */
+        const int ended = run_job(engine, job, is_cancelled);
+        pthread_mutex_lock(&mutex);
+        if (ended < 0) {
+            pthread_mutex_unlock(&mutex);
+            return fail(err, ELCL_E_DEVICE, "the device was lost");
+        }
+        if (!ended) {
             at = &job->next;
             continue;
         }
-        if (starts_with(&job->request, "!step"))
-            return fail(err, ELCL_E_DEVICE, "the device was lost");
-        emit(engine, job, 1);
         *at = job->next;
-        finish_job(engine, job);
         free_job(job);
     }
-    *pending = 0;
+    size_t n = 0;
     for (const struct job *job = engine->jobs; job; job = job->next)
-        (*pending)++;
+        n++;
+    if (pending)
+        *pending = n;
+    pthread_mutex_unlock(&mutex);
     return ELCL_OK;
 }
 
@@ -627,7 +680,12 @@ int elcl_engine_run(elcl_engine *engine, elcl_error *err)
 
 void elcl_engine_get_stats(elcl_engine *engine, elcl_engine_stats *stats)
 {
+    pthread_mutex_lock(&mutex);
     *stats = engine->stats;
+    for (const struct job *job = engine->jobs; job; job = job->next)
+        *(stats->in_flight < (uint64_t)stats->batch_size ? &stats->in_flight : &stats->waiting) +=
+            1;
+    pthread_mutex_unlock(&mutex);
     stats->compile_seconds = getenv("FAKE_COMPILE") ? 9 : 0;
 }
 
@@ -636,6 +694,7 @@ void elcl_engine_get_stats(elcl_engine *engine, elcl_engine_stats *stats)
 struct elcl_pool {
     elcl_engine *engines[ELCL_MAX_ENGINES];
     int n;
+    int woken;
     uint64_t n_submitted;
 };
 
@@ -644,9 +703,15 @@ int elcl_pool_create(elcl_model *const *models, int n, const elcl_engine_params 
 {
     elcl_pool *p = calloc(1, sizeof(*p));
     int rc = p ? ELCL_OK : fail(err, ELCL_E_NOMEM, "out of memory");
+    if (!rc && getenv("FAKE_NO_POOL"))
+        rc = fail(err, ELCL_E_DEVICE, "the device is gone");
     for (int i = 0; !rc && i < n; i++) {
         rc = elcl_engine_create(models[i], params, &p->engines[i], err);
-        p->n += !rc;
+        if (rc)
+            break;
+        p->engines[i]->first_id = (uint64_t)i;
+        p->engines[i]->id_stride = (uint64_t)n;
+        p->n++;
     }
     if (rc)
         elcl_pool_destroy(&p);
@@ -668,21 +733,63 @@ void elcl_pool_destroy(elcl_pool **pool)
 /* Engines take turns. */
 int elcl_pool_submit(elcl_pool *pool, const elcl_request *request, uint64_t *id, elcl_error *err)
 {
-    const uint64_t i = pool->n_submitted % (uint64_t)pool->n;
-    const int rc = elcl_engine_submit(pool->engines[i], request, id, err);
-    pool->n_submitted += !rc;
-    return rc;
+    pthread_mutex_lock(&mutex);
+    const uint64_t i = pool->n_submitted++ % (uint64_t)pool->n;
+    pthread_mutex_unlock(&mutex);
+    return elcl_engine_submit(pool->engines[i], request, id, err);
+}
+
+void elcl_pool_cancel(elcl_pool *pool, uint64_t id)
+{
+    pthread_mutex_lock(&mutex);
+    for (int i = 0; i < pool->n; i++)
+        cancel(pool->engines[i], id);
+    pthread_mutex_unlock(&mutex);
+}
+
+static size_t count_jobs(const elcl_pool *pool)
+{
+    size_t n = 0;
+    for (int i = 0; i < pool->n; i++)
+        for (const struct job *job = pool->engines[i]->jobs; job; job = job->next)
+            n++;
+    return n;
+}
+
+/* Only waits without a limit. */
+size_t elcl_pool_wait(elcl_pool *pool, double seconds)
+{
+    (void)seconds;
+    pthread_mutex_lock(&mutex);
+    while (!pool->woken && !count_jobs(pool))
+        pthread_cond_wait(&news, &mutex);
+    pool->woken = 0;
+    const size_t n = count_jobs(pool);
+    pthread_mutex_unlock(&mutex);
+    return n;
+}
+
+void elcl_pool_wake(elcl_pool *pool)
+{
+    if (!pool)
+        return;
+    pthread_mutex_lock(&mutex);
+    pool->woken = 1;
+    pthread_cond_broadcast(&news);
+    pthread_mutex_unlock(&mutex);
 }
 
 int elcl_pool_step(elcl_pool *pool, size_t *pending, elcl_error *err)
 {
     int rc = ELCL_OK;
-    *pending = 0;
+    size_t n = 0;
     for (int i = 0; !rc && i < pool->n; i++) {
         size_t more = 0;
         rc = elcl_engine_step(pool->engines[i], &more, err);
-        *pending += more;
+        n += more;
     }
+    if (pending)
+        *pending = n;
     return rc;
 }
 

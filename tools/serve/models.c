@@ -1,0 +1,150 @@
+#include "serve/models.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/remedy.h"
+
+/* ---- names ----------------------------------------------------------------------------------- */
+
+/* Splits [NAME=]PATH. A "=" after a "/" belongs to the path. */
+static int split_word(const char *word, struct cli_served *served, elcl_error *err)
+{
+    const size_t given = strcspn(word, "=/");
+    const bool named = word[given] == '=';
+    const char *path = named ? word + given + 1 : word, *name = named ? word : path;
+    size_t n = named ? given : strlen(path);
+    while (!named && n && path[n - 1] == '/')
+        n--;
+    for (size_t i = n; !named && i > 0; i--)
+        if (path[i - 1] == '/') {
+            name += i;
+            n -= i;
+            break;
+        }
+    const bool dots = (n == 1 || n == 2) && !strncmp(name, "..", n);
+    if (!n || !*path || (!named && dots))
+        return elcl_fail(err, ELCL_E_ARG, "expected a model as NAME=PATH, found \"%.200s\"", word);
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)name[i] < ' ' || name[i] == '\x7f')
+            return elcl_fail(err, ELCL_E_ARG,
+                             "the name of a model has control characters: use NAME=PATH");
+    served->path = path;
+    served->name = elcl_strndup(name, n);
+    return served->name ? ELCL_OK : elcl_fail_nomem(err);
+}
+
+static int take_words(struct cli_models *models, char *const *words, int n, elcl_error *err)
+{
+    int rc = ELCL_OK;
+    models->items = calloc((size_t)n, sizeof(*models->items));
+    if (!models->items)
+        return elcl_fail_nomem(err);
+    for (int i = 0; !rc && i < n; i++) {
+        struct cli_served *served = &models->items[models->n];
+        rc = split_word(words[i], served, err);
+        if (!rc && cli_models_find(models, served->name))
+            rc = elcl_fail(err, ELCL_E_ARG,
+                           "two models have the name \"%.200s\": use NAME=PATH for one of them",
+                           served->name);
+        models->n++;
+    }
+    return rc;
+}
+
+const struct cli_served *cli_models_find(const struct cli_models *models, const char *name)
+{
+    if (!name)
+        return models->n == 1 ? &models->items[0] : NULL;
+    for (size_t i = 0; i < models->n; i++)
+        if (!strcmp(models->items[i].name, name))
+            return &models->items[i];
+    return NULL;
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static int read_languages(struct cli_served *served, elcl_error *err)
+{
+    int rc;
+    char *directory = NULL;
+    if (!served->info.has_tokenizer) {
+        served->languages = elcl_strdup("");
+        return served->languages ? ELCL_OK : elcl_fail_nomem(err);
+    }
+    directory = cli_model_directory(served->path);
+    rc = directory ? elcl_languages(directory, &served->languages, err) : elcl_fail_nomem(err);
+    free(directory);
+    return rc;
+}
+
+static int open_model(struct cli_served *served, const struct cli_models_params *params,
+                      elcl_error *err)
+{
+    int rc;
+    ELCL_TRY(cli_engines_open(&served->engines, params->options, params->n_engines, served->path,
+                              params->log, params->log_user, &served->info, err));
+    served->model = served->engines.models[0];
+    elcl_model_gen_defaults(served->model, &served->defaults);
+    ELCL_TRY(read_languages(served, err));
+    if (served->info.decoder_only && served->info.has_tokenizer)
+        ELCL_TRY(elcl_encode(served->model, "", 0, &served->opening, &served->n_opening, err));
+fail:
+    return rc;
+}
+
+int cli_models_open(struct cli_models *models, char *const *words, int n,
+                    const struct cli_models_params *params, elcl_error *err)
+{
+    int rc = take_words(models, words, n, err);
+    for (size_t i = 0; !rc && i < models->n; i++)
+        rc = open_model(&models->items[i], params, err);
+    return rc;
+}
+
+/* Starts the worker of a model. An automatic batch is halved until it fits. */
+static int start_worker(struct cli_served *served, const struct cli_models_params *params,
+                        const struct cli_sharers *sharers, elcl_error *err)
+{
+    struct cli_worker_params worker = {
+        .queue = params->queue, .on_lost = params->on_lost, .user = params->user};
+    int rc = cli_sizes_choose(&params->sizes, &served->engines, &served->info, params->options,
+                              sharers, served->path, &worker.sizes, err);
+    while (!rc) {
+        elcl_error why = {0};
+        rc = cli_worker_create(&served->engines, &served->info, &worker, &served->worker, &why);
+        if (!rc)
+            return ELCL_OK;
+        if (rc != ELCL_E_DEVICE_NOMEM || params->sizes.batch_size || worker.sizes.batch_size == 1)
+            return elcl_fail(err, rc, "%s", why.msg);
+        worker.sizes.batch_size /= 2;
+        rc = ELCL_OK;
+    }
+    return rc;
+}
+
+int cli_models_start(struct cli_models *models, const struct cli_models_params *params,
+                     elcl_error *err)
+{
+    struct cli_sharers sharers = {.engines = params->n_engines * (int)models->n};
+    int rc = ELCL_OK;
+    for (size_t i = 0; i < models->n; i++)
+        sharers.weight_bytes += models->items[i].info.weight_bytes;
+    for (size_t i = 0; !rc && i < models->n; i++)
+        rc = start_worker(&models->items[i], params, &sharers, err);
+    return rc;
+}
+
+void cli_models_close(struct cli_models *models)
+{
+    for (size_t i = 0; i < models->n; i++) {
+        struct cli_served *served = &models->items[i];
+        cli_worker_destroy(&served->worker);
+        cli_engines_close(&served->engines);
+        elcl_free(served->opening);
+        elcl_free(served->languages);
+        elcl_free(served->name);
+    }
+    free(models->items);
+    *models = (struct cli_models){0};
+}
