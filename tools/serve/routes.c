@@ -4,8 +4,12 @@
 #include <string.h>
 
 #include "serve/health.h"
+#include "serve/page.h"
 
 static const struct cli_route routes[] = {
+    {"GET", "/", CLI_ACCESS_PUBLIC, cli_serve_page},
+    {"GET", "/page.css", CLI_ACCESS_PUBLIC, cli_serve_page},
+    {"GET", "/page.js", CLI_ACCESS_PUBLIC, cli_serve_page},
     {"GET", "/health", CLI_ACCESS_PUBLIC, cli_serve_health},
 };
 
