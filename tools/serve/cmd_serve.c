@@ -9,6 +9,9 @@
 /* How often the main thread looks for a signal. */
 #define WAIT_SECONDS 0.1
 
+/* In which jobs that are cancelled have their answers. */
+#define ABORT_SECONDS 2
+
 /* The status in the counts of a request whose client left. */
 #define STATUS_LEFT 499
 
@@ -65,9 +68,43 @@ static int listen_for_clients(struct cli_server *server, elcl_error *err)
                                            .done = end_request,
                                            .user = server};
     const int rc = cli_http_start(&params, &server->http, err);
-    if (!rc && !o->common.quiet)
-        fprintf(stderr, "elcl: serving on %s\n", cli_http_url(server->http));
-    return rc;
+    if (rc || o->common.quiet)
+        return rc;
+    fprintf(stderr, "elcl: serving");
+    for (size_t i = 0; i < server->models.n; i++)
+        fprintf(stderr, "%s %s", i ? "," : "", server->models.items[i].name);
+    fprintf(stderr, " on %s\n", cli_http_url(server->http));
+    return ELCL_OK;
+}
+
+static void log_line(void *user, enum elcl_log_level level, const char *line)
+{
+    const struct cli_serve_options *options = user;
+    if (cli_logs(&options->common, level))
+        cli_log(level, line);
+}
+
+/* The engines of a model have failed, and so have new ones. */
+static void lose_model(void *user, const elcl_error *why)
+{
+    struct cli_server *server = user;
+    cli_error(CLI_EXIT_FAILURE, "%s; the server ends, since new engines failed too", why->msg);
+    atomic_store(&server->lost, true);
+}
+
+/* Opens the models, and starts their engines. */
+static int open_models(struct cli_server *server, struct cli_serve_options *o, elcl_error *err)
+{
+    const struct cli_models_params params = {.options = &o->model,
+                                             .sizes = o->sizes,
+                                             .n_engines = o->n_engines,
+                                             .queue = o->queue,
+                                             .log = log_line,
+                                             .log_user = o,
+                                             .on_lost = lose_model,
+                                             .user = server};
+    const int rc = cli_models_open(&server->models, o->args.words, o->args.n_words, &params, err);
+    return rc ? rc : cli_models_start(&server->models, &params, err);
 }
 
 /* Answers what has arrived, but nothing new. */
@@ -76,22 +113,31 @@ static void drain(struct cli_server *server)
     const int seconds = server->options->drain_seconds;
     atomic_store(&server->draining, true);
     cli_http_drain(server->http);
-    if (!cli_http_wait_idle(server->http, seconds) && !server->options->common.quiet)
+    if (cli_http_wait_idle(server->http, seconds))
+        return;
+    if (!server->options->common.quiet)
         cli_warn("some requests had no answer after %d seconds (--drain-seconds)", seconds);
+    for (size_t i = 0; i < server->models.n; i++)
+        cli_worker_abort(server->models.items[i].worker);
+    cli_http_wait_idle(server->http, ABORT_SECONDS);
 }
 
-static int serve(const struct cli_serve_options *options)
+static int serve(struct cli_serve_options *options)
 {
     struct cli_server server = {.options = options, .start_time = (double)time(NULL)};
     elcl_error err = {0};
-    int rc = listen_for_clients(&server, &err);
-    if (rc)
-        return cli_error(CLI_EXIT_FAILURE, "%s", err.msg);
-    while (!cli_sys_interrupted())
+    int rc = open_models(&server, options, &err);
+    if (!rc)
+        rc = listen_for_clients(&server, &err);
+    while (!rc && !cli_sys_interrupted() && !atomic_load(&server.lost))
         cli_sys_sleep(WAIT_SECONDS);
-    drain(&server);
+    if (!rc)
+        drain(&server);
     cli_http_stop(&server.http);
-    return CLI_EXIT_OK;
+    cli_models_close(&server.models);
+    if (rc)
+        return cli_error(rc == ELCL_E_ARG ? CLI_EXIT_USAGE : CLI_EXIT_FAILURE, "%s", err.msg);
+    return atomic_load(&server.lost) ? CLI_EXIT_FAILURE : CLI_EXIT_OK;
 }
 
 int cli_cmd_serve(int argc, char **argv)

@@ -5,6 +5,8 @@
 
 #define FIELD(name) offsetof(struct cli_serve_options, name)
 
+static const struct cli_choice auto_word[] = {{"auto", 0}, {NULL, 0}};
+
 /* clang-format off */
 static const struct cli_opt options_table[] = {
     CLI_ROW_GROUP("Clients:"),
@@ -26,6 +28,33 @@ static const struct cli_opt options_table[] = {
         "close a connection that does nothing for so long (default 60)"),
     CLI_ROW_INT("drain-seconds", "N", drain_seconds, 0, 86400,
         "after SIGTERM or SIGINT: end at the latest by then, answered or not (default 30)"),
+    CLI_ROW_INT("queue", "N", queue, 0, 1 << 20,
+        "texts that may wait for a place in the batch of their model; more are refused "
+        "(default 1024)"),
+    CLI_ROW_INT("time-limit", "N", time_limit, 0, 1 << 20,
+        "seconds that a request may take; 0: any (default 600)"),
+
+    CLI_ROW_GROUP("The largest requests, which memory is allocated for at the start:"),
+    {CLI_OPT_INT, "batch-size", "N|auto",
+        "texts in flight in each engine (default auto: what keeps the device busy, 32 to 64 on a "
+        "CPU, but with the other models at most half of the memory that the weights leave)",
+        FIELD(sizes.batch_size), 1, 1 << 20, auto_word},
+    CLI_ROW_INT("max-beams", "N", sizes.max_beams, 1, ELCL_MAX_BEAMS,
+        "beams, or samples of a text (default 4, or the model's own if they are more)"),
+    CLI_ROW_INT("max-source", "N", sizes.max_source, 1, INT32_MAX,
+        "source tokens of a text, or tokens of a prompt (default: the model's default length)"),
+    CLI_ROW_INT("max-target", "N", sizes.max_target, 2, INT32_MAX,
+        "tokens of an output with its start token (default 256, or the model's own length if that "
+        "is more)"),
+    CLI_ROW_INT("max-lists", "N", sizes.max_lists, 1, 1 << 24,
+        "tokens of the lists of a text, such as bad_words_ids (default 512, or twice the model's "
+        "own)"),
+
+    CLI_ROW_GROUP("Running:"),
+    CLI_MODEL_OPTIONS(FIELD(model), "run on this device, or on several, separated by commas; see "
+        "elcl devices (default: a GPU if there is one, else a CPU)"),
+    CLI_ROW_INT("engines", "N", n_engines, 1, ELCL_MAX_ENGINES,
+        "engines of each model on each device, which share its memory limit (default 1)"),
 
     CLI_ROW_GROUP("Messages:"),
     CLI_COMMON_OPTIONS(FIELD(common)),
@@ -43,7 +72,8 @@ static int check(const struct cli_args *args, void *target, elcl_error *err)
         o->api_key = key;
     if (!o->max_body_bytes || o->max_body_bytes > UINT64_C(1) << 30)
         return elcl_fail(err, ELCL_E_ARG, "--max-body: expected 1 .. 1G bytes");
-    return ELCL_OK;
+    o->model.expected_batch = o->sizes.batch_size;
+    return cli_check_devices(&o->model, ELCL_MAX_ENGINES / o->n_engines, err);
 }
 
 bool cli_serve_parse(struct cli_serve_options *options, int argc, char **argv, int *exit_code)
@@ -72,6 +102,10 @@ bool cli_serve_parse(struct cli_serve_options *options, int argc, char **argv, i
                                           .max_body_bytes = 8 << 20,
                                           .request_seconds = 20,
                                           .idle_seconds = 60,
-                                          .drain_seconds = 30};
+                                          .drain_seconds = 30,
+                                          .queue = 1024,
+                                          .time_limit = 600,
+                                          .model = CLI_MODEL_DEFAULTS,
+                                          .n_engines = 1};
     return cli_args_begin(&options->args, argc, argv, options, exit_code);
 }

@@ -4,6 +4,7 @@
 
 #include "common/args.h"
 #include "common/model_options.h"
+#include "serve/sizes.h"
 
 struct cli_serve_options {
     struct cli_args args; /* words: the models, as [NAME=]PATH */
@@ -13,6 +14,11 @@ struct cli_serve_options {
     int connections;
     uint64_t max_body_bytes;
     int request_seconds, idle_seconds, drain_seconds;
+    int queue;      /* requests of each model that may wait */
+    int time_limit; /* seconds of a request */
+    struct cli_model_options model;
+    int n_engines; /* of each model on each device */
+    struct cli_sizes sizes;
 };
 
 /* false: the verb ends, with *exit_code. */

@@ -3,9 +3,17 @@
 #include <cjson/cJSON.h>
 #include <string.h>
 
+#include "common/sys.h"
+
 bool cli_server_draining(const struct cli_server *server)
 {
     return atomic_load(&server->draining);
+}
+
+double cli_server_deadline(const struct cli_server *server)
+{
+    const int limit = server->options->time_limit;
+    return limit ? cli_sys_seconds() + limit : 0;
 }
 
 bool cli_server_key_is(const struct cli_server *server, const char *key)

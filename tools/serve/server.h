@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "serve/exchange.h"
+#include "serve/models.h"
 #include "serve/request_counts.h"
 #include "serve/serve_options.h"
 
@@ -15,12 +16,16 @@ struct cli_http;
 struct cli_server {
     const struct cli_serve_options *options;
     struct cli_http *http;
+    struct cli_models models;
     double start_time; /* Unix seconds */
     struct cli_request_counts requests;
     atomic_bool draining; /* takes no more requests, and ends when all are answered */
+    atomic_bool lost;     /* likewise, since the engines of a model have failed for good */
 };
 
 bool cli_server_draining(const struct cli_server *server);
+/* Returns the deadline of a job that begins now. */
+double cli_server_deadline(const struct cli_server *server);
 
 /* Whether `key`, or NULL, opens the server. The time it takes says nothing about the right key. */
 bool cli_server_key_is(const struct cli_server *server, const char *key);

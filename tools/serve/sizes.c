@@ -38,8 +38,8 @@ fail:
 }
 
 /* Returns the requests that keep a device busy, and that fit if there is nothing else. */
-static int busy_batch(const struct cli_engines *engines, const elcl_engine_params *sizes,
-                      int *batch, elcl_error *err)
+static int busy_batch(const struct cli_engines *engines, const elcl_model_info *info,
+                      const elcl_engine_params *sizes, int *batch, elcl_error *err)
 {
     elcl_engine_params automatic = *sizes;
     elcl_engine_stats stats;
@@ -51,6 +51,8 @@ static int busy_batch(const struct cli_engines *engines, const elcl_engine_param
     elcl_pool_get_stats(pool, 0, &stats);
     elcl_pool_destroy(&pool);
     *batch = elcl_max_int(stats.batch_size, CLI_LEAST_BATCH);
+    if (info->kernels == ELCL_KERNELS_CPU)
+        *batch = elcl_min_int(*batch, CLI_MOST_BATCH_CPU);
     return ELCL_OK;
 }
 
@@ -108,7 +110,7 @@ static int choose_batch(const struct cli_engines *engines, const elcl_model_info
 {
     elcl_blueprint *blueprint = NULL;
     const char *list = options->device;
-    int rc = busy_batch(engines, sizes, &sizes->batch_size, err);
+    int rc = busy_batch(engines, info, sizes, &sizes->batch_size, err);
     if (!rc)
         rc = cli_blueprint_open(path, false, &blueprint, err);
     while (!rc) {

@@ -4,8 +4,10 @@
 
 #include "common/engines.h"
 
-/* The least automatic batch, if it fits. */
+/* An automatic batch has at least so many requests, if they fit, and at most so many on a CPU: more
+ * are hardly faster there and take memory all the time. */
 #define CLI_LEAST_BATCH 32
+#define CLI_MOST_BATCH_CPU 64
 #define CLI_LEAST_BEAMS 4
 #define CLI_LEAST_TARGET 256
 
