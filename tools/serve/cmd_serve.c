@@ -53,6 +53,13 @@ static void end_request(void *user, const struct cli_http_done *done)
         log_request(done);
 }
 
+static void name_routes(struct cli_request_counts *requests)
+{
+    const struct cli_route *route;
+    for (size_t i = 0; (route = cli_route_at(i)); i++)
+        cli_request_name(requests, i, route->method, route->path);
+}
+
 static int listen_for_clients(struct cli_server *server, elcl_error *err)
 {
     const struct cli_serve_options *o = server->options;
@@ -127,6 +134,7 @@ static int serve(struct cli_serve_options *options)
     struct cli_server server = {.options = options, .start_time = (double)time(NULL)};
     elcl_error err = {0};
     int rc = open_models(&server, options, &err);
+    name_routes(&server.requests);
     if (!rc)
         rc = listen_for_clients(&server, &err);
     while (!rc && !cli_sys_interrupted() && !atomic_load(&server.lost))

@@ -13,6 +13,7 @@ const COMMON = ['n', 'max_tokens'];
 let models = [];
 let health = null;
 let running = null; // the AbortController of the request
+let declined = false; // the user gave no key
 let key = sessionStorage.getItem('elcl-key') || '';
 
 const modelNow = () => models.find(m => m.id === $('model').value);
@@ -45,8 +46,9 @@ function askKey() {
     dialog.showModal();
     return new Promise((resolve, reject) => {
         dialog.addEventListener('close', () => {
-            if (dialog.returnValue !== 'use')
-                return reject(new Error('The server needs an API key.'));
+            declined = dialog.returnValue !== 'use';
+            if (declined)
+                return reject(new Error('The server needs an API key: reload the page to give it.'));
             key = $('key').value;
             sessionStorage.setItem('elcl-key', key);
             resolve();
@@ -328,13 +330,14 @@ async function loadModels() {
     $('model').replaceChildren(...models.map(m => new Option(m.id, m.id)));
     $('model').disabled = models.length < 2;
     $('go').disabled = models.length === 0;
+    say('');
     showModel();
 }
 
 // ---- the state of the server --------------------------------------------------------------------
 
-const STATES = {ok: ['Ready', 'good'], loading: ['Loading', 'warn'],
-                draining: ['Shutting down', 'warn'], failed: ['Failed', 'bad']};
+const STATES = {ok: ['Ready', 'good'], draining: ['Shutting down', 'warn'],
+                failed: ['Failed', 'bad']};
 const ATTENTIONS = {el: 'EL-attention', mha: 'Multi-head',
                     'mha-beam': 'Multi-head, for each beam'};
 const count = n => n.toLocaleString('en');
@@ -375,16 +378,17 @@ async function refresh() {
         const [text, className] = STATES[health.status] || [health.status, 'warn'];
         showState(`${text} · ${health.version}`, className);
         showHealth();
-        if (!models.length && health.status === 'ok' && !$('key-dialog').open)
-            await loadModels();
     } catch {
         showState('No answer', 'bad');
     }
 }
 
 async function keepFresh() {
-    if (!document.hidden)
+    if (!document.hidden) {
         await refresh();
+        if (!models.length && health?.status === 'ok' && !declined)
+            await loadModels().catch(e => say(e.message, true));
+    }
     setTimeout(keepFresh, running ? 500 : 2000);
 }
 
@@ -419,5 +423,4 @@ if (/Mac|iPhone|iPad/.test(navigator.platform))
 
 placeholder('The output appears here');
 showMethod();
-loadModels().catch(e => say(e.message, true));
 keepFresh();

@@ -14,12 +14,16 @@
  * left before its answer was complete. */
 extern const int cli_counted_statuses[CLI_COUNTED_STATUSES];
 
-/* Starts with {0}. Thread-safety: Safe. */
+/* Starts with {0}. Thread-safety: Safe, after all routes are named. */
 struct cli_request_counts {
     _Atomic uint64_t n[CLI_MAX_ROUTES + 1][CLI_COUNTED_STATUSES];
+    const char *methods[CLI_MAX_ROUTES + 1], *paths[CLI_MAX_ROUTES + 1]; /* of the routes */
 };
 
-/* Counts an answer that is complete. route: its place in the table of routes, or CLI_NO_ROUTE. */
+/* Names the route at a place in the table of routes. */
+void cli_request_name(struct cli_request_counts *counts, size_t route, const char *method,
+                      const char *path);
+/* Counts an answer that is complete. route: its place in the table, or CLI_NO_ROUTE. */
 void cli_request_count(struct cli_request_counts *counts, size_t route, int status);
 
 #endif

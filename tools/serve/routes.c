@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "serve/health.h"
+#include "serve/metrics.h"
 #include "serve/page.h"
 
 static const struct cli_route routes[] = {
@@ -11,6 +12,7 @@ static const struct cli_route routes[] = {
     {"GET", "/page.css", CLI_ACCESS_PUBLIC, cli_serve_page},
     {"GET", "/page.js", CLI_ACCESS_PUBLIC, cli_serve_page},
     {"GET", "/health", CLI_ACCESS_PUBLIC, cli_serve_health},
+    {"GET", "/metrics", CLI_ACCESS_KEY, cli_serve_metrics},
 };
 
 _Static_assert(ELCL_COUNT(routes) <= CLI_MAX_ROUTES, "raise CLI_MAX_ROUTES");
