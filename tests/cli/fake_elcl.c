@@ -357,6 +357,18 @@ int elcl_text_stream_add(elcl_text_stream *s, const int32_t *ids, size_t n_ids, 
     return ELCL_OK;
 }
 
+int elcl_text_stream_end(elcl_text_stream *s, const char **text, elcl_error *err)
+{
+    free(s->text);
+    s->text = NULL;
+    const int rc = elcl_decode(NULL, s->ids, s->n_ids, &s->text, err);
+    if (rc)
+        return rc;
+    *text = s->text + s->n_given;
+    s->n_ids = s->n_given = 0;
+    return ELCL_OK;
+}
+
 /* ---- generation ---------------------------------------------------------------------------- */
 
 void elcl_model_gen_defaults(const elcl_model *model, elcl_gen_options *options)

@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include "../check.h"
+#include "common/gen_json.h"
 #include "files.h"
 #include "serve/openai_answer.h"
 #include "serve/openai_request.h"
@@ -202,6 +203,30 @@ static void test_refused(void)
     }
 }
 
+/* Keeps the last value of an option. */
+static int keep_value(void *user, const char *value, elcl_error *err)
+{
+    (void)err;
+    (void)snprintf(user, 64, "%s", value);
+    return ELCL_OK;
+}
+
+/* A value as JSON reads as the same value. */
+static void check_written(const elcl_gen_option *option, const char *value)
+{
+    struct elcl_str json = {0};
+    elcl_error err = {0};
+    char again[64] = "";
+    cli_gen_json_write(option, value, &json);
+    cJSON *item = json.data ? cJSON_Parse(json.data) : NULL;
+    CHECK(item, "no JSON: %s", json.data);
+    CHECK(!cli_gen_json_check(option, item, &err), "%s: %s", json.data, err.msg);
+    CHECK(!cli_gen_json_each(option, item, keep_value, again, &err), "%s", err.msg);
+    CHECK(!strcmp(again, value), "%s became %s", value, again);
+    cJSON_Delete(item);
+    elcl_str_finish(&json);
+}
+
 /* Every option of the table is a field. */
 static void test_options(void)
 {
@@ -221,6 +246,10 @@ static void test_options(void)
                        fairseq ? ", \"search_style\": \"fairseq\"" : "");
         CHECK(!cli_openai_parse(body, strlen(body), &r, param, &err), "%s", err.msg);
         CHECK(cli_settings_has(&r.given, option->name), "not kept");
+        for (size_t k = 0; k < r.given.n; k++)
+            check_written(elcl_gen_option_find(r.given.given[k].name), r.given.given[k].value);
+        if (option->type == ELCL_OPTION_TOKENS || option->type == ELCL_OPTION_TOKEN_LISTS)
+            check_written(option, "none");
         cli_openai_request_finish(&r);
     }
 }
@@ -234,14 +263,15 @@ static void test_renamed(void)
         {"max_new_tokens: expected at most 5", "max_tokens: expected at most 5", "max_tokens"},
         {"num_return_sequences 3 exceeds", "n 3 exceeds", "n"},
         {"stop_strings need num_beams 1", "stop need num_beams 1", "stop"},
-        {"num_beams: expected", "num_beams: expected", "num_beams"},
+        {"num_beams: expected", "n: expected", "n"},
+        {"top_k: expected", "top_k: expected", "top_k"},
         {"the model does not know", "the model does not know", ""},
         {"num_beams", "num_beams", ""},
     };
     for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
         if (!check_case("renamed: %s", cases[i].message))
             continue;
-        const struct cli_openai_request r = {.has_max_tokens = true, .n = 3};
+        const struct cli_openai_request r = {.has_max_tokens = true, .beams_from_n = true, .n = 3};
         elcl_error why = {.code = ELCL_E_ARG}, err = {0};
         char param[64] = "?";
         (void)snprintf(why.msg, sizeof(why.msg), "%s", cases[i].message);
@@ -343,11 +373,10 @@ static void test_answers(void)
     static const struct cli_openai_head head = {"cmpl-1", 5, "m\"", -1};
     static const struct cli_openai_usage usage = {2, 3, 0, 0.5, 1.25};
     static const struct cli_openai_token tokens[] = {{4, -0.5F, 0, 1, 2}, {5, NAN, 1, 1, 3}};
-    static const char *const texts[] = {"a", "\n"};
     static const struct cli_openai_choice choice = {.index = 1,
-                                                    .piece = {"a\n", 2, tokens, 2},
+                                                    .piece = {"a\n", 2, tokens, 2, "a\n"},
                                                     .top = true,
-                                                    .token_texts = texts,
+                                                    .logprobs = true,
                                                     .finish_reason = "stop",
                                                     .score = -INFINITY};
     struct elcl_str out = {0}, choices = {0};
@@ -356,7 +385,7 @@ static void test_answers(void)
         check_json(&choices,
                    "{\"text\": \"a\\n\", \"index\": 1, \"logprobs\": {\"tokens\": [\"a\", "
                    "\"\\n\"], \"token_logprobs\": [-0.5, null], \"top_logprobs\": [{\"a\": "
-                   "-0.5}, {\"\\n\": null}], \"text_offset\": [2, 3]}, \"finish_reason\": "
+                   "-0.5}, null], \"text_offset\": [2, 3]}, \"finish_reason\": "
                    "\"stop\", \"score\": null}");
         elcl_str_finish(&choices);
     }
@@ -369,7 +398,7 @@ static void test_answers(void)
     }
     if (check_case("events")) {
         static const struct cli_openai_choice piece = {
-            .before = "p\xff", .n_before = 2, .piece = {"é", 2, NULL, 0}, .source_cut = 3};
+            .before = {.text = "p\xff", .n = 2}, .piece = {.text = "é", .n = 2}, .source_cut = 3};
         cli_openai_add_event(&out, &head, &piece, NULL, true);
         cli_openai_add_event(&out, &head, NULL, &usage, true);
         cli_openai_add_done(&out);

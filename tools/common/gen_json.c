@@ -1,8 +1,11 @@
 #include "common/gen_json.h"
 
 #include <math.h>
+#include <string.h>
 
 #include <cjson/cJSON.h>
+
+#include "common/json_write.h"
 
 /* How deep arrays of token ids are: 1, 2 for an array of arrays, or 0 for other values. */
 static int depth_of(const elcl_gen_option *option)
@@ -117,4 +120,38 @@ int cli_gen_json_each(const elcl_gen_option *option, const cJSON *item, cli_gen_
     rc = text.failed ? elcl_fail_nomem(err) : set(user, text.data, err);
     elcl_str_finish(&text);
     return rc;
+}
+
+/* Appends lines as strings. */
+static void write_texts(const char *lines, struct elcl_str *out)
+{
+    for (const char *at = lines; *at;) {
+        const size_t n = strcspn(at, "\n");
+        elcl_str_text(out, at == lines ? "" : ", ");
+        cli_json_string(out, at, n);
+        at += n + (at[n] == '\n');
+    }
+}
+
+void cli_gen_json_write(const elcl_gen_option *option, const char *value, struct elcl_str *out)
+{
+    const bool none = !strcmp(value, "none");
+    const int depth = is_texts(option) ? 1 : depth_of(option);
+    if (none && !depth) {
+        elcl_str_text(out, "null");
+        return;
+    }
+    if (option->type == ELCL_OPTION_WORD && strcmp(value, "true") != 0 &&
+        strcmp(value, "false") != 0) {
+        cli_json_text(out, value);
+        return;
+    }
+    elcl_str_text(out, depth ? "[" : "");
+    if (is_texts(option))
+        write_texts(value, out);
+    else if (depth > 1 && !none)
+        elcl_str_text(out, "[");
+    for (const char *c = none || is_texts(option) ? "" : value; *c; c++)
+        elcl_str_append(out, *c == ';' ? "], [" : c, *c == ';' ? 4 : 1);
+    elcl_str_text(out, depth > 1 && !none ? "]]" : depth ? "]" : "");
 }

@@ -1,4 +1,4 @@
-/* Values of generation options in JSON: the text that elcl_gen_options_set() takes. */
+/* Values of generation options in JSON, from and to the text that elcl_gen_options_set() takes. */
 #ifndef CLI_GEN_JSON_H
 #define CLI_GEN_JSON_H
 
@@ -19,5 +19,8 @@ int cli_gen_json_check(const elcl_gen_option *option, const struct cJSON *item, 
  * Call cli_gen_json_check() first. */
 int cli_gen_json_each(const elcl_gen_option *option, const struct cJSON *item, cli_gen_json_fn set,
                       void *user, elcl_error *err);
+
+/* Appends a value, as elcl_gen_options_get() gives it, as JSON. */
+void cli_gen_json_write(const elcl_gen_option *option, const char *value, struct elcl_str *out);
 
 #endif

@@ -64,16 +64,22 @@ const struct cli_served *cli_models_find(const struct cli_models *models, const 
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static int read_languages(struct cli_served *served, elcl_error *err)
+static int read_tokenizer(struct cli_served *served, elcl_error *err)
 {
-    int rc;
     char *directory = NULL;
+    int rc = ELCL_OK;
     if (!served->info.has_tokenizer) {
         served->languages = elcl_strdup("");
         return served->languages ? ELCL_OK : elcl_fail_nomem(err);
     }
     directory = cli_model_directory(served->path);
-    rc = directory ? elcl_languages(directory, &served->languages, err) : elcl_fail_nomem(err);
+    if (!directory)
+        return elcl_fail_nomem(err);
+    ELCL_TRY(elcl_languages(directory, &served->languages, err));
+    ELCL_TRY(elcl_codec_open(directory, &served->codec, err));
+    if (served->info.decoder_only)
+        ELCL_TRY(elcl_encode(served->model, "", 0, &served->opening, &served->n_opening, err));
+fail:
     free(directory);
     return rc;
 }
@@ -86,9 +92,7 @@ static int open_model(struct cli_served *served, const struct cli_models_params 
                               params->log, params->log_user, &served->info, err));
     served->model = served->engines.models[0];
     elcl_model_gen_defaults(served->model, &served->defaults);
-    ELCL_TRY(read_languages(served, err));
-    if (served->info.decoder_only && served->info.has_tokenizer)
-        ELCL_TRY(elcl_encode(served->model, "", 0, &served->opening, &served->n_opening, err));
+    ELCL_TRY(read_tokenizer(served, err));
 fail:
     return rc;
 }
@@ -141,6 +145,7 @@ void cli_models_close(struct cli_models *models)
         struct cli_served *served = &models->items[i];
         cli_worker_destroy(&served->worker);
         cli_engines_close(&served->engines);
+        elcl_codec_close(&served->codec);
         elcl_free(served->opening);
         elcl_free(served->languages);
         elcl_free(served->name);

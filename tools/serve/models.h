@@ -24,6 +24,7 @@ struct cli_served {
     elcl_model *model; /* of the first engine */
     elcl_model_info info;
     elcl_gen_options defaults; /* the model's own */
+    elcl_codec *codec;         /* NULL: the model has no tokenizer */
     char *languages;           /* codes, each with a line end, or "" */
     int32_t *opening;          /* [n_opening] decoder-only: the special tokens before a prompt */
     size_t n_opening;

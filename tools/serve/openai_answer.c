@@ -1,64 +1,122 @@
 #include "serve/openai_answer.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 #include "common/json_write.h"
 
-static void add_comma(struct elcl_str *out, size_t i)
+/* Appends a token's share of the text; a token that has none, such as the end of the text, as the
+ * vocabulary spells it. */
+static void add_token(struct elcl_str *out, const struct cli_openai_choice *c,
+                      const struct cli_openai_piece *p, const struct cli_openai_token *token)
 {
-    if (i)
-        elcl_str_text(out, ", ");
+    size_t n = token->n;
+    const char *text = p->output + token->at;
+    if (!n && c->codec)
+        text = elcl_codec_token(c->codec, token->id, c->as_target, &n);
+    cli_json_string(out, text, text ? n : 0);
+}
+
+/* Appends a list with what `add` appends for each token. */
+static void add_tokens(struct elcl_str *out, const struct cli_openai_choice *c,
+                       void (*add)(struct elcl_str *out, const struct cli_openai_choice *c,
+                                   const struct cli_openai_piece *p,
+                                   const struct cli_openai_token *token))
+{
+    const struct cli_openai_piece *const pieces[] = {&c->before, &c->piece};
+    size_t n = 0;
+    elcl_str_text(out, "[");
+    for (size_t i = 0; i < ELCL_COUNT(pieces); i++)
+        for (size_t k = 0; k < pieces[i]->n_tokens; k++) {
+            elcl_str_text(out, n++ ? ", " : "");
+            add(out, c, pieces[i], &pieces[i]->tokens[k]);
+        }
+    elcl_str_text(out, "]");
+}
+
+static void add_log_prob(struct elcl_str *out, const struct cli_openai_choice *c,
+                         const struct cli_openai_piece *p, const struct cli_openai_token *token)
+{
+    (void)c;
+    (void)p;
+    cli_json_float(out, token->log_prob);
+}
+
+static void add_top(struct elcl_str *out, const struct cli_openai_choice *c,
+                    const struct cli_openai_piece *p, const struct cli_openai_token *token)
+{
+    if (isnan(token->log_prob)) {
+        elcl_str_text(out, "null");
+        return;
+    }
+    elcl_str_text(out, "{");
+    add_token(out, c, p, token);
+    elcl_str_text(out, ": ");
+    cli_json_float(out, token->log_prob);
+    elcl_str_text(out, "}");
+}
+
+static void add_offset(struct elcl_str *out, const struct cli_openai_choice *c,
+                       const struct cli_openai_piece *p, const struct cli_openai_token *token)
+{
+    (void)c;
+    (void)p;
+    elcl_str_printf(out, "%zu", token->characters);
+}
+
+static void add_id(struct elcl_str *out, const struct cli_openai_choice *c,
+                   const struct cli_openai_piece *p, const struct cli_openai_token *token)
+{
+    (void)c;
+    (void)p;
+    elcl_str_printf(out, "%d", (int)token->id);
 }
 
 /* Lists of the same length: tokens, their log-probabilities, and where they begin in the text, in
  * characters. */
 static void add_logprobs(struct elcl_str *out, const struct cli_openai_choice *c)
 {
-    const struct cli_openai_piece *p = &c->piece;
-    if (!c->token_texts) {
+    elcl_str_text(out, "{\"tokens\": ");
+    add_tokens(out, c, add_token);
+    elcl_str_text(out, ", \"token_logprobs\": ");
+    add_tokens(out, c, add_log_prob);
+    elcl_str_text(out, ", \"top_logprobs\": ");
+    if (c->top)
+        add_tokens(out, c, add_top);
+    else
         elcl_str_text(out, "null");
+    elcl_str_text(out, ", \"text_offset\": ");
+    add_tokens(out, c, add_offset);
+    elcl_str_text(out, "}");
+}
+
+static void add_text(struct elcl_str *out, const struct cli_openai_choice *c)
+{
+    struct elcl_str whole = {0};
+    if (!c->before.n) {
+        cli_json_string(out, c->piece.text, c->piece.n);
         return;
     }
-    elcl_str_text(out, "{\"tokens\": [");
-    for (size_t i = 0; i < p->n_tokens; i++) {
-        add_comma(out, i);
-        cli_json_text(out, c->token_texts[i]);
-    }
-    elcl_str_text(out, "], \"token_logprobs\": [");
-    for (size_t i = 0; i < p->n_tokens; i++) {
-        add_comma(out, i);
-        cli_json_float(out, p->tokens[i].log_prob);
-    }
-    elcl_str_text(out, c->top ? "], \"top_logprobs\": [" : "], \"top_logprobs\": null");
-    for (size_t i = 0; i < p->n_tokens && c->top; i++) {
-        add_comma(out, i);
-        elcl_str_text(out, "{");
-        cli_json_text(out, c->token_texts[i]);
-        elcl_str_text(out, ": ");
-        cli_json_float(out, p->tokens[i].log_prob);
-        elcl_str_text(out, "}");
-    }
-    elcl_str_text(out, c->top ? "], \"text_offset\": [" : ", \"text_offset\": [");
-    for (size_t i = 0; i < p->n_tokens; i++)
-        elcl_str_printf(out, i ? ", %zu" : "%zu", p->tokens[i].characters);
-    elcl_str_text(out, "]}");
+    elcl_str_append(&whole, c->before.text, c->before.n);
+    elcl_str_append(&whole, c->piece.text, c->piece.n);
+    cli_json_string(out, whole.data, whole.n);
+    out->failed = out->failed || whole.failed;
+    elcl_str_finish(&whole);
 }
 
 void cli_openai_add_choice(struct elcl_str *out, const struct cli_openai_choice *c)
 {
     elcl_str_text(out, "{\"text\": ");
-    if (c->n_before) {
-        struct elcl_str whole = {0};
-        elcl_str_append(&whole, c->before, c->n_before);
-        elcl_str_append(&whole, c->piece.text, c->piece.n);
-        cli_json_string(out, whole.data, whole.n);
-        out->failed = out->failed || whole.failed;
-        elcl_str_finish(&whole);
-    } else {
-        cli_json_string(out, c->piece.text, c->piece.n);
-    }
+    add_text(out, c);
     elcl_str_printf(out, ", \"index\": %d, \"logprobs\": ", c->index);
-    add_logprobs(out, c);
+    if (c->logprobs)
+        add_logprobs(out, c);
+    else
+        elcl_str_text(out, "null");
+    if (c->ids) {
+        elcl_str_text(out, ", \"token_ids\": ");
+        add_tokens(out, c, add_id);
+    }
     elcl_str_text(out, ", \"finish_reason\": ");
     cli_json_text(out, c->finish_reason);
     if (c->finish_reason) {
@@ -111,7 +169,7 @@ void cli_openai_add_event(struct elcl_str *out, const struct cli_openai_head *he
     if (choice)
         cli_openai_add_choice(out, choice);
     elcl_str_text(out, "]");
-    if (!choice) {
+    if (usage) {
         elcl_str_text(out, ", ");
         add_usage(out, usage);
     } else if (usage_follows) {
@@ -129,6 +187,7 @@ static const char *type_of(int status)
 {
     switch (status) {
     case 401:
+    case 403:
         return "authentication_error";
     case 404:
         return "not_found_error";

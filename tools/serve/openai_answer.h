@@ -15,14 +15,16 @@ struct cli_openai_head {
 /* One output, or the next piece of one. */
 struct cli_openai_choice {
     int index;
-    const char *before; /* [n_before] text of the prompt that is repeated */
-    size_t n_before;
+    struct cli_openai_piece before; /* the prompt, if it is repeated */
     struct cli_openai_piece piece;
-    bool top;                       /* give the chosen tokens as the top ones too */
-    const char *const *token_texts; /* [piece.n_tokens] NULL: no log-probabilities */
-    const char *finish_reason;      /* NULL: it has not ended */
-    float score;                    /* once it has ended */
-    size_t source_cut;              /* tokens of the prompt that did not fit */
+    bool logprobs;             /* give the tokens' log-probabilities */
+    bool top;                  /* give the chosen tokens as the top ones too */
+    bool ids;                  /* give the tokens' ids: the model has no text */
+    const elcl_codec *codec;   /* for tokens that are no text; NULL: none */
+    bool as_target;            /* the outputs' vocabulary of the codec */
+    const char *finish_reason; /* NULL: it has not ended */
+    float score;               /* once it has ended */
+    size_t source_cut;         /* tokens of the prompt that did not fit */
 };
 
 struct cli_openai_usage {
@@ -36,8 +38,8 @@ void cli_openai_add_choice(struct elcl_str *out, const struct cli_openai_choice 
 void cli_openai_add_answer(struct elcl_str *out, const struct cli_openai_head *head,
                            const struct elcl_str *choices, const struct cli_openai_usage *usage);
 
-/* Appends an event of a stream. choice: NULL: the last event, with the usage. usage_follows: the
- * stream will end with one. */
+/* Appends an event of a stream. choice, usage: NULL: it has none. usage_follows: a later event has
+ * the usage. */
 void cli_openai_add_event(struct elcl_str *out, const struct cli_openai_head *head,
                           const struct cli_openai_choice *choice,
                           const struct cli_openai_usage *usage, bool usage_follows);

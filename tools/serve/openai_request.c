@@ -218,7 +218,8 @@ int cli_openai_fail(const struct cli_openai_request *r, const elcl_error *why, c
         (void)snprintf(param, 64, "%s", option->name);
     if (r->has_max_tokens && !strcmp(param, "max_new_tokens"))
         (void)snprintf(param, 64, "max_tokens");
-    if (r->n && !strcmp(param, "num_return_sequences"))
+    if ((r->n && !strcmp(param, "num_return_sequences")) ||
+        (r->beams_from_n && !strcmp(param, "num_beams")))
         (void)snprintf(param, 64, "n");
     return elcl_fail(err, why->code, "%s%s", param, why->msg + n);
 }

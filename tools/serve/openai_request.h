@@ -18,6 +18,7 @@ struct cli_openai_request {
     int n, best_of;                /* 0: not given */
     int logprobs;                  /* how many top tokens, 0 or 1; -1: none are wanted */
     bool has_max_tokens;           /* the setting max_new_tokens came under this name */
+    bool beams_from_n;             /* likewise num_beams */
     bool echo, stream, include_usage, split;
 };
 

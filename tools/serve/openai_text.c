@@ -115,6 +115,7 @@ struct cli_openai_piece cli_openai_text_take(struct cli_openai_text *t, bool end
         .n = end - from,
         .tokens = t->tokens ? t->tokens + first : NULL,
         .n_tokens = t->sent_tokens - first,
+        .output = t->text.data ? t->text.data + t->context : "",
     };
 }
 

@@ -33,6 +33,7 @@ struct cli_openai_piece {
     size_t n;
     const struct cli_openai_token *tokens; /* [n_tokens] */
     size_t n_tokens;
+    const char *output; /* the whole output, which the tokens are shares of */
 };
 
 /* Begins an output. A stop string may begin in the text before it [n_before], but not end there.

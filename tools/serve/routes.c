@@ -5,14 +5,19 @@
 
 #include "serve/health.h"
 #include "serve/metrics.h"
+#include "serve/openai.h"
 #include "serve/page.h"
 
+/* A path that ends with a slash stands for all that have something after it. */
 static const struct cli_route routes[] = {
     {"GET", "/", CLI_ACCESS_PUBLIC, cli_serve_page},
     {"GET", "/page.css", CLI_ACCESS_PUBLIC, cli_serve_page},
     {"GET", "/page.js", CLI_ACCESS_PUBLIC, cli_serve_page},
     {"GET", "/health", CLI_ACCESS_PUBLIC, cli_serve_health},
     {"GET", "/metrics", CLI_ACCESS_KEY, cli_serve_metrics},
+    {"GET", "/v1/models", CLI_ACCESS_KEY, cli_openai_models},
+    {"GET", "/v1/models/", CLI_ACCESS_KEY, cli_openai_model},
+    {"POST", "/v1/completions", CLI_ACCESS_KEY, cli_openai_completions},
 };
 
 _Static_assert(ELCL_COUNT(routes) <= CLI_MAX_ROUTES, "raise CLI_MAX_ROUTES");
@@ -22,11 +27,19 @@ const struct cli_route *cli_route_at(size_t place)
     return place < ELCL_COUNT(routes) ? &routes[place] : NULL;
 }
 
+static bool is_path(const char *path, const char *of_route)
+{
+    const size_t n = strlen(of_route);
+    if (n > 1 && of_route[n - 1] == '/')
+        return !strncmp(path, of_route, n) && path[n];
+    return !strcmp(path, of_route);
+}
+
 size_t cli_route_find(const struct cli_exchange_request *request)
 {
     const char *method = strcmp(request->method, "HEAD") ? request->method : "GET";
     for (size_t i = 0; i < ELCL_COUNT(routes); i++)
-        if (!strcmp(routes[i].path, request->path) && !strcmp(routes[i].method, method))
+        if (is_path(request->path, routes[i].path) && !strcmp(routes[i].method, method))
             return i;
     return CLI_NO_ROUTE;
 }
@@ -42,7 +55,7 @@ static bool methods_of(const char *path, char *allow, size_t size)
         bool found = false;
         for (size_t i = 0; i < ELCL_COUNT(routes); i++)
             found |=
-                (all || !strcmp(routes[i].path, path)) && !strcmp(routes[i].method, methods[m]);
+                (all || is_path(path, routes[i].path)) && !strcmp(routes[i].method, methods[m]);
         if (found)
             n += (size_t)snprintf(allow + n, size - n, "%s, ", m ? methods[m] : "GET, HEAD");
     }

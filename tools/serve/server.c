@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/sys.h"
+#include "serve/openai_answer.h"
 
 bool cli_server_draining(const struct cli_server *server)
 {
@@ -42,37 +43,17 @@ void cli_serve_json(struct cli_exchange *x, int status, cJSON *json)
     cli_exchange_reply(x, status, "application/json", &body);
 }
 
-static const char *error_type(int status)
-{
-    switch (status) {
-    case 401:
-    case 403:
-        return "authentication_error";
-    case 404:
-        return "not_found_error";
-    case 429:
-        return "rate_limit_error";
-    default:
-        return status < 500 ? "invalid_request_error" : "server_error";
-    }
-}
-
 void cli_serve_error_code(struct cli_exchange *x, int status, const char *code, const char *message)
 {
-    cJSON *root = cJSON_CreateObject();
-    cJSON *error = root;
+    struct elcl_str body = {0};
     if (!strncmp(cli_exchange_request(x)->path, "/v1/", 4)) {
-        error = cJSON_AddObjectToObject(root, "error");
-        cJSON_AddStringToObject(error, "message", message);
-        cJSON_AddStringToObject(error, "type", error_type(status));
-        cJSON_AddNullToObject(error, "param");
-        if (code)
-            cJSON_AddStringToObject(error, "code", code);
-        else
-            cJSON_AddNullToObject(error, "code");
-    } else {
-        cJSON_AddStringToObject(root, "error", message);
+        cli_openai_add_error(&body, status, NULL, code, message);
+        elcl_str_text(&body, "\n");
+        cli_exchange_reply(x, status, "application/json", &body);
+        return;
     }
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "error", message);
     cli_serve_json(x, status, root);
 }
 

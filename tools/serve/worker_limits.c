@@ -23,7 +23,7 @@ static int check_beams(int max_beams, const elcl_gen_options *gen, elcl_error *e
     return beams <= max_beams
                ? ELCL_OK
                : elcl_fail(err, ELCL_E_ARG,
-                           "expected %s of at most %d, found %d (the server's --max-beams)",
+                           "%s: expected at most %d, found %d (the server's --max-beams)",
                            samples ? "num_return_sequences" : "num_beams", max_beams, beams);
 }
 
