@@ -1,4 +1,5 @@
 /* elcl serve: answers HTTP requests with models. */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -9,7 +10,7 @@
 /* How often the main thread looks for a signal. */
 #define WAIT_SECONDS 0.1
 
-/* In which jobs that are cancelled have their answers. */
+/* After --drain-seconds: for the answers to what was cut short. */
 #define ABORT_SECONDS 2
 
 /* The status in the counts of a request whose client left. */
@@ -39,7 +40,7 @@ static void log_request(const struct cli_http_done *done)
                    done->complete ? "" : " (the client left)", (unsigned long long)done->n_bytes,
                    done->seconds);
     for (char *c = line; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 127)
+        if (*c < ' ' || *c > '~')
             *c = '?';
     cli_log(ELCL_LOG_INFO, line);
 }
@@ -60,7 +61,7 @@ static void name_routes(struct cli_request_counts *requests)
         cli_request_name(requests, i, route->method, route->path);
 }
 
-static int listen_for_clients(struct cli_server *server, elcl_error *err)
+static int create_http(struct cli_server *server, elcl_error *err)
 {
     const struct cli_serve_options *o = server->options;
     const struct cli_http_params params = {.host = o->host,
@@ -74,44 +75,55 @@ static int listen_for_clients(struct cli_server *server, elcl_error *err)
                                            .handle = handle_request,
                                            .done = end_request,
                                            .user = server};
-    const int rc = cli_http_start(&params, &server->http, err);
-    if (rc || o->common.quiet)
-        return rc;
-    fprintf(stderr, "elcl: serving");
-    for (size_t i = 0; i < server->models.n; i++)
-        fprintf(stderr, "%s %s", i ? "," : "", server->models.items[i].name);
-    fprintf(stderr, " on %s\n", cli_http_url(server->http));
-    return ELCL_OK;
+    return cli_http_create(&params, &server->http, err);
 }
 
+/* ---- models ---------------------------------------------------------------------------------- */
+
+/* Called by several threads at once. */
 static void log_line(void *user, enum elcl_log_level level, const char *line)
 {
-    const struct cli_serve_options *options = user;
-    if (cli_logs(&options->common, level))
+    const struct cli_server *server = user;
+    if (cli_logs(&server->options->common, level))
         cli_log(level, line);
 }
 
-/* The engines of a model have failed, and so have new ones. */
-static void lose_model(void *user, const elcl_error *why)
+/* Called on the thread of a worker. */
+static void note_lost(void *user, const elcl_error *why)
 {
     struct cli_server *server = user;
-    cli_error(CLI_EXIT_FAILURE, "%s; the server ends, since new engines failed too", why->msg);
+    (void)cli_error(CLI_EXIT_FAILURE, "%s; the server ends, since new engines failed too",
+                    why->msg);
     atomic_store(&server->lost, true);
 }
 
-/* Opens the models, and starts their engines. */
-static int open_models(struct cli_server *server, struct cli_serve_options *o, elcl_error *err)
+static int open_models(struct cli_server *server, elcl_error *err)
 {
+    const struct cli_serve_options *o = server->options;
     const struct cli_models_params params = {.options = &o->model,
                                              .sizes = o->sizes,
                                              .n_engines = o->n_engines,
                                              .queue = o->queue,
                                              .log = log_line,
-                                             .log_user = o,
-                                             .on_lost = lose_model,
+                                             .log_user = server,
+                                             .on_lost = note_lost,
                                              .user = server};
     const int rc = cli_models_open(&server->models, o->args.words, o->args.n_words, &params, err);
     return rc ? rc : cli_models_start(&server->models, &params, err);
+}
+
+/* ---- from the first request to the last ------------------------------------------------------ */
+
+static void print_ready(const struct cli_server *server)
+{
+    struct elcl_str line = {0};
+    elcl_str_text(&line, "elcl: serving");
+    for (size_t i = 0; i < server->models.n; i++)
+        elcl_str_printf(&line, "%s %s", i ? "," : "", server->models.items[i].name);
+    elcl_str_printf(&line, " on %s\n", cli_http_url(server->http));
+    if (!line.failed && !server->options->common.quiet)
+        fputs(line.data, stderr);
+    elcl_str_finish(&line);
 }
 
 /* Answers what has arrived, but nothing new. */
@@ -120,29 +132,40 @@ static void drain(struct cli_server *server)
     const int seconds = server->options->drain_seconds;
     atomic_store(&server->draining, true);
     cli_http_drain(server->http);
+    for (size_t i = 0; i < server->models.n; i++)
+        cli_worker_drain(server->models.items[i].worker);
     if (cli_http_wait_idle(server->http, seconds))
         return;
     if (!server->options->common.quiet)
-        cli_warn("some requests had no answer after %d seconds (--drain-seconds)", seconds);
+        cli_warn("some requests were not answered within %d seconds (--drain-seconds)", seconds);
     for (size_t i = 0; i < server->models.n; i++)
         cli_worker_abort(server->models.items[i].worker);
-    cli_http_wait_idle(server->http, ABORT_SECONDS);
+    (void)cli_http_wait_idle(server->http, ABORT_SECONDS);
 }
 
-static int serve(struct cli_serve_options *options)
+static int run(struct cli_server *server, elcl_error *err)
+{
+    int rc;
+    ELCL_TRY(create_http(server, err));
+    ELCL_TRY(open_models(server, err));
+    ELCL_TRY(cli_http_start(server->http, err));
+    print_ready(server);
+    while (!cli_sys_interrupted() && !atomic_load(&server->lost))
+        cli_sys_sleep(WAIT_SECONDS);
+    drain(server);
+fail:
+    cli_http_destroy(&server->http);
+    cli_models_close(&server->models);
+    return rc;
+}
+
+static int serve(const struct cli_serve_options *options)
 {
     struct cli_server server = {.options = options, .start_time = (double)time(NULL)};
     elcl_error err = {0};
-    int rc = open_models(&server, options, &err);
     name_routes(&server.requests);
-    if (!rc)
-        rc = listen_for_clients(&server, &err);
-    while (!rc && !cli_sys_interrupted() && !atomic_load(&server.lost))
-        cli_sys_sleep(WAIT_SECONDS);
-    if (!rc)
-        drain(&server);
-    cli_http_stop(&server.http);
-    cli_models_close(&server.models);
+    const int rc = run(&server, &err);
+    cli_args_name_option(&options->args, &err);
     if (rc)
         return cli_error(rc == ELCL_E_ARG ? CLI_EXIT_USAGE : CLI_EXIT_FAILURE, "%s", err.msg);
     return atomic_load(&server.lost) ? CLI_EXIT_FAILURE : CLI_EXIT_OK;

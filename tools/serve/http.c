@@ -382,7 +382,7 @@ static int start_daemon(struct cli_http *http, elcl_error *err)
                : elcl_fail(err, ELCL_E_IO, "libmicrohttpd %s cannot start", MHD_get_version());
 }
 
-int cli_http_start(const struct cli_http_params *params, struct cli_http **http, elcl_error *err)
+int cli_http_create(const struct cli_http_params *params, struct cli_http **http, elcl_error *err)
 {
     struct cli_http *h = elcl_calloc(1, sizeof(*h));
     int rc = ELCL_OK;
@@ -390,15 +390,20 @@ int cli_http_start(const struct cli_http_params *params, struct cli_http **http,
         return elcl_fail_nomem(err);
     h->params = *params;
     h->fd = -1;
-    ELCL_TRY(cli_listen(params->host, params->port, &h->fd, h->url, err));
+    ELCL_TRY(cli_listen_bind(params->host, params->port, &h->fd, h->url, err));
     ELCL_TRY(cli_connections_create(params->connections, params->request_seconds,
                                     params->idle_seconds, &h->connections, err));
-    ELCL_TRY(start_daemon(h, err));
     *http = h;
     return ELCL_OK;
 fail:
-    cli_http_stop(&h);
+    cli_http_destroy(&h);
     return rc;
+}
+
+int cli_http_start(struct cli_http *http, elcl_error *err)
+{
+    const int rc = cli_listen_start(http->fd, http->url, err);
+    return rc ? rc : start_daemon(http, err);
 }
 
 const char *cli_http_url(const struct cli_http *http)
@@ -413,7 +418,7 @@ int cli_http_connections(struct cli_http *http)
 
 void cli_http_drain(struct cli_http *http)
 {
-    if (atomic_exchange(&http->drains, true))
+    if (!http->daemon || atomic_exchange(&http->drains, true))
         return;
     (void)MHD_quiesce_daemon(http->daemon);
     cli_listen_stop(http->fd);
@@ -434,7 +439,7 @@ static void leave_all(struct cli_http *http)
     MHD_stop_daemon(http->daemon);
 }
 
-void cli_http_stop(struct cli_http **http)
+void cli_http_destroy(struct cli_http **http)
 {
     struct cli_http *h = *http;
     if (!h)

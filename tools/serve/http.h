@@ -1,5 +1,5 @@
 /* The HTTP server: sockets, limits, bodies, and answers that come later. It knows no path and no
- * model. Built without libmicrohttpd, cli_http_start() says so (http_none.c). */
+ * model. Built without libmicrohttpd, cli_http_create() says so (http_none.c). */
 #ifndef CLI_SERVE_HTTP_H
 #define CLI_SERVE_HTTP_H
 
@@ -37,8 +37,10 @@ struct cli_http_params {
     void *user;
 };
 
-/* Listens and serves until cli_http_stop(). Copies `params`, but not its strings. */
-int cli_http_start(const struct cli_http_params *params, struct cli_http **http, elcl_error *err);
+/* Takes the port, but refuses clients so far. Copies `params`, but not its strings. */
+int cli_http_create(const struct cli_http_params *params, struct cli_http **http, elcl_error *err);
+/* Listens and serves. */
+int cli_http_start(struct cli_http *http, elcl_error *err);
 /* Returns where clients find it: http://127.0.0.1:8080 */
 const char *cli_http_url(const struct cli_http *http);
 /* Returns how many connections are open. */
@@ -48,6 +50,6 @@ void cli_http_drain(struct cli_http *http);
 /* Waits until no request is on its way or waits for its answer. Returns false after `seconds`. */
 bool cli_http_wait_idle(struct cli_http *http, double seconds);
 /* Leaves all clients, and frees. Handlers that still hold an exchange may go on. Takes NULL. */
-void cli_http_stop(struct cli_http **http);
+void cli_http_destroy(struct cli_http **http);
 
 #endif

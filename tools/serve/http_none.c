@@ -1,13 +1,20 @@
 /* Built without libmicrohttpd. */
 #include "serve/http.h"
 
-int cli_http_start(const struct cli_http_params *params, struct cli_http **http, elcl_error *err)
+int cli_http_create(const struct cli_http_params *params, struct cli_http **http, elcl_error *err)
 {
     (void)params;
     (void)http;
     return elcl_fail(err, ELCL_E_UNSUPPORTED,
                      "this elcl is built without a server: install libmicrohttpd (Debian: "
                      "libmicrohttpd-dev) and build it again");
+}
+
+int cli_http_start(struct cli_http *http, elcl_error *err)
+{
+    (void)http;
+    (void)err;
+    return ELCL_OK;
 }
 
 const char *cli_http_url(const struct cli_http *http)
@@ -34,7 +41,7 @@ bool cli_http_wait_idle(struct cli_http *http, double seconds)
     return true;
 }
 
-void cli_http_stop(struct cli_http **http)
+void cli_http_destroy(struct cli_http **http)
 {
     (void)http;
 }

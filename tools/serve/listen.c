@@ -25,7 +25,7 @@ static int open_socket(const struct addrinfo *address)
     if (address->ai_family == AF_INET6) /* "::" takes IPv4 too */
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no));
     if (!fcntl(fd, F_SETFD, FD_CLOEXEC) && !fcntl(fd, F_SETFL, O_NONBLOCK) &&
-        !bind(fd, address->ai_addr, address->ai_addrlen) && !listen(fd, BACKLOG))
+        !bind(fd, address->ai_addr, address->ai_addrlen))
         return fd;
     const int why = errno;
     (void)close(fd);
@@ -45,7 +45,7 @@ static void write_url(int fd, char url[CLI_URL_BYTES])
                    port);
 }
 
-int cli_listen(const char *host, int port, int *fd, char url[CLI_URL_BYTES], elcl_error *err)
+int cli_listen_bind(const char *host, int port, int *fd, char url[CLI_URL_BYTES], elcl_error *err)
 {
     const struct addrinfo hints = {
         .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
@@ -67,6 +67,13 @@ int cli_listen(const char *host, int port, int *fd, char url[CLI_URL_BYTES], elc
     write_url(opened, url);
     *fd = opened;
     return ELCL_OK;
+}
+
+int cli_listen_start(int fd, const char *url, elcl_error *err)
+{
+    return listen(fd, BACKLOG)
+               ? elcl_fail(err, ELCL_E_IO, "cannot listen on %s: %s", url, strerror(errno))
+               : ELCL_OK;
 }
 
 void cli_listen_stop(int fd)

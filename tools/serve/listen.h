@@ -6,9 +6,10 @@
 
 #define CLI_URL_BYTES 128
 
-/* Listens on a name or address. Port 0: one that the system chooses. `url` is where clients find
- * it, with the real port. Fails with ELCL_E_IO. */
-int cli_listen(const char *host, int port, int *fd, char url[CLI_URL_BYTES], elcl_error *err);
+/* Takes a port of a name or address; clients are refused so far. Port 0: one that the system
+ * chooses. `url` is where clients will find it, with the real port. Fails with ELCL_E_IO. */
+int cli_listen_bind(const char *host, int port, int *fd, char url[CLI_URL_BYTES], elcl_error *err);
+int cli_listen_start(int fd, const char *url, elcl_error *err);
 /* Clients that come from now on are refused. The socket stays open. */
 void cli_listen_stop(int fd);
 void cli_listen_close(int *fd);

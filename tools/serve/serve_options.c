@@ -33,6 +33,9 @@ static const struct cli_opt options_table[] = {
         "(default 1024)"),
     CLI_ROW_INT("time-limit", "N", time_limit, 0, 1 << 20,
         "seconds that a request may take; 0: any (default 600)"),
+    CLI_ROW_TEXT("pairs", "NAME=FROM-TO,...", pairs,
+        "the languages that models translate, for /translate, where neither their files nor their "
+        "names tell, as in mine=en-de"),
 
     CLI_ROW_GROUP("The largest requests, which memory is allocated for at the start:"),
     {CLI_OPT_INT, "batch-size", "N|auto",

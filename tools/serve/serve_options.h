@@ -14,8 +14,9 @@ struct cli_serve_options {
     int connections;
     uint64_t max_body_bytes;
     int request_seconds, idle_seconds, drain_seconds;
-    int queue;      /* requests of each model that may wait */
-    int time_limit; /* seconds of a request */
+    int queue;         /* requests of each model that may wait */
+    int time_limit;    /* seconds of a request */
+    const char *pairs; /* languages of models: NAME=en-de,...; or NULL */
     struct cli_model_options model;
     int n_engines; /* of each model on each device */
     struct cli_sizes sizes;
