@@ -214,11 +214,12 @@ with_sanitizers() {
     build build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dwerror=true -Doptimization=1
 }
 
-# Only these programs have threads that share a pool, an engine or a model.
+# Only these programs have threads that share a pool, an engine, a model or an answer.
 with_thread_sanitizer() {
     [ -f build-tsan/build.ninja ] || meson setup build-tsan -Db_sanitize=thread -Db_lundef=false \
         -Dwerror=true -Doptimization=1 || return 1
-    ninja -C build-tsan tests/test_pool tests/test_control tests/test_worker examples/threads
+    ninja -C build-tsan tests/test_pool tests/test_control tests/test_worker examples/threads \
+        tests/test_exchange tests/elcl-fake
 }
 
 # A race makes the exit code 66.
@@ -228,6 +229,9 @@ threads_sanitized() {
     program 'tsan: pools of engines' pool-tsan build-tsan/tests/test_pool
     program 'tsan: requests from many threads' control-tsan build-tsan/tests/test_control
     program "tsan: a server's jobs from many threads" worker-tsan build-tsan/tests/test_worker
+    program 'tsan: answers from other threads' exchange-tsan build-tsan/tests/test_exchange
+    program 'tsan: hostile clients' hostile-tsan \
+        python3 tests/serve/hostile.py build-tsan/tests/elcl-fake
     step 'tsan: engines in threads' threads-tsan \
         build-tsan/examples/threads models/g2p-en attention transformer kernel
 }

@@ -1,0 +1,434 @@
+"""usage: hostile.py ELCL [MODEL]
+
+What clients must not do, against `ELCL serve`: it answers with an error or closes the connection,
+and serves the next client. ELCL may be elcl-fake.
+"""
+
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+elcl = sys.argv[1]
+model = sys.argv[2] if len(sys.argv) > 2 else "model"
+passed = failed = 0
+
+
+def check(name, ok, found=""):
+    global passed, failed
+    passed += bool(ok)
+    failed += not ok
+    if not ok:
+        print(f"FAILED {name}: {str(found)[:300]}")
+
+
+class Server:
+    """`elcl serve` on a free port, with the address that it prints."""
+
+    def __init__(self, *options, key=None):
+        environment = dict(os.environ)
+        environment.pop("ELCL_API_KEY", None)
+        if key:
+            environment["ELCL_API_KEY"] = key
+        self.process = subprocess.Popen(
+            [elcl, "serve", "--port", "0", *options, model],
+            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment)
+        found = None
+        while not found:
+            line = self.process.stderr.readline().decode()
+            found = re.match(r"elcl: serving .* on http://(.*):(\d+)$", line)
+            if not line:
+                sys.exit("the server did not start")
+        self.host, self.port = found[1].strip("[]"), int(found[2])
+        self.log = b""
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        for line in self.process.stderr:
+            self.log += line
+
+    def connect(self):
+        connection = socket.create_connection((self.host, self.port), timeout=20)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def stop(self, number=signal.SIGTERM):
+        """Returns what followed the line with the address."""
+        self.process.send_signal(number)
+        code = self.process.wait(20)
+        self.reader.join()
+        check(f"ends well after {number.name}", code == 0, (code, self.log))
+        return self.log
+
+
+class Reply:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    def __repr__(self):
+        return f"{self.status} {self.headers} {self.body[:200]}"
+
+
+class Reader:
+    """Reads answers from a connection. Its end, and a reset, are the end of the input."""
+
+    def __init__(self, connection):
+        self.connection, self.data, self.ended = connection, b"", False
+
+    def more(self):
+        try:
+            piece = self.connection.recv(65536)
+        except ConnectionError:
+            piece = b""
+        self.ended = not piece
+        self.data += piece
+        return not self.ended
+
+    def until(self, mark):
+        while mark not in self.data:
+            if not self.more():
+                return None
+        head, _, self.data = self.data.partition(mark)
+        return head
+
+    def take(self, n):
+        while len(self.data) < n and self.more():
+            pass
+        piece, self.data = self.data[:n], self.data[n:]
+        return piece
+
+    def reply(self, has_body=True):
+        """Returns the next answer, or None at the end."""
+        head = self.until(b"\r\n\r\n")
+        if head is None:
+            return None
+        first, *rest = head.decode("latin-1").split("\r\n")
+        headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in rest)}
+        n = int(headers.get("content-length", 0)) if has_body else 0
+        return Reply(int(first.split()[1]), headers, self.take(n))
+
+
+def send(connection, data):
+    """Returns whether the server took all of it."""
+    try:
+        connection.sendall(data)
+        return True
+    except ConnectionError:
+        return False
+
+
+def ask(server, data, has_body=True):
+    """Sends bytes on a new connection; returns the answer, or None if it is closed without one."""
+    with server.connect() as connection:
+        send(connection, data)
+        return Reader(connection).reply(has_body)
+
+
+def request(method, path, *headers, body=None):
+    lines = [f"{method} {path} HTTP/1.1", "Host: x", *headers]
+    if body is not None:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + (body or b"")
+
+
+HEALTH = request("GET", "/health")
+
+
+def serves(server, after):
+    reply = ask(server, HEALTH)
+    check(f"serves after {after}", reply and reply.status == 200, reply)
+
+
+def status(server, name, data, *expected):
+    """Expects one of these statuses; None: the connection may be closed without an answer."""
+    reply = ask(server, data)
+    found = reply.status if reply else None
+    check(name, found in expected, reply)
+
+
+# ---- one request after the other ---------------------------------------------------------------
+
+
+def test_paths(server):
+    for path in ("/../../etc/passwd", "/..%2f..%2fetc/passwd", "/health/../../etc/passwd",
+                 "//health", "/health/", "/./health", "/%68ealth", "/health%00", "/nothing",
+                 "/%ff%fe", "/" + "a" * 4000, "/v1/"):
+        status(server, f"path {path[:40]}", request("GET", path), 404)
+    status(server, "path without a slash", request("GET", "health"), 400, 404)
+    status(server, "query", request("GET", "/health?a=b&c&=&&%zz"), 200)
+    status(server, "bytes that are not UTF-8 in a path",
+           b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n", 400)
+    status(server, "bytes that are not UTF-8 in a query",
+           b"GET /health?q=\xc3 HTTP/1.1\r\nHost: x\r\n\r\n", 400)
+    status(server, "control characters in a path", b"GET /\x1b[2J\x07 HTTP/1.1\r\nHost: x\r\n\r\n",
+           400, 404)
+
+
+def test_methods(server):
+    for method in ("POST", "PUT", "DELETE", "PATCH", "TRACE", "BREW", "get"):
+        reply = ask(server, request(method, "/health"))
+        check(f"method {method}", reply and reply.status == 405 and
+              reply.headers.get("allow") == "GET, HEAD, OPTIONS", reply)
+    reply = ask(server, request("OPTIONS", "/health"))
+    check("OPTIONS", reply and reply.status == 204 and
+          reply.headers.get("allow") == "GET, HEAD, OPTIONS", reply)
+    reply = ask(server, request("OPTIONS", "*"))
+    check("OPTIONS *", reply and reply.status == 204, reply)
+    status(server, "OPTIONS of nothing", request("OPTIONS", "/nothing"), 404)
+    with server.connect() as connection:
+        reader = Reader(connection)
+        send(connection, request("HEAD", "/health") + HEALTH)
+        head, reply = reader.reply(has_body=False), reader.reply()
+        check("HEAD has no body", head and head.status == 200 and reply and reply.status == 200 and
+              reply.body.startswith(b"{"), (head, reply))
+
+
+def test_first_lines(server):
+    for name, data in {
+        "no version": b"GET /health\r\n\r\n",
+        "version 9.9": b"GET /health HTTP/9.9\r\nHost: x\r\n\r\n",
+        "version HTTP": b"GET /health HTTP\r\n\r\n",
+        "no path": b"GET\r\n\r\n",
+        "blanks": b"   \r\n\r\n",
+        "zeros": b"\0" * 100 + b"\r\n\r\n",
+        "TLS": bytes.fromhex("16030100c8010000c40303") + b"\xaa" * 190 + b"\r\n\r\n",
+        "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "a header without a colon": b"GET /health HTTP/1.1\r\nHost: x\r\nnonsense\r\n\r\n",
+        "a folded header": b"GET /health HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n",
+        "bare line feeds": b"GET /health HTTP/1.1\nHost: x\n\n",
+        "two hosts": b"GET /health HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+        "no host": b"GET /health HTTP/1.1\r\n\r\n",
+    }.items():
+        # HTTP lets a server be strict or lenient with each of these.
+        with server.connect() as connection:
+            send(connection, data)
+            connection.shutdown(socket.SHUT_WR)
+            reply = Reader(connection).reply()
+            check(f"first lines: {name}", not reply or 200 <= reply.status < 506, reply)
+    serves(server, "first lines")
+
+
+def test_headers(server):
+    status(server, "a header of 1M", request("GET", "/health", "A: " + "b" * 1000000), 431, None)
+    status(server, "100,000 headers",
+           request("GET", "/health", *(f"A{i}: b" for i in range(100000))), 431, None)
+    status(server, "a path of 1M", request("GET", "/" + "a" * 1000000), 414, 431, None)
+    status(server, "a method of 1M", request("A" * 1000000, "/health"), 400, 405, 414, 431, None)
+    status(server, "100,000 arguments",
+           request("GET", "/health?" + "&".join(f"a{i}=b" for i in range(100000))), 414, 431, None)
+    serves(server, "huge headers")
+
+
+def test_bodies(server, largest):
+    post = "POST", "/health"
+    status(server, "a body where none is wanted", request(*post, body=b"x" * 1000), 405)
+    status(server, "a large one there", request(*post, body=b"x" * largest), 405)
+    status(server, "too large a body is refused before it arrives",
+           request(*post, f"Content-Length: {largest + 1}"), 413)
+    status(server, "a body of 2^63", request(*post, f"Content-Length: {1 << 63}"), 413, 400)
+    for length in ("-1", "1e3", "", "0x10", str(1 << 64), "9" * 1000):
+        status(server, f"Content-Length: {length[:20]}",
+               request(*post, f"Content-Length: {length}"), 400, 413, 405, None)
+    chunks = b"".join(b"1000\r\n" + b"x" * 4096 + b"\r\n" for _ in range(2 + largest // 4096))
+    status(server, "too large a body in chunks",
+           request(*post, "Transfer-Encoding: chunked") + chunks + b"0\r\n\r\n", 405, 413)
+    for name, chunk in {"no size": b"\r\nabc\r\n0\r\n\r\n", "size zz": b"zz\r\nabc\r\n0\r\n\r\n",
+                        "size -1": b"-1\r\nabc\r\n0\r\n\r\n",
+                        "size 2^64": b"ffffffffffffffffff\r\nabc\r\n0\r\n\r\n",
+                        "a short chunk": b"2\r\nabcdef\r\n0\r\n\r\n"}.items():
+        status(server, f"chunks: {name}",
+               request(*post, "Transfer-Encoding: chunked") + chunk, 400, 405, 413, None)
+    status(server, "a length and chunks",
+           request(*post, "Transfer-Encoding: chunked", "Content-Length: 3") + b"0\r\n\r\n",
+           400, 405, None)
+    status(server, "an unknown encoding", request(*post, "Transfer-Encoding: gzip"),
+           400, 405, 501, None)
+    # An expectation is answered before the body is sent.
+    status(server, "Expect with too large a body",
+           request(*post, "Expect: 100-continue", f"Content-Length: {largest + 1}"), 413)
+    serves(server, "bodies")
+
+
+def test_keep_alive(server):
+    with server.connect() as connection:
+        reader = Reader(connection)
+        send(connection, HEALTH * 100)
+        replies = [reader.reply() for _ in range(100)]
+        check("100 requests at once", all(r and r.status == 200 for r in replies), replies[-1])
+    with server.connect() as connection:
+        reader = Reader(connection)
+        send(connection, request("POST", "/health", body=b"x" * 100) + HEALTH)
+        first, second = reader.reply(), reader.reply()
+        check("goes on after an error", first and second and
+              (first.status, second.status) == (405, 200), (first, second))
+    with server.connect() as connection:
+        send(connection, request("GET", "/health", "Connection: close"))
+        reader = Reader(connection)
+        reader.reply()
+        check("Connection: close", not reader.more(), reader.data)
+    with server.connect() as connection:
+        send(connection, HEALTH)
+        connection.shutdown(socket.SHUT_WR)
+        reply = Reader(connection).reply()
+        check("an answer that is there at once, half closed", reply and reply.status == 200, reply)
+
+
+def test_half(server):
+    """Clients that leave in the middle of a request."""
+    whole = request("POST", "/health", body=b"x" * 100)
+    for n in (0, 1, 5, 20, len(whole) - 101, len(whole) - 100, len(whole) - 1):
+        for reset in (False, True):
+            connection = server.connect()
+            send(connection, whole[:n])
+            if reset:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+    serves(server, "half requests")
+
+
+def test_many(server):
+    connections = [server.connect() for _ in range(200)]
+    for i, connection in enumerate(connections):
+        send(connection, [b"", b"GET /hea", HEALTH, HEALTH * 5][i % 4])
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", i % 2, 0))
+        connection.close()
+    serves(server, "200 connections opened and dropped")
+
+
+def test_slow(server):
+    """One byte now and then: the server closes the connection when its second is over."""
+    openings = {
+        "nothing": b"",
+        "a first line": b"G",
+        "headers": b"GET /health HTTP/1.1\r\nHost: x\r\nA: ",
+        "a body": request("POST", "/health", "Content-Length: 100"),
+        "chunks": request("POST", "/health", "Transfer-Encoding: chunked") + b"40\r\n",
+    }
+    began = time.monotonic()
+    open_ones = {}
+    for name, data in openings.items():
+        connection = server.connect()
+        send(connection, data)
+        connection.settimeout(0.01)
+        open_ones[name] = connection
+    closed = {}
+    while open_ones and time.monotonic() - began < 10:
+        for name, connection in list(open_ones.items()):
+            try:
+                if not name == "nothing":
+                    connection.sendall(b"a")
+                ended = not connection.recv(65536)
+            except TimeoutError:
+                ended = False
+            except ConnectionError:
+                ended = True
+            if ended:
+                closed[name] = time.monotonic() - began
+                open_ones.pop(name).close()
+        time.sleep(0.05)
+    for name in openings:
+        check(f"slow client: {name}", 0.5 < closed.get(name, 99) < 8, closed.get(name))
+    serves(server, "slow clients")
+
+
+# ---- servers of their own ----------------------------------------------------------------------
+
+
+def test_connections():
+    """More clients than --connections wait until others are closed."""
+    server = Server("--connections", "2", "--request-seconds", "1")
+    idle = [server.connect() for _ in range(2)]
+    reply = ask(server, HEALTH)
+    check("waits for a connection", reply and reply.status == 200, reply)
+    for connection in idle:
+        connection.close()
+    server.stop()
+
+
+def test_idle():
+    server = Server("--idle-seconds", "1")
+    with server.connect() as connection:
+        reader = Reader(connection)
+        send(connection, HEALTH)
+        reader.reply()
+        began = time.monotonic()
+        check("an idle connection is closed", not reader.more() and
+              0.5 < time.monotonic() - began < 8, time.monotonic() - began)
+    server.stop()
+
+
+def test_ends():
+    """Half a request at the end: the server waits for it, but not longer than it may take."""
+    server = Server("--request-seconds", "1")
+    with server.connect() as idle, server.connect() as half:
+        reader = Reader(idle)
+        send(idle, HEALTH)
+        reader.reply()
+        send(half, request("POST", "/health", "Content-Length: 3"))
+        time.sleep(0.2)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        send(idle, HEALTH)
+        reply = reader.reply()
+        check("while it drains: 503, and the last answer of its connection", reply and
+              reply.status == 503 and reply.headers.get("connection") == "close" and
+              not reader.more(), reply)
+        try:
+            server.connect().close()
+            refused = False
+        except ConnectionError:
+            refused = True
+        check("while it drains: no new connections", refused)
+        began = time.monotonic()
+        code = server.process.wait(20)
+        check("ends after its last request", code == 0 and time.monotonic() - began < 8, code)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        rest = Server("--host", "localhost").stop(number)
+        check("says nothing at its end", not rest, rest)
+
+
+def test_addresses():
+    server = Server()
+    code = subprocess.run([elcl, "serve", "--port", str(server.port), model], capture_output=True,
+                          text=True)
+    check("a port that is taken", code.returncode == 1 and "--port 0" in code.stderr, code)
+    server.stop()
+    code = subprocess.run([elcl, "serve", "--host", "no.such.host.invalid", model],
+                          capture_output=True, text=True)
+    check("a host that is not there", code.returncode == 1 and "--host" in code.stderr, code)
+    if socket.has_ipv6 and os.path.exists("/proc/net/if_inet6"):
+        server = Server("--host", "::1")
+        serves(server, "IPv6")
+        server.stop()
+
+
+def main():
+    largest = 100000
+    server = Server("--request-seconds", "1", "--max-body", str(largest), "--verbose")
+    test_paths(server)
+    test_methods(server)
+    test_first_lines(server)
+    test_headers(server)
+    test_bodies(server, largest)
+    test_keep_alive(server)
+    test_half(server)
+    test_many(server)
+    test_slow(server)
+    rest = server.stop()
+    check("no control characters in the log", not re.search(rb"[^\n -~]", rest), rest)
+    test_connections()
+    test_idle()
+    test_ends()
+    test_addresses()
+    print(f"{passed} passed, {failed} failed")
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
