@@ -62,6 +62,7 @@ static int start(struct cli_generation *r, elcl_error *err)
     r->max_target = r->resolved.max_target;
     cli_generate_warn_sampling(r, r->resolved.ignored);
     cli_generate_size_engines(r, &r->resolved.gen);
+    ELCL_TRY(cli_generate_begin_split(r, err));
     ELCL_TRY(cli_generate_make_record(r, err));
     ELCL_TRY(cli_resume_begin(r, err));
     if (r->resume.complete)
@@ -136,6 +137,8 @@ static void finish(struct cli_generation *r)
     cli_engines_close(&r->engines);
     cli_input_close(&r->input);
     cli_queue_finish(&r->queue);
+    cli_sentences_destroy(&r->sentences);
+    elcl_free(r->piece_ids);
     free(r->window);
     free(r->fresh);
     elcl_free(r->opening);

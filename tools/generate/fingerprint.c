@@ -10,6 +10,7 @@
 #include "base/os.h"
 #include "common/model_files.h"
 #include "common/remedy.h"
+#include "common/sentences.h"
 
 /* ---- options ------------------------------------------------------------------------------- */
 
@@ -34,6 +35,14 @@ static bool add_option(cJSON *to, const struct cli_generate_options *o, const st
                                        : add_int(to, opt->name, value);
 }
 
+/* Other versions of ICU may find other sentences. */
+static bool add_split(cJSON *to, const struct cli_generate_options *o)
+{
+    char text[48];
+    (void)snprintf(text, sizeof(text), "sentences by %.16s", cli_sentences_finder());
+    return add_text(to, "split", o->split == CLI_SPLIT_SENTENCES ? text : "none");
+}
+
 /* Adds the options outside elcl_gen_options that change the text. */
 static bool add_own(cJSON *to, const struct cli_generate_options *o, const elcl_model_info *info)
 {
@@ -41,6 +50,7 @@ static bool add_own(cJSON *to, const struct cli_generate_options *o, const elcl_
                                         "state",        "max-source", "long-source", "unordered"};
     bool ok = add_text(to, "attention", cli_attention_word(info->attention)) &&
               add_text(to, "compute", cli_word_of(cli_compute_words, (int)info->compute)) &&
+              add_split(to, o) &&
               add_text(to, "src-lang", o->samples.src_lang ? o->samples.src_lang : "") &&
               add_text(to, "tgt-lang", o->samples.tgt_lang ? o->samples.tgt_lang : "");
     for (size_t i = 0; ok && i < ELCL_COUNT(names); i++)

@@ -92,12 +92,12 @@ static struct sizes sizes_of(const struct cli_generation *r)
                           r->max_target, r->max_lists ? r->max_lists : DEFAULT_LISTS};
 }
 
-/* Adds to *need what the sample needs. */
-static void add_need(const struct cli_generation *r, const struct cli_sample *sample,
+/* Adds to *need what the part of a sample needs. */
+static void add_need(const struct cli_generation *r, const struct cli_part *part,
                      struct sizes *need)
 {
-    const struct cli_resolved *o = cli_generate_options_of(r, sample);
-    const int n = (int)sample->n_ids;
+    const struct cli_resolved *o = cli_generate_options_of(r, part->sample);
+    const int n = (int)part->n_ids;
     int target = o->max_target;
     if (o->gen.search_style == ELCL_STYLE_FAIRSEQ && n > sizes_of(r).source)
         target = cli_fairseq_target(&o->gen, &r->info, n);
@@ -149,14 +149,14 @@ static struct sizes with_reserve(const struct cli_generation *r, const struct si
     return s;
 }
 
-int cli_generate_make_room(struct cli_generation *r, struct cli_sample *const *samples, size_t n,
+int cli_generate_make_room(struct cli_generation *r, struct cli_part *const *parts, size_t n,
                            elcl_error *why, elcl_error *err)
 {
     const struct sizes now = sizes_of(r);
     struct sizes need = now;
     const int source = r->max_source, lists = r->max_lists;
     for (size_t i = 0; i < n; i++)
-        add_need(r, samples[i], &need);
+        add_need(r, parts[i], &need);
     if (!memcmp(&now, &need, sizeof(now)))
         return ELCL_OK;
     int rc = retire_engines(r, err);

@@ -8,6 +8,8 @@
 /* clang-format off */
 static const struct cli_choice long_words[] = {
     {"truncate", CLI_LONG_TRUNCATE}, {"refuse", CLI_LONG_REFUSE}, {NULL, 0}};
+static const struct cli_choice split_words[] = {
+    {"none", CLI_SPLIT_NONE}, {"sentences", CLI_SPLIT_SENTENCES}, {NULL, 0}};
 static const struct cli_choice auto_word[] = {{"auto", 0}, {NULL, 0}};
 
 /* Options of the library's table. */
@@ -24,6 +26,9 @@ static const struct cli_opt options_table[] = {
     CLI_FORMAT_OPTION(FIELD(common), "text|jsonl|ids", cli_format_words,
         "write text (default), JSON objects or token ids, one line for each returned sequence"),
     CLI_LANGUAGE_OPTIONS(FIELD(samples)),
+    CLI_ROW_CHOICE("split", "none|sentences", split, split_words,
+        "sentences: generate for each sentence of a text by itself and join the outputs, so that "
+        "texts of any length come out whole"),
     CLI_ROW_FLAG("scores", scores, "text and ids: begin each line with the score and a tab"),
     SWITCH("no-prompt", "decoder-only models: write only what follows the prompt"),
     SWITCH("token-logprobs", "jsonl: add the log-probability of each token"),
@@ -139,6 +144,9 @@ static int check_combination(const struct cli_generate_options *o, elcl_error *e
 {
     if (o->no_sample && cli_args_seen(&o->args, "do-sample"))
         return elcl_fail(err, ELCL_E_ARG, "expected --do-sample or --no-sample, found both");
+    if (o->split && o->samples.input_format == CLI_FORMAT_IDS)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--split sentences is for texts: expected --input-format text or jsonl");
     if (o->stream && o->common.format != CLI_FORMAT_TEXT)
         return elcl_fail(err, ELCL_E_ARG, "--stream writes text: expected --format text");
     if (o->stream && o->scores)

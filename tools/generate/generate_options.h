@@ -9,6 +9,7 @@
 #include "generate/shard.h"
 
 enum cli_long_source { CLI_LONG_TRUNCATE, CLI_LONG_REFUSE };
+enum cli_split { CLI_SPLIT_NONE, CLI_SPLIT_SENTENCES };
 
 struct cli_generate_options {
     struct cli_args args;
@@ -29,7 +30,7 @@ struct cli_generate_options {
     int batch_size; /* 0: automatic */
     int n_engines;  /* engines on each device */
     int max_source; /* 0: the model's limit */
-    int long_source;
+    int long_source, split;
 };
 
 /* Parses and checks what needs no model. false: the verb ends, with *exit_code. */

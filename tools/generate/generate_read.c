@@ -1,11 +1,12 @@
-/* elcl generate: from a line of the input to a submitted sample. */
+/* elcl generate: from a line of the input to submitted parts. */
 #include "generate/generation.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The most samples in the queue, where finished samples wait for an earlier one. */
+/* The most samples in the queue, and parts in samples, where finished ones wait for an earlier one.
+ */
 #define MAX_QUEUE ((size_t)16384)
 /* The source tokens at which no more samples are read ahead. */
 #define WINDOW_TOKENS ((size_t)1 << 19)
@@ -22,62 +23,6 @@ void cli_generate_warn_sampling(struct cli_generation *r, const char *ignored)
     r->warned_sampling = true;
     cli_progress_clear(&r->progress);
     cli_warn("--%s does nothing without sampling: add --do-sample", name);
-}
-
-/* Copies or encodes the source to token ids. free() *ids. */
-static int encode(struct cli_generation *r, const struct cli_side *source, int32_t **ids,
-                  size_t *n_ids, elcl_error *err)
-{
-    int32_t *encoded = NULL;
-    size_t n = source->n_ids;
-    int rc = ELCL_OK;
-    if (source->text)
-        rc = elcl_encode_lang(r->model, source->text, source->n_text, r->opt->samples.src_lang,
-                              r->opt->samples.tgt_lang, &encoded, &n, err);
-    if (rc)
-        return rc;
-    const int32_t *from = source->text ? encoded : source->ids;
-    int32_t *copy = malloc((n ? n : 1) * sizeof(*copy));
-    if (copy && n)
-        memcpy(copy, from, n * sizeof(*copy));
-    elcl_free(encoded);
-    if (!copy)
-        return elcl_fail_nomem(err);
-    *ids = copy;
-    *n_ids = n;
-    return ELCL_OK;
-}
-
-/* The longest source that fits. max_length counts a prompt and the token after it. */
-static size_t longest_source(const struct cli_generation *r, const struct cli_sample *sample)
-{
-    const elcl_gen_options *gen = &cli_generate_options_of(r, sample)->gen;
-    const int given = r->opt->max_source ? r->opt->max_source : r->info.max_source;
-    if (!r->info.decoder_only || gen->max_new_tokens > 0 || given < gen->max_length)
-        return (size_t)given;
-    return (size_t)(gen->max_length > 1 ? gen->max_length - 1 : 1);
-}
-
-/* What stays of a longer source. A prompt leaves room for the new tokens. */
-static size_t cut_length(const struct cli_generation *r, const struct cli_sample *sample)
-{
-    const elcl_gen_options *gen = &cli_generate_options_of(r, sample)->gen;
-    const size_t longest = longest_source(r, sample);
-    if (!r->info.decoder_only || gen->max_new_tokens <= 0)
-        return longest;
-    const int room = r->info.max_target - gen->max_new_tokens;
-    return room < 1 ? 1 : (size_t)room < longest ? (size_t)room : longest;
-}
-
-/* Lowers max_new_tokens to what the model's positions leave after the prompt, which stays whole.
- * As in Hugging Face a default length ends one token earlier. */
-static void fit_output(const struct cli_generation *r, struct cli_sample *sample)
-{
-    const struct cli_resolved *o = cli_generate_options_of(r, sample);
-    const int last = r->info.max_target - (o->own_limit ? 0 : 1);
-    const int left = last - (int)sample->n_ids;
-    if (r->info.decoder_only && o->gen.max_new_tokens > left)
-        sample->max_new_tokens = left > 1 ? left : 1;
 }
 
 /* Resolves the sample's own options, if it has any. */
@@ -100,57 +45,6 @@ static int take_options(struct cli_generation *r, const struct cli_parsed *parse
     return rc;
 }
 
-static int check_ids(const struct cli_generation *r, const struct cli_sample *sample,
-                     elcl_error *err)
-{
-    const size_t max_source = longest_source(r, sample);
-    if (!sample->n_ids)
-        return elcl_fail(err, ELCL_E_FORMAT, "the tokenizer found no token in it");
-    for (size_t i = 0; i < sample->n_ids; i++) {
-        int32_t id = sample->ids[i];
-        if (id < 0 || id >= r->info.source_vocabulary)
-            return elcl_fail(err, ELCL_E_FORMAT, "expected token ids below %d, found %d",
-                             r->info.source_vocabulary, (int)id);
-    }
-    if (sample->n_ids > max_source && r->opt->long_source == CLI_LONG_REFUSE)
-        return elcl_fail(err, ELCL_E_FORMAT,
-                         "expected at most %zu source tokens, found %zu (--long-source "
-                         "truncate cuts them)",
-                         max_source, sample->n_ids);
-    return ELCL_OK;
-}
-
-/* Returns how many special tokens a prompt begins with. */
-static size_t count_opening(const struct cli_generation *r, const struct cli_sample *sample)
-{
-    size_t n = 0;
-    while (n < r->n_opening && n < sample->n_ids && sample->ids[n] == r->opening[n])
-        n++;
-    return n;
-}
-
-/* Truncates a long source but keeps the special tokens at its end, which encoders are trained with.
- * Of a prompt the end stays, since the output continues it, and the special tokens before it. */
-static void cut_source(struct cli_generation *r, struct cli_sample *sample)
-{
-    const size_t max = cut_length(r, sample), opening = count_opening(r, sample);
-    if (sample->n_ids <= longest_source(r, sample))
-        return;
-    const size_t kept = opening < max ? opening : max - 1;
-    if (r->info.decoder_only)
-        memmove(sample->ids + kept, sample->ids + sample->n_ids - (max - kept),
-                (max - kept) * sizeof(*sample->ids));
-    else
-        for (size_t i = 1; i <= (size_t)r->info.source_end && i < max; i++)
-            sample->ids[max - i] = sample->ids[sample->n_ids - i];
-    sample->n_cut = sample->n_ids - max;
-    sample->n_ids = max;
-    if (!r->cut.n++) {
-        r->cut.first_line = sample->line;
-        r->cut.tokens = max;
-    }
-}
-
 /* A sample that the run before has finished. */
 static int take_done(struct cli_generation *r, struct cli_sample *sample,
                      const struct cli_done *done, elcl_error *err)
@@ -159,6 +53,42 @@ static int take_done(struct cli_generation *r, struct cli_sample *sample,
     sample->state = done->lines ? CLI_SAMPLE_DONE : CLI_SAMPLE_WRITTEN;
     elcl_str_append(&sample->out, done->lines, done->n_lines);
     return sample->out.failed ? elcl_fail_nomem(err) : ELCL_OK;
+}
+
+/* Makes the source the only part of its sample. */
+static int take_whole(struct cli_generation *r, struct cli_parsed *parsed,
+                      struct cli_sample *sample, elcl_error *err)
+{
+    int32_t *ids = NULL;
+    size_t n_ids = 0;
+    int rc = cli_generate_encode(r, &parsed->source, &ids, &n_ids, err);
+    if (!rc)
+        rc = take_options(r, parsed, sample, err);
+    if (!rc)
+        rc = cli_parts_begin(sample, cli_generate_options_of(r, sample)->gen.num_return_sequences,
+                             0, err);
+    struct cli_part *part = rc ? NULL : cli_generate_add_part(r, sample);
+    sample->whole = true;
+    if (!part) {
+        free(ids);
+        return rc ? rc : elcl_fail_nomem(err);
+    }
+    part->ids = ids;
+    part->n_ids = n_ids;
+    return cli_generate_take_part(r, part, err);
+}
+
+static int take_source(struct cli_generation *r, struct cli_parsed *parsed,
+                       struct cli_sample *sample, elcl_error *err)
+{
+    if (!r->sentences || !parsed->source.text)
+        return take_whole(r, parsed, sample, err);
+    const int rc = take_options(r, parsed, sample, err);
+    char *text = parsed->source.text;
+    if (rc)
+        return rc;
+    parsed->source.text = NULL;
+    return cli_generate_split(r, sample, text, parsed->source.n_text, err);
 }
 
 /* Makes a line the last sample of the queue, ready for submission or failed. The line has
@@ -181,23 +111,17 @@ static int take_line(struct cli_generation *r, const char *line, size_t n, uint6
         return take_done(r, sample, done, err);
     int rc = cli_input_parse(&r->input, CLI_PARTS_SOURCE, line, n, &parsed, &bad);
     if (!rc)
-        rc = encode(r, &parsed.source, &sample->ids, &sample->n_ids, &bad);
-    if (!rc)
-        rc = take_options(r, &parsed, sample, &bad);
+        rc = take_source(r, &parsed, sample, &bad);
     sample->id = parsed.id;
     parsed.id = NULL;
     cli_parsed_finish(&parsed);
-    if (!rc)
-        rc = check_ids(r, sample, &bad);
     if (rc == ELCL_E_NOMEM)
         return elcl_fail(err, rc, "%s", bad.msg);
     if (rc) {
         char place[256];
         cli_input_place(&r->input, sample->line, place, sizeof(place));
         cli_sample_fail(sample, place, bad.msg);
-    } else {
-        cut_source(r, sample);
-        fit_output(r, sample);
+        cli_generate_free_parts(r, sample);
     }
     return ELCL_OK;
 }
@@ -217,16 +141,16 @@ static int end_input(struct cli_generation *r, const elcl_error *why, elcl_error
 }
 
 /* A stream of a decoder-only model begins with the prompt, unless an option leaves it out. */
-static void keep_prompt(const struct cli_generation *r, struct cli_sample *sample)
+static void keep_prompt(const struct cli_generation *r, struct cli_part *part)
 {
     if (r->opt->stream && r->info.decoder_only &&
-        !cli_generate_options_of(r, sample)->gen.no_prompt) {
-        sample->emitted = sample->ids;
-        sample->n_emitted = sample->emitted_capacity = sample->n_ids;
+        !cli_generate_options_of(r, part->sample)->gen.no_prompt) {
+        part->emitted = part->ids;
+        part->n_emitted = part->emitted_capacity = part->n_ids;
     } else {
-        free(sample->ids);
+        free(part->ids);
     }
-    sample->ids = NULL;
+    part->ids = NULL;
 }
 
 /* Whether a refusal is about the options of the command line: the first sample is refused, which
@@ -236,33 +160,31 @@ static bool refuses_options(const struct cli_generation *r, const struct cli_sam
     return rc == ELCL_E_ARG && !sample->own && !r->n_submitted && !r->opt->keep_going;
 }
 
-static int submit_sample(struct cli_generation *r, struct cli_sample *sample, elcl_error *err)
+static int submit_part(struct cli_generation *r, struct cli_part *part, elcl_error *err)
 {
-    elcl_request request = {.source = sample->ids,
-                            .n_source = sample->n_ids,
+    struct cli_sample *sample = part->sample;
+    elcl_request request = {.source = part->ids,
+                            .n_source = part->n_ids,
                             .options = cli_generate_options_of(r, sample)->gen,
-                            .user = sample,
-                            .sample = sample->index};
+                            .user = part,
+                            .sample = cli_piece_sample(sample->index, part->index)};
     elcl_error bad = {0};
     if (sample->max_new_tokens)
         request.options.max_new_tokens = sample->max_new_tokens;
-    const int failed = cli_generate_make_room(r, &sample, 1, &bad, err);
+    const int failed = cli_generate_make_room(r, &part, 1, &bad, err);
     if (failed)
         return failed;
     int rc = bad.code;
     if (!rc)
         rc = elcl_pool_submit(r->engines.pool, &request, NULL, &bad);
-    cli_generate_override_free(&sample->given); /* the pool has a copy of the lists */
     if (rc == ELCL_E_NOMEM || refuses_options(r, sample, rc))
         return elcl_fail(err, rc, "%s", bad.msg);
     if (rc) {
-        char place[256];
-        cli_input_place(&r->input, sample->line, place, sizeof(place));
-        cli_sample_fail(sample, place, bad.msg);
         r->input_done = r->input_done || !r->opt->keep_going;
-        return cli_generate_note_end(r, sample, err);
+        rc = cli_part_fail(part, bad.msg, err);
+        return rc ? rc : cli_generate_end_part(r, sample, err);
     }
-    keep_prompt(r, sample);
+    keep_prompt(r, part);
     r->n_submitted++;
     r->in_flight++;
     return ELCL_OK;
@@ -270,41 +192,32 @@ static int submit_sample(struct cli_generation *r, struct cli_sample *sample, el
 
 static int longest_first(const void *a, const void *b)
 {
-    const struct cli_sample *x = *(struct cli_sample *const *)a;
-    const struct cli_sample *y = *(struct cli_sample *const *)b;
+    const struct cli_part *x = *(struct cli_part *const *)a;
+    const struct cli_part *y = *(struct cli_part *const *)b;
     if (x->n_ids != y->n_ids)
         return x->n_ids > y->n_ids ? -1 : 1;
+    if (x->sample != y->sample)
+        return x->sample->index < y->sample->index ? -1 : 1;
     return x->index < y->index ? -1 : x->index > y->index;
 }
 
-/* Submits what the engines can take, in input order. Of the last samples the longest go first, so
+/* Submits what the engines can take, in input order. Of the last parts the longest go first, so
  * that the engines are not left with a few long ones at the end. */
 static int submit_window(struct cli_generation *r, elcl_error *err)
 {
     elcl_error why = {0}; /* too long a sample is refused with its own message below */
     if (r->input_done && r->n_submitted && !r->opt->stream && r->n_window)
-        qsort(r->window, r->n_window, sizeof(struct cli_sample *), longest_first);
+        qsort(r->window, r->n_window, sizeof(struct cli_part *), longest_first);
     const size_t room = r->most_in_flight - r->in_flight;
     const size_t n = r->n_window < room ? r->n_window : room;
     int rc = cli_generate_make_room(r, r->window, n, &why, err);
     for (size_t i = 0; !rc && i < n; i++) {
         r->window_tokens -= r->window[i]->n_ids;
-        rc = submit_sample(r, r->window[i], err);
+        rc = submit_part(r, r->window[i], err);
     }
     r->n_window -= n;
     memmove(r->window, r->window + n, r->n_window * sizeof(*r->window));
     return rc;
-}
-
-static int add_to_window(struct cli_generation *r, struct cli_sample *sample, elcl_error *err)
-{
-    void *window = r->window;
-    if (!elcl_grow(&window, &r->window_capacity, r->n_window + 1, sizeof(*r->window)))
-        return elcl_fail_nomem(err);
-    r->window = window;
-    r->window[r->n_window++] = sample;
-    r->window_tokens += sample->n_ids;
-    return ELCL_OK;
 }
 
 /* Takes one line; *more is false when there is none for now, or for ever. */
@@ -324,11 +237,7 @@ static int read_line(struct cli_generation *r, int wait_ms, bool *more, elcl_err
         rc = end_input(r, &bad, err);
     else if (next == CLI_NEXT_LINE)
         rc = take_line(r, line, n_line, r->input.taken_bytes - before, &sample, err);
-    if (rc || !sample)
-        return rc;
-    if (sample->state == CLI_SAMPLE_WAITING)
-        return add_to_window(r, sample, err);
-    if (sample->state != CLI_SAMPLE_FAILED)
+    if (rc || !sample || sample->state != CLI_SAMPLE_FAILED)
         return rc;
     r->input_done = r->input_done || !r->opt->keep_going;
     return cli_generate_note_end(r, sample, err);
@@ -338,7 +247,8 @@ static bool may_read(const struct cli_generation *r)
 {
     return !r->input_done && r->window_tokens < WINDOW_TOKENS &&
            r->in_flight + r->n_window < 2 * r->most_in_flight &&
-           r->queue.n < MAX_QUEUE + 4 * r->most_in_flight;
+           r->queue.n < MAX_QUEUE + 4 * r->most_in_flight &&
+           r->n_held < MAX_QUEUE + 4 * r->most_in_flight;
 }
 
 int cli_generate_read(struct cli_generation *r, elcl_error *err)
@@ -347,7 +257,7 @@ int cli_generate_read(struct cli_generation *r, elcl_error *err)
     int wait_ms = idle ? -1 : 0, rc = ELCL_OK;
     bool more = true;
     while (!rc && more && may_read(r)) {
-        rc = read_line(r, wait_ms, &more, err);
+        rc = r->splitting ? cli_generate_read_piece(r, err) : read_line(r, wait_ms, &more, err);
         wait_ms = r->in_flight || r->input.interactive ? 0 : GRACE_MS;
     }
     return rc || !r->n_window ? rc : submit_window(r, err);

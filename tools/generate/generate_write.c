@@ -1,9 +1,9 @@
 /* elcl generate: from an engine's result to written lines. */
 #include "generate/generation.h"
 
-/* Counts samples whose best output ended at the length limit; one that the user chose, and that the
- * model has positions for, is reported only with --verbose. */
-static void note_limit(struct cli_generation *r, const struct cli_sample *sample,
+/* Counts samples whose best output, of one part at least, ended at the length limit; one that the
+ * user chose, and that the model has positions for, is reported only with --verbose. */
+static void note_limit(struct cli_generation *r, struct cli_sample *sample,
                        const elcl_result *result)
 {
     const struct cli_resolved *o = cli_generate_options_of(r, sample);
@@ -15,8 +15,10 @@ static void note_limit(struct cli_generation *r, const struct cli_sample *sample
                         best->n_ids >= (size_t)o->max_target;
     if (best->finish != ELCL_FINISH_LENGTH && !forced)
         return;
-    if (!r->limited.n++ || sample->line < r->limited.first_line)
+    r->limited.n += !sample->limited;
+    if (r->limited.n == 1 || sample->line < r->limited.first_line)
         r->limited.first_line = sample->line;
+    sample->limited = true;
     const size_t tokens = best->n_ids + (o->gen.no_prompt ? result->n_source : 0);
     if (tokens > r->limited.tokens)
         r->limited.tokens = tokens;
@@ -40,59 +42,92 @@ int cli_generate_note_end(struct cli_generation *r, const struct cli_sample *sam
     return ELCL_OK;
 }
 
+void cli_generate_free_parts(struct cli_generation *r, struct cli_sample *sample)
+{
+    r->n_held -= sample->n_held;
+    cli_parts_free(sample);
+    cli_generate_override_free(&sample->given); /* nothing needs its lists any more */
+}
+
+/* Makes the lines of a sample whose parts have ended. */
+static int end_sample(struct cli_generation *r, struct cli_sample *sample, elcl_error *err)
+{
+    const char *failure = cli_parts_failure(sample);
+    const enum cli_format format = (enum cli_format)r->opt->common.format;
+    char place[256];
+    int rc = ELCL_OK;
+    if (failure) {
+        cli_input_place(&r->input, sample->line, place, sizeof(place));
+        cli_sample_fail(sample, place, failure);
+    } else {
+        cli_parts_end(sample);
+        rc = cli_format_sample(format, r->opt->scores != 0, r->info.has_tokenizer, sample, err);
+        sample->state = CLI_SAMPLE_DONE;
+    }
+    cli_generate_free_parts(r, sample);
+    return rc ? rc : cli_generate_note_end(r, sample, err);
+}
+
+int cli_generate_end_part(struct cli_generation *r, struct cli_sample *sample, elcl_error *err)
+{
+    const bool texts = r->info.has_tokenizer && r->opt->common.format != CLI_FORMAT_IDS;
+    const size_t n_held = sample->n_held;
+    const int rc = cli_parts_join(sample, r->model, texts, err);
+    if (rc)
+        return rc;
+    r->n_held -= n_held - sample->n_held;
+    if (cli_parts_failure(sample) && r->splitting == sample) {
+        sample->whole = true;
+        r->splitting = NULL;
+    }
+    return cli_parts_have_ended(sample) ? end_sample(r, sample, err) : ELCL_OK;
+}
+
 void cli_generate_on_result(void *user, const elcl_result *result)
 {
     struct cli_generation *r = user;
-    struct cli_sample *sample = result->user;
-    char place[256];
+    struct cli_part *part = result->user;
+    elcl_error *err = &r->callback_error;
     r->in_flight--;
-    cli_input_place(&r->input, sample->line, place, sizeof(place));
     if (result->error && result->error->code == ELCL_E_NOMEM) {
-        r->callback_error = *result->error;
+        *err = *result->error;
         return;
     }
-    if (cli_generate_note_end(r, sample, &r->callback_error))
-        return;
-    if (result->error) {
-        cli_sample_fail(sample, place, result->error->msg);
+    if (result->error)
         r->input_done = r->input_done || !r->opt->keep_going;
-        return;
-    }
-    note_limit(r, sample, result);
-    elcl_error err = {0};
-    int rc = cli_format_result(r->model, (enum cli_format)r->opt->common.format,
-                               r->opt->scores != 0, result, sample, &err);
-    sample->state = CLI_SAMPLE_DONE;
-    if (rc == ELCL_E_NOMEM) {
-        r->callback_error = err;
-    } else if (rc) {
-        elcl_str_finish(&sample->out);
-        cli_sample_fail(sample, place, err.msg);
-    }
+    else
+        note_limit(r, part->sample, result);
+    const int rc = result->error ? cli_part_fail(part, result->error->msg, err)
+                                 : cli_part_end(part, result, err);
+    if (!rc)
+        (void)cli_generate_end_part(r, part->sample, err);
 }
 
 void cli_generate_on_token(void *user, const elcl_token *token)
 {
     struct cli_generation *r = user;
-    struct cli_sample *sample = token->user;
-    void *emitted = sample->emitted;
-    if (!elcl_grow(&emitted, &sample->emitted_capacity, sample->n_emitted + 1,
-                   sizeof(*sample->emitted))) {
+    struct cli_part *part = token->user;
+    void *emitted = part->emitted;
+    if (!elcl_grow(&emitted, &part->emitted_capacity, part->n_emitted + 1,
+                   sizeof(*part->emitted))) {
         elcl_fail_nomem(&r->callback_error);
         return;
     }
-    sample->emitted = emitted;
-    sample->emitted[sample->n_emitted++] = token->token;
+    part->emitted = emitted;
+    part->emitted[part->n_emitted++] = token->token;
 }
 
 int cli_generate_write_stream(struct cli_generation *r, elcl_error *err)
 {
     struct elcl_str more = {0};
     struct cli_sample *sample = cli_queue_first(&r->queue);
-    int rc = ELCL_OK;
-    if (!r->opt->stream || !sample || sample->state != CLI_SAMPLE_WAITING || !sample->n_emitted)
-        return rc;
-    rc = cli_format_stream(r->model, sample, &more, err);
+    if (!r->opt->stream || !sample || sample->state != CLI_SAMPLE_WAITING)
+        return ELCL_OK;
+    int rc = cli_parts_join_stream(sample, r->model, err);
+    if (!rc && sample->n_sequences)
+        cli_format_stream(sample, &more);
+    if (!rc && more.failed)
+        rc = elcl_fail_nomem(err);
     if (!rc && more.n)
         rc = cli_output_write(&r->output, more.data, more.n, err);
     elcl_str_finish(&more);
@@ -103,7 +138,7 @@ int cli_generate_mark_incomplete(struct cli_generation *r, const struct cli_samp
                                  elcl_error *err)
 {
     static const char mark[] = " [incomplete]\n";
-    return sample && sample->streamed.n ? cli_output_write(&r->output, mark, sizeof(mark) - 1, err)
+    return sample && sample->n_streamed ? cli_output_write(&r->output, mark, sizeof(mark) - 1, err)
                                         : ELCL_OK;
 }
 
@@ -119,7 +154,7 @@ static int write_failure(struct cli_generation *r, const struct cli_sample *samp
     cli_progress_clear(&r->progress);
     cli_error(CLI_EXIT_FAILURE, "%s", message);
     r->n_failed++;
-    if (sample->streamed.n)
+    if (sample->n_streamed)
         return cli_generate_mark_incomplete(r, sample, err);
     cli_format_failure((enum cli_format)r->opt->common.format, sample,
                        cli_generate_options_of(r, sample)->gen.num_return_sequences, message,
@@ -131,18 +166,12 @@ static int write_failure(struct cli_generation *r, const struct cli_sample *samp
 }
 
 /* Appends the lines of a finished sample that are not streamed already. */
-static int put_lines(struct cli_generation *r, struct cli_sample *sample, struct elcl_str *lines,
-                     elcl_error *err)
+static void put_lines(struct cli_generation *r, struct cli_sample *sample, struct elcl_str *lines)
 {
-    const size_t from = cli_streamed_bytes(sample);
-    if (from == SIZE_MAX)
-        return elcl_fail(err, ELCL_E_INTERNAL,
-                         "sample %llu: its text differs from the part that was streamed",
-                         (unsigned long long)sample->index);
-    elcl_str_append(lines, sample->out.data + from, sample->out.n - from);
+    elcl_str_append(lines, sample->out.data + sample->n_streamed,
+                    sample->out.n - sample->n_streamed);
     sample->state = CLI_SAMPLE_WRITTEN;
     r->n_written++;
-    return ELCL_OK;
 }
 
 /* Writes the lines and empties them. */
@@ -158,7 +187,7 @@ static int write_lines(struct cli_generation *r, struct elcl_str *lines, elcl_er
         const struct cli_sample *first = cli_queue_first(&r->queue);
         const bool begun = first && first->state != CLI_SAMPLE_WRITTEN;
         r->whole_samples = r->n_written;
-        r->whole_bytes = r->output.bytes - (begun ? first->streamed.n : 0);
+        r->whole_bytes = r->output.bytes - (begun ? first->n_streamed : 0);
     }
     return rc;
 }
@@ -180,8 +209,10 @@ static int end_failed(struct cli_generation *r, struct cli_sample *sample, struc
 static int put_sample(struct cli_generation *r, struct cli_sample *sample, struct elcl_str *lines,
                       elcl_error *err)
 {
-    return sample->state == CLI_SAMPLE_FAILED ? end_failed(r, sample, lines, err)
-                                              : put_lines(r, sample, lines, err);
+    if (sample->state == CLI_SAMPLE_FAILED)
+        return end_failed(r, sample, lines, err);
+    put_lines(r, sample, lines);
+    return ELCL_OK;
 }
 
 /* Whether the sample has ended and its lines are still to be written. */

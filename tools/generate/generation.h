@@ -1,6 +1,7 @@
-/* What the parts of `elcl generate` share while it runs: generate_read.c takes lines to submitted
- * samples, generate_engines.c has the engines, generate_step.c runs them, generate_write.c takes
- * results to written lines, and cmd_generate.c has the loop around them. */
+/* What the files of `elcl generate` share while it runs: generate_read.c takes lines to submitted
+ * parts, generate_split.c long texts to pieces, generate_engines.c has the engines, generate_step.c
+ * runs them, generate_write.c takes results to written lines, and cmd_generate.c has the loop
+ * around them. */
 #ifndef CLI_GENERATION_H
 #define CLI_GENERATION_H
 
@@ -40,8 +41,13 @@ struct cli_generation {
     bool stepped, work_is_timed; /* one step has ended; work_began is final */
     double warmup_seconds;       /* of steps before the work began */
     struct cli_queue queue;
-    struct cli_sample **window; /* [n_window] read and not yet submitted */
+    struct cli_part **window; /* [n_window] read and not yet submitted */
     size_t n_window, window_capacity, window_tokens;
+    struct cli_sentences *sentences; /* --split */
+    struct cli_sample *splitting;    /* the last sample, if it has more pieces; or NULL */
+    int32_t *piece_ids;              /* [n_piece_ids] of the text that was counted last */
+    size_t n_piece_ids;
+    size_t n_held;         /* parts that are not joined yet */
     size_t in_flight;      /* submitted and not finished */
     size_t most_in_flight; /* what the engines can take: a kill loses no more */
     bool input_done;
@@ -93,6 +99,27 @@ int cli_generate_read(struct cli_generation *r, elcl_error *err);
 /* Warns once that an option of sampling is ignored. */
 void cli_generate_warn_sampling(struct cli_generation *r, const char *ignored);
 
+/* ---- long texts (generate_split.c) ---------------------------------------------------------- */
+
+/* Gets ready for --split, if it is given. */
+int cli_generate_begin_split(struct cli_generation *r, elcl_error *err);
+/* Starts to split a text, which the sample owns from now on. */
+int cli_generate_split(struct cli_generation *r, struct cli_sample *sample, char *text, size_t n,
+                       elcl_error *err);
+/* Takes the next piece of the sample that is split. */
+int cli_generate_read_piece(struct cli_generation *r, elcl_error *err);
+
+/* ---- sources (generate_source.c) ------------------------------------------------------------ */
+
+/* Copies or encodes the source to token ids. free() *ids. */
+int cli_generate_encode(struct cli_generation *r, const struct cli_side *source, int32_t **ids,
+                        size_t *n_ids, elcl_error *err);
+/* Adds a part to the sample; NULL when memory is short. */
+struct cli_part *cli_generate_add_part(struct cli_generation *r, struct cli_sample *sample);
+/* Checks the ids of a part, cuts them to what fits, and makes it the last of the window. Fails with
+ * ELCL_E_FORMAT if they are refused. */
+int cli_generate_take_part(struct cli_generation *r, struct cli_part *part, elcl_error *err);
+
 /* ---- a step (generate_step.c) --------------------------------------------------------------- */
 
 /* Runs one step of the engines, if they have work, and writes what has finished. */
@@ -105,7 +132,7 @@ void cli_generate_size_engines(struct cli_generation *r, const elcl_gen_options 
 int cli_generate_start_engines(struct cli_generation *r, elcl_error *err);
 /* Replaces engines that are too small for the samples, after they have finished what they have.
  * Sets *why, and keeps engines of the size before, if that is too much for the device's memory. */
-int cli_generate_make_room(struct cli_generation *r, struct cli_sample *const *samples, size_t n,
+int cli_generate_make_room(struct cli_generation *r, struct cli_part *const *parts, size_t n,
                            elcl_error *why, elcl_error *err);
 /* The statistics of all engines so far. */
 void cli_generate_stats(const struct cli_generation *r, elcl_engine_stats *stats);
@@ -117,6 +144,11 @@ int cli_generate_save_trace(struct cli_generation *r, elcl_error *err);
 /* A sample has ended, well or not: cli_generate_write_finished() looks at it. */
 int cli_generate_note_end(struct cli_generation *r, const struct cli_sample *sample,
                           elcl_error *err);
+/* A part of the sample has ended, or the sample has all its parts: joins what can be joined, and
+ * ends the sample with the last part. */
+int cli_generate_end_part(struct cli_generation *r, struct cli_sample *sample, elcl_error *err);
+/* Frees what only a sample that has not ended needs. */
+void cli_generate_free_parts(struct cli_generation *r, struct cli_sample *sample);
 /* Counts it for the progress bar only. */
 void cli_generate_count_end(struct cli_generation *r, const struct cli_sample *sample);
 /* Callbacks of the engines; `user` is the generation. */

@@ -49,13 +49,10 @@ void cli_queue_pop(struct cli_queue *q)
     struct cli_sample *sample = cli_queue_first(q);
     if (!sample)
         return;
-    free(sample->ids);
+    cli_parts_free(sample);
     free(sample->id);
     free(sample->own);
     cli_generate_override_free(&sample->given);
-    free(sample->emitted);
-    elcl_text_stream_destroy(&sample->stream);
-    elcl_str_finish(&sample->streamed);
     elcl_str_finish(&sample->out);
     free(sample);
     q->head++;
@@ -72,66 +69,78 @@ void cli_queue_finish(struct cli_queue *q)
 
 /* ---- lines --------------------------------------------------------------------------------- */
 
-/* Keeps the text on one line: line ends inside it become blanks. At the start of a line drops the
- * blank that tokenizers put before the first word. */
-static void append_line(const char *text, bool begins, struct elcl_str *out)
+/* Appends n bytes of a text on one line: line ends inside it become blanks. At its start
+ * drops the blank that tokenizers put before the first word. */
+static void append_line(const char *text, size_t n, bool begins, struct elcl_str *out)
 {
-    const size_t from = out->n;
-    elcl_str_text(out, text + (begins && text[0] == ' '));
+    const size_t from = out->n, dropped = begins && n && text[0] == ' ';
+    if (n > dropped)
+        elcl_str_append(out, text + dropped, n - dropped);
     for (size_t i = from; i < out->n; i++) {
         if (out->data[i] == '\n' || out->data[i] == '\r')
             out->data[i] = ' ';
     }
 }
 
-static int append_text(const elcl_model *model, const int32_t *ids, size_t n_ids,
-                       struct elcl_str *out, elcl_error *err)
+static void append_ids(const struct cli_sequence *s, struct elcl_str *out)
 {
-    char *text = NULL;
-    int rc = elcl_decode(model, ids, n_ids, &text, err);
-    if (rc)
-        return rc;
-    append_line(text, true, out);
-    elcl_free(text);
-    return ELCL_OK;
+    for (size_t i = 0; i < s->n_ids; i++)
+        elcl_str_printf(out, i ? " %d" : "%d", (int)s->ids[i]);
 }
 
-static void append_ids(const elcl_hypothesis *h, struct elcl_str *out)
+/* Adds a text of JSON, and frees it: long arrays need less memory so. */
+static bool add_raw(cJSON *line, const char *key, struct elcl_str *text)
 {
-    for (size_t i = 0; i < h->n_ids; i++)
-        elcl_str_printf(out, i ? " %d" : "%d", (int)h->ids[i]);
-}
-
-static bool add_json_ids(cJSON *line, const elcl_hypothesis *h)
-{
-    cJSON *ids = cJSON_AddArrayToObject(line, "ids");
-    bool ok = ids != NULL;
-    for (size_t i = 0; ok && i < h->n_ids; i++)
-        ok = cJSON_AddItemToArray(ids, cJSON_CreateNumber(h->ids[i]));
+    const bool ok = !text->failed && cJSON_AddRawToObject(line, key, text->data);
+    elcl_str_finish(text);
     return ok;
 }
 
+static bool add_json_ids(cJSON *line, const struct cli_sequence *s)
+{
+    struct elcl_str text = {0};
+    elcl_str_text(&text, "[");
+    for (size_t i = 0; i < s->n_ids; i++)
+        elcl_str_printf(&text, i ? ",%d" : "%d", (int)s->ids[i]);
+    elcl_str_text(&text, "]");
+    return add_raw(line, "ids", &text);
+}
+
+/* Adds how many ids each piece has. */
+static bool add_json_pieces(cJSON *line, const struct cli_sequence *s)
+{
+    struct elcl_str text = {0};
+    elcl_str_text(&text, "[");
+    for (size_t i = 0; i < s->n_parts; i++)
+        elcl_str_printf(&text, i ? ",%zu" : "%zu", s->n_part_ids[i]);
+    elcl_str_text(&text, "]");
+    return add_raw(line, "pieces", &text);
+}
+
 /* Nine digits reproduce a float exactly. JSON has no infinity. */
-static bool add_json_score(cJSON *line, float score)
+static bool add_json_score(cJSON *line, double score)
 {
     char number[32];
     if (!isfinite(score))
         return cJSON_AddNullToObject(line, "score");
-    (void)snprintf(number, sizeof(number), "%.9g", (double)score);
+    (void)snprintf(number, sizeof(number), "%.9g", score);
     return cJSON_AddRawToObject(line, "score", number);
 }
 
-static bool add_json_log_probs(cJSON *line, const elcl_hypothesis *h)
+static bool add_json_log_probs(cJSON *line, const struct cli_sequence *s)
 {
-    cJSON *array = h->token_logprobs ? cJSON_AddArrayToObject(line, "token_logprobs") : NULL;
-    bool ok = array || !h->token_logprobs;
-    for (size_t i = 0; array && ok && i < h->n_ids; i++) {
-        char number[32];
-        (void)snprintf(number, sizeof(number), "%.9g", (double)h->token_logprobs[i]);
-        ok = cJSON_AddItemToArray(array, isfinite(h->token_logprobs[i]) ? cJSON_CreateRaw(number)
-                                                                        : cJSON_CreateNull());
+    struct elcl_str text = {0};
+    if (!s->n_log_probs)
+        return true;
+    for (size_t i = 0; i < s->n_log_probs; i++) {
+        elcl_str_text(&text, i ? "," : "[");
+        if (isfinite(s->log_probs[i]))
+            elcl_str_printf(&text, "%.9g", (double)s->log_probs[i]);
+        else
+            elcl_str_text(&text, "null");
     }
-    return ok;
+    elcl_str_text(&text, "]");
+    return add_raw(line, "token_logprobs", &text);
 }
 
 /* Adds the sample's place in the input, and its own name. */
@@ -166,44 +175,38 @@ static bool add_json_limits(cJSON *line, const struct cli_sample *s)
             cJSON_AddNumberToObject(line, "max_new_tokens", s->max_new_tokens));
 }
 
-static int append_jsonl(const elcl_model *model, struct cli_sample *sample, int sequence,
-                        const elcl_hypothesis *h, elcl_error *err)
+static int append_jsonl(struct cli_sample *sample, int k, bool has_text, elcl_error *err)
 {
-    elcl_model_info info;
-    char *text = NULL;
-    elcl_model_get_info(model, &info);
-    if (info.has_tokenizer) {
-        int rc = elcl_decode(model, h->ids, h->n_ids, &text, err);
-        if (rc)
-            return rc;
-    }
+    const struct cli_sequence *s = &sample->sequences[k];
     cJSON *line = cJSON_CreateObject();
-    bool ok = add_json_sample(line, sample) &&
-              cJSON_AddNumberToObject(line, "sequence", sequence) &&
-              (!text || cJSON_AddStringToObject(line, "text", text)) && add_json_ids(line, h) &&
-              add_json_score(line, h->score) && add_json_log_probs(line, h) &&
-              cJSON_AddStringToObject(line, "finish_reason", finish_word(h->finish)) &&
-              add_json_limits(line, sample) && append_json(line, &sample->out);
+    const bool ok =
+        add_json_sample(line, sample) && cJSON_AddNumberToObject(line, "sequence", k) &&
+        (!has_text || cJSON_AddStringToObject(line, "text", s->text.data ? s->text.data : "")) &&
+        add_json_ids(line, s) && (!sample->text || add_json_pieces(line, s)) &&
+        add_json_score(line, s->score) && add_json_log_probs(line, s) &&
+        cJSON_AddStringToObject(line, "finish_reason", finish_word(s->finish)) &&
+        add_json_limits(line, sample) && append_json(line, &sample->out);
     cJSON_Delete(line);
-    elcl_free(text);
     return ok ? ELCL_OK : elcl_fail_nomem(err);
 }
 
-int cli_format_result(const elcl_model *model, enum cli_format format, bool scores,
-                      const elcl_result *result, struct cli_sample *sample, elcl_error *err)
+int cli_format_sample(enum cli_format format, bool scores, bool has_text, struct cli_sample *sample,
+                      elcl_error *err)
 {
     struct elcl_str *out = &sample->out;
     int rc = ELCL_OK;
-    for (int i = 0; i < result->n_hypotheses && !rc; i++) {
-        const elcl_hypothesis *h = &result->hypotheses[i];
+    for (int k = 0; k < sample->n_sequences && !rc; k++) {
+        const struct cli_sequence *s = &sample->sequences[k];
+        if (!sample->text && !s->n_parts)
+            break; /* the search found nothing */
         if (scores)
-            elcl_str_printf(out, "%.6f\t", (double)h->score);
+            elcl_str_printf(out, "%.6f\t", s->score);
         if (format == CLI_FORMAT_JSONL)
-            rc = append_jsonl(model, sample, i, h, err);
+            rc = append_jsonl(sample, k, has_text, err);
         else if (format == CLI_FORMAT_IDS)
-            append_ids(h, out);
+            append_ids(s, out);
         else
-            rc = append_text(model, h->ids, h->n_ids, out, err);
+            append_line(s->text.data, s->text.n, !sample->text, out);
         elcl_str_text(out, "\n");
     }
     return !rc && out->failed ? elcl_fail_nomem(err) : rc;
@@ -228,32 +231,12 @@ void cli_format_failure(enum cli_format format, const struct cli_sample *sample,
 
 /* ---- streaming ----------------------------------------------------------------------------- */
 
-static bool begins_with(const struct elcl_str *line, const struct elcl_str *beginning)
+void cli_format_stream(struct cli_sample *sample, struct elcl_str *out)
 {
-    return line->n >= beginning->n &&
-           (!beginning->n || !memcmp(line->data, beginning->data, beginning->n));
-}
-
-int cli_format_stream(const elcl_model *model, struct cli_sample *sample, struct elcl_str *out,
-                      elcl_error *err)
-{
-    const char *text = NULL;
-    const size_t from = sample->streamed.n;
-    int rc = ELCL_OK;
-    if (!sample->stream)
-        rc = elcl_text_stream_create(model, &sample->stream, err);
-    if (!rc)
-        rc = elcl_text_stream_add(sample->stream, sample->emitted, sample->n_emitted, &text, err);
-    if (rc)
-        return rc;
-    sample->n_emitted = 0;
-    append_line(text, !sample->began, &sample->streamed);
-    sample->began = sample->began || *text;
-    elcl_str_append(out, sample->streamed.data + from, sample->streamed.n - from);
-    return out->failed || sample->streamed.failed ? elcl_fail_nomem(err) : ELCL_OK;
-}
-
-size_t cli_streamed_bytes(const struct cli_sample *sample)
-{
-    return begins_with(&sample->out, &sample->streamed) ? sample->streamed.n : SIZE_MAX;
+    const struct elcl_str *text = &sample->sequences->text;
+    const size_t from = sample->n_taken, before = out->n;
+    if (text->n > from)
+        append_line(text->data + from, text->n - from, !from && !sample->text, out);
+    sample->n_taken = text->n;
+    sample->n_streamed += out->n - before;
 }
