@@ -261,7 +261,8 @@ static int end_output(struct completion *c, size_t part, int j, const elcl_hypot
         rc = cli_openai_output_end(output, err);
     if (!rc) {
         choice.piece = cli_openai_text_take(&output->text, true);
-        choice.finish_reason = finish_word(h->finish);
+        /* The last token that fits may complete a stop string. */
+        choice.finish_reason = output->text.stopped ? "stop" : finish_word(h->finish);
         choice.score = h->score;
         send_choice(c, &choice, prompt);
     }
@@ -313,7 +314,7 @@ static int keep_output(struct completion *c, size_t part, int j, const elcl_hypo
     if (!rc) {
         const struct cli_openai_piece piece = cli_openai_text_take(&output.text, true);
         elcl_str_append(&kept->text, piece.text, piece.n);
-        kept->finish = h->finish;
+        kept->finish = output.text.stopped ? ELCL_FINISH_STOP : h->finish;
         kept->score = h->score;
         rc = kept->text.failed ? elcl_fail_nomem(err) : ELCL_OK;
     }

@@ -204,7 +204,9 @@ static int admit(struct cli_worker *w, size_t n, elcl_error *err)
     if (!w->broken && w->n_pending + n <= room)
         return ELCL_OK;
     w->totals.busy++;
-    return elcl_fail(err, CLI_WORKER_BUSY, "the server is busy: its queue is full");
+    return elcl_fail(err, CLI_WORKER_BUSY,
+                     w->broken ? "the device has failed and starts again: try again later"
+                               : "the server is busy: its queue is full");
 }
 
 /* Submits the requests; if one is refused, cancels those before it. The mutex is held. */

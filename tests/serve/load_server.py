@@ -1,0 +1,133 @@
+"""A server for the load tests: starts it, watches its memory, reads its metrics, ends it."""
+
+import json
+import re
+import signal
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+
+
+class Server:
+    """`elcl serve` on a free port, with all that it writes to standard error in `lines`."""
+
+    def __init__(self, elcl, *arguments, ready_s=120):
+        self.process = subprocess.Popen(
+            [elcl, "serve", "--port", "0", *arguments],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
+        self.lines = []
+        self.ready = threading.Event()
+        self.port = None
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+        if not self.ready.wait(ready_s) or self.port is None:
+            self.process.kill()
+            raise RuntimeError("the server did not start:\n" + "".join(self.lines))
+
+    def read(self):
+        for line in self.process.stderr:
+            self.lines.append(line)
+            found = re.search(r"serving .* on http://[^ ]*:(\d+)", line)
+            if found:
+                self.port = int(found.group(1))
+                self.ready.set()
+        self.ready.set()
+
+    def get(self, path, timeout=10):
+        """The status and the body of a GET."""
+        try:
+            url = f"http://127.0.0.1:{self.port}{path}"
+            with urllib.request.urlopen(url, timeout=timeout) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def complete(self, timeout=60, **fields):
+        """The status and the parsed answer of one completion."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/v1/completions", json.dumps(fields).encode(),
+            {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read().decode())
+
+    def metrics(self):
+        """The value of each sample, by its name with labels, and the sum of each metric."""
+        sums = {}
+        for line in self.get("/metrics")[1].splitlines():
+            if line.startswith("#") or not line.strip():
+                continue
+            name, value = line.rsplit(" ", 1)
+            sums[name] = float(value)
+            bare = name.split("{")[0]
+            if bare != name:
+                sums[bare] = sums.get(bare, 0) + float(value)
+        return sums
+
+    def rss_kib(self):
+        """The memory of the process, or 0 if it has ended."""
+        try:
+            with open(f"/proc/{self.process.pid}/status", encoding="ascii") as file:
+                return int(re.search(r"VmRSS:\s*(\d+)", file.read()).group(1))
+        except (OSError, AttributeError):
+            return 0
+
+    def wait_idle(self, seconds=30):
+        """Waits until no request is in the batch or waits; returns how long that took, or None."""
+        began = time.monotonic()
+        while time.monotonic() - began < seconds:
+            m = self.metrics()
+            if not m["elcl_requests_in_flight"] and not m["elcl_requests_waiting"]:
+                return time.monotonic() - began
+            time.sleep(0.05)
+        return None
+
+    def signal(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+
+    def wait(self, seconds=60):
+        """The exit code, or None if the server did not end in time."""
+        try:
+            code = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        self.reader.join(5)
+        return code
+
+    def stop(self):
+        self.signal()
+        code = self.wait()
+        if code is None:
+            self.process.kill()
+            self.process.wait()
+        return code
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+class Memory(threading.Thread):
+    """Reads the memory of a server in KiB, ten times a second until stop()."""
+
+    def __init__(self, server):
+        super().__init__(daemon=True)
+        self.server, self.kib, self.ended = server, [], threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.ended.wait(0.1):
+            self.kib.append(self.server.rss_kib())
+
+    def stop(self):
+        self.ended.set()
+        self.join()
+        return self.kib
