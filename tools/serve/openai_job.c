@@ -33,7 +33,9 @@ struct completion {
     struct elcl_str *choices;          /* [n_prompts] whole answers: JSON of the prompt's outputs */
     struct elcl_str echo;              /* text of the prompt at hand */
     size_t n_results;
-    bool begun; /* the stream */
+    size_t n_blank; /* split prompts without a part that are not answered yet */
+    int last;       /* the output j that ends the answer, if the present prompt does; else -1 */
+    bool begun;     /* the stream */
     elcl_error failed;
 };
 
@@ -102,8 +104,10 @@ static bool allocate(struct completion *c)
         c->part_outputs = elcl_calloc(c->plan.n_parts * n, sizeof(*c->part_outputs));
     c->waits = elcl_calloc(n_prompts, sizeof(*c->waits));
     c->choices = elcl_calloc(n_prompts, sizeof(*c->choices));
-    for (size_t i = 0; c->waits && i < n_prompts; i++)
+    for (size_t i = 0; c->waits && i < n_prompts; i++) {
         c->waits[i] = c->plan.prompts[i].n_parts;
+        c->n_blank += !c->waits[i];
+    }
     return c->waits && c->choices && (c->outputs || !c->request.stream) &&
            (c->part_outputs || !c->request.split);
 }
@@ -136,8 +140,7 @@ static void send_events(struct completion *c, struct elcl_str *events)
 
 static void send_choice(struct completion *c, const struct cli_openai_choice *choice, size_t prompt)
 {
-    const bool last = choice->finish_reason && c->n_results == c->plan.n_parts &&
-                      choice->index % c->plan.n == c->plan.n - 1;
+    const bool last = choice->finish_reason && choice->index % c->plan.n == c->last;
     struct elcl_str events = {0};
     if (c->request.stream) {
         cli_openai_add_event(&events, &c->head, choice,
@@ -279,13 +282,9 @@ static void on_token(struct cli_job *job, size_t i, const elcl_token *token)
                                  &c->outputs[prompt * (size_t)c->plan.n + (size_t)token->stream],
                              repeated = {0};
     struct cli_openai_choice choice = choice_of(c, i, token->stream);
-    const elcl_tokens *prefix = &c->plan.resolved.gen.prefix;
     int rc = c->failed.code;
-    if (!rc && !output->begun) {
+    if (!rc && !output->begun)
         rc = begin_output(c, i, output, &repeated, &choice, &c->failed);
-        if (!rc)
-            rc = cli_openai_output_prefix(output, prefix->ids, (size_t)prefix->n, &c->failed);
-    }
     if (!rc)
         rc = cli_openai_output_add(output, &token->token, &token->log_prob, 1, &c->failed);
     if (!rc) {
@@ -391,8 +390,9 @@ static void on_result(struct cli_job *job, size_t i, const elcl_result *result)
     const size_t prompt = c->plan.parts[i].prompt;
     int places[ELCL_MAX_BEAMS];
     const int n = choose(c, result, places);
-    c->n_results++;
+    const bool ends = ++c->n_results == c->plan.n_parts && !c->n_blank;
     count_result(&c->usage, result);
+    c->last = !ends ? -1 : c->request.split ? c->plan.n - 1 : n - 1;
     for (int j = 0; j < n && !c->failed.code; j++)
         (void)(c->request.split ? keep_output : end_output)(c, i, j, &result->hypotheses[places[j]],
                                                             &c->failed);
@@ -435,9 +435,23 @@ static void answer(struct completion *c)
     cli_exchange_reply(c->x, 200, "application/json", &body);
 }
 
+/* The outputs of prompts that have only blanks are these. */
+static void join_blanks(struct completion *c)
+{
+    for (size_t i = 0; i < c->request.n_prompts; i++) {
+        if (c->plan.prompts[i].n_parts)
+            continue;
+        c->last = --c->n_blank ? -1 : c->plan.n - 1;
+        for (int j = 0; j < c->plan.n; j++)
+            join_output(c, i, j);
+    }
+}
+
 /* Answers, and frees the completion. */
 static void end(struct completion *c, const elcl_error *why)
 {
+    if (!why && !c->failed.code)
+        join_blanks(c);
     if (!why && c->failed.code)
         why = &c->failed;
     if (c->request.stream && (c->begun || !why))
@@ -479,10 +493,7 @@ static void refuse_job(struct completion *c, const elcl_error *why)
 static void submit(struct completion *c)
 {
     elcl_error why = {0};
-    if (!c->plan.n_parts) { /* split prompts that are blank */
-        for (size_t i = 0; i < c->request.n_prompts; i++)
-            for (int j = 0; j < c->plan.n; j++)
-                join_output(c, i, j);
+    if (!c->plan.n_parts) {
         end(c, NULL);
         return;
     }

@@ -30,18 +30,6 @@ int cli_openai_output_add(struct cli_openai_output *output, const int32_t *ids,
     return cli_openai_text_failed(&output->text) ? elcl_fail_nomem(err) : ELCL_OK;
 }
 
-int cli_openai_output_prefix(struct cli_openai_output *output, const int32_t *ids, size_t n,
-                             elcl_error *err)
-{
-    const char *text = "";
-    if (!n || !output->stream)
-        return ELCL_OK;
-    const int rc = elcl_text_stream_add(output->stream, ids, n, &text, err);
-    if (!rc)
-        cli_openai_text_more(&output->text, text, strlen(text));
-    return rc ? rc : cli_openai_text_failed(&output->text) ? elcl_fail_nomem(err) : ELCL_OK;
-}
-
 int cli_openai_output_end(struct cli_openai_output *output, elcl_error *err)
 {
     const char *text = "";

@@ -22,9 +22,6 @@ int cli_openai_output_begin(struct cli_openai_output *output, const elcl_model *
 /* Adds n tokens. log_probs: NULL: not known. */
 int cli_openai_output_add(struct cli_openai_output *output, const int32_t *ids,
                           const float *log_probs, size_t n, elcl_error *err);
-/* Adds text of tokens that nobody chose, such as a prefix. */
-int cli_openai_output_prefix(struct cli_openai_output *output, const int32_t *ids, size_t n,
-                             elcl_error *err);
 /* Adds the text that waited for more tokens. */
 int cli_openai_output_end(struct cli_openai_output *output, elcl_error *err);
 void cli_openai_output_finish(struct cli_openai_output *output);
