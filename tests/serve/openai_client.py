@@ -392,7 +392,8 @@ def test_refused(client):
             create(stream=True, n=1, best_of=3, temperature=1), "a stream cannot wait")
     refused("stop with beams", bad, "stop", create(stop="a"), "num_beams 1")
     refused("a token", bad, "prompt", create(prompt=[5, 99999]), "expected token ids below")
-    refused("a language", bad, None, create(extra_body={"tgt_lang": "de"}), "language")
+    refused("a language", bad, None, create(extra_body={"tgt_lang": "de"}),
+            "g2p-en/vocab.json: the model has no languages")
     refused("split of ids", bad, "split", create(prompt=[5], extra_body={"split": "sentences"}))
     refused("split of a prompt", bad, "split",
             create(model="kjv-gpt2", extra_body={"split": "sentences"}), "continues its prompt")

@@ -66,21 +66,16 @@ const struct cli_served *cli_models_find(const struct cli_models *models, const 
 
 static int read_tokenizer(struct cli_served *served, elcl_error *err)
 {
-    char *directory = NULL;
-    int rc = ELCL_OK;
+    int rc;
     if (!served->info.has_tokenizer) {
         served->languages = elcl_strdup("");
         return served->languages ? ELCL_OK : elcl_fail_nomem(err);
     }
-    directory = cli_model_directory(served->path);
-    if (!directory)
-        return elcl_fail_nomem(err);
-    ELCL_TRY(elcl_languages(directory, &served->languages, err));
-    ELCL_TRY(elcl_codec_open(directory, &served->codec, err));
+    ELCL_TRY(elcl_languages(served->directory, &served->languages, err));
+    ELCL_TRY(elcl_codec_open(served->directory, &served->codec, err));
     if (served->info.decoder_only)
         ELCL_TRY(elcl_encode(served->model, "", 0, &served->opening, &served->n_opening, err));
 fail:
-    free(directory);
     return rc;
 }
 
@@ -92,7 +87,8 @@ static int open_model(struct cli_served *served, const struct cli_models_params 
                               params->log, params->log_user, &served->info, err));
     served->model = served->engines.models[0];
     elcl_model_gen_defaults(served->model, &served->defaults);
-    ELCL_TRY(read_tokenizer(served, err));
+    served->directory = cli_model_directory(served->path);
+    ELCL_TRY(served->directory ? read_tokenizer(served, err) : elcl_fail_nomem(err));
 fail:
     return rc;
 }
@@ -139,6 +135,18 @@ int cli_models_start(struct cli_models *models, const struct cli_models_params *
     return rc;
 }
 
+void cli_served_hide_path(const struct cli_served *served, elcl_error *err)
+{
+    const size_t n = strlen(served->directory);
+    elcl_error hidden = {0};
+    char *found = n ? strstr(err->msg, served->directory) : NULL;
+    if (!found)
+        return;
+    (void)elcl_fail(&hidden, err->code, "%.*s%.100s%s", (int)(found - err->msg), err->msg,
+                    served->name, found + n);
+    *err = hidden;
+}
+
 void cli_models_close(struct cli_models *models)
 {
     for (size_t i = 0; i < models->n; i++) {
@@ -146,6 +154,7 @@ void cli_models_close(struct cli_models *models)
         cli_worker_destroy(&served->worker);
         cli_engines_close(&served->engines);
         elcl_codec_close(&served->codec);
+        free(served->directory);
         elcl_free(served->opening);
         elcl_free(served->languages);
         elcl_free(served->name);

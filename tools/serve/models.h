@@ -20,6 +20,7 @@ struct cli_models_params {
 struct cli_served {
     char *name;
     const char *path; /* as the command line names it */
+    char *directory;  /* with the tokenizer */
     struct cli_engines engines;
     elcl_model *model; /* of the first engine */
     elcl_model_info info;
@@ -47,6 +48,8 @@ int cli_models_start(struct cli_models *models, const struct cli_models_params *
                      elcl_error *err);
 /* Returns the model of this name, or the first one for NULL if it is the only one; else NULL. */
 const struct cli_served *cli_models_find(const struct cli_models *models, const char *name);
+/* Puts the model's name in the place of its directory: clients need not know where it is. */
+void cli_served_hide_path(const struct cli_served *served, elcl_error *err);
 void cli_models_close(struct cli_models *models);
 
 #endif

@@ -483,6 +483,7 @@ static void refuse_job(struct completion *c, const elcl_error *why)
     elcl_error err = {0};
     char param[64], seconds[16];
     (void)cli_openai_fail(&c->request, why, param, &err);
+    cli_served_hide_path(c->served, &err);
     (void)snprintf(seconds, sizeof(seconds), "%d", cli_worker_retry_seconds(c->served->worker));
     if (why->code == CLI_WORKER_BUSY)
         (void)cli_exchange_header(c->x, "Retry-After", seconds, NULL);
@@ -524,6 +525,7 @@ void cli_openai_start(struct cli_exchange *x, const struct cli_served *served,
     if (!rc && !allocate(c))
         rc = elcl_fail_nomem(&err);
     if (rc) {
+        cli_served_hide_path(served, &err);
         cli_openai_refuse(x, cli_openai_status(rc), param, NULL, err.msg);
         destroy(c);
         return;
