@@ -346,6 +346,22 @@ ELCL_API int elcl_encode_lang(const elcl_model *model, const char *text, size_t 
  * ELCL_E_FORMAT, ELCL_E_IO, ELCL_E_UNSUPPORTED: the tokenizer cannot be read. */
 ELCL_API int elcl_languages(const char *directory, char **codes, elcl_error *err);
 
+/* The languages that a model of one direction translates between. */
+typedef struct elcl_direction {
+    char source[64], target[64];           /* codes as the files spell them; "": they name none */
+    char source_name[64], target_name[64]; /* in English; "": they have none */
+} elcl_direction;
+
+/* Reads which languages the files of a model name: metadata.json of a package of argostranslate
+ * (with the languages' names), langs of config.json (FSMT), or source_lang and target_lang of
+ * tokenizer_config.json (Marian). A code may stand for several languages: "mul", "ROMANCE",
+ * "cat_oci_spa". All are "" if the files name no direction. Needs no device.
+ *
+ * directory: as for elcl_model_open().
+ *
+ * ELCL_E_FORMAT, ELCL_E_IO: a file cannot be read. */
+ELCL_API int elcl_direction_read(const char *directory, elcl_direction *direction, elcl_error *err);
+
 /* Encodes a text as an encoder-decoder model would output it after the start token: in the output's
  * vocabulary, with the language token first if outputs start with one, and the end token last. This
  * is what training takes as labels and elcl_scorer_run() as target.

@@ -249,6 +249,14 @@ int elcl_languages(const char *directory, char **codes, elcl_error *err)
     return *codes ? ELCL_OK : fail(err, ELCL_E_NOMEM, "out of memory");
 }
 
+int elcl_direction_read(const char *directory, elcl_direction *direction, elcl_error *err)
+{
+    (void)directory;
+    (void)err;
+    *direction = (elcl_direction){0};
+    return ELCL_OK;
+}
+
 int elcl_encode_lang(const elcl_model *model, const char *text, size_t n, const char *source,
                      const char *target, int32_t **ids, size_t *n_ids, elcl_error *err)
 {

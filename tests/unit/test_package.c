@@ -125,6 +125,65 @@ static void test_names(void)
     elcl_free(cache);
 }
 
+/* ---- languages ------------------------------------------------------------------------------- */
+
+/* Writes a file of a model and reads its languages. */
+static int read_direction(const char *file, const char *json, elcl_direction *d, elcl_error *err)
+{
+    char path[128];
+    directory("direction");
+    directory("direction/model");
+    snprintf(path, sizeof(path), "direction/model/%s", file);
+    write_text(path, json);
+    *d = (elcl_direction){.source = "before"};
+    return elcl_direction_read(temporary_path("direction/model"), d, err);
+}
+
+static void test_direction(void)
+{
+    static const struct {
+        const char *file, *json, *source, *target;
+    } cases[] = {
+        {"config.json", "{}", "", ""},
+        {"tokenizer_config.json", "{\"source_lang\": \"en\"}", "", ""},
+        {"tokenizer_config.json", "{\"source_lang\": \"en\", \"target_lang\": \"ROMANCE\"}", "en",
+         "ROMANCE"},
+        {"config.json", "{\"langs\": [\"de\"]}", "en", "ROMANCE"},
+        {"config.json", "{\"langs\": [\"de\", \"fr\"]}", "de", "fr"},
+        {"../metadata.json", "{\"from_code\": \"a\", \"to_code\": \"b\"}", "a", "b"},
+    };
+    elcl_direction d;
+    elcl_error err = {0};
+    if (!check_case("languages that files name"))
+        return;
+    for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
+        CHECK(!read_direction(cases[i].file, cases[i].json, &d, &err), "%s", err.msg);
+        CHECK(!strcmp(d.source, cases[i].source) && !strcmp(d.target, cases[i].target), "%s-%s",
+              d.source, d.target);
+    }
+    check_failure(
+        "a number",
+        read_direction("../metadata.json", "{\"from_code\": 1, \"to_code\": \"b\"}", &d, &err),
+        &err, ELCL_E_FORMAT, "metadata.json: from_code: expected a short string, found 1");
+    CHECK(!strcmp(d.source, "before"), "changed after an error");
+}
+
+static void test_package_direction(void)
+{
+    char path[512];
+    elcl_direction d;
+    elcl_error err = {0};
+    if (!check_case("languages of a package"))
+        return;
+    snprintf(path, sizeof(path), "%s/tests/golden/ct2-argos.argosmodel", check_root());
+    const int rc = elcl_direction_read(path, &d, &err);
+    if (is_without_zlib(rc, &err) || !CHECK(!rc, "%s", err.msg))
+        return;
+    CHECK(!strcmp(d.source, "en") && !strcmp(d.target, "xx") && !strcmp(d.source_name, "English") &&
+              !strcmp(d.target_name, "None"),
+          "%s %s %s %s", d.source, d.target, d.source_name, d.target_name);
+}
+
 /* Another user could have put a model there. */
 static void test_directory(void)
 {
@@ -151,6 +210,8 @@ int main(int argc, char **argv)
     test_archive();
     test_refused();
     test_names();
+    test_direction();
+    test_package_direction();
     test_directory();
     return check_end();
 }

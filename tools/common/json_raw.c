@@ -6,6 +6,21 @@
 #include "base/json_scan.h"
 #include "base/util.h"
 
+size_t cli_json_count(const char *text, size_t n)
+{
+    size_t count = 1;
+    bool in_string = false;
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] == '"')
+            in_string = !in_string;
+        else if (in_string)
+            i += text[i] == '\\';
+        else
+            count += text[i] == ',' || text[i] == '[' || text[i] == '{';
+    }
+    return count;
+}
+
 int cli_json_parse(const char *text, size_t n, cJSON **root, size_t *end, elcl_error *err)
 {
     const bool valid = elcl_json_scan(text, n, end);

@@ -9,6 +9,11 @@
 
 #include "base/error.h"
 
+/* Counts the values of JSON text [n], objects and arrays included, without parsing it. A parsed
+ * value takes 64 bytes and more, and a short text may have many. Text that is not JSON has any
+ * count. */
+size_t cli_json_count(const char *text, size_t n);
+
 /* Parses the value that text [n] begins with, for cJSON_Delete(); *end is the offset after it and
  * blanks. *root is NULL if there is no valid value. Fails only for want of memory. */
 int cli_json_parse(const char *text, size_t n, cJSON **root, size_t *end, elcl_error *err);
