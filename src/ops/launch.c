@@ -117,6 +117,8 @@ const struct elcl_kernel_kind elcl_kernel_table[ELCL_N_KERNELS] = {
     [ELCL_K_SAMPLE] = {"sample_token", ELCL_OP_OTHER, ELCL_KERNELS_AUTO},
     [ELCL_K_SAMPLE_BEAMS] = {"sample_beams", ELCL_OP_OTHER, ELCL_KERNELS_AUTO},
     [ELCL_K_LOG_PROB] = {"log_prob", ELCL_OP_OTHER, ELCL_KERNELS_AUTO},
+    [ELCL_K_ALIGN_EL] = {"align_el", ELCL_OP_OTHER, ELCL_KERNELS_AUTO},
+    [ELCL_K_ALIGN_MHA] = {"align_mha", ELCL_OP_OTHER, ELCL_KERNELS_AUTO},
 };
 
 /* A matrix instruction has a rate of its own; multi-head attention of few rows uses none. */

@@ -62,6 +62,8 @@ enum elcl_kernel_id {
     ELCL_K_SAMPLE,
     ELCL_K_SAMPLE_BEAMS,
     ELCL_K_LOG_PROB,
+    ELCL_K_ALIGN_EL,
+    ELCL_K_ALIGN_MHA,
     ELCL_N_KERNELS
 };
 
@@ -587,5 +589,30 @@ struct elcl_log_prob_args {
     int r, v;
 };
 int elcl_op_log_prob(struct elcl_ops *ops, const struct elcl_log_prob_args *args, elcl_error *err);
+
+/* ---- alignments (align.c) ------------------------------------------------------------------ */
+
+/*
+ * What rows attend to, for rows r of row groups with shared keys only: the mean over the heads
+ * first_head .. first_head + n_heads - 1 of softmax(scale * q[r, h] K_h^T), where key h of cache
+ * row j is k[j * k_ld + k_at + h * k_head ..]. Row r goes to means[(r - first_row) * ld ..]; other
+ * rows than first_row .. first_row + n_rows - 1 are left out.
+ */
+struct elcl_align_args {
+    const struct elcl_buffer *means; /* [2, n_rows, ld] f32: the means, and scratch */
+    const struct elcl_buffer *q;     /* [R, q_ld] as of ELCL_OUT_PLANES (el), or activations */
+    const struct elcl_buffer *k;     /* [cache rows, k_ld] state */
+    const struct elcl_buffer *step;
+    size_t groups_at;
+    bool el;
+    size_t q_low; /* el: from the queries' high parts to the low ones */
+    int n_groups, max_rows;
+    int first_row, n_rows, ld;
+    int q_ld, k_ld, k_at, k_head;
+    int width, first_head, n_heads;
+    float scale;
+    uint64_t keys; /* sum over rows, of the keys they read */
+};
+int elcl_op_align(struct elcl_ops *ops, const struct elcl_align_args *args, elcl_error *err);
 
 #endif

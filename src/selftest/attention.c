@@ -156,9 +156,8 @@ struct elcl_attn_case elcl_attn_case(struct elcl_fixture *fx, enum elcl_attn_op 
 
 /* ---- the operation ------------------------------------------------------------------------- */
 
-/* The groups, and after them the records of all rows. */
-static const struct elcl_buffer *upload_groups(struct elcl_fixture *fx,
-                                               const struct elcl_attn_keys *k, size_t at)
+const struct elcl_buffer *elcl_attn_upload_groups(struct elcl_fixture *fx,
+                                                  const struct elcl_attn_keys *k, size_t at)
 {
     const size_t rows_at = at + (size_t)k->n_groups * ELCL_ROW_GROUP_INTS;
     const size_t n = rows_at + (size_t)k->n_rows * ELCL_ROW_INTS;
@@ -216,8 +215,8 @@ static const struct elcl_buffer *mha_parts(struct elcl_fixture *fx, const struct
                                                   : NULL;
 }
 
-static const struct elcl_buffer *upload_queries(struct elcl_fixture *fx,
-                                                const struct elcl_attn_case *a, size_t n)
+const struct elcl_buffer *elcl_attn_upload_queries(struct elcl_fixture *fx,
+                                                   const struct elcl_attn_case *a, size_t n)
 {
     const enum elcl_storage planes = elcl_ops_planes(fx->ops);
     if (a->op != ELCL_ATTN_OP_EL)
@@ -282,12 +281,12 @@ float *elcl_attn_run(struct elcl_fixture *fx, const struct elcl_attn_keys *k,
         .o = elcl_fixture_output(fx, NULL, n * elcl_ref_bytes(fx->ops->activations)),
         .sums =
             a->op == ELCL_ATTN_OP_PACKED ? elcl_fixture_output(fx, NULL, n * sizeof(float)) : NULL,
-        .q = upload_queries(fx, a, (size_t)k->n_rows * a->q_ld),
+        .q = elcl_attn_upload_queries(fx, a, (size_t)k->n_rows * a->q_ld),
         .kv = a->own_at ? upload_cache(fx, k, a)
                         : elcl_fixture_stored(fx, cache_storage(fx, a), a->kv,
                                               (size_t)k->cache_rows * a->kv_ld),
         .kv_act = a->kv_act,
-        .step = upload_groups(fx, k, at),
+        .step = elcl_attn_upload_groups(fx, k, at),
         .groups_at = at,
         .lineage = elcl_fixture_input(
             fx, k->lineage, (size_t)k->lineage_rows * k->lineage_ld * sizeof(*k->lineage)),

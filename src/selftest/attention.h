@@ -66,6 +66,11 @@ int elcl_attn_last_key(const struct elcl_attn_keys *k, int g);
 struct elcl_attn_case elcl_attn_case(struct elcl_fixture *fx, enum elcl_attn_op op,
                                      const struct elcl_attn_keys *k, int h, int dh,
                                      enum elcl_attn_inputs inputs, bool kv_act);
+/* Uploads the groups after `at` ints, and after them the records of all rows; and n queries. */
+const struct elcl_buffer *elcl_attn_upload_groups(struct elcl_fixture *fx,
+                                                  const struct elcl_attn_keys *k, size_t at);
+const struct elcl_buffer *elcl_attn_upload_queries(struct elcl_fixture *fx,
+                                                   const struct elcl_attn_case *a, size_t n);
 /* Runs it; the result [n_rows, H, Dh] as elcl_fixture_read() returns it. */
 float *elcl_attn_run(struct elcl_fixture *fx, const struct elcl_attn_keys *k,
                      const struct elcl_attn_case *a);
@@ -73,5 +78,13 @@ float *elcl_attn_run(struct elcl_fixture *fx, const struct elcl_attn_keys *k,
 void elcl_check_attention(struct elcl_fixture *fx, enum elcl_attn_op op,
                           const struct elcl_attn_layout *l, int h, int dh,
                           enum elcl_attn_inputs inputs, bool kv_act, bool bias);
+
+/* ---- align.c ------------------------------------------------------------------------------- */
+
+/* Alignments of a layout without private keys, of some of its rows and heads, with the queries and
+ * keys of EL-attention or of multi-head attention. */
+void elcl_check_align(struct elcl_fixture *fx, enum elcl_attn_op op,
+                      const struct elcl_attn_layout *l, int h, int dh,
+                      enum elcl_attn_inputs inputs);
 
 #endif

@@ -77,6 +77,14 @@ static void run_attention(struct elcl_selftest_state *st, const struct elcl_self
                              op == ELCL_ATTN_OP_PACKED, false);
 }
 
+static void run_align(struct elcl_selftest_state *st, const struct elcl_selftest_shape *s,
+                      enum elcl_attn_op op, const struct elcl_attn_layout *l)
+{
+    const bool el = op == ELCL_ATTN_OP_EL;
+    if (elcl_selftest_begin(st, el ? "align_el" : "align_mha", "%s H=%d S=%d", s->name, s->h, s->s))
+        elcl_check_align(&st->fx, op, l, s->h, el ? s->d : s->d / s->h, ELCL_INPUTS_NORMAL);
+}
+
 void elcl_selftest_attention(struct elcl_selftest_state *st, const struct elcl_selftest_shape *s)
 {
     const int half = elcl_max_int(s->s / 2, 1), most = elcl_min_int(s->s, 67);
@@ -100,6 +108,8 @@ void elcl_selftest_attention(struct elcl_selftest_state *st, const struct elcl_s
         run_attention(st, s, (enum elcl_attn_op)op, &self);
     }
     run_attention(st, s, ELCL_ATTN_OP_PACKED, &packed);
+    for (int op = ELCL_ATTN_OP_EL; op <= ELCL_ATTN_OP_MHA; op++)
+        run_align(st, s, (enum elcl_attn_op)op, &cross);
 }
 
 void elcl_selftest_beams(struct elcl_selftest_state *st, const struct elcl_selftest_shape *s)

@@ -231,9 +231,32 @@ static void test_mha_invariance(struct suite *s)
         check_invariance(s, ELCL_ATTN_OP_MHA, &many, 2, 64, 5);
 }
 
+static void test_align(struct suite *s)
+{
+    static const struct elcl_attn_layout layouts[] = {
+        {"one key", 1, {G(1, 1, 0)}},
+        {"beams", 5, {G(4, 33, 0), G(1, 7, 0), G(5, 1, 0), G(3, 0, 0), G(13, 64, 0)}},
+        {"many keys", 2, {G(2, 300, 0), G(1, 513, 0)}},
+    };
+    static const int sizes[][2] = {{2, 5}, {3, 37}, {1, 64}, {16, 64}};
+    const size_t n_sizes = s->full ? ELCL_COUNT(sizes) : 2;
+    for (int op = ELCL_ATTN_OP_EL; op <= ELCL_ATTN_OP_MHA; op++)
+        for (size_t i = 0; i < n_sizes * ELCL_COUNT(layouts); i++) {
+            const int *size = sizes[i % n_sizes];
+            const struct elcl_attn_layout *l = &layouts[i / n_sizes];
+            if (!suite_case(s, op == ELCL_ATTN_OP_EL ? "align_el" : "align_mha", "H=%d Dh=%d %s",
+                            size[0], size[1], l->name))
+                continue;
+            for (int inputs = ELCL_INPUTS_NORMAL; inputs <= ELCL_INPUTS_HUGE_SCORES; inputs++)
+                elcl_check_align(&s->fx, (enum elcl_attn_op)op, l, size[0], size[1],
+                                 (enum elcl_attn_inputs)inputs);
+        }
+}
+
 void test_attention(struct suite *s)
 {
     test_attention_tiles(s);
+    test_align(s);
     test_mha(s);
     test_mha_invariance(s);
 }
