@@ -18,7 +18,7 @@ _Static_assert(ELCL_SCORE_INTS <= ELCL_STEP_INTS, "the step buffer holds a pass'
 
 elcl_scorer_params elcl_scorer_params_default(void)
 {
-    return (elcl_scorer_params){.alignment_layer = -1};
+    return (elcl_scorer_params){.alignment_layer = -1, .alignment_head = -1};
 }
 
 int elcl_scorer_create(elcl_model *model, const elcl_scorer_params *params, elcl_scorer **scorer,
@@ -27,10 +27,9 @@ int elcl_scorer_create(elcl_model *model, const elcl_scorer_params *params, elcl
     if (!model || !scorer)
         return elcl_fail(err, ELCL_E_ARG, "elcl_scorer_create: model and scorer must not be NULL");
     const elcl_scorer_params p = params ? *params : elcl_scorer_params_default();
-    const int layers = model->arch.decoder_layers;
     int rc = elcl_check_int("batch_tokens", p.batch_tokens, 0, 1 << 20, err);
     if (!rc)
-        rc = elcl_check_int("alignment_layer", p.alignment_layer, -1, layers - 1, err);
+        rc = elcl_cross_tap_check(&model->arch, p.alignment_layer, p.alignment_head, err);
     if (rc)
         return rc;
     struct elcl_scorer *s = elcl_calloc(1, sizeof(*s));
@@ -38,7 +37,7 @@ int elcl_scorer_create(elcl_model *model, const elcl_scorer_params *params, elcl
         return elcl_fail_nomem(err);
     s->model = model;
     s->batch_tokens = p.batch_tokens;
-    s->alignment_layer = p.alignment_layer < 0 ? layers - 1 : p.alignment_layer;
+    s->tap = elcl_cross_tap(&model->arch, p.alignment_layer, p.alignment_head);
     s->limit = 1 << 20;
     *scorer = s;
     return ELCL_OK;
@@ -72,7 +71,8 @@ static void drop_state(struct elcl_scorer *s)
     elcl_state_finish(&s->state);
     s->step.data = s->encode.data = NULL;
     s->log_probs = NULL;
-    s->tap = (struct elcl_cross_tap){0};
+    s->tap.means = NULL;
+    s->tap.room = 0;
 }
 
 static int create_state(struct elcl_scorer *s, int rows, elcl_error *err)
@@ -264,7 +264,6 @@ static void put_requests(struct elcl_scorer *s, const elcl_score_request *reques
         elcl_records_source(&s->encode, q->source, (int)q->n_source, source);
         put_cross(s, first, decoder_rows(s, q), source, (int)q->n_source);
     }
-    s->step.n_sources = s->encode.n_rows;
     s->step.n = s->step.scored_at + (size_t)s->step.n_scored * ELCL_ROW_INTS;
     s->encode.n = s->encode.self_at + (size_t)s->encode.n_rows * ELCL_ROW_GROUP_INTS;
 }
@@ -294,39 +293,16 @@ static int deliver(struct elcl_scorer *s, const elcl_score_request *requests, si
 }
 
 /* Writes the alignments of requests [first, end). */
-static int align(const struct elcl_scorer *s, const elcl_score_request *requests, size_t first,
-                 size_t end, elcl_error *err)
+static void align(const struct elcl_scorer *s, const elcl_score_request *requests, size_t first,
+                  size_t end)
 {
-    double *scores = elcl_calloc((size_t)s->encode.n_rows, sizeof(*scores));
-    int row = 0, source = 0;
-    if (!scores)
-        return elcl_fail_nomem(err);
+    const float *from = s->tap.means;
     for (size_t i = first; i < end; i++) {
         const elcl_score_request *q = &requests[i];
-        if (!q->n_target)
-            continue;
-        for (size_t t = 0; q->alignments && t < q->n_target; t++)
-            elcl_cross_tap_row(&s->tap, row + (int)t, source, (int)q->n_source, scores,
-                               q->alignments + t * q->n_source);
-        row += decoder_rows(s, q);
-        source += (int)q->n_source;
+        for (size_t t = 0; t < q->n_target; t++, from += s->tap.ld)
+            if (q->alignments)
+                memcpy(q->alignments + t * q->n_source, from, q->n_source * sizeof(*from));
     }
-    elcl_free(scores);
-    return ELCL_OK;
-}
-
-/* Makes the pass copy what alignments need, if a request wants them. */
-static int tap_cross(struct elcl_scorer *s, bool wanted, elcl_error *err)
-{
-    s->state.tap = NULL;
-    if (!wanted)
-        return ELCL_OK;
-    const int rc =
-        s->tap.keys ? ELCL_OK : elcl_cross_tap_init(&s->tap, &s->state, s->alignment_layer, err);
-    if (rc)
-        return rc;
-    s->state.tap = &s->tap;
-    return ELCL_OK;
 }
 
 static int pass(struct elcl_scorer *s, elcl_error *err)
@@ -369,11 +345,11 @@ static int run_passes(struct elcl_scorer *s, const elcl_score_request *requests,
         bool wanted = false;
         for (size_t i = first; i < next; i++)
             wanted = wanted || (requests[i].alignments && requests[i].n_target);
-        ELCL_TRY(tap_cross(s, wanted, err));
+        s->state.tap = wanted ? &s->tap : NULL;
         ELCL_TRY(pass(s, err));
         ELCL_TRY(deliver(s, requests, first, next, err));
         if (wanted)
-            ELCL_TRY(align(s, requests, first, next, err));
+            align(s, requests, first, next);
     }
 fail:
     return rc;

@@ -15,9 +15,8 @@ struct elcl_scorer {
     struct elcl_plan plan;      /* of the state */
     struct elcl_records step;   /* decoder rows, on the host */
     struct elcl_records encode; /* encoder rows */
-    int alignment_layer;
-    struct elcl_cross_tap tap; /* {0} until a request wants alignments */
-    float *log_probs;          /* [rows] of one pass, of elcl_ops_host_memory() */
+    struct elcl_cross_tap tap;  /* what gives alignments */
+    float *log_probs;           /* [rows] of one pass, of elcl_ops_host_memory() */
     elcl_engine_stats stats;
 };
 

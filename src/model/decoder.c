@@ -162,7 +162,7 @@ static int cross(struct elcl_state *state, const struct elcl_records *records,
     const struct elcl_norm *norm = state->arch->pre_norm ? &layer->ffn_norm : &layer->cross_norm;
     int rc = state->variant->cross(state, records, l, err);
     if (!rc && state->tap && state->tap->layer == l)
-        rc = elcl_cross_tap_copy(state->tap, state, records->n_rows, records->n_sources, err);
+        rc = elcl_cross_tap_run(state->tap, state, records, err);
     return rc ? rc : elcl_state_add_norm(state, place, ELCL_B_Y, norm, -1, err);
 }
 

@@ -113,6 +113,15 @@ static size_t logits_ld(const struct elcl_arch *arch)
     return ELCL_LOGITS_LD((size_t)arch->vocabulary);
 }
 
+/* Returns the bytes of `rows` rows of logits, which have room for the alignments of a row with
+ * `keys` keys. */
+static size_t logits_bytes(const struct elcl_arch *arch, size_t rows, int keys)
+{
+    const size_t logits = product(rows, logits_ld(arch), sizeof(float), 1);
+    const size_t aligned = arch->decoder_only ? 0 : product((size_t)keys, 2 * sizeof(float), 1, 1);
+    return logits > aligned ? logits : aligned;
+}
+
 /* Returns the bytes of the parts that the GPU kernels of multi-head attention cut contexts into. */
 static size_t part_bytes(const struct elcl_arch *arch, const struct elcl_capacity *c)
 {
@@ -155,7 +164,7 @@ static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention 
         attention == ELCL_ATTN_EL && c->gpu ? probability_bytes(arch, c) : 0);
     put(specs, ELCL_B_PARTS, "parts of contexts", w,
         attention != ELCL_ATTN_EL && c->gpu ? part_bytes(arch, c) : 0);
-    put(specs, ELCL_B_LOGITS, "logits", w, product(r, logits_ld(arch), f, 1));
+    put(specs, ELCL_B_LOGITS, "logits", w, logits_bytes(arch, r, c->max_source));
     put(specs, ELCL_B_CANDIDATES, "candidates", w, product(r, (size_t)c->width, 2 * i, 1));
     put(specs, ELCL_B_LINEAGE, "lineage", w, product(r, t, i, 1));
     put(specs, ELCL_B_LINEAGE_NEXT, "lineage", w, product(r, t, i, 1));
@@ -178,7 +187,7 @@ static void score_buffers(const struct elcl_arch *arch, const struct elcl_capaci
     for (size_t i = 0; i < ELCL_COUNT(absent); i++)
         specs[absent[i]].bytes = 0;
     put(specs, ELCL_B_LOGITS, "logits", ELCL_BUFFERS_WORKSPACE,
-        product(block, logits_ld(arch), sizeof(float), 1));
+        logits_bytes(arch, block, elcl_min_int((int)rows, arch->max_positions)));
     if (!specs[ELCL_B_H].bytes)
         put(specs, ELCL_B_H, "h", ELCL_BUFFERS_WORKSPACE,
             product(rows, (size_t)arch->d, elcl_storage_bytes(c->activations), 1));

@@ -77,7 +77,7 @@ enum elcl_state_buffer {
     ELCL_B_C,      /* the same of activations: contexts (el) */
     ELCL_B_PROBABILITIES, /* [rows, H, keys and more] (el, GPU kernels) */
     ELCL_B_PARTS,         /* [R, H, parts, Dh + 2] (mha, GPU kernels) */
-    ELCL_B_LOGITS,        /* [R, ELCL_LOGITS_LD(V)] */
+    ELCL_B_LOGITS,        /* [R, ELCL_LOGITS_LD(V)]; before that [2, some rows, S] alignments */
     ELCL_B_CANDIDATES,    /* [R, width] pairs */
     ELCL_B_LINEAGE,       /* [R, T] ints */
     ELCL_B_LINEAGE_NEXT,  /* the other half of the double buffer */
@@ -137,7 +137,7 @@ struct elcl_state {
     bool folds;
     struct elcl_gemm_norm input; /* the norm that gives the sublayer's input; norm NULL: it is in
                                   * buffer h */
-    struct elcl_cross_tap *tap;  /* NULL, or what copies a layer's cross attention */
+    struct elcl_cross_tap *tap;  /* NULL, or what takes a layer's alignments */
 };
 
 /* Allocates all buffers; takes ownership of ops only on success. */
@@ -171,7 +171,6 @@ struct elcl_records {
     uint64_t cross_keys;  /* the same */
     uint64_t cross_reads; /* sum over groups: the rows of a group read together */
     int max_source;       /* longest source of a cross group */
-    int n_sources;        /* teacher-forced passes: tokens of all sources */
     int width;            /* candidates per row, the largest number of any sentence */
     bool renormalize;     /* some row's rules ask for it */
 };
