@@ -558,7 +558,9 @@ typedef struct elcl_gen_options {
     int token_logprobs; /* 1: results give each token's log-probability */
     int no_prompt;      /* 1: ids, text and log-probabilities of decoder-only models begin after the
                          * prompt; no effect in other models */
-    unsigned reserved[7];
+    int alignments;     /* 1: results give what the decoder attends to in the source. Not for
+                         * decoder-only models */
+    unsigned reserved[6];
 } elcl_gen_options;
 
 /* Writes the model's options: generation_config.json over config.json over Hugging Face's
@@ -620,6 +622,10 @@ typedef struct elcl_hypothesis {
     const float *token_logprobs;
     size_t n_generated; /* how many of the ids follow start token, prompt and prefix, EOS included;
                          * in fairseq style the prefix counts as generated */
+    /* [n_ids - 1, n_source] what the decoder attends to in the source when it predicts each token
+     * after the start token (those of a prefix and EOS too), by one layer's cross attention. Each
+     * row sums to 1. NULL without elcl_gen_options.alignments. */
+    const float *alignments;
 } elcl_hypothesis;
 
 /* The outputs of a request. */
@@ -674,7 +680,10 @@ typedef struct elcl_engine_params {
     void *user;               /* first argument of both callbacks */
     int profile;              /* 1: time every kernel with device events, see
                                * elcl_engine_get_profile() in elcl/measure.h; default 0 */
-    unsigned reserved[6];
+    int alignment_layer; /* the decoder's layer, from 0, that gives alignments; -1 (default): the
+                          * last one */
+    int alignment_head;  /* its head that gives them, from 0; -1 (default): the mean of all */
+    unsigned reserved[4];
 } elcl_engine_params;
 
 ELCL_API elcl_engine_params elcl_engine_params_default(void);
@@ -833,7 +842,7 @@ typedef struct elcl_score_request {
                                      * decoder-only models */
     float *log_probs;               /* [n_target] receives natural logarithms */
     /* NULL, or receives [n_target, n_source]: what the decoder attends to in the source when it
-     * predicts each token of the target, the mean over the heads of one layer's cross attention.
+     * predicts each token of the target, by one layer's cross attention.
      * Each row sums to 1. Not for decoder-only models. */
     float *alignments;
 } elcl_score_request;
@@ -843,7 +852,8 @@ typedef struct elcl_scorer_params {
                        * from the memory limit */
     int alignment_layer; /* the decoder's layer, from 0, that gives alignments; -1 (default): the
                           * last one */
-    unsigned reserved[7];
+    int alignment_head;  /* its head that gives them, from 0; -1 (default): the mean of all */
+    unsigned reserved[6];
 } elcl_scorer_params;
 
 ELCL_API elcl_scorer_params elcl_scorer_params_default(void);
@@ -859,7 +869,7 @@ typedef struct elcl_scorer elcl_scorer;
  *
  * params: may be NULL.
  *
- * ELCL_E_ARG: batch_tokens or alignment_layer is outside its range. */
+ * ELCL_E_ARG: batch_tokens, alignment_layer or alignment_head is outside its range. */
 ELCL_API int elcl_scorer_create(elcl_model *model, const elcl_scorer_params *params,
                                 elcl_scorer **scorer, elcl_error *err);
 ELCL_API void elcl_scorer_destroy(elcl_scorer **scorer);

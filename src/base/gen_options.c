@@ -136,6 +136,8 @@ static const struct elcl_gen_row rows[] = {
     /* Results. */
     BOOL(token_logprobs, BOTH, false, "give the log-probability of each token"),
     BOOL(no_prompt, BOTH, false, "decoder-only models: give only what follows the prompt"),
+    BOOL(alignments, BOTH, false,
+        "encoder-decoder models: give what the decoder attends to in the source for each token"),
 };
 /* clang-format on */
 

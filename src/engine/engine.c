@@ -9,7 +9,7 @@
 
 elcl_engine_params elcl_engine_params_default(void)
 {
-    return (elcl_engine_params){.max_beams = 4};
+    return (elcl_engine_params){.max_beams = 4, .alignment_layer = -1, .alignment_head = -1};
 }
 
 static int check_params(const struct elcl_model *model, const elcl_engine_params *p,
@@ -21,6 +21,7 @@ static int check_params(const struct elcl_model *model, const elcl_engine_params
     ELCL_TRY(elcl_check_int("max_beams", p->max_beams, 1, ELCL_MAX_BEAMS, err));
     ELCL_TRY(elcl_check_int("max_source", p->max_source, 0, max, err));
     ELCL_TRY(elcl_check_int("max_list_tokens", p->max_list_tokens, 0, 1 << 24, err));
+    ELCL_TRY(elcl_cross_tap_check(&model->arch, p->alignment_layer, p->alignment_head, err));
     if (p->max_target)
         ELCL_TRY(elcl_check_int("max_target", p->max_target, 2, elcl_arch_max_target(&model->arch),
                                 err));
@@ -167,6 +168,8 @@ static void drop_state(struct elcl_engine *e)
     elcl_state_finish(&e->state);
     e->step.data = e->encode.data = NULL;
     e->candidates = NULL;
+    e->tap.means = NULL;
+    e->tap.room = 0;
 }
 
 static int allocate_host(struct elcl_engine *e, elcl_error *err)
@@ -222,6 +225,7 @@ int elcl_engine_create_shared(elcl_model *model, const elcl_engine_params *param
     elcl_condition_init(&e->news);
     int rc;
     ELCL_TRY(check_params(model, &e->params, err));
+    e->tap = elcl_cross_tap(&model->arch, e->params.alignment_layer, e->params.alignment_head);
     ELCL_TRY(choose_capacity(e, err));
     if (e->params.batch_size)
         ELCL_TRY(elcl_engine_fit(e, 0, err));

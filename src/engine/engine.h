@@ -6,6 +6,7 @@
 
 #include "elcl/measure.h"
 #include "engine/plan.h"
+#include "model/cross_tap.h"
 #include "model/model.h"
 #include "search/search.h"
 
@@ -49,6 +50,7 @@ struct elcl_engine {
     elcl_engine_stats published;       /* for other threads, after the last step */
     struct elcl_records step, encode;  /* on the host */
     struct elcl_candidate *candidates; /* [R, width], of elcl_ops_host_memory() */
+    struct elcl_cross_tap tap;         /* what gives alignments */
     elcl_engine_stats stats;
 };
 

@@ -121,9 +121,25 @@ static void post(struct elcl_pool *pool, struct event *event)
     pthread_mutex_unlock(&pool->mutex);
 }
 
-static size_t hypothesis_bytes(const elcl_hypothesis *h)
+static size_t alignment_bytes(const elcl_result *result, const elcl_hypothesis *h)
 {
-    return h->n_ids * (sizeof(int32_t) + (h->token_logprobs ? sizeof(float) : 0));
+    return h->alignments ? (h->n_ids - 1) * result->n_source * sizeof(float) : 0;
+}
+
+static size_t hypothesis_bytes(const elcl_result *result, const elcl_hypothesis *h)
+{
+    return h->n_ids * (sizeof(int32_t) + (h->token_logprobs ? sizeof(float) : 0)) +
+           alignment_bytes(result, h);
+}
+
+/* Copies an array, if there is one, to *at and moves that past it. */
+static const void *copy_array(char **at, const void *array, size_t bytes)
+{
+    if (!array)
+        return NULL;
+    const void *copy = memcpy(*at, array, bytes);
+    *at += bytes;
+    return copy;
 }
 
 /* Copies a result, and its hypotheses or its error, into one allocation. */
@@ -133,7 +149,7 @@ static struct event *copy_result(const elcl_result *result)
     size_t bytes = sizeof(struct event) + n * sizeof(elcl_hypothesis);
     bytes += result->error ? sizeof(*result->error) : 0;
     for (size_t i = 0; i < n; i++)
-        bytes += hypothesis_bytes(&result->hypotheses[i]);
+        bytes += hypothesis_bytes(result, &result->hypotheses[i]);
     struct event *event = elcl_calloc(bytes, 1);
     if (!event)
         return NULL;
@@ -142,12 +158,9 @@ static struct event *copy_result(const elcl_result *result)
     for (size_t i = 0; i < n; i++) {
         const elcl_hypothesis *h = &result->hypotheses[i];
         copies[i] = *h;
-        copies[i].ids = memcpy(at, h->ids, h->n_ids * sizeof(*h->ids));
-        at += h->n_ids * sizeof(*h->ids);
-        if (!h->token_logprobs)
-            continue;
-        copies[i].token_logprobs = memcpy(at, h->token_logprobs, h->n_ids * sizeof(float));
-        at += h->n_ids * sizeof(float);
+        copies[i].ids = copy_array(&at, h->ids, h->n_ids * sizeof(*h->ids));
+        copies[i].token_logprobs = copy_array(&at, h->token_logprobs, h->n_ids * sizeof(float));
+        copies[i].alignments = copy_array(&at, h->alignments, alignment_bytes(result, h));
     }
     event->result = *result;
     event->result.hypotheses = copies;

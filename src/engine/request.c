@@ -70,6 +70,10 @@ static int check_request(const struct elcl_engine *e, const elcl_request *reques
                              ? "num_return_sequences"
                              : "num_beams",
                          rows, c->beams);
+    if (request->options.alignments && e->model->arch.decoder_only)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "alignments are for models with an encoder: %s has no cross attention",
+                         e->model->family->model_type);
     *options = request->options;
     int rc = e->model->arch.decoder_only ? prompt_options(e, request, options, err) : ELCL_OK;
     if (!rc)

@@ -63,6 +63,29 @@ static int set_prompt(const struct elcl_sentence *sentence, elcl_result *result,
     return ELCL_OK;
 }
 
+/* Adds the alignments to what the search found. *own becomes the hypotheses; the alignments follow
+ * in the same allocation. */
+static int set_alignments(const struct elcl_sentence *sentence, elcl_result *result,
+                          elcl_hypothesis **own, elcl_error *err)
+{
+    const size_t n = (size_t)result->n_hypotheses, n_source = result->n_source;
+    size_t n_rows = 0;
+    for (size_t i = 0; i < n; i++)
+        n_rows += result->hypotheses[i].n_ids - 1;
+    elcl_hypothesis *h = elcl_calloc(n * sizeof(*h) + n_rows * n_source * sizeof(float), 1);
+    if (!h)
+        return elcl_fail_nomem(err);
+    float *alignments = (float *)(h + n);
+    for (size_t i = 0; i < n; i++) {
+        h[i] = result->hypotheses[i];
+        h[i].alignments = alignments;
+        elcl_search_alignments(sentence->search, (int)i, alignments);
+        alignments += (h[i].n_ids - 1) * n_source;
+    }
+    result->hypotheses = *own = h;
+    return ELCL_OK;
+}
+
 elcl_result elcl_result_begin(uint64_t id, void *user, size_t n_source, uint64_t submitted_ns)
 {
     return (elcl_result){.id = id,
@@ -94,6 +117,8 @@ static int deliver(struct elcl_engine *e, const struct elcl_sentence *sentence, 
         e->stats.output_tokens += result.hypotheses[0].n_generated;
     if (result.n_hypotheses && changes)
         rc = set_prompt(sentence, &result, &own, err);
+    if (result.n_hypotheses && sentence->options.alignments)
+        rc = set_alignments(sentence, &result, &own, err);
     if (!rc && e->params.on_result)
         e->params.on_result(e->params.user, &result);
     elcl_free(own);
@@ -137,10 +162,25 @@ static void deliver_cancelled(struct elcl_engine *e)
     }
 }
 
+/* Passes a sentence its rows' candidates. */
+static int advance_one(struct elcl_engine *e, struct elcl_sentence *sentence, elcl_error *err)
+{
+    const size_t row = (size_t)sentence->first_row, width = (size_t)e->step.width;
+    const size_t ld = (size_t)e->tap.ld;
+    elcl_error why = {0};
+    int rc = ELCL_OK;
+    if (sentence->options.alignments)
+        rc = elcl_search_keep(sentence->search, e->tap.means + row * ld, ld,
+                              (size_t)sentence->n_source, &why);
+    if (!rc)
+        rc = elcl_search_advance(sentence->search, e->candidates + row * width, (int)width, &why);
+    return rc ? elcl_fail(err, rc, "request %llu: %s", (unsigned long long)sentence->id, why.msg)
+              : ELCL_OK;
+}
+
 /* Passes every sentence its rows' candidates; removes finished sentences. */
 static int advance(struct elcl_engine *e, elcl_error *err)
 {
-    const int width = e->step.width;
     const uint64_t now = elcl_clock_ns();
     for (int i = 0; i < e->state.capacity.sentences; i++) {
         struct elcl_sentence *sentence = e->slots[i];
@@ -148,13 +188,9 @@ static int advance(struct elcl_engine *e, elcl_error *err)
             continue;
         if (!sentence->first_token_ns)
             sentence->first_token_ns = now;
-        elcl_error why = {0};
-        int rc = elcl_search_advance(sentence->search,
-                                     e->candidates + (size_t)sentence->first_row * (size_t)width,
-                                     width, &why);
+        int rc = advance_one(e, sentence, err);
         if (rc)
-            return elcl_fail(err, rc, "request %llu: %s", (unsigned long long)sentence->id,
-                             why.msg);
+            return rc;
         if (!elcl_search_done(sentence->search) && sentence->options.n_stop_strings)
             rc = elcl_engine_stop(e, sentence, err);
         if (rc)
@@ -170,11 +206,21 @@ static int advance(struct elcl_engine *e, elcl_error *err)
     return ELCL_OK;
 }
 
+/* Returns whether a sentence in flight wants alignments. */
+static bool wants_alignments(const struct elcl_engine *e)
+{
+    for (int i = 0; i < e->state.capacity.sentences; i++)
+        if (e->slots[i] && e->slots[i]->options.alignments)
+            return true;
+    return false;
+}
+
 /* Encodes new sentences, decodes one token of all, and reads the candidates. */
 static int run_on_device(struct elcl_engine *e, elcl_error *err)
 {
     struct elcl_state *state = &e->state;
     int rc;
+    state->tap = wants_alignments(e) ? &e->tap : NULL;
     elcl_quirks_begin_turn(&e->model->device->quirks);
     ELCL_TRY(elcl_decoder_begin(state, &e->step, err));
     ELCL_TRY(encode_new(e, err));

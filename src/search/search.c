@@ -31,11 +31,12 @@ static int allocate(struct elcl_search *s, elcl_error *err)
     s->rows = elcl_calloc(n_beams, sizeof(*s->rows));
     s->nodes = elcl_calloc(n_nodes, sizeof(*s->nodes));
     s->results = elcl_calloc(n_results, sizeof(*s->results));
+    s->result_nodes = elcl_calloc(n_results, sizeof(*s->result_nodes));
     s->result_ids = elcl_calloc(n_ids, sizeof(*s->result_ids));
     s->added = elcl_calloc(n_results, sizeof(*s->added));
     if (s->options.token_logprobs)
         s->result_log_probs = elcl_calloc(n_ids, sizeof(*s->result_log_probs));
-    if (!s->rows || !s->nodes || !s->results || !s->result_ids || !s->added ||
+    if (!s->rows || !s->nodes || !s->results || !s->result_nodes || !s->result_ids || !s->added ||
         (s->options.token_logprobs && !s->result_log_probs))
         return elcl_fail_nomem(err);
     return s->strategy->init ? s->strategy->init(s, err) : ELCL_OK;
@@ -81,6 +82,8 @@ void elcl_search_destroy(struct elcl_search **search)
     elcl_free(s->draws);
     elcl_free(s->nodes);
     elcl_free(s->results);
+    elcl_free(s->attended);
+    elcl_free(s->result_nodes);
     elcl_free(s->result_ids);
     elcl_free(s->result_log_probs);
     elcl_free(s->added);

@@ -84,6 +84,10 @@ int elcl_search_width(const struct elcl_search *search);
  * token first); the first elcl_search_width() of each row are read. */
 int elcl_search_advance(struct elcl_search *search, const struct elcl_candidate *candidates,
                         int stride, elcl_error *err);
+/* Keeps what the live rows attend to, [n_rows, ld], of which n_source numbers count. Call it before
+ * each advance if elcl_search_alignments() is wanted. */
+int elcl_search_keep(struct elcl_search *search, const float *attended, size_t ld, size_t n_source,
+                     elcl_error *err);
 /* Ends the outputs that continue from a row of the coming step, in searches without beams; they end
  * with the last token of its history. */
 void elcl_search_stop(struct elcl_search *search, int row);
@@ -94,5 +98,8 @@ const struct elcl_search_token *elcl_search_added(const struct elcl_search *sear
  * in the order of the streams. The search owns them. */
 void elcl_search_results(const struct elcl_search *search, const elcl_hypothesis **hypotheses,
                          int *n);
+/* Writes what the rows attended to that predicted the tokens of result i after the start token:
+ * [n_ids - 1, n_source]. */
+void elcl_search_alignments(const struct elcl_search *search, int i, float *alignments);
 
 #endif

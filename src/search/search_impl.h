@@ -56,9 +56,12 @@ struct elcl_search {
     int n_nodes;
     int first_node;    /* node of rows[0]; row r is node first_node + r */
     int previous_node; /* node of rows[0] of the previous step */
+    float *attended;   /* [nodes, n_source] what a node's row attended to; NULL unless kept */
+    size_t attended_room, n_source;
 
     elcl_hypothesis *results; /* [num_return_sequences], the first n_results are written */
     int n_results;
+    int *result_nodes;       /* [num_return_sequences] of their last tokens but one */
     int32_t *result_ids;     /* [num_return_sequences, max_length] */
     float *result_log_probs; /* likewise, NULL unless options.token_logprobs */
 

@@ -1,8 +1,10 @@
 /* The trace of tokens that all strategies write. */
+#include <math.h>
+#include <string.h>
+
+#include "base/util.h"
 #include "search/options.h"
 #include "search/search_impl.h"
-
-#include <math.h>
 
 bool elcl_search_is_eos(const struct elcl_search *s, int32_t token)
 {
@@ -49,6 +51,7 @@ void elcl_search_result(struct elcl_search *s, int node, int length, struct elcl
     if (s->n_results == s->options.num_return_sequences)
         return;
     const size_t at = (size_t)s->n_results * (size_t)s->max_length;
+    s->result_nodes[s->n_results] = last.token >= 0 ? node : s->nodes[node].parent;
     int32_t *ids = s->result_ids + at;
     float *log_probs = s->result_log_probs ? s->result_log_probs + at : NULL;
     const int n_ids = length + (last.token >= 0);
@@ -68,4 +71,27 @@ void elcl_search_result(struct elcl_search *s, int node, int length, struct elcl
         .finish = finish,
         .token_logprobs = log_probs,
     };
+}
+
+int elcl_search_keep(struct elcl_search *s, const float *attended, size_t ld, size_t n_source,
+                     elcl_error *err)
+{
+    void *all = s->attended;
+    if (!elcl_grow(&all, &s->attended_room, (size_t)s->n_nodes, n_source * sizeof(*attended)))
+        return elcl_fail_nomem(err);
+    s->attended = all;
+    s->n_source = n_source;
+    for (int r = 0; r < s->n_rows; r++)
+        memcpy(s->attended + (size_t)(s->first_node + r) * n_source, attended + (size_t)r * ld,
+               n_source * sizeof(*attended));
+    return ELCL_OK;
+}
+
+void elcl_search_alignments(const struct elcl_search *s, int i, float *alignments)
+{
+    const elcl_hypothesis *h = &s->results[i];
+    const size_t n = s->n_source;
+    int node = s->result_nodes[i]; /* the row of a token is that of the token before it */
+    for (size_t t = h->n_ids - 1; t-- > 0; node = s->nodes[node].parent)
+        memcpy(alignments + t * n, s->attended + (size_t)node * n, n * sizeof(*alignments));
 }

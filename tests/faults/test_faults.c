@@ -128,6 +128,7 @@ static int submit(elcl_model *model, elcl_pool *pool, elcl_error *err)
     request.options.do_sample = 1;
     request.options.num_return_sequences = 2;
     request.options.max_new_tokens = 3;
+    request.options.alignments = 1;
     for (; request.sample < N_POOLED && !rc; request.sample++)
         rc = elcl_pool_submit(pool, &request, NULL, err);
     return rc;

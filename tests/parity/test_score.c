@@ -183,6 +183,35 @@ end:
     elcl_free(got);
 }
 
+/* The mean over single heads is that of all heads. */
+static void check_heads(elcl_model *model, const elcl_score_request *request)
+{
+    const int heads = model->arch.decoder_heads;
+    const size_t n = request->n_source * request->n_target;
+    float all[MAX_ALIGNED], one[MAX_ALIGNED];
+    double sums[MAX_ALIGNED] = {0};
+    bool differ = false;
+    for (int head = -1; n <= MAX_ALIGNED && head < heads; head++) {
+        elcl_scorer_params params = elcl_scorer_params_default();
+        elcl_score_request q = *request;
+        elcl_scorer *scorer = NULL;
+        elcl_error err = {0};
+        params.alignment_head = head;
+        q.alignments = head < 0 ? all : one;
+        if (CHECK(!elcl_scorer_create(model, &params, &scorer, &err), "%s", err.msg))
+            CHECK(!elcl_scorer_run(scorer, &q, 1, &err), "%s", err.msg);
+        elcl_scorer_destroy(&scorer);
+        for (size_t i = 0; head >= 0 && i < n; i++) {
+            sums[i] += (double)one[i] / heads;
+            differ = differ || fabsf(one[i] - all[i]) > 1e-3f;
+        }
+    }
+    for (size_t i = 0; i < n; i++)
+        CHECK(fabs(sums[i] - (double)all[i]) < 1e-6, "mean of heads %g, %g", sums[i],
+              (double)all[i]);
+    CHECK(differ, "all heads are the same");
+}
+
 static void check_alignments(elcl_model *model, const struct scores *s, const cJSON *root,
                              double tolerance)
 {
@@ -194,10 +223,17 @@ static void check_alignments(elcl_model *model, const struct scores *s, const cJ
     if (!model->arch.decoder_only) {
         check_layer(model, s, root, false, tolerance);
         check_layer(model, s, root, true, tolerance);
+        check_heads(model, &s->requests[2]);
         params.alignment_layer = model->arch.decoder_layers;
         CHECK(elcl_scorer_create(model, &params, &scorer, &err) == ELCL_E_ARG &&
                   strstr(err.msg, "alignment_layer is "),
               "a layer too high: %s", err.msg);
+        params = elcl_scorer_params_default();
+        params.alignment_head = model->arch.decoder_heads;
+        err = (elcl_error){0};
+        CHECK(elcl_scorer_create(model, &params, &scorer, &err) == ELCL_E_ARG &&
+                  strstr(err.msg, "alignment_head is "),
+              "a head too high: %s", err.msg);
         return;
     }
     q.alignments = alignments;
