@@ -1,9 +1,10 @@
 /*
  * What rows attend to: for row r of a row group, with the group's shared keys j,
  *     means[r][j] = 1 / n sum_h softmax_j(scale q[r, h] . k[j, h])
- * over n heads from `first_head` on. Keys are as attn_el_*.cl (all heads have the same ones, k_head
- * is 0) or attn_mha_*.cl have them. Each row has its own arithmetic. Only elements of keys are
- * written, and only rows first_row .. first_row + n_rows - 1, the first one at means[0].
+ * over n heads from `first_head` on. A head's keys begin k_head elements after those of the head
+ * before; with EL-attention all heads have the same ones, and k_head is 0. Each row has its own
+ * arithmetic. Only elements of keys are written, and only rows first_row .. first_row + n_rows - 1,
+ * the first one at means[0].
  *
  * align_el    queries are expanded: one plane, or two, the low one q_low elements after the high
  *             one (gemm_put.cl)
@@ -33,8 +34,9 @@ static inline struct align_row align_row(__global float *means, __global const s
     const int at = group->row + (int)get_group_id(0) - first_row;
     const bool idle = (int)get_group_id(0) >= group->n_rows || at < 0 || at >= n_rows;
     const size_t row = idle ? 0 : at;
-    return (struct align_row){means + row * ld, means + (n_rows + row) * ld, k + (size_t)group->start * k_ld,
-                              row + first_row, idle ? 0 : group->n_shared};
+    return (struct align_row){means + row * ld, means + (n_rows + row) * ld,
+                              k + (size_t)group->start * k_ld, row + first_row,
+                              idle ? 0 : group->n_shared};
 }
 
 /* Turns the scores of a head into probabilities and adds `share` of them to the means. `largest` is
@@ -104,8 +106,8 @@ __kernel void align_el(__global float *means,     /* [2, n_rows, ld]: the second
                        __global const plane_t *q, /* [R, q_ld], see gemm_put.cl */
                        __global const state_t *k, /* [cache rows, k_ld] */
                        __global const int *step, ulong groups_at, int first_row, int n_rows, int ld,
-                       int q_ld, int k_ld, int k_at, int k_head, int width, int first_head, int n_heads,
-                       float scale, ulong q_low, __local float *scratch)
+                       int q_ld, int k_ld, int k_at, int k_head, int width, int first_head,
+                       int n_heads, float scale, ulong q_low, __local float *scratch)
 {
     const struct align_row row =
         align_row(means, k + k_at, step, groups_at, first_row, n_rows, ld, k_ld);

@@ -401,7 +401,7 @@ void elcl_gen_options_fairseq(elcl_gen_options *options)
 
 elcl_engine_params elcl_engine_params_default(void)
 {
-    return (elcl_engine_params){.max_beams = 4};
+    return (elcl_engine_params){.max_beams = 4, .alignment_layer = -1, .alignment_head = -1};
 }
 
 int elcl_engine_create(elcl_model *model, const elcl_engine_params *params, elcl_engine **engine,
@@ -840,7 +840,7 @@ struct elcl_scorer {
 
 elcl_scorer_params elcl_scorer_params_default(void)
 {
-    return (elcl_scorer_params){.alignment_layer = -1};
+    return (elcl_scorer_params){.alignment_layer = -1, .alignment_head = -1};
 }
 
 int elcl_scorer_create(elcl_model *model, const elcl_scorer_params *params, elcl_scorer **scorer,
