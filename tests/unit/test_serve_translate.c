@@ -246,7 +246,7 @@ static void check_model(const char *name, const char *path, const char *family, 
     if (!check_case("model %s %s %s", name, path, pair ? pair : ""))
         return;
     CHECK(!add(&l, 7, name, path, family, pair, &err), "%s", err.msg);
-    cli_languages_ready(&l);
+    CHECK(!cli_languages_ready(&l, &err), "%s", err.msg);
     CHECK(l.n_directions == n, "%zu directions", l.n_directions);
     for (; ways && ***ways; ways++)
         check_route(&l, (*ways)[0], (*ways)[1], (*ways)[2]);
@@ -335,7 +335,6 @@ static void test_files(void)
 static void test_package(void)
 {
     struct cli_languages l = {0};
-    struct elcl_str json = {0};
     elcl_error err = {0};
     if (!check_case("a package of argostranslate"))
         return;
@@ -344,15 +343,11 @@ static void test_package(void)
         check_skip("built without zlib");
         return;
     }
-    CHECK(!rc && !cli_languages_print(&l, &json, &err), "%s", err.msg);
-    cli_languages_ready(&l);
-    json.n = 0;
-    CHECK(!cli_languages_print(&l, &json, &err), "%s", err.msg);
-    CHECK(same(json.data, "[{\"code\":\"en\",\"name\":\"English\",\"targets\":[\"en\",\"xx\"]},"
-                          "{\"code\":\"xx\",\"name\":\"None\",\"targets\":[\"xx\"]}]\n"),
-          "%s", json.data);
+    CHECK(!rc && !cli_languages_ready(&l, &err), "%s", err.msg);
+    CHECK(same(l.list.data, "[{\"code\":\"en\",\"name\":\"English\",\"targets\":[\"en\",\"xx\"]},"
+                            "{\"code\":\"xx\",\"name\":\"None\",\"targets\":[\"xx\"]}]\n"),
+          "%s", l.list.data);
     CHECK(cli_languages_only_source(&l) == cli_languages_find(&l, "en"), "the only source");
-    elcl_str_finish(&json);
     cli_languages_finish(&l);
 }
 
@@ -362,13 +357,12 @@ static void test_routes(void)
     static const char *const pairs[] = {"m=de-fr", "m=fr-ru", "m=de-en",
                                         "m=en-ru", "m=en-ru", "m=ru-it"};
     struct cli_languages l = {0};
-    struct elcl_str json = {0};
     elcl_error err = {0};
     if (!check_case("by way of a third language"))
         return;
     for (int i = 0; i < (int)ELCL_COUNT(pairs); i++)
         CHECK(!add(&l, i, "m", BARE, "marian", pairs[i], &err), "%s", err.msg);
-    cli_languages_ready(&l);
+    CHECK(!cli_languages_ready(&l, &err), "%s", err.msg);
     check_route(&l, "de", "fr", "1 0::");
     check_route(&l, "de", "ru", "2 2:: 3::");
     check_route(&l, "en", "ru", "1 3::");
@@ -377,12 +371,10 @@ static void test_routes(void)
     check_route(&l, "de", "de", "0");
     check_route(&l, "de", "ja", "-2");
     CHECK(cli_languages_only_source(&l) < 0, "several sources");
-    CHECK(!cli_languages_print(&l, &json, &err), "%s", err.msg);
     if (has_icu())
-        CHECK(json.data && strstr(json.data, "{\"code\":\"de\",\"name\":\"German\",\"targets\":"
-                                             "[\"en\",\"fr\",\"de\",\"ru\"]}"),
-              "%s", json.data);
-    elcl_str_finish(&json);
+        CHECK(l.list.data && strstr(l.list.data, "{\"code\":\"de\",\"name\":\"German\",\"targets\":"
+                                                 "[\"en\",\"fr\",\"de\",\"ru\"]}"),
+              "%s", l.list.data);
     cli_languages_finish(&l);
 }
 

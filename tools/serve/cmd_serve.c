@@ -6,6 +6,7 @@
 #include "common/sys.h"
 #include "serve/http.h"
 #include "serve/routes.h"
+#include "serve/translate.h"
 
 /* How often the main thread looks for a signal. */
 #define WAIT_SECONDS 0.1
@@ -108,8 +109,12 @@ static int open_models(struct cli_server *server, elcl_error *err)
                                              .log_user = server,
                                              .on_lost = note_lost,
                                              .user = server};
-    const int rc = cli_models_open(&server->models, o->args.words, o->args.n_words, &params, err);
-    return rc ? rc : cli_models_start(&server->models, &params, err);
+    int rc;
+    ELCL_TRY(cli_models_open(&server->models, o->args.words, o->args.n_words, &params, err));
+    ELCL_TRY(cli_translate_open(server, err));
+    ELCL_TRY(cli_models_start(&server->models, &params, err));
+fail:
+    return rc;
 }
 
 /* ---- from the first request to the last ------------------------------------------------------ */
@@ -156,6 +161,7 @@ static int run(struct cli_server *server, elcl_error *err)
 fail:
     cli_http_destroy(&server->http);
     cli_models_close(&server->models);
+    cli_languages_finish(&server->languages);
     return rc;
 }
 

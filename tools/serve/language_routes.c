@@ -14,6 +14,25 @@ static int compare_pairs(const void *a, const void *b)
     return x->source != y->source ? x->source - y->source : x->target - y->target;
 }
 
+static int compare_directions(const void *a, const void *b)
+{
+    const struct cli_direction *x = a, *y = b;
+    const int pairs = compare_pairs(x, y);
+    return pairs ? pairs : x->model - y->model;
+}
+
+/* Sorts the directions. Of the models with the same one the first on the command line stays. */
+static void sort_directions(struct cli_languages *l)
+{
+    size_t kept = 0;
+    if (l->n_directions)
+        qsort(l->directions, l->n_directions, sizeof(*l->directions), compare_directions);
+    for (size_t i = 0; i < l->n_directions; i++)
+        if (!kept || compare_pairs(&l->directions[kept - 1], &l->directions[i]))
+            l->directions[kept++] = l->directions[i];
+    l->n_directions = kept;
+}
+
 static const struct cli_direction *find_direct(const struct cli_languages *l, int source,
                                                int target)
 {
@@ -77,11 +96,12 @@ static bool add_language(const struct cli_languages *l, const struct cli_languag
     return ok;
 }
 
-int cli_languages_print(const struct cli_languages *l, struct elcl_str *json, elcl_error *err)
+int cli_languages_ready(struct cli_languages *l, elcl_error *err)
 {
     const struct cli_language **all = elcl_calloc(l->n, sizeof(*all));
     cJSON *list = cJSON_CreateArray();
     bool ok = all != NULL;
+    sort_directions(l);
     for (size_t i = 0; i < l->n && ok; i++)
         all[i] = &l->languages[i];
     if (ok && l->n)
@@ -89,5 +109,5 @@ int cli_languages_print(const struct cli_languages *l, struct elcl_str *json, el
     for (size_t i = 0; i < l->n && ok; i++)
         ok = add_language(l, all, all[i], list);
     elcl_free(all);
-    return cli_json_write(json, list, ok, true, err);
+    return cli_json_write(&l->list, list, ok, true, err);
 }

@@ -64,31 +64,8 @@ void cli_languages_finish(struct cli_languages *l)
 {
     elcl_free(l->languages);
     elcl_free(l->directions);
+    elcl_str_finish(&l->list);
     *l = (struct cli_languages){0};
-}
-
-static int compare_pairs(const struct cli_direction *x, const struct cli_direction *y)
-{
-    return x->source != y->source ? x->source - y->source : x->target - y->target;
-}
-
-static int compare_directions(const void *a, const void *b)
-{
-    const struct cli_direction *x = a, *y = b;
-    const int pairs = compare_pairs(x, y);
-    return pairs ? pairs : x->model - y->model;
-}
-
-/* Of the models with the same direction the first one on the command line stays. */
-void cli_languages_ready(struct cli_languages *l)
-{
-    size_t kept = 0;
-    if (l->n_directions)
-        qsort(l->directions, l->n_directions, sizeof(*l->directions), compare_directions);
-    for (size_t i = 0; i < l->n_directions; i++)
-        if (!kept || compare_pairs(&l->directions[kept - 1], &l->directions[i]))
-            l->directions[kept++] = l->directions[i];
-    l->n_directions = kept;
 }
 
 /* ---- sides of a model ------------------------------------------------------------------------ */

@@ -20,13 +20,14 @@ struct cli_direction {
                                                                   * has none */
 };
 
-/* Zeroed: none. Add all models before any other call. Constant after cli_languages_ready(), so that
- * threads may share it. */
+/* Zeroed: none. Constant after cli_languages_ready(), so that threads may share it. */
 struct cli_languages {
     struct cli_language *languages; /* [n] */
     size_t n, capacity;
     struct cli_direction *directions; /* [n_directions] sorted by source, target, model */
     size_t n_directions, directions_capacity;
+    struct elcl_str list; /* LibreTranslate's answer to GET /languages: all languages by name, each
+                           * with the codes that it can be translated into */
 };
 
 /* What is known about a model. */
@@ -51,7 +52,8 @@ struct cli_language_model {
  * ELCL_E_UNSUPPORTED: it has too many languages. */
 int cli_languages_add(struct cli_languages *l, const struct cli_language_model *model,
                       elcl_error *err);
-void cli_languages_ready(struct cli_languages *l);
+/* Call after the last model, before the functions below. */
+int cli_languages_ready(struct cli_languages *l, elcl_error *err);
 /* Fails with ELCL_E_ARG unless each of the user's pairs names one of the models [n]. NULL is fine.
  */
 int cli_languages_check_pairs(const char *pairs, const char *const *names, size_t n,
@@ -70,9 +72,5 @@ int cli_languages_only_source(const struct cli_languages *l);
  * direction; -1 if there is no way. */
 int cli_languages_route(const struct cli_languages *l, int source, int target,
                         const struct cli_direction *hops[CLI_MAX_HOPS]);
-
-/* Appends LibreTranslate's answer to GET /languages: all languages by name, each with the codes
- * that it can be translated into. */
-int cli_languages_print(const struct cli_languages *l, struct elcl_str *json, elcl_error *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include "serve/metrics.h"
 #include "serve/openai.h"
 #include "serve/page.h"
+#include "serve/translate.h"
 
 /* A path that ends with a slash stands for all that have something after it. */
 static const struct cli_route routes[] = {
@@ -18,6 +19,13 @@ static const struct cli_route routes[] = {
     {"GET", "/v1/models", CLI_ACCESS_KEY, cli_openai_models},
     {"GET", "/v1/models/", CLI_ACCESS_KEY, cli_openai_model},
     {"POST", "/v1/completions", CLI_ACCESS_KEY, cli_openai_completions},
+    {"POST", "/translate", CLI_ACCESS_OWN, cli_translate},
+    {"GET", "/languages", CLI_ACCESS_OWN, cli_translate_languages},
+    {"POST", "/languages", CLI_ACCESS_OWN, cli_translate_languages},
+    {"GET", "/frontend/settings", CLI_ACCESS_PUBLIC, cli_translate_settings},
+    {"POST", "/detect", CLI_ACCESS_PUBLIC, cli_translate_missing},
+    {"POST", "/suggest", CLI_ACCESS_PUBLIC, cli_translate_missing},
+    {"POST", "/translate_file", CLI_ACCESS_PUBLIC, cli_translate_missing},
 };
 
 _Static_assert(ELCL_COUNT(routes) <= CLI_MAX_ROUTES, "raise CLI_MAX_ROUTES");

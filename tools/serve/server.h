@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "serve/exchange.h"
+#include "serve/languages.h"
 #include "serve/models.h"
 #include "serve/request_counts.h"
 #include "serve/serve_options.h"
@@ -17,7 +18,8 @@ struct cli_server {
     const struct cli_serve_options *options;
     struct cli_http *http;
     struct cli_models models;
-    double start_time; /* Unix seconds */
+    struct cli_languages languages; /* of the models */
+    double start_time;              /* Unix seconds */
     struct cli_request_counts requests;
     atomic_bool draining; /* takes no more requests, and ends when all are answered */
     atomic_bool lost;     /* likewise, since the engines of a model have failed for good */
