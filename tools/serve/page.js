@@ -89,18 +89,22 @@ async function ask(path, options = {}) {
 async function* eventsOf(response) {
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = '';
-    for (;;) {
-        const {value, done} = await reader.read();
-        if (done)
-            throw new Error('The answer broke off.');
-        const lines = (rest + value).split('\n');
-        rest = lines.pop();
-        for (const line of lines) {
-            if (line === 'data: [DONE]')
-                return;
-            if (line.startsWith('data: '))
-                yield JSON.parse(line.slice(6));
+    try {
+        for (;;) {
+            const {value, done} = await reader.read();
+            if (done)
+                throw new Error('The answer broke off.');
+            const lines = (rest + value).split('\n');
+            rest = lines.pop();
+            for (const line of lines) {
+                if (line === 'data: [DONE]')
+                    return;
+                if (line.startsWith('data: '))
+                    yield JSON.parse(line.slice(6));
+            }
         }
+    } finally {
+        reader.cancel().catch(() => {});
     }
 }
 
@@ -118,6 +122,7 @@ function outputAt(outputs, index, prompt) {
     while (outputs.length <= index) {
         const item = element('li', 'arriving');
         const text = element('div', 'text');
+        text.dir = 'auto';
         const words = document.createTextNode('');
         const side = element('div', 'side');
         const score = element('span');
@@ -160,7 +165,8 @@ function takeChoice(outputs, choice, prompt) {
     const list = $('outputs');
     const atEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - 8;
     const output = outputAt(outputs, choice.index, prompt);
-    output.words.appendData(choice.text);
+    // The blank that a tokenizer has before a first word says nothing, unless a prompt goes on.
+    output.words.appendData(prompt || output.words.data ? choice.text : choice.text.trimStart());
     if (typeof choice.score === 'number') {
         output.score.textContent = choice.score.toFixed(3).replace('-', '−');
         $('score-title').hidden = false;
@@ -194,15 +200,18 @@ function requestBody() {
     return body;
 }
 
-const seconds = s => s < 1 ? `${Math.round(s * 1000)} ms` : `${s.toFixed(1)} s`;
+const count = n => n.toLocaleString('en');
+const seconds = s =>
+    s < 1 ? `${(s * 1000).toFixed(s < 0.01 ? 1 : 0)} ms` : `${s.toFixed(1)} s`;
 
-function summaryOf(usage, timings, wall) {
-    const parts = [];
-    if (usage)
-        parts.push(`${usage.completion_tokens} token${usage.completion_tokens === 1 ? '' : 's'}`);
-    if (timings && timings.first_token_seconds)
+function summaryOf({usage, timings, seed}, wall) {
+    const n = usage?.completion_tokens ?? 0;
+    const parts = [`${count(n)} token${n === 1 ? '' : 's'} in ` +
+                   seconds(timings?.total_seconds ?? wall)];
+    if (timings?.first_token_seconds)
         parts.push(`first after ${seconds(timings.first_token_seconds)}`);
-    parts.push(seconds(timings && timings.total_seconds || wall));
+    if (seed !== undefined)
+        parts.push(`seed ${seed}`);
     return parts.join(' · ');
 }
 
@@ -211,7 +220,7 @@ async function generate(signal) {
     const prompt = isDecoder() ? body.prompt : '';
     const outputs = [];
     const start = performance.now();
-    let usage, timings;
+    const about = {}; // the request as a whole
     $('outputs').replaceChildren();
     $('score-title').hidden = true;
     outputAt(outputs, 0, prompt);
@@ -224,16 +233,16 @@ async function generate(signal) {
                 throw new Error(event.error.message);
             for (const choice of event.choices || [])
                 takeChoice(outputs, choice, prompt);
-            usage = event.usage || usage;
-            timings = event.timings || timings;
+            for (const name of ['usage', 'timings', 'seed'])
+                about[name] = event[name] ?? about[name];
         }
     } finally {
         if (outputs.some(o => o.words.data))
             outputs.filter(o => o.item.className).forEach(o => endOutput(o));
-        else if (signal.aborted || usage === undefined)
+        else if (!about.usage)
             placeholder('');
     }
-    say(summaryOf(usage, timings, (performance.now() - start) / 1000));
+    say(summaryOf(about, (performance.now() - start) / 1000));
 }
 
 function setRunning(controller) {
@@ -266,26 +275,33 @@ async function submit() {
 
 const languageNames = new Intl.DisplayNames(['en'], {type: 'language', fallback: 'none'});
 
-// en_XX and eng_Latn are English, and de_DE is German.
-function languageName(code) {
+// en_XX and eng_Latn are English, and de_DE is German. With its script zho_Hans is Simplified
+// Chinese.
+function languageName(code, withScript) {
+    const tag = code.replace(/_/g, '-').replace(/-[A-Z]{2}$/, '');
     try {
-        const tag = code.replace(/_/g, '-').replace(/-[A-Z]{2}$/, '');
-        return languageNames.of(tag) || code;
+        return languageNames.of(withScript ? tag : tag.replace(/-.*/, '')) || code;
     } catch {
         return code;
     }
 }
 
+// Languages that share a name have their scripts too, and at last their codes.
+function nameLanguages(codes) {
+    const isTwice = (names, name) => names.indexOf(name) !== names.lastIndexOf(name);
+    const short = codes.map(code => languageName(code));
+    const names = codes.map(
+        (code, i) => isTwice(short, short[i]) ? languageName(code, true) : short[i]);
+    return codes.map((code, i) => (
+        {code, name: isTwice(names, names[i]) ? `${names[i]} (${code})` : names[i]}));
+}
+
 function fillLanguages(select, codes, wanted, optional) {
-    const named = codes.map(code => ({code, name: languageName(code)}));
-    named.sort((a, b) => a.name.localeCompare(b.name));
+    const named = nameLanguages(codes).sort((a, b) => a.name.localeCompare(b.name));
     if (optional)
         named.unshift({code: '', name: 'Model’s own'});
-    select.replaceChildren(...named.map(({code, name}) => {
-        const twice = named.filter(other => other.name === name).length > 1;
-        return new Option(twice ? `${name} (${code})` : name, code);
-    }));
-    select.value = codes.includes(wanted) ? wanted : select.options[0].value;
+    select.replaceChildren(...named.map(({code, name}) => new Option(name, code)));
+    select.value = codes.includes(wanted) ? wanted : named[0].code;
 }
 
 // The first of `codes` that is a language of the list `tongues`.
@@ -340,7 +356,6 @@ const STATES = {ok: ['Ready', 'good'], draining: ['Shutting down', 'warn'],
                 failed: ['Failed', 'bad']};
 const ATTENTIONS = {el: 'EL-attention', mha: 'Multi-head',
                     'mha-beam': 'Multi-head, for each beam'};
-const count = n => n.toLocaleString('en');
 
 function bytes(n) {
     const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
