@@ -84,7 +84,7 @@ static int check_request(const struct elcl_engine *e, const elcl_request *reques
                          "engine's max_list_tokens allows %d",
                          elcl_options_list_tokens(options), c->lists);
     if (!rc && options->n_stop_strings && !e->model->tokenizer)
-        return elcl_fail(err, ELCL_E_ARG, "stop_strings need a tokenizer, and %s has none",
+        return elcl_fail(err, ELCL_E_ARG, "stop_strings: %s has no tokenizer to read them with",
                          e->model->config.path);
     return rc;
 }

@@ -269,7 +269,7 @@ static int check_more(const elcl_gen_options *o, elcl_error *err)
             o->num_return_sequences, (double)o->patience, elcl_options_finished_limit(o));
     if (o->n_stop_strings && o->num_beams > 1)
         return elcl_fail(err, ELCL_E_ARG,
-                         "stop_strings need num_beams 1, found %d: an output that stops "
+                         "num_beams is %d, must be 1 with stop strings: an output that stops "
                          "cannot be ranked among open beams",
                          o->num_beams);
 fail:

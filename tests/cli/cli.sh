@@ -388,7 +388,7 @@ refuses "--suppress-tokens beyond the vocabulary" 2 "suppress_tokens has token 5
     "$elcl" generate --quiet "$model" --suppress-tokens 5000 a
 refuses "a prefix twice" 2 "found both" \
     "$elcl" generate "$model" --decoder-prefix a --decoder-prefix-ids 5 a
-refuses "--stop with beams" 2 "stop_strings need num_beams 1" \
+refuses "--stop with beams" 2 "num_beams is 2, must be 1 with stop strings" \
     "$elcl" generate --quiet "$model" --num-beams 2 --stop T a
 refuses "--patience without beams" 2 "patience is 2" \
     "$elcl" generate --quiet "$model" --num-beams 1 --patience 2 a

@@ -118,8 +118,8 @@ static void test_refused(void)
     static const struct {
         const char *body, *param, *message;
     } cases[] = {
-        {"", "", "expected a JSON object, found what is no JSON at byte 0"},
-        {"{\"prompt\": \"a\"", "", "expected a JSON object, found what is no JSON at byte 14"},
+        {"", "", "expected a JSON object, found invalid JSON at byte 0"},
+        {"{\"prompt\": \"a\"", "", "expected a JSON object, found invalid JSON at byte 14"},
         {"{\"prompt\": \"a\"} x", "", "expected a JSON object, found more at byte 16"},
         {"[1]", "", "expected a JSON object"},
         {"{\"prompt\": \"a\\u0000b\"}", "", "U+0000 in a JSON string is not supported"},
@@ -262,7 +262,7 @@ static void test_renamed(void)
     } cases[] = {
         {"max_new_tokens: expected at most 5", "max_tokens: expected at most 5", "max_tokens"},
         {"num_return_sequences 3 exceeds", "n 3 exceeds", "n"},
-        {"stop_strings need num_beams 1", "stop need num_beams 1", "stop"},
+        {"stop_strings: expected num_beams 1", "stop: expected num_beams 1", "stop"},
         {"num_beams: expected", "n: expected", "n"},
         {"top_k: expected", "top_k: expected", "top_k"},
         {"the model does not know", "the model does not know", ""},

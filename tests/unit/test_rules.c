@@ -372,7 +372,7 @@ static void test_refused_lists(void)
     REFUSE(o.n_alternatives = -1, "alternatives has -1 lists");
     REFUSE(o.stop_strings = no_text, "stop_strings has an empty string");
     REFUSE(o.stop_strings = NULL, "stop_strings has 2 strings at NULL");
-    REFUSE(o.num_beams = 2, "stop_strings need num_beams 1, found 2");
+    REFUSE(o.num_beams = 2, "num_beams is 2, must be 1 with stop strings");
 #undef REFUSE
 }
 

@@ -175,7 +175,7 @@ int cli_openai_parse(const char *body, size_t n, struct cli_openai_request *requ
     int rc = cli_json_parse(body, n, &root, &end, err);
     if (!rc && (!root || end < n))
         rc = elcl_fail(err, ELCL_E_FORMAT, "expected a JSON object, found %s at byte %zu",
-                       root ? "more" : "what is no JSON", end);
+                       root ? "more" : "invalid JSON", end);
     if (!rc)
         rc = take_all(&r, root, param, err);
     cJSON_Delete(root);
