@@ -111,8 +111,8 @@ int cli_generate_read_piece(struct cli_generation *r, elcl_error *err);
 
 /* ---- sources (generate_source.c) ------------------------------------------------------------ */
 
-/* Copies or encodes the source to token ids. free() *ids. */
-int cli_generate_encode(struct cli_generation *r, const struct cli_side *source, int32_t **ids,
+/* Copies or encodes a source to token ids. free() *ids. */
+int cli_generate_encode(struct cli_generation *r, const struct cli_side *side, int32_t **ids,
                         size_t *n_ids, elcl_error *err);
 /* Adds a part to the sample; NULL when memory is short. */
 struct cli_part *cli_generate_add_part(struct cli_generation *r, struct cli_sample *sample);
