@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/os.h"
 #include "common/sys.h"
 
 /* How often the thread looks for late requests. */
@@ -94,15 +94,6 @@ static void *watch(void *user)
 
 /* ---- all connections ------------------------------------------------------------------------- */
 
-static void init_idle(pthread_cond_t *idle)
-{
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(idle, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
-}
-
 static void destroy(struct cli_connections *all)
 {
     if (all->epoll_fd >= 0)
@@ -120,7 +111,7 @@ int cli_connections_create(int max, double request_seconds, double idle_seconds,
     if (!all)
         return elcl_fail_nomem(err);
     (void)pthread_mutex_init(&all->mutex, NULL);
-    init_idle(&all->idle);
+    elcl_condition_init(&all->idle);
     all->request_seconds = request_seconds;
     all->idle_seconds = idle_seconds;
     all->max = max;
@@ -166,16 +157,11 @@ int cli_connections_open(struct cli_connections *all)
 
 bool cli_connections_wait_idle(struct cli_connections *all, double seconds)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)seconds;
-    until.tv_nsec += (long)((seconds - (double)(time_t)seconds) * 1e9);
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    int code = 0;
+    const uint64_t end = elcl_clock_after(seconds);
+    bool in_time = true;
     lock(all);
-    while (all->n_busy && !code)
-        code = pthread_cond_timedwait(&all->idle, &all->mutex, &until);
+    while (all->n_busy && in_time)
+        in_time = elcl_condition_wait(&all->idle, &all->mutex, end);
     const bool idle = !all->n_busy;
     unlock(all);
     return idle;

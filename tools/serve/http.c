@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "base/utf8.h"
@@ -18,6 +19,9 @@
 #include "serve/listen.h"
 
 #define MAX_THREADS 4
+
+/* Open files beside the connections: of models, drivers and this program. */
+#define OTHER_FILES 256
 
 /* For the headers of a request. More is an error of 431, or 414. */
 #define CONNECTION_BYTES 32768
@@ -382,6 +386,23 @@ static int start_daemon(struct cli_http *http, elcl_error *err)
                : elcl_fail(err, ELCL_E_IO, "libmicrohttpd %s cannot start", MHD_get_version());
 }
 
+/* Raises the limit of open files as far as the user may, if it is too low. */
+static int allow_files(int connections, elcl_error *err)
+{
+    struct rlimit limit;
+    const rlim_t need = (rlim_t)connections + OTHER_FILES;
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= need)
+        return ELCL_OK;
+    const rlim_t most = limit.rlim_max;
+    limit.rlim_cur = need;
+    if (most < need || setrlimit(RLIMIT_NOFILE, &limit))
+        return elcl_fail(err, ELCL_E_IO,
+                         "--connections %d needs %llu open files, and at most %llu are allowed "
+                         "(ulimit -n)",
+                         connections, (unsigned long long)need, (unsigned long long)most);
+    return ELCL_OK;
+}
+
 int cli_http_create(const struct cli_http_params *params, struct cli_http **http, elcl_error *err)
 {
     struct cli_http *h = elcl_calloc(1, sizeof(*h));
@@ -390,6 +411,7 @@ int cli_http_create(const struct cli_http_params *params, struct cli_http **http
         return elcl_fail_nomem(err);
     h->params = *params;
     h->fd = -1;
+    ELCL_TRY(allow_files(params->connections, err));
     ELCL_TRY(cli_listen_bind(params->host, params->port, &h->fd, h->url, err));
     ELCL_TRY(cli_connections_create(params->connections, params->request_seconds,
                                     params->idle_seconds, &h->connections, err));
