@@ -232,6 +232,8 @@ threads_sanitized() {
     program 'tsan: answers from other threads' exchange-tsan build-tsan/tests/test_exchange
     program 'tsan: hostile clients' hostile-tsan \
         python3 tests/serve/hostile.py build-tsan/tests/elcl-fake
+    program 'tsan: hostile requests' hostile-requests-tsan \
+        python3 tests/serve/hostile_requests.py build-tsan/tests/elcl-fake
     step 'tsan: engines in threads' threads-tsan \
         build-tsan/examples/threads models/g2p-en attention transformer kernel
 }

@@ -7,8 +7,8 @@
  * takes a hundred steps, the output of "!lines" has a line end in it, and the output of "!lists"
  * shows the lists among the options. With FAKE_SILENT set the library logs nothing. A step takes
  * FAKE_STEP_MS; step number FAKE_KILL_STEP kills the process; every submission adds a byte to the
- * file FAKE_SUBMITTED. With FAKE_COMPILE the driver has no kernels in its cache. With FAKE_NO_POOL
- * no pool can be created.
+ * file FAKE_SUBMITTED. With FAKE_COMPILE the driver has no kernels in its cache. With FAKE_POOLS
+ * only so many pools can be created.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -723,7 +723,9 @@ int elcl_pool_create(elcl_model *const *models, int n, const elcl_engine_params 
 {
     elcl_pool *p = calloc(1, sizeof(*p));
     int rc = p ? ELCL_OK : fail(err, ELCL_E_NOMEM, "out of memory");
-    if (!rc && getenv("FAKE_NO_POOL"))
+    static int n_pools;
+    const char *pools = getenv("FAKE_POOLS");
+    if (!rc && pools && n_pools++ >= atoi(pools))
         rc = fail(err, ELCL_E_DEVICE, "the device is gone");
     for (int i = 0; !rc && i < n; i++) {
         rc = elcl_engine_create(models[i], params, &p->engines[i], err);

@@ -6,150 +6,21 @@ and serves the next client. ELCL may be elcl-fake.
 
 import os
 import re
+import resource
 import signal
 import socket
-import struct
 import subprocess
 import sys
-import threading
 import time
+
+from raw_http import HEALTH, Reader, Server, ask, check, request, reset, send, serves, status
 
 elcl = sys.argv[1]
 model = sys.argv[2] if len(sys.argv) > 2 else "model"
-passed = failed = 0
 
 
-def check(name, ok, found=""):
-    global passed, failed
-    passed += bool(ok)
-    failed += not ok
-    if not ok:
-        print(f"FAILED {name}: {str(found)[:300]}")
-
-
-class Server:
-    """`elcl serve` on a free port, with the address that it prints."""
-
-    def __init__(self, *options, key=None):
-        environment = dict(os.environ)
-        environment.pop("ELCL_API_KEY", None)
-        if key:
-            environment["ELCL_API_KEY"] = key
-        self.process = subprocess.Popen(
-            [elcl, "serve", "--port", "0", *options, model],
-            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment)
-        found = None
-        while not found:
-            line = self.process.stderr.readline().decode()
-            found = re.match(r"elcl: serving .* on http://(.*):(\d+)$", line)
-            if not line:
-                sys.exit("the server did not start")
-        self.host, self.port = found[1].strip("[]"), int(found[2])
-        self.log = b""
-        self.reader = threading.Thread(target=self.read, daemon=True)
-        self.reader.start()
-
-    def read(self):
-        for line in self.process.stderr:
-            self.log += line
-
-    def connect(self):
-        connection = socket.create_connection((self.host, self.port), timeout=20)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection
-
-    def stop(self, number=signal.SIGTERM):
-        """Returns what followed the line with the address."""
-        self.process.send_signal(number)
-        code = self.process.wait(20)
-        self.reader.join()
-        check(f"ends well after {number.name}", code == 0, (code, self.log))
-        return self.log
-
-
-class Reply:
-    def __init__(self, status, headers, body):
-        self.status, self.headers, self.body = status, headers, body
-
-    def __repr__(self):
-        return f"{self.status} {self.headers} {self.body[:200]}"
-
-
-class Reader:
-    """Reads answers from a connection. Its end, and a reset, are the end of the input."""
-
-    def __init__(self, connection):
-        self.connection, self.data, self.ended = connection, b"", False
-
-    def more(self):
-        try:
-            piece = self.connection.recv(65536)
-        except ConnectionError:
-            piece = b""
-        self.ended = not piece
-        self.data += piece
-        return not self.ended
-
-    def until(self, mark):
-        while mark not in self.data:
-            if not self.more():
-                return None
-        head, _, self.data = self.data.partition(mark)
-        return head
-
-    def take(self, n):
-        while len(self.data) < n and self.more():
-            pass
-        piece, self.data = self.data[:n], self.data[n:]
-        return piece
-
-    def reply(self, has_body=True):
-        """Returns the next answer, or None at the end."""
-        head = self.until(b"\r\n\r\n")
-        if head is None:
-            return None
-        first, *rest = head.decode("latin-1").split("\r\n")
-        headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in rest)}
-        n = int(headers.get("content-length", 0)) if has_body else 0
-        return Reply(int(first.split()[1]), headers, self.take(n))
-
-
-def send(connection, data):
-    """Returns whether the server took all of it."""
-    try:
-        connection.sendall(data)
-        return True
-    except ConnectionError:
-        return False
-
-
-def ask(server, data, has_body=True):
-    """Sends bytes on a new connection; returns the answer, or None if it is closed without one."""
-    with server.connect() as connection:
-        send(connection, data)
-        return Reader(connection).reply(has_body)
-
-
-def request(method, path, *headers, body=None):
-    lines = [f"{method} {path} HTTP/1.1", "Host: x", *headers]
-    if body is not None:
-        lines.append(f"Content-Length: {len(body)}")
-    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + (body or b"")
-
-
-HEALTH = request("GET", "/health")
-
-
-def serves(server, after):
-    reply = ask(server, HEALTH)
-    check(f"serves after {after}", reply and reply.status == 200, reply)
-
-
-def status(server, name, data, *expected):
-    """Expects one of these statuses; None: the connection may be closed without an answer."""
-    reply = ask(server, data)
-    found = reply.status if reply else None
-    check(name, found in expected, reply)
+def start(*options, **more):
+    return Server(elcl, model, *options, **more)
 
 
 # ---- one request after the other ---------------------------------------------------------------
@@ -283,12 +154,10 @@ def test_half(server):
     """Clients that leave in the middle of a request."""
     whole = request("POST", "/health", body=b"x" * 100)
     for n in (0, 1, 5, 20, len(whole) - 101, len(whole) - 100, len(whole) - 1):
-        for reset in (False, True):
+        for close in (socket.socket.close, reset):
             connection = server.connect()
             send(connection, whole[:n])
-            if reset:
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            connection.close()
+            close(connection)
     serves(server, "half requests")
 
 
@@ -296,8 +165,7 @@ def test_many(server):
     connections = [server.connect() for _ in range(200)]
     for i, connection in enumerate(connections):
         send(connection, [b"", b"GET /hea", HEALTH, HEALTH * 5][i % 4])
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", i % 2, 0))
-        connection.close()
+        (reset if i % 2 else socket.socket.close)(connection)
     serves(server, "200 connections opened and dropped")
 
 
@@ -342,7 +210,7 @@ def test_slow(server):
 
 def test_connections():
     """More clients than --connections wait until others are closed."""
-    server = Server("--connections", "2", "--request-seconds", "1")
+    server = start("--connections", "2", "--request-seconds", "1")
     idle = [server.connect() for _ in range(2)]
     reply = ask(server, HEALTH)
     check("waits for a connection", reply and reply.status == 200, reply)
@@ -351,8 +219,24 @@ def test_connections():
     server.stop()
 
 
+def test_files():
+    """More connections than open files that the user lets a program have at first."""
+    few = 64, 4096
+    server = start("--connections", "300", before=lambda: resource.setrlimit(
+        resource.RLIMIT_NOFILE, few))
+    many = [server.connect() for _ in range(200)]
+    serves(server, "200 connections with 64 files")
+    for connection in many:
+        connection.close()
+    server.stop()
+    code = subprocess.run([elcl, "serve", "--connections", "10000", model], capture_output=True,
+                          text=True, preexec_fn=lambda: resource.setrlimit(
+                              resource.RLIMIT_NOFILE, few))
+    check("more connections than files", code.returncode == 1 and "ulimit -n" in code.stderr, code)
+
+
 def test_idle():
-    server = Server("--idle-seconds", "1")
+    server = start("--idle-seconds", "1")
     with server.connect() as connection:
         reader = Reader(connection)
         send(connection, HEALTH)
@@ -365,7 +249,7 @@ def test_idle():
 
 def test_ends():
     """Half a request at the end: the server waits for it, but not longer than it may take."""
-    server = Server("--request-seconds", "1")
+    server = start("--request-seconds", "1")
     with server.connect() as idle, server.connect() as half:
         reader = Reader(idle)
         send(idle, HEALTH)
@@ -389,12 +273,12 @@ def test_ends():
         code = server.process.wait(20)
         check("ends after its last request", code == 0 and time.monotonic() - began < 8, code)
     for number in (signal.SIGTERM, signal.SIGINT):
-        rest = Server("--host", "localhost").stop(number)
+        rest = start("--host", "localhost").stop(number)
         check("says nothing at its end", not rest, rest)
 
 
 def test_addresses():
-    server = Server()
+    server = start()
     code = subprocess.run([elcl, "serve", "--port", str(server.port), model], capture_output=True,
                           text=True)
     check("a port that is taken", code.returncode == 1 and "--port 0" in code.stderr, code)
@@ -403,14 +287,14 @@ def test_addresses():
                           capture_output=True, text=True)
     check("a host that is not there", code.returncode == 1 and "--host" in code.stderr, code)
     if socket.has_ipv6 and os.path.exists("/proc/net/if_inet6"):
-        server = Server("--host", "::1")
+        server = start("--host", "::1")
         serves(server, "IPv6")
         server.stop()
 
 
 def main():
     largest = 100000
-    server = Server("--request-seconds", "1", "--max-body", str(largest), "--verbose")
+    server = start("--request-seconds", "1", "--max-body", str(largest), "--verbose")
     test_paths(server)
     test_methods(server)
     test_first_lines(server)
@@ -423,11 +307,11 @@ def main():
     rest = server.stop()
     check("no control characters in the log", not re.search(rb"[^\n -~]", rest), rest)
     test_connections()
+    test_files()
     test_idle()
     test_ends()
     test_addresses()
-    print(f"{passed} passed, {failed} failed")
-    return failed != 0
+    return check.end()
 
 
 if __name__ == "__main__":

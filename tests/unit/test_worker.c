@@ -434,7 +434,7 @@ static void test_lost(void)
     const struct cli_served *served = &models.items[0];
     task_init(&lost, served->worker, 1);
     task_init(&next, served->worker, 1);
-    (void)setenv("FAKE_NO_POOL", "1", 1);
+    (void)setenv("FAKE_POOLS", "0", 1);
     CHECK(!submit_text(&lost, served, "!step", &err), "%s", err.msg);
     task_wait(&lost);
     int rc;
@@ -446,7 +446,7 @@ static void test_lost(void)
     cli_job_cancel(&next.job);
     cli_models_close(&models);
     CHECK(n_lost == 1, "%d calls", n_lost);
-    (void)unsetenv("FAKE_NO_POOL");
+    (void)unsetenv("FAKE_POOLS");
 }
 
 static void test_histogram(void)
