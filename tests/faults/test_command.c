@@ -259,6 +259,9 @@ int main(int argc, char **argv)
     static const char jsonl[] = "{\"text\": \"a\", \"id\": \"x\"}\n{\"ids\": [5, 6, 7]}\n"
                                 "{\"text\": \"!request\"}\nno JSON\n{\"text\": \"b\", "
                                 "\"num_beams\": 2, \"num_return_sequences\": 2}\n";
+    static const char paragraphs[] = "{\"text\": \"A word. Two!\\n\\nThree\", "
+                                     "\"num_beams\": 2, \"num_return_sequences\": 2}\n"
+                                     "{\"text\": \"\"}\n";
     static const char pairs[] = "{\"source\": \"a\", \"target\": \"bc\", \"id\": 7}\n";
     static const struct subject subjects[] = {
         {"generate", {"generate", "m", "--input", "IN", "--output", "OUT", "--quiet"}, text, false},
@@ -270,6 +273,11 @@ int main(int argc, char **argv)
          {"generate", "m", "--input", "IN", "--input-format", "jsonl", "--format", "jsonl",
           "--keep-going", "--output", "OUT"},
          jsonl,
+         false},
+        {"generate by sentences",
+         {"generate", "m", "--input", "IN", "--input-format", "jsonl", "--format", "jsonl",
+          "--split", "sentences"},
+         paragraphs,
          false},
         {"generate a shard",
          {"generate", "m", "--input", "IN", "--shard", "2/2", "--output", "OUT", "--quiet"},

@@ -86,7 +86,7 @@ size_t cli_sentences_begin(struct cli_sentences *s, const char *text, size_t n)
 }
 
 /* Starts the line at s->at. */
-static void begin_line(struct cli_sentences *s)
+static int begin_line(struct cli_sentences *s, elcl_error *err)
 {
     uint32_t code;
     size_t end = s->at, length;
@@ -95,7 +95,7 @@ static void begin_line(struct cli_sentences *s)
         end += length;
     s->line = s->at;
     s->line_end = end;
-    s->line_by_icu = s->icu && cli_icu_begin(s->icu, s->text + s->line, end - s->line);
+    return s->icu ? cli_icu_begin(s->icu, s->text + s->line, end - s->line, err) : ELCL_OK;
 }
 
 /* Finds the end of the sentence at s->at, without the blanks after it. */
@@ -105,7 +105,7 @@ static void find_sentence(struct cli_sentences *s)
     const size_t n = s->line_end - s->line, from = s->at - s->line;
     size_t next = from, end;
     do {
-        next = s->line_by_icu ? cli_icu_next(s->icu) : cli_rule_next(line, n, next, s->greek);
+        next = s->icu ? cli_icu_next(s->icu) : cli_rule_next(line, n, next, s->greek);
         end = trim(line, from, next);
         next = next < n ? skip_blanks(line, n, end) : n;
     } while (next < n && cli_is_no_end(line, n, from, end, next));
@@ -171,14 +171,15 @@ int cli_sentences_next(struct cli_sentences *s, struct cli_piece *piece, bool *m
                        elcl_error *err)
 {
     size_t n;
+    int rc = ELCL_OK;
     *more = s->at < s->n;
-    if (!*more)
-        return ELCL_OK;
-    if (s->at >= s->line_end)
-        begin_line(s);
+    if (*more && s->at >= s->line_end)
+        rc = begin_line(s, err);
+    if (rc || !*more)
+        return rc;
     if (s->at >= s->sentence_end)
         find_sentence(s);
-    const int rc = fit(s, s->sentence_end - s->at, &n, err);
+    rc = fit(s, s->sentence_end - s->at, &n, err);
     if (rc)
         return rc;
     const size_t end = s->at + n;

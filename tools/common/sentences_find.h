@@ -47,11 +47,11 @@ bool cli_is_no_end(const char *line, size_t n, size_t from, size_t end, size_t n
 
 /* ICU's break iterator (sentences_icu.c, or sentences_icu_none.c without ICU). */
 struct cli_icu;
-/* Sets *icu to NULL if there is none for the language. */
+/* Sets *icu to NULL if elcl was built without ICU. */
 int cli_icu_create(const char *language, struct cli_icu **icu, elcl_error *err);
 void cli_icu_destroy(struct cli_icu **icu);
-/* Starts with a line; false if ICU cannot take it. */
-bool cli_icu_begin(struct cli_icu *icu, const char *line, size_t n);
+/* Starts with a line. */
+int cli_icu_begin(struct cli_icu *icu, const char *line, size_t n, elcl_error *err);
 /* Returns the next sentence end in the line, with the blanks after it; n at the end. */
 size_t cli_icu_next(struct cli_icu *icu);
 /* "ICU 72", or NULL. */

@@ -14,12 +14,13 @@ void cli_icu_destroy(struct cli_icu **icu)
     *icu = NULL;
 }
 
-bool cli_icu_begin(struct cli_icu *icu, const char *line, size_t n)
+int cli_icu_begin(struct cli_icu *icu, const char *line, size_t n, elcl_error *err)
 {
     (void)icu;
     (void)line;
     (void)n;
-    return false;
+    (void)err;
+    return ELCL_OK;
 }
 
 size_t cli_icu_next(struct cli_icu *icu)

@@ -45,6 +45,27 @@ static void log_line(void *user, enum elcl_log_level level, const char *line)
     cli_log(level, line);
 }
 
+/* What holds for all sources. */
+static int begin_rules(struct cli_generation *r, elcl_error *err)
+{
+    const struct cli_generate_options *o = r->opt;
+    const bool refuse = o->long_source == CLI_LONG_REFUSE;
+    size_t n_opening = 0;
+    int rc = ELCL_OK;
+    if (r->info.decoder_only && r->info.has_tokenizer)
+        rc = elcl_encode(r->model, "", 0, &r->opening, &n_opening, err);
+    r->rules =
+        (struct cli_source_rules){.model = r->model,
+                                  .info = r->info,
+                                  .max_source = o->max_source,
+                                  .opening = r->opening,
+                                  .n_opening = n_opening,
+                                  .refuse = refuse ? "--long-source truncate cuts them" : NULL,
+                                  .src_lang = o->samples.src_lang,
+                                  .tgt_lang = o->samples.tgt_lang};
+    return rc;
+}
+
 /* Does everything up to the first step. */
 static int start(struct cli_generation *r, elcl_error *err)
 {
@@ -56,8 +77,7 @@ static int start(struct cli_generation *r, elcl_error *err)
     ELCL_TRY(cli_engines_open(&r->engines, &o->model, o->n_engines, o->samples.model, log_line, r,
                               &r->info, err));
     r->model = r->engines.models[0];
-    if (r->info.decoder_only && r->info.has_tokenizer)
-        ELCL_TRY(elcl_encode(r->model, "", 0, &r->opening, &r->n_opening, err));
+    ELCL_TRY(begin_rules(r, err));
     ELCL_TRY(cli_generate_resolve(r->opt, r->model, &r->resolved, err));
     r->max_target = r->resolved.max_target;
     cli_generate_warn_sampling(r, r->resolved.ignored);
@@ -138,7 +158,7 @@ static void finish(struct cli_generation *r)
     cli_input_close(&r->input);
     cli_queue_finish(&r->queue);
     cli_sentences_destroy(&r->sentences);
-    elcl_free(r->piece_ids);
+    free(r->counted.ids);
     free(r->window);
     free(r->fresh);
     elcl_free(r->opening);

@@ -97,7 +97,7 @@ static void add_need(const struct cli_generation *r, const struct cli_part *part
                      struct sizes *need)
 {
     const struct cli_resolved *o = cli_generate_options_of(r, part->sample);
-    const int n = (int)part->n_ids;
+    const int n = (int)part->source.n_ids;
     int target = o->max_target;
     if (o->gen.search_style == ELCL_STYLE_FAIRSEQ && n > sizes_of(r).source)
         target = cli_fairseq_target(&o->gen, &r->info, n);

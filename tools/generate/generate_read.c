@@ -1,4 +1,4 @@
-/* elcl generate: from a line of the input to submitted parts. */
+/* elcl generate: from a line of the input to the parts of a sample. */
 #include "generate/generation.h"
 
 #include <stdio.h>
@@ -59,9 +59,8 @@ static int take_done(struct cli_generation *r, struct cli_sample *sample,
 static int take_whole(struct cli_generation *r, struct cli_parsed *parsed,
                       struct cli_sample *sample, elcl_error *err)
 {
-    int32_t *ids = NULL;
-    size_t n_ids = 0;
-    int rc = cli_generate_encode(r, &parsed->source, &ids, &n_ids, err);
+    struct cli_source source = {0};
+    int rc = cli_source_take(&r->rules, &parsed->source, &source, err);
     if (!rc)
         rc = take_options(r, parsed, sample, err);
     if (!rc)
@@ -70,11 +69,10 @@ static int take_whole(struct cli_generation *r, struct cli_parsed *parsed,
     struct cli_part *part = rc ? NULL : cli_generate_add_part(r, sample);
     sample->whole = true;
     if (!part) {
-        free(ids);
+        free(source.ids);
         return rc ? rc : elcl_fail_nomem(err);
     }
-    part->ids = ids;
-    part->n_ids = n_ids;
+    part->source = source;
     return cli_generate_take_part(r, part, err);
 }
 
@@ -140,86 +138,6 @@ static int end_input(struct cli_generation *r, const elcl_error *why, elcl_error
     return cli_generate_note_end(r, sample, err);
 }
 
-/* A stream of a decoder-only model begins with the prompt, unless an option leaves it out. */
-static void keep_prompt(const struct cli_generation *r, struct cli_part *part)
-{
-    if (r->opt->stream && r->info.decoder_only &&
-        !cli_generate_options_of(r, part->sample)->gen.no_prompt) {
-        part->emitted = part->ids;
-        part->n_emitted = part->emitted_capacity = part->n_ids;
-    } else {
-        free(part->ids);
-    }
-    part->ids = NULL;
-}
-
-/* Whether a refusal is about the options of the command line: the first sample is refused, which
- * has none of its own. */
-static bool refuses_options(const struct cli_generation *r, const struct cli_sample *sample, int rc)
-{
-    return rc == ELCL_E_ARG && !sample->own && !r->n_submitted && !r->opt->keep_going;
-}
-
-static int submit_part(struct cli_generation *r, struct cli_part *part, elcl_error *err)
-{
-    struct cli_sample *sample = part->sample;
-    elcl_request request = {.source = part->ids,
-                            .n_source = part->n_ids,
-                            .options = cli_generate_options_of(r, sample)->gen,
-                            .user = part,
-                            .sample = cli_piece_sample(sample->index, part->index)};
-    elcl_error bad = {0};
-    if (sample->max_new_tokens)
-        request.options.max_new_tokens = sample->max_new_tokens;
-    const int failed = cli_generate_make_room(r, &part, 1, &bad, err);
-    if (failed)
-        return failed;
-    int rc = bad.code;
-    if (!rc)
-        rc = elcl_pool_submit(r->engines.pool, &request, NULL, &bad);
-    if (rc == ELCL_E_NOMEM || refuses_options(r, sample, rc))
-        return elcl_fail(err, rc, "%s", bad.msg);
-    if (rc) {
-        r->input_done = r->input_done || !r->opt->keep_going;
-        rc = cli_part_fail(part, bad.msg, err);
-        return rc ? rc : cli_generate_end_part(r, sample, err);
-    }
-    keep_prompt(r, part);
-    r->n_submitted++;
-    r->in_flight++;
-    return ELCL_OK;
-}
-
-static int longest_first(const void *a, const void *b)
-{
-    const struct cli_part *x = *(struct cli_part *const *)a;
-    const struct cli_part *y = *(struct cli_part *const *)b;
-    if (x->n_ids != y->n_ids)
-        return x->n_ids > y->n_ids ? -1 : 1;
-    if (x->sample != y->sample)
-        return x->sample->index < y->sample->index ? -1 : 1;
-    return x->index < y->index ? -1 : x->index > y->index;
-}
-
-/* Submits what the engines can take, in input order. Of the last parts the longest go first, so
- * that the engines are not left with a few long ones at the end. */
-static int submit_window(struct cli_generation *r, elcl_error *err)
-{
-    elcl_error why = {0}; /* too long a sample is refused with its own message below */
-    if (r->input_done && r->n_submitted && !r->opt->stream && r->n_window)
-        qsort(r->window, r->n_window, sizeof(struct cli_part *), longest_first);
-    const size_t room = r->most_in_flight - r->in_flight;
-    const size_t n = r->n_window < room ? r->n_window : room;
-    int rc = cli_generate_make_room(r, r->window, n, &why, err);
-    for (size_t i = 0; !rc && i < n; i++) {
-        r->window_tokens -= r->window[i]->n_ids;
-        rc = submit_part(r, r->window[i], err);
-    }
-    r->n_window -= n;
-    memmove(r->window, r->window + n, r->n_window * sizeof(*r->window));
-    return rc;
-}
-
 /* Takes one line; *more is false when there is none for now, or for ever. */
 static int read_line(struct cli_generation *r, int wait_ms, bool *more, elcl_error *err)
 {
@@ -260,5 +178,5 @@ int cli_generate_read(struct cli_generation *r, elcl_error *err)
         rc = r->splitting ? cli_generate_read_piece(r, err) : read_line(r, wait_ms, &more, err);
         wait_ms = r->in_flight || r->input.interactive ? 0 : GRACE_MS;
     }
-    return rc || !r->n_window ? rc : submit_window(r, err);
+    return rc || !r->n_window ? rc : cli_generate_submit(r, err);
 }

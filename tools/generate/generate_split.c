@@ -3,18 +3,18 @@
 
 #include <stdlib.h>
 
-/* Counts the tokens of a text, and keeps its ids. */
+/* Counts the tokens of a text, and keeps them. */
 static int count_tokens(void *user, const char *text, size_t n, size_t *n_tokens, elcl_error *err)
 {
     struct cli_generation *r = user;
-    int32_t *ids = NULL;
-    const int rc = elcl_encode_lang(r->model, text, n, r->opt->samples.src_lang,
-                                    r->opt->samples.tgt_lang, &ids, n_tokens, err);
+    const struct cli_side side = {.text = (char *)(uintptr_t)text, .n_text = n}; /* only read */
+    struct cli_source source;
+    const int rc = cli_source_take(&r->rules, &side, &source, err);
     if (rc)
         return rc;
-    elcl_free(r->piece_ids);
-    r->piece_ids = ids;
-    r->n_piece_ids = *n_tokens;
+    free(r->counted.ids);
+    r->counted = source;
+    *n_tokens = source.n_ids;
     return ELCL_OK;
 }
 
@@ -44,14 +44,13 @@ int cli_generate_split(struct cli_generation *r, struct cli_sample *sample, char
                            cli_sentences_begin(r->sentences, text, n), err);
 }
 
-/* Makes the piece with the ids that were counted a part of the window. */
+/* Makes the piece, whose ids were counted, a part of the window. */
 static int take_piece(struct cli_generation *r, struct cli_part *part,
                       const struct cli_piece *piece, elcl_error *err)
 {
     part->piece = *piece;
-    part->ids = r->piece_ids;
-    part->n_ids = r->n_piece_ids;
-    r->piece_ids = NULL;
+    part->source = r->counted;
+    r->counted = (struct cli_source){0};
     return cli_generate_take_part(r, part, err);
 }
 

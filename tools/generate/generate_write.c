@@ -70,9 +70,9 @@ static int end_sample(struct cli_generation *r, struct cli_sample *sample, elcl_
 
 int cli_generate_end_part(struct cli_generation *r, struct cli_sample *sample, elcl_error *err)
 {
-    const bool texts = r->info.has_tokenizer && r->opt->common.format != CLI_FORMAT_IDS;
+    const enum cli_format format = (enum cli_format)r->opt->common.format;
     const size_t n_held = sample->n_held;
-    const int rc = cli_parts_join(sample, r->model, texts, err);
+    const int rc = cli_parts_join(sample, r->model, format, r->info.has_tokenizer, err);
     if (rc)
         return rc;
     r->n_held -= n_held - sample->n_held;

@@ -45,11 +45,10 @@ struct cli_generation {
     size_t n_window, window_capacity, window_tokens;
     struct cli_sentences *sentences; /* --split */
     struct cli_sample *splitting;    /* the last sample, if it has more pieces; or NULL */
-    int32_t *piece_ids;              /* [n_piece_ids] of the text that was counted last */
-    size_t n_piece_ids;
-    size_t n_held;         /* parts that are not joined yet */
-    size_t in_flight;      /* submitted and not finished */
-    size_t most_in_flight; /* what the engines can take: a kill loses no more */
+    struct cli_source counted;       /* of the text that was counted last */
+    size_t n_held;                   /* parts that are not joined yet */
+    size_t in_flight;                /* submitted and not finished */
+    size_t most_in_flight;           /* what the engines can take: a kill loses no more */
     bool input_done;
     bool shares_terminal;           /* the bar and the results meet on one screen */
     uint64_t first_sample;          /* number of the first one */
@@ -62,8 +61,8 @@ struct cli_generation {
     size_t n_fresh, fresh_capacity;
     bool running;         /* the first sample has been read */
     struct cli_tally cut; /* sources that were truncated */
-    int32_t *opening;     /* [n_opening] decoder-only: the special tokens before a prompt */
-    size_t n_opening;
+    struct cli_source_rules rules;
+    int32_t *opening;         /* the rules' */
     struct cli_tally limited; /* outputs that ended at a length limit */
     bool warned_sampling;
     elcl_error callback_error; /* a failure inside on_result */
@@ -109,16 +108,15 @@ int cli_generate_split(struct cli_generation *r, struct cli_sample *sample, char
 /* Takes the next piece of the sample that is split. */
 int cli_generate_read_piece(struct cli_generation *r, elcl_error *err);
 
-/* ---- sources (generate_source.c) ------------------------------------------------------------ */
+/* ---- what is read and not submitted (generate_window.c) -------------------------------------- */
 
-/* Copies or encodes a source to token ids. free() *ids. */
-int cli_generate_encode(struct cli_generation *r, const struct cli_side *side, int32_t **ids,
-                        size_t *n_ids, elcl_error *err);
 /* Adds a part to the sample; NULL when memory is short. */
 struct cli_part *cli_generate_add_part(struct cli_generation *r, struct cli_sample *sample);
-/* Checks the ids of a part, cuts them to what fits, and makes it the last of the window. Fails with
- * ELCL_E_FORMAT if they are refused. */
+/* Checks the source of a part, cuts it to what fits, and makes the part the last of the window.
+ * Fails with ELCL_E_FORMAT if it is refused. */
 int cli_generate_take_part(struct cli_generation *r, struct cli_part *part, elcl_error *err);
+/* Submits what the engines can take. */
+int cli_generate_submit(struct cli_generation *r, elcl_error *err);
 
 /* ---- a step (generate_step.c) --------------------------------------------------------------- */
 

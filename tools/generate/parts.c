@@ -36,7 +36,7 @@ static void free_first(struct cli_sample *sample)
         elcl_free(part->outputs[k].ids);
         elcl_free(part->outputs[k].log_probs);
     }
-    free(part->ids);
+    free(part->source.ids);
     free(part->emitted);
     elcl_text_stream_destroy(&part->stream);
     elcl_str_finish(&part->streamed);
@@ -174,8 +174,8 @@ static enum elcl_finish_reason worse(enum elcl_finish_reason a, enum elcl_finish
 }
 
 /* Joins the first part, which has ended. */
-static int join_first(struct cli_sample *sample, const elcl_model *model, bool texts,
-                      elcl_error *err)
+static int join_first(struct cli_sample *sample, const elcl_model *model, enum cli_format format,
+                      bool has_text, elcl_error *err)
 {
     struct cli_part *part = sample->first_part;
     int rc = ELCL_OK;
@@ -183,24 +183,26 @@ static int join_first(struct cli_sample *sample, const elcl_model *model, bool t
     for (int k = 0; !rc && k < part->n_outputs && k < sample->n_sequences; k++) {
         struct cli_sequence *sequence = &sample->sequences[k];
         const struct cli_part_output *h = &part->outputs[k];
-        if (!add_ids(sequence, h))
+        if (format != CLI_FORMAT_TEXT && !add_ids(sequence, h))
             return elcl_fail_nomem(err);
-        if (texts)
+        if (format != CLI_FORMAT_IDS && has_text)
             rc = join_text(sequence, part, h, model, err);
         sequence->score += (double)h->score;
         sequence->finish = worse(sequence->finish, h->finish);
+        sequence->found = true;
         if (sequence->text.failed)
             rc = elcl_fail_nomem(err);
     }
     return rc;
 }
 
-int cli_parts_join(struct cli_sample *sample, const elcl_model *model, bool texts, elcl_error *err)
+int cli_parts_join(struct cli_sample *sample, const elcl_model *model, enum cli_format format,
+                   bool has_text, elcl_error *err)
 {
     struct cli_part *part;
     while ((part = sample->first_part) && part->ended && !part->failure) {
         elcl_error why = {0};
-        const int rc = join_first(sample, model, texts, &why);
+        const int rc = join_first(sample, model, format, has_text, &why);
         if (rc == ELCL_E_NOMEM)
             return elcl_fail(err, rc, "%s", why.msg);
         if (rc)

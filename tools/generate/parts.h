@@ -4,7 +4,7 @@
 #define CLI_PARTS_H
 
 #include "common/sentences.h"
-#include "elcl/elcl.h"
+#include "common/source.h"
 
 struct cli_sample;
 
@@ -21,10 +21,9 @@ struct cli_part_output {
 struct cli_part {
     struct cli_part *next; /* of the sample */
     struct cli_sample *sample;
-    uint64_t index;         /* among the sample's parts, from 0 */
-    struct cli_piece piece; /* --split: of the sample's text */
-    int32_t *ids;           /* [n_ids] source, until it is submitted */
-    size_t n_ids;
+    uint64_t index;           /* among the sample's parts, from 0 */
+    struct cli_piece piece;   /* --split: of the sample's text */
+    struct cli_source source; /* until it is submitted */
     int32_t *emitted; /* streaming: [n_emitted] of the output (after the prompt if there is one),
                        * not yet in `stream` */
     size_t n_emitted, emitted_capacity;
@@ -40,13 +39,14 @@ struct cli_part {
 /* The k-th outputs of a sample's parts, joined. */
 struct cli_sequence {
     struct cli_joiner joiner;
-    struct elcl_str text;
-    int32_t *ids; /* [n_ids] */
+    struct elcl_str text; /* empty if the format has none */
+    int32_t *ids;         /* [n_ids] none if the format has none */
     size_t n_ids, ids_capacity;
     float *log_probs; /* [n_log_probs] as many as ids, or none */
     size_t n_log_probs, log_probs_capacity;
     size_t *n_part_ids; /* [n_parts] ids of each part */
     size_t n_parts, parts_capacity;
+    bool found;   /* a part has such an output */
     double score; /* the sum */
     enum elcl_finish_reason finish;
 };
@@ -60,9 +60,10 @@ int cli_part_fail(struct cli_part *part, const char *message, elcl_error *err);
 /* Makes room for the sample's outputs, n of them. Text of the sample up to its first piece comes
  * first. */
 int cli_parts_begin(struct cli_sample *sample, int n, size_t n_before, elcl_error *err);
-/* Joins and frees the first parts, those that have ended, up to one that failed; decodes them if
- * `texts`. */
-int cli_parts_join(struct cli_sample *sample, const elcl_model *model, bool texts, elcl_error *err);
+/* Joins and frees the first parts, those that have ended, up to one that failed: their texts with
+ * all formats but ids, if there is a tokenizer, and their ids with all but text. */
+int cli_parts_join(struct cli_sample *sample, const elcl_model *model, enum cli_format format,
+                   bool has_text, elcl_error *err);
 /* Joins what is new in the text of the first part. */
 int cli_parts_join_stream(struct cli_sample *sample, const elcl_model *model, elcl_error *err);
 /* Whether all parts have ended. */

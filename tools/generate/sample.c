@@ -197,7 +197,7 @@ int cli_format_sample(enum cli_format format, bool scores, bool has_text, struct
     int rc = ELCL_OK;
     for (int k = 0; k < sample->n_sequences && !rc; k++) {
         const struct cli_sequence *s = &sample->sequences[k];
-        if (!sample->text && !s->n_parts)
+        if (!sample->text && !s->found)
             break; /* the search found nothing */
         if (scores)
             elcl_str_printf(out, "%.6f\t", s->score);
