@@ -665,7 +665,7 @@ typedef void (*elcl_token_fn)(void *engine_user, const elcl_token *token);
 
 typedef struct elcl_engine_params {
     int batch_size;      /* requests in flight, 0 .. 2^20; 0 (default): as many as memory and
-                          * device suggest */
+                          * device suggest. A server should set it, see elcl_engine_create() */
     int max_beams;       /* the most beams, or samples without beams, of a request,
                           * 1 .. ELCL_MAX_BEAMS; default 4 */
     int max_source;      /* the most tokens of a source; 0 (default):
@@ -711,7 +711,9 @@ typedef struct elcl_engine elcl_engine;
  *
  * With batch_size > 0 the buffers are allocated here. With 0 they are sized to the waiting requests
  * at the first step, and grown when more arrive while the engine is idle; if an allocation fails,
- * the engine continues with a smaller batch.
+ * the engine continues with a smaller batch. A server that is busy is never idle: with 0 its batch
+ * stays what its first requests needed, so that it should choose a batch_size. The batch_size that
+ * 0 stands for is in elcl_engine_get_stats() before the first step.
  *
  * ELCL_E_ARG:          a parameter is outside its range, or a length is above the model's limit.
  * ELCL_E_DEVICE_NOMEM: not one request of these lengths fits, or batch_size requests do not.

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/os.h"
 #include "common/sys.h"
@@ -21,37 +22,42 @@ static int start_engines(struct cli_worker *w, elcl_error *err)
     return rc;
 }
 
-/* The options of a short output, sampled, greedy or by beams: each has kernels of its own. */
-static elcl_gen_options warm_options(const struct cli_worker *w, int i)
+/* Kinds of search that have kernels of their own. */
+enum { WARM_GREEDY, WARM_BEAMS, WARM_RENORMALIZED, WARM_SAMPLES, WARM_SAMPLED_BEAMS, WARM_KINDS };
+
+/* The options of a short output. */
+static elcl_gen_options warm_options(const struct cli_worker *w, int kind)
 {
+    const elcl_engine_params *sizes = &w->params.sizes;
     elcl_gen_options gen;
     elcl_model_gen_defaults(w->engines->models[0], &gen);
-    gen.do_sample = i % 3 == 0;
-    gen.num_beams = i % 3 == 1 ? 1 : elcl_min_int(gen.num_beams, w->params.sizes.max_beams);
-    if (gen.do_sample)
-        gen.num_beams = 1;
+    gen.num_beams =
+        kind == WARM_GREEDY || kind == WARM_SAMPLES ? 1 : elcl_min_int(2, sizes->max_beams);
+    gen.do_sample = kind == WARM_SAMPLES || kind == WARM_SAMPLED_BEAMS;
+    gen.renormalize_logits = kind == WARM_RENORMALIZED && gen.num_beams > 1;
     gen.num_return_sequences = 1;
     gen.num_beam_groups = 0;
-    gen.diversity_penalty = 0;
+    gen.diversity_penalty = gen.patience = 0;
     gen.min_length = gen.min_new_tokens = 0;
-    gen.max_new_tokens =
-        elcl_max_int(1, elcl_min_int(3, w->params.sizes.max_target - 1 - gen.prefix.n));
+    gen.max_new_tokens = elcl_max_int(1, elcl_min_int(3, sizes->max_target - 1 - gen.prefix.n));
     return gen;
 }
 
 /* Runs a few short requests on each engine: kernels are compiled, and the engines work. */
 static int warm_up(struct cli_worker *w, elcl_error *err)
 {
-    int32_t *ids = NULL, first = 0;
-    size_t n_ids = 1;
+    static const char text[] = "a b c"; /* a prompt of one token would not be encoded */
+    static const int32_t any[] = {0, 0, 0};
+    int32_t *ids = NULL;
+    size_t n_ids = ELCL_COUNT(any);
     int rc = ELCL_OK;
     if (w->info.has_tokenizer)
-        rc = elcl_encode(w->engines->models[0], "a", 1, &ids, &n_ids, err);
+        rc = elcl_encode(w->engines->models[0], text, strlen(text), &ids, &n_ids, err);
     if (n_ids > (size_t)w->params.sizes.max_source)
         n_ids = (size_t)w->params.sizes.max_source;
-    elcl_request request = {.source = ids ? ids : &first, .n_source = n_ids};
-    for (int i = 0; !rc && i < 3 * w->engines->n; i++) {
-        request.options = warm_options(w, i);
+    elcl_request request = {.source = ids ? ids : any, .n_source = n_ids};
+    for (int i = 0; !rc && i < WARM_KINDS * w->engines->n; i++) {
+        request.options = warm_options(w, i % WARM_KINDS);
         rc = elcl_pool_submit(w->engines->pool, &request, NULL, err);
     }
     if (!rc)
