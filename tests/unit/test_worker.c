@@ -9,6 +9,7 @@
 
 #include "common/sys.h"
 #include "serve/models.h"
+#include "serve/worker_limits.h"
 #include "check.h"
 
 #define MOST 4 /* requests of a job here */
@@ -306,6 +307,39 @@ static void test_limits(void)
     cli_models_close(&models);
 }
 
+/* Lowers what the options would allow to `max_target` tokens; `want` is the option after that. */
+static void check_fit(elcl_gen_options options, bool decoder_only, int max_target, int want)
+{
+    const elcl_engine_params sizes = {
+        .max_beams = 4, .max_source = 64, .max_target = max_target, .max_list_tokens = 10};
+    const elcl_model_info info = {.max_target = 200, .decoder_only = decoder_only};
+    elcl_request request = {.n_source = 30, .options = options};
+    elcl_error err = {0};
+    cli_worker_fit(&sizes, &info, &request);
+    const elcl_gen_options *o = &request.options;
+    const int got = o->search_style == ELCL_STYLE_FAIRSEQ ? o->max_len_b
+                    : o->max_new_tokens                   ? o->max_new_tokens
+                                                          : o->max_length;
+    CHECK(got == want, "got %d, want %d", got, want);
+    CHECK(!cli_worker_check(&sizes, &info, &request, &err), "%s", err.msg);
+}
+
+static void test_fit(void)
+{
+    const elcl_gen_options fairseq = {
+        .search_style = ELCL_STYLE_FAIRSEQ, .max_len_a = 1, .max_len_b = 50};
+    if (!check_case("a length that nobody gave fits the engines"))
+        return;
+    check_fit((elcl_gen_options){.max_new_tokens = 20}, false, 32, 20);
+    check_fit((elcl_gen_options){.max_new_tokens = 40}, false, 32, 31);
+    check_fit((elcl_gen_options){.max_new_tokens = 40, .prefix.n = 3}, false, 32, 28);
+    check_fit((elcl_gen_options){.max_new_tokens = 40}, true, 32, 31);
+    check_fit((elcl_gen_options){.max_length = 40}, false, 32, 32);
+    check_fit((elcl_gen_options){.max_length = 40}, true, 32, 40);
+    check_fit((elcl_gen_options){.max_length = 80}, true, 32, 61);
+    check_fit(fairseq, false, 64, 32);
+}
+
 static void test_deadline(void)
 {
     struct cli_models models;
@@ -547,6 +581,7 @@ int main(int argc, char **argv)
     test_threads();
     test_queue();
     test_limits();
+    test_fit();
     test_deadline();
     test_drain();
     test_failure();

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "serve/worker_limits.h"
 
 /* ---- options ------------------------------------------------------------------------------- */
 
@@ -223,7 +224,8 @@ static int make_parts(const struct cli_openai_request *r, const struct cli_serve
                            plan->parts[plan->n_parts - 1].prompt, why.msg);
 }
 
-static int make_requests(struct cli_openai_plan *plan, elcl_error *err)
+static int make_requests(const struct cli_served *served, struct cli_openai_plan *plan,
+                         elcl_error *err)
 {
     plan->requests = elcl_calloc(plan->n_parts, sizeof(*plan->requests));
     if (!plan->requests)
@@ -238,6 +240,8 @@ static int make_requests(struct cli_openai_plan *plan, elcl_error *err)
                                   .sample = cli_piece_sample(part->prompt, piece)};
         if (part->source.max_new_tokens)
             request->options.max_new_tokens = part->source.max_new_tokens;
+        if (!plan->resolved.own_limit)
+            cli_worker_fit(cli_worker_sizes(served->worker), &served->info, request);
     }
     return ELCL_OK;
 }
@@ -252,7 +256,7 @@ int cli_openai_plan_make(struct cli_openai_request *request, const struct cli_se
     *plan = (struct cli_openai_plan){0};
     ELCL_TRY(resolve(request, served, &made, &why));
     ELCL_TRY(make_parts(request, served, &made, &why));
-    ELCL_TRY(make_requests(&made, &why));
+    ELCL_TRY(make_requests(served, &made, &why));
     *plan = made;
     return ELCL_OK;
 fail:

@@ -16,6 +16,18 @@ static double target_of(const elcl_model_info *info, const elcl_request *request
     return info->decoder_only ? gen->max_length - source + 1 : gen->max_length;
 }
 
+void cli_worker_fit(const elcl_engine_params *sizes, const elcl_model_info *info,
+                    elcl_request *request)
+{
+    elcl_gen_options *gen = &request->options;
+    const double above = target_of(info, request) - sizes->max_target;
+    int *length = gen->search_style == ELCL_STYLE_FAIRSEQ ? &gen->max_len_b
+                  : gen->max_new_tokens > 0               ? &gen->max_new_tokens
+                                                          : &gen->max_length;
+    if (above > 0 && above < *length)
+        *length -= (int)above;
+}
+
 static int check_beams(int max_beams, const elcl_gen_options *gen, elcl_error *err)
 {
     const bool samples = gen->do_sample && gen->num_beams == 1;

@@ -9,4 +9,8 @@
 int cli_worker_check(const elcl_engine_params *sizes, const elcl_model_info *info,
                      const elcl_request *request, elcl_error *err);
 
+/* Lowers the length of an output, which nobody gave, to what the engines have room for. */
+void cli_worker_fit(const elcl_engine_params *sizes, const elcl_model_info *info,
+                    elcl_request *request);
+
 #endif
