@@ -101,6 +101,14 @@ class PageTest:
         self.checks.that("their scores", scores == [
             f"{c['score']:.3f}".replace("-", "\u2212") for c in want], scores)
 
+    def cut(self):
+        """A text beyond the model's length: the page says that the output lacks a part."""
+        self.choose("g2p-en", max_tokens=2)
+        self.generate("ab " * 100)
+        note = self.page.evaluate("document.querySelector('.below')?.textContent") or ""
+        self.checks.that("says what is cut", re.fullmatch(
+            r"The text is too long: the output lacks [\d,]+ of its tokens", note), note)
+
     def stream(self):
         """Greedy search: the text grows."""
         self.choose(HOSTILE, num_beams=1, max_tokens=40)
@@ -214,12 +222,13 @@ class PageTest:
             self.page.show(1200, 860, scheme)
             colors = self.page.evaluate(
                 "(s => Object.fromEntries(['fg', 'dim', 'bg', 'soft', 'edge', 'accent', "
-                "'on-accent', 'bad'].map(n => [n, s.getPropertyValue('--' + n).trim()])))"
+                "'on-accent', 'bad', 'warn', 'good'].map("
+                "n => [n, s.getPropertyValue('--' + n).trim()])))"
                 "(getComputedStyle(document.documentElement))")
             for front, back, least in (
                     ("fg", "bg", 7), ("fg", "soft", 7), ("dim", "bg", 4.5), ("dim", "soft", 4.5),
                     ("on-accent", "accent", 4.5), ("accent", "bg", 4.5), ("bad", "bg", 4.5),
-                    ("edge", "bg", 3)):
+                    ("warn", "soft", 4.5), ("good", "bg", 3), ("edge", "bg", 3)):
                 a, b = luminance(colors[front]), luminance(colors[back])
                 ratio = (max(a, b) + 0.05) / (min(a, b) + 0.05)
                 self.checks.that(f"{scheme}: contrast of {front} on {back}", ratio >= least, ratio)
@@ -256,6 +265,7 @@ def main():
         test.key()
         test.models()
         test.best()
+        test.cut()
         test.stream()
         test.hostile()
         test.errors()

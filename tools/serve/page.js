@@ -20,6 +20,8 @@ const modelNow = () => models.find(m => m.id === $('model').value);
 const isDecoder = () => Boolean(modelNow()?.elcl?.decoder_only);
 const methodNow = () => document.querySelector('input[name=method]:checked').value;
 
+const count = n => n.toLocaleString('en');
+
 function element(name, className, text) {
     const e = document.createElement(name);
     if (className)
@@ -153,10 +155,20 @@ function copyButton(words) {
     return button;
 }
 
+// What a reader of the output should know.
+function notesOn(choice) {
+    const notes = [];
+    if (choice.source_cut)
+        notes.push(`The text is too long: the output lacks ${count(choice.source_cut)} of its tokens`);
+    if (choice.finish_reason === 'length')
+        notes.push('Ends at the longest length');
+    return notes;
+}
+
 function endOutput(output, choice) {
     output.item.className = '';
-    if (choice && choice.finish_reason === 'length')
-        output.item.append(element('div', 'below', 'Ends at the longest length'));
+    for (const note of choice ? notesOn(choice) : [])
+        output.item.append(element('div', 'below', note));
     if (navigator.clipboard)
         output.side.append(copyButton(output.words));
 }
@@ -200,7 +212,6 @@ function requestBody() {
     return body;
 }
 
-const count = n => n.toLocaleString('en');
 const seconds = s =>
     s < 1 ? `${(s * 1000).toFixed(s < 0.01 ? 1 : 0)} ms` : `${s.toFixed(1)} s`;
 
