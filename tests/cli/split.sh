@@ -14,6 +14,7 @@ export LC_ALL FAKE_SILENT
 runs "$fake" --version
 cd "$tmp" || exit 1
 split="$fake generate --quiet m --split sentences"
+loud="'$fake' generate m --split sentences"
 
 # ---- texts -----------------------------------------------------------------------------------
 
@@ -58,6 +59,15 @@ check "without --split it is cut" grep -q 'cut 1 source' err
 { head -c 1000000 /dev/zero | tr '\0' a; echo; yes 'Ab cd. ' | head -n 20000 | tr -d '\n'; } >in
 run $split --input in
 check "a megabyte in a line" [ "$(tr A-Z a-z <out | cksum)" = "$( (tr A-Z a-z <in; echo) | cksum)" ]
+
+if command -v script >/dev/null && script -qec true /dev/null >/dev/null 2>&1; then
+    yes 'Ab cd. ' | head -n 400 | tr -d '\n' >in
+    TERM=xterm FAKE_STEP_MS=2 script -qec "$loud --input in --output o" /dev/null >terminal 2>&1 \
+        </dev/null
+    check "the progress in a line" grep -q ' [1-9][0-9]%  0 samples' terminal
+else
+    skip "the progress in a line: no script(1)"
+fi
 
 # ---- failures ----------------------------------------------------------------------------------
 

@@ -22,12 +22,14 @@ static const char abbreviations[] =
     "Feb "
     "Mar Apr Jun Jul Aug Sept Sep Oct Nov Dec Hr Nr bzw evtl ggf vgl bspw sog Abs Art Str inkl "
     "zzgl "
-    "Tel tel MM Mme Mmes Mlle Mgr env Sra Srta Sres Dra Ud Uds Da pag Sig Sigg Dott Avv Ing Arch "
-    "dhr mevr bijv np tzn tzw ul im prof dr mgr \xd1\x81\xd0\xbc \xd1\x83\xd0\xbb \xd0\xb8\xd0\xbc "
-    "\xd1\x81\xd1\x82\xd1\x80 \xd1\x80\xd0\xb8\xd1\x81 \xd1\x82\xd0\xb5\xd0\xbb "
-    "\xd0\xbf\xd1\x80\xd0\xbe\xd1\x84 \xd0\xb0\xd0\xba\xd0\xb0\xd0\xb4";
+    "Tel tel MM Mme Mmes Mlle Mgr env Sra Srta Sres Dra Ud Uds pag Sig Sigg Dott Avv Ing Arch dhr "
+    "mevr bijv np tzn tzw ul im prof dr mgr "
+    /* the same in Russian: see, street, named after, page, figure, telephone, prof., acad. */
+    "\xd1\x81\xd0\xbc \xd1\x83\xd0\xbb \xd0\xb8\xd0\xbc \xd1\x81\xd1\x82\xd1\x80 "
+    "\xd1\x80\xd0\xb8\xd1\x81 \xd1\x82\xd0\xb5\xd0\xbb \xd0\xbf\xd1\x80\xd0\xbe\xd1\x84 "
+    "\xd0\xb0\xd0\xba\xd0\xb0\xd0\xb4";
 /* Those that end no sentence before a number. */
-static const char before_numbers[] = "No Nos Nr no Op op Bd p S";
+static const char before_numbers[] = "No Nos Op Bd";
 
 static bool is_mark(uint32_t code, bool greek)
 {

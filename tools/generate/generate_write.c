@@ -27,7 +27,7 @@ static void note_limit(struct cli_generation *r, struct cli_sample *sample,
 void cli_generate_count_end(struct cli_generation *r, const struct cli_sample *sample)
 {
     r->n_ended++;
-    r->ended_bytes += sample->n_bytes;
+    r->ended_bytes += sample->n_bytes - sample->n_counted;
 }
 
 int cli_generate_note_end(struct cli_generation *r, const struct cli_sample *sample,
@@ -68,6 +68,14 @@ static int end_sample(struct cli_generation *r, struct cli_sample *sample, elcl_
     return rc ? rc : cli_generate_note_end(r, sample, err);
 }
 
+/* Counts the pieces that are joined, for the progress bar. */
+static void count_joined(struct cli_generation *r, struct cli_sample *sample)
+{
+    const uint64_t n = sample->n_joined < sample->n_bytes ? sample->n_joined : sample->n_bytes;
+    r->ended_bytes += n - sample->n_counted;
+    sample->n_counted = n;
+}
+
 int cli_generate_end_part(struct cli_generation *r, struct cli_sample *sample, elcl_error *err)
 {
     const enum cli_format format = (enum cli_format)r->opt->common.format;
@@ -76,6 +84,7 @@ int cli_generate_end_part(struct cli_generation *r, struct cli_sample *sample, e
     if (rc)
         return rc;
     r->n_held -= n_held - sample->n_held;
+    count_joined(r, sample);
     if (cli_parts_failure(sample) && r->splitting == sample) {
         sample->whole = true;
         r->splitting = NULL;

@@ -56,7 +56,7 @@ struct cli_generation {
     struct cli_run_record record;   /* of the output file, if input and output are files */
     uint64_t n_samples, n_submitted, n_written, n_failed;
     uint64_t n_resumed;            /* of them by the run that is resumed */
-    uint64_t n_ended, ended_bytes; /* finished or failed, and the input's bytes up to there */
+    uint64_t n_ended, ended_bytes; /* finished or failed; bytes of the input that are done */
     uint64_t *fresh;               /* [n_fresh] samples that have ended since the last step */
     size_t n_fresh, fresh_capacity;
     bool running;         /* the first sample has been read */

@@ -32,6 +32,7 @@ static void free_first(struct cli_sample *sample)
     if (!part->next)
         sample->last_part = NULL;
     sample->n_held--;
+    sample->n_joined += part->piece.n + part->piece.n_after;
     for (int k = 0; k < part->n_outputs; k++) {
         elcl_free(part->outputs[k].ids);
         elcl_free(part->outputs[k].log_probs);

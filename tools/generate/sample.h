@@ -20,6 +20,7 @@ struct cli_sample {
     struct cli_part *first_part, *last_part; /* those that are not joined yet */
     uint64_t n_parts;                        /* so far */
     size_t n_held, n_open;                   /* not joined, and not ended */
+    uint64_t n_joined, n_counted;            /* bytes of the text; those in ended_bytes */
     bool whole;                              /* no further part will come */
     struct cli_sequence *sequences;          /* [n_sequences] */
     int n_sequences;
