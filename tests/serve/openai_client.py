@@ -11,109 +11,26 @@ import json
 import math
 import os
 import re
-import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
+
+from clients import Recorder, Server, check, finish, same, skip
 
 try:
     import openai
 except ImportError:
-    print("skipped: no package openai")
-    print("0 passed, 0 failed, 1 skipped")
-    sys.exit(77)
+    skip("no package openai")
 
 elcl, models = sys.argv[1:3]
 record = sys.argv[4] if len(sys.argv) > 4 else None
-passed = failed = 0
-case = ""
-
-
-def check(name, ok, *found):
-    global passed, failed
-    passed += bool(ok)
-    failed += not ok
-    if not ok:
-        print(f"FAILED {name}:", *(str(f)[:400] for f in found))
-
-
-def same(name, found, expected):
-    check(name, found == expected, found, "expected", expected)
+recorder = None
 
 
 def near(name, found, expected):
     check(name, math.isclose(found, expected, rel_tol=1e-4, abs_tol=1e-4), found, "expected",
           expected)
-
-
-class Recorder:
-    """Passes connections on to the server and keeps the requests on the way."""
-
-    def __init__(self, port):
-        self.port = port
-        self.requests = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.own_port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            client = self.listener.accept()[0]
-            server = socket.create_connection(("127.0.0.1", self.port))
-            threading.Thread(target=self.up, args=(client, server), daemon=True).start()
-            threading.Thread(target=self.down, args=(server, client), daemon=True).start()
-
-    def up(self, client, server):
-        pending = b""
-        while data := client.recv(65536):
-            server.sendall(data)
-            pending += data
-            pending = self.take(pending)
-        server.close()
-
-    def take(self, pending):
-        head, end, rest = pending.partition(b"\r\n\r\n")
-        if not end:
-            return pending
-        found = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
-        n = int(found[1]) if found else 0
-        if len(rest) < n:
-            return pending
-        if case:
-            raw = re.sub(rb"(?i)(\r\nhost: )[^\r]*", rb"\1HOST", head) + end + rest[:n]
-            self.requests.append({"name": case, "request": raw.decode()})
-        return rest[n:]
-
-    @staticmethod
-    def down(server, client):
-        try:
-            while data := server.recv(65536):
-                client.sendall(data)
-        except OSError:
-            pass
-        try:
-            client.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-
-
-class Server:
-    def __init__(self, *options):
-        self.process = subprocess.Popen([elcl, "serve", "--port", "0", *options],
-                                        stderr=subprocess.PIPE, text=True)
-        found = None
-        while not found:
-            line = self.process.stderr.readline()
-            found = re.match(r"elcl: serving .* on http://127.0.0.1:(\d+)$", line)
-            if not line:
-                sys.exit("the server did not start")
-        self.port = int(found[1])
-
-    def stop(self):
-        self.process.terminate()
-        same("the server ends well", self.process.wait(30), 0)
 
 
 def command(model, lines, *options):
@@ -143,9 +60,9 @@ def compare(name, choice, output):
 
 
 def begin(name):
-    """Names the requests that follow in the record."""
-    global case
-    case = name
+    """Names the requests that follow in the record; "" keeps none."""
+    if recorder:
+        recorder.case = name
 
 
 def refused(name, error, param, call, *message):
@@ -435,7 +352,7 @@ def test_together(url):
 
 def test_key():
     begin("")
-    server = Server("--api-key", "right", os.path.join(models, "g2p-en"))
+    server = Server(elcl, "--api-key", "right", os.path.join(models, "g2p-en"))
     url = f"http://127.0.0.1:{server.port}/v1"
     made = openai.OpenAI(base_url=url, api_key="right").completions.create(model="g2p-en",
                                                                            prompt="a")
@@ -447,7 +364,9 @@ def test_key():
 
 
 def main():
-    server = Server(os.path.join(models, "g2p-en"), os.path.join(models, "kjv-gpt2"))
+    global recorder
+    names = ["g2p-en", "kjv-gpt2"]
+    server = Server(elcl, *(os.path.join(models, n) for n in names))
     recorder = Recorder(server.port) if record else None
     url = f"http://127.0.0.1:{recorder.own_port if recorder else server.port}/v1"
     client = openai.OpenAI(base_url=url, api_key="none", max_retries=0, timeout=60)
@@ -457,15 +376,11 @@ def main():
     test_leave(client, server.port)
     test_together(url)
     server.stop()
-    if not record:
+    if record:
+        recorder.write(record, names, [])
+    else:
         test_key()
-    if record and not failed:
-        with open(record, "w", encoding="utf-8") as file:
-            json.dump({"models": ["g2p-en", "kjv-gpt2"], "exchanges": recorder.requests}, file,
-                      indent=1, ensure_ascii=False)
-            file.write("\n")
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    finish()
 
 
-sys.exit(main())
+main()

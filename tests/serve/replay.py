@@ -77,9 +77,9 @@ def exchange(connection, file, request):
             "answer": [e if e == "[DONE]" else stable(json.loads(e)) for e in events]}
 
 
-def start(names):
+def start(names, options):
     process = subprocess.Popen(
-        [elcl, "serve", "--port", "0", *(os.path.join(models, n) for n in names)],
+        [elcl, "serve", "--port", "0", *options, *(os.path.join(models, n) for n in names)],
         stderr=subprocess.PIPE, text=True)
     while line := process.stderr.readline():
         if found := re.match(r"elcl: serving .* on http://127.0.0.1:(\d+)$", line):
@@ -91,10 +91,12 @@ def main():
     global passed, failed
     with open(path, encoding="utf-8") as file:
         record = json.load(file)
-    process, port = start(record["models"])
-    connection = socket.create_connection(("127.0.0.1", port), timeout=60)
-    stream = connection.makefile("rb")
+    process, port = start(record["models"], record["options"])
+    connection = stream = None
     for one in record["exchanges"]:
+        if not connection:
+            connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+            stream = connection.makefile("rb")
         request = one["request"].replace("\r\nHost: HOST", f"\r\nHost: 127.0.0.1:{port}", 1)
         found = exchange(connection, stream, request)
         if update:
@@ -105,8 +107,13 @@ def main():
         if not good:
             print(f"FAILED {one['name']}: found {json.dumps(found)[:2000]}")
             print(f"expected {json.dumps({k: one[k] for k in found})[:2000]}")
-    stream.close()
-    connection.close()
+        if "\r\nConnection: close\r\n" in request:
+            stream.close()
+            connection.close()
+            connection = None
+    if connection:
+        stream.close()
+        connection.close()
     process.terminate()
     ended = process.wait(30) == 0
     passed += ended
@@ -114,8 +121,8 @@ def main():
     if update:
         with open(path, "w", encoding="utf-8") as file:
             lines = ",\n".join(json.dumps(e, ensure_ascii=False) for e in record["exchanges"])
-            names = json.dumps(record["models"])
-            file.write(f'{{"models": {names}, "exchanges": [\n{lines}\n]}}\n')
+            head = json.dumps({k: record[k] for k in ("models", "options")})
+            file.write(f'{head[:-1]}, "exchanges": [\n{lines}\n]}}\n')
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -46,7 +46,9 @@ def command(model, sentences, source=None, target=None, n=1):
 
 
 def begin(name):
-    recorder.case = name
+    """Names the requests that follow in the record."""
+    if recorder:
+        recorder.case = name
 
 
 def refused(name, status, call, *message):
@@ -202,8 +204,8 @@ def test_other_clients(url):
 def main():
     global recorder
     server = Server(elcl, *OPTIONS, *(os.path.join(golden, m) for m in MODELS))
-    recorder = Recorder(server.port)
-    url = f"http://127.0.0.1:{recorder.own_port}"
+    recorder = Recorder(server.port) if record else None
+    url = f"http://127.0.0.1:{recorder.own_port if recorder else server.port}"
     client = LibreTranslateAPI(url, KEY)
     test_translate(client)
     test_models(client)
