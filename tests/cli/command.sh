@@ -747,6 +747,21 @@ run_in "$elcl" generate --quiet m --input-format jsonl
 exits "too long a prefix of a line" 1
 says "too long a prefix of a line" "line 2: --max-new-tokens: expected at most"
 
+printf '%s\n' '{"ids": [7, 8, 9]}' '{"ids": [9], "num_return_sequences": 2}' >"$tmp/in"
+run_in "$elcl" generate --quiet m --input-format jsonl --format jsonl --alignments soft \
+    --max-new-tokens 3
+json "alignments" 'lines[0]["alignments"] == [[.75, .125, .125], [.125, .75, .125]]'
+json "alignments of sequences" '[l["alignments"] for l in lines[1:]] == [[[.75]] * 3] * 2'
+json "alignments: the sources" '[l["source_ids"] for l in lines] == [[7, 8, 9], [9], [9]]'
+run_in "$elcl" generate --quiet m --input-format jsonl --format jsonl --alignments hard \
+    --max-new-tokens 3
+json "hard alignments" '[l["alignments"] for l in lines] == ["0-0 1-1"] + ["0-0 0-1 0-2"] * 2'
+run "$elcl" generate --quiet m --alignments hard --scores ab
+prints "hard alignments as text" "$(printf '%s\t' -0.125000)AB ||| 0-0 1-1 2-2"
+run "$elcl" generate --quiet m --alignments hard --format ids --input-format ids "7 8 9"
+prints "hard alignments of ids" "2 8 2 ||| 0-0 1-1"
+run "$elcl" generate --quiet m --format jsonl ab
+json "no alignments" '"alignments" not in lines[0] and "source_ids" not in lines[0]'
 refuses "token log-probabilities as text" 2 "--token-logprobs needs --format jsonl" \
     "$elcl" generate --quiet m --token-logprobs a
 
@@ -825,10 +840,13 @@ printf '%s\n' '{"source": "ab", "target": "xy", "id": "first"}' \
 run_in "$elcl" score --quiet m --input-format jsonl --format jsonl --token-logprobs
 json "score: ids of samples" '[l.get("id") for l in lines] == ["first", 17, None]'
 json "score: tokens" 'lines[1]["ids"] == [7, 8] and lines[1]["token_logprobs"] == [-1/64, -2/64]'
-run "$elcl" score --quiet m --input-format ids --format jsonl --alignments "5 6	7 8 9" "4	7"
+run "$elcl" score --quiet m --input-format ids --format jsonl --alignments soft \
+    "5 6	7 8 9" "4	7"
 json "score: alignments" 'lines[0]["alignments"] == [[.75, .125], [.125, .75], [.75, .125]]'
 json "score: one alignment" 'lines[1]["alignments"] == [[.75]] and "alignments" not in lines[2]'
 json "score: their tokens" 'lines[0]["source_ids"] == [5, 6] and lines[0]["ids"] == [7, 8, 9]'
+run "$elcl" score --quiet m --input-format ids --format jsonl --alignments hard "5 6	7 8 9"
+json "score: hard alignments" 'lines[0]["alignments"] == "0-0 0-2 1-1"'
 for pair in aa:0 bb:3; do
     run "$elcl" score --quiet m --tgt-lang ${pair%:*} --format jsonl --token-logprobs "a	b"
     json "score --tgt-lang ${pair%:*}" "lines[0][\"ids\"] == [${pair#*:}, 102, 2]"

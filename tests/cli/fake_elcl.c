@@ -580,10 +580,18 @@ static size_t make_output(const struct job *job, int k, int32_t *ids)
     return n;
 }
 
+/* Rows [n, n_source] with three quarters at one place. */
+static void align(float *rows, size_t n, size_t n_source)
+{
+    for (size_t i = 0; i < n * n_source; i++)
+        rows[i] = i % n_source == i / n_source % n_source ? 0.75f : 0.125f;
+}
+
 static void finish_job(elcl_engine *engine, const struct job *job)
 {
     static const elcl_error bad = {ELCL_E_ARG, "the request asked for it"};
     int32_t ids[ELCL_MAX_BEAMS][MAX_SOURCE + 8];
+    float alignments[MAX_SOURCE * (MAX_SOURCE + 8)];
     elcl_hypothesis hypotheses[ELCL_MAX_BEAMS];
     elcl_result result = {.id = job->id,
                           .user = job->request.user,
@@ -595,12 +603,14 @@ static void finish_job(elcl_engine *engine, const struct job *job)
         result.n_hypotheses = job->request.options.num_return_sequences;
         for (int k = 0; k < result.n_hypotheses; k++) {
             size_t n = make_output(job, k, ids[k]);
-            hypotheses[k] = (elcl_hypothesis){.ids = ids[k],
-                                              .n_ids = n,
-                                              .n_generated = n - 1,
-                                              .score = -0.125f * (float)(k + 1),
-                                              .finish = is_fixed(&job->request) ? ELCL_FINISH_LENGTH
-                                                                                : ELCL_FINISH_EOS};
+            align(alignments, n - 1, result.n_source);
+            hypotheses[k] = (elcl_hypothesis){
+                .ids = ids[k],
+                .n_ids = n,
+                .n_generated = n - 1,
+                .alignments = job->request.options.alignments ? alignments : NULL,
+                .score = -0.125f * (float)(k + 1),
+                .finish = is_fixed(&job->request) ? ELCL_FINISH_LENGTH : ELCL_FINISH_EOS};
         }
     }
     pthread_mutex_lock(&mutex);
@@ -870,10 +880,9 @@ int elcl_scorer_run(elcl_scorer *scorer, const elcl_score_request *requests, siz
             if (requests[i].target[t] == '!' + FIRST_BYTE)
                 return fail(err, ELCL_E_DEVICE, "the device was lost");
             requests[i].log_probs[t] = -(float)(requests[i].n_source + t) / 64;
-            for (size_t k = 0; requests[i].alignments && k < requests[i].n_source; k++)
-                requests[i].alignments[t * requests[i].n_source + k] =
-                    k == t % requests[i].n_source ? 0.75f : 0.125f;
         }
+        if (requests[i].alignments)
+            align(requests[i].alignments, requests[i].n_target, requests[i].n_source);
         scorer->stats.output_tokens += requests[i].n_target;
     }
     return ELCL_OK;

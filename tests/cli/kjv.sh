@@ -53,6 +53,8 @@ for how in '' --stream; do
     run $four --no-prompt $how 'In the beginning'
     prints "no prompt $how" "$continued"
 done
+refuses 'alignments' 2 '--alignments is for models with an encoder; gpt2 has none' \
+    $four --alignments hard 'In the beginning'
 run $four --no-prompt --format ids 'In the beginning'
 prints 'no prompt in ids' "$ids"
 run $four --no-prompt --format jsonl --token-logprobs 'In the beginning'

@@ -119,10 +119,16 @@ rows "$fake" <<'END'
 2 @ generate m --scores --format jsonl hello @ jsonl always holds the score
 2 @ generate m --stream hello @ --stream: beam search may change its mind until it ends
 2 @ generate m --stream --num-beams 1 --format jsonl hello @ --stream writes text
+2 @ generate m --alignments soft hello @ --alignments soft needs --format jsonl
+2 @ generate m --alignments hard --stream hello @ expected --stream or --alignments, found both
+2 @ generate m --alignments hard --split sentences hello @ expected --split none
+2 @ generate m --alignments yes hello @ --alignments: expected one of soft|hard, found 'yes'
+2 @ generate m --alignment-layer 1 hello @ --alignment-layer does nothing without --alignments
+2 @ generate m --alignment-head 1 hello @ --alignment-head does nothing without --alignments
 2 @ generate m --token-logprobs hello @ --token-logprobs needs --format jsonl
 2 @ generate m --search-style fairseq --max-length 9 hello @ --max-length has no meaning with --search-style fairseq
-2 @ score m --alignments 'a	b' @ --alignments needs --format jsonl
-2 @ score m --format jsonl --summary --alignments 'a	b' @ --alignments does nothing with --summary
+2 @ score m --alignments soft 'a	b' @ --alignments needs --format jsonl
+2 @ score m --format jsonl --summary --alignments hard 'a	b' @ --alignments does nothing with --summary
 2 @ score m --format jsonl --alignment-layer 1 'a	b' @ --alignment-layer does nothing without --alignments
 2 @ generate m --src-lang french hello @ does not know the language; elcl languages m lists all
 2 @ generate m --tgt-lang a hello @ elcl languages m lists all

@@ -46,8 +46,9 @@ static bool add_split(cJSON *to, const struct cli_generate_options *o)
 /* Adds the options outside elcl_gen_options that change the text. */
 static bool add_own(cJSON *to, const struct cli_generate_options *o, const elcl_model_info *info)
 {
-    static const char *const names[] = {"input-format", "format",     "scores",      "weights",
-                                        "state",        "max-source", "long-source", "unordered"};
+    static const char *const names[] = {
+        "input-format", "format",    "scores",     "weights",         "state",         "max-source",
+        "long-source",  "unordered", "alignments", "alignment-layer", "alignment-head"};
     bool ok = add_text(to, "attention", cli_attention_word(info->attention)) &&
               add_text(to, "compute", cli_word_of(cli_compute_words, (int)info->compute)) &&
               add_split(to, o) &&

@@ -31,6 +31,8 @@ int cli_generate_start_engines(struct cli_generation *r, elcl_error *err)
     params.max_source = r->max_source;
     params.max_target = r->max_target;
     params.max_list_tokens = r->max_lists;
+    params.alignment_layer = r->opt->alignment_layer;
+    params.alignment_head = r->opt->alignment_head;
     params.on_result = cli_generate_on_result;
     params.on_token = r->opt->stream ? cli_generate_on_token : NULL;
     params.profile = r->opt->common.trace != NULL;

@@ -1,5 +1,7 @@
 #include "generate/generate_options.h"
 
+#include "common/alignments.h"
+
 #include <limits.h>
 #include <string.h>
 
@@ -32,6 +34,9 @@ static const struct cli_opt options_table[] = {
     CLI_ROW_FLAG("scores", scores, "text and ids: begin each line with the score and a tab"),
     SWITCH("no-prompt", "decoder-only models: write only what follows the prompt"),
     SWITCH("token-logprobs", "jsonl: add the log-probability of each token"),
+    CLI_ALIGNMENT_OPTIONS("add what the decoder attends to in the source for each token: soft, for "
+        "jsonl, all probabilities; hard, for text and ids after |||, a pair i-j of tokens, source "
+        "and output, at the largest one"),
     CLI_ROW_FLAG("stream", stream,
          "write each token as soon as it is final, one sample after another; for text with greedy "
          "search or sampling"),
@@ -162,6 +167,21 @@ static int check_combination(const struct cli_generate_options *o, elcl_error *e
     return cli_check_devices(&o->model, ELCL_MAX_ENGINES / o->n_engines, err);
 }
 
+static int check_alignments(struct cli_generate_options *o, elcl_error *err)
+{
+    if (o->alignments == CLI_ALIGNMENTS_SOFT && o->common.format != CLI_FORMAT_JSONL)
+        return elcl_fail(err, ELCL_E_ARG, "--alignments soft needs --format jsonl");
+    if (o->alignments && o->stream)
+        return elcl_fail(
+            err, ELCL_E_ARG,
+            "--stream writes only text: expected --stream or --alignments, found both");
+    if (o->alignments && o->split)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--alignments are of whole sources: expected --split none");
+    return cli_alignments_check(&o->args, (enum cli_alignments)o->alignments, &o->alignment_layer,
+                                &o->alignment_head, err);
+}
+
 /* Derives the expected workload from the options that were given. */
 static void expect(struct cli_generate_options *o, const elcl_gen_options *gen)
 {
@@ -190,6 +210,8 @@ static int check(const struct cli_args *args, void *target, elcl_error *err)
     int rc = cli_sample_options_take(&o->samples, args, err);
     if (!rc)
         rc = check_combination(o, err);
+    if (!rc)
+        rc = check_alignments(o, err);
     if (!rc)
         rc = check_shard(o, err);
     if (!rc)

@@ -16,6 +16,8 @@ struct cli_generate_options {
     struct cli_common_options common; /* format: enum cli_format */
     struct cli_sample_options samples;
     int scores;
+    int alignments;                      /* enum cli_alignments */
+    int alignment_layer, alignment_head; /* -1: the last one, and the mean of all */
     int keep_going;
     const char *shard_text;
     struct cli_shard shard; /* what it says */

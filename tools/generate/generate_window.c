@@ -45,9 +45,12 @@ int cli_generate_take_part(struct cli_generation *r, struct cli_part *part, elcl
     return add_to_window(r, part, err);
 }
 
-/* A stream of a decoder-only model begins with the prompt, unless an option leaves it out. */
+/* A stream of a decoder-only model begins with the prompt, unless an option leaves it out.
+ * Alignments come with the source's tokens. */
 static void keep_prompt(const struct cli_generation *r, struct cli_part *part)
 {
+    if (r->opt->alignments)
+        return;
     if (r->opt->stream && r->info.decoder_only &&
         !cli_generate_options_of(r, part->sample)->gen.no_prompt) {
         part->emitted = part->source.ids;

@@ -106,8 +106,9 @@ void cli_generate_on_result(void *user, const elcl_result *result)
         r->input_done = r->input_done || !r->opt->keep_going;
     else
         note_limit(r, part->sample, result);
-    const int rc = result->error ? cli_part_fail(part, result->error->msg, err)
-                                 : cli_part_end(part, result, err);
+    const int rc = result->error
+                       ? cli_part_fail(part, result->error->msg, err)
+                       : cli_part_end(part, result, (enum cli_alignments)r->opt->alignments, err);
     if (!rc)
         (void)cli_generate_end_part(r, part->sample, err);
 }

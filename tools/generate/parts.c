@@ -36,6 +36,7 @@ static void free_first(struct cli_sample *sample)
     for (int k = 0; k < part->n_outputs; k++) {
         elcl_free(part->outputs[k].ids);
         elcl_free(part->outputs[k].log_probs);
+        elcl_str_finish(&part->outputs[k].alignments);
     }
     free(part->source.ids);
     free(part->emitted);
@@ -70,14 +71,21 @@ static bool copy_output(const elcl_hypothesis *h, struct cli_part_output *output
     return output->ids && (output->log_probs || !h->token_logprobs);
 }
 
-int cli_part_end(struct cli_part *part, const elcl_result *result, elcl_error *err)
+int cli_part_end(struct cli_part *part, const elcl_result *result, enum cli_alignments how,
+                 elcl_error *err)
 {
     part->outputs = elcl_calloc((size_t)result->n_hypotheses, sizeof(*part->outputs));
     if (!part->outputs)
         return elcl_fail_nomem(err);
     while (part->n_outputs < result->n_hypotheses) {
         const int k = part->n_outputs++;
-        if (!copy_output(&result->hypotheses[k], &part->outputs[k]))
+        const elcl_hypothesis *h = &result->hypotheses[k];
+        struct elcl_str *alignments = &part->outputs[k].alignments;
+        if (!copy_output(h, &part->outputs[k]))
+            return elcl_fail_nomem(err);
+        if (h->alignments)
+            cli_alignments_append(how, h->alignments, h->n_ids - 1, result->n_source, alignments);
+        if (alignments->failed)
             return elcl_fail_nomem(err);
     }
     end(part);
@@ -166,6 +174,22 @@ static bool add_ids(struct cli_sequence *s, const struct cli_part_output *h)
     return true;
 }
 
+/* Moves the alignments of the only part to the sample. */
+static void take_alignments(struct cli_sequence *s, struct cli_part *part,
+                            struct cli_part_output *h)
+{
+    struct cli_sample *sample = part->sample;
+    if (!h->alignments.n)
+        return;
+    s->alignments = h->alignments;
+    h->alignments = (struct elcl_str){0};
+    if (!part->source.ids)
+        return;
+    sample->source = part->source.ids;
+    sample->n_source = part->source.n_ids;
+    part->source.ids = NULL;
+}
+
 /* Of all parts: length, if one was cut off; else stop, if one reached a stop string. */
 static enum elcl_finish_reason worse(enum elcl_finish_reason a, enum elcl_finish_reason b)
 {
@@ -183,9 +207,10 @@ static int join_first(struct cli_sample *sample, const elcl_model *model, enum c
     begin_part(part);
     for (int k = 0; !rc && k < part->n_outputs && k < sample->n_sequences; k++) {
         struct cli_sequence *sequence = &sample->sequences[k];
-        const struct cli_part_output *h = &part->outputs[k];
+        struct cli_part_output *h = &part->outputs[k];
         if (format != CLI_FORMAT_TEXT && !add_ids(sequence, h))
             return elcl_fail_nomem(err);
+        take_alignments(sequence, part, h);
         if (format != CLI_FORMAT_IDS && has_text)
             rc = join_text(sequence, part, h, model, err);
         sequence->score += (double)h->score;
@@ -262,10 +287,13 @@ void cli_parts_free(struct cli_sample *sample)
         free(s->ids);
         free(s->log_probs);
         free(s->n_part_ids);
+        elcl_str_finish(&s->alignments);
     }
     elcl_free(sample->sequences);
     sample->sequences = NULL;
     sample->n_sequences = 0;
     free(sample->text);
     sample->text = NULL;
+    free(sample->source);
+    sample->source = NULL;
 }

@@ -3,6 +3,7 @@
 #ifndef CLI_PARTS_H
 #define CLI_PARTS_H
 
+#include "common/alignments.h"
 #include "common/sentences.h"
 #include "common/source.h"
 
@@ -13,6 +14,7 @@ struct cli_part_output {
     int32_t *ids;     /* [n_ids] */
     float *log_probs; /* [n_ids], or NULL */
     size_t n_ids;
+    struct elcl_str alignments; /* their text, or empty */
     float score;
     enum elcl_finish_reason finish;
 };
@@ -23,7 +25,7 @@ struct cli_part {
     struct cli_sample *sample;
     uint64_t index;           /* among the sample's parts, from 0 */
     struct cli_piece piece;   /* --split: of the sample's text */
-    struct cli_source source; /* until it is submitted */
+    struct cli_source source; /* until it is submitted; with alignments longer */
     int32_t *emitted; /* streaming: [n_emitted] of the output (after the prompt if there is one),
                        * not yet in `stream` */
     size_t n_emitted, emitted_capacity;
@@ -46,15 +48,17 @@ struct cli_sequence {
     size_t n_log_probs, log_probs_capacity;
     size_t *n_part_ids; /* [n_parts] ids of each part */
     size_t n_parts, parts_capacity;
-    bool found;   /* a part has such an output */
-    double score; /* the sum */
+    struct elcl_str alignments; /* of the only part, or empty */
+    bool found;                 /* a part has such an output */
+    double score;               /* the sum */
     enum elcl_finish_reason finish;
 };
 
 /* Adds a part at the sample's end, owned by the sample; NULL when memory is short. */
 struct cli_part *cli_part_add(struct cli_sample *sample);
-/* Copies the outputs, or the sentence that says why there are none. */
-int cli_part_end(struct cli_part *part, const elcl_result *result, elcl_error *err);
+/* Copies the outputs, or the sentence that says why there are none. Alignments become text. */
+int cli_part_end(struct cli_part *part, const elcl_result *result, enum cli_alignments how,
+                 elcl_error *err);
 int cli_part_fail(struct cli_part *part, const char *message, elcl_error *err);
 
 /* Makes room for the sample's outputs, n of them. Text of the sample up to its first piece comes

@@ -38,6 +38,9 @@ static int check_output(const struct cli_generate_options *o, const elcl_gen_opt
     elcl_model_get_info(model, &info);
     if (gen->token_logprobs && o->common.format != CLI_FORMAT_JSONL)
         return elcl_fail(err, ELCL_E_ARG, "--token-logprobs needs --format jsonl");
+    if (gen->alignments && info.decoder_only)
+        return elcl_fail(err, ELCL_E_ARG, "--alignments is for models with an encoder; %s has none",
+                         info.family);
     int rc = check_stream(o, gen, err);
     if (!rc && o->common.format == CLI_FORMAT_TEXT)
         rc = cli_check_tokenizer(&o->samples, &info, "--input-format ids and --format", err);
@@ -54,6 +57,7 @@ int cli_generate_resolve(struct cli_generate_options *options, const elcl_model 
     elcl_error why = {0};
     int rc;
     ELCL_TRY(cli_decoding_begin(&decoding, model, &r, &why));
+    r.gen.alignments = options->alignments != 0;
     ELCL_TRY(check_output(options, &r.gen, model, &why));
     ELCL_TRY(cli_decoding_finish(&decoding, model, &r, &why));
     *resolved = r;

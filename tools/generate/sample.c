@@ -96,14 +96,26 @@ static bool add_raw(cJSON *line, const char *key, struct elcl_str *text)
     return ok;
 }
 
-static bool add_json_ids(cJSON *line, const struct cli_sequence *s)
+static bool add_json_ids(cJSON *line, const char *key, const int32_t *ids, size_t n)
 {
     struct elcl_str text = {0};
     elcl_str_text(&text, "[");
-    for (size_t i = 0; i < s->n_ids; i++)
-        elcl_str_printf(&text, i ? ",%d" : "%d", (int)s->ids[i]);
+    for (size_t i = 0; i < n; i++)
+        elcl_str_printf(&text, i ? ",%d" : "%d", (int)ids[i]);
     elcl_str_text(&text, "]");
-    return add_raw(line, "ids", &text);
+    return add_raw(line, key, &text);
+}
+
+/* Adds the source's tokens and the alignments. Only soft ones are an array. */
+static bool add_json_alignments(cJSON *line, const struct cli_sample *sample,
+                                const struct cli_sequence *s)
+{
+    const char *text = s->alignments.data;
+    if (!text)
+        return true;
+    return add_json_ids(line, "source_ids", sample->source, sample->n_source) &&
+           (text[0] == '[' ? cJSON_AddRawToObject(line, "alignments", text)
+                           : cJSON_AddStringToObject(line, "alignments", text));
 }
 
 /* Adds how many ids each piece has. */
@@ -182,8 +194,9 @@ static int append_jsonl(struct cli_sample *sample, int k, bool has_text, elcl_er
     const bool ok =
         add_json_sample(line, sample) && cJSON_AddNumberToObject(line, "sequence", k) &&
         (!has_text || cJSON_AddStringToObject(line, "text", s->text.data ? s->text.data : "")) &&
-        add_json_ids(line, s) && (!sample->text || add_json_pieces(line, s)) &&
-        add_json_score(line, s->score) && add_json_log_probs(line, s) &&
+        add_json_ids(line, "ids", s->ids, s->n_ids) &&
+        (!sample->text || add_json_pieces(line, s)) && add_json_score(line, s->score) &&
+        add_json_log_probs(line, s) && add_json_alignments(line, sample, s) &&
         cJSON_AddStringToObject(line, "finish_reason", finish_word(s->finish)) &&
         add_json_limits(line, sample) && append_json(line, &sample->out);
     cJSON_Delete(line);
@@ -207,6 +220,8 @@ int cli_format_sample(enum cli_format format, bool scores, bool has_text, struct
             append_ids(s, out);
         else
             append_line(s->text.data, s->text.n, !sample->text, out);
+        if (format != CLI_FORMAT_JSONL && s->alignments.n)
+            elcl_str_printf(out, " ||| %s", s->alignments.data);
         elcl_str_text(out, "\n");
     }
     return !rc && out->failed ? elcl_fail_nomem(err) : rc;

@@ -24,6 +24,8 @@ struct cli_sample {
     bool whole;                              /* no further part will come */
     struct cli_sequence *sequences;          /* [n_sequences] */
     int n_sequences;
+    int32_t *source; /* [n_source] with alignments: the source's tokens, else NULL */
+    size_t n_source;
     size_t n_cut;             /* source tokens that were cut off */
     bool limited;             /* an output ended at a length limit */
     int max_new_tokens;       /* what the model's positions leave after the prompt; 0: enough */

@@ -1,6 +1,7 @@
 /* elcl score: reads samples in bounded batches, cuts them into requests, scores them, and writes
  * them in input order; the summary comes last. */
 #include "score/score_options.h"
+#include "common/alignments.h"
 #include "common/summary.h"
 #include "common/output.h"
 #include "common/sys.h"
@@ -293,19 +294,14 @@ static void append_ids(const char *key, const int32_t *ids, size_t n, struct elc
     elcl_str_text(out, "]");
 }
 
-/* Appends the source's tokens, and an array of numbers for each token of the target. */
-static void append_alignments(const struct scored *s, struct elcl_str *out)
+/* Appends the source's tokens and the alignments. Only soft ones are an array. */
+static void append_alignments(enum cli_alignments how, const struct scored *s, struct elcl_str *out)
 {
-    const float *at = s->alignments;
+    const char *quote = how == CLI_ALIGNMENTS_HARD ? "\"" : "";
     append_ids("source_ids", s->source, s->n_source, out);
-    elcl_str_text(out, ", \"alignments\": [");
-    for (size_t t = 0; t < s->n_ids; t++) {
-        elcl_str_text(out, t ? ", [" : "[");
-        for (size_t i = 0; i < s->n_source; i++)
-            elcl_str_printf(out, "%s%.6g", i ? ", " : "", (double)*at++);
-        elcl_str_text(out, "]");
-    }
-    elcl_str_text(out, "]");
+    elcl_str_printf(out, ", \"alignments\": %s", quote);
+    cli_alignments_append(how, s->alignments, s->n_ids, s->n_source, out);
+    elcl_str_text(out, quote);
 }
 
 static void append_sample(const struct scoring *r, const struct scored *s, double log_prob,
@@ -335,7 +331,7 @@ static void append_sample(const struct scoring *r, const struct scored *s, doubl
         elcl_str_text(out, "]");
     }
     if (s->alignments)
-        append_alignments(s, out);
+        append_alignments((enum cli_alignments)r->opt->alignments, s, out);
     elcl_str_text(out, "}\n");
 }
 
@@ -425,6 +421,7 @@ static int start(struct scoring *r, elcl_error *err)
     ELCL_TRY(cli_score_resolve(o, r->model, &r->info, err));
     params.batch_tokens = o->batch_tokens;
     params.alignment_layer = o->alignment_layer;
+    params.alignment_head = o->alignment_head;
     ELCL_TRY(elcl_scorer_create(r->model, &params, &r->scorer, err));
 fail:
     return rc;

@@ -2,6 +2,8 @@
 
 #include <limits.h>
 
+#include "common/alignments.h"
+
 #define FIELD(name) offsetof(struct cli_score_options, name)
 
 /* clang-format off */
@@ -20,11 +22,10 @@ static const struct cli_opt options_table[] = {
     CLI_LANGUAGE_OPTIONS(FIELD(samples)),
     CLI_ROW_FLAG("summary", summary, "write only the summary"),
     CLI_ROW_FLAG("token-logprobs", token_logprobs, "add the log-probability of each token"),
-    CLI_ROW_FLAG("alignments", alignments,
+    CLI_ALIGNMENT_OPTIONS(
         "jsonl, encoder-decoder models: add what the decoder attends to in the source when it "
-        "predicts each token of the target: the mean over the heads of a layer"),
-    CLI_ROW_INT("alignment-layer", "N", alignment_layer, 0, INT32_MAX,
-        "layer of the decoder that gives alignments, from 0 (default: the last one)"),
+        "predicts each token of the target: soft, all probabilities; hard, a pair i-j of tokens, "
+        "source and target, at the largest one"),
 
     CLI_ROW_GROUP("Scoring:"),
     CLI_ROW_INT("stride", "N", stride, 1, INT32_MAX,
@@ -64,9 +65,9 @@ static int check(const struct cli_args *args, void *target, elcl_error *err)
     if (!rc && o->alignments && o->summary)
         return elcl_fail(err, ELCL_E_ARG,
                          "--alignments does nothing with --summary: expected one of them");
-    if (!rc && !o->alignments && cli_args_seen(args, "alignment-layer"))
-        return elcl_fail(err, ELCL_E_ARG, "--alignment-layer does nothing without --alignments");
-    return rc;
+    return rc ? rc
+              : cli_alignments_check(args, (enum cli_alignments)o->alignments, &o->alignment_layer,
+                                     &o->alignment_head, err);
 }
 
 bool cli_score_parse(struct cli_score_options *options, int argc, char **argv, int *exit_code)
@@ -156,8 +157,6 @@ int cli_score_resolve(struct cli_score_options *options, const elcl_model *model
     int rc = check_kind(options, info, err);
     if (rc)
         return rc;
-    if (!cli_args_seen(&options->args, "alignment-layer"))
-        options->alignment_layer = -1;
     if (!cli_args_seen(&options->args, "decoder-start-token-id"))
         options->decoder_start_token_id = -1;
     else if (options->decoder_start_token_id >= info->vocabulary)

@@ -12,10 +12,10 @@ struct cli_score_options {
     struct cli_sample_options samples;
     int summary; /* 1: only the summary */
     int token_logprobs;
-    int alignments;
-    int alignment_layer; /* once resolved, -1 is the last one */
-    int stride;          /* 0: texts longer than the context are refused */
-    int context;         /* 0: the model's */
+    int alignments;                      /* enum cli_alignments */
+    int alignment_layer, alignment_head; /* -1: the last one, and the mean of all */
+    int stride;                          /* 0: texts longer than the context are refused */
+    int context;                         /* 0: the model's */
     int no_bos;
     int decoder_start_token_id; /* once resolved, -1 is the model's */
     struct cli_model_options model;
