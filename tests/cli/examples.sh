@@ -56,6 +56,16 @@ for example in score stream threads translate; do
     check "$example: says so" grep -q '/no/such/model' "$tmp/err"
 done
 
+# The options in the manifests of a server are its options.
+"$elcl" help serve >"$tmp/help"
+for file in elcl.service kubernetes-serve.yaml; do
+    grep -v '^ *#' "$examples/$file" | grep -oE -- '--[a-z-]+' >"$tmp/options"
+    check "$file: has options" test -s "$tmp/options"
+    while read -r option; do
+        check "$file: $option" grep -q "^  $option " "$tmp/help"
+    done <"$tmp/options"
+done
+
 # The command in the first comment compiles without warnings, and so does the program in elcl.h.
 # Meson links, because it knows the sanitizers of a build.
 PKG_CONFIG_PATH=$build/meson-uninstalled

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""/health and /metrics of elcl serve.
+"""/health, /metrics and the files of the page of elcl serve.
 
 usage: metrics_test.py ELCL
 
@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import time
+import urllib.request
 
 from checks import Checks
 from load_server import Server
@@ -65,6 +66,35 @@ def check_buckets(samples, types, checks):
                     buckets[-1:] == counts, buckets, counts)
 
 
+def check_names(types, checks):
+    """docs/serving.md lists the metrics, and the autoscaler of the example takes one of them."""
+    with open(os.path.join(ROOT, "docs", "serving.md"), encoding="utf-8") as file:
+        rows = [line.split("|")[1] for line in file if re.match(r"\| `(elcl|process)_", line)]
+    listed = {name for row in rows for name in re.findall(r"`(\w+)", row)}
+    checks.that("docs/serving.md lists all metrics", listed == set(types),
+                listed ^ set(types))
+    with open(os.path.join(ROOT, "examples", "kubernetes-serve.yaml"), encoding="utf-8") as file:
+        scaled_by = re.findall(r"metric: \{name: (\w+)\}", file.read())
+    checks.that("the autoscaler's metric", scaled_by and types.get(scaled_by[0]) == "gauge",
+                scaled_by)
+
+
+def check_page(server, checks):
+    """The page may take its two files, and ask this server, and nothing else."""
+    for path, kind in (("/", "text/html"), ("/page.css", "text/css"),
+                       ("/page.js", "text/javascript")):
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}") as answer:
+            policy = answer.headers["Content-Security-Policy"] or ""
+            checks.that(f"page: {path}", answer.headers["Content-Type"].startswith(kind) and
+                        policy.startswith("default-src 'none'; script-src 'self'; ") and
+                        "unsafe" not in policy, answer.headers)
+            text = answer.read().decode()
+        taken = re.findall(r"(?:src|href)=[\"']?([^\"'\s>]+)|url\(([^)]*)\)|@import (\S+)", text)
+        others = [name for names in taken for name in names
+                  if name and name not in ("page.css", "page.js") and not name.startswith("data:")]
+        checks.that(f"page: {path} takes nothing else", not others, others)
+
+
 def main():
     checks = Checks("metrics")
     with Server(sys.argv[1], f"{NAME}={MODEL}") as server:
@@ -84,6 +114,8 @@ def main():
         samples, types, wrong = parse(text)
         checks.that("the format", status == 200 and not wrong, status, *wrong)
         check_buckets(samples, types, checks)
+        check_names(types, checks)
+        check_page(server, checks)
         model = 'model="' + NAME.replace("\\", "\\\\").replace('"', '\\"') + '"'
         for sample, value in {
                 ("elcl_requests_total", model + ',outcome="finished"'): 6,
