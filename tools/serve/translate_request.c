@@ -64,7 +64,7 @@ static char *unescape(const char *value, size_t n, size_t *length)
     for (size_t i = 0; out && i < n; i++) {
         const int high = value[i] == '%' && n - i > 2 ? hex_digit(value[i + 1]) : -1;
         const int low = high >= 0 ? hex_digit(value[i + 2]) : -1;
-        *to++ = low >= 0 ? (char)(high << 4 | low) : value[i] == '+' ? ' ' : value[i];
+        *to++ = (char)(low >= 0 ? high << 4 | low : value[i] == '+' ? ' ' : value[i]);
         i += low >= 0 ? 2 : 0;
     }
     *length = out ? (size_t)(to - out) : 0;

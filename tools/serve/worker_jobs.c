@@ -124,12 +124,12 @@ void cli_worker_on_token(void *user, const elcl_token *token)
 {
     struct cli_worker *w = user;
     const struct cli_slot *slot = token->user;
-    if (!slot)
+    if (!slot || !slot->order->streams) /* most tokens: without the lock */
         return;
     pthread_mutex_lock(&w->mutex);
     struct cli_job *job = slot->order->job;
     pthread_mutex_unlock(&w->mutex);
-    if (job && job->on_token)
+    if (job)
         job->on_token(job, (size_t)(slot - slot->order->slots), token);
 }
 
@@ -185,6 +185,7 @@ static struct cli_order *create_order(struct cli_job *job)
         return NULL;
     order->job = job;
     order->deadline = job->deadline;
+    order->streams = job->on_token != NULL;
     for (size_t i = 0; i < job->n; i++)
         order->slots[i].order = order;
     return order;

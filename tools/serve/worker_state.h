@@ -19,6 +19,7 @@ struct cli_order {
     struct cli_order *next, **link;
     struct cli_job *job; /* NULL: its submission was refused halfway */
     double deadline;     /* 0: none */
+    bool streams;        /* the job wants tokens */
     size_t n, n_left;    /* submitted, and of these not ended */
     size_t n_lacking;    /* ended without outputs */
     elcl_error why;      /* of the first one that lacks outputs */
