@@ -59,7 +59,7 @@ done
 # The options in the manifests of a server are its options.
 "$elcl" help serve >"$tmp/help"
 for file in elcl.service kubernetes-serve.yaml; do
-    grep -v '^ *#' "$examples/$file" | grep -oE -- '--[a-z-]+' >"$tmp/options"
+    grep -v '^ *#' "$examples/$file" | grep -oE -- '--[a-z][a-z-]+' >"$tmp/options"
     check "$file: has options" test -s "$tmp/options"
     while read -r option; do
         check "$file: $option" grep -q "^  $option " "$tmp/help"
