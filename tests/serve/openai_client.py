@@ -307,7 +307,7 @@ def test_refused(client):
     refused("a value", bad, "top_p", create(top_p=90), "between 0 and 1")
     refused("best_of with stream", bad, "best_of",
             create(stream=True, n=1, best_of=3, temperature=1), "a stream cannot wait")
-    refused("stop with beams", bad, "stop", create(stop="a"), "num_beams 1")
+    refused("stop with beams", bad, "num_beams", create(stop="a"), "must be 1 with stop strings")
     refused("a token", bad, "prompt", create(prompt=[5, 99999]), "expected token ids below")
     refused("a language", bad, None, create(extra_body={"tgt_lang": "de"}),
             "g2p-en/vocab.json: the model has no languages")
