@@ -4,6 +4,7 @@
 
 #include "common/gen_json.h"
 #include "common/json_write.h"
+#include "common/percent.h"
 #include "common/words.h"
 #include "serve/openai_job.h"
 
@@ -99,41 +100,18 @@ static void refuse_model(const struct cli_server *server, struct cli_exchange *x
     elcl_str_finish(&message);
 }
 
-static int hex_digit(char c)
-{
-    const char *digits = "0123456789abcdef", *found;
-    const char lower = c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c;
-    found = lower ? strchr(digits, lower) : NULL;
-    return found ? (int)(found - digits) : -1;
-}
-
-/* Decodes %2F and the like in place; what is no escape stays. */
-static void decode_percent(char *text)
-{
-    char *to = text;
-    for (const char *at = text; *at; at++) {
-        const int high = *at == '%' ? hex_digit(at[1]) : -1;
-        const int low = high >= 0 ? hex_digit(at[2]) : -1;
-        if (low >= 0 && high + low > 0) {
-            *to++ = (char)(high << 4 | low);
-            at += 2;
-        } else {
-            *to++ = *at;
-        }
-    }
-    *to = '\0';
-}
-
 void cli_openai_model(struct cli_server *server, struct cli_exchange *x)
 {
     struct elcl_str body = {0};
-    char *name = elcl_strdup(cli_exchange_request(x)->path + strlen("/v1/models/"));
+    const char *escaped = cli_exchange_request(x)->path + strlen("/v1/models/");
+    size_t n;
+    char *name = cli_percent_decode(escaped, strlen(escaped), false, &n);
     if (!name) {
         cli_openai_refuse(x, 500, NULL, NULL, "out of memory");
         return;
     }
-    decode_percent(name);
-    const struct cli_served *served = cli_models_find(&server->models, name);
+    const bool whole = strlen(name) == n; /* %00 ends no name */
+    const struct cli_served *served = whole ? cli_models_find(&server->models, name) : NULL;
     if (served) {
         add_model(&body, server, served);
         elcl_str_text(&body, "\n");

@@ -9,6 +9,7 @@
 #include "base/number.h"
 #include "base/utf8.h"
 #include "common/json_raw.h"
+#include "common/percent.h"
 
 /* The fields that are one string. */
 static const struct field {
@@ -50,27 +51,6 @@ static int put_text(struct cli_translate_request *r, size_t *capacity, char *tex
 
 /* ---- forms ----------------------------------------------------------------------------------- */
 
-static int hex_digit(char c)
-{
-    c = elcl_lower(c);
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Decodes the value [n] of a form: '+' is a blank, %41 a byte; a '%' without two digits stands for
- * itself. Returns the new string's length in *length, NULL if memory is short. */
-static char *unescape(const char *value, size_t n, size_t *length)
-{
-    char *out = elcl_calloc(n + 1, 1), *to = out;
-    for (size_t i = 0; out && i < n; i++) {
-        const int high = value[i] == '%' && n - i > 2 ? hex_digit(value[i + 1]) : -1;
-        const int low = high >= 0 ? hex_digit(value[i + 2]) : -1;
-        *to++ = (char)(low >= 0 ? high << 4 | low : value[i] == '+' ? ' ' : value[i]);
-        i += low >= 0 ? 2 : 0;
-    }
-    *length = out ? (size_t)(to - out) : 0;
-    return out;
-}
-
 static int check_text(const char *name, size_t n_name, const char *text, size_t n, elcl_error *err)
 {
     if (memchr(text, '\0', n))
@@ -91,7 +71,7 @@ static int take_pair(struct cli_translate_request *r, const char *name, size_t n
     size_t length = 0, capacity = 0;
     if (q ? r->n_texts > 0 : !field || *field)
         return ELCL_OK;
-    char *text = unescape(value, n_value, &length);
+    char *text = cli_percent_decode(value, n_value, true, &length);
     const int rc = text ? check_text(name, n_name, text, length, err) : elcl_fail_nomem(err);
     if (rc) {
         elcl_free(text);
