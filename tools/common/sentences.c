@@ -107,7 +107,10 @@ static void find_sentence(struct cli_sentences *s)
     do {
         next = s->icu ? cli_icu_next(s->icu) : cli_rule_next(line, n, next, s->greek);
         end = trim(line, from, next);
-        next = next < n ? skip_blanks(line, n, end) : n;
+        next = skip_blanks(line, n, end);
+        if (next < n && end > from)
+            end = cli_move_end(line, n, from, end, next);
+        next = skip_blanks(line, n, end);
     } while (next < n && cli_is_no_end(line, n, from, end, next));
     s->sentence_end = s->line + end;
     s->bytes_per_token = 0;

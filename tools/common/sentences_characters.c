@@ -119,8 +119,13 @@ bool cli_is_closer(uint32_t code)
 bool cli_is_opener(uint32_t code)
 {
     const utf8proc_category_t c = category(code);
-    return code == '"' || code == '\'' || code == 0xbf || code == 0xa1 ||
-           c == UTF8PROC_CATEGORY_PS || c == UTF8PROC_CATEGORY_PI || c == UTF8PROC_CATEGORY_PD;
+    return c == UTF8PROC_CATEGORY_PS || c == UTF8PROC_CATEGORY_PI;
+}
+
+bool cli_is_punctuation(uint32_t code)
+{
+    const utf8proc_category_t c = category(code);
+    return c >= UTF8PROC_CATEGORY_PC && c <= UTF8PROC_CATEGORY_PO;
 }
 
 bool cli_is_lower(uint32_t code)

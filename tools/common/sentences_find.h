@@ -23,9 +23,11 @@ bool cli_is_sentence_mark(uint32_t code);
 bool cli_is_wide_mark(uint32_t code);
 /* Ends a clause: a comma, a colon or the like. */
 bool cli_is_clause_mark(uint32_t code);
-/* Closing brackets and quotes. */
+/* Closing brackets and quotes, and the quotes that look alike at both ends. */
 bool cli_is_closer(uint32_t code);
+/* Opening brackets and quotes; some languages close with these quotes, or open with the others. */
 bool cli_is_opener(uint32_t code);
+bool cli_is_punctuation(uint32_t code);
 bool cli_is_lower(uint32_t code);
 bool cli_is_letter(uint32_t code);
 /* Upper and lower case. */
@@ -40,6 +42,10 @@ bool cli_needs_no_blank(uint32_t before, uint32_t after);
 /* Returns the end of the sentence that starts at `from`, below n, with the blanks after it
  * (sentences_rule.c). `line` has no line end. */
 size_t cli_rule_next(const char *line, size_t n, size_t from, bool greek);
+/* Returns the end of the sentence from..end, followed by blanks up to `next`, below n, with the
+ * closing brackets after these blanks, or without the opening ones that belong to the next sentence
+ * (sentences_rule.c). */
+size_t cli_move_end(const char *line, size_t n, size_t from, size_t end, size_t next);
 /* Whether the sentence from..end, followed by blanks up to `next`, below n, only seems to end
  * there: after an abbreviation, an initial or a number, before a lower-case letter, or inside an
  * address (sentences_rule.c). Looks at a few characters only. */

@@ -1,7 +1,7 @@
 /* Sentence ends by a plain rule, and ends that are none.
  *
- * The rule: a sentence ends after . ! ? and the marks of other scripts, with the closing brackets
- * and quotes after them, if a blank follows; after the marks of scripts without blanks, like the
+ * The rule: a sentence ends after . ! ? and the marks of other scripts, with the brackets and
+ * quotes after them, if a blank follows; after the marks of scripts without blanks, like the
  * ideographic full stop, in any case. */
 #include "common/sentences_find.h"
 
@@ -9,8 +9,8 @@
 
 /* Bytes of the longest abbreviation. */
 #define MAX_WORD 16
-/* Opening quotes and brackets before the first letter of a sentence. */
-#define MAX_OPENERS 4
+/* Punctuation and blanks before the first letter of a sentence. */
+#define MAX_OPENING 6
 
 /* Words whose period mostly does not end a sentence: English, German, French, Spanish, Portuguese,
  * Italian, Dutch, Polish, Russian. Those of single letters, like "z. B." and "p.m.", need no entry.
@@ -18,11 +18,14 @@
 static const char abbreviations[] =
     "Mr Mrs Ms Dr Prof Rev Fr Hon Gen Col Maj Capt Cpt Lt Sgt Cmdr Adm Gov Sen Rep Pres St Ste Mt "
     "Ft "
-    "Jr Sr vs cf viz al approx ca Fig fig Figs figs Eq Eqs eq Sect Ch Vol vol Vols pp ed eds Jan "
+    "Jr Sr Co vs cf viz al approx ca Fig fig Figs figs Eq Eqs eq Sect Ch Vol vol Vols pp ed eds "
+    "Jan "
     "Feb "
-    "Mar Apr Jun Jul Aug Sept Sep Oct Nov Dec Hr Nr bzw evtl ggf vgl bspw sog Abs Art Str inkl "
+    "Mar Apr Jun Jul Aug Sept Sep Oct Nov Dec Hr Nr Bhf bzw evtl ggf vgl Vgl bspw sog Abs Art art "
+    "Str inkl "
     "zzgl "
-    "Tel tel MM Mme Mmes Mlle Mgr env Sra Srta Sres Dra Ud Uds pag Sig Sigg Dott Avv Ing Arch dhr "
+    "Tel tel MM Mme Mmes Mlle Mgr env Sra Srta Sres Dra EE Ud Uds pag Sig Sigg Dott Avv Ing Arch "
+    "dhr "
     "mevr bijv np tzn tzw ul im prof dr mgr "
     /* the same in Russian: see, street, named after, page, figure, telephone, prof., acad. */
     "\xd1\x81\xd0\xbc \xd1\x83\xd0\xbb \xd0\xb8\xd0\xbc \xd1\x81\xd1\x82\xd1\x80 "
@@ -46,7 +49,7 @@ size_t cli_rule_next(const char *line, size_t n, size_t from, bool greek)
         bool wide = cli_is_wide_mark(code);
         size_t length;
         while (at < n && (length = cli_char_at(line, n, at, &code)) &&
-               (is_mark(code, greek) || cli_is_closer(code))) {
+               (is_mark(code, greek) || cli_is_closer(code) || cli_is_opener(code))) {
             wide = wide || cli_is_wide_mark(code);
             at += length;
         }
@@ -109,16 +112,32 @@ static bool is_abbreviation(const struct word *w, uint32_t next)
            (is_digit(next) && elcl_has_word(before_numbers, w->text));
 }
 
-/* Returns the first character of what follows, after opening quotes. */
+/* Returns the first character of what follows, after quotes and dashes. */
 static uint32_t first_letter(const char *line, size_t n, size_t next)
 {
     uint32_t code = 0;
-    for (int i = 0; i <= MAX_OPENERS && next < n; i++) {
+    for (int i = 0; i <= MAX_OPENING && next < n; i++) {
         next += cli_char_at(line, n, next, &code);
-        if (!cli_is_opener(code))
+        if (!cli_is_punctuation(code) && !cli_is_blank(code))
             break;
     }
     return code;
+}
+
+size_t cli_move_end(const char *line, size_t n, size_t from, size_t end, size_t next)
+{
+    uint32_t code = 0;
+    size_t at = next, length;
+    if (next == end) { /* an opening bracket after the mark */
+        while ((length = cli_char_before(line, end, &code)) < end - from && cli_is_opener(code))
+            end -= length;
+        return end;
+    }
+    while (at < n && (length = cli_char_at(line, n, at, &code)) && code != '"' && code != '\'' &&
+           cli_is_closer(code))
+        at += length;
+    const bool closes = at > next && (at == n || cli_is_blank(code) || cli_is_punctuation(code));
+    return closes ? at : end;
 }
 
 bool cli_is_no_end(const char *line, size_t n, size_t from, size_t end, size_t next)
