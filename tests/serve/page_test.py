@@ -108,6 +108,13 @@ class PageTest:
         note = self.page.evaluate("document.querySelector('.below')?.textContent") or ""
         self.checks.that("says what is cut", re.fullmatch(
             r"The text is too long: the output lacks [\d,]+ of its tokens", note), note)
+        self.page.show(390, 844, "light")
+        self.choose("g2p-en", n=4)
+        self.generate("ab " * 100)
+        place = self.page.evaluate("(e => [e.scrollTop, e.scrollHeight > e.clientHeight])"
+                                   "(document.getElementById('outputs'))")
+        self.checks.that("shows the beginning of what arrives whole", place == [0, True], place)
+        self.page.show(1200, 860, "light")
 
     def stream(self):
         """Greedy search: the text grows."""

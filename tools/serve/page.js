@@ -185,7 +185,8 @@ function takeChoice(outputs, choice, prompt) {
     }
     if (choice.finish_reason)
         endOutput(output, choice);
-    if (atEnd && outputs.length === 1)
+    // Follows the end of a stream, but shows the beginning of what arrives whole.
+    if (atEnd && outputs.length === 1 && !choice.finish_reason)
         list.scrollTop = list.scrollHeight;
 }
 
