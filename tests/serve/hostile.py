@@ -5,6 +5,7 @@ and serves the next client. ELCL may be elcl-fake.
 """
 
 import os
+import random
 import re
 import resource
 import signal
@@ -17,6 +18,24 @@ from raw_http import HEALTH, Reader, Server, ask, check, request, reset, send, s
 
 elcl = sys.argv[1]
 model = sys.argv[2] if len(sys.argv) > 2 else "model"
+
+
+def send_all(server, data):
+    """Sends all that the client will ever send."""
+    connection = server.connect()
+    send(connection, data)
+    try:
+        connection.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass  # the server has closed it
+    return connection
+
+
+def read_all(connection):
+    reader = Reader(connection)
+    while reader.more():
+        pass
+    connection.close()
 
 
 def start(*options, **more):
@@ -118,6 +137,8 @@ def test_bodies(server, largest):
     status(server, "a length and chunks",
            request(*post, "Transfer-Encoding: chunked", "Content-Length: 3") + b"0\r\n\r\n",
            400, 405, None)
+    status(server, "two lengths", request(*post, "Content-Length: 3", "Content-Length: 5") +
+           b"abcde", 400, 405, None)
     status(server, "an unknown encoding", request(*post, "Transfer-Encoding: gzip"),
            400, 405, 501, None)
     # An expectation is answered before the body is sent.
@@ -148,6 +169,18 @@ def test_keep_alive(server):
         connection.shutdown(socket.SHUT_WR)
         reply = Reader(connection).reply()
         check("an answer that is there at once, half closed", reply and reply.status == 200, reply)
+
+
+def test_closed_side():
+    """Half a request, and then nothing more can come: the connection does not stay idle."""
+    server = start()
+    began = time.monotonic()
+    for connection in [send_all(server, data) for data in (
+            b"GET /hea", HEALTH + b"GET /hea",
+            request("POST", "/", "Content-Length: 9") + b"x")]:
+        read_all(connection)
+        check("closed after half a request and the end", time.monotonic() - began < 8)
+    server.stop()
 
 
 def test_half(server):
@@ -203,6 +236,28 @@ def test_slow(server):
     for name in openings:
         check(f"slow client: {name}", 0.5 < closed.get(name, 99) < 8, closed.get(name))
     serves(server, "slow clients")
+
+
+def test_random(server):
+    """Requests with random changes. Nothing is known about the answers; the server goes on."""
+    numbers = random.Random(17)
+    whole = [HEALTH, request("POST", "/v1/completions", "Content-Type: application/json",
+                             body=b'{"prompt": ["a", "b"], "num_beams": 2}'),
+             request("POST", "/v1/completions", "Transfer-Encoding: chunked",
+                     "Expect: 100-continue") + b'0d\r\n{"prompt":"a"\r\n1\r\n}\r\n0\r\n\r\n',
+             request("GET", "/v1/models?a=b", "Authorization: Bearer x", "Connection: close")]
+    connections = []
+    for _ in range(300):
+        data = bytearray(numbers.choice(whole) + numbers.choice(whole))
+        for _ in range(numbers.randrange(1, 6)):
+            at = numbers.randrange(len(data))
+            data[at:at + numbers.randrange(3)] = numbers.choice(
+                [b"", bytes([numbers.randrange(256)]), b"\r\n", b"\n", b" ", b":", b"\0",
+                 bytes(data[at:at + 20])])
+        connections.append(send_all(server, bytes(data)))
+    for connection in connections:
+        read_all(connection)
+    serves(server, "random requests")
 
 
 # ---- servers of their own ----------------------------------------------------------------------
@@ -303,10 +358,12 @@ def main():
     test_keep_alive(server)
     test_half(server)
     test_many(server)
+    test_random(server)
     test_slow(server)
     rest = server.stop()
     check("no control characters in the log", not re.search(rb"[^\n -~]", rest), rest)
     test_connections()
+    test_closed_side()
     test_files()
     test_idle()
     test_ends()

@@ -92,6 +92,21 @@ def test_values(server):
     serves(server, "values")
 
 
+def test_old_client(server):
+    """HTTP/1.0 knows no chunks: the end of the connection is the end of a stream."""
+    body = b'{"prompt": "a", "stream": true}'
+    with server.connect() as connection:
+        send(connection, b"POST /v1/completions HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s" %
+             (len(body), body))
+        reader = Reader(connection)
+        head = reader.until(b"\r\n\r\n")
+        while reader.more():
+            pass
+        check("a stream for HTTP/1.0", head and b"chunked" not in head.lower() and
+              reader.data.startswith(b"data: {") and reader.data.endswith(b"data: [DONE]\n\n"),
+              (head, reader.data))
+
+
 # ---- keys --------------------------------------------------------------------------------------
 
 
@@ -214,6 +229,7 @@ def main():
     server = start()
     test_json(server)
     test_values(server)
+    test_old_client(server)
     server.stop()
     test_keys()
     test_leaving()

@@ -111,6 +111,23 @@ static void test_no_memory(void)
     finish(&end);
 }
 
+static void test_stream_without_memory(void)
+{
+    struct end end;
+    char text[8];
+    if (!check_case("a stream or a body that memory has no room for") || !begin(&end))
+        return;
+    CHECK(!cli_exchange_take_body(end.x, "", SIZE_MAX), "the body has room");
+    cli_exchange_drop_body(end.x);
+    CHECK(cli_exchange_take_body(end.x, "{}", 2) && cli_exchange_request(end.x)->n_body == 2,
+          "no room after the body was dropped");
+    cli_exchange_begin(end.x, 200, "text/event-stream");
+    cli_exchange_add(end.x, "", SIZE_MAX);
+    cli_exchange_end(end.x);
+    CHECK(read_some(&end, text) == CLI_EXCHANGE_BROKEN, "the stream looks whole");
+    finish(&end);
+}
+
 static void test_stream(void)
 {
     struct end end;
@@ -271,6 +288,7 @@ int main(int argc, char **argv)
     test_whole();
     test_no_memory();
     test_stream();
+    test_stream_without_memory();
     test_left();
     test_not_left();
     test_take_back();

@@ -16,6 +16,10 @@
 /* How often the thread looks for late requests. */
 #define WATCH_MS 200
 
+/* What a client has sent before it closed its side is here soon. libmicrohttpd may wait for more:
+ * it does not see an end that arrives together with bytes. */
+#define HANG_UP_SECONDS 1
+
 struct cli_connection {
     int fd;              /* -1: the slot is free */
     uint32_t generation; /* of the slot: an event may be older than the connection */
@@ -49,6 +53,14 @@ static void unlock(struct cli_connections *all)
     (void)pthread_mutex_unlock(&all->mutex);
 }
 
+/* The request that comes next, or the rest of one, must be here by then. The mutex is held. */
+static void set_deadline(struct cli_connection *c, double seconds)
+{
+    const double deadline = cli_sys_seconds() + (c->hung_up ? HANG_UP_SECONDS : seconds);
+    if (c->deadline <= 0 || deadline < c->deadline)
+        c->deadline = deadline;
+}
+
 /* ---- the thread ------------------------------------------------------------------------------ */
 
 static void note_hang_up(struct cli_connections *all, uint64_t id)
@@ -57,6 +69,8 @@ static void note_hang_up(struct cli_connections *all, uint64_t id)
     if (c->fd < 0 || c->generation != (uint32_t)(id >> 32))
         return;
     c->hung_up = true;
+    if (c->deadline > 0)
+        set_deadline(c, HANG_UP_SECONDS);
     if (c->x)
         cli_exchange_leave(c->x);
 }
@@ -194,10 +208,9 @@ struct cli_connection *cli_connections_add(struct cli_connections *all, int fd)
         c = &all->slots[slot];
         all->first_free = c->next_free;
         all->n_open++;
-        *c = (struct cli_connection){.fd = fd,
-                                     .generation = c->generation + 1,
-                                     .hung_up = all->left,
-                                     .deadline = cli_sys_seconds() + all->request_seconds};
+        *c = (struct cli_connection){
+            .fd = fd, .generation = c->generation + 1, .hung_up = all->left};
+        set_deadline(c, all->request_seconds);
         /* Once is enough, and the kernel forgets the socket when it is closed. */
         struct epoll_event event = {.events = EPOLLRDHUP | EPOLLONESHOT,
                                     .data.u64 = (uint64_t)c->generation << 32 | slot};
@@ -221,9 +234,8 @@ void cli_connection_begins(struct cli_connections *all, struct cli_connection *c
                            struct cli_exchange *x)
 {
     lock(all);
-    const double deadline = cli_sys_seconds() + all->request_seconds;
     c->x = x;
-    c->deadline = c->deadline < deadline ? c->deadline : deadline;
+    set_deadline(c, all->request_seconds);
     all->n_busy++;
     if (c->hung_up)
         cli_exchange_leave(x);
@@ -241,7 +253,8 @@ void cli_connection_ends(struct cli_connections *all, struct cli_connection *c)
 {
     lock(all);
     c->x = NULL;
-    c->deadline = cli_sys_seconds() + all->idle_seconds + all->request_seconds;
+    c->deadline = 0;
+    set_deadline(c, all->idle_seconds + all->request_seconds);
     if (!--all->n_busy)
         (void)pthread_cond_broadcast(&all->idle);
     unlock(all);

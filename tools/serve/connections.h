@@ -12,7 +12,8 @@ struct cli_connection;
 
 /* At most `max` at a time. A request must arrive whole within `request_seconds` after the client
  * connected or, on a connection that is used again, after its headers; these must arrive within
- * idle_seconds + request_seconds after the last answer. */
+ * idle_seconds + request_seconds after the last answer. After the client has closed its side of the
+ * connection, all of these are short. */
 int cli_connections_create(int max, double request_seconds, double idle_seconds,
                            struct cli_connections **connections, elcl_error *err);
 /* Takes NULL. No connection may be left. */
