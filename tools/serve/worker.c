@@ -119,6 +119,7 @@ static bool recover(struct cli_worker *w, const elcl_error *why)
 /* Waits for work and cancels what is late. Returns false if the thread is to end. */
 static bool next_turn(struct cli_worker *w)
 {
+    cli_worker_feed(w);
     pthread_mutex_lock(&w->mutex);
     const bool ends = w->end && !w->orders; /* otherwise there is work, or a wake to come */
     pthread_mutex_unlock(&w->mutex);
@@ -156,6 +157,7 @@ int cli_worker_create(struct cli_engines *engines, const elcl_model_info *info,
     w->info = *info;
     w->params = *params;
     w->next_deadline = INFINITY;
+    w->held_end = &w->held;
     pthread_mutex_init(&w->mutex, NULL);
     elcl_condition_init(&w->idle);
     ELCL_TRY(start_engines(w, err));

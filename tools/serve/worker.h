@@ -56,14 +56,17 @@ void cli_worker_destroy(struct cli_worker **worker);
 /* The sizes of each of its engines. */
 const elcl_engine_params *cli_worker_sizes(const struct cli_worker *worker);
 
-/* Submits all requests of a job, or none: then no callback is called.
+/* Submits all requests of a job, or none: then no callback is called. Jobs take turns while the
+ * batches are full.
  *
- * requests: [job->n], `user` is the worker's. The lists in their options are copied.
+ * requests: [job->n], `user` is the worker's. They and what they point to must stay as they are
+ *           until on_end.
  *
  * CLI_WORKER_BUSY:     see cli_worker_retry_seconds().
  * CLI_WORKER_STOPPING: the worker drains or has lost its engines.
  * ELCL_E_ARG:          a request is outside the sizes, which the message names as options of the
- *                      server, or its options are not valid. */
+ *                      server, or its options are not valid. What is not valid in a request that
+ *                      has to wait is found later: then on_end says so. */
 int cli_worker_submit(struct cli_worker *worker, struct cli_job *job, const elcl_request *requests,
                       elcl_error *err);
 /* Ends a job soon; what has a result by then keeps it. Any thread may call this until on_end has

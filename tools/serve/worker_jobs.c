@@ -34,13 +34,100 @@ static void unlink_order(struct cli_worker *w, struct cli_order *order)
         pthread_cond_broadcast(&w->idle);
 }
 
+static void hold_order(struct cli_worker *w, struct cli_order *order)
+{
+    order->next_held = NULL;
+    *w->held_end = order;
+    w->held_end = &order->next_held;
+}
+
+/* Takes the order off the list of those that wait for the pool. */
+static void release_order(struct cli_worker *w, const struct cli_order *order)
+{
+    struct cli_order **at = &w->held;
+    while (*at && *at != order)
+        at = &(*at)->next_held;
+    if (!*at)
+        return;
+    *at = order->next_held;
+    if (!*at)
+        w->held_end = at;
+}
+
+static bool is_cancel(int code)
+{
+    return code == ELCL_E_INTERRUPTED || code == CLI_WORKER_LATE || code == CLI_WORKER_STOPPING;
+}
+
+/* Ends the requests that the pool has not had. The worker's thread ends the job if these were the
+ * last ones. */
+static void drop_held(struct cli_worker *w, struct cli_order *order)
+{
+    const size_t n = order->n - order->n_pooled;
+    if (!n)
+        return;
+    release_order(w, order);
+    order->n = order->n_pooled;
+    order->n_left -= n;
+    order->n_lacking += n;
+    w->n_pending -= n;
+    *(is_cancel(order->why.code) ? &w->totals.cancelled : &w->totals.failed) += n;
+    if (order->n_left)
+        return;
+    order->next_held = w->dropped;
+    w->dropped = order;
+    elcl_pool_wake(w->engines->pool);
+}
+
 /* Cancels what has not ended; the first reason stays. */
 static void cancel_order(struct cli_worker *w, struct cli_order *order, int code, const char *why)
 {
     elcl_fail(&order->why, code, "%s", why);
-    for (size_t i = 0; i < order->n; i++)
+    for (size_t i = 0; i < order->n_pooled; i++)
         if (!order->slots[i].ended)
             elcl_pool_cancel(w->engines->pool, order->slots[i].id);
+    drop_held(w, order);
+}
+
+static size_t whole_batch(const struct cli_worker *w)
+{
+    return (size_t)w->params.sizes.batch_size * (size_t)w->engines->n;
+}
+
+/* Engines that go on while others are fed find half a batch more. */
+static bool has_room(const struct cli_worker *w)
+{
+    const size_t batch = whole_batch(w);
+    return w->n_pooled < batch + elcl_div_up(batch, 2);
+}
+
+/* Passes the order's next request to the pool. */
+static int pool_next(struct cli_worker *w, struct cli_order *order, elcl_error *err)
+{
+    struct cli_slot *slot = &order->slots[order->n_pooled];
+    elcl_request request = order->requests[order->n_pooled];
+    request.user = slot;
+    slot->held_seconds = cli_sys_seconds() - order->began;
+    const int rc = elcl_pool_submit(w->engines->pool, &request, &slot->id, err);
+    order->n_pooled += !rc;
+    w->n_pooled += !rc;
+    return rc;
+}
+
+/* Each order that waits gives one request in turn. */
+static void fill_pool(struct cli_worker *w)
+{
+    while (w->held && has_room(w)) {
+        struct cli_order *order = w->held;
+        elcl_error why = {0};
+        if (pool_next(w, order, &why)) {
+            cancel_order(w, order, why.code, why.msg);
+            continue;
+        }
+        release_order(w, order);
+        if (order->n_pooled < order->n)
+            hold_order(w, order);
+    }
 }
 
 void cli_worker_cancel_late(struct cli_worker *w)
@@ -81,7 +168,7 @@ static void count_end(struct cli_worker *w, const elcl_result *result)
     if (w->pace.last - w->pace.began > PACE_SECONDS)
         begin_pace(w);
     if (result->error) {
-        *(result->error->code == ELCL_E_INTERRUPTED ? &f->cancelled : &f->failed) += 1;
+        *(is_cancel(result->error->code) ? &f->cancelled : &f->failed) += 1;
         return;
     }
     f->results++;
@@ -117,6 +204,20 @@ static void end_order(struct cli_worker *w, struct cli_order *order)
     free(order);
 }
 
+void cli_worker_feed(struct cli_worker *w)
+{
+    pthread_mutex_lock(&w->mutex);
+    fill_pool(w);
+    struct cli_order *dropped = w->dropped;
+    w->dropped = NULL;
+    pthread_mutex_unlock(&w->mutex);
+    while (dropped) {
+        struct cli_order *next = dropped->next_held;
+        end_order(w, dropped);
+        dropped = next;
+    }
+}
+
 /* The callbacks wait for a submission that is going on, so that a job of which a request is refused
  * has seen none of them. */
 
@@ -133,6 +234,18 @@ void cli_worker_on_token(void *user, const elcl_token *token)
         job->on_token(job, (size_t)(slot - slot->order->slots), token);
 }
 
+/* The pool counts seconds since it has had the request. */
+static elcl_result with_held(const elcl_result *result, double seconds)
+{
+    elcl_result whole = *result;
+    whole.total_seconds += seconds;
+    if (whole.first_token_seconds > 0) {
+        whole.queued_seconds += seconds;
+        whole.first_token_seconds += seconds;
+    }
+    return whole;
+}
+
 void cli_worker_on_result(void *user, const elcl_result *result)
 {
     struct cli_worker *w = user;
@@ -140,10 +253,12 @@ void cli_worker_on_result(void *user, const elcl_result *result)
     if (!slot)
         return;
     struct cli_order *order = slot->order;
+    const elcl_result whole = with_held(result, slot->held_seconds);
     pthread_mutex_lock(&w->mutex);
     slot->ended = true;
     w->n_pending--;
-    count_end(w, result);
+    w->n_pooled--;
+    count_end(w, &whole);
     if (result->error) {
         elcl_fail(&order->why, result->error->code, "%s", result->error->msg);
         order->n_lacking++;
@@ -151,7 +266,7 @@ void cli_worker_on_result(void *user, const elcl_result *result)
     const bool last = !--order->n_left;
     pthread_mutex_unlock(&w->mutex);
     if (order->job && !result->error)
-        order->job->on_result(order->job, (size_t)(slot - order->slots), result);
+        order->job->on_result(order->job, (size_t)(slot - order->slots), &whole);
     if (last)
         end_order(w, order);
 }
@@ -162,7 +277,9 @@ void cli_worker_fail_jobs(struct cli_worker *w, const elcl_error *why)
     struct cli_order *orders = w->orders;
     w->totals.failed += w->n_pending;
     w->totals.failures++;
-    w->n_pending = 0;
+    w->n_pending = w->n_pooled = 0;
+    w->held = w->dropped = NULL;
+    w->held_end = &w->held;
     w->broken = true;
     pthread_mutex_unlock(&w->mutex);
     while (orders) {
@@ -178,12 +295,15 @@ void cli_worker_fail_jobs(struct cli_worker *w, const elcl_error *why)
 
 /* ---- on any thread --------------------------------------------------------------------------- */
 
-static struct cli_order *create_order(struct cli_job *job)
+static struct cli_order *create_order(struct cli_job *job, const elcl_request *requests)
 {
     struct cli_order *order = calloc(1, sizeof(*order) + job->n * sizeof(struct cli_slot));
     if (!order)
         return NULL;
     order->job = job;
+    order->requests = requests;
+    order->n = order->n_left = job->n;
+    order->began = cli_sys_seconds();
     order->deadline = job->deadline;
     order->streams = job->on_token != NULL;
     for (size_t i = 0; i < job->n; i++)
@@ -194,8 +314,7 @@ static struct cli_order *create_order(struct cli_job *job)
 /* Whether n more requests may come in. The mutex is held. */
 static int admit(struct cli_worker *w, size_t n, elcl_error *err)
 {
-    const size_t batch = (size_t)w->params.sizes.batch_size * (size_t)w->engines->n;
-    const size_t room = batch + (size_t)w->params.queue;
+    const size_t room = whole_batch(w) + (size_t)w->params.queue;
     if (w->totals.stopping)
         return elcl_fail(err, CLI_WORKER_STOPPING, "the server is stopping");
     if (n > room)
@@ -210,30 +329,26 @@ static int admit(struct cli_worker *w, size_t n, elcl_error *err)
                                : "the server is busy: its queue is full");
 }
 
-/* Submits the requests; if one is refused, cancels those before it. The mutex is held. */
-static int submit_order(struct cli_worker *w, struct cli_order *order, const elcl_request *requests,
-                        elcl_error *err)
+/* Submits what the pool has room for; if a request is refused, cancels those before it. The mutex
+ * is held. */
+static int submit_order(struct cli_worker *w, struct cli_order *order, elcl_error *err)
 {
-    const size_t n = order->job->n;
     int rc = ELCL_OK;
-    while (!rc && order->n < n) {
-        elcl_request request = requests[order->n];
-        struct cli_slot *slot = &order->slots[order->n];
-        request.user = slot;
-        rc = elcl_pool_submit(w->engines->pool, &request, &slot->id, err);
-        order->n += !rc;
-    }
     if (!w->n_pending)
         begin_pace(w);
-    order->n_left = order->n;
-    w->n_pending += order->n;
+    while (!rc && !w->held && has_room(w) && order->n_pooled < order->n)
+        rc = pool_next(w, order, err);
     if (rc) {
         order->job = NULL;
         order->deadline = 0;
+        order->n = order->n_left = order->n_pooled;
         cancel_order(w, order, ELCL_E_INTERRUPTED, "refused");
     }
+    w->n_pending += order->n;
     if (order->n)
         link_order(w, order);
+    if (order->n_pooled < order->n)
+        hold_order(w, order);
     return rc;
 }
 
@@ -245,13 +360,13 @@ int cli_worker_submit(struct cli_worker *worker, struct cli_job *job, const elcl
         rc = cli_worker_check(&worker->params.sizes, &worker->info, &requests[i], err);
     if (rc)
         return rc;
-    struct cli_order *order = create_order(job);
+    struct cli_order *order = create_order(job, requests);
     if (!order)
         return elcl_fail_nomem(err);
     pthread_mutex_lock(&worker->mutex);
     rc = admit(worker, job->n, err);
     if (!rc)
-        rc = submit_order(worker, order, requests, err);
+        rc = submit_order(worker, order, err);
     if (!rc) {
         job->order = order;
         worker->totals.jobs++;
@@ -259,7 +374,7 @@ int cli_worker_submit(struct cli_worker *worker, struct cli_job *job, const elcl
         if (job->cancelled)
             cancel_order(worker, order, ELCL_E_INTERRUPTED, "the request was cancelled");
     }
-    const bool kept = order->n > 0;
+    const bool kept = !rc || order->n_pooled > 0;
     pthread_mutex_unlock(&worker->mutex);
     if (!kept)
         free(order);
