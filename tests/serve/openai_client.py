@@ -134,6 +134,13 @@ def test_options(client):
     made = client.completions.create(model="g2p-en", prompt="attention", extra_body=fairseq)
     compare("fairseq's search", made.choices[0],
             command("g2p-en", [{"text": "attention", **fairseq}])[0][0])
+    begin("alignments")
+    made = client.completions.create(model="g2p-en", prompt="attention", logprobs=0,
+                                     extra_body={"alignments": "hard"}).choices[0]
+    expected = command("g2p-en", [{"text": "attention"}], "--alignments", "hard")[0][0]
+    same("alignments", (made.alignments, made.source_ids),
+         (expected["alignments"], expected["source_ids"]))
+    same("alignments: of tokens", len(made.alignments.split()), len(made.logprobs.tokens))
     prefix = {"num_beams": 1, "decoder_prefix": " K AE1"}
     expected = command("g2p-en", [{"text": "attention", **prefix}])[0][0]
     for stream in False, True:

@@ -44,6 +44,8 @@ static void describe(const struct cli_openai_request *r, struct elcl_str *out)
         elcl_str_printf(out, " best_of=%d", r->best_of);
     if (r->logprobs >= 0)
         elcl_str_printf(out, " logprobs=%d", r->logprobs);
+    if (r->alignments)
+        elcl_str_text(out, r->alignments == CLI_ALIGNMENTS_SOFT ? " soft" : " hard");
     elcl_str_printf(out, "%s%s%s%s%s", r->echo ? " echo" : "", r->stream ? " stream" : "",
                     r->include_usage ? " usage" : "", r->split ? " split" : "",
                     r->has_max_tokens ? " max_tokens" : "");
@@ -93,6 +95,9 @@ static void test_requests(void)
          "\"sentences\", "
          "\"decoder_prefix\": \"b\"}",
          "a: prefix=b src=de tgt=fr split"},
+        {"{\"prompt\": \"a\", \"alignments\": true}", "a: soft"},
+        {"{\"prompt\": \"a\", \"alignments\": \"hard\"}", "a: hard"},
+        {"{\"prompt\": \"a\", \"alignments\": false}", "a:"},
         {"{\"prompt\": [\"a\"], \"search_style\": \"fairseq\", \"min_len\": 3}",
          "a: search_style=fairseq min_len=3"},
     };
@@ -164,7 +169,11 @@ static void test_refused(void)
         {"{\"prompt\": \"a\", \"split\": \"words\"}", "split",
          "split: expected \"sentences\" or \"none\""},
         {"{\"prompt\": [5], \"split\": \"sentences\"}", "split",
-         "split: expected texts as prompt, and no logprobs"},
+         "split: expected texts as prompt, no logprobs and no alignments"},
+        {"{\"prompt\": \"a\", \"split\": \"sentences\", \"alignments\": true}", "split",
+         "split: expected texts as prompt, no logprobs and no alignments"},
+        {"{\"prompt\": \"a\", \"alignments\": 1}", "alignments",
+         "alignments: expected true, false, \"soft\" or \"hard\""},
         {"{\"prompt\": \"a\", \"no_prompt\": false}", "no_prompt",
          "no_prompt: expected echo true or false"},
         {"{\"prompt\": \"a\", \"num_beams\": 65}", "num_beams",
@@ -232,7 +241,8 @@ static void test_options(void)
 {
     const elcl_gen_option *option;
     for (int i = 0; (option = elcl_gen_option_get(i)); i++) {
-        if (!strcmp(option->name, "no_prompt") || !check_case("field %s", option->name))
+        if (!strcmp(option->name, "no_prompt") || !strcmp(option->name, "alignments") ||
+            !check_case("field %s", option->name))
             continue;
         static const char *const values[] = {"true", "3",   "0.75",       "\"never\"",
                                              "17",   "[4]", "[[5], [7]]", "\".\""};
@@ -388,6 +398,25 @@ static void test_answers(void)
                    "-0.5}, null], \"text_offset\": [2, 3]}, \"finish_reason\": "
                    "\"stop\", \"score\": null}");
         elcl_str_finish(&choices);
+    }
+    if (check_case("a choice with alignments")) {
+        static const float rows[] = {0.25F, 0.75F, 1, 0};
+        static const int32_t source[] = {7, 2};
+        struct cli_openai_choice aligned = {.piece = {.text = "a", .n = 1},
+                                            .how = CLI_ALIGNMENTS_SOFT,
+                                            .alignments = rows,
+                                            .n_rows = 2,
+                                            .n_source = 2,
+                                            .source = source};
+        cli_openai_add_choice(&out, &aligned);
+        check_json(&out, "{\"text\": \"a\", \"index\": 0, \"logprobs\": null, "
+                         "\"finish_reason\": null, \"source_ids\": [7, 2], \"alignments\": "
+                         "[[0.25,0.75],[1,0]]}");
+        elcl_str_finish(&out);
+        aligned.how = CLI_ALIGNMENTS_HARD;
+        cli_openai_add_choice(&out, &aligned);
+        CHECK(strstr(out.data, "\"alignments\": \"0-1 1-0\"}"), "found %s", out.data);
+        elcl_str_finish(&out);
     }
     if (check_case("an answer")) {
         elcl_str_text(&choices, "{}");

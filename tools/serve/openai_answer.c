@@ -90,6 +90,18 @@ static void add_logprobs(struct elcl_str *out, const struct cli_openai_choice *c
     elcl_str_text(out, "}");
 }
 
+/* Appends the tokens of the source and what each token of the output attends to. */
+static void add_alignments(struct elcl_str *out, const struct cli_openai_choice *c)
+{
+    const char *quote = c->how == CLI_ALIGNMENTS_HARD ? "\"" : "";
+    elcl_str_text(out, ", \"source_ids\": [");
+    for (size_t i = 0; i < c->n_source; i++)
+        elcl_str_printf(out, i ? ", %d" : "%d", (int)c->source[i]);
+    elcl_str_printf(out, "], \"alignments\": %s", quote);
+    cli_alignments_append(c->how, c->alignments, c->n_rows, c->n_source, out);
+    elcl_str_text(out, quote);
+}
+
 static void add_text(struct elcl_str *out, const struct cli_openai_choice *c)
 {
     struct elcl_str whole = {0};
@@ -123,6 +135,8 @@ void cli_openai_add_choice(struct elcl_str *out, const struct cli_openai_choice 
         elcl_str_text(out, ", \"score\": ");
         cli_json_float(out, c->score);
     }
+    if (c->alignments)
+        add_alignments(out, c);
     if (c->source_cut)
         elcl_str_printf(out, ", \"source_cut\": %zu", c->source_cut);
     elcl_str_text(out, "}");

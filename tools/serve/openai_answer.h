@@ -2,6 +2,7 @@
 #ifndef CLI_SERVE_OPENAI_ANSWER_H
 #define CLI_SERVE_OPENAI_ANSWER_H
 
+#include "common/alignments.h"
 #include "serve/openai_text.h"
 
 /* What the parts of an answer share. */
@@ -25,6 +26,10 @@ struct cli_openai_choice {
     const char *finish_reason; /* NULL: it has not ended */
     float score;               /* once it has ended */
     size_t source_cut;         /* tokens of the prompt that did not fit */
+    enum cli_alignments how;
+    const float *alignments; /* [n_rows, n_source] NULL: none */
+    size_t n_rows, n_source;
+    const int32_t *source; /* [n_source] */
 };
 
 struct cli_openai_usage {

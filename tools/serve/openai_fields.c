@@ -164,6 +164,16 @@ static int take_stream_options(struct cli_openai_request *r, const cJSON *item, 
     return rc;
 }
 
+static int take_alignments(struct cli_openai_request *r, const cJSON *item, elcl_error *err)
+{
+    int how = CLI_ALIGNMENTS_SOFT;
+    if (cJSON_IsString(item) ? !cli_find_choice(cli_alignment_words, item->valuestring, &how)
+                             : !cJSON_IsBool(item))
+        return fail_field(item, "true, false, \"soft\" or \"hard\"", err);
+    r->alignments = cJSON_IsFalse(item) ? CLI_ALIGNMENTS_NONE : (enum cli_alignments)how;
+    return ELCL_OK;
+}
+
 static int take_suffix(struct cli_openai_request *r, const cJSON *item, elcl_error *err)
 {
     (void)r;
@@ -235,15 +245,25 @@ static int take_decoder_prefix(struct cli_openai_request *r, const cJSON *item, 
 
 /* Fields beside the options of the library's table, and those that need more than its values. */
 static const struct cli_openai_field fields[] = {
-    {"best_of", take_best_of},     {"decoder_prefix", take_decoder_prefix},
-    {"echo", take_echo},           {"logit_bias", take_logit_bias},
-    {"logprobs", take_logprobs},   {"max_tokens", take_max_tokens},
-    {"model", take_model},         {"n", take_n},
-    {"no_prompt", take_no_prompt}, {"prompt", take_prompt},
-    {"split", take_split},         {"src_lang", take_src_lang},
-    {"stream", take_stream},       {"stream_options", take_stream_options},
-    {"suffix", take_suffix},       {"temperature", take_temperature},
-    {"tgt_lang", take_tgt_lang},   {"user", take_user},
+    {"alignments", take_alignments},
+    {"best_of", take_best_of},
+    {"decoder_prefix", take_decoder_prefix},
+    {"echo", take_echo},
+    {"logit_bias", take_logit_bias},
+    {"logprobs", take_logprobs},
+    {"max_tokens", take_max_tokens},
+    {"model", take_model},
+    {"n", take_n},
+    {"no_prompt", take_no_prompt},
+    {"prompt", take_prompt},
+    {"split", take_split},
+    {"src_lang", take_src_lang},
+    {"stream", take_stream},
+    {"stream_options", take_stream_options},
+    {"suffix", take_suffix},
+    {"temperature", take_temperature},
+    {"tgt_lang", take_tgt_lang},
+    {"user", take_user},
 };
 
 const struct cli_openai_field *cli_openai_field_get(size_t i)

@@ -267,6 +267,11 @@ static int end_output(struct completion *c, size_t part, int j, const elcl_hypot
         /* The last token that fits may complete a stop string. */
         choice.finish_reason = output->text.stopped ? "stop" : finish_word(h->finish);
         choice.score = h->score;
+        choice.how = c->request.alignments;
+        choice.alignments = h->alignments;
+        choice.n_rows = h->n_ids ? h->n_ids - 1 : 0;
+        choice.source = c->plan.parts[part].source.ids;
+        choice.n_source = c->plan.parts[part].source.n_ids;
         send_choice(c, &choice, prompt);
     }
     cli_openai_output_finish(output);

@@ -68,6 +68,8 @@ static int add_settings(struct cli_openai_request *r, const struct cli_served *s
     }
     if (r->logprobs >= 0)
         ELCL_TRY(cli_openai_set(r, "token_logprobs", "true", err));
+    if (r->alignments)
+        ELCL_TRY(cli_openai_set(r, "alignments", "true", err));
     if (served->info.decoder_only)
         ELCL_TRY(cli_openai_set(r, "no_prompt", "true", err));
 fail:

@@ -127,8 +127,9 @@ static int check_pairs(const struct cli_openai_request *r, const cJSON *root, ch
         return elcl_fail(err, ELCL_E_ARG, "best_of: expected at least n, which is %d, found %d",
                          r->n, r->best_of);
     (void)snprintf(param, 64, "split");
-    if (r->split && (r->is_ids || r->logprobs >= 0))
-        return elcl_fail(err, ELCL_E_ARG, "split: expected texts as prompt, and no logprobs");
+    if (r->split && (r->is_ids || r->logprobs >= 0 || r->alignments))
+        return elcl_fail(err, ELCL_E_ARG,
+                         "split: expected texts as prompt, no logprobs and no alignments");
     (void)snprintf(param, 64, "prompt");
     return r->n_prompts ? ELCL_OK
                         : elcl_fail(err, ELCL_E_ARG,

@@ -2,6 +2,7 @@
 #ifndef CLI_SERVE_OPENAI_REQUEST_H
 #define CLI_SERVE_OPENAI_REQUEST_H
 
+#include "common/alignments.h"
 #include "common/input.h"
 #include "common/option_lists.h"
 
@@ -16,9 +17,10 @@ struct cli_openai_request {
     struct cli_option_lists lists; /* keeps the texts of the settings; .prefix is one of them */
     char *src_lang, *tgt_lang;     /* NULL: not given */
     int n, best_of;                /* 0: not given */
-    int logprobs;                  /* how many top tokens, 0 or 1; -1: none are wanted */
-    bool has_max_tokens;           /* the setting max_new_tokens came under this name */
-    bool beams_from_n;             /* likewise num_beams */
+    enum cli_alignments alignments;
+    int logprobs;        /* how many top tokens, 0 or 1; -1: none are wanted */
+    bool has_max_tokens; /* the setting max_new_tokens came under this name */
+    bool beams_from_n;   /* likewise num_beams */
     bool echo, stream, include_usage, split;
 };
 
