@@ -1,6 +1,6 @@
 /* Input: files of a model directory of CTranslate2, separated by bytes 0xff: config.json,
  * shared_vocabulary.json, a text to encode, bpe.model, and last model.bin. If the first is empty,
- * the second is an index of weights in several files. */
+ * the second is an index of weights in several files. config.json may name languages, too. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,7 +44,8 @@ static void read_directory(const char *text, size_t n_text)
 {
     cJSON *config = NULL;
     struct elcl_tokenizer *t = NULL;
-    elcl_error e1 = {0}, e2 = {0};
+    elcl_direction direction;
+    elcl_error e1 = {0}, e2 = {0}, e3 = {0};
     int rc = elcl_ct2_config(fuzz_directory(), &config, &e1);
     fuzz_check_error(rc, &e1);
     FUZZ_REQUIRE(!rc == (config != NULL));
@@ -59,6 +60,7 @@ static void read_directory(const char *text, size_t n_text)
         elcl_free(ids);
     }
     elcl_tokenizer_destroy(&t);
+    fuzz_check_error(elcl_direction_read(fuzz_directory(), &direction, &e3), &e3);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

@@ -9,8 +9,11 @@ requests as the clients sent them; replay.py --update adds what came back, for r
 
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -167,6 +170,7 @@ def test_refused(client, url):
     refused("translate_file", 501, lambda: post(url, {}, "translate_file"))
     refused("no text", 400, form(q=""), "missing q parameter")
     refused("no target", 400, form(target=None), "missing target parameter")
+    refused("an error ends within a character", 400, form(target="x" + "é" * 40), "éé")
     refused("a language that nobody has", 400, form(target="jv"), "jv is not supported")
     refused("a pair that nobody has", 400, form(source="xx"),
             "French (fr) is not available as a target language from None (xx)")
@@ -177,6 +181,32 @@ def test_refused(client, url):
     refused("another type", 415,
             lambda: post(url, {}, kind="multipart/form-data"), "multipart/form-data")
     refused("too many sentences", 400, form(q="Free now. " * 2000), "expected at most")
+
+
+def counted(port, name):
+    asked = urllib.request.Request(f"http://127.0.0.1:{port}/metrics",
+                                   headers={"Authorization": f"Bearer {KEY}"})
+    with urllib.request.urlopen(asked) as answer:
+        found = re.findall(rf"(?m)^elcl_{name} (\d+)$", answer.read().decode())
+    return sum(int(n) for n in found)
+
+
+def test_leave(port):
+    """A client that leaves frees its places, also between two models."""
+    begin("")
+    body = json.dumps({"q": "Free software. It is good! " * 400, "source": "ro", "target": "xx",
+                       "api_key": KEY}).encode()
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"POST /translate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                       b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        while not counted(port, "requests_in_flight\\S*"):
+            time.sleep(0.01)
+    end = time.time() + 20
+    while counted(port, "requests_(?:in_flight|waiting)\\S*") and time.time() < end:
+        time.sleep(0.01)
+    same("a client that leaves", counted(port, "requests_(?:in_flight|waiting)\\S*"), 0)
+    check("a client that leaves: cancelled",
+          counted(port, 'requests_total.*outcome="cancelled".*') > 0)
 
 
 def test_other_clients(url):
@@ -213,6 +243,7 @@ def main():
     test_lists(client, url)
     test_refused(client, url)
     test_other_clients(url)
+    test_leave(server.port)
     server.stop()
     if record:
         recorder.write(record, MODELS, OPTIONS)

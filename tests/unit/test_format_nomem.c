@@ -151,6 +151,14 @@ static int use_config(elcl_error *err)
     return rc;
 }
 
+static int use_direction(elcl_error *err)
+{
+    char path[512];
+    elcl_direction direction;
+    snprintf(path, sizeof(path), "%s/tests/golden/pieces/marian", check_root());
+    return elcl_direction_read(path, &direction, err);
+}
+
 static int use_tokenizer(const struct texts *texts, elcl_error *err)
 {
     struct elcl_tokenizer *t = NULL;
@@ -238,6 +246,7 @@ int main(int argc, char **argv)
     test_exhaustion("ctranslate2", use_ctranslate2);
     test_exhaustion("a directory of ctranslate2", use_ctranslate2_directory);
     test_exhaustion("config", use_config);
+    test_exhaustion("languages of a model", use_direction);
     test_exhaustion("vocab.json", use_vocab);
     test_exhaustion("tokenizer.json", use_json);
     test_exhaustion("tokenizer.json of type Unigram", use_unigram);

@@ -292,6 +292,27 @@ static void test_multilingual(void)
     check_model("wmt21-dense-24-wide-x-en", PIECES "m2m_100", "m2m_100", NULL, 99, NULL);
 }
 
+/* Of several codes for a language the one with a script, else the shortest. */
+static void test_several_codes(void)
+{
+    static const char codes[] = "fr_BE\nfr\nfr_CA\nzh_Hans\nzh\nzh_Hant\n";
+    struct cli_languages l = {0};
+    const struct cli_language_model model = {.number = 7,
+                                             .name = "opus-mt-en-ROMANCE",
+                                             .path = check_root(),
+                                             .family = "marian",
+                                             .codes = codes};
+    elcl_error err = {0};
+    if (!has_icu() || !check_case("several codes for a language"))
+        return;
+    CHECK(!cli_languages_add(&l, &model, &err) && !cli_languages_ready(&l, &err), "%s", err.msg);
+    CHECK(l.n_directions == 3, "%zu directions", l.n_directions);
+    check_route(&l, "en", "fr", "1 7::fr");
+    check_route(&l, "en", "zh", "1 7::zh_Hans");
+    check_route(&l, "en", "zt", "1 7::zh_Hant");
+    cli_languages_finish(&l);
+}
+
 /* Three letters need ICU. */
 static void test_three_letters(void)
 {
@@ -422,6 +443,7 @@ int main(int argc, char **argv)
     test_codes();
     test_names();
     test_multilingual();
+    test_several_codes();
     test_three_letters();
     test_files();
     test_package();

@@ -6,15 +6,16 @@
 #include <unicode/uloc.h>
 #include <unicode/ustring.h>
 
-/* Languages that belong to one with a code of two letters, as CLDR has them, and LibreTranslate's
- * own codes. ICU's interface for C has no such table. */
+/* Languages that belong to one with a code of two letters, as CLDR has them, and codes of
+ * LibreTranslate and OPUS-MT only. ICU's interface for C has no such table. */
 static const struct {
     const char *part, *whole;
 } aliases[] = {
-    {"als", "sq"}, {"arb", "ar"}, {"ayr", "ay"}, {"azj", "az"}, {"cmn", "zh"}, {"ekk", "et"},
-    {"fuv", "ff"}, {"gaz", "om"}, {"khk", "mn"}, {"kmr", "ku"}, {"knc", "kr"}, {"lvs", "lv"},
-    {"npi", "ne"}, {"ory", "or"}, {"pb", "pt"},  {"pbt", "ps"}, {"pes", "fa"}, {"plt", "mg"},
-    {"quy", "qu"}, {"swh", "sw"}, {"uzn", "uz"}, {"ydd", "yi"}, {"zsm", "ms"}, {"zt", "zh_Hant"},
+    {"als", "sq"}, {"arb", "ar"}, {"ayr", "ay"}, {"azj", "az"}, {"cmn", "zh"},
+    {"ekk", "et"}, {"fuv", "ff"}, {"gaz", "om"}, {"khk", "mn"}, {"kmr", "ku"},
+    {"jap", "ja"}, {"knc", "kr"}, {"lvs", "lv"}, {"npi", "ne"}, {"ory", "or"},
+    {"pb", "pt"},  {"pbt", "ps"}, {"pes", "fa"}, {"plt", "mg"}, {"quy", "qu"},
+    {"swh", "sw"}, {"uzn", "uz"}, {"ydd", "yi"}, {"zsm", "ms"}, {"zt", "zh_Hant"},
 };
 
 /* Writes the script that a language is mostly written in, "" if ICU does not know it. */

@@ -101,7 +101,15 @@ static int put_spelled(struct side *side, const char *code, const char *own, elc
     return ELCL_OK;
 }
 
-/* Adds one of the model's own codes. Of several for one language (fr, fr_BE) the shortest stays. */
+/* Which of a model's codes for one language is the best, from 0: the one with a script (cmn_Hans of
+ * cmn and cmn_Hans), else the shortest (fr of fr and fr_BE). */
+static size_t rank(const char *own)
+{
+    const char *script = strchr(own, '_');
+    return script && strlen(script + 1) == 4 ? 0 : strlen(own);
+}
+
+/* Adds one of the model's own codes. */
 static int put_own(struct side *side, const char *own, size_t n, elcl_error *err)
 {
     char copy[CLI_CODE_BYTES], code[CLI_CODE_BYTES];
@@ -112,7 +120,7 @@ static int put_own(struct side *side, const char *own, size_t n, elcl_error *err
     struct spelled *there = (struct spelled *)find_spelled(side, code);
     if (!there)
         return put_spelled(side, code, copy, err);
-    if (n < strlen(there->own))
+    if (rank(copy) < rank(there->own))
         (void)snprintf(there->own, sizeof(there->own), "%s", copy);
     return ELCL_OK;
 }

@@ -3,6 +3,7 @@
 #include <cjson/cJSON.h>
 #include <string.h>
 
+#include "common/json_write.h"
 #include "common/sys.h"
 #include "serve/openai_answer.h"
 
@@ -52,9 +53,10 @@ void cli_serve_error_code(struct cli_exchange *x, int status, const char *code, 
         cli_exchange_reply(x, status, "application/json", &body);
         return;
     }
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "error", message);
-    cli_serve_json(x, status, root);
+    elcl_str_text(&body, "{\"error\": ");
+    cli_json_text(&body, message); /* may end within a character of what it quotes */
+    elcl_str_text(&body, "}\n");
+    cli_exchange_reply(x, status, "application/json", &body);
 }
 
 void cli_serve_error(struct cli_exchange *x, int status, const char *message)

@@ -263,16 +263,6 @@ static int ask(struct translation *t, elcl_error *err)
     return ok ? ELCL_OK : elcl_fail_nomem(err);
 }
 
-/* Requests cannot change lengths, so the server's limit cuts those of the model. */
-static void cut_lengths(struct translation *t, int max_target)
-{
-    for (size_t i = 0; i < t->plan.n_parts; i++) {
-        elcl_gen_options *gen = &t->plan.requests[i].options;
-        gen->max_length = elcl_min_int(gen->max_length, max_target);
-        gen->max_new_tokens = elcl_min_int(gen->max_new_tokens, max_target - 1);
-    }
-}
-
 static int plan(struct translation *t, const struct cli_served *served, elcl_error *err)
 {
     const elcl_engine_params *sizes = cli_worker_sizes(served->worker);
@@ -288,7 +278,6 @@ static int plan(struct translation *t, const struct cli_served *served, elcl_err
     if (rc)
         return rc;
     const size_t n = (size_t)t->plan.n;
-    cut_lengths(t, sizes->max_target);
     t->parts = elcl_calloc(t->plan.n_parts * n, sizeof(*t->parts));
     t->joined = elcl_calloc(t->request.n_texts * n, sizeof(*t->joined));
     return t->parts && t->joined ? ELCL_OK : elcl_fail_nomem(err);
