@@ -176,6 +176,7 @@ static void test_codes(void)
         {"ceb", "ceb", "Cebuano", "ceb"},
         {"xx", "xx", "xx", "xx"},
         {"", "", NULL, ""},
+        {"alternatives", "alternatives", NULL, "alternatives"}, /* as long as ICU's room */
         {"averylongspellingofalanguage", "averylongspellingofalan", NULL,
          "averylongspellingofalan"},
     };

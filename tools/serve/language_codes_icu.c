@@ -18,52 +18,55 @@ static const struct {
     {"swh", "sw"}, {"uzn", "uz"}, {"ydd", "yi"}, {"zsm", "ms"}, {"zt", "zh_Hant"},
 };
 
-/* Writes the script that a language is mostly written in, "" if ICU does not know it. */
-static void likely_script(const char *language, char script[8])
+/* Takes a part of a code, "" if there is none that fits. ICU leaves out the NUL of one that fills
+ * its room. */
+static void take_part(int32_t (*get)(const char *code, char *part, int32_t room,
+                                     UErrorCode *status),
+                      const char *code, char *part, int32_t room)
 {
-    char full[CLI_CODE_BYTES] = "";
     UErrorCode status = U_ZERO_ERROR;
-    uloc_addLikelySubtags(language, full, sizeof(full), &status);
-    uloc_getScript(full, script, 8, &status);
+    (void)get(code, part, room, &status);
     if (U_FAILURE(status) || status == U_STRING_NOT_TERMINATED_WARNING)
-        *script = '\0';
+        *part = '\0';
 }
 
 void cli_language_code(const char *spelling, char code[CLI_CODE_BYTES])
 {
-    char language[12] = "", script[8] = "", likely[8] = "";
-    UErrorCode status = U_ZERO_ERROR;
-    uloc_getLanguage(spelling, language, sizeof(language), &status);
+    char language[ULOC_LANG_CAPACITY], script[ULOC_SCRIPT_CAPACITY], likely[ULOC_SCRIPT_CAPACITY];
+    char full[ULOC_FULLNAME_CAPACITY];
+    take_part(uloc_getLanguage, spelling, language, sizeof(language));
     for (size_t i = 0; i < sizeof(aliases) / sizeof(*aliases); i++) {
         if (strcmp(language, aliases[i].part) != 0)
             continue;
         if (strchr(aliases[i].whole, '_'))
             spelling = aliases[i].whole;
-        uloc_getLanguage(aliases[i].whole, language, sizeof(language), &status);
+        take_part(uloc_getLanguage, aliases[i].whole, language, sizeof(language));
     }
-    uloc_getScript(spelling, script, sizeof(script), &status);
-    if (U_FAILURE(status) || status == U_STRING_NOT_TERMINATED_WARNING || !*language) {
+    if (!*language) {
         (void)snprintf(code, CLI_CODE_BYTES, "%s", spelling);
         return;
     }
-    likely_script(language, likely);
+    take_part(uloc_getScript, spelling, script, sizeof(script));
+    take_part(uloc_addLikelySubtags, language, full, sizeof(full));
+    take_part(uloc_getScript, full, likely, sizeof(likely));
     const bool other = *script && *likely && strcmp(script, likely) != 0;
     (void)snprintf(code, CLI_CODE_BYTES, "%s%s%s", language, other ? "-" : "", other ? script : "");
 }
 
 /* Writes the name, or "" and returns false. */
-static bool find_name(const char *code, char *name, int capacity)
+static bool find_name(const char *code, char *name, int32_t room)
 {
     UChar wide[CLI_LANGUAGE_NAME_BYTES];
     UErrorCode status = U_ZERO_ERROR;
-    uloc_getDisplayLanguage(code, "en", wide, CLI_LANGUAGE_NAME_BYTES, &status);
-    const bool known = !U_FAILURE(status) && status != U_USING_DEFAULT_WARNING;
+    *name = '\0';
+    (void)uloc_getDisplayLanguage(code, "en", wide, CLI_LANGUAGE_NAME_BYTES, &status);
+    if (U_FAILURE(status) || status == U_USING_DEFAULT_WARNING)
+        return false; /* ICU has no name */
     status = U_ZERO_ERROR;
-    if (known)
-        uloc_getDisplayName(code, "en", wide, CLI_LANGUAGE_NAME_BYTES, &status);
-    if (known && !U_FAILURE(status))
-        u_strToUTF8(name, capacity, NULL, wide, -1, &status);
-    if (known && !U_FAILURE(status) && status != U_STRING_NOT_TERMINATED_WARNING)
+    const int32_t n = uloc_getDisplayName(code, "en", wide, CLI_LANGUAGE_NAME_BYTES, &status);
+    if (!U_FAILURE(status))
+        (void)u_strToUTF8(name, room, NULL, wide, n, &status);
+    if (!U_FAILURE(status) && status != U_STRING_NOT_TERMINATED_WARNING)
         return true;
     *name = '\0';
     return false;
