@@ -1,56 +1,28 @@
-"""What the tests of clients share: checks, the server, and a record of the requests."""
+"""What the tests of clients share: checks, and a record of the requests."""
 
 import json
 import re
 import socket
-import subprocess
 import sys
 import threading
 
-passed = failed = 0
+from checks import Checks
+
+checks = Checks("clients")
 
 
 def check(name, ok, *found):
-    global passed, failed
-    passed += bool(ok)
-    failed += not ok
-    if not ok:
-        print(f"FAILED {name}:", *(str(f)[:400] for f in found))
-    return ok
+    checks.that(name, ok, *(str(f)[:400] for f in found))
 
 
 def same(name, found, expected):
-    return check(name, found == expected, found, "expected", expected)
-
-
-def finish():
-    print(f"{passed} passed, {failed} failed")
-    sys.exit(1 if failed else 0)
+    check(name, found == expected, found, "expected", expected)
 
 
 def skip(reason):
     print(f"skipped: {reason}")
     print("0 passed, 0 failed, 1 skipped")
     sys.exit(77)
-
-
-class Server:
-    """`elcl serve` on a free port."""
-
-    def __init__(self, elcl, *options):
-        self.process = subprocess.Popen([elcl, "serve", "--port", "0", *options],
-                                        stderr=subprocess.PIPE, text=True)
-        found = None
-        while not found:
-            line = self.process.stderr.readline()
-            found = re.match(r"elcl: serving .* on http://127.0.0.1:(\d+)$", line)
-            if not line:
-                sys.exit("the server did not start")
-        self.port = int(found[1])
-
-    def stop(self):
-        self.process.terminate()
-        same("the server ends well", self.process.wait(30), 0)
 
 
 class Recorder:
@@ -104,7 +76,7 @@ class Recorder:
 
     def write(self, path, models, options):
         """Unless a check has failed. replay.py --update adds the answers."""
-        if failed:
+        if checks.failed:
             return
         with open(path, "w", encoding="utf-8") as file:
             json.dump({"models": models, "options": options, "exchanges": self.requests}, file)

@@ -1,7 +1,7 @@
 """usage: hostile_requests.py ELCL_FAKE
 
-Requests of a completion that make no sense, wrong keys, and clients that leave before their answer:
-errors, or rows that are free again.
+Requests of completions and translations that make no sense, wrong keys, and clients that leave
+before their answer: errors, or rows that are free again.
 """
 
 import json
@@ -18,6 +18,7 @@ elcl = sys.argv[1]
 # The stand-in library takes 100 steps for "!slow".
 SLOW = {"FAKE_STEP_MS": "20"}
 SLOW_PROMPT = b'{"prompt": "!slow"}'
+SLOW_TEXT = b'{"q": "!slow", "source": "aa", "target": "bb"}'
 STREAM = b'{"prompt": "!slow", "stream": true, "num_beams": 1}'
 
 
@@ -27,6 +28,10 @@ def start(*options, **more):
 
 def completion(body, *headers):
     return request("POST", "/v1/completions", *headers, body=body)
+
+
+def translation(body, kind="application/json"):
+    return request("POST", "/translate", f"Content-Type: {kind}", body=body)
 
 
 def metric(server, name):
@@ -107,6 +112,34 @@ def test_old_client(server):
               (head, reader.data))
 
 
+# ---- translations ------------------------------------------------------------------------------
+
+
+def test_translations(server):
+    keys = ", ".join(f'"k{i}": 1' for i in range(100000))
+    for name, body in {
+        "lists 100,000 deep": b'{"q": ' + b"[" * 100000,
+        "100,000 keys": b"{" + keys.encode() + b"}",
+        "100,000 texts": b'{"q": [' + b'"a",' * 100000 + b'"a"], "source": "aa", "target": "bb"}',
+        "half a character": b'{"q": "\xc3"}', "a list": b"[]", "nothing": b"",
+    }.items():
+        reply = ask(server, translation(body))
+        check(f"translation: {name}", reply and reply.status == 400 and
+              json.loads(reply.body)["error"], reply)
+    for name, body in {
+        "half an escape": b"q=a%4&source=aa&target=aa%", "escaped bytes": b"q=%FF%FE&source=aa",
+        "an escaped zero": b"q=%00", "100,000 fields": b"q=a&" * 100000,
+        "a long name": b"n" * 1000000 + b"=1&q=a",
+    }.items():
+        reply = ask(server, translation(body, "application/x-www-form-urlencoded"))
+        check(f"form: {name}", reply and reply.status == 400 and
+              json.loads(reply.body)["error"], reply)
+    reply = ask(server, translation(b'{"q": ["a b", ""], "source": "aa", "target": "bb"}'))
+    check("a translation", reply and
+          json.loads(reply.body)["translatedText"] == ["A B^", ""], reply)
+    serves(server, "translations")
+
+
 # ---- keys --------------------------------------------------------------------------------------
 
 
@@ -148,12 +181,12 @@ def test_leaving():
     """The rows of a client that leaves are free long before its two seconds are over."""
     server = start(environment=SLOW)
     cancelled = 'elcl_requests_total{model="model",outcome="cancelled"}'
-    for body in (SLOW_PROMPT, STREAM):
+    for asked in (completion(SLOW_PROMPT), completion(STREAM), translation(SLOW_TEXT)):
         for close in (socket.socket.close, reset, leave_half):
             before, began = metric(server, cancelled), time.monotonic()
             connections = [server.connect() for _ in range(5)]
             for connection in connections:
-                send(connection, completion(body))
+                send(connection, asked)
             time.sleep(0.1)
             for connection in connections:
                 close(connection)
@@ -206,9 +239,10 @@ def test_queue():
     for connection in connections:
         send(connection, completion(SLOW_PROMPT))
     time.sleep(0.2)
-    reply = ask(server, completion(SLOW_PROMPT))
-    check("full queue", reply and reply.status == 429 and
-          1 <= int(reply.headers.get("retry-after", 0)) <= 60, reply)
+    for asked in (completion(SLOW_PROMPT), translation(SLOW_TEXT)):
+        reply = ask(server, asked)
+        check("full queue", reply and reply.status == 429 and
+              1 <= int(reply.headers.get("retry-after", 0)) <= 60, reply)
     for connection in connections:
         connection.close()
     time.sleep(0.3)
@@ -230,6 +264,7 @@ def main():
     test_json(server)
     test_values(server)
     test_old_client(server)
+    test_translations(server)
     server.stop()
     test_keys()
     test_leaving()

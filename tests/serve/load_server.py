@@ -13,7 +13,8 @@ import urllib.request
 class Server:
     """`elcl serve` on a free port, with all that it writes to standard error in `lines`."""
 
-    def __init__(self, elcl, *arguments, ready_s=120):
+    def __init__(self, elcl, *arguments, key=None, ready_s=120):
+        self.headers = {"Authorization": f"Bearer {key}"} if key else {}
         self.process = subprocess.Popen(
             [elcl, "serve", "--port", "0", *arguments],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
@@ -39,7 +40,8 @@ class Server:
         """The status and the body of a GET."""
         try:
             url = f"http://127.0.0.1:{self.port}{path}"
-            with urllib.request.urlopen(url, timeout=timeout) as answer:
+            request = urllib.request.Request(url, headers=self.headers)
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

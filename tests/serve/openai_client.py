@@ -16,7 +16,8 @@ import sys
 import time
 import urllib.request
 
-from clients import Recorder, Server, check, finish, same, skip
+from clients import Recorder, check, checks, same, skip
+from load_server import Server
 
 try:
     import openai
@@ -367,7 +368,7 @@ def test_key():
     client = openai.OpenAI(base_url=url, api_key="wrong", max_retries=0)
     refused("the wrong key", openai.AuthenticationError, None, client.models.list,
             "the API key is wrong")
-    server.stop()
+    same("the server ends well", server.stop(), 0)
 
 
 def main():
@@ -382,12 +383,12 @@ def main():
         test(client)
     test_leave(client, server.port)
     test_together(url)
-    server.stop()
+    same("the server ends well", server.stop(), 0)
     if record:
         recorder.write(record, names, [])
     else:
         test_key()
-    finish()
+    return checks.end()
 
 
-main()
+sys.exit(main())
