@@ -235,6 +235,13 @@ U+0000 {"text": "a\u0000b"}
 invalid {"text": "a", "id": 01}
 control {"text": "a", "id": "tab	"}
 END
+# The message cuts a long key, but no character of it.
+for before in '' a aa; do
+    key=$before$(printf '%30s' '' | sed 's/ /€/g')
+    printf '{"text": "a", "%s": 1}\n' "$key" >"$tmp/in"
+    run_in "$elcl" generate --quiet m --input-format jsonl --format jsonl --keep-going
+    check "a long key: UTF-8" iconv -f UTF-8 -t UTF-8 -o /dev/null "$tmp/out"
+done
 for line in "" "1 x" "1 -2" "99999999999" "0 260 2"; do
     printf '%s\n' "$line" >"$tmp/in"
     run_in "$elcl" generate --quiet m --input-format ids

@@ -4,6 +4,7 @@ What clients must not do, against `ELCL serve`: it answers with an error or clos
 and serves the next client. ELCL may be elcl-fake.
 """
 
+import json
 import os
 import random
 import re
@@ -145,6 +146,25 @@ def test_bodies(server, largest):
     status(server, "Expect with too large a body",
            request(*post, "Expect: 100-continue", f"Content-Length: {largest + 1}"), 413)
     serves(server, "bodies")
+
+
+def test_long_names(server):
+    """A message cuts a long name; its bytes stay UTF-8."""
+    for before in ("", "a", "aa", "aaa"):
+        name = before + "é€" * 300
+        bodies = {"/translate": ({"q": "a", "source": name, "target": "de"},
+                                 {"q": "a", "source": "en", "target": name, "format": name}),
+                  "/v1/completions": ({"prompt": "a", "model": name}, {"prompt": "a", name: 1},
+                                      {"prompt": "a", "early_stopping": name})}
+        for path, all_of_it in bodies.items():
+            for body in all_of_it:
+                reply = ask(server, request("POST", path, body=json.dumps(body).encode()))
+                try:
+                    error = reply and json.loads(reply.body.decode())["error"]
+                except (UnicodeDecodeError, ValueError):
+                    error = None
+                check(f"a long name in {path}", reply and reply.status in (400, 404) and error,
+                      reply)
 
 
 def test_keep_alive(server):
@@ -355,6 +375,7 @@ def main():
     test_first_lines(server)
     test_headers(server)
     test_bodies(server, largest)
+    test_long_names(server)
     test_keep_alive(server)
     test_half(server)
     test_many(server)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "common/json_write.h"
 #include "common/words.h"
 
 static void add(struct cli_cells *cells, struct cli_cell cell)
@@ -141,11 +142,8 @@ cJSON *cli_cells_object(cJSON *parent, const char *key, const struct cli_cells *
 
 int cli_json_write(struct elcl_str *out, cJSON *root, bool ok, bool flat, elcl_error *err)
 {
-    char *text = !root || !ok ? NULL : flat ? cJSON_PrintUnformatted(root) : cJSON_Print(root);
-    if (text)
-        elcl_str_printf(out, "%s\n", text);
-    const bool written = text && !out->failed;
-    cJSON_free(text);
+    const bool written = root && ok && cli_json_print(out, root, flat);
+    elcl_str_text(out, written ? "\n" : "");
     cJSON_Delete(root);
-    return written ? ELCL_OK : elcl_fail_nomem(err);
+    return written && !out->failed ? ELCL_OK : elcl_fail_nomem(err);
 }

@@ -7,6 +7,8 @@
 
 #include <cjson/cJSON.h>
 
+#include "common/json_write.h"
+
 void cli_sample_fail(struct cli_sample *sample, const char *place, const char *message)
 {
     elcl_str_printf(&sample->out, "%s%s%s", place, *place ? ": " : "", message);
@@ -162,16 +164,6 @@ static bool add_json_sample(cJSON *line, const struct cli_sample *sample)
            (!sample->id || cJSON_AddRawToObject(line, "id", sample->id));
 }
 
-static bool append_json(const cJSON *line, struct elcl_str *out)
-{
-    char *printed = cJSON_PrintUnformatted(line);
-    if (!printed)
-        return false;
-    elcl_str_text(out, printed);
-    cJSON_free(printed);
-    return true;
-}
-
 static const char *finish_word(enum elcl_finish_reason finish)
 {
     if (finish == ELCL_FINISH_STOP)
@@ -198,7 +190,7 @@ static int append_jsonl(struct cli_sample *sample, int k, bool has_text, elcl_er
         (!sample->text || add_json_pieces(line, s)) && add_json_score(line, s->score) &&
         add_json_log_probs(line, s) && add_json_alignments(line, sample, s) &&
         cJSON_AddStringToObject(line, "finish_reason", finish_word(s->finish)) &&
-        add_json_limits(line, sample) && append_json(line, &sample->out);
+        add_json_limits(line, sample) && cli_json_print(&sample->out, line, true);
     cJSON_Delete(line);
     return ok ? ELCL_OK : elcl_fail_nomem(err);
 }
@@ -237,7 +229,7 @@ void cli_format_failure(enum cli_format format, const struct cli_sample *sample,
     }
     cJSON *line = cJSON_CreateObject();
     bool ok = add_json_sample(line, sample) && cJSON_AddStringToObject(line, "error", message) &&
-              append_json(line, out);
+              cli_json_print(out, line, true);
     cJSON_Delete(line);
     elcl_str_text(out, "\n");
     if (!ok)

@@ -33,14 +33,10 @@ bool cli_server_key_is(const struct cli_server *server, const char *key)
 void cli_serve_json(struct cli_exchange *x, int status, cJSON *json)
 {
     struct elcl_str body = {0};
-    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
-    cJSON_Delete(json);
-    if (text)
-        elcl_str_text(&body, text);
-    else
+    if (!json || !cli_json_print(&body, json, true))
         body.failed = true;
     elcl_str_text(&body, "\n");
-    cJSON_free(text);
+    cJSON_Delete(json);
     cli_exchange_reply(x, status, "application/json", &body);
 }
 

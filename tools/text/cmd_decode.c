@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/json_write.h"
 #include "text/convert.h"
 
 #define FIELD(name) offsetof(struct cli_conversion, name)
@@ -40,7 +41,7 @@ static int decode(const struct cli_conversion *c, const struct cli_parsed *line,
     if (c->common.format == CLI_FORMAT_JSONL) {
         cli_convert_begin_json(line, index, out);
         elcl_str_text(out, "\"text\": ");
-        cli_convert_json_string(text, strlen(text), out);
+        cli_json_text(out, text);
         elcl_str_text(out, "}");
     } else {
         elcl_str_text(out, text);

@@ -2,6 +2,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "common/json_write.h"
 #include "text/convert.h"
 
 #define FIELD(name) offsetof(struct cli_conversion, name)
@@ -53,7 +54,7 @@ static void append_all(const struct cli_conversion *c, const int32_t *ids, size_
         if (i)
             elcl_str_text(out, format == CLI_FORMAT_JSONL ? ", " : " ");
         if (format == CLI_FORMAT_JSONL)
-            cli_convert_json_string(token ? token : "", length, out);
+            cli_json_string(out, token ? token : "", length);
         else
             append_token(token ? token : "", length, out);
     }

@@ -5,7 +5,6 @@
 
 #include <cjson/cJSON.h>
 
-#include "base/utf8.h"
 #include "common/remedy.h"
 #include "common/output.h"
 #include "common/sys.h"
@@ -26,25 +25,6 @@ void cli_convert_begin_json(const struct cli_parsed *line, uint64_t index, struc
     elcl_str_printf(out, "{\"index\": %llu, ", (unsigned long long)index);
     if (line->id)
         elcl_str_printf(out, "\"id\": %s, ", line->id);
-}
-
-void cli_convert_json_string(const char *s, size_t n, struct elcl_str *out)
-{
-    struct elcl_str text = {0};
-    elcl_utf8_repair(s, n, &text);
-    elcl_str_text(out, "\"");
-    for (size_t i = 0; i < text.n; i++) {
-        const unsigned char c = (unsigned char)text.data[i];
-        if (c == '"' || c == '\\')
-            elcl_str_printf(out, "\\%c", c);
-        else if (c < ' ')
-            elcl_str_printf(out, "\\u%04x", c);
-        else
-            elcl_str_append(out, &text.data[i], 1);
-    }
-    elcl_str_text(out, "\"");
-    out->failed = out->failed || text.failed;
-    elcl_str_finish(&text);
 }
 
 /* ---- lines --------------------------------------------------------------------------------- */

@@ -29,8 +29,5 @@ int cli_convert(struct cli_conversion *c);
 
 /* Appends `{"index": N, "id": ID`. */
 void cli_convert_begin_json(const struct cli_parsed *line, uint64_t index, struct elcl_str *out);
-/* Appends a JSON string of n bytes; bytes that are no UTF-8 become U+FFFD. cJSON would end the
- * string at U+0000, which tokens may contain. */
-void cli_convert_json_string(const char *s, size_t n, struct elcl_str *out);
 
 #endif
