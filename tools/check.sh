@@ -219,7 +219,7 @@ with_thread_sanitizer() {
     [ -f build-tsan/build.ninja ] || meson setup build-tsan -Db_sanitize=thread -Db_lundef=false \
         -Dwerror=true -Doptimization=1 || return 1
     ninja -C build-tsan tests/test_pool tests/test_control tests/test_worker examples/threads \
-        tests/test_exchange tests/elcl-fake
+        tests/test_exchange tests/elcl-fake tests/load_client
 }
 
 # A race makes the exit code 66.
@@ -232,6 +232,8 @@ threads_sanitized() {
     program 'tsan: answers from other threads' exchange-tsan build-tsan/tests/test_exchange
     program 'tsan: hostile clients' hostile-tsan \
         python3 tests/serve/hostile.py build-tsan/tests/elcl-fake
+    program 'tsan: many clients' load-tsan python3 tests/serve/load.py build-tsan/tests/elcl-fake \
+        build-tsan/tests/load_client build-tsan/tests/elcl-fake queue term killed failing gone
     program 'tsan: hostile requests' hostile-requests-tsan \
         python3 tests/serve/hostile_requests.py build-tsan/tests/elcl-fake
     step 'tsan: engines in threads' threads-tsan \
