@@ -46,9 +46,12 @@ class Recorder:
 
     def up(self, client, server):
         pending = b""
-        while data := client.recv(65536):
-            server.sendall(data)
-            pending = self.take(pending + data)
+        try:
+            while data := client.recv(65536):
+                server.sendall(data)
+                pending = self.take(pending + data)
+        except OSError:  # the client has left
+            pass
         server.close()
 
     def take(self, pending):

@@ -476,6 +476,17 @@ static void test_large(void)
         CHECK(!strcmp(param, "x0"), "found %s", param);
         elcl_str_finish(&body);
     }
+    if (check_case("a long stop string")) {
+        err = (elcl_error){0};
+        elcl_str_text(&body, "{\"prompt\": \"a\", \"stop\": [\"b\", \"");
+        for (int i = 0; i <= CLI_OPENAI_MAX_STOP; i++)
+            elcl_str_text(&body, "x");
+        elcl_str_text(&body, "\"]}");
+        check_failure("stop", cli_openai_parse(body.data, body.n, &r, param, &err), &err,
+                      ELCL_E_ARG, "stop: expected at most 1024 bytes, found 1025");
+        CHECK(!strcmp(param, "stop"), "found %s", param);
+        elcl_str_finish(&body);
+    }
     if (check_case("too many prompts, and a million ids")) {
         err = (elcl_error){0};
         elcl_str_text(&body, "{\"prompt\": [\"a\"");

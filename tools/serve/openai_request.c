@@ -22,6 +22,9 @@ struct target {
 static int set_text(void *user, const char *text, elcl_error *err)
 {
     const struct target *to = user;
+    if (to->option->type == ELCL_OPTION_TEXTS && strlen(text) > CLI_OPENAI_MAX_STOP)
+        return elcl_fail(err, ELCL_E_ARG, "%s: expected at most %d bytes, found %zu",
+                         to->option->name, CLI_OPENAI_MAX_STOP, strlen(text));
     return cli_openai_add(to->r, to->option, text, err);
 }
 
