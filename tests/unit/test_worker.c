@@ -591,6 +591,14 @@ static void test_sizes(void)
           "batch %d, beams %d, source %d, target %d", s->batch_size, s->max_beams, s->max_source,
           s->max_target);
     cli_models_close(&models);
+    params.sizes.batch_size = 3;
+    CHECK(!cli_models_open(&models, (char *[]){"x=scarce"}, 1, &params, &err) &&
+              cli_models_start(&models, &params, &err) == ELCL_E_DEVICE_NOMEM &&
+              !strncmp(err.msg, "x: ", 3) && strstr(err.msg, "--max-beams"),
+          "%s", err.msg);
+    err = (elcl_error){0};
+    cli_models_close(&models);
+    params.sizes.batch_size = 0;
     params.options = &little;
     params.sizes.max_beams = 8;
     CHECK(!cli_models_open(&models, (char *[]){"a", "b"}, 2, &params, &err) &&

@@ -130,8 +130,16 @@ int cli_models_start(struct cli_models *models, const struct cli_models_params *
     int rc = ELCL_OK;
     for (size_t i = 0; i < models->n; i++)
         sharers.weight_bytes += models->items[i].info.weight_bytes;
-    for (size_t i = 0; !rc && i < models->n; i++)
-        rc = start_worker(&models->items[i], params, &sharers, err);
+    for (size_t i = 0; !rc && i < models->n; i++) {
+        elcl_error why = {0};
+        rc = start_worker(&models->items[i], params, &sharers, &why);
+        if (rc == ELCL_E_DEVICE_NOMEM)
+            elcl_fail(err, rc,
+                      "%.64s: %s (see --batch-size, --max-beams, --max-source, --max-target)",
+                      models->items[i].name, why.msg);
+        else if (rc)
+            elcl_fail(err, rc, "%s", why.msg);
+    }
     return rc;
 }
 
