@@ -159,9 +159,9 @@ class PageTest:
             "document.getElementById('message').className === ''"), said)
 
     def stop(self, fake):
-        """Stop ends the request on the server too. The stand-in takes two seconds for this text."""
+        """Stop ends the request on the server too. The stand-in takes ten seconds for this text."""
         page = self.page
-        os.environ["FAKE_STEP_MS"] = "20"
+        os.environ["FAKE_STEP_MS"] = "100"
         with Server(fake, "model") as server:
             page.open(f"http://127.0.0.1:{server.port}/")
             page.wait("!document.getElementById('go').disabled")
@@ -176,7 +176,7 @@ class PageTest:
             said = page.evaluate(MESSAGE)
             self.checks.that("stops", said == "Stopped.", said)
             self.checks.that("shows that the batch is free", page.wait(
-                f"{batch}.startsWith('0 of ')", 1))
+                f"{batch}.startsWith('0 of ')", 5))
             ended = {outcome: server.metrics().get(
                 f'elcl_requests_total{{model="model",outcome="{outcome}"}}')
                 for outcome in ("finished", "cancelled")}

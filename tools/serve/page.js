@@ -262,6 +262,8 @@ function setRunning(controller) {
     $('go').textContent = controller ? 'Stop' : 'Generate';
     $('go').className = controller ? 'stop' : '';
     $('outputs').setAttribute('aria-busy', String(Boolean(controller)));
+    clearTimeout(nextLook);
+    nextLook = setTimeout(keepFresh, 100);
 }
 
 async function submit() {
@@ -280,7 +282,6 @@ async function submit() {
         say(stopped ? 'Stopped.' : e.message, !stopped);
     }
     setRunning(null);
-    refresh();
 }
 
 // ---- models and languages -----------------------------------------------------------------------
@@ -410,13 +411,16 @@ async function refresh() {
     }
 }
 
+let nextLook; // a timer
+
 async function keepFresh() {
     if (!document.hidden) {
         await refresh();
         if (!models.length && health?.status === 'ok' && !declined)
             await loadModels().catch(e => say(e.message, true));
     }
-    setTimeout(keepFresh, running ? 500 : 2000);
+    clearTimeout(nextLook); // of a second call, while this one waited
+    nextLook = setTimeout(keepFresh, running ? 500 : 2000);
 }
 
 // ---- start --------------------------------------------------------------------------------------
