@@ -452,6 +452,20 @@ static void join_blanks(struct completion *c)
     }
 }
 
+/* Answers with the reason why there are no outputs. */
+static void refuse(const struct completion *c, const elcl_error *why)
+{
+    elcl_error err = {0};
+    char param[64], seconds[16];
+    (void)cli_openai_fail(&c->request, why, param, &err);
+    cli_served_hide_path(c->served, &err);
+    if (why->code == CLI_WORKER_BUSY) {
+        (void)snprintf(seconds, sizeof(seconds), "%d", cli_worker_retry_seconds(c->served->worker));
+        (void)cli_exchange_header(c->x, "Retry-After", seconds, NULL);
+    }
+    cli_openai_refuse(c->x, cli_openai_status(why->code), param, NULL, err.msg);
+}
+
 /* Answers, and frees the completion. */
 static void end(struct completion *c, const elcl_error *why)
 {
@@ -462,7 +476,7 @@ static void end(struct completion *c, const elcl_error *why)
     if (c->request.stream && (c->begun || !why))
         end_stream(c, why);
     else if (why)
-        cli_openai_refuse(c->x, cli_openai_status(why->code), NULL, NULL, why->msg);
+        refuse(c, why);
     else
         answer(c);
     destroy(c);
@@ -482,20 +496,6 @@ static void on_leave(void *user)
 
 /* ---- the start ----------------------------------------------------------------------------- */
 
-/* Answers that the worker takes no job now. */
-static void refuse_job(struct completion *c, const elcl_error *why)
-{
-    elcl_error err = {0};
-    char param[64], seconds[16];
-    (void)cli_openai_fail(&c->request, why, param, &err);
-    cli_served_hide_path(c->served, &err);
-    (void)snprintf(seconds, sizeof(seconds), "%d", cli_worker_retry_seconds(c->served->worker));
-    if (why->code == CLI_WORKER_BUSY)
-        (void)cli_exchange_header(c->x, "Retry-After", seconds, NULL);
-    cli_openai_refuse(c->x, cli_openai_status(why->code), param, NULL, err.msg);
-    destroy(c);
-}
-
 static void submit(struct completion *c)
 {
     elcl_error why = {0};
@@ -507,7 +507,8 @@ static void submit(struct completion *c)
     if (!cli_worker_submit(c->served->worker, &c->job, c->plan.requests, &why))
         return; /* the worker's thread may have freed it */
     cli_exchange_on_leave(c->x, NULL, NULL);
-    refuse_job(c, &why);
+    refuse(c, &why);
+    destroy(c);
 }
 
 void cli_openai_start(struct cli_exchange *x, const struct cli_served *served,
