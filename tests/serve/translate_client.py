@@ -28,7 +28,8 @@ elcl, golden = sys.argv[1:3]
 record = sys.argv[4] if len(sys.argv) > 4 else None
 KEY = "a key"
 MODELS = ["pieces/marian", "pieces/nllb", "pieces/mbart", "ct2-argos.argosmodel"]
-OPTIONS = ["--pairs", "marian=en-fr,marian=en-de", "--max-target", "16", "--api-key", KEY]
+OPTIONS = ["--pairs", "marian=en-fr,marian=en-de,marian=fr-de", "--max-target", "16", "--api-key",
+           KEY]
 recorder = None
 
 
@@ -97,6 +98,7 @@ def test_models(client):
     said = "Free software"
     for source, target, model, own in (
             ("en", "de", "pieces/marian", (None, "deu")),
+            ("fr", "de", "pieces/marian", (None, "deu")),
             ("de", "fr", "pieces/nllb", ("deu_Latn", "fra_Latn")),
             ("fr", "en", "pieces/nllb", ("fra_Latn", "eng_Latn")),
             ("en", "ro", "pieces/mbart", ("en_XX", "ro_RO")),

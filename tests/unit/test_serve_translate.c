@@ -267,6 +267,7 @@ static void test_names(void)
     check_model("opus-mt-mul-mul", PIECES "marian", "marian", NULL, 2, NULL);
     check_model("marian", PIECES "marian", "marian", NULL, 0, NULL);
     check_model("bart-large-cnn", BARE, "bart", NULL, 0, NULL);
+    check_model("opus-mt-en", BARE, "marian", NULL, 0, NULL);
     check_model("opus-mt", BARE, "marian", NULL, 0, NULL);
     check_model("mine", BARE, "marian", "mine=en-de", 1, en_de);
     check_model("opus-mt-de-en", BARE, "marian", "x=a-b,opus-mt-de-en=en-de", 1, en_de);
@@ -321,10 +322,13 @@ static void test_three_letters(void)
         {"en", "fr", "1 7:eng_Latn:fra_Latn"}, {"deu_Latn", "en", "1 7:deu_Latn:eng_Latn"}, {""}};
     static const char *const marian[][3] = {
         {"en", "fr", "1 7::fra"}, {"en", "de", "1 7::deu"}, {""}};
+    static const char *const same[][3] = {{"fr", "de", "1 7::deu"}, {""}}; /* no source */
     static const char *const one[][3] = {{"en", "fr", "1 7::fra"}, {""}};
     if (!has_icu())
         return;
     check_model("nllb", PIECES "nllb", "m2m_100", NULL, 6, nllb);
+    check_model("opus-mt-mul-mul", PIECES "marian", "marian", NULL, 2, same);
+    check_model("marian", PIECES "marian", "marian", "marian=fr-de", 1, same);
     check_model("opus-mt-en-gmw", PIECES "marian", "marian", NULL, 2, marian);
     check_model("opus-mt-tc-big-en-fra_deu", PIECES "marian", "marian", NULL, 2, marian);
     check_model("marian", PIECES "marian", "marian", "marian=en-fr", 1, one);

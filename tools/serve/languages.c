@@ -223,14 +223,18 @@ static bool is_side(const char *word)
 static bool find_in_name(const char *name, elcl_direction *found)
 {
     char before[sizeof(found->source)] = "", word[sizeof(found->source)];
+    const char *opus = strstr(name, "opus-mt-");
     bool any = false;
     if (strstr(name, "-to-")) /* many-to-one: "to" is the code of Tongan, too */
         return false;
+    if (opus) /* "mt" is that of Maltese */
+        name = opus + strlen("opus-mt-");
     while (*name) {
         const size_t n = strcspn(name, "-");
         const bool fits = n < sizeof(word);
         (void)snprintf(word, sizeof(word), "%.*s", fits ? (int)n : 0, name);
-        if (is_side(before) && is_side(word) && (count_listed(before) || count_listed(word))) {
+        const bool pair = count_listed(before) || count_listed(word) || !strcmp(before, word);
+        if (pair && is_side(before) && is_side(word)) {
             memcpy(found->source, before, sizeof(before));
             memcpy(found->target, word, sizeof(word));
             any = true;
@@ -339,6 +343,17 @@ static int put_sides(struct cli_languages *l, int model, const struct side *sour
     return rc;
 }
 
+/* Marian's own codes are those of its targets: it takes none of the source, and they tell the
+ * sources of no group but the same. */
+static void take_marian(struct side *sources, const elcl_direction *words)
+{
+    for (size_t i = 0; i < sources->n; i++)
+        *sources->items[i].own = '\0';
+    if (!count_listed(words->source) && is_group(words->source) &&
+        strcmp(words->source, words->target) != 0)
+        sources->n = 0;
+}
+
 /* Adds what two words stand for. Packages have names of languages, and there the codes are those
  * that clients know. */
 static int put_words(struct cli_languages *l, const struct cli_language_model *model,
@@ -351,10 +366,8 @@ static int put_words(struct cli_languages *l, const struct cli_language_model *m
     if (!rc)
         rc = package ? put_spelled(&targets, words->target, "", err)
                      : put_word(&targets, own, words->target, err);
-    /* Own codes of Marian are those of targets: they tell the sources of no group but the same. */
-    if (!rc && !strcmp(model->family, "marian") && !count_listed(words->source) &&
-        is_group(words->source) && strcmp(words->source, words->target) != 0)
-        sources.n = 0;
+    if (!rc && !strcmp(model->family, "marian"))
+        take_marian(&sources, words);
     if (!rc)
         rc = put_sides(l, model->number, &sources, &targets, words, err);
     elcl_free(sources.items);
