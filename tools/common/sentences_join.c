@@ -57,7 +57,7 @@ void cli_join_piece(struct cli_joiner *j, const struct cli_piece *piece, struct 
     if (!j->begun)
         put_due(j, 0, out);
     j->begun = false;
-    j->due = before.text + before.n;
+    j->due = before.n ? before.text + before.n : "";
     j->n_due = before.n_after;
     j->source_last = before.n ? last_of(before.text, before.n) : 0;
     j->piece = *piece;
