@@ -19,6 +19,7 @@ elcl = sys.argv[1]
 SLOW = {"FAKE_STEP_MS": "20"}
 SLOW_PROMPT = b'{"prompt": "!slow"}'
 SLOW_TEXT = b'{"q": "!slow", "source": "aa", "target": "bb"}'
+LARGE_PROMPT = b'{"prompt": "!slow' + b"a" * 200000 + b'"}'
 STREAM = b'{"prompt": "!slow", "stream": true, "num_beams": 1}'
 
 
@@ -180,14 +181,19 @@ def leave_half(connection):
 def test_leaving():
     """The rows of a client that leaves are free long before its two seconds are over."""
     server = start(environment=SLOW)
+    in_flight = 'elcl_requests_in_flight{model="model"}'
     cancelled = 'elcl_requests_total{model="model",outcome="cancelled"}'
-    for asked in (completion(SLOW_PROMPT), completion(STREAM), translation(SLOW_TEXT)):
+    for asked in (completion(SLOW_PROMPT), completion(LARGE_PROMPT), completion(STREAM),
+                  translation(SLOW_TEXT)):
         for close in (socket.socket.close, reset, leave_half):
-            before, began = metric(server, cancelled), time.monotonic()
+            before = metric(server, cancelled)
             connections = [server.connect() for _ in range(5)]
             for connection in connections:
                 send(connection, asked)
-            time.sleep(0.1)
+            began = time.monotonic()
+            while metric(server, in_flight) < 5 and time.monotonic() - began < 10:
+                time.sleep(0.02)
+            began = time.monotonic()
             for connection in connections:
                 close(connection)
             while metric(server, cancelled) < before + 5 and time.monotonic() - began < 10:
@@ -195,7 +201,7 @@ def test_leaving():
             seconds = time.monotonic() - began
             check(f"free after {close.__name__}", seconds < 1.5, f"{seconds} seconds")
     left = 'elcl_http_requests_total{method="POST",path="/v1/completions",status="499"}'
-    check("counted as left", metric(server, left) == 30, metric(server, left))
+    check("counted as left", metric(server, left) == 45, metric(server, left))
     server.stop()
 
 

@@ -16,6 +16,7 @@
 #include "base/utf8.h"
 #include "common/sys.h"
 #include "serve/connections.h"
+#include "serve/large.h"
 #include "serve/listen.h"
 
 #define MAX_THREADS 4
@@ -30,6 +31,9 @@
  * and no reset overtakes the answer. */
 #define READ_REFUSED_BYTES 65536
 
+/* Larger bodies are handled by threads of their own. */
+#define LARGE_BODY_BYTES 65536
+
 /* All bodies in memory together may have so many times the bytes of the largest. */
 #define BODIES 16
 
@@ -39,6 +43,7 @@
 struct cli_http {
     struct cli_http_params params;
     struct cli_connections *connections;
+    struct cli_large *large;
     struct MHD_Daemon *daemon;
     int fd;
     char url[CLI_URL_BYTES];
@@ -279,8 +284,14 @@ static enum MHD_Result on_end(struct call *call)
         call->refusal = MHD_HTTP_BAD_REQUEST;
     if (call->refusal)
         return refuse(call, call->refusal);
-    call->http->params.handle(call->http->params.user, call->x);
-    return send_or_suspend(call);
+    if (request->n_body <= LARGE_BODY_BYTES) {
+        call->http->params.handle(call->http->params.user, call->x);
+        return send_or_suspend(call);
+    }
+    const enum MHD_Result ok = send_or_suspend(call);
+    if (ok)
+        cli_large_give(call->http->large, call->x);
+    return ok;
 }
 
 /* Called with the headers, with each piece of the body, at the end of the request, and again
@@ -415,6 +426,7 @@ int cli_http_create(const struct cli_http_params *params, struct cli_http **http
     ELCL_TRY(cli_listen_bind(params->host, params->port, &h->fd, h->url, err));
     ELCL_TRY(cli_connections_create(params->connections, params->request_seconds,
                                     params->idle_seconds, &h->connections, err));
+    ELCL_TRY(cli_large_create(params->handle, params->user, &h->large, err));
     *http = h;
     return ELCL_OK;
 fail:
@@ -468,6 +480,7 @@ void cli_http_destroy(struct cli_http **http)
         return;
     if (h->daemon)
         leave_all(h);
+    cli_large_destroy(&h->large);
     cli_connections_destroy(&h->connections);
     cli_listen_close(&h->fd);
     free(h);

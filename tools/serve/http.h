@@ -17,7 +17,8 @@ struct cli_http_done {
     double seconds;   /* since the headers of the request */
 };
 
-/* Callbacks run on the server's threads, several at a time. They must not wait. */
+/* Callbacks run on the server's threads, several at a time. They must not wait; handle() may take
+ * its time over a large body. */
 struct cli_http_params {
     const char *host;
     int port;
