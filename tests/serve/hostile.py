@@ -167,6 +167,38 @@ def test_long_names(server):
                       reply)
 
 
+def test_web_pages(server):
+    """Browsers send what any page asks for, here also under a name that a stranger controls."""
+    port = server.port
+    post = {
+        "no browser": ((), 400),
+        "own page": ((f"Host: 127.0.0.1:{port}", f"Origin: http://127.0.0.1:{port}",
+                      "Sec-Fetch-Site: same-origin"), 400),
+        "own page by name": ((f"Host: localhost:{port}", f"Origin: http://localhost:{port}"), 400),
+        "listed page": ((f"Host: 127.0.0.1:{port}", "Origin: https://good.example",
+                         "Sec-Fetch-Site: cross-site"), 400),
+        "other page": ((f"Host: 127.0.0.1:{port}", "Origin: https://evil.example",
+                        "Sec-Fetch-Site: cross-site"), 403),
+        "other port": ((f"Host: 127.0.0.1:{port}", "Origin: http://127.0.0.1:1",
+                        "Sec-Fetch-Site: same-site"), 403),
+        "form of another page": (("Host: x", "Origin: null", "Sec-Fetch-Site: cross-site"), 403),
+        "without an origin": (("Host: x", "Sec-Fetch-Site: cross-site"), 403),
+        "rebound name": ((f"Host: evil.example:{port}", f"Origin: http://evil.example:{port}"),
+                         403),
+    }
+    for name, (headers, wanted) in post.items():
+        lines = [f"{line}\r\n" for line in headers] or ["Host: x\r\n"]
+        raw = f"POST /v1/completions HTTP/1.1\r\nContent-Length: 1\r\n{''.join(lines)}\r\n["
+        reply = ask(server, raw.encode())
+        allowed = reply and reply.headers.get("access-control-allow-origin")
+        check(f"web pages: {name}", reply and reply.status == wanted and
+              allowed == ("https://good.example" if name == "listed page" else None), reply)
+    reply = ask(server, request("OPTIONS", "/v1/completions", "Origin: https://good.example",
+                                "Access-Control-Request-Method: POST"))
+    check("web pages: preflight", reply and reply.status == 204 and
+          "Content-Type" in reply.headers.get("access-control-allow-headers", ""), reply)
+
+
 def test_keep_alive(server):
     with server.connect() as connection:
         reader = Reader(connection)
@@ -369,13 +401,15 @@ def test_addresses():
 
 def main():
     largest = 100000
-    server = start("--request-seconds", "1", "--max-body", str(largest), "--verbose")
+    server = start("--request-seconds", "1", "--max-body", str(largest), "--verbose",
+                   "--allow-origin", "https://good.example")
     test_paths(server)
     test_methods(server)
     test_first_lines(server)
     test_headers(server)
     test_bodies(server, largest)
     test_long_names(server)
+    test_web_pages(server)
     test_keep_alive(server)
     test_half(server)
     test_many(server)

@@ -42,6 +42,9 @@ static void destroy(struct cli_exchange *x)
     free((char *)x->request.query);
     free((char *)x->request.type);
     free((char *)x->request.key);
+    free((char *)x->request.origin);
+    free((char *)x->request.fetch_site);
+    free((char *)x->request.host);
     elcl_str_finish(&x->request_body);
     for (size_t i = 0; i < x->answer.n_headers; i++) {
         free(x->headers[i].name);
@@ -66,6 +69,9 @@ struct cli_exchange *cli_exchange_create(const struct cli_exchange_request *requ
     x->request.query = copy(request->query, &failed);
     x->request.type = copy(request->type, &failed);
     x->request.key = copy(request->key, &failed);
+    x->request.origin = copy(request->origin, &failed);
+    x->request.fetch_site = copy(request->fetch_site, &failed);
+    x->request.host = copy(request->host, &failed);
     x->request.body = "";
     x->wake = wake;
     x->transport = transport;

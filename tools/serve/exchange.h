@@ -16,7 +16,10 @@ struct cli_exchange_request {
     const char *query; /* what follows the ?, still percent-encoded but for +; or "" */
     const char *type;  /* media type in lower case without parameters, or "" */
     const char *key;   /* of "Authorization: Bearer KEY", or NULL */
-    const char *body;  /* valid UTF-8, with a NUL after its n_body bytes */
+    /* The headers Origin and Sec-Fetch-Site, which browsers send, and with one of them Host; or
+     * NULL. */
+    const char *origin, *fetch_site, *host;
+    const char *body; /* valid UTF-8, with a NUL after its n_body bytes */
     size_t n_body;
 };
 

@@ -226,11 +226,15 @@ static struct cli_exchange *create_exchange(struct call *call, const char *path,
     struct elcl_str query = {0};
     read_media_type(call, type, sizeof(type));
     (void)MHD_get_connection_values(call->mhd, MHD_GET_ARGUMENT_KIND, add_argument, &query);
-    const struct cli_exchange_request request = {.method = method,
-                                                 .path = path,
-                                                 .query = query.n ? query.data : "",
-                                                 .type = type,
-                                                 .key = bearer(call)};
+    struct cli_exchange_request request = {.method = method,
+                                           .path = path,
+                                           .query = query.n ? query.data : "",
+                                           .type = type,
+                                           .key = bearer(call),
+                                           .origin = header(call, MHD_HTTP_HEADER_ORIGIN),
+                                           .fetch_site = header(call, "Sec-Fetch-Site")};
+    if (request.origin || request.fetch_site)
+        request.host = header(call, MHD_HTTP_HEADER_HOST);
     struct cli_exchange *x = query.failed ? NULL : cli_exchange_create(&request, resume, call);
     elcl_str_finish(&query);
     return x;

@@ -6,6 +6,7 @@
 #include "serve/health.h"
 #include "serve/metrics.h"
 #include "serve/openai.h"
+#include "serve/origins.h"
 #include "serve/page.h"
 #include "serve/translate.h"
 
@@ -84,6 +85,8 @@ int cli_routes_check(const struct cli_server *server, const struct cli_exchange_
         return !methods_of(request->path, allow, sizeof(allow)) ? 404
                : asks_options(request)                          ? 0
                                                                 : 405;
+    if (cli_origin_is_foreign(server->options, request))
+        return 403;
     return route->access == CLI_ACCESS_KEY && !cli_server_key_is(server, request->key) ? 401 : 0;
 }
 
@@ -101,6 +104,7 @@ static void refuse_method(struct cli_exchange *x)
 void cli_routes_refuse(const struct cli_server *server, struct cli_exchange *x, int status)
 {
     char message[128];
+    cli_origin_allow(server->options, x);
     switch (status) {
     case 400:
         cli_serve_error(x, status, "expected UTF-8 in the path and the body");
@@ -111,6 +115,11 @@ void cli_routes_refuse(const struct cli_server *server, struct cli_exchange *x, 
                         cli_exchange_request(x)->key
                             ? "the API key is wrong"
                             : "expected an API key, as in Authorization: Bearer KEY");
+        break;
+    case 403:
+        cli_serve_error(x, status,
+                        "a web page of another origin sent this: --allow-origin of the server "
+                        "lets it");
         break;
     case 404:
         cli_serve_error(x, status, "there is nothing at this path");
@@ -137,6 +146,7 @@ void cli_routes_handle(struct cli_server *server, struct cli_exchange *x)
     const struct cli_route *route = cli_route_at(cli_route_find(request));
     char allow[64];
     struct elcl_str nothing = {0};
+    cli_origin_allow(server->options, x);
     if (route) {
         route->handler(server, x);
         return;

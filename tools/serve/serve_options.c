@@ -18,6 +18,9 @@ static const struct cli_opt options_table[] = {
     CLI_ROW_TEXT("api-key", "KEY", api_key,
         "answer only requests with this key (default: the environment variable ELCL_API_KEY, "
         "which other users cannot see, else no key)"),
+    CLI_ROW_TEXT("allow-origin", "ORIGIN,...", allow_origin,
+        "let web pages of these origins send requests and read the answers, as in "
+        "https://example.org; *: all (default: only this server's own page)"),
     CLI_ROW_INT("connections", "N", connections, 1, 65536,
         "connections at a time; others wait (default 1024)"),
     CLI_ROW_BYTES("max-body", max_body_bytes,

@@ -10,6 +10,7 @@ struct cli_serve_options {
     struct cli_args args; /* words: the models, as [NAME=]PATH */
     struct cli_common_options common;
     const char *host, *api_key; /* NULL: no key */
+    const char *allow_origin;   /* separated by commas; NULL: none */
     int port;                   /* 0: any */
     int connections;
     uint64_t max_body_bytes;
