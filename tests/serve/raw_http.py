@@ -1,5 +1,6 @@
 """`elcl serve` as a process, and clients that send any bytes to it."""
 
+import atexit
 import os
 import re
 import signal
@@ -39,6 +40,7 @@ class Server:
         self.process = subprocess.Popen(
             [elcl, "serve", "--port", "0", *options, model], preexec_fn=before,
             stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=clean | (environment or {}))
+        atexit.register(self.process.kill)  # a test that breaks off leaves no server
         found = None
         while not found:
             line = self.process.stderr.readline().decode()
