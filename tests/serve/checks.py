@@ -13,7 +13,8 @@ class Checks:
             self.passed += 1
         else:
             self.failed += 1
-            print(f"FAILED: {self.subject}: {name}", *[f"    {d}" for d in details], sep="\n")
+            print(f"FAILED: {self.subject}: {name}", *[f"    {d!s:.2000}" for d in details],
+                  sep="\n")
 
     def end(self):
         """The exit code."""

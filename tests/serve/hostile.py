@@ -15,7 +15,9 @@ import subprocess
 import sys
 import time
 
-from raw_http import HEALTH, Reader, Server, ask, check, request, reset, send, serves, status
+from raw_http import (HEALTH, Reader, ask, check, checks, request, reset, send, serves, status,
+                      stop)
+from server import Server
 
 elcl = sys.argv[1]
 model = sys.argv[2] if len(sys.argv) > 2 else "model"
@@ -40,7 +42,7 @@ def read_all(connection):
 
 
 def start(*options, **more):
-    return Server(elcl, model, *options, **more)
+    return Server(elcl, *options, model, **more)
 
 
 # ---- one request after the other ---------------------------------------------------------------
@@ -232,7 +234,7 @@ def test_closed_side():
             request("POST", "/", "Content-Length: 9") + b"x")]:
         read_all(connection)
         check("closed after half a request and the end", time.monotonic() - began < 8)
-    server.stop()
+    stop(server)
 
 
 def test_half(server):
@@ -323,7 +325,7 @@ def test_connections():
     check("waits for a connection", reply and reply.status == 200, reply)
     for connection in idle:
         connection.close()
-    server.stop()
+    stop(server)
 
 
 def test_files():
@@ -335,7 +337,7 @@ def test_files():
     serves(server, "200 connections with 64 files")
     for connection in many:
         connection.close()
-    server.stop()
+    stop(server)
     code = subprocess.run([elcl, "serve", "--connections", "10000", model], capture_output=True,
                           text=True, preexec_fn=lambda: resource.setrlimit(
                               resource.RLIMIT_NOFILE, few))
@@ -351,7 +353,7 @@ def test_idle():
         began = time.monotonic()
         check("an idle connection is closed", not reader.more() and
               0.5 < time.monotonic() - began < 8, time.monotonic() - began)
-    server.stop()
+    stop(server)
 
 
 def test_ends():
@@ -363,7 +365,7 @@ def test_ends():
         reader.reply()
         send(half, request("POST", "/health", "Content-Length: 3"))
         time.sleep(0.2)
-        server.process.send_signal(signal.SIGTERM)
+        server.send_signal()
         time.sleep(0.3)
         send(idle, HEALTH)
         reply = reader.reply()
@@ -380,7 +382,7 @@ def test_ends():
         code = server.process.wait(20)
         check("ends after its last request", code == 0 and time.monotonic() - began < 8, code)
     for number in (signal.SIGTERM, signal.SIGINT):
-        rest = start("--host", "localhost").stop(number)
+        rest = stop(start("--host", "localhost"), number)
         check("says nothing at its end", not rest, rest)
 
 
@@ -389,14 +391,14 @@ def test_addresses():
     code = subprocess.run([elcl, "serve", "--port", str(server.port), model], capture_output=True,
                           text=True)
     check("a port that is taken", code.returncode == 1 and "--port 0" in code.stderr, code)
-    server.stop()
+    stop(server)
     code = subprocess.run([elcl, "serve", "--host", "no.such.host.invalid", model],
                           capture_output=True, text=True)
     check("a host that is not there", code.returncode == 1 and "--host" in code.stderr, code)
     if socket.has_ipv6 and os.path.exists("/proc/net/if_inet6"):
         server = start("--host", "::1")
         serves(server, "IPv6")
-        server.stop()
+        stop(server)
 
 
 def main():
@@ -415,15 +417,15 @@ def main():
     test_many(server)
     test_random(server)
     test_slow(server)
-    rest = server.stop()
-    check("no control characters in the log", not re.search(rb"[^\n -~]", rest), rest)
+    rest = stop(server)
+    check("no control characters in the log", not re.search(r"[^\n -~]", rest), rest)
     test_connections()
     test_closed_side()
     test_files()
     test_idle()
     test_ends()
     test_addresses()
-    return check.end()
+    return checks.end()
 
 
 if __name__ == "__main__":

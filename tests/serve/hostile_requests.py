@@ -5,13 +5,12 @@ before their answer: errors, or rows that are free again.
 """
 
 import json
-import re
-import signal
 import socket
 import sys
 import time
 
-from raw_http import Reader, Server, ask, check, request, reset, send, serves
+from raw_http import (Reader, ask, check, checks, ended, request, reset, send, serves, stop)
+from server import Server
 
 elcl = sys.argv[1]
 
@@ -24,7 +23,7 @@ STREAM = b'{"prompt": "!slow", "stream": true, "num_beams": 1}'
 
 
 def start(*options, **more):
-    return Server(elcl, "model", *options, **more)
+    return Server(elcl, *options, "model", **more)
 
 
 def completion(body, *headers):
@@ -33,12 +32,6 @@ def completion(body, *headers):
 
 def translation(body, kind="application/json"):
     return request("POST", "/translate", f"Content-Type: {kind}", body=body)
-
-
-def metric(server, name):
-    reply = ask(server, request("GET", "/metrics"))
-    found = re.search(rf"^{re.escape(name)} (\S+)$", reply.body.decode(), re.M)
-    return float(found[1]) if found else None
 
 
 # ---- bodies ------------------------------------------------------------------------------------
@@ -162,7 +155,7 @@ def test_keys():
     for path in ("/metrics", "/v1/models", "/v1/models/model"):
         reply = ask(server, request("GET", path))
         check(f"key: none for {path}", reply and reply.status == 401, reply)
-    server.stop()
+    stop(server)
 
 
 # ---- clients that leave ------------------------------------------------------------------------
@@ -186,23 +179,23 @@ def test_leaving():
     for asked in (completion(SLOW_PROMPT), completion(LARGE_PROMPT), completion(STREAM),
                   translation(SLOW_TEXT)):
         for close in (socket.socket.close, reset, leave_half):
-            before = metric(server, cancelled)
+            before = server.metrics()[cancelled]
             connections = [server.connect() for _ in range(5)]
             for connection in connections:
                 send(connection, asked)
             began = time.monotonic()
-            while metric(server, in_flight) < 5 and time.monotonic() - began < 10:
+            while server.metrics()[in_flight] < 5 and time.monotonic() - began < 10:
                 time.sleep(0.02)
             began = time.monotonic()
             for connection in connections:
                 close(connection)
-            while metric(server, cancelled) < before + 5 and time.monotonic() - began < 10:
+            while server.metrics()[cancelled] < before + 5 and time.monotonic() - began < 10:
                 time.sleep(0.02)
             seconds = time.monotonic() - began
             check(f"free after {close.__name__}", seconds < 1.5, f"{seconds} seconds")
     left = 'elcl_http_requests_total{method="POST",path="/v1/completions",status="499"}'
-    check("counted as left", metric(server, left) == 45, metric(server, left))
-    server.stop()
+    check("counted as left", server.metrics().get(left) == 45, server.metrics())
+    stop(server)
 
 
 def test_draining():
@@ -212,22 +205,22 @@ def test_draining():
         send(whole, completion(SLOW_PROMPT))
         send(stream, completion(STREAM))
         time.sleep(0.2)
-        server.process.send_signal(signal.SIGTERM)
+        server.send_signal()
         reply, reader = Reader(whole).reply(), Reader(stream)
         check("an answer while it drains", reply and reply.status == 200, reply)
         check("a stream while it drains", reader.until(b"data: [DONE]\n\n") is not None)
-    server.wait()
+    ended(server)
     server = start("--drain-seconds", "0", environment=SLOW)
     with server.connect() as whole, server.connect() as stream:
         send(whole, completion(SLOW_PROMPT))
         send(stream, completion(STREAM))
         time.sleep(0.2)
-        server.process.send_signal(signal.SIGTERM)
+        server.send_signal()
         reply, reader = Reader(whole).reply(), Reader(stream)
         check("cut short: 503", reply and reply.status == 503, reply)
         check("cut short: a stream ends with an error", b'"error"' in (reader.until(b"\r\n0\r\n") or
                                                                        b""), reader.data)
-    check("cut short: a warning", b"--drain-seconds" in server.wait(), server.log)
+    check("cut short: a warning", "--drain-seconds" in ended(server), server.later())
 
 
 def test_time_limit():
@@ -235,7 +228,7 @@ def test_time_limit():
     began = time.monotonic()
     reply = ask(server, completion(SLOW_PROMPT))
     check("time limit", reply and reply.status == 503 and time.monotonic() - began < 1.8, reply)
-    server.stop()
+    stop(server)
 
 
 def test_queue():
@@ -254,7 +247,7 @@ def test_queue():
     time.sleep(0.3)
     reply = ask(server, completion(b'{"prompt": "a"}'))
     check("room again", reply and reply.status == 200, reply)
-    server.stop()
+    stop(server)
 
 
 def test_lost():
@@ -262,7 +255,7 @@ def test_lost():
     server = start("--batch-size", "4", environment={"FAKE_POOLS": "1"})
     reply = ask(server, completion(b'{"prompt": "!step"}'))
     check("lost: 500", reply and reply.status == 500, reply)
-    server.wait(1)
+    ended(server, 1)
 
 
 def main():
@@ -271,14 +264,14 @@ def main():
     test_values(server)
     test_old_client(server)
     test_translations(server)
-    server.stop()
+    stop(server)
     test_keys()
     test_leaving()
     test_draining()
     test_time_limit()
     test_queue()
     test_lost()
-    return check.end()
+    return checks.end()
 
 
 if __name__ == "__main__":

@@ -26,10 +26,10 @@ import sys
 import tempfile
 import time
 
+from checks import Checks
 from load_requests import ask_command, difference, generate, mixed
-from load_server import Memory, Server
+from server import ROOT, Memory, Server
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MODELS = os.path.join(ROOT, "models")
 G2P, KJV = os.path.join(MODELS, "g2p-en"), os.path.join(MODELS, "kjv-gpt2")
 CLIENTS = 64
@@ -39,22 +39,6 @@ def last(rates):
     """The last figure of each kind, and the load of the machine."""
     return json.dumps({k: round(v[-1], 1) for k, v in rates.items()}) + \
         f" at load {os.getloadavg()[0]:.1f}"
-
-
-class Checks:
-    passed = failed = 0
-
-    def that(self, name, good, *details):
-        if good:
-            self.passed += 1
-        else:
-            self.failed += 1
-            print(f"FAILED: {name}", *[f"    {d}" for d in details], sep="\n")
-        return good
-
-    def end(self):
-        print(f"{self.passed} passed, {self.failed} failed")
-        return 1 if self.failed or not self.passed else 0
 
 
 class Load:
@@ -82,7 +66,7 @@ class Load:
 class Tests:
     def __init__(self, elcl, client, fake):
         self.elcl, self.client, self.fake = elcl, client, fake
-        self.checks = Checks()
+        self.checks = Checks("load")
 
     def load(self, server, bodies, *options):
         return Load(self.client, server.port, bodies, *options)
@@ -215,12 +199,8 @@ class Tests:
     # ---- with the stand-in --------------------------------------------------------------------
 
     def fake_server(self, *arguments, **environment):
-        os.environ.update({key: str(value) for key, value in environment.items()})
-        try:
-            return Server(self.fake, *(arguments or ("a",)))
-        finally:
-            for key in environment:
-                del os.environ[key]
+        return Server(self.fake, *(arguments or ("a",)),
+                      environment={name: str(value) for name, value in environment.items()})
 
     def check_fake(self, name, bodies, answers):
         """The stand-in answers in upper case."""
@@ -261,7 +241,7 @@ class Tests:
                 warm_up = os.path.getsize(submitted.name)
                 load = self.load(server, bodies, "--clients", "32", "--seconds", "20")
                 time.sleep(0.7)
-                server.signal()
+                server.send_signal()
                 code = server.wait()
                 figures, answers = load.end()
                 taken = os.path.getsize(submitted.name) - warm_up

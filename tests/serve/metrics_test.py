@@ -14,9 +14,8 @@ import time
 import urllib.request
 
 from checks import Checks
-from load_server import Server
+from server import ROOT, Server
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MODEL = os.path.join(ROOT, "models", "g2p-en")
 NAME = 'a "name" with \\'
 LABEL = r'\w+="(?:[^"\\\n]|\\["\\n])*"'
@@ -83,7 +82,7 @@ def check_page(server, checks):
     """The page may take its two files, and ask this server, and nothing else."""
     for path, kind in (("/", "text/html"), ("/page.css", "text/css"),
                        ("/page.js", "text/javascript")):
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}") as answer:
+        with urllib.request.urlopen(server.url + path) as answer:
             policy = answer.headers["Content-Security-Policy"] or ""
             checks.that(f"page: {path}", answer.headers["Content-Type"].startswith(kind) and
                         policy.startswith("default-src 'none'; script-src 'self'; ") and

@@ -10,14 +10,12 @@ import asyncio
 import json
 import math
 import os
-import re
 import subprocess
 import sys
 import time
-import urllib.request
 
 from clients import Recorder, check, checks, same, skip
-from load_server import Server
+from server import Server
 
 try:
     import openai
@@ -324,13 +322,7 @@ def test_refused(client):
             create(model="kjv-gpt2", extra_body={"split": "sentences"}), "continues its prompt")
 
 
-def in_flight(port):
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
-        found = re.findall(r"(?m)^elcl_requests_in_flight\S* (\d+)$", answer.read().decode())
-    return sum(int(n) for n in found)
-
-
-def test_leave(client, port):
+def test_leave(client, server):
     begin("")
     for _ in range(3):
         stream = client.completions.create(model="kjv-gpt2", prompt="And", max_tokens=250, n=4,
@@ -338,10 +330,7 @@ def test_leave(client, port):
                                            extra_body={"eos_token_id": []})
         next(iter(stream))
         stream.close()
-    end = time.time() + 5
-    while in_flight(port) and time.time() < end:
-        time.sleep(0.01)
-    same("clients that leave free their places", in_flight(port), 0)
+    check("clients that leave free their places", server.wait_idle(5) is not None)
 
 
 async def ask_all(url, words):
@@ -361,7 +350,7 @@ def test_together(url):
 def test_key():
     begin("")
     server = Server(elcl, "--api-key", "right", os.path.join(models, "g2p-en"))
-    url = f"http://127.0.0.1:{server.port}/v1"
+    url = f"{server.url}/v1"
     made = openai.OpenAI(base_url=url, api_key="right").completions.create(model="g2p-en",
                                                                            prompt="a")
     same("the right key", made.choices[0].finish_reason, "stop")
@@ -381,7 +370,7 @@ def main():
     for test in (test_models, test_whole, test_options, test_sampling, test_logprobs, test_stop,
                  test_ids, test_streams, test_split, test_refused):
         test(client)
-    test_leave(client, server.port)
+    test_leave(client, server)
     test_together(url)
     same("the server ends well", server.stop(), 0)
     if record:

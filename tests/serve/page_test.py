@@ -12,13 +12,11 @@ import os
 import re
 import sys
 import time
-import urllib.request
 
 import browser
 from checks import Checks
-from load_server import Server
+from server import ROOT, Server
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 KEY = "page-key"
 HOSTILE = "<b>kjv"  # a name that would show if the page took it as HTML
 CONTROL = 2             # modifiers of DevTools
@@ -27,15 +25,6 @@ OUTPUTS = "[...document.querySelectorAll('#outputs li')]"
 TEXTS = OUTPUTS + ".map(e => e.querySelector('.text')?.lastChild.data)"
 MESSAGE = "document.getElementById('message').textContent"
 IDLE = "document.getElementById('go').textContent === 'Generate'"
-
-
-def complete(server, **body):
-    """The answer of the API."""
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{server.port}/v1/completions", json.dumps(body).encode(),
-        {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"})
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.load(answer)
 
 
 class PageTest:
@@ -59,14 +48,14 @@ class PageTest:
     def key(self):
         """The server has a key: the page asks for it, until it is right."""
         page = self.page
-        page.open(f"http://127.0.0.1:{self.server.port}/")
+        page.open(self.server.url + "/")
         dialog = "document.getElementById('key-dialog').open"
         self.checks.that("asks for the key", page.wait(dialog))
         page.press("Escape", 27)
         self.checks.that("says that it needs one", page.wait(f"{MESSAGE}.includes('API key')"))
         time.sleep(2.5)  # longer than between two looks at the server
         self.checks.that("asks no second time", not page.evaluate(dialog))
-        page.open(f"http://127.0.0.1:{self.server.port}/")
+        page.open(self.server.url + "/")
         page.wait(dialog)
         for key, said in (("wrong", "This server asks for a key."),
                           (KEY, "The server refused this key.")):
@@ -77,7 +66,7 @@ class PageTest:
             page.call("Input.dispatchKeyEvent", type="char", text="\r")
         self.checks.that("opens with the key",
                          page.wait(f"!{dialog} && !document.getElementById('go').disabled"))
-        page.open(f"http://127.0.0.1:{self.server.port}/")
+        page.open(self.server.url + "/")
         self.checks.that("remembers the key",
                          page.wait("!document.getElementById('go').disabled"))
 
@@ -92,8 +81,8 @@ class PageTest:
         """Beam search: the best outputs with their scores."""
         self.choose("g2p-en", n=3, num_beams=4)
         self.generate("attention")
-        want = complete(self.server, model="g2p-en", prompt="attention", n=3,
-                        num_beams=4)["choices"]
+        want = self.server.complete(model="g2p-en", prompt="attention", n=3,
+                                    num_beams=4)[1]["choices"]
         texts = self.page.evaluate(TEXTS)
         self.checks.that("n best outputs", texts == [c["text"].lstrip() for c in want], texts)
         scores = self.page.evaluate(
@@ -124,8 +113,9 @@ class PageTest:
             f"({TEXTS})[0])).observe(document.getElementById('outputs'), "
             "{subtree: true, childList: true, characterData: true}))")
         said = self.generate("In the beginning")
-        want = complete(self.server, model=HOSTILE, prompt="In the beginning", num_beams=1,
-                        do_sample=False, max_tokens=40)["choices"][0]["text"]
+        want = self.server.complete(
+            model=HOSTILE, prompt="In the beginning", num_beams=1, do_sample=False,
+            max_tokens=40)[1]["choices"][0]["text"]
         texts = self.page.evaluate(TEXTS)
         self.checks.that("the text of a stream", texts == [want], texts, want)
         steps = [s for s in self.page.evaluate("[...seen]") if s]
@@ -161,9 +151,8 @@ class PageTest:
     def stop(self, fake):
         """Stop ends the request on the server too. The stand-in takes ten seconds for this text."""
         page = self.page
-        os.environ["FAKE_STEP_MS"] = "100"
-        with Server(fake, "model") as server:
-            page.open(f"http://127.0.0.1:{server.port}/")
+        with Server(fake, "model", environment={"FAKE_STEP_MS": "100"}) as server:
+            page.open(server.url + "/")
             page.wait("!document.getElementById('go').disabled")
             page.type("#text", "!slow")
             page.press("Enter", 13, CONTROL)
@@ -244,7 +233,7 @@ class PageTest:
         """No complaint of the browser, and no request to anything but this server."""
         self.checks.that("the browser has no complaint", not self.page.complaints,
                          *self.page.complaints)
-        ours = (f"http://127.0.0.1:{self.server.port}/", "data:")
+        ours = (self.server.url + "/", "data:")
         others = [u for u in self.page.requests if not u.startswith(ours)]
         self.checks.that("asks only this server", not others, *others)
 
@@ -265,7 +254,7 @@ def main():
     checks = Checks("page")
     models = [os.path.join(ROOT, "models", "g2p-en"),
               f"{HOSTILE}={os.path.join(ROOT, 'models', 'kjv-gpt2')}"]
-    with Server(elcl, "--api-key", KEY, "--max-beams", "8", *models) as server, \
+    with Server(elcl, "--api-key", KEY, "--max-beams", "8", *models, key=KEY) as server, \
             browser.Browser(path) as b:
         test = PageTest(server, b.page(), checks)
         test.page.show(1200, 860, "light")

@@ -1,76 +1,25 @@
-"""`elcl serve` as a process, and clients that send any bytes to it."""
+"""Clients that send any bytes to `elcl serve`."""
 
-import atexit
-import os
-import re
 import signal
 import socket
 import struct
-import subprocess
-import sys
-import threading
+
+from checks import Checks
+
+checks = Checks("clients that misbehave")
+check = checks.that
 
 
-class Checks:
-    """Counts; prints what failed."""
-
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def __call__(self, name, ok, found=""):
-        self.passed += bool(ok)
-        self.failed += not ok
-        if not ok:
-            print(f"FAILED {name}: {str(found)[:300]}")
-
-    def end(self):
-        """Prints the last line; returns the exit code."""
-        print(f"{self.passed} passed, {self.failed} failed")
-        return int(self.failed > 0 or not self.passed)
+def ended(server, code=0):
+    """Expects the end with this code; returns what followed the line with the address."""
+    found = server.wait(20)
+    check(f"exit code {code}", found == code, found, server.later())
+    return server.later()
 
 
-check = Checks()
-
-
-class Server:
-    """`ELCL serve MODEL` on a free port, with the address that it prints."""
-
-    def __init__(self, elcl, model, *options, environment=None, before=None):
-        clean = {name: value for name, value in os.environ.items() if name != "ELCL_API_KEY"}
-        self.process = subprocess.Popen(
-            [elcl, "serve", "--port", "0", *options, model], preexec_fn=before,
-            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=clean | (environment or {}))
-        atexit.register(self.process.kill)  # a test that breaks off leaves no server
-        found = None
-        while not found:
-            line = self.process.stderr.readline().decode()
-            found = re.match(r"elcl: serving .* on http://(.*):(\d+)$", line)
-            if not line:
-                sys.exit("the server did not start")
-        self.host, self.port = found[1].strip("[]"), int(found[2])
-        self.log = b""
-        self.reader = threading.Thread(target=self.read, daemon=True)
-        self.reader.start()
-
-    def read(self):
-        for line in self.process.stderr:
-            self.log += line
-
-    def wait(self, code=0):
-        """Returns what followed the line with the address."""
-        found = self.process.wait(20)
-        self.reader.join()
-        check(f"exit code {code}", found == code, (found, self.log))
-        return self.log
-
-    def stop(self, number=signal.SIGTERM):
-        self.process.send_signal(number)
-        return self.wait()
-
-    def connect(self):
-        connection = socket.create_connection((self.host, self.port), timeout=20)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection
+def stop(server, number=signal.SIGTERM):
+    server.send_signal(number)
+    return ended(server)
 
 
 class Reply:
@@ -116,8 +65,17 @@ class Reader:
             return None
         first, *rest = head.decode("latin-1").split("\r\n")
         headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in rest)}
-        n = int(headers.get("content-length", 0)) if has_body else 0
-        return Reply(int(first.split()[1]), headers, self.take(n))
+        body = self.body(headers) if has_body else b""
+        return Reply(int(first.split()[1]), headers, body)
+
+    def body(self, headers):
+        if headers.get("transfer-encoding") != "chunked":
+            return self.take(int(headers.get("content-length", 0)))
+        body = b""
+        while n := int(self.until(b"\r\n") or b"0", 16):
+            body += self.take(n + 2)[:n]
+        self.until(b"\r\n")
+        return body
 
 
 def send(connection, data):

@@ -11,15 +11,16 @@ import json
 import math
 import os
 import re
-import socket
-import subprocess
 import sys
+
+from checks import Checks
+from raw_http import Reader
+from server import Server
 
 elcl, models, path = sys.argv[1:4]
 update = sys.argv[4:] == ["--update"]
 LEFT_OUT = {"id": r"cmpl-[0-9a-f]{16}", "created": r"\d+", "timings": r"\{.*_seconds.*\}",
             "device": r".+", "attention": r"el|mha|mha-beam", "batch_size": r"\d+"}
-passed = failed = 0
 
 
 def stable(value):
@@ -46,85 +47,50 @@ def agree(found, expected):
     return found == expected
 
 
-def read_body(file, headers):
-    if headers.get("transfer-encoding") != "chunked":
-        return file.read(int(headers.get("content-length", 0)))
-    body = b""
-    while n := int(file.readline(), 16):
-        body += file.read(n)
-        file.readline()
-    file.readline()
-    return body
-
-
-def exchange(connection, file, request):
+def exchange(connection, reader, request):
     """Sends a request and reads its answer: status, type, and JSON or a list of events."""
     connection.sendall(request.encode())
-    status = int(file.readline().split()[1])
-    headers = {}
-    while line := file.readline().strip():
-        name, value = line.decode().split(":", 1)
-        headers[name.lower()] = value.strip()
-    body = read_body(file, headers).decode()
-    kind = headers.get("content-type", "")
+    reply = reader.reply()
+    kind, body = reply.headers.get("content-type", ""), reply.body.decode()
     if kind != "text/event-stream":
-        return {"status": status, "type": kind, "answer": stable(json.loads(body))}
+        return {"status": reply.status, "type": kind, "answer": stable(json.loads(body))}
     events = body.split("\n\n")
     if events.pop() or not all(e.startswith("data: ") for e in events):
-        return {"status": status, "type": kind, "answer": body}
+        return {"status": reply.status, "type": kind, "answer": body}
     events = [e[6:] for e in events]
-    return {"status": status, "type": kind,
+    return {"status": reply.status, "type": kind,
             "answer": [e if e == "[DONE]" else stable(json.loads(e)) for e in events]}
 
 
-def start(names, options):
-    process = subprocess.Popen(
-        [elcl, "serve", "--port", "0", *options, *(os.path.join(models, n) for n in names)],
-        stderr=subprocess.PIPE, text=True)
-    while line := process.stderr.readline():
-        if found := re.match(r"elcl: serving .* on http://127.0.0.1:(\d+)$", line):
-            return process, int(found[1])
-    sys.exit("the server did not start")
-
-
 def main():
-    global passed, failed
     with open(path, encoding="utf-8") as file:
         record = json.load(file)
-    process, port = start(record["models"], record["options"])
-    connection = stream = None
+    server = Server(elcl, *record["options"], *(os.path.join(models, n) for n in record["models"]))
+    checks = Checks("replay")
+    connection = None
     for one in record["exchanges"]:
         if not connection:
-            connection = socket.create_connection(("127.0.0.1", port), timeout=60)
-            stream = connection.makefile("rb")
-        request = one["request"].replace("\r\nHost: HOST", f"\r\nHost: 127.0.0.1:{port}", 1)
-        found = exchange(connection, stream, request)
+            connection = server.connect(timeout=60)
+            reader = Reader(connection)
+        request = one["request"].replace("\r\nHost: HOST", f"\r\nHost: 127.0.0.1:{server.port}", 1)
+        found = exchange(connection, reader, request)
         if update:
             one.update(found)
-        good = all(agree(found[k], one[k]) for k in found)
-        passed += good
-        failed += not good
-        if not good:
-            print(f"FAILED {one['name']}: found {json.dumps(found)[:2000]}")
-            print(f"expected {json.dumps({k: one[k] for k in found})[:2000]}")
+        checks.that(one["name"], all(agree(found[k], one[k]) for k in found),
+                    f"found {json.dumps(found)}",
+                    f"expected {json.dumps({k: one[k] for k in found})}")
         if "\r\nConnection: close\r\n" in request:
-            stream.close()
             connection.close()
             connection = None
     if connection:
-        stream.close()
         connection.close()
-    process.terminate()
-    ended = process.wait(30) == 0
-    passed += ended
-    failed += not ended
+    checks.that("the server ends well", server.stop() == 0)
     if update:
         with open(path, "w", encoding="utf-8") as file:
             lines = ",\n".join(json.dumps(e, ensure_ascii=False) for e in record["exchanges"])
             head = json.dumps({k: record[k] for k in ("models", "options")})
             file.write(f'{head[:-1]}, "exchanges": [\n{lines}\n]}}\n')
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    return checks.end()
 
 
 sys.exit(main())

@@ -9,7 +9,6 @@ requests as the clients sent them; replay.py --update adds what came back, for r
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ import urllib.error
 import urllib.request
 
 from clients import Recorder, check, checks, same, skip
-from load_server import Server
+from server import Server
 
 try:
     from libretranslatepy import LibreTranslateAPI
@@ -189,7 +188,7 @@ def test_leave(server):
     """A client that leaves frees its places, also between two models."""
     body = json.dumps({"q": "Free software. It is good! " * 400, "source": "ro", "target": "xx",
                        "api_key": KEY}).encode()
-    with socket.create_connection(("127.0.0.1", server.port)) as client:
+    with server.connect() as client:
         client.sendall(b"POST /translate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
                        b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
         while not server.metrics()["elcl_requests_in_flight"]:

@@ -1,46 +1,68 @@
-"""A server for the load tests: starts it, watches its memory, reads its metrics, ends it."""
+"""`elcl serve` as a process: starts it, asks it, watches its memory, ends it."""
 
+import atexit
 import json
+import os
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 class Server:
-    """`elcl serve` on a free port, with all that it writes to standard error in `lines`."""
+    """`elcl serve` on a free port, with all that it writes to standard error in `lines`.
 
-    def __init__(self, elcl, *arguments, key=None, ready_s=120):
+    key: what get() and complete() send. environment: variables that it has beside those of the
+    test. before: what the process calls before the server starts.
+    """
+
+    def __init__(self, elcl, *arguments, key=None, ready_s=120, environment=None, before=None):
         self.headers = {"Authorization": f"Bearer {key}"} if key else {}
+        clean = {name: value for name, value in os.environ.items() if name != "ELCL_API_KEY"}
         self.process = subprocess.Popen(
-            [elcl, "serve", "--port", "0", *arguments],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
+            [elcl, "serve", "--port", "0", *arguments], env=clean | (environment or {}),
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=before)
+        atexit.register(self.process.kill)  # a test that breaks off leaves no server
         self.lines = []
         self.ready = threading.Event()
-        self.port = None
+        self.url = self.host = self.port = self.n_start = None
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
-        if not self.ready.wait(ready_s) or self.port is None:
+        if not self.ready.wait(ready_s) or not self.url:
             self.process.kill()
             raise RuntimeError("the server did not start:\n" + "".join(self.lines))
 
     def read(self):
         for line in self.process.stderr:
-            self.lines.append(line)
-            found = re.search(r"serving .* on http://[^ ]*:(\d+)", line)
-            if found:
-                self.port = int(found.group(1))
+            self.lines.append(line.decode(errors="replace"))
+            found = re.match(r"elcl: serving .* on (http://.*)$", self.lines[-1])
+            if found and not self.url:
+                self.url, self.n_start = found[1], len(self.lines)
+                address = urllib.parse.urlsplit(self.url)
+                self.host, self.port = address.hostname, address.port
                 self.ready.set()
         self.ready.set()
+
+    def later(self):
+        """What it has written since the line with its address."""
+        return "".join(self.lines[self.n_start:])
+
+    def connect(self, timeout=20):
+        connection = socket.create_connection((self.host, self.port), timeout=timeout)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
 
     def get(self, path, timeout=10):
         """The status and the body of a GET."""
         try:
-            url = f"http://127.0.0.1:{self.port}{path}"
-            request = urllib.request.Request(url, headers=self.headers)
+            request = urllib.request.Request(self.url + path, headers=self.headers)
             with urllib.request.urlopen(request, timeout=timeout) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
@@ -49,8 +71,8 @@ class Server:
     def complete(self, timeout=60, **fields):
         """The status and the parsed answer of one completion."""
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/v1/completions", json.dumps(fields).encode(),
-            {"Content-Type": "application/json"})
+            self.url + "/v1/completions", json.dumps(fields).encode(),
+            {"Content-Type": "application/json", **self.headers})
         try:
             with urllib.request.urlopen(request, timeout=timeout) as answer:
                 return answer.status, json.load(answer)
@@ -88,7 +110,7 @@ class Server:
             time.sleep(0.05)
         return None
 
-    def signal(self, number=signal.SIGTERM):
+    def send_signal(self, number=signal.SIGTERM):
         self.process.send_signal(number)
 
     def wait(self, seconds=60):
@@ -100,8 +122,9 @@ class Server:
         self.reader.join(5)
         return code
 
-    def stop(self):
-        self.signal()
+    def stop(self, number=signal.SIGTERM):
+        """Ends it with a signal; returns the exit code."""
+        self.send_signal(number)
         code = self.wait()
         if code is None:
             self.process.kill()
