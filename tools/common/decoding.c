@@ -1,7 +1,5 @@
 #include "common/decoding.h"
 
-#include <string.h>
-
 int cli_decoding_check_style(const struct cli_settings *given, elcl_error *err)
 {
     elcl_gen_options gen;

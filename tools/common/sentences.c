@@ -11,7 +11,6 @@ struct cli_sentences {
     struct cli_sentences_params params;
     bool greek;                          /* a semicolon asks */
     struct cli_icu *icu;                 /* NULL: the rule */
-    bool line_by_icu;                    /* of this line */
     const char *text;                    /* [n] */
     size_t n, at;                        /* the next piece starts at `at`, or it is n */
     size_t line, line_end, sentence_end; /* at least `at`, once they are known */

@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* The most samples in the queue, and parts in samples, where finished ones wait for an earlier one.
  */

@@ -1,7 +1,5 @@
 /* elcl decode: the texts of token ids. */
 #include <limits.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "common/json_write.h"
 #include "text/convert.h"

@@ -1,7 +1,6 @@
 #include "text/convert.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include <cjson/cJSON.h>
 
