@@ -68,11 +68,7 @@ bool cli_json_print(struct elcl_str *out, const cJSON *json, bool flat)
     char *text = flat ? cJSON_PrintUnformatted(json) : cJSON_Print(json);
     if (!text)
         return false;
-    const size_t n = strlen(text);
-    if (elcl_utf8_check(text, n) < n)
-        elcl_utf8_repair(text, n, out);
-    else
-        elcl_str_append(out, text, n);
+    elcl_utf8_repair(text, strlen(text), out);
     cJSON_free(text);
     return !out->failed;
 }
