@@ -1,4 +1,4 @@
-/* What the parts of sentences.h share: characters, and who finds sentence ends in a line. */
+/* What the parts of sentences.h share: characters, and what finds sentence ends in a line. */
 #ifndef CLI_SENTENCES_FIND_H
 #define CLI_SENTENCES_FIND_H
 
@@ -39,7 +39,7 @@ bool cli_needs_no_blank(uint32_t before, uint32_t after);
 
 /* ---- sentence ends -------------------------------------------------------------------------- */
 
-/* Returns the end of the sentence that starts at `from`, below n, with the blanks after it
+/* Returns the end of the sentence that starts at `from`, below n, perhaps with the blanks after it
  * (sentences_rule.c). `line` has no line end. */
 size_t cli_rule_next(const char *line, size_t n, size_t from, bool greek);
 /* Returns the end of the sentence from..end, followed by blanks up to `next`, below n, with the
@@ -58,7 +58,7 @@ int cli_icu_create(const char *language, struct cli_icu **icu, elcl_error *err);
 void cli_icu_destroy(struct cli_icu **icu);
 /* Starts with a line. */
 int cli_icu_begin(struct cli_icu *icu, const char *line, size_t n, elcl_error *err);
-/* Returns the next sentence end in the line, with the blanks after it; n at the end. */
+/* Returns the next sentence end in the line, perhaps with the blanks after it; n at the end. */
 size_t cli_icu_next(struct cli_icu *icu);
 /* "ICU 72", or NULL. */
 const char *cli_icu_name(void);

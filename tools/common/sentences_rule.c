@@ -53,11 +53,7 @@ size_t cli_rule_next(const char *line, size_t n, size_t from, bool greek)
             wide = wide || cli_is_wide_mark(code);
             at += length;
         }
-        const size_t end = at;
-        wide = wide || cli_is_wide(code);
-        while (at < n && (length = cli_char_at(line, n, at, &code)) && cli_is_blank(code))
-            at += length;
-        if (wide || at > end)
+        if (wide || cli_is_wide(code) || cli_is_blank(code))
             return at;
     }
     return n;
