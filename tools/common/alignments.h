@@ -17,7 +17,8 @@ extern const struct cli_choice cli_alignment_words[];
             "alignment-head", "N", alignment_head, 0, INT32_MAX,                                   \
             "head of the layer that gives alignments, from 0 (default: the mean of all heads)")
 
-/* Refuses the other options without --alignments, and sets those that are not given. */
+/* Refuses --alignment-layer and --alignment-head without --alignments. *layer and *head become -1,
+ * which the library takes for the last layer and the mean of all heads, if they are not given. */
 int cli_alignments_check(const struct cli_args *args, enum cli_alignments how, int *layer,
                          int *head, elcl_error *err);
 

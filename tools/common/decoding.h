@@ -1,6 +1,6 @@
 /* The options of decoding that somebody gave, over a model's defaults: for a command line, a line
  * of jsonl and a request to the server. Messages spell options as the library does: num_beams.
- * cli_args_spell() makes that --num-beams. */
+ * cli_args_fail_spelled() makes that --num-beams. */
 #ifndef CLI_DECODING_H
 #define CLI_DECODING_H
 

@@ -10,8 +10,9 @@ struct cJSON;
 /* Receives one value of an option. */
 typedef int (*cli_gen_json_fn)(void *user, const char *value, elcl_error *err);
 
-/* Whether JSON can say the option's value so: a string, a number, true or false, null, an array of
- * token ids or of strings. Fails with ELCL_E_FORMAT and "expected ...", without the option's name.
+/* Checks the type of a value: a string, a number, true or false, null, an array of token ids or of
+ * strings, whichever the option can have. Fails with ELCL_E_FORMAT and "expected ...", without the
+ * option's name.
  * option: NULL: not of the library's table. */
 int cli_gen_json_check(const elcl_gen_option *option, const struct cJSON *item, elcl_error *err);
 

@@ -1,5 +1,5 @@
 /* The languages that somebody asked a multilingual model for. Messages spell options as the
- * library does: src_lang. cli_args_spell() makes that --src-lang. */
+ * library does: src_lang. cli_args_fail_spelled() makes that --src-lang. */
 #ifndef CLI_LANGUAGE_PAIR_H
 #define CLI_LANGUAGE_PAIR_H
 

@@ -59,7 +59,7 @@ size_t cli_sentences_begin(struct cli_sentences *s, const char *text, size_t n);
  * which has too many tokens only if it is a single character. */
 int cli_sentences_next(struct cli_sentences *s, struct cli_piece *piece, bool *more,
                        elcl_error *err);
-/* Who finds the sentence ends: "ICU 72" or "rule". Others may find others. */
+/* What finds the sentence ends: "ICU 72" or "rule". Another version may find others. */
 const char *cli_sentences_finder(void);
 
 /* ---- joining -------------------------------------------------------------------------------- */

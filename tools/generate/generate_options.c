@@ -177,7 +177,7 @@ static int check_alignments(struct cli_generate_options *o, elcl_error *err)
             "--stream writes only text: expected --stream or --alignments, found both");
     if (o->alignments && o->split)
         return elcl_fail(err, ELCL_E_ARG,
-                         "--alignments are of whole sources: expected --split none");
+                         "--alignments needs whole sources: expected --split none");
     return cli_alignments_check(&o->args, (enum cli_alignments)o->alignments, &o->alignment_layer,
                                 &o->alignment_head, err);
 }

@@ -90,7 +90,7 @@ int cli_generate_begin_record(struct cli_generation *r, elcl_error *err);
 /* Gives the whole output its name, and completes its record. */
 int cli_generate_end_output(struct cli_generation *r, elcl_error *err);
 
-/* ---- from a line to a submitted sample (generate_read.c) ------------------------------------ */
+/* ---- from a line to submitted parts (generate_read.c) ---------------------------------------- */
 
 /* Reads the lines that are there, up to twice what the engines can take, and submits what they can
  * before the step that sizes their batches. Waits for a line only if they have nothing to do. */
@@ -128,7 +128,7 @@ int cli_generate_step(struct cli_generation *r, elcl_error *err);
 /* Sets max_beams, max_source and max_lists for these options. */
 void cli_generate_size_engines(struct cli_generation *r, const elcl_gen_options *gen);
 int cli_generate_start_engines(struct cli_generation *r, elcl_error *err);
-/* Replaces engines that are too small for the samples, after they have finished what they have.
+/* Replaces engines that are too small for the parts, after they have finished what they have.
  * Sets *why, and keeps engines of the size before, if that is too much for the device's memory. */
 int cli_generate_make_room(struct cli_generation *r, struct cli_part *const *parts, size_t n,
                            elcl_error *why, elcl_error *err);

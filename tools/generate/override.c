@@ -52,7 +52,7 @@ static int set_text(void *user, const char *text, elcl_error *err)
                : elcl_fail(err, ELCL_E_FORMAT, "key \"%s\": %s", to->key, bad.msg);
 }
 
-/* Refuses a value that JSON cannot say so. */
+/* Refuses a value of the wrong type. */
 static int fail_value(const struct target *to, const elcl_error *why, elcl_error *err)
 {
     const elcl_gen_option *option = cli_args_setting(to->opt);
