@@ -7,15 +7,14 @@
 #include "model/attn.h"
 #include "search/rules.h"
 
-void elcl_batch_admit(struct elcl_engine *engine)
+/* With few slots free the waiting sentences are kept from them for at most so many steps. */
+#define HELD_STEPS 8
+
+/* Moves waiting sentences into the free slots. The mutex is held. */
+static void fill_slots(struct elcl_engine *engine)
 {
-    const int capacity = engine->state.capacity.sentences;
-    const int free_slots = capacity - engine->n_live;
-    if (engine->n_live && free_slots < elcl_max_int(1, capacity / 8))
-        return;
     const uint64_t now = elcl_clock_ns();
-    pthread_mutex_lock(&engine->mutex);
-    for (int slot = 0; slot < capacity && engine->waiting; slot++) {
+    for (int slot = 0; slot < engine->state.capacity.sentences && engine->waiting; slot++) {
         if (engine->slots[slot])
             continue;
         struct elcl_sentence *sentence = engine->waiting;
@@ -28,6 +27,21 @@ void elcl_batch_admit(struct elcl_engine *engine)
         sentence->started_ns = now;
         engine->slots[slot] = sentence;
         engine->n_live++;
+    }
+}
+
+void elcl_batch_admit(struct elcl_engine *engine)
+{
+    const int capacity = engine->state.capacity.sentences;
+    const int free_slots = capacity - engine->n_live;
+    if (!free_slots)
+        return;
+    pthread_mutex_lock(&engine->mutex);
+    if (!engine->n_live || free_slots >= capacity / 8 || engine->held_steps >= HELD_STEPS) {
+        fill_slots(engine);
+        engine->held_steps = 0;
+    } else {
+        engine->held_steps += engine->waiting != NULL;
     }
     pthread_mutex_unlock(&engine->mutex);
 }

@@ -44,6 +44,7 @@ struct elcl_engine {
     size_t n_waiting;
     struct elcl_sentence **slots; /* [state.capacity.sentences], NULL: free */
     int n_live;
+    int held_steps; /* for which waiting sentences were kept from free slots */
     uint64_t next_id;
     bool has_cancelled; /* a request was marked since the last step */
     bool woken;
@@ -93,7 +94,8 @@ uint64_t elcl_engine_memory_limit(const struct elcl_device *device);
 
 /* batch.c: the sentences in flight */
 
-/* Moves waiting sentences into free slots if enough are free to make an encoding worth it. */
+/* Moves waiting sentences into free slots if enough are free to make an encoding worth it, or if
+ * some were kept from a free slot for a few steps. */
 void elcl_batch_admit(struct elcl_engine *engine);
 /* Writes the records of the next step for all sentences in flight, in slot order. */
 void elcl_batch_step_records(struct elcl_engine *engine);

@@ -292,6 +292,45 @@ static void test_wait(elcl_model *model, int n_engines)
     elcl_pool_destroy(&pool);
 }
 
+/* Steps until so many requests are in flight; returns how often, at most `most` times. */
+static int steps_until(elcl_engine *engine, uint64_t in_flight, int most)
+{
+    elcl_engine_stats stats = {0};
+    elcl_error err = {0};
+    int n = 0;
+    for (; n < most && stats.in_flight < in_flight; n++) {
+        CHECK(!elcl_engine_step(engine, NULL, &err), "%s", err.msg);
+        elcl_engine_get_stats(engine, &stats);
+    }
+    return n;
+}
+
+/* A free slot of a nearly full batch waits for others so that they are encoded together, but not
+ * for long. */
+static void test_free_slot(elcl_model *model, const struct tokens *source)
+{
+    elcl_engine_params params = elcl_engine_params_default();
+    elcl_engine *engine = NULL;
+    elcl_error err = {0};
+    elcl_request request = {.source = source->ids, .n_source = (size_t)source->n};
+    elcl_model_gen_defaults(model, &request.options);
+    request.options.num_beams = 1;
+    request.options.n_eos = 0;
+    request.options.forced_eos_token_id = -1;
+    request.options.max_new_tokens = 14;
+    params.batch_size = 24;
+    if (!CHECK(!elcl_engine_create(model, &params, &engine, &err), "%s", err.msg))
+        return;
+    for (int i = 0; i < 22; i++)
+        CHECK(!elcl_engine_submit(engine, &request, NULL, &err), "%s", err.msg);
+    CHECK(steps_until(engine, 22, 2) == 1, "the requests do not begin together");
+    CHECK(!elcl_engine_submit(engine, &request, NULL, &err), "%s", err.msg);
+    const int n = steps_until(engine, 23, 12);
+    CHECK(n == 9, "the next one began after %d steps", n);
+    CHECK(!elcl_engine_run(engine, &err), "%s", err.msg);
+    elcl_engine_destroy(&engine);
+}
+
 static void test_model(const struct golden *golden, enum elcl_attention attention,
                        const struct check_options *options)
 {
@@ -313,6 +352,7 @@ static void test_model(const struct golden *golden, enum elcl_attention attentio
         }
         test_never_started(model, jobs, n);
         test_no_prompt(model, jobs[0].source);
+        test_free_slot(model, jobs[0].source);
     }
     elcl_free(jobs);
     setup_close(&model);
