@@ -429,6 +429,50 @@ static void test_drain(void)
     (void)unsetenv("FAKE_STEP_MS");
 }
 
+/* A job whose end submits the next one. */
+struct chain {
+    struct task first, next;
+    const struct cli_served *to;
+    int rc; /* of the next one */
+};
+
+static void submit_next(struct cli_job *job, const elcl_error *why)
+{
+    struct chain *chain = (struct chain *)job;
+    elcl_error err = {0};
+    chain->next.job.worker = chain->to->worker;
+    chain->rc = submit_text(&chain->next, chain->to, "text", &err);
+    on_end(job, why);
+}
+
+static void test_chain(void)
+{
+    static const struct cli_model_options options = CLI_MODEL_DEFAULTS;
+    const struct cli_models_params params = {.options = &options,
+                                             .sizes = {.batch_size = 2},
+                                             .n_engines = 1,
+                                             .queue = 4,
+                                             .log = log_nothing};
+    struct cli_models models = {0};
+    struct chain chain;
+    elcl_error err = {0};
+    if (!check_case("a job that ends with the server submits one to another model"))
+        return;
+    (void)setenv("FAKE_STEP_MS", "1", 1);
+    CHECK(!cli_models_open(&models, (char *[]){"to", "from"}, 2, &params, &err) &&
+              !cli_models_start(&models, &params, &err),
+          "%s", err.msg);
+    chain.to = &models.items[0];
+    task_init(&chain.first, models.items[1].worker, 1);
+    task_init(&chain.next, NULL, 1);
+    chain.first.job.on_end = submit_next;
+    CHECK(!submit_text(&chain.first, &models.items[1], "!slow", &err), "%s", err.msg);
+    cli_models_close(&models);
+    CHECK(chain.first.n_ends == 1 && chain.rc == CLI_WORKER_STOPPING && !chain.next.n_ends, "%d %d",
+          chain.first.n_ends, chain.rc);
+    (void)unsetenv("FAKE_STEP_MS");
+}
+
 /* The worker makes new engines. */
 static void wait_again(elcl_error *err)
 {
@@ -625,6 +669,7 @@ int main(int argc, char **argv)
     test_fit();
     test_deadline();
     test_drain();
+    test_chain();
     test_failure();
     test_lost();
     test_histogram();

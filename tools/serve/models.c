@@ -155,8 +155,21 @@ void cli_served_hide_path(const struct cli_served *served, elcl_error *err)
     *err = hidden;
 }
 
+/* Ends all jobs while every worker is there: the end of a job may submit the next one to another
+ * worker, which refuses it. */
+static void end_jobs(const struct cli_models *models)
+{
+    for (size_t i = 0; i < models->n; i++)
+        if (models->items[i].worker)
+            cli_worker_abort(models->items[i].worker);
+    for (size_t i = 0; i < models->n; i++)
+        if (models->items[i].worker)
+            (void)cli_worker_wait(models->items[i].worker, -1);
+}
+
 void cli_models_close(struct cli_models *models)
 {
+    end_jobs(models);
     for (size_t i = 0; i < models->n; i++) {
         struct cli_served *served = &models->items[i];
         cli_worker_destroy(&served->worker);

@@ -50,6 +50,7 @@ int cli_models_start(struct cli_models *models, const struct cli_models_params *
 const struct cli_served *cli_models_find(const struct cli_models *models, const char *name);
 /* Puts the model's name in the place of its directory: clients need not know where it is. */
 void cli_served_hide_path(const struct cli_served *served, elcl_error *err);
+/* Ends the jobs that are left with CLI_WORKER_STOPPING. */
 void cli_models_close(struct cli_models *models);
 
 #endif
