@@ -406,22 +406,29 @@ static void test_deadline(void)
 static void test_drain(void)
 {
     struct cli_models models;
-    struct task present, next, slow;
+    struct task present, next, following, slow;
     elcl_error err = {0};
     if (!check_case("a worker that drains ends what it has"))
         return;
     (void)setenv("FAKE_STEP_MS", "1", 1);
-    const struct cli_served *served = serve(&models, 2, 3, 1);
+    const struct cli_served *served = serve(&models, 5, 3, 1);
     task_init(&present, served->worker, 2);
     task_init(&next, served->worker, 1);
+    task_init(&following, served->worker, 1);
+    following.job.follows = true;
     task_init(&slow, served->worker, 2);
     CHECK(!submit_text(&present, served, "text", &err) &&
               !submit_text(&slow, served, "!slow", &err),
           "%s", err.msg);
     cli_worker_drain(served->worker);
     CHECK(submit_text(&next, served, "text", &err) == CLI_WORKER_STOPPING, "%s", err.msg);
+    err = (elcl_error){0};
+    const bool taken = CHECK(!submit_text(&following, served, "text", &err), "%s", err.msg);
     CHECK(!cli_worker_wait(served->worker, 0.001), "the slow job has ended");
     task_wait(&present);
+    if (taken)
+        task_wait(&following);
+    CHECK(count_results(&following) == 1 && !following.why.code, "%s", following.why.msg);
     CHECK(count_results(&present) == 2 && !present.why.code, "%s", present.why.msg);
     cli_models_close(&models);
     CHECK(slow.n_ends == 1 && slow.why.code == CLI_WORKER_STOPPING, "%d ends, %s", slow.n_ends,
@@ -466,6 +473,7 @@ static void test_chain(void)
     task_init(&chain.first, models.items[1].worker, 1);
     task_init(&chain.next, NULL, 1);
     chain.first.job.on_end = submit_next;
+    chain.next.job.follows = true;
     CHECK(!submit_text(&chain.first, &models.items[1], "!slow", &err), "%s", err.msg);
     cli_models_close(&models);
     CHECK(chain.first.n_ends == 1 && chain.rc == CLI_WORKER_STOPPING && !chain.next.n_ends, "%d %d",

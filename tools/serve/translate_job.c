@@ -289,6 +289,7 @@ static void begin_hop(struct translation *t)
     elcl_error err = {0};
     t->job = (struct cli_job){.worker = served->worker,
                               .deadline = t->deadline,
+                              .follows = t->hop > 0,
                               .on_result = on_result,
                               .on_end = on_end};
     if (plan(t, served, &err)) {

@@ -110,6 +110,7 @@ static bool recover(struct cli_worker *w, const elcl_error *why)
     w->broken = rc != ELCL_OK;
     w->totals.lost = rc != ELCL_OK;
     w->totals.stopping = w->totals.stopping || rc;
+    w->stopped = w->stopped || rc;
     pthread_mutex_unlock(&w->mutex);
     if (rc && w->params.on_lost)
         w->params.on_lost(w->params.user, why);

@@ -31,6 +31,7 @@ struct cli_job {
     struct cli_worker *worker; /* set it before cli_job_cancel() may be called */
     size_t n;                  /* requests */
     double deadline;           /* by cli_sys_seconds(); 0: none */
+    bool follows; /* goes on with what another job began: a worker that drains takes it */
     /* Callbacks run on the worker's thread, one at a time, and may begin before cli_worker_submit()
      * has returned. They must not wait: all clients of the model would. */
     void (*on_token)(struct cli_job *job, size_t i, const elcl_token *token); /* may be NULL */
@@ -63,7 +64,7 @@ const elcl_engine_params *cli_worker_sizes(const struct cli_worker *worker);
  *           until on_end.
  *
  * CLI_WORKER_BUSY:     see cli_worker_retry_seconds().
- * CLI_WORKER_STOPPING: the worker drains or has lost its engines.
+ * CLI_WORKER_STOPPING: the worker drains, is aborted or has lost its engines.
  * ELCL_E_ARG:          a request is outside the sizes, which the message names as options of the
  *                      server, or its options are not valid. What is not valid in a request that
  *                      has to wait is found later: then on_end says so. */
@@ -77,7 +78,7 @@ void cli_job_cancel(struct cli_job *job);
 int cli_worker_retry_seconds(struct cli_worker *worker);
 void cli_worker_figures(struct cli_worker *worker, struct cli_figures *figures);
 
-/* From now on no job is taken. */
+/* From now on no job is taken but those that follow others. */
 void cli_worker_drain(struct cli_worker *worker);
 /* Waits until there are no jobs, at most so many seconds (below 0: for ever). Returns whether there
  * are none. */

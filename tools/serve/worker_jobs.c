@@ -311,11 +311,12 @@ static struct cli_order *create_order(struct cli_job *job, const elcl_request *r
     return order;
 }
 
-/* Whether n more requests may come in. The mutex is held. */
-static int admit(struct cli_worker *w, size_t n, elcl_error *err)
+/* Whether the job may come in. The mutex is held. */
+static int admit(struct cli_worker *w, const struct cli_job *job, elcl_error *err)
 {
+    const size_t n = job->n;
     const size_t room = whole_batch(w) + (size_t)w->params.queue;
-    if (w->totals.stopping)
+    if (w->stopped || (w->totals.stopping && !job->follows))
         return elcl_fail(err, CLI_WORKER_STOPPING, "the server is stopping");
     if (n > room)
         return elcl_fail(
@@ -364,7 +365,7 @@ int cli_worker_submit(struct cli_worker *worker, struct cli_job *job, const elcl
     if (!order)
         return elcl_fail_nomem(err);
     pthread_mutex_lock(&worker->mutex);
-    rc = admit(worker, job->n, err);
+    rc = admit(worker, job, err);
     if (!rc)
         rc = submit_order(worker, order, err);
     if (!rc) {
@@ -424,7 +425,7 @@ bool cli_worker_wait(struct cli_worker *worker, double seconds)
 void cli_worker_abort(struct cli_worker *worker)
 {
     pthread_mutex_lock(&worker->mutex);
-    worker->totals.stopping = true;
+    worker->totals.stopping = worker->stopped = true;
     for (struct cli_order *order = worker->orders; order && !worker->broken; order = order->next)
         cancel_order(worker, order, CLI_WORKER_STOPPING, "the server is stopping");
     pthread_mutex_unlock(&worker->mutex);

@@ -56,6 +56,7 @@ struct cli_worker {
     struct cli_order *dropped; /* jobs that only have to be ended */
     double next_deadline;      /* of the orders, or before it; INFINITY: none */
     bool broken;               /* the engines have failed and are made again */
+    bool stopped;              /* takes no job, not even one that follows another */
     bool end;                  /* the thread ends when there are no orders */
     struct cli_pace pace;
     struct cli_rate tokens;
