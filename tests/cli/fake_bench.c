@@ -6,26 +6,16 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "elcl/plan.h"
+#include "fake_elcl.h"
 
 enum { MAX_N = 64 };
 
 struct elcl_blueprint {
     int unused;
 };
-
-static int fail(elcl_error *err, int code, const char *msg)
-{
-    if (err) {
-        err->code = code;
-        (void)snprintf(err->msg, sizeof(err->msg), "%s", msg);
-    }
-    return code;
-}
 
 /* ---- devices ------------------------------------------------------------------------------- */
 
