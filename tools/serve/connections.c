@@ -161,14 +161,6 @@ void cli_connections_destroy(struct cli_connections **connections)
     *connections = NULL;
 }
 
-int cli_connections_open(struct cli_connections *all)
-{
-    lock(all);
-    const int n = all->n_open;
-    unlock(all);
-    return n;
-}
-
 bool cli_connections_wait_idle(struct cli_connections *all, double seconds)
 {
     const uint64_t end = elcl_clock_after(seconds);

@@ -32,8 +32,6 @@ void cli_connection_waits(struct cli_connections *all, struct cli_connection *c)
 /* The answer is sent, or cannot be. */
 void cli_connection_ends(struct cli_connections *all, struct cli_connection *c);
 
-/* Returns how many are open. */
-int cli_connections_open(struct cli_connections *all);
 /* Waits until no request is on its way or waits for its answer. Returns false after `seconds`. */
 bool cli_connections_wait_idle(struct cli_connections *all, double seconds);
 /* Takes every client as one that has left, also those that come later. */

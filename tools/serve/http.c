@@ -449,11 +449,6 @@ const char *cli_http_url(const struct cli_http *http)
     return http->url;
 }
 
-int cli_http_connections(struct cli_http *http)
-{
-    return cli_connections_open(http->connections);
-}
-
 void cli_http_drain(struct cli_http *http)
 {
     if (!http->daemon || atomic_exchange(&http->drains, true))

@@ -44,8 +44,6 @@ int cli_http_create(const struct cli_http_params *params, struct cli_http **http
 int cli_http_start(struct cli_http *http, elcl_error *err);
 /* Returns where clients find it: http://127.0.0.1:8080 */
 const char *cli_http_url(const struct cli_http *http);
-/* Returns how many connections are open. */
-int cli_http_connections(struct cli_http *http);
 /* From now on takes no connection, and closes those that it has after their next answer. */
 void cli_http_drain(struct cli_http *http);
 /* Waits until no request is on its way or waits for its answer. Returns false after `seconds`. */

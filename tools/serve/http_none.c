@@ -23,12 +23,6 @@ const char *cli_http_url(const struct cli_http *http)
     return "";
 }
 
-int cli_http_connections(struct cli_http *http)
-{
-    (void)http;
-    return 0;
-}
-
 void cli_http_drain(struct cli_http *http)
 {
     (void)http;
