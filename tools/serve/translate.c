@@ -1,11 +1,9 @@
 #include "serve/translate.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/json_write.h"
-#include "common/remedy.h"
 #include "serve/translate_job.h"
 
 /* ---- languages of the models ----------------------------------------------------------------- */
@@ -15,18 +13,14 @@ static int add_model(struct cli_server *server, int number, elcl_error *err)
     const struct cli_served *served = &server->models.items[number];
     struct cli_languages *l = &server->languages;
     const size_t before = l->n_directions;
-    char *directory = cli_model_directory(served->path);
-    if (!directory)
-        return elcl_fail_nomem(err);
     const struct cli_language_model model = {.number = number,
                                              .name = served->name,
-                                             .path = directory,
+                                             .path = served->directory,
                                              .family = served->info.family,
                                              .decoder_only = served->info.decoder_only,
                                              .codes = served->languages,
                                              .pairs = server->options->pairs};
     const int rc = cli_languages_add(l, &model, err);
-    free(directory);
     if (!rc && l->n_directions == before && !strcmp(model.family, "marian") &&
         !server->options->common.quiet)
         cli_warn("%.100s: neither its files nor its name tell which languages it translates, so "
