@@ -624,6 +624,28 @@ static void test_names(void)
     check_words((char *[]){"a\nb"}, 1, NULL, "control characters");
 }
 
+static void check_hidden(const char *directory, const char *message, const char *want)
+{
+    char path[32];
+    const struct cli_served served = {.name = "x", .directory = path};
+    elcl_error err = {0};
+    (void)snprintf(path, sizeof(path), "%s", directory);
+    elcl_fail(&err, ELCL_E_ARG, "%s", message);
+    cli_served_hide_path(&served, &err);
+    CHECK(err.code == ELCL_E_ARG && !strcmp(err.msg, want), "%s", err.msg);
+}
+
+static void test_hidden(void)
+{
+    if (!check_case("messages name the model, not its directory"))
+        return;
+    check_hidden("/a/b", "stop: /a/b/config.json: none", "stop: x/config.json: none");
+    check_hidden("en/", "en//config.json has none", "x/config.json has none");
+    check_hidden("en", "a token of en/config.json", "a token of x/config.json");
+    check_hidden(".", "expected 0.5. See ./config.json", "expected 0.5. See x/config.json");
+    check_hidden("e", "expected none", "expected none");
+}
+
 /* The fake's batches above 2 do not fit into the model "scarce". */
 static void test_sizes(void)
 {
@@ -682,6 +704,7 @@ int main(int argc, char **argv)
     test_lost();
     test_histogram();
     test_names();
+    test_hidden();
     test_sizes();
     return check_end();
 }

@@ -143,11 +143,22 @@ int cli_models_start(struct cli_models *models, const struct cli_models_params *
     return rc;
 }
 
+/* Finds the path as a word of a message, perhaps with a file after it: one such as "." or "en" may
+ * be within other words. Returns NULL if it is not there. */
+static const char *find_path(const char *message, const char *path)
+{
+    const size_t n = strlen(path);
+    for (const char *at = message; n && (at = strstr(at, path)); at++)
+        if ((at == message || strchr(" \"'(", at[-1])) && strchr("/:, \"')", at[n]))
+            return at;
+    return NULL;
+}
+
 void cli_served_hide_path(const struct cli_served *served, elcl_error *err)
 {
     const size_t n = strlen(served->directory);
     elcl_error hidden = {0};
-    char *found = n ? strstr(err->msg, served->directory) : NULL;
+    const char *found = find_path(err->msg, served->directory);
     if (!found)
         return;
     (void)elcl_fail(&hidden, err->code, "%.*s%.100s%s", (int)(found - err->msg), err->msg,
