@@ -19,6 +19,7 @@ Each part prints its figures. The last line counts the checks.
 import json
 import os
 import re
+import resource
 import signal
 import statistics
 import subprocess
@@ -39,6 +40,12 @@ def last(rates):
     """The last figure of each kind, and the load of the machine."""
     return json.dumps({k: round(v[-1], 1) for k, v in rates.items()}) + \
         f" at load {os.getloadavg()[0]:.1f}"
+
+
+def children_seconds():
+    """Processor time of the children that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 class Load:
@@ -144,23 +151,31 @@ class Tests:
 
     def speed_of(self, name, path, requests):
         bodies = [r.body for r in requests]
+        few = bodies[:len(bodies) // 6]
         lines = [line for r in requests for line in r.lines()]
         rates = {"64 clients": [], "command": [], "1 client": []}
+        cpu_ms = {kind: [] for kind in rates}
         with Server(self.elcl, "--max-beams", "8", path) as server:
             self.load(server, bodies[:200], "--clients", "64").end()
             for _ in range(3):
-                figures = self.load(server, bodies, "--clients", "64").end()[0]
-                rates["64 clients"].append(figures["requests_per_second"])
+                for kind, some in (("64 clients", bodies), ("1 client", few)):
+                    began = server.cpu_seconds()
+                    figures = self.load(server, some, "--clients", kind.split()[0]).end()[0]
+                    rates[kind].append(figures["requests_per_second"])
+                    cpu_ms[kind].append(1e3 * (server.cpu_seconds() - began) / len(some))
+                    print(f"speed of {name}, {kind}:", json.dumps(figures["latency"]))
+                began = children_seconds()
                 said = generate(self.elcl, path, lines)[1]
                 seconds = float(re.search(r"; generation ([0-9.]+) s", said).group(1))
                 rates["command"].append(len(requests) / seconds)
-                one = self.load(server, bodies[:len(bodies) // 6], "--clients", "1").end()[0]
-                rates["1 client"].append(one["requests_per_second"])
-                print(f"speed of {name}:", last(rates), json.dumps(figures["latency"]))
+                cpu_ms["command"].append(1e3 * (children_seconds() - began) / len(requests))
+                print(f"speed of {name}:", last(rates))
             server.stop()
         many, command, one = (statistics.median(rates[k]) for k in rates)
         print(f"speed of {name}: {many:.1f} requests/s by 64 clients, {command:.1f} by the command "
               f"({many / command:.0%}), {one:.1f} by 1 client ({many / one:.1f} times)")
+        print(f"speed of {name}: processor time of a request in ms:",
+              json.dumps({k: round(statistics.median(v), 2) for k, v in cpu_ms.items()}))
         self.checks.that(f"speed of {name}: at least 90 % of the command", many >= 0.9 * command)
         self.checks.that(f"speed of {name}: at least 3 times one at a time", many >= 3 * one)
 
@@ -172,7 +187,7 @@ class Tests:
         rates = {"without": [], "with": []}
         requests = [r for r in mixed(MODELS, 2 * n, 20, seed=11) if r.body["model"] == "kjv-gpt2"]
         bodies = [r.body for r in requests]
-        long = {"model": "kjv-gpt2", "prompt": ["In the beginning"] * 32, "max_tokens": 200,
+        long = {"model": "kjv-gpt2", "prompt": ["In the beginning"] * 64, "max_tokens": 200,
                 "temperature": 0, "logprobs": 1, "stream": True}
         with Server(self.elcl, KJV) as server:
             self.load(server, bodies[:200], "--clients", "32").end()

@@ -100,6 +100,12 @@ class Server:
         except (OSError, AttributeError):
             return 0
 
+    def cpu_seconds(self):
+        """The processor time of the process so far."""
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def wait_idle(self, seconds=30):
         """Waits until no request is in the batch or waits; returns how long that took, or None."""
         began = time.monotonic()
