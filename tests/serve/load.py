@@ -8,6 +8,7 @@ ELCL and FAKE are the command and its build with the stand-in for the library. P
     quick         160 requests of mixed options, and all that needs only the stand-in (in the suite)
     mixed [N]     N (10,000) requests of mixed options for both models by 64 clients, of which a
                   tenth leaves midway: each answer against the command's, memory, freed rows
+    memory [N]    the memory after each of N (6) times 8,000 such requests
     speed [N]     N (3,000) requests for each model: 64 clients, 1 client and the command in turn
     slow          other clients' speed while 16 clients read a byte a second
     queue, term, killed, failing, gone
@@ -127,6 +128,21 @@ class Tests:
         figures.update(memory_before_kib=before, memory_most_kib=max(kib or [0]),
                        memory_after_kib=after, cancelled=cancelled, idle_after_s=idle_s)
         print("mixed:", json.dumps(figures))
+
+    def memory(self, rounds=6):
+        """The memory after each 8,000 requests, without a look at the answers."""
+        bodies = [r.body for r in mixed(MODELS, 8000, 300, seed=3)]
+        kib = []
+        with Server(self.elcl, "--max-beams", "8", G2P, KJV) as server:
+            for _ in range(rounds):
+                figures = self.load(server, bodies, "--clients", str(CLIENTS), "--leave", "0.12",
+                                    "--delay", "30").end()[0]
+                self.check_figures("memory", figures)
+                server.wait_idle()
+                kib.append(server.rss_kib())
+            self.checks.that("memory: exit code 0", server.stop() == 0)
+        print("memory: KiB after each 8,000 requests:", kib)
+        self.checks.that("memory stays", kib[-1] <= 1.01 * kib[0], kib)
 
     def check_memory(self, before, kib, after):
         quarter = len(kib) // 4
