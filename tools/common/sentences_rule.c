@@ -17,16 +17,10 @@
  * "etc." and the like often end one. */
 static const char abbreviations[] =
     "Mr Mrs Ms Dr Prof Rev Fr Hon Gen Col Maj Capt Cpt Lt Sgt Cmdr Adm Gov Sen Rep Pres St Ste Mt "
-    "Ft "
-    "Jr Sr Co vs cf viz al approx ca Fig fig Figs figs Eq Eqs eq Sect Ch Vol vol Vols pp ed eds "
-    "Jan "
-    "Feb "
-    "Mar Apr Jun Jul Aug Sept Sep Oct Nov Dec Hr Nr Bhf bzw evtl ggf vgl Vgl bspw sog Abs Art art "
-    "Str inkl "
-    "zzgl "
-    "Tel tel MM Mme Mmes Mlle Mgr env Sra Srta Sres Dra EE Ud Uds pag Sig Sigg Dott Avv Ing Arch "
-    "dhr "
-    "mevr bijv np tzn tzw ul im prof dr mgr "
+    "Ft Jr Sr Co vs cf viz al approx ca Fig fig Figs figs Eq Eqs eq Sect Ch Vol vol Vols pp ed "
+    "eds Jan Feb Mar Apr Jun Jul Aug Sept Sep Oct Nov Dec Hr Nr Bhf bzw evtl ggf vgl Vgl bspw sog "
+    "Abs Art art Str inkl zzgl Tel tel MM Mme Mmes Mlle Mgr env Sra Srta Sres Dra EE Ud Uds pag "
+    "Sig Sigg Dott Avv Ing Arch dhr mevr bijv np tzn tzw ul im prof dr mgr "
     /* the same in Russian: see, street, named after, page, figure, telephone, prof., acad. */
     "\xd1\x81\xd0\xbc \xd1\x83\xd0\xbb \xd0\xb8\xd0\xbc \xd1\x81\xd1\x82\xd1\x80 "
     "\xd1\x80\xd0\xb8\xd1\x81 \xd1\x82\xd0\xb5\xd0\xbb \xd0\xbf\xd1\x80\xd0\xbe\xd1\x84 "
