@@ -57,7 +57,7 @@ class PageTest:
         self.checks.that("asks no second time", not page.evaluate(dialog))
         page.open(self.server.url + "/")
         page.wait(dialog)
-        for key, said in (("wrong", "This server asks for a key."),
+        for key, said in (("wrong", "This server requires an API key."),
                           (KEY, "The server refused this key.")):
             self.checks.that("says why it asks", page.wait(
                 f"{dialog} && document.getElementById('key-text').textContent === {said!r}"))
@@ -91,12 +91,12 @@ class PageTest:
             f"{c['score']:.3f}".replace("-", "\u2212") for c in want], scores)
 
     def cut(self):
-        """A text beyond the model's length: the page says that the output lacks a part."""
+        """A text beyond the model's length: the page says how much is left out."""
         self.choose("g2p-en", max_tokens=2)
         self.generate("ab " * 100)
         note = self.page.evaluate("document.querySelector('.below')?.textContent") or ""
         self.checks.that("says what is cut", re.fullmatch(
-            r"The text is too long: the output lacks [\d,]+ of its tokens", note), note)
+            r"The text is too long: [\d,]+ of its tokens were left out", note), note)
         self.page.show(390, 844, "light")
         self.choose("g2p-en", n=4)
         self.generate("ab " * 100)

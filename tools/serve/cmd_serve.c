@@ -93,7 +93,7 @@ static void log_line(void *user, enum elcl_log_level level, const char *line)
 static void note_lost(void *user, const elcl_error *why)
 {
     struct cli_server *server = user;
-    (void)cli_error(CLI_EXIT_FAILURE, "%s; the server ends, since new engines failed too",
+    (void)cli_error(CLI_EXIT_FAILURE, "%s; the server ends because new engines failed too",
                     why->msg);
     atomic_store(&server->lost, true);
 }

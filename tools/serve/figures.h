@@ -23,9 +23,9 @@ struct cli_figures {
     uint64_t requests;      /* of these jobs */
     uint64_t results;       /* requests that ended with outputs */
     uint64_t cancelled;     /* requests whose client left, or whose time was over */
-    uint64_t late;          /* jobs that were cancelled since their time was over */
+    uint64_t late;          /* jobs that took longer than they may */
     uint64_t failed;        /* requests that ended with any other error */
-    uint64_t busy;          /* jobs that were refused since the queue was full */
+    uint64_t busy;          /* jobs that found the queue full */
     uint64_t failures;      /* of the engines */
     uint64_t source_tokens; /* of the results */
     uint64_t output_tokens; /* of the results, generated ones of all their outputs */
@@ -43,7 +43,7 @@ struct cli_figures {
     uint64_t state_bytes;            /* of the engines' other buffers, by plan */
     uint64_t live_bytes, peak_bytes; /* of all buffers, as they are and were at most */
     double tokens_per_second;        /* generated in the last ten seconds */
-    bool stopping, lost;             /* takes no more jobs; since its engines failed for good */
+    bool stopping, lost;             /* takes no more jobs; its engines failed for good */
 };
 
 #endif

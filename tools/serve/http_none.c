@@ -6,8 +6,8 @@ int cli_http_create(const struct cli_http_params *params, struct cli_http **http
     (void)params;
     (void)http;
     return elcl_fail(err, ELCL_E_UNSUPPORTED,
-                     "this elcl is built without a server: install libmicrohttpd (Debian: "
-                     "libmicrohttpd-dev) and build it again");
+                     "this elcl was built without its server: install libmicrohttpd (Debian: "
+                     "libmicrohttpd-dev) and build elcl again; the server needs Linux");
 }
 
 int cli_http_start(struct cli_http *http, elcl_error *err)

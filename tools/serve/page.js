@@ -41,7 +41,7 @@ function say(text, bad) {
 // Resolves when the user has given a key.
 function askKey() {
     $('key-text').textContent =
-        key ? 'The server refused this key.' : 'This server asks for a key.';
+        key ? 'The server refused this key.' : 'This server requires an API key.';
     $('key').value = '';
     const dialog = $('key-dialog');
     dialog.returnValue = '';
@@ -50,7 +50,7 @@ function askKey() {
         dialog.addEventListener('close', () => {
             declined = dialog.returnValue !== 'use';
             if (declined)
-                return reject(new Error('The server needs an API key: reload the page to give it.'));
+                return reject(new Error('The server requires an API key: reload the page to enter it.'));
             key = $('key').value;
             sessionStorage.setItem('elcl-key', key);
             resolve();
@@ -95,7 +95,7 @@ async function* eventsOf(response) {
         for (;;) {
             const {value, done} = await reader.read();
             if (done)
-                throw new Error('The answer broke off.');
+                throw new Error('The answer ended early.');
             const lines = (rest + value).split('\n');
             rest = lines.pop();
             for (const line of lines) {
@@ -159,9 +159,9 @@ function copyButton(words) {
 function notesOn(choice) {
     const notes = [];
     if (choice.source_cut)
-        notes.push(`The text is too long: the output lacks ${count(choice.source_cut)} of its tokens`);
+        notes.push(`The text is too long: ${count(choice.source_cut)} of its tokens were left out`);
     if (choice.finish_reason === 'length')
-        notes.push('Ends at the longest length');
+        notes.push('Stopped at the maximum number of tokens');
     return notes;
 }
 
@@ -312,7 +312,7 @@ function nameLanguages(codes) {
 function fillLanguages(select, codes, wanted, optional) {
     const named = nameLanguages(codes).sort((a, b) => a.name.localeCompare(b.name));
     if (optional)
-        named.unshift({code: '', name: 'Model’s own'});
+        named.unshift({code: '', name: 'Model default'});
     select.replaceChildren(...named.map(({code, name}) => new Option(name, code)));
     select.value = codes.includes(wanted) ? wanted : named[0].code;
 }

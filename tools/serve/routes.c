@@ -118,8 +118,8 @@ void cli_routes_refuse(const struct cli_server *server, struct cli_exchange *x, 
         break;
     case 403:
         cli_serve_error(x, status,
-                        "a web page of another origin sent this: --allow-origin of the server "
-                        "lets it");
+                        "a web page of another origin sent this request (the server's "
+                        "--allow-origin can permit it)");
         break;
     case 404:
         cli_serve_error(x, status, "there is nothing at this path");

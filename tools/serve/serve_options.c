@@ -14,47 +14,48 @@ static const struct cli_opt options_table[] = {
         "listen on this address (default 127.0.0.1: only programs on this machine reach it; "
         "0.0.0.0 or :: for all)"),
     CLI_ROW_INT("port", "N", port, 0, 65535,
-        "listen on this port (default 8080; 0: any that is free, which the first line names)"),
+        "listen on this port (default 8080; 0: a free one, which the first line names)"),
     CLI_ROW_TEXT("api-key", "KEY", api_key,
-        "answer only requests with this key (default: the environment variable ELCL_API_KEY, "
-        "which other users cannot see, else no key)"),
+        "answer only requests with this key (default: that of the environment variable "
+        "ELCL_API_KEY, which other users cannot see, else none)"),
     CLI_ROW_TEXT("allow-origin", "ORIGIN,...", allow_origin,
-        "let web pages of these origins send requests and read the answers, as in "
-        "https://example.org; *: all (default: only this server's own page)"),
+        "let web pages of these origins send requests and read the answers, such as "
+        "https://example.org; *: all origins (default: only this server's own page)"),
     CLI_ROW_INT("connections", "N", connections, 1, 65536,
         "connections at a time; others wait (default 1024)"),
     CLI_ROW_BYTES("max-body", max_body_bytes,
-        "largest body of a request, as in 512K or 8M (default 8M)"),
+        "largest body of a request, such as 512K or 8M (default 8M)"),
     CLI_ROW_INT("request-seconds", "N", request_seconds, 1, 86400,
-        "close a connection whose request has not arrived whole by then (default 20)"),
+        "close a connection whose request takes longer to arrive (default 20)"),
     CLI_ROW_INT("idle-seconds", "N", idle_seconds, 1, 86400,
-        "close a connection that does nothing for so long (default 60)"),
+        "close a connection that is idle for longer (default 60)"),
     CLI_ROW_INT("drain-seconds", "N", drain_seconds, 0, 86400,
-        "after SIGTERM or SIGINT: end at the latest by then, answered or not (default 30)"),
+        "after SIGTERM or SIGINT, end after this time even if requests have no answer yet "
+        "(default 30)"),
     CLI_ROW_INT("queue", "N", queue, 0, 1 << 20,
         "texts that may wait for a place in the batch of their model; more are refused "
         "(default 1024)"),
     CLI_ROW_INT("time-limit", "N", time_limit, 0, 1 << 20,
-        "seconds that a request may take; 0: any (default 600)"),
+        "seconds that a request may take; 0: no limit (default 600)"),
     CLI_ROW_TEXT("pairs", "NAME=FROM-TO,...", pairs,
-        "the languages that models translate, for /translate, where neither their files nor their "
-        "names tell, as in mine=en-de"),
+        "the languages that models translate, for /translate, if neither their files nor their "
+        "names tell, such as mine=en-de"),
 
-    CLI_ROW_GROUP("The largest requests, which memory is allocated for at the start:"),
+    CLI_ROW_GROUP("Largest requests (their memory is allocated at the start):"),
     {CLI_OPT_INT, "batch-size", "N|auto",
-        "texts in flight in each engine (default auto: what keeps the device busy, 32 to 64 on a "
-        "CPU, but with the other models at most half of the memory that the weights leave)",
+        "texts in flight in each engine (default auto: enough to keep the device busy, 32 to 64 on "
+        "a CPU, within half of the memory that the weights of all models leave)",
         FIELD(sizes.batch_size), 1, 1 << 20, auto_word},
     CLI_ROW_INT("max-beams", "N", sizes.max_beams, 1, ELCL_MAX_BEAMS,
-        "beams, or samples of a text (default 4, or the model's own if they are more)"),
+        "beams or samples of a text (default 4, or the model's own number if that is larger)"),
     CLI_ROW_INT("max-source", "N", sizes.max_source, 1, INT32_MAX,
         "source tokens of a text, or tokens of a prompt (default: the model's default length)"),
     CLI_ROW_INT("max-target", "N", sizes.max_target, 2, INT32_MAX,
         "tokens of an output with its start token (default 256, or the model's own length if that "
-        "is more)"),
+        "is larger)"),
     CLI_ROW_INT("max-lists", "N", sizes.max_lists, 1, 1 << 24,
-        "tokens of the lists of a text, such as bad_words_ids (default 512, or twice the model's "
-        "own)"),
+        "tokens in the lists of a request, such as bad_words_ids (default 512, or twice those of "
+        "the model's own lists)"),
 
     CLI_ROW_GROUP("Running:"),
     CLI_MODEL_OPTIONS(FIELD(model), "run on this device, or on several, separated by commas; see "

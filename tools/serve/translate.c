@@ -24,7 +24,7 @@ static int add_model(struct cli_server *server, int number, elcl_error *err)
     if (!rc && l->n_directions == before && !strcmp(model.family, "marian") &&
         !server->options->common.quiet)
         cli_warn("%.100s: neither its files nor its name tell which languages it translates, so "
-                 "/translate does not offer it; --pairs %.100s=en-de would",
+                 "/translate does not offer it: name them, as in --pairs %.100s=en-de",
                  model.name, model.name);
     return rc;
 }

@@ -326,7 +326,7 @@ static int admit(struct cli_worker *w, const struct cli_job *job, elcl_error *er
         return ELCL_OK;
     w->totals.busy++;
     return elcl_fail(err, CLI_WORKER_BUSY,
-                     w->broken ? "the device has failed and starts again: try again later"
+                     w->broken ? "the device failed and is starting again: try again later"
                                : "the server is busy: its queue is full");
 }
 
