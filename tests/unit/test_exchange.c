@@ -10,6 +10,7 @@
 
 #include "check.h"
 #include "serve/exchange.h"
+#include "serve/large.h"
 
 /* Stands for the transport. */
 struct end {
@@ -282,6 +283,55 @@ static void test_threads(void)
     finish(&end);
 }
 
+/* ---- large bodies ---------------------------------------------------------------------------- */
+
+/* A handler that takes its time. */
+struct handler {
+    sem_t begun, go_on;
+    atomic_int n_handled;
+};
+
+static void handle_slowly(void *user, struct cli_exchange *x)
+{
+    struct handler *handler = user;
+    (void)x;
+    (void)sem_post(&handler->begun);
+    (void)sem_wait(&handler->go_on);
+    atomic_fetch_add(&handler->n_handled, 1);
+}
+
+static void test_large(void)
+{
+    struct handler handler = {.n_handled = 0};
+    struct cli_large *large = NULL;
+    struct end ends[5]; /* two are handled at a time */
+    elcl_error err = {0};
+    if (!check_case("a large body whose client leaves before its turn is forgotten"))
+        return;
+    (void)sem_init(&handler.begun, 0, 0);
+    (void)sem_init(&handler.go_on, 0, 0);
+    if (!CHECK(!cli_large_create(handle_slowly, &handler, &large, &err), "%s", err.msg))
+        return;
+    for (int i = 0; i < 5; i++) {
+        (void)begin(&ends[i]);
+        cli_large_give(large, ends[i].x);
+        if (i < 2)
+            (void)sem_wait(&handler.begun);
+    }
+    cli_large_forget(large, ends[0].x); /* too late */
+    cli_large_forget(large, ends[4].x);
+    cli_large_forget(large, ends[2].x);
+    cli_large_forget(large, ends[2].x);
+    for (int i = 0; i < 5; i++)
+        (void)sem_post(&handler.go_on);
+    cli_large_destroy(&large);
+    CHECK(atomic_load(&handler.n_handled) == 3, "%d handled", atomic_load(&handler.n_handled));
+    for (int i = 0; i < 5; i++)
+        finish(&ends[i]);
+    (void)sem_destroy(&handler.go_on);
+    (void)sem_destroy(&handler.begun);
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
@@ -293,5 +343,6 @@ int main(int argc, char **argv)
     test_not_left();
     test_take_back();
     test_threads();
+    test_large();
     return check_end();
 }

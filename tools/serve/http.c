@@ -348,6 +348,8 @@ static void on_completed(void *user, struct MHD_Connection *mhd, void **state,
         return;
     *state = NULL;
     cli_exchange_close(call->x);
+    if (call->body_bytes > LARGE_BODY_BYTES) /* else its bytes would wait without being counted */
+        cli_large_forget(http->large, call->x);
     tell_done(call, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     (void)atomic_fetch_sub(&http->body_bytes, call->body_bytes);
     cli_connection_ends(http->connections, call->connection);

@@ -100,3 +100,22 @@ void cli_large_give(struct cli_large *large, struct cli_exchange *x)
     (void)pthread_cond_signal(&large->news);
     (void)pthread_mutex_unlock(&large->mutex);
 }
+
+void cli_large_forget(struct cli_large *large, const struct cli_exchange *x)
+{
+    (void)pthread_mutex_lock(&large->mutex);
+    struct waiting **at = &large->first;
+    while (*at && (*at)->x != x)
+        at = &(*at)->next;
+    struct waiting *found = *at;
+    if (found) {
+        *at = found->next;
+        if (!*at)
+            large->end = at;
+    }
+    (void)pthread_mutex_unlock(&large->mutex);
+    if (!found)
+        return;
+    cli_exchange_drop(found->x);
+    free(found);
+}

@@ -15,5 +15,7 @@ void cli_large_destroy(struct cli_large **large);
 
 /* Has the exchange handled soon; if memory is short, before this returns. Keeps it until then. */
 void cli_large_give(struct cli_large *large, struct cli_exchange *x);
+/* Drops the exchange if no thread has begun with it: nobody waits for its answer. */
+void cli_large_forget(struct cli_large *large, const struct cli_exchange *x);
 
 #endif
