@@ -3,26 +3,55 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int copy_ids(const int32_t *ids, size_t n, struct cli_source *source, elcl_error *err)
+{
+    int32_t *copy = malloc((n ? n : 1) * sizeof(*copy));
+    if (!copy)
+        return elcl_fail_nomem(err);
+    if (n)
+        memcpy(copy, ids, n * sizeof(*copy));
+    *source = (struct cli_source){.ids = copy, .n_ids = n};
+    return ELCL_OK;
+}
+
+static int encode(const struct cli_source_rules *rules, const char *text, size_t n,
+                  struct cli_source *source, elcl_error *err)
+{
+    int32_t *ids = NULL;
+    size_t n_ids = 0;
+    int rc = elcl_encode_lang(rules->model, text, n, rules->src_lang, rules->tgt_lang, &ids, &n_ids,
+                              err);
+    if (!rc)
+        rc = copy_ids(ids, n_ids, source, err);
+    elcl_free(ids);
+    return rc;
+}
+
 int cli_source_take(const struct cli_source_rules *rules, const struct cli_side *side,
                     struct cli_source *source, elcl_error *err)
 {
-    int32_t *encoded = NULL;
-    size_t n = side->n_ids;
-    int rc = ELCL_OK;
-    if (side->text)
-        rc = elcl_encode_lang(rules->model, side->text, side->n_text, rules->src_lang,
-                              rules->tgt_lang, &encoded, &n, err);
+    return side->text ? encode(rules, side->text, side->n_text, source, err)
+                      : copy_ids(side->ids, side->n_ids, source, err);
+}
+
+int cli_source_count(void *user, const char *text, size_t n, size_t *n_tokens, elcl_error *err)
+{
+    struct cli_source_counter *counter = user;
+    struct cli_source source;
+    const int rc = encode(counter->rules, text, n, &source, err);
     if (rc)
         return rc;
-    const int32_t *from = side->text ? encoded : side->ids;
-    int32_t *copy = malloc((n ? n : 1) * sizeof(*copy));
-    if (copy && n)
-        memcpy(copy, from, n * sizeof(*copy));
-    elcl_free(encoded);
-    if (!copy)
-        return elcl_fail_nomem(err);
-    *source = (struct cli_source){.ids = copy, .n_ids = n};
+    free(counter->last.ids);
+    counter->last = source;
+    *n_tokens = source.n_ids;
     return ELCL_OK;
+}
+
+struct cli_source cli_source_counted(struct cli_source_counter *counter)
+{
+    const struct cli_source last = counter->last;
+    counter->last = (struct cli_source){0};
+    return last;
 }
 
 /* The longest source that fits. max_length counts a prompt and the token after it. */

@@ -28,6 +28,18 @@ struct cli_source_rules {
 /* Encodes a text, or copies token ids. */
 int cli_source_take(const struct cli_source_rules *rules, const struct cli_side *side,
                     struct cli_source *source, elcl_error *err);
+
+/* Counts the tokens of texts for cli_sentences_create(), and keeps those of the last text. */
+struct cli_source_counter {
+    const struct cli_source_rules *rules;
+    struct cli_source last; /* free() its ids at the end */
+};
+
+/* A cli_count_tokens; `user` is the counter. */
+int cli_source_count(void *user, const char *text, size_t n, size_t *n_tokens, elcl_error *err);
+/* Hands over the tokens of the text that was counted last. */
+struct cli_source cli_source_counted(struct cli_source_counter *counter);
+
 /* Checks the tokens and cuts what is too long: of a prompt the end stays, of other sources the
  * beginning and the special tokens at the end. Lowers max_new_tokens to the positions that are
  * left. Fails with ELCL_E_FORMAT. */

@@ -158,7 +158,7 @@ static void finish(struct cli_generation *r)
     cli_input_close(&r->input);
     cli_queue_finish(&r->queue);
     cli_sentences_destroy(&r->sentences);
-    free(r->counted.ids);
+    free(r->counter.last.ids);
     free(r->window);
     free(r->fresh);
     elcl_free(r->opening);

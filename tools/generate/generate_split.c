@@ -1,30 +1,13 @@
 /* elcl generate --split: from a text to the pieces that are submitted. */
 #include "generate/generation.h"
 
-#include <stdlib.h>
-
-/* Counts the tokens of a text, and keeps them. */
-static int count_tokens(void *user, const char *text, size_t n, size_t *n_tokens, elcl_error *err)
-{
-    struct cli_generation *r = user;
-    const struct cli_side side = {.text = (char *)(uintptr_t)text, .n_text = n}; /* only read */
-    struct cli_source source;
-    const int rc = cli_source_take(&r->rules, &side, &source, err);
-    if (rc)
-        return rc;
-    free(r->counted.ids);
-    r->counted = source;
-    *n_tokens = source.n_ids;
-    return ELCL_OK;
-}
-
 int cli_generate_begin_split(struct cli_generation *r, elcl_error *err)
 {
     const int longest = r->opt->max_source ? r->opt->max_source : r->info.default_length;
     const struct cli_sentences_params params = {.language = r->opt->samples.src_lang,
                                                 .max_tokens = (size_t)longest,
-                                                .count = count_tokens,
-                                                .user = r};
+                                                .count = cli_source_count,
+                                                .user = &r->counter};
     if (r->opt->split == CLI_SPLIT_NONE)
         return ELCL_OK;
     if (r->info.decoder_only)
@@ -32,6 +15,7 @@ int cli_generate_begin_split(struct cli_generation *r, elcl_error *err)
                          "--split sentences is for models with an encoder: a model of type %s "
                          "continues its prompt",
                          r->info.family);
+    r->counter.rules = &r->rules;
     return cli_sentences_create(&params, &r->sentences, err);
 }
 
@@ -49,8 +33,7 @@ static int take_piece(struct cli_generation *r, struct cli_part *part,
                       const struct cli_piece *piece, elcl_error *err)
 {
     part->piece = *piece;
-    part->source = r->counted;
-    r->counted = (struct cli_source){0};
+    part->source = cli_source_counted(&r->counter);
     return cli_generate_take_part(r, part, err);
 }
 

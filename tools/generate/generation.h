@@ -45,10 +45,10 @@ struct cli_generation {
     size_t n_window, window_capacity, window_tokens;
     struct cli_sentences *sentences; /* --split */
     struct cli_sample *splitting;    /* the last sample, if it has more pieces; or NULL */
-    struct cli_source counted;       /* of the text that was counted last */
-    size_t n_held;                   /* parts that are not joined yet */
-    size_t in_flight;                /* submitted and not finished */
-    size_t most_in_flight;           /* what the engines can take: a kill loses no more */
+    struct cli_source_counter counter;
+    size_t n_held;         /* parts that are not joined yet */
+    size_t in_flight;      /* submitted and not finished */
+    size_t most_in_flight; /* what the engines can take: a kill loses no more */
     bool input_done;
     bool shares_terminal;           /* the bar and the results meet on one screen */
     uint64_t first_sample;          /* number of the first one */

@@ -124,29 +124,9 @@ static struct cli_openai_part *add_part(struct cli_openai_plan *plan, size_t pro
     return part;
 }
 
-/* What cli_sentences_create() calls back to; keeps the tokens of the last text. */
-struct counter {
-    const struct cli_source_rules *rules;
-    struct cli_source source;
-};
-
-static int count(void *user, const char *text, size_t n, size_t *n_tokens, elcl_error *err)
-{
-    struct counter *counter = user;
-    struct cli_side side = {.n_text = n};
-    side.text = elcl_strndup(text, n);
-    if (!side.text)
-        return elcl_fail_nomem(err);
-    free(counter->source.ids);
-    counter->source = (struct cli_source){0};
-    const int rc = cli_source_take(counter->rules, &side, &counter->source, err);
-    *n_tokens = counter->source.n_ids;
-    free(side.text);
-    return rc;
-}
-
 static int split_text(const struct cli_side *text, size_t prompt, struct cli_sentences *sentences,
-                      struct counter *counter, struct cli_openai_plan *plan, elcl_error *err)
+                      struct cli_source_counter *counter, struct cli_openai_plan *plan,
+                      elcl_error *err)
 {
     struct cli_piece piece;
     bool more = true;
@@ -159,8 +139,7 @@ static int split_text(const struct cli_side *text, size_t prompt, struct cli_sen
         if (!part)
             return ELCL_E_ARG;
         part->piece = piece;
-        part->source = counter->source;
-        counter->source = (struct cli_source){0};
+        part->source = cli_source_counted(counter);
         rc = cli_source_fit(counter->rules, &plan->resolved, &part->source, err);
         if (rc)
             return rc;
@@ -170,10 +149,10 @@ static int split_text(const struct cli_side *text, size_t prompt, struct cli_sen
 static int split_prompts(const struct cli_openai_request *r, const struct cli_source_rules *rules,
                          struct cli_openai_plan *plan, elcl_error *err)
 {
-    struct counter counter = {.rules = rules};
+    struct cli_source_counter counter = {.rules = rules};
     const struct cli_sentences_params params = {.language = r->src_lang,
                                                 .max_tokens = (size_t)rules->max_source,
-                                                .count = count,
+                                                .count = cli_source_count,
                                                 .user = &counter};
     struct cli_sentences *sentences = NULL;
     int rc = cli_sentences_create(&params, &sentences, err);
@@ -182,7 +161,7 @@ static int split_prompts(const struct cli_openai_request *r, const struct cli_so
         rc = split_text(&r->prompts[i], i, sentences, &counter, plan, err);
     }
     cli_sentences_destroy(&sentences);
-    free(counter.source.ids);
+    free(counter.last.ids);
     return rc;
 }
 
