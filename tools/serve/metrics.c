@@ -2,8 +2,7 @@
 
 #include "common/tool.h"
 
-/* ---- the format --------------------------------------------------------------------------------
- */
+/* ---- the format ----------------------------------------------------------------------------- */
 
 static void print_header(struct elcl_str *out, const char *name, const char *type, const char *help)
 {
@@ -25,8 +24,7 @@ static void print_label(struct elcl_str *out, const char *label, const char *val
     elcl_str_text(out, "\"");
 }
 
-/* ---- models ------------------------------------------------------------------------------------
- */
+/* ---- models --------------------------------------------------------------------------------- */
 
 enum kind { WHOLE, INT, NUMBER };
 
@@ -144,8 +142,7 @@ static void print_models(struct elcl_str *out, const struct cli_model_figures *m
     }
 }
 
-/* ---- the server --------------------------------------------------------------------------------
- */
+/* ---- the server ----------------------------------------------------------------------------- */
 
 /* Routes without requests are left out. */
 static void print_requests(struct elcl_str *out, const struct cli_request_counts *requests)

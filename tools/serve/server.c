@@ -40,11 +40,11 @@ void cli_serve_json(struct cli_exchange *x, int status, cJSON *json)
     cli_exchange_reply(x, status, "application/json", &body);
 }
 
-void cli_serve_error_code(struct cli_exchange *x, int status, const char *code, const char *message)
+void cli_serve_error(struct cli_exchange *x, int status, const char *message)
 {
     struct elcl_str body = {0};
     if (!strncmp(cli_exchange_request(x)->path, "/v1/", 4)) {
-        cli_openai_add_error(&body, status, NULL, code, message);
+        cli_openai_add_error(&body, status, NULL, NULL, message);
         elcl_str_text(&body, "\n");
         cli_exchange_reply(x, status, "application/json", &body);
         return;
@@ -53,9 +53,4 @@ void cli_serve_error_code(struct cli_exchange *x, int status, const char *code, 
     cli_json_text(&body, message); /* may end within a character of what it quotes */
     elcl_str_text(&body, "}\n");
     cli_exchange_reply(x, status, "application/json", &body);
-}
-
-void cli_serve_error(struct cli_exchange *x, int status, const char *message)
-{
-    cli_serve_error_code(x, status, NULL, message);
 }

@@ -35,9 +35,6 @@ bool cli_server_key_is(const struct cli_server *server, const char *key);
 /* Answers with an error in the form of the path's API: OpenAI's under /v1/, LibreTranslate's
  * elsewhere. */
 void cli_serve_error(struct cli_exchange *x, int status, const char *message);
-/* `code`: a word for programs, or NULL; OpenAI's form only. */
-void cli_serve_error_code(struct cli_exchange *x, int status, const char *code,
-                          const char *message);
 
 /* Answers with JSON, and frees it. NULL: memory was short. */
 void cli_serve_json(struct cli_exchange *x, int status, struct cJSON *json);
