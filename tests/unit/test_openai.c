@@ -10,6 +10,7 @@
 #include "../check.h"
 #include "common/gen_json.h"
 #include "files.h"
+#include "serve/models.h"
 #include "serve/openai_answer.h"
 #include "serve/openai_request.h"
 
@@ -291,6 +292,36 @@ static void test_renamed(void)
     }
 }
 
+/* Messages name no directory of the server, and only its directories are replaced. */
+static void test_hidden(void)
+{
+    static const struct {
+        const char *name, *directory, *packages, *message, *shown;
+    } cases[] = {
+        {"m", "/srv/a b", NULL, "/srv/a b/x.spm: no language", "m/x.spm: no language"},
+        {"m", "models/m/", NULL, "models/m//x.spm: no language", "m/x.spm: no language"},
+        {"m", "/srv/m", NULL, "prompt: number 3: /srv/m/x.spm: no",
+         "prompt: number 3: m/x.spm: no"},
+        {"m", "/srv/p.argosmodel", "/c/packages", "/c/packages/0a1b/model/x.json: no",
+         "m/model/x.json: no"},
+        {"m", "/srv/p.argosmodel", "/c/packages", "no /c/packages", "no m"},
+        {"long", "m", NULL, "m/x.spm: the model has no m", "long/x.spm: the model has no m"},
+        {"long", "m", NULL, "model: from/m/x", "model: from/m/x"},
+        {"m", "/srv/m", NULL, "/srv/m2/x.spm: no", "/srv/m2/x.spm: no"},
+    };
+    for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
+        if (!check_case("hidden: %s", cases[i].message))
+            continue;
+        const struct cli_served served = {.name = (char *)cases[i].name,
+                                          .directory = (char *)cases[i].directory,
+                                          .packages = (char *)cases[i].packages};
+        elcl_error err = {.code = ELCL_E_ARG};
+        (void)snprintf(err.msg, sizeof(err.msg), "%s", cases[i].message);
+        cli_served_hide_path(&served, &err);
+        CHECK(err.code == ELCL_E_ARG && !strcmp(err.msg, cases[i].shown), "found '%s'", err.msg);
+    }
+}
+
 /* ---- texts --------------------------------------------------------------------------------- */
 
 /* Adds a token for each part of `parts` between bars, and writes what each one makes certain,
@@ -516,6 +547,7 @@ int main(int argc, char **argv)
     test_refused();
     test_options();
     test_renamed();
+    test_hidden();
     test_texts();
     test_answers();
     test_large();

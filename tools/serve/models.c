@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "common/remedy.h"
 
 /* ---- names ----------------------------------------------------------------------------------- */
@@ -79,6 +80,17 @@ fail:
     return rc;
 }
 
+/* Finds where an archive's files are. */
+static int find_packages(struct cli_served *served, elcl_error *err)
+{
+    if (!elcl_is_file(served->directory))
+        return ELCL_OK;
+    char *cache = elcl_cache_directory();
+    served->packages = cache ? elcl_path_join(cache, "packages") : NULL;
+    elcl_free(cache);
+    return served->packages ? ELCL_OK : elcl_fail_nomem(err);
+}
+
 static int open_model(struct cli_served *served, const struct cli_models_params *params,
                       elcl_error *err)
 {
@@ -88,7 +100,8 @@ static int open_model(struct cli_served *served, const struct cli_models_params 
     served->model = served->engines.models[0];
     elcl_model_gen_defaults(served->model, &served->defaults);
     served->directory = cli_model_directory(served->path);
-    ELCL_TRY(served->directory ? read_tokenizer(served, err) : elcl_fail_nomem(err));
+    ELCL_TRY(served->directory ? find_packages(served, err) : elcl_fail_nomem(err));
+    ELCL_TRY(read_tokenizer(served, err));
 fail:
     return rc;
 }
@@ -156,9 +169,15 @@ static const char *find_path(const char *message, const char *path)
 
 void cli_served_hide_path(const struct cli_served *served, elcl_error *err)
 {
-    const size_t n = strlen(served->directory);
     elcl_error hidden = {0};
     const char *found = find_path(err->msg, served->directory);
+    size_t n = strlen(served->directory);
+    if (!found && served->packages) {
+        found = find_path(err->msg, served->packages);
+        n = strlen(served->packages);
+        if (found && found[n] == '/')
+            n += 1 + strcspn(found + n + 1, "/"); /* the directory of this package */
+    }
     if (!found)
         return;
     (void)elcl_fail(&hidden, err->code, "%.*s%.100s%s", (int)(found - err->msg), err->msg,
@@ -187,6 +206,7 @@ void cli_models_close(struct cli_models *models)
         cli_engines_close(&served->engines);
         elcl_codec_close(&served->codec);
         free(served->directory);
+        elcl_free(served->packages);
         elcl_free(served->opening);
         elcl_free(served->languages);
         elcl_free(served->name);

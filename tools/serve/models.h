@@ -20,7 +20,8 @@ struct cli_models_params {
 struct cli_served {
     char *name;
     const char *path; /* as the command line names it */
-    char *directory;  /* with the tokenizer */
+    char *directory;  /* with the tokenizer, or an archive of argostranslate */
+    char *packages;   /* the directory that archives are unpacked in; NULL: the model is none */
     struct cli_engines engines;
     elcl_model *model; /* of the first engine */
     elcl_model_info info;
@@ -48,7 +49,8 @@ int cli_models_start(struct cli_models *models, const struct cli_models_params *
                      elcl_error *err);
 /* Returns the model of this name, or the first one for NULL if it is the only one; else NULL. */
 const struct cli_served *cli_models_find(const struct cli_models *models, const char *name);
-/* Puts the model's name in the place of its directory: clients need not know where it is. */
+/* Puts the model's name in the place of its directory where a message names a file in it: clients
+ * need not know where it is. */
 void cli_served_hide_path(const struct cli_served *served, elcl_error *err);
 /* Ends the jobs that are left with CLI_WORKER_STOPPING. */
 void cli_models_close(struct cli_models *models);

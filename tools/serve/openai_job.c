@@ -408,12 +408,23 @@ static void on_result(struct cli_job *job, size_t i, const elcl_result *result)
 
 /* ---- the end ------------------------------------------------------------------------------- */
 
+/* What the client sees of an error. */
+static elcl_error shown(const struct completion *c, const elcl_error *why, char param[64])
+{
+    elcl_error err = {0};
+    (void)cli_openai_fail(&c->request, why, param, &err);
+    cli_served_hide_path(c->served, &err);
+    return err;
+}
+
 static void end_stream(struct completion *c, const elcl_error *why)
 {
     struct elcl_str events = {0};
+    char param[64];
     if (why) {
+        const elcl_error err = shown(c, why, param);
         elcl_str_text(&events, "data: ");
-        cli_openai_add_error(&events, cli_openai_status(why->code), NULL, NULL, why->msg);
+        cli_openai_add_error(&events, cli_openai_status(why->code), param, NULL, err.msg);
         elcl_str_text(&events, "\n\n");
     } else {
         if (c->request.include_usage)
@@ -455,10 +466,8 @@ static void join_blanks(struct completion *c)
 /* Answers with the reason why there are no outputs. */
 static void refuse(const struct completion *c, const elcl_error *why)
 {
-    elcl_error err = {0};
     char param[64], seconds[16];
-    (void)cli_openai_fail(&c->request, why, param, &err);
-    cli_served_hide_path(c->served, &err);
+    const elcl_error err = shown(c, why, param);
     if (why->code == CLI_WORKER_BUSY) {
         (void)snprintf(seconds, sizeof(seconds), "%d", cli_worker_retry_seconds(c->served->worker));
         (void)cli_exchange_header(c->x, "Retry-After", seconds, NULL);

@@ -25,6 +25,12 @@ struct translation {
 
 static void begin_hop(struct translation *t);
 
+/* The model of the present hop. */
+static const struct cli_served *served_of(const struct translation *t)
+{
+    return &t->server->models.items[t->way.hops[t->hop]->model];
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 static void free_strings(struct elcl_str *strings, size_t n)
@@ -54,10 +60,12 @@ static void destroy(struct translation *t)
 
 static void refuse(struct translation *t, const elcl_error *why)
 {
-    const bool prompt = !strncmp(why->msg, "prompt: ", strlen("prompt: "));
+    elcl_error shown = *why;
+    cli_served_hide_path(served_of(t), &shown);
+    const bool prompt = !strncmp(shown.msg, "prompt: ", strlen("prompt: "));
     struct elcl_str message = {0}; /* the plan calls a text by its name in OpenAI's API */
     elcl_str_printf(&message, "%s%s", prompt ? "q: " : "",
-                    why->msg + (prompt ? strlen("prompt: ") : 0));
+                    shown.msg + (prompt ? strlen("prompt: ") : 0));
     if (why->code == CLI_WORKER_BUSY) {
         char seconds[16];
         (void)snprintf(seconds, sizeof(seconds), "%d", cli_worker_retry_seconds(t->job.worker));
@@ -221,7 +229,7 @@ static void on_leave(void *user)
 static void on_result(struct cli_job *job, size_t i, const elcl_result *result)
 {
     struct translation *t = (struct translation *)job;
-    const struct cli_served *served = &t->server->models.items[t->way.hops[t->hop]->model];
+    const struct cli_served *served = served_of(t);
     for (int j = 0; j < t->plan.n && result->n_hypotheses && !t->failed.code; j++) {
         const elcl_hypothesis *h = &result->hypotheses[j < result->n_hypotheses ? j : 0];
         struct elcl_str *part = &t->parts[i * (size_t)t->plan.n + (size_t)j];
@@ -285,7 +293,7 @@ static int plan(struct translation *t, const struct cli_served *served, elcl_err
 
 static void begin_hop(struct translation *t)
 {
-    const struct cli_served *served = &t->server->models.items[t->way.hops[t->hop]->model];
+    const struct cli_served *served = served_of(t);
     elcl_error err = {0};
     t->job = (struct cli_job){.worker = served->worker,
                               .deadline = t->deadline,
