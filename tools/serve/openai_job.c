@@ -31,7 +31,8 @@ struct completion {
     struct part_output *part_outputs;  /* split prompts: [n_parts, n] */
     size_t *waits;                     /* [n_prompts] parts without a result */
     struct elcl_str *choices;          /* [n_prompts] whole answers: JSON of the prompt's outputs */
-    struct elcl_str echo;              /* text of the prompt at hand */
+    struct elcl_str echo;              /* text of the prompt that was read last */
+    size_t n_read;                     /* 1 + its number; 0: none was */
     size_t n_results;
     size_t n_blank; /* split prompts without a part that are not answered yet */
     int last;       /* the output j that ends the answer, if the present prompt does; else -1 */
@@ -161,11 +162,22 @@ static const char *finish_word(enum elcl_finish_reason finish)
 
 /* ---- prompts that are repeated ------------------------------------------------------------- */
 
-/* Sets the text of a prompt as c->echo; a prompt of token ids is decoded. */
+/* Whether outputs need the text of their prompt: to repeat it, or because a stop string may begin
+ * in it. */
+static bool needs_prompt(const struct completion *c)
+{
+    return c->request.echo ||
+           (c->served->info.decoder_only && c->plan.resolved.gen.n_stop_strings > 0);
+}
+
+/* Sets the text of a prompt as c->echo; a prompt of token ids is decoded. All outputs of a prompt
+ * need it. */
 static int read_prompt(struct completion *c, size_t prompt, elcl_error *err)
 {
     const struct cli_side *side = &c->request.prompts[prompt];
     char *text = NULL;
+    if (c->n_read == prompt + 1 || !needs_prompt(c))
+        return ELCL_OK;
     c->echo.n = 0;
     if (side->text) {
         elcl_str_append(&c->echo, side->text, side->n_text);
@@ -176,7 +188,10 @@ static int read_prompt(struct completion *c, size_t prompt, elcl_error *err)
         elcl_str_text(&c->echo, text);
         elcl_free(text);
     }
-    return c->echo.failed ? elcl_fail_nomem(err) : ELCL_OK;
+    if (c->echo.failed)
+        return elcl_fail_nomem(err);
+    c->n_read = prompt + 1;
+    return ELCL_OK;
 }
 
 static const char *echo_text(const struct completion *c)
