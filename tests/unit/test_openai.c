@@ -450,11 +450,17 @@ static void test_answers(void)
         elcl_str_finish(&out);
     }
     if (check_case("an answer")) {
+        struct elcl_str texts[4] = {0};
         elcl_str_text(&choices, "{}");
-        cli_openai_add_answer(&out, &head, &choices, &usage);
+        cli_openai_add_answer(&out, &head, &choices, 1, &usage);
         check_json(&out, HEAD "\"choices\": [{}], " USAGE "}");
+        CHECK(!choices.data, "the text was kept");
         elcl_str_finish(&out);
-        elcl_str_finish(&choices);
+        elcl_str_text(&texts[1], "{}, {}");
+        elcl_str_text(&texts[3], "{}");
+        cli_openai_add_answer(&out, &head, texts, 4, &usage);
+        check_json(&out, HEAD "\"choices\": [{}, {}, {}], " USAGE "}");
+        elcl_str_finish(&out);
     }
     if (check_case("events")) {
         static const struct cli_openai_choice piece = {
@@ -473,10 +479,9 @@ static void test_answers(void)
     if (check_case("a seed that was drawn")) {
         const struct cli_openai_head seeded = {"cmpl-1", 5, "m\"", 77};
         elcl_str_text(&choices, "{}");
-        cli_openai_add_answer(&out, &seeded, &choices, &usage);
+        cli_openai_add_answer(&out, &seeded, &choices, 1, &usage);
         check_json(&out, HEAD "\"seed\": 77, \"choices\": [{}], " USAGE "}");
         elcl_str_finish(&out);
-        elcl_str_finish(&choices);
     }
     if (check_case("errors")) {
         cli_openai_add_error(&out, 404, "model", "model_not_found", "no \"x\"\x01");

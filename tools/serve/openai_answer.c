@@ -165,10 +165,17 @@ static void add_usage(struct elcl_str *out, const struct cli_openai_usage *u)
 }
 
 void cli_openai_add_answer(struct elcl_str *out, const struct cli_openai_head *head,
-                           const struct elcl_str *choices, const struct cli_openai_usage *usage)
+                           struct elcl_str *choices, size_t n, const struct cli_openai_usage *usage)
 {
+    bool any = false;
     add_head(out, head);
-    elcl_str_append(out, choices->data, choices->n);
+    for (size_t i = 0; i < n; i++) {
+        elcl_str_text(out, any && choices[i].n ? ", " : "");
+        elcl_str_append(out, choices[i].data, choices[i].n);
+        any = any || choices[i].n;
+        out->failed = out->failed || choices[i].failed;
+        elcl_str_finish(&choices[i]);
+    }
     elcl_str_text(out, "], ");
     add_usage(out, usage);
     elcl_str_text(out, "}");

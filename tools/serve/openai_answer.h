@@ -39,9 +39,11 @@ struct cli_openai_usage {
 
 void cli_openai_add_choice(struct elcl_str *out, const struct cli_openai_choice *choice);
 
-/* Appends a whole answer; `choices` has commas between them. */
+/* Appends a whole answer. Takes the texts choices [n], which may be large: they are empty
+ * afterwards. Each holds choices with commas between them, or none. */
 void cli_openai_add_answer(struct elcl_str *out, const struct cli_openai_head *head,
-                           const struct elcl_str *choices, const struct cli_openai_usage *usage);
+                           struct elcl_str *choices, size_t n,
+                           const struct cli_openai_usage *usage);
 
 /* Appends an event of a stream. choice, usage: NULL: it has none. usage_follows: a later event has
  * the usage. */

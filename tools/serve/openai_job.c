@@ -452,17 +452,9 @@ static void end_stream(struct completion *c, const elcl_error *why)
 
 static void answer(struct completion *c)
 {
-    struct elcl_str choices = {0}, body = {0};
-    for (size_t i = 0; i < c->request.n_prompts; i++) {
-        const struct elcl_str *one = &c->choices[i];
-        elcl_str_text(&choices, choices.n && one->n ? ", " : "");
-        elcl_str_append(&choices, one->data, one->n);
-        choices.failed = choices.failed || one->failed;
-    }
-    cli_openai_add_answer(&body, &c->head, &choices, &c->usage);
+    struct elcl_str body = {0};
+    cli_openai_add_answer(&body, &c->head, c->choices, c->request.n_prompts, &c->usage);
     elcl_str_text(&body, "\n");
-    body.failed = body.failed || choices.failed;
-    elcl_str_finish(&choices);
     cli_exchange_reply(c->x, 200, "application/json", &body);
 }
 
