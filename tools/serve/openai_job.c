@@ -1,44 +1,11 @@
 #include "serve/openai_job.h"
 
-#include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "base/os.h"
-#include "serve/openai_answer.h"
-#include "serve/openai_output.h"
-#include "serve/openai_plan.h"
-
-/* Output j of a part, until all parts of its prompt are there. */
-struct part_output {
-    struct elcl_str text;
-    enum elcl_finish_reason finish;
-    float score;
-};
-
-struct completion {
-    struct cli_job job;
-    struct cli_exchange *x;
-    const struct cli_served *served;
-    struct cli_openai_request request;
-    struct cli_openai_plan plan;
-    struct cli_openai_head head;
-    struct cli_openai_usage usage;
-    struct cli_openai_output *outputs; /* streams: [n_prompts, n] */
-    struct part_output *part_outputs;  /* split prompts: [n_parts, n] */
-    size_t *waits;                     /* [n_prompts] parts without a result */
-    struct elcl_str *choices;          /* [n_prompts] whole answers: JSON of the prompt's outputs */
-    struct elcl_str echo;              /* text of the prompt that was read last */
-    size_t n_read;                     /* 1 + its number; 0: none was */
-    size_t n_results;
-    size_t n_blank; /* split prompts without a part that are not answered yet */
-    int last;       /* the output j that ends the answer, if the present prompt does; else -1 */
-    bool begun;     /* the stream */
-    elcl_error failed;
-};
+#include "serve/openai_completion.h"
 
 /* ---- errors -------------------------------------------------------------------------------- */
 
@@ -78,7 +45,7 @@ static void free_strings(struct elcl_str *strings, size_t n)
     elcl_free(strings);
 }
 
-static void destroy(struct completion *c)
+static void destroy(struct cli_completion *c)
 {
     const size_t n = c->plan.n > 0 ? (size_t)c->plan.n : 0;
     for (size_t i = 0; c->outputs && i < c->request.n_prompts * n; i++)
@@ -96,7 +63,7 @@ static void destroy(struct completion *c)
     elcl_free(c);
 }
 
-static bool allocate(struct completion *c)
+static bool allocate(struct cli_completion *c)
 {
     const size_t n = (size_t)c->plan.n, n_prompts = c->request.n_prompts;
     if (c->request.stream)
@@ -113,7 +80,7 @@ static bool allocate(struct completion *c)
            (c->part_outputs || !c->request.split);
 }
 
-static void name(struct completion *c)
+static void name(struct cli_completion *c)
 {
     static atomic_uint n_named;
     const uint64_t parts[2] = {elcl_clock_ns(), atomic_fetch_add(&n_named, 1)};
@@ -123,308 +90,10 @@ static void name(struct completion *c)
                    (unsigned long long)elcl_hash(ELCL_HASH_INIT, parts, sizeof(parts)));
 }
 
-/* ---- what is sent -------------------------------------------------------------------------- */
-
-/* The next events need no more memory than they have. */
-static void send_events(struct completion *c, struct elcl_str *events)
-{
-    if (events->failed) {
-        elcl_fail_nomem(&c->failed);
-    } else if (events->n) {
-        if (!c->begun)
-            cli_exchange_begin(c->x, 200, "text/event-stream");
-        c->begun = true;
-        cli_exchange_add(c->x, events->data, events->n);
-    }
-    elcl_str_finish(events);
-}
-
-static void send_choice(struct completion *c, const struct cli_openai_choice *choice, size_t prompt)
-{
-    const bool last = choice->finish_reason && choice->index % c->plan.n == c->last;
-    struct elcl_str events = {0};
-    if (c->request.stream) {
-        cli_openai_add_event(&events, &c->head, choice,
-                             last && !c->request.include_usage ? &c->usage : NULL,
-                             c->request.include_usage);
-        send_events(c, &events);
-        return;
-    }
-    struct elcl_str *choices = &c->choices[prompt];
-    elcl_str_text(choices, choices->n ? ", " : "");
-    cli_openai_add_choice(choices, choice);
-}
-
-static const char *finish_word(enum elcl_finish_reason finish)
-{
-    return finish == ELCL_FINISH_LENGTH ? "length" : "stop";
-}
-
-/* ---- prompts that are repeated ------------------------------------------------------------- */
-
-/* Whether outputs need the text of their prompt: to repeat it, or because a stop string may begin
- * in it. */
-static bool needs_prompt(const struct completion *c)
-{
-    return c->request.echo ||
-           (c->served->info.decoder_only && c->plan.resolved.gen.n_stop_strings > 0);
-}
-
-/* Sets the text of a prompt as c->echo; a prompt of token ids is decoded. All outputs of a prompt
- * need it. */
-static int read_prompt(struct completion *c, size_t prompt, elcl_error *err)
-{
-    const struct cli_side *side = &c->request.prompts[prompt];
-    char *text = NULL;
-    if (c->n_read == prompt + 1 || !needs_prompt(c))
-        return ELCL_OK;
-    c->echo.n = 0;
-    if (side->text) {
-        elcl_str_append(&c->echo, side->text, side->n_text);
-    } else if (c->served->info.has_tokenizer) {
-        const int rc = elcl_decode(c->served->model, side->ids, side->n_ids, &text, err);
-        if (rc)
-            return rc;
-        elcl_str_text(&c->echo, text);
-        elcl_free(text);
-    }
-    if (c->echo.failed)
-        return elcl_fail_nomem(err);
-    c->n_read = prompt + 1;
-    return ELCL_OK;
-}
-
-static const char *echo_text(const struct completion *c)
-{
-    return c->echo.n ? c->echo.data : "";
-}
-
-/* The prompt before output j, with its tokens if log-probabilities are wanted. */
-static int begin_choice(struct completion *c, size_t part, struct cli_openai_output *prompt,
-                        struct cli_openai_choice *choice, elcl_error *err)
-{
-    const struct cli_source *source = &c->plan.parts[part].source;
-    choice->before = (struct cli_openai_piece){.text = echo_text(c), .n = c->echo.n};
-    if (c->request.logprobs < 0 || !c->served->info.decoder_only)
-        return ELCL_OK;
-    const elcl_gen_options none = {0};
-    int rc = cli_openai_output_begin(prompt, c->served->model, &none, "", 0, 0, err);
-    if (!rc)
-        rc = cli_openai_output_add(prompt, source->ids, NULL, source->n_ids, err);
-    if (!rc)
-        rc = cli_openai_output_end(prompt, err);
-    if (!rc)
-        choice->before = cli_openai_text_take(&prompt->text, true);
-    return rc;
-}
-
-/* ---- outputs of prompts that are whole ----------------------------------------------------- */
-
-static struct cli_openai_choice choice_of(const struct completion *c, size_t part, int j)
-{
-    return (struct cli_openai_choice){
-        .index = (int)c->plan.parts[part].prompt * c->plan.n + j,
-        .logprobs = c->request.logprobs >= 0,
-        .top = c->request.logprobs > 0,
-        .ids = !c->served->info.has_tokenizer,
-        .codec = c->served->codec,
-        .as_target = !c->served->info.decoder_only,
-    };
-}
-
-/* Begins output j of a prompt, and the first piece of its answer. */
-static int begin_output(struct completion *c, size_t part, struct cli_openai_output *output,
-                        struct cli_openai_output *prompt, struct cli_openai_choice *choice,
-                        elcl_error *err)
-{
-    const bool continues = c->served->info.decoder_only;
-    int rc = read_prompt(c, c->plan.parts[part].prompt, err);
-    if (!rc && c->request.echo)
-        rc = begin_choice(c, part, prompt, choice, err);
-    if (rc)
-        return rc;
-    const size_t characters =
-        c->request.echo ? cli_count_characters(choice->before.text, choice->before.n) : 0;
-    choice->source_cut = c->plan.parts[part].source.n_cut;
-    return cli_openai_output_begin(output, c->served->model, &c->plan.resolved.gen, echo_text(c),
-                                   continues ? c->echo.n : 0, characters, err);
-}
-
-/* Adds all tokens of a hypothesis but the start token. */
-static int add_hypothesis(const struct completion *c, const elcl_hypothesis *h,
-                          struct cli_openai_output *output, elcl_error *err)
-{
-    const size_t start = c->served->info.decoder_only || !h->n_ids ? 0 : 1;
-    return cli_openai_output_add(output, h->ids + start,
-                                 h->token_logprobs ? h->token_logprobs + start : NULL,
-                                 h->n_ids - start, err);
-}
-
-/* Gives out the end of output j, or all of it if no token of it has streamed. */
-static int end_output(struct completion *c, size_t part, int j, const elcl_hypothesis *h,
-                      elcl_error *err)
-{
-    const size_t prompt = c->plan.parts[part].prompt;
-    struct cli_openai_choice choice = choice_of(c, part, j);
-    struct cli_openai_output whole = {0}, repeated = {0};
-    struct cli_openai_output *output =
-        c->outputs ? &c->outputs[prompt * (size_t)c->plan.n + (size_t)j] : &whole;
-    int rc = ELCL_OK;
-    if (!output->begun) {
-        rc = begin_output(c, part, output, &repeated, &choice, err);
-        if (!rc)
-            rc = add_hypothesis(c, h, output, err);
-    }
-    if (!rc)
-        rc = cli_openai_output_end(output, err);
-    if (!rc) {
-        choice.piece = cli_openai_text_take(&output->text, true);
-        /* The last token that fits may complete a stop string. */
-        choice.finish_reason = output->text.stopped ? "stop" : finish_word(h->finish);
-        choice.score = h->score;
-        choice.how = c->request.alignments;
-        choice.alignments = h->alignments;
-        choice.n_rows = h->n_ids ? h->n_ids - 1 : 0;
-        choice.source = c->plan.parts[part].source.ids;
-        choice.n_source = c->plan.parts[part].source.n_ids;
-        send_choice(c, &choice, prompt);
-    }
-    cli_openai_output_finish(output);
-    cli_openai_output_finish(&repeated);
-    return rc;
-}
-
-static void on_token(struct cli_job *job, size_t i, const elcl_token *token)
-{
-    struct completion *c = (struct completion *)job;
-    const size_t prompt = c->plan.parts[i].prompt;
-    struct cli_openai_output *output =
-                                 &c->outputs[prompt * (size_t)c->plan.n + (size_t)token->stream],
-                             repeated = {0};
-    struct cli_openai_choice choice = choice_of(c, i, token->stream);
-    int rc = c->failed.code;
-    if (!rc && !output->begun)
-        rc = begin_output(c, i, output, &repeated, &choice, &c->failed);
-    if (!rc)
-        rc = cli_openai_output_add(output, &token->token, &token->log_prob, 1, &c->failed);
-    if (!rc) {
-        choice.piece = cli_openai_text_take(&output->text, false);
-        const bool wants_tokens = choice.logprobs || choice.ids;
-        if (choice.piece.n || choice.before.n || (choice.piece.n_tokens && wants_tokens))
-            send_choice(c, &choice, prompt);
-    }
-    cli_openai_output_finish(&repeated);
-}
-
-/* ---- outputs of prompts that are split ----------------------------------------------------- */
-
-/* Keeps the text of output j of a part. */
-static int keep_output(struct completion *c, size_t part, int j, const elcl_hypothesis *h,
-                       elcl_error *err)
-{
-    struct part_output *kept = &c->part_outputs[part * (size_t)c->plan.n + (size_t)j];
-    struct cli_openai_output output = {0};
-    int rc =
-        cli_openai_output_begin(&output, c->served->model, &c->plan.resolved.gen, "", 0, 0, err);
-    if (!rc)
-        rc = add_hypothesis(c, h, &output, err);
-    if (!rc)
-        rc = cli_openai_output_end(&output, err);
-    if (!rc) {
-        const struct cli_openai_piece piece = cli_openai_text_take(&output.text, true);
-        elcl_str_append(&kept->text, piece.text, piece.n);
-        kept->finish = output.text.stopped ? ELCL_FINISH_STOP : h->finish;
-        kept->score = h->score;
-        rc = kept->text.failed ? elcl_fail_nomem(err) : ELCL_OK;
-    }
-    cli_openai_output_finish(&output);
-    return rc;
-}
-
-/* Joins output j of all parts of a prompt. */
-static void join_output(struct completion *c, size_t prompt, int j)
-{
-    const struct cli_openai_prompt *p = &c->plan.prompts[prompt];
-    const char *text = c->request.prompts[prompt].text;
-    struct cli_openai_choice choice = {.index = (int)prompt * c->plan.n + j,
-                                       .finish_reason = "stop"};
-    struct cli_joiner joiner;
-    struct elcl_str joined = {0};
-    cli_join_begin(&joiner, text, p->n_blanks, &joined);
-    for (size_t i = p->first; i < p->first + p->n_parts; i++) {
-        const struct part_output *part = &c->part_outputs[i * (size_t)c->plan.n + (size_t)j];
-        cli_join_piece(&joiner, &c->plan.parts[i].piece, &joined);
-        cli_join_text(&joiner, part->text.n ? part->text.data : "", part->text.n, &joined);
-        choice.score += part->score;
-        choice.source_cut += c->plan.parts[i].source.n_cut;
-        if (part->finish == ELCL_FINISH_LENGTH)
-            choice.finish_reason = finish_word(part->finish);
-    }
-    cli_join_end(&joiner, &joined);
-    if (joined.failed)
-        elcl_fail_nomem(&c->failed);
-    if (c->request.echo)
-        choice.before =
-            (struct cli_openai_piece){.text = text, .n = c->request.prompts[prompt].n_text};
-    choice.piece = (struct cli_openai_piece){.text = joined.n ? joined.data : "", .n = joined.n};
-    send_choice(c, &choice, prompt);
-    elcl_str_finish(&joined);
-}
-
-/* ---- results ------------------------------------------------------------------------------- */
-
-static double per_token(const elcl_hypothesis *h)
-{
-    return (double)h->score / (double)(h->n_generated ? h->n_generated : 1);
-}
-
-/* Writes the places of the hypotheses that the answer has: of more samples than that the best. */
-static int choose(const struct completion *c, const elcl_result *result, int places[ELCL_MAX_BEAMS])
-{
-    int n = result->n_hypotheses;
-    for (int i = 0; i < n; i++) {
-        int at = i;
-        while (n > c->plan.n && at > 0 &&
-               per_token(&result->hypotheses[i]) > per_token(&result->hypotheses[places[at - 1]])) {
-            places[at] = places[at - 1];
-            at--;
-        }
-        places[at] = i;
-    }
-    return n < c->plan.n ? n : c->plan.n;
-}
-
-static void count_result(struct cli_openai_usage *u, const elcl_result *result)
-{
-    u->prompt_tokens += result->n_source;
-    for (int i = 0; i < result->n_hypotheses; i++)
-        u->completion_tokens += result->hypotheses[i].n_generated;
-    u->queued_seconds = fmax(u->queued_seconds, result->queued_seconds);
-    u->first_token_seconds = fmax(u->first_token_seconds, result->first_token_seconds);
-    u->total_seconds = fmax(u->total_seconds, result->total_seconds);
-}
-
-static void on_result(struct cli_job *job, size_t i, const elcl_result *result)
-{
-    struct completion *c = (struct completion *)job;
-    const size_t prompt = c->plan.parts[i].prompt;
-    int places[ELCL_MAX_BEAMS];
-    const int n = choose(c, result, places);
-    const bool ends = ++c->n_results == c->plan.n_parts && !c->n_blank;
-    count_result(&c->usage, result);
-    c->last = !ends ? -1 : c->request.split ? c->plan.n - 1 : n - 1;
-    for (int j = 0; j < n && !c->failed.code; j++)
-        (void)(c->request.split ? keep_output : end_output)(c, i, j, &result->hypotheses[places[j]],
-                                                            &c->failed);
-    c->waits[prompt]--;
-    for (int j = 0; c->request.split && !c->waits[prompt] && j < c->plan.n && !c->failed.code; j++)
-        join_output(c, prompt, j);
-}
-
 /* ---- the end ------------------------------------------------------------------------------- */
 
 /* What the client sees of an error. */
-static elcl_error shown(const struct completion *c, const elcl_error *why, char param[64])
+static elcl_error shown(const struct cli_completion *c, const elcl_error *why, char param[64])
 {
     elcl_error err = {0};
     (void)cli_openai_fail(&c->request, why, param, &err);
@@ -432,7 +101,7 @@ static elcl_error shown(const struct completion *c, const elcl_error *why, char 
     return err;
 }
 
-static void end_stream(struct completion *c, const elcl_error *why)
+static void end_stream(struct cli_completion *c, const elcl_error *why)
 {
     struct elcl_str events = {0};
     char param[64];
@@ -446,11 +115,11 @@ static void end_stream(struct completion *c, const elcl_error *why)
             cli_openai_add_event(&events, &c->head, NULL, &c->usage, false);
         cli_openai_add_done(&events);
     }
-    send_events(c, &events);
+    cli_completion_send(c, &events);
     cli_exchange_end(c->x);
 }
 
-static void answer(struct completion *c)
+static void answer(struct cli_completion *c)
 {
     struct elcl_str body = {0};
     cli_openai_add_answer(&body, &c->head, c->choices, c->request.n_prompts, &c->usage);
@@ -458,20 +127,8 @@ static void answer(struct completion *c)
     cli_exchange_reply(c->x, 200, "application/json", &body);
 }
 
-/* The outputs of prompts that have only blanks are these. */
-static void join_blanks(struct completion *c)
-{
-    for (size_t i = 0; i < c->request.n_prompts; i++) {
-        if (c->plan.prompts[i].n_parts)
-            continue;
-        c->last = --c->n_blank ? -1 : c->plan.n - 1;
-        for (int j = 0; j < c->plan.n; j++)
-            join_output(c, i, j);
-    }
-}
-
 /* Answers with the reason why there are no outputs. */
-static void refuse(const struct completion *c, const elcl_error *why)
+static void refuse(const struct cli_completion *c, const elcl_error *why)
 {
     char param[64], seconds[16];
     const elcl_error err = shown(c, why, param);
@@ -483,10 +140,10 @@ static void refuse(const struct completion *c, const elcl_error *why)
 }
 
 /* Answers, and frees the completion. */
-static void end(struct completion *c, const elcl_error *why)
+static void end(struct cli_completion *c, const elcl_error *why)
 {
     if (!why && !c->failed.code)
-        join_blanks(c);
+        cli_completion_join_blanks(c);
     if (!why && c->failed.code)
         why = &c->failed;
     if (c->request.stream && (c->begun || !why))
@@ -500,7 +157,7 @@ static void end(struct completion *c, const elcl_error *why)
 
 static void on_end(struct cli_job *job, const elcl_error *why)
 {
-    struct completion *c = (struct completion *)job;
+    struct cli_completion *c = (struct cli_completion *)job;
     cli_exchange_on_leave(c->x, NULL, NULL);
     end(c, why);
 }
@@ -512,7 +169,7 @@ static void on_leave(void *user)
 
 /* ---- the start ----------------------------------------------------------------------------- */
 
-static void submit(struct completion *c)
+static void submit(struct cli_completion *c)
 {
     elcl_error why = {0};
     if (!c->plan.n_parts) {
@@ -530,7 +187,7 @@ static void submit(struct completion *c)
 void cli_openai_start(struct cli_exchange *x, const struct cli_served *served,
                       struct cli_openai_request *request, double deadline)
 {
-    struct completion *c = elcl_calloc(1, sizeof(*c));
+    struct cli_completion *c = elcl_calloc(1, sizeof(*c));
     elcl_error err = {0};
     char param[64];
     if (!c) {
@@ -553,11 +210,12 @@ void cli_openai_start(struct cli_exchange *x, const struct cli_served *served,
         return;
     }
     name(c);
-    c->job = (struct cli_job){.worker = served->worker,
-                              .n = c->plan.n_parts,
-                              .deadline = deadline,
-                              .on_token = c->request.stream && !c->request.split ? on_token : NULL,
-                              .on_result = on_result,
-                              .on_end = on_end};
+    c->job = (struct cli_job){
+        .worker = served->worker,
+        .n = c->plan.n_parts,
+        .deadline = deadline,
+        .on_token = c->request.stream && !c->request.split ? cli_completion_on_token : NULL,
+        .on_result = cli_completion_on_result,
+        .on_end = on_end};
     submit(c);
 }
