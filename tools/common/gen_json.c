@@ -122,17 +122,6 @@ int cli_gen_json_each(const elcl_gen_option *option, const cJSON *item, cli_gen_
     return rc;
 }
 
-/* Appends lines as strings. */
-static void write_texts(const char *lines, struct elcl_str *out)
-{
-    for (const char *at = lines; *at;) {
-        const size_t n = strcspn(at, "\n");
-        elcl_str_text(out, at == lines ? "" : ", ");
-        cli_json_string(out, at, n);
-        at += n + (at[n] == '\n');
-    }
-}
-
 void cli_gen_json_write(const elcl_gen_option *option, const char *value, struct elcl_str *out)
 {
     const bool none = !strcmp(value, "none");
@@ -148,7 +137,7 @@ void cli_gen_json_write(const elcl_gen_option *option, const char *value, struct
     }
     elcl_str_text(out, depth ? "[" : "");
     if (is_texts(option))
-        write_texts(value, out);
+        cli_json_lines(out, value);
     else if (depth > 1 && !none)
         elcl_str_text(out, "[");
     for (const char *c = none || is_texts(option) ? "" : value; *c; c++)

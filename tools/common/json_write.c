@@ -55,6 +55,16 @@ void cli_json_text(struct elcl_str *out, const char *text)
         elcl_str_text(out, "null");
 }
 
+void cli_json_lines(struct elcl_str *out, const char *lines)
+{
+    for (const char *at = lines; *at;) {
+        const size_t n = strcspn(at, "\n");
+        elcl_str_text(out, at == lines ? "" : ", ");
+        cli_json_string(out, at, n);
+        at += n + (at[n] == '\n');
+    }
+}
+
 void cli_json_float(struct elcl_str *out, float value)
 {
     char number[32] = "null";

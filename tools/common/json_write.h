@@ -10,6 +10,8 @@
 void cli_json_string(struct elcl_str *out, const char *text, size_t n);
 /* The same for a NUL-terminated string; NULL becomes null. */
 void cli_json_text(struct elcl_str *out, const char *text);
+/* Appends the lines of a text as strings with commas between them. */
+void cli_json_lines(struct elcl_str *out, const char *lines);
 /* Appends a number in its shortest form; JSON has no infinity: that becomes null. */
 void cli_json_float(struct elcl_str *out, float value);
 /* Appends a value, flat or indented. What is not UTF-8 in its strings, such as a name that was cut

@@ -10,19 +10,6 @@
 
 /* ---- models -------------------------------------------------------------------------------- */
 
-/* Appends the languages of a model, which have a line end each. */
-static void add_languages(struct elcl_str *out, const char *lines)
-{
-    elcl_str_text(out, "[");
-    for (const char *at = lines; *at;) {
-        const size_t n = strcspn(at, "\n");
-        elcl_str_text(out, at == lines ? "" : ", ");
-        cli_json_string(out, at, n);
-        at += n + (at[n] == '\n');
-    }
-    elcl_str_text(out, "]");
-}
-
 /* Appends the model's own options. */
 static void add_defaults(struct elcl_str *out, const elcl_gen_options *gen)
 {
@@ -54,11 +41,11 @@ static void add_model(struct elcl_str *out, const struct cli_server *server,
     cli_json_text(out, info->family);
     elcl_str_text(out, ", \"device\": ");
     cli_json_text(out, info->device);
-    elcl_str_printf(out, ", \"attention\": \"%s\", \"decoder_only\": %s, \"languages\": ",
+    elcl_str_printf(out, ", \"attention\": \"%s\", \"decoder_only\": %s, \"languages\": [",
                     cli_attention_word(info->attention), info->decoder_only ? "true" : "false");
-    add_languages(out, served->languages);
+    cli_json_lines(out, served->languages);
     elcl_str_printf(out,
-                    ", \"needs_languages\": %s, \"max_source\": %d, \"max_target\": %d, "
+                    "], \"needs_languages\": %s, \"max_source\": %d, \"max_target\": %d, "
                     "\"max_beams\": %d, \"batch_size\": %d, \"defaults\": ",
                     *served->languages ? "true" : "false", sizes->max_source, sizes->max_target,
                     sizes->max_beams, sizes->batch_size * served->engines.n);
