@@ -34,9 +34,9 @@ static int choose_numbers(struct cli_openai_request *r, const elcl_gen_options *
                           struct cli_openai_plan *plan, elcl_error *err)
 {
     int rc = ELCL_OK, beams = gen->num_beams;
-    plan->draws = gen->do_sample && beams == 1 && gen->search_style == ELCL_STYLE_HF;
+    const bool draws = gen->do_sample && beams == 1 && gen->search_style == ELCL_STYLE_HF;
     plan->n = r->n ? r->n : gen->num_return_sequences;
-    if (plan->draws) {
+    if (draws) {
         const int drawn = elcl_max_int(plan->n, r->best_of);
         if (r->stream && drawn > plan->n)
             return elcl_fail(err, ELCL_E_ARG,

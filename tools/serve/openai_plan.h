@@ -25,7 +25,6 @@ struct cli_openai_prompt {
 
 struct cli_openai_plan {
     struct cli_resolved resolved;      /* its lists are the request's */
-    bool draws;                        /* samples without beams */
     int n;                             /* outputs of each prompt in the answer, at most */
     int64_t seed;                      /* that was chosen here; below 0: none was */
     struct cli_openai_prompt *prompts; /* [request->n_prompts] */
