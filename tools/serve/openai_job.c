@@ -36,6 +36,15 @@ void cli_openai_refuse(struct cli_exchange *x, int status, const char *param, co
     cli_exchange_reply(x, status, "application/json", &body);
 }
 
+void cli_openai_add_retry(struct cli_exchange *x, struct cli_worker *worker, int code)
+{
+    char seconds[16];
+    if (code != CLI_WORKER_BUSY)
+        return;
+    (void)snprintf(seconds, sizeof(seconds), "%d", cli_worker_retry_seconds(worker));
+    (void)cli_exchange_header(x, "Retry-After", seconds, NULL);
+}
+
 /* ---- life ---------------------------------------------------------------------------------- */
 
 static void free_strings(struct elcl_str *strings, size_t n)
@@ -130,12 +139,9 @@ static void answer(struct cli_completion *c)
 /* Answers with the reason why there are no outputs. */
 static void refuse(const struct cli_completion *c, const elcl_error *why)
 {
-    char param[64], seconds[16];
+    char param[64];
     const elcl_error err = shown(c, why, param);
-    if (why->code == CLI_WORKER_BUSY) {
-        (void)snprintf(seconds, sizeof(seconds), "%d", cli_worker_retry_seconds(c->served->worker));
-        (void)cli_exchange_header(c->x, "Retry-After", seconds, NULL);
-    }
+    cli_openai_add_retry(c->x, c->served->worker, why->code);
     cli_openai_refuse(c->x, cli_openai_status(why->code), param, NULL, err.msg);
 }
 

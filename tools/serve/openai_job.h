@@ -18,5 +18,7 @@ void cli_openai_refuse(struct cli_exchange *x, int status, const char *param, co
                        const char *message);
 /* Returns the status for a code of the library or of the worker. */
 int cli_openai_status(int code);
+/* Says when to come again if the code is that of a worker with a full queue. Before the answer. */
+void cli_openai_add_retry(struct cli_exchange *x, struct cli_worker *worker, int code);
 
 #endif

@@ -1,6 +1,5 @@
 #include "serve/translate_job.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,11 +65,7 @@ static void refuse(struct translation *t, const elcl_error *why)
     struct elcl_str message = {0}; /* the plan calls a text by its name in OpenAI's API */
     elcl_str_printf(&message, "%s%s", prompt ? "q: " : "",
                     shown.msg + (prompt ? strlen("prompt: ") : 0));
-    if (why->code == CLI_WORKER_BUSY) {
-        char seconds[16];
-        (void)snprintf(seconds, sizeof(seconds), "%d", cli_worker_retry_seconds(t->job.worker));
-        (void)cli_exchange_header(t->x, "Retry-After", seconds, NULL);
-    }
+    cli_openai_add_retry(t->x, t->job.worker, why->code);
     cli_serve_error(t->x, cli_openai_status(why->code),
                     message.failed ? "out of memory" : message.data);
     elcl_str_finish(&message);
