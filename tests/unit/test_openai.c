@@ -119,6 +119,30 @@ static void test_requests(void)
     }
 }
 
+/* A body of n token ids, and the values around them. */
+static void test_many_values(void)
+{
+    struct elcl_str body = {0};
+    struct cli_openai_request r;
+    if (!check_case("a short body with many values"))
+        return;
+    for (int n = CLI_OPENAI_MAX_VALUES - 3; n <= CLI_OPENAI_MAX_VALUES - 2; n++) {
+        elcl_error err = {0};
+        char param[64];
+        body.n = 0;
+        elcl_str_text(&body, "{\"prompt\": [");
+        for (int i = 0; i < n; i++)
+            elcl_str_text(&body, "1,");
+        elcl_str_text(&body, "1]}");
+        const int rc = cli_openai_parse(body.data, body.n, &r, param, &err);
+        CHECK(!rc == (n < CLI_OPENAI_MAX_VALUES - 2), "%d and 1: %s", n, err.msg);
+        if (!rc)
+            CHECK(r.prompts->n_ids == (size_t)n + 1, "%zu ids", r.prompts->n_ids);
+        cli_openai_request_finish(&r);
+    }
+    elcl_str_finish(&body);
+}
+
 static void test_refused(void)
 {
     static const struct {
@@ -550,6 +574,7 @@ int main(int argc, char **argv)
     check_begin(argc, argv);
     test_requests();
     test_refused();
+    test_many_values();
     test_options();
     test_renamed();
     test_hidden();

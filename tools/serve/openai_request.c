@@ -176,6 +176,9 @@ int cli_openai_parse(const char *body, size_t n, struct cli_openai_request *requ
     *request = (struct cli_openai_request){0};
     if (cli_json_has_nul(body, n))
         return elcl_fail(err, ELCL_E_UNSUPPORTED, "U+0000 in a JSON string is not supported");
+    if (cli_json_count(body, n) > CLI_OPENAI_MAX_VALUES)
+        return elcl_fail(err, ELCL_E_FORMAT, "expected a body of at most %d JSON values",
+                         CLI_OPENAI_MAX_VALUES);
     int rc = cli_json_parse(body, n, &root, &end, err);
     if (!rc && (!root || end < n))
         rc = elcl_fail(err, ELCL_E_FORMAT, "expected a JSON object, found %s at byte %zu",

@@ -7,6 +7,8 @@
 #include "common/option_lists.h"
 
 #define CLI_OPENAI_MAX_PROMPTS 2048
+/* A parsed value takes a hundred bytes, and may have two in the body. */
+#define CLI_OPENAI_MAX_VALUES (1 << 20)
 /* Every step looks for every stop string, so long ones would hold up all clients. */
 #define CLI_OPENAI_MAX_STOP 1024 /* bytes */
 
