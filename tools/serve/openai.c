@@ -4,7 +4,7 @@
 
 #include "common/gen_json.h"
 #include "common/json_write.h"
-#include "common/percent.h"
+#include "serve/percent.h"
 #include "common/words.h"
 #include "serve/openai_job.h"
 

@@ -9,7 +9,7 @@
 #include "base/number.h"
 #include "base/utf8.h"
 #include "common/json_raw.h"
-#include "common/percent.h"
+#include "serve/percent.h"
 
 /* The fields that are one string. */
 static const struct field {

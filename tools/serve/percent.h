@@ -1,6 +1,6 @@
 /* Text that URLs and forms carry with escapes. */
-#ifndef CLI_PERCENT_H
-#define CLI_PERCENT_H
+#ifndef CLI_SERVE_PERCENT_H
+#define CLI_SERVE_PERCENT_H
 
 #include <stdbool.h>
 #include <stddef.h>

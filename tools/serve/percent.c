@@ -1,4 +1,4 @@
-#include "common/percent.h"
+#include "serve/percent.h"
 
 #include "base/number.h"
 #include "base/util.h"
