@@ -386,6 +386,17 @@ def test_ends():
         check("says nothing at its end", not rest, rest)
 
 
+def test_end_while_loading():
+    """A signal while the models are opened: the server never listens."""
+    environment = {**os.environ, "FAKE_STEP_MS": "50", "FAKE_SILENT": "1"}
+    process = subprocess.Popen([elcl, "serve", "--port", "0", model], stderr=subprocess.PIPE,
+                               env=environment)
+    time.sleep(0.1)
+    process.terminate()
+    said = process.communicate(timeout=20)[1]
+    check("ends while it loads", process.returncode == 0 and not said, (process.returncode, said))
+
+
 def test_addresses():
     server = start()
     code = subprocess.run([elcl, "serve", "--port", str(server.port), model], capture_output=True,
@@ -424,6 +435,7 @@ def main():
     test_files()
     test_idle()
     test_ends()
+    test_end_while_loading()
     test_addresses()
     return checks.end()
 

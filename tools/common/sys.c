@@ -96,9 +96,9 @@ double cli_sys_grace_seconds(void)
     return left > 0 ? left : 0;
 }
 
-void cli_sys_stop_in_time(void)
+void cli_sys_stop_in_time(bool on)
 {
-    last_seconds = LAST_SECONDS;
+    last_seconds = on ? LAST_SECONDS : 0;
 }
 
 void cli_sys_note_closed_pipe(void)

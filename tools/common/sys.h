@@ -18,9 +18,9 @@ void cli_sys_start(void);
 int cli_sys_interrupted(void);
 /* After a signal: the seconds in which the run may finish what it has begun. */
 double cli_sys_grace_seconds(void);
-/* From now on a signal ends the process in time even if a step of the device takes longer. Only for
- * a run that loses nothing else by that. */
-void cli_sys_stop_in_time(void);
+/* While it is on, a signal ends the process in time even if a step of the device takes longer. Only
+ * for a run that loses nothing else by that. */
+void cli_sys_stop_in_time(bool on);
 
 /* The reader of standard output has gone. */
 void cli_sys_note_closed_pipe(void);

@@ -19,7 +19,7 @@ static int run_steps(struct cli_generation *r, elcl_error *err)
 {
     int rc = ELCL_OK;
     r->running = true;
-    cli_sys_stop_in_time();
+    cli_sys_stop_in_time(true);
     while (!rc && !must_stop(r)) {
         if (!cli_sys_interrupted() && r->in_flight < r->most_in_flight)
             rc = cli_generate_read(r, err);

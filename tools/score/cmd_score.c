@@ -387,7 +387,7 @@ static int write_summary(struct scoring *r, elcl_error *err)
 static int score_all(struct scoring *r, elcl_error *err)
 {
     int rc = ELCL_OK;
-    cli_sys_stop_in_time();
+    cli_sys_stop_in_time(true);
     while (!rc && !r->input_done && !cli_sys_interrupted()) {
         rc = read_batch(r, err);
         if (!rc && !cli_sys_interrupted())

@@ -152,7 +152,11 @@ static int run(struct cli_server *server, elcl_error *err)
 {
     int rc;
     ELCL_TRY(create_http(server, err));
+    cli_sys_stop_in_time(true);
     ELCL_TRY(open_models(server, err));
+    cli_sys_stop_in_time(false);
+    if (cli_sys_interrupted())
+        goto fail; /* nobody has been served yet */
     ELCL_TRY(cli_http_start(server->http, err));
     print_ready(server);
     while (!cli_sys_interrupted() && !atomic_load(&server->lost))
