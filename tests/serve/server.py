@@ -28,7 +28,8 @@ class Server:
         clean = {name: value for name, value in os.environ.items() if name != "ELCL_API_KEY"}
         self.process = subprocess.Popen(
             [elcl, "serve", "--port", "0", *arguments], env=clean | (environment or {}),
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=before)
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            preexec_fn=lambda: self.begin(before))
         atexit.register(self.process.kill)  # a test that breaks off leaves no server
         self.lines = []
         self.ready = threading.Event()
@@ -38,6 +39,13 @@ class Server:
         if not self.ready.wait(ready_s) or not self.url:
             self.process.kill()
             raise RuntimeError("the server did not start:\n" + "".join(self.lines))
+
+    @staticmethod
+    def begin(before):
+        """In the new process. A shell lets what runs in the background ignore SIGINT."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if before:
+            before()
 
     def read(self):
         for line in self.process.stderr:
