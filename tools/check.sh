@@ -287,6 +287,7 @@ if step 'build, warnings are errors' build build build -Dwerror=true; then
     kernels_on_rusticl
     if [ -n "$all" ]; then
         program 'kernels of all types' kernels-all build/tests/kernels --all
+        program 'alignments of all families' alignments-all build/tests/test_alignments --all
         program 'GPU kernels of all types for other targets' targets-all \
             sh tests/lint/targets.sh build/tests/kernels --all
         all_on_emulated_nvidia
