@@ -455,7 +455,8 @@ void cli_http_drain(struct cli_http *http)
 {
     if (!http->daemon || atomic_exchange(&http->drains, true))
         return;
-    (void)MHD_quiesce_daemon(http->daemon);
+    /* MHD_quiesce_daemon() aborts the process if a busy thread takes the socket off its epoll set
+     * at the same time (libmicrohttpd 0.9.75). */
     cli_listen_stop(http->fd);
 }
 
@@ -472,6 +473,7 @@ static void leave_all(struct cli_http *http)
         cli_connections_leave(http->connections);
     while (!cli_connections_wait_idle(http->connections, 0.1));
     MHD_stop_daemon(http->daemon);
+    http->fd = -1; /* which it has closed */
 }
 
 void cli_http_destroy(struct cli_http **http)

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -78,7 +79,11 @@ int cli_listen_start(int fd, const char *url, elcl_error *err)
 
 void cli_listen_stop(int fd)
 {
-    (void)shutdown(fd, SHUT_RDWR);
+    const int never = eventfd(0, EFD_CLOEXEC);
+    if (never < 0 || dup2(never, fd) < 0)
+        (void)shutdown(fd, SHUT_RDWR);
+    if (never >= 0)
+        (void)close(never);
 }
 
 void cli_listen_close(int *fd)
