@@ -617,8 +617,9 @@ typedef struct elcl_hypothesis {
                   * Without the prompt's */
     enum elcl_finish_reason finish;
     /* [n_ids] what each token added to the sum of the score; NULL without
-     * elcl_gen_options.token_logprobs; NAN for the start token, the prompt and other tokens that
-     * were not chosen. Without the penalty of diverse beam search. */
+     * elcl_gen_options.token_logprobs; NAN for the start token, the prompt and other tokens without
+     * a score. Forced tokens and those of a prefix have one: 0 in beam search of Hugging Face's
+     * style. Without the penalty of diverse beam search. */
     const float *token_logprobs;
     size_t n_generated; /* how many of the ids follow start token, prompt and prefix, EOS included;
                          * in fairseq style the prefix counts as generated */
@@ -844,8 +845,8 @@ typedef struct elcl_score_request {
                                      * decoder-only models */
     float *log_probs;               /* [n_target] receives natural logarithms */
     /* NULL, or receives [n_target, n_source]: what the decoder attends to in the source when it
-     * predicts each token of the target, by one layer's cross attention.
-     * Each row sums to 1. Not for decoder-only models. */
+     * predicts each token of the target, by one layer's cross attention. Each row sums to 1. Not
+     * for decoder-only models. */
     float *alignments;
 } elcl_score_request;
 
