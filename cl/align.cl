@@ -76,18 +76,6 @@ static inline float align_dot_el(__global const plane_t *q, ulong q_low, __globa
     return sum + SUMV(sum_v);
 }
 
-static inline float align_dot_mha(__global const act_t *q, __global const state_t *k, int width)
-{
-    const int whole = width / VW * VW;
-    floatv sum_v = (floatv)(0.0f);
-    float sum = 0.0f;
-    for (int d = 0; d < whole; d += VW)
-        sum_v = ELCL_MAC(ACT_VEC(q + d), STATE_VEC(k + d), sum_v);
-    for (int d = whole; d < width; d++)
-        sum = ELCL_MAC(ACT_GET(q, d), STATE_GET(k, d), sum);
-    return sum + SUMV(sum_v);
-}
-
 /* Runs a row of either kernel; `dot` is the product with a key. */
 #define ALIGN_HEADS(dot)                                                                           \
     for (int h = 0; h < n_heads; h++) {                                                            \
@@ -125,5 +113,5 @@ __kernel void align_mha(__global float *means,     /* [2, n_rows, ld] */
     const struct align_row row =
         align_row(means, k + k_at, step, groups_at, first_row, n_rows, ld, k_ld);
     q += row.row * q_ld + first_head * width;
-    ALIGN_HEADS(align_dot_mha(q, key, width))
+    ALIGN_HEADS(act_dot_state(q, key, width))
 }

@@ -20,18 +20,6 @@
 
 #define MHA_BLOCK 64
 
-static inline float mha_dot_row(__global const act_t *q, __global const state_t *k, int dh)
-{
-    const int whole = dh / VW * VW;
-    floatv sum_v = (floatv)(0.0f);
-    float sum = 0.0f;
-    for (int d = 0; d < whole; d += VW)
-        sum_v = ELCL_MAC(ACT_VEC(q + d), STATE_VEC(k + d), sum_v);
-    for (int d = whole; d < dh; d++)
-        sum = ELCL_MAC(ACT_GET(q, d), STATE_GET(k, d), sum);
-    return sum + SUMV(sum_v);
-}
-
 /* Stores what a row's own key and value of a head have, from `own` on, in row j of kv, which begins
  * at the head. A barrier for global memory must follow. */
 static inline void mha_store_own(__global state_t *kv, __global const act_t *own, size_t j, int dh,
@@ -80,7 +68,7 @@ __kernel void attn_mha(__global act_t *o,       /* [R, H Dh] */
         float block_largest = ELCL_NEG_MAX;
         for (int s = lid; s < n; s += WG) {
             const size_t j = key_row(group, lineage, s0 + s);
-            p[s] = scale * mha_dot_row(q, kv + j * kv_ld + k_at, dh);
+            p[s] = scale * act_dot_state(q, kv + j * kv_ld + k_at, dh);
             if (max_distance)
                 p[s] += bias[bias_at(s0 + s - position, max_distance)];
             block_largest = fmax(block_largest, p[s]);

@@ -117,7 +117,7 @@ static int deliver(struct elcl_engine *e, const struct elcl_sentence *sentence, 
         e->stats.output_tokens += result.hypotheses[0].n_generated;
     if (result.n_hypotheses && changes)
         rc = set_prompt(sentence, &result, &own, err);
-    if (result.n_hypotheses && sentence->options.alignments)
+    else if (result.n_hypotheses && sentence->options.alignments)
         rc = set_alignments(sentence, &result, &own, err);
     if (!rc && e->params.on_result)
         e->params.on_result(e->params.user, &result);
