@@ -131,3 +131,10 @@ void elcl_str_finish(struct elcl_str *s)
     free(s->data);
     *s = (struct elcl_str){0};
 }
+
+void elcl_strs_free(struct elcl_str *strings, size_t n)
+{
+    for (size_t i = 0; strings && i < n; i++)
+        elcl_str_finish(&strings[i]);
+    elcl_free(strings);
+}

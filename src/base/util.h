@@ -107,5 +107,7 @@ void elcl_str_append(struct elcl_str *s, const void *bytes, size_t n);
 void elcl_str_text(struct elcl_str *s, const char *text);
 void elcl_str_printf(struct elcl_str *s, const char *fmt, ...) ELCL_PRINTF(2, 3);
 void elcl_str_finish(struct elcl_str *s);
+/* Frees an array [n] of elcl_calloc(), or NULL, and its strings. */
+void elcl_strs_free(struct elcl_str *strings, size_t n);
 
 #endif

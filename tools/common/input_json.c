@@ -18,12 +18,11 @@ static int take_ids(const char *key, const cJSON *array, struct cli_side *source
         return elcl_fail_nomem(err);
     cJSON_ArrayForEach(item, array)
     {
-        double v = item->valuedouble;
-        if (!cJSON_IsNumber(item) || !(v >= 0 && v <= INT32_MAX) || (int32_t)v < v)
+        if (!cli_json_id(item, &source->ids[source->n_ids]))
             return elcl_fail(err, ELCL_E_FORMAT,
                              "expected a token id as item %zu of \"%s\", found another value",
                              source->n_ids, key);
-        source->ids[source->n_ids++] = (int32_t)v;
+        source->n_ids++;
     }
     return ELCL_OK;
 }

@@ -67,6 +67,15 @@ static void skip_value(struct place *p)
     }
 }
 
+bool cli_json_id(const cJSON *item, int32_t *id)
+{
+    const double v = item->valuedouble;
+    if (!cJSON_IsNumber(item) || !(v >= 0 && v <= INT32_MAX) || (int32_t)v < v)
+        return false;
+    *id = (int32_t)v;
+    return true;
+}
+
 size_t cli_json_member(const char *text, size_t n, int index, const char **value)
 {
     struct place p = {text, text + n};

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <cjson/cJSON.h>
 
@@ -24,6 +25,9 @@ size_t cli_json_member(const char *text, size_t n, int index, const char **value
 
 /* Whether value [n] has no control characters, which JSON allows in no string. */
 bool cli_json_is_plain(const char *value, size_t n);
+
+/* Reads a token id: a whole number, 0 .. INT32_MAX. Returns false if the value is none. */
+bool cli_json_id(const cJSON *item, int32_t *id);
 
 /* Whether the text has an escaped U+0000, where the parser would end a string. */
 bool cli_json_has_nul(const char *text, size_t n);

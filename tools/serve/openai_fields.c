@@ -6,6 +6,8 @@
 
 #include <cjson/cJSON.h>
 
+#include "common/json_raw.h"
+
 /* ---- values -------------------------------------------------------------------------------- */
 
 static int fail_field(const cJSON *item, const char *expected, elcl_error *err)
@@ -49,13 +51,12 @@ static int take_ids(const cJSON *array, struct cli_side *prompt, elcl_error *err
         return elcl_fail_nomem(err);
     cJSON_ArrayForEach(part, array)
     {
-        const double v = part->valuedouble;
-        if (!cJSON_IsNumber(part) || !(v >= 0 && v <= INT32_MAX) || (int32_t)v < v)
+        if (!cli_json_id(part, &prompt->ids[prompt->n_ids]))
             return elcl_fail(err, ELCL_E_FORMAT,
                              "prompt: expected a token id at place %zu of a list of ids, found "
                              "another value",
                              prompt->n_ids);
-        prompt->ids[prompt->n_ids++] = (int32_t)v;
+        prompt->n_ids++;
     }
     return prompt->n_ids ? ELCL_OK
                          : elcl_fail(err, ELCL_E_FORMAT, "prompt: expected token ids, found none");

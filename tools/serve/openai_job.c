@@ -47,13 +47,6 @@ void cli_openai_add_retry(struct cli_exchange *x, struct cli_worker *worker, int
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
-static void free_strings(struct elcl_str *strings, size_t n)
-{
-    for (size_t i = 0; strings && i < n; i++)
-        elcl_str_finish(&strings[i]);
-    elcl_free(strings);
-}
-
 static void destroy(struct cli_completion *c)
 {
     const size_t n = c->plan.n > 0 ? (size_t)c->plan.n : 0;
@@ -64,7 +57,7 @@ static void destroy(struct cli_completion *c)
     elcl_free(c->outputs);
     elcl_free(c->part_outputs);
     elcl_free(c->waits);
-    free_strings(c->choices, c->request.n_prompts);
+    elcl_strs_free(c->choices, c->request.n_prompts);
     elcl_str_finish(&c->echo);
     cli_openai_plan_finish(&c->plan);
     cli_openai_request_finish(&c->request);

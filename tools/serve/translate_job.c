@@ -32,18 +32,11 @@ static const struct cli_served *served_of(const struct translation *t)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static void free_strings(struct elcl_str *strings, size_t n)
-{
-    for (size_t i = 0; strings && i < n; i++)
-        elcl_str_finish(&strings[i]);
-    elcl_free(strings);
-}
-
 static void finish_hop(struct translation *t)
 {
     const size_t n = (size_t)t->plan.n;
-    free_strings(t->parts, t->plan.n_parts * n);
-    free_strings(t->joined, t->request.n_texts * n);
+    elcl_strs_free(t->parts, t->plan.n_parts * n);
+    elcl_strs_free(t->joined, t->request.n_texts * n);
     t->parts = t->joined = NULL;
     cli_openai_plan_finish(&t->plan);
     cli_openai_request_finish(&t->asked);
