@@ -231,6 +231,13 @@ const char *check_temporary_directory(void)
     return state.directory;
 }
 
+void check_own_cache(void)
+{
+    char path[sizeof(state.directory) + 8];
+    snprintf(path, sizeof(path), "%s/cache", check_temporary_directory());
+    setenv("ELCL_CACHE_DIR", path, 1);
+}
+
 const char *check_root(void)
 {
     return ELCL_SOURCE_ROOT;

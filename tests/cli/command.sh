@@ -4,11 +4,7 @@
 # failures that a real model shows too rarely.
 set -u
 . "$(dirname "$0")/lib.sh"
-elcl=$(realpath "$1")
-LC_ALL=C
-export LC_ALL
-runs "$elcl" --version
-cd "$tmp" || exit 1
+on_fake "$1"
 
 # ---- help and usage --------------------------------------------------------------------------
 

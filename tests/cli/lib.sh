@@ -6,6 +6,15 @@ tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
 
+# on_fake FAKE_ELCL: sets $elcl to the command on the stand-in for the library, and goes to $tmp.
+on_fake() {
+    elcl=$(realpath "$1")
+    LC_ALL=C
+    export LC_ALL
+    runs "$elcl" --version
+    cd "$tmp" || exit 1
+}
+
 # run COMMAND...: runs it without standard input and sets $code, $tmp/out and $tmp/err.
 run() {
     "$@" </dev/null >"$tmp/out" 2>"$tmp/err"

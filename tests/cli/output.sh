@@ -4,12 +4,8 @@
 # pipes, streams, signals and FIFOs.
 set -u
 . "$(dirname "$0")/lib.sh"
-elcl=$(realpath "$1")
 root=$(cd "$(dirname "$0")/.." && pwd)
-LC_ALL=C
-export LC_ALL
-runs "$elcl" --version
-cd "$tmp" || exit 1
+on_fake "$1"
 
 seq 12000 | sed 's/^/w/' >many
 tr w W <many >many_upper

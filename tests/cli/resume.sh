@@ -4,13 +4,10 @@
 # had ended is done again.
 set -u
 . "$(dirname "$0")/lib.sh"
-elcl=$(realpath "$1")
-LC_ALL=C
 FAKE_SILENT=1
 FAKE_SUBMITTED=$tmp/submitted
-export LC_ALL FAKE_SILENT FAKE_SUBMITTED
-runs "$elcl" --version
-cd "$tmp" || exit 1
+export FAKE_SILENT FAKE_SUBMITTED
+on_fake "$1"
 batch=8
 order=cat # sort: the order of lines does not matter
 

@@ -3,11 +3,7 @@
 # Options of a sample, and tokens as they come, on the stand-in for the library (fake_elcl.c).
 set -u
 . "$(dirname "$0")/lib.sh"
-elcl=$(realpath "$1")
-LC_ALL=C
-export LC_ALL
-runs "$elcl" --version
-cd "$tmp" || exit 1
+on_fake "$1"
 
 # ---- options of a sample, tokens as they come ------------------------------------------------
 

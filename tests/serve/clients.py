@@ -80,3 +80,31 @@ class Recorder:
             return
         with open(path, "w", encoding="utf-8") as file:
             json.dump({"models": models, "options": options, "exchanges": self.requests}, file)
+
+
+class Record:
+    """What --record asks for: without a path it passes nothing on and keeps nothing."""
+
+    def __init__(self):
+        self.path = sys.argv[4] if len(sys.argv) > 4 else None
+        self.recorder = None
+
+    def port_of(self, server):
+        """The port for the clients of a server."""
+        if not self.path:
+            return server.port
+        self.recorder = Recorder(server.port)
+        return self.recorder.own_port
+
+    def begin(self, name):
+        """Names the requests that follow; "" keeps none."""
+        if self.recorder:
+            self.recorder.case = name
+
+    def write(self, models, options):
+        if self.path:
+            self.recorder.write(self.path, models, options)
+
+
+record = Record()
+begin = record.begin

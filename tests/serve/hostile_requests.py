@@ -4,6 +4,7 @@ Requests of completions and translations that make no sense, wrong keys, and cli
 before their answer: errors, or rows that are free again.
 """
 
+import contextlib
 import json
 import socket
 import sys
@@ -198,25 +199,26 @@ def test_leaving():
     stop(server)
 
 
-def test_draining():
-    """At the end, what was asked for is answered."""
-    server = start(environment=SLOW)
+@contextlib.contextmanager
+def asked_before_the_end(server):
+    """The answer to a request, and the reader of a stream, that began before SIGTERM."""
     with server.connect() as whole, server.connect() as stream:
         send(whole, completion(SLOW_PROMPT))
         send(stream, completion(STREAM))
         time.sleep(0.2)
         server.send_signal()
-        reply, reader = Reader(whole).reply(), Reader(stream)
+        yield Reader(whole).reply(), Reader(stream)
+
+
+def test_draining():
+    """At the end, what was asked for is answered."""
+    server = start(environment=SLOW)
+    with asked_before_the_end(server) as (reply, reader):
         check("an answer while it drains", reply and reply.status == 200, reply)
         check("a stream while it drains", reader.until(b"data: [DONE]\n\n") is not None)
     ended(server)
     server = start("--drain-seconds", "0", environment=SLOW)
-    with server.connect() as whole, server.connect() as stream:
-        send(whole, completion(SLOW_PROMPT))
-        send(stream, completion(STREAM))
-        time.sleep(0.2)
-        server.send_signal()
-        reply, reader = Reader(whole).reply(), Reader(stream)
+    with asked_before_the_end(server) as (reply, reader):
         check("cut short: 503", reply and reply.status == 503, reply)
         check("cut short: a stream ends with an error", b'"error"' in (reader.until(b"\r\n0\r\n") or
                                                                        b""), reader.data)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from clients import Recorder, check, checks, same, skip
+from clients import begin, check, checks, record, same, skip
 from server import Server
 
 try:
@@ -23,8 +23,6 @@ except ImportError:
     skip("no package openai")
 
 elcl, models = sys.argv[1:3]
-record = sys.argv[4] if len(sys.argv) > 4 else None
-recorder = None
 
 
 def near(name, found, expected):
@@ -56,12 +54,6 @@ def compare(name, choice, output):
     same(f"{name}: finish_reason", choice.finish_reason,
          {"eos": "stop", "stop": "stop", "length": "length"}[output["finish_reason"]])
     near(f"{name}: score", choice.score, output["score"])
-
-
-def begin(name):
-    """Names the requests that follow in the record; "" keeps none."""
-    if recorder:
-        recorder.case = name
 
 
 def refused(name, error, param, call, *message):
@@ -361,11 +353,9 @@ def test_key():
 
 
 def main():
-    global recorder
     names = ["g2p-en", "kjv-gpt2"]
     server = Server(elcl, *(os.path.join(models, n) for n in names))
-    recorder = Recorder(server.port) if record else None
-    url = f"http://127.0.0.1:{recorder.own_port if recorder else server.port}/v1"
+    url = f"http://127.0.0.1:{record.port_of(server)}/v1"
     client = openai.OpenAI(base_url=url, api_key="none", max_retries=0, timeout=60)
     for test in (test_models, test_whole, test_options, test_sampling, test_logprobs, test_stop,
                  test_ids, test_streams, test_split, test_refused):
@@ -373,10 +363,8 @@ def main():
     test_leave(client, server)
     test_together(url)
     same("the server ends well", server.stop(), 0)
-    if record:
-        recorder.write(record, names, [])
-    else:
-        test_key()
+    record.write(names, [])
+    test_key()
     return checks.end()
 
 

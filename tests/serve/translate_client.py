@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 
-from clients import Recorder, check, checks, same, skip
+from clients import begin, check, checks, record, same, skip
 from server import Server
 
 try:
@@ -24,12 +24,10 @@ except ImportError:
     skip("no package libretranslatepy")
 
 elcl, golden = sys.argv[1:3]
-record = sys.argv[4] if len(sys.argv) > 4 else None
 KEY = "a key"
 MODELS = ["pieces/marian", "pieces/nllb", "pieces/mbart", "ct2-argos.argosmodel"]
 OPTIONS = ["--pairs", "marian=en-fr,marian=en-de,marian=fr-de", "--max-target", "16", "--api-key",
            KEY]
-recorder = None
 
 
 def command(model, sentences, source=None, target=None, n=1):
@@ -46,12 +44,6 @@ def command(model, sentences, source=None, target=None, n=1):
         output = json.loads(line)
         outputs[output["index"]].append(output["text"].strip())
     return outputs
-
-
-def begin(name):
-    """Names the requests that follow in the record."""
-    if recorder:
-        recorder.case = name
 
 
 def refused(name, status, call, *message):
@@ -221,10 +213,8 @@ def test_other_clients(url):
 
 
 def main():
-    global recorder
     server = Server(elcl, *OPTIONS, *(os.path.join(golden, m) for m in MODELS), key=KEY)
-    recorder = Recorder(server.port) if record else None
-    url = f"http://127.0.0.1:{recorder.own_port if recorder else server.port}"
+    url = f"http://127.0.0.1:{record.port_of(server)}"
     client = LibreTranslateAPI(url, KEY)
     test_translate(client)
     test_models(client)
@@ -234,8 +224,7 @@ def main():
     test_other_clients(url)
     test_leave(server)
     same("the server ends well", server.stop(), 0)
-    if record:
-        recorder.write(record, MODELS, OPTIONS)
+    record.write(MODELS, OPTIONS)
     return checks.end()
 
 

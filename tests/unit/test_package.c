@@ -202,10 +202,7 @@ static void test_directory(void)
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
-    char *cache = elcl_path_join(check_temporary_directory(), "cache");
-    if (cache)
-        setenv("ELCL_CACHE_DIR", cache, 1);
-    elcl_free(cache);
+    check_own_cache();
     test_inflate();
     test_archive();
     test_refused();

@@ -1,7 +1,5 @@
 /* LibreTranslate's API without HTTP: fields of requests (tools/serve/translate_request.h), and
  * which model translates which languages (tools/serve/languages.h). */
-#define _POSIX_C_SOURCE 200809L
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -437,10 +435,7 @@ static void test_bad_pairs(void)
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
-    char *cache = elcl_path_join(check_temporary_directory(), "cache");
-    if (cache)
-        setenv("ELCL_CACHE_DIR", cache, 1);
-    elcl_free(cache);
+    check_own_cache();
     test_parsed();
     test_lists();
     test_refused();
