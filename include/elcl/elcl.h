@@ -525,6 +525,13 @@ typedef struct elcl_gen_options {
     int encoder_no_repeat_ngram_size; /* no n-gram of the source is generated; 0: off */
     float encoder_repetition_penalty; /* above 1 favors the source's tokens, 0.001 .. 1000; 0 or 1:
                                        * off */
+    /* Timestamps of Whisper: every token from timestamp_begin_token_id on is one. They come in
+     * pairs, never fall, begin the output, and win if they are together more likely than every
+     * other token. As WhisperTimeStampLogitsProcessor of transformers. */
+    int32_t timestamp_begin_token_id; /* 0 or -1: no token is a timestamp, and the next two options
+                                       * have no effect */
+    int32_t no_timestamps_token_id;   /* never generated */
+    int max_initial_timestamp;        /* the first one is at most this one, from 0; -1: any */
     int ban_pad;                      /* 1: never generate pad_token_id (bad_words_ids [[pad]]).
                                        * Always so in fairseq style, where this must be 0 */
     int renormalize_logits;           /* 1: beam scores sum log-softmax of what the rules leave */
@@ -560,6 +567,11 @@ typedef struct elcl_gen_options {
                          * prompt; no effect in other models */
     int alignments;     /* 1: results give what the decoder attends to in the source. Not for
                          * decoder-only models */
+    /* Results give the probability that the model, before rules, sees in no_speech_token_id after
+     * the first no_speech_length tokens of start token and prefix; 0: off. For Hugging Face's
+     * style. */
+    int no_speech_length;
+    int32_t no_speech_token_id;
     unsigned reserved[6];
 } elcl_gen_options;
 
@@ -640,6 +652,7 @@ typedef struct elcl_result {
                                         * after elcl_engine_cancel(). Failures of the engine are not
                                         * here: elcl_engine_step() returns them */
     size_t n_source;                   /* tokens of the source; decoder-only: of the prompt */
+    float no_speech_prob;              /* NAN without elcl_gen_options.no_speech_length */
     /* Seconds from the submission until the request's first step began, until that step had its
      * first token, and until now. The first two are 0 for a request that never started. */
     double queued_seconds, first_token_seconds, total_seconds;

@@ -102,6 +102,12 @@ static const struct elcl_gen_row rows[] = {
     TOKEN(forced_bos_token_id, BOTH, "token after the start token, or none"),
     TOKEN(forced_eos_token_id, HF,
         "last token of an output that reaches the longest length, or none"),
+    TOKEN(timestamp_begin_token_id, HF,
+        "speech: the first timestamp; all tokens from it on are timestamps, in rising pairs"),
+    TOKEN(no_timestamps_token_id, HF, "speech: a token that no output with timestamps has"),
+    {{"max_initial_timestamp_index", ELCL_OPTION_INT, -1, INT32_MAX, HF, "N",
+      "speech: begin an output with one of the timestamps 0 .. N (default -1: any)"},
+     "max_initial_timestamp", AT(max_initial_timestamp), 0, NULL, -1, true},
     {{"eos_token_id", ELCL_OPTION_TOKENS, 0, INT32_MAX, BOTH, "ID[,ID...]",
       "tokens that end an output, or none"}, "eos_token_ids", AT(eos_token_ids), AT(n_eos), NULL,
      NAN, false},
@@ -193,5 +199,8 @@ bool elcl_gen_row_is_on(const struct elcl_gen_row *row, const elcl_gen_options *
     }
     if (row->offset == AT(unk_token_id) && options->unk_penalty == 0)
         return false;
+    if (row->offset == AT(timestamp_begin_token_id) || row->offset == AT(no_timestamps_token_id) ||
+        row->offset == AT(max_initial_timestamp))
+        return options->timestamp_begin_token_id > 0;
     return elcl_gen_row_int(row, options) != (row->about.type == ELCL_OPTION_TOKEN ? -1 : 0);
 }

@@ -91,6 +91,7 @@ elcl_result elcl_result_begin(uint64_t id, void *user, size_t n_source, uint64_t
     return (elcl_result){.id = id,
                          .user = user,
                          .n_source = n_source,
+                         .no_speech_prob = NAN,
                          .total_seconds = 1e-9 * (double)(elcl_clock_ns() - submitted_ns)};
 }
 

@@ -410,6 +410,21 @@ static int read_first_token(const struct elcl_config *config, int32_t bos, elcl_
     return rc;
 }
 
+/* Timestamps follow the token that says that there are none. */
+static int read_timestamps(const struct elcl_config *config, int vocabulary, elcl_gen_options *o,
+                           elcl_error *err)
+{
+    int wanted = 0, rc;
+    o->timestamp_begin_token_id = o->no_speech_token_id = -1;
+    ELCL_TRY(read_token(config, "no_timestamps_token_id", vocabulary, -1,
+                        &o->no_timestamps_token_id, err));
+    ELCL_TRY(read_flag(config, "return_timestamps", &wanted, err));
+    if (wanted && o->no_timestamps_token_id >= 0 && o->no_timestamps_token_id < vocabulary - 1)
+        o->timestamp_begin_token_id = o->no_timestamps_token_id + 1;
+fail:
+    return rc;
+}
+
 static int read_special_tokens(const struct elcl_config *config, int vocabulary,
                                elcl_gen_options *o, elcl_error *err)
 {
@@ -421,6 +436,7 @@ static int read_special_tokens(const struct elcl_config *config, int vocabulary,
     ELCL_TRY(read_first_token(config, bos, o, err));
     ELCL_TRY(read_forced(config, "forced_eos_token_id", &o->forced_eos_token_id, err));
     ELCL_TRY(read_token(config, "unk_token_id", vocabulary, -1, &o->unk_token_id, err));
+    ELCL_TRY(read_timestamps(config, vocabulary, o, err));
     ELCL_TRY(read_token(config, "pad_token_id", vocabulary, o->n_eos ? o->eos_token_ids[0] : -1,
                         &o->pad_token_id, err));
 fail:

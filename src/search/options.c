@@ -148,6 +148,36 @@ fail:
     return rc;
 }
 
+/* Without timestamps the other options about them have any value, and so has no_speech_token_id
+ * without a length. */
+static int check_speech(const elcl_gen_options *o, int vocabulary, elcl_error *err)
+{
+    int rc;
+    if (o->no_speech_length) {
+        ELCL_TRY(elcl_check_int("no_speech_length", o->no_speech_length, 0, elcl_options_prompt(o),
+                                err));
+        ELCL_TRY(check_token("no_speech_token_id", o->no_speech_token_id, 0, vocabulary, err));
+    }
+    ELCL_TRY(
+        check_token("timestamp_begin_token_id", o->timestamp_begin_token_id, -1, vocabulary, err));
+    if (o->timestamp_begin_token_id <= 0)
+        return ELCL_OK;
+    ELCL_TRY(check_token("no_timestamps_token_id", o->no_timestamps_token_id, -1, vocabulary, err));
+    ELCL_TRY(check_row("max_initial_timestamp_index", o, err));
+    if (!o->n_eos)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "timestamp_begin_token_id is %d, needs one of eos_token_ids at least: "
+                         "timestamps come in pairs or before the end",
+                         (int)o->timestamp_begin_token_id);
+    if (o->forced_bos_token_id >= 0 && !o->prefix.n)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "forced_bos_token_id is %d, must be -1 with timestamp_begin_token_id: the "
+                         "first token is a timestamp; use prefix",
+                         (int)o->forced_bos_token_id);
+fail:
+    return rc;
+}
+
 static int check_tokens(const elcl_gen_options *o, int vocabulary, elcl_error *err)
 {
     int rc;
@@ -284,6 +314,8 @@ static int check_style(const elcl_gen_options *o, elcl_error *err)
     const char *name = NULL;
     if (fairseq && o->ban_pad) /* the table lacks it */
         name = "ban_pad";
+    else if (fairseq && o->no_speech_length) /* likewise */
+        name = "no_speech_length";
     else if (fairseq && o->do_sample) /* both styles have the option: false is right */
         name = "do_sample";
     for (int i = 0; !name && (row = elcl_gen_row_get(i)); i++)
@@ -380,6 +412,7 @@ int elcl_options_check(const elcl_gen_options *options, int vocabulary, int max_
         return elcl_fail(err, ELCL_E_ARG, "repetition_penalty is %g, must be a number above 0",
                          (double)o->repetition_penalty);
     ELCL_TRY(check_tokens(o, vocabulary, err));
+    ELCL_TRY(check_speech(o, vocabulary, err));
     if (o->search_style == ELCL_STYLE_FAIRSEQ)
         ELCL_TRY(check_fairseq(o, vocabulary, err));
 fail:

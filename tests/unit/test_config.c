@@ -370,6 +370,28 @@ static void test_token_values(void)
         CHECK(o.pad_token_id == -1 && o.unk_token_id == -1, "pad, unk");
         CHECK(o.suppress_tokens.n == 0 && o.begin_suppress_tokens.n == 1, "suppressed");
     }
+    if (check_case("options: timestamps")) {
+        CHECK(!options_of("{\"model_type\":\"bart\"}",
+                          "{\"return_timestamps\":true,\"no_timestamps_token_id\":40,"
+                          "\"max_initial_timestamp_index\":50}",
+                          &o, &err),
+              "%s", err.msg);
+        CHECK(o.timestamp_begin_token_id == 41 && o.no_timestamps_token_id == 40 &&
+                  o.max_initial_timestamp == 50 && !o.no_speech_length,
+              "from %d", (int)o.timestamp_begin_token_id);
+        CHECK(!options_of("{\"model_type\":\"bart\"}",
+                          "{\"return_timestamps\":false,\"no_timestamps_token_id\":40,"
+                          "\"max_initial_timestamp_index\":null}",
+                          &o, &err),
+              "%s", err.msg);
+        CHECK(o.timestamp_begin_token_id == -1 && o.no_timestamps_token_id == 40 &&
+                  o.max_initial_timestamp == -1,
+              "from %d", (int)o.timestamp_begin_token_id);
+        CHECK(!options_of("{\"model_type\":\"bart\"}",
+                          "{\"return_timestamps\":true,\"no_timestamps_token_id\":99}", &o, &err) &&
+                  o.timestamp_begin_token_id == -1,
+              "no token follows");
+    }
     if (check_case("options: a flag of BART's first files")) {
         static const char flag[] = "{\"model_type\":\"bart\",\"bos_token_id\":7,"
                                    "\"force_bos_token_to_be_generated\":true}";

@@ -308,6 +308,48 @@ static void test_copies(void)
     CHECK(!elcl_options_copy_lists(&o, &memory, &err) && !memory, "memory without lists");
 }
 
+static void test_speech_options(void)
+{
+    if (!check_case("options of speech models"))
+        return;
+    elcl_gen_options o = all_lists();
+    o.no_timestamps_token_id = o.max_initial_timestamp = -9; /* no effect yet */
+    o.timestamp_begin_token_id = -1;
+    accepted(&o);
+    o.no_speech_token_id = -9;
+    accepted(&o);
+    o.no_speech_length = 4;
+    refused(&o, "no_speech_token_id is -9, must be 0 .. 99");
+    o.no_speech_token_id = 99;
+    accepted(&o);
+    o.no_speech_length = 5;
+    refused(&o, "no_speech_length is 5, must be 0 .. 4");
+    o.no_speech_length = 0;
+    o.timestamp_begin_token_id = 100;
+    refused(&o, "timestamp_begin_token_id is 100, must be -1 (none) or 0 .. 99");
+    o.timestamp_begin_token_id = 50;
+    refused(&o, "no_timestamps_token_id is -9, must be -1 (none) or 0 .. 99");
+    o.no_timestamps_token_id = 49;
+    refused(&o, "max_initial_timestamp_index is -9, must be -1 or more");
+    o.max_initial_timestamp = -1;
+    o.forced_bos_token_id = 3;
+    accepted(&o);
+    o.prefix.n = 0;
+    refused(&o, "forced_bos_token_id is 3, must be -1 with timestamp_begin_token_id");
+    o.forced_bos_token_id = -1;
+    o.n_eos = 0;
+    refused(&o, "timestamp_begin_token_id is 50, needs one of eos_token_ids");
+    o.n_eos = 1;
+    elcl_gen_options_fairseq(&o);
+    o.prefix = (elcl_tokens){NULL, 0};
+    accepted(&o);
+    o.timestamp_begin_token_id = 50;
+    refused(&o, "timestamp_begin_token_id has no meaning in search_style fairseq");
+    o.timestamp_begin_token_id = 0;
+    o.no_speech_length = 1;
+    refused(&o, "no_speech_length has no meaning in search_style fairseq");
+}
+
 static void test_list_steps(void)
 {
     if (!check_case("lists of each step"))
@@ -412,6 +454,7 @@ int main(int argc, char **argv)
     test_groups();
     test_combinations();
     test_copies();
+    test_speech_options();
     test_list_steps();
     test_prefix_limits();
     test_refused_lists();

@@ -96,6 +96,9 @@ static const struct cli_opt options_table[] = {
     SETTING("forced-bos-token-id"),
     SETTING("forced-eos-token-id"),
     SETTING("eos-token-id"),
+    SETTING("timestamp-begin-token-id"),
+    SETTING("no-timestamps-token-id"),
+    SETTING("max-initial-timestamp-index"),
 
     CLI_ROW_GROUP("Sampling (applied in this order):"),
     SWITCH("do-sample", NULL),
