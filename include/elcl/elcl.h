@@ -859,9 +859,15 @@ typedef struct elcl_score_request {
     float *log_probs;               /* [n_target] receives natural logarithms */
     /* NULL, or receives [n_target, n_source]: what the decoder attends to in the source when it
      * predicts each token of the target, by one layer's cross attention. Each row sums to 1. Not
-     * for decoder-only models. */
+     * for decoder-only models. With elcl_scorer_params.heads: [n_heads, n_target, n_source]. */
     float *alignments;
 } elcl_score_request;
+
+/* A head of the decoder's cross attention. */
+typedef struct elcl_cross_head {
+    int layer; /* from 0; -1: the last one */
+    int head;  /* from 0; -1: the mean of the layer's heads */
+} elcl_cross_head;
 
 typedef struct elcl_scorer_params {
     int batch_tokens; /* tokens of one pass, 0 .. 2^20; more if one request needs more. 0 (default):
@@ -869,7 +875,9 @@ typedef struct elcl_scorer_params {
     int alignment_layer; /* the decoder's layer, from 0, that gives alignments; -1 (default): the
                           * last one */
     int alignment_head;  /* its head that gives them, from 0; -1 (default): the mean of all */
-    unsigned reserved[6];
+    unsigned n_heads;    /* 0 (default): alignments come from the two fields above */
+    const elcl_cross_head *heads; /* [n_heads] each gives alignments of its own */
+    unsigned reserved[4];
 } elcl_scorer_params;
 
 ELCL_API elcl_scorer_params elcl_scorer_params_default(void);
@@ -883,9 +891,10 @@ typedef struct elcl_scorer elcl_scorer;
 /* Creates a scorer on a model, which must outlive it. Allocates device memory only in the first
  * elcl_scorer_run().
  *
- * params: may be NULL.
+ * params: may be NULL. `heads` is copied.
  *
- * ELCL_E_ARG: batch_tokens, alignment_layer or alignment_head is outside its range. */
+ * ELCL_E_ARG: batch_tokens, alignment_layer, alignment_head or an entry of heads is outside its
+ *             range. */
 ELCL_API int elcl_scorer_create(elcl_model *model, const elcl_scorer_params *params,
                                 elcl_scorer **scorer, elcl_error *err);
 ELCL_API void elcl_scorer_destroy(elcl_scorer **scorer);

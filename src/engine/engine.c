@@ -168,8 +168,7 @@ static void drop_state(struct elcl_engine *e)
     elcl_state_finish(&e->state);
     e->step.data = e->encode.data = NULL;
     e->candidates = NULL;
-    e->tap.means = NULL;
-    e->tap.room = 0;
+    elcl_cross_tap_drop(&e->tap);
 }
 
 static int allocate_host(struct elcl_engine *e, elcl_error *err)
@@ -225,7 +224,9 @@ int elcl_engine_create_shared(elcl_model *model, const elcl_engine_params *param
     elcl_condition_init(&e->news);
     int rc;
     ELCL_TRY(check_params(model, &e->params, err));
-    e->tap = elcl_cross_tap(&model->arch, e->params.alignment_layer, e->params.alignment_head);
+    e->tap.one = (elcl_cross_head){e->params.alignment_layer, e->params.alignment_head};
+    e->tap.heads = &e->tap.one;
+    e->tap.n_heads = 1;
     ELCL_TRY(choose_capacity(e, err));
     if (e->params.batch_size)
         ELCL_TRY(elcl_engine_fit(e, 0, err));

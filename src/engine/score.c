@@ -30,14 +30,20 @@ int elcl_scorer_create(elcl_model *model, const elcl_scorer_params *params, elcl
     int rc = elcl_check_int("batch_tokens", p.batch_tokens, 0, 1 << 20, err);
     if (!rc)
         rc = elcl_cross_tap_check(&model->arch, p.alignment_layer, p.alignment_head, err);
+    if (!rc)
+        rc = elcl_cross_tap_check_list(&model->arch, p.heads, p.n_heads, err);
     if (rc)
         return rc;
-    struct elcl_scorer *s = elcl_calloc(1, sizeof(*s));
+    struct elcl_scorer *s = elcl_calloc(1, sizeof(*s) + p.n_heads * sizeof(*s->heads));
     if (!s)
         return elcl_fail_nomem(err);
     s->model = model;
     s->batch_tokens = p.batch_tokens;
-    s->tap = elcl_cross_tap(&model->arch, p.alignment_layer, p.alignment_head);
+    s->tap.one = (elcl_cross_head){p.alignment_layer, p.alignment_head};
+    s->tap.heads = p.n_heads ? s->heads : &s->tap.one;
+    s->tap.n_heads = p.n_heads ? (int)p.n_heads : 1;
+    if (p.n_heads)
+        memcpy(s->heads, p.heads, p.n_heads * sizeof(*s->heads));
     s->limit = 1 << 20;
     *scorer = s;
     return ELCL_OK;
@@ -71,8 +77,7 @@ static void drop_state(struct elcl_scorer *s)
     elcl_state_finish(&s->state);
     s->step.data = s->encode.data = NULL;
     s->log_probs = NULL;
-    s->tap.means = NULL;
-    s->tap.room = 0;
+    elcl_cross_tap_drop(&s->tap);
 }
 
 static int create_state(struct elcl_scorer *s, int rows, elcl_error *err)
@@ -296,12 +301,18 @@ static int deliver(struct elcl_scorer *s, const elcl_score_request *requests, si
 static void align(const struct elcl_scorer *s, const elcl_score_request *requests, size_t first,
                   size_t end)
 {
-    const float *from = s->tap.means;
+    const struct elcl_cross_tap *tap = &s->tap;
+    const size_t ld = (size_t)tap->ld;
+    size_t row = 0;
     for (size_t i = first; i < end; i++) {
         const elcl_score_request *q = &requests[i];
-        for (size_t t = 0; t < q->n_target; t++, from += s->tap.ld)
-            if (q->alignments)
-                memcpy(q->alignments + t * q->n_source, from, q->n_source * sizeof(*from));
+        const size_t n = q->n_target;
+        for (size_t k = 0; k < (size_t)tap->n_heads * n && q->alignments; k++) {
+            const size_t from = k / n * (size_t)tap->n_rows + row + k % n;
+            memcpy(q->alignments + k * q->n_source, tap->means + from * ld,
+                   q->n_source * sizeof(float));
+        }
+        row += n;
     }
 }
 

@@ -18,6 +18,7 @@ struct elcl_scorer {
     struct elcl_cross_tap tap;  /* what gives alignments */
     float *log_probs;           /* [rows] of one pass, of elcl_ops_host_memory() */
     elcl_engine_stats stats;
+    elcl_cross_head heads[]; /* what the tap reads, if a list was given */
 };
 
 #endif

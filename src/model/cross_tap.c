@@ -1,20 +1,37 @@
 #include "model/cross_tap.h"
 
+#include <stdio.h>
+
 #include "base/util.h"
 #include "model/attn.h"
 #include "search/options.h"
 
-struct elcl_cross_tap elcl_cross_tap(const struct elcl_arch *arch, int layer, int head)
-{
-    return (struct elcl_cross_tap){.layer = layer < 0 ? arch->decoder_layers - 1 : layer,
-                                   .first_head = head < 0 ? 0 : head,
-                                   .n_heads = head < 0 ? arch->decoder_heads : 1};
-}
+#define MOST_HEADS 4096 /* in a list: more than any model has */
 
 int elcl_cross_tap_check(const struct elcl_arch *arch, int layer, int head, elcl_error *err)
 {
     const int rc = elcl_check_int("alignment_layer", layer, -1, arch->decoder_layers - 1, err);
     return rc ? rc : elcl_check_int("alignment_head", head, -1, arch->decoder_heads - 1, err);
+}
+
+int elcl_cross_tap_check_list(const struct elcl_arch *arch, const elcl_cross_head *heads,
+                              unsigned n, elcl_error *err)
+{
+    if (n > MOST_HEADS || (n && !heads))
+        return elcl_fail(err, ELCL_E_ARG,
+                         "n_heads is %u: must be 0 .. %d, with that many entries in heads", n,
+                         MOST_HEADS);
+    for (unsigned i = 0; i < n; i++) {
+        char name[48];
+        snprintf(name, sizeof(name), "heads[%u].layer", i);
+        int rc = elcl_check_int(name, heads[i].layer, -1, arch->decoder_layers - 1, err);
+        snprintf(name, sizeof(name), "heads[%u].head", i);
+        if (!rc)
+            rc = elcl_check_int(name, heads[i].head, -1, arch->decoder_heads - 1, err);
+        if (rc)
+            return rc;
+    }
+    return ELCL_OK;
 }
 
 /* Makes room for n floats. What was there before lives until the queue's memory is freed. */
@@ -31,10 +48,10 @@ static int reserve(struct elcl_cross_tap *tap, struct elcl_ops *ops, size_t n, e
     return ELCL_OK;
 }
 
-/* Where queries and keys of the layer are, in the groups of its cross attention. */
-static struct elcl_align_args arguments(const struct elcl_cross_tap *tap,
-                                        const struct elcl_state *state,
-                                        const struct elcl_records *records)
+/* Where queries and keys of layer l are, in the groups of its cross attention; head -1: the mean of
+ * all. */
+static struct elcl_align_args arguments(const struct elcl_state *state,
+                                        const struct elcl_records *records, int l, int head)
 {
     const struct elcl_arch *arch = state->arch;
     const bool el = state->variant->id == ELCL_ATTN_EL;
@@ -43,7 +60,7 @@ static struct elcl_align_args arguments(const struct elcl_cross_tap *tap,
     return (struct elcl_align_args){
         .means = &state->buffers[ELCL_B_LOGITS],
         .q = &state->buffers[el ? ELCL_B_E : ELCL_B_QKV],
-        .k = &state->buffers[el ? (int)ELCL_B_SOURCE : elcl_b_cross(tap->layer)],
+        .k = &state->buffers[el ? (int)ELCL_B_SOURCE : elcl_b_cross(l)],
         .step = &state->buffers[records->buffer],
         .groups_at = records->cross_at,
         .el = el,
@@ -55,29 +72,52 @@ static struct elcl_align_args arguments(const struct elcl_cross_tap *tap,
         .k_ld = el ? arch->d : 2 * elcl_arch_inner(arch, heads),
         .k_head = el ? 0 : dh,
         .width = width,
-        .first_head = tap->first_head,
-        .n_heads = tap->n_heads,
+        .first_head = elcl_max_int(head, 0),
+        .n_heads = head < 0 ? heads : 1,
         .scale = elcl_cross_scale(arch),
         .keys = records->cross_keys};
 }
 
-int elcl_cross_tap_run(struct elcl_cross_tap *tap, struct elcl_state *state,
-                       const struct elcl_records *records, elcl_error *err)
+/* Writes the means [n_rows, ld] of a head. */
+static int run_head(struct elcl_state *state, const struct elcl_records *records, int l, int head,
+                    float *to, elcl_error *err)
 {
     const struct elcl_buffer *means = &state->buffers[ELCL_B_LOGITS];
     const size_t ld = (size_t)records->max_source, floats = means->bytes / sizeof(float);
     const int most = (int)(floats / (2 * ld)); /* rows that fit with their scratch, at least one */
-    int rc;
-    ELCL_TRY(reserve(tap, state->ops, (size_t)records->n_rows * ld, err));
-    tap->ld = (int)ld;
-    struct elcl_align_args args = arguments(tap, state, records);
+    struct elcl_align_args args = arguments(state, records, l, head);
+    int rc = ELCL_OK;
     for (int row = 0; row < records->n_rows; row += args.n_rows) {
         args.first_row = row;
         args.n_rows = elcl_min_int(most, records->n_rows - row);
         ELCL_TRY(elcl_op_align(state->ops, &args, err));
-        ELCL_TRY(elcl_ops_download(state->ops, means, tap->means + (size_t)row * ld,
+        ELCL_TRY(elcl_ops_download(state->ops, means, to + (size_t)row * ld,
                                    (size_t)args.n_rows * ld * sizeof(float), err));
     }
 fail:
     return rc;
+}
+
+int elcl_cross_tap_run(struct elcl_cross_tap *tap, struct elcl_state *state,
+                       const struct elcl_records *records, int l, elcl_error *err)
+{
+    const int last = state->arch->decoder_layers - 1;
+    const size_t each = (size_t)records->n_rows * (size_t)records->max_source;
+    int rc;
+    ELCL_TRY(reserve(tap, state->ops, (size_t)tap->n_heads * each, err));
+    tap->n_rows = records->n_rows;
+    tap->ld = records->max_source;
+    for (int i = 0; i < tap->n_heads; i++) {
+        const elcl_cross_head *h = &tap->heads[i];
+        if ((h->layer < 0 ? last : h->layer) == l)
+            ELCL_TRY(run_head(state, records, l, h->head, tap->means + (size_t)i * each, err));
+    }
+fail:
+    return rc;
+}
+
+void elcl_cross_tap_drop(struct elcl_cross_tap *tap)
+{
+    tap->means = NULL;
+    tap->room = 0;
 }

@@ -161,8 +161,8 @@ static int cross(struct elcl_state *state, const struct elcl_records *records,
     const struct elcl_layer_weights *layer = &state->weights->decoder.layers[l];
     const struct elcl_norm *norm = state->arch->pre_norm ? &layer->ffn_norm : &layer->cross_norm;
     int rc = state->variant->cross(state, records, l, err);
-    if (!rc && state->tap && state->tap->layer == l)
-        rc = elcl_cross_tap_run(state->tap, state, records, err);
+    if (!rc && state->tap)
+        rc = elcl_cross_tap_run(state->tap, state, records, l, err);
     return rc ? rc : elcl_state_add_norm(state, place, ELCL_B_Y, norm, -1, err);
 }
 

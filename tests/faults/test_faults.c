@@ -161,7 +161,9 @@ static int work_score(struct work *w, elcl_error *err)
 {
     static const int32_t source[] = {4, 5, 6, 7, 2}, target[] = {8, 9, 10, 2};
     float log_probs[2][ELCL_COUNT(target)];
-    float alignments[ELCL_COUNT(target) * ELCL_COUNT(source)];
+    static const elcl_cross_head heads[] = {{-1, 1}, {0, -1}};
+    float alignments[ELCL_COUNT(heads) * ELCL_COUNT(target) * ELCL_COUNT(source)];
+    const elcl_scorer_params params = {.heads = heads, .n_heads = ELCL_COUNT(heads)};
     elcl_score_request requests[2];
     elcl_scorer *scorer = NULL;
     for (int i = 0; i < 2; i++)
@@ -172,7 +174,7 @@ static int work_score(struct work *w, elcl_error *err)
                                            .decoder_start_token_id = -1,
                                            .log_probs = log_probs[i],
                                            .alignments = i ? alignments : NULL};
-    int rc = elcl_scorer_create(w->model, NULL, &scorer, err);
+    int rc = elcl_scorer_create(w->model, &params, &scorer, err);
     if (!rc)
         rc = elcl_scorer_run(scorer, requests, 2, err);
     for (size_t i = 0; i < ELCL_COUNT(target) && !rc; i++)

@@ -212,6 +212,51 @@ static void check_heads(elcl_model *model, const elcl_score_request *request)
     CHECK(differ, "all heads are the same");
 }
 
+/* A list of heads gives each one's alignments, in its order, in passes of several requests. */
+static void check_list(elcl_model *model, const elcl_score_request *requests)
+{
+    const int last = model->arch.decoder_layers - 1;
+    const elcl_cross_head heads[] = {{last, 1}, {0, -1}, {-1, -1}, {0, 0}, {-1, 1}};
+    float(*got)[2][ELCL_COUNT(heads) * MAX_ALIGNED] = elcl_calloc(2, sizeof(*got));
+    for (int list = 1; list >= 0 && CHECK(got != NULL, "no memory"); list--)
+        for (size_t h = 0; h < (list ? 1 : ELCL_COUNT(heads)); h++) {
+            elcl_scorer_params params = elcl_scorer_params_default();
+            elcl_score_request q[] = {requests[1], requests[2]};
+            elcl_scorer *scorer = NULL;
+            elcl_error err = {0};
+            params.alignment_layer = heads[h].layer;
+            params.alignment_head = heads[h].head;
+            params.heads = heads;
+            params.n_heads = list ? ELCL_COUNT(heads) : 0;
+            for (int i = 0; i < 2; i++)
+                q[i].alignments = got[list][i] + h * q[i].n_target * q[i].n_source;
+            if (CHECK(!elcl_scorer_create(model, &params, &scorer, &err), "%s", err.msg))
+                CHECK(!elcl_scorer_run(scorer, q, 2, &err), "%s", err.msg);
+            elcl_scorer_destroy(&scorer);
+        }
+    CHECK(got && !memcmp(got[0], got[1], sizeof(*got)), "a list of heads: other numbers");
+    elcl_free(got);
+}
+
+static void check_bad_heads(elcl_model *model)
+{
+    const elcl_cross_head heads[][2] = {{{0, 0}, {model->arch.decoder_layers, 0}},
+                                        {{0, 0}, {0, model->arch.decoder_heads}}};
+    static const char *const messages[] = {"heads[1].layer is ", "heads[1].head is ",
+                                           "n_heads is 2: must be "};
+    for (size_t i = 0; i < ELCL_COUNT(messages); i++) {
+        elcl_scorer_params params = elcl_scorer_params_default();
+        elcl_scorer *scorer = NULL;
+        elcl_error err = {0};
+        params.heads = i < 2 ? heads[i] : NULL;
+        params.n_heads = 2;
+        CHECK(elcl_scorer_create(model, &params, &scorer, &err) == ELCL_E_ARG &&
+                  strstr(err.msg, messages[i]),
+              "heads %zu: %s", i, err.msg);
+        elcl_scorer_destroy(&scorer);
+    }
+}
+
 static void check_alignments(elcl_model *model, const struct scores *s, const cJSON *root,
                              double tolerance)
 {
@@ -224,6 +269,8 @@ static void check_alignments(elcl_model *model, const struct scores *s, const cJ
         check_layer(model, s, root, false, tolerance);
         check_layer(model, s, root, true, tolerance);
         check_heads(model, &s->requests[2]);
+        check_list(model, s->requests);
+        check_bad_heads(model);
         params.alignment_layer = model->arch.decoder_layers;
         CHECK(elcl_scorer_create(model, &params, &scorer, &err) == ELCL_E_ARG &&
                   strstr(err.msg, "alignment_layer is "),
