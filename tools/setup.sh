@@ -3,7 +3,7 @@
 # To build and run elcl.
 build_packages='gcc libc6-dev meson ninja-build pkg-config python3 ocl-icd-opencl-dev
 opencl-c-headers libclblast-dev libcjson-dev libutf8proc-dev zlib1g-dev libonig-dev
-libmicrohttpd-dev libicu-dev pocl-opencl-icd'
+libmicrohttpd-dev libicu-dev libsndfile1-dev libsamplerate0-dev pocl-opencl-icd'
 # To test it: a second compiler, which also checks the kernels' text, and another OpenCL driver.
 test_packages='clang mesa-opencl-icd'
 # Tests use these if the release has them; Debian 13 has few. Not libclc-16: it replaces libclc-15,

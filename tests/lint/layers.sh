@@ -1,7 +1,7 @@
 #!/bin/sh
 # A file includes only its own layer and lower ones:
 #     base, cl/records.h < format, ref, device, search < text, probe < ops < model, selftest
-#         < engine < elcl.c < tools
+#         < engine < speech < elcl.c < tools
 # Layers side by side do not see each other. base, format, ref, search and text do not see OpenCL,
 # and only ops/gemm* calls CLBlast. Tools see elcl/ and base; a verb does not see another verb.
 cd "$(dirname "$0")/../.." || exit 1
@@ -26,7 +26,7 @@ breaches() {
     function say(why) { print $0 ": " why }
     BEGIN {
         n = split("cl 0 base 0 format 1 ref 1 device 1 search 1 text 2 probe 2 ops 3 " \
-                  "model 4 selftest 4 engine 5 elcl.c 6", r, " ")
+                  "model 4 selftest 4 engine 5 speech 6 elcl.c 7", r, " ")
         for (i = 1; i < n; i += 2) rank[r[i]] = r[i + 1]
     }
     {
