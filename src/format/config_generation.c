@@ -237,6 +237,9 @@ static int read_early_stopping(const struct elcl_config *config, enum elcl_early
 #define DEFAULT_MAX_LENGTH 20
 #define PROMPT 1
 
+/* The transcriber of speech reads it: language and task. */
+#define SPEECH_PROMPT "forced_decoder_ids"
+
 /* Options that change the output and that elcl does not have. They have no effect at these values:
  * false, `neutral`, an empty list or object. */
 static const struct {
@@ -248,7 +251,7 @@ static const struct {
     {"force_words_ids", {0, 0}},
     {"constraints", {0, 0}},
     {"exponential_decay_length_penalty", {0, 0}},
-    {"forced_decoder_ids", {0, 0}},
+    {SPEECH_PROMPT, {0, 0}},
     {"sequence_bias", {0, 0}},
     {"token_healing", {0, 0}},
     {"guidance_scale", {1, 1}},
@@ -269,7 +272,8 @@ static int refuse_others(const struct elcl_config *config, elcl_error *err)
 {
     for (size_t i = 0; i < ELCL_COUNT(refused); i++) {
         const struct found f = find(config, refused[i].key);
-        if (!does_nothing(f.value, refused[i].neutral))
+        const bool speech = !strcmp(f.key, SPEECH_PROMPT) && !strcmp(config->model_type, "whisper");
+        if (!speech && !does_nothing(f.value, refused[i].neutral))
             return elcl_fail(err, ELCL_E_UNSUPPORTED, "%s: %s is %s, which elcl does not support",
                              f.file, f.key, elcl_json_describe(f.value).s);
     }

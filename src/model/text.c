@@ -201,8 +201,11 @@ int elcl_gen_options_language(const elcl_model *model, const char *target,
         options->forced_bos_token_id = id;
         break;
     case ELCL_TARGET_SOURCE:
-    case ELCL_TARGET_NONE:
         break;
+    case ELCL_TARGET_NONE:
+        return elcl_fail(err, ELCL_E_ARG,
+                         "%s: the language of speech is chosen with elcl transcribe --language",
+                         model->config.path);
     }
     return ELCL_OK;
 }

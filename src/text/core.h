@@ -42,6 +42,7 @@ enum elcl_tokenizer_class {
     ELCL_CLASS_NLLB,
     ELCL_CLASS_PEGASUS,
     ELCL_CLASS_T5,
+    ELCL_CLASS_WHISPER,
     ELCL_CLASS_XGLM,
     ELCL_CLASS_BERT,
     ELCL_CLASS_BYT5,
@@ -136,8 +137,6 @@ static inline bool elcl_is_skipped(const struct elcl_tokenizer *t, int32_t id, b
 {
     return skip_special && t->symbols[id].kind & ELCL_SYMBOL_SPECIAL;
 }
-/* Returns the id of a token spelled as in the vocabulary file, or -1. */
-int32_t elcl_token_id(const struct elcl_tokenizer *t, const char *token);
 
 /* Appends decoded bytes as text: what is not UTF-8 becomes U+FFFD, and so do NULs, which would end
  * the caller's string. */

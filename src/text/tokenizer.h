@@ -39,6 +39,8 @@ int elcl_tokenizer_decode(const struct elcl_tokenizer *tokenizer, const int32_t 
 /* Returns a token's n bytes as the vocabulary spells them, or NULL if there is no such token. */
 const char *elcl_tokenizer_token(const struct elcl_tokenizer *tokenizer, int32_t id, bool target,
                                  size_t *n);
+/* Returns the id of a token spelled as in the vocabulary file, or -1. */
+int32_t elcl_token_id(const struct elcl_tokenizer *tokenizer, const char *token);
 /* Return the largest id + 1 of sources and of outputs. */
 int32_t elcl_tokenizer_size(const struct elcl_tokenizer *tokenizer);
 int32_t elcl_tokenizer_target_size(const struct elcl_tokenizer *tokenizer);
@@ -74,6 +76,8 @@ enum elcl_target_language {
     ELCL_TARGET_SOURCE, /* the source begins with it */
 };
 enum elcl_target_language elcl_tokenizer_target_language(const struct elcl_tokenizer *tokenizer);
+/* Returns the n bytes of the language code that a token stands for, or NULL. */
+const char *elcl_tokenizer_code(const struct elcl_tokenizer *tokenizer, int32_t id, size_t *n);
 /* Appends the codes of all languages, each with a line end. */
 int elcl_tokenizer_list_languages(const struct elcl_tokenizer *tokenizer, struct elcl_str *codes,
                                   elcl_error *err);

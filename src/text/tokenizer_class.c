@@ -61,6 +61,7 @@ static const struct {
     {"XGLM", "xglm", ELCL_CLASS_XGLM},
     {"Bert", "bert", ELCL_CLASS_BERT},
     {"ByT5", NULL, ELCL_CLASS_BYT5},
+    {"Whisper", "whisper", ELCL_CLASS_WHISPER},
 };
 
 static enum elcl_tokenizer_class class_of_name(const char *name)
@@ -94,7 +95,7 @@ int elcl_class_find_byte_level(struct elcl_tokenizer *t, const cJSON *config, co
 {
     const cJSON *name = elcl_json_get(config, "tokenizer_class");
     if (!name || cJSON_IsNull(name)) {
-        if (t->class != ELCL_CLASS_BLENDERBOT)
+        if (t->class != ELCL_CLASS_BLENDERBOT && t->class != ELCL_CLASS_WHISPER)
             t->class = elcl_token_id(t, "<s>") >= 0 ? ELCL_CLASS_BART : ELCL_CLASS_GPT2;
         return ELCL_OK;
     }
@@ -102,7 +103,7 @@ int elcl_class_find_byte_level(struct elcl_tokenizer *t, const cJSON *config, co
         return elcl_json_mismatch(file, "tokenizer_class", "a string", name, err);
     t->class = class_of_name(name->valuestring);
     if (t->class == ELCL_CLASS_GPT2 || t->class == ELCL_CLASS_BART ||
-        t->class == ELCL_CLASS_BLENDERBOT)
+        t->class == ELCL_CLASS_BLENDERBOT || t->class == ELCL_CLASS_WHISPER)
         return ELCL_OK;
     return elcl_fail(err, ELCL_E_UNSUPPORTED,
                      "%s: tokenizer_class is %.100s, which elcl does not support", file,

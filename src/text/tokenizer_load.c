@@ -67,6 +67,7 @@ static int build(struct elcl_tokenizer *t, const struct elcl_text_file *files, e
         ELCL_TRY(elcl_languages_read(t, config, config_path, err));
     ELCL_TRY(
         elcl_json_bool(config, "clean_up_tokenization_spaces", config_path, &t->clean_up, err));
+    elcl_whisper_complete(t);
     if (t->unk < 0 && (t->kind == &elcl_kind_bytes || t->python))
         t->unk = elcl_token_id(t, "<unk>");
     elcl_added_sort(&t->added);

@@ -66,6 +66,13 @@ int elcl_ct2_tokenizer_load(const char *directory, struct elcl_tokenizer **token
 int elcl_ct2_tokenizer_check(const char *directory, const struct elcl_tokenizer *tokenizer,
                              elcl_error *err);
 
+/* ---- tokenizer_whisper.c --------------------------------------------------------------------- */
+
+/* Makes a byte-level tokenizer one of speech if it has <|startoftranscript|>: decoded texts have no
+ * special tokens and no times, and nothing is done to their blanks. Call it after all tokens are
+ * added. */
+void elcl_whisper_complete(struct elcl_tokenizer *t);
+
 /* ---- tokenizer_class.c: classes and languages ------------------------------------------------ */
 
 /* Finds the class in tokenizer_config.json or config.json, each NULL or an object; OTHER if neither

@@ -160,6 +160,8 @@ static const char *const defaults[ELCL_CLASS_OTHER + 1][N_ROLES] = {
     [ELCL_CLASS_PEGASUS] = {NULL, "</s>", "<unk>", NULL, "<pad>", NULL, "<mask_2>"},
     [ELCL_CLASS_T5] = {NULL, "</s>", "<unk>", NULL, "<pad>"},
     [ELCL_CLASS_XGLM] = {"<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>"},
+    [ELCL_CLASS_WHISPER] = {"<|endoftext|>", "<|endoftext|>", "<|endoftext|>", NULL,
+                            "<|endoftext|>"},
     [ELCL_CLASS_BYT5] = {NULL, "</s>", "<unk>", NULL, "<pad>"},
     [ELCL_CLASS_BERT] = {NULL, NULL, "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"},
 };

@@ -34,13 +34,26 @@ static bool looks_like_code(const char *s, size_t n)
     return (underscore == 2 || underscore == 3) && n >= underscore + 3 && n <= underscore + 5;
 }
 
-/* Returns the code inside a token's spelling, or NULL if the token is no language. */
-static const char *code_of(const struct elcl_tokenizer *t, int32_t id, size_t *n)
+/* en, haw: Whisper's tasks and other special tokens have longer names. */
+static bool is_short_code(const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (s[i] < 'a' || s[i] > 'z')
+            return false;
+    return n == 2 || n == 3;
+}
+
+const char *elcl_tokenizer_code(const struct elcl_tokenizer *tokenizer, int32_t id, size_t *n)
 {
     static const struct {
         enum elcl_tokenizer_class class;
         const char *before, *after;
-    } marks[] = {{ELCL_CLASS_M2M_100, "__", "__"}, {ELCL_CLASS_MARIAN, ">>", "<<"}};
+    } marks[] = {{ELCL_CLASS_M2M_100, "__", "__"},
+                 {ELCL_CLASS_MARIAN, ">>", "<<"},
+                 {ELCL_CLASS_WHISPER, "<|", "|>"}};
+    const struct elcl_tokenizer *t = tokenizer;
+    if (!elcl_is_token(t, id))
+        return NULL;
     const char *s = elcl_symbol_text(t, id);
     const bool verbatim = t->symbols[id].kind & ELCL_SYMBOL_VERBATIM;
     *n = t->symbols[id].length;
@@ -51,19 +64,25 @@ static const char *code_of(const struct elcl_tokenizer *t, int32_t id, size_t *n
             memcmp(s + *n - 2, marks[i].after, 2) != 0)
             return NULL;
         *n -= 4;
-        return s + 2;
+        return t->class != ELCL_CLASS_WHISPER || is_short_code(s + 2, *n) ? s + 2 : NULL;
     }
     return verbatim && looks_like_code(s, *n) ? s : NULL;
+}
+
+/* Whisper's belong to the sound, not to a text. */
+static bool has_languages(const struct elcl_tokenizer *t)
+{
+    return t->class == ELCL_CLASS_WHISPER || elcl_tokenizer_target_language(t) != ELCL_TARGET_NONE;
 }
 
 int elcl_tokenizer_list_languages(const struct elcl_tokenizer *tokenizer, struct elcl_str *codes,
                                   elcl_error *err)
 {
     const struct elcl_tokenizer *t = tokenizer;
-    const bool has = elcl_tokenizer_target_language(t) != ELCL_TARGET_NONE;
+    const bool has = has_languages(t);
     for (int32_t i = 0; has && i < t->size; i++) {
         size_t length = 0;
-        const char *s = elcl_is_token(t, i) ? code_of(t, i, &length) : NULL;
+        const char *s = elcl_tokenizer_code(t, i, &length);
         if (s)
             elcl_str_printf(codes, "%.*s\n", (int)length, s);
     }
@@ -77,10 +96,10 @@ int elcl_tokenizer_language(const struct elcl_tokenizer *tokenizer, const char *
     struct elcl_str known = {0};
     const size_t n = strlen(code);
     int n_known = 0;
-    const bool has = elcl_tokenizer_target_language(t) != ELCL_TARGET_NONE;
+    const bool has = has_languages(t);
     for (int32_t i = 0; has && i < t->size; i++) {
         size_t length = 0;
-        const char *s = elcl_is_token(t, i) ? code_of(t, i, &length) : NULL;
+        const char *s = elcl_tokenizer_code(t, i, &length);
         if (s && length == n && !memcmp(s, code, n)) {
             elcl_str_finish(&known);
             *id = i;
