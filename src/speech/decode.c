@@ -111,8 +111,7 @@ static void find_rest(const struct elcl_sound_head *head, const struct stream *s
                       struct elcl_str *why)
 {
     const int type = info->format & SF_FORMAT_TYPEMASK;
-    const bool compressed =
-        type == SF_FORMAT_MPEG || type == SF_FORMAT_OGG || type == SF_FORMAT_FLAC;
+    const bool tagged = type == SF_FORMAT_MPEG || type == SF_FORMAT_FLAC;
     const double found = (double)intake->n_frames, claimed = claimed_frames(head, info, intake);
     const double seconds = found / intake->rate;
     if (claimed > found)
@@ -121,10 +120,10 @@ static void find_rest(const struct elcl_sound_head *head, const struct stream *s
     else if (stopped)
         elcl_str_printf(why, "%s: cannot be decoded after %.2f s: %s", intake->name, seconds,
                         stopped);
-    else if (type == SF_FORMAT_OGG && info->frames >= SF_COUNT_MAX)
-        elcl_str_printf(why, "%s: breaks off after %.2f s: the end of the stream is missing",
-                        intake->name, seconds);
-    else if (compressed && stream->file->bytes - stream->at > TAG_BYTES)
+    else if (head->fault[0])
+        elcl_str_printf(why, "%s: %.2f s can be decoded, but %s", intake->name, seconds,
+                        head->fault);
+    else if (tagged && stream->file->bytes - stream->at > TAG_BYTES)
         elcl_str_printf(why,
                         "%s: is damaged, or several files in one: decoding ends after %.2f s at "
                         "byte %zu of %zu",
@@ -171,7 +170,7 @@ int elcl_sound_decode(const struct elcl_file *file, const struct elcl_sound_head
         rc = elcl_fail(err, stream.err.code, "%s", stream.err.msg);
     else if (!sound)
         rc = elcl_fail(err, ELCL_E_FORMAT, "%s: cannot be decoded: %s", file->path,
-                       sf_strerror(NULL));
+                       head->fault[0] ? head->fault : sf_strerror(NULL));
     else if (!(*format = format_name(info.format)))
         rc = elcl_fail(err, ELCL_E_UNSUPPORTED, "%s: has a sound format that elcl does not read",
                        file->path);

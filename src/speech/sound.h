@@ -8,6 +8,7 @@
 #include "base/os.h"
 #include "base/util.h"
 #include "elcl/speech.h"
+#include "speech/ogg.h"
 
 #define ELCL_SOUND_MIN_RATE 1000
 #define ELCL_SOUND_MAX_RATE 768000
@@ -60,6 +61,7 @@ struct elcl_sound_head {
     /* Bytes of samples that the head of a WAV, AIFF or AU file names, and those that are there; 0:
      * it names none, as what a pipe has written. */
     uint64_t claimed_bytes, present_bytes;
+    char fault[ELCL_FAULT_BYTES]; /* "", or what is wrong with the pages of an Ogg file */
 };
 /* Refuses what is not a sound. */
 int elcl_sound_identify(const struct elcl_file *file, struct elcl_sound_head *head,

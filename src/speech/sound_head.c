@@ -125,7 +125,9 @@ int elcl_sound_identify(const struct elcl_file *file, struct elcl_sound_head *he
             claim(file, at, bytes, head);
         return ELCL_OK;
     }
-    if (!memcmp(p, "fLaC", 4) || !memcmp(p, "OggS", 4) || !memcmp(p, "caff", 4))
+    if (!memcmp(p, "OggS", 4))
+        return elcl_ogg_check(file, head->fault, err);
+    if (!memcmp(p, "fLaC", 4) || !memcmp(p, "caff", 4))
         return ELCL_OK;
     if (!memcmp(p, "ID3", 3) || is_mpeg_frame(p))
         return find_mp3_length(file, p, head, err);

@@ -19,7 +19,7 @@ fi
 objects='tools/libelcl-tool-objects.a src/libelcl-objects.a src/libelcl-base.a'
 ninja -C build-fuzz $objects >/dev/null || exit 1
 libraries=$(pkg-config --libs OpenCL clblast libcjson libutf8proc)
-for library in oniguruma zlib icu-uc; do
+for library in oniguruma zlib icu-uc sndfile samplerate; do
     libraries="$libraries $(pkg-config --libs "$library" 2>/dev/null)"
 done
 

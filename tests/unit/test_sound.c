@@ -231,7 +231,8 @@ static const struct kind kinds[] = {
     {"a.caf", "CAF", SF_FORMAT_CAF | SF_FORMAT_PCM_16, 16000, 1, 1, 1e-4, "cannot be decoded"},
     {"a.flac", "FLAC", SF_FORMAT_FLAC | SF_FORMAT_PCM_16, 48000, 2, 1, 1e-4,
      "of its 1.00 s can be"},
-    {"a.ogg", "OGG", SF_FORMAT_OGG | SF_FORMAT_VORBIS, 44100, 1, 2, 0.1, "the end of the stream"},
+    {"a.ogg", "OGG", SF_FORMAT_OGG | SF_FORMAT_VORBIS, 44100, 1, 2, 0.1, "it is damaged at byte"},
+    {"a.opus", "OGG", SF_FORMAT_OGG | SF_FORMAT_OPUS, 48000, 1, 4, 0.1, "it is damaged at byte"},
     {"a.mp3", "MP3", SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III, 44100, 1, 2, 0.1,
      "of its 1.95 s can be"},
 };
@@ -314,7 +315,38 @@ static void test_damaged(const struct kind *kind)
         return;
     memset(data + n / 2, 0x55, n / 4);
     check_failure(kind->name, elcl_sound_read_memory(data, n, "x", NULL, &sound, &err), &err,
-                  ELCL_E_FORMAT, "x: is damaged");
+                  ELCL_E_FORMAT, "damaged");
+    elcl_free(data);
+}
+
+/* Whole pages in the wrong number: decoders say nothing about these. */
+static void test_pages(void)
+{
+    if (!check_case("sound: pages of Ogg that are missing or follow"))
+        return;
+    static const struct kind kind = {.name = "b.ogg",
+                                     .sndfile = SF_FORMAT_OGG | SF_FORMAT_VORBIS,
+                                     .rate = 8000,
+                                     .channels = 1,
+                                     .seconds = 4,
+                                     .tolerance = 0.1};
+    char *data = NULL, *twice;
+    size_t n = 0, last = 0;
+    elcl_sound *sound = NULL;
+    elcl_error err = {0}, cut = {0}, more = {0};
+    const char *path = write_tone(&kind);
+    if (!path || !CHECK(!elcl_read_file(path, 1 << 20, &data, &n, &err), "%s", err.msg))
+        return;
+    for (size_t i = 1; i + 4 <= n; i++)
+        last = memcmp(data + i, "OggS", 4) ? last : i;
+    check_failure("cut", elcl_sound_read_memory(data, last, "x", NULL, &sound, &cut), &cut,
+                  ELCL_E_FORMAT, "the end of the stream is missing");
+    twice = malloc(2 * n);
+    memcpy(twice, data, n);
+    memcpy(twice + n, data, n);
+    check_failure("twice", elcl_sound_read_memory(twice, 2 * n, "x", NULL, &sound, &more), &more,
+                  ELCL_E_FORMAT, "4.00 s can be decoded, but another sound begins");
+    free(twice);
     elcl_free(data);
 }
 
@@ -325,6 +357,7 @@ static void test_files(void)
     for (size_t i = 0; i < ELCL_COUNT(kinds); i++)
         if (!strcmp(kinds[i].format, "FLAC") || !strcmp(kinds[i].format, "OGG"))
             test_damaged(&kinds[i]);
+    test_pages();
     test_silence();
 }
 
