@@ -877,7 +877,9 @@ typedef struct elcl_scorer_params {
     int alignment_head;  /* its head that gives them, from 0; -1 (default): the mean of all */
     unsigned n_heads;    /* 0 (default): alignments come from the two fields above */
     const elcl_cross_head *heads; /* [n_heads] each gives alignments of its own */
-    unsigned reserved[4];
+    int vocabulary; /* log-probabilities are those among the tokens below this, and -INFINITY of the
+                     * others; 0 (default): all */
+    unsigned reserved[3];
 } elcl_scorer_params;
 
 ELCL_API elcl_scorer_params elcl_scorer_params_default(void);
@@ -893,8 +895,8 @@ typedef struct elcl_scorer elcl_scorer;
  *
  * params: may be NULL. `heads` is copied.
  *
- * ELCL_E_ARG: batch_tokens, alignment_layer, alignment_head or an entry of heads is outside its
- *             range. */
+ * ELCL_E_ARG: batch_tokens, alignment_layer, alignment_head, vocabulary or an entry of heads is
+ *             outside its range. */
 ELCL_API int elcl_scorer_create(elcl_model *model, const elcl_scorer_params *params,
                                 elcl_scorer **scorer, elcl_error *err);
 ELCL_API void elcl_scorer_destroy(elcl_scorer **scorer);

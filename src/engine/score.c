@@ -29,6 +29,8 @@ int elcl_scorer_create(elcl_model *model, const elcl_scorer_params *params, elcl
     const elcl_scorer_params p = params ? *params : elcl_scorer_params_default();
     int rc = elcl_check_int("batch_tokens", p.batch_tokens, 0, 1 << 20, err);
     if (!rc)
+        rc = elcl_check_int("vocabulary", p.vocabulary, 0, model->arch.vocabulary, err);
+    if (!rc)
         rc = elcl_cross_tap_check(&model->arch, p.alignment_layer, p.alignment_head, err);
     if (!rc)
         rc = elcl_cross_tap_check_list(&model->arch, p.heads, p.n_heads, err);
@@ -39,6 +41,7 @@ int elcl_scorer_create(elcl_model *model, const elcl_scorer_params *params, elcl
         return elcl_fail_nomem(err);
     s->model = model;
     s->batch_tokens = p.batch_tokens;
+    s->vocabulary = p.vocabulary ? p.vocabulary : model->arch.vocabulary;
     s->tap.one = (elcl_cross_head){p.alignment_layer, p.alignment_head};
     s->tap.heads = p.n_heads ? s->heads : &s->tap.one;
     s->tap.n_heads = p.n_heads ? (int)p.n_heads : 1;
@@ -249,7 +252,8 @@ static void put_requests(struct elcl_scorer *s, const elcl_score_request *reques
 {
     const int capacity = s->state.capacity.sentences;
     const size_t rows = (size_t)capacity;
-    s->step = (struct elcl_records){.data = s->step.data, .buffer = ELCL_B_STEP, .packed = true};
+    s->step = (struct elcl_records){
+        .data = s->step.data, .buffer = ELCL_B_STEP, .packed = true, .among = s->vocabulary};
     s->step.self_at = rows * ELCL_ROW_INTS;
     s->step.cross_at = s->step.self_at + rows * ELCL_ROW_GROUP_INTS;
     s->step.scored_at = s->step.cross_at + rows * ELCL_ROW_GROUP_INTS;
@@ -282,14 +286,15 @@ static int deliver(struct elcl_scorer *s, const elcl_score_request *requests, si
     const float *from = s->log_probs;
     for (size_t i = first; i < end; i++) {
         const elcl_score_request *q = &requests[i];
-        for (size_t t = 0; t < q->n_target; t++)
-            if (!isfinite(from[t]) || from[t] < -1e30f)
+        for (size_t t = 0; t < q->n_target; t++) {
+            const bool outside = q->target[t] >= s->vocabulary;
+            q->log_probs[t] = outside ? -INFINITY : from[t];
+            if (!outside && (!isfinite(from[t]) || from[t] < -1e30f))
                 return elcl_fail(err, ELCL_E_DEVICE,
                                  "request %zu: the log-probability of target token %zu is not "
                                  "finite: the model's output is not",
                                  i, t);
-        if (q->n_target)
-            memcpy(q->log_probs, from, q->n_target * sizeof(*from));
+        }
         from += q->n_target;
         s->stats.samples++;
         s->stats.output_tokens += q->n_target;

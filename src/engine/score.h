@@ -10,6 +10,7 @@
 struct elcl_scorer {
     struct elcl_model *model;
     int batch_tokens;           /* as requested */
+    int vocabulary;             /* log-probabilities are those among its tokens */
     int limit;                  /* most rows of a pass that fitted into memory */
     struct elcl_state state;    /* {0} until there is work */
     struct elcl_plan plan;      /* of the state */

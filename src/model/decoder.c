@@ -258,7 +258,8 @@ static int score_block(struct elcl_state *state, const struct elcl_records *reco
                                                 .rows_at = rows_at,
                                                 .out_at = (size_t)at,
                                                 .r = m,
-                                                .v = state->arch->vocabulary};
+                                                .v = state->arch->vocabulary,
+                                                .among = records->among};
     int rc;
     ELCL_TRY(elcl_op_reorder(state->ops, &gather, err));
     ELCL_TRY(head(state, gathered, m, err));

@@ -161,6 +161,7 @@ struct elcl_records {
     size_t rows_at, self_at, cross_at, rules_at, draws_at; /* sections; rows first */
     size_t
         scored_at; /* teacher-forced passes: a row record (token and row) for each scored token */
+    int among;     /* teacher-forced passes: scores are those among the tokens below this */
     int n_rows, n_self, n_cross, n_draws, n_scored;
     int n_beam_draws;     /* after the n_draws others */
     bool packed;          /* rows of a sentence are consecutive; all keys are shared cache rows */

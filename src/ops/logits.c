@@ -85,6 +85,7 @@ int elcl_op_log_prob(struct elcl_ops *ops, const struct elcl_log_prob_args *args
     elcl_launch_ulong(&launch, args->rows_at);
     elcl_launch_ulong(&launch, args->out_at);
     elcl_launch_int(&launch, args->v);
+    elcl_launch_int(&launch, args->among);
     const uint64_t elements = (uint64_t)args->r * args->v;
     elcl_launch_count(&launch, sizeof(float) * elements, 4 * elements);
     return elcl_launch_rows(&launch, args->r, 1, err);

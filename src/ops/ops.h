@@ -577,8 +577,9 @@ int elcl_op_sample_beams(struct elcl_ops *ops, const struct elcl_select_args *ar
                          int n_draws, elcl_error *err);
 
 /*
- * out[out_at + r] = logits[r][token[r]] - log sum exp logits[r], without any rules: what
- * elcl_op_select() reports for that token. The logits are made finite in place.
+ * out[out_at + r] = logits[r][token[r]] - log sum exp logits[r], the sum over the tokens below
+ * `among`, without any rules: what elcl_op_select() reports for that token if those are all. The
+ * logits are made finite in place. Rows of tokens from `among` on mean nothing.
  */
 struct elcl_log_prob_args {
     const struct elcl_buffer *out;    /* [out_at + R] */
@@ -586,7 +587,7 @@ struct elcl_log_prob_args {
     const struct elcl_buffer *step;   /* row records: their tokens */
     size_t rows_at;                   /* of row 0's record, in ints */
     size_t out_at;
-    int r, v;
+    int r, v, among;
 };
 int elcl_op_log_prob(struct elcl_ops *ops, const struct elcl_log_prob_args *args, elcl_error *err);
 

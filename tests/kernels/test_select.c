@@ -95,7 +95,8 @@ static void test_infinite_score(struct suite *s)
         .logits = elcl_rows_logits(&s->fx, logits, R, V),
         .step = elcl_fixture_records(&s->fx, 0, R, fields),
         .r = R,
-        .v = V};
+        .v = V,
+        .among = V};
     const float *got = ELCL_FIXTURE_TRY(&s->fx, elcl_op_log_prob(s->fx.ops, &args, &s->fx.err))
                            ? elcl_fixture_read(&s->fx, args.out)
                            : NULL;

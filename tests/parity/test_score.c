@@ -257,6 +257,37 @@ static void check_bad_heads(elcl_model *model)
     }
 }
 
+/* A distribution over the first three tokens. */
+static void check_vocabulary(elcl_model *model, const elcl_score_request *request)
+{
+    static const int32_t tokens[] = {0, 1, 2, 3};
+    elcl_score_request q[ELCL_COUNT(tokens)];
+    float log_probs[ELCL_COUNT(tokens)];
+    elcl_scorer_params params = elcl_scorer_params_default();
+    elcl_scorer *scorer = NULL;
+    elcl_error err = {0};
+    double sum = 0;
+    params.vocabulary = 3;
+    for (size_t i = 0; i < ELCL_COUNT(tokens); i++) {
+        q[i] = *request;
+        q[i].target = tokens + i;
+        q[i].n_target = 1;
+        q[i].log_probs = log_probs + i;
+    }
+    if (CHECK(!elcl_scorer_create(model, &params, &scorer, &err), "%s", err.msg) &&
+        CHECK(!elcl_scorer_run(scorer, q, ELCL_COUNT(q), &err), "%s", err.msg)) {
+        for (int i = 0; i < params.vocabulary; i++)
+            sum += exp((double)log_probs[i]);
+        CHECK(fabs(sum - 1) < 1e-5, "three tokens sum to %.7f", sum);
+        CHECK(isinf(log_probs[3]) && log_probs[3] < 0, "outside: %g", (double)log_probs[3]);
+    }
+    elcl_scorer_destroy(&scorer);
+    params.vocabulary = model->arch.vocabulary + 1;
+    CHECK(elcl_scorer_create(model, &params, &scorer, &err) == ELCL_E_ARG &&
+              strstr(err.msg, "vocabulary is "),
+          "a vocabulary too large: %s", err.msg);
+}
+
 static void check_alignments(elcl_model *model, const struct scores *s, const cJSON *root,
                              double tolerance)
 {
@@ -527,6 +558,7 @@ static void test_setup(const char *name, const struct setup *setup,
         check_alignments(model, s, root, tolerance);
         check_company(model, s);
         check_plan(model, s);
+        check_vocabulary(model, &s->requests[2]);
         if (setup->compute == ELCL_COMPUTE_AUTO) { /* other kernels round in other places */
             check_greedy(&golden, model);
             check_tokens_emitted(&golden, model);
