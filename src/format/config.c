@@ -51,7 +51,7 @@ static int load_ctranslate2(const char *directory, struct elcl_config *config, e
                             .generation_path = elcl_path_join(directory, "config.json")};
     int rc = c.path && c.generation_path ? ELCL_OK : elcl_fail_nomem(err);
     if (!rc)
-        rc = elcl_ct2_config(directory, &c.model, err);
+        rc = elcl_ct2_config(directory, &c.model, &c.generation, err);
     if (!rc)
         rc = read_model_type(&c, NULL, err);
     if (rc)

@@ -66,8 +66,9 @@ int elcl_ct2_detect(const char *directory, bool *is, elcl_error *err);
 /* ---- ctranslate2_tensors.c ----------------------------------------------------------------- */
 
 /* Opens the file as a source of tensors with the names of BART: encoder.layers.0.self_attn.q_proj
- * .weight ... Matrices that the file has side by side are cut; absent biases are zeros; integers
- * become f32 when loaded. Refuses a variable whose meaning it does not know. */
+ * .weight ..., or of Whisper: model.encoder.conv1.weight ... Matrices that the file has side by
+ * side are cut; absent biases are zeros; integers become f32 when loaded. Refuses a variable whose
+ * meaning it does not know. */
 int elcl_ct2_tensors_open(const char *path, struct elcl_tensors **tensors, elcl_error *err);
 int elcl_ct2_tensors_open_memory(const void *data, size_t bytes, const char *path,
                                  struct elcl_tensors **tensors, elcl_error *err);
@@ -119,13 +120,29 @@ struct elcl_ct2_tokens {
     bool source_bos, source_eos;               /* around a source */
     size_t rows[2];                            /* of the model's tables, by enum elcl_ct2_side */
     bool from_zero;                            /* the decoder starts from a zero embedding */
+    bool speech;                               /* Whisper: the vocabulary is GPT-2's kind */
 };
 
 /* Makes what config.json of another family holds: the sizes from model.bin, the ids of special
  * tokens from config.json and the vocabularies, and CTranslate2's own generation options.
- * model_type is ctranslate2. *config is freed with cJSON_Delete(). */
-int elcl_ct2_config(const char *directory, struct cJSON **config, elcl_error *err);
+ * model_type is ctranslate2, or whisper with what generation_config.json holds in *generation, else
+ * NULL. Both are freed with cJSON_Delete(). */
+int elcl_ct2_config(const char *directory, struct cJSON **config, struct cJSON **generation,
+                    elcl_error *err);
 /* Reads the special tokens. */
 int elcl_ct2_tokens_read(const char *directory, struct elcl_ct2_tokens *tokens, elcl_error *err);
+
+/* ---- ctranslate2_speech.c -------------------------------------------------------------------- */
+
+#define ELCL_CT2_SPEECH "WhisperSpec"
+#define ELCL_CT2_SPEECH_START "<|startoftranscript|>"
+#define ELCL_CT2_SPEECH_END "<|endoftext|>"
+
+/* Adds the keys of config.json to an object. */
+int elcl_ct2_speech_config(const struct elcl_ct2 *ct2, struct cJSON *to, elcl_error *err);
+/* Adds those of generation_config.json; `stored` is the directory's config.json, or NULL. */
+int elcl_ct2_speech_generation(const struct elcl_ct2 *ct2,
+                               const struct elcl_ct2_vocabulary *vocabulary,
+                               const struct cJSON *stored, struct cJSON *to, elcl_error *err);
 
 #endif

@@ -28,7 +28,7 @@ struct builder {
     cJSON *stored;  /* config.json, or NULL */
     cJSON *package; /* metadata.json of a package of argostranslate, or NULL */
     char *config_path, *package_path;
-    cJSON *made;
+    cJSON *made, *generation;
     bool decoder_only;
     elcl_error *err;
 };
@@ -269,6 +269,14 @@ static int read_tokens(struct builder *b)
     t->rows[ELCL_CT2_SOURCE] = (size_t)extent(token_table(b, "encoder"), 0);
     t->rows[ELCL_CT2_TARGET] = (size_t)extent(token_table(b, "decoder"), 0);
     t->from_zero = number_or(b, "decoder", "start_from_zero_embedding", 0) != 0;
+    t->speech = !strcmp(b->ct2.spec, ELCL_CT2_SPEECH);
+    if (t->speech) {
+        strcpy(t->start, ELCL_CT2_SPEECH_START);
+        strcpy(t->unk, ELCL_CT2_SPEECH_END);
+        strcpy(t->bos, ELCL_CT2_SPEECH_END);
+        strcpy(t->eos, ELCL_CT2_SPEECH_END);
+        return ELCL_OK;
+    }
     ELCL_TRY(read_token(b, "unk_token", "<unk>", t->unk));
     ELCL_TRY(read_token(b, "bos_token", "<s>", t->bos));
     ELCL_TRY(read_token(b, "eos_token", "</s>", t->eos));
@@ -369,7 +377,7 @@ static int read_object(struct builder *b, const char *directory, const char *nam
 static int read_spec(struct builder *b)
 {
     static const char *const translators[] = {"TransformerSpec", "TransformerBase",
-                                              "TransformerBig"};
+                                              "TransformerBig", ELCL_CT2_SPEECH};
     static const char *const generators[] = {"TransformerDecoderModelSpec",
                                              "TransformerDecoderSpec"};
     for (size_t i = 0; i < ELCL_COUNT(translators); i++)
@@ -381,7 +389,7 @@ static int read_spec(struct builder *b)
         return ELCL_OK;
     return elcl_fail(b->err, ELCL_E_UNSUPPORTED,
                      "%s: is a CTranslate2 model of %.64s, which is not supported; supported: "
-                     "TransformerSpec and TransformerDecoderModelSpec",
+                     "TransformerSpec, TransformerDecoderModelSpec and WhisperSpec",
                      b->ct2.path, b->ct2.spec);
 }
 
@@ -409,6 +417,7 @@ static void finish(struct builder *b)
     cJSON_Delete(b->package);
     elcl_free(b->package_path);
     cJSON_Delete(b->made);
+    cJSON_Delete(b->generation);
     elcl_free(b->config_path);
 }
 
@@ -421,24 +430,50 @@ int elcl_ct2_tokens_read(const char *directory, struct elcl_ct2_tokens *tokens, 
     return rc;
 }
 
-int elcl_ct2_config(const char *directory, cJSON **config, elcl_error *err)
+/* Makes both objects of a Whisper model. */
+static int make_speech(struct builder *b, const char *directory)
+{
+    int rc;
+    b->generation = cJSON_CreateObject();
+    if (!b->generation)
+        return elcl_fail_nomem(b->err);
+    ELCL_TRY(elcl_ct2_speech_config(&b->ct2, b->made, b->err));
+    ELCL_TRY(put_activation(b, "decoder"));
+    ELCL_TRY(elcl_ct2_vocabulary_read(directory, ELCL_CT2_TARGET, &b->tokens, &b->target, b->err));
+    ELCL_TRY(check_vocabulary(b, &b->target, "decoder"));
+    ELCL_TRY(elcl_ct2_speech_generation(&b->ct2, &b->target, b->stored, b->generation, b->err));
+fail:
+    return rc;
+}
+
+static int make_text(struct builder *b, const char *directory)
+{
+    int rc;
+    ELCL_TRY(put_arch(b));
+    ELCL_TRY(elcl_ct2_vocabulary_read(directory, ELCL_CT2_TARGET, &b->tokens, &b->target, b->err));
+    ELCL_TRY(check_vocabulary(b, &b->target, "decoder"));
+    if (!b->decoder_only) {
+        ELCL_TRY(
+            elcl_ct2_vocabulary_read(directory, ELCL_CT2_SOURCE, &b->tokens, &b->source, b->err));
+        ELCL_TRY(check_vocabulary(b, &b->source, "encoder"));
+    }
+    ELCL_TRY(put_tokens(b));
+    ELCL_TRY(put_others(b));
+fail:
+    return rc;
+}
+
+int elcl_ct2_config(const char *directory, cJSON **config, cJSON **generation, elcl_error *err)
 {
     struct builder b = {.err = err, .made = cJSON_CreateObject()};
     int rc = b.made ? ELCL_OK : elcl_fail_nomem(err);
     if (rc)
         return rc;
     ELCL_TRY(open_files(&b, directory));
-    ELCL_TRY(put_arch(&b));
-    ELCL_TRY(elcl_ct2_vocabulary_read(directory, ELCL_CT2_TARGET, &b.tokens, &b.target, err));
-    ELCL_TRY(check_vocabulary(&b, &b.target, "decoder"));
-    if (!b.decoder_only) {
-        ELCL_TRY(elcl_ct2_vocabulary_read(directory, ELCL_CT2_SOURCE, &b.tokens, &b.source, err));
-        ELCL_TRY(check_vocabulary(&b, &b.source, "encoder"));
-    }
-    ELCL_TRY(put_tokens(&b));
-    ELCL_TRY(put_others(&b));
+    ELCL_TRY(b.tokens.speech ? make_speech(&b, directory) : make_text(&b, directory));
     *config = b.made;
-    b.made = NULL;
+    *generation = b.generation;
+    b.made = b.generation = NULL;
 fail:
     finish(&b);
     return rc;

@@ -24,6 +24,7 @@ struct tensors {
     size_t n_items, max_items;
     struct elcl_strmap names; /* -> item */
     bool *used;               /* [variables] */
+    bool speech;              /* the names are those of Whisper */
 };
 
 /* ---- items ----------------------------------------------------------------------------------- */
@@ -156,6 +157,11 @@ static int add_norm(struct tensors *ts, const char *to, const char *from, elcl_e
 
 /* ---- a model --------------------------------------------------------------------------------- */
 
+static const char *prefix(const struct tensors *ts)
+{
+    return ts->speech ? "model." : "";
+}
+
 static int add_layer(struct tensors *ts, const char *stack, int i, elcl_error *err)
 {
     static const struct {
@@ -184,7 +190,8 @@ static int add_layer(struct tensors *ts, const char *stack, int i, elcl_error *e
     for (size_t k = 0; k < ELCL_COUNT(linears) + ELCL_COUNT(norms) && !rc; k++) {
         const bool norm = k >= ELCL_COUNT(linears);
         const size_t at = norm ? k - ELCL_COUNT(linears) : k;
-        snprintf(to, sizeof(to), "%s.layers.%d.%s", stack, i, norm ? norms[at].to : linears[at].to);
+        snprintf(to, sizeof(to), "%s%s.layers.%d.%s", prefix(ts), stack, i,
+                 norm ? norms[at].to : linears[at].to);
         snprintf(from, sizeof(from), "%s/layer_%d/%s", stack, i,
                  norm ? norms[at].from : linears[at].from);
         rc = norm ? add_norm(ts, to, from, err) : add_linear(ts, to, from, linears[at].cut, err);
@@ -202,14 +209,14 @@ static int add_tables(struct tensors *ts, const char *stack, struct cut rows, el
     char to[MAX_NAME], from[MAX_NAME];
     int rc = ELCL_OK;
     for (size_t i = 0; i < ELCL_COUNT(tables) && !rc; i++) {
-        snprintf(to, sizeof(to), "%s.%s", stack, tables[i].to);
+        snprintf(to, sizeof(to), "%s%s.%s", prefix(ts), stack, tables[i].to);
         snprintf(from, sizeof(from), "%s/%s", stack, tables[i].from);
         const bool tokens = i + 1 < ELCL_COUNT(tables);
         rc = add_optional(ts, to, from, tokens ? rows : whole, err);
     }
     static const char *const norms[] = {"layernorm_embedding", "layer_norm"};
     for (size_t i = 0; i < ELCL_COUNT(norms) && !rc; i++) {
-        snprintf(to, sizeof(to), "%s.%s", stack, norms[i]);
+        snprintf(to, sizeof(to), "%s%s.%s", prefix(ts), stack, norms[i]);
         snprintf(from, sizeof(from), "%s/%s", stack, norms[i]);
         rc = add_norm(ts, to, from, err);
     }
@@ -226,6 +233,19 @@ static int add_stack(struct tensors *ts, const char *stack, struct cut rows, elc
             break;
         rc = add_layer(ts, stack, i, err);
     }
+    return rc;
+}
+
+/* What Whisper has before its first layer; its output matrix has another name. */
+static int add_speech(struct tensors *ts, elcl_error *err)
+{
+    int rc;
+    ELCL_TRY(add_linear(ts, "model.encoder.conv1", "encoder/conv1", whole, err));
+    ELCL_TRY(add_linear(ts, "model.encoder.conv2", "encoder/conv2", whole, err));
+    ELCL_TRY(add_stack(ts, "encoder", whole, err));
+    ELCL_TRY(add_stack(ts, "decoder", whole, err));
+    ELCL_TRY(add_optional(ts, "proj_out.weight", "decoder/projection/weight", whole, err));
+fail:
     return rc;
 }
 
@@ -300,7 +320,7 @@ static int refuse_others(const struct tensors *ts, elcl_error *err)
         if (!ts->used[i] && !is_known(ts->ct2.variables[i].name))
             return elcl_fail(err, ELCL_E_UNSUPPORTED,
                              "%s: variable %.200s is not supported; elcl reads the Transformers of "
-                             "OpenNMT, Marian and BART's kind, GPT-2 and OPT",
+                             "OpenNMT, Marian and BART's kind, GPT-2, OPT and Whisper",
                              ts->ct2.path, ts->ct2.variables[i].name);
     return ELCL_OK;
 }
@@ -442,7 +462,8 @@ static int open_tensors(const void *data, size_t bytes, const char *path,
         rc = elcl_fail_nomem(err);
         goto fail;
     }
-    ELCL_TRY(add_model(ts, err));
+    ts->speech = !strcmp(ts->ct2.spec, ELCL_CT2_SPEECH);
+    ELCL_TRY(ts->speech ? add_speech(ts, err) : add_model(ts, err));
     ELCL_TRY(refuse_others(ts, err));
     *tensors = &ts->base;
     return ELCL_OK;

@@ -154,6 +154,22 @@ fail:
     return rc;
 }
 
+/* Whisper has one vocabulary, and no other file is needed. */
+static int build_speech(const struct builder *b, const struct elcl_ct2_vocabulary *vocabulary,
+                        struct elcl_tokenizer **tokenizer)
+{
+    struct elcl_tokenizer *t = elcl_calloc(1, sizeof(*t));
+    if (!t)
+        return elcl_fail_nomem(b->err);
+    *tokenizer = t;
+    t->kind = &elcl_kind_bytes;
+    t->path = elcl_strdup(vocabulary->path);
+    if (!t->path)
+        return elcl_fail_nomem(b->err);
+    const int rc = add_tokens(b, t, vocabulary);
+    return rc ? rc : elcl_whisper_build(t, b->err);
+}
+
 /* Marian's sources always end with EOS; converters of such models do not all say so. */
 static void put_wrap(const struct builder *b, struct elcl_tokenizer *t)
 {
@@ -203,9 +219,13 @@ int elcl_ct2_tokenizer_load(const char *directory, struct elcl_tokenizer **token
     struct elcl_tokenizer *t = NULL;
     int rc;
     ELCL_TRY(elcl_ct2_tokens_read(directory, &b.tokens, err));
-    ELCL_TRY(elcl_ct2_vocabulary_read(directory, ELCL_CT2_SOURCE, &b.tokens, &source, err));
     ELCL_TRY(elcl_ct2_vocabulary_read(directory, ELCL_CT2_TARGET, &b.tokens, &target, err));
-    ELCL_TRY(build_both(&b, &source, &target, &t));
+    if (b.tokens.speech) {
+        ELCL_TRY(build_speech(&b, &target, &t));
+    } else {
+        ELCL_TRY(elcl_ct2_vocabulary_read(directory, ELCL_CT2_SOURCE, &b.tokens, &source, err));
+        ELCL_TRY(build_both(&b, &source, &target, &t));
+    }
     *tokenizer = t;
     t = NULL;
 fail:

@@ -72,6 +72,9 @@ int elcl_ct2_tokenizer_check(const char *directory, const struct elcl_tokenizer 
  * special tokens and no times, and nothing is done to their blanks. Call it after all tokens are
  * added. */
 void elcl_whisper_complete(struct elcl_tokenizer *t);
+/* Completes a tokenizer that has only a vocabulary, with bytes spelled as in vocab.json, and its
+ * path. */
+int elcl_whisper_build(struct elcl_tokenizer *t, elcl_error *err);
 
 /* ---- tokenizer_class.c: classes and languages ------------------------------------------------ */
 

@@ -42,14 +42,15 @@ static void read_index(const char *data, size_t n)
 
 static void read_directory(const char *text, size_t n_text)
 {
-    cJSON *config = NULL;
+    cJSON *config = NULL, *generation = NULL;
     struct elcl_tokenizer *t = NULL;
     elcl_direction direction;
     elcl_error e1 = {0}, e2 = {0}, e3 = {0};
-    int rc = elcl_ct2_config(fuzz_directory(), &config, &e1);
+    int rc = elcl_ct2_config(fuzz_directory(), &config, &generation, &e1);
     fuzz_check_error(rc, &e1);
-    FUZZ_REQUIRE(!rc == (config != NULL));
+    FUZZ_REQUIRE(!rc == (config != NULL) && (!rc || !generation));
     cJSON_Delete(config);
+    cJSON_Delete(generation);
     rc = elcl_ct2_tokenizer_load(fuzz_directory(), &t, &e2);
     fuzz_check_error(rc, &e2);
     FUZZ_REQUIRE(!rc == (t != NULL));

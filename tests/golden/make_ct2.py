@@ -9,12 +9,16 @@ weights; for int8.json, with integers. A beam search that reaches the longest le
 there CTranslate2 counts its open beams as results, and transformers only while results are
 missing.
 
-usage: make_ct2.py (versions: README.md)
+ct2-whisper is tiny-whisper; its golden.json has, for the features of that one's inputs, what
+CTranslate2 transcribes: without times, greedily and with 5 beams, and with times.
+
+usage: make_ct2.py [whisper] (versions: README.md; whisper: only ct2-whisper, with transformers 5)
 """
 import io
 import json
 import random
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 
@@ -251,8 +255,75 @@ def make_seed(path, directory):
     shutil.copy(directory / "model.bin", path)
 
 
+# ---- speech --------------------------------------------------------------------------------------
+
+def transcribe(model, ids, inputs, mels, frames, times, beams):
+    from make_whisper import features
+    prompt = ["<|startoftranscript|>"] + ([] if times else ["<|notimestamps|>"])
+    outputs = []
+    for seed, in inputs:
+        view = ctranslate2.StorageView.from_array(
+            np.ascontiguousarray(features(seed, frames, mels).T[None]))
+        result = model.generate(view, [prompt], beam_size=beams, num_hypotheses=1, max_length=32,
+                                return_scores=True, return_no_speech_prob=True)[0]
+        outputs.append(dict(ids=[ids[t] for t in prompt] + result.sequences_ids[0],
+                            score=result.scores[0], no_speech_prob=result.no_speech_prob))
+    return dict(times=times, num_beams=beams, outputs=outputs)
+
+
+def make_speech_seed(path, directory):
+    """Writes a Whisper of width 4 as a seed of the fuzzer."""
+    from ctranslate2.specs import whisper_spec
+    np.random.seed(2)
+    spec = whisper_spec.WhisperSpec(1, 2, 1, 2)
+    d, ffn, v, mels = 4, 4, 6, 2
+    for conv, width in ((spec.encoder.conv1, mels), (spec.encoder.conv2, d)):
+        fill(conv, (d, width, 3))
+    fill(spec.decoder.embeddings, (v, d))
+    spec.decoder.projection.weight = spec.decoder.embeddings.weight
+    for stack in (spec.encoder, spec.decoder):
+        stack.position_encodings.encodings = np.random.randn(3, d).astype(np.float32)
+        fill_norm(stack.layer_norm, d)
+        for layer in stack.layer:
+            fill_layer(layer, d, ffn, stack is spec.decoder)
+    spec.register_vocabulary(["a"] * v)
+    save(spec, directory, "int8_float16")
+    shutil.copy(directory / "model.bin", path)
+    shutil.rmtree(directory)
+
+
+def make_whisper(source, to):
+    model = transformers.WhisperForConditionalGeneration.from_pretrained(
+        HERE / source, dtype=torch.float32)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(HERE / source)
+    loader = loaders._MODEL_LOADERS["WhisperConfig"]
+    with torch.no_grad():
+        spec = loader.get_model_spec(model)
+    spec.decoder.num_heads = np.int16(model.config.decoder_attention_heads)
+    loader.set_config(spec.config, model, tokenizer)
+    tokens = loader.get_vocabulary(model, tokenizer)
+    loader.set_vocabulary(spec, tokens)
+    directory = HERE / to
+    save(spec, directory, "int8_float16")
+    whisper = ctranslate2.models.Whisper(str(directory), compute_type="float32", intra_threads=1)
+    inputs = json.loads((HERE / source / "golden.json").read_text())["inputs"]
+    frames = 2 * model.config.max_source_positions
+    ids = {t: i for i, t in enumerate(tokens)}
+    cases = [transcribe(whisper, ids, inputs, model.config.num_mel_bins, frames, times, beams)
+             for times, beams in ((False, 1), (False, 5), (True, 5))]
+    golden = dict(versions=dict(ctranslate2=ctranslate2.__version__), inputs=inputs, cases=cases)
+    with open(directory / "golden.json", "w") as f:
+        json.dump(golden, f, separators=(", ", ": "))
+        f.write("\n")
+
+
 if __name__ == "__main__":
     torch.manual_seed(0)
+    if sys.argv[1:] == ["whisper"]:
+        make_whisper("tiny-whisper", "ct2-whisper")
+        make_speech_seed(HERE / ".." / "fuzz" / "seeds" / "ctranslate2" / "whisper.bin",
+                         HERE / "ct2.tmp")
+        sys.exit()
     for source, to, quantization, number in (
             ("tiny-marian", "ct2-marian", "int8", 1), ("tiny-mbart", "ct2-mbart", "bfloat16", 2),
             ("tiny-gpt2", "ct2-gpt2", "int16", 3), ("tiny-opt-post", "ct2-opt-post", "float16", 4)):

@@ -249,14 +249,14 @@ static void test_spec(void)
 {
     if (!check_case("other specifications"))
         return;
-    struct elcl_str file = begin(6, "WhisperSpec", 0);
-    const char *dir = directory("whisper");
+    struct elcl_str file = begin(6, "Wav2Vec2Spec", 0);
+    const char *dir = directory("other");
     put_number(&file, 0, 4);
-    write_file("whisper/model.bin", file.data, file.n);
+    write_file("other/model.bin", file.data, file.n);
     struct elcl_config config = {0};
     elcl_error err = {0};
-    check_failure("whisper", elcl_config_load(dir, &config, &err), &err, ELCL_E_UNSUPPORTED,
-                  "is a CTranslate2 model of WhisperSpec, which is not supported");
+    check_failure("other", elcl_config_load(dir, &config, &err), &err, ELCL_E_UNSUPPORTED,
+                  "is a CTranslate2 model of Wav2Vec2Spec, which is not supported");
     elcl_config_finish(&config);
     elcl_str_finish(&file);
 }

@@ -6,6 +6,7 @@
 
 #include <cJSON.h>
 
+#include "files.h"
 #include "format/config.h"
 #include "format/ctranslate2.h"
 #include "format/pytorch.h"
@@ -111,20 +112,48 @@ static int use_ctranslate2(elcl_error *err)
 }
 
 /* The configuration and the tokenizer of a directory. */
-static int use_ctranslate2_directory(elcl_error *err)
+static int use_directory(const char *speech, elcl_error *err)
 {
     char path[512];
-    snprintf(path, sizeof(path), "%s/tests/golden/ct2-marian", check_root());
-    cJSON *config = NULL;
+    snprintf(path, sizeof(path), speech ? "%s" : "%s/tests/golden/ct2-marian",
+             speech ? speech : check_root());
+    cJSON *config = NULL, *generation = NULL;
     struct elcl_tokenizer *t = NULL;
-    int rc = elcl_ct2_config(path, &config, err);
+    int rc = elcl_ct2_config(path, &config, &generation, err);
     CHECK(!rc == (config != NULL), "output with code %d", rc);
+    CHECK((!rc && speech != NULL) == (generation != NULL), "output with code %d", rc);
     if (!rc)
         rc = elcl_ct2_tokenizer_load(path, &t, err);
     CHECK(!rc == (t != NULL), "output with code %d", rc);
     elcl_tokenizer_destroy(&t);
     cJSON_Delete(config);
+    cJSON_Delete(generation);
     return rc;
+}
+
+static int use_ctranslate2_directory(elcl_error *err)
+{
+    return use_directory(NULL, err);
+}
+
+static char speech_directory[512];
+
+/* Writes a Whisper of six tokens. */
+static void write_speech_directory(void)
+{
+    size_t n = 0;
+    char *model = read_golden_file("tests/fuzz/seeds/ctranslate2/whisper.bin", &n);
+    snprintf(speech_directory, sizeof(speech_directory), "%s", directory("speech"));
+    write_file("speech/model.bin", model, n);
+    write_text("speech/vocabulary.txt",
+               "a\nb\nab\n<|endoftext|>\n<|startoftranscript|>\n<|notimestamps|>\n");
+    write_text("speech/config.json", "{\"alignment_heads\":[[0,1]]}");
+    elcl_free(model);
+}
+
+static int use_speech_directory(elcl_error *err)
+{
+    return use_directory(speech_directory, err);
 }
 
 static int use_old_pytorch(elcl_error *err)
@@ -245,6 +274,8 @@ int main(int argc, char **argv)
     test_exhaustion("pytorch before 1.6", use_old_pytorch);
     test_exhaustion("ctranslate2", use_ctranslate2);
     test_exhaustion("a directory of ctranslate2", use_ctranslate2_directory);
+    write_speech_directory();
+    test_exhaustion("speech of ctranslate2", use_speech_directory);
     test_exhaustion("config", use_config);
     test_exhaustion("languages of a model", use_direction);
     test_exhaustion("vocab.json", use_vocab);

@@ -1,0 +1,124 @@
+/* The configuration of a Whisper model of CTranslate2, under the keys of its origin. Sizes stand in
+ * model.bin; config.json has lists of tokens and heads under other names. */
+#include <stdio.h>
+#include <string.h>
+
+#include "format/ctranslate2.h"
+#include "format/json.h"
+
+#define MAX_NAME 160
+
+/* CTranslate2's rule: from this size on a vocabulary has languages. The key lang_ids of old files
+ * is off by one in English models, so it is not read: tokens have names. */
+#define MULTILINGUAL_VOCABULARY 51865
+
+struct builder {
+    const struct elcl_ct2 *ct2;
+    const struct elcl_ct2_vocabulary *vocabulary;
+    cJSON *to;
+    elcl_error *err;
+};
+
+/* ---- sizes ----------------------------------------------------------------------------------- */
+
+static const struct elcl_ct2_variable *variable(const struct builder *b, const char *name)
+{
+    const int32_t i = elcl_ct2_find(b->ct2, name);
+    return i < 0 ? NULL : &b->ct2->variables[i];
+}
+
+static int put(const struct builder *b, const char *key, double value)
+{
+    return cJSON_AddNumberToObject(b->to, key, value) ? ELCL_OK : elcl_fail_nomem(b->err);
+}
+
+/* Puts a dimension of a variable that every file has. */
+static int put_extent(const struct builder *b, const char *key, const char *name, int dimension)
+{
+    const struct elcl_ct2_variable *v = variable(b, name);
+    if (!v || v->n_dims <= dimension)
+        return elcl_fail(b->err, ELCL_E_FORMAT, "%s: variable %s is missing or has another shape",
+                         b->ct2->path, name);
+    return put(b, key, (double)v->shape[dimension]);
+}
+
+static int put_stack(const struct builder *b, const char *stack)
+{
+    char key[64], name[MAX_NAME];
+    int n = 0, rc;
+    do
+        snprintf(name, sizeof(name), "%s/layer_%d/ffn/linear_0/weight", stack, n);
+    while (variable(b, name) && ++n);
+    snprintf(key, sizeof(key), "%s_layers", stack);
+    ELCL_TRY(put(b, key, n));
+    snprintf(key, sizeof(key), "%s_attention_heads", stack);
+    snprintf(name, sizeof(name), "%s/num_heads", stack);
+    const struct elcl_ct2_variable *heads = variable(b, name);
+    ELCL_TRY(put(b, key, heads ? (double)heads->first : 0));
+    snprintf(key, sizeof(key), "%s_ffn_dim", stack);
+    snprintf(name, sizeof(name), "%s/layer_0/ffn/linear_0/weight", stack);
+    ELCL_TRY(put_extent(b, key, name, 0));
+fail:
+    return rc;
+}
+
+int elcl_ct2_speech_config(const struct elcl_ct2 *ct2, cJSON *to, elcl_error *err)
+{
+    const struct builder b = {.ct2 = ct2, .to = to, .err = err};
+    int rc;
+    if (!cJSON_AddStringToObject(to, "model_type", "whisper"))
+        return elcl_fail_nomem(err);
+    ELCL_TRY(put_stack(&b, "encoder"));
+    ELCL_TRY(put_stack(&b, "decoder"));
+    ELCL_TRY(put_extent(&b, "d_model", "encoder/conv1/weight", 0));
+    ELCL_TRY(put_extent(&b, "num_mel_bins", "encoder/conv1/weight", 1));
+    ELCL_TRY(put_extent(&b, "max_source_positions", "encoder/position_encodings/encodings", 0));
+    ELCL_TRY(put_extent(&b, "max_target_positions", "decoder/position_encodings/encodings", 0));
+    ELCL_TRY(put_extent(&b, "vocab_size", "decoder/embeddings/weight", 0));
+fail:
+    return rc;
+}
+
+/* ---- tokens ---------------------------------------------------------------------------------- */
+
+static int put_id(const struct builder *b, const char *key, const char *token)
+{
+    const int32_t id = elcl_ct2_token_id(b->vocabulary, token);
+    if (id < 0)
+        return elcl_fail(b->err, ELCL_E_FORMAT, "%s: has no token %s", b->vocabulary->path, token);
+    return put(b, key, id);
+}
+
+/* Copies a list that config.json may have; empty ones count. */
+static int put_list(const struct builder *b, const char *key, const cJSON *stored, const char *from)
+{
+    const cJSON *list = elcl_json_get(stored, from);
+    if (!list || cJSON_IsNull(list))
+        return ELCL_OK;
+    cJSON *copy = cJSON_Duplicate(list, true);
+    if (copy && cJSON_AddItemToObject(b->to, key, copy))
+        return ELCL_OK;
+    cJSON_Delete(copy);
+    return elcl_fail_nomem(b->err);
+}
+
+int elcl_ct2_speech_generation(const struct elcl_ct2 *ct2,
+                               const struct elcl_ct2_vocabulary *vocabulary, const cJSON *stored,
+                               cJSON *to, elcl_error *err)
+{
+    const struct builder b = {.ct2 = ct2, .vocabulary = vocabulary, .to = to, .err = err};
+    int rc;
+    ELCL_TRY(put_id(&b, "decoder_start_token_id", ELCL_CT2_SPEECH_START));
+    ELCL_TRY(put_id(&b, "bos_token_id", ELCL_CT2_SPEECH_END));
+    ELCL_TRY(put_id(&b, "eos_token_id", ELCL_CT2_SPEECH_END));
+    ELCL_TRY(put_id(&b, "pad_token_id", ELCL_CT2_SPEECH_END));
+    ELCL_TRY(put_id(&b, "no_timestamps_token_id", "<|notimestamps|>"));
+    ELCL_TRY(put_extent(&b, "max_length", "decoder/position_encodings/encodings", 0));
+    ELCL_TRY(put_list(&b, "suppress_tokens", stored, "suppress_ids"));
+    ELCL_TRY(put_list(&b, "begin_suppress_tokens", stored, "suppress_ids_begin"));
+    ELCL_TRY(put_list(&b, "alignment_heads", stored, "alignment_heads"));
+    if (!cJSON_AddBoolToObject(to, "is_multilingual", vocabulary->n >= MULTILINGUAL_VOCABULARY))
+        rc = elcl_fail_nomem(err);
+fail:
+    return rc;
+}

@@ -1,0 +1,229 @@
+/* Whisper in other programs' files: the configuration, tensors and tokens of tiny-whisper. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/half.h"
+#include "base/os.h"
+#include "files.h"
+#include "format/json.h"
+#include "model/model.h"
+#include "speech/tokens.h"
+#include "tokenizer_texts.h"
+
+#define ORIGIN "tiny-whisper"
+#define CT2 "ct2-whisper"
+
+static const char *golden_path(const char *name)
+{
+    static char path[512];
+    snprintf(path, sizeof(path), "%s/tests/golden/%s", check_root(), name);
+    return path;
+}
+
+/* ---- the configuration ----------------------------------------------------------------------- */
+
+static void check_keys(const struct elcl_config *origin, const struct elcl_config *other)
+{
+    static const char *const keys[] = {
+        "model_type",     "activation_function",     "d_model",
+        "encoder_layers", "encoder_attention_heads", "encoder_ffn_dim",
+        "decoder_layers", "decoder_attention_heads", "decoder_ffn_dim",
+        "num_mel_bins",   "max_source_positions",    "max_target_positions",
+        "vocab_size"};
+    for (size_t i = 0; i < ELCL_COUNT(keys); i++) {
+        const cJSON *want = elcl_json_get(origin->model, keys[i]);
+        const cJSON *got = elcl_json_get(other->model, keys[i]);
+        CHECK(cJSON_Compare(want, got, true), "%s: %s, want %s", keys[i], elcl_json_describe(got).s,
+              elcl_json_describe(want).s);
+    }
+}
+
+static void open_small(const char *name, struct elcl_model *m)
+{
+    elcl_error err = {0};
+    int v = 0;
+    const int rc = elcl_config_load(golden_path(name), &m->config, &err);
+    if (!CHECK(!rc && !elcl_config_int(&m->config, "vocab_size", 1, 1000, &v, &err), "%s", err.msg))
+        return;
+    m->arch.vocabulary = v;
+    m->arch.decoder_layers = 2;
+    m->arch.decoder_heads = 4;
+    CHECK(!elcl_config_gen_options(&m->config, v, &m->defaults, &err) &&
+              !elcl_tokenizer_load(golden_path(name), &m->tokenizer, &err),
+          "%s", err.msg);
+}
+
+static void close_small(struct elcl_model *m)
+{
+    elcl_tokenizer_destroy(&m->tokenizer);
+    elcl_config_finish(&m->config);
+}
+
+static bool equal_lists(elcl_tokens a, elcl_tokens b)
+{
+    return a.n == b.n && (!a.n || !memcmp(a.ids, b.ids, (size_t)a.n * sizeof(*a.ids)));
+}
+
+/* `has_lists`: the format has suppressed tokens and heads. */
+static void check_tokens(const struct elcl_model *origin, const struct elcl_model *other,
+                         bool has_lists)
+{
+    struct elcl_speech_tokens a = {0}, b = {0};
+    elcl_error err = {0};
+    CHECK(!elcl_speech_tokens_read(origin, &a, &err), "%s", err.msg);
+    CHECK(!elcl_speech_tokens_read(other, &b, &err), "%s", err.msg);
+    CHECK(a.sot == b.sot && a.eot == b.eot && a.sot_prev == b.sot_prev && a.sot_lm == b.sot_lm,
+          "%d %d %d %d", (int)b.sot, (int)b.eot, (int)b.sot_prev, (int)b.sot_lm);
+    CHECK(a.no_speech == b.no_speech && a.no_timestamps == b.no_timestamps &&
+              a.timestamp_begin == b.timestamp_begin && a.n_timestamps == b.n_timestamps,
+          "%d %d %d %d", (int)b.no_speech, (int)b.no_timestamps, (int)b.timestamp_begin,
+          b.n_timestamps);
+    CHECK(a.translate == b.translate && a.transcribe == b.transcribe &&
+              a.is_multilingual == b.is_multilingual,
+          "%d %d", (int)b.translate, (int)b.transcribe);
+    CHECK(equal_lists(a.begin_suppress, b.begin_suppress), "begin_suppress");
+    if (has_lists) {
+        CHECK(equal_lists(a.suppress, b.suppress), "suppress");
+        CHECK(a.n_alignment_heads == b.n_alignment_heads &&
+                  !memcmp(a.alignment_heads, b.alignment_heads,
+                          a.n_alignment_heads * sizeof(*a.alignment_heads)),
+              "heads");
+    }
+    elcl_speech_tokens_finish(&a);
+    elcl_speech_tokens_finish(&b);
+}
+
+static void check_texts_of(const struct elcl_tokenizer *origin, const struct elcl_tokenizer *other)
+{
+    static const char *const texts[] = {
+        " and the other thing, therefore<|notimestamps|> in",
+        "<|startoftranscript|><|0.00|> on \303\251t\303\251<|1.00|>",
+        "in  the  \n in\360\237\230\200g", "", " "};
+    for (size_t i = 0; origin && other && i < ELCL_COUNT(texts); i++) {
+        int32_t *want = NULL, *got = NULL;
+        size_t n_want = 0, n = 0;
+        char *text = NULL;
+        elcl_error err = {0};
+        CHECK(!elcl_tokenizer_encode(origin, texts[i], strlen(texts[i]), &want, &n_want, &err) &&
+                  !elcl_tokenizer_encode(other, texts[i], strlen(texts[i]), &got, &n, &err),
+              "%s", err.msg);
+        CHECK(n == n_want && !memcmp(got, want, n * sizeof(*got)), "%s: %zu ids, want %zu",
+              texts[i], n, n_want);
+        CHECK(!elcl_tokenizer_decode(other, got, n, false, &text, &err) && !strcmp(text, texts[i]),
+              "%s, want %s", text, texts[i]);
+        elcl_free(text);
+        elcl_free(want);
+        elcl_free(got);
+    }
+}
+
+/* ---- tensors --------------------------------------------------------------------------------- */
+
+static float element(const struct elcl_tensor *t, size_t i)
+{
+    float value;
+    uint16_t half;
+    if (t->dtype == ELCL_F32) {
+        memcpy(&value, (const char *)t->data + i * sizeof(value), sizeof(value));
+        return value;
+    }
+    memcpy(&half, (const char *)t->data + i * sizeof(half), sizeof(half));
+    return elcl_f16_to_f32(half);
+}
+
+/* Compares two tensors to the given part of the largest element. */
+static void check_tensor(struct elcl_tensors *a, struct elcl_tensors *b, const char *name,
+                         double tolerance)
+{
+    elcl_error err = {0};
+    const struct elcl_tensor *want = elcl_tensors_find(a, name), *got = elcl_tensors_find(b, name);
+    const bool no_bias = !got && elcl_ends_with(name, strlen(name), "proj_out.weight");
+    double largest = 0, worst = 0;
+    if (no_bias || !CHECK(got != NULL, "%s is not there", name) ||
+        !CHECK(got->n == want->n && got->n_dims == want->n_dims &&
+                   !memcmp(got->shape, want->shape, (size_t)got->n_dims * sizeof(*got->shape)),
+               "%s has another shape", name) ||
+        !CHECK(!elcl_tensors_load(a, want, &err) && !elcl_tensors_load(b, got, &err), "%s",
+               err.msg))
+        return;
+    for (size_t i = 0; i < want->n; i++) {
+        largest = fmax(largest, fabs((double)element(want, i)));
+        worst = fmax(worst, fabs((double)element(want, i) - (double)element(got, i)));
+    }
+    CHECK(worst <= tolerance * largest, "%s: off by %g of %g", name, worst, largest);
+}
+
+static void check_tensors(const char *other, double tolerance)
+{
+    struct elcl_tensors *a = NULL, *b = NULL;
+    elcl_error err = {0};
+    const char *name;
+    size_t n = 0;
+    if (CHECK(!elcl_tensors_open(golden_path(ORIGIN), &a, &err) &&
+                  !elcl_tensors_open(golden_path(other), &b, &err),
+              "%s", err.msg))
+        for (; (name = elcl_tensors_name(a, n)) != NULL; n++)
+            check_tensor(a, b, name, tolerance);
+    CHECK(n > 60, "%zu tensors", n);
+    elcl_tensors_close(&a);
+    elcl_tensors_close(&b);
+}
+
+/* ---- cases ----------------------------------------------------------------------------------- */
+
+static void test_other(const char *name, bool has_lists, double tolerance)
+{
+    if (!check_case("%s", name))
+        return;
+    struct elcl_model origin = {0}, other = {0};
+    open_small(ORIGIN, &origin);
+    open_small(name, &other);
+    check_keys(&origin.config, &other.config);
+    check_tokens(&origin, &other, has_lists);
+    check_texts_of(origin.tokenizer, other.tokenizer);
+    check_tensors(name, tolerance);
+    close_small(&origin);
+    close_small(&other);
+}
+
+/* Writes a copy of ct2-whisper whose vocabulary has the text `to` in place of `from`. */
+static const char *copy_changed(const char *from, const char *to)
+{
+    static const char *const files[] = {"model.bin", "config.json", "vocabulary.json"};
+    const char *dir = directory("whisper");
+    for (size_t i = 0; i < ELCL_COUNT(files); i++) {
+        char path[128];
+        size_t n = 0;
+        snprintf(path, sizeof(path), "tests/golden/" CT2 "/%s", files[i]);
+        char *data = read_golden_file(path, &n);
+        char *found = i == 2 && data ? strstr(data, from) : NULL;
+        if (found && strlen(from) == strlen(to))
+            memcpy(found, to, strlen(to));
+        snprintf(path, sizeof(path), "whisper/%s", files[i]);
+        write_file(path, data, n);
+        elcl_free(data);
+    }
+    return dir;
+}
+
+static void test_missing_token(void)
+{
+    if (!check_case("a vocabulary without times"))
+        return;
+    struct elcl_config config = {0};
+    elcl_error err = {0};
+    const char *dir = copy_changed("<|notimestamps|>", "<|notimestampz|>");
+    check_failure("load", elcl_config_load(dir, &config, &err), &err, ELCL_E_FORMAT,
+                  "vocabulary.json: has no token <|notimestamps|>");
+    elcl_config_finish(&config);
+}
+
+int main(int argc, char **argv)
+{
+    check_begin(argc, argv);
+    test_other(CT2, true, 1.0 / 254 + 1e-3);
+    test_missing_token();
+    return check_end();
+}
