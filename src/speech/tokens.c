@@ -145,19 +145,24 @@ static int add_language(const struct reader *r, size_t *max, const char *code, s
     return ELCL_OK;
 }
 
-/* The keys are <|en|> ... */
+/* Finds the n characters inside <|en|>, or all of a name without these marks. */
+static const char *without_marks(const char *name, size_t *n)
+{
+    *n = strlen(name);
+    if (*n <= 4 || memcmp(name, "<|", 2) != 0 || memcmp(name + *n - 2, "|>", 2) != 0)
+        return name;
+    *n -= 4;
+    return name + 2;
+}
+
 static int read_lang_to_id(const struct reader *r, const cJSON *object, const char *file)
 {
     size_t max = 0;
     int rc = ELCL_OK;
     for (const cJSON *item = object->child; item && !rc; item = item->next) {
-        const char *code = item->string;
-        size_t n = strlen(code);
+        size_t n;
+        const char *code = without_marks(item->string, &n);
         int32_t id = -1;
-        if (n > 4 && !memcmp(code, "<|", 2) && !memcmp(code + n - 2, "|>", 2)) {
-            code += 2;
-            n -= 4;
-        }
         rc = read_id(r, item, file, "lang_to_id", &id);
         if (!rc)
             rc = add_language(r, &max, code, n, id);
@@ -262,11 +267,14 @@ static int read_defaults(const struct reader *r)
     if (rc)
         return rc;
     if (cJSON_IsString(language)) {
-        const struct elcl_speech_language *found =
-            elcl_speech_language_find(t, language->valuestring);
-        const int32_t id = elcl_token_id(r->model->tokenizer, language->valuestring);
-        t->default_language = found ? (int)(found - t->languages) : index_of(t, id);
-        if (t->default_language < 0)
+        char name[64] = "";
+        size_t n;
+        const char *code = without_marks(language->valuestring, &n);
+        if (n < sizeof(name))
+            memcpy(name, code, n);
+        const struct elcl_speech_language *found = elcl_speech_language_find(t, name);
+        t->default_language = found ? (int)(found - t->languages) : -1;
+        if (!found)
             return elcl_json_mismatch(language_file, "language", "a language of the model",
                                       language, r->err);
     }

@@ -121,13 +121,14 @@ static void test_keys(void)
     elcl_error err = {0};
     if (!check_case("from generation_config.json"))
         return;
-    CHECK(
-        !read_tokens(CONFIG ",\"max_initial_timestamp_index\":9}", GENERATION "}", NULL, &t, &err),
-        "%s", err.msg);
+    CHECK(!read_tokens(CONFIG ",\"max_initial_timestamp_index\":9}",
+                       GENERATION ",\"language\":\"<|yue|>\"}", NULL, &t, &err),
+          "%s", err.msg);
     check_ids(&t, "7 6 10 11 13 -1 -1 15 16");
     CHECK(t.n_timestamps == 4 && t.max_initial_timestamp == 7, "%d %d", t.n_timestamps,
           t.max_initial_timestamp);
     check_languages(&t, "xx=xx=8 yue=cantonese=9 ");
+    CHECK(t.default_language == 1, "%d", t.default_language);
     check_list("suppressed", t.suppress.ids, (size_t)t.suppress.n, "5 4");
     check_list("at the begin", t.begin_suppress.ids, (size_t)t.begin_suppress.n, "");
     check_heads(&t, "3 1 0 0");
@@ -231,6 +232,9 @@ static void test_errors(void)
          "config.json: lang_to_id: expected the id of a token of the model, found 88"},
         {"\"no_timestamps_token_id\":16,\"lang_to_id\":{\"<|abcdefgh|>\":8}",
          "lang_to_id: expected codes below 8 bytes, found \"abcdefgh|>\""},
+        {"\"no_timestamps_token_id\":16,\"lang_to_id\":{\"<|en|>\":8},\"task_to_id\":"
+         "{\"transcribe\":12},\"language\":\"de\"",
+         "config.json: language: expected a language of the model, found \"de\""},
         {"\"no_timestamps_token_id\":16,\"alignment_heads\":[[4,0]]",
          "config.json: alignment_heads: expected pairs of a layer and a head of the decoder, found "
          "an array"},
