@@ -45,6 +45,8 @@ void elcl_model_get_info(const elcl_model *model, elcl_model_info *info)
                               .max_source = model->arch.max_positions,
                               .max_target = elcl_arch_max_target(&model->arch),
                               .default_length = elcl_arch_default_positions(&model->arch),
+                              .input_width = model->arch.input_width,
+                              .width = model->arch.d,
                               .vocabulary = model->arch.vocabulary,
                               .source_vocabulary = model->arch.source_vocabulary,
                               .has_tokenizer = model->tokenizer != NULL,

@@ -289,11 +289,15 @@ typedef struct elcl_model_info {
     enum elcl_storage weights;
     enum elcl_storage state;
     enum elcl_compute compute; /* resolved */
-    int max_source;            /* the most source tokens */
+    int max_source;            /* the most source tokens; with inputs the most outputs of the
+                                * encoder */
     int max_target;            /* the most output tokens, including the start token or the prompt:
                                 * one more than the positions, since the last needs none */
-    int default_length;        /* what an engine takes if its max_source or max_target is 0; below
-                                * the limits above if the model's positions have no end */
+    int default_length;        /* what an engine takes if its max_source or max_target is 0, but at
+                                * most the limits above; below them if the model's positions have
+                                * no end */
+    int input_width;           /* numbers of one input of the encoder; 0: it reads tokens */
+    int width;                 /* numbers of one output of the encoder */
     int vocabulary;            /* tokens that outputs can have */
     int source_vocabulary;     /* tokens that sources can have; may differ from vocabulary */
     int has_tokenizer;         /* 0: the model works on token ids only */
@@ -651,8 +655,11 @@ typedef struct elcl_result {
     const elcl_error *error;           /* NULL, or why there are no hypotheses: ELCL_E_INTERRUPTED
                                         * after elcl_engine_cancel(). Failures of the engine are not
                                         * here: elcl_engine_step() returns them */
-    size_t n_source;                   /* tokens of the source; decoder-only: of the prompt */
-    float no_speech_prob;              /* NAN without elcl_gen_options.no_speech_length */
+    size_t n_source;                   /* tokens of the source; decoder-only: of the prompt;
+                                        * otherwise what the encoder made of the inputs */
+    const float *source_rows; /* [n_source, elcl_model_info.width] the encoder's output, valid
+                               * during the callback; NULL without want_source_rows */
+    float no_speech_prob;     /* NAN without elcl_gen_options.no_speech_length */
     /* Seconds from the submission until the request's first step began, until that step had its
      * first token, and until now. The first two are 0 for a request that never started. */
     double queued_seconds, first_token_seconds, total_seconds;
@@ -682,10 +689,11 @@ typedef struct elcl_engine_params {
                           * device suggest. A server should set it, see elcl_engine_create() */
     int max_beams;       /* the most beams, or samples without beams, of a request,
                           * 1 .. ELCL_MAX_BEAMS; default 4 */
-    int max_source;      /* the most tokens of a source; 0 (default):
+    int max_source;      /* the most tokens of a source, or outputs of the encoder; 0 (default):
                           * elcl_model_info.default_length */
     int max_target;      /* the most tokens of an output, from 2; decoder-only: one more than the
-                          * most new tokens. 0 (default): elcl_model_info.default_length */
+                          * most new tokens. 0 (default): elcl_model_info.default_length, at most
+                          * max_target there */
     int max_list_tokens; /* room for a request's lists, 0 .. 2^24 tokens: each bad word counts 1,
                           * alternatives count their largest set. 0 (default): 256, or what
                           * the model's own lists need */
@@ -738,10 +746,20 @@ ELCL_API int elcl_engine_create(elcl_model *model, const elcl_engine_params *par
 /* Frees the engine. Unfinished requests get no result. Do not call this from a callback. */
 ELCL_API void elcl_engine_destroy(elcl_engine **engine);
 
-/* One text to continue or to translate. */
+/* One text to continue or to translate, or one sound to write down. Exactly one of source, inputs
+ * and source_rows is not NULL. */
 typedef struct elcl_request {
     const int32_t *source; /* [n_source] from elcl_encode(), with special tokens */
-    size_t n_source;       /* 1 .. max_source */
+    size_t n_source;       /* 1 .. max_source; with inputs 0 or what the encoder makes of them */
+    /* [n_inputs, elcl_model_info.input_width] what an encoder reads that has no tokens. Whisper:
+     * frames of log-mel features, of which it makes (n_inputs + 1) / 2 outputs. */
+    const float *inputs;
+    size_t n_inputs;
+    /* [n_source, elcl_model_info.width] finished outputs of the encoder, which then does not run:
+     * those of an earlier request, or of an encoder of your own. Not for decoder-only models. */
+    const float *source_rows;
+    int want_source_rows; /* 1: the result has the encoder's output, for another request. Not for
+                           * decoder-only models */
     elcl_gen_options options;
     void *user; /* for the callbacks */
     /* Sampling: random numbers depend only on (options.seed, sample, step), so a request gets the
@@ -754,7 +772,8 @@ typedef struct elcl_request {
  *
  * id: receives the request's number, counted from 0, before a callback can see it; may be NULL.
  *
- * ELCL_E_ARG: an option, token or length is outside its range; the message names it. */
+ * ELCL_E_ARG: an option, token, number or length is outside its range; the message names it. Or
+ *             an option reads source tokens that the request does not have. */
 ELCL_API int elcl_engine_submit(elcl_engine *engine, const elcl_request *request, uint64_t *id,
                                 elcl_error *err);
 
@@ -850,8 +869,11 @@ ELCL_API int elcl_pool_run(elcl_pool *pool, elcl_error *err);
  * source; in decoder-only models the source is the start of the text, and n_source + n_target may
  * not exceed elcl_model_info.max_target. What greedy search found has the same score here. */
 typedef struct elcl_score_request {
-    const int32_t *source;          /* [n_source] */
-    size_t n_source;                /* 1 .. elcl_model_info.max_source */
+    const int32_t *source; /* [n_source] */
+    size_t n_source;       /* 1 .. elcl_model_info.max_source */
+    const float *inputs;   /* these three as in elcl_request, instead of source */
+    size_t n_inputs;
+    const float *source_rows;
     const int32_t *target;          /* [n_target] with EOS if that is to count */
     size_t n_target;                /* 0 .. elcl_model_info.max_target - 1 */
     int32_t decoder_start_token_id; /* stands before the target; -1: the model's. No effect in

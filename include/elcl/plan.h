@@ -53,10 +53,11 @@ typedef struct elcl_blueprint_info {
     int vocabulary;     /* tokens that outputs can have */
     int source_vocabulary;
     int decoder_only;                   /* 1: the model has no encoder */
+    int input_width;                    /* as in elcl_model_info */
     int d, heads;                       /* width and heads of the decoder */
     int encoder_layers, decoder_layers; /* 0 encoder layers in decoder-only models */
     uint64_t parameters;                /* weights; 0 for a directory, whose tensors are not read */
-    unsigned reserved[7];
+    unsigned reserved[6];
 } elcl_blueprint_info;
 
 /* Describes the blueprint, which owns the strings. */

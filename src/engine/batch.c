@@ -46,35 +46,6 @@ void elcl_batch_admit(struct elcl_engine *engine)
     pthread_mutex_unlock(&engine->mutex);
 }
 
-void elcl_records_row(struct elcl_records *records, size_t at, int i,
-                      const int32_t record[ELCL_ROW_INTS])
-{
-    memcpy(records->data + at + (size_t)i * ELCL_ROW_INTS, record, ELCL_ROW_INTS * sizeof(*record));
-}
-
-void elcl_records_group(struct elcl_records *records, size_t at, int i, struct elcl_row_group group)
-{
-    memcpy(records->data + at + (size_t)i * ELCL_ROW_GROUP_INTS, &group, sizeof(group));
-}
-
-void elcl_records_source(struct elcl_records *records, const int32_t *tokens, int n, int cache_row)
-{
-    const int first = records->n_rows;
-    for (int s = 0; s < n; s++) {
-        const int r = first + s;
-        const int32_t record[ELCL_ROW_INTS] = {[ELCL_ROW_TOKEN] = tokens[s],
-                                               [ELCL_ROW_POSITION] = s,
-                                               [ELCL_ROW_CACHE_ROW] = cache_row + s,
-                                               [ELCL_ROW_LENGTH] = n};
-        elcl_records_row(records, records->rows_at, r, record);
-        elcl_records_group(records, records->self_at, r,
-                           (struct elcl_row_group){r, 1, first, n, 0, 0});
-    }
-    records->n_rows += n;
-    records->n_self = records->n_rows;
-    records->self_keys += (uint64_t)n * (uint64_t)n;
-}
-
 /* Reserves n ints after the current end of the records. */
 static int32_t *append(struct elcl_records *records, size_t n, int32_t *at)
 {
@@ -100,7 +71,7 @@ static void put_lists(struct elcl_engine *engine, const struct elcl_sentence *se
                (size_t)rules->n_allowed * sizeof(int32_t));
     if (rules->encoder_ngram || rules->encoder_penalty > 0) {
         rules->n_source = sentence->n_source;
-        memcpy(append(records, (size_t)rules->n_source, &rules->source_at), sentence->source,
+        memcpy(append(records, (size_t)rules->n_source, &rules->source_at), sentence->source.tokens,
                (size_t)rules->n_source * sizeof(int32_t));
     }
 }
@@ -112,8 +83,8 @@ static void put_rules(struct elcl_engine *engine, const struct elcl_sentence *se
     struct elcl_records *records = &engine->step;
     if (sentence->options.n_bad_words && rules.forced_token < 0) {
         rules.bans_at = (int32_t)records->n;
-        rules.n_bans = elcl_search_banned(sentence->search, k, sentence->source, sentence->n_prompt,
-                                          records->data + records->n);
+        rules.n_bans = elcl_search_banned(sentence->search, k, sentence->source.tokens,
+                                          sentence->n_prompt, records->data + records->n);
         records->n += (size_t)rules.n_bans;
     }
     records->renormalize |= rules.renormalize != 0;
@@ -260,7 +231,7 @@ static void put_prompt(struct elcl_engine *engine, const struct elcl_sentence *s
         by_row ? sentence->first_row * elcl_capacity_row_cache(engine->state.arch, c) : cache_row;
     for (int s = 0; s < n; s++) {
         const int r = records->n_rows + s;
-        const int32_t record[ELCL_ROW_INTS] = {[ELCL_ROW_TOKEN] = sentence->source[s],
+        const int32_t record[ELCL_ROW_INTS] = {[ELCL_ROW_TOKEN] = sentence->source.tokens[s],
                                                [ELCL_ROW_POSITION] = s,
                                                [ELCL_ROW_CACHE_ROW] = cache_row + s,
                                                [ELCL_ROW_KV_ROW] = cache + s};
@@ -273,28 +244,74 @@ static void put_prompt(struct elcl_engine *engine, const struct elcl_sentence *s
     records->max_keys = elcl_max_int(records->max_keys, n);
 }
 
-bool elcl_batch_encode_records(struct elcl_engine *engine, int *slot)
+/* Adds a sentence to the encoding, unless it does not fit or has another kind of source. */
+static void put_source(struct elcl_engine *engine, struct elcl_sentence *sentence)
 {
     struct elcl_records *records = &engine->encode;
-    const struct elcl_capacity *c = &engine->state.capacity;
     const bool by_row = engine->state.variant->cache_by_row;
+    const int place = by_row ? sentence->first_row : sentence->slot;
+    if (sentence->source.kind != records->kind ||
+        !elcl_numbers_fit(&engine->numbers, &engine->state, records, &sentence->source))
+        return;
+    sentence->encoded = records->n_rows;
+    sentence->admitted = true;
+    records->keeps_rows = records->keeps_rows || sentence->rows;
+    elcl_numbers_add(&engine->numbers, &engine->state, records, &sentence->source,
+                     place * engine->state.capacity.max_source);
+}
+
+bool elcl_batch_has_new(const struct elcl_engine *engine)
+{
+    for (int i = 0; i < engine->state.capacity.sentences; i++)
+        if (engine->slots[i] && !engine->slots[i]->admitted)
+            return true;
+    return false;
+}
+
+/* Begins an encoding of the kind of source that the first new sentence has. */
+static int begin_encoding(struct elcl_engine *engine, elcl_error *err)
+{
+    struct elcl_records *records = &engine->encode;
+    bool found = false;
+    int rc = ELCL_OK;
     *records = (struct elcl_records){.data = records->data, .buffer = ELCL_B_ENCODE};
-    records->self_at = (size_t)c->encode_rows * ELCL_ROW_INTS;
-    for (; *slot < c->sentences; ++*slot) {
-        struct elcl_sentence *sentence = engine->slots[*slot];
+    records->self_at = (size_t)engine->state.capacity.encode_rows * ELCL_ROW_INTS;
+    engine->numbers.frames.n_rows = engine->numbers.frames.n_gaps = 0;
+    for (int i = 0; !rc && i < engine->state.capacity.sentences; i++) {
+        struct elcl_sentence *sentence = engine->slots[i];
+        if (!sentence)
+            continue;
+        sentence->encoded = -1;
+        if (sentence->admitted)
+            continue;
+        if (!found)
+            records->kind = sentence->source.kind;
+        found = true;
+        if (sentence->rows)
+            rc = elcl_numbers_reserve(&engine->numbers, &engine->state, ELCL_SOURCE_ROWS, err);
+    }
+    if (!rc && found)
+        rc = elcl_numbers_reserve(&engine->numbers, &engine->state, records->kind, err);
+    return rc;
+}
+
+bool elcl_batch_encode_records(struct elcl_engine *engine, int *rc, elcl_error *err)
+{
+    struct elcl_records *records = &engine->encode;
+    const bool only = engine->state.arch->decoder_only;
+    *rc = begin_encoding(engine, err);
+    for (int i = 0; !*rc && i < engine->state.capacity.sentences; i++) {
+        struct elcl_sentence *sentence = engine->slots[i];
         if (!sentence || sentence->admitted)
             continue;
-        const bool only = engine->state.arch->decoder_only;
-        if (records->n_rows + (only ? sentence->n_prompt : sentence->n_source) > c->encode_rows)
-            break;
-        if (only)
+        if (!only) {
+            put_source(engine, sentence);
+        } else if (records->n_rows + sentence->n_prompt <= engine->state.capacity.encode_rows) {
             put_prompt(engine, sentence);
-        else
-            elcl_records_source(records, sentence->source, sentence->n_source,
-                                (by_row ? sentence->first_row : sentence->slot) * c->max_source);
-        sentence->admitted = true;
+            sentence->admitted = true;
+        }
     }
     records->n_self = records->n_rows;
     records->n = records->self_at + (size_t)records->n_rows * ELCL_ROW_GROUP_INTS;
-    return records->n_rows > 0;
+    return !*rc && records->n_rows > 0;
 }

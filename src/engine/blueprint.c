@@ -70,6 +70,7 @@ void elcl_blueprint_get_info(const elcl_blueprint *blueprint, elcl_blueprint_inf
                                   .vocabulary = a->vocabulary,
                                   .source_vocabulary = a->source_vocabulary,
                                   .decoder_only = a->decoder_only,
+                                  .input_width = a->input_width,
                                   .d = a->d,
                                   .heads = a->decoder_heads,
                                   .encoder_layers = a->encoder_layers,
@@ -115,7 +116,7 @@ int elcl_blueprint_check(const struct elcl_blueprint *blueprint, elcl_plan_param
     if (!p->max_source)
         p->max_source = elcl_arch_default_positions(&blueprint->arch);
     if (!p->max_target)
-        p->max_target = elcl_arch_default_positions(&blueprint->arch);
+        p->max_target = elcl_arch_default_target(&blueprint->arch);
 fail:
     return rc;
 }

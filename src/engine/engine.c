@@ -85,16 +85,16 @@ static int choose_capacity(struct elcl_engine *e, elcl_error *err)
 {
     const struct elcl_model *m = e->model;
     const elcl_engine_params *p = &e->params;
-    const int positions = elcl_arch_default_positions(&m->arch);
-    struct elcl_capacity c = {.sentences = p->batch_size,
-                              .beams = p->max_beams,
-                              .max_source = p->max_source ? p->max_source : positions,
-                              .max_target = p->max_target ? p->max_target : positions,
-                              .width = elcl_plan_width(&m->arch, p->max_beams),
-                              .lists = p->max_list_tokens,
-                              .rounds_inputs = m->ops->dot != ELCL_DOT_NONE,
-                              .gpu = m->ops->kernels == ELCL_KERNELS_GPU,
-                              .activations = m->ops->activations};
+    struct elcl_capacity c = {
+        .sentences = p->batch_size,
+        .beams = p->max_beams,
+        .max_source = p->max_source ? p->max_source : elcl_arch_default_positions(&m->arch),
+        .max_target = p->max_target ? p->max_target : elcl_arch_default_target(&m->arch),
+        .width = elcl_plan_width(&m->arch, p->max_beams),
+        .lists = p->max_list_tokens,
+        .rounds_inputs = m->ops->dot != ELCL_DOT_NONE,
+        .gpu = m->ops->kernels == ELCL_KERNELS_GPU,
+        .activations = m->ops->activations};
     if (!c.lists)
         c.lists = elcl_plan_lists(&m->defaults);
     const int rc = fit_capacity(e, &c, err);
@@ -167,6 +167,7 @@ static void drop_state(struct elcl_engine *e)
     }
     elcl_state_finish(&e->state);
     e->step.data = e->encode.data = NULL;
+    e->numbers = (struct elcl_numbers){0};
     e->candidates = NULL;
     elcl_cross_tap_drop(&e->tap);
 }

@@ -6,6 +6,7 @@
 
 #include "elcl/measure.h"
 #include "engine/plan.h"
+#include "engine/source.h"
 #include "model/cross_tap.h"
 #include "model/model.h"
 #include "search/search.h"
@@ -24,9 +25,11 @@ struct elcl_sentence {
     bool admitted;              /* encoded in an earlier step */
     bool cancelled;             /* the engine's mutex protects it */
     struct elcl_sentence *next; /* in the waiting queue */
-    int n_source;
-    int n_prompt;     /* decoder-only: source tokens before the one that the first step takes */
-    int32_t source[]; /* [n_source] */
+    struct elcl_source source;  /* what it points to follows the sentence */
+    int n_source;               /* source.n */
+    int n_prompt; /* decoder-only: source tokens before the one that the first step takes */
+    float *rows;  /* [n_source, D] what the encoder made, after the sentence; NULL: not wanted */
+    int encoded;  /* its first row in the present encoding; -1: it has no part there */
 };
 
 struct elcl_engine {
@@ -50,6 +53,7 @@ struct elcl_engine {
     bool woken;
     elcl_engine_stats published;       /* for other threads, after the last step */
     struct elcl_records step, encode;  /* on the host */
+    struct elcl_numbers numbers;       /* of the encoding */
     struct elcl_candidate *candidates; /* [R, width], of elcl_ops_host_memory() */
     struct elcl_cross_tap tap;         /* what gives alignments */
     elcl_engine_stats stats;
@@ -73,9 +77,10 @@ elcl_result elcl_result_begin(uint64_t id, void *user, size_t n_source, uint64_t
 
 /* request.c */
 
-/* Refuses what elcl_engine_submit() would refuse. Reads nothing that a step changes. */
+/* Refuses what elcl_engine_submit() would refuse. Reads nothing that a step changes. Fills the
+ * source, which points to what the request has. */
 int elcl_engine_check(const struct elcl_engine *engine, const elcl_request *request,
-                      elcl_error *err);
+                      struct elcl_source *source, elcl_error *err);
 /* elcl_engine_submit() of a request of a pool, which keeps its number and the time when it came. */
 int elcl_engine_submit_as(struct elcl_engine *engine, const elcl_request *request, uint64_t id,
                           uint64_t submitted_ns, elcl_error *err);
@@ -99,17 +104,15 @@ uint64_t elcl_engine_memory_limit(const struct elcl_device *device);
 void elcl_batch_admit(struct elcl_engine *engine);
 /* Writes the records of the next step for all sentences in flight, in slot order. */
 void elcl_batch_step_records(struct elcl_engine *engine);
-/* Writes the records for encoding new sentences from *slot on, as many as fit one encoding, and
- * moves *slot past the last one. Returns false if no new sentence is left. */
-bool elcl_batch_encode_records(struct elcl_engine *engine, int *slot);
+/* Writes the records for encoding new sentences of one kind of source, as many as fit one encoding.
+ * Returns false if no new sentence is left, or after a failure. */
+bool elcl_batch_encode_records(struct elcl_engine *engine, int *rc, elcl_error *err);
+/* Returns whether a sentence is new: an encoding is still to come. */
+bool elcl_batch_has_new(const struct elcl_engine *engine);
 
 /* Writes entry i of a section of row records or of row groups. */
 void elcl_records_row(struct elcl_records *records, size_t at, int i,
                       const int32_t record[ELCL_ROW_INTS]);
 void elcl_records_group(struct elcl_records *records, size_t at, int i,
                         struct elcl_row_group group);
-/* Appends n rows for the encoder: source tokens whose states go to the cache rows from `cache_row`
- * on. */
-void elcl_records_source(struct elcl_records *records, const int32_t *tokens, int n, int cache_row);
-
 #endif

@@ -13,9 +13,9 @@ struct item {
     struct item *next;
     uint64_t id, submitted_ns;
     bool cancelled;       /* before an engine had it; the pool's mutex protects it */
-    elcl_request request; /* source and lists are owned */
+    elcl_request request; /* lists are owned; the source follows the item */
     void *lists;
-    int32_t source[];
+    size_t n_source;
 };
 
 /* An event from an engine for the caller's thread. */
@@ -142,11 +142,13 @@ static const void *copy_array(char **at, const void *array, size_t bytes)
     return copy;
 }
 
-/* Copies a result, and its hypotheses or its error, into one allocation. */
-static struct event *copy_result(const elcl_result *result)
+/* Copies a result, with source rows of `width` numbers, and its hypotheses or its error, into one
+ * allocation. */
+static struct event *copy_result(const elcl_result *result, size_t width)
 {
     const size_t n = (size_t)result->n_hypotheses;
-    size_t bytes = sizeof(struct event) + n * sizeof(elcl_hypothesis);
+    const size_t row_bytes = result->source_rows ? result->n_source * width * sizeof(float) : 0;
+    size_t bytes = sizeof(struct event) + n * sizeof(elcl_hypothesis) + row_bytes;
     bytes += result->error ? sizeof(*result->error) : 0;
     for (size_t i = 0; i < n; i++)
         bytes += hypothesis_bytes(result, &result->hypotheses[i]);
@@ -164,6 +166,7 @@ static struct event *copy_result(const elcl_result *result)
     }
     event->result = *result;
     event->result.hypotheses = copies;
+    event->result.source_rows = copy_array(&at, result->source_rows, row_bytes);
     if (result->error)
         event->result.error = memcpy(at, result->error, sizeof(*result->error));
     return event;
@@ -173,7 +176,7 @@ static void worker_result(void *user, const elcl_result *result)
 {
     struct worker *worker = user;
     struct item *item = result->user;
-    struct event *event = copy_result(result);
+    struct event *event = copy_result(result, (size_t)worker->engine->model->arch.d);
     if (!event) {
         item_destroy(item);
         elcl_fail_nomem(&worker->failure);
@@ -367,29 +370,53 @@ void elcl_pool_destroy(elcl_pool **pool)
     *pool = NULL;
 }
 
+/* Checks and copies a request. */
+static int item_create(const struct elcl_pool *pool, const elcl_request *request,
+                       struct item **created, elcl_error *err)
+{
+    const struct elcl_arch *arch = &pool->workers[0].engine->model->arch;
+    struct elcl_source source = {0};
+    int rc = ELCL_OK;
+    for (int i = 0; !rc && i < pool->n_workers; i++)
+        rc = elcl_engine_check(pool->workers[i].engine, request, &source, err);
+    for (int i = 0; !rc && source.kind != ELCL_SOURCE_TOKENS && i < pool->n_workers; i++) {
+        const struct elcl_arch *other = &pool->workers[i].engine->model->arch;
+        if (other->d != arch->d || other->input_width != arch->input_width)
+            rc = elcl_fail(err, ELCL_E_ARG,
+                           "inputs and source_rows are for one model, but those of the pool have "
+                           "different widths");
+    }
+    if (rc)
+        return rc;
+    struct item *item = elcl_calloc(1, sizeof(*item) + elcl_source_bytes(arch, &source));
+    if (!item)
+        return elcl_fail_nomem(err);
+    item->request = *request;
+    rc = elcl_options_copy_lists(&item->request.options, &item->lists, err);
+    if (rc) {
+        item_destroy(item);
+        return rc;
+    }
+    elcl_source_copy(arch, &source, item + 1);
+    item->request.source = source.tokens;
+    item->request.inputs = source.kind == ELCL_SOURCE_INPUTS ? source.numbers : NULL;
+    item->request.source_rows = source.kind == ELCL_SOURCE_ROWS ? source.numbers : NULL;
+    item->n_source = source.n;
+    item->submitted_ns = elcl_clock_ns();
+    *created = item;
+    return ELCL_OK;
+}
+
 int elcl_pool_submit(elcl_pool *pool, const elcl_request *request, uint64_t *id, elcl_error *err)
 {
     if (!pool || !request)
         return elcl_fail(err, ELCL_E_ARG, "elcl_pool_submit: pool and request must not be NULL");
     if (pool->n_workers == 1)
         return elcl_engine_submit(pool->workers[0].engine, request, id, err);
-    for (int i = 0; i < pool->n_workers; i++) {
-        const int rc = elcl_engine_check(pool->workers[i].engine, request, err);
-        if (rc)
-            return rc;
-    }
-    const size_t bytes = request->n_source * sizeof(int32_t);
-    struct item *item = elcl_calloc(1, sizeof(*item) + bytes);
-    if (!item)
-        return elcl_fail_nomem(err);
-    item->request = *request;
-    const int rc = elcl_options_copy_lists(&item->request.options, &item->lists, err);
-    if (rc) {
-        item_destroy(item);
+    struct item *item = NULL;
+    const int rc = item_create(pool, request, &item, err);
+    if (rc)
         return rc;
-    }
-    item->request.source = memcpy(item->source, request->source, bytes);
-    item->submitted_ns = elcl_clock_ns();
     pthread_mutex_lock(&pool->mutex);
     item->id = pool->next_id++;
     if (id)
@@ -436,8 +463,8 @@ static void deliver_events(const struct elcl_pool *pool, struct event *events)
 static void deliver_cancelled(const struct elcl_pool *pool, struct item_list *cancelled)
 {
     for (struct item *item; (item = list_take(cancelled));) {
-        elcl_result result = elcl_result_begin(item->id, item->request.user, item->request.n_source,
-                                               item->submitted_ns);
+        elcl_result result =
+            elcl_result_begin(item->id, item->request.user, item->n_source, item->submitted_ns);
         result.error = &elcl_cancelled;
         if (pool->params.on_result)
             pool->params.on_result(pool->params.user, &result);

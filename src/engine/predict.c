@@ -140,12 +140,17 @@ static int encode(struct dry *d, double *ns, elcl_error *err)
     d->cost.ns = 0;
     for (int left = source ? c->sentences : 0; !rc && left > 0; left -= at_once) {
         const uint64_t n = (uint64_t)elcl_min_int(left, at_once), s = (uint64_t)source;
-        const struct elcl_records records = {.buffer = ELCL_B_ENCODE,
-                                             .n_rows = (int)(n * s),
-                                             .n_self = (int)(n * s),
-                                             .max_rows = 1,
-                                             .max_keys = (int)s,
-                                             .self_keys = only ? n * s * (s + 1) / 2 : n * s * s};
+        const struct elcl_front_frames frames = {
+            .n_rows = (int)elcl_front_room((size_t)(n * s), (size_t)n)};
+        const struct elcl_records records = {
+            .kind = d->state.arch->input_width ? ELCL_SOURCE_INPUTS : ELCL_SOURCE_TOKENS,
+            .frames = &frames,
+            .buffer = ELCL_B_ENCODE,
+            .n_rows = (int)(n * s),
+            .n_self = (int)(n * s),
+            .max_rows = 1,
+            .max_keys = (int)s,
+            .self_keys = only ? n * s * (s + 1) / 2 : n * s * s};
         rc = only ? elcl_decoder_prefill(&d->state, &records, err)
                   : elcl_encoder_run(&d->state, &records, err);
     }

@@ -47,22 +47,35 @@ static int prompt_options(const struct elcl_engine *e, const elcl_request *reque
     return ELCL_OK;
 }
 
-/* Fills the options for the search. */
+/* Fills the source. Refuses options that read source tokens where there are none. */
+static int check_source(const struct elcl_engine *e, const elcl_request *request,
+                        struct elcl_source *source, elcl_error *err)
+{
+    const elcl_gen_options *o = &request->options;
+    const float penalty = o->encoder_repetition_penalty;
+    const int rc = elcl_source_read(e->model, request, (size_t)e->capacity.max_source, source, err);
+    if (rc)
+        return rc;
+    if (source->kind != ELCL_SOURCE_TOKENS &&
+        (o->encoder_no_repeat_ngram_size > 0 || (penalty > 0 && penalty < 1) || penalty > 1))
+        return elcl_fail(err, ELCL_E_ARG, "%s reads the source's tokens, and the request has none",
+                         o->encoder_no_repeat_ngram_size > 0 ? "encoder_no_repeat_ngram_size"
+                                                             : "encoder_repetition_penalty");
+    if (request->want_source_rows && e->model->arch.decoder_only)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "want_source_rows is for models with an encoder; %s has none",
+                         e->model->family->model_type);
+    return ELCL_OK;
+}
+
+/* Fills the options for the search, and the source. */
 static int check_request(const struct elcl_engine *e, const elcl_request *request,
-                         elcl_gen_options *options, elcl_error *err)
+                         elcl_gen_options *options, struct elcl_source *source, elcl_error *err)
 {
     const struct elcl_capacity *c = &e->capacity;
-    const int vocabulary = e->model->arch.source_vocabulary;
-    if (!request->source || !request->n_source)
-        return elcl_fail(err, ELCL_E_ARG, "the source has no tokens");
-    if (request->n_source > (size_t)c->max_source)
-        return elcl_fail(err, ELCL_E_ARG,
-                         "the source has %zu tokens, the engine's max_source allows %d",
-                         request->n_source, c->max_source);
-    for (size_t i = 0; i < request->n_source; i++)
-        if (request->source[i] < 0 || request->source[i] >= vocabulary)
-            return elcl_fail(err, ELCL_E_ARG, "source token %zu is %d, outside 0 .. %d", i,
-                             request->source[i], vocabulary - 1);
+    int rc = check_source(e, request, source, err);
+    if (rc)
+        return rc;
     const int rows = elcl_options_max_rows(&request->options);
     if (rows > c->beams)
         return elcl_fail(err, ELCL_E_ARG, "%s %d exceeds the engine's %d",
@@ -75,7 +88,8 @@ static int check_request(const struct elcl_engine *e, const elcl_request *reques
                          "alignments are for models with an encoder: %s has no cross attention",
                          e->model->family->model_type);
     *options = request->options;
-    int rc = e->model->arch.decoder_only ? prompt_options(e, request, options, err) : ELCL_OK;
+    if (e->model->arch.decoder_only)
+        rc = prompt_options(e, request, options, err);
     if (!rc)
         rc = elcl_options_check(options, e->model->arch.vocabulary, c->max_target, err);
     if (!rc && elcl_options_list_tokens(options) > (size_t)c->lists)
@@ -89,22 +103,22 @@ static int check_request(const struct elcl_engine *e, const elcl_request *reques
     return rc;
 }
 
-/* Fills the options for the search, bound to the source's length. */
+/* Fills the options for the search, bound to the source's length, and the source. */
 static int bind_request(const struct elcl_engine *e, const elcl_request *request,
-                        elcl_gen_options *options, elcl_error *err)
+                        elcl_gen_options *options, struct elcl_source *source, elcl_error *err)
 {
     elcl_gen_options checked;
-    const int rc = check_request(e, request, &checked, err);
+    const int rc = check_request(e, request, &checked, source, err);
     return rc ? rc
-              : elcl_options_bind(&checked, (int)request->n_source, e->model->arch.max_positions,
+              : elcl_options_bind(&checked, (int)source->n, e->model->arch.max_positions,
                                   e->capacity.max_target, options, err);
 }
 
 int elcl_engine_check(const struct elcl_engine *engine, const elcl_request *request,
-                      elcl_error *err)
+                      struct elcl_source *source, elcl_error *err)
 {
     elcl_gen_options options;
-    return bind_request(engine, request, &options, err);
+    return bind_request(engine, request, &options, source, err);
 }
 
 /* ---- the queue ------------------------------------------------------------------------------- */
@@ -112,12 +126,15 @@ int elcl_engine_check(const struct elcl_engine *engine, const elcl_request *requ
 static int sentence_create(const struct elcl_engine *e, const elcl_request *request,
                            struct elcl_sentence **sentence, elcl_error *err)
 {
+    const struct elcl_arch *arch = &e->model->arch;
     elcl_gen_options options;
-    int rc = bind_request(e, request, &options, err);
+    struct elcl_source source;
+    int rc = bind_request(e, request, &options, &source, err);
     if (rc)
         return rc;
-    const size_t bytes = request->n_source * sizeof(int32_t);
-    struct elcl_sentence *s = elcl_calloc(1, sizeof(*s) + bytes);
+    const size_t bytes = elcl_source_bytes(arch, &source);
+    const size_t rows = request->want_source_rows ? source.n * (size_t)arch->d * sizeof(float) : 0;
+    struct elcl_sentence *s = elcl_calloc(1, sizeof(*s) + bytes + rows);
     if (!s)
         return elcl_fail_nomem(err);
     rc = elcl_options_copy_lists(&options, &s->lists, err);
@@ -131,9 +148,12 @@ static int sentence_create(const struct elcl_engine *e, const elcl_request *requ
     s->options = options;
     s->sample = request->sample;
     elcl_search_number(s->search, request->sample);
-    s->n_source = (int)request->n_source;
-    s->n_prompt = e->model->arch.decoder_only ? s->n_source - 1 : 0;
-    memcpy(s->source, request->source, bytes);
+    s->source = source;
+    elcl_source_copy(arch, &s->source, s + 1);
+    s->rows = rows ? (float *)((char *)(s + 1) + bytes) : NULL;
+    s->encoded = -1;
+    s->n_source = (int)source.n;
+    s->n_prompt = arch->decoder_only ? s->n_source - 1 : 0;
     *sentence = s;
     return ELCL_OK;
 }

@@ -79,6 +79,7 @@ static void drop_state(struct elcl_scorer *s)
     }
     elcl_state_finish(&s->state);
     s->step.data = s->encode.data = NULL;
+    s->numbers = (struct elcl_numbers){0};
     s->log_probs = NULL;
     elcl_cross_tap_drop(&s->tap);
 }
@@ -136,6 +137,19 @@ static int fit(struct elcl_scorer *s, int min_rows, int useful, elcl_error *err)
 
 /* ---- requests ------------------------------------------------------------------------------ */
 
+/* Returns the source of a request that passed the check. */
+static struct elcl_source source_of(const elcl_score_request *q)
+{
+    const bool inputs = q->inputs != NULL;
+    return (struct elcl_source){.kind = inputs           ? ELCL_SOURCE_INPUTS
+                                        : q->source_rows ? ELCL_SOURCE_ROWS
+                                                         : ELCL_SOURCE_TOKENS,
+                                .tokens = q->source,
+                                .numbers = inputs ? q->inputs : q->source_rows,
+                                .n_inputs = q->n_inputs,
+                                .n = inputs ? elcl_front_outputs(q->n_inputs) : q->n_source};
+}
+
 /* Returns the decoder's rows: all tokens but the last one, which nothing follows. */
 static int decoder_rows(const struct elcl_scorer *s, const elcl_score_request *q)
 {
@@ -146,43 +160,57 @@ static int decoder_rows(const struct elcl_scorer *s, const elcl_score_request *q
 static int rows_of(const struct elcl_scorer *s, const elcl_score_request *q)
 {
     const int rows = decoder_rows(s, q);
-    return s->model->arch.decoder_only || !rows ? rows : elcl_max_int(rows, (int)q->n_source);
+    return s->model->arch.decoder_only || !rows ? rows : elcl_max_int(rows, (int)source_of(q).n);
 }
 
-static int check_tokens(const char *what, const int32_t *tokens, size_t n, int vocabulary,
-                        size_t request, elcl_error *err)
+static int check_target(const elcl_score_request *q, int vocabulary, size_t request,
+                        elcl_error *err)
 {
-    for (size_t i = 0; i < n; i++)
-        if (tokens[i] < 0 || tokens[i] >= vocabulary)
-            return elcl_fail(err, ELCL_E_ARG, "request %zu: %s token %zu is %d, outside 0 .. %d",
-                             request, what, i, (int)tokens[i], vocabulary - 1);
+    for (size_t i = 0; i < q->n_target; i++)
+        if (q->target[i] < 0 || q->target[i] >= vocabulary)
+            return elcl_fail(err, ELCL_E_ARG,
+                             "request %zu: target token %zu is %d, outside 0 .. %d", request, i,
+                             (int)q->target[i], vocabulary - 1);
     return ELCL_OK;
+}
+
+static int check_source(const struct elcl_scorer *s, const elcl_score_request *q, size_t request,
+                        elcl_error *err)
+{
+    const elcl_request asked = {.source = q->source,
+                                .n_source = q->n_source,
+                                .inputs = q->inputs,
+                                .n_inputs = q->n_inputs,
+                                .source_rows = q->source_rows};
+    struct elcl_source source;
+    elcl_error why = {0};
+    const int rc =
+        elcl_source_read(s->model, &asked, (size_t)s->model->arch.max_positions, &source, &why);
+    return rc ? elcl_fail(err, rc, "request %zu: %s", request, why.msg) : ELCL_OK;
 }
 
 static int check_request(const struct elcl_scorer *s, const elcl_score_request *q, size_t i,
                          elcl_error *err)
 {
     const struct elcl_arch *arch = &s->model->arch;
-    const size_t max = (size_t)arch->max_positions;
     int rc;
-    if (!q->source || !q->n_source || (q->n_target && (!q->target || !q->log_probs)))
-        return elcl_fail(err, ELCL_E_ARG,
-                         "request %zu: the source has no tokens, or target or log_probs is NULL",
-                         i);
+    if (q->n_target && (!q->target || !q->log_probs))
+        return elcl_fail(err, ELCL_E_ARG, "request %zu: target or log_probs is NULL", i);
+    ELCL_TRY(check_source(s, q, i, err));
     if (q->alignments && arch->decoder_only)
         return elcl_fail(err, ELCL_E_UNSUPPORTED,
                          "request %zu: alignments are of cross attention, which models without an "
                          "encoder do not have",
                          i);
     const size_t in_decoder = arch->decoder_only ? q->n_source : 0;
+    const size_t positions = (size_t)elcl_arch_target_positions(arch);
     const size_t longest = (size_t)elcl_arch_max_target(arch); /* nothing follows its last token */
-    if (q->n_source > max || q->n_target > max || in_decoder + q->n_target > longest)
+    if (q->n_target > positions || in_decoder + q->n_target > longest)
         return elcl_fail(err, ELCL_E_ARG,
                          "request %zu: %zu source and %zu target tokens, the model has %zu "
                          "positions",
-                         i, q->n_source, q->n_target, max);
-    ELCL_TRY(check_tokens("source", q->source, q->n_source, arch->source_vocabulary, i, err));
-    ELCL_TRY(check_tokens("target", q->target, q->n_target, arch->vocabulary, i, err));
+                         i, q->n_source, q->n_target, positions);
+    ELCL_TRY(check_target(q, arch->vocabulary, i, err));
     if (!arch->decoder_only &&
         (q->decoder_start_token_id < -1 || q->decoder_start_token_id >= arch->vocabulary))
         rc = elcl_fail(err, ELCL_E_ARG,
@@ -246,10 +274,11 @@ static void put_target(struct elcl_scorer *s, const elcl_score_request *q)
     records->max_keys = records->max_length = elcl_max_int(records->max_length, n);
 }
 
-/* Packs requests from *next on, as many as fit, and moves *next past them. */
-static void put_requests(struct elcl_scorer *s, const elcl_score_request *requests, size_t n,
-                         size_t *next)
+/* Packs requests of one kind of source from *next on, as many as fit, and moves *next past them. */
+static int put_requests(struct elcl_scorer *s, const elcl_score_request *requests, size_t n,
+                        size_t *next, elcl_error *err)
 {
+    int rc = ELCL_OK;
     const int capacity = s->state.capacity.sentences;
     const size_t rows = (size_t)capacity;
     s->step = (struct elcl_records){
@@ -259,22 +288,31 @@ static void put_requests(struct elcl_scorer *s, const elcl_score_request *reques
     s->step.scored_at = s->step.cross_at + rows * ELCL_ROW_GROUP_INTS;
     s->encode = (struct elcl_records){.data = s->encode.data, .buffer = ELCL_B_ENCODE};
     s->encode.self_at = rows * ELCL_ROW_INTS;
+    s->numbers.frames.n_rows = s->numbers.frames.n_gaps = 0;
     for (; *next < n; ++*next) {
         const elcl_score_request *q = &requests[*next];
         const int first = s->step.n_rows, source = s->encode.n_rows;
         if (!q->n_target)
             continue;
-        if (first + decoder_rows(s, q) > capacity ||
-            (!s->model->arch.decoder_only && source + (int)q->n_source > capacity))
+        const struct elcl_source from = source_of(q);
+        const bool only = s->model->arch.decoder_only;
+        if (!only)
+            ELCL_TRY(elcl_numbers_reserve(&s->numbers, &s->state, from.kind, err));
+        if (first + decoder_rows(s, q) > capacity)
+            break;
+        if (!only && ((source && from.kind != s->encode.kind) ||
+                      !elcl_numbers_fit(&s->numbers, &s->state, &s->encode, &from)))
             break;
         put_target(s, q);
-        if (s->model->arch.decoder_only)
+        if (only)
             continue;
-        elcl_records_source(&s->encode, q->source, (int)q->n_source, source);
-        put_cross(s, first, decoder_rows(s, q), source, (int)q->n_source);
+        elcl_numbers_add(&s->numbers, &s->state, &s->encode, &from, source);
+        put_cross(s, first, decoder_rows(s, q), source, (int)from.n);
     }
     s->step.n = s->step.scored_at + (size_t)s->step.n_scored * ELCL_ROW_INTS;
     s->encode.n = s->encode.self_at + (size_t)s->encode.n_rows * ELCL_ROW_GROUP_INTS;
+fail:
+    return rc;
 }
 
 /* ---- passes -------------------------------------------------------------------------------- */
@@ -311,11 +349,10 @@ static void align(const struct elcl_scorer *s, const elcl_score_request *request
     size_t row = 0;
     for (size_t i = first; i < end; i++) {
         const elcl_score_request *q = &requests[i];
-        const size_t n = q->n_target;
+        const size_t n = q->n_target, n_source = source_of(q).n;
         for (size_t k = 0; k < (size_t)tap->n_heads * n && q->alignments; k++) {
             const size_t from = k / n * (size_t)tap->n_rows + row + k % n;
-            memcpy(q->alignments + k * q->n_source, tap->means + from * ld,
-                   q->n_source * sizeof(float));
+            memcpy(q->alignments + k * n_source, tap->means + from * ld, n_source * sizeof(float));
         }
         row += n;
     }
@@ -357,7 +394,7 @@ static int run_passes(struct elcl_scorer *s, const elcl_score_request *requests,
     for (size_t next = 0; min_rows && next < n;) {
         const size_t first = next;
         ELCL_TRY(elcl_ops_settle(s->state.ops, err)); /* after a pass that failed */
-        put_requests(s, requests, n, &next);
+        ELCL_TRY(put_requests(s, requests, n, &next, err));
         bool wanted = false;
         for (size_t i = first; i < next; i++)
             wanted = wanted || (requests[i].alignments && requests[i].n_target);

@@ -9,16 +9,35 @@
 
 const elcl_error elcl_cancelled = {ELCL_E_INTERRUPTED, "the request was cancelled"};
 
-/* Encodes all new sentences in as many passes as their tokens need. */
+/* Copies the encoder's output to the sentences of the encoding that want it. */
+static int keep_rows(struct elcl_engine *e, elcl_error *err)
+{
+    const size_t d = (size_t)e->state.arch->d;
+    int rc;
+    ELCL_TRY(elcl_ops_download(e->state.ops, &e->state.buffers[ELCL_B_X], e->numbers.rows,
+                               (size_t)e->encode.n_rows * d * sizeof(float), err));
+    for (int i = 0; i < e->state.capacity.sentences; i++) {
+        const struct elcl_sentence *s = e->slots[i];
+        if (s && s->rows && s->encoded >= 0)
+            memcpy(s->rows, e->numbers.rows + (size_t)s->encoded * d,
+                   (size_t)s->n_source * d * sizeof(float));
+    }
+fail:
+    return rc;
+}
+
+/* Encodes all new sentences in as many passes as their sources need. */
 static int encode_new(struct elcl_engine *e, elcl_error *err)
 {
     int rc = ELCL_OK;
     elcl_profile_phase(e->state.ops->profile, ELCL_PHASE_ENCODE);
-    for (int slot = 0; elcl_batch_encode_records(e, &slot);) {
+    while (elcl_batch_encode_records(e, &rc, err)) {
         ELCL_TRY(e->state.arch->decoder_only ? elcl_decoder_prefill(&e->state, &e->encode, err)
                                              : elcl_encoder_run(&e->state, &e->encode, err));
         e->stats.source_tokens += (uint64_t)e->encode.n_rows;
-        if (slot < e->state.capacity.sentences) /* the next pass overwrites the records */
+        if (e->encode.keeps_rows)
+            ELCL_TRY(keep_rows(e, err));
+        if (elcl_batch_has_new(e)) /* the next pass overwrites the records */
             ELCL_TRY(elcl_ops_finish(e->state.ops, err));
     }
     elcl_profile_phase(e->state.ops->profile, ELCL_PHASE_STEP);
@@ -48,7 +67,7 @@ static int set_prompt(const struct elcl_sentence *sentence, elcl_result *result,
         h[i] = *from;
         h[i].ids = ids;
         h[i].n_ids = n_prompt + n_found;
-        memcpy(ids, sentence->source, n_prompt * sizeof(*ids));
+        memcpy(ids, sentence->source.tokens, n_prompt * sizeof(*ids));
         memcpy(ids + n_prompt, from->ids + skip, n_found * sizeof(*ids));
         ids += h[i].n_ids;
         if (!from->token_logprobs)
@@ -112,6 +131,7 @@ static int deliver(struct elcl_engine *e, const struct elcl_sentence *sentence, 
     elcl_hypothesis *own = NULL;
     int rc = ELCL_OK;
     elcl_result result = begin_result(sentence);
+    result.source_rows = sentence->rows;
     elcl_search_results(sentence->search, &result.hypotheses, &result.n_hypotheses);
     e->stats.samples++;
     if (result.n_hypotheses)

@@ -17,10 +17,12 @@ struct elcl_arch {
     int head_width;                     /* Dh; 0: D / H */
     int embed_width;                    /* W of the token embeddings; 0: D */
     int encoder_ffn, decoder_ffn;       /* F */
-    int max_positions;                  /* tokens that have a position, in source and target */
-    int target_positions;               /* led: those of the target; 0: max_positions */
-    int default_positions;              /* default lengths of an engine; 0: all positions */
-    int position_offset;                /* row of position 0 in the position tables */
+    int input_width;       /* C, numbers of a frame that the encoder reads; 0: it reads tokens */
+    int max_inputs;        /* frames, 2 max_positions */
+    int max_positions;     /* tokens that have a position, in source and target */
+    int target_positions;  /* led: those of the target; 0: max_positions */
+    int default_positions; /* default lengths of an engine; 0: all positions */
+    int position_offset;   /* row of position 0 in the position tables */
     int distance_buckets, max_distance; /* t5: for position biases */
     int window;                         /* gpt_neo, led: keys this far away are hidden; 0: none */
     uint64_t local[4]; /* gpt_neo: bit l % 64 of word l / 64: layer l has the window */
@@ -64,6 +66,13 @@ static inline int elcl_arch_default_positions(const struct elcl_arch *arch)
 static inline int elcl_arch_target_positions(const struct elcl_arch *arch)
 {
     return arch->target_positions ? arch->target_positions : arch->max_positions;
+}
+
+static inline int elcl_arch_default_target(const struct elcl_arch *arch)
+{
+    const int positions = elcl_arch_default_positions(arch);
+    const int target = elcl_arch_target_positions(arch);
+    return positions < target ? positions : target;
 }
 
 /* Returns the most tokens of an output with its start token or prompt: nothing follows the last

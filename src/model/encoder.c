@@ -1,4 +1,4 @@
-/* The encoder on packed tokens: without padding, work is proportional to real tokens. The norm
+/* The encoder on packed rows: without padding, work is proportional to real tokens. The norm
  * after a sublayer is its own in post-norm models and the next sublayer's in pre-norm models. */
 #include "base/util.h"
 #include "model/attn.h"
@@ -38,41 +38,113 @@ fail:
     return rc;
 }
 
-int elcl_encoder_run(struct elcl_state *state, const struct elcl_records *records, elcl_error *err)
+/* Where el keeps the encoder's output; NULL: admit() makes its state of it. */
+static const struct elcl_buffer *output_state(const struct elcl_state *state)
+{
+    return state->variant->admit ? NULL : &state->buffers[ELCL_B_SOURCE];
+}
+
+/* The rows of tokens or of the front's outputs, with positions. */
+static int embed(struct elcl_state *state, const struct elcl_records *records, elcl_error *err)
 {
     struct elcl_buffer *b = state->buffers;
     const struct elcl_stack_weights *w = &state->weights->encoder;
-    const int d = state->arch->d, n = records->n_rows;
-    int rc;
-    ELCL_TRY(elcl_ops_upload(state->ops, &b[ELCL_B_ENCODE], records->data,
-                             records->n * sizeof(*records->data), err));
+    const bool tokens = records->kind == ELCL_SOURCE_TOKENS;
+    const struct elcl_embed_args args = {.x = &b[ELCL_B_X],
+                                         .h =
+                                             state->arch->pre_norm ? NULL : elcl_state_input(state),
+                                         .step = &b[ELCL_B_ENCODE],
+                                         .rows_at = records->rows_at,
+                                         .tokens = tokens ? w->tokens : NULL,
+                                         .positions = elcl_buffer_or_none(&w->positions),
+                                         .offset = state->arch->position_offset,
+                                         .scale = state->arch->embed_scale,
+                                         .norm = &w->embedding_norm,
+                                         .r = records->n_rows,
+                                         .d = state->arch->d};
+    int rc = ELCL_OK;
+    if (!tokens)
+        ELCL_TRY(elcl_front_run(state, records, err));
+    ELCL_TRY(elcl_op_embed(state->ops, &args, err));
+fail:
+    return rc;
+}
+
+/* The last norm. A caller who wants the output finds it in ELCL_B_X in f32. */
+static int output_norm(struct elcl_state *state, const struct elcl_records *records,
+                       const struct elcl_norm *norm, elcl_error *err)
+{
+    struct elcl_buffer *b = state->buffers;
+    const struct elcl_add_norm_args args = {.h = elcl_state_input(state),
+                                            .norm_x = !state->arch->pre_norm || records->keeps_rows,
+                                            .x = &b[ELCL_B_X],
+                                            .y = &b[ELCL_B_Y],
+                                            .state = output_state(state),
+                                            .step = &b[ELCL_B_ENCODE],
+                                            .rows_at = records->rows_at,
+                                            .norm = norm,
+                                            .r = records->n_rows,
+                                            .d = state->arch->d};
+    return elcl_op_add_norm(state->ops, &args, err);
+}
+
+static int layers(struct elcl_state *state, const struct elcl_records *records, elcl_error *err)
+{
+    const struct elcl_stack_weights *w = &state->weights->encoder;
+    const struct elcl_step_place place = {ELCL_B_ENCODE, records->rows_at, records->n_rows};
     const bool pre = state->arch->pre_norm;
-    const struct elcl_embed_args embed = {.x = &b[ELCL_B_X],
-                                          .h = pre ? NULL : elcl_state_input(state),
-                                          .step = &b[ELCL_B_ENCODE],
-                                          .rows_at = records->rows_at,
-                                          .tokens = w->tokens,
-                                          .positions = elcl_buffer_or_none(&w->positions),
-                                          .offset = state->arch->position_offset,
-                                          .scale = state->arch->embed_scale,
-                                          .norm = &w->embedding_norm,
-                                          .r = n,
-                                          .d = d};
-    ELCL_TRY(elcl_op_embed(state->ops, &embed, err));
-    const struct elcl_step_place place = {ELCL_B_ENCODE, records->rows_at, n};
+    int rc = ELCL_OK;
     if (pre)
         ELCL_TRY(elcl_state_add_norm(state, &place, -1, &w->layers[0].self_norm, -1, err));
     for (int l = 0; l < w->n_layers; l++) {
         const struct elcl_layer_weights *layer = &w->layers[l], *next = layer + 1;
         const bool last = l + 1 == w->n_layers;
-        const struct elcl_norm *end = last ? &w->final_norm : &next->self_norm;
-        const int source = last && !state->variant->admit ? (int)ELCL_B_SOURCE : -1;
+        const struct elcl_norm *end = !pre   ? &layer->ffn_norm
+                                      : last ? &w->final_norm
+                                             : &next->self_norm;
         ELCL_TRY(self_attention(state, records, l, err));
         ELCL_TRY(elcl_state_add_norm(state, &place, ELCL_B_Y,
                                      pre ? &layer->ffn_norm : &layer->self_norm, -1, err));
-        ELCL_TRY(elcl_state_ffn(state, layer, n, err));
-        ELCL_TRY(elcl_state_add_norm(state, &place, ELCL_B_Y, pre ? end : &layer->ffn_norm, source,
-                                     err));
+        ELCL_TRY(elcl_state_ffn(state, layer, records->n_rows, err));
+        ELCL_TRY(last ? output_norm(state, records, end, err)
+                      : elcl_state_add_norm(state, &place, ELCL_B_Y, end, -1, err));
+    }
+fail:
+    return rc;
+}
+
+/* Puts given outputs where the last norm would have put them. */
+static int take_given(struct elcl_state *state, const struct elcl_records *records, elcl_error *err)
+{
+    struct elcl_buffer *b = state->buffers;
+    const struct elcl_norm no_norm = {.eps = 0};
+    const struct elcl_embed_args args = {.x = &b[ELCL_B_X],
+                                         .h = elcl_state_input(state),
+                                         .state = output_state(state),
+                                         .step = &b[ELCL_B_ENCODE],
+                                         .rows_at = records->rows_at,
+                                         .norm = &no_norm,
+                                         .r = records->n_rows,
+                                         .d = state->arch->d};
+    const size_t numbers = (size_t)records->n_rows * (size_t)state->arch->d;
+    int rc;
+    ELCL_TRY(
+        elcl_ops_upload(state->ops, &b[ELCL_B_X], records->given, numbers * sizeof(float), err));
+    ELCL_TRY(elcl_op_embed(state->ops, &args, err));
+fail:
+    return rc;
+}
+
+int elcl_encoder_run(struct elcl_state *state, const struct elcl_records *records, elcl_error *err)
+{
+    int rc;
+    ELCL_TRY(elcl_ops_upload(state->ops, &state->buffers[ELCL_B_ENCODE], records->data,
+                             records->n * sizeof(*records->data), err));
+    if (records->kind == ELCL_SOURCE_ROWS) {
+        ELCL_TRY(take_given(state, records, err));
+    } else {
+        ELCL_TRY(embed(state, records, err));
+        ELCL_TRY(layers(state, records, err));
     }
     if (state->variant->admit)
         ELCL_TRY(state->variant->admit(state, records, err));

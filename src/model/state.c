@@ -66,7 +66,8 @@ static int widest_heads(const struct elcl_arch *arch)
 static int longest_sum(const struct elcl_arch *arch)
 {
     const int ffn = elcl_max_int(arch->encoder_ffn, arch->decoder_ffn);
-    return elcl_max_int(elcl_max_int(arch->d, widest_heads(arch)),
+    const int front = arch->input_width ? 3 * elcl_max_int(arch->d, arch->input_width) : 0;
+    return elcl_max_int(elcl_max_int(elcl_max_int(arch->d, widest_heads(arch)), front),
                         elcl_max_int(ffn, elcl_arch_embed_width(arch)));
 }
 
@@ -83,6 +84,29 @@ static size_t rounded_bytes(const struct elcl_arch *arch, enum elcl_attention at
     const size_t contexts = elcl_rounded_bytes(heads, arch->decoder_only ? rows : r,
                                                elcl_max_int(arch->d, elcl_arch_dh(arch, heads)));
     return contexts > layer ? contexts : layer;
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Makes room for the front in buffers that the layers fill later: its products come before them. */
+static void front_buffers(const struct elcl_arch *arch, const struct elcl_capacity *c,
+                          struct elcl_buffer_spec *specs)
+{
+    const size_t outputs = (size_t)c->encode_rows, windows = (size_t)elcl_capacity_windows(arch, c),
+                 frames = elcl_front_room(outputs, windows), d = (size_t)arch->d,
+                 width = (size_t)arch->input_width, a = elcl_storage_bytes(c->activations);
+    const size_t first = elcl_rounded_bytes(1, (int)frames, 3 * arch->input_width);
+    const size_t second = elcl_rounded_bytes(1, (int)(outputs + windows), 3 * arch->d);
+    struct elcl_buffer_spec *y = &specs[ELCL_B_Y], *qkv = &specs[ELCL_B_QKV],
+                            *ffn = &specs[ELCL_B_FFN], *rounded = &specs[ELCL_B_ROUNDED];
+    y->bytes = larger(y->bytes, product(outputs + windows, d, sizeof(float), 1));
+    qkv->bytes = larger(qkv->bytes, product(frames, d, a, 1));
+    ffn->bytes = larger(ffn->bytes, product(frames, width, a, 1));
+    if (c->rounds_inputs)
+        rounded->bytes = larger(rounded->bytes, larger(first, second));
 }
 
 /* Returns the bytes of the GPU kernels' probabilities for rows with at most `keys` keys. */
@@ -202,6 +226,8 @@ bool elcl_state_buffers(const struct elcl_arch *arch, enum elcl_attention attent
         specs[i] = (struct elcl_buffer_spec){"", ELCL_BUFFERS_WORKSPACE, 0};
     state_buffers(arch, attention, state_storage, capacity, specs);
     workspace_buffers(arch, attention, capacity, specs);
+    if (arch->input_width)
+        front_buffers(arch, capacity, specs);
     if (capacity->score_block)
         score_buffers(arch, capacity, specs);
     for (int i = 0; i < n; i++)

@@ -6,6 +6,7 @@
 #define ELCL_MODEL_STATE_H
 
 #include "model/arch.h"
+#include "model/front.h"
 #include "model/weights.h"
 #include "search/rules.h"
 
@@ -53,6 +54,13 @@ static inline int elcl_capacity_row_cache(const struct elcl_arch *arch,
     return elcl_capacity_prompt(arch, c) + c->max_target;
 }
 
+/* Returns the windows of inputs that are encoded at once. A teacher-forced pass has room for the
+ * longest ones. */
+static inline int elcl_capacity_windows(const struct elcl_arch *arch, const struct elcl_capacity *c)
+{
+    return 1 + c->encode_rows / (c->score_block ? arch->max_positions : c->max_source);
+}
+
 enum elcl_buffer_category {
     ELCL_BUFFERS_SOURCE,    /* encoder-derived state: shared encoder output, or cross K/V */
     ELCL_BUFFERS_SELF,      /* hidden states of the decoder, or its K/V */
@@ -66,12 +74,13 @@ enum elcl_state_buffer {
     ELCL_B_ENCODE, /* records of an encoding, ints */
     ELCL_B_X,      /* [rows, D] the residual stream */
     ELCL_B_Y,      /* [rows, D] a sublayer's output; [rows, W] around embedding projections, as
-                    * activations where a product reads it; [rows, H Dh] scratch of attention */
+                    * activations where a product reads it; [rows, H Dh] scratch of attention;
+                    * [rows + windows, D] the front's outputs */
     ELCL_B_H,      /* [rows, D] activations: a sublayer's input; not in post-norm models with f32
                     * activations. 16-bit activations: [rows, W] around embedding projections */
-    ELCL_B_QKV,    /* [rows, 3 H Dh] activations: projections */
+    ELCL_B_QKV,    /* [rows, 3 H Dh] activations: projections; in the front [frames, D] */
     ELCL_B_O,      /* [rows, H Dh] activations: heads' outputs */
-    ELCL_B_FFN,    /* [rows, F], gated [rows, 2 F] activations */
+    ELCL_B_FFN,    /* [rows, F], gated [rows, 2 F] activations; in the front [frames, C] */
     ELCL_B_E,      /* [R, H, D] as of ELCL_OUT_PLANES: expanded queries (el); decoder-only: [rows,
                     * H, D] */
     ELCL_B_C,      /* the same of activations: contexts (el) */
@@ -153,6 +162,13 @@ void elcl_state_finish(struct elcl_state *state);
  * that read them. */
 size_t elcl_capacity_step(const struct elcl_capacity *c);
 
+/* What an encoding begins with. */
+enum elcl_source_kind {
+    ELCL_SOURCE_TOKENS,
+    ELCL_SOURCE_INPUTS, /* frames, of which the front makes rows */
+    ELCL_SOURCE_ROWS,   /* outputs of an encoder */
+};
+
 /* One encoding or step as the host describes it: records in one int array, uploaded unchanged. */
 struct elcl_records {
     int32_t *data; /* of elcl_ops_host_memory() */
@@ -174,12 +190,18 @@ struct elcl_records {
     int max_source;       /* longest source of a cross group */
     int width;            /* candidates per row, the largest number of any sentence */
     bool renormalize;     /* some row's rules ask for it */
+    /* Encodings: */
+    enum elcl_source_kind kind;             /* of all rows */
+    const struct elcl_front_frames *frames; /* INPUTS */
+    const float *given;                     /* ROWS: [n_rows, D] of elcl_ops_host_memory() */
+    bool keeps_rows;                        /* ELCL_B_X receives the output, too */
 };
 
 /*
- * Runs the encoder over packed tokens: n_rows rows with token and position, and one self group per
- * row that names its sentence's rows. Leaves the output [n_rows, D] in buffer state->h and fills
- * the variant's encoder-derived state at cache row ELCL_ROW_CACHE_ROW of each record.
+ * Runs the encoder over packed sources: n_rows rows with token and position, and one self group per
+ * row that names its sentence's rows. Outputs that are given take its place. Leaves the output
+ * [n_rows, D] in buffer state->h and fills the variant's encoder-derived state at cache row
+ * ELCL_ROW_CACHE_ROW of each record.
  */
 int elcl_encoder_run(struct elcl_state *state, const struct elcl_records *records, elcl_error *err);
 

@@ -47,32 +47,41 @@ static int mark_used(const struct elcl_loader *loader, const struct elcl_tensor 
                : ELCL_OK;
 }
 
-/* Finds a tensor and checks its shape, rows x columns; ignores leading dimensions of 1. columns 0:
- * one dimension. */
-static int find_shaped(const struct elcl_loader *loader, const char *name, int rows, int columns,
-                       const struct elcl_tensor **tensor)
+/* Finds a tensor and checks its shape; ignores leading dimensions of 1. */
+static int find_dims(const struct elcl_loader *loader, const char *name, const int *dims,
+                     int n_dims, const struct elcl_tensor **tensor)
 {
     const struct elcl_tensor *t = elcl_load_find(loader, name);
     if (!t)
         return missing(loader, name);
     int skip = 0;
-    const int want_dims = columns ? 2 : 1;
-    while (t->n_dims - skip > want_dims && t->shape[skip] == 1)
+    while (t->n_dims - skip > n_dims && t->shape[skip] == 1)
         skip++;
-    const bool fits = t->n_dims - skip == want_dims && t->shape[skip] == rows &&
-                      (!columns || t->shape[skip + 1] == columns);
+    bool fits = t->n_dims - skip == n_dims;
+    for (int i = 0; fits && i < n_dims; i++)
+        fits = t->shape[skip + i] == dims[i];
     if (!fits) {
-        char found[96] = "", expected[48];
+        char found[96] = "", expected[48] = "";
         for (int i = 0, n = 0; i < t->n_dims && n < 64; i++)
             n += snprintf(found + n, sizeof(found) - (size_t)n, "%s%lld", i ? "," : "",
                           (long long)t->shape[i]);
-        snprintf(expected, sizeof(expected), columns ? "%d,%d" : "%d", rows, columns);
+        for (int i = 0, n = 0; i < n_dims; i++)
+            n +=
+                snprintf(expected + n, sizeof(expected) - (size_t)n, "%s%d", i ? "," : "", dims[i]);
         return elcl_fail(loader->err, ELCL_E_FORMAT,
                          "%s: tensor %s: expected shape [%s], found [%s]", t->file, t->name,
                          expected, found);
     }
     *tensor = t;
     return mark_used(loader, t);
+}
+
+/* The same for rows x columns. columns 0: one dimension. */
+static int find_shaped(const struct elcl_loader *loader, const char *name, int rows, int columns,
+                       const struct elcl_tensor **tensor)
+{
+    const int dims[] = {rows, columns};
+    return find_dims(loader, name, dims, columns ? 2 : 1, tensor);
 }
 
 /* The same, and loads it. */
@@ -353,6 +362,50 @@ int elcl_load_conv1d(struct elcl_loader *loader, const char *prefix, int n, int 
     struct projection p;
     const int rc = find_conv1d(loader, prefix, "", n, 0, n, k, &p);
     return done(loader, rc ? rc : load_stacked(loader, &p, 1, linear));
+}
+
+#define TAPS 3 /* of a convolution */
+
+/* Copies a weight [n, c, taps] as [n, taps, c]; *memory is the copy. */
+static int order_taps(const struct elcl_loader *loader, const struct elcl_tensor *from, int n,
+                      int c, struct elcl_tensor *to, char **memory)
+{
+    const size_t element = elcl_storage_bytes(from->dtype), channels = (size_t)c;
+    *to = *from;
+    to->data = *memory = elcl_calloc(from->n, element);
+    if (!*memory)
+        return elcl_fail_nomem(loader->err);
+    for (size_t row = 0; row < (size_t)n; row++)
+        for (size_t i = 0; i < TAPS * channels; i++)
+            memcpy(*memory + (row * TAPS * channels + i % TAPS * channels + i / TAPS) * element,
+                   (const char *)from->data + (row * TAPS * channels + i) * element, element);
+    return ELCL_OK;
+}
+
+int elcl_load_convolution(struct elcl_loader *loader, const char *prefix, int n, int c,
+                          struct elcl_linear *linear)
+{
+    const int dims[] = {n, c, TAPS};
+    const size_t k = TAPS * (size_t)c;
+    char name[MAX_NAME], *memory = NULL;
+    struct projection p = {.tensors = loader->st, .has_bias = true, .n = n, .k = (int)k};
+    struct elcl_tensor ordered;
+    int rc = ELCL_OK;
+    p.n_stride = k;
+    p.k_stride = 1;
+    if (!loader->plan) {
+        snprintf(name, sizeof(name), "%s.weight", prefix);
+        ELCL_TRY(find_dims(loader, name, dims, TAPS, &p.weight));
+        ELCL_TRY(load_weight(loader, &p));
+        ELCL_TRY(order_taps(loader, p.weight, n, c, &ordered, &memory));
+        p.weight = &ordered;
+        snprintf(name, sizeof(name), "%s.bias", prefix);
+        ELCL_TRY(require(loader, name, n, 0, &p.bias));
+    }
+    ELCL_TRY(load_stacked(loader, &p, 1, linear));
+fail:
+    elcl_free(memory);
+    return done(loader, rc);
 }
 
 /* ---- token embeddings ---- */

@@ -47,6 +47,9 @@ struct elcl_stack_weights {
 struct elcl_weights {
     struct elcl_matrix embeddings[ELCL_MAX_TABLES]; /* distinct tables; unused ones are empty */
     int n_embeddings;
+    /* With arch.input_width: convolutions over time of width 3, [D, 3 C] and [D, 3 D]. Column
+     * tap * C + c is that of channel c. */
+    struct elcl_linear front[2];
     struct elcl_stack_weights encoder, decoder;
     struct elcl_linear project_out; /* [W, D], or none if W is D */
     const struct elcl_matrix *head; /* [V, W] */
@@ -119,6 +122,10 @@ int elcl_load_attention(struct elcl_loader *loader, const char *prefix, int head
 int elcl_load_attention_named(struct elcl_loader *loader, const char *prefix,
                               const char *const names[4], int heads, int dh, int d,
                               enum elcl_site site, struct elcl_attention_weights *attention);
+
+/* Loads a convolution over time of width 3, which is stored as [n, c, 3]. */
+int elcl_load_convolution(struct elcl_loader *loader, const char *prefix, int n, int c,
+                          struct elcl_linear *linear);
 
 /* Loads a linear map that is stored as [K, N]. */
 int elcl_load_conv1d(struct elcl_loader *loader, const char *prefix, int n, int k,

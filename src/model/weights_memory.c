@@ -60,5 +60,7 @@ void elcl_weights_finish(struct elcl_weights *weights)
         elcl_buffer_destroy(&weights->embeddings[i].buffer);
     elcl_buffer_destroy(&weights->head_bias);
     linear_finish(&weights->project_out);
+    linear_finish(&weights->front[0]);
+    linear_finish(&weights->front[1]);
     *weights = (struct elcl_weights){0};
 }

@@ -34,6 +34,17 @@ int elcl_ops_upload(struct elcl_ops *ops, const struct elcl_buffer *buffer, cons
         "clEnqueueWriteBuffer", buffer->label, err);
 }
 
+int elcl_ops_zero(struct elcl_ops *ops, const struct elcl_buffer *buffer, size_t at, size_t bytes,
+                  elcl_error *err)
+{
+    const cl_ushort zero = 0; /* the smallest element */
+    if (ops->cost)
+        return ELCL_OK;
+    return elcl_cl_check(
+        clEnqueueFillBuffer(ops->queue, buffer->mem, &zero, sizeof(zero), at, bytes, 0, NULL, NULL),
+        "clEnqueueFillBuffer", buffer->label, err);
+}
+
 int elcl_ops_download(struct elcl_ops *ops, const struct elcl_buffer *buffer, void *data,
                       size_t bytes, elcl_error *err)
 {

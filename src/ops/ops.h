@@ -192,6 +192,9 @@ int elcl_ops_settle(struct elcl_ops *ops, elcl_error *err);
  * until the next wait. */
 int elcl_ops_upload(struct elcl_ops *ops, const struct elcl_buffer *buffer, const void *data,
                     size_t bytes, elcl_error *err);
+/* Fills `bytes` from `at` on with zeros, without waiting. Elements have 16 bits or more. */
+int elcl_ops_zero(struct elcl_ops *ops, const struct elcl_buffer *buffer, size_t at, size_t bytes,
+                  elcl_error *err);
 /* Copies to the host and waits for everything before it. `data` is of elcl_ops_host_memory() unless
  * it outlives the queue. */
 int elcl_ops_download(struct elcl_ops *ops, const struct elcl_buffer *buffer, void *data,
