@@ -1,0 +1,119 @@
+"""Makes words.json: the times of words, by openai-whisper's and faster-whisper's functions.
+
+usage: make_words.py
+
+paths: rows of attention that test_words.c makes from the same seed, and the states at which tokens
+begin, by openai-whisper's median filter and dynamic time warping. windows: made-up tokens (pieces
+of bytes, in hexadecimal), the states at which they begin, their probabilities and segments, and
+what faster-whisper's add_word_timestamps() makes of them.
+"""
+import json
+import random
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from faster_whisper.tokenizer import Tokenizer
+from faster_whisper.transcribe import WhisperModel
+from whisper.timing import dtw_cpu, median_filter
+
+HERE = Path(__file__).resolve().parent
+EOT = 1000  # and the other special tokens after it
+BEFORE = "\"'“¿([{-"
+AFTER = "\"'.\u3002,\uff0c!\uff01?\uff1f:\uff1a”)]}\u3001"
+# heads, rows, ld, states, first, n
+PATHS = [(1, 1, 1, 1, 0, 1), (1, 3, 4, 3, 0, 2), (2, 4, 9, 4, 1, 3), (3, 9, 50, 50, 2, 6),
+         (2, 12, 40, 7, 1, 11), (8, 40, 300, 273, 1, 38), (5, 20, 17, 17, 3, 16)]
+PIECES = ([w.encode() for w in (
+    " And", " so", ",", " my", " fellow", "s", " Amer", "icans", ".", "?", "!", "...", " (", ")",
+    ")", " “", "”", " \"", "\"", "'", "'s", " -", "-", " ¿", " ", "  ", "\u3000", " é",
+    "\u65e5", "\u3002", "\uff01", "hello", "¿", " [", "]", "\n", ":", "\u3001")]
+    + [b"\xe6", b"\x97\xa5", b"\xe6\x97", b"\xa5", b" \xf0\x9f", b"\x98\x80", b"\xff"])
+
+
+def rows_of(seed, heads, rows, ld):
+    out = np.zeros((heads, rows, ld), dtype=np.float32)
+    state = seed
+    for h in range(heads):
+        for r in range(rows):
+            for j in range(ld):
+                state = (state * 1664525 + 1013904223) % 2**32
+                u = np.float32(state >> 8) * np.float32(2**-24)
+                near = abs(j * rows - r * ld) < 2 * ld
+                out[h, r, j] = u * u + (np.float32(0.25) if near else np.float32(0))
+    return out
+
+
+def path(seed, shape):
+    heads, rows, ld, states, first, n = shape
+    found = []
+    for dtype in torch.float64, torch.float32:
+        w = torch.tensor(rows_of(seed, heads, rows, ld)[:, :, :states], dtype=dtype)
+        w = w / w.sum(-1, keepdim=True)
+        std, mean = torch.std_mean(w, dim=-2, keepdim=True, unbiased=False)
+        w = torch.nan_to_num((w - mean) / std)
+        matrix = median_filter(w, 7).mean(0)[first:first + n]
+        text, time = dtw_cpu(-matrix.double().numpy())
+        begin = time[np.pad(np.diff(text), (1, 0), constant_values=1).astype(bool)]
+        found.append(begin.tolist())
+    assert found[0] == found[1] and len(found[0]) == n, shape
+    return dict(zip(["seed", "heads", "rows", "ld", "states", "first", "n"], (seed, *shape)),
+                begin=found[0])
+
+
+class Pieces:
+    """Stands for a tokenizers.Tokenizer."""
+
+    def decode(self, ids):
+        data = b"".join(PIECES[i] for i in ids if i < EOT)
+        return data.decode("utf-8", errors="replace")
+
+    def token_to_id(self, name):
+        return EOT + ["<|endoftext|>", "<|startoftranscript|>", "<|notimestamps|>"].index(name)
+
+
+class Model(WhisperModel):
+    def __init__(self, begin, probabilities):
+        self.tokens_per_second, self.frames_per_second = 50, 100
+        result = SimpleNamespace(alignments=list(enumerate(begin)), text_token_probs=probabilities)
+        self.model = SimpleNamespace(align=lambda *a, **k: [result])
+
+
+def window(rng):
+    language = rng.choice(["en", "en", "zh"])
+    n = rng.randint(1, 24)
+    tokens = [rng.randrange(len(PIECES)) for _ in range(n)]
+    long = rng.random() < 0.3
+    steps = [rng.choice([0, 1, 5, 9, 12, 18, 30, 150][5 * long:]) + rng.randint(0, 9) * long
+             for _ in range(n + 1)]
+    begin = [min(1499, b) for b in np.cumsum(steps).tolist()]
+    probabilities = [rng.randint(1, 1000) / 1000 for _ in range(n)]
+    seek = rng.choice([0, rng.randint(0, 9000)])
+    last = rng.choice([seek / 100, rng.randint(0, 9000) / 100])
+    cuts = sorted(rng.sample(range(n + 1), min(n, rng.randint(0, 2))))
+    segments, given = [], []
+    for a, b in zip([0, *cuts], [*cuts, n]):
+        start, end = (seek / 100 + begin[i] / 50 + rng.choice([0, 0, -1, 1, 0.6]) for i in (a, b))
+        segments.append({"seek": seek, "start": start, "end": end, "tokens": [1003, *tokens[a:b]]})
+        given.append({"start": start, "end": end, "n": b - a})
+    tokenizer = Tokenizer(Pieces(), False)
+    tokenizer.language_code = language
+    after = Model(begin, probabilities).add_word_timestamps(
+        [segments], tokenizer, None, 3000, BEFORE, AFTER, last)
+    return {"language": language, "tokens": [PIECES[t].hex() for t in tokens], "begin": begin,
+            "probabilities": probabilities, "offset": seek / 100, "last": last, "segments": given,
+            "after": float(after),
+            "want": [{"start": float(s["start"]), "end": float(s["end"]),
+                      "words": [[w["word"], float(w["start"]), float(w["end"]),
+                                 round(float(w["probability"]), 6)] for w in s["words"]]}
+                     for s in segments]}
+
+
+if __name__ == "__main__":
+    rng = random.Random(1)
+    golden = {"paths": [path(7 * i + 1, shape) for i, shape in enumerate(PATHS)],
+              "windows": [window(rng) for _ in range(40)]}
+    (HERE / "words.json").write_text("{" + ",\n".join(
+        f'"{key}": [\n' + ",\n".join(json.dumps(entry) for entry in golden[key]) + "]"
+        for key in golden) + "}\n")
