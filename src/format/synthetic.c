@@ -33,8 +33,8 @@ void elcl_synthetic_finish(struct elcl_synthetic *s)
     *s = (struct elcl_synthetic){0};
 }
 
-int elcl_synthetic_add(struct elcl_synthetic *s, const char *name, enum elcl_synthetic_kind kind,
-                       int rows, int columns, int fan_in, elcl_error *err)
+static int add(struct elcl_synthetic *s, const char *name, enum elcl_synthetic_kind kind,
+               const int *shape, int n_dims, int fan_in, elcl_error *err)
 {
     int32_t found;
     void *items = s->items;
@@ -51,14 +51,28 @@ int elcl_synthetic_add(struct elcl_synthetic *s, const char *name, enum elcl_syn
     }
     struct elcl_synthetic_tensor *t = &s->items[s->n++];
     *t = (struct elcl_synthetic_tensor){.kind = kind, .fan_in = fan_in};
-    t->tensor = (struct elcl_tensor){.name = copy,
-                                     .file = "synthetic weights",
-                                     .dtype = ELCL_BF16,
-                                     .n_dims = columns ? 2 : 1,
-                                     .shape = {rows, columns},
-                                     .n = (size_t)rows * (size_t)(columns ? columns : 1)};
+    t->tensor = (struct elcl_tensor){
+        .name = copy, .file = "synthetic weights", .dtype = ELCL_BF16, .n_dims = n_dims, .n = 1};
+    for (int i = 0; i < n_dims; i++) {
+        t->tensor.shape[i] = shape[i];
+        t->tensor.n *= (size_t)shape[i];
+    }
     s->parameters += t->tensor.n;
     return ELCL_OK;
+}
+
+int elcl_synthetic_add(struct elcl_synthetic *s, const char *name, enum elcl_synthetic_kind kind,
+                       int rows, int columns, int fan_in, elcl_error *err)
+{
+    const int shape[] = {rows, columns};
+    return add(s, name, kind, shape, columns ? 2 : 1, fan_in, err);
+}
+
+int elcl_synthetic_add_convolution(struct elcl_synthetic *s, const char *name, int outputs,
+                                   int inputs, int taps, elcl_error *err)
+{
+    const int shape[] = {outputs, inputs, taps};
+    return add(s, name, ELCL_SYNTHETIC_WEIGHT, shape, 3, inputs * taps, err);
 }
 
 /* Fills in the 256 values from which a tensor's elements are drawn. */
@@ -157,10 +171,9 @@ static void make_header(const struct elcl_synthetic *s, struct elcl_str *header)
     for (size_t i = 0; i < s->n; i++) {
         const struct elcl_tensor *t = &s->items[i].tensor;
         const unsigned long long end = at + t->n * sizeof(uint16_t);
-        elcl_str_printf(header, ",\"%s\":{\"dtype\":\"BF16\",\"shape\":[%lld", t->name,
-                        (long long)t->shape[0]);
-        if (t->n_dims == 2)
-            elcl_str_printf(header, ",%lld", (long long)t->shape[1]);
+        elcl_str_printf(header, ",\"%s\":{\"dtype\":\"BF16\",\"shape\":[", t->name);
+        for (int d = 0; d < t->n_dims; d++)
+            elcl_str_printf(header, d ? ",%lld" : "%lld", (long long)t->shape[d]);
         elcl_str_printf(header, "],\"data_offsets\":[%llu,%llu]}", at, end);
         at = end;
     }

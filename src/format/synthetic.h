@@ -38,6 +38,10 @@ int elcl_synthetic_add(struct elcl_synthetic *synthetic, const char *name,
                        enum elcl_synthetic_kind kind, int rows, int columns, int fan_in,
                        elcl_error *err);
 
+/* Adds the weights [outputs, inputs, taps] of a convolution. */
+int elcl_synthetic_add_convolution(struct elcl_synthetic *synthetic, const char *name, int outputs,
+                                   int inputs, int taps, elcl_error *err);
+
 /* Writes all tensors to one safetensors file. */
 int elcl_synthetic_write(struct elcl_synthetic *synthetic, const char *path, elcl_error *err);
 

@@ -285,6 +285,16 @@ fail:
     return rc;
 }
 
+int elcl_bart_like_stacks(const struct elcl_family *family, struct elcl_loader *loader,
+                          const struct elcl_arch *arch, struct elcl_weights *weights)
+{
+    int rc;
+    ELCL_TRY(load_stack(family->bart_like, loader, arch, false, &weights->encoder));
+    ELCL_TRY(load_stack(family->bart_like, loader, arch, true, &weights->decoder));
+fail:
+    return rc;
+}
+
 int elcl_bart_like_load(const struct elcl_family *family, struct elcl_loader *loader,
                         const struct elcl_arch *arch, struct elcl_weights *weights)
 {
@@ -295,8 +305,7 @@ int elcl_bart_like_load(const struct elcl_family *family, struct elcl_loader *lo
         loader->base = traits->base;
     ELCL_TRY(arch->shared ? load_shared_tables(loader, arch, head, weights)
                           : load_separate_tables(loader, arch, head, weights));
-    ELCL_TRY(load_stack(traits, loader, arch, false, &weights->encoder));
-    ELCL_TRY(load_stack(traits, loader, arch, true, &weights->decoder));
+    ELCL_TRY(elcl_bart_like_stacks(family, loader, arch, weights));
     if (traits->logits_bias && (!loader->st || elcl_load_find(loader, "final_logits_bias")))
         ELCL_TRY(
             elcl_load_vector(loader, "final_logits_bias", arch->vocabulary, &weights->head_bias));

@@ -51,6 +51,9 @@ void elcl_after_padding_row(float *row, int position, int d);
 
 int elcl_bart_like_arch(const struct elcl_family *family, const struct elcl_config *config,
                         struct elcl_arch *arch, elcl_error *err);
+/* Loads both stacks with their positions, but no token tables. */
+int elcl_bart_like_stacks(const struct elcl_family *family, struct elcl_loader *loader,
+                          const struct elcl_arch *arch, struct elcl_weights *weights);
 int elcl_bart_like_load(const struct elcl_family *family, struct elcl_loader *loader,
                         const struct elcl_arch *arch, struct elcl_weights *weights);
 

@@ -28,6 +28,7 @@ static const struct elcl_family *const families[] = {
     &elcl_family_plbart,
     &elcl_family_t5,
     &elcl_family_umt5,
+    &elcl_family_whisper,
     &elcl_family_xglm,
 };
 /* clang-format on */

@@ -53,6 +53,7 @@ extern const struct elcl_family elcl_family_pegasus;
 extern const struct elcl_family elcl_family_plbart;
 extern const struct elcl_family elcl_family_t5;
 extern const struct elcl_family elcl_family_umt5;
+extern const struct elcl_family elcl_family_whisper;
 extern const struct elcl_family elcl_family_xglm;
 
 /* Finds the family of a config.json, adds its defaults, and reads hyper-parameters and generation

@@ -5,6 +5,19 @@
 
 #include "base/util.h"
 
+/* Whisper of one width, with 30 s windows and the multilingual vocabulary. */
+#define WHISPER(d, heads, ffn, encoder_layers, decoder_layers, mels, vocabulary)                   \
+    "{\"model_type\": \"whisper\", \"architectures\": [\"WhisperForConditionalGeneration\"],\n"    \
+    " \"d_model\": " #d ", \"vocab_size\": " #vocabulary ", \"num_mel_bins\": " #mels ",\n"        \
+    " \"max_source_positions\": 1500, \"max_target_positions\": 448,\n"                            \
+    " \"encoder_layers\": " #encoder_layers ", \"encoder_attention_heads\": " #heads ",\n"         \
+    " \"encoder_ffn_dim\": " #ffn ", \"decoder_layers\": " #decoder_layers ",\n"                   \
+    " \"decoder_attention_heads\": " #heads ", \"decoder_ffn_dim\": " #ffn ",\n"                   \
+    " \"activation_function\": \"gelu\", \"scale_embedding\": false,\n"                            \
+    " \"is_encoder_decoder\": true, \"tie_word_embeddings\": true, \"pad_token_id\": 50257,\n"     \
+    " \"bos_token_id\": 50257, \"eos_token_id\": 50257, \"decoder_start_token_id\": 50258,\n"      \
+    " \"torch_dtype\": \"bfloat16\"}\n"
+
 /* clang-format off */
 static const struct {
     const char *name, *config;
@@ -70,6 +83,12 @@ static const struct {
      " \"feed_forward_proj\": \"relu\", \"layer_norm_epsilon\": 1e-06,\n"
      " \"is_encoder_decoder\": true, \"tie_word_embeddings\": true, \"pad_token_id\": 0,\n"
      " \"eos_token_id\": 1, \"decoder_start_token_id\": 0, \"torch_dtype\": \"bfloat16\"}\n"},
+    {"whisper-tiny", WHISPER(384, 6, 1536, 4, 4, 80, 51865)},
+    {"whisper-base", WHISPER(512, 8, 2048, 6, 6, 80, 51865)},
+    {"whisper-small", WHISPER(768, 12, 3072, 12, 12, 80, 51865)},
+    {"whisper-medium", WHISPER(1024, 16, 4096, 24, 24, 80, 51865)},
+    {"whisper-large-v3", WHISPER(1280, 20, 5120, 32, 32, 128, 51866)},
+    {"whisper-large-v3-turbo", WHISPER(1280, 20, 5120, 32, 4, 128, 51866)},
 };
 /* clang-format on */
 
@@ -139,33 +158,53 @@ static void add_linear(struct list *l, const char *prefix, const char *role, int
     add(l, name, ".bias", ELCL_SYNTHETIC_SMALL, n, 0, 0);
 }
 
-static void add_attention(struct list *l, const char *prefix, const char *role)
+/* [n, c, 3] */
+static void add_convolution(struct list *l, const char *prefix, int n, int c)
+{
+    char name[128];
+    (void)snprintf(name, sizeof(name), "%s.weight", prefix);
+    if (!l->rc)
+        l->rc = elcl_synthetic_add_convolution(l->tensors, name, n, c, 3, l->err);
+    add(l, prefix, ".bias", ELCL_SYNTHETIC_SMALL, n, 0, 0);
+}
+
+static void add_attention(struct list *l, const char *prefix, const char *role, bool key_bias)
 {
     static const char *const parts[] = {".q_proj", ".k_proj", ".v_proj", ".out_proj"};
     char name[128];
     (void)snprintf(name, sizeof(name), "%s%s", prefix, role);
-    for (size_t i = 0; i < ELCL_COUNT(parts); i++)
+    for (size_t i = 0; i < ELCL_COUNT(parts); i++) {
+        if (i == 1 && !key_bias) {
+            add(l, name, ".k_proj.weight", ELCL_SYNTHETIC_WEIGHT, l->arch->d, l->arch->d,
+                l->arch->d);
+            continue;
+        }
         add_linear(l, name, parts[i], l->arch->d, l->arch->d, false);
+    }
 }
 
-static void add_stack(struct list *l, bool decoder, bool bart)
+enum stack_kind { BART, MARIAN, WHISPER_STACK };
+
+static void add_stack(struct list *l, bool decoder, enum stack_kind kind)
 {
     const struct elcl_arch *a = l->arch;
     const char *stack = decoder ? "model.decoder." : "model.encoder.";
     const int ffn = decoder ? a->decoder_ffn : a->encoder_ffn;
     const int n_layers = decoder ? a->decoder_layers : a->encoder_layers;
-    if (bart) {
+    const int positions = decoder ? elcl_arch_target_positions(a) : a->max_positions;
+    const bool key_bias = kind != WHISPER_STACK;
+    if (kind != MARIAN)
         add(l, stack, "embed_positions.weight", ELCL_SYNTHETIC_SMALL,
-            a->max_positions + a->position_offset, a->d, 0);
-        add_norm(l, stack, "layernorm_embedding");
-    }
+            positions + a->position_offset, a->d, 0);
+    if (kind != MARIAN)
+        add_norm(l, stack, kind == BART ? "layernorm_embedding" : "layer_norm");
     for (int i = 0; i < n_layers; i++) {
         char layer[64];
         (void)snprintf(layer, sizeof(layer), "%slayers.%d.", stack, i);
-        add_attention(l, layer, "self_attn");
+        add_attention(l, layer, "self_attn", key_bias);
         add_norm(l, layer, "self_attn_layer_norm");
         if (decoder) {
-            add_attention(l, layer, "encoder_attn");
+            add_attention(l, layer, "encoder_attn", key_bias);
             add_norm(l, layer, "encoder_attn_layer_norm");
         }
         add_linear(l, layer, "fc1", ffn, a->d, false);
@@ -185,11 +224,22 @@ static void list_bart_or_marian(struct list *l, bool bart)
         add(l, "model.encoder.embed_tokens.weight", "", kind, a->source_vocabulary, a->d, 0);
         add(l, "model.decoder.embed_tokens.weight", "", kind, a->vocabulary, a->d, 0);
     }
-    add_stack(l, false, bart);
-    add_stack(l, true, bart);
+    add_stack(l, false, bart ? BART : MARIAN);
+    add_stack(l, true, bart ? BART : MARIAN);
     if (!a->tied)
         add(l, "lm_head.weight", "", kind, a->vocabulary, a->d, 0);
     add(l, "final_logits_bias", "", ELCL_SYNTHETIC_SMALL, 1, a->vocabulary, 0);
+}
+
+static void list_whisper(struct list *l)
+{
+    const struct elcl_arch *a = l->arch;
+    add_convolution(l, "model.encoder.conv1", a->d, a->input_width);
+    add_convolution(l, "model.encoder.conv2", a->d, a->d);
+    add_stack(l, false, WHISPER_STACK);
+    add(l, "model.decoder.embed_tokens.weight", "", ELCL_SYNTHETIC_EMBEDDING, a->vocabulary, a->d,
+        0);
+    add_stack(l, true, WHISPER_STACK);
 }
 
 static void list_gpt2(struct list *l)
@@ -270,6 +320,8 @@ int elcl_synthetic_model(const struct elcl_config *config, const struct elcl_arc
         list_gpt2(&l);
     else if (!strcmp(config->model_type, "t5"))
         list_t5(&l);
+    else if (!strcmp(config->model_type, "whisper"))
+        list_whisper(&l);
     else
         list_bart_or_marian(&l, !strcmp(config->model_type, "bart"));
     if (l.rc)

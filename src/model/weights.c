@@ -303,13 +303,15 @@ static int load_stacked(struct elcl_loader *loader, const struct projection *par
                         struct elcl_linear *linear)
 {
     struct elcl_matrix_source sources[3] = {{0}};
+    bool has_bias = false; /* a part without one gets zeros */
     int n = 0;
     for (int i = 0; i < n_parts; i++) {
         sources[i] = source_of(&parts[i]);
         n += parts[i].n;
+        has_bias = has_bias || parts[i].has_bias;
     }
     int rc = create_matrix(loader, "weight matrix", 1, n, parts[0].k, sources, n_parts, &linear->w);
-    if (rc || !parts[0].has_bias)
+    if (rc || !has_bias)
         return rc;
     loader->bytes += (size_t)n * sizeof(float);
     if (loader->plan)
@@ -318,7 +320,8 @@ static int load_stacked(struct elcl_loader *loader, const struct projection *par
     if (!bias)
         return elcl_fail_nomem(loader->err);
     for (int i = 0, at = 0; i < n_parts; at += parts[i++].n)
-        part_to_f32(parts[i].bias, parts[i].at, (size_t)parts[i].n, bias + at);
+        if (parts[i].has_bias)
+            part_to_f32(parts[i].bias, parts[i].at, (size_t)parts[i].n, bias + at);
     rc = upload_f32(loader, "bias", bias, (size_t)n, &linear->bias);
     elcl_free(bias);
     return rc;
@@ -576,9 +579,10 @@ int elcl_load_attention_named(struct elcl_loader *loader, const char *prefix,
     struct projection qkv[3], out;
     int rc;
     const bool no_bias = loader->no_bias;
-    loader->no_bias = no_bias || loader->no_qkv_bias;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
+        loader->no_bias = no_bias || loader->no_qkv_bias || (i == 1 && loader->no_key_bias);
         ELCL_TRY(find_projection(loader, prefix, names[i], heads * dh, d, &qkv[i]));
+    }
     loader->no_bias = no_bias;
     ELCL_TRY(find_projection(loader, prefix, names[3], d, heads * dh, &out));
     if (site != ELCL_SITE_ENCODER && loader->attention == ELCL_ATTN_EL) {

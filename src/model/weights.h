@@ -74,6 +74,7 @@ struct elcl_loader {
     const char *base;              /* optional prefix of stored names; NULL: "model." */
     bool no_bias;                  /* linear maps are loaded without biases */
     bool no_qkv_bias;              /* queries, keys and values are */
+    bool no_key_bias;              /* keys are; the others have theirs */
     bool no_norm_bias;             /* norms are: they get zeros */
     bool no_norm_weight;           /* and without weights: they get ones */
     uint64_t bytes;                /* of device buffers, running total */

@@ -265,6 +265,9 @@ static void rule_options(const cJSON *options, elcl_gen_options *o)
     o->frequency_penalty = read_float(options, "frequency_penalty", 0);
     o->stop_strings = read_strings(options, "stop_strings", &o->n_stop_strings);
     o->patience = read_float(options, "patience", 1);
+    o->timestamp_begin_token_id = read_int(options, "timestamp_begin_token_id", -1);
+    o->no_timestamps_token_id = read_int(options, "no_timestamps_token_id", -1);
+    o->max_initial_timestamp = read_int(options, "max_initial_timestamp", -1);
 }
 
 static void fairseq_options(const cJSON *options, elcl_gen_options *o)
@@ -499,8 +502,10 @@ static void take_result(void *user, const elcl_result *result)
 elcl_request job_begin(struct job *job)
 {
     job->deliveries = job->n = 0;
-    return (elcl_request){.source = job->source->ids,
-                          .n_source = (size_t)job->source->n,
+    return (elcl_request){.source = job->inputs ? NULL : job->source->ids,
+                          .n_source = job->inputs ? 0 : (size_t)job->source->n,
+                          .inputs = job->inputs,
+                          .n_inputs = job->n_inputs,
                           .options = job->options,
                           .user = job};
 }

@@ -107,6 +107,8 @@ struct hypothesis {
 
 struct job {
     const struct tokens *source;
+    const float *inputs; /* [n_inputs, C] instead of the source, or NULL */
+    size_t n_inputs;
     elcl_gen_options options;
     int deliveries; /* delivered results, 1 if all is well */
     int n;
@@ -141,7 +143,8 @@ struct driver_row {
 struct driver {
     elcl_model *model;
     struct elcl_state state;
-    const struct tokens *sources;
+    const struct tokens *sources; /* with `given`, only their lengths */
+    const float *const *given;    /* [n_sources] outputs of the encoder, which does not run; NULL */
     int n_sources;
     int length; /* tokens of every row */
     int n_rows;

@@ -136,6 +136,21 @@ static void encode_records(struct driver *d)
     records->n = records->self_at + (size_t)records->n_rows * ELCL_ROW_GROUP_INTS;
 }
 
+/* Puts given outputs of the encoder one after another. */
+static void give_rows(struct driver *d)
+{
+    const size_t width = (size_t)d->model->arch.d;
+    float *rows =
+        elcl_ops_host_memory(d->state.ops, (size_t)d->encode.n_rows * width, sizeof(*rows));
+    d->encode.kind = ELCL_SOURCE_ROWS;
+    d->encode.given = rows;
+    for (int i = 0; i < d->n_sources; i++) {
+        const size_t n = (size_t)d->sources[i].n * width;
+        memcpy(rows, d->given[i], n * sizeof(*rows));
+        rows += n;
+    }
+}
+
 /* Sets histories and cache rows of the new rows; `k` counts the rows of a sentence. */
 static void follow(struct driver *d, const struct driver_row *rows, int n_rows)
 {
@@ -276,6 +291,8 @@ bool driver_step(struct driver *d, const struct driver_row *rows, int n_rows)
         ELCL_TRY(elcl_decoder_prefill(&d->state, &d->encode, &err));
     } else if (first) {
         encode_records(d);
+        if (d->given)
+            give_rows(d);
         ELCL_TRY(elcl_encoder_run(&d->state, &d->encode, &err));
         ELCL_TRY(read_encoded(d, &err));
     }
