@@ -19,6 +19,13 @@ table() {
 same "the paper's table, mha-beam" "$(table mha-beam)" "1.5 6 3 12 15 60"
 same "the paper's table, el" "$(table el)" "0.0156 0.0625 0.0312 0.125 0.156 0.625"
 check "plan names the device" grep -q '^for a GPU without limits' "$tmp/out"
+# 16 windows of 30 s: 1,500 states, f16, 5 beams.
+for name in large-v3 large-v3-turbo; do
+    run env OCL_ICD_VENDORS=/nonexistent "$elcl" plan --synthetic whisper-$name --state f16 \
+        --num-beams 5 --batch-size 16
+    same "whisper-$name: source of el, mha, mha-beam" "$(table el) $(table mha) $(table mha-beam)" \
+        "$(case $name in large-v3) echo 0.0572 3.66 18.3 ;; *) echo 0.0572 0.458 2.29 ;; esac)"
+done
 run "$elcl" plan "$model" --device cpu --num-beams 4
 exits "plan for a device" 0
 check "plan for a device: the choice of auto" grep -q '^auto takes mha: a CPU' "$tmp/out"
@@ -89,6 +96,14 @@ r["memory"]["peak_bytes"] for r in lines[0]["results"]))'
     json "bench: kernels" '(all({"gemm", "select"} <= {k["name"] for k in r["kernel_times"]}
 for r in lines[0]["results"]) and "reorder" in {k["name"] for k in
 lines[0]["results"][-1]["kernel_times"]})'
+    run "$elcl" bench "$root/tests/golden/tiny-whisper" --attention el,mha,mha-beam --new-tokens 4 \
+        --quiet --no-profile --repetitions 1 --warmup 0 --format json --output "$tmp/s.json"
+    exits "bench of a speech model" 0
+    tr -d '\n' <"$tmp/s.json" >"$tmp/out"
+    json "bench of a speech model" '(all(r["source_length"] == 50 and r["num_beams"] == 5 and
+r["memory"]["planned_bytes"] == r["memory"]["peak_bytes"] for r in lines[0]["results"]) and
+len({r["ids_hash"] for r in lines[0]["results"]}) == 1)'
+    tr -d '\n' <"$tmp/r.json" >"$tmp/out"
     json "bench: both phases have a limit" '(all(0 < r[k] < 2 for r in lines[0]["results"]
 for k in ("encode_fraction", "step_fraction")))'
 else

@@ -155,8 +155,9 @@ static int expand_models(const struct cli_bench_options *o, struct cli_bench_con
     return ELCL_OK;
 }
 
-/* Checks all that needs no device, so that bad values are refused before anything runs. */
-static int check(const struct cli_bench_config *c, elcl_error *err)
+/* Fills in what depends on the model, and checks all that needs no device, so that bad values are
+ * refused before anything runs. */
+static int complete(struct cli_bench_config *c, elcl_error *err)
 {
     elcl_blueprint *blueprint = NULL;
     elcl_blueprint_info info;
@@ -165,6 +166,10 @@ static int check(const struct cli_bench_config *c, elcl_error *err)
         return rc;
     elcl_blueprint_get_info(blueprint, &info);
     elcl_blueprint_close(&blueprint);
+    if (!c->source_length)
+        c->source_length = info.input_width ? info.max_source : 64;
+    if (!c->num_beams)
+        c->num_beams = info.input_width ? 5 : 4;
     if (c->source_length > info.max_source)
         return elcl_fail(err, ELCL_E_ARG,
                          "--source-length is %d, but %.80s has positions for %d tokens",
@@ -194,7 +199,7 @@ int cli_bench_expand(const struct cli_bench_options *o, struct cli_bench_configs
     else
         rc = expand_preset(o, paper, ELCL_COUNT(paper), true, &c, err);
     for (size_t i = 0; !rc && i < c.n; i++)
-        rc = check(&c.items[i], err);
+        rc = complete(&c.items[i], err);
     if (rc)
         cli_bench_configs_finish(&c);
     else

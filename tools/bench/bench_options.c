@@ -37,11 +37,12 @@ static const struct cli_opt options_table[] = {
     CLI_ROW_INT("max-batch", "N", max_batch, 1, 1 << 20,
                 "maximum of --batch-size auto (default 64)"),
     CLI_ROW_INTS("num-beams", num_beams, 1, ELCL_MAX_BEAMS,
-                 "beams; 1 is greedy search (default 4)"),
+                 "beams; 1 is greedy search (default 4, speech 5)"),
     CLI_ROW_INTS("num-beam-groups", num_beam_groups, 1, ELCL_MAX_BEAMS,
                  "groups of diverse beam search; 1 is off (default 1)"),
     CLI_ROW_INTS("source-length", source_length, 1, 1 << 20,
-                 "tokens of every source (default 64)"),
+                 "tokens of every source (default 64), or states of every sound (default a whole "
+                 "window)"),
     CLI_ROW_INTS("new-tokens", new_tokens, 1, 1 << 20,
                  "tokens of every output; none ends earlier (default 16)"),
     CLI_ROW_WORDS("weights", "f32|f16|bf16|int8", weights, cli_weight_words,
@@ -121,9 +122,9 @@ static int check(const struct cli_args *args, void *target, elcl_error *err)
     if (!o->preset) {
         fill(&o->attention, ELCL_ATTN_AUTO);
         fill(&o->batch_size, 1);
-        fill(&o->num_beams, 4);
+        fill(&o->num_beams, 0); /* 0: by the model */
         fill(&o->num_beam_groups, 1);
-        fill(&o->source_length, 64);
+        fill(&o->source_length, 0);
         fill(&o->new_tokens, 16);
     }
     fill(&o->weights, ELCL_F32);

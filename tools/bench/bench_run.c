@@ -149,6 +149,8 @@ struct work {
     const struct cli_bench_config *config;
     elcl_gen_options options;
     int32_t *sources; /* [samples, S] */
+    float *inputs;    /* [2 S, C] of a model that reads numbers: one sample's, instead */
+    int input_width;  /* C, or 0 */
     uint64_t *hashes; /* [samples] */
     double *step_ms;  /* [n_steps] */
     size_t n_steps, capacity;
@@ -190,6 +192,19 @@ static void fill_sources(struct work *w, int vocabulary)
         }
 }
 
+/* Computes the numbers of one sample in the same way, from -1 to 1. */
+static void fill_inputs(struct work *w, int sample)
+{
+    const struct cli_bench_config *c = w->config;
+    const uint64_t start = mix(mix(ELCL_HASH_INIT, c->seed), (uint64_t)sample);
+    for (int t = 0; t < 2 * c->source_length; t++) {
+        const uint64_t frame = mix(start, (uint64_t)t);
+        float *row = w->inputs + (size_t)t * (size_t)w->input_width;
+        for (int i = 0; i < w->input_width; i++)
+            row[i] = (float)(mix(frame, (uint64_t)i) >> 32 & 255) / 127.5f - 1;
+    }
+}
+
 /* Sets plain search without rules, so that no output ends before new_tokens. */
 static void set_options(const elcl_model *model, struct work *w)
 {
@@ -215,10 +230,15 @@ static int submit(struct work *w, elcl_error *err)
     const size_t length = (size_t)w->config->source_length;
     for (int i = 0; i < w->config->samples; i++) {
         uint64_t id;
-        const elcl_request request = {.source = w->sources + (size_t)i * length,
-                                      .n_source = length,
-                                      .options = w->options,
-                                      .sample = (uint64_t)i};
+        elcl_request request = {.options = w->options, .sample = (uint64_t)i};
+        if (w->inputs) {
+            fill_inputs(w, i);
+            request.inputs = w->inputs;
+            request.n_inputs = 2 * length;
+        } else {
+            request.source = w->sources + (size_t)i * length;
+            request.n_source = length;
+        }
         const int rc = elcl_engine_submit(w->engine, &request, &id, err);
         if (rc)
             return rc;
@@ -446,10 +466,24 @@ static int profile(const struct cli_bench *bench, elcl_model *model, struct work
     return ELCL_OK;
 }
 
+static int make_sources(struct work *w, int vocabulary, elcl_error *err)
+{
+    const size_t samples = (size_t)w->config->samples, length = (size_t)w->config->source_length;
+    w->hashes = calloc(samples, sizeof(*w->hashes));
+    if (w->input_width)
+        w->inputs = calloc(2 * length * (size_t)w->input_width, sizeof(*w->inputs));
+    else
+        w->sources = calloc(samples * length, sizeof(*w->sources));
+    if (!w->hashes || (!w->inputs && !w->sources))
+        return elcl_fail_nomem(err);
+    if (w->sources)
+        fill_sources(w, vocabulary);
+    return ELCL_OK;
+}
+
 static int run_all(const struct cli_bench *bench, elcl_model *model, int vocabulary,
                    struct cli_bench_result *r, struct elcl_str *trace, elcl_error *err)
 {
-    const size_t samples = (size_t)r->config.samples;
     struct work w = {.config = &r->config};
     elcl_model_info info;
     elcl_model_get_info(model, &info);
@@ -457,11 +491,9 @@ static int run_all(const struct cli_bench *bench, elcl_model *model, int vocabul
     r->config.gemm = info.gemm;
     r->config.kernels = info.kernels;
     r->config.compute = info.compute;
-    w.sources = calloc(samples * (size_t)r->config.source_length, sizeof(*w.sources));
-    w.hashes = calloc(samples, sizeof(*w.hashes));
-    int rc = w.sources && w.hashes ? ELCL_OK : elcl_fail_nomem(err);
+    w.input_width = info.input_width;
+    int rc = make_sources(&w, vocabulary, err);
     if (!rc) {
-        fill_sources(&w, vocabulary);
         set_options(model, &w);
         rc = measure_repetitions(model, &w, r, err);
     }
@@ -469,6 +501,7 @@ static int run_all(const struct cli_bench *bench, elcl_model *model, int vocabul
         rc = profile(bench, model, &w, r, trace, err);
     elcl_engine_destroy(&w.engine);
     free(w.sources);
+    free(w.inputs);
     free(w.hashes);
     free(w.step_ms);
     return rc;

@@ -13,7 +13,10 @@ static int source_length(const struct cli_plan_table *table, const struct cli_pl
 
 static int target_length(const struct cli_plan_table *table, const struct cli_plan_row *row)
 {
-    return row->params.max_target ? row->params.max_target : table->info.default_length;
+    const int length = table->info.default_length;
+    const int positions = table->info.max_target - 1; /* the last token needs none */
+    const int planned = length < positions ? length : positions;
+    return row->params.max_target ? row->params.max_target : planned;
 }
 
 /* ---- text ---------------------------------------------------------------------------------- */
