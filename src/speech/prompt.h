@@ -1,0 +1,36 @@
+/* What stands before the text that the decoder generates for a window. */
+#ifndef ELCL_SPEECH_PROMPT_H
+#define ELCL_SPEECH_PROMPT_H
+
+#include "base/util.h"
+#include "elcl/transcribe.h"
+#include "speech/tokens.h"
+
+/* A growing list of tokens; {0} is an empty one. */
+struct elcl_ids {
+    int32_t *ids; /* [n] freed with elcl_free() */
+    size_t n, capacity;
+};
+
+int elcl_ids_add(struct elcl_ids *list, const int32_t *ids, size_t n, elcl_error *err);
+
+struct elcl_prompt_parts {
+    const struct elcl_speech_tokens *tokens;
+    int positions;    /* of the decoder */
+    int32_t language; /* its token; -1: the model has none */
+    bool translate, timestamps;
+    elcl_tokens previous; /* the text before; its last tokens count if there are too many */
+    elcl_tokens hotwords; /* without effect if there is a prefix */
+    elcl_tokens prefix;   /* the text's first tokens */
+};
+
+/* Writes the tokens in order: start of the previous text, hotwords, previous text, then start,
+ * language, task, no timestamps, then a first timestamp and the prefix.
+ *
+ * prompt: receives them; free prompt->ids with elcl_free().
+ * start:  receives the position of the start token, whose prediction has the no-speech
+ *         probability. */
+int elcl_prompt_build(const struct elcl_prompt_parts *parts, struct elcl_ids *prompt, size_t *start,
+                      elcl_error *err);
+
+#endif
