@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "format/ctranslate2.h"
 #include "format/foreign.h"
+#include "format/ggml.h"
 #include "format/json.h"
 
 #define MAX_CONFIG_BYTES ((size_t)16 << 20)
@@ -44,14 +45,16 @@ static int read_model_type(struct elcl_config *config, const char *directory, el
     return ELCL_OK;
 }
 
-/* The model type and the rest of a CTranslate2 directory. */
-static int load_ctranslate2(const char *directory, struct elcl_config *config, elcl_error *err)
+/* The model type and the rest of a CTranslate2 directory, or of a file of whisper.cpp. */
+static int load_made(const char *model, bool ggml, struct elcl_config *config, elcl_error *err)
 {
-    struct elcl_config c = {.path = elcl_path_join(directory, ELCL_CT2_FILE),
-                            .generation_path = elcl_path_join(directory, "config.json")};
+    struct elcl_config c = {
+        .path = ggml ? elcl_strdup(model) : elcl_path_join(model, ELCL_CT2_FILE),
+        .generation_path = ggml ? elcl_strdup(model) : elcl_path_join(model, "config.json")};
     int rc = c.path && c.generation_path ? ELCL_OK : elcl_fail_nomem(err);
     if (!rc)
-        rc = elcl_ct2_config(directory, &c.model, &c.generation, err);
+        rc = ggml ? elcl_ggml_config(model, &c.model, &c.generation, err)
+                  : elcl_ct2_config(model, &c.model, &c.generation, err);
     if (!rc)
         rc = read_model_type(&c, NULL, err);
     if (rc)
@@ -94,12 +97,14 @@ int elcl_config_parse(const char *model, size_t n_model, const char *generation,
 
 int elcl_config_load(const char *directory, struct elcl_config *config, elcl_error *err)
 {
-    bool ctranslate2 = false;
-    int rc = elcl_check_directory(directory, err);
-    if (!rc)
+    bool ctranslate2 = false, ggml = false;
+    int rc = elcl_ggml_detect(directory, &ggml, err);
+    if (!rc && !ggml)
+        rc = elcl_check_directory(directory, err);
+    if (!rc && !ggml)
         rc = elcl_ct2_detect(directory, &ctranslate2, err);
-    if (rc || ctranslate2)
-        return rc ? rc : load_ctranslate2(directory, config, err);
+    if (rc || ggml || ctranslate2)
+        return rc ? rc : load_made(directory, ggml, config, err);
     char *path = elcl_path_join(directory, "config.json");
     char *generation_path = elcl_path_join(directory, "generation_config.json");
     char *model = NULL, *generation = NULL;

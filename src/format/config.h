@@ -18,7 +18,8 @@ struct elcl_config {
     void *lists[4]; /* the lists of the generation options point here */
 };
 
-/* Reads both files of a directory. config.json must exist and name a model_type. */
+/* Reads both files of a directory. config.json must exist and name a model_type. CTranslate2 and
+ * files of whisper.cpp have the values elsewhere. */
 int elcl_config_load(const char *directory, struct elcl_config *config, elcl_error *err);
 /* Parses both texts (for fuzzing); generation may be NULL. */
 int elcl_config_parse(const char *model, size_t n_model, const char *generation,

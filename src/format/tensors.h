@@ -48,7 +48,7 @@ struct elcl_tensors {
     size_t n_loaded, max_loaded;
 };
 
-/* Opens the weights of a model directory. */
+/* Opens the weights of a model directory, or of a file of whisper.cpp. */
 int elcl_tensors_open(const char *directory, struct elcl_tensors **tensors, elcl_error *err);
 void elcl_tensors_close(struct elcl_tensors **tensors); /* NULL is fine */
 

@@ -5,6 +5,7 @@
 #include "base/util.h"
 #include "format/ctranslate2.h"
 #include "format/foreign.h"
+#include "format/ggml.h"
 #include "format/pytorch.h"
 #include "format/safetensors.h"
 
@@ -40,7 +41,11 @@ int elcl_tensors_open(const char *directory, struct elcl_tensors **tensors, elcl
     struct elcl_safetensors *st = NULL;
     const char *name;
     char *path;
-    int rc = find_file(directory, &name, &path, err);
+    bool ggml = false;
+    int rc = elcl_ggml_detect(directory, &ggml, err);
+    if (rc || ggml)
+        return rc ? rc : elcl_ggml_tensors_open(directory, tensors, err);
+    rc = find_file(directory, &name, &path, err);
     if (rc)
         return rc;
     if (!strcmp(name, ELCL_PYTORCH_FILE)) {

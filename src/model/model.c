@@ -6,6 +6,7 @@
 
 #include "base/os.h"
 #include "base/util.h"
+#include "format/ggml.h"
 #include "model/synthetic.h"
 #include "model/unused.h"
 
@@ -53,7 +54,7 @@ fail:
 static int read_directory(struct elcl_model *m, const char *directory, elcl_error *err)
 {
     int rc;
-    ELCL_TRY(elcl_check_directory(directory, err));
+    ELCL_TRY(elcl_ggml_check_model(directory, err));
     ELCL_TRY(elcl_config_load(directory, &m->config, err));
     ELCL_TRY(elcl_family_read(&m->config, &m->family, &m->arch, &m->defaults, err));
     ELCL_TRY(elcl_tokenizer_load(directory, &m->tokenizer, err));
@@ -67,10 +68,10 @@ int elcl_model_read_texts(struct elcl_model *m, const char *directory, elcl_erro
     elcl_error config_err = {0};
     bool has_config = false;
     m->bos = m->eos = m->empty = -1;
-    int rc = elcl_check_directory(directory, err);
+    int rc = elcl_ggml_check_model(directory, err);
     if (!rc)
         rc = elcl_tokenizer_load(directory, &m->tokenizer, err);
-    if (!rc)
+    if (!rc && elcl_is_directory(directory))
         rc = elcl_has_file(directory, "config.json", &has_config, err);
     if (rc || !m->tokenizer)
         return rc;

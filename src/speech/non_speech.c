@@ -18,16 +18,26 @@ static const char *const notes[] = {"♩", "♪", "♫", "♬", "♭", "♮", "�
 
 struct list {
     const struct elcl_tokenizer *tokenizer; /* NULL: there is none */
+    int32_t limit;                          /* the model has the ids below */
     int32_t never[2];                       /* not added: small vocabularies would need it */
     int32_t *ids;                           /* [n] */
     size_t n, max;
     elcl_error *err;
 };
 
+static struct list begin(const struct elcl_tokenizer *tokenizer,
+                         const struct elcl_speech_tokens *special, int32_t never, elcl_error *err)
+{
+    return (struct list){.tokenizer = tokenizer,
+                         .limit = special->timestamp_begin + special->n_timestamps,
+                         .never = {never, -1},
+                         .err = err};
+}
+
 static int add(struct list *list, int32_t id)
 {
     void *array = list->ids;
-    if (id < 0 || id == list->never[0] || id == list->never[1])
+    if (id < 0 || id >= list->limit || id == list->never[0] || id == list->never[1])
         return ELCL_OK;
     if (!elcl_grow(&array, &list->max, list->n + 1, sizeof(*list->ids)))
         return elcl_fail_nomem(list->err);
@@ -96,7 +106,7 @@ int elcl_non_speech_tokens(const struct elcl_tokenizer *tokenizer,
 {
     const int32_t ids[] = {special->sot,      special->translate, special->transcribe,
                            special->sot_prev, special->no_speech, special->sot_lm};
-    struct list list = {.tokenizer = tokenizer, .never = {special->eot, -1}, .err = err};
+    struct list list = begin(tokenizer, special, special->eot, err);
     size_t n;
     int rc = find_first(&list, " ", &list.never[1], &n);
     for (size_t i = 0; i < ELCL_COUNT(ids) && !rc; i++)
@@ -120,7 +130,7 @@ int elcl_blank_tokens(const struct elcl_tokenizer *tokenizer,
                       const struct elcl_speech_tokens *special, elcl_tokens *tokens, void **memory,
                       elcl_error *err)
 {
-    struct list list = {.tokenizer = tokenizer, .never = {-1, -1}, .err = err};
+    struct list list = begin(tokenizer, special, -1, err);
     int rc = add(&list, special->eot);
     if (!rc)
         rc = add_first(&list, " ", true);

@@ -5,6 +5,7 @@
 #include "base/os.h"
 #include "base/util.h"
 #include "elcl/speech.h"
+#include "format/config.h"
 #include "format/json.h"
 #include "speech/fft.h"
 #include "speech/mel.h"
@@ -12,6 +13,7 @@
 /* Old files hold the filters, which are computed: 80 lists of 201 numbers. */
 #define MAX_FILE_BYTES ((size_t)16 << 20)
 #define MAX_WINDOW_SECONDS 3600
+#define POSITIONS_PER_SECOND 50
 
 /* Fails unless the key is absent or has the one value that elcl computes with. */
 static int require(const cJSON *object, const char *path, const char *key, int wanted,
@@ -97,14 +99,35 @@ static int read_file(const char *directory, const char *name, bool *found,
     return rc;
 }
 
+/* The sizes of the model that reads the features. */
+static int read_sizes(const char *model, struct elcl_preprocessor *preprocessor, elcl_error *err)
+{
+    struct elcl_config config = {0};
+    int mels, positions, rc;
+    bool there = true;
+    *preprocessor = (struct elcl_preprocessor){.mels = 80, .window_frames = 3000};
+    if (elcl_is_directory(model))
+        ELCL_TRY(elcl_has_file(model, "config.json", &there, err));
+    if (!there)
+        return ELCL_OK;
+    ELCL_TRY(elcl_config_load(model, &config, err));
+    ELCL_TRY(elcl_config_int_or(&config, "num_mel_bins", 1, ELCL_MAX_MELS, 80, &mels, err));
+    ELCL_TRY(elcl_config_int_or(&config, "max_source_positions", 1,
+                                MAX_WINDOW_SECONDS * POSITIONS_PER_SECOND, 1500, &positions, err));
+    *preprocessor = (struct elcl_preprocessor){.mels = mels, .window_frames = 2 * positions};
+fail:
+    elcl_config_finish(&config);
+    return rc;
+}
+
 int elcl_preprocessor_read(const char *directory, struct elcl_preprocessor *preprocessor,
                            elcl_error *err)
 {
     bool found = false;
+    if (!elcl_is_directory(directory)) /* a file of whisper.cpp */
+        return read_sizes(directory, preprocessor, err);
     int rc = read_file(directory, "preprocessor_config.json", &found, preprocessor, err);
     if (!rc && !found)
         rc = read_file(directory, "processor_config.json", &found, preprocessor, err);
-    if (!rc && !found)
-        *preprocessor = (struct elcl_preprocessor){.mels = 80, .window_frames = 3000};
-    return rc;
+    return rc || found ? rc : read_sizes(directory, preprocessor, err);
 }

@@ -10,7 +10,7 @@ struct elcl_preprocessor {
     int window_frames; /* of one run of the encoder; 3000 if no file says it */
 };
 
-/* Reads the files of a directory; without any, *preprocessor has the defaults. Refuses what
+/* Reads the files of a model; without them, the sizes of the model's encoder count. Refuses what
  * elcl_features() does not do: another rate, another step, another transform, dither. */
 int elcl_preprocessor_read(const char *directory, struct elcl_preprocessor *preprocessor,
                            elcl_error *err);

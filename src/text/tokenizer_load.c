@@ -5,6 +5,7 @@
 #include "base/os.h"
 #include "format/ctranslate2.h"
 #include "format/foreign.h"
+#include "format/ggml.h"
 #include "format/json.h"
 #include "text/tokenizer_load.h"
 
@@ -153,9 +154,12 @@ static bool has_origin(const struct elcl_text_file *files)
 
 int elcl_tokenizer_load(const char *directory, struct elcl_tokenizer **tokenizer, elcl_error *err)
 {
-    bool ctranslate2 = false;
+    bool ctranslate2 = false, ggml = false;
     struct elcl_text_file files[ELCL_N_TOKENIZER_FILES] = {{0}};
-    int rc = elcl_ct2_detect(directory, &ctranslate2, err);
+    int rc = elcl_ggml_detect(directory, &ggml, err);
+    if (rc || ggml)
+        return rc ? rc : elcl_ggml_tokenizer_load(directory, tokenizer, err);
+    rc = elcl_ct2_detect(directory, &ctranslate2, err);
     if (!rc)
         rc = read_files(directory, files, err);
     struct elcl_tokenizer *t = NULL;

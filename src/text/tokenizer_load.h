@@ -66,6 +66,10 @@ int elcl_ct2_tokenizer_load(const char *directory, struct elcl_tokenizer **token
 int elcl_ct2_tokenizer_check(const char *directory, const struct elcl_tokenizer *tokenizer,
                              elcl_error *err);
 
+/* ---- tokenizer_ggml.c ------------------------------------------------------------------------ */
+
+int elcl_ggml_tokenizer_load(const char *path, struct elcl_tokenizer **tokenizer, elcl_error *err);
+
 /* ---- tokenizer_whisper.c --------------------------------------------------------------------- */
 
 /* Makes a byte-level tokenizer one of speech if it has <|startoftranscript|>: decoded texts have no

@@ -70,6 +70,9 @@ static void test_files(void)
         return;
     directory("model");
     read("model", 80, 3000);
+    write_text("model/config.json", "{\"model_type\": \"whisper\", \"num_mel_bins\": 128, "
+                                    "\"max_source_positions\": 50}");
+    read("model", 128, 100);
     write_text("model/processor_config.json", "{\"feature_extractor\": {\"feature_size\": 64}}");
     read("model", 64, 3000);
     write_text("model/preprocessor_config.json", "{\"feature_size\": 128, \"chunk_length\": 1}");

@@ -7,6 +7,7 @@
 #include "base/half.h"
 #include "base/os.h"
 #include "files.h"
+#include "format/ggml.h"
 #include "format/json.h"
 #include "model/model.h"
 #include "speech/tokens.h"
@@ -14,6 +15,8 @@
 
 #define ORIGIN "tiny-whisper"
 #define CT2 "ct2-whisper"
+#define GGML "ggml-whisper.bin"
+#define SMALL_GGML "tests/fuzz/seeds/ggml/small.bin"
 
 static const char *golden_path(const char *name)
 {
@@ -220,10 +223,133 @@ static void test_missing_token(void)
     elcl_config_finish(&config);
 }
 
+/* ---- whisper.cpp ----------------------------------------------------------------------------- */
+
+static void test_types(void)
+{
+    static const struct {
+        const char *name;
+        int levels, zero;
+        float offset;
+    } cases[] = {{"fc1", 16, 8, 0},
+                 {"fc2", 16, 0, 0.25f},
+                 {"self_attn.q_proj", 32, 16, 0},
+                 {"self_attn.k_proj", 32, 0, 0.25f},
+                 {"self_attn.out_proj", 32, 16, 0}};
+    struct elcl_tensors *tensors = NULL;
+    elcl_error err = {0};
+    size_t n = 0;
+    if (!check_case("whisper.cpp: types of elements"))
+        return;
+    char *data = read_golden_file(SMALL_GGML, &n), name[64];
+    if (CHECK(data && !elcl_ggml_tensors_open_memory(data, n, "f", &tensors, &err), "%s", err.msg))
+        for (size_t k = 0; k < ELCL_COUNT(cases); k++) {
+            snprintf(name, sizeof(name), "model.encoder.layers.0.%s.weight", cases[k].name);
+            const struct elcl_tensor *t = elcl_tensors_find(tensors, name);
+            if (!CHECK(t && !elcl_tensors_load(tensors, t, &err), "%s: %s", name, err.msg))
+                continue;
+            for (int i = 0; i < (int)t->n; i++) {
+                const float want =
+                    0.5f * (float)(i % cases[k].levels - cases[k].zero) + cases[k].offset;
+                CHECK(element(t, (size_t)i) == want, "%s[%d]: %g, want %g", name, i,
+                      (double)element(t, (size_t)i), (double)want);
+            }
+        }
+    elcl_tensors_close(&tensors);
+    elcl_free(data);
+}
+
+static void test_special(void)
+{
+    static const char *const names[] = {"<|endoftext|>",    "<|startoftranscript|>",
+                                        "<|en|>",           "<|translate|>",
+                                        "<|transcribe|>",   "<|startoflm|>",
+                                        "<|startofprev|>",  "<|nospeech|>",
+                                        "<|notimestamps|>", "<|0.00|>",
+                                        "<|0.02|>",         "<|0.04|>"};
+    struct elcl_ggml ggml = {0};
+    elcl_error err = {0};
+    size_t n = 0;
+    if (!check_case("whisper.cpp: special tokens by their ids"))
+        return;
+    char *data = read_golden_file(SMALL_GGML, &n), name[32];
+    if (CHECK(data && !elcl_ggml_parse(data, n, "f", &ggml, &err), "%s", err.msg))
+        for (int i = 0; i < (int)ELCL_COUNT(names); i++) {
+            elcl_ggml_special(&ggml, ggml.end + i, name);
+            CHECK(!strcmp(name, names[i]), "%d: %s, want %s", i, name, names[i]);
+        }
+    elcl_ggml_finish(&ggml);
+    elcl_free(data);
+}
+
+/* A shorter file is refused, unless it ends after a tensor. */
+static void test_cut(void)
+{
+    if (!check_case("whisper.cpp: files that end early"))
+        return;
+    size_t n = 0, n_whole = 0;
+    char *data = read_golden_file(SMALL_GGML, &n);
+    for (size_t cut = 0; data && cut < n; cut++) {
+        struct elcl_tensors *tensors = NULL;
+        elcl_error err = {0};
+        char *copy = malloc(cut + 1);
+        if (!CHECK(copy != NULL, "memory"))
+            break;
+        memcpy(copy, data, cut);
+        const int rc = elcl_ggml_tensors_open_memory(copy, cut, "f", &tensors, &err);
+        n_whole += !rc;
+        CHECK(!rc || rc == ELCL_E_FORMAT, "%zu bytes: %d, %s", cut, rc, err.msg);
+        elcl_tensors_close(&tensors);
+        free(copy);
+    }
+    CHECK(n_whole == 7, "%zu shorter files were read, want one before each of 7 tensors", n_whole);
+    elcl_free(data);
+}
+
+/* Opens the small file with four other bytes at `at`, a multiple of 4 after the sizes' start. */
+static void refuse_changed(size_t at, int value, int code, const char *message)
+{
+    struct elcl_tensors *tensors = NULL;
+    elcl_error err = {0};
+    size_t n = 0;
+    char *data = read_golden_file(SMALL_GGML, &n);
+    for (int i = 0; data && i < 4; i++)
+        data[at + (size_t)i] = (char)((unsigned)value >> (8 * i) & 255u);
+    check_failure(message, elcl_ggml_tensors_open_memory(data, n, "f", &tensors, &err), &err, code,
+                  message);
+    CHECK(!tensors, "opened");
+    elcl_free(data);
+}
+
+static void test_changed(void)
+{
+    enum { SIZES = 4, FILTERS = SIZES + 44, TOKENS = FILTERS + 8 + 24, TENSOR = TOKENS + 20 };
+    if (!check_case("whisper.cpp: what is refused"))
+        return;
+    refuse_changed(0, 0x46554747, ELCL_E_FORMAT, "f: is no model of whisper.cpp");
+    refuse_changed(SIZES, 13, ELCL_E_FORMAT, "f: expected 0 .. 100 languages, found -1");
+    refuse_changed(SIZES, 200, ELCL_E_FORMAT, "f: expected 0 .. 100 languages, found 186");
+    refuse_changed(SIZES + 8, 0, ELCL_E_FORMAT, "f: n_audio_state is 0");
+    refuse_changed(SIZES + 8, -1, ELCL_E_FORMAT,
+                   "f: n_audio_state: expected 0 .. 4194304, found -1");
+    refuse_changed(TOKENS, 16, ELCL_E_FORMAT, "f: tokens: expected 0 .. 15, found 16");
+    refuse_changed(TENSOR, 5, ELCL_E_FORMAT, "dimensions of a tensor: expected 0 .. 4, found 5");
+    refuse_changed(TENSOR, 0, ELCL_E_FORMAT, "a tensor has no dimensions");
+    refuse_changed(TENSOR + 8, 14, ELCL_E_UNSUPPORTED,
+                   "f: model.encoder.layers.0.fc1.weight has type 14; elcl reads f32, f16, q4_0");
+    refuse_changed(TENSOR + 12, 31, ELCL_E_FORMAT, "rows of 31 elements are no whole blocks");
+    refuse_changed(TENSOR + 20, 'x', ELCL_E_UNSUPPORTED, "is not one of Whisper's");
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
     test_other(CT2, true, 1.0 / 254 + 1e-3);
     test_missing_token();
+    test_other(GGML, false, 1e-3);
+    test_types();
+    test_special();
+    test_cut();
+    test_changed();
     return check_end();
 }
