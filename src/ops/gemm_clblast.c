@@ -54,6 +54,24 @@ static int epilogue(struct elcl_ops *ops, const struct elcl_gemm_args *args, elc
     return elcl_launch_rows(&launch, args->m, args->w->batch, err);
 }
 
+/* Multiplies one matrix. CLBlast takes no rows that overlap, so then it adds the products of parts
+ * of K that are as long as the rows are apart. */
+static CLBlastStatusCode multiply(struct elcl_ops *ops, const struct elcl_gemm_args *args,
+                                  cl_mem w_mem, float beta, cl_event *event)
+{
+    const size_t m = (size_t)args->m, n = (size_t)args->w->n, k = (size_t)args->w->k;
+    const size_t ld = (size_t)args->x_ld;
+    CLBlastStatusCode code = CLBlastSuccess;
+    for (size_t at = 0; code == CLBlastSuccess && at < k; at += ld) {
+        const size_t part = k - at < ld ? k - at : ld;
+        code = CLBlastSgemm(CLBlastLayoutRowMajor, CLBlastTransposeNo, CLBlastTransposeNo, m, n,
+                            part, 1.0f, args->x->mem, at, ld, w_mem, at * n, n, at ? 1.0f : beta,
+                            args->y->mem, 0, (size_t)args->y_ld, &ops->queue,
+                            at + part == k ? event : NULL);
+    }
+    return code;
+}
+
 int elcl_gemm_clblast(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
 {
     const struct elcl_matrix *w = args->w;
@@ -71,10 +89,7 @@ int elcl_gemm_clblast(struct elcl_ops *ops, const struct elcl_gemm_args *args, e
     CLBlastStatusCode code;
     elcl_gemm_count(ops, "gemm clblast", ELCL_OP_GEMM, args);
     if (w->batch == 1)
-        code =
-            CLBlastSgemm(CLBlastLayoutRowMajor, CLBlastTransposeNo, CLBlastTransposeNo, m, n, k,
-                         1.0f, args->x->mem, 0, (size_t)args->x_ld, w_mem, 0, n, beta, args->y->mem,
-                         0, (size_t)args->y_ld, &ops->queue, ops->profile ? &event : NULL);
+        code = multiply(ops, args, w_mem, beta, ops->profile ? &event : NULL);
     else
         code = CLBlastSgemmStridedBatched(
             CLBlastLayoutRowMajor, CLBlastTransposeNo, CLBlastTransposeNo, m, n, k, 1.0f,

@@ -64,6 +64,19 @@ struct elcl_ref_gemm_args {
 };
 void elcl_ref_gemm(const struct elcl_ref_gemm_args *args);
 
+/* A convolution over time of width 3:
+ *     y[t][j] = act(b[j] + sum_i sum_c w[j][c][i] x[stride t + i - 1][c])
+ * x [n, C], and zero before and after; w [D, C, 3], b [D], y [ceil(n / stride), D]. NULL act:
+ * none. */
+struct elcl_ref_convolution_args {
+    double *y;
+    const double *x;
+    const float *w, *b;
+    elcl_ref_activation act;
+    int n, c, d, stride;
+};
+void elcl_ref_convolution(const struct elcl_ref_convolution_args *args);
+
 /* out[r][j] = act(y[r][j]) * y[r][f + j]; out [R, F], y [R, 2 F]. NULL act: none. */
 void elcl_ref_gate(double *out, const float *y, elcl_ref_activation act, int r, int f);
 

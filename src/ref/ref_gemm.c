@@ -48,6 +48,22 @@ void elcl_ref_gemm(const struct elcl_ref_gemm_args *args)
     }
 }
 
+void elcl_ref_convolution(const struct elcl_ref_convolution_args *args)
+{
+    const int c = args->c, d = args->d;
+    for (int t = 0; t * args->stride < args->n; t++)
+        for (int j = 0; j < d; j++) {
+            double sum = (double)args->b[j];
+            for (int i = 0; i < 3; i++) {
+                const int from = args->stride * t + i - 1;
+                for (int channel = 0; channel < c && from >= 0 && from < args->n; channel++)
+                    sum += (double)args->w[((size_t)j * c + channel) * 3 + i] *
+                           args->x[(size_t)from * c + channel];
+            }
+            args->y[(size_t)t * d + j] = args->act ? args->act(sum) : sum;
+        }
+}
+
 void elcl_ref_gate(double *out, const float *y, elcl_ref_activation act, int r, int f)
 {
     for (int row = 0; row < r; row++)

@@ -51,6 +51,14 @@ void elcl_selftest_gemms(struct elcl_selftest_state *st, const struct elcl_selft
     }
 }
 
+void elcl_selftest_convolutions(struct elcl_selftest_state *st, const struct elcl_selftest_shape *s)
+{
+    for (int stride = 1; stride <= 2; stride++)
+        if (elcl_selftest_begin(st, "convolution", "%s C=%d D=%d stride=%d", s->name, s->d / 4,
+                                s->d, stride))
+            elcl_check_convolution(&st->fx, s->rows / 2 + stride, s->d / 4, s->d, stride);
+}
+
 void elcl_selftest_pointwise(struct elcl_selftest_state *st, const struct elcl_selftest_shape *s)
 {
     const struct elcl_embed_shape embed = {5, s->d, 77, ELCL_NORM_LAYER, true, true, true};

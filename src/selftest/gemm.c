@@ -170,6 +170,23 @@ static void find_bounds(const struct elcl_ops *ops, const struct elcl_gemm_shape
             bound[i] += unit * unit * (fabs(want[i]) + bound[i]) + (out == ELCL_F16 ? 0x1p-25 : 0);
 }
 
+/* Copies rows of x that overlap, since each is rounded by itself; returns the shape of the copy. */
+static struct elcl_gemm_shape set_apart(struct elcl_fixture *fx, const struct elcl_gemm_shape *s,
+                                        struct elcl_gemm_operands *o)
+{
+    struct elcl_gemm_shape apart = *s;
+    const size_t k = (size_t)s->k, n = (size_t)s->m * k;
+    if (s->x_ld >= s->k)
+        return apart;
+    float *rows = elcl_fixture_memory(fx, n, sizeof(*rows));
+    for (size_t i = 0; rows && elcl_fixture_ok(fx) && i < n; i++)
+        rows[i] = o->x[i / k * (size_t)s->x_ld + i % k];
+    o->x = rows;
+    o->n_x = n;
+    apart.x_ld = s->k;
+    return apart;
+}
+
 void elcl_gemm_compare(struct elcl_fixture *fx, const struct elcl_gemm_shape *s,
                        struct elcl_gemm_operands *o)
 {
@@ -178,11 +195,12 @@ void elcl_gemm_compare(struct elcl_fixture *fx, const struct elcl_gemm_shape *s,
     double *doubt = elcl_fixture_doubles(fx, o->n_y);
     const struct elcl_matrix *w = elcl_fixture_matrix(fx, s->batch, s->n, s->k, o->w);
     const float *got = elcl_gemm_run(fx, s, o, w);
+    const struct elcl_gemm_shape apart = set_apart(fx, s, o);
     if (got && elcl_ops_compute(fx->ops) != ELCL_COMPUTE_F32)
-        elcl_gemm_round(fx, s, o);
+        elcl_gemm_round(fx, &apart, o);
     if (elcl_fixture_ok(fx)) {
-        elcl_gemm_reference(s, o, want, true);
-        find_bounds(fx->ops, s, o, want, bound, doubt);
+        elcl_gemm_reference(&apart, o, want, true);
+        find_bounds(fx->ops, &apart, o, want, bound, doubt);
         (void)snprintf(what, sizeof(what), "y of M=%d, act %d, bias %d, residual %d", s->m, s->act,
                        s->bias, s->residual);
         elcl_fixture_compare(fx, what, got, want, bound, o->n_y);
@@ -194,4 +212,53 @@ void elcl_check_gemm(struct elcl_fixture *fx, const struct elcl_gemm_shape *s)
 {
     struct elcl_gemm_operands o = elcl_gemm_operands(fx, s);
     elcl_gemm_compare(fx, s, &o);
+}
+
+/* The same numbers by the definition of a convolution, from `frames` [n, C] and w as [D, C, 3]. */
+static void compare_definition(struct elcl_fixture *fx, const struct elcl_gemm_shape *s,
+                               const struct elcl_gemm_operands *o, const double *frames, int n,
+                               int stride)
+{
+    const int c = s->k / 3;
+    const size_t n_w = (size_t)s->n * (size_t)s->k, k = (size_t)s->k;
+    float *stored = elcl_fixture_memory(fx, n_w, sizeof(*stored));
+    double *want = elcl_fixture_doubles(fx, o->n_y), *got = elcl_fixture_doubles(fx, o->n_y);
+    if (!elcl_fixture_ok(fx))
+        return;
+    for (size_t i = 0; i < n_w; i++) /* element i is column i % K of row i / K */
+        stored[i / k * k + i % k % (size_t)c * 3 + i % k / (size_t)c] = o->w[i];
+    const struct elcl_ref_convolution_args args = {.y = want,
+                                                   .x = frames,
+                                                   .w = stored,
+                                                   .b = o->bias,
+                                                   .act = elcl_ref_gelu,
+                                                   .n = n,
+                                                   .c = c,
+                                                   .d = s->n,
+                                                   .stride = stride};
+    elcl_ref_convolution(&args);
+    elcl_gemm_reference(s, o, got, true);
+    for (size_t i = 0; i < o->n_y; i++)
+        elcl_fixture_near(fx, "product of overlapping rows", i, got[i], want[i],
+                          1e-12 * (1 + fabs(want[i])));
+}
+
+void elcl_check_convolution(struct elcl_fixture *fx, int n, int c, int d, int stride)
+{
+    struct elcl_gemm_shape s = elcl_gemm_dense(1, (n + stride - 1) / stride, d, 3 * c);
+    s.x_ld = stride * c;
+    s.act = ELCL_ACT_GELU;
+    s.bias = true;
+    s.out = ELCL_OUT_ACT;
+    struct elcl_gemm_operands o = elcl_gemm_operands(fx, &s);
+    double *frames = elcl_fixture_doubles(fx, (size_t)n * (size_t)c);
+    for (size_t i = 0; frames && elcl_fixture_ok(fx) && i < o.n_x; i++) {
+        const size_t row = i / (size_t)c;
+        if (row == 0 || row > (size_t)n) /* beside the window */
+            o.x[i] = 0;
+        else
+            frames[i - (size_t)c] = (double)o.x[i];
+    }
+    compare_definition(fx, &s, &o, frames, n, stride);
+    elcl_gemm_compare(fx, &s, &o);
 }

@@ -42,6 +42,8 @@ void elcl_gemm_compare(struct elcl_fixture *fx, const struct elcl_gemm_shape *s,
                        struct elcl_gemm_operands *o);
 /* The same of random operands. */
 void elcl_check_gemm(struct elcl_fixture *fx, const struct elcl_gemm_shape *s);
+/* The same of a convolution over n frames of c channels, with gelu: rows of x overlap. */
+void elcl_check_convolution(struct elcl_fixture *fx, int n, int c, int d, int stride);
 
 extern const elcl_ref_activation elcl_gemm_activations[ELCL_ACT_SILU + 1];
 

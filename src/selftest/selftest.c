@@ -39,6 +39,7 @@ static void run_cases(struct elcl_selftest_state *st, bool gemm_only)
         n = 2;
     for (size_t i = 0; i < n; i++) {
         elcl_selftest_gemms(st, &all[i]);
+        elcl_selftest_convolutions(st, &all[i]);
         if (gemm_only)
             continue;
         elcl_selftest_pointwise(st, &all[i]);

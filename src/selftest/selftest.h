@@ -39,6 +39,8 @@ void elcl_selftest_on_failure(void *user, int status, const char *reason);
 
 /* cases.c: all cases of one model's widths. */
 void elcl_selftest_gemms(struct elcl_selftest_state *st, const struct elcl_selftest_shape *s);
+void elcl_selftest_convolutions(struct elcl_selftest_state *st,
+                                const struct elcl_selftest_shape *s);
 void elcl_selftest_pointwise(struct elcl_selftest_state *st, const struct elcl_selftest_shape *s);
 void elcl_selftest_attention(struct elcl_selftest_state *st, const struct elcl_selftest_shape *s);
 void elcl_selftest_beams(struct elcl_selftest_state *st, const struct elcl_selftest_shape *s);

@@ -72,6 +72,20 @@ static void test_wide(struct suite *s)
     }
 }
 
+/* Windows with an odd and an even number of frames; channels with and without whole chunks. */
+static void test_convolutions(struct suite *s)
+{
+    static const int sizes[][4] = {{9, 16, 40, 1}, {7, 5, 17, 2},     {10, 24, 33, 2},
+                                   {1, 8, 16, 2},  {200, 80, 384, 1}, {133, 40, 70, 2}};
+    const size_t n = s->options->small ? 3 : ELCL_COUNT(sizes);
+    for (size_t i = 0; i < n; i++) {
+        const int *z = sizes[i];
+        if (suite_case(s, "gemm", "convolution of %d frames C=%d D=%d stride=%d", z[0], z[1], z[2],
+                       z[3]))
+            elcl_check_convolution(&s->fx, z[0], z[1], z[2], z[3]);
+    }
+}
+
 /* The per-head GEMMs of EL-attention: q [R, H, Dh] -> e [R, H, D] and c [R, H, D] -> o [R, H, Dh].
  */
 static void test_heads(struct suite *s)
@@ -301,6 +315,7 @@ void test_gemm(struct suite *s)
     test_large(s);
     test_wide(s);
     test_norm(s);
+    test_convolutions(s);
     test_heads(s);
     test_activations(s);
     test_gate(s);
