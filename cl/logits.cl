@@ -4,8 +4,11 @@
  *     rules (struct elcl_row_rules), in place on the logits
  *     the `width` best tokens by falling score, ties by lower token
  * With log_probs a rule sees x - lse and the reported score is x - lse after the rules; otherwise
- * it sees x, and the score is the chosen token's x - lse before the rules. Banned tokens hold
- * ELCL_NEG_MAX; NaN and -inf count as banned. The candidates of a row with +inf, or of only NaN and
+ * it sees x, and the score is the chosen token's x - lse before the rules. With renormalize the
+ * score is x - lse, both after the rules. Banned tokens hold
+ * ELCL_NEG_MAX; NaN and -inf count as banned. Timestamps, the tokens from timestamp_begin on, come
+ * after all other rules: if sum_v exp(x_v) over them is more than exp(x_v) of every other token,
+ * all others are banned. The candidates of a row with +inf, or of only NaN and
  * -inf, are ELCL_TOKEN_NO_LOGIT.
  *
  * Rows start at multiples of ELCL_LOGITS_LD(V) floats; what follows a row's V logits is not read as
@@ -329,9 +332,60 @@ static inline void apply_bans(__global float *x, int v_size,
                 put_logit(x, v_size, i, ELCL_NEG_MAX, heads);
 }
 
+/* Bans the tokens from .. to - 1. */
+static inline void ban_range(__global float *x, int v_size, int from, int to, __local ulong *heads)
+{
+    for (int i = from + get_local_id(0); i < to; i += WG)
+        put_logit(x, v_size, i, ELCL_NEG_MAX, heads);
+}
+
+static inline float largest_of_range(__global const float *x, int from, int to,
+                                     __local float *scratch)
+{
+    const int lid = get_local_id(0), whole = from + max(to - from, 0) / VW * VW;
+    floatv largest_v = (floatv)(ELCL_NEG_MAX);
+    float largest = ELCL_NEG_MAX;
+    for (int i = from + lid * VW; i < whole; i += WG * VW)
+        largest_v = fmax(largest_v, LOADV(x + i));
+    for (int i = whole + lid; i < to; i += WG)
+        largest = fmax(largest, x[i]);
+    return group_max(fmax(largest, MAXV(largest_v)), scratch);
+}
+
+/* Sums exp(x - shift) of tokens from .. to - 1, where a term above e counts as e. */
+static inline float sum_of_range(__global const float *x, int from, int to, float shift,
+                                 __local float *scratch)
+{
+    const int lid = get_local_id(0), whole = from + max(to - from, 0) / VW * VW;
+    floatv sum_v = (floatv)(0.0f);
+    float sum = 0.0f;
+    for (int i = from + lid * VW; i < whole; i += WG * VW)
+        sum_v += exp_v(fmin(LOADV(x + i) - shift, 1.0f));
+    for (int i = whole + lid; i < to; i += WG)
+        sum += exp(fmin(x[i] - shift, 1.0f));
+    return group_sum(sum + SUMV(sum_v), scratch);
+}
+
+static inline void apply_timestamps(__global float *x, int v_size,
+                                    __global const struct elcl_row_rules *rules,
+                                    __local ulong *heads, __local float *scratch)
+{
+    const int begin = rules->timestamp_begin, end = begin ? v_size : 0;
+    ban_range(x, v_size, 0, rules->first_text, heads);
+    ban_range(x, v_size, begin, rules->first_timestamp, heads);
+    ban_range(x, v_size, rules->end_timestamp, end, heads);
+    GROUP_BARRIER();
+    const float text = largest_of_range(x, 0, begin, scratch);
+    const bool more = sum_of_range(x, begin, end, text, scratch) > 1.0f;
+    GROUP_BARRIER();
+    ban_range(x, v_size, 0, more ? begin : 0, heads);
+    GROUP_BARRIER();
+}
+
 static inline void apply_rules(__global float *x, int v_size, __global const int *step,
                                __global const struct elcl_row_rules *rules,
-                               const struct history *history, float lse, __local ulong *heads)
+                               const struct history *history, float lse, __local ulong *heads,
+                               __local float *scratch)
 {
     const float penalty = rules->repetition_penalty;
     const float shift = rules->log_probs ? lse : 0.0f;
@@ -357,6 +411,7 @@ static inline void apply_rules(__global float *x, int v_size, __global const int
     GROUP_BARRIER();
     apply_lists(x, v_size, step, rules, heads);
     GROUP_BARRIER();
+    apply_timestamps(x, v_size, rules, heads, scratch);
 }
 
 /* Returns a score as it was before a penalty on the tokens of a list. */
@@ -368,7 +423,7 @@ static inline float before_penalty(float v, int token, float penalty, const stru
 }
 
 /* Returns the score that counts for a token whose logit after the rules is v: v itself with
- * log_probs, otherwise the logit before the rules. */
+ * log_probs or renormalize, otherwise the logit before the rules. */
 static inline float raw_score(float v, int token, __global const int *step,
                               __global const struct elcl_row_rules *rules,
                               const struct history *history)
@@ -377,7 +432,7 @@ static inline float raw_score(float v, int token, __global const int *step,
     const float encoder_penalty = rules->encoder_penalty;
     const float presence = rules->presence_penalty;
     const float frequency = rules->frequency_penalty;
-    if (rules->log_probs)
+    if (rules->log_probs || rules->renormalize)
         return v;
     if (presence != 0.0f || frequency != 0.0f) {
         const int n = count_of(history, rules->first_generated, history->n, token);
@@ -500,12 +555,18 @@ __kernel void select_best(__global int2 *candidates, /* [R, width] token, bits o
     const int forced = rules->forced_token;
     int found = forced >= 0;
     const bool infinite = lse >= -ELCL_NEG_MAX;
+    const int watched = rules->watched_token;
+    if (rules->watch)
+        width--;
     const int wanted = forced >= 0 ? 1 : infinite ? 0 : width;
     GROUP_BARRIER();
     if (forced >= 0 && get_local_id(0) == 0)
-        put_candidate(candidates, 0, forced, rules->log_probs ? 0.0f : x[forced] - lse);
+        put_candidate(candidates, 0, forced,
+                      rules->log_probs || rules->renormalize ? 0.0f : x[forced] - lse);
+    if (rules->watch && get_local_id(0) == 0)
+        put_candidate(candidates, width, watched, x[watched] - lse);
     GROUP_BARRIER();
-    apply_rules(x, v_size, step, rules, &history, lse, heads);
+    apply_rules(x, v_size, step, rules, &history, lse, heads, (__local float *)scratch);
 #if WG == 1
     float value[ELCL_MAX_CANDIDATES];
     int token[ELCL_MAX_CANDIDATES];
@@ -544,7 +605,7 @@ __kernel void renormalize(__global int2 *candidates, /* [R, width], of select_be
     const float lse = log_sum_exp(x, asked ? v_size : 0, scratch);
     GROUP_BARRIER(); /* log_sum_exp rewrites what others read below */
     candidates += r * width;
-    for (int i = get_local_id(0); asked && i < width; i += WG)
+    for (int i = get_local_id(0); asked && i < width - rules->watch; i += WG)
         if (candidates[i].x >= 0)
             put_candidate(candidates, i, candidates[i].x, x[candidates[i].x] - lse);
 }

@@ -11,8 +11,8 @@
 
 #define ELCL_RULES_EOS 32    /* ELCL_MAX_EOS */
 #define ELCL_BEAM_STREAMS 64 /* ELCL_MAX_BEAMS */
-/* Candidates of a row, at most. */
-#define ELCL_MAX_CANDIDATES (ELCL_BEAM_STREAMS * (1 + ELCL_RULES_EOS))
+/* Candidates of a row, at most: those of a search, and a watched token. */
+#define ELCL_MAX_CANDIDATES (ELCL_BEAM_STREAMS * (1 + ELCL_RULES_EOS) + 1)
 
 /* ---- records of a step: ints in one buffer that each step uploads ---------------------------- */
 
@@ -41,8 +41,8 @@ struct elcl_row_group {
 
 /* One row's rules at one step, in Hugging Face's order: encoder repetition penalty, repetition
  * penalty, presence and frequency penalty, the bans, whose order does not matter, and a forced
- * token; then fairseq's rules; last log-softmax again. Lists follow the records of the step; *_at
- * is where one begins, in ints. Zero turns off every rule after renormalize. */
+ * token; then fairseq's rules; then timestamps; last log-softmax again. Lists follow the records of
+ * the step; *_at is where one begins, in ints. Zero turns off every rule after renormalize. */
 struct elcl_row_rules {
     int log_probs;    /* 1: the rules see log-softmax (beam search), 0: raw logits (greedy) */
     int forced_token; /* -1: none; otherwise this token scores 0, all others are banned */
@@ -55,7 +55,7 @@ struct elcl_row_rules {
     int pad_token;  /* -1: none; never chosen */
     int unk_token;  /* -1: none; loses unk_penalty */
     float unk_penalty;
-    int renormalize;         /* 1: with log_probs, scores are log-softmax of what the rules leave */
+    int renormalize;         /* 1: scores are log-softmax of what the rules leave */
     int encoder_ngram;       /* n: no n-gram of the source may come */
     float encoder_penalty;   /* of the source's tokens, as repetition_penalty of the history's */
     float presence_penalty;  /* what each token of the history from first_generated on loses */
@@ -66,6 +66,13 @@ struct elcl_row_rules {
     int suppressed_at, n_suppressed; /* banned tokens */
     int allowed_only;                /* 1: all but the allowed tokens are banned */
     int allowed_at, n_allowed;       /* rising */
+    /* The tokens from timestamp_begin on; 0: there are none. They, or else the tokens below them,
+     * remain, see cl/logits.cl. */
+    int timestamp_begin;
+    int first_text;                     /* tokens below it are banned */
+    int first_timestamp, end_timestamp; /* timestamps outside are banned */
+    int watch, watched_token;           /* watch 1: the row's last candidate is this token, with its
+                                         * log-probability before the rules */
 };
 #define ELCL_RULES_INTS ((int)(sizeof(struct elcl_row_rules) / sizeof(int)))
 

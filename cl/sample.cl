@@ -336,6 +336,8 @@ __kernel void sample_beams(__global int2 *candidates, /* [R, width] as select_be
         (__global const struct elcl_row_rules *)(step + rules_at) + r;
     __global float *x = logits + r * ELCL_LOGITS_LD(v_size);
     candidates += r * width;
+    if (rules->watch) /* the last candidate stays */
+        width--;
     const int2 best = candidates[0];
     const bool open = rules->forced_token < 0 && best.x >= 0;
     struct cut cut;

@@ -571,6 +571,9 @@ typedef struct elcl_gen_options {
                          * prompt; no effect in other models */
     int alignments;     /* 1: results give what the decoder attends to in the source. Not for
                          * decoder-only models */
+    int scores_after_rules; /* 1: greedy search and sampling without beams sum log-softmax of what
+                             * the rules leave, before temperature and cut-offs, as Whisper's
+                             * average log-probability does */
     /* Results give the probability that the model, before rules, sees in no_speech_token_id after
      * the first no_speech_length tokens of start token and prefix; 0: off. For Hugging Face's
      * style. */
@@ -629,8 +632,8 @@ typedef struct elcl_hypothesis {
     const int32_t *ids; /* [n_ids] with the start token or the prompt, and with EOS if generated */
     size_t n_ids;
     float score; /* beam search: log-probability / length^length_penalty. Greedy search and
-                  * sampling: log-probability by the model, before rules, temperature and cut-offs.
-                  * Without the prompt's */
+                  * sampling: log-probability by the model, before rules, temperature and cut-offs;
+                  * see also elcl_gen_options.scores_after_rules. Without the prompt's */
     enum elcl_finish_reason finish;
     /* [n_ids] what each token added to the sum of the score; NULL without
      * elcl_gen_options.token_logprobs; NAN for the start token, the prompt and other tokens without

@@ -87,6 +87,7 @@ static void put_rules(struct elcl_engine *engine, const struct elcl_sentence *se
                                           sentence->n_prompt, records->data + records->n);
         records->n += (size_t)rules.n_bans;
     }
+    elcl_search_timestamps(sentence->search, k, &rules);
     records->renormalize |= rules.renormalize != 0;
     memcpy(records->data + records->rules_at + (size_t)r * ELCL_RULES_INTS, &rules, sizeof(rules));
 }
@@ -191,6 +192,7 @@ void elcl_batch_step_records(struct elcl_engine *engine)
     records->draws_at = records->rules_at + (size_t)n_rows * ELCL_RULES_INTS;
     records->n = records->draws_at + (size_t)n_draws * ELCL_DRAW_INTS;
     int r = 0;
+    bool watched = false;
     for (int i = 0; i < c->sentences; i++) {
         struct elcl_sentence *sentence = engine->slots[i];
         if (!sentence)
@@ -215,8 +217,10 @@ void elcl_batch_step_records(struct elcl_engine *engine)
         records->max_rows = elcl_max_int(records->max_rows, n);
         records->max_source = elcl_max_int(records->max_source, sentence->n_source);
         records->width = elcl_max_int(records->width, elcl_search_width(sentence->search));
+        watched = watched || rules.watch;
         r += n;
     }
+    records->width += watched; /* such a row has one more candidate, the last one */
     put_all_draws(engine);
 }
 

@@ -25,6 +25,7 @@ struct elcl_sentence {
     bool admitted;              /* encoded in an earlier step */
     bool cancelled;             /* the engine's mutex protects it */
     struct elcl_sentence *next; /* in the waiting queue */
+    float no_speech_prob;       /* NAN before the step that gives it */
     struct elcl_source source;  /* what it points to follows the sentence */
     int n_source;               /* source.n */
     int n_prompt; /* decoder-only: source tokens before the one that the first step takes */

@@ -129,7 +129,8 @@ void elcl_plan_publish(const struct elcl_plan *plan, enum elcl_attention attenti
 int elcl_plan_width(const struct elcl_arch *arch, int beams)
 {
     const int width = elcl_min_int(beams * (1 + ELCL_MAX_EOS), arch->vocabulary);
-    return elcl_max_int(width, beams + 1); /* sampling: the best token and the draws */
+    /* Sampling: the best token and the draws. The last candidate may be a watched token. */
+    return elcl_max_int(width, beams + 1) + 1;
 }
 
 int elcl_plan_lists(const elcl_gen_options *defaults)

@@ -1,4 +1,5 @@
 /* Requests: checked, queued, cancelled and waited for, from any thread. */
+#include <math.h>
 #include <string.h>
 
 #include "base/os.h"
@@ -147,6 +148,7 @@ static int sentence_create(const struct elcl_engine *e, const elcl_request *requ
     s->user = request->user;
     s->options = options;
     s->sample = request->sample;
+    s->no_speech_prob = NAN;
     elcl_search_number(s->search, request->sample);
     s->source = source;
     elcl_source_copy(arch, &s->source, s + 1);

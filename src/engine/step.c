@@ -117,6 +117,7 @@ elcl_result elcl_result_begin(uint64_t id, void *user, size_t n_source, uint64_t
 static elcl_result begin_result(const struct elcl_sentence *s)
 {
     elcl_result result = elcl_result_begin(s->id, s->user, (size_t)s->n_source, s->submitted_ns);
+    result.no_speech_prob = s->no_speech_prob;
     if (s->started_ns)
         result.queued_seconds = 1e-9 * (double)(s->started_ns - s->submitted_ns);
     if (s->first_token_ns)
@@ -190,6 +191,8 @@ static int advance_one(struct elcl_engine *e, struct elcl_sentence *sentence, el
     const size_t ld = (size_t)e->tap.ld;
     elcl_error why = {0};
     int rc = ELCL_OK;
+    if (elcl_search_length(sentence->search) == sentence->options.no_speech_length)
+        sentence->no_speech_prob = expf(e->candidates[row * width + width - 1].score);
     if (sentence->options.alignments)
         rc = elcl_search_keep(sentence->search, e->tap.means + row * ld, ld,
                               (size_t)sentence->n_source, &why);

@@ -178,7 +178,7 @@ struct elcl_ref_rules {
     int32_t pad_token;  /* -1: none; banned */
     int32_t unk_token;  /* -1: none; loses unk_penalty */
     double unk_penalty;
-    bool renormalize;       /* with log_probs: log-softmax again after the rules */
+    bool renormalize;       /* log-softmax (again) after the rules */
     const int32_t *history; /* [length] the row's tokens so far */
     int length;
     const int32_t *source; /* [n_source] */
@@ -193,6 +193,11 @@ struct elcl_ref_rules {
     bool allowed_only;
     const int32_t *allowed; /* [n_allowed], where allowed_only: all others are banned */
     int n_allowed;
+    int timestamp_begin;                /* 0: no token is a timestamp; else those from it on are */
+    int first_text;                     /* tokens below it are banned */
+    int first_timestamp, end_timestamp; /* timestamps outside are banned */
+    double *margin; /* NULL, or where timestamps write log (their sum of exp(score) / the largest
+                     * exp(score) of the other tokens): above 0 only timestamps remain */
 };
 
 struct elcl_ref_candidate {

@@ -71,6 +71,36 @@ static void renormalize(double *scores, int v)
         scores[i] -= max + log(sum);
 }
 
+/* Infinite if timestamps or all other tokens are banned, 0 if both are. */
+static double margin_of_timestamps(const double *scores, int begin, int v)
+{
+    double text = -INFINITY, max = -INFINITY, sum = 0;
+    for (int i = 0; i < begin; i++)
+        text = fmax(text, scores[i]);
+    for (int i = begin; i < v; i++)
+        max = fmax(max, scores[i]);
+    if (max == -INFINITY && text == -INFINITY)
+        return 0;
+    for (int i = begin; i < v && max > -INFINITY; i++)
+        sum += exp(scores[i] - max);
+    return max - text + log(fmax(sum, 1));
+}
+
+static void apply_timestamps(double *scores, const struct elcl_ref_rules *rules, int v)
+{
+    const int begin = rules->timestamp_begin;
+    for (int i = 0; i < v; i++) {
+        const bool outside = i < rules->first_timestamp || i >= rules->end_timestamp;
+        if (i < rules->first_text || (i >= begin && outside))
+            scores[i] = -INFINITY;
+    }
+    const double margin = margin_of_timestamps(scores, begin, v);
+    for (int i = 0; margin > 0 && i < begin; i++)
+        scores[i] = -INFINITY;
+    if (rules->margin)
+        *rules->margin = margin;
+}
+
 void elcl_ref_scores(double *scores, const float *logits, const struct elcl_ref_rules *rules, int v)
 {
     if (rules->log_probs) {
@@ -103,10 +133,12 @@ void elcl_ref_scores(double *scores, const float *logits, const struct elcl_ref_
     for (int i = 0; rules->only_token >= 0 && i < v; i++)
         if (i != rules->only_token)
             scores[i] = -INFINITY;
+    if (rules->timestamp_begin > 0)
+        apply_timestamps(scores, rules, v);
     if (rules->forced_token >= 0)
         for (int i = 0; i < v; i++)
             scores[i] = i == rules->forced_token ? 0 : -INFINITY;
-    if (rules->log_probs && rules->renormalize)
+    if (rules->renormalize)
         renormalize(scores, v);
 }
 

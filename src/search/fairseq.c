@@ -49,7 +49,7 @@ void elcl_gen_options_fairseq(elcl_gen_options *options)
     options->presence_penalty = options->frequency_penalty = 0;
     options->forced_bos_token_id = options->forced_eos_token_id = -1;
     options->timestamp_begin_token_id = -1;
-    options->no_speech_length = 0;
+    options->no_speech_length = options->scores_after_rules = 0;
     options->min_len = 1;
     options->max_len_a = 0;
     options->max_len_b = 200;

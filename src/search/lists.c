@@ -7,11 +7,10 @@
 
 /* ---- one step ------------------------------------------------------------------------------ */
 
-/* begin_suppress_tokens apply to the first free token: after a forced BOS if there is one. */
-static bool is_begin(const elcl_gen_options *o, int length)
+bool elcl_rules_begin(const elcl_gen_options *options, int length)
 {
-    const int prompt = elcl_options_prompt(o);
-    return length == prompt + (prompt == 1 && o->forced_bos_token_id >= 0);
+    const int prompt = elcl_options_prompt(options);
+    return length == prompt + (prompt == 1 && options->forced_bos_token_id >= 0);
 }
 
 static int append(int32_t *tokens, int n, const elcl_tokens *list)
@@ -21,10 +20,18 @@ static int append(int32_t *tokens, int n, const elcl_tokens *list)
     return n + list->n;
 }
 
+static bool bans_no_timestamps(const elcl_gen_options *o)
+{
+    return o->timestamp_begin_token_id > 0 && o->no_timestamps_token_id >= 0;
+}
+
 int elcl_rules_suppressed(const elcl_gen_options *options, int length, int32_t *tokens)
 {
-    const int n = append(tokens, 0, &options->suppress_tokens);
-    return is_begin(options, length) ? append(tokens, n, &options->begin_suppress_tokens) : n;
+    int n = append(tokens, 0, &options->suppress_tokens);
+    if (elcl_rules_begin(options, length))
+        n = append(tokens, n, &options->begin_suppress_tokens);
+    const elcl_tokens no_timestamps = {&options->no_timestamps_token_id, 1};
+    return bans_no_timestamps(options) ? append(tokens, n, &no_timestamps) : n;
 }
 
 const elcl_tokens *elcl_rules_allowed(const elcl_gen_options *options, int length)
@@ -39,7 +46,7 @@ size_t elcl_options_list_tokens(const elcl_gen_options *o)
     for (int i = 0; i < o->n_alternatives; i++)
         largest = elcl_max_int(largest, o->alternatives[i].n);
     return (size_t)o->n_bad_words + (size_t)o->suppress_tokens.n +
-           (size_t)o->begin_suppress_tokens.n + (size_t)largest;
+           (size_t)o->begin_suppress_tokens.n + bans_no_timestamps(o) + (size_t)largest;
 }
 
 /* ---- copies -------------------------------------------------------------------------------- */

@@ -187,6 +187,7 @@ static int check_tokens(const elcl_gen_options *o, int vocabulary, elcl_error *e
     ELCL_TRY(check_token("pad_token_id", o->pad_token_id, -1, vocabulary, err));
     ELCL_TRY(elcl_check_int("ban_pad", o->ban_pad, 0, 1, err));
     ELCL_TRY(elcl_check_int("renormalize_logits", o->renormalize_logits, 0, 1, err));
+    ELCL_TRY(elcl_check_int("scores_after_rules", o->scores_after_rules, 0, 1, err));
     ELCL_TRY(elcl_check_int("n_eos", o->n_eos, 0, ELCL_MAX_EOS, err));
     for (int i = 0; i < o->n_eos; i++)
         ELCL_TRY(check_token("eos_token_ids", o->eos_token_ids[i], 0, vocabulary, err));
@@ -316,6 +317,8 @@ static int check_style(const elcl_gen_options *o, elcl_error *err)
         name = "ban_pad";
     else if (fairseq && o->no_speech_length) /* likewise */
         name = "no_speech_length";
+    else if (fairseq && o->scores_after_rules) /* likewise */
+        name = "scores_after_rules";
     else if (fairseq && o->do_sample) /* both styles have the option: false is right */
         name = "do_sample";
     for (int i = 0; !name && (row = elcl_gen_row_get(i)); i++)

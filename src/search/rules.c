@@ -57,9 +57,8 @@ static bool contains(const elcl_tokens *list, int32_t token)
 static void force(const elcl_gen_options *o, int length, int32_t token,
                   struct elcl_row_rules *rules)
 {
-    const bool begin = elcl_rules_suppressed(o, length, NULL) > o->suppress_tokens.n;
     if (contains(&o->suppress_tokens, token) ||
-        (begin && contains(&o->begin_suppress_tokens, token)))
+        (elcl_rules_begin(o, length) && contains(&o->begin_suppress_tokens, token)))
         rules->allowed_only = 1;
     else
         rules->forced_token = token;
@@ -89,6 +88,8 @@ void elcl_rules_at(const elcl_gen_options *options, int length, struct elcl_row_
         .unk_token = -1,
         .repetition_penalty = 1,
         .n_eos = options->n_eos,
+        .watch = options->no_speech_length == length,
+        .watched_token = options->no_speech_token_id,
     };
     for (int i = 0; i < ELCL_MAX_EOS; i++)
         rules->eos[i] = i < options->n_eos ? options->eos_token_ids[i] : -1;
@@ -100,6 +101,8 @@ void elcl_rules_at(const elcl_gen_options *options, int length, struct elcl_row_
         rules->forced_token = options->prefix.ids[length - ELCL_START_TOKENS];
         return;
     }
+    rules->renormalize = rules->log_probs ? options->renormalize_logits && !options->do_sample
+                                          : options->scores_after_rules;
     const int32_t forced = forced_token(options, length);
     if (forced >= 0) {
         force(options, length, forced, rules);
@@ -108,7 +111,6 @@ void elcl_rules_at(const elcl_gen_options *options, int length, struct elcl_row_
     list_rules_at(options, length, rules);
     rules->ban_eos = options->n_eos > 0 && length < elcl_options_min_length(options);
     rules->pad_token = options->ban_pad ? options->pad_token_id : -1;
-    rules->renormalize = rules->log_probs && options->renormalize_logits && !options->do_sample;
     rules->ngram = options->no_repeat_ngram_size;
     rules->repetition_penalty = options->repetition_penalty;
 }

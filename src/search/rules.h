@@ -13,6 +13,9 @@
  * n_source; the caller sets their places and adds a prompt to first_generated. */
 void elcl_rules_at(const elcl_gen_options *options, int length, struct elcl_row_rules *rules);
 
+/* Returns whether the token after `length` tokens is the first free one: after a forced BOS if
+ * there is one. */
+bool elcl_rules_begin(const elcl_gen_options *options, int length);
 /* Writes the tokens that are suppressed after `length` tokens, unless `tokens` is NULL; returns
  * their number. */
 int elcl_rules_suppressed(const elcl_gen_options *options, int length, int32_t *tokens);

@@ -74,6 +74,9 @@ void elcl_search_history(const struct elcl_search *search, int row, int32_t *tok
  * counts. */
 int elcl_search_banned(const struct elcl_search *search, int row, const int32_t *prompt,
                        int n_prompt, int32_t *tokens);
+/* Adds to a row's rules which timestamps its tokens allow; nothing if its next token is forced. */
+void elcl_search_timestamps(const struct elcl_search *search, int row,
+                            struct elcl_row_rules *rules);
 /* Returns the draws to make from the rows, [*n]; none unless do_sample. The search owns them. */
 const struct elcl_search_draw *elcl_search_draws(const struct elcl_search *search, int *n);
 /* Returns the candidates to compute per row: greedy 1, beam num_beams * max(2, 1 + n_eos), diverse

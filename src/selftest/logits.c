@@ -84,7 +84,11 @@ struct elcl_ref_rules elcl_rows_reference(struct elcl_rows *rows, int row)
                                    .n_banned = rules->n_bans + rules->n_suppressed,
                                    .allowed_only = rules->allowed_only,
                                    .allowed = rows->lists[row][ELCL_LIST_ALLOWED],
-                                   .n_allowed = rules->n_allowed};
+                                   .n_allowed = rules->n_allowed,
+                                   .timestamp_begin = rules->timestamp_begin,
+                                   .first_text = rules->first_text,
+                                   .first_timestamp = rules->first_timestamp,
+                                   .end_timestamp = rules->end_timestamp};
 }
 
 /* Where parts lie in the step buffer, in ints; and the other buffers that rows are read from. */

@@ -100,6 +100,7 @@ static void add_rules(struct elcl_fixture *fx, struct elcl_rows *rows, int row)
     for (int t = 0; t < 3; t++)
         source[t] = elcl_fixture_int(fx, 0, rows->v - 1);
     source[0] = rows->history[row * ELCL_ROWS_LENGTH + 1]; /* the rules meet */
+    rules->renormalize = row && elcl_fixture_int(fx, 0, 1);
 }
 
 bool elcl_check_sample(struct elcl_fixture *fx, int v, int n_draws, enum elcl_logits kind,
@@ -123,7 +124,10 @@ bool elcl_check_sample(struct elcl_fixture *fx, int v, int n_draws, enum elcl_lo
     const struct elcl_ref_rules ref = elcl_rows_reference(&rows, 1);
     if (elcl_fixture_ok(fx)) {
         elcl_ref_scores(scores, logits, &ref, v);
-        elcl_ref_log_softmax(report, logits, v);
+        if (ref.renormalize)
+            memcpy(report, scores, (size_t)v * sizeof(*report));
+        else
+            elcl_ref_log_softmax(report, logits, v);
         if (!elcl_ref_warp(p, scores, &sampling, v, &margin))
             (void)elcl_fixture_try(fx, elcl_fail_nomem(&fx->err));
     }

@@ -55,6 +55,8 @@ void elcl_beams_fill(struct elcl_fixture *fx, struct elcl_rows *rows, int row,
     rules->ban_eos = row % 2;
     rules->eos[0] = elcl_fixture_int(fx, 0, v - 1);
     rules->repetition_penalty = row % 2 ? 1.3f : 1.0f;
+    rules->watch = rows->width > 1 && row % 2;
+    rules->watched_token = elcl_fixture_int(fx, 0, v - 1);
     *draw = random_draw(fx, v);
     draw->row = row;
     draw->seed[0] = SEED;
@@ -147,10 +149,13 @@ void elcl_check_sample_beams(struct elcl_fixture *fx, int v, int width, enum elc
     elcl_fixture_equal(fx, "candidates of a row that is not drawn", result.drawn, result.selected,
                        (size_t)width, sizeof(*result.drawn));
     for (int r = 1; result.drawn && r < ROWS; r++) {
-        elcl_ref_top(best, expected[r].keys, v, width);
-        for (int i = 0; i < width; i++)
-            check_candidate(fx, &expected[r], result.drawn + (size_t)r * width, i, best[i].token,
-                            v);
+        const size_t row = (size_t)r * width;
+        const int n = width - rows.rules[r].watch;
+        elcl_ref_top(best, expected[r].keys, v, n);
+        for (int i = 0; i < n; i++)
+            check_candidate(fx, &expected[r], result.drawn + row, i, best[i].token, v);
+        elcl_fixture_equal(fx, "watched token", result.drawn + row + n, result.selected + row + n,
+                           (size_t)(width - n), sizeof(*result.drawn));
     }
     elcl_fixture_finish(fx);
 }

@@ -21,8 +21,8 @@
 /* ---- random rules -------------------------------------------------------------------------- */
 
 /* Each rule is used by some row. */
-static void make_rules(struct elcl_fixture *fx, struct elcl_row_rules *rules, int v, int row,
-                       bool greedy)
+static void make_rules(struct elcl_fixture *fx, struct elcl_row_rules *rules, int v, int width,
+                       int row, bool greedy)
 {
     *rules =
         (struct elcl_row_rules){.log_probs = !greedy,
@@ -39,9 +39,38 @@ static void make_rules(struct elcl_fixture *fx, struct elcl_row_rules *rules, in
     rules->only_token = row == 3 ? elcl_fixture_int(fx, 0, v - 1) : -1;
     if (greedy) /* these come with log-probabilities */
         rules->only_token = rules->unk_token = -1;
-    rules->renormalize = !greedy && row % 3 == 1;
+    rules->renormalize = row % 3 == 1;
+    rules->watch = width > 1 && row % 2;
+    rules->watched_token = elcl_fixture_int(fx, 0, v - 1);
     if (row == 4)
         rules->forced_token = elcl_fixture_int(fx, 0, v - 1);
+}
+
+/* Ranges of timestamps and other tokens, until f32 can tell which of them are more likely. */
+static void make_timestamps(struct elcl_fixture *fx, struct elcl_rows *rows, int row)
+{
+    struct elcl_row_rules *rules = &rows->rules[row];
+    double *scores = elcl_fixture_doubles(fx, (size_t)rows->v);
+    const float *logits = rows->logits + (size_t)row * rows->v;
+    const int v = rows->v;
+    double margin = 0, largest = 0;
+    for (int i = 0; scores && i < v; i++)
+        largest = isfinite(logits[i]) ? fmax(largest, fabs((double)logits[i])) : largest;
+    for (int tries = 0; scores && tries < 20; tries++) {
+        const int begin = elcl_fixture_int(fx, 1, v - 1);
+        const int kind = elcl_fixture_int(fx, 0, 3);
+        rules->timestamp_begin = begin;
+        rules->first_text = kind == 0 ? elcl_fixture_int(fx, 0, begin) : kind == 1 ? begin : 0;
+        rules->first_timestamp = begin + (kind < 3 ? elcl_fixture_int(fx, 0, v - begin) / 2 : 0);
+        rules->end_timestamp = kind == 2 ? begin : elcl_fixture_int(fx, begin, v);
+        struct elcl_ref_rules ref = elcl_rows_reference(rows, row);
+        ref.margin = &margin;
+        elcl_ref_scores(scores, logits, &ref, v);
+        if (isinf(margin) || fabs(margin) > 1e-3 + 64 * U * largest)
+            return;
+    }
+    rules->timestamp_begin = rules->first_text = 0;
+    rules->first_timestamp = rules->end_timestamp = 0;
 }
 
 /* Rules that read lists, and penalties on what was generated; a forced token has none. */
@@ -90,8 +119,10 @@ struct elcl_rows elcl_rows_random(struct elcl_fixture *fx, int r, int v, int wid
         rows.length[row] = row == 1 ? 1 : elcl_fixture_int(fx, 1, ELCL_ROWS_LENGTH);
         for (int t = 0; t < rows.length[row]; t++)
             rows.history[row * ELCL_ROWS_LENGTH + t] = alphabet[elcl_fixture_int(fx, 0, 3)];
-        make_rules(fx, &rows.rules[row], v, row, greedy);
+        make_rules(fx, &rows.rules[row], v, width, row, greedy);
         make_lists(fx, &rows, row);
+        if (row % 2 == 0 && rows.rules[row].forced_token < 0 && v > 1)
+            make_timestamps(fx, &rows, row);
     }
     return rows;
 }
@@ -103,6 +134,7 @@ struct expected {
     const float *logits;
     double *scores; /* [V] after the rules: decides the order */
     double *report; /* [V] the score that a candidate must report */
+    double *raw;    /* [V] log-softmax of the logits */
     double lse;     /* of the row, about; for the tolerance */
     bool exact;     /* scores are the logits themselves */
     const struct elcl_row_rules *rules;
@@ -115,6 +147,7 @@ static struct expected expect(struct elcl_fixture *fx, struct elcl_rows *rows, i
     struct expected e = {.logits = rows->logits + (size_t)row * rows->v,
                          .scores = elcl_fixture_doubles(fx, (size_t)rows->v),
                          .report = elcl_fixture_doubles(fx, (size_t)rows->v),
+                         .raw = elcl_fixture_doubles(fx, (size_t)rows->v),
                          .rules = rules};
     if (!elcl_fixture_ok(fx))
         return e;
@@ -122,11 +155,12 @@ static struct expected expect(struct elcl_fixture *fx, struct elcl_rows *rows, i
     for (int i = 0; i < rows->v; i++)
         if (e.report[i] > -INFINITY)
             e.lse = (double)e.logits[i] - e.report[i];
+    memcpy(e.raw, e.report, (size_t)rows->v * sizeof(double));
     elcl_ref_scores(e.scores, e.logits, &ref, rows->v);
-    e.exact = !rules->log_probs && rules->repetition_penalty == 1.0f &&
+    e.exact = !rules->log_probs && !rules->renormalize && rules->repetition_penalty == 1.0f &&
               rules->encoder_penalty == 0 && rules->presence_penalty == 0 &&
               rules->frequency_penalty == 0;
-    if (rules->log_probs)
+    if (rules->log_probs || rules->renormalize)
         memcpy(e.report, e.scores, (size_t)rows->v * sizeof(double));
     return e;
 }
@@ -158,6 +192,18 @@ static void check_candidate(struct elcl_fixture *fx, const struct elcl_candidate
     if (report > -INFINITY) /* else a forced token of no probability: any score */
         elcl_fixture_near(fx, "candidate", (size_t)rank, (double)got->score, report,
                           tolerance(e, report, v));
+}
+
+/* The row's last candidate is the model's log-probability of a token, whatever the rules say. */
+static void check_watched(struct elcl_fixture *fx, const struct elcl_candidate *got,
+                          const struct expected *e, int v)
+{
+    const int token = e->rules->watched_token;
+    const double want = e->raw[token];
+    elcl_fixture_check(fx, got->token == token, "watched token %d, want %d", got->token, token);
+    if (want > -INFINITY)
+        elcl_fixture_near(fx, "watched token's score", 0, (double)got->score, want,
+                          tolerance(e, want, v));
 }
 
 /* Equal scores that were equal logits: the reference's own rounding makes further ones. */
@@ -202,10 +248,13 @@ void elcl_check_select(struct elcl_fixture *fx, int r, int v, int width, enum el
         const struct expected e = expect(fx, &rows, row);
         if (!elcl_fixture_ok(fx))
             break;
-        elcl_ref_top(want, e.scores, v, width);
-        for (int i = 0; i < width; i++)
+        const int n = width - rows.rules[row].watch;
+        elcl_ref_top(want, e.scores, v, n);
+        for (int i = 0; i < n; i++)
             check_candidate(fx, &got[row * width + i], &want[i], &e, v, i);
-        check_order(fx, got + (size_t)row * width, &e, v, width);
+        check_order(fx, got + (size_t)row * width, &e, v, n);
+        if (rows.rules[row].watch)
+            check_watched(fx, &got[row * width + n], &e, v);
     }
     elcl_fixture_finish(fx);
 }

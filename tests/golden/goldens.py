@@ -31,6 +31,8 @@ MORE_OPTIONS = (  # present if a case has them
     "bad_words_ids", "renormalize_logits", "suppress_tokens", "begin_suppress_tokens",
     "encoder_no_repeat_ngram_size", "encoder_repetition_penalty",
     "prefix", "alternatives", "presence_penalty", "frequency_penalty", "patience",  # see generate()
+    "timestamp_begin_token_id", "no_timestamps_token_id", "max_initial_timestamp",
+    "scores_after_rules", "no_speech_token_id", "no_speech_length",
 )
 
 

@@ -6,9 +6,11 @@ result: candidates kept and rejected, EOS inside or outside the first K, hypothe
 leave the list of finished ones, the stopping test, the order of the result.
 """
 import math
+from types import SimpleNamespace
 
 import torch
 from transformers import EncoderRepetitionPenaltyLogitsProcessor, LogitsProcessor
+from transformers import WhisperTimeStampLogitsProcessor
 from transformers.generation import beam_search
 from transformers.generation import utils as generation_utils
 
@@ -38,6 +40,28 @@ class EveryBeam(EncoderRepetitionPenaltyLogitsProcessor):
 
     def __call__(self, input_ids, scores):
         self.encoder_input_ids = self.encoder_input_ids[:1].expand(len(scores), -1)
+        return super().__call__(input_ids, scores)
+
+
+class Timestamps(WhisperTimeStampLogitsProcessor):
+    """The processor of transformers, which also notes how near its last rule comes to its limit."""
+
+    def __init__(self, begin, no_timestamps, max_initial, eos, begin_index):
+        assert begin == no_timestamps + 1
+        super().__init__(SimpleNamespace(
+            no_timestamps_token_id=no_timestamps, eos_token_id=eos, bos_token_id=None,
+            forced_decoder_ids=None,
+            max_initial_timestamp_index=None if max_initial < 0 else max_initial), begin_index)
+        self.smallest = math.inf
+
+    def __call__(self, input_ids, scores):
+        self._detect_timestamp_from_logprob = False
+        scores = super().__call__(input_ids, scores)
+        sums = scores[:, self.timestamp_begin:].double().logsumexp(-1)
+        best = scores[:, :self.timestamp_begin].double().max(-1).values
+        for a, b in zip(sums.tolist(), best.tolist()):
+            self.smallest = min(self.smallest, math.inf if math.isnan(a - b) else abs(a - b))
+        self._detect_timestamp_from_logprob = True
         return super().__call__(input_ids, scores)
 
 
@@ -137,11 +161,25 @@ class ObservedScorer(beam_search.BeamSearchScorer):
         return result
 
 
+def timestamps_of(options, n_prompt):
+    """Takes the options of timestamps away and returns their processor, or None."""
+    begin = options.pop("timestamp_begin_token_id", None)
+    others = options.pop("no_timestamps_token_id", -1), options.pop("max_initial_timestamp", -1)
+    return begin and Timestamps(begin, *others, options["eos_token_id"], n_prompt)
+
+
+def no_speech_prob(model, source, ids, token):
+    """The model's probability of a token after the ids."""
+    logits = model(input_ids=source, decoder_input_ids=torch.tensor([ids])).logits[0, -1]
+    return nine_digits(logits.double().softmax(-1)[token].item())
+
+
 def generate(model, source, options):
     """Decodes one source in a batch of one. Returns ([{"ids", "score"}, ...], smallest gap).
 
     Options that transformers lacks or calls otherwise: prefix is decoder_input_ids after the start
     token. alternatives lists the tokens allowed as first, second ... generated token.
+    scores_after_rules gives greedy search the log-probabilities that all processors leave.
     """
     options = dict(options)
     prefix, alternatives = options.pop("prefix", []), options.pop("alternatives", [])
@@ -153,6 +191,9 @@ def generate(model, source, options):
     generation_utils.EncoderRepetitionPenaltyLogitsProcessor = EveryBeam
     n_prompt = 1 + len(prefix) if model.config.is_encoder_decoder else len(source)
     more = {}
+    timestamps = timestamps_of(options, n_prompt)
+    after_rules = options.pop("scores_after_rules", False)
+    no_speech = options.pop("no_speech_token_id", None), options.pop("no_speech_length", 0)
     if prefix:
         more["decoder_input_ids"] = torch.tensor([[options["decoder_start_token_id"]] + prefix])
     if alternatives:
@@ -163,7 +204,8 @@ def generate(model, source, options):
     out = model.generate(
         input_ids=source,
         attention_mask=torch.ones_like(source),
-        logits_processor=[Penalties(n_prompt, *penalties), gaps],
+        logits_processor=([Penalties(n_prompt, *penalties)] + ([timestamps] if timestamps else []) +
+                          [gaps]),
         output_scores=True,
         output_logits=True,
         return_dict_in_generate=True,
@@ -175,6 +217,9 @@ def generate(model, source, options):
     if options["num_beams"] > 1:
         scores = out.sequences_scores.tolist()
     else:
-        scores = [sum_of_log_probs(out.logits, sequences[0])]
+        scores = [sum_of_log_probs(out.scores if after_rules else out.logits, sequences[0])]
     results = [{"ids": i, "score": nine_digits(s)} for i, s in zip(sequences, scores)]
-    return results, gaps.smallest
+    if no_speech[1]:
+        ids = ([options["decoder_start_token_id"]] + prefix)[:no_speech[1]]
+        results[0]["no_speech_prob"] = no_speech_prob(model, source, ids, no_speech[0])
+    return results, min(gaps.smallest, timestamps.smallest if timestamps else math.inf)

@@ -235,6 +235,22 @@ static void test_select_values(void)
     elcl_ref_top(best, scores, 6, 2);
     CHECK(best[0].token == 4 && best[0].score == 0 && best[1].token == -1, "forced: %d %g",
           best[0].token, best[0].score);
+    rules = (struct elcl_ref_rules){.forced_token = -1,
+                                    .only_token = -1,
+                                    .pad_token = -1,
+                                    .unk_token = -1,
+                                    .repetition_penalty = 1,
+                                    .timestamp_begin = 3,
+                                    .end_timestamp = 6};
+    const float two[] = {0.5f, 2, 1, 1.5f, 0.5f, 1.25f}; /* exp: 7.4; 4.5 + 1.6 + 3.5 */
+    elcl_ref_scores(scores, two, &rules, 6);
+    CHECK(scores[1] == -INFINITY && scores[4] == 0.5, "only timestamps: %g %g", scores[1],
+          scores[4]);
+    rules.first_timestamp = 4; /* 5.1 is less than 7.4 */
+    rules.first_text = 1;
+    elcl_ref_scores(scores, two, &rules, 6);
+    CHECK(scores[0] == -INFINITY && scores[1] == 2 && scores[3] == -INFINITY && scores[5] == 1.25,
+          "both kinds: %g %g %g", scores[0], scores[1], scores[3]);
     const double ties[] = {1, 2, 2, 1, 2};
     elcl_ref_top(best, ties, 5, 4);
     CHECK(best[0].token == 1 && best[1].token == 2 && best[2].token == 4 && best[3].token == 0,

@@ -195,7 +195,7 @@ static void test_cold(struct suite *s)
     for (int r = 0; r < ELCL_ROWS_MAX; r++) {
         elcl_beams_fill(&s->fx, &rows, r, ELCL_LOGITS_NORMAL);
         memcpy(rows.logits + (size_t)r * V, logits, sizeof(logits));
-        rows.rules[r].ban_eos = 0;
+        rows.rules[r].ban_eos = rows.rules[r].watch = 0;
         rows.rules[r].repetition_penalty = 1;
         rows.draws[r] = (struct elcl_row_draw){.row = r, .scale = 1e6f, .top_p = 1, .typical_p = 1};
     }

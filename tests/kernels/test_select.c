@@ -45,6 +45,7 @@ static void test_all_banned(struct suite *s)
             rules->ngram = row ? 1 : 0;
             rules->ban_eos = !row;
             rules->n_eos = V;
+            rules->watch = 0;
             rows.length[row] = V;
             for (int i = 0; i < V; i++)
                 rules->eos[i] = rows.history[row * ELCL_ROWS_LENGTH + i] = (i + 3) % V;
@@ -66,6 +67,7 @@ static void test_infinite(struct suite *s)
         elcl_rows_random(&s->fx, ELCL_ROWS_MAX, V, WIDTH, ELCL_LOGITS_NORMAL, true);
     for (int row = 0; row < ELCL_ROWS_MAX; row++) {
         rows.rules[row].forced_token = -1;
+        rows.rules[row].watch = 0;
         if (row % 2)
             rows.logits[(size_t)row * V + (size_t)(row * 7 % V)] = INFINITY;
     }

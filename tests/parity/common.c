@@ -270,6 +270,16 @@ static void rule_options(const cJSON *options, elcl_gen_options *o)
     o->max_initial_timestamp = read_int(options, "max_initial_timestamp", -1);
 }
 
+static void speech_options(const cJSON *options, elcl_gen_options *o)
+{
+    o->timestamp_begin_token_id = read_int(options, "timestamp_begin_token_id", -1);
+    o->no_timestamps_token_id = read_int(options, "no_timestamps_token_id", -1);
+    o->max_initial_timestamp = read_int(options, "max_initial_timestamp", -1);
+    o->scores_after_rules = cJSON_IsTrue(get(options, "scores_after_rules"));
+    o->no_speech_token_id = read_int(options, "no_speech_token_id", -1);
+    o->no_speech_length = read_int(options, "no_speech_length", 0);
+}
+
 static void fairseq_options(const cJSON *options, elcl_gen_options *o)
 {
     elcl_gen_options_fairseq(o);
@@ -318,6 +328,7 @@ void golden_options(const cJSON *options, elcl_gen_options *out)
     else
         cJSON_ArrayForEach(item, eos) o.eos_token_ids[o.n_eos++] = (int32_t)item->valuedouble;
     rule_options(options, &o);
+    speech_options(options, &o);
     if (get(options, "search_style"))
         fairseq_options(options, &o);
     *out = o;
@@ -470,6 +481,7 @@ struct tokens *g2p_words(const elcl_model *model, int n)
 void job_take(struct job *job, const elcl_result *result)
 {
     job->deliveries++;
+    job->no_speech_prob = result->no_speech_prob;
     job->n = elcl_min_int(result->n_hypotheses, MAX_HYPOTHESES);
     for (int i = 0; i < job->n; i++) {
         const elcl_hypothesis *from = &result->hypotheses[i];

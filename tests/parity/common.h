@@ -112,6 +112,7 @@ struct job {
     elcl_gen_options options;
     int deliveries; /* delivered results, 1 if all is well */
     int n;
+    float no_speech_prob;
     struct hypothesis hypotheses[MAX_HYPOTHESES];
 };
 

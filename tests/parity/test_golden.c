@@ -105,6 +105,16 @@ static bool compare_hypothesis(const char *name, const elcl_gen_options *o,
                  "%s: score %.9g, stored %.9g", name, (double)got->score, score);
 }
 
+static void compare_no_speech(const char *name, float got, const cJSON *want)
+{
+    const cJSON *stored = cJSON_GetObjectItem(want, "no_speech_prob");
+    if (stored)
+        CHECK(fabs((double)got - stored->valuedouble) <= 1e-5, "%s: no speech %.9g, stored %.9g",
+              name, (double)got, stored->valuedouble);
+    else
+        CHECK(isnan(got), "%s: no speech %g", name, (double)got);
+}
+
 /* Runs every case x input in one engine, so that sentences of all kinds share steps. */
 static void compare_results(const struct golden *golden, elcl_model *model, int case_step,
                             int batch_size)
@@ -120,6 +130,7 @@ static void compare_results(const struct golden *golden, elcl_model *model, int 
             char name[64];
             const int stored = cJSON_GetArraySize(want[i]);
             snprintf(name, sizeof(name), "job %d, source of %d tokens", i, jobs[i].source->n);
+            compare_no_speech(name, jobs[i].no_speech_prob, cJSON_GetArrayItem(want[i], 0));
             CHECK(jobs[i].n == stored, "%s: %d results, stored %d", name, jobs[i].n, stored);
             for (int k = 0; k < elcl_min_int(jobs[i].n, stored); k++)
                 compare_hypothesis(name, &jobs[i].options, &jobs[i].hypotheses[k],
@@ -317,6 +328,7 @@ int main(int argc, char **argv)
         test_family(families[i], (int)i, options);
     test_searches("tiny-bart", "searches.json", options);
     test_searches("tiny-bart", "rules.json", options);
+    test_searches("tiny-bart", "timestamps.json", options);
     test_searches("tiny-bart", "sample_beams.json", options);
     test_searches("tiny-blenderbot", "rules.json", options);
     test_searches("tiny-gpt2", "rules.json", options);

@@ -135,6 +135,7 @@ int cli_option_lists_tokens(const elcl_gen_options *gen)
     for (int i = 0; i < gen->n_alternatives; i++)
         if (gen->alternatives[i].n > largest)
             largest = gen->alternatives[i].n;
-    largest += (int64_t)gen->n_bad_words + gen->suppress_tokens.n + gen->begin_suppress_tokens.n;
+    largest += (int64_t)gen->n_bad_words + gen->suppress_tokens.n + gen->begin_suppress_tokens.n +
+               (gen->timestamp_begin_token_id > 0);
     return largest > INT_MAX ? INT_MAX : (int)largest;
 }
