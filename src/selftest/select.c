@@ -152,9 +152,11 @@ static struct expected expect(struct elcl_fixture *fx, struct elcl_rows *rows, i
     if (!elcl_fixture_ok(fx))
         return e;
     elcl_ref_log_softmax(e.report, e.logits, rows->v);
+    int best = 0; /* next to other logits its own is no rounding error */
     for (int i = 0; i < rows->v; i++)
-        if (e.report[i] > -INFINITY)
-            e.lse = (double)e.logits[i] - e.report[i];
+        best = e.report[i] > e.report[best] ? i : best;
+    if (e.report[best] > -INFINITY)
+        e.lse = (double)e.logits[best] - e.report[best];
     memcpy(e.raw, e.report, (size_t)rows->v * sizeof(double));
     elcl_ref_scores(e.scores, e.logits, &ref, rows->v);
     e.exact = !rules->log_probs && !rules->renormalize && rules->repetition_penalty == 1.0f &&
