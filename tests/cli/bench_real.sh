@@ -96,13 +96,14 @@ r["memory"]["peak_bytes"] for r in lines[0]["results"]))'
     json "bench: kernels" '(all({"gemm", "select"} <= {k["name"] for k in r["kernel_times"]}
 for r in lines[0]["results"]) and "reorder" in {k["name"] for k in
 lines[0]["results"][-1]["kernel_times"]})'
-    run "$elcl" bench "$root/tests/golden/tiny-whisper" --attention el,mha,mha-beam --new-tokens 4 \
-        --quiet --no-profile --repetitions 1 --warmup 0 --format json --output "$tmp/s.json"
+    run "$elcl" bench "$root/tests/golden/tiny-whisper" --attention el,mha,mha-beam \
+        --kernels cpu,gpu --new-tokens 4 --quiet --no-profile --repetitions 1 --warmup 0 \
+        --format json --output "$tmp/s.json"
     exits "bench of a speech model" 0
     tr -d '\n' <"$tmp/s.json" >"$tmp/out"
     json "bench of a speech model" '(all(r["source_length"] == 50 and r["num_beams"] == 5 and
 r["memory"]["planned_bytes"] == r["memory"]["peak_bytes"] for r in lines[0]["results"]) and
-len({r["ids_hash"] for r in lines[0]["results"]}) == 1)'
+len({r["ids_hash"] for r in lines[0]["results"]}) == 1 and len(lines[0]["results"]) == 6)'
     tr -d '\n' <"$tmp/r.json" >"$tmp/out"
     json "bench: both phases have a limit" '(all(0 < r[k] < 2 for r in lines[0]["results"]
 for k in ("encode_fraction", "step_fraction")))'

@@ -51,4 +51,10 @@ run "$elcl" generate --input-format ids --format jsonl --max-new-tokens 11 "$tmp
 json "a cut prompt: the object" 'lines[0]["source_cut"] == 17 and "max_new_tokens" not in lines[0]'
 same "a cut prompt: the warning" "$(cat "$tmp/err")" \
     "elcl: warning: cut 1 source to 40 tokens, the first one on line 1"
+
+# Speech models read no text.
+refuses "generate with a speech model" 1 "reads sound, not text: use elcl transcribe" \
+    "$elcl" generate $ids "$golden/tiny-whisper" 5
+refuses "score with a speech model" 1 "reads sound, not text: use elcl transcribe" \
+    "$elcl" score --quiet --input-format ids "$golden/tiny-whisper" "5	6"
 end

@@ -66,6 +66,15 @@ int cli_model_open(const struct cli_model_options *options, const char *model_na
     return rc;
 }
 
+int cli_check_reads_text(const elcl_model_info *info, const char *model_name, elcl_error *err)
+{
+    return info->input_width ? elcl_fail(err, ELCL_E_UNSUPPORTED,
+                                         "%.200s: a model of the family %s reads sound, not text: "
+                                         "use elcl transcribe",
+                                         model_name, info->family)
+                             : ELCL_OK;
+}
+
 bool cli_logs(const struct cli_common_options *options, enum elcl_log_level level)
 {
     return level == ELCL_LOG_WARNING ? !options->quiet : options->verbose;

@@ -68,6 +68,9 @@ int cli_check_devices(const struct cli_model_options *options, int max, elcl_err
  * one. Returns NULL, the default device, for a list that is NULL. */
 const char *cli_next_device(const char **list, char name[CLI_DEVICE_BYTES]);
 
+/* Refuses a model that reads no text. */
+int cli_check_reads_text(const elcl_model_info *info, const char *model_name, elcl_error *err);
+
 /* Opens the model that the command line names (cli_model_directory()). `log` passes the library's
  * log on to cli_log(). */
 int cli_model_open(const struct cli_model_options *options, const char *model_name, elcl_log_fn log,

@@ -77,6 +77,7 @@ static int start(struct cli_generation *r, elcl_error *err)
     ELCL_TRY(cli_engines_open(&r->engines, &o->model, o->n_engines, o->samples.model, log_line, r,
                               &r->info, err));
     r->model = r->engines.models[0];
+    ELCL_TRY(cli_check_reads_text(&r->info, o->samples.model, err));
     ELCL_TRY(begin_rules(r, err));
     ELCL_TRY(cli_generate_resolve(r->opt, r->model, &r->resolved, err));
     r->max_target = r->resolved.max_target;

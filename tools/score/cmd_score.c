@@ -418,6 +418,7 @@ static int start(struct scoring *r, elcl_error *err)
     ELCL_TRY(cli_output_open(o->common.output ? o->common.output : "-", &r->output, err));
     ELCL_TRY(cli_model_open(&o->model, o->samples.model, log_line, &o->common, &r->model, &r->info,
                             err));
+    ELCL_TRY(cli_check_reads_text(&r->info, o->samples.model, err));
     ELCL_TRY(cli_score_resolve(o, r->model, &r->info, err));
     params.batch_tokens = o->batch_tokens;
     params.alignment_layer = o->alignment_layer;
