@@ -20,6 +20,14 @@ static int decode_text(void *user, const int32_t *ids, size_t n, char **text, el
     return elcl_decode(l->engine_model, ids, n, text, err);
 }
 
+static int time_words(void *user, struct elcl_timed *timed, elcl_error *err)
+{
+    struct elcl_listener *l = user;
+    const int rc =
+        l->timer ? ELCL_OK : elcl_word_timer_create(l->engine_model, &l->tokens, &l->timer, err);
+    return rc ? rc : elcl_word_timer_run(l->timer, timed, err);
+}
+
 static int list_languages(struct elcl_listener *listener, elcl_error *err)
 {
     const size_t n = listener->tokens.n_languages;
@@ -54,6 +62,7 @@ int elcl_listener_init(struct elcl_listener *listener, elcl_model *model, elcl_e
                                                  .vocabulary = info.vocabulary,
                                                  .encode = encode_text,
                                                  .decode = decode_text,
+                                                 .words = time_words,
                                                  .user = listener};
 fail:
     return rc;
@@ -61,6 +70,7 @@ fail:
 
 void elcl_listener_finish(struct elcl_listener *listener)
 {
+    elcl_word_timer_destroy(&listener->timer);
     elcl_speech_tokens_finish(&listener->tokens);
     elcl_free(listener->language_memory);
     *listener = (struct elcl_listener){0};

@@ -4,6 +4,7 @@
 
 #include "speech/file.h"
 #include "speech/tokens.h"
+#include "speech/word_timer.h"
 
 /* Beams of the search for a language: greedy search does not compare only languages. */
 #define ELCL_LANGUAGE_BEAMS 2
@@ -12,6 +13,7 @@ struct elcl_listener {
     elcl_model *engine_model;
     struct elcl_speech_tokens tokens;
     struct elcl_speech_model model; /* its pointers lead into this struct */
+    struct elcl_word_timer *timer;  /* NULL until words are wanted */
     elcl_tokens language_ids;       /* [tokens.n_languages] */
     int32_t *language_memory;
     size_t width; /* of the encoder's output */

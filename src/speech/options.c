@@ -106,9 +106,6 @@ static int check_numbers(const struct elcl_speech_model *model, const elcl_trans
     ELCL_TRY(elcl_check_int("num_beams", o->num_beams, 1, ELCL_MAX_BEAMS, err));
     ELCL_TRY(elcl_check_int("best_of", o->best_of, 1, ELCL_MAX_BEAMS, err));
     ELCL_TRY(elcl_check_int("max_new_tokens", o->max_new_tokens, 0, model->positions, err));
-    if (o->timestamps == ELCL_TIMESTAMPS_WORD && !model->words)
-        return elcl_fail(err, ELCL_E_UNSUPPORTED,
-                         "timestamps: the times of words cannot be found yet; ask for segments");
     if (isnan(o->max_initial_timestamp) || o->max_initial_timestamp > 1e6f)
         return elcl_fail(err, ELCL_E_ARG, "max_initial_timestamp: %g is not below 1000000 seconds",
                          o->max_initial_timestamp);

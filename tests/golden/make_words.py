@@ -3,9 +3,10 @@
 usage: make_words.py
 
 paths: rows of attention that test_words.c makes from the same seed, and the states at which tokens
-begin, by openai-whisper's median filter and dynamic time warping. windows: made-up tokens (pieces
-of bytes, in hexadecimal), the states at which they begin, their probabilities and segments, and
-what faster-whisper's add_word_timestamps() makes of them.
+begin, by openai-whisper's median filter and dynamic time warping. models: words of tokens that the
+tiny Whisper checkpoints of transformers read beside made-up encoder outputs. windows: made-up
+tokens (pieces of bytes, in hexadecimal), the states at which they begin, their probabilities and
+segments, and what faster-whisper's add_word_timestamps() makes of them.
 """
 import json
 import random
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import WhisperModel
+from transformers import AutoTokenizer, WhisperForConditionalGeneration
 from whisper.timing import dtw_cpu, median_filter
 
 HERE = Path(__file__).resolve().parent
@@ -45,21 +47,25 @@ def rows_of(seed, heads, rows, ld):
     return out
 
 
-def path(seed, shape):
-    heads, rows, ld, states, first, n = shape
+def begin_of(w, states, first, n):
+    """Returns where tokens begin, by rows [heads, rows, ld]: the same in both precisions."""
     found = []
     for dtype in torch.float64, torch.float32:
-        w = torch.tensor(rows_of(seed, heads, rows, ld)[:, :, :states], dtype=dtype)
+        w = w[:, :, :states].to(dtype)
         w = w / w.sum(-1, keepdim=True)
         std, mean = torch.std_mean(w, dim=-2, keepdim=True, unbiased=False)
-        w = torch.nan_to_num((w - mean) / std)
-        matrix = median_filter(w, 7).mean(0)[first:first + n]
+        matrix = median_filter(torch.nan_to_num((w - mean) / std), 7).mean(0)[first:first + n]
         text, time = dtw_cpu(-matrix.double().numpy())
         begin = time[np.pad(np.diff(text), (1, 0), constant_values=1).astype(bool)]
         found.append(begin.tolist())
-    assert found[0] == found[1] and len(found[0]) == n, shape
+    assert found[0] == found[1] and len(found[0]) == n
+    return found[0]
+
+
+def path(seed, shape):
+    begin = begin_of(torch.tensor(rows_of(seed, *shape[:3])), *shape[3:])
     return dict(zip(["seed", "heads", "rows", "ld", "states", "first", "n"], (seed, *shape)),
-                begin=found[0])
+                begin=begin)
 
 
 class Pieces:
@@ -78,6 +84,13 @@ class Model(WhisperModel):
         self.tokens_per_second, self.frames_per_second = 50, 100
         result = SimpleNamespace(alignments=list(enumerate(begin)), text_token_probs=probabilities)
         self.model = SimpleNamespace(align=lambda *a, **k: [result])
+
+
+def wanted(segments):
+    return [{"start": float(s["start"]), "end": float(s["end"]),
+             "words": [[w["word"], float(w["start"]), float(w["end"]),
+                        round(float(w["probability"]), 6)] for w in s["words"]]}
+            for s in segments]
 
 
 def window(rng):
@@ -104,15 +117,59 @@ def window(rng):
     return {"language": language, "tokens": [PIECES[t].hex() for t in tokens], "begin": begin,
             "probabilities": probabilities, "offset": seek / 100, "last": last, "segments": given,
             "after": float(after),
-            "want": [{"start": float(s["start"]), "end": float(s["end"]),
-                      "words": [[w["word"], float(w["start"]), float(w["end"]),
-                                 round(float(w["probability"]), 6)] for w in s["words"]]}
-                     for s in segments]}
+            "want": wanted(segments)}
+
+
+def model_window(name, seed, frames, start, n):
+    """Teacher-forced words of n tokens, beside source rows of rows_of() between -6 and 9."""
+    model = WhisperForConditionalGeneration.from_pretrained(HERE / name,
+                                                            attn_implementation="eager").double()
+    generation, config = model.generation_config, model.config
+    eot, no_timestamps = generation.eos_token_id, generation.no_timestamps_token_id
+    inner = AutoTokenizer.from_pretrained(HERE / name)
+    start = [inner.convert_tokens_to_ids(f"<|{s}|>") for s in start]
+    rng = random.Random(seed)
+    pieces = inner.convert_ids_to_tokens(range(eot))
+    first = [i for i, piece in enumerate(pieces) if piece.startswith("\u0120")]
+    text = [rng.choice(rng.choice([first, range(64, 90), [11, 13]])) for _ in range(n)]
+    rows = rows_of(seed, 1, config.max_source_positions, config.d_model)
+    rows = (torch.tensor(rows.astype(np.float64)) - 0.5) * 12
+    with torch.no_grad():
+        hidden = model.model.decoder(
+            input_ids=torch.tensor([[*start, no_timestamps, *text, eot]]),
+            encoder_hidden_states=rows, output_attentions=True)
+        logits = model.proj_out(hidden.last_hidden_state)[0, len(start):, :eot]
+    attention = torch.stack([hidden.cross_attentions[i][0, j]
+                             for i, j in generation.alignment_heads])
+    begin = begin_of(attention, frames // 2, len(start), n + 1)
+    probabilities = logits.softmax(-1)[range(n), text].tolist()
+
+    class Inner:
+        def decode(self, ids):
+            return inner.decode([i for i in ids if i < eot])
+
+        def token_to_id(self, token):
+            return inner.convert_tokens_to_ids(token)
+
+    time = no_timestamps + 1
+    segments = [{"seek": 300, "start": 3.0, "end": 3.4, "tokens": [time, *text[:n // 2]]},
+                {"seek": 300, "start": 3.4, "end": 4.0, "tokens": [*text[n // 2:], time + 8]}]
+    tokenizer = Tokenizer(Inner(), False)
+    Model(begin, probabilities).add_word_timestamps(
+        [segments], tokenizer, None, frames, BEFORE, AFTER, 3.0)
+    return {"name": name, "seed": seed, "frames": frames, "start": start,
+            "tokens": [s["tokens"] for s in segments], "want": wanted(segments)}
+
+
+MODELS = [("tiny-whisper", 3, 100, ["startoftranscript"], 12),
+          ("tiny-whisper", 4, 57, ["startoftranscript"], 7),
+          ("tiny-whisper-128", 5, 163, ["startoftranscript", "de", "translate"], 15)]
 
 
 if __name__ == "__main__":
     rng = random.Random(1)
     golden = {"paths": [path(7 * i + 1, shape) for i, shape in enumerate(PATHS)],
+              "models": [model_window(*m) for m in MODELS],
               "windows": [window(rng) for _ in range(40)]}
     (HERE / "words.json").write_text("{" + ",\n".join(
         f'"{key}": [\n' + ",\n".join(json.dumps(entry) for entry in golden[key]) + "]"
