@@ -17,6 +17,7 @@ static const struct verb verbs[] = {
     {"generate", "MODEL [TEXT...]", "generate text from text", cli_cmd_generate},
     {"merge", "SHARD...", "join what many processes generated", cli_cmd_merge},
     {"score", "MODEL [TEXT...]", "log-probabilities of given text", cli_cmd_score},
+    {"transcribe", "MODEL FILE...", "text of speech", cli_cmd_transcribe},
     {"serve", "MODEL...", "answer requests over HTTP", cli_cmd_serve},
     {"encode", "MODEL [TEXT...]", "token ids of texts", cli_cmd_encode},
     {"decode", "MODEL [ID...]", "texts of token ids", cli_cmd_decode},
@@ -38,7 +39,7 @@ static void print_help(void)
           "Commands:\n",
           stdout);
     for (size_t i = 0; i < ELCL_COUNT(verbs); i++)
-        printf("  %-10s%-18s%s\n", verbs[i].name, verbs[i].use, verbs[i].help);
+        printf("  %-12s%-18s%s\n", verbs[i].name, verbs[i].use, verbs[i].help);
     fputs("\n"
           "Options:\n"
           "  -h, --help                  print this help\n"

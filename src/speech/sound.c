@@ -73,7 +73,7 @@ static int read_file(const struct elcl_file *file, const elcl_sound_params *give
     ELCL_TRY(elcl_sound_identify(file, &head, err));
     ELCL_TRY(elcl_sound_decode(file, &head, &params, &intake, &format, &partial, err));
     if (partial && !params.allow_partial)
-        ELCL_TRY(elcl_fail(err, ELCL_E_FORMAT, "%s", partial));
+        ELCL_TRY(elcl_fail(err, ELCL_E_FORMAT, "%s; allow_partial takes that part", partial));
     ELCL_TRY(create(&intake, format, partial, sound, err));
     partial = NULL;
 fail:

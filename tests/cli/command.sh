@@ -8,7 +8,7 @@ on_fake "$1"
 
 # ---- help and usage --------------------------------------------------------------------------
 
-for verb in "" generate merge score encode decode devices selftest tune compare; do
+for verb in "" generate merge score transcribe encode decode devices selftest tune compare; do
     # shellcheck disable=SC2086
     run "$elcl" $verb --help
     exits "elcl $verb --help" 0

@@ -47,7 +47,7 @@ run_in "$build/examples/score" "$models/g2p-en"
 exits 'score: a model with an encoder' 1
 check 'score: says so' grep -q 'not decoder-only' "$tmp/err"
 
-for example in score stream threads translate; do
+for example in score stream threads transcribe translate; do
     run "$build/examples/$example"
     exits "$example: usage" 2
     run "$build/examples/$example" /no/such/model text

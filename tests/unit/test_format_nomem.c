@@ -11,6 +11,8 @@
 #include "format/ctranslate2.h"
 #include "format/pytorch.h"
 #include "format/safetensors.h"
+#include "elcl/speech.h"
+#include "speech/preprocessor.h"
 #include "pytorch_files.h"
 #include "text/tokenizer_load.h"
 #include "tokenizer_texts.h"
@@ -245,6 +247,71 @@ static int use_unigram(elcl_error *err)
     return use_tokenizer(&(struct texts){.json = json}, err);
 }
 
+/* Raw samples and their features. */
+static int use_sound(elcl_error *err)
+{
+    static const int16_t samples[1000] = {1, 2, 3};
+    elcl_sound *sound = NULL;
+    elcl_sound_info info;
+    float *features = NULL;
+    size_t n_frames;
+    int rc = elcl_sound_from_pcm(samples, 1000, ELCL_PCM_S16, 16000, 1, "x", NULL, &sound, err);
+    CHECK(!rc == (sound != NULL), "output with code %d", rc);
+    if (!rc) {
+        elcl_sound_get_info(sound, &info);
+        rc = elcl_features(info.samples, info.n_samples, 0, 80, &features, &n_frames, err);
+        CHECK(!rc == (features != NULL), "output with code %d", rc);
+    }
+    elcl_free(features);
+    elcl_sound_destroy(&sound);
+    return rc;
+}
+
+#ifdef HAS_SPEECH
+/* A file of another rate, and one that breaks off. */
+static int use_sound_file(const char *seed, const elcl_sound_params *params, elcl_error *err)
+{
+    static char data[1024];
+    elcl_sound *sound = NULL;
+    struct elcl_file file;
+    char path[512];
+    snprintf(path, sizeof(path), "%s/tests/fuzz/seeds/sound/%s", check_root(), seed);
+    int rc = elcl_file_open(path, &file, err);
+    const size_t n = rc ? 0 : file.bytes - 1; /* without the choice of the fuzz target */
+    if (!rc)
+        rc = elcl_file_read(&file, 1, data, n, err);
+    elcl_file_close(&file);
+    if (!rc)
+        rc = elcl_sound_read_memory(data, params ? n * 3 / 4 : n, "x", params, &sound, err);
+    CHECK(!rc == (sound != NULL), "output with code %d", rc);
+    elcl_sound_destroy(&sound);
+    return rc;
+}
+
+static int use_wav(elcl_error *err)
+{
+    return use_sound_file("wav", NULL, err);
+}
+
+static int use_cut_wav(elcl_error *err)
+{
+    const elcl_sound_params partial = {.allow_partial = 1};
+    return use_sound_file("wav", &partial, err);
+}
+
+static int use_ogg(elcl_error *err)
+{
+    return use_sound_file("opus", NULL, err);
+}
+#endif
+
+static int use_preprocessor(elcl_error *err)
+{
+    static const char text[] = "{\"feature_extractor\":{\"feature_size\":128}}";
+    struct elcl_preprocessor p;
+    return elcl_preprocessor_parse(text, strlen(text), "x", &p, err);
+}
+
 static void test_exhaustion(const char *name, int (*use)(elcl_error *err))
 {
     if (!check_case("out of memory: %s", name))
@@ -281,5 +348,12 @@ int main(int argc, char **argv)
     test_exhaustion("vocab.json", use_vocab);
     test_exhaustion("tokenizer.json", use_json);
     test_exhaustion("tokenizer.json of type Unigram", use_unigram);
+    test_exhaustion("sound", use_sound);
+#ifdef HAS_SPEECH
+    test_exhaustion("wav", use_wav);
+    test_exhaustion("a wav that breaks off", use_cut_wav);
+    test_exhaustion("ogg", use_ogg);
+#endif
+    test_exhaustion("preprocessor_config.json", use_preprocessor);
     return check_end();
 }

@@ -52,6 +52,7 @@ static const struct foreign {
     {"beams", "--num-beams"},
     {"best-of", "--num-return-sequences"},
     {"compute-type", "--weights and --compute"},
+    {"condition-on-previous-text", "on; --no-condition-on-previous-text turns it off"},
     {"dtype", "--weights"},
     {"file", "--input FILE"},
     {"fp16", "--weights f16"},
@@ -60,6 +61,7 @@ static const struct foreign {
     {"json", "--format jsonl"},
     {"lenpen", "--length-penalty"},
     {"load-in-8bit", "--weights int8"},
+    {"logprob-threshold", "--log-prob-threshold"},
     {"m", "MODEL, the first word: elcl generate MODEL [TEXT...]"},
     {"max-decoding-length", "--max-new-tokens"},
     {"max-len", "--max-length"},
@@ -69,6 +71,10 @@ static const struct foreign {
     {"n-predict", "--max-new-tokens"},
     {"nbest", "--num-return-sequences"},
     {"num-hypotheses", "--num-return-sequences"},
+    {"osrt", "--format srt"},
+    {"otxt", "--format txt"},
+    {"output-format", "--format"},
+    {"ovtt", "--format vtt"},
     {"p", "a word after MODEL: elcl generate MODEL TEXT"},
     {"prompt", "a word after MODEL: elcl generate MODEL TEXT"},
     {"quantization", "--weights int8"},
@@ -78,7 +84,9 @@ static const struct foreign {
     {"target-lang", "--tgt-lang"},
     {"temp", "--temperature"},
     {"text", "a word after MODEL: elcl generate MODEL TEXT"},
+    {"temperature-increment-on-fallback", "--temperatures 0,0.2,0.4"},
     {"threads", "automatic: OpenCL uses all cores of the device"},
+    {"word-timestamps", "--timestamps word"},
 };
 
 const char *cli_args_advice(const char *name)

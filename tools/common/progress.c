@@ -57,7 +57,7 @@ void cli_progress_update(struct cli_progress *p, uint64_t samples, double fracti
         bar[BAR_CELLS] = '\0';
         fprintf(stderr, "[%s] %3d%%  ", bar, (int)(fraction * 100));
     }
-    fprintf(stderr, "%llu samples, %.1f/s", (unsigned long long)samples,
+    fprintf(stderr, "%llu %s, %.1f/s", (unsigned long long)samples, p->unit ? p->unit : "samples",
             elapsed > 0 ? (double)(samples - p->samples) / elapsed : 0);
     if (fraction > p->fraction) {
         char eta[32];

@@ -10,6 +10,7 @@ struct cli_progress {
     bool on;
     atomic_bool shown; /* the bar is on the terminal */
     double last;
+    const char *unit; /* of the work; NULL: samples */
     /* Of the work, once it has begun: */
     bool begun;
     double start;

@@ -32,6 +32,7 @@ int cli_cmd_tune(int argc, char **argv);
 int cli_cmd_compare(int argc, char **argv);
 int cli_cmd_merge(int argc, char **argv);
 int cli_cmd_serve(int argc, char **argv);
+int cli_cmd_transcribe(int argc, char **argv);
 
 /* "elcl: error: <message>" on stderr; gives back `exit_code`, so that it can be returned. */
 int cli_error(int exit_code, const char *fmt, ...) ELCL_PRINTF(2, 3);
