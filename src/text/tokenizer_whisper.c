@@ -49,7 +49,7 @@ int elcl_whisper_build(struct elcl_tokenizer *t, elcl_error *err)
     for (int32_t id = 0; id < t->size && !rc; id++)
         if (elcl_is_token(t, id) && !(t->symbols[id].kind & ELCL_SYMBOL_VERBATIM))
             rc = add_merges_of(t, id, err);
-    t->eos = elcl_token_id(t, "<|endoftext|>");
+    t->eos = -1;
     elcl_whisper_complete(t);
     elcl_added_sort(&t->added);
     return rc;
@@ -57,7 +57,7 @@ int elcl_whisper_build(struct elcl_tokenizer *t, elcl_error *err)
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
-/* The class of the files' origin puts these ids around a text. */
+/* The class puts these ids around a text, whatever tokenizer.json says. */
 static void put_wrap(struct elcl_tokenizer *t, int32_t sot)
 {
     const int32_t no_timestamps = elcl_token_id(t, "<|notimestamps|>");
@@ -76,8 +76,9 @@ void elcl_whisper_complete(struct elcl_tokenizer *t)
         return;
     t->class = ELCL_CLASS_WHISPER;
     t->clean_up = false;
-    if (!t->wraps)
-        put_wrap(t, sot);
+    if (t->eos < 0)
+        t->eos = elcl_token_id(t, "<|endoftext|>");
+    put_wrap(t, sot);
     for (int32_t id = 0; id < t->size; id++)
         if (elcl_is_token(t, id) && is_special(elcl_symbol_text(t, id), t->symbols[id].length))
             t->symbols[id].kind |= ELCL_SYMBOL_SPECIAL;

@@ -10,7 +10,7 @@ there CTranslate2 counts its open beams as results, and transformers only while 
 missing.
 
 ct2-whisper is tiny-whisper; its golden.json has, for the features of that one's inputs, what
-CTranslate2 transcribes: without times, greedily and with 5 beams, and with times.
+CTranslate2 transcribes without times, greedily and with 5 beams.
 
 usage: make_ct2.py [whisper] (versions: README.md; whisper: only ct2-whisper, with transformers 5)
 """
@@ -257,18 +257,29 @@ def make_seed(path, directory):
 
 # ---- speech --------------------------------------------------------------------------------------
 
-def transcribe(model, ids, inputs, mels, frames, times, beams):
+def transcribe(model, config, inputs, mels, frames, beams):
+    """Returns the options of a case and, per input, the ids and scores of all results."""
     from make_whisper import features
-    prompt = ["<|startoftranscript|>"] + ([] if times else ["<|notimestamps|>"])
-    outputs = []
-    for seed, in inputs:
+    prompt = [config["sot"], config["no_timestamps"]]
+    suppressed = [] if beams == 1 else config["suppress"]  # elcl's greedy scores are before rules
+    begin = [] if beams == 1 else config["begin"]
+    options = dict(OFF, num_beams=beams, num_return_sequences=beams, length_penalty=0.0,
+                   min_new_tokens=0, renormalize_logits=True, decoder_start_token_id=prompt[0],
+                   prefix=prompt[1:], eos_token_id=config["eot"], pad_token_id=config["eot"],
+                   suppress_tokens=suppressed, begin_suppress_tokens=begin)
+    kept, outputs = [], []
+    for i, (seed,) in enumerate(inputs):
         view = ctranslate2.StorageView.from_array(
             np.ascontiguousarray(features(seed, frames, mels).T[None]))
-        result = model.generate(view, [prompt], beam_size=beams, num_hypotheses=1, max_length=32,
-                                return_scores=True, return_no_speech_prob=True)[0]
-        outputs.append(dict(ids=[ids[t] for t in prompt] + result.sequences_ids[0],
-                            score=result.scores[0], no_speech_prob=result.no_speech_prob))
-    return dict(times=times, num_beams=beams, outputs=outputs)
+        result = model.generate(view, [prompt], beam_size=beams, num_hypotheses=beams,
+                                max_length=LONGEST + 2, return_scores=True, length_penalty=0,
+                                suppress_tokens=suppressed, suppress_blank=beams > 1)[0]
+        if any(len(h) >= LONGEST for h in result.sequences_ids):
+            continue
+        kept.append(i)
+        outputs.append([dict(ids=prompt + h + [config["eot"]], score=s)
+                        for h, s in zip(result.sequences_ids, result.scores)])
+    return dict(options=options, inputs=kept, outputs=outputs)
 
 
 def make_speech_seed(path, directory):
@@ -307,10 +318,11 @@ def make_whisper(source, to):
     save(spec, directory, "int8_float16")
     whisper = ctranslate2.models.Whisper(str(directory), compute_type="float32", intra_threads=1)
     inputs = json.loads((HERE / source / "golden.json").read_text())["inputs"]
-    frames = 2 * model.config.max_source_positions
-    ids = {t: i for i, t in enumerate(tokens)}
-    cases = [transcribe(whisper, ids, inputs, model.config.num_mel_bins, frames, times, beams)
-             for times, beams in ((False, 1), (False, 5), (True, 5))]
+    config = dict(sot=tokens.index("<|startoftranscript|>"), eot=tokens.index("<|endoftext|>"),
+                  no_timestamps=tokens.index("<|notimestamps|>"),
+                  suppress=spec.config.suppress_ids, begin=spec.config.suppress_ids_begin)
+    cases = [transcribe(whisper, config, inputs, model.config.num_mel_bins,
+                        2 * model.config.max_source_positions, beams) for beams in (1, 5)]
     golden = dict(versions=dict(ctranslate2=ctranslate2.__version__), inputs=inputs, cases=cases)
     with open(directory / "golden.json", "w") as f:
         json.dump(golden, f, separators=(", ", ": "))

@@ -313,11 +313,32 @@ static void test_model(const char *name, int turn, const struct check_options *o
     golden_finish(&golden);
 }
 
+/* tiny-whisper in CTranslate2's format, against CTranslate2's own results. */
+static void test_ctranslate2(const struct check_options *options)
+{
+    static const char name[] = "ct2-whisper";
+    const struct setup setup = {.attention = ELCL_ATTN_EL, .gemm = ELCL_GEMM_NATIVE};
+    struct golden golden;
+    check_case("whisper, %s, stored results", name);
+    if (!golden_load(name, &golden))
+        return;
+    elcl_model *model =
+        setup_case("whisper", name, &setup) ? setup_open(golden.directory, &setup, options) : NULL;
+    if (model) {
+        struct windows w = make_windows(&golden, &model->arch);
+        compare_results(&golden, model, &w);
+        finish_windows(&w);
+        setup_close(&model);
+    }
+    golden_finish(&golden);
+}
+
 int main(int argc, char **argv)
 {
     const struct check_options *options = check_begin(argc, argv);
     test_model("tiny-whisper", 0, options);
     test_model("tiny-whisper-128", 1, options);
+    test_ctranslate2(options);
     printf("compared %ld hypotheses and %ld rows of logits with stored ones\n", n_compared,
            n_logits);
     return check_end();

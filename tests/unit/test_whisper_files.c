@@ -191,6 +191,76 @@ static void test_other(const char *name, bool has_lists, double tolerance)
     close_small(&other);
 }
 
+/* ---- texts of transformers ------------------------------------------------------------------- */
+
+static void check_ids(const char *what, const char *text, const int32_t *ids, size_t n,
+                      const cJSON *want)
+{
+    const int n_want = cJSON_GetArraySize(want);
+    bool same = (size_t)n_want == n;
+    const cJSON *item = want->child;
+    for (size_t i = 0; same && i < n; i++, item = item->next)
+        same = item->valuedouble == ids[i];
+    CHECK(same, "%s of \"%s\": %zu ids, want %d or others", what, text, n, n_want);
+}
+
+static void check_decoded(const struct elcl_tokenizer *t, const int32_t *ids, size_t n, bool skip,
+                          const cJSON *row, const char *key)
+{
+    char *text = NULL;
+    elcl_error err = {0};
+    const char *want = elcl_json_get(row, key)->valuestring;
+    CHECK(!elcl_tokenizer_decode(t, ids, n, skip, &text, &err) && !strcmp(text, want),
+          "%s: \"%s\", want \"%s\"", key, text, want);
+    elcl_free(text);
+}
+
+static void check_row(const struct elcl_tokenizer *t, const cJSON *row)
+{
+    const char *text = elcl_json_get(row, "text")->valuestring;
+    int32_t *ids = NULL, around[256];
+    size_t n = 0;
+    struct elcl_wrap wrap = {0};
+    elcl_error err = {0};
+    if (!CHECK(!elcl_tokenizer_encode(t, text, strlen(text), &ids, &n, &err) &&
+                   !elcl_tokenizer_wrap(t, ids, n, NULL, NULL, &wrap, &err) && n < 200,
+               "%s: %s", text, err.msg))
+        return;
+    const size_t before = (size_t)wrap.n_before, after = (size_t)wrap.n_after;
+    memcpy(around, wrap.before, before * sizeof(*around));
+    memcpy(around + before, ids, n * sizeof(*around));
+    memcpy(around + before + n, wrap.after, after * sizeof(*around));
+    check_ids("ids", text, ids, n, elcl_json_get(row, "ids"));
+    check_ids("ids around", text, around, before + n + after, elcl_json_get(row, "around"));
+    check_decoded(t, ids, n, true, row, "decoded");
+    check_decoded(t, ids, n, false, row, "whole");
+    elcl_free(ids);
+}
+
+/* tokenizer.json, and vocab.json with merges.txt and added_tokens.json. */
+static void test_golden_texts(void)
+{
+    size_t n = 0;
+    elcl_error err = {0};
+    cJSON *root = NULL;
+    if (!check_case("texts of transformers"))
+        return;
+    char *text = read_golden_file("tests/golden/whisper-texts.json", &n);
+    CHECK(text && !elcl_json_parse(text, n, "whisper-texts.json", &root, &err), "%s", err.msg);
+    const cJSON *models = elcl_json_get(root, "models");
+    CHECK(cJSON_GetArraySize(models) == 2, "%d models", cJSON_GetArraySize(models));
+    for (const cJSON *rows = models ? models->child : NULL; rows; rows = rows->next) {
+        struct elcl_tokenizer *t = NULL;
+        CHECK(cJSON_GetArraySize(rows) > 20, "%d texts", cJSON_GetArraySize(rows));
+        if (CHECK(!elcl_tokenizer_load(golden_path(rows->string), &t, &err), "%s", err.msg))
+            for (const cJSON *row = rows->child; row; row = row->next)
+                check_row(t, row);
+        elcl_tokenizer_destroy(&t);
+    }
+    cJSON_Delete(root);
+    elcl_free(text);
+}
+
 /* Writes a copy of ct2-whisper whose vocabulary has the text `to` in place of `from`. */
 static const char *copy_changed(const char *from, const char *to)
 {
@@ -346,6 +416,7 @@ int main(int argc, char **argv)
     check_begin(argc, argv);
     test_other(CT2, true, 1.0 / 254 + 1e-3);
     test_missing_token();
+    test_golden_texts();
     test_other(GGML, false, 1e-3);
     test_types();
     test_special();
