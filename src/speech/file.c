@@ -237,10 +237,11 @@ fail:
     return rc;
 }
 
+/* The last token needs no position: OpenAI and faster-whisper use this, transformers does not. */
 static int max_new_tokens(const struct elcl_speech_file *file, size_t n_prompt)
 {
-    const int positions = file->model->positions, left = positions - (int)n_prompt;
-    const int asked = file->own.options.max_new_tokens;
+    const int positions = file->model->positions, asked = file->own.options.max_new_tokens;
+    const int left = positions - (int)n_prompt + !hf_style(file);
     const int most = asked ? asked : hf_style(file) ? positions : positions / 2;
     return elcl_min_int(most, left);
 }

@@ -96,6 +96,7 @@ static void search_options(const elcl_transcribe_options *options, float tempera
     o->length_penalty = options->length_penalty;
     o->repetition_penalty = options->repetition_penalty;
     o->no_repeat_ngram_size = options->no_repeat_ngram_size;
+    o->scores_after_rules = temperature > 0 || options->num_beams == 1;
     if (temperature > 0) {
         o->do_sample = 1;
         o->temperature = temperature;

@@ -172,6 +172,8 @@ static bool answer_one(struct replay *r)
               !memcmp(ask.prompt.ids, r->line.ids.ids, r->line.ids.n * sizeof(int32_t)),
           "line %zu: another prompt of %d tokens", r->at, ask.prompt.n);
     CHECK(ask.prompt.ids[ask.start] == SOT, "line %zu: start", r->at);
+    CHECK(ask.max_new_tokens == elcl_min_int(448 / 2, 448 - ask.prompt.n + 1),
+          "line %zu: max_new_tokens %d", r->at, ask.max_new_tokens);
     read_line(&r->line, r->lines[r->at++], 2);
     struct elcl_ids ids = {0};
     elcl_ids_add(&ids, r->line.ids.ids, r->line.ids.n, NULL);
