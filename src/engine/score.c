@@ -54,20 +54,20 @@ int elcl_scorer_create(elcl_model *model, const elcl_scorer_params *params, elcl
 
 /* ---- memory -------------------------------------------------------------------------------- */
 
-/* Returns the capacity of a state that packs `rows` rows of decoder and encoder. */
-static struct elcl_capacity capacity_for(const struct elcl_arch *arch, const struct elcl_ops *ops,
-                                         int rows)
+/* Returns the capacity of a state that packs so many rows. */
+static struct elcl_capacity capacity_for(const struct elcl_ops *ops, struct elcl_pass_rows rows)
 {
-    return (struct elcl_capacity){.sentences = rows,
+    return (struct elcl_capacity){.sentences = rows.decoder,
                                   .beams = 1,
-                                  .max_source = arch->decoder_only ? 0 : 1,
+                                  .max_source =
+                                      (int)elcl_div_up((size_t)rows.source, (size_t)rows.decoder),
                                   .max_target = 1,
-                                  .encode_rows = arch->decoder_only ? 0 : rows,
+                                  .encode_rows = rows.source,
                                   .width = 1,
                                   .rounds_inputs = ops->dot != ELCL_DOT_NONE,
                                   .gpu = ops->kernels == ELCL_KERNELS_GPU,
                                   .activations = ops->activations,
-                                  .score_block = elcl_min_int(rows, LOGIT_ROWS)};
+                                  .score_block = elcl_min_int(rows.decoder, LOGIT_ROWS)};
 }
 
 /* Frees the state and the host memory of its queue; keeps the totals of its work. */
@@ -84,10 +84,10 @@ static void drop_state(struct elcl_scorer *s)
     elcl_cross_tap_drop(&s->tap);
 }
 
-static int create_state(struct elcl_scorer *s, int rows, elcl_error *err)
+static int create_state(struct elcl_scorer *s, struct elcl_pass_rows rows, elcl_error *err)
 {
     struct elcl_model *m = s->model;
-    const struct elcl_capacity c = capacity_for(&m->arch, m->ops, rows);
+    const struct elcl_capacity c = capacity_for(m->ops, rows);
     const uint64_t limit = elcl_engine_memory_limit(m->device);
     const uint64_t max_alloc = m->device->desc.max_alloc_bytes;
     struct elcl_ops *ops = NULL;
@@ -97,14 +97,15 @@ static int create_state(struct elcl_scorer *s, int rows, elcl_error *err)
         return elcl_fail(err, ELCL_E_DEVICE_NOMEM,
                          "scoring %d tokens at once does not fit into the %llu MiB left on %s; "
                          "lower batch_tokens or the lengths",
-                         rows, (unsigned long long)(limit >> 20), m->device->desc.name);
+                         elcl_max_int(rows.decoder, rows.source), (unsigned long long)(limit >> 20),
+                         m->device->desc.name);
     ELCL_TRY(elcl_ops_clone(m->ops, false, &ops, err));
     ELCL_TRY(elcl_state_init(&s->state, &m->arch, &m->weights, m->attention, &c, ops, err));
     elcl_plan_make(&m->arch, m->attention, m->ops->state, &c, m->weight_bytes, &s->plan);
-    const size_t n = (size_t)rows;
+    const size_t n = (size_t)rows.decoder, n_source = (size_t)rows.source;
     s->step.data = elcl_ops_host_memory(ops, n * ELCL_SCORE_INTS, sizeof(int32_t));
-    s->encode.data =
-        elcl_ops_host_memory(ops, n * (ELCL_ROW_INTS + ELCL_ROW_GROUP_INTS), sizeof(int32_t));
+    s->encode.data = elcl_ops_host_memory(ops, n_source * (ELCL_ROW_INTS + ELCL_ROW_GROUP_INTS),
+                                          sizeof(int32_t));
     s->log_probs = elcl_ops_host_memory(ops, n, sizeof(*s->log_probs));
     ops = NULL; /* the state has it */
     if (s->step.data && s->encode.data && s->log_probs)
@@ -116,22 +117,42 @@ fail:
     return rc;
 }
 
-/* Makes room for passes of `min_rows` rows, and for up to `useful` if memory allows. */
-static int fit(struct elcl_scorer *s, int min_rows, int useful, elcl_error *err)
+/* Returns rows up to a limit, but at least `least`. */
+static struct elcl_pass_rows clamp(struct elcl_pass_rows rows, struct elcl_pass_rows least,
+                                   int limit)
 {
-    int want = elcl_min_int(s->batch_tokens ? s->batch_tokens : PASS_ROWS, useful);
-    want = elcl_max_int(min_rows, elcl_min_int(want, s->limit));
-    if (s->state.ops && s->state.capacity.sentences >= want)
+    return (struct elcl_pass_rows){elcl_max_int(least.decoder, elcl_min_int(rows.decoder, limit)),
+                                   elcl_max_int(least.source, elcl_min_int(rows.source, limit))};
+}
+
+/* Makes room for passes of `least` rows, and for up to `useful` if memory allows. A state that is
+ * too small grows to twice its rows, since longer requests may follow. */
+static int fit(struct elcl_scorer *s, struct elcl_pass_rows least, struct elcl_pass_rows useful,
+               elcl_error *err)
+{
+    const struct elcl_capacity *now = &s->state.capacity;
+    const int most = elcl_min_int(s->batch_tokens ? s->batch_tokens : PASS_ROWS, s->limit);
+    struct elcl_pass_rows want = clamp(useful, least, most);
+    if (s->state.ops && now->sentences >= want.decoder && now->encode_rows >= want.source)
         return ELCL_OK;
+    if (s->state.ops && now->sentences < want.decoder)
+        useful.decoder = elcl_max_int(useful.decoder, 2 * now->sentences);
+    if (s->state.ops && now->encode_rows < want.source)
+        useful.source = elcl_max_int(useful.source, 2 * now->encode_rows);
+    want = clamp(useful, least, most);
     drop_state(s);
     for (;;) {
         elcl_error first = {0};
         const int rc = create_state(s, want, &first);
         if (!rc)
             return ELCL_OK;
-        if (rc != ELCL_E_DEVICE_NOMEM || want == min_rows || s->batch_tokens)
+        const struct elcl_pass_rows less =
+            clamp(want, least, elcl_max_int(want.decoder, want.source) / 2);
+        if (rc != ELCL_E_DEVICE_NOMEM || s->batch_tokens ||
+            (less.decoder == want.decoder && less.source == want.source))
             return elcl_fail(err, rc, "%s", first.msg);
-        want = s->limit = elcl_max_int(min_rows, want / 2);
+        s->limit = elcl_max_int(less.decoder, less.source);
+        want = less;
     }
 }
 
@@ -157,10 +178,11 @@ static int decoder_rows(const struct elcl_scorer *s, const elcl_score_request *q
     return q->n_target ? (int)(before + q->n_target) : 0;
 }
 
-static int rows_of(const struct elcl_scorer *s, const elcl_score_request *q)
+static struct elcl_pass_rows rows_of(const struct elcl_scorer *s, const elcl_score_request *q)
 {
     const int rows = decoder_rows(s, q);
-    return s->model->arch.decoder_only || !rows ? rows : elcl_max_int(rows, (int)source_of(q).n);
+    const bool encodes = rows && !s->model->arch.decoder_only;
+    return (struct elcl_pass_rows){rows, encodes ? (int)source_of(q).n : 0};
 }
 
 static int check_target(const elcl_score_request *q, int vocabulary, size_t request,
@@ -280,14 +302,14 @@ static int put_requests(struct elcl_scorer *s, const elcl_score_request *request
 {
     int rc = ELCL_OK;
     const int capacity = s->state.capacity.sentences;
-    const size_t rows = (size_t)capacity;
+    const size_t rows = (size_t)capacity, n_source = (size_t)s->state.capacity.encode_rows;
     s->step = (struct elcl_records){
         .data = s->step.data, .buffer = ELCL_B_STEP, .packed = true, .among = s->vocabulary};
     s->step.self_at = rows * ELCL_ROW_INTS;
     s->step.cross_at = s->step.self_at + rows * ELCL_ROW_GROUP_INTS;
     s->step.scored_at = s->step.cross_at + rows * ELCL_ROW_GROUP_INTS;
     s->encode = (struct elcl_records){.data = s->encode.data, .buffer = ELCL_B_ENCODE};
-    s->encode.self_at = rows * ELCL_ROW_INTS;
+    s->encode.self_at = n_source * ELCL_ROW_INTS;
     s->numbers.frames.n_rows = s->numbers.frames.n_gaps = 0;
     for (; *next < n; ++*next) {
         const elcl_score_request *q = &requests[*next];
@@ -381,17 +403,19 @@ fail:
 static int run_passes(struct elcl_scorer *s, const elcl_score_request *requests, size_t n,
                       elcl_error *err)
 {
-    int min_rows = 0, useful = 0;
+    struct elcl_pass_rows least = {0, 0}, useful = {0, 0};
     int rc = ELCL_OK;
     for (size_t i = 0; i < n; i++) {
         ELCL_TRY(check_request(s, &requests[i], i, err));
-        const int rows = rows_of(s, &requests[i]);
-        min_rows = elcl_max_int(min_rows, rows);
-        useful = elcl_min_int(useful + rows, 1 << 20);
+        const struct elcl_pass_rows rows = rows_of(s, &requests[i]);
+        least.decoder = elcl_max_int(least.decoder, rows.decoder);
+        least.source = elcl_max_int(least.source, rows.source);
+        useful.decoder = elcl_min_int(useful.decoder + rows.decoder, 1 << 20);
+        useful.source = elcl_min_int(useful.source + rows.source, 1 << 20);
     }
-    if (min_rows)
-        ELCL_TRY(fit(s, min_rows, elcl_max_int(min_rows, useful), err));
-    for (size_t next = 0; min_rows && next < n;) {
+    if (least.decoder)
+        ELCL_TRY(fit(s, least, useful, err));
+    for (size_t next = 0; least.decoder && next < n;) {
         const size_t first = next;
         ELCL_TRY(elcl_ops_settle(s->state.ops, err)); /* after a pass that failed */
         ELCL_TRY(put_requests(s, requests, n, &next, err));

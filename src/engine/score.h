@@ -8,6 +8,11 @@
 #include "model/cross_tap.h"
 #include "model/model.h"
 
+/* Rows of a pass: of the decoder, and of sources. Both are cut to the same limit. */
+struct elcl_pass_rows {
+    int decoder, source;
+};
+
 struct elcl_scorer {
     struct elcl_model *model;
     int batch_tokens;            /* as requested */

@@ -116,14 +116,20 @@ static size_t some_probabilities(const struct elcl_arch *arch, int rows, int key
                    sizeof(float));
 }
 
+/* Returns the most keys of a row in a teacher-forced pass. */
+static int score_keys(const struct elcl_arch *arch, const struct elcl_capacity *c)
+{
+    return elcl_min_int(elcl_max_int(elcl_capacity_rows(c), c->encode_rows), arch->max_positions);
+}
+
 /* Returns the bytes for the rows of a step with the longest source or output (one after the other
  * in decoder-only models), or of a prompt. Teacher-forced passes have the rows of some targets: no
- * target, and no sum of their sources, is longer than all rows. */
+ * target and no source is longer than all rows. */
 static size_t probability_bytes(const struct elcl_arch *arch, const struct elcl_capacity *c)
 {
     const int r = elcl_capacity_rows(c);
     if (c->score_block)
-        return some_probabilities(arch, r, elcl_min_int(r, arch->max_positions));
+        return some_probabilities(arch, r, score_keys(arch, c));
     if (!arch->decoder_only)
         return some_probabilities(arch, r, elcl_max_int(c->max_source, c->max_target));
     const size_t step = some_probabilities(arch, r, elcl_capacity_row_cache(arch, c));
@@ -211,7 +217,7 @@ static void score_buffers(const struct elcl_arch *arch, const struct elcl_capaci
     for (size_t i = 0; i < ELCL_COUNT(absent); i++)
         specs[absent[i]].bytes = 0;
     put(specs, ELCL_B_LOGITS, "logits", ELCL_BUFFERS_WORKSPACE,
-        logits_bytes(arch, block, elcl_min_int((int)rows, arch->max_positions)));
+        logits_bytes(arch, block, score_keys(arch, c)));
     if (!specs[ELCL_B_H].bytes)
         put(specs, ELCL_B_H, "h", ELCL_BUFFERS_WORKSPACE,
             product(rows, (size_t)arch->d, elcl_storage_bytes(c->activations), 1));

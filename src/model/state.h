@@ -25,8 +25,9 @@ struct elcl_capacity {
     bool gpu;                      /* GPU kernels */
     enum elcl_storage activations; /* elcl_ops.activations */
     int score_block; /* 0: generation. Otherwise rows of logits at once in teacher-forced passes:
-                        `sentences` then counts the packed rows of decoder and encoder, beams and
-                        max_target are 1, max_source is 1 (0 in decoder-only models) */
+                        `sentences` then counts the packed rows of the decoder and encode_rows those
+                        of sources, beams and max_target are 1, sentences * max_source is no less
+                        than encode_rows */
 };
 
 static inline int elcl_capacity_rows(const struct elcl_capacity *c)

@@ -338,6 +338,43 @@ static void check_plan(elcl_model *model, const struct scores *s)
     elcl_scorer_destroy(&scorer);
 }
 
+/* Sources much longer or shorter than targets: a scorer that grows in either direction gives the
+ * same bits as new ones, and its memory is the planned one. */
+static void check_lopsided(elcl_model *model)
+{
+    static const int32_t tokens[] = {5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+    static const int sizes[][2] = {{2, 3}, {12, 2}, {1, 12}, {3, 1}};
+    float log_probs[2][ELCL_COUNT(sizes)][ELCL_COUNT(tokens)];
+    elcl_scorer *growing = NULL;
+    elcl_engine_stats stats;
+    elcl_error err = {0};
+    memset(log_probs, 0, sizeof(log_probs));
+    CHECK(!elcl_scorer_create(model, NULL, &growing, &err), "%s", err.msg);
+    for (size_t i = 0; growing && i < ELCL_COUNT(sizes); i++) {
+        elcl_score_request q = {.source = tokens,
+                                .n_source = (size_t)sizes[i][0],
+                                .target = tokens,
+                                .n_target = (size_t)sizes[i][1],
+                                .decoder_start_token_id = -1};
+        for (int fresh = 0; fresh < 2; fresh++) {
+            elcl_scorer *scorer = growing;
+            q.log_probs = log_probs[fresh][i];
+            if (fresh && !CHECK(!elcl_scorer_create(model, NULL, &scorer, &err), "%s", err.msg))
+                continue;
+            CHECK(!elcl_scorer_run(scorer, &q, 1, &err), "%s", err.msg);
+            elcl_scorer_get_stats(scorer, &stats);
+            if (!fresh)
+                CHECK(stats.live_bytes == stats.planned_bytes, "planned %llu bytes, allocated %llu",
+                      (unsigned long long)stats.planned_bytes,
+                      (unsigned long long)stats.live_bytes);
+            else
+                elcl_scorer_destroy(&scorer);
+        }
+    }
+    CHECK(!memcmp(log_probs[0], log_probs[1], sizeof(log_probs[0])), "other numbers");
+    elcl_scorer_destroy(&growing);
+}
+
 /* Scores of greedy search's output equal its own, also with rules that change no numbers. */
 static void check_greedy(const struct golden *golden, elcl_model *model)
 {
@@ -558,6 +595,7 @@ static void test_setup(const char *name, const struct setup *setup,
         check_alignments(model, s, root, tolerance);
         check_company(model, s);
         check_plan(model, s);
+        check_lopsided(model);
         check_vocabulary(model, &s->requests[2]);
         if (setup->compute == ELCL_COMPUTE_AUTO) { /* other kernels round in other places */
             check_greedy(&golden, model);
