@@ -211,6 +211,8 @@ ln -s ../blobs/0123 dangling/generation_config.json
 mkfifo fifo/config.json
 mkdir nothing locked
 echo x >model.tar.gz
+echo x >cut.argosmodel
+head -c 300 "$root/tests/golden/ggml-whisper.bin" >cut.bin
 mkdir -p "hf/hub/models--org--g2p/refs" "hf/hub/models--org--g2p/snapshots"
 ln -s "$g2p" hf/hub/models--org--g2p/snapshots/0123abc
 echo 0123abc >hf/hub/models--org--g2p/refs/main
@@ -246,6 +248,9 @@ rows "$real" <<'END'
 1 @ generate lfs hello @ model.safetensors is a pointer of Git LFS: git lfs pull
 1 @ generate lfs/model.safetensors hello @ is a file: expected the directory that holds it, lfs
 1 @ generate "$g2p/config.json" hello @ is a file: expected the directory that holds it
+1 @ encode cut.bin hello @ cut.bin: ends inside the vocabulary; is the file complete?
+1 @ languages cut.argosmodel @ cut.argosmodel: not a whole zip archive
+1 @ generate "$root/tests/golden/ggml-whisper.bin" hello @ reads sound, not text
 1 @ generate outer hello @ no config.json here: did you mean outer/inner?
 1 @ generate hf/hub/models--org--g2p/snapshots hello @ did you mean hf/hub/models--org--g2p/snapshots/0123abc?
 1 @ generate model.tar.gz hello @ model.tar.gz is an archive: unpack it first

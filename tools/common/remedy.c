@@ -210,11 +210,30 @@ static int explain_directory(const char *model, int rc, elcl_error *err)
     return rc;
 }
 
+/* Whether elcl opens files of this kind, so that *err says what is wrong with this one. */
+static bool is_model_file(const char *model)
+{
+    static const char whisper_cpp[] = "lmgg";
+    const size_t n = sizeof(whisper_cpp) - 1;
+    char *start = NULL;
+    struct elcl_file file = {0};
+    bool is = elcl_ends_with(model, strlen(model), ".argosmodel");
+    if (is || elcl_file_open(model, &file, NULL))
+        return is;
+    is = file.bytes >= n && !elcl_file_copy(&file, 0, n, &start, NULL) &&
+         !memcmp(start, whisper_cpp, n);
+    elcl_free(start);
+    elcl_file_close(&file);
+    return is;
+}
+
 static int explain_file(const char *model, int rc, elcl_error *err)
 {
     const char *slash = strrchr(model, '/');
     const char *name = slash ? slash + 1 : model;
     const struct foreign *f = find_foreign(name);
+    if (is_model_file(model))
+        return rc;
     *err = (elcl_error){0};
     if (f)
         return elcl_fail(err, rc, "%.200s is %s: %s", model, f->is,
