@@ -174,6 +174,25 @@ void elcl_transcriber_destroy(elcl_transcriber **transcriber)
     *transcriber = NULL;
 }
 
+void elcl_transcriber_cancel(elcl_transcriber *transcriber, uint64_t id)
+{
+    (void)transcriber;
+    (void)id;
+}
+
+size_t elcl_transcriber_wait(elcl_transcriber *transcriber, double seconds)
+{
+    const struct timespec wait = {.tv_nsec = (long)(seconds * 1e8)};
+    if (!transcriber->n_files)
+        nanosleep(&wait, NULL);
+    return (size_t)transcriber->n_files;
+}
+
+void elcl_transcriber_wake(elcl_transcriber *transcriber)
+{
+    (void)transcriber;
+}
+
 static void list_options(const elcl_transcribe_options *o, char *out, size_t room)
 {
     snprintf(

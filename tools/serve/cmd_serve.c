@@ -138,13 +138,13 @@ static void drain(struct cli_server *server)
     atomic_store(&server->draining, true);
     cli_http_drain(server->http);
     for (size_t i = 0; i < server->models.n; i++)
-        cli_worker_drain(server->models.items[i].worker);
+        cli_served_drain(&server->models.items[i]);
     if (cli_http_wait_idle(server->http, seconds))
         return;
     if (!server->options->common.quiet)
         cli_warn("some requests were not answered within %d seconds (--drain-seconds)", seconds);
     for (size_t i = 0; i < server->models.n; i++)
-        cli_worker_abort(server->models.items[i].worker);
+        cli_served_abort(&server->models.items[i]);
     (void)cli_http_wait_idle(server->http, ABORT_SECONDS);
 }
 

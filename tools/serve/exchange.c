@@ -41,6 +41,7 @@ static void destroy(struct cli_exchange *x)
     free((char *)x->request.path);
     free((char *)x->request.query);
     free((char *)x->request.type);
+    free((char *)x->request.boundary);
     free((char *)x->request.key);
     free((char *)x->request.origin);
     free((char *)x->request.fetch_site);
@@ -68,6 +69,7 @@ struct cli_exchange *cli_exchange_create(const struct cli_exchange_request *requ
     x->request.path = copy(request->path, &failed);
     x->request.query = copy(request->query, &failed);
     x->request.type = copy(request->type, &failed);
+    x->request.boundary = copy(request->boundary, &failed);
     x->request.key = copy(request->key, &failed);
     x->request.origin = copy(request->origin, &failed);
     x->request.fetch_site = copy(request->fetch_site, &failed);

@@ -12,14 +12,15 @@ struct cli_exchange;
 /* Constant once a handler sees it. */
 struct cli_exchange_request {
     const char *method;
-    const char *path;  /* as the client sent it, not decoded, without the query */
-    const char *query; /* what follows the ?, still percent-encoded but for +; or "" */
-    const char *type;  /* media type in lower case without parameters, or "" */
-    const char *key;   /* of "Authorization: Bearer KEY", or NULL */
+    const char *path;     /* as the client sent it, not decoded, without the query */
+    const char *query;    /* what follows the ?, still percent-encoded but for +; or "" */
+    const char *type;     /* media type in lower case without parameters, or "" */
+    const char *boundary; /* of multipart/form-data, or NULL */
+    const char *key;      /* of "Authorization: Bearer KEY", or NULL */
     /* The headers Origin and Sec-Fetch-Site, which browsers send, and with one of them Host; or
      * NULL. */
     const char *origin, *fetch_site, *host;
-    const char *body; /* valid UTF-8, with a NUL after its n_body bytes */
+    const char *body; /* valid UTF-8 unless there is a boundary, with a NUL after n_body bytes */
     size_t n_body;
 };
 

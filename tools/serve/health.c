@@ -29,7 +29,7 @@ void cli_serve_health(struct cli_server *server, struct cli_exchange *x)
     const bool lost = atomic_load(&server->lost), draining = cli_server_draining(server);
     for (size_t i = 0; i < server->models.n; i++) {
         struct cli_figures f;
-        cli_worker_figures(server->models.items[i].worker, &f);
+        cli_served_figures(&server->models.items[i], &f);
         add_model(models, &server->models.items[i], &f);
     }
     cJSON_AddStringToObject(root, "status", lost ? "failed" : draining ? "draining" : "ok");

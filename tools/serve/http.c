@@ -178,6 +178,27 @@ static void read_media_type(const struct call *call, char *type, size_t size)
     type[n] = '\0';
 }
 
+/* Of "multipart/form-data; boundary=abc": abc; "" if there is none. */
+static void read_boundary(const struct call *call, const char *type, char *boundary, size_t size)
+{
+    const char *text = header(call, MHD_HTTP_HEADER_CONTENT_TYPE);
+    size_t n = 0;
+    *boundary = '\0';
+    if (!text || strcmp(type, "multipart/form-data"))
+        return;
+    while ((text = strchr(text, ';')) != NULL) {
+        text += 1 + strspn(text + 1, " \t");
+        if (!strncasecmp(text, "boundary=", 9))
+            break;
+    }
+    if (!text)
+        return;
+    text += 9 + (text[9] == '"');
+    for (; n + 1 < size && text[n] && !strchr("\"; \t", text[n]); n++)
+        boundary[n] = text[n];
+    boundary[n] = '\0';
+}
+
 /* Puts the query together again. */
 static enum MHD_Result add_argument(void *user, enum MHD_ValueKind kind, const char *key,
                                     const char *value)
@@ -222,14 +243,16 @@ static int check_headers(struct call *call, const struct cli_exchange_request *r
 /* Returns NULL if memory is short. */
 static struct cli_exchange *create_exchange(struct call *call, const char *path, const char *method)
 {
-    char type[128];
+    char type[128], boundary[128];
     struct elcl_str query = {0};
     read_media_type(call, type, sizeof(type));
+    read_boundary(call, type, boundary, sizeof(boundary));
     (void)MHD_get_connection_values(call->mhd, MHD_GET_ARGUMENT_KIND, add_argument, &query);
     struct cli_exchange_request request = {.method = method,
                                            .path = path,
                                            .query = query.n ? query.data : "",
                                            .type = type,
+                                           .boundary = *boundary ? boundary : NULL,
                                            .key = bearer(call),
                                            .origin = header(call, MHD_HTTP_HEADER_ORIGIN),
                                            .fetch_site = header(call, "Sec-Fetch-Site")};
@@ -284,7 +307,8 @@ static enum MHD_Result on_end(struct call *call)
     const struct cli_exchange_request *request = cli_exchange_request(call->x);
     call->begun = true;
     cli_connection_waits(call->http->connections, call->connection);
-    if (!call->refusal && elcl_utf8_check(request->body, request->n_body) < request->n_body)
+    if (!call->refusal && !request->boundary &&
+        elcl_utf8_check(request->body, request->n_body) < request->n_body)
         call->refusal = MHD_HTTP_BAD_REQUEST;
     if (call->refusal)
         return refuse(call, call->refusal);

@@ -184,7 +184,7 @@ void cli_serve_metrics(struct cli_server *server, struct cli_exchange *x)
     struct elcl_str body = {.failed = !models};
     for (size_t i = 0; models && i < n; i++) {
         models[i].name = server->models.items[i].name;
-        cli_worker_figures(server->models.items[i].worker, &models[i].figures);
+        cli_served_figures(&server->models.items[i], &models[i].figures);
     }
     if (models)
         cli_metrics_print(&body, models, n, &server->requests, server->start_time);

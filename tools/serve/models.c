@@ -68,7 +68,7 @@ const struct cli_served *cli_models_find(const struct cli_models *models, const 
 static int read_tokenizer(struct cli_served *served, elcl_error *err)
 {
     int rc;
-    if (!served->info.has_tokenizer) {
+    if (!served->info.has_tokenizer || served->info.input_width) {
         served->languages = elcl_strdup("");
         return served->languages ? ELCL_OK : elcl_fail_nomem(err);
     }
@@ -136,6 +136,35 @@ static int start_worker(struct cli_served *served, const struct cli_models_param
     return rc;
 }
 
+/* Windows in flight of an engine, and beams, if they are not given. */
+#define SPEECH_BATCH 16
+#define SPEECH_BEAMS 5
+
+/* Starts the scribe of a model. An automatic batch is halved until it fits. */
+static int start_scribe(struct cli_served *served, const struct cli_models_params *params,
+                        elcl_error *err)
+{
+    struct cli_scribe_params scribe = {.batch_size = params->sizes.batch_size,
+                                       .max_beams = params->sizes.max_beams,
+                                       .queue = params->queue,
+                                       .on_lost = params->on_lost,
+                                       .user = params->user};
+    if (!scribe.batch_size)
+        scribe.batch_size = SPEECH_BATCH;
+    if (!scribe.max_beams)
+        scribe.max_beams = SPEECH_BEAMS;
+    for (;;) {
+        elcl_error why = {0};
+        const int rc =
+            cli_scribe_create(&served->engines, &served->info, &scribe, &served->scribe, &why);
+        if (!rc)
+            return ELCL_OK;
+        if (rc != ELCL_E_DEVICE_NOMEM || params->sizes.batch_size || scribe.batch_size == 1)
+            return elcl_fail(err, rc, "%s", why.msg);
+        scribe.batch_size /= 2;
+    }
+}
+
 int cli_models_start(struct cli_models *models, const struct cli_models_params *params,
                      elcl_error *err)
 {
@@ -145,7 +174,9 @@ int cli_models_start(struct cli_models *models, const struct cli_models_params *
         sharers.weight_bytes += models->items[i].info.weight_bytes;
     for (size_t i = 0; !rc && i < models->n; i++) {
         elcl_error why = {0};
-        rc = start_worker(&models->items[i], params, &sharers, &why);
+        rc = models->items[i].info.input_width
+                 ? start_scribe(&models->items[i], params, &why)
+                 : start_worker(&models->items[i], params, &sharers, &why);
         if (rc == ELCL_E_DEVICE_NOMEM)
             elcl_fail(err, rc,
                       "%.64s: %s (see --batch-size, --max-beams, --max-source, --max-target)",
@@ -185,16 +216,42 @@ void cli_served_hide_path(const struct cli_served *served, elcl_error *err)
     *err = hidden;
 }
 
+void cli_served_figures(const struct cli_served *served, struct cli_figures *figures)
+{
+    if (served->scribe)
+        cli_scribe_figures(served->scribe, figures);
+    else
+        cli_worker_figures(served->worker, figures);
+}
+
+void cli_served_drain(const struct cli_served *served)
+{
+    if (served->scribe)
+        cli_scribe_drain(served->scribe);
+    if (served->worker)
+        cli_worker_drain(served->worker);
+}
+
+void cli_served_abort(const struct cli_served *served)
+{
+    if (served->scribe)
+        cli_scribe_abort(served->scribe);
+    if (served->worker)
+        cli_worker_abort(served->worker);
+}
+
 /* Ends all jobs while every worker is there: the end of a job may submit the next one to another
  * worker, which refuses it. */
 static void end_jobs(const struct cli_models *models)
 {
     for (size_t i = 0; i < models->n; i++)
-        if (models->items[i].worker)
-            cli_worker_abort(models->items[i].worker);
-    for (size_t i = 0; i < models->n; i++)
+        cli_served_abort(&models->items[i]);
+    for (size_t i = 0; i < models->n; i++) {
         if (models->items[i].worker)
             (void)cli_worker_wait(models->items[i].worker, -1);
+        if (models->items[i].scribe)
+            cli_scribe_wait(models->items[i].scribe);
+    }
 }
 
 void cli_models_close(struct cli_models *models)
@@ -203,6 +260,7 @@ void cli_models_close(struct cli_models *models)
     for (size_t i = 0; i < models->n; i++) {
         struct cli_served *served = &models->items[i];
         cli_worker_destroy(&served->worker);
+        cli_scribe_destroy(&served->scribe);
         cli_engines_close(&served->engines);
         elcl_codec_close(&served->codec);
         free(served->directory);

@@ -2,6 +2,7 @@
 #ifndef CLI_MODELS_H
 #define CLI_MODELS_H
 
+#include "serve/scribe.h"
 #include "serve/sizes.h"
 #include "serve/worker.h"
 
@@ -30,7 +31,8 @@ struct cli_served {
     char *languages;           /* codes, each with a line end, or "" */
     int32_t *opening;          /* [n_opening] decoder-only: the special tokens before a prompt */
     size_t n_opening;
-    struct cli_worker *worker;
+    struct cli_worker *worker; /* NULL: the model reads sound */
+    struct cli_scribe *scribe; /* NULL: the model reads text */
 };
 
 /* {0} has none. */
@@ -52,6 +54,10 @@ const struct cli_served *cli_models_find(const struct cli_models *models, const 
 /* Puts the model's name in the place of its directory where a message names a file in it: clients
  * need not know where it is. */
 void cli_served_hide_path(const struct cli_served *served, elcl_error *err);
+/* As those of the worker or the scribe. */
+void cli_served_figures(const struct cli_served *served, struct cli_figures *figures);
+void cli_served_drain(const struct cli_served *served);
+void cli_served_abort(const struct cli_served *served);
 /* Ends the jobs that are left with CLI_WORKER_STOPPING. */
 void cli_models_close(struct cli_models *models);
 

@@ -28,21 +28,12 @@ static void add_defaults(struct elcl_str *out, const elcl_gen_options *gen)
     elcl_str_text(out, "}");
 }
 
-static void add_model(struct elcl_str *out, const struct cli_server *server,
-                      const struct cli_served *served)
+/* Appends what models of text have. */
+static void add_sizes(struct elcl_str *out, const struct cli_served *served)
 {
-    const elcl_model_info *info = &served->info;
     const elcl_engine_params *sizes = cli_worker_sizes(served->worker);
-    elcl_str_text(out, "{\"id\": ");
-    cli_json_text(out, served->name);
-    elcl_str_printf(out, ", \"object\": \"model\", \"created\": %.0f, \"owned_by\": \"elcl\", ",
-                    server->start_time);
-    elcl_str_text(out, "\"elcl\": {\"family\": ");
-    cli_json_text(out, info->family);
-    elcl_str_text(out, ", \"device\": ");
-    cli_json_text(out, info->device);
-    elcl_str_printf(out, ", \"attention\": \"%s\", \"decoder_only\": %s, \"languages\": [",
-                    cli_attention_word(info->attention), info->decoder_only ? "true" : "false");
+    elcl_str_printf(out, "\"decoder_only\": %s, \"languages\": [",
+                    served->info.decoder_only ? "true" : "false");
     cli_json_lines(out, served->languages);
     elcl_str_printf(out,
                     "], \"needs_languages\": %s, \"max_source\": %d, \"max_target\": %d, "
@@ -51,6 +42,25 @@ static void add_model(struct elcl_str *out, const struct cli_server *server,
                     sizes->max_beams, sizes->batch_size * served->engines.n);
     add_defaults(out, &served->defaults);
     elcl_str_text(out, "}}");
+}
+
+static void add_model(struct elcl_str *out, const struct cli_server *server,
+                      const struct cli_served *served)
+{
+    const elcl_model_info *info = &served->info;
+    elcl_str_text(out, "{\"id\": ");
+    cli_json_text(out, served->name);
+    elcl_str_printf(out, ", \"object\": \"model\", \"created\": %.0f, \"owned_by\": \"elcl\", ",
+                    server->start_time);
+    elcl_str_text(out, "\"elcl\": {\"family\": ");
+    cli_json_text(out, info->family);
+    elcl_str_text(out, ", \"device\": ");
+    cli_json_text(out, info->device);
+    elcl_str_printf(out, ", \"attention\": \"%s\", ", cli_attention_word(info->attention));
+    if (served->scribe)
+        elcl_str_text(out, "\"speech\": true}}");
+    else
+        add_sizes(out, served);
 }
 
 void cli_openai_models(struct cli_server *server, struct cli_exchange *x)
@@ -72,8 +82,8 @@ static void add_names(struct elcl_str *out, const struct cli_models *models)
         elcl_str_printf(out, "%s%s", i ? ", " : "", models->items[i].name);
 }
 
-/* name: NULL: the request names none */
-static void refuse_model(const struct cli_server *server, struct cli_exchange *x, const char *name)
+void cli_openai_refuse_model(const struct cli_server *server, struct cli_exchange *x,
+                             const char *name)
 {
     struct elcl_str message = {0};
     if (name)
@@ -104,7 +114,7 @@ void cli_openai_model(struct cli_server *server, struct cli_exchange *x)
         elcl_str_text(&body, "\n");
         cli_exchange_reply(x, 200, "application/json", &body);
     } else {
-        refuse_model(server, x, name);
+        cli_openai_refuse_model(server, x, name);
     }
     elcl_free(name);
 }
@@ -123,9 +133,12 @@ void cli_openai_completions(struct cli_server *server, struct cli_exchange *x)
         return;
     }
     const struct cli_served *served = cli_models_find(&server->models, request.model);
-    if (served)
+    if (served && served->scribe)
+        cli_openai_refuse(x, 400, "model", NULL,
+                          "the model reads sound, not text: expected /v1/audio/transcriptions");
+    else if (served)
         cli_openai_start(x, served, &request, cli_server_deadline(server));
     else
-        refuse_model(server, x, request.model);
+        cli_openai_refuse_model(server, x, request.model);
     cli_openai_request_finish(&request);
 }

@@ -9,4 +9,9 @@ void cli_openai_models(struct cli_server *server, struct cli_exchange *x);
 void cli_openai_model(struct cli_server *server, struct cli_exchange *x);
 void cli_openai_completions(struct cli_server *server, struct cli_exchange *x);
 
+/* Answers that there is no model of this name, or for NULL that the request names none of several.
+ */
+void cli_openai_refuse_model(const struct cli_server *server, struct cli_exchange *x,
+                             const char *name);
+
 #endif

@@ -355,7 +355,7 @@ function showMethod() {
 
 async function loadModels() {
     const {data} = await (await ask('v1/models')).json();
-    models = data;
+    models = data.filter(m => !m.elcl?.speech);
     $('model').replaceChildren(...models.map(m => new Option(m.id, m.id)));
     $('model').disabled = models.length < 2;
     $('go').disabled = models.length === 0;

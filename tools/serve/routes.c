@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+#include "serve/audio.h"
 #include "serve/health.h"
 #include "serve/metrics.h"
 #include "serve/openai.h"
@@ -12,21 +14,23 @@
 
 /* A path that ends with a slash stands for all that have something after it. */
 static const struct cli_route routes[] = {
-    {"GET", "/", CLI_ACCESS_PUBLIC, cli_serve_page},
-    {"GET", "/page.css", CLI_ACCESS_PUBLIC, cli_serve_page},
-    {"GET", "/page.js", CLI_ACCESS_PUBLIC, cli_serve_page},
-    {"GET", "/health", CLI_ACCESS_PUBLIC, cli_serve_health},
-    {"GET", "/metrics", CLI_ACCESS_KEY, cli_serve_metrics},
-    {"GET", "/v1/models", CLI_ACCESS_KEY, cli_openai_models},
-    {"GET", "/v1/models/", CLI_ACCESS_KEY, cli_openai_model},
-    {"POST", "/v1/completions", CLI_ACCESS_KEY, cli_openai_completions},
-    {"POST", "/translate", CLI_ACCESS_OWN, cli_translate},
-    {"GET", "/languages", CLI_ACCESS_OWN, cli_translate_languages},
-    {"POST", "/languages", CLI_ACCESS_OWN, cli_translate_languages},
-    {"GET", "/frontend/settings", CLI_ACCESS_PUBLIC, cli_translate_settings},
-    {"POST", "/detect", CLI_ACCESS_PUBLIC, cli_translate_missing},
-    {"POST", "/suggest", CLI_ACCESS_PUBLIC, cli_translate_missing},
-    {"POST", "/translate_file", CLI_ACCESS_PUBLIC, cli_translate_missing},
+    {"GET", "/", CLI_ACCESS_PUBLIC, cli_serve_page, false},
+    {"GET", "/page.css", CLI_ACCESS_PUBLIC, cli_serve_page, false},
+    {"GET", "/page.js", CLI_ACCESS_PUBLIC, cli_serve_page, false},
+    {"GET", "/health", CLI_ACCESS_PUBLIC, cli_serve_health, false},
+    {"GET", "/metrics", CLI_ACCESS_KEY, cli_serve_metrics, false},
+    {"GET", "/v1/models", CLI_ACCESS_KEY, cli_openai_models, false},
+    {"GET", "/v1/models/", CLI_ACCESS_KEY, cli_openai_model, false},
+    {"POST", "/v1/completions", CLI_ACCESS_KEY, cli_openai_completions, false},
+    {"POST", "/v1/audio/transcriptions", CLI_ACCESS_KEY, cli_audio_transcriptions, true},
+    {"POST", "/v1/audio/translations", CLI_ACCESS_KEY, cli_audio_translations, true},
+    {"POST", "/translate", CLI_ACCESS_OWN, cli_translate, false},
+    {"GET", "/languages", CLI_ACCESS_OWN, cli_translate_languages, false},
+    {"POST", "/languages", CLI_ACCESS_OWN, cli_translate_languages, false},
+    {"GET", "/frontend/settings", CLI_ACCESS_PUBLIC, cli_translate_settings, false},
+    {"POST", "/detect", CLI_ACCESS_PUBLIC, cli_translate_missing, false},
+    {"POST", "/suggest", CLI_ACCESS_PUBLIC, cli_translate_missing, false},
+    {"POST", "/translate_file", CLI_ACCESS_PUBLIC, cli_translate_missing, false},
 };
 
 _Static_assert(ELCL_COUNT(routes) <= CLI_MAX_ROUTES, "raise CLI_MAX_ROUTES");
@@ -146,6 +150,11 @@ void cli_routes_handle(struct cli_server *server, struct cli_exchange *x)
     const struct cli_route *route = cli_route_at(cli_route_find(request));
     char allow[64];
     struct elcl_str nothing = {0};
+    if (request->boundary && !(route && route->takes_forms) &&
+        elcl_utf8_check(request->body, request->n_body) < request->n_body) {
+        cli_routes_refuse(server, x, 400);
+        return;
+    }
     cli_origin_allow(server->options, x);
     if (route) {
         route->handler(server, x);

@@ -19,6 +19,7 @@ struct cli_route {
     const char *path;
     enum cli_access access;
     cli_handler handler;
+    bool takes_forms; /* bodies of multipart/form-data, with any bytes */
 };
 
 /* Returns the place of the request's route in the table, or CLI_NO_ROUTE. */

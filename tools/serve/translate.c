@@ -40,7 +40,8 @@ int cli_translate_open(struct cli_server *server, elcl_error *err)
     int rc = cli_languages_check_pairs(server->options->pairs, names, models->n, err);
     elcl_free(names);
     for (size_t i = 0; i < models->n && !rc; i++)
-        rc = add_model(server, (int)i, err);
+        if (!models->items[i].info.input_width)
+            rc = add_model(server, (int)i, err);
     return rc ? rc : cli_languages_ready(&server->languages, err);
 }
 
