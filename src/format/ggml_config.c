@@ -58,6 +58,7 @@ static int make_generation(const struct elcl_ggml *ggml, cJSON *to, elcl_error *
     ELCL_TRY(put(to, "pad_token_id", end, err));
     ELCL_TRY(put(to, "no_timestamps_token_id", time - 1, err));
     ELCL_TRY(put(to, "max_length", ggml->sizes[ELCL_GGML_TEXT_POSITIONS], err));
+    ELCL_TRY(elcl_ggml_put_heads(ggml, multilingual, to, err));
     if (!cJSON_AddBoolToObject(to, "is_multilingual", multilingual))
         rc = elcl_fail_nomem(err);
 fail:

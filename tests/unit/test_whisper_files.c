@@ -352,6 +352,37 @@ static void test_special(void)
     elcl_free(data);
 }
 
+static void test_heads(void)
+{
+    static const struct {
+        int audio_layers, text_layers, heads, mels;
+        bool multilingual;
+        const char *want; /* NULL: none */
+    } cases[] = {
+        {4, 4, 6, 80, false, "[[1,0],[2,0],[2,5],[3,0],[3,1],[3,2],[3,3],[3,4]]"},
+        {32, 4, 20, 128, true, "[[2,4],[2,11],[3,3],[3,6],[3,11],[3,14]]"},
+        {32, 4, 20, 128, false, NULL},
+        {2, 2, 4, 80, false, NULL},
+    };
+    if (!check_case("whisper.cpp: heads of OpenAI's models"))
+        return;
+    for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
+        struct elcl_ggml ggml = {.sizes = {[ELCL_GGML_AUDIO_LAYERS] = cases[i].audio_layers,
+                                           [ELCL_GGML_TEXT_LAYERS] = cases[i].text_layers,
+                                           [ELCL_GGML_TEXT_HEADS] = cases[i].heads,
+                                           [ELCL_GGML_MELS] = cases[i].mels}};
+        cJSON *to = cJSON_CreateObject();
+        elcl_error err = {0};
+        CHECK(!elcl_ggml_put_heads(&ggml, cases[i].multilingual, to, &err), "%s", err.msg);
+        const cJSON *heads = elcl_json_get(to, "alignment_heads");
+        char *text = heads ? cJSON_PrintUnformatted(heads) : NULL;
+        CHECK(cases[i].want ? text && !strcmp(text, cases[i].want) : !text, "%zu: %s", i,
+              text ? text : "none");
+        cJSON_free(text);
+        cJSON_Delete(to);
+    }
+}
+
 /* A shorter file is refused, unless it ends after a tensor. */
 static void test_cut(void)
 {
@@ -420,6 +451,7 @@ int main(int argc, char **argv)
     test_other(GGML, false, 1e-3);
     test_types();
     test_special();
+    test_heads();
     test_cut();
     test_changed();
     return check_end();
