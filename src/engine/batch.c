@@ -83,8 +83,8 @@ static void put_rules(struct elcl_engine *engine, const struct elcl_sentence *se
     struct elcl_records *records = &engine->step;
     if (sentence->options.n_bad_words && rules.forced_token < 0) {
         rules.bans_at = (int32_t)records->n;
-        rules.n_bans = elcl_search_banned(sentence->search, k, sentence->source.tokens,
-                                          sentence->n_prompt, records->data + records->n);
+        rules.n_bans = elcl_search_banned(sentence->search, k, sentence->prompt, sentence->n_prompt,
+                                          records->data + records->n);
         records->n += (size_t)rules.n_bans;
     }
     elcl_search_timestamps(sentence->search, k, &rules);
@@ -102,9 +102,13 @@ static void put_row(struct elcl_engine *engine, const struct elcl_sentence *sent
     int n_rows;
     const struct elcl_search_row *row = &elcl_search_rows(sentence->search, &n_rows)[k];
     const int length = elcl_search_length(sentence->search);
-    const int cache_row = (sentence->slot * c->max_target + length - 1) * c->beams + k;
+    const bool only = engine->state.arch->decoder_only;
     const int n_prompt = sentence->n_prompt, keys = n_prompt + length;
-    const int prompt = n_prompt ? elcl_capacity_prompt_at(c, sentence->slot) : 0;
+    const int place = sentence->slot * c->max_target + (only ? length : keys) - 1;
+    const int cache_row = place * c->beams + k;
+    const int prompt = !n_prompt ? 0
+                       : only    ? elcl_capacity_prompt_at(c, sentence->slot)
+                                 : elcl_prefix_at(c, sentence->slot);
     const int cache = r * elcl_capacity_row_cache(engine->state.arch, c);
     const int32_t record[ELCL_ROW_INTS] = {
         [ELCL_ROW_TOKEN] = row->token,
@@ -140,11 +144,12 @@ static void put_draws(struct elcl_engine *engine, const struct elcl_sentence *se
     int n;
     const struct elcl_search_draw *draws = elcl_search_draws(sentence->search, &n);
     const bool beams = elcl_options_sample_beams(&sentence->options);
+    const int n_prefix = engine->state.arch->decoder_only ? 0 : sentence->n_prompt;
     for (int i = 0; i < n; i++) {
         struct elcl_row_draw draw;
         const size_t n_all = (size_t)records->n_draws + (size_t)records->n_beam_draws;
         elcl_rules_draw(&sentence->options, sentence->sample, draws[i].stream,
-                        elcl_search_length(sentence->search), &draw);
+                        n_prefix + elcl_search_length(sentence->search), &draw);
         draw.row = sentence->first_row + draws[i].row;
         draw.index = draws[i].index;
         memcpy(records->data + records->draws_at + n_all * ELCL_DRAW_INTS, &draw, sizeof(draw));
@@ -235,7 +240,7 @@ static void put_prompt(struct elcl_engine *engine, const struct elcl_sentence *s
         by_row ? sentence->first_row * elcl_capacity_row_cache(engine->state.arch, c) : cache_row;
     for (int s = 0; s < n; s++) {
         const int r = records->n_rows + s;
-        const int32_t record[ELCL_ROW_INTS] = {[ELCL_ROW_TOKEN] = sentence->source.tokens[s],
+        const int32_t record[ELCL_ROW_INTS] = {[ELCL_ROW_TOKEN] = sentence->prompt[s],
                                                [ELCL_ROW_POSITION] = s,
                                                [ELCL_ROW_CACHE_ROW] = cache_row + s,
                                                [ELCL_ROW_KV_ROW] = cache + s};

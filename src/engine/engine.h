@@ -15,9 +15,9 @@
 struct elcl_sentence {
     uint64_t id;
     void *user;
-    elcl_gen_options options; /* decoder-only: lengths without the n_prompt tokens */
-    void *lists;              /* what the options point to */
-    uint64_t sample;          /* selects its random numbers */
+    elcl_gen_options options;                          /* lengths without the n_prompt tokens */
+    void *lists;                                       /* what the options point to */
+    uint64_t sample;                                   /* selects its random numbers */
     uint64_t submitted_ns, started_ns, first_token_ns; /* by elcl_clock_ns(); 0: not yet */
     struct elcl_search *search;
     int slot;                   /* its place in the engine while in flight */
@@ -28,9 +28,12 @@ struct elcl_sentence {
     float no_speech_prob;       /* NAN before the step that gives it */
     struct elcl_source source;  /* what it points to follows the sentence */
     int n_source;               /* source.n */
-    int n_prompt; /* decoder-only: source tokens before the one that the first step takes */
-    float *rows;  /* [n_source, D] what the encoder made, after the sentence; NULL: not wanted */
-    int encoded;  /* its first row in the present encoding; -1: it has no part there */
+    const int32_t *prompt;      /* [n_prompt] tokens before the one that the first step takes: of a
+                                 * decoder-only model's source, or start token and prefix */
+    int n_prompt;
+    int n_prepared; /* of a prefix: tokens whose states are in the caches */
+    float *rows;    /* [n_source, D] what the encoder made, after the sentence; NULL: not wanted */
+    int encoded;    /* its first row in the present encoding; -1: it has no part there */
 };
 
 struct elcl_engine {
@@ -108,6 +111,19 @@ void elcl_batch_step_records(struct elcl_engine *engine);
 /* Writes the records for encoding new sentences of one kind of source, as many as fit one encoding.
  * Returns false if no new sentence is left, or after a failure. */
 bool elcl_batch_encode_records(struct elcl_engine *engine, int *rc, elcl_error *err);
+/* prefix.c: takes the tokens from start token and prefix that run at once before the first step,
+ * and returns their number. The last token before the next one becomes the start token of the
+ * options. */
+int elcl_prefix_take(const struct elcl_engine *engine, elcl_gen_options *options);
+/* Writes the records of the next pass over such tokens; false: all states are there. */
+bool elcl_prefix_records(struct elcl_engine *engine);
+/* Returns the cache row of the first of them. The rows of later steps come after them, because
+ * there are as many for each token as a sentence has beams. */
+static inline int elcl_prefix_at(const struct elcl_capacity *c, int slot)
+{
+    return slot * c->max_target * c->beams;
+}
+
 /* Returns whether a sentence is new: an encoding is still to come. */
 bool elcl_batch_has_new(const struct elcl_engine *engine);
 

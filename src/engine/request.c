@@ -124,6 +124,15 @@ int elcl_engine_check(const struct elcl_engine *engine, const elcl_request *requ
 
 /* ---- the queue ------------------------------------------------------------------------------- */
 
+/* Writes start token and prefix without what is after the n-th token. */
+static const int32_t *put_prefix(const elcl_gen_options *options, int n, void *memory)
+{
+    int32_t *tokens = memory;
+    for (int i = 0; i < n; i++)
+        tokens[i] = i ? options->prefix.ids[i - 1] : options->decoder_start_token_id;
+    return tokens;
+}
+
 static int sentence_create(const struct elcl_engine *e, const elcl_request *request,
                            struct elcl_sentence **sentence, elcl_error *err)
 {
@@ -133,9 +142,12 @@ static int sentence_create(const struct elcl_engine *e, const elcl_request *requ
     int rc = bind_request(e, request, &options, &source, err);
     if (rc)
         return rc;
+    const elcl_gen_options whole = options;
+    const int n_prefix = elcl_prefix_take(e, &options);
     const size_t bytes = elcl_source_bytes(arch, &source);
     const size_t rows = request->want_source_rows ? source.n * (size_t)arch->d * sizeof(float) : 0;
-    struct elcl_sentence *s = elcl_calloc(1, sizeof(*s) + bytes + rows);
+    struct elcl_sentence *s =
+        elcl_calloc(1, sizeof(*s) + bytes + rows + (size_t)n_prefix * sizeof(int32_t));
     if (!s)
         return elcl_fail_nomem(err);
     rc = elcl_options_copy_lists(&options, &s->lists, err);
@@ -155,7 +167,9 @@ static int sentence_create(const struct elcl_engine *e, const elcl_request *requ
     s->rows = rows ? (float *)((char *)(s + 1) + bytes) : NULL;
     s->encoded = -1;
     s->n_source = (int)source.n;
-    s->n_prompt = arch->decoder_only ? s->n_source - 1 : 0;
+    s->n_prompt = arch->decoder_only ? s->n_source - 1 : n_prefix;
+    s->prompt = arch->decoder_only ? s->source.tokens
+                                   : put_prefix(&whole, n_prefix, (char *)(s + 1) + bytes + rows);
     *sentence = s;
     return ELCL_OK;
 }

@@ -26,6 +26,24 @@ fail:
     return rc;
 }
 
+/* Computes the states of new prefixes, which read the encoder's output. */
+static int run_prefixes(struct elcl_engine *e, elcl_error *err)
+{
+    struct elcl_cross_tap *const tap = e->state.tap;
+    int rc = ELCL_OK;
+    bool more = true;
+    e->state.tap = NULL;
+    while (more) {
+        ELCL_TRY(elcl_ops_settle(e->state.ops, err)); /* before the records change */
+        more = elcl_prefix_records(e);
+        if (more)
+            ELCL_TRY(elcl_decoder_prefill(&e->state, &e->encode, err));
+    }
+fail:
+    e->state.tap = tap;
+    return rc;
+}
+
 /* Encodes all new sentences in as many passes as their sources need. */
 static int encode_new(struct elcl_engine *e, elcl_error *err)
 {
@@ -40,18 +58,21 @@ static int encode_new(struct elcl_engine *e, elcl_error *err)
         if (elcl_batch_has_new(e)) /* the next pass overwrites the records */
             ELCL_TRY(elcl_ops_finish(e->state.ops, err));
     }
+    ELCL_TRY(rc);
+    ELCL_TRY(run_prefixes(e, err));
     elcl_profile_phase(e->state.ops->profile, ELCL_PHASE_STEP);
 fail:
     return rc;
 }
 
-/* Puts the prompt before what the search found; with no_prompt takes the prompt's last token away,
+/* Puts the prompt, or the prefix without its last token, before what the search found; with
+ * no_prompt takes the prompt's last token away,
  * which the search began with. *own becomes the hypotheses; their ids and log-probabilities follow
  * in the same allocation. */
-static int set_prompt(const struct elcl_sentence *sentence, elcl_result *result,
+static int set_prompt(const struct elcl_sentence *sentence, bool only, elcl_result *result,
                       elcl_hypothesis **own, elcl_error *err)
 {
-    const size_t skip = sentence->options.no_prompt ? 1 : 0;
+    const size_t skip = only && sentence->options.no_prompt ? 1 : 0;
     const size_t n = (size_t)result->n_hypotheses, n_prompt = skip ? 0 : (size_t)sentence->n_prompt;
     size_t n_ids = 0;
     for (size_t i = 0; i < n; i++)
@@ -67,15 +88,17 @@ static int set_prompt(const struct elcl_sentence *sentence, elcl_result *result,
         h[i] = *from;
         h[i].ids = ids;
         h[i].n_ids = n_prompt + n_found;
-        memcpy(ids, sentence->source.tokens, n_prompt * sizeof(*ids));
+        memcpy(ids, sentence->prompt, n_prompt * sizeof(*ids));
         memcpy(ids + n_prompt, from->ids + skip, n_found * sizeof(*ids));
         ids += h[i].n_ids;
         if (!from->token_logprobs)
             continue;
         h[i].token_logprobs = log_probs;
+        memcpy(log_probs + n_prompt, from->token_logprobs + skip, n_found * sizeof(*log_probs));
         for (size_t t = 0; t < n_prompt; t++)
             log_probs[t] = NAN;
-        memcpy(log_probs + n_prompt, from->token_logprobs + skip, n_found * sizeof(*log_probs));
+        for (size_t t = 1; !only && t <= n_prompt; t++) /* of a prefix, in beam search */
+            log_probs[t] = 0;
         log_probs += h[i].n_ids;
     }
     result->hypotheses = *own = h;
@@ -138,7 +161,7 @@ static int deliver(struct elcl_engine *e, const struct elcl_sentence *sentence, 
     if (result.n_hypotheses)
         e->stats.output_tokens += result.hypotheses[0].n_generated;
     if (result.n_hypotheses && changes)
-        rc = set_prompt(sentence, &result, &own, err);
+        rc = set_prompt(sentence, e->model->arch.decoder_only, &result, &own, err);
     else if (result.n_hypotheses && sentence->options.alignments)
         rc = set_alignments(sentence, &result, &own, err);
     if (!rc && e->params.on_result)

@@ -38,7 +38,7 @@ static int stop_row(const struct elcl_engine *e, struct elcl_sentence *sentence,
     int rc = ELCL_OK;
     if (length <= elcl_options_prompt(&sentence->options))
         return ELCL_OK;
-    memcpy(ids, sentence->source.tokens, (size_t)sentence->n_prompt * sizeof(*ids));
+    memcpy(ids, sentence->prompt, (size_t)sentence->n_prompt * sizeof(*ids));
     elcl_search_history(sentence->search, row, ids + sentence->n_prompt);
     char *before = decode_text(e, ids, n - 1, &rc, err);
     char *text = before ? decode_text(e, ids, n, &rc, err) : NULL;

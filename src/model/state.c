@@ -71,6 +71,15 @@ static int longest_sum(const struct elcl_arch *arch)
                         elcl_max_int(ffn, elcl_arch_embed_width(arch)));
 }
 
+/* Returns the most rows of queries that el expands at once. */
+static int expanded_rows(const struct elcl_arch *arch, const struct elcl_capacity *c)
+{
+    const int r = elcl_capacity_rows(c);
+    if (arch->decoder_only)
+        return elcl_max_int(r, c->encode_rows);
+    return c->score_block ? r : elcl_max_int(r, elcl_capacity_prefix(arch, ELCL_ATTN_EL, c));
+}
+
 /* Returns the bytes of the largest rounded GEMM input: of the widths of a layer, of the head, or of
  * all heads' contexts. */
 static size_t rounded_bytes(const struct elcl_arch *arch, enum elcl_attention attention,
@@ -81,7 +90,7 @@ static size_t rounded_bytes(const struct elcl_arch *arch, enum elcl_attention at
     const size_t layer = elcl_rounded_bytes(1, rows, longest_sum(arch));
     if (attention != ELCL_ATTN_EL)
         return layer;
-    const size_t contexts = elcl_rounded_bytes(heads, arch->decoder_only ? rows : r,
+    const size_t contexts = elcl_rounded_bytes(heads, expanded_rows(arch, c),
                                                elcl_max_int(arch->d, elcl_arch_dh(arch, heads)));
     return contexts > layer ? contexts : layer;
 }
@@ -131,7 +140,8 @@ static size_t probability_bytes(const struct elcl_arch *arch, const struct elcl_
     if (c->score_block)
         return some_probabilities(arch, r, score_keys(arch, c));
     if (!arch->decoder_only)
-        return some_probabilities(arch, r, elcl_max_int(c->max_source, c->max_target));
+        return some_probabilities(arch, expanded_rows(arch, c),
+                                  elcl_max_int(c->max_source, c->max_target));
     const size_t step = some_probabilities(arch, r, elcl_capacity_row_cache(arch, c));
     const size_t prompt = some_probabilities(arch, c->encode_rows, c->max_source);
     return step > prompt ? step : prompt;
@@ -174,7 +184,7 @@ static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention 
     const size_t ffn = (size_t)elcl_max_int(arch->encoder_ffn, arch->decoder_ffn);
     const size_t widest = (size_t)elcl_max_int(arch->d, elcl_arch_embed_width(arch));
     const size_t inner = (size_t)widest_heads(arch), a = elcl_storage_bytes(c->activations);
-    const size_t heads = attention == ELCL_ATTN_EL ? product(arch->decoder_only ? rows : r,
+    const size_t heads = attention == ELCL_ATTN_EL ? product((size_t)expanded_rows(arch, c),
                                                              (size_t)arch->decoder_heads, d, 1)
                                                    : 0;
     const bool narrow = c->activations != ELCL_F32,

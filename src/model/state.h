@@ -55,6 +55,21 @@ static inline int elcl_capacity_row_cache(const struct elcl_arch *arch,
     return elcl_capacity_prompt(arch, c) + c->max_target;
 }
 
+/* Returns the rows of prefixes that run at once in a model with an encoder: el has room for the
+ * expanded queries of a step, in models for sounds of PREFIX_ROWS at least, since long prefixes are
+ * frequent there. The records have a row and two groups for each, instead of one. */
+#define ELCL_PREFIX_ROWS 64
+static inline int elcl_capacity_prefix(const struct elcl_arch *arch, enum elcl_attention attention,
+                                       const struct elcl_capacity *c)
+{
+    const int records = c->encode_rows * (ELCL_ROW_INTS + ELCL_ROW_GROUP_INTS) /
+                        (ELCL_ROW_INTS + 2 * ELCL_ROW_GROUP_INTS);
+    const int least = arch->input_width && c->max_target > ELCL_PREFIX_ROWS ? ELCL_PREFIX_ROWS : 1;
+    const int rows = elcl_capacity_rows(c) > least ? elcl_capacity_rows(c) : least;
+    const int most = attention == ELCL_ATTN_EL && rows < records ? rows : records;
+    return most > 1 ? most : 1;
+}
+
 /* Returns the windows of inputs that are encoded at once. A teacher-forced pass has room for the
  * longest ones. */
 static inline int elcl_capacity_windows(const struct elcl_arch *arch, const struct elcl_capacity *c)
@@ -207,9 +222,9 @@ struct elcl_records {
 int elcl_encoder_run(struct elcl_state *state, const struct elcl_records *records, elcl_error *err);
 
 /*
- * Decoder-only models: writes the prompts' states and tokens to the cache rows. One row per prompt
- * token, with a self group of the prompt up to itself: every layer stores the states of all rows
- * before its attention runs, so this is causal attention.
+ * Writes the states and tokens of prompts, or of prefixes whose sources are encoded, to the cache
+ * rows. One row per token, with a self group of the prompt up to itself: every layer stores the
+ * states of all rows before its attention runs, so this is causal attention.
  */
 int elcl_decoder_prefill(struct elcl_state *state, const struct elcl_records *records,
                          elcl_error *err);
