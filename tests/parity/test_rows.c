@@ -1,5 +1,6 @@
-/* Outputs of the encoder as results and as sources: what one request gave back makes the same bits
- * in another one, in batches with sources of tokens, in pools and in the scorer. */
+/* Inputs that are not tokens, and outputs of the encoder as results and as sources: what one
+ * request gave back makes the same bits in another one, in batches with sources of tokens, in pools
+ * and in the scorer. */
 #include <stdio.h>
 #include <string.h>
 
@@ -53,7 +54,9 @@ static bool run(elcl_model *model, int n_engines, struct seen *seen, const struc
         request.want_source_rows = i % 3 != 1;
         if (given && i % 2) {
             request.source = NULL;
+            request.inputs = NULL;
             request.source_rows = given[i].rows;
+            request.n_source = given[i].n_source;
         }
         ok = CHECK(!elcl_pool_submit(pool, &request, NULL, &err), "%s", err.msg);
     }
@@ -94,7 +97,7 @@ static void complete(elcl_model *model, struct seen *seen, int n)
     }
 }
 
-/* A scorer gets the tokens of some requests and the rows of others. */
+/* A scorer gets the tokens or inputs of some requests and the rows of others. */
 static void compare_scores(elcl_model *model, const struct seen *seen, int n)
 {
     enum { MOST = 8 };
@@ -107,13 +110,16 @@ static void compare_scores(elcl_model *model, const struct seen *seen, int n)
     for (int i = 0; i < 2 * each; i++) {
         const struct seen *from = &seen[i / 2];
         const struct tokens *target = &from->job.hypotheses[0].tokens;
-        requests[i] = (elcl_score_request){.source = i % 2 ? NULL : from->job.source->ids,
-                                           .n_source = from->n_source,
+        requests[i] = (elcl_score_request){.n_source = from->n_source,
                                            .source_rows = i % 2 ? from->rows : NULL,
+                                           .inputs = i % 2 ? NULL : from->job.inputs,
+                                           .n_inputs = i % 2 ? 0 : from->job.n_inputs,
                                            .target = target->ids + 1,
                                            .n_target = (size_t)target->n - 1,
                                            .decoder_start_token_id = target->ids[0],
                                            .log_probs = log_probs[i % 2][i / 2]};
+        if (i % 2 == 0 && !from->job.inputs)
+            requests[i].source = from->job.source->ids;
     }
     CHECK(!elcl_scorer_create(model, NULL, &scorer, &err) &&
               !elcl_scorer_run(scorer, requests, 2 * (size_t)each, &err),
@@ -144,6 +150,61 @@ static void test_rows(const char *name, const struct setup *setup,
     forget(first, n);
     forget(again, n);
     elcl_free(jobs);
+    setup_close(&model);
+    golden_finish(&golden);
+}
+
+/* ---- inputs -------------------------------------------------------------------------------- */
+
+enum { SOUNDS = 7, FRAMES = 100 };
+
+/* Jobs of windows of all lengths, in a model of 80 numbers and 100 frames at most. */
+static void make_sounds(const elcl_model *model, float (*frames)[FRAMES * 80], struct job *jobs)
+{
+    static const struct tokens none = {.n = 0};
+    static const size_t n_frames[SOUNDS] = {100, 37, 1, 64, 99, 2, 50};
+    for (int i = 0; i < SOUNDS; i++) {
+        for (int k = 0; k < FRAMES * 80; k++)
+            frames[i][k] = (float)check_int(-1000, 1000) / 1000;
+        jobs[i] = (struct job){.source = &none, .inputs = frames[i], .n_inputs = n_frames[i]};
+        elcl_model_gen_defaults(model, &jobs[i].options);
+        jobs[i].options.max_new_tokens = 0;
+        jobs[i].options.max_length = 12;
+        jobs[i].options.num_beams = i % 2 ? 3 : 1;
+    }
+}
+
+/* In company, each by itself, in two engines, and as rows: the same bits. */
+static void test_inputs(const char *name, const struct setup *setup,
+                        const struct check_options *options)
+{
+    static float frames[SOUNDS][FRAMES * 80];
+    struct job jobs[SOUNDS];
+    struct golden golden;
+    if (!setup_case("inputs", name, setup) || !golden_load(name, &golden))
+        return;
+    elcl_model *model = setup_open(golden.directory, setup, options);
+    if (model && CHECK(model->arch.input_width == 80 && model->arch.max_inputs == FRAMES, "%d, %d",
+                       model->arch.input_width, model->arch.max_inputs)) {
+        make_sounds(model, frames, jobs);
+        struct seen *first = begin(jobs, SOUNDS), *again = begin(jobs, SOUNDS);
+        if (run(model, 1, first, NULL, SOUNDS)) {
+            complete(model, first, SOUNDS);
+            for (int i = 0; i < SOUNDS; i++)
+                CHECK(first[i].n_source == (jobs[i].n_inputs + 1) / 2, "%zu rows of %zu inputs",
+                      first[i].n_source, jobs[i].n_inputs);
+            for (int i = 0; i < SOUNDS; i++)
+                CHECK(run(model, 1, &again[i], NULL, 1) && job_same(&again[i].job, &first[i].job) &&
+                          !memcmp(again[i].rows, first[i].rows,
+                                  first[i].n_source * (size_t)model->arch.d * sizeof(float)),
+                      "window %d by itself: other bits", i);
+            if (run(model, 2, again, first, SOUNDS))
+                compare(first, again, SOUNDS, model->arch.d);
+            compare_scores(model, first, SOUNDS);
+        }
+        forget(first, SOUNDS);
+        forget(again, SOUNDS);
+    }
     setup_close(&model);
     golden_finish(&golden);
 }
@@ -226,6 +287,7 @@ int main(int argc, char **argv)
         test_rows("tiny-bart", &setup, options);  /* norms after the sublayers */
         test_rows("tiny-mbart", &setup, options); /* before them */
         test_rows("tiny-t5", &setup, options);
+        test_inputs("tiny-whisper", &setup, options);
         setup.kernels = ELCL_KERNELS_GPU;
         test_rows("tiny-mbart", &setup, options);
     }
