@@ -77,7 +77,8 @@ typedef struct elcl_transcribe_options {
     float prompt_reset_on_temperature; /* not after a window at a higher temperature; default 0.5 */
     const char *initial_prompt;        /* text before the first window (batched: before each) */
     const char *hotwords;              /* words before each window; no effect with prefix */
-    const char *prefix;                /* the text that the first window begins with */
+    const char *prefix;                /* the text that the first window begins with, part
+                                        * of the transcript */
     unsigned reserved[8];
 } elcl_transcribe_options;
 

@@ -149,17 +149,19 @@ static elcl_tokens previous_text(const struct elcl_speech_file *file)
                          (int)(file->previous.n - file->previous_since)};
 }
 
+/* Only the first window has a prefix, and then no hotwords. */
 static int build_prompt(struct elcl_speech_file *file, struct elcl_window *window, elcl_error *err)
 {
+    const int n_forced = window->index == 0 ? file->own.n_forced : 0;
     const struct elcl_prompt_parts parts = {
         .tokens = file->model->tokens,
         .positions = file->model->positions,
         .language = file->language ? file->language->id : -1,
         .translate = file->own.options.task == ELCL_TASK_TRANSLATE,
         .timestamps = file->own.options.timestamps != ELCL_TIMESTAMPS_NONE,
+        .n_forced = n_forced,
         .previous = previous_text(file),
-        .hotwords = file->own.hotwords,
-        .prefix = window->span.begin == 0 ? file->own.prefix : (elcl_tokens){0}};
+        .hotwords = n_forced ? (elcl_tokens){0} : file->own.hotwords};
     return elcl_prompt_build(&parts, &window->prompt, &window->start, err);
 }
 
@@ -275,6 +277,8 @@ int elcl_speech_file_next(struct elcl_speech_file *file, struct elcl_window **wi
                              .prompt = language ? (elcl_tokens){&file->model->tokens->sot, 1}
                                                 : (elcl_tokens){w->prompt.ids, (int)w->prompt.n},
                              .start = language ? 0 : w->start,
+                             .forced = file->own.forced,
+                             .n_forced = language || w->index ? 0 : file->own.n_forced,
                              .timestamps = !language && o->timestamps != ELCL_TIMESTAMPS_NONE,
                              .temperature = language ? 0 : o->temperatures[w->i_temperature],
                              .max_new_tokens = language ? 1 : max_new_tokens(file, w->prompt.n),
@@ -348,6 +352,15 @@ static double last_end(const struct elcl_cuts *cuts, elcl_word *const *words, co
     return cuts->cuts[cuts->n - 1].end;
 }
 
+/* Returns the frames that words can be in. Faster-whisper rounds those of a window of a sound that
+ * is cut up to seconds. */
+static size_t heard_frames(const struct elcl_speech_file *file, const struct elcl_window *window)
+{
+    const size_t n = elcl_round_up(window->span.n, ELCL_FRAMES_PER_SECOND);
+    const size_t most = (size_t)file->model->window_frames;
+    return !file->own.options.batched ? window->span.n : n < most ? n : most;
+}
+
 /* Finds the times of words. Speech goes on where the last word ends, unless the tokens say that
  * none follows. */
 static int time_words(struct elcl_speech_file *file, const struct elcl_window *window,
@@ -361,7 +374,7 @@ static int time_words(struct elcl_speech_file *file, const struct elcl_window *w
         .n_words = n_words,
         .n = cuts->n,
         .tokens = window->last.ids,
-        .span = window->span,
+        .span = {window->span.begin, heard_frames(file, window)},
         .source_rows = window->source_rows,
         .n_source = window->n_source,
         .language = file->language ? file->language->id : -1,

@@ -54,8 +54,10 @@ struct elcl_ask {
     size_t n_inputs;
     const float *source_rows; /* [n_source, D] from an earlier answer about this window */
     size_t n_source;
-    elcl_tokens prompt; /* ids[0] is the start token */
-    size_t start;       /* the position whose prediction has the no-speech probability */
+    elcl_tokens prompt;        /* ids[0] is the start token */
+    size_t start;              /* the position whose prediction has the no-speech probability */
+    const elcl_tokens *forced; /* [n_forced] the text's first tokens, one by one */
+    int n_forced;
     bool timestamps;
     float temperature;
     int max_new_tokens;

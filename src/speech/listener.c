@@ -129,6 +129,8 @@ static void text_options(const struct elcl_listener *listener,
     o->max_initial_timestamp = seconds < 0 ? -1 : (int)lrint(seconds / SECONDS_PER_TIMESTAMP);
     o->no_speech_token_id = t->no_speech;
     o->no_speech_length = t->no_speech >= 0 ? (int)ask->start + 1 : 0;
+    o->alternatives = ask->forced;
+    o->n_alternatives = ask->n_forced;
     search_options(options, ask->temperature, o);
 }
 

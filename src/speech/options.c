@@ -69,6 +69,35 @@ static int encode_text(const struct elcl_speech_model *model, const char *text, 
     return ELCL_OK;
 }
 
+static bool has_token(elcl_tokens list, int32_t token)
+{
+    for (int i = 0; i < list.n; i++)
+        if (list.ids[i] == token)
+            return true;
+    return false;
+}
+
+/* The prefix has as much room as a prompt. */
+static int force_prefix(const struct elcl_speech_model *model, struct elcl_speech_options *own,
+                        elcl_error *err)
+{
+    const int n = elcl_min_int(own->prefix.n, model->positions / 2 - 1);
+    if (!n)
+        return ELCL_OK;
+    if (!(own->forced = elcl_calloc((size_t)n + 1, sizeof(*own->forced))))
+        return elcl_fail_nomem(err);
+    if (own->options.timestamps != ELCL_TIMESTAMPS_NONE)
+        own->forced[own->n_forced++] = (elcl_tokens){&model->tokens->timestamp_begin, 1};
+    for (int i = 0; i < n; i++) {
+        if (has_token(model->tokens->suppress, own->prefix.ids[i]))
+            return elcl_fail(err, ELCL_E_ARG,
+                             "prefix: the model never writes its token %d (suppress_tokens)",
+                             (int)own->prefix.ids[i]);
+        own->forced[own->n_forced++] = (elcl_tokens){own->prefix.ids + i, 1};
+    }
+    return ELCL_OK;
+}
+
 static int find_language(const struct elcl_speech_model *model, struct elcl_speech_options *own,
                          elcl_error *err)
 {
@@ -126,6 +155,7 @@ int elcl_speech_options_read(const struct elcl_speech_model *model,
     ELCL_TRY(copy_temperatures(own, err));
     for (size_t i = 0; i < ELCL_COUNT(texts); i++)
         ELCL_TRY(encode_text(model, texts[i], &own->ids[i], tokens[i], err));
+    ELCL_TRY(force_prefix(model, own, err));
     own->options.language = own->options.initial_prompt = NULL;
     own->options.hotwords = own->options.prefix = NULL;
 fail:
@@ -137,5 +167,6 @@ void elcl_speech_options_finish(struct elcl_speech_options *own)
     for (size_t i = 0; i < ELCL_COUNT(own->ids); i++)
         elcl_free(own->ids[i]);
     elcl_free(own->temperatures);
+    elcl_free(own->forced);
     *own = (struct elcl_speech_options){0};
 }

@@ -8,6 +8,9 @@ struct elcl_speech_options {
     elcl_transcribe_options options; /* language and texts are NULL: the next members have them */
     const struct elcl_speech_language *language; /* NULL: detect it, or there are none */
     elcl_tokens initial_prompt, hotwords, prefix;
+    elcl_tokens *forced; /* [n_forced] the first window's first tokens, one by one: its first
+                          * timestamp and the prefix */
+    int n_forced;
     float *temperatures;
     int32_t *ids[3]; /* of the three texts */
 };

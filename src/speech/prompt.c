@@ -24,16 +24,9 @@ static size_t previous_room(const struct elcl_prompt_parts *parts, size_t others
     return left < half ? left : half;
 }
 
-/* Hotwords and prefix have as much room as the previous text. */
-static elcl_tokens limited(elcl_tokens list, int positions)
-{
-    const int most = positions / 2 - 1;
-    return (elcl_tokens){list.ids, list.n < most ? list.n : most};
-}
-
-/* The tokens from the start to the prefix. */
-static int begin_text(const struct elcl_prompt_parts *parts, elcl_tokens prefix,
-                      struct elcl_ids *prompt, elcl_error *err)
+/* The tokens from the start on. */
+static int begin_text(const struct elcl_prompt_parts *parts, struct elcl_ids *prompt,
+                      elcl_error *err)
 {
     const struct elcl_speech_tokens *t = parts->tokens;
     const int32_t task = parts->translate ? t->translate : t->transcribe;
@@ -45,9 +38,6 @@ static int begin_text(const struct elcl_prompt_parts *parts, elcl_tokens prefix,
         ELCL_TRY(elcl_ids_add(prompt, &task, 1, err));
     if (!parts->timestamps)
         ELCL_TRY(elcl_ids_add(prompt, &t->no_timestamps, 1, err));
-    if (prefix.n && parts->timestamps)
-        ELCL_TRY(elcl_ids_add(prompt, &t->timestamp_begin, 1, err));
-    ELCL_TRY(elcl_ids_add(prompt, prefix.ids, (size_t)prefix.n, err));
 fail:
     return rc;
 }
@@ -55,10 +45,9 @@ fail:
 int elcl_prompt_build(const struct elcl_prompt_parts *parts, struct elcl_ids *prompt, size_t *start,
                       elcl_error *err)
 {
-    const elcl_tokens prefix = limited(parts->prefix, parts->positions);
-    const elcl_tokens hotwords =
-        prefix.n ? (elcl_tokens){0} : limited(parts->hotwords, parts->positions);
-    const size_t room = previous_room(parts, (size_t)hotwords.n + (size_t)prefix.n + 6);
+    const elcl_tokens hotwords = {parts->hotwords.ids,
+                                  elcl_min_int(parts->hotwords.n, parts->positions / 2 - 1)};
+    const size_t room = previous_room(parts, (size_t)hotwords.n + (size_t)parts->n_forced + 6);
     const size_t n_previous = (size_t)parts->previous.n < room ? (size_t)parts->previous.n : room;
     struct elcl_ids built = {0};
     size_t at;
@@ -70,7 +59,7 @@ int elcl_prompt_build(const struct elcl_prompt_parts *parts, struct elcl_ids *pr
                               n_previous, err));
     }
     at = built.n;
-    ELCL_TRY(begin_text(parts, prefix, &built, err));
+    ELCL_TRY(begin_text(parts, &built, err));
     *prompt = built;
     *start = at;
     return ELCL_OK;

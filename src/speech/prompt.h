@@ -19,13 +19,13 @@ struct elcl_prompt_parts {
     int positions;    /* of the decoder */
     int32_t language; /* its token; -1: the model has none */
     bool translate, timestamps;
+    int n_forced;         /* the text's first tokens that are given: they need room */
     elcl_tokens previous; /* the text before; its last tokens count if there are too many */
-    elcl_tokens hotwords; /* without effect if there is a prefix */
-    elcl_tokens prefix;   /* the text's first tokens */
+    elcl_tokens hotwords;
 };
 
 /* Writes the tokens in order: start of the previous text, hotwords, previous text, then start,
- * language, task, no timestamps, then a first timestamp and the prefix.
+ * language, task, no timestamps.
  *
  * prompt: receives them; free prompt->ids with elcl_free().
  * start:  receives the position of the start token, whose prediction has the no-speech

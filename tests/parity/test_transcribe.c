@@ -301,7 +301,7 @@ static void test_language(elcl_model *model)
 
 static void test_errors(elcl_model *model, const struct check_options *options)
 {
-    if (!check_case("transcribe: refused models and options"))
+    if (!check_case("transcribe: refused models and options, and a prefix"))
         return;
     elcl_transcriber *t = NULL;
     elcl_error err = {0};
@@ -329,7 +329,9 @@ static void test_errors(elcl_model *model, const struct check_options *options)
     o.num_beams = 2;
     o.max_new_tokens = 5;
     err = (elcl_error){0};
-    CHECK(!elcl_transcribe(model, sound, &o, &out, &err) && out, "%s", err.msg);
+    o.prefix = "the";
+    CHECK(!elcl_transcribe(model, sound, &o, &out, &err) && out && !strncmp(out, " the", 4),
+          "\"%s\": %s", out ? out : "", err.msg);
     elcl_free(out);
     elcl_sound_destroy(&sound);
 }

@@ -168,9 +168,13 @@ static bool answer_one(struct replay *r)
           window->span.begin);
     CHECK(fabs(ask.temperature - r->line.head[1]) < 1e-6, "line %zu: temperature %g", r->at,
           ask.temperature);
-    CHECK((size_t)ask.prompt.n == r->line.ids.n &&
-              !memcmp(ask.prompt.ids, r->line.ids.ids, r->line.ids.n * sizeof(int32_t)),
+    /* Faster-whisper's prompt ends with the first tokens of the text. */
+    CHECK((size_t)(ask.prompt.n + ask.n_forced) == r->line.ids.n &&
+              !memcmp(ask.prompt.ids, r->line.ids.ids, (size_t)ask.prompt.n * sizeof(int32_t)),
           "line %zu: another prompt of %d tokens", r->at, ask.prompt.n);
+    for (int i = 0; i < ask.n_forced; i++)
+        CHECK(ask.forced[i].n == 1 && ask.forced[i].ids[0] == r->line.ids.ids[ask.prompt.n + i],
+              "line %zu: forced token %d", r->at, i);
     CHECK(ask.prompt.ids[ask.start] == SOT, "line %zu: start", r->at);
     CHECK(ask.max_new_tokens == elcl_min_int(448 / 2, 448 - ask.prompt.n + 1),
           "line %zu: max_new_tokens %d", r->at, ask.max_new_tokens);
@@ -529,12 +533,14 @@ static void test_refused(void)
         return;
     static const float samples[400];
     static const float cold = -1;
+    const int32_t seven = 7;
     struct elcl_speech_tokens one = tokens;
     struct elcl_speech_model english = model;
     one.is_multilingual = false;
     one.n_languages = 0;
+    one.suppress = (elcl_tokens){&seven, 1};
     english.tokens = &one;
-    elcl_transcribe_options o[7];
+    elcl_transcribe_options o[8];
     for (size_t i = 0; i < ELCL_COUNT(o); i++)
         o[i] = elcl_transcribe_options_default();
     o[0].language = "klingon";
@@ -544,6 +550,7 @@ static void test_refused(void)
     o[4].max_new_tokens = 449;
     o[5].language = "de";
     o[6].task = ELCL_TASK_TRANSLATE;
+    o[7].prefix = "w3 w7";
     const struct {
         const struct elcl_speech_model *model;
         int code;
@@ -554,7 +561,8 @@ static void test_refused(void)
                  {&model, ELCL_E_ARG, "max_initial_timestamp"},
                  {&model, ELCL_E_ARG, "max_new_tokens"},
                  {&english, ELCL_E_UNSUPPORTED, "only English"},
-                 {&english, ELCL_E_UNSUPPORTED, "cannot translate"}};
+                 {&english, ELCL_E_UNSUPPORTED, "cannot translate"},
+                 {&english, ELCL_E_ARG, "prefix: the model never writes its token 7"}};
     for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
         struct elcl_speech_file *file = NULL;
         elcl_error err = {0};
