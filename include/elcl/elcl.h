@@ -591,7 +591,7 @@ ELCL_API void elcl_model_gen_defaults(const elcl_model *model, elcl_gen_options 
  * sources name the language: call elcl_encode_lang(). A forced token only follows the start token,
  * so a prefix for mBART-50, M2M-100 and NLLB begins with the language itself.
  *
- * ELCL_E_ARG:         the model does not know the language, or has no languages.
+ * ELCL_E_ARG:         the model does not know the language, has no languages, or hears them.
  * ELCL_E_UNSUPPORTED: the model has no tokenizer. */
 ELCL_API int elcl_gen_options_language(const elcl_model *model, const char *target,
                                        elcl_gen_options *options, elcl_error *err);

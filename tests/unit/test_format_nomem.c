@@ -9,6 +9,7 @@
 #include "files.h"
 #include "format/config.h"
 #include "format/ctranslate2.h"
+#include "format/ggml.h"
 #include "format/pytorch.h"
 #include "format/safetensors.h"
 #include "elcl/speech.h"
@@ -156,6 +157,32 @@ static void write_speech_directory(void)
 static int use_speech_directory(elcl_error *err)
 {
     return use_directory(speech_directory, err);
+}
+
+/* The tensors, the configuration and the tokenizer of a file of whisper.cpp. */
+static int use_ggml(elcl_error *err)
+{
+    char path[512];
+    snprintf(path, sizeof(path), "%s/tests/fuzz/seeds/ggml/small.bin", check_root());
+    struct elcl_tensors *tensors = NULL;
+    struct elcl_tokenizer *t = NULL;
+    cJSON *config = NULL, *generation = NULL;
+    const char *name;
+    int rc = elcl_ggml_tensors_open(path, &tensors, err);
+    CHECK(!rc == (tensors != NULL), "output with code %d", rc);
+    for (size_t i = 0; !rc && (name = elcl_tensors_name(tensors, i)); i++)
+        rc = elcl_tensors_load(tensors, elcl_tensors_find(tensors, name), err);
+    elcl_tensors_close(&tensors);
+    if (!rc)
+        rc = elcl_ggml_config(path, &config, &generation, err);
+    CHECK(!config == !generation, "half of the configuration");
+    if (!rc)
+        rc = elcl_ggml_tokenizer_load(path, &t, err);
+    CHECK(!rc == (t != NULL), "output with code %d", rc);
+    elcl_tokenizer_destroy(&t);
+    cJSON_Delete(config);
+    cJSON_Delete(generation);
+    return rc;
 }
 
 static int use_old_pytorch(elcl_error *err)
@@ -343,6 +370,7 @@ int main(int argc, char **argv)
     test_exhaustion("a directory of ctranslate2", use_ctranslate2_directory);
     write_speech_directory();
     test_exhaustion("speech of ctranslate2", use_speech_directory);
+    test_exhaustion("whisper.cpp", use_ggml);
     test_exhaustion("config", use_config);
     test_exhaustion("languages of a model", use_direction);
     test_exhaustion("vocab.json", use_vocab);

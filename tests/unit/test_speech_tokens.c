@@ -283,6 +283,19 @@ static void test_tokenizer(void)
     elcl_tokenizer_destroy(&t);
 }
 
+static void test_text_language(void)
+{
+    if (!check_case("the language of a text cannot be chosen"))
+        return;
+    struct elcl_model m = {.tokenizer = must_build(&whisper)};
+    elcl_gen_options options = {0};
+    elcl_error err = {0};
+    m.config.path = (char[]){"config.json"};
+    check_failure("language", elcl_gen_options_language(&m, "de", &options, &err), &err, ELCL_E_ARG,
+                  "the language of speech is chosen with elcl transcribe --language");
+    elcl_tokenizer_destroy(&m.tokenizer);
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
@@ -293,5 +306,6 @@ int main(int argc, char **argv)
     test_find_language();
     test_errors();
     test_tokenizer();
+    test_text_language();
     return check_end();
 }
