@@ -32,7 +32,8 @@
  *
  * Other headers: elcl/options.h (generation options by name), elcl/measure.h (statistics, profiles,
  * device speed, tuning), elcl/plan.h (memory and speed of a model before you open it),
- * elcl/selftest.h (is this driver correct?).
+ * elcl/selftest.h (is this driver correct?), elcl/speech.h (sounds and their features),
+ * elcl/transcribe.h (text of speech).
  *
  * Errors: a function that can fail returns ELCL_OK (0) or a negative ELCL_E_* code, and writes one
  * sentence to `err`, which may be NULL. It writes its outputs only if it succeeds. Each function

@@ -48,7 +48,7 @@ static void load_segment(const cJSON *from, struct loaded *l, size_t i)
                         .avg_logprob = (float)number(from, "avg_logprob"),
                         .compression_ratio = (float)number(from, "compression_ratio"),
                         .no_speech_prob = (float)number(from, "no_speech_prob"),
-                        .words = words ? l->words[i] : NULL};
+                        .words = cJSON_GetArraySize(words) ? l->words[i] : NULL};
     cJSON_ArrayForEach(item, get(from, "tokens")) l->tokens[i][s->n_tokens++] =
         (int32_t)item->valuedouble;
     cJSON_ArrayForEach(item, words) l->words[i][s->n_words++] =

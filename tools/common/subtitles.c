@@ -190,11 +190,19 @@ static void append_text(struct elcl_str *out, const char *text)
     }
 }
 
+bool cli_has_words(const elcl_transcript *t)
+{
+    for (size_t i = 0; i < t->n_segments; i++)
+        if (t->segments[i].words)
+            return true;
+    return false;
+}
+
 bool cli_subtitles(const elcl_transcript *t, const struct cli_subtitle_options *options,
                    cli_subtitle_fn fn, void *user)
 {
     bool failed = false;
-    if (t->n_segments && t->segments[0].words)
+    if (cli_has_words(t))
         return cut_words(t, options, fn, user);
     for (size_t i = 0; i < t->n_segments && !failed; i++) {
         const elcl_segment *s = &t->segments[i];

@@ -15,8 +15,11 @@ struct cli_subtitle_options {
 /* Takes one subtitle. */
 typedef void (*cli_subtitle_fn)(void *user, double start, double end, const char *text);
 
-/* Calls fn() for each subtitle: the words, if the first segment has any, else the segments. Returns
- * false if memory is short. */
+/* Whether a segment has words; others may have none. */
+bool cli_has_words(const elcl_transcript *transcript);
+
+/* Calls fn() for each subtitle: of words if there are any, else of segments. Returns false if
+ * memory is short. */
 bool cli_subtitles(const elcl_transcript *transcript, const struct cli_subtitle_options *options,
                    cli_subtitle_fn fn, void *user);
 

@@ -128,7 +128,7 @@ void cli_transcript_words(const elcl_segment *segment, struct elcl_str *out)
     elcl_str_text(out, "]");
 }
 
-static void append_segment(const elcl_segment *s, struct elcl_str *out)
+static void append_segment(const elcl_segment *s, bool words, struct elcl_str *out)
 {
     elcl_str_printf(out, "{\"id\": %d, \"seek\": %d", s->id, s->seek);
     append_span(s->start, s->end, out);
@@ -142,7 +142,7 @@ static void append_segment(const elcl_segment *s, struct elcl_str *out)
     append_number("avg_logprob", s->avg_logprob, out);
     append_number("compression_ratio", s->compression_ratio, out);
     append_number("no_speech_prob", s->no_speech_prob, out);
-    if (s->words) {
+    if (words) {
         elcl_str_text(out, ", \"words\": ");
         cli_transcript_words(s, out);
     }
@@ -151,10 +151,11 @@ static void append_segment(const elcl_segment *s, struct elcl_str *out)
 
 void cli_transcript_segments(const elcl_transcript *transcript, struct elcl_str *out)
 {
+    const bool words = cli_has_words(transcript);
     elcl_str_text(out, "[");
     for (size_t i = 0; i < transcript->n_segments; i++) {
         elcl_str_text(out, i ? ", " : "");
-        append_segment(&transcript->segments[i], out);
+        append_segment(&transcript->segments[i], words, out);
     }
     elcl_str_text(out, "]");
 }

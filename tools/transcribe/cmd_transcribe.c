@@ -155,10 +155,13 @@ static int transcribe_all(struct transcription *t, elcl_error *err)
         t->opt->batch_size && t->opt->batch_size < MAX_OPEN ? t->opt->batch_size : MAX_OPEN;
     int rc = ELCL_OK;
     while (!rc && !cli_sys_interrupted()) {
-        while (!rc && t->next < t->n_files && t->n_open < most && !cli_sys_interrupted())
+        const bool more = t->next < t->n_files;
+        if (!more && !t->n_open)
+            break;
+        if (more && t->n_open < most) /* one before each step, so that the first starts soon */
             rc = open_next(t, err);
         if (rc || !t->n_open || cli_sys_interrupted())
-            break;
+            continue;
         rc = elcl_transcriber_step(t->transcriber, NULL, err);
         if (!rc && t->rc)
             rc = elcl_fail(err, t->rc, "%s", t->err.msg);
