@@ -156,6 +156,11 @@ static int fit(struct elcl_scorer *s, struct elcl_pass_rows least, struct elcl_p
     }
 }
 
+int elcl_scorer_reserve(struct elcl_scorer *scorer, struct elcl_pass_rows rows, elcl_error *err)
+{
+    return fit(scorer, rows, rows, err);
+}
+
 /* ---- requests ------------------------------------------------------------------------------ */
 
 /* Returns the source of a request that passed the check. */

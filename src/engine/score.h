@@ -29,4 +29,7 @@ struct elcl_scorer {
     elcl_cross_head heads[]; /* what the tap reads, if a list was given */
 };
 
+/* Allocates room for passes of so many rows now, not in a run. */
+int elcl_scorer_reserve(struct elcl_scorer *scorer, struct elcl_pass_rows rows, elcl_error *err);
+
 #endif

@@ -22,10 +22,8 @@ static int decode_text(void *user, const int32_t *ids, size_t n, char **text, el
 
 static int time_words(void *user, struct elcl_timed *timed, elcl_error *err)
 {
-    struct elcl_listener *l = user;
-    const int rc =
-        l->timer ? ELCL_OK : elcl_word_timer_create(l->engine_model, &l->tokens, &l->timer, err);
-    return rc ? rc : elcl_word_timer_run(l->timer, timed, err);
+    const struct elcl_listener *l = user;
+    return elcl_word_timer_run(l->timer, timed, err);
 }
 
 static int list_languages(struct elcl_listener *listener, elcl_error *err)
@@ -74,6 +72,14 @@ void elcl_listener_finish(struct elcl_listener *listener)
     elcl_speech_tokens_finish(&listener->tokens);
     elcl_free(listener->language_memory);
     *listener = (struct elcl_listener){0};
+}
+
+int elcl_listener_prepare(struct elcl_listener *listener, const elcl_transcribe_options *options,
+                          elcl_error *err)
+{
+    if (listener->timer || options->timestamps != ELCL_TIMESTAMPS_WORD)
+        return ELCL_OK;
+    return elcl_word_timer_create(listener->engine_model, &listener->tokens, &listener->timer, err);
 }
 
 /* ---- requests ------------------------------------------------------------------------------ */

@@ -13,7 +13,7 @@ struct elcl_listener {
     elcl_model *engine_model;
     struct elcl_speech_tokens tokens;
     struct elcl_speech_model model; /* its pointers lead into this struct */
-    struct elcl_word_timer *timer;  /* NULL until words are wanted */
+    struct elcl_word_timer *timer;  /* NULL: no file wants words */
     elcl_tokens language_ids;       /* [tokens.n_languages] */
     int32_t *language_memory;
     size_t width; /* of the encoder's output */
@@ -22,6 +22,11 @@ struct elcl_listener {
 /* Reads the special tokens. ELCL_E_UNSUPPORTED if the encoder does not read speech. */
 int elcl_listener_init(struct elcl_listener *listener, elcl_model *model, elcl_error *err);
 void elcl_listener_finish(struct elcl_listener *listener); /* {0} is fine */
+
+/* Takes the device memory for the times of words, if the options want them. Call it before the
+ * search takes its own. */
+int elcl_listener_prepare(struct elcl_listener *listener, const elcl_transcribe_options *options,
+                          elcl_error *err);
 
 /* Fills a request, which points to the arrays of `ask`. */
 void elcl_listener_request(const struct elcl_listener *listener,

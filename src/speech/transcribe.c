@@ -274,8 +274,9 @@ size_t elcl_transcriber_wait(elcl_transcriber *transcriber, double seconds)
 /* ---- steps --------------------------------------------------------------------------------- */
 
 /* Takes the files that were added. */
-static void take_added(elcl_transcriber *t)
+static int take_added(elcl_transcriber *t, elcl_error *err)
 {
+    int rc = ELCL_OK;
     struct job **end = &t->jobs;
     pthread_mutex_lock(&t->mutex);
     while (*end)
@@ -284,6 +285,9 @@ static void take_added(elcl_transcriber *t)
     t->added = NULL;
     t->added_end = &t->added;
     pthread_mutex_unlock(&t->mutex);
+    for (const struct job *job = *end; job && !rc; job = job->next)
+        rc = elcl_listener_prepare(&t->listener, elcl_speech_file_options(job->file), err);
+    return rc;
 }
 
 /* Takes the windows of cancelled files out of the pool. */
@@ -389,7 +393,7 @@ int elcl_transcriber_step(elcl_transcriber *transcriber, size_t *pending, elcl_e
         return elcl_fail(err, ELCL_E_ARG, "elcl_transcriber_step: transcriber must not be NULL");
     elcl_transcriber *t = transcriber;
     int rc;
-    take_added(t);
+    ELCL_TRY(take_added(t, err));
     cancel_questions(t);
     ELCL_TRY(ask_all(t, err));
     if (t->n_questions)

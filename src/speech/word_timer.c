@@ -1,6 +1,7 @@
 #include "speech/word_timer.h"
 
 #include "base/util.h"
+#include "engine/score.h"
 #include "model/model.h"
 #include "speech/words.h"
 
@@ -21,6 +22,21 @@ struct pass {
     struct elcl_timed_words words;
 };
 
+/* Windows have text for half of the decoder's positions, see elcl_transcribe_options. */
+static int reserve(struct elcl_word_timer *timer, elcl_error *err)
+{
+    const struct elcl_arch *arch = &timer->model->arch;
+    const struct elcl_pass_rows rows = {elcl_arch_max_target(arch) / 2, arch->max_inputs / 2};
+    elcl_error why = {0};
+    const int rc = elcl_scorer_reserve(timer->scorer, rows, &why);
+    if (rc == ELCL_E_DEVICE_NOMEM)
+        return elcl_fail(err, rc,
+                         "%s: the pass for the times of words does not fit into the memory that "
+                         "the search leaves: ask for a smaller batch, or for the times of segments",
+                         timer->model->device->desc.name);
+    return rc ? elcl_fail(err, rc, "%s", why.msg) : ELCL_OK;
+}
+
 int elcl_word_timer_create(elcl_model *model, const struct elcl_speech_tokens *tokens,
                            struct elcl_word_timer **timer, elcl_error *err)
 {
@@ -39,6 +55,7 @@ int elcl_word_timer_create(elcl_model *model, const struct elcl_speech_tokens *t
     params.n_heads = (unsigned)tokens->n_alignment_heads;
     params.vocabulary = tokens->eot; /* probabilities are those among text tokens */
     ELCL_TRY(elcl_scorer_create(model, &params, &t->scorer, err));
+    ELCL_TRY(reserve(t, err));
     *timer = t;
     t = NULL;
 fail:

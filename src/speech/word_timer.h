@@ -8,7 +8,10 @@
 /* Device buffers for the passes, and what they share. Thread-safety: Unsafe. */
 struct elcl_word_timer;
 
-/* Model and tokens must outlive the timer, which takes device memory only when it runs. */
+/* Model and tokens must outlive the timer. Takes device memory for a window with text for
+ * half of the decoder's positions.
+ *
+ * ELCL_E_DEVICE_NOMEM: there is too little of it. */
 int elcl_word_timer_create(elcl_model *model, const struct elcl_speech_tokens *tokens,
                            struct elcl_word_timer **timer, elcl_error *err);
 void elcl_word_timer_destroy(struct elcl_word_timer **timer);

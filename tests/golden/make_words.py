@@ -1,6 +1,8 @@
 """Makes words.json: the times of words, by openai-whisper's and faster-whisper's functions.
 
 usage: make_words.py
+       make_words.py compare ELCL MODEL SOUND...     words of `elcl transcribe` beside those of
+                                                     faster-whisper; MODEL: of CTranslate2
 
 paths: rows of attention that test_words.c makes from the same seed, and the states at which tokens
 begin, by openai-whisper's median filter and dynamic time warping. models: words of tokens that the
@@ -10,6 +12,8 @@ segments, and what faster-whisper's add_word_timestamps() makes of them.
 """
 import json
 import random
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -166,7 +170,28 @@ MODELS = [("tiny-whisper", 3, 100, ["startoftranscript"], 12),
           ("tiny-whisper-128", 5, 163, ["startoftranscript", "de", "translate"], 15)]
 
 
-if __name__ == "__main__":
+def compare(elcl, directory, sounds):
+    model = WhisperModel(directory, device="cpu", compute_type="float32", cpu_threads=1)
+    for sound in sounds:
+        for beams in 5, 1:
+            segments, _ = model.transcribe(sound, beam_size=beams, word_timestamps=True)
+            want = [w for s in segments for w in s.words]
+            out = subprocess.run([elcl, "transcribe", directory, sound, "--timestamps", "word",
+                                  "--format", "json", "--quiet", "--num-beams", str(beams)],
+                                 capture_output=True, text=True, check=True).stdout
+            got = [w for s in json.loads(out)["segments"] for w in s["words"]]
+            same = [w["word"] for w in got] == [w.word for w in want]
+            times = max((max(abs(g["start"] - w.start), abs(g["end"] - w.end))
+                         for g, w in zip(got, want)), default=0)
+            probabilities = max((abs(g["probability"] - w.probability)
+                                 for g, w in zip(got, want)), default=0)
+            print(f"{sound}: beams {beams}, {len(want)} words, the same text: {same}, largest "
+                  f"differences {times:.2f} s, {probabilities:.1e}")
+
+
+if __name__ == "__main__" and sys.argv[1:2] == ["compare"]:
+    compare(sys.argv[2], sys.argv[3], sys.argv[4:])
+elif __name__ == "__main__":
     rng = random.Random(1)
     golden = {"paths": [path(7 * i + 1, shape) for i, shape in enumerate(PATHS)],
               "models": [model_window(*m) for m in MODELS],

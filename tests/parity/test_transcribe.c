@@ -47,7 +47,7 @@ struct heard {
     elcl_sound *sound;
     elcl_transcribe_options options;
     struct elcl_str text; /* the segments, with all their numbers */
-    int n_segments, n_files, code;
+    int n_segments, n_words, n_files, code;
     struct elcl_str ids; /* start, end and tokens of each segment */
     char language[8];
     float probability;
@@ -63,6 +63,11 @@ static void take_segment(void *user, const elcl_transcript *t, const elcl_segmen
     elcl_str_printf(&h->text, "%d %a %a \"%s\" %a %a %a %a", s->seek, s->start, s->end, s->text,
                     (double)s->temperature, (double)s->avg_logprob, (double)s->compression_ratio,
                     (double)s->no_speech_prob);
+    for (size_t i = 0; i < s->n_words; i++)
+        elcl_str_printf(&h->text, " %s %a %a %a", s->words[i].text, s->words[i].start,
+                        s->words[i].end, (double)s->words[i].probability);
+    CHECK(!s->n_words || h->options.timestamps == ELCL_TIMESTAMPS_WORD, "words");
+    h->n_words += (int)s->n_words;
     elcl_str_printf(&h->ids, "%.2f %.2f", s->start, s->end);
     for (size_t i = 0; i < s->n_tokens; i++)
         elcl_str_printf(&h->ids, " %d", s->tokens[i]);
@@ -205,7 +210,9 @@ static void make_files(struct heard *files, bool batched)
         o.temperatures = temperatures;
         o.n_temperatures = i % 2 ? 3 : 2;
         o.initial_prompt = i == 2 ? "the" : NULL;
-        o.timestamps = i == 3 ? ELCL_TIMESTAMPS_NONE : ELCL_TIMESTAMPS_SEGMENT;
+        o.timestamps = i == 3   ? ELCL_TIMESTAMPS_NONE
+                       : i == 1 ? ELCL_TIMESTAMPS_SEGMENT
+                                : ELCL_TIMESTAMPS_WORD;
         files[i] = (struct heard){.sound = make_sound((uint32_t)i + 3, samples[i]), .options = o};
     }
 }
@@ -235,13 +242,14 @@ static void test_together(const char *name, elcl_model *model, bool batched)
         return;
     struct heard single[MOST_FILES], files[MOST_FILES];
     bool ok = true;
-    int segments = 0;
+    int segments = 0, words = 0;
     make_files(single, batched);
     for (int i = 0; ok && i < MOST_FILES; i++) {
         ok = transcribe(model, 1, 1, &single[i], 1);
         segments += single[i].n_segments;
+        words += single[i].n_words;
     }
-    CHECK(segments > MOST_FILES, "%d segments", segments);
+    CHECK(segments > MOST_FILES && words > 9, "%d segments, %d words", segments, words);
     const struct {
         const char *what;
         int n_models, batch_size;
@@ -270,6 +278,31 @@ static void test_cancel(elcl_model *model)
     }
     forget(&single);
     finish_files(files);
+}
+
+/* Words need device memory beside that of the search. */
+static void test_memory(elcl_model *model)
+{
+    if (!check_case("transcribe: no memory for words"))
+        return;
+    elcl_transcriber_params p = elcl_transcriber_params_default();
+    elcl_transcribe_options o = elcl_transcribe_options_default();
+    elcl_transcriber *t = NULL;
+    elcl_sound *sound = make_sound(1, 1000);
+    elcl_error err = {0};
+    const uint64_t limit = model->device->plan_limit_bytes;
+    p.batch_size = 1; /* allocates its buffers at once */
+    o.timestamps = ELCL_TIMESTAMPS_WORD;
+    if (CHECK(!elcl_transcriber_create(&model, 1, &p, &t, &err), "%s", err.msg) &&
+        CHECK(!elcl_transcriber_add(t, sound, &o, NULL, NULL, &err), "%s", err.msg)) {
+        model->device->plan_limit_bytes = model->device->live_bytes;
+        CHECK(elcl_transcriber_run(t, &err) == ELCL_E_DEVICE_NOMEM &&
+                  strstr(err.msg, "the times of words does not fit"),
+              "\"%s\"", err.msg);
+        model->device->plan_limit_bytes = limit;
+    }
+    elcl_transcriber_destroy(&t);
+    elcl_sound_destroy(&sound);
 }
 
 /* ---- languages ----------------------------------------------------------------------------- */
@@ -355,6 +388,7 @@ int main(int argc, char **argv)
         test_together("tiny-whisper-128", many, false);
         test_together("tiny-whisper", tiny, true);
         test_cancel(many);
+        test_memory(tiny);
         test_language(many);
         test_errors(tiny, options);
     }
