@@ -266,6 +266,50 @@ static void compare_beginnings(const struct golden *golden, elcl_model *model,
         }
 }
 
+/* The scorer on frames gives the bits that it gives on the encoder's output, and for the tokens of
+ * greedy search their score. */
+static void test_scores(const struct golden *golden, elcl_model *model, const struct windows *w)
+{
+    static float log_probs[2 * MOST_INPUTS][MAX_TOKENS];
+    elcl_score_request requests[2 * MOST_INPUTS];
+    struct tokens ids[MOST_INPUTS];
+    const cJSON *greedy = cJSON_GetArrayItem(cJSON_GetObjectItem(golden->root, "cases"), 0);
+    const cJSON *outputs = cJSON_GetObjectItem(greedy, "outputs");
+    const int prefix =
+        cJSON_GetArraySize(cJSON_GetObjectItem(cJSON_GetObjectItem(greedy, "options"), "prefix"));
+    elcl_scorer *scorer = NULL;
+    elcl_error err = {0};
+    for (int i = 0; i < w->n; i++) {
+        const cJSON *best = cJSON_GetArrayItem(cJSON_GetArrayItem(outputs, i), 0);
+        golden_tokens(cJSON_GetObjectItem(best, "ids"), &ids[i]);
+        const elcl_score_request both = {.target = ids[i].ids + 1,
+                                         .n_target = (size_t)ids[i].n - 1,
+                                         .decoder_start_token_id = ids[i].ids[0]};
+        requests[2 * i] = requests[2 * i + 1] = both;
+        requests[2 * i].inputs = w->values[i];
+        requests[2 * i].n_inputs = (size_t)w->frames;
+        requests[2 * i + 1].source_rows = w->rows[i];
+        requests[2 * i + 1].n_source = (size_t)w->frames / 2;
+        requests[2 * i].log_probs = log_probs[2 * i];
+        requests[2 * i + 1].log_probs = log_probs[2 * i + 1];
+    }
+    bool ok = CHECK(!elcl_scorer_create(model, NULL, &scorer, &err) &&
+                        !elcl_scorer_run(scorer, requests, 2 * (size_t)w->n, &err),
+                    "%s", err.msg);
+    for (int i = 0; ok && i < w->n; i++) {
+        const cJSON *best = cJSON_GetArrayItem(cJSON_GetArrayItem(outputs, i), 0);
+        const double want = cJSON_GetObjectItem(best, "score")->valuedouble;
+        double sum = 0;
+        for (int t = prefix; t < ids[i].n - 1; t++)
+            sum += (double)log_probs[2 * i][t];
+        CHECK(!memcmp(log_probs[2 * i], log_probs[2 * i + 1], sizeof(log_probs[0])),
+              "window %d: other scores on the encoder's output", i);
+        CHECK(fabs(sum - want) < SCORE_TOLERANCE * (1 + fabs(want)), "window %d: %.9g, stored %.9g",
+              i, sum, want);
+    }
+    elcl_scorer_destroy(&scorer);
+}
+
 /* Windows of other lengths at once have the same bits as each by itself, and an odd number of
  * frames makes a row more than half. */
 static void test_lengths(elcl_model *model, const struct windows *w)
@@ -308,6 +352,7 @@ static void test_setup(const struct golden *golden, const char *name, const stru
         if (compare_results(golden, model, &w)) {
             compare_encoder(golden, &w, model->arch.d);
             compare_logits(golden, model, &w);
+            test_scores(golden, model, &w);
         }
         compare_beginnings(golden, model, &w);
         test_lengths(model, &w);
