@@ -218,8 +218,8 @@ with_sanitizers() {
 with_thread_sanitizer() {
     [ -f build-tsan/build.ninja ] || meson setup build-tsan -Db_sanitize=thread -Db_lundef=false \
         -Dwerror=true -Doptimization=1 || return 1
-    ninja -C build-tsan tests/test_pool tests/test_control tests/test_worker examples/threads \
-        tests/test_exchange tests/elcl-fake tests/load_client
+    ninja -C build-tsan tests/test_pool tests/test_control tests/test_scribe tests/test_worker \
+        examples/threads tests/test_exchange tests/elcl-fake tests/load_client
 }
 
 # A race makes the exit code 66.
@@ -229,6 +229,7 @@ threads_sanitized() {
     program 'tsan: pools of engines' pool-tsan build-tsan/tests/test_pool
     program 'tsan: requests from many threads' control-tsan build-tsan/tests/test_control
     program "tsan: a server's jobs from many threads" worker-tsan build-tsan/tests/test_worker
+    program "tsan: a server's sounds from many threads" scribe-tsan build-tsan/tests/test_scribe
     program 'tsan: answers from other threads' exchange-tsan build-tsan/tests/test_exchange
     program 'tsan: hostile clients' hostile-tsan \
         python3 tests/serve/hostile.py build-tsan/tests/elcl-fake

@@ -7,6 +7,7 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -113,6 +114,7 @@ struct file {
     char *text, whole[4096]; /* in lines, and as it was */
     const char *lines[MAX_LINES];
     int n_lines;
+    int cancelled;
     char options[400];
     enum elcl_timestamps timestamps;
     elcl_transcript transcript;
@@ -124,7 +126,11 @@ struct elcl_transcriber {
     elcl_transcriber_params params;
     struct file *files[MAX_FILES];
     int n_files;
+    uint64_t next_id;
 };
+
+/* Protects the files and their `cancelled`. No callback runs while it is held. */
+static pthread_mutex_t files_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 elcl_transcribe_options elcl_transcribe_options_default(void)
 {
@@ -161,9 +167,21 @@ int elcl_transcriber_create(elcl_model *const *models, int n, const elcl_transcr
 
 static void end_file(struct elcl_transcriber *t, int i)
 {
+    pthread_mutex_lock(&files_mutex);
     free(t->files[i]->text);
     free(t->files[i]);
     t->files[i] = t->files[--t->n_files];
+    pthread_mutex_unlock(&files_mutex);
+}
+
+/* Returns file i, or NULL after the last one. */
+static struct file *file_at(struct elcl_transcriber *t, int i, int *cancelled)
+{
+    pthread_mutex_lock(&files_mutex);
+    struct file *file = i < t->n_files ? t->files[i] : NULL;
+    *cancelled = file && file->cancelled;
+    pthread_mutex_unlock(&files_mutex);
+    return file;
 }
 
 void elcl_transcriber_destroy(elcl_transcriber **transcriber)
@@ -176,16 +194,19 @@ void elcl_transcriber_destroy(elcl_transcriber **transcriber)
 
 void elcl_transcriber_cancel(elcl_transcriber *transcriber, uint64_t id)
 {
-    (void)transcriber;
-    (void)id;
+    pthread_mutex_lock(&files_mutex);
+    for (int i = 0; i < transcriber->n_files; i++)
+        transcriber->files[i]->cancelled |= transcriber->files[i]->transcript.id == id;
+    pthread_mutex_unlock(&files_mutex);
 }
 
 size_t elcl_transcriber_wait(elcl_transcriber *transcriber, double seconds)
 {
-    const struct timespec wait = {.tv_nsec = (long)(seconds * 1e8)};
-    if (!transcriber->n_files)
+    const struct timespec wait = {.tv_nsec = 1000000};
+    int unused;
+    for (int i = 0; i < (int)(seconds * 1000) && !file_at(transcriber, 0, &unused); i++)
         nanosleep(&wait, NULL);
-    return (size_t)transcriber->n_files;
+    return file_at(transcriber, 0, &unused) != NULL;
 }
 
 void elcl_transcriber_wake(elcl_transcriber *transcriber)
@@ -214,7 +235,6 @@ int elcl_transcriber_add(elcl_transcriber *transcriber, const struct elcl_sound 
                          const elcl_transcribe_options *options, void *user, uint64_t *id,
                          elcl_error *err)
 {
-    (void)id;
     if (options->language && !strcmp(options->language, "xx"))
         return fail(err, ELCL_E_ARG, "language \"xx\": the model does not know it");
     struct file *file = calloc(1, sizeof(*file));
@@ -234,7 +254,12 @@ int elcl_transcriber_add(elcl_transcriber *transcriber, const struct elcl_sound 
                                          .duration = file->n_lines,
                                          .text = file->whole,
                                          .segments = file->segments};
+    pthread_mutex_lock(&files_mutex);
+    file->transcript.id = transcriber->next_id++;
+    if (id)
+        *id = file->transcript.id;
     transcriber->files[transcriber->n_files++] = file;
+    pthread_mutex_unlock(&files_mutex);
     return ELCL_OK;
 }
 
@@ -257,19 +282,23 @@ static void add_segment(struct file *f, int i)
 }
 
 /* Adds a segment to a file. Returns 1 if the file has ended, -1 if the step fails. */
-static int step_file(struct elcl_transcriber *t, struct file *f)
+static int step_file(struct elcl_transcriber *t, struct file *f, int cancelled)
 {
     static const elcl_error failed = {ELCL_E_DEVICE, "the window failed"};
+    static const elcl_error interrupted = {ELCL_E_INTERRUPTED, "the file was cancelled"};
     const int i = (int)f->transcript.n_segments;
     if (i < f->n_lines && !strcmp(f->lines[i], "!step"))
         return -1;
-    if (i < f->n_lines && !strcmp(f->lines[i], "!file"))
+    if (cancelled)
+        f->transcript.error = &interrupted;
+    else if (i < f->n_lines && !strcmp(f->lines[i], "!file"))
         f->transcript.error = &failed;
     else if (i < f->n_lines) {
         add_segment(f, i);
         if (t->params.on_segment)
             t->params.on_segment(t->params.user, &f->transcript, &f->segments[i]);
-        t->params.on_progress(t->params.user, &f->transcript);
+        if (t->params.on_progress)
+            t->params.on_progress(t->params.user, &f->transcript);
         return 0;
     }
     t->params.on_file(t->params.user, &f->transcript);
@@ -281,8 +310,10 @@ int elcl_transcriber_step(elcl_transcriber *transcriber, size_t *pending, elcl_e
     const char *ms = getenv("FAKE_STEP_MS");
     const struct timespec wait = {.tv_nsec = ms ? atol(ms) * 1000000L : 0};
     nanosleep(&wait, NULL);
-    for (int i = 0; i < transcriber->n_files;) {
-        const int end = step_file(transcriber, transcriber->files[i]);
+    struct file *file;
+    int cancelled;
+    for (int i = 0; (file = file_at(transcriber, i, &cancelled)) != NULL;) {
+        const int end = step_file(transcriber, file, cancelled);
         if (end < 0)
             return fail(err, ELCL_E_DEVICE, "clFinish: CL_OUT_OF_RESOURCES");
         if (end)
@@ -291,6 +322,6 @@ int elcl_transcriber_step(elcl_transcriber *transcriber, size_t *pending, elcl_e
             i++;
     }
     if (pending)
-        *pending = (size_t)transcriber->n_files;
+        *pending = file_at(transcriber, 0, &cancelled) != NULL;
     return ELCL_OK;
 }
