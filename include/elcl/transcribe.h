@@ -41,8 +41,9 @@ enum elcl_speech_style {
 
 /* Options of one file. Thresholds that are NAN are off. */
 typedef struct elcl_transcribe_options {
-    const char *language;            /* a code of elcl_languages(); NULL (default): detected in the
-                                      * first window */
+    const char *language;            /* a code of elcl_languages(), or its English name; NULL
+                                      * (default): detected in the first window, unless the model's
+                                      * files name one, in style HF */
     enum elcl_speech_task task;      /* default ELCL_TASK_TRANSCRIBE */
     enum elcl_timestamps timestamps; /* default ELCL_TIMESTAMPS_SEGMENT */
     enum elcl_speech_style style;    /* default ELCL_SPEECH_STYLE_WHISPER */

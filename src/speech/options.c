@@ -108,15 +108,19 @@ static int find_language(const struct elcl_speech_model *model, struct elcl_spee
             return elcl_fail(err, ELCL_E_UNSUPPORTED,
                              "the model knows only English and cannot translate: take a "
                              "multilingual one");
-        if (language && strcmp(language, "en"))
+        const char *code = language ? elcl_speech_language_code(language) : NULL;
+        if (language && strcmp(code ? code : language, "en"))
             return elcl_fail(err, ELCL_E_UNSUPPORTED,
                              "language \"%s\": the model knows only English (\"en\"): take a "
                              "multilingual one",
                              language);
         return ELCL_OK;
     }
-    if (!language)
+    if (!language) {
+        if (own->options.style == ELCL_SPEECH_STYLE_HF)
+            own->language = t->language;
         return ELCL_OK;
+    }
     own->language = elcl_speech_language_find(t, language);
     if (!own->language)
         return elcl_fail(err, ELCL_E_ARG,

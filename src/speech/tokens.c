@@ -222,65 +222,50 @@ static int read_languages(const struct reader *r)
     return ELCL_OK;
 }
 
-/* ---- the files' own language and task -------------------------------------------------------- */
-
-static int index_of(const struct elcl_speech_tokens *t, int32_t id)
-{
-    for (size_t i = 0; i < t->n_languages; i++)
-        if (t->languages[i].id == id)
-            return (int)i;
-    return -1;
-}
+/* ---- the files' own language ----------------------------------------------------------------- */
 
 /* Old files have [[1, language], [2, task], ...]; null: detect it. */
 static int read_forced(const struct reader *r)
 {
     struct elcl_speech_tokens *t = r->tokens;
-    const char *file;
-    const cJSON *list = find(r, "forced_decoder_ids", &file);
+    const char *file = r->config->generation_path, *key = "forced_decoder_ids";
+    const cJSON *list = elcl_json_get(r->config->generation, key);
+    if (!list || cJSON_IsNull(list)) {
+        file = r->config->path;
+        list = elcl_json_get(r->config->model, key);
+    }
     for (const cJSON *pair = list ? list->child : NULL; pair; pair = pair->next) {
         const cJSON *at = cJSON_IsArray(pair) ? pair->child : NULL, *token = at ? at->next : NULL;
         int64_t position, id = -1;
         if (!elcl_json_int(at, 1, INT32_MAX, &position) ||
             (!cJSON_IsNull(token) && !elcl_json_int(token, 0, INT32_MAX, &id)))
-            return elcl_json_mismatch(file, "forced_decoder_ids", "pairs of position and token",
-                                      pair, r->err);
-        if (position == 1)
-            t->default_language = index_of(t, (int32_t)id);
-        if (position == 2)
-            t->default_translate = id >= 0 && id == t->translate;
+            return elcl_json_mismatch(file, key, "pairs of position and token", pair, r->err);
+        for (size_t i = 0; position == 1 && i < t->n_languages; i++)
+            if (t->languages[i].id == id)
+                t->language = &t->languages[i];
     }
     return ELCL_OK;
 }
 
-/* "de", "german" or "<|de|>". */
-static int read_defaults(const struct reader *r)
+/* "de", "german" or "<|de|>" in generation_config.json; with it or a task, no old key counts. */
+static int read_language(const struct reader *r)
 {
     struct elcl_speech_tokens *t = r->tokens;
-    const char *language_file, *task_file;
-    const cJSON *language = find(r, "language", &language_file);
-    const cJSON *task = find(r, "task", &task_file);
-    t->default_language = -1;
+    const cJSON *value = elcl_json_get(r->config->generation, "language");
+    char name[64] = "";
+    size_t n;
     if (!t->is_multilingual)
         return ELCL_OK;
-    const int rc = read_forced(r);
-    if (rc)
-        return rc;
-    if (cJSON_IsString(language)) {
-        char name[64] = "";
-        size_t n;
-        const char *code = without_marks(language->valuestring, &n);
-        if (n < sizeof(name))
-            memcpy(name, code, n);
-        const struct elcl_speech_language *found = elcl_speech_language_find(t, name);
-        t->default_language = found ? (int)(found - t->languages) : -1;
-        if (!found)
-            return elcl_json_mismatch(language_file, "language", "a language of the model",
-                                      language, r->err);
-    }
-    if (cJSON_IsString(task))
-        t->default_translate = !strcmp(task->valuestring, "translate");
-    return ELCL_OK;
+    if (!cJSON_IsString(value))
+        return cJSON_IsString(elcl_json_get(r->config->generation, "task")) ? ELCL_OK
+                                                                            : read_forced(r);
+    const char *code = without_marks(value->valuestring, &n);
+    if (n < sizeof(name))
+        memcpy(name, code, n);
+    t->language = elcl_speech_language_find(t, name);
+    return t->language ? ELCL_OK
+                       : elcl_json_mismatch(r->config->generation_path, "language",
+                                            "a language of the model", value, r->err);
 }
 
 /* ---- suppressed tokens ----------------------------------------------------------------------- */
@@ -354,7 +339,7 @@ int elcl_speech_tokens_read(const elcl_model *model, struct elcl_speech_tokens *
     ELCL_TRY(read_special(&r));
     ELCL_TRY(read_initial(&r));
     ELCL_TRY(read_languages(&r));
-    ELCL_TRY(read_defaults(&r));
+    ELCL_TRY(read_language(&r));
     ELCL_TRY(read_suppressed(&r, "suppress_tokens", &tokens->suppress, &tokens->memory[0]));
     ELCL_TRY(
         read_suppressed(&r, "begin_suppress_tokens", &tokens->begin_suppress, &tokens->memory[1]));

@@ -34,11 +34,10 @@ struct elcl_speech_tokens {
     bool is_multilingual;      /* the start names a language and a task */
     struct elcl_speech_language *languages; /* [n_languages], by id; empty unless multilingual */
     size_t n_languages;
-    int default_language;                     /* index that the files name; -1: none, detect it */
-    bool default_translate;                   /* the files name the task "translate" */
-    elcl_tokens suppress;                     /* never generated */
-    elcl_tokens begin_suppress;               /* not as the first token of a text */
-    struct elcl_speech_head *alignment_heads; /* [n_alignment_heads], for the times of words */
+    const struct elcl_speech_language *language; /* that the files name, in style HF; or NULL */
+    elcl_tokens suppress;                        /* never generated */
+    elcl_tokens begin_suppress;                  /* not as the first token of a text */
+    struct elcl_speech_head *alignment_heads;    /* [n_alignment_heads], for the times of words */
     size_t n_alignment_heads;
     void *memory[2]; /* of the two lists */
 };

@@ -29,7 +29,8 @@ static void check_tokens(const struct elcl_speech_tokens *t)
         FUZZ_REQUIRE(others[i] >= -1 && others[i] < VOCABULARY);
     FUZZ_REQUIRE(t->no_timestamps < VOCABULARY && t->n_timestamps >= 0);
     FUZZ_REQUIRE(t->is_multilingual ? t->n_languages > 0 && t->transcribe >= 0 : !t->n_languages);
-    FUZZ_REQUIRE(t->default_language >= -1 && t->default_language < (int)t->n_languages);
+    FUZZ_REQUIRE(!t->language ||
+                 (t->language >= t->languages && t->language < t->languages + t->n_languages));
     for (size_t i = 0; i < t->n_languages; i++)
         FUZZ_REQUIRE(t->languages[i].id < VOCABULARY && t->languages[i].name &&
                      strlen(t->languages[i].code) < sizeof(t->languages[i].code));

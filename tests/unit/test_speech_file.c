@@ -573,6 +573,44 @@ static void test_refused(void)
     }
 }
 
+/* In style HF the files' own language counts, and an English model takes its name. */
+static void test_own_language(void)
+{
+    if (!check_case("speech: languages that are not asked for"))
+        return;
+    static const float samples[400];
+    struct elcl_speech_tokens own = *model.tokens, one = *model.tokens;
+    struct elcl_speech_model named = model, english = model;
+    own.language = &languages[1];
+    named.tokens = &own;
+    one.is_multilingual = false;
+    one.n_languages = 0;
+    english.tokens = &one;
+    const struct {
+        const struct elcl_speech_model *model;
+        enum elcl_speech_style style;
+        const char *language, *want; /* NULL: to be detected */
+    } cases[] = {{&named, ELCL_SPEECH_STYLE_HF, NULL, "de"},
+                 {&named, ELCL_SPEECH_STYLE_HF, "en", "en"},
+                 {&named, ELCL_SPEECH_STYLE_WHISPER, NULL, NULL},
+                 {&english, ELCL_SPEECH_STYLE_WHISPER, "English", "en"}};
+    for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
+        elcl_transcribe_options o = elcl_transcribe_options_default();
+        struct elcl_speech_file *file = NULL;
+        elcl_error err = {0};
+        elcl_transcript t;
+        o.style = cases[i].style;
+        o.language = cases[i].language;
+        if (!CHECK(!elcl_speech_file_create(cases[i].model, samples, 400, &o, &file, &err), "%s",
+                   err.msg))
+            continue;
+        elcl_speech_file_describe(file, &t);
+        CHECK(cases[i].want ? t.language && !strcmp(t.language, cases[i].want) : !t.language,
+              "case %zu: %s", i, t.language ? t.language : "none");
+        elcl_speech_file_destroy(&file);
+    }
+}
+
 static void test_short(void)
 {
     if (!check_case("speech: a sound of less than a frame"))
@@ -603,6 +641,7 @@ int main(int argc, char **argv)
     test_batched();
     test_words();
     test_refused();
+    test_own_language();
     test_short();
     return check_end();
 }

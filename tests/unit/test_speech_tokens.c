@@ -101,7 +101,7 @@ static void test_names(void)
     CHECK(t.n_timestamps == 3 && t.max_initial_timestamp == 50, "%d %d", t.n_timestamps,
           t.max_initial_timestamp);
     check_languages(&t, "en=english=8 de=german=9 haw=hawaiian=10 ");
-    CHECK(t.default_language == -1 && !t.default_translate, "%d", t.default_language);
+    CHECK(!t.language, "a language");
     check_list("suppressed", t.suppress.ids, (size_t)t.suppress.n, "2 3 5 7 11 12 13 14 15");
     check_list("at the begin", t.begin_suppress.ids, (size_t)t.begin_suppress.n, "1 6");
     check_heads(&t, "2 0 2 1 3 0 3 1");
@@ -128,7 +128,7 @@ static void test_keys(void)
     CHECK(t.n_timestamps == 4 && t.max_initial_timestamp == 7, "%d %d", t.n_timestamps,
           t.max_initial_timestamp);
     check_languages(&t, "xx=xx=8 yue=cantonese=9 ");
-    CHECK(t.default_language == 1, "%d", t.default_language);
+    CHECK(t.language && t.language->id == 9, "no language");
     check_list("suppressed", t.suppress.ids, (size_t)t.suppress.n, "5 4");
     check_list("at the begin", t.begin_suppress.ids, (size_t)t.begin_suppress.n, "");
     check_heads(&t, "3 1 0 0");
@@ -143,39 +143,46 @@ static void test_english(void)
         return;
     CHECK(!read_tokens(CONFIG ",\"forced_decoder_ids\":[[1,16]]}", NULL, &whisper, &t, &err), "%s",
           err.msg);
-    CHECK(!t.is_multilingual && !t.n_languages && t.default_language == -1, "%d",
-          t.default_language);
+    CHECK(!t.is_multilingual && !t.n_languages && !t.language, "a language");
     CHECK(!elcl_speech_language_find(&t, "en"), "has one");
     elcl_speech_tokens_finish(&t);
 }
 
 /* ---- languages ------------------------------------------------------------------------------- */
 
-static void test_default_language(void)
+#define OLD(ids) ",\"forced_decoder_ids\":" ids
+
+static void test_own_language(void)
 {
     static const struct {
-        const char *keys;
-        int language;
-        bool translate;
+        const char *config, *generation;
+        int32_t id; /* 0: none */
     } cases[] = {
-        {"", -1, false},
-        {",\"forced_decoder_ids\":[[1,9],[2,11],[3,16]]", 1, true},
-        {",\"forced_decoder_ids\":[[1,null],[2,12]]", -1, false},
-        {",\"forced_decoder_ids\":null", -1, false},
-        {",\"language\":\"german\"", 1, false},
-        {",\"language\":\"<|haw|>\",\"task\":\"translate\"", 2, true},
-        {",\"language\":\"en\",\"forced_decoder_ids\":[[1,9]]", 0, false},
+        {"", "", 0},
+        {OLD("[[1,9],[2,11],[3,16]]"), "", 9},
+        {"", OLD("[[1,9],[2,11],[3,16]]"), 9},
+        {OLD("[[1,8]]"), OLD("[[1,9]]"), 9},
+        {OLD("[[1,8]]"), OLD("null"), 8},
+        {OLD("[[1,8]]"), OLD("[[1,null],[2,12]]"), 0},
+        {OLD("[[1,8]]"), ",\"task\":\"transcribe\"", 0},
+        {OLD("[[1,8]]"), ",\"language\":\"german\"", 9},
+        {"", ",\"language\":\"<|haw|>\"", 10},
+        {",\"language\":\"de\"", "", 0},
     };
     for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
         struct elcl_speech_tokens t = {0};
         elcl_error err = {0};
-        char config[256];
-        if (!check_case("the files' language%s", cases[i].keys))
+        char config[256], generation[256];
+        if (!check_case("the files' language: %s in config.json, %s", cases[i].config,
+                        cases[i].generation))
             continue;
-        snprintf(config, sizeof(config), CONFIG ",\"is_multilingual\":true%s}", cases[i].keys);
-        CHECK(!read_tokens(config, NULL, &whisper, &t, &err), "%s", err.msg);
-        CHECK(t.default_language == cases[i].language && t.default_translate == cases[i].translate,
-              "%d %d", t.default_language, t.default_translate);
+        snprintf(config, sizeof(config), CONFIG "%s}", cases[i].config);
+        snprintf(generation, sizeof(generation),
+                 "{\"eos_token_id\":6,\"decoder_start_token_id\":7,\"is_multilingual\":true%s}",
+                 cases[i].generation);
+        CHECK(!read_tokens(config, generation, &whisper, &t, &err), "%s", err.msg);
+        CHECK((t.language ? t.language->id : 0) == cases[i].id, "%d",
+              t.language ? (int)t.language->id : 0);
         elcl_speech_tokens_finish(&t);
     }
 }
@@ -232,9 +239,6 @@ static void test_errors(void)
          "config.json: lang_to_id: expected the id of a token of the model, found 88"},
         {"\"no_timestamps_token_id\":16,\"lang_to_id\":{\"<|abcdefgh|>\":8}",
          "lang_to_id: expected codes below 8 bytes, found \"abcdefgh|>\""},
-        {"\"no_timestamps_token_id\":16,\"lang_to_id\":{\"<|en|>\":8},\"task_to_id\":"
-         "{\"transcribe\":12},\"language\":\"de\"",
-         "config.json: language: expected a language of the model, found \"de\""},
         {"\"no_timestamps_token_id\":16,\"alignment_heads\":[[4,0]]",
          "config.json: alignment_heads: expected pairs of a layer and a head of the decoder, found "
          "an array"},
@@ -256,6 +260,19 @@ static void test_errors(void)
         check_failure("call", rc, &err, ELCL_E_FORMAT, cases[i].message);
         elcl_speech_tokens_finish(&t);
     }
+}
+
+static void test_unknown_language(void)
+{
+    if (!check_case("refused: another language in generation_config.json"))
+        return;
+    struct elcl_speech_tokens t = {0};
+    elcl_error err = {0};
+    const int rc = read_tokens(CONFIG "}", GENERATION ",\"language\":\"de\"}", NULL, &t, &err);
+    check_failure("call", rc, &err, ELCL_E_FORMAT,
+                  "generation_config.json: language: expected a language of the model, found "
+                  "\"de\"");
+    elcl_speech_tokens_finish(&t);
 }
 
 /* ---- the tokenizer --------------------------------------------------------------------------- */
@@ -302,9 +319,10 @@ int main(int argc, char **argv)
     test_names();
     test_keys();
     test_english();
-    test_default_language();
+    test_own_language();
     test_find_language();
     test_errors();
+    test_unknown_language();
     test_tokenizer();
     test_text_language();
     return check_end();
