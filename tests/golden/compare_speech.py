@@ -29,14 +29,27 @@ SETS = {  # name: elcl's options, the reference, its options
     "hf-greedy": (["--style", "hf", "--num-beams", "1"], "transformers", dict(num_beams=1)),
     "hf-beam-5": (["--style", "hf"], "transformers", dict(num_beams=5)),
 }
-SENTENCES = """The harbour master counted forty three boats before the storm reached the coast.
+SENTENCES = """\
+The harbour master counted forty three boats before the storm reached the coast.
 Nobody expected the library to open on a Sunday morning.
 She carried two baskets of apples across the narrow wooden bridge.
+Engineers measured the tower again and found that it leaned by six inches.
 When the orchestra stopped playing, the audience remained silent for a minute.
+Please remember to lock the garden gate when you leave the house.
 The train to Edinburgh departs from platform nine at half past seven.
+My grandfather repaired old clocks in a small workshop near the river.
 Scientists have discovered a new species of frog in the northern rain forest.
+The price of bread has doubled since the beginning of the year.
 Turn left at the second traffic light and continue for three miles.
-A letter arrived from Australia with seventeen colourful stamps on it.""".split("\n")
+They painted the kitchen yellow because the winter days were so dark.
+A letter arrived from Australia with seventeen colourful stamps on it.
+The children built a castle of sand that the tide washed away.
+Our meeting has been moved to Thursday afternoon at a quarter to four.
+Every morning the baker whistles the same cheerful melody.
+It is impossible to see the mountains through such heavy fog.
+The museum owns a collection of more than two thousand ancient coins.
+He forgot his umbrella in the restaurant and walked home in the rain.
+Water boils at a lower temperature on the top of a mountain.""".split("\n")
 
 
 def say(text, voice, speed):
@@ -48,17 +61,23 @@ def say(text, voice, speed):
 
 
 def make(seconds, output, sounds):
-    rng, parts, n = random.Random(5), [], 0
+    """Two of seven parts are the sounds, the others sentences."""
+    rng, parts, n, i = random.Random(5), [], 0, 0
     recordings = [soundfile.read(s, dtype="float32")[0] for s in sounds]
     while n < seconds * 16000:
-        voice, speed = rng.choice(["en-us", "en-gb", "en-gb-scotland"]), rng.randint(130, 180)
-        parts.append(rng.choice(recordings) if rng.random() < 0.3
-                     else say(rng.choice(SENTENCES), voice, speed))
-        gap = rng.choice([0.2, 0.5, 0.8, 1.5, 3, 40 if rng.random() < 0.1 else 0.6])
+        if i % 7 in (0, 3):
+            parts.append(recordings[(i % 7 > 0) % len(recordings)])
+        else:
+            sentence = rng.choice(SENTENCES)
+            voice = rng.choice(["en-us", "en-gb", "en-gb-scotland", "en-us"])
+            parts.append(say(sentence, voice, rng.randint(130, 180)))
+        gap = rng.choice([0.2, 0.5, 0.8, 1.5, 3, 8 if i % 11 == 0 else 1,
+                          40 if i % 29 == 28 else 0.6])
         parts.append(numpy.zeros(int(16000 * gap), "float32"))
         n += len(parts[-1]) + len(parts[-2])
-    x = numpy.concatenate(parts) + numpy.random.default_rng(1).normal(0, 5e-4, n)
-    soundfile.write(output, x, 16000, subtype="PCM_16")
+        i += 1
+    noise = numpy.random.default_rng(1).normal(0, 0.0005, n).astype("float32")
+    soundfile.write(output, numpy.concatenate(parts) + noise, 16000, subtype="PCM_16")
 
 
 def faster_whisper(directory):
