@@ -252,6 +252,8 @@ static const elcl_engine_params engines[] = {
     {.batch_size = 64, .max_beams = 8, .max_source = 0, .max_target = 0},
 };
 
+static const float silence[100 * 80]; /* frames of the longest sound of tiny-whisper */
+
 static void test_engine_bytes(elcl_model *model, const struct golden *golden,
                               const elcl_engine_params *params)
 {
@@ -259,6 +261,11 @@ static void test_engine_bytes(elcl_model *model, const struct golden *golden,
     atomic_store(&model->device->peak_bytes, atomic_load(&model->device->live_bytes));
     allocations_reset(0, 0);
     struct job job = {.source = &golden->inputs[0]}; /* one token */
+    if (model->arch.input_width) {
+        job.inputs = silence;
+        job.n_inputs =
+            (size_t)(params->max_source ? 2 * params->max_source : model->arch.max_inputs);
+    }
     elcl_model_gen_defaults(model, &job.options);
     job.options.num_beams = params->max_beams;
     job.options.max_length = 2;
@@ -519,7 +526,7 @@ int main(int argc, char **argv)
 {
     const struct check_options *options = check_begin(argc, argv);
     static const enum elcl_storage storages[] = {ELCL_F32, ELCL_F16, ELCL_BF16, ELCL_INT8};
-    struct golden tiny, untied, gpt2, opt, post, t5, g2p = {.n_inputs = 1};
+    struct golden tiny, untied, gpt2, opt, post, t5, whisper, g2p = {.n_inputs = 1};
     struct tokens letter = {1, {5}};
     snprintf(g2p.directory, sizeof(g2p.directory), "%s", g2p_directory());
     g2p.inputs = &letter;
@@ -527,7 +534,8 @@ int main(int argc, char **argv)
     check_case("plan, stored sources");
     if (!golden_load("tiny-bart", &tiny) || !golden_load("tiny-bart-untied", &untied) ||
         !golden_load("tiny-gpt2", &gpt2) || !golden_load("tiny-opt-plain", &opt) ||
-        !golden_load("tiny-opt-post", &post) || !golden_load("tiny-flan-t5", &t5))
+        !golden_load("tiny-opt-post", &post) || !golden_load("tiny-flan-t5", &t5) ||
+        !golden_load("tiny-whisper", &whisper))
         return check_end();
     for (size_t a = 0; a < ELCL_COUNT(all_variants); a++) {
         struct setup setup = {
@@ -550,6 +558,7 @@ int main(int argc, char **argv)
             test_measured("tiny-gpt2", &gpt2, &rounded, options);
             test_measured("tiny-opt-plain", &opt, &rounded, options);
             test_measured("tiny-flan-t5", &t5, &rounded, options);
+            test_measured("tiny-whisper", &whisper, &rounded, options);
         }
         const struct setup narrow = {.attention = all_variants[a],
                                      .kernels = ELCL_KERNELS_GPU,
@@ -560,9 +569,11 @@ int main(int argc, char **argv)
         test_measured("tiny-bart", &tiny, &narrow, options);
         test_measured("tiny-gpt2", &gpt2, &narrow, options);
         test_measured("tiny-opt-post", &post, &narrow, options);
+        test_measured("tiny-whisper", &whisper, &narrow, options);
         setup.weights = setup.state = ELCL_F32;
         setup.kernels = ELCL_KERNELS_GPU; /* wide enough for EL-attention by tiles */
         test_measured("g2p-en", &g2p, &setup, options);
+        test_measured("tiny-whisper", &whisper, &setup, options);
         setup.kernels = all_shapes[a % 2];
         test_limits(&tiny, &setup, options);
         setup.kernels = ELCL_KERNELS_CPU; /* allocations are the same, and these are faster here */
@@ -575,5 +586,6 @@ int main(int argc, char **argv)
     golden_finish(&opt);
     golden_finish(&post);
     golden_finish(&t5);
+    golden_finish(&whisper);
     return check_end();
 }
