@@ -2,7 +2,7 @@
  * Prints what is said in sound files, with the times of the segments.
  *
  *     cc transcribe.c $(pkg-config --cflags --libs elcl) -o transcribe
- *     ./transcribe models/whisper-tiny talk.wav interview.flac
+ *     ./transcribe models/digits-en models/digits-en/sample.flac
  */
 #include <elcl/speech.h>
 #include <elcl/transcribe.h>

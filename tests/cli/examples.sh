@@ -47,6 +47,20 @@ run_in "$build/examples/score" "$models/g2p-en"
 exits 'score: a model with an encoder' 1
 check 'score: says so' grep -q 'not decoder-only' "$tmp/err"
 
+run "$build/examples/transcribe" "$models/digits-en" "$models/digits-en/sample.flac"
+if grep -q 'built without libsndfile' "$tmp/err"; then
+    skip 'transcribe: built without libsndfile'
+else
+    exits 'transcribe' 0
+    sed 's/^.* to [0-9.]*: //' "$tmp/out" >"$tmp/got"
+    printf '%s\n' 'E L C L' 'four two seven' 'nineteen eighty four' 'three point one four' \
+        >"$tmp/want"
+    check 'transcribe: the right text' cmp -s "$tmp/got" "$tmp/want"
+    check 'transcribe: the right times' awk '
+        BEGIN { split("0.30 1.72 3.22", begin) }
+        NR in begin && ($2 - begin[NR]) ^ 2 > 0.01 { exit 1 }' "$tmp/out"
+fi
+
 for example in score stream threads transcribe translate; do
     run "$build/examples/$example"
     exits "$example: usage" 2
