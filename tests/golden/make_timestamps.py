@@ -1,21 +1,28 @@
 """Makes timestamps.json, and the same file of tiny-bart.
 
-usage: make_timestamps.py
+usage: make_timestamps.py [--openai]
 
-The first has single steps: which tokens WhisperTimeStampLogitsProcessor of transformers leaves
+--openai compares the stored steps with OpenAI's ApplyTimestampRules (PyPI: openai-whisper), and
+makes nothing.
+
+The first file has single steps: which tokens WhisperTimeStampLogitsProcessor of transformers leaves
 after given tokens and scores. The second has searches with that processor, on the inputs of
 golden.json.
 """
 import json
 import random
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
-from transformers.utils import logging
 
-from make_rules import open_model
-from make_searches import run_case
-from reference import Timestamps, generate, options_of, versions, write_json
+if sys.argv[1:] != ["--openai"]:
+    from transformers.utils import logging
+
+    from make_rules import open_model
+    from make_searches import run_case
+    from reference import Timestamps, generate, options_of, versions, write_json
 
 HERE = Path(__file__).resolve().parent
 V, EOS, BEGIN = 48, 20, 28  # tokens EOS + 1 .. BEGIN - 1 are neither text nor timestamps
@@ -101,7 +108,27 @@ def make_searches():
         print(case["name"], [outputs[0]["ids"] for outputs in case["outputs"]][:2])
 
 
-if __name__ == "__main__":
+# ---- OpenAI --------------------------------------------------------------------------------------
+
+def compare_openai():
+    from whisper.decoding import ApplyTimestampRules
+
+    stored = json.loads((HERE / "timestamps.json").read_text())
+    tokens = SimpleNamespace(eot=EOS, timestamp_begin=BEGIN, no_timestamps=BEGIN - 1)
+    differ = 0
+    for step in stored["steps"]:
+        most = step["max_initial_timestamp"]
+        rules = ApplyTimestampRules(tokens, len(step["prompt"]), None if most < 0 else most)
+        logits = torch.tensor([step["eighths"]]) / 8.0
+        rules.apply(logits, torch.tensor([step["prompt"] + step["tokens"]]))
+        kept = [i for i, logit in enumerate(logits[0].tolist()) if logit > -float("inf")]
+        differ += kept != step["kept"]
+    print("%d steps, %d differ" % (len(stored["steps"]), differ))
+
+
+if __name__ == "__main__" and sys.argv[1:] == ["--openai"]:
+    compare_openai()
+elif __name__ == "__main__":
     logging.set_verbosity_error()
     torch.set_num_threads(1)
     make_steps()
