@@ -115,8 +115,10 @@ bool elcl_batch_encode_records(struct elcl_engine *engine, int *rc, elcl_error *
  * and returns their number. The last token before the next one becomes the start token of the
  * options. */
 int elcl_prefix_take(const struct elcl_engine *engine, elcl_gen_options *options);
-/* Writes the records of the next pass over such tokens; false: all states are there. */
-bool elcl_prefix_records(struct elcl_engine *engine);
+/* Returns whether states of such tokens are still to come. */
+bool elcl_prefix_left(const struct elcl_engine *engine);
+/* Writes the records of the next pass over them. */
+void elcl_prefix_records(struct elcl_engine *engine);
 /* Returns the cache row of the first of them. The rows of later steps come after them, because
  * there are as many for each token as a sentence has beams. */
 static inline int elcl_prefix_at(const struct elcl_capacity *c, int slot)

@@ -92,12 +92,18 @@ static void put_rows(struct elcl_engine *e, const struct elcl_sentence *s, int f
     records->max_keys = elcl_max_int(records->max_keys, from + n);
 }
 
-bool elcl_prefix_records(struct elcl_engine *e)
+bool elcl_prefix_left(const struct elcl_engine *e)
+{
+    for (int i = 0; !e->state.arch->decoder_only && i < e->state.capacity.sentences; i++)
+        if (e->slots[i] && e->slots[i]->n_prepared < e->slots[i]->n_prompt)
+            return true;
+    return false;
+}
+
+void elcl_prefix_records(struct elcl_engine *e)
 {
     struct elcl_records *records = &e->encode;
     const int most = elcl_capacity_prefix(e->state.arch, e->model->attention, &e->state.capacity);
-    if (e->state.arch->decoder_only)
-        return false;
     begin(e);
     for (int i = 0; i < e->state.capacity.sentences; i++) {
         struct elcl_sentence *s = e->slots[i];
@@ -108,5 +114,4 @@ bool elcl_prefix_records(struct elcl_engine *e)
         s->n_prepared += n;
     }
     records->n = records->cross_at + (size_t)records->n_cross * ELCL_ROW_GROUP_INTS;
-    return records->n_rows > 0;
 }

@@ -31,13 +31,11 @@ static int run_prefixes(struct elcl_engine *e, elcl_error *err)
 {
     struct elcl_cross_tap *const tap = e->state.tap;
     int rc = ELCL_OK;
-    bool more = true;
     e->state.tap = NULL;
-    while (more) {
+    while (elcl_prefix_left(e)) {
         ELCL_TRY(elcl_ops_settle(e->state.ops, err)); /* before the records change */
-        more = elcl_prefix_records(e);
-        if (more)
-            ELCL_TRY(elcl_decoder_prefill(&e->state, &e->encode, err));
+        elcl_prefix_records(e);
+        ELCL_TRY(elcl_decoder_prefill(&e->state, &e->encode, err));
     }
 fail:
     e->state.tap = tap;
