@@ -14,6 +14,7 @@
 #include "format/safetensors.h"
 #include "elcl/speech.h"
 #include "speech/preprocessor.h"
+#include "speech/words.h"
 #include "pytorch_files.h"
 #include "text/tokenizer_load.h"
 #include "tokenizer_texts.h"
@@ -339,6 +340,42 @@ static int use_preprocessor(elcl_error *err)
     return elcl_preprocessor_parse(text, strlen(text), "x", &p, err);
 }
 
+/* One letter or sign for each token. */
+static int decode_letters(const void *user, const int32_t *ids, size_t n, char **text,
+                          elcl_error *err)
+{
+    struct elcl_str s = {0};
+    for (size_t i = 0; i < n; i++)
+        elcl_str_text(&s, ((const char *const *)user)[ids[i]]);
+    *text = s.data;
+    return s.failed ? elcl_fail_nomem(err) : ELCL_OK;
+}
+
+/* Words of two segments, with punctuation on both sides and a word of two tokens. */
+static int use_words(elcl_error *err)
+{
+    static const char *const letters[] = {" a", ",", " (", "b", "c"};
+    static const int32_t tokens[] = {0, 1, 2, 3, 4};
+    static const float values[6 * 8] = {[3] = 1, [12] = 1, [40] = 1}, log_probs[5];
+    const struct elcl_word_rows rows = {values, 1, 6, 8, 8};
+    struct elcl_timed_words words = {0};
+    struct elcl_word_segment segments[] = {{.end = 1, .n_text = 2}, {.end = 2, .n_text = 3}};
+    double last_speech = 0;
+    int begin[6], rc;
+    rc = elcl_word_path(&rows, 0, 6, begin, err);
+    if (!rc)
+        rc = elcl_word_split(decode_letters, letters, false, tokens, 5, &words, err);
+    if (!rc) {
+        elcl_words_time(&words, begin, log_probs);
+        rc = elcl_words_place(&words, segments, 2, 0, &last_speech, err);
+    }
+    CHECK(rc || (segments[0].words.n == 1 && segments[1].words.n == 1), "words");
+    elcl_timed_words_finish(&words);
+    for (int i = 0; i < 2; i++)
+        elcl_timed_words_finish(&segments[i].words);
+    return rc;
+}
+
 static void test_exhaustion(const char *name, int (*use)(elcl_error *err))
 {
     if (!check_case("out of memory: %s", name))
@@ -383,5 +420,6 @@ int main(int argc, char **argv)
     test_exhaustion("ogg", use_ogg);
 #endif
     test_exhaustion("preprocessor_config.json", use_preprocessor);
+    test_exhaustion("words", use_words);
     return check_end();
 }
