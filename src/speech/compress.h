@@ -2,10 +2,10 @@
 #ifndef ELCL_SPEECH_COMPRESS_H
 #define ELCL_SPEECH_COMPRESS_H
 
-#include <stddef.h>
+#include "base/util.h"
 
-/* Returns n bytes divided by what zlib makes of them at its default level; NAN if elcl was built
- * without zlib, or if memory is short. */
-float elcl_compression_ratio(const void *data, size_t n);
+/* *ratio receives n bytes divided by what zlib makes of them at its default level; NAN if elcl was
+ * built without zlib. */
+int elcl_compression_ratio(const void *data, size_t n, float *ratio, elcl_error *err);
 
 #endif

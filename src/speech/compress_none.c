@@ -3,9 +3,11 @@
 
 #include <math.h>
 
-float elcl_compression_ratio(const void *data, size_t n)
+int elcl_compression_ratio(const void *data, size_t n, float *ratio, elcl_error *err)
 {
     (void)data;
     (void)n;
-    return NAN;
+    (void)err;
+    *ratio = NAN;
+    return ELCL_OK;
 }

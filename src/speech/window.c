@@ -62,9 +62,9 @@ static int ratio_of_tokens(const struct elcl_speech_model *model, const struct e
             const int32_t id = i < answer->n ? answer->ids[i] : model->tokens->eot;
             data[i * (size_t)bytes + (size_t)j] = (unsigned char)(id >> 8 * j);
         }
-    *ratio = elcl_compression_ratio(data, n * (size_t)bytes);
+    const int rc = elcl_compression_ratio(data, n * (size_t)bytes, ratio, err);
     elcl_free(data);
-    return ELCL_OK;
+    return rc;
 }
 
 static int ratio_of_text(const struct elcl_speech_model *model, const struct elcl_answer *answer,
@@ -72,13 +72,13 @@ static int ratio_of_text(const struct elcl_speech_model *model, const struct elc
 {
     char *text = NULL;
     size_t n;
-    const int rc = model->decode(model->user, answer->ids, answer->n, &text, err);
+    int rc = model->decode(model->user, answer->ids, answer->n, &text, err);
     if (rc)
         return rc;
     const char *stripped = elcl_strip(text, &n);
-    *ratio = elcl_compression_ratio(stripped, n);
+    rc = elcl_compression_ratio(stripped, n, ratio, err);
     elcl_free(text);
-    return ELCL_OK;
+    return rc;
 }
 
 static int make_attempt(const struct elcl_speech_model *model,

@@ -24,7 +24,8 @@
 #include "base/os.h"
 #include "base/util.h"
 #include "device/program_cache.h"
-#include "elcl/elcl.h"
+#include "elcl/speech.h"
+#include "elcl/transcribe.h"
 #include "engine/tune_file.h"
 #include "faults.h"
 
@@ -59,7 +60,8 @@ struct work {
     elcl_model *model; /* open already, or NULL: the work opens it */
     bool no_cache, profile;
     bool opened;           /* tokenizers: faults only after the opening */
-    const char *directory; /* of a tokenizer; "": the one that main() writes */
+    const char *directory; /* of the model, NULL: models/g2p-en; or of a tokenizer, "": the one that
+                            * main() writes */
     struct text result;
 };
 
@@ -67,7 +69,8 @@ static int open_model(struct work *w, elcl_model **model, elcl_error *err)
 {
     char path[512];
     elcl_model_params params = elcl_model_params_default();
-    snprintf(path, sizeof(path), "%s/models/g2p-en", check_root());
+    snprintf(path, sizeof(path), "%s/%s", check_root(),
+             w->directory ? w->directory : "models/g2p-en");
     params.attention = w->attention;
     params.gemm = ELCL_GEMM_NATIVE;
     params.no_cache = w->no_cache;
@@ -185,6 +188,32 @@ static int work_score(struct work *w, elcl_error *err)
             rc = ELCL_E_INTERNAL;
     }
     elcl_scorer_destroy(&scorer);
+    return rc;
+}
+
+/* Transcribes a sound of two windows with the times of words, at two temperatures each. */
+static int work_transcribe(struct work *w, elcl_error *err)
+{
+    static const float temperatures[] = {0, 0.5f};
+    static float samples[24000];
+    elcl_transcribe_options options = elcl_transcribe_options_default();
+    elcl_sound *sound = NULL;
+    char *text = NULL;
+    for (size_t i = 0; i < ELCL_COUNT(samples); i++)
+        samples[i] = (float)(i % 97) / 500 - 0.1f;
+    options.timestamps = ELCL_TIMESTAMPS_WORD;
+    options.num_beams = options.best_of = 2;
+    options.max_new_tokens = 5;
+    options.temperatures = temperatures;
+    options.n_temperatures = ELCL_COUNT(temperatures);
+    options.initial_prompt = "the";
+    int rc = elcl_sound_from_pcm(samples, ELCL_COUNT(samples), ELCL_PCM_F32, ELCL_SOUND_RATE, 1,
+                                 "sound", NULL, &sound, err);
+    if (!rc)
+        rc = elcl_transcribe(w->model, sound, &options, &text, err);
+    add(&w->result, "%s", text ? text : "");
+    elcl_free(text);
+    elcl_sound_destroy(&sound);
     return rc;
 }
 
@@ -472,6 +501,7 @@ int main(int argc, char **argv)
                                              "tests/golden/tokenizer/a"};
     const struct check_options *options = check_begin(argc, argv);
     const struct work el = {.attention = ELCL_ATTN_EL}, mha = {.attention = ELCL_ATTN_MHA};
+    const struct work speech = {.directory = "tests/golden/tiny-whisper"};
     const struct work cold = {.attention = ELCL_ATTN_EL, .no_cache = true};
     const struct work profile = {.attention = ELCL_ATTN_EL, .profile = true};
     const struct subject subjects[] = {
@@ -485,6 +515,7 @@ int main(int argc, char **argv)
         {"memory: generate by el", work_generate, el, false, 0, FAULT_MEMORY, FAULT_ONCE},
         {"memory: a pool of two engines", work_pool, el, false, 0, FAULT_MEMORY, FAULT_ONCE},
         {"memory: score", work_score, mha, false, 0, FAULT_MEMORY, FAULT_ONCE},
+        {"memory: transcribe", work_transcribe, speech, false, 0, FAULT_MEMORY, FAULT_ONCE},
         {"memory: open", work_open, mha, true, 0, FAULT_MEMORY, FAULT_ONCE},
         {"memory: store what was tuned", work_tune_file, el, true, 0, FAULT_MEMORY, FAULT_ONCE},
         {"memory: store a program", work_store, el, true, 0, FAULT_MEMORY, FAULT_ONCE},
