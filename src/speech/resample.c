@@ -17,7 +17,7 @@ int elcl_resampler_create(const char *name, int rate, struct elcl_resampler **ou
         return elcl_fail_nomem(err);
     resampler->name = name;
     resampler->ratio = (double)ELCL_SOUND_RATE / rate;
-    resampler->state = src_new(SRC_SINC_FASTEST, 1, &failed);
+    resampler->state = src_new(SRC_SINC_MEDIUM_QUALITY, 1, &failed);
     if (!resampler->state) { /* for want of memory: all else is constant */
         elcl_free(resampler);
         return elcl_fail_nomem(err);
