@@ -106,7 +106,7 @@ static void append_number(const char *key, float value, struct elcl_str *out)
     cli_json_float(out, value);
 }
 
-static void append_span(double start, double end, struct elcl_str *out)
+void cli_transcript_span(double start, double end, struct elcl_str *out)
 {
     elcl_str_text(out, ", \"start\": ");
     cli_transcript_seconds(start, out);
@@ -114,14 +114,14 @@ static void append_span(double start, double end, struct elcl_str *out)
     cli_transcript_seconds(end, out);
 }
 
-void cli_transcript_words(const elcl_segment *segment, struct elcl_str *out)
+static void append_words(const elcl_segment *segment, struct elcl_str *out)
 {
     elcl_str_text(out, "[");
     for (size_t i = 0; i < segment->n_words; i++) {
         const elcl_word *word = &segment->words[i];
         elcl_str_text(out, i ? ", {\"word\": " : "{\"word\": ");
         cli_json_text(out, word->text);
-        append_span(word->start, word->end, out);
+        cli_transcript_span(word->start, word->end, out);
         append_number("probability", word->probability, out);
         elcl_str_text(out, "}");
     }
@@ -131,7 +131,7 @@ void cli_transcript_words(const elcl_segment *segment, struct elcl_str *out)
 static void append_segment(const elcl_segment *s, bool words, struct elcl_str *out)
 {
     elcl_str_printf(out, "{\"id\": %d, \"seek\": %d", s->id, s->seek);
-    append_span(s->start, s->end, out);
+    cli_transcript_span(s->start, s->end, out);
     elcl_str_text(out, ", \"text\": ");
     cli_json_text(out, s->text);
     elcl_str_text(out, ", \"tokens\": [");
@@ -144,7 +144,7 @@ static void append_segment(const elcl_segment *s, bool words, struct elcl_str *o
     append_number("no_speech_prob", s->no_speech_prob, out);
     if (words) {
         elcl_str_text(out, ", \"words\": ");
-        cli_transcript_words(s, out);
+        append_words(s, out);
     }
     elcl_str_text(out, "}");
 }

@@ -24,10 +24,10 @@ void cli_transcript_write(enum cli_transcript_format format, const elcl_transcri
 /* Appends one segment as a line of TXT. */
 void cli_transcript_line(const elcl_segment *segment, struct elcl_str *out);
 
-/* Append parts of JSON: the segments as an array, the words of a segment as an array, a number of
- * seconds in its shortest form. */
+/* Append parts of JSON: the segments as an array, the members "start" and "end" after other members
+ * of an object, a number of seconds in its shortest form. */
 void cli_transcript_segments(const elcl_transcript *transcript, struct elcl_str *out);
-void cli_transcript_words(const elcl_segment *segment, struct elcl_str *out);
+void cli_transcript_span(double start, double end, struct elcl_str *out);
 void cli_transcript_seconds(double seconds, struct elcl_str *out);
 
 #endif

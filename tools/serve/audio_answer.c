@@ -1,22 +1,16 @@
 #include "serve/audio_answer.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "common/json_write.h"
 #include "common/transcripts.h"
 
-/* The text without the blank before its first word. */
-static void add_text(const elcl_transcript *transcript, struct elcl_str *out)
+/* Appends a text without the blank before its first word. */
+static void add_text(const char *text, struct elcl_str *out)
 {
     size_t n;
-    const char *text = cli_strip(transcript->text, &n);
-    char *copy = elcl_strndup(text, n);
-    if (copy)
-        cli_json_text(out, copy);
-    else
-        out->failed = true;
-    elcl_free(copy);
+    text = cli_strip(text, &n);
+    cli_json_string(out, text, n);
 }
 
 /* The words of all segments in one list. */
@@ -27,17 +21,9 @@ static void add_words(const elcl_transcript *transcript, struct elcl_str *out)
     for (size_t i = 0; i < transcript->n_segments; i++)
         for (size_t k = 0; k < transcript->segments[i].n_words; k++) {
             const elcl_word *word = &transcript->segments[i].words[k];
-            size_t n;
-            const char *text = cli_strip(word->text, &n);
-            char *copy = elcl_strndup(text, n);
             elcl_str_printf(out, "%s{\"word\": ", comma);
-            cli_json_text(out, copy ? copy : "");
-            out->failed |= !copy;
-            elcl_free(copy);
-            elcl_str_text(out, ", \"start\": ");
-            cli_transcript_seconds(word->start, out);
-            elcl_str_text(out, ", \"end\": ");
-            cli_transcript_seconds(word->end, out);
+            add_text(word->text, out);
+            cli_transcript_span(word->start, word->end, out);
             elcl_str_text(out, "}");
             comma = ", ";
         }
@@ -53,7 +39,7 @@ static void add_verbose(const struct cli_audio_wants *wants, const elcl_transcri
     elcl_str_text(out, ", \"duration\": ");
     cli_transcript_seconds(transcript->duration, out);
     elcl_str_text(out, ", \"text\": ");
-    add_text(transcript, out);
+    add_text(transcript->text, out);
     if (wants->segments) {
         elcl_str_text(out, ", \"segments\": ");
         cli_transcript_segments(transcript, out);
@@ -81,7 +67,7 @@ void cli_audio_write(const struct cli_audio_wants *wants, const elcl_transcript 
         return;
     case CLI_AUDIO_JSON:
         elcl_str_text(out, "{\"text\": ");
-        add_text(transcript, out);
+        add_text(transcript->text, out);
         break;
     case CLI_AUDIO_VERBOSE_JSON:
         add_verbose(wants, transcript, out);
