@@ -92,3 +92,35 @@ void elcl_utf8_repair(const char *s, size_t n, struct elcl_str *out)
         elcl_str_append(out, "\xef\xbf\xbd", 3);
     }
 }
+
+bool elcl_is_white_space(uint32_t code)
+{
+    return (code >= 0x09 && code <= 0x0d) || code == 0x20 || code == 0x85 || code == 0xa0 ||
+           code == 0x1680 || (code >= 0x2000 && code <= 0x200a) || code == 0x2028 ||
+           code == 0x2029 || code == 0x202f || code == 0x205f || code == 0x3000;
+}
+
+bool elcl_is_python_space(uint32_t code)
+{
+    return elcl_is_white_space(code) || (code >= 0x1c && code <= 0x1f);
+}
+
+const char *elcl_strip(const char *text, size_t *n)
+{
+    const char *begin = text + strlen(text);
+    const size_t bytes = (size_t)(begin - text);
+    size_t end = 0;
+    for (size_t i = 0; i < bytes;) {
+        uint32_t code;
+        const int length = elcl_utf8_next(text + i, bytes - i, &code);
+        const size_t step = (size_t)(length < 0 ? -length : length);
+        if (length < 0 || !elcl_is_python_space(code)) {
+            if (!end)
+                begin = text + i;
+            end = i + step;
+        }
+        i += step;
+    }
+    *n = end ? (size_t)(text + end - begin) : 0;
+    return begin;
+}

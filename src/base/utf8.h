@@ -1,4 +1,4 @@
-/* UTF-8: stepping, checking, and repair as in Python's errors="replace". */
+/* UTF-8: stepping, checking, repair as in Python's errors="replace", and white space. */
 #ifndef ELCL_BASE_UTF8_H
 #define ELCL_BASE_UTF8_H
 
@@ -19,5 +19,13 @@ size_t elcl_utf8_check(const char *s, size_t n);
 
 /* Appends s with U+FFFD for every ill-formed piece. */
 void elcl_utf8_repair(const char *s, size_t n, struct elcl_str *out);
+
+/* Unicode's White_Space property. */
+bool elcl_is_white_space(uint32_t code);
+/* Python's str.isspace(): White_Space and four more separators. */
+bool elcl_is_python_space(uint32_t code);
+
+/* Returns the text without Python's white space around it: its begin and, in *n, its bytes. */
+const char *elcl_strip(const char *text, size_t *n);
 
 #endif

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 #define MAX_TEMPERATURES 64 /* elcl_ask.sample has room for as many */
 
 elcl_transcribe_options elcl_transcribe_options_default(void)

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "text/characters.h"
 
 void elcl_words_free(elcl_word *words, size_t n)
 {
@@ -47,26 +46,6 @@ int elcl_segments_add(struct elcl_segments *segments, const elcl_segment *segmen
     added->tokens = tokens;
     added->id = (int)segments->n++;
     return ELCL_OK;
-}
-
-const char *elcl_strip(const char *text, size_t *n)
-{
-    const char *begin = text + strlen(text);
-    const size_t bytes = (size_t)(begin - text);
-    size_t end = 0;
-    for (size_t i = 0; i < bytes;) {
-        uint32_t code;
-        const int length = elcl_utf8_next(text + i, bytes - i, &code);
-        const size_t step = (size_t)(length < 0 ? -length : length);
-        if (length < 0 || !elcl_is_python_space(code)) {
-            if (!end)
-                begin = text + i;
-            end = i + step;
-        }
-        i += step;
-    }
-    *n = end ? (size_t)(text + end - begin) : 0;
-    return begin;
 }
 
 bool elcl_is_blank(const char *text)

@@ -23,7 +23,4 @@ int elcl_segments_add(struct elcl_segments *segments, const elcl_segment *segmen
 /* Whether the text is nothing but white space. */
 bool elcl_is_blank(const char *text);
 
-/* Returns the text without white space around it: its begin and, in *n, its bytes. */
-const char *elcl_strip(const char *text, size_t *n);
-
 #endif

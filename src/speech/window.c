@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "speech/compress.h"
 
 int elcl_window_create(struct elcl_speech_file *file, size_t index, struct elcl_span span,

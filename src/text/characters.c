@@ -2,18 +2,6 @@
 
 #include <string.h>
 
-bool elcl_is_white_space(uint32_t code)
-{
-    return (code >= 0x09 && code <= 0x0d) || code == 0x20 || code == 0x85 || code == 0xa0 ||
-           code == 0x1680 || (code >= 0x2000 && code <= 0x200a) || code == 0x2028 ||
-           code == 0x2029 || code == 0x202f || code == 0x205f || code == 0x3000;
-}
-
-bool elcl_is_python_space(uint32_t code)
-{
-    return elcl_is_white_space(code) || (code >= 0x1c && code <= 0x1f);
-}
-
 uint32_t elcl_spell_byte(unsigned char byte)
 {
     if (byte <= 0x20)

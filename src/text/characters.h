@@ -22,9 +22,6 @@ static inline size_t elcl_character(const char *s, size_t n, uint32_t *code)
     return 1;
 }
 
-/* Unicode's White_Space property. */
-bool elcl_is_white_space(uint32_t code);
-
 bool elcl_begins_with(const char *s, size_t n, const char *prefix);
 
 /* Appends s with each `from`, which is not empty, replaced by `to`. */
@@ -38,8 +35,5 @@ void elcl_append_stripped(struct elcl_str *out, const char *s, size_t n, bool le
 /* The character that spells a byte in a byte-level vocabulary: the one of the same code if that is
  * printable, else one from U+0100 on. */
 uint32_t elcl_spell_byte(unsigned char byte);
-
-/* Python's str.isspace(): White_Space and four more separators. */
-bool elcl_is_python_space(uint32_t code);
 
 #endif

@@ -8,36 +8,15 @@
 #define NO_LIMIT 1000  /* of the width of a line and its words */
 #define LONG_PAUSE 3.0 /* seconds between words that part subtitles of limited size */
 
-static bool is_space(uint32_t c)
-{
-    return (c >= 9 && c <= 13) || (c >= 28 && c <= 32) || c == 0x85 || c == 0xa0 || c == 0x1680 ||
-           (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f ||
-           c == 0x205f || c == 0x3000;
-}
-
 /* Returns the bytes of white space at the start. */
 static size_t leading_space(const char *text, size_t n)
 {
     size_t at = 0;
     uint32_t c;
-    for (int length; at < n && (length = elcl_utf8_next(text + at, n - at, &c)) > 0 && is_space(c);)
+    for (int length;
+         at < n && (length = elcl_utf8_next(text + at, n - at, &c)) > 0 && elcl_is_python_space(c);)
         at += (size_t)length;
     return at;
-}
-
-const char *cli_strip(const char *text, size_t *n)
-{
-    const size_t all = strlen(text), first = leading_space(text, all);
-    size_t end = first;
-    for (size_t at = first; at < all;) {
-        uint32_t c = 0;
-        const int length = elcl_utf8_next(text + at, all - at, &c);
-        at += (size_t)abs(length);
-        if (length < 0 || !is_space(c))
-            end = at;
-    }
-    *n = end - first;
-    return text + first;
 }
 
 static int count_characters(const char *text, size_t n)
@@ -134,7 +113,7 @@ static void add_word(struct cutter *c, const elcl_word *word, bool first)
         c->line_width += width;
     } else {
         const int limit = c->options.max_line_count;
-        piece.text = cli_strip(word->text, &piece.n);
+        piece.text = elcl_strip(word->text, &piece.n);
         if ((c->n && limit && (pause || c->n_lines >= limit)) || begins) {
             flush(c);
             c->n_lines = 1;
@@ -182,7 +161,7 @@ static bool cut_words(const elcl_transcript *t, const struct cli_subtitle_option
 static void append_text(struct elcl_str *out, const char *text)
 {
     size_t n;
-    text = cli_strip(text, &n);
+    text = elcl_strip(text, &n);
     for (size_t i = 0; i < n;) {
         const bool arrow = n - i >= 3 && !memcmp(text + i, "-->", 3);
         elcl_str_append(out, arrow ? "->" : text + i, arrow ? 2 : 1);

@@ -23,7 +23,4 @@ bool cli_has_words(const elcl_transcript *transcript);
 bool cli_subtitles(const elcl_transcript *transcript, const struct cli_subtitle_options *options,
                    cli_subtitle_fn fn, void *user);
 
-/* Skips white space at both ends, that of Unicode too; *n receives the bytes that are left. */
-const char *cli_strip(const char *text, size_t *n);
-
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "common/json_write.h"
 
 const char *cli_transcript_name(enum cli_transcript_format format)
@@ -33,7 +34,7 @@ static void append_time(double seconds, bool hours_always, char point, struct el
 void cli_transcript_line(const elcl_segment *segment, struct elcl_str *out)
 {
     size_t n;
-    const char *text = cli_strip(segment->text, &n);
+    const char *text = elcl_strip(segment->text, &n);
     elcl_str_append(out, text, n);
     elcl_str_text(out, "\n");
 }
@@ -41,7 +42,7 @@ void cli_transcript_line(const elcl_segment *segment, struct elcl_str *out)
 static void append_tsv(const elcl_segment *segment, struct elcl_str *out)
 {
     size_t n;
-    const char *text = cli_strip(segment->text, &n);
+    const char *text = elcl_strip(segment->text, &n);
     elcl_str_printf(out, "%lld\t%lld\t", milliseconds(segment->start), milliseconds(segment->end));
     for (size_t i = 0; i < n; i++)
         elcl_str_append(out, text[i] == '\t' ? " " : text + i, 1);

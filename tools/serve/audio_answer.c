@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "base/utf8.h"
 #include "common/json_write.h"
 #include "common/transcripts.h"
 
@@ -9,7 +10,7 @@
 static void add_text(const char *text, struct elcl_str *out)
 {
     size_t n;
-    text = cli_strip(text, &n);
+    text = elcl_strip(text, &n);
     cli_json_string(out, text, n);
 }
 
@@ -53,7 +54,7 @@ void cli_audio_write(const struct cli_audio_wants *wants, const elcl_transcript 
 {
     const struct cli_subtitle_options subtitles = {0};
     size_t n;
-    const char *text = cli_strip(transcript->text, &n);
+    const char *text = elcl_strip(transcript->text, &n);
     switch (wants->format) {
     case CLI_AUDIO_TEXT:
         elcl_str_append(out, text, n);
