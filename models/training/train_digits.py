@@ -9,7 +9,8 @@ A sample is a window of 5 seconds with one or several utterances. Its target has
 not; some follow a prompt of earlier text. Two losses exist only in training: the encoder names
 the word at each state, and one head of the last decoder layer finds the word that comes next.
 
-Needs PyTorch. Runs on the CPU. The clock ends the training, so results differ between machines.
+Needs NumPy and PyTorch. Runs on the CPU. The clock ends the training, so results differ between
+machines.
 """
 import argparse
 import json
