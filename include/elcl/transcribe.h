@@ -159,7 +159,9 @@ typedef struct elcl_transcriber elcl_transcriber;
  * params: may be NULL.
  *
  * ELCL_E_ARG:         a parameter is outside its range.
- * ELCL_E_UNSUPPORTED: a model has no speech encoder, or lacks a token that speech needs.
+ * ELCL_E_UNSUPPORTED: a model has no speech encoder, lacks a token that speech needs, or reads
+ *                     features that elcl_features() does not compute.
+ * ELCL_E_FORMAT:      a file of the model says what is wrong or does not fit its encoder.
  * ELCL_E_DEVICE_NOMEM, ELCL_E_DEVICE: as elcl_engine_create(). */
 ELCL_API int elcl_transcriber_create(elcl_model *const *models, int n,
                                      const elcl_transcriber_params *params,

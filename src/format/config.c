@@ -49,9 +49,11 @@ static int read_model_type(struct elcl_config *config, const char *directory, el
 static int load_made(const char *model, bool ggml, struct elcl_config *config, elcl_error *err)
 {
     struct elcl_config c = {
+        .directory = ggml ? NULL : elcl_strdup(model),
         .path = ggml ? elcl_strdup(model) : elcl_path_join(model, ELCL_CT2_FILE),
         .generation_path = ggml ? elcl_strdup(model) : elcl_path_join(model, "config.json")};
-    int rc = c.path && c.generation_path ? ELCL_OK : elcl_fail_nomem(err);
+    const bool ok = (c.directory || ggml) && c.path && c.generation_path;
+    int rc = ok ? ELCL_OK : elcl_fail_nomem(err);
     if (!rc)
         rc = ggml ? elcl_ggml_config(model, &c.model, &c.generation, err)
                   : elcl_ct2_config(model, &c.model, &c.generation, err);
@@ -69,9 +71,11 @@ static int parse(char *path, char *generation_path, const char *directory, const
                  size_t n_model, const char *generation, size_t n_generation,
                  struct elcl_config *config, elcl_error *err)
 {
-    struct elcl_config c = {.path = path, .generation_path = generation_path};
+    struct elcl_config c = {.directory = directory ? elcl_strdup(directory) : NULL,
+                            .path = path,
+                            .generation_path = generation_path};
     int rc;
-    if (!path || !generation_path) {
+    if (!path || !generation_path || (directory && !c.directory)) {
         rc = elcl_fail_nomem(err);
         goto fail;
     }
@@ -133,6 +137,7 @@ fail:
 
 void elcl_config_finish(struct elcl_config *config)
 {
+    free(config->directory);
     free(config->path);
     free(config->generation_path);
     cJSON_Delete(config->model);

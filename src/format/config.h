@@ -10,6 +10,7 @@
 struct cJSON;
 
 struct elcl_config {
+    char *directory;          /* NULL: a file of whisper.cpp, or texts in memory */
     char *path;               /* of config.json, for messages */
     char *generation_path;    /* of generation_config.json */
     struct cJSON *model;      /* config.json */

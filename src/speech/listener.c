@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model/model.h"
+#include "speech/preprocessor.h"
 
 #define SECONDS_PER_TIMESTAMP 0.02
 #define HF_TOP_K 50 /* transformers' default */
@@ -49,13 +50,16 @@ int elcl_listener_init(struct elcl_listener *listener, elcl_model *model, elcl_e
     if (!model->tokenizer)
         return elcl_fail(err, ELCL_E_UNSUPPORTED, "%s: the model directory has no tokenizer",
                          model->config.path);
+    const struct elcl_preprocessor encoder = {info.input_width, 2 * info.max_source};
+    if (model->config.directory)
+        ELCL_TRY(elcl_preprocessor_check(model->config.directory, &encoder, err));
     listener->engine_model = model;
     listener->width = (size_t)info.width;
     ELCL_TRY(elcl_speech_tokens_read(model, &listener->tokens, err));
     ELCL_TRY(list_languages(listener, err));
     listener->model = (struct elcl_speech_model){.tokens = &listener->tokens,
-                                                 .mels = info.input_width,
-                                                 .window_frames = 2 * info.max_source,
+                                                 .mels = encoder.mels,
+                                                 .window_frames = encoder.window_frames,
                                                  .positions = info.max_target - 1,
                                                  .vocabulary = info.vocabulary,
                                                  .encode = encode_text,

@@ -19,7 +19,8 @@ struct elcl_listener {
     size_t width; /* of the encoder's output */
 };
 
-/* Reads the special tokens. ELCL_E_UNSUPPORTED if the encoder does not read speech. */
+/* Reads the special tokens. ELCL_E_UNSUPPORTED if the encoder does not read speech, or reads
+ * features that elcl_features() does not compute. */
 int elcl_listener_init(struct elcl_listener *listener, elcl_model *model, elcl_error *err);
 void elcl_listener_finish(struct elcl_listener *listener); /* {0} is fine */
 

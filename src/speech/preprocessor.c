@@ -5,15 +5,14 @@
 #include "base/os.h"
 #include "base/util.h"
 #include "elcl/speech.h"
-#include "format/config.h"
 #include "format/json.h"
 #include "speech/fft.h"
 #include "speech/mel.h"
+#include "speech/segments.h"
 
 /* Old files hold the filters, which are computed: 80 lists of 201 numbers. */
 #define MAX_FILE_BYTES ((size_t)16 << 20)
 #define MAX_WINDOW_SECONDS 3600
-#define POSITIONS_PER_SECOND 50
 
 /* Fails unless the key is absent or has the one value that elcl computes with. */
 static int require(const cJSON *object, const char *path, const char *key, int wanted,
@@ -64,8 +63,8 @@ static int read_object(const cJSON *object, const char *path,
     ELCL_TRY(require(object, path, "dither", 0, err));
     ELCL_TRY(read_int(object, path, "feature_size", ELCL_MAX_MELS, &mels, err));
     ELCL_TRY(read_int(object, path, "chunk_length", MAX_WINDOW_SECONDS, &seconds, err));
-    *preprocessor = (struct elcl_preprocessor){
-        .mels = mels, .window_frames = seconds * (ELCL_SOUND_RATE / ELCL_FEATURE_HOP)};
+    *preprocessor =
+        (struct elcl_preprocessor){.mels = mels, .window_frames = seconds * ELCL_FRAMES_PER_SECOND};
 fail:
     return rc;
 }
@@ -84,50 +83,35 @@ int elcl_preprocessor_parse(const char *text, size_t n, const char *path,
 }
 
 /* *found: whether there is such a file. */
-static int read_file(const char *directory, const char *name, bool *found,
-                     struct elcl_preprocessor *preprocessor, elcl_error *err)
+static int check_file(const char *directory, const char *name,
+                      const struct elcl_preprocessor *encoder, bool *found, elcl_error *err)
 {
     char *path = elcl_path_join(directory, name), *text = NULL;
     size_t n = 0;
     int rc =
         path ? elcl_read_optional_file(path, MAX_FILE_BYTES, &text, &n, err) : elcl_fail_nomem(err);
     *found = text != NULL;
-    if (text)
-        rc = elcl_preprocessor_parse(text, n, path, preprocessor, err);
+    if (text) {
+        struct elcl_preprocessor p;
+        rc = elcl_preprocessor_parse(text, n, path, &p, err);
+        if (!rc && p.mels != encoder->mels)
+            rc = elcl_fail(err, ELCL_E_FORMAT,
+                           "%s: feature_size: the encoder reads %d mels, found %d", path,
+                           encoder->mels, p.mels);
+        else if (!rc && p.window_frames != encoder->window_frames)
+            rc = elcl_fail(err, ELCL_E_FORMAT, "%s: chunk_length: the encoder reads %g s, found %g",
+                           path, elcl_frame_seconds((size_t)encoder->window_frames),
+                           elcl_frame_seconds((size_t)p.window_frames));
+    }
     elcl_free(text);
     elcl_free(path);
     return rc;
 }
 
-/* The sizes of the model that reads the features. */
-static int read_sizes(const char *model, struct elcl_preprocessor *preprocessor, elcl_error *err)
+int elcl_preprocessor_check(const char *directory, const struct elcl_preprocessor *encoder,
+                            elcl_error *err)
 {
-    struct elcl_config config = {0};
-    int mels, positions, rc;
-    bool there = true;
-    *preprocessor = (struct elcl_preprocessor){.mels = 80, .window_frames = 3000};
-    if (elcl_is_directory(model))
-        ELCL_TRY(elcl_has_file(model, "config.json", &there, err));
-    if (!there)
-        return ELCL_OK;
-    ELCL_TRY(elcl_config_load(model, &config, err));
-    ELCL_TRY(elcl_config_int_or(&config, "num_mel_bins", 1, ELCL_MAX_MELS, 80, &mels, err));
-    ELCL_TRY(elcl_config_int_or(&config, "max_source_positions", 1,
-                                MAX_WINDOW_SECONDS * POSITIONS_PER_SECOND, 1500, &positions, err));
-    *preprocessor = (struct elcl_preprocessor){.mels = mels, .window_frames = 2 * positions};
-fail:
-    elcl_config_finish(&config);
-    return rc;
-}
-
-int elcl_preprocessor_read(const char *directory, struct elcl_preprocessor *preprocessor,
-                           elcl_error *err)
-{
-    bool found = false;
-    if (!elcl_is_directory(directory)) /* a file of whisper.cpp */
-        return read_sizes(directory, preprocessor, err);
-    int rc = read_file(directory, "preprocessor_config.json", &found, preprocessor, err);
-    if (!rc && !found)
-        rc = read_file(directory, "processor_config.json", &found, preprocessor, err);
-    return rc || found ? rc : read_sizes(directory, preprocessor, err);
+    bool found;
+    const int rc = check_file(directory, "preprocessor_config.json", encoder, &found, err);
+    return rc || found ? rc : check_file(directory, "processor_config.json", encoder, &found, err);
 }

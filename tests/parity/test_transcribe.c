@@ -348,6 +348,14 @@ static void test_errors(elcl_model *model, const struct check_options *options)
                   strstr(err.msg, "not speech"),
               "\"%s\"", err.msg);
     setup_close(&text);
+    err = (elcl_error){0};
+    char *directory = model->config.directory, other[256];
+    snprintf(other, sizeof(other), "%s/tests/golden/tiny-whisper-128", check_root());
+    model->config.directory = other; /* with the features of another model */
+    CHECK(elcl_transcriber_create(&model, 1, NULL, &t, &err) == ELCL_E_FORMAT &&
+              strstr(err.msg, "preprocessor_config.json: feature_size: the encoder reads 80 mels"),
+          "\"%s\"", err.msg);
+    model->config.directory = directory;
     p.max_beams = 3;
     err = (elcl_error){0};
     if (CHECK(!elcl_transcriber_create(&model, 1, &p, &t, &err), "%s", err.msg)) {

@@ -55,13 +55,20 @@ static void test_refused(void)
     refuse("[]", ELCL_E_FORMAT, "x");
 }
 
-static void read(const char *name, int mels, int frames)
+static void check(const char *name, int mels, int frames)
 {
-    struct elcl_preprocessor p = {0};
+    const struct elcl_preprocessor encoder = {mels, frames};
     elcl_error err = {0};
-    if (CHECK(!elcl_preprocessor_read(temporary_path(name), &p, &err), "%s", err.msg))
-        CHECK(p.mels == mels && p.window_frames == frames, "%s: %d mels, %d frames", name, p.mels,
-              p.window_frames);
+    CHECK(!elcl_preprocessor_check(temporary_path(name), &encoder, &err), "%d mels, %d frames: %s",
+          mels, frames, err.msg);
+}
+
+static void refuse_files(const char *name, int mels, int frames, int code, const char *part)
+{
+    const struct elcl_preprocessor encoder = {mels, frames};
+    elcl_error err = {0};
+    check_failure(part, elcl_preprocessor_check(temporary_path(name), &encoder, &err), &err, code,
+                  part);
 }
 
 static void test_files(void)
@@ -69,19 +76,18 @@ static void test_files(void)
     if (!check_case("preprocessor: which file counts"))
         return;
     directory("model");
-    read("model", 80, 3000);
-    write_text("model/config.json", "{\"model_type\": \"whisper\", \"num_mel_bins\": 128, "
-                                    "\"max_source_positions\": 50}");
-    read("model", 128, 100);
+    check("model", 80, 3000);
+    check("model", 128, 100);
     write_text("model/processor_config.json", "{\"feature_extractor\": {\"feature_size\": 64}}");
-    read("model", 64, 3000);
+    check("model", 64, 3000);
+    refuse_files("model", 80, 3000, ELCL_E_FORMAT,
+                 "model/processor_config.json: feature_size: the encoder reads 80 mels, found 64");
     write_text("model/preprocessor_config.json", "{\"feature_size\": 128, \"chunk_length\": 1}");
-    read("model", 128, 100);
+    check("model", 128, 100);
+    refuse_files("model", 128, 150, ELCL_E_FORMAT,
+                 "model/preprocessor_config.json: chunk_length: the encoder reads 1.5 s, found 1");
     write_text("model/preprocessor_config.json", "{\"dither\": 1}");
-    struct elcl_preprocessor p = {0};
-    elcl_error err = {0};
-    check_failure("file", elcl_preprocessor_read(temporary_path("model"), &p, &err), &err,
-                  ELCL_E_UNSUPPORTED, "model/preprocessor_config.json: dither");
+    refuse_files("model", 80, 3000, ELCL_E_UNSUPPORTED, "model/preprocessor_config.json: dither");
 }
 
 int main(int argc, char **argv)
