@@ -289,7 +289,7 @@ static int read_suppressed(const struct reader *r, const char *key, elcl_tokens 
 static int read_heads(const struct reader *r, const cJSON *list, const char *file)
 {
     const struct elcl_arch *arch = &r->model->arch;
-    struct elcl_speech_head *to = r->tokens->alignment_heads;
+    elcl_cross_head *to = r->tokens->alignment_heads;
     for (const cJSON *pair = list->child; pair; pair = pair->next, to++) {
         const cJSON *first = cJSON_IsArray(pair) ? pair->child : NULL;
         const cJSON *second = first ? first->next : NULL;
@@ -298,7 +298,7 @@ static int read_heads(const struct reader *r, const cJSON *list, const char *fil
             !elcl_json_int(second, 0, arch->decoder_heads - 1, &head) || second->next)
             return elcl_json_mismatch(file, "alignment_heads",
                                       "pairs of a layer and a head of the decoder", pair, r->err);
-        *to = (struct elcl_speech_head){(int)layer, (int)head};
+        *to = (elcl_cross_head){(int)layer, (int)head};
     }
     return ELCL_OK;
 }
@@ -322,8 +322,8 @@ static int read_alignment(const struct reader *r)
     if (listed)
         return read_heads(r, list, file);
     for (size_t i = 0; i < t->n_alignment_heads; i++)
-        t->alignment_heads[i] = (struct elcl_speech_head){first + (int)i / arch->decoder_heads,
-                                                          (int)i % arch->decoder_heads};
+        t->alignment_heads[i] =
+            (elcl_cross_head){first + (int)i / arch->decoder_heads, (int)i % arch->decoder_heads};
     return ELCL_OK;
 }
 

@@ -14,11 +14,6 @@ struct elcl_speech_language {
     int32_t id;       /* of <|en|> */
 };
 
-/* A head of the decoder's cross attention, both from 0. */
-struct elcl_speech_head {
-    int layer, head;
-};
-
 struct elcl_speech_tokens {
     int32_t sot;               /* <|startoftranscript|> */
     int32_t eot;               /* <|endoftext|> */
@@ -37,7 +32,7 @@ struct elcl_speech_tokens {
     const struct elcl_speech_language *language; /* that the files name, in style HF; or NULL */
     elcl_tokens suppress;                        /* never generated */
     elcl_tokens begin_suppress;                  /* not as the first token of a text */
-    struct elcl_speech_head *alignment_heads;    /* [n_alignment_heads], for the times of words */
+    elcl_cross_head *alignment_heads;            /* [n_alignment_heads], for the times of words */
     size_t n_alignment_heads;
     void *memory[2]; /* of the two lists */
 };

@@ -42,16 +42,12 @@ int elcl_word_timer_create(elcl_model *model, const struct elcl_speech_tokens *t
 {
     elcl_scorer_params params = elcl_scorer_params_default();
     struct elcl_word_timer *t = elcl_calloc(1, sizeof(*t));
-    elcl_cross_head *heads = elcl_calloc(tokens->n_alignment_heads, sizeof(*heads));
-    int rc = t && heads ? ELCL_OK : elcl_fail_nomem(err);
-    if (rc)
-        goto fail;
-    for (size_t i = 0; i < tokens->n_alignment_heads; i++)
-        heads[i] =
-            (elcl_cross_head){tokens->alignment_heads[i].layer, tokens->alignment_heads[i].head};
+    int rc;
+    if (!t)
+        return elcl_fail_nomem(err);
     t->model = model;
     t->tokens = tokens;
-    params.heads = heads;
+    params.heads = tokens->alignment_heads;
     params.n_heads = (unsigned)tokens->n_alignment_heads;
     params.vocabulary = tokens->eot; /* probabilities are those among text tokens */
     ELCL_TRY(elcl_scorer_create(model, &params, &t->scorer, err));
@@ -59,7 +55,6 @@ int elcl_word_timer_create(elcl_model *model, const struct elcl_speech_tokens *t
     *timer = t;
     t = NULL;
 fail:
-    elcl_free(heads);
     elcl_word_timer_destroy(&t);
     return rc;
 }
