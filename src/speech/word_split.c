@@ -5,7 +5,6 @@
 #include "base/utf8.h"
 #include "base/util.h"
 #include "speech/words.h"
-#include "text/characters.h"
 
 #define BROKEN "\xef\xbf\xbd" /* U+FFFD: what decoding writes for a part of a character */
 #define PUNCTUATION "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
@@ -23,27 +22,10 @@ bool elcl_words_are_characters(const char *language)
     return language && elcl_has_word("zh ja th lo my yue", language);
 }
 
-static const char *skip_spaces(const char *s, const char *end)
-{
-    uint32_t code;
-    size_t length;
-    for (; s < end; s += length) {
-        length = elcl_character(s, (size_t)(end - s), &code);
-        if (!elcl_is_python_space(code))
-            break;
-    }
-    return s;
-}
-
 bool elcl_word_is_signs(const char *text, const char *signs)
 {
-    const char *end = text + strlen(text), *start = skip_spaces(text, end);
-    size_t n = 0;
-    for (const char *p = start; p < end; p = skip_spaces(p, end)) {
-        uint32_t code;
-        p += elcl_character(p, (size_t)(end - p), &code);
-        n = (size_t)(p - start);
-    }
+    size_t n;
+    const char *start = elcl_strip(text, &n);
     for (; n && *signs; signs++)
         if (!strncmp(signs, start, n))
             return true;
