@@ -6,7 +6,6 @@
 #include "model/model.h"
 #include "speech/preprocessor.h"
 
-#define SECONDS_PER_TIMESTAMP 0.02
 #define HF_TOP_K 50 /* transformers' default */
 
 static int encode_text(void *user, const char *text, int32_t **ids, size_t *n, elcl_error *err)
@@ -136,7 +135,7 @@ static void text_options(const struct elcl_listener *listener,
     o->begin_suppress_tokens = t->begin_suppress;
     o->timestamp_begin_token_id = ask->timestamps ? t->timestamp_begin : -1;
     o->no_timestamps_token_id = t->no_timestamps;
-    o->max_initial_timestamp = seconds < 0 ? -1 : (int)lrint(seconds / SECONDS_PER_TIMESTAMP);
+    o->max_initial_timestamp = seconds < 0 ? -1 : (int)lrint(seconds / ELCL_SECONDS_PER_TIMESTAMP);
     o->no_speech_token_id = t->no_speech;
     o->no_speech_length = t->no_speech >= 0 ? (int)ask->start + 1 : 0;
     o->alternatives = ask->forced;

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/utf8.h"
 #include "base/util.h"
 
 /* A sign counts if it is one token, with a blank before it or without. */

@@ -1,12 +1,10 @@
 #include "speech/segments.h"
 
-#define SECONDS_PER_TIMESTAMP 0.02
-
 /* Returns the seconds of a timestamp from the window's begin; 0 for text: a window whose text the
  * caller began has no first timestamp. */
 static double token_seconds(int32_t token, int32_t timestamp_begin)
 {
-    return token < timestamp_begin ? 0 : (token - timestamp_begin) * SECONDS_PER_TIMESTAMP;
+    return token < timestamp_begin ? 0 : (token - timestamp_begin) * ELCL_SECONDS_PER_TIMESTAMP;
 }
 
 /* The end of the only segment: its last timestamp if that is not the first of all, or the end of
@@ -21,7 +19,7 @@ static double only_end(const int32_t *tokens, size_t n, int32_t timestamp_begin,
             break;
         }
     if (style == ELCL_SPEECH_STYLE_HF) /* whole timestamps only */
-        return (double)(span.n / ELCL_FRAMES_PER_TIMESTAMP) * SECONDS_PER_TIMESTAMP;
+        return (double)(span.n / ELCL_FRAMES_PER_TIMESTAMP) * ELCL_SECONDS_PER_TIMESTAMP;
     return elcl_frame_seconds(span.n);
 }
 

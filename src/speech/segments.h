@@ -6,7 +6,8 @@
 #include "elcl/transcribe.h"
 
 #define ELCL_FRAMES_PER_SECOND 100
-#define ELCL_FRAMES_PER_TIMESTAMP 2 /* timestamps are 20 ms apart */
+#define ELCL_FRAMES_PER_TIMESTAMP 2
+#define ELCL_SECONDS_PER_TIMESTAMP 0.02
 
 /* A window of a file, in frames of 10 ms. */
 struct elcl_span {

@@ -1,6 +1,5 @@
 #include "speech/sound.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 struct elcl_sound {

@@ -2,9 +2,6 @@
  * results. */
 #include "elcl/transcribe.h"
 
-#include <math.h>
-#include <string.h>
-
 #include "base/os.h"
 #include "elcl/speech.h"
 #include "model/model.h"
