@@ -17,27 +17,31 @@ struct elcl_speech_file {
     float *samples;  /* batched: features are computed for each window by itself */
     size_t n_samples;
     const struct elcl_speech_language *language; /* NULL: not known yet, or there are none */
-    bool language_known;
     float language_probability;
 
-    struct elcl_span *spans; /* batched: [n_windows] */
-    size_t n_windows;        /* batched: of all; in sequence: finished ones and the present one */
-    size_t n_handed;         /* windows handed out at least once */
-    size_t n_finished;       /* in the order of the file */
+    struct elcl_span *spans;      /* batched: [n_windows] */
+    size_t n_windows;             /* batched */
+    size_t n_handed;              /* windows handed out at least once */
+    size_t n_finished;            /* in the order of the file */
     struct elcl_window **windows; /* [n_windows] NULL before and after; in sequence [1] */
-    size_t seek;                  /* in sequence: where the next window begins */
+    size_t seek; /* where the next window begins; batched: where the last finished one ends */
 
     struct elcl_ids previous; /* the text so far, for prompts */
     size_t previous_since;    /* what is before this does not count */
     bool conditioned;         /* transformers: the next window sees the text before it */
     double last_speech;
-    size_t done_frames;
     struct elcl_segments segments;
 };
 
 static bool hf_style(const struct elcl_speech_file *file)
 {
     return file->own.options.style == ELCL_SPEECH_STYLE_HF;
+}
+
+/* Without languages the model is an English one. */
+static bool knows_language(const struct elcl_speech_file *file)
+{
+    return file->language || !file->model->tokens->is_multilingual;
 }
 
 /* ---- creation ------------------------------------------------------------------------------ */
@@ -77,14 +81,6 @@ fail:
     return rc;
 }
 
-/* Without languages the model is an English one. */
-static void choose_language(struct elcl_speech_file *file)
-{
-    file->language = file->own.language;
-    file->language_known = file->language || !file->model->tokens->is_multilingual;
-    file->language_probability = file->language_known ? 1 : 0;
-}
-
 int elcl_speech_file_create(const struct elcl_speech_model *model, const float *samples, size_t n,
                             const elcl_transcribe_options *options, struct elcl_speech_file **file,
                             elcl_error *err)
@@ -96,7 +92,8 @@ int elcl_speech_file_create(const struct elcl_speech_model *model, const float *
     f->model = model;
     f->duration = (double)n / ELCL_SOUND_RATE;
     ELCL_TRY(elcl_speech_options_read(model, options, &f->own, err));
-    choose_language(f);
+    f->language = f->own.language;
+    f->language_probability = knows_language(f) ? 1 : 0;
     f->conditioned = f->own.options.condition_on_previous_text;
     ELCL_TRY(elcl_ids_add(&f->previous, f->own.initial_prompt.ids, (size_t)f->own.initial_prompt.n,
                           err));
@@ -207,7 +204,7 @@ static struct elcl_span new_span(const struct elcl_speech_file *file)
 {
     const struct elcl_span none = {0};
     if (file->own.options.batched) /* the first window says the language of all */
-        return file->n_handed < file->n_windows && (file->language_known || !file->n_handed)
+        return file->n_handed < file->n_windows && (knows_language(file) || !file->n_handed)
                    ? file->spans[file->n_handed]
                    : none;
     if (file->windows[0] || file->seek >= file->n_frames)
@@ -231,7 +228,7 @@ static int find_window(struct elcl_speech_file *file, struct elcl_window **windo
     if (!span.n)
         return ELCL_OK;
     struct elcl_window **slot = &file->windows[batched ? file->n_handed : 0];
-    ELCL_TRY(elcl_window_create(file, file->n_handed, span, slot, err));
+    ELCL_TRY(elcl_window_create(file->n_handed, span, slot, err));
     ELCL_TRY(fill_inputs(file, *slot, err));
     file->n_handed++;
     *window = *slot;
@@ -265,7 +262,7 @@ int elcl_speech_file_next(struct elcl_speech_file *file, struct elcl_window **wi
     if (!w)
         return ELCL_OK;
     const elcl_transcribe_options *o = &file->own.options;
-    const bool language = !file->language_known;
+    const bool language = !knows_language(file);
     if (!language && !w->prompt.n)
         ELCL_TRY(build_prompt(file, w, err));
     *ask = (struct elcl_ask){.language = language,
@@ -297,7 +294,6 @@ static int take_language(struct elcl_speech_file *file, const struct elcl_answer
     for (size_t i = 0; answer->n && i < t->n_languages; i++)
         if (t->languages[i].id == answer->ids[0]) {
             file->language = &t->languages[i];
-            file->language_known = true;
             file->language_probability = expf(answer->score);
             return ELCL_OK;
         }
@@ -469,13 +465,10 @@ static int finish_window(struct elcl_speech_file *file, struct elcl_window *wind
     reset_prompt(file, window->last.temperature, silent);
     if (file->own.options.batched)
         advance = window->span.n;
-    /* A window that ends where it began would come again for ever. */
+    /* A window that ends where it began would come again forever. */
     file->seek = window->span.begin + (advance ? advance : window->span.n);
-    file->done_frames = file->seek < file->n_frames ? file->seek : file->n_frames;
     file->n_finished++;
     elcl_window_destroy(&file->windows[file->own.options.batched ? window->index : 0]);
-    if (elcl_speech_file_done(file))
-        file->done_frames = file->n_frames;
     if (news)
         news(user, NULL);
     return ELCL_OK;
@@ -488,7 +481,7 @@ int elcl_speech_file_take(struct elcl_speech_file *file, struct elcl_window *win
     int rc;
     window->asked = false;
     ELCL_TRY(elcl_window_keep_rows(window, answer, err));
-    if (!file->language_known)
+    if (!knows_language(file))
         return take_language(file, answer, err);
     ELCL_TRY(elcl_window_take(window, file->model, &file->own.options, answer, err));
     if (!file->own.options.batched)
@@ -509,12 +502,11 @@ void elcl_speech_file_describe(const struct elcl_speech_file *file, elcl_transcr
 {
     const elcl_transcript described = {
         .language = file->language         ? file->language->code
-                    : file->language_known ? "en"
+                    : knows_language(file) ? "en"
                                            : NULL,
         .language_probability = file->language_probability,
         .duration = file->duration,
-        .done =
-            elcl_speech_file_done(file) ? file->duration : elcl_frame_seconds(file->done_frames),
+        .done = elcl_speech_file_done(file) ? file->duration : elcl_frame_seconds(file->seek),
         .text = file->segments.text.data ? file->segments.text.data : "",
         .segments = file->segments.segments,
         .n_segments = file->segments.n};

@@ -6,13 +6,12 @@
 #include "base/utf8.h"
 #include "speech/compress.h"
 
-int elcl_window_create(struct elcl_speech_file *file, size_t index, struct elcl_span span,
-                       struct elcl_window **window, elcl_error *err)
+int elcl_window_create(size_t index, struct elcl_span span, struct elcl_window **window,
+                       elcl_error *err)
 {
     struct elcl_window *w = elcl_calloc(1, sizeof(*w));
     if (!w)
         return elcl_fail_nomem(err);
-    w->file = file;
     w->index = index;
     w->span = span;
     *window = w;

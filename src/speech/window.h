@@ -5,7 +5,6 @@
 #include "speech/file.h"
 
 struct elcl_window {
-    struct elcl_speech_file *file;
     size_t index; /* among the file's windows */
     struct elcl_span span;
     float *inputs;      /* [window_frames, mels] zeros after the sound; NULL once encoded */
@@ -18,9 +17,9 @@ struct elcl_window {
     bool asked, decoded;            /* an answer is awaited; `last` is the attempt that counts */
 };
 
-/* Creates a window with room for its features, zeroed. */
-int elcl_window_create(struct elcl_speech_file *file, size_t index, struct elcl_span span,
-                       struct elcl_window **window, elcl_error *err);
+/* Creates a window without inputs. */
+int elcl_window_create(size_t index, struct elcl_span span, struct elcl_window **window,
+                       elcl_error *err);
 void elcl_window_destroy(struct elcl_window **window);
 
 /* Keeps the encoder's output instead of the features. */
