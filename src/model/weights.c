@@ -1,10 +1,10 @@
-#include "model/weights.h"
-
+/* Loads weights by the names of their tensors: vectors, tables, norms, linear maps, convolutions
+ * and token embeddings. */
 #include <stdio.h>
 #include <string.h>
 
-#include "base/half.h"
 #include "base/util.h"
+#include "model/weights_impl.h"
 
 #define MAX_NAME 256
 
@@ -92,28 +92,22 @@ static int require(const struct elcl_loader *loader, const char *name, int rows,
     return rc ? rc : elcl_tensors_load(loader->st, *tensor, loader->err);
 }
 
-/* Returns whether everything required is on the device. */
-static int done(const struct elcl_loader *loader, int rc)
+int elcl_load_done(const struct elcl_loader *loader, int rc)
 {
     if (!loader->plan)
         elcl_tensors_drop(loader->st);
     return rc;
 }
 
-static void part_to_f32(const struct elcl_tensor *t, size_t at, size_t n, float *out)
+void elcl_load_f32_part(const struct elcl_tensor *t, size_t at, size_t n, float *out)
 {
     elcl_storage_load(t->dtype, (const char *)t->data + at * elcl_storage_bytes(t->dtype), n, out);
 }
 
-static void to_f32(const struct elcl_tensor *t, float *out)
-{
-    part_to_f32(t, 0, t->n, out);
-}
-
 /* ---- device buffers ---- */
 
-static int upload_f32(struct elcl_loader *loader, const char *label, const float *values, size_t n,
-                      struct elcl_buffer *buffer)
+int elcl_load_upload(struct elcl_loader *loader, const char *label, const float *values, size_t n,
+                     struct elcl_buffer *buffer)
 {
     const int rc =
         elcl_buffer_create(loader->ops->device, label, n * sizeof(float), buffer, loader->err);
@@ -134,15 +128,15 @@ int elcl_load_values(struct elcl_loader *loader, const char *name, int rows, int
     *values = elcl_calloc(n, sizeof(float));
     if (!*values)
         return elcl_fail_nomem(loader->err);
-    to_f32(tensor, *values);
-    return done(loader, ELCL_OK);
+    elcl_load_f32_part(tensor, 0, tensor->n, *values);
+    return elcl_load_done(loader, ELCL_OK);
 }
 
 int elcl_load_computed(struct elcl_loader *loader, const char *label, const float *values, size_t n,
                        struct elcl_buffer *buffer)
 {
     loader->bytes += n * sizeof(float);
-    return loader->plan ? ELCL_OK : upload_f32(loader, label, values, n, buffer);
+    return loader->plan ? ELCL_OK : elcl_load_upload(loader, label, values, n, buffer);
 }
 
 static int load_f32(struct elcl_loader *loader, const char *label, const char *name, int rows,
@@ -182,7 +176,7 @@ int elcl_load_computed_table(struct elcl_loader *loader,
         return elcl_fail_nomem(loader->err);
     for (int i = 0; i < rows; i++)
         row(values + (size_t)i * (size_t)d, i, d);
-    const int rc = upload_f32(loader, "position table", values, n, table);
+    const int rc = elcl_load_upload(loader, "position table", values, n, table);
     elcl_free(values);
     return rc;
 }
@@ -214,9 +208,9 @@ int elcl_load_norm(struct elcl_loader *loader, const char *prefix, int d, float 
                                 : elcl_load_vector(loader, name, d, &norm->bias);
 }
 
-static int create_matrix(struct elcl_loader *loader, const char *label, int batch, int n, int k,
-                         const struct elcl_matrix_source *sources, int n_sources,
-                         struct elcl_matrix *matrix)
+int elcl_load_matrix(struct elcl_loader *loader, const char *label, int batch, int n, int k,
+                     const struct elcl_matrix_source *sources, int n_sources,
+                     struct elcl_matrix *matrix)
 {
     loader->bytes +=
         elcl_matrix_bytes(loader->panel, loader->rounds_inputs, loader->storage, batch, n, k);
@@ -232,24 +226,13 @@ static int create_matrix(struct elcl_loader *loader, const char *label, int batc
 
 /* ---- projections ---- */
 
-/* The host side of a linear map: element (n, k) of the weight is element at + n * n_stride + k *
- * k_stride of its tensor; the bias is the n elements from `at` on. */
-struct projection {
-    const struct elcl_tensors *tensors; /* of the weight, which is loaded only if it must be */
-    const struct elcl_tensor *weight, *bias;
-    bool has_bias;
-    int n, k;
-    size_t at, n_stride, k_stride;
-};
-
 static int read_weight(const void *user, size_t first, size_t n, void *to, elcl_error *err)
 {
-    const struct projection *p = user;
+    const struct elcl_projection *p = user;
     return elcl_tensors_read(p->tensors, p->weight, p->at + first, n, to, err);
 }
 
-/* The projection must outlive the source, which has no data when planning. */
-static struct elcl_matrix_source source_of(const struct projection *p)
+struct elcl_matrix_source elcl_projection_source(const struct elcl_projection *p)
 {
     struct elcl_matrix_source source = {.n = p->n,
                                         .n_stride = p->n_stride,
@@ -263,32 +246,31 @@ static struct elcl_matrix_source source_of(const struct projection *p)
     return source;
 }
 
-static int load_weight(const struct elcl_loader *loader, const struct projection *p)
+int elcl_projection_load_weight(const struct elcl_loader *loader, const struct elcl_projection *p)
 {
     return p->weight ? elcl_tensors_load(loader->st, p->weight, loader->err) : ELCL_OK;
 }
 
 /* Finds `prefix``role`.weight as rows x columns, and reads .bias. */
 static int find_named(const struct elcl_loader *loader, const char *prefix, const char *role,
-                      int rows, int columns, int n_bias, struct projection *p)
+                      int rows, int columns, int n_bias, struct elcl_projection *p)
 {
-    *p = (struct projection){.tensors = loader->st, .has_bias = !loader->no_bias};
+    *p = (struct elcl_projection){.tensors = loader->st, .has_bias = !loader->no_bias};
     if (loader->plan)
         return ELCL_OK;
     char name[MAX_NAME];
     snprintf(name, sizeof(name), "%s%s.weight", prefix, role);
     int rc = find_shaped(loader, name, rows, columns, &p->weight);
     if (!rc && !p->weight->in_parts)
-        rc = load_weight(loader, p);
+        rc = elcl_projection_load_weight(loader, p);
     if (rc || !p->has_bias)
         return rc;
     snprintf(name, sizeof(name), "%s%s.bias", prefix, role);
     return require(loader, name, n_bias, 0, &p->bias);
 }
 
-/* The layout of torch: weight [n, k]. */
-static int find_projection(const struct elcl_loader *loader, const char *prefix, const char *role,
-                           int n, int k, struct projection *p)
+int elcl_projection_find(const struct elcl_loader *loader, const char *prefix, const char *role,
+                         int n, int k, struct elcl_projection *p)
 {
     const int rc = find_named(loader, prefix, role, n, k, n, p);
     p->n = n;
@@ -298,19 +280,19 @@ static int find_projection(const struct elcl_loader *loader, const char *prefix,
     return rc;
 }
 
-/* Uploads several projections of the same input, stacked into one. */
-static int load_stacked(struct elcl_loader *loader, const struct projection *parts, int n_parts,
-                        struct elcl_linear *linear)
+int elcl_projections_load(struct elcl_loader *loader, const struct elcl_projection *parts,
+                          int n_parts, struct elcl_linear *linear)
 {
     struct elcl_matrix_source sources[3] = {{0}};
     bool has_bias = false; /* a part without one gets zeros */
     int n = 0;
     for (int i = 0; i < n_parts; i++) {
-        sources[i] = source_of(&parts[i]);
+        sources[i] = elcl_projection_source(&parts[i]);
         n += parts[i].n;
         has_bias = has_bias || parts[i].has_bias;
     }
-    int rc = create_matrix(loader, "weight matrix", 1, n, parts[0].k, sources, n_parts, &linear->w);
+    int rc =
+        elcl_load_matrix(loader, "weight matrix", 1, n, parts[0].k, sources, n_parts, &linear->w);
     if (rc || !has_bias)
         return rc;
     loader->bytes += (size_t)n * sizeof(float);
@@ -321,8 +303,8 @@ static int load_stacked(struct elcl_loader *loader, const struct projection *par
         return elcl_fail_nomem(loader->err);
     for (int i = 0, at = 0; i < n_parts; at += parts[i++].n)
         if (parts[i].has_bias)
-            part_to_f32(parts[i].bias, parts[i].at, (size_t)parts[i].n, bias + at);
-    rc = upload_f32(loader, "bias", bias, (size_t)n, &linear->bias);
+            elcl_load_f32_part(parts[i].bias, parts[i].at, (size_t)parts[i].n, bias + at);
+    rc = elcl_load_upload(loader, "bias", bias, (size_t)n, &linear->bias);
     elcl_free(bias);
     return rc;
 }
@@ -336,21 +318,23 @@ int elcl_load_linear(struct elcl_loader *loader, const char *prefix, int n, int 
 int elcl_load_linears(struct elcl_loader *loader, const char *const *prefixes, int n_prefixes,
                       int n, int k, struct elcl_linear *linear)
 {
-    struct projection parts[3];
+    struct elcl_projection parts[3];
     int rc = ELCL_OK;
     for (int i = 0; !rc && i < n_prefixes; i++)
-        rc = find_projection(loader, prefixes[i], "", n, k, &parts[i]);
-    return done(loader, rc ? rc : load_stacked(loader, parts, n_prefixes, linear));
+        rc = elcl_projection_find(loader, prefixes[i], "", n, k, &parts[i]);
+    return elcl_load_done(loader,
+                          rc ? rc : elcl_projections_load(loader, parts, n_prefixes, linear));
 }
 
-/* `n` columns from `at` on of a weight [k, columns]. A part of the columns is in many places of the
- * file, and int8 needs whole columns: then the weight is loaded. */
-static int find_conv1d(const struct elcl_loader *loader, const char *prefix, const char *role,
-                       int columns, int at, int n, int k, struct projection *p)
+/* A part of the columns is in many places of the file, and int8 needs whole columns: then the
+ * weight is loaded. */
+int elcl_projection_find_conv1d(const struct elcl_loader *loader, const char *prefix,
+                                const char *role, int columns, int at, int n, int k,
+                                struct elcl_projection *p)
 {
     int rc = find_named(loader, prefix, role, k, columns, columns, p);
     if (!rc && (n < columns || loader->storage == ELCL_INT8))
-        rc = load_weight(loader, p);
+        rc = elcl_projection_load_weight(loader, p);
     p->n = n;
     p->k = k;
     p->at = (size_t)at;
@@ -362,9 +346,9 @@ static int find_conv1d(const struct elcl_loader *loader, const char *prefix, con
 int elcl_load_conv1d(struct elcl_loader *loader, const char *prefix, int n, int k,
                      struct elcl_linear *linear)
 {
-    struct projection p;
-    const int rc = find_conv1d(loader, prefix, "", n, 0, n, k, &p);
-    return done(loader, rc ? rc : load_stacked(loader, &p, 1, linear));
+    struct elcl_projection p;
+    const int rc = elcl_projection_find_conv1d(loader, prefix, "", n, 0, n, k, &p);
+    return elcl_load_done(loader, rc ? rc : elcl_projections_load(loader, &p, 1, linear));
 }
 
 #define TAPS 3 /* of a convolution */
@@ -391,7 +375,7 @@ int elcl_load_convolution(struct elcl_loader *loader, const char *prefix, int n,
     const int dims[] = {n, c, TAPS};
     const size_t k = TAPS * (size_t)c;
     char name[MAX_NAME], *memory = NULL;
-    struct projection p = {.tensors = loader->st, .has_bias = true, .n = n, .k = (int)k};
+    struct elcl_projection p = {.tensors = loader->st, .has_bias = true, .n = n, .k = (int)k};
     struct elcl_tensor ordered;
     int rc = ELCL_OK;
     p.n_stride = k;
@@ -399,16 +383,16 @@ int elcl_load_convolution(struct elcl_loader *loader, const char *prefix, int n,
     if (!loader->plan) {
         snprintf(name, sizeof(name), "%s.weight", prefix);
         ELCL_TRY(find_dims(loader, name, dims, TAPS, &p.weight));
-        ELCL_TRY(load_weight(loader, &p));
+        ELCL_TRY(elcl_projection_load_weight(loader, &p));
         ELCL_TRY(order_taps(loader, p.weight, n, c, &ordered, &memory));
         p.weight = &ordered;
         snprintf(name, sizeof(name), "%s.bias", prefix);
         ELCL_TRY(require(loader, name, n, 0, &p.bias));
     }
-    ELCL_TRY(load_stacked(loader, &p, 1, linear));
+    ELCL_TRY(elcl_projections_load(loader, &p, 1, linear));
 fail:
     elcl_free(memory);
-    return done(loader, rc);
+    return elcl_load_done(loader, rc);
 }
 
 /* ---- token embeddings ---- */
@@ -493,208 +477,23 @@ int elcl_load_embedding(struct elcl_loader *loader, const char *const *names, in
         rc = find_loaded(loader, tensor, v, d, weights, &loaded);
     if (rc || loaded) {
         *table = loaded;
-        return done(loader, rc);
+        return elcl_load_done(loader, rc);
     }
     const int at = weights->n_embeddings;
     if (at == ELCL_MAX_TABLES)
         return elcl_fail(loader->err, ELCL_E_INTERNAL, "too many embedding tables");
-    struct projection p = {
+    struct elcl_projection p = {
         .tensors = loader->st, .weight = tensor, .n = v, .n_stride = (size_t)d, .k_stride = 1};
     if (tensor && !tensor->in_parts)
-        rc = load_weight(loader, &p);
+        rc = elcl_projection_load_weight(loader, &p);
     if (rc)
         return rc;
-    const struct elcl_matrix_source source = source_of(&p);
-    rc = create_matrix(loader, "token embedding", 1, v, d, &source, 1, &weights->embeddings[at]);
+    const struct elcl_matrix_source source = elcl_projection_source(&p);
+    rc = elcl_load_matrix(loader, "token embedding", 1, v, d, &source, 1, &weights->embeddings[at]);
     if (rc)
         return rc;
     loader->tables[at] = tensor;
     *table = &weights->embeddings[at];
     weights->n_embeddings++;
-    return done(loader, ELCL_OK);
-}
-
-/* ---- attention ---- */
-
-/* Computes bo + Wo bv: the value bias passes through softmax unchanged, as each p sums to 1. */
-static int fold_value_bias(struct elcl_loader *loader, const struct projection *v,
-                           const struct projection *out, struct elcl_buffer *bias)
-{
-    if (!out->has_bias)
-        return ELCL_OK;
-    loader->bytes += (size_t)out->n * sizeof(float);
-    if (loader->plan)
-        return ELCL_OK;
-    const size_t n = (size_t)out->n, k = (size_t)out->k;
-    float *values = elcl_calloc(n + k + n * k, sizeof(float));
-    if (!values)
-        return elcl_fail_nomem(loader->err);
-    float *bv = values + n, *wo = bv + k;
-    to_f32(out->bias, values);
-    if (v->has_bias)
-        part_to_f32(v->bias, v->at, k, bv);
-    to_f32(out->weight, wo);
-    for (size_t i = 0; i < n; i++) {
-        double sum = (double)values[i];
-        for (size_t j = 0; j < k; j++)
-            sum += (double)wo[i * out->n_stride + j * out->k_stride] * (double)bv[j];
-        values[i] = (float)sum;
-    }
-    const int rc = upload_f32(loader, "bias", values, n, bias);
-    elcl_free(values);
-    return rc;
-}
-
-/* Loads K and V of one attention as per-head expansion and contraction. */
-static int load_el(struct elcl_loader *loader, const struct projection *k,
-                   const struct projection *v, const struct projection *out, int heads,
-                   struct elcl_attention_weights *a)
-{
-    const int d = k->k, dh = k->n / heads;
-    int rc = loader->storage == ELCL_INT8 ? load_weight(loader, k) : ELCL_OK;
-    if (!rc && out->has_bias)
-        rc = load_weight(loader, out); /* for fold_value_bias() */
-    if (rc)
-        return rc;
-    struct elcl_matrix_source expand = source_of(k), contract = source_of(v);
-    const struct elcl_matrix_source project = source_of(out);
-    expand.n = d; /* transposed: a head's Dh rows are the inner dimension */
-    expand.n_stride = k->k_stride;
-    expand.k_stride = k->n_stride;
-    expand.batch_stride = (size_t)dh * k->n_stride;
-    contract.n = dh;
-    contract.batch_stride = (size_t)dh * v->n_stride;
-    ELCL_TRY(create_matrix(loader, "weight matrix", heads, d, dh, &expand, 1, &a->expand));
-    ELCL_TRY(create_matrix(loader, "weight matrix", heads, dh, d, &contract, 1, &a->contract));
-    ELCL_TRY(create_matrix(loader, "weight matrix", 1, out->n, out->k, &project, 1, &a->out.w));
-    ELCL_TRY(fold_value_bias(loader, v, out, &a->out.bias));
-fail:
-    return rc;
-}
-
-int elcl_load_attention_named(struct elcl_loader *loader, const char *prefix,
-                              const char *const names[4], int heads, int dh, int d,
-                              enum elcl_site site, struct elcl_attention_weights *attention)
-{
-    struct projection qkv[3], out;
-    int rc;
-    const bool no_bias = loader->no_bias;
-    for (int i = 0; i < 3; i++) {
-        loader->no_bias = no_bias || loader->no_qkv_bias || (i == 1 && loader->no_key_bias);
-        ELCL_TRY(find_projection(loader, prefix, names[i], heads * dh, d, &qkv[i]));
-    }
-    loader->no_bias = no_bias;
-    ELCL_TRY(find_projection(loader, prefix, names[3], d, heads * dh, &out));
-    if (site != ELCL_SITE_ENCODER && loader->attention == ELCL_ATTN_EL) {
-        ELCL_TRY(load_stacked(loader, qkv, 1, &attention->q));
-        return done(loader, load_el(loader, &qkv[1], &qkv[2], &out, heads, attention));
-    }
-    if (site == ELCL_SITE_CROSS) {
-        ELCL_TRY(load_stacked(loader, qkv, 1, &attention->q));
-        ELCL_TRY(load_stacked(loader, qkv + 1, 2, &attention->kv));
-    } else {
-        ELCL_TRY(load_stacked(loader, qkv, 3, &attention->qkv));
-    }
-    ELCL_TRY(load_stacked(loader, &out, 1, &attention->out));
-fail:
-    return done(loader, rc);
-}
-
-int elcl_load_attention(struct elcl_loader *loader, const char *prefix, int heads, int d,
-                        enum elcl_site site, struct elcl_attention_weights *attention)
-{
-    static const char *const names[] = {".q_proj", ".k_proj", ".v_proj", ".out_proj"};
-    return elcl_load_attention_named(loader, prefix, names, heads, d / heads, d, site, attention);
-}
-
-int elcl_load_attention_conv1d(struct elcl_loader *loader, const char *prefix, int heads, int d,
-                               struct elcl_attention_weights *attention)
-{
-    struct projection qkv[3], out;
-    int rc;
-    for (int i = 0; i < 3; i++)
-        ELCL_TRY(find_conv1d(loader, prefix, ".c_attn", 3 * d, i * d, d, d, &qkv[i]));
-    ELCL_TRY(find_conv1d(loader, prefix, ".c_proj", d, 0, d, d, &out));
-    if (loader->attention == ELCL_ATTN_EL) {
-        ELCL_TRY(load_stacked(loader, qkv, 1, &attention->q));
-        return done(loader, load_el(loader, &qkv[1], &qkv[2], &out, heads, attention));
-    }
-    ELCL_TRY(load_stacked(loader, qkv, 3, &attention->qkv));
-    ELCL_TRY(load_stacked(loader, &out, 1, &attention->out));
-fail:
-    return done(loader, rc);
-}
-
-/* Copies the rows of one projection, n elements each, from `from` on. */
-static void gather_rows(const struct elcl_tensor *fused, int from, int stride, int heads, int dh,
-                        size_t n, struct elcl_tensor *part, char *memory)
-{
-    const size_t head_bytes = (size_t)dh * n * elcl_storage_bytes(fused->dtype);
-    const size_t row_bytes = n * elcl_storage_bytes(fused->dtype);
-    *part = *fused;
-    part->n = (size_t)heads * (size_t)dh * n;
-    part->data = memory;
-    for (int h = 0; h < heads; h++)
-        memcpy(memory + (size_t)h * head_bytes,
-               (const char *)fused->data + (size_t)(from + h * stride) * row_bytes, head_bytes);
-}
-
-/* The three projections of a fused one, with copies of their rows in *memory. */
-struct fused {
-    struct elcl_tensor weights[3], biases[3];
-    char *memory;
-};
-
-static int split_fused(struct elcl_loader *loader, const struct projection *p,
-                       const struct elcl_fused_rows *rows, int heads, int dh, struct fused *out)
-{
-    const int from[] = {0, rows->k_at, rows->v_at};
-    const size_t inner = (size_t)heads * (size_t)dh, k = (size_t)p->k;
-    const size_t bias_bytes = p->has_bias ? inner * elcl_storage_bytes(p->bias->dtype) : 0;
-    const size_t bytes = inner * k * elcl_storage_bytes(p->weight->dtype) + bias_bytes;
-    const int rc = load_weight(loader, p);
-    if (rc)
-        return rc;
-    out->memory = elcl_calloc(3, bytes);
-    if (!out->memory)
-        return elcl_fail_nomem(loader->err);
-    for (int i = 0; i < 3; i++) {
-        const int stride = i ? rows->kv_stride : rows->q_stride;
-        char *memory = out->memory + (size_t)i * bytes;
-        gather_rows(p->weight, from[i], stride, heads, dh, k, &out->weights[i],
-                    memory + bias_bytes);
-        if (p->has_bias)
-            gather_rows(p->bias, from[i], stride, heads, dh, 1, &out->biases[i], memory);
-    }
-    return ELCL_OK;
-}
-
-int elcl_load_attention_fused(struct elcl_loader *loader, const char *prefix,
-                              const char *const names[2], int heads, int d,
-                              const struct elcl_fused_rows *rows,
-                              struct elcl_attention_weights *attention)
-{
-    struct projection all, out, qkv[3];
-    struct fused parts = {.memory = NULL};
-    int rc;
-    ELCL_TRY(find_projection(loader, prefix, names[0], rows->rows, d, &all));
-    ELCL_TRY(find_projection(loader, prefix, names[1], d, d, &out));
-    if (!loader->plan)
-        ELCL_TRY(split_fused(loader, &all, rows, heads, d / heads, &parts));
-    for (int i = 0; i < 3; i++) {
-        qkv[i] = all;
-        qkv[i].n = d;
-        qkv[i].weight = loader->plan ? NULL : &parts.weights[i];
-        qkv[i].bias = loader->plan ? NULL : &parts.biases[i];
-    }
-    if (loader->attention == ELCL_ATTN_EL) {
-        ELCL_TRY(load_stacked(loader, qkv, 1, &attention->q));
-        ELCL_TRY(load_el(loader, &qkv[1], &qkv[2], &out, heads, attention));
-    } else {
-        ELCL_TRY(load_stacked(loader, qkv, 3, &attention->qkv));
-        ELCL_TRY(load_stacked(loader, &out, 1, &attention->out));
-    }
-fail:
-    elcl_free(parts.memory);
-    return done(loader, rc);
+    return elcl_load_done(loader, ELCL_OK);
 }

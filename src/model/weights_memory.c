@@ -1,4 +1,4 @@
-/* Allocates and frees what weights.c loads. */
+/* Allocates and frees what weights.c and weights_attention.c load. */
 #include "model/weights.h"
 
 #include "base/util.h"
