@@ -13,9 +13,8 @@ struct item {
     struct item *next;
     uint64_t id, submitted_ns;
     bool cancelled;       /* before an engine had it; the pool's mutex protects it */
-    elcl_request request; /* lists are owned; the source follows the item */
+    elcl_request request; /* lists are owned; the source follows the item; n_source is set */
     void *lists;
-    size_t n_source;
 };
 
 /* An event from an engine for the caller's thread. */
@@ -401,7 +400,7 @@ static int item_create(const struct elcl_pool *pool, const elcl_request *request
     item->request.source = source.tokens;
     item->request.inputs = source.kind == ELCL_SOURCE_INPUTS ? source.numbers : NULL;
     item->request.source_rows = source.kind == ELCL_SOURCE_ROWS ? source.numbers : NULL;
-    item->n_source = source.n;
+    item->request.n_source = source.n;
     item->submitted_ns = elcl_clock_ns();
     *created = item;
     return ELCL_OK;
@@ -463,8 +462,8 @@ static void deliver_events(const struct elcl_pool *pool, struct event *events)
 static void deliver_cancelled(const struct elcl_pool *pool, struct item_list *cancelled)
 {
     for (struct item *item; (item = list_take(cancelled));) {
-        elcl_result result =
-            elcl_result_begin(item->id, item->request.user, item->n_source, item->submitted_ns);
+        elcl_result result = elcl_result_begin(item->id, item->request.user, item->request.n_source,
+                                               item->submitted_ns);
         result.error = &elcl_cancelled;
         if (pool->params.on_result)
             pool->params.on_result(pool->params.user, &result);
