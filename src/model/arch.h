@@ -17,8 +17,8 @@ struct elcl_arch {
     int head_width;                     /* Dh; 0: D / H */
     int embed_width;                    /* W of the token embeddings; 0: D */
     int encoder_ffn, decoder_ffn;       /* F */
-    int input_width;       /* C, numbers of a frame that the encoder reads; 0: it reads tokens */
-    int max_inputs;        /* frames, 2 max_positions */
+    int input_width;       /* C, numbers of a frame that the encoder reads, at most 2 max_positions
+                            * frames; 0: it reads tokens */
     int max_positions;     /* tokens that have a position, in source and target */
     int target_positions;  /* led: those of the target; 0: max_positions */
     int default_positions; /* default lengths of an engine; 0: all positions */

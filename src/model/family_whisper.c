@@ -21,7 +21,6 @@ static int read_arch(const struct elcl_family *family, const struct elcl_config 
     int rc;
     ELCL_TRY(elcl_bart_like_arch(family, config, &a, err));
     ELCL_TRY(elcl_config_int_or(config, "num_mel_bins", 1, 4096, 80, &a.input_width, err));
-    a.max_inputs = 2 * a.max_positions;
     a.default_positions = 0;
     a.embed_scale = 1;
     *arch = a;

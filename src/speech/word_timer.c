@@ -26,7 +26,7 @@ struct pass {
 static int reserve(struct elcl_word_timer *timer, elcl_error *err)
 {
     const struct elcl_arch *arch = &timer->model->arch;
-    const struct elcl_pass_rows rows = {elcl_arch_max_target(arch) / 2, arch->max_inputs / 2};
+    const struct elcl_pass_rows rows = {elcl_arch_max_target(arch) / 2, arch->max_positions};
     elcl_error why = {0};
     const int rc = elcl_scorer_reserve(timer->scorer, rows, &why);
     if (rc == ELCL_E_DEVICE_NOMEM)

@@ -13,7 +13,7 @@ static void check_arch(const struct elcl_arch *a)
     FUZZ_REQUIRE(a->decoder_layers > 0 && a->decoder_layers <= ELCL_MAX_LAYERS);
     FUZZ_REQUIRE(a->decoder_only || (a->encoder_layers > 0 && a->encoder_heads > 0));
     FUZZ_REQUIRE(a->decoder_heads > 0 && elcl_arch_dh(a, a->decoder_heads) > 0);
-    FUZZ_REQUIRE(!a->input_width || a->max_inputs == 2 * a->max_positions);
+    FUZZ_REQUIRE(!a->input_width || !a->decoder_only);
     FUZZ_REQUIRE(isfinite(a->embed_scale) && a->norm_eps >= 0);
 }
 

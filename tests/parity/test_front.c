@@ -16,7 +16,6 @@ static const int frames[WINDOWS] = {MOST, 7, 1, 2, 3, 8};
 static const struct elcl_arch arch = {.d = D,
                                       .vocabulary = 50,
                                       .input_width = C,
-                                      .max_inputs = MOST,
                                       .max_positions = POSITIONS,
                                       .encoder_layers = 1,
                                       .decoder_layers = 1,

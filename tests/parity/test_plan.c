@@ -264,7 +264,7 @@ static void test_engine_bytes(elcl_model *model, const struct golden *golden,
     if (model->arch.input_width) {
         job.inputs = silence;
         job.n_inputs =
-            (size_t)(params->max_source ? 2 * params->max_source : model->arch.max_inputs);
+            2 * (size_t)(params->max_source ? params->max_source : model->arch.max_positions);
     }
     elcl_model_gen_defaults(model, &job.options);
     job.options.num_beams = params->max_beams;

@@ -184,8 +184,8 @@ static void test_inputs(const char *name, const struct setup *setup,
     if (!setup_case("inputs", name, setup) || !golden_load(name, &golden))
         return;
     elcl_model *model = setup_open(golden.directory, setup, options);
-    if (model && CHECK(model->arch.input_width == 80 && model->arch.max_inputs == FRAMES, "%d, %d",
-                       model->arch.input_width, model->arch.max_inputs)) {
+    if (model && CHECK(model->arch.input_width == 80 && 2 * model->arch.max_positions == FRAMES,
+                       "%d, %d", model->arch.input_width, model->arch.max_positions)) {
         make_sounds(model, frames, jobs);
         struct seen *first = begin(jobs, SOUNDS), *again = begin(jobs, SOUNDS);
         if (run(model, 1, first, NULL, SOUNDS)) {

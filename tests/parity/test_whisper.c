@@ -41,7 +41,7 @@ struct windows {
 
 static struct windows make_windows(const struct golden *golden, const struct elcl_arch *arch)
 {
-    struct windows w = {.n = golden->n_inputs, .frames = arch->max_inputs};
+    struct windows w = {.n = golden->n_inputs, .frames = 2 * arch->max_positions};
     CHECK(w.n <= MOST_INPUTS, "%d inputs", w.n);
     for (int i = 0; i < w.n; i++) {
         const size_t rows = (size_t)w.frames / 2;

@@ -71,7 +71,7 @@ static void test_window(struct elcl_word_timer *timer, const struct elcl_arch *a
     size_t n_words[SEGMENTS] = {0};
     elcl_error err = {0};
     read_tokens(g, ids, cuts);
-    float *rows = make_rows((uint32_t)number(g, "seed"), arch->max_inputs / 2, arch->d);
+    float *rows = make_rows((uint32_t)number(g, "seed"), arch->max_positions, arch->d);
     struct elcl_timed timed = {.cuts = cuts,
                                .words = words,
                                .n_words = n_words,
@@ -79,7 +79,7 @@ static void test_window(struct elcl_word_timer *timer, const struct elcl_arch *a
                                .tokens = ids,
                                .span = {300, (size_t)number(g, "frames")},
                                .source_rows = rows,
-                               .n_source = (size_t)arch->max_inputs / 2,
+                               .n_source = (size_t)arch->max_positions,
                                .language = start->next ? start->next->valueint : -1,
                                .task = start->next ? start->next->next->valueint : -1,
                                .language_code = "en",
@@ -98,7 +98,7 @@ static void test_extremes(struct elcl_word_timer *timer, const struct elcl_arch 
                           const struct elcl_speech_tokens *tokens)
 {
     int32_t ids[MOST + 16];
-    float *rows = make_rows(1, arch->max_inputs / 2, arch->d);
+    float *rows = make_rows(1, arch->max_positions, arch->d);
     for (int text = 0; text < 2; text++) {
         struct elcl_cut cut = {.start = 1, .end = 2, .n = ELCL_COUNT(ids)};
         elcl_word *words = NULL;
@@ -111,7 +111,7 @@ static void test_extremes(struct elcl_word_timer *timer, const struct elcl_arch 
                                    .tokens = ids,
                                    .span = {100, 1},
                                    .source_rows = rows,
-                                   .n_source = (size_t)arch->max_inputs / 2,
+                                   .n_source = (size_t)arch->max_positions,
                                    .language = -1,
                                    .task = -1,
                                    .language_code = "en"};
