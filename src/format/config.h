@@ -9,6 +9,10 @@
 
 struct cJSON;
 
+/* Whisper: the smallest vocabulary with languages and tasks, in a file that does not say whether it
+ * has them. */
+#define ELCL_MULTILINGUAL_VOCABULARY 51865
+
 struct elcl_config {
     char *directory;          /* NULL: a file of whisper.cpp, or texts in memory */
     char *path;               /* of config.json, for messages */

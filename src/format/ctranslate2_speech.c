@@ -8,10 +8,6 @@
 
 #define MAX_NAME 160
 
-/* CTranslate2's rule: from this size on a vocabulary has languages. The key lang_ids of old files
- * is off by one in English models, so it is not read: tokens have names. */
-#define MULTILINGUAL_VOCABULARY 51865
-
 struct builder {
     const struct elcl_ct2 *ct2;
     const struct elcl_ct2_vocabulary *vocabulary;
@@ -89,7 +85,8 @@ static int put_id(const struct builder *b, const char *key, const char *token)
     return put(b, key, id);
 }
 
-/* Copies a list that config.json may have; empty ones count. */
+/* Copies a list that config.json may have; empty ones count. The key lang_ids of old files is off
+ * by one in English models, so it is not read: tokens have names. */
 static int put_list(const struct builder *b, const char *key, const cJSON *stored, const char *from)
 {
     const cJSON *list = elcl_json_get(stored, from);
@@ -117,8 +114,6 @@ int elcl_ct2_speech_generation(const struct elcl_ct2 *ct2,
     ELCL_TRY(put_list(&b, "suppress_tokens", stored, "suppress_ids"));
     ELCL_TRY(put_list(&b, "begin_suppress_tokens", stored, "suppress_ids_begin"));
     ELCL_TRY(put_list(&b, "alignment_heads", stored, "alignment_heads"));
-    if (!cJSON_AddBoolToObject(to, "is_multilingual", vocabulary->n >= MULTILINGUAL_VOCABULARY))
-        rc = elcl_fail_nomem(err);
 fail:
     return rc;
 }

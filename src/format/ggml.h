@@ -115,7 +115,6 @@ int elcl_ggml_config(const char *path, struct cJSON **config, struct cJSON **gen
 /* ---- ggml_heads.c ---------------------------------------------------------------------------- */
 
 /* Adds alignment_heads to an object if the sizes are those of a model of OpenAI. */
-int elcl_ggml_put_heads(const struct elcl_ggml *ggml, bool multilingual, struct cJSON *to,
-                        elcl_error *err);
+int elcl_ggml_put_heads(const struct elcl_ggml *ggml, struct cJSON *to, elcl_error *err);
 
 #endif

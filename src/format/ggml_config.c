@@ -3,9 +3,6 @@
 #include "format/ggml.h"
 #include "format/json.h"
 
-/* OpenAI's rule: from this size on a vocabulary has languages. */
-#define MULTILINGUAL_VOCABULARY 51865
-
 static const struct {
     const char *key;
     enum elcl_ggml_size size;
@@ -50,7 +47,6 @@ static int make_config(const struct elcl_ggml *ggml, cJSON *to, elcl_error *err)
 static int make_generation(const struct elcl_ggml *ggml, cJSON *to, elcl_error *err)
 {
     const int32_t end = ggml->end, time = elcl_ggml_first_time(ggml);
-    const bool multilingual = ggml->sizes[ELCL_GGML_VOCABULARY] >= MULTILINGUAL_VOCABULARY;
     int rc;
     ELCL_TRY(put(to, "decoder_start_token_id", end + 1, err));
     ELCL_TRY(put(to, "bos_token_id", end, err));
@@ -58,9 +54,7 @@ static int make_generation(const struct elcl_ggml *ggml, cJSON *to, elcl_error *
     ELCL_TRY(put(to, "pad_token_id", end, err));
     ELCL_TRY(put(to, "no_timestamps_token_id", time - 1, err));
     ELCL_TRY(put(to, "max_length", ggml->sizes[ELCL_GGML_TEXT_POSITIONS], err));
-    ELCL_TRY(elcl_ggml_put_heads(ggml, multilingual, to, err));
-    if (!cJSON_AddBoolToObject(to, "is_multilingual", multilingual))
-        rc = elcl_fail_nomem(err);
+    ELCL_TRY(elcl_ggml_put_heads(ggml, to, err));
 fail:
     return rc;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/util.h"
+#include "format/config.h"
 #include "format/ggml.h"
 #include "format/json.h"
 
@@ -31,14 +32,15 @@ static const struct {
     {32, 4, 20, 128, false, "2.4 2.11 3.3 3.6 3.11 3.14"},
 };
 
-static const char *find_list(const struct elcl_ggml *ggml, bool multilingual)
+static const char *find_list(const struct elcl_ggml *ggml)
 {
     const int *sizes = ggml->sizes;
+    const bool english = sizes[ELCL_GGML_VOCABULARY] < ELCL_MULTILINGUAL_VOCABULARY;
     for (size_t i = 0; i < ELCL_COUNT(models); i++)
         if (models[i].audio_layers == sizes[ELCL_GGML_AUDIO_LAYERS] &&
             models[i].text_layers == sizes[ELCL_GGML_TEXT_LAYERS] &&
             models[i].heads == sizes[ELCL_GGML_TEXT_HEADS] &&
-            models[i].mels == sizes[ELCL_GGML_MELS] && models[i].english == !multilingual)
+            models[i].mels == sizes[ELCL_GGML_MELS] && models[i].english == english)
             return models[i].list;
     return NULL;
 }
@@ -53,9 +55,9 @@ static bool add_pair(cJSON *heads, int layer, int head)
     return false;
 }
 
-int elcl_ggml_put_heads(const struct elcl_ggml *ggml, bool multilingual, cJSON *to, elcl_error *err)
+int elcl_ggml_put_heads(const struct elcl_ggml *ggml, cJSON *to, elcl_error *err)
 {
-    const char *list = find_list(ggml, multilingual);
+    const char *list = find_list(ggml);
     cJSON *heads = list ? cJSON_AddArrayToObject(to, "alignment_heads") : NULL;
     if (list && !heads)
         return elcl_fail_nomem(err);

@@ -9,10 +9,6 @@
 #include "model/model.h"
 #include "speech/non_speech.h"
 
-/* The smallest vocabulary with languages and tasks, in a file that does not say whether it has
- * them. */
-#define MULTILINGUAL_VOCABULARY 51865
-
 /* OpenAI's: a text begins within the first second. */
 #define MAX_INITIAL_TIMESTAMP 50
 
@@ -202,7 +198,7 @@ static int read_languages(const struct reader *r)
         return elcl_json_mismatch(flag_file, "is_multilingual", "true or false", flag, r->err);
     t->is_multilingual = cJSON_IsBool(flag)
                              ? cJSON_IsTrue(flag)
-                             : listed || r->model->arch.vocabulary >= MULTILINGUAL_VOCABULARY;
+                             : listed || r->model->arch.vocabulary >= ELCL_MULTILINGUAL_VOCABULARY;
     if (!t->is_multilingual)
         return ELCL_OK;
     const int rc = listed ? read_lang_to_id(r, object, file) : find_languages(r);

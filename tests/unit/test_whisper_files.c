@@ -355,25 +355,25 @@ static void test_special(void)
 static void test_heads(void)
 {
     static const struct {
-        int audio_layers, text_layers, heads, mels;
-        bool multilingual;
+        int audio_layers, text_layers, heads, mels, vocabulary;
         const char *want; /* NULL: none */
     } cases[] = {
-        {4, 4, 6, 80, false, "[[1,0],[2,0],[2,5],[3,0],[3,1],[3,2],[3,3],[3,4]]"},
-        {32, 4, 20, 128, true, "[[2,4],[2,11],[3,3],[3,6],[3,11],[3,14]]"},
-        {32, 4, 20, 128, false, NULL},
-        {2, 2, 4, 80, false, NULL},
+        {4, 4, 6, 80, 51864, "[[1,0],[2,0],[2,5],[3,0],[3,1],[3,2],[3,3],[3,4]]"},
+        {32, 4, 20, 128, 51866, "[[2,4],[2,11],[3,3],[3,6],[3,11],[3,14]]"},
+        {32, 4, 20, 128, 51864, NULL},
+        {2, 2, 4, 80, 51864, NULL},
     };
     if (!check_case("whisper.cpp: heads of OpenAI's models"))
         return;
     for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
-        struct elcl_ggml ggml = {.sizes = {[ELCL_GGML_AUDIO_LAYERS] = cases[i].audio_layers,
+        struct elcl_ggml ggml = {.sizes = {[ELCL_GGML_VOCABULARY] = cases[i].vocabulary,
+                                           [ELCL_GGML_AUDIO_LAYERS] = cases[i].audio_layers,
                                            [ELCL_GGML_TEXT_LAYERS] = cases[i].text_layers,
                                            [ELCL_GGML_TEXT_HEADS] = cases[i].heads,
                                            [ELCL_GGML_MELS] = cases[i].mels}};
         cJSON *to = cJSON_CreateObject();
         elcl_error err = {0};
-        CHECK(!elcl_ggml_put_heads(&ggml, cases[i].multilingual, to, &err), "%s", err.msg);
+        CHECK(!elcl_ggml_put_heads(&ggml, to, &err), "%s", err.msg);
         const cJSON *heads = elcl_json_get(to, "alignment_heads");
         char *text = heads ? cJSON_PrintUnformatted(heads) : NULL;
         CHECK(cases[i].want ? text && !strcmp(text, cases[i].want) : !text, "%zu: %s", i,
