@@ -138,7 +138,7 @@ int elcl_ct2_tokens_read(const char *directory, struct elcl_ct2_tokens *tokens, 
 #define ELCL_CT2_SPEECH_START "<|startoftranscript|>"
 #define ELCL_CT2_SPEECH_END "<|endoftext|>"
 
-/* Adds the keys of config.json to an object. */
+/* Adds the keys of config.json to an object, but not the sizes of the stacks. */
 int elcl_ct2_speech_config(const struct elcl_ct2 *ct2, struct cJSON *to, elcl_error *err);
 /* Adds those of generation_config.json; `stored` is the directory's config.json, or NULL. */
 int elcl_ct2_speech_generation(const struct elcl_ct2 *ct2,

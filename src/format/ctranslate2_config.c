@@ -164,12 +164,11 @@ static int refuse_flags(const struct builder *b)
     return ELCL_OK;
 }
 
-static int put_stack(struct builder *b, const char *stack)
+/* heads: their number in files that do not have it. */
+static int put_stack(struct builder *b, const char *stack, int heads)
 {
     char key[64];
     const struct elcl_ct2_variable *inner = variable(b, stack, "layer_0/ffn/linear_0/weight");
-    /* before num_heads was stored, the name of the specification said it */
-    const double heads = strcmp(b->ct2.spec, "TransformerBig") ? 8 : 16;
     int rc;
 #define KEY(name) (snprintf(key, sizeof(key), "%s_%s", stack, name), key)
     ELCL_TRY(put(b, KEY("layers"), count_layers(b, stack)));
@@ -202,14 +201,16 @@ static int put_arch(struct builder *b)
     const struct elcl_ct2_variable *norm = variable(b, "decoder", "layer_0/ffn/layer_norm/gamma");
     const struct elcl_ct2_variable *head = variable(b, "decoder", "projection/weight");
     const int added = b->tokens.from_zero;
+    /* before num_heads was stored, the name of the specification said it */
+    const int heads = strcmp(b->ct2.spec, "TransformerBig") ? 8 : 16;
     int rc;
     ELCL_TRY(put_string(b, "model_type", "ctranslate2"));
     ELCL_TRY(put_bool(b, "decoder_only", b->decoder_only));
     if (!b->decoder_only) {
         ELCL_TRY(check_stacks(b));
-        ELCL_TRY(put_stack(b, "encoder"));
+        ELCL_TRY(put_stack(b, "encoder", heads));
     }
-    ELCL_TRY(put_stack(b, "decoder"));
+    ELCL_TRY(put_stack(b, "decoder", heads));
     ELCL_TRY(put(b, "d_model", (double)extent(norm, 0)));
     ELCL_TRY(put(b, "embed_dim", (double)extent(out, 1)));
     ELCL_TRY(put(b, "vocab_size", (double)extent(out, 0) + added));
@@ -438,6 +439,8 @@ static int make_speech(struct builder *b, const char *directory)
     if (!b->generation)
         return elcl_fail_nomem(b->err);
     ELCL_TRY(elcl_ct2_speech_config(&b->ct2, b->made, b->err));
+    ELCL_TRY(put_stack(b, "encoder", 0));
+    ELCL_TRY(put_stack(b, "decoder", 0));
     ELCL_TRY(put_activation(b, "decoder"));
     ELCL_TRY(elcl_ct2_vocabulary_read(directory, ELCL_CT2_TARGET, &b->tokens, &b->target, b->err));
     ELCL_TRY(check_vocabulary(b, &b->target, "decoder"));

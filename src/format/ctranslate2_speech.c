@@ -1,12 +1,7 @@
 /* The configuration of a Whisper model of CTranslate2, under the keys of its origin. Sizes stand in
  * model.bin; config.json has lists of tokens and heads under other names. */
-#include <stdio.h>
-#include <string.h>
-
 #include "format/ctranslate2.h"
 #include "format/json.h"
-
-#define MAX_NAME 160
 
 struct builder {
     const struct elcl_ct2 *ct2;
@@ -17,12 +12,6 @@ struct builder {
 
 /* ---- sizes ----------------------------------------------------------------------------------- */
 
-static const struct elcl_ct2_variable *variable(const struct builder *b, const char *name)
-{
-    const int32_t i = elcl_ct2_find(b->ct2, name);
-    return i < 0 ? NULL : &b->ct2->variables[i];
-}
-
 static int put(const struct builder *b, const char *key, double value)
 {
     return cJSON_AddNumberToObject(b->to, key, value) ? ELCL_OK : elcl_fail_nomem(b->err);
@@ -31,31 +20,12 @@ static int put(const struct builder *b, const char *key, double value)
 /* Puts a dimension of a variable that every file has. */
 static int put_extent(const struct builder *b, const char *key, const char *name, int dimension)
 {
-    const struct elcl_ct2_variable *v = variable(b, name);
+    const int32_t i = elcl_ct2_find(b->ct2, name);
+    const struct elcl_ct2_variable *v = i < 0 ? NULL : &b->ct2->variables[i];
     if (!v || v->n_dims <= dimension)
         return elcl_fail(b->err, ELCL_E_FORMAT, "%s: variable %s is missing or has another shape",
                          b->ct2->path, name);
     return put(b, key, (double)v->shape[dimension]);
-}
-
-static int put_stack(const struct builder *b, const char *stack)
-{
-    char key[64], name[MAX_NAME];
-    int n = 0, rc;
-    do
-        snprintf(name, sizeof(name), "%s/layer_%d/ffn/linear_0/weight", stack, n);
-    while (variable(b, name) && ++n);
-    snprintf(key, sizeof(key), "%s_layers", stack);
-    ELCL_TRY(put(b, key, n));
-    snprintf(key, sizeof(key), "%s_attention_heads", stack);
-    snprintf(name, sizeof(name), "%s/num_heads", stack);
-    const struct elcl_ct2_variable *heads = variable(b, name);
-    ELCL_TRY(put(b, key, heads ? (double)heads->first : 0));
-    snprintf(key, sizeof(key), "%s_ffn_dim", stack);
-    snprintf(name, sizeof(name), "%s/layer_0/ffn/linear_0/weight", stack);
-    ELCL_TRY(put_extent(b, key, name, 0));
-fail:
-    return rc;
 }
 
 int elcl_ct2_speech_config(const struct elcl_ct2 *ct2, cJSON *to, elcl_error *err)
@@ -64,8 +34,6 @@ int elcl_ct2_speech_config(const struct elcl_ct2 *ct2, cJSON *to, elcl_error *er
     int rc;
     if (!cJSON_AddStringToObject(to, "model_type", "whisper"))
         return elcl_fail_nomem(err);
-    ELCL_TRY(put_stack(&b, "encoder"));
-    ELCL_TRY(put_stack(&b, "decoder"));
     ELCL_TRY(put_extent(&b, "d_model", "encoder/conv1/weight", 0));
     ELCL_TRY(put_extent(&b, "num_mel_bins", "encoder/conv1/weight", 1));
     ELCL_TRY(put_extent(&b, "max_source_positions", "encoder/position_encodings/encodings", 0));
