@@ -34,7 +34,7 @@ static void print_help(void)
 {
     fputs("Usage: elcl COMMAND [OPTION...]\n"
           "\n"
-          "Text generation with EL-attention on any OpenCL device.\n"
+          "Text generation and speech to text with EL-attention on any OpenCL device.\n"
           "\n"
           "Commands:\n",
           stdout);
@@ -47,7 +47,8 @@ static void print_help(void)
           "  -V, --version               print the version\n"
           "\n"
           "Examples:\n"
-          "  elcl generate models/g2p-en attention\n",
+          "  elcl generate models/g2p-en attention\n"
+          "  elcl transcribe models/digits-en models/digits-en/sample.flac\n",
           stdout);
 }
 

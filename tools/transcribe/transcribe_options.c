@@ -272,7 +272,7 @@ bool cli_transcribe_parse(struct cli_transcribe_options *options, int argc, char
         "channels; - is standard input. The transcript of one sound goes to standard output,\n"
         "those of several to --output-dir.\n";
     static const char examples[] =
-        "  elcl transcribe openai/whisper-tiny talk.flac\n"
+        "  elcl transcribe models/digits-en models/digits-en/sample.flac\n"
         "  elcl transcribe openai/whisper-tiny *.mp3 --format srt,json --output-dir out\n"
         "  ffmpeg -i talk.mp4 -f s16le -ac 1 -ar 16000 - |\n"
         "      elcl transcribe openai/whisper-tiny --raw s16 -\n";
