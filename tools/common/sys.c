@@ -247,12 +247,11 @@ static bool has_no_writer(int fd, struct elcl_str *bytes)
     return n == 0;
 }
 
-int cli_sys_load(const char *path, size_t max_bytes, struct elcl_str *bytes, elcl_error *err)
+static int load(int fd, const char *name, size_t max_bytes, struct elcl_str *bytes, elcl_error *err)
 {
     enum cli_read state = CLI_READ_DATA;
     const double start = cli_sys_seconds();
-    int fd = -1;
-    int rc = cli_sys_open(path, &fd, err);
+    int rc = ELCL_OK;
     while (!rc && state != CLI_READ_END) {
         char block[65536];
         size_t n = 0;
@@ -260,16 +259,32 @@ int cli_sys_load(const char *path, size_t max_bytes, struct elcl_str *bytes, elc
         state = cli_sys_read(fd, 200, block, sizeof(block), &n, &why);
         elcl_str_append(bytes, block, n);
         if (state == CLI_READ_FAILED)
-            rc = elcl_fail(err, ELCL_E_IO, "%.200s: cannot read: %s", path, why);
+            rc = elcl_fail(err, ELCL_E_IO, "%.200s: cannot read: %s", name, why);
         else if (cli_sys_interrupted())
-            rc = elcl_fail(err, ELCL_E_INTERRUPTED, "%.200s: interrupted while reading", path);
-        else if (state == CLI_READ_NOTHING && !bytes->n &&
+            rc = elcl_fail(err, ELCL_E_INTERRUPTED, "%.200s: interrupted while reading", name);
+        else if (fd != CLI_STDIN && state == CLI_READ_NOTHING && !bytes->n &&
                  cli_sys_seconds() - start > WRITER_SECONDS && has_no_writer(fd, bytes))
-            rc = elcl_fail(err, ELCL_E_IO, "%.200s: is a FIFO that no program writes to", path);
+            rc = elcl_fail(err, ELCL_E_IO, "%.200s: is a FIFO that no program writes to", name);
+        else if (bytes->failed)
+            rc = elcl_fail_nomem(err);
         else if (bytes->n > max_bytes)
-            rc = elcl_fail(err, ELCL_E_FORMAT, "%.200s: expected at most %zu bytes", path,
+            rc = elcl_fail(err, ELCL_E_FORMAT, "%.200s: expected at most %zu bytes", name,
                            max_bytes);
     }
+    return rc;
+}
+
+int cli_sys_load(const char *path, size_t max_bytes, struct elcl_str *bytes, elcl_error *err)
+{
+    int fd = -1;
+    int rc = cli_sys_open(path, &fd, err);
+    if (!rc)
+        rc = load(fd, path, max_bytes, bytes, err);
     cli_sys_close(&fd);
-    return rc || !bytes->failed ? rc : elcl_fail_nomem(err);
+    return rc;
+}
+
+int cli_sys_load_stdin(struct elcl_str *bytes, elcl_error *err)
+{
+    return load(CLI_STDIN, "standard input", SIZE_MAX, bytes, err);
 }

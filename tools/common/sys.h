@@ -62,5 +62,7 @@ int cli_sys_make_directory(const char *path, elcl_error *err);
 /* Appends a whole file to *bytes; fails if it is larger than max_bytes, and soon if it is a FIFO
  * that nobody writes to. */
 int cli_sys_load(const char *path, size_t max_bytes, struct elcl_str *bytes, elcl_error *err);
+/* Appends what standard input has until its end. */
+int cli_sys_load_stdin(struct elcl_str *bytes, elcl_error *err);
 
 #endif

@@ -1,13 +1,11 @@
 #include "transcribe/transcribe_files.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/output.h"
 #include "common/sys.h"
 
 #define MAX_RAW_BYTES ((size_t)8 << 30)
-#define READ_BYTES ((size_t)1 << 20)
 
 /* ---- outputs --------------------------------------------------------------------------------- */
 
@@ -103,29 +101,6 @@ void cli_transcribe_files_destroy(struct cli_transcribe_file *files, int n)
 
 /* ---- sounds ---------------------------------------------------------------------------------- */
 
-/* Appends what standard input has until its end. */
-static int load_stdin(struct elcl_str *bytes, elcl_error *err)
-{
-    char *block = malloc(READ_BYTES);
-    enum cli_read state = CLI_READ_NOTHING;
-    const char *why = "";
-    int rc = block ? ELCL_OK : elcl_fail_nomem(err);
-    while (!rc && state != CLI_READ_END) {
-        size_t n = 0;
-        state = cli_sys_read(CLI_STDIN, -1, block, READ_BYTES, &n, &why);
-        if (state == CLI_READ_DATA)
-            elcl_str_append(bytes, block, n);
-        if (bytes->failed)
-            rc = elcl_fail_nomem(err);
-        else if (state == CLI_READ_FAILED)
-            rc = elcl_fail(err, ELCL_E_IO, "standard input: cannot read: %s", why);
-        else if (cli_sys_interrupted())
-            rc = elcl_fail(err, ELCL_E_INTERRUPTED, "interrupted");
-    }
-    free(block);
-    return rc;
-}
-
 /* Turns little-endian samples of 2 or 4 bytes into those of this machine, in place. */
 static void swap_samples(char *bytes, size_t n, int width)
 {
@@ -164,8 +139,8 @@ int cli_transcribe_read(const struct cli_transcribe_options *o,
     params.allow_partial = o->allow_partial;
     if (!from_stdin && !o->raw)
         return elcl_sound_read(file->name, &params, sound, err);
-    rc =
-        from_stdin ? load_stdin(&bytes, err) : cli_sys_load(file->name, MAX_RAW_BYTES, &bytes, err);
+    rc = from_stdin ? cli_sys_load_stdin(&bytes, err)
+                    : cli_sys_load(file->name, MAX_RAW_BYTES, &bytes, err);
     if (!rc)
         rc = o->raw ? make_raw(o, file->title, &bytes, &params, sound, err)
                     : elcl_sound_read_memory(bytes.data, bytes.n, file->title, &params, sound, err);
