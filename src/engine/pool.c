@@ -6,29 +6,15 @@
 #include "base/os.h"
 #include "base/util.h"
 #include "engine/engine.h"
-#include "search/options.h"
-
-/* A request in the pool; the user pointer of its engine request, which has the same number. */
-struct item {
-    struct item *next;
-    uint64_t id, submitted_ns;
-    bool cancelled;       /* before an engine had it; the pool's mutex protects it */
-    elcl_request request; /* lists are owned; the source follows the item; n_source is set */
-    void *lists;
-};
+#include "engine/pool_item.h"
 
 /* An event from an engine for the caller's thread. */
 struct event {
     struct event *next;
-    struct item *item; /* owned if this is a result */
+    struct elcl_pool_item *item; /* owned if this is a result */
     bool is_token;
     elcl_token token;
     elcl_result result; /* hypotheses and error follow the event in its allocation */
-};
-
-struct item_list {
-    struct item *first, **end;
-    size_t n;
 };
 
 struct worker {
@@ -36,8 +22,8 @@ struct worker {
     elcl_engine *engine;
     pthread_t thread;
     bool started;
-    struct item_list portion; /* on the way to the engine; the pool's mutex protects it */
-    elcl_error failure;       /* of a callback in the current step; used by its own thread only */
+    struct elcl_pool_list portion; /* on the way to the engine; the pool's mutex protects it */
+    elcl_error failure; /* of a callback in the current step; used by its own thread only */
 };
 
 struct elcl_pool {
@@ -47,9 +33,9 @@ struct elcl_pool {
     pthread_mutex_t mutex;
     pthread_cond_t work, news; /* for the workers; for the caller of elcl_pool_step() */
     uint64_t next_id;
-    size_t pending;             /* results that are not delivered */
-    struct item_list submitted; /* workers see them from the caller's next step on */
-    struct item_list waiting;
+    size_t pending;                  /* results that are not delivered */
+    struct elcl_pool_list submitted; /* workers see them from the caller's next step on */
+    struct elcl_pool_list waiting;
     bool has_cancelled; /* among these */
     struct event *events, **events_end;
     size_t n_results; /* among the events */
@@ -58,56 +44,6 @@ struct elcl_pool {
     elcl_error failure; /* of the first worker that failed */
     struct worker workers[];
 };
-
-static void list_append(struct item_list *list, struct item *item)
-{
-    if (!list->n++)
-        list->end = &list->first;
-    item->next = NULL;
-    *list->end = item;
-    list->end = &item->next;
-}
-
-static struct item *list_take(struct item_list *list)
-{
-    struct item *item = list->first;
-    if (item) {
-        list->first = item->next;
-        list->n--;
-    }
-    return item;
-}
-
-static void item_destroy(struct item *item)
-{
-    if (item)
-        elcl_free(item->lists);
-    elcl_free(item);
-}
-
-static void list_finish(struct item_list *list)
-{
-    for (struct item *item; (item = list_take(list));)
-        item_destroy(item);
-}
-
-static struct item *list_find(const struct item_list *list, uint64_t id)
-{
-    struct item *item = list->n ? list->first : NULL;
-    while (item && item->id != id)
-        item = item->next;
-    return item;
-}
-
-/* Moves the cancelled items of a list to `taken`. */
-static void list_take_cancelled(struct item_list *list, struct item_list *taken)
-{
-    struct item_list kept = {0};
-    for (struct item *item; (item = list_take(list));)
-        list_append(item->cancelled ? taken : &kept, item);
-    for (struct item *item; (item = list_take(&kept));)
-        list_append(list, item);
-}
 
 /* ---- on a worker's thread -------------------------------------------------------------------- */
 
@@ -174,10 +110,10 @@ static struct event *copy_result(const elcl_result *result, size_t width)
 static void worker_result(void *user, const elcl_result *result)
 {
     struct worker *worker = user;
-    struct item *item = result->user;
+    struct elcl_pool_item *item = result->user;
     struct event *event = copy_result(result, (size_t)worker->engine->model->arch.d);
     if (!event) {
-        item_destroy(item);
+        elcl_pool_item_destroy(item);
         elcl_fail_nomem(&worker->failure);
         return;
     }
@@ -189,7 +125,7 @@ static void worker_result(void *user, const elcl_result *result)
 static void worker_token(void *user, const elcl_token *token)
 {
     struct worker *worker = user;
-    const struct item *item = token->user;
+    const struct elcl_pool_item *item = token->user;
     struct event *event = elcl_calloc(1, sizeof(*event));
     if (!event) {
         elcl_fail_nomem(&worker->failure);
@@ -211,13 +147,13 @@ static void take_portion(struct worker *worker, size_t busy)
                  share = (pool->waiting.n + workers - 1) / workers;
     size_t n = batch > busy ? batch - busy : 0;
     for (n = n < share ? n : share; n; n--)
-        list_append(&worker->portion, list_take(&pool->waiting));
+        elcl_pool_list_append(&worker->portion, elcl_pool_list_take(&pool->waiting));
 }
 
 /* Passes the first request of the portion to the engine. Only this thread takes from it. */
 static int submit_first(struct worker *worker, elcl_error *err)
 {
-    struct item *item = worker->portion.first;
+    struct elcl_pool_item *item = worker->portion.first;
     elcl_request request = item->request;
     request.user = item;
     const int rc =
@@ -225,7 +161,7 @@ static int submit_first(struct worker *worker, elcl_error *err)
     if (rc)
         return rc;
     pthread_mutex_lock(&worker->pool->mutex);
-    list_take(&worker->portion);
+    elcl_pool_list_take(&worker->portion);
     if (item->cancelled)
         elcl_engine_cancel(worker->engine, item->id);
     pthread_mutex_unlock(&worker->pool->mutex);
@@ -262,7 +198,7 @@ static void *worker_main(void *user)
         pthread_mutex_lock(&pool->mutex);
         pool->steps++;
         if (rc) {
-            list_finish(&worker->portion);
+            elcl_pool_list_finish(&worker->portion);
             elcl_fail(&pool->failure, rc, "%s: %s", worker->engine->model->device->desc.name,
                       err.msg);
             pool->stop = true;
@@ -335,9 +271,9 @@ static void worker_finish(struct worker *worker)
          worker->started && worker->engine->slots && i < worker->engine->state.capacity.sentences;
          i++)
         if (worker->engine->slots[i])
-            item_destroy(worker->engine->slots[i]->user);
+            elcl_pool_item_destroy(worker->engine->slots[i]->user);
     for (struct elcl_sentence *s = worker->engine->waiting; worker->started && s; s = s->next)
-        item_destroy(s->user);
+        elcl_pool_item_destroy(s->user);
     elcl_engine_destroy(&worker->engine);
 }
 
@@ -357,11 +293,11 @@ void elcl_pool_destroy(elcl_pool **pool)
         worker_finish(&p->workers[i]);
     for (struct event *event = p->events, *next; event; event = next) {
         next = event->next;
-        item_destroy(event->item);
+        elcl_pool_item_destroy(event->item);
         elcl_free(event);
     }
-    list_finish(&p->submitted);
-    list_finish(&p->waiting);
+    elcl_pool_list_finish(&p->submitted);
+    elcl_pool_list_finish(&p->waiting);
     pthread_cond_destroy(&p->news);
     pthread_cond_destroy(&p->work);
     pthread_mutex_destroy(&p->mutex);
@@ -369,9 +305,9 @@ void elcl_pool_destroy(elcl_pool **pool)
     *pool = NULL;
 }
 
-/* Checks and copies a request. */
+/* Checks a request by all engines, and copies it. */
 static int item_create(const struct elcl_pool *pool, const elcl_request *request,
-                       struct item **created, elcl_error *err)
+                       struct elcl_pool_item **created, elcl_error *err)
 {
     const struct elcl_arch *arch = &pool->workers[0].engine->model->arch;
     struct elcl_source source = {0};
@@ -387,23 +323,7 @@ static int item_create(const struct elcl_pool *pool, const elcl_request *request
     }
     if (rc)
         return rc;
-    struct item *item = elcl_calloc(1, sizeof(*item) + elcl_source_bytes(arch, &source));
-    if (!item)
-        return elcl_fail_nomem(err);
-    item->request = *request;
-    rc = elcl_options_copy_lists(&item->request.options, &item->lists, err);
-    if (rc) {
-        item_destroy(item);
-        return rc;
-    }
-    elcl_source_copy(arch, &source, item + 1);
-    item->request.source = source.tokens;
-    item->request.inputs = source.kind == ELCL_SOURCE_INPUTS ? source.numbers : NULL;
-    item->request.source_rows = source.kind == ELCL_SOURCE_ROWS ? source.numbers : NULL;
-    item->request.n_source = source.n;
-    item->submitted_ns = elcl_clock_ns();
-    *created = item;
-    return ELCL_OK;
+    return elcl_pool_item_create(arch, request, &source, created, err);
 }
 
 int elcl_pool_submit(elcl_pool *pool, const elcl_request *request, uint64_t *id, elcl_error *err)
@@ -412,7 +332,7 @@ int elcl_pool_submit(elcl_pool *pool, const elcl_request *request, uint64_t *id,
         return elcl_fail(err, ELCL_E_ARG, "elcl_pool_submit: pool and request must not be NULL");
     if (pool->n_workers == 1)
         return elcl_engine_submit(pool->workers[0].engine, request, id, err);
-    struct item *item = NULL;
+    struct elcl_pool_item *item = NULL;
     const int rc = item_create(pool, request, &item, err);
     if (rc)
         return rc;
@@ -420,7 +340,7 @@ int elcl_pool_submit(elcl_pool *pool, const elcl_request *request, uint64_t *id,
     item->id = pool->next_id++;
     if (id)
         *id = item->id;
-    list_append(&pool->submitted, item);
+    elcl_pool_list_append(&pool->submitted, item);
     pool->pending++;
     pthread_cond_signal(&pool->news);
     pthread_mutex_unlock(&pool->mutex);
@@ -432,11 +352,11 @@ void elcl_pool_cancel(elcl_pool *pool, uint64_t id)
     if (!pool)
         return;
     pthread_mutex_lock(&pool->mutex);
-    struct item *item = list_find(&pool->submitted, id);
-    item = item ? item : list_find(&pool->waiting, id);
+    struct elcl_pool_item *item = elcl_pool_list_find(&pool->submitted, id);
+    item = item ? item : elcl_pool_list_find(&pool->waiting, id);
     pool->has_cancelled = pool->has_cancelled || item;
     for (int i = 0; !item && i < pool->n_workers; i++)
-        item = list_find(&pool->workers[i].portion, id);
+        item = elcl_pool_list_find(&pool->workers[i].portion, id);
     if (item)
         item->cancelled = true;
     for (int i = 0; !item && i < pool->n_workers; i++)
@@ -453,41 +373,41 @@ static void deliver_events(const struct elcl_pool *pool, struct event *events)
             pool->params.on_token(pool->params.user, &event->token);
         else if (pool->params.on_result)
             pool->params.on_result(pool->params.user, &event->result);
-        item_destroy(event->item);
+        elcl_pool_item_destroy(event->item);
         elcl_free(event);
     }
 }
 
 /* Delivers the ends of requests that no engine had. */
-static void deliver_cancelled(const struct elcl_pool *pool, struct item_list *cancelled)
+static void deliver_cancelled(const struct elcl_pool *pool, struct elcl_pool_list *cancelled)
 {
-    for (struct item *item; (item = list_take(cancelled));) {
+    for (struct elcl_pool_item *item; (item = elcl_pool_list_take(cancelled));) {
         elcl_result result = elcl_result_begin(item->id, item->request.user, item->request.n_source,
                                                item->submitted_ns);
         result.error = &elcl_cancelled;
         if (pool->params.on_result)
             pool->params.on_result(pool->params.user, &result);
-        item_destroy(item);
+        elcl_pool_item_destroy(item);
     }
 }
 
 /* Shows the workers what was submitted, and takes what was cancelled before an engine had it. */
-static void share_submitted(struct elcl_pool *pool, struct item_list *cancelled)
+static void share_submitted(struct elcl_pool *pool, struct elcl_pool_list *cancelled)
 {
     if (pool->has_cancelled) {
-        list_take_cancelled(&pool->submitted, cancelled);
-        list_take_cancelled(&pool->waiting, cancelled);
+        elcl_pool_list_take_cancelled(&pool->submitted, cancelled);
+        elcl_pool_list_take_cancelled(&pool->waiting, cancelled);
         pool->has_cancelled = false;
     }
     if (pool->submitted.n)
         pthread_cond_broadcast(&pool->work);
-    for (struct item *item; (item = list_take(&pool->submitted));)
-        list_append(&pool->waiting, item);
+    for (struct elcl_pool_item *item; (item = elcl_pool_list_take(&pool->submitted));)
+        elcl_pool_list_append(&pool->waiting, item);
 }
 
 /* Waits until there is something to deliver, a worker has finished a step, or nothing is pending.
  * Returns the events. */
-static struct event *next_events(struct elcl_pool *pool, struct item_list *cancelled)
+static struct event *next_events(struct elcl_pool *pool, struct elcl_pool_list *cancelled)
 {
     const uint64_t before = pool->steps;
     for (;;) {
@@ -511,7 +431,7 @@ int elcl_pool_step(elcl_pool *pool, size_t *pending, elcl_error *err)
         return elcl_fail(err, ELCL_E_ARG, "elcl_pool_step: pool must not be NULL");
     if (pool->n_workers == 1)
         return elcl_engine_step(pool->workers[0].engine, pending, err);
-    struct item_list cancelled = {0};
+    struct elcl_pool_list cancelled = {0};
     pthread_mutex_lock(&pool->mutex);
     struct event *events = next_events(pool, &cancelled);
     const elcl_error failure = pool->failure;
