@@ -5,11 +5,10 @@
  *     the `width` best tokens by falling score, ties by lower token
  * With log_probs a rule sees x - lse and the reported score is x - lse after the rules; otherwise
  * it sees x, and the score is the chosen token's x - lse before the rules. With renormalize the
- * score is x - lse, both after the rules. Banned tokens hold
- * ELCL_NEG_MAX; NaN and -inf count as banned. Timestamps, the tokens from timestamp_begin on, come
- * after all other rules: if sum_v exp(x_v) over them is more than exp(x_v) of every other token,
- * all others are banned. The candidates of a row with +inf, or of only NaN and
- * -inf, are ELCL_TOKEN_NO_LOGIT.
+ * score is x - lse, both after the rules. Banned tokens hold ELCL_NEG_MAX; NaN and -inf count as
+ * banned. The rule of timestamps, the tokens from timestamp_begin on, comes after all others: if
+ * sum_v exp(x_v) over them is more than exp(x_v) of every other token, all others are banned. The
+ * candidates of a row with +inf, or of only NaN and -inf, are ELCL_TOKEN_NO_LOGIT.
  *
  * Rows start at multiples of ELCL_LOGITS_LD(V) floats; what follows a row's V logits is not read as
  * logits.

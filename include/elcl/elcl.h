@@ -535,8 +535,9 @@ typedef struct elcl_gen_options {
      * other token. As WhisperTimeStampLogitsProcessor of transformers. */
     int32_t timestamp_begin_token_id; /* 0 or -1: no token is a timestamp, and the next two options
                                        * have no effect */
-    int32_t no_timestamps_token_id;   /* never generated */
-    int max_initial_timestamp;        /* the first one is at most this one, from 0; -1: any */
+    int32_t no_timestamps_token_id;   /* never generated; -1: none */
+    int max_initial_timestamp;        /* the first timestamp is at most this one, counted from 0;
+                                       * -1: any */
     int ban_pad;                      /* 1: never generate pad_token_id (bad_words_ids [[pad]]).
                                        * Always so in fairseq style, where this must be 0 */
     int renormalize_logits;           /* 1: beam scores sum log-softmax of what the rules leave */
@@ -592,7 +593,8 @@ ELCL_API void elcl_model_gen_defaults(const elcl_model *model, elcl_gen_options 
  * sources name the language: call elcl_encode_lang(). A forced token only follows the start token,
  * so a prefix for mBART-50, M2M-100 and NLLB begins with the language itself.
  *
- * ELCL_E_ARG:         the model does not know the language, has no languages, or hears them.
+ * ELCL_E_ARG:         the model does not know the language, has no languages, or reads speech:
+ *                     see elcl_transcribe_options.language.
  * ELCL_E_UNSUPPORTED: the model has no tokenizer. */
 ELCL_API int elcl_gen_options_language(const elcl_model *model, const char *target,
                                        elcl_gen_options *options, elcl_error *err);

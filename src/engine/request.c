@@ -124,7 +124,7 @@ int elcl_engine_check(const struct elcl_engine *engine, const elcl_request *requ
 
 /* ---- the queue ------------------------------------------------------------------------------- */
 
-/* Writes start token and prefix without what is after the n-th token. */
+/* Writes the first n of start token and prefix to `memory`. */
 static const int32_t *put_prefix(const elcl_gen_options *options, int n, void *memory)
 {
     int32_t *tokens = memory;

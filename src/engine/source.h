@@ -13,8 +13,8 @@ struct elcl_source {
     size_t n; /* tokens, or outputs of the encoder */
 };
 
-/* Reads source, inputs and source_rows of a request, of which the first `max` outputs fit. Refuses
- * what the model cannot read. */
+/* Reads the one of source, inputs and source_rows that a request has. Refuses what the model cannot
+ * read, and more than `max` tokens or outputs of the encoder. */
 int elcl_source_read(const struct elcl_model *model, const elcl_request *request, size_t max,
                      struct elcl_source *source, elcl_error *err);
 /* Returns the bytes of a copy. */

@@ -64,9 +64,8 @@ fail:
 }
 
 /* Puts the prompt, or the prefix without its last token, before what the search found; with
- * no_prompt takes the prompt's last token away,
- * which the search began with. *own becomes the hypotheses; their ids and log-probabilities follow
- * in the same allocation. */
+ * no_prompt takes away the prompt's last token, which the search began with. *own becomes the
+ * hypotheses; their ids and log-probabilities follow in the same allocation. */
 static int set_prompt(const struct elcl_sentence *sentence, bool only, elcl_result *result,
                       elcl_hypothesis **own, elcl_error *err)
 {

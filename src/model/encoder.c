@@ -1,5 +1,6 @@
-/* The encoder on packed rows: without padding, work is proportional to real tokens. The norm
- * after a sublayer is its own in post-norm models and the next sublayer's in pre-norm models. */
+/* The encoder on packed rows: without padding, work is proportional to the sources' lengths. The
+ * norm after a sublayer is its own in post-norm models and the next sublayer's in pre-norm models.
+ */
 #include "base/util.h"
 #include "model/attn.h"
 

@@ -285,9 +285,8 @@ struct elcl_norm {
  * Y[b, m, n] = act(sum_k X[b, m, k] W[b, n, k] + bias[b, n]) + residual[b, m, n]
  * X element (b, m, k) at b * x_batch + m * x_ld + k; Y and residual at b * y_batch + m * y_ld + n;
  * bias at b * N + n. NULL bias or residual: none. With batch 1 rows of X may overlap: x_ld < K.
- * residual may be y if that is f32, with CLBlast
- * only if act is ELCL_ACT_NONE. With the native back end a row's result depends only on that row, N
- * and K.
+ * residual may be y if that is f32, with CLBlast only if act is ELCL_ACT_NONE. With the native back
+ * end a row's result depends only on that row, N and K.
  */
 struct elcl_gemm_norm;
 struct elcl_gemm_args {
