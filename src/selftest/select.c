@@ -121,7 +121,7 @@ struct elcl_rows elcl_rows_random(struct elcl_fixture *fx, int r, int v, int wid
             rows.history[row * ELCL_ROWS_LENGTH + t] = alphabet[elcl_fixture_int(fx, 0, 3)];
         make_rules(fx, &rows.rules[row], v, width, row, greedy);
         make_lists(fx, &rows, row);
-        if (row % 2 == 0 && rows.rules[row].forced_token < 0 && v > 1)
+        if ((row == 2 || (row == 0 && greedy)) && v > 1)
             make_timestamps(fx, &rows, row);
     }
     return rows;

@@ -54,8 +54,9 @@ for type in f16 bf16; do
     words $((n / 2)) 1 --weights $type --compute $type --attention mha
 done
 
-# Two rows of 50,265 logits. Each is read once; the rules of one allow only some tokens, so that it
-# is read a second time, and so is the list. A second pass over both rows would be more than 3.
+# Two rows of 50,265 logits, without timestamps, whose rule reads a row again. Each is read once;
+# the rules of one allow only some tokens, so that it is read a second time, and so is the list. A
+# second pass over both rows would be more than 3.
 export ELCL_NVIDIA_COUNTS="$tmp/counts"
 run "$kernels" --case 'select gpu f16/bf16 V=50265 width=12'
 right 'select'
