@@ -49,7 +49,8 @@ typedef struct elcl_transcribe_options {
     enum elcl_speech_style style;    /* default ELCL_SPEECH_STYLE_WHISPER */
     int batched;                     /* 0 (default): a window begins where the last one's final
                                       * timestamp says, and sees the text before it. 1: the sound is
-                                      * cut at silence and all windows are decoded at once */
+                                      * cut at silence and all windows are decoded at once; speech
+                                      * after the end of a window's text is another window */
 
     /* Search. */
     int num_beams;        /* 1 .. elcl_transcriber_params.max_beams; default 5 */

@@ -451,6 +451,32 @@ static void reset_prompt(struct elcl_speech_file *file, float temperature, bool 
         file->previous_since = file->previous.n;
 }
 
+/* Batched: a cut window ends with speech. If a second or more of it follows the last segment, the
+ * model ended its text early, and what follows becomes a window in its place. */
+static int go_on(struct elcl_speech_file *file, const struct elcl_window *window, bool *goes_on,
+                 elcl_error *err)
+{
+    const struct elcl_span span = window->span;
+    const elcl_segment *last =
+        file->segments.n ? &file->segments.segments[file->segments.n - 1] : NULL;
+    const size_t end = last ? (size_t)(last->end * ELCL_FRAMES_PER_SECOND) : 0;
+    struct elcl_window *rest = NULL;
+    int rc;
+    *goes_on = false;
+    if (end <= span.begin || end + ELCL_FRAMES_PER_SECOND > span.begin + span.n)
+        return ELCL_OK;
+    ELCL_TRY(elcl_window_create(window->index, (struct elcl_span){end, span.begin + span.n - end},
+                                &rest, err));
+    ELCL_TRY(fill_inputs(file, rest, err));
+    elcl_window_destroy(&file->windows[rest->index]);
+    file->windows[rest->index] = rest;
+    *goes_on = true;
+    return ELCL_OK;
+fail:
+    elcl_window_destroy(&rest);
+    return rc;
+}
+
 /* A window is decoded, and so are those before it. */
 static int finish_window(struct elcl_speech_file *file, struct elcl_window *window,
                          elcl_file_news_fn news, void *user, elcl_error *err)
@@ -463,8 +489,13 @@ static int finish_window(struct elcl_speech_file *file, struct elcl_window *wind
             return rc;
     }
     reset_prompt(file, window->last.temperature, silent);
-    if (file->own.options.batched)
+    if (file->own.options.batched) {
+        bool goes_on = false;
+        const int rc = silent ? ELCL_OK : go_on(file, window, &goes_on, err);
+        if (rc || goes_on)
+            return rc;
         advance = window->span.n;
+    }
     /* A window that ends where it began would come again forever. */
     file->seek = window->span.begin + (advance ? advance : window->span.n);
     file->n_finished++;

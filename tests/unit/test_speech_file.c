@@ -439,7 +439,8 @@ static void test_vad(void)
     elcl_free(samples);
 }
 
-/* Windows of a batched file finish in any order, and their segments come in the file's. */
+/* Windows of a batched file finish in any order, and their segments come in the file's. The third
+ * window's text ends after one second of twenty, so that the rest of it is a window again. */
 static void test_batched(void)
 {
     if (!check_case("speech: batched windows"))
@@ -447,7 +448,8 @@ static void test_batched(void)
     const size_t n = (size_t)90 * ELCL_SOUND_RATE;
     float *samples = elcl_calloc(n, sizeof(float));
     const int32_t ids[][3] = {
-        {BEGIN, 1, BEGIN + 50}, {BEGIN, 2, BEGIN + 50}, {BEGIN, 3, BEGIN + 50}};
+        {BEGIN, 1, BEGIN + 1000}, {BEGIN, 2, BEGIN + 1000}, {BEGIN, 3, BEGIN + 50}};
+    const int32_t rest[] = {BEGIN, 4, BEGIN + 950};
     const int order[] = {2, 0, 1};
     elcl_transcribe_options o = elcl_transcribe_options_default();
     struct elcl_speech_file *file = NULL;
@@ -473,10 +475,14 @@ static void test_batched(void)
         CHECK(!elcl_speech_file_done(file), "done after %zu", i);
         give(file, w[order[i]], &a);
     }
+    CHECK(!elcl_speech_file_done(file), "done without the rest of the third window");
+    const struct elcl_answer a = {.ids = rest, .n = 3, .ended = true, .sum_logprob = -1};
+    give(file, next_window(file, &ask), &a);
     elcl_speech_file_describe(file, &t);
-    CHECK(elcl_speech_file_done(file) && !strcmp(t.text, " w1 w2 w3"), "\"%s\"", t.text);
-    CHECK(t.n_segments == 3 && fabs(t.segments[1].start - 34.8) < 1e-9, "start %g",
-          t.segments[1].start);
+    CHECK(elcl_speech_file_done(file) && !strcmp(t.text, " w1 w2 w3 w4"), "\"%s\"", t.text);
+    CHECK(t.n_segments == 4 && fabs(t.segments[1].start - 34.8) < 1e-9 &&
+              fabs(t.segments[3].start - 65.8) < 1e-9,
+          "starts %g and %g", t.segments[1].start, t.segments[3].start);
     elcl_speech_file_destroy(&file);
     elcl_free(samples);
 }
