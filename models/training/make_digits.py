@@ -25,6 +25,8 @@ import wave
 import numpy as np
 import torch
 
+from shared import edit_distance
+
 RATE, ESPEAK_RATE, MELS, FFT, HOP = 16000, 22050, 80, 400, 160
 LIBRARY = "libespeak-ng.so.1"
 
@@ -311,16 +313,6 @@ def write_sounds(espeak, out, n, accents):
                 f.writeframes((samples * 32767).astype("<i2").tobytes())
             text.write("\t".join([name, voice, " ".join(words)]) + "\n")
             made += 1
-
-
-def edit_distance(a, b):
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a):
-        diagonal, row[0] = row[0], i + 1
-        for j, y in enumerate(b):
-            substituted = diagonal + (x != y)
-            diagonal, row[j + 1] = row[j + 1], min(row[j + 1] + 1, row[j] + 1, substituted)
-    return row[-1]
 
 
 def score(sounds, texts):

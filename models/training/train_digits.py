@@ -17,7 +17,6 @@ import json
 import math
 import os
 import random
-import struct
 import time
 import wave
 
@@ -26,7 +25,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from make_digits import HOP, MELS, RATE, WORDS, edit_distance, log_mel
+from make_digits import HOP, MELS, RATE, WORDS, log_mel
+from shared import edit_distance, save_weights
 
 WIDTH, HEADS, FEED_FORWARD, ENCODER_LAYERS, DECODER_LAYERS = 96, 3, 384, 2, 2
 SECONDS = 5
@@ -381,23 +381,6 @@ def word_error_rate(net, vocabulary, mel, texts):
 # ---- files --------------------------------------------------------------------------------------
 
 
-def save_weights(net, path):
-    """Writes all tensors as float16 safetensors, in order of their names."""
-    header, blobs, offset = {"__metadata__": {"format": "pt"}}, [], 0
-    for name, tensor in sorted(net.state_dict().items()):
-        blob = tensor.detach().half().contiguous().numpy().tobytes()
-        header[name] = {"dtype": "F16", "shape": list(tensor.shape),
-                        "data_offsets": [offset, offset + len(blob)]}
-        offset += len(blob)
-        blobs.append(blob)
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as f:
-        f.write(struct.pack("<Q", len(text)))
-        f.write(text)
-        f.writelines(blobs)
-
-
 def config_files(v):
     """Returns {file name: content} of everything but the weights and the merges."""
     special = dict(bos_token_id=v.end, pad_token_id=v.end, eos_token_id=v.end,
@@ -443,7 +426,7 @@ def save(net, vocabulary, out):
             f.write("\n")
     with open(os.path.join(out, "merges.txt"), "w", encoding="utf-8") as f:
         f.write("#version: 0.2\n" + "".join(merge + "\n" for merge in vocabulary.merges))
-    save_weights(net, os.path.join(out, "model.safetensors"))
+    save_weights(net.state_dict(), os.path.join(out, "model.safetensors"))
 
 
 # ---- training -----------------------------------------------------------------------------------

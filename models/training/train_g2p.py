@@ -22,6 +22,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from shared import edit_distance, save_weights
+
 WIDTH, HEADS, FEED_FORWARD, ENCODER_LAYERS, DECODER_LAYERS, POSITIONS = 192, 6, 768, 3, 3, 128
 DROPOUT = 0.1
 BOS, PAD, EOS, UNK = range(4)
@@ -227,16 +229,6 @@ def greedy(net, vocabulary, texts):
     return [vocabulary.text(row[2:].tolist()) for row in target]
 
 
-def edit_distance(a, b):
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a):
-        diagonal, row[0] = row[0], i + 1
-        for j, y in enumerate(b):
-            substituted = diagonal + (x != y)
-            diagonal, row[j + 1] = row[j + 1], min(row[j + 1] + 1, row[j] + 1, substituted)
-    return row[-1]
-
-
 def evaluate(net, vocabulary, words):
     """Returns word and phoneme error rates, by the nearest accepted pronunciation."""
     wrong = edits = length = 0
@@ -252,23 +244,6 @@ def evaluate(net, vocabulary, words):
 
 
 # ---- files --------------------------------------------------------------------------------------
-
-
-def save_weights(net, path):
-    """Writes all tensors as float16 safetensors, in order of their names."""
-    header, blobs, offset = {"__metadata__": {"format": "pt"}}, [], 0
-    for name, tensor in sorted(net.state_dict().items()):
-        blob = tensor.detach().half().contiguous().numpy().tobytes()
-        header[name] = {"dtype": "F16", "shape": list(tensor.shape),
-                        "data_offsets": [offset, offset + len(blob)]}
-        offset += len(blob)
-        blobs.append(blob)
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as f:
-        f.write(struct.pack("<Q", len(text)))
-        f.write(text)
-        f.writelines(blobs)
 
 
 def load_weights(net, path):
@@ -306,7 +281,7 @@ def save(net, vocabulary, held_out, out):
         f.write("#version: 0.2\n")
     with open(os.path.join(out, "test.tsv"), "w", encoding="utf-8") as f:
         f.writelines("\t".join(word) + "\n" for word in held_out)
-    save_weights(net, os.path.join(out, "model.safetensors"))
+    save_weights(net.state_dict(), os.path.join(out, "model.safetensors"))
 
 
 # ---- training -----------------------------------------------------------------------------------
