@@ -62,6 +62,7 @@ struct elcl_step_place {
     int step; /* ELCL_B_STEP or ELCL_B_ENCODE */
     size_t rows_at;
     int n_rows;
+    bool norm_x; /* the norm replaces ELCL_B_X in pre-norm models too */
 };
 /* After a sublayer: ELCL_B_X += y, then its norm into state->h and into `cache`. -1 for y or cache:
  * none. With state->folds elcl_state_from_input() does it next. */

@@ -172,7 +172,8 @@ static int layers(struct elcl_state *state, const struct elcl_records *records, 
 {
     const struct elcl_stack_weights *w = &state->weights->decoder;
     const struct elcl_attention_variant *variant = state->variant;
-    const struct elcl_step_place place = {records->buffer, records->rows_at, records->n_rows};
+    const struct elcl_step_place place = {records->buffer, records->rows_at, records->n_rows,
+                                          false};
     const bool pre = state->arch->pre_norm, only = state->arch->decoder_only;
     const int first = variant->caches_h ? elcl_b_self(0) : -1;
     int rc;

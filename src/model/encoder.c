@@ -39,10 +39,10 @@ fail:
     return rc;
 }
 
-/* Where el keeps the encoder's output; NULL: admit() makes its state of it. */
-static const struct elcl_buffer *output_state(const struct elcl_state *state)
+/* Returns the buffer where el keeps the encoder's output; -1: admit() makes its state of it. */
+static int output_buffer(const struct elcl_state *state)
 {
-    return state->variant->admit ? NULL : &state->buffers[ELCL_B_SOURCE];
+    return state->variant->admit ? -1 : (int)ELCL_B_SOURCE;
 }
 
 /* The rows of tokens or of the front's outputs, with positions. */
@@ -71,28 +71,11 @@ fail:
     return rc;
 }
 
-/* The last norm. A caller who wants the output finds it in ELCL_B_X in f32. */
-static int output_norm(struct elcl_state *state, const struct elcl_records *records,
-                       const struct elcl_norm *norm, elcl_error *err)
-{
-    struct elcl_buffer *b = state->buffers;
-    const struct elcl_add_norm_args args = {.h = elcl_state_input(state),
-                                            .norm_x = !state->arch->pre_norm || records->keeps_rows,
-                                            .x = &b[ELCL_B_X],
-                                            .y = &b[ELCL_B_Y],
-                                            .state = output_state(state),
-                                            .step = &b[ELCL_B_ENCODE],
-                                            .rows_at = records->rows_at,
-                                            .norm = norm,
-                                            .r = records->n_rows,
-                                            .d = state->arch->d};
-    return elcl_op_add_norm(state->ops, &args, err);
-}
-
+/* A caller who wants the output finds the last norm in ELCL_B_X in f32. */
 static int layers(struct elcl_state *state, const struct elcl_records *records, elcl_error *err)
 {
     const struct elcl_stack_weights *w = &state->weights->encoder;
-    const struct elcl_step_place place = {ELCL_B_ENCODE, records->rows_at, records->n_rows};
+    struct elcl_step_place place = {ELCL_B_ENCODE, records->rows_at, records->n_rows, false};
     const bool pre = state->arch->pre_norm;
     int rc = ELCL_OK;
     if (pre)
@@ -107,8 +90,9 @@ static int layers(struct elcl_state *state, const struct elcl_records *records, 
         ELCL_TRY(elcl_state_add_norm(state, &place, ELCL_B_Y,
                                      pre ? &layer->ffn_norm : &layer->self_norm, -1, err));
         ELCL_TRY(elcl_state_ffn(state, layer, records->n_rows, err));
-        ELCL_TRY(last ? output_norm(state, records, end, err)
-                      : elcl_state_add_norm(state, &place, ELCL_B_Y, end, -1, err));
+        place.norm_x = last && records->keeps_rows;
+        ELCL_TRY(elcl_state_add_norm(state, &place, ELCL_B_Y, end, last ? output_buffer(state) : -1,
+                                     err));
     }
 fail:
     return rc;
@@ -118,10 +102,11 @@ fail:
 static int take_given(struct elcl_state *state, const struct elcl_records *records, elcl_error *err)
 {
     struct elcl_buffer *b = state->buffers;
+    const int output = output_buffer(state);
     const struct elcl_norm no_norm = {.eps = 0};
     const struct elcl_embed_args args = {.x = &b[ELCL_B_X],
                                          .h = elcl_state_input(state),
-                                         .state = output_state(state),
+                                         .state = output >= 0 ? &b[output] : NULL,
                                          .step = &b[ELCL_B_ENCODE],
                                          .rows_at = records->rows_at,
                                          .norm = &no_norm,

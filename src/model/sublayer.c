@@ -103,17 +103,17 @@ fail:
 int elcl_state_add_norm(struct elcl_state *state, const struct elcl_step_place *place, int y,
                         const struct elcl_norm *norm, int cache, elcl_error *err)
 {
-    const bool post = !state->arch->pre_norm;
+    const bool norm_x = !state->arch->pre_norm || place->norm_x;
     if (state->folds) {
         state->input = (struct elcl_gemm_norm){.norm = norm,
-                                               .x_norm = post ? &state->buffers[ELCL_B_X] : NULL,
+                                               .x_norm = norm_x ? &state->buffers[ELCL_B_X] : NULL,
                                                .state = cache >= 0 ? &state->buffers[cache] : NULL,
                                                .step = &state->buffers[place->step],
                                                .rows_at = place->rows_at};
         return ELCL_OK;
     }
     const struct elcl_add_norm_args args = {.h = elcl_state_input(state),
-                                            .norm_x = post,
+                                            .norm_x = norm_x,
                                             .x = &state->buffers[ELCL_B_X],
                                             .y = y >= 0 ? &state->buffers[y] : NULL,
                                             .state = cache >= 0 ? &state->buffers[cache] : NULL,
