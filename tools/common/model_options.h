@@ -1,4 +1,4 @@
-/* The options of opening and running a model, which `elcl generate` and `elcl score` share. */
+/* The options of opening and running a model, which the verbs that run models share. */
 #ifndef CLI_MODEL_OPTIONS_H
 #define CLI_MODEL_OPTIONS_H
 
@@ -25,6 +25,10 @@ struct cli_model_options {
     }
 
 /* clang-format off */
+/* The device_help of verbs that run on one device. */
+#define CLI_ONE_DEVICE \
+    "OpenCL device by number, part of its name, or type; see elcl devices (default: a GPU if " \
+    "there is one, else a CPU)"
 /* Entries of an options table whose target has these options `at` bytes from its start. */
 #define CLI_MODEL_OPTIONS(at, device_help) \
     {CLI_OPT_TEXT, "device", "INDEX|NAME|cpu|gpu", device_help, \

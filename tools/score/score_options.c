@@ -39,9 +39,7 @@ static const struct cli_opt options_table[] = {
         "encoder-decoder models: the token before a target (default: the model's)"),
 
     CLI_ROW_GROUP("Model and device:"),
-    CLI_MODEL_OPTIONS(FIELD(model),
-        "OpenCL device by number, part of its name, or type; see elcl devices (default: a GPU if "
-        "there is one, else a CPU)"),
+    CLI_MODEL_OPTIONS(FIELD(model), CLI_ONE_DEVICE),
     {CLI_OPT_INT, "batch-tokens", "N|auto",
      "tokens scored at the same time (default auto: an efficient number that fits in memory)",
      FIELD(batch_tokens), 1, 1 << 20, auto_word},

@@ -106,9 +106,7 @@ static const struct cli_opt options_table[] = {
     CLI_ROW_INT("seed", "N", seed, 0, INT32_MAX, "seed of sampling (default 0)"),
 
     CLI_ROW_GROUP("Model and device:"),
-    CLI_MODEL_OPTIONS(FIELD(model),
-        "OpenCL device by number, part of its name, or type; see elcl devices (default: a GPU if "
-        "there is one, else a CPU)"),
+    CLI_MODEL_OPTIONS(FIELD(model), CLI_ONE_DEVICE),
     {CLI_OPT_INT, "batch-size", "N|auto",
      "windows decoded at the same time (default auto: as many as fit in memory)",
      FIELD(batch_size), 1, 1 << 20, auto_word},
