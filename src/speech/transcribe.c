@@ -45,11 +45,6 @@ struct elcl_transcriber {
     bool woken;
 };
 
-elcl_transcriber_params elcl_transcriber_params_default(void)
-{
-    return (elcl_transcriber_params){.max_beams = 5};
-}
-
 /* ---- results ------------------------------------------------------------------------------- */
 
 static void describe(const struct job *job, elcl_transcript *transcript)

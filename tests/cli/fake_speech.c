@@ -132,26 +132,6 @@ struct elcl_transcriber {
 /* Protects the files and their `cancelled`. No callback runs while it is held. */
 static pthread_mutex_t files_mutex = PTHREAD_MUTEX_INITIALIZER;
 
-elcl_transcribe_options elcl_transcribe_options_default(void)
-{
-    return (elcl_transcribe_options){.timestamps = ELCL_TIMESTAMPS_SEGMENT,
-                                     .num_beams = 5,
-                                     .patience = 1,
-                                     .length_penalty = 1,
-                                     .best_of = 5,
-                                     .max_initial_timestamp = 1,
-                                     .repetition_penalty = 1,
-                                     .compression_ratio_threshold = 2.4f,
-                                     .log_prob_threshold = -1,
-                                     .no_speech_threshold = 0.6f,
-                                     .condition_on_previous_text = 1};
-}
-
-elcl_transcriber_params elcl_transcriber_params_default(void)
-{
-    return (elcl_transcriber_params){.max_beams = 5};
-}
-
 int elcl_transcriber_create(elcl_model *const *models, int n, const elcl_transcriber_params *params,
                             elcl_transcriber **transcriber, elcl_error *err)
 {
