@@ -459,7 +459,7 @@ static int go_on(struct elcl_speech_file *file, const struct elcl_window *window
     const struct elcl_span span = window->span;
     const elcl_segment *last =
         file->segments.n ? &file->segments.segments[file->segments.n - 1] : NULL;
-    const size_t end = last ? (size_t)(last->end * ELCL_FRAMES_PER_SECOND) : 0;
+    const size_t end = last ? (size_t)nearbyint(last->end * ELCL_FRAMES_PER_SECOND) : 0;
     struct elcl_window *rest = NULL;
     int rc;
     *goes_on = false;

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define STEP 320       /* samples of a stretch: 20 ms */
 #define STEP_FRAMES 2  /* the same in frames */
@@ -48,8 +49,7 @@ static int find_threshold(const struct detector *d, float *threshold, elcl_error
     float *sorted = elcl_calloc(d->n, sizeof(*sorted));
     if (!sorted)
         return elcl_fail_nomem(err);
-    for (size_t i = 0; i < d->n; i++)
-        sorted[i] = d->db[i];
+    memcpy(sorted, d->db, d->n * sizeof(*sorted));
     qsort(sorted, d->n, sizeof(*sorted), compare_floats);
     const float quiet = fmaxf(sorted[d->n / 10], SILENCE_DB);
     const float loud = sorted[d->n - 1 - d->n / 20];
