@@ -56,8 +56,8 @@ static inline void align_add(const struct align_row *row, float largest, float s
 }
 
 #ifdef ELCL_PLANES
-#define PLANES_GET(q, d) (STATE_GET(q, d) + STATE_GET((q) + q_low, d))
-#define PLANES_VEC(q) (STATE_VEC(q) + STATE_VEC((q) + q_low))
+#define PLANES_GET(q, d) (PLANE_GET(q, d) + PLANE_GET((q) + q_low, d))
+#define PLANES_VEC(q) (PLANE_VEC(q) + PLANE_VEC((q) + q_low))
 #else
 #define PLANES_GET(q, d) (q)[d]
 #define PLANES_VEC(q) LOADV(q)

@@ -206,7 +206,7 @@ TILE_INLINE void el_softmax_rows(const struct el_softmax *s, __local float *memo
         for (int i = 0; i < 4; i++) {
             const float4 e = exp(v[turn][i] - high);
             const float4 p = tile_before4(
-                (float4)(STATE_ROUND(e.x), STATE_ROUND(e.y), STATE_ROUND(e.z), STATE_ROUND(e.w)),
+                (float4)(PLANE_ROUND(e.x), PLANE_ROUND(e.y), PLANE_ROUND(e.z), PLANE_ROUND(e.w)),
                 0.0f, s->n0 + column + 32 * i, s->keys);
             all += p;
             if (row < s->pairs)

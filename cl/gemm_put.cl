@@ -1,13 +1,14 @@
 /*
  * How GPU kernels store an output of a GEMM, after its sum. Y is f32, or with ELCL_GEMM_ACT
- * activations, or with ELCL_GEMM_PLANES two planes of the state's type: the sum of both numbers is
- * the output, and the low one lies y_low elements after the high one. Expanded queries are planes
+ * activations, or with ELCL_GEMM_PLANES two planes (storage.cl): the sum of both numbers is the
+ * output, and the low one lies y_low elements after the high one. Expanded queries are planes
  * (attn_el_gpu.cl): their products with keys are long sums that may cancel, so that one rounding of
  * them would show. Where activations or state are f32, a plane of f32 takes both.
  */
 // lint: -DVW=4
 // lint: -DVW=4 -DELCL_ACT_BF16 -DELCL_STATE_F16
 // lint: -DVW=4 -DELCL_ACT_F16 -DELCL_STATE_BF16
+// lint: -DVW=4 -DELCL_ACT_F16 -DELCL_STATE_INT8
 
 /* act(sum * scale + bias) + residual[at]. An explicit multiply-add, so that all kernels give the
  * same bits. */
@@ -23,9 +24,9 @@ static inline void gemm_store(__global void *y, size_t at, ulong y_low, float v,
 {
 #ifdef ELCL_PLANES
     if (flags & ELCL_GEMM_PLANES) {
-        __global state_t *high = (__global state_t *)y;
-        STATE_PUT(high, at, v);
-        STATE_PUT(high, at + y_low, v - STATE_ROUND(v));
+        __global plane_t *high = (__global plane_t *)y;
+        PLANE_PUT(high, at, v);
+        PLANE_PUT(high, at + y_low, v - PLANE_ROUND(v));
         return;
     }
 #endif
@@ -52,10 +53,10 @@ static inline void gemm_put4(__global void *y, __global const float *residual, s
         v += *(__global const float4 *)(residual + at);
 #ifdef ELCL_PLANES
     if (flags & ELCL_GEMM_PLANES) {
-        const float4 high = (float4)(STATE_ROUND(v.x), STATE_ROUND(v.y), STATE_ROUND(v.z),
-                                     STATE_ROUND(v.w));
-        STATE_PUT4((__global state_t *)y + at, high);
-        STATE_PUT4((__global state_t *)y + at + y_low, v - high);
+        const float4 high = (float4)(PLANE_ROUND(v.x), PLANE_ROUND(v.y), PLANE_ROUND(v.z),
+                                     PLANE_ROUND(v.w));
+        PLANE_PUT4((__global plane_t *)y + at, high);
+        PLANE_PUT4((__global plane_t *)y + at + y_low, v - high);
         return;
     }
 #endif

@@ -121,6 +121,10 @@ enum { ELCL_ADD_Y = 1, ELCL_ADD_TO_H = 2, ELCL_ADD_TO_X = 4, ELCL_ADD_TO_STATE =
 
 /* ---- sizes that a launch must know ----------------------------------------------------------- */
 
+/* Elements of state that share a scale, see storage.cl; src/base/state_row.h has the same. */
+#define ELCL_STATE_GROUP_INT8 256
+#define ELCL_STATE_GROUP_INT4 64
+
 /* Floats from one row of V logits to the next: rows start at multiples of 32 bytes. */
 #define ELCL_LOGITS_LD(v) (((v) + 7) / 8 * 8)
 /* logits.cl: segments of a row that an item remembers the best token of, and the local memory of a

@@ -1,9 +1,10 @@
 /*
- * Storage types: in memory, weights, state and activations are f32, f16 or bf16, and weights also
- * int8; in registers they are f32.
+ * Storage types: in memory, weights, state and activations are f32, f16 or bf16, weights also int8,
+ * and state also int8 or int4; in registers they are f32.
  *
  * -D ELCL_WEIGHT_F32 | ELCL_WEIGHT_F16 | ELCL_WEIGHT_BF16 | ELCL_WEIGHT_INT8   type of weights
- * -D ELCL_STATE_F32  | ELCL_STATE_F16  | ELCL_STATE_BF16   type of caches and the encoder output
+ * -D ELCL_STATE_F32  | ELCL_STATE_F16  | ELCL_STATE_BF16 | ELCL_STATE_INT8 | ELCL_STATE_INT4
+ *              type of caches and the encoder output; the last two define STATE_NARROW
  * -D ELCL_ACT_F32    | ELCL_ACT_F16    | ELCL_ACT_BF16     type of activations (GPU kernels; f32 if
  *              none is given): what a kernel writes only for matrix products to read. The residual
  *              stream, logits, probabilities and everything else stay f32.
@@ -12,7 +13,9 @@
  * For a storage X: X_t, X_GET(p, i) one element, X_VEC(p) VW elements from p, X_PUT(p, i, v) and
  * X_STOREV(v, p) store one and VW of them. X_4(p) is four elements from p. Loads and stores need
  * only the alignment of an element, except that X_ALIGNED4(p) and X_PUT4(p, v), which stores four,
- * need p at a multiple of four elements. vload_half and vstore_half are core OpenCL C 1.2.
+ * need p at a multiple of four elements. vload_half and vstore_half are core OpenCL C 1.2. Narrow
+ * state has no such macros: all state is read by state_get(), state_vec() and state_vec4(), see
+ * there, and state_put.cl writes it.
  *
  * Weights lie in panels (src/ops/ops.h): weight_panel() elements each, the k-th weight of column n
  * of a panel of `width` at weight_at(k, width, n). int8 weights are integers; weight_scale() of
@@ -35,6 +38,9 @@
 // lint: -DVW=8 -DELCL_WEIGHT_INT8 -DK_PACK=4
 // lint: -DVW=4 -DELCL_WEIGHT_INT8 -DK_PACK=16
 // lint: -DVW=8 -DELCL_WEIGHT_BF16 -DK_PACK=2
+// lint: -DVW=8 -DELCL_STATE_INT8
+// lint: -DVW=16 -DELCL_STATE_INT4
+// lint: -DVW=4 -DELCL_STATE_INT4 -DELCL_ACT_F16
 
 #ifndef VW
 #define VW 4
@@ -232,6 +238,9 @@ typedef ushort state_t;
 #define STATE_PUT(p, i, v) (p)[i] = bf16_round(v)
 #define STATE_PUT4(p, v) *(__global ushort4 *)(p) = bf16_round4(v)
 #define STATE_STOREV(v, p) BF16_STOREV(v, p)
+#elif defined(ELCL_STATE_INT8) || defined(ELCL_STATE_INT4)
+#define STATE_NARROW
+typedef uchar state_t;
 #else
 typedef float state_t;
 #define STATE_GET(p, i) (p)[i]
@@ -272,22 +281,168 @@ typedef float act_t;
 #define ACT_STOREV(v, p) STOREV(v, p)
 #endif
 
-/* Expanded queries are two planes of the state's type, see gemm_put.cl. STATE_ROUND(v) is v as the
- * state holds it. */
-#if defined(ELCL_ACT_F16) || defined(ELCL_ACT_BF16)
-#if defined(ELCL_STATE_F16)
+/* Expanded queries are two planes of 16 bits where activations have 16, see gemm_put.cl: of the
+ * state's type, or of narrow state's the activations'. PLANE_ROUND(v) is v as a plane holds it. */
+#if (defined(ELCL_ACT_F16) || defined(ELCL_ACT_BF16)) &&                                           \
+    (defined(ELCL_STATE_F16) || defined(ELCL_STATE_BF16) || defined(STATE_NARROW))
 #define ELCL_PLANES
-#define STATE_ROUND(v) f16_round(v)
-#elif defined(ELCL_STATE_BF16)
-#define ELCL_PLANES
-#define STATE_ROUND(v) as_float((uint)bf16_round(v) << 16)
-#endif
-#endif
-#ifdef ELCL_PLANES
+#ifdef STATE_NARROW
+typedef act_t plane_t;
+#define PLANE_GET(p, i) ACT_GET(p, i)
+#define PLANE_VEC(p) ACT_VEC(p)
+#define PLANE_4(p) ACT_4(p)
+#define PLANE_ALIGNED4(p) ACT_ALIGNED4(p)
+#define PLANE_PUT(p, i, v) ACT_PUT(p, i, v)
+#define PLANE_PUT4(p, v) ACT_PUT4(p, v)
+#else
 typedef state_t plane_t;
+#define PLANE_GET(p, i) STATE_GET(p, i)
+#define PLANE_VEC(p) STATE_VEC(p)
+#define PLANE_4(p) STATE_4(p)
+#define PLANE_ALIGNED4(p) STATE_ALIGNED4(p)
+#define PLANE_PUT(p, i, v) STATE_PUT(p, i, v)
+#define PLANE_PUT4(p, v) STATE_PUT4(p, v)
+#endif
+#if defined(ELCL_STATE_F16) || (defined(STATE_NARROW) && defined(ELCL_ACT_F16))
+#define PLANE_ROUND(v) f16_round(v)
+#else
+#define PLANE_ROUND(v) as_float((uint)bf16_round(v) << 16)
+#endif
 #else
 typedef float plane_t;
 #endif
+
+/*
+ * Rows of state. A cache row has n elements in parts of part_size: one part of D for EL-attention,
+ * the keys and then the values of all heads for multi-head attention. A state_row is a part:
+ *     state_part(cache, row, n, part_size, part)    part `part` of a cache row
+ *     state_row_at(cache, row, d_size)              the one part of a row of EL-attention
+ *     state_get(r, d), state_vec(r, d), state_vec4(r, d)   element d, VW elements from d, at a
+ *         multiple of VW, and four, at a multiple of four. state_aligned4() needs part_size to be a
+ *         multiple of four, too
+ *
+ * In narrow state, an element is s q + z with an integer q of 8 or 4 bits, not below 0. The
+ * elements of a group of STATE_GROUP share s and z, f16, side by side in a word with s in the low
+ * half; the last group of a part may be shorter. Bytes of a row:
+ *     values   part after part. int8: part_size bytes. int4: 16 for every 32 elements; byte i holds
+ *              element i of them in its low half and element 16 + i in its high half
+ *     groups   from a multiple of 4 on, part after part: the groups' words
+ *     nothing  up to a multiple of 16, where the next row begins
+ * s q is exact in f32, and so the sum has one rounding: all kernels read the same numbers. No
+ * vector crosses a group.
+ */
+#ifdef STATE_NARROW
+typedef struct state_row {
+    __global const uchar *values;
+    __global const uint *groups;
+} state_row;
+
+#ifdef ELCL_STATE_INT8
+#define STATE_GROUP ELCL_STATE_GROUP_INT8
+#define STATE_MOST 255
+#define STATE_PART_BYTES(part_size) (part_size)
+#else
+#define STATE_GROUP ELCL_STATE_GROUP_INT4
+#define STATE_MOST 15
+#define STATE_PART_BYTES(part_size) (((part_size) + 31) / 32 * 16)
+#endif
+#define STATE_PART_GROUPS(part_size) (((part_size) + STATE_GROUP - 1) / STATE_GROUP)
+
+/* Where the groups of a row of n elements begin, and where the row ends, in bytes. */
+static inline size_t state_groups_at(int n, int part_size)
+{
+    return ((size_t)(n / part_size) * STATE_PART_BYTES(part_size) + 3) / 4 * 4;
+}
+static inline size_t state_row_bytes(int n, int part_size)
+{
+    const size_t groups = (size_t)(n / part_size) * STATE_PART_GROUPS(part_size);
+    return (state_groups_at(n, part_size) + groups * sizeof(uint) + 15) / 16 * 16;
+}
+static inline state_row state_part(__global const state_t *cache, size_t row, int n, int part_size,
+                                   int part)
+{
+    __global const uchar *bytes = cache + row * state_row_bytes(n, part_size);
+    __global const uint *groups = (__global const uint *)(bytes + state_groups_at(n, part_size));
+    const state_row r = {bytes + (size_t)part * STATE_PART_BYTES(part_size),
+                         groups + (size_t)part * STATE_PART_GROUPS(part_size)};
+    return r;
+}
+
+/* s and z of the group of element d. */
+static inline float2 state_group(state_row r, int d)
+{
+    const uint bits = r.groups[d / STATE_GROUP];
+    return vload_half2(0, (const half *)&bits);
+}
+
+/* The integers from element d on. */
+#ifdef ELCL_STATE_INT8
+#define STATE_WHOLE(r, d) ((float)(r).values[d])
+#define STATE_WHOLE_V(r, d) CAT(convert_float, VW)(CAT(vload, VW)(0, (r).values + (d)))
+#define STATE_WHOLE4(r, d) convert_float4(vload4(0, (r).values + (d)))
+#define STATE_WHOLE_ALIGNED4(r, d) convert_float4(*(__global const uchar4 *)((r).values + (d)))
+#else
+#define STATE_BYTE(d) ((d) / 32 * 16 + (d) % 16)
+#define STATE_SHIFT(d) ((d) / 4 & 4) /* to the half of the byte */
+#define STATE_HALF(byte, d) ((byte) >> STATE_SHIFT(d) & 15)
+#define STATE_WHOLE(r, d) ((float)STATE_HALF((int)(r).values[STATE_BYTE(d)], d))
+#define STATE_WHOLE_V(r, d)                                                                        \
+    CAT(convert_float,                                                                             \
+        VW)(STATE_HALF(CAT(convert_int, VW)(CAT(vload, VW)(0, (r).values + STATE_BYTE(d))), d))
+#define STATE_BYTES4(r, d) (*(__global const uchar4 *)((r).values + STATE_BYTE(d)))
+#define STATE_WHOLE_ALIGNED4(r, d) convert_float4(STATE_HALF(convert_int4(STATE_BYTES4(r, d)), d))
+#define STATE_WHOLE4(r, d) STATE_WHOLE_ALIGNED4(r, d)
+#endif
+
+static inline float state_get(state_row r, int d)
+{
+    const float2 group = state_group(r, d);
+    return ELCL_MAC(group.x, STATE_WHOLE(r, d), group.y);
+}
+static inline floatv state_vec(state_row r, int d)
+{
+    const float2 group = state_group(r, d);
+    return ELCL_MAC((floatv)(group.x), STATE_WHOLE_V(r, d), (floatv)(group.y));
+}
+static inline float4 state_vec4(state_row r, int d)
+{
+    const float2 group = state_group(r, d);
+    return ELCL_MAC((float4)(group.x), STATE_WHOLE4(r, d), (float4)(group.y));
+}
+static inline float4 state_aligned4(state_row r, int d)
+{
+    const float2 group = state_group(r, d);
+    return ELCL_MAC((float4)(group.x), STATE_WHOLE_ALIGNED4(r, d), (float4)(group.y));
+}
+#else
+typedef __global const state_t *state_row;
+
+static inline state_row state_part(__global const state_t *cache, size_t row, int n, int part_size,
+                                   int part)
+{
+    return cache + row * n + (size_t)part * part_size;
+}
+static inline float state_get(state_row r, int d)
+{
+    return STATE_GET(r, d);
+}
+static inline floatv state_vec(state_row r, int d)
+{
+    return STATE_VEC(r + d);
+}
+static inline float4 state_vec4(state_row r, int d)
+{
+    return STATE_4(r + d);
+}
+static inline float4 state_aligned4(state_row r, int d)
+{
+    return STATE_ALIGNED4(r + d);
+}
+#endif
+static inline state_row state_row_at(__global const state_t *cache, size_t row, int d_size)
+{
+    return state_part(cache, row, d_size, d_size, 0);
+}
 
 /* Sum and maximum of a vector's elements, in a fixed order. */
 static inline float sum4(float4 v)
@@ -310,15 +465,15 @@ static inline float max4(float4 v)
 #endif
 
 /* The product of a row of activations and one of state, n elements each. */
-static inline float act_dot_state(__global const act_t *a, __global const state_t *b, int n)
+static inline float act_dot_state(__global const act_t *a, state_row b, int n)
 {
     const int whole = n / VW * VW;
     floatv sum_v = (floatv)(0.0f);
     float sum = 0.0f;
     for (int d = 0; d < whole; d += VW)
-        sum_v = ELCL_MAC(ACT_VEC(a + d), STATE_VEC(b + d), sum_v);
+        sum_v = ELCL_MAC(ACT_VEC(a + d), state_vec(b, d), sum_v);
     for (int d = whole; d < n; d++)
-        sum = ELCL_MAC(ACT_GET(a, d), STATE_GET(b, d), sum);
+        sum = ELCL_MAC(ACT_GET(a, d), state_get(b, d), sum);
     return sum + SUMV(sum_v);
 }
 

@@ -19,6 +19,8 @@
  * constant at every call.
  */
 // lint: -DVW=4
+// lint: -DVW=4 -DELCL_STATE_INT8 -DELCL_ACT_BF16
+// lint: -DVW=4 -DELCL_STATE_INT4
 
 /* A call that is not inlined costs scratch memory on AMD. */
 #define TILE_INLINE __attribute__((always_inline)) static inline
@@ -58,7 +60,26 @@ struct tile_columns {
 DEFINE_LOAD4(f32_load4, float, F32_GET, F32_4, F32_ALIGNED4)
 DEFINE_LOAD4(act_load4, act_t, ACT_GET, ACT_4, ACT_ALIGNED4)
 DEFINE_LOAD4(weight_load4, weight_t, WEIGHT_GET, WEIGHT_4, WEIGHT_ALIGNED4)
+#ifdef ELCL_PLANES
+DEFINE_LOAD4(plane_load4, plane_t, PLANE_GET, PLANE_4, PLANE_ALIGNED4)
+#endif
+#ifdef STATE_NARROW
+TILE_INLINE float4 state_load4(state_row row, int i, int n, bool aligned)
+{
+    if (i + 4 <= n)
+        return aligned ? state_aligned4(row, i) : state_vec4(row, i);
+    float4 v = (float4)(0.0f);
+    if (i < n)
+        v.x = state_get(row, i);
+    if (i + 1 < n)
+        v.y = state_get(row, i + 1);
+    if (i + 2 < n)
+        v.z = state_get(row, i + 2);
+    return v;
+}
+#else
 DEFINE_LOAD4(state_load4, state_t, STATE_GET, STATE_4, STATE_ALIGNED4)
+#endif
 
 /* Columns n .. n + 3 of a row of `width` weights, a panel of all columns; zeros beyond it. */
 TILE_INLINE float4 weight_row4(__global const weight_t *row, int n, int width)
@@ -118,9 +139,9 @@ TILE_INLINE struct tile_rows tile_read_planes(__global const plane_t *row, ulong
 #ifdef ELCL_PLANES
     const int at = k + TILE_PART_K((int)get_local_id(0));
     struct tile_rows part;
-    part.lo = state_load4(row, at, k_size, aligned) + state_load4(row + low, at, k_size, aligned);
-    part.hi = state_load4(row, at + 4, k_size, aligned) +
-              state_load4(row + low, at + 4, k_size, aligned);
+    part.lo = plane_load4(row, at, k_size, aligned) + plane_load4(row + low, at, k_size, aligned);
+    part.hi = plane_load4(row, at + 4, k_size, aligned) +
+              plane_load4(row + low, at + 4, k_size, aligned);
     return part;
 #else
     return tile_read(row, k, k_size, aligned);
@@ -134,8 +155,7 @@ TILE_INLINE float4 tile_before4(float4 v, float other, int i, int n)
 }
 
 /* tile_read() of rows of state. */
-TILE_INLINE struct tile_rows tile_read_key(__global const state_t *row, int k, int k_size,
-                                           bool aligned)
+TILE_INLINE struct tile_rows tile_read_key(state_row row, int k, int k_size, bool aligned)
 {
     const int at = k + TILE_PART_K((int)get_local_id(0));
     struct tile_rows part;
@@ -146,8 +166,7 @@ TILE_INLINE struct tile_rows tile_read_key(__global const state_t *row, int k, i
 
 /* The item's part of 16 rows of state, read across them from element d on: `even` and `odd` are its
  * two rows, of d_size elements. */
-TILE_INLINE struct tile_columns tile_read_values(__global const state_t *even,
-                                                 __global const state_t *odd, int d, int d_size,
+TILE_INLINE struct tile_columns tile_read_values(state_row even, state_row odd, int d, int d_size,
                                                  bool aligned)
 {
     struct tile_columns part;

@@ -205,7 +205,9 @@ enum elcl_storage {
     ELCL_F32,
     ELCL_F16,
     ELCL_BF16,
-    ELCL_INT8, /* weights only: integers in -127 .. 127 and an f32 factor for each output channel */
+    ELCL_INT8, /* weights: integers in -127 .. 127 and an f32 factor for each output channel; state:
+                * integers in 0 .. 255, an f16 factor and an f16 offset for 256 elements */
+    ELCL_INT4, /* state: integers in 0 .. 15, an f16 factor and an f16 offset for 64 elements */
 };
 
 /* Types in which matrix products are computed. Sums are f32 (int8: int). F16 works only with GPU

@@ -17,8 +17,11 @@ int elcl_cpu_tile_rows(int vector)
 void elcl_kernel_options_write(const struct elcl_kernel_options *o,
                                struct elcl_program_parts *parts)
 {
-    static const char *const suffixes[] = {
-        [ELCL_F32] = "F32", [ELCL_F16] = "F16", [ELCL_BF16] = "BF16", [ELCL_INT8] = "INT8"};
+    static const char *const suffixes[] = {[ELCL_F32] = "F32",
+                                           [ELCL_F16] = "F16",
+                                           [ELCL_BF16] = "BF16",
+                                           [ELCL_INT8] = "INT8",
+                                           [ELCL_INT4] = "INT4"};
     (void)snprintf(parts->options, sizeof(parts->options),
                    "-DELCL_WEIGHT_%s -DELCL_STATE_%s -DELCL_ACT_%s -DVW=%d -DWG=%zu -DGEMM_ROWS=%d "
                    "-DK_PACK=%d%s",

@@ -28,6 +28,17 @@ void elcl_ref_store(enum elcl_storage storage, const float *values, void *bits, 
 /* Converts bits, n elements of the storage, to values [n]. */
 void elcl_ref_load(enum elcl_storage storage, const void *bits, float *values, size_t n);
 
+/* Rows of state: values [rows, n] in parts of `part` elements, and bits, rows of
+ * elcl_state_row_bytes(). Of narrow state `doubt`, if it is not NULL, is 0, except for elements so
+ * near a tie that the rounding error of a quotient decides: there it is the distance to the other
+ * result; integers of a group that is not finite are 0. Bits between fields are not written. */
+void elcl_ref_round_state(enum elcl_storage storage, float *values, float *doubt, size_t rows,
+                          size_t n, size_t part);
+void elcl_ref_store_state(enum elcl_storage storage, const float *values, void *bits, size_t rows,
+                          size_t n, size_t part);
+void elcl_ref_load_state(enum elcl_storage storage, const void *bits, float *values, size_t rows,
+                         size_t n, size_t part);
+
 /* Rounds values [rows, n], each row an output channel, to what a matrix of that storage holds. In
  * int8 a row is integers from -127 to 127 times max |w| / 127. */
 void elcl_ref_round_rows(enum elcl_storage storage, float *values, size_t rows, size_t n);

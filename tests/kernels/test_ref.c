@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/state_row.h"
 #include "base/util.h"
 
 #define NEAR(got, want) (fabs((got) - (want)) <= 1e-12 * (1 + fabs(want)))
@@ -31,6 +32,86 @@ static void test_storage(void)
         elcl_ref_store((enum elcl_storage)s, values, bits, 16);
         elcl_ref_load((enum elcl_storage)s, bits, back, 16);
         CHECK(!memcmp(values, back, sizeof(values)), "storage %d does not come back", s);
+    }
+}
+
+/* Rows of 100 elements in two parts; int8 has the parts' bytes first, then two words. */
+static void test_state_rows(void)
+{
+    if (!check_case("ref state rows"))
+        return;
+    CHECK(elcl_state_row_bytes(ELCL_F32, 100, 50) == 400, "f32");
+    CHECK(elcl_state_row_bytes(ELCL_BF16, 100, 50) == 200, "bf16");
+    CHECK(elcl_state_row_bytes(ELCL_INT8, 100, 50) == 112, "int8"); /* 100 + 8, a multiple of 16 */
+    CHECK(elcl_state_row_bytes(ELCL_INT4, 100, 50) == 80, "int4");  /* 2 * 32 + 8 */
+    CHECK(elcl_state_row_bytes(ELCL_INT8, 1024, 1024) == 1040, "int8, four groups");
+    CHECK(elcl_state_row_bytes(ELCL_INT4, 1024, 1024) == 576, "int4, 16 groups");
+    CHECK(elcl_state_groups_at(ELCL_INT8, 10, 5) == 12, "a multiple of 4");
+    /* 0 .. 254 and 255: a step of one, so that integers are the elements */
+    float whole[257];
+    unsigned char bits[288];
+    for (int i = 0; i < 257; i++)
+        whole[i] = i < 256 ? (float)i : 3.25f;
+    elcl_ref_store_state(ELCL_INT8, whole, bits, 1, 257, 257);
+    CHECK(bits[0] == 0 && bits[9] == 9 && bits[255] == 255 && bits[256] == 0, "int8 values");
+    /* scale 1, 0x3c00, least 0; then one element: scale 0, least 3.25, 0x4280 */
+    CHECK(!memcmp(bits + 260, "\0\x3c\0\0\0\0\x80\x42", 8), "int8 groups");
+    elcl_ref_round_state(ELCL_INT8, whole, NULL, 1, 257, 257);
+    CHECK(whole[0] == 0 && whole[255] == 255 && whole[256] == 3.25f, "int8 rounded");
+    float few[40], doubt[40]; /* int4: 0 .. 15, and then others */
+    for (int i = 0; i < 40; i++)
+        few[i] = (float)(i % 16);
+    few[33] = 2.5f;
+    few[34] = 3.5f;
+    elcl_ref_store_state(ELCL_INT4, few, bits, 1, 40, 40);
+    CHECK(bits[0] == 0x00 && bits[1] == 0x11 && bits[15] == 0xff, "int4 pairs");
+    CHECK(bits[17] == 2 && bits[18] == 4 && bits[23] == 7 && bits[24] == 0, "int4 tail, ties");
+    elcl_ref_round_state(ELCL_INT4, few, doubt, 1, 40, 40);
+    CHECK(few[33] == 2 && few[34] == 4 && doubt[33] == 1 && doubt[32] == 0, "int4 rounded");
+}
+
+/* Both ways to round agree, and no element moves by more than half a step and its rounding. */
+static void test_state_rounding(void)
+{
+    if (!check_case("ref state rounding"))
+        return;
+    enum { ROWS = 7, PART = 300, N = 2 * PART };
+    static float values[ROWS * N], rounded[ROWS * N], back[ROWS * N];
+    static unsigned char bits[ROWS * N * sizeof(float)];
+    for (int s = ELCL_F32; s <= ELCL_INT4; s++) {
+        const enum elcl_storage storage = (enum elcl_storage)s;
+        for (int i = 0; i < ROWS * N; i++)
+            values[i] = (float)check_normal() * powf(10, (float)(i / PART % 7 - 3));
+        memcpy(rounded, values, sizeof(values));
+        elcl_ref_round_state(storage, rounded, NULL, ROWS, N, PART);
+        elcl_ref_store_state(storage, values, bits, ROWS, N, PART);
+        elcl_ref_load_state(storage, bits, back, ROWS, N, PART);
+        CHECK(!memcmp(rounded, back, sizeof(back)), "storage %d does not come back", s);
+        for (int i = 0; i < ROWS * N; i += PART) {
+            double largest = 0, error = 0;
+            for (int j = i; j < i + PART; j++) {
+                largest = fmax(largest, fabs((double)values[j]));
+                error = fmax(error, fabs((double)values[j] - (double)rounded[j]));
+            }
+            const double steps = storage == ELCL_INT8 ? 255 : storage == ELCL_INT4 ? 15 : 200;
+            CHECK(error <= 1.01 * largest / steps + 1e-7, "storage %d: %g of %g", s, error,
+                  largest);
+        }
+    }
+}
+
+/* A number that is not finite makes its group NaN, and no other. */
+static void test_state_infinite(void)
+{
+    if (!check_case("ref state infinite"))
+        return;
+    static const float wrong[] = {INFINITY, -INFINITY, NAN, 65505, -1e6f};
+    for (size_t w = 0; w < ELCL_COUNT(wrong); w++) {
+        float values[130] = {1, -65504, 65504};
+        values[70] = wrong[w];
+        elcl_ref_round_state(ELCL_INT4, values, NULL, 1, 130, 130);
+        for (int i = 0; i < 130; i++)
+            CHECK(isnan(values[i]) == (i / 64 == 1), "element %d is %g", i, (double)values[i]);
     }
 }
 
@@ -279,6 +360,9 @@ static void test_beam_values(void)
 void test_ref(void)
 {
     test_storage();
+    test_state_rows();
+    test_state_rounding();
+    test_state_infinite();
     test_activation_values();
     test_gemm_values();
     test_norm_values();
