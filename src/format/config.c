@@ -11,7 +11,9 @@
 #include "format/ctranslate2.h"
 #include "format/foreign.h"
 #include "format/ggml.h"
+#include "format/gguf.h"
 #include "format/json.h"
+#include "format/model_file.h"
 
 #define MAX_CONFIG_BYTES ((size_t)16 << 20)
 
@@ -45,18 +47,20 @@ static int read_model_type(struct elcl_config *config, const char *directory, el
     return ELCL_OK;
 }
 
-/* The model type and the rest of a CTranslate2 directory, or of a file of whisper.cpp. */
-static int load_made(const char *model, bool ggml, struct elcl_config *config, elcl_error *err)
+/* The model type and the rest of a CTranslate2 directory, or of a model that is a file. */
+static int load_made(const char *model, enum elcl_model_file file, struct elcl_config *config,
+                     elcl_error *err)
 {
     struct elcl_config c = {
-        .directory = ggml ? NULL : elcl_strdup(model),
-        .path = ggml ? elcl_strdup(model) : elcl_path_join(model, ELCL_CT2_FILE),
-        .generation_path = ggml ? elcl_strdup(model) : elcl_path_join(model, "config.json")};
-    const bool ok = (c.directory || ggml) && c.path && c.generation_path;
+        .directory = file ? NULL : elcl_strdup(model),
+        .path = file ? elcl_strdup(model) : elcl_path_join(model, ELCL_CT2_FILE),
+        .generation_path = file ? elcl_strdup(model) : elcl_path_join(model, "config.json")};
+    const bool ok = (c.directory || file) && c.path && c.generation_path;
     int rc = ok ? ELCL_OK : elcl_fail_nomem(err);
     if (!rc)
-        rc = ggml ? elcl_ggml_config(model, &c.model, &c.generation, err)
-                  : elcl_ct2_config(model, &c.model, &c.generation, err);
+        rc = file == ELCL_GGUF_FILE ? elcl_gguf_config(model, &c.model, err)
+             : file                 ? elcl_ggml_config(model, &c.model, &c.generation, err)
+                                    : elcl_ct2_config(model, &c.model, &c.generation, err);
     if (!rc)
         rc = read_model_type(&c, NULL, err);
     if (rc)
@@ -101,14 +105,15 @@ int elcl_config_parse(const char *model, size_t n_model, const char *generation,
 
 int elcl_config_load(const char *directory, struct elcl_config *config, elcl_error *err)
 {
-    bool ctranslate2 = false, ggml = false;
-    int rc = elcl_ggml_detect(directory, &ggml, err);
-    if (!rc && !ggml)
+    bool ctranslate2 = false;
+    enum elcl_model_file file = ELCL_NO_MODEL_FILE;
+    int rc = elcl_model_file_detect(directory, &file, err);
+    if (!rc && !file)
         rc = elcl_check_directory(directory, err);
-    if (!rc && !ggml)
+    if (!rc && !file)
         rc = elcl_ct2_detect(directory, &ctranslate2, err);
-    if (rc || ggml || ctranslate2)
-        return rc ? rc : load_made(directory, ggml, config, err);
+    if (rc || file || ctranslate2)
+        return rc ? rc : load_made(directory, file, config, err);
     char *path = elcl_path_join(directory, "config.json");
     char *generation_path = elcl_path_join(directory, "generation_config.json");
     char *model = NULL, *generation = NULL;

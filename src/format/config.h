@@ -14,7 +14,7 @@ struct cJSON;
 #define ELCL_MULTILINGUAL_VOCABULARY 51865
 
 struct elcl_config {
-    char *directory;          /* NULL: a file of whisper.cpp, or texts in memory */
+    char *directory;          /* NULL: a model that is a file, or texts in memory */
     char *path;               /* of config.json, for messages */
     char *generation_path;    /* of generation_config.json */
     struct cJSON *model;      /* config.json */
@@ -23,8 +23,8 @@ struct elcl_config {
     void *lists[4]; /* the lists of the generation options point here */
 };
 
-/* Reads both files of a directory. config.json must exist and name a model_type. CTranslate2 and
- * files of whisper.cpp have the values elsewhere. */
+/* Reads both files of a directory. config.json must exist and name a model_type. CTranslate2,
+ * files of whisper.cpp and GGUF files have the values elsewhere. */
 int elcl_config_load(const char *directory, struct elcl_config *config, elcl_error *err);
 /* Parses both texts (for fuzzing); generation may be NULL. */
 int elcl_config_parse(const char *model, size_t n_model, const char *generation,

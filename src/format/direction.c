@@ -4,8 +4,8 @@
 
 #include "base/os.h"
 #include "base/util.h"
-#include "format/ggml.h"
 #include "format/json.h"
+#include "format/model_file.h"
 #include "format/package.h"
 
 #define MAX_BYTES ((size_t)16 << 20)
@@ -90,12 +90,11 @@ int elcl_direction_read(const char *directory, elcl_direction *direction, elcl_e
     char *inner = NULL; /* of a package */
     if (!directory || !direction)
         return elcl_fail(err, ELCL_E_ARG, "elcl_direction_read: NULL argument");
-    bool is_file = false;
+    enum elcl_model_file file = ELCL_NO_MODEL_FILE;
     int rc = elcl_package_open(directory, &inner, err);
     if (!rc)
-        rc = elcl_ggml_detect(inner, &is_file, err);
-    for (size_t i = 0; i < ELCL_COUNT(places) && !rc && !is_file && (!*d.source || !*d.target);
-         i++) {
+        rc = elcl_model_file_detect(inner, &file, err);
+    for (size_t i = 0; i < ELCL_COUNT(places) && !rc && !file && (!*d.source || !*d.target); i++) {
         d = (elcl_direction){0};
         rc = read_place(inner, &places[i], &d, err);
     }

@@ -17,7 +17,7 @@ static const struct {
      "is a PEFT adapter without its base model; merge it into the base model first "
      "(merge_and_unload(), then save_pretrained())"},
     {".onnx", "is an ONNX model" CONVERTED},
-    {".gguf", "is a GGUF model" CONVERTED},
+    {".gguf", "is a GGUF file; the path of a model may name the file itself"},
 };
 
 static const char pointer[] = "version https://git-lfs";

@@ -12,8 +12,8 @@ int elcl_foreign_pointer(const void *data, size_t bytes, const char *file, elcl_
 /* The same of a file that is open. */
 int elcl_foreign_file(const struct elcl_file *file, elcl_error *err);
 
-/* Refuses a directory that holds a PEFT adapter or a model for another program (ONNX, GGUF). For
- * directories that lack a file which elcl needs. */
+/* Refuses a directory that holds a PEFT adapter, a model for another program (ONNX) or a GGUF
+ * file. For directories that lack a file which elcl needs. */
 int elcl_foreign_directory(const char *directory, elcl_error *err);
 
 #endif

@@ -8,50 +8,33 @@
 #include <string.h>
 
 #include "base/util.h"
-#include "format/foreign.h"
+#include "format/byte_reader.h"
 
-#define MAGIC 0x67676d6c
 #define MAX_SIZE (1 << 22)
 #define MAX_NAME 256
-#define WINDOW 65536 /* is read at once; holds a name and a token */
 #define MAX_TOKEN 4096
 
 struct reader {
     struct elcl_ggml *ggml;
-    size_t at;    /* the next byte of the file */
-    char *window; /* [WINDOW] bytes of the file from window_at on */
-    size_t window_at, n_window;
+    struct elcl_byte_reader in;
     elcl_error *err;
 };
 
 static int damaged(const struct reader *r, const char *what)
 {
-    return elcl_fail(r->err, ELCL_E_FORMAT, "%s: %s; is the file complete?", r->ggml->path, what);
+    return elcl_byte_reader_damaged(&r->in, what, r->err);
 }
 
 /* ---- bytes and numbers ----------------------------------------------------------------------- */
 
-static size_t bytes_left(const struct reader *r)
-{
-    return r->ggml->file.bytes - r->at;
-}
-
-/* Points *p to the next n <= WINDOW bytes and skips them. */
 static int take(struct reader *r, size_t n, const char **p)
 {
-    if (bytes_left(r) < n)
-        return damaged(r, "ends too early");
-    if (r->at < r->window_at || r->at + n > r->window_at + r->n_window) {
-        const size_t left = bytes_left(r), want = left < WINDOW ? left : WINDOW;
-        const int rc = elcl_file_read(&r->ggml->file, r->at, r->window, want, r->err);
-        if (rc)
-            return rc;
-        r->window_at = r->at;
-        r->n_window = want;
-    }
-    *p = r->window + (r->at - r->window_at);
-    r->at += n;
-    return ELCL_OK;
+    return elcl_byte_reader_take(&r->in, n, p, r->err);
+}
+
+static int skip(struct reader *r, size_t n, const char *what)
+{
+    return elcl_byte_reader_skip(&r->in, n, what, r->err);
 }
 
 /* Reads an integer in 0 .. max. */
@@ -69,14 +52,6 @@ static int read_number(struct reader *r, const char *what, int max, int *value)
     return ELCL_OK;
 }
 
-static int skip(struct reader *r, size_t n, const char *what)
-{
-    if (n > bytes_left(r))
-        return damaged(r, what);
-    r->at += n;
-    return ELCL_OK;
-}
-
 /* ---- head and vocabulary --------------------------------------------------------------------- */
 
 static int read_head(struct reader *r)
@@ -89,7 +64,7 @@ static int read_head(struct reader *r)
     size_t filters;
     int rc;
     ELCL_TRY(read_number(r, "magic", INT_MAX, &magic));
-    if (magic != MAGIC)
+    if (magic != ELCL_GGML_MAGIC)
         return elcl_fail(r->err, ELCL_E_FORMAT, "%s: is no model of whisper.cpp", r->ggml->path);
     for (int i = 0; i < ELCL_GGML_N_SIZES; i++) {
         ELCL_TRY(read_number(r, names[i], MAX_SIZE, &r->ggml->sizes[i]));
@@ -112,7 +87,7 @@ static int read_vocabulary(struct reader *r)
     int rc = read_number(r, "tokens", g->sizes[ELCL_GGML_VOCABULARY], &n);
     if (rc)
         return rc;
-    if ((size_t)n > bytes_left(r) / 4)
+    if ((size_t)n > elcl_bytes_left(&r->in) / 4)
         return damaged(r, "ends inside the vocabulary");
     g->end = n;
     g->tokens = elcl_calloc((size_t)n, sizeof(*g->tokens));
@@ -178,12 +153,13 @@ static int find_bytes(struct reader *r, const struct elcl_ggml_entry *e, size_t 
 {
     const struct elcl_ggml_type *type = e->type;
     const size_t row = (size_t)e->t.shape[e->t.n_dims - 1];
-    if (type->blocks && row % ELCL_GGML_BLOCK)
+    if (row % type->block)
         return elcl_fail(r->err, ELCL_E_FORMAT,
                          "%s: %s: rows of %zu elements are no whole blocks of type %s",
                          r->ggml->path, e->t.name, row, type->name);
-    const size_t units = type->blocks ? e->t.n / ELCL_GGML_BLOCK : e->t.n;
-    return elcl_mul_size(units, type->bytes, bytes) ? ELCL_OK : damaged(r, "a tensor is too large");
+    return elcl_mul_size(e->t.n / type->block, type->bytes, bytes)
+               ? ELCL_OK
+               : damaged(r, "a tensor is too large");
 }
 
 static int add_entry(struct reader *r, const struct elcl_ggml_entry *entry)
@@ -218,15 +194,15 @@ static int read_tensor(struct reader *r)
     ELCL_TRY(read_name(r, n_name, &e.t));
     e.type = elcl_ggml_type_find(type);
     if (!e.type) {
-        rc = elcl_fail(r->err, ELCL_E_UNSUPPORTED,
-                       "%s: %s has type %d; elcl reads f32, f16, q4_0, q4_1, q5_0, q5_1 and q8_0",
-                       r->ggml->path, e.t.name, type);
+        rc =
+            elcl_fail(r->err, ELCL_E_UNSUPPORTED, "%s: %s has type %d; elcl reads " ELCL_GGML_TYPES,
+                      r->ggml->path, e.t.name, type);
         goto fail;
     }
     ELCL_TRY(find_bytes(r, &e, &bytes));
     e.t.dtype = e.type->dtype;
-    e.t.in_parts = !e.type->blocks;
-    e.at = r->at;
+    e.t.in_parts = !e.type->expand;
+    e.at = r->in.at;
     ELCL_TRY(skip(r, bytes, "ends inside a tensor"));
     drop_last(&e.t);
     ELCL_TRY(add_entry(r, &e));
@@ -240,15 +216,15 @@ fail:
 
 static int read_file(struct elcl_ggml *ggml, bool with_tensors, elcl_error *err)
 {
-    struct reader r = {.ggml = ggml, .window = elcl_calloc(1, WINDOW), .err = err};
-    int rc = r.window ? ELCL_OK : elcl_fail_nomem(err);
+    struct reader r = {.ggml = ggml, .err = err};
+    int rc = elcl_byte_reader_init(&r.in, &ggml->file, err);
     if (!rc)
         rc = read_head(&r);
     if (!rc)
         rc = read_vocabulary(&r);
-    while (!rc && with_tensors && bytes_left(&r))
+    while (!rc && with_tensors && elcl_bytes_left(&r.in))
         rc = read_tensor(&r);
-    elcl_free(r.window);
+    elcl_byte_reader_finish(&r.in);
     return rc;
 }
 
@@ -282,27 +258,4 @@ void elcl_ggml_finish(struct elcl_ggml *ggml)
     elcl_free(ggml->tokens);
     elcl_free(ggml->path);
     *ggml = (struct elcl_ggml){0};
-}
-
-int elcl_ggml_detect(const char *path, bool *is, elcl_error *err)
-{
-    struct elcl_file file = {0};
-    char magic[4];
-    *is = false;
-    if (!elcl_is_file(path))
-        return ELCL_OK;
-    int rc = elcl_file_open(path, &file, err);
-    if (!rc && file.bytes >= sizeof(magic)) {
-        rc = elcl_file_read(&file, 0, magic, sizeof(magic), err);
-        *is = !rc && elcl_read_le(magic, 4) == MAGIC;
-    }
-    elcl_file_close(&file);
-    return rc;
-}
-
-int elcl_ggml_check_model(const char *path, elcl_error *err)
-{
-    bool is = false;
-    const int rc = elcl_ggml_detect(path, &is, err);
-    return rc || is ? rc : elcl_check_directory(path, err);
 }

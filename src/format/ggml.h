@@ -27,6 +27,7 @@ enum elcl_ggml_size {
     ELCL_GGML_N_SIZES
 };
 
+#define ELCL_GGML_MAGIC 0x67676d6c
 #define ELCL_GGML_END "<|endoftext|>"
 
 struct elcl_ggml_token {
@@ -51,11 +52,6 @@ struct elcl_ggml {
     size_t n_entries, max_entries;
     struct elcl_strmap names; /* -> entry */
 };
-
-/* Finds whether a path is such a file. */
-int elcl_ggml_detect(const char *path, bool *is, elcl_error *err);
-/* Fails unless the path is a model: a directory or such a file. */
-int elcl_ggml_check_model(const char *path, elcl_error *err);
 
 /* Opens a file, which stays open, or reads one in memory, which must outlive ggml; messages name
  * `path`. with_tensors: reads their table too. The caller calls elcl_ggml_finish(), after a failure
@@ -90,18 +86,25 @@ bool elcl_ggml_name(const char *name, char *to, size_t size);
 
 /* ---- ggml_blocks.c --------------------------------------------------------------------------- */
 
-/* A type of elements: plain ones, or blocks of ELCL_GGML_BLOCK with a common factor. */
-#define ELCL_GGML_BLOCK 32
+/* A type of elements, here and in GGUF files: plain ones, or blocks of integers with a common
+ * factor, which become f32. */
 struct elcl_ggml_type {
     int number; /* in files */
     const char *name;
-    size_t bytes; /* of an element or a block */
-    bool blocks;
+    size_t block;                               /* elements; 1: plain ones */
+    size_t bytes;                               /* of a block */
     enum elcl_storage dtype;                    /* after reading */
-    void (*expand)(const char *block, float *); /* of blocks */
+    void (*expand)(const char *block, float *); /* NULL: plain elements */
 };
+#define ELCL_GGML_TYPES "f32, f16, bf16, q4_0, q4_1, q5_0, q5_1 and q8_0"
+
 /* Returns NULL for a type that elcl does not read. */
 const struct elcl_ggml_type *elcl_ggml_type_find(int number);
+/* Returns the name of any type, for messages. */
+const char *elcl_ggml_type_name(uint32_t number);
+/* Reads a whole tensor of n elements in blocks from `at` on. */
+int elcl_ggml_expand(const struct elcl_file *file, size_t at, const struct elcl_ggml_type *type,
+                     size_t n, float *to, elcl_error *err);
 
 /* ---- ggml_config.c --------------------------------------------------------------------------- */
 

@@ -1,12 +1,14 @@
-/* Types of elements in files of whisper.cpp. Integers of a block share a factor, and in the types
- * _1 an offset, in half precision. Nibbles: the low ones are the first half of a block. */
-#include <string.h>
+/* Types of elements in files of whisper.cpp and in GGUF files. Integers of a block share a factor,
+ * and in the types _1 an offset, in half precision. Nibbles: the low ones are the first half of a
+ * block. */
+#include <limits.h>
 
 #include "base/half.h"
 #include "base/util.h"
 #include "format/ggml.h"
 
-#define HALF (ELCL_GGML_BLOCK / 2)
+#define BLOCK 32
+#define HALF (BLOCK / 2)
 
 static float half_at(const char *p)
 {
@@ -16,7 +18,7 @@ static float half_at(const char *p)
 static void expand_q8_0(const char *block, float *out)
 {
     const float factor = half_at(block);
-    for (int i = 0; i < ELCL_GGML_BLOCK; i++)
+    for (int i = 0; i < BLOCK; i++)
         out[i] = factor * (float)(signed char)block[2 + i];
 }
 
@@ -24,7 +26,7 @@ static void expand_q8_0(const char *block, float *out)
 static void expand_nibbles(const char *nibbles, uint32_t high, float factor, float offset, int zero,
                            float *out)
 {
-    for (int i = 0; i < ELCL_GGML_BLOCK; i++) {
+    for (int i = 0; i < BLOCK; i++) {
         const unsigned pair = (unsigned char)nibbles[i % HALF];
         const int low = (int)(i < HALF ? pair & 15u : pair >> 4);
         out[i] = factor * (float)(low + (int)(high >> i & 1u) * 16 - zero) + offset;
@@ -53,12 +55,18 @@ static void expand_q5_1(const char *block, float *out)
     expand_nibbles(block + 8, high, half_at(block), half_at(block + 2), 0, out);
 }
 
+/* clang-format off */
 static const struct elcl_ggml_type types[] = {
-    {0, "f32", 4, false, ELCL_F32, NULL},         {1, "f16", 2, false, ELCL_F16, NULL},
-    {2, "q4_0", 18, true, ELCL_F32, expand_q4_0}, {3, "q4_1", 20, true, ELCL_F32, expand_q4_1},
-    {6, "q5_0", 22, true, ELCL_F32, expand_q5_0}, {7, "q5_1", 24, true, ELCL_F32, expand_q5_1},
-    {8, "q8_0", 34, true, ELCL_F32, expand_q8_0},
+    {0, "f32", 1, 4, ELCL_F32, NULL},
+    {1, "f16", 1, 2, ELCL_F16, NULL},
+    {2, "q4_0", BLOCK, 18, ELCL_F32, expand_q4_0},
+    {3, "q4_1", BLOCK, 20, ELCL_F32, expand_q4_1},
+    {6, "q5_0", BLOCK, 22, ELCL_F32, expand_q5_0},
+    {7, "q5_1", BLOCK, 24, ELCL_F32, expand_q5_1},
+    {8, "q8_0", BLOCK, 34, ELCL_F32, expand_q8_0},
+    {30, "bf16", 1, 2, ELCL_BF16, NULL},
 };
+/* clang-format on */
 
 const struct elcl_ggml_type *elcl_ggml_type_find(int number)
 {
@@ -66,4 +74,38 @@ const struct elcl_ggml_type *elcl_ggml_type_find(int number)
         if (types[i].number == number)
             return &types[i];
     return NULL;
+}
+
+const char *elcl_ggml_type_name(uint32_t number)
+{
+    static const char *const others[] = {
+        [10] = "q2_k",   [11] = "q3_k",    [12] = "q4_k",   [13] = "q5_k",    [14] = "q6_k",
+        [15] = "q8_k",   [16] = "iq2_xxs", [17] = "iq2_xs", [18] = "iq3_xxs", [19] = "iq1_s",
+        [20] = "iq4_nl", [21] = "iq3_s",   [22] = "iq2_s",  [23] = "iq4_xs",  [24] = "i8",
+        [25] = "i16",    [26] = "i32",     [27] = "i64",    [28] = "f64",     [29] = "iq1_m",
+        [34] = "tq1_0",  [35] = "tq2_0",   [39] = "mxfp4"};
+    const struct elcl_ggml_type *known =
+        number <= INT_MAX ? elcl_ggml_type_find((int)number) : NULL;
+    const char *name = number < ELCL_COUNT(others) ? others[number] : NULL;
+    return known ? known->name : name ? name : "unknown";
+}
+
+#define AT_ONCE ((size_t)4096) /* blocks that are converted */
+
+int elcl_ggml_expand(const struct elcl_file *file, size_t at, const struct elcl_ggml_type *type,
+                     size_t n, float *to, elcl_error *err)
+{
+    const size_t n_blocks = n / type->block;
+    for (size_t first = 0; first < n_blocks; first += AT_ONCE) {
+        const size_t count = n_blocks - first < AT_ONCE ? n_blocks - first : AT_ONCE;
+        char *stored = NULL;
+        const int rc =
+            elcl_file_copy(file, at + first * type->bytes, count * type->bytes, &stored, err);
+        if (rc)
+            return rc;
+        for (size_t i = 0; i < count; i++, to += type->block)
+            type->expand(stored + i * type->bytes, to);
+        elcl_free(stored);
+    }
+    return ELCL_OK;
 }

@@ -35,33 +35,13 @@ static const char *name_of(const struct elcl_tensors *tensors, size_t i)
     return i < ts->ggml.n_entries ? ts->ggml.entries[i].t.name : NULL;
 }
 
-#define BLOCKS ((size_t)4096) /* that are converted at once */
-
-static int expand(const struct tensors *ts, const struct elcl_ggml_entry *e, float *to,
-                  elcl_error *err)
-{
-    const size_t n = e->t.n / ELCL_GGML_BLOCK, bytes = e->type->bytes;
-    for (size_t first = 0; first < n; first += BLOCKS) {
-        const size_t count = n - first < BLOCKS ? n - first : BLOCKS;
-        char *stored = NULL;
-        const int rc =
-            elcl_file_copy(&ts->ggml.file, e->at + first * bytes, count * bytes, &stored, err);
-        if (rc)
-            return rc;
-        for (size_t i = 0; i < count; i++, to += ELCL_GGML_BLOCK)
-            e->type->expand(stored + i * bytes, to);
-        elcl_free(stored);
-    }
-    return ELCL_OK;
-}
-
 static int read_tensor(const struct elcl_tensors *tensors, const struct elcl_tensor *tensor,
                        size_t first, size_t n, void *to, elcl_error *err)
 {
     const struct tensors *ts = (const struct tensors *)tensors;
     const struct elcl_ggml_entry *e = entry_of(ts, tensor->name);
-    if (e->type->blocks)
-        return expand(ts, e, to, err);
+    if (e->type->expand)
+        return elcl_ggml_expand(&ts->ggml.file, e->at, e->type, e->t.n, to, err);
     return elcl_file_read(&ts->ggml.file, e->at + first * e->type->bytes, to, n * e->type->bytes,
                           err);
 }

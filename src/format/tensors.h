@@ -1,6 +1,6 @@
-/* Tensors by name, from any source: files of safetensors, PyTorch or CTranslate2, or computed on
- * request. A source is a struct whose first member is `struct elcl_tensors`, with a table of
- * functions. */
+/* Tensors by name, from any source: files of safetensors, PyTorch, CTranslate2, whisper.cpp or
+ * llama.cpp, or computed on request. A source is a struct whose first member is `struct
+ * elcl_tensors`, with a table of functions. */
 #ifndef ELCL_FORMAT_TENSORS_H
 #define ELCL_FORMAT_TENSORS_H
 
@@ -48,7 +48,7 @@ struct elcl_tensors {
     size_t n_loaded, max_loaded;
 };
 
-/* Opens the weights of a model directory, or of a file of whisper.cpp. */
+/* Opens the weights of a model directory, or of a model that is a file. */
 int elcl_tensors_open(const char *directory, struct elcl_tensors **tensors, elcl_error *err);
 void elcl_tensors_close(struct elcl_tensors **tensors); /* NULL is fine */
 

@@ -6,6 +6,8 @@
 #include "format/ctranslate2.h"
 #include "format/foreign.h"
 #include "format/ggml.h"
+#include "format/gguf.h"
+#include "format/model_file.h"
 #include "format/pytorch.h"
 #include "format/safetensors.h"
 
@@ -41,10 +43,14 @@ int elcl_tensors_open(const char *directory, struct elcl_tensors **tensors, elcl
     struct elcl_safetensors *st = NULL;
     const char *name;
     char *path;
-    bool ggml = false;
-    int rc = elcl_ggml_detect(directory, &ggml, err);
-    if (rc || ggml)
-        return rc ? rc : elcl_ggml_tensors_open(directory, tensors, err);
+    enum elcl_model_file file = ELCL_NO_MODEL_FILE;
+    int rc = elcl_model_file_detect(directory, &file, err);
+    if (rc)
+        return rc;
+    if (file == ELCL_GGUF_FILE)
+        return elcl_gguf_tensors_open(directory, tensors, err);
+    if (file == ELCL_WHISPER_CPP_FILE)
+        return elcl_ggml_tensors_open(directory, tensors, err);
     rc = find_file(directory, &name, &path, err);
     if (rc)
         return rc;

@@ -1,4 +1,5 @@
 /* A tokenizer without its model. */
+#include "base/os.h"
 #include "base/util.h"
 #include "format/package.h"
 #include "model/model.h"
@@ -21,7 +22,10 @@ int elcl_codec_open(const char *directory, elcl_codec **codec, elcl_error *err)
     elcl_free(inner);
     if (!rc && !c->model.tokenizer)
         rc = elcl_fail(err, ELCL_E_UNSUPPORTED,
-                       "%s: the directory has no tokenizer (" ELCL_TOKENIZER_FILES ")", directory);
+                       elcl_is_file(directory)
+                           ? "%s: the file has no tokenizer; use token ids"
+                           : "%s: the directory has no tokenizer (" ELCL_TOKENIZER_FILES ")",
+                       directory);
     if (rc)
         elcl_codec_close(&c);
     else

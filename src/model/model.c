@@ -6,7 +6,7 @@
 
 #include "base/os.h"
 #include "base/util.h"
-#include "format/ggml.h"
+#include "format/model_file.h"
 #include "model/synthetic.h"
 #include "model/unused.h"
 
@@ -21,8 +21,9 @@ static int set_prompt_defaults(struct elcl_model *m, const char *directory, elcl
 {
     bool add_bos = m->family->prompt_bos;
     const int rc =
-        directory ? elcl_tokenizer_config_bool(directory, "add_bos_token", add_bos, &add_bos, err)
-                  : ELCL_OK;
+        directory && elcl_is_directory(directory)
+            ? elcl_tokenizer_config_bool(directory, "add_bos_token", add_bos, &add_bos, err)
+            : ELCL_OK;
     if (rc)
         return rc;
     add_bos = add_bos && m->bos >= 0;
@@ -54,7 +55,7 @@ fail:
 static int read_directory(struct elcl_model *m, const char *directory, elcl_error *err)
 {
     int rc;
-    ELCL_TRY(elcl_ggml_check_model(directory, err));
+    ELCL_TRY(elcl_model_file_check(directory, err));
     ELCL_TRY(elcl_config_load(directory, &m->config, err));
     ELCL_TRY(elcl_family_read(&m->config, &m->family, &m->arch, &m->defaults, err));
     ELCL_TRY(elcl_tokenizer_load(directory, &m->tokenizer, err));
@@ -68,7 +69,7 @@ int elcl_model_read_texts(struct elcl_model *m, const char *directory, elcl_erro
     elcl_error config_err = {0};
     bool has_config = false;
     m->bos = m->eos = m->empty = -1;
-    int rc = elcl_ggml_check_model(directory, err);
+    int rc = elcl_model_file_check(directory, err);
     if (!rc)
         rc = elcl_tokenizer_load(directory, &m->tokenizer, err);
     if (!rc && elcl_is_directory(directory))

@@ -1,6 +1,7 @@
 /* Text to token ids and back, with the tokens that a model puts around a text. */
 #include <string.h>
 
+#include "base/os.h"
 #include "base/util.h"
 #include "format/package.h"
 #include "model/model.h"
@@ -20,8 +21,10 @@ static int require_tokenizer(const elcl_model *model, elcl_error *err)
     if (model->tokenizer)
         return ELCL_OK;
     return elcl_fail(err, ELCL_E_UNSUPPORTED,
-                     "%s: the model directory has no tokenizer (" ELCL_TOKENIZER_FILES
-                     "); use token ids",
+                     elcl_is_file(model->config.path) && !model->config.directory
+                         ? "%s: the file has no tokenizer; use token ids"
+                         : "%s: the model directory has no tokenizer (" ELCL_TOKENIZER_FILES
+                           "); use token ids",
                      model->config.path);
 }
 

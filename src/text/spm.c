@@ -7,14 +7,33 @@
 #include "text/characters.h"
 #include "text/spm_model.h"
 
+static struct elcl_spm *create(const char *path)
+{
+    struct elcl_spm *model = elcl_calloc(1, sizeof(*model));
+    if (model)
+        model->path = elcl_strdup(path);
+    if (model && !model->path)
+        elcl_spm_destroy(&model);
+    return model;
+}
+
 int elcl_spm_create(const void *bytes, size_t n, const char *path, struct elcl_spm **spm,
                     elcl_error *err)
 {
-    struct elcl_spm *model = elcl_calloc(1, sizeof(*model));
-    if (!model)
-        return elcl_fail_nomem(err);
-    model->path = elcl_strdup(path);
-    const int rc = model->path ? elcl_spm_read(model, bytes, n, err) : elcl_fail_nomem(err);
+    struct elcl_spm *model = create(path);
+    const int rc = model ? elcl_spm_read(model, bytes, n, err) : elcl_fail_nomem(err);
+    if (rc)
+        elcl_spm_destroy(&model);
+    else
+        *spm = model;
+    return rc;
+}
+
+int elcl_spm_assemble(const struct elcl_spm_parts *parts, const char *path, struct elcl_spm **spm,
+                      elcl_error *err)
+{
+    struct elcl_spm *model = create(path);
+    const int rc = model ? elcl_spm_take_parts(model, parts, err) : elcl_fail_nomem(err);
     if (rc)
         elcl_spm_destroy(&model);
     else

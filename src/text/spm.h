@@ -14,6 +14,23 @@ struct elcl_spm; /* immutable: safe to share */
 /* Reads a file's content; messages name `path`. */
 int elcl_spm_create(const void *bytes, size_t n, const char *path, struct elcl_spm **spm,
                     elcl_error *err);
+/* The same from the parts of a model of type unigram, all copied. */
+struct elcl_spm_token {
+    const char *s; /* [n] */
+    size_t n;
+    uint64_t type; /* of sentencepiece_model.proto */
+    float score;
+};
+struct elcl_spm_parts {
+    const struct elcl_spm_token *tokens; /* [n], by id */
+    size_t n;
+    const char *charsmap; /* [n_charsmap] */
+    size_t n_charsmap;
+    bool dummy_space; /* a space before a text */
+    bool trims;       /* no space at both ends, one between words */
+};
+int elcl_spm_assemble(const struct elcl_spm_parts *parts, const char *path, struct elcl_spm **spm,
+                      elcl_error *err);
 void elcl_spm_destroy(struct elcl_spm **spm); /* NULL is fine */
 
 /* Returns the number of pieces. */

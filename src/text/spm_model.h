@@ -61,6 +61,8 @@ struct elcl_spm {
 /* Fills a zeroed model from a file's content. */
 int elcl_spm_read(struct elcl_spm *spm, const char *bytes, size_t n, elcl_error *err);
 
+int elcl_spm_take_parts(struct elcl_spm *spm, const struct elcl_spm_parts *parts, elcl_error *err);
+
 /* Returns the id of a spelling, reserved pieces first; the unknown piece's if there is none. */
 int32_t elcl_spm_id(const struct elcl_spm *spm, const char *s, size_t n);
 /* The same without reserved pieces, which no text is cut into. */

@@ -41,6 +41,16 @@ static bool next(const struct elcl_spm *spm, struct elcl_pb *pb, const uint8_t *
 
 /* ---- pieces -------------------------------------------------------------------------------- */
 
+static int set_type(const struct elcl_spm *spm, uint64_t type, struct elcl_spm_piece *piece,
+                    elcl_error *err)
+{
+    if (type < ELCL_SPM_NORMAL || type > ELCL_SPM_BYTE)
+        return elcl_fail(err, ELCL_E_FORMAT, "%s: piece %zu: expected a type in 1 .. 6, found %llu",
+                         spm->path, spm->n, (unsigned long long)type);
+    piece->type = (enum elcl_spm_type)type;
+    return ELCL_OK;
+}
+
 static int read_piece(const struct elcl_spm *spm, struct elcl_pb pb, struct elcl_spm_piece *piece,
                       struct elcl_pb *spelling, elcl_error *err)
 {
@@ -56,13 +66,7 @@ static int read_piece(const struct elcl_spm *spm, struct elcl_pb pb, struct elcl
         else
             type = field.value;
     }
-    if (rc)
-        return rc;
-    if (type < ELCL_SPM_NORMAL || type > ELCL_SPM_BYTE)
-        return elcl_fail(err, ELCL_E_FORMAT, "%s: piece %zu: expected a type in 1 .. 6, found %llu",
-                         spm->path, spm->n, (unsigned long long)type);
-    piece->type = (enum elcl_spm_type)type;
-    return ELCL_OK;
+    return rc ? rc : set_type(spm, type, piece, err);
 }
 
 /* The spelling must be text, and the score a number that can be compared. */
@@ -108,15 +112,16 @@ static int name_piece(struct elcl_spm *spm, const struct elcl_spm_piece *piece,
     return ELCL_OK;
 }
 
-static int add_piece(struct elcl_spm *spm, struct elcl_pb message, elcl_error *err)
+/* Appends a piece, whose place in `text` is set here. */
+static int append_piece(struct elcl_spm *spm, struct elcl_spm_piece piece,
+                        const struct elcl_pb *spelling, elcl_error *err)
 {
-    struct elcl_spm_piece piece = {0};
-    struct elcl_pb spelling = {0};
     void *pieces = spm->pieces;
-    int rc;
-    ELCL_TRY(read_piece(spm, message, &piece, &spelling, err));
-    ELCL_TRY(check_piece(spm, &piece, &spelling, err));
-    ELCL_TRY(name_piece(spm, &piece, &spelling, err));
+    int rc = check_piece(spm, &piece, spelling, err);
+    if (!rc)
+        rc = name_piece(spm, &piece, spelling, err);
+    if (rc)
+        return rc;
     if (piece.type == ELCL_SPM_UNKNOWN) {
         if (spm->unknown >= 0)
             return elcl_fail(err, ELCL_E_FORMAT, "%s: pieces %d and %zu are both unknown pieces",
@@ -124,14 +129,21 @@ static int add_piece(struct elcl_spm *spm, struct elcl_pb message, elcl_error *e
         spm->unknown = (int32_t)spm->n;
     }
     piece.offset = (uint32_t)spm->text.n;
-    piece.length = (uint32_t)spelling.n;
-    elcl_str_append(&spm->text, spelling.s, spelling.n);
+    piece.length = (uint32_t)spelling->n;
+    elcl_str_append(&spm->text, spelling->s, spelling->n);
     if (spm->text.failed || !elcl_grow(&pieces, &spm->max, spm->n + 1, sizeof(*spm->pieces)))
         return elcl_fail_nomem(err);
     spm->pieces = pieces;
     spm->pieces[spm->n++] = piece;
-fail:
-    return rc;
+    return ELCL_OK;
+}
+
+static int add_piece(struct elcl_spm *spm, struct elcl_pb message, elcl_error *err)
+{
+    struct elcl_spm_piece piece = {0};
+    struct elcl_pb spelling = {0};
+    const int rc = read_piece(spm, message, &piece, &spelling, err);
+    return rc ? rc : append_piece(spm, piece, &spelling, err);
 }
 
 /* ---- the other parts ----------------------------------------------------------------------- */
@@ -286,15 +298,18 @@ static int build_unigram(struct elcl_spm *spm, elcl_error *err)
     return rc;
 }
 
-int elcl_spm_read(struct elcl_spm *spm, const char *bytes, size_t n, elcl_error *err)
+static void begin(struct elcl_spm *spm)
 {
     const struct elcl_spm_rules defaults = {.dummy_space = true, .trims = true, .escapes = true};
-    int rc;
     spm->rules = spm->backward = defaults;
     spm->algorithm = ELCL_SPM_UNIGRAM;
     spm->unknown = -1;
     elcl_str_text(&spm->unknown_text, " \xe2\x81\x87 ");
-    ELCL_TRY(read_parts(spm, (struct elcl_pb){bytes, n}, err));
+}
+
+static int complete(struct elcl_spm *spm, elcl_error *err)
+{
+    int rc;
     if (spm->unknown_text.failed)
         return elcl_fail_nomem(err);
     if (!spm->n)
@@ -308,4 +323,31 @@ int elcl_spm_read(struct elcl_spm *spm, const char *bytes, size_t n, elcl_error 
         ELCL_TRY(build_unigram(spm, err));
 fail:
     return rc;
+}
+
+int elcl_spm_read(struct elcl_spm *spm, const char *bytes, size_t n, elcl_error *err)
+{
+    begin(spm);
+    const int rc = read_parts(spm, (struct elcl_pb){bytes, n}, err);
+    return rc ? rc : complete(spm, err);
+}
+
+int elcl_spm_take_parts(struct elcl_spm *spm, const struct elcl_spm_parts *parts, elcl_error *err)
+{
+    int rc = ELCL_OK;
+    begin(spm);
+    spm->rules.dummy_space = parts->dummy_space;
+    spm->rules.trims = parts->trims;
+    if (parts->n_charsmap)
+        rc = elcl_charsmap_parse(&spm->rules.map, parts->charsmap, parts->n_charsmap, spm->path,
+                                 err);
+    for (size_t i = 0; i < parts->n && !rc; i++) {
+        const struct elcl_spm_token *token = &parts->tokens[i];
+        struct elcl_spm_piece piece = {.score = token->score};
+        rc = set_type(spm, token->type, &piece, err);
+        if (!rc)
+            rc = append_piece(spm, piece, &(struct elcl_pb){token->s, token->n}, err);
+        spm->byte_fallback = spm->byte_fallback || piece.type == ELCL_SPM_BYTE;
+    }
+    return rc ? rc : complete(spm, err);
 }

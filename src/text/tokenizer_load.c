@@ -5,8 +5,8 @@
 #include "base/os.h"
 #include "format/ctranslate2.h"
 #include "format/foreign.h"
-#include "format/ggml.h"
 #include "format/json.h"
+#include "format/model_file.h"
 #include "text/tokenizer_load.h"
 
 #define MAX_FILE_BYTES ((size_t)256 << 20)
@@ -154,11 +154,16 @@ static bool has_origin(const struct elcl_text_file *files)
 
 int elcl_tokenizer_load(const char *directory, struct elcl_tokenizer **tokenizer, elcl_error *err)
 {
-    bool ctranslate2 = false, ggml = false;
+    bool ctranslate2 = false;
+    enum elcl_model_file file = ELCL_NO_MODEL_FILE;
     struct elcl_text_file files[ELCL_N_TOKENIZER_FILES] = {{0}};
-    int rc = elcl_ggml_detect(directory, &ggml, err);
-    if (rc || ggml)
-        return rc ? rc : elcl_ggml_tokenizer_load(directory, tokenizer, err);
+    int rc = elcl_model_file_detect(directory, &file, err);
+    if (rc)
+        return rc;
+    if (file == ELCL_GGUF_FILE)
+        return elcl_gguf_tokenizer_load(directory, tokenizer, err);
+    if (file == ELCL_WHISPER_CPP_FILE)
+        return elcl_ggml_tokenizer_load(directory, tokenizer, err);
     rc = elcl_ct2_detect(directory, &ctranslate2, err);
     if (!rc)
         rc = read_files(directory, files, err);

@@ -70,6 +70,11 @@ int elcl_ct2_tokenizer_check(const char *directory, const struct elcl_tokenizer 
 
 int elcl_ggml_tokenizer_load(const char *path, struct elcl_tokenizer **tokenizer, elcl_error *err);
 
+/* ---- tokenizer_gguf.c ------------------------------------------------------------------------ */
+
+/* *tokenizer becomes NULL if the file has no tokenizer. */
+int elcl_gguf_tokenizer_load(const char *path, struct elcl_tokenizer **tokenizer, elcl_error *err);
+
 /* ---- tokenizer_whisper.c --------------------------------------------------------------------- */
 
 /* Makes a byte-level tokenizer one of speech if it has <|startoftranscript|>: decoded texts have no

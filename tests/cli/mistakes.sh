@@ -185,6 +185,7 @@ files() {
     done
 }
 files gguf model-q4.gguf
+head -c 300 "$root/tests/golden/gguf/t5.gguf" >gguf/cut.gguf
 files ct2 model.bin shared_vocabulary.json
 echo '{"add_source_bos": false}' >ct2/config.json
 files onnx config.json decoder_model.onnx
@@ -229,8 +230,13 @@ rows "$real" <<'END'
 1 @ generate org/none hello @ fetch it with hf download org/none --local-dir DIR
 1 @ plan org/none @ fetch it with hf download org/none --local-dir DIR
 1 @ generate https://huggingface.co/facebook/bart-base hello @ hf download facebook/bart-base --local-dir DIR
-1 @ generate gguf/model-q4.gguf hello @ is a GGUF file of llama.cpp: elcl reads the Hugging Face model that it was made from
-1 @ generate gguf hello @ model-q4.gguf is a GGUF file of llama.cpp
+1 @ generate gguf hello @ gguf: model-q4.gguf is a GGUF file: name the file itself as the model
+1 @ generate gguf/model-q4.gguf hello @ gguf/model-q4.gguf is no GGUF file: is the download complete?
+1 @ generate gguf/cut.gguf hello @ gguf/cut.gguf: has fewer keys than it says; is the file complete?
+1 @ plan gguf/cut.gguf @ gguf/cut.gguf: has fewer keys than it says
+1 @ encode gguf/cut.gguf hello @ gguf/cut.gguf: has fewer keys than it says
+1 @ languages "$root/tests/golden/gguf/t5.gguf" @ t5.gguf: the model has no languages
+1 @ encode "$root/tests/golden/gguf/gpt2.gguf" hello @ gpt2.gguf: the file has no tokenizer; use token ids
 1 @ generate ct2 hello @ ct2/model.bin: ends inside a number; is the file complete?
 1 @ plan ct2 @ ct2/model.bin: ends inside a number; is the file complete?
 1 @ generate onnx hello @ decoder_model.onnx is an ONNX model

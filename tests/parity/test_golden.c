@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "base/util.h"
 #include "parity/common.h"
 
@@ -178,7 +179,8 @@ static void test_setup(const struct golden *golden, const char *name, const stru
         return;
     elcl_model *model = setup_open(golden->directory, setup, options);
     if (model) {
-        compare_defaults(golden, model);
+        if (elcl_is_directory(golden->directory)) /* a GGUF file has no options */
+            compare_defaults(golden, model);
         if (!model->arch.decoder_only)
             compare_encoder(golden, model);
         compare_logits(golden, model);
@@ -284,6 +286,24 @@ static void test_files(const char *name, const char *stored, const struct check_
     golden_finish(&golden);
 }
 
+/* A GGUF file gives what transformers makes of its weights. Each file has one way to compute. */
+static void test_gguf(const char *name, const char *stored, const char *file,
+                      enum elcl_attention attention, enum elcl_kernels kernels,
+                      const struct check_options *options)
+{
+    struct golden golden;
+    check_case("golden, %s, stored results", name);
+    if (!golden_load_file(stored, file, &golden))
+        return;
+    snprintf(golden.directory, sizeof(golden.directory), "%s/tests/golden/gguf/%s", check_root(),
+             name);
+    test_setup(
+        &golden, name,
+        &(struct setup){.attention = attention, .kernels = kernels, .gemm = ELCL_GEMM_NATIVE},
+        options);
+    golden_finish(&golden);
+}
+
 /* Goldens of transformers 5, in files as it saves them. Each model has every variant, and one kind
  * of kernels, in turn: building programs takes most of the time. */
 static void test_family(const char *name, int turn, const struct check_options *options)
@@ -326,6 +346,9 @@ int main(int argc, char **argv)
         test_model(models[i], options);
     for (size_t i = 0; i < ELCL_COUNT(families); i++)
         test_family(families[i], (int)i, options);
+    test_gguf("t5.gguf", "gguf", "t5.json", ELCL_ATTN_EL, ELCL_KERNELS_CPU, options);
+    test_gguf("flan.gguf", "gguf", "flan.json", ELCL_ATTN_MHA, ELCL_KERNELS_GPU, options);
+    test_gguf("gpt2.gguf", "tiny-gpt2", "golden.json", ELCL_ATTN_EL, ELCL_KERNELS_CPU, options);
     test_searches("tiny-bart", "searches.json", options);
     test_searches("tiny-bart", "rules.json", options);
     test_searches("tiny-bart", "timestamps.json", options);

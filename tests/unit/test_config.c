@@ -207,8 +207,9 @@ static void test_foreign(void)
         {"adapter_config.json", NULL,
          "adapter_config.json: is a PEFT adapter without its base model; merge it into the base"},
         {"encoder_model.onnx", NULL, "encoder_model.onnx: is an ONNX model; elcl reads"},
-        {"model-q4.gguf", NULL, "model-q4.gguf: is a GGUF model; elcl reads"},
-        {"model.gguf", "{\"add_source_eos\":false}", "model.gguf: is a GGUF model; elcl reads"},
+        {"model-q4.gguf", NULL,
+         "model-q4.gguf: is a GGUF file; the path of a model may name the file"},
+        {"model.gguf", "{\"add_source_eos\":false}", "model.gguf: is a GGUF file; the path of a"},
     };
     for (size_t i = 0; i < ELCL_COUNT(cases); i++) {
         if (!check_case("foreign: %s%s", cases[i].file, cases[i].config ? ", config.json" : ""))

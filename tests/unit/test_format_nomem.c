@@ -10,6 +10,7 @@
 #include "format/config.h"
 #include "format/ctranslate2.h"
 #include "format/ggml.h"
+#include "format/gguf.h"
 #include "format/pytorch.h"
 #include "format/safetensors.h"
 #include "elcl/speech.h"
@@ -183,6 +184,42 @@ static int use_ggml(elcl_error *err)
     elcl_tokenizer_destroy(&t);
     cJSON_Delete(config);
     cJSON_Delete(generation);
+    return rc;
+}
+
+/* The same of a GGUF file; one tensor has a type that is refused. */
+static int use_gguf(elcl_error *err)
+{
+    char path[512];
+    snprintf(path, sizeof(path), "%s/tests/fuzz/seeds/gguf/small.gguf", check_root());
+    struct elcl_tensors *tensors = NULL;
+    struct elcl_tokenizer *t = NULL;
+    cJSON *config = NULL;
+    const char *name;
+    int rc = elcl_gguf_tensors_open(path, &tensors, err);
+    CHECK(!rc == (tensors != NULL), "output with code %d", rc);
+    for (size_t i = 0; !rc && (name = elcl_tensors_name(tensors, i)); i++)
+        if (!elcl_tensors_refusal(tensors, name))
+            rc = elcl_tensors_load(tensors, elcl_tensors_find(tensors, name), err);
+    elcl_tensors_close(&tensors);
+    if (!rc)
+        rc = elcl_gguf_config(path, &config, err);
+    if (!rc)
+        rc = elcl_gguf_tokenizer_load(path, &t, err);
+    CHECK(!rc == (t != NULL), "output with code %d", rc);
+    elcl_tokenizer_destroy(&t);
+    cJSON_Delete(config);
+    return rc;
+}
+
+static int use_gguf_bytes(elcl_error *err)
+{
+    char path[512];
+    snprintf(path, sizeof(path), "%s/tests/fuzz/seeds/gguf/bytes.gguf", check_root());
+    struct elcl_tokenizer *t = NULL;
+    const int rc = elcl_gguf_tokenizer_load(path, &t, err);
+    CHECK(!rc == (t != NULL), "output with code %d", rc);
+    elcl_tokenizer_destroy(&t);
     return rc;
 }
 
@@ -408,6 +445,8 @@ int main(int argc, char **argv)
     write_speech_directory();
     test_exhaustion("speech of ctranslate2", use_speech_directory);
     test_exhaustion("whisper.cpp", use_ggml);
+    test_exhaustion("GGUF", use_gguf);
+    test_exhaustion("GGUF, bytes", use_gguf_bytes);
     test_exhaustion("config", use_config);
     test_exhaustion("languages of a model", use_direction);
     test_exhaustion("vocab.json", use_vocab);

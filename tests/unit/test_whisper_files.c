@@ -437,7 +437,7 @@ static void test_changed(void)
     refuse_changed(TENSOR, 5, ELCL_E_FORMAT, "dimensions of a tensor: expected 0 .. 4, found 5");
     refuse_changed(TENSOR, 0, ELCL_E_FORMAT, "a tensor has no dimensions");
     refuse_changed(TENSOR + 8, 14, ELCL_E_UNSUPPORTED,
-                   "f: model.encoder.layers.0.fc1.weight has type 14; elcl reads f32, f16, q4_0");
+                   "f: model.encoder.layers.0.fc1.weight has type 14; elcl reads f32, f16, bf16,");
     refuse_changed(TENSOR + 12, 31, ELCL_E_FORMAT, "rows of 31 elements are no whole blocks");
     refuse_changed(TENSOR + 20, 'x', ELCL_E_UNSUPPORTED, "is not one of Whisper's");
 }

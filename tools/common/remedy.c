@@ -90,7 +90,7 @@ static const struct foreign {
 } foreign[] = {
     {"adapter_config.json", "an adapter, not a whole model",
      "merge it into its base model with merge_and_unload() and save_pretrained() of peft"},
-    {"*.gguf", "a GGUF file of llama.cpp", NULL},
+    {"*.gguf", "a GGUF file", "name the file itself as the model"},
     {"*.onnx", "an ONNX model", NULL},
     {"tf_model.h5", "TensorFlow weights",
      "load them with from_pretrained(..., from_tf=True) and save_pretrained() of transformers"},
@@ -213,15 +213,15 @@ static int explain_directory(const char *model, int rc, elcl_error *err)
 /* Whether elcl opens files of this kind, so that *err says what is wrong with this one. */
 static bool is_model_file(const char *model)
 {
-    static const char whisper_cpp[] = "lmgg";
-    const size_t n = sizeof(whisper_cpp) - 1;
+    static const char whisper_cpp[] = "lmgg", gguf[] = "GGUF";
+    const size_t n = sizeof(gguf) - 1;
     char *start = NULL;
     struct elcl_file file = {0};
     bool is = elcl_ends_with(model, strlen(model), ".argosmodel");
     if (is || elcl_file_open(model, &file, NULL))
         return is;
     is = file.bytes >= n && !elcl_file_copy(&file, 0, n, &start, NULL) &&
-         !memcmp(start, whisper_cpp, n);
+         (!memcmp(start, whisper_cpp, n) || !memcmp(start, gguf, n));
     elcl_free(start);
     elcl_file_close(&file);
     return is;
@@ -235,6 +235,8 @@ static int explain_file(const char *model, int rc, elcl_error *err)
     if (is_model_file(model))
         return rc;
     *err = (elcl_error){0};
+    if (elcl_ends_with(name, strlen(name), ".gguf"))
+        return elcl_fail(err, rc, "%.200s is no GGUF file: is the download complete?", model);
     if (f)
         return elcl_fail(err, rc, "%.200s is %s: %s", model, f->is,
                          f->remedy ? f->remedy : original);

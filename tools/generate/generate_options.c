@@ -228,8 +228,9 @@ bool cli_generate_parse(struct cli_generate_options *options, int argc, char **a
 {
     static const char about[] =
         "Generates text with the Hugging Face or CTranslate2 model in the directory MODEL.\n"
-        "MODEL can also be a package of argostranslate (.argosmodel), or the name of a model\n"
-        "in the Hugging Face cache, like facebook/bart-large-cnn.\n"
+        "MODEL can also be a package of argostranslate (.argosmodel), a GGUF file of T5 or\n"
+        "GPT-2, or the name of a model in the Hugging Face cache, like\n"
+        "facebook/bart-large-cnn.\n"
         "\n"
         "The samples are the TEXT arguments, or the lines of --input FILE, or the lines of\n"
         "standard input. Each sample produces at least one line, in input order.\n";

@@ -17,9 +17,9 @@ static int list(const char *model, const char *output, elcl_error *err)
     int rc = directory ? elcl_languages(directory, &codes, err) : elcl_fail_nomem(err);
     if (!rc && !*codes && !elcl_is_directory(directory))
         rc = ELCL_E_IO;
-    if (rc)
-        rc = directory ? cli_explain_model(directory, rc, err) : rc;
-    else if (!*codes)
+    if (rc && directory)
+        rc = cli_explain_model(directory, rc, err);
+    if (rc ? !*err->msg : !*codes) /* a model that is a file needs no explanation */
         rc = elcl_fail(err, ELCL_E_UNSUPPORTED, "%.200s: the model has no languages", model);
     if (!rc) {
         struct elcl_str text = {0};
