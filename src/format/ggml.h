@@ -96,7 +96,7 @@ struct elcl_ggml_type {
     enum elcl_storage dtype;                    /* after reading */
     void (*expand)(const char *block, float *); /* NULL: plain elements */
 };
-#define ELCL_GGML_TYPES "f32, f16, bf16, q4_0, q4_1, q5_0, q5_1 and q8_0"
+#define ELCL_GGML_TYPES "f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q6_K and q8_0"
 
 /* Returns NULL for a type that elcl does not read. */
 const struct elcl_ggml_type *elcl_ggml_type_find(int number);

@@ -55,6 +55,24 @@ static void expand_q5_1(const char *block, float *out)
     expand_nibbles(block + 8, high, half_at(block), half_at(block + 2), 0, out);
 }
 
+#define LARGE_BLOCK 256
+
+/* 6 bits: 4 low ones of the first half of the elements, then of the second, 2 high ones likewise,
+ * an integer factor for each 16 elements, and one factor for all. Each half has four parts of 32;
+ * the parts share bytes. */
+static void expand_q6_k(const char *block, float *out)
+{
+    const float factor = half_at(block + 208);
+    for (int i = 0; i < LARGE_BLOCK; i++) {
+        const int half = i / 128, part = i % 128 / 32, k = i % 32;
+        const unsigned low = (unsigned char)block[64 * half + 32 * (part % 2) + k];
+        const unsigned high = (unsigned char)block[128 + 32 * half + k];
+        const unsigned nibble = part < 2 ? low & 15u : low >> 4;
+        const int q = (int)(nibble | (high >> 2 * part & 3u) << 4) - 32;
+        out[i] = factor * (float)(signed char)block[192 + i / 16] * (float)q;
+    }
+}
+
 /* clang-format off */
 static const struct elcl_ggml_type types[] = {
     {0, "f32", 1, 4, ELCL_F32, NULL},
@@ -64,6 +82,7 @@ static const struct elcl_ggml_type types[] = {
     {6, "q5_0", BLOCK, 22, ELCL_F32, expand_q5_0},
     {7, "q5_1", BLOCK, 24, ELCL_F32, expand_q5_1},
     {8, "q8_0", BLOCK, 34, ELCL_F32, expand_q8_0},
+    {14, "q6_K", LARGE_BLOCK, 210, ELCL_F32, expand_q6_k},
     {30, "bf16", 1, 2, ELCL_BF16, NULL},
 };
 /* clang-format on */
@@ -79,11 +98,11 @@ const struct elcl_ggml_type *elcl_ggml_type_find(int number)
 const char *elcl_ggml_type_name(uint32_t number)
 {
     static const char *const others[] = {
-        [10] = "q2_k",   [11] = "q3_k",    [12] = "q4_k",   [13] = "q5_k",    [14] = "q6_k",
-        [15] = "q8_k",   [16] = "iq2_xxs", [17] = "iq2_xs", [18] = "iq3_xxs", [19] = "iq1_s",
-        [20] = "iq4_nl", [21] = "iq3_s",   [22] = "iq2_s",  [23] = "iq4_xs",  [24] = "i8",
-        [25] = "i16",    [26] = "i32",     [27] = "i64",    [28] = "f64",     [29] = "iq1_m",
-        [34] = "tq1_0",  [35] = "tq2_0",   [39] = "mxfp4"};
+        [10] = "q2_K",    [11] = "q3_K",   [12] = "q4_K",    [13] = "q5_K",  [15] = "q8_K",
+        [16] = "iq2_xxs", [17] = "iq2_xs", [18] = "iq3_xxs", [19] = "iq1_s", [20] = "iq4_nl",
+        [21] = "iq3_s",   [22] = "iq2_s",  [23] = "iq4_xs",  [24] = "i8",    [25] = "i16",
+        [26] = "i32",     [27] = "i64",    [28] = "f64",     [29] = "iq1_m", [34] = "tq1_0",
+        [35] = "tq2_0",   [39] = "mxfp4"};
     const struct elcl_ggml_type *known =
         number <= INT_MAX ? elcl_ggml_type_find((int)number) : NULL;
     const char *name = number < ELCL_COUNT(others) ? others[number] : NULL;

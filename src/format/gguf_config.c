@@ -94,13 +94,13 @@ static int is_copy(const struct elcl_gguf *g, const struct elcl_gguf_tensor *a,
 }
 
 /* The first T5 uses the embeddings as its output matrix, and scales what this takes. Files of such
- * models may have a copy. */
-static int put_tied(const struct elcl_gguf *g, cJSON *to, elcl_error *err)
+ * models may have a copy, perhaps in another type; later models have gates. */
+static int put_tied(const struct elcl_gguf *g, bool gated, cJSON *to, elcl_error *err)
 {
     const struct elcl_gguf_tensor *output = elcl_gguf_tensor(g, "output.weight");
-    bool tied = !output;
-    const int rc =
-        output ? is_copy(g, output, elcl_gguf_tensor(g, "token_embd.weight"), &tied, err) : ELCL_OK;
+    const struct elcl_gguf_tensor *table = elcl_gguf_tensor(g, "token_embd.weight");
+    bool tied = !output || (!gated && output->number != table->number);
+    const int rc = tied ? ELCL_OK : is_copy(g, output, table, &tied, err);
     if (rc)
         return rc;
     return cJSON_AddBoolToObject(to, "tie_word_embeddings", tied) ? ELCL_OK : elcl_fail_nomem(err);
@@ -137,7 +137,7 @@ static int make_t5(const struct elcl_gguf *g, cJSON *to, elcl_error *err)
     ELCL_TRY(put_epsilon(g, "%s.attention.layer_norm_rms_epsilon", "layer_norm_epsilon", to, err));
     ELCL_TRY(put_text(to, "feed_forward_proj", gated ? "gated-gelu" : "relu", err));
     ELCL_TRY(put_vocabulary(g, to, err));
-    ELCL_TRY(put_tied(g, to, err));
+    ELCL_TRY(put_tied(g, gated, to, err));
     ELCL_TRY(put_token(g, "%s.decoder_start_token_id", "decoder_start_token_id", to, err));
 fail:
     return rc;

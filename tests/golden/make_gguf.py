@@ -232,6 +232,19 @@ def make_bytes():
 
 # ---- the seed -----------------------------------------------------------------------------------
 
+def large_block():
+    """A q6_K block: element i is 1/2 of (i / 16 % 5 - 2) times (7 i % 64 - 32)."""
+    q = np.arange(256) * 7 % 64
+    low, high = (q & 15).reshape(2, 4, 32), (q >> 4).reshape(2, 4, 32)
+    parts = [(low[:, :2] | low[:, 2:] << 4).astype(np.uint8),
+             sum(high[:, i] << 2 * i for i in range(4)).astype(np.uint8),
+             (np.arange(16) % 5 - 2).astype(np.int8), np.float16(0.5)]
+    block = np.frombuffer(b"".join(p.tobytes() for p in parts), np.uint8).reshape(1, -1)
+    want = 0.5 * (np.arange(256) // 16 % 5 - 2) * (q - 32)
+    assert np.array_equal(dequantize(block, Type.Q6_K)[0], want.astype(np.float32))
+    return block
+
+
 def make_seed():
     """One layer whose matrices [1, 32] hold multiples of 1/2 as each type has them."""
     SEED.mkdir(exist_ok=True)
@@ -246,7 +259,8 @@ def make_seed():
     for kind in ("uint8", "int8", "uint16", "int16", "uint64", "int64", "float64", "bool"):
         getattr(w, "add_" + kind)("test." + kind, 1)
     w.add_array("test.numbers", [1, 2, 3])
-    w.add_tensor("enc.blk.0.ffn_norm.weight", np.zeros((1, 210), np.uint8), raw_dtype=Type.Q6_K)
+    w.add_tensor("enc.blk.0.ffn_norm.weight", np.zeros((1, 144), np.uint8), raw_dtype=Type.Q4_K)
+    w.add_tensor("dec.blk.0.attn_q.weight", large_block(), raw_dtype=Type.Q6_K)
     for name, kind in (("attn_q", Type.Q4_0), ("attn_k", Type.Q4_1), ("attn_v", Type.Q5_0),
                        ("attn_o", Type.Q5_1), ("ffn_up", Type.Q8_0), ("ffn_gate", Type.BF16),
                        ("ffn_down", Type.F16), ("attn_norm", Type.F32)):

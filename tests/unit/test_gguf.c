@@ -179,9 +179,15 @@ static void test_types(void)
                           tolerance,
                       "%s[%d]: %g", name, i, (double)element(t, (size_t)i));
         }
+    const struct elcl_tensor *t =
+        elcl_tensors_find(tensors, "decoder.block.0.layer.0.SelfAttention.q.weight");
+    if (CHECK(t && t->n == 256 && !elcl_tensors_load(tensors, t, &err), "%s", err.msg))
+        for (int i = 0; i < 256; i++)
+            CHECK(element(t, (size_t)i) == 0.5f * (float)((i / 16 % 5 - 2) * (7 * i % 64 - 32)),
+                  "q6_K[%d]: %g", i, (double)element(t, (size_t)i));
     const char *refused =
         elcl_tensors_refusal(tensors, "encoder.block.0.layer.1.layer_norm.weight");
-    CHECK(refused && strstr(refused, "has elements of type q6_k; elcl reads f32, f16, bf16"), "%s",
+    CHECK(refused && strstr(refused, "has elements of type q4_K; elcl reads f32, f16, bf16"), "%s",
           refused ? refused : "nothing");
     elcl_tensors_close(&tensors);
     elcl_free(data);
@@ -287,8 +293,8 @@ static void test_config(void)
                "\"n_positions\":50,\"vocab_size\":61,\"eos_token_id\":2,\"bos_token_id\":2}");
 }
 
-/* A file with sizes of 1 and the given tensors of one f32. */
-static void make_t5(struct made *m, const char *const *tensors)
+/* A file with sizes of 1 and the given tensors of one f32, the last one of another type. */
+static void make_t5(struct made *m, const char *const *tensors, uint32_t last_type)
 {
     static const char *const ones[] = {"embedding_length",
                                        "attention.key_length",
@@ -307,20 +313,26 @@ static void make_t5(struct made *m, const char *const *tensors)
     put_key(m, "t5.attention.layer_norm_rms_epsilon", ELCL_GGUF_F32);
     put_number(m, 0x358637bd, 4);
     for (; *tensors; tensors++)
-        put_tensor(m, *tensors, 2, table, 0, 0);
+        put_tensor(m, *tensors, 2, table, tensors[1] ? 0 : last_type, 0);
     finish(m, 3, 32);
 }
 
 static void test_kinds_of_t5(void)
 {
     static const struct {
-        const char *tensors[3], *key, *want;
+        const char *tensors[4], *key, *want;
+        uint32_t last_type;
     } cases[] = {
-        {{"token_embd.weight"}, "model_type", "t5"},
-        {{"token_embd.weight", "dec.blk.1.attn_rel_b.weight"}, "model_type", "umt5"},
-        {{"token_embd.weight", "enc.blk.0.ffn_gate.weight"}, "feed_forward_proj", "gated-gelu"},
+        {{"token_embd.weight"}, "model_type", "t5", 0},
+        {{"token_embd.weight", "dec.blk.1.attn_rel_b.weight"}, "model_type", "umt5", 0},
+        {{"token_embd.weight", "enc.blk.0.ffn_gate.weight"}, "feed_forward_proj", "gated-gelu", 0},
         /* a copy of the embeddings */
-        {{"token_embd.weight", "output.weight"}, "tie_word_embeddings", "true"},
+        {{"token_embd.weight", "output.weight"}, "tie_word_embeddings", "true", 0},
+        {{"token_embd.weight", "output.weight"}, "tie_word_embeddings", "true", 30},
+        {{"token_embd.weight", "enc.blk.0.ffn_gate.weight", "output.weight"},
+         "tie_word_embeddings",
+         "false",
+         30},
     };
     if (!check_case("kinds of T5"))
         return;
@@ -328,11 +340,12 @@ static void test_kinds_of_t5(void)
         struct made m = {0};
         elcl_error err = {0};
         cJSON *config = NULL;
-        make_t5(&m, cases[i].tensors);
+        make_t5(&m, cases[i].tensors, cases[i].last_type);
         write_file("kind.gguf", m.bytes.data, m.bytes.n);
         CHECK(!elcl_gguf_config(temporary_path("kind.gguf"), &config, &err), "%s", err.msg);
         const cJSON *got = elcl_json_get(config, cases[i].key);
-        const char *text = cJSON_IsTrue(got) ? "true" : cJSON_GetStringValue(got);
+        const char *text =
+            cJSON_IsBool(got) ? cJSON_IsTrue(got) ? "true" : "false" : cJSON_GetStringValue(got);
         CHECK(text && !strcmp(text, cases[i].want), "%s: %s", cases[i].key,
               elcl_json_describe(got).s);
         cJSON_Delete(config);
@@ -606,7 +619,7 @@ static void test_models_refused(void)
     put_text(&m, "general.type", "adapter");
     finish(&m, 3, 0);
     refuse(&m, ELCL_E_UNSUPPORTED, ": general.type is adapter, expected a model");
-    make_t5(&m, (const char *const[]){"output.weight", NULL});
+    make_t5(&m, (const char *const[]){"output.weight", NULL}, 0);
     refuse(&m, ELCL_E_FORMAT, ": has no tensor token_embd.weight");
 }
 

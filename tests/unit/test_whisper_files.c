@@ -436,8 +436,8 @@ static void test_changed(void)
     refuse_changed(TOKENS, 16, ELCL_E_FORMAT, "f: tokens: expected 0 .. 15, found 16");
     refuse_changed(TENSOR, 5, ELCL_E_FORMAT, "dimensions of a tensor: expected 0 .. 4, found 5");
     refuse_changed(TENSOR, 0, ELCL_E_FORMAT, "a tensor has no dimensions");
-    refuse_changed(TENSOR + 8, 14, ELCL_E_UNSUPPORTED,
-                   "f: model.encoder.layers.0.fc1.weight has type 14; elcl reads f32, f16, bf16,");
+    refuse_changed(TENSOR + 8, 12, ELCL_E_UNSUPPORTED,
+                   "f: model.encoder.layers.0.fc1.weight has type 12; elcl reads f32, f16, bf16,");
     refuse_changed(TENSOR + 12, 31, ELCL_E_FORMAT, "rows of 31 elements are no whole blocks");
     refuse_changed(TENSOR + 20, 'x', ELCL_E_UNSUPPORTED, "is not one of Whisper's");
 }
